@@ -1,0 +1,31 @@
+//! How a solve went.
+
+use serde::{Deserialize, Serialize};
+
+/// Why a solver stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stop {
+    /// The stopping criterion was met.
+    Converged,
+    /// The limit of iterations was reached first; the result is usable, but say so.
+    MaxIterations,
+}
+
+/// How a solve went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FitReport {
+    /// Why it stopped.
+    pub stop: Stop,
+    /// Iterations done.
+    pub iterations: usize,
+    /// The solver's objective at the end; for LightSB, KL(true plan ‖ fitted plan) up to a
+    /// constant of the problem. Never increases during a solve.
+    pub objective: f64,
+    /// The objective of the starting point.
+    pub start_objective: f64,
+    /// Mixture parts that keep weight at the end, of [`FitReport::n_gaussians`].
+    pub n_live: usize,
+    /// Mixture parts asked for.
+    pub n_gaussians: usize,
+}

@@ -1,0 +1,88 @@
+//! One column of `obs`, as it is in the file.
+
+use std::collections::BTreeMap;
+
+/// One column of annotation. Missing entries are `None`, or NaN in floats.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Column {
+    /// Floating-point numbers; missing is NaN.
+    Floats(Vec<f64>),
+    /// Integers.
+    Integers(Vec<Option<i64>>),
+    /// Truth values.
+    Bools(Vec<Option<bool>>),
+    /// Strings.
+    Texts(Vec<Option<String>>),
+    /// A categorical: codes into a column of categories.
+    Categories {
+        /// One code per cell.
+        codes: Vec<Option<u32>>,
+        /// The categories, never categorical themselves.
+        categories: Box<Column>,
+    },
+}
+
+impl Column {
+    /// Number of entries.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Floats(values) => values.len(),
+            Self::Integers(values) => values.len(),
+            Self::Bools(values) => values.len(),
+            Self::Texts(values) => values.len(),
+            Self::Categories { codes, .. } => codes.len(),
+        }
+    }
+
+    /// Whether there are no entries.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Entry `i` as text, as pandas would print it; `None` if missing or out of range.
+    pub fn label(&self, i: usize) -> Option<String> {
+        match self {
+            Self::Floats(values) => {
+                values.get(i).filter(|value| !value.is_nan()).map(|value| format!("{value:?}"))
+            }
+            Self::Integers(values) => values.get(i)?.map(|value| value.to_string()),
+            Self::Bools(values) => {
+                values.get(i)?.map(|value| if value { "True" } else { "False" }.to_string())
+            }
+            Self::Texts(values) => values.get(i)?.clone(),
+            Self::Categories { codes, categories } => {
+                (*codes.get(i)?).and_then(|code| categories.label(code as usize))
+            }
+        }
+    }
+
+    /// Entry `i` as a number, if it is one (not parsed from text).
+    pub fn number(&self, i: usize) -> Option<f64> {
+        match self {
+            Self::Floats(values) => values.get(i).copied().filter(|value| !value.is_nan()),
+            Self::Integers(values) => values.get(i)?.map(|value| value as f64),
+            Self::Bools(_) | Self::Texts(_) => None,
+            Self::Categories { codes, categories } => {
+                (*codes.get(i)?).and_then(|code| categories.number(code as usize))
+            }
+        }
+    }
+
+    /// Whether entries (or the categories) are numbers.
+    pub fn is_numeric(&self) -> bool {
+        match self {
+            Self::Floats(_) | Self::Integers(_) => true,
+            Self::Bools(_) | Self::Texts(_) => false,
+            Self::Categories { categories, .. } => categories.is_numeric(),
+        }
+    }
+
+    /// The distinct labels with their number of cells, in order of label; missing left out.
+    pub fn counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for label in (0..self.len()).filter_map(|i| self.label(i)) {
+            *counts.entry(label).or_insert(0) += 1;
+        }
+        counts
+    }
+}

@@ -1,0 +1,1 @@
+//! GENES ON GENES: regulatory edges from a fitted bridge.

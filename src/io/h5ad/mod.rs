@@ -1,0 +1,1 @@
+//! The AnnData on-disk format: reading any dialect of it, writing the current one.

@@ -1,0 +1,3 @@
+//! FILES: reading `.h5ad`, writing tables and models, all or nothing.
+
+pub mod h5ad;

@@ -1,0 +1,42 @@
+//! Schrödinger bridges for single-cell time courses.
+//!
+//! From cells sampled on a few days to the process that connects them. The modules, in reading
+//! order (each imports only from those before it):
+//!
+//! - [`error`], [`progress`], [`rng`]: what every algorithm needs
+//! - [`linalg`]: numbers, knowing nothing of cells
+//! - [`data`]: CELLS AS MEASURED
+//! - [`preprocess`]: COUNTS → COORDINATES
+//! - [`geometry`]: WHAT IT COSTS TO MOVE A CELL
+//! - [`bridge`]: THE SCHRÖDINGER BRIDGE
+//! - [`grn`]: GENES ON GENES
+//! - [`metrics`]: HOW GOOD IS IT
+//! - [`io`]: FILES
+//! - [`pipeline`]: WHOLE JOBS
+
+pub mod error;
+pub mod progress;
+pub mod rng;
+
+pub mod linalg;
+
+pub mod data;
+
+pub mod preprocess;
+
+pub mod geometry;
+
+pub mod bridge;
+
+pub mod grn;
+
+pub mod metrics;
+
+pub mod io;
+
+pub mod pipeline;
+
+pub use error::{Error, Result};
+pub use geometry::Epsilon;
+pub use progress::Silent;
+pub use rng::Seed;

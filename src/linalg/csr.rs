@@ -1,0 +1,204 @@
+//! Sparse rows: build with checks, select rows and columns.
+
+use crate::error::{Error, Result};
+
+/// A sparse matrix in compressed rows, checked at construction: `indptr` is monotone, column
+/// indices are in range, strictly increasing within a row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Csr {
+    n_cols: usize,
+    indptr: Vec<usize>,
+    indices: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl Csr {
+    /// Checks the three arrays and takes them over; unsorted rows are sorted and duplicate
+    /// entries summed, as scipy does.
+    ///
+    /// # Errors
+    /// [`Error::SparseStructure`] if the lengths contradict each other, `indptr` does not start
+    /// at zero, decreases or does not end at the number of values, or an index is out of range.
+    pub fn new(
+        n_cols: usize,
+        indptr: Vec<usize>,
+        indices: Vec<u32>,
+        values: Vec<f32>,
+    ) -> Result<Self> {
+        let corrupt = |why: String| Err(Error::SparseStructure(why));
+        if indices.len() != values.len() {
+            return corrupt(format!("{} indices for {} values", indices.len(), values.len()));
+        }
+        if indptr.first() != Some(&0) {
+            return corrupt("`indptr` does not start with 0".into());
+        }
+        if indptr.last() != Some(&values.len()) {
+            return corrupt(format!(
+                "`indptr` ends with {}, but there are {} values",
+                indptr.last().unwrap_or(&0),
+                values.len()
+            ));
+        }
+        if let Some(row) = indptr.windows(2).position(|pair| pair[1] < pair[0]) {
+            return corrupt(format!("`indptr` decreases after row {row}"));
+        }
+        if let Some(place) = indices.iter().position(|&index| index as usize >= n_cols) {
+            return corrupt(format!(
+                "index {} at position {place} is out of range for {n_cols} columns",
+                indices[place]
+            ));
+        }
+        let mut matrix = Self { n_cols, indptr, indices, values };
+        if !matrix.is_sorted() {
+            matrix.sort_and_sum();
+        }
+        Ok(matrix)
+    }
+
+    /// Number of rows.
+    pub fn n_rows(&self) -> usize {
+        self.indptr.len() - 1
+    }
+
+    /// Number of columns.
+    pub fn n_cols(&self) -> usize {
+        self.n_cols
+    }
+
+    /// Number of stored values.
+    pub fn n_stored(&self) -> usize {
+        self.values.len()
+    }
+
+    /// Column indices and values of row `i`.
+    pub fn row(&self, i: usize) -> (&[u32], &[f32]) {
+        let range = self.indptr[i]..self.indptr[i + 1];
+        (&self.indices[range.clone()], &self.values[range])
+    }
+
+    /// Column indices (read) and values (to change) of row `i`.
+    pub fn row_mut(&mut self, i: usize) -> (&[u32], &mut [f32]) {
+        let range = self.indptr[i]..self.indptr[i + 1];
+        (&self.indices[range.clone()], &mut self.values[range])
+    }
+
+    /// All stored values.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// The rows `rows`, in that order.
+    #[must_use]
+    pub fn select_rows(&self, rows: &[usize]) -> Self {
+        let n_stored = rows.iter().map(|&i| self.indptr[i + 1] - self.indptr[i]).sum();
+        let mut indptr = Vec::with_capacity(rows.len() + 1);
+        let mut indices = Vec::with_capacity(n_stored);
+        let mut values = Vec::with_capacity(n_stored);
+        indptr.push(0);
+        for &i in rows {
+            let (columns, row) = self.row(i);
+            indices.extend_from_slice(columns);
+            values.extend_from_slice(row);
+            indptr.push(values.len());
+        }
+        Self { n_cols: self.n_cols, indptr, indices, values }
+    }
+
+    /// The columns `columns` (strictly increasing), renumbered from zero.
+    #[must_use]
+    pub fn select_columns(&self, columns: &[usize]) -> Self {
+        const ABSENT: u32 = u32::MAX;
+        let mut renumbered = vec![ABSENT; self.n_cols];
+        for (new, &old) in columns.iter().enumerate() {
+            renumbered[old] = new as u32;
+        }
+        let mut indptr = Vec::with_capacity(self.indptr.len());
+        let (mut indices, mut values) = (Vec::new(), Vec::new());
+        indptr.push(0);
+        for i in 0..self.n_rows() {
+            let (old, row) = self.row(i);
+            for (&column, &value) in old.iter().zip(row) {
+                if renumbered[column as usize] != ABSENT {
+                    indices.push(renumbered[column as usize]);
+                    values.push(value);
+                }
+            }
+            indptr.push(values.len());
+        }
+        Self { n_cols: columns.len(), indptr, indices, values }
+    }
+
+    fn is_sorted(&self) -> bool {
+        (0..self.n_rows()).all(|i| self.row(i).0.windows(2).all(|pair| pair[0] < pair[1]))
+    }
+
+    fn sort_and_sum(&mut self) {
+        let mut indptr = Vec::with_capacity(self.indptr.len());
+        let mut indices: Vec<u32> = Vec::with_capacity(self.indices.len());
+        let mut values: Vec<f32> = Vec::with_capacity(self.values.len());
+        let mut entries: Vec<(u32, f32)> = Vec::new();
+        indptr.push(0);
+        for i in 0..self.n_rows() {
+            let (columns, row) = self.row(i);
+            entries.clear();
+            entries.extend(columns.iter().copied().zip(row.iter().copied()));
+            entries.sort_by_key(|entry| entry.0);
+            let start = values.len();
+            for &(column, value) in &entries {
+                if values.len() > start && indices.last() == Some(&column) {
+                    if let Some(last) = values.last_mut() {
+                        *last += value;
+                    }
+                } else {
+                    indices.push(column);
+                    values.push(value);
+                }
+            }
+            indptr.push(values.len());
+        }
+        (self.indptr, self.indices, self.values) = (indptr, indices, values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn small() -> Csr {
+        // [1 0 2]
+        // [0 0 0]
+        // [0 3 4]
+        Csr::new(3, vec![0, 2, 2, 4], vec![0, 2, 1, 2], vec![1., 2., 3., 4.]).unwrap()
+    }
+
+    #[test]
+    fn sorts_rows_and_sums_duplicates() {
+        let unsorted =
+            Csr::new(3, vec![0, 3, 3, 5], vec![2, 0, 2, 2, 1], vec![1.5, 1., 0.5, 4., 3.]).unwrap();
+        assert_eq!(unsorted, small());
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_a_matrix() {
+        let message = |indptr: Vec<usize>, indices: Vec<u32>| {
+            let values = vec![1.0; indices.len()];
+            Csr::new(3, indptr, indices, values).unwrap_err().to_string()
+        };
+        assert!(message(vec![0, 1], vec![7]).contains("index 7"));
+        assert!(message(vec![0, 2, 1, 2], vec![0, 1]).contains("decreases after row 1"));
+        assert!(message(vec![1, 2], vec![0, 1]).contains("does not start"));
+        assert!(message(vec![0, 3], vec![0, 1]).contains("ends with 3"));
+        assert!(Csr::new(3, vec![], vec![], vec![]).is_err());
+    }
+
+    #[test]
+    fn selects_rows_and_columns() {
+        let rows = small().select_rows(&[2, 0, 2]);
+        assert_eq!(rows.row(0), (&[1, 2][..], &[3., 4.][..]));
+        assert_eq!(rows.row(1), (&[0, 2][..], &[1., 2.][..]));
+        let columns = small().select_columns(&[0, 2]);
+        assert_eq!(columns.row(0), (&[0, 1][..], &[1., 2.][..]));
+        assert_eq!(columns.row(2), (&[1][..], &[4.][..]));
+        assert_eq!(columns.n_cols(), 2);
+    }
+}

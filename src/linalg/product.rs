@@ -1,0 +1,100 @@
+//! Matrix products on one thread (faer), so that callers decide how work is split.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, CowArray, Ix2};
+
+/// `A B`; shapes `(m, k)`, `(k, n)`. Time `2mkn` flops.
+#[must_use]
+pub fn product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+    let mut out = Array2::zeros((a.nrows(), b.ncols()));
+    add_product(out.view_mut(), 1.0, a, b);
+    out
+}
+
+/// `Aᵀ B`; shapes `(k, m)`, `(k, n)`. Time `2mkn` flops, nothing is transposed in memory.
+#[must_use]
+pub fn product_tn(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+    let mut out = Array2::zeros((a.ncols(), b.ncols()));
+    add_product(out.view_mut(), 1.0, a.reversed_axes(), b);
+    out
+}
+
+/// `A Bᵀ`; shapes `(m, k)`, `(n, k)`. Time `2mkn` flops, nothing is transposed in memory.
+#[must_use]
+pub fn product_nt(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+    let mut out = Array2::zeros((a.nrows(), b.nrows()));
+    add_product(out.view_mut(), 1.0, a, b.reversed_axes());
+    out
+}
+
+/// `out += factor · A B`. Rows or columns of `a` and `b` should be contiguous (any transposed
+/// or row-major view is); other views are copied. `out` must be row-major.
+pub fn add_product(
+    mut out: ArrayViewMut2<'_, f64>,
+    factor: f64,
+    a: ArrayView2<'_, f64>,
+    b: ArrayView2<'_, f64>,
+) {
+    assert_eq!(a.ncols(), b.nrows(), "inner dimensions of a product");
+    let shape = (a.nrows(), b.ncols());
+    assert_eq!(out.dim(), shape, "shape of a product");
+    let (a, b) = (Operand::new(a), Operand::new(b));
+    let slice = out.as_slice_mut();
+    assert!(slice.is_some(), "the output of a product is row-major");
+    if let Some(slice) = slice {
+        let out = MatMut::from_row_major_slice_mut(slice, shape.0, shape.1);
+        matmul(out, Accum::Add, a.mat(), b.mat(), factor, Par::Seq);
+    }
+}
+
+/// A view as rows in memory, remembering whether it is to be read transposed.
+struct Operand<'a> {
+    rows: CowArray<'a, f64, Ix2>,
+    transposed: bool,
+}
+
+impl<'a> Operand<'a> {
+    fn new(view: ArrayView2<'a, f64>) -> Self {
+        if view.is_standard_layout() {
+            return Self { rows: view.into(), transposed: false };
+        }
+        let flipped = view.reversed_axes();
+        if flipped.is_standard_layout() {
+            return Self { rows: flipped.into(), transposed: true };
+        }
+        let copied = flipped.reversed_axes().as_standard_layout().into_owned();
+        Self { rows: copied.into(), transposed: false }
+    }
+
+    fn mat(&self) -> MatRef<'_, f64> {
+        let (n_rows, n_cols) = self.rows.dim();
+        let slice = self.rows.as_slice().unwrap_or(&[]);
+        let mat = MatRef::from_row_major_slice(slice, n_rows, n_cols);
+        if self.transposed { mat.transpose() } else { mat }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::s;
+
+    use super::*;
+
+    #[test]
+    fn agrees_with_ndarray_for_every_layout() {
+        let a = Array2::from_shape_fn((7, 5), |(i, j)| (i * 5 + j) as f64 * 0.37 - 3.0);
+        let b = Array2::from_shape_fn((5, 4), |(i, j)| ((i + 2 * j) as f64).sin());
+        let expected = a.dot(&b);
+        let close = |x: &Array2<f64>, y: &Array2<f64>| {
+            assert!(x.iter().zip(y).all(|(x, y)| (x - y).abs() < 1e-12));
+        };
+        close(&product(a.view(), b.view()), &expected);
+        let at = a.t().as_standard_layout().into_owned();
+        close(&product_tn(at.view(), b.view()), &expected);
+        let bt = b.t().as_standard_layout().into_owned();
+        close(&product_nt(a.view(), bt.view()), &expected);
+        let strided = a.slice(s![..;2, ..]);
+        close(&product(strided, b.view()), &strided.dot(&b));
+    }
+}

@@ -1,0 +1,1 @@
+//! HOW GOOD IS IT: distances between populations of cells.

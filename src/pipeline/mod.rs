@@ -1,0 +1,1 @@
+//! WHOLE JOBS: what a command does, without the words.

@@ -1,0 +1,1 @@
+//! COUNTS → COORDINATES: normalisation, gene selection, principal components.

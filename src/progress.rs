@@ -1,0 +1,65 @@
+//! How a long computation tells how far it is, and is told to stop.
+
+use std::ops::ControlFlow;
+
+use crate::error::{Error, Result};
+
+/// One thing worth telling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// A piece of work begins; `total` steps are expected at most.
+    Begin {
+        /// What is being done, in words that follow "sbcell:".
+        what: String,
+        /// Steps expected at most.
+        total: u64,
+    },
+    /// `done` steps of the current piece of work are done.
+    Step {
+        /// Steps done since `Begin`.
+        done: u64,
+    },
+    /// The current piece of work is done.
+    End,
+    /// Something the user should know, such as cells that were left out.
+    Note {
+        /// One sentence, lower case, without full stop.
+        text: String,
+    },
+}
+
+/// Receives events; the answer `Break` stops the computation with [`Error::Cancelled`].
+pub trait Progress {
+    /// Called at every step.
+    fn report(&mut self, event: &Event) -> ControlFlow<()>;
+}
+
+/// Ignores everything.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn report(&mut self, _event: &Event) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+}
+
+/// Reports `event`, turning `Break` into [`Error::Cancelled`].
+///
+/// # Errors
+/// [`Error::Cancelled`] if the receiver asks to stop.
+pub fn report(progress: &mut dyn Progress, event: Event) -> Result<()> {
+    match progress.report(&event) {
+        ControlFlow::Continue(()) => Ok(()),
+        ControlFlow::Break(()) => Err(Error::Cancelled),
+    }
+}
+
+/// Reports a [`Event::Note`].
+///
+/// # Errors
+/// [`Error::Cancelled`] if the receiver asks to stop.
+pub fn note(progress: &mut dyn Progress, text: impl Into<String>) -> Result<()> {
+    report(progress, Event::Note { text: text.into() })
+}
