@@ -70,7 +70,73 @@ pub enum Error {
         /// The way out, if there is one.
         way_out: Option<String>,
     },
+    /// No fitted model where one was looked for.
+    #[error("no fitted model in `{}`", folder.display())]
+    NoModel {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The place where a model should go is taken by something else.
+    #[error("`{}` is there and was not written by `sbcell fit`", path.display())]
+    OutputTaken {
+        /// The file or folder.
+        path: PathBuf,
+    },
+    /// An unfinished fit cannot be resumed with other data or parameters.
+    #[error("the unfinished fit in `{}` was started on other data or parameters", folder.display())]
+    OtherPlan {
+        /// The folder.
+        folder: PathBuf,
+    },
     // --- pipeline ---
+    /// No cell is left after filtering.
+    #[error("no cell meets {}", filters.join(" and "))]
+    NoCells {
+        /// The filters, as they were given.
+        filters: Vec<String>,
+    },
+    /// A time map was given, but not the column it is for.
+    #[error("a time map needs to know the column that holds its labels")]
+    TimeMapWithoutColumn {
+        /// Columns that could be meant.
+        candidates: Vec<String>,
+    },
+    /// None of the genes asked for is there.
+    #[error("none of the genes asked for is there: asked for {}; there are {}", wanted.join(", "), present.join(", "))]
+    NoGenes {
+        /// The first of the names asked for.
+        wanted: Vec<String>,
+        /// The first of the names there are.
+        present: Vec<String>,
+    },
+    /// An embedding holds a value that is no number.
+    #[error("obsm/{key} holds {value} for cell `{cell}` in dimension {}", dimension + 1)]
+    EmbeddingNotFinite {
+        /// The embedding.
+        key: String,
+        /// The cell.
+        cell: String,
+        /// The dimension, from zero.
+        dimension: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A time before the first snapshot or after the last.
+    #[error("time {time} is outside the snapshots, which go from {first} to {last}")]
+    OutsideTimes {
+        /// The time asked for.
+        time: f64,
+        /// The first snapshot.
+        first: f64,
+        /// The last snapshot.
+        last: f64,
+    },
+    /// Genes are asked of a model that was fitted on an embedding.
+    #[error("the model was fitted on {source_name} and knows no genes")]
+    NoGeneSpace {
+        /// What the model was fitted on.
+        source_name: String,
+    },
 }
 
 /// What kind of failure an [`Error`] is; the terminal turns it into an exit code.
@@ -91,6 +157,31 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { way_out, .. } => way_out.clone(),
+            Self::NoModel { folder } => Some(format!(
+                "run `sbcell fit DATA.h5ad --timepoints` first, or name the folder with \
+                 `--model` (looked for `{}`)",
+                folder.join("model.json").display()
+            )),
+            Self::OutputTaken { .. } => Some("choose another folder with `--out`".into()),
+            Self::OtherPlan { .. } => {
+                Some("give the parameters of that run, or drop `--resume` to start over".into())
+            }
+            Self::NoCells { .. } => {
+                Some("`sbcell inspect DATA.h5ad` lists the columns and their values".into())
+            }
+            Self::TimeMapWithoutColumn { candidates } => Some(if candidates.is_empty() {
+                "name it with `--timepoints COL`".into()
+            } else {
+                format!("name it with `--timepoints COL`, such as {}", candidates.join(", "))
+            }),
+            Self::NoGenes { .. } => {
+                Some("names must be written as in the file, in the same case".into())
+            }
+            Self::NoGeneSpace { .. } => Some(
+                "fit on a matrix instead (without `--use-rep`), so that coordinates can be \
+                 taken back to genes"
+                    .into(),
+            ),
             _ => None,
         }
     }
@@ -98,8 +189,19 @@ impl Error {
     /// What kind of failure this is.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Parameter { .. } | Self::Shape { .. } => Kind::Usage,
-            Self::Unreadable { .. } | Self::SparseStructure(_) => Kind::Unreadable,
+            Self::Parameter { .. }
+            | Self::Shape { .. }
+            | Self::NoModel { .. }
+            | Self::OutputTaken { .. }
+            | Self::OtherPlan { .. }
+            | Self::NoCells { .. }
+            | Self::TimeMapWithoutColumn { .. }
+            | Self::NoGenes { .. }
+            | Self::OutsideTimes { .. }
+            | Self::NoGeneSpace { .. } => Kind::Usage,
+            Self::Unreadable { .. }
+            | Self::SparseStructure(_)
+            | Self::EmbeddingNotFinite { .. } => Kind::Unreadable,
             Self::Cancelled => Kind::Cancelled,
             _ => Kind::Failed,
         }

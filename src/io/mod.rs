@@ -1,3 +1,9 @@
 //! FILES: reading `.h5ad`, writing tables and models, all or nothing.
 
+pub mod edges;
+pub mod file;
 pub mod h5ad;
+pub mod lists;
+pub mod model;
+pub mod run;
+pub mod table;

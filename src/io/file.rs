@@ -1,0 +1,135 @@
+//! Files opened with errors that name them, and replaced whole or not at all.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+
+/// Turns a system error into one that names the file.
+pub(crate) fn io_error(
+    action: &'static str,
+    path: &Path,
+) -> impl FnOnce(std::io::Error) -> Error + use<> {
+    let path = path.to_path_buf();
+    move |source| Error::Io { action, path, source }
+}
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(io_error("open", path))
+}
+
+/// Reads a whole text file.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(io_error("read", path))
+}
+
+/// Creates a folder and its parents.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn create_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(io_error("create", path))
+}
+
+/// Writes a file under a temporary name beside `path`, then renames it: `path` holds the old
+/// content or the new, never a part. The temporary file is removed if anything fails.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<()> {
+    replace_at(path, |temporary| {
+        let mut writer = BufWriter::new(File::create(temporary).map_err(io_error("create", path))?);
+        write(&mut writer).map_err(io_error("write", path))?;
+        writer.flush().map_err(io_error("write", path))
+    })
+}
+
+/// As [`replace`], for writers that want a path: `write` makes the file it is given.
+///
+/// # Errors
+/// [`Error::Io`] with the path, or the error of `write`.
+pub fn replace_at(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        create_folder(folder)?;
+    }
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let name = name.unwrap_or_default();
+    let temporary = Temporary(path.with_file_name(format!(".{name}.tmp-{}", std::process::id())));
+    write(&temporary.0)?;
+    let written = File::open(&temporary.0).map_err(io_error("write", path))?;
+    written.sync_all().map_err(io_error("write", path))?;
+    fs::rename(&temporary.0, path).map_err(io_error("replace", path))
+}
+
+/// SHA-256 of a file as lower-case hexadecimal. Reads it once, 1 MiB in memory.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub fn sha256(path: &Path) -> Result<String> {
+    let mut file = open(path)?;
+    let mut hash = Sha256::new();
+    let mut block = vec![0_u8; 1 << 20];
+    loop {
+        let n = file.read(&mut block).map_err(io_error("read", path))?;
+        if n == 0 {
+            break;
+        }
+        hash.update(&block[..n]);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// A file that goes when this goes.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // After the rename there is nothing to remove; before it, nobody to tell.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_leaves_the_old_content_and_no_trace() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/a.txt");
+        replace(&path, |writer| writer.write_all(b"first")).unwrap();
+        let failed = replace(&path, |writer| {
+            writer.write_all(b"second")?;
+            Err(std::io::Error::other("disk on fire"))
+        });
+        let message = failed.unwrap_err().to_string();
+        assert!(message.contains("a.txt") && message.contains("disk on fire"));
+        assert_eq!(read_text(&path).unwrap(), "first");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn hashes_as_sha256_does() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("abc");
+        fs::write(&path, "abc").unwrap();
+        assert_eq!(
+            sha256(&path).unwrap(),
+            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        );
+        assert!(open(&folder.path().join("none")).unwrap_err().to_string().contains("none"));
+    }
+}

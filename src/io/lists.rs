@@ -1,0 +1,117 @@
+//! Small files that users write by hand: lists of names, and times for labels.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::io::file;
+
+/// Names, one for each line; blank lines and lines that start with `#` are left out, quotes
+/// and a byte-order mark removed, repeated names kept once. Of a line with several columns the
+/// first counts.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read, [`Error::Unreadable`] if no name is in it.
+pub fn read_names(path: &Path) -> Result<Vec<String>> {
+    let mut seen = BTreeSet::new();
+    let mut names: Vec<String> = records(path)?.into_iter().map(|mut r| r.swap_remove(0)).collect();
+    names.retain(|name| seen.insert(name.clone()));
+    if names.is_empty() {
+        return Err(empty(path, "one name for each line"));
+    }
+    Ok(names)
+}
+
+/// Times for labels: two columns, label and number, separated by comma or tab. A first line
+/// whose second column is no number is a header.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read, [`Error::Unreadable`] naming the first line that
+/// is not a label and a number, or two different numbers for one label.
+pub fn read_time_map(path: &Path) -> Result<BTreeMap<String, f64>> {
+    let mut map = BTreeMap::new();
+    for (place, record) in records(path)?.into_iter().enumerate() {
+        let number = record.get(1).and_then(|text| text.parse::<f64>().ok());
+        let Some(time) = number.filter(|time| time.is_finite()) else {
+            if place == 0 && record.len() > 1 {
+                continue;
+            }
+            return Err(unreadable(path, format!("`{}` has no number beside it", record[0])));
+        };
+        if let Some(other) = map.insert(record[0].clone(), time)
+            && other.total_cmp(&time).is_ne()
+        {
+            let problem = format!("`{}` has two times, {other} and {time}", record[0]);
+            return Err(unreadable(path, problem));
+        }
+    }
+    if map.is_empty() {
+        return Err(empty(path, "a label and a number on each line, such as `early,2.5`"));
+    }
+    Ok(map)
+}
+
+/// The lines that say something, split at commas or tabs, trimmed and unquoted.
+fn records(path: &Path) -> Result<Vec<Vec<String>>> {
+    let text = file::read_text(path)?;
+    let text = text.trim_start_matches('\u{feff}');
+    let delimiter = if text.contains('\t') { b'\t' } else { b',' };
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .trim(csv::Trim::All)
+        .comment(Some(b'#'))
+        .from_reader(text.as_bytes());
+    let mut records = Vec::new();
+    for record in reader.records() {
+        let record = record.map_err(|error| unreadable(path, error.to_string()))?;
+        if record.iter().any(|field| !field.is_empty()) {
+            records.push(record.iter().map(str::to_string).collect());
+        }
+    }
+    Ok(records)
+}
+
+fn unreadable(path: &Path, problem: String) -> Error {
+    Error::Unreadable { path: path.to_path_buf(), problem, way_out: None }
+}
+
+fn empty(path: &Path, wanted: &str) -> Error {
+    let way_out = Some(format!("the file needs {wanted}"));
+    Error::Unreadable { path: path.to_path_buf(), problem: "it holds nothing".into(), way_out }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file_with(text: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("list.txt");
+        std::fs::write(&path, text).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn names_survive_marks_quotes_blank_lines_and_windows_line_ends() {
+        let (_folder, path) = file_with("\u{feff}Sox2\r\n\r\n# comment\r\n\"Pou5f1\"\r\nSox2\r\n");
+        assert_eq!(read_names(&path).unwrap(), ["Sox2", "Pou5f1"]);
+        let (_folder, path) = file_with("\n# nothing\n");
+        assert!(read_names(&path).unwrap_err().to_string().contains("holds nothing"));
+    }
+
+    #[test]
+    fn time_maps_have_an_optional_header_and_commas_or_tabs() {
+        let (_folder, path) = file_with("label,time\nearly,2.5\nlate,10\n");
+        let map = read_time_map(&path).unwrap();
+        assert_eq!(
+            map.into_iter().collect::<Vec<_>>(),
+            [("early".into(), 2.5), ("late".into(), 10.)]
+        );
+        let (_folder, path) = file_with("early\t2\nlate\tsoon\n");
+        assert!(read_time_map(&path).unwrap_err().to_string().contains("`late`"));
+        let (_folder, path) = file_with("a,1\na,2\n");
+        assert!(read_time_map(&path).unwrap_err().to_string().contains("two times"));
+    }
+}

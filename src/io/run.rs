@@ -1,0 +1,126 @@
+//! `run.json`: what was run on what with which parameters, beside every output.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::io::file;
+
+/// The provenance of one run. No time stamp, no path but the input's: two runs with one seed
+/// write the same bytes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// Version of this layout.
+    pub format: u32,
+    /// Version of sbcell.
+    pub sbcell: String,
+    /// The command.
+    pub command: String,
+    /// What was read.
+    pub input: InputRecord,
+    /// Every parameter, also those left at their default.
+    pub parameters: Value,
+    /// What was found out on the way: columns chosen, matrix used, cells left out.
+    pub notes: Vec<String>,
+    /// One entry for each interval that was fitted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub intervals: Vec<Value>,
+    /// The files written, relative to this one.
+    pub outputs: Vec<OutputRecord>,
+}
+
+/// The file a run read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InputRecord {
+    /// File name, without folder.
+    pub file: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// Cells used.
+    pub cells: usize,
+    /// Genes read.
+    pub genes: usize,
+}
+
+/// A file a run wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutputRecord {
+    /// Path relative to the run record.
+    pub file: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
+}
+
+impl OutputRecord {
+    /// The record of `folder/name`.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be read.
+    pub fn of(folder: &Path, name: &str) -> Result<Self> {
+        Ok(Self { file: name.to_string(), sha256: file::sha256(&folder.join(name))? })
+    }
+}
+
+impl RunRecord {
+    /// The version of the layout that this sbcell writes and reads.
+    pub const FORMAT: u32 = 1;
+
+    /// A record without intervals, notes and outputs.
+    pub fn new(command: &str, input: InputRecord, parameters: Value) -> Self {
+        Self {
+            format: Self::FORMAT,
+            sbcell: env!("CARGO_PKG_VERSION").to_string(),
+            command: command.to_string(),
+            input,
+            parameters,
+            notes: Vec::new(),
+            intervals: Vec::new(),
+            outputs: Vec::new(),
+        }
+    }
+}
+
+/// Writes `value` as indented JSON with a final newline, whole or not at all.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be written.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    file::replace(path, |writer| {
+        serde_json::to_writer_pretty(&mut *writer, value)?;
+        writer.write_all(b"\n")
+    })
+}
+
+/// Reads JSON of a known shape.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read, [`Error::Unreadable`] if it is not what is expected.
+pub fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
+    serde_json::from_str(&file::read_text(path)?).map_err(|error| Error::Unreadable {
+        path: path.to_path_buf(),
+        problem: error.to_string(),
+        way_out: None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_back_what_it_writes_and_names_the_file_it_cannot_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let input = InputRecord { file: "a.h5ad".into(), sha256: "0".into(), cells: 3, genes: 2 };
+        let mut run = RunRecord::new("fit", input, serde_json::json!({"seed": 0, "epsilon": 0.1}));
+        std::fs::write(folder.path().join("x"), "abc").unwrap();
+        run.outputs.push(OutputRecord::of(folder.path(), "x").unwrap());
+        let path = folder.path().join("run.json");
+        write_json(&path, &run).unwrap();
+        assert_eq!(read_json::<RunRecord>(&path).unwrap(), run);
+        std::fs::write(&path, "{\"format\": 1,").unwrap();
+        let error = read_json::<RunRecord>(&path).unwrap_err().to_string();
+        assert!(error.contains("run.json") && error.contains("EOF"));
+    }
+}

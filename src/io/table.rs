@@ -1,0 +1,245 @@
+//! Tables with named columns: written as CSV or parquet by suffix, read back from parquet.
+
+use std::io::Write;
+use std::path::Path;
+
+use ndarray::{Array2, ArrayView1, ArrayView2};
+use polars::prelude::{
+    Column, DataFrame, DataType, NamedFrom, ParquetReader, ParquetWriter, SerReader, Series,
+};
+
+use crate::error::{Error, Result};
+use crate::io::file;
+
+/// The values of one column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cells {
+    /// Numbers.
+    Floats(Vec<f64>),
+    /// Whole numbers.
+    Integers(Vec<i64>),
+    /// Strings.
+    Texts(Vec<String>),
+}
+
+impl Cells {
+    fn len(&self) -> usize {
+        match self {
+            Self::Floats(values) => values.len(),
+            Self::Integers(values) => values.len(),
+            Self::Texts(values) => values.len(),
+        }
+    }
+
+    fn text(&self, row: usize) -> String {
+        match self {
+            // The shortest decimal that reads back as the same number.
+            Self::Floats(values) => format!("{:?}", values[row]),
+            Self::Integers(values) => values[row].to_string(),
+            Self::Texts(values) => values[row].clone(),
+        }
+    }
+}
+
+/// How a table is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TableFormat {
+    /// Comma-separated, one header line.
+    Csv,
+    /// Tab-separated, one header line.
+    Tsv,
+    /// Apache parquet, zstd.
+    Parquet,
+}
+
+impl TableFormat {
+    /// The format a file's suffix names.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if the suffix is none of `csv`, `tsv`, `txt`, `parquet`.
+    pub fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(|suffix| suffix.to_str()) {
+            Some("csv") => Ok(Self::Csv),
+            Some("tsv" | "txt") => Ok(Self::Tsv),
+            Some("parquet") => Ok(Self::Parquet),
+            _ => Err(Error::Parameter {
+                name: "--out",
+                must: "a file that ends in .csv, .tsv or .parquet (or give --format)",
+                got: path.display().to_string(),
+            }),
+        }
+    }
+}
+
+/// Named columns of equal length.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Table {
+    columns: Vec<(String, Cells)>,
+}
+
+impl Table {
+    /// Adds a column on the right.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, cells: Cells) -> Self {
+        self.push(name, cells);
+        self
+    }
+
+    /// Adds a column on the right.
+    pub fn push(&mut self, name: impl Into<String>, cells: Cells) {
+        let same = self.columns.first().is_none_or(|column| column.1.len() == cells.len());
+        assert!(same, "columns of a table have equal length");
+        self.columns.push((name.into(), cells));
+    }
+
+    /// Adds one column for each column of `points`, with the names `names`.
+    pub fn push_points(&mut self, names: &[String], points: ArrayView2<'_, f64>) {
+        for (name, column) in names.iter().zip(points.columns()) {
+            self.push(name.clone(), Cells::Floats(column.to_vec()));
+        }
+    }
+
+    /// Number of rows.
+    pub fn n_rows(&self) -> usize {
+        self.columns.first().map_or(0, |column| column.1.len())
+    }
+
+    /// The names of the columns.
+    pub fn names(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.0.clone()).collect()
+    }
+
+    /// The column `name`, if it is there.
+    pub fn column(&self, name: &str) -> Option<&Cells> {
+        self.columns.iter().find(|column| column.0 == name).map(|column| &column.1)
+    }
+
+    /// The columns `names` as numbers, `(n_rows, names.len())`; `None` if one is missing or
+    /// holds no floats.
+    pub fn floats(&self, names: &[String]) -> Option<Array2<f64>> {
+        let mut points = Array2::zeros((self.n_rows(), names.len()));
+        for (name, mut column) in names.iter().zip(points.columns_mut()) {
+            let Cells::Floats(values) = self.column(name)? else { return None };
+            column.assign(&ArrayView1::from(values));
+        }
+        Some(points)
+    }
+}
+
+/// Writes `table` to `path`, whole or not at all.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be written.
+pub fn write(path: &Path, table: &Table, format: TableFormat) -> Result<()> {
+    file::replace(path, |writer| match format {
+        TableFormat::Csv => write_text(writer, table, b','),
+        TableFormat::Tsv => write_text(writer, table, b'\t'),
+        TableFormat::Parquet => write_parquet(writer, table),
+    })
+}
+
+/// Reads a parquet table that [`write()`] made.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be opened, [`Error::Unreadable`] if it is not parquet or
+/// holds columns of other kinds.
+pub fn read_parquet(path: &Path) -> Result<Table> {
+    let unreadable =
+        |problem: String| Error::Unreadable { path: path.to_path_buf(), problem, way_out: None };
+    let opened = file::open(path)?;
+    let frame =
+        ParquetReader::new(opened).finish().map_err(|error| unreadable(error.to_string()))?;
+    let mut table = Table::default();
+    for column in frame.columns() {
+        table.push(
+            column.name().to_string(),
+            cells_of(column).map_err(|error| unreadable(error.to_string()))?,
+        );
+    }
+    Ok(table)
+}
+
+fn cells_of(column: &Column) -> polars::prelude::PolarsResult<Cells> {
+    Ok(match column.dtype() {
+        DataType::Int64 => {
+            Cells::Integers(column.i64()?.iter().map(Option::unwrap_or_default).collect())
+        }
+        DataType::String => Cells::Texts(
+            column.str()?.iter().map(|text| text.unwrap_or_default().to_string()).collect(),
+        ),
+        _ => Cells::Floats(column.f64()?.iter().map(|value| value.unwrap_or(f64::NAN)).collect()),
+    })
+}
+
+fn write_text(writer: &mut dyn Write, table: &Table, delimiter: u8) -> std::io::Result<()> {
+    let mut text = csv::WriterBuilder::new().delimiter(delimiter).from_writer(writer);
+    text.write_record(table.columns.iter().map(|column| &column.0))?;
+    for row in 0..table.n_rows() {
+        text.write_record(table.columns.iter().map(|column| column.1.text(row)))?;
+    }
+    text.flush()
+}
+
+fn write_parquet(writer: &mut dyn Write, table: &Table) -> std::io::Result<()> {
+    let series = |(name, cells): &(String, Cells)| {
+        let name = name.as_str().into();
+        Column::from(match cells {
+            Cells::Floats(values) => Series::new(name, values),
+            Cells::Integers(values) => Series::new(name, values),
+            Cells::Texts(values) => Series::new(name, values),
+        })
+    };
+    let columns = table.columns.iter().map(series).collect();
+    let mut frame = DataFrame::new(table.n_rows(), columns).map_err(std::io::Error::other)?;
+    ParquetWriter::new(writer).finish(&mut frame).map_err(std::io::Error::other)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    fn small() -> Table {
+        let mut table = Table::default()
+            .with("cell", Cells::Texts(vec!["a".into(), "b,\"c\"".into()]))
+            .with("n", Cells::Integers(vec![1, -2]));
+        table.push_points(
+            &["PC1".into(), "PC2".into()],
+            array![[0.1, 1e-300], [f64::NAN, 3.0]].view(),
+        );
+        table
+    }
+
+    #[test]
+    fn parquet_reads_back_bit_for_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.parquet");
+        write(&path, &small(), TableFormat::Parquet).unwrap();
+        let back = read_parquet(&path).unwrap();
+        assert_eq!(back.names(), ["cell", "n", "PC1", "PC2"]);
+        let points = back.floats(&["PC1".into(), "PC2".into()]).unwrap();
+        assert!(back.floats(&["PC3".into()]).is_none());
+        assert_eq!(points[[0, 0]].to_bits(), 0.1_f64.to_bits());
+        assert_eq!(points[[0, 1]].to_bits(), 1e-300_f64.to_bits());
+        assert!(points[[1, 0]].is_nan());
+        assert_eq!(back.column("cell"), small().column("cell"));
+    }
+
+    #[test]
+    fn csv_quotes_what_needs_it_and_keeps_every_digit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t.csv");
+        write(&path, &small(), TableFormat::Csv).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "cell,n,PC1,PC2\na,1,0.1,1e-300\n\"b,\"\"c\"\"\",-2,NaN,3.0\n");
+    }
+
+    #[test]
+    fn an_unknown_suffix_says_what_is_possible() {
+        let error = TableFormat::of(Path::new("edges.xlsx")).unwrap_err().to_string();
+        assert!(error.contains(".csv") && error.contains("edges.xlsx"));
+        assert_eq!(TableFormat::of(Path::new("a.parquet")).unwrap(), TableFormat::Parquet);
+    }
+}

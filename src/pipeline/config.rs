@@ -1,0 +1,233 @@
+//! What a command is asked to do: the parameters that go into `run.json`.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::{BridgeSolver, LightSbSolver};
+use crate::error::{Error, Result};
+use crate::preprocess::{GeneSelector, PcaSolver};
+
+/// Everything `fit` can be told. `Default` is what it does when told nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FitOptions {
+    /// Where the times are.
+    pub time: TimeOptions,
+    /// Where the numbers are.
+    pub source: Source,
+    /// What the values of the matrix are taken to be.
+    pub values: ValuesChoice,
+    /// Use only these genes, and all of them that are there and vary.
+    pub genes: Option<Vec<String>>,
+    /// Use only cells that meet all of these conditions, each as `COL==VALUE` and the like.
+    pub filters: Vec<String>,
+    /// Highly variable genes to keep.
+    pub n_top_genes: usize,
+    /// Principal components to keep.
+    pub n_pcs: usize,
+    /// How much noise the reference process adds.
+    pub noise: Noise,
+    /// Which solver with which hyperparameters.
+    pub solver: SolverChoice,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        Self {
+            time: TimeOptions::default(),
+            source: Source::X,
+            values: ValuesChoice::Auto,
+            genes: None,
+            filters: Vec::new(),
+            n_top_genes: GeneSelector::default().n_genes,
+            n_pcs: PcaSolver::default().n_pcs,
+            noise: Noise::Epsilon(0.1),
+            solver: SolverChoice::default(),
+            seed: 0,
+        }
+    }
+}
+
+impl FitOptions {
+    /// Checks what can be checked without the file.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a value out of range.
+    pub fn check(&self) -> Result<()> {
+        let Self {
+            time: _,
+            source: _,
+            values: _,
+            genes: _,
+            filters: _,
+            n_top_genes,
+            n_pcs,
+            noise,
+            solver,
+            seed: _,
+        } = self;
+        at_least_one("--n-top-genes", *n_top_genes)?;
+        at_least_one("--n-pcs", *n_pcs)?;
+        noise.check()?;
+        solver.check()
+    }
+}
+
+/// Where the times are.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TimeOptions {
+    /// The column of `obs`; found if `None`.
+    pub column: Option<String>,
+    /// The user's own times for the labels of the column.
+    pub map: Option<BTreeMap<String, f64>>,
+}
+
+/// Where the numbers are in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// The matrix `X`.
+    X,
+    /// A layer.
+    Layer(String),
+    /// `raw/X`.
+    Raw,
+    /// An embedding in `obsm`, taken as it is; no preprocessing.
+    Rep(String),
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::X => write!(f, "X"),
+            Self::Layer(name) => write!(f, "layers/{name}"),
+            Self::Raw => write!(f, "raw/X"),
+            Self::Rep(key) => write!(f, "obsm/{key}"),
+        }
+    }
+}
+
+/// What the values of the matrix are taken to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValuesChoice {
+    /// Found from the values.
+    Auto,
+    /// Counts: normalise to the median depth, then log1p.
+    Counts,
+    /// Already on a log scale, or otherwise to be used as they are.
+    AsIs,
+}
+
+/// How much noise the reference process adds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Noise {
+    /// ε of the median interval, on data divided by one constant (LightSB's convention).
+    Epsilon(f64),
+    /// Variance per unit of time, in the units of the data.
+    Sigma2(f64),
+}
+
+impl Noise {
+    fn check(&self) -> Result<()> {
+        let (name, value) = match *self {
+            Self::Epsilon(value) => ("--epsilon", value),
+            Self::Sigma2(value) => ("--sigma2", value),
+        };
+        if 0.0 < value && value < f64::INFINITY {
+            return Ok(());
+        }
+        Err(Error::Parameter { name, must: "finite and > 0", got: value.to_string() })
+    }
+
+    /// The variance per unit of time in data units, for data whose `scale` is divided out and
+    /// intervals of `median_interval`: `σ² = ε scale² / Δt`.
+    pub fn sigma2(&self, scale: f64, median_interval: f64) -> f64 {
+        match *self {
+            Self::Epsilon(epsilon) => epsilon * scale * scale / median_interval,
+            Self::Sigma2(sigma2) => sigma2,
+        }
+    }
+}
+
+/// Which solver with which hyperparameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SolverChoice {
+    /// Gaussian-mixture potentials with diagonal covariances.
+    Lightsb {
+        /// Parts of the mixture.
+        n_gaussians: usize,
+        /// Iterations at most.
+        max_iterations: usize,
+        /// Relative decrease below which it stops.
+        tolerance: f64,
+    },
+}
+
+impl Default for SolverChoice {
+    fn default() -> Self {
+        let LightSbSolver { n_gaussians, max_iterations, tolerance, .. } = LightSbSolver::default();
+        Self::Lightsb { n_gaussians, max_iterations, tolerance }
+    }
+}
+
+impl SolverChoice {
+    fn check(&self) -> Result<()> {
+        let Self::Lightsb { n_gaussians, max_iterations, tolerance } = *self;
+        at_least_one("--n-gaussians", n_gaussians)?;
+        at_least_one("--max-iterations", max_iterations)?;
+        if 0.0 < tolerance && tolerance < 1.0 {
+            return Ok(());
+        }
+        let must = "between 0 and 1";
+        Err(Error::Parameter { name: "--tolerance", must, got: tolerance.to_string() })
+    }
+
+    /// The solver itself.
+    pub fn solver(&self) -> Box<dyn BridgeSolver> {
+        let Self::Lightsb { n_gaussians, max_iterations, tolerance } = *self;
+        Box::new(LightSbSolver {
+            n_gaussians,
+            max_iterations,
+            tolerance,
+            ..LightSbSolver::default()
+        })
+    }
+}
+
+fn at_least_one(name: &'static str, value: usize) -> Result<()> {
+    if 1 <= value {
+        return Ok(());
+    }
+    Err(Error::Parameter { name, must: "at least 1", got: value.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refuses_values_out_of_range_by_the_name_of_the_flag() {
+        let refused = |change: fn(&mut FitOptions)| {
+            let mut options = FitOptions::default();
+            change(&mut options);
+            options.check().unwrap_err().to_string()
+        };
+        assert!(refused(|o| o.n_pcs = 0).contains("`--n-pcs`"));
+        assert!(refused(|o| o.noise = Noise::Epsilon(f64::NAN)).contains("`--epsilon`"));
+        assert!(refused(|o| o.noise = Noise::Sigma2(0.0)).contains("`--sigma2`"));
+        FitOptions::default().check().unwrap();
+    }
+
+    #[test]
+    fn epsilon_and_sigma2_say_the_same_noise_in_two_units() {
+        // ε = σ² Δt / scale², METHODS: one variance per unit of real time.
+        let sigma2 = Noise::Epsilon(0.1).sigma2(2.0, 12.0);
+        assert!((sigma2 * 12.0 / 4.0 - 0.1).abs() < 1e-15);
+        assert!((Noise::Sigma2(sigma2).sigma2(2.0, 12.0) - sigma2).abs() < 1e-15);
+    }
+}

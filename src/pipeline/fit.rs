@@ -1,0 +1,270 @@
+//! `.h5ad` → one bridge for each interval, kept as they are found.
+
+use std::path::{Path, PathBuf};
+
+use ndarray::Array2;
+use sha2::{Digest, Sha256};
+
+use crate::bridge::{Bridge, BridgeProblem, Stop, UnitTime};
+use crate::data::{Snapshot, TimeSeries};
+use crate::error::Result;
+use crate::geometry::Epsilon;
+use crate::io::file;
+use crate::io::h5ad::H5ad;
+use crate::io::model::{FORMAT, Header, Interval, Model, PartialModel, SnapshotRecord, check_output};
+use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
+use crate::metrics::{Comparison, compare};
+use crate::pipeline::config::FitOptions;
+use crate::pipeline::prepare::{Prepared, Selection, file_name, prepare, select};
+use crate::pipeline::recorder::Recorder;
+use crate::progress::{self, Progress};
+use crate::rng::Seed;
+
+/// Cells of each side that are compared when a bridge is checked, at most.
+const CHECKED_CELLS: usize = 1000;
+
+/// How a fit went.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FitSummary {
+    /// Times, scale, noise.
+    pub header: Header,
+    /// One entry for each interval.
+    pub intervals: Vec<Interval>,
+    /// The folder of the model.
+    pub out: PathBuf,
+}
+
+impl FitSummary {
+    /// Whether every bridge met its stopping criterion.
+    pub fn converged(&self) -> bool {
+        self.intervals.iter().all(|interval| interval.report.stop == Stop::Converged)
+    }
+}
+
+/// Reads `input`, fits one bridge for each interval, writes the model to the folder `out`.
+///
+/// Each interval is written as soon as it is found, into `OUT.partial`, which becomes `out` at
+/// the end; with `resume`, intervals found by an earlier, unfinished run of the same plan are
+/// taken over.
+///
+/// # Errors
+/// Whatever is wrong with the input, the parameters or the folder; the stop button.
+pub fn fit(
+    input: &Path,
+    out: &Path,
+    options: &FitOptions,
+    resume: bool,
+    progress: &mut dyn Progress,
+) -> Result<FitSummary> {
+    options.check()?;
+    check_output(out)?;
+    let mut progress = Recorder::new(progress);
+    let opened = H5ad::open(input)?;
+    let selection = select(&opened, options, &mut progress)?;
+    let sha256 = file::sha256(input)?;
+    let plan = plan_hash(&sha256, options)?;
+    let prepared = prepare(&opened, &selection, options, &mut progress)?;
+    drop(opened);
+
+    let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
+    let header = header(&series, &selection, &prepared, options, plan)?;
+    let partial = PartialModel::start(out, &header.plan, resume)?;
+    let intervals = fit_intervals(&series, &header, options, &partial, &mut progress)?;
+
+    let input = InputRecord {
+        file: file_name(input),
+        sha256,
+        cells: prepared.cells.len(),
+        genes: prepared.n_genes_read,
+    };
+    let model = Model {
+        header,
+        cells: prepared.cells,
+        cell_times: selection.times,
+        points: prepared.points,
+        genes: prepared.genes,
+        pca: prepared.pca,
+        intervals,
+    };
+    let files = partial.complete(&model)?;
+    let mut run = RunRecord::new("fit", input, to_value(options)?);
+    run.notes = progress.into_notes();
+    run.intervals = model.intervals.iter().map(interval_record).collect();
+    for name in &files {
+        run.outputs.push(OutputRecord::of(partial.folder(), name)?);
+    }
+    write_json(&partial.folder().join("run.json"), &run)?;
+    partial.publish()?;
+    Ok(FitSummary { header: model.header, intervals: model.intervals, out: out.to_path_buf() })
+}
+
+fn fit_intervals(
+    series: &TimeSeries,
+    header: &Header,
+    options: &FitOptions,
+    partial: &PartialModel,
+    progress: &mut dyn Progress,
+) -> Result<Vec<Interval>> {
+    let solver = options.solver.solver();
+    let times = series.times();
+    let scaled = |k: usize| -> Result<Snapshot> {
+        let snapshot = &series.snapshots()[k];
+        let points = &snapshot.points() / header.scale;
+        Snapshot::weighted(points, snapshot.marginal().to_owned())
+    };
+    let mut intervals = Vec::with_capacity(times.len() - 1);
+    for k in 0..times.len() - 1 {
+        let (from, to) = (times[k], times[k + 1]);
+        if let Some(kept) = partial.interval(from, to)? {
+            progress::note(progress, format!("{from} → {to} was found before"))?;
+            intervals.push(kept);
+            continue;
+        }
+        let epsilon = Epsilon::new(header.sigma2 * (to - from) / (header.scale * header.scale))?;
+        let problem = BridgeProblem::new(scaled(k)?, scaled(k + 1)?, epsilon)?;
+        let seed = Seed(options.seed).child("interval", k as u64);
+        let (bridge, report) = solver.solve(&problem, seed.child("solve", 0), progress)?;
+        if report.stop == Stop::MaxIterations {
+            let text = format!(
+                "{from} → {to} did not converge within {} iterations; its bridge is kept and marked",
+                report.iterations
+            );
+            progress::note(progress, text)?;
+        }
+        let fit = check_end(&*bridge, &problem, header.scale, seed.child("check", 0), progress)?;
+        let bridge = bridge.record();
+        let interval = Interval { from, to, epsilon: epsilon.value(), report, fit, bridge };
+        partial.keep(&interval)?;
+        intervals.push(interval);
+    }
+    Ok(intervals)
+}
+
+/// How far the bridge's end is from the target snapshot, in data units, beside what two halves
+/// of the target are apart.
+fn check_end(
+    bridge: &dyn Bridge,
+    problem: &BridgeProblem,
+    scale: f64,
+    seed: Seed,
+    progress: &mut dyn Progress,
+) -> Result<Vec<(String, Option<f64>)>> {
+    let source = problem.source();
+    let (start, end) = (UnitTime::START, UnitTime::END);
+    let pushed = bridge.sample_transition(source.points(), start, end, seed.child("push", 0))?;
+    let predicted = Snapshot::weighted(pushed * scale, source.marginal().to_owned())?;
+    let target = problem.target();
+    let observed =
+        Snapshot::weighted(&target.points() * scale, target.marginal().to_owned())?;
+    let found = compare(&predicted, &observed, CHECKED_CELLS, seed.child("compare", 0), progress)?;
+    Ok(named(&found))
+}
+
+fn named(found: &Comparison) -> Vec<(String, Option<f64>)> {
+    found
+        .rows()
+        .into_iter()
+        .map(|(name, value)| (name.to_string(), value.is_finite().then_some(value)))
+        .collect()
+}
+
+fn header(
+    series: &TimeSeries,
+    selection: &Selection,
+    prepared: &Prepared,
+    options: &FitOptions,
+    plan: String,
+) -> Result<Header> {
+    let scale = scale(&prepared.points);
+    let median = median_interval(series.times());
+    let sigma2 = options.noise.sigma2(scale, median);
+    // Checked here so that an ε that overflows is refused before the first bridge.
+    let epsilon = Epsilon::new(sigma2 * median / (scale * scale))?.value();
+    let axis = &selection.axis;
+    let snapshots = axis.levels.iter().map(|level| SnapshotRecord {
+        label: level.label.clone(),
+        time: level.time,
+        n_cells: level.n_cells,
+    });
+    let pca = prepared.pca.as_ref();
+    Ok(Header {
+        format: FORMAT,
+        sbcell: env!("CARGO_PKG_VERSION").to_string(),
+        plan,
+        time_column: axis.column.clone(),
+        time_unit: axis.unit.to_string(),
+        snapshots: snapshots.collect(),
+        source: options.source.to_string(),
+        dimensions: prepared.dimensions.clone(),
+        scale,
+        sigma2,
+        epsilon,
+        seed: options.seed,
+        explained_variance: pca.map(|pca| pca.explained_variance().to_vec()).unwrap_or_default(),
+        total_variance: pca.map_or(0.0, crate::preprocess::Pca::total_variance),
+    })
+}
+
+/// The one number all coordinates are divided by: the mean over dimensions of the standard
+/// deviation over all cells (LightSB's convention); 1 if nothing varies.
+fn scale(points: &Array2<f64>) -> f64 {
+    let scale = points.std_axis(ndarray::Axis(0), 0.0).mean().unwrap_or(0.0);
+    if 0.0 < scale { scale } else { 1.0 }
+}
+
+fn median_interval(times: &[f64]) -> f64 {
+    let mut lengths: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    lengths.sort_by(f64::total_cmp);
+    let middle = lengths.len() / 2;
+    if lengths.len() % 2 == 1 {
+        lengths[middle]
+    } else {
+        f64::midpoint(lengths[middle - 1], lengths[middle])
+    }
+}
+
+fn plan_hash(input_sha256: &str, options: &FitOptions) -> Result<String> {
+    let mut hash = Sha256::new();
+    hash.update(env!("CARGO_PKG_VERSION"));
+    hash.update(input_sha256);
+    hash.update(to_value(options)?.to_string());
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn interval_record(interval: &Interval) -> serde_json::Value {
+    let Interval { from, to, epsilon, report, fit, bridge: _ } = interval;
+    let fit: serde_json::Map<String, serde_json::Value> =
+        fit.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
+    serde_json::json!({
+        "from": from, "to": to, "epsilon": epsilon, "stop": report.stop,
+        "iterations": report.iterations, "objective": report.objective,
+        "start_objective": report.start_objective, "n_live": report.n_live,
+        "n_gaussians": report.n_gaussians, "fit": fit,
+    })
+}
+
+/// Parameters as JSON.
+pub(crate) fn to_value(options: &impl serde::Serialize) -> Result<serde_json::Value> {
+    serde_json::to_value(options).map_err(|error| crate::error::Error::Numerical {
+        what: "writing the parameters",
+        why: error.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_interval_of_an_even_number_is_between_the_middle_two() {
+        assert!((median_interval(&[0., 6., 12., 24., 36.]) - 9.0).abs() < 1e-12);
+        assert!((median_interval(&[2., 3., 4., 7.]) - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_scale_is_the_mean_standard_deviation() {
+        let points = ndarray::array![[1., 0.], [3., 4.]];
+        assert!((scale(&points) - 1.5).abs() < 1e-12);
+        assert!((scale(&ndarray::array![[1.], [1.]]) - 1.0).abs() < 1e-12);
+    }
+}

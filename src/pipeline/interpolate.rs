@@ -1,0 +1,133 @@
+//! Model and times → the population at these times.
+
+use ndarray::{Array1, Array2, Axis};
+use rand::seq::index;
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::UnitTime;
+use crate::error::{Error, Result};
+use crate::io::model::Model;
+use crate::pipeline::process::Process;
+use crate::progress::{self, Event, Progress};
+use crate::rng::Seed;
+
+/// What `interpolate` can be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InterpolateOptions {
+    /// The times; the middle of every interval if empty.
+    pub at: Vec<f64>,
+    /// Cells at each time; as many as in the earlier snapshot if `None`.
+    pub n_cells: Option<usize>,
+    /// Coordinates of the output.
+    pub space: Space,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+/// Coordinates of an output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Space {
+    /// The coordinates in which the bridges were fitted.
+    Pca,
+    /// Expression of the genes of the model, on the scale that was fitted (log1p for counts).
+    Genes,
+}
+
+/// The population at one time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Population {
+    /// The time.
+    pub time: f64,
+    /// Coordinates in the fitted space, `(n_cells, dim)`, in data units.
+    pub points: Array2<f64>,
+    /// Weights, summing to one.
+    pub weights: Array1<f64>,
+    /// Whether this is an observed snapshot rather than a sample of the bridge.
+    pub observed: bool,
+}
+
+/// The population at each time: cells of the earlier snapshot carried by the bridge's exact
+/// transition; at an observed time the observed cells themselves.
+///
+/// # Errors
+/// [`Error::OutsideTimes`] for a time before the first snapshot or after the last;
+/// [`Error::NoGeneSpace`] if genes are asked of a model without them.
+pub fn interpolate(
+    model: &Model,
+    options: &InterpolateOptions,
+    progress: &mut dyn Progress,
+) -> Result<Vec<Population>> {
+    let InterpolateOptions { at, n_cells, space, seed } = options;
+    if *n_cells == Some(0) {
+        return Err(Error::Parameter { name: "--n-cells", must: "at least 1", got: "0".into() });
+    }
+    if *space == Space::Genes && model.pca.is_none() {
+        return Err(Error::NoGeneSpace { source_name: model.header.source.clone() });
+    }
+    let process = Process::restore(model)?;
+    let times = if at.is_empty() { process.middles() } else { at.clone() };
+    for &time in &times {
+        process.locate(time)?;
+    }
+    let begin = Event::Begin { what: "interpolating".into(), total: times.len() as u64 };
+    progress::report(progress, begin)?;
+    let mut populations = Vec::with_capacity(times.len());
+    for (done, &time) in times.iter().enumerate() {
+        populations.push(population(&process, time, *n_cells, Seed(*seed))?);
+        progress::report(progress, Event::Step { done: done as u64 + 1 })?;
+    }
+    progress::report(progress, Event::End)?;
+    Ok(populations)
+}
+
+fn population(
+    process: &Process,
+    time: f64,
+    n_cells: Option<usize>,
+    seed: Seed,
+) -> Result<Population> {
+    let (interval, local) = process.locate(time)?;
+    // The seed depends on the time itself, not on its place in the list that was asked for.
+    let seed = seed.child("interpolate", time.to_bits());
+    let at_source = local.value() <= 0.0;
+    let at_target = local.value() >= 1.0;
+    let snapshot = process.snapshot(if at_target { interval + 1 } else { interval });
+    let chosen = choose(snapshot.nrows(), n_cells, seed);
+    let mut points = snapshot.select(Axis(0), &chosen);
+    if !at_source && !at_target {
+        let bridge = process.bridge(interval);
+        let seed = seed.child("transition", 0);
+        points = bridge.sample_transition(points.view(), UnitTime::START, local, seed)?;
+    }
+    points *= process.scale();
+    let weights = Array1::from_elem(points.nrows(), 1.0 / points.nrows() as f64);
+    Ok(Population { time, points, weights, observed: at_source || at_target })
+}
+
+/// `n` of `available` cells: every cell equally often as far as `n` allows, the rest drawn
+/// without replacement.
+fn choose(available: usize, n: Option<usize>, seed: Seed) -> Vec<usize> {
+    let n = n.unwrap_or(available);
+    let mut chosen: Vec<usize> = (0..n / available).flat_map(|_| 0..available).collect();
+    let mut rng = seed.stream("choose", 0);
+    let mut rest = index::sample(&mut rng, available, n % available).into_vec();
+    rest.sort_unstable();
+    chosen.extend(rest);
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chooses_every_cell_equally_often() {
+        assert_eq!(choose(3, None, Seed(0)), [0, 1, 2]);
+        let mut counts = [0; 4];
+        choose(4, Some(10), Seed(1)).into_iter().for_each(|cell| counts[cell] += 1);
+        assert!(counts.iter().all(|&count| count == 2 || count == 3), "{counts:?}");
+        assert_eq!(counts.iter().sum::<i32>(), 10);
+        assert_ne!(choose(100, Some(5), Seed(1)), choose(100, Some(5), Seed(2)));
+    }
+}
