@@ -48,6 +48,52 @@ pub enum Error {
     #[error("sparse matrix is corrupt: {0}")]
     SparseStructure(String),
     // --- data ---
+    /// Labels of a column cannot be turned into times.
+    #[error("labels of `{column}` {problem}: {}", first_few(labels))]
+    TimeLabels {
+        /// The column.
+        column: String,
+        /// What is wrong, in words that follow "labels of … ".
+        problem: &'static str,
+        /// All labels with this problem.
+        labels: Vec<String>,
+    },
+    /// A column does not hold two different times.
+    #[error("`{column}` must hold at least two different times, found {}", one_or_none(found.as_deref()))]
+    TooFewTimes {
+        /// The column.
+        column: String,
+        /// The label of the only time, if there is one.
+        found: Option<String>,
+    },
+    /// Several columns may be the time and contradict each other.
+    #[error("these columns may be the time and disagree:{}", table(columns))]
+    TimeColumnsDisagree {
+        /// Each column with what is in it.
+        columns: Vec<(String, String)>,
+    },
+    /// No column looks like the time.
+    #[error("no column of `obs` is recognised as the time{}", table(looked_at))]
+    NoTimeColumn {
+        /// The columns that were looked at, each with what is wrong with it.
+        looked_at: Vec<(String, String)>,
+    },
+    /// A filter of cells cannot be understood.
+    #[error("cannot understand the filter `{filter}`: {problem}")]
+    FilterSyntax {
+        /// The filter as it was written.
+        filter: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A filter of cells asks a column for what is not in it.
+    #[error("the filter `{filter}` does not fit its column: {problem}")]
+    FilterValue {
+        /// The filter as it was written.
+        filter: String,
+        /// What does not fit, with the values that are there.
+        problem: String,
+    },
     // --- preprocess ---
     // --- io ---
     /// The operating system refused.
@@ -182,6 +228,19 @@ impl Error {
                  taken back to genes"
                     .into(),
             ),
+            Self::TimeLabels { .. } => Some(
+                "give their times with `--time-map FILE`, a table of two columns: label, time"
+                    .into(),
+            ),
+            Self::TooFewTimes { .. } => Some("name another column with `--timepoints COL`".into()),
+            Self::TimeColumnsDisagree { .. } | Self::NoTimeColumn { .. } => {
+                Some("name the column with `--timepoints COL`".into())
+            }
+            Self::FilterSyntax { .. } => Some(
+                "write `COL==VALUE`, `COL!=VALUE`, `COL in A,B` or `COL<=NUMBER`; quote values \
+                 with spaces or commas"
+                    .into(),
+            ),
             _ => None,
         }
     }
@@ -191,6 +250,12 @@ impl Error {
         match self {
             Self::Parameter { .. }
             | Self::Shape { .. }
+            | Self::TimeLabels { .. }
+            | Self::TooFewTimes { .. }
+            | Self::TimeColumnsDisagree { .. }
+            | Self::NoTimeColumn { .. }
+            | Self::FilterSyntax { .. }
+            | Self::FilterValue { .. }
             | Self::NoModel { .. }
             | Self::OutputTaken { .. }
             | Self::OtherPlan { .. }
@@ -206,4 +271,23 @@ impl Error {
             _ => Kind::Failed,
         }
     }
+}
+
+/// The first five of a list in backticks, and how many more there are.
+fn first_few(labels: &[String]) -> String {
+    let shown: Vec<String> = labels.iter().take(5).map(|label| format!("`{label}`")).collect();
+    let rest = labels.len().saturating_sub(5);
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
+}
+
+fn one_or_none(found: Option<&str>) -> String {
+    found.map_or_else(|| "none".into(), |label| format!("only `{label}`"))
+}
+
+/// One indented line for each column; nothing if there is none.
+fn table(columns: &[(String, String)]) -> String {
+    let lines: Vec<String> =
+        columns.iter().map(|(name, content)| format!("\n  `{name}`: {content}")).collect();
+    lines.concat()
 }

@@ -1,9 +1,12 @@
 //! CELLS AS MEASURED: the matrix, its columns of annotation, and snapshots in time.
 
 mod column;
+mod filter;
 mod matrix;
 mod snapshot;
+pub mod time;
 
 pub use column::Column;
+pub use filter::ObsFilter;
 pub use matrix::Matrix;
 pub use snapshot::{Snapshot, TimePoint, TimeSeries};

@@ -11,7 +11,9 @@ use crate::error::Result;
 use crate::geometry::Epsilon;
 use crate::io::file;
 use crate::io::h5ad::H5ad;
-use crate::io::model::{FORMAT, Header, Interval, Model, PartialModel, SnapshotRecord, check_output};
+use crate::io::model::{
+    FORMAT, Header, Interval, Model, PartialModel, SnapshotRecord, check_output,
+};
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
 use crate::metrics::{Comparison, compare};
 use crate::pipeline::config::FitOptions;
@@ -154,8 +156,7 @@ fn check_end(
     let pushed = bridge.sample_transition(source.points(), start, end, seed.child("push", 0))?;
     let predicted = Snapshot::weighted(pushed * scale, source.marginal().to_owned())?;
     let target = problem.target();
-    let observed =
-        Snapshot::weighted(&target.points() * scale, target.marginal().to_owned())?;
+    let observed = Snapshot::weighted(&target.points() * scale, target.marginal().to_owned())?;
     let found = compare(&predicted, &observed, CHECKED_CELLS, seed.child("compare", 0), progress)?;
     Ok(named(&found))
 }

@@ -40,11 +40,7 @@ pub(crate) struct Prepared {
 ///
 /// # Errors
 /// An unknown column, a filter that cannot be met, times that cannot be read.
-pub fn select(
-    file: &H5ad,
-    options: &FitOptions,
-    progress: &mut dyn Progress,
-) -> Result<Selection> {
+pub fn select(file: &H5ad, options: &FitOptions, progress: &mut dyn Progress) -> Result<Selection> {
     let mut kept = vec![true; file.n_cells()];
     for text in &options.filters {
         let filter = ObsFilter::parse(text)?;

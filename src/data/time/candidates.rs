@@ -1,0 +1,371 @@
+//! Which column is the time: by its name, by its content, by what other columns say.
+
+use super::axis::{MANY_TIMES, TimeAxis, resolve};
+use super::unit::TimeUnit;
+use crate::data::Column;
+use crate::error::{Error, Result};
+
+/// Names that mean time, best first, without separators.
+const NAMES: [&str; 23] = [
+    "time",
+    "timepoint",
+    "timepoints",
+    "day",
+    "days",
+    "hour",
+    "hours",
+    "hpf",
+    "hpi",
+    "dpf",
+    "dpi",
+    "week",
+    "weeks",
+    "month",
+    "months",
+    "minute",
+    "minutes",
+    "timeinfo",
+    "timelabel",
+    "t",
+    "stage",
+    "age",
+    "timecourse",
+];
+
+/// Words that make a longer name mean time when they begin or end it (`sample_time`).
+const WORDS: [&str; 19] = [
+    "time",
+    "timepoint",
+    "timepoints",
+    "day",
+    "days",
+    "hour",
+    "hours",
+    "hr",
+    "hrs",
+    "hpf",
+    "hpi",
+    "dpf",
+    "dpi",
+    "week",
+    "weeks",
+    "month",
+    "months",
+    "stage",
+    "age",
+];
+
+/// Words of names whose numbers are computed from the cells, or count something else.
+const NOT_TIME: [&str; 9] =
+    ["pseudo", "pseudotime", "latent", "velocity", "diffusion", "cycle", "doubling", "run", "per"];
+
+/// The share of the smallest gap by which times of two columns may differ and still agree: the
+/// rounding of a label such as `0.33` for a third of a day.
+const AGREEMENT: f64 = 0.011;
+
+/// Whether a column of this name may be the time: `time`, `Time point`, `day`, `hpf`, `stage`,
+/// `collection_day`, … Case, spaces, underscores and hyphens do not matter; names of computed
+/// times (`latent_time`, `dpt_pseudotime`) are refused.
+pub fn is_time_name(name: &str) -> bool {
+    rank(name).is_some()
+}
+
+/// Finds the time among columns, which are pairs of name and content.
+///
+/// Only names that [`is_time_name`] accepts are looked at. A column is plausible if every label
+/// can be read, and it has from 2 to 200 times. Of several that say the same (equal up to a
+/// change of unit) a numeric one is taken, then the better name, then the first; the others are
+/// named in [`TimeAxis::notes`] and may lend their unit.
+///
+/// # Errors
+/// [`Error::TimeColumnsDisagree`] if plausible columns contradict each other, or a column of a
+/// better name than the plausible ones cannot be read; [`Error::NoTimeColumn`] if there is none.
+pub fn find(columns: &[(String, Column)]) -> Result<TimeAxis> {
+    let mut named: Vec<(usize, &str, &Column)> = columns
+        .iter()
+        .filter_map(|(name, column)| rank(name).map(|rank| (rank, name.as_str(), column)))
+        .collect();
+    named.sort_by_key(|candidate| (!candidate.2.is_numeric(), candidate.0));
+    let mut plausible: Vec<(usize, TimeAxis)> = Vec::new();
+    let mut unread: Vec<(usize, &str, Error)> = Vec::new();
+    let mut looked_at = Vec::new();
+    for (rank, name, column) in named {
+        match resolve(name, column) {
+            Ok(axis) if axis.levels.len() <= MANY_TIMES => plausible.push((rank, axis)),
+            Ok(axis) => {
+                let n = axis.levels.len();
+                looked_at.push((name.to_string(), format!("{n} different times are too many")));
+            }
+            Err(error @ Error::TimeLabels { .. }) => {
+                looked_at.push((name.to_string(), error.to_string()));
+                unread.push((rank, name, error));
+            }
+            Err(error) => looked_at.push((name.to_string(), error.to_string())),
+        }
+    }
+    let Some((best, others)) = plausible.split_first() else {
+        let only_one = unread.len() == 1 && looked_at.len() == 1;
+        return Err(match unread.pop() {
+            Some((_, _, error)) if only_one => error,
+            _ => Error::NoTimeColumn { looked_at },
+        });
+    };
+    let agreements: Option<Vec<f64>> =
+        others.iter().map(|(_, other)| factor(&best.1, other)).collect();
+    let best_rank = plausible.iter().map(|candidate| candidate.0).min().unwrap_or(0);
+    let hidden = unread.iter().any(|candidate| candidate.0 < best_rank);
+    match agreements {
+        Some(factors) if !hidden => Ok(with_notes(best.1.clone(), others, &factors)),
+        _ => {
+            let mut columns: Vec<(String, String)> = plausible
+                .iter()
+                .map(|(_, axis)| (axis.column.clone(), first_times(axis)))
+                .collect();
+            let better = unread.into_iter().filter(|candidate| candidate.0 < best_rank);
+            columns.extend(better.map(|(_, name, error)| (name.to_string(), error.to_string())));
+            Err(Error::TimeColumnsDisagree { columns })
+        }
+    }
+}
+
+/// The unit in a column's name: `day`, `time_hours`, `age (weeks)`.
+pub(super) fn unit_of_name(name: &str) -> Option<TimeUnit> {
+    let words = words(name);
+    let long = |word: &&String| word.len() > 1 || words.len() > 1;
+    words.iter().rev().filter(long).find_map(|word| TimeUnit::from_word(word))
+}
+
+/// How good a name is, smaller is better.
+fn rank(name: &str) -> Option<usize> {
+    let words = words(name);
+    let computed = |word: &String| NOT_TIME.contains(&word.as_str()) || word.starts_with("pseudo");
+    if words.iter().any(computed) {
+        return None;
+    }
+    let folded = words.concat();
+    let exact = NAMES.iter().position(|known| *known == folded);
+    let ends = [words.first(), words.last()];
+    let longer = || {
+        let place = |word: &String| WORDS.iter().position(|known| known == word);
+        ends.into_iter().flatten().filter_map(place).min().map(|place| NAMES.len() + place)
+    };
+    exact.or_else(longer)
+}
+
+/// The words of a name, in lower case; `collectionDay` has two.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut before = ' ';
+    for c in name.chars() {
+        let camel = before.is_lowercase() && c.is_uppercase();
+        if camel || !c.is_alphanumeric() {
+            words.push(String::new());
+        }
+        if c.is_alphanumeric()
+            && let Some(word) = words.last_mut()
+        {
+            word.extend(c.to_lowercase());
+        }
+        before = c;
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// The factor from the times of `a` to those of `b`, if they say the same of every cell that
+/// has both.
+fn factor(a: &TimeAxis, b: &TimeAxis) -> Option<f64> {
+    if a.cell_times.len() != b.cell_times.len() {
+        return None;
+    }
+    let mut pairs: Vec<(f64, f64)> =
+        a.cell_times.iter().zip(&b.cell_times).filter_map(|(&a, &b)| a.zip(b)).collect();
+    pairs.sort_by(|x, y| x.0.total_cmp(&y.0).then(x.1.total_cmp(&y.1)));
+    pairs.dedup();
+    let increasing = pairs.windows(2).all(|two| two[0].0 < two[1].0 && two[0].1 < two[1].1);
+    if pairs.len() < 2 || !increasing {
+        return None;
+    }
+    let far = pairs.iter().max_by(|x, y| x.0.abs().total_cmp(&y.0.abs()))?;
+    let measured = far.1 / far.0;
+    let factor = match (a.unit.minutes(), b.unit.minutes()) {
+        (Some(a), Some(b)) => a / b,
+        _ => unit_ratio_near(measured),
+    };
+    let gap = pairs.windows(2).map(|two| two[1].1 - two[0].1).fold(f64::INFINITY, f64::min);
+    let agree = pairs.iter().all(|pair| (pair.1 - factor * pair.0).abs() <= AGREEMENT * gap);
+    (factor > 0.0 && agree).then_some(factor)
+}
+
+/// The ratio of two units if `measured` is one but for rounding, else `measured`.
+fn unit_ratio_near(measured: f64) -> f64 {
+    let minutes = TimeUnit::KNOWN.map(|unit| unit.minutes().unwrap_or(1.0));
+    minutes
+        .iter()
+        .flat_map(|a| minutes.iter().map(move |b| a / b))
+        .find(|ratio| (measured / ratio - 1.0).abs() < 1e-2)
+        .unwrap_or(measured)
+}
+
+/// Says which columns agree, and takes the unit from one that has it.
+fn with_notes(mut best: TimeAxis, others: &[(usize, TimeAxis)], factors: &[f64]) -> TimeAxis {
+    let mut notes = vec![format!("time is taken from `{}`", best.column)];
+    for ((_, other), &factor) in others.iter().zip(factors) {
+        if (factor - 1.0).abs() < 1e-9 {
+            notes.push(format!("`{}` says the same", other.column));
+        } else {
+            notes.push(format!("`{}` says the same in other units", other.column));
+        }
+        if best.unit == TimeUnit::Unknown
+            && let Some(minutes) = other.unit.minutes()
+            && let Some(unit) = TimeUnit::KNOWN.into_iter().find(|unit| {
+                unit.minutes().is_some_and(|own| (own / minutes / factor - 1.0).abs() < 1e-9)
+            })
+        {
+            best.unit = unit;
+            notes.push(format!("its unit, {}, follows from `{}`", unit.plural(), other.column));
+        }
+    }
+    notes.append(&mut best.notes);
+    best.notes = notes;
+    best
+}
+
+/// The first labels of an axis, for a list of candidates.
+fn first_times(axis: &TimeAxis) -> String {
+    let shown: Vec<&str> = axis.levels.iter().take(5).map(|level| level.label.as_str()).collect();
+    let more = if axis.levels.len() > 5 { ", …" } else { "" };
+    format!("{}{more}", shown.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn floats(name: &str, values: &[f64]) -> (String, Column) {
+        (name.into(), Column::Floats(values.to_vec()))
+    }
+
+    fn texts(name: &str, labels: &[&str]) -> (String, Column) {
+        let labels = labels.iter().map(|label| Some((*label).to_string())).collect();
+        (name.into(), Column::Texts(labels))
+    }
+
+    #[test]
+    fn knows_names_of_time_columns() {
+        for name in [
+            "time",
+            "Time point",
+            "time_point",
+            "TimePoint",
+            "day",
+            "Days",
+            "hpf",
+            "stage",
+            "Age",
+            "t",
+            "time_info",
+            "time-label",
+            "sample_time",
+            "collection_day",
+            "collectionDay",
+            "time_hours",
+            "age_weeks",
+            "sbcell_time",
+        ] {
+            assert!(is_time_name(name), "{name}");
+        }
+        for name in [
+            "",
+            "pseudotime",
+            "dpt_pseudotime",
+            "latent_time",
+            "batch",
+            "lifetime",
+            "stages",
+            "n_t",
+            "percent_mito",
+            "velocity_pseudotime",
+            "run_day",
+            "times_seen",
+        ] {
+            assert!(!is_time_name(name), "{name}");
+        }
+        assert_eq!(unit_of_name("age (weeks)"), Some(TimeUnit::Weeks));
+        assert_eq!(unit_of_name("time_h"), Some(TimeUnit::Hours));
+        assert_eq!(unit_of_name("d"), None);
+        assert_eq!(unit_of_name("stage"), None);
+    }
+
+    #[test]
+    fn takes_the_numeric_one_of_columns_that_agree() {
+        let columns = [
+            texts("time_label", &["6h", "0h", "48h"]),
+            floats("day", &[0.25, 0.0, 2.0]),
+            floats("time", &[6.0, 0.0, 48.0]),
+            floats("n_genes", &[3.0, 2.0, 1.0]),
+        ];
+        let axis = find(&columns).unwrap();
+        assert_eq!((axis.column.as_str(), axis.unit), ("time", TimeUnit::Hours));
+        assert_eq!(axis.times(), [0.0, 6.0, 48.0]);
+        assert_eq!(
+            axis.notes,
+            [
+                "time is taken from `time`",
+                "`day` says the same in other units",
+                "its unit, hours, follows from `day`",
+                "`time_label` says the same",
+            ]
+        );
+    }
+
+    #[test]
+    fn rounded_labels_agree_and_cells_one_column_lacks_do_not_count() {
+        let thirds = [1.0 / 3.0, 2.0 / 3.0, 1.0, 4.0];
+        let rounded = texts("time_label", &["0.33 d", "0.67 d", "1 d", ""]);
+        assert_eq!(find(&[floats("day", &thirds), rounded]).unwrap().column, "day");
+    }
+
+    #[test]
+    fn columns_that_disagree_are_listed_with_values() {
+        let spacing = [floats("time", &[0., 1., 2.]), floats("day", &[0., 2., 7.])];
+        let order = [floats("time", &[0., 1., 2.]), floats("day", &[0., 2., 1.])];
+        let groups = [floats("time", &[0., 1., 1.]), floats("day", &[0., 1., 2.])];
+        let units = [texts("time", &["0h", "6h", "9h"]), floats("day", &[0., 6., 9.])];
+        let shift = [floats("time", &[0., 1., 2.]), floats("age", &[5., 6., 7.])];
+        for columns in [&spacing, &order, &groups, &units, &shift] {
+            let error = find(columns).unwrap_err();
+            assert!(matches!(error, Error::TimeColumnsDisagree { .. }), "{error}");
+        }
+        let message = find(&spacing).unwrap_err().to_string();
+        assert!(
+            message.ends_with("disagree:\n  `time`: 0.0, 1.0, 2.0\n  `day`: 0.0, 2.0, 7.0"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_better_name_that_cannot_be_read_is_not_passed_over() {
+        let time = texts("time", &["early", "late", "late"]);
+        let error = find(&[time.clone(), floats("age", &[30., 40., 50.])]).unwrap_err();
+        assert!(matches!(error, Error::TimeColumnsDisagree { .. }), "{error}");
+        let stage = texts("stage", &["gastrula", "neurula", "neurula"]);
+        assert_eq!(find(&[stage, floats("day", &[0., 1., 1.])]).unwrap().column, "day");
+        assert!(matches!(find(&[time]).unwrap_err(), Error::TimeLabels { .. }));
+    }
+
+    #[test]
+    fn constant_and_continuous_columns_are_not_plausible() {
+        let n = 300;
+        let day: Vec<f64> = (0..n).map(|i| f64::from(i % 3)).collect();
+        let columns = [
+            floats("time", &vec![1.0; n as usize]),
+            ("t".into(), Column::Floats((0..n).map(f64::from).collect())),
+            floats("day", &day),
+        ];
+        assert_eq!(find(&columns).unwrap().column, "day");
+        let error = find(&columns[..2]).unwrap_err();
+        assert!(error.to_string().contains("`t`: 300 different times"), "{error}");
+        assert!(matches!(find(&[]).unwrap_err(), Error::NoTimeColumn { .. }));
+    }
+}

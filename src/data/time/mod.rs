@@ -1,0 +1,14 @@
+//! Times out of a column of `obs`: labels, units, and which column it is.
+//!
+//! [`resolve`] reads one column, [`resolve_with_map`] reads it through the user's own table,
+//! [`find`] chooses the column. What was guessed is said in [`TimeAxis::notes`]; what cannot be
+//! read in exactly one way is an error.
+
+mod axis;
+mod candidates;
+mod labels;
+mod unit;
+
+pub use axis::{TimeAxis, TimeLevel, resolve, resolve_with_map};
+pub use candidates::{find, is_time_name};
+pub use unit::TimeUnit;
