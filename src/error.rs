@@ -49,6 +49,18 @@ pub enum Error {
     SparseStructure(String),
     // --- data ---
     // --- preprocess ---
+    /// A step that takes logarithms or depths met a value below zero, or NaN.
+    #[error("{step} needs values ≥ 0, got {got} in cell {cell}, gene {gene} (counted from 0)")]
+    Negative {
+        /// The step.
+        step: &'static str,
+        /// Row.
+        cell: usize,
+        /// Column.
+        gene: usize,
+        /// The value found.
+        got: f32,
+    },
     // --- io ---
     /// The operating system refused.
     #[error("cannot {action} `{}`: {source}", path.display())]
@@ -91,6 +103,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { way_out, .. } => way_out.clone(),
+            Self::Negative { .. } => Some(
+                "the matrix looks centred or scaled; choose the layer that holds counts".into(),
+            ),
             _ => None,
         }
     }
@@ -98,7 +113,7 @@ impl Error {
     /// What kind of failure this is.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Parameter { .. } | Self::Shape { .. } => Kind::Usage,
+            Self::Parameter { .. } | Self::Shape { .. } | Self::Negative { .. } => Kind::Usage,
             Self::Unreadable { .. } | Self::SparseStructure(_) => Kind::Unreadable,
             Self::Cancelled => Kind::Cancelled,
             _ => Kind::Failed,
