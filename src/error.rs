@@ -95,6 +95,18 @@ pub enum Error {
         problem: String,
     },
     // --- preprocess ---
+    /// A step that takes logarithms or depths met a value below zero, or NaN.
+    #[error("{step} needs values ≥ 0, got {got} in cell {cell}, gene {gene} (counted from 0)")]
+    Negative {
+        /// The step.
+        step: &'static str,
+        /// Row.
+        cell: usize,
+        /// Column.
+        gene: usize,
+        /// The value found.
+        got: f32,
+    },
     // --- io ---
     /// The operating system refused.
     #[error("cannot {action} `{}`: {source}", path.display())]
@@ -241,6 +253,9 @@ impl Error {
                  with spaces or commas"
                     .into(),
             ),
+            Self::Negative { .. } => Some(
+                "the matrix looks centred or scaled; choose the layer that holds counts".into(),
+            ),
             _ => None,
         }
     }
@@ -263,7 +278,8 @@ impl Error {
             | Self::TimeMapWithoutColumn { .. }
             | Self::NoGenes { .. }
             | Self::OutsideTimes { .. }
-            | Self::NoGeneSpace { .. } => Kind::Usage,
+            | Self::NoGeneSpace { .. }
+            | Self::Negative { .. } => Kind::Usage,
             Self::Unreadable { .. }
             | Self::SparseStructure(_)
             | Self::EmbeddingNotFinite { .. } => Kind::Unreadable,

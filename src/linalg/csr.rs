@@ -87,6 +87,11 @@ impl Csr {
         &self.values
     }
 
+    /// All stored values, to change; row after row.
+    pub fn values_mut(&mut self) -> &mut [f32] {
+        &mut self.values
+    }
+
     /// The rows `rows`, in that order.
     #[must_use]
     pub fn select_rows(&self, rows: &[usize]) -> Self {

@@ -1,0 +1,253 @@
+//! Highly variable genes, by dispersion within bins of mean expression.
+
+use std::f64::consts::FRAC_1_SQRT_2;
+
+use rayon::prelude::*;
+
+use crate::data::Matrix;
+use crate::error::{Error, Result};
+use crate::preprocess::normalize::refuse_negative;
+
+/// Selects genes that vary more than others of the same mean: the flavour `seurat` of
+/// `scanpy.pp.highly_variable_genes` with `n_top_genes`.
+///
+/// Of each gene the mean and the variance (denominator `n_cells − 1`) of `exp(x) − 1` are
+/// taken; the dispersion is `ln(variance / mean)`. Genes are put into `n_bins` bins of equal
+/// width of `ln(1 + mean)`, and within its bin a dispersion is centred by the mean and divided
+/// by the standard deviation (denominator one less than the genes with a dispersion). A gene
+/// that is alone in its bin gets 1; a gene that does not vary has no dispersion and is never
+/// selected. The `n_genes` largest are selected, and with them all that tie with the last.
+///
+/// Source: Satija et al. 2015 (Seurat), as scanpy 1.11.5 computes it; the test compares the
+/// selections. Unlike there, a gene whose coefficient of variation is below 1e-6 counts as
+/// constant (scanpy takes the logarithm of what rounding leaves), and the two genes of a bin of
+/// two are at exactly ±1/√2 (there they differ by rounding, which then decides between ties).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeneSelector {
+    /// Genes to select, 1 or more.
+    pub n_genes: usize,
+    /// Bins of mean expression, 1 or more.
+    pub n_bins: usize,
+}
+
+impl Default for GeneSelector {
+    fn default() -> Self {
+        Self { n_genes: 2000, n_bins: 20 }
+    }
+}
+
+/// What the selection rests on, for one gene.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GeneStatistics {
+    /// `ln(1 + mean of exp(x) − 1)`.
+    pub mean: f64,
+    /// `ln(variance / mean)`; NaN if the gene does not vary.
+    pub dispersion: f64,
+    /// The dispersion relative to the genes of the same bin; NaN if the gene does not vary, or
+    /// if no gene in its bin differs from another.
+    pub normalized: f64,
+}
+
+/// Cells summed in one task. Part of the result: sums are rounded chunk by chunk.
+const CHUNK: usize = 4096;
+/// Smallest squared coefficient of variation of a gene that varies.
+const SMALLEST_CV2: f64 = 1e-12;
+
+impl GeneSelector {
+    /// The selected columns of `x`, increasing.
+    ///
+    /// `x` holds `log1p` values, `(n_cells, n_genes)`. If it has no more genes than are asked
+    /// for, all genes that vary are selected. Time `O(stored values)`, memory 16 bytes per gene
+    /// and 4 096 cells.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if a hyperparameter is zero; [`Error::Negative`] if a value is
+    /// negative or NaN; [`Error::Numerical`] if `exp(x)` overflows or no gene varies.
+    pub fn select(&self, x: &Matrix) -> Result<Vec<usize>> {
+        let genes = self.statistics(x)?;
+        let selected: Vec<usize> = if self.n_genes >= genes.len() {
+            (0..genes.len()).filter(|&j| !genes[j].dispersion.is_nan()).collect()
+        } else {
+            let mut sorted: Vec<f64> =
+                genes.iter().map(|gene| gene.normalized).filter(|value| !value.is_nan()).collect();
+            sorted.sort_by(|a, b| b.total_cmp(a));
+            let last = sorted.get(self.n_genes - 1).or(sorted.last()).copied();
+            let cutoff = last.unwrap_or(f64::INFINITY);
+            (0..genes.len()).filter(|&j| genes[j].normalized >= cutoff).collect()
+        };
+        if selected.is_empty() {
+            let why = "no gene varies between cells".to_string();
+            return Err(Error::Numerical { what: "gene selection", why });
+        }
+        Ok(selected)
+    }
+
+    /// Mean, dispersion and normalised dispersion of every column of `x`; see
+    /// [`GeneSelector::select`].
+    ///
+    /// # Errors
+    /// As [`GeneSelector::select`], but it does not fail if no gene varies.
+    pub fn statistics(&self, x: &Matrix) -> Result<Vec<GeneStatistics>> {
+        self.check()?;
+        refuse_negative(x, "gene selection")?;
+        let mut genes = means_and_dispersions(x);
+        if let Some(j) = genes.iter().position(|gene| !gene.mean.is_finite()) {
+            let why = format!("exp(x) of gene {j} overflows; the matrix does not hold logarithms");
+            return Err(Error::Numerical { what: "gene selection", why });
+        }
+        normalize_within_bins(&mut genes, self.n_bins);
+        Ok(genes)
+    }
+
+    fn check(&self) -> Result<()> {
+        let Self { n_genes, n_bins } = *self;
+        for (name, value) in [("n_genes", n_genes), ("n_bins", n_bins)] {
+            if value < 1 {
+                return Err(Error::Parameter { name, must: "1 or more", got: value.to_string() });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn means_and_dispersions(x: &Matrix) -> Vec<GeneStatistics> {
+    let (n, n_genes) = (x.n_cells(), x.n_genes());
+    let starts: Vec<usize> = (0..n).step_by(CHUNK).collect();
+    let parts: Vec<Vec<[f64; 2]>> = starts
+        .into_par_iter()
+        .map(|start| {
+            let mut sums = vec![[0.0; 2]; n_genes];
+            for i in start..n.min(start + CHUNK) {
+                add_row(&mut sums, x, i);
+            }
+            sums
+        })
+        .collect();
+    (0..n_genes)
+        .map(|j| {
+            let (sum, square) = parts
+                .iter()
+                .fold((0.0, 0.0), |sums, part| (sums.0 + part[j][0], sums.1 + part[j][1]));
+            let mean = sum / n.max(1) as f64;
+            let variance = (square / n.max(1) as f64 - mean * mean) * n as f64
+                / n.saturating_sub(1).max(1) as f64;
+            let varies = variance > SMALLEST_CV2 * mean * mean;
+            // A gene without expression is put at 1e-12, as scanpy does; it moves the first bin.
+            let mean = if mean > 0.0 { mean } else { 1e-12 };
+            let dispersion = if varies { (variance / mean).ln() } else { f64::NAN };
+            GeneStatistics { mean: mean.ln_1p(), dispersion, normalized: f64::NAN }
+        })
+        .collect()
+}
+
+/// Adds `exp(x) − 1` of one cell, rounded to single precision as it is stored: equal genes then
+/// have equal sums in any order of cells, and so tie.
+fn add_row(sums: &mut [[f64; 2]], x: &Matrix, i: usize) {
+    let mut add = |j: usize, value: f32| {
+        let value = f64::from(f64::from(value).exp_m1() as f32);
+        sums[j][0] += value;
+        sums[j][1] += value * value;
+    };
+    match x {
+        Matrix::Dense(x) => x.row(i).iter().enumerate().for_each(|(j, &value)| add(j, value)),
+        Matrix::Sparse(x) => {
+            let (columns, values) = x.row(i);
+            columns.iter().zip(values).for_each(|(&j, &value)| add(j as usize, value));
+        }
+    }
+}
+
+fn normalize_within_bins(genes: &mut [GeneStatistics], n_bins: usize) {
+    let edges = bin_edges(genes, n_bins);
+    let mut members = vec![Vec::new(); n_bins];
+    for (j, gene) in genes.iter().enumerate() {
+        // Bins are open to the left: the first edge that is not below the mean closes the bin.
+        let bin = edges.partition_point(|&edge| edge < gene.mean);
+        if (1..=n_bins).contains(&bin) && !gene.dispersion.is_nan() {
+            members[bin - 1].push(j);
+        }
+    }
+    for bin in members {
+        // Welford's recurrence: exactly zero if all are equal.
+        let (mut mean, mut square) = (0.0, 0.0);
+        for (k, &j) in bin.iter().enumerate() {
+            let step = genes[j].dispersion - mean;
+            mean += step / (k + 1) as f64;
+            square += step * (genes[j].dispersion - mean);
+        }
+        let deviation = (square / (bin.len().max(2) - 1) as f64).sqrt();
+        for &j in &bin {
+            genes[j].normalized = match bin.len() {
+                1 => 1.0,
+                // Exact, so that genes of such bins tie whatever the rounding.
+                2 if deviation > 0.0 => FRAC_1_SQRT_2.copysign(genes[j].dispersion - mean),
+                _ if deviation > 0.0 => (genes[j].dispersion - mean) / deviation,
+                _ => f64::NAN,
+            };
+        }
+    }
+}
+
+/// The edges of `n_bins` bins of equal width, as `pandas.cut` draws them: the first is moved
+/// down by a thousandth of the range, or both ends out by a thousandth if there is no range.
+fn bin_edges(genes: &[GeneStatistics], n_bins: usize) -> Vec<f64> {
+    let mut low = genes.iter().map(|gene| gene.mean).fold(f64::INFINITY, f64::min);
+    let mut high = genes.iter().map(|gene| gene.mean).fold(f64::NEG_INFINITY, f64::max);
+    let range = high - low;
+    if range <= 0.0 {
+        low -= 0.001 * low.abs();
+        high += 0.001 * high.abs();
+    }
+    let step = (high - low) / n_bins as f64;
+    let mut edges: Vec<f64> = (0..=n_bins).map(|k| k as f64 * step + low).collect();
+    edges[n_bins] = high;
+    if range > 0.0 {
+        edges[0] -= 0.001 * range;
+    }
+    edges
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+
+    /// Log-counts of three genes in four cells: a burst, a constant, an empty one.
+    fn small() -> Matrix {
+        let x: Array2<f32> = array![[0., 2., 0.], [0., 2., 0.], [0., 2., 0.], [8., 2., 0.]];
+        Matrix::Dense(x.mapv(f32::ln_1p))
+    }
+
+    #[test]
+    fn dispersions_agree_with_pencil_and_paper() {
+        let genes = GeneSelector::default().statistics(&small()).unwrap();
+        // Mean 2, variance (3·4 + 36)/3 = 16.
+        assert!((genes[0].mean - 3_f64.ln()).abs() < 1e-7);
+        assert!((genes[0].dispersion - 8_f64.ln()).abs() < 1e-6);
+        assert!(genes[1].dispersion.is_nan() && genes[2].dispersion.is_nan());
+        // Alone in its bin among those that vary.
+        assert!((genes[0].normalized - 1.0).abs() < 1e-15);
+    }
+
+    #[test]
+    fn asking_for_all_genes_gives_those_that_vary() {
+        assert_eq!(GeneSelector::default().select(&small()).unwrap(), [0]);
+        let one = GeneSelector { n_genes: 1, ..Default::default() };
+        assert_eq!(one.select(&small()).unwrap(), [0]);
+    }
+
+    #[test]
+    fn refuses_what_cannot_be_selected_from() {
+        let constant = Matrix::Dense(Array2::from_elem((5, 3), 1.0));
+        assert!(GeneSelector::default().select(&constant).is_err());
+        let negative = Matrix::Dense(array![[-1.0, 2.0]]);
+        assert!(matches!(GeneSelector::default().select(&negative), Err(Error::Negative { .. })));
+        let counts = Matrix::Dense(array![[500.0, 2.0], [0.0, 0.0]]);
+        assert!(matches!(GeneSelector::default().select(&counts), Err(Error::Numerical { .. })));
+        for bad in [(0, 20), (5, 0)] {
+            let selector = GeneSelector { n_genes: bad.0, n_bins: bad.1 };
+            assert!(matches!(selector.select(&small()), Err(Error::Parameter { .. })));
+        }
+    }
+}

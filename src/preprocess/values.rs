@@ -1,0 +1,247 @@
+//! What a matrix holds (counts, their logarithm, scaled values), and what speaks for it.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::Matrix;
+
+/// What the values of a matrix are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Values {
+    /// Whole numbers, none negative: molecules or reads.
+    Counts,
+    /// Logarithms of one plus something: not negative, not all whole, none of 20 or more.
+    Log1p,
+    /// Centred, and perhaps divided by the standard deviation: some are negative.
+    Scaled,
+    /// None of these, such as normalised values before the logarithm, or values that are not
+    /// finite.
+    Other,
+}
+
+impl fmt::Display for Values {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Counts => "counts",
+            Self::Log1p => "log1p",
+            Self::Scaled => "scaled",
+            Self::Other => "other",
+        })
+    }
+}
+
+/// What [`detect`] decided, and why.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Detected {
+    /// The decision.
+    pub values: Values,
+    /// Smallest value, zeros included; 0 for a matrix without values.
+    pub min: f64,
+    /// Largest value.
+    pub max: f64,
+    /// Values that are NaN or infinite.
+    pub n_not_finite: usize,
+    /// Share of whole numbers among the values that are not zero; 1 if there are none.
+    pub integer_share: f64,
+    /// Share of the cells looked at (with two values or more) whose `exp(x) − 1` are whole
+    /// multiples of their smallest, as they are behind the logarithm of scaled counts; `None`
+    /// if there are no such cells, or the values are negative or 20 and more.
+    pub counts_behind: Option<f64>,
+    /// Standard deviation over mean of the cells' sums of `exp(x) − 1`: near zero if every cell
+    /// was brought to the same depth before the logarithm; `None` as for `counts_behind`.
+    pub depth_spread: Option<f64>,
+}
+
+/// Cells that are looked at one by one; all values are looked at for sign and size.
+const N_SAMPLED: usize = 1_000;
+/// A logarithm this large would stand for half a billion molecules.
+const LOG_LIMIT: f64 = 20.0;
+
+/// Decides what `x` holds.
+///
+/// - counts: every value is whole and none is negative
+/// - scaled: some are negative
+/// - log1p: none is negative, not all are whole, none is 20 or more
+/// - other: anything else, and any matrix with a NaN or an infinity
+///
+/// Logarithms of other things than `1 + count` (of `1 + Ct`, say, or logarithms to base two)
+/// cannot be told from `log1p` by sign and size; [`Detected::counts_behind`] and
+/// [`Detected::depth_spread`] speak for or against it. One pass over the stored values, and a
+/// second over at most 1 000 cells, evenly spaced.
+pub fn detect(x: &Matrix) -> Detected {
+    let mut seen = Seen { min: f64::INFINITY, max: f64::NEG_INFINITY, ..Seen::default() };
+    match x {
+        Matrix::Dense(x) => x.iter().for_each(|&value| seen.add(f64::from(value))),
+        Matrix::Sparse(x) => {
+            x.values().iter().for_each(|&value| seen.add(f64::from(value)));
+            if x.n_stored() < x.n_rows() * x.n_cols() {
+                seen.add(0.0);
+            }
+        }
+    }
+    if seen.max < seen.min {
+        (seen.min, seen.max) = (0.0, 0.0);
+    }
+    let values = if seen.n_not_finite > 0 {
+        Values::Other
+    } else if seen.min < 0.0 {
+        Values::Scaled
+    } else if seen.n_integer == seen.n_nonzero {
+        Values::Counts
+    } else if seen.max < LOG_LIMIT {
+        Values::Log1p
+    } else {
+        Values::Other
+    };
+    let could_be_log = seen.n_not_finite == 0 && 0.0 <= seen.min && seen.max < LOG_LIMIT;
+    let (counts_behind, depth_spread) =
+        if could_be_log { look_behind_the_logarithm(x) } else { (None, None) };
+    Detected {
+        values,
+        min: seen.min,
+        max: seen.max,
+        n_not_finite: seen.n_not_finite,
+        integer_share: if seen.n_nonzero == 0 {
+            1.0
+        } else {
+            seen.n_integer as f64 / seen.n_nonzero as f64
+        },
+        counts_behind,
+        depth_spread,
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    min: f64,
+    max: f64,
+    n_nonzero: usize,
+    n_integer: usize,
+    n_not_finite: usize,
+}
+
+impl Seen {
+    fn add(&mut self, value: f64) {
+        if !value.is_finite() {
+            self.n_not_finite += 1;
+            return;
+        }
+        self.min = self.min.min(value);
+        self.max = self.max.max(value);
+        if value.abs() > 0.0 {
+            self.n_nonzero += 1;
+            self.n_integer += usize::from(value.fract().abs() <= 0.0);
+        }
+    }
+}
+
+/// `counts_behind` and `depth_spread`, from at most [`N_SAMPLED`] cells.
+fn look_behind_the_logarithm(x: &Matrix) -> (Option<f64>, Option<f64>) {
+    let (mut n_cells, mut n_whole) = (0_usize, 0_usize);
+    let mut depths = Vec::new();
+    for i in (0..x.n_cells()).step_by(x.n_cells().div_ceil(N_SAMPLED).max(1)) {
+        let row: Vec<f64> = match x {
+            Matrix::Dense(x) => x.row(i).iter().map(|&value| f64::from(value).exp_m1()).collect(),
+            Matrix::Sparse(x) => {
+                x.row(i).1.iter().map(|&value| f64::from(value).exp_m1()).collect()
+            }
+        };
+        depths.push(row.iter().sum::<f64>());
+        let positive = || row.iter().copied().filter(|&value| value > 0.0);
+        if positive().count() < 2 {
+            continue;
+        }
+        let smallest = positive().fold(f64::INFINITY, f64::min);
+        // The smallest is one molecule in nearly every cell. A value in single precision leaves
+        // an error of about 1e-6 of the ratio.
+        let whole = positive().all(|value| {
+            let ratio = value / smallest;
+            (ratio - ratio.round()).abs() <= 1e-4 + 1e-5 * ratio
+        });
+        n_cells += 1;
+        n_whole += usize::from(whole);
+    }
+    if n_cells == 0 {
+        return (None, None);
+    }
+    let mean = depths.iter().sum::<f64>() / depths.len() as f64;
+    let square = depths.iter().map(|depth| (depth - mean).powi(2)).sum::<f64>();
+    let spread = (square / depths.len() as f64).sqrt() / mean;
+    (Some(n_whole as f64 / n_cells as f64), Some(spread))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use crate::linalg::Csr;
+
+    use super::*;
+
+    fn counts() -> Array2<f32> {
+        Array2::from_shape_fn((40, 12), |(i, j)| {
+            let n = i * 5 + j * j + 7 * i * j;
+            if n % 3 == 0 { 0.0 } else { (1 + n % (5 + i % 4)) as f32 }
+        })
+    }
+
+    fn found(x: Array2<f32>) -> Detected {
+        detect(&Matrix::Dense(x))
+    }
+
+    #[test]
+    fn counts_are_whole_and_not_negative() {
+        let detected = found(counts());
+        assert_eq!(detected.values, Values::Counts);
+        assert_eq!((detected.min, detected.max), (0.0, 8.0));
+        assert!((detected.integer_share - 1.0).abs() < 1e-15);
+        assert_eq!(found(Array2::zeros((3, 3))).values, Values::Counts);
+        assert_eq!(found(Array2::zeros((0, 3))).values, Values::Counts);
+    }
+
+    #[test]
+    fn logarithms_of_counts_are_found_with_and_without_normalisation() {
+        let plain = found(counts().mapv(f32::ln_1p));
+        assert_eq!(plain.values, Values::Log1p);
+        assert!(plain.counts_behind.unwrap() > 0.8, "{plain:?}");
+        assert!(plain.depth_spread.unwrap() > 0.05);
+        let mut normalized = counts();
+        for mut row in normalized.rows_mut() {
+            let sum = row.sum();
+            row.mapv_inplace(|value| (value / sum * 50.0).ln_1p());
+        }
+        let normalized = found(normalized);
+        assert_eq!(normalized.values, Values::Log1p);
+        assert!(normalized.counts_behind.unwrap() > 0.8, "{normalized:?}");
+        assert!(normalized.depth_spread.unwrap() < 1e-5);
+    }
+
+    #[test]
+    fn other_logarithms_have_no_counts_behind_them() {
+        let other = found(counts().mapv(|count| (1.0 + 0.37 * count).powf(1.3).log2()));
+        assert_eq!(other.values, Values::Log1p);
+        assert!(other.counts_behind.unwrap() < 0.5, "{other:?}");
+    }
+
+    #[test]
+    fn negative_values_are_scaled_and_the_rest_is_other() {
+        assert_eq!(found(counts() - 1.5).values, Values::Scaled);
+        assert_eq!(found(counts() * 10.5).values, Values::Other);
+        let broken = found(array![[1.0, f32::NAN], [-1.0, f32::INFINITY]]);
+        assert_eq!((broken.values, broken.n_not_finite), (Values::Other, 2));
+    }
+
+    #[test]
+    fn sparse_zeros_count_and_sparse_and_dense_agree() {
+        let sparse = |values: Vec<f32>| {
+            let x = Csr::new(3, vec![0, 2, 2, 4], vec![0, 2, 1, 2], values).unwrap();
+            detect(&Matrix::Sparse(x))
+        };
+        let detected = sparse(vec![1.0, 2.0, 3.0, 4.0]);
+        assert_eq!(detected, found(array![[1., 0., 2.], [0., 0., 0.], [0., 3., 4.]]));
+        assert_eq!((detected.values, detected.min), (Values::Counts, 0.0));
+        assert_eq!(sparse(vec![0.5, 1.0, 1.5, 2.0]).values, Values::Log1p);
+    }
+}
