@@ -29,7 +29,9 @@ pub fn softmax_rows(
         .chunks_exact_mut(n_columns)
         .map(|row| {
             let largest = row.iter().fold(f64::NEG_INFINITY, |a, &b| if b > a { b } else { a });
-            row.iter_mut().for_each(|value| *value -= largest);
+            for value in row.iter_mut() {
+                *value -= largest;
+            }
             largest
         })
         .collect();
@@ -37,7 +39,9 @@ pub fn softmax_rows(
     for (i, (row, largest)) in logs.chunks_exact_mut(n_columns).zip(maxima).enumerate() {
         let total: f64 = row.iter().sum();
         let inverse = 1.0 / total;
-        row.iter_mut().for_each(|value| *value *= inverse);
+        for value in row.iter_mut() {
+            *value *= inverse;
+        }
         with_row(i, largest + total.ln(), row);
     }
 }
@@ -100,7 +104,7 @@ mod tests {
             .map(|x| ((exp(x) - x.exp()) / x.exp()).abs())
             .fold(0.0, f64::max);
         assert!(worst < 5e-16, "{worst:e}");
-        assert_eq!(exp(0.0), 1.0);
+        assert!((exp(0.0) - 1.0).abs() < 1e-300);
     }
 
     #[test]
@@ -122,6 +126,6 @@ mod tests {
         assert!((logs[1] - (-1.2 - direct).exp()).abs() < 1e-15);
         assert!((totals[1] - (1000.0 + (1.0 + (-1.0_f64).exp()).ln())).abs() < 1e-12);
         assert!((log_sum_exp(&rows[1]) - totals[1]).abs() < 1e-12);
-        assert_eq!(log_sum_exp(&[]), f64::NEG_INFINITY);
+        assert!(log_sum_exp(&[]) < f64::MIN);
     }
 }

@@ -54,7 +54,7 @@ impl Lbfgs {
     /// Goes one step down; `false` if no lower point was found, even along the gradient.
     pub fn step(&mut self, f: &mut Smooth<'_>) -> bool {
         let (mut direction, mut slope) = self.direction();
-        if !(slope < 0.0) {
+        if slope.is_nan() || slope >= 0.0 {
             self.pairs.clear();
             (direction, slope) = self.direction();
         }
@@ -83,7 +83,9 @@ impl Lbfgs {
             Some(pair) => 1.0 / (pair.inverse * dot(&pair.change, &pair.change)),
             None => 1.0 / dot(&direction, &direction).sqrt().max(1.0),
         };
-        direction.iter_mut().for_each(|d| *d *= first);
+        for d in &mut direction {
+            *d *= first;
+        }
         for (pair, share) in self.pairs.iter().zip(shares.into_iter().rev()) {
             let other = pair.inverse * dot(&pair.change, &direction);
             add(&mut direction, share - other, &pair.step);
@@ -98,7 +100,7 @@ impl Lbfgs {
         const DESCENT: f64 = 1e-4;
         const CURVATURE: f64 = 0.9;
         const MAX_EVALUATIONS: usize = 30;
-        if !(slope < 0.0) {
+        if slope.is_nan() || slope >= 0.0 {
             return false;
         }
         let (mut low, mut high, mut length) = (0.0, f64::INFINITY, 1.0);
