@@ -1,11 +1,15 @@
 //! THE SCHRÖDINGER BRIDGE: a solver takes a problem and gives a bridge and a report.
 
+mod lightsb;
 mod problem;
+mod record;
 mod report;
 
 use ndarray::{Array2, ArrayView2};
 
+pub use lightsb::{ConditionalPlan, LightSbBridge, LightSbSolver, Mixture};
 pub use problem::{BridgeProblem, UnitTime};
+pub use record::{BridgeRecord, LightSbRecord};
 pub use report::{FitReport, Stop};
 
 use crate::error::Result;
@@ -60,4 +64,7 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>>;
+
+    /// The bridge as plain numbers; [`BridgeRecord::restore`] gives it back, bit for bit.
+    fn record(&self) -> BridgeRecord;
 }

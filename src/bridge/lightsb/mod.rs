@@ -1,0 +1,15 @@
+//! LightSB: the potential is a Gaussian mixture, so that everything of the bridge is closed form.
+//!
+//! Source of all formulas: Korotin, Gushchin, Burnaev 2024 (arXiv 2310.01174), props. 3.1–3.3,
+//! rewritten without the singularity at `t = 1`.
+
+mod anchored;
+mod mixture;
+mod objective;
+mod process;
+mod solver;
+mod start;
+
+pub use mixture::Mixture;
+pub use process::{ConditionalPlan, LightSbBridge};
+pub use solver::LightSbSolver;

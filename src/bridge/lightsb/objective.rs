@@ -1,0 +1,189 @@
+//! The LightSB objective over all cells, with the moments its gradient is made of.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+use rayon::prelude::*;
+
+use crate::bridge::lightsb::mixture::{Mixture, features};
+use crate::linalg::{add_product, softmax_rows};
+
+/// Cells that are worked on together; fixed, so that results do not depend on threads.
+const CHUNK: usize = 512;
+
+/// `L = E ln c(x) − E ln v(y)` in centred coordinates, exact over all cells.
+///
+/// One evaluation with its gradient is four products of `2 n K · 2 dim` flops and `2 n K`
+/// exponentials, for `n` cells in each snapshot and `K` Gaussians; it reads the features
+/// `[x², x]` twice (`16 n dim` bytes for each snapshot, the memory this holds).
+#[derive(Debug)]
+pub(super) struct Objective {
+    source: Side,
+    target: Side,
+    epsilon: f64,
+}
+
+/// The value at a mixture and the moments of the responsibilities there.
+#[derive(Debug, Clone)]
+pub(super) struct Evaluation {
+    pub(super) value: f64,
+    /// Under `γ_k(x)`, the softmax of `ln α̃_k(x)`.
+    pub(super) source: Moments,
+    /// Under `ρ_k(y)`, the posterior of the mixture `v`.
+    pub(super) target: Moments,
+}
+
+/// Weighted sums over cells for each Gaussian.
+#[derive(Debug, Clone)]
+pub(super) struct Moments {
+    /// `E ρ_k`.
+    pub(super) mass: Array1<f64>,
+    /// `E ρ_k [y², y]`, `(n_gaussians, 2 dim)`.
+    sums: Array2<f64>,
+    /// `E LSE_k`.
+    value: f64,
+}
+
+impl Objective {
+    /// Takes centred points with marginals that sum to one.
+    pub(super) fn new(
+        source: (ArrayView2<'_, f64>, ArrayView1<'_, f64>),
+        target: (ArrayView2<'_, f64>, ArrayView1<'_, f64>),
+        epsilon: f64,
+    ) -> Self {
+        Self {
+            source: Side::new(source.0, source.1),
+            target: Side::new(target.0, target.1),
+            epsilon,
+        }
+    }
+
+    pub(super) fn epsilon(&self) -> f64 {
+        self.epsilon
+    }
+
+    /// The value and the moments of the responsibilities.
+    pub(super) fn evaluate(&mut self, mixture: &Mixture) -> Evaluation {
+        let (epsilon, dim) = (self.epsilon, mixture.dim());
+        let n_gaussians = mixture.n_gaussians();
+        let mut linear = Array2::zeros((n_gaussians, 2 * dim));
+        linear.slice_mut(s![.., ..dim]).assign(&(&mixture.s / (2.0 * epsilon)));
+        linear.slice_mut(s![.., dim..]).assign(&(&mixture.r / epsilon));
+        let source = self.source.moments(linear.view(), mixture.log_alpha.view());
+
+        let inverse = mixture.s.mapv(|s| 1.0 / (epsilon * s));
+        let mut offset = mixture.log_alpha.clone();
+        for k in 0..n_gaussians {
+            offset[k] += inverse
+                .row(k)
+                .iter()
+                .zip(mixture.r.row(k))
+                .map(|(inverse, r)| {
+                    0.5 * ((inverse / std::f64::consts::TAU).ln() - r * r * inverse)
+                })
+                .sum::<f64>();
+        }
+        linear.slice_mut(s![.., ..dim]).assign(&(&inverse * -0.5));
+        linear.slice_mut(s![.., dim..]).assign(&(&mixture.r * &inverse));
+        let target = self.target.moments(linear.view(), offset.view());
+        Evaluation { value: source.value - target.value, source, target }
+    }
+}
+
+impl Moments {
+    /// `E ρ_k y_d²`, `(n_gaussians, dim)`.
+    pub(super) fn squares(&self) -> ArrayView2<'_, f64> {
+        self.sums.slice(s![.., ..self.sums.ncols() / 2])
+    }
+
+    /// `E ρ_k y_d`, `(n_gaussians, dim)`.
+    pub(super) fn firsts(&self) -> ArrayView2<'_, f64> {
+        self.sums.slice(s![.., self.sums.ncols() / 2..])
+    }
+
+    /// Mean and variance of the part of Gaussian `k`; zeros for a part without mass.
+    pub(super) fn mean_and_variance(&self, k: usize) -> (Array1<f64>, Array1<f64>) {
+        let inverse = if self.mass[k] > 1e-300 { 1.0 / self.mass[k] } else { 0.0 };
+        let mean = &self.firsts().row(k) * inverse;
+        let variance = &self.squares().row(k) * inverse - &mean * &mean;
+        (mean, variance.mapv(|value| value.max(0.0)))
+    }
+}
+
+/// One snapshot, cut into chunks with the memory each of them works in.
+#[derive(Debug)]
+struct Side {
+    features: Array2<f64>,
+    chunks: Vec<Chunk>,
+}
+
+#[derive(Debug)]
+struct Chunk {
+    first: usize,
+    weights: Vec<f64>,
+    /// Exponents, then shares times weight, `(rows, n_gaussians)`.
+    shares: Array2<f64>,
+    sums: Array2<f64>,
+    value: f64,
+}
+
+impl Side {
+    fn new(points: ArrayView2<'_, f64>, weights: ArrayView1<'_, f64>) -> Self {
+        let chunks = (0..points.nrows())
+            .step_by(CHUNK)
+            .map(|first| Chunk {
+                first,
+                weights: weights.iter().skip(first).take(CHUNK).copied().collect(),
+                shares: Array2::zeros((0, 0)),
+                sums: Array2::zeros((0, 0)),
+                value: 0.0,
+            })
+            .collect();
+        Self { features: features(points), chunks }
+    }
+
+    /// With exponents `linear · [x², x] + offset`.
+    fn moments(&mut self, linear: ArrayView2<'_, f64>, offset: ArrayView1<'_, f64>) -> Moments {
+        let features = self.features.view();
+        self.chunks.par_iter_mut().for_each(|chunk| chunk.work(features, linear, offset));
+        let mut mass = Array1::zeros(offset.len());
+        let mut sums = Array2::zeros(linear.dim());
+        let mut value = 0.0;
+        for chunk in &self.chunks {
+            for row in chunk.shares.rows() {
+                mass += &row;
+            }
+            sums += &chunk.sums;
+            value += chunk.value;
+        }
+        Moments { mass, sums, value }
+    }
+}
+
+impl Chunk {
+    fn work(
+        &mut self,
+        features: ArrayView2<'_, f64>,
+        linear: ArrayView2<'_, f64>,
+        offset: ArrayView1<'_, f64>,
+    ) {
+        let shape = (self.weights.len(), offset.len());
+        if self.shares.dim() != shape || self.sums.dim() != linear.dim() {
+            self.shares = Array2::zeros(shape);
+            self.sums = Array2::zeros(linear.dim());
+        }
+        let rows = features.slice(s![self.first..self.first + shape.0, ..]);
+        self.shares.rows_mut().into_iter().for_each(|mut row| row.assign(&offset));
+        add_product(self.shares.view_mut(), 1.0, rows, linear.t());
+        let (weights, value) = (&self.weights, &mut self.value);
+        *value = 0.0;
+        if let Some(logs) = self.shares.as_slice_mut() {
+            softmax_rows(logs, shape.1, |i, total, shares| {
+                *value += weights[i] * total;
+                for share in shares {
+                    *share *= weights[i];
+                }
+            });
+        }
+        self.sums.fill(0.0);
+        add_product(self.sums.view_mut(), 1.0, self.shares.t(), rows);
+    }
+}

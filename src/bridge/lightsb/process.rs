@@ -1,0 +1,354 @@
+//! The bridge that LightSB finds: drift, Jacobian, plan and exact draws in closed form.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use rand::Rng;
+use rand_distr::{Distribution, StandardNormal};
+use rayon::prelude::*;
+
+use crate::bridge::lightsb::mixture::{Mixture, MixtureAtTime, closed_form};
+use crate::bridge::lightsb::objective::Objective;
+use crate::bridge::record::{BridgeRecord, LightSbRecord};
+use crate::bridge::{Bridge, BridgeProblem, UnitTime};
+use crate::error::{Error, Result};
+use crate::geometry::Epsilon;
+use crate::linalg::{add_product, log_sum_exp};
+use crate::rng::Seed;
+
+/// Rows that are worked on together; fixed, so that results do not depend on threads.
+const CHUNK: usize = 256;
+
+/// The process `dX = ∇ψ(X, t) dt + √ε dW` of a Gaussian-mixture potential.
+///
+/// The mixture lives in coordinates `z = x − (1−t) m₀ − t m₁`, where `m₀`, `m₁` are the means of
+/// the snapshots: the bridge is equivariant under moving each end, and nothing is lost to
+/// cancellation when the cells are far from the origin. A batch of `n` points costs
+/// `O(n · n_gaussians · dim)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LightSbBridge {
+    mixture: Mixture,
+    source_mean: Array1<f64>,
+    target_mean: Array1<f64>,
+    epsilon: Epsilon,
+}
+
+/// The law of the end given the start, `Σ_k weights_k N(means_k, diag variances_k)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConditionalPlan {
+    /// `n_gaussians`, summing to one.
+    pub weights: Array1<f64>,
+    /// `(n_gaussians, dim)`.
+    pub means: Array2<f64>,
+    /// `(n_gaussians, dim)`.
+    pub variances: Array2<f64>,
+}
+
+impl LightSbBridge {
+    /// From a mixture in centred coordinates and the means taken out of source and target.
+    ///
+    /// # Errors
+    /// As [`Mixture::check`]; [`Error::Shape`] if a mean does not have the mixture's dimension;
+    /// [`Error::Parameter`] if a mean is not finite.
+    pub fn new(
+        mut mixture: Mixture,
+        source_mean: Array1<f64>,
+        target_mean: Array1<f64>,
+        epsilon: Epsilon,
+    ) -> Result<Self> {
+        mixture.check()?;
+        for mean in [&source_mean, &target_mean] {
+            check_dim("the mean of a snapshot", mixture.dim(), mean.len())?;
+            if let Some(value) = mean.iter().find(|value| !value.is_finite()) {
+                let got = value.to_string();
+                return Err(Error::Parameter { name: "mean", must: "finite", got });
+            }
+        }
+        // Only differences of ln α matter; leave numbers alone that are in order already, so
+        // that a bridge written and read again is the same to the last bit.
+        let total = log_sum_exp(&mixture.log_alpha.to_vec());
+        if total.abs() > 1e-9 {
+            mixture.log_alpha -= total;
+        }
+        Ok(Self { mixture, source_mean, target_mean, epsilon })
+    }
+
+    /// The exact bridge between `N(mean0, diag var0)` and `N(mean1, diag var1)`; means and
+    /// variances have one entry per dimension.
+    ///
+    /// One Gaussian with `S = (−ε + √(ε² + 4 var0 var1)) / (2 var0)`, `r = mean1 − S mean0`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if lengths differ; [`Error::Parameter`] if a value is not finite or a
+    /// variance not positive.
+    pub fn from_gaussians(
+        source: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
+        target: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
+        epsilon: Epsilon,
+    ) -> Result<Self> {
+        let ((mean0, var0), (mean1, var1)) = (source, target);
+        for other in [var0.len(), mean1.len(), var1.len()] {
+            check_dim("a mean or variance", mean0.len(), other)?;
+        }
+        let positive = |value: f64| 0.0 < value && value < f64::INFINITY;
+        if let Some(value) = var0.iter().chain(var1).find(|&&value| !positive(value)) {
+            let got = value.to_string();
+            return Err(Error::Parameter { name: "variance", must: "finite and > 0", got });
+        }
+        let centre = Array1::zeros(mean0.len());
+        let (r, s) =
+            closed_form((centre.view(), var0), (centre.view(), var1), epsilon.value(), 0.0);
+        let (r, s) = (r.insert_axis(Axis(0)), s.insert_axis(Axis(0)));
+        let mixture = Mixture { log_alpha: Array1::zeros(1), r, s };
+        Self::new(mixture, mean0.to_owned(), mean1.to_owned(), epsilon)
+    }
+
+    /// The mixture, in centred coordinates.
+    pub fn mixture(&self) -> &Mixture {
+        &self.mixture
+    }
+
+    /// The law of the end given the start `x` (prop. 3.2):
+    /// `Σ_k p_k(x) N(r_k + S_k x, ε S_k)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `x` does not have `dim` entries.
+    pub fn conditional_plan(&self, x: ArrayView1<'_, f64>) -> Result<ConditionalPlan> {
+        check_dim("x", self.dim(), x.len())?;
+        let z = &x - &self.source_mean;
+        let shares = self.at(UnitTime::START).shares(z.view().insert_axis(Axis(0))).0;
+        Ok(ConditionalPlan {
+            weights: shares.row(0).to_owned(),
+            means: &self.mixture.r + &(&self.mixture.s * &z) + &self.target_mean,
+            variances: &self.mixture.s * self.epsilon.value(),
+        })
+    }
+
+    /// `p_k(x)`: how likely a start at each row of `x` ends in each Gaussian, `(n, n_gaussians)`.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    pub fn conditional_weights(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        check_dim("x", self.dim(), x.ncols())?;
+        let z = &x - &self.source_mean;
+        Ok(self.at(UnitTime::START).shares(z.view()).0)
+    }
+
+    /// The mean of the end given the start at each row of `x`, `(n, dim)`: `x + b(x, 0)`.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    pub fn conditional_mean(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        Ok(self.drift(x, UnitTime::START)? + x)
+    }
+
+    /// `ln c(x)` at each row of `x`, the normaliser of the conditional plan; determined up to a
+    /// constant.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    pub fn log_normaliser(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
+        check_dim("x", self.dim(), x.ncols())?;
+        let z = &x - &self.source_mean;
+        let totals = Array1::from(self.at(UnitTime::START).shares(z.view()).1);
+        Ok(totals + z.dot(&self.target_mean) / self.epsilon.value())
+    }
+
+    /// The potential `ψ(x, t)` at each row of `x`, whose gradient is the drift and which solves
+    /// `ψ_t + ½|∇ψ|² + (ε/2) Δψ = 0`; `ψ(x, 0) = ε ln c(x) − ½|x|²`.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    pub fn potential(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array1<f64>> {
+        check_dim("x", self.dim(), x.ncols())?;
+        let epsilon = self.epsilon.value();
+        let totals = self.at(t).shares(self.centred(x, t).view()).1;
+        let shift = &self.target_mean - &self.source_mean;
+        let constant = 0.5 * self.source_mean.dot(&self.source_mean)
+            - self.source_mean.dot(&self.target_mean)
+            - 0.5 * t.value() * shift.dot(&shift);
+        Ok(x.dot(&shift) + Array1::from(totals) * epsilon + constant)
+    }
+
+    /// The Jacobian `∂b_a/∂x_b` of the drift at one point, `(dim, dim)`, symmetric.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `x` does not have `dim` entries.
+    pub fn jacobian(&self, x: ArrayView1<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        self.mean_jacobian(x.insert_axis(Axis(0)), t)
+    }
+
+    /// `L = E ln c(x) − E ln v(y)` over the snapshots of `problem` (prop. 3.1): the KL divergence
+    /// from the true plan to this one up to a constant of the problem; lower is better. To
+    /// compare on cells that the fit did not see, make a problem of those.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the problem has another dimension; [`Error::Parameter`] if it has
+    /// another ε.
+    pub fn objective(&self, problem: &BridgeProblem) -> Result<f64> {
+        check_dim("the problem", self.dim(), problem.dim())?;
+        if problem.epsilon() != self.epsilon {
+            let got = problem.epsilon().value().to_string();
+            return Err(Error::Parameter { name: "epsilon", must: "that of the bridge", got });
+        }
+        let epsilon = self.epsilon.value();
+        let (source, target) = (problem.source(), problem.target());
+        let x = &source.points() - &self.source_mean;
+        let y = &target.points() - &self.target_mean;
+        let moved = (source.marginal().dot(&x.dot(&self.target_mean))
+            + target.marginal().dot(&y.dot(&self.source_mean))
+            + self.source_mean.dot(&self.target_mean))
+            / epsilon;
+        let mut objective =
+            Objective::new((x.view(), source.marginal()), (y.view(), target.marginal()), epsilon);
+        Ok(objective.evaluate(&self.mixture).value + moved)
+    }
+
+    fn at(&self, t: UnitTime) -> MixtureAtTime {
+        self.mixture.at(t.value(), self.epsilon.value())
+    }
+
+    fn centred(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Array2<f64> {
+        let centre = &self.source_mean * (1.0 - t.value()) + &self.target_mean * t.value();
+        &x - &centre
+    }
+}
+
+impl Bridge for LightSbBridge {
+    fn dim(&self) -> usize {
+        self.mixture.dim()
+    }
+
+    fn epsilon(&self) -> Epsilon {
+        self.epsilon
+    }
+
+    fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        check_dim("x", self.dim(), x.ncols())?;
+        let z = self.centred(x, t);
+        let formulas = self.at(t);
+        let shift = &self.target_mean - &self.source_mean;
+        let chunks = in_chunks(z.view(), |_, z| {
+            let shares = formulas.shares(z).0;
+            formulas.drift(z, &shares) + &shift
+        });
+        Ok(stacked(&chunks, x.dim()))
+    }
+
+    /// `J = Σ_k p_k Σ_k⁻¹(S_k − I) + (1/ε) Σ_k p_k (u_k − b)(u_k − b)ᵀ`, averaged. Time
+    /// `O(n · n_gaussians · dim²)`, memory `O(dim²)` for each chunk of 256 points.
+    fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        check_dim("x", self.dim(), x.ncols())?;
+        let z = self.centred(x, t);
+        let formulas = self.at(t);
+        let inverse = 1.0 / self.epsilon.value();
+        let chunks = in_chunks(z.view(), |_, z| {
+            let shares = formulas.shares(z).0;
+            let drift = formulas.drift(z, &shares);
+            let mut sum = Array2::from_diag(&shares.sum_axis(Axis(0)).dot(&formulas.slope()));
+            for k in 0..shares.ncols() {
+                let rows = formulas.deviations(z, &shares, &drift, k);
+                add_product(sum.view_mut(), inverse, rows.t(), rows.view());
+            }
+            sum
+        });
+        let mut mean = Array2::zeros((self.dim(), self.dim()));
+        for chunk in &chunks {
+            mean += chunk;
+        }
+        Ok(mean / x.nrows().max(1) as f64)
+    }
+
+    /// `X_s | X_t = x ~ Σ_k p_k(x, t) N(x + (s−t) u_k, ε (s−t) Σ_k(s) Σ_k(t)⁻¹)`: one choice and
+    /// one Gaussian draw, without time steps.
+    fn sample_transition(
+        &self,
+        x: ArrayView2<'_, f64>,
+        from: UnitTime,
+        to: UnitTime,
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        check_dim("x", self.dim(), x.ncols())?;
+        let span = to.value() - from.value();
+        if span < 0.0 {
+            let got = format!("{} to {}", from.value(), to.value());
+            return Err(Error::Parameter { name: "to", must: "not before `from`", got });
+        }
+        let z = self.centred(x, from);
+        let (start, end) = (self.at(from), self.at(to));
+        let deviation = (&end.spread() / &start.spread())
+            .mapv(|ratio| (self.epsilon.value() * span * ratio).sqrt());
+        let shift = &self.target_mean - &self.source_mean;
+        let chunks = in_chunks(z.view(), |chunk, z| {
+            let mut stream = seed.stream("lightsb/transition", chunk as u64);
+            let shares = start.shares(z).0;
+            let rows = chunk * CHUNK..chunk * CHUNK + z.nrows();
+            let mut draws = x.slice(s![rows, ..]).to_owned();
+            for ((mut draw, z), shares) in
+                draws.rows_mut().into_iter().zip(z.rows()).zip(shares.rows())
+            {
+                let k = choose(shares, &mut stream);
+                draw.scaled_add(span, &(start.pull(z, k) + &shift));
+                for (value, deviation) in draw.iter_mut().zip(deviation.row(k)) {
+                    let noise: f64 = StandardNormal.sample(&mut stream);
+                    *value += deviation * noise;
+                }
+            }
+            draws
+        });
+        Ok(stacked(&chunks, x.dim()))
+    }
+
+    fn record(&self) -> BridgeRecord {
+        BridgeRecord::LightSb(LightSbRecord {
+            epsilon: self.epsilon.value(),
+            source_mean: self.source_mean.to_vec(),
+            target_mean: self.target_mean.to_vec(),
+            log_alpha: self.mixture.log_alpha.to_vec(),
+            r: self.mixture.r.rows().into_iter().map(|row| row.to_vec()).collect(),
+            s: self.mixture.s.rows().into_iter().map(|row| row.to_vec()).collect(),
+        })
+    }
+}
+
+/// Draws an index with the probabilities `shares`, which sum to one.
+fn choose(shares: ArrayView1<'_, f64>, stream: &mut impl Rng) -> usize {
+    let uniform: f64 = rand_distr::StandardUniform.sample(stream);
+    let mut sum = 0.0;
+    for (k, share) in shares.iter().enumerate() {
+        sum += share;
+        if uniform < sum {
+            return k;
+        }
+    }
+    // Rounding left a gap at the end of the shares: the largest is right.
+    let larger = |best: usize, k: usize| if shares[k] > shares[best] { k } else { best };
+    (0..shares.len()).fold(0, larger)
+}
+
+/// `work(chunk number, rows)` for chunks of fixed size, in parallel; results in order.
+fn in_chunks(
+    rows: ArrayView2<'_, f64>,
+    work: impl Fn(usize, ArrayView2<'_, f64>) -> Array2<f64> + Sync,
+) -> Vec<Array2<f64>> {
+    (0..rows.nrows().div_ceil(CHUNK))
+        .into_par_iter()
+        .map(|chunk| {
+            let end = rows.nrows().min((chunk + 1) * CHUNK);
+            work(chunk, rows.slice(s![chunk * CHUNK..end, ..]))
+        })
+        .collect()
+}
+
+fn stacked(chunks: &[Array2<f64>], shape: (usize, usize)) -> Array2<f64> {
+    let mut all = Array2::zeros(shape);
+    for (mut rows, chunk) in all.axis_chunks_iter_mut(Axis(0), CHUNK).zip(chunks) {
+        rows.assign(chunk);
+    }
+    all
+}
+
+fn check_dim(what: &'static str, expected: usize, got: usize) -> Result<()> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(Error::Shape { what, unit: "columns", expected, got })
+}

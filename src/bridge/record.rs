@@ -1,0 +1,73 @@
+//! A bridge as plain numbers: the schema of model files.
+
+use ndarray::{Array1, Array2};
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::{Bridge, LightSbBridge, Mixture};
+use crate::error::{Error, Result};
+use crate::geometry::Epsilon;
+
+/// Everything that is needed to restore a bridge, bit for bit, from a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BridgeRecord {
+    /// A [`LightSbBridge`].
+    #[serde(rename = "lightsb")]
+    LightSb(LightSbRecord),
+}
+
+/// The numbers of a [`LightSbBridge`]; see [`Mixture`] for their meaning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LightSbRecord {
+    /// Variance of the reference process per unit of local time.
+    pub epsilon: f64,
+    /// Mean of the source snapshot, `dim` numbers.
+    pub source_mean: Vec<f64>,
+    /// Mean of the target snapshot, `dim` numbers.
+    pub target_mean: Vec<f64>,
+    /// `ln α_k`.
+    pub log_alpha: Vec<f64>,
+    /// `r_k`, one row for each Gaussian.
+    pub r: Vec<Vec<f64>>,
+    /// The diagonals of `S_k`, one row for each Gaussian.
+    pub s: Vec<Vec<f64>>,
+}
+
+impl BridgeRecord {
+    /// The bridge these numbers belong to.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if lengths contradict each other; [`Error::Parameter`] if a number is
+    /// out of its range.
+    pub fn restore(self) -> Result<Box<dyn Bridge>> {
+        match self {
+            Self::LightSb(record) => Ok(Box::new(record.restore()?)),
+        }
+    }
+}
+
+impl LightSbRecord {
+    /// The bridge these numbers belong to.
+    ///
+    /// # Errors
+    /// As [`BridgeRecord::restore`].
+    pub fn restore(self) -> Result<LightSbBridge> {
+        let Self { epsilon, source_mean, target_mean, log_alpha, r, s } = self;
+        let dim = source_mean.len();
+        let mixture = Mixture {
+            log_alpha: Array1::from(log_alpha),
+            r: table("r", &r, dim)?,
+            s: table("s", &s, dim)?,
+        };
+        let (source_mean, target_mean) = (Array1::from(source_mean), Array1::from(target_mean));
+        LightSbBridge::new(mixture, source_mean, target_mean, Epsilon::new(epsilon)?)
+    }
+}
+
+fn table(what: &'static str, rows: &[Vec<f64>], n_columns: usize) -> Result<Array2<f64>> {
+    if let Some(row) = rows.iter().find(|row| row.len() != n_columns) {
+        return Err(Error::Shape { what, unit: "columns", expected: n_columns, got: row.len() });
+    }
+    Ok(Array2::from_shape_fn((rows.len(), n_columns), |(k, d)| rows[k][d]))
+}

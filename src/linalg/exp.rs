@@ -1,0 +1,131 @@
+//! The exponential of many numbers at once, and log-sum-exp built on it.
+
+/// Replaces every value by its exponential.
+///
+/// Within 2 units in the last place for results from 1e-307 to 1e307; smaller ones come out as
+/// about 1e-308 and larger ones as about 1e307 instead of 0 and infinity; NaN stays NaN. The loop
+/// has no branch and no call, so that the compiler turns it into vector instructions: about
+/// 26 flops per value.
+pub fn exp_in_place(values: &mut [f64]) {
+    for value in values {
+        *value = exp(*value);
+    }
+}
+
+/// Turns each row of `n_columns` logarithms into shares that sum to one, and calls
+/// `with_row(row index, ln Σ exp, shares)` for it.
+///
+/// Nothing overflows: the largest entry of a row is taken out first. A row must have a finite
+/// entry.
+pub fn softmax_rows(
+    logs: &mut [f64],
+    n_columns: usize,
+    mut with_row: impl FnMut(usize, f64, &mut [f64]),
+) {
+    if n_columns == 0 {
+        return;
+    }
+    let maxima: Vec<f64> = logs
+        .chunks_exact_mut(n_columns)
+        .map(|row| {
+            let largest = row.iter().fold(f64::NEG_INFINITY, |a, &b| if b > a { b } else { a });
+            for value in row.iter_mut() {
+                *value -= largest;
+            }
+            largest
+        })
+        .collect();
+    exp_in_place(logs);
+    for (i, (row, largest)) in logs.chunks_exact_mut(n_columns).zip(maxima).enumerate() {
+        let total: f64 = row.iter().sum();
+        let inverse = 1.0 / total;
+        for value in row.iter_mut() {
+            *value *= inverse;
+        }
+        with_row(i, largest + total.ln(), row);
+    }
+}
+
+/// `ln Σ exp(values)` without overflow; −∞ for no values.
+#[must_use]
+pub fn log_sum_exp(values: &[f64]) -> f64 {
+    let largest = values.iter().fold(f64::NEG_INFINITY, |a, &b| if b > a { b } else { a });
+    if largest.is_infinite() {
+        return largest;
+    }
+    largest + values.iter().map(|value| (value - largest).exp()).sum::<f64>().ln()
+}
+
+#[inline]
+fn exp(x: f64) -> f64 {
+    // Adding 1.5·2⁵² rounds to an integer and leaves it in the low bits of the sum.
+    const SHIFT: f64 = 6_755_399_441_055_744.0;
+    // ln 2 in two parts, so that n·ln 2 loses nothing.
+    const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
+    const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
+    // `if` instead of `clamp` and `max`: NaN passes through, and both become one instruction.
+    let x = if x < -708.0 { -708.0 } else { x };
+    let x = if x > 709.0 { 709.0 } else { x };
+    let shifted = x * std::f64::consts::LOG2_E + SHIFT;
+    let n = shifted - SHIFT;
+    let r = (x - n * LN2_HIGH) - n * LN2_LOW;
+    let power = f64::from_bits((shifted.to_bits() << 52).wrapping_add(0x3ff0_0000_0000_0000));
+    series(r) * power
+}
+
+/// The Taylor series to degree 13 for |r| ≤ ½ ln 2, where its remainder is below 4e-18.
+#[inline]
+fn series(r: f64) -> f64 {
+    const fn inverse_factorial(n: u32) -> f64 {
+        let (mut product, mut i) = (1.0, 1);
+        while i <= n {
+            product *= i as f64;
+            i += 1;
+        }
+        1.0 / product
+    }
+    // Pairs are independent of each other, which keeps the pipeline full.
+    let r2 = r * r;
+    let pair = |n: u32| inverse_factorial(n) + inverse_factorial(n + 1) * r;
+    let high = pair(8) + r2 * (pair(10) + r2 * pair(12));
+    let r4 = r2 * r2;
+    let low = 0.5 + r * inverse_factorial(3) + r2 * pair(4) + r4 * (pair(6) + r2 * high);
+    1.0 + (r + r2 * low)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agrees_with_the_standard_library() {
+        let worst = (-70_000..70_000)
+            .map(|i| f64::from(i) * 0.01 + 0.003)
+            .map(|x| ((exp(x) - x.exp()) / x.exp()).abs())
+            .fold(0.0, f64::max);
+        assert!(worst < 5e-16, "{worst:e}");
+        assert!((exp(0.0) - 1.0).abs() < 1e-300);
+    }
+
+    #[test]
+    fn extremes_stay_finite_and_nan_stays_nan() {
+        let mut values = [-1e9, f64::NEG_INFINITY, 1e9, f64::NAN];
+        exp_in_place(&mut values);
+        assert!(values[0] < 1e-300 && values[1] < 1e-300 && values[2] > 1e300);
+        assert!(values[2].is_finite() && values[3].is_nan());
+    }
+
+    #[test]
+    fn softmax_and_log_sum_exp_agree_with_the_direct_sum() {
+        let rows = [[0.3, -1.2, 2.0], [1000.0, 999.0, -1000.0]];
+        let mut logs = rows.concat();
+        let mut totals = [0.0; 2];
+        softmax_rows(&mut logs, 3, |i, total, _| totals[i] = total);
+        let direct: f64 = rows[0].iter().map(|x: &f64| x.exp()).sum::<f64>().ln();
+        assert!((totals[0] - direct).abs() < 1e-14);
+        assert!((logs[1] - (-1.2 - direct).exp()).abs() < 1e-15);
+        assert!((totals[1] - (1000.0 + (1.0 + (-1.0_f64).exp()).ln())).abs() < 1e-12);
+        assert!((log_sum_exp(&rows[1]) - totals[1]).abs() < 1e-12);
+        assert!(log_sum_exp(&[]) < f64::MIN);
+    }
+}
