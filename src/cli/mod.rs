@@ -1,35 +1,77 @@
 //! THE TERMINAL: parse, run, show the error, return the exit code.
 
+mod fit;
+mod grn;
+mod interpolate;
+mod shared;
 mod terminal;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use sbcell::Result;
 use sbcell::error::Kind;
 
-use terminal::Terminal;
+use crate::cli::shared::Common;
+use crate::cli::terminal::Terminal;
 
 /// Schrödinger bridges for single-cell time courses.
+///
+/// From cells sampled on a few days to the process that connects them: where the cells were
+/// between the samples, where they are going, which genes drive it.
 #[derive(Debug, Parser)]
-#[command(name = "sbcell", version, about, max_term_width = 100)]
+#[command(name = "sbcell", version, max_term_width = 100, propagate_version = false)]
 struct Cli {
+    #[command(flatten)]
+    common: Common,
     #[command(subcommand)]
     command: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Fit(fit::FitArgs),
+    Interpolate(interpolate::InterpolateArgs),
+    Grn(grn::GrnArgs),
+}
+
+/// How a command that did not fail ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Everything is as asked.
+    Done,
+    /// Results are written and marked, but a solver did not converge.
+    NotConverged,
+}
 
 pub(crate) fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let terminal = Terminal::new();
-    let result: sbcell::Result<()> = match cli.command {};
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
+    let cli = match Cli::try_parse_from(std::env::args_os().map(hyphens)) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to stdout with code 0, usage errors to stderr with code 2.
+            let _ = error.print();
+            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
+        }
+    };
+    let mut terminal = Terminal::new(cli.common.quiet, cli.common.verbose);
+    match run(cli, &mut terminal) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::NotConverged) => ExitCode::from(4),
         Err(error) => {
             terminal.show_error(&error);
             exit_code(error.kind())
         }
+    }
+}
+
+fn run(cli: Cli, terminal: &mut Terminal) -> Result<Outcome> {
+    let Cli { common, command } = cli;
+    common.set_threads()?;
+    match command {
+        Command::Fit(args) => fit::run(args, common.seed, terminal),
+        Command::Interpolate(args) => interpolate::run(args, common.seed, terminal),
+        Command::Grn(args) => grn::run(args, common.seed, terminal),
     }
 }
 
@@ -40,4 +82,35 @@ fn exit_code(kind: Kind) -> ExitCode {
         Kind::Unreadable => 3,
         Kind::Cancelled => 130,
     })
+}
+
+/// Flags with underscores, as scanpy users type them: `--time_key` is `--time-key`.
+fn hyphens(argument: OsString) -> OsString {
+    match argument.to_str() {
+        Some(text) if text.starts_with("--") => {
+            let (flag, value) = text.split_once('=').map_or((text, None), |(f, v)| (f, Some(v)));
+            let flag = flag.replace('_', "-");
+            value.map_or(flag.clone(), |value| format!("{flag}={value}")).into()
+        }
+        _ => argument,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_flags_do_not_contradict_each_other() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn underscores_in_flags_are_hyphens_and_values_stay() {
+        assert_eq!(hyphens("--time_key=my_col".into()), "--time-key=my_col");
+        assert_eq!(hyphens("--n_pcs".into()), "--n-pcs");
+        assert_eq!(hyphens("my_file.h5ad".into()), "my_file.h5ad");
+    }
 }

@@ -77,6 +77,25 @@ impl Column {
         }
     }
 
+    /// The entries `rows`, in that order; rows out of range are missing.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        fn pick<T: Clone>(values: &[Option<T>], rows: &[usize]) -> Vec<Option<T>> {
+            rows.iter().map(|&row| values.get(row).cloned().flatten()).collect()
+        }
+        match self {
+            Self::Floats(values) => Self::Floats(
+                rows.iter().map(|&row| values.get(row).copied().unwrap_or(f64::NAN)).collect(),
+            ),
+            Self::Integers(values) => Self::Integers(pick(values, rows)),
+            Self::Bools(values) => Self::Bools(pick(values, rows)),
+            Self::Texts(values) => Self::Texts(pick(values, rows)),
+            Self::Categories { codes, categories } => {
+                Self::Categories { codes: pick(codes, rows), categories: categories.clone() }
+            }
+        }
+    }
+
     /// The distinct labels with their number of cells, in order of label; missing left out.
     pub fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! The cells × genes matrix, dense or in sparse rows.
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use crate::linalg::Csr;
 
@@ -27,6 +27,15 @@ impl Matrix {
         match self {
             Self::Dense(x) => x.ncols(),
             Self::Sparse(x) => x.n_cols(),
+        }
+    }
+
+    /// The genes `columns` (strictly increasing), in that order.
+    #[must_use]
+    pub fn select_genes(&self, columns: &[usize]) -> Self {
+        match self {
+            Self::Dense(x) => Self::Dense(x.select(Axis(1), columns)),
+            Self::Sparse(x) => Self::Sparse(x.select_columns(columns)),
         }
     }
 }

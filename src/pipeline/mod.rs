@@ -1,16 +1,20 @@
 //! WHOLE JOBS: what a command does, without the words.
 
 mod config;
+mod estimate;
 mod fit;
 mod grn;
 mod interpolate;
+mod output;
 mod prepare;
 mod process;
 mod recorder;
 
 pub use config::{FitOptions, Noise, SolverChoice, Source, TimeOptions, ValuesChoice};
+pub use estimate::{Estimate, estimate};
 pub use fit::{FitSummary, fit};
 pub use grn::{GrnOptions, grn};
 pub use interpolate::{InterpolateOptions, Population, Space, interpolate};
+pub use output::{PopulationFormat, write_edges, write_populations};
 pub use prepare::{Selection, select};
 pub use process::Process;

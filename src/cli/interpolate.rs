@@ -1,0 +1,100 @@
+//! `sbcell interpolate`: model + times → the population at these times.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use sbcell::Result;
+use sbcell::io::model::Model;
+use sbcell::pipeline::{self, InterpolateOptions, PopulationFormat, Space};
+
+use crate::cli::Outcome;
+use crate::cli::shared::{ModelArgs, aligned, shown};
+use crate::cli::terminal::Terminal;
+
+const EXAMPLES: &str = "\
+Examples:
+  sbcell interpolate
+      the middle of every interval of ./sbcell-out, into ./sbcell-out/interpolated.parquet
+  sbcell interpolate --at 36,54 --space genes --format h5ad --out at-36-54.h5ad
+      expression of the model's genes at two times, for scanpy
+  sbcell interpolate --at 36 --n-cells 500 --out cells.csv
+      500 cells at one time, for anything";
+
+/// The population at any time between the snapshots
+///
+/// Cells of the earlier snapshot are carried by the bridge's exact transition, without error of
+/// time discretisation. At the time of a snapshot its own cells are written.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct InterpolateArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    /// Times, in the unit of the file [default: the middle of every interval]
+    #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
+    at: Vec<f64>,
+    /// Cells at each time [default: as many as in the earlier snapshot]
+    #[arg(long, value_name = "N")]
+    n_cells: Option<usize>,
+    /// Coordinates to write: those of the fit, or genes (on the scale that was fitted)
+    #[arg(long, value_enum, default_value = "pca")]
+    space: SpaceArg,
+    /// Format [default: by the suffix of --out, else parquet]
+    #[arg(long, value_enum)]
+    format: Option<FormatArg>,
+    /// File to write [default: interpolated.parquet (or .csv, .h5ad) in the model's folder]
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SpaceArg {
+    Pca,
+    Genes,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum FormatArg {
+    Parquet,
+    Csv,
+    H5ad,
+}
+
+impl From<FormatArg> for PopulationFormat {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Parquet => Self::Parquet,
+            FormatArg::Csv => Self::Csv,
+            FormatArg::H5ad => Self::H5ad,
+        }
+    }
+}
+
+pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
+    let InterpolateArgs { model: ModelArgs { model: folder }, at, n_cells, space, format, out } =
+        args;
+    let format = match (format, &out) {
+        (Some(format), _) => format.into(),
+        (None, Some(out)) => PopulationFormat::of(out)?,
+        (None, None) => PopulationFormat::Parquet,
+    };
+    let out = out.unwrap_or_else(|| folder.join(format!("interpolated.{}", format.suffix())));
+    let space = match space {
+        SpaceArg::Pca => Space::Pca,
+        SpaceArg::Genes => Space::Genes,
+    };
+    let options = InterpolateOptions { at, n_cells, space, seed };
+    let model = Model::read(&folder)?;
+    let populations = pipeline::interpolate(&model, &options, terminal)?;
+    pipeline::write_populations(&out, &model, &populations, &options, format)?;
+    let rows: Vec<Vec<String>> = populations
+        .iter()
+        .map(|population| {
+            let kind = if population.observed { "observed" } else { "bridge" };
+            let n_cells = population.points.nrows().to_string();
+            vec![population.time.to_string(), n_cells, kind.to_string()]
+        })
+        .collect();
+    terminal.say(&aligned(&["time", "cells", "from"], &rows));
+    terminal.say(&format!("wrote {}", shown(&out)));
+    Ok(Outcome::Done)
+}

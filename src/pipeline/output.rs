@@ -1,0 +1,160 @@
+//! Populations and edges into files, each with its run record beside it.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::io::edges::{self, EdgeDialect, EdgeRow};
+use crate::io::file;
+use crate::io::h5ad::{H5adContent, write_h5ad};
+use crate::io::model::Model;
+use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
+use crate::io::table::{self, Cells, Table, TableFormat};
+use crate::pipeline::fit::to_value;
+use crate::pipeline::grn::GrnOptions;
+use crate::pipeline::interpolate::{InterpolateOptions, Population, Space};
+use crate::pipeline::prepare::file_name;
+
+/// How populations are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PopulationFormat {
+    /// `time`, `particle`, `weight`, then the coordinates.
+    Parquet,
+    /// The same, comma-separated.
+    Csv,
+    /// An AnnData file: cells of all times, `obs` with `time` and `weight`.
+    H5ad,
+}
+
+impl PopulationFormat {
+    /// The format a file's suffix names.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if the suffix is none of `parquet`, `csv`, `h5ad`.
+    pub fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(|suffix| suffix.to_str()) {
+            Some("parquet") => Ok(Self::Parquet),
+            Some("csv") => Ok(Self::Csv),
+            Some("h5ad") => Ok(Self::H5ad),
+            _ => Err(Error::Parameter {
+                name: "--out",
+                must: "a file that ends in .parquet, .csv or .h5ad (or give --format)",
+                got: path.display().to_string(),
+            }),
+        }
+    }
+
+    /// The suffix of such files.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Parquet => "parquet",
+            Self::Csv => "csv",
+            Self::H5ad => "h5ad",
+        }
+    }
+}
+
+/// Writes all populations into one file, and its run record.
+///
+/// # Errors
+/// [`Error::Io`] if a file cannot be written; [`Error::NoGeneSpace`] if genes are asked of a
+/// model without them.
+pub fn write_populations(
+    out: &Path,
+    model: &Model,
+    populations: &[Population],
+    options: &InterpolateOptions,
+    format: PopulationFormat,
+) -> Result<()> {
+    let (names, points) = coordinates(model, populations, options.space)?;
+    let mut times = Vec::new();
+    let mut particles = Vec::new();
+    let mut weights = Vec::new();
+    for population in populations {
+        times.extend(std::iter::repeat_n(population.time, population.points.nrows()));
+        particles.extend((0..population.points.nrows()).map(|particle| particle as i64));
+        weights.extend(population.weights.iter().copied());
+    }
+    if format == PopulationFormat::H5ad {
+        let cells = times.iter().zip(&particles).map(|(t, p)| format!("t{t}-{p}")).collect();
+        let mut content = H5adContent::new(cells);
+        content.obs.push(("time".into(), Cells::Floats(times)));
+        content.obs.push(("weight".into(), Cells::Floats(weights)));
+        match options.space {
+            Space::Genes => content.x = Some((names, points)),
+            Space::Pca => {}
+        }
+        let key = model.header.source.strip_prefix("obsm/").unwrap_or("X_pca");
+        let (_, pcs) = coordinates(model, populations, Space::Pca)?;
+        content.obsm.push((key.to_string(), pcs));
+        write_h5ad(out, &content)?;
+    } else {
+        let mut table = Table::default()
+            .with("time", Cells::Floats(times))
+            .with("particle", Cells::Integers(particles))
+            .with("weight", Cells::Floats(weights));
+        table.push_points(&names, points.view());
+        let format = match format {
+            PopulationFormat::Csv => TableFormat::Csv,
+            _ => TableFormat::Parquet,
+        };
+        table::write(out, &table, format)?;
+    }
+    write_run(out, "interpolate", model, to_value(options)?)
+}
+
+/// Writes an edge list, and its run record.
+///
+/// # Errors
+/// [`Error::Io`] if a file cannot be written.
+pub fn write_edges(
+    out: &Path,
+    model: &Model,
+    rows: &[EdgeRow],
+    options: &GrnOptions,
+    (dialect, format): (EdgeDialect, TableFormat),
+) -> Result<()> {
+    let snapshots = &model.header.snapshots;
+    let span = (snapshots[0].time, snapshots[snapshots.len() - 1].time);
+    table::write(out, &edges::table(rows, span, dialect), format)?;
+    write_run(out, "grn", model, to_value(options)?)
+}
+
+fn coordinates(
+    model: &Model,
+    populations: &[Population],
+    space: Space,
+) -> Result<(Vec<String>, ndarray::Array2<f64>)> {
+    let views: Vec<_> = populations.iter().map(|population| population.points.view()).collect();
+    let joined = ndarray::concatenate(ndarray::Axis(0), &views)
+        .map_err(|error| Error::Numerical { what: "joining times", why: error.to_string() })?;
+    match (space, &model.pca) {
+        (Space::Pca, _) => Ok((model.header.dimensions.clone(), joined)),
+        (Space::Genes, Some(pca)) => Ok((model.genes.clone(), pca.inverse(joined.view())?)),
+        (Space::Genes, None) => {
+            Err(Error::NoGeneSpace { source_name: model.header.source.clone() })
+        }
+    }
+}
+
+/// `OUT.run.json`: what made `out`.
+fn write_run(
+    out: &Path,
+    command: &str,
+    model: &Model,
+    parameters: serde_json::Value,
+) -> Result<()> {
+    let input = InputRecord {
+        file: "model.json".into(),
+        sha256: model.header.plan.clone(),
+        cells: model.cells.len(),
+        genes: model.genes.len(),
+    };
+    let mut run = RunRecord::new(command, input, parameters);
+    let name = file_name(out);
+    run.outputs.push(OutputRecord { sha256: file::sha256(out)?, file: name.clone() });
+    write_json(&beside(out, &name), &run)
+}
+
+fn beside(out: &Path, name: &str) -> PathBuf {
+    out.with_file_name(format!("{name}.run.json"))
+}
