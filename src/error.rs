@@ -146,6 +146,44 @@ pub enum Error {
         /// The folder.
         folder: PathBuf,
     },
+    /// An input file has no column, layer or key of this name.
+    #[error("there is no {what} `{name}` in `{}`", path.display())]
+    UnknownKey {
+        /// What was looked for: "column of obs", "layer", "key of obsm".
+        what: &'static str,
+        /// The name that was asked for.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// The names there are.
+        available: Vec<String>,
+    },
+    /// An input file does not have the matrix that was asked for.
+    #[error("there is no matrix `{node}` in `{}`", path.display())]
+    NoMatrix {
+        /// The file.
+        path: PathBuf,
+        /// The matrix: "X", "raw/X".
+        node: String,
+        /// The layers there are.
+        layers: Vec<String>,
+        /// The keys of `obsm` there are.
+        obsm: Vec<String>,
+    },
+    /// A matrix holds NaN or an infinite value.
+    #[error("`{node}` in `{}` is {value} in cell `{cell}`, gene `{gene}`", path.display())]
+    NotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The matrix inside the file.
+        node: String,
+        /// The value.
+        value: f32,
+        /// Name of the cell.
+        cell: String,
+        /// Name of the gene.
+        gene: String,
+    },
     // --- pipeline ---
     /// No cell is left after filtering.
     #[error("no cell meets {}", filters.join(" and "))]
@@ -256,6 +294,19 @@ impl Error {
             Self::Negative { .. } => Some(
                 "the matrix looks centred or scaled; choose the layer that holds counts".into(),
             ),
+            Self::UnknownKey { available, .. } if available.is_empty() => {
+                Some("there are none in this file".into())
+            }
+            Self::UnknownKey { available, .. } => Some(format!("there are {}", list(available))),
+            Self::NoMatrix { layers, .. } if !layers.is_empty() => {
+                Some(format!("choose a layer with `--layer`; there are {}", list(layers)))
+            }
+            Self::NoMatrix { obsm, .. } if !obsm.is_empty() => {
+                Some(format!("use coordinates of cells with `--use-rep`; there are {}", list(obsm)))
+            }
+            Self::NotFinite { .. } => {
+                Some("remove such cells or genes, or fill in the values, before this".into())
+            }
             _ => None,
         }
     }
@@ -279,10 +330,13 @@ impl Error {
             | Self::NoGenes { .. }
             | Self::OutsideTimes { .. }
             | Self::NoGeneSpace { .. }
-            | Self::Negative { .. } => Kind::Usage,
+            | Self::Negative { .. }
+            | Self::UnknownKey { .. }
+            | Self::NoMatrix { .. } => Kind::Usage,
             Self::Unreadable { .. }
             | Self::SparseStructure(_)
-            | Self::EmbeddingNotFinite { .. } => Kind::Unreadable,
+            | Self::EmbeddingNotFinite { .. }
+            | Self::NotFinite { .. } => Kind::Unreadable,
             Self::Cancelled => Kind::Cancelled,
             _ => Kind::Failed,
         }
@@ -306,4 +360,14 @@ fn table(columns: &[(String, String)]) -> String {
     let lines: Vec<String> =
         columns.iter().map(|(name, content)| format!("\n  `{name}`: {content}")).collect();
     lines.concat()
+}
+
+/// The first names, in quotes.
+fn list(names: &[String]) -> String {
+    const SHOWN: usize = 20;
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+    match names.len().checked_sub(SHOWN) {
+        Some(more) if more > 0 => format!("{} and {more} more", shown.join(", ")),
+        _ => shown.join(", "),
+    }
 }

@@ -247,7 +247,11 @@ fn times_table(selection: &pipeline::Selection) -> String {
         .iter()
         .map(|level| vec![level.label.clone(), level.time.to_string(), level.n_cells.to_string()])
         .collect();
-    format!("times from obs['{}'], {unit}\n{}", axis.column, aligned(&["label", "time", "cells"], &rows))
+    format!(
+        "times from obs['{}'], {unit}\n{}",
+        axis.column,
+        aligned(&["label", "time", "cells"], &rows)
+    )
 }
 
 fn say_summary(summary: &FitSummary, terminal: &Terminal) {
@@ -262,7 +266,15 @@ fn say_summary(summary: &FitSummary, terminal: &Terminal) {
     ));
     let rows: Vec<Vec<String>> = summary.intervals.iter().map(interval_row).collect();
     let columns = [
-        "interval", "ε", "stop", "iterations", "live/K", "W1", "floor", "energy", "floor",
+        "interval",
+        "ε",
+        "stop",
+        "iterations",
+        "live/K",
+        "W1",
+        "floor",
+        "energy",
+        "floor",
         "var ratio",
     ];
     terminal.say(&aligned(&columns, &rows));

@@ -12,7 +12,13 @@ pub(crate) const MODEL_FOLDER: &str = "sbcell-out";
 #[derive(Debug, Args)]
 pub(crate) struct Common {
     /// Seed of everything random; the same seed gives the same bytes on any number of threads
-    #[arg(long, visible_alias = "random-state", default_value_t = 0, global = true, value_name = "N")]
+    #[arg(
+        long,
+        visible_alias = "random-state",
+        default_value_t = 0,
+        global = true,
+        value_name = "N"
+    )]
     pub(crate) seed: u64,
     /// Threads to use [default: $SLURM_CPUS_PER_TASK, else all cores]
     #[arg(long, visible_alias = "n-jobs", global = true, value_name = "N")]
@@ -33,9 +39,10 @@ impl Common {
             let must = "at least 1";
             return Err(Error::Parameter { name: "--threads", must, got: "0".into() });
         }
-        rayon::ThreadPoolBuilder::new().num_threads(n_threads).build_global().map_err(|error| {
-            Error::Numerical { what: "starting threads", why: error.to_string() }
-        })
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(n_threads)
+            .build_global()
+            .map_err(|error| Error::Numerical { what: "starting threads", why: error.to_string() })
     }
 }
 

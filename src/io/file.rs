@@ -1,7 +1,7 @@
 //! Files opened with errors that name them, and replaced whole or not at all.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -17,20 +17,38 @@ pub(crate) fn io_error(
     move |source| Error::Io { action, path, source }
 }
 
-/// Opens a file for reading.
+/// Opens a file to read; with its length in bytes.
 ///
 /// # Errors
-/// [`Error::Io`] with the path.
-pub fn open(path: &Path) -> Result<File> {
-    File::open(path).map_err(io_error("open", path))
+/// [`Error::Io`] if it cannot be opened; [`Error::Unreadable`] if it is a folder.
+pub fn open(path: &Path) -> Result<(File, u64)> {
+    let failed = |source| Error::Io { action: "read", path: path.to_path_buf(), source };
+    let file = File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.is_dir() {
+        let problem = "it is a folder, not a file".to_string();
+        return Err(Error::Unreadable { path: path.to_path_buf(), problem, way_out: None });
+    }
+    Ok((file, metadata.len()))
 }
 
-/// Reads a whole text file.
+/// The whole file as text.
 ///
 /// # Errors
-/// [`Error::Io`] with the path.
+/// [`Error::Io`] if it cannot be read; [`Error::Unreadable`] if it is not UTF-8.
 pub fn read_text(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(io_error("read", path))
+    let (mut file, length) = open(path)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(1 << 30));
+    file.read_to_end(&mut bytes).map_err(|source| Error::Io {
+        action: "read",
+        path: path.to_path_buf(),
+        source,
+    })?;
+    String::from_utf8(bytes).map_err(|_| Error::Unreadable {
+        path: path.to_path_buf(),
+        problem: "it is not text in UTF-8".into(),
+        way_out: None,
+    })
 }
 
 /// Creates a folder and its parents.
@@ -79,7 +97,7 @@ pub fn replace_at(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Resul
 /// # Errors
 /// [`Error::Io`] with the path.
 pub fn sha256(path: &Path) -> Result<String> {
-    let mut file = open(path)?;
+    let (mut file, _) = open(path)?;
     let mut hash = Sha256::new();
     let mut block = vec![0_u8; 1 << 20];
     loop {
@@ -90,6 +108,32 @@ pub fn sha256(path: &Path) -> Result<String> {
         hash.update(&block[..n]);
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Fills `buffer` with the bytes at `offset`, without moving a shared position on Unix.
+///
+/// # Errors
+/// The system's, or `UnexpectedEof` if the file ends before.
+#[cfg(unix)]
+pub(crate) fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
+}
+
+/// Fills `buffer` with the bytes at `offset`.
+///
+/// # Errors
+/// The system's, or `UnexpectedEof` if the file ends before.
+#[cfg(windows)]
+pub(crate) fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
+    use std::os::windows::fs::FileExt;
+    let mut done = 0;
+    while done < buffer.len() {
+        match file.seek_read(&mut buffer[done..], offset + done as u64)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            n => done += n,
+        }
+    }
+    Ok(())
 }
 
 /// A file that goes when this goes.

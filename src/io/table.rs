@@ -146,7 +146,7 @@ pub fn write(path: &Path, table: &Table, format: TableFormat) -> Result<()> {
 pub fn read_parquet(path: &Path) -> Result<Table> {
     let unreadable =
         |problem: String| Error::Unreadable { path: path.to_path_buf(), problem, way_out: None };
-    let opened = file::open(path)?;
+    let (opened, _) = file::open(path)?;
     let frame =
         ParquetReader::new(opened).finish().map_err(|error| unreadable(error.to_string()))?;
     let mut table = Table::default();

@@ -41,7 +41,7 @@ pub fn estimate(
     let selection = select(&file, options, progress)?;
     let n_cells = selection.rows.len();
     let (n_genes, n_stored, n_dims) = match &options.source {
-        Source::Rep(key) => (0, 0, file.obsm_shape(key)?.1),
+        Source::Rep(key) => (0, 0, embedding_width(&file, key)?),
         matrix => {
             let info = file.matrix_info(&matrix_source(matrix))?;
             let share = n_cells as f64 / file.n_cells().max(1) as f64;
@@ -59,8 +59,25 @@ pub fn estimate(
     // Rates of one core: 50 M values/s read, 4 GFLOP/s for the Gram matrix of sparse rows and
     // its eigenvectors, 10 GFLOP/s for 300 passes of 8 products over cells and targets.
     let seconds = stored / 5e7
-        + (2.0 * stored * stored / cells.max(1.0) / (n_genes.max(1) as f64) * side + 4.0 * side.powi(3))
+        + (2.0 * stored * stored / cells.max(1.0) / (n_genes.max(1) as f64) * side
+            + 4.0 * side.powi(3))
             / 4e9
         + 300.0 * 2.0 * 8.0 * 2.0 * cells * dims * n_gaussians as f64 / 1e10;
-    Ok(Estimate { selection, source: options.source.clone(), n_cells, n_genes, n_dims, bytes, seconds })
+    Ok(Estimate {
+        selection,
+        source: options.source.clone(),
+        n_cells,
+        n_genes,
+        n_dims,
+        bytes,
+        seconds,
+    })
+}
+
+fn embedding_width(file: &H5ad, key: &str) -> Result<usize> {
+    match file.obsm_keys()?.into_iter().find(|entry| entry.0 == key) {
+        Some((_, (_, width))) => Ok(width),
+        // Reading it names the keys there are.
+        None => file.obsm(key).map(|points| points.ncols()),
+    }
 }

@@ -112,7 +112,7 @@ pub(crate) fn prepare(
         return Ok(Prepared { cells, points, dimensions, genes, pca: None, n_genes_read: 0 });
     }
     let source = matrix_source(&options.source);
-    let mut matrix = file.matrix_rows(&source, Some(&selection.rows), progress)?;
+    let mut matrix = file.matrix_rows(&source, &selection.rows, progress)?;
     let mut genes = unique(file.gene_names(&source)?, progress)?;
     let n_genes_read = genes.len();
     if let Some(wanted) = &options.genes {

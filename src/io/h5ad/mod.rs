@@ -1,1 +1,22 @@
 //! The AnnData on-disk format: reading any dialect of it, writing the current one.
+//!
+//! Format: <https://anndata.readthedocs.io/en/latest/fileformat-prose.html>, and for files before
+//! anndata 0.8 what those versions wrote. From the file to its use:
+//!
+//! - `hdf5`: nodes, attributes and types, through the HDF5 crate; `links`: soft links
+//! - `storage`: bytes of a dataset, with `filters` (compression), `number` and `text` (decoding)
+//! - `frame`: `obs` and `var`; `matrix`: `X`, layers, `raw`
+//! - [`H5ad`]: the file
+
+mod filters;
+mod frame;
+mod hdf5;
+mod links;
+mod matrix;
+mod number;
+mod read;
+mod storage;
+mod text;
+
+pub use matrix::{MatrixInfo, StorageFormat};
+pub use read::{H5ad, MatrixSource, duplicates};

@@ -1,0 +1,485 @@
+//! The one place that knows the HDF5 crate: files, nodes, attributes, element types.
+//!
+//! Everything the crate answers is checked again before it is used, and a panic inside it (a
+//! hostile file may cause one) is caught and becomes an [`Error::Unreadable`] like any other; the
+//! panic hook is left alone. Data are not read through the crate but by [`super::storage`], on
+//! all cores; only rare filters and layouts go through it.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use hdf5_pure::{
+    AttrValue, Chunk, Dataset, Datatype, DatatypeByteOrder, FileAccessProperties, Filter,
+    FormatError, Group, Layout, MetadataCacheConfig, Source, StringPadding,
+};
+
+use crate::error::{Error, Result};
+use crate::io::file;
+use crate::io::h5ad::links;
+use crate::io::h5ad::number::Number;
+
+/// Metadata read once is kept up to this many bytes.
+const METADATA_CACHE: usize = 8 << 20;
+
+/// No filter packs more than this many bytes into one (deflate reaches 1032).
+const LARGEST_RATIO: u64 = 1_100;
+
+/// An open HDF5 file.
+pub(super) struct Container {
+    path: PathBuf,
+    bytes: Arc<FileBytes>,
+    file: hdf5_pure::File,
+    /// Addresses in the file count from here (not 0 if there is a user block).
+    pub(super) base: u64,
+    /// Address of the root group, from `base`.
+    pub(super) root: u64,
+    /// Bytes in an address.
+    pub(super) offset_size: usize,
+    /// Bytes in a length.
+    pub(super) length_size: usize,
+}
+
+/// Positioned reads of the file, shared by the crate and by [`super::storage`].
+struct FileBytes {
+    file: File,
+    length: u64,
+}
+
+impl Source for FileBytes {
+    fn len(&self) -> u64 {
+        self.length
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::result::Result<(), FormatError> {
+        file::read_exact_at(&self.file, offset, buffer)
+            .map_err(|error| FormatError::Source(error.to_string()))
+    }
+}
+
+/// A group or a dataset.
+pub(super) enum Node {
+    Folder(Folder),
+    Array(Array),
+}
+
+/// A group.
+pub(super) struct Folder {
+    container: Arc<Container>,
+    group: Group,
+    path: String,
+    attributes: BTreeMap<String, Attribute>,
+}
+
+/// A dataset, its shape and type known, its data not read.
+pub(super) struct Array {
+    pub(super) container: Arc<Container>,
+    dataset: Dataset,
+    pub(super) path: String,
+    /// Length along each dimension; empty for a scalar.
+    pub(super) shape: Vec<usize>,
+    /// What one element is.
+    pub(super) element: Element,
+    /// Bytes of one element.
+    pub(super) element_size: usize,
+    attributes: BTreeMap<String, Attribute>,
+}
+
+/// What one element of a dataset is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Element {
+    Number(Number),
+    /// A string of fixed size; padded with blanks, or else ended by NUL.
+    FixedText {
+        size: usize,
+        blanks: bool,
+    },
+    /// A reference to a string on the global heap.
+    HeapText,
+    /// A record; name, place and element of each field.
+    Record(Vec<Field>),
+    /// Anything else, in words.
+    Other(String),
+}
+
+/// One field of a record.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Field {
+    pub(super) name: String,
+    pub(super) offset: usize,
+    pub(super) size: usize,
+    pub(super) element: Element,
+}
+
+/// The value of an attribute, as far as `.h5ad` uses them.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Attribute {
+    Text(String),
+    Texts(Vec<String>),
+    Integers(Vec<i64>),
+    /// Anything else, such as a reference.
+    Other,
+}
+
+impl Container {
+    /// Opens the file and reads the superblock.
+    pub(super) fn open(path: &Path) -> Result<Arc<Self>> {
+        let (file, length) = file::open(path)?;
+        let unreadable = |problem: String, way_out: Option<String>| {
+            Err(Error::Unreadable { path: path.to_path_buf(), problem, way_out })
+        };
+        if length == 0 {
+            return unreadable("the file is empty".into(), None);
+        }
+        let bytes = Arc::new(FileBytes { file, length });
+        let properties = FileAccessProperties::new()
+            .with_metadata_cache(MetadataCacheConfig::new(METADATA_CACHE));
+        let source = SharedBytes(Arc::clone(&bytes));
+        let opened = catch_unwind(AssertUnwindSafe(|| {
+            hdf5_pure::File::from_source_with_options(source, properties)
+        }));
+        let file = match opened {
+            Ok(Ok(file)) => file,
+            Ok(Err(hdf5_pure::Error::Format(FormatError::SignatureNotFound))) => {
+                return unreadable(
+                    "it is not an HDF5 file, as every `.h5ad` is".into(),
+                    Some("write the data with anndata's `write_h5ad`".into()),
+                );
+            }
+            Ok(Err(error)) => return unreadable(format!("not a valid HDF5 file: {error}"), None),
+            Err(_) => return unreadable("not a valid HDF5 file".into(), None),
+        };
+        let superblock = file.superblock();
+        let base = superblock.base_address.get();
+        let end = superblock.eof_address;
+        if end != u64::MAX && end > length {
+            return unreadable(
+                format!("the file is truncated: {length} of {end} bytes are there"),
+                Some("copy or download the file again".into()),
+            );
+        }
+        let (root, offset_size, length_size) = (
+            superblock.root_group_address,
+            usize::from(superblock.offset_size),
+            usize::from(superblock.length_size),
+        );
+        Ok(Arc::new(Self {
+            path: path.to_path_buf(),
+            bytes,
+            file,
+            base,
+            root,
+            offset_size,
+            length_size,
+        }))
+    }
+
+    /// The file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// An [`Error::Unreadable`] about `node`.
+    pub(super) fn unreadable(&self, node: &str, problem: impl std::fmt::Display) -> Error {
+        let problem = format!("`{node}`: {problem}");
+        Error::Unreadable { path: self.path.clone(), problem, way_out: None }
+    }
+
+    /// `length` bytes from `address` (absolute), if the file has them.
+    pub(super) fn read_at(&self, address: u64, length: usize) -> Option<Vec<u8>> {
+        let end = address.checked_add(length as u64)?;
+        if end > self.bytes.length {
+            return None;
+        }
+        let mut buffer = vec![0; length];
+        self.bytes.read_at(address, &mut buffer).ok()?;
+        Some(buffer)
+    }
+
+    /// Refuses `bytes` that this file cannot hold, however well they are packed.
+    pub(super) fn check_size(&self, node: &str, bytes: Option<u64>) -> Result<usize> {
+        let most = self.bytes.length.saturating_mul(LARGEST_RATIO).saturating_add(1 << 20);
+        match bytes {
+            Some(bytes) if bytes <= most && usize::try_from(bytes).is_ok() => Ok(bytes as usize),
+            _ => Err(self.unreadable(node, "its size is more than this file can hold")),
+        }
+    }
+
+    /// The root group.
+    pub(super) fn root(self: &Arc<Self>) -> Result<Folder> {
+        let group = self.file.root();
+        let attributes = self.guard("/", || group.attrs().map(attributes))?;
+        Ok(Folder { container: Arc::clone(self), group, path: String::new(), attributes })
+    }
+
+    /// Calls the crate; its errors and panics become [`Error::Unreadable`] about `node`.
+    fn guard<T>(
+        &self,
+        node: &str,
+        call: impl FnOnce() -> std::result::Result<T, hdf5_pure::Error>,
+    ) -> Result<T> {
+        match catch_unwind(AssertUnwindSafe(call)) {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(error)) => Err(self.unreadable(node, error)),
+            Err(_) => Err(self.unreadable(node, "the HDF5 structures are corrupt")),
+        }
+    }
+}
+
+impl Folder {
+    /// Path from the root, without leading slash.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The file.
+    pub(super) fn container(&self) -> &Arc<Container> {
+        &self.container
+    }
+
+    /// The attribute `name`.
+    pub(super) fn attribute(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.get(name)
+    }
+
+    /// The text attribute `name`.
+    pub(super) fn text_attribute(&self, name: &str) -> Option<&str> {
+        text(self.attributes.get(name))
+    }
+
+    /// Names of the groups and datasets inside, sorted.
+    pub(super) fn children(&self) -> Result<Vec<String>> {
+        let mut names = self.container.guard(&self.path, || {
+            let mut names = self.group.groups()?;
+            names.extend(self.group.datasets()?);
+            Ok(names)
+        })?;
+        names.extend(links::soft_links(self).into_keys());
+        names.sort();
+        names.dedup();
+        Ok(names)
+    }
+
+    /// The group or dataset `name` inside, if there is one. Soft links are followed.
+    pub(super) fn child(&self, name: &str) -> Result<Option<Node>> {
+        self.child_at(name, 0)
+    }
+
+    /// The group `name` inside, if there is one.
+    pub(super) fn folder(&self, name: &str) -> Result<Option<Folder>> {
+        Ok(match self.child(name)? {
+            Some(Node::Folder(folder)) => Some(folder),
+            _ => None,
+        })
+    }
+
+    /// The dataset `name` inside, which must be there.
+    pub(super) fn array(&self, name: &str) -> Result<Array> {
+        match self.child(name)? {
+            Some(Node::Array(array)) => Ok(array),
+            Some(Node::Folder(_)) => {
+                Err(self.container.unreadable(&self.join(name), "is a group, not a dataset"))
+            }
+            None => Err(self.container.unreadable(&self.join(name), "is missing")),
+        }
+    }
+
+    fn child_at(&self, name: &str, depth: usize) -> Result<Option<Node>> {
+        /// Soft links may point to soft links, but not without end.
+        const DEEPEST: usize = 8;
+        let path = self.join(name);
+        let found = self.container.guard(&path, || match self.group.dataset(name) {
+            Ok(dataset) => Ok(Some(Ok(dataset))),
+            Err(hdf5_pure::Error::NotADataset(_)) => {
+                self.group.group(name).map(|group| Some(Err(group)))
+            }
+            Err(hdf5_pure::Error::Format(FormatError::PathNotFound(_))) => Ok(None),
+            Err(error) => Err(error),
+        })?;
+        match found {
+            Some(Ok(dataset)) => Array::new(&self.container, dataset, path).map(Node::Array),
+            Some(Err(group)) => {
+                let attributes = self.container.guard(&path, || group.attrs().map(attributes))?;
+                let container = Arc::clone(&self.container);
+                Ok(Node::Folder(Folder { container, group, path, attributes }))
+            }
+            None if depth < DEEPEST => {
+                return match links::soft_links(self).remove(name) {
+                    Some(target) if target.starts_with('/') => {
+                        self.container.root()?.child_at(target.trim_matches('/'), depth + 1)
+                    }
+                    Some(target) => self.child_at(&target, depth + 1),
+                    None => Ok(None),
+                };
+            }
+            None => return Ok(None),
+        }
+        .map(Some)
+    }
+
+    fn join(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_string() } else { format!("{}/{name}", self.path) }
+    }
+}
+
+impl Array {
+    fn new(container: &Arc<Container>, dataset: Dataset, path: String) -> Result<Self> {
+        let (shape, datatype, attributes) = container.guard(&path, || {
+            let named = dataset.attr_datatypes()?;
+            let mut found = dataset.attrs().map(attributes)?;
+            for (name, _) in named {
+                found.entry(name).or_insert(Attribute::Other);
+            }
+            Ok((dataset.shape()?, dataset.datatype()?, found))
+        })?;
+        let element_size = datatype.type_size() as usize;
+        let bytes =
+            shape.iter().try_fold(element_size as u64, |bytes, &length| bytes.checked_mul(length));
+        container.check_size(&path, bytes)?;
+        let shape = shape.into_iter().map(|length| length as usize).collect();
+        let element = element_of(&datatype);
+        let container = Arc::clone(container);
+        Ok(Self { container, dataset, path, shape, element, element_size, attributes })
+    }
+
+    /// The text attribute `name`.
+    pub(super) fn text_attribute(&self, name: &str) -> Option<&str> {
+        text(self.attributes.get(name))
+    }
+
+    /// An [`Error::Unreadable`] about this dataset.
+    pub(super) fn unreadable(&self, problem: impl std::fmt::Display) -> Error {
+        self.container.unreadable(&self.path, problem)
+    }
+
+    /// How the data lie in the file.
+    pub(super) fn layout(&self) -> Result<Layout> {
+        self.container.guard(&self.path, || self.dataset.layout())
+    }
+
+    /// Where the chunks are.
+    pub(super) fn chunks(&self) -> Result<Vec<Chunk>> {
+        self.container.guard(&self.path, || self.dataset.chunks())
+    }
+
+    /// The filters, in the order in which they were applied.
+    pub(super) fn filters(&self) -> Vec<Filter> {
+        catch_unwind(AssertUnwindSafe(|| self.dataset.filter_pipeline())).unwrap_or_default()
+    }
+
+    /// All data through the crate, for what [`super::storage`] leaves to it.
+    pub(super) fn read_by_crate(&self) -> Result<Vec<u8>> {
+        self.container.guard(&self.path, || self.dataset.read_raw())
+    }
+}
+
+/// [`FileBytes`] as the crate wants to own it.
+struct SharedBytes(Arc<FileBytes>);
+
+impl Source for SharedBytes {
+    fn len(&self) -> u64 {
+        self.0.len()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::result::Result<(), FormatError> {
+        self.0.read_at(offset, buffer)
+    }
+}
+
+fn text(attribute: Option<&Attribute>) -> Option<&str> {
+    match attribute {
+        Some(Attribute::Text(text)) => Some(text),
+        Some(Attribute::Texts(texts)) if texts.len() == 1 => Some(&texts[0]),
+        _ => None,
+    }
+}
+
+fn attributes(found: impl IntoIterator<Item = (String, AttrValue)>) -> BTreeMap<String, Attribute> {
+    found.into_iter().map(|(name, value)| (name, attribute(&value))).collect()
+}
+
+fn attribute(value: &AttrValue) -> Attribute {
+    if let Some(text) = value.as_str() {
+        return Attribute::Text(text.to_string());
+    }
+    if let Some(texts) = value.as_strings() {
+        return Attribute::Texts(texts.to_vec());
+    }
+    match value {
+        AttrValue::I8Array(values) => integers(values),
+        AttrValue::I16Array(values) => integers(values),
+        AttrValue::I32Array(values) => integers(values),
+        AttrValue::I64Array(values) => integers(values),
+        AttrValue::U8Array(values) => integers(values),
+        AttrValue::U16Array(values) => integers(values),
+        AttrValue::U32Array(values) => integers(values),
+        AttrValue::U64Array(values) => {
+            Attribute::Integers(values.iter().map(|&value| value as i64).collect())
+        }
+        // pandas writes a list without entries as floats.
+        AttrValue::F64Array(values) if values.is_empty() => Attribute::Texts(Vec::new()),
+        _ => value.as_i64().map_or(Attribute::Other, |value| Attribute::Integers(vec![value])),
+    }
+}
+
+fn integers<T: Copy + Into<i64>>(values: &[T]) -> Attribute {
+    Attribute::Integers(values.iter().map(|&value| value.into()).collect())
+}
+
+fn element_of(datatype: &Datatype) -> Element {
+    let other = || Element::Other(datatype.to_string());
+    match datatype {
+        Datatype::FixedPoint { size, byte_order, layout } => {
+            let whole = layout.bit_offset == 0 && u32::from(layout.bit_precision) == size * 8;
+            Number::integer(*size, layout.signed, is_big(*byte_order))
+                .filter(|_| whole)
+                .map_or_else(other, Element::Number)
+        }
+        Datatype::FloatingPoint { size, byte_order, layout } => {
+            let ieee = match size {
+                2 => (layout.exponent_size, layout.mantissa_size) == (5, 10),
+                4 => (layout.exponent_size, layout.mantissa_size) == (8, 23),
+                8 => (layout.exponent_size, layout.mantissa_size) == (11, 52),
+                _ => false,
+            };
+            Number::float(*size, is_big(*byte_order))
+                .filter(|_| ieee)
+                .map_or_else(other, Element::Number)
+        }
+        Datatype::Enumeration { base_type, members, .. } => match element_of(base_type) {
+            Element::Number(number) if members.len() == 2 && number.size() == 1 => {
+                let names: Vec<String> =
+                    members.iter().map(|member| member.name.to_uppercase()).collect();
+                if names == ["FALSE", "TRUE"] {
+                    Element::Number(Number::BOOL)
+                } else {
+                    Element::Number(number)
+                }
+            }
+            element => element,
+        },
+        Datatype::String { size, padding, .. } => Element::FixedText {
+            size: *size as usize,
+            blanks: matches!(padding, StringPadding::SpacePad),
+        },
+        Datatype::VariableLength { is_string: true, .. } => Element::HeapText,
+        Datatype::Compound { members, .. } => Element::Record(
+            members
+                .iter()
+                .map(|member| Field {
+                    name: member.name.clone(),
+                    offset: member.byte_offset as usize,
+                    size: member.datatype.type_size() as usize,
+                    element: element_of(&member.datatype),
+                })
+                .collect(),
+        ),
+        _ => other(),
+    }
+}
+
+fn is_big(order: DatatypeByteOrder) -> bool {
+    matches!(order, DatatypeByteOrder::BigEndian)
+}

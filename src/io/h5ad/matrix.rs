@@ -1,0 +1,413 @@
+//! The cells × genes matrix: dense, or sparse by rows or columns, whole or selected cells.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use ndarray::{Array2, Axis};
+
+use crate::data::Matrix;
+use crate::error::{Error, Result};
+use crate::io::h5ad::filters;
+use crate::io::h5ad::hdf5::{Array, Attribute, Container, Element, Folder, Node};
+use crate::io::h5ad::number::Value;
+use crate::io::h5ad::storage::Storage;
+use crate::linalg::Csr;
+use crate::progress::{Event, Progress, report};
+
+/// Values read between two reports of progress; bounds the memory beside the result.
+const WINDOW: usize = 1 << 22;
+
+/// How a matrix is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StorageFormat {
+    /// Every value.
+    Dense,
+    /// Sparse, by rows (cells).
+    Csr,
+    /// Sparse, by columns (genes).
+    Csc,
+}
+
+/// What is known of a matrix without reading it.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct MatrixInfo {
+    /// Dense or sparse.
+    pub format: StorageFormat,
+    /// Number of rows.
+    pub n_cells: usize,
+    /// Number of columns.
+    pub n_genes: usize,
+    /// Values stored.
+    pub n_stored: usize,
+    /// Type of the values, as numpy names it.
+    pub dtype: String,
+    /// Filters of the values, in the order in which they were applied.
+    pub compression: Vec<String>,
+}
+
+/// A matrix on disk, its shape known and its parts checked against each other.
+pub(super) enum StoredMatrix {
+    Dense(Array),
+    Sparse(Sparse),
+}
+
+/// The three arrays of a sparse matrix.
+pub(super) struct Sparse {
+    path: String,
+    container: Arc<Container>,
+    by_rows: bool,
+    shape: (usize, usize),
+    data: Array,
+    indices: Array,
+    indptr: Array,
+}
+
+impl StoredMatrix {
+    /// The matrix at `node`; `None` if it is marked as absent (`encoding-type` `null`).
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if it is no matrix, or its parts contradict each other.
+    pub(super) fn new(node: Node) -> Result<Option<Self>> {
+        let array = match node {
+            Node::Folder(folder) => return Sparse::new(&folder).map(|s| Some(Self::Sparse(s))),
+            Node::Array(array) => array,
+        };
+        if array.text_attribute("encoding-type") == Some("null") {
+            return Ok(None);
+        }
+        if array.shape.len() != 2 {
+            let problem = format!("has {} dimensions, a matrix has 2", array.shape.len());
+            return Err(array.unreadable(problem));
+        }
+        if !matches!(array.element, Element::Number(_)) {
+            return Err(array.unreadable("does not hold numbers"));
+        }
+        Ok(Some(Self::Dense(array)))
+    }
+
+    /// Rows and columns.
+    pub(super) fn shape(&self) -> (usize, usize) {
+        match self {
+            Self::Dense(array) => (array.shape[0], array.shape[1]),
+            Self::Sparse(sparse) => sparse.shape,
+        }
+    }
+
+    /// What is known without reading the values.
+    pub(super) fn info(&self) -> MatrixInfo {
+        let (n_cells, n_genes) = self.shape();
+        let (format, values) = match self {
+            Self::Dense(array) => (StorageFormat::Dense, array),
+            Self::Sparse(sparse) if sparse.by_rows => (StorageFormat::Csr, &sparse.data),
+            Self::Sparse(sparse) => (StorageFormat::Csc, &sparse.data),
+        };
+        let dtype = match &values.element {
+            Element::Number(number) => number.name().to_string(),
+            _ => "not numbers".to_string(),
+        };
+        MatrixInfo {
+            format,
+            n_cells,
+            n_genes,
+            n_stored: values.shape.iter().product(),
+            dtype,
+            compression: values.filters().iter().map(filters::name).collect(),
+        }
+    }
+
+    /// The rows `rows` (strictly increasing and in range), or all of them.
+    ///
+    /// Memory beside the result: one window of 4 million values and what is compressed of it; for
+    /// matrices by columns also all row indices (4 bytes per stored value).
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if the data are corrupt; [`Error::Cancelled`].
+    pub(super) fn read(
+        &self,
+        rows: Option<&[usize]>,
+        progress: &mut dyn Progress,
+    ) -> Result<Matrix> {
+        match self {
+            Self::Dense(array) => dense::<f32>(array, rows, progress).map(Matrix::Dense),
+            Self::Sparse(sparse) if sparse.by_rows => sparse.read_rows(rows, progress),
+            Self::Sparse(sparse) => sparse.read_columns(rows, progress),
+        }
+        .map_err(|error| match (error, self) {
+            (Error::SparseStructure(why), Self::Sparse(sparse)) => sparse.corrupt(&why),
+            (error, _) => error,
+        })
+    }
+}
+
+/// The rows `rows` of a dense dataset of two dimensions, or all of them.
+pub(super) fn dense<T: Value>(
+    array: &Array,
+    rows: Option<&[usize]>,
+    progress: &mut dyn Progress,
+) -> Result<Array2<T>> {
+    let storage = Storage::new(array)?;
+    let (n_rows, n_columns) =
+        (array.shape.first().map_or(1, |&n| n), array.shape.iter().skip(1).product());
+    let ranges = ranges_of_rows(rows, n_rows, |row| row..row + 1);
+    let n_selected = rows.map_or(n_rows, <[usize]>::len);
+    let window = window_of(&storage, n_columns);
+    let values = gather::<T>(array, &storage, &ranges, window, progress)?;
+    Array2::from_shape_vec((n_selected, n_columns), values).map_err(|error| array.unreadable(error))
+}
+
+impl Sparse {
+    fn new(folder: &Folder) -> Result<Self> {
+        let container = Arc::clone(folder.container());
+        let path = folder.path().to_string();
+        let unreadable = |problem: String| container.unreadable(&path, problem);
+        let format = folder
+            .text_attribute("encoding-type")
+            .or_else(|| folder.text_attribute("h5sparse_format"))
+            .unwrap_or("none");
+        let by_rows = match format {
+            "csr_matrix" | "csr" => true,
+            "csc_matrix" | "csc" => false,
+            other => {
+                return Err(unreadable(format!("is no matrix: its encoding-type is `{other}`")));
+            }
+        };
+        let shape = folder.attribute("shape").or_else(|| folder.attribute("h5sparse_shape"));
+        let shape = match shape {
+            Some(Attribute::Integers(shape)) => shape.clone(),
+            _ => return Err(unreadable("its shape is missing".into())),
+        };
+        let [n_rows, n_columns] = shape[..] else {
+            return Err(unreadable(format!("has {} dimensions, a matrix has 2", shape.len())));
+        };
+        let (Ok(n_rows), Ok(n_columns)) = (u32::try_from(n_rows), u32::try_from(n_columns)) else {
+            return Err(unreadable(format!("its shape is {n_rows} × {n_columns}")));
+        };
+        let (data, indices) = (folder.array("data")?, folder.array("indices")?);
+        let indptr = folder.array("indptr")?;
+        for array in [&data, &indices, &indptr] {
+            if array.shape.len() != 1 || !matches!(array.element, Element::Number(_)) {
+                return Err(array.unreadable("is not a row of numbers"));
+            }
+        }
+        for array in [&indices, &indptr] {
+            if matches!(array.element, Element::Number(number) if number.is_float()) {
+                return Err(array.unreadable("does not hold integers"));
+            }
+        }
+        let n_major = if by_rows { n_rows } else { n_columns } as usize;
+        if indptr.shape[0] != n_major + 1 {
+            let problem = format!("has {} entries, expected {}", indptr.shape[0], n_major + 1);
+            return Err(indptr.unreadable(problem));
+        }
+        if indices.shape != data.shape {
+            let problem = format!("has {} entries for {} values", indices.shape[0], data.shape[0]);
+            return Err(indices.unreadable(problem));
+        }
+        let shape = (n_rows as usize, n_columns as usize);
+        Ok(Self { path, container, by_rows, shape, data, indices, indptr })
+    }
+
+    fn corrupt(&self, why: &str) -> Error {
+        self.container.unreadable(&self.path, format!("the sparse matrix is corrupt: {why}"))
+    }
+
+    /// Where each row (or column) starts, checked: from 0, never back, to the number of values.
+    fn starts(&self) -> Result<Vec<usize>> {
+        let storage = Storage::new(&self.indptr)?;
+        let starts: Vec<u64> = storage.numbers(0..storage.n_rows())?;
+        let n_stored = self.data.shape[0];
+        if starts.first() != Some(&0) || starts.last() != Some(&(n_stored as u64)) {
+            let (first, last) = (starts.first(), starts.last());
+            return Err(self.corrupt(&format!(
+                "`indptr` goes from {} to {}, but there are {n_stored} values",
+                first.unwrap_or(&0),
+                last.unwrap_or(&0)
+            )));
+        }
+        if let Some(place) = starts.windows(2).position(|pair| pair[1] < pair[0]) {
+            return Err(self.corrupt(&format!("`indptr` decreases after entry {place}")));
+        }
+        Ok(starts.into_iter().map(|start| start as usize).collect())
+    }
+
+    fn read_rows(&self, rows: Option<&[usize]>, progress: &mut dyn Progress) -> Result<Matrix> {
+        let mut indptr = self.starts()?;
+        let n_stored = self.data.shape[0];
+        let ranges = match rows {
+            None => std::iter::once(0..n_stored).collect(),
+            Some(_) => ranges_of_rows(rows, self.shape.0, |row| indptr[row]..indptr[row + 1]),
+        };
+        let (data, indices) = (Storage::new(&self.data)?, Storage::new(&self.indices)?);
+        let window = window_of(&data, 1);
+        let values = gather::<f32>(&self.data, &data, &ranges, window, progress)?;
+        let window = window_of(&indices, 1);
+        let indices = gather::<u32>(&self.indices, &indices, &ranges, window, progress)?;
+        if let Some(rows) = rows {
+            let lengths = rows.iter().map(|&row| indptr[row + 1] - indptr[row]);
+            let mut end = 0;
+            let ends = lengths.map(|length| {
+                end += length;
+                end
+            });
+            indptr = std::iter::once(0).chain(ends).collect();
+        }
+        Csr::new(self.shape.1, indptr, indices, values).map(Matrix::Sparse)
+    }
+
+    /// Columns are turned into rows by counting: first the entries of each row, then each entry
+    /// to its place. Rows come out sorted. Time and memory in proportion to the stored values.
+    fn read_columns(&self, rows: Option<&[usize]>, progress: &mut dyn Progress) -> Result<Matrix> {
+        const ABSENT: u32 = u32::MAX;
+        let starts = self.starts()?;
+        let n_stored = self.data.shape[0];
+        let (n_rows, n_columns) = self.shape;
+        let mut new_row: Vec<u32> = (0..n_rows as u32).collect();
+        if let Some(rows) = rows {
+            new_row.fill(ABSENT);
+            for (new, &old) in rows.iter().enumerate() {
+                new_row[old] = new as u32;
+            }
+        }
+        let whole = std::iter::once(0..n_stored).collect::<Vec<_>>();
+        let storage = Storage::new(&self.indices)?;
+        let window = window_of(&storage, 1);
+        let mut row_of = gather::<u32>(&self.indices, &storage, &whole, window, progress)?;
+        let n_selected = rows.map_or(n_rows, <[usize]>::len);
+        let mut indptr = vec![0; n_selected + 1];
+        for (place, row) in row_of.iter_mut().enumerate() {
+            let Some(&new) = new_row.get(*row as usize) else {
+                let problem = format!("row index {row} at position {place} is out of range");
+                return Err(self.corrupt(&format!("{problem} for {n_rows} rows")));
+            };
+            *row = new;
+            if new != ABSENT {
+                indptr[new as usize + 1] += 1;
+            }
+        }
+        for row in 0..n_selected {
+            indptr[row + 1] += indptr[row];
+        }
+        let mut next = indptr.clone();
+        let n_kept = indptr[n_selected];
+        let (mut indices, mut values) = (vec![0_u32; n_kept], vec![0_f32; n_kept]);
+        let storage = Storage::new(&self.data)?;
+        let window = window_of(&storage, 1);
+        let mut column = 0;
+        let mut at = 0;
+        while at < n_stored {
+            let end = (at + window).min(n_stored);
+            let found: Vec<f32> = storage.numbers(at..end)?;
+            for (place, value) in (at..end).zip(found) {
+                while column < n_columns && starts[column + 1] <= place {
+                    column += 1;
+                }
+                if row_of[place] != ABSENT {
+                    let slot = &mut next[row_of[place] as usize];
+                    (indices[*slot], values[*slot]) = (column as u32, value);
+                    *slot += 1;
+                }
+            }
+            at = end;
+            report(progress, Event::Step { done: at as u64 })?;
+        }
+        Csr::new(n_columns, indptr, indices, values).map(Matrix::Sparse)
+    }
+}
+
+/// First entry that is NaN or infinite: cell, gene, value.
+pub(super) fn first_not_finite(matrix: &Matrix) -> Option<(usize, usize, f32)> {
+    match matrix {
+        Matrix::Dense(x) => {
+            let place = x.axis_iter(Axis(0)).position(|row| !all_finite(row.iter()))?;
+            let (gene, &value) =
+                x.row(place).into_iter().enumerate().find(|(_, value)| !value.is_finite())?;
+            Some((place, gene, value))
+        }
+        Matrix::Sparse(x) => {
+            if all_finite(x.values().iter()) {
+                return None;
+            }
+            (0..x.n_rows()).find_map(|cell| {
+                let (genes, values) = x.row(cell);
+                let at = values.iter().position(|value| !value.is_finite())?;
+                Some((cell, genes[at] as usize, values[at]))
+            })
+        }
+    }
+}
+
+/// `0 · x` is 0 for every finite number and NaN otherwise, so one sum tells.
+fn all_finite<'v>(values: impl Iterator<Item = &'v f32>) -> bool {
+    values.fold(0.0_f32, |sum, value| sum + 0.0 * value).is_finite()
+}
+
+/// Elements per window, a multiple of what is stored together, about [`WINDOW`] values.
+fn window_of(storage: &Storage<'_>, row_length: usize) -> usize {
+    let rows = (WINDOW / row_length.max(1)).max(1);
+    let together = storage.rows_together();
+    (rows / together).max(1).saturating_mul(together)
+}
+
+/// The ranges that belong to `rows`, joined where they touch.
+fn ranges_of_rows(
+    rows: Option<&[usize]>,
+    n_rows: usize,
+    range_of: impl Fn(usize) -> Range<usize>,
+) -> Vec<Range<usize>> {
+    let Some(rows) = rows else { return std::iter::once(0..n_rows).collect() };
+    let mut ranges: Vec<Range<usize>> = Vec::new();
+    for range in rows.iter().map(|&row| range_of(row)) {
+        match ranges.last_mut() {
+            Some(last) if last.end == range.start => last.end = range.end,
+            _ => ranges.push(range),
+        }
+    }
+    ranges
+}
+
+/// The rows of `storage` in `ranges` (increasing), window by window; windows in which nothing is
+/// wanted are not read.
+fn gather<T: Value>(
+    array: &Array,
+    storage: &Storage<'_>,
+    ranges: &[Range<usize>],
+    window: usize,
+    progress: &mut dyn Progress,
+) -> Result<Vec<T>> {
+    let n = storage.n_rows();
+    let row_length: usize = array.shape.iter().skip(1).product();
+    let wanted: usize = ranges.iter().map(ExactSizeIterator::len).sum();
+    let what = format!("reading {}", array.path);
+    report(progress, Event::Begin { what, total: n as u64 })?;
+    let mut out: Vec<T> = Vec::new();
+    if out.try_reserve_exact(wanted.saturating_mul(row_length)).is_err() {
+        return Err(array.unreadable("does not fit into memory"));
+    }
+    let mut at = 0;
+    let mut next = 0;
+    while at < n {
+        let end = at.saturating_add(window).min(n);
+        while next < ranges.len() && ranges[next].end <= at {
+            next += 1;
+        }
+        let here: Vec<Range<usize>> = ranges[next..]
+            .iter()
+            .take_while(|range| range.start < end)
+            .map(|range| range.start.max(at)..range.end.min(end))
+            .filter(|range| !range.is_empty())
+            .collect();
+        if let (Some(first), Some(last)) = (here.first(), here.last()) {
+            let start = first.start;
+            let found: Vec<T> = storage.numbers(start..last.end)?;
+            for range in &here {
+                let place = (range.start - start) * row_length..(range.end - start) * row_length;
+                out.extend_from_slice(&found[place]);
+            }
+        }
+        at = end;
+        report(progress, Event::Step { done: at as u64 })?;
+    }
+    report(progress, Event::End)?;
+    Ok(out)
+}

@@ -1,0 +1,505 @@
+//! An open `.h5ad` file: what is in it, and the parts that are asked for.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use ndarray::Array2;
+
+use crate::data::{Column, Matrix};
+use crate::error::{Error, Result};
+use crate::io::h5ad::frame::Frame;
+use crate::io::h5ad::hdf5::{Container, Element, Folder, Node};
+use crate::io::h5ad::matrix::{self, MatrixInfo, StoredMatrix};
+use crate::io::h5ad::text;
+use crate::progress::{Progress, Silent};
+
+/// An open `.h5ad` file. Nothing big is read until it is asked for.
+pub struct H5ad {
+    path: PathBuf,
+    root: Folder,
+    obs: Frame,
+    n_cells: usize,
+}
+
+/// Which cells × genes matrix.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum MatrixSource {
+    /// The main matrix.
+    X,
+    /// A layer.
+    Layer(String),
+    /// The matrix of `raw`, which may have more genes.
+    RawX,
+}
+
+impl fmt::Display for MatrixSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::X => formatter.write_str("X"),
+            Self::Layer(name) => write!(formatter, "layers/{name}"),
+            Self::RawX => formatter.write_str("raw/X"),
+        }
+    }
+}
+
+impl fmt::Debug for H5ad {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("H5ad")
+            .field("path", &self.path)
+            .field("n_cells", &self.n_cells)
+            .finish_non_exhaustive()
+    }
+}
+
+impl H5ad {
+    /// Opens the file, written by any anndata from 0.6 on.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if there is no such file; [`Error::Unreadable`] if it is empty, truncated,
+    /// not HDF5, without `obs`, or without cells.
+    pub fn open(path: &Path) -> Result<Self> {
+        let container = Container::open(path)?;
+        let root = container.root()?;
+        let Some(obs) = Frame::open(&root, &root, "obs")? else {
+            return Err(Error::Unreadable {
+                path: path.to_path_buf(),
+                problem: "there is no `obs`: it is HDF5, but not an AnnData file".into(),
+                way_out: Some("write the data with anndata's `write_h5ad`".into()),
+            });
+        };
+        let n_cells = obs.n_rows()?;
+        if n_cells == 0 {
+            return Err(container.unreadable("obs", "there are no cells"));
+        }
+        Ok(Self { path: path.to_path_buf(), root, obs, n_cells })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Number of cells.
+    pub fn n_cells(&self) -> usize {
+        self.n_cells
+    }
+
+    /// Names of the cells.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn obs_names(&self) -> Result<Vec<String>> {
+        self.obs.index()
+    }
+
+    /// Names of the columns of `obs`, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn obs_columns(&self) -> Result<Vec<String>> {
+        self.obs.columns()
+    }
+
+    /// A column of `obs`.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`] with the columns there are; [`Error::Unreadable`].
+    pub fn obs(&self, name: &str) -> Result<Column> {
+        match self.obs.column(name)? {
+            Some(column) => Ok(column),
+            None => Err(self.unknown("column of obs", name, self.obs_columns()?)),
+        }
+    }
+
+    /// Names of the genes of a matrix. They may contain duplicates, see [`duplicates`].
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if the table of genes is missing or corrupt.
+    pub fn gene_names(&self, source: &MatrixSource) -> Result<Vec<String>> {
+        self.genes(source)?.index()
+    }
+
+    /// Names of the columns of `var` (or of `raw/var`), in their order.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn var_columns(&self, source: &MatrixSource) -> Result<Vec<String>> {
+        self.genes(source)?.columns()
+    }
+
+    /// A column of `var` (or of `raw/var`).
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`] with the columns there are; [`Error::Unreadable`].
+    pub fn var(&self, source: &MatrixSource, name: &str) -> Result<Column> {
+        let genes = self.genes(source)?;
+        match genes.column(name)? {
+            Some(column) => Ok(column),
+            None => Err(self.unknown("column of var", name, genes.columns()?)),
+        }
+    }
+
+    /// Names of the layers.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn layers(&self) -> Result<Vec<String>> {
+        self.root.folder("layers")?.map_or(Ok(Vec::new()), |folder| folder.children())
+    }
+
+    /// The matrices there are, X first.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn matrices(&self) -> Result<Vec<MatrixSource>> {
+        let layers = self.layers()?.into_iter().map(MatrixSource::Layer);
+        let mut found = Vec::new();
+        for source in [MatrixSource::X].into_iter().chain(layers).chain([MatrixSource::RawX]) {
+            if self.node(&source)?.is_some_and(|node| !is_null(&node)) {
+                found.push(source);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Whether there is such a matrix.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn has_matrix(&self, source: &MatrixSource) -> Result<bool> {
+        Ok(self.node(source)?.is_some_and(|node| !is_null(&node)))
+    }
+
+    /// Shape, storage and type of a matrix, without reading it.
+    ///
+    /// # Errors
+    /// As [`H5ad::matrix`], except for its values.
+    pub fn matrix_info(&self, source: &MatrixSource) -> Result<MatrixInfo> {
+        self.stored(source).map(|stored| stored.info())
+    }
+
+    /// A whole matrix. Sparse stays sparse (by columns becomes by rows), dense stays dense.
+    ///
+    /// # Errors
+    /// [`Error::NoMatrix`] or [`Error::UnknownKey`] if there is none; [`Error::Unreadable`] if it
+    /// is corrupt, has no genes or not the shape that `obs` and `var` say;
+    /// [`Error::NotFinite`] if a value is NaN or infinite; [`Error::Cancelled`].
+    pub fn matrix(&self, source: &MatrixSource, progress: &mut dyn Progress) -> Result<Matrix> {
+        let matrix = self.stored(source)?.read(None, progress)?;
+        self.check_finite(&matrix, source, None)?;
+        Ok(matrix)
+    }
+
+    /// The rows `rows` of a matrix, in that order; memory stays near their size.
+    ///
+    /// # Errors
+    /// As [`H5ad::matrix`]; [`Error::Parameter`] if a row is not a cell.
+    pub fn matrix_rows(
+        &self,
+        source: &MatrixSource,
+        rows: &[usize],
+        progress: &mut dyn Progress,
+    ) -> Result<Matrix> {
+        if let Some(row) = rows.iter().find(|&&row| row >= self.n_cells) {
+            let (must, got) = ("smaller than the number of cells", row.to_string());
+            return Err(Error::Parameter { name: "rows", must, got });
+        }
+        let stored = self.stored(source)?;
+        if rows.windows(2).all(|pair| pair[0] < pair[1]) {
+            let matrix = stored.read(Some(rows), progress)?;
+            self.check_finite(&matrix, source, Some(rows))?;
+            return Ok(matrix);
+        }
+        let mut sorted = rows.to_vec();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let matrix = stored.read(Some(&sorted), progress)?;
+        self.check_finite(&matrix, source, Some(&sorted))?;
+        let places: Vec<usize> =
+            rows.iter().map(|row| sorted.partition_point(|other| other < row)).collect();
+        Ok(match matrix {
+            Matrix::Dense(x) => Matrix::Dense(x.select(ndarray::Axis(0), &places)),
+            Matrix::Sparse(x) => Matrix::Sparse(x.select_rows(&places)),
+        })
+    }
+
+    /// Refuses NaN and infinite values, naming cell and gene. `rows` are the cells that the rows
+    /// of `matrix` stand for, if not all.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`].
+    pub fn check_finite(
+        &self,
+        matrix: &Matrix,
+        source: &MatrixSource,
+        rows: Option<&[usize]>,
+    ) -> Result<()> {
+        let Some((row, gene, value)) = matrix::first_not_finite(matrix) else { return Ok(()) };
+        let cell = rows.and_then(|rows| rows.get(row).copied()).unwrap_or(row);
+        let cells = self.obs_names()?;
+        let genes = self.gene_names(source)?;
+        Err(Error::NotFinite {
+            path: self.path.clone(),
+            node: source.to_string(),
+            value,
+            cell: cells.get(cell).cloned().unwrap_or_else(|| cell.to_string()),
+            gene: genes.get(gene).cloned().unwrap_or_else(|| gene.to_string()),
+        })
+    }
+
+    /// Keys of `obsm` with rows and columns.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn obsm_keys(&self) -> Result<Vec<(String, (usize, usize))>> {
+        self.keys("obsm")
+    }
+
+    /// Keys of `varm` with rows and columns.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn varm_keys(&self) -> Result<Vec<(String, (usize, usize))>> {
+        self.keys("varm")
+    }
+
+    /// An entry of `obsm`, `(n_cells, dim)`: an array, a sparse matrix, or a table of numbers.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`] with the keys there are; [`Error::Unreadable`], also if it has not
+    /// one row per cell.
+    pub fn obsm(&self, key: &str) -> Result<Array2<f64>> {
+        let array = self.slot("obsm", "key of obsm", key)?;
+        if array.nrows() == self.n_cells {
+            return Ok(array);
+        }
+        let problem = format!("has {} rows for {} cells", array.nrows(), self.n_cells);
+        Err(self.root.container().unreadable(&format!("obsm/{key}"), problem))
+    }
+
+    /// An entry of `varm`, `(n_genes, dim)`.
+    ///
+    /// # Errors
+    /// As [`H5ad::obsm`].
+    pub fn varm(&self, key: &str) -> Result<Array2<f64>> {
+        self.slot("varm", "key of varm", key)
+    }
+
+    /// Keys of `uns`.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn uns_keys(&self) -> Result<Vec<String>> {
+        self.root.folder("uns")?.map_or(Ok(Vec::new()), |folder| folder.children())
+    }
+
+    /// A text in `uns`, by path (`pca/params`); `None` if it is not there or not one text.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn uns_text(&self, key: &str) -> Result<Option<String>> {
+        let Some(uns) = self.root.folder("uns")? else { return Ok(None) };
+        match uns.child(key)? {
+            Some(Node::Array(array))
+                if matches!(array.element, Element::HeapText | Element::FixedText { .. })
+                    && array.shape.iter().product::<usize>() == 1 =>
+            {
+                Ok(text::strings(&array)?.pop())
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether `uns` says that X was log-transformed (scanpy's `log1p` entry).
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn uns_log1p(&self) -> Result<bool> {
+        Ok(self.uns_keys()?.iter().any(|key| key == "log1p"))
+    }
+
+    /// `encoding-type` and `encoding-version` of the file; none before anndata 0.8.
+    pub fn encoding(&self) -> Option<(String, String)> {
+        let text = |name| self.root.text_attribute(name).map(str::to_string);
+        text("encoding-type").zip(text("encoding-version"))
+    }
+
+    /// The versions of anndata that write files like this one, in words.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn dialect(&self) -> Result<&'static str> {
+        Ok(match &self.obs {
+            Frame::Records { .. } => "anndata 0.6 or older",
+            Frame::Group(_) if self.encoding().is_some() => "anndata 0.8 or newer",
+            Frame::Group(obs) if obs.child("__categories")?.is_some() => "anndata 0.7",
+            Frame::Group(_) => "not written by anndata 0.8 or newer",
+        })
+    }
+
+    fn unknown(&self, what: &'static str, name: &str, available: Vec<String>) -> Error {
+        let (path, name) = (self.path.clone(), name.to_string());
+        Error::UnknownKey { what, name, path, available }
+    }
+
+    /// The table of genes that belongs to a matrix.
+    fn genes(&self, source: &MatrixSource) -> Result<Frame> {
+        let found = match source {
+            MatrixSource::X | MatrixSource::Layer(_) => Frame::open(&self.root, &self.root, "var")?,
+            MatrixSource::RawX => match self.root.folder("raw")? {
+                Some(raw) => Frame::open(&self.root, &raw, "var")?,
+                None => Frame::open(&self.root, &self.root, "raw.var")?,
+            },
+        };
+        found.ok_or_else(|| {
+            let node = if *source == MatrixSource::RawX { "raw/var" } else { "var" };
+            self.root.container().unreadable(node, "is missing")
+        })
+    }
+
+    fn node(&self, source: &MatrixSource) -> Result<Option<Node>> {
+        match source {
+            MatrixSource::X => self.root.child("X"),
+            MatrixSource::Layer(name) => match self.root.folder("layers")? {
+                Some(layers) => layers.child(name),
+                None => Ok(None),
+            },
+            MatrixSource::RawX => match self.root.folder("raw")? {
+                Some(raw) => raw.child("X"),
+                None => self.root.child("raw.X"),
+            },
+        }
+    }
+
+    fn stored(&self, source: &MatrixSource) -> Result<StoredMatrix> {
+        let stored = match self.node(source)? {
+            Some(node) => StoredMatrix::new(node)?,
+            None => None,
+        };
+        let Some(stored) = stored else { return Err(self.no_matrix(source)?) };
+        let container = self.root.container();
+        let node = source.to_string();
+        let (n_cells, n_genes) = stored.shape();
+        if n_cells != self.n_cells {
+            let problem = format!("has {n_cells} rows for {} cells in obs", self.n_cells);
+            return Err(container.unreadable(&node, problem));
+        }
+        if n_genes == 0 {
+            return Err(container.unreadable(&node, "there are no genes"));
+        }
+        let n_named = self.genes(source)?.n_rows()?;
+        if n_genes != n_named {
+            let problem = format!("has {n_genes} columns for {n_named} genes in var");
+            return Err(container.unreadable(&node, problem));
+        }
+        Ok(stored)
+    }
+
+    fn no_matrix(&self, source: &MatrixSource) -> Result<Error> {
+        let layers = self.layers()?;
+        if let MatrixSource::Layer(name) = source {
+            return Ok(self.unknown("layer", name, layers));
+        }
+        let obsm = self.obsm_keys()?.into_iter().map(|(key, _)| key).collect();
+        Ok(Error::NoMatrix { path: self.path.clone(), node: source.to_string(), layers, obsm })
+    }
+
+    fn keys(&self, slot: &str) -> Result<Vec<(String, (usize, usize))>> {
+        let Some(folder) = self.root.folder(slot)? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for key in folder.children()? {
+            let shape = match folder.child(&key)? {
+                Some(Node::Array(array)) => match array.shape[..] {
+                    [n] => (n, 1),
+                    [n, dim] => (n, dim),
+                    _ => continue,
+                },
+                Some(Node::Folder(inner)) if is_table(&inner) => {
+                    let table = Frame::Group(inner);
+                    (table.n_rows()?, table.columns()?.len())
+                }
+                Some(node @ Node::Folder(_)) => match StoredMatrix::new(node) {
+                    Ok(Some(stored)) => stored.shape(),
+                    _ => continue,
+                },
+                None => continue,
+            };
+            found.push((key, shape));
+        }
+        Ok(found)
+    }
+
+    fn slot(&self, slot: &str, what: &'static str, key: &str) -> Result<Array2<f64>> {
+        let node = match self.root.folder(slot)? {
+            Some(folder) => folder.child(key)?,
+            None => None,
+        };
+        let unreadable =
+            |problem: String| self.root.container().unreadable(&format!("{slot}/{key}"), problem);
+        match node {
+            None => {
+                let available = self.keys(slot)?.into_iter().map(|(key, _)| key).collect();
+                Err(self.unknown(what, key, available))
+            }
+            Some(Node::Array(array)) if array.shape.len() <= 2 => {
+                matrix::dense(&array, None, &mut Silent)
+            }
+            Some(Node::Array(_)) => Err(unreadable("has more than two dimensions".into())),
+            Some(Node::Folder(inner)) if is_table(&inner) => {
+                let table = Frame::Group(inner);
+                let names = table.columns()?;
+                let mut out = Array2::zeros((table.n_rows()?, names.len()));
+                for (name, mut values) in names.iter().zip(out.columns_mut()) {
+                    let column = table.column(name)?;
+                    let Some(column) = column.filter(Column::is_numeric) else {
+                        return Err(unreadable(format!("column `{name}` is not numeric")));
+                    };
+                    for (i, value) in values.iter_mut().enumerate() {
+                        *value = column.number(i).unwrap_or(f64::NAN);
+                    }
+                }
+                Ok(out)
+            }
+            Some(node @ Node::Folder(_)) => match StoredMatrix::new(node)? {
+                Some(stored) => Ok(densified(&stored.read(None, &mut Silent)?)),
+                None => Err(unreadable("is empty".into())),
+            },
+        }
+    }
+}
+
+/// Names that occur more than once, sorted.
+pub fn duplicates(names: &[String]) -> Vec<String> {
+    let mut sorted: Vec<&String> = names.iter().collect();
+    sorted.sort_unstable();
+    let mut found: Vec<String> =
+        sorted.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
+    found.dedup();
+    found
+}
+
+fn is_null(node: &Node) -> bool {
+    matches!(node, Node::Array(array) if array.text_attribute("encoding-type") == Some("null"))
+}
+
+fn is_table(folder: &Folder) -> bool {
+    folder.text_attribute("encoding-type") == Some("dataframe")
+        || folder.attribute("column-order").is_some()
+}
+
+fn densified(matrix: &Matrix) -> Array2<f64> {
+    match matrix {
+        Matrix::Dense(x) => x.mapv(f64::from),
+        Matrix::Sparse(x) => {
+            let mut out = Array2::zeros((x.n_rows(), x.n_cols()));
+            for (i, mut row) in out.rows_mut().into_iter().enumerate() {
+                let (columns, values) = x.row(i);
+                for (&column, &value) in columns.iter().zip(values) {
+                    row[column as usize] = f64::from(value);
+                }
+            }
+            out
+        }
+    }
+}

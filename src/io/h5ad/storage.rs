@@ -1,0 +1,292 @@
+//! Data of a dataset, from contiguous bytes or chunks, decoded on all cores into one array.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use hdf5_pure::{Chunk, Filter, Layout};
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::io::h5ad::filters;
+use crate::io::h5ad::hdf5::{Array, Element};
+use crate::io::h5ad::number::{Number, Value};
+
+/// Contiguous data are read in pieces of about this many bytes.
+const PIECE: usize = 1 << 20;
+
+/// Where the data of one dataset are; made once, then rows can be read repeatedly.
+pub(super) struct Storage<'a> {
+    array: &'a Array,
+    n_rows: usize,
+    /// Elements in a row (the product of all dimensions but the first).
+    row_length: usize,
+    place: Place,
+}
+
+enum Place {
+    /// One run of bytes from this address.
+    Run(u64),
+    /// Bands of chunks: the chunks that hold the same rows, in order of rows.
+    Bands { chunk_rows: usize, chunk_columns: usize, bands: Vec<Vec<Chunk>>, filters: Vec<Filter> },
+    /// Everything, unpacked by the crate.
+    Unpacked(Vec<u8>),
+}
+
+/// How elements become values: each element gives `per_element` of them.
+struct Decoding<'d, T> {
+    per_element: usize,
+    decode: &'d (dyn Fn(&[u8], &mut [T]) + Sync),
+}
+
+impl<'a> Storage<'a> {
+    /// Finds the data; reads only the chunk index, except for rare layouts and filters.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if the layout contradicts the shape or a filter is not supported.
+    pub(super) fn new(array: &'a Array) -> Result<Self> {
+        let n_rows = array.shape.first().copied().unwrap_or(1);
+        let row_length: usize = array.shape.iter().skip(1).product();
+        let place = if n_rows == 0 || row_length == 0 {
+            Place::Unpacked(Vec::new())
+        } else {
+            Self::place(array, n_rows, row_length)?
+        };
+        Ok(Self { array, n_rows, row_length, place })
+    }
+
+    fn place(array: &Array, n_rows: usize, row_length: usize) -> Result<Place> {
+        let bytes = n_rows * row_length * array.element_size;
+        let filters = array.filters();
+        if let Some(filter) = filters::first_unknown(&filters) {
+            return Err(unsupported(array, filter));
+        }
+        let chunk_shape = match array.layout()? {
+            Layout::Contiguous { address: Some(address), size } if filters.is_empty() => {
+                if size < bytes as u64 {
+                    let problem = format!("holds {size} bytes, but its shape needs {bytes}");
+                    return Err(array.unreadable(problem));
+                }
+                return Ok(Place::Run(address));
+            }
+            Layout::Chunked { chunk_shape, .. } => chunk_shape,
+            _ => return unpacked_by_crate(array, bytes),
+        };
+        let valid = chunk_shape.len() == array.shape.len() && chunk_shape.iter().all(|&n| n > 0);
+        if !valid || array.shape.len() > 2 || !filters::all_known(&filters) {
+            return unpacked_by_crate(array, bytes);
+        }
+        let chunk_rows = usize::try_from(chunk_shape[0]).unwrap_or(usize::MAX);
+        let chunk_columns = chunk_shape.get(1).map_or(1, |&n| n as usize);
+        let chunk_bytes = (chunk_rows as u64)
+            .checked_mul(chunk_columns as u64)
+            .and_then(|n| n.checked_mul(array.element_size as u64));
+        array.container.check_size(&array.path, chunk_bytes)?;
+        let n_bands = n_rows.div_ceil(chunk_rows);
+        let per_band = row_length.div_ceil(chunk_columns);
+        let mut found: BTreeMap<u64, Vec<Chunk>> = BTreeMap::new();
+        for chunk in array.chunks()? {
+            let fits = chunk.offset.len() == chunk_shape.len()
+                && chunk.offset.iter().zip(&chunk_shape).all(|(offset, n)| offset % n == 0);
+            if fits && chunk.offset[0] < n_rows as u64 {
+                found.entry(chunk.offset[0]).or_default().push(chunk);
+            }
+        }
+        let complete = found.len() == n_bands && found.values().all(|band| band.len() == per_band);
+        if !complete {
+            // Chunks that were never written hold the fill value.
+            return unpacked_by_crate(array, bytes);
+        }
+        let mut bands: Vec<Vec<Chunk>> = found.into_values().collect();
+        for band in &mut bands {
+            band.sort_by_key(|chunk| chunk.offset.get(1).copied());
+        }
+        Ok(Place::Bands { chunk_rows, chunk_columns, bands, filters })
+    }
+
+    /// Number of rows: the length of the first dimension, 1 for a scalar.
+    pub(super) fn n_rows(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Rows that are stored together: reading a multiple of it unpacks no chunk twice.
+    pub(super) fn rows_together(&self) -> usize {
+        match self.place {
+            Place::Bands { chunk_rows, .. } => chunk_rows,
+            _ => 1,
+        }
+    }
+
+    /// The numbers in `rows`, row-major. Time and memory in proportion to them.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if the elements are not numbers, or the bytes are not there.
+    pub(super) fn numbers<T: Value>(&self, rows: Range<usize>) -> Result<Vec<T>> {
+        let decode = T::decoder(self.number()?);
+        self.read(rows, &Decoding { per_element: 1, decode: &decode })
+    }
+
+    /// The bytes of the elements in `rows`.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if the bytes are not there.
+    pub(super) fn bytes(&self, rows: Range<usize>) -> Result<Vec<u8>> {
+        let decode = |bytes: &[u8], out: &mut [u8]| {
+            let n = bytes.len().min(out.len());
+            out[..n].copy_from_slice(&bytes[..n]);
+        };
+        self.read(rows, &Decoding { per_element: self.array.element_size, decode: &decode })
+    }
+
+    fn number(&self) -> Result<Number> {
+        match &self.array.element {
+            Element::Number(number) => Ok(*number),
+            _ => Err(self.array.unreadable("does not hold numbers")),
+        }
+    }
+
+    fn read<T: Value2>(&self, rows: Range<usize>, how: &Decoding<'_, T>) -> Result<Vec<T>> {
+        assert!(rows.end <= self.n_rows, "rows of a dataset");
+        let stride = self.row_length * how.per_element;
+        let length = rows.len() * stride;
+        let mut out: Vec<T> = Vec::new();
+        if out.try_reserve_exact(length).is_err() {
+            return Err(self.array.unreadable("does not fit into memory"));
+        }
+        out.resize(length, T::default());
+        if length == 0 {
+            return Ok(out);
+        }
+        match &self.place {
+            Place::Unpacked(bytes) => {
+                let row = self.row_length * self.array.element_size;
+                (how.decode)(&bytes[rows.start * row..rows.end * row], &mut out);
+            }
+            Place::Run(address) => self.read_run(*address, &rows, how, &mut out)?,
+            Place::Bands { chunk_rows, bands, .. } => {
+                self.read_bands(&rows, *chunk_rows, bands, how, &mut out)?;
+            }
+        }
+        Ok(out)
+    }
+
+    fn read_run<T: Value2>(
+        &self,
+        address: u64,
+        rows: &Range<usize>,
+        how: &Decoding<'_, T>,
+        out: &mut [T],
+    ) -> Result<()> {
+        let size = self.array.element_size;
+        let elements = (PIECE / size).max(1);
+        let start = (rows.start * self.row_length * size) as u64;
+        out.par_chunks_mut(elements * how.per_element).enumerate().try_for_each(|(k, out)| {
+            let length = out.len() / how.per_element * size;
+            let piece = (k * elements * size) as u64;
+            let bytes = address
+                .checked_add(start + piece)
+                .and_then(|address| self.array.container.read_at(address, length))
+                .ok_or_else(|| self.array.unreadable("its data lie beyond the end of the file"))?;
+            (how.decode)(&bytes, out);
+            Ok(())
+        })
+    }
+
+    fn read_bands<T: Value2>(
+        &self,
+        rows: &Range<usize>,
+        chunk_rows: usize,
+        bands: &[Vec<Chunk>],
+        how: &Decoding<'_, T>,
+        out: &mut [T],
+    ) -> Result<()> {
+        let stride = self.row_length * how.per_element;
+        let mut work = Vec::new();
+        let mut rest = out;
+        let mut row = rows.start;
+        while row < rows.end {
+            let band = row / chunk_rows;
+            let end = ((band + 1).saturating_mul(chunk_rows)).min(rows.end);
+            let (piece, after) = rest.split_at_mut((end - row) * stride);
+            let inside = row - band * chunk_rows..end - band * chunk_rows;
+            work.push((&bands[band], inside, piece));
+            rest = after;
+            row = end;
+        }
+        work.into_par_iter()
+            .try_for_each(|(chunks, rows, out)| self.read_band(chunks, &rows, how, out))
+    }
+
+    /// One band of chunks into the rows of `out`; `rows` count from the start of the band.
+    fn read_band<T: Value2>(
+        &self,
+        chunks: &[Chunk],
+        rows: &Range<usize>,
+        how: &Decoding<'_, T>,
+        out: &mut [T],
+    ) -> Result<()> {
+        let Place::Bands { chunk_columns, .. } = &self.place else { return Ok(()) };
+        let size = self.array.element_size;
+        let stride = self.row_length * how.per_element;
+        for chunk in chunks {
+            let bytes = self.unpack(chunk)?;
+            let first = chunk.offset.get(1).map_or(0, |&column| column as usize);
+            let width = (*chunk_columns).min(self.row_length - first);
+            let row_bytes = chunk_columns * size;
+            if width == self.row_length && width == *chunk_columns {
+                (how.decode)(&bytes[rows.start * row_bytes..rows.end * row_bytes], out);
+                continue;
+            }
+            for (row, out) in rows.clone().zip(out.chunks_exact_mut(stride)) {
+                let start = row * row_bytes;
+                let place = first * how.per_element..(first + width) * how.per_element;
+                (how.decode)(&bytes[start..start + width * size], &mut out[place]);
+            }
+        }
+        Ok(())
+    }
+
+    fn unpack(&self, chunk: &Chunk) -> Result<Vec<u8>> {
+        let Place::Bands { chunk_rows, chunk_columns, filters, .. } = &self.place else {
+            return Ok(Vec::new());
+        };
+        let array = self.array;
+        let length = chunk_rows * chunk_columns * array.element_size;
+        let bytes = usize::try_from(chunk.storage_size)
+            .ok()
+            .and_then(|stored| array.container.read_at(chunk.address, stored))
+            .ok_or_else(|| array.unreadable("a chunk lies beyond the end of the file"))?;
+        filters::undo(filters, chunk.filter_mask, array.element_size, length, bytes)
+            .map_err(|problem| array.unreadable(problem))
+    }
+}
+
+/// What an output array may hold: anything plain that threads can share.
+trait Value2: Copy + Default + Send + Sync {}
+impl<T: Copy + Default + Send + Sync> Value2 for T {}
+
+fn unpacked_by_crate(array: &Array, bytes: usize) -> Result<Place> {
+    let unpacked = array.read_by_crate()?;
+    if unpacked.len() == bytes {
+        Ok(Place::Unpacked(unpacked))
+    } else {
+        let problem = format!("holds {} bytes, but its shape needs {bytes}", unpacked.len());
+        Err(array.unreadable(problem))
+    }
+}
+
+fn unsupported(array: &Array, filter: &Filter) -> Error {
+    Error::Unreadable {
+        path: array.container.path().to_path_buf(),
+        problem: format!(
+            "`{}`: is compressed with the HDF5 filter {} (id {}), which is not supported",
+            array.path,
+            filters::name(filter),
+            filter.id
+        ),
+        way_out: Some(
+            "rewrite it with gzip, where it can be read: \
+             `anndata.read_h5ad(\"in.h5ad\").write_h5ad(\"out.h5ad\", compression=\"gzip\")`"
+                .into(),
+        ),
+    }
+}
