@@ -1,0 +1,98 @@
+//! What is said when it cannot be done: one `error:`, one `hint:`, the right exit code.
+
+use std::fs;
+
+use crate::sandbox::{Sandbox, dialect, sample};
+
+#[test]
+fn a_missing_file_and_a_file_that_is_no_hdf5() {
+    let sandbox = Sandbox::new();
+    let missing = sandbox.run("fit nowhere.h5ad --timepoints");
+    assert_eq!(missing.code, 1);
+    assert!(missing.stderr.contains("error: cannot") && missing.stderr.contains("nowhere.h5ad"));
+    for name in ["not_hdf5", "empty", "truncated", "bad_csr_indptr", "bad_csr_index_range"] {
+        let sandbox = Sandbox::with(&dialect(name));
+        let answer = sandbox.run("fit data.h5ad --timepoints time");
+        assert_eq!(answer.code, 3, "{name}: {}", answer.stderr);
+        assert!(answer.stderr.contains("error: ") && answer.stderr.contains("data.h5ad"));
+        assert!(!sandbox.path("sbcell-out").exists() && !sandbox.path("sbcell-out.partial").exists());
+    }
+}
+
+#[test]
+fn an_unknown_column_lists_those_there_are() {
+    let answer = Sandbox::with(&sample("semrau2017_mesc_ra")).run("fit data.h5ad --timepoints dya");
+    assert_eq!(answer.code, 2);
+    insta::assert_snapshot!(answer.shown());
+}
+
+#[test]
+fn nan_names_the_cell_and_the_gene() {
+    let answer = Sandbox::with(&dialect("X_with_nan")).run("fit data.h5ad --timepoints time");
+    assert_eq!(answer.code, 3);
+    insta::assert_snapshot!(answer.shown());
+}
+
+#[test]
+fn no_x_says_which_layer_could_be_used() {
+    let answer = Sandbox::with(&dialect("no_X_layer_only")).run("fit data.h5ad --timepoints time");
+    assert_eq!(answer.code, 2);
+    insta::assert_snapshot!(answer.shown());
+}
+
+#[test]
+fn one_time_is_not_a_course() {
+    let answer = Sandbox::with(&dialect("single_time")).run("fit data.h5ad --timepoints time");
+    assert_eq!(answer.code, 2);
+    insta::assert_snapshot!(answer.shown());
+}
+
+#[test]
+fn parameters_out_of_range_name_their_flag() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    for (flags, word) in [
+        ("--epsilon 0", "`--epsilon`"),
+        ("--epsilon nan", "`--epsilon`"),
+        ("--sigma2 -1", "--sigma2"),
+        ("--n-pcs 0", "`--n-pcs`"),
+        ("--tolerance 2", "`--tolerance`"),
+        ("--threads 0", "`--threads`"),
+        ("--obs-filter time~3", "time~3"),
+        ("--epsilon 0.1 --sigma2 1", "cannot be used with"),
+    ] {
+        let answer = sandbox.run(&format!("fit data.h5ad --timepoints time {flags}"));
+        assert_eq!(answer.code, 2, "{flags}: {}", answer.stderr);
+        assert!(answer.stderr.contains(word), "{flags}: {}", answer.stderr);
+    }
+}
+
+#[test]
+fn reading_a_model_that_is_not_there() {
+    let answer = Sandbox::new().run("interpolate");
+    assert_eq!(answer.code, 2);
+    insta::assert_snapshot!(answer.shown());
+}
+
+#[test]
+fn a_folder_that_is_not_ours_is_left_alone() {
+    let sandbox = Sandbox::with(&dialect("dense_float32"));
+    fs::create_dir(sandbox.path("sbcell-out")).unwrap();
+    fs::write(sandbox.path("sbcell-out/run.json"), "precious").unwrap();
+    let answer = sandbox.run("fit data.h5ad --timepoints time");
+    assert_eq!(answer.code, 2);
+    assert!(answer.stderr.contains("hint: choose another folder"));
+    assert_eq!(sandbox.text("sbcell-out/run.json"), "precious");
+}
+
+#[test]
+fn labels_that_are_no_times_ask_for_a_map_and_take_it() {
+    let sandbox = Sandbox::with(&sample("moon2019_embryoid_5pcs"));
+    let line = "fit data.h5ad --timepoints day_range --use-rep X_pca --n-gaussians 3";
+    let answer = sandbox.run(line);
+    assert_eq!(answer.code, 2);
+    assert!(answer.stderr.contains("--time-map"), "{}", answer.stderr);
+    let map = "label,time\nDay 00-03,1.5\nDay 06-09,7.5\nDay 12-15,13.5\nDay 18-21,19.5\nDay 24-27,25.5\n";
+    fs::write(sandbox.path("days.csv"), map).unwrap();
+    let answer = sandbox.done(&format!("{line} --time-map days.csv --dry-run"));
+    assert!(answer.stdout.contains("13.5"), "{}", answer.stdout);
+}

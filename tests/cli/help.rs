@@ -1,0 +1,62 @@
+//! `--help` and `--version`: complete, up to date in docs/CLI.md, and every example runs.
+
+use std::fs;
+
+use crate::sandbox::{Sandbox, root, sample};
+
+const COMMANDS: [&str; 4] = ["inspect", "fit", "interpolate", "grn"];
+
+#[test]
+fn version_is_one_line() {
+    let answer = Sandbox::new().done("--version");
+    assert_eq!(answer.stdout, format!("sbcell {}\n", env!("CARGO_PKG_VERSION")));
+    assert_eq!(answer.stderr, "");
+}
+
+#[test]
+fn the_page_of_all_commands_is_up_to_date() {
+    let sandbox = Sandbox::new();
+    let mut page = String::from(
+        "# Command line\n\nEvery `--help`, written by `UPDATE=1 cargo test --release --test cli`.\n",
+    );
+    for command in [""].iter().chain(&COMMANDS) {
+        let help = sandbox.done(&format!("{command} --help")).stdout;
+        let title = format!("sbcell {command}");
+        page.push_str(&format!("\n## {}\n\n```text\n{}```\n", title.trim(), unpadded(&help)));
+    }
+    let path = root().join("docs/CLI.md");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, &page).unwrap();
+    }
+    let written = fs::read_to_string(&path).unwrap_or_default();
+    assert!(written == page, "docs/CLI.md is stale: UPDATE=1 cargo test --release --test cli");
+}
+
+#[test]
+fn every_example_of_every_help_page_runs() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    fs::write(sandbox.path("tfs.txt"), "Pou5f1\nSox2\n").unwrap();
+    let mut n_run = 0;
+    for command in COMMANDS {
+        let help = sandbox.done(&format!("{command} --help")).stdout;
+        let examples: Vec<&str> =
+            help.lines().filter_map(|line| line.strip_prefix("  sbcell ")).collect();
+        assert!(!examples.is_empty(), "`sbcell {command} --help` has no example");
+        for example in examples {
+            // The sample has no embedding; that example needs the other one.
+            if example.contains("--use-rep") {
+                fs::copy(sample("moon2019_embryoid_5pcs"), sandbox.path("data.h5ad")).unwrap();
+                sandbox.done(&format!("{example} --n-gaussians 5 --obs-filter time<=1 --out pcs"));
+                fs::copy(sample("semrau2017_mesc_ra"), sandbox.path("data.h5ad")).unwrap();
+            } else {
+                sandbox.done(example);
+            }
+            n_run += 1;
+        }
+    }
+    assert!(n_run >= 8, "only {n_run} examples were found");
+}
+
+fn unpadded(text: &str) -> String {
+    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+}

@@ -1,0 +1,139 @@
+//! The main job from end to end: what is written, that it is whole, and that it is the same again.
+
+use std::fs;
+
+use sha2::{Digest, Sha256};
+
+use crate::sandbox::{Sandbox, dialect, sample};
+
+#[test]
+fn fit_interpolate_and_grn_follow_each_other() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let fit = sandbox.done("fit data.h5ad --timepoints");
+    assert!(fit.stderr.contains("`day`"), "says which column was taken: {}", fit.stderr);
+    for file in ["model.json", "cells.parquet", "genes.parquet", "pcs.csv", "fit.csv", "run.json"] {
+        assert!(sandbox.path("sbcell-out").join(file).exists(), "{file}");
+    }
+    assert!(!sandbox.path("sbcell-out.partial").exists());
+    assert_eq!(sandbox.text("sbcell-out/fit.csv").lines().count(), 9);
+    let interpolate = sandbox.done("interpolate --format csv");
+    assert!(interpolate.stdout.contains("interpolated.csv"));
+    let cells = sandbox.text("sbcell-out/interpolated.csv");
+    assert!(cells.starts_with("time,particle,weight,PC1,PC2"), "{}", &cells[..60]);
+    sandbox.done("grn --out edges.csv");
+    let edges = sandbox.text("edges.csv");
+    assert!(edges.starts_with("TF,target,importance,sign,effect,t0,t1\n"));
+    assert_eq!(edges.lines().count(), 1 + 41 * 40);
+    assert!(sandbox.path("edges.csv.run.json").exists());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let line = "fit data.h5ad --timepoints time --obs-filter time<=24 --seed 7 --threads";
+    sandbox.done(&format!("{line} 1 --out one"));
+    sandbox.done(&format!("{line} 2 --out two"));
+    sandbox.done("interpolate --model one --threads 1");
+    sandbox.done("interpolate --model two --threads 2");
+    let (one, two) = (sandbox.files("one"), sandbox.files("two"));
+    assert!(one.len() > 8);
+    for (a, b) in one.iter().zip(&two) {
+        assert_eq!(a.0, b.0);
+        assert!(a.1 == b.1, "{} differs", a.0);
+    }
+    sandbox.done("interpolate --model two --seed 1");
+    assert!(sandbox.files("one") != sandbox.files("two"), "another seed, another sample");
+}
+
+#[test]
+fn the_run_record_holds_the_hash_of_every_file() {
+    let sandbox = Sandbox::with(&dialect("dense_float32"));
+    sandbox.done("fit data.h5ad --timepoints time --values as-is");
+    let run: serde_json::Value = serde_json::from_str(&sandbox.text("sbcell-out/run.json")).unwrap();
+    assert_eq!(run["command"], "fit");
+    assert_eq!(run["input"]["cells"], 60);
+    assert_eq!(run["parameters"]["seed"], 0);
+    let outputs = run["outputs"].as_array().unwrap();
+    assert!(outputs.len() >= 6);
+    for output in outputs {
+        let name = output["file"].as_str().unwrap();
+        let bytes = fs::read(sandbox.path("sbcell-out").join(name)).unwrap();
+        let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
+        assert_eq!(output["sha256"], hash.as_str(), "{name}");
+    }
+}
+
+#[test]
+fn a_bridge_that_does_not_converge_is_written_and_marked() {
+    let sandbox = Sandbox::with(&dialect("dense_float32"));
+    let answer =
+        sandbox.run("fit data.h5ad --timepoints time --max-iterations 1 --tolerance 1e-15");
+    assert_eq!(answer.code, 4, "{}{}", answer.stdout, answer.stderr);
+    assert!(answer.stderr.contains("did not converge"));
+    assert!(sandbox.text("sbcell-out/fit.csv").contains("max_iterations"));
+    sandbox.done("interpolate");
+}
+
+#[test]
+fn a_dry_run_writes_nothing() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let answer = sandbox.done("fit data.h5ad --timepoints time --dry-run");
+    assert!(answer.stdout.contains("2449 cells"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("estimate"));
+    assert_eq!(fs::read_dir(sandbox.path("")).unwrap().count(), 1);
+}
+
+#[test]
+fn an_older_model_is_replaced_and_other_files_stay() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    sandbox.done("fit data.h5ad --timepoints time --obs-filter time<=12");
+    fs::write(sandbox.path("sbcell-out/notes.txt"), "mine").unwrap();
+    sandbox.done("fit data.h5ad --timepoints time --obs-filter time<=6");
+    assert_eq!(sandbox.text("sbcell-out/notes.txt"), "mine");
+    let bridges: Vec<_> = fs::read_dir(sandbox.path("sbcell-out/bridges")).unwrap().collect();
+    assert_eq!(bridges.len(), 1);
+}
+
+#[test]
+fn underscores_and_the_names_of_other_tools_work_in_flags() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    sandbox.done("fit data.h5ad --time_key time --n_comps 5 --random_state 3 --n_jobs 1 --dry_run");
+}
+
+#[test]
+fn quiet_says_nothing_and_notes_go_to_stderr() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let line = "fit data.h5ad --timepoints time --obs-filter time<=6";
+    let quiet = sandbox.done(&format!("{line} --quiet"));
+    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    let loud = sandbox.done(line);
+    assert!(loud.stderr.lines().all(|line| line.starts_with("note: ")), "{}", loud.stderr);
+    assert!(loud.stdout.contains("wrote sbcell-out"));
+}
+
+#[test]
+fn populations_at_observed_and_at_other_times() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    sandbox.done("fit data.h5ad --timepoints time --obs-filter time<=12");
+    let answer = sandbox.done("interpolate --at 6,9 --n-cells 20 --space genes --out cells.csv");
+    assert!(answer.stdout.contains("observed") && answer.stdout.contains("bridge"));
+    let cells = sandbox.text("cells.csv");
+    assert!(cells.lines().next().unwrap().contains("Pou5f1"));
+    assert_eq!(cells.lines().count(), 41);
+    let outside = sandbox.run("interpolate --at 13");
+    assert_eq!(outside.code, 2);
+    assert!(outside.stderr.contains("go from 0 to 12"), "{}", outside.stderr);
+}
+
+#[test]
+fn an_embedding_of_the_file_is_fitted_as_it_is() {
+    let sandbox = Sandbox::with(&sample("moon2019_embryoid_5pcs"));
+    let line = "fit data.h5ad --timepoints --use-rep X_pca --n-gaussians 5 --obs-filter time<=1";
+    sandbox.done(line);
+    let answer = sandbox.run("grn --out edges.csv");
+    assert_eq!(answer.code, 2);
+    assert!(answer.stderr.contains("hint: fit on a matrix"), "{}", answer.stderr);
+    sandbox.done("interpolate --format h5ad --n-cells 10");
+    let inspect = sandbox.done("inspect sbcell-out/interpolated.h5ad");
+    assert!(inspect.stdout.contains("10 cells"), "{}", inspect.stdout);
+}
