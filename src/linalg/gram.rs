@@ -65,7 +65,7 @@ impl Gram {
     pub fn of_blocks(
         n: usize,
         depth: usize,
-        fill: &(dyn Fn(ArrayViewMut2<'_, f64>, Range<usize>, Range<usize>) + Sync),
+        fill: impl Fn(ArrayViewMut2<'_, f64>, Range<usize>, Range<usize>) + Sync,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
         let mut gram = Self::zeros(n);
@@ -230,7 +230,7 @@ mod tests {
             |mut block: ArrayViewMut2<'_, f64>, rows: Range<usize>, columns: Range<usize>| {
                 block.assign(&dense.slice(s![columns, rows]).t());
             };
-        let from_blocks = Gram::of_blocks(300, 1100, &fill, &mut Silent).unwrap();
+        let from_blocks = Gram::of_blocks(300, 1100, fill, &mut Silent).unwrap();
         for gram in [&from_rows, &from_blocks] {
             for ((i, j), value) in expected.indexed_iter() {
                 // Whole numbers: exact in any order.

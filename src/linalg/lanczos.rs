@@ -144,8 +144,8 @@ impl Krylov {
         Ok(())
     }
 
-    /// Splits `next = R Q` with orthonormal rows of `Q` (Gram–Schmidt, twice). Rows that vanish
-    /// are replaced by random ones, orthogonal to all: the space so far is invariant.
+    /// Splits `next = R Q` with orthonormal rows of `Q` (Gram–Schmidt, twice). Rows that vanish,
+    /// because the space so far is invariant, are replaced by random ones.
     fn orthonormalize_next(&mut self) {
         let scale = self.projected.diag().iter().fold(0.0_f64, |most, x| most.max(x.abs()));
         self.coupling.fill(0.0);
@@ -162,8 +162,11 @@ impl Krylov {
                 let mut stream = self.seed.stream("lanczos", self.n_random);
                 self.n_random += 1;
                 row.mapv_inplace(|_| stream.random::<f64>() - 0.5);
+            }
+            if norm <= 1e-6 * scale {
+                // What is left is small, so its rounding is not: orthogonal to all once more.
                 let basis = self.basis.slice(s![..self.filled, ..]);
-                for _ in 0..3 {
+                for _ in 0..2 {
                     for other in basis.rows().into_iter().chain(done.rows()) {
                         let part = other.dot(&row);
                         row.scaled_add(-part, &other);
@@ -270,6 +273,9 @@ mod tests {
         let mut low = vec![0.0; 300];
         low[..4].copy_from_slice(&[4.0, 3.0, 3.0, 1.0]);
         check(&low, 10);
+        let mut half = vec![0.0; 200];
+        (0..59_u8).for_each(|k| half[k as usize] = 40.0 - 0.5 * f64::from(k));
+        check(&half, 30);
     }
 
     #[test]
