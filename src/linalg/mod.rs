@@ -1,11 +1,17 @@
 //! NUMBERS, knowing nothing of cells.
 
 mod csr;
+mod eigen;
 mod exp;
+mod gram;
+mod lanczos;
 mod lbfgs;
 mod product;
 
 pub use csr::Csr;
+pub use eigen::{Eigenpairs, dense_eigenpairs};
 pub use exp::{exp_in_place, log_sum_exp, softmax_rows};
+pub use gram::Gram;
+pub use lanczos::{BLOCK, Lanczos};
 pub use lbfgs::{Lbfgs, Smooth};
 pub use product::{add_product, product, product_nt, product_tn};

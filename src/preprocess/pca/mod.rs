@@ -1,0 +1,134 @@
+//! Principal components: from genes to coordinates, and from any point back to genes.
+
+mod covariance;
+mod moments;
+mod solver;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+
+use crate::data::Matrix;
+use crate::error::{Error, Result};
+use crate::linalg::{product_nt, product_tn};
+
+pub use solver::{PcaMethod, PcaSolver};
+
+/// Fitted principal components: a point `z` stands for the cell `mean + W z`, a cell `x` for
+/// the point `Wᵀ (x − mean)`.
+///
+/// Source: Pearson 1901; Jolliffe 2002. Variances have the denominator `n_cells − 1`. Signs are
+/// such that the loading of largest size is positive.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Pca {
+    mean: Array1<f64>,
+    loadings: Array2<f64>,
+    explained_variance: Array1<f64>,
+    total_variance: f64,
+}
+
+impl Pca {
+    /// Components from their parts, as when they are read from a file.
+    ///
+    /// `mean` has an entry for each gene, `loadings` the shape `(n_genes, n_pcs)` with
+    /// orthonormal columns, `explained_variance` an entry for each component, decreasing.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if they do not fit together; [`Error::Parameter`] if there is no
+    /// component, a number is not finite, columns are not orthonormal to 1e-6, variances
+    /// increase or are negative, or their sum exceeds `total_variance`.
+    pub fn new(
+        mean: Array1<f64>,
+        loadings: Array2<f64>,
+        explained_variance: Array1<f64>,
+        total_variance: f64,
+    ) -> Result<Self> {
+        let (n_genes, n_pcs) = loadings.dim();
+        let shape = |what, unit, expected: usize, got: usize| {
+            if expected == got { Ok(()) } else { Err(Error::Shape { what, unit, expected, got }) }
+        };
+        shape("the mean", "genes", n_genes, mean.len())?;
+        shape("the explained variance", "components", n_pcs, explained_variance.len())?;
+        let refuse = |name, must, got| Err(Error::Parameter { name, must, got });
+        if n_pcs == 0 {
+            return refuse("components", "at least one", "none".into());
+        }
+        let numbers = mean.iter().chain(&loadings).chain(&explained_variance);
+        if let Some(bad) = numbers.chain([&total_variance]).find(|number| !number.is_finite()) {
+            return refuse("components", "finite", bad.to_string());
+        }
+        let gram = product_tn(loadings.view(), loadings.view());
+        let off = gram.indexed_iter().map(|((i, j), entry)| (entry - f64::from(i == j)).abs());
+        let worst = off.fold(0.0, f64::max);
+        if worst > 1e-6 {
+            return refuse("loadings", "orthonormal", format!("an error of {worst:.1e}"));
+        }
+        let falls = explained_variance.windows(2).into_iter().all(|pair| pair[1] <= pair[0]);
+        let sum = explained_variance.sum();
+        if !(falls && 0.0 <= explained_variance[n_pcs - 1] && sum <= total_variance * (1.0 + 1e-6))
+        {
+            let must = "decreasing, not negative and no more in sum than the total variance";
+            return refuse("explained variance", must, format!("{explained_variance}"));
+        }
+        Ok(Self { mean, loadings, explained_variance, total_variance })
+    }
+
+    /// The coordinates `(x − mean) W` of cells, `(n_cells, n_pcs)`.
+    ///
+    /// `2 n_pcs` flops for each stored value; a sparse matrix stays sparse.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `x` does not have the genes of the fit.
+    pub fn transform(&self, x: &Matrix) -> Result<Array2<f64>> {
+        if x.n_genes() != self.n_genes() {
+            let (expected, got) = (self.n_genes(), x.n_genes());
+            return Err(Error::Shape { what: "the matrix", unit: "genes", expected, got });
+        }
+        Ok(covariance::scores(x, self.mean.view(), self.loadings.view()))
+    }
+
+    /// The expression `mean + W z` of points, `(n_points, n_genes)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `points` does not have one column for each component.
+    pub fn inverse(&self, points: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        if points.ncols() != self.n_pcs() {
+            let (expected, got) = (self.n_pcs(), points.ncols());
+            return Err(Error::Shape { what: "the points", unit: "columns", expected, got });
+        }
+        Ok(product_nt(points, self.loadings.view()) + &self.mean)
+    }
+
+    /// Number of genes.
+    pub fn n_genes(&self) -> usize {
+        self.loadings.nrows()
+    }
+
+    /// Number of components.
+    pub fn n_pcs(&self) -> usize {
+        self.loadings.ncols()
+    }
+
+    /// Mean expression of each gene.
+    pub fn mean(&self) -> ArrayView1<'_, f64> {
+        self.mean.view()
+    }
+
+    /// Loadings, `(n_genes, n_pcs)`, orthonormal columns.
+    pub fn loadings(&self) -> ArrayView2<'_, f64> {
+        self.loadings.view()
+    }
+
+    /// Variance of the cells along each component, decreasing.
+    pub fn explained_variance(&self) -> ArrayView1<'_, f64> {
+        self.explained_variance.view()
+    }
+
+    /// Variance along each component relative to the variance in all directions.
+    pub fn explained_variance_ratio(&self) -> Array1<f64> {
+        &self.explained_variance / self.total_variance
+    }
+
+    /// Variance in all directions: the sum over all genes.
+    pub fn total_variance(&self) -> f64 {
+        self.total_variance
+    }
+}

@@ -1,0 +1,217 @@
+//! Fits principal components: which matrix is decomposed, and how.
+
+use ndarray::{Array1, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::data::Matrix;
+use crate::error::{Error, Result};
+use crate::linalg::{BLOCK, Eigenpairs, Gram, Lanczos, dense_eigenpairs};
+use crate::preprocess::pca::Pca;
+use crate::preprocess::pca::covariance::{gram_of_cells, gram_of_genes, scores, scores_transposed};
+use crate::preprocess::pca::moments::means_and_square;
+use crate::progress::{Event, Progress, note, report};
+use crate::rng::Seed;
+
+/// How the components are computed. All give the same to about 1e-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PcaMethod {
+    /// The Gram matrix of the smaller side if that has at most 4 000 rows, otherwise Lanczos.
+    #[default]
+    Auto,
+    /// Eigenvectors of `Xcᵀ Xc`, `(n_genes, n_genes)`.
+    Genes,
+    /// Eigenvectors of `Xc Xcᵀ`, `(n_cells, n_cells)`.
+    Cells,
+    /// Block Lanczos with products of the matrix, sparse or dense as it is.
+    Lanczos,
+}
+
+/// Principal components by variance, of the matrix centred gene by gene and not scaled.
+///
+/// Never makes a dense copy of a sparse matrix, and centres without storing it. With `p` =
+/// the smaller of `n_cells`, `n_genes`, and `p ≤ 4 000`: the Gram matrix of that side
+/// (`Σ rᵢ²/2` multiplications for sparse rows of `rᵢ` values, `n_cells n_genes p` flops for
+/// dense ones), then its largest eigenpairs; memory `4 p (p + 128)` bytes, and `56 n_genes
+/// (n_pcs + 16)` for what follows. Beyond: about 50 to 200 pairs of products with 8 vectors,
+/// `32` flops for each stored value and pair; memory `8 n_genes (3 n_pcs + 300)` bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PcaSolver {
+    /// Components wanted, 1 or more; capped by the rank.
+    pub n_pcs: usize,
+    /// How they are computed.
+    pub method: PcaMethod,
+}
+
+impl Default for PcaSolver {
+    fn default() -> Self {
+        Self { n_pcs: 50, method: PcaMethod::Auto }
+    }
+}
+
+/// Largest Gram matrix that is formed unless asked for.
+const LARGEST_GRAM: usize = 4_000;
+/// Smallest Gram matrix of which only the wanted eigenpairs are computed.
+const SMALLEST_LANCZOS: usize = 400;
+/// Components of less variance than this, relative to the first, are rounding.
+const SMALLEST_VARIANCE: f64 = 1e-12;
+
+impl PcaSolver {
+    /// The components of largest variance of `x`, `(n_cells, n_genes)`.
+    ///
+    /// At most `min(n_cells − 1, n_genes)` components are found, and those whose variance is
+    /// below 1e-12 of the first are left out; a note says so. `seed` only starts Lanczos. The
+    /// result is the same, bit for bit, on any number of threads.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if `n_pcs` is zero, there are fewer than two cells, a value is not
+    /// finite, or no gene varies; [`Error::Numerical`] if Lanczos does not converge to a
+    /// residual of 1e-7 of each variance; [`Error::Cancelled`].
+    pub fn fit(&self, x: &Matrix, seed: Seed, progress: &mut dyn Progress) -> Result<Pca> {
+        self.check()?;
+        let (n_cells, n_genes) = (x.n_cells(), x.n_genes());
+        if n_cells < 2 {
+            let got = n_cells.to_string();
+            return Err(Error::Parameter { name: "cells", must: "two or more", got });
+        }
+        let (mean, square) = means_and_square(x)?;
+        // Rounding leaves about 1e-16 of the uncentred square of a constant matrix.
+        let uncentred = square + n_cells as f64 * mean.dot(&mean);
+        if square <= 1e-13 * uncentred {
+            let must = "different between cells in at least one gene";
+            return Err(Error::Parameter { name: "matrix", must, got: "only constants".into() });
+        }
+        let n_pcs = self.n_pcs.min(n_cells - 1).min(n_genes);
+        let pairs = self.eigenpairs(x, mean.view(), (n_pcs, seed), progress)?;
+        report(progress, Event::End)?;
+        let degrees = (n_cells - 1) as f64;
+        let variance: Array1<f64> = &pairs.values / degrees;
+        let kept = variance.iter().take_while(|&&v| v > SMALLEST_VARIANCE * variance[0]).count();
+        if kept < self.n_pcs {
+            let wanted = self.n_pcs;
+            note(progress, format!("{kept} principal components, not {wanted}: the rest is zero"))?;
+        }
+        let mut loadings = pairs.vectors.slice_move(ndarray::s![..kept, ..]);
+        loadings.rows_mut().into_iter().for_each(fix_sign);
+        let loadings = loadings.reversed_axes().as_standard_layout().into_owned();
+        let variance = variance.slice_move(ndarray::s![..kept]);
+        Pca::new(mean, loadings, variance, square / degrees)
+    }
+
+    /// Eigenpairs of `Xcᵀ Xc`, by the chosen method.
+    fn eigenpairs(
+        &self,
+        x: &Matrix,
+        mean: ArrayView1<'_, f64>,
+        (n_pcs, seed): (usize, Seed),
+        progress: &mut dyn Progress,
+    ) -> Result<Eigenpairs> {
+        let (n_cells, n_genes) = (x.n_cells(), x.n_genes());
+        let what = "principal components".to_string();
+        let lanczos = Lanczos { n_pairs: n_pcs, tolerance: 1e-7, ..Default::default() };
+        let method = match self.method {
+            PcaMethod::Auto if n_cells.min(n_genes) > LARGEST_GRAM && lanczos.fits(n_genes) => {
+                PcaMethod::Lanczos
+            }
+            PcaMethod::Auto if n_cells < n_genes => PcaMethod::Cells,
+            PcaMethod::Auto => PcaMethod::Genes,
+            chosen => chosen,
+        };
+        match method {
+            PcaMethod::Lanczos => {
+                report(progress, Event::Begin { what, total: lanczos.max_blocks as u64 })?;
+                let mut done = 0;
+                lanczos.solve(n_genes, seed.child("pca", 0), &mut |v| {
+                    done += 1;
+                    report(progress, Event::Step { done })?;
+                    let y = scores(x, mean, v);
+                    Ok(scores_transposed(x, mean, y.view()))
+                })
+            }
+            PcaMethod::Cells => {
+                report(progress, Event::Begin { what, total: n_genes as u64 })?;
+                let gram = gram_of_cells(x, mean, progress)?;
+                let pairs = of_gram(&gram, n_pcs, seed)?;
+                Ok(genes_from_cells(x, mean, pairs))
+            }
+            PcaMethod::Genes | PcaMethod::Auto => {
+                report(progress, Event::Begin { what, total: n_cells as u64 })?;
+                let gram = gram_of_genes(x, mean, progress)?;
+                of_gram(&gram, n_pcs, seed)
+            }
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let Self { n_pcs, method: _ } = *self;
+        if n_pcs < 1 {
+            let got = n_pcs.to_string();
+            return Err(Error::Parameter { name: "n_pcs", must: "1 or more", got });
+        }
+        Ok(())
+    }
+}
+
+/// The largest eigenpairs of a Gram matrix: by Lanczos where that is much less work than the
+/// full decomposition, which is also the way out if it does not converge.
+fn of_gram(gram: &Gram, n_pcs: usize, seed: Seed) -> Result<Eigenpairs> {
+    let lanczos = Lanczos { n_pairs: n_pcs, tolerance: 1e-10, max_blocks: 400 };
+    let n = gram.dim();
+    if n >= SMALLEST_LANCZOS && 2 * (3 * n_pcs + 5 * BLOCK) <= n {
+        let seed = seed.child("pca", 0);
+        if let Ok(pairs) = lanczos.solve(n, seed, &mut |v: ArrayView2<'_, f64>| Ok(gram.apply(v))) {
+            return Ok(pairs);
+        }
+    }
+    dense_eigenpairs(n, n_pcs, |i, j| gram.get(i, j))
+}
+
+/// From eigenvectors `u` of `Xc Xcᵀ` to those of `Xcᵀ Xc`: `Xcᵀ u`, made orthonormal again in
+/// order of variance, because rounding grows where the variance is small.
+fn genes_from_cells(x: &Matrix, mean: ArrayView1<'_, f64>, pairs: Eigenpairs) -> Eigenpairs {
+    let Eigenpairs { mut values, vectors } = pairs;
+    let mut genes =
+        scores_transposed(x, mean, vectors.t()).reversed_axes().as_standard_layout().into_owned();
+    let floor = SMALLEST_VARIANCE * values[0];
+    for i in 0..genes.nrows() {
+        if values[i] <= floor {
+            values[i] = 0.0;
+            continue;
+        }
+        let (done, mut rest) = genes.view_mut().split_at(Axis(0), i);
+        let mut row = rest.row_mut(0);
+        for _ in 0..2 {
+            for other in done.rows() {
+                let part = other.dot(&row);
+                row.scaled_add(-part, &other);
+            }
+            let norm = row.dot(&row).sqrt();
+            row /= norm;
+        }
+    }
+    Eigenpairs { values, vectors: genes }
+}
+
+/// Makes the entry of largest size positive; of entries that are equal in size to 1e-9, the
+/// first.
+fn fix_sign(mut loading: ArrayViewMut1<'_, f64>) {
+    let largest = loading.iter().fold(0.0_f64, |most, entry| most.max(entry.abs()));
+    let first = loading.iter().find(|entry| entry.abs() >= (1.0 - 1e-9) * largest);
+    if first.is_some_and(|&entry| entry < 0.0) {
+        loading *= -1.0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+
+    #[test]
+    fn the_largest_loading_is_positive_and_ties_go_to_the_first() {
+        let mut vectors: Array2<f64> = array![[0.1, -0.9, 0.2], [-0.5, 0.5, 0.1], [0.5, -0.5, 0.0]];
+        vectors.rows_mut().into_iter().for_each(fix_sign);
+        assert_eq!(vectors, array![[-0.1, 0.9, -0.2], [0.5, -0.5, -0.1], [0.5, -0.5, 0.0]]);
+    }
+}
