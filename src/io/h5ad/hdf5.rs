@@ -251,11 +251,16 @@ impl Folder {
 
     /// Names of the groups and datasets inside, sorted.
     pub(super) fn children(&self) -> Result<Vec<String>> {
-        let mut names = self.container.guard(&self.path, || {
+        let listed = self.container.guard(&self.path, || {
             let mut names = self.group.groups()?;
             names.extend(self.group.datasets()?);
             Ok(names)
-        })?;
+        });
+        let mut names = match listed {
+            Ok(names) => names,
+            // A soft link makes the crate fail for groups of the old format.
+            Err(error) => links::names(self).ok_or(error)?,
+        };
         names.extend(links::soft_links(self).into_keys());
         names.sort();
         names.dedup();
@@ -297,26 +302,29 @@ impl Folder {
             }
             Err(hdf5_pure::Error::Format(FormatError::PathNotFound(_))) => Ok(None),
             Err(error) => Err(error),
-        })?;
+        });
+        let container = Arc::clone(&self.container);
         match found {
-            Some(Ok(dataset)) => Array::new(&self.container, dataset, path).map(Node::Array),
-            Some(Err(group)) => {
+            Ok(Some(Ok(dataset))) => {
+                Ok(Some(Node::Array(Array::new(&self.container, dataset, path)?)))
+            }
+            Ok(Some(Err(group))) => {
                 let attributes = self.container.guard(&path, || group.attrs().map(attributes))?;
-                let container = Arc::clone(&self.container);
-                Ok(Node::Folder(Folder { container, group, path, attributes }))
+                Ok(Some(Node::Folder(Folder { container, group, path, attributes })))
             }
-            None if depth < DEEPEST => {
-                return match links::soft_links(self).remove(name) {
-                    Some(target) if target.starts_with('/') => {
-                        self.container.root()?.child_at(target.trim_matches('/'), depth + 1)
-                    }
-                    Some(target) => self.child_at(&target, depth + 1),
-                    None => Ok(None),
-                };
-            }
-            None => return Ok(None),
+            // Not there, or a soft link, which makes the crate fail for groups of the old format.
+            absent => match (links::soft_links(self).remove(name), absent) {
+                (Some(_), _) if depth >= DEEPEST => {
+                    Err(container.unreadable(&path, "is a soft link that leads in a circle"))
+                }
+                (Some(target), _) if target.starts_with('/') => {
+                    self.container.root()?.child_at(target.trim_matches('/'), depth + 1)
+                }
+                (Some(target), _) => self.child_at(&target, depth + 1),
+                (None, Err(error)) => Err(error),
+                (None, Ok(_)) => Ok(None),
+            },
         }
-        .map(Some)
     }
 
     fn join(&self, name: &str) -> String {

@@ -3,7 +3,7 @@
 //! Format: <https://anndata.readthedocs.io/en/latest/fileformat-prose.html>, and for files before
 //! anndata 0.8 what those versions wrote. From the file to its use:
 //!
-//! - `hdf5`: nodes, attributes and types, through the HDF5 crate; `links`: soft links
+//! - `hdf5`: nodes, attributes and types, through the HDF5 crate; `links`, `object_header`: soft links
 //! - `storage`: bytes of a dataset, with `filters` (compression), `number` and `text` (decoding)
 //! - `frame`: `obs` and `var`; `matrix`: `X`, layers, `raw`
 //! - [`H5ad`]: the file
@@ -14,6 +14,7 @@ mod hdf5;
 mod links;
 mod matrix;
 mod number;
+mod object_header;
 mod read;
 mod storage;
 mod text;
