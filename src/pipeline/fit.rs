@@ -18,7 +18,7 @@ use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
 use crate::metrics::{Comparison, compare};
 use crate::pipeline::config::FitOptions;
 use crate::pipeline::prepare::{Prepared, Selection, file_name, prepare, select};
-use crate::pipeline::recorder::Recorder;
+use crate::pipeline::recorder::{Recorder, Within};
 use crate::progress::{self, Progress};
 use crate::rng::Seed;
 
@@ -117,8 +117,10 @@ fn fit_intervals(
     let mut intervals = Vec::with_capacity(times.len() - 1);
     for k in 0..times.len() - 1 {
         let (from, to) = (times[k], times[k + 1]);
+        let place = format!("{from} → {to} ({} of {})", k + 1, times.len() - 1);
+        let progress = &mut Within { inner: &mut *progress, place };
         if let Some(kept) = partial.interval(from, to)? {
-            progress::note(progress, format!("{from} → {to} was found before"))?;
+            progress::note(progress, "found before, taken over")?;
             intervals.push(kept);
             continue;
         }
@@ -128,7 +130,7 @@ fn fit_intervals(
         let (bridge, report) = solver.solve(&problem, seed.child("solve", 0), progress)?;
         if report.stop == Stop::MaxIterations {
             let text = format!(
-                "{from} → {to} did not converge within {} iterations; its bridge is kept and marked",
+                "did not converge within {} iterations; the bridge is kept and marked",
                 report.iterations
             );
             progress::note(progress, text)?;

@@ -1,4 +1,4 @@
-//! Passes progress on and keeps the notes, for `run.json`.
+//! Passes progress on: keeps the notes for `run.json`, says which interval is at work.
 
 use std::ops::ControlFlow;
 
@@ -17,6 +17,27 @@ impl<'a> Recorder<'a> {
 
     pub(crate) fn into_notes(self) -> Vec<String> {
         self.notes
+    }
+}
+
+/// A [`Progress`] that says where a piece of work belongs.
+pub(crate) struct Within<'a> {
+    pub(crate) inner: &'a mut dyn Progress,
+    pub(crate) place: String,
+}
+
+impl Progress for Within<'_> {
+    fn report(&mut self, event: &Event) -> ControlFlow<()> {
+        match event {
+            Event::Begin { what, total } => {
+                let what = format!("{}: {what}", self.place);
+                self.inner.report(&Event::Begin { what, total: *total })
+            }
+            Event::Note { text } => {
+                self.inner.report(&Event::Note { text: format!("{}: {text}", self.place) })
+            }
+            other => self.inner.report(other),
+        }
     }
 }
 
