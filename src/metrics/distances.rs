@@ -37,7 +37,9 @@ pub(super) fn pairwise(
         values.par_chunks_mut(m * ROWS).enumerate().for_each(|(chunk, rows)| {
             for (i, row) in rows.chunks_exact_mut(m).enumerate() {
                 squared_to(x.row(chunk * ROWS + i), columns.view(), 0, row);
-                row.iter_mut().for_each(|value| *value = f(*value));
+                for value in row {
+                    *value = f(*value);
+                }
             }
         });
     }
