@@ -6,7 +6,9 @@ mod exp;
 mod gram;
 mod lanczos;
 mod lbfgs;
+mod network_simplex;
 mod product;
+mod spanning_tree;
 
 pub use csr::Csr;
 pub use eigen::{Eigenpairs, dense_eigenpairs};
@@ -14,4 +16,5 @@ pub use exp::{exp_in_place, log_sum_exp, softmax_rows};
 pub use gram::Gram;
 pub use lanczos::{BLOCK, Lanczos};
 pub use lbfgs::{Lbfgs, Smooth};
+pub use network_simplex::{TransportPlan, exact_plan};
 pub use product::{add_product, product, product_nt, product_tn};

@@ -1,0 +1,113 @@
+//! Energy distance between weighted clouds, without the bias of finite samples.
+
+use crate::data::Snapshot;
+use crate::error::{Error, Result};
+use crate::metrics::distances::{check_same_dim, weighted_sum, weighted_sum_within};
+
+/// An energy distance and the three mean distances it is made of, in the units of the points.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EnergyDistance {
+    /// `2 between − within_x − within_y`. Below zero by chance if the populations are equal.
+    pub value: f64,
+    /// Mean distance between a cell of one cloud and a cell of the other.
+    pub between: f64,
+    /// Mean distance between two different cells of the first cloud.
+    pub within_x: f64,
+    /// Mean distance between two different cells of the second cloud.
+    pub within_y: f64,
+}
+
+/// `2 E‖X − Y‖ − E‖X − X'‖ − E‖Y − Y'‖`, estimated without bias.
+///
+/// The means within a cloud are over pairs of different cells: `Σ_{i≠j} w_i w_j ‖x_i − x_j‖ /
+/// (1 − Σ w_i²)`, for equal weights `1/(n(n−1)) Σ_{i≠j}`. Its mean is 0 for two samples of one
+/// population at any number of cells, so a single value can be negative. Counting the pairs
+/// `i = j` too would add about `E‖X − X'‖ (1/n + 1/m)`.
+///
+/// This is the energy distance of Székely and Rizzo (2013). LightSB (Korotin, Gushchin and
+/// Burnaev 2024) reports half of it, `E‖X − Y‖ − ½E‖X − X'‖ − ½E‖Y − Y'‖`; other codes take its
+/// root.
+///
+/// Time `3 d` flops and a root for each of `(n² + m²)/2 + n m` pairs, over all threads (about
+/// 0.2 s for 10⁴ cells a side in 5 dimensions on two); memory `O((n + m) d)`.
+///
+/// # Errors
+/// [`Error::Shape`] if the dimensions differ; [`Error::Parameter`] if a cloud has fewer than two
+/// cells of positive weight.
+pub fn energy_distance(x: &Snapshot, y: &Snapshot) -> Result<EnergyDistance> {
+    check_same_dim(x, y)?;
+    let between = weighted_sum(x, y);
+    let (within_x, within_y) = (mean_within(x)?, mean_within(y)?);
+    let value = 2.0 * between - within_x - within_y;
+    Ok(EnergyDistance { value, between, within_x, within_y })
+}
+
+fn mean_within(x: &Snapshot) -> Result<f64> {
+    let n_positive = x.marginal().iter().filter(|&&weight| weight > 0.0).count();
+    let share_of_pairs = 1.0 - x.marginal().dot(&x.marginal());
+    if n_positive >= 2 && share_of_pairs > 0.0 {
+        return Ok(weighted_sum_within(x) / share_of_pairs);
+    }
+    let must = "at least 2 of positive weight for an energy distance";
+    Err(Error::Parameter { name: "cells", must, got: n_positive.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array1, Array2, array};
+    use rand_distr::{Distribution, StandardNormal};
+
+    use super::*;
+    use crate::rng::Seed;
+
+    #[test]
+    fn is_what_one_computes_by_hand() {
+        let x = Snapshot::new(array![[0.0], [1.0]]).unwrap();
+        let y = Snapshot::new(array![[2.0], [5.0], [2.0]]).unwrap();
+        let energy = energy_distance(&x, &y).unwrap();
+        // Between: (2 + 5 + 2 + 1 + 4 + 1) / 6; within: 1 and (3 + 0 + 3) / 3.
+        assert!((energy.between - 2.5).abs() < 1e-15);
+        assert!((energy.within_x - 1.0).abs() < 1e-15);
+        assert!((energy.within_y - 2.0).abs() < 1e-15);
+        assert!((energy.value - 2.0).abs() < 1e-14);
+    }
+
+    #[test]
+    fn weights_act_as_the_formula_says() {
+        let x = Snapshot::weighted(array![[0.0], [1.0], [3.0]], array![0.5, 0.25, 0.25]).unwrap();
+        let energy = energy_distance(&x, &x).unwrap();
+        // Σ_{i<j} w w d = 0.125 + 0.375 + 0.125; twice that over 1 − 0.375.
+        assert!((energy.within_x - 1.25 / 0.625).abs() < 1e-15);
+        assert!((energy.between - 1.25).abs() < 1e-15);
+        // A weight of zero is no cell.
+        let padded =
+            Snapshot::weighted(array![[0.0], [9.0], [1.0], [3.0]], array![0.5, 0.0, 0.25, 0.25]);
+        let padded = energy_distance(&padded.unwrap(), &x).unwrap();
+        assert!((padded.within_x - energy.within_x).abs() < 1e-15);
+    }
+
+    #[test]
+    fn its_mean_is_zero_under_equal_laws_and_not_below_chance() {
+        let mut rng = Seed(4).stream("test", 0);
+        let mut draw = |n: usize| {
+            let points: Array2<f64> =
+                Array2::from_shape_simple_fn((n, 3), || StandardNormal.sample(&mut rng));
+            Snapshot::new(points).unwrap()
+        };
+        let values: Array1<f64> =
+            (0..400).map(|_| energy_distance(&draw(12), &draw(20)).unwrap().value).collect();
+        let mean = values.mean().unwrap();
+        let error = values.std(1.0) / (values.len() as f64).sqrt();
+        // With pairs i = j counted the mean would be near 2.26 (1/12 + 1/20) = 0.3.
+        assert!(mean.abs() < 4.0 * error && error < 0.01, "{mean} ± {error}");
+    }
+
+    #[test]
+    fn one_cell_has_no_energy() {
+        let one = Snapshot::new(array![[0.0]]).unwrap();
+        let two = Snapshot::new(array![[0.0], [1.0]]).unwrap();
+        assert!(energy_distance(&one, &two).is_err());
+        let weighted = Snapshot::weighted(array![[0.0], [1.0]], array![1.0, 0.0]).unwrap();
+        assert!(energy_distance(&two, &weighted).is_err());
+    }
+}

@@ -1,0 +1,180 @@
+//! The noise floor: how far apart two samples of one population are.
+
+use ndarray::{Array1, Axis};
+use rand::seq::index;
+
+use crate::data::Snapshot;
+use crate::error::{Error, Result};
+use crate::metrics::energy::energy_distance;
+use crate::metrics::sliced::sliced_wasserstein;
+use crate::metrics::wasserstein::{Order, wasserstein};
+use crate::progress::Progress;
+use crate::rng::Seed;
+
+/// A distance between two snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Metric {
+    /// [`wasserstein`].
+    Wasserstein(Order),
+    /// The value of [`energy_distance`].
+    Energy,
+    /// [`sliced_wasserstein`].
+    Sliced {
+        /// The order of the distance.
+        order: Order,
+        /// Number of random directions.
+        n_projections: usize,
+    },
+}
+
+impl Metric {
+    /// The distance; `seed` gives the directions of [`Metric::Sliced`].
+    ///
+    /// # Errors
+    /// Those of the distance.
+    pub fn measure(
+        self,
+        x: &Snapshot,
+        y: &Snapshot,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<f64> {
+        match self {
+            Self::Wasserstein(order) => wasserstein(x, y, order, progress),
+            Self::Energy => Ok(energy_distance(x, y)?.value),
+            Self::Sliced { order, n_projections } => {
+                sliced_wasserstein(x, y, order, n_projections, seed)
+            }
+        }
+    }
+}
+
+/// Distances between disjoint random parts of one snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Floor {
+    /// The mean over splits.
+    pub mean: f64,
+    /// One distance for each split.
+    pub values: Vec<f64>,
+    /// Cells in each of the two parts.
+    pub n_per_side: usize,
+}
+
+/// Measures `metric` between two disjoint random parts of `snapshot`, `n_splits` times.
+///
+/// Each part has `n_per_side` cells, or half of the cells if there are not as many; a floor from
+/// smaller parts than those compared is too high for Wasserstein distances, which fall with the
+/// number of cells, and right on average for the energy distance. Weights go with their cells.
+///
+/// # Errors
+/// [`Error::Parameter`] if `n_splits` is 0, or fewer than two cells are on each side; those of
+/// the metric.
+pub fn noise_floor(
+    snapshot: &Snapshot,
+    metric: Metric,
+    (n_per_side, n_splits): (usize, usize),
+    seed: Seed,
+    progress: &mut dyn Progress,
+) -> Result<Floor> {
+    let n_per_side = n_per_side.min(snapshot.n_cells() / 2);
+    if n_per_side < 2 {
+        let must = "at least 2 on each side of a split";
+        return Err(Error::Parameter { name: "cells", must, got: n_per_side.to_string() });
+    }
+    if n_splits == 0 {
+        let got = n_splits.to_string();
+        return Err(Error::Parameter { name: "n_splits", must: "at least 1", got });
+    }
+    let values = (0..n_splits as u64)
+        .map(|number| {
+            let (a, b) = split(snapshot, n_per_side, seed, number)?;
+            metric.measure(&a, &b, seed.child("floor/metric", number), progress)
+        })
+        .collect::<Result<Vec<f64>>>()?;
+    let mean = values.iter().sum::<f64>() / n_splits as f64;
+    Ok(Floor { mean, values, n_per_side })
+}
+
+/// `n` cells drawn without replacement, in their order, with their weights; all if there are not
+/// more.
+///
+/// # Errors
+/// [`Error::Parameter`] if none of the cells drawn has weight.
+pub(super) fn subsample(snapshot: &Snapshot, n: usize, seed: Seed) -> Result<Snapshot> {
+    if snapshot.n_cells() <= n {
+        return Ok(snapshot.clone());
+    }
+    let mut rng = seed.stream("metrics/subsample", 0);
+    let mut cells = index::sample(&mut rng, snapshot.n_cells(), n).into_vec();
+    cells.sort_unstable();
+    select(snapshot, &cells)
+}
+
+fn split(snapshot: &Snapshot, n: usize, seed: Seed, number: u64) -> Result<(Snapshot, Snapshot)> {
+    let mut rng = seed.stream("floor/split", number);
+    let cells = index::sample(&mut rng, snapshot.n_cells(), 2 * n).into_vec();
+    Ok((select(snapshot, &cells[..n])?, select(snapshot, &cells[n..])?))
+}
+
+fn select(snapshot: &Snapshot, cells: &[usize]) -> Result<Snapshot> {
+    let weights: Array1<f64> = cells.iter().map(|&cell| snapshot.marginal()[cell]).collect();
+    Snapshot::weighted(snapshot.points().select(Axis(0), cells), weights)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::progress::Silent;
+
+    fn line(n: usize) -> Snapshot {
+        Snapshot::new(Array2::from_shape_fn((n, 1), |(i, _)| i as f64)).unwrap()
+    }
+
+    #[test]
+    fn the_two_parts_are_disjoint_and_cover_a_snapshot_that_is_small() {
+        let (a, b) = split(&line(20), 10, Seed(3), 0).unwrap();
+        let mut all: Vec<f64> = a.points().iter().chain(b.points().iter()).copied().collect();
+        all.sort_by(f64::total_cmp);
+        assert_eq!(all, (0..20).map(f64::from).collect::<Vec<f64>>());
+        let floor = noise_floor(&line(21), Metric::Energy, (500, 3), Seed(0), &mut Silent).unwrap();
+        assert_eq!((floor.n_per_side, floor.values.len()), (10, 3));
+        assert_ne!(floor.values[0].to_bits(), floor.values[1].to_bits());
+    }
+
+    #[test]
+    fn the_floor_of_a_line_is_near_what_theory_says() {
+        // E W₁ of two samples of n uniform numbers on [0, 1] is √(π/n)/4 for large n:
+        // the integral of E|B(t)| √(2/n) over a Brownian bridge B.
+        let n = 4000;
+        let metric = Metric::Wasserstein(Order::One);
+        let floor = noise_floor(&line(n), metric, (500, 20), Seed(1), &mut Silent).unwrap();
+        let expected = (std::f64::consts::PI / 500.0).sqrt() / 4.0;
+        let mean = floor.mean / n as f64;
+        assert!((mean / expected - 1.0).abs() < 0.25, "{mean} against {expected}");
+    }
+
+    #[test]
+    fn subsamples_keep_order_weights_and_seed() {
+        let weighted = Snapshot::weighted(
+            Array2::from_shape_fn((50, 1), |(i, _)| i as f64),
+            Array1::from_shape_fn(50, |i| 1.0 + i as f64),
+        )
+        .unwrap();
+        let some = subsample(&weighted, 10, Seed(2)).unwrap();
+        assert_eq!(some, subsample(&weighted, 10, Seed(2)).unwrap());
+        assert!(some.points().iter().is_sorted());
+        let ratio = |i: usize| some.marginal()[i] / (1.0 + some.points()[[i, 0]]);
+        assert!((0..10).all(|i| (ratio(i) / ratio(0) - 1.0).abs() < 1e-12));
+        assert_eq!(subsample(&weighted, 50, Seed(2)).unwrap(), weighted);
+    }
+
+    #[test]
+    fn too_few_cells_or_splits_are_refused() {
+        let fails = |n, splits| {
+            noise_floor(&line(n), Metric::Energy, (5, splits), Seed(0), &mut Silent).is_err()
+        };
+        assert!(fails(3, 1) && fails(10, 0) && !fails(4, 1));
+    }
+}
