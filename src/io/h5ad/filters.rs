@@ -1,7 +1,8 @@
 //! Chunk filters undone: deflate, shuffle, Fletcher-32, LZF and zstd; the others by name.
 
 use flate2::{Decompress, FlushDecompress, Status};
-use hdf5_pure::Filter;
+
+use crate::io::h5ad::hdf5::Filter;
 
 const DEFLATE: u16 = 1;
 const SHUFFLE: u16 = 2;

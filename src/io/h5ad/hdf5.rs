@@ -1,4 +1,4 @@
-//! The one place that knows the HDF5 crate: files, nodes, attributes, element types.
+//! The one reader that knows the HDF5 crate: files, nodes, attributes, element types.
 //!
 //! Everything the crate answers is checked again before it is used, and a panic inside it (a
 //! hostile file may cause one) is caught and becomes an [`Error::Unreadable`] like any other; the
@@ -12,9 +12,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hdf5_pure::{
-    AttrValue, Chunk, Dataset, Datatype, DatatypeByteOrder, FileAccessProperties, Filter,
-    FormatError, Group, Layout, MetadataCacheConfig, Source, StringPadding,
+    AttrValue, Dataset, Datatype, DatatypeByteOrder, FileAccessProperties, FormatError, Group,
+    MetadataCacheConfig, Source, StringPadding,
 };
+pub(super) use hdf5_pure::{Chunk, Filter, Layout};
 
 use crate::error::{Error, Result};
 use crate::io::file;

@@ -18,6 +18,8 @@ mod object_header;
 mod read;
 mod storage;
 mod text;
+mod write;
 
 pub use matrix::{MatrixInfo, StorageFormat};
 pub use read::{H5ad, MatrixSource, duplicates};
+pub use write::{H5adContent, MatrixContent, write_h5ad};

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use hdf5_pure::{Chunk, Filter, Layout};
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::io::h5ad::filters;
-use crate::io::h5ad::hdf5::{Array, Element};
+use crate::io::h5ad::hdf5::{Array, Chunk, Element, Filter, Layout};
 use crate::io::h5ad::number::{Number, Value};
 
 /// Contiguous data are read in pieces of about this many bytes.
@@ -91,14 +90,20 @@ impl<'a> Storage<'a> {
                 found.entry(chunk.offset[0]).or_default().push(chunk);
             }
         }
-        let complete = found.len() == n_bands && found.values().all(|band| band.len() == per_band);
-        if !complete {
-            // Chunks that were never written hold the fill value.
-            return unpacked_by_crate(array, bytes);
-        }
         let mut bands: Vec<Vec<Chunk>> = found.into_values().collect();
         for band in &mut bands {
             band.sort_by_key(|chunk| chunk.offset.get(1).copied());
+        }
+        // Two dimensions at most: a chunk of a band is known by its first column.
+        let first_column = |chunk: &Chunk| chunk.offset.get(1).copied().unwrap_or(0);
+        let complete = bands.len() == n_bands
+            && bands.iter().all(|band| {
+                let expected = (0..per_band).map(|k| (k * chunk_columns) as u64);
+                band.iter().map(first_column).eq(expected)
+            });
+        if !complete {
+            // Chunks that were never written hold the fill value.
+            return unpacked_by_crate(array, bytes);
         }
         Ok(Place::Bands { chunk_rows, chunk_columns, bands, filters })
     }
