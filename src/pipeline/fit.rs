@@ -15,7 +15,7 @@ use crate::io::model::{
     FORMAT, Header, Interval, Model, PartialModel, SnapshotRecord, check_output,
 };
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
-use crate::metrics::{Comparison, compare};
+use crate::metrics::{CloudComparison, Comparison};
 use crate::pipeline::config::FitOptions;
 use crate::pipeline::prepare::{Prepared, Selection, file_name, prepare, select};
 use crate::pipeline::recorder::{Recorder, Within};
@@ -23,7 +23,7 @@ use crate::progress::{self, Progress};
 use crate::rng::Seed;
 
 /// Cells of each side that are compared when a bridge is checked, at most.
-const CHECKED_CELLS: usize = 1000;
+const CHECKED_CELLS: usize = 500;
 
 /// How a fit went.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,16 +159,15 @@ fn check_end(
     let predicted = Snapshot::weighted(pushed * scale, source.marginal().to_owned())?;
     let target = problem.target();
     let observed = Snapshot::weighted(&target.points() * scale, target.marginal().to_owned())?;
-    let found = compare(&predicted, &observed, CHECKED_CELLS, seed.child("compare", 0), progress)?;
-    Ok(named(&found))
-}
-
-fn named(found: &Comparison) -> Vec<(String, Option<f64>)> {
-    found
-        .rows()
-        .into_iter()
-        .map(|(name, value)| (name.to_string(), value.is_finite().then_some(value)))
-        .collect()
+    if predicted.n_cells() < 2 || observed.n_cells() < 4 {
+        progress::note(progress, "too few cells to say how well the bridge fits")?;
+        return Ok(Comparison::NAMES.iter().map(|name| ((*name).to_string(), None)).collect());
+    }
+    let checked = CloudComparison { max_cells: CHECKED_CELLS, ..CloudComparison::default() };
+    let found = checked.compare(&predicted, &observed, seed.child("compare", 0), progress)?;
+    let entry =
+        |(name, value): (&str, f64)| (name.to_string(), Some(value).filter(|v| v.is_finite()));
+    Ok(found.rows().into_iter().map(entry).collect())
 }
 
 fn header(

@@ -2,10 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::data::Column;
 use crate::error::{Error, Result};
 use crate::io::edges::{self, EdgeDialect, EdgeRow};
 use crate::io::file;
-use crate::io::h5ad::{H5adContent, write_h5ad};
+use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use crate::io::model::Model;
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
@@ -75,18 +76,23 @@ pub fn write_populations(
         weights.extend(population.weights.iter().copied());
     }
     if format == PopulationFormat::H5ad {
-        let cells = times.iter().zip(&particles).map(|(t, p)| format!("t{t}-{p}")).collect();
-        let mut content = H5adContent::new(cells);
-        content.obs.push(("time".into(), Cells::Floats(times)));
-        content.obs.push(("weight".into(), Cells::Floats(weights)));
-        match options.space {
-            Space::Genes => content.x = Some((names, points)),
-            Space::Pca => {}
-        }
-        let key = model.header.source.strip_prefix("obsm/").unwrap_or("X_pca");
+        let cells: Vec<String> =
+            times.iter().zip(&particles).map(|(t, p)| format!("t{t}-{p}")).collect();
         let (_, pcs) = coordinates(model, populations, Space::Pca)?;
-        content.obsm.push((key.to_string(), pcs));
-        write_h5ad(out, &content)?;
+        let (times, weights) = (Column::Floats(times), Column::Floats(weights));
+        let in_genes = options.space == Space::Genes;
+        let key = model.header.source.strip_prefix("obsm/").unwrap_or("X_pca");
+        write_h5ad(
+            out,
+            &H5adContent {
+                obs_names: &cells,
+                obs: &[("time", &times), ("weight", &weights)],
+                var_names: if in_genes { &names } else { &[] },
+                x: in_genes.then(|| MatrixContent::Double(points.view())),
+                obsm: &[(key, pcs.view())],
+                ..H5adContent::default()
+            },
+        )?;
     } else {
         let mut table = Table::default()
             .with("time", Cells::Floats(times))

@@ -122,7 +122,11 @@ pub(crate) fn prepare(
     if options.genes.is_none() {
         keep_variable(&mut matrix, &mut genes, options.n_top_genes, non_negative, progress)?;
     }
-    let pca = PcaSolver { n_pcs: options.n_pcs, ..PcaSolver::default() }.fit(&matrix, Seed(options.seed), progress)?;
+    let pca = PcaSolver { n_pcs: options.n_pcs, ..PcaSolver::default() }.fit(
+        &matrix,
+        Seed(options.seed),
+        progress,
+    )?;
     let points = pca.transform(&matrix)?;
     let share = pca.explained_variance().sum() / pca.total_variance();
     let text = format!(

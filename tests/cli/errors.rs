@@ -15,7 +15,9 @@ fn a_missing_file_and_a_file_that_is_no_hdf5() {
         let answer = sandbox.run("fit data.h5ad --timepoints time");
         assert_eq!(answer.code, 3, "{name}: {}", answer.stderr);
         assert!(answer.stderr.contains("error: ") && answer.stderr.contains("data.h5ad"));
-        assert!(!sandbox.path("sbcell-out").exists() && !sandbox.path("sbcell-out.partial").exists());
+        assert!(
+            !sandbox.path("sbcell-out").exists() && !sandbox.path("sbcell-out.partial").exists()
+        );
     }
 }
 

@@ -49,7 +49,8 @@ fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
 fn the_run_record_holds_the_hash_of_every_file() {
     let sandbox = Sandbox::with(&dialect("dense_float32"));
     sandbox.done("fit data.h5ad --timepoints time --values as-is");
-    let run: serde_json::Value = serde_json::from_str(&sandbox.text("sbcell-out/run.json")).unwrap();
+    let run: serde_json::Value =
+        serde_json::from_str(&sandbox.text("sbcell-out/run.json")).unwrap();
     assert_eq!(run["command"], "fit");
     assert_eq!(run["input"]["cells"], 60);
     assert_eq!(run["parameters"]["seed"], 0);

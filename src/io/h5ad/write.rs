@@ -109,12 +109,9 @@ pub fn write_h5ad(path: &Path, content: &H5adContent<'_>) -> Result<()> {
         builder.add_group(empty);
     }
     file::replace(path, |writer| {
-        builder.finish_to(writer).map_err(|error| {
-            let source = match error {
-                hdf5_pure::Error::Io(source) => source,
-                other => std::io::Error::other(other.to_string()),
-            };
-            file::write_failed(path)(source)
+        builder.finish_to(writer).map_err(|error| match error {
+            hdf5_pure::Error::Io(source) => source,
+            other => std::io::Error::other(other.to_string()),
         })
     })
 }
