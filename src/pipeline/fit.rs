@@ -18,8 +18,8 @@ use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
 use crate::metrics::{CloudComparison, Comparison};
 use crate::pipeline::config::FitOptions;
 use crate::pipeline::prepare::{Prepared, Selection, file_name, prepare, select};
-use crate::pipeline::recorder::{Recorder, Within};
-use crate::progress::{self, Progress};
+use crate::pipeline::recorder::{Recorder, Unseen, Within};
+use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
 /// Cells of each side that are compared when a bridge is checked, at most.
@@ -164,7 +164,11 @@ fn check_end(
         return Ok(Comparison::NAMES.iter().map(|name| ((*name).to_string(), None)).collect());
     }
     let checked = CloudComparison { max_cells: CHECKED_CELLS, ..CloudComparison::default() };
-    let found = checked.compare(&predicted, &observed, seed.child("compare", 0), progress)?;
+    let begin = Event::Begin { what: "comparing its end with the snapshot".into(), total: 1 };
+    progress::report(progress, begin)?;
+    let unseen = &mut Unseen(&mut *progress);
+    let found = checked.compare(&predicted, &observed, seed.child("compare", 0), unseen)?;
+    progress::report(progress, Event::End)?;
     let entry =
         |(name, value): (&str, f64)| (name.to_string(), Some(value).filter(|v| v.is_finite()));
     Ok(found.rows().into_iter().map(entry).collect())
