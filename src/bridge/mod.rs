@@ -4,6 +4,7 @@ mod lightsb;
 mod problem;
 mod record;
 mod report;
+mod series;
 mod simulate;
 
 use ndarray::{Array2, ArrayView2};
@@ -12,7 +13,8 @@ pub use lightsb::{ConditionalPlan, LightSbBridge, LightSbSolver, Mixture};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
 pub use report::{FitReport, Stop};
-pub use simulate::{brownian_bridge_sample, euler_maruyama};
+pub use series::BridgeSeries;
+pub use simulate::{brownian_bridge_sample, draw_cells, euler_maruyama};
 
 use crate::error::Result;
 use crate::geometry::Epsilon;

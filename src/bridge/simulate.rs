@@ -1,7 +1,7 @@
 //! Paths of a process: Brownian bridges between given ends, and small steps of any drift.
 
-use ndarray::{Array2, ArrayView2, Axis, Zip, s};
-use rand_distr::{Distribution, StandardNormal};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Zip};
+use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
 use crate::bridge::{Bridge, UnitTime};
 use crate::error::{Error, Result};
@@ -74,12 +74,34 @@ pub fn euler_maruyama(
     Ok(x)
 }
 
+/// Draws `n` cells by their `marginal` (summing to one): their indices in increasing order, each
+/// as often as its share of `n` rounded up or down.
+///
+/// The draws are at even steps of the summed marginal from a random start, so that cells which
+/// are neighbours in order are drawn together least often, and `n` equal cells out of `n` are
+/// each drawn once.
+pub fn draw_cells(marginal: ArrayView1<'_, f64>, n: usize, seed: Seed) -> Vec<usize> {
+    let offset: f64 = StandardUniform.sample(&mut seed.stream("simulate/draw cells", 0));
+    let mut chosen = Vec::with_capacity(n);
+    let (mut sum, mut last) = (0.0, 0);
+    for (i, weight) in marginal.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
+        sum += weight * n as f64;
+        while chosen.len() < n && chosen.len() as f64 + offset < sum {
+            chosen.push(i);
+        }
+        last = i;
+    }
+    // Rounding of the sum must not lose the last draw.
+    chosen.resize(n, last);
+    chosen
+}
+
 /// Standard normal numbers, one stream for each chunk of rows.
 fn noise(shape: (usize, usize), seed: Seed, name: &str) -> Array2<f64> {
     let mut noise = Array2::zeros(shape);
     for (chunk, mut rows) in noise.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
         let mut stream = seed.stream(name, chunk as u64);
-        rows.slice_mut(s![.., ..]).map_inplace(|value| *value = StandardNormal.sample(&mut stream));
+        rows.map_inplace(|value| *value = StandardNormal.sample(&mut stream));
     }
     noise
 }
@@ -120,6 +142,17 @@ mod tests {
             )
             .is_err()
         );
+    }
+
+    #[test]
+    fn cells_are_drawn_as_often_as_their_share() {
+        let marginal = array![0.1, 0.0, 0.65, 0.25];
+        let drawn = draw_cells(marginal.view(), 20, Seed(1));
+        let count = |i| drawn.iter().filter(|&&other| other == i).count();
+        assert_eq!((count(0), count(1), count(2), count(3)), (2, 0, 13, 5));
+        let even = Array2::from_elem((1, 7), 1.0 / 7.0);
+        assert_eq!(draw_cells(even.row(0), 7, Seed(4)), [0, 1, 2, 3, 4, 5, 6]);
+        assert!(draw_cells(marginal.view(), 0, Seed(1)).is_empty());
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Where the descent begins: clusters of the target and the source cells that go to them.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
-use rand::Rng;
 use rand_distr::{Distribution, StandardUniform};
 use rayon::prelude::*;
 
+use crate::bridge::draw_cells;
 use crate::bridge::lightsb::mixture::{Mixture, closed_form};
 use crate::linalg::{Lbfgs, exp_in_place, product, product_nt, softmax_rows};
 use crate::rng::Seed;
@@ -50,8 +50,8 @@ pub(super) fn from_coupling(
 ) -> Vec<Mixture> {
     let StartSettings { n_gaussians, n_coupled, epsilon, floor } = settings;
     let centres = k_means(target, n_gaussians, seed);
-    let (from, from_weights) = thinned(source, n_coupled, seed.stream("lightsb/thin source", 0));
-    let (to, to_weights) = thinned(target, n_coupled, seed.stream("lightsb/thin target", 0));
+    let (from, from_weights) = thinned(source, n_coupled, seed.child("lightsb/thin source", 0));
+    let (to, to_weights) = thinned(target, n_coupled, seed.child("lightsb/thin target", 0));
     let (from, to) = ((from.view(), from_weights.view()), (to.view(), to_weights.view()));
     let plan = coupled(from, to, epsilon);
     let came = product(plan.view(), members(to.0, centres.view()).view());
@@ -191,24 +191,14 @@ pub(super) fn mean_and_variance(
     (mean, variance)
 }
 
-/// At most `limit` cells: all with their weights, or cells of equal weight at even steps of the
-/// summed marginal from a random start, so that neighbours in order are not drawn together.
-fn thinned(cells: Cells<'_>, limit: usize, mut stream: impl Rng) -> (Array2<f64>, Array1<f64>) {
+/// At most `limit` cells: all with their weights, or drawn cells of equal weight.
+fn thinned(cells: Cells<'_>, limit: usize, seed: Seed) -> (Array2<f64>, Array1<f64>) {
     let (points, marginal) = cells;
     if points.nrows() <= limit {
         return (points.to_owned(), marginal.to_owned());
     }
-    let offset: f64 = StandardUniform.sample(&mut stream);
-    let mut chosen = Vec::with_capacity(limit);
-    let mut sum = 0.0;
-    for (i, weight) in marginal.iter().enumerate() {
-        sum += weight * limit as f64;
-        while chosen.len() < limit && (chosen.len() as f64 + offset) < sum {
-            chosen.push(i);
-        }
-    }
-    let weight = 1.0 / chosen.len().max(1) as f64;
-    (points.select(Axis(0), &chosen), Array1::from_elem(chosen.len(), weight))
+    let chosen = draw_cells(marginal, limit, seed);
+    (points.select(Axis(0), &chosen), Array1::from_elem(limit, 1.0 / limit as f64))
 }
 
 /// Centres by k-means++ and ten rounds of Lloyd's algorithm; fewer than `k` if there are not as
