@@ -4,6 +4,8 @@ mod lightsb;
 mod problem;
 mod record;
 mod report;
+mod series;
+mod simulate;
 
 use ndarray::{Array2, ArrayView2};
 
@@ -11,6 +13,8 @@ pub use lightsb::{ConditionalPlan, LightSbBridge, LightSbSolver, Mixture};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
 pub use report::{FitReport, Stop};
+pub use series::BridgeSeries;
+pub use simulate::{brownian_bridge_sample, draw_cells, euler_maruyama};
 
 use crate::error::Result;
 use crate::geometry::Epsilon;
@@ -18,7 +22,7 @@ use crate::progress::Progress;
 use crate::rng::Seed;
 
 /// Finds the bridge of a problem. A solver holds hyperparameters and nothing else.
-pub trait BridgeSolver {
+pub trait BridgeSolver: std::fmt::Debug + Send + Sync {
     /// Solves `problem`; the same problem and seed give the same bits on any number of threads.
     ///
     /// # Errors

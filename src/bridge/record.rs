@@ -71,3 +71,53 @@ fn table(what: &'static str, rows: &[Vec<f64>], n_columns: usize) -> Result<Arra
     }
     Ok(Array2::from_shape_fn((rows.len(), n_columns), |(k, d)| rows[k][d]))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record() -> LightSbRecord {
+        LightSbRecord {
+            epsilon: 0.1,
+            source_mean: vec![0.0, 1.0],
+            target_mean: vec![0.0, 2.0],
+            log_alpha: vec![0.1, -0.7],
+            r: vec![vec![0.0, 1.0], vec![2.0, 3.0]],
+            s: vec![vec![0.5, 1.0], vec![2.0, 1.0 / 3.0]],
+        }
+    }
+
+    #[test]
+    fn restores_what_was_recorded_whatever_the_scale_of_alpha() {
+        let once = record().restore().unwrap().record();
+        let again = once.clone().restore().unwrap().record();
+        assert_eq!(once, again);
+    }
+
+    #[test]
+    fn refuses_numbers_that_cannot_be_a_bridge() {
+        let bad = [
+            LightSbRecord { epsilon: 0.0, ..record() },
+            LightSbRecord { source_mean: vec![0.0], ..record() },
+            LightSbRecord { source_mean: vec![0.0, f64::NAN], ..record() },
+            LightSbRecord { target_mean: vec![0.0], ..record() },
+            LightSbRecord { log_alpha: vec![0.0], ..record() },
+            LightSbRecord { log_alpha: vec![0.0, f64::INFINITY], ..record() },
+            LightSbRecord { r: vec![vec![0.0, 1.0], vec![2.0]], ..record() },
+            LightSbRecord { s: vec![vec![0.5, 1.0]], ..record() },
+            LightSbRecord { s: vec![vec![0.5, 1.0], vec![0.0, 1.0]], ..record() },
+            LightSbRecord { log_alpha: vec![], r: vec![], s: vec![], ..record() },
+        ];
+        for record in bad {
+            assert!(BridgeRecord::LightSb(record.clone()).restore().is_err(), "{record:?}");
+        }
+    }
+
+    #[test]
+    fn the_file_names_the_kind_of_bridge_and_refuses_unknown_fields() {
+        let text = serde_json::to_string(&BridgeRecord::LightSb(record())).unwrap();
+        assert!(text.starts_with(r#"{"lightsb":{"epsilon":0.1,"#), "{text}");
+        let more = text.replace("\"r\":", "\"q\":1,\"r\":");
+        assert!(serde_json::from_str::<BridgeRecord>(&more).is_err());
+    }
+}

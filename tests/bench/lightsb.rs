@@ -40,6 +40,9 @@ fn main() {
         println!("machine: {:.2} ns for one exp", 1e9 * exp_time());
         let pair = simulated(7_000, 50, Seed(0));
         compare("simulated 7000 × 50", &pair, 10, 10_000, !asked("ours"));
+        if asked("sim") {
+            return;
+        }
         let days = embryoid();
         for (i, days) in days.windows(2).enumerate() {
             let epsilon = Epsilon::new(0.1).unwrap();
@@ -51,8 +54,9 @@ fn main() {
 
 fn compare(name: &str, pair: &BridgeProblem, n_gaussians: usize, n_steps: usize, adam: bool) {
     let solver = LightSbSolver { n_gaussians, ..Default::default() };
+    let seed = std::env::var("SEED").map_or(0, |v| v.parse().unwrap());
     let clock = Instant::now();
-    let (bridge, report) = solver.fit(pair, Seed(0), &mut Silent).unwrap();
+    let (bridge, report) = solver.fit(pair, Seed(seed), &mut Silent).unwrap();
     let seconds = clock.elapsed().as_secs_f64();
     let cells = (pair.source().n_cells() + pair.target().n_cells()) as f64;
     let flops = report.iterations as f64 * cells * (8 * n_gaussians * pair.dim()) as f64;
@@ -128,7 +132,7 @@ fn simulated(n_cells: usize, dim: usize, seed: Seed) -> BridgeProblem {
         (0..dim).map(|d| 5.0 * (0.3_f64 / 5.0).powf(d as f64 / (dim - 1) as f64)).collect();
     let centres = normal(8, dim, &mut stream) * &spectrum;
     let inside = normal(8, dim, &mut stream).mapv(|value| 0.3 + 0.3 * value.abs());
-    let mut draw = |stream: &mut rand_chacha::ChaCha8Rng| {
+    let draw = |stream: &mut rand_chacha::ChaCha8Rng| {
         let mut cells = normal(n_cells, dim, stream);
         for mut cell in cells.rows_mut() {
             let part = (stream.next_u64() % 8) as usize;

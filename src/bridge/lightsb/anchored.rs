@@ -116,3 +116,66 @@ impl Anchored {
         evaluation.value
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Axis, array};
+    use rand_distr::{Distribution, StandardNormal};
+
+    use super::*;
+    use crate::rng::Seed;
+
+    fn example() -> (Objective, Mixture) {
+        let mut stream = Seed(1).stream("test/cells", 0);
+        let mut cells =
+            |n| Array2::<f64>::from_shape_simple_fn((n, 2), || StandardNormal.sample(&mut stream));
+        // More cells than one chunk of the objective.
+        let (x, y) = (cells(600), cells(40) * &array![0.5, 2.0]);
+        let even = |n: usize| Array1::from_elem(n, 1.0 / n as f64);
+        let objective =
+            Objective::new((x.view(), even(600).view()), (y.view(), even(40).view()), 0.7);
+        let mixture = Mixture {
+            log_alpha: array![0.2, -0.4, 0.1],
+            r: array![[0.5, -0.3], [-1.0, 0.8], [0.1, 0.2]],
+            s: array![[0.5, 1.7], [1.1, 0.3], [0.9, 0.05]],
+        };
+        (objective, mixture)
+    }
+
+    #[test]
+    fn the_gradient_is_the_derivative_of_the_value() {
+        let (mut objective, mixture) = example();
+        let evaluation = objective.evaluate(&mixture);
+        let (coordinates, mut point) = Anchored::new(&mixture, &evaluation, 0.7, 1e-3);
+        let mut gradient = vec![0.0; point.len()];
+        let mut ignored = gradient.clone();
+        coordinates.value(&mut objective, &point, &mut gradient);
+        let step = 1e-5;
+        for i in 0..point.len() {
+            let here = point[i];
+            point[i] = here + step;
+            let ahead = coordinates.value(&mut objective, &point, &mut ignored);
+            point[i] = here - step;
+            let behind = coordinates.value(&mut objective, &point, &mut ignored);
+            point[i] = here;
+            let slope = (ahead - behind) / (2.0 * step);
+            assert!((gradient[i] - slope).abs() < 1e-8, "{i}: {} and {slope}", gradient[i]);
+        }
+    }
+
+    #[test]
+    fn coordinates_give_the_mixture_back() {
+        let (mut objective, mixture) = example();
+        let evaluation = objective.evaluate(&mixture);
+        let (coordinates, point) = Anchored::new(&mixture, &evaluation, 0.7, 1e-3);
+        let back = coordinates.mixture(&point);
+        let pairs = [
+            (&back.r, &mixture.r),
+            (&back.s, &mixture.s),
+            (&back.log_alpha.insert_axis(Axis(0)), &mixture.log_alpha.insert_axis(Axis(0))),
+        ];
+        for (a, b) in pairs {
+            assert!(a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12), "{a} and {b}");
+        }
+    }
+}

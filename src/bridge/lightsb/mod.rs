@@ -6,10 +6,12 @@
 mod anchored;
 mod mixture;
 mod objective;
+mod potential;
 mod process;
 mod solver;
 mod start;
 
 pub use mixture::Mixture;
-pub use process::{ConditionalPlan, LightSbBridge};
+pub use potential::ConditionalPlan;
+pub use process::LightSbBridge;
 pub use solver::LightSbSolver;

@@ -187,3 +187,53 @@ impl Chunk {
         add_product(self.sums.view_mut(), 1.0, self.shares.t(), rows);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn agrees_with_the_formulas_written_out_cell_by_cell() {
+        let mixture = Mixture {
+            log_alpha: array![0.2, -0.4],
+            r: array![[0.5, -0.3], [-1.0, 0.8]],
+            s: array![[0.5, 1.7], [1.1, 0.3]],
+        };
+        let epsilon = 0.7;
+        let (x, y) = (array![[0.1, 1.0], [-0.4, 2.0], [3.0, 0.3]], array![[0.7, 0.7], [-2.0, 0.1]]);
+        let (wx, wy) = (array![0.2, 0.5, 0.3], array![0.6, 0.4]);
+        let log_alpha_tilde = |x: ArrayView1<'_, f64>, k: usize| {
+            let quadratic = mixture.s.row(k).dot(&(&x * &x)) + 2.0 * mixture.r.row(k).dot(&x);
+            mixture.log_alpha[k] + quadratic / (2.0 * epsilon)
+        };
+        let log_density = |y: ArrayView1<'_, f64>, k: usize| {
+            let parts = (0..2).map(|d| {
+                let (variance, z) = (epsilon * mixture.s[[k, d]], y[d] - mixture.r[[k, d]]);
+                -0.5 * (std::f64::consts::TAU * variance).ln() - z * z / (2.0 * variance)
+            });
+            mixture.log_alpha[k] + parts.sum::<f64>()
+        };
+        let lse = |a: f64, b: f64| (a.exp() + b.exp()).ln();
+        let mut value = 0.0;
+        let mut first = 0.0;
+        for (x, w) in x.rows().into_iter().zip(&wx) {
+            let (a, b) = (log_alpha_tilde(x, 0), log_alpha_tilde(x, 1));
+            value += w * lse(a, b);
+            first += w * (b - lse(a, b)).exp() * x[1];
+        }
+        let mut square = 0.0;
+        for (y, w) in y.rows().into_iter().zip(&wy) {
+            let (a, b) = (log_density(y, 0), log_density(y, 1));
+            value -= w * lse(a, b);
+            square += w * (a - lse(a, b)).exp() * y[0] * y[0];
+        }
+        let mut objective = Objective::new((x.view(), wx.view()), (y.view(), wy.view()), epsilon);
+        let evaluation = objective.evaluate(&mixture);
+        assert!((evaluation.value - value).abs() < 1e-12, "{} and {value}", evaluation.value);
+        assert!((evaluation.source.firsts()[[1, 1]] - first).abs() < 1e-13);
+        assert!((evaluation.target.squares()[[0, 0]] - square).abs() < 1e-13);
+        assert!((evaluation.target.mass.sum() - 1.0).abs() < 1e-14);
+    }
+}

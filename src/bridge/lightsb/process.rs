@@ -6,9 +6,8 @@ use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
 use crate::bridge::lightsb::mixture::{Mixture, MixtureAtTime, closed_form};
-use crate::bridge::lightsb::objective::Objective;
 use crate::bridge::record::{BridgeRecord, LightSbRecord};
-use crate::bridge::{Bridge, BridgeProblem, UnitTime};
+use crate::bridge::{Bridge, UnitTime};
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 use crate::linalg::{add_product, log_sum_exp};
@@ -25,21 +24,10 @@ const CHUNK: usize = 256;
 /// `O(n · n_gaussians · dim)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LightSbBridge {
-    mixture: Mixture,
-    source_mean: Array1<f64>,
-    target_mean: Array1<f64>,
-    epsilon: Epsilon,
-}
-
-/// The law of the end given the start, `Σ_k weights_k N(means_k, diag variances_k)`.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ConditionalPlan {
-    /// `n_gaussians`, summing to one.
-    pub weights: Array1<f64>,
-    /// `(n_gaussians, dim)`.
-    pub means: Array2<f64>,
-    /// `(n_gaussians, dim)`.
-    pub variances: Array2<f64>,
+    pub(super) mixture: Mixture,
+    pub(super) source_mean: Array1<f64>,
+    pub(super) target_mean: Array1<f64>,
+    pub(super) epsilon: Epsilon,
 }
 
 impl LightSbBridge {
@@ -106,107 +94,11 @@ impl LightSbBridge {
         &self.mixture
     }
 
-    /// The law of the end given the start `x` (prop. 3.2):
-    /// `Σ_k p_k(x) N(r_k + S_k x, ε S_k)`.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if `x` does not have `dim` entries.
-    pub fn conditional_plan(&self, x: ArrayView1<'_, f64>) -> Result<ConditionalPlan> {
-        check_dim("x", self.dim(), x.len())?;
-        let z = &x - &self.source_mean;
-        let shares = self.at(UnitTime::START).shares(z.view().insert_axis(Axis(0))).0;
-        Ok(ConditionalPlan {
-            weights: shares.row(0).to_owned(),
-            means: &self.mixture.r + &(&self.mixture.s * &z) + &self.target_mean,
-            variances: &self.mixture.s * self.epsilon.value(),
-        })
-    }
-
-    /// `p_k(x)`: how likely a start at each row of `x` ends in each Gaussian, `(n, n_gaussians)`.
-    ///
-    /// # Errors
-    /// As [`Bridge::drift`].
-    pub fn conditional_weights(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
-        let z = &x - &self.source_mean;
-        Ok(self.at(UnitTime::START).shares(z.view()).0)
-    }
-
-    /// The mean of the end given the start at each row of `x`, `(n, dim)`: `x + b(x, 0)`.
-    ///
-    /// # Errors
-    /// As [`Bridge::drift`].
-    pub fn conditional_mean(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
-        Ok(self.drift(x, UnitTime::START)? + x)
-    }
-
-    /// `ln c(x)` at each row of `x`, the normaliser of the conditional plan; determined up to a
-    /// constant.
-    ///
-    /// # Errors
-    /// As [`Bridge::drift`].
-    pub fn log_normaliser(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
-        let z = &x - &self.source_mean;
-        let totals = Array1::from(self.at(UnitTime::START).shares(z.view()).1);
-        Ok(totals + z.dot(&self.target_mean) / self.epsilon.value())
-    }
-
-    /// The potential `ψ(x, t)` at each row of `x`, whose gradient is the drift and which solves
-    /// `ψ_t + ½|∇ψ|² + (ε/2) Δψ = 0`; `ψ(x, 0) = ε ln c(x) − ½|x|²`.
-    ///
-    /// # Errors
-    /// As [`Bridge::drift`].
-    pub fn potential(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array1<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
-        let epsilon = self.epsilon.value();
-        let totals = self.at(t).shares(self.centred(x, t).view()).1;
-        let shift = &self.target_mean - &self.source_mean;
-        let constant = 0.5 * self.source_mean.dot(&self.source_mean)
-            - self.source_mean.dot(&self.target_mean)
-            - 0.5 * t.value() * shift.dot(&shift);
-        Ok(x.dot(&shift) + Array1::from(totals) * epsilon + constant)
-    }
-
-    /// The Jacobian `∂b_a/∂x_b` of the drift at one point, `(dim, dim)`, symmetric.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if `x` does not have `dim` entries.
-    pub fn jacobian(&self, x: ArrayView1<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        self.mean_jacobian(x.insert_axis(Axis(0)), t)
-    }
-
-    /// `L = E ln c(x) − E ln v(y)` over the snapshots of `problem` (prop. 3.1): the KL divergence
-    /// from the true plan to this one up to a constant of the problem; lower is better. To
-    /// compare on cells that the fit did not see, make a problem of those.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if the problem has another dimension; [`Error::Parameter`] if it has
-    /// another ε.
-    pub fn objective(&self, problem: &BridgeProblem) -> Result<f64> {
-        check_dim("the problem", self.dim(), problem.dim())?;
-        if problem.epsilon() != self.epsilon {
-            let got = problem.epsilon().value().to_string();
-            return Err(Error::Parameter { name: "epsilon", must: "that of the bridge", got });
-        }
-        let epsilon = self.epsilon.value();
-        let (source, target) = (problem.source(), problem.target());
-        let x = &source.points() - &self.source_mean;
-        let y = &target.points() - &self.target_mean;
-        let moved = (source.marginal().dot(&x.dot(&self.target_mean))
-            + target.marginal().dot(&y.dot(&self.source_mean))
-            + self.source_mean.dot(&self.target_mean))
-            / epsilon;
-        let mut objective =
-            Objective::new((x.view(), source.marginal()), (y.view(), target.marginal()), epsilon);
-        Ok(objective.evaluate(&self.mixture).value + moved)
-    }
-
-    fn at(&self, t: UnitTime) -> MixtureAtTime {
+    pub(super) fn at(&self, t: UnitTime) -> MixtureAtTime {
         self.mixture.at(t.value(), self.epsilon.value())
     }
 
-    fn centred(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Array2<f64> {
+    pub(super) fn centred(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Array2<f64> {
         let centre = &self.source_mean * (1.0 - t.value()) + &self.target_mean * t.value();
         &x - &centre
     }
@@ -346,7 +238,7 @@ fn stacked(chunks: &[Array2<f64>], shape: (usize, usize)) -> Array2<f64> {
     all
 }
 
-fn check_dim(what: &'static str, expected: usize, got: usize) -> Result<()> {
+pub(super) fn check_dim(what: &'static str, expected: usize, got: usize) -> Result<()> {
     if expected == got {
         return Ok(());
     }

@@ -111,7 +111,8 @@ impl LightSbSolver {
             epsilon,
             floor,
         };
-        let spread = start::from_coupling(source.view(), target.view(), settings, seed);
+        let starts = start::from_coupling(source.view(), target.view(), settings, seed);
+        let spread = lowest(&mut objective, starts).unwrap_or_else(|| single.clone());
         let n_gaussians = spread.n_gaussians();
         let mut descent = self.descend(&mut objective, spread, floor, progress)?;
         let single_value = objective.evaluate(&single).value;
@@ -188,6 +189,12 @@ impl BridgeSolver for LightSbSolver {
         let (bridge, report) = self.fit(problem, seed, progress)?;
         Ok((Box::new(bridge), report))
     }
+}
+
+/// The mixture with the lowest objective.
+fn lowest(objective: &mut Objective, mixtures: Vec<Mixture>) -> Option<Mixture> {
+    let valued = mixtures.into_iter().map(|mixture| (objective.evaluate(&mixture).value, mixture));
+    valued.min_by(|a, b| a.0.total_cmp(&b.0)).map(|entry| entry.1)
 }
 
 struct Descent {

@@ -1,12 +1,12 @@
 //! Where the descent begins: clusters of the target and the source cells that go to them.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
-use rand::Rng;
 use rand_distr::{Distribution, StandardUniform};
 use rayon::prelude::*;
 
+use crate::bridge::draw_cells;
 use crate::bridge::lightsb::mixture::{Mixture, closed_form};
-use crate::linalg::{exp_in_place, product, product_nt};
+use crate::linalg::{Lbfgs, exp_in_place, product, product_nt, softmax_rows};
 use crate::rng::Seed;
 
 /// Cells that are worked on together; fixed, so that results do not depend on threads.
@@ -33,61 +33,137 @@ pub(super) fn one_gaussian(
     Mixture { log_alpha: Array1::zeros(1), r: r.insert_axis(Axis(0)), s: s.insert_axis(Axis(0)) }
 }
 
-/// One Gaussian for each cluster of the target, at most `n_gaussians`.
+/// Mixtures to choose from, of at most `n_gaussians` Gaussians, one for each cluster of the target.
 ///
-/// The target is clustered by k-means. A Sinkhorn coupling of `n_coupled` cells of each side says
-/// which source cells go to each cluster, and how they pull apart: its potential gives `ln α`.
-/// Mean and variance of both ends of a cluster give `r` and `S` in closed form. Time
-/// `O((n_source + n_target) · (n_coupled + 10 n_gaussians) · dim)`, memory `O(n_coupled²)`.
+/// The target is clustered by k-means; a Sinkhorn coupling of `n_coupled` cells of each side says
+/// where the cells of each cluster come from. `S` is the closed form for the mean variances
+/// within clusters, the same for all, `r` takes each cluster's source to its target, and `ln α`
+/// gives each Gaussian its share of the source, so that none begins without cells. A second
+/// mixture is a third of the way from one Gaussian to that: in many dimensions a start far from
+/// the data loses Gaussians on its way. Time
+/// `O((n_source + n_target) · 10 n_gaussians · dim + n_coupled² · dim)`, memory `O(n_coupled²)`.
 pub(super) fn from_coupling(
     source: Cells<'_>,
     target: Cells<'_>,
     settings: StartSettings,
     seed: Seed,
-) -> Mixture {
+) -> Vec<Mixture> {
     let StartSettings { n_gaussians, n_coupled, epsilon, floor } = settings;
     let centres = k_means(target, n_gaussians, seed);
-    let n_gaussians = centres.nrows();
-    let (from, from_weights) = thinned(source, n_coupled, seed.stream("lightsb/thin source", 0));
-    let (to, to_weights) = thinned(target, n_coupled, seed.stream("lightsb/thin target", 0));
-    let coupling =
-        Coupling::new((from.view(), from_weights.view()), (to.view(), to_weights.view()), epsilon);
-    let clusters = nearest(to.view(), centres.view());
-    let parts = coupling.parts(&clusters, n_gaussians);
+    let (from, from_weights) = thinned(source, n_coupled, seed.child("lightsb/thin source", 0));
+    let (to, to_weights) = thinned(target, n_coupled, seed.child("lightsb/thin target", 0));
+    let (from, to) = ((from.view(), from_weights.view()), (to.view(), to_weights.view()));
+    let plan = coupled(from, to, epsilon);
+    let came = product(plan.view(), members(to.0, centres.view()).view());
+    let clusters = Clusters::new((from.0, came.view()), target, centres.view());
 
-    let all = nearest(target.0, centres.view());
-    let member =
-        Array2::from_shape_fn(
-            (all.len(), n_gaussians),
-            |(j, k)| {
-                if all[j] == k { 1.0 } else { 0.0 }
-            },
-        );
-    let mut mixture = Mixture {
-        log_alpha: Array1::zeros(n_gaussians),
-        r: Array2::zeros((n_gaussians, source.0.ncols())),
-        s: Array2::zeros((n_gaussians, source.0.ncols())),
+    let (_, s) = closed_form(
+        (clusters.source_mean.row(0), clusters.source_var.view()),
+        (clusters.target_mean.row(0), clusters.target_var.view()),
+        epsilon,
+        floor,
+    );
+    let single = one_gaussian(source, target, epsilon, floor).s;
+    let towards = |way: f64| {
+        let s = (s.mapv(f64::ln) * way + single.row(0).mapv(f64::ln) * (1.0 - way)).mapv(f64::exp);
+        let r = (&clusters.target_mean - &(&clusters.source_mean * &s)) * way;
+        let s = Array2::from_shape_fn(r.dim(), |(_, d)| s[d]);
+        let mut mixture = Mixture { log_alpha: Array1::zeros(r.nrows()), r, s };
+        mixture.log_alpha = balanced(&mixture, from, &clusters.mass, epsilon);
+        mixture
     };
-    for k in 0..n_gaussians {
-        let at_target = &target.1 * &member.column(k);
-        let mut at_source = parts.column(k).to_owned();
-        if at_source.sum() < 1e-12 {
-            // No coupled cell is in this small cluster: it starts from everywhere.
-            at_source.assign(&from_weights);
+    vec![towards(1.0), towards(0.3)]
+}
+
+/// What is known of each cluster: where its cells are and where they come from.
+struct Clusters {
+    mass: Vec<f64>,
+    source_mean: Array2<f64>,
+    target_mean: Array2<f64>,
+    /// Mean variance within clusters.
+    source_var: Array1<f64>,
+    target_var: Array1<f64>,
+}
+
+impl Clusters {
+    /// `source.1` is the mass that goes from each source cell to each cluster.
+    fn new(
+        source: (ArrayView2<'_, f64>, ArrayView2<'_, f64>),
+        target: Cells<'_>,
+        centres: ArrayView2<'_, f64>,
+    ) -> Self {
+        let mut at_target = members(target.0, centres);
+        for (mut row, weight) in at_target.rows_mut().into_iter().zip(target.1) {
+            row *= *weight;
         }
-        let (x, x_var) = mean_and_variance(from.view(), at_source.view());
-        let (y, y_var) = mean_and_variance(target.0, at_target.view());
-        let (r, s) =
-            closed_form((x.view(), x_var.view()), (y.view(), y_var.view()), epsilon, floor);
-        // ln α̃_k averaged over its cells is ln c, which the potential knows.
-        let log_normaliser = (&at_source / at_source.sum()).dot(&coupling.log_normaliser);
-        let tilt: f64 =
-            (0..x.len()).map(|d| s[d] * (x_var[d] + x[d] * x[d]) + 2.0 * r[d] * x[d]).sum();
-        mixture.log_alpha[k] = log_normaliser - tilt / (2.0 * epsilon);
-        mixture.r.row_mut(k).assign(&r);
-        mixture.s.row_mut(k).assign(&s);
+        let everywhere = source.1.sum_axis(Axis(1));
+        let mut clusters = Self {
+            mass: at_target.sum_axis(Axis(0)).to_vec(),
+            source_mean: Array2::zeros(centres.dim()),
+            target_mean: Array2::zeros(centres.dim()),
+            source_var: Array1::zeros(centres.ncols()),
+            target_var: Array1::zeros(centres.ncols()),
+        };
+        for (k, &mass) in clusters.mass.iter().enumerate() {
+            let came = source.1.column(k);
+            // A small cluster without a coupled cell may come from everywhere.
+            let came = if came.sum() > 1e-12 { came } else { everywhere.view() };
+            let (mean, variance) = mean_and_variance(source.0, came);
+            clusters.source_mean.row_mut(k).assign(&mean);
+            clusters.source_var.scaled_add(mass, &variance);
+            if mass > 0.0 {
+                let (mean, variance) = mean_and_variance(target.0, at_target.column(k));
+                clusters.target_mean.row_mut(k).assign(&mean);
+                clusters.target_var.scaled_add(mass, &variance);
+            }
+        }
+        clusters
     }
-    mixture
+}
+
+/// 1 where a point (row) is nearest to a centre (column), else 0.
+fn members(points: ArrayView2<'_, f64>, centres: ArrayView2<'_, f64>) -> Array2<f64> {
+    let mut members = Array2::zeros((points.nrows(), centres.nrows()));
+    for (i, k) in nearest(points, centres).into_iter().enumerate() {
+        members[[i, k]] = 1.0;
+    }
+    members
+}
+
+/// The `ln α` with which each Gaussian takes up `mass` of the source cells: the minimum of the
+/// convex function `E ln c(x) − Σ_k mass_k ln α_k`.
+fn balanced(mixture: &Mixture, cells: Cells<'_>, mass: &[f64], epsilon: f64) -> Array1<f64> {
+    const MOST_STEPS: usize = 200;
+    let n_gaussians = mass.len();
+    let exponents = product_nt(cells.0.mapv(|x| x * x).view(), mixture.s.view())
+        + product_nt(cells.0, mixture.r.view()) * 2.0;
+    let exponents = exponents / (2.0 * epsilon);
+    let mut logs = exponents.clone();
+    let mut f = |log_alpha: &[f64], gradient: &mut [f64]| {
+        logs.assign(&exponents);
+        logs += &ArrayView1::from(log_alpha);
+        let mut value = -log_alpha.iter().zip(mass).map(|(a, mass)| a * mass).sum::<f64>();
+        for (gradient, mass) in gradient.iter_mut().zip(mass) {
+            *gradient = -mass;
+        }
+        if let Some(logs) = logs.as_slice_mut() {
+            softmax_rows(logs, n_gaussians, |i, total, shares| {
+                value += cells.1[i] * total;
+                for (gradient, share) in gradient.iter_mut().zip(shares) {
+                    *gradient += cells.1[i] * *share;
+                }
+            });
+        }
+        value
+    };
+    let mut search = Lbfgs::new(vec![0.0; n_gaussians], 20, &mut f);
+    for _ in 0..MOST_STEPS {
+        let worst = search.gradient().iter().fold(0.0, |worst: f64, g| worst.max(g.abs()));
+        if worst < 1e-2 / n_gaussians as f64 || !search.step(&mut f) {
+            break;
+        }
+    }
+    Array1::from(search.point().to_vec())
 }
 
 /// What [`from_coupling`] needs to know.
@@ -115,24 +191,14 @@ pub(super) fn mean_and_variance(
     (mean, variance)
 }
 
-/// At most `limit` cells: all with their weights, or cells of equal weight at even steps of the
-/// summed marginal from a random start, so that neighbours in order are not drawn together.
-fn thinned(cells: Cells<'_>, limit: usize, mut stream: impl Rng) -> (Array2<f64>, Array1<f64>) {
+/// At most `limit` cells: all with their weights, or drawn cells of equal weight.
+fn thinned(cells: Cells<'_>, limit: usize, seed: Seed) -> (Array2<f64>, Array1<f64>) {
     let (points, marginal) = cells;
     if points.nrows() <= limit {
         return (points.to_owned(), marginal.to_owned());
     }
-    let offset: f64 = StandardUniform.sample(&mut stream);
-    let mut chosen = Vec::with_capacity(limit);
-    let mut sum = 0.0;
-    for (i, weight) in marginal.iter().enumerate() {
-        sum += weight * limit as f64;
-        while chosen.len() < limit && (chosen.len() as f64 + offset) < sum {
-            chosen.push(i);
-        }
-    }
-    let weight = 1.0 / chosen.len().max(1) as f64;
-    (points.select(Axis(0), &chosen), Array1::from_elem(chosen.len(), weight))
+    let chosen = draw_cells(marginal, limit, seed);
+    (points.select(Axis(0), &chosen), Array1::from_elem(limit, 1.0 / limit as f64))
 }
 
 /// Centres by k-means++ and ten rounds of Lloyd's algorithm; fewer than `k` if there are not as
@@ -199,62 +265,41 @@ fn nearest(points: ArrayView2<'_, f64>, centres: ArrayView2<'_, f64>) -> Vec<usi
     chunks.concat()
 }
 
-/// A rough entropic coupling of a few cells.
-struct Coupling {
-    /// The mass that goes from each cell to each, summing to one.
-    plan: Array2<f64>,
-    /// `ln c(x)` of each source cell of marginal `a`: `(½|x|² − f(x))/ε + ln a`, with the
-    /// potential `f` in `plan = exp((f + g − cost)/ε)`.
-    log_normaliser: Array1<f64>,
-}
-
-impl Coupling {
-    /// Sinkhorn with a regularisation that falls to `epsilon`, or to a fiftieth of the mean cost
-    /// if that is more: the plan only has to say which cells go where.
-    fn new(source: Cells<'_>, target: Cells<'_>, epsilon: f64) -> Self {
-        const ROUNDS: usize = 15;
-        let (x, y) = (source.0, target.0);
-        let half_square = |points: ArrayView2<'_, f64>| -> Array1<f64> {
-            points.rows().into_iter().map(|row| 0.5 * row.dot(&row)).collect()
-        };
-        let (x_half, y_half) = (half_square(x), half_square(y));
-        let mut cost = product_nt(x, y);
-        for (mut row, half) in cost.rows_mut().into_iter().zip(&x_half) {
-            row.zip_mut_with(&y_half, |value, other| *value = (half + other - *value).max(0.0));
-        }
-        let mean = source.1.dot(&cost.dot(&target.1));
-        let last = epsilon.max(mean / 50.0);
-        let (mut f, mut g) = reduced(&cost);
-        let mut regularisation = last.max(mean / 3.0);
-        loop {
-            let mut kernel = cost.clone();
-            absorb(&mut kernel, &f, &g, regularisation);
-            let mut u = Array1::<f64>::ones(x.nrows());
-            let mut v = Array1::<f64>::ones(y.nrows());
-            for _ in 0..ROUNDS {
-                v = &target.1 / &positive(u.dot(&kernel));
-                u = &source.1 / &positive(kernel.dot(&v));
-            }
-            f = &f + &(u.mapv(f64::ln) * regularisation);
-            g = &g + &(v.mapv(f64::ln) * regularisation);
-            if regularisation <= last {
-                break;
-            }
-            regularisation = (regularisation / 3.0).max(last);
-        }
-        let mut plan = cost;
-        absorb(&mut plan, &f, &g, last);
-        let total = plan.sum();
-        let log_normaliser = (&x_half - &f) / epsilon + source.1.mapv(f64::ln);
-        Self { plan: plan / total, log_normaliser }
+/// The plan of a rough entropic coupling, summing to one.
+///
+/// Sinkhorn with a regularisation that falls to `epsilon`, or to a fiftieth of the mean cost if
+/// that is more: the plan only has to say which cells go where.
+fn coupled(source: Cells<'_>, target: Cells<'_>, epsilon: f64) -> Array2<f64> {
+    const ROUNDS: usize = 15;
+    let mut cost = product_nt(source.0, target.0) * -1.0;
+    let half_square = |row: ArrayView1<'_, f64>| 0.5 * row.dot(&row);
+    let x: Vec<f64> = source.0.rows().into_iter().map(half_square).collect();
+    let y: Array1<f64> = target.0.rows().into_iter().map(half_square).collect();
+    for (mut row, x) in cost.rows_mut().into_iter().zip(x) {
+        row.zip_mut_with(&y, |cost, y| *cost = (x + y + *cost).max(0.0));
     }
-
-    /// The mass from each source cell to each cluster of target cells.
-    fn parts(&self, clusters: &[usize], n_clusters: usize) -> Array2<f64> {
-        let member = Array2::from_shape_fn((clusters.len(), n_clusters), |(j, k)| {
-            if clusters[j] == k { 1.0 } else { 0.0 }
-        });
-        product(self.plan.view(), member.view())
+    let mean = source.1.dot(&cost.dot(&target.1));
+    let last = epsilon.max(mean / 50.0);
+    let mut regularisation = last.max(mean / 3.0);
+    let (mut f, mut g) = reduced(&cost);
+    loop {
+        let mut kernel = cost.clone();
+        absorb(&mut kernel, &f, &g, regularisation);
+        let mut u = Array1::<f64>::ones(f.len());
+        let mut v = Array1::<f64>::ones(g.len());
+        for _ in 0..ROUNDS {
+            v = &target.1 / &positive(u.dot(&kernel));
+            u = &source.1 / &positive(kernel.dot(&v));
+        }
+        if regularisation <= last {
+            kernel *= &v;
+            kernel *= &u.insert_axis(Axis(1));
+            let total = kernel.sum();
+            return kernel / total;
+        }
+        f.scaled_add(regularisation, &u.mapv(f64::ln));
+        g.scaled_add(regularisation, &v.mapv(f64::ln));
+        regularisation = (regularisation / 3.0).max(last);
     }
 }
 

@@ -1,0 +1,302 @@
+//! The potential of a LightSB bridge, the plan between its ends, and its objective.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+
+use crate::bridge::lightsb::objective::Objective;
+use crate::bridge::lightsb::process::{LightSbBridge, check_dim};
+use crate::bridge::{Bridge, BridgeProblem, UnitTime};
+use crate::error::{Error, Result};
+
+/// The law of the end given the start, `Σ_k weights_k N(means_k, diag variances_k)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConditionalPlan {
+    /// `n_gaussians`, summing to one.
+    pub weights: Array1<f64>,
+    /// `(n_gaussians, dim)`.
+    pub means: Array2<f64>,
+    /// `(n_gaussians, dim)`.
+    pub variances: Array2<f64>,
+}
+
+impl LightSbBridge {
+    /// The law of the end given the start `x` (prop. 3.2):
+    /// `Σ_k p_k(x) N(r_k + S_k x, ε S_k)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `x` does not have `dim` entries.
+    pub fn conditional_plan(&self, x: ArrayView1<'_, f64>) -> Result<ConditionalPlan> {
+        check_dim("x", self.dim(), x.len())?;
+        let z = &x - &self.source_mean;
+        let shares = self.at(UnitTime::START).shares(z.view().insert_axis(Axis(0))).0;
+        Ok(ConditionalPlan {
+            weights: shares.row(0).to_owned(),
+            means: &self.mixture.r + &(&self.mixture.s * &z) + &self.target_mean,
+            variances: &self.mixture.s * self.epsilon.value(),
+        })
+    }
+
+    /// `p_k(x)`: how likely a start at each row of `x` ends in each Gaussian, `(n, n_gaussians)`.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    pub fn conditional_weights(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        check_dim("x", self.dim(), x.ncols())?;
+        let z = &x - &self.source_mean;
+        Ok(self.at(UnitTime::START).shares(z.view()).0)
+    }
+
+    /// The mean of the end given the start at each row of `x`, `(n, dim)`: `x + b(x, 0)`.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    pub fn conditional_mean(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        Ok(self.drift(x, UnitTime::START)? + x)
+    }
+
+    /// `ln c(x)` at each row of `x`, the normaliser of the conditional plan; determined up to a
+    /// constant.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    pub fn log_normaliser(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
+        check_dim("x", self.dim(), x.ncols())?;
+        let z = &x - &self.source_mean;
+        // The exponents of time 0 hold −½|z|² of the heat kernel, which `c` does not.
+        let totals = Array1::from(self.at(UnitTime::START).shares(z.view()).1);
+        let half_squares = (&z * &z).sum_axis(Axis(1)) * 0.5;
+        Ok(totals + (half_squares + z.dot(&self.target_mean)) / self.epsilon.value())
+    }
+
+    /// The potential `ψ(x, t)` at each row of `x`, whose gradient is the drift and which solves
+    /// `ψ_t + ½|∇ψ|² + (ε/2) Δψ = 0`; `ψ(x, 0) = ε ln c(x) − ½|x|²`.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    pub fn potential(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array1<f64>> {
+        check_dim("x", self.dim(), x.ncols())?;
+        let epsilon = self.epsilon.value();
+        let totals = self.at(t).shares(self.centred(x, t).view()).1;
+        let shift = &self.target_mean - &self.source_mean;
+        let constant = 0.5 * self.source_mean.dot(&self.source_mean)
+            - self.source_mean.dot(&self.target_mean)
+            - 0.5 * t.value() * shift.dot(&shift);
+        Ok(x.dot(&shift) + Array1::from(totals) * epsilon + constant)
+    }
+
+    /// The Jacobian `∂b_a/∂x_b` of the drift at one point, `(dim, dim)`, symmetric.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `x` does not have `dim` entries.
+    pub fn jacobian(&self, x: ArrayView1<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        self.mean_jacobian(x.insert_axis(Axis(0)), t)
+    }
+
+    /// `L = E ln c(x) − E ln v(y)` over the snapshots of `problem` (prop. 3.1): the KL divergence
+    /// from the true plan to this one up to a constant of the problem; lower is better. To
+    /// compare on cells that the fit did not see, make a problem of those.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the problem has another dimension; [`Error::Parameter`] if it has
+    /// another ε.
+    pub fn objective(&self, problem: &BridgeProblem) -> Result<f64> {
+        check_dim("the problem", self.dim(), problem.dim())?;
+        if problem.epsilon() != self.epsilon {
+            let got = problem.epsilon().value().to_string();
+            return Err(Error::Parameter { name: "epsilon", must: "that of the bridge", got });
+        }
+        let epsilon = self.epsilon.value();
+        let (source, target) = (problem.source(), problem.target());
+        let x = &source.points() - &self.source_mean;
+        let y = &target.points() - &self.target_mean;
+        let moved = (source.marginal().dot(&x.dot(&self.target_mean))
+            + target.marginal().dot(&y.dot(&self.source_mean))
+            + self.source_mean.dot(&self.target_mean))
+            / epsilon;
+        let mut objective =
+            Objective::new((x.view(), source.marginal()), (y.view(), target.marginal()), epsilon);
+        Ok(objective.evaluate(&self.mixture).value + moved)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::bridge::Mixture;
+    use crate::data::Snapshot;
+    use crate::geometry::Epsilon;
+    use crate::linalg::log_sum_exp;
+
+    fn at(t: f64) -> UnitTime {
+        UnitTime::new(t).unwrap()
+    }
+
+    fn example() -> LightSbBridge {
+        let mixture = Mixture {
+            log_alpha: array![0.2, -0.4, 0.1],
+            r: array![[0.5, -0.3], [-1.0, 0.8], [0.1, 0.2]],
+            s: array![[0.5, 1.7], [1.1, 0.3], [0.9, 0.05]],
+        };
+        let epsilon = Epsilon::new(0.7).unwrap();
+        LightSbBridge::new(mixture, array![0.4, -1.0], array![1.3, 0.6], epsilon).unwrap()
+    }
+
+    fn points() -> Array2<f64> {
+        array![[0.3, 0.9], [-0.7, 0.1], [1.9, -1.2], [0.0, 0.0]]
+    }
+
+    fn close(a: f64, b: f64, tolerance: f64) {
+        assert!((a - b).abs() <= tolerance * (1.0 + b.abs()), "{a} and {b}");
+    }
+
+    #[test]
+    fn the_drift_is_the_gradient_of_the_potential_and_the_jacobian_its_derivative() {
+        let bridge = example();
+        let step = 1e-5;
+        for t in [0.0, 0.4, 1.0].map(at) {
+            for x in points().rows() {
+                let drift = bridge.drift(x.insert_axis(Axis(0)), t).unwrap();
+                let jacobian = bridge.jacobian(x, t).unwrap();
+                for d in 0..2 {
+                    let moved = |sign: f64| {
+                        let mut x = x.to_owned();
+                        x[d] += sign * step;
+                        x.insert_axis(Axis(0))
+                    };
+                    let (ahead, behind) = (moved(1.0), moved(-1.0));
+                    let psi = |x: &Array2<f64>| bridge.potential(x.view(), t).unwrap()[0];
+                    let slope = (psi(&ahead) - psi(&behind)) / (2.0 * step);
+                    close(drift[[0, d]], slope, 1e-8);
+                    let b = |x: &Array2<f64>| bridge.drift(x.view(), t).unwrap();
+                    let slopes = (b(&ahead) - b(&behind)) / (2.0 * step);
+                    for e in 0..2 {
+                        close(jacobian[[e, d]], slopes[[0, e]], 1e-8);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_potential_solves_the_hamilton_jacobi_bellman_equation() {
+        let bridge = example();
+        let step = 1e-5;
+        for t in [0.1, 0.5, 0.9] {
+            let psi = |t: f64| bridge.potential(points().view(), at(t)).unwrap();
+            let by_time = (psi(t + step) - psi(t - step)) / (2.0 * step);
+            let drift = bridge.drift(points().view(), at(t)).unwrap();
+            for (i, x) in points().rows().into_iter().enumerate() {
+                let laplacian = bridge.jacobian(x, at(t)).unwrap().diag().sum();
+                let half_square = 0.5 * drift.row(i).dot(&drift.row(i));
+                // step² times the third derivative in time, which is large near the end.
+                close(by_time[i], -half_square - 0.5 * 0.7 * laplacian, 1e-7);
+            }
+        }
+    }
+
+    #[test]
+    fn the_potential_at_the_start_is_the_normaliser_and_at_the_end_the_mixture() {
+        let bridge = example();
+        let x = points();
+        let psi = bridge.potential(x.view(), UnitTime::START).unwrap();
+        let log_c = bridge.log_normaliser(x.view()).unwrap();
+        for (i, row) in x.rows().into_iter().enumerate() {
+            close(psi[i], 0.7 * log_c[i] - 0.5 * row.dot(&row), 1e-12);
+        }
+        // At t = 1, ψ(y) = ε ln v(y) + ½|y|² up to a constant, with v written out.
+        let psi = bridge.potential(x.view(), UnitTime::END).unwrap();
+        let Mixture { log_alpha, r, s } = bridge.mixture();
+        let end = |y: ArrayView1<'_, f64>| {
+            let logs: Vec<f64> = (0..3)
+                .map(|k| {
+                    let parts = (0..2).map(|d| {
+                        let z = y[d] - bridge.target_mean[d] - r[[k, d]];
+                        -0.5 * s[[k, d]].ln() - z * z / (2.0 * 0.7 * s[[k, d]])
+                    });
+                    log_alpha[k] + parts.sum::<f64>()
+                })
+                .collect();
+            let z = &y - &bridge.target_mean;
+            let shift = &bridge.target_mean - &bridge.source_mean;
+            0.7 * log_sum_exp(&logs) + 0.5 * z.dot(&z) + y.dot(&shift)
+        };
+        for i in 1..4 {
+            close(psi[i] - psi[0], end(x.row(i)) - end(x.row(0)), 1e-12);
+        }
+    }
+
+    #[test]
+    fn one_gaussian_is_the_closed_form_bridge_between_gaussians() {
+        let (m0, v0, m1, v1, epsilon) = (1.5, 0.8, -2.0, 2.5, 0.6);
+        let bridge = LightSbBridge::from_gaussians(
+            (array![m0].view(), array![v0].view()),
+            (array![m1].view(), array![v1].view()),
+            Epsilon::new(epsilon).unwrap(),
+        )
+        .unwrap();
+        // b(x, t) = (E[X₁ | X_t = x] − x) / (1 − t) from the joint law of the ends, whose
+        // covariance is ½ (√(4 v₀ v₁ + ε²) − ε).
+        let cross = 0.5 * ((4.0 * v0 * v1 + epsilon * epsilon).sqrt() - epsilon);
+        for t in [0.0, 0.3, 0.99] {
+            let s = 1.0 - t;
+            let variance = s * s * v0 + t * t * v1 + 2.0 * s * t * cross + epsilon * s * t;
+            let regression = (s * cross + t * v1) / variance;
+            for x in [-3.0, 0.2, 4.0] {
+                let ahead = m1 + regression * (x - s * m0 - t * m1);
+                let drift = bridge.drift(array![[x]].view(), at(t)).unwrap()[[0, 0]];
+                close(drift, (ahead - x) / s, 1e-10);
+            }
+        }
+        let plan = bridge.conditional_plan(array![0.2].view()).unwrap();
+        close(plan.means[[0, 0]], m1 + cross / v0 * (0.2 - m0), 1e-12);
+        close(plan.variances[[0, 0]], v1 - cross * cross / v0, 1e-12);
+    }
+
+    #[test]
+    fn the_conditional_plan_has_the_conditional_mean_and_the_weights_of_the_paper() {
+        let bridge = example();
+        let x = points();
+        let means = bridge.conditional_mean(x.view()).unwrap();
+        let weights = bridge.conditional_weights(x.view()).unwrap();
+        for (i, row) in x.rows().into_iter().enumerate() {
+            let plan = bridge.conditional_plan(row).unwrap();
+            let mean = plan.weights.dot(&plan.means);
+            (0..2).for_each(|d| close(means[[i, d]], mean[d], 1e-12));
+            (0..3).for_each(|k| close(plan.weights[k], weights[[i, k]], 1e-12));
+            // α_k exp((zᵀ S z + 2 rᵀ z) / 2ε), the formula of prop. 3.2 as it stands.
+            let z = &row - &bridge.source_mean;
+            let mixture = bridge.mixture();
+            let raw: Array1<f64> = (0..3)
+                .map(|k| {
+                    let quadratic =
+                        mixture.s.row(k).dot(&(&z * &z)) + 2.0 * mixture.r.row(k).dot(&z);
+                    (mixture.log_alpha[k] + quadratic / 1.4).exp()
+                })
+                .collect();
+            (0..3).for_each(|k| close(weights[[i, k]], raw[k] / raw.sum(), 1e-12));
+        }
+    }
+
+    #[test]
+    fn the_objective_is_the_mean_normaliser_minus_the_mean_log_mixture() {
+        let bridge = example();
+        let (x, y) = (points(), array![[1.0, 0.5], [2.2, -0.4]]);
+        let source = Snapshot::weighted(x.clone(), array![1.0, 2.0, 0.5, 0.0]).unwrap();
+        let target = Snapshot::weighted(y.clone(), array![3.0, 1.0]).unwrap();
+        let problem = BridgeProblem::new(source.clone(), target.clone(), bridge.epsilon()).unwrap();
+        // ln v(y) = (ψ(y, 1) − ½|y|²)/ε − ½ ln det 2πε: the constant is that of one Gaussian
+        // density, the rest was tested above.
+        let psi = bridge.potential(y.view(), UnitTime::END).unwrap();
+        let log_v: Array1<f64> = (0..2)
+            .map(|j| {
+                (psi[j] - 0.5 * y.row(j).dot(&y.row(j))) / 0.7 - (std::f64::consts::TAU * 0.7).ln()
+            })
+            .collect();
+        let log_c = bridge.log_normaliser(x.view()).unwrap();
+        let expected = source.marginal().dot(&log_c) - target.marginal().dot(&log_v);
+        close(bridge.objective(&problem).unwrap(), expected, 1e-12);
+        let other = BridgeProblem::new(source, target, Epsilon::new(0.8).unwrap()).unwrap();
+        assert!(bridge.objective(&other).is_err());
+    }
+}

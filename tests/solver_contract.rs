@@ -1,0 +1,443 @@
+//! What every `BridgeSolver` promises, whatever it does inside.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops at the first surprise"
+)]
+
+use std::ops::ControlFlow;
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, array, concatenate, s};
+use rand::Rng;
+use rand_distr::{Distribution, StandardNormal};
+use sbcell::bridge::{
+    Bridge, BridgeProblem, BridgeRecord, BridgeSolver, FitReport, LightSbSolver, UnitTime,
+    euler_maruyama,
+};
+use sbcell::data::Snapshot;
+use sbcell::progress::{Event, Progress};
+use sbcell::{Epsilon, Error, Seed, Silent};
+
+fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
+    let few = LightSbSolver { n_gaussians: 4, ..Default::default() };
+    let one = LightSbSolver { n_gaussians: 1, ..Default::default() };
+    vec![("lightsb", Box::new(few)), ("lightsb, one Gaussian", Box::new(one))]
+}
+
+fn normal(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
+    let mut stream = Seed(seed).stream("test/normal", 0);
+    Array2::from_shape_simple_fn((rows, columns), || StandardNormal.sample(&mut stream))
+}
+
+/// Two groups of cells that part, in three dimensions.
+fn cells(n: usize) -> (Array2<f64>, Array2<f64>) {
+    let mut source = normal(n, 3, 1);
+    let mut target = normal(n + 30, 3, 2) * 0.6;
+    for mut cell in source.rows_mut() {
+        cell[1] *= 0.5;
+    }
+    for (i, mut cell) in target.rows_mut().into_iter().enumerate() {
+        let side = if i % 3 == 0 { 2.0 } else { -1.5 };
+        cell += &array![side, 1.0, 0.0];
+    }
+    (source, target)
+}
+
+fn problem(source: Array2<f64>, target: Array2<f64>, epsilon: f64) -> BridgeProblem {
+    let epsilon = Epsilon::new(epsilon).unwrap();
+    BridgeProblem::new(Snapshot::new(source).unwrap(), Snapshot::new(target).unwrap(), epsilon)
+        .unwrap()
+}
+
+fn example() -> BridgeProblem {
+    let (source, target) = cells(200);
+    problem(source, target, 0.5)
+}
+
+fn solve(solver: &dyn BridgeSolver, problem: &BridgeProblem) -> (Box<dyn Bridge>, FitReport) {
+    solver.solve(problem, Seed(3), &mut Silent).unwrap()
+}
+
+fn at(t: f64) -> UnitTime {
+    UnitTime::new(t).unwrap()
+}
+
+/// The largest difference, in units of the largest entry.
+fn difference(a: &Array2<f64>, b: &Array2<f64>) -> f64 {
+    assert_eq!(a.dim(), b.dim());
+    let largest = |values: &Array2<f64>| values.iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+    largest(&(a - b)) / largest(b).max(1e-300)
+}
+
+fn times() -> [UnitTime; 4] {
+    [UnitTime::START, at(0.3), at(0.9), UnitTime::END]
+}
+
+fn mean_and_covariance(x: &Array2<f64>) -> (Array1<f64>, Array2<f64>) {
+    let mean = x.mean_axis(Axis(0)).unwrap();
+    let centred = x - &mean;
+    (mean, centred.t().dot(&centred) / x.nrows() as f64)
+}
+
+/// The same law up to sampling: the difference of means is a few standard errors, covariances
+/// agree to `5 √(2/n)` of the product of deviations.
+fn same_moments(name: &str, a: &Array2<f64>, b: &Array2<f64>) {
+    let ((mean_a, cov_a), (mean_b, cov_b)) = (mean_and_covariance(a), mean_and_covariance(b));
+    let n = a.nrows().min(b.nrows()) as f64;
+    for d in 0..mean_a.len() {
+        let error = (2.0 * cov_a[[d, d]] / n).sqrt();
+        assert!((mean_a[d] - mean_b[d]).abs() < 4.5 * error, "{name}: {mean_a} and {mean_b}");
+        for e in 0..mean_a.len() {
+            let scale = (cov_a[[d, d]] * cov_a[[e, e]]).sqrt();
+            let off = (cov_a[[d, e]] - cov_b[[d, e]]).abs();
+            assert!(off < 5.0 * (2.0 / n).sqrt() * scale, "{name}:\n{cov_a}\n{cov_b}");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits_on_any_number_of_threads() {
+    let problem = example();
+    for (name, solver) in solvers() {
+        let on_threads = |n_threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            let solver = &*solver;
+            let problem = &problem;
+            pool.install(|| {
+                let (bridge, report) = solve(solver, problem);
+                let x = problem.source().points();
+                let drift = bridge.drift(x, at(0.4)).unwrap();
+                let jacobian = bridge.mean_jacobian(x, at(0.4)).unwrap();
+                let draws = bridge.sample_transition(x, at(0.1), at(0.7), Seed(5)).unwrap();
+                (bridge.record(), report, drift, jacobian, draws)
+            })
+        };
+        let one = on_threads(1);
+        assert_eq!(one, on_threads(1), "{name}");
+        assert_eq!(one, on_threads(2), "{name}");
+        assert_eq!(one, on_threads(3), "{name}");
+    }
+}
+
+#[test]
+fn another_seed_draws_other_cells() {
+    for (name, solver) in solvers() {
+        let problem = example();
+        let (bridge, _) = solve(&*solver, &problem);
+        let draw = |seed| {
+            let x = problem.source().points();
+            bridge.sample_transition(x, UnitTime::START, UnitTime::END, Seed(seed)).unwrap()
+        };
+        assert_eq!(draw(1), draw(1), "{name}");
+        assert_ne!(draw(1), draw(2), "{name}");
+    }
+}
+
+#[test]
+fn the_order_of_cells_does_not_matter() {
+    let (source, target) = cells(150);
+    let x = source.clone();
+    let plain = problem(source.clone(), target.clone(), 0.5);
+    let reversed = |cells: &Array2<f64>| cells.slice(s![..;-1, ..]).to_owned();
+    let turned = problem(reversed(&source), reversed(&target), 0.5);
+    for (name, solver) in solvers() {
+        let (a, _) = solve(&*solver, &plain);
+        let (b, _) = solve(&*solver, &turned);
+        for t in times() {
+            let (a, b) = (a.drift(x.view(), t).unwrap(), b.drift(x.view(), t).unwrap());
+            // Sums in another order differ in the last digits, and a descent that stops by a
+            // tolerance multiplies that.
+            assert!(difference(&a, &b) < 1e-6, "{name}: {:e}", difference(&a, &b));
+        }
+    }
+}
+
+#[test]
+fn weight_two_is_the_cell_twice_and_weight_zero_is_no_cell() {
+    let (source, target) = cells(120);
+    let x = source.clone();
+    let epsilon = Epsilon::new(0.5).unwrap();
+    let twice = |cells: &Array2<f64>| {
+        concatenate(Axis(0), &[cells.view(), cells.slice(s![..40, ..])]).unwrap()
+    };
+    let copied = problem(twice(&source), twice(&target), 0.5);
+    let weighted = |cells: &Array2<f64>| {
+        let absent = Array2::from_elem((5, 3), 7.0);
+        let weights = (0..cells.nrows() + 5).map(|i| match i {
+            i if i < 40 => 2.0,
+            i if i < cells.nrows() => 1.0,
+            _ => 0.0,
+        });
+        let points = concatenate(Axis(0), &[cells.view(), absent.view()]).unwrap();
+        Snapshot::weighted(points, weights.collect()).unwrap()
+    };
+    let weighted = BridgeProblem::new(weighted(&source), weighted(&target), epsilon).unwrap();
+    for (name, solver) in solvers() {
+        let (a, _) = solve(&*solver, &copied);
+        let (b, _) = solve(&*solver, &weighted);
+        for t in times() {
+            let (a, b) = (a.drift(x.view(), t).unwrap(), b.drift(x.view(), t).unwrap());
+            // The sums are cut into chunks elsewhere, and a descent that stops by a tolerance
+            // multiplies the last digits.
+            assert!(difference(&a, &b) < 1e-3, "{name}: {:e}", difference(&a, &b));
+        }
+    }
+}
+
+#[test]
+fn moving_each_snapshot_moves_the_bridge_with_it() {
+    let (source, target) = cells(150);
+    let x = source.clone();
+    let plain = problem(source.clone(), target.clone(), 0.5);
+    let (from, to) = (array![100.0, -50.0, 3.0], array![101.0, -48.0, 3.0]);
+    let moved = problem(source + &from, target + &to, 0.5);
+    for (name, solver) in solvers() {
+        let (a, _) = solve(&*solver, &plain);
+        let (b, _) = solve(&*solver, &moved);
+        for t in times() {
+            let place = &x + &(&from * (1.0 - t.value()) + &to * t.value());
+            let a = a.drift(x.view(), t).unwrap() + &(&to - &from);
+            let b = b.drift(place.view(), t).unwrap();
+            // Cells a hundred units away have lost two digits before we see them.
+            assert!(difference(&a, &b) < 1e-5, "{name}: {:e}", difference(&a, &b));
+        }
+    }
+}
+
+#[test]
+fn scaling_space_and_epsilon_scales_the_drift() {
+    let (source, target) = cells(150);
+    let plain = problem(source.clone(), target.clone(), 0.5);
+    let scaled = problem(&source * 30.0, &target * 30.0, 450.0);
+    for (name, solver) in solvers() {
+        let (a, _) = solve(&*solver, &plain);
+        let (b, _) = solve(&*solver, &scaled);
+        for t in times() {
+            let a = a.drift(source.view(), t).unwrap() * 30.0;
+            let b = b.drift((&source * 30.0).view(), t).unwrap();
+            assert!(difference(&a, &b) < 1e-6, "{name}: {:e}", difference(&a, &b));
+        }
+    }
+}
+
+#[test]
+fn to_one_target_cell_it_is_a_brownian_bridge() {
+    let (source, _) = cells(60);
+    let end = array![[2.0, 1.0, 0.5]];
+    let problem = problem(source.clone(), end.clone(), 0.5);
+    for (name, solver) in solvers() {
+        let (bridge, _) = solve(&*solver, &problem);
+        for t in [0.0, 0.5, 0.9] {
+            let drift = bridge.drift(source.view(), at(t)).unwrap();
+            let expected = (&end.broadcast(source.dim()).unwrap() - &source) / (1.0 - t);
+            // A Gaussian of variance φ ε (φ = 1e-4) at the end pulls weaker by the share
+            // φ t / (1 − t + φ t), and by φ at t = 0.
+            assert!(difference(&drift, &expected) < 2e-3, "{name} at {t}");
+        }
+        let draws =
+            bridge.sample_transition(source.view(), UnitTime::START, UnitTime::END, Seed(1));
+        let far = (&draws.unwrap() - &end).iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+        assert!(far < 0.05, "{name}: {far}");
+    }
+}
+
+#[test]
+fn degenerate_snapshots_are_solved() {
+    let line = Array2::from_shape_fn((7, 1), |(i, _)| i as f64);
+    let same = Array2::from_elem((9, 2), 4.0);
+    let flat = Array2::from_shape_fn((30, 2), |(i, d)| if d == 0 { i as f64 } else { 1.0 });
+    let pairs = [
+        (array![[0.0, 1.0]], array![[3.0, 1.0]]),
+        (same.clone(), same.clone()),
+        (same.clone(), flat.clone()),
+        (flat.clone(), same),
+        (flat.clone(), flat),
+        (line.clone(), array![[1.0], [1.0], [5.0]]),
+        (array![[2.0]], line),
+    ];
+    for (source, target) in pairs {
+        for epsilon in [1e-3, 1.0, 1e3] {
+            let problem = problem(source.clone(), target.clone(), epsilon);
+            for (name, solver) in solvers() {
+                let (bridge, report) = solve(&*solver, &problem);
+                assert!(report.objective.is_finite(), "{name}: {report:?}");
+                assert!(report.n_gaussians <= target.nrows(), "{name}: {report:?}");
+                for t in times() {
+                    let drift = bridge.drift(source.view(), t).unwrap();
+                    let jacobian = bridge.mean_jacobian(source.view(), t).unwrap();
+                    let draws =
+                        bridge.sample_transition(source.view(), t, UnitTime::END, Seed(1)).unwrap();
+                    let all = drift.iter().chain(&jacobian).chain(&draws);
+                    assert!(all.into_iter().all(|v| v.is_finite()), "{name} at {t:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_objective_never_ends_above_its_start() {
+    for epsilon in [0.05, 0.5, 5.0] {
+        let (source, target) = cells(200);
+        let problem = problem(source, target, epsilon);
+        for (name, solver) in solvers() {
+            let (_, report) = solve(&*solver, &problem);
+            assert!(report.objective <= report.start_objective, "{name}: {report:?}");
+            assert!(0 < report.n_live && report.n_live <= report.n_gaussians, "{name}: {report:?}");
+        }
+    }
+}
+
+/// Lets `left` events pass and breaks at the next.
+struct StopAfter {
+    left: usize,
+    begun: u64,
+    steps: Vec<u64>,
+}
+
+impl Progress for StopAfter {
+    fn report(&mut self, event: &Event) -> ControlFlow<()> {
+        match event {
+            Event::Begin { total, .. } => self.begun = *total,
+            Event::Step { done } => self.steps.push(*done),
+            _ => (),
+        }
+        if self.left == 0 {
+            return ControlFlow::Break(());
+        }
+        self.left -= 1;
+        ControlFlow::Continue(())
+    }
+}
+
+#[test]
+fn stops_when_asked_and_counts_its_steps() {
+    for (name, solver) in solvers() {
+        for left in [0, 1, 3] {
+            let mut progress = StopAfter { left, begun: 0, steps: Vec::new() };
+            let answer = solver.solve(&example(), Seed(0), &mut progress);
+            assert!(matches!(answer, Err(Error::Cancelled)) || left > 1, "{name} after {left}");
+        }
+        let mut progress = StopAfter { left: usize::MAX, begun: 0, steps: Vec::new() };
+        let (_, report) = solver.solve(&example(), Seed(0), &mut progress).unwrap();
+        assert_eq!(progress.steps.last().copied().unwrap_or(0), report.iterations as u64, "{name}");
+        assert!(progress.steps.is_sorted() && report.iterations as u64 <= progress.begun);
+    }
+}
+
+#[test]
+fn a_limit_of_iterations_is_kept_and_reported() {
+    let solver = LightSbSolver { max_iterations: 2, tolerance: 0.0, ..Default::default() };
+    let (_, report) = solve(&solver, &example());
+    assert_eq!((report.iterations, report.stop), (2, sbcell::bridge::Stop::MaxIterations));
+}
+
+#[test]
+fn refuses_parameters_out_of_range_and_arrays_of_the_wrong_shape() {
+    let plain = LightSbSolver::default;
+    for bad in [
+        LightSbSolver { n_gaussians: 0, ..plain() },
+        LightSbSolver { max_iterations: 0, ..plain() },
+        LightSbSolver { n_coupled: 0, ..plain() },
+        LightSbSolver { tolerance: f64::NAN, ..plain() },
+        LightSbSolver { tolerance: -1.0, ..plain() },
+        LightSbSolver { min_spread: 0.0, ..plain() },
+        LightSbSolver { min_spread: f64::NAN, ..plain() },
+    ] {
+        let answer = bad.solve(&example(), Seed(0), &mut Silent);
+        assert!(matches!(answer, Err(Error::Parameter { .. })), "{bad:?}");
+    }
+    for (name, solver) in solvers() {
+        let (bridge, _) = solve(&*solver, &example());
+        let narrow = Array2::zeros((4, 2));
+        let (x, t) = (narrow.view(), UnitTime::START);
+        assert!(matches!(bridge.drift(x, t), Err(Error::Shape { .. })), "{name}");
+        assert!(matches!(bridge.mean_jacobian(x, t), Err(Error::Shape { .. })), "{name}");
+        assert!(bridge.sample_transition(x, t, t, Seed(0)).is_err(), "{name}");
+        let x = Array2::zeros((4, 3));
+        let backwards = bridge.sample_transition(x.view(), at(0.5), at(0.4), Seed(0));
+        assert!(matches!(backwards, Err(Error::Parameter { .. })), "{name}");
+    }
+}
+
+#[test]
+fn a_record_written_and_read_gives_the_same_bits() {
+    for (name, solver) in solvers() {
+        let problem = example();
+        let (bridge, _) = solve(&*solver, &problem);
+        let text = serde_json::to_string(&bridge.record()).unwrap();
+        let record: BridgeRecord = serde_json::from_str(&text).unwrap();
+        assert_eq!(record, bridge.record(), "{name}");
+        let restored = record.restore().unwrap();
+        let x = problem.source().points();
+        for t in times() {
+            assert_eq!(restored.drift(x, t).unwrap(), bridge.drift(x, t).unwrap(), "{name}");
+        }
+        assert_eq!((restored.dim(), restored.epsilon()), (bridge.dim(), bridge.epsilon()));
+    }
+}
+
+#[test]
+fn two_transitions_are_one_and_agree_with_many_small_steps() {
+    for (name, solver) in solvers() {
+        let problem = example();
+        let (bridge, _) = solve(&*solver, &problem);
+        let n = 20_000;
+        let x = many(problem.source().points(), n);
+        let (start, half, end) = (UnitTime::START, at(0.45), UnitTime::END);
+        let whole = bridge.sample_transition(x.view(), start, end, Seed(1)).unwrap();
+        let first = bridge.sample_transition(x.view(), start, half, Seed(2)).unwrap();
+        let second = bridge.sample_transition(first.view(), half, end, Seed(3)).unwrap();
+        same_moments(name, &whole, &second);
+        let steps = euler_maruyama(&*bridge, x.view(), (start, half), 200, Seed(4)).unwrap();
+        same_moments(name, &first, &steps);
+        let steps = euler_maruyama(&*bridge, first.view(), (half, end), 400, Seed(5)).unwrap();
+        same_moments(name, &second, &steps);
+        let still = bridge.sample_transition(x.view(), half, half, Seed(6)).unwrap();
+        assert_eq!(still, x, "{name}");
+    }
+}
+
+fn many(points: ArrayView2<'_, f64>, n: usize) -> Array2<f64> {
+    let mut stream = Seed(8).stream("test/many", 0);
+    let n_cells = points.nrows() as u64;
+    let rows: Vec<usize> = (0..n).map(|_| (stream.next_u64() % n_cells) as usize).collect();
+    points.select(Axis(0), &rows)
+}
+
+#[test]
+fn the_end_of_a_gaussian_pair_has_the_moments_of_the_target() {
+    let source = normal(4000, 2, 11) * &array![1.0, 2.0] + &array![1.0, 0.0];
+    let target = normal(4000, 2, 12) * &array![0.5, 1.5] + &array![-1.0, 3.0];
+    let problem = problem(source.clone(), target.clone(), 0.4);
+    for (name, solver) in solvers() {
+        let (bridge, _) = solve(&*solver, &problem);
+        let (start, end) = (UnitTime::START, UnitTime::END);
+        let draws = bridge.sample_transition(source.view(), start, end, Seed(1)).unwrap();
+        same_moments(name, &draws, &target);
+    }
+}
+
+#[test]
+fn the_jacobian_is_the_derivative_of_the_drift() {
+    let (source, _) = cells(40);
+    let step = 1e-5;
+    for (name, solver) in solvers() {
+        let (bridge, _) = solve(&*solver, &example());
+        for t in times() {
+            let jacobian = bridge.mean_jacobian(source.view(), t).unwrap();
+            let mut expected = Array2::zeros((3, 3));
+            for d in 0..3 {
+                let mut shift = Array1::zeros(3);
+                shift[d] = step;
+                let ahead = bridge.drift((&source + &shift).view(), t).unwrap();
+                let behind = bridge.drift((&source - &shift).view(), t).unwrap();
+                let slope = (ahead - behind).mean_axis(Axis(0)).unwrap() / (2.0 * step);
+                expected.column_mut(d).assign(&slope);
+            }
+            // Central differences: step² of truncation, 1e-16 / step of rounding.
+            assert!(difference(&jacobian, &expected) < 1e-6, "{name} at {t:?}");
+        }
+    }
+}
