@@ -1,6 +1,6 @@
 //! Distances between all pairs of points, stored or summed, the same on any number of threads.
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
 
 use crate::data::Snapshot;
@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 /// Rows of one task; fixed, so that sums do not depend on the number of threads.
 const ROWS: usize = 32;
 
-/// Points taken together: their distances to one point stay in the first cache.
-const BLOCK: usize = 256;
+/// Points whose distances to one point are computed together.
+const LANES: usize = 8;
 
 /// Refuses clouds of different dimension.
 pub(super) fn check_same_dim(x: &Snapshot, y: &Snapshot) -> Result<()> {
@@ -31,14 +31,18 @@ pub(super) fn pairwise(
     f: fn(f64) -> f64,
 ) -> Array2<f64> {
     let (n, m) = (x.nrows(), y.nrows());
+    let (x, y) = (x.as_standard_layout(), Packed::new(y));
+    let points: Vec<&[f64]> = x.rows().into_iter().filter_map(|row| row.to_slice()).collect();
     let mut out = Array2::zeros((n, m));
-    let columns = y.t().as_standard_layout().into_owned();
     if let Some(values) = out.as_slice_mut() {
-        values.par_chunks_mut(m * ROWS).enumerate().for_each(|(chunk, rows)| {
-            for (i, row) in rows.chunks_exact_mut(m).enumerate() {
-                squared_to(x.row(chunk * ROWS + i), columns.view(), 0, row);
-                for value in row {
-                    *value = f(*value);
+        values.par_chunks_mut(m * ROWS).zip(points.par_chunks(ROWS)).for_each(|(rows, points)| {
+            for block in 0..y.n_blocks() {
+                let columns = block * LANES..m.min((block + 1) * LANES);
+                for (row, point) in rows.chunks_exact_mut(m).zip(points) {
+                    let squared = y.squared_from(point, block);
+                    for (value, squared) in row[columns.clone()].iter_mut().zip(squared) {
+                        *value = f(squared);
+                    }
                 }
             }
         });
@@ -58,47 +62,78 @@ pub(super) fn weighted_sum_within(x: &Snapshot) -> f64 {
     2.0 * sum_over_pairs(x, x, |i| i + 1)
 }
 
-/// Sums over `j ≥ first(i)`.
+/// Sums over `j ≥ first(i)`; `first` never decreases.
 fn sum_over_pairs(x: &Snapshot, y: &Snapshot, first: fn(usize) -> usize) -> f64 {
-    let columns = y.points().t().as_standard_layout().into_owned();
-    let weights = y.marginal();
-    let chunks: Vec<f64> = (0..x.n_cells().div_ceil(ROWS))
-        .into_par_iter()
-        .map(|chunk| {
-            let mut distances = [0.0; BLOCK];
-            let rows = chunk * ROWS..((chunk + 1) * ROWS).min(x.n_cells());
-            rows.map(|i| {
-                let mut sum = 0.0;
-                let mut start = first(i);
-                while start < y.n_cells() {
-                    let block = &mut distances[..BLOCK.min(y.n_cells() - start)];
-                    squared_to(x.points().row(i), columns.view(), start, block);
-                    let weights = weights.iter().skip(start);
-                    sum += block.iter().zip(weights).map(|(d, w)| w * d.sqrt()).sum::<f64>();
-                    start += BLOCK;
-                }
-                x.marginal()[i] * sum
-            })
-            .sum()
+    let packed = Packed::new(y.points());
+    let (points, marginal) = (x.points(), x.marginal());
+    let rows: Vec<(&[f64], f64)> = points
+        .rows()
+        .into_iter()
+        .zip(marginal)
+        .filter_map(|(row, &weight)| Some((row.to_slice()?, weight)))
+        .collect();
+    let weights: Vec<[f64; LANES]> = (0..packed.n_blocks())
+        .map(|block| {
+            let weight = |lane| y.marginal().get(block * LANES + lane).copied().unwrap_or(0.0);
+            std::array::from_fn(weight)
         })
         .collect();
-    chunks.iter().sum()
+    let sums: Vec<f64> = rows
+        .par_chunks(ROWS)
+        .enumerate()
+        .map(|(chunk, rows)| {
+            let mut sums = [0.0; LANES];
+            for (block, weights) in weights.iter().enumerate().skip(first(chunk * ROWS) / LANES) {
+                for (i, (point, weight)) in rows.iter().enumerate() {
+                    let mut terms = packed.squared_from(point, block).map(f64::sqrt);
+                    let skipped = first(chunk * ROWS + i).saturating_sub(block * LANES);
+                    terms[..skipped.min(LANES)].fill(0.0);
+                    for lane in 0..LANES {
+                        sums[lane] += weight * weights[lane] * terms[lane];
+                    }
+                }
+            }
+            sums.iter().sum::<f64>()
+        })
+        .collect();
+    sums.iter().sum()
 }
 
-/// Squared distances of `point` to the columns of `columns` `(d, m)` from `start` on.
-fn squared_to(
-    point: ArrayView1<'_, f64>,
-    columns: ArrayView2<'_, f64>,
-    start: usize,
-    out: &mut [f64],
-) {
-    out.fill(0.0);
-    for (&coordinate, row) in point.iter().zip(columns.rows()) {
-        let row = row.to_slice().unwrap_or(&[]);
-        for (sum, other) in out.iter_mut().zip(&row[start.min(row.len())..]) {
-            let difference = coordinate - other;
-            *sum += difference * difference;
+/// Points in blocks of [`LANES`], coordinate by coordinate; the last block is filled with zeros.
+struct Packed {
+    dim: usize,
+    coordinates: Vec<[f64; LANES]>,
+}
+
+impl Packed {
+    fn new(points: ArrayView2<'_, f64>) -> Self {
+        let (n, dim) = points.dim();
+        let coordinates = (0..n.div_ceil(LANES) * dim)
+            .map(|place| {
+                let (block, d) = (place / dim, place % dim);
+                let coordinate =
+                    |lane| points.get([block * LANES + lane, d]).copied().unwrap_or(0.0);
+                std::array::from_fn(coordinate)
+            })
+            .collect();
+        Self { dim, coordinates }
+    }
+
+    fn n_blocks(&self) -> usize {
+        self.coordinates.len() / self.dim
+    }
+
+    /// Squared distances of `point` to the points of a block.
+    fn squared_from(&self, point: &[f64], block: usize) -> [f64; LANES] {
+        let coordinates = &self.coordinates[block * self.dim..(block + 1) * self.dim];
+        let mut sums = [0.0; LANES];
+        for (x, others) in point.iter().zip(coordinates) {
+            for lane in 0..LANES {
+                let difference = x - others[lane];
+                sums[lane] += difference * difference;
+            }
         }
+        sums
     }
 }
 
