@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise"
 )]
 
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use linfa::traits::Fit;
@@ -13,7 +14,8 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use sbcell::data::Matrix;
 use sbcell::linalg::Csr;
 use sbcell::preprocess::{Pca, PcaMethod, PcaSolver};
-use sbcell::{Seed, Silent};
+use sbcell::progress::{Event, Progress};
+use sbcell::{Error, Seed, Silent};
 
 const METHODS: [PcaMethod; 4] =
     [PcaMethod::Auto, PcaMethod::Genes, PcaMethod::Cells, PcaMethod::Lanczos];
@@ -106,16 +108,20 @@ fn every_method_agrees_with_scikit_learn_sparse_and_dense() {
 
 #[test]
 fn large_means_do_not_spoil_the_sparse_gram_matrix() {
-    // Every value stored, means of 1 000 and variances below 1: the worst case of centring
-    // afterwards. The dense way centres before.
-    let x = matrix(300, 120).mapv(|value| value / 16.0 + 1000.0);
-    let reference = fit(&Matrix::Dense(x.clone()), 10, PcaMethod::Genes);
-    for method in METHODS {
-        let pca = fit(&sparse(&x), 10, method);
-        let error = &pca.explained_variance() / &reference.explained_variance() - 1.0;
-        assert!(error.iter().all(|error| error.abs() < 1e-6), "{method:?} {error}");
-        assert!((pca.total_variance() / reference.total_variance() - 1.0).abs() < 1e-6);
-        assert!(angle(pca.loadings(), reference.loadings()) < 1e-3, "{method:?}");
+    // Means of 1 000 and variances below 1, in all genes or (few enough stored values for the
+    // sparse way) in each fifth: the worst case of centring afterwards. Dense centres before.
+    let all = matrix(300, 120).mapv(|value| value / 16.0 + 1000.0);
+    let mut fifth = all.clone();
+    (0..120).filter(|j| j % 5 > 0).for_each(|j| fifth.column_mut(j).fill(0.0));
+    for x in [all, fifth] {
+        let reference = fit(&Matrix::Dense(x.clone()), 10, PcaMethod::Genes);
+        for method in METHODS {
+            let pca = fit(&sparse(&x), 10, method);
+            let error = &pca.explained_variance() / &reference.explained_variance() - 1.0;
+            assert!(error.iter().all(|error| error.abs() < 1e-6), "{method:?} {error}");
+            assert!((pca.total_variance() / reference.total_variance() - 1.0).abs() < 1e-6);
+            assert!(angle(pca.loadings(), reference.loadings()) < 1e-3, "{method:?}");
+        }
     }
 }
 
@@ -219,6 +225,40 @@ fn the_same_bits_on_any_number_of_threads() {
             };
             let (one, two, five) = (run(1), run(2), run(5));
             assert!(one == two && one == five, "{method:?}");
+        }
+    }
+}
+
+/// Stops at the given event, and remembers what it was told.
+struct Listener {
+    stop_at: usize,
+    events: Vec<Event>,
+}
+
+impl Progress for Listener {
+    fn report(&mut self, event: &Event) -> ControlFlow<()> {
+        self.events.push(event.clone());
+        if self.events.len() > self.stop_at {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
+}
+
+#[test]
+fn tells_of_the_cap_and_stops_when_asked_to() {
+    let x = sparse(&matrix(60, 150));
+    let mut listener = Listener { stop_at: usize::MAX, events: Vec::new() };
+    PcaSolver { n_pcs: 70, ..Default::default() }.fit(&x, Seed(0), &mut listener).unwrap();
+    let text = "59 principal components, not 70: the rest is zero".to_string();
+    assert!(listener.events.contains(&Event::Note { text }), "{:?}", listener.events);
+    for method in METHODS {
+        for stop_at in 0..2 {
+            let mut listener = Listener { stop_at, events: Vec::new() };
+            let solver = PcaSolver { n_pcs: 10, method };
+            let error = solver.fit(&x, Seed(0), &mut listener).unwrap_err();
+            assert!(matches!(error, Error::Cancelled), "{method:?}");
         }
     }
 }
