@@ -188,10 +188,14 @@ impl Container {
         Error::Unreadable { path: self.path.clone(), problem, way_out: None }
     }
 
+    /// Whether the file has `length` bytes from `address` (absolute).
+    pub(super) fn holds(&self, address: u64, length: u64) -> bool {
+        address.checked_add(length).is_some_and(|end| end <= self.bytes.length)
+    }
+
     /// `length` bytes from `address` (absolute), if the file has them.
     pub(super) fn read_at(&self, address: u64, length: usize) -> Option<Vec<u8>> {
-        let end = address.checked_add(length as u64)?;
-        if end > self.bytes.length {
+        if !self.holds(address, length as u64) {
             return None;
         }
         let mut buffer = vec![0; length];

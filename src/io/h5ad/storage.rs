@@ -70,23 +70,18 @@ impl<'a> Storage<'a> {
             Layout::Chunked { chunk_shape, .. } => chunk_shape,
             _ => return unpacked_by_crate(array, bytes),
         };
-        let valid = chunk_shape.len() == array.shape.len() && chunk_shape.iter().all(|&n| n > 0);
-        if !valid || array.shape.len() > 2 || !filters::all_known(&filters) {
+        let chunks = checked_chunks(array, &chunk_shape)?;
+        if array.shape.len() > 2 || array.shape.is_empty() || !filters::all_known(&filters) {
             return unpacked_by_crate(array, bytes);
         }
-        let chunk_rows = usize::try_from(chunk_shape[0]).unwrap_or(usize::MAX);
+        let chunk_rows = chunk_shape[0] as usize;
         let chunk_columns = chunk_shape.get(1).map_or(1, |&n| n as usize);
-        let chunk_bytes = (chunk_rows as u64)
-            .checked_mul(chunk_columns as u64)
-            .and_then(|n| n.checked_mul(array.element_size as u64));
-        array.container.check_size(&array.path, chunk_bytes)?;
         let n_bands = n_rows.div_ceil(chunk_rows);
         let per_band = row_length.div_ceil(chunk_columns);
         let mut found: BTreeMap<u64, Vec<Chunk>> = BTreeMap::new();
-        for chunk in array.chunks()? {
-            let fits = chunk.offset.len() == chunk_shape.len()
-                && chunk.offset.iter().zip(&chunk_shape).all(|(offset, n)| offset % n == 0);
-            if fits && chunk.offset[0] < n_rows as u64 {
+        for chunk in chunks {
+            let fits = chunk.offset.iter().zip(&chunk_shape).all(|(offset, n)| offset % n == 0);
+            if fits && chunk.offset.first().is_some_and(|&row| row < n_rows as u64) {
                 found.entry(chunk.offset[0]).or_default().push(chunk);
             }
         }
@@ -268,6 +263,23 @@ impl<'a> Storage<'a> {
 /// What an output array may hold: anything plain that threads can share.
 trait Value2: Copy + Default + Send + Sync {}
 impl<T: Copy + Default + Send + Sync> Value2 for T {}
+
+/// The chunks, each of a size that the file can hold and inside the file.
+fn checked_chunks(array: &Array, chunk_shape: &[u64]) -> Result<Vec<Chunk>> {
+    let size = array.element_size as u64;
+    let bytes = chunk_shape.iter().try_fold(size, |bytes, &n| bytes.checked_mul(n));
+    array.container.check_size(&array.path, bytes)?;
+    if chunk_shape.len() != array.shape.len() || chunk_shape.contains(&0) {
+        return Err(array.unreadable("its chunks do not have its shape"));
+    }
+    let chunks = array.chunks()?;
+    let inside = |chunk: &Chunk| array.container.holds(chunk.address, chunk.storage_size);
+    if chunks.iter().all(inside) {
+        Ok(chunks)
+    } else {
+        Err(array.unreadable("a chunk lies beyond the end of the file"))
+    }
+}
 
 fn unpacked_by_crate(array: &Array, bytes: usize) -> Result<Place> {
     let unpacked = array.read_by_crate()?;
