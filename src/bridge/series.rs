@@ -70,13 +70,11 @@ impl BridgeSeries {
     /// start of the second; the last time is the end of the last.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if `time` is before the first or after the last time.
+    /// [`Error::OutsideTimes`] if `time` is before the first or after the last time.
     pub fn locate(&self, time: TimePoint) -> Result<(usize, UnitTime)> {
         let (first, last) = (self.times[0], self.times[self.bridges.len()]);
         if !(first..=last).contains(&time) {
-            let must = "within the times of the bridges";
-            let got = format!("{time} for {first} to {last}");
-            return Err(Error::Parameter { name: "time", must, got });
+            return Err(Error::OutsideTimes { time, first, last });
         }
         let passed = self.times.partition_point(|&start| start <= time);
         let interval = passed.clamp(1, self.bridges.len()) - 1;
@@ -184,7 +182,7 @@ mod tests {
         assert_eq!(located(6.0), (1, 0.75));
         assert_eq!(located(7.0), (1, 1.0));
         for outside in [1.9, 7.1, f64::NAN, f64::INFINITY] {
-            assert!(matches!(series.locate(outside), Err(Error::Parameter { .. })));
+            assert!(matches!(series.locate(outside), Err(Error::OutsideTimes { .. })));
         }
     }
 

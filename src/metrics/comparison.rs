@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn sizes_are_equal_and_said() {
         let few = compare(&normal(50, 2, 1.0), &normal(61, 1, 1.0));
-        assert_eq!((few.n_used, few.n_floor), (50, 30));
+        assert_eq!((few.n_used, few.n_floor), (30, 30));
         let one = Snapshot::new(array![[0., 0.]]).unwrap();
         let any = CloudComparison::default();
         assert!(any.compare(&one, &normal(9, 0, 1.0), Seed(0), &mut Silent).is_err());

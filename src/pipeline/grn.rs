@@ -59,16 +59,15 @@ pub fn grn(
 /// `(1/T) ∫₀ᵀ E[∂(dx/dτ)/∂x] dτ` in real time τ: the interval of length Δ has the Jacobian
 /// `J/Δ` of its local-time drift and the weight Δ/T. A factor on all coordinates cancels.
 fn mean_jacobian(model: &Model, seed: Seed, progress: &mut dyn Progress) -> Result<Array2<f64>> {
-    let process = Process::restore(model)?;
-    let n_intervals = process.n_intervals();
+    let Process { series, snapshots, .. } = Process::restore(model)?;
+    let n_intervals = series.bridges().len();
     let begin = Event::Begin { what: "averaging the Jacobian".into(), total: n_intervals as u64 };
     progress::report(progress, begin)?;
-    let duration = process.times()[n_intervals] - process.times()[0];
-    let dim = process.snapshot(0).ncols();
-    let mut mean = Array2::zeros((dim, dim));
-    for k in 0..n_intervals {
+    let duration = series.times()[n_intervals] - series.times()[0];
+    let mut mean = Array2::zeros((series.dim(), series.dim()));
+    for (k, bridge) in series.bridges().iter().enumerate() {
         let seed = seed.child("grn", k as u64);
-        mean += &path_jacobian(process.bridge(k), process.snapshot(k), seed)?;
+        mean += &path_jacobian(&**bridge, snapshots[k].points(), seed)?;
         progress::report(progress, Event::Step { done: k as u64 + 1 })?;
     }
     progress::report(progress, Event::End)?;

@@ -1,7 +1,6 @@
 //! Model and times → the population at these times.
 
-use ndarray::{Array1, Array2, Axis};
-use rand::seq::index;
+use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::UnitTime;
@@ -66,9 +65,9 @@ pub fn interpolate(
         return Err(Error::NoGeneSpace { source_name: model.header.source.clone() });
     }
     let process = Process::restore(model)?;
-    let times = if at.is_empty() { process.middles() } else { at.clone() };
+    let times = if at.is_empty() { middles(process.series.times()) } else { at.clone() };
     for &time in &times {
-        process.locate(time)?;
+        process.series.locate(time)?;
     }
     let begin = Event::Begin { what: "interpolating".into(), total: times.len() as u64 };
     progress::report(progress, begin)?;
@@ -87,47 +86,19 @@ fn population(
     n_cells: Option<usize>,
     seed: Seed,
 ) -> Result<Population> {
-    let (interval, local) = process.locate(time)?;
+    let (interval, local) = process.series.locate(time)?;
+    let at_end = local == UnitTime::END;
+    let source = &process.snapshots[if at_end { interval + 1 } else { interval }];
+    let n_cells = n_cells.unwrap_or(source.n_cells());
     // The seed depends on the time itself, not on its place in the list that was asked for.
     let seed = seed.child("interpolate", time.to_bits());
-    let at_source = local.value() <= 0.0;
-    let at_target = local.value() >= 1.0;
-    let snapshot = process.snapshot(if at_target { interval + 1 } else { interval });
-    let chosen = choose(snapshot.nrows(), n_cells, seed);
-    let mut points = snapshot.select(Axis(0), &chosen);
-    if !at_source && !at_target {
-        let bridge = process.bridge(interval);
-        let seed = seed.child("transition", 0);
-        points = bridge.sample_transition(points.view(), UnitTime::START, local, seed)?;
-    }
-    points *= process.scale();
-    let weights = Array1::from_elem(points.nrows(), 1.0 / points.nrows() as f64);
-    Ok(Population { time, points, weights, observed: at_source || at_target })
+    let points = process.series.sample_at(time, &process.snapshots, n_cells, seed)? * process.scale;
+    let weights = Array1::from_elem(n_cells, 1.0 / n_cells as f64);
+    let observed = at_end || local == UnitTime::START;
+    Ok(Population { time, points, weights, observed })
 }
 
-/// `n` of `available` cells: every cell equally often as far as `n` allows, the rest drawn
-/// without replacement.
-fn choose(available: usize, n: Option<usize>, seed: Seed) -> Vec<usize> {
-    let n = n.unwrap_or(available);
-    let mut chosen: Vec<usize> = (0..n / available).flat_map(|_| 0..available).collect();
-    let mut rng = seed.stream("choose", 0);
-    let mut rest = index::sample(&mut rng, available, n % available).into_vec();
-    rest.sort_unstable();
-    chosen.extend(rest);
-    chosen
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn chooses_every_cell_equally_often() {
-        assert_eq!(choose(3, None, Seed(0)), [0, 1, 2]);
-        let mut counts = [0; 4];
-        choose(4, Some(10), Seed(1)).into_iter().for_each(|cell| counts[cell] += 1);
-        assert!(counts.iter().all(|&count| count == 2 || count == 3), "{counts:?}");
-        assert_eq!(counts.iter().sum::<i32>(), 10);
-        assert_ne!(choose(100, Some(5), Seed(1)), choose(100, Some(5), Seed(2)));
-    }
+/// The middle of every interval.
+fn middles(times: &[f64]) -> Vec<f64> {
+    times.windows(2).map(|pair| f64::midpoint(pair[0], pair[1])).collect()
 }
