@@ -2,6 +2,7 @@
 
 mod fit;
 mod grn;
+mod inspect;
 mod interpolate;
 mod shared;
 mod terminal;
@@ -31,6 +32,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Inspect(inspect::InspectArgs),
     Fit(fit::FitArgs),
     Interpolate(interpolate::InterpolateArgs),
     Grn(grn::GrnArgs),
@@ -69,6 +71,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Outcome> {
     let Cli { common, command } = cli;
     common.set_threads()?;
     match command {
+        Command::Inspect(args) => inspect::run(args, terminal),
         Command::Fit(args) => fit::run(args, common.seed, terminal),
         Command::Interpolate(args) => interpolate::run(args, common.seed, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),

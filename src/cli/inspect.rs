@@ -1,0 +1,154 @@
+//! `sbcell inspect`: what is in this .h5ad, and what could be run on it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sbcell::pipeline::{self, Inspection, MatrixReport, TimeColumn};
+use sbcell::{Error, Result};
+
+use crate::cli::Outcome;
+use crate::cli::shared::{aligned, short};
+use crate::cli::terminal::Terminal;
+
+const EXAMPLES: &str = "\
+Examples:
+  sbcell inspect data.h5ad
+      shape, matrices, columns that may be the time, embeddings, what could be run
+  sbcell inspect data.h5ad --json
+      the same for programs";
+
+/// Values of a time column that are shown, at most.
+const SHOWN_TIMES: usize = 12;
+
+/// Say what is in an .h5ad file and what could be run on it
+///
+/// Reads the annotation and a sample of each matrix; parts that cannot be read are named with
+/// the reason.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct InspectArgs {
+    /// The cells: an AnnData file
+    #[arg(value_name = "DATA.h5ad")]
+    data: PathBuf,
+    /// Write JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(args: InspectArgs, terminal: &mut Terminal) -> Result<Outcome> {
+    let InspectArgs { data, json } = args;
+    let found = pipeline::inspect(&data)?;
+    if json {
+        let text = serde_json::to_string_pretty(&found)
+            .map_err(|error| Error::Numerical { what: "writing JSON", why: error.to_string() })?;
+        terminal.data(&text);
+    } else {
+        terminal.data(&sections(&found).join("\n\n"));
+    }
+    Ok(Outcome::Done)
+}
+
+fn sections(found: &Inspection) -> Vec<String> {
+    let mut sections = vec![head(found)];
+    if !found.matrices.is_empty() {
+        let rows: Vec<Vec<String>> = found.matrices.iter().map(matrix_row).collect();
+        let columns = ["name", "shape", "stored as", "zeros", "values", "range"];
+        sections.push(format!("matrices\n{}", aligned(&columns, &rows)));
+    }
+    if found.time_columns.is_empty() {
+        sections.push("time: no column of obs looks like it".into());
+    } else {
+        let rows: Vec<Vec<String>> = found.time_columns.iter().map(time_row).collect();
+        let columns = ["column", "values (cells)"];
+        sections.push(format!("columns that may be the time\n{}", aligned(&columns, &rows)));
+    }
+    let rows: Vec<Vec<String>> = found
+        .obs
+        .iter()
+        .map(|column| {
+            let kind = column.problem.as_deref().or(column.kind).unwrap_or("unreadable");
+            let missing = column.n_missing.to_string();
+            vec![column.name.clone(), kind.to_string(), column.n_distinct.to_string(), missing]
+        })
+        .collect();
+    if !rows.is_empty() {
+        sections.push(format!("obs\n{}", aligned(&["column", "kind", "distinct", "missing"], &rows)));
+    }
+    if !found.embeddings.is_empty() {
+        let rows: Vec<Vec<String>> = found
+            .embeddings
+            .iter()
+            .map(|embedding| vec![embedding.key.clone(), embedding.dim.to_string()])
+            .collect();
+        sections.push(format!("embeddings (obsm)\n{}", aligned(&["key", "dimensions"], &rows)));
+    }
+    let rows: Vec<Vec<String>> = found
+        .can_run
+        .iter()
+        .map(|ability| {
+            let answer = ability.why_not.as_ref().map_or("yes".into(), |why| format!("no: {why}"));
+            vec![ability.command.to_string(), answer]
+        })
+        .collect();
+    sections.push(format!("what could be run\n{}", aligned(&["command", ""], &rows)));
+    sections
+}
+
+fn head(found: &Inspection) -> String {
+    let genes = found.n_genes.map_or("no genes".into(), |n| format!("{n} genes"));
+    let mut lines = vec![
+        format!("{}: {} cells × {genes}, {}", found.file.display(), found.n_cells, size(found.n_bytes)),
+        format!("written by {}", found.written_by),
+    ];
+    if let Some(first) = found.duplicate_genes.first() {
+        let n = found.duplicate_genes.len();
+        lines.push(format!("{n} gene names occur more than once, such as `{first}`"));
+    }
+    lines.join("\n")
+}
+
+fn matrix_row(matrix: &MatrixReport) -> Vec<String> {
+    let Some(info) = &matrix.info else {
+        let problem = matrix.problem.clone().unwrap_or_default();
+        return vec![matrix.name.clone(), "–".into(), problem, "–".into(), "–".into(), "–".into()];
+    };
+    let compression =
+        if info.compression.is_empty() { String::new() } else { format!(", {}", info.compression.join("+")) };
+    let zeros = matrix.sparsity.map_or("–".into(), |share| format!("{:.0} %", 100.0 * share));
+    let (looks, range) = matrix.values.map_or(("–".into(), "–".into()), |values| {
+        let range = format!("{} to {}", short(f64::from(values.min)), short(f64::from(values.max)));
+        (values.looks_like.to_string(), range)
+    });
+    vec![
+        matrix.name.clone(),
+        format!("{} × {}", info.n_cells, info.n_genes),
+        format!("{} {}{compression}", info.format, info.dtype),
+        zeros,
+        looks,
+        range,
+    ]
+}
+
+fn time_row(column: &TimeColumn) -> Vec<String> {
+    let mut values: Vec<String> = column
+        .values
+        .iter()
+        .take(SHOWN_TIMES)
+        .map(|(label, n_cells)| format!("{label} ({n_cells})"))
+        .collect();
+    if SHOWN_TIMES < column.values.len() {
+        values.push(format!("… {} in all", column.values.len()));
+    }
+    if 0 < column.n_missing {
+        values.push(format!("missing ({})", column.n_missing));
+    }
+    vec![column.name.clone(), values.join(", ")]
+}
+
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.0} kB", (bytes as f64 / 1e3).max(1.0)),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
