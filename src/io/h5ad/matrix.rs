@@ -141,6 +141,34 @@ impl StoredMatrix {
     }
 }
 
+impl StoredMatrix {
+    /// About `most` stored values, from places spread evenly over the file.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if the data are corrupt.
+    pub(super) fn sample(&self, most: usize) -> Result<Vec<f32>> {
+        const PLACES: usize = 16;
+        let values = match self {
+            Self::Dense(array) => array,
+            Self::Sparse(sparse) => &sparse.data,
+        };
+        let storage = Storage::new(values)?;
+        let n = storage.n_rows();
+        let row_length = storage.row_length().max(1);
+        if n.saturating_mul(row_length) <= most {
+            return storage.numbers(0..n);
+        }
+        let length = (most / PLACES / row_length).max(1);
+        let n_places = (most / (length * row_length)).clamp(1, PLACES);
+        let mut out = Vec::new();
+        for place in 0..n_places {
+            let start = (n / n_places) * place;
+            out.extend(storage.numbers::<f32>(start..(start + length).min(n))?);
+        }
+        Ok(out)
+    }
+}
+
 /// The rows `rows` of a dense dataset of two dimensions, or all of them.
 pub(super) fn dense<T: Value>(
     array: &Array,
