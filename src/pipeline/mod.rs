@@ -4,6 +4,7 @@ mod config;
 mod estimate;
 mod fit;
 mod grn;
+mod inspect;
 mod interpolate;
 mod output;
 mod prepare;
@@ -18,3 +19,7 @@ pub use interpolate::{InterpolateOptions, Population, Space, interpolate};
 pub use output::{PopulationFormat, write_edges, write_populations};
 pub use prepare::{Selection, select};
 pub use process::Process;
+pub use inspect::{
+    Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, Scale, TimeColumn,
+    Values, inspect,
+};

@@ -3,7 +3,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
+use rayon::prelude::*;
 
 use crate::data::Matrix;
 use crate::error::{Error, Result};
@@ -140,6 +141,34 @@ impl StoredMatrix {
     }
 }
 
+impl StoredMatrix {
+    /// About `most` stored values, from places spread evenly over the file.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if the data are corrupt.
+    pub(super) fn sample(&self, most: usize) -> Result<Vec<f32>> {
+        const PLACES: usize = 16;
+        let values = match self {
+            Self::Dense(array) => array,
+            Self::Sparse(sparse) => &sparse.data,
+        };
+        let storage = Storage::new(values)?;
+        let n = storage.n_rows();
+        let row_length = storage.row_length().max(1);
+        if n.saturating_mul(row_length) <= most {
+            return storage.numbers(0..n);
+        }
+        let length = (most / PLACES / row_length).max(1);
+        let n_places = (most / (length * row_length)).clamp(1, PLACES);
+        let mut out = Vec::new();
+        for place in 0..n_places {
+            let start = (n / n_places) * place;
+            out.extend(storage.numbers::<f32>(start..(start + length).min(n))?);
+        }
+        Ok(out)
+    }
+}
+
 /// The rows `rows` of a dense dataset of two dimensions, or all of them.
 pub(super) fn dense<T: Value>(
     array: &Array,
@@ -152,7 +181,7 @@ pub(super) fn dense<T: Value>(
     let ranges = ranges_of_rows(rows, n_rows, |row| row..row + 1);
     let n_selected = rows.map_or(n_rows, <[usize]>::len);
     let window = window_of(&storage, n_columns);
-    let values = gather::<T>(array, &storage, &ranges, window, progress)?;
+    let values = gather::<T>(&storage, &ranges, window, progress)?;
     Array2::from_shape_vec((n_selected, n_columns), values).map_err(|error| array.unreadable(error))
 }
 
@@ -240,9 +269,9 @@ impl Sparse {
         };
         let (data, indices) = (Storage::new(&self.data)?, Storage::new(&self.indices)?);
         let window = window_of(&data, 1);
-        let values = gather::<f32>(&self.data, &data, &ranges, window, progress)?;
+        let values = gather::<f32>(&data, &ranges, window, progress)?;
         let window = window_of(&indices, 1);
-        let indices = gather::<u32>(&self.indices, &indices, &ranges, window, progress)?;
+        let indices = gather::<u32>(&indices, &ranges, window, progress)?;
         if let Some(rows) = rows {
             let lengths = rows.iter().map(|&row| indptr[row + 1] - indptr[row]);
             let mut end = 0;
@@ -272,7 +301,7 @@ impl Sparse {
         let whole = std::iter::once(0..n_stored).collect::<Vec<_>>();
         let storage = Storage::new(&self.indices)?;
         let window = window_of(&storage, 1);
-        let mut row_of = gather::<u32>(&self.indices, &storage, &whole, window, progress)?;
+        let mut row_of = gather::<u32>(&storage, &whole, window, progress)?;
         let n_selected = rows.map_or(n_rows, <[usize]>::len);
         let mut indptr = vec![0; n_selected + 1];
         for (place, row) in row_of.iter_mut().enumerate() {
@@ -319,13 +348,14 @@ impl Sparse {
 pub(super) fn first_not_finite(matrix: &Matrix) -> Option<(usize, usize, f32)> {
     match matrix {
         Matrix::Dense(x) => {
-            let place = x.axis_iter(Axis(0)).position(|row| !all_finite(row.iter()))?;
-            let (gene, &value) =
-                x.row(place).into_iter().enumerate().find(|(_, value)| !value.is_finite())?;
-            Some((place, gene, value))
+            if x.as_slice().is_some_and(all_finite) {
+                return None;
+            }
+            let found = x.indexed_iter().find(|(_, value)| !value.is_finite());
+            found.map(|((cell, gene), &value)| (cell, gene, value))
         }
         Matrix::Sparse(x) => {
-            if all_finite(x.values().iter()) {
+            if all_finite(x.values()) {
                 return None;
             }
             (0..x.n_rows()).find_map(|cell| {
@@ -337,9 +367,13 @@ pub(super) fn first_not_finite(matrix: &Matrix) -> Option<(usize, usize, f32)> {
     }
 }
 
-/// `0 · x` is 0 for every finite number and NaN otherwise, so one sum tells.
-fn all_finite<'v>(values: impl Iterator<Item = &'v f32>) -> bool {
-    values.fold(0.0_f32, |sum, value| sum + 0.0 * value).is_finite()
+/// Exponent bits that are all set are NaN or infinite. No branches, so that it is vectorised.
+fn all_finite(values: &[f32]) -> bool {
+    const EXPONENT: u32 = 0x7f80_0000;
+    values.par_chunks(1 << 16).all(|values| {
+        let odd = |value: &f32| u32::from(value.to_bits() & EXPONENT == EXPONENT);
+        values.iter().fold(0, |any, value| any | odd(value)) == 0
+    })
 }
 
 /// Elements per window, a multiple of what is stored together, about [`WINDOW`] values.
@@ -369,21 +403,18 @@ fn ranges_of_rows(
 /// The rows of `storage` in `ranges` (increasing), window by window; windows in which nothing is
 /// wanted are not read.
 fn gather<T: Value>(
-    array: &Array,
     storage: &Storage<'_>,
     ranges: &[Range<usize>],
     window: usize,
     progress: &mut dyn Progress,
 ) -> Result<Vec<T>> {
     let n = storage.n_rows();
-    let row_length: usize = array.shape.iter().skip(1).product();
+    let row_length = storage.row_length();
     let wanted: usize = ranges.iter().map(ExactSizeIterator::len).sum();
-    let what = format!("reading {}", array.path);
+    let what = format!("reading {}", storage.path());
     report(progress, Event::Begin { what, total: n as u64 })?;
-    let mut out: Vec<T> = Vec::new();
-    if out.try_reserve_exact(wanted.saturating_mul(row_length)).is_err() {
-        return Err(array.unreadable("does not fit into memory"));
-    }
+    let mut out: Vec<T> = storage.zeros(wanted * row_length)?;
+    let mut filled = 0;
     let mut at = 0;
     let mut next = 0;
     while at < n {
@@ -397,12 +428,19 @@ fn gather<T: Value>(
             .map(|range| range.start.max(at)..range.end.min(end))
             .filter(|range| !range.is_empty())
             .collect();
-        if let (Some(first), Some(last)) = (here.first(), here.last()) {
+        let mut place = |range: &Range<usize>| {
+            let start = filled;
+            filled += range.len() * row_length;
+            start..filled
+        };
+        if let [only] = &here[..] {
+            storage.numbers_into(only.clone(), &mut out[place(only)])?;
+        } else if let (Some(first), Some(last)) = (here.first(), here.last()) {
             let start = first.start;
             let found: Vec<T> = storage.numbers(start..last.end)?;
             for range in &here {
-                let place = (range.start - start) * row_length..(range.end - start) * row_length;
-                out.extend_from_slice(&found[place]);
+                let from = (range.start - start) * row_length..(range.end - start) * row_length;
+                out[place(range)].copy_from_slice(&found[from]);
             }
         }
         at = end;

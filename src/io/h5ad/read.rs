@@ -179,6 +179,14 @@ impl H5ad {
         self.stored(source).map(|stored| stored.info())
     }
 
+    /// About `most` of the stored values of a matrix, from places spread evenly over the file.
+    ///
+    /// # Errors
+    /// As [`H5ad::matrix_info`], and [`Error::Unreadable`] if the values cannot be read.
+    pub fn sample_values(&self, source: &MatrixSource, most: usize) -> Result<Vec<f32>> {
+        self.stored(source)?.sample(most)
+    }
+
     /// A whole matrix. Sparse stays sparse (by columns becomes by rows), dense stays dense.
     ///
     /// # Errors

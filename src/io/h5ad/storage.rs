@@ -11,7 +11,7 @@ use crate::io::h5ad::hdf5::{Array, Chunk, Element, Filter, Layout};
 use crate::io::h5ad::number::{Number, Value};
 
 /// Contiguous data are read in pieces of about this many bytes.
-const PIECE: usize = 1 << 20;
+const PIECE: usize = 1 << 18;
 
 /// Where the data of one dataset are; made once, then rows can be read repeatedly.
 pub(super) struct Storage<'a> {
@@ -108,6 +108,16 @@ impl<'a> Storage<'a> {
         self.n_rows
     }
 
+    /// Elements in a row: the product of all dimensions but the first.
+    pub(super) fn row_length(&self) -> usize {
+        self.row_length
+    }
+
+    /// Where the dataset is in the file.
+    pub(super) fn path(&self) -> &str {
+        &self.array.path
+    }
+
     /// Rows that are stored together: reading a multiple of it unpacks no chunk twice.
     pub(super) fn rows_together(&self) -> usize {
         match self.place {
@@ -121,8 +131,15 @@ impl<'a> Storage<'a> {
     /// # Errors
     /// [`Error::Unreadable`] if the elements are not numbers, or the bytes are not there.
     pub(super) fn numbers<T: Value>(&self, rows: Range<usize>) -> Result<Vec<T>> {
+        let mut out = self.zeros(rows.len() * self.row_length)?;
+        self.numbers_into(rows, &mut out)?;
+        Ok(out)
+    }
+
+    /// As [`Storage::numbers`], into `out`, which has room for exactly these rows.
+    pub(super) fn numbers_into<T: Value>(&self, rows: Range<usize>, out: &mut [T]) -> Result<()> {
         let decode = T::decoder(self.number()?);
-        self.read(rows, &Decoding { per_element: 1, decode: &decode })
+        self.read(rows, &Decoding { per_element: 1, decode: &decode }, out)
     }
 
     /// The bytes of the elements in `rows`.
@@ -134,7 +151,21 @@ impl<'a> Storage<'a> {
             let n = bytes.len().min(out.len());
             out[..n].copy_from_slice(&bytes[..n]);
         };
-        self.read(rows, &Decoding { per_element: self.array.element_size, decode: &decode })
+        let size = self.array.element_size;
+        let mut out = self.zeros(rows.len() * self.row_length * size)?;
+        self.read(rows, &Decoding { per_element: size, decode: &decode }, &mut out)?;
+        Ok(out)
+    }
+
+    /// `n` zeros, or an error if there is no memory for them.
+    pub(super) fn zeros<T: Copy + Default>(&self, n: usize) -> Result<Vec<T>> {
+        let mut probe: Vec<T> = Vec::new();
+        if probe.try_reserve_exact(n).is_err() {
+            return Err(self.array.unreadable("does not fit into memory"));
+        }
+        drop(probe);
+        // Fresh pages are zero already, so this costs nothing until they are used.
+        Ok(vec![T::default(); n])
     }
 
     fn number(&self) -> Result<Number> {
@@ -144,32 +175,32 @@ impl<'a> Storage<'a> {
         }
     }
 
-    fn read<T: Value2>(&self, rows: Range<usize>, how: &Decoding<'_, T>) -> Result<Vec<T>> {
-        assert!(rows.end <= self.n_rows, "rows of a dataset");
+    fn read<T: Plain>(
+        &self,
+        rows: Range<usize>,
+        how: &Decoding<'_, T>,
+        out: &mut [T],
+    ) -> Result<()> {
         let stride = self.row_length * how.per_element;
-        let length = rows.len() * stride;
-        let mut out: Vec<T> = Vec::new();
-        if out.try_reserve_exact(length).is_err() {
-            return Err(self.array.unreadable("does not fit into memory"));
-        }
-        out.resize(length, T::default());
-        if length == 0 {
-            return Ok(out);
+        assert!(rows.end <= self.n_rows, "rows of a dataset");
+        assert!(out.len() == rows.len() * stride, "room for the rows of a dataset");
+        if out.is_empty() {
+            return Ok(());
         }
         match &self.place {
             Place::Unpacked(bytes) => {
                 let row = self.row_length * self.array.element_size;
-                (how.decode)(&bytes[rows.start * row..rows.end * row], &mut out);
+                (how.decode)(&bytes[rows.start * row..rows.end * row], out);
+                Ok(())
             }
-            Place::Run(address) => self.read_run(*address, &rows, how, &mut out)?,
+            Place::Run(address) => self.read_run(*address, &rows, how, out),
             Place::Bands { chunk_rows, bands, .. } => {
-                self.read_bands(&rows, *chunk_rows, bands, how, &mut out)?;
+                self.read_bands(&rows, *chunk_rows, bands, how, out)
             }
         }
-        Ok(out)
     }
 
-    fn read_run<T: Value2>(
+    fn read_run<T: Plain>(
         &self,
         address: u64,
         rows: &Range<usize>,
@@ -191,7 +222,7 @@ impl<'a> Storage<'a> {
         })
     }
 
-    fn read_bands<T: Value2>(
+    fn read_bands<T: Plain>(
         &self,
         rows: &Range<usize>,
         chunk_rows: usize,
@@ -217,7 +248,7 @@ impl<'a> Storage<'a> {
     }
 
     /// One band of chunks into the rows of `out`; `rows` count from the start of the band.
-    fn read_band<T: Value2>(
+    fn read_band<T: Plain>(
         &self,
         chunks: &[Chunk],
         rows: &Range<usize>,
@@ -261,8 +292,8 @@ impl<'a> Storage<'a> {
 }
 
 /// What an output array may hold: anything plain that threads can share.
-trait Value2: Copy + Default + Send + Sync {}
-impl<T: Copy + Default + Send + Sync> Value2 for T {}
+trait Plain: Copy + Default + Send + Sync {}
+impl<T: Copy + Default + Send + Sync> Plain for T {}
 
 /// The chunks, each of a size that the file can hold and inside the file.
 fn checked_chunks(array: &Array, chunk_shape: &[u64]) -> Result<Vec<Chunk>> {

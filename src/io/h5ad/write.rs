@@ -12,8 +12,12 @@ use crate::error::{Error, Result};
 use crate::io::file;
 use crate::linalg::Csr;
 
-/// Bytes per chunk of a compressed dataset, about.
+/// Bytes per chunk of a compressed dataset, at most.
 const CHUNK: usize = 1 << 20;
+
+/// Chunks are shorter than this along each dimension: the crate stores longer ones in four bytes,
+/// but the HDF5 library expects three and refuses the file.
+const LONGEST: usize = 1 << 16;
 
 /// What [`write_h5ad`] writes; whatever is left empty is left out.
 #[derive(Debug, Clone, Copy, Default)]
@@ -191,15 +195,16 @@ fn dict(builder: &mut FileBuilder, name: &str) -> GroupBuilder {
     group
 }
 
-/// Compresses a dataset of `shape` in chunks of whole rows.
-fn compress(dataset: &mut DatasetBuilder, shape: (usize, usize), size: usize, gzip: bool) {
-    let (n_rows, row_length) = shape;
-    if gzip && n_rows * row_length > 0 {
-        let rows = (CHUNK / (row_length * size)).clamp(1, n_rows) as u64;
-        let chunk = [rows, row_length as u64];
-        let rank = if row_length == 1 { 1 } else { 2 };
-        dataset.with_chunks(&chunk[..rank]).with_shuffle().with_deflate(4);
+/// Compresses a dataset of `shape` whose elements have `size` bytes, in chunks of whole rows.
+fn compress(dataset: &mut DatasetBuilder, shape: &[usize], size: usize) {
+    if shape.contains(&0) {
+        return;
     }
+    let row_length = shape[1..].iter().product::<usize>();
+    let rows = (CHUNK / (row_length * size)).clamp(1, shape[0]);
+    let chunk: Vec<u64> =
+        [rows].iter().chain(&shape[1..]).map(|&length| length.min(LONGEST / 2) as u64).collect();
+    dataset.with_chunks(&chunk).with_shuffle().with_deflate(4);
 }
 
 fn dense(dataset: &mut DatasetBuilder, matrix: MatrixContent<'_>, gzip: bool) {
@@ -216,9 +221,8 @@ fn dense(dataset: &mut DatasetBuilder, matrix: MatrixContent<'_>, gzip: bool) {
         MatrixContent::Sparse(_) => return,
     };
     dataset.with_shape(&[n_rows as u64, n_columns as u64]);
-    if gzip && n_rows * n_columns > 0 {
-        let rows = (CHUNK / (n_columns * size)).clamp(1, n_rows) as u64;
-        dataset.with_chunks(&[rows, n_columns as u64]).with_shuffle().with_deflate(4);
+    if gzip {
+        compress(dataset, &[n_rows, n_columns], size);
     }
     mark(dataset, "array", "0.2.0");
 }
@@ -234,11 +238,37 @@ fn sparse(group: &mut GroupBuilder, matrix: &Csr, gzip: bool) {
         indices.extend(matrix.row(i).0.iter().map(|&column| column as i32));
         indptr.push(indices.len() as i64);
     }
-    let flat = (matrix.n_stored(), 1);
-    compress(group.create_dataset("data").with_f32_data(matrix.values()), flat, 4, gzip);
-    compress(group.create_dataset("indices").with_i32_data(&indices), flat, 4, gzip);
-    let flat = (indptr.len(), 1);
-    compress(group.create_dataset("indptr").with_i64_data(&indptr), flat, 8, gzip);
+    let mut write = |name: &str, fill: &dyn Fn(&mut DatasetBuilder), n: usize, size: usize| {
+        let dataset = group.create_dataset(name);
+        fill(dataset);
+        if gzip {
+            compress(dataset, &[n], size);
+        }
+    };
+    write(
+        "data",
+        &|d| {
+            d.with_f32_data(matrix.values());
+        },
+        matrix.n_stored(),
+        4,
+    );
+    write(
+        "indices",
+        &|d| {
+            d.with_i32_data(&indices);
+        },
+        indices.len(),
+        4,
+    );
+    write(
+        "indptr",
+        &|d| {
+            d.with_i64_data(&indptr);
+        },
+        indptr.len(),
+        8,
+    );
 }
 
 fn frame(group: &mut GroupBuilder, index: &[String], columns: &[(&str, &Column)]) {
