@@ -4,11 +4,23 @@
 ///
 /// Within 2 units in the last place for results from 1e-307 to 1e307; smaller ones come out as
 /// about 1e-308 and larger ones as about 1e307 instead of 0 and infinity; NaN stays NaN. The loop
-/// has no branch and no call, so that the compiler turns it into vector instructions: about
-/// 26 flops per value.
+/// has no branch and no call, so that the compiler turns it into the widest vector instructions
+/// of the machine it runs on: about 30 flops per value. All of them give the same bits, since
+/// none is fused.
 pub fn exp_in_place(values: &mut [f64]) {
-    for value in values {
-        *value = exp(*value);
+    pulp::Arch::new().dispatch(ExpInPlace(values));
+}
+
+struct ExpInPlace<'a>(&'a mut [f64]);
+
+impl pulp::NullaryFnOnce for ExpInPlace<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn call(self) {
+        for value in self.0 {
+            *value = exp(*value);
+        }
     }
 }
 
@@ -56,7 +68,7 @@ pub fn log_sum_exp(values: &[f64]) -> f64 {
     largest + values.iter().map(|value| (value - largest).exp()).sum::<f64>().ln()
 }
 
-#[inline]
+#[inline(always)]
 fn exp(x: f64) -> f64 {
     // Adding 1.5·2⁵² rounds to an integer and leaves it in the low bits of the sum.
     const SHIFT: f64 = 6_755_399_441_055_744.0;
@@ -74,7 +86,7 @@ fn exp(x: f64) -> f64 {
 }
 
 /// The Taylor series to degree 13 for |r| ≤ ½ ln 2, where its remainder is below 4e-18.
-#[inline]
+#[inline(always)]
 fn series(r: f64) -> f64 {
     const fn inverse_factorial(n: u32) -> f64 {
         let (mut product, mut i) = (1.0, 1);
