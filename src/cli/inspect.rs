@@ -72,7 +72,8 @@ fn sections(found: &Inspection) -> Vec<String> {
         })
         .collect();
     if !rows.is_empty() {
-        sections.push(format!("obs\n{}", aligned(&["column", "kind", "distinct", "missing"], &rows)));
+        sections
+            .push(format!("obs\n{}", aligned(&["column", "kind", "distinct", "missing"], &rows)));
     }
     if !found.embeddings.is_empty() {
         let rows: Vec<Vec<String>> = found
@@ -97,7 +98,12 @@ fn sections(found: &Inspection) -> Vec<String> {
 fn head(found: &Inspection) -> String {
     let genes = found.n_genes.map_or("no genes".into(), |n| format!("{n} genes"));
     let mut lines = vec![
-        format!("{}: {} cells × {genes}, {}", found.file.display(), found.n_cells, size(found.n_bytes)),
+        format!(
+            "{}: {} cells × {genes}, {}",
+            found.file.display(),
+            found.n_cells,
+            size(found.n_bytes)
+        ),
         format!("written by {}", found.written_by),
     ];
     if let Some(first) = found.duplicate_genes.first() {
@@ -112,8 +118,11 @@ fn matrix_row(matrix: &MatrixReport) -> Vec<String> {
         let problem = matrix.problem.clone().unwrap_or_default();
         return vec![matrix.name.clone(), "–".into(), problem, "–".into(), "–".into(), "–".into()];
     };
-    let compression =
-        if info.compression.is_empty() { String::new() } else { format!(", {}", info.compression.join("+")) };
+    let compression = if info.compression.is_empty() {
+        String::new()
+    } else {
+        format!(", {}", info.compression.join("+"))
+    };
     let zeros = matrix.sparsity.map_or("–".into(), |share| format!("{:.0} %", 100.0 * share));
     let (looks, range) = matrix.values.map_or(("–".into(), "–".into()), |values| {
         let range = format!("{} to {}", short(f64::from(values.min)), short(f64::from(values.max)));
@@ -141,6 +150,12 @@ fn time_row(column: &TimeColumn) -> Vec<String> {
     }
     if 0 < column.n_missing {
         values.push(format!("missing ({})", column.n_missing));
+    }
+    if let Some(unit) = &column.unit {
+        values.push(format!("in {unit}"));
+    }
+    if let Some(problem) = &column.problem {
+        values.push(problem.clone());
     }
     vec![column.name.clone(), values.join(", ")]
 }

@@ -4,35 +4,17 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::data::Column;
+use crate::data::{Column, time};
 use crate::error::Result;
 use crate::io::file;
 use crate::io::h5ad::{H5ad, MatrixInfo, MatrixSource, StorageFormat, duplicates};
+use crate::preprocess::Values as Scale;
 
 /// Values of a matrix that are looked at: 2 MB in single precision.
 const SAMPLE: usize = 1 << 19;
 
 /// A column of numbers is a candidate for time if it has this many distinct values.
 const DISTINCT_TIMES: std::ops::RangeInclusive<usize> = 2..=50;
-
-/// Names that columns of time have, the likely ones first; compared in lower case.
-const TIME_NAMES: [&str; 15] = [
-    "time",
-    "day",
-    "days",
-    "timepoint",
-    "time_point",
-    "time point",
-    "time_info",
-    "hours",
-    "hour",
-    "hpf",
-    "stage",
-    "age",
-    "t",
-    "time_label",
-    "sbcell_time",
-];
 
 /// What [`inspect`] finds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -73,14 +55,14 @@ pub struct MatrixReport {
     /// Part of the entries that is not stored; of a dense matrix, part of the sample that is zero.
     pub sparsity: Option<f64>,
     /// What its values look like.
-    pub values: Option<Values>,
+    pub values: Option<SampledValues>,
     /// Why it cannot be read.
     pub problem: Option<String>,
 }
 
 /// What the values of a matrix look like, and the evidence.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Values {
+pub struct SampledValues {
     /// The conclusion.
     pub looks_like: Scale,
     /// Values looked at (stored ones, spread over the file).
@@ -95,20 +77,6 @@ pub struct Values {
     pub n_not_finite: usize,
 }
 
-/// The scale that values seem to be on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scale {
-    /// Whole numbers, none negative.
-    Counts,
-    /// Not negative, not whole, none above 20: a logarithm such as log1p.
-    Log1p,
-    /// Some negative: centred, scaled or residuals.
-    Scaled,
-    /// Anything else, such as counts per cell on a common scale without logarithm.
-    Other,
-}
-
 /// A column that could be the time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TimeColumn {
@@ -118,8 +86,12 @@ pub struct TimeColumn {
     pub by: Evidence,
     /// Its values with their number of cells; numbers in order, categories in theirs.
     pub values: Vec<(String, usize)>,
+    /// Unit of the values, if they or the name have one.
+    pub unit: Option<String>,
     /// Cells without a value.
     pub n_missing: usize,
+    /// Why its values cannot be read as times without `--time-map`.
+    pub problem: Option<String>,
 }
 
 /// Why a column is a candidate for time.
@@ -196,7 +168,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
         }
     }
     // A stable sort: columns that are equally likely stay in the order of the file.
-    time_columns.sort_by_key(|column| (column.by, place_of_name(&column.name)));
+    time_columns.sort_by_key(|column| (column.by, time::name_rank(&column.name)));
     let embeddings: Vec<Embedding> = file
         .obsm_keys()?
         .into_iter()
@@ -223,7 +195,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     })
 }
 
-impl Values {
+impl SampledValues {
     /// Judges values by their sign, size and whether they are whole.
     pub fn of(values: &[f32]) -> Self {
         let finite = || values.iter().copied().filter(|value| value.is_finite());
@@ -232,19 +204,11 @@ impl Values {
         });
         let (min, max) = if min <= max { (min, max) } else { (0.0, 0.0) };
         let integers = finite().all(|value| value.fract().abs() < f32::EPSILON);
-        let looks_like = match (min < 0.0, integers, max <= LARGEST_LOG) {
-            (true, _, _) => Scale::Scaled,
-            (false, true, _) => Scale::Counts,
-            (false, false, true) => Scale::Log1p,
-            (false, false, false) => Scale::Other,
-        };
+        let looks_like = Scale::of_range(f64::from(min), f64::from(max), integers);
         let n_not_finite = values.len() - finite().count();
         Self { looks_like, n_sampled: values.len(), integers, min, max, n_not_finite }
     }
 }
-
-/// `ln(1 + x)` of any count is smaller, and counts on a common scale are soon larger.
-const LARGEST_LOG: f32 = 20.0;
 
 fn matrix_report(file: &H5ad, source: &MatrixSource) -> MatrixReport {
     let name = source.to_string();
@@ -266,7 +230,7 @@ fn matrix_report(file: &H5ad, source: &MatrixSource) -> MatrixReport {
             1.0 - info.n_stored as f64 / (info.n_cells as f64 * info.n_genes as f64)
         }
     };
-    let values = Some(Values::of(&sample));
+    let values = Some(SampledValues::of(&sample));
     MatrixReport { name, info: Some(info), sparsity: Some(sparsity), values, problem: None }
 }
 
@@ -288,36 +252,22 @@ fn column_report(name: &str, column: &Column) -> ColumnReport {
     }
 }
 
-fn place_of_name(name: &str) -> usize {
-    let lower = name.to_lowercase();
-    TIME_NAMES.iter().position(|known| *known == lower).unwrap_or(TIME_NAMES.len())
-}
-
 fn time_column(report: &ColumnReport, column: &Column) -> Option<TimeColumn> {
-    let named = place_of_name(&report.name) < TIME_NAMES.len();
     let few = DISTINCT_TIMES.contains(&report.n_distinct);
-    let by = match (named, column.is_numeric() && few) {
+    let by = match (time::is_time_name(&report.name), column.is_numeric() && few) {
         (true, _) => Evidence::Name,
         (false, true) => Evidence::Values,
         (false, false) => return None,
     };
-    let mut values: Vec<(String, usize)> = column.counts().into_iter().collect();
-    let rank = |label: &str| -> Option<f64> {
-        match column {
-            Column::Categories { categories, .. } => (0..categories.len())
-                .position(|code| categories.label(code).as_deref() == Some(label))
-                .map(|place| place as f64),
-            _ => label.parse().ok(),
+    let (values, unit, problem) = match time::resolve(&report.name, column) {
+        Ok(axis) => {
+            let levels = axis.levels.into_iter().map(|level| (level.label, level.n_cells));
+            (levels.collect(), Some(axis.unit.to_string()).filter(|unit| !unit.is_empty()), None)
         }
+        Err(error) => (column.counts().into_iter().collect(), None, Some(error.to_string())),
     };
-    if column.is_numeric() {
-        let number = |label: &str| label.parse().unwrap_or(f64::INFINITY);
-        values.sort_by(|a, b| number(&a.0).total_cmp(&number(&b.0)));
-    } else {
-        let place = |label: &str| rank(label).unwrap_or(f64::INFINITY);
-        values.sort_by(|a, b| place(&a.0).total_cmp(&place(&b.0)));
-    }
-    Some(TimeColumn { name: report.name.clone(), by, values, n_missing: report.n_missing })
+    let (name, n_missing) = (report.name.clone(), report.n_missing);
+    Some(TimeColumn { name, by, values, unit, n_missing, problem })
 }
 
 fn abilities(
@@ -372,14 +322,14 @@ mod tests {
 
     #[test]
     fn values_are_judged_by_sign_size_and_whole_numbers() {
-        let judge = |values: &[f32]| Values::of(values).looks_like;
+        let judge = |values: &[f32]| SampledValues::of(values).looks_like;
         assert_eq!(judge(&[0.0, 1.0, 3000.0]), Scale::Counts);
         assert_eq!(judge(&[0.0, 0.693, 4.1]), Scale::Log1p);
         assert_eq!(judge(&[-0.5, 0.0, 2.0]), Scale::Scaled);
         assert_eq!(judge(&[0.0, 0.5, 100.25]), Scale::Other);
-        let odd = Values::of(&[1.0, f32::NAN, f32::INFINITY]);
+        let odd = SampledValues::of(&[1.0, f32::NAN, f32::INFINITY]);
         assert_eq!((odd.n_not_finite, odd.max, odd.looks_like), (2, 1.0, Scale::Counts));
-        assert_eq!(Values::of(&[]).max, 0.0);
+        assert_eq!(SampledValues::of(&[]).max, 0.0);
     }
 
     #[test]

@@ -15,11 +15,11 @@ pub use config::{FitOptions, Noise, SolverChoice, Source, TimeOptions, ValuesCho
 pub use estimate::{Estimate, estimate};
 pub use fit::{FitSummary, fit};
 pub use grn::{GrnOptions, grn};
+pub use inspect::{
+    Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, SampledValues,
+    TimeColumn, inspect,
+};
 pub use interpolate::{InterpolateOptions, Population, Space, interpolate};
 pub use output::{PopulationFormat, write_edges, write_populations};
 pub use prepare::{Selection, select};
 pub use process::Process;
-pub use inspect::{
-    Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, Scale, TimeColumn,
-    Values, inspect,
-};

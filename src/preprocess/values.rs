@@ -32,6 +32,18 @@ impl fmt::Display for Values {
     }
 }
 
+impl Values {
+    /// The decision of [`detect`] for finite values from `min` to `max`, all whole or not.
+    pub fn of_range(min: f64, max: f64, all_whole: bool) -> Self {
+        match (min < 0.0, all_whole, max < LOG_LIMIT) {
+            (true, _, _) => Self::Scaled,
+            (false, true, _) => Self::Counts,
+            (false, false, true) => Self::Log1p,
+            (false, false, false) => Self::Other,
+        }
+    }
+}
+
 /// What [`detect`] decided, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Detected {
@@ -86,14 +98,8 @@ pub fn detect(x: &Matrix) -> Detected {
     }
     let values = if seen.n_not_finite > 0 {
         Values::Other
-    } else if seen.min < 0.0 {
-        Values::Scaled
-    } else if seen.n_integer == seen.n_nonzero {
-        Values::Counts
-    } else if seen.max < LOG_LIMIT {
-        Values::Log1p
     } else {
-        Values::Other
+        Values::of_range(seen.min, seen.max, seen.n_integer == seen.n_nonzero)
     };
     let could_be_log = seen.n_not_finite == 0 && 0.0 <= seen.min && seen.max < LOG_LIMIT;
     let (counts_behind, depth_spread) =

@@ -67,7 +67,7 @@ const AGREEMENT: f64 = 0.011;
 /// `collection_day`, … Case, spaces, underscores and hyphens do not matter; names of computed
 /// times (`latent_time`, `dpt_pseudotime`) are refused.
 pub fn is_time_name(name: &str) -> bool {
-    rank(name).is_some()
+    name_rank(name).is_some()
 }
 
 /// Finds the time among columns, which are pairs of name and content.
@@ -83,7 +83,7 @@ pub fn is_time_name(name: &str) -> bool {
 pub fn find(columns: &[(String, Column)]) -> Result<TimeAxis> {
     let mut named: Vec<(usize, &str, &Column)> = columns
         .iter()
-        .filter_map(|(name, column)| rank(name).map(|rank| (rank, name.as_str(), column)))
+        .filter_map(|(name, column)| name_rank(name).map(|rank| (rank, name.as_str(), column)))
         .collect();
     named.sort_by_key(|candidate| (!candidate.2.is_numeric(), candidate.0));
     let mut plausible: Vec<(usize, TimeAxis)> = Vec::new();
@@ -135,8 +135,8 @@ pub(super) fn unit_of_name(name: &str) -> Option<TimeUnit> {
     words.iter().rev().filter(long).find_map(|word| TimeUnit::from_word(word))
 }
 
-/// How good a name is, smaller is better.
-fn rank(name: &str) -> Option<usize> {
+/// How good a name for the time is, smaller is better; `None` if it is no name for it.
+pub fn name_rank(name: &str) -> Option<usize> {
     let words = words(name);
     let computed = |word: &String| NOT_TIME.contains(&word.as_str()) || word.starts_with("pseudo");
     if words.iter().any(computed) {

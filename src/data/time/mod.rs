@@ -10,5 +10,5 @@ mod labels;
 mod unit;
 
 pub use axis::{TimeAxis, TimeLevel, resolve, resolve_with_map};
-pub use candidates::{find, is_time_name};
+pub use candidates::{find, is_time_name, name_rank};
 pub use unit::TimeUnit;

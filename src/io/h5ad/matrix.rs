@@ -30,6 +30,16 @@ pub enum StorageFormat {
     Csc,
 }
 
+impl std::fmt::Display for StorageFormat {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Dense => "dense",
+            Self::Csr => "CSR",
+            Self::Csc => "CSC",
+        })
+    }
+}
+
 /// What is known of a matrix without reading it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct MatrixInfo {
