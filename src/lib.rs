@@ -40,3 +40,8 @@ pub use error::{Error, Result};
 pub use geometry::Epsilon;
 pub use progress::Silent;
 pub use rng::Seed;
+
+/// The example of the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -133,10 +133,10 @@ struct NoiseArgs {
     /// coordinates: ε = 0.1 means that over a typical interval cells wander by a third of a
     /// standard deviation. Smaller: nearer to optimal transport, straighter, more certain.
     /// Larger: more mixing. 0.1 is the published choice for single-cell data in this scaling.
-    #[arg(long, value_name = "E", conflicts_with = "sigma2")]
+    #[arg(long, value_name = "E", conflicts_with = "sigma2", allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// The same noise as a variance per unit of time, in the units of the data
-    #[arg(long, value_name = "V")]
+    #[arg(long, value_name = "V", allow_negative_numbers = true)]
     sigma2: Option<f64>,
 }
 
