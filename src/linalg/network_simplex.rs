@@ -396,6 +396,22 @@ mod tests {
     }
 
     #[test]
+    fn every_pivot_keeps_empty_arcs_pointing_to_the_root() {
+        for (n, m) in [(40, 40), (30, 60), (60, 30)] {
+            let cost = Array2::from_shape_fn((n, m), |(i, j)| ((i * j * 7 + j * 3) % 11) as f64);
+            let masses = |n: usize, m: usize| vec![m as i64; n];
+            let mut solver = Solver::new(cost.as_slice().unwrap(), &masses(n, m), &masses(m, n));
+            assert!(solver.tree.is_strongly_feasible());
+            while let Some((i, j, reduced)) = solver.entering() {
+                solver.tree.pivot(i, n + j, reduced);
+                assert!(solver.tree.is_strongly_feasible());
+                solver.n_pivots += 1;
+            }
+            assert!(solver.n_pivots > 20);
+        }
+    }
+
+    #[test]
     fn equal_weights_are_exact() {
         let cost = Array2::from_shape_fn((3, 7), |(i, j)| ((i as f64) * 2.5 - j as f64).abs());
         let plan = solve(&cost, &uniform(3), &uniform(7));

@@ -67,6 +67,13 @@ impl SpanningTree {
         })
     }
 
+    /// Whether every arc without flow points to the root, hence no target hangs by one.
+    #[cfg(test)]
+    pub(super) fn is_strongly_feasible(&self) -> bool {
+        let flows = &self.flow[..self.n + self.m];
+        flows.iter().all(|&flow| flow >= 0) && flows[self.n..].iter().all(|&flow| flow > 0)
+    }
+
     /// Computes depths and prices from the root downwards; `cost` is `(n, m)` in rows.
     pub(super) fn refresh_prices(&mut self, cost: &[f64]) {
         let root = self.n + self.m;
