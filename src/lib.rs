@@ -3,16 +3,16 @@
 //! From cells sampled on a few days to the process that connects them. The modules, in reading
 //! order (each imports only from those before it):
 //!
-//! - [`error`], [`progress`], [`rng`]: what every algorithm needs
-//! - [`linalg`]: numbers, knowing nothing of cells
-//! - [`data`]: CELLS AS MEASURED
-//! - [`preprocess`]: COUNTS → COORDINATES
-//! - [`geometry`]: WHAT IT COSTS TO MOVE A CELL
-//! - [`bridge`]: THE SCHRÖDINGER BRIDGE
-//! - [`grn`]: GENES ON GENES
-//! - [`metrics`]: HOW GOOD IS IT
-//! - [`io`]: FILES
-//! - [`pipeline`]: WHOLE JOBS
+//! - [`error`], [`progress`] and [`rng`]: what every algorithm needs
+//! - [`linalg`] · numbers, knowing nothing of cells
+//! - [`data`] · CELLS AS MEASURED
+//! - [`preprocess`] · COUNTS → COORDINATES
+//! - [`geometry`] · WHAT IT COSTS TO MOVE A CELL
+//! - [`bridge`] · THE SCHRÖDINGER BRIDGE
+//! - [`grn`] · GENES ON GENES
+//! - [`metrics`] · HOW GOOD IS IT
+//! - [`io`] · FILES
+//! - [`pipeline`] · WHOLE JOBS
 
 pub mod error;
 pub mod progress;

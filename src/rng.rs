@@ -18,6 +18,7 @@ impl Seed {
     }
 
     /// A seed derived from this one, for a part of the work that names its own streams.
+    #[must_use]
     pub fn child(self, name: &str, index: u64) -> Self {
         let digest = self.digest(name, index);
         let mut bytes = [0_u8; 8];

@@ -9,9 +9,9 @@ use sbcell::pipeline::{FitOptions, Noise, SolverChoice, TimeOptions, fit};
 use sbcell::progress::{Event, Progress};
 use sbcell::{Error, Silent};
 
-/// Presses the stop button when the interval number `stop_at` begins to be solved.
+/// Presses the stop button when the interval number `interval` begins to be solved.
 struct StopAt {
-    stop_at: usize,
+    interval: usize,
     begun: usize,
     notes: Vec<String>,
 }
@@ -19,7 +19,7 @@ struct StopAt {
 impl Progress for StopAt {
     fn report(&mut self, event: &Event) -> ControlFlow<()> {
         match event {
-            Event::Begin { what, .. } if what.contains(&format!("({} of", self.stop_at)) => {
+            Event::Begin { what, .. } if what.contains(&format!("({} of", self.interval)) => {
                 self.begun += 1;
                 return ControlFlow::Break(());
             }
@@ -63,14 +63,14 @@ fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
 fn an_interrupted_fit_is_taken_up_and_gives_the_same_model() {
     let folder = tempfile::tempdir().unwrap();
     let (out, whole) = (folder.path().join("out"), folder.path().join("whole"));
-    let mut stop = StopAt { stop_at: 3, begun: 0, notes: Vec::new() };
+    let mut stop = StopAt { interval: 3, begun: 0, notes: Vec::new() };
     let stopped = fit(&sample(), &out, &options(), false, &mut stop);
     assert!(matches!(stopped, Err(Error::Cancelled)));
     assert!(!out.exists(), "no model before it is whole");
     let partial = folder.path().join("out.partial");
     assert_eq!(fs::read_dir(partial.join("bridges")).unwrap().count(), 2);
 
-    let mut listen = StopAt { stop_at: 99, begun: 0, notes: Vec::new() };
+    let mut listen = StopAt { interval: 99, begun: 0, notes: Vec::new() };
     fit(&sample(), &out, &options(), true, &mut listen).unwrap();
     let taken = listen.notes.iter().filter(|note| note.contains("found before")).count();
     assert_eq!(taken, 2, "{:?}", listen.notes);
@@ -88,7 +88,7 @@ fn an_interrupted_fit_is_taken_up_and_gives_the_same_model() {
 fn a_fit_of_other_parameters_is_not_mixed_in() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("out");
-    let mut stop = StopAt { stop_at: 2, begun: 0, notes: Vec::new() };
+    let mut stop = StopAt { interval: 2, begun: 0, notes: Vec::new() };
     fit(&sample(), &out, &options(), false, &mut stop).unwrap_err();
     let other = FitOptions { noise: Noise::Epsilon(0.5), ..options() };
     let refused = fit(&sample(), &out, &other, true, &mut Silent).unwrap_err();
@@ -102,7 +102,7 @@ fn a_fit_of_other_parameters_is_not_mixed_in() {
 #[test]
 fn stopped_before_the_first_interval_there_is_no_trace() {
     let folder = tempfile::tempdir().unwrap();
-    let mut stop = StopAt { stop_at: 1, begun: 0, notes: Vec::new() };
+    let mut stop = StopAt { interval: 1, begun: 0, notes: Vec::new() };
     fit(&sample(), &folder.path().join("out"), &options(), false, &mut stop).unwrap_err();
     assert_eq!(stop.begun, 1);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);

@@ -35,15 +35,15 @@ pub(crate) struct InspectArgs {
     json: bool,
 }
 
-pub(crate) fn run(args: InspectArgs, terminal: &mut Terminal) -> Result<Outcome> {
+pub(crate) fn run(args: InspectArgs) -> Result<Outcome> {
     let InspectArgs { data, json } = args;
     let found = pipeline::inspect(&data)?;
     if json {
         let text = serde_json::to_string_pretty(&found)
             .map_err(|error| Error::Numerical { what: "writing JSON", why: error.to_string() })?;
-        terminal.data(&text);
+        Terminal::data(&text);
     } else {
-        terminal.data(&sections(&found).join("\n\n"));
+        Terminal::data(&sections(&found).join("\n\n"));
     }
     Ok(Outcome::Done)
 }

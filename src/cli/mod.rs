@@ -61,7 +61,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NotConverged) => ExitCode::from(4),
         Err(error) => {
-            terminal.show_error(&error);
+            Terminal::show_error(&error);
             exit_code(error.kind())
         }
     }
@@ -71,7 +71,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Outcome> {
     let Cli { common, command } = cli;
     common.set_threads()?;
     match command {
-        Command::Inspect(args) => inspect::run(args, terminal),
+        Command::Inspect(args) => inspect::run(args),
         Command::Fit(args) => fit::run(args, common.seed, terminal),
         Command::Interpolate(args) => interpolate::run(args, common.seed, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),

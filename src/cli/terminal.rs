@@ -38,8 +38,7 @@ impl Terminal {
         // Without a handler Ctrl-C ends the process at once, which loses no finished file.
         let _ = ctrlc::set_handler(move || {
             if pressed.swap(true, Ordering::SeqCst) {
-                let exit = std::process::exit;
-                exit(130);
+                exit_at_once();
             }
             let _ = writeln!(std::io::stderr(), "\nstopping (press Ctrl-C again to force)");
         });
@@ -54,7 +53,7 @@ impl Terminal {
     }
 
     /// Writes data that was asked for to stdout, also when quiet.
-    pub(crate) fn data(&self, text: &str) {
+    pub(crate) fn data(text: &str) {
         let _ = writeln!(std::io::stdout().lock(), "{text}");
     }
 
@@ -70,7 +69,7 @@ impl Terminal {
     }
 
     /// Writes `error:` and, after a blank line, `hint:`.
-    pub(crate) fn show_error(&self, error: &Error) {
+    pub(crate) fn show_error(error: &Error) {
         write_error(&format!("error: {error}"));
         if let Some(hint) = error.hint() {
             write_error(&format!("\nhint: {hint}"));
@@ -133,6 +132,11 @@ fn bar(task: &Task) -> ProgressBar {
         .with_style(style)
         .with_message(task.what.clone())
         .with_elapsed(task.begun.elapsed())
+}
+
+#[allow(clippy::disallowed_methods, reason = "the user asked twice; main cannot be reached")]
+fn exit_at_once() -> ! {
+    std::process::exit(130)
 }
 
 fn write_error(line: &str) {

@@ -51,7 +51,7 @@ impl Snapshot {
             return Err(Error::Parameter { name: "snapshot", must: "finite", got });
         }
         let total = weights.sum();
-        let valid = weights.iter().all(|&weight| 0.0 <= weight && weight < f64::INFINITY);
+        let valid = weights.iter().all(|weight| (0.0..f64::INFINITY).contains(weight));
         if !(valid && 0.0 < total && total < f64::INFINITY) {
             let must = "weights that are finite, not negative and not all zero";
             return Err(Error::Parameter { name: "marginal", must, got: format!("sum {total}") });

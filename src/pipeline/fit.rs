@@ -234,7 +234,7 @@ fn plan_hash(input_sha256: &str, options: &FitOptions) -> Result<String> {
     hash.update(env!("CARGO_PKG_VERSION"));
     hash.update(input_sha256);
     hash.update(to_value(options)?.to_string());
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(file::hex(&hash.finalize()))
 }
 
 fn interval_record(interval: &Interval) -> serde_json::Value {

@@ -22,7 +22,7 @@ fn the_page_of_all_commands_is_up_to_date() {
     for command in [""].iter().chain(&COMMANDS) {
         let help = sandbox.done(&format!("{command} --help")).stdout;
         let title = format!("sbcell {command}");
-        page.push_str(&format!("\n## {}\n\n```text\n{}```\n", title.trim(), unpadded(&help)));
+        page += &format!("\n## {}\n\n```text\n{}\n```\n", title.trim(), unpadded(&help));
     }
     let path = root().join("docs/CLI.md");
     if std::env::var_os("UPDATE").is_some() {
@@ -58,5 +58,5 @@ fn every_example_of_every_help_page_runs() {
 }
 
 fn unpadded(text: &str) -> String {
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n")
 }

@@ -59,8 +59,7 @@ fn the_run_record_holds_the_hash_of_every_file() {
     for output in outputs {
         let name = output["file"].as_str().unwrap();
         let bytes = fs::read(sandbox.path("sbcell-out").join(name)).unwrap();
-        let hash: String = Sha256::digest(&bytes).iter().map(|b| format!("{b:02x}")).collect();
-        assert_eq!(output["sha256"], hash.as_str(), "{name}");
+        assert_eq!(output["sha256"], format!("{:x}", Sha256::digest(&bytes)), "{name}");
     }
 }
 
