@@ -16,6 +16,7 @@ struct ExpInPlace<'a>(&'a mut [f64]);
 impl pulp::NullaryFnOnce for ExpInPlace<'_> {
     type Output = ();
 
+    #[expect(clippy::inline_always, reason = "only code inlined into `dispatch` is vectorised")]
     #[inline(always)]
     fn call(self) {
         for value in self.0 {
@@ -68,7 +69,7 @@ pub fn log_sum_exp(values: &[f64]) -> f64 {
     largest + values.iter().map(|value| (value - largest).exp()).sum::<f64>().ln()
 }
 
-#[inline(always)]
+#[inline]
 fn exp(x: f64) -> f64 {
     // Adding 1.5·2⁵² rounds to an integer and leaves it in the low bits of the sum.
     const SHIFT: f64 = 6_755_399_441_055_744.0;
@@ -86,7 +87,7 @@ fn exp(x: f64) -> f64 {
 }
 
 /// The Taylor series to degree 13 for |r| ≤ ½ ln 2, where its remainder is below 4e-18.
-#[inline(always)]
+#[inline]
 fn series(r: f64) -> f64 {
     const fn inverse_factorial(n: u32) -> f64 {
         let (mut product, mut i) = (1.0, 1);

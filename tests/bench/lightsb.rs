@@ -92,7 +92,9 @@ fn compare(name: &str, pair: &BridgeProblem, n_gaussians: usize, n_steps: usize,
 /// The objective on the half of the cells that was not fitted, for each number of Gaussians.
 fn held_out() {
     let epsilon = Epsilon::new(0.1).unwrap();
-    let mut pairs = vec![("simulated 7000 × 40".to_string(), simulated(7_000, 40, Seed(1)))];
+    let mut pairs: Vec<(String, BridgeProblem)> = [(7_000, 40), (600, 20), (600, 5), (200, 10)]
+        .map(|(n, dim)| (format!("simulated {n} × {dim}"), simulated(n, dim, Seed(1))))
+        .into();
     for (i, days) in embryoid().windows(2).enumerate() {
         let pair = BridgeProblem::new(days[0].clone(), days[1].clone(), epsilon).unwrap();
         pairs.push((format!("embryoid {i} → {}", i + 1), pair));

@@ -9,6 +9,7 @@ mod objective;
 mod potential;
 mod process;
 mod solver;
+mod split;
 mod start;
 
 pub use mixture::Mixture;

@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 use rayon::prelude::*;
 
 use crate::bridge::lightsb::mixture::{Mixture, features};
-use crate::linalg::{add_product, softmax_rows};
+use crate::linalg::{add_product, product_tn, softmax_rows};
 
 /// Cells that are worked on together; fixed, so that results do not depend on threads.
 const CHUNK: usize = 512;
@@ -58,6 +58,17 @@ impl Objective {
 
     pub(super) fn epsilon(&self) -> f64 {
         self.epsilon
+    }
+
+    /// Covariances of source and target cells around given means, weighted by what Gaussian `k`
+    /// was responsible for in the last evaluation; `(dim, dim)` each.
+    pub(super) fn covariances(
+        &self,
+        k: usize,
+        source_mean: &Array1<f64>,
+        target_mean: &Array1<f64>,
+    ) -> (Array2<f64>, Array2<f64>) {
+        (self.source.covariance(k, source_mean), self.target.covariance(k, target_mean))
     }
 
     /// The value and the moments of the responsibilities.
@@ -140,6 +151,18 @@ impl Side {
         Self { features: features(points), chunks }
     }
 
+    fn covariance(&self, k: usize, mean: &Array1<f64>) -> Array2<f64> {
+        let features = self.features.view();
+        let sums: Vec<Array2<f64>> =
+            self.chunks.par_iter().map(|chunk| chunk.scatter(features, k, mean)).collect();
+        let mass: f64 = self.chunks.iter().map(|chunk| chunk.shares.column(k).sum()).sum();
+        let mut total = Array2::zeros((mean.len(), mean.len()));
+        for sum in &sums {
+            total += sum;
+        }
+        total / mass.max(1e-300)
+    }
+
     /// With exponents `linear · [x², x] + offset`.
     fn moments(&mut self, linear: ArrayView2<'_, f64>, offset: ArrayView1<'_, f64>) -> Moments {
         let features = self.features.view();
@@ -159,6 +182,16 @@ impl Side {
 }
 
 impl Chunk {
+    /// Sum of outer products of deviations from `mean`, weighted by the shares of Gaussian `k`.
+    fn scatter(&self, features: ArrayView2<'_, f64>, k: usize, mean: &Array1<f64>) -> Array2<f64> {
+        let rows = self.first..self.first + self.weights.len();
+        let mut deviations = &features.slice(s![rows, mean.len()..]) - mean;
+        for (mut row, share) in deviations.rows_mut().into_iter().zip(self.shares.column(k)) {
+            row *= share.sqrt();
+        }
+        product_tn(deviations.view(), deviations.view())
+    }
+
     fn work(
         &mut self,
         features: ArrayView2<'_, f64>,

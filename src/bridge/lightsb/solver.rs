@@ -7,6 +7,7 @@ use ndarray::{Array1, Array2, Axis};
 use crate::bridge::lightsb::anchored::Anchored;
 use crate::bridge::lightsb::mixture::Mixture;
 use crate::bridge::lightsb::objective::Objective;
+use crate::bridge::lightsb::split::{LEAST_SHARE, revived};
 use crate::bridge::lightsb::start::{self, StartSettings};
 use crate::bridge::{Bridge, BridgeProblem, BridgeSolver, FitReport, LightSbBridge, Stop};
 use crate::data::Snapshot;
@@ -17,6 +18,13 @@ use crate::rng::Seed;
 
 /// Steps that the quasi-Newton model remembers.
 const MEMORY: usize = 15;
+
+/// Before Gaussians without cells are given a new place, the descent stops at this multiple of
+/// the tolerance.
+const COARSE: f64 = 50.0;
+
+/// Times that Gaussians without cells are given a new place.
+const MOST_REVIVALS: usize = 5;
 
 /// LightSB with diagonal covariances.
 ///
@@ -49,7 +57,7 @@ impl Default for LightSbSolver {
     fn default() -> Self {
         Self {
             n_gaussians: 10,
-            max_iterations: 500,
+            max_iterations: 1000,
             tolerance: 1e-3,
             min_spread: 1e-4,
             n_coupled: 512,
@@ -123,7 +131,7 @@ impl LightSbSolver {
         report(progress, Event::End)?;
 
         let live = objective.evaluate(&descent.mixture).target.mass;
-        let n_live = live.iter().filter(|&&mass| mass * n_gaussians as f64 > 1e-4).count();
+        let n_live = live.iter().filter(|&&mass| mass * n_gaussians as f64 > LEAST_SHARE).count();
         let moved = source.mean.dot(&target.mean) / epsilon;
         let bridge =
             LightSbBridge::new(descent.mixture, source.mean, target.mean, problem.epsilon())?;
@@ -145,6 +153,7 @@ impl LightSbSolver {
         if in_epsilon > 0.0 { self.min_spread * in_epsilon.min(1.0) } else { self.min_spread }
     }
 
+    /// Descends; then gives Gaussians that lost their cells a new place and descends again.
     fn descend(
         &self,
         objective: &mut Objective,
@@ -152,30 +161,59 @@ impl LightSbSolver {
         floor: f64,
         progress: &mut dyn Progress,
     ) -> Result<Descent> {
-        let evaluation = objective.evaluate(&mixture);
+        let start_value = objective.evaluate(&mixture).value;
+        let mut descent = Descent {
+            mixture,
+            value: start_value,
+            start_value,
+            stop: Stop::Converged,
+            iterations: 0,
+        };
+        for _ in 0..=MOST_REVIVALS {
+            let before = descent.value;
+            self.round(objective, &mut descent, (floor, COARSE * self.tolerance), progress)?;
+            let gained = before - descent.value > self.tolerance;
+            match revived(objective, &descent.mixture) {
+                Some(mixture) if gained => descent.mixture = mixture,
+                _ => break,
+            }
+        }
+        self.round(objective, &mut descent, (floor, self.tolerance), progress)?;
+        Ok(descent)
+    }
+
+    /// One L-BFGS descent, until five steps together gain less than `tolerance`.
+    fn round(
+        &self,
+        objective: &mut Objective,
+        descent: &mut Descent,
+        (floor, tolerance): (f64, f64),
+        progress: &mut dyn Progress,
+    ) -> Result<()> {
+        let evaluation = objective.evaluate(&descent.mixture);
         let epsilon = objective.epsilon();
-        let (coordinates, point) = Anchored::new(&mixture, &evaluation, epsilon, floor);
+        let (coordinates, point) = Anchored::new(&descent.mixture, &evaluation, epsilon, floor);
         let mut f =
             |point: &[f64], gradient: &mut [f64]| coordinates.value(objective, point, gradient);
         let mut search = Lbfgs::new(point, MEMORY, &mut f);
-        let start_value = search.value();
-        let mut values = vec![start_value];
-        let mut stop = Stop::MaxIterations;
-        while values.len() <= self.max_iterations {
+        let mut values = vec![search.value()];
+        descent.stop = Stop::MaxIterations;
+        while descent.iterations < self.max_iterations {
             if !search.step(&mut f) {
-                stop = Stop::Converged;
+                descent.stop = Stop::Converged;
                 break;
             }
+            descent.iterations += 1;
             values.push(search.value());
-            report(progress, Event::Step { done: values.len() as u64 - 1 })?;
-            if values.len() > 5 && values[values.len() - 6] - search.value() < self.tolerance {
-                stop = Stop::Converged;
+            report(progress, Event::Step { done: descent.iterations as u64 })?;
+            if values.len() > 5 && values[values.len() - 6] - search.value() < tolerance {
+                descent.stop = Stop::Converged;
                 break;
             }
         }
-        let mixture = coordinates.mixture(search.point());
-        let iterations = values.len() - 1;
-        Ok(Descent { mixture, value: search.value(), start_value, stop, iterations })
+        descent.mixture = coordinates.mixture(search.point());
+        descent.value = search.value();
+        Ok(())
     }
 }
 

@@ -1,0 +1,153 @@
+//! Gives Gaussians without cells a new place: half of a Gaussian that wants to be two.
+
+use ndarray::{Array1, Array2};
+
+use crate::bridge::lightsb::mixture::Mixture;
+use crate::bridge::lightsb::objective::{Evaluation, Objective};
+
+/// Part of an equal share of the target below which a Gaussian counts as without cells.
+pub(super) const LEAST_SHARE: f64 = 1e-2;
+
+/// Moves every Gaussian without cells next to one that gains most from being split, if that
+/// lowers the objective.
+///
+/// Two halves of a Gaussian at the same place are as good as the whole. Moving them apart by
+/// `±δ` changes the objective by `½ δᵀ (C_x/ε² + (εS)⁻¹ − (εS)⁻¹ C_y (εS)⁻¹) δ` times its mass,
+/// where `C_x`, `C_y` are the covariances of the cells it is responsible for. At a stationary
+/// point the diagonal of that matrix is zero, since `S` is as good as a diagonal can be; its
+/// most negative direction is the tilt that one diagonal Gaussian cannot follow. Time
+/// `O((n_source + n_target) · n_gaussians · dim²)`.
+pub(super) fn revived(objective: &mut Objective, mixture: &Mixture) -> Option<Mixture> {
+    const LENGTHS: [f64; 4] = [1.0, 0.5, 0.25, 0.1];
+    let evaluation = objective.evaluate(mixture);
+    let least = LEAST_SHARE / mixture.n_gaussians() as f64;
+    let is_empty = |k: &usize| evaluation.target.mass[*k] < least;
+    let empty: Vec<usize> = (0..mixture.n_gaussians()).filter(is_empty).collect();
+    if empty.is_empty() {
+        return None;
+    }
+    let mut splits: Vec<Split> = (0..mixture.n_gaussians())
+        .filter(|k| !is_empty(k))
+        .map(|k| Split::new(objective, mixture, &evaluation, k))
+        .collect();
+    splits.sort_by(|a, b| b.gain.total_cmp(&a.gain));
+    LENGTHS
+        .into_iter()
+        .map(|length| {
+            let mut moved = mixture.clone();
+            for (&into, split) in empty.iter().zip(&splits) {
+                split.apply(&mut moved, into, length, objective.epsilon());
+            }
+            (objective.evaluate(&moved).value, moved)
+        })
+        .filter(|entry| entry.0 < evaluation.value)
+        .min_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|entry| entry.1)
+}
+
+/// How to split Gaussian `k`.
+struct Split {
+    k: usize,
+    direction: Array1<f64>,
+    /// Mean of the source cells, where both halves stay as strong as each other.
+    anchor: Array1<f64>,
+    gain: f64,
+}
+
+impl Split {
+    fn new(objective: &Objective, mixture: &Mixture, evaluation: &Evaluation, k: usize) -> Self {
+        let epsilon = objective.epsilon();
+        let (anchor, variance) = evaluation.source.mean_and_variance(k);
+        let end = evaluation.target.mean_and_variance(k).0;
+        let (source, target) = objective.covariances(k, &anchor, &end);
+        let width = &mixture.s.row(k) * epsilon;
+        // In units of the deviation that the Fisher information of `r` allows.
+        let unit: Array1<f64> = width
+            .iter()
+            .zip(&variance)
+            .map(|(width, variance)| 1.0 / (1.0 / width + variance / (epsilon * epsilon)).sqrt())
+            .collect();
+        let wish = Array2::from_shape_fn(source.dim(), |(a, b)| {
+            let own = if a == b { 1.0 / width[a] } else { 0.0 };
+            let pull =
+                target[[a, b]] / (width[a] * width[b]) - source[[a, b]] / (epsilon * epsilon);
+            (pull - own) * unit[a] * unit[b]
+        });
+        let (value, direction) = largest_eigenvector(&wish);
+        let gain = evaluation.target.mass[k] * value;
+        Self { k, direction: direction * unit, anchor, gain }
+    }
+
+    /// Makes Gaussian `into` one half and leaves the other half where the whole was.
+    fn apply(&self, mixture: &mut Mixture, into: usize, length: f64, epsilon: f64) {
+        let shift = &self.direction * length;
+        let tilt = self.anchor.dot(&shift) / epsilon;
+        let log_alpha = mixture.log_alpha[self.k] - std::f64::consts::LN_2;
+        let (r, s) = (mixture.r.row(self.k).to_owned(), mixture.s.row(self.k).to_owned());
+        for (k, sign) in [(self.k, 1.0), (into, -1.0)] {
+            mixture.log_alpha[k] = log_alpha - sign * tilt;
+            mixture.r.row_mut(k).assign(&(&r + &(&shift * sign)));
+            mixture.s.row_mut(k).assign(&s);
+        }
+    }
+}
+
+/// The largest eigenvalue of a symmetric matrix and its eigenvector of length one, roughly, by
+/// power iteration; any direction near it will do.
+fn largest_eigenvector(matrix: &Array2<f64>) -> (f64, Array1<f64>) {
+    const ROUNDS: usize = 60;
+    let dim = matrix.nrows();
+    // Shifted by a bound on the spectrum, so that the largest is also the largest in size.
+    let bound = matrix.rows().into_iter().map(|row| row.mapv(f64::abs).sum()).fold(0.0, f64::max);
+    let mut vector: Array1<f64> = (0..dim).map(|d| 1.0 + 0.1 * (d as f64).sin()).collect();
+    vector /= vector.dot(&vector).sqrt();
+    for _ in 0..ROUNDS {
+        let next = matrix.dot(&vector) + &vector * bound;
+        let length = next.dot(&next).sqrt();
+        if length > 0.0 {
+            vector = next / length;
+        }
+    }
+    (vector.dot(&matrix.dot(&vector)), vector)
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array, array};
+    use rand_distr::{Distribution, StandardNormal};
+
+    use super::*;
+    use crate::rng::Seed;
+
+    #[test]
+    fn finds_the_largest_eigenvector() {
+        let matrix = array![[0.0, 2.0, 0.0], [2.0, 0.0, 0.0], [0.0, 0.0, -5.0]];
+        let (value, vector) = largest_eigenvector(&matrix);
+        assert!((value - 2.0).abs() < 1e-6, "{value}");
+        assert!((vector[0] - 0.5_f64.sqrt()).abs() < 1e-3, "{vector}");
+    }
+
+    #[test]
+    fn a_gaussian_without_cells_takes_half_of_one_that_cannot_follow_a_tilt() {
+        let mut stream = Seed(1).stream("test/cells", 0);
+        let cells: Array2<f64> =
+            Array::from_shape_simple_fn((2000, 2), || StandardNormal.sample(&mut stream));
+        let x = cells.slice(ndarray::s![..1000, ..]).to_owned();
+        let mut y = cells.slice(ndarray::s![1000.., ..]).to_owned();
+        for mut cell in y.rows_mut() {
+            cell[1] = 0.9 * cell[0] + 0.4 * cell[1];
+        }
+        let even = Array1::from_elem(1000, 1e-3);
+        let mut objective = Objective::new((x.view(), even.view()), (y.view(), even.view()), 0.5);
+        let mixture = Mixture {
+            log_alpha: array![0.0, -200.0],
+            r: array![[0.0, 0.0], [3.0, 3.0]],
+            s: array![[0.8, 0.8], [1.0, 1.0]],
+        };
+        let before = objective.evaluate(&mixture);
+        let moved = revived(&mut objective, &mixture).unwrap();
+        let after = objective.evaluate(&moved);
+        assert!(after.value < before.value - 0.01, "{} to {}", before.value, after.value);
+        assert!(before.target.mass[1] < 1e-10 && after.target.mass[1] > 0.3);
+    }
+}
