@@ -149,8 +149,10 @@ impl Error {
     /// What kind of failure this is.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Parameter { .. } | Self::Shape { .. } => Kind::Usage,
-            Self::UnknownKey { .. } | Self::NoMatrix { .. } => Kind::Usage,
+            Self::Parameter { .. }
+            | Self::Shape { .. }
+            | Self::UnknownKey { .. }
+            | Self::NoMatrix { .. } => Kind::Usage,
             Self::Unreadable { .. } | Self::SparseStructure(_) | Self::NotFinite { .. } => {
                 Kind::Unreadable
             }

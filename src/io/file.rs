@@ -90,7 +90,9 @@ pub fn sha256(path: &Path) -> Result<String> {
         }
         hash.update(&buffer[..n]);
     }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    let digits = |byte: &u8| [byte >> 4, byte & 15];
+    let hex = |digit| char::from_digit(u32::from(digit), 16).unwrap_or('0');
+    Ok(hash.finalize().iter().flat_map(digits).map(hex).collect())
 }
 
 /// Fills `buffer` with the bytes at `offset`, without moving a shared position on Unix.

@@ -49,8 +49,8 @@ pub struct MatrixInfo {
 
 /// A matrix on disk, its shape known and its parts checked against each other.
 pub(super) enum StoredMatrix {
-    Dense(Array),
-    Sparse(Sparse),
+    Dense(Box<Array>),
+    Sparse(Box<Sparse>),
 }
 
 /// The three arrays of a sparse matrix.
@@ -71,7 +71,9 @@ impl StoredMatrix {
     /// [`Error::Unreadable`] if it is no matrix, or its parts contradict each other.
     pub(super) fn new(node: Node) -> Result<Option<Self>> {
         let array = match node {
-            Node::Folder(folder) => return Sparse::new(&folder).map(|s| Some(Self::Sparse(s))),
+            Node::Folder(folder) => {
+                return Sparse::new(&folder).map(|s| Some(Self::Sparse(Box::new(s))));
+            }
             Node::Array(array) => array,
         };
         if array.text_attribute("encoding-type") == Some("null") {
@@ -84,7 +86,7 @@ impl StoredMatrix {
         if !matches!(array.element, Element::Number(_)) {
             return Err(array.unreadable("does not hold numbers"));
         }
-        Ok(Some(Self::Dense(array)))
+        Ok(Some(Self::Dense(Box::new(array))))
     }
 
     /// Rows and columns.
