@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::data::Column;
 use crate::error::Result;
-use crate::io::h5ad::hdf5::{Array, Attribute, Container, Element, Field, Folder, Node};
+use crate::io::h5ad::element::{Attribute, Element, Field};
+use crate::io::h5ad::hdf5::{Array, Container, Folder, Node};
 use crate::io::h5ad::number::{Number, Value};
 use crate::io::h5ad::storage::Storage;
 use crate::io::h5ad::text;

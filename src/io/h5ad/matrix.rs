@@ -8,8 +8,9 @@ use rayon::prelude::*;
 
 use crate::data::Matrix;
 use crate::error::{Error, Result};
+use crate::io::h5ad::element::{Attribute, Element};
 use crate::io::h5ad::filters;
-use crate::io::h5ad::hdf5::{Array, Attribute, Container, Element, Folder, Node};
+use crate::io::h5ad::hdf5::{Array, Container, Folder, Node};
 use crate::io::h5ad::number::Value;
 use crate::io::h5ad::storage::Storage;
 use crate::linalg::Csr;
@@ -101,7 +102,7 @@ impl StoredMatrix {
     pub(super) fn info(&self) -> MatrixInfo {
         let (n_cells, n_genes) = self.shape();
         let (format, values) = match self {
-            Self::Dense(array) => (StorageFormat::Dense, array),
+            Self::Dense(array) => (StorageFormat::Dense, &**array),
             Self::Sparse(sparse) if sparse.by_rows => (StorageFormat::Csr, &sparse.data),
             Self::Sparse(sparse) => (StorageFormat::Csc, &sparse.data),
         };

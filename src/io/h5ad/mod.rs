@@ -8,9 +8,11 @@
 //! - `frame`: `obs` and `var`; `matrix`: `X`, layers, `raw`; `slots`: `obsm` and `varm`
 //! - [`H5ad`]: the file; [`write_h5ad`]: a new one
 
+mod element;
 mod filters;
 mod frame;
 mod hdf5;
+mod layout;
 mod links;
 mod matrix;
 mod number;

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use crate::data::{Column, Matrix};
 use crate::error::{Error, Result};
+use crate::io::h5ad::element::Element;
 use crate::io::h5ad::frame::Frame;
-use crate::io::h5ad::hdf5::{Container, Element, Folder, Node};
+use crate::io::h5ad::hdf5::{Container, Folder, Node};
 use crate::io::h5ad::matrix::{self, MatrixInfo, StoredMatrix};
 use crate::io::h5ad::text;
 use crate::progress::Progress;

@@ -53,23 +53,12 @@ impl H5ad {
         let Some(folder) = self.root.folder(slot)? else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         for key in folder.children()? {
-            let shape = match folder.child(&key)? {
-                Some(Node::Array(array)) => match array.shape[..] {
-                    [n] => (n, 1),
-                    [n, dim] => (n, dim),
-                    _ => continue,
-                },
-                Some(Node::Folder(inner)) if is_table(&inner) => {
-                    let table = Frame::Group(inner);
-                    (table.n_rows()?, table.columns()?.len())
-                }
-                Some(node @ Node::Folder(_)) => match StoredMatrix::new(node) {
-                    Ok(Some(stored)) => stored.shape(),
-                    _ => continue,
-                },
-                None => continue,
-            };
-            found.push((key, shape));
+            // What cannot be read here (a link that leads nowhere) is not offered.
+            if let Ok(Some(node)) = folder.child(&key)
+                && let Ok(Some(shape)) = shape(node)
+            {
+                found.push((key, shape));
+            }
         }
         Ok(found)
     }
@@ -110,6 +99,22 @@ impl H5ad {
                 None => Err(unreadable("is empty".into())),
             },
         }
+    }
+}
+
+/// Rows and columns of an array, table or sparse matrix; `None` for anything else.
+fn shape(node: Node) -> Result<Option<(usize, usize)>> {
+    match node {
+        Node::Array(array) => Ok(match array.shape[..] {
+            [n] => Some((n, 1)),
+            [n, dim] => Some((n, dim)),
+            _ => None,
+        }),
+        Node::Folder(folder) if is_table(&folder) => {
+            let table = Frame::Group(folder);
+            Ok(Some((table.n_rows()?, table.columns()?.len())))
+        }
+        node @ Node::Folder(_) => Ok(StoredMatrix::new(node)?.map(|stored| stored.shape())),
     }
 }
 

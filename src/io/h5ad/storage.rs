@@ -6,8 +6,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::io::h5ad::element::Element;
 use crate::io::h5ad::filters;
-use crate::io::h5ad::hdf5::{Array, Chunk, Element, Filter, Layout};
+use crate::io::h5ad::hdf5::{Array, Filter};
+use crate::io::h5ad::layout::{Chunk, Layout};
 use crate::io::h5ad::number::{Number, Value};
 
 /// Contiguous data are read in pieces of about this many bytes.
@@ -69,15 +71,15 @@ impl<'a> Storage<'a> {
             return Err(unsupported(array, filter));
         }
         let chunk_shape = match array.layout()? {
-            Layout::Contiguous { address: Some(address), size } if filters.is_empty() => {
-                if size < bytes as u64 {
-                    let problem = format!("holds {size} bytes, but its shape needs {bytes}");
+            Layout::Run { address, length } if filters.is_empty() => {
+                if length < bytes as u64 {
+                    let problem = format!("holds {length} bytes, but its shape needs {bytes}");
                     return Err(array.unreadable(problem));
                 }
                 return Ok(Place::Run(address));
             }
-            Layout::Chunked { chunk_shape, .. } => chunk_shape,
-            _ => return unpacked_by_crate(array, bytes),
+            Layout::Chunked { shape } => shape,
+            Layout::Run { .. } | Layout::Other => return unpacked_by_crate(array, bytes),
         };
         let chunks = checked_chunks(array, &chunk_shape)?;
         if array.shape.len() > 2 || array.shape.is_empty() || !filters::all_known(&filters) {
@@ -286,11 +288,11 @@ impl<'a> Storage<'a> {
     fn unpack(&self, bands: &Bands, chunk: &Chunk) -> Result<Vec<u8>> {
         let array = self.array;
         let length = bands.chunk_rows * bands.chunk_columns * array.element_size;
-        let bytes = usize::try_from(chunk.storage_size)
+        let bytes = usize::try_from(chunk.stored)
             .ok()
             .and_then(|stored| array.container.read_at(chunk.address, stored))
             .ok_or_else(|| array.unreadable("a chunk lies beyond the end of the file"))?;
-        filters::undo(&bands.filters, chunk.filter_mask, array.element_size, length, bytes)
+        filters::undo(&bands.filters, chunk.mask, array.element_size, length, bytes)
             .map_err(|problem| array.unreadable(problem))
     }
 }
@@ -308,7 +310,7 @@ fn checked_chunks(array: &Array, chunk_shape: &[u64]) -> Result<Vec<Chunk>> {
         return Err(array.unreadable("its chunks do not have its shape"));
     }
     let chunks = array.chunks()?;
-    let inside = |chunk: &Chunk| array.container.holds(chunk.address, chunk.storage_size);
+    let inside = |chunk: &Chunk| array.container.holds(chunk.address, chunk.stored);
     if chunks.iter().all(inside) {
         Ok(chunks)
     } else {
