@@ -54,6 +54,10 @@ fn open(name: &str) -> Result<H5ad> {
     H5ad::open(&folder().join(format!("{name}.h5ad")))
 }
 
+fn open_storage(name: &str) -> H5ad {
+    H5ad::open(&folder().join(format!("../h5ad-storage/{name}.h5ad"))).unwrap()
+}
+
 fn read_x(name: &str) -> Result<Matrix> {
     open(name)?.matrix(&MatrixSource::X, &mut Silent)
 }
@@ -406,4 +410,56 @@ fn the_dialect_is_named() {
     assert_eq!(dialect("written_by_anndata_0.8.0_csc"), "anndata 0.8 or newer");
     let encoding = open("dense_float32").unwrap().encoding();
     assert_eq!(encoding, Some(("anndata".into(), "0.1.0".into())));
+}
+
+#[test]
+fn chunk_indices_of_the_newest_formats_are_read() {
+    let expected = expected();
+    let names = [
+        "latest_chunks_gzip",
+        "latest_chunks",
+        "latest_one_chunk_gzip",
+        "latest_grows_in_rows",
+        "latest_grows_in_columns",
+        "latest_may_grow_to",
+        "latest_csr_grows",
+        "v110_long_chunks",
+    ];
+    for name in names {
+        let file = open_storage(name);
+        let matrix = file.matrix(&MatrixSource::X, &mut Silent);
+        let matrix = matrix.unwrap_or_else(|error| panic!("{name}: {error}"));
+        check_matrix(name, &file, &matrix, &expected);
+        check_obs(name, &file, &expected);
+    }
+    // 1200 chunks: the index has pages.
+    let wide = open_storage("latest_chunks_gzip").obsm("wide").unwrap();
+    assert_eq!(wide, Array2::from_shape_fn((60, 40), |(i, j)| (i * 40 + j) as f64));
+}
+
+#[test]
+fn soft_links_are_followed_but_not_in_circles() {
+    let expected = expected();
+    for name in ["soft_links_old", "soft_links_new"] {
+        let file = open_storage(name);
+        let matrix = file.matrix(&MatrixSource::X, &mut Silent).unwrap();
+        check_matrix(name, &file, &matrix, &expected);
+        check_obs(name, &file, &expected);
+        assert_eq!(file.layers().unwrap(), ["again", "kept"]);
+        assert!(file.obsm("circle").unwrap_err().to_string().contains("circle"));
+        assert_eq!(file.obsm("nowhere").unwrap_err().kind(), Kind::Usage);
+    }
+}
+
+#[test]
+fn an_index_may_be_categorical_or_numbers() {
+    let (file, expected) = (open_storage("odd_indices"), expected());
+    check_obs("odd_indices", &file, &expected);
+    let genes: Vec<String> = (100..112).map(|gene| gene.to_string()).collect();
+    assert_eq!(file.gene_names(&MatrixSource::X).unwrap(), genes);
+    let early = file.obs("early").unwrap();
+    assert_eq!([29, 30].map(|i| early.label(i).unwrap()), ["True", "False"]);
+    let score = file.obs("score").unwrap();
+    let Column::Integers(values) = &score else { panic!("{score:?}") };
+    assert_eq!(values[40..43], [Some(40), None, Some(42)]);
 }

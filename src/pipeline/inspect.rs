@@ -328,8 +328,8 @@ mod tests {
         assert_eq!(judge(&[-0.5, 0.0, 2.0]), Scale::Scaled);
         assert_eq!(judge(&[0.0, 0.5, 100.25]), Scale::Other);
         let odd = SampledValues::of(&[1.0, f32::NAN, f32::INFINITY]);
-        assert_eq!((odd.n_not_finite, odd.max, odd.looks_like), (2, 1.0, Scale::Counts));
-        assert_eq!(SampledValues::of(&[]).max, 0.0);
+        assert_eq!((odd.n_not_finite, odd.looks_like), (2, Scale::Counts));
+        assert_eq!(SampledValues::of(&[]).n_sampled, 0);
     }
 
     #[test]

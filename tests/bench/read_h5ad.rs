@@ -31,7 +31,9 @@ fn main() {
         .map(PathBuf::from)
         .collect();
     if !given.is_empty() {
-        given.iter().for_each(|path| measure(path));
+        for path in &given {
+            measure(path);
+        }
         return;
     }
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));

@@ -91,7 +91,7 @@ fn inflate(bytes: &[u8], most: usize) -> Result<Vec<u8>, String> {
 
 /// Bytes of equal significance lie together; puts them back into elements.
 fn unshuffle(bytes: &[u8], size: usize) -> Vec<u8> {
-    let n = if size == 0 { 0 } else { bytes.len() / size };
+    let n = bytes.len().checked_div(size).unwrap_or(0);
     let mut out = vec![0; bytes.len()];
     match size {
         4 => interleave::<4>(bytes, n, &mut out),

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use crate::data::Column;
 use crate::error::Result;
-use crate::io::h5ad::hdf5::{Array, Attribute, Container, Element, Field, Folder, Node};
+use crate::io::h5ad::element::{Attribute, Element, Field};
+use crate::io::h5ad::hdf5::{Array, Container, Folder, Node};
 use crate::io::h5ad::number::{Number, Value};
 use crate::io::h5ad::storage::Storage;
 use crate::io::h5ad::text;
@@ -20,7 +21,7 @@ pub(super) enum Frame {
     /// One node for each column.
     Group(Folder),
     /// One dataset of records; categories are in `uns`.
-    Records { table: Array, uns: Option<Folder> },
+    Records { table: Box<Array>, uns: Option<Box<Folder>> },
 }
 
 impl Frame {
@@ -29,7 +30,8 @@ impl Frame {
         Ok(match parent.child(name)? {
             Some(Node::Folder(folder)) => Some(Self::Group(folder)),
             Some(Node::Array(table)) if matches!(table.element, Element::Record(_)) => {
-                Some(Self::Records { table, uns: root.folder("uns")? })
+                let uns = root.folder("uns")?.map(Box::new);
+                Some(Self::Records { table: Box::new(table), uns })
             }
             Some(Node::Array(array)) if array.text_attribute("encoding-type") == Some("null") => {
                 None
@@ -87,7 +89,7 @@ impl Frame {
                     None => return Err(table.unreadable("has no index")),
                 }
             }
-            Self::Group(folder) => match self.group_column(folder, index_name(folder))? {
+            Self::Group(folder) => match group_column(folder, index_name(folder))? {
                 Some(column) => column,
                 None => return Err(self.container().unreadable(self.path(), "has no index")),
             },
@@ -143,7 +145,7 @@ impl Frame {
                     (column, _) => column,
                 }
             }
-            Self::Group(folder) => match self.group_column(folder, name)? {
+            Self::Group(folder) => match group_column(folder, name)? {
                 Some(column) => column,
                 None => return Ok(None),
             },
@@ -155,22 +157,22 @@ impl Frame {
         let problem = format!("column `{name}` has {} entries for {n_rows} rows", column.len());
         Err(self.container().unreadable(self.path(), problem))
     }
+}
 
-    fn group_column(&self, folder: &Folder, name: &str) -> Result<Option<Column>> {
-        let array = match folder.child(name)? {
-            None => return Ok(None),
-            Some(Node::Folder(inner)) => return encoded(&inner).map(Some),
-            Some(Node::Array(array)) => array,
-        };
-        let column = values(&array)?;
-        if let Column::Integers(codes) = &column
-            && let Some(beside) = folder.folder(CATEGORIES)?
-            && let Some(Node::Array(categories)) = beside.child(name)?
-        {
-            return categorical(&array, codes, values(&categories)?).map(Some);
-        }
-        Ok(Some(column))
+fn group_column(folder: &Folder, name: &str) -> Result<Option<Column>> {
+    let array = match folder.child(name)? {
+        None => return Ok(None),
+        Some(Node::Folder(inner)) => return encoded(&inner).map(Some),
+        Some(Node::Array(array)) => array,
+    };
+    let column = values(&array)?;
+    if let Column::Integers(codes) = &column
+        && let Some(beside) = folder.folder(CATEGORIES)?
+        && let Some(Node::Array(categories)) = beside.child(name)?
+    {
+        return categorical(&array, codes, values(&categories)?).map(Some);
     }
+    Ok(Some(column))
 }
 
 fn index_name(folder: &Folder) -> &str {

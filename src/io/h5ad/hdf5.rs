@@ -9,21 +9,18 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use hdf5_pure::{
-    AttrValue, Dataset, Datatype, DatatypeByteOrder, FileAccessProperties, FormatError, Group,
-    MetadataCacheConfig, Source, StringPadding,
-};
-pub(super) use hdf5_pure::{Chunk, Filter, Layout};
+pub(super) use hdf5_pure::Filter;
+use hdf5_pure::{Dataset, FormatError, Group, MaxExtent, Source};
 
 use crate::error::{Error, Result};
 use crate::io::file;
+use crate::io::h5ad::element::{Attribute, Element, attributes, element_of, text};
+use crate::io::h5ad::layout::{Chunk, ChunkedLayout, Layout};
 use crate::io::h5ad::links;
-use crate::io::h5ad::number::Number;
-
-/// Metadata read once is kept up to this many bytes.
-const METADATA_CACHE: usize = 8 << 20;
+use crate::io::h5ad::object_header::messages;
 
 /// No filter packs more than this many bytes into one (deflate reaches 1032).
 const LARGEST_RATIO: u64 = 1_100;
@@ -33,6 +30,8 @@ pub(super) struct Container {
     path: PathBuf,
     bytes: Arc<FileBytes>,
     file: hdf5_pure::File,
+    /// Held while a node is opened, so that `last_header` is its own.
+    opening: Mutex<()>,
     /// Addresses in the file count from here (not 0 if there is a user block).
     pub(super) base: u64,
     /// Address of the root group, from `base`.
@@ -47,6 +46,9 @@ pub(super) struct Container {
 struct FileBytes {
     file: File,
     length: u64,
+    /// Where the crate last read an object header. It does not tell where a dataset is, and to
+    /// read layouts that it does not know we must; see [`Array::own_layout`].
+    last_header: AtomicU64,
 }
 
 impl Source for FileBytes {
@@ -56,7 +58,11 @@ impl Source for FileBytes {
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::result::Result<(), FormatError> {
         file::read_exact_at(&self.file, offset, buffer)
-            .map_err(|error| FormatError::Source(error.to_string()))
+            .map_err(|error| FormatError::Source(error.to_string()))?;
+        if buffer.starts_with(b"OHDR") {
+            self.last_header.store(offset, Ordering::Relaxed);
+        }
+        Ok(())
     }
 }
 
@@ -78,6 +84,8 @@ pub(super) struct Folder {
 pub(super) struct Array {
     pub(super) container: Arc<Container>,
     dataset: Dataset,
+    /// Address of the object header (absolute), if it is of version 2.
+    header: Option<u64>,
     pub(super) path: String,
     /// Length along each dimension; empty for a scalar.
     pub(super) shape: Vec<usize>,
@@ -86,42 +94,6 @@ pub(super) struct Array {
     /// Bytes of one element.
     pub(super) element_size: usize,
     attributes: BTreeMap<String, Attribute>,
-}
-
-/// What one element of a dataset is.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Element {
-    Number(Number),
-    /// A string of fixed size; padded with blanks, or else ended by NUL.
-    FixedText {
-        size: usize,
-        blanks: bool,
-    },
-    /// A reference to a string on the global heap.
-    HeapText,
-    /// A record; name, place and element of each field.
-    Record(Vec<Field>),
-    /// Anything else, in words.
-    Other(String),
-}
-
-/// One field of a record.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Field {
-    pub(super) name: String,
-    pub(super) offset: usize,
-    pub(super) size: usize,
-    pub(super) element: Element,
-}
-
-/// The value of an attribute, as far as `.h5ad` uses them.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Attribute {
-    Text(String),
-    Texts(Vec<String>),
-    Integers(Vec<i64>),
-    /// Anything else, such as a reference.
-    Other,
 }
 
 impl Container {
@@ -134,13 +106,9 @@ impl Container {
         if length == 0 {
             return unreadable("the file is empty".into(), None);
         }
-        let bytes = Arc::new(FileBytes { file, length });
-        let properties = FileAccessProperties::new()
-            .with_metadata_cache(MetadataCacheConfig::new(METADATA_CACHE));
+        let bytes = Arc::new(FileBytes { file, length, last_header: AtomicU64::new(0) });
         let source = SharedBytes(Arc::clone(&bytes));
-        let opened = catch_unwind(AssertUnwindSafe(|| {
-            hdf5_pure::File::from_source_with_options(source, properties)
-        }));
+        let opened = catch_unwind(AssertUnwindSafe(|| hdf5_pure::File::from_source(source)));
         let file = match opened {
             Ok(Ok(file)) => file,
             Ok(Err(hdf5_pure::Error::Format(FormatError::SignatureNotFound))) => {
@@ -170,6 +138,7 @@ impl Container {
             path: path.to_path_buf(),
             bytes,
             file,
+            opening: Mutex::new(()),
             base,
             root,
             offset_size,
@@ -300,6 +269,8 @@ impl Folder {
         /// Soft links may point to soft links, but not without end.
         const DEEPEST: usize = 8;
         let path = self.join(name);
+        let opening = self.container.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        self.container.bytes.last_header.store(u64::MAX, Ordering::Relaxed);
         let found = self.container.guard(&path, || match self.group.dataset(name) {
             Ok(dataset) => Ok(Some(Ok(dataset))),
             Err(hdf5_pure::Error::NotADataset(_)) => {
@@ -308,10 +279,13 @@ impl Folder {
             Err(hdf5_pure::Error::Format(FormatError::PathNotFound(_))) => Ok(None),
             Err(error) => Err(error),
         });
+        let header = self.container.bytes.last_header.load(Ordering::Relaxed);
+        drop(opening);
+        let header = Some(header).filter(|&header| header != u64::MAX);
         let container = Arc::clone(&self.container);
         match found {
             Ok(Some(Ok(dataset))) => {
-                Ok(Some(Node::Array(Array::new(&self.container, dataset, path)?)))
+                Array::new(&self.container, dataset, header, path).map(Node::Array).map(Some)
             }
             Ok(Some(Err(group))) => {
                 let attributes = self.container.guard(&path, || group.attrs().map(attributes))?;
@@ -326,8 +300,15 @@ impl Folder {
                     self.container.root()?.child_at(target.trim_matches('/'), depth + 1)
                 }
                 (Some(target), _) => self.child_at(&target, depth + 1),
-                (None, Err(error)) => Err(error),
-                (None, Ok(_)) => Ok(None),
+                (None, absent) => match (name.split_once('/'), absent) {
+                    // The link may be on the way.
+                    (Some((first, rest)), _) => match self.child_at(first, depth)? {
+                        Some(Node::Folder(folder)) => folder.child_at(rest, depth),
+                        _ => Ok(None),
+                    },
+                    (None, Err(error)) => Err(error),
+                    (None, Ok(_)) => Ok(None),
+                },
             },
         }
     }
@@ -338,7 +319,12 @@ impl Folder {
 }
 
 impl Array {
-    fn new(container: &Arc<Container>, dataset: Dataset, path: String) -> Result<Self> {
+    fn new(
+        container: &Arc<Container>,
+        dataset: Dataset,
+        header: Option<u64>,
+        path: String,
+    ) -> Result<Self> {
         let (shape, datatype, attributes) = container.guard(&path, || {
             let named = dataset.attr_datatypes()?;
             let mut found = dataset.attrs().map(attributes)?;
@@ -354,7 +340,7 @@ impl Array {
         let shape = shape.into_iter().map(|length| length as usize).collect();
         let element = element_of(&datatype);
         let container = Arc::clone(container);
-        Ok(Self { container, dataset, path, shape, element, element_size, attributes })
+        Ok(Self { container, dataset, header, path, shape, element, element_size, attributes })
     }
 
     /// The text attribute `name`.
@@ -369,12 +355,57 @@ impl Array {
 
     /// How the data lie in the file.
     pub(super) fn layout(&self) -> Result<Layout> {
-        self.container.guard(&self.path, || self.dataset.layout())
+        match self.container.guard(&self.path, || self.dataset.layout()) {
+            Ok(hdf5_pure::Layout::Contiguous { address: Some(address), size }) => {
+                Ok(Layout::Run { address, length: size })
+            }
+            Ok(hdf5_pure::Layout::Chunked { chunk_shape, .. }) => {
+                Ok(Layout::Chunked { shape: chunk_shape })
+            }
+            Ok(_) => Ok(Layout::Other),
+            Err(error) => {
+                self.own_layout().map(|own| Layout::Chunked { shape: own.shape }).ok_or(error)
+            }
+        }
     }
 
     /// Where the chunks are.
     pub(super) fn chunks(&self) -> Result<Vec<Chunk>> {
-        self.container.guard(&self.path, || self.dataset.chunks())
+        let listed = self.container.guard(&self.path, || self.dataset.chunks());
+        let own = match listed {
+            Ok(chunks) => {
+                let own = |chunk: hdf5_pure::Chunk| Chunk {
+                    offset: chunk.offset,
+                    address: chunk.address,
+                    stored: chunk.storage_size,
+                    mask: chunk.filter_mask,
+                };
+                return Ok(chunks.into_iter().map(own).collect());
+            }
+            Err(error) => self.own_layout().ok_or(error)?,
+        };
+        let shape: Vec<u64> = self.shape.iter().map(|&length| length as u64).collect();
+        let most = self.container.guard(&self.path, || self.dataset.maxshape())?;
+        let most = match most {
+            None => shape.iter().copied().map(Some).collect(),
+            Some(most) => most
+                .into_iter()
+                .map(|extent| match extent {
+                    MaxExtent::Unlimited => None,
+                    MaxExtent::Fixed(length) => Some(length),
+                })
+                .collect::<Vec<_>>(),
+        };
+        own.chunks(&self.container, &shape, &most).map_err(|problem| self.unreadable(problem))
+    }
+
+    /// The chunked layout, if it is one that the crate cannot read.
+    fn own_layout(&self) -> Option<ChunkedLayout> {
+        const LAYOUT: u16 = 0x08;
+        let address = self.header?.checked_sub(self.container.base)?;
+        let message = messages(&self.container, address)?;
+        let message = message.iter().find(|message| message.kind == LAYOUT)?;
+        ChunkedLayout::parse(&self.container, &message.bytes)
     }
 
     /// The filters, in the order in which they were applied.
@@ -399,100 +430,4 @@ impl Source for SharedBytes {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> std::result::Result<(), FormatError> {
         self.0.read_at(offset, buffer)
     }
-}
-
-fn text(attribute: Option<&Attribute>) -> Option<&str> {
-    match attribute {
-        Some(Attribute::Text(text)) => Some(text),
-        Some(Attribute::Texts(texts)) if texts.len() == 1 => Some(&texts[0]),
-        _ => None,
-    }
-}
-
-fn attributes(found: impl IntoIterator<Item = (String, AttrValue)>) -> BTreeMap<String, Attribute> {
-    found.into_iter().map(|(name, value)| (name, attribute(&value))).collect()
-}
-
-fn attribute(value: &AttrValue) -> Attribute {
-    if let Some(text) = value.as_str() {
-        return Attribute::Text(text.to_string());
-    }
-    if let Some(texts) = value.as_strings() {
-        return Attribute::Texts(texts.to_vec());
-    }
-    match value {
-        AttrValue::I8Array(values) => integers(values),
-        AttrValue::I16Array(values) => integers(values),
-        AttrValue::I32Array(values) => integers(values),
-        AttrValue::I64Array(values) => integers(values),
-        AttrValue::U8Array(values) => integers(values),
-        AttrValue::U16Array(values) => integers(values),
-        AttrValue::U32Array(values) => integers(values),
-        AttrValue::U64Array(values) => {
-            Attribute::Integers(values.iter().map(|&value| value as i64).collect())
-        }
-        // pandas writes a list without entries as floats.
-        AttrValue::F64Array(values) if values.is_empty() => Attribute::Texts(Vec::new()),
-        _ => value.as_i64().map_or(Attribute::Other, |value| Attribute::Integers(vec![value])),
-    }
-}
-
-fn integers<T: Copy + Into<i64>>(values: &[T]) -> Attribute {
-    Attribute::Integers(values.iter().map(|&value| value.into()).collect())
-}
-
-fn element_of(datatype: &Datatype) -> Element {
-    let other = || Element::Other(datatype.to_string());
-    match datatype {
-        Datatype::FixedPoint { size, byte_order, layout } => {
-            let whole = layout.bit_offset == 0 && u32::from(layout.bit_precision) == size * 8;
-            Number::integer(*size, layout.signed, is_big(*byte_order))
-                .filter(|_| whole)
-                .map_or_else(other, Element::Number)
-        }
-        Datatype::FloatingPoint { size, byte_order, layout } => {
-            let ieee = match size {
-                2 => (layout.exponent_size, layout.mantissa_size) == (5, 10),
-                4 => (layout.exponent_size, layout.mantissa_size) == (8, 23),
-                8 => (layout.exponent_size, layout.mantissa_size) == (11, 52),
-                _ => false,
-            };
-            Number::float(*size, is_big(*byte_order))
-                .filter(|_| ieee)
-                .map_or_else(other, Element::Number)
-        }
-        Datatype::Enumeration { base_type, members, .. } => match element_of(base_type) {
-            Element::Number(number) if members.len() == 2 && number.size() == 1 => {
-                let names: Vec<String> =
-                    members.iter().map(|member| member.name.to_uppercase()).collect();
-                if names == ["FALSE", "TRUE"] {
-                    Element::Number(Number::BOOL)
-                } else {
-                    Element::Number(number)
-                }
-            }
-            element => element,
-        },
-        Datatype::String { size, padding, .. } => Element::FixedText {
-            size: *size as usize,
-            blanks: matches!(padding, StringPadding::SpacePad),
-        },
-        Datatype::VariableLength { is_string: true, .. } => Element::HeapText,
-        Datatype::Compound { members, .. } => Element::Record(
-            members
-                .iter()
-                .map(|member| Field {
-                    name: member.name.clone(),
-                    offset: member.byte_offset as usize,
-                    size: member.datatype.type_size() as usize,
-                    element: element_of(&member.datatype),
-                })
-                .collect(),
-        ),
-        _ => other(),
-    }
-}
-
-fn is_big(order: DatatypeByteOrder) -> bool {
-    matches!(order, DatatypeByteOrder::BigEndian)
 }

@@ -8,8 +8,9 @@ use rayon::prelude::*;
 
 use crate::data::Matrix;
 use crate::error::{Error, Result};
+use crate::io::h5ad::element::{Attribute, Element};
 use crate::io::h5ad::filters;
-use crate::io::h5ad::hdf5::{Array, Attribute, Container, Element, Folder, Node};
+use crate::io::h5ad::hdf5::{Array, Container, Folder, Node};
 use crate::io::h5ad::number::Value;
 use crate::io::h5ad::storage::Storage;
 use crate::linalg::Csr;
@@ -59,8 +60,8 @@ pub struct MatrixInfo {
 
 /// A matrix on disk, its shape known and its parts checked against each other.
 pub(super) enum StoredMatrix {
-    Dense(Array),
-    Sparse(Sparse),
+    Dense(Box<Array>),
+    Sparse(Box<Sparse>),
 }
 
 /// The three arrays of a sparse matrix.
@@ -81,7 +82,9 @@ impl StoredMatrix {
     /// [`Error::Unreadable`] if it is no matrix, or its parts contradict each other.
     pub(super) fn new(node: Node) -> Result<Option<Self>> {
         let array = match node {
-            Node::Folder(folder) => return Sparse::new(&folder).map(|s| Some(Self::Sparse(s))),
+            Node::Folder(folder) => {
+                return Sparse::new(&folder).map(|s| Some(Self::Sparse(Box::new(s))));
+            }
             Node::Array(array) => array,
         };
         if array.text_attribute("encoding-type") == Some("null") {
@@ -94,7 +97,7 @@ impl StoredMatrix {
         if !matches!(array.element, Element::Number(_)) {
             return Err(array.unreadable("does not hold numbers"));
         }
-        Ok(Some(Self::Dense(array)))
+        Ok(Some(Self::Dense(Box::new(array))))
     }
 
     /// Rows and columns.
@@ -109,7 +112,7 @@ impl StoredMatrix {
     pub(super) fn info(&self) -> MatrixInfo {
         let (n_cells, n_genes) = self.shape();
         let (format, values) = match self {
-            Self::Dense(array) => (StorageFormat::Dense, array),
+            Self::Dense(array) => (StorageFormat::Dense, &**array),
             Self::Sparse(sparse) if sparse.by_rows => (StorageFormat::Csr, &sparse.data),
             Self::Sparse(sparse) => (StorageFormat::Csc, &sparse.data),
         };

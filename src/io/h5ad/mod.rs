@@ -5,17 +5,20 @@
 //!
 //! - `hdf5`: nodes, attributes and types, through the HDF5 crate; `links`, `object_header`: soft links
 //! - `storage`: bytes of a dataset, with `filters` (compression), `number` and `text` (decoding)
-//! - `frame`: `obs` and `var`; `matrix`: `X`, layers, `raw`
-//! - [`H5ad`]: the file
+//! - `frame`: `obs` and `var`; `matrix`: `X`, layers, `raw`; `slots`: `obsm` and `varm`
+//! - [`H5ad`]: the file; [`write_h5ad`]: a new one
 
+mod element;
 mod filters;
 mod frame;
 mod hdf5;
+mod layout;
 mod links;
 mod matrix;
 mod number;
 mod object_header;
 mod read;
+mod slots;
 mod storage;
 mod text;
 mod write;

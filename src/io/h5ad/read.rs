@@ -3,20 +3,19 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use ndarray::Array2;
-
 use crate::data::{Column, Matrix};
 use crate::error::{Error, Result};
+use crate::io::h5ad::element::Element;
 use crate::io::h5ad::frame::Frame;
-use crate::io::h5ad::hdf5::{Container, Element, Folder, Node};
+use crate::io::h5ad::hdf5::{Container, Folder, Node};
 use crate::io::h5ad::matrix::{self, MatrixInfo, StoredMatrix};
 use crate::io::h5ad::text;
-use crate::progress::{Progress, Silent};
+use crate::progress::Progress;
 
 /// An open `.h5ad` file. Nothing big is read until it is asked for.
 pub struct H5ad {
     path: PathBuf,
-    root: Folder,
+    pub(super) root: Folder,
     obs: Frame,
     n_cells: usize,
 }
@@ -256,44 +255,6 @@ impl H5ad {
         })
     }
 
-    /// Keys of `obsm` with rows and columns.
-    ///
-    /// # Errors
-    /// [`Error::Unreadable`].
-    pub fn obsm_keys(&self) -> Result<Vec<(String, (usize, usize))>> {
-        self.keys("obsm")
-    }
-
-    /// Keys of `varm` with rows and columns.
-    ///
-    /// # Errors
-    /// [`Error::Unreadable`].
-    pub fn varm_keys(&self) -> Result<Vec<(String, (usize, usize))>> {
-        self.keys("varm")
-    }
-
-    /// An entry of `obsm`, `(n_cells, dim)`: an array, a sparse matrix, or a table of numbers.
-    ///
-    /// # Errors
-    /// [`Error::UnknownKey`] with the keys there are; [`Error::Unreadable`], also if it has not
-    /// one row per cell.
-    pub fn obsm(&self, key: &str) -> Result<Array2<f64>> {
-        let array = self.slot("obsm", "key of obsm", key)?;
-        if array.nrows() == self.n_cells {
-            return Ok(array);
-        }
-        let problem = format!("has {} rows for {} cells", array.nrows(), self.n_cells);
-        Err(self.root.container().unreadable(&format!("obsm/{key}"), problem))
-    }
-
-    /// An entry of `varm`, `(n_genes, dim)`.
-    ///
-    /// # Errors
-    /// As [`H5ad::obsm`].
-    pub fn varm(&self, key: &str) -> Result<Array2<f64>> {
-        self.slot("varm", "key of varm", key)
-    }
-
     /// Keys of `uns`.
     ///
     /// # Errors
@@ -346,7 +307,7 @@ impl H5ad {
         })
     }
 
-    fn unknown(&self, what: &'static str, name: &str, available: Vec<String>) -> Error {
+    pub(super) fn unknown(&self, what: &'static str, name: &str, available: Vec<String>) -> Error {
         let (path, name) = (self.path.clone(), name.to_string());
         Error::UnknownKey { what, name, path, available }
     }
@@ -412,69 +373,6 @@ impl H5ad {
         let obsm = self.obsm_keys()?.into_iter().map(|(key, _)| key).collect();
         Ok(Error::NoMatrix { path: self.path.clone(), node: source.to_string(), layers, obsm })
     }
-
-    fn keys(&self, slot: &str) -> Result<Vec<(String, (usize, usize))>> {
-        let Some(folder) = self.root.folder(slot)? else { return Ok(Vec::new()) };
-        let mut found = Vec::new();
-        for key in folder.children()? {
-            let shape = match folder.child(&key)? {
-                Some(Node::Array(array)) => match array.shape[..] {
-                    [n] => (n, 1),
-                    [n, dim] => (n, dim),
-                    _ => continue,
-                },
-                Some(Node::Folder(inner)) if is_table(&inner) => {
-                    let table = Frame::Group(inner);
-                    (table.n_rows()?, table.columns()?.len())
-                }
-                Some(node @ Node::Folder(_)) => match StoredMatrix::new(node) {
-                    Ok(Some(stored)) => stored.shape(),
-                    _ => continue,
-                },
-                None => continue,
-            };
-            found.push((key, shape));
-        }
-        Ok(found)
-    }
-
-    fn slot(&self, slot: &str, what: &'static str, key: &str) -> Result<Array2<f64>> {
-        let node = match self.root.folder(slot)? {
-            Some(folder) => folder.child(key)?,
-            None => None,
-        };
-        let unreadable =
-            |problem: String| self.root.container().unreadable(&format!("{slot}/{key}"), problem);
-        match node {
-            None => {
-                let available = self.keys(slot)?.into_iter().map(|(key, _)| key).collect();
-                Err(self.unknown(what, key, available))
-            }
-            Some(Node::Array(array)) if array.shape.len() <= 2 => {
-                matrix::dense(&array, None, &mut Silent)
-            }
-            Some(Node::Array(_)) => Err(unreadable("has more than two dimensions".into())),
-            Some(Node::Folder(inner)) if is_table(&inner) => {
-                let table = Frame::Group(inner);
-                let names = table.columns()?;
-                let mut out = Array2::zeros((table.n_rows()?, names.len()));
-                for (name, mut values) in names.iter().zip(out.columns_mut()) {
-                    let column = table.column(name)?;
-                    let Some(column) = column.filter(Column::is_numeric) else {
-                        return Err(unreadable(format!("column `{name}` is not numeric")));
-                    };
-                    for (i, value) in values.iter_mut().enumerate() {
-                        *value = column.number(i).unwrap_or(f64::NAN);
-                    }
-                }
-                Ok(out)
-            }
-            Some(node @ Node::Folder(_)) => match StoredMatrix::new(node)? {
-                Some(stored) => Ok(densified(&stored.read(None, &mut Silent)?)),
-                None => Err(unreadable("is empty".into())),
-            },
-        }
-    }
 }
 
 /// Names that occur more than once, sorted.
@@ -489,25 +387,4 @@ pub fn duplicates(names: &[String]) -> Vec<String> {
 
 fn is_null(node: &Node) -> bool {
     matches!(node, Node::Array(array) if array.text_attribute("encoding-type") == Some("null"))
-}
-
-fn is_table(folder: &Folder) -> bool {
-    folder.text_attribute("encoding-type") == Some("dataframe")
-        || folder.attribute("column-order").is_some()
-}
-
-fn densified(matrix: &Matrix) -> Array2<f64> {
-    match matrix {
-        Matrix::Dense(x) => x.mapv(f64::from),
-        Matrix::Sparse(x) => {
-            let mut out = Array2::zeros((x.n_rows(), x.n_cols()));
-            for (i, mut row) in out.rows_mut().into_iter().enumerate() {
-                let (columns, values) = x.row(i);
-                for (&column, &value) in columns.iter().zip(values) {
-                    row[column as usize] = f64::from(value);
-                }
-            }
-            out
-        }
-    }
 }

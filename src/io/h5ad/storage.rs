@@ -6,8 +6,10 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::error::{Error, Result};
+use crate::io::h5ad::element::Element;
 use crate::io::h5ad::filters;
-use crate::io::h5ad::hdf5::{Array, Chunk, Element, Filter, Layout};
+use crate::io::h5ad::hdf5::{Array, Filter};
+use crate::io::h5ad::layout::{Chunk, Layout};
 use crate::io::h5ad::number::{Number, Value};
 
 /// Contiguous data are read in pieces of about this many bytes.
@@ -25,10 +27,19 @@ pub(super) struct Storage<'a> {
 enum Place {
     /// One run of bytes from this address.
     Run(u64),
-    /// Bands of chunks: the chunks that hold the same rows, in order of rows.
-    Bands { chunk_rows: usize, chunk_columns: usize, bands: Vec<Vec<Chunk>>, filters: Vec<Filter> },
+    /// A grid of chunks.
+    Bands(Bands),
     /// Everything, unpacked by the crate.
     Unpacked(Vec<u8>),
+}
+
+/// A complete grid of chunks, in bands: the chunks that hold the same rows.
+struct Bands {
+    chunk_rows: usize,
+    chunk_columns: usize,
+    /// The chunks of each band, in order of rows, then of columns.
+    chunks: Vec<Vec<Chunk>>,
+    filters: Vec<Filter>,
 }
 
 /// How elements become values: each element gives `per_element` of them.
@@ -60,15 +71,15 @@ impl<'a> Storage<'a> {
             return Err(unsupported(array, filter));
         }
         let chunk_shape = match array.layout()? {
-            Layout::Contiguous { address: Some(address), size } if filters.is_empty() => {
-                if size < bytes as u64 {
-                    let problem = format!("holds {size} bytes, but its shape needs {bytes}");
+            Layout::Run { address, length } if filters.is_empty() => {
+                if length < bytes as u64 {
+                    let problem = format!("holds {length} bytes, but its shape needs {bytes}");
                     return Err(array.unreadable(problem));
                 }
                 return Ok(Place::Run(address));
             }
-            Layout::Chunked { chunk_shape, .. } => chunk_shape,
-            _ => return unpacked_by_crate(array, bytes),
+            Layout::Chunked { shape } => shape,
+            Layout::Run { .. } | Layout::Other => return unpacked_by_crate(array, bytes),
         };
         let chunks = checked_chunks(array, &chunk_shape)?;
         if array.shape.len() > 2 || array.shape.is_empty() || !filters::all_known(&filters) {
@@ -100,7 +111,7 @@ impl<'a> Storage<'a> {
             // Chunks that were never written hold the fill value.
             return unpacked_by_crate(array, bytes);
         }
-        Ok(Place::Bands { chunk_rows, chunk_columns, bands, filters })
+        Ok(Place::Bands(Bands { chunk_rows, chunk_columns, chunks: bands, filters }))
     }
 
     /// Number of rows: the length of the first dimension, 1 for a scalar.
@@ -120,8 +131,8 @@ impl<'a> Storage<'a> {
 
     /// Rows that are stored together: reading a multiple of it unpacks no chunk twice.
     pub(super) fn rows_together(&self) -> usize {
-        match self.place {
-            Place::Bands { chunk_rows, .. } => chunk_rows,
+        match &self.place {
+            Place::Bands(bands) => bands.chunk_rows,
             _ => 1,
         }
     }
@@ -194,9 +205,7 @@ impl<'a> Storage<'a> {
                 Ok(())
             }
             Place::Run(address) => self.read_run(*address, &rows, how, out),
-            Place::Bands { chunk_rows, bands, .. } => {
-                self.read_bands(&rows, *chunk_rows, bands, how, out)
-            }
+            Place::Bands(bands) => self.read_bands(bands, &rows, how, out),
         }
     }
 
@@ -224,12 +233,12 @@ impl<'a> Storage<'a> {
 
     fn read_bands<T: Plain>(
         &self,
+        bands: &Bands,
         rows: &Range<usize>,
-        chunk_rows: usize,
-        bands: &[Vec<Chunk>],
         how: &Decoding<'_, T>,
         out: &mut [T],
     ) -> Result<()> {
+        let chunk_rows = bands.chunk_rows;
         let stride = self.row_length * how.per_element;
         let mut work = Vec::new();
         let mut rest = out;
@@ -239,31 +248,31 @@ impl<'a> Storage<'a> {
             let end = ((band + 1).saturating_mul(chunk_rows)).min(rows.end);
             let (piece, after) = rest.split_at_mut((end - row) * stride);
             let inside = row - band * chunk_rows..end - band * chunk_rows;
-            work.push((&bands[band], inside, piece));
+            work.push((band, inside, piece));
             rest = after;
             row = end;
         }
         work.into_par_iter()
-            .try_for_each(|(chunks, rows, out)| self.read_band(chunks, &rows, how, out))
+            .try_for_each(|(band, rows, out)| self.read_band((bands, band), &rows, how, out))
     }
 
     /// One band of chunks into the rows of `out`; `rows` count from the start of the band.
     fn read_band<T: Plain>(
         &self,
-        chunks: &[Chunk],
+        (bands, band): (&Bands, usize),
         rows: &Range<usize>,
         how: &Decoding<'_, T>,
         out: &mut [T],
     ) -> Result<()> {
-        let Place::Bands { chunk_columns, .. } = &self.place else { return Ok(()) };
+        let chunk_columns = bands.chunk_columns;
         let size = self.array.element_size;
         let stride = self.row_length * how.per_element;
-        for chunk in chunks {
-            let bytes = self.unpack(chunk)?;
+        for chunk in &bands.chunks[band] {
+            let bytes = self.unpack(bands, chunk)?;
             let first = chunk.offset.get(1).map_or(0, |&column| column as usize);
-            let width = (*chunk_columns).min(self.row_length - first);
+            let width = chunk_columns.min(self.row_length - first);
             let row_bytes = chunk_columns * size;
-            if width == self.row_length && width == *chunk_columns {
+            if width == self.row_length && width == chunk_columns {
                 (how.decode)(&bytes[rows.start * row_bytes..rows.end * row_bytes], out);
                 continue;
             }
@@ -276,17 +285,14 @@ impl<'a> Storage<'a> {
         Ok(())
     }
 
-    fn unpack(&self, chunk: &Chunk) -> Result<Vec<u8>> {
-        let Place::Bands { chunk_rows, chunk_columns, filters, .. } = &self.place else {
-            return Ok(Vec::new());
-        };
+    fn unpack(&self, bands: &Bands, chunk: &Chunk) -> Result<Vec<u8>> {
         let array = self.array;
-        let length = chunk_rows * chunk_columns * array.element_size;
-        let bytes = usize::try_from(chunk.storage_size)
+        let length = bands.chunk_rows * bands.chunk_columns * array.element_size;
+        let bytes = usize::try_from(chunk.stored)
             .ok()
             .and_then(|stored| array.container.read_at(chunk.address, stored))
             .ok_or_else(|| array.unreadable("a chunk lies beyond the end of the file"))?;
-        filters::undo(filters, chunk.filter_mask, array.element_size, length, bytes)
+        filters::undo(&bands.filters, chunk.mask, array.element_size, length, bytes)
             .map_err(|problem| array.unreadable(problem))
     }
 }
@@ -304,7 +310,7 @@ fn checked_chunks(array: &Array, chunk_shape: &[u64]) -> Result<Vec<Chunk>> {
         return Err(array.unreadable("its chunks do not have its shape"));
     }
     let chunks = array.chunks()?;
-    let inside = |chunk: &Chunk| array.container.holds(chunk.address, chunk.storage_size);
+    let inside = |chunk: &Chunk| array.container.holds(chunk.address, chunk.stored);
     if chunks.iter().all(inside) {
         Ok(chunks)
     } else {

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::error::Result;
-use crate::io::h5ad::hdf5::{Array, Container, Element};
+use crate::io::h5ad::element::Element;
+use crate::io::h5ad::hdf5::{Array, Container};
 use crate::io::h5ad::storage::Storage;
 
 /// Heap collections remembered; those of one column lie one after another.

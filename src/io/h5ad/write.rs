@@ -368,7 +368,7 @@ fn categorical(group: &mut GroupBuilder, name: &str, codes: &[Option<u32>], cate
     inner.set_attr("ordered", AttrValue::U8(0));
     let codes: Vec<i32> = codes.iter().map(|code| code.map_or(-1, |code| code as i32)).collect();
     let dataset = inner.create_dataset("codes");
-    if categories.len() <= i8::MAX as usize {
+    if i8::try_from(categories.len()).is_ok() {
         let small: Vec<i8> = codes.iter().map(|&code| code as i8).collect();
         dataset.with_i8_data(&small);
     } else {

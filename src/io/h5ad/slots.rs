@@ -1,0 +1,140 @@
+//! Arrays with one row per cell or gene: `obsm` and `varm`.
+
+use ndarray::Array2;
+
+use crate::data::{Column, Matrix};
+use crate::error::Result;
+use crate::io::h5ad::frame::Frame;
+use crate::io::h5ad::hdf5::{Folder, Node};
+use crate::io::h5ad::matrix::{self, StoredMatrix};
+use crate::io::h5ad::read::H5ad;
+use crate::progress::Silent;
+
+impl H5ad {
+    /// Keys of `obsm` with rows and columns.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn obsm_keys(&self) -> Result<Vec<(String, (usize, usize))>> {
+        self.keys("obsm")
+    }
+
+    /// Keys of `varm` with rows and columns.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn varm_keys(&self) -> Result<Vec<(String, (usize, usize))>> {
+        self.keys("varm")
+    }
+
+    /// An entry of `obsm`, `(n_cells, dim)`: an array, a sparse matrix, or a table of numbers.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`] with the keys there are; [`Error::Unreadable`], also if it has not
+    /// one row per cell.
+    pub fn obsm(&self, key: &str) -> Result<Array2<f64>> {
+        let array = self.slot("obsm", "key of obsm", key)?;
+        if array.nrows() == self.n_cells() {
+            return Ok(array);
+        }
+        let problem = format!("has {} rows for {} cells", array.nrows(), self.n_cells());
+        Err(self.root.container().unreadable(&format!("obsm/{key}"), problem))
+    }
+
+    /// An entry of `varm`, `(n_genes, dim)`.
+    ///
+    /// # Errors
+    /// As [`H5ad::obsm`].
+    pub fn varm(&self, key: &str) -> Result<Array2<f64>> {
+        self.slot("varm", "key of varm", key)
+    }
+
+    fn keys(&self, slot: &str) -> Result<Vec<(String, (usize, usize))>> {
+        let Some(folder) = self.root.folder(slot)? else { return Ok(Vec::new()) };
+        let mut found = Vec::new();
+        for key in folder.children()? {
+            // What cannot be read here (a link that leads nowhere) is not offered.
+            if let Ok(Some(node)) = folder.child(&key)
+                && let Ok(Some(shape)) = shape(node)
+            {
+                found.push((key, shape));
+            }
+        }
+        Ok(found)
+    }
+
+    fn slot(&self, slot: &str, what: &'static str, key: &str) -> Result<Array2<f64>> {
+        let node = match self.root.folder(slot)? {
+            Some(folder) => folder.child(key)?,
+            None => None,
+        };
+        let unreadable =
+            |problem: String| self.root.container().unreadable(&format!("{slot}/{key}"), problem);
+        match node {
+            None => {
+                let available = self.keys(slot)?.into_iter().map(|(key, _)| key).collect();
+                Err(self.unknown(what, key, available))
+            }
+            Some(Node::Array(array)) if array.shape.len() <= 2 => {
+                matrix::dense(&array, None, &mut Silent)
+            }
+            Some(Node::Array(_)) => Err(unreadable("has more than two dimensions".into())),
+            Some(Node::Folder(inner)) if is_table(&inner) => {
+                let table = Frame::Group(inner);
+                let names = table.columns()?;
+                let mut out = Array2::zeros((table.n_rows()?, names.len()));
+                for (name, mut values) in names.iter().zip(out.columns_mut()) {
+                    let column = table.column(name)?;
+                    let Some(column) = column.filter(Column::is_numeric) else {
+                        return Err(unreadable(format!("column `{name}` is not numeric")));
+                    };
+                    for (i, value) in values.iter_mut().enumerate() {
+                        *value = column.number(i).unwrap_or(f64::NAN);
+                    }
+                }
+                Ok(out)
+            }
+            Some(node @ Node::Folder(_)) => match StoredMatrix::new(node)? {
+                Some(stored) => Ok(densified(&stored.read(None, &mut Silent)?)),
+                None => Err(unreadable("is empty".into())),
+            },
+        }
+    }
+}
+
+/// Rows and columns of an array, table or sparse matrix; `None` for anything else.
+fn shape(node: Node) -> Result<Option<(usize, usize)>> {
+    match node {
+        Node::Array(array) => Ok(match array.shape[..] {
+            [n] => Some((n, 1)),
+            [n, dim] => Some((n, dim)),
+            _ => None,
+        }),
+        Node::Folder(folder) if is_table(&folder) => {
+            let table = Frame::Group(folder);
+            Ok(Some((table.n_rows()?, table.columns()?.len())))
+        }
+        node @ Node::Folder(_) => Ok(StoredMatrix::new(node)?.map(|stored| stored.shape())),
+    }
+}
+
+fn is_table(folder: &Folder) -> bool {
+    folder.text_attribute("encoding-type") == Some("dataframe")
+        || folder.attribute("column-order").is_some()
+}
+
+fn densified(matrix: &Matrix) -> Array2<f64> {
+    match matrix {
+        Matrix::Dense(x) => x.mapv(f64::from),
+        Matrix::Sparse(x) => {
+            let mut out = Array2::zeros((x.n_rows(), x.n_cols()));
+            for (i, mut row) in out.rows_mut().into_iter().enumerate() {
+                let (columns, values) = x.row(i);
+                for (&column, &value) in columns.iter().zip(values) {
+                    row[column as usize] = f64::from(value);
+                }
+            }
+            out
+        }
+    }
+}
