@@ -279,6 +279,31 @@ mod tests {
     }
 
     #[test]
+    fn the_residual_is_that_of_the_pair() {
+        let values: Vec<f64> = (1..=300).map(|k| 1.0 / f64::from(k)).collect();
+        let mut krylov = Krylov::new(56, 300, Seed(5));
+        let mut apply = |v: ArrayView2<'_, f64>| Ok(reflect(v, &values));
+        for step in 0..10 {
+            krylov.extend(&mut apply).unwrap();
+            let ritz = krylov.ritz().unwrap();
+            let pairs = krylov.pairs(&ritz, 6);
+            let columns = pairs.vectors.t().to_owned();
+            let rest = reflect(columns.view(), &values) - &columns * &pairs.values;
+            for i in 0..6 {
+                let expected = rest.column(i).dot(&rest.column(i)).sqrt() / pairs.values[i];
+                let got = krylov.residual(&ritz, i);
+                assert!(
+                    (got - expected).abs() < 1e-9 * (1.0 + expected),
+                    "{step} {got} {expected}"
+                );
+            }
+            if krylov.filled + BLOCK > 56 {
+                krylov.restart(&ritz, 24);
+            }
+        }
+    }
+
+    #[test]
     fn says_when_it_does_not_converge_or_cannot_start() {
         let values: Vec<f64> = (1..=900).map(|k| f64::from(k) + 1e5).collect();
         let mut apply = |v: ArrayView2<'_, f64>| Ok(reflect(v, &values));

@@ -245,3 +245,73 @@ fn dot(x: &Csr, i: usize, mean: ArrayView1<'_, f64>) -> f64 {
     let (columns, values) = x.row(i);
     columns.iter().zip(values).map(|(&j, &value)| f64::from(value) * mean[j as usize]).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array1;
+
+    use crate::progress::Silent;
+
+    use super::*;
+
+    /// The same cells dense and sparse; with every value stored, or about a fifth.
+    fn matrices(full: bool) -> (Array2<f64>, Array1<f64>, [Matrix; 2]) {
+        let dense = Array2::from_shape_fn((300, 40), |(i, j)| {
+            let value = ((i * 13 + j * j * 7 + i * j) % 29) as f32 * 0.25;
+            if full || (i + 3 * j) % 5 == 0 { value + 1.0 } else { 0.0 }
+        });
+        let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+        for row in dense.rows() {
+            for (j, &value) in row.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
+                indices.push(j as u32);
+                values.push(value);
+            }
+            indptr.push(values.len());
+        }
+        let sparse = Csr::new(40, indptr, indices, values).unwrap();
+        assert_eq!(is_full(&sparse), full);
+        // Not the mean of the columns: then what is left out of a sum does not cancel.
+        let shift = Array1::from_shape_fn(40, |j| 0.3 + 0.1 * j as f64);
+        let centred = dense.mapv(f64::from) - &shift;
+        (centred, shift, [Matrix::Dense(dense), Matrix::Sparse(sparse)])
+    }
+
+    fn close(got: &Array2<f64>, expected: &Array2<f64>) {
+        let scale = expected.iter().fold(0.0_f64, |most, x| most.max(x.abs()));
+        assert!(got.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-11 * scale));
+    }
+
+    #[test]
+    fn products_agree_with_those_of_the_centred_matrix() {
+        for full in [false, true] {
+            let (centred, shift, matrices) = matrices(full);
+            for k in [1, 8, 19] {
+                let w = Array2::from_shape_fn((40, k), |(i, j)| ((i + 3 * j) as f64).sin());
+                let y = Array2::from_shape_fn((300, k), |(i, j)| 0.5 + ((2 * i + j) as f64).cos());
+                for x in &matrices {
+                    close(&scores(x, shift.view(), w.view()), &centred.dot(&w));
+                    close(&scores_transposed(x, shift.view(), y.view()), &centred.t().dot(&y));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn gram_matrices_agree_with_those_of_the_centred_matrix() {
+        let entries =
+            |gram: &Gram| Array2::from_shape_fn((gram.dim(), gram.dim()), |(i, j)| gram.get(i, j));
+        for full in [false, true] {
+            let (centred, shift, matrices) = matrices(full);
+            for x in &matrices {
+                let cells = gram_of_cells(x, shift.view(), &mut Silent).unwrap();
+                close(&entries(&cells), &centred.dot(&centred.t()));
+                // Here the sparse way needs the true mean.
+                let raw = &centred + &shift;
+                let mean = raw.mean_axis(Axis(0)).unwrap();
+                let true_centred = &raw - &mean;
+                let genes = gram_of_genes(x, mean.view(), &mut Silent).unwrap();
+                close(&entries(&genes), &true_centred.t().dot(&true_centred));
+            }
+        }
+    }
+}
