@@ -337,10 +337,6 @@ impl Error {
             | Self::SparseStructure(_)
             | Self::EmbeddingNotFinite { .. }
             | Self::NotFinite { .. } => Kind::Unreadable,
-            Self::UnknownKey { .. } | Self::NoMatrix { .. } => Kind::Usage,
-            Self::Unreadable { .. } | Self::SparseStructure(_) | Self::NotFinite { .. } => {
-                Kind::Unreadable
-            }
             Self::Cancelled => Kind::Cancelled,
             _ => Kind::Failed,
         }
