@@ -31,10 +31,13 @@ pub enum PcaMethod {
 ///
 /// Never makes a dense copy of a sparse matrix, and centres without storing it. With `p` =
 /// the smaller of `n_cells`, `n_genes`, and `p ≤ 4 000`: the Gram matrix of that side
-/// (`Σ rᵢ²/2` multiplications for sparse rows of `rᵢ` values, `n_cells n_genes p` flops for
-/// dense ones), then its largest eigenpairs; memory `4 p (p + 128)` bytes, and `56 n_genes
-/// (n_pcs + 16)` for what follows. Beyond: about 50 to 200 pairs of products with 8 vectors,
-/// `32` flops for each stored value and pair; memory `8 n_genes (3 n_pcs + 300)` bytes.
+/// (`Σ rᵢ²/2` multiplications for sparse rows, or columns, of `rᵢ` values; `n_cells n_genes p`
+/// flops for dense ones), then its largest eigenpairs. Memory `4 p (p + 128)` bytes for it,
+/// `8 p (3 n_pcs + 550)` for blocks and basis, `n_genes (32 n_pcs + 2 048)` for the loadings;
+/// with fewer cells than genes a transposed copy of sparse input; `24 p²` more if a sixth of
+/// all components are wanted, since all are computed then. Beyond 4 000: about 50 to 200 pairs
+/// of products with 8 vectors, 32 flops for each stored value and pair; memory
+/// `8 n_genes (3 n_pcs + 300)` and 64 bytes for each cell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PcaSolver {
     /// Components wanted, 1 or more; capped by the rank.
