@@ -145,3 +145,22 @@ fn number_entries<K: Ord>(
         .collect();
     (of_cells, first_cells)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distinct_entries_are_numbered_as_they_appear() {
+        let floats = Column::Floats(vec![2.0, f64::NAN, 1.0, 2.0]);
+        assert_eq!(floats.distinct(), (vec![Some(0), None, Some(1), Some(0)], vec![0, 2]));
+        let bools = Column::Bools(vec![None, Some(true)]);
+        assert_eq!(bools.distinct(), (vec![None, Some(0)], vec![1]));
+        let text = |label: &str| Some(label.to_string());
+        let categories = Box::new(Column::Texts(vec![text("a"), None, text("b")]));
+        let codes = vec![Some(2), Some(1), Some(9), None, Some(0), Some(2)];
+        let column = Column::Categories { codes, categories };
+        let numbers = vec![Some(0), None, None, None, Some(1), Some(0)];
+        assert_eq!(column.distinct(), (numbers, vec![0, 4]));
+    }
+}

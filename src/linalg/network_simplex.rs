@@ -203,8 +203,10 @@ impl<'a> Solver<'a> {
 
     /// Pivots until no arc is worth entering, with prices that were computed afresh.
     fn solve(&mut self, progress: &mut dyn Progress) -> Result<()> {
-        let expected = 30 * (self.n + self.m) as u64;
-        report(progress, Event::Begin { what: "exact transport".into(), total: expected })?;
+        // As measured on clouds of equal size; 15 pivots per node at 1000 cells, 25 at 3000.
+        let nodes = (self.n + self.m) as f64;
+        let total = (0.4 * nodes * nodes.sqrt()).ceil() as u64;
+        report(progress, Event::Begin { what: "exact transport".into(), total })?;
         let mut at_last_refresh = usize::MAX;
         loop {
             while let Some((i, j, reduced)) = self.entering() {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::metrics::distances::check_same_dim;
-use crate::metrics::floor::{Floor, Metric, noise_floor, subsample};
+use crate::metrics::floor::{Floor, Metric, Splits, noise_floor, subsample};
 use crate::metrics::wasserstein::Order;
 use crate::progress::Progress;
 use crate::rng::Seed;
@@ -143,10 +143,10 @@ impl CloudComparison {
             })
             .collect::<Result<Vec<_>>>()?;
         let sliced = Metric::Sliced { order: Order::Two, n_projections: self.n_projections };
+        let splits = Splits { n_per_side: n_used, n_splits: self.n_splits };
         let mut both = |metric: Metric| -> Result<(f64, Floor)> {
             let floor_seed = seed.child("comparison/floor", 0);
-            let floor =
-                noise_floor(observed, metric, (n_used, self.n_splits), floor_seed, progress)?;
+            let floor = noise_floor(observed, metric, splits, floor_seed, progress)?;
             let mut sum = 0.0;
             for (x, y) in &draws {
                 sum += metric.measure(x, y, seed.child("comparison/sliced", 0), progress)?;
@@ -232,6 +232,8 @@ mod tests {
     fn sizes_are_equal_and_said() {
         let few = compare(&normal(50, 2, 1.0), &normal(61, 1, 1.0));
         assert_eq!((few.n_used, few.n_floor), (30, 30));
+        let few = compare(&normal(61, 2, 1.0), &normal(50, 1, 1.0));
+        assert_eq!((few.n_used, few.n_floor), (25, 25));
         let one = Snapshot::new(array![[0., 0.]]).unwrap();
         let any = CloudComparison::default();
         assert!(any.compare(&one, &normal(9, 0, 1.0), Seed(0), &mut Silent).is_err());

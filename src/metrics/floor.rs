@@ -60,6 +60,15 @@ pub struct Floor {
     pub n_per_side: usize,
 }
 
+/// How to split a snapshot for its noise floor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Splits {
+    /// Cells in each of the two parts, if there are as many.
+    pub n_per_side: usize,
+    /// Number of random splits.
+    pub n_splits: usize,
+}
+
 /// Measures `metric` between two disjoint random parts of `snapshot`, `n_splits` times.
 ///
 /// Each part has `n_per_side` cells, or half of the cells if there are not as many; a floor from
@@ -72,10 +81,11 @@ pub struct Floor {
 pub fn noise_floor(
     snapshot: &Snapshot,
     metric: Metric,
-    (n_per_side, n_splits): (usize, usize),
+    splits: Splits,
     seed: Seed,
     progress: &mut dyn Progress,
 ) -> Result<Floor> {
+    let Splits { n_per_side, n_splits } = splits;
     let n_per_side = n_per_side.min(snapshot.n_cells() / 2);
     if n_per_side < 2 {
         let must = "at least 2 on each side of a split";
@@ -132,13 +142,18 @@ mod tests {
         Snapshot::new(Array2::from_shape_fn((n, 1), |(i, _)| i as f64)).unwrap()
     }
 
+    fn splits(n_per_side: usize, n_splits: usize) -> Splits {
+        Splits { n_per_side, n_splits }
+    }
+
     #[test]
     fn the_two_parts_are_disjoint_and_cover_a_snapshot_that_is_small() {
         let (a, b) = split(&line(20), 10, Seed(3), 0).unwrap();
         let mut all: Vec<f64> = a.points().iter().chain(b.points().iter()).copied().collect();
         all.sort_by(f64::total_cmp);
         assert_eq!(all, (0..20).map(f64::from).collect::<Vec<f64>>());
-        let floor = noise_floor(&line(21), Metric::Energy, (500, 3), Seed(0), &mut Silent).unwrap();
+        let floor =
+            noise_floor(&line(21), Metric::Energy, splits(500, 3), Seed(0), &mut Silent).unwrap();
         assert_eq!((floor.n_per_side, floor.values.len()), (10, 3));
         assert_ne!(floor.values[0].to_bits(), floor.values[1].to_bits());
     }
@@ -149,7 +164,7 @@ mod tests {
         // the integral of E|B(t)| √(2/n) over a Brownian bridge B.
         let n = 4000;
         let metric = Metric::Wasserstein(Order::One);
-        let floor = noise_floor(&line(n), metric, (500, 20), Seed(1), &mut Silent).unwrap();
+        let floor = noise_floor(&line(n), metric, splits(500, 20), Seed(1), &mut Silent).unwrap();
         let expected = (std::f64::consts::PI / 500.0).sqrt() / 4.0;
         let mean = floor.mean / n as f64;
         assert!((mean / expected - 1.0).abs() < 0.25, "{mean} against {expected}");
@@ -172,8 +187,9 @@ mod tests {
 
     #[test]
     fn too_few_cells_or_splits_are_refused() {
-        let fails = |n, splits| {
-            noise_floor(&line(n), Metric::Energy, (5, splits), Seed(0), &mut Silent).is_err()
+        let fails = |n, n_splits| {
+            noise_floor(&line(n), Metric::Energy, splits(5, n_splits), Seed(0), &mut Silent)
+                .is_err()
         };
         assert!(fails(3, 1) && fails(10, 0) && !fails(4, 1));
     }

@@ -9,6 +9,6 @@ mod wasserstein;
 
 pub use comparison::{CloudComparison, Comparison};
 pub use energy::{EnergyDistance, energy_distance};
-pub use floor::{Floor, Metric, noise_floor};
+pub use floor::{Floor, Metric, Splits, noise_floor};
 pub use sliced::{sliced_wasserstein, sliced_wasserstein_along};
 pub use wasserstein::{Order, wasserstein};

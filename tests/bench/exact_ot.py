@@ -1,6 +1,8 @@
 """Seconds of POT's exact solver on the clouds of `exact_ot.rs` beside this file.
 
-Run with `python exact_ot.py`. Measured with python 3.11, numpy 2, POT 0.9 (printed below).
+Run with `python exact_ot.py`. With python 3.11.7, numpy 2.4.6 and POT 0.9.7.post1 on the machine
+where `exact_ot.rs` took 0.045 s and 0.55 s, this took 0.140 s and 1.73 s, for the same costs to
+12 digits.
 """
 
 import sys

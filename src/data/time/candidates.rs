@@ -115,7 +115,10 @@ pub fn find(columns: &[(String, Column)]) -> Result<TimeAxis> {
     let best_rank = plausible.iter().map(|candidate| candidate.0).min().unwrap_or(0);
     let hidden = unread.iter().any(|candidate| candidate.0 < best_rank);
     match agreements {
-        Some(factors) if !hidden => Ok(with_notes(best.1.clone(), others, &factors)),
+        Some(factors) if !hidden => {
+            let ignored = unread.iter().map(|candidate| candidate.1).collect();
+            Ok(with_notes(best.1.clone(), others, &factors, ignored))
+        }
         _ => {
             let mut columns: Vec<(String, String)> = plausible
                 .iter()
@@ -207,8 +210,13 @@ fn unit_ratio_near(measured: f64) -> f64 {
         .unwrap_or(measured)
 }
 
-/// Says which columns agree, and takes the unit from one that has it.
-fn with_notes(mut best: TimeAxis, others: &[(usize, TimeAxis)], factors: &[f64]) -> TimeAxis {
+/// Says which columns agree or are ignored, and takes the unit from one that has it.
+fn with_notes(
+    mut best: TimeAxis,
+    others: &[(usize, TimeAxis)],
+    factors: &[f64],
+    ignored: Vec<&str>,
+) -> TimeAxis {
     let mut notes = vec![format!("time is taken from `{}`", best.column)];
     for ((_, other), &factor) in others.iter().zip(factors) {
         if (factor - 1.0).abs() < 1e-9 {
@@ -226,6 +234,8 @@ fn with_notes(mut best: TimeAxis, others: &[(usize, TimeAxis)], factors: &[f64])
             notes.push(format!("its unit, {}, follows from `{}`", unit.plural(), other.column));
         }
     }
+    let unused = |name| format!("`{name}` cannot be read as times and is not used");
+    notes.extend(ignored.into_iter().map(unused));
     notes.append(&mut best.notes);
     best.notes = notes;
     best
@@ -320,6 +330,16 @@ mod tests {
     }
 
     #[test]
+    fn units_are_compared_and_a_number_goes_before_a_better_name() {
+        let columns =
+            [texts("time", &["0.25 d", "0 d", "2 d"]), texts("time_label", &["6h", "0h", "48h"])];
+        let axis = find(&columns).unwrap();
+        assert_eq!((axis.column.as_str(), axis.unit), ("time", TimeUnit::Days));
+        let columns = [texts("time", &["D0", "D2", "D7"]), floats("day", &[0., 2., 7.])];
+        assert_eq!(find(&columns).unwrap().column, "day");
+    }
+
+    #[test]
     fn rounded_labels_agree_and_cells_one_column_lacks_do_not_count() {
         let thirds = [1.0 / 3.0, 2.0 / 3.0, 1.0, 4.0];
         let rounded = texts("time_label", &["0.33 d", "0.67 d", "1 d", ""]);
@@ -350,7 +370,9 @@ mod tests {
         let error = find(&[time.clone(), floats("age", &[30., 40., 50.])]).unwrap_err();
         assert!(matches!(error, Error::TimeColumnsDisagree { .. }), "{error}");
         let stage = texts("stage", &["gastrula", "neurula", "neurula"]);
-        assert_eq!(find(&[stage, floats("day", &[0., 1., 1.])]).unwrap().column, "day");
+        let axis = find(&[stage, floats("day", &[0., 1., 1.])]).unwrap();
+        assert_eq!(axis.column, "day");
+        assert_eq!(axis.notes[1], "`stage` cannot be read as times and is not used");
         assert!(matches!(find(&[time]).unwrap_err(), Error::TimeLabels { .. }));
     }
 

@@ -187,6 +187,7 @@ mod tests {
         for label in [
             "D0_rep1",
             "E10.5-E11",
+            "Day 00-03",
             "7,5",
             "7.5.1",
             "early",
