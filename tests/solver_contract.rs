@@ -254,6 +254,7 @@ fn degenerate_snapshots_are_solved() {
         (flat.clone(), same),
         (flat.clone(), flat),
         (line.clone(), array![[1.0], [1.0], [5.0]]),
+        (line.clone(), Array2::from_shape_fn((90, 1), |(i, _)| if i < 30 { 5.0 } else { 1.0 })),
         (array![[2.0]], line),
     ];
     for (source, target) in pairs {

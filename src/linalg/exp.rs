@@ -25,38 +25,60 @@ impl pulp::NullaryFnOnce for ExpInPlace<'_> {
     }
 }
 
-/// Turns each row of `n_columns` logarithms into shares that sum to one, and calls
-/// `with_row(row index, ln Σ exp, shares)` for it.
+/// Turns row `i` of `n_columns` logarithms into shares that sum to `masses[i]`, and writes
+/// `ln Σ exp` of the row to `totals[i]`.
 ///
 /// Nothing overflows: the largest entry of a row is taken out first. A row must have a finite
-/// entry.
-pub fn softmax_rows(
-    logs: &mut [f64],
+/// entry. Vector instructions as in [`exp_in_place`].
+pub fn softmax_rows(logs: &mut [f64], n_columns: usize, masses: &[f64], totals: &mut [f64]) {
+    if n_columns > 0 {
+        pulp::Arch::new().dispatch(SoftmaxRows { logs, n_columns, masses, totals });
+    }
+}
+
+struct SoftmaxRows<'a> {
+    logs: &'a mut [f64],
     n_columns: usize,
-    mut with_row: impl FnMut(usize, f64, &mut [f64]),
-) {
-    if n_columns == 0 {
-        return;
-    }
-    let maxima: Vec<f64> = logs
-        .chunks_exact_mut(n_columns)
-        .map(|row| {
-            let largest = row.iter().fold(f64::NEG_INFINITY, |a, &b| if b > a { b } else { a });
+    masses: &'a [f64],
+    totals: &'a mut [f64],
+}
+
+impl pulp::NullaryFnOnce for SoftmaxRows<'_> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "only code inlined into `dispatch` is vectorised")]
+    #[inline(always)]
+    fn call(self) {
+        let rows = self.logs.chunks_exact_mut(self.n_columns);
+        for ((row, mass), total) in rows.zip(self.masses).zip(self.totals) {
+            let largest = folded(row, f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
             for value in row.iter_mut() {
-                *value -= largest;
+                *value = exp(*value - largest);
             }
-            largest
-        })
-        .collect();
-    exp_in_place(logs);
-    for (i, (row, largest)) in logs.chunks_exact_mut(n_columns).zip(maxima).enumerate() {
-        let total: f64 = row.iter().sum();
-        let inverse = 1.0 / total;
-        for value in row.iter_mut() {
-            *value *= inverse;
+            let sum = folded(row, 0.0, |a, b| a + b);
+            let scale = mass / sum;
+            for value in row.iter_mut() {
+                *value *= scale;
+            }
+            *total = largest + sum.ln();
         }
-        with_row(i, largest + total.ln(), row);
     }
+}
+
+/// Folds eight lanes side by side, then the lanes: an order that suits vectors of any width.
+#[inline]
+fn folded(values: &[f64], start: f64, combine: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut lanes = [start; 8];
+    let (eights, rest) = values.as_chunks::<8>();
+    for eight in eights {
+        for (lane, value) in lanes.iter_mut().zip(eight) {
+            *lane = combine(*lane, *value);
+        }
+    }
+    for (lane, value) in lanes.iter_mut().zip(rest) {
+        *lane = combine(*lane, *value);
+    }
+    lanes.into_iter().fold(start, combine)
 }
 
 /// `ln Σ exp(values)` without overflow; −∞ for no values.
@@ -133,10 +155,12 @@ mod tests {
         let rows = [[0.3, -1.2, 2.0], [1000.0, 999.0, -1000.0]];
         let mut logs = rows.concat();
         let mut totals = [0.0; 2];
-        softmax_rows(&mut logs, 3, |i, total, _| totals[i] = total);
+        softmax_rows(&mut logs, 3, &[1.0, 0.5], &mut totals);
         let direct: f64 = rows[0].iter().map(|x: &f64| x.exp()).sum::<f64>().ln();
         assert!((totals[0] - direct).abs() < 1e-14);
         assert!((logs[1] - (-1.2 - direct).exp()).abs() < 1e-15);
+        let second = 0.5 / (1.0 + (-1.0_f64).exp());
+        assert!((logs[3] - second).abs() < 1e-15 && (logs[3] + logs[4] - 0.5).abs() < 1e-15);
         assert!((totals[1] - (1000.0 + (1.0 + (-1.0_f64).exp()).ln())).abs() < 1e-12);
         assert!((log_sum_exp(&rows[1]) - totals[1]).abs() < 1e-12);
         assert!(log_sum_exp(&[]) < f64::MIN);

@@ -240,8 +240,9 @@ fn batch_gradient(
     let n = x.nrows() as f64;
     let (x2, y2) = (x * x, y * y);
     let shares = |mut logs: Array2<f64>| {
-        softmax_rows(logs.as_slice_mut().unwrap(), k, |_, _, _| ());
-        logs / n
+        let (masses, mut totals) = (vec![1.0 / n; x.nrows()], vec![0.0; x.nrows()]);
+        softmax_rows(logs.as_slice_mut().unwrap(), k, &masses, &mut totals);
+        logs
     };
     let gamma = shares(
         (product_nt(x2.view(), s.view()) + product_nt(x.view(), r.view()) * 2.0) / (2.0 * epsilon)

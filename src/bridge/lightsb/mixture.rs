@@ -72,10 +72,11 @@ impl Mixture {
             offset[k] -= 0.5 * log_det + t * pull / (2.0 * epsilon);
         }
         let dim = self.dim();
-        let mut linear = Array2::zeros((self.n_gaussians(), 2 * dim));
+        let mut linear = Array2::zeros((self.n_gaussians(), 2 * dim + 1));
         linear.slice_mut(s![.., ..dim]).assign(&(&slope / (2.0 * epsilon)));
-        linear.slice_mut(s![.., dim..]).assign(&(&constant / epsilon));
-        MixtureAtTime { linear, offset, slope, constant, spread }
+        linear.slice_mut(s![.., dim..2 * dim]).assign(&(&constant / epsilon));
+        linear.column_mut(2 * dim).assign(&offset);
+        MixtureAtTime { linear, slope, constant, spread }
     }
 }
 
@@ -84,10 +85,8 @@ impl Mixture {
 /// whose softmax `p_k(x, t)` weighs them. Nothing is singular for `0 ≤ t ≤ 1`.
 #[derive(Debug)]
 pub(super) struct MixtureAtTime {
-    /// Coefficients of `[x², x]` in `ℓ`, `(n_gaussians, 2 dim)`.
+    /// Coefficients of `[x², x, 1]` in `ℓ`, `(n_gaussians, 2 dim + 1)`.
     linear: Array2<f64>,
-    /// The part of `ℓ` without `x`.
-    offset: Array1<f64>,
     /// `u_k = slope_k ∘ x + constant_k`.
     slope: Array2<f64>,
     constant: Array2<f64>,
@@ -99,11 +98,9 @@ impl MixtureAtTime {
     /// The shares `p_k` of each row of `x`, `(n, n_gaussians)`, and `LSE_k ℓ_k`.
     pub(super) fn shares(&self, x: ArrayView2<'_, f64>) -> (Array2<f64>, Vec<f64>) {
         let mut logs = product_nt(features(x).view(), self.linear.view());
-        logs += &self.offset;
-        let mut totals = vec![0.0; x.nrows()];
-        let n_gaussians = self.offset.len();
+        let (mut totals, ones) = (vec![0.0; x.nrows()], vec![1.0; x.nrows()]);
         if let Some(values) = logs.as_slice_mut() {
-            softmax_rows(values, n_gaussians, |i, total, _| totals[i] = total);
+            softmax_rows(values, self.linear.nrows(), &ones, &mut totals);
         }
         (logs, totals)
     }
@@ -147,13 +144,14 @@ impl MixtureAtTime {
     }
 }
 
-/// `[x², x]` side by side, `(n, 2 dim)`: quadratic forms with diagonal matrices are one product.
+/// `[x², x, 1]` side by side, `(n, 2 dim + 1)`: a quadratic function with a diagonal matrix is one
+/// product.
 pub(super) fn features(x: ArrayView2<'_, f64>) -> Array2<f64> {
     let dim = x.ncols();
-    let mut features = Array2::zeros((x.nrows(), 2 * dim));
+    let mut features = Array2::ones((x.nrows(), 2 * dim + 1));
     features.slice_mut(s![.., ..dim]).assign(&x);
     features.slice_mut(s![.., ..dim]).mapv_inplace(|value| value * value);
-    features.slice_mut(s![.., dim..]).assign(&x);
+    features.slice_mut(s![.., dim..2 * dim]).assign(&x);
     features
 }
 

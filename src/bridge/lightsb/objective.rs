@@ -13,7 +13,7 @@ const CHUNK: usize = 512;
 ///
 /// One evaluation with its gradient is four products of `2 n K · 2 dim` flops and `2 n K`
 /// exponentials, for `n` cells in each snapshot and `K` Gaussians; it reads the features
-/// `[x², x]` twice (`16 n dim` bytes for each snapshot, the memory this holds).
+/// `[x², x, 1]` twice (`16 n dim` bytes for each snapshot, the memory this holds).
 #[derive(Debug)]
 pub(super) struct Objective {
     source: Side,
@@ -36,7 +36,7 @@ pub(super) struct Evaluation {
 pub(super) struct Moments {
     /// `E ρ_k`.
     pub(super) mass: Array1<f64>,
-    /// `E ρ_k [y², y]`, `(n_gaussians, 2 dim)`.
+    /// `E ρ_k [y², y, 1]`, `(n_gaussians, 2 dim + 1)`.
     sums: Array2<f64>,
     /// `E LSE_k`.
     value: f64,
@@ -75,10 +75,11 @@ impl Objective {
     pub(super) fn evaluate(&mut self, mixture: &Mixture) -> Evaluation {
         let (epsilon, dim) = (self.epsilon, mixture.dim());
         let n_gaussians = mixture.n_gaussians();
-        let mut linear = Array2::zeros((n_gaussians, 2 * dim));
+        let mut linear = Array2::zeros((n_gaussians, 2 * dim + 1));
         linear.slice_mut(s![.., ..dim]).assign(&(&mixture.s / (2.0 * epsilon)));
-        linear.slice_mut(s![.., dim..]).assign(&(&mixture.r / epsilon));
-        let source = self.source.moments(linear.view(), mixture.log_alpha.view());
+        linear.slice_mut(s![.., dim..2 * dim]).assign(&(&mixture.r / epsilon));
+        linear.column_mut(2 * dim).assign(&mixture.log_alpha);
+        let source = self.source.moments(linear.view());
 
         let inverse = mixture.s.mapv(|s| 1.0 / (epsilon * s));
         let mut offset = mixture.log_alpha.clone();
@@ -93,8 +94,9 @@ impl Objective {
                 .sum::<f64>();
         }
         linear.slice_mut(s![.., ..dim]).assign(&(&inverse * -0.5));
-        linear.slice_mut(s![.., dim..]).assign(&(&mixture.r * &inverse));
-        let target = self.target.moments(linear.view(), offset.view());
+        linear.slice_mut(s![.., dim..2 * dim]).assign(&(&mixture.r * &inverse));
+        linear.column_mut(2 * dim).assign(&offset);
+        let target = self.target.moments(linear.view());
         Evaluation { value: source.value - target.value, source, target }
     }
 }
@@ -107,7 +109,10 @@ impl Moments {
 
     /// `E ρ_k y_d`, `(n_gaussians, dim)`.
     pub(super) fn firsts(&self) -> ArrayView2<'_, f64> {
-        self.sums.slice(s![.., self.sums.ncols() / 2..])
+        {
+            let dim = self.sums.ncols() / 2;
+            self.sums.slice(s![.., dim..2 * dim])
+        }
     }
 
     /// Mean and variance of the part of Gaussian `k`; zeros for a part without mass.
@@ -133,6 +138,7 @@ struct Chunk {
     /// Exponents, then shares times weight, `(rows, n_gaussians)`.
     shares: Array2<f64>,
     sums: Array2<f64>,
+    totals: Vec<f64>,
     value: f64,
 }
 
@@ -145,6 +151,7 @@ impl Side {
                 weights: weights.iter().skip(first).take(CHUNK).copied().collect(),
                 shares: Array2::zeros((0, 0)),
                 sums: Array2::zeros((0, 0)),
+                totals: Vec::new(),
                 value: 0.0,
             })
             .collect();
@@ -163,20 +170,17 @@ impl Side {
         total / mass.max(1e-300)
     }
 
-    /// With exponents `linear · [x², x] + offset`.
-    fn moments(&mut self, linear: ArrayView2<'_, f64>, offset: ArrayView1<'_, f64>) -> Moments {
+    /// With exponents `linear · [x², x, 1]`.
+    fn moments(&mut self, linear: ArrayView2<'_, f64>) -> Moments {
         let features = self.features.view();
-        self.chunks.par_iter_mut().for_each(|chunk| chunk.work(features, linear, offset));
-        let mut mass = Array1::zeros(offset.len());
+        self.chunks.par_iter_mut().for_each(|chunk| chunk.work(features, linear));
         let mut sums = Array2::zeros(linear.dim());
         let mut value = 0.0;
         for chunk in &self.chunks {
-            for row in chunk.shares.rows() {
-                mass += &row;
-            }
             sums += &chunk.sums;
             value += chunk.value;
         }
+        let mass = sums.column(sums.ncols() - 1).to_owned();
         Moments { mass, sums, value }
     }
 }
@@ -185,37 +189,27 @@ impl Chunk {
     /// Sum of outer products of deviations from `mean`, weighted by the shares of Gaussian `k`.
     fn scatter(&self, features: ArrayView2<'_, f64>, k: usize, mean: &Array1<f64>) -> Array2<f64> {
         let rows = self.first..self.first + self.weights.len();
-        let mut deviations = &features.slice(s![rows, mean.len()..]) - mean;
+        let mut deviations = &features.slice(s![rows, mean.len()..2 * mean.len()]) - mean;
         for (mut row, share) in deviations.rows_mut().into_iter().zip(self.shares.column(k)) {
             row *= share.sqrt();
         }
         product_tn(deviations.view(), deviations.view())
     }
 
-    fn work(
-        &mut self,
-        features: ArrayView2<'_, f64>,
-        linear: ArrayView2<'_, f64>,
-        offset: ArrayView1<'_, f64>,
-    ) {
-        let shape = (self.weights.len(), offset.len());
-        if self.shares.dim() != shape || self.sums.dim() != linear.dim() {
+    fn work(&mut self, features: ArrayView2<'_, f64>, linear: ArrayView2<'_, f64>) {
+        let shape = (self.weights.len(), linear.nrows());
+        if self.shares.dim() != shape {
             self.shares = Array2::zeros(shape);
             self.sums = Array2::zeros(linear.dim());
+            self.totals = vec![0.0; shape.0];
         }
         let rows = features.slice(s![self.first..self.first + shape.0, ..]);
-        self.shares.rows_mut().into_iter().for_each(|mut row| row.assign(&offset));
+        self.shares.fill(0.0);
         add_product(self.shares.view_mut(), 1.0, rows, linear.t());
-        let (weights, value) = (&self.weights, &mut self.value);
-        *value = 0.0;
         if let Some(logs) = self.shares.as_slice_mut() {
-            softmax_rows(logs, shape.1, |i, total, shares| {
-                *value += weights[i] * total;
-                for share in shares {
-                    *share *= weights[i];
-                }
-            });
+            softmax_rows(logs, shape.1, &self.weights, &mut self.totals);
         }
+        self.value = self.weights.iter().zip(&self.totals).map(|(w, total)| w * total).sum();
         self.sums.fill(0.0);
         add_product(self.sums.view_mut(), 1.0, self.shares.t(), rows);
     }

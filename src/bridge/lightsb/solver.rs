@@ -19,6 +19,9 @@ use crate::rng::Seed;
 /// Steps that the quasi-Newton model remembers.
 const MEMORY: usize = 15;
 
+/// With fewer target cells than this for each, Gaussians fit cells and not their law.
+const CELLS_PER_GAUSSIAN: usize = 15;
+
 /// Before Gaussians without cells are given a new place, the descent stops at this multiple of
 /// the tolerance.
 const COARSE: f64 = 50.0;
@@ -39,7 +42,12 @@ const MOST_REVIVALS: usize = 5;
 /// order have no influence beyond rounding.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LightSbSolver {
-    /// Gaussians in the mixture, ≥ 1; fewer are used if there are fewer different target cells.
+    /// Gaussians in the mixture, ≥ 1; fewer are used if there are not fifteen target cells for
+    /// each, or not as many different ones.
+    ///
+    /// Measured on held-out halves (nats; lower is better): the optimum was 20 to 30 with 1 200 to
+    /// 2 000 cells in 5 dimensions, 50 to 75 with 3 500 in 40 (30 is 1 nat worse of 67 gained over
+    /// one Gaussian), and one for every 15 to 20 cells where cells are few.
     pub n_gaussians: usize,
     /// Most steps of the descent, ≥ 1.
     pub max_iterations: usize,
@@ -56,7 +64,7 @@ pub struct LightSbSolver {
 impl Default for LightSbSolver {
     fn default() -> Self {
         Self {
-            n_gaussians: 10,
+            n_gaussians: 30,
             max_iterations: 1000,
             tolerance: 1e-3,
             min_spread: 1e-4,
@@ -114,7 +122,7 @@ impl LightSbSolver {
 
         let single = start::one_gaussian(source.view(), target.view(), epsilon, floor);
         let settings = StartSettings {
-            n_gaussians: self.n_gaussians,
+            n_gaussians: self.n_gaussians.min(target.marginal.len() / CELLS_PER_GAUSSIAN).max(1),
             n_coupled: self.n_coupled,
             epsilon,
             floor,

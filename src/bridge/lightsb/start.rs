@@ -139,6 +139,7 @@ fn balanced(mixture: &Mixture, cells: Cells<'_>, mass: &[f64], epsilon: f64) -> 
         + product_nt(cells.0, mixture.r.view()) * 2.0;
     let exponents = exponents / (2.0 * epsilon);
     let mut logs = exponents.clone();
+    let mut totals = vec![0.0; cells.1.len()];
     let mut f = |log_alpha: &[f64], gradient: &mut [f64]| {
         logs.assign(&exponents);
         logs += &ArrayView1::from(log_alpha);
@@ -146,13 +147,12 @@ fn balanced(mixture: &Mixture, cells: Cells<'_>, mass: &[f64], epsilon: f64) -> 
         for (gradient, mass) in gradient.iter_mut().zip(mass) {
             *gradient = -mass;
         }
-        if let Some(logs) = logs.as_slice_mut() {
-            softmax_rows(logs, n_gaussians, |i, total, shares| {
-                value += cells.1[i] * total;
-                for (gradient, share) in gradient.iter_mut().zip(shares) {
-                    *gradient += cells.1[i] * *share;
-                }
-            });
+        if let (Some(logs), Some(masses)) = (logs.as_slice_mut(), cells.1.as_slice()) {
+            softmax_rows(logs, n_gaussians, masses, &mut totals);
+        }
+        value += cells.1.iter().zip(&totals).map(|(mass, total)| mass * total).sum::<f64>();
+        for (gradient, shares) in gradient.iter_mut().zip(logs.columns()) {
+            *gradient += shares.sum();
         }
         value
     };
