@@ -1,6 +1,11 @@
 //! Sparse rows: build with checks, select rows and columns.
 
+use rayon::prelude::*;
+
 use crate::error::{Error, Result};
+
+/// Indices checked at a time.
+const CHUNK: usize = 1 << 16;
 
 /// A sparse matrix in compressed rows, checked at construction: `indptr` is monotone, column
 /// indices are in range, strictly increasing within a row.
@@ -42,7 +47,12 @@ impl Csr {
         if let Some(row) = indptr.windows(2).position(|pair| pair[1] < pair[0]) {
             return corrupt(format!("`indptr` decreases after row {row}"));
         }
-        if let Some(place) = indices.iter().position(|&index| index as usize >= n_cols) {
+        let outside = |index: &u32| *index as usize >= n_cols;
+        // First whether there is one at all, without branches and on all cores.
+        let any = |indices: &[u32]| indices.iter().fold(false, |any, index| any | outside(index));
+        if indices.par_chunks(CHUNK).any(any)
+            && let Some(place) = indices.iter().position(outside)
+        {
             return corrupt(format!(
                 "index {} at position {place} is out of range for {n_cols} columns",
                 indices[place]
@@ -156,7 +166,8 @@ impl Csr {
     }
 
     fn is_sorted(&self) -> bool {
-        (0..self.n_rows()).all(|i| self.row(i).0.windows(2).all(|pair| pair[0] < pair[1]))
+        let increases = |row: &[u32]| row.windows(2).fold(true, |all, p| all & (p[0] < p[1]));
+        (0..self.n_rows()).into_par_iter().with_min_len(256).all(|i| increases(self.row(i).0))
     }
 
     fn sort_and_sum(&mut self) {

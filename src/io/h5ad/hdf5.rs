@@ -168,8 +168,13 @@ impl Container {
             return None;
         }
         let mut buffer = vec![0; length];
-        self.bytes.read_at(address, &mut buffer).ok()?;
-        Some(buffer)
+        self.read_into(address, &mut buffer).then_some(buffer)
+    }
+
+    /// Fills `buffer` from `address` (absolute); whether the file has that much.
+    pub(super) fn read_into(&self, address: u64, buffer: &mut [u8]) -> bool {
+        self.holds(address, buffer.len() as u64)
+            && file::read_exact_at(&self.bytes.file, address, buffer).is_ok()
     }
 
     /// Refuses `bytes` that this file cannot hold, however well they are packed.

@@ -13,7 +13,7 @@ use crate::io::h5ad::layout::{Chunk, Layout};
 use crate::io::h5ad::number::{Number, Value};
 
 /// Contiguous data are read in pieces of about this many bytes.
-const PIECE: usize = 1 << 18;
+const PIECE: usize = 1 << 17;
 
 /// Where the data of one dataset are; made once, then rows can be read repeatedly.
 pub(super) struct Storage<'a> {
@@ -219,14 +219,17 @@ impl<'a> Storage<'a> {
         let size = self.array.element_size;
         let elements = (PIECE / size).max(1);
         let start = (rows.start * self.row_length * size) as u64;
-        out.par_chunks_mut(elements * how.per_element).enumerate().try_for_each(|(k, out)| {
-            let length = out.len() / how.per_element * size;
-            let piece = (k * elements * size) as u64;
-            let bytes = address
-                .checked_add(start + piece)
-                .and_then(|address| self.array.container.read_at(address, length))
-                .ok_or_else(|| self.array.unreadable("its data lie beyond the end of the file"))?;
-            (how.decode)(&bytes, out);
+        let pieces = out.par_chunks_mut(elements * how.per_element).enumerate();
+        // The buffer is kept from piece to piece: fresh memory would cost more than the read.
+        pieces.try_for_each_init(Vec::new, |buffer, (k, out)| {
+            buffer.resize(out.len() / how.per_element * size, 0);
+            let read = address
+                .checked_add(start + (k * elements * size) as u64)
+                .is_some_and(|address| self.array.container.read_into(address, buffer));
+            if !read {
+                return Err(self.array.unreadable("its data lie beyond the end of the file"));
+            }
+            (how.decode)(buffer, out);
             Ok(())
         })
     }
