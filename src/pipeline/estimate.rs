@@ -53,16 +53,16 @@ pub fn estimate(
     let SolverChoice::Lightsb { n_gaussians, .. } = options.solver;
     let side = n_genes.min(options.n_top_genes).min(n_cells) as f64;
     let (cells, dims, stored) = (n_cells as f64, n_dims as f64, n_stored as f64);
-    // A value with its index, twice while genes are selected; two Gram matrices; coordinates
-    // and what the solver keeps of them.
-    let bytes = 16.0 * stored + 16.0 * side * side + 8.0 * cells * (6.0 * dims);
-    // Rates of one core: 50 M values/s read, 4 GFLOP/s for the Gram matrix of sparse rows and
-    // its eigenvectors, 10 GFLOP/s for 300 passes of 8 products over cells and targets.
-    let seconds = stored / 5e7
-        + (2.0 * stored * stored / cells.max(1.0) / (n_genes.max(1) as f64) * side
-            + 4.0 * side.powi(3))
-            / 4e9
-        + 300.0 * 2.0 * 8.0 * 2.0 * cells * dims * n_gaussians as f64 / 1e10;
+    // A value with its index, and once more what gene selection keeps; the Gram matrix and its
+    // eigenvectors; coordinates and what the solver and the output keep of them.
+    let kept = stored * side / (n_genes.max(1) as f64);
+    let bytes = 8.0 * (stored + kept) + 12.0 * side * side + 8.0 * cells * (4.0 * dims);
+    // Rates of one core: 50 M values/s read and normalised, 4 GFLOP/s for the Gram matrix of
+    // sparse rows and 200 products with it, 40 GFLOP/s for 300 steps of 8 products over the
+    // cells of both sides.
+    let gram = 2.0 * kept * kept / cells.max(1.0) + 400.0 * side * side;
+    let steps = 300.0 * 8.0 * 2.0 * 2.0 * cells * dims * n_gaussians as f64;
+    let seconds = stored / 5e7 + gram / 4e9 + steps / 4e10;
     Ok(Estimate {
         selection,
         source: options.source.clone(),

@@ -3,5 +3,6 @@
 
 mod errors;
 mod help;
+mod interrupt;
 mod run;
 mod sandbox;
