@@ -87,7 +87,7 @@ impl Anchored {
     /// `∂L/∂S = (1/2ε) E γ (x−x̄)² − ½ E ρ [(y−m)²/(ε S²) − 1/S]`.
     pub(super) fn value(
         &self,
-        objective: &mut Objective,
+        objective: &mut Objective<'_>,
         point: &[f64],
         gradient: &mut [f64],
     ) -> f64 {
@@ -125,26 +125,32 @@ mod tests {
     use super::*;
     use crate::rng::Seed;
 
-    fn example() -> (Objective, Mixture) {
+    type Cells = (Array2<f64>, Array1<f64>);
+
+    fn example() -> (Cells, Cells, Mixture) {
         let mut stream = Seed(1).stream("test/cells", 0);
         let mut cells =
             |n| Array2::<f64>::from_shape_simple_fn((n, 2), || StandardNormal.sample(&mut stream));
         // More cells than one chunk of the objective.
         let (x, y) = (cells(600), cells(40) * &array![0.5, 2.0]);
         let even = |n: usize| Array1::from_elem(n, 1.0 / n as f64);
-        let objective =
-            Objective::new((x.view(), even(600).view()), (y.view(), even(40).view()), 0.7);
         let mixture = Mixture {
             log_alpha: array![0.2, -0.4, 0.1],
             r: array![[0.5, -0.3], [-1.0, 0.8], [0.1, 0.2]],
             s: array![[0.5, 1.7], [1.1, 0.3], [0.9, 0.05]],
         };
-        (objective, mixture)
+        ((x, even(600)), (y, even(40)), mixture)
+    }
+
+    fn objective<'a>(source: &'a Cells, target: &'a Cells) -> Objective<'a> {
+        let views = |cells: &'a Cells| (cells.0.view(), cells.1.view());
+        Objective::new(views(source), views(target), 0.7)
     }
 
     #[test]
     fn the_gradient_is_the_derivative_of_the_value() {
-        let (mut objective, mixture) = example();
+        let (source, target, mixture) = example();
+        let mut objective = objective(&source, &target);
         let evaluation = objective.evaluate(&mixture);
         let (coordinates, mut point) = Anchored::new(&mixture, &evaluation, 0.7, 1e-3);
         let mut gradient = vec![0.0; point.len()];
@@ -165,7 +171,8 @@ mod tests {
 
     #[test]
     fn coordinates_give_the_mixture_back() {
-        let (mut objective, mixture) = example();
+        let (source, target, mixture) = example();
+        let mut objective = objective(&source, &target);
         let evaluation = objective.evaluate(&mixture);
         let (coordinates, point) = Anchored::new(&mixture, &evaluation, 0.7, 1e-3);
         let back = coordinates.mixture(&point);

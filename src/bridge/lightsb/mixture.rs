@@ -1,6 +1,6 @@
 //! The parameters of a LightSB bridge and its formulas at one local time.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
 
 use crate::error::{Error, Result};
 use crate::linalg::{product, product_nt, softmax_rows};
@@ -146,13 +146,24 @@ impl MixtureAtTime {
 
 /// `[x², x, 1]` side by side, `(n, 2 dim + 1)`: a quadratic function with a diagonal matrix is one
 /// product.
-pub(super) fn features(x: ArrayView2<'_, f64>) -> Array2<f64> {
-    let dim = x.ncols();
-    let mut features = Array2::ones((x.nrows(), 2 * dim + 1));
-    features.slice_mut(s![.., ..dim]).assign(&x);
-    features.slice_mut(s![.., ..dim]).mapv_inplace(|value| value * value);
-    features.slice_mut(s![.., dim..2 * dim]).assign(&x);
+fn features(x: ArrayView2<'_, f64>) -> Array2<f64> {
+    let mut features = Array2::ones((x.nrows(), 2 * x.ncols() + 1));
+    write_features(features.view_mut(), x);
     features
+}
+
+/// Writes `[x², x]` into all columns of `features` but the last.
+pub(super) fn write_features(mut features: ArrayViewMut2<'_, f64>, x: ArrayView2<'_, f64>) {
+    for (mut features, x) in features.rows_mut().into_iter().zip(x.rows()) {
+        let dim = x.len();
+        features.slice_mut(s![dim..2 * dim]).assign(&x);
+        if let Some(features) = features.as_slice_mut() {
+            let (squares, values) = features.split_at_mut(dim);
+            for (square, value) in squares.iter_mut().zip(values) {
+                *square = *value * *value;
+            }
+        }
+    }
 }
 
 /// The diagonal `S` and `r` of the bridge between two clusters of given mean and variance:

@@ -1,9 +1,9 @@
 //! The LightSB objective over all cells, with the moments its gradient is made of.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
 use rayon::prelude::*;
 
-use crate::bridge::lightsb::mixture::{Mixture, features};
+use crate::bridge::lightsb::mixture::{Mixture, write_features};
 use crate::linalg::{add_product, product_tn, softmax_rows};
 
 /// Cells that are worked on together; fixed, so that results do not depend on threads.
@@ -12,12 +12,13 @@ const CHUNK: usize = 512;
 /// `L = E ln c(x) − E ln v(y)` in centred coordinates, exact over all cells.
 ///
 /// One evaluation with its gradient is four products of `2 n K · 2 dim` flops and `2 n K`
-/// exponentials, for `n` cells in each snapshot and `K` Gaussians; it reads the features
-/// `[x², x, 1]` twice (`16 n dim` bytes for each snapshot, the memory this holds).
+/// exponentials, for `n` cells in each snapshot and `K` Gaussians; it reads each snapshot once
+/// (`8 n dim` bytes) and makes the features `[x², x, 1]` of 512 cells at a time. It holds the
+/// responsibilities, `8 n K` bytes for each snapshot.
 #[derive(Debug)]
-pub(super) struct Objective {
-    source: Side,
-    target: Side,
+pub(super) struct Objective<'a> {
+    source: Side<'a>,
+    target: Side<'a>,
     epsilon: f64,
 }
 
@@ -42,11 +43,11 @@ pub(super) struct Moments {
     value: f64,
 }
 
-impl Objective {
+impl<'a> Objective<'a> {
     /// Takes centred points with marginals that sum to one.
     pub(super) fn new(
-        source: (ArrayView2<'_, f64>, ArrayView1<'_, f64>),
-        target: (ArrayView2<'_, f64>, ArrayView1<'_, f64>),
+        source: (ArrayView2<'a, f64>, ArrayView1<'_, f64>),
+        target: (ArrayView2<'a, f64>, ArrayView1<'_, f64>),
         epsilon: f64,
     ) -> Self {
         Self {
@@ -126,8 +127,8 @@ impl Moments {
 
 /// One snapshot, cut into chunks with the memory each of them works in.
 #[derive(Debug)]
-struct Side {
-    features: Array2<f64>,
+struct Side<'a> {
+    points: ArrayView2<'a, f64>,
     chunks: Vec<Chunk>,
 }
 
@@ -142,8 +143,8 @@ struct Chunk {
     value: f64,
 }
 
-impl Side {
-    fn new(points: ArrayView2<'_, f64>, weights: ArrayView1<'_, f64>) -> Self {
+impl<'a> Side<'a> {
+    fn new(points: ArrayView2<'a, f64>, weights: ArrayView1<'_, f64>) -> Self {
         let chunks = (0..points.nrows())
             .step_by(CHUNK)
             .map(|first| Chunk {
@@ -155,13 +156,13 @@ impl Side {
                 value: 0.0,
             })
             .collect();
-        Self { features: features(points), chunks }
+        Self { points, chunks }
     }
 
     fn covariance(&self, k: usize, mean: &Array1<f64>) -> Array2<f64> {
-        let features = self.features.view();
+        let points = self.points;
         let sums: Vec<Array2<f64>> =
-            self.chunks.par_iter().map(|chunk| chunk.scatter(features, k, mean)).collect();
+            self.chunks.par_iter().map(|chunk| chunk.scatter(points, k, mean)).collect();
         let mass: f64 = self.chunks.iter().map(|chunk| chunk.shares.column(k).sum()).sum();
         let mut total = Array2::zeros((mean.len(), mean.len()));
         for sum in &sums {
@@ -172,8 +173,11 @@ impl Side {
 
     /// With exponents `linear · [x², x, 1]`.
     fn moments(&mut self, linear: ArrayView2<'_, f64>) -> Moments {
-        let features = self.features.view();
-        self.chunks.par_iter_mut().for_each(|chunk| chunk.work(features, linear));
+        let points = self.points;
+        let scratch = || Array2::ones((CHUNK, linear.ncols()));
+        self.chunks.par_iter_mut().for_each_init(scratch, |scratch, chunk| {
+            chunk.work(points, linear, scratch.view_mut());
+        });
         let mut sums = Array2::zeros(linear.dim());
         let mut value = 0.0;
         for chunk in &self.chunks {
@@ -187,31 +191,37 @@ impl Side {
 
 impl Chunk {
     /// Sum of outer products of deviations from `mean`, weighted by the shares of Gaussian `k`.
-    fn scatter(&self, features: ArrayView2<'_, f64>, k: usize, mean: &Array1<f64>) -> Array2<f64> {
+    fn scatter(&self, points: ArrayView2<'_, f64>, k: usize, mean: &Array1<f64>) -> Array2<f64> {
         let rows = self.first..self.first + self.weights.len();
-        let mut deviations = &features.slice(s![rows, mean.len()..2 * mean.len()]) - mean;
+        let mut deviations = &points.slice(s![rows, ..]) - mean;
         for (mut row, share) in deviations.rows_mut().into_iter().zip(self.shares.column(k)) {
             row *= share.sqrt();
         }
         product_tn(deviations.view(), deviations.view())
     }
 
-    fn work(&mut self, features: ArrayView2<'_, f64>, linear: ArrayView2<'_, f64>) {
+    fn work(
+        &mut self,
+        points: ArrayView2<'_, f64>,
+        linear: ArrayView2<'_, f64>,
+        mut scratch: ArrayViewMut2<'_, f64>,
+    ) {
         let shape = (self.weights.len(), linear.nrows());
         if self.shares.dim() != shape {
             self.shares = Array2::zeros(shape);
             self.sums = Array2::zeros(linear.dim());
             self.totals = vec![0.0; shape.0];
         }
-        let rows = features.slice(s![self.first..self.first + shape.0, ..]);
+        let mut rows = scratch.slice_mut(s![..shape.0, ..]);
+        write_features(rows.view_mut(), points.slice(s![self.first..self.first + shape.0, ..]));
         self.shares.fill(0.0);
-        add_product(self.shares.view_mut(), 1.0, rows, linear.t());
+        add_product(self.shares.view_mut(), 1.0, rows.view(), linear.t());
         if let Some(logs) = self.shares.as_slice_mut() {
             softmax_rows(logs, shape.1, &self.weights, &mut self.totals);
         }
         self.value = self.weights.iter().zip(&self.totals).map(|(w, total)| w * total).sum();
         self.sums.fill(0.0);
-        add_product(self.sums.view_mut(), 1.0, self.shares.t(), rows);
+        add_product(self.sums.view_mut(), 1.0, self.shares.t(), rows.view());
     }
 }
 

@@ -164,7 +164,7 @@ impl LightSbSolver {
     /// Descends; then gives Gaussians that lost their cells a new place and descends again.
     fn descend(
         &self,
-        objective: &mut Objective,
+        objective: &mut Objective<'_>,
         mixture: Mixture,
         floor: f64,
         progress: &mut dyn Progress,
@@ -193,7 +193,7 @@ impl LightSbSolver {
     /// One L-BFGS descent, until five steps together gain less than `tolerance`.
     fn round(
         &self,
-        objective: &mut Objective,
+        objective: &mut Objective<'_>,
         descent: &mut Descent,
         (floor, tolerance): (f64, f64),
         progress: &mut dyn Progress,
@@ -238,7 +238,7 @@ impl BridgeSolver for LightSbSolver {
 }
 
 /// The mixture with the lowest objective.
-fn lowest(objective: &mut Objective, mixtures: Vec<Mixture>) -> Option<Mixture> {
+fn lowest(objective: &mut Objective<'_>, mixtures: Vec<Mixture>) -> Option<Mixture> {
     let valued = mixtures.into_iter().map(|mixture| (objective.evaluate(&mixture).value, mixture));
     valued.min_by(|a, b| a.0.total_cmp(&b.0)).map(|entry| entry.1)
 }

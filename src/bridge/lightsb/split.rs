@@ -17,7 +17,7 @@ pub(super) const LEAST_SHARE: f64 = 1e-2;
 /// point the diagonal of that matrix is zero, since `S` is as good as a diagonal can be; its
 /// most negative direction is the tilt that one diagonal Gaussian cannot follow. Time
 /// `O((n_source + n_target) · n_gaussians · dim²)`.
-pub(super) fn revived(objective: &mut Objective, mixture: &Mixture) -> Option<Mixture> {
+pub(super) fn revived(objective: &mut Objective<'_>, mixture: &Mixture) -> Option<Mixture> {
     const LENGTHS: [f64; 4] = [1.0, 0.5, 0.25, 0.1];
     let evaluation = objective.evaluate(mixture);
     let least = LEAST_SHARE / mixture.n_gaussians() as f64;
@@ -55,7 +55,12 @@ struct Split {
 }
 
 impl Split {
-    fn new(objective: &Objective, mixture: &Mixture, evaluation: &Evaluation, k: usize) -> Self {
+    fn new(
+        objective: &Objective<'_>,
+        mixture: &Mixture,
+        evaluation: &Evaluation,
+        k: usize,
+    ) -> Self {
         let epsilon = objective.epsilon();
         let (anchor, variance) = evaluation.source.mean_and_variance(k);
         let end = evaluation.target.mean_and_variance(k).0;

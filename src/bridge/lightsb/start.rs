@@ -326,3 +326,71 @@ fn absorb(cost: &mut Array2<f64>, f: &Array1<f64>, g: &Array1<f64>, regularisati
 fn positive(values: Array1<f64>) -> Array1<f64> {
     values.mapv(|value| value.max(1e-290))
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+    use rand_distr::StandardNormal;
+
+    use super::*;
+    use crate::bridge::lightsb::objective::Objective;
+
+    /// Three groups that move by the same step, and the weights of the cells.
+    fn groups() -> (Array2<f64>, Array2<f64>, Array1<f64>) {
+        let mut stream = Seed(1).stream("test/groups", 0);
+        let mut x: Array2<f64> =
+            Array2::from_shape_simple_fn((90, 2), || StandardNormal.sample(&mut stream)) * 0.2;
+        for (i, mut cell) in x.rows_mut().into_iter().enumerate() {
+            cell[0] += 3.0 * (i % 3) as f64 - 3.0;
+        }
+        let y = &x + &array![0.5, -0.5];
+        (x, y, Array1::from_elem(90, 1.0 / 90.0))
+    }
+
+    #[test]
+    fn the_coupling_keeps_marginals_and_takes_cells_to_their_group() {
+        let (x, y, even) = groups();
+        let plan = coupled((x.view(), even.view()), (y.view(), even.view()), 0.1);
+        // The last half step is that of the source.
+        assert!(plan.sum_axis(Axis(1)).iter().all(|mass| (mass * 90.0 - 1.0).abs() < 1e-9));
+        assert!(plan.sum_axis(Axis(0)).iter().all(|mass| (mass * 90.0 - 1.0).abs() < 0.1));
+        let astray: f64 = plan
+            .indexed_iter()
+            .filter(|entry| (entry.0.0 % 3) != (entry.0.1 % 3))
+            .map(|e| e.1)
+            .sum();
+        assert!(astray < 1e-6, "{astray}");
+    }
+
+    #[test]
+    fn the_coupling_takes_far_cells_without_overflow() {
+        let (x, y, even) = groups();
+        let far = (&x * 1e4, &y * 1e4 + 1e6);
+        let plan = coupled((far.0.view(), even.view()), (far.1.view(), even.view()), 1e-3);
+        assert!(plan.iter().all(|mass| mass.is_finite()) && (plan.sum() - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn every_gaussian_begins_with_its_share_of_the_cells() {
+        let (x, y, even) = groups();
+        let (source, target) = ((x.view(), even.view()), (y.view(), even.view()));
+        let settings = StartSettings { n_gaussians: 3, n_coupled: 200, epsilon: 0.1, floor: 1e-4 };
+        for mixture in from_coupling(source, target, settings, Seed(2)) {
+            let masses = Objective::new(source, target, 0.1).evaluate(&mixture).source.mass;
+            assert!(masses.iter().all(|mass| (mass * 3.0 - 1.0).abs() < 0.05), "{masses}");
+        }
+    }
+
+    #[test]
+    fn clusters_are_the_groups_and_no_more_than_different_points() {
+        let (x, _, even) = groups();
+        let mut firsts = k_means((x.view(), even.view()), 3, Seed(3)).column(0).to_vec();
+        firsts.sort_by(f64::total_cmp);
+        assert!(
+            firsts.iter().zip([-3.0, 0.0, 3.0]).all(|(a, b)| (a - b).abs() < 0.2),
+            "{firsts:?}"
+        );
+        let same = Array2::from_shape_fn((90, 2), |(i, _)| if i < 45 { 1.0 } else { 2.0 });
+        assert_eq!(k_means((same.view(), even.view()), 5, Seed(3)).nrows(), 2);
+    }
+}
