@@ -13,13 +13,16 @@ use sbcell::error::Kind;
 use sbcell::io::h5ad::{H5ad, MatrixSource};
 use sbcell::{Error, Result, Silent};
 
-/// One file of each kind: contiguous, chunked with three filters, sparse by rows and columns,
+/// One file of each kind: contiguous, chunked with filters, sparse by rows and columns,
 /// categorical, records with strings of fixed size and on the heap, the newest HDF5 formats.
-const FILES: [&str; 11] = [
+const FILES: [&str; 14] = [
     "h5ad-dialects/dense_float32",
     "h5ad-dialects/dense_chunked_odd_shuffle_fletcher",
     "h5ad-dialects/csr_float64_gzip",
     "h5ad-dialects/csc_int64_lzf",
+    "h5ad-dialects/dense_f4_blosc",
+    "h5ad-dialects/dense_f4_bitshuffle",
+    "h5ad-dialects/dense_f4_lz4",
     "h5ad-dialects/nullable_bool_unicode",
     "h5ad-dialects/legacy_06_compound_obs_dense",
     "h5ad-dialects/written_by_anndata_0.6.22.post1_csr",
@@ -135,12 +138,12 @@ fn overwrite_runs(step: usize) {
 
 #[test]
 fn files_with_wrong_bytes_are_read_or_refused() {
-    flip_bytes(101);
+    flip_bytes(307);
 }
 
 #[test]
 fn files_with_overwritten_runs_are_read_or_refused() {
-    overwrite_runs(200);
+    overwrite_runs(520);
 }
 
 #[test]

@@ -166,7 +166,7 @@ impl Csr {
     }
 
     fn is_sorted(&self) -> bool {
-        let increases = |row: &[u32]| row.windows(2).fold(true, |all, p| all & (p[0] < p[1]));
+        let increases = |row: &[u32]| row.is_sorted_by(|a, b| a < b);
         (0..self.n_rows()).into_par_iter().with_min_len(256).all(|i| increases(self.row(i).0))
     }
 

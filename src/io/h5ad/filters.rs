@@ -1,8 +1,9 @@
-//! Chunk filters undone: deflate, shuffle, Fletcher-32, LZF and zstd; the others by name.
+//! Chunk filters undone: deflate, shuffle, Fletcher-32, LZF and those of third parties.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
 use crate::io::h5ad::hdf5::Filter;
+use crate::io::h5ad::third_party;
 
 const DEFLATE: u16 = 1;
 const SHUFFLE: u16 = 2;
@@ -11,16 +12,20 @@ const SZIP: u16 = 4;
 const NBIT: u16 = 5;
 const SCALE_OFFSET: u16 = 6;
 const LZF: u16 = 32_000;
+const BLOSC: u16 = 32_001;
+const LZ4: u16 = 32_004;
+const BITSHUFFLE: u16 = 32_008;
+const ZSTD: u16 = 32_015;
+const KNOWN: [u16; 8] = [DEFLATE, SHUFFLE, FLETCHER32, LZF, BLOSC, LZ4, BITSHUFFLE, ZSTD];
 
 /// Whether [`undo`] knows all filters.
 pub(super) fn all_known(filters: &[Filter]) -> bool {
-    filters.iter().all(|filter| matches!(filter.id, DEFLATE | SHUFFLE | FLETCHER32 | LZF))
+    filters.iter().all(|filter| KNOWN.contains(&filter.id))
 }
 
 /// The first filter that neither [`undo`] nor the HDF5 crate knows.
 pub(super) fn first_unknown(filters: &[Filter]) -> Option<&Filter> {
-    let known =
-        |id| matches!(id, DEFLATE | SHUFFLE | FLETCHER32 | LZF | SZIP | NBIT | SCALE_OFFSET);
+    let known = |id| KNOWN.contains(&id) || matches!(id, SZIP | NBIT | SCALE_OFFSET);
     filters.iter().find(|filter| !known(filter.id))
 }
 
@@ -34,11 +39,11 @@ pub(super) fn name(filter: &Filter) -> String {
         NBIT => "nbit".into(),
         SCALE_OFFSET => "scaleoffset".into(),
         LZF => "lzf".into(),
-        32_001 => "blosc".into(),
-        32_004 => "lz4".into(),
-        32_008 => "bitshuffle".into(),
+        BLOSC => "blosc".into(),
+        LZ4 => "lz4".into(),
+        BITSHUFFLE => "bitshuffle".into(),
         32_013 => "zfp".into(),
-        32_015 => "zstd".into(),
+        ZSTD => "zstd".into(),
         32_026 => "blosc2".into(),
         id => filter.name.clone().unwrap_or_else(|| format!("filter {id}")),
     }
@@ -70,6 +75,10 @@ pub(super) fn undo(
             }
             FLETCHER32 => check_sum(bytes)?,
             LZF => unpack_lzf(&bytes, most)?,
+            BLOSC => third_party::blosc(&bytes, most)?,
+            LZ4 => third_party::lz4(&bytes, most)?,
+            BITSHUFFLE => third_party::bitshuffle(&bytes, &filter.client_data, most)?,
+            ZSTD => third_party::zstd(&bytes, most)?,
             _ => return Err(format!("filter {} is not supported", name(filter))),
         };
     }
@@ -80,7 +89,8 @@ pub(super) fn undo(
     }
 }
 
-fn inflate(bytes: &[u8], most: usize) -> Result<Vec<u8>, String> {
+/// One zlib stream of at most `most` bytes.
+pub(super) fn inflate(bytes: &[u8], most: usize) -> Result<Vec<u8>, String> {
     let mut out = Vec::with_capacity(most);
     let status = Decompress::new(true).decompress_vec(bytes, &mut out, FlushDecompress::Finish);
     match status {
@@ -90,7 +100,7 @@ fn inflate(bytes: &[u8], most: usize) -> Result<Vec<u8>, String> {
 }
 
 /// Bytes of equal significance lie together; puts them back into elements.
-fn unshuffle(bytes: &[u8], size: usize) -> Vec<u8> {
+pub(super) fn unshuffle(bytes: &[u8], size: usize) -> Vec<u8> {
     let n = bytes.len().checked_div(size).unwrap_or(0);
     let mut out = vec![0; bytes.len()];
     match size {

@@ -222,7 +222,7 @@ struct Cursor<'c> {
 
 impl<'c> Cursor<'c> {
     /// Starts behind the signature, which must be there.
-    fn new(container: &'c Container, address: u64, signature: &[u8; 4]) -> Option<Self> {
+    fn new(container: &'c Container, address: u64, signature: [u8; 4]) -> Option<Self> {
         let mut cursor = Self { container, at: container.base.checked_add(address)? };
         (cursor.bytes(4)? == signature).then_some(cursor)
     }
@@ -247,14 +247,14 @@ impl<'c> Cursor<'c> {
 }
 
 fn fixed_array(container: &Container, address: u64) -> Option<Vec<Entry>> {
-    let mut head = Cursor::new(container, address, b"FAHD")?;
+    let mut head = Cursor::new(container, address, *b"FAHD")?;
     head.number(2)?;
     let size = head.number(1)? as usize;
     let page_bits = head.number(1)? as u32;
     let n = head.length()?;
     let block = head.address()?;
     let mut out = Vec::new();
-    let mut block = Cursor::new(container, block, b"FADB")?;
+    let mut block = Cursor::new(container, block, *b"FADB")?;
     block.number(2)?;
     block.address()?;
     let page = 1_u64.checked_shl(page_bits)?;
@@ -293,7 +293,7 @@ struct Growth {
 
 /// The first `wanted` entries.
 fn extensible_array(container: &Container, address: u64, wanted: u64) -> Option<Vec<Entry>> {
-    let mut head = Cursor::new(container, address, b"EAHD")?;
+    let mut head = Cursor::new(container, address, *b"EAHD")?;
     head.number(2)?;
     let size = head.number(1)? as usize;
     let bits = head.number(1)? as u32;
@@ -309,7 +309,7 @@ fn extensible_array(container: &Container, address: u64, wanted: u64) -> Option<
         return None;
     }
     let growth = Growth { size, n_offset: (bits as usize).div_ceil(8), page };
-    let mut block = Cursor::new(container, block, b"EAIB")?;
+    let mut block = Cursor::new(container, block, *b"EAIB")?;
     block.number(2)?;
     block.address()?;
     let mut out = Vec::new();
@@ -357,7 +357,7 @@ fn secondary_block(
         out.extend(std::iter::repeat_n((u64::MAX, 0, 0), n));
         return Some(());
     }
-    let mut block = Cursor::new(container, address, b"EASB")?;
+    let mut block = Cursor::new(container, address, *b"EASB")?;
     block.number(2)?;
     block.address()?;
     block.bytes(growth.n_offset)?;
@@ -391,7 +391,7 @@ fn data_block(
         out.extend(absent(length));
         return Some(());
     }
-    let mut block = Cursor::new(container, address, b"EADB")?;
+    let mut block = Cursor::new(container, address, *b"EADB")?;
     block.number(2)?;
     block.address()?;
     block.bytes(growth.n_offset)?;

@@ -335,6 +335,8 @@ impl Sparse {
         let (mut indices, mut values) = (vec![0_u32; n_kept], vec![0_f32; n_kept]);
         let storage = Storage::new(&self.data)?;
         let window = window_of(&storage, 1);
+        let what = format!("reading {}", storage.path());
+        report(progress, Event::Begin { what, total: n_stored as u64 })?;
         let mut column = 0;
         let mut at = 0;
         while at < n_stored {
@@ -353,6 +355,7 @@ impl Sparse {
             at = end;
             report(progress, Event::Step { done: at as u64 })?;
         }
+        report(progress, Event::End)?;
         Csr::new(n_columns, indptr, indices, values).map(Matrix::Sparse)
     }
 }

@@ -21,6 +21,7 @@ mod read;
 mod slots;
 mod storage;
 mod text;
+mod third_party;
 mod write;
 
 pub use matrix::{MatrixInfo, StorageFormat};
