@@ -65,7 +65,7 @@ impl Default for LightSbSolver {
     fn default() -> Self {
         Self {
             n_gaussians: 30,
-            max_iterations: 1000,
+            max_iterations: 5000,
             tolerance: 1e-3,
             min_spread: 1e-4,
             n_coupled: 512,
