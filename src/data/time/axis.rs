@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::candidates::unit_of_name;
 use super::labels::{Reading, Scale, Unread, is_missing, read};
+use super::names::unit_of_name;
 use super::unit::TimeUnit;
 use crate::data::{Column, TimePoint};
 use crate::error::{Error, Result};

@@ -1,78 +1,18 @@
 //! Which column is the time: by its name, by its content, by what other columns say.
 
 use super::axis::{MANY_TIMES, TimeAxis, resolve};
+use super::names::name_rank;
 use super::unit::TimeUnit;
 use crate::data::Column;
 use crate::error::{Error, Result};
-
-/// Names that mean time, best first, without separators.
-const NAMES: [&str; 23] = [
-    "time",
-    "timepoint",
-    "timepoints",
-    "day",
-    "days",
-    "hour",
-    "hours",
-    "hpf",
-    "hpi",
-    "dpf",
-    "dpi",
-    "week",
-    "weeks",
-    "month",
-    "months",
-    "minute",
-    "minutes",
-    "timeinfo",
-    "timelabel",
-    "t",
-    "stage",
-    "age",
-    "timecourse",
-];
-
-/// Words that make a longer name mean time when they begin or end it (`sample_time`).
-const WORDS: [&str; 19] = [
-    "time",
-    "timepoint",
-    "timepoints",
-    "day",
-    "days",
-    "hour",
-    "hours",
-    "hr",
-    "hrs",
-    "hpf",
-    "hpi",
-    "dpf",
-    "dpi",
-    "week",
-    "weeks",
-    "month",
-    "months",
-    "stage",
-    "age",
-];
-
-/// Words of names whose numbers are computed from the cells, or count something else.
-const NOT_TIME: [&str; 9] =
-    ["pseudo", "pseudotime", "latent", "velocity", "diffusion", "cycle", "doubling", "run", "per"];
 
 /// The share of the smallest gap by which times of two columns may differ and still agree: the
 /// rounding of a label such as `0.33` for a third of a day.
 const AGREEMENT: f64 = 0.011;
 
-/// Whether a column of this name may be the time: `time`, `Time point`, `day`, `hpf`, `stage`,
-/// `collection_day`, … Case, spaces, underscores and hyphens do not matter; names of computed
-/// times (`latent_time`, `dpt_pseudotime`) are refused.
-pub fn is_time_name(name: &str) -> bool {
-    name_rank(name).is_some()
-}
-
 /// Finds the time among columns, which are pairs of name and content.
 ///
-/// Only names that [`is_time_name`] accepts are looked at. A column is plausible if every label
+/// Only names that [`is_time_name`](super::is_time_name) accepts are looked at. A column is plausible if every label
 /// can be read, and it has from 2 to 200 times. Of several that say the same (equal up to a
 /// change of unit) a numeric one is taken, then the better name, then the first; the others are
 /// named in [`TimeAxis::notes`] and may lend their unit.
@@ -129,50 +69,6 @@ pub fn find(columns: &[(String, Column)]) -> Result<TimeAxis> {
             Err(Error::TimeColumnsDisagree { columns })
         }
     }
-}
-
-/// The unit in a column's name: `day`, `time_hours`, `age (weeks)`.
-pub(super) fn unit_of_name(name: &str) -> Option<TimeUnit> {
-    let words = words(name);
-    let long = |word: &&String| word.len() > 1 || words.len() > 1;
-    words.iter().rev().filter(long).find_map(|word| TimeUnit::from_word(word))
-}
-
-/// How good a name for the time is, smaller is better; `None` if it is no name for it.
-pub fn name_rank(name: &str) -> Option<usize> {
-    let words = words(name);
-    let computed = |word: &String| NOT_TIME.contains(&word.as_str()) || word.starts_with("pseudo");
-    if words.iter().any(computed) {
-        return None;
-    }
-    let folded = words.concat();
-    let exact = NAMES.iter().position(|known| *known == folded);
-    let ends = [words.first(), words.last()];
-    let longer = || {
-        let place = |word: &String| WORDS.iter().position(|known| known == word);
-        ends.into_iter().flatten().filter_map(place).min().map(|place| NAMES.len() + place)
-    };
-    exact.or_else(longer)
-}
-
-/// The words of a name, in lower case; `collectionDay` has two.
-fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut before = ' ';
-    for c in name.chars() {
-        let camel = before.is_lowercase() && c.is_uppercase();
-        if camel || !c.is_alphanumeric() {
-            words.push(String::new());
-        }
-        if c.is_alphanumeric()
-            && let Some(word) = words.last_mut()
-        {
-            word.extend(c.to_lowercase());
-        }
-        before = c;
-    }
-    words.retain(|word| !word.is_empty());
-    words
 }
 
 /// The factor from the times of `a` to those of `b`, if they say the same of every cell that
@@ -259,52 +155,6 @@ mod tests {
     fn texts(name: &str, labels: &[&str]) -> (String, Column) {
         let labels = labels.iter().map(|label| Some((*label).to_string())).collect();
         (name.into(), Column::Texts(labels))
-    }
-
-    #[test]
-    fn knows_names_of_time_columns() {
-        for name in [
-            "time",
-            "Time point",
-            "time_point",
-            "TimePoint",
-            "day",
-            "Days",
-            "hpf",
-            "stage",
-            "Age",
-            "t",
-            "time_info",
-            "time-label",
-            "sample_time",
-            "collection_day",
-            "collectionDay",
-            "time_hours",
-            "age_weeks",
-            "sbcell_time",
-        ] {
-            assert!(is_time_name(name), "{name}");
-        }
-        for name in [
-            "",
-            "pseudotime",
-            "dpt_pseudotime",
-            "latent_time",
-            "batch",
-            "lifetime",
-            "stages",
-            "n_t",
-            "percent_mito",
-            "velocity_pseudotime",
-            "run_day",
-            "times_seen",
-        ] {
-            assert!(!is_time_name(name), "{name}");
-        }
-        assert_eq!(unit_of_name("age (weeks)"), Some(TimeUnit::Weeks));
-        assert_eq!(unit_of_name("time_h"), Some(TimeUnit::Hours));
-        assert_eq!(unit_of_name("d"), None);
-        assert_eq!(unit_of_name("stage"), None);
     }
 
     #[test]

@@ -7,8 +7,10 @@
 mod axis;
 mod candidates;
 mod labels;
+mod names;
 mod unit;
 
 pub use axis::{TimeAxis, TimeLevel, resolve, resolve_with_map};
-pub use candidates::{find, is_time_name, name_rank};
+pub use candidates::find;
+pub use names::{is_time_name, name_rank};
 pub use unit::TimeUnit;
