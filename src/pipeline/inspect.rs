@@ -275,7 +275,8 @@ fn abilities(
     time_columns: &[TimeColumn],
     embeddings: &[Embedding],
 ) -> Vec<Ability> {
-    let n_times = time_columns.iter().map(|column| column.values.len()).max().unwrap_or(0);
+    let read = || time_columns.iter().filter(|column| column.problem.is_none());
+    let n_times = read().map(|column| column.values.len()).max().unwrap_or(0);
     let readable = |matrix: &&MatrixReport| matrix.values.is_some_and(|v| v.n_not_finite == 0);
     let has_matrix = matrices.iter().any(|matrix| readable(&matrix));
     let unscaled = matrices
@@ -283,7 +284,8 @@ fn abilities(
         .filter(readable)
         .any(|matrix| matrix.values.is_some_and(|values| values.looks_like != Scale::Scaled));
     let without_time = match n_times {
-        0 => Some("no column of `obs` looks like a time".to_string()),
+        0 if time_columns.is_empty() => Some("no column of `obs` looks like a time".to_string()),
+        0 => Some("no column of `obs` can be read as times without --time-map".to_string()),
         1 => Some("there is only one time point".to_string()),
         _ => None,
     };
@@ -294,15 +296,12 @@ fn abilities(
         (true, false) => Some("the matrices look scaled; unscaled values are needed".to_string()),
         (true, true) => None,
     };
-    let too_few = (n_times < 3)
-        .then(|| "to leave one time point out there must be at least three".to_string());
     let basic = without_time.or(without_cells);
     let ability = |command, why_not: Option<String>| Ability { command, why_not };
     vec![
         ability("fit", basic.clone()),
         ability("interpolate", basic.clone()),
-        ability("grn", basic.clone().or(without_genes)),
-        ability("evaluate", basic.or(too_few)),
+        ability("grn", basic.or(without_genes)),
     ]
 }
 
