@@ -50,7 +50,7 @@ pub struct LightSbSolver {
     /// each, or not as many different ones.
     ///
     /// Measured on held-out halves (nats; lower is better): the optimum was 20 to 30 with 1 200 to
-    /// 2 000 cells in 5 dimensions, 50 to 75 with 3 500 in 40 (30 is 1 nat worse of 67 gained over
+    /// 2 000 cells in 5 dimensions, 50 to 75 with 3 500 in 40 (30 is 2 nats worse, of 69 gained over
     /// one Gaussian), and one for every 15 to 20 cells where cells are few.
     pub n_gaussians: usize,
     /// Most steps of the descent, ≥ 1.
