@@ -33,8 +33,9 @@ pub struct FitReport {
     pub objective: f64,
     /// The objective of the starting point.
     pub start_objective: f64,
-    /// Mixture parts that keep weight at the end, of [`FitReport::n_gaussians`].
+    /// Mixture parts that keep cells at the end (for LightSB at least a hundredth of an equal
+    /// share of the target), of [`FitReport::n_gaussians`].
     pub n_live: usize,
-    /// Mixture parts asked for.
+    /// Mixture parts used: those asked for, or fewer if there are too few target cells.
     pub n_gaussians: usize,
 }

@@ -37,16 +37,20 @@ const MOST_REVIVALS: usize = 5;
 /// objective over all cells, which never goes up, and stops when nothing is gained. What it
 /// returns is never worse than the best single Gaussian, which has a closed form.
 ///
-/// Time per iteration `O((n_source + n_target) · n_gaussians · dim)`; memory 16 bytes per value
-/// of the snapshots and `n_coupled²` numbers at the start. Source cells, target cells and their
-/// order have no influence beyond rounding.
+/// Gaussians that lose their cells on the way are moved next to one that needs a second.
+///
+/// Time per iteration `8 (n_source + n_target) · n_gaussians · dim` flops in matrix products;
+/// memory 8 bytes per value of the snapshots, `8 (n_source + n_target) · n_gaussians` bytes and
+/// `16 n_coupled²` bytes at the start. 7 000 cells × 50 dimensions with 10 Gaussians: 200
+/// iterations, 0.7 s on one core. The order of cells has no influence beyond rounding. The
+/// objective is in the coordinates of the problem, as the paper's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LightSbSolver {
     /// Gaussians in the mixture, ≥ 1; fewer are used if there are not fifteen target cells for
     /// each, or not as many different ones.
     ///
     /// Measured on held-out halves (nats; lower is better): the optimum was 20 to 30 with 1 200 to
-    /// 2 000 cells in 5 dimensions, 50 to 75 with 3 500 in 40 (30 is 1 nat worse of 67 gained over
+    /// 2 000 cells in 5 dimensions, 50 to 75 with 3 500 in 40 (30 is 2 nats worse, of 69 gained over
     /// one Gaussian), and one for every 15 to 20 cells where cells are few.
     pub n_gaussians: usize,
     /// Most steps of the descent, ≥ 1.
@@ -129,7 +133,6 @@ impl LightSbSolver {
         };
         let starts = start::from_coupling(source.view(), target.view(), settings, seed);
         let spread = lowest(&mut objective, starts).unwrap_or_else(|| single.clone());
-        let n_gaussians = spread.n_gaussians();
         let mut descent = self.descend(&mut objective, spread, floor, progress)?;
         let single_value = objective.evaluate(&single).value;
         if descent.value.is_nan() || descent.value > single_value {
@@ -138,6 +141,7 @@ impl LightSbSolver {
         }
         report(progress, Event::End)?;
 
+        let n_gaussians = descent.mixture.n_gaussians();
         let live = objective.evaluate(&descent.mixture).target.mass;
         let n_live = live.iter().filter(|&&mass| mass * n_gaussians as f64 > LEAST_SHARE).count();
         let moved = source.mean.dot(&target.mean) / epsilon;

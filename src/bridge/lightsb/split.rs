@@ -133,6 +133,28 @@ mod tests {
     }
 
     #[test]
+    fn both_halves_are_half_as_strong_as_the_whole_where_its_cells_are() {
+        let split =
+            Split { k: 0, direction: array![0.3, -0.2], anchor: array![2.0, 1.0], gain: 0.0 };
+        let whole = Mixture {
+            log_alpha: array![0.4, -9.0],
+            r: array![[0.5, -1.0], [0.0, 0.0]],
+            s: array![[0.7, 0.2], [1.0, 1.0]],
+        };
+        let mut halves = whole.clone();
+        split.apply(&mut halves, 1, 0.5, 0.1);
+        let strength = |mixture: &Mixture, k: usize| {
+            let tilt = mixture.s.row(k).dot(&(&split.anchor * &split.anchor))
+                + 2.0 * mixture.r.row(k).dot(&split.anchor);
+            mixture.log_alpha[k] + tilt / 0.2
+        };
+        let half = strength(&whole, 0) - std::f64::consts::LN_2;
+        assert!((strength(&halves, 0) - half).abs() < 1e-12);
+        assert!((strength(&halves, 1) - half).abs() < 1e-12);
+        assert!((halves.r[[0, 0]] - halves.r[[1, 0]] - 0.3).abs() < 1e-12);
+    }
+
+    #[test]
     fn a_gaussian_without_cells_takes_half_of_one_that_cannot_follow_a_tilt() {
         let mut stream = Seed(1).stream("test/cells", 0);
         let cells: Array2<f64> =
