@@ -15,6 +15,9 @@ const SAMPLE: usize = 1 << 19;
 /// A column of numbers is a candidate for time if it has this many distinct values.
 const DISTINCT_TIMES: std::ops::RangeInclusive<usize> = 2..=50;
 
+/// A column with the name of a time is none if it has more distinct values, as pseudotime has.
+const MOST_TIMES: usize = 1000;
+
 /// Names that columns of time have, the likely ones first; compared in lower case.
 const TIME_NAMES: [&str; 15] = [
     "time",
@@ -294,7 +297,7 @@ fn place_of_name(name: &str) -> usize {
 }
 
 fn time_column(report: &ColumnReport, column: &Column) -> Option<TimeColumn> {
-    let named = place_of_name(&report.name) < TIME_NAMES.len();
+    let named = place_of_name(&report.name) < TIME_NAMES.len() && report.n_distinct <= MOST_TIMES;
     let few = DISTINCT_TIMES.contains(&report.n_distinct);
     let by = match (named, column.is_numeric() && few) {
         (true, _) => Evidence::Name,
