@@ -16,6 +16,9 @@ const SAMPLE: usize = 1 << 19;
 /// A column of numbers is a candidate for time if it has this many distinct values.
 const DISTINCT_TIMES: std::ops::RangeInclusive<usize> = 2..=50;
 
+/// A column with the name of a time is none if it has more distinct values, as pseudotime has.
+const MOST_TIMES: usize = 1000;
+
 /// What [`inspect`] finds.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Inspection {
@@ -254,7 +257,8 @@ fn column_report(name: &str, column: &Column) -> ColumnReport {
 
 fn time_column(report: &ColumnReport, column: &Column) -> Option<TimeColumn> {
     let few = DISTINCT_TIMES.contains(&report.n_distinct);
-    let by = match (time::is_time_name(&report.name), column.is_numeric() && few) {
+    let named = time::is_time_name(&report.name) && report.n_distinct <= MOST_TIMES;
+    let by = match (named, column.is_numeric() && few) {
         (true, _) => Evidence::Name,
         (false, true) => Evidence::Values,
         (false, false) => return None,

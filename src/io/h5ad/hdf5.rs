@@ -117,6 +117,13 @@ impl Container {
                     Some("write the data with anndata's `write_h5ad`".into()),
                 );
             }
+            Ok(Err(hdf5_pure::Error::FileMarkedInUse(_))) => {
+                return unreadable(
+                    "it is still being written, or the program that wrote it did not close it"
+                        .into(),
+                    Some("if no program has it open, clear the mark with `h5clear -s`".into()),
+                );
+            }
             Ok(Err(error)) => return unreadable(format!("not a valid HDF5 file: {error}"), None),
             Err(_) => return unreadable("not a valid HDF5 file".into(), None),
         };

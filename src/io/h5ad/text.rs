@@ -44,16 +44,21 @@ pub(super) fn decode(
     offset: usize,
     stride: usize,
 ) -> Result<Vec<String>> {
-    let fields = |size: usize| bytes.chunks_exact(stride).map(move |r| &r[offset..offset + size]);
+    let mut heap = Heap::new(array);
+    let size = match element {
+        Element::FixedText { size, .. } => *size,
+        Element::HeapText => heap.reference_size(),
+        _ => return Err(array.unreadable("does not hold text")),
+    };
+    if stride == 0 || offset.checked_add(size).is_none_or(|end| end > stride) {
+        return Err(array.unreadable("its strings lie outside their records"));
+    }
+    let fields = bytes.chunks_exact(stride).map(|record| &record[offset..offset + size]);
     match element {
-        Element::FixedText { size, blanks } => {
-            Ok(fields(*size).map(|field| fixed(field, *blanks)).collect())
+        Element::FixedText { blanks, .. } => {
+            Ok(fields.map(|field| fixed(field, *blanks)).collect())
         }
-        Element::HeapText => {
-            let mut heap = Heap::new(array);
-            fields(heap.reference_size()).map(|reference| heap.string(reference)).collect()
-        }
-        _ => Err(array.unreadable("does not hold text")),
+        _ => fields.map(|reference| heap.string(reference)).collect(),
     }
 }
 
