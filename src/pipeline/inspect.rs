@@ -280,7 +280,8 @@ fn abilities(
     embeddings: &[Embedding],
 ) -> Vec<Ability> {
     let read = || time_columns.iter().filter(|column| column.problem.is_none());
-    let n_times = read().map(|column| column.values.len()).max().unwrap_or(0);
+    let alone = time_columns.iter().any(|column| column.values.len() == 1);
+    let n_times = read().map(|column| column.values.len()).max().unwrap_or(usize::from(alone));
     let readable = |matrix: &&MatrixReport| matrix.values.is_some_and(|v| v.n_not_finite == 0);
     let has_matrix = matrices.iter().any(|matrix| readable(&matrix));
     let unscaled = matrices

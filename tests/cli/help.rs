@@ -16,14 +16,15 @@ fn version_is_one_line() {
 #[test]
 fn the_page_of_all_commands_is_up_to_date() {
     let sandbox = Sandbox::new();
-    let mut page = String::from(
+    let mut parts = vec![String::from(
         "# Command line\n\nEvery `--help`, written by `UPDATE=1 cargo test --release --test cli`.\n",
-    );
+    )];
     for command in [""].iter().chain(&COMMANDS) {
         let help = sandbox.done(&format!("{command} --help")).stdout;
         let title = format!("sbcell {command}");
-        page += &format!("\n## {}\n\n```text\n{}\n```\n", title.trim(), unpadded(&help));
+        parts.push(format!("\n## {}\n\n```text\n{}\n```\n", title.trim(), unpadded(&help)));
     }
+    let page = parts.concat();
     let path = root().join("docs/CLI.md");
     if std::env::var_os("UPDATE").is_some() {
         fs::write(&path, &page).unwrap();
