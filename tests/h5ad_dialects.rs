@@ -462,7 +462,7 @@ fn filters_of_third_parties_are_read_in_blocks() {
     let file = open_storage("filters");
     let expected = Array2::from_shape_fn((60, 1203), |(i, j)| ((i * 1203 + j) % 97) as f64);
     let keys = file.obsm_keys().unwrap();
-    assert_eq!(keys.len(), 18);
+    assert_eq!(keys.len(), 20);
     for (key, _) in keys {
         let found = file.obsm(&key).unwrap_or_else(|error| panic!("{key}: {error}"));
         if key == "blosc_noise" {

@@ -14,7 +14,7 @@ impl H5ad {
     /// Keys of `obsm` with rows and columns.
     ///
     /// # Errors
-    /// [`Error::Unreadable`].
+    /// [`crate::Error::Unreadable`].
     pub fn obsm_keys(&self) -> Result<Vec<(String, (usize, usize))>> {
         self.keys("obsm")
     }
@@ -22,7 +22,7 @@ impl H5ad {
     /// Keys of `varm` with rows and columns.
     ///
     /// # Errors
-    /// [`Error::Unreadable`].
+    /// [`crate::Error::Unreadable`].
     pub fn varm_keys(&self) -> Result<Vec<(String, (usize, usize))>> {
         self.keys("varm")
     }
@@ -30,7 +30,7 @@ impl H5ad {
     /// An entry of `obsm`, `(n_cells, dim)`: an array, a sparse matrix, or a table of numbers.
     ///
     /// # Errors
-    /// [`Error::UnknownKey`] with the keys there are; [`Error::Unreadable`], also if it has not
+    /// [`crate::Error::UnknownKey`] with the keys there are; [`crate::Error::Unreadable`], also if it has not
     /// one row per cell.
     pub fn obsm(&self, key: &str) -> Result<Array2<f64>> {
         let array = self.slot("obsm", "key of obsm", key)?;
