@@ -2,7 +2,10 @@
 
 use std::fs;
 
-use crate::sandbox::{Sandbox, dialect, sample};
+use sbcell::data::Column;
+use sbcell::io::h5ad::{H5adContent, write_h5ad};
+
+use crate::sandbox::{Sandbox, dialect, root, sample};
 
 #[test]
 fn a_missing_file_and_a_file_that_is_no_hdf5() {
@@ -97,4 +100,51 @@ fn labels_that_are_no_times_ask_for_a_map_and_take_it() {
     fs::write(sandbox.path("days.csv"), map).unwrap();
     let answer = sandbox.done(&format!("{line} --time-map days.csv --dry-run"));
     assert!(answer.stdout.contains("13.5"), "{}", answer.stdout);
+}
+
+#[test]
+fn columns_that_disagree_are_listed_and_none_is_taken() {
+    let sandbox = Sandbox::new();
+    let names: Vec<String> = (0..6).map(|i| format!("c{i}")).collect();
+    let time = Column::Floats(vec![0.0, 0.0, 1.0, 1.0, 2.0, 2.0]);
+    let day = Column::Floats(vec![2.0, 0.0, 1.0, 2.0, 0.0, 1.0]);
+    let points = ndarray::Array2::from_shape_fn((6, 2), |(i, d)| (i * 2 + d) as f64);
+    let content = H5adContent {
+        obs_names: &names,
+        obs: &[("time", &time), ("day", &day)],
+        obsm: &[("X_pca", points.view())],
+        ..H5adContent::default()
+    };
+    write_h5ad(&sandbox.path("data.h5ad"), &content).unwrap();
+    let answer = sandbox.run("fit data.h5ad --timepoints --use-rep X_pca");
+    assert_eq!(answer.code, 2);
+    insta::assert_snapshot!(answer.shown());
+    sandbox.done("fit data.h5ad --timepoints day --use-rep X_pca");
+}
+
+/// Whatever is in the file: an answer or an error, never a panic, never half a model.
+#[test]
+fn no_file_of_any_dialect_makes_it_panic() {
+    let folder = root().join("tests/fixtures/h5ad-dialects");
+    let mut n_read = 0;
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|suffix| suffix != "h5ad") {
+            continue;
+        }
+        let sandbox = Sandbox::with(&path);
+        let answer = sandbox.run("fit data.h5ad --timepoints time --n-gaussians 2");
+        let said = format!("{}: {}", path.display(), answer.stderr);
+        assert!([0, 2, 3].contains(&answer.code), "{said}");
+        assert!(!answer.stderr.contains("panicked"), "{said}");
+        assert_eq!(answer.code == 0, sandbox.path("sbcell-out/model.json").exists(), "{said}");
+        assert!(!sandbox.path("sbcell-out.partial").exists(), "{said}");
+        if answer.code == 0 {
+            n_read += 1;
+            sandbox.done("interpolate --space genes --format h5ad");
+        } else {
+            assert!(answer.stderr.contains("error: "), "{said}");
+        }
+    }
+    assert!(n_read >= 75, "only {n_read} files were fitted");
 }

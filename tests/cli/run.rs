@@ -1,5 +1,6 @@
 //! The main job from end to end: what is written, that it is whole, and that it is the same again.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use sha2::{Digest, Sha256};
@@ -136,4 +137,62 @@ fn an_embedding_of_the_file_is_fitted_as_it_is() {
     sandbox.done("interpolate --format h5ad --n-cells 10");
     let inspect = sandbox.done("inspect sbcell-out/interpolated.h5ad");
     assert!(inspect.stdout.contains("10 cells"), "{}", inspect.stdout);
+}
+
+#[test]
+fn raw_layers_and_genes_from_a_list_are_what_is_fitted() {
+    let sandbox = Sandbox::with(&dialect("raw_wider_than_X"));
+    let genes = |flags: &str| {
+        let answer = sandbox.done(&format!("fit data.h5ad --timepoints time {flags}"));
+        sandbox.done("grn --out edges.csv");
+        let edges = sandbox.text("edges.csv");
+        let targets: BTreeSet<String> =
+            edges.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_string()).collect();
+        (targets.len(), answer.stderr)
+    };
+    assert_eq!(genes("").0, 5);
+    let (n_raw, said) = genes("--use-raw");
+    assert_eq!(n_raw, 12);
+    assert!(said.contains("raw/X holds counts"), "{said}");
+    fs::write(sandbox.path("list.txt"), "BCL6\nMYB\nETS1\nNOSUCHGENE\n").unwrap();
+    let (n_listed, said) = genes("--use-raw --genes list.txt");
+    assert_eq!(n_listed, 3);
+    assert!(said.contains("3 of 4 genes") && said.contains("NOSUCHGENE"), "{said}");
+    fs::write(sandbox.path("list.txt"), "bcl6\n").unwrap();
+    let refused = sandbox.run("fit data.h5ad --timepoints time --genes list.txt");
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("hint: names must be written as in the file"));
+    let unknown = sandbox.run("fit data.h5ad --timepoints time --layer nosuch");
+    assert_eq!(unknown.code, 2, "{}", unknown.stderr);
+}
+
+#[test]
+fn cells_without_a_time_are_left_out_and_counted() {
+    for name in ["time_float_with_nan", "time_nullable_int_with_NA"] {
+        let sandbox = Sandbox::with(&dialect(name));
+        let answer = sandbox.done("fit data.h5ad --timepoints time");
+        assert!(answer.stderr.contains("1 of 60 cells have no `time`"), "{}", answer.stderr);
+        let run: serde_json::Value =
+            serde_json::from_str(&sandbox.text("sbcell-out/run.json")).unwrap();
+        assert_eq!(run["input"]["cells"], 59);
+        assert!(run["notes"].to_string().contains("have no `time`"));
+    }
+}
+
+#[test]
+fn labels_with_units_are_ordered_by_their_numbers() {
+    let sandbox = Sandbox::with(&dialect("time_strings_D_prefix"));
+    let answer = sandbox.done("fit data.h5ad --timepoints time --dry-run");
+    insta::assert_snapshot!(answer.shown());
+}
+
+#[test]
+fn what_inspect_says_of_a_file() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    insta::assert_snapshot!(sandbox.done("inspect data.h5ad").shown());
+    let json = sandbox.done("inspect data.h5ad --json").stdout;
+    let found: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!((&found["n_cells"], &found["n_genes"]), (&2449.into(), &41.into()));
+    assert_eq!(found["matrices"][0]["values"]["looks_like"], "log1p");
+    assert_eq!(found["time_columns"][0]["name"], "time");
 }
