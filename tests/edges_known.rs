@@ -4,7 +4,7 @@
 use ndarray::{Array2, array};
 use sbcell::bridge::{Bridge, FitReport, LightSbBridge, Stop};
 use sbcell::io::model::{FORMAT, Header, Interval, Model, SnapshotRecord};
-use sbcell::pipeline::{GrnOptions, InterpolateOptions, Space, grn, interpolate};
+use sbcell::pipeline::{GrnOptions, InterpolateOptions, JacobianKind, Space, grn, interpolate};
 use sbcell::preprocess::Pca;
 use sbcell::{Epsilon, Silent};
 
@@ -74,9 +74,9 @@ fn model() -> (Model, Array2<f64>) {
 }
 
 #[test]
-fn effects_are_the_rotated_growth_rates_per_hour() {
+fn mean_effects_are_the_rotated_growth_rates_per_hour() {
     let (model, rotation) = model();
-    let options = GrnOptions { regulators: None, top: 10, seed: 0 };
+    let options = GrnOptions { jacobian: JacobianKind::Mean, regulators: None, top: 10, seed: 0 };
     let edges = grn(&model, &options, &mut Silent).unwrap();
     assert_eq!(edges.len(), 2);
     // Q diag(ln stretch) Qᵀ / hours; the midpoint rule of five points errs by less than 0.02.
@@ -88,6 +88,22 @@ fn effects_are_the_rotated_growth_rates_per_hour() {
     assert!((edges[0].effect - edges[1].effect).abs() < 1e-12);
     assert!(edges[0].importance > edges[1].importance);
     assert_eq!((edges[0].regulator.as_str(), edges[0].target.as_str()), ("A", "B"));
+}
+
+#[test]
+fn slopes_are_the_rotated_displacements_per_hour() {
+    let (model, rotation) = model();
+    let options = GrnOptions { jacobian: JacobianKind::Slope, regulators: None, top: 10, seed: 0 };
+    let edges = grn(&model, &options, &mut Silent).unwrap();
+    // The cells are an uncorrelated grid of 5 × 6, so the slope is diagonal in coordinates:
+    // (stretch − 1) v / (v + 0.1 v̄), with v the variances of the grid.
+    let variance = [2.0, 35.0 / 12.0].map(|v: f64| v * 30.0 / 29.0);
+    let lift = 0.1 * (variance[0] + variance[1]) / 2.0;
+    let slope = |d: usize| (STRETCH[d] - 1.0) * variance[d] / (variance[d] + lift);
+    let expected: f64 = (0..2).map(|d| rotation[[0, d]] * rotation[[1, d]] * slope(d)).sum();
+    for edge in &edges {
+        assert!((edge.effect - expected / HOURS).abs() < 1e-6, "{edge:?} {expected}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use sbcell::io::edges::{EdgeDialect, EdgeRow};
 use sbcell::io::lists;
 use sbcell::io::model::Model;
 use sbcell::io::table::TableFormat;
-use sbcell::pipeline::{self, GrnOptions};
+use sbcell::pipeline::{self, GrnOptions, JacobianKind};
 
 use crate::cli::Outcome;
 use crate::cli::shared::{ModelArgs, aligned, short, shown};
@@ -23,11 +23,11 @@ Examples:
   sbcell grn --format beeline --out rankedEdges.csv
       tab-separated Gene1, Gene2, EdgeWeight
 
-What to make of it: an edge's effect is the mean over cells and time of ∂(rate of the
-target)/∂(regulator) under the fitted process. A Schrödinger bridge's drift is a gradient, so
-these effects are symmetric before they are put in standard deviations: they say which genes are
-pushed apart or together, and cannot by themselves tell regulator from target. Compare with a
-correlation before you believe an edge.";
+What to make of it: an edge's effect is d(rate of the target)/d(regulator) in the fitted process,
+averaged over the intervals. The default reads it from how the mean displacement of cells depends on
+where they start. It sees one population at a time, knows no confounders, and carries no p-value;
+the Jacobian at a point (--jacobian mean) is symmetric for every Schrödinger bridge and cannot tell
+regulator from target. Compare with a correlation before you believe an edge.";
 
 /// Signed regulatory edges from the Jacobian of the fitted process
 #[derive(Debug, Args)]
@@ -38,6 +38,9 @@ pub(crate) struct GrnArgs {
     /// File to write: .csv, .tsv or .parquet
     #[arg(short, long, value_name = "FILE", default_value = "edges.csv")]
     out: PathBuf,
+    /// Which Jacobian of the fitted field
+    #[arg(long, value_enum, default_value = "slope")]
+    jacobian: JacobianArg,
     /// Names of genes that may regulate, one a line [default: every gene of the model]
     #[arg(long, value_name = "FILE")]
     tfs: Option<PathBuf>,
@@ -47,6 +50,24 @@ pub(crate) struct GrnArgs {
     /// Columns and separator [default: sbcell's columns, separator by the suffix of --out]
     #[arg(long, value_enum)]
     format: Option<FormatArg>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum JacobianArg {
+    /// Of the field's best affine fit over the cells: how their mean displacement over the
+    /// interval depends on where they start
+    Slope,
+    /// At each point, averaged along the paths; symmetric before it is standardised
+    Mean,
+}
+
+impl From<JacobianArg> for JacobianKind {
+    fn from(jacobian: JacobianArg) -> Self {
+        match jacobian {
+            JacobianArg::Slope => Self::Slope,
+            JacobianArg::Mean => Self::Mean,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -64,7 +85,7 @@ enum FormatArg {
 }
 
 pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let GrnArgs { model: ModelArgs { model: folder }, out, tfs, top, format } = args;
+    let GrnArgs { model: ModelArgs { model: folder }, out, jacobian, tfs, top, format } = args;
     let (dialect, format) = match format {
         None => (EdgeDialect::Sbcell, TableFormat::of(&out)?),
         Some(FormatArg::Csv) => (EdgeDialect::Sbcell, TableFormat::Csv),
@@ -74,7 +95,7 @@ pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<O
         Some(FormatArg::Decoupler) => (EdgeDialect::Decoupler, TableFormat::Csv),
     };
     let regulators = tfs.map(|path| lists::read_names(&path)).transpose()?;
-    let options = GrnOptions { regulators, top, seed };
+    let options = GrnOptions { jacobian: jacobian.into(), regulators, top, seed };
     let model = Model::read(&folder)?;
     let edges = pipeline::grn(&model, &options, terminal)?;
     pipeline::write_edges(&out, &model, &edges, &options, (dialect, format))?;

@@ -2,6 +2,8 @@
 
 mod edges;
 mod jacobian;
+mod slope;
 
 pub use edges::{Edge, EdgeRanking, pull_back, spreads};
 pub use jacobian::{LOCAL_TIMES, path_jacobian};
+pub use slope::{RIDGE, drift_slope};

@@ -14,7 +14,7 @@ mod recorder;
 pub use config::{FitOptions, Noise, SolverChoice, Source, TimeOptions, ValuesChoice};
 pub use estimate::{Estimate, estimate};
 pub use fit::{FitSummary, fit};
-pub use grn::{GrnOptions, grn};
+pub use grn::{GrnOptions, JacobianKind, grn};
 pub use inspect::{
     Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, SampledValues,
     TimeColumn, inspect,

@@ -1,0 +1,125 @@
+//! The Jacobian of the drift's best affine fit over the cells: the field seen as a whole.
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::bridge::{Bridge, UnitTime};
+use crate::error::Result;
+use crate::linalg::{dense_eigenpairs, product, product_tn};
+
+/// Part of the mean variance that is added to every variance before the covariance is inverted,
+/// so that directions in which cells hardly differ do not decide.
+pub const RIDGE: f64 = 0.1;
+
+/// `Cov(b, x) (Cov(x) + λ I)⁻¹` at the start of the interval, with `λ` [`RIDGE`] times the mean
+/// variance: the slope of the regression of a cell's drift on where it is.
+///
+/// `source` has shape `(n_cells, dim)`; the result is `(dim, dim)`, rows are the drift's
+/// components, in units of 1 per local time. The drift at local time 0 is the mean displacement
+/// over the interval of the cells that start there, `E[X₁ | X₀ = x] − x`, so this is the
+/// regression of where cells go on where they come from, with the coupling summed out.
+///
+/// Unlike the Jacobian at a point, which is symmetric for every Schrödinger bridge, the slope is
+/// not, unless the cells are Gaussian. Time `O(n_cells · dim² + dim³)`.
+///
+/// # Errors
+/// Those of [`Bridge::drift`].
+pub fn drift_slope(bridge: &dyn Bridge, source: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+    let drift = bridge.drift(source, UnitTime::START)?;
+    let denominator = source.nrows().saturating_sub(1).max(1) as f64;
+    let (x, b) = (centred(source), centred(drift.view()));
+    let mut covariance = product_tn(x.view(), x.view()) / denominator;
+    let together = product_tn(b.view(), x.view()) / denominator;
+    let mean_variance = covariance.diag().mean().unwrap_or(0.0);
+    if mean_variance <= 0.0 {
+        // Cells that are all in one place say nothing about how the drift changes with place.
+        return Ok(Array2::zeros(covariance.raw_dim()));
+    }
+    covariance.diag_mut().mapv_inplace(|variance| variance + RIDGE * mean_variance);
+    let dim = covariance.nrows();
+    let pairs = dense_eigenpairs(dim, dim, |i, j| covariance[[i, j]])?;
+    let scaled = &pairs.vectors / &pairs.values.insert_axis(Axis(1));
+    let inverse = product_tn(pairs.vectors.view(), scaled.view());
+    Ok(product(together.view(), inverse.view()))
+}
+
+fn centred(x: ArrayView2<'_, f64>) -> Array2<f64> {
+    let mean = x.sum_axis(Axis(0)) / x.nrows().max(1) as f64;
+    &x - &mean
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::bridge::{LightSbBridge, Mixture};
+    use crate::geometry::Epsilon;
+
+    #[test]
+    fn of_an_affine_field_it_is_the_matrix_of_the_field_shrunk_by_the_ridge() {
+        // Between Gaussians b(x, 0) = (S − I) x + r, with s = (−ε + √(ε² + 4 v₀v₁)) / 2v₀.
+        let (zero, one) = (array![0.0, 1.0], array![3.0, -1.0]);
+        let (v0, v1, epsilon) = (array![1.0, 2.0], array![2.25, 0.5], 0.1_f64);
+        let bridge = LightSbBridge::from_gaussians(
+            (zero.view(), v0.view()),
+            (one.view(), v1.view()),
+            Epsilon::new(epsilon).unwrap(),
+        )
+        .unwrap();
+        // Uncorrelated coordinates with variances 4 and 1: mean variance 5/2, λ = 1/4.
+        let (a, b) = (3.0_f64.sqrt(), 0.75_f64.sqrt());
+        let cells = array![[a, b], [a, -b], [-a, b], [-a, -b]];
+        let slope = drift_slope(&bridge, cells.view()).unwrap();
+        for (d, variance) in [4.0, 1.0].into_iter().enumerate() {
+            let s = (-epsilon + (epsilon * epsilon + 4.0 * v0[d] * v1[d]).sqrt()) / (2.0 * v0[d]);
+            let expected = (s - 1.0) * variance / (variance + 0.25);
+            assert!((slope[[d, d]] - expected).abs() < 1e-12, "{slope}");
+        }
+        assert!(slope[[0, 1]].abs() < 1e-12 && slope[[1, 0]].abs() < 1e-12);
+    }
+
+    #[test]
+    fn solves_the_normal_equations_and_is_not_symmetric() {
+        let mixture = Mixture {
+            log_alpha: array![0.0, -0.5, 0.3],
+            r: array![[1.0, 0.2], [-1.5, 0.7], [0.3, -1.0]],
+            s: array![[0.5, 1.5], [1.2, 0.4], [0.8, 0.9]],
+        };
+        let zero = array![0.0, 0.0];
+        let epsilon = Epsilon::new(0.5).unwrap();
+        let bridge = LightSbBridge::new(mixture, zero.clone(), zero, epsilon).unwrap();
+        let cells =
+            array![[0.1, 0.9], [1.4, -0.3], [-0.8, 0.4], [2.0, 1.1], [-1.0, -1.7], [0.6, 0.2]];
+        let slope = drift_slope(&bridge, cells.view()).unwrap();
+        // A (Cov(x) + λI) = Cov(b, x), with both covariances summed cell by cell.
+        let drift = bridge.drift(cells.view(), UnitTime::START).unwrap();
+        let covariance = |u: &Array2<f64>, v: &Array2<f64>, i: usize, j: usize| {
+            let (mean_u, mean_v) = (u.column(i).mean().unwrap(), v.column(j).mean().unwrap());
+            let products = (0..6).map(|cell| (u[[cell, i]] - mean_u) * (v[[cell, j]] - mean_v));
+            products.sum::<f64>() / 5.0
+        };
+        let lambda = RIDGE * (0..2).map(|d| covariance(&cells, &cells, d, d)).sum::<f64>() / 2.0;
+        for i in 0..2 {
+            for j in 0..2 {
+                let left: f64 = (0..2)
+                    .map(|k| {
+                        let lift = if k == j { lambda } else { 0.0 };
+                        slope[[i, k]] * (covariance(&cells, &cells, k, j) + lift)
+                    })
+                    .sum();
+                assert!((left - covariance(&drift, &cells, i, j)).abs() < 1e-12);
+            }
+        }
+        assert!((slope[[0, 1]] - slope[[1, 0]]).abs() > 1e-3);
+    }
+
+    #[test]
+    fn cells_in_one_place_have_no_slope() {
+        let (zero, v) = (array![0.0], array![1.0]);
+        let ends = ((zero.view(), v.view()), (zero.view(), v.view()));
+        let bridge =
+            LightSbBridge::from_gaussians(ends.0, ends.1, Epsilon::new(0.1).unwrap()).unwrap();
+        let slope = drift_slope(&bridge, array![[2.0], [2.0]].view()).unwrap();
+        assert_eq!(slope, array![[0.0]]);
+    }
+}
