@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::progress::{Event, Progress, report};
+
+/// Bytes read at once.
+const BLOCK: usize = 1 << 20;
 
 /// Turns a system error into one that names the file.
 pub(crate) fn io_error(
@@ -95,18 +99,22 @@ pub fn replace_at(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Resul
 /// SHA-256 of a file as lower-case hexadecimal. Reads it once, 1 MiB in memory.
 ///
 /// # Errors
-/// [`Error::Io`] with the path.
-pub fn sha256(path: &Path) -> Result<String> {
-    let (mut file, _) = open(path)?;
+/// [`Error::Io`] with the path; [`Error::Cancelled`].
+pub fn sha256(path: &Path, progress: &mut dyn Progress) -> Result<String> {
+    let (mut file, length) = open(path)?;
     let mut hash = Sha256::new();
-    let mut block = vec![0_u8; 1 << 20];
-    loop {
+    let mut block = vec![0_u8; BLOCK];
+    let what = "checking which file it is".to_string();
+    report(progress, Event::Begin { what, total: length.div_ceil(BLOCK as u64) })?;
+    for done in 1.. {
         let n = file.read(&mut block).map_err(io_error("read", path))?;
         if n == 0 {
             break;
         }
         hash.update(&block[..n]);
+        report(progress, Event::Step { done })?;
     }
+    report(progress, Event::End)?;
     Ok(hex(&hash.finalize()))
 }
 
@@ -158,6 +166,7 @@ impl Drop for Temporary {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Silent;
 
     #[test]
     fn a_failed_write_leaves_the_old_content_and_no_trace() {
@@ -180,7 +189,7 @@ mod tests {
         let path = folder.path().join("abc");
         fs::write(&path, "abc").unwrap();
         assert_eq!(
-            sha256(&path).unwrap(),
+            sha256(&path, &mut Silent).unwrap(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
         );
         assert!(open(&folder.path().join("none")).unwrap_err().to_string().contains("none"));

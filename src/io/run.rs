@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::io::file;
+use crate::progress::Silent;
 
 /// The provenance of one run. No time stamp, no path but the input's: two runs with one seed
 /// write the same bytes.
@@ -59,7 +60,7 @@ impl OutputRecord {
     /// # Errors
     /// [`Error::Io`] if the file cannot be read.
     pub fn of(folder: &Path, name: &str) -> Result<Self> {
-        Ok(Self { file: name.to_string(), sha256: file::sha256(&folder.join(name))? })
+        Ok(Self { file: name.to_string(), sha256: file::sha256(&folder.join(name), &mut Silent)? })
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
 use polars::prelude::{
-    Column, DataFrame, DataType, NamedFrom, ParquetReader, ParquetWriter, SerReader, Series,
+    Column, DataFrame, DataType, NamedFrom, ParallelStrategy, ParquetReader, ParquetWriter,
+    SerReader, Series,
 };
 
 use crate::error::{Error, Result};
@@ -147,8 +148,10 @@ pub fn read_parquet(path: &Path) -> Result<Table> {
     let unreadable =
         |problem: String| Error::Unreadable { path: path.to_path_buf(), problem, way_out: None };
     let (opened, _) = file::open(path)?;
-    let frame =
-        ParquetReader::new(opened).finish().map_err(|error| unreadable(error.to_string()))?;
+    let frame = ParquetReader::new(opened)
+        .read_parallel(ParallelStrategy::None)
+        .finish()
+        .map_err(|error| unreadable(error.to_string()))?;
     let mut table = Table::default();
     for column in frame.columns() {
         table.push(
@@ -191,7 +194,10 @@ fn write_parquet(writer: &mut dyn Write, table: &Table) -> std::io::Result<()> {
     };
     let columns = table.columns.iter().map(series).collect();
     let mut frame = DataFrame::new(table.n_rows(), columns).map_err(std::io::Error::other)?;
-    ParquetWriter::new(writer).finish(&mut frame).map_err(std::io::Error::other)?;
+    ParquetWriter::new(writer)
+        .set_parallel(false)
+        .finish(&mut frame)
+        .map_err(std::io::Error::other)?;
     Ok(())
 }
 

@@ -63,7 +63,7 @@ pub fn fit(
     let mut progress = Recorder::new(progress);
     let opened = H5ad::open(input)?;
     let selection = select(&opened, options, &mut progress)?;
-    let sha256 = file::sha256(input)?;
+    let sha256 = file::sha256(input, &mut progress)?;
     let plan = plan_hash(&sha256, options)?;
     let prepared = prepare(&opened, &selection, options, &mut progress)?;
     drop(opened);

@@ -14,6 +14,7 @@ use crate::pipeline::fit::to_value;
 use crate::pipeline::grn::GrnOptions;
 use crate::pipeline::interpolate::{InterpolateOptions, Population, Space};
 use crate::pipeline::prepare::file_name;
+use crate::progress::Silent;
 
 /// How populations are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +158,7 @@ fn write_run(
     };
     let mut run = RunRecord::new(command, input, parameters);
     let name = file_name(out);
-    run.outputs.push(OutputRecord { sha256: file::sha256(out)?, file: name.clone() });
+    run.outputs.push(OutputRecord { sha256: file::sha256(out, &mut Silent)?, file: name.clone() });
     write_json(&beside(out, &name), &run)
 }
 

@@ -49,6 +49,7 @@ impl Sandbox {
             .current_dir(self.0.path())
             .env("NO_COLOR", "1")
             .env_remove("SLURM_CPUS_PER_TASK")
+            .env_remove("COLUMNS")
             .output()
             .unwrap();
         Answer::from(output)
