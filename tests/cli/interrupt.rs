@@ -30,7 +30,8 @@ fn ctrl_c_keeps_whole_intervals_and_resume_takes_them_up() {
         assert!(begun.elapsed() < PATIENCE, "no interval was found in time");
         std::thread::sleep(Duration::from_millis(5));
     }
-    Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    // The shell's own `kill`: the program of that name is not everywhere.
+    Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{said}");
