@@ -22,6 +22,12 @@ pub enum Event {
     },
     /// The current piece of work is done.
     End,
+    /// Something about this run and not about its result, such as work taken over from before;
+    /// it does not go into the run record.
+    Aside {
+        /// One sentence, lower case, without full stop.
+        text: String,
+    },
     /// Something the user should know, such as cells that were left out.
     Note {
         /// One sentence, lower case, without full stop.

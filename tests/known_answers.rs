@@ -249,6 +249,7 @@ impl Errors {
             (self.trace, limits.trace),
             (self.uvp, limits.uvp),
         ];
+        println!("{name}: {self:.3?}");
         assert!(pairs.iter().all(|pair| pair.0 <= pair.1), "{name}: {self:?} above {limits:?}");
     }
 }

@@ -23,7 +23,7 @@ impl Progress for StopAt {
                 self.begun += 1;
                 return ControlFlow::Break(());
             }
-            Event::Note { text } => self.notes.push(text.clone()),
+            Event::Note { text } | Event::Aside { text } => self.notes.push(text.clone()),
             _ => {}
         }
         ControlFlow::Continue(())
@@ -77,11 +77,7 @@ fn an_interrupted_fit_is_taken_up_and_gives_the_same_model() {
     assert!(!partial.exists());
 
     fit(&sample(), &whole, &options(), false, &mut Silent).unwrap();
-    // The run record also holds the notes, which say that two intervals were taken over.
-    let but_notes = |folder: &Path| -> Vec<_> {
-        contents(folder).into_iter().filter(|file| file.0 != "run.json").collect()
-    };
-    assert!(but_notes(&out) == but_notes(&whole));
+    assert!(contents(&out) == contents(&whole), "every file, the run record included");
 }
 
 #[test]
@@ -97,6 +93,20 @@ fn a_fit_of_other_parameters_is_not_mixed_in() {
     // Without --resume it starts over.
     fit(&sample(), &out, &other, false, &mut Silent).unwrap();
     assert!(out.join("model.json").exists());
+}
+
+#[test]
+fn what_is_not_ours_is_never_overwritten_or_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, partial) = (folder.path().join("out"), folder.path().join("out.partial"));
+    for (mine, path) in [("cells.parquet", &out), ("thesis.txt", &partial)] {
+        fs::create_dir(path).unwrap();
+        fs::write(path.join(mine), "precious").unwrap();
+        let refused = fit(&sample(), &out, &options(), false, &mut Silent).unwrap_err();
+        assert!(matches!(refused, Error::OutputTaken { .. }), "{refused}");
+        assert_eq!(fs::read_to_string(path.join(mine)).unwrap(), "precious");
+        fs::remove_dir_all(path).unwrap();
+    }
 }
 
 #[test]

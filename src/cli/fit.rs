@@ -1,6 +1,6 @@
 //! `sbcell fit`: .h5ad → one bridge for each interval.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use sbcell::io::h5ad::H5ad;
@@ -38,8 +38,8 @@ written and marked).";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct FitArgs {
     /// The cells: an AnnData file
-    #[arg(value_name = "DATA.h5ad")]
-    data: PathBuf,
+    #[arg(value_name = "DATA.h5ad", required_unless_present = "timepoints")]
+    data: Option<PathBuf>,
     #[command(flatten)]
     time: TimeArgs,
     #[command(flatten)]
@@ -178,6 +178,7 @@ impl FitArgs {
         let SpaceArgs { n_top_genes, n_pcs } = space;
         let NoiseArgs { epsilon, sigma2 } = noise;
         let SolverArgs { n_gaussians, max_iterations, tolerance } = solver;
+        let (data, timepoints) = data_and_column(data, timepoints)?;
         let noise = match (epsilon, sigma2) {
             (Some(epsilon), _) => Noise::Epsilon(epsilon),
             (None, Some(sigma2)) => Noise::Sigma2(sigma2),
@@ -208,6 +209,24 @@ impl FitArgs {
     }
 }
 
+/// `--timepoints data.h5ad` takes the file for its column: seen by the suffix, and put right.
+fn data_and_column(
+    data: Option<PathBuf>,
+    column: Option<String>,
+) -> Result<(PathBuf, Option<String>)> {
+    match (data, column) {
+        (Some(data), column) => Ok((data, column)),
+        (None, Some(file)) if Path::new(&file).extension().is_some_and(|end| end == "h5ad") => {
+            Ok((file.into(), None))
+        }
+        (None, _) => Err(Error::Parameter {
+            name: "DATA.h5ad",
+            must: "given, as in `sbcell fit data.h5ad --timepoints COL`",
+            got: "none".into(),
+        }),
+    }
+}
+
 pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let (options, data, out, resume, dry_run) = args.options(seed)?;
     if dry_run {
@@ -231,7 +250,7 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
 }
 
 /// Prints the resolved times before anything long begins.
-fn say_times(data: &std::path::Path, options: &FitOptions, terminal: &mut Terminal) -> Result<()> {
+fn say_times(data: &Path, options: &FitOptions, terminal: &mut Terminal) -> Result<()> {
     let file = H5ad::open(data)?;
     let selection = pipeline::select(&file, options, &mut sbcell::Silent)?;
     terminal.say(&times_table(&selection));

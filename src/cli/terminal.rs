@@ -109,7 +109,7 @@ impl Progress for Terminal {
             Event::Begin { what, total } => self.begin(what, *total),
             Event::Step { done } => self.step(*done),
             Event::End => self.end(),
-            Event::Note { text } => self.note(text),
+            Event::Note { text } | Event::Aside { text } => self.note(text),
             _ => {}
         }
         if self.stop.load(Ordering::SeqCst) {

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
-use crate::linalg::{product, product_nt};
+use crate::linalg::{cross_covariance, product, product_nt};
 
 /// A directed, signed edge. Genes are numbered as in the model.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -79,11 +79,7 @@ pub fn pull_back(
 /// `sqrt(diag(W Cov(z) Wᵀ))`, with `points` `(n_cells, dim)` and denominator `n_cells − 1`.
 #[must_use]
 pub fn spreads(points: ArrayView2<'_, f64>, loadings: ArrayView2<'_, f64>) -> Array1<f64> {
-    let n_cells = points.nrows();
-    let mean = points.sum_axis(ndarray::Axis(0)) / n_cells.max(1) as f64;
-    let centred = &points - &mean;
-    let covariance = crate::linalg::product_tn(centred.view(), centred.view())
-        / n_cells.saturating_sub(1).max(1) as f64;
+    let covariance = cross_covariance(points, points);
     let carried = product(loadings, covariance.view());
     (&carried * &loadings).sum_axis(ndarray::Axis(1)).mapv(|variance| variance.max(0.0).sqrt())
 }

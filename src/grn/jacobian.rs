@@ -44,25 +44,16 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::bridge::LightSbBridge;
-    use crate::geometry::Epsilon;
+    use crate::grn::known::stretching_bridge;
 
     #[test]
     fn between_gaussians_it_is_the_logarithm_of_the_stretch() {
         // With one Gaussian the Jacobian is (s − 1)/(1 − t + ts) wherever the cells are, and
-        // ∫₀¹ of that is ln s, with s = (−ε + √(ε² + 4 v₀v₁)) / 2v₀ per dimension.
-        let (zero, one) = (array![0.0, 1.0], array![3.0, -1.0]);
-        let (v0, v1, epsilon) = (array![1.0, 2.0], array![2.25, 0.5], 0.1_f64);
-        let bridge = LightSbBridge::from_gaussians(
-            (zero.view(), v0.view()),
-            (one.view(), v1.view()),
-            Epsilon::new(epsilon).unwrap(),
-        )
-        .unwrap();
+        // ∫₀¹ of that is ln s.
+        let (bridge, stretch) = stretching_bridge();
         let cells = array![[0.3, 1.0], [-1.0, 0.2], [2.0, 4.0]];
         let jacobian = path_jacobian(&bridge, cells.view(), Seed(0)).unwrap();
-        for d in 0..2 {
-            let s = (-epsilon + (epsilon * epsilon + 4.0 * v0[d] * v1[d]).sqrt()) / (2.0 * v0[d]);
+        for (d, s) in stretch.into_iter().enumerate() {
             // The midpoint rule with h = 1/5 errs by at most h²/24 · max|f''|, here below 0.02.
             assert!((jacobian[[d, d]] - s.ln()).abs() < 0.02, "{jacobian} for s = {s}");
             let sum: f64 = LOCAL_TIMES.iter().map(|t| (s - 1.0) / (1.0 - t + t * s)).sum();

@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::bridge::{Bridge, UnitTime};
 use crate::error::Result;
-use crate::linalg::{dense_eigenpairs, product, product_tn};
+use crate::linalg::{cross_covariance, dense_eigenpairs, product, product_tn};
 
 /// Part of the mean variance that is added to every variance before the covariance is inverted,
 /// so that directions in which cells hardly differ do not decide.
@@ -25,10 +25,8 @@ pub const RIDGE: f64 = 0.1;
 /// Those of [`Bridge::drift`].
 pub fn drift_slope(bridge: &dyn Bridge, source: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
     let drift = bridge.drift(source, UnitTime::START)?;
-    let denominator = source.nrows().saturating_sub(1).max(1) as f64;
-    let (x, b) = (centred(source), centred(drift.view()));
-    let mut covariance = product_tn(x.view(), x.view()) / denominator;
-    let together = product_tn(b.view(), x.view()) / denominator;
+    let mut covariance = cross_covariance(source, source);
+    let together = cross_covariance(drift.view(), source);
     let mean_variance = covariance.diag().mean().unwrap_or(0.0);
     if mean_variance <= 0.0 {
         // Cells that are all in one place say nothing about how the drift changes with place.
@@ -42,11 +40,6 @@ pub fn drift_slope(bridge: &dyn Bridge, source: ArrayView2<'_, f64>) -> Result<A
     Ok(product(together.view(), inverse.view()))
 }
 
-fn centred(x: ArrayView2<'_, f64>) -> Array2<f64> {
-    let mean = x.sum_axis(Axis(0)) / x.nrows().max(1) as f64;
-    &x - &mean
-}
-
 #[cfg(test)]
 mod tests {
     use ndarray::array;
@@ -54,25 +47,18 @@ mod tests {
     use super::*;
     use crate::bridge::{LightSbBridge, Mixture};
     use crate::geometry::Epsilon;
+    use crate::grn::known::stretching_bridge;
 
     #[test]
     fn of_an_affine_field_it_is_the_matrix_of_the_field_shrunk_by_the_ridge() {
-        // Between Gaussians b(x, 0) = (S − I) x + r, with s = (−ε + √(ε² + 4 v₀v₁)) / 2v₀.
-        let (zero, one) = (array![0.0, 1.0], array![3.0, -1.0]);
-        let (v0, v1, epsilon) = (array![1.0, 2.0], array![2.25, 0.5], 0.1_f64);
-        let bridge = LightSbBridge::from_gaussians(
-            (zero.view(), v0.view()),
-            (one.view(), v1.view()),
-            Epsilon::new(epsilon).unwrap(),
-        )
-        .unwrap();
+        // Between Gaussians b(x, 0) = (S − I) x + r.
+        let (bridge, stretch) = stretching_bridge();
         // Uncorrelated coordinates with variances 4 and 1: mean variance 5/2, λ = 1/4.
         let (a, b) = (3.0_f64.sqrt(), 0.75_f64.sqrt());
         let cells = array![[a, b], [a, -b], [-a, b], [-a, -b]];
         let slope = drift_slope(&bridge, cells.view()).unwrap();
         for (d, variance) in [4.0, 1.0].into_iter().enumerate() {
-            let s = (-epsilon + (epsilon * epsilon + 4.0 * v0[d] * v1[d]).sqrt()) / (2.0 * v0[d]);
-            let expected = (s - 1.0) * variance / (variance + 0.25);
+            let expected = (stretch[d] - 1.0) * variance / (variance + 0.25);
             assert!((slope[[d, d]] - expected).abs() < 1e-12, "{slope}");
         }
         assert!(slope[[0, 1]].abs() < 1e-12 && slope[[1, 0]].abs() < 1e-12);

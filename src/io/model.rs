@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::{BridgeRecord, FitReport};
 use crate::error::{Error, Result};
 use crate::io::file::{self, io_error};
-use crate::io::run::{read_json, write_json};
+use crate::io::run::{RunRecord, read_json, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::preprocess::Pca;
 
@@ -31,6 +31,10 @@ pub const FORMAT: u32 = 1;
 const HEADER: &str = "model.json";
 const PLAN: &str = "plan.json";
 const BRIDGES: &str = "bridges";
+
+/// What a fit writes beside `model.json`.
+const OWN_NAMES: [&str; 6] =
+    ["run.json", "cells.parquet", "genes.parquet", "pcs.csv", "fit.csv", BRIDGES];
 
 /// What `model.json` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -308,14 +312,24 @@ struct FormatOnly {
     format: u32,
 }
 
-/// Whether a fit may write to `out`: it is not there, or a folder without a foreign run in it.
+/// Whether a fit may write to `out`: nothing of the names it writes is there, or a fit wrote it;
+/// and an unfinished fit is all that is in `OUT.partial`.
 ///
 /// # Errors
 /// [`Error::OutputTaken`] if it is there and not ours.
 pub fn check_output(out: &Path) -> Result<()> {
-    let ours = out.join(HEADER).exists();
-    let taken = out.is_file() || (out.join("run.json").exists() && !ours);
-    if taken { Err(Error::OutputTaken { path: out.to_path_buf() }) } else { Ok(()) }
+    let run =
+        || read_json::<RunRecord>(&out.join("run.json")).is_ok_and(|run| run.command == "fit");
+    let foreign = || OWN_NAMES.iter().any(|name| out.join(name).exists());
+    let ours = out.join(HEADER).exists() || run();
+    if out.is_file() || (!ours && foreign()) {
+        return Err(Error::OutputTaken { path: out.to_path_buf() });
+    }
+    let partial = partial_folder(out);
+    if partial.exists() && !partial.join(PLAN).exists() {
+        return Err(Error::OutputTaken { path: partial });
+    }
+    Ok(())
 }
 
 fn bridge_file(from: f64, to: f64) -> String {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::io::file;
@@ -88,10 +89,23 @@ impl RunRecord {
 /// # Errors
 /// [`Error::Io`] if the file cannot be written.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    file::replace(path, |writer| {
-        serde_json::to_writer_pretty(&mut *writer, value)?;
-        writer.write_all(b"\n")
-    })
+    file::replace(path, |writer| writer.write_all(&json(value)?))
+}
+
+/// SHA-256 of the file that [`write_json`] makes of `value`.
+///
+/// # Errors
+/// [`Error::Numerical`] if `value` is no JSON.
+pub fn json_sha256(value: &impl Serialize) -> Result<String> {
+    let bytes = json(value)
+        .map_err(|error| Error::Numerical { what: "writing JSON", why: error.to_string() })?;
+    Ok(file::hex(&Sha256::digest(bytes)))
+}
+
+fn json(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
 /// Reads JSON of a known shape.
@@ -119,6 +133,7 @@ mod tests {
         run.outputs.push(OutputRecord::of(folder.path(), "x").unwrap());
         let path = folder.path().join("run.json");
         write_json(&path, &run).unwrap();
+        assert_eq!(json_sha256(&run).unwrap(), file::sha256(&path, &mut Silent).unwrap());
         assert_eq!(read_json::<RunRecord>(&path).unwrap(), run);
         std::fs::write(&path, "{\"format\": 1,").unwrap();
         let error = read_json::<RunRecord>(&path).unwrap_err().to_string();

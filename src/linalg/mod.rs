@@ -17,4 +17,4 @@ pub use gram::Gram;
 pub use lanczos::{BLOCK, Lanczos};
 pub use lbfgs::{Lbfgs, Smooth};
 pub use network_simplex::{TransportPlan, exact_plan};
-pub use product::{add_product, product, product_nt, product_tn};
+pub use product::{add_product, cross_covariance, product, product_nt, product_tn};

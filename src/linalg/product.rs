@@ -2,7 +2,7 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
-use ndarray::{Array2, ArrayView2, ArrayViewMut2, CowArray, Ix2};
+use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2};
 
 /// `A B`; shapes `(m, k)`, `(k, n)`. Time `2mkn` flops.
 #[must_use]
@@ -26,6 +26,15 @@ pub fn product_nt(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64>
     let mut out = Array2::zeros((a.nrows(), b.nrows()));
     add_product(out.view_mut(), 1.0, a, b.reversed_axes());
     out
+}
+
+/// `Cov(a, b)` over rows, with denominator `n − 1`: shapes `(n, p)`, `(n, q)`, result `(p, q)`.
+/// One row or none gives zeros.
+#[must_use]
+pub fn cross_covariance(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+    let n = a.nrows();
+    let centred = |x: ArrayView2<'_, f64>| &x - &(x.sum_axis(Axis(0)) / n.max(1) as f64);
+    product_tn(centred(a).view(), centred(b).view()) / n.saturating_sub(1).max(1) as f64
 }
 
 /// `out += factor · A B`. Rows or columns of `a` and `b` should be contiguous (any transposed
@@ -80,6 +89,18 @@ mod tests {
     use ndarray::s;
 
     use super::*;
+
+    #[test]
+    fn covariances_are_the_sums_written_out() {
+        let a = Array2::from_shape_fn((6, 2), |(i, j)| ((i * 3 + j) as f64).sin() + 5.0);
+        let b = Array2::from_shape_fn((6, 3), |(i, j)| ((i + 2 * j) as f64).cos() - 2.0);
+        let found = cross_covariance(a.view(), b.view());
+        for ((p, q), value) in found.indexed_iter() {
+            let (mean_a, mean_b) = (a.column(p).sum() / 6.0, b.column(q).sum() / 6.0);
+            let sum: f64 = (0..6).map(|i| (a[[i, p]] - mean_a) * (b[[i, q]] - mean_b)).sum();
+            assert!((value - sum / 5.0).abs() < 1e-14);
+        }
+    }
 
     #[test]
     fn agrees_with_ndarray_for_every_layout() {

@@ -120,7 +120,7 @@ fn fit_intervals(
         let place = format!("{from} → {to} ({} of {})", k + 1, times.len() - 1);
         let progress = &mut Within { inner: &mut *progress, place };
         if let Some(kept) = partial.interval(from, to)? {
-            progress::note(progress, "found before, taken over")?;
+            progress::report(progress, Event::Aside { text: "found before, taken over".into() })?;
             intervals.push(kept);
             continue;
         }

@@ -8,7 +8,7 @@ use crate::io::edges::{self, EdgeDialect, EdgeRow};
 use crate::io::file;
 use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use crate::io::model::Model;
-use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
+use crate::io::run::{InputRecord, OutputRecord, RunRecord, json_sha256, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::pipeline::fit::to_value;
 use crate::pipeline::grn::GrnOptions;
@@ -152,7 +152,7 @@ fn write_run(
 ) -> Result<()> {
     let input = InputRecord {
         file: "model.json".into(),
-        sha256: model.header.plan.clone(),
+        sha256: json_sha256(&model.header)?,
         cells: model.cells.len(),
         genes: model.genes.len(),
     };

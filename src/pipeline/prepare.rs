@@ -115,12 +115,13 @@ pub(crate) fn prepare(
     let mut matrix = file.matrix_rows(&source, &selection.rows, progress)?;
     let mut genes = unique(file.gene_names(&source)?, progress)?;
     let n_genes_read = genes.len();
-    if let Some(wanted) = &options.genes {
-        keep_named(&mut matrix, &mut genes, wanted, progress)?;
-    }
+    // The depth of a cell is that of all its genes, also where few of them are used.
     let non_negative = to_log_scale(&mut matrix, options, progress)?;
-    if options.genes.is_none() {
-        keep_variable(&mut matrix, &mut genes, options.n_top_genes, non_negative, progress)?;
+    match &options.genes {
+        Some(wanted) => keep_named(&mut matrix, &mut genes, wanted, progress)?,
+        None => {
+            keep_variable(&mut matrix, &mut genes, options.n_top_genes, non_negative, progress)?;
+        }
     }
     let pca = PcaSolver { n_pcs: options.n_pcs, ..PcaSolver::default() }.fit(
         &matrix,

@@ -46,6 +46,9 @@ impl Progress for Within<'_> {
             Event::Note { text } => {
                 self.inner.report(&Event::Note { text: format!("{}: {text}", self.place) })
             }
+            Event::Aside { text } => {
+                self.inner.report(&Event::Aside { text: format!("{}: {text}", self.place) })
+            }
             other => self.inner.report(other),
         }
     }

@@ -196,3 +196,23 @@ fn what_inspect_says_of_a_file() {
     assert_eq!(found["matrices"][0]["values"]["looks_like"], "log1p");
     assert_eq!(found["time_columns"][0]["name"], "time");
 }
+
+#[test]
+fn the_file_may_stand_behind_a_bare_timepoints() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let answer = sandbox.done("fit --timepoints data.h5ad --dry-run");
+    assert!(answer.stdout.contains("2449 cells"), "{}", answer.stdout);
+    let refused = sandbox.run("fit --timepoints time");
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("`DATA.h5ad` must be given"), "{}", refused.stderr);
+}
+
+#[test]
+fn the_run_record_of_edges_names_the_model_by_its_hash() {
+    let sandbox = Sandbox::with(&dialect("dense_float32"));
+    sandbox.done("fit data.h5ad --timepoints time");
+    sandbox.done("grn --out edges.csv");
+    let run: serde_json::Value = serde_json::from_str(&sandbox.text("edges.csv.run.json")).unwrap();
+    let model = fs::read(sandbox.path("sbcell-out/model.json")).unwrap();
+    assert_eq!(run["input"]["sha256"], format!("{:x}", Sha256::digest(&model)));
+}
