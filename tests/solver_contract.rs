@@ -12,8 +12,8 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, array, concatenate, s};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
-    Bridge, BridgeProblem, BridgeRecord, BridgeSolver, FitReport, LightSbSolver, UnitTime,
-    euler_maruyama,
+    Bridge, BridgeProblem, BridgeRecord, BridgeSolver, FitReport, GaussianSolver, LightSbSolver,
+    UnitTime, euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::progress::{Event, Progress};
@@ -22,7 +22,11 @@ use sbcell::{Epsilon, Error, Seed, Silent};
 fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
     let few = LightSbSolver { n_gaussians: 4, ..Default::default() };
     let one = LightSbSolver { n_gaussians: 1, ..Default::default() };
-    vec![("lightsb", Box::new(few)), ("lightsb, one Gaussian", Box::new(one))]
+    vec![
+        ("lightsb", Box::new(few)),
+        ("lightsb, one Gaussian", Box::new(one)),
+        ("gaussian", Box::new(GaussianSolver {})),
+    ]
 }
 
 fn normal(rows: usize, columns: usize, seed: u64) -> Array2<f64> {

@@ -1,6 +1,7 @@
 //! THE SCHRÖDINGER BRIDGE: a solver takes a problem and gives a bridge and a report.
 
 mod course;
+mod gaussian;
 mod lightsb;
 mod problem;
 mod record;
@@ -11,6 +12,7 @@ mod simulate;
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 pub use course::Course;
+pub use gaussian::{GaussianBridge, GaussianRecord, GaussianSolver};
 pub use lightsb::{ConditionalPlan, LightSbBridge, LightSbSolver, Mixture};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{BridgeSolver, CourseSolver, LightSbSolver};
+use crate::bridge::{BridgeSolver, CourseSolver, GaussianSolver, LightSbSolver};
 use crate::error::{Error, Result};
 use crate::preprocess::{GeneSelector, PcaSolver};
 
@@ -159,6 +159,8 @@ impl Noise {
 pub enum SolverChoice {
     /// Gaussian-mixture potentials.
     Lightsb(LightSbSolver),
+    /// The closed form between two Gaussians.
+    Gaussian(GaussianSolver),
 }
 
 /// A solver, by what it takes.
@@ -180,6 +182,7 @@ impl SolverChoice {
     fn check(&self) -> Result<()> {
         let checked = match self {
             Self::Lightsb(solver) => solver.check(),
+            Self::Gaussian(solver) => solver.check(),
         };
         checked.map_err(by_flag)
     }
@@ -188,6 +191,7 @@ impl SolverChoice {
     pub fn solver(&self) -> Solver {
         match self.clone() {
             Self::Lightsb(solver) => Solver::Each(Box::new(solver)),
+            Self::Gaussian(solver) => Solver::Each(Box::new(solver)),
         }
     }
 }

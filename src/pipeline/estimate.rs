@@ -79,6 +79,8 @@ fn solver_flops(solver: &SolverChoice, cells: f64, dims: f64) -> f64 {
         SolverChoice::Lightsb(solver) => {
             300.0 * 8.0 * 2.0 * 2.0 * cells * dims * solver.n_gaussians as f64
         }
+        // A covariance of both sides; eigenvectors three times, 10 d³ each.
+        SolverChoice::Gaussian(_) => 4.0 * cells * dims * dims + 30.0 * dims.powi(3),
     }
 }
 
