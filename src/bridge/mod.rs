@@ -1,5 +1,6 @@
 //! THE SCHRÖDINGER BRIDGE: a solver takes a problem and gives a bridge and a report.
 
+mod coupling;
 mod lightsb;
 mod problem;
 mod record;
@@ -9,6 +10,7 @@ mod simulate;
 
 use ndarray::{Array2, ArrayView2};
 
+pub use coupling::{Coupling, CouplingKind};
 pub use lightsb::{ConditionalPlan, LightSbBridge, LightSbSolver, Mixture};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
