@@ -263,7 +263,8 @@ fn degenerate_snapshots_are_solved() {
             for (name, solver) in solvers() {
                 let (bridge, report) = solve(&*solver, &problem);
                 assert!(report.objective.is_finite(), "{name}: {report:?}");
-                assert!(report.n_gaussians <= target.nrows(), "{name}: {report:?}");
+                let n_gaussians = report.detail("n_gaussians").unwrap_or(0.0);
+                assert!(n_gaussians <= target.nrows() as f64, "{name}: {report:?}");
                 for t in times() {
                     let drift = bridge.drift(source.view(), t).unwrap();
                     let jacobian = bridge.mean_jacobian(source.view(), t).unwrap();
@@ -285,7 +286,10 @@ fn the_objective_never_ends_above_its_start() {
         for (name, solver) in solvers() {
             let (_, report) = solve(&*solver, &problem);
             assert!(report.objective <= report.start_objective, "{name}: {report:?}");
-            assert!(0 < report.n_live && report.n_live <= report.n_gaussians, "{name}: {report:?}");
+            if let (Some(live), Some(all)) = (report.detail("n_live"), report.detail("n_gaussians"))
+            {
+                assert!(0.0 < live && live <= all, "{name}: {report:?}");
+            }
         }
     }
 }
@@ -370,7 +374,7 @@ fn a_record_written_and_read_gives_the_same_bits() {
         let text = serde_json::to_string(&bridge.record()).unwrap();
         let record: BridgeRecord = serde_json::from_str(&text).unwrap();
         assert_eq!(record, bridge.record(), "{name}");
-        let restored = record.restore().unwrap();
+        let restored = record.restore(problem.source(), problem.target()).unwrap();
         let x = problem.source().points();
         for t in times() {
             assert_eq!(restored.drift(x, t).unwrap(), bridge.drift(x, t).unwrap(), "{name}");
