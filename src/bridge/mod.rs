@@ -1,5 +1,6 @@
 //! THE SCHRÖDINGER BRIDGE: a solver takes a problem and gives a bridge and a report.
 
+mod coupling;
 mod course;
 mod gaussian;
 mod lightsb;
@@ -11,6 +12,7 @@ mod simulate;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
+pub use coupling::{Coupling, CouplingKind};
 pub use course::Course;
 pub use gaussian::{GaussianBridge, GaussianRecord, GaussianSolver};
 pub use lightsb::{ConditionalPlan, LightSbBridge, LightSbSolver, Mixture};
