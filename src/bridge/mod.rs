@@ -9,7 +9,7 @@ mod simulate;
 
 use ndarray::{Array2, ArrayView2};
 
-pub use lightsb::{ConditionalPlan, LightSbBridge, LightSbSolver, Mixture};
+pub use lightsb::{ConditionalPlan, Covariance, LightSbBridge, LightSbSolver, Mixture};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
 pub use report::{FitReport, Stop};

@@ -4,6 +4,9 @@
 //! rewritten without the singularity at `t = 1`.
 
 mod anchored;
+mod at_time;
+mod covariance;
+mod frame;
 mod mixture;
 mod objective;
 mod potential;
@@ -12,6 +15,7 @@ mod solver;
 mod split;
 mod start;
 
+pub use covariance::Covariance;
 pub use mixture::Mixture;
 pub use potential::ConditionalPlan;
 pub use process::LightSbBridge;

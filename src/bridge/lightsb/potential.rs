@@ -2,20 +2,43 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
+use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::objective::Objective;
 use crate::bridge::lightsb::process::{LightSbBridge, check_dim};
 use crate::bridge::{Bridge, BridgeProblem, UnitTime};
 use crate::error::{Error, Result};
+use crate::linalg::add_product;
 
-/// The law of the end given the start, `Σ_k weights_k N(means_k, diag variances_k)`.
+/// The law of the end given the start, `Σ_k weights_k N(means_k, covariances_k)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConditionalPlan {
     /// `n_gaussians`, summing to one.
     pub weights: Array1<f64>,
     /// `(n_gaussians, dim)`.
     pub means: Array2<f64>,
-    /// `(n_gaussians, dim)`.
-    pub variances: Array2<f64>,
+    /// Entries of the covariances, `(n_gaussians, kind.n_entries(dim))`.
+    pub covariances: Array2<f64>,
+    /// Which matrices the covariances are.
+    pub kind: Covariance,
+}
+
+impl ConditionalPlan {
+    /// The mean, `dim` numbers.
+    #[must_use]
+    pub fn mean(&self) -> Array1<f64> {
+        self.weights.dot(&self.means)
+    }
+
+    /// The covariance, `(dim, dim)`: that within the Gaussians and that between them.
+    #[must_use]
+    pub fn covariance(&self) -> Array2<f64> {
+        let within = self.weights.dot(&self.covariances);
+        let mut covariance = self.kind.matrix(within.view(), self.means.ncols());
+        let off = &self.means - &self.mean();
+        let weighted = &off * &self.weights.view().insert_axis(Axis(1));
+        add_product(covariance.view_mut(), 1.0, off.t(), weighted.view());
+        covariance
+    }
 }
 
 impl LightSbBridge {
@@ -28,11 +51,13 @@ impl LightSbBridge {
         check_dim("x", self.dim(), x.len())?;
         let z = &x - &self.source_mean;
         let shares = self.at(UnitTime::START).shares(z.view().insert_axis(Axis(0))).0;
-        Ok(ConditionalPlan {
-            weights: shares.row(0).to_owned(),
-            means: &self.mixture.r + &(&self.mixture.s * &z) + &self.target_mean,
-            variances: &self.mixture.s * self.epsilon.value(),
-        })
+        let kind = self.mixture.covariance;
+        let mut means = &self.mixture.r + &self.target_mean;
+        for (s, mean) in self.mixture.s.rows().into_iter().zip(means.rows_mut()) {
+            kind.add_times(s, z.view(), mean);
+        }
+        let covariances = &self.mixture.s * self.epsilon.value();
+        Ok(ConditionalPlan { weights: shares.row(0).to_owned(), means, covariances, kind })
     }
 
     /// `p_k(x)`: how likely a start at each row of `x` ends in each Gaussian, `(n, n_gaussians)`.

@@ -5,6 +5,7 @@ use std::cmp::Ordering;
 use ndarray::{Array1, Array2, Axis};
 
 use crate::bridge::lightsb::anchored::Anchored;
+use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::mixture::Mixture;
 use crate::bridge::lightsb::objective::Objective;
 use crate::bridge::lightsb::split::{LEAST_SHARE, revived};
@@ -46,6 +47,8 @@ const MOST_REVIVALS: usize = 5;
 /// objective is in the coordinates of the problem, as the paper's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LightSbSolver {
+    /// Which matrices the `S_k` may be.
+    pub covariance: Covariance,
     /// Gaussians in the mixture, ≥ 1; fewer are used if there are not fifteen target cells for
     /// each, or not as many different ones.
     ///
@@ -68,6 +71,7 @@ pub struct LightSbSolver {
 impl Default for LightSbSolver {
     fn default() -> Self {
         Self {
+            covariance: Covariance::Diagonal,
             n_gaussians: 30,
             max_iterations: 5000,
             tolerance: 1e-3,
@@ -83,7 +87,8 @@ impl LightSbSolver {
     /// # Errors
     /// [`Error::Parameter`] for the first one that is violated.
     pub fn check(&self) -> Result<()> {
-        let Self { n_gaussians, max_iterations, tolerance, min_spread, n_coupled } = self;
+        let Self { covariance: _, n_gaussians, max_iterations, tolerance, min_spread, n_coupled } =
+            self;
         for (name, value) in [
             ("n_gaussians", n_gaussians),
             ("max_iterations", max_iterations),
@@ -124,14 +129,15 @@ impl LightSbSolver {
         let floor = self.floor(&target, epsilon);
         let mut objective = Objective::new(source.view(), target.view(), epsilon);
 
-        let single = start::one_gaussian(source.view(), target.view(), epsilon, floor);
         let settings = StartSettings {
+            covariance: self.covariance,
             n_gaussians: self.n_gaussians.min(target.marginal.len() / CELLS_PER_GAUSSIAN).max(1),
             n_coupled: self.n_coupled,
             epsilon,
             floor,
         };
-        let starts = start::from_coupling(source.view(), target.view(), settings, seed);
+        let single = start::one_gaussian(source.view(), target.view(), settings)?;
+        let starts = start::from_coupling(source.view(), target.view(), settings, seed)?;
         let spread = lowest(&mut objective, starts).unwrap_or_else(|| single.clone());
         let mut descent = self.descend(&mut objective, spread, floor, progress)?;
         let single_value = objective.evaluate(&single).value;
@@ -160,8 +166,9 @@ impl LightSbSolver {
 
     /// The least `S`: free of units, since `S` is.
     fn floor(&self, target: &Centred, epsilon: f64) -> f64 {
-        let variance = start::mean_and_variance(target.points.view(), target.marginal.view()).1;
-        let in_epsilon = variance.sum() / variance.len() as f64 / epsilon;
+        let (points, marginal) = target.view();
+        let variance = start::mean_and_covariance(points, marginal, Covariance::Scalar).1[0];
+        let in_epsilon = variance / epsilon;
         if in_epsilon > 0.0 { self.min_spread * in_epsilon.min(1.0) } else { self.min_spread }
     }
 
@@ -204,7 +211,7 @@ impl LightSbSolver {
     ) -> Result<()> {
         let evaluation = objective.evaluate(&descent.mixture);
         let epsilon = objective.epsilon();
-        let (coordinates, point) = Anchored::new(&descent.mixture, &evaluation, epsilon, floor);
+        let (coordinates, point) = Anchored::new(&descent.mixture, &evaluation, epsilon, floor)?;
         let mut f =
             |point: &[f64], gradient: &mut [f64]| coordinates.value(objective, point, gradient);
         let mut search = Lbfgs::new(point, MEMORY, &mut f);
