@@ -29,14 +29,12 @@ fn model() -> (Model, Array2<f64>) {
         let place = [row as f64 - 2.0, column as f64 - 2.5][d];
         SCALE * place * if i < 30 { 1.0 } else { STRETCH[d] }
     });
-    let n_gaussians = 1;
     let report = FitReport {
         stop: Stop::Converged,
         iterations: 0,
         objective: 0.0,
         start_objective: 0.0,
-        n_live: 1,
-        n_gaussians,
+        details: Vec::new(),
     };
     let snapshot = |time: f64| SnapshotRecord { label: time.to_string(), time, n_cells: 30 };
     let model = Model {

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use ndarray::{Array2, Axis, concatenate};
+use sbcell::bridge::LightSbSolver;
 use sbcell::data::Column;
 use sbcell::io::h5ad::{H5adContent, write_h5ad};
 use sbcell::io::model::Model;
@@ -64,7 +65,11 @@ fn fitted(folder: &Path, noise: Noise) -> Model {
     let options = FitOptions {
         source: Source::Rep("X_known".into()),
         noise,
-        solver: SolverChoice::Lightsb { n_gaussians: 1, max_iterations: 10, tolerance: 1e-3 },
+        solver: SolverChoice::Lightsb(LightSbSolver {
+            n_gaussians: 1,
+            max_iterations: 10,
+            ..LightSbSolver::default()
+        }),
         ..FitOptions::default()
     };
     let summary = fit(&data, &out, &options, false, &mut Silent).unwrap();

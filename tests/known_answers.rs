@@ -106,7 +106,7 @@ fn one_dimensional_gaussian_bridges_are_exact() {
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-8 * (1.0 + b.abs()), "{a} and {b}");
         close(mean(m0[0])[[0, 0]], m1[0]);
         close(slope * v0[0], pair.C_cross_cov[0][0]);
-        let variance = bridge.conditional_plan(m0.view()).unwrap().variances[[0, 0]];
+        let variance = bridge.conditional_plan(m0.view()).unwrap().covariances[[0, 0]];
         close(slope * slope * v0[0] + variance, v1[0]);
         // Half way, X = (1 + ½ J) x + noise with the drift's slope; both from the known joint law.
         let mid = pair.bridge_mid_cov[0][0];
@@ -204,7 +204,7 @@ impl Answers {
             .zip(means.rows())
             .map(|(q, mean)| {
                 let plan = bridge.conditional_plan(q).unwrap();
-                let spread = (&plan.means - &mean).mapv(|z| z * z) + &plan.variances;
+                let spread = (&plan.means - &mean).mapv(|z| z * z) + &plan.covariances;
                 plan.weights.dot(&spread.sum_axis(Axis(1)))
             })
             .collect();

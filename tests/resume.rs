@@ -5,6 +5,7 @@ use std::fs;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use sbcell::bridge::LightSbSolver;
 use sbcell::pipeline::{FitOptions, Noise, SolverChoice, TimeOptions, fit};
 use sbcell::progress::{Event, Progress};
 use sbcell::{Error, Silent};
@@ -39,7 +40,12 @@ fn options() -> FitOptions {
         time: TimeOptions { column: Some("time".into()), map: None },
         filters: vec!["time<=24".into()],
         n_pcs: 5,
-        solver: SolverChoice::Lightsb { n_gaussians: 3, max_iterations: 200, tolerance: 1e-5 },
+        solver: SolverChoice::Lightsb(LightSbSolver {
+            n_gaussians: 3,
+            max_iterations: 200,
+            tolerance: 1e-5,
+            ..LightSbSolver::default()
+        }),
         ..FitOptions::default()
     }
 }

@@ -12,17 +12,28 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, array, concatenate, s};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
-    Bridge, BridgeProblem, BridgeRecord, BridgeSolver, FitReport, LightSbSolver, UnitTime,
-    euler_maruyama,
+    Bridge, BridgeProblem, BridgeRecord, BridgeSolver, Covariance, FitReport, LightSbSolver,
+    UnitTime, euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::progress::{Event, Progress};
 use sbcell::{Epsilon, Error, Seed, Silent};
 
 fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
-    let few = LightSbSolver { n_gaussians: 4, ..Default::default() };
-    let one = LightSbSolver { n_gaussians: 1, ..Default::default() };
-    vec![("lightsb", Box::new(few)), ("lightsb, one Gaussian", Box::new(one))]
+    let lightsb = |n_gaussians, covariance| {
+        // Full matrices have flat directions: the same minimum is met to as many digits only if
+        // the descent goes on for longer.
+        let tolerance = if covariance == Covariance::Full { 1e-6 } else { 1e-3 };
+        let solver = LightSbSolver { n_gaussians, covariance, tolerance, ..Default::default() };
+        Box::new(solver) as Box<dyn BridgeSolver>
+    };
+    vec![
+        ("lightsb", lightsb(4, Covariance::Diagonal)),
+        ("lightsb, one Gaussian", lightsb(1, Covariance::Diagonal)),
+        ("lightsb, scalar", lightsb(4, Covariance::Scalar)),
+        ("lightsb, full", lightsb(4, Covariance::Full)),
+        ("lightsb, one full Gaussian", lightsb(1, Covariance::Full)),
+    ]
 }
 
 fn normal(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
@@ -263,7 +274,8 @@ fn degenerate_snapshots_are_solved() {
             for (name, solver) in solvers() {
                 let (bridge, report) = solve(&*solver, &problem);
                 assert!(report.objective.is_finite(), "{name}: {report:?}");
-                assert!(report.n_gaussians <= target.nrows(), "{name}: {report:?}");
+                let n_gaussians = report.detail("n_gaussians").unwrap_or(0.0);
+                assert!(n_gaussians <= target.nrows() as f64, "{name}: {report:?}");
                 for t in times() {
                     let drift = bridge.drift(source.view(), t).unwrap();
                     let jacobian = bridge.mean_jacobian(source.view(), t).unwrap();
@@ -285,7 +297,10 @@ fn the_objective_never_ends_above_its_start() {
         for (name, solver) in solvers() {
             let (_, report) = solve(&*solver, &problem);
             assert!(report.objective <= report.start_objective, "{name}: {report:?}");
-            assert!(0 < report.n_live && report.n_live <= report.n_gaussians, "{name}: {report:?}");
+            if let (Some(live), Some(all)) = (report.detail("n_live"), report.detail("n_gaussians"))
+            {
+                assert!(0.0 < live && live <= all, "{name}: {report:?}");
+            }
         }
     }
 }
@@ -370,7 +385,7 @@ fn a_record_written_and_read_gives_the_same_bits() {
         let text = serde_json::to_string(&bridge.record()).unwrap();
         let record: BridgeRecord = serde_json::from_str(&text).unwrap();
         assert_eq!(record, bridge.record(), "{name}");
-        let restored = record.restore().unwrap();
+        let restored = record.restore(problem.source(), problem.target()).unwrap();
         let x = problem.source().points();
         for t in times() {
             assert_eq!(restored.drift(x, t).unwrap(), bridge.drift(x, t).unwrap(), "{name}");
@@ -412,7 +427,9 @@ fn the_end_of_a_gaussian_pair_has_the_moments_of_the_target() {
     let source = normal(4000, 2, 11) * &array![1.0, 2.0] + &array![1.0, 0.0];
     let target = normal(4000, 2, 12) * &array![0.5, 1.5] + &array![-1.0, 3.0];
     let problem = problem(source.clone(), target.clone(), 0.4);
-    for (name, solver) in solvers() {
+    // A few round Gaussians cannot be one that is not round.
+    let can = |entry: &(&str, _)| entry.0 != "lightsb, scalar";
+    for (name, solver) in solvers().into_iter().filter(can) {
         let (bridge, _) = solve(&*solver, &problem);
         let (start, end) = (UnitTime::START, UnitTime::END);
         let draws = bridge.sample_transition(source.view(), start, end, Seed(1)).unwrap();

@@ -1,5 +1,7 @@
 //! THE SCHRÖDINGER BRIDGE: a solver takes a problem and gives a bridge and a report.
 
+mod coupling;
+mod course;
 mod lightsb;
 mod problem;
 mod record;
@@ -7,8 +9,10 @@ mod report;
 mod series;
 mod simulate;
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
+pub use coupling::{Coupling, CouplingKind};
+pub use course::Course;
 pub use lightsb::{ConditionalPlan, Covariance, LightSbBridge, LightSbSolver, Mixture};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
@@ -16,6 +20,7 @@ pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
 pub use simulate::{brownian_bridge_sample, draw_cells, euler_maruyama};
 
+use crate::data::Snapshot;
 use crate::error::Result;
 use crate::geometry::Epsilon;
 use crate::progress::Progress;
@@ -34,6 +39,21 @@ pub trait BridgeSolver: std::fmt::Debug + Send + Sync {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(Box<dyn Bridge>, FitReport)>;
+}
+
+/// Finds the bridges of all intervals together. A solver holds hyperparameters and nothing else.
+pub trait CourseSolver: std::fmt::Debug + Send + Sync {
+    /// Solves all intervals of `course`: one bridge and one report for each, in order; the same
+    /// course and seed give the same bits on any number of threads.
+    ///
+    /// # Errors
+    /// As [`BridgeSolver::solve`].
+    fn solve_course(
+        &self,
+        course: &Course,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<(Box<dyn Bridge>, FitReport)>>;
 }
 
 /// A process `dX = b(X, t) dt + √ε dW` on local time from 0 (source) to 1 (target).
@@ -56,8 +76,9 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
     /// As [`Bridge::drift`].
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>>;
 
-    /// Draws `X_to` given `X_from = x`, one draw for each row of `x`, without time
-    /// discretisation. `from` must not be after `to`; `to` may be 1.
+    /// Draws `X_to` given `X_from = x`, one draw for each row of `x`; without time discretisation
+    /// where the bridge has exact transitions, otherwise in the small steps that it states.
+    /// `from` must not be after `to`; `to` may be 1.
     ///
     /// # Errors
     /// As [`Bridge::drift`]; [`crate::Error::Parameter`] if `from` is after `to`.
@@ -68,6 +89,30 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>>;
+
+    /// The shares of the source cells in the bridge's plan, `n_source`, summing to one, if the
+    /// solver let them differ from the source's marginal; `None` if they are that marginal.
+    fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
+        None
+    }
+
+    /// Draws `n` cells of the population at `t`, `(n, dim)`: cells of `source`, each as often as
+    /// its share in the marginal, carried from 0 to `t`.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    fn population(
+        &self,
+        source: &Snapshot,
+        t: UnitTime,
+        n: usize,
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        let rows = draw_cells(source.marginal(), n, seed.child("population/source", 0));
+        let cells = source.points().select(Axis(0), &rows);
+        let seed = seed.child("population/transition", 0);
+        self.sample_transition(cells.view(), UnitTime::START, t, seed)
+    }
 
     /// The bridge as plain numbers; [`BridgeRecord::restore`] gives it back, bit for bit.
     fn record(&self) -> BridgeRecord;

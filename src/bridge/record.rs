@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Bridge, Covariance, LightSbBridge, Mixture};
+use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 
@@ -38,14 +39,30 @@ pub struct LightSbRecord {
 }
 
 impl BridgeRecord {
-    /// The bridge these numbers belong to.
+    /// The bridge these numbers belong to. `source` and `target` are the snapshots of its problem:
+    /// records hold nothing that can be had from them.
     ///
     /// # Errors
-    /// [`Error::Shape`] if lengths contradict each other; [`Error::Parameter`] if a number is
-    /// out of its range.
-    pub fn restore(self) -> Result<Box<dyn Bridge>> {
+    /// [`Error::Shape`] if lengths contradict each other or the snapshots; [`Error::Parameter`]
+    /// if a number is out of its range.
+    pub fn restore(self, source: &Snapshot, target: &Snapshot) -> Result<Box<dyn Bridge>> {
+        let dim = self.dim();
+        for snapshot in [source, target].map(Snapshot::dim) {
+            if snapshot != dim {
+                let (what, unit) = ("a snapshot of the bridge", "dimensions");
+                return Err(Error::Shape { what, unit, expected: dim, got: snapshot });
+            }
+        }
         match self {
             Self::LightSb(record) => Ok(Box::new(record.restore()?)),
+        }
+    }
+}
+
+impl BridgeRecord {
+    fn dim(&self) -> usize {
+        match self {
+            Self::LightSb(record) => record.source_mean.len(),
         }
     }
 }
@@ -95,8 +112,11 @@ mod tests {
     #[test]
     fn restores_what_was_recorded_whatever_the_scale_of_alpha() {
         let once = record().restore().unwrap().record();
-        let again = once.clone().restore().unwrap().record();
+        let cells = Snapshot::new(Array2::zeros((1, 2))).unwrap();
+        let again = once.clone().restore(&cells, &cells).unwrap().record();
         assert_eq!(once, again);
+        let wide = Snapshot::new(Array2::zeros((1, 3))).unwrap();
+        assert!(once.restore(&cells, &wide).is_err());
     }
 
     #[test]
@@ -114,7 +134,7 @@ mod tests {
             LightSbRecord { log_alpha: vec![], r: vec![], s: vec![], ..record() },
         ];
         for record in bad {
-            assert!(BridgeRecord::LightSb(record.clone()).restore().is_err(), "{record:?}");
+            assert!(record.clone().restore().is_err(), "{record:?}");
         }
     }
 

@@ -28,14 +28,18 @@ pub struct FitReport {
     pub stop: Stop,
     /// Iterations done.
     pub iterations: usize,
-    /// The solver's objective at the end; for LightSB, KL(true plan ‖ fitted plan) up to a
-    /// constant of the problem. Never increases during a solve.
+    /// The solver's objective at the end, in the unit the solver states. Never above
+    /// [`FitReport::start_objective`].
     pub objective: f64,
     /// The objective of the starting point.
     pub start_objective: f64,
-    /// Mixture parts that keep cells at the end (for LightSB at least a hundredth of an equal
-    /// share of the target), of [`FitReport::n_gaussians`].
-    pub n_live: usize,
-    /// Mixture parts used: those asked for, or fewer if there are too few target cells.
-    pub n_gaussians: usize,
+    /// What else this solver has to say, by name: columns of `fit.csv`.
+    pub details: Vec<(String, f64)>,
+}
+
+impl FitReport {
+    /// The detail called `name`, if this solver gives it.
+    pub fn detail(&self, name: &str) -> Option<f64> {
+        self.details.iter().find(|entry| entry.0 == name).map(|entry| entry.1)
+    }
 }

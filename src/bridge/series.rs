@@ -104,7 +104,7 @@ impl BridgeSeries {
     ///
     /// `snapshots` are those the bridges were fitted to, one for each time. Cells of the snapshot
     /// before `time` are drawn by their marginal, each as often as its share of `n` rounded up or
-    /// down, and carried to `time` by an exact transition; at an observed time they are returned
+    /// down, and carried to `time` by [`Bridge::population`]; at an observed time they are returned
     /// as they are.
     ///
     /// # Errors
@@ -131,13 +131,12 @@ impl BridgeSeries {
             let (what, unit) = ("a snapshot", "dimensions");
             return Err(Error::Shape { what, unit, expected: self.dim(), got: source.dim() });
         }
-        let rows = draw_cells(source.marginal(), n, seed.child("series/source", start as u64));
-        let cells = source.points().select(Axis(0), &rows);
+        let seed = seed.child("series", start as u64);
         if local == UnitTime::START || local == UnitTime::END {
-            return Ok(cells);
+            let rows = draw_cells(source.marginal(), n, seed);
+            return Ok(source.points().select(Axis(0), &rows));
         }
-        let seed = seed.child("series/transition", interval as u64);
-        self.bridges[interval].sample_transition(cells.view(), UnitTime::START, local, seed)
+        self.bridges[interval].population(source, local, n, seed)
     }
 
     fn length(&self, interval: usize) -> f64 {

@@ -4,15 +4,16 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use sbcell::io::h5ad::H5ad;
-use sbcell::io::model::{Interval, partial_folder};
+use sbcell::io::model::{Interval, detail_names, partial_folder};
 use sbcell::io::{lists, model};
 use sbcell::pipeline::{
-    self, Estimate, FitOptions, FitSummary, Noise, SolverChoice, Source, TimeOptions, ValuesChoice,
+    self, Estimate, FitOptions, FitSummary, Noise, Source, TimeOptions, ValuesChoice,
 };
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::shared::{MODEL_FOLDER, aligned, short, shown};
+use crate::cli::solver::SolverArgs;
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -140,25 +141,6 @@ struct NoiseArgs {
     sigma2: Option<f64>,
 }
 
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Solver (LightSB)")]
-struct SolverArgs {
-    /// Gaussians in the potential of each bridge, at most
-    #[arg(long, value_name = "K", default_value_t = solver_defaults().0)]
-    n_gaussians: usize,
-    /// Iterations at most; a bridge that needs more is kept and marked
-    #[arg(long, alias = "max-iter", value_name = "N", default_value_t = solver_defaults().1)]
-    max_iterations: usize,
-    /// Relative decrease of the objective below which a solve stops
-    #[arg(long, alias = "tol", value_name = "T", default_value_t = solver_defaults().2)]
-    tolerance: f64,
-}
-
-fn solver_defaults() -> (usize, usize, f64) {
-    let SolverChoice::Lightsb { n_gaussians, max_iterations, tolerance } = SolverChoice::default();
-    (n_gaussians, max_iterations, tolerance)
-}
-
 impl From<ValuesArg> for ValuesChoice {
     fn from(values: ValuesArg) -> Self {
         match values {
@@ -177,7 +159,6 @@ impl FitArgs {
         let InputArgs { layer, use_raw, use_rep, genes, obs_filter, values } = input;
         let SpaceArgs { n_top_genes, n_pcs } = space;
         let NoiseArgs { epsilon, sigma2 } = noise;
-        let SolverArgs { n_gaussians, max_iterations, tolerance } = solver;
         let (data, timepoints) = data_and_column(data, timepoints)?;
         let noise = match (epsilon, sigma2) {
             (Some(epsilon), _) => Noise::Epsilon(epsilon),
@@ -202,7 +183,7 @@ impl FitArgs {
             n_top_genes,
             n_pcs,
             noise,
-            solver: SolverChoice::Lightsb { n_gaussians, max_iterations, tolerance },
+            solver: solver.choice(),
             seed,
         };
         Ok((options, data, out, resume, dry_run))
@@ -283,19 +264,12 @@ fn say_summary(summary: &FitSummary, terminal: &Terminal) {
         short(header.epsilon),
         short(header.scale)
     ));
-    let rows: Vec<Vec<String>> = summary.intervals.iter().map(interval_row).collect();
-    let columns = [
-        "interval",
-        "ε",
-        "stop",
-        "iterations",
-        "live/K",
-        "W1",
-        "floor",
-        "energy",
-        "floor",
-        "var ratio",
-    ];
+    let details = detail_names(&summary.intervals);
+    let rows: Vec<Vec<String>> =
+        summary.intervals.iter().map(|interval| interval_row(interval, &details)).collect();
+    let mut columns = vec!["interval", "ε", "stop", "iterations"];
+    columns.extend(details.iter().map(String::as_str));
+    columns.extend(["W1", "floor", "energy", "floor", "var ratio"]);
     terminal.say(&aligned(&columns, &rows));
     terminal.say(
         "W1, energy: the bridge's end against the later snapshot; floor: two halves of that \
@@ -304,24 +278,25 @@ fn say_summary(summary: &FitSummary, terminal: &Terminal) {
     terminal.say(&format!("wrote {}", shown(&summary.out)));
 }
 
-fn interval_row(interval: &Interval) -> Vec<String> {
+fn interval_row(interval: &Interval, details: &[String]) -> Vec<String> {
     let found = |name: &str| {
         let entry = interval.fit.iter().find(|entry| entry.0 == name);
         short(entry.and_then(|entry| entry.1).unwrap_or(f64::NAN))
     };
     let report = &interval.report;
-    vec![
+    let mut row = vec![
         format!("{} → {}", interval.from, interval.to),
         short(interval.epsilon),
         report.stop.to_string(),
         report.iterations.to_string(),
-        format!("{}/{}", report.n_live, report.n_gaussians),
-        found("w1"),
-        found("w1_floor"),
-        found("energy"),
-        found("energy_floor"),
-        found("variance_ratio"),
-    ]
+    ];
+    row.extend(details.iter().map(|name| match report.detail(name) {
+        Some(value) if value.fract().abs() < f64::MIN_POSITIVE => value.to_string(),
+        value => short(value.unwrap_or(f64::NAN)),
+    }));
+    let names = ["w1", "w1_floor", "energy", "energy_floor", "variance_ratio"];
+    row.extend(names.map(found));
+    row
 }
 
 fn say_estimate(estimate: &Estimate, terminal: &Terminal) {

@@ -5,6 +5,7 @@ mod grn;
 mod inspect;
 mod interpolate;
 mod shared;
+mod solver;
 mod terminal;
 
 use std::ffi::OsString;

@@ -1,5 +1,7 @@
-//! WHAT IT COSTS TO MOVE A CELL: the noise level ε and its one convention.
+//! WHAT IT COSTS TO MOVE A CELL: costs, and the noise level ε with its one convention.
 
+mod cost;
 mod epsilon;
 
+pub use cost::{Cost, SquaredEuclidean};
 pub use epsilon::Epsilon;

@@ -332,6 +332,17 @@ pub fn check_output(out: &Path) -> Result<()> {
     Ok(())
 }
 
+/// What the solver tells beyond the common figures, in the order it tells it.
+pub fn detail_names(intervals: &[Interval]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for (name, _) in intervals.iter().flat_map(|interval| &interval.report.details) {
+        if !names.contains(name) {
+            names.push(name.clone());
+        }
+    }
+    names
+}
+
 fn bridge_file(from: f64, to: f64) -> String {
     format!("{BRIDGES}/{from}_{to}.json")
 }
@@ -377,9 +388,18 @@ fn fit_table(intervals: &[Interval]) -> Table {
         .with("stop", Cells::Texts(stops))
         .with("iterations", counts(&|i| i.report.iterations))
         .with("objective", floats(&|i| i.report.objective))
-        .with("start_objective", floats(&|i| i.report.start_objective))
-        .with("n_live", counts(&|i| i.report.n_live))
-        .with("n_gaussians", counts(&|i| i.report.n_gaussians));
+        .with("start_objective", floats(&|i| i.report.start_objective));
+    for name in detail_names(intervals) {
+        let values: Vec<f64> =
+            intervals.iter().map(|i| i.report.detail(&name).unwrap_or(f64::NAN)).collect();
+        let whole = values.iter().all(|value| value.fract().abs() < f64::MIN_POSITIVE);
+        let cells = if whole {
+            Cells::Integers(values.iter().map(|&value| value as i64).collect())
+        } else {
+            Cells::Floats(values)
+        };
+        table.push(name, cells);
+    }
     let names = intervals.first().map(|interval| interval.fit.clone()).unwrap_or_default();
     for (column, (name, _)) in names.into_iter().enumerate() {
         table.push(name, floats(&|i| i.fit[column].1.unwrap_or(f64::NAN)));

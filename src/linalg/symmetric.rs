@@ -29,7 +29,8 @@ impl Spectrum {
     #[must_use]
     pub fn map(&self, f: impl Fn(f64) -> f64) -> Array2<f64> {
         let n = self.values.len();
-        let scaled = Array2::from_shape_fn((n, n), |(i, j)| f(self.values[i]) * self.vectors[[i, j]]);
+        let scaled =
+            Array2::from_shape_fn((n, n), |(i, j)| f(self.values[i]) * self.vectors[[i, j]]);
         let mut result = self.vectors.t().dot(&scaled);
         for i in 0..n {
             for j in 0..i {

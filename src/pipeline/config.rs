@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{BridgeSolver, LightSbSolver};
+use crate::bridge::{BridgeSolver, CourseSolver, LightSbSolver};
 use crate::error::{Error, Result};
 use crate::preprocess::{GeneSelector, PcaSolver};
 
@@ -157,45 +157,56 @@ impl Noise {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SolverChoice {
-    /// Gaussian-mixture potentials with diagonal covariances.
-    Lightsb {
-        /// Parts of the mixture.
-        n_gaussians: usize,
-        /// Iterations at most.
-        max_iterations: usize,
-        /// Relative decrease below which it stops.
-        tolerance: f64,
-    },
+    /// Gaussian-mixture potentials.
+    Lightsb(LightSbSolver),
+}
+
+/// A solver, by what it takes.
+#[derive(Debug)]
+pub enum Solver {
+    /// Each interval on its own.
+    Each(Box<dyn BridgeSolver>),
+    /// All intervals together.
+    Joint(Box<dyn CourseSolver>),
 }
 
 impl Default for SolverChoice {
     fn default() -> Self {
-        let LightSbSolver { n_gaussians, max_iterations, tolerance, .. } = LightSbSolver::default();
-        Self::Lightsb { n_gaussians, max_iterations, tolerance }
+        Self::Lightsb(LightSbSolver::default())
     }
 }
 
 impl SolverChoice {
     fn check(&self) -> Result<()> {
-        let Self::Lightsb { n_gaussians, max_iterations, tolerance } = *self;
-        at_least_one("--n-gaussians", n_gaussians)?;
-        at_least_one("--max-iterations", max_iterations)?;
-        if 0.0 < tolerance && tolerance < 1.0 {
-            return Ok(());
-        }
-        let must = "between 0 and 1";
-        Err(Error::Parameter { name: "--tolerance", must, got: tolerance.to_string() })
+        let checked = match self {
+            Self::Lightsb(solver) => solver.check(),
+        };
+        checked.map_err(by_flag)
     }
 
     /// The solver itself.
-    pub fn solver(&self) -> Box<dyn BridgeSolver> {
-        let Self::Lightsb { n_gaussians, max_iterations, tolerance } = *self;
-        Box::new(LightSbSolver {
-            n_gaussians,
-            max_iterations,
-            tolerance,
-            ..LightSbSolver::default()
-        })
+    pub fn solver(&self) -> Solver {
+        match self.clone() {
+            Self::Lightsb(solver) => Solver::Each(Box::new(solver)),
+        }
+    }
+}
+
+/// The flag that sets a field of a solver, where they are not called the same.
+const FLAGS: [(&str, &str); 3] = [
+    ("n_gaussians", "--n-gaussians"),
+    ("max_iterations", "--max-iterations"),
+    ("tolerance", "--tolerance"),
+];
+
+/// A parameter out of range, by the name of its flag.
+fn by_flag(error: Error) -> Error {
+    match error {
+        Error::Parameter { name, must, got } => {
+            let flag = FLAGS.iter().find(|entry| entry.0 == name).map_or(name, |entry| entry.1);
+            Error::Parameter { name: flag, must, got }
+        }
+        other => other,
     }
 }
 
@@ -220,6 +231,9 @@ mod tests {
         assert!(refused(|o| o.n_pcs = 0).contains("`--n-pcs`"));
         assert!(refused(|o| o.noise = Noise::Epsilon(f64::NAN)).contains("`--epsilon`"));
         assert!(refused(|o| o.noise = Noise::Sigma2(0.0)).contains("`--sigma2`"));
+        let none = LightSbSolver { n_gaussians: 0, ..LightSbSolver::default() };
+        let options = FitOptions { solver: SolverChoice::Lightsb(none), ..FitOptions::default() };
+        assert!(options.check().unwrap_err().to_string().contains("`--n-gaussians`"));
         FitOptions::default().check().unwrap();
     }
 

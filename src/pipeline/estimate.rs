@@ -50,7 +50,6 @@ pub fn estimate(
             (info.n_genes, n_stored, options.n_pcs.min(used).min(n_cells.saturating_sub(1)))
         }
     };
-    let SolverChoice::Lightsb { n_gaussians, .. } = options.solver;
     let side = n_genes.min(options.n_top_genes).min(n_cells) as f64;
     let (cells, dims, stored) = (n_cells as f64, n_dims as f64, n_stored as f64);
     // A value with its index, and once more what gene selection keeps; the Gram matrix and its
@@ -58,11 +57,10 @@ pub fn estimate(
     let kept = stored * side / (n_genes.max(1) as f64);
     let bytes = 8.0 * (stored + kept) + 12.0 * side * side + 8.0 * cells * (4.0 * dims);
     // Rates of one core: 50 M values/s read and normalised, 4 GFLOP/s for the Gram matrix of
-    // sparse rows and 200 products with it, 40 GFLOP/s for 300 steps of 8 products over the
-    // cells of both sides.
+    // sparse rows and 200 products with it, 40 GFLOP/s for the solver.
     let gram = 2.0 * kept * kept / cells.max(1.0) + 400.0 * side * side;
-    let steps = 300.0 * 8.0 * 2.0 * 2.0 * cells * dims * n_gaussians as f64;
-    let seconds = stored / 5e7 + gram / 4e9 + steps / 4e10;
+    let solving = solver_flops(&options.solver, cells, dims);
+    let seconds = stored / 5e7 + gram / 4e9 + solving / 4e10;
     Ok(Estimate {
         selection,
         source: options.source.clone(),
@@ -72,6 +70,16 @@ pub fn estimate(
         bytes,
         seconds,
     })
+}
+
+/// Flops to solve all intervals, roughly.
+fn solver_flops(solver: &SolverChoice, cells: f64, dims: f64) -> f64 {
+    match solver {
+        // 300 steps of 8 products over the cells of both sides.
+        SolverChoice::Lightsb(solver) => {
+            300.0 * 8.0 * 2.0 * 2.0 * cells * dims * solver.n_gaussians as f64
+        }
+    }
 }
 
 fn embedding_width(file: &H5ad, key: &str) -> Result<usize> {

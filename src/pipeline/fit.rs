@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 use sha2::{Digest, Sha256};
 
-use crate::bridge::{Bridge, BridgeProblem, Stop, UnitTime};
-use crate::data::{Snapshot, TimeSeries};
+use crate::bridge::Stop;
+use crate::data::TimeSeries;
 use crate::error::Result;
 use crate::geometry::Epsilon;
 use crate::io::file;
@@ -15,15 +15,11 @@ use crate::io::model::{
     FORMAT, Header, Interval, Model, PartialModel, SnapshotRecord, check_output,
 };
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
-use crate::metrics::{CloudComparison, Comparison};
 use crate::pipeline::config::FitOptions;
 use crate::pipeline::prepare::{Prepared, Selection, file_name, prepare, select};
-use crate::pipeline::recorder::{Recorder, Unseen, Within};
-use crate::progress::{self, Event, Progress};
-use crate::rng::Seed;
-
-/// Cells of each side that are compared when a bridge is checked, at most.
-const CHECKED_CELLS: usize = 500;
+use crate::pipeline::recorder::Recorder;
+use crate::pipeline::solve::solve;
+use crate::progress::Progress;
 
 /// How a fit went.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +67,7 @@ pub fn fit(
     let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
     let header = header(&series, &selection, &prepared, options, plan)?;
     let partial = PartialModel::start(out, &header.plan, resume)?;
-    let intervals = fit_intervals(&series, &header, options, &partial, &mut progress)?;
+    let intervals = solve(&series, &header, options, &partial, &mut progress)?;
 
     let input = InputRecord {
         file: file_name(input),
@@ -98,80 +94,6 @@ pub fn fit(
     write_json(&partial.folder().join("run.json"), &run)?;
     partial.publish()?;
     Ok(FitSummary { header: model.header, intervals: model.intervals, out: out.to_path_buf() })
-}
-
-fn fit_intervals(
-    series: &TimeSeries,
-    header: &Header,
-    options: &FitOptions,
-    partial: &PartialModel,
-    progress: &mut dyn Progress,
-) -> Result<Vec<Interval>> {
-    let solver = options.solver.solver();
-    let times = series.times();
-    let scaled = |k: usize| -> Result<Snapshot> {
-        let snapshot = &series.snapshots()[k];
-        let points = &snapshot.points() / header.scale;
-        Snapshot::weighted(points, snapshot.marginal().to_owned())
-    };
-    let mut intervals = Vec::with_capacity(times.len() - 1);
-    for k in 0..times.len() - 1 {
-        let (from, to) = (times[k], times[k + 1]);
-        let place = format!("{from} → {to} ({} of {})", k + 1, times.len() - 1);
-        let progress = &mut Within { inner: &mut *progress, place };
-        if let Some(kept) = partial.interval(from, to)? {
-            progress::report(progress, Event::Aside { text: "found before, taken over".into() })?;
-            intervals.push(kept);
-            continue;
-        }
-        let epsilon = Epsilon::new(header.sigma2 * (to - from) / (header.scale * header.scale))?;
-        let problem = BridgeProblem::new(scaled(k)?, scaled(k + 1)?, epsilon)?;
-        let seed = Seed(options.seed).child("interval", k as u64);
-        let (bridge, report) = solver.solve(&problem, seed.child("solve", 0), progress)?;
-        if report.stop == Stop::MaxIterations {
-            let text = format!(
-                "did not converge within {} iterations; the bridge is kept and marked",
-                report.iterations
-            );
-            progress::note(progress, text)?;
-        }
-        let fit = check_end(&*bridge, &problem, header.scale, seed.child("check", 0), progress)?;
-        let bridge = bridge.record();
-        let interval = Interval { from, to, epsilon: epsilon.value(), report, fit, bridge };
-        partial.keep(&interval)?;
-        intervals.push(interval);
-    }
-    Ok(intervals)
-}
-
-/// How far the bridge's end is from the target snapshot, in data units, beside what two halves
-/// of the target are apart.
-fn check_end(
-    bridge: &dyn Bridge,
-    problem: &BridgeProblem,
-    scale: f64,
-    seed: Seed,
-    progress: &mut dyn Progress,
-) -> Result<Vec<(String, Option<f64>)>> {
-    let source = problem.source();
-    let (start, end) = (UnitTime::START, UnitTime::END);
-    let pushed = bridge.sample_transition(source.points(), start, end, seed.child("push", 0))?;
-    let predicted = Snapshot::weighted(pushed * scale, source.marginal().to_owned())?;
-    let target = problem.target();
-    let observed = Snapshot::weighted(&target.points() * scale, target.marginal().to_owned())?;
-    if predicted.n_cells() < 2 || observed.n_cells() < 4 {
-        progress::note(progress, "too few cells to say how well the bridge fits")?;
-        return Ok(Comparison::NAMES.iter().map(|name| ((*name).to_string(), None)).collect());
-    }
-    let checked = CloudComparison { max_cells: CHECKED_CELLS, ..CloudComparison::default() };
-    let begin = Event::Begin { what: "comparing its end with the snapshot".into(), total: 1 };
-    progress::report(progress, begin)?;
-    let unseen = &mut Unseen(&mut *progress);
-    let found = checked.compare(&predicted, &observed, seed.child("compare", 0), unseen)?;
-    progress::report(progress, Event::End)?;
-    let entry =
-        |(name, value): (&str, f64)| (name.to_string(), Some(value).filter(|v| v.is_finite()));
-    Ok(found.rows().into_iter().map(entry).collect())
 }
 
 fn header(
@@ -241,11 +163,12 @@ fn interval_record(interval: &Interval) -> serde_json::Value {
     let Interval { from, to, epsilon, report, fit, bridge: _ } = interval;
     let fit: serde_json::Map<String, serde_json::Value> =
         fit.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
+    let details: serde_json::Map<String, serde_json::Value> =
+        report.details.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
     serde_json::json!({
         "from": from, "to": to, "epsilon": epsilon, "stop": report.stop,
         "iterations": report.iterations, "objective": report.objective,
-        "start_objective": report.start_objective, "n_live": report.n_live,
-        "n_gaussians": report.n_gaussians, "fit": fit,
+        "start_objective": report.start_objective, "details": details, "fit": fit,
     })
 }
 

@@ -10,8 +10,9 @@ mod output;
 mod prepare;
 mod process;
 mod recorder;
+mod solve;
 
-pub use config::{FitOptions, Noise, SolverChoice, Source, TimeOptions, ValuesChoice};
+pub use config::{FitOptions, Noise, Solver, SolverChoice, Source, TimeOptions, ValuesChoice};
 pub use estimate::{Estimate, estimate};
 pub use fit::{FitSummary, fit};
 pub use grn::{GrnOptions, JacobianKind, grn};

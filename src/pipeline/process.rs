@@ -28,7 +28,7 @@ impl Process {
     pub fn restore(model: &Model) -> Result<Self> {
         let times: Vec<f64> = model.header.snapshots.iter().map(|snapshot| snapshot.time).collect();
         let scale = model.header.scale;
-        let snapshots = times
+        let snapshots: Vec<Snapshot> = times
             .iter()
             .map(|time| {
                 let rows: Vec<usize> = (0..model.cell_times.len())
@@ -40,7 +40,8 @@ impl Process {
         let bridges = model
             .intervals
             .iter()
-            .map(|interval| interval.bridge.clone().restore())
+            .zip(snapshots.windows(2))
+            .map(|(interval, ends)| interval.bridge.clone().restore(&ends[0], &ends[1]))
             .collect::<Result<_>>()?;
         Ok(Self { series: BridgeSeries::new(times, bridges)?, snapshots, scale })
     }

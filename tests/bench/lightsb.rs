@@ -16,7 +16,7 @@ use std::time::Instant;
 use ndarray::{Array1, Array2, Axis};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
-use sbcell::bridge::{BridgeProblem, LightSbBridge, LightSbSolver, Mixture};
+use sbcell::bridge::{BridgeProblem, Covariance, LightSbBridge, LightSbSolver, Mixture};
 use sbcell::data::Snapshot;
 use sbcell::linalg::{exp_in_place, product, product_nt, softmax_rows};
 use sbcell::{Epsilon, Seed, Silent};
@@ -62,8 +62,8 @@ fn compare(name: &str, pair: &BridgeProblem, n_gaussians: usize, n_steps: usize,
          {:.1} GFLOP/s in the descent",
         report.start_objective,
         report.objective,
-        report.n_live,
-        report.n_gaussians,
+        report.detail("n_live").unwrap(),
+        report.detail("n_gaussians").unwrap(),
         report.iterations,
         report.stop,
         seconds,
@@ -107,7 +107,7 @@ fn held_out() {
                 "  K = {n_gaussians:4}: seen {:9.3}, held out {:9.3}, {:4} live, {:4} iterations, {:.2} s",
                 report.objective,
                 bridge.objective(&unseen).unwrap(),
-                report.n_live,
+                report.detail("n_live").unwrap(),
                 report.iterations,
                 clock.seconds(),
             );
@@ -209,7 +209,8 @@ impl PublishedRecipe {
         }
         let (log_alpha, r, s) = unpacked(&parameters, k, dim, epsilon);
         let centre = Array1::zeros(dim);
-        let mixture = Mixture { log_alpha, r, s };
+        let covariance = Covariance::Diagonal;
+        let mixture = Mixture { covariance, log_alpha, r, s };
         LightSbBridge::new(mixture, centre.clone(), centre, pair.epsilon()).unwrap()
     }
 }

@@ -60,7 +60,7 @@ fn parameters_out_of_range_name_their_flag() {
         ("--epsilon nan", "`--epsilon`"),
         ("--sigma2 -1", "--sigma2"),
         ("--n-pcs 0", "`--n-pcs`"),
-        ("--tolerance 2", "`--tolerance`"),
+        ("--tolerance nan", "`--tolerance`"),
         ("--threads 0", "`--threads`"),
         ("--obs-filter time~3", "time~3"),
         ("--epsilon 0.1 --sigma2 1", "cannot be used with"),

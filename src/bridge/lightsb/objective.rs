@@ -264,8 +264,8 @@ mod tests {
         let log_density = |y: ArrayView1<'_, f64>, k: usize| {
             let (m, z) = (mixture.matrix(k) * epsilon, &y - &mixture.r.row(k));
             let det = m[[0, 0]] * m[[1, 1]] - m[[0, 1]] * m[[0, 1]];
-            let square = m[[1, 1]] * z[0] * z[0] - 2.0 * m[[0, 1]] * z[0] * z[1]
-                + m[[0, 0]] * z[1] * z[1];
+            let square =
+                m[[1, 1]] * z[0] * z[0] - 2.0 * m[[0, 1]] * z[0] * z[1] + m[[0, 0]] * z[1] * z[1];
             let two_pi = std::f64::consts::TAU;
             mixture.log_alpha[k] - 0.5 * (two_pi * two_pi * det).ln() - 0.5 * square / det
         };

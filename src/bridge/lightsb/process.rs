@@ -207,9 +207,8 @@ impl Bridge for LightSbBridge {
             {
                 let k = choose(shares, &mut stream);
                 draw.scaled_add(span, &(start.pull(z, k) + &shift));
-                let noise = Array1::from_shape_simple_fn(draw.len(), || {
-                    StandardNormal.sample(&mut stream)
-                });
+                let noise =
+                    Array1::from_shape_simple_fn(draw.len(), || StandardNormal.sample(&mut stream));
                 self.mixture.covariance.add_times(roots[k].view(), noise.view(), draw);
             }
             draws

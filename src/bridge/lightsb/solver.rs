@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use ndarray::{Array1, Array2, Axis};
+use serde::{Deserialize, Serialize};
 
 use crate::bridge::lightsb::anchored::Anchored;
 use crate::bridge::lightsb::covariance::Covariance;
@@ -45,7 +46,8 @@ const MOST_REVIVALS: usize = 5;
 /// `16 n_coupled²` bytes at the start. 7 000 cells × 50 dimensions with 10 Gaussians: 200
 /// iterations, 0.7 s on one core. The order of cells has no influence beyond rounding. The
 /// objective is in the coordinates of the problem, as the paper's.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct LightSbSolver {
     /// Which matrices the `S_k` may be.
     pub covariance: Covariance,
@@ -158,8 +160,10 @@ impl LightSbSolver {
             iterations: descent.iterations,
             objective: descent.value + moved,
             start_objective: descent.start_value.max(descent.value) + moved,
-            n_live,
-            n_gaussians,
+            details: vec![
+                ("n_live".into(), n_live as f64),
+                ("n_gaussians".into(), n_gaussians as f64),
+            ],
         };
         Ok((bridge, report))
     }

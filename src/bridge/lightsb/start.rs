@@ -134,7 +134,8 @@ impl Clusters {
             clusters.source_mean.row_mut(k).assign(&mean);
             clusters.source_var.scaled_add(mass, &variance);
             if mass > 0.0 {
-                let (mean, variance) = mean_and_covariance(target.0, at_target.column(k), covariance);
+                let (mean, variance) =
+                    mean_and_covariance(target.0, at_target.column(k), covariance);
                 clusters.target_mean.row_mut(k).assign(&mean);
                 clusters.target_var.scaled_add(mass, &variance);
             }
@@ -418,8 +419,13 @@ mod tests {
         let (x, y, even) = groups();
         let (source, target) = ((x.view(), even.view()), (y.view(), even.view()));
         for covariance in [Covariance::Scalar, Covariance::Diagonal, Covariance::Full] {
-            let settings =
-                StartSettings { covariance, n_gaussians: 3, n_coupled: 200, epsilon: 0.1, floor: 1e-4 };
+            let settings = StartSettings {
+                covariance,
+                n_gaussians: 3,
+                n_coupled: 200,
+                epsilon: 0.1,
+                floor: 1e-4,
+            };
             for mixture in from_coupling(source, target, settings, Seed(2)).unwrap() {
                 let mass = Objective::new(source, target, 0.1).evaluate(&mixture).source.mass;
                 let mut shares = mass.to_vec();

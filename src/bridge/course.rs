@@ -1,0 +1,84 @@
+//! All intervals of a time course at once, for solvers that fit one field to all of them.
+
+use crate::bridge::BridgeProblem;
+use crate::data::TimePoint;
+use crate::error::{Error, Result};
+
+/// The problems of neighbouring intervals with the times at their ends.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Course {
+    times: Vec<TimePoint>,
+    problems: Vec<BridgeProblem>,
+}
+
+impl Course {
+    /// Problem `i` leads from `times[i]` to `times[i + 1]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is not one problem fewer than times, or the problems differ in
+    /// dimension; [`Error::Parameter`] if there is no problem or the times are not finite and
+    /// strictly increasing.
+    pub fn new(times: Vec<TimePoint>, problems: Vec<BridgeProblem>) -> Result<Self> {
+        let Some(first) = problems.first() else {
+            return Err(Error::Parameter {
+                name: "intervals",
+                must: "at least one",
+                got: "none".into(),
+            });
+        };
+        if times.len() != problems.len() + 1 {
+            let expected = problems.len() + 1;
+            let (what, unit) = ("the course", "times");
+            return Err(Error::Shape { what, unit, expected, got: times.len() });
+        }
+        let increasing = times.windows(2).all(|pair| pair[0] < pair[1]);
+        if !(increasing && times.iter().all(|time| time.is_finite())) {
+            let must = "finite and strictly increasing";
+            return Err(Error::Parameter { name: "times", must, got: format!("{times:?}") });
+        }
+        if let Some(other) = problems.iter().find(|problem| problem.dim() != first.dim()) {
+            let (what, unit) = ("a problem of the course", "dimensions");
+            return Err(Error::Shape { what, unit, expected: first.dim(), got: other.dim() });
+        }
+        Ok(Self { times, problems })
+    }
+
+    /// The times, one more than problems.
+    pub fn times(&self) -> &[TimePoint] {
+        &self.times
+    }
+
+    /// The problems, one for each interval.
+    pub fn problems(&self) -> &[BridgeProblem] {
+        &self.problems
+    }
+
+    /// Number of dimensions.
+    pub fn dim(&self) -> usize {
+        self.problems[0].dim()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::data::Snapshot;
+    use crate::geometry::Epsilon;
+
+    fn problem() -> BridgeProblem {
+        let cells = || Snapshot::new(array![[0.0], [1.0]]).unwrap();
+        BridgeProblem::new(cells(), cells(), Epsilon::new(0.1).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn refuses_times_and_problems_that_do_not_fit_together() {
+        let course = Course::new(vec![0.0, 2.0, 3.0], vec![problem(), problem()]).unwrap();
+        assert_eq!((course.dim(), course.problems().len()), (1, 2));
+        assert!(Course::new(vec![0.0, 1.0], vec![problem(), problem()]).is_err());
+        assert!(Course::new(vec![0.0, 0.0], vec![problem()]).is_err());
+        assert!(Course::new(vec![0.0, f64::INFINITY], vec![problem()]).is_err());
+        assert!(Course::new(vec![0.0], Vec::new()).is_err());
+    }
+}
