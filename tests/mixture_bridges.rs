@@ -123,7 +123,10 @@ fn the_true_mixture_gives_the_answers_of_the_generator() {
         let q = block(0);
         let close = |what: &str, a: f64, b: f64| {
             // Eight digits in the file; points and answers are rounded.
-            assert!((a - b).abs() < 3e-6 * (1.0 + b.abs() + 1.0 / epsilon), "{name} {what}: {a} {b}");
+            assert!(
+                (a - b).abs() < 3e-6 * (1.0 + b.abs() + 1.0 / epsilon),
+                "{name} {what}: {a} {b}"
+            );
         };
         let means = truth.conditional_mean(q.view()).unwrap();
         let drift = truth.drift(q.view(), UnitTime::new(0.5).unwrap()).unwrap();
@@ -159,8 +162,8 @@ fn the_plan_is_found_from_unpaired_cells() {
         };
         let problem = problem(&truth, n_cells, 5);
         let solver = LightSbSolver {
-            covariance: Covariance::Full,
-            n_gaussians: 10,
+            covariance: Covariance::Full.into(),
+            n_gaussians: 10.into(),
             ..Default::default()
         };
         let (fit, report) = solver.fit(&problem, Seed(0), &mut Silent).unwrap();

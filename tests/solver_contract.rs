@@ -12,18 +12,19 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, array, concatenate, s};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
-    Bridge, BridgeProblem, BridgeRecord, BridgeSolver, Covariance, FitReport, LightSbSolver,
-    UnitTime, euler_maruyama,
+    Bridge, BridgeProblem, BridgeRecord, BridgeSolver, Choice, Covariance, FitReport,
+    LightSbSolver, UnitTime, euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::progress::{Event, Progress};
 use sbcell::{Epsilon, Error, Seed, Silent};
 
 fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
-    let lightsb = |n_gaussians, covariance| {
+    let lightsb = |n_gaussians: usize, covariance: Covariance| {
         // Full matrices have flat directions: the same minimum is met to as many digits only if
         // the descent goes on for longer.
         let tolerance = if covariance == Covariance::Full { 1e-6 } else { 1e-3 };
+        let (n_gaussians, covariance) = (n_gaussians.into(), covariance.into());
         let solver = LightSbSolver { n_gaussians, covariance, tolerance, ..Default::default() };
         Box::new(solver) as Box<dyn BridgeSolver>
     };
@@ -33,6 +34,7 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
         ("lightsb, scalar", lightsb(4, Covariance::Scalar)),
         ("lightsb, full", lightsb(4, Covariance::Full)),
         ("lightsb, one full Gaussian", lightsb(1, Covariance::Full)),
+        ("lightsb, its own choice", Box::new(LightSbSolver::default())),
     ]
 }
 
@@ -353,7 +355,7 @@ fn a_limit_of_iterations_is_kept_and_reported() {
 fn refuses_parameters_out_of_range_and_arrays_of_the_wrong_shape() {
     let plain = LightSbSolver::default;
     for bad in [
-        LightSbSolver { n_gaussians: 0, ..plain() },
+        LightSbSolver { n_gaussians: Choice::Is(0), ..plain() },
         LightSbSolver { max_iterations: 0, ..plain() },
         LightSbSolver { n_coupled: 0, ..plain() },
         LightSbSolver { tolerance: f64::NAN, ..plain() },

@@ -15,6 +15,10 @@ use crate::linalg::{Cholesky, Spectrum};
 /// one matrix product whatever the kind. Cost per cell and Gaussian is that of `n_entries`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(
+    clippy::unsafe_derive_deserialize,
+    reason = "the only unsafe code is inside ndarray's slicing macro"
+)]
 pub enum Covariance {
     /// A multiple of the identity: one number.
     Scalar,

@@ -5,8 +5,10 @@
 
 mod anchored;
 mod at_time;
+mod choice;
 mod covariance;
 mod frame;
+mod held_out;
 mod mixture;
 mod objective;
 mod potential;
@@ -15,6 +17,7 @@ mod solver;
 mod split;
 mod start;
 
+pub use choice::Choice;
 pub use covariance::Covariance;
 pub use mixture::Mixture;
 pub use potential::ConditionalPlan;

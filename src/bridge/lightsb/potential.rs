@@ -92,6 +92,19 @@ impl LightSbBridge {
         Ok(totals + (half_squares + z.dot(&self.target_mean)) / self.epsilon.value())
     }
 
+    /// `ln v(y)` at each row of `y`, with the constant that belongs to that of
+    /// [`LightSbBridge::log_normaliser`]: the mean of the one over the source minus the mean of the
+    /// other over the target is the objective.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    pub fn log_mixture(&self, y: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
+        let epsilon = self.epsilon.value();
+        let half_squares = (&y * &y).sum_axis(Axis(1)) * 0.5;
+        let constant = 0.5 * self.dim() as f64 * (std::f64::consts::TAU * epsilon).ln();
+        Ok((self.potential(y, UnitTime::END)? - half_squares) / epsilon - constant)
+    }
+
     /// The potential `ψ(x, t)` at each row of `x`, whose gradient is the drift and which solves
     /// `ψ_t + ½|∇ψ|² + (ε/2) Δψ = 0`; `ψ(x, 0) = ε ln c(x) − ½|x|²`.
     ///
@@ -332,6 +345,9 @@ mod tests {
                         - (std::f64::consts::TAU * 0.7).ln()
                 })
                 .collect();
+            for (a, b) in bridge.log_mixture(y.view()).unwrap().iter().zip(&log_v) {
+                close(*a, *b, 1e-12);
+            }
             let log_c = bridge.log_normaliser(x.view()).unwrap();
             let expected = source.marginal().dot(&log_c) - target.marginal().dot(&log_v);
             close(bridge.objective(&problem).unwrap(), expected, 1e-12);

@@ -42,29 +42,28 @@ pub(super) fn one_gaussian(
 
 /// Mixtures to choose from, of at most `n_gaussians` Gaussians, one for each cluster of the target.
 ///
-/// The target is clustered by k-means; a Sinkhorn coupling of `n_coupled` cells of each side says
-/// where the cells of each cluster come from. `S` is the closed form for the mean covariances
+/// The target is clustered by k-means; the coupling of some cells says where the cells of each
+/// cluster come from. `S` is the closed form for the mean covariances
 /// within clusters, the same for all, `r` takes each cluster's source to its target, and `ln α`
 /// gives each Gaussian its share of the source, so that none begins without cells. A second
 /// mixture is a third of the way from one Gaussian to that: in many dimensions a start far from
 /// the data loses Gaussians on its way. Time
-/// `O((n_source + n_target) · 10 n_gaussians · dim + n_coupled² · dim)`, memory `O(n_coupled²)`.
+/// `O((n_source + n_target) · 10 n_gaussians · dim)`.
 ///
 /// # Errors
 /// As [`one_gaussian`].
 pub(super) fn from_coupling(
+    coupling: &RoughCoupling,
     source: Cells<'_>,
     target: Cells<'_>,
     settings: StartSettings,
     seed: Seed,
 ) -> Result<Vec<Mixture>> {
-    let StartSettings { covariance, n_gaussians, n_coupled, epsilon, floor } = settings;
+    let StartSettings { covariance, n_gaussians, epsilon, floor } = settings;
     let centres = k_means(target, n_gaussians, seed);
-    let (from, from_weights) = thinned(source, n_coupled, seed.child("lightsb/thin source", 0));
-    let (to, to_weights) = thinned(target, n_coupled, seed.child("lightsb/thin target", 0));
-    let (from, to) = ((from.view(), from_weights.view()), (to.view(), to_weights.view()));
-    let plan = coupled(from, to, epsilon);
-    let came = product(plan.view(), members(to.0, centres.view()).view());
+    let from = (coupling.source.0.view(), coupling.source.1.view());
+    let came =
+        product(coupling.plan.view(), members(coupling.target.view(), centres.view()).view());
     let clusters = Clusters::new((from.0, came.view()), target, centres.view(), covariance);
 
     let dim = centres.ncols();
@@ -93,6 +92,34 @@ pub(super) fn from_coupling(
         Ok(mixture)
     };
     [1.0, 0.3].into_iter().map(towards).collect()
+}
+
+/// An entropic coupling of some cells of each side; rough, for it only has to say which cells go
+/// where. It does not depend on what is started from it.
+#[derive(Debug)]
+pub(super) struct RoughCoupling {
+    /// Source cells and their weights.
+    source: (Array2<f64>, Array1<f64>),
+    /// Target cells.
+    target: Array2<f64>,
+    plan: Array2<f64>,
+}
+
+impl RoughCoupling {
+    /// Of `n_coupled` cells of each side. Time `O(n_coupled² · dim)`, memory `O(n_coupled²)`.
+    pub(super) fn new(
+        source: Cells<'_>,
+        target: Cells<'_>,
+        n_coupled: usize,
+        epsilon: f64,
+        seed: Seed,
+    ) -> Self {
+        let source = thinned(source, n_coupled, seed.child("lightsb/thin source", 0));
+        let target = thinned(target, n_coupled, seed.child("lightsb/thin target", 0));
+        let (from, to) = ((source.0.view(), source.1.view()), (target.0.view(), target.1.view()));
+        let plan = coupled(from, to, epsilon);
+        Self { source, target: target.0, plan }
+    }
 }
 
 /// What is known of each cluster: where its cells are and where they come from.
@@ -195,7 +222,6 @@ fn balanced(mixture: &Mixture, cells: Cells<'_>, mass: &[f64], epsilon: f64) -> 
 pub(super) struct StartSettings {
     pub(super) covariance: Covariance,
     pub(super) n_gaussians: usize,
-    pub(super) n_coupled: usize,
     pub(super) epsilon: f64,
     pub(super) floor: f64,
 }
@@ -419,14 +445,9 @@ mod tests {
         let (x, y, even) = groups();
         let (source, target) = ((x.view(), even.view()), (y.view(), even.view()));
         for covariance in [Covariance::Scalar, Covariance::Diagonal, Covariance::Full] {
-            let settings = StartSettings {
-                covariance,
-                n_gaussians: 3,
-                n_coupled: 200,
-                epsilon: 0.1,
-                floor: 1e-4,
-            };
-            for mixture in from_coupling(source, target, settings, Seed(2)).unwrap() {
+            let settings = StartSettings { covariance, n_gaussians: 3, epsilon: 0.1, floor: 1e-4 };
+            let coupling = RoughCoupling::new(source, target, 200, 0.1, Seed(2));
+            for mixture in from_coupling(&coupling, source, target, settings, Seed(2)).unwrap() {
                 let mass = Objective::new(source, target, 0.1).evaluate(&mixture).source.mass;
                 let mut shares = mass.to_vec();
                 shares.sort_by(f64::total_cmp);
