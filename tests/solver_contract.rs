@@ -13,7 +13,7 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
     Bridge, BridgeProblem, BridgeRecord, BridgeSolver, Choice, Covariance, FitReport,
-    LightSbSolver, UnitTime, euler_maruyama,
+    GaussianSolver, LightSbSolver, UnitTime, euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::progress::{Event, Progress};
@@ -35,6 +35,7 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
         ("lightsb, full", lightsb(4, Covariance::Full)),
         ("lightsb, one full Gaussian", lightsb(1, Covariance::Full)),
         ("lightsb, its own choice", Box::new(LightSbSolver::default())),
+        ("gaussian", Box::new(GaussianSolver {})),
     ]
 }
 

@@ -2,6 +2,7 @@
 
 mod coupling;
 mod course;
+mod gaussian;
 mod lightsb;
 mod problem;
 mod record;
@@ -13,6 +14,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 pub use coupling::{Coupling, CouplingKind};
 pub use course::Course;
+pub use gaussian::{GaussianBridge, GaussianRecord, GaussianSolver};
 pub use lightsb::{Choice, ConditionalPlan, Covariance, LightSbBridge, LightSbSolver, Mixture};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};

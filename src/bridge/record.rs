@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{Bridge, Covariance, LightSbBridge, Mixture};
+use crate::bridge::{Bridge, Covariance, GaussianRecord, LightSbBridge, Mixture};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
@@ -12,6 +12,8 @@ use crate::geometry::Epsilon;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BridgeRecord {
+    /// A [`crate::bridge::GaussianBridge`].
+    Gaussian(GaussianRecord),
     /// A [`LightSbBridge`].
     #[serde(rename = "lightsb")]
     LightSb(LightSbRecord),
@@ -54,6 +56,7 @@ impl BridgeRecord {
             }
         }
         match self {
+            Self::Gaussian(record) => Ok(Box::new(record.restore()?)),
             Self::LightSb(record) => Ok(Box::new(record.restore()?)),
         }
     }
@@ -62,6 +65,7 @@ impl BridgeRecord {
 impl BridgeRecord {
     fn dim(&self) -> usize {
         match self {
+            Self::Gaussian(record) => record.source_mean.len(),
             Self::LightSb(record) => record.source_mean.len(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod fit;
 mod grn;
+mod growth;
 mod inspect;
 mod interpolate;
 mod shared;
@@ -34,7 +35,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Inspect(inspect::InspectArgs),
-    Fit(fit::FitArgs),
+    Fit(Box<fit::FitArgs>),
     Interpolate(interpolate::InterpolateArgs),
     Grn(grn::GrnArgs),
 }
@@ -73,7 +74,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> Result<Outcome> {
     common.set_threads()?;
     match command {
         Command::Inspect(args) => inspect::run(args),
-        Command::Fit(args) => fit::run(args, common.seed, terminal),
+        Command::Fit(args) => fit::run(*args, common.seed, terminal),
         Command::Interpolate(args) => interpolate::run(args, common.seed, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),
     }

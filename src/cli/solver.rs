@@ -1,7 +1,7 @@
 //! Flags of `fit` that choose a solver and its hyperparameters.
 
 use clap::{Args, ValueEnum};
-use sbcell::bridge::{Choice, Covariance, LightSbSolver};
+use sbcell::bridge::{Choice, Covariance, GaussianSolver, LightSbSolver};
 use sbcell::pipeline::SolverChoice;
 
 /// Which solver.
@@ -9,6 +9,8 @@ use sbcell::pipeline::SolverChoice;
 enum SolverName {
     /// Gaussian-mixture potentials, everything in closed form; any number of cells
     Lightsb,
+    /// One Gaussian for each snapshot, in closed form: an affine drift, at once
+    Gaussian,
 }
 
 #[derive(Debug, Args)]
@@ -75,6 +77,7 @@ impl SolverArgs {
     pub(crate) fn choice(self) -> SolverChoice {
         let Self { solver, max_iterations, tolerance, lightsb } = self;
         match solver {
+            SolverName::Gaussian => SolverChoice::Gaussian(GaussianSolver {}),
             SolverName::Lightsb => {
                 let LightSbArgs { n_gaussians, covariance } = lightsb;
                 let covariance = covariance.choice();

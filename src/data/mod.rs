@@ -2,11 +2,13 @@
 
 mod column;
 mod filter;
+mod growth;
 mod matrix;
 mod snapshot;
 pub mod time;
 
 pub use column::Column;
 pub use filter::ObsFilter;
+pub use growth::{GrowthScale, GrowthUnit, grown, posterior_rates};
 pub use matrix::Matrix;
 pub use snapshot::{Snapshot, TimePoint, TimeSeries};

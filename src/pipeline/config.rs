@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{BridgeSolver, CourseSolver, LightSbSolver};
+use crate::bridge::{BridgeSolver, CourseSolver, GaussianSolver, LightSbSolver};
 use crate::error::{Error, Result};
+use crate::pipeline::growth::GrowthOptions;
 use crate::preprocess::{GeneSelector, PcaSolver};
 
 /// Everything `fit` can be told. `Default` is what it does when told nothing.
@@ -27,6 +28,8 @@ pub struct FitOptions {
     pub n_pcs: usize,
     /// How much noise the reference process adds.
     pub noise: Noise,
+    /// How fast cells multiply.
+    pub growth: GrowthOptions,
     /// Which solver with which hyperparameters.
     pub solver: SolverChoice,
     /// Seed of everything random.
@@ -44,6 +47,7 @@ impl Default for FitOptions {
             n_top_genes: GeneSelector::default().n_genes,
             n_pcs: PcaSolver::default().n_pcs,
             noise: Noise::Epsilon(0.1),
+            growth: GrowthOptions::default(),
             solver: SolverChoice::default(),
             seed: 0,
         }
@@ -65,12 +69,14 @@ impl FitOptions {
             n_top_genes,
             n_pcs,
             noise,
+            growth,
             solver,
             seed: _,
         } = self;
         at_least_one("--n-top-genes", *n_top_genes)?;
         at_least_one("--n-pcs", *n_pcs)?;
         noise.check()?;
+        growth.check(solver.relaxes())?;
         solver.check()
     }
 }
@@ -159,6 +165,8 @@ impl Noise {
 pub enum SolverChoice {
     /// Gaussian-mixture potentials.
     Lightsb(LightSbSolver),
+    /// The closed form between two Gaussians.
+    Gaussian(GaussianSolver),
 }
 
 /// A solver, by what it takes.
@@ -180,14 +188,23 @@ impl SolverChoice {
     fn check(&self) -> Result<()> {
         let checked = match self {
             Self::Lightsb(solver) => solver.check(),
+            Self::Gaussian(solver) => solver.check(),
         };
         checked.map_err(by_flag)
+    }
+
+    /// Whether the solver lets the source marginal differ from what it is given.
+    pub fn relaxes(&self) -> bool {
+        match self {
+            Self::Lightsb(_) | Self::Gaussian(_) => false,
+        }
     }
 
     /// The solver itself.
     pub fn solver(&self) -> Solver {
         match self.clone() {
             Self::Lightsb(solver) => Solver::Each(Box::new(solver)),
+            Self::Gaussian(solver) => Solver::Each(Box::new(solver)),
         }
     }
 }

@@ -85,6 +85,8 @@ fn solver_flops(solver: &SolverChoice, cells: f64, dims: f64) -> f64 {
             };
             300.0 * 8.0 * 2.0 * 2.0 * cells * dims * n_gaussians
         }
+        // A covariance of both sides; eigenvectors three times, 10 d³ each.
+        SolverChoice::Gaussian(_) => 4.0 * cells * dims * dims + 30.0 * dims.powi(3),
     }
 }
 

@@ -32,19 +32,20 @@ pub(super) struct Size {
 }
 
 impl Size {
-    /// The name of its held-out objective in a report: `held_out_full_4`.
-    pub(super) fn name(self) -> String {
+    /// Free numbers of such a mixture.
+    pub(super) fn n_parameters(self, dim: usize) -> usize {
+        self.n_gaussians * (1 + dim + self.covariance.n_entries(dim)) - 1
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let kind = match self.covariance {
             Covariance::Scalar => "scalar",
             Covariance::Diagonal => "diagonal",
             Covariance::Full => "full",
         };
-        format!("held_out_{kind}_{}", self.n_gaussians)
-    }
-
-    /// Free numbers of such a mixture.
-    pub(super) fn n_parameters(self, dim: usize) -> usize {
-        self.n_gaussians * (1 + dim + self.covariance.n_entries(dim)) - 1
+        write!(f, "{} {kind}", self.n_gaussians)
     }
 }
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::lightsb::anchored::Anchored;
 use crate::bridge::lightsb::choice::Choice;
 use crate::bridge::lightsb::covariance::Covariance;
-use crate::bridge::lightsb::held_out::{Parts, Size};
+use crate::bridge::lightsb::held_out::{Parts, Size, Tried};
 use crate::bridge::lightsb::mixture::Mixture;
 use crate::bridge::lightsb::objective::Objective;
 use crate::bridge::lightsb::split::{LEAST_SHARE, revived};
@@ -20,7 +20,7 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 use crate::linalg::Lbfgs;
-use crate::progress::{Event, Progress, report};
+use crate::progress::{Event, Progress, note, report};
 use crate::rng::Seed;
 
 /// Steps that the quasi-Newton model remembers.
@@ -183,7 +183,7 @@ impl LightSbSolver {
                 details.push(("held_out".into(), best.held_out));
                 details.push(("held_out_error".into(), error));
             }
-            details.extend(tried.iter().map(|entry| (entry.size.name(), entry.held_out)));
+            note(progress, curve(size, &tried))?;
         }
         report(progress, Event::End)?;
         Ok((size, details))
@@ -334,6 +334,23 @@ impl BridgeSolver for LightSbSolver {
 fn lowest(objective: &mut Objective<'_>, mixtures: Vec<Mixture>) -> Option<Mixture> {
     let valued = mixtures.into_iter().map(|mixture| (objective.evaluate(&mixture).value, mixture));
     valued.min_by(|a, b| a.0.total_cmp(&b.0)).map(|entry| entry.1)
+}
+
+/// What was chosen and how every size did, in one line.
+fn curve(size: Size, tried: &[Tried]) -> String {
+    let mut text = format!("{size} by the objective on held-out cells:");
+    let mut kind = None;
+    for Tried { size, held_out, .. } in tried {
+        let shown = match kind.replace(size.covariance) {
+            Some(before) if before == size.covariance => {
+                format!(", {} {held_out:.2}", size.n_gaussians)
+            }
+            Some(_) => format!("; {size} {held_out:.2}"),
+            None => format!(" {size} {held_out:.2}"),
+        };
+        text += &shown;
+    }
+    text
 }
 
 /// Gaussians that so many cells of the target can tell apart, at least one.

@@ -40,7 +40,7 @@ impl TimeUnit {
     }
 
     /// The unit a lower-case word means. `m` alone means nothing: minutes or months.
-    pub(super) fn from_word(word: &str) -> Option<Self> {
+    pub(in crate::data) fn from_word(word: &str) -> Option<Self> {
         match word {
             "min" | "mins" | "minute" | "minutes" => Some(Self::Minutes),
             "h" | "hr" | "hrs" | "hour" | "hours" | "hpf" | "hpi" | "hpt" => Some(Self::Hours),

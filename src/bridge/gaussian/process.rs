@@ -1,0 +1,309 @@
+//! The Schrödinger bridge between two Gaussians: moments, drift, Jacobian and exact draws.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::record::BridgeRecord;
+use crate::bridge::{Bridge, UnitTime};
+use crate::error::{Error, Result};
+use crate::geometry::Epsilon;
+use crate::linalg::{Eigenpairs, dense_eigenpairs, product, product_nt};
+use crate::rng::Seed;
+
+/// Rows that share a stream of random numbers; fixed, so that draws do not depend on threads.
+const CHUNK: usize = 256;
+
+/// Smallest eigenvalue of the plan's slope: where the target is a point, its last variance is ε
+/// times this, so that the drift at local time 1 stays finite.
+pub(super) const FLOOR: f64 = 1e-8;
+
+/// How far a covariance may be from symmetric and positive, relative to its largest entry.
+const SLACK: f64 = 1e-9;
+
+/// The bridge between `N(m₀, A)` and `N(m₁, B)`, for covariances of any rank.
+///
+/// The plan is Gaussian: `X₁ | X₀ = x ~ N(m₁ + S (x − m₀), ε S)` with the symmetric slope
+///
+/// ```text
+/// S = B^½ h(B^½ A B^½) B^½,   h(μ) = 1 / (ε/2 + √(μ + ε²/4))
+/// ```
+///
+/// so that `Cov(X₀, X₁) = A S`. For invertible `A` this is the closed form of Bunne, Hsieh,
+/// Cuturi, Krause (AISTATS 2023, with `σ² = ε`), written without an inverse. With
+/// `Σ(t) = (1−t) I + t S`, all in the eigenvectors of `S`,
+///
+/// ```text
+/// b(x, t)       = m₁ − m₀ + Σ(t)⁻¹ (S − I) (x − m(t)),   m(t) = (1−t) m₀ + t m₁
+/// X_s | X_t = x ~ N(x + (s−t) b(x, t),  ε (s−t) Σ(s) Σ(t)⁻¹)
+/// Cov(X_s, X_t) = (1−s)(1−t) A + s t B + (1−s) t A S + s (1−t) S A + ε s (1−t) I,   s ≤ t
+/// ```
+///
+/// A batch of `n` points costs `O(n dim²)`; memory `O(dim²)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GaussianBridge {
+    source_mean: Array1<f64>,
+    target_mean: Array1<f64>,
+    source_covariance: Array2<f64>,
+    slope: Array2<f64>,
+    /// Eigenvalues of the slope, not below [`FLOOR`], and eigenvectors as rows.
+    stretch: Array1<f64>,
+    axes: Array2<f64>,
+    epsilon: Epsilon,
+}
+
+/// The numbers of a [`GaussianBridge`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GaussianRecord {
+    /// Variance of the reference process per unit of local time.
+    pub epsilon: f64,
+    /// Mean of the source, `dim` numbers.
+    pub source_mean: Vec<f64>,
+    /// Mean of the target, `dim` numbers.
+    pub target_mean: Vec<f64>,
+    /// Covariance `A` of the source, `dim` rows.
+    pub source_covariance: Vec<Vec<f64>>,
+    /// The slope `S` of the plan, `dim` rows.
+    pub slope: Vec<Vec<f64>>,
+}
+
+impl GaussianBridge {
+    /// The bridge between `N(mean0, covariance0)` and `N(mean1, covariance1)`; covariances are
+    /// `(dim, dim)`, symmetric, and may be singular. Time `O(dim³)`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if shapes contradict each other; [`Error::Parameter`] if a number is not
+    /// finite or a covariance not symmetric and positive semidefinite.
+    pub fn between(
+        source: (ArrayView1<'_, f64>, ArrayView2<'_, f64>),
+        target: (ArrayView1<'_, f64>, ArrayView2<'_, f64>),
+        epsilon: Epsilon,
+    ) -> Result<Self> {
+        let ((mean0, covariance0), (mean1, covariance1)) = (source, target);
+        let dim = mean0.len();
+        check_length("the mean of the target", dim, mean1.len())?;
+        eigenpairs(dim, covariance0)?;
+        let root = square_root(&eigenpairs(dim, covariance1)?);
+        let middle = product(product(root.view(), covariance0).view(), root.view());
+        let pairs =
+            dense_eigenpairs(dim, dim, |i, j| f64::midpoint(middle[[i, j]], middle[[j, i]]))?;
+        let half = 0.5 * epsilon.value();
+        let weights = pairs.values.mapv(|mu| (half + (mu.max(0.0) + half * half).sqrt()).recip());
+        // Rows of `factor` are eigenvectors times B^½ times √h: S = factorᵀ factor.
+        let mut factor = product(pairs.vectors.view(), root.view());
+        for (mut row, weight) in factor.rows_mut().into_iter().zip(&weights) {
+            row *= weight.sqrt();
+        }
+        let slope = symmetric(&factor.t().dot(&factor));
+        let means = (mean0.to_owned(), mean1.to_owned());
+        Self::new(means, symmetric(&covariance0.to_owned()), slope, epsilon)
+    }
+
+    /// From the means, the source's covariance and the plan's slope.
+    fn new(
+        means: (Array1<f64>, Array1<f64>),
+        source_covariance: Array2<f64>,
+        slope: Array2<f64>,
+        epsilon: Epsilon,
+    ) -> Result<Self> {
+        let (source_mean, target_mean) = means;
+        let dim = source_mean.len();
+        check_length("the mean of the target", dim, target_mean.len())?;
+        if let Some(value) = source_mean.iter().chain(&target_mean).find(|v| !v.is_finite()) {
+            let got = value.to_string();
+            return Err(Error::Parameter { name: "mean", must: "finite", got });
+        }
+        eigenpairs(dim, source_covariance.view())?;
+        let pairs = eigenpairs(dim, slope.view())?;
+        let stretch = pairs.values.mapv(|value| value.max(FLOOR));
+        let axes = pairs.vectors;
+        Ok(Self { source_mean, target_mean, source_covariance, slope, stretch, axes, epsilon })
+    }
+
+    /// The slope `S` of the plan: `E[X₁ | X₀ = x] = m₁ + S (x − m₀)`, `Cov(X₁ | X₀) = ε S`.
+    pub fn slope(&self) -> ArrayView2<'_, f64> {
+        self.slope.view()
+    }
+
+    /// The mean of `X_t`, `dim` numbers.
+    pub fn mean(&self, t: UnitTime) -> Array1<f64> {
+        &self.source_mean * (1.0 - t.value()) + &self.target_mean * t.value()
+    }
+
+    /// The covariance of `X_t`, `(dim, dim)`.
+    pub fn covariance(&self, t: UnitTime) -> Array2<f64> {
+        self.cross_covariance(t, t)
+    }
+
+    /// `Cov(X_s, X_t)`, `(dim, dim)`, rows belong to `s`; the times may be in either order.
+    pub fn cross_covariance(&self, s: UnitTime, t: UnitTime) -> Array2<f64> {
+        let (s, t) = (s.value(), t.value());
+        let (a, slope) = (self.source_covariance.view(), self.slope.view());
+        let ahead = product(a, slope);
+        let end = product(slope, ahead.view()) + &(&slope * self.epsilon.value());
+        let mut all = &a * ((1.0 - s) * (1.0 - t)) + end * (s * t);
+        all.scaled_add((1.0 - s) * t, &ahead);
+        all.scaled_add(s * (1.0 - t), &ahead.t());
+        let noise = self.epsilon.value() * s.min(t) * (1.0 - s.max(t));
+        all.diag_mut().map_inplace(|value| *value += noise);
+        all
+    }
+
+    /// The LightSB objective of this bridge, `E log c(x) − E log v(y)` with centred data: the KL
+    /// divergence from the true plan up to a constant of the data, in nats.
+    pub(super) fn objective(&self) -> f64 {
+        let (epsilon, dim) = (self.epsilon.value(), self.stretch.len() as f64);
+        let log_det: f64 =
+            self.stretch.iter().map(|s| (2.0 * std::f64::consts::PI * epsilon * s).ln()).sum();
+        let trace = (&self.source_covariance * &self.slope).sum();
+        trace / epsilon + 0.5 * log_det + 0.5 * dim
+    }
+
+    /// `x Q f(S) Qᵀ` with `f` given at the eigenvalues.
+    fn apply(&self, x: ArrayView2<'_, f64>, f: &Array1<f64>) -> Array2<f64> {
+        let turned = product_nt(x, self.axes.view()) * f;
+        product(turned.view(), self.axes.view())
+    }
+
+    /// The eigenvalues of `Σ(t) = (1−t) I + t S`.
+    fn spread(&self, t: UnitTime) -> Array1<f64> {
+        self.stretch.mapv(|s| 1.0 - t.value() + t.value() * s)
+    }
+
+    /// The eigenvalues of `Σ(t)⁻¹ (S − I)`.
+    fn pull(&self, t: UnitTime) -> Array1<f64> {
+        (&self.stretch - 1.0) / self.spread(t)
+    }
+
+    fn check_columns(&self, x: ArrayView2<'_, f64>) -> Result<()> {
+        let (expected, got) = (self.dim(), x.ncols());
+        if expected == got {
+            return Ok(());
+        }
+        Err(Error::Shape { what: "x", unit: "columns", expected, got })
+    }
+}
+
+impl Bridge for GaussianBridge {
+    fn dim(&self) -> usize {
+        self.source_mean.len()
+    }
+
+    fn epsilon(&self) -> Epsilon {
+        self.epsilon
+    }
+
+    fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        self.check_columns(x)?;
+        let centred = &x - &self.mean(t);
+        Ok(self.apply(centred.view(), &self.pull(t)) + &self.target_mean - &self.source_mean)
+    }
+
+    fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        self.check_columns(x)?;
+        if x.nrows() == 0 {
+            return Ok(Array2::zeros((self.dim(), self.dim())));
+        }
+        Ok(self.apply(Array2::eye(self.dim()).view(), &self.pull(t)))
+    }
+
+    fn sample_transition(
+        &self,
+        x: ArrayView2<'_, f64>,
+        from: UnitTime,
+        to: UnitTime,
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        let span = to.value() - from.value();
+        if span < 0.0 {
+            let got = format!("{} to {}", from.value(), to.value());
+            return Err(Error::Parameter { name: "to", must: "not before `from`", got });
+        }
+        let drift = self.drift(x, from)?;
+        let deviation = (self.spread(to) / self.spread(from))
+            .mapv(|ratio| (self.epsilon.value() * span * ratio).sqrt());
+        let mut noise = Array2::zeros(x.dim());
+        for (chunk, mut rows) in noise.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
+            let mut stream = seed.stream("gaussian/transition", chunk as u64);
+            rows.map_inplace(|value: &mut f64| *value = StandardNormal.sample(&mut stream));
+        }
+        noise *= &deviation;
+        Ok(product(noise.view(), self.axes.view()) + drift * span + x)
+    }
+
+    fn record(&self) -> BridgeRecord {
+        let rows = |a: &Array2<f64>| a.rows().into_iter().map(|row| row.to_vec()).collect();
+        BridgeRecord::Gaussian(GaussianRecord {
+            epsilon: self.epsilon.value(),
+            source_mean: self.source_mean.to_vec(),
+            target_mean: self.target_mean.to_vec(),
+            source_covariance: rows(&self.source_covariance),
+            slope: rows(&self.slope),
+        })
+    }
+}
+
+impl GaussianRecord {
+    /// The bridge these numbers belong to.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if lengths contradict each other; [`Error::Parameter`] if a number is
+    /// out of its range.
+    pub fn restore(self) -> Result<GaussianBridge> {
+        let Self { epsilon, source_mean, target_mean, source_covariance, slope } = self;
+        let dim = source_mean.len();
+        let covariance = square("a covariance", &source_covariance, dim)?;
+        let slope = square("the slope of the plan", &slope, dim)?;
+        let means = (Array1::from(source_mean), Array1::from(target_mean));
+        GaussianBridge::new(means, covariance, slope, Epsilon::new(epsilon)?)
+    }
+}
+
+fn square(what: &'static str, rows: &[Vec<f64>], dim: usize) -> Result<Array2<f64>> {
+    for got in rows.iter().map(Vec::len).chain([rows.len()]) {
+        check_length(what, dim, got)?;
+    }
+    Ok(Array2::from_shape_fn((dim, dim), |(i, j)| rows[i][j]))
+}
+
+fn check_length(what: &'static str, expected: usize, got: usize) -> Result<()> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(Error::Shape { what, unit: "dimensions", expected, got })
+}
+
+/// The eigenvalues and eigenvectors of a covariance; refuses what is none: another shape, not
+/// finite, not symmetric, or a negative variance beyond rounding.
+fn eigenpairs(dim: usize, a: ArrayView2<'_, f64>) -> Result<Eigenpairs> {
+    check_length("a covariance", dim, a.nrows())?;
+    check_length("a covariance", dim, a.ncols())?;
+    let largest = a.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
+    let even = |((i, j), v): ((usize, usize), &f64)| (v - a[[j, i]]).abs() <= SLACK * largest;
+    let refused = |got: String| {
+        let must = "finite, symmetric and positive semidefinite";
+        Err(Error::Parameter { name: "covariance", must, got })
+    };
+    if !(a.iter().all(|value| value.is_finite()) && a.indexed_iter().all(even)) {
+        return refused(format!("{a}"));
+    }
+    let pairs = dense_eigenpairs(dim, dim, |i, j| f64::midpoint(a[[i, j]], a[[j, i]]))?;
+    match pairs.values.iter().find(|&&value| value < -SLACK * largest) {
+        None => Ok(pairs),
+        Some(value) => refused(format!("an eigenvalue of {value}")),
+    }
+}
+
+fn symmetric(a: &Array2<f64>) -> Array2<f64> {
+    Array2::from_shape_fn(a.dim(), |(i, j)| f64::midpoint(a[[i, j]], a[[j, i]]))
+}
+
+/// The symmetric root of a covariance.
+fn square_root(pairs: &Eigenpairs) -> Array2<f64> {
+    let mut turned = pairs.vectors.clone();
+    for (mut row, value) in turned.rows_mut().into_iter().zip(&pairs.values) {
+        row *= value.max(0.0).sqrt();
+    }
+    pairs.vectors.t().dot(&turned)
+}

@@ -1,0 +1,114 @@
+//! Sets of genes that tell proliferation and apoptosis, for human and mouse.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// An organism for which lists of genes are shipped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Species {
+    /// *Homo sapiens*, symbols as in `MKI67`.
+    Human,
+    /// *Mus musculus*, symbols as in `Mki67`.
+    Mouse,
+}
+
+impl FromStr for Species {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "human" => Ok(Self::Human),
+            "mouse" => Ok(Self::Mouse),
+            _ => Err(Error::Parameter {
+                name: "--growth-genes",
+                must: "human or mouse",
+                got: text.to_string(),
+            }),
+        }
+    }
+}
+
+/// Genes of proliferation and of apoptosis.
+///
+/// An entry is a symbol, or several with blanks between that mean one gene; the first that is in
+/// the data counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GeneSets {
+    /// Genes that tell proliferation.
+    pub proliferation: Vec<String>,
+    /// Genes that tell apoptosis.
+    pub apoptosis: Vec<String>,
+}
+
+impl GeneSets {
+    /// The lists that are shipped: for proliferation the genes of S and G2/M phase of Tirosh et
+    /// al. 2016; for apoptosis two hallmarks of `MSigDB` (Liberzon et al. 2015, CC BY 4.0),
+    /// `HALLMARK_APOPTOSIS` in human and `HALLMARK_P53_PATHWAY` in mouse, as in moscot.
+    pub fn shipped(species: Species) -> Self {
+        let (proliferation, apoptosis) = match species {
+            Species::Human => {
+                (include_str!("human_proliferation.txt"), include_str!("human_apoptosis.txt"))
+            }
+            Species::Mouse => {
+                (include_str!("mouse_proliferation.txt"), include_str!("mouse_apoptosis.txt"))
+            }
+        };
+        let lines = |text: &str| {
+            let lines = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+            lines.map(str::to_string).collect()
+        };
+        Self { proliferation: lines(proliferation), apoptosis: lines(apoptosis) }
+    }
+}
+
+/// The columns of `genes` that `set` names, increasing, and the entries that are not there.
+pub fn find_genes<'a>(set: &'a [String], genes: &[String]) -> (Vec<usize>, Vec<&'a str>) {
+    let places: std::collections::BTreeMap<&str, usize> =
+        genes.iter().enumerate().map(|(place, gene)| (gene.as_str(), place)).collect();
+    let (mut found, mut missing) = (Vec::new(), Vec::new());
+    for entry in set {
+        match entry.split_whitespace().find_map(|name| places.get(name)) {
+            Some(&place) => found.push(place),
+            None => missing.push(entry.as_str()),
+        }
+    }
+    found.sort_unstable();
+    found.dedup();
+    (found, missing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lists_hold_what_their_sources_hold() {
+        for (species, apoptosis, known) in
+            [(Species::Human, 161, "MKI67"), (Species::Mouse, 193, "Mki67")]
+        {
+            let sets = GeneSets::shipped(species);
+            assert_eq!(sets.proliferation.len(), 97, "43 of S and 54 of G2/M phase");
+            assert_eq!(sets.apoptosis.len(), apoptosis);
+            assert!(sets.proliferation.iter().any(|gene| gene == known));
+            for set in [&sets.proliferation, &sets.apoptosis] {
+                let mut names: Vec<&String> = set.iter().collect();
+                names.sort();
+                names.dedup();
+                assert_eq!(names.len(), set.len());
+            }
+        }
+    }
+
+    #[test]
+    fn genes_are_found_by_any_of_their_names() {
+        let set = ["PCNA", "MLF1IP CENPU", "ABSENT"].map(String::from);
+        for name in ["MLF1IP", "CENPU"] {
+            let genes = ["X", name, "PCNA"].map(String::from);
+            assert_eq!(find_genes(&set, &genes), (vec![1, 2], vec!["ABSENT"]));
+        }
+    }
+}
