@@ -61,7 +61,8 @@ fn write(path: &Path) {
 
 /// Solvers that are exact for snapshots without tilt.
 fn exact() -> [SolverChoice; 2] {
-    let one = LightSbSolver { n_gaussians: 1, max_iterations: 10, ..LightSbSolver::default() };
+    let one =
+        LightSbSolver { n_gaussians: 1.into(), max_iterations: 10, ..LightSbSolver::default() };
     [SolverChoice::Lightsb(one), SolverChoice::Gaussian(GaussianSolver {})]
 }
 

@@ -6,8 +6,8 @@ use std::fs;
 use ndarray::{Array1, Array2, array};
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
-    Bridge, BridgeProblem, GaussianBridge, GaussianSolver, LightSbBridge, LightSbSolver, UnitTime,
-    euler_maruyama,
+    Bridge, BridgeProblem, Covariance, GaussianBridge, GaussianSolver, LightSbBridge,
+    LightSbSolver, UnitTime, euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::{Epsilon, Seed, Silent};
@@ -167,10 +167,19 @@ fn tilted_snapshots_have_an_objective_below_that_of_one_diagonal_gaussian() {
         Epsilon::new(0.3).unwrap(),
     )
     .unwrap();
-    let one = LightSbSolver { n_gaussians: 1, ..Default::default() };
-    let diagonal = one.fit(&problem, Seed(0), &mut Silent).unwrap().1.objective;
+    let one = |covariance: Covariance| {
+        let solver = LightSbSolver {
+            n_gaussians: 1.into(),
+            covariance: covariance.into(),
+            ..LightSbSolver::default()
+        };
+        solver.fit(&problem, Seed(0), &mut Silent).unwrap().1.objective
+    };
     let (bridge, report) = GaussianSolver {}.fit(&problem, &mut Silent).unwrap();
+    let (diagonal, full) = (one(Covariance::Diagonal), one(Covariance::Full));
     assert!(report.objective < diagonal - 0.05, "{} {diagonal}", report.objective);
+    // The same bridge, where LightSB starts and has nothing to gain.
+    assert!((report.objective - full).abs() < 1e-9, "{} {full}", report.objective);
     // And small steps of its drift reach what its exact draws reach.
     let (start, end) = (at(0.0), at(1.0));
     let exact = bridge.sample_transition(source.view(), start, end, Seed(1)).unwrap();
