@@ -4,6 +4,7 @@ mod coupling;
 mod course;
 mod gaussian;
 mod lightsb;
+mod plan;
 mod problem;
 mod record;
 mod report;
@@ -16,6 +17,7 @@ pub use coupling::{Coupling, CouplingKind};
 pub use course::Course;
 pub use gaussian::{GaussianBridge, GaussianRecord, GaussianSolver};
 pub use lightsb::{Choice, ConditionalPlan, Covariance, LightSbBridge, LightSbSolver, Mixture};
+pub use plan::{Motion, OtSolver, PlanBridge, PlanRecord};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
 pub use report::{FitReport, Stop};
@@ -65,6 +67,12 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
 
     /// Variance of the reference process per unit of local time.
     fn epsilon(&self) -> Epsilon;
+
+    /// Variance of the noise of this process per unit of local time: ε, or 0 for a process that
+    /// moves cells without noise.
+    fn noise_variance(&self) -> f64 {
+        self.epsilon().value()
+    }
 
     /// The drift `b(x, t)` at each row of `x` `(n, dim)`; the result has the same shape.
     ///

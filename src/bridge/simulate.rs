@@ -63,7 +63,7 @@ pub fn euler_maruyama(
         return Err(Error::Parameter { name: "to", must: "not before `from`", got });
     }
     let step = (to - from) / n_steps.max(1) as f64;
-    let deviation = (bridge.epsilon().value() * step).sqrt();
+    let deviation = (bridge.noise_variance() * step).sqrt();
     let mut x = x.to_owned();
     for i in 0..n_steps {
         let drift = bridge.drift(x.view(), UnitTime::new(from + step * i as f64)?)?;

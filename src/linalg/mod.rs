@@ -1,5 +1,6 @@
 //! NUMBERS, knowing nothing of cells.
 
+mod bessel;
 mod cholesky;
 mod csr;
 mod eigen;
@@ -9,9 +10,11 @@ mod lanczos;
 mod lbfgs;
 mod network_simplex;
 mod product;
+mod product_single;
 mod spanning_tree;
 mod symmetric;
 
+pub use bessel::scaled_bessel;
 pub use cholesky::Cholesky;
 pub use csr::Csr;
 pub use eigen::{Eigenpairs, dense_eigenpairs};
@@ -21,4 +24,5 @@ pub use lanczos::{BLOCK, Lanczos};
 pub use lbfgs::{Lbfgs, Smooth};
 pub use network_simplex::{TransportPlan, exact_plan};
 pub use product::{add_product, cross_covariance, product, product_nt, product_tn};
+pub use product_single::product_nt_single;
 pub use symmetric::Spectrum;
