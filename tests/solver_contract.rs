@@ -13,7 +13,7 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
     Bridge, BridgeProblem, BridgeRecord, BridgeSolver, Choice, Covariance, FitReport,
-    GaussianSolver, LightSbSolver, OtSolver, UnitTime, euler_maruyama,
+    GaussianSolver, LightSbSolver, OtSolver, SinkhornSolver, UnitTime, euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::progress::{Event, Progress};
@@ -36,6 +36,7 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
         ("lightsb, one full Gaussian", lightsb(1, Covariance::Full)),
         ("lightsb, its own choice", Box::new(LightSbSolver::default())),
         ("gaussian", Box::new(GaussianSolver {})),
+        ("sinkhorn", Box::new(SinkhornSolver::default())),
         ("ot", Box::new(OtSolver::default())),
     ]
 }

@@ -3,7 +3,9 @@
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{Bridge, Covariance, GaussianRecord, LightSbBridge, Mixture, PlanRecord};
+use crate::bridge::{
+    Bridge, Covariance, GaussianRecord, LightSbBridge, Mixture, PlanRecord, SinkhornRecord,
+};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
@@ -17,6 +19,8 @@ pub enum BridgeRecord {
     /// A [`LightSbBridge`].
     #[serde(rename = "lightsb")]
     LightSb(LightSbRecord),
+    /// A [`crate::bridge::SinkhornBridge`].
+    Sinkhorn(SinkhornRecord),
     /// A [`crate::bridge::PlanBridge`].
     Plan(PlanRecord),
 }
@@ -60,6 +64,7 @@ impl BridgeRecord {
         match self {
             Self::Gaussian(record) => Ok(Box::new(record.restore()?)),
             Self::LightSb(record) => Ok(Box::new(record.restore()?)),
+            Self::Sinkhorn(record) => Ok(Box::new(record.restore(source, target)?)),
             Self::Plan(record) => Ok(Box::new(record.restore(source, target)?)),
         }
     }
@@ -70,6 +75,7 @@ impl BridgeRecord {
         match self {
             Self::Gaussian(record) => record.source_mean.len(),
             Self::LightSb(record) => record.source_mean.len(),
+            Self::Sinkhorn(record) => record.dim,
             Self::Plan(record) => record.dim,
         }
     }
