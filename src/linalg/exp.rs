@@ -91,8 +91,9 @@ pub fn log_sum_exp(values: &[f64]) -> f64 {
     largest + values.iter().map(|value| (value - largest).exp()).sum::<f64>().ln()
 }
 
+/// `eˣ`, to be inlined into a `dispatch`; see [`exp_in_place`].
 #[inline]
-fn exp(x: f64) -> f64 {
+pub(super) fn exp(x: f64) -> f64 {
     // Adding 1.5·2⁵² rounds to an integer and leaves it in the low bits of the sum.
     const SHIFT: f64 = 6_755_399_441_055_744.0;
     // ln 2 in two parts, so that n·ln 2 loses nothing.

@@ -1,5 +1,6 @@
 //! NUMBERS, knowing nothing of cells.
 
+mod adamw;
 mod cholesky;
 mod csr;
 mod eigen;
@@ -7,11 +8,15 @@ mod exp;
 mod gram;
 mod lanczos;
 mod lbfgs;
+mod mlp;
+mod mlp_precise;
 mod network_simplex;
 mod product;
+mod selu;
 mod spanning_tree;
 mod symmetric;
 
+pub use adamw::AdamW;
 pub use cholesky::Cholesky;
 pub use csr::Csr;
 pub use eigen::{Eigenpairs, dense_eigenpairs};
@@ -19,6 +24,8 @@ pub use exp::{exp_in_place, log_sum_exp, softmax_rows};
 pub use gram::Gram;
 pub use lanczos::{BLOCK, Lanczos};
 pub use lbfgs::{Lbfgs, Smooth};
+pub use mlp::{Mlp, Pass};
+pub use mlp_precise::PreciseMlp;
 pub use network_simplex::{TransportPlan, exact_plan};
 pub use product::{add_product, cross_covariance, product, product_nt, product_tn};
 pub use symmetric::Spectrum;
