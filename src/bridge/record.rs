@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{Bridge, Covariance, GaussianRecord, LightSbBridge, Mixture};
+use crate::bridge::{Bridge, Covariance, FlowRecord, GaussianRecord, LightSbBridge, Mixture};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
@@ -17,6 +17,8 @@ pub enum BridgeRecord {
     /// A [`LightSbBridge`].
     #[serde(rename = "lightsb")]
     LightSb(LightSbRecord),
+    /// A [`crate::bridge::FlowBridge`]; its networks are in a file of their own.
+    Flow(FlowRecord),
 }
 
 /// The numbers of a [`LightSbBridge`]; see [`Mixture`] for their meaning.
@@ -58,6 +60,7 @@ impl BridgeRecord {
         match self {
             Self::Gaussian(record) => Ok(Box::new(record.restore()?)),
             Self::LightSb(record) => Ok(Box::new(record.restore()?)),
+            Self::Flow(record) => Ok(Box::new(record.restore()?)),
         }
     }
 }
@@ -67,6 +70,7 @@ impl BridgeRecord {
         match self {
             Self::Gaussian(record) => record.source_mean.len(),
             Self::LightSb(record) => record.source_mean.len(),
+            Self::Flow(record) => record.affine.source_mean.len(),
         }
     }
 }
