@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{BridgeSolver, CourseSolver, GaussianSolver, LightSbSolver};
+use crate::bridge::{BridgeSolver, CourseSolver, FlowSolver, GaussianSolver, LightSbSolver};
 use crate::error::{Error, Result};
 use crate::pipeline::growth::GrowthOptions;
 use crate::preprocess::{GeneSelector, PcaSolver};
@@ -167,6 +167,8 @@ pub enum SolverChoice {
     Lightsb(LightSbSolver),
     /// The closed form between two Gaussians.
     Gaussian(GaussianSolver),
+    /// Velocity and score as networks.
+    Flow(FlowSolver),
 }
 
 /// A solver, by what it takes.
@@ -189,6 +191,7 @@ impl SolverChoice {
         let checked = match self {
             Self::Lightsb(solver) => solver.check(),
             Self::Gaussian(solver) => solver.check(),
+            Self::Flow(solver) => solver.check(),
         };
         checked.map_err(by_flag)
     }
@@ -196,7 +199,7 @@ impl SolverChoice {
     /// Whether the solver lets the source marginal differ from what it is given.
     pub fn relaxes(&self) -> bool {
         match self {
-            Self::Lightsb(_) | Self::Gaussian(_) => false,
+            Self::Lightsb(_) | Self::Gaussian(_) | Self::Flow(_) => false,
         }
     }
 
@@ -205,15 +208,25 @@ impl SolverChoice {
         match self.clone() {
             Self::Lightsb(solver) => Solver::Each(Box::new(solver)),
             Self::Gaussian(solver) => Solver::Each(Box::new(solver)),
+            Self::Flow(solver) => Solver::Joint(Box::new(solver)),
         }
     }
 }
 
 /// The flag that sets a field of a solver, where they are not called the same.
-const FLAGS: [(&str, &str); 3] = [
+const FLAGS: [(&str, &str); 12] = [
     ("n_gaussians", "--n-gaussians"),
     ("max_iterations", "--max-iterations"),
     ("tolerance", "--tolerance"),
+    ("block", "--block"),
+    ("n_layers", "--layers"),
+    ("width", "--width"),
+    ("learning_rate", "--learning-rate"),
+    ("weight_decay", "--weight-decay"),
+    ("batch", "--batch"),
+    ("patience", "--patience"),
+    ("held_out", "--held-out"),
+    ("n_steps", "--steps"),
 ];
 
 /// A parameter out of range, by the name of its flag.
