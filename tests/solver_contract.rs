@@ -14,7 +14,7 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
     Bridge, BridgeProblem, BridgeRecord, BridgeSolver, Choice, Covariance, FitReport, FlowNetworks,
-    FlowSolver, GaussianSolver, LightSbSolver, OtSolver, UnitTime, euler_maruyama,
+    FlowSolver, GaussianSolver, LightSbSolver, OtSolver, SinkhornSolver, UnitTime, euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::progress::{Event, Progress};
@@ -37,6 +37,7 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
         ("lightsb, one full Gaussian", lightsb(1, Covariance::Full)),
         ("lightsb, its own choice", Box::new(LightSbSolver::default())),
         ("gaussian", Box::new(GaussianSolver {})),
+        ("sinkhorn", Box::new(SinkhornSolver::default())),
         ("sf2m", Box::new(FlowSolver { n_layers: 2, ..small_flow(FlowSolver::sf2m()) })),
         ("ot-cfm", Box::new(small_flow(FlowSolver::ot_cfm()))),
         ("ot", Box::new(OtSolver::default())),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bridge::{
     Bridge, Covariance, FlowRecord, GaussianRecord, LightSbBridge, Mixture, PlanRecord,
+    SinkhornRecord,
 };
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -21,6 +22,8 @@ pub enum BridgeRecord {
     LightSb(LightSbRecord),
     /// A [`crate::bridge::FlowBridge`]; its networks are in a file of their own.
     Flow(FlowRecord),
+    /// A [`crate::bridge::SinkhornBridge`].
+    Sinkhorn(SinkhornRecord),
     /// A [`crate::bridge::PlanBridge`].
     Plan(PlanRecord),
 }
@@ -65,6 +68,7 @@ impl BridgeRecord {
             Self::Gaussian(record) => Ok(Box::new(record.restore()?)),
             Self::LightSb(record) => Ok(Box::new(record.restore()?)),
             Self::Flow(record) => Ok(Box::new(record.restore()?)),
+            Self::Sinkhorn(record) => Ok(Box::new(record.restore(source, target)?)),
             Self::Plan(record) => Ok(Box::new(record.restore(source, target)?)),
         }
     }
@@ -76,6 +80,7 @@ impl BridgeRecord {
             Self::Gaussian(record) => record.source_mean.len(),
             Self::LightSb(record) => record.source_mean.len(),
             Self::Flow(record) => record.affine.source_mean.len(),
+            Self::Sinkhorn(record) => record.dim,
             Self::Plan(record) => record.dim,
         }
     }

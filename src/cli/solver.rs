@@ -1,7 +1,9 @@
 //! Flags of `fit` that choose a solver and its hyperparameters.
 
 use clap::{Args, ValueEnum};
-use sbcell::bridge::{Choice, Covariance, FlowSolver, GaussianSolver, LightSbSolver, PathShape};
+use sbcell::bridge::{
+    Choice, Covariance, FlowSolver, GaussianSolver, LightSbSolver, PathShape, SinkhornSolver,
+};
 use sbcell::pipeline::SolverChoice;
 
 /// Which solver.
@@ -11,6 +13,8 @@ enum SolverName {
     Lightsb,
     /// One Gaussian for each snapshot, in closed form: an affine drift, at once
     Gaussian,
+    /// Entropic transport between all cells: exact for the cells that were measured
+    Sinkhorn,
     /// Networks for velocity and score, trained without simulation; moves with noise
     Sf2m,
     /// A network for the velocity, trained on exact optimal transport; moves without noise
@@ -30,11 +34,14 @@ pub(crate) struct SolverArgs {
     max_iterations: Option<usize>,
     /// When to stop, in the unit of the solver [default: by solver]
     ///
-    /// lightsb: five iterations together gain less than this, in nats (0.001).
+    /// lightsb: five iterations together gain less than this, in nats (0.001). sinkhorn: both
+    /// marginals of the plan are within this, as a sum of differences (1e-7).
     #[arg(long, alias = "tol", value_name = "T")]
     tolerance: Option<f64>,
     #[command(flatten)]
     lightsb: LightSbArgs,
+    #[command(flatten)]
+    sinkhorn: SinkhornArgs,
     #[command(flatten)]
     flow: FlowArgs,
 }
@@ -161,10 +168,24 @@ impl FlowArgs {
     }
 }
 
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Solver sinkhorn")]
+struct SinkhornArgs {
+    /// Let the plan leave the earlier snapshot's weights at this price, in the unit of ε
+    ///
+    /// The penalty is λ KL(plan's weights | snapshot's weights): the smaller λ, the more cells
+    /// that are far from everything later are left behind and others grow. As τ it is λ/(λ+ε).
+    #[arg(long, value_name = "LAMBDA")]
+    lambda1: Option<f64>,
+    /// The same for the later snapshot's weights
+    #[arg(long, value_name = "LAMBDA")]
+    lambda2: Option<f64>,
+}
+
 impl SolverArgs {
     /// Flags → the solver with its hyperparameters.
     pub(crate) fn choice(self) -> SolverChoice {
-        let Self { solver, max_iterations, tolerance, lightsb, flow } = self;
+        let Self { solver, max_iterations, tolerance, lightsb, sinkhorn, flow } = self;
         match solver {
             SolverName::Sf2m => flow.set(FlowSolver::sf2m(), max_iterations),
             SolverName::OtCfm => flow.set(FlowSolver::ot_cfm(), max_iterations),
@@ -178,6 +199,17 @@ impl SolverArgs {
                 set(&mut solver.max_iterations, max_iterations);
                 set(&mut solver.tolerance, tolerance);
                 SolverChoice::Lightsb(solver)
+            }
+            SolverName::Sinkhorn => {
+                let SinkhornArgs { lambda1, lambda2 } = sinkhorn;
+                let mut solver = SinkhornSolver {
+                    source_relaxation: lambda1,
+                    target_relaxation: lambda2,
+                    ..SinkhornSolver::default()
+                };
+                set(&mut solver.max_iterations, max_iterations);
+                set(&mut solver.tolerance, tolerance);
+                SolverChoice::Sinkhorn(solver)
             }
         }
     }

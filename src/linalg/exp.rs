@@ -67,7 +67,7 @@ impl pulp::NullaryFnOnce for SoftmaxRows<'_> {
 
 /// Folds eight lanes side by side, then the lanes: an order that suits vectors of any width.
 #[inline]
-fn folded(values: &[f64], start: f64, combine: impl Fn(f64, f64) -> f64) -> f64 {
+pub(super) fn folded(values: &[f64], start: f64, combine: impl Fn(f64, f64) -> f64) -> f64 {
     let mut lanes = [start; 8];
     let (eights, rest) = values.as_chunks::<8>();
     for eight in eights {

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{BridgeSolver, CourseSolver, FlowSolver, GaussianSolver, LightSbSolver};
+use crate::bridge::{
+    BridgeSolver, CourseSolver, FlowSolver, GaussianSolver, LightSbSolver, SinkhornSolver,
+};
 use crate::error::{Error, Result};
 use crate::pipeline::growth::GrowthOptions;
 use crate::preprocess::{GeneSelector, PcaSolver};
@@ -167,6 +169,8 @@ pub enum SolverChoice {
     Lightsb(LightSbSolver),
     /// The closed form between two Gaussians.
     Gaussian(GaussianSolver),
+    /// Entropic transport between all cells.
+    Sinkhorn(SinkhornSolver),
     /// Velocity and score as networks.
     Flow(FlowSolver),
 }
@@ -191,6 +195,7 @@ impl SolverChoice {
         let checked = match self {
             Self::Lightsb(solver) => solver.check(),
             Self::Gaussian(solver) => solver.check(),
+            Self::Sinkhorn(solver) => solver.check(),
             Self::Flow(solver) => solver.check(),
         };
         checked.map_err(by_flag)
@@ -200,6 +205,7 @@ impl SolverChoice {
     pub fn relaxes(&self) -> bool {
         match self {
             Self::Lightsb(_) | Self::Gaussian(_) | Self::Flow(_) => false,
+            Self::Sinkhorn(solver) => solver.source_relaxation.is_some(),
         }
     }
 
@@ -208,13 +214,14 @@ impl SolverChoice {
         match self.clone() {
             Self::Lightsb(solver) => Solver::Each(Box::new(solver)),
             Self::Gaussian(solver) => Solver::Each(Box::new(solver)),
+            Self::Sinkhorn(solver) => Solver::Each(Box::new(solver)),
             Self::Flow(solver) => Solver::Joint(Box::new(solver)),
         }
     }
 }
 
 /// The flag that sets a field of a solver, where they are not called the same.
-const FLAGS: [(&str, &str); 12] = [
+const FLAGS: [(&str, &str); 14] = [
     ("n_gaussians", "--n-gaussians"),
     ("max_iterations", "--max-iterations"),
     ("tolerance", "--tolerance"),
@@ -227,6 +234,8 @@ const FLAGS: [(&str, &str); 12] = [
     ("patience", "--patience"),
     ("held_out", "--held-out"),
     ("n_steps", "--steps"),
+    ("source_relaxation", "--lambda1"),
+    ("target_relaxation", "--lambda2"),
 ];
 
 /// A parameter out of range, by the name of its flag.
