@@ -2,7 +2,9 @@
 
 mod coupling;
 mod course;
+mod flow;
 mod gaussian;
+mod interpolant;
 mod lightsb;
 mod plan;
 mod problem;
@@ -16,14 +18,16 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 pub use coupling::{Coupling, CouplingKind};
 pub use course::Course;
+pub use flow::{Affine, CurvePoint, FlowBridge, FlowNetworks, FlowRecord, FlowSolver};
 pub use gaussian::{GaussianBridge, GaussianRecord, GaussianSolver};
+pub use interpolant::{Interpolant, PathShape};
 pub use lightsb::{Choice, ConditionalPlan, Covariance, LightSbBridge, LightSbSolver, Mixture};
 pub use plan::{Motion, OtSolver, PlanBridge, PlanRecord};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
 pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
-pub use simulate::{brownian_bridge_sample, draw_cells, euler_maruyama};
+pub use simulate::{Simulation, brownian_bridge_sample, draw_cells, euler_maruyama, simulate};
 pub use sinkhorn::{EntropicPlan, SinkhornBridge, SinkhornRecord, SinkhornSolver, debiased_map};
 
 use crate::data::Snapshot;
@@ -74,6 +78,16 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
     /// moves cells without noise.
     fn noise_variance(&self) -> f64 {
         self.epsilon().value()
+    }
+
+    /// The score `∇ log p_t(x)` of the process's law at each row of `x` `(n, dim)`, same shape, if
+    /// this bridge knows it.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
+        let _ = (x, t);
+        Ok(None)
     }
 
     /// The drift `b(x, t)` at each row of `x` `(n, dim)`; the result has the same shape.

@@ -4,7 +4,8 @@ use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{
-    Bridge, Covariance, GaussianRecord, LightSbBridge, Mixture, PlanRecord, SinkhornRecord,
+    Bridge, Covariance, FlowRecord, GaussianRecord, LightSbBridge, Mixture, PlanRecord,
+    SinkhornRecord,
 };
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -19,6 +20,8 @@ pub enum BridgeRecord {
     /// A [`LightSbBridge`].
     #[serde(rename = "lightsb")]
     LightSb(LightSbRecord),
+    /// A [`crate::bridge::FlowBridge`]; its networks are in a file of their own.
+    Flow(FlowRecord),
     /// A [`crate::bridge::SinkhornBridge`].
     Sinkhorn(SinkhornRecord),
     /// A [`crate::bridge::PlanBridge`].
@@ -64,6 +67,7 @@ impl BridgeRecord {
         match self {
             Self::Gaussian(record) => Ok(Box::new(record.restore()?)),
             Self::LightSb(record) => Ok(Box::new(record.restore()?)),
+            Self::Flow(record) => Ok(Box::new(record.restore()?)),
             Self::Sinkhorn(record) => Ok(Box::new(record.restore(source, target)?)),
             Self::Plan(record) => Ok(Box::new(record.restore(source, target)?)),
         }
@@ -75,6 +79,7 @@ impl BridgeRecord {
         match self {
             Self::Gaussian(record) => record.source_mean.len(),
             Self::LightSb(record) => record.source_mean.len(),
+            Self::Flow(record) => record.affine.source_mean.len(),
             Self::Sinkhorn(record) => record.dim,
             Self::Plan(record) => record.dim,
         }
