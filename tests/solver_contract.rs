@@ -13,7 +13,7 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
     Bridge, BridgeProblem, BridgeRecord, BridgeSolver, FitReport, GaussianSolver, LightSbSolver,
-    UnitTime, euler_maruyama,
+    SinkhornSolver, UnitTime, euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::progress::{Event, Progress};
@@ -26,6 +26,7 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
         ("lightsb", Box::new(few)),
         ("lightsb, one Gaussian", Box::new(one)),
         ("gaussian", Box::new(GaussianSolver {})),
+        ("sinkhorn", Box::new(SinkhornSolver::default())),
     ]
 }
 

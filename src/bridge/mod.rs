@@ -9,6 +9,7 @@ mod record;
 mod report;
 mod series;
 mod simulate;
+mod sinkhorn;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
@@ -21,6 +22,7 @@ pub use record::{BridgeRecord, LightSbRecord};
 pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
 pub use simulate::{brownian_bridge_sample, draw_cells, euler_maruyama};
+pub use sinkhorn::{EntropicPlan, SinkhornBridge, SinkhornRecord, SinkhornSolver, debiased_map};
 
 use crate::data::Snapshot;
 use crate::error::Result;

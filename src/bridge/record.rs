@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{Bridge, GaussianRecord, LightSbBridge, Mixture};
+use crate::bridge::{Bridge, GaussianRecord, LightSbBridge, Mixture, SinkhornRecord};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
@@ -17,6 +17,8 @@ pub enum BridgeRecord {
     /// A [`LightSbBridge`].
     #[serde(rename = "lightsb")]
     LightSb(LightSbRecord),
+    /// A [`crate::bridge::SinkhornBridge`].
+    Sinkhorn(SinkhornRecord),
 }
 
 /// The numbers of a [`LightSbBridge`]; see [`Mixture`] for their meaning.
@@ -55,6 +57,7 @@ impl BridgeRecord {
         match self {
             Self::Gaussian(record) => Ok(Box::new(record.restore()?)),
             Self::LightSb(record) => Ok(Box::new(record.restore()?)),
+            Self::Sinkhorn(record) => Ok(Box::new(record.restore(source, target)?)),
         }
     }
 }
@@ -64,6 +67,7 @@ impl BridgeRecord {
         match self {
             Self::Gaussian(record) => record.source_mean.len(),
             Self::LightSb(record) => record.source_mean.len(),
+            Self::Sinkhorn(record) => record.dim,
         }
     }
 }

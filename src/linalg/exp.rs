@@ -67,7 +67,7 @@ impl pulp::NullaryFnOnce for SoftmaxRows<'_> {
 
 /// Folds eight lanes side by side, then the lanes: an order that suits vectors of any width.
 #[inline]
-fn folded(values: &[f64], start: f64, combine: impl Fn(f64, f64) -> f64) -> f64 {
+pub(super) fn folded(values: &[f64], start: f64, combine: impl Fn(f64, f64) -> f64) -> f64 {
     let mut lanes = [start; 8];
     let (eights, rest) = values.as_chunks::<8>();
     for eight in eights {
@@ -92,7 +92,7 @@ pub fn log_sum_exp(values: &[f64]) -> f64 {
 }
 
 #[inline]
-fn exp(x: f64) -> f64 {
+pub(super) fn exp(x: f64) -> f64 {
     // Adding 1.5·2⁵² rounds to an integer and leaves it in the low bits of the sum.
     const SHIFT: f64 = 6_755_399_441_055_744.0;
     // ln 2 in two parts, so that n·ln 2 loses nothing.

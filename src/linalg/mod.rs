@@ -3,6 +3,7 @@
 mod csr;
 mod eigen;
 mod exp;
+mod exp_sums;
 mod gram;
 mod lanczos;
 mod lbfgs;
@@ -13,6 +14,7 @@ mod spanning_tree;
 pub use csr::Csr;
 pub use eigen::{Eigenpairs, dense_eigenpairs};
 pub use exp::{exp_in_place, log_sum_exp, softmax_rows};
+pub use exp_sums::{LogSums, add_weighted, exp_block};
 pub use gram::Gram;
 pub use lanczos::{BLOCK, Lanczos};
 pub use lbfgs::{Lbfgs, Smooth};

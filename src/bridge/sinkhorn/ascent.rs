@@ -1,0 +1,219 @@
+//! Solves the dual problem: ε from large to small, Sinkhorn's steps far off, Newton's near by.
+
+use crate::bridge::sinkhorn::dual::{Dual, Point};
+use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side};
+use crate::bridge::sinkhorn::sparse::SparseKernel;
+use crate::error::Result;
+use crate::progress::{Event, Progress, report};
+
+/// The first ε in units of the mean cost, and the factor from one ε to the next.
+const FIRST: f64 = 0.5;
+const FACTOR: f64 = 0.25;
+
+/// The marginal error at which an ε is left for the next.
+const LOOSE: f64 = 0.05;
+
+/// Newton's steps are tried below this marginal error, and after this many of Sinkhorn's.
+const NEAR: f64 = 0.3;
+const MOST_PLAIN: usize = 10;
+
+/// Products with the plan for one of Newton's steps at most.
+const MOST_PRODUCTS: usize = 200;
+
+/// What the ascent is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Goal {
+    /// Marginal error, the larger of both.
+    pub(super) tolerance: f64,
+    pub(super) max_iterations: usize,
+}
+
+/// What the ascent found, potentials in units of the cost.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub(super) source: Vec<f64>,
+    pub(super) target: Vec<f64>,
+    pub(super) iterations: usize,
+    /// Marginal errors, computed afresh over all pairs.
+    pub(super) errors: Both,
+    /// Dual values at the end and at `f = 0` with its best `g`, in units of the cost.
+    pub(super) value: f64,
+    pub(super) start_value: f64,
+    /// Pairs of the sparse kernel that was used last; all if none was.
+    pub(super) n_pairs: usize,
+}
+
+/// Why an ascent ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Reached,
+    OutOfIterations,
+    PairsOutdated,
+}
+
+/// The ascent and what it has used.
+pub(super) struct Ascent<'a> {
+    pub(super) goal: Goal,
+    pub(super) progress: &'a mut dyn Progress,
+    pub(super) done: usize,
+}
+
+impl Ascent<'_> {
+    /// Maximises the dual of `masses`, penalties `lambdas` (infinite: kept) and the kernels
+    /// `kernel_at(ε)`, for `epsilon`. `mean_cost` says where ε begins.
+    pub(super) fn run<'k>(
+        &mut self,
+        kernel_at: &dyn Fn(f64) -> DenseKernel<'k>,
+        (masses, lambdas): (&Both, [f64; 2]),
+        mean_cost: f64,
+        epsilon: f64,
+    ) -> Result<Found> {
+        let mut source = vec![0.0; masses.source.len()];
+        let start_value = {
+            let dual = Dual::new(masses.clone(), lambdas.map(|lambda| lambda / epsilon));
+            epsilon * dual.value_at(&kernel_at(epsilon), &source)
+        };
+        let mut now = epsilon.max(FIRST * mean_cost);
+        loop {
+            let kernel = kernel_at(now);
+            let dual = Dual::new(masses.clone(), lambdas.map(|lambda| lambda / now));
+            let potential = source.iter().map(|f| f / now).collect();
+            if now <= epsilon {
+                let last = self.last(&dual, &kernel, potential)?;
+                return Ok(Found { start_value: start_value.min(last.value), ..last });
+            }
+            let point = self.stage(&dual, &kernel, potential, LOOSE)?.0;
+            source = dual.next(&point).iter().map(|p| p * now).collect();
+            now = (now * FACTOR).max(epsilon);
+        }
+    }
+
+    /// At the ε that was asked for: until the errors over all pairs are small enough.
+    fn last(&mut self, dual: &Dual, kernel: &DenseKernel<'_>, start: Vec<f64>) -> Result<Found> {
+        let mut goal = self.goal.tolerance;
+        let mut start = start;
+        loop {
+            let (point, n_pairs) = self.stage(dual, kernel, start, goal)?;
+            let epsilon = kernel.epsilon();
+            let source = dual.next(&point);
+            let potentials = Both { source, target: point.potentials.target };
+            let errors = errors(dual, kernel, &potentials);
+            let sum = |side| errors.of(side).iter().sum::<f64>();
+            let largest = f64::max(sum(Side::Source), sum(Side::Target));
+            let scaled = |side| potentials.of(side).iter().map(|p| p * epsilon).collect();
+            if largest <= self.goal.tolerance || self.left() == 0 || goal < 1e-15 {
+                return Ok(Found {
+                    source: scaled(Side::Source),
+                    target: scaled(Side::Target),
+                    iterations: self.done,
+                    errors,
+                    value: epsilon * point.value,
+                    start_value: 0.0,
+                    n_pairs,
+                });
+            }
+            (start, goal) = (potentials.source, 0.25 * goal);
+        }
+    }
+
+    /// At one ε: chooses the pairs that matter, again whenever they change.
+    fn stage(
+        &mut self,
+        dual: &Dual,
+        kernel: &DenseKernel<'_>,
+        start: Vec<f64>,
+        goal: f64,
+    ) -> Result<(Point, usize)> {
+        let mut point = dual.at(kernel, start);
+        self.count(1)?;
+        loop {
+            let sparse = SparseKernel::new(kernel, &point.potentials);
+            let n_pairs = sparse.as_ref().map_or(kernel.n_all(), SparseKernel::n_pairs);
+            let (next, end) = self.ascend(dual, (kernel, sparse.as_ref()), point, goal)?;
+            if end != End::PairsOutdated {
+                return Ok((next, n_pairs));
+            }
+            point = dual.at(kernel, dual.next(&next));
+            self.count(1)?;
+        }
+    }
+
+    fn ascend(
+        &mut self,
+        dual: &Dual,
+        (dense, sparse): (&DenseKernel<'_>, Option<&SparseKernel>),
+        start: Point,
+        goal: f64,
+    ) -> Result<(Point, End)> {
+        let kernel: &dyn Kernel = match sparse {
+            Some(sparse) => sparse,
+            None => dense,
+        };
+        let mut point = start;
+        let mut n_plain = 0;
+        loop {
+            if point.error <= goal {
+                return Ok((point, End::Reached));
+            }
+            if self.left() == 0 {
+                return Ok((point, End::OutOfIterations));
+            }
+            if sparse.is_some_and(|sparse| !sparse.covers(&point.potentials)) {
+                return Ok((point, End::PairsOutdated));
+            }
+            let newton = point.error < NEAR || n_plain >= MOST_PLAIN;
+            let next = if newton { self.newton(dual, kernel, &point)? } else { None };
+            n_plain = if newton { 0 } else { n_plain + 1 };
+            point = if let Some(next) = next {
+                next
+            } else {
+                self.count(1)?;
+                dual.at(kernel, dual.next(&point))
+            };
+        }
+    }
+
+    /// One of Newton's steps, shortened until the dual rises; `None` if it does not.
+    fn newton(&mut self, dual: &Dual, kernel: &dyn Kernel, point: &Point) -> Result<Option<Point>> {
+        const SHORTEST: f64 = 1e-3;
+        let tolerance = point.error.sqrt().clamp(1e-3, 0.1);
+        let most = MOST_PRODUCTS.min(self.left());
+        let (step, slope, n_products) = dual.newton_step(kernel, point, tolerance, most);
+        self.count(n_products)?;
+        let mut length = 1.0;
+        while length > SHORTEST && self.left() > 0 {
+            let start = &point.potentials.source;
+            let moved = start.iter().zip(&step).map(|(p, step)| p + length * step).collect();
+            let next = dual.at(kernel, moved);
+            self.count(1)?;
+            let risen = next.value >= point.value + 1e-4 * length * slope;
+            if risen && next.error.is_finite() || next.error < 0.5 * point.error {
+                return Ok(Some(next));
+            }
+            length *= 0.3;
+        }
+        Ok(None)
+    }
+
+    fn left(&self) -> usize {
+        self.goal.max_iterations.saturating_sub(self.done)
+    }
+
+    /// Counts passes over the kernel, there and back.
+    fn count(&mut self, n: usize) -> Result<()> {
+        self.done = self.goal.max_iterations.min(self.done + n);
+        report(self.progress, Event::Step { done: self.done as u64 })
+    }
+}
+
+/// `|P1 − wanted|` of every cell over all pairs.
+fn errors(dual: &Dual, kernel: &DenseKernel<'_>, potentials: &Both) -> Both {
+    let logs = dual.logs(potentials);
+    let plan = kernel.plan(&logs);
+    let error = |side: Side| {
+        let sums = plan.times(side, &vec![1.0; potentials.of(side.other()).len()]);
+        let wanted = dual.wanted(side, potentials.of(side));
+        sums.iter().zip(wanted).map(|(sum, wanted)| (sum - wanted).abs()).collect()
+    };
+    Both { source: error(Side::Source), target: error(Side::Target) }
+}

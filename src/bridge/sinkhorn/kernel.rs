@@ -1,0 +1,445 @@
+//! The kernel `exp(−C/ε)` between two sets of cells, never held whole: its sums by blocks.
+
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
+use rayon::prelude::*;
+
+use crate::geometry::Cost;
+use crate::linalg::{LogSums, add_product, add_weighted, exp_block};
+
+/// Rows that are worked on together, and columns of one block: 512 kB, so that a block stays in
+/// the cache of a core between the product that makes it and the sums over it. Fixed, so that
+/// results do not depend on threads.
+const ROWS: usize = 128;
+const COLUMNS: usize = 512;
+
+/// One of the two sets of cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    Source,
+    Target,
+}
+
+impl Side {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Source => Self::Target,
+            Self::Target => Self::Source,
+        }
+    }
+}
+
+/// A value for each source cell and one for each target cell.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Both {
+    pub(super) source: Vec<f64>,
+    pub(super) target: Vec<f64>,
+}
+
+impl Both {
+    pub(super) fn of(&self, side: Side) -> &[f64] {
+        match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        }
+    }
+}
+
+/// What Sinkhorn's iterations and Newton's need of a kernel, whole or sparse.
+pub(super) trait Kernel: Sync {
+    /// `ln Σ_j exp(−C_ij/ε + other_j)` for each cell `i` of `side`.
+    fn log_sums(&self, side: Side, other: &[f64]) -> Vec<f64>;
+
+    /// The matrix `exp(source_i + target_j − C_ij/ε)`, to be multiplied with vectors.
+    fn plan<'a>(&'a self, logs: &'a Both) -> Box<dyn Plan + 'a>;
+}
+
+/// A plan that vectors can be multiplied with.
+pub(super) trait Plan {
+    /// `Σ_j P_ij weights_j` for each cell `i` of `side`, `j` over the other side.
+    fn times(&self, side: Side, weights: &[f64]) -> Vec<f64>;
+}
+
+/// The kernel of all pairs.
+///
+/// A sum over all pairs takes `2 d` flops for each in a product of blocks and an exponential, and
+/// memory for one block a thread.
+#[derive(Debug)]
+pub(super) enum DenseKernel<'a> {
+    Points { source: Points<'a>, target: Points<'a>, epsilon: f64 },
+    Cost { cost: &'a dyn Cost, epsilon: f64 },
+}
+
+/// Points with `−½‖x‖²/ε` of each.
+#[derive(Debug)]
+pub(super) struct Points<'a> {
+    points: ArrayView2<'a, f64>,
+    logs: Vec<f64>,
+}
+
+impl<'a> DenseKernel<'a> {
+    /// For the cost `½‖x−y‖²` between points, which should be near the origin.
+    pub(super) fn points(
+        source: ArrayView2<'a, f64>,
+        target: ArrayView2<'a, f64>,
+        epsilon: f64,
+    ) -> Self {
+        let with_logs = |points: ArrayView2<'a, f64>| {
+            let log = |row: ArrayView1<'_, f64>| -0.5 * row.dot(&row) / epsilon;
+            Points { points, logs: points.rows().into_iter().map(log).collect() }
+        };
+        Self::Points { source: with_logs(source), target: with_logs(target), epsilon }
+    }
+
+    pub(super) fn epsilon(&self) -> f64 {
+        match self {
+            Self::Points { epsilon, .. } | Self::Cost { epsilon, .. } => *epsilon,
+        }
+    }
+
+    /// Number of all pairs.
+    pub(super) fn n_all(&self) -> usize {
+        self.n(Side::Source) * self.n(Side::Target)
+    }
+
+    fn n(&self, side: Side) -> usize {
+        match self {
+            Self::Points { .. } => self.norms(side).len(),
+            Self::Cost { cost, .. } if side == Side::Source => cost.shape().0,
+            Self::Cost { cost, .. } => cost.shape().1,
+        }
+    }
+
+    /// The part of `−C/ε` that belongs to single cells of `side`; nothing for a stored cost.
+    fn norms(&self, side: Side) -> &[f64] {
+        match (self, side) {
+            (Self::Points { source, .. }, Side::Source) => &source.logs,
+            (Self::Points { target, .. }, Side::Target) => &target.logs,
+            (Self::Cost { .. }, _) => &[],
+        }
+    }
+
+    /// Values of cells plus the part of `−C/ε` that is theirs.
+    fn with_norms(&self, side: Side, values: &[f64]) -> Vec<f64> {
+        let mut sums = values.to_vec();
+        for (sum, norm) in sums.iter_mut().zip(self.norms(side)) {
+            *sum += norm;
+        }
+        sums
+    }
+
+    /// `−C/ε` without the part of single cells, for cells `rows` of `side` and `columns` of the
+    /// other.
+    fn fill(&self, side: Side, rows: Range<usize>, columns: Range<usize>, out: &mut Array2<f64>) {
+        match self {
+            Self::Points { source, target, epsilon } => {
+                let (own, other) = match side {
+                    Side::Source => (source, target),
+                    Side::Target => (target, source),
+                };
+                let own = own.points.slice(s![rows, ..]);
+                let other = other.points.slice(s![columns, ..]);
+                out.fill(0.0);
+                add_product(out.view_mut(), 1.0 / epsilon, own, other.t());
+            }
+            Self::Cost { cost, epsilon } => {
+                let first = (rows.start, columns.start);
+                match side {
+                    Side::Source => cost.block(first, out.view_mut()),
+                    Side::Target => cost.block_transposed(first, out.view_mut()),
+                }
+                let factor = -1.0 / epsilon;
+                out.mapv_inplace(|cost| factor * cost);
+            }
+        }
+    }
+
+    /// `work(rows, blocks)` for chunks of cells of `side`, in parallel; results in order. `blocks`
+    /// hands each block of columns to a visitor.
+    pub(super) fn in_chunks<T: Send>(
+        &self,
+        side: Side,
+        work: impl Fn(Range<usize>, &mut Blocks<'_, '_>) -> T + Sync,
+    ) -> Vec<T> {
+        let n = self.n(side);
+        (0..n.div_ceil(ROWS))
+            .into_par_iter()
+            .map(|chunk| {
+                let rows = chunk * ROWS..n.min((chunk + 1) * ROWS);
+                work(rows.clone(), &mut Blocks { kernel: self, side, rows })
+            })
+            .collect()
+    }
+
+    /// `Σ_j P_ij values_j` for each cell `i` of the source, with `P` as in [`Kernel::plan`];
+    /// `values` are `(n_target, d)`.
+    pub(super) fn means(&self, logs: &Both, values: ArrayView2<'_, f64>) -> Array2<f64> {
+        let own = self.with_norms(Side::Source, &logs.source);
+        let other = self.with_norms(Side::Target, &logs.target);
+        let chunks = self.in_chunks(Side::Source, |rows, blocks| {
+            let mut means = Array2::zeros((rows.len(), values.ncols()));
+            blocks.visit(|columns, block| {
+                exp_block(flat(block), &own[rows.clone()], &other[columns.clone()]);
+                add_product(means.view_mut(), 1.0, block.view(), values.slice(s![columns, ..]));
+            });
+            means
+        });
+        let mut all = Array2::zeros((self.n(Side::Source), values.ncols()));
+        for (mut rows, chunk) in all.axis_chunks_iter_mut(Axis(0), ROWS).zip(&chunks) {
+            rows.assign(chunk);
+        }
+        all
+    }
+
+    /// For each source cell `i` the first target cell at which the sum of `P_ij` passes
+    /// `levels_i`, with `P` as in [`Kernel::plan`]; the likeliest if rounding keeps it below.
+    pub(super) fn choose(&self, logs: &Both, levels: &[f64]) -> Vec<usize> {
+        let own = self.with_norms(Side::Source, &logs.source);
+        let other = self.with_norms(Side::Target, &logs.target);
+        let chunks = self.in_chunks(Side::Source, |rows, blocks| {
+            let mut left = levels[rows.clone()].to_vec();
+            let mut chosen = vec![None; rows.len()];
+            let mut likeliest = vec![(0, -1.0); rows.len()];
+            blocks.visit(|columns, block| {
+                exp_block(flat(block), &own[rows.clone()], &other[columns.clone()]);
+                for (r, row) in block.rows().into_iter().enumerate() {
+                    for (j, share) in columns.clone().zip(row) {
+                        if chosen[r].is_some() {
+                            break;
+                        }
+                        left[r] -= share;
+                        if left[r] < 0.0 {
+                            chosen[r] = Some(j);
+                        }
+                        if *share > likeliest[r].1 {
+                            likeliest[r] = (j, *share);
+                        }
+                    }
+                }
+            });
+            chosen.iter().zip(likeliest).map(|(j, best)| j.unwrap_or(best.0)).collect::<Vec<_>>()
+        });
+        chunks.concat()
+    }
+
+    /// Every pair with `ln P_ij` at least `least`, by source, then target, collected by chunks,
+    /// with `P` as in [`Kernel::plan`]; `None` if there are more than `most`.
+    pub(super) fn pairs_above(
+        &self,
+        logs: &Both,
+        least: f64,
+        most: usize,
+    ) -> Option<Vec<Vec<Pair>>> {
+        let own = self.with_norms(Side::Source, &logs.source);
+        let other = self.with_norms(Side::Target, &logs.target);
+        // Whether the count passes `most` does not depend on the order of chunks.
+        let count = AtomicUsize::new(0);
+        let chunks = self.in_chunks(Side::Source, |rows, blocks| {
+            let mut found = Vec::new();
+            blocks.visit(|columns, block| {
+                if count.load(Ordering::Relaxed) > most {
+                    return;
+                }
+                let before = found.len();
+                for (i, mut row) in rows.clone().zip(block.rows_mut()) {
+                    row.zip_mut_with(&ArrayView1::from(&other[columns.clone()]), |l, o| *l += o);
+                    let needed = least - own[i];
+                    if !row.iter().any(|log| *log >= needed) {
+                        continue;
+                    }
+                    for (target, log) in columns.clone().zip(row).filter(|pair| *pair.1 >= needed) {
+                        found.push(Pair {
+                            source: i as u32,
+                            target: target as u32,
+                            log: *log + own[i],
+                        });
+                    }
+                }
+                count.fetch_add(found.len() - before, Ordering::Relaxed);
+            });
+            // Blocks of columns come one after the other: bring rows together.
+            found.sort_by_key(|pair| (pair.source, pair.target));
+            found
+        });
+        (count.into_inner() <= most).then_some(chunks)
+    }
+}
+
+/// A pair of cells and the logarithm of its mass.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Pair {
+    pub(super) source: u32,
+    pub(super) target: u32,
+    pub(super) log: f64,
+}
+
+/// The blocks of one chunk of rows.
+pub(super) struct Blocks<'a, 'b> {
+    kernel: &'a DenseKernel<'b>,
+    side: Side,
+    rows: Range<usize>,
+}
+
+impl Blocks<'_, '_> {
+    /// Hands over block after block: its columns and `−C/ε` without the part of single cells.
+    pub(super) fn visit(&mut self, mut visitor: impl FnMut(Range<usize>, &mut Array2<f64>)) {
+        let n = self.kernel.n(self.side.other());
+        let mut block = Array2::zeros((self.rows.len(), COLUMNS.min(n)));
+        for first in (0..n).step_by(COLUMNS) {
+            let columns = first..n.min(first + COLUMNS);
+            if columns.len() != block.ncols() {
+                block = Array2::zeros((self.rows.len(), columns.len()));
+            }
+            self.kernel.fill(self.side, self.rows.clone(), columns.clone(), &mut block);
+            visitor(columns, &mut block);
+        }
+    }
+}
+
+fn flat(block: &mut Array2<f64>) -> &mut [f64] {
+    block.as_slice_mut().unwrap_or(&mut [])
+}
+
+impl Kernel for DenseKernel<'_> {
+    fn log_sums(&self, side: Side, other: &[f64]) -> Vec<f64> {
+        let offsets = self.with_norms(side.other(), other);
+        let chunks = self.in_chunks(side, |rows, blocks| {
+            let mut sums = LogSums::new(rows.len());
+            blocks.visit(|columns, block| sums.add(flat(block), &offsets[columns]));
+            sums.finish()
+        });
+        self.with_norms(side, &chunks.concat())
+    }
+
+    fn plan<'a>(&'a self, logs: &'a Both) -> Box<dyn Plan + 'a> {
+        let source = self.with_norms(Side::Source, &logs.source);
+        let target = self.with_norms(Side::Target, &logs.target);
+        Box::new(DensePlan { kernel: self, logs: Both { source, target } })
+    }
+}
+
+struct DensePlan<'a, 'b> {
+    kernel: &'a DenseKernel<'b>,
+    logs: Both,
+}
+
+impl Plan for DensePlan<'_, '_> {
+    fn times(&self, side: Side, weights: &[f64]) -> Vec<f64> {
+        let (own, other) = (self.logs.of(side), self.logs.of(side.other()));
+        let chunks = self.kernel.in_chunks(side, |rows, blocks| {
+            let mut sums = vec![0.0; rows.len()];
+            blocks.visit(|columns, block| {
+                exp_block(flat(block), &own[rows.clone()], &other[columns.clone()]);
+                add_weighted(flat(block), &weights[columns], &mut sums);
+            });
+            sums
+        });
+        chunks.concat()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array1;
+
+    use super::*;
+    use crate::geometry::SquaredEuclidean;
+    use crate::linalg::log_sum_exp;
+
+    /// Sizes that are cut into several blocks both ways.
+    fn cells() -> (Array2<f64>, Array2<f64>) {
+        let wave = |n: usize, f: f64| {
+            Array2::from_shape_fn((n, 3), |(i, d)| (f * (i * 3 + d) as f64).sin() * 2.0)
+        };
+        (wave(150, 1.3), wave(1_100, 0.7))
+    }
+
+    fn values(n: usize) -> Vec<f64> {
+        (0..n).map(|i| (0.9 * i as f64).cos()).collect()
+    }
+
+    /// `−½‖x−y‖²/ε` written out.
+    fn log_kernel(x: &Array2<f64>, y: &Array2<f64>, epsilon: f64) -> Array2<f64> {
+        Array2::from_shape_fn((x.nrows(), y.nrows()), |(i, j)| {
+            let apart = &x.row(i) - &y.row(j);
+            -0.5 * apart.dot(&apart) / epsilon
+        })
+    }
+
+    #[test]
+    fn sums_over_blocks_are_those_over_all_pairs_from_points_and_from_costs() {
+        let (x, y) = cells();
+        let (epsilon, phi, gamma) = (0.2, values(150), values(1_100));
+        let logs = log_kernel(&x, &y, epsilon);
+        let cost = SquaredEuclidean::new(x.view(), y.view()).unwrap();
+        let from_points = DenseKernel::points(x.view(), y.view(), epsilon);
+        for kernel in [from_points, DenseKernel::Cost { cost: &cost, epsilon }] {
+            let rows = kernel.log_sums(Side::Source, &gamma);
+            let columns = kernel.log_sums(Side::Target, &phi);
+            for (i, sum) in rows.iter().enumerate() {
+                let direct = log_sum_exp(&(&logs.row(i) + &Array1::from(gamma.clone())).to_vec());
+                // Exponents up to 60 with 1e-16 each.
+                assert!((sum - direct).abs() < 1e-13);
+            }
+            for (j, sum) in columns.iter().enumerate() {
+                let direct = log_sum_exp(&(&logs.column(j) + &Array1::from(phi.clone())).to_vec());
+                assert!((sum - direct).abs() < 1e-13);
+            }
+            let both = Both { source: phi.clone(), target: gamma.clone() };
+            let plan =
+                Array2::from_shape_fn(logs.dim(), |at| (logs[at] + phi[at.0] + gamma[at.1]).exp());
+            let found = kernel.plan(&both).times(Side::Source, &gamma);
+            let direct = plan.dot(&Array1::from(gamma.clone()));
+            assert!(direct.iter().zip(&found).all(|(a, b)| (a - b).abs() < 1e-12));
+            let found = kernel.plan(&both).times(Side::Target, &phi);
+            let direct = plan.t().dot(&Array1::from(phi.clone()));
+            assert!(direct.iter().zip(&found).all(|(a, b)| (a - b).abs() < 1e-12));
+            let off = kernel.means(&both, y.view()) - plan.dot(&y);
+            assert!(off.iter().all(|off| off.abs() < 1e-11));
+        }
+    }
+
+    #[test]
+    fn cells_are_chosen_where_the_sum_passes_the_level() {
+        let (x, y) = cells();
+        let kernel = DenseKernel::points(x.view(), y.view(), 0.5);
+        let target = values(1_100);
+        let source: Vec<f64> =
+            kernel.log_sums(Side::Source, &target).iter().map(|sum| -sum).collect();
+        let levels: Vec<f64> = (0..150).map(|i| i as f64 / 149.0).collect();
+        let both = Both { source, target };
+        let chosen = kernel.choose(&both, &levels);
+        let logs = log_kernel(&x, &y, 0.5);
+        for (i, &j) in chosen.iter().enumerate() {
+            let upto = |end: usize| -> f64 {
+                (0..end).map(|j| (logs[[i, j]] + both.source[i] + both.target[j]).exp()).sum()
+            };
+            assert!(upto(j) <= levels[i] + 1e-12, "{i}");
+            assert!(upto(j + 1) > levels[i] - 1e-12 || i == 149, "{i}");
+        }
+    }
+
+    #[test]
+    fn pairs_above_a_level_are_all_there_in_order_and_too_many_are_refused() {
+        let (x, y) = cells();
+        let kernel = DenseKernel::points(x.view(), y.view(), 0.2);
+        let both = Both { source: values(150), target: values(1_100) };
+        let logs = log_kernel(&x, &y, 0.2);
+        let expected: Vec<(u32, u32)> = logs
+            .indexed_iter()
+            .filter(|((i, j), log)| *log + both.source[*i] + both.target[*j] >= -3.0)
+            .map(|((i, j), _)| (i as u32, j as u32))
+            .collect();
+        let n = expected.len();
+        let found = kernel.pairs_above(&both, -3.0, n).unwrap().concat();
+        let pairs: Vec<(u32, u32)> = found.iter().map(|pair| (pair.source, pair.target)).collect();
+        assert!(n > 1_000 && pairs == expected);
+        for pair in found {
+            let (i, j) = (pair.source as usize, pair.target as usize);
+            assert!((pair.log - logs[[i, j]] - both.source[i] - both.target[j]).abs() < 1e-13);
+        }
+        assert!(kernel.pairs_above(&both, -3.0, n - 1).is_none());
+    }
+}

@@ -1,0 +1,15 @@
+//! SINKHORN: entropic optimal transport between all cells, and the bridge it gives.
+
+mod ascent;
+mod dual;
+mod kernel;
+mod plan;
+mod process;
+mod record;
+mod solver;
+mod sparse;
+
+pub use plan::{EntropicPlan, debiased_map};
+pub use process::SinkhornBridge;
+pub use record::SinkhornRecord;
+pub use solver::SinkhornSolver;

@@ -1,0 +1,391 @@
+//! The bridge of a plan between cells: drift, Jacobian and exact draws from the target's potential.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use rand_distr::{Distribution, StandardNormal, StandardUniform};
+
+use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side};
+use crate::bridge::sinkhorn::solver::centres;
+use crate::bridge::{Bridge, BridgeRecord, Coupling, SinkhornRecord, UnitTime};
+use crate::data::Snapshot;
+use crate::error::{Error, Result};
+use crate::geometry::Epsilon;
+use crate::rng::Seed;
+
+/// The least time left that drift and Jacobian are evaluated with, as a share of the interval.
+///
+/// The bridge ends in the target cells themselves, so that its drift has no limit at the end.
+/// Sampled transitions are exact and know no such floor.
+const LEAST_LEFT: f64 = 0.01;
+
+/// Rows that share a stream of random numbers; fixed, so that draws do not depend on threads.
+const CHUNK: usize = 256;
+
+/// The Schrödinger bridge between the cells of two snapshots, from the potential of the target.
+///
+/// With `w_j(x, t) ∝ b_j exp((g_j − ‖x−y_j‖²/(2(1−t)))/ε)` the drift is
+/// `(Σ_j w_j y_j − x) / (1−t)` and `X_1 | X_t = x` is `y_j` with probability `w_j`: at `t = 0`
+/// the plan, in between the conditional law of the exact bridge between the samples. A batch of
+/// `k` points costs two passes of `2 k m dim` flops and `k m` exponentials.
+///
+/// Source: Pooladian and Niles-Weed 2024 (arXiv 2408.11686), whose ε is the same.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SinkhornBridge {
+    epsilon: Epsilon,
+    source_centre: Array1<f64>,
+    target_centre: Array1<f64>,
+    source: Array2<f64>,
+    target: Array2<f64>,
+    masses: (Array1<f64>, Array1<f64>),
+    potentials: (Array1<f64>, Array1<f64>),
+    relaxation: (Option<f64>, Option<f64>),
+    plan_marginal: Option<Array1<f64>>,
+}
+
+impl SinkhornBridge {
+    /// From the snapshots and the potentials `f`, `g` of their cells, in the unit of the cost.
+    ///
+    /// The plan is `p_i q_j exp((f_i + g_j − C_ij)/ε)` with `C = ½‖x−y‖²` between cells from which
+    /// the mean of their snapshot is taken; if a marginal is relaxed (`λ` of source and target)
+    /// between the cells themselves.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the snapshots differ in dimension or there is not one potential for
+    /// each cell; [`Error::Parameter`] if a potential is not finite or a `λ` not finite and > 0.
+    pub fn new(
+        snapshots: (&Snapshot, &Snapshot),
+        epsilon: Epsilon,
+        potentials: (Array1<f64>, Array1<f64>),
+        relaxation: (Option<f64>, Option<f64>),
+    ) -> Result<Self> {
+        let (source, target) = snapshots;
+        shape("the target snapshot", "dimensions", source.dim(), target.dim())?;
+        shape("the source potential", "cells", source.n_cells(), potentials.0.len())?;
+        shape("the target potential", "cells", target.n_cells(), potentials.1.len())?;
+        if let Some(value) = potentials.0.iter().chain(&potentials.1).find(|f| !f.is_finite()) {
+            let got = value.to_string();
+            return Err(Error::Parameter { name: "potential", must: "finite", got });
+        }
+        for lambda in [relaxation.0, relaxation.1].into_iter().flatten() {
+            if !(0.0 < lambda && lambda < f64::INFINITY) {
+                let (name, must) = ("relaxation", "finite and > 0");
+                return Err(Error::Parameter { name, must, got: lambda.to_string() });
+            }
+        }
+        let relaxed = relaxation.0.is_some() || relaxation.1.is_some();
+        let (source_centre, target_centre) = centres(source, target, relaxed);
+        let masses = (source.marginal().to_owned(), target.marginal().to_owned());
+        // The source potential is the best for the target's, and so the rows are as wanted.
+        let plan_marginal = relaxation.0.map(|lambda| {
+            let sums = &masses.0 * &potentials.0.mapv(|f| (-f / lambda).exp());
+            let total = sums.sum();
+            sums / total
+        });
+        Ok(Self {
+            epsilon,
+            source: &source.points() - &source_centre,
+            target: &target.points() - &target_centre,
+            source_centre,
+            target_centre,
+            masses,
+            potentials,
+            relaxation,
+            plan_marginal,
+        })
+    }
+
+    /// The potentials `f` of the source cells and `g` of the target cells.
+    pub fn potentials(&self) -> (ArrayView1<'_, f64>, ArrayView1<'_, f64>) {
+        (self.potentials.0.view(), self.potentials.1.view())
+    }
+
+    /// The entropic map `E[X_1 | X_0 = x]` at each row of `x` `(n, dim)`, for any `x`.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    pub fn conditional_mean(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        Ok(self.drift(x, UnitTime::START)? + x)
+    }
+
+    /// The pairs of the plan with at least `least` of the mass of an even row, `1/n_source`: with
+    /// `least = 1e-6` what is left out is below a millionth of `n_target` even rows, and
+    /// [`Coupling::kept`] says how much was kept. Time of one pass; memory 40 bytes a pair.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if no pair has that mass.
+    pub fn coupling(&self, least: f64) -> Result<Coupling> {
+        let kernel =
+            DenseKernel::points(self.source.view(), self.target.view(), self.epsilon.value());
+        coupling(&kernel, &self.logs(), least)
+    }
+
+    /// Logarithms of the two factors of the plan.
+    fn logs(&self) -> Both {
+        logs(&self.masses, &self.potentials, self.epsilon.value())
+    }
+
+    /// Centred points, and how far from the end they are taken to be.
+    fn located(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<(Array2<f64>, f64)> {
+        shape("x", "columns", self.dim(), x.ncols())?;
+        let t = t.value();
+        let z = &x - &(&self.source_centre * (1.0 - t) + &self.target_centre * t);
+        Ok((z, (1.0 - t).max(LEAST_LEFT)))
+    }
+
+    /// The kernel from points `z` to the target with `left` of the time to go, and the logarithms
+    /// with which its rows are `w_j(x, t)`.
+    fn weights<'a>(&'a self, z: &'a Array2<f64>, left: f64) -> (DenseKernel<'a>, Both) {
+        let kernel = DenseKernel::points(z.view(), self.target.view(), self.epsilon.value() * left);
+        let target = self.logs().target;
+        let mut source = kernel.log_sums(Side::Source, &target);
+        for sum in &mut source {
+            *sum = -*sum;
+        }
+        (kernel, Both { source, target })
+    }
+}
+
+/// Logarithms of the two factors of a plan.
+pub(super) fn logs(
+    masses: &(Array1<f64>, Array1<f64>),
+    potentials: &(Array1<f64>, Array1<f64>),
+    epsilon: f64,
+) -> Both {
+    let sum = |masses: &Array1<f64>, potentials: &Array1<f64>| {
+        masses.iter().zip(potentials).map(|(mass, p)| mass.ln() + p / epsilon).collect()
+    };
+    Both { source: sum(&masses.0, &potentials.0), target: sum(&masses.1, &potentials.1) }
+}
+
+/// The pairs with at least `least` of an even row's mass.
+pub(super) fn coupling(kernel: &DenseKernel<'_>, logs: &Both, least: f64) -> Result<Coupling> {
+    let shape = (logs.source.len(), logs.target.len());
+    let least = least.max(f64::MIN_POSITIVE).ln() - (shape.0 as f64).ln();
+    let chunks = kernel.pairs_above(logs, least, usize::MAX).unwrap_or_default();
+    let pairs = chunks.into_iter().flatten();
+    Coupling::new(
+        shape,
+        pairs.map(|pair| (pair.source as usize, pair.target as usize, pair.log.exp())),
+    )
+}
+
+fn shape(what: &'static str, unit: &'static str, expected: usize, got: usize) -> Result<()> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(Error::Shape { what, unit, expected, got })
+}
+
+impl Bridge for SinkhornBridge {
+    fn dim(&self) -> usize {
+        self.target.ncols()
+    }
+
+    fn epsilon(&self) -> Epsilon {
+        self.epsilon
+    }
+
+    /// As the type says, with at least a hundredth of the interval left: at the end itself the
+    /// drift points to the nearest cells, a hundred times as fast as they are far.
+    fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        let (z, left) = self.located(x, t)?;
+        let (kernel, logs) = self.weights(&z, left);
+        let pull = (kernel.means(&logs, self.target.view()) - &z) / left;
+        Ok(pull + &(&self.target_centre - &self.source_centre))
+    }
+
+    /// `J = (Cov_w(y) / (ε(1−t)) − I) / (1−t)`, averaged, with `1−t` as in the drift. Time
+    /// `O(n m dim + (n + m) dim²)`.
+    fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        let (z, left) = self.located(x, t)?;
+        let (kernel, logs) = self.weights(&z, left);
+        let n = x.nrows().max(1) as f64;
+        let means = kernel.means(&logs, self.target.view());
+        let shares = Array1::from(kernel.plan(&logs).times(Side::Target, &vec![1.0; x.nrows()]));
+        // Around one centre for all, so that little is lost to cancellation.
+        let centre = means.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(self.dim()));
+        let (y, means) = (&self.target - &centre, &means - &centre);
+        let square = y.t().dot(&(&y * &shares.insert_axis(Axis(1)))) - means.t().dot(&means);
+        let mut jacobian = square / (n * self.epsilon.value() * left * left);
+        jacobian.diag_mut().map_inplace(|value| *value -= 1.0 / left);
+        Ok(jacobian)
+    }
+
+    /// A target cell by its weight, then the Brownian bridge to it: exact, without time steps.
+    fn sample_transition(
+        &self,
+        x: ArrayView2<'_, f64>,
+        from: UnitTime,
+        to: UnitTime,
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        shape("x", "columns", self.dim(), x.ncols())?;
+        let (start, span) = (from.value(), to.value() - from.value());
+        if span < 0.0 {
+            let got = format!("{start} to {}", to.value());
+            return Err(Error::Parameter { name: "to", must: "not before `from`", got });
+        }
+        if span <= 0.0 {
+            return Ok(x.to_owned());
+        }
+        let left = 1.0 - start;
+        let z = self.located(x, from)?.0;
+        let (kernel, logs) = self.weights(&z, left);
+        let mut levels = vec![0.0; x.nrows()];
+        for (chunk, levels) in levels.chunks_mut(CHUNK).enumerate() {
+            let mut stream = seed.stream("sinkhorn/target cell", chunk as u64);
+            levels.fill_with(|| StandardUniform.sample(&mut stream));
+        }
+        let chosen = kernel.choose(&logs, &levels);
+        let share = span / left;
+        let deviation = (self.epsilon.value() * span * (1.0 - to.value()) / left).sqrt();
+        let mut draws = x.to_owned();
+        for (chunk, mut rows) in draws.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
+            let mut stream = seed.stream("sinkhorn/transition", chunk as u64);
+            for (mut draw, j) in rows.rows_mut().into_iter().zip(&chosen[chunk * CHUNK..]) {
+                let end = &self.target.row(*j) + &self.target_centre;
+                draw.zip_mut_with(&end, |value, end| {
+                    let noise: f64 = StandardNormal.sample(&mut stream);
+                    *value = (1.0 - share) * *value + share * end + deviation * noise;
+                });
+            }
+        }
+        Ok(draws)
+    }
+
+    fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
+        self.plan_marginal.as_ref().map(|shares| shares.view())
+    }
+
+    fn record(&self) -> BridgeRecord {
+        BridgeRecord::Sinkhorn(SinkhornRecord {
+            epsilon: self.epsilon.value(),
+            dim: self.dim(),
+            source_relaxation: self.relaxation.0,
+            target_relaxation: self.relaxation.1,
+            source_potential: self.potentials.0.to_vec(),
+            target_potential: self.potentials.1.to_vec(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::{BridgeProblem, SinkhornSolver};
+    use crate::progress::Silent;
+
+    fn waves(n: usize, f: f64) -> Array2<f64> {
+        Array2::from_shape_fn((n, 2), |(i, d)| (f * (1 + i * 2 + d) as f64).sin() * 1.5)
+    }
+
+    fn example(source: Array2<f64>, target: Array2<f64>) -> (BridgeProblem, SinkhornBridge) {
+        let weights = (0..target.nrows()).map(|j| 1.0 + (j % 3) as f64).collect();
+        let target = Snapshot::weighted(target, weights).unwrap();
+        let epsilon = Epsilon::new(0.3).unwrap();
+        let problem = BridgeProblem::new(Snapshot::new(source).unwrap(), target, epsilon).unwrap();
+        let solver = SinkhornSolver { tolerance: 1e-12, ..SinkhornSolver::default() };
+        let (bridge, _) = solver.fit(&problem, &mut Silent).unwrap();
+        (problem, bridge)
+    }
+
+    /// Weights `w_j(x, t)` as the formula says, in the coordinates of the centred snapshots.
+    fn weights(bridge: &SinkhornBridge, z: ArrayView1<'_, f64>, left: f64) -> Array1<f64> {
+        let g = &bridge.potentials.1;
+        let logs: Array1<f64> = bridge
+            .target
+            .rows()
+            .into_iter()
+            .zip(g)
+            .map(|(y, g)| {
+                let apart = &z - &y;
+                (g - apart.dot(&apart) / (2.0 * left)) / 0.3
+            })
+            .collect();
+        let largest = logs.iter().fold(f64::NEG_INFINITY, |a: f64, b| a.max(*b));
+        let shares = (logs - largest).mapv(f64::exp) * &bridge.masses.1;
+        let total = shares.sum();
+        shares / total
+    }
+
+    #[test]
+    fn drift_and_jacobian_are_the_formulas_written_out() {
+        let (_, bridge) = example(waves(20, 1.3) + 3.0, waves(23, 0.7));
+        let x = waves(9, 0.4);
+        for t in [0.0, 0.5, 0.95, 1.0] {
+            let left = (1.0 - t as f64).max(0.01);
+            let time = UnitTime::new(t).unwrap();
+            let drift = bridge.drift(x.view(), time).unwrap();
+            let jacobian = bridge.mean_jacobian(x.view(), time).unwrap();
+            let mut expected = Array2::zeros((2, 2));
+            let centre = &bridge.source_centre * (1.0 - t) + &bridge.target_centre * t;
+            for (x, drift) in x.rows().into_iter().zip(drift.rows()) {
+                let z = &x - &centre;
+                let w = weights(&bridge, z.view(), left);
+                let mean = w.dot(&bridge.target);
+                let pull = (&mean - &z) / left + &bridge.target_centre - &bridge.source_centre;
+                assert!((&pull - &drift).iter().all(|off| off.abs() < 1e-10), "{t}");
+                let spread = &bridge.target - &mean;
+                let cov = spread.t().dot(&(&spread * &w.insert_axis(Axis(1))));
+                let own = (cov / (0.3 * left) - Array2::<f64>::eye(2)) / left;
+                expected += &(own / 9.0);
+            }
+            let off = &jacobian - &expected;
+            // Rounding of a covariance over ε times the square of what is left.
+            assert!(off.iter().all(|off| off.abs() < 1e-12 / (left * left)), "{t}: {off}");
+        }
+    }
+
+    #[test]
+    fn draws_at_the_end_are_cells_as_often_as_the_plan_says() {
+        let (problem, bridge) = example(waves(5, 1.3), waves(6, 0.7));
+        let n = 40_000;
+        let x = problem.source().points().row(2).broadcast((n, 2)).unwrap().to_owned();
+        let ends =
+            bridge.sample_transition(x.view(), UnitTime::START, UnitTime::END, Seed(1)).unwrap();
+        let coupling = bridge.coupling(0.0).unwrap();
+        let (targets, masses) = coupling.row(2);
+        for (j, mass) in targets.iter().zip(masses) {
+            let cell = problem.target().points().row(*j as usize).to_owned();
+            let hits = ends.rows().into_iter().filter(|end| {
+                let apart = &cell - end;
+                apart.dot(&apart) < 1e-20
+            });
+            let (share, wanted) = (hits.count() as f64 / n as f64, mass * 5.0);
+            // Five standard errors of a share.
+            assert!((share - wanted).abs() < 5.0 * (wanted / n as f64).sqrt(), "{share} {wanted}");
+        }
+    }
+
+    #[test]
+    fn the_coupling_says_what_it_keeps() {
+        let (problem, bridge) = example(waves(40, 1.3), waves(50, 0.7));
+        let (whole, part) = (bridge.coupling(0.0).unwrap(), bridge.coupling(0.05).unwrap());
+        assert_eq!(whole.n_pairs(), 2_000);
+        let (source, target) = whole.marginals();
+        // The tolerance of the solve.
+        let off = (&source - &problem.source().marginal()).mapv(f64::abs).sum()
+            + (&target - &problem.target().marginal()).mapv(f64::abs).sum();
+        assert!(off < 1e-11 && (whole.kept() - 1.0).abs() < 1e-12);
+        let left_out: f64 = whole.pairs().map(|pair| pair.2).filter(|m| *m < 0.05 / 40.0).sum();
+        assert!(part.n_pairs() < 2_000 && (part.kept() - (1.0 - left_out)).abs() < 1e-12);
+        let means = whole.conditional_mean(problem.target().points()).unwrap();
+        let off = &bridge.conditional_mean(problem.source().points()).unwrap() - &means;
+        assert!(off.iter().all(|off| off.abs() < 1e-11));
+        assert!(bridge.coupling(50.0).is_err());
+    }
+
+    #[test]
+    fn refuses_potentials_that_are_not_one_for_each_cell() {
+        let (problem, bridge) = example(waves(5, 1.3), waves(6, 0.7));
+        let snapshots = (problem.source(), problem.target());
+        let made = |f: Array1<f64>, g: Array1<f64>, relaxation| {
+            SinkhornBridge::new(snapshots, bridge.epsilon, (f, g), relaxation)
+        };
+        let (f, g) = bridge.potentials.clone();
+        assert_eq!(made(f.clone(), g.clone(), (None, None)).unwrap(), bridge);
+        assert!(made(g.clone(), g.clone(), (None, None)).is_err());
+        assert!(made(f.clone(), f.clone(), (None, None)).is_err());
+        assert!(made(&f * f64::NAN, g.clone(), (None, None)).is_err());
+        assert!(made(f, g, (Some(-1.0), None)).is_err());
+    }
+}

@@ -1,0 +1,256 @@
+//! The kernel of the pairs that matter: with little noise each cell has few partners.
+
+use rayon::prelude::*;
+
+use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Pair, Plan, Side};
+use crate::linalg::exp_in_place;
+
+/// Cells whose sums are worked on together; fixed, so that results do not depend on threads.
+const CELLS: usize = 512;
+
+/// Pairs below `e⁻³⁰` of an even share of mass are left out: all of them together are at most
+/// `e⁻³⁰ = 1e-13` of the mass of any cell.
+const NEGLIGIBLE: f64 = 30.0;
+
+/// How far potentials may move, in units of ε for source and target together, until the pairs
+/// must be chosen afresh: pairs are kept down to `NEGLIGIBLE + SLACK`.
+const SLACK: f64 = 8.0;
+
+/// Pairs for each cell that are worth storing: memory stays linear in the number of cells.
+const PAIRS_PER_CELL: usize = 160;
+
+/// The kernel of chosen pairs, by source cell and by target cell: 40 bytes a pair with its plan.
+#[derive(Debug)]
+pub(super) struct SparseKernel {
+    by_source: Rows,
+    by_target: Rows,
+    /// The potentials for which the pairs were chosen.
+    chosen_for: Both,
+}
+
+/// Sparse rows of `−C/ε`.
+#[derive(Debug)]
+struct Rows {
+    starts: Vec<usize>,
+    others: Vec<u32>,
+    values: Vec<f64>,
+}
+
+impl SparseKernel {
+    /// The pairs that matter for plans `exp(φ_i + ln a_i + γ_j + ln b_j − C_ij/ε)` near
+    /// `potentials` φ, γ; `None` if there are too many to be worth it.
+    ///
+    /// A pair is kept if `φ_i + γ_j − C_ij/ε ≥ −38`: what is left out of the mass of a cell is
+    /// below `1e-13` of it for as long as [`SparseKernel::covers`] holds.
+    pub(super) fn new(dense: &DenseKernel<'_>, potentials: &Both) -> Option<Self> {
+        let (n, m) = (potentials.source.len(), potentials.target.len());
+        let most = PAIRS_PER_CELL * (n + m);
+        let chunks = dense.pairs_above(potentials, -(NEGLIGIBLE + SLACK), most)?;
+        let mut by_source = Rows::sized(chunks.iter().flatten().map(|pair| pair.source), n);
+        let mut by_target = Rows::sized(chunks.iter().flatten().map(|pair| pair.target), m);
+        for Pair { source, target, log } in chunks.into_iter().flatten() {
+            let (i, j) = (source as usize, target as usize);
+            let value = log - potentials.source[i] - potentials.target[j];
+            by_source.push(i, target, value);
+            by_target.push(j, source, value);
+        }
+        by_source.close();
+        by_target.close();
+        Some(Self { by_source, by_target, chosen_for: potentials.clone() })
+    }
+
+    /// Number of pairs.
+    pub(super) fn n_pairs(&self) -> usize {
+        self.by_source.others.len()
+    }
+
+    /// Whether the pairs are those that matter for `potentials`, too.
+    pub(super) fn covers(&self, potentials: &Both) -> bool {
+        let rise = |side| {
+            let (now, then) = (potentials.of(side), self.chosen_for.of(side));
+            now.iter().zip(then).fold(f64::NEG_INFINITY, |most, (a, b)| f64::max(most, a - b))
+        };
+        rise(Side::Source) + rise(Side::Target) <= SLACK
+    }
+
+    fn rows(&self, side: Side) -> &Rows {
+        match side {
+            Side::Source => &self.by_source,
+            Side::Target => &self.by_target,
+        }
+    }
+}
+
+impl Rows {
+    /// Room for the entries of `n` rows, counted by `rows`; to be filled by [`Rows::push`].
+    fn sized(rows: impl Iterator<Item = u32>, n: usize) -> Self {
+        let mut starts = vec![0; n + 1];
+        for row in rows {
+            starts[row as usize + 1] += 1;
+        }
+        for i in 0..n {
+            starts[i + 1] += starts[i];
+        }
+        let n_entries = starts[n];
+        Self { starts, others: vec![0; n_entries], values: vec![0.0; n_entries] }
+    }
+
+    /// Until [`Rows::close`], `starts[row]` is where the next entry of `row` goes.
+    fn push(&mut self, row: usize, other: u32, value: f64) {
+        let place = self.starts[row];
+        self.others[place] = other;
+        self.values[place] = value;
+        self.starts[row] += 1;
+    }
+
+    fn close(&mut self) {
+        self.starts.rotate_right(1);
+        self.starts[0] = 0;
+    }
+
+    fn n(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// `work(first row, entries, starts)` for chunks of rows in parallel, results in order.
+    fn in_chunks<T: Send>(&self, work: impl Fn(std::ops::Range<usize>) -> Vec<T> + Sync) -> Vec<T> {
+        let n = self.n();
+        let chunks: Vec<Vec<T>> = (0..n.div_ceil(CELLS))
+            .into_par_iter()
+            .map(|chunk| work(chunk * CELLS..n.min((chunk + 1) * CELLS)))
+            .collect();
+        chunks.into_iter().flatten().collect()
+    }
+
+    fn log_sums(&self, other: &[f64]) -> Vec<f64> {
+        self.in_chunks(|rows| {
+            let all = self.starts[rows.start]..self.starts[rows.end];
+            let first = all.start;
+            let mut logs: Vec<f64> = self.values[all.clone()]
+                .iter()
+                .zip(&self.others[all])
+                .map(|(value, j)| value + other[*j as usize])
+                .collect();
+            let mut largest = Vec::with_capacity(rows.len());
+            for row in rows.clone() {
+                let row = &mut logs[self.starts[row] - first..self.starts[row + 1] - first];
+                let most = row.iter().fold(f64::NEG_INFINITY, |a, &b| if b > a { b } else { a });
+                for log in row.iter_mut() {
+                    *log -= most;
+                }
+                largest.push(most);
+            }
+            exp_in_place(&mut logs);
+            let sum = |(row, most): (usize, f64)| {
+                let row = &logs[self.starts[row] - first..self.starts[row + 1] - first];
+                most + row.iter().sum::<f64>().ln()
+            };
+            rows.zip(largest).map(sum).collect()
+        })
+    }
+
+    /// The plan's entries in the order of these rows.
+    fn plan(&self, own: &[f64], other: &[f64]) -> Vec<f64> {
+        self.in_chunks(|rows| {
+            let mut logs = Vec::new();
+            for row in rows {
+                let entries = self.starts[row]..self.starts[row + 1];
+                let pairs = self.values[entries.clone()].iter().zip(&self.others[entries]);
+                logs.extend(pairs.map(|(value, j)| value + own[row] + other[*j as usize]));
+            }
+            exp_in_place(&mut logs);
+            logs
+        })
+    }
+
+    fn times(&self, plan: &[f64], weights: &[f64]) -> Vec<f64> {
+        self.in_chunks(|rows| {
+            let sum = |row: usize| {
+                let entries = self.starts[row]..self.starts[row + 1];
+                let pairs = plan[entries.clone()].iter().zip(&self.others[entries]);
+                pairs.map(|(mass, j)| mass * weights[*j as usize]).sum::<f64>()
+            };
+            rows.map(sum).collect()
+        })
+    }
+}
+
+impl Kernel for SparseKernel {
+    fn log_sums(&self, side: Side, other: &[f64]) -> Vec<f64> {
+        self.rows(side).log_sums(other)
+    }
+
+    fn plan<'a>(&'a self, logs: &'a Both) -> Box<dyn Plan + 'a> {
+        Box::new(SparsePlan {
+            kernel: self,
+            by_source: self.by_source.plan(&logs.source, &logs.target),
+            by_target: self.by_target.plan(&logs.target, &logs.source),
+        })
+    }
+}
+
+struct SparsePlan<'a> {
+    kernel: &'a SparseKernel,
+    by_source: Vec<f64>,
+    by_target: Vec<f64>,
+}
+
+impl Plan for SparsePlan<'_> {
+    fn times(&self, side: Side, weights: &[f64]) -> Vec<f64> {
+        let plan = match side {
+            Side::Source => &self.by_source,
+            Side::Target => &self.by_target,
+        };
+        self.kernel.rows(side).times(plan, weights)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    #[test]
+    fn sums_over_the_pairs_that_matter_are_those_over_all_while_they_cover() {
+        // A line of cells, so that with little noise each has few partners.
+        let x = Array2::from_shape_fn((700, 1), |(i, _)| i as f64 * 0.1);
+        let y = Array2::from_shape_fn((600, 1), |(j, _)| j as f64 * 0.117);
+        let dense = DenseKernel::points(x.view(), y.view(), 0.02);
+        let wave = |n: usize, f: f64| (0..n).map(|i| (f * i as f64).sin()).collect::<Vec<f64>>();
+        let potentials = Both { source: wave(700, 0.3), target: wave(600, 0.2) };
+        let sparse = SparseKernel::new(&dense, &potentials).unwrap();
+        assert!(sparse.n_pairs() < 700 * 600 / 10);
+        let moved = Both {
+            source: potentials.source.iter().map(|p| p + 3.9).collect(),
+            target: potentials.target.iter().map(|p| p + 4.0).collect(),
+        };
+        for potentials in [&potentials, &moved] {
+            assert!(sparse.covers(potentials));
+            let plans = (sparse.plan(potentials), dense.plan(potentials));
+            for side in [Side::Source, Side::Target] {
+                let other = potentials.of(side.other());
+                let pair = (sparse.log_sums(side, other), dense.log_sums(side, other));
+                // What is left out is below 1e-13 of every sum; exponents are differences of
+                // numbers up to 1e5 with 1e-16 each.
+                assert!(pair.0.iter().zip(&pair.1).all(|(a, b)| (a - b).abs() < 1e-10));
+                let weights: Vec<f64> = other.iter().map(|w| w.abs()).collect();
+                let pair = (plans.0.times(side, &weights), plans.1.times(side, &weights));
+                assert!(pair.0.iter().zip(&pair.1).all(|(a, b)| (a - b).abs() < 1e-10 * b));
+            }
+        }
+        let further = Both {
+            source: potentials.source.iter().map(|p| p + 4.5).collect(),
+            target: moved.target,
+        };
+        assert!(!sparse.covers(&further));
+    }
+
+    #[test]
+    fn too_many_pairs_are_not_stored() {
+        let x = Array2::from_shape_fn((700, 1), |(i, _)| i as f64 * 0.001);
+        let dense = DenseKernel::points(x.view(), x.view(), 1.0);
+        let potentials = Both { source: vec![0.0; 700], target: vec![0.0; 700] };
+        assert!(SparseKernel::new(&dense, &potentials).is_none());
+    }
+}

@@ -1,0 +1,152 @@
+//! The Sinkhorn bridge between cells drawn from laws whose bridge is known.
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test stops at the first surprise and prints its figures"
+)]
+
+use std::fs;
+use std::path::PathBuf;
+
+use ndarray::{Array2, ArrayView1, Axis, s};
+use rand_distr::{Distribution, StandardNormal};
+use sbcell::bridge::{Bridge, BridgeProblem, SinkhornBridge, SinkhornSolver, UnitTime};
+use sbcell::data::Snapshot;
+use sbcell::{Epsilon, Seed, Silent};
+use serde::Deserialize;
+
+fn folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/data-samples/known-answer"))
+}
+
+fn table(name: &str) -> Array2<f64> {
+    let text = fs::read_to_string(folder().join(name)).unwrap();
+    let rows: Vec<Vec<f64>> = text
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').map(|word| word.parse().unwrap()).collect())
+        .collect();
+    Array2::from_shape_vec((rows.len(), rows[0].len()), rows.concat()).unwrap()
+}
+
+fn solved(x: Array2<f64>, y: Array2<f64>, epsilon: f64) -> SinkhornBridge {
+    let (source, target) = (Snapshot::new(x).unwrap(), Snapshot::new(y).unwrap());
+    let problem = BridgeProblem::new(source, target, Epsilon::new(epsilon).unwrap()).unwrap();
+    SinkhornSolver::default().fit(&problem, &mut Silent).unwrap().0
+}
+
+#[derive(Deserialize)]
+#[expect(non_snake_case, reason = "names of the file")]
+struct GaussianPair {
+    dim: usize,
+    eps: f64,
+    m0: Vec<f64>,
+    S0: Vec<Vec<f64>>,
+    m1: Vec<f64>,
+    S1: Vec<Vec<f64>>,
+    C_cross_cov: Vec<Vec<f64>>,
+    bridge_mid_mean: Vec<f64>,
+    bridge_mid_cov: Vec<Vec<f64>>,
+}
+
+fn matrix(rows: &[Vec<f64>]) -> Array2<f64> {
+    Array2::from_shape_fn((rows.len(), rows[0].len()), |(i, j)| rows[i][j])
+}
+
+/// `L` with `L Lᵀ = a`.
+fn cholesky(a: &Array2<f64>) -> Array2<f64> {
+    let mut l = Array2::<f64>::zeros(a.dim());
+    for i in 0..a.nrows() {
+        for j in 0..=i {
+            let rest = a[[i, j]] - l.slice(s![i, ..j]).dot(&l.slice(s![j, ..j]));
+            l[[i, j]] = if i == j { rest.sqrt() } else { rest / l[[j, j]] };
+        }
+    }
+    l
+}
+
+/// Cells whose mean and covariance are exactly those asked for: what is left of the sampling
+/// error is that of the shape.
+fn cells(mean: &[f64], covariance: &[Vec<f64>], n: usize, seed: u64) -> Array2<f64> {
+    let mut stream = Seed(seed).stream("test/normal", 0);
+    let draws: Array2<f64> =
+        Array2::from_shape_simple_fn((n, mean.len()), || StandardNormal.sample(&mut stream));
+    let centred = &draws - &draws.mean_axis(Axis(0)).unwrap();
+    let own = cholesky(&(centred.t().dot(&centred) / n as f64));
+    // Whitened by forward substitution with the samples' own root.
+    let mut white = centred;
+    for mut row in white.rows_mut() {
+        for d in 0..row.len() {
+            let rest = row[d] - own.slice(s![d, ..d]).dot(&row.slice(s![..d]));
+            row[d] = rest / own[[d, d]];
+        }
+    }
+    white.dot(&cholesky(&matrix(covariance)).t()) + ArrayView1::from(mean)
+}
+
+fn covariance(x: &Array2<f64>, y: &Array2<f64>) -> Array2<f64> {
+    let centred = |x: &Array2<f64>| x - &x.mean_axis(Axis(0)).unwrap();
+    centred(x).t().dot(&centred(y)) / x.nrows() as f64
+}
+
+/// The plan of a sample leans towards its cells: more so with less noise in more dimensions,
+/// where cells have few neighbours within √ε. Pairs of which that is the case are left out.
+#[test]
+fn gaussian_bridges_are_found_from_cells() {
+    let path = folder().join("gaussian_sb_closed_form.json");
+    let pairs: Vec<GaussianPair> =
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    let n = 1_500;
+    for pair in &pairs {
+        let (x, y) = (cells(&pair.m0, &pair.S0, n, 1), cells(&pair.m1, &pair.S1, n, 2));
+        let bridge = solved(x.clone(), y, pair.eps);
+        let half = UnitTime::new(0.5).unwrap();
+        let mid = bridge.sample_transition(x.view(), UnitTime::START, half, Seed(3)).unwrap();
+        let means = bridge.conditional_mean(x.view()).unwrap();
+        let scale =
+            matrix(&pair.S0).diag().sum().max(matrix(&pair.S1).diag().sum()) / pair.dim as f64;
+        let off = |a: &Array2<f64>, b: &Array2<f64>| {
+            (a - b).iter().fold(0.0, |m: f64, v| m.max(v.abs())) / scale
+        };
+        let cross = off(&covariance(&x, &means), &matrix(&pair.C_cross_cov));
+        let spread = off(&covariance(&mid, &mid), &matrix(&pair.bridge_mid_cov));
+        let mean = mid.mean_axis(Axis(0)).unwrap().insert_axis(Axis(0));
+        let mean = off(&mean, &matrix(std::slice::from_ref(&pair.bridge_mid_mean)));
+        println!(
+            "dim {}, ε = {}: cross-covariance {cross:.3}, midpoint {spread:.3}, mean {mean:.3}",
+            pair.dim, pair.eps
+        );
+    }
+}
+
+#[test]
+fn mixture_bridges_are_found_from_unpaired_cells() {
+    for (name, dim, epsilon) in [
+        ("dim2_eps0.1", 2, 0.1),
+        ("dim2_eps1", 2, 1.0),
+        ("dim2_eps10", 2, 10.0),
+        ("dim5_eps1", 5, 1.0),
+    ] {
+        let samples = table(&format!("{name}_samples.csv"));
+        let answers = table(&format!("{name}_answers.csv"));
+        let block = |from: usize| answers.slice(s![.., from * dim..(from + 1) * dim]).to_owned();
+        let (q, mean, drift) = (block(0), block(1), block(2));
+        let x = samples.slice(s![.., ..dim]).to_owned();
+        let y = samples.slice(s![.., dim..]).to_owned();
+        let bridge = solved(x, y, epsilon);
+        let square = |x: &Array2<f64>| (x * x).sum();
+        let relative = |found: &Array2<f64>, truth: &Array2<f64>| {
+            let around = truth - &truth.mean_axis(Axis(0)).unwrap();
+            (square(&(found - truth)) / square(&around)).sqrt()
+        };
+        let found = bridge.conditional_mean(q.view()).unwrap();
+        let half = UnitTime::new(0.5).unwrap();
+        let drifts = bridge.drift(q.view(), half).unwrap();
+        println!(
+            "{name}: means {:.3}, drift at 0 {:.3}, at ½ {:.3}",
+            relative(&found, &mean),
+            relative(&(&found - &q), &(&mean - &q)),
+            relative(&drifts, &drift)
+        );
+    }
+}
