@@ -197,6 +197,16 @@ pub enum Error {
         /// Columns that could be meant.
         candidates: Vec<String>,
     },
+    /// The growth of a cell is asked for and not there.
+    #[error("`{name}` gives no growth for {n_missing} cells, such as {}", first.join(", "))]
+    GrowthMissing {
+        /// The column or file.
+        name: String,
+        /// How many cells before the last time have none.
+        n_missing: usize,
+        /// The first of them.
+        first: Vec<String>,
+    },
     /// None of the genes asked for is there.
     #[error("none of the genes asked for is there: asked for {}; there are {}", wanted.join(", "), present.join(", "))]
     NoGenes {
@@ -273,6 +283,11 @@ impl Error {
             Self::NoGenes { .. } => {
                 Some("names must be written as in the file, in the same case".into())
             }
+            Self::GrowthMissing { .. } => Some(
+                "every cell before the last time needs a number; leave cells out with \
+                 `--obs-filter`"
+                    .into(),
+            ),
             Self::NoGeneSpace { .. } => Some(
                 "fit on a matrix instead (without `--use-rep`), so that coordinates can be \
                  taken back to genes"

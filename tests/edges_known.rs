@@ -66,6 +66,7 @@ fn model() -> (Model, Array2<f64>) {
             report,
             fit: Vec::new(),
             bridge: bridge.record(),
+            growth: None,
         }],
     };
     (model, rotation)

@@ -12,6 +12,7 @@ use sbcell::pipeline::{
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::growth::GrowthArgs;
 use crate::cli::shared::{MODEL_FOLDER, aligned, short, shown};
 use crate::cli::solver::SolverArgs;
 use crate::cli::terminal::Terminal;
@@ -24,6 +25,8 @@ Examples:
       times from obs['day'], counts from a layer
   sbcell fit data.h5ad --timepoints time --use-rep X_pca
       bridges in an embedding of the file, no preprocessing
+  sbcell fit data.h5ad --timepoints --growth-genes mouse --out growing
+      cells that divide more weigh more: proliferation and apoptosis from the genes
   sbcell fit data.h5ad --timepoints --dry-run
       say what would be done, and what it would take
 
@@ -49,6 +52,8 @@ pub(crate) struct FitArgs {
     space: SpaceArgs,
     #[command(flatten)]
     noise: NoiseArgs,
+    #[command(flatten)]
+    growth: GrowthArgs,
     #[command(flatten)]
     solver: SolverArgs,
     /// Folder to write; an older model in it is replaced when the new one is complete
@@ -154,7 +159,7 @@ impl From<ValuesArg> for ValuesChoice {
 impl FitArgs {
     /// Flags → parameters; reads the small files that flags name.
     fn options(self, seed: u64) -> Result<(FitOptions, PathBuf, PathBuf, bool, bool)> {
-        let Self { data, time, input, space, noise, solver, out, resume, dry_run } = self;
+        let Self { data, time, input, space, noise, growth, solver, out, resume, dry_run } = self;
         let TimeArgs { timepoints, time_map } = time;
         let InputArgs { layer, use_raw, use_rep, genes, obs_filter, values } = input;
         let SpaceArgs { n_top_genes, n_pcs } = space;
@@ -183,6 +188,7 @@ impl FitArgs {
             n_top_genes,
             n_pcs,
             noise,
+            growth: growth.options()?,
             solver: solver.choice(),
             seed,
         };

@@ -2,6 +2,7 @@
 
 mod fit;
 mod grn;
+mod growth;
 mod inspect;
 mod interpolate;
 mod shared;

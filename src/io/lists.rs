@@ -29,6 +29,19 @@ pub fn read_names(path: &Path) -> Result<Vec<String>> {
 /// [`Error::Io`] if the file cannot be read, [`Error::Unreadable`] naming the first line that
 /// is not a label and a number, or two different numbers for one label.
 pub fn read_time_map(path: &Path) -> Result<BTreeMap<String, f64>> {
+    read_numbers(path, "times", "a label and a number on each line, such as `early,2.5`")
+}
+
+/// Growth of cells: two columns, the name of a cell and a number, as in a time map.
+///
+/// # Errors
+/// As [`read_time_map`].
+pub fn read_growth(path: &Path) -> Result<BTreeMap<String, f64>> {
+    read_numbers(path, "growth rates", "a cell and a number on each line, such as `cell1,1.2`")
+}
+
+/// Numbers for names; `what` they are and what a line `wanted` says, in messages.
+fn read_numbers(path: &Path, what: &str, wanted: &str) -> Result<BTreeMap<String, f64>> {
     let mut map = BTreeMap::new();
     for (place, record) in records(path)?.into_iter().enumerate() {
         let number = record.get(1).and_then(|text| text.parse::<f64>().ok());
@@ -41,12 +54,12 @@ pub fn read_time_map(path: &Path) -> Result<BTreeMap<String, f64>> {
         if let Some(other) = map.insert(record[0].clone(), time)
             && other.total_cmp(&time).is_ne()
         {
-            let problem = format!("`{}` has two times, {other} and {time}", record[0]);
+            let problem = format!("`{}` has two {what}, {other} and {time}", record[0]);
             return Err(unreadable(path, problem));
         }
     }
     if map.is_empty() {
-        return Err(empty(path, "a label and a number on each line, such as `early,2.5`"));
+        return Err(empty(path, wanted));
     }
     Ok(map)
 }

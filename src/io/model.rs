@@ -3,7 +3,7 @@
 //! | file | content |
 //! |---|---|
 //! | `model.json` | [`Header`]: times, scale, noise, what was read; written last |
-//! | `cells.parquet` | `cell`, `time`, then the coordinates of every cell, in data units |
+//! | `cells.parquet` | `cell`, `time`, `growth_prior` and `growth_rate` if growth is modelled, then the coordinates of every cell, in data units |
 //! | `genes.parquet` | `gene`, `mean`, then the loadings; absent for an embedding from the file |
 //! | `pcs.csv` | `pc`, `variance`, `share` of the total; absent for an embedding |
 //! | `bridges/FROM_TO.json` | [`Interval`]: one bridge, how it was found and how well it fits |
@@ -95,6 +95,19 @@ pub struct Interval {
     pub fit: Vec<(String, Option<f64>)>,
     /// The bridge, in scaled coordinates and local time.
     pub bridge: BridgeRecord,
+    /// Growth of the cells of the source snapshot, if something is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub growth: Option<IntervalGrowth>,
+}
+
+/// Growth rates over one interval, one for each cell of its source snapshot, per unit of the
+/// times: a cell has `exp(rate Δt)` descendants after `Δt`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IntervalGrowth {
+    /// What the solver was given.
+    pub prior: Vec<f64>,
+    /// What its plan implies; the prior if the solver keeps the marginal it is given.
+    pub posterior: Vec<f64>,
 }
 
 /// A fitted model in memory.
@@ -192,6 +205,11 @@ impl PartialModel {
         let mut cells = Table::default()
             .with("cell", Cells::Texts(model.cells.clone()))
             .with("time", Cells::Floats(model.cell_times.clone()));
+        if model.intervals.iter().any(|interval| interval.growth.is_some()) {
+            for (name, rates) in growth_columns(model) {
+                cells.push(name, Cells::Floats(rates));
+            }
+        }
         cells.push_points(&model.header.dimensions, model.points.view());
         table::write(&self.folder.join("cells.parquet"), &cells, TableFormat::Parquet)?;
         if let Some(pca) = &model.pca {
@@ -341,6 +359,23 @@ pub fn detail_names(intervals: &[Interval]) -> Vec<String> {
         }
     }
     names
+}
+
+/// The rates of every cell in the interval that begins at its time; NaN where none does or
+/// nothing is known.
+fn growth_columns(model: &Model) -> [(&'static str, Vec<f64>); 2] {
+    let mut columns = [vec![f64::NAN; model.cells.len()], vec![f64::NAN; model.cells.len()]];
+    for interval in &model.intervals {
+        let Some(growth) = &interval.growth else { continue };
+        let here = |cell: &usize| model.cell_times[*cell].total_cmp(&interval.from).is_eq();
+        let cells = (0..model.cells.len()).filter(here);
+        for ((cell, prior), posterior) in cells.zip(&growth.prior).zip(&growth.posterior) {
+            columns[0][cell] = *prior;
+            columns[1][cell] = *posterior;
+        }
+    }
+    let [prior, posterior] = columns;
+    [("growth_prior", prior), ("growth_rate", posterior)]
 }
 
 fn bridge_file(from: f64, to: f64) -> String {

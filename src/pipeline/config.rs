@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bridge::{BridgeSolver, CourseSolver, GaussianSolver, LightSbSolver};
 use crate::error::{Error, Result};
+use crate::pipeline::growth::GrowthOptions;
 use crate::preprocess::{GeneSelector, PcaSolver};
 
 /// Everything `fit` can be told. `Default` is what it does when told nothing.
@@ -27,6 +28,8 @@ pub struct FitOptions {
     pub n_pcs: usize,
     /// How much noise the reference process adds.
     pub noise: Noise,
+    /// How fast cells multiply.
+    pub growth: GrowthOptions,
     /// Which solver with which hyperparameters.
     pub solver: SolverChoice,
     /// Seed of everything random.
@@ -44,6 +47,7 @@ impl Default for FitOptions {
             n_top_genes: GeneSelector::default().n_genes,
             n_pcs: PcaSolver::default().n_pcs,
             noise: Noise::Epsilon(0.1),
+            growth: GrowthOptions::default(),
             solver: SolverChoice::default(),
             seed: 0,
         }
@@ -65,12 +69,14 @@ impl FitOptions {
             n_top_genes,
             n_pcs,
             noise,
+            growth,
             solver,
             seed: _,
         } = self;
         at_least_one("--n-top-genes", *n_top_genes)?;
         at_least_one("--n-pcs", *n_pcs)?;
         noise.check()?;
+        growth.check(solver.relaxes())?;
         solver.check()
     }
 }
@@ -185,6 +191,13 @@ impl SolverChoice {
             Self::Gaussian(solver) => solver.check(),
         };
         checked.map_err(by_flag)
+    }
+
+    /// Whether the solver lets the source marginal differ from what it is given.
+    pub fn relaxes(&self) -> bool {
+        match self {
+            Self::Lightsb(_) | Self::Gaussian(_) => false,
+        }
     }
 
     /// The solver itself.

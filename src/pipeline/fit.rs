@@ -16,6 +16,7 @@ use crate::io::model::{
 };
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
 use crate::pipeline::config::FitOptions;
+use crate::pipeline::growth::given;
 use crate::pipeline::prepare::{Prepared, Selection, file_name, prepare, select};
 use crate::pipeline::recorder::Recorder;
 use crate::pipeline::solve::solve;
@@ -59,15 +60,17 @@ pub fn fit(
     let mut progress = Recorder::new(progress);
     let opened = H5ad::open(input)?;
     let selection = select(&opened, options, &mut progress)?;
+    let known = given(&opened, &selection, &options.growth, &options.source, &mut progress)?;
     let sha256 = file::sha256(input, &mut progress)?;
     let plan = plan_hash(&sha256, options)?;
-    let prepared = prepare(&opened, &selection, options, &mut progress)?;
+    let prepared = prepare(&opened, &selection, (options, &known), &mut progress)?;
     drop(opened);
 
     let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
     let header = header(&series, &selection, &prepared, options, plan)?;
     let partial = PartialModel::start(out, &header.plan, resume)?;
-    let intervals = solve(&series, &header, options, &partial, &mut progress)?;
+    let known = (prepared.growth.as_ref(), selection.times.as_slice());
+    let intervals = solve(&series, (&header, options), known, &partial, &mut progress)?;
 
     let input = InputRecord {
         file: file_name(input),
@@ -160,7 +163,7 @@ fn plan_hash(input_sha256: &str, options: &FitOptions) -> Result<String> {
 }
 
 fn interval_record(interval: &Interval) -> serde_json::Value {
-    let Interval { from, to, epsilon, report, fit, bridge: _ } = interval;
+    let Interval { from, to, epsilon, report, fit, bridge: _, growth: _ } = interval;
     let fit: serde_json::Map<String, serde_json::Value> =
         fit.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
     let details: serde_json::Map<String, serde_json::Value> =

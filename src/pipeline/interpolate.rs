@@ -92,7 +92,7 @@ fn population(
     let n_cells = n_cells.unwrap_or(source.n_cells());
     // The seed depends on the time itself, not on its place in the list that was asked for.
     let seed = seed.child("interpolate", time.to_bits());
-    let points = process.series.sample_at(time, &process.snapshots, n_cells, seed)? * process.scale;
+    let points = process.sample_at(time, n_cells, seed)? * process.scale;
     let weights = Array1::from_elem(n_cells, 1.0 / n_cells as f64);
     let observed = at_end || local == UnitTime::START;
     Ok(Population { time, points, weights, observed })

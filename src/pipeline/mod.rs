@@ -4,6 +4,7 @@ mod config;
 mod estimate;
 mod fit;
 mod grn;
+mod growth;
 mod inspect;
 mod interpolate;
 mod output;
@@ -16,6 +17,7 @@ pub use config::{FitOptions, Noise, Solver, SolverChoice, Source, TimeOptions, V
 pub use estimate::{Estimate, estimate};
 pub use fit::{FitSummary, fit};
 pub use grn::{GrnOptions, JacobianKind, grn};
+pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
 pub use inspect::{
     Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, SampledValues,
     TimeColumn, inspect,

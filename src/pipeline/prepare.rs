@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 
 use crate::data::time::{self, TimeAxis};
 use crate::data::{Column, Matrix, ObsFilter};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, MatrixSource};
 use crate::pipeline::config::{FitOptions, Source, TimeOptions, ValuesChoice};
+use crate::pipeline::growth::{Given, from_genes};
 use crate::preprocess::{GeneSelector, Pca, PcaSolver, Values, detect, log1p, normalize_total};
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
@@ -32,6 +33,8 @@ pub(crate) struct Prepared {
     pub(crate) dimensions: Vec<String>,
     pub(crate) genes: Vec<String>,
     pub(crate) pca: Option<Pca>,
+    /// Growth rate of each cell per unit of the times, if there is a prior.
+    pub(crate) growth: Option<Array1<f64>>,
     /// Genes in the matrix that was read, before selection.
     pub(crate) n_genes_read: usize,
 }
@@ -97,9 +100,10 @@ fn resolve_times(file: &H5ad, options: &TimeOptions, rows: &[usize]) -> Result<T
 pub(crate) fn prepare(
     file: &H5ad,
     selection: &Selection,
-    options: &FitOptions,
+    (options, known): (&FitOptions, &Given),
     progress: &mut dyn Progress,
 ) -> Result<Prepared> {
+    let unit = selection.axis.unit;
     let names = file.obs_names()?;
     let cells: Vec<String> = selection.rows.iter().map(|&row| names[row].clone()).collect();
     if let Source::Rep(key) = &options.source {
@@ -108,8 +112,18 @@ pub(crate) fn prepare(
         let stem = if stem == "pca" { "PC" } else { stem };
         let dimensions = (1..=points.ncols()).map(|d| format!("{stem}{d}")).collect();
         refuse_not_finite(&points, &cells, key)?;
-        let genes = Vec::new();
-        return Ok(Prepared { cells, points, dimensions, genes, pca: None, n_genes_read: 0 });
+        let growth = match known {
+            Given::Nothing => None,
+            Given::Rates(rates) => Some(rates.clone()),
+            Given::Genes(columns) => {
+                let source = matrix_source(&options.source);
+                let mut matrix = file.matrix_rows(&source, &selection.rows, progress)?;
+                to_log_scale(&mut matrix, options, progress)?;
+                Some(from_genes(&matrix, columns, unit)?)
+            }
+        };
+        let (genes, pca, n_genes_read) = (Vec::new(), None, 0);
+        return Ok(Prepared { cells, points, dimensions, genes, pca, growth, n_genes_read });
     }
     let source = matrix_source(&options.source);
     let mut matrix = file.matrix_rows(&source, &selection.rows, progress)?;
@@ -117,6 +131,11 @@ pub(crate) fn prepare(
     let n_genes_read = genes.len();
     // The depth of a cell is that of all its genes, also where few of them are used.
     let non_negative = to_log_scale(&mut matrix, options, progress)?;
+    let growth = match known {
+        Given::Nothing => None,
+        Given::Rates(rates) => Some(rates.clone()),
+        Given::Genes(columns) => Some(from_genes(&matrix, columns, unit)?),
+    };
     match &options.genes {
         Some(wanted) => keep_named(&mut matrix, &mut genes, wanted, progress)?,
         None => {
@@ -138,7 +157,8 @@ pub(crate) fn prepare(
     );
     progress::note(progress, text)?;
     let dimensions = (1..=points.ncols()).map(|d| format!("PC{d}")).collect();
-    Ok(Prepared { cells, points, dimensions, genes, pca: Some(pca), n_genes_read })
+    let pca = Some(pca);
+    Ok(Prepared { cells, points, dimensions, genes, pca, growth, n_genes_read })
 }
 
 /// The matrix of the file that `source` names; `X` for an embedding, which has none.

@@ -1,11 +1,12 @@
 //! A model brought to life: its bridges, and its snapshots in their coordinates.
 
-use ndarray::Axis;
+use ndarray::{Array1, Array2, Axis};
 
-use crate::bridge::BridgeSeries;
-use crate::data::Snapshot;
+use crate::bridge::{BridgeSeries, UnitTime};
+use crate::data::{Snapshot, grown};
 use crate::error::Result;
 use crate::io::model::Model;
+use crate::rng::Seed;
 
 /// The chained bridges of a model. Coordinates here are those of the bridges: data units
 /// divided by `scale`.
@@ -13,8 +14,10 @@ use crate::io::model::Model;
 pub struct Process {
     /// The bridges, addressed in the unit of the time column.
     pub series: BridgeSeries,
-    /// One snapshot for each time.
+    /// One snapshot for each time, as it was observed.
     pub snapshots: Vec<Snapshot>,
+    /// For each interval the growth rates of its source cells, if something is known of them.
+    pub growth: Vec<Option<Array1<f64>>>,
     /// Data units per unit of the bridges' coordinates.
     pub scale: f64,
 }
@@ -41,8 +44,51 @@ impl Process {
             .intervals
             .iter()
             .zip(snapshots.windows(2))
-            .map(|(interval, ends)| interval.bridge.clone().restore(&ends[0], &ends[1]))
+            .map(|(interval, ends)| {
+                let record = interval.bridge.clone();
+                let Some(growth) = &interval.growth else {
+                    return record.restore(&ends[0], &ends[1]);
+                };
+                // The bridge was found from the cells as the prior weighs them.
+                let prior = Array1::from(growth.prior.clone());
+                let source = grown(&ends[0], prior.view(), interval.to - interval.from)?;
+                record.restore(&source, &ends[1])
+            })
             .collect::<Result<_>>()?;
-        Ok(Self { series: BridgeSeries::new(times, bridges)?, snapshots, scale })
+        let rates = |growth: &crate::io::model::IntervalGrowth| growth.posterior.clone().into();
+        let growth = model.intervals.iter().map(|i| i.growth.as_ref().map(rates)).collect();
+        Ok(Self { series: BridgeSeries::new(times, bridges)?, snapshots, growth, scale })
+    }
+
+    /// The cells at the start of interval `interval` with the weight that their descendants have
+    /// at `time`: `p_i exp(rate_i (time − start))`, scaled to sum to one.
+    ///
+    /// Growth goes on at a constant rate through the interval, and it is the source cells that
+    /// have it: a draw of the population at `time` takes a source cell by this weight and
+    /// carries it there.
+    ///
+    /// # Errors
+    /// [`crate::Error::Parameter`] if a rate is not finite.
+    pub fn source(&self, interval: usize, time: f64) -> Result<Snapshot> {
+        let observed = &self.snapshots[interval];
+        match &self.growth[interval] {
+            None => Ok(observed.clone()),
+            Some(rates) => grown(observed, rates.view(), time - self.series.times()[interval]),
+        }
+    }
+
+    /// Draws `n` cells of the population at `time`, `(n, dim)`; observed cells at the time of a
+    /// snapshot.
+    ///
+    /// # Errors
+    /// As [`BridgeSeries::sample_at`].
+    pub fn sample_at(&self, time: f64, n: usize, seed: Seed) -> Result<Array2<f64>> {
+        let (interval, local) = self.series.locate(time)?;
+        if local == UnitTime::START || local == UnitTime::END || self.growth[interval].is_none() {
+            return self.series.sample_at(time, &self.snapshots, n, seed);
+        }
+        let source = self.source(interval, time)?;
+        let seed = seed.child("series", interval as u64);
+        self.series.bridges()[interval].population(&source, local, n, seed)
     }
 }

@@ -1,5 +1,7 @@
 //! Snapshots → one bridge for each interval, each kept as soon as it is found.
 
+use ndarray::Array1;
+
 use crate::bridge::{
     Bridge, BridgeProblem, BridgeSolver, Course, CourseSolver, FitReport, Stop, UnitTime,
 };
@@ -9,6 +11,7 @@ use crate::geometry::Epsilon;
 use crate::io::model::{Header, Interval, PartialModel};
 use crate::metrics::{CloudComparison, Comparison};
 use crate::pipeline::config::{FitOptions, Solver};
+use crate::pipeline::growth::Growing;
 use crate::pipeline::recorder::{Unseen, Within};
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
@@ -20,16 +23,33 @@ const CHECKED_CELLS: usize = 500;
 /// over.
 pub(super) fn solve(
     series: &TimeSeries,
-    header: &Header,
-    options: &FitOptions,
+    (header, options): (&Header, &FitOptions),
+    (rates, cell_times): (Option<&Array1<f64>>, &[f64]),
     partial: &PartialModel,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Interval>> {
     let problems = problems(series, header)?;
-    let job = Job { times: series.times(), scale: header.scale, seed: options.seed, partial };
+    let growing = problems
+        .iter()
+        .zip(series.times().windows(2))
+        .enumerate()
+        .map(|(k, (problem, ends))| Growing {
+            observed: problem.source().clone(),
+            prior: rates.map(|rates| Growing::rates(series, k, rates, cell_times)),
+            length: ends[1] - ends[0],
+        })
+        .collect();
+    let job = Job {
+        times: series.times(),
+        scale: header.scale,
+        seed: options.seed,
+        n_rounds: options.growth.iterations,
+        growing,
+        partial,
+    };
     match options.solver.solver() {
         Solver::Each(solver) => job.each(&*solver, &problems, progress),
-        Solver::Joint(solver) => job.joint(&*solver, problems, progress),
+        Solver::Joint(solver) => job.joint(&*solver, &problems, progress),
     }
 }
 
@@ -55,6 +75,9 @@ struct Job<'a> {
     times: &'a [f64],
     scale: f64,
     seed: u64,
+    /// How often an interval is solved, each time with the growth that the last plan implied.
+    n_rounds: usize,
+    growing: Vec<Growing>,
     partial: &'a PartialModel,
 }
 
@@ -72,9 +95,19 @@ impl Job<'_> {
                 intervals.push(kept);
                 continue;
             }
+            let mut growing = self.growing[k].clone();
+            let mut weighed = growing.problem(problem)?;
             let seed = self.interval_seed(k).child("solve", 0);
-            let (bridge, report) = solver.solve(problem, seed, progress)?;
-            intervals.push(self.finish(k, problem, (&*bridge, report), progress)?);
+            let (mut bridge, mut report) = solver.solve(&weighed, seed, progress)?;
+            for round in 1..self.n_rounds {
+                let Some(growth) = growing.of(&*bridge)? else { break };
+                growing.prior = Some(growth.posterior.into());
+                weighed = growing.problem(problem)?;
+                let seed = self.interval_seed(k).child("solve", round as u64);
+                (bridge, report) = solver.solve(&weighed, seed, progress)?;
+            }
+            let found = (&*bridge, report);
+            intervals.push(self.finish(k, (&weighed, &growing), found, progress)?);
         }
         Ok(intervals)
     }
@@ -82,7 +115,7 @@ impl Job<'_> {
     fn joint(
         &self,
         solver: &dyn CourseSolver,
-        problems: Vec<BridgeProblem>,
+        problems: &[BridgeProblem],
         progress: &mut dyn Progress,
     ) -> Result<Vec<Interval>> {
         let kept: Vec<Interval> = (0..problems.len())
@@ -91,13 +124,15 @@ impl Job<'_> {
         if kept.len() == problems.len() {
             return Ok(kept);
         }
-        let course = Course::new(self.times.to_vec(), problems)?;
+        let weighed = problems.iter().zip(&self.growing).map(|(problem, g)| g.problem(problem));
+        let course = Course::new(self.times.to_vec(), weighed.collect::<Result<_>>()?)?;
         let seed = Seed(self.seed).child("course", 0);
         let solved = solver.solve_course(&course, seed, progress)?;
         let mut intervals = Vec::with_capacity(solved.len());
         for (k, (bridge, report)) in solved.into_iter().enumerate() {
             let progress = &mut Within { inner: &mut *progress, place: self.place(k) };
-            intervals.push(self.finish(k, &course.problems()[k], (&*bridge, report), progress)?);
+            let place = (&course.problems()[k], &self.growing[k]);
+            intervals.push(self.finish(k, place, (&*bridge, report), progress)?);
         }
         Ok(intervals)
     }
@@ -122,8 +157,8 @@ impl Job<'_> {
     fn finish(
         &self,
         k: usize,
-        problem: &BridgeProblem,
-        (bridge, report): (&dyn Bridge, FitReport),
+        (problem, growing): (&BridgeProblem, &Growing),
+        (bridge, mut report): (&dyn Bridge, FitReport),
         progress: &mut dyn Progress,
     ) -> Result<Interval> {
         if report.stop == Stop::MaxIterations {
@@ -135,6 +170,10 @@ impl Job<'_> {
         }
         let seed = self.interval_seed(k).child("check", 0);
         let fit = check_end(bridge, problem, self.scale, seed, progress)?;
+        let growth = growing.of(bridge)?;
+        if let Some(growth) = &growth {
+            report.details.extend(growing.details(growth)?);
+        }
         let interval = Interval {
             from: self.times[k],
             to: self.times[k + 1],
@@ -142,6 +181,7 @@ impl Job<'_> {
             report,
             fit,
             bridge: bridge.record(),
+            growth,
         };
         self.partial.keep(&interval)?;
         Ok(interval)
@@ -157,9 +197,13 @@ fn check_end(
     seed: Seed,
     progress: &mut dyn Progress,
 ) -> Result<Vec<(String, Option<f64>)>> {
-    let source = problem.source();
+    // Where the solver relaxed the source marginal it is the plan's that leads to the target.
+    let source = match bridge.plan_marginal() {
+        None => problem.source().clone(),
+        Some(plan) => Snapshot::weighted(problem.source().points().to_owned(), plan.to_owned())?,
+    };
     let n = source.n_cells();
-    let pushed = bridge.population(source, UnitTime::END, n, seed.child("push", 0))?;
+    let pushed = bridge.population(&source, UnitTime::END, n, seed.child("push", 0))?;
     let predicted = Snapshot::new(pushed * scale)?;
     let target = problem.target();
     let observed = Snapshot::weighted(&target.points() * scale, target.marginal().to_owned())?;
