@@ -1,7 +1,7 @@
 //! Flags of `fit` that choose a solver and its hyperparameters.
 
 use clap::{Args, ValueEnum};
-use sbcell::bridge::{GaussianSolver, LightSbSolver};
+use sbcell::bridge::{GaussianSolver, LightSbSolver, SinkhornSolver};
 use sbcell::pipeline::SolverChoice;
 
 /// Which solver.
@@ -11,6 +11,8 @@ enum SolverName {
     Lightsb,
     /// One Gaussian for each snapshot, in closed form: an affine drift, at once
     Gaussian,
+    /// Entropic transport between all cells: exact for the cells that were measured
+    Sinkhorn,
 }
 
 #[derive(Debug, Args)]
@@ -24,11 +26,14 @@ pub(crate) struct SolverArgs {
     max_iterations: Option<usize>,
     /// When to stop, in the unit of the solver [default: by solver]
     ///
-    /// lightsb: five iterations together gain less than this, in nats (0.001).
+    /// lightsb: five iterations together gain less than this, in nats (0.001). sinkhorn: both
+    /// marginals of the plan are within this, as a sum of differences (1e-7).
     #[arg(long, alias = "tol", value_name = "T")]
     tolerance: Option<f64>,
     #[command(flatten)]
     lightsb: LightSbArgs,
+    #[command(flatten)]
+    sinkhorn: SinkhornArgs,
 }
 
 #[derive(Debug, Args)]
@@ -39,10 +44,24 @@ struct LightSbArgs {
     n_gaussians: usize,
 }
 
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Solver sinkhorn")]
+struct SinkhornArgs {
+    /// Let the plan leave the earlier snapshot's weights at this price, in the unit of ε
+    ///
+    /// The penalty is λ KL(plan's weights | snapshot's weights): the smaller λ, the more cells
+    /// that are far from everything later are left behind and others grow. As τ it is λ/(λ+ε).
+    #[arg(long, value_name = "LAMBDA")]
+    lambda1: Option<f64>,
+    /// The same for the later snapshot's weights
+    #[arg(long, value_name = "LAMBDA")]
+    lambda2: Option<f64>,
+}
+
 impl SolverArgs {
     /// Flags → the solver with its hyperparameters.
     pub(crate) fn choice(self) -> SolverChoice {
-        let Self { solver, max_iterations, tolerance, lightsb } = self;
+        let Self { solver, max_iterations, tolerance, lightsb, sinkhorn } = self;
         match solver {
             SolverName::Gaussian => SolverChoice::Gaussian(GaussianSolver {}),
             SolverName::Lightsb => {
@@ -51,6 +70,17 @@ impl SolverArgs {
                 set(&mut solver.max_iterations, max_iterations);
                 set(&mut solver.tolerance, tolerance);
                 SolverChoice::Lightsb(solver)
+            }
+            SolverName::Sinkhorn => {
+                let SinkhornArgs { lambda1, lambda2 } = sinkhorn;
+                let mut solver = SinkhornSolver {
+                    source_relaxation: lambda1,
+                    target_relaxation: lambda2,
+                    ..SinkhornSolver::default()
+                };
+                set(&mut solver.max_iterations, max_iterations);
+                set(&mut solver.tolerance, tolerance);
+                SolverChoice::Sinkhorn(solver)
             }
         }
     }

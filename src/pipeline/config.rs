@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{BridgeSolver, CourseSolver, GaussianSolver, LightSbSolver};
+use crate::bridge::{BridgeSolver, CourseSolver, GaussianSolver, LightSbSolver, SinkhornSolver};
 use crate::error::{Error, Result};
 use crate::pipeline::growth::GrowthOptions;
 use crate::preprocess::{GeneSelector, PcaSolver};
@@ -167,6 +167,8 @@ pub enum SolverChoice {
     Lightsb(LightSbSolver),
     /// The closed form between two Gaussians.
     Gaussian(GaussianSolver),
+    /// Entropic transport between all cells.
+    Sinkhorn(SinkhornSolver),
 }
 
 /// A solver, by what it takes.
@@ -189,6 +191,7 @@ impl SolverChoice {
         let checked = match self {
             Self::Lightsb(solver) => solver.check(),
             Self::Gaussian(solver) => solver.check(),
+            Self::Sinkhorn(solver) => solver.check(),
         };
         checked.map_err(by_flag)
     }
@@ -197,6 +200,7 @@ impl SolverChoice {
     pub fn relaxes(&self) -> bool {
         match self {
             Self::Lightsb(_) | Self::Gaussian(_) => false,
+            Self::Sinkhorn(solver) => solver.source_relaxation.is_some(),
         }
     }
 
@@ -205,15 +209,18 @@ impl SolverChoice {
         match self.clone() {
             Self::Lightsb(solver) => Solver::Each(Box::new(solver)),
             Self::Gaussian(solver) => Solver::Each(Box::new(solver)),
+            Self::Sinkhorn(solver) => Solver::Each(Box::new(solver)),
         }
     }
 }
 
 /// The flag that sets a field of a solver, where they are not called the same.
-const FLAGS: [(&str, &str); 3] = [
+const FLAGS: [(&str, &str); 5] = [
     ("n_gaussians", "--n-gaussians"),
     ("max_iterations", "--max-iterations"),
     ("tolerance", "--tolerance"),
+    ("source_relaxation", "--lambda1"),
+    ("target_relaxation", "--lambda2"),
 ];
 
 /// A parameter out of range, by the name of its flag.

@@ -79,6 +79,9 @@ fn solver_flops(solver: &SolverChoice, cells: f64, dims: f64) -> f64 {
         SolverChoice::Lightsb(solver) => {
             300.0 * 8.0 * 2.0 * 2.0 * cells * dims * solver.n_gaussians as f64
         }
+        // 80 passes there and back over pairs of neighbouring snapshots, taken to be a quarter of
+        // the cells each, in a product and an exponential.
+        SolverChoice::Sinkhorn(_) => 160.0 * (2.0 * dims + 60.0) * cells * cells / 4.0,
         // A covariance of both sides; eigenvectors three times, 10 d³ each.
         SolverChoice::Gaussian(_) => 4.0 * cells * dims * dims + 30.0 * dims.powi(3),
     }

@@ -1,6 +1,6 @@
 //! Solves the dual problem: ε from large to small, Sinkhorn's steps far off, Newton's near by.
 
-use crate::bridge::sinkhorn::dual::{Dual, Point};
+use crate::bridge::sinkhorn::dual::{Care, Dual, Point};
 use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side};
 use crate::bridge::sinkhorn::sparse::SparseKernel;
 use crate::error::Result;
@@ -19,6 +19,13 @@ const MOST_PLAIN: usize = 10;
 
 /// Products with the plan for one of Newton's steps at most.
 const MOST_PRODUCTS: usize = 200;
+
+/// The share of a cell's mass, in units of the marginal error aimed at, that left-out pairs may
+/// have together.
+const NEGLIGIBLE: f64 = 0.01;
+
+/// Where the damping of Newton's steps begins, and where it is dropped.
+const LEAST_DAMPING: f64 = 1e-4;
 
 /// What the ascent is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -56,6 +63,8 @@ pub(super) struct Ascent<'a> {
     pub(super) goal: Goal,
     pub(super) progress: &'a mut dyn Progress,
     pub(super) done: usize,
+    /// Of Newton's next step.
+    pub(super) damping: f64,
 }
 
 impl Ascent<'_> {
@@ -127,14 +136,13 @@ impl Ascent<'_> {
         let mut point = dual.at(kernel, start);
         self.count(1)?;
         loop {
-            let sparse = SparseKernel::new(kernel, &point.potentials);
+            let sparse = SparseKernel::new(kernel, &dual.generous(&point), NEGLIGIBLE * goal);
             let n_pairs = sparse.as_ref().map_or(kernel.n_all(), SparseKernel::n_pairs);
             let (next, end) = self.ascend(dual, (kernel, sparse.as_ref()), point, goal)?;
             if end != End::PairsOutdated {
                 return Ok((next, n_pairs));
             }
-            point = dual.at(kernel, dual.next(&next));
-            self.count(1)?;
+            point = next;
         }
     }
 
@@ -149,7 +157,10 @@ impl Ascent<'_> {
             Some(sparse) => sparse,
             None => dense,
         };
-        let mut point = start;
+        let mut point = match sparse {
+            Some(sparse) => dual.at(sparse, start.potentials.source),
+            None => start,
+        };
         let mut n_plain = 0;
         loop {
             if point.error <= goal {
@@ -162,7 +173,7 @@ impl Ascent<'_> {
                 return Ok((point, End::PairsOutdated));
             }
             let newton = point.error < NEAR || n_plain >= MOST_PLAIN;
-            let next = if newton { self.newton(dual, kernel, &point)? } else { None };
+            let next = if newton { self.newton(dual, kernel, &point, goal)? } else { None };
             n_plain = if newton { 0 } else { n_plain + 1 };
             point = if let Some(next) = next {
                 next
@@ -174,11 +185,20 @@ impl Ascent<'_> {
     }
 
     /// One of Newton's steps, shortened until the dual rises; `None` if it does not.
-    fn newton(&mut self, dual: &Dual, kernel: &dyn Kernel, point: &Point) -> Result<Option<Point>> {
+    fn newton(
+        &mut self,
+        dual: &Dual,
+        kernel: &dyn Kernel,
+        point: &Point,
+        goal: f64,
+    ) -> Result<Option<Point>> {
         const SHORTEST: f64 = 1e-3;
-        let tolerance = point.error.sqrt().clamp(1e-3, 0.1);
-        let most = MOST_PRODUCTS.min(self.left());
-        let (step, slope, n_products) = dual.newton_step(kernel, point, tolerance, most);
+        let care = Care {
+            tolerance: point.error.max(0.3 * goal / point.error).clamp(1e-4, 0.1),
+            most: MOST_PRODUCTS.min(self.left()),
+            damping: self.damping,
+        };
+        let (step, slope, n_products) = dual.newton_step(kernel, point, care);
         self.count(n_products)?;
         let mut length = 1.0;
         while length > SHORTEST && self.left() > 0 {
@@ -188,10 +208,20 @@ impl Ascent<'_> {
             self.count(1)?;
             let risen = next.value >= point.value + 1e-4 * length * slope;
             if risen && next.error.is_finite() || next.error < 0.5 * point.error {
+                // Groups of cells that hardly exchange mass make steps far too long in few
+                // directions: damping shortens those alone.
+                self.damping = if length < 1.0 {
+                    (4.0 * self.damping).clamp(LEAST_DAMPING, 1.0)
+                } else if self.damping > LEAST_DAMPING {
+                    0.25 * self.damping
+                } else {
+                    0.0
+                };
                 return Ok(Some(next));
             }
             length *= 0.3;
         }
+        self.damping = (16.0 * self.damping).clamp(LEAST_DAMPING, 1.0);
         Ok(None)
     }
 

@@ -28,6 +28,17 @@ pub(super) struct Point {
     pub(super) error: f64,
 }
 
+/// How exactly Newton's step is to be found.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Care {
+    /// Residual of the linear system, as a share of its right side.
+    pub(super) tolerance: f64,
+    /// Products with the plan at most.
+    pub(super) most: usize,
+    /// What is added to the curvature, in units of its diagonal (Levenberg).
+    pub(super) damping: f64,
+}
+
 impl Dual {
     pub(super) fn new(masses: Both, stiffness: [f64; 2]) -> Self {
         let logs = |masses: &[f64]| masses.iter().map(|mass| mass.ln()).collect();
@@ -120,10 +131,22 @@ impl Dual {
         point.log_rows.iter().map(|log| -damping * log).collect()
     }
 
+    /// Potentials not below those of `point` for which every cell of both sides has pairs that
+    /// matter, even if rows are not yet as wanted or relaxing leaves a cell hardly any mass.
+    pub(super) fn generous(&self, point: &Point) -> Both {
+        let damping = self.damping(Side::Target);
+        let source = point.potentials.source.iter().zip(&point.log_rows);
+        let target = point.potentials.target.iter();
+        Both {
+            source: source.map(|(p, log)| p.max(-log)).collect(),
+            target: target.map(|p| p.max(p / damping)).collect(),
+        }
+    }
+
     /// Newton's step from `point`, by conjugate gradients: solves
-    /// `(diag(P1 + wanted/ρ) − P diag(τ/Pᵀ1) Pᵀ) δ = wanted − P1` to `tolerance` of the right
-    /// side, in at most `most` products with the plan. Returns the step, its slope (the
-    /// derivative of the dual along it) and the number of products.
+    /// `((1 + μ) diag(P1 + wanted/ρ) − P diag(τ/Pᵀ1) Pᵀ) δ = wanted − P1` with the damping μ.
+    /// Returns the step, its slope (the derivative of the dual along it) and the number of
+    /// products with the plan.
     ///
     /// The matrix is minus the second derivative of the dual, and Sinkhorn's iteration is the
     /// same system solved by the simplest iteration: conjugate gradients need about the square
@@ -132,8 +155,7 @@ impl Dual {
         &self,
         kernel: &dyn Kernel,
         point: &Point,
-        tolerance: f64,
-        most: usize,
+        care: Care,
     ) -> (Vec<f64>, f64, usize) {
         let logs = self.logs(&point.potentials);
         let plan = kernel.plan(&logs);
@@ -143,11 +165,15 @@ impl Dual {
         let columns = self.wanted(Side::Target, &point.potentials.target);
         let curvature = Curvature {
             plan: &*plan,
-            diagonal: rows.iter().zip(&wanted).map(|(r, w)| r + w * softness).collect(),
+            diagonal: rows
+                .iter()
+                .zip(&wanted)
+                .map(|(r, w)| (1.0 + care.damping) * (r + w * softness))
+                .collect(),
             share: columns.iter().map(|c| self.damping(Side::Target) / c.max(1e-300)).collect(),
         };
         let slope: Vec<f64> = wanted.iter().zip(&rows).map(|(w, r)| w - r).collect();
-        let (step, n_products) = curvature.solve(&slope, tolerance, most);
+        let (step, n_products) = curvature.solve(&slope, care.tolerance, care.most);
         let along = dot(&slope, &step);
         (step, along, n_products)
     }

@@ -131,7 +131,7 @@ impl SinkhornSolver {
         let lambdas =
             [source_relaxation, target_relaxation].map(|lambda| lambda.unwrap_or(f64::INFINITY));
         let goal = Goal { tolerance, max_iterations };
-        let mut ascent = Ascent { goal, progress: &mut *progress, done: 0 };
+        let mut ascent = Ascent { goal, progress: &mut *progress, done: 0, damping: 0.0 };
         let found = ascent.run(kernel_at, (&masses, lambdas), mean_cost, epsilon)?;
         report(progress, Event::End)?;
         Ok(found)
@@ -291,6 +291,29 @@ mod tests {
             }
             assert!((primal + report.objective).abs() < 1e-10, "{primal} {report:?}");
         }
+    }
+
+    /// A cell too far to be worth moving has no pair that matters, and still finite numbers.
+    #[test]
+    fn a_cell_far_from_all_others_is_left_behind_where_that_is_cheaper() {
+        let mut x = Array2::from_shape_fn((40, 2), |(i, d)| ((2 * i + d) as f64).sin());
+        x.row_mut(7).fill(30.0);
+        let y = Array2::from_shape_fn((50, 2), |(j, d)| ((2 * j + d) as f64).cos());
+        let snapshots = (Snapshot::new(x).unwrap(), Snapshot::new(y).unwrap());
+        let epsilon = Epsilon::new(0.01).unwrap();
+        let problem = BridgeProblem::new(snapshots.0, snapshots.1, epsilon).unwrap();
+        let relaxed = SinkhornSolver {
+            source_relaxation: Some(1.0),
+            target_relaxation: Some(50.0),
+            ..SinkhornSolver::default()
+        };
+        let (bridge, report) = relaxed.fit(&problem, &mut Silent).unwrap();
+        assert_eq!(report.stop, Stop::Converged, "{report:?}");
+        let shares = bridge.plan_marginal().unwrap();
+        assert!(shares[7] < 1e-9 && shares[8] > 0.01, "{} {}", shares[7], shares[8]);
+        let kept = SinkhornSolver::default().fit(&problem, &mut Silent).unwrap();
+        assert_eq!(kept.1.stop, Stop::Converged, "{:?}", kept.1);
+        assert!((kept.0.coupling(1e-9).unwrap().marginals().0[7] - 0.025).abs() < 1e-9);
     }
 
     /// One cell each: mass `m` costs `C m + (ε + λ₁ + λ₂)(m ln m − m + 1)`, least at

@@ -8,13 +8,9 @@ use crate::linalg::exp_in_place;
 /// Cells whose sums are worked on together; fixed, so that results do not depend on threads.
 const CELLS: usize = 512;
 
-/// Pairs below `e⁻³⁰` of an even share of mass are left out: all of them together are at most
-/// `e⁻³⁰ = 1e-13` of the mass of any cell.
-const NEGLIGIBLE: f64 = 30.0;
-
 /// How far potentials may move, in units of ε for source and target together, until the pairs
-/// must be chosen afresh: pairs are kept down to `NEGLIGIBLE + SLACK`.
-const SLACK: f64 = 8.0;
+/// must be chosen afresh: pairs are kept down to `e⁻⁵` of what is negligible.
+const SLACK: f64 = 5.0;
 
 /// Pairs for each cell that are worth storing: memory stays linear in the number of cells.
 const PAIRS_PER_CELL: usize = 160;
@@ -40,12 +36,12 @@ impl SparseKernel {
     /// The pairs that matter for plans `exp(φ_i + ln a_i + γ_j + ln b_j − C_ij/ε)` near
     /// `potentials` φ, γ; `None` if there are too many to be worth it.
     ///
-    /// A pair is kept if `φ_i + γ_j − C_ij/ε ≥ −38`: what is left out of the mass of a cell is
-    /// below `1e-13` of it for as long as [`SparseKernel::covers`] holds.
-    pub(super) fn new(dense: &DenseKernel<'_>, potentials: &Both) -> Option<Self> {
+    /// A pair is kept if `φ_i + γ_j − C_ij/ε ≥ ln(negligible) − 5`: what is left out of the mass
+    /// of a cell is below the share `negligible` of it for as long as [`SparseKernel::covers`].
+    pub(super) fn new(dense: &DenseKernel<'_>, potentials: &Both, negligible: f64) -> Option<Self> {
         let (n, m) = (potentials.source.len(), potentials.target.len());
         let most = PAIRS_PER_CELL * (n + m);
-        let chunks = dense.pairs_above(potentials, -(NEGLIGIBLE + SLACK), most)?;
+        let chunks = dense.pairs_above(potentials, negligible.ln() - SLACK, most)?;
         let mut by_source = Rows::sized(chunks.iter().flatten().map(|pair| pair.source), n);
         let mut by_target = Rows::sized(chunks.iter().flatten().map(|pair| pair.target), m);
         for Pair { source, target, log } in chunks.into_iter().flatten() {
@@ -219,11 +215,11 @@ mod tests {
         let dense = DenseKernel::points(x.view(), y.view(), 0.02);
         let wave = |n: usize, f: f64| (0..n).map(|i| (f * i as f64).sin()).collect::<Vec<f64>>();
         let potentials = Both { source: wave(700, 0.3), target: wave(600, 0.2) };
-        let sparse = SparseKernel::new(&dense, &potentials).unwrap();
+        let sparse = SparseKernel::new(&dense, &potentials, 1e-13).unwrap();
         assert!(sparse.n_pairs() < 700 * 600 / 10);
         let moved = Both {
-            source: potentials.source.iter().map(|p| p + 3.9).collect(),
-            target: potentials.target.iter().map(|p| p + 4.0).collect(),
+            source: potentials.source.iter().map(|p| p + 2.9).collect(),
+            target: potentials.target.iter().map(|p| p + 2.0).collect(),
         };
         for potentials in [&potentials, &moved] {
             assert!(sparse.covers(potentials));
@@ -240,7 +236,7 @@ mod tests {
             }
         }
         let further = Both {
-            source: potentials.source.iter().map(|p| p + 4.5).collect(),
+            source: potentials.source.iter().map(|p| p + 3.1).collect(),
             target: moved.target,
         };
         assert!(!sparse.covers(&further));
@@ -251,6 +247,6 @@ mod tests {
         let x = Array2::from_shape_fn((700, 1), |(i, _)| i as f64 * 0.001);
         let dense = DenseKernel::points(x.view(), x.view(), 1.0);
         let potentials = Both { source: vec![0.0; 700], target: vec![0.0; 700] };
-        assert!(SparseKernel::new(&dense, &potentials).is_none());
+        assert!(SparseKernel::new(&dense, &potentials, 1e-13).is_none());
     }
 }
