@@ -342,6 +342,7 @@ impl Error {
             | Self::OtherPlan { .. }
             | Self::NoCells { .. }
             | Self::TimeMapWithoutColumn { .. }
+            | Self::GrowthMissing { .. }
             | Self::NoGenes { .. }
             | Self::OutsideTimes { .. }
             | Self::NoGeneSpace { .. }

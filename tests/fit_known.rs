@@ -66,7 +66,7 @@ fn fitted(folder: &Path, noise: Noise) -> Model {
         source: Source::Rep("X_known".into()),
         noise,
         solver: SolverChoice::Lightsb(LightSbSolver {
-            n_gaussians: 1,
+            n_gaussians: 1.into(),
             max_iterations: 10,
             ..LightSbSolver::default()
         }),

@@ -167,7 +167,7 @@ fn tilted_snapshots_have_an_objective_below_that_of_one_diagonal_gaussian() {
         Epsilon::new(0.3).unwrap(),
     )
     .unwrap();
-    let one = LightSbSolver { n_gaussians: 1, ..Default::default() };
+    let one = LightSbSolver { n_gaussians: 1.into(), ..Default::default() };
     let diagonal = one.fit(&problem, Seed(0), &mut Silent).unwrap().1.objective;
     let (bridge, report) = GaussianSolver {}.fit(&problem, &mut Silent).unwrap();
     assert!(report.objective < diagonal - 0.05, "{} {diagonal}", report.objective);

@@ -41,7 +41,7 @@ fn options() -> FitOptions {
         filters: vec!["time<=24".into()],
         n_pcs: 5,
         solver: SolverChoice::Lightsb(LightSbSolver {
-            n_gaussians: 3,
+            n_gaussians: 3.into(),
             max_iterations: 200,
             tolerance: 1e-5,
             ..LightSbSolver::default()

@@ -12,19 +12,29 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, array, concatenate, s};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
-    Bridge, BridgeProblem, BridgeRecord, BridgeSolver, FitReport, GaussianSolver, LightSbSolver,
-    SinkhornSolver, UnitTime, euler_maruyama,
+    Bridge, BridgeProblem, BridgeRecord, BridgeSolver, Choice, Covariance, FitReport,
+    GaussianSolver, LightSbSolver, SinkhornSolver, UnitTime, euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::progress::{Event, Progress};
 use sbcell::{Epsilon, Error, Seed, Silent};
 
 fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
-    let few = LightSbSolver { n_gaussians: 4, ..Default::default() };
-    let one = LightSbSolver { n_gaussians: 1, ..Default::default() };
+    let lightsb = |n_gaussians: usize, covariance: Covariance| {
+        // Full matrices have flat directions: the same minimum is met to as many digits only if
+        // the descent goes on for longer.
+        let tolerance = if covariance == Covariance::Full { 1e-6 } else { 1e-3 };
+        let (n_gaussians, covariance) = (n_gaussians.into(), covariance.into());
+        let solver = LightSbSolver { n_gaussians, covariance, tolerance, ..Default::default() };
+        Box::new(solver) as Box<dyn BridgeSolver>
+    };
     vec![
-        ("lightsb", Box::new(few)),
-        ("lightsb, one Gaussian", Box::new(one)),
+        ("lightsb", lightsb(4, Covariance::Diagonal)),
+        ("lightsb, one Gaussian", lightsb(1, Covariance::Diagonal)),
+        ("lightsb, scalar", lightsb(4, Covariance::Scalar)),
+        ("lightsb, full", lightsb(4, Covariance::Full)),
+        ("lightsb, one full Gaussian", lightsb(1, Covariance::Full)),
+        ("lightsb, its own choice", Box::new(LightSbSolver::default())),
         ("gaussian", Box::new(GaussianSolver {})),
         ("sinkhorn", Box::new(SinkhornSolver::default())),
     ]
@@ -347,7 +357,7 @@ fn a_limit_of_iterations_is_kept_and_reported() {
 fn refuses_parameters_out_of_range_and_arrays_of_the_wrong_shape() {
     let plain = LightSbSolver::default;
     for bad in [
-        LightSbSolver { n_gaussians: 0, ..plain() },
+        LightSbSolver { n_gaussians: Choice::Is(0), ..plain() },
         LightSbSolver { max_iterations: 0, ..plain() },
         LightSbSolver { n_coupled: 0, ..plain() },
         LightSbSolver { tolerance: f64::NAN, ..plain() },
@@ -421,7 +431,9 @@ fn the_end_of_a_gaussian_pair_has_the_moments_of_the_target() {
     let source = normal(4000, 2, 11) * &array![1.0, 2.0] + &array![1.0, 0.0];
     let target = normal(4000, 2, 12) * &array![0.5, 1.5] + &array![-1.0, 3.0];
     let problem = problem(source.clone(), target.clone(), 0.4);
-    for (name, solver) in solvers() {
+    // A few round Gaussians cannot be one that is not round.
+    let can = |entry: &(&str, _)| entry.0 != "lightsb, scalar";
+    for (name, solver) in solvers().into_iter().filter(can) {
         let (bridge, _) = solve(&*solver, &problem);
         let (start, end) = (UnitTime::START, UnitTime::END);
         let draws = bridge.sample_transition(source.view(), start, end, Seed(1)).unwrap();

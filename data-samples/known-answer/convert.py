@@ -1,6 +1,6 @@
 """Writes the .csv files of this folder from the .npz files they were made as.
 
-    python convert.py FOLDER_OF_NPZ OUTPUT_FOLDER NAME[:samples|:truth] ...
+    python convert.py FOLDER_OF_NPZ OUTPUT_FOLDER NAME[:samples|:truth|:both] ...
 
 `NAME_answers.csv`: one row per point q: q, the mean of x1 given x0 = q, the drift at t = 0.5, the
 trace of the covariance of x1 given q and ln c(q). `NAME_samples.csv` (with `:samples`): unpaired
@@ -25,11 +25,11 @@ def main(source, output, names):
         scalars = [z["cond_cov_trace"][:, None], z["log_c"][:, None]]
         n = 200 if z["q"].shape[1] < 16 else 100
         blocks = [z["q"], z["cond_mean"], z["drift_t05"], *scalars]
-        names = ["q", "mean", "drift", "trace", "log_c"]
-        write(f"{output}/{name}_answers.csv", [b[:n] for b in blocks], names, 8)
-        if extra == "samples":
+        headers = ["q", "mean", "drift", "trace", "log_c"]
+        write(f"{output}/{name}_answers.csv", [b[:n] for b in blocks], headers, 8)
+        if extra in ("samples", "both"):
             write(f"{output}/{name}_samples.csv", [z["x0"], z["x1"]], ["x0_", "x1_"], 4)
-        if extra == "truth":
+        if extra in ("truth", "both"):
             blocks = [z["w"][:, None], z["r"], z["S"].reshape(len(z["w"]), -1)]
             write(f"{output}/{name}_truth.csv", blocks, ["w", "r", "s"], 17)
 

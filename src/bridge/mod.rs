@@ -16,7 +16,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 pub use coupling::{Coupling, CouplingKind};
 pub use course::Course;
 pub use gaussian::{GaussianBridge, GaussianRecord, GaussianSolver};
-pub use lightsb::{ConditionalPlan, LightSbBridge, LightSbSolver, Mixture};
+pub use lightsb::{Choice, ConditionalPlan, Covariance, LightSbBridge, LightSbSolver, Mixture};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
 pub use report::{FitReport, Stop};

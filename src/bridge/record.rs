@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{Bridge, GaussianRecord, LightSbBridge, Mixture, SinkhornRecord};
+use crate::bridge::{Bridge, Covariance, GaussianRecord, LightSbBridge, Mixture, SinkhornRecord};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
@@ -27,6 +27,9 @@ pub enum BridgeRecord {
 pub struct LightSbRecord {
     /// Variance of the reference process per unit of local time.
     pub epsilon: f64,
+    /// Which matrices the `S_k` are; diagonal where a file does not say.
+    #[serde(default)]
+    pub covariance: Covariance,
     /// Mean of the source snapshot, `dim` numbers.
     pub source_mean: Vec<f64>,
     /// Mean of the target snapshot, `dim` numbers.
@@ -35,7 +38,7 @@ pub struct LightSbRecord {
     pub log_alpha: Vec<f64>,
     /// `r_k`, one row for each Gaussian.
     pub r: Vec<Vec<f64>>,
-    /// The diagonals of `S_k`, one row for each Gaussian.
+    /// The entries of `S_k`, one row for each Gaussian.
     pub s: Vec<Vec<f64>>,
 }
 
@@ -78,12 +81,13 @@ impl LightSbRecord {
     /// # Errors
     /// As [`BridgeRecord::restore`].
     pub fn restore(self) -> Result<LightSbBridge> {
-        let Self { epsilon, source_mean, target_mean, log_alpha, r, s } = self;
+        let Self { epsilon, covariance, source_mean, target_mean, log_alpha, r, s } = self;
         let dim = source_mean.len();
         let mixture = Mixture {
+            covariance,
             log_alpha: Array1::from(log_alpha),
             r: table("r", &r, dim)?,
-            s: table("s", &s, dim)?,
+            s: table("s", &s, covariance.n_entries(dim))?,
         };
         let (source_mean, target_mean) = (Array1::from(source_mean), Array1::from(target_mean));
         LightSbBridge::new(mixture, source_mean, target_mean, Epsilon::new(epsilon)?)
@@ -104,6 +108,7 @@ mod tests {
     fn record() -> LightSbRecord {
         LightSbRecord {
             epsilon: 0.1,
+            covariance: Covariance::Diagonal,
             source_mean: vec![0.0, 1.0],
             target_mean: vec![0.0, 2.0],
             log_alpha: vec![0.1, -0.7],

@@ -1,7 +1,7 @@
 //! Flags of `fit` that choose a solver and its hyperparameters.
 
 use clap::{Args, ValueEnum};
-use sbcell::bridge::{GaussianSolver, LightSbSolver, SinkhornSolver};
+use sbcell::bridge::{Choice, Covariance, GaussianSolver, LightSbSolver, SinkhornSolver};
 use sbcell::pipeline::SolverChoice;
 
 /// Which solver.
@@ -39,9 +39,42 @@ pub(crate) struct SolverArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Solver lightsb")]
 struct LightSbArgs {
-    /// Gaussians in the potential of each bridge, at most
-    #[arg(long, value_name = "K", default_value_t = LightSbSolver::default().n_gaussians)]
-    n_gaussians: usize,
+    /// Gaussians in the potential of each bridge: a number, or `auto` to choose it by the objective
+    /// on cells held out
+    #[arg(long, value_name = "K", default_value = "auto", value_parser = number_or_auto)]
+    n_gaussians: Choice<usize>,
+    /// Matrices of the Gaussians; `auto` chooses them together with `--n-gaussians auto` and is
+    /// diagonal otherwise
+    #[arg(long, value_enum, default_value = "auto")]
+    covariance: CovarianceName,
+}
+
+/// Which matrices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CovarianceName {
+    Auto,
+    Scalar,
+    Diagonal,
+    Full,
+}
+
+impl CovarianceName {
+    fn choice(self) -> Choice<Covariance> {
+        match self {
+            Self::Auto => Choice::Auto,
+            Self::Scalar => Covariance::Scalar.into(),
+            Self::Diagonal => Covariance::Diagonal.into(),
+            Self::Full => Covariance::Full.into(),
+        }
+    }
+}
+
+/// `auto` or a number; its range is checked with the other parameters.
+fn number_or_auto(text: &str) -> Result<Choice<usize>, String> {
+    if text == "auto" {
+        return Ok(Choice::Auto);
+    }
+    text.parse().map(Choice::Is).map_err(|_| "not a number, nor `auto`".into())
 }
 
 #[derive(Debug, Args)]
@@ -65,8 +98,10 @@ impl SolverArgs {
         match solver {
             SolverName::Gaussian => SolverChoice::Gaussian(GaussianSolver {}),
             SolverName::Lightsb => {
-                let LightSbArgs { n_gaussians } = lightsb;
-                let mut solver = LightSbSolver { n_gaussians, ..LightSbSolver::default() };
+                let LightSbArgs { n_gaussians, covariance } = lightsb;
+                let covariance = covariance.choice();
+                let mut solver =
+                    LightSbSolver { n_gaussians, covariance, ..LightSbSolver::default() };
                 set(&mut solver.max_iterations, max_iterations);
                 set(&mut solver.tolerance, tolerance);
                 SolverChoice::Lightsb(solver)

@@ -45,7 +45,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::bridge::{LightSbBridge, Mixture};
+    use crate::bridge::{Covariance, LightSbBridge, Mixture};
     use crate::geometry::Epsilon;
     use crate::grn::known::stretching_bridge;
 
@@ -67,6 +67,7 @@ mod tests {
     #[test]
     fn solves_the_normal_equations_and_is_not_symmetric() {
         let mixture = Mixture {
+            covariance: Covariance::Diagonal,
             log_alpha: array![0.0, -0.5, 0.3],
             r: array![[1.0, 0.2], [-1.5, 0.7], [0.3, -1.0]],
             s: array![[0.5, 1.5], [1.2, 0.4], [0.8, 0.9]],

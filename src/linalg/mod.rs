@@ -1,5 +1,6 @@
 //! NUMBERS, knowing nothing of cells.
 
+mod cholesky;
 mod csr;
 mod eigen;
 mod exp;
@@ -10,7 +11,9 @@ mod lbfgs;
 mod network_simplex;
 mod product;
 mod spanning_tree;
+mod symmetric;
 
+pub use cholesky::Cholesky;
 pub use csr::Csr;
 pub use eigen::{Eigenpairs, dense_eigenpairs};
 pub use exp::{exp_in_place, log_sum_exp, softmax_rows};
@@ -20,3 +23,4 @@ pub use lanczos::{BLOCK, Lanczos};
 pub use lbfgs::{Lbfgs, Smooth};
 pub use network_simplex::{TransportPlan, exact_plan};
 pub use product::{add_product, cross_covariance, product, product_nt, product_tn};
+pub use symmetric::Spectrum;

@@ -244,6 +244,7 @@ fn at_least_one(name: &'static str, value: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bridge::Choice;
 
     #[test]
     fn refuses_values_out_of_range_by_the_name_of_the_flag() {
@@ -255,7 +256,7 @@ mod tests {
         assert!(refused(|o| o.n_pcs = 0).contains("`--n-pcs`"));
         assert!(refused(|o| o.noise = Noise::Epsilon(f64::NAN)).contains("`--epsilon`"));
         assert!(refused(|o| o.noise = Noise::Sigma2(0.0)).contains("`--sigma2`"));
-        let none = LightSbSolver { n_gaussians: 0, ..LightSbSolver::default() };
+        let none = LightSbSolver { n_gaussians: Choice::Is(0), ..LightSbSolver::default() };
         let options = FitOptions { solver: SolverChoice::Lightsb(none), ..FitOptions::default() };
         assert!(options.check().unwrap_err().to_string().contains("`--n-gaussians`"));
         FitOptions::default().check().unwrap();

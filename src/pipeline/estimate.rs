@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::bridge::Choice;
 use crate::error::Result;
 use crate::io::h5ad::H5ad;
 use crate::pipeline::config::{FitOptions, SolverChoice, Source};
@@ -75,9 +76,14 @@ pub fn estimate(
 /// Flops to solve all intervals, roughly.
 fn solver_flops(solver: &SolverChoice, cells: f64, dims: f64) -> f64 {
     match solver {
-        // 300 steps of 8 products over the cells of both sides.
+        // 300 steps of 8 products over the cells of both sides; a choice of K tries about three
+        // times as much as it keeps, mostly with few steps.
         SolverChoice::Lightsb(solver) => {
-            300.0 * 8.0 * 2.0 * 2.0 * cells * dims * solver.n_gaussians as f64
+            let n_gaussians = match solver.n_gaussians {
+                Choice::Auto => 100.0,
+                Choice::Is(number) => number as f64,
+            };
+            300.0 * 8.0 * 2.0 * 2.0 * cells * dims * n_gaussians
         }
         // 80 passes there and back over pairs of neighbouring snapshots, taken to be a quarter of
         // the cells each, in a product and an exponential.

@@ -55,10 +55,8 @@ pub(super) fn solve(
 
 /// The problem of each interval, in coordinates divided by the scale and local time.
 fn problems(series: &TimeSeries, header: &Header) -> Result<Vec<BridgeProblem>> {
-    let scaled = |snapshot: &Snapshot| {
-        let points = &snapshot.points() / header.scale;
-        Snapshot::weighted(points, snapshot.marginal().to_owned())
-    };
+    // Built as the model is read back: a bridge is restored with the same bits.
+    let scaled = |snapshot: &Snapshot| Snapshot::new(&snapshot.points() / header.scale);
     let snapshots: Vec<Snapshot> = series.snapshots().iter().map(scaled).collect::<Result<_>>()?;
     let lengths = series.times().windows(2).map(|pair| pair[1] - pair[0]);
     snapshots

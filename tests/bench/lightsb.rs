@@ -3,7 +3,9 @@
 //! `cargo bench --bench lightsb` runs everything on a simulated pair of 7 000 cells × 50
 //! dimensions (10 Gaussians, 10 000 Adam steps) and on the four intervals of the embryoid body
 //! time course (100 Gaussians, 2 000 Adam steps); `-- ours` leaves the Adam runs out, and
-//! `-- held-out` prints the objective on held-out cells for several numbers of Gaussians.
+//! `-- held-out` prints the objective on held-out cells for several numbers of Gaussians with
+//! scalar, diagonal and full matrices and for what the solver chooses (`-- held-out chosen`:
+//! only that).
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -11,14 +13,18 @@
     reason = "a bench stops at the first surprise and prints what it finds"
 )]
 
+use std::path::Path;
 use std::time::Instant;
 
 use ndarray::{Array1, Array2, Axis};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
-use sbcell::bridge::{BridgeProblem, LightSbBridge, LightSbSolver, Mixture};
-use sbcell::data::Snapshot;
+use sbcell::bridge::{BridgeProblem, Covariance, LightSbBridge, LightSbSolver, Mixture};
+use sbcell::data::{Snapshot, TimeSeries};
+use sbcell::io::h5ad::{H5ad, MatrixSource};
 use sbcell::linalg::{exp_in_place, product, product_nt, softmax_rows};
+use sbcell::pipeline::{FitOptions, select};
+use sbcell::preprocess::PcaSolver;
 use sbcell::{Epsilon, Seed, Silent};
 
 /// Adam as published: `K` random target cells, `S = 0.1 I`, batches of 128, rate 1e-2.
@@ -33,14 +39,14 @@ fn main() {
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     one_thread.install(|| {
         if asked("held-out") {
-            held_out();
+            held_out(asked("chosen"));
             return;
         }
         println!("machine: {:.1} GFLOP/s in f64 products on one thread", 1e-9 * product_rate());
         println!("machine: {:.2} ns for one exp", 1e9 * exp_time());
         let pair = simulated(7_000, 50, Seed(0));
         compare("simulated 7000 × 50", &pair, 10, 10_000, !asked("ours"));
-        compare("simulated 7000 × 50", &pair, LightSbSolver::default().n_gaussians, 0, false);
+        compare("simulated 7000 × 50", &pair, 30, 0, false);
         let days = embryoid();
         for (i, days) in days.windows(2).enumerate() {
             let epsilon = Epsilon::new(0.1).unwrap();
@@ -51,7 +57,7 @@ fn main() {
 }
 
 fn compare(name: &str, pair: &BridgeProblem, n_gaussians: usize, n_steps: usize, adam: bool) {
-    let solver = LightSbSolver { n_gaussians, ..Default::default() };
+    let solver = LightSbSolver { n_gaussians: n_gaussians.into(), ..Default::default() };
     let clock = CpuClock::start();
     let (bridge, report) = solver.fit(pair, Seed(0), &mut Silent).unwrap();
     let seconds = clock.seconds();
@@ -69,7 +75,7 @@ fn compare(name: &str, pair: &BridgeProblem, n_gaussians: usize, n_steps: usize,
         seconds,
         1e-9 * flops / seconds,
     );
-    let single = LightSbSolver { n_gaussians: 1, ..Default::default() };
+    let single = LightSbSolver { n_gaussians: 1.into(), ..Default::default() };
     println!("  K = 1 {:9.3}", single.fit(pair, Seed(0), &mut Silent).unwrap().1.objective);
     assert!((bridge.objective(pair).unwrap() - report.objective).abs() < 1e-6);
     if adam {
@@ -86,33 +92,74 @@ fn compare(name: &str, pair: &BridgeProblem, n_gaussians: usize, n_steps: usize,
     }
 }
 
-/// The objective on the half of the cells that was not fitted, for each number of Gaussians.
-fn held_out() {
-    let epsilon = Epsilon::new(0.1).unwrap();
-    let mut pairs: Vec<(String, BridgeProblem)> = [(7_000, 40), (600, 20), (600, 5), (200, 10)]
-        .map(|(n, dim)| (format!("simulated {n} × {dim}"), simulated(n, dim, Seed(1))))
-        .into();
-    for (i, days) in embryoid().windows(2).enumerate() {
-        let pair = BridgeProblem::new(days[0].clone(), days[1].clone(), epsilon).unwrap();
-        pairs.push((format!("embryoid {i} → {}", i + 1), pair));
+/// The objective on the half of the cells that was not fitted, mean of both halves and of the
+/// intervals of a course, with CPU seconds: for each kind of matrix and number of Gaussians, then
+/// for what the solver chooses itself.
+fn held_out(only_chosen: bool) {
+    let days = |snapshots: &[Snapshot]| -> Vec<BridgeProblem> {
+        let epsilon = Epsilon::new(0.1).unwrap();
+        let pair = |pair: &[Snapshot]| {
+            BridgeProblem::new(pair[0].clone(), pair[1].clone(), epsilon).unwrap()
+        };
+        snapshots.windows(2).map(pair).collect()
+    };
+    let mut courses: Vec<(String, Vec<BridgeProblem>)> = Vec::new();
+    for (i, pair) in days(&embryoid()).into_iter().enumerate() {
+        courses.push((format!("embryoid {i} → {}, 5 PCs", i + 1), vec![pair]));
     }
-    for (name, pair) in pairs {
+    for n_pcs in [2, 5, 10, 20, 40] {
+        courses.push((format!("Semrau, {n_pcs} PCs"), days(&semrau(n_pcs))));
+    }
+    for (n, dim) in [(600, 5), (200, 10), (600, 20), (7_000, 5), (7_000, 20), (7_000, 40)] {
+        courses.push((format!("simulated {n} × {dim}"), vec![simulated(n, dim, Seed(1))]));
+    }
+    for (name, pairs) in courses {
         println!("{name}");
-        let (seen, unseen) = (half(&pair, 0), half(&pair, 1));
-        for n_gaussians in [1, 2, 5, 10, 20, 30, 50, 75, 100, 150, 200] {
-            let solver = LightSbSolver { n_gaussians, ..Default::default() };
-            let clock = CpuClock::start();
-            let (bridge, report) = solver.fit(&seen, Seed(0), &mut Silent).unwrap();
-            println!(
-                "  K = {n_gaussians:4}: seen {:9.3}, held out {:9.3}, {:4} live, {:4} iterations, {:.2} s",
-                report.objective,
-                bridge.objective(&unseen).unwrap(),
-                report.detail("n_live").unwrap(),
-                report.iterations,
-                clock.seconds(),
-            );
+        let kinds = [Covariance::Scalar, Covariance::Diagonal, Covariance::Full];
+        for covariance in kinds.into_iter().filter(|_| !only_chosen) {
+            print!("  {covariance:?}:");
+            for n_gaussians in [1, 2, 5, 10, 20, 30, 50] {
+                let solver = LightSbSolver {
+                    covariance: covariance.into(),
+                    n_gaussians: n_gaussians.into(),
+                    ..Default::default()
+                };
+                let (mean, seconds, _) = on_other_half(&solver, &pairs);
+                print!(" K={n_gaussians} {mean:.2} ({seconds:.1} s)");
+            }
+            println!();
+        }
+        let (mean, seconds, sizes) = on_other_half(&LightSbSolver::default(), &pairs);
+        println!("  chosen: {mean:.2} ({seconds:.1} s), {}", sizes.join(", "));
+    }
+}
+
+/// Mean objective on the half not fitted, CPU seconds of all fits, and the sizes used.
+fn on_other_half(solver: &LightSbSolver, pairs: &[BridgeProblem]) -> (f64, f64, Vec<String>) {
+    let (mut total, mut sizes) = (0.0, Vec::new());
+    let clock = CpuClock::start();
+    for pair in pairs {
+        for which in 0..2 {
+            let (bridge, _) = solver.fit(&half(pair, which), Seed(0), &mut Silent).unwrap();
+            total += bridge.objective(&half(pair, 1 - which)).unwrap();
+            let mixture = bridge.mixture();
+            sizes.push(format!("{:?} {}", mixture.covariance, mixture.n_gaussians()));
         }
     }
+    (total / (2 * pairs.len()) as f64, clock.seconds(), sizes)
+}
+
+/// Snapshots of the Semrau course in principal components, divided by their mean deviation.
+fn semrau(n_pcs: usize) -> Vec<Snapshot> {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/data-samples/semrau2017_mesc_ra.h5ad");
+    let file = H5ad::open(Path::new(path)).unwrap();
+    let selection = select(&file, &FitOptions::default(), &mut Silent).unwrap();
+    let matrix = file.matrix_rows(&MatrixSource::X, &selection.rows, &mut Silent).unwrap();
+    let solver = PcaSolver { n_pcs, ..Default::default() };
+    let points = solver.fit(&matrix, Seed(0), &mut Silent).unwrap().transform(&matrix).unwrap();
+    let scale = points.std_axis(Axis(0), 0.0).mean().unwrap();
+    let series = TimeSeries::new((points / scale).view(), &selection.times).unwrap();
+    series.snapshots().to_vec()
 }
 
 fn half(pair: &BridgeProblem, which: usize) -> BridgeProblem {
@@ -165,7 +212,7 @@ fn embryoid() -> Vec<Snapshot> {
     let times: Vec<f64> = file.dataset("obs/time").unwrap().read().unwrap();
     let points = Array2::from_shape_vec((times.len(), values.len() / times.len()), values).unwrap();
     let points = points.mapv(f64::from);
-    sbcell::data::TimeSeries::new(points.view(), &times).unwrap().snapshots().to_vec()
+    TimeSeries::new(points.view(), &times).unwrap().snapshots().to_vec()
 }
 
 impl PublishedRecipe {
@@ -209,7 +256,8 @@ impl PublishedRecipe {
         }
         let (log_alpha, r, s) = unpacked(&parameters, k, dim, epsilon);
         let centre = Array1::zeros(dim);
-        let mixture = Mixture { log_alpha, r, s };
+        let covariance = Covariance::Diagonal;
+        let mixture = Mixture { covariance, log_alpha, r, s };
         LightSbBridge::new(mixture, centre.clone(), centre, pair.epsilon()).unwrap()
     }
 }

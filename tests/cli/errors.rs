@@ -53,10 +53,30 @@ fn one_time_is_not_a_course() {
 }
 
 #[test]
+fn growth_that_cannot_be_had_says_what_is_missing() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    fs::write(sandbox.path("growth.csv"), "id,cell_growth_rate\nnobody,1.5\n").unwrap();
+    for (flags, code, words) in [
+        ("--growth-key nothing", 2, ["there is no column", "nothing"]),
+        ("--growth-file growth.csv", 2, ["growth.csv", "gives no growth for"]),
+        ("--growth-genes human", 2, ["ANLN", "in the same case"]),
+        ("--growth-unit factor", 2, ["factor", "rate/TIME"]),
+        ("--prolif growth.csv", 2, ["--apop", "required"]),
+        ("--growth-key day --growth-genes mouse", 2, ["--growth-key", "cannot be used with"]),
+    ] {
+        let answer = sandbox.run(&format!("fit data.h5ad --timepoints {flags}"));
+        assert_eq!(answer.code, code, "{flags}: {}", answer.stderr);
+        assert!(words.iter().all(|word| answer.stderr.contains(word)), "{}", answer.stderr);
+    }
+}
+
+#[test]
 fn parameters_out_of_range_name_their_flag() {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
     for (flags, word) in [
         ("--epsilon 0", "`--epsilon`"),
+        ("--growth-iters 0", "`--growth-iters`"),
+        ("--growth-iters 3", "see --lambda1"),
         ("--epsilon nan", "`--epsilon`"),
         ("--sigma2 -1", "--sigma2"),
         ("--n-pcs 0", "`--n-pcs`"),

@@ -67,7 +67,8 @@ fn the_run_record_holds_the_hash_of_every_file() {
 #[test]
 fn a_bridge_that_does_not_converge_is_written_and_marked() {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
-    let line = "fit data.h5ad --timepoints time --obs-filter time<=12 --max-iterations 1";
+    let line =
+        "fit data.h5ad --timepoints time --obs-filter time<=12 --max-iterations 1 --n-gaussians 5";
     let answer = sandbox.run(line);
     assert_eq!(answer.code, 4, "{}{}", answer.stdout, answer.stderr);
     assert!(answer.stderr.contains("did not converge"));

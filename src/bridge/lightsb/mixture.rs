@@ -1,19 +1,23 @@
-//! The parameters of a LightSB bridge and its formulas at one local time.
+//! The parameters of a LightSB bridge.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
+use ndarray::{Array1, Array2, ArrayView1, Axis, s};
 
+use crate::bridge::lightsb::covariance::{Covariance, Eigen};
 use crate::error::{Error, Result};
-use crate::linalg::{product, product_nt, softmax_rows};
+use crate::linalg::Spectrum;
 
-/// The mixture `v(y) = Σ_k α_k N(y | r_k, ε S_k)` with diagonal `S_k`, in coordinates where both
-/// snapshots have mean zero.
+/// The mixture `v(y) = Σ_k α_k N(y | r_k, ε S_k)`, in coordinates where both snapshots have mean
+/// zero.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mixture {
+    /// Which matrices the `S_k` are.
+    pub covariance: Covariance,
     /// `ln α_k`, one for each Gaussian; only differences matter.
     pub log_alpha: Array1<f64>,
     /// `r_k`, `(n_gaussians, dim)`.
     pub r: Array2<f64>,
-    /// The diagonals of `S_k`, `(n_gaussians, dim)`, all > 0; 1 is free Brownian motion.
+    /// The entries of `S_k`, `(n_gaussians, covariance.n_entries(dim))`, all `S_k` positive
+    /// definite; the identity is free Brownian motion.
     pub s: Array2<f64>,
 }
 
@@ -28,13 +32,19 @@ impl Mixture {
         self.r.ncols()
     }
 
+    /// `S_k` as a matrix, `(dim, dim)`.
+    #[must_use]
+    pub fn matrix(&self, k: usize) -> Array2<f64> {
+        self.covariance.matrix(self.s.row(k), self.dim())
+    }
+
     /// Checks shapes and values of parameters that come from outside.
     ///
     /// # Errors
     /// [`Error::Shape`] if the arrays do not fit together; [`Error::Parameter`] if there is no
-    /// Gaussian, a value is not finite or an `s` is not positive.
+    /// Gaussian, a value is not finite or an `S_k` is not positive definite.
     pub fn check(&self) -> Result<()> {
-        let Self { log_alpha, r, s } = self;
+        let Self { covariance, log_alpha, r, s } = self;
         if r.is_empty() {
             let got = format!("{} × {}", r.nrows(), r.ncols());
             return Err(Error::Parameter { name: "r", must: "at least 1 × 1", got });
@@ -42,7 +52,7 @@ impl Mixture {
         for (what, unit, expected, got) in [
             ("log_alpha", "entries", r.nrows(), log_alpha.len()),
             ("s", "rows", r.nrows(), s.nrows()),
-            ("s", "columns", r.ncols(), s.ncols()),
+            ("s", "columns", covariance.n_entries(r.ncols()), s.ncols()),
         ] {
             if expected != got {
                 return Err(Error::Shape { what, unit, expected, got });
@@ -53,137 +63,164 @@ impl Mixture {
             return Err(Error::Parameter { name: "log_alpha and r", must: "finite", got });
         }
         let positive = |value: f64| 0.0 < value && value < f64::INFINITY;
-        if let Some(value) = s.iter().find(|&&value| !positive(value)) {
-            let got = value.to_string();
-            return Err(Error::Parameter { name: "s", must: "finite and > 0", got });
+        let good = |row: ArrayView1<'_, f64>| match covariance {
+            Covariance::Full => covariance.inverse(row, self.dim()).is_some(),
+            Covariance::Scalar | Covariance::Diagonal => row.iter().all(|&value| positive(value)),
+        };
+        if let Some(row) = s.rows().into_iter().find(|row| !good(*row)) {
+            let must = match covariance {
+                Covariance::Full => "finite and positive definite",
+                Covariance::Scalar | Covariance::Diagonal => "finite and > 0",
+            };
+            return Err(Error::Parameter { name: "s", must, got: row.to_string() });
         }
         Ok(())
     }
 
-    /// The formulas at local time `t` for a reference process of variance `epsilon`.
-    pub(super) fn at(&self, t: f64, epsilon: f64) -> MixtureAtTime {
-        let spread = self.s.mapv(|s| 1.0 - t + t * s);
-        let slope = (&self.s - 1.0) / &spread;
-        let constant = &self.r / &spread;
+    /// The Gaussians in the order and number of `kept`.
+    #[must_use]
+    pub(super) fn select(&self, kept: &[usize]) -> Self {
+        Self {
+            covariance: self.covariance,
+            log_alpha: self.log_alpha.select(Axis(0), kept),
+            r: self.r.select(Axis(0), kept),
+            s: self.s.select(Axis(0), kept),
+        }
+    }
+
+    /// Coefficients of `ln α̃_k(x) = ln α_k + (xᵀS_k x + 2 r_kᵀx) / 2ε`, the exponents of `c(x)`,
+    /// for the features of `x`; one row for each Gaussian.
+    pub(super) fn start_coefficients(&self, epsilon: f64) -> Array2<f64> {
+        let quadratic = self.covariance.coefficients(&self.s / (2.0 * epsilon), self.dim());
+        beside(&quadratic, &(&self.r / epsilon), &self.log_alpha)
+    }
+
+    /// Coefficients of `ln α_k N(y | r_k, ε S_k)`, the exponents of `v(y)`, for the features of
+    /// `y`, and the entries of `S_k⁻¹`. NaN for an `S_k` that is not positive definite.
+    pub(super) fn end_coefficients(&self, epsilon: f64) -> (Array2<f64>, Array2<f64>) {
+        let (n_gaussians, dim) = self.r.dim();
+        let mut inverses = Array2::from_elem(self.s.dim(), f64::NAN);
+        let mut linear = Array2::zeros((n_gaussians, dim));
         let mut offset = self.log_alpha.clone();
-        for k in 0..self.n_gaussians() {
-            let log_det: f64 = spread.row(k).iter().map(|spread| spread.ln()).sum();
-            let pull = self.r.row(k).dot(&constant.row(k));
-            offset[k] -= 0.5 * log_det + t * pull / (2.0 * epsilon);
-        }
-        let dim = self.dim();
-        let mut linear = Array2::zeros((self.n_gaussians(), 2 * dim + 1));
-        linear.slice_mut(s![.., ..dim]).assign(&(&slope / (2.0 * epsilon)));
-        linear.slice_mut(s![.., dim..2 * dim]).assign(&(&constant / epsilon));
-        linear.column_mut(2 * dim).assign(&offset);
-        MixtureAtTime { linear, slope, constant, spread }
-    }
-}
-
-/// With `Σ_k(t) = (1−t) I + t S_k`: the pulls `u_k = Σ_k⁻¹ [(S_k − I) x + r_k]` and the exponents
-/// `ℓ_k = ln α_k − ½ ln det Σ_k + (1/2ε) [xᵀΣ_k⁻¹(S_k−I)x + 2 xᵀΣ_k⁻¹r_k − t r_kᵀΣ_k⁻¹r_k]`,
-/// whose softmax `p_k(x, t)` weighs them. Nothing is singular for `0 ≤ t ≤ 1`.
-#[derive(Debug)]
-pub(super) struct MixtureAtTime {
-    /// Coefficients of `[x², x, 1]` in `ℓ`, `(n_gaussians, 2 dim + 1)`.
-    linear: Array2<f64>,
-    /// `u_k = slope_k ∘ x + constant_k`.
-    slope: Array2<f64>,
-    constant: Array2<f64>,
-    /// The diagonals of `Σ_k(t)`.
-    spread: Array2<f64>,
-}
-
-impl MixtureAtTime {
-    /// The shares `p_k` of each row of `x`, `(n, n_gaussians)`, and `LSE_k ℓ_k`.
-    pub(super) fn shares(&self, x: ArrayView2<'_, f64>) -> (Array2<f64>, Vec<f64>) {
-        let mut logs = product_nt(features(x).view(), self.linear.view());
-        let (mut totals, ones) = (vec![0.0; x.nrows()], vec![1.0; x.nrows()]);
-        if let Some(values) = logs.as_slice_mut() {
-            softmax_rows(values, self.linear.nrows(), &ones, &mut totals);
-        }
-        (logs, totals)
-    }
-
-    /// `Σ_k p_k u_k` at each row of `x`.
-    pub(super) fn drift(&self, x: ArrayView2<'_, f64>, shares: &Array2<f64>) -> Array2<f64> {
-        let mut drift = product(shares.view(), self.slope.view());
-        drift *= &x;
-        drift + product(shares.view(), self.constant.view())
-    }
-
-    /// `u_k` at one point.
-    pub(super) fn pull(&self, x: ArrayView1<'_, f64>, k: usize) -> Array1<f64> {
-        &self.slope.row(k) * &x + self.constant.row(k)
-    }
-
-    /// The diagonal of `Σ_k⁻¹ (S_k − I)`, the Jacobian of `u_k`.
-    pub(super) fn slope(&self) -> ArrayView2<'_, f64> {
-        self.slope.view()
-    }
-
-    /// The diagonal of `Σ_k(t)`.
-    pub(super) fn spread(&self) -> ArrayView2<'_, f64> {
-        self.spread.view()
-    }
-
-    /// Rows `√p_k (u_k − Σ_j p_j u_j)` for the Gaussian `k` and every row of `x`: their Gram
-    /// matrix, summed over `k`, is the covariance of the pulls without cancellation.
-    pub(super) fn deviations(
-        &self,
-        x: ArrayView2<'_, f64>,
-        shares: &Array2<f64>,
-        drift: &Array2<f64>,
-        k: usize,
-    ) -> Array2<f64> {
-        let mut rows = &x * &self.slope.row(k) + self.constant.row(k) - drift;
-        for (mut row, share) in rows.rows_mut().into_iter().zip(shares.column(k)) {
-            row *= share.sqrt();
-        }
-        rows
-    }
-}
-
-/// `[x², x, 1]` side by side, `(n, 2 dim + 1)`: a quadratic function with a diagonal matrix is one
-/// product.
-fn features(x: ArrayView2<'_, f64>) -> Array2<f64> {
-    let mut features = Array2::ones((x.nrows(), 2 * x.ncols() + 1));
-    write_features(features.view_mut(), x);
-    features
-}
-
-/// Writes `[x², x]` into all columns of `features` but the last.
-pub(super) fn write_features(mut features: ArrayViewMut2<'_, f64>, x: ArrayView2<'_, f64>) {
-    for (mut features, x) in features.rows_mut().into_iter().zip(x.rows()) {
-        let dim = x.len();
-        features.slice_mut(s![dim..2 * dim]).assign(&x);
-        if let Some(features) = features.as_slice_mut() {
-            let (squares, values) = features.split_at_mut(dim);
-            for (square, value) in squares.iter_mut().zip(values) {
-                *square = *value * *value;
+        let constant = dim as f64 * (std::f64::consts::TAU * epsilon).ln();
+        for k in 0..n_gaussians {
+            let found = self.covariance.inverse(self.s.row(k), dim);
+            let log_det = found.as_ref().map_or(f64::NAN, |entry| entry.1);
+            if let Some((inverse, _)) = found {
+                inverses.row_mut(k).assign(&inverse);
             }
+            self.covariance.add_times(inverses.row(k), self.r.row(k), linear.row_mut(k));
+            let pull = self.r.row(k).dot(&linear.row(k));
+            offset[k] -= 0.5 * (constant + log_det + pull / epsilon);
         }
+        let quadratic = self.covariance.coefficients(&inverses * (-0.5 / epsilon), dim);
+        (beside(&quadratic, &(linear / epsilon), &offset), inverses)
+    }
+
+    /// Eigenvalues of every `S_k`.
+    ///
+    /// # Errors
+    /// [`Error::Numerical`] if a decomposition fails.
+    pub(super) fn eigen(&self) -> Result<Vec<Eigen>> {
+        let rows = self.s.rows().into_iter();
+        rows.map(|row| self.covariance.eigen(row, self.dim())).collect()
     }
 }
 
-/// The diagonal `S` and `r` of the bridge between two clusters of given mean and variance:
-/// `s = (−ε + √(ε² + 4 c_x c_y)) / (2 c_x)`, written so that `c_x = 0` is no special case, and
-/// `r = ȳ − s x̄`; `s` is at least `floor`.
+/// Coefficients of quadratic features, of `x` and of 1, side by side.
+pub(super) fn beside(
+    quadratic: &Array2<f64>,
+    linear: &Array2<f64>,
+    offset: &Array1<f64>,
+) -> Array2<f64> {
+    let (n_entries, dim) = (quadratic.ncols(), linear.ncols());
+    let mut all = Array2::zeros((offset.len(), n_entries + dim + 1));
+    all.slice_mut(s![.., ..n_entries]).assign(quadratic);
+    all.slice_mut(s![.., n_entries..n_entries + dim]).assign(linear);
+    all.column_mut(n_entries + dim).assign(offset);
+    all
+}
+
+/// `S` and `r` of the bridge between two clusters of given mean and covariance (entries of one
+/// kind): the positive solution of `S C_x S + ε S = C_y`, and `r = ȳ − S x̄`; no eigenvalue of `S`
+/// is below `floor`.
+///
+/// For numbers it is `s = 2 c_y / (ε + √(ε² + 4 c_x c_y))`; for matrices, with `B = C_y^½`,
+/// `S = B (ε/2 + (ε²/4 + B C_x B)^½)⁻¹ B`, so that neither covariance need be invertible. Source:
+/// Janati et al. 2020, theorem 1, rewritten.
+///
+/// # Errors
+/// [`Error::Numerical`] if a decomposition fails.
 pub(super) fn closed_form(
+    covariance: Covariance,
     source: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
     target: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
     epsilon: f64,
     floor: f64,
-) -> (Array1<f64>, Array1<f64>) {
+) -> Result<(Array1<f64>, Array1<f64>)> {
     let ((source_mean, source_var), (target_mean, target_var)) = (source, target);
-    let s: Array1<f64> = source_var
-        .iter()
-        .zip(target_var)
-        .map(|(cx, cy)| {
-            let root = (epsilon * epsilon + 4.0 * cx * cy).sqrt();
-            (2.0 * cy / (epsilon + root)).max(floor)
-        })
-        .collect();
-    let r = &target_mean - &(&s * &source_mean);
-    (r, s)
+    let dim = source_mean.len();
+    let s = match covariance {
+        Covariance::Scalar | Covariance::Diagonal => source_var
+            .iter()
+            .zip(target_var)
+            .map(|(cx, cy)| {
+                let root = (epsilon * epsilon + 4.0 * cx * cy).sqrt();
+                (2.0 * cy / (epsilon + root)).max(floor)
+            })
+            .collect(),
+        Covariance::Full => {
+            let target = Spectrum::new(covariance.matrix(target_var, dim).view())?;
+            let root = target.map(|value| value.max(0.0).sqrt());
+            let inner = root.dot(&covariance.matrix(source_var, dim)).dot(&root);
+            let half = 0.5 * epsilon;
+            let weight = |value: f64| 1.0 / (half + (half * half + value.max(0.0)).sqrt());
+            let inner = Spectrum::new(inner.view())?.map(weight);
+            let s = Spectrum::new(root.dot(&inner).dot(&root).view())?;
+            covariance.entries(s.map(|value| value.max(floor)).view())
+        }
+    };
+    let mut r = target_mean.to_owned();
+    covariance.add_times(s.mapv(|value| -value).view(), source_mean, r.view_mut());
+    Ok((r, s))
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn the_closed_form_solves_its_equation_also_for_singular_covariances() {
+        let epsilon = 0.3;
+        let thin = array![[1.0, 0.5], [0.5, 0.25]];
+        let round = array![[0.8, -0.2], [-0.2, 1.5]];
+        let kind = Covariance::Full;
+        let zero = Array1::zeros(2);
+        for (cx, cy) in [(&round, &thin), (&thin, &round), (&thin, &thin), (&round, &round)] {
+            let (source, target) = (kind.entries(cx.view()), kind.entries(cy.view()));
+            let (x, y) = ((zero.view(), source.view()), (zero.view(), target.view()));
+            let (_, s) = closed_form(kind, x, y, epsilon, 0.0).unwrap();
+            let s = kind.matrix(s.view(), 2);
+            let off = s.dot(cx).dot(&s) + &s * epsilon - cy;
+            assert!(off.iter().all(|value| value.abs() < 1e-13), "{off}");
+        }
+    }
+
+    #[test]
+    fn the_closed_form_of_a_diagonal_pair_is_that_of_its_numbers() {
+        let (x, y) = (array![0.5, 2.0], array![1.5, 0.1]);
+        let (mean, zero) = (array![0.3, -1.0], Array1::zeros(2));
+        let solve = |kind: Covariance| {
+            let as_entries = |v: &Array1<f64>| kind.entries(Array2::from_diag(v).view());
+            let (x, y) = (as_entries(&x), as_entries(&y));
+            let ends = ((mean.view(), x.view()), (zero.view(), y.view()));
+            let (r, s) = closed_form(kind, ends.0, ends.1, 0.7, 1e-9).unwrap();
+            (r, kind.matrix(s.view(), 2))
+        };
+        let (diagonal, full) = (solve(Covariance::Diagonal), solve(Covariance::Full));
+        assert!((&diagonal.0 - &full.0).iter().all(|value| value.abs() < 1e-14));
+        assert!((&diagonal.1 - &full.1).iter().all(|value| value.abs() < 1e-14));
+    }
 }

@@ -4,6 +4,11 @@
 //! rewritten without the singularity at `t = 1`.
 
 mod anchored;
+mod at_time;
+mod choice;
+mod covariance;
+mod frame;
+mod held_out;
 mod mixture;
 mod objective;
 mod potential;
@@ -12,6 +17,8 @@ mod solver;
 mod split;
 mod start;
 
+pub use choice::Choice;
+pub use covariance::Covariance;
 pub use mixture::Mixture;
 pub use potential::ConditionalPlan;
 pub use process::LightSbBridge;

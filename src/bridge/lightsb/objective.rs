@@ -1,19 +1,24 @@
 //! The LightSB objective over all cells, with the moments its gradient is made of.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 use rayon::prelude::*;
 
-use crate::bridge::lightsb::mixture::{Mixture, write_features};
+use crate::bridge::lightsb::covariance::{Covariance, triangle};
+use crate::bridge::lightsb::mixture::Mixture;
 use crate::linalg::{add_product, product_tn, softmax_rows};
 
 /// Cells that are worked on together; fixed, so that results do not depend on threads.
 const CHUNK: usize = 512;
 
+/// Numbers of features that are made at a time: one megabyte, which stays in the cache.
+const FEATURES: usize = 1 << 17;
+
 /// `L = E ln c(x) − E ln v(y)` in centred coordinates, exact over all cells.
 ///
-/// One evaluation with its gradient is four products of `2 n K · 2 dim` flops and `2 n K`
-/// exponentials, for `n` cells in each snapshot and `K` Gaussians; it reads each snapshot once
-/// (`8 n dim` bytes) and makes the features `[x², x, 1]` of 512 cells at a time. It holds the
+/// One evaluation with its gradient is four products of `2 n K F` flops and `2 n K` exponentials,
+/// for `n` cells in each snapshot, `K` Gaussians and `F` features: `dim + 2` for scalar, `2 dim +
+/// 1` for diagonal and `(dim + 1)(dim + 2)/2` for full matrices. It reads each snapshot once
+/// (`8 n dim` bytes) and makes the features of at most 512 cells at a time. It holds the
 /// responsibilities, `8 n K` bytes for each snapshot.
 #[derive(Debug)]
 pub(super) struct Objective<'a> {
@@ -30,6 +35,8 @@ pub(super) struct Evaluation {
     pub(super) source: Moments,
     /// Under `ρ_k(y)`, the posterior of the mixture `v`.
     pub(super) target: Moments,
+    /// Entries of `S_k⁻¹`.
+    pub(super) inverses: Array2<f64>,
 }
 
 /// Weighted sums over cells for each Gaussian.
@@ -37,7 +44,9 @@ pub(super) struct Evaluation {
 pub(super) struct Moments {
     /// `E ρ_k`.
     pub(super) mass: Array1<f64>,
-    /// `E ρ_k [y², y, 1]`, `(n_gaussians, 2 dim + 1)`.
+    covariance: Covariance,
+    dim: usize,
+    /// `E ρ_k` times the features of `y`, one row for each Gaussian.
     sums: Array2<f64>,
     /// `E LSE_k`.
     value: f64,
@@ -74,54 +83,47 @@ impl<'a> Objective<'a> {
 
     /// The value and the moments of the responsibilities.
     pub(super) fn evaluate(&mut self, mixture: &Mixture) -> Evaluation {
-        let (epsilon, dim) = (self.epsilon, mixture.dim());
-        let n_gaussians = mixture.n_gaussians();
-        let mut linear = Array2::zeros((n_gaussians, 2 * dim + 1));
-        linear.slice_mut(s![.., ..dim]).assign(&(&mixture.s / (2.0 * epsilon)));
-        linear.slice_mut(s![.., dim..2 * dim]).assign(&(&mixture.r / epsilon));
-        linear.column_mut(2 * dim).assign(&mixture.log_alpha);
-        let source = self.source.moments(linear.view());
-
-        let inverse = mixture.s.mapv(|s| 1.0 / (epsilon * s));
-        let mut offset = mixture.log_alpha.clone();
-        for k in 0..n_gaussians {
-            offset[k] += inverse
-                .row(k)
-                .iter()
-                .zip(mixture.r.row(k))
-                .map(|(inverse, r)| {
-                    0.5 * ((inverse / std::f64::consts::TAU).ln() - r * r * inverse)
-                })
-                .sum::<f64>();
-        }
-        linear.slice_mut(s![.., ..dim]).assign(&(&inverse * -0.5));
-        linear.slice_mut(s![.., dim..2 * dim]).assign(&(&mixture.r * &inverse));
-        linear.column_mut(2 * dim).assign(&offset);
-        let target = self.target.moments(linear.view());
-        Evaluation { value: source.value - target.value, source, target }
+        let covariance = mixture.covariance;
+        let starts = mixture.start_coefficients(self.epsilon);
+        let (ends, inverses) = mixture.end_coefficients(self.epsilon);
+        let source = self.source.moments(covariance, starts.view());
+        let target = self.target.moments(covariance, ends.view());
+        Evaluation { value: source.value - target.value, source, target, inverses }
     }
 }
 
 impl Moments {
-    /// `E ρ_k y_d²`, `(n_gaussians, dim)`.
+    /// `E ρ_k` times the quadratic features of `y`: `y_d y_e`, `y_d²` or `|y|²`.
     pub(super) fn squares(&self) -> ArrayView2<'_, f64> {
-        self.sums.slice(s![.., ..self.sums.ncols() / 2])
+        self.sums.slice(s![.., ..self.covariance.n_entries(self.dim)])
     }
 
     /// `E ρ_k y_d`, `(n_gaussians, dim)`.
     pub(super) fn firsts(&self) -> ArrayView2<'_, f64> {
-        {
-            let dim = self.sums.ncols() / 2;
-            self.sums.slice(s![.., dim..2 * dim])
-        }
+        let first = self.covariance.n_entries(self.dim);
+        self.sums.slice(s![.., first..first + self.dim])
     }
 
-    /// Mean and variance of the part of Gaussian `k`; zeros for a part without mass.
-    pub(super) fn mean_and_variance(&self, k: usize) -> (Array1<f64>, Array1<f64>) {
+    /// Mean of the part of Gaussian `k` and the entries of its covariance; zeros for a part
+    /// without mass.
+    pub(super) fn mean_and_covariance(&self, k: usize) -> (Array1<f64>, Array1<f64>) {
         let inverse = if self.mass[k] > 1e-300 { 1.0 / self.mass[k] } else { 0.0 };
         let mean = &self.firsts().row(k) * inverse;
-        let variance = &self.squares().row(k) * inverse - &mean * &mean;
-        (mean, variance.mapv(|value| value.max(0.0)))
+        let mut entries = &self.squares().row(k) * inverse;
+        match self.covariance {
+            Covariance::Scalar => {
+                entries[0] = ((entries[0] - mean.dot(&mean)) / self.dim as f64).max(0.0);
+            }
+            Covariance::Diagonal => {
+                entries = (entries - &mean * &mean).mapv(|value| value.max(0.0));
+            }
+            Covariance::Full => {
+                for (entry, (i, j)) in entries.iter_mut().zip(triangle(self.dim)) {
+                    *entry -= mean[i] * mean[j];
+                }
+            }
+        }
+        (mean, entries)
     }
 }
 
@@ -171,12 +173,13 @@ impl<'a> Side<'a> {
         total / mass.max(1e-300)
     }
 
-    /// With exponents `linear · [x², x, 1]`.
-    fn moments(&mut self, linear: ArrayView2<'_, f64>) -> Moments {
-        let points = self.points;
-        let scratch = || Array2::ones((CHUNK, linear.ncols()));
+    /// With exponents `linear` times the features.
+    fn moments(&mut self, covariance: Covariance, linear: ArrayView2<'_, f64>) -> Moments {
+        let (points, dim) = (self.points, self.points.ncols());
+        let n_rows = (FEATURES / linear.ncols()).clamp(32, CHUNK);
+        let scratch = || Array2::ones((n_rows, linear.ncols()));
         self.chunks.par_iter_mut().for_each_init(scratch, |scratch, chunk| {
-            chunk.work(points, linear, scratch.view_mut());
+            chunk.work(points, covariance, linear, scratch);
         });
         let mut sums = Array2::zeros(linear.dim());
         let mut value = 0.0;
@@ -185,7 +188,7 @@ impl<'a> Side<'a> {
             value += chunk.value;
         }
         let mass = sums.column(sums.ncols() - 1).to_owned();
-        Moments { mass, sums, value }
+        Moments { mass, covariance, dim, sums, value }
     }
 }
 
@@ -200,28 +203,35 @@ impl Chunk {
         product_tn(deviations.view(), deviations.view())
     }
 
+    /// Shares, their total and their sums, as many rows at a time as `scratch` has.
     fn work(
         &mut self,
         points: ArrayView2<'_, f64>,
+        covariance: Covariance,
         linear: ArrayView2<'_, f64>,
-        mut scratch: ArrayViewMut2<'_, f64>,
+        scratch: &mut Array2<f64>,
     ) {
         let shape = (self.weights.len(), linear.nrows());
         if self.shares.dim() != shape {
             self.shares = Array2::zeros(shape);
-            self.sums = Array2::zeros(linear.dim());
             self.totals = vec![0.0; shape.0];
         }
-        let mut rows = scratch.slice_mut(s![..shape.0, ..]);
-        write_features(rows.view_mut(), points.slice(s![self.first..self.first + shape.0, ..]));
         self.shares.fill(0.0);
-        add_product(self.shares.view_mut(), 1.0, rows.view(), linear.t());
-        if let Some(logs) = self.shares.as_slice_mut() {
-            softmax_rows(logs, shape.1, &self.weights, &mut self.totals);
+        self.sums = Array2::zeros(linear.dim());
+        for start in (0..shape.0).step_by(scratch.nrows()) {
+            let end = shape.0.min(start + scratch.nrows());
+            let mut rows = scratch.slice_mut(s![..end - start, ..]);
+            let cells = points.slice(s![self.first + start..self.first + end, ..]);
+            covariance.write_features(rows.view_mut(), cells);
+            let mut shares = self.shares.slice_mut(s![start..end, ..]);
+            add_product(shares.view_mut(), 1.0, rows.view(), linear.t());
+            if let Some(logs) = shares.as_slice_mut() {
+                let (weights, totals) = (&self.weights[start..end], &mut self.totals[start..end]);
+                softmax_rows(logs, shape.1, weights, totals);
+            }
+            add_product(self.sums.view_mut(), 1.0, shares.t(), rows.view());
         }
         self.value = self.weights.iter().zip(&self.totals).map(|(w, total)| w * total).sum();
-        self.sums.fill(0.0);
-        add_product(self.sums.view_mut(), 1.0, self.shares.t(), rows.view());
     }
 }
 
@@ -233,24 +243,31 @@ mod tests {
 
     #[test]
     fn agrees_with_the_formulas_written_out_cell_by_cell() {
-        let mixture = Mixture {
-            log_alpha: array![0.2, -0.4],
-            r: array![[0.5, -0.3], [-1.0, 0.8]],
-            s: array![[0.5, 1.7], [1.1, 0.3]],
-        };
+        for (covariance, s) in [
+            (Covariance::Scalar, array![[0.5], [1.1]]),
+            (Covariance::Diagonal, array![[0.5, 1.7], [1.1, 0.3]]),
+            (Covariance::Full, array![[0.5, 0.4, 1.7], [1.1, -0.2, 0.3]]),
+        ] {
+            let r = array![[0.5, -0.3], [-1.0, 0.8]];
+            agrees(&Mixture { covariance, log_alpha: array![0.2, -0.4], r, s });
+        }
+    }
+
+    fn agrees(mixture: &Mixture) {
         let epsilon = 0.7;
         let (x, y) = (array![[0.1, 1.0], [-0.4, 2.0], [3.0, 0.3]], array![[0.7, 0.7], [-2.0, 0.1]]);
         let (wx, wy) = (array![0.2, 0.5, 0.3], array![0.6, 0.4]);
         let log_alpha_tilde = |x: ArrayView1<'_, f64>, k: usize| {
-            let quadratic = mixture.s.row(k).dot(&(&x * &x)) + 2.0 * mixture.r.row(k).dot(&x);
+            let quadratic = x.dot(&mixture.matrix(k).dot(&x)) + 2.0 * mixture.r.row(k).dot(&x);
             mixture.log_alpha[k] + quadratic / (2.0 * epsilon)
         };
         let log_density = |y: ArrayView1<'_, f64>, k: usize| {
-            let parts = (0..2).map(|d| {
-                let (variance, z) = (epsilon * mixture.s[[k, d]], y[d] - mixture.r[[k, d]]);
-                -0.5 * (std::f64::consts::TAU * variance).ln() - z * z / (2.0 * variance)
-            });
-            mixture.log_alpha[k] + parts.sum::<f64>()
+            let (m, z) = (mixture.matrix(k) * epsilon, &y - &mixture.r.row(k));
+            let det = m[[0, 0]] * m[[1, 1]] - m[[0, 1]] * m[[0, 1]];
+            let square =
+                m[[1, 1]] * z[0] * z[0] - 2.0 * m[[0, 1]] * z[0] * z[1] + m[[0, 0]] * z[1] * z[1];
+            let two_pi = std::f64::consts::TAU;
+            mixture.log_alpha[k] - 0.5 * (two_pi * two_pi * det).ln() - 0.5 * square / det
         };
         let lse = |a: f64, b: f64| (a.exp() + b.exp()).ln();
         let mut value = 0.0;
@@ -260,17 +277,23 @@ mod tests {
             value += w * lse(a, b);
             first += w * (b - lse(a, b)).exp() * x[1];
         }
-        let mut square = 0.0;
+        let mut square = Array2::<f64>::zeros((2, 2));
         for (y, w) in y.rows().into_iter().zip(&wy) {
             let (a, b) = (log_density(y, 0), log_density(y, 1));
             value -= w * lse(a, b);
-            square += w * (a - lse(a, b)).exp() * y[0] * y[0];
+            let share = w * (a - lse(a, b)).exp();
+            square += &(&y.insert_axis(ndarray::Axis(1)) * &y * share);
         }
         let mut objective = Objective::new((x.view(), wx.view()), (y.view(), wy.view()), epsilon);
-        let evaluation = objective.evaluate(&mixture);
+        let evaluation = objective.evaluate(mixture);
         assert!((evaluation.value - value).abs() < 1e-12, "{} and {value}", evaluation.value);
         assert!((evaluation.source.firsts()[[1, 1]] - first).abs() < 1e-13);
-        assert!((evaluation.target.squares()[[0, 0]] - square).abs() < 1e-13);
+        let expected = match mixture.covariance {
+            Covariance::Scalar => array![square.diag().sum()],
+            other => other.entries(square.view()),
+        };
+        let off = &evaluation.target.squares().row(0) - &expected;
+        assert!(off.iter().all(|value| value.abs() < 1e-13), "{off}");
         assert!((evaluation.target.mass.sum() - 1.0).abs() < 1e-14);
     }
 }

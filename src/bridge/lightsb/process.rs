@@ -5,7 +5,9 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
-use crate::bridge::lightsb::mixture::{Mixture, MixtureAtTime, closed_form};
+use crate::bridge::lightsb::at_time::MixtureAtTime;
+use crate::bridge::lightsb::covariance::{Covariance, Eigen};
+use crate::bridge::lightsb::mixture::{Mixture, closed_form};
 use crate::bridge::record::{BridgeRecord, LightSbRecord};
 use crate::bridge::{Bridge, UnitTime};
 use crate::error::{Error, Result};
@@ -21,10 +23,12 @@ const CHUNK: usize = 256;
 /// The mixture lives in coordinates `z = x − (1−t) m₀ − t m₁`, where `m₀`, `m₁` are the means of
 /// the snapshots: the bridge is equivariant under moving each end, and nothing is lost to
 /// cancellation when the cells are far from the origin. A batch of `n` points costs
-/// `O(n · n_gaussians · dim)`.
+/// `O(n · n_gaussians · dim)`, with full matrices `O(n · n_gaussians · dim²)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct LightSbBridge {
     pub(super) mixture: Mixture,
+    /// Eigenvalues of every `S_k`, from which all functions of `S_k` and time are made.
+    eigen: Vec<Eigen>,
     pub(super) source_mean: Array1<f64>,
     pub(super) target_mean: Array1<f64>,
     pub(super) epsilon: Epsilon,
@@ -35,7 +39,8 @@ impl LightSbBridge {
     ///
     /// # Errors
     /// As [`Mixture::check`]; [`Error::Shape`] if a mean does not have the mixture's dimension;
-    /// [`Error::Parameter`] if a mean is not finite.
+    /// [`Error::Parameter`] if a mean is not finite; [`Error::Numerical`] if the decomposition of
+    /// a full matrix fails.
     pub fn new(
         mut mixture: Mixture,
         source_mean: Array1<f64>,
@@ -56,36 +61,54 @@ impl LightSbBridge {
         if total.abs() > 1e-9 {
             mixture.log_alpha -= total;
         }
-        Ok(Self { mixture, source_mean, target_mean, epsilon })
+        let eigen = mixture.eigen()?;
+        Ok(Self { mixture, eigen, source_mean, target_mean, epsilon })
     }
 
     /// The exact bridge between `N(mean0, diag var0)` and `N(mean1, diag var1)`; means and
     /// variances have one entry per dimension.
     ///
-    /// One Gaussian with `S = (−ε + √(ε² + 4 var0 var1)) / (2 var0)`, `r = mean1 − S mean0`.
-    ///
     /// # Errors
-    /// [`Error::Shape`] if lengths differ; [`Error::Parameter`] if a value is not finite or a
-    /// variance not positive.
+    /// As [`LightSbBridge::between`].
     pub fn from_gaussians(
         source: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
         target: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
         epsilon: Epsilon,
     ) -> Result<Self> {
-        let ((mean0, var0), (mean1, var1)) = (source, target);
-        for other in [var0.len(), mean1.len(), var1.len()] {
-            check_dim("a mean or variance", mean0.len(), other)?;
+        let (cov0, cov1) = (Array2::from_diag(&source.1), Array2::from_diag(&target.1));
+        Self::between((source.0, cov0.view()), (target.0, cov1.view()), epsilon)
+    }
+
+    /// The exact bridge between the Gaussians `N(mean0, cov0)` and `N(mean1, cov1)`, means with one
+    /// entry per dimension and covariances `(dim, dim)`, which may be singular in the source.
+    ///
+    /// One Gaussian with the positive solution of `S cov0 S + ε S = cov1` and
+    /// `r = mean1 − S mean0`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if shapes differ; [`Error::Parameter`] if a value is not finite or the
+    /// target's covariance not positive definite.
+    pub fn between(
+        source: (ArrayView1<'_, f64>, ArrayView2<'_, f64>),
+        target: (ArrayView1<'_, f64>, ArrayView2<'_, f64>),
+        epsilon: Epsilon,
+    ) -> Result<Self> {
+        let ((mean0, cov0), (mean1, cov1)) = (source, target);
+        let dim = mean0.len();
+        for other in [cov0.nrows(), cov0.ncols(), mean1.len(), cov1.nrows(), cov1.ncols()] {
+            check_dim("a mean or covariance", dim, other)?;
         }
-        let positive = |value: f64| 0.0 < value && value < f64::INFINITY;
-        if let Some(value) = var0.iter().chain(var1).find(|&&value| !positive(value)) {
+        if let Some(value) = cov0.iter().chain(cov1).find(|value| !value.is_finite()) {
             let got = value.to_string();
-            return Err(Error::Parameter { name: "variance", must: "finite and > 0", got });
+            return Err(Error::Parameter { name: "covariance", must: "finite", got });
         }
-        let centre = Array1::zeros(mean0.len());
-        let (r, s) =
-            closed_form((centre.view(), var0), (centre.view(), var1), epsilon.value(), 0.0);
+        let kind = Covariance::Full;
+        let centre = Array1::zeros(dim);
+        let (cov0, cov1) = (kind.entries(cov0), kind.entries(cov1));
+        let ends = ((centre.view(), cov0.view()), (centre.view(), cov1.view()));
+        let (r, s) = closed_form(kind, ends.0, ends.1, epsilon.value(), 0.0)?;
         let (r, s) = (r.insert_axis(Axis(0)), s.insert_axis(Axis(0)));
-        let mixture = Mixture { log_alpha: Array1::zeros(1), r, s };
+        let mixture = Mixture { covariance: kind, log_alpha: Array1::zeros(1), r, s };
         Self::new(mixture, mean0.to_owned(), mean1.to_owned(), epsilon)
     }
 
@@ -95,7 +118,7 @@ impl LightSbBridge {
     }
 
     pub(super) fn at(&self, t: UnitTime) -> MixtureAtTime {
-        self.mixture.at(t.value(), self.epsilon.value())
+        MixtureAtTime::new(&self.mixture, &self.eigen, t.value(), self.epsilon.value())
     }
 
     pub(super) fn centred(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Array2<f64> {
@@ -135,7 +158,7 @@ impl Bridge for LightSbBridge {
         let chunks = in_chunks(z.view(), |_, z| {
             let shares = formulas.shares(z).0;
             let drift = formulas.drift(z, &shares);
-            let mut sum = Array2::from_diag(&shares.sum_axis(Axis(0)).dot(&formulas.slope()));
+            let mut sum = formulas.slope_sum(&shares);
             for k in 0..shares.ncols() {
                 let rows = formulas.deviations(z, &shares, &drift, k);
                 add_product(sum.view_mut(), inverse, rows.t(), rows.view());
@@ -165,9 +188,14 @@ impl Bridge for LightSbBridge {
             return Err(Error::Parameter { name: "to", must: "not before `from`", got });
         }
         let z = self.centred(x, from);
-        let (start, end) = (self.at(from), self.at(to));
-        let deviation = (&end.spread() / &start.spread())
-            .mapv(|ratio| (self.epsilon.value() * span * ratio).sqrt());
+        let start = self.at(from);
+        let variance = self.epsilon.value() * span;
+        let spread = |s: f64, t: UnitTime| 1.0 - t.value() + t.value() * s;
+        let roots: Vec<Array1<f64>> = self
+            .eigen
+            .iter()
+            .map(|eigen| eigen.map(|s| (variance * spread(s, to) / spread(s, from)).sqrt()))
+            .collect();
         let shift = &self.target_mean - &self.source_mean;
         let chunks = in_chunks(z.view(), |chunk, z| {
             let mut stream = seed.stream("lightsb/transition", chunk as u64);
@@ -179,10 +207,9 @@ impl Bridge for LightSbBridge {
             {
                 let k = choose(shares, &mut stream);
                 draw.scaled_add(span, &(start.pull(z, k) + &shift));
-                for (value, deviation) in draw.iter_mut().zip(deviation.row(k)) {
-                    let noise: f64 = StandardNormal.sample(&mut stream);
-                    *value += deviation * noise;
-                }
+                let noise =
+                    Array1::from_shape_simple_fn(draw.len(), || StandardNormal.sample(&mut stream));
+                self.mixture.covariance.add_times(roots[k].view(), noise.view(), draw);
             }
             draws
         });
@@ -192,6 +219,7 @@ impl Bridge for LightSbBridge {
     fn record(&self) -> BridgeRecord {
         BridgeRecord::LightSb(LightSbRecord {
             epsilon: self.epsilon.value(),
+            covariance: self.mixture.covariance,
             source_mean: self.source_mean.to_vec(),
             target_mean: self.target_mean.to_vec(),
             log_alpha: self.mixture.log_alpha.to_vec(),

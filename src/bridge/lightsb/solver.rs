@@ -1,20 +1,26 @@
 //! Fits the mixture: a start from a coupling, then quasi-Newton descent over all cells.
 
+use std::cell::OnceCell;
 use std::cmp::Ordering;
+use std::ops::ControlFlow;
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::lightsb::anchored::Anchored;
+use crate::bridge::lightsb::choice::Choice;
+use crate::bridge::lightsb::covariance::Covariance;
+use crate::bridge::lightsb::held_out::{Parts, Size, Tried};
 use crate::bridge::lightsb::mixture::Mixture;
 use crate::bridge::lightsb::objective::Objective;
 use crate::bridge::lightsb::split::{LEAST_SHARE, revived};
-use crate::bridge::lightsb::start::{self, StartSettings};
+use crate::bridge::lightsb::start::{self, RoughCoupling, StartSettings};
 use crate::bridge::{Bridge, BridgeProblem, BridgeSolver, FitReport, LightSbBridge, Stop};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
+use crate::geometry::Epsilon;
 use crate::linalg::Lbfgs;
-use crate::progress::{Event, Progress, report};
+use crate::progress::{Event, Progress, note, report};
 use crate::rng::Seed;
 
 /// Steps that the quasi-Newton model remembers.
@@ -27,10 +33,13 @@ const CELLS_PER_GAUSSIAN: usize = 15;
 /// the tolerance.
 const COARSE: f64 = 50.0;
 
+/// Fits that only compare sizes stop at this multiple of the tolerance.
+const ROUGH: f64 = 10.0;
+
 /// Times that Gaussians without cells are given a new place.
 const MOST_REVIVALS: usize = 5;
 
-/// LightSB with diagonal covariances.
+/// LightSB.
 ///
 /// Source: Korotin, Gushchin, Burnaev 2024 (arXiv 2310.01174). Theirs starts at random target
 /// cells and runs a fixed number of Adam steps on batches of 128; this starts from a coupling of
@@ -48,13 +57,17 @@ const MOST_REVIVALS: usize = 5;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LightSbSolver {
+    /// Which matrices the `S_k` may be. If it is to be found, it is found together with
+    /// `n_gaussians`; if that is given, matrices are diagonal.
+    pub covariance: Choice<Covariance>,
     /// Gaussians in the mixture, ≥ 1; fewer are used if there are not fifteen target cells for
-    /// each, or not as many different ones.
+    /// each (with full matrices `3 dim`, if that is more), or not as many different ones.
     ///
-    /// Measured on held-out halves (nats; lower is better): the optimum was 20 to 30 with 1 200 to
-    /// 2 000 cells in 5 dimensions, 50 to 75 with 3 500 in 40 (30 is 2 nats worse, of 69 gained over
-    /// one Gaussian), and one for every 15 to 20 cells where cells are few.
-    pub n_gaussians: usize,
+    /// If it is to be found, cells are dealt into five parts, each number of the ladder 1, 2, 4, … 64
+    /// is fitted without one part and judged by the objective on it, and the smallest mixture
+    /// within one standard error of the best is fitted to all cells. Snapshots of less than 2 000
+    /// cells hold out several parts in turn.
+    pub n_gaussians: Choice<usize>,
     /// Most steps of the descent, ≥ 1.
     pub max_iterations: usize,
     /// The descent stops when five steps together gain less than this, in nats, ≥ 0.
@@ -70,7 +83,8 @@ pub struct LightSbSolver {
 impl Default for LightSbSolver {
     fn default() -> Self {
         Self {
-            n_gaussians: 30,
+            covariance: Choice::Auto,
+            n_gaussians: Choice::Auto,
             max_iterations: 5000,
             tolerance: 1e-3,
             min_spread: 1e-4,
@@ -85,7 +99,12 @@ impl LightSbSolver {
     /// # Errors
     /// [`Error::Parameter`] for the first one that is violated.
     pub fn check(&self) -> Result<()> {
-        let Self { n_gaussians, max_iterations, tolerance, min_spread, n_coupled } = self;
+        let Self { covariance: _, n_gaussians, max_iterations, tolerance, min_spread, n_coupled } =
+            self;
+        let n_gaussians = match n_gaussians {
+            Choice::Auto => &1,
+            Choice::Is(number) => number,
+        };
         for (name, value) in [
             ("n_gaussians", n_gaussians),
             ("max_iterations", max_iterations),
@@ -118,23 +137,87 @@ impl LightSbSolver {
         progress: &mut dyn Progress,
     ) -> Result<(LightSbBridge, FitReport)> {
         self.check()?;
+        let ends = Ends::new(problem)?;
+        let (size, mut details) = match self.n_gaussians {
+            Choice::Is(n_gaussians) => {
+                let covariance = match self.covariance {
+                    Choice::Auto => Covariance::Diagonal,
+                    Choice::Is(covariance) => covariance,
+                };
+                (Size { covariance, n_gaussians }, Vec::new())
+            }
+            Choice::Auto => self.chosen(&ends, seed.child("lightsb/choose", 0), progress)?,
+        };
+        let (bridge, mut report) = self.fit_size(&ends, size, seed, progress)?;
+        report.details.append(&mut details);
+        Ok((bridge, report))
+    }
+
+    /// The size that does best on cells held out, and how all sizes did.
+    fn chosen(
+        &self,
+        ends: &Ends,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<(Size, Vec<(String, f64)>)> {
+        let what = "choosing the number of Gaussians".into();
+        report(progress, Event::Begin { what, total: 1 })?;
+        let kinds: &[Covariance] = match &self.covariance {
+            Choice::Auto => &[Covariance::Diagonal, Covariance::Full, Covariance::Scalar],
+            Choice::Is(kind) => std::slice::from_ref(kind),
+        };
+        let mut size = Size { covariance: kinds[0], n_gaussians: 1 };
+        let mut details = Vec::new();
+        let (source, target) = (&ends.source.cells, &ends.target.cells);
+        if let Some(parts) = Parts::new(source, target, ends.epsilon, seed)? {
+            let ends = parts.fitted().map(Ends::new).collect::<Result<Vec<_>>>()?;
+            let rough = Self { tolerance: ROUGH * self.tolerance, ..self.clone() };
+            let most = |covariance, cells| most_gaussians(covariance, cells, source.dim());
+            let unseen = &mut Unseen(&mut *progress);
+            let tried = parts.ladder(kinds, most, |part, size| {
+                let seed = seed.child("lightsb/part", part as u64);
+                Ok(rough.fit_size(&ends[part], size, seed, unseen)?.0)
+            })?;
+            if let Some((best, error)) = parts.chosen(&tried) {
+                size = best.size;
+                details.push(("held_out".into(), best.held_out));
+                details.push(("held_out_error".into(), error));
+            }
+            note(progress, curve(size, &tried))?;
+        }
+        report(progress, Event::End)?;
+        Ok((size, details))
+    }
+
+    /// Fits a mixture of one size.
+    fn fit_size(
+        &self,
+        ends: &Ends,
+        size: Size,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<(LightSbBridge, FitReport)> {
         let (what, total) = ("fitting the mixture".into(), self.max_iterations as u64);
         report(progress, Event::Begin { what, total })?;
-        let epsilon = problem.epsilon().value();
-        let source = Centred::new(problem.source());
-        let target = Centred::new(problem.target());
-        let floor = self.floor(&target, epsilon);
-        let mut objective = Objective::new(source.view(), target.view(), epsilon);
-
-        let single = start::one_gaussian(source.view(), target.view(), epsilon, floor);
+        let Ends { source, target, epsilon, .. } = ends;
+        let floor = self.floor(target, epsilon.value());
+        let mut objective = Objective::new(source.view(), target.view(), epsilon.value());
+        let most = most_gaussians(size.covariance, target.cells.n_cells(), target.cells.dim());
         let settings = StartSettings {
-            n_gaussians: self.n_gaussians.min(target.marginal.len() / CELLS_PER_GAUSSIAN).max(1),
-            n_coupled: self.n_coupled,
-            epsilon,
+            covariance: size.covariance,
+            n_gaussians: size.n_gaussians.min(most),
+            epsilon: epsilon.value(),
             floor,
         };
-        let starts = start::from_coupling(source.view(), target.view(), settings, seed);
-        let spread = lowest(&mut objective, starts).unwrap_or_else(|| single.clone());
+        let single = start::one_gaussian(source.view(), target.view(), settings)?;
+        let spread = if settings.n_gaussians == 1 {
+            single.clone()
+        } else {
+            let coupling = ends.coupling(self.n_coupled, seed);
+            let starts =
+                start::from_coupling(coupling, source.view(), target.view(), settings, seed)?;
+            lowest(&mut objective, starts).unwrap_or_else(|| single.clone())
+        };
         let mut descent = self.descend(&mut objective, spread, floor, progress)?;
         let single_value = objective.evaluate(&single).value;
         if descent.value.is_nan() || descent.value > single_value {
@@ -144,11 +227,9 @@ impl LightSbSolver {
         report(progress, Event::End)?;
 
         let n_gaussians = descent.mixture.n_gaussians();
-        let live = objective.evaluate(&descent.mixture).target.mass;
-        let n_live = live.iter().filter(|&&mass| mass * n_gaussians as f64 > LEAST_SHARE).count();
-        let moved = source.mean.dot(&target.mean) / epsilon;
-        let bridge =
-            LightSbBridge::new(descent.mixture, source.mean, target.mean, problem.epsilon())?;
+        let n_live = descent.prune(&mut objective, self.tolerance);
+        let moved = source.mean.dot(&target.mean) / epsilon.value();
+        let size = Size { n_gaussians: descent.mixture.n_gaussians(), ..size };
         let report = FitReport {
             stop: descent.stop,
             iterations: descent.iterations,
@@ -157,15 +238,19 @@ impl LightSbSolver {
             details: vec![
                 ("n_live".into(), n_live as f64),
                 ("n_gaussians".into(), n_gaussians as f64),
+                ("n_parameters".into(), size.n_parameters(source.mean.len()) as f64),
             ],
         };
+        let means = (source.mean.clone(), target.mean.clone());
+        let bridge = LightSbBridge::new(descent.mixture, means.0, means.1, *epsilon)?;
         Ok((bridge, report))
     }
 
     /// The least `S`: free of units, since `S` is.
     fn floor(&self, target: &Centred, epsilon: f64) -> f64 {
-        let variance = start::mean_and_variance(target.points.view(), target.marginal.view()).1;
-        let in_epsilon = variance.sum() / variance.len() as f64 / epsilon;
+        let (points, marginal) = target.view();
+        let variance = start::mean_and_covariance(points, marginal, Covariance::Scalar).1[0];
+        let in_epsilon = variance / epsilon;
         if in_epsilon > 0.0 { self.min_spread * in_epsilon.min(1.0) } else { self.min_spread }
     }
 
@@ -208,7 +293,7 @@ impl LightSbSolver {
     ) -> Result<()> {
         let evaluation = objective.evaluate(&descent.mixture);
         let epsilon = objective.epsilon();
-        let (coordinates, point) = Anchored::new(&descent.mixture, &evaluation, epsilon, floor);
+        let (coordinates, point) = Anchored::new(&descent.mixture, &evaluation, epsilon, floor)?;
         let mut f =
             |point: &[f64], gradient: &mut [f64]| coordinates.value(objective, point, gradient);
         let mut search = Lbfgs::new(point, MEMORY, &mut f);
@@ -251,6 +336,42 @@ fn lowest(objective: &mut Objective<'_>, mixtures: Vec<Mixture>) -> Option<Mixtu
     valued.min_by(|a, b| a.0.total_cmp(&b.0)).map(|entry| entry.1)
 }
 
+/// What was chosen and how every size did, in one line.
+fn curve(size: Size, tried: &[Tried]) -> String {
+    let mut text = format!("{size} by the objective on held-out cells:");
+    let mut kind = None;
+    for Tried { size, held_out, .. } in tried {
+        let shown = match kind.replace(size.covariance) {
+            Some(before) if before == size.covariance => {
+                format!(", {} {held_out:.2}", size.n_gaussians)
+            }
+            Some(_) => format!("; {size} {held_out:.2}"),
+            None => format!(" {size} {held_out:.2}"),
+        };
+        text += &shown;
+    }
+    text
+}
+
+/// Gaussians that so many cells of the target can tell apart, at least one.
+fn most_gaussians(covariance: Covariance, n_cells: usize, dim: usize) -> usize {
+    let each = match covariance {
+        Covariance::Scalar | Covariance::Diagonal => CELLS_PER_GAUSSIAN,
+        // The covariance of fewer cells is singular, or nearly.
+        Covariance::Full => CELLS_PER_GAUSSIAN.max(3 * dim),
+    };
+    (n_cells / each).max(1)
+}
+
+/// Shows nothing and still passes the stop button on.
+struct Unseen<'a>(&'a mut dyn Progress);
+
+impl Progress for Unseen<'_> {
+    fn report(&mut self, _event: &Event) -> ControlFlow<()> {
+        self.0.report(&Event::Step { done: 0 })
+    }
+}
+
 struct Descent {
     mixture: Mixture,
     value: f64,
@@ -259,16 +380,60 @@ struct Descent {
     iterations: usize,
 }
 
+impl Descent {
+    /// Leaves out Gaussians without cells at both ends, unless the objective then rises by more
+    /// than `tolerance`; says how many have cells at the end.
+    fn prune(&mut self, objective: &mut Objective<'_>, tolerance: f64) -> usize {
+        let evaluation = objective.evaluate(&self.mixture);
+        let least = LEAST_SHARE / self.mixture.n_gaussians() as f64;
+        let (source, target) = (&evaluation.source.mass, &evaluation.target.mass);
+        let all = 0..self.mixture.n_gaussians();
+        let n_live = all.clone().filter(|&k| target[k] > least).count();
+        let kept: Vec<usize> = all.filter(|&k| source[k].max(target[k]) > least).collect();
+        if kept.is_empty() || kept.len() == self.mixture.n_gaussians() {
+            return n_live;
+        }
+        let fewer = self.mixture.select(&kept);
+        let value = objective.evaluate(&fewer).value;
+        if value <= self.value + tolerance {
+            (self.mixture, self.value) = (fewer, value);
+        }
+        n_live
+    }
+}
+
+/// Both ends of a problem, and the coupling that all starts share.
+struct Ends {
+    source: Centred,
+    target: Centred,
+    epsilon: Epsilon,
+    coupling: OnceCell<RoughCoupling>,
+}
+
+impl Ends {
+    fn new(problem: &BridgeProblem) -> Result<Self> {
+        let (source, target) = (Centred::new(problem.source())?, Centred::new(problem.target())?);
+        Ok(Self { source, target, epsilon: problem.epsilon(), coupling: OnceCell::new() })
+    }
+
+    /// Made when it is first asked for.
+    fn coupling(&self, n_coupled: usize, seed: Seed) -> &RoughCoupling {
+        let (source, target, epsilon) = (&self.source, &self.target, self.epsilon.value());
+        self.coupling.get_or_init(|| {
+            RoughCoupling::new(source.view(), target.view(), n_coupled, epsilon, seed)
+        })
+    }
+}
+
 /// A snapshot with its mean taken out, cells without weight left out, and cells sorted, so that
 /// neither their order nor empty cells change what is drawn at the start.
 struct Centred {
-    points: Array2<f64>,
-    marginal: Array1<f64>,
+    cells: Snapshot,
     mean: Array1<f64>,
 }
 
 impl Centred {
-    fn new(snapshot: &Snapshot) -> Self {
+    fn new(snapshot: &Snapshot) -> Result<Self> {
         let (points, marginal) = (snapshot.points(), snapshot.marginal());
         let mut order: Vec<usize> = (0..points.nrows()).filter(|&i| marginal[i] > 0.0).collect();
         let compare = |&i: &usize, &j: &usize| {
@@ -282,10 +447,10 @@ impl Centred {
         let marginal = marginal.select(Axis(0), &order);
         let points = points.select(Axis(0), &order);
         let mean = marginal.dot(&points);
-        Self { points: points - &mean, marginal, mean }
+        Ok(Self { cells: Snapshot::weighted(points - &mean, marginal)?, mean })
     }
 
     fn view(&self) -> start::Cells<'_> {
-        (self.points.view(), self.marginal.view())
+        (self.cells.points(), self.cells.marginal())
     }
 }

@@ -62,22 +62,19 @@ impl Split {
         k: usize,
     ) -> Self {
         let epsilon = objective.epsilon();
-        let (anchor, variance) = evaluation.source.mean_and_variance(k);
-        let end = evaluation.target.mean_and_variance(k).0;
+        let anchor = evaluation.source.mean_and_covariance(k).0;
+        let end = evaluation.target.mean_and_covariance(k).0;
         let (source, target) = objective.covariances(k, &anchor, &end);
-        let width = &mixture.s.row(k) * epsilon;
+        let inverse = mixture.covariance.matrix(evaluation.inverses.row(k), mixture.dim());
+        let precision = inverse / epsilon;
+        let source = source / (epsilon * epsilon);
         // In units of the deviation that the Fisher information of `r` allows.
-        let unit: Array1<f64> = width
-            .iter()
-            .zip(&variance)
-            .map(|(width, variance)| 1.0 / (1.0 / width + variance / (epsilon * epsilon)).sqrt())
-            .collect();
-        let wish = Array2::from_shape_fn(source.dim(), |(a, b)| {
-            let own = if a == b { 1.0 / width[a] } else { 0.0 };
-            let pull =
-                target[[a, b]] / (width[a] * width[b]) - source[[a, b]] / (epsilon * epsilon);
-            (pull - own) * unit[a] * unit[b]
-        });
+        let information = &precision.diag() + &source.diag();
+        let unit = information.mapv(|value| 1.0 / value.sqrt());
+        let mut wish = precision.dot(&target).dot(&precision) - &precision - &source;
+        for ((a, b), value) in wish.indexed_iter_mut() {
+            *value *= unit[a] * unit[b];
+        }
         let (value, direction) = largest_eigenvector(&wish);
         let gain = evaluation.target.mass[k] * value;
         Self { k, direction: direction * unit, anchor, gain }
@@ -122,6 +119,7 @@ mod tests {
     use rand_distr::{Distribution, StandardNormal};
 
     use super::*;
+    use crate::bridge::lightsb::covariance::Covariance;
     use crate::rng::Seed;
 
     #[test]
@@ -137,6 +135,7 @@ mod tests {
         let split =
             Split { k: 0, direction: array![0.3, -0.2], anchor: array![2.0, 1.0], gain: 0.0 };
         let whole = Mixture {
+            covariance: Covariance::Diagonal,
             log_alpha: array![0.4, -9.0],
             r: array![[0.5, -1.0], [0.0, 0.0]],
             s: array![[0.7, 0.2], [1.0, 1.0]],
@@ -167,6 +166,7 @@ mod tests {
         let even = Array1::from_elem(1000, 1e-3);
         let mut objective = Objective::new((x.view(), even.view()), (y.view(), even.view()), 0.5);
         let mixture = Mixture {
+            covariance: Covariance::Diagonal,
             log_alpha: array![0.0, -200.0],
             r: array![[0.0, 0.0], [3.0, 3.0]],
             s: array![[0.8, 0.8], [1.0, 1.0]],

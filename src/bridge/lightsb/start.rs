@@ -5,8 +5,10 @@ use rand_distr::{Distribution, StandardUniform};
 use rayon::prelude::*;
 
 use crate::bridge::draw_cells;
+use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::mixture::{Mixture, closed_form};
-use crate::linalg::{Lbfgs, exp_in_place, product, product_nt, softmax_rows};
+use crate::error::Result;
+use crate::linalg::{Lbfgs, exp_in_place, product, product_nt, product_tn, softmax_rows};
 use crate::rng::Seed;
 
 /// Cells that are worked on together; fixed, so that results do not depend on threads.
@@ -16,63 +18,108 @@ const CHUNK: usize = 512;
 pub(super) type Cells<'a> = (ArrayView2<'a, f64>, ArrayView1<'a, f64>);
 
 /// The bridge between the two snapshots seen as one Gaussian each.
+///
+/// # Errors
+/// [`crate::Error::Numerical`] if a decomposition of a full matrix fails.
 pub(super) fn one_gaussian(
     source: Cells<'_>,
     target: Cells<'_>,
-    epsilon: f64,
-    floor: f64,
-) -> Mixture {
-    let (source_mean, source_var) = mean_and_variance(source.0, source.1);
-    let (target_mean, target_var) = mean_and_variance(target.0, target.1);
+    settings: StartSettings,
+) -> Result<Mixture> {
+    let StartSettings { covariance, epsilon, floor, .. } = settings;
+    let (source_mean, source_var) = mean_and_covariance(source.0, source.1, covariance);
+    let (target_mean, target_var) = mean_and_covariance(target.0, target.1, covariance);
     let (r, s) = closed_form(
+        covariance,
         (source_mean.view(), source_var.view()),
         (target_mean.view(), target_var.view()),
         epsilon,
         floor,
-    );
-    Mixture { log_alpha: Array1::zeros(1), r: r.insert_axis(Axis(0)), s: s.insert_axis(Axis(0)) }
+    )?;
+    let (r, s) = (r.insert_axis(Axis(0)), s.insert_axis(Axis(0)));
+    Ok(Mixture { covariance, log_alpha: Array1::zeros(1), r, s })
 }
 
 /// Mixtures to choose from, of at most `n_gaussians` Gaussians, one for each cluster of the target.
 ///
-/// The target is clustered by k-means; a Sinkhorn coupling of `n_coupled` cells of each side says
-/// where the cells of each cluster come from. `S` is the closed form for the mean variances
+/// The target is clustered by k-means; the coupling of some cells says where the cells of each
+/// cluster come from. `S` is the closed form for the mean covariances
 /// within clusters, the same for all, `r` takes each cluster's source to its target, and `ln α`
 /// gives each Gaussian its share of the source, so that none begins without cells. A second
 /// mixture is a third of the way from one Gaussian to that: in many dimensions a start far from
 /// the data loses Gaussians on its way. Time
-/// `O((n_source + n_target) · 10 n_gaussians · dim + n_coupled² · dim)`, memory `O(n_coupled²)`.
+/// `O((n_source + n_target) · 10 n_gaussians · dim)`.
+///
+/// # Errors
+/// As [`one_gaussian`].
 pub(super) fn from_coupling(
+    coupling: &RoughCoupling,
     source: Cells<'_>,
     target: Cells<'_>,
     settings: StartSettings,
     seed: Seed,
-) -> Vec<Mixture> {
-    let StartSettings { n_gaussians, n_coupled, epsilon, floor } = settings;
+) -> Result<Vec<Mixture>> {
+    let StartSettings { covariance, n_gaussians, epsilon, floor } = settings;
     let centres = k_means(target, n_gaussians, seed);
-    let (from, from_weights) = thinned(source, n_coupled, seed.child("lightsb/thin source", 0));
-    let (to, to_weights) = thinned(target, n_coupled, seed.child("lightsb/thin target", 0));
-    let (from, to) = ((from.view(), from_weights.view()), (to.view(), to_weights.view()));
-    let plan = coupled(from, to, epsilon);
-    let came = product(plan.view(), members(to.0, centres.view()).view());
-    let clusters = Clusters::new((from.0, came.view()), target, centres.view());
+    let from = (coupling.source.0.view(), coupling.source.1.view());
+    let came =
+        product(coupling.plan.view(), members(coupling.target.view(), centres.view()).view());
+    let clusters = Clusters::new((from.0, came.view()), target, centres.view(), covariance);
 
+    let dim = centres.ncols();
     let (_, s) = closed_form(
+        covariance,
         (clusters.source_mean.row(0), clusters.source_var.view()),
         (clusters.target_mean.row(0), clusters.target_var.view()),
         epsilon,
         floor,
-    );
-    let single = one_gaussian(source, target, epsilon, floor).s;
+    )?;
+    let log = |s: ArrayView1<'_, f64>| Ok(covariance.eigen(s, dim)?.map(f64::ln));
+    let single = log(one_gaussian(source, target, settings)?.s.row(0))?;
+    let s = log(s.view())?;
     let towards = |way: f64| {
-        let s = (s.mapv(f64::ln) * way + single.row(0).mapv(f64::ln) * (1.0 - way)).mapv(f64::exp);
-        let r = (&clusters.target_mean - &(&clusters.source_mean * &s)) * way;
-        let s = Array2::from_shape_fn(r.dim(), |(_, d)| s[d]);
-        let mut mixture = Mixture { log_alpha: Array1::zeros(r.nrows()), r, s };
+        let between = &s * way + &single * (1.0 - way);
+        let s = covariance.eigen(between.view(), dim)?.map(f64::exp);
+        let back = s.mapv(|value| -value);
+        let mut r = clusters.target_mean.clone();
+        for (mean, r) in clusters.source_mean.rows().into_iter().zip(r.rows_mut()) {
+            covariance.add_times(back.view(), mean, r);
+        }
+        r *= way;
+        let s = Array2::from_shape_fn((r.nrows(), s.len()), |(_, e)| s[e]);
+        let mut mixture = Mixture { covariance, log_alpha: Array1::zeros(r.nrows()), r, s };
         mixture.log_alpha = balanced(&mixture, from, &clusters.mass, epsilon);
-        mixture
+        Ok(mixture)
     };
-    vec![towards(1.0), towards(0.3)]
+    [1.0, 0.3].into_iter().map(towards).collect()
+}
+
+/// An entropic coupling of some cells of each side; rough, for it only has to say which cells go
+/// where. It does not depend on what is started from it.
+#[derive(Debug)]
+pub(super) struct RoughCoupling {
+    /// Source cells and their weights.
+    source: (Array2<f64>, Array1<f64>),
+    /// Target cells.
+    target: Array2<f64>,
+    plan: Array2<f64>,
+}
+
+impl RoughCoupling {
+    /// Of `n_coupled` cells of each side. Time `O(n_coupled² · dim)`, memory `O(n_coupled²)`.
+    pub(super) fn new(
+        source: Cells<'_>,
+        target: Cells<'_>,
+        n_coupled: usize,
+        epsilon: f64,
+        seed: Seed,
+    ) -> Self {
+        let source = thinned(source, n_coupled, seed.child("lightsb/thin source", 0));
+        let target = thinned(target, n_coupled, seed.child("lightsb/thin target", 0));
+        let (from, to) = ((source.0.view(), source.1.view()), (target.0.view(), target.1.view()));
+        let plan = coupled(from, to, epsilon);
+        Self { source, target: target.0, plan }
+    }
 }
 
 /// What is known of each cluster: where its cells are and where they come from.
@@ -80,7 +127,7 @@ struct Clusters {
     mass: Vec<f64>,
     source_mean: Array2<f64>,
     target_mean: Array2<f64>,
-    /// Mean variance within clusters.
+    /// Entries of the mean covariance within clusters.
     source_var: Array1<f64>,
     target_var: Array1<f64>,
 }
@@ -91,7 +138,9 @@ impl Clusters {
         source: (ArrayView2<'_, f64>, ArrayView2<'_, f64>),
         target: Cells<'_>,
         centres: ArrayView2<'_, f64>,
+        covariance: Covariance,
     ) -> Self {
+        let n_entries = covariance.n_entries(centres.ncols());
         let mut at_target = members(target.0, centres);
         for (mut row, weight) in at_target.rows_mut().into_iter().zip(target.1) {
             row *= *weight;
@@ -101,18 +150,19 @@ impl Clusters {
             mass: at_target.sum_axis(Axis(0)).to_vec(),
             source_mean: Array2::zeros(centres.dim()),
             target_mean: Array2::zeros(centres.dim()),
-            source_var: Array1::zeros(centres.ncols()),
-            target_var: Array1::zeros(centres.ncols()),
+            source_var: Array1::zeros(n_entries),
+            target_var: Array1::zeros(n_entries),
         };
         for (k, &mass) in clusters.mass.iter().enumerate() {
             let came = source.1.column(k);
             // A small cluster without a coupled cell may come from everywhere.
             let came = if came.sum() > 1e-12 { came } else { everywhere.view() };
-            let (mean, variance) = mean_and_variance(source.0, came);
+            let (mean, variance) = mean_and_covariance(source.0, came, covariance);
             clusters.source_mean.row_mut(k).assign(&mean);
             clusters.source_var.scaled_add(mass, &variance);
             if mass > 0.0 {
-                let (mean, variance) = mean_and_variance(target.0, at_target.column(k));
+                let (mean, variance) =
+                    mean_and_covariance(target.0, at_target.column(k), covariance);
                 clusters.target_mean.row_mut(k).assign(&mean);
                 clusters.target_var.scaled_add(mass, &variance);
             }
@@ -135,9 +185,10 @@ fn members(points: ArrayView2<'_, f64>, centres: ArrayView2<'_, f64>) -> Array2<
 fn balanced(mixture: &Mixture, cells: Cells<'_>, mass: &[f64], epsilon: f64) -> Array1<f64> {
     const MOST_STEPS: usize = 200;
     let n_gaussians = mass.len();
-    let exponents = product_nt(cells.0.mapv(|x| x * x).view(), mixture.s.view())
-        + product_nt(cells.0, mixture.r.view()) * 2.0;
-    let exponents = exponents / (2.0 * epsilon);
+    let linear = mixture.start_coefficients(epsilon);
+    let mut features = Array2::ones((cells.0.nrows(), linear.ncols()));
+    mixture.covariance.write_features(features.view_mut(), cells.0);
+    let exponents = product_nt(features.view(), linear.view());
     let mut logs = exponents.clone();
     let mut totals = vec![0.0; cells.1.len()];
     let mut f = |log_alpha: &[f64], gradient: &mut [f64]| {
@@ -169,26 +220,42 @@ fn balanced(mixture: &Mixture, cells: Cells<'_>, mass: &[f64], epsilon: f64) -> 
 /// What [`from_coupling`] needs to know.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StartSettings {
+    pub(super) covariance: Covariance,
     pub(super) n_gaussians: usize,
-    pub(super) n_coupled: usize,
     pub(super) epsilon: f64,
     pub(super) floor: f64,
 }
 
-/// Weighted mean and variance of each column; weights need not sum to one.
-pub(super) fn mean_and_variance(
+/// Weighted mean and the entries of the covariance; weights need not sum to one.
+pub(super) fn mean_and_covariance(
     points: ArrayView2<'_, f64>,
     weights: ArrayView1<'_, f64>,
+    covariance: Covariance,
 ) -> (Array1<f64>, Array1<f64>) {
     let total = weights.sum();
     let mean = weights.dot(&points) / total;
-    let mut variance = Array1::zeros(points.ncols());
+    let dim = points.ncols();
+    let mut entries = Array1::zeros(covariance.n_entries(dim));
+    if covariance == Covariance::Full {
+        let used = |row: &usize| weights[*row] > 0.0;
+        let rows: Vec<usize> = (0..points.nrows()).filter(used).collect();
+        let mut off = points.select(Axis(0), &rows) - &mean;
+        for (mut row, &i) in off.rows_mut().into_iter().zip(&rows) {
+            row *= (weights[i] / total).sqrt();
+        }
+        return (mean, covariance.entries(product_tn(off.view(), off.view()).view()));
+    }
+    let mut variance = Array1::zeros(dim);
     for (row, weight) in points.rows().into_iter().zip(weights) {
         for ((variance, value), mean) in variance.iter_mut().zip(row).zip(&mean) {
             *variance += weight / total * (value - mean) * (value - mean);
         }
     }
-    (mean, variance)
+    match covariance {
+        Covariance::Scalar => entries[0] = variance.sum() / dim as f64,
+        Covariance::Diagonal | Covariance::Full => entries = variance,
+    }
+    (mean, entries)
 }
 
 /// At most `limit` cells: all with their weights, or drawn cells of equal weight.
@@ -377,14 +444,17 @@ mod tests {
     fn every_gaussian_begins_with_its_share_of_the_cells() {
         let (x, y, even) = groups();
         let (source, target) = ((x.view(), even.view()), (y.view(), even.view()));
-        let settings = StartSettings { n_gaussians: 3, n_coupled: 200, epsilon: 0.1, floor: 1e-4 };
-        for mixture in from_coupling(source, target, settings, Seed(2)) {
-            let mass = Objective::new(source, target, 0.1).evaluate(&mixture).source.mass;
-            let mut shares = mass.to_vec();
-            shares.sort_by(f64::total_cmp);
-            let expected = [1.0 / 6.0, 1.0 / 3.0, 0.5];
-            let close = shares.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.01);
-            assert!(close, "{shares:?}");
+        for covariance in [Covariance::Scalar, Covariance::Diagonal, Covariance::Full] {
+            let settings = StartSettings { covariance, n_gaussians: 3, epsilon: 0.1, floor: 1e-4 };
+            let coupling = RoughCoupling::new(source, target, 200, 0.1, Seed(2));
+            for mixture in from_coupling(&coupling, source, target, settings, Seed(2)).unwrap() {
+                let mass = Objective::new(source, target, 0.1).evaluate(&mixture).source.mass;
+                let mut shares = mass.to_vec();
+                shares.sort_by(f64::total_cmp);
+                let expected = [1.0 / 6.0, 1.0 / 3.0, 0.5];
+                let close = shares.iter().zip(expected).all(|(a, b)| (a - b).abs() < 0.01);
+                assert!(close, "{covariance:?}: {shares:?}");
+            }
         }
     }
 

@@ -1,0 +1,293 @@
+//! How many Gaussians and which matrices: by the objective on cells that were not fitted.
+
+use ndarray::{Array1, Axis};
+use rand::Rng;
+
+use crate::bridge::lightsb::covariance::Covariance;
+use crate::bridge::{BridgeProblem, LightSbBridge};
+use crate::data::Snapshot;
+use crate::error::Result;
+use crate::geometry::Epsilon;
+use crate::rng::Seed;
+
+/// Parts that the cells are dealt into; each part in turn is held out.
+const FOLDS: usize = 5;
+
+/// Cells of the smaller snapshot that are judged at least, as far as there are so many: few cells
+/// need all parts held out in turn, many only one.
+const JUDGED: usize = 400;
+
+/// The most Gaussians that are tried with diagonal matrices. No size is tried whose steps cost more
+/// than theirs.
+const MOST: usize = 64;
+
+/// With more Gaussians than this, cells are not few.
+const FEW: usize = 4;
+
+/// A number of Gaussians with one kind of matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) covariance: Covariance,
+    pub(super) n_gaussians: usize,
+}
+
+impl Size {
+    /// Free numbers of such a mixture.
+    pub(super) fn n_parameters(self, dim: usize) -> usize {
+        self.n_gaussians * (1 + dim + self.covariance.n_entries(dim)) - 1
+    }
+}
+
+impl std::fmt::Display for Size {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kind = match self.covariance {
+            Covariance::Scalar => "scalar",
+            Covariance::Diagonal => "diagonal",
+            Covariance::Full => "full",
+        };
+        write!(f, "{} {kind}", self.n_gaussians)
+    }
+}
+
+/// What was found about one size.
+#[derive(Debug, Clone)]
+pub(super) struct Tried {
+    pub(super) size: Size,
+    /// The objective on held-out cells, mean of the parts.
+    pub(super) held_out: f64,
+    /// For each part `ln c` at the held-out source cells and `ln v` at those of the target.
+    scores: Vec<(Array1<f64>, Array1<f64>)>,
+}
+
+/// The cells of a problem as pairs of what is fitted and what is held out.
+#[derive(Debug)]
+pub(super) struct Parts {
+    parts: Vec<(BridgeProblem, BridgeProblem)>,
+}
+
+impl Parts {
+    /// Deals the cells of centred and sorted snapshots into parts. Equal cells go to the same
+    /// part, so that a cell of weight two is two cells of weight one. `None` if there are too few
+    /// different cells for all parts.
+    ///
+    /// # Errors
+    /// None but those of snapshots, which are valid here.
+    pub(super) fn new(
+        source: &Snapshot,
+        target: &Snapshot,
+        epsilon: Epsilon,
+        seed: Seed,
+    ) -> Result<Option<Self>> {
+        let source_parts = dealt(source, seed.child("lightsb/parts", 0));
+        let target_parts = dealt(target, seed.child("lightsb/parts", 1));
+        let fewest = |parts: &[usize]| {
+            (0..FOLDS).map(|f| parts.iter().filter(|&&p| p == f).count()).min().unwrap_or(0)
+        };
+        if fewest(&source_parts).min(fewest(&target_parts)) < 2 {
+            return Ok(None);
+        }
+        let smaller = source.n_cells().min(target.n_cells());
+        let n_parts = (JUDGED * FOLDS).div_ceil(smaller).clamp(1, FOLDS);
+        let mut parts = Vec::with_capacity(n_parts);
+        for part in 0..n_parts {
+            let take = |snapshot: &Snapshot, of: &[usize], held: bool| {
+                let rows: Vec<usize> = (0..of.len()).filter(|&i| (of[i] == part) == held).collect();
+                let points = snapshot.points().select(Axis(0), &rows);
+                Snapshot::weighted(points, snapshot.marginal().select(Axis(0), &rows))
+            };
+            let pair = |held: bool| {
+                let source = take(source, &source_parts, held)?;
+                BridgeProblem::new(source, take(target, &target_parts, held)?, epsilon)
+            };
+            parts.push((pair(false)?, pair(true)?));
+        }
+        Ok(Some(Self { parts }))
+    }
+
+    /// What is to be fitted, for each part.
+    pub(super) fn fitted(&self) -> impl Iterator<Item = &BridgeProblem> {
+        self.parts.iter().map(|part| &part.0)
+    }
+
+    /// Sizes from small to large, for every kind of matrix. Scalar matrices come last, and only if
+    /// few Gaussians did best before: where cells tell many apart they also tell the dimensions.
+    ///
+    /// `fit` fits one part with one size. The ladder of a kind ends where the objective is clearly
+    /// above the best of its kind, or above it twice in turn.
+    ///
+    /// # Errors
+    /// Those of `fit`.
+    pub(super) fn ladder(
+        &self,
+        kinds: &[Covariance],
+        most_gaussians: impl Fn(Covariance, usize) -> usize,
+        mut fit: impl FnMut(usize, Size) -> Result<LightSbBridge>,
+    ) -> Result<Vec<Tried>> {
+        let cells = self.parts.iter().map(|part| part.0.target().n_cells()).min().unwrap_or(0);
+        let dim = self.parts.first().map_or(1, |part| part.0.dim());
+        let mut all: Vec<Tried> = Vec::new();
+        for &covariance in kinds {
+            let best = all.iter().min_by(|a, b| a.held_out.total_cmp(&b.held_out));
+            let many = best.is_some_and(|best| best.size.n_gaussians > FEW);
+            if covariance == Covariance::Scalar && many {
+                continue;
+            }
+            let affordable =
+                MOST * Covariance::Diagonal.n_features(dim) / covariance.n_features(dim);
+            let most = most_gaussians(covariance, cells).min(MOST).min(affordable.max(1));
+            let mut of_kind: Vec<Tried> = Vec::new();
+            let mut worse = 0;
+            for n_gaussians in (0..).map(|power| 1 << power).take_while(|&n| n <= most) {
+                let size = Size { covariance, n_gaussians };
+                let tried = self.judge(size, &mut fit)?;
+                let best = of_kind.iter().min_by(|a, b| a.held_out.total_cmp(&b.held_out));
+                let above = best.is_some_and(|best| best.held_out < tried.held_out);
+                let clearly = best.is_some_and(|best| {
+                    best.held_out + 2.0 * self.error(&tried, best) < tried.held_out
+                });
+                worse = if above { worse + 1 } else { 0 };
+                of_kind.push(tried);
+                if clearly || worse == 2 {
+                    break;
+                }
+            }
+            all.append(&mut of_kind);
+        }
+        Ok(all)
+    }
+
+    fn judge(
+        &self,
+        size: Size,
+        fit: &mut impl FnMut(usize, Size) -> Result<LightSbBridge>,
+    ) -> Result<Tried> {
+        let mut tried = Tried { size, held_out: 0.0, scores: Vec::new() };
+        for (number, (_, held)) in self.parts.iter().enumerate() {
+            let bridge = fit(number, size)?;
+            let c = bridge.log_normaliser(held.source().points())?;
+            let v = bridge.log_mixture(held.target().points())?;
+            let value = held.source().marginal().dot(&c) - held.target().marginal().dot(&v);
+            tried.held_out += value / self.parts.len() as f64;
+            tried.scores.push((c, v));
+        }
+        Ok(tried)
+    }
+
+    /// The standard error of the difference of two held-out objectives, from the differences at
+    /// each cell.
+    fn error(&self, a: &Tried, b: &Tried) -> f64 {
+        let mut square = 0.0;
+        for ((a, b), (_, held)) in a.scores.iter().zip(&b.scores).zip(&self.parts) {
+            square += square_error(&(&a.0 - &b.0), held.source());
+            square += square_error(&(&a.1 - &b.1), held.target());
+        }
+        square.sqrt() / self.parts.len() as f64
+    }
+
+    /// The smallest size, by its number of parameters, that is within one standard error of the
+    /// best, and that error (Breiman et al. 1984).
+    pub(super) fn chosen<'a>(&self, tried: &'a [Tried]) -> Option<(&'a Tried, f64)> {
+        let best = tried.iter().min_by(|a, b| a.held_out.total_cmp(&b.held_out))?;
+        let dim = self.parts.first()?.0.dim();
+        tried
+            .iter()
+            .map(|entry| (entry, self.error(entry, best)))
+            .filter(|(entry, error)| entry.held_out <= best.held_out + error)
+            .min_by_key(|(entry, _)| entry.size.n_parameters(dim))
+    }
+}
+
+/// The squared standard error of a weighted mean.
+fn square_error(values: &Array1<f64>, cells: &Snapshot) -> f64 {
+    let weights = cells.marginal();
+    let mean = weights.dot(values);
+    let squares = values.iter().zip(weights);
+    squares.map(|(value, weight)| (weight * (value - mean)).powi(2)).sum()
+}
+
+/// The part of every cell: different cells of a sorted snapshot in random order, dealt like cards.
+fn dealt(cells: &Snapshot, seed: Seed) -> Vec<usize> {
+    let points = cells.points();
+    let mut groups = vec![0; cells.n_cells()];
+    for i in 1..groups.len() {
+        groups[i] = groups[i - 1] + usize::from(points.row(i) != points.row(i - 1));
+    }
+    let n_groups = groups.last().map_or(0, |last| last + 1);
+    let mut order: Vec<usize> = (0..n_groups).collect();
+    let mut stream = seed.stream("lightsb/deal", 0);
+    for i in (1..n_groups).rev() {
+        order.swap(i, (stream.next_u64() % (i as u64 + 1)) as usize);
+    }
+    groups.into_iter().map(|group| order[group] % FOLDS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+    use rand_distr::{Distribution, StandardNormal};
+
+    use super::*;
+    use crate::bridge::LightSbSolver;
+    use crate::progress::Silent;
+
+    fn normal(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
+        let mut stream = Seed(seed).stream("test/normal", 0);
+        Array2::from_shape_simple_fn((rows, columns), || StandardNormal.sample(&mut stream))
+    }
+
+    fn problem(x: Array2<f64>, y: Array2<f64>) -> BridgeProblem {
+        let snapshots = (Snapshot::new(x).unwrap(), Snapshot::new(y).unwrap());
+        BridgeProblem::new(snapshots.0, snapshots.1, Epsilon::new(0.2).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn equal_cells_are_dealt_together_and_parts_are_even() {
+        let points = Array2::from_shape_fn((60, 1), |(i, _)| f64::from(i as u32 / 2));
+        let parts = dealt(&Snapshot::new(points).unwrap(), Seed(1));
+        assert!(parts.chunks(2).all(|pair| pair[0] == pair[1]));
+        for part in 0..FOLDS {
+            assert_eq!(parts.iter().filter(|&&other| other == part).count(), 12);
+        }
+        assert_ne!(parts, dealt(&Snapshot::new(normal(60, 1, 1)).unwrap(), Seed(2)));
+    }
+
+    #[test]
+    fn the_error_is_that_of_a_weighted_mean_of_differences() {
+        let cells = Snapshot::weighted(array![[1.0], [2.0], [3.0]], array![1.0, 1.0, 2.0]).unwrap();
+        // Mean 2.75; (¼·1.75)² + (¼·0.25)² + (½·1)².
+        let square = square_error(&array![1.0, 3.0, 3.75 - 0.25], &cells);
+        let expected = (0.25_f64 * 1.75).powi(2) + (0.25_f64 * 0.25).powi(2) + 0.375_f64.powi(2);
+        assert!((square - expected).abs() < 1e-15, "{square} and {expected}");
+    }
+
+    /// One Gaussian needs one, with axes of its own a full one, and groups that part need several.
+    #[test]
+    fn the_size_is_that_of_the_data() {
+        let chosen = |x, y| {
+            let answer = LightSbSolver::default().fit(&problem(x, y), Seed(0), &mut Silent);
+            let (bridge, report) = answer.unwrap();
+            assert!(
+                report.detail("held_out").is_some() && report.detail("held_out_error").is_some()
+            );
+            (bridge.mixture().covariance, bridge.mixture().n_gaussians())
+        };
+        let round = chosen(normal(500, 3, 1), normal(500, 3, 2) * 0.5);
+        assert_eq!(round, (Covariance::Scalar, 1));
+        let shear = array![[1.0, 0.9, 0.0], [0.0, 0.4, 0.0], [0.0, 0.0, 1.0]];
+        let tilted = chosen(normal(500, 3, 1), normal(500, 3, 2).dot(&shear));
+        assert_eq!(tilted, (Covariance::Full, 1));
+        let mut parted = normal(500, 3, 2) * 0.5;
+        for (i, mut cell) in parted.rows_mut().into_iter().enumerate() {
+            cell[0] += [-3.0, 0.0, 4.0][i % 3];
+        }
+        let parted = chosen(normal(500, 3, 1), parted);
+        assert!(parted.1 >= 3 && parted.1 <= 8, "{parted:?}");
+    }
+
+    #[test]
+    fn too_few_cells_are_one_gaussian() {
+        let few = problem(normal(8, 2, 1), normal(300, 2, 2));
+        let (bridge, _) = LightSbSolver::default().fit(&few, Seed(0), &mut Silent).unwrap();
+        assert_eq!(bridge.mixture().n_gaussians(), 1);
+    }
+}
