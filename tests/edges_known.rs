@@ -109,7 +109,8 @@ fn slopes_are_the_rotated_displacements_per_hour() {
 fn half_way_the_cells_are_stretched_half_way() {
     let (model, rotation) = model();
     let at = vec![HOURS / 2.0];
-    let options = InterpolateOptions { at, n_cells: None, space: Space::Genes, seed: 0 };
+    let options =
+        InterpolateOptions { at, n_cells: None, space: Space::Genes, dynamics: None, seed: 0 };
     let populations = interpolate(&model, &options, &mut Silent).unwrap();
     // With ε → 0 the path of a cell is a straight line: x ↦ x (1 + stretch)/2. The noise has a
     // standard deviation of 3 · √(1e-9 / 4) ≈ 5e-5.

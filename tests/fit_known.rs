@@ -94,7 +94,13 @@ fn check_population(solver: SolverChoice) {
     let model = fitted(folder.path(), Noise::Sigma2(SIGMA2), solver);
     assert_eq!(model.header.time_unit, "h");
     let at = vec![0.5, 5.0, 7.0];
-    let options = InterpolateOptions { at, n_cells: Some(60_000), space: Space::Pca, seed: 1 };
+    let options = InterpolateOptions {
+        at,
+        n_cells: Some(60_000),
+        space: Space::Pca,
+        dynamics: None,
+        seed: 1,
+    };
     for population in interpolate(&model, &options, &mut Silent).unwrap() {
         let k = usize::from(population.time > 2.0);
         let ((t0, m0, s0), (t1, m1, s1)) = (COURSE[k], COURSE[k + 1]);

@@ -120,8 +120,13 @@ fn jumps(model: &Model, k: usize) -> f64 {
 }
 
 fn share_at(model: &Model, day: f64) -> f64 {
-    let options =
-        InterpolateOptions { at: vec![day], n_cells: Some(3000), space: Space::Pca, seed: 1 };
+    let options = InterpolateOptions {
+        at: vec![day],
+        n_cells: Some(3000),
+        space: Space::Pca,
+        dynamics: None,
+        seed: 1,
+    };
     let population = interpolate(model, &options, &mut Silent).unwrap().remove(0);
     let n = population.points.nrows() as f64;
     population.points.column(0).iter().filter(|&&x| doubles(x)).count() as f64 / n

@@ -7,13 +7,14 @@
 )]
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, array, concatenate, s};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
-    Bridge, BridgeProblem, BridgeRecord, BridgeSolver, Choice, Covariance, FitReport,
-    GaussianSolver, LightSbSolver, SinkhornSolver, UnitTime, euler_maruyama,
+    Bridge, BridgeProblem, BridgeRecord, BridgeSolver, Choice, Covariance, FitReport, FlowNetworks,
+    FlowSolver, GaussianSolver, LightSbSolver, SinkhornSolver, UnitTime, euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::progress::{Event, Progress};
@@ -37,7 +38,38 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
         ("lightsb, its own choice", Box::new(LightSbSolver::default())),
         ("gaussian", Box::new(GaussianSolver {})),
         ("sinkhorn", Box::new(SinkhornSolver::default())),
+        ("sf2m", Box::new(FlowSolver { n_layers: 2, ..small_flow(FlowSolver::sf2m()) })),
+        ("ot-cfm", Box::new(small_flow(FlowSolver::ot_cfm()))),
     ]
+}
+
+fn small_flow(plain: FlowSolver) -> FlowSolver {
+    FlowSolver { width: 16, batch: 128, max_iterations: 300, learning_rate: 5e-3, ..plain }
+}
+
+/// Whether a solver trains on random draws. Where a symmetry of the problem gives other draws (or
+/// the same in other digits), it promises the same field in law only.
+fn is_trained(name: &str) -> bool {
+    ["sf2m", "ot-cfm"].contains(&name)
+}
+
+/// How far drifts may be apart, in units of the largest: `exact` where a solver has no draws of its
+/// own; otherwise what two short trainings with different seeds were measured to differ by, with a
+/// margin.
+fn within(name: &str, exact: f64) -> f64 {
+    if is_trained(name) { 0.5 } else { exact }
+}
+
+/// The record of a bridge as text and back, with what is kept in a file of its own.
+fn written_and_read(bridge: &dyn Bridge) -> BridgeRecord {
+    let text = serde_json::to_string(&bridge.record()).unwrap();
+    let mut record: BridgeRecord = serde_json::from_str(&text).unwrap();
+    if let (BridgeRecord::Flow(read), BridgeRecord::Flow(own)) = (&mut record, bridge.record()) {
+        assert!(read.networks.is_none());
+        let bytes = own.networks.unwrap().to_bytes().unwrap();
+        read.networks = Some(Arc::new(FlowNetworks::from_bytes(&bytes).unwrap()));
+    }
+    record
 }
 
 fn normal(rows: usize, columns: usize, seed: u64) -> Array2<f64> {
@@ -96,17 +128,22 @@ fn mean_and_covariance(x: &Array2<f64>) -> (Array1<f64>, Array2<f64>) {
 }
 
 /// The same law up to sampling: the difference of means is a few standard errors, covariances
-/// agree to `5 √(2/n)` of the product of deviations.
+/// agree to `5 √(2/n)` of the product of deviations. A short training and small steps may add a
+/// tenth of a deviation to either.
 fn same_moments(name: &str, a: &Array2<f64>, b: &Array2<f64>) {
     let ((mean_a, cov_a), (mean_b, cov_b)) = (mean_and_covariance(a), mean_and_covariance(b));
     let n = a.nrows().min(b.nrows()) as f64;
+    let slack = if is_trained(name) { 0.1 } else { 0.0 };
     for d in 0..mean_a.len() {
         let error = (2.0 * cov_a[[d, d]] / n).sqrt();
-        assert!((mean_a[d] - mean_b[d]).abs() < 4.5 * error, "{name}: {mean_a} and {mean_b}");
+        assert!(
+            (mean_a[d] - mean_b[d]).abs() < 4.5 * error + slack * cov_a[[d, d]].sqrt(),
+            "{name}: {mean_a} and {mean_b}"
+        );
         for e in 0..mean_a.len() {
             let scale = (cov_a[[d, d]] * cov_a[[e, e]]).sqrt();
             let off = (cov_a[[d, e]] - cov_b[[d, e]]).abs();
-            assert!(off < 5.0 * (2.0 / n).sqrt() * scale, "{name}:\n{cov_a}\n{cov_b}");
+            assert!(off < (5.0 * (2.0 / n).sqrt() + slack) * scale, "{name}:\n{cov_a}\n{cov_b}");
         }
     }
 }
@@ -145,7 +182,7 @@ fn another_seed_draws_other_cells() {
             bridge.sample_transition(x, UnitTime::START, UnitTime::END, Seed(seed)).unwrap()
         };
         assert_eq!(draw(1), draw(1), "{name}");
-        assert_ne!(draw(1), draw(2), "{name}");
+        assert_eq!(draw(1) != draw(2), bridge.noise_variance() > 0.0, "{name}");
     }
 }
 
@@ -163,7 +200,7 @@ fn the_order_of_cells_does_not_matter() {
             let (a, b) = (a.drift(x.view(), t).unwrap(), b.drift(x.view(), t).unwrap());
             // Sums in another order differ in the last digits, and a descent that stops by a
             // tolerance multiplies that.
-            assert!(difference(&a, &b) < 1e-6, "{name}: {:e}", difference(&a, &b));
+            assert!(difference(&a, &b) < within(name, 1e-6), "{name}: {:e}", difference(&a, &b));
         }
     }
 }
@@ -195,7 +232,7 @@ fn weight_two_is_the_cell_twice_and_weight_zero_is_no_cell() {
             let (a, b) = (a.drift(x.view(), t).unwrap(), b.drift(x.view(), t).unwrap());
             // The sums are cut into chunks elsewhere, and a descent that stops by a tolerance
             // multiplies the last digits.
-            assert!(difference(&a, &b) < 1e-3, "{name}: {:e}", difference(&a, &b));
+            assert!(difference(&a, &b) < within(name, 1e-3), "{name}: {:e}", difference(&a, &b));
         }
     }
 }
@@ -215,7 +252,7 @@ fn moving_each_snapshot_moves_the_bridge_with_it() {
             let a = a.drift(x.view(), t).unwrap() + &(&to - &from);
             let b = b.drift(place.view(), t).unwrap();
             // Cells a hundred units away have lost two digits before we see them.
-            assert!(difference(&a, &b) < 1e-5, "{name}: {:e}", difference(&a, &b));
+            assert!(difference(&a, &b) < within(name, 1e-5), "{name}: {:e}", difference(&a, &b));
         }
     }
 }
@@ -231,7 +268,7 @@ fn scaling_space_and_epsilon_scales_the_drift() {
         for t in times() {
             let a = a.drift(source.view(), t).unwrap() * 30.0;
             let b = b.drift((&source * 30.0).view(), t).unwrap();
-            assert!(difference(&a, &b) < 1e-6, "{name}: {:e}", difference(&a, &b));
+            assert!(difference(&a, &b) < within(name, 1e-6), "{name}: {:e}", difference(&a, &b));
         }
     }
 }
@@ -248,12 +285,15 @@ fn to_one_target_cell_it_is_a_brownian_bridge() {
             let expected = (&end.broadcast(source.dim()).unwrap() - &source) / (1.0 - t);
             // A Gaussian of variance φ ε (φ = 1e-4) at the end pulls weaker by the share
             // φ t / (1 − t + φ t), and by φ at t = 0.
-            assert!(difference(&drift, &expected) < 2e-3, "{name} at {t}");
+            let limit = within(name, 2e-3);
+            assert!(difference(&drift, &expected) < limit, "{name} at {t}");
         }
         let draws =
             bridge.sample_transition(source.view(), UnitTime::START, UnitTime::END, Seed(1));
         let far = (&draws.unwrap() - &end).iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-        assert!(far < 0.05, "{name}: {far}");
+        // The last of 50 steps leaves noise of deviation √(0.5 / 50), with 180 numbers drawn.
+        let limit = if is_trained(name) { 0.6 } else { 0.05 };
+        assert!(far < limit, "{name}: {far}");
     }
 }
 
@@ -386,8 +426,7 @@ fn a_record_written_and_read_gives_the_same_bits() {
     for (name, solver) in solvers() {
         let problem = example();
         let (bridge, _) = solve(&*solver, &problem);
-        let text = serde_json::to_string(&bridge.record()).unwrap();
-        let record: BridgeRecord = serde_json::from_str(&text).unwrap();
+        let record = written_and_read(&*bridge);
         assert_eq!(record, bridge.record(), "{name}");
         let restored = record.restore(problem.source(), problem.target()).unwrap();
         let x = problem.source().points();

@@ -2,7 +2,9 @@
 
 mod coupling;
 mod course;
+mod flow;
 mod gaussian;
+mod interpolant;
 mod lightsb;
 mod problem;
 mod record;
@@ -15,13 +17,15 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 pub use coupling::{Coupling, CouplingKind};
 pub use course::Course;
+pub use flow::{Affine, CurvePoint, FlowBridge, FlowNetworks, FlowRecord, FlowSolver};
 pub use gaussian::{GaussianBridge, GaussianRecord, GaussianSolver};
+pub use interpolant::{Interpolant, PathShape};
 pub use lightsb::{Choice, ConditionalPlan, Covariance, LightSbBridge, LightSbSolver, Mixture};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
 pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
-pub use simulate::{brownian_bridge_sample, draw_cells, euler_maruyama};
+pub use simulate::{Simulation, brownian_bridge_sample, draw_cells, euler_maruyama, simulate};
 pub use sinkhorn::{EntropicPlan, SinkhornBridge, SinkhornRecord, SinkhornSolver, debiased_map};
 
 use crate::data::Snapshot;
@@ -67,6 +71,22 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
 
     /// Variance of the reference process per unit of local time.
     fn epsilon(&self) -> Epsilon;
+
+    /// Variance of the noise of this process per unit of local time: ε, or 0 for a process that
+    /// moves cells without noise.
+    fn noise_variance(&self) -> f64 {
+        self.epsilon().value()
+    }
+
+    /// The score `∇ log p_t(x)` of the process's law at each row of `x` `(n, dim)`, same shape, if
+    /// this bridge knows it.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
+        let _ = (x, t);
+        Ok(None)
+    }
 
     /// The drift `b(x, t)` at each row of `x` `(n, dim)`; the result has the same shape.
     ///

@@ -3,7 +3,9 @@
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{Bridge, Covariance, GaussianRecord, LightSbBridge, Mixture, SinkhornRecord};
+use crate::bridge::{
+    Bridge, Covariance, FlowRecord, GaussianRecord, LightSbBridge, Mixture, SinkhornRecord,
+};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
@@ -19,6 +21,8 @@ pub enum BridgeRecord {
     LightSb(LightSbRecord),
     /// A [`crate::bridge::SinkhornBridge`].
     Sinkhorn(SinkhornRecord),
+    /// A [`crate::bridge::FlowBridge`]; its networks are in a file of their own.
+    Flow(FlowRecord),
 }
 
 /// The numbers of a [`LightSbBridge`]; see [`Mixture`] for their meaning.
@@ -61,6 +65,7 @@ impl BridgeRecord {
             Self::Gaussian(record) => Ok(Box::new(record.restore()?)),
             Self::LightSb(record) => Ok(Box::new(record.restore()?)),
             Self::Sinkhorn(record) => Ok(Box::new(record.restore(source, target)?)),
+            Self::Flow(record) => Ok(Box::new(record.restore()?)),
         }
     }
 }
@@ -71,6 +76,7 @@ impl BridgeRecord {
             Self::Gaussian(record) => record.source_mean.len(),
             Self::LightSb(record) => record.source_mean.len(),
             Self::Sinkhorn(record) => record.dim,
+            Self::Flow(record) => record.affine.source_mean.len(),
         }
     }
 }

@@ -63,7 +63,7 @@ pub fn euler_maruyama(
         return Err(Error::Parameter { name: "to", must: "not before `from`", got });
     }
     let step = (to - from) / n_steps.max(1) as f64;
-    let deviation = (bridge.epsilon().value() * step).sqrt();
+    let deviation = (bridge.noise_variance() * step).sqrt();
     let mut x = x.to_owned();
     for i in 0..n_steps {
         let drift = bridge.drift(x.view(), UnitTime::new(from + step * i as f64)?)?;
@@ -72,6 +72,106 @@ pub fn euler_maruyama(
         x.scaled_add(deviation, &noise);
     }
     Ok(x)
+}
+
+/// How [`simulate`] moves cells.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Simulation {
+    /// Diffusion in units of the process's own: 1 the process itself, 0 its probability flow, an
+    /// ordinary differential equation; not negative.
+    pub diffusion: f64,
+    /// Steps over the span.
+    pub n_steps: usize,
+}
+
+/// Moves each row of `x` `(n, dim)` from the first to the second time of `span`, forward or
+/// backward, at any rate of diffusion.
+///
+/// With `g = diffusion · √ε`, the processes `dX = [v ± (g²/2) s] dt + g dW` (plus forward, minus
+/// backward in time) all have the law of the bridge at every time if they start from it, where
+/// `s` is the score and `v = b − (ε/2) s` the velocity of the probability flow (Tong et al. 2024,
+/// arXiv 2307.03672; Albergo et al. 2023, arXiv 2303.08797). What differs is which cells are
+/// descended from which.
+///
+/// Steps of Heun (predictor and corrector, the noise drawn once), of weak order two for noise that
+/// does not depend on place; the last step of a span that ends at 0 or 1 is one of Euler, since a
+/// drift may be singular there. Time two evaluations of drift and score for each step.
+///
+/// # Errors
+/// As [`Bridge::drift`]; [`Error::Parameter`] if `diffusion` is negative or not finite, no step is
+/// allowed though times differ, or a score is needed and the bridge knows none.
+pub fn simulate(
+    bridge: &dyn Bridge,
+    x: ArrayView2<'_, f64>,
+    span: (UnitTime, UnitTime),
+    how: Simulation,
+    seed: Seed,
+) -> Result<Array2<f64>> {
+    let Simulation { diffusion, n_steps } = how;
+    if !(0.0..f64::INFINITY).contains(&diffusion) {
+        let (name, must) = ("diffusion", "finite and ≥ 0");
+        return Err(Error::Parameter { name, must, got: diffusion.to_string() });
+    }
+    let (from, to) = (span.0.value(), span.1.value());
+    let length = to - from;
+    let mut x = x.to_owned();
+    if length.abs() < f64::MIN_POSITIVE {
+        return Ok(x);
+    }
+    if n_steps == 0 {
+        let (name, must) = ("n_steps", "at least 1");
+        return Err(Error::Parameter { name, must, got: "0".into() });
+    }
+    let field = Field { bridge, diffusion, forward: length > 0.0 };
+    let deviation = diffusion * (bridge.noise_variance() * length.abs() / n_steps as f64).sqrt();
+    let time =
+        |i: usize| UnitTime::new((from + length * i as f64 / n_steps as f64).clamp(0.0, 1.0));
+    let ends_outside = to <= 0.0 || to >= 1.0;
+    for i in 0..n_steps {
+        let (now, next) = (time(i)?, time(i + 1)?);
+        let step = next.value() - now.value();
+        let slope = field.at(x.view(), now)?;
+        let jump = if deviation > 0.0 {
+            noise(x.dim(), seed.child("simulate/heun", i as u64), "noise") * deviation
+        } else {
+            Array2::zeros(x.dim())
+        };
+        let mut ahead = &x + &jump;
+        ahead.scaled_add(step, &slope);
+        if i + 1 == n_steps && ends_outside {
+            return Ok(ahead);
+        }
+        let corrected = (field.at(ahead.view(), next)? + slope) * (0.5 * step);
+        x += &(corrected + jump);
+    }
+    Ok(x)
+}
+
+/// The drift of a process of other diffusion with the same law.
+struct Field<'a> {
+    bridge: &'a dyn Bridge,
+    diffusion: f64,
+    forward: bool,
+}
+
+impl Field<'_> {
+    fn at(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        let drift = self.bridge.drift(x, t)?;
+        let square = self.diffusion * self.diffusion;
+        let signed = if self.forward { square } else { -square };
+        let factor = 0.5 * (signed - 1.0) * self.bridge.noise_variance();
+        if factor.abs() < f64::MIN_POSITIVE {
+            return Ok(drift);
+        }
+        match self.bridge.score(x, t)? {
+            Some(score) => Ok(drift + score * factor),
+            None => Err(Error::Parameter {
+                name: "diffusion",
+                must: "1, and forward in time, for a bridge that does not know its score",
+                got: self.diffusion.to_string(),
+            }),
+        }
+    }
 }
 
 /// Draws `n` cells by their `marginal` (summing to one): their indices in increasing order, each
@@ -178,5 +278,118 @@ mod tests {
             euler_maruyama(&bridge, x.view(), (UnitTime::END, UnitTime::START), 1, Seed(3))
                 .is_err()
         );
+    }
+
+    /// Two normal laws whose cells pair up at random, with the noise of a Brownian bridge: the
+    /// law at `t` is normal, and all of the process is known.
+    #[derive(Debug)]
+    struct Paired;
+
+    const MEAN: [f64; 2] = [1.0, -2.0];
+    const VARIANCE: [f64; 2] = [0.5, 1.5];
+    const NOISE: f64 = 0.6;
+
+    fn mean_and_variance(t: f64) -> (f64, f64) {
+        let mean = (1.0 - t) * MEAN[0] + t * MEAN[1];
+        let ends = (1.0 - t) * (1.0 - t) * VARIANCE[0] + t * t * VARIANCE[1];
+        (mean, ends + NOISE * t * (1.0 - t))
+    }
+
+    impl Bridge for Paired {
+        fn dim(&self) -> usize {
+            1
+        }
+
+        fn epsilon(&self) -> Epsilon {
+            Epsilon::new(NOISE).unwrap()
+        }
+
+        fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
+            let (mean, variance) = mean_and_variance(t.value());
+            Ok(Some(x.mapv(|x| -(x - mean) / variance)))
+        }
+
+        /// `v + (ε/2) s` with `v = mean' + (variance' / 2 variance) (x − mean)`.
+        fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+            let (mean, variance) = mean_and_variance(t.value());
+            let t = t.value();
+            let growth = -2.0 * (1.0 - t) * VARIANCE[0] + 2.0 * t * VARIANCE[1];
+            let growth = 0.5 * (growth + NOISE * (1.0 - 2.0 * t));
+            let slope = (growth - 0.5 * NOISE) / variance;
+            Ok(x.mapv(|x| MEAN[1] - MEAN[0] + slope * (x - mean)))
+        }
+
+        fn mean_jacobian(&self, x: ArrayView2<'_, f64>, _: UnitTime) -> Result<Array2<f64>> {
+            Ok(Array2::zeros((x.ncols(), x.ncols())))
+        }
+
+        fn sample_transition(
+            &self,
+            x: ArrayView2<'_, f64>,
+            _: UnitTime,
+            _: UnitTime,
+            _: Seed,
+        ) -> Result<Array2<f64>> {
+            Ok(x.to_owned())
+        }
+
+        fn record(&self) -> crate::bridge::BridgeRecord {
+            unreachable!("no test writes this bridge")
+        }
+    }
+
+    #[test]
+    fn every_diffusion_forward_and_backward_keeps_the_law() {
+        let n = 20_000;
+        let t = |t: f64| UnitTime::new(t).unwrap();
+        for (from, to) in [(0.0, 0.6), (0.3, 1.0), (1.0, 0.4), (0.8, 0.0)] {
+            let (mean, variance) = mean_and_variance(from);
+            let x = noise((n, 1), Seed(2), "test/source") * variance.sqrt() + mean;
+            for diffusion in [0.0, 0.5, 1.0, 2.0] {
+                let how = Simulation { diffusion, n_steps: 60 };
+                let y = simulate(&Paired, x.view(), (t(from), t(to)), how, Seed(3)).unwrap();
+                let (mean, variance) = mean_and_variance(to);
+                // Five standard errors, and a last Euler step of 1/60 of a span.
+                let error = 5.0 / (n as f64).sqrt();
+                let off = (y.mean().unwrap() - mean).abs();
+                assert!(off < error * variance.sqrt() + 0.01, "{from} {to} {diffusion}: {off}");
+                let off = (y.var(0.0) / variance - 1.0).abs();
+                assert!(off < error * 1.5 + 0.03, "{from} {to} {diffusion}: {off}");
+            }
+        }
+    }
+
+    #[test]
+    fn without_noise_steps_are_of_second_order() {
+        let x = array![[0.3], [2.0], [-1.0]];
+        let span = (UnitTime::START, UnitTime::new(0.7).unwrap());
+        let run = |n_steps| {
+            let how = Simulation { diffusion: 0.0, n_steps };
+            simulate(&Paired, x.view(), span, how, Seed(3)).unwrap()
+        };
+        // The flow of a normal law keeps each cell at its quantile.
+        let ((m0, v0), (m1, v1)) = (mean_and_variance(0.0), mean_and_variance(0.7));
+        let exact = x.mapv(|x| m1 + (x - m0) * (v1 / v0).sqrt());
+        let error = |n| (&run(n) - &exact).iter().fold(0.0, |m: f64, v| m.max(v.abs()));
+        let ratio = error(20) / error(40);
+        assert!((3.5..4.5).contains(&ratio), "{ratio}");
+        assert!(error(40) < 1e-3);
+    }
+
+    #[test]
+    fn refuses_what_a_bridge_without_score_cannot_do() {
+        let x = array![[0.3]];
+        let one = array![1.0];
+        let ends = (one.view(), one.view());
+        let bridge = LightSbBridge::from_gaussians(ends, ends, Epsilon::new(0.6).unwrap()).unwrap();
+        let run = |span, diffusion, n_steps| {
+            simulate(&bridge, x.view(), span, Simulation { diffusion, n_steps }, Seed(1))
+        };
+        let (start, end) = (UnitTime::START, UnitTime::END);
+        assert!(run((start, end), 1.0, 3).is_ok());
+        assert!(run((start, end), 0.5, 3).is_err() && run((end, start), 1.0, 3).is_err());
+        assert!(run((start, end), f64::NAN, 3).is_err() && run((start, end), -1.0, 3).is_err());
+        assert!(run((start, end), 1.0, 0).is_err());
+        assert_eq!(run((end, end), 1.0, 0).unwrap(), x);
     }
 }

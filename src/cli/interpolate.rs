@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use sbcell::Result;
 use sbcell::io::model::Model;
-use sbcell::pipeline::{self, InterpolateOptions, PopulationFormat, Space};
+use sbcell::pipeline::{self, Dynamics, InterpolateOptions, PopulationFormat, Space};
 
 use crate::cli::Outcome;
 use crate::cli::shared::{ModelArgs, aligned, shown};
@@ -35,6 +35,16 @@ pub(crate) struct InterpolateArgs {
     /// Cells at each time [default: as many as in the earlier snapshot]
     #[arg(long, value_name = "N")]
     n_cells: Option<usize>,
+    /// Diffusion in units of the process's own, in small steps: 0 follows its probability flow
+    /// [default: the process itself, exactly where it can be]
+    ///
+    /// Values other than 1, and --backward, need a model that knows its score: sf2m; ot-cfm and
+    /// i-cfm have no diffusion.
+    #[arg(long, value_name = "G", allow_negative_numbers = true)]
+    diffusion: Option<f64>,
+    /// Start from the later snapshot and go back in time: ancestors of its cells
+    #[arg(long)]
+    backward: bool,
     /// Coordinates to write: those of the fit, or genes (on the scale that was fitted)
     #[arg(long, value_enum, default_value = "pca")]
     space: SpaceArg,
@@ -70,8 +80,18 @@ impl From<FormatArg> for PopulationFormat {
 }
 
 pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let InterpolateArgs { model: ModelArgs { model: folder }, at, n_cells, space, format, out } =
-        args;
+    let InterpolateArgs {
+        model: ModelArgs { model: folder },
+        at,
+        n_cells,
+        diffusion,
+        backward,
+        space,
+        format,
+        out,
+    } = args;
+    let dynamics = (diffusion.is_some() || backward)
+        .then(|| Dynamics { diffusion: diffusion.unwrap_or(1.0), backward });
     let format = match (format, &out) {
         (Some(format), _) => format.into(),
         (None, Some(out)) => PopulationFormat::of(out)?,
@@ -82,7 +102,7 @@ pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> 
         SpaceArg::Pca => Space::Pca,
         SpaceArg::Genes => Space::Genes,
     };
-    let options = InterpolateOptions { at, n_cells, space, seed };
+    let options = InterpolateOptions { at, n_cells, space, dynamics, seed };
     let model = Model::read(&folder)?;
     let populations = pipeline::interpolate(&model, &options, terminal)?;
     pipeline::write_populations(&out, &model, &populations, &options, format)?;

@@ -1,7 +1,9 @@
 //! Flags of `fit` that choose a solver and its hyperparameters.
 
 use clap::{Args, ValueEnum};
-use sbcell::bridge::{Choice, Covariance, GaussianSolver, LightSbSolver, SinkhornSolver};
+use sbcell::bridge::{
+    Choice, Covariance, FlowSolver, GaussianSolver, LightSbSolver, PathShape, SinkhornSolver,
+};
 use sbcell::pipeline::SolverChoice;
 
 /// Which solver.
@@ -13,6 +15,12 @@ enum SolverName {
     Gaussian,
     /// Entropic transport between all cells: exact for the cells that were measured
     Sinkhorn,
+    /// Networks for velocity and score, trained without simulation; moves with noise
+    Sf2m,
+    /// A network for the velocity, trained on exact optimal transport; moves without noise
+    OtCfm,
+    /// A network for the velocity, trained on independent pairs; moves without noise
+    ICfm,
 }
 
 #[derive(Debug, Args)]
@@ -34,6 +42,8 @@ pub(crate) struct SolverArgs {
     lightsb: LightSbArgs,
     #[command(flatten)]
     sinkhorn: SinkhornArgs,
+    #[command(flatten)]
+    flow: FlowArgs,
 }
 
 #[derive(Debug, Args)]
@@ -91,11 +101,95 @@ struct SinkhornArgs {
     lambda2: Option<f64>,
 }
 
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Solvers sf2m, ot-cfm, i-cfm")]
+struct FlowArgs {
+    /// Hidden layers of each network
+    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().n_layers)]
+    layers: usize,
+    /// Units in each hidden layer
+    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().width)]
+    width: usize,
+    /// Learning rate at the start; it falls to zero over --max-iterations steps
+    #[arg(long, value_name = "R", default_value_t = FlowSolver::default().learning_rate)]
+    learning_rate: f64,
+    /// Decay of the weights (AdamW)
+    #[arg(long, value_name = "W", default_value_t = FlowSolver::default().weight_decay)]
+    weight_decay: f64,
+    /// Points in a batch, over all intervals
+    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().batch)]
+    batch: usize,
+    /// Looks at held-out cells (50 in a whole training) without gain after which it ends
+    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().patience)]
+    patience: usize,
+    /// Share of the cells of each snapshot that is kept out of training, to know when to end it
+    #[arg(long, value_name = "SHARE", default_value_t = FlowSolver::default().held_out)]
+    held_out: f64,
+    /// Most cells of a snapshot in one exact transport problem; more are cut into random blocks
+    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().block)]
+    block: usize,
+    /// How paths between paired cells run
+    #[arg(long, value_enum, default_value = "linear")]
+    path: PathArg,
+    /// Small steps from one snapshot to the next when cells are moved
+    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().n_steps)]
+    steps: usize,
+}
+
+/// How paths between paired cells run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum PathArg {
+    /// Straight
+    Linear,
+    /// Weights cos and sin, for independent pairs
+    Trigonometric,
+}
+
+impl FlowArgs {
+    /// The solver `plain` with these flags.
+    fn set(self, plain: FlowSolver, max_iterations: Option<usize>) -> SolverChoice {
+        let Self {
+            layers,
+            width,
+            learning_rate,
+            weight_decay,
+            batch,
+            patience,
+            held_out,
+            block,
+            path,
+            steps,
+        } = self;
+        let path = match path {
+            PathArg::Linear => PathShape::Linear,
+            PathArg::Trigonometric => PathShape::Trigonometric,
+        };
+        let mut solver = FlowSolver {
+            n_layers: layers,
+            width,
+            learning_rate,
+            weight_decay,
+            batch,
+            patience,
+            held_out,
+            block,
+            path,
+            n_steps: steps,
+            ..plain
+        };
+        set(&mut solver.max_iterations, max_iterations);
+        SolverChoice::Flow(solver)
+    }
+}
+
 impl SolverArgs {
     /// Flags → the solver with its hyperparameters.
     pub(crate) fn choice(self) -> SolverChoice {
-        let Self { solver, max_iterations, tolerance, lightsb, sinkhorn } = self;
+        let Self { solver, max_iterations, tolerance, lightsb, sinkhorn, flow } = self;
         match solver {
+            SolverName::Sf2m => flow.set(FlowSolver::sf2m(), max_iterations),
+            SolverName::OtCfm => flow.set(FlowSolver::ot_cfm(), max_iterations),
+            SolverName::ICfm => flow.set(FlowSolver::i_cfm(), max_iterations),
             SolverName::Gaussian => SolverChoice::Gaussian(GaussianSolver {}),
             SolverName::Lightsb => {
                 let LightSbArgs { n_gaussians, covariance } = lightsb;

@@ -5,5 +5,6 @@ pub mod file;
 pub mod h5ad;
 pub mod lists;
 pub mod model;
+pub mod networks;
 pub mod run;
 pub mod table;

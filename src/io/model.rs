@@ -7,6 +7,8 @@
 //! | `genes.parquet` | `gene`, `mean`, then the loadings; absent for an embedding from the file |
 //! | `pcs.csv` | `pc`, `variance`, `share` of the total; absent for an embedding |
 //! | `bridges/FROM_TO.json` | [`Interval`]: one bridge, how it was found and how well it fits |
+//! | `networks.safetensors` | weights that the bridges share, if they are networks |
+//! | `training.csv` | losses by step of these networks |
 //! | `fit.csv` | one line for each interval |
 //! | `run.json` | provenance |
 //!
@@ -21,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::{BridgeRecord, FitReport};
 use crate::error::{Error, Result};
 use crate::io::file::{self, io_error};
+use crate::io::networks;
 use crate::io::run::{RunRecord, read_json, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::preprocess::Pca;
@@ -33,8 +36,16 @@ const PLAN: &str = "plan.json";
 const BRIDGES: &str = "bridges";
 
 /// What a fit writes beside `model.json`.
-const OWN_NAMES: [&str; 6] =
-    ["run.json", "cells.parquet", "genes.parquet", "pcs.csv", "fit.csv", BRIDGES];
+const OWN_NAMES: [&str; 8] = [
+    "run.json",
+    "cells.parquet",
+    "genes.parquet",
+    "pcs.csv",
+    "fit.csv",
+    networks::WEIGHTS,
+    networks::CURVE,
+    BRIDGES,
+];
 
 /// What `model.json` holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -185,7 +196,12 @@ impl PartialModel {
     /// [`Error::Unreadable`] if its file is there and damaged.
     pub fn interval(&self, from: f64, to: f64) -> Result<Option<Interval>> {
         let path = self.folder.join(bridge_file(from, to));
-        if path.exists() { read_json(&path).map(Some) } else { Ok(None) }
+        if !path.exists() {
+            return Ok(None);
+        }
+        let mut interval: Interval = read_json(&path)?;
+        networks::attach(&self.folder, std::slice::from_mut(&mut interval))?;
+        Ok(Some(interval))
     }
 
     /// Keeps a finished interval.
@@ -193,6 +209,7 @@ impl PartialModel {
     /// # Errors
     /// [`Error::Io`] if it cannot be written.
     pub fn keep(&self, interval: &Interval) -> Result<()> {
+        networks::write(&self.folder, interval)?;
         write_json(&self.folder.join(bridge_file(interval.from, interval.to)), interval)
     }
 
@@ -226,6 +243,10 @@ impl PartialModel {
         let fit = fit_table(&model.intervals);
         table::write(&self.folder.join("fit.csv"), &fit, TableFormat::Csv)?;
         files.push("fit.csv".into());
+        let written = |name: &&str| self.folder.join(name).exists();
+        files.extend(
+            [networks::WEIGHTS, networks::CURVE].into_iter().filter(written).map(Into::into),
+        );
         write_json(&self.folder.join(HEADER), &model.header)?;
         Ok(files)
     }
@@ -243,7 +264,7 @@ impl PartialModel {
             return fs::rename(&self.folder, &self.out).map_err(io_error("create", &self.out));
         }
         let old_bridges = self.out.join(BRIDGES);
-        for name in [HEADER, "genes.parquet", "pcs.csv"] {
+        for name in [HEADER, "genes.parquet", "pcs.csv", networks::WEIGHTS, networks::CURVE] {
             let old = self.out.join(name);
             if old.exists() {
                 fs::remove_file(&old).map_err(io_error("replace", &old))?;
@@ -289,10 +310,11 @@ impl Model {
             .ok_or_else(|| damaged("it lacks coordinates that model.json names"))?;
         let (genes, pca) = read_pca(folder, &header)?;
         let times: Vec<f64> = header.snapshots.iter().map(|snapshot| snapshot.time).collect();
-        let intervals = times
+        let mut intervals: Vec<Interval> = times
             .windows(2)
             .map(|pair| read_json(&folder.join(bridge_file(pair[0], pair[1]))))
             .collect::<Result<_>>()?;
+        networks::attach(folder, &mut intervals)?;
         let (cells, cell_times) = (cells.clone(), cell_times.clone());
         Ok(Self { header, cells, cell_times, points, genes, pca, intervals })
     }

@@ -91,6 +91,7 @@ pub fn log_sum_exp(values: &[f64]) -> f64 {
     largest + values.iter().map(|value| (value - largest).exp()).sum::<f64>().ln()
 }
 
+/// `eˣ`, to be inlined into a `dispatch`; see [`exp_in_place`].
 #[inline]
 pub(super) fn exp(x: f64) -> f64 {
     // Adding 1.5·2⁵² rounds to an integer and leaves it in the low bits of the sum.

@@ -1,5 +1,6 @@
 //! NUMBERS, knowing nothing of cells.
 
+mod adamw;
 mod cholesky;
 mod csr;
 mod eigen;
@@ -8,11 +9,15 @@ mod exp_sums;
 mod gram;
 mod lanczos;
 mod lbfgs;
+mod mlp;
+mod mlp_precise;
 mod network_simplex;
 mod product;
+mod selu;
 mod spanning_tree;
 mod symmetric;
 
+pub use adamw::AdamW;
 pub use cholesky::Cholesky;
 pub use csr::Csr;
 pub use eigen::{Eigenpairs, dense_eigenpairs};
@@ -21,6 +26,8 @@ pub use exp_sums::{LogSums, add_weighted, exp_block};
 pub use gram::Gram;
 pub use lanczos::{BLOCK, Lanczos};
 pub use lbfgs::{Lbfgs, Smooth};
+pub use mlp::{Mlp, Pass};
+pub use mlp_precise::PreciseMlp;
 pub use network_simplex::{TransportPlan, exact_plan};
 pub use product::{add_product, cross_covariance, product, product_nt, product_tn};
 pub use symmetric::Spectrum;

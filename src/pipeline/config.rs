@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{BridgeSolver, CourseSolver, GaussianSolver, LightSbSolver, SinkhornSolver};
+use crate::bridge::{
+    BridgeSolver, CourseSolver, FlowSolver, GaussianSolver, LightSbSolver, SinkhornSolver,
+};
 use crate::error::{Error, Result};
 use crate::pipeline::growth::GrowthOptions;
 use crate::preprocess::{GeneSelector, PcaSolver};
@@ -169,6 +171,8 @@ pub enum SolverChoice {
     Gaussian(GaussianSolver),
     /// Entropic transport between all cells.
     Sinkhorn(SinkhornSolver),
+    /// Velocity and score as networks.
+    Flow(FlowSolver),
 }
 
 /// A solver, by what it takes.
@@ -192,6 +196,7 @@ impl SolverChoice {
             Self::Lightsb(solver) => solver.check(),
             Self::Gaussian(solver) => solver.check(),
             Self::Sinkhorn(solver) => solver.check(),
+            Self::Flow(solver) => solver.check(),
         };
         checked.map_err(by_flag)
     }
@@ -199,7 +204,7 @@ impl SolverChoice {
     /// Whether the solver lets the source marginal differ from what it is given.
     pub fn relaxes(&self) -> bool {
         match self {
-            Self::Lightsb(_) | Self::Gaussian(_) => false,
+            Self::Lightsb(_) | Self::Gaussian(_) | Self::Flow(_) => false,
             Self::Sinkhorn(solver) => solver.source_relaxation.is_some(),
         }
     }
@@ -210,17 +215,27 @@ impl SolverChoice {
             Self::Lightsb(solver) => Solver::Each(Box::new(solver)),
             Self::Gaussian(solver) => Solver::Each(Box::new(solver)),
             Self::Sinkhorn(solver) => Solver::Each(Box::new(solver)),
+            Self::Flow(solver) => Solver::Joint(Box::new(solver)),
         }
     }
 }
 
 /// The flag that sets a field of a solver, where they are not called the same.
-const FLAGS: [(&str, &str); 5] = [
+const FLAGS: [(&str, &str); 14] = [
+    ("source_relaxation", "--lambda1"),
+    ("target_relaxation", "--lambda2"),
     ("n_gaussians", "--n-gaussians"),
     ("max_iterations", "--max-iterations"),
     ("tolerance", "--tolerance"),
-    ("source_relaxation", "--lambda1"),
-    ("target_relaxation", "--lambda2"),
+    ("block", "--block"),
+    ("n_layers", "--layers"),
+    ("width", "--width"),
+    ("learning_rate", "--learning-rate"),
+    ("weight_decay", "--weight-decay"),
+    ("batch", "--batch"),
+    ("patience", "--patience"),
+    ("held_out", "--held-out"),
+    ("n_steps", "--steps"),
 ];
 
 /// A parameter out of range, by the name of its flag.

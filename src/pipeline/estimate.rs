@@ -78,6 +78,16 @@ pub fn estimate(
 /// Flops to solve all intervals, roughly.
 fn solver_flops(solver: &SolverChoice, cells: f64, dims: f64) -> f64 {
     match solver {
+        // Every step: 6 flops for each weight and row of a batch; one network or two. Then fifty
+        // steps of two evaluations in double precision for each cell.
+        SolverChoice::Flow(solver) => {
+            let width = solver.width as f64;
+            let weights = 2.0 * dims * width + (solver.n_layers as f64 - 1.0) * width * width;
+            let networks = if solver.noise { 2.0 } else { 1.0 };
+            let rows = solver.batch as f64 * solver.max_iterations as f64;
+            let draws = cells * solver.n_steps as f64;
+            networks * weights * (6.0 * rows + 8.0 * draws)
+        }
         // 300 steps of 8 products over the cells of both sides; a choice of K tries about three
         // times as much as it keeps, mostly with few steps.
         SolverChoice::Lightsb(solver) => {

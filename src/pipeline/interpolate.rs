@@ -1,9 +1,9 @@
 //! Model and times → the population at these times.
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::UnitTime;
+use crate::bridge::{Simulation, UnitTime, draw_cells, simulate};
 use crate::error::{Error, Result};
 use crate::io::model::Model;
 use crate::pipeline::process::Process;
@@ -19,9 +19,23 @@ pub struct InterpolateOptions {
     pub n_cells: Option<usize>,
     /// Coordinates of the output.
     pub space: Space,
+    /// How cells are moved; by the bridges' own transitions if `None`.
+    pub dynamics: Option<Dynamics>,
     /// Seed of everything random.
     pub seed: u64,
 }
+
+/// Another process with the law of the bridge.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Dynamics {
+    /// Diffusion in units of the bridge's own; 0 follows its probability flow.
+    pub diffusion: f64,
+    /// Backward in time, from the cells of the later snapshot to their ancestors.
+    pub backward: bool,
+}
+
+/// Steps over a whole interval for [`Dynamics`].
+const STEPS: f64 = 100.0;
 
 /// Coordinates of an output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,7 +71,7 @@ pub fn interpolate(
     options: &InterpolateOptions,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Population>> {
-    let InterpolateOptions { at, n_cells, space, seed } = options;
+    let InterpolateOptions { at, n_cells, space, dynamics, seed } = options;
     if *n_cells == Some(0) {
         return Err(Error::Parameter { name: "--n-cells", must: "at least 1", got: "0".into() });
     }
@@ -73,7 +87,7 @@ pub fn interpolate(
     progress::report(progress, begin)?;
     let mut populations = Vec::with_capacity(times.len());
     for (done, &time) in times.iter().enumerate() {
-        populations.push(population(&process, time, *n_cells, Seed(*seed))?);
+        populations.push(population(&process, time, *n_cells, (*dynamics, Seed(*seed)))?);
         progress::report(progress, Event::Step { done: done as u64 + 1 })?;
     }
     progress::report(progress, Event::End)?;
@@ -84,7 +98,7 @@ fn population(
     process: &Process,
     time: f64,
     n_cells: Option<usize>,
-    seed: Seed,
+    (dynamics, seed): (Option<Dynamics>, Seed),
 ) -> Result<Population> {
     let (interval, local) = process.series.locate(time)?;
     let at_end = local == UnitTime::END;
@@ -92,10 +106,35 @@ fn population(
     let n_cells = n_cells.unwrap_or(source.n_cells());
     // The seed depends on the time itself, not on its place in the list that was asked for.
     let seed = seed.child("interpolate", time.to_bits());
-    let points = process.sample_at(time, n_cells, seed)? * process.scale;
-    let weights = Array1::from_elem(n_cells, 1.0 / n_cells as f64);
     let observed = at_end || local == UnitTime::START;
+    let points = match dynamics {
+        Some(dynamics) if !observed => moved(process, time, n_cells, (dynamics, seed))?,
+        _ => process.sample_at(time, n_cells, seed)?,
+    };
+    let points = points * process.scale;
+    let weights = Array1::from_elem(n_cells, 1.0 / n_cells as f64);
     Ok(Population { time, points, weights, observed })
+}
+
+/// `n_cells` at `time`, moved there from one end of their interval.
+fn moved(
+    process: &Process,
+    time: f64,
+    n_cells: usize,
+    (dynamics, seed): (Dynamics, Seed),
+) -> Result<Array2<f64>> {
+    let Dynamics { diffusion, backward } = dynamics;
+    let (interval, local) = process.series.locate(time)?;
+    let (start, cells) = if backward {
+        (UnitTime::END, process.snapshots[interval + 1].clone())
+    } else {
+        (UnitTime::START, process.source(interval, time)?)
+    };
+    let rows = draw_cells(cells.marginal(), n_cells, seed.child("dynamics/cells", 0));
+    let x = cells.points().select(Axis(0), &rows);
+    let n_steps = (STEPS * (local.value() - start.value()).abs()).ceil() as usize;
+    let bridge = &*process.series.bridges()[interval];
+    simulate(bridge, x.view(), (start, local), Simulation { diffusion, n_steps }, seed)
 }
 
 /// The middle of every interval.

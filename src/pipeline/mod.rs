@@ -22,7 +22,7 @@ pub use inspect::{
     Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, SampledValues,
     TimeColumn, inspect,
 };
-pub use interpolate::{InterpolateOptions, Population, Space, interpolate};
+pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpolate};
 pub use output::{PopulationFormat, write_edges, write_populations};
 pub use prepare::{Selection, select};
 pub use process::Process;

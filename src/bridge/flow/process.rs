@@ -1,0 +1,293 @@
+//! The process that trained networks make: velocity, score, drift, Jacobian, draws in small steps.
+
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::flow::affine::{Affine, AffineAt, PathAt};
+use crate::bridge::flow::batch::Field;
+use crate::bridge::flow::networks::FlowNetworks;
+use crate::bridge::{Bridge, BridgeRecord, Interpolant, PathShape, Simulation, UnitTime, simulate};
+use crate::error::{Error, Result};
+use crate::geometry::Epsilon;
+use crate::linalg::PreciseMlp;
+use crate::rng::Seed;
+
+/// Rows that are worked on together; fixed, so that results do not depend on threads.
+const CHUNK: usize = 256;
+
+/// One interval of a course whose velocity and score are networks.
+///
+/// With `w` and `s` from the networks (and what is affine beside them), the velocity of the law is
+/// `v = w − γγ' s` and the drift of the process with noise ε `b = v + (ε/2) s`; for the Brownian
+/// path that is `b = w + ε t s`, without a singular term at either end. Paths without noise have
+/// no score and `b = v = w`. Networks are evaluated in double precision. One evaluation of the
+/// drift takes `4 · parameters` flops for each row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FlowBridge {
+    epsilon: Epsilon,
+    field: Field,
+    n_steps: usize,
+    networks: Arc<FlowNetworks>,
+}
+
+/// The numbers of a [`FlowBridge`] but for the networks, which the intervals of a course share:
+/// they are attached to the record, not written with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlowRecord {
+    /// Variance of the reference process per unit of local time.
+    pub epsilon: f64,
+    /// How a path weighs its ends.
+    pub path: PathShape,
+    /// Whether paths have the noise of the reference.
+    pub noise: bool,
+    /// The networks' time at local time 0, and its length over the interval.
+    pub clock: [f64; 2],
+    /// Steps of a draw over the whole interval.
+    pub n_steps: usize,
+    /// What is affine in the field.
+    pub affine: Affine,
+    /// The networks.
+    #[serde(skip)]
+    pub networks: Option<Arc<FlowNetworks>>,
+}
+
+impl FlowRecord {
+    /// The bridge these numbers belong to.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if no networks are attached or a number is out of range;
+    /// [`Error::Shape`] if lengths contradict each other.
+    pub fn restore(self) -> Result<FlowBridge> {
+        let Self { epsilon, path, noise, clock, n_steps, affine, networks } = self;
+        let epsilon = Epsilon::new(epsilon)?;
+        let Some(networks) = networks else {
+            let (name, must) = ("networks", "attached to the record of a flow");
+            return Err(Error::Parameter { name, must, got: "none".into() });
+        };
+        let variance = if noise { epsilon.value() } else { 0.0 };
+        let path = Interpolant { shape: path, epsilon: variance };
+        FlowBridge::new(epsilon, Field { affine, path, clock }, n_steps, networks)
+    }
+}
+
+/// The field at one local time.
+struct FieldAt<'a> {
+    known: AffineAt,
+    time: f64,
+    /// Units of the networks.
+    reach: f64,
+    score_unit: f64,
+    networks: (&'a PreciseMlp, Option<&'a PreciseMlp>),
+}
+
+impl FlowBridge {
+    pub(super) fn new(
+        epsilon: Epsilon,
+        field: Field,
+        n_steps: usize,
+        networks: Arc<FlowNetworks>,
+    ) -> Result<Self> {
+        field.affine.check()?;
+        check_dim("the networks of a flow", field.affine.dim(), networks.dim())?;
+        if !(field.clock.iter().all(|value| value.is_finite()) && n_steps > 0) {
+            let (name, must) = ("clock, n_steps", "finite and at least 1");
+            return Err(Error::Parameter { name, must, got: format!("{:?}", field.clock) });
+        }
+        if networks.score().is_some() != (field.path.epsilon > 0.0) {
+            let (name, must) = ("networks", "with a score if and only if paths have noise");
+            return Err(Error::Parameter { name, must, got: "otherwise".into() });
+        }
+        Ok(Self { epsilon, field, n_steps, networks })
+    }
+
+    /// The networks, shared with the other intervals of the course.
+    pub fn networks(&self) -> &Arc<FlowNetworks> {
+        &self.networks
+    }
+
+    /// The velocity `v(x, t)` whose flow carries the law of the source to that of the target,
+    /// at each row of `x` `(n, dim)`.
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`].
+    pub fn velocity(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        self.field_with(x, t, -self.field.path.noise_pull(t.value()))
+    }
+
+    /// `w + factor · s`.
+    fn field_with(&self, x: ArrayView2<'_, f64>, t: UnitTime, factor: f64) -> Result<Array2<f64>> {
+        check_dim("x", self.dim(), x.ncols())?;
+        let at = self.at(t);
+        Ok(stacked(x, |x| {
+            let (centred, input) = at.inputs(x);
+            let mut out = at.networks.0.output(input.view()) * at.reach;
+            out += &(&centred * &at.known.slope);
+            out += &at.known.speed;
+            if let Some(network) = at.networks.1 {
+                out.scaled_add(factor, &at.score(network, &centred, &input));
+            }
+            out
+        }))
+    }
+
+    /// What the score counts for in the drift beside `w`: `ε/2 − γγ'` if there is noise.
+    fn score_share(&self, t: UnitTime) -> f64 {
+        0.5 * self.field.path.epsilon - self.field.path.noise_pull(t.value())
+    }
+
+    fn at(&self, t: UnitTime) -> FieldAt<'_> {
+        let path = PathAt::new(&self.field.path, t.value());
+        FieldAt {
+            known: self.field.affine.at(&path),
+            time: self.field.clock[0] + t.value() * self.field.clock[1],
+            reach: self.field.affine.reach(),
+            score_unit: self.field.score_unit(),
+            networks: self.networks.precise(),
+        }
+    }
+}
+
+impl FieldAt<'_> {
+    /// Points about the mean of their time, and what the networks see of them.
+    fn inputs(&self, x: ArrayView2<'_, f64>) -> (Array2<f64>, Array2<f64>) {
+        let centred = &x - &self.known.mean;
+        let mut input = Array2::from_elem((x.nrows(), x.ncols() + 1), self.time);
+        input.slice_mut(s![.., ..x.ncols()]).assign(&(&centred / self.known.spread));
+        (centred, input)
+    }
+
+    fn score(
+        &self,
+        network: &PreciseMlp,
+        centred: &Array2<f64>,
+        input: &Array2<f64>,
+    ) -> Array2<f64> {
+        network.output(input.view()) * self.score_unit - centred * &self.known.precision
+    }
+}
+
+impl Bridge for FlowBridge {
+    fn dim(&self) -> usize {
+        self.field.affine.dim()
+    }
+
+    fn epsilon(&self) -> Epsilon {
+        self.epsilon
+    }
+
+    fn noise_variance(&self) -> f64 {
+        self.field.path.epsilon
+    }
+
+    fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        self.field_with(x, t, self.score_share(t))
+    }
+
+    fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
+        check_dim("x", self.dim(), x.ncols())?;
+        let at = self.at(t);
+        let Some(network) = at.networks.1 else { return Ok(None) };
+        Ok(Some(stacked(x, |x| {
+            let (centred, input) = at.inputs(x);
+            at.score(network, &centred, &input)
+        })))
+    }
+
+    /// Exact derivatives of the networks. Time `2 n · dim · parameters` flops for each network.
+    fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        check_dim("x", self.dim(), x.ncols())?;
+        let (at, factor, dim) = (self.at(t), self.score_share(t), self.dim());
+        let sums = in_chunks(x, |x| {
+            let (_, input) = at.inputs(x);
+            let mut sum = at.networks.0.summed_jacobian(input.view(), dim) * at.reach;
+            if let Some(network) = at.networks.1 {
+                let jacobian = network.summed_jacobian(input.view(), dim);
+                sum.scaled_add(factor * at.score_unit, &jacobian);
+            }
+            sum
+        });
+        let mut mean = Array2::zeros((dim, dim));
+        for sum in &sums {
+            mean += sum;
+        }
+        mean /= x.nrows().max(1) as f64 * at.known.spread;
+        let noisy = at.networks.1.is_some();
+        let known: Array1<f64> = if noisy {
+            &at.known.slope - &(&at.known.precision * factor)
+        } else {
+            at.known.slope.clone()
+        };
+        mean.diag_mut().scaled_add(1.0, &known);
+        Ok(mean)
+    }
+
+    /// Small steps, `n_steps` for a whole interval: see [`simulate`]. Their error is of second
+    /// order in the length of a step, beside that of the networks.
+    fn sample_transition(
+        &self,
+        x: ArrayView2<'_, f64>,
+        from: UnitTime,
+        to: UnitTime,
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        check_dim("x", self.dim(), x.ncols())?;
+        let span = to.value() - from.value();
+        if span < 0.0 {
+            let got = format!("{} to {}", from.value(), to.value());
+            return Err(Error::Parameter { name: "to", must: "not before `from`", got });
+        }
+        let n_steps = (self.n_steps as f64 * span).ceil() as usize;
+        let how = Simulation { diffusion: 1.0, n_steps };
+        simulate(self, x, (from, to), how, seed.child("flow/transition", 0))
+    }
+
+    fn record(&self) -> BridgeRecord {
+        BridgeRecord::Flow(FlowRecord {
+            epsilon: self.epsilon.value(),
+            path: self.field.path.shape,
+            noise: self.field.path.epsilon > 0.0,
+            clock: self.field.clock,
+            n_steps: self.n_steps,
+            affine: self.field.affine.clone(),
+            networks: Some(Arc::clone(&self.networks)),
+        })
+    }
+}
+
+/// `work(rows)` for chunks of fixed size, in parallel; results in order.
+fn in_chunks(
+    rows: ArrayView2<'_, f64>,
+    work: impl Fn(ArrayView2<'_, f64>) -> Array2<f64> + Sync,
+) -> Vec<Array2<f64>> {
+    (0..rows.nrows().div_ceil(CHUNK))
+        .into_par_iter()
+        .map(|chunk| {
+            let end = rows.nrows().min((chunk + 1) * CHUNK);
+            work(rows.slice(s![chunk * CHUNK..end, ..]))
+        })
+        .collect()
+}
+
+/// As [`in_chunks`], with one row of result for each row, of the same width.
+fn stacked(
+    rows: ArrayView2<'_, f64>,
+    work: impl Fn(ArrayView2<'_, f64>) -> Array2<f64> + Sync,
+) -> Array2<f64> {
+    let mut all = Array2::zeros(rows.dim());
+    let chunks = in_chunks(rows, work);
+    for (mut rows, chunk) in all.axis_chunks_iter_mut(Axis(0), CHUNK).zip(&chunks) {
+        rows.assign(chunk);
+    }
+    all
+}
+
+fn check_dim(what: &'static str, expected: usize, got: usize) -> Result<()> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(Error::Shape { what, unit: "columns", expected, got })
+}

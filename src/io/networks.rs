@@ -1,0 +1,62 @@
+//! The networks of a model (`networks.safetensors`) and how they were trained (`training.csv`).
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::bridge::{BridgeRecord, CurvePoint, FlowNetworks};
+use crate::error::{Error, Result};
+use crate::io::file::{self, io_error};
+use crate::io::model::Interval;
+use crate::io::table::{self, Cells, Table, TableFormat};
+
+/// The weights, as `safetensors.torch.load_file` reads them.
+pub const WEIGHTS: &str = "networks.safetensors";
+/// The learning curve: losses by step.
+pub const CURVE: &str = "training.csv";
+
+/// Writes the networks that `interval` shares with others, if it has any.
+///
+/// # Errors
+/// [`Error::Io`] if a file cannot be written.
+pub(super) fn write(folder: &Path, interval: &Interval) -> Result<()> {
+    let BridgeRecord::Flow(record) = &interval.bridge else { return Ok(()) };
+    let Some(networks) = &record.networks else { return Ok(()) };
+    let bytes = networks.to_bytes()?;
+    file::replace(&folder.join(WEIGHTS), |writer| writer.write_all(&bytes))?;
+    let mut curve = Table::default();
+    for (column, name) in CurvePoint::NAMES.into_iter().enumerate() {
+        let values = networks.curve().iter().map(|point| point.values()[column]);
+        curve.push(name.to_string(), Cells::Floats(values.collect()));
+    }
+    table::write(&folder.join(CURVE), &curve, TableFormat::Csv)
+}
+
+/// Attaches the networks in `folder` to the intervals that need them.
+///
+/// # Errors
+/// [`Error::Io`] if there is no file though one is needed; [`Error::Unreadable`] if it is damaged.
+pub(super) fn attach(folder: &Path, intervals: &mut [Interval]) -> Result<()> {
+    let mut shared: Option<Arc<FlowNetworks>> = None;
+    for interval in intervals {
+        let BridgeRecord::Flow(record) = &mut interval.bridge else { continue };
+        let networks = match &shared {
+            Some(networks) => Arc::clone(networks),
+            None => Arc::new(read(&folder.join(WEIGHTS))?),
+        };
+        shared = Some(Arc::clone(&networks));
+        record.networks = Some(networks);
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<FlowNetworks> {
+    let (mut opened, length) = file::open(path)?;
+    let mut bytes = Vec::with_capacity(length as usize);
+    opened.read_to_end(&mut bytes).map_err(io_error("read", path))?;
+    FlowNetworks::from_bytes(&bytes).map_err(|error| Error::Unreadable {
+        path: path.to_path_buf(),
+        problem: error.to_string(),
+        way_out: Some("run `sbcell fit` again".into()),
+    })
+}
