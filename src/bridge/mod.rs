@@ -6,6 +6,7 @@ mod flow;
 mod gaussian;
 mod interpolant;
 mod lightsb;
+mod plan;
 mod problem;
 mod record;
 mod report;
@@ -21,6 +22,7 @@ pub use flow::{Affine, CurvePoint, FlowBridge, FlowNetworks, FlowRecord, FlowSol
 pub use gaussian::{GaussianBridge, GaussianRecord, GaussianSolver};
 pub use interpolant::{Interpolant, PathShape};
 pub use lightsb::{Choice, ConditionalPlan, Covariance, LightSbBridge, LightSbSolver, Mixture};
+pub use plan::{Motion, OtSolver, PlanBridge, PlanRecord};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
 pub use report::{FitReport, Stop};

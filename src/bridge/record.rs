@@ -4,7 +4,8 @@ use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{
-    Bridge, Covariance, FlowRecord, GaussianRecord, LightSbBridge, Mixture, SinkhornRecord,
+    Bridge, Covariance, FlowRecord, GaussianRecord, LightSbBridge, Mixture, PlanRecord,
+    SinkhornRecord,
 };
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -23,6 +24,8 @@ pub enum BridgeRecord {
     Sinkhorn(SinkhornRecord),
     /// A [`crate::bridge::FlowBridge`]; its networks are in a file of their own.
     Flow(FlowRecord),
+    /// A [`crate::bridge::PlanBridge`].
+    Plan(PlanRecord),
 }
 
 /// The numbers of a [`LightSbBridge`]; see [`Mixture`] for their meaning.
@@ -66,6 +69,7 @@ impl BridgeRecord {
             Self::LightSb(record) => Ok(Box::new(record.restore()?)),
             Self::Sinkhorn(record) => Ok(Box::new(record.restore(source, target)?)),
             Self::Flow(record) => Ok(Box::new(record.restore()?)),
+            Self::Plan(record) => Ok(Box::new(record.restore(source, target)?)),
         }
     }
 }
@@ -77,6 +81,7 @@ impl BridgeRecord {
             Self::LightSb(record) => record.source_mean.len(),
             Self::Sinkhorn(record) => record.dim,
             Self::Flow(record) => record.affine.source_mean.len(),
+            Self::Plan(record) => record.dim,
         }
     }
 }

@@ -1,7 +1,23 @@
-//! WHAT IT COSTS TO MOVE A CELL: costs, and the noise level ε with its one convention.
+//! WHAT IT COSTS TO MOVE A CELL: costs, neighbours and graphs, and the noise level ε with its one
+//! convention.
 
 mod cost;
 mod epsilon;
+mod graph;
+mod ground;
+mod heat;
+mod heat_cost;
+mod neighbours;
+mod shortest_paths;
+mod stored;
 
 pub use cost::{Cost, SquaredEuclidean};
 pub use epsilon::Epsilon;
+pub use graph::{Link, NeighbourGraph};
+pub use ground::{CostChoice, CostKind, Ground};
+pub use heat::HeatKernel;
+pub use heat_cost::heat_cost;
+pub(crate) use neighbours::Lanes;
+pub use neighbours::{Neighbours, neighbours};
+pub use shortest_paths::path_cost;
+pub use stored::StoredCost;

@@ -1,6 +1,7 @@
 //! NUMBERS, knowing nothing of cells.
 
 mod adamw;
+mod bessel;
 mod cholesky;
 mod csr;
 mod eigen;
@@ -13,11 +14,13 @@ mod mlp;
 mod mlp_precise;
 mod network_simplex;
 mod product;
+mod product_single;
 mod selu;
 mod spanning_tree;
 mod symmetric;
 
 pub use adamw::AdamW;
+pub use bessel::scaled_bessel;
 pub use cholesky::Cholesky;
 pub use csr::Csr;
 pub use eigen::{Eigenpairs, dense_eigenpairs};
@@ -30,4 +33,5 @@ pub use mlp::{Mlp, Pass};
 pub use mlp_precise::PreciseMlp;
 pub use network_simplex::{TransportPlan, exact_plan};
 pub use product::{add_product, cross_covariance, product, product_nt, product_tn};
+pub use product_single::product_nt_single;
 pub use symmetric::Spectrum;

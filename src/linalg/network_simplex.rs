@@ -205,7 +205,7 @@ impl<'a> Solver<'a> {
     fn solve(&mut self, progress: &mut dyn Progress) -> Result<()> {
         // As measured on clouds of equal size; 15 pivots per node at 1000 cells, 25 at 3000.
         let nodes = (self.n + self.m) as f64;
-        let total = (0.4 * nodes * nodes.sqrt()).ceil() as u64;
+        let total = (nodes * (0.4 * nodes.sqrt() + 10.0)).ceil() as u64;
         report(progress, Event::Begin { what: "exact transport".into(), total })?;
         let mut at_last_refresh = usize::MAX;
         loop {
@@ -226,6 +226,7 @@ impl<'a> Solver<'a> {
             at_last_refresh = self.n_pivots;
             self.tree.refresh_prices(self.cost);
         }
+        report(progress, Event::Step { done: self.n_pivots as u64 })?;
         report(progress, Event::End)
     }
 

@@ -1,0 +1,10 @@
+//! BRIDGES OF A GIVEN PLAN: cells are paired first, by any cost, then carried to their partners.
+
+mod posterior;
+mod process;
+mod record;
+mod solver;
+
+pub use process::{Motion, PlanBridge};
+pub use record::PlanRecord;
+pub use solver::OtSolver;

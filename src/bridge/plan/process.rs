@@ -1,0 +1,348 @@
+//! The bridge of a plan: cells go to their partners on Brownian bridges or on straight lines.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use rand_distr::{Distribution, StandardNormal, StandardUniform};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::plan::posterior::Posterior;
+use crate::bridge::plan::record::PlanRecord;
+use crate::bridge::{Bridge, BridgeRecord, Coupling, UnitTime};
+use crate::data::Snapshot;
+use crate::error::{Error, Result};
+use crate::geometry::Epsilon;
+use crate::linalg::{add_product, product, product_tn};
+use crate::rng::Seed;
+
+/// Rows that are worked on together; fixed, so that results do not depend on threads.
+const CHUNK: usize = 64;
+
+/// The least time left that drift and Jacobian of Brownian paths are evaluated with, as a share of
+/// the interval: they end in the target cells, where the drift has no limit.
+const LEAST_LEFT: f64 = 0.01;
+
+/// How a cell gets to its partner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Motion {
+    /// On a Brownian bridge of variance ε.
+    Brownian,
+    /// On the straight line at constant speed, without noise (McCann's interpolation).
+    Straight,
+}
+
+/// The process that carries the pairs of a plan `π` to each other.
+///
+/// **Brownian**: `X_t ~ Σ_ij π_ij N((1−t) x_i + t y_j, ε t(1−t) I)`. With `w_ij(x, t)` the shares
+/// of the pairs in this mixture at x, the drift `b = (Σ w_ij y_j − x)/(1−t)` has this law at every
+/// t. A transition draws a pair by `w` and goes on along its Brownian bridge. If π is the entropic
+/// plan for half the squared distance and the same ε, this is the Schrödinger bridge between the
+/// cells; for another π it is not Markov, and two transitions after each other have the right law
+/// at each time but another dependence than one.
+///
+/// **Straight**: `X_t = (1−t) x_i + t y_j`, so [`Bridge::noise_variance`] is zero, while
+/// [`Bridge::epsilon`] is still that of the problem. The drift at x is the velocity
+/// `y_j − x_i` of the pair that is nearest at that time, averaged by mass where several are
+/// equally near: constant around each line, hence with a Jacobian of zero.
+///
+/// **Ends.** At `t = 0` the pairs are those of the source cell `x_i` nearest to x, weighted with
+/// `exp((x−x_i)·(y_j−x_i)/ε)` if there is noise: the limit of `w`. For `t > 0.99` the Brownian drift
+/// and Jacobian are those at 0.99; draws are exact up to 1.
+///
+/// A batch of `k` points costs `2 k (n + m) dim` flops and an exponential for each pair and point
+/// (Brownian), or `3 k dim` flops for each pair (straight).
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlanBridge {
+    pairs: Pairs,
+    centre: Array1<f64>,
+    epsilon: Epsilon,
+    motion: Motion,
+}
+
+/// The pairs of a plan with the places of their cells, less the mean of the target.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Pairs {
+    pub(super) source: Array2<f64>,
+    pub(super) target: Array2<f64>,
+    pub(super) sources: Vec<u32>,
+    pub(super) targets: Vec<u32>,
+    pub(super) masses: Vec<f64>,
+}
+
+impl Pairs {
+    /// `f(source, target, mass)` of each pair.
+    pub(super) fn each(&self, f: impl Fn(usize, usize, f64) -> f64) -> Vec<f64> {
+        let ends = self.sources.iter().zip(&self.targets).zip(&self.masses);
+        ends.map(|((&i, &j), &mass)| f(i as usize, j as usize, mass)).collect()
+    }
+
+    /// Where each pair is at `t`: `(1−t) x_i + t y_j`.
+    pub(super) fn places(&self, t: f64) -> Array2<f64> {
+        let mut places = Array2::zeros((self.sources.len(), self.source.ncols()));
+        let ends = self.sources.iter().zip(&self.targets);
+        for (mut place, (&i, &j)) in places.rows_mut().into_iter().zip(ends) {
+            place.scaled_add(1.0 - t, &self.source.row(i as usize));
+            place.scaled_add(t, &self.target.row(j as usize));
+        }
+        place_ends(places)
+    }
+}
+
+/// Adding zero makes the two zeros equal.
+fn place_ends(places: Array2<f64>) -> Array2<f64> {
+    places + 0.0
+}
+
+impl PlanBridge {
+    /// Between the cells of the snapshots `(source, target)`, by `coupling`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the coupling is not between as many cells, or the snapshots differ in
+    /// dimension.
+    pub fn new(
+        snapshots: (&Snapshot, &Snapshot),
+        coupling: &Coupling,
+        epsilon: Epsilon,
+        motion: Motion,
+    ) -> Result<Self> {
+        let (source, target) = snapshots;
+        let (n, m) = coupling.shape();
+        for (what, unit, expected, got) in [
+            ("the plan", "source cells", source.n_cells(), n),
+            ("the plan", "target cells", target.n_cells(), m),
+            ("the target snapshot", "dimensions", source.dim(), target.dim()),
+        ] {
+            if expected != got {
+                return Err(Error::Shape { what, unit, expected, got });
+            }
+        }
+        let centre = target.points().sum_axis(Axis(0)) / m as f64;
+        let mut pairs = Pairs {
+            source: &source.points() - &centre,
+            target: &target.points() - &centre,
+            sources: Vec::with_capacity(coupling.n_pairs()),
+            targets: Vec::with_capacity(coupling.n_pairs()),
+            masses: Vec::with_capacity(coupling.n_pairs()),
+        };
+        for (i, j, mass) in coupling.pairs() {
+            pairs.sources.push(i as u32);
+            pairs.targets.push(j as u32);
+            pairs.masses.push(mass);
+        }
+        Ok(Self { pairs, centre, epsilon, motion })
+    }
+
+    /// How cells move.
+    pub fn motion(&self) -> Motion {
+        self.motion
+    }
+
+    /// The pairs `(source, target, mass)`, by source, then target.
+    pub fn pairs(&self) -> impl Iterator<Item = (usize, usize, f64)> + '_ {
+        let ends = self.pairs.sources.iter().zip(&self.pairs.targets).zip(&self.pairs.masses);
+        ends.map(|((&i, &j), &mass)| (i as usize, j as usize, mass))
+    }
+
+    /// The time that drift and Jacobian are evaluated at.
+    fn inside(&self, t: UnitTime) -> f64 {
+        match self.motion {
+            Motion::Brownian => t.value().min(1.0 - LEAST_LEFT),
+            Motion::Straight => t.value(),
+        }
+    }
+
+    fn check(&self, x: ArrayView2<'_, f64>) -> Result<()> {
+        let (expected, got) = (self.dim(), x.ncols());
+        if expected == got {
+            return Ok(());
+        }
+        Err(Error::Shape { what: "x", unit: "columns", expected, got })
+    }
+
+    /// `work(number, rows less the centre)` for chunks of fixed size, in parallel, in order.
+    fn in_chunks<T: Send>(
+        &self,
+        x: ArrayView2<'_, f64>,
+        work: impl Fn(usize, Array2<f64>) -> T + Sync,
+    ) -> Vec<T> {
+        (0..x.nrows().div_ceil(CHUNK))
+            .into_par_iter()
+            .map(|chunk| {
+                let end = x.nrows().min((chunk + 1) * CHUNK);
+                work(chunk, &x.slice(s![chunk * CHUNK..end, ..]) - &self.centre)
+            })
+            .collect()
+    }
+
+    /// Shares summed over the pairs of each source cell and of each target cell, for the rows of
+    /// `x`: `(k, n)` and `(k, m)`.
+    fn shares(&self, posterior: &Posterior<'_>, x: &Array2<f64>) -> (Array2<f64>, Array2<f64>) {
+        let pairs = &self.pairs;
+        let mut of_source = Array2::zeros((x.nrows(), pairs.source.nrows()));
+        let mut of_target = Array2::zeros((x.nrows(), pairs.target.nrows()));
+        posterior.each_row(x.view(), |row, shares| {
+            let (mut of_source, mut of_target) = (of_source.row_mut(row), of_target.row_mut(row));
+            for ((share, &i), &j) in shares.iter().zip(&pairs.sources).zip(&pairs.targets) {
+                of_source[i as usize] += share;
+                of_target[j as usize] += share;
+            }
+        });
+        (of_source, of_target)
+    }
+
+    /// `Σ_x (Σ_p w_p y_j z_pᵀ − (Σ_p w_p y_j)(Σ_p w_p z_p)ᵀ)` with `z_p = ∂ ln w_p/∂x`, over the rows
+    /// of `x`: the derivative of where the pairs end, summed.
+    fn covariance(&self, posterior: &Posterior<'_>, x: &Array2<f64>) -> Array2<f64> {
+        let pairs = &self.pairs;
+        let (a, b) = posterior.slopes();
+        let mut totals = vec![0.0; pairs.sources.len()];
+        let mut of_source = Array2::zeros((x.nrows(), pairs.source.nrows()));
+        let mut of_target = Array2::zeros((x.nrows(), pairs.target.nrows()));
+        posterior.each_row(x.view(), |row, shares| {
+            let (mut of_source, mut of_target) = (of_source.row_mut(row), of_target.row_mut(row));
+            for (p, share) in shares.iter().enumerate() {
+                totals[p] += share;
+                of_source[pairs.sources[p] as usize] += share;
+                of_target[pairs.targets[p] as usize] += share;
+            }
+        });
+        let mut pulls = Array2::zeros(pairs.target.dim());
+        let ends = pairs.sources.iter().zip(&pairs.targets);
+        for ((&i, &j), total) in ends.zip(&totals) {
+            let (i, j) = (i as usize, j as usize);
+            let mut pull = pulls.row_mut(j);
+            pull.scaled_add(a * total, &pairs.source.row(i));
+            pull.scaled_add(b * total, &pairs.target.row(j));
+        }
+        let mut sum = product_tn(pairs.target.view(), pulls.view());
+        let ends = product(of_target.view(), pairs.target.view());
+        let mut means = product(of_source.view(), pairs.source.view()) * a;
+        means.scaled_add(b, &ends);
+        add_product(sum.view_mut(), -1.0, ends.t(), means.view());
+        sum
+    }
+}
+
+impl Bridge for PlanBridge {
+    fn dim(&self) -> usize {
+        self.centre.len()
+    }
+
+    fn epsilon(&self) -> Epsilon {
+        self.epsilon
+    }
+
+    fn noise_variance(&self) -> f64 {
+        match self.motion {
+            Motion::Brownian => self.epsilon.value(),
+            Motion::Straight => 0.0,
+        }
+    }
+
+    fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        self.check(x)?;
+        let t = self.inside(t);
+        let posterior = Posterior::new(&self.pairs, t, self.noise_variance());
+        let chunks = self.in_chunks(x, |_, x| {
+            let (of_source, of_target) = self.shares(&posterior, &x);
+            let end = product(of_target.view(), self.pairs.target.view());
+            match self.motion {
+                Motion::Brownian => (end - x) / (1.0 - t),
+                Motion::Straight => end - product(of_source.view(), self.pairs.source.view()),
+            }
+        });
+        Ok(stacked(&chunks, x.dim()))
+    }
+
+    /// `(Cov_w(y_j, ∂ ln w/∂x) − I)/(1−t)`, averaged (Brownian); zero (straight).
+    fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        self.check(x)?;
+        let mut sum = Array2::zeros((self.dim(), self.dim()));
+        if self.motion == Motion::Straight {
+            return Ok(sum);
+        }
+        let t = self.inside(t);
+        let posterior = Posterior::new(&self.pairs, t, self.noise_variance());
+        for chunk in self.in_chunks(x, |_, x| self.covariance(&posterior, &x)) {
+            sum += &chunk;
+        }
+        sum /= x.nrows().max(1) as f64;
+        sum.diag_mut().mapv_inplace(|value| value - 1.0);
+        Ok(sum / (1.0 - t))
+    }
+
+    /// Draws a pair by its share at `x`, then goes on along its path: exact, without time steps.
+    fn sample_transition(
+        &self,
+        x: ArrayView2<'_, f64>,
+        from: UnitTime,
+        to: UnitTime,
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        self.check(x)?;
+        let (from, to) = (from.value(), to.value());
+        let span = to - from;
+        if span < 0.0 {
+            let got = format!("{from} to {to}");
+            return Err(Error::Parameter { name: "to", must: "not before `from`", got });
+        }
+        if span < f64::MIN_POSITIVE {
+            return Ok(x.to_owned());
+        }
+        let posterior = Posterior::new(&self.pairs, from, self.noise_variance());
+        let deviation = (self.noise_variance() * span * (1.0 - to) / (1.0 - from)).sqrt();
+        let chunks = self.in_chunks(x, |chunk, mut x| {
+            let mut stream = seed.stream("plan/transition", chunk as u64);
+            let mut chosen = Vec::with_capacity(x.nrows());
+            posterior.each_row(x.view(), |_, shares| {
+                chosen.push(choose(shares, StandardUniform.sample(&mut stream)));
+            });
+            for (mut row, pair) in x.rows_mut().into_iter().zip(chosen) {
+                let start = self.pairs.source.row(self.pairs.sources[pair] as usize);
+                let end = self.pairs.target.row(self.pairs.targets[pair] as usize);
+                match self.motion {
+                    Motion::Straight => row.scaled_add(span, &(&end - &start)),
+                    Motion::Brownian if to >= 1.0 => row.assign(&end),
+                    Motion::Brownian => {
+                        let pull = (&end - &row) * (span / (1.0 - from));
+                        row += &pull;
+                        for value in &mut row {
+                            let noise: f64 = StandardNormal.sample(&mut stream);
+                            *value += deviation * noise;
+                        }
+                    }
+                }
+            }
+            x + &self.centre
+        });
+        Ok(stacked(&chunks, x.dim()))
+    }
+
+    fn record(&self) -> BridgeRecord {
+        PlanRecord::of(self)
+    }
+}
+
+/// The pair in whose part of the summed shares `uniform` falls.
+fn choose(shares: &[f64], uniform: f64) -> usize {
+    let mut sum = 0.0;
+    let mut last = 0;
+    for (pair, share) in shares.iter().enumerate() {
+        if *share > 0.0 {
+            sum += share;
+            last = pair;
+            if uniform < sum {
+                break;
+            }
+        }
+    }
+    last
+}
+
+fn stacked(chunks: &[Array2<f64>], shape: (usize, usize)) -> Array2<f64> {
+    let mut all = Array2::zeros(shape);
+    for (mut rows, chunk) in all.axis_chunks_iter_mut(Axis(0), CHUNK).zip(chunks) {
+        rows.assign(chunk);
+    }
+    all
+}

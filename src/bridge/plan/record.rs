@@ -1,0 +1,57 @@
+//! A plan and how its pairs move, as plain numbers: what model files hold of a `PlanBridge`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::plan::process::{Motion, PlanBridge};
+use crate::bridge::{Bridge, BridgeRecord, Coupling};
+use crate::data::Snapshot;
+use crate::error::{Error, Result};
+use crate::geometry::Epsilon;
+
+/// The pairs of a [`PlanBridge`], by source, then target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlanRecord {
+    /// Number of dimensions.
+    pub dim: usize,
+    /// Variance of the reference process per unit of local time.
+    pub epsilon: f64,
+    /// How cells get to their partners.
+    pub motion: Motion,
+    /// The source cell of each pair, counted from zero.
+    pub source: Vec<u32>,
+    /// The target cell of each pair, counted from zero.
+    pub target: Vec<u32>,
+    /// The mass of each pair.
+    pub mass: Vec<f64>,
+}
+
+impl PlanRecord {
+    pub(super) fn of(bridge: &PlanBridge) -> BridgeRecord {
+        let (mut source, mut target, mut mass) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, j, share) in bridge.pairs() {
+            source.push(i as u32);
+            target.push(j as u32);
+            mass.push(share);
+        }
+        let (dim, epsilon, motion) = (bridge.dim(), bridge.epsilon().value(), bridge.motion());
+        BridgeRecord::Plan(Self { dim, epsilon, motion, source, target, mass })
+    }
+
+    /// The bridge these numbers belong to, between the snapshots of its problem.
+    ///
+    /// # Errors
+    /// As [`BridgeRecord::restore`].
+    pub fn restore(self, source: &Snapshot, target: &Snapshot) -> Result<PlanBridge> {
+        for got in [self.target.len(), self.mass.len()] {
+            if got != self.source.len() {
+                let (what, unit) = ("the plan", "entries");
+                return Err(Error::Shape { what, unit, expected: self.source.len(), got });
+            }
+        }
+        let ends = self.source.iter().zip(&self.target);
+        let pairs = ends.zip(&self.mass).map(|((&i, &j), &mass)| (i as usize, j as usize, mass));
+        let coupling = Coupling::new((source.n_cells(), target.n_cells()), pairs)?;
+        PlanBridge::new((source, target), &coupling, Epsilon::new(self.epsilon)?, self.motion)
+    }
+}

@@ -1,0 +1,100 @@
+//! Costs that are computed once and kept: one number in single precision for each pair of cells.
+
+use ndarray::{ArrayViewMut2, Axis};
+
+use super::cost::Cost;
+use crate::error::{Error, Result};
+
+/// Costs of all pairs of source and target cells, in rows by source or, turned, by target.
+///
+/// Four bytes for each pair. A cost of `c` is off by at most `6·10⁻⁸ c`: with `c/ε = 100`, a mass
+/// by a relative 6·10⁻⁶.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredCost {
+    shape: (usize, usize),
+    costs: Vec<f32>,
+    turned: bool,
+}
+
+impl StoredCost {
+    /// Pairs at most: 1.6 GB.
+    pub const MAX_PAIRS: usize = 400_000_000;
+
+    /// `costs` has `shape.0` rows of `shape.1`; `turned` says that rows are targets.
+    pub(super) fn new(shape: (usize, usize), costs: Vec<f32>, turned: bool) -> Result<Self> {
+        if costs.len() == shape.0 * shape.1 {
+            return Ok(Self { shape, costs, turned });
+        }
+        let (expected, got) = (shape.0 * shape.1, costs.len());
+        Err(Error::Shape { what: "the cost", unit: "pairs", expected, got })
+    }
+
+    /// Refuses cells that are not there and more pairs than can be kept, before any is computed.
+    pub(super) fn check(n_nodes: usize, sources: &[usize], targets: &[usize]) -> Result<()> {
+        let n_pairs = sources.len().saturating_mul(targets.len());
+        if !(1..=Self::MAX_PAIRS).contains(&n_pairs) {
+            let must = "between 1 and 4e8 pairs for a geodesic cost; use fewer cells";
+            let got = format!("{} × {}", sources.len(), targets.len());
+            return Err(Error::Parameter { name: "cells", must, got });
+        }
+        match sources.iter().chain(targets).find(|&&cell| cell >= n_nodes) {
+            Some(cell) => {
+                let must = "a node of the graph";
+                Err(Error::Parameter { name: "cell", must, got: cell.to_string() })
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The cost of one pair.
+    pub fn get(&self, source: usize, target: usize) -> f64 {
+        let (row, column) = if self.turned { (target, source) } else { (source, target) };
+        f64::from(self.costs[row * self.shape.1 + column])
+    }
+}
+
+impl Cost for StoredCost {
+    fn shape(&self) -> (usize, usize) {
+        if self.turned { (self.shape.1, self.shape.0) } else { self.shape }
+    }
+
+    fn block(&self, first: (usize, usize), mut out: ArrayViewMut2<'_, f64>) {
+        let (first, mut out) = if self.turned {
+            ((first.1, first.0), out.reversed_axes())
+        } else {
+            (first, out.view_mut())
+        };
+        for (i, mut row) in out.axis_iter_mut(Axis(0)).enumerate() {
+            let start = (first.0 + i) * self.shape.1 + first.1;
+            let costs = &self.costs[start..start + row.len()];
+            row.iter_mut().zip(costs).for_each(|(out, cost)| *out = f64::from(*cost));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    #[test]
+    fn blocks_are_cut_out_of_either_order() {
+        let (n, m) = (5, 7);
+        let value = |i: usize, j: usize| (10 * i + j) as f32;
+        let rows = (0..n).flat_map(|i| (0..m).map(move |j| value(i, j))).collect();
+        let columns = (0..m).flat_map(|j| (0..n).map(move |i| value(i, j))).collect();
+        let plain = StoredCost::new((n, m), rows, false).unwrap();
+        let turned = StoredCost::new((m, n), columns, true).unwrap();
+        for cost in [plain, turned] {
+            assert_eq!(cost.shape(), (n, m));
+            let (mut block, mut back) = (Array2::zeros((2, 3)), Array2::zeros((3, 2)));
+            cost.block((3, 2), block.view_mut());
+            cost.block_transposed((2, 3), back.view_mut());
+            assert_eq!(block, ndarray::array![[32.0, 33.0, 34.0], [42.0, 43.0, 44.0]]);
+            assert_eq!(back, block.t());
+            assert!((cost.get(4, 6) - 46.0).abs() < 1e-12);
+        }
+        assert!(StoredCost::new((2, 2), vec![0.0; 3], false).is_err());
+    }
+}

@@ -1,0 +1,45 @@
+//! Matrix products in single precision on one thread (faer), for candidates that are checked.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+
+/// `A Bᵀ` into `out`; all row-major, shapes `(m, k)`, `(n, k)` and `(m, n)`. Time `2mkn` flops.
+///
+/// Each entry is within `(k + 1) 2⁻²⁴ Σ_l |a_l b_l|` of the exact one (Higham 2002, §3.1: any
+/// order of summation, fused or not), unless it overflows.
+pub fn product_nt_single(out: &mut [f32], a: &[f32], b: &[f32], n_columns: usize) {
+    if n_columns == 0 {
+        out.fill(0.0);
+        return;
+    }
+    let (m, n) = (a.len() / n_columns, b.len() / n_columns);
+    assert_eq!(out.len(), m * n, "shape of a product");
+    let a = MatRef::from_row_major_slice(a, m, n_columns);
+    let b = MatRef::from_row_major_slice(b, n, n_columns);
+    let out = MatMut::from_row_major_slice_mut(out, m, n);
+    matmul(out, Accum::Replace, a, b.transpose(), 1.0_f32, Par::Seq);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keeps_its_bound_against_double_precision() {
+        let (m, n, k) = (9, 13, 50);
+        let value = |i: usize, shift: usize| ((i * 37 + shift) as f32 * 0.61).sin() * 3.0;
+        let a: Vec<f32> = (0..m * k).map(|i| value(i, 0)).collect();
+        let b: Vec<f32> = (0..n * k).map(|i| value(i, 5)).collect();
+        let mut out = vec![f32::NAN; m * n];
+        product_nt_single(&mut out, &a, &b, k);
+        for i in 0..m {
+            for j in 0..n {
+                let terms = || (0..k).map(|l| f64::from(a[i * k + l]) * f64::from(b[j * k + l]));
+                let bound = (k + 1) as f64 * 2.0_f64.powi(-24) * terms().map(f64::abs).sum::<f64>();
+                assert!((f64::from(out[i * n + j]) - terms().sum::<f64>()).abs() < bound);
+            }
+        }
+        product_nt_single(&mut out[..4], &[], &[], 0);
+        assert!(out[..4].iter().all(|value| value.abs() < 1e-30));
+    }
+}
