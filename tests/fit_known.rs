@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use ndarray::{Array2, Axis, concatenate};
-use sbcell::bridge::{GaussianSolver, LightSbSolver};
+use sbcell::bridge::LightSbSolver;
 use sbcell::data::Column;
 use sbcell::io::h5ad::{H5adContent, write_h5ad};
 use sbcell::io::model::Model;
@@ -59,20 +59,17 @@ fn write(path: &Path) {
     write_h5ad(path, &content).unwrap();
 }
 
-/// Solvers that are exact for snapshots without tilt.
-fn exact() -> [SolverChoice; 2] {
-    let one =
-        LightSbSolver { n_gaussians: 1.into(), max_iterations: 10, ..LightSbSolver::default() };
-    [SolverChoice::Lightsb(one), SolverChoice::Gaussian(GaussianSolver {})]
-}
-
-fn fitted(folder: &Path, noise: Noise, solver: SolverChoice) -> Model {
+fn fitted(folder: &Path, noise: Noise) -> Model {
     let (data, out) = (folder.join("known.h5ad"), folder.join("out"));
     write(&data);
     let options = FitOptions {
         source: Source::Rep("X_known".into()),
         noise,
-        solver,
+        solver: SolverChoice::Lightsb(LightSbSolver {
+            n_gaussians: 1.into(),
+            max_iterations: 10,
+            ..LightSbSolver::default()
+        }),
         ..FitOptions::default()
     };
     let summary = fit(&data, &out, &options, false, &mut Silent).unwrap();
@@ -84,14 +81,8 @@ fn fitted(folder: &Path, noise: Noise, solver: SolverChoice) -> Model {
 
 #[test]
 fn between_gaussians_the_population_is_the_closed_form_in_the_units_of_the_file() {
-    for solver in exact() {
-        check_population(solver);
-    }
-}
-
-fn check_population(solver: SolverChoice) {
     let folder = tempfile::tempdir().unwrap();
-    let model = fitted(folder.path(), Noise::Sigma2(SIGMA2), solver);
+    let model = fitted(folder.path(), Noise::Sigma2(SIGMA2));
     assert_eq!(model.header.time_unit, "h");
     let at = vec![0.5, 5.0, 7.0];
     let options = InterpolateOptions {
@@ -129,8 +120,7 @@ fn check_population(solver: SolverChoice) {
 #[test]
 fn noise_grows_with_real_time_and_its_two_units_agree() {
     let folder = tempfile::tempdir().unwrap();
-    let [solver, _] = exact();
-    let by_sigma2 = fitted(folder.path(), Noise::Sigma2(SIGMA2), solver.clone());
+    let by_sigma2 = fitted(folder.path(), Noise::Sigma2(SIGMA2));
     let header = &by_sigma2.header;
     let [first, second] = [0, 1].map(|k| by_sigma2.intervals[k].epsilon);
     assert!((second / first - 3.0).abs() < 1e-12, "six hours have three times the ε of two");
@@ -139,6 +129,6 @@ fn noise_grows_with_real_time_and_its_two_units_agree() {
     assert!((first - SIGMA2 * 2.0 / (scale * scale)).abs() < 1e-12);
     // The median of two intervals of 2 and 6 hours is 4 hours.
     assert!((header.epsilon - SIGMA2 * 4.0 / (scale * scale)).abs() < 1e-12);
-    let by_epsilon = fitted(folder.path(), Noise::Epsilon(header.epsilon), solver);
+    let by_epsilon = fitted(folder.path(), Noise::Epsilon(header.epsilon));
     assert!((by_epsilon.header.sigma2 - SIGMA2).abs() < 1e-12);
 }

@@ -6,8 +6,8 @@ use std::fs;
 use ndarray::{Array1, Array2, array};
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
-    Bridge, BridgeProblem, Covariance, GaussianBridge, GaussianSolver, LightSbBridge,
-    LightSbSolver, UnitTime, euler_maruyama,
+    Bridge, BridgeProblem, GaussianBridge, GaussianSolver, LightSbBridge, LightSbSolver, UnitTime,
+    euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::{Epsilon, Seed, Silent};
@@ -154,7 +154,7 @@ fn normal(n: usize, dim: usize, seed: u64) -> Array2<f64> {
     Array2::from_shape_simple_fn((n, dim), || StandardNormal.sample(&mut stream))
 }
 
-/// Of two bridges the one with the lower objective is nearer to the truth, and full covariances
+/// Of two bridges with the same objective the lower is nearer to the truth, and full covariances
 /// hold diagonal ones.
 #[test]
 fn tilted_snapshots_have_an_objective_below_that_of_one_diagonal_gaussian() {
@@ -167,20 +167,10 @@ fn tilted_snapshots_have_an_objective_below_that_of_one_diagonal_gaussian() {
         Epsilon::new(0.3).unwrap(),
     )
     .unwrap();
-    let one = |covariance: Covariance| {
-        let solver = LightSbSolver {
-            n_gaussians: 1.into(),
-            covariance: covariance.into(),
-            ..LightSbSolver::default()
-        };
-        solver.fit(&problem, Seed(0), &mut Silent).unwrap().1.objective
-    };
+    let one = LightSbSolver { n_gaussians: 1.into(), ..Default::default() };
+    let diagonal = one.fit(&problem, Seed(0), &mut Silent).unwrap().1.objective;
     let (bridge, report) = GaussianSolver {}.fit(&problem, &mut Silent).unwrap();
-    let (diagonal, full) = (one(Covariance::Diagonal), one(Covariance::Full));
-    // Measured: 0.0135 nats lower.
-    assert!(report.objective < diagonal - 0.01, "{} {diagonal}", report.objective);
-    // The same bridge, where LightSB starts and has nothing to gain.
-    assert!((report.objective - full).abs() < 1e-9, "{} {full}", report.objective);
+    assert!(report.objective < diagonal - 0.05, "{} {diagonal}", report.objective);
     // And small steps of its drift reach what its exact draws reach.
     let (start, end) = (at(0.0), at(1.0));
     let exact = bridge.sample_transition(source.view(), start, end, Seed(1)).unwrap();

@@ -6,7 +6,6 @@ use crate::bridge::Choice;
 use crate::error::Result;
 use crate::io::h5ad::H5ad;
 use crate::pipeline::config::{FitOptions, SolverChoice, Source};
-use crate::pipeline::growth::given;
 use crate::pipeline::prepare::{Selection, matrix_source, select};
 use crate::progress::Progress;
 
@@ -29,10 +28,10 @@ pub struct Estimate {
     pub seconds: f64,
 }
 
-/// Reads only metadata, the time column and, if growth comes from one, that column.
+/// Reads only metadata and the time column.
 ///
 /// # Errors
-/// Those of [`select`], an unknown matrix or embedding, and growth that cannot be had.
+/// Those of [`select`], and an unknown matrix or embedding.
 pub fn estimate(
     input: &Path,
     options: &FitOptions,
@@ -41,7 +40,6 @@ pub fn estimate(
     options.check()?;
     let file = H5ad::open(input)?;
     let selection = select(&file, options, progress)?;
-    given(&file, &selection, &options.growth, &options.source, progress)?;
     let n_cells = selection.rows.len();
     let (n_genes, n_stored, n_dims) = match &options.source {
         Source::Rep(key) => (0, 0, embedding_width(&file, key)?),
