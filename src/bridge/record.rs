@@ -20,10 +20,10 @@ pub enum BridgeRecord {
     /// A [`LightSbBridge`].
     #[serde(rename = "lightsb")]
     LightSb(LightSbRecord),
-    /// A [`crate::bridge::SinkhornBridge`].
-    Sinkhorn(SinkhornRecord),
     /// A [`crate::bridge::FlowBridge`]; its networks are in a file of their own.
     Flow(FlowRecord),
+    /// A [`crate::bridge::SinkhornBridge`].
+    Sinkhorn(SinkhornRecord),
     /// A [`crate::bridge::PlanBridge`].
     Plan(PlanRecord),
 }
@@ -67,8 +67,8 @@ impl BridgeRecord {
         match self {
             Self::Gaussian(record) => Ok(Box::new(record.restore()?)),
             Self::LightSb(record) => Ok(Box::new(record.restore()?)),
-            Self::Sinkhorn(record) => Ok(Box::new(record.restore(source, target)?)),
             Self::Flow(record) => Ok(Box::new(record.restore()?)),
+            Self::Sinkhorn(record) => Ok(Box::new(record.restore(source, target)?)),
             Self::Plan(record) => Ok(Box::new(record.restore(source, target)?)),
         }
     }
@@ -79,8 +79,8 @@ impl BridgeRecord {
         match self {
             Self::Gaussian(record) => record.source_mean.len(),
             Self::LightSb(record) => record.source_mean.len(),
-            Self::Sinkhorn(record) => record.dim,
             Self::Flow(record) => record.affine.source_mean.len(),
+            Self::Sinkhorn(record) => record.dim,
             Self::Plan(record) => record.dim,
         }
     }

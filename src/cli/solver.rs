@@ -88,20 +88,6 @@ fn number_or_auto(text: &str) -> Result<Choice<usize>, String> {
 }
 
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Solver sinkhorn")]
-struct SinkhornArgs {
-    /// Let the plan leave the earlier snapshot's weights at this price, in the unit of ε
-    ///
-    /// The penalty is λ KL(plan's weights | snapshot's weights): the smaller λ, the more cells
-    /// that are far from everything later are left behind and others grow. As τ it is λ/(λ+ε).
-    #[arg(long, value_name = "LAMBDA")]
-    lambda1: Option<f64>,
-    /// The same for the later snapshot's weights
-    #[arg(long, value_name = "LAMBDA")]
-    lambda2: Option<f64>,
-}
-
-#[derive(Debug, Args)]
 #[command(next_help_heading = "Solvers sf2m, ot-cfm, i-cfm")]
 struct FlowArgs {
     /// Hidden layers of each network
@@ -180,6 +166,20 @@ impl FlowArgs {
         set(&mut solver.max_iterations, max_iterations);
         SolverChoice::Flow(solver)
     }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Solver sinkhorn")]
+struct SinkhornArgs {
+    /// Let the plan leave the earlier snapshot's weights at this price, in the unit of ε
+    ///
+    /// The penalty is λ KL(plan's weights | snapshot's weights): the smaller λ, the more cells
+    /// that are far from everything later are left behind and others grow. As τ it is λ/(λ+ε).
+    #[arg(long, value_name = "LAMBDA")]
+    lambda1: Option<f64>,
+    /// The same for the later snapshot's weights
+    #[arg(long, value_name = "LAMBDA")]
+    lambda2: Option<f64>,
 }
 
 impl SolverArgs {

@@ -222,8 +222,6 @@ impl SolverChoice {
 
 /// The flag that sets a field of a solver, where they are not called the same.
 const FLAGS: [(&str, &str); 14] = [
-    ("source_relaxation", "--lambda1"),
-    ("target_relaxation", "--lambda2"),
     ("n_gaussians", "--n-gaussians"),
     ("max_iterations", "--max-iterations"),
     ("tolerance", "--tolerance"),
@@ -236,6 +234,8 @@ const FLAGS: [(&str, &str); 14] = [
     ("patience", "--patience"),
     ("held_out", "--held-out"),
     ("n_steps", "--steps"),
+    ("source_relaxation", "--lambda1"),
+    ("target_relaxation", "--lambda2"),
 ];
 
 /// A parameter out of range, by the name of its flag.
