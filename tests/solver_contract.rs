@@ -190,7 +190,8 @@ fn another_seed_draws_other_cells() {
             bridge.sample_transition(x, UnitTime::START, UnitTime::END, Seed(seed)).unwrap()
         };
         assert_eq!(draw(1), draw(1), "{name}");
-        assert_eq!(draw(1) != draw(2), bridge.noise_variance() > 0.0, "{name}");
+        // Without noise only the choice between several partners is left to chance.
+        assert!(draw(1) != draw(2) || without_noise(&*bridge), "{name}");
     }
 }
 

@@ -311,8 +311,8 @@ mod tests {
     fn drift_and_jacobian_are_the_formulas_written_out() {
         let (_, bridge) = example(waves(20, 1.3) + 3.0, waves(23, 0.7));
         let x = waves(9, 0.4);
-        for t in [0.0, 0.5, 0.95, 1.0] {
-            let left = f64::max(1.0 - t, 0.01);
+        for t in [0.0_f64, 0.5, 0.95, 1.0] {
+            let left = (1.0 - t).max(0.01);
             let time = UnitTime::new(t).unwrap();
             let drift = bridge.drift(x.view(), time).unwrap();
             let jacobian = bridge.mean_jacobian(x.view(), time).unwrap();
