@@ -128,7 +128,7 @@ impl Mlp {
     }
 
     /// Writes the gradient by all parameters to `gradient`, from the gradient by the outputs in
-    /// [`Pass::output_gradient`] after a [`Mlp::forward`].
+    /// [`Pass::output_and_gradient`] after a [`Mlp::forward`].
     pub fn backward(&self, pass: &mut Pass, gradient: &mut [f32]) {
         let n = pass.n_rows;
         let mut rest = gradient;
