@@ -185,6 +185,16 @@ pub enum Error {
         gene: String,
     },
     // --- pipeline ---
+    /// A flag that means nothing for the solver that was chosen.
+    #[error("`{flag}` means nothing to `--solver {solver}`")]
+    FlagOfOtherSolver {
+        /// The flag, with its value where that matters.
+        flag: String,
+        /// The solver that was chosen.
+        solver: String,
+        /// The solvers that know the flag.
+        solvers: Vec<String>,
+    },
     /// No cell is left after filtering.
     #[error("no cell meets {}", filters.join(" and "))]
     NoCells {
@@ -272,6 +282,9 @@ impl Error {
             Self::OtherPlan { .. } => {
                 Some("give the parameters of that run, or drop `--resume` to start over".into())
             }
+            Self::FlagOfOtherSolver { solvers, .. } => {
+                Some(format!("leave it out, or choose `--solver {}`", solvers.join("|")))
+            }
             Self::NoCells { .. } => {
                 Some("`sbcell inspect DATA.h5ad` lists the columns and their values".into())
             }
@@ -340,6 +353,7 @@ impl Error {
             | Self::NoModel { .. }
             | Self::OutputTaken { .. }
             | Self::OtherPlan { .. }
+            | Self::FlagOfOtherSolver { .. }
             | Self::NoCells { .. }
             | Self::TimeMapWithoutColumn { .. }
             | Self::GrowthMissing { .. }

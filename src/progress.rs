@@ -51,6 +51,22 @@ impl Progress for Silent {
     }
 }
 
+/// Shows nothing and still passes the stop button on: for many small pieces of work that are one
+/// to the user.
+pub struct Unseen<'a>(pub &'a mut dyn Progress);
+
+impl std::fmt::Debug for Unseen<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unseen")
+    }
+}
+
+impl Progress for Unseen<'_> {
+    fn report(&mut self, _event: &Event) -> ControlFlow<()> {
+        self.0.report(&Event::Step { done: 0 })
+    }
+}
+
 /// Reports `event`, turning `Break` into [`Error::Cancelled`].
 ///
 /// # Errors

@@ -12,8 +12,7 @@ mod terminal;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use sbcell::Result;
+use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use sbcell::error::Kind;
 
 use crate::cli::shared::Common;
@@ -50,8 +49,8 @@ pub(crate) enum Outcome {
 }
 
 pub(crate) fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(std::env::args_os().map(hyphens)) {
-        Ok(cli) => cli,
+    let (cli, matches) = match parsed() {
+        Ok(parsed) => parsed,
         Err(error) => {
             // Help and version go to stdout with code 0, usage errors to stderr with code 2.
             let _ = error.print();
@@ -59,7 +58,8 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let mut terminal = Terminal::new(cli.common.quiet, cli.common.verbose);
-    match run(cli, &mut terminal) {
+    let ran = check_flags(&matches).and_then(|()| run(cli, &mut terminal));
+    match ran {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NotConverged) => ExitCode::from(4),
         Err(error) => {
@@ -69,7 +69,19 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli, terminal: &mut Terminal) -> Result<Outcome> {
+/// The flags, and where each of them came from.
+fn parsed() -> Result<(Cli, ArgMatches), clap::Error> {
+    let matches = Cli::command().try_get_matches_from(std::env::args_os().map(hyphens))?;
+    let cli = Cli::from_arg_matches(&matches)?;
+    Ok((cli, matches))
+}
+
+/// Refuses flags that are valid each and mean nothing together.
+fn check_flags(matches: &ArgMatches) -> sbcell::Result<()> {
+    matches.subcommand_matches("fit").map_or(Ok(()), solver::check_flags)
+}
+
+fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
     let Cli { common, command } = cli;
     common.set_threads()?;
     match command {
@@ -103,8 +115,6 @@ fn hyphens(argument: OsString) -> OsString {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

@@ -1,10 +1,14 @@
 //! Flags of `fit` that choose a solver and its hyperparameters.
 
-use clap::{Args, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Args, ValueEnum};
 use sbcell::bridge::{
-    Choice, Covariance, FlowSolver, GaussianSolver, LightSbSolver, PathShape, SinkhornSolver,
+    Choice, CouplingKind, Covariance, FlowSolver, GaussianSolver, LightSbSolver, OtSolver,
+    PathShape, SinkhornSolver,
 };
+use sbcell::geometry::{CostChoice, CostKind};
 use sbcell::pipeline::SolverChoice;
+use sbcell::{Error, Result};
 
 /// Which solver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -15,7 +19,10 @@ enum SolverName {
     Gaussian,
     /// Entropic transport between all cells: exact for the cells that were measured
     Sinkhorn,
-    /// Networks for velocity and score, trained without simulation; moves with noise
+    /// Exact transport: every cell straight to its partner, without noise
+    Ot,
+    /// Networks for velocity and score, trained without simulation on an entropic coupling; moves
+    /// with noise
     Sf2m,
     /// A network for the velocity, trained on exact optimal transport; moves without noise
     OtCfm,
@@ -42,6 +49,8 @@ pub(crate) struct SolverArgs {
     lightsb: LightSbArgs,
     #[command(flatten)]
     sinkhorn: SinkhornArgs,
+    #[command(flatten)]
+    cost: CostArgs,
     #[command(flatten)]
     flow: FlowArgs,
 }
@@ -80,7 +89,7 @@ impl CovarianceName {
 }
 
 /// `auto` or a number; its range is checked with the other parameters.
-fn number_or_auto(text: &str) -> Result<Choice<usize>, String> {
+fn number_or_auto(text: &str) -> std::result::Result<Choice<usize>, String> {
     if text == "auto" {
         return Ok(Choice::Auto);
     }
@@ -88,8 +97,55 @@ fn number_or_auto(text: &str) -> Result<Choice<usize>, String> {
 }
 
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Solvers sinkhorn, ot, sf2m, ot-cfm")]
+struct CostArgs {
+    /// What it costs to move a cell: half the squared distance, measured how
+    ///
+    /// Geodesic costs are measured along the cells themselves, on the graph of nearest neighbours
+    /// over all times: cells of a sheet that bends back on itself are near each other in space
+    /// and far apart along it. Cells are paired by this cost and then go straight.
+    #[arg(long, value_enum, default_value = "euclidean")]
+    cost: CostName,
+    /// Neighbours of each cell in the graph of a geodesic cost
+    #[arg(long, alias = "n-neighbours", value_name = "K",
+          default_value_t = CostChoice::default().n_neighbours)]
+    n_neighbors: usize,
+    /// For how long heat spreads, in steps of the graph: more sees further and smooths more
+    #[arg(long, value_name = "STEPS", default_value_t = CostChoice::default().heat_time)]
+    heat_time: f64,
+}
+
+/// How distances are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CostName {
+    /// On the straight line
+    Euclidean,
+    /// Along the shortest path on the graph
+    GeodesicPath,
+    /// By how little heat gets there over all paths of the graph: slower, and steadier where a
+    /// wrong edge shortens paths
+    GeodesicHeat,
+}
+
+impl CostArgs {
+    fn choice(self) -> CostChoice {
+        let Self { cost, n_neighbors, heat_time } = self;
+        let kind = match cost {
+            CostName::Euclidean => CostKind::Euclidean,
+            CostName::GeodesicPath => CostKind::GeodesicPath,
+            CostName::GeodesicHeat => CostKind::GeodesicHeat,
+        };
+        CostChoice { kind, n_neighbours: n_neighbors, heat_time }
+    }
+}
+
+#[derive(Debug, Args)]
 #[command(next_help_heading = "Solvers sf2m, ot-cfm, i-cfm")]
 struct FlowArgs {
+    /// How cells are paired in training [default: entropic for sf2m, exact for ot-cfm,
+    /// independent for i-cfm]
+    #[arg(long, value_enum)]
+    coupling: Option<CouplingName>,
     /// Hidden layers of each network
     #[arg(long, value_name = "N", default_value_t = FlowSolver::default().n_layers)]
     layers: usize,
@@ -111,15 +167,37 @@ struct FlowArgs {
     /// Share of the cells of each snapshot that is kept out of training, to know when to end it
     #[arg(long, value_name = "SHARE", default_value_t = FlowSolver::default().held_out)]
     held_out: f64,
-    /// Most cells of a snapshot in one exact transport problem; more are cut into random blocks
-    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().block)]
-    block: usize,
+    /// Most cells of a snapshot in one plan; more are cut into random blocks [default: 16384 for
+    /// sf2m, 4096 for ot-cfm]
+    #[arg(long, value_name = "N")]
+    block: Option<usize>,
     /// How paths between paired cells run
     #[arg(long, value_enum, default_value = "linear")]
     path: PathArg,
     /// Small steps from one snapshot to the next when cells are moved
     #[arg(long, value_name = "N", default_value_t = FlowSolver::default().n_steps)]
     steps: usize,
+}
+
+/// How cells are paired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CouplingName {
+    /// By the plan of the Schrödinger bridge, entropic transport with its ε
+    Entropic,
+    /// By a cheapest plan
+    Exact,
+    /// Each with each
+    Independent,
+}
+
+impl From<CouplingName> for CouplingKind {
+    fn from(name: CouplingName) -> Self {
+        match name {
+            CouplingName::Entropic => Self::Entropic,
+            CouplingName::Exact => Self::Exact,
+            CouplingName::Independent => Self::Independent,
+        }
+    }
 }
 
 /// How paths between paired cells run.
@@ -133,8 +211,14 @@ enum PathArg {
 
 impl FlowArgs {
     /// The solver `plain` with these flags.
-    fn set(self, plain: FlowSolver, max_iterations: Option<usize>) -> SolverChoice {
+    fn set(
+        self,
+        plain: FlowSolver,
+        cost: CostChoice,
+        max_iterations: Option<usize>,
+    ) -> SolverChoice {
         let Self {
+            coupling,
             layers,
             width,
             learning_rate,
@@ -158,11 +242,13 @@ impl FlowArgs {
             batch,
             patience,
             held_out,
-            block,
+            cost,
             path,
             n_steps: steps,
             ..plain
         };
+        set(&mut solver.coupling, coupling.map(CouplingKind::from));
+        set(&mut solver.block, block);
         set(&mut solver.max_iterations, max_iterations);
         SolverChoice::Flow(solver)
     }
@@ -185,12 +271,14 @@ struct SinkhornArgs {
 impl SolverArgs {
     /// Flags → the solver with its hyperparameters.
     pub(crate) fn choice(self) -> SolverChoice {
-        let Self { solver, max_iterations, tolerance, lightsb, sinkhorn, flow } = self;
+        let Self { solver, max_iterations, tolerance, lightsb, sinkhorn, cost, flow } = self;
+        let cost = cost.choice();
         match solver {
-            SolverName::Sf2m => flow.set(FlowSolver::sf2m(), max_iterations),
-            SolverName::OtCfm => flow.set(FlowSolver::ot_cfm(), max_iterations),
-            SolverName::ICfm => flow.set(FlowSolver::i_cfm(), max_iterations),
+            SolverName::Sf2m => flow.set(FlowSolver::sf2m(), cost, max_iterations),
+            SolverName::OtCfm => flow.set(FlowSolver::ot_cfm(), cost, max_iterations),
+            SolverName::ICfm => flow.set(FlowSolver::i_cfm(), cost, max_iterations),
             SolverName::Gaussian => SolverChoice::Gaussian(GaussianSolver {}),
+            SolverName::Ot => SolverChoice::Ot(OtSolver { cost }),
             SolverName::Lightsb => {
                 let LightSbArgs { n_gaussians, covariance } = lightsb;
                 let covariance = covariance.choice();
@@ -203,6 +291,7 @@ impl SolverArgs {
             SolverName::Sinkhorn => {
                 let SinkhornArgs { lambda1, lambda2 } = sinkhorn;
                 let mut solver = SinkhornSolver {
+                    cost,
                     source_relaxation: lambda1,
                     target_relaxation: lambda2,
                     ..SinkhornSolver::default()
@@ -218,5 +307,97 @@ impl SolverArgs {
 fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
+    }
+}
+
+/// The solvers that each flag means something to.
+const KNOWN_TO: [(&[&str], &[SolverName]); 6] = {
+    use SolverName::{ICfm, Lightsb, Ot, OtCfm, Sf2m, Sinkhorn};
+    [
+        (&["max_iterations"], &[Lightsb, Sinkhorn, Sf2m, OtCfm, ICfm]),
+        (&["tolerance"], &[Lightsb, Sinkhorn]),
+        (&["n_gaussians", "covariance"], &[Lightsb]),
+        (&["lambda1", "lambda2"], &[Sinkhorn]),
+        (&["cost", "n_neighbors", "heat_time"], &[Sinkhorn, Ot, Sf2m, OtCfm]),
+        (
+            &[
+                "coupling",
+                "layers",
+                "width",
+                "learning_rate",
+                "weight_decay",
+                "batch",
+                "patience",
+                "held_out",
+                "block",
+                "path",
+                "steps",
+            ],
+            &[Sf2m, OtCfm, ICfm],
+        ),
+    ]
+};
+
+/// Refuses flags that were given and mean nothing to the solver that was chosen.
+pub(crate) fn check_flags(matches: &ArgMatches) -> Result<()> {
+    let Some(&solver) = matches.get_one::<SolverName>("solver") else { return Ok(()) };
+    for (flags, solvers) in KNOWN_TO {
+        let given = |flag: &&&str| matches.value_source(flag) == Some(ValueSource::CommandLine);
+        let straight = |flag: &str| {
+            flag == "cost" && matches.get_one::<CostName>(flag) == Some(&CostName::Euclidean)
+        };
+        let found = flags.iter().filter(given).find(|flag| !straight(flag));
+        if let Some(flag) = found.filter(|_| !solvers.contains(&solver)) {
+            return Err(Error::FlagOfOtherSolver {
+                flag: format!("--{}", flag.replace('_', "-")),
+                solver: name(solver),
+                solvers: solvers.iter().map(|&solver| name(solver)).collect(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn name(solver: SolverName) -> String {
+    solver.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    use super::*;
+
+    fn parsed(arguments: &[&str]) -> Result<()> {
+        let command = SolverArgs::augment_args(Command::new("fit").no_binary_name(true));
+        check_flags(&command.try_get_matches_from(arguments).unwrap())
+    }
+
+    #[test]
+    fn every_flag_of_a_solver_is_known_to_some() {
+        let command = SolverArgs::augment_args(Command::new("fit"));
+        let known: Vec<&str> = KNOWN_TO.iter().flat_map(|entry| entry.0).copied().collect();
+        for argument in command.get_arguments().map(clap::Arg::get_id) {
+            let flag = argument.as_str();
+            assert!(flag == "solver" || known.contains(&flag), "{flag}");
+        }
+    }
+
+    #[test]
+    fn flags_of_another_solver_are_refused_by_name() {
+        assert!(parsed(&[]).is_ok());
+        assert!(parsed(&["--solver", "sinkhorn", "--cost", "geodesic-path"]).is_ok());
+        assert!(parsed(&["--solver", "lightsb", "--cost", "euclidean"]).is_ok());
+        for bad in [
+            &["--solver", "lightsb", "--cost", "geodesic-heat"][..],
+            &["--solver", "i-cfm", "--cost", "geodesic-heat"],
+            &["--solver", "sinkhorn", "--n-gaussians", "3"],
+            &["--lambda1", "3"],
+            &["--solver", "ot", "--width", "3"],
+            &["--solver", "gaussian", "--tolerance", "3"],
+        ] {
+            let error = parsed(bad).unwrap_err();
+            assert!(error.hint().is_some_and(|hint| hint.contains("--solver")), "{error}");
+        }
     }
 }

@@ -16,6 +16,11 @@ pub trait Cost: std::fmt::Debug + Sync {
     /// cells from `first.1` on; nothing that was in `out` matters.
     fn block(&self, first: (usize, usize), out: ArrayViewMut2<'_, f64>);
 
+    /// The same cost between some of the source and some of the target cells, in this order.
+    ///
+    /// Asks only for cells that are there.
+    fn select(&self, sources: &[usize], targets: &[usize]) -> Box<dyn Cost>;
+
     /// Fills `out` with whole rows, those of the source cells from `first` on.
     fn rows(&self, first: usize, out: ArrayViewMut2<'_, f64>) {
         self.block((first, 0), out);
@@ -64,6 +69,15 @@ impl SquaredEuclidean {
 impl Cost for SquaredEuclidean {
     fn shape(&self) -> (usize, usize) {
         (self.source.nrows(), self.target.nrows())
+    }
+
+    fn select(&self, sources: &[usize], targets: &[usize]) -> Box<dyn Cost> {
+        Box::new(Self {
+            source: self.source.select(Axis(0), sources),
+            target: self.target.select(Axis(0), targets),
+            source_half: self.source_half.select(Axis(0), sources),
+            target_half: self.target_half.select(Axis(0), targets),
+        })
     }
 
     fn block(&self, first: (usize, usize), out: ArrayViewMut2<'_, f64>) {
@@ -121,6 +135,14 @@ mod tests {
         let mut rows = Array2::zeros((2, 7));
         cost.rows(6, rows.view_mut());
         assert!((rows[[0, 1]] - block[[3, 0]]).abs() < 1e-14);
+        let (some, others) = ([8, 0, 3], [6, 1]);
+        let part = cost.select(&some, &others);
+        let mut chosen = Array2::zeros(part.shape());
+        part.rows(0, chosen.view_mut());
+        for ((i, j), value) in chosen.indexed_iter() {
+            let difference = &x.row(some[i]) - &y.row(others[j]);
+            assert!((value - 0.5 * difference.dot(&difference)).abs() < 1e-14);
+        }
         let own = SquaredEuclidean::new(x.view(), x.view()).unwrap();
         let mut whole = Array2::zeros((9, 9));
         own.rows(0, whole.view_mut());
@@ -128,13 +150,17 @@ mod tests {
         assert!(SquaredEuclidean::new(x.view(), y.slice(s![.., ..2])).is_err());
     }
 
-    /// A cost that knows only [`Cost::block`].
+    /// A cost that knows only what it must.
     #[derive(Debug)]
     struct Numbered;
 
     impl Cost for Numbered {
         fn shape(&self) -> (usize, usize) {
             (6, 4)
+        }
+
+        fn select(&self, _sources: &[usize], _targets: &[usize]) -> Box<dyn Cost> {
+            Box::new(Self)
         }
 
         fn block(&self, first: (usize, usize), mut out: ArrayViewMut2<'_, f64>) {

@@ -57,6 +57,11 @@ impl CostChoice {
         check_time(*heat_time)
     }
 
+    /// Whether distances are measured along the data.
+    pub fn is_geodesic(&self) -> bool {
+        self.kind != CostKind::Euclidean
+    }
+
     /// Makes ready to tell costs between the `snapshots`, each `(n_cells, dim)`: for geodesic
     /// costs, builds the graph over the cells of all of them.
     ///
@@ -78,7 +83,7 @@ impl CostChoice {
         for snapshot in snapshots {
             starts.push(starts[starts.len() - 1] + snapshot.nrows());
         }
-        if self.kind == CostKind::Euclidean {
+        if !self.is_geodesic() {
             let points = snapshots.iter().map(ArrayView2::to_owned).collect();
             return Ok(Ground { starts, space: Space::Flat(points) });
         }

@@ -48,14 +48,24 @@ impl StoredCost {
 
     /// The cost of one pair.
     pub fn get(&self, source: usize, target: usize) -> f64 {
+        f64::from(self.costs[self.place(source, target)])
+    }
+
+    fn place(&self, source: usize, target: usize) -> usize {
         let (row, column) = if self.turned { (target, source) } else { (source, target) };
-        f64::from(self.costs[row * self.shape.1 + column])
+        row * self.shape.1 + column
     }
 }
 
 impl Cost for StoredCost {
     fn shape(&self) -> (usize, usize) {
         if self.turned { (self.shape.1, self.shape.0) } else { self.shape }
+    }
+
+    fn select(&self, sources: &[usize], targets: &[usize]) -> Box<dyn Cost> {
+        let rows = sources.iter().flat_map(|&i| targets.iter().map(move |&j| (i, j)));
+        let costs = rows.map(|(i, j)| self.costs[self.place(i, j)]).collect();
+        Box::new(Self { shape: (sources.len(), targets.len()), costs, turned: false })
     }
 
     fn block(&self, first: (usize, usize), mut out: ArrayViewMut2<'_, f64>) {
@@ -94,6 +104,10 @@ mod tests {
             assert_eq!(block, ndarray::array![[32.0, 33.0, 34.0], [42.0, 43.0, 44.0]]);
             assert_eq!(back, block.t());
             assert!((cost.get(4, 6) - 46.0).abs() < 1e-12);
+            let part = cost.select(&[4, 1], &[0, 6, 2]);
+            let mut chosen = Array2::zeros(part.shape());
+            part.rows(0, chosen.view_mut());
+            assert_eq!(chosen, ndarray::array![[40.0, 46.0, 42.0], [10.0, 16.0, 12.0]]);
         }
         assert!(StoredCost::new((2, 2), vec![0.0; 3], false).is_err());
     }

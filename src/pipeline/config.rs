@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{
-    BridgeSolver, CourseSolver, FlowSolver, GaussianSolver, LightSbSolver, SinkhornSolver,
+    BridgeSolver, CourseSolver, FlowSolver, GaussianSolver, LightSbSolver, OtSolver, SinkhornSolver,
 };
 use crate::error::{Error, Result};
 use crate::pipeline::growth::GrowthOptions;
@@ -171,6 +171,8 @@ pub enum SolverChoice {
     Gaussian(GaussianSolver),
     /// Entropic transport between all cells.
     Sinkhorn(SinkhornSolver),
+    /// Exact transport, on straight lines.
+    Ot(OtSolver),
     /// Velocity and score as networks.
     Flow(FlowSolver),
 }
@@ -196,6 +198,7 @@ impl SolverChoice {
             Self::Lightsb(solver) => solver.check(),
             Self::Gaussian(solver) => solver.check(),
             Self::Sinkhorn(solver) => solver.check(),
+            Self::Ot(solver) => solver.check(),
             Self::Flow(solver) => solver.check(),
         };
         checked.map_err(by_flag)
@@ -204,7 +207,7 @@ impl SolverChoice {
     /// Whether the solver lets the source marginal differ from what it is given.
     pub fn relaxes(&self) -> bool {
         match self {
-            Self::Lightsb(_) | Self::Gaussian(_) | Self::Flow(_) => false,
+            Self::Lightsb(_) | Self::Gaussian(_) | Self::Ot(_) | Self::Flow(_) => false,
             Self::Sinkhorn(solver) => solver.source_relaxation.is_some(),
         }
     }
@@ -214,17 +217,24 @@ impl SolverChoice {
         match self.clone() {
             Self::Lightsb(solver) => Solver::Each(Box::new(solver)),
             Self::Gaussian(solver) => Solver::Each(Box::new(solver)),
+            // The graph of neighbours is that of all cells.
+            Self::Sinkhorn(solver) if solver.cost.is_geodesic() => Solver::Joint(Box::new(solver)),
             Self::Sinkhorn(solver) => Solver::Each(Box::new(solver)),
+            Self::Ot(solver) if solver.cost.is_geodesic() => Solver::Joint(Box::new(solver)),
+            Self::Ot(solver) => Solver::Each(Box::new(solver)),
             Self::Flow(solver) => Solver::Joint(Box::new(solver)),
         }
     }
 }
 
 /// The flag that sets a field of a solver, where they are not called the same.
-const FLAGS: [(&str, &str); 14] = [
+const FLAGS: [(&str, &str); 17] = [
     ("n_gaussians", "--n-gaussians"),
     ("max_iterations", "--max-iterations"),
     ("tolerance", "--tolerance"),
+    ("cost", "--cost"),
+    ("n_neighbours", "--n-neighbors"),
+    ("heat_time", "--heat-time"),
     ("block", "--block"),
     ("n_layers", "--layers"),
     ("width", "--width"),

@@ -100,6 +100,8 @@ fn solver_flops(solver: &SolverChoice, cells: f64, dims: f64) -> f64 {
         // 80 passes there and back over pairs of neighbouring snapshots, taken to be a quarter of
         // the cells each, in a product and an exponential.
         SolverChoice::Sinkhorn(_) => 160.0 * (2.0 * dims + 60.0) * cells * cells / 4.0,
+        // The network simplex method between four pairs of snapshots of a quarter of the cells.
+        SolverChoice::Ot(_) => 40.0 * (cells / 4.0).powf(2.7),
         // A covariance of both sides; eigenvectors three times, 10 d³ each.
         SolverChoice::Gaussian(_) => 4.0 * cells * dims * dims + 30.0 * dims.powi(3),
     }

@@ -20,16 +20,6 @@ impl<'a> Recorder<'a> {
     }
 }
 
-/// A [`Progress`] that shows nothing and still passes the stop button on: for many small pieces of
-/// work that are one to the user.
-pub(crate) struct Unseen<'a>(pub(crate) &'a mut dyn Progress);
-
-impl Progress for Unseen<'_> {
-    fn report(&mut self, _event: &Event) -> ControlFlow<()> {
-        self.0.report(&Event::Step { done: 0 })
-    }
-}
-
 /// A [`Progress`] that says where a piece of work belongs.
 pub(crate) struct Within<'a> {
     pub(crate) inner: &'a mut dyn Progress,

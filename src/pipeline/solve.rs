@@ -12,8 +12,8 @@ use crate::io::model::{Header, Interval, PartialModel};
 use crate::metrics::{CloudComparison, Comparison};
 use crate::pipeline::config::{FitOptions, Solver};
 use crate::pipeline::growth::Growing;
-use crate::pipeline::recorder::{Unseen, Within};
-use crate::progress::{self, Event, Progress};
+use crate::pipeline::recorder::Within;
+use crate::progress::{self, Event, Progress, Unseen};
 use crate::rng::Seed;
 
 /// Cells of each side that are compared when a bridge is checked, at most.
@@ -122,14 +122,27 @@ impl Job<'_> {
         if kept.len() == problems.len() {
             return Ok(kept);
         }
-        let weighed = problems.iter().zip(&self.growing).map(|(problem, g)| g.problem(problem));
-        let course = Course::new(self.times.to_vec(), weighed.collect::<Result<_>>()?)?;
-        let seed = Seed(self.seed).child("course", 0);
-        let solved = solver.solve_course(&course, seed, progress)?;
+        let mut growing = self.growing.clone();
+        let mut round = 0;
+        let (course, solved) = loop {
+            let weighed = problems.iter().zip(&growing).map(|(problem, g)| g.problem(problem));
+            let course = Course::new(self.times.to_vec(), weighed.collect::<Result<_>>()?)?;
+            let seed = Seed(self.seed).child("course", round);
+            let solved = solver.solve_course(&course, seed, progress)?;
+            round += 1;
+            if round as usize >= self.n_rounds {
+                break (course, solved);
+            }
+            for (growing, (bridge, _)) in growing.iter_mut().zip(&solved) {
+                if let Some(growth) = growing.of(&**bridge)? {
+                    growing.prior = Some(growth.posterior.into());
+                }
+            }
+        };
         let mut intervals = Vec::with_capacity(solved.len());
         for (k, (bridge, report)) in solved.into_iter().enumerate() {
             let progress = &mut Within { inner: &mut *progress, place: self.place(k) };
-            let place = (&course.problems()[k], &self.growing[k]);
+            let place = (&course.problems()[k], &growing[k]);
             intervals.push(self.finish(k, place, (&*bridge, report), progress)?);
         }
         Ok(intervals)

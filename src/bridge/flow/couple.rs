@@ -1,20 +1,25 @@
 //! Which cells are paired in training: all at once, or in random blocks where there are many.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array1, Array2, Axis};
 use rand::seq::SliceRandom;
 
 use crate::bridge::flow::pairs::Pairs;
-use crate::bridge::flow::solver::FlowSolver;
-use crate::bridge::{BridgeProblem, Coupling, CouplingKind};
+use crate::bridge::{BridgeProblem, Coupling, CouplingKind, SinkhornSolver, Stop};
 use crate::data::Snapshot;
 use crate::error::Result;
-use crate::geometry::{Cost, SquaredEuclidean};
+use crate::geometry::{Cost, Epsilon};
 use crate::linalg::exact_plan;
-use crate::progress::Silent;
+use crate::progress::Progress;
 use crate::rng::Seed;
 
 /// Times that snapshots which are too large for one plan are cut into other blocks.
 const SHUFFLES: u64 = 4;
+
+/// Pairs of an entropic plan for each source cell, at most.
+const PAIRS_PER_CELL: usize = 128;
+
+/// Marginal error of an entropic plan: below the noise of drawing pairs from it.
+const TOLERANCE: f64 = 1e-5;
 
 /// The cells of one snapshot, those of the other part without weight.
 #[derive(Debug, Clone)]
@@ -23,105 +28,168 @@ pub(super) struct Split {
     pub(super) held_out: Snapshot,
 }
 
-/// Pairs to train on and pairs held out, by a coupling of `kind` between all cells.
-///
-/// In training pairs no cell is held out. In a coupling nearly every cell has few partners, so
-/// that its held-out pairs are those with a held-out cell at either end; independent pairs are
-/// held out at both. If nothing is held out, both are all pairs.
-///
-/// An exact coupling is that of all cells if neither snapshot has more than `block`, otherwise
-/// that of random blocks of at most so many cells, several times over (the minibatch coupling of
-/// Tong et al. 2024, arXiv 2302.00482, with larger batches). Memory `8 block²` bytes.
-pub(super) fn pairs(
-    kind: CouplingKind,
-    problem: &BridgeProblem,
-    (source, target): (&Split, &Split),
-    (block, seed): (usize, Seed),
-) -> Result<(Pairs, Pairs)> {
-    let coupling = match kind {
-        CouplingKind::Independent => {
+/// How cells are to be paired.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pairing<'a> {
+    pub(super) kind: CouplingKind,
+    /// Between all cells of the problem.
+    pub(super) cost: &'a dyn Cost,
+    /// Of the entropic plan.
+    pub(super) epsilon: Epsilon,
+    /// Most cells of a snapshot in one plan.
+    pub(super) block: usize,
+    pub(super) seed: Seed,
+}
+
+/// Pairs for the cells of one interval.
+#[derive(Debug)]
+pub(super) struct Paired {
+    pub(super) training: Pairs,
+    pub(super) held_out: Pairs,
+    /// Whether every plan met its tolerance.
+    pub(super) converged: bool,
+}
+
+impl Pairing<'_> {
+    /// Pairs to train on and pairs held out, by a coupling between all cells.
+    ///
+    /// In training pairs no cell is held out. Held-out pairs of a coupling are those with a
+    /// held-out cell at either end, since with little noise nearly every cell has few partners;
+    /// independent pairs are held out at both. If nothing is held out, both are all pairs.
+    ///
+    /// A plan is that of all cells if neither snapshot has more than `block`, otherwise that of
+    /// random blocks of at most so many cells, several times over (the minibatch coupling of
+    /// Tong et al. 2024, arXiv 2302.00482, with larger batches). Memory `8 block²` bytes for an
+    /// exact plan, 40 bytes a pair for an entropic one, with 128 pairs for each source cell.
+    pub(super) fn pairs(
+        &self,
+        problem: &BridgeProblem,
+        (source, target): (&Split, &Split),
+        progress: &mut dyn Progress,
+    ) -> Result<Paired> {
+        if self.kind == CouplingKind::Independent {
             let training = Pairs::independent(&source.training, &target.training);
-            return Ok((training, Pairs::independent(&source.held_out, &target.held_out)));
+            let held_out = Pairs::independent(&source.held_out, &target.held_out);
+            return Ok(Paired { training, held_out, converged: true });
         }
-        CouplingKind::Exact => exact(problem.source(), problem.target(), block, seed)?,
-        CouplingKind::Entropic => return Err(FlowSolver::refuse_entropic()),
-    };
-    let (x, y) = (source.training.marginal(), target.training.marginal());
-    let trained = |i: usize, j: usize| x[i] > 0.0 && y[j] > 0.0;
-    let training = Pairs::joint(&coupling, trained);
-    let held_out = Pairs::joint(&coupling, |i, j| !trained(i, j));
-    Ok((training, held_out))
-}
-
-fn exact(source: &Snapshot, target: &Snapshot, block: usize, seed: Seed) -> Result<Coupling> {
-    let shape = (source.n_cells(), target.n_cells());
-    let n_blocks = shape.0.max(shape.1).div_ceil(block.max(1));
-    if n_blocks == 1 || shape.0.min(shape.1) < n_blocks {
-        let all = |n: usize| (0..n).collect::<Vec<usize>>();
-        let entries = plan_of(source, &all(shape.0), target, &all(shape.1), 1.0)?;
-        return Coupling::new(shape, entries);
+        let (coupling, converged) = self.coupling(problem.source(), problem.target(), progress)?;
+        let (x, y) = (source.training.marginal(), target.training.marginal());
+        let trained = |i: usize, j: usize| x[i] > 0.0 && y[j] > 0.0;
+        let training = Pairs::joint(&coupling, trained);
+        let held_out = Pairs::joint(&coupling, |i, j| !trained(i, j));
+        Ok(Paired { training, held_out, converged })
     }
-    let mut entries = Vec::new();
-    for shuffle in 0..SHUFFLES {
-        let mut stream = seed.stream("flow/blocks", shuffle);
-        let mut shuffled = |n: usize| {
-            let mut cells: Vec<usize> = (0..n).collect();
-            cells.shuffle(&mut stream);
-            cells
-        };
-        let (rows, columns) = (shuffled(shape.0), shuffled(shape.1));
-        for b in 0..n_blocks {
-            let part = |cells: &[usize]| {
-                cells[b * cells.len() / n_blocks..(b + 1) * cells.len() / n_blocks].to_vec()
+
+    /// The coupling of all cells that have weight, and whether its plans met their tolerance.
+    fn coupling(
+        &self,
+        source: &Snapshot,
+        target: &Snapshot,
+        progress: &mut dyn Progress,
+    ) -> Result<(Coupling, bool)> {
+        let (rows, columns) = (weighed(source), weighed(target));
+        let n_blocks = rows.len().max(columns.len()).div_ceil(self.block.max(1));
+        let shape = (source.n_cells(), target.n_cells());
+        let mut entries = Vec::new();
+        let mut converged = true;
+        let whole = n_blocks == 1 || rows.len().min(columns.len()) < n_blocks;
+        let n_shuffles = if whole { 1 } else { SHUFFLES };
+        let n_blocks = if whole { 1 } else { n_blocks };
+        for shuffle in 0..n_shuffles {
+            let mut stream = self.seed.stream("flow/blocks", shuffle);
+            let mut parts = |cells: &[usize]| -> Vec<Vec<usize>> {
+                let mut cells = cells.to_vec();
+                if !whole {
+                    cells.shuffle(&mut stream);
+                }
+                let at = |b: usize| b * cells.len() / n_blocks;
+                (0..n_blocks).map(|b| cells[at(b)..at(b + 1)].to_vec()).collect()
             };
-            let (rows, columns) = (part(&rows), part(&columns));
-            let mass = rows.iter().map(|&i| source.marginal()[i]).sum::<f64>();
-            entries.extend(plan_of(source, &rows, target, &columns, mass / SHUFFLES as f64)?);
+            for (b, (rows, columns)) in parts(&rows).into_iter().zip(parts(&columns)).enumerate() {
+                let seed = self.seed.child("flow/plan", shuffle * n_blocks as u64 + b as u64);
+                let marginals = (part(source, &rows), part(target, &columns));
+                let ends = ((&rows[..], &marginals.0.0), (&columns[..], &marginals.1.0));
+                let mass = marginals.0.1 / n_shuffles as f64;
+                let (plan, met) = self.plan(ends, seed, progress)?;
+                converged &= met;
+                let found = plan.pairs().map(|(i, j, share)| (rows[i], columns[j], share * mass));
+                entries.extend(found);
+            }
         }
+        Ok((Coupling::new(shape, merged(entries))?, converged))
     }
-    entries.sort_by_key(|entry| (entry.0, entry.1));
-    let mut merged: Vec<(usize, usize, f64)> = Vec::with_capacity(entries.len());
-    for (i, j, mass) in entries {
-        match merged.last_mut() {
-            Some(last) if (last.0, last.1) == (i, j) => last.2 += mass,
-            _ => merged.push((i, j, mass)),
+
+    /// The plan between some cells with weights that sum to one.
+    fn plan(
+        &self,
+        ((rows, p), (columns, q)): (Part<'_>, Part<'_>),
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<(Coupling, bool)> {
+        let cost = self.cost.select(rows, columns);
+        if self.kind == CouplingKind::Entropic {
+            let solver = SinkhornSolver { tolerance: TOLERANCE, ..SinkhornSolver::default() };
+            let plan = solver.couple(&*cost, (p.view(), q.view()), self.epsilon, progress)?;
+            let converged = plan.report().stop == Stop::Converged;
+            return Ok((plan.pairs(PAIRS_PER_CELL, seed)?, converged));
         }
+        let mut costs = Array2::zeros(cost.shape());
+        cost.rows(0, costs.view_mut());
+        let plan = exact_plan(costs.view(), p.view(), q.view(), progress)?;
+        Ok((Coupling::from_exact(cost.shape(), &plan)?, true))
     }
-    Coupling::new(shape, merged)
 }
 
-/// A cheapest plan between some cells of each snapshot, of total `mass`; nothing if either part
-/// has no weight.
-fn plan_of(
-    source: &Snapshot,
-    rows: &[usize],
-    target: &Snapshot,
-    columns: &[usize],
-    mass: f64,
-) -> Result<Vec<(usize, usize, f64)>> {
-    let part = |snapshot: &Snapshot, cells: &[usize]| {
-        let points = snapshot.points().select(Axis(0), cells);
-        Snapshot::weighted(points, snapshot.marginal().select(Axis(0), cells))
-    };
-    let (Ok(x), Ok(y)) = (part(source, rows), part(target, columns)) else {
-        return Ok(Vec::new());
-    };
-    let mut cost = Array2::zeros((rows.len(), columns.len()));
-    SquaredEuclidean::new(x.points(), y.points())?.rows(0, cost.view_mut());
-    let plan = exact_plan(cost.view(), x.marginal(), y.marginal(), &mut Silent)?;
-    let entries = plan.entries.into_iter().filter(|entry| entry.2 > 0.0);
-    Ok(entries.map(|(i, j, share)| (rows[i], columns[j], share * mass)).collect())
+/// Some cells by their numbers, with weights that sum to one.
+type Part<'a> = (&'a [usize], &'a Array1<f64>);
+
+/// The cells that have weight.
+fn weighed(snapshot: &Snapshot) -> Vec<usize> {
+    (0..snapshot.n_cells()).filter(|&i| snapshot.marginal()[i] > 0.0).collect()
+}
+
+/// Weights of some cells, scaled to sum to one, and their sum before.
+fn part(snapshot: &Snapshot, cells: &[usize]) -> (Array1<f64>, f64) {
+    let weights = snapshot.marginal().select(Axis(0), cells);
+    let mass = weights.sum();
+    (weights / mass, mass)
+}
+
+/// Pairs in order, each once.
+fn merged(mut entries: Vec<(usize, usize, f64)>) -> Vec<(usize, usize, f64)> {
+    entries.sort_by_key(|entry| (entry.0, entry.1));
+    entries.dedup_by(|later, first| {
+        let same = (later.0, later.1) == (first.0, first.1);
+        if same {
+            first.2 += later.2;
+        }
+        same
+    });
+    entries
 }
 
 #[cfg(test)]
 mod tests {
-    use ndarray::Array2;
-
     use super::*;
+    use crate::geometry::SquaredEuclidean;
+    use crate::progress::Silent;
 
     fn cells(n: usize, shift: f64) -> Snapshot {
         let points = Array2::from_shape_fn((n, 2), |(i, d)| ((i * 2 + d) as f64).sin() + shift);
         Snapshot::new(points).unwrap()
+    }
+
+    fn coupling(
+        kind: CouplingKind,
+        (source, target): (&Snapshot, &Snapshot),
+        block: usize,
+    ) -> Coupling {
+        let cost = SquaredEuclidean::new(source.points(), target.points()).unwrap();
+        let epsilon = Epsilon::new(0.1).unwrap();
+        let pairing = Pairing { kind, cost: &cost, epsilon, block, seed: Seed(1) };
+        let (coupling, converged) = pairing.coupling(source, target, &mut Silent).unwrap();
+        assert!(converged);
+        coupling
     }
 
     #[test]
@@ -135,14 +203,18 @@ mod tests {
             };
             coupling.pairs().map(half).sum()
         };
-        let whole = exact(&source, &target, 200, Seed(1)).unwrap();
-        let blocks = exact(&source, &target, 40, Seed(1)).unwrap();
-        for coupling in [&whole, &blocks] {
-            let (rows, columns) = coupling.marginals();
-            assert!(rows.iter().all(|mass| (mass - 1.0 / 90.0).abs() < 1e-12));
-            assert!(columns.iter().all(|mass| (mass - 1.0 / 120.0).abs() < 1e-12));
+        let exact = coupling(CouplingKind::Exact, (&source, &target), 200);
+        for (kind, tolerance) in [(CouplingKind::Exact, 1e-12), (CouplingKind::Entropic, 1e-5)] {
+            let whole = coupling(kind, (&source, &target), 200);
+            let blocks = coupling(kind, (&source, &target), 40);
+            for coupling in [&whole, &blocks] {
+                let (rows, columns) = coupling.marginals();
+                assert!((rows - 1.0 / 90.0).mapv(f64::abs).sum() < tolerance);
+                assert!((columns - 1.0 / 120.0).mapv(f64::abs).sum() < 2.0 * tolerance);
+            }
+            assert!(cost(&whole) <= cost(&blocks) && cost(&blocks) < 1.5 * cost(&whole));
+            assert!(cost(&exact) <= cost(&whole) + 1e-9);
         }
-        assert!(cost(&whole) <= cost(&blocks) && cost(&blocks) < 1.5 * cost(&whole));
     }
 
     #[test]
@@ -152,9 +224,11 @@ mod tests {
         let source = Snapshot::weighted(points, weights).unwrap();
         let target = cells(3, 0.0).points().slice(ndarray::s![.., ..1]).to_owned();
         let target = Snapshot::new(target).unwrap();
-        for block in [10, 2, 1] {
-            let coupling = exact(&source, &target, block, Seed(1)).unwrap();
-            assert!(coupling.row(1).0.is_empty() && coupling.row(3).0.is_empty());
+        for kind in [CouplingKind::Exact, CouplingKind::Entropic] {
+            for block in [10, 2, 1] {
+                let coupling = coupling(kind, (&source, &target), block);
+                assert!(coupling.row(1).0.is_empty() && coupling.row(3).0.is_empty());
+            }
         }
     }
 }

@@ -4,22 +4,22 @@ use std::sync::Arc;
 
 use ndarray::Array1;
 use rand::seq::SliceRandom;
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::flow::affine::Affine;
 use crate::bridge::flow::batch::{Field, Interval};
-use crate::bridge::flow::couple::{self, Split};
-use crate::bridge::flow::pairs::Pairs;
+use crate::bridge::flow::couple::{Paired, Pairing, Split};
 use crate::bridge::flow::process::FlowBridge;
 use crate::bridge::flow::training::{Trained, train};
+use crate::bridge::plan::course_ground;
 use crate::bridge::{
     Bridge, BridgeProblem, BridgeSolver, CouplingKind, Course, CourseSolver, FitReport,
     Interpolant, PathShape, Stop,
 };
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
-use crate::progress::{Event, Progress, report};
+use crate::geometry::CostChoice;
+use crate::progress::{Event, Progress, Unseen, report};
 use crate::rng::Seed;
 
 /// With fewer held-out cells than this in any snapshot nothing is held out.
@@ -32,8 +32,10 @@ const LEAST_HELD_OUT: usize = 20;
 /// networks regress what only the pair knows: `w(x, t)` on `α' x₀ + β' x₁`, and the score on
 /// `−z/γ`, weighted by `γ²` so that its target has unit variance at every time. Their optima are
 /// `w = E[α' x₀ + β' x₁ | x_t]` and `∇ log p_t`; see [`Interpolant`] and [`FlowBridge`] for what
-/// is made of them. With the noise of the reference and an exact coupling that is nearly the
-/// Schrödinger bridge, whose own coupling is the entropic one (`[SF]²M-Exact` in the paper).
+/// is made of them. With the noise of the reference and the entropic coupling for the same ε that is
+/// the Schrödinger bridge; with an exact coupling (`[SF]²M-Exact` in the paper) only nearly, for
+/// little noise. With a geodesic cost cells are paired along the data and go straight
+/// (`[SF]²M-Geo`).
 ///
 /// Source: Tong et al. 2024 (arXiv 2307.03672 for `[SF]²M`, arXiv 2302.00482 for OT-CFM and I-CFM).
 /// The networks (three hidden layers of 64, SELU, AdamW) and batches are theirs. Different here:
@@ -55,12 +57,15 @@ const LEAST_HELD_OUT: usize = 20;
 pub struct FlowSolver {
     /// How cells are paired.
     pub coupling: CouplingKind,
+    /// The cost that a coupling keeps small.
+    #[serde(default)]
+    pub cost: CostChoice,
     /// How a path weighs its ends.
     pub path: PathShape,
     /// Whether paths have the noise of the reference; without it there is no score, and the
     /// process is an ordinary differential equation.
     pub noise: bool,
-    /// Most cells of a snapshot in one exact plan, ≥ 1; larger snapshots are cut into blocks.
+    /// Most cells of a snapshot in one plan, ≥ 1; larger snapshots are cut into random blocks.
     pub block: usize,
     /// Hidden layers of each network, ≥ 1.
     pub n_layers: usize,
@@ -88,10 +93,11 @@ pub struct FlowSolver {
 impl Default for FlowSolver {
     fn default() -> Self {
         Self {
-            coupling: CouplingKind::Exact,
+            coupling: CouplingKind::Entropic,
+            cost: CostChoice::default(),
             path: PathShape::Linear,
             noise: true,
-            block: 4096,
+            block: 16_384,
             n_layers: 3,
             width: 64,
             learning_rate: 1e-3,
@@ -107,7 +113,8 @@ impl Default for FlowSolver {
 }
 
 impl FlowSolver {
-    /// `[SF]²M` on an exact coupling, with the noise of the reference.
+    /// `[SF]²M`: the entropic coupling and the noise of the reference, so that its optimum is the
+    /// Schrödinger bridge.
     #[must_use]
     pub fn sf2m() -> Self {
         Self::default()
@@ -116,18 +123,13 @@ impl FlowSolver {
     /// OT-CFM: an exact coupling, no noise.
     #[must_use]
     pub fn ot_cfm() -> Self {
-        Self { coupling: CouplingKind::Exact, noise: false, ..Self::default() }
+        Self { coupling: CouplingKind::Exact, noise: false, block: 4096, ..Self::default() }
     }
 
     /// I-CFM: independent pairs, no noise.
     #[must_use]
     pub fn i_cfm() -> Self {
         Self { coupling: CouplingKind::Independent, noise: false, ..Self::default() }
-    }
-
-    pub(super) fn refuse_entropic() -> Error {
-        let (name, must) = ("coupling", "exact or independent");
-        Error::Parameter { name, must, got: "entropic".into() }
     }
 
     /// Checks the ranges.
@@ -137,6 +139,7 @@ impl FlowSolver {
     pub fn check(&self) -> Result<()> {
         let Self {
             coupling,
+            cost,
             path: _,
             noise: _,
             block,
@@ -151,8 +154,10 @@ impl FlowSolver {
             control_variate: _,
             n_steps,
         } = self;
-        if *coupling == CouplingKind::Entropic {
-            return Err(Self::refuse_entropic());
+        cost.check()?;
+        if *coupling == CouplingKind::Independent && cost.is_geodesic() {
+            let must = "euclidean where cells are paired without regard to cost";
+            return Err(Error::Parameter { name: "cost", must, got: "geodesic".into() });
         }
         for (name, value) in [
             ("block", block),
@@ -194,33 +199,12 @@ impl FlowSolver {
         progress: &mut dyn Progress,
     ) -> Result<Vec<(FlowBridge, FitReport)>> {
         self.check()?;
-        let n_intervals = course.problems().len();
-        let total = n_intervals as u64;
-        report(progress, Event::Begin { what: "pairing cells".into(), total })?;
-        let parts = self.parts(course, seed)?;
-        let clocks = clocks(course.times());
-        let all = (0..n_intervals).into_par_iter().map(|k| {
-            let problem = &course.problems()[k];
-            let ends = (&parts[k], &parts[k + 1]);
-            let seed = seed.child("flow/pairs", k as u64);
-            let (training, held_out) =
-                couple::pairs(self.coupling, problem, ends, (self.block, seed))?;
-            let epsilon = if self.noise { problem.epsilon().value() } else { 0.0 };
-            let moments = (&ends.0.training, &ends.1.training);
-            let field = Field {
-                affine: Affine::of(moments, &training, problem.epsilon(), self.control_variate),
-                path: Interpolant { shape: self.path, epsilon },
-                clock: clocks[k],
-            };
-            Ok((training, held_out, field))
-        });
-        let all: Vec<(Pairs, Pairs, Field)> = all.collect::<Result<_>>()?;
-        report(progress, Event::End)?;
+        let all = self.paired(course, seed, progress)?;
         let intervals = |held_out: bool| -> Vec<Interval<'_>> {
             let problems = course.problems().iter().zip(&all);
             problems
-                .map(|(problem, (training, kept, field))| {
-                    let pairs = if held_out { kept } else { training };
+                .map(|(problem, (pairs, field))| {
+                    let pairs = if held_out { &pairs.held_out } else { &pairs.training };
                     Interval { source: problem.source(), target: problem.target(), pairs, field }
                 })
                 .collect()
@@ -231,12 +215,55 @@ impl FlowSolver {
         let trained = train(self, &training, &held_out, seed, progress)?;
         report(progress, Event::End)?;
         let networks = Arc::new(trained.networks.clone());
-        let bridges = all.into_iter().enumerate().map(|(k, (.., field))| {
+        let bridges = all.into_iter().enumerate().map(|(k, (pairs, field))| {
             let epsilon = course.problems()[k].epsilon();
             let bridge = FlowBridge::new(epsilon, field, self.n_steps, Arc::clone(&networks))?;
-            Ok((bridge, self.report(k, &trained)))
+            let mut report = self.report(k, &trained);
+            if !pairs.converged {
+                report.stop = Stop::MaxIterations;
+            }
+            Ok((bridge, report))
         });
         bridges.collect()
+    }
+
+    /// Pairs of the cells of each interval, and what is known of its field before any network.
+    fn paired(
+        &self,
+        course: &Course,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<(Paired, Field)>> {
+        let ground = course_ground(course, &self.cost, progress)?;
+        let total = course.problems().len() as u64;
+        report(progress, Event::Begin { what: "pairing cells".into(), total })?;
+        let parts = self.parts(course, seed)?;
+        let clocks = clocks(course.times());
+        let mut all = Vec::with_capacity(course.problems().len());
+        for (k, problem) in course.problems().iter().enumerate() {
+            let unseen = &mut Unseen(&mut *progress);
+            let pairing = Pairing {
+                kind: self.coupling,
+                cost: &*ground.cost(k, k + 1, unseen)?,
+                epsilon: problem.epsilon(),
+                block: self.block,
+                seed: seed.child("flow/pairs", k as u64),
+            };
+            let ends = (&parts[k], &parts[k + 1]);
+            let pairs = pairing.pairs(problem, ends, unseen)?;
+            let moments = (&ends.0.training, &ends.1.training);
+            let (epsilon, known) = (problem.epsilon(), self.control_variate);
+            let path_epsilon = if self.noise { epsilon.value() } else { 0.0 };
+            let field = Field {
+                affine: Affine::of(moments, &pairs.training, epsilon, known),
+                path: Interpolant { shape: self.path, epsilon: path_epsilon },
+                clock: clocks[k],
+            };
+            all.push((pairs, field));
+            report(progress, Event::Step { done: k as u64 + 1 })?;
+        }
+        report(progress, Event::End)?;
+        Ok(all)
     }
 
     /// Cells to train on and cells held out, for each snapshot; all of them twice where too few

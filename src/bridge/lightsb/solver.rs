@@ -2,7 +2,6 @@
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
-use std::ops::ControlFlow;
 
 use ndarray::{Array1, Axis};
 use serde::{Deserialize, Serialize};
@@ -20,7 +19,7 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 use crate::linalg::Lbfgs;
-use crate::progress::{Event, Progress, note, report};
+use crate::progress::{Event, Progress, Unseen, note, report};
 use crate::rng::Seed;
 
 /// Steps that the quasi-Newton model remembers.
@@ -361,15 +360,6 @@ fn most_gaussians(covariance: Covariance, n_cells: usize, dim: usize) -> usize {
         Covariance::Full => CELLS_PER_GAUSSIAN.max(3 * dim),
     };
     (n_cells / each).max(1)
-}
-
-/// Shows nothing and still passes the stop button on.
-struct Unseen<'a>(&'a mut dyn Progress);
-
-impl Progress for Unseen<'_> {
-    fn report(&mut self, _event: &Event) -> ControlFlow<()> {
-        self.0.report(&Event::Step { done: 0 })
-    }
 }
 
 struct Descent {

@@ -1,6 +1,6 @@
 //! The bridge of a plan: cells go to their partners on Brownian bridges or on straight lines.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -57,6 +57,7 @@ pub struct PlanBridge {
     centre: Array1<f64>,
     epsilon: Epsilon,
     motion: Motion,
+    plan_marginal: Option<Array1<f64>>,
 }
 
 /// The pairs of a plan with the places of their cells, less the mean of the target.
@@ -129,7 +130,20 @@ impl PlanBridge {
             pairs.targets.push(j as u32);
             pairs.masses.push(mass);
         }
-        Ok(Self { pairs, centre, epsilon, motion })
+        Ok(Self { pairs, centre, epsilon, motion, plan_marginal: None })
+    }
+
+    /// Says that the plan was free to leave the source's marginal: [`Bridge::plan_marginal`] is
+    /// then that of the pairs.
+    #[must_use]
+    pub fn relaxed(mut self) -> Self {
+        let mut shares = Array1::<f64>::zeros(self.pairs.source.nrows());
+        for (&i, mass) in self.pairs.sources.iter().zip(&self.pairs.masses) {
+            shares[i as usize] += mass;
+        }
+        let total = shares.sum();
+        self.plan_marginal = Some(shares / total);
+        self
     }
 
     /// How cells move.
@@ -316,6 +330,10 @@ impl Bridge for PlanBridge {
             x + &self.centre
         });
         Ok(stacked(&chunks, x.dim()))
+    }
+
+    fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
+        self.plan_marginal.as_ref().map(|shares| shares.view())
     }
 
     fn record(&self) -> BridgeRecord {

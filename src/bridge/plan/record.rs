@@ -18,6 +18,9 @@ pub struct PlanRecord {
     pub epsilon: f64,
     /// How cells get to their partners.
     pub motion: Motion,
+    /// Whether the plan was free to leave the source's marginal.
+    #[serde(default)]
+    pub relaxed: bool,
     /// The source cell of each pair, counted from zero.
     pub source: Vec<u32>,
     /// The target cell of each pair, counted from zero.
@@ -35,7 +38,8 @@ impl PlanRecord {
             mass.push(share);
         }
         let (dim, epsilon, motion) = (bridge.dim(), bridge.epsilon().value(), bridge.motion());
-        BridgeRecord::Plan(Self { dim, epsilon, motion, source, target, mass })
+        let relaxed = bridge.plan_marginal().is_some();
+        BridgeRecord::Plan(Self { dim, epsilon, motion, relaxed, source, target, mass })
     }
 
     /// The bridge these numbers belong to, between the snapshots of its problem.
@@ -52,6 +56,8 @@ impl PlanRecord {
         let ends = self.source.iter().zip(&self.target);
         let pairs = ends.zip(&self.mass).map(|((&i, &j), &mass)| (i as usize, j as usize, mass));
         let coupling = Coupling::new((source.n_cells(), target.n_cells()), pairs)?;
-        PlanBridge::new((source, target), &coupling, Epsilon::new(self.epsilon)?, self.motion)
+        let epsilon = Epsilon::new(self.epsilon)?;
+        let bridge = PlanBridge::new((source, target), &coupling, epsilon, self.motion)?;
+        Ok(if self.relaxed { bridge.relaxed() } else { bridge })
     }
 }

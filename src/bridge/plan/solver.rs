@@ -1,14 +1,15 @@
 //! Pairs cells by a cheapest plan, for a Euclidean or a geodesic cost.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::plan::costs::{cost_between, fit_course};
 use crate::bridge::plan::process::{Motion, PlanBridge};
 use crate::bridge::{
     Bridge, BridgeProblem, BridgeSolver, Coupling, Course, CourseSolver, FitReport, Stop,
 };
 use crate::error::{Error, Result};
-use crate::geometry::{Cost, CostChoice, Ground};
+use crate::geometry::{Cost, CostChoice};
 use crate::linalg::exact_plan;
 use crate::progress::Progress;
 use crate::rng::Seed;
@@ -44,8 +45,7 @@ impl OtSolver {
 
 /// A cheapest plan for `cost`, carried out along straight lines.
 fn fit(
-    problem: &BridgeProblem,
-    cost: &dyn Cost,
+    (problem, cost): (&BridgeProblem, &dyn Cost),
     progress: &mut dyn Progress,
 ) -> Result<(Box<dyn Bridge>, FitReport)> {
     let (source, target) = (problem.source(), problem.target());
@@ -80,43 +80,6 @@ fn check_pairs(shape: (usize, usize)) -> Result<()> {
     Err(Error::Parameter { name: "cells", must, got })
 }
 
-/// The points of all snapshots of a course, in order.
-fn snapshots(course: &Course) -> Vec<ArrayView2<'_, f64>> {
-    let problems = course.problems();
-    let last = problems.last().map(|problem| problem.target().points());
-    problems.iter().map(|problem| problem.source().points()).chain(last).collect()
-}
-
-/// Fits each interval of a course by a cost over all of its cells.
-pub(super) fn fit_course(
-    course: &Course,
-    choice: &CostChoice,
-    progress: &mut dyn Progress,
-    mut fit: impl FnMut(
-        &BridgeProblem,
-        &dyn Cost,
-        &mut dyn Progress,
-    ) -> Result<(Box<dyn Bridge>, FitReport)>,
-) -> Result<Vec<(Box<dyn Bridge>, FitReport)>> {
-    let ground: Ground = choice.ground(&snapshots(course), progress)?;
-    let mut fitted = Vec::with_capacity(course.problems().len());
-    for (k, problem) in course.problems().iter().enumerate() {
-        let cost = ground.cost(k, k + 1, progress)?;
-        fitted.push(fit(problem, &*cost, progress)?);
-    }
-    Ok(fitted)
-}
-
-/// The cost between the two snapshots of a problem, over their cells alone.
-pub(super) fn cost_between(
-    problem: &BridgeProblem,
-    choice: &CostChoice,
-    progress: &mut dyn Progress,
-) -> Result<Box<dyn Cost>> {
-    let ends = [problem.source().points(), problem.target().points()];
-    choice.ground(&ends, progress)?.cost(0, 1, progress)
-}
-
 impl BridgeSolver for OtSolver {
     fn solve(
         &self,
@@ -126,7 +89,7 @@ impl BridgeSolver for OtSolver {
     ) -> Result<(Box<dyn Bridge>, FitReport)> {
         check_pairs((problem.source().n_cells(), problem.target().n_cells()))?;
         let cost = cost_between(problem, &self.cost, progress)?;
-        fit(problem, &*cost, progress)
+        fit((problem, &*cost), progress)
     }
 }
 
@@ -140,6 +103,6 @@ impl CourseSolver for OtSolver {
         for problem in course.problems() {
             check_pairs((problem.source().n_cells(), problem.target().n_cells()))?;
         }
-        fit_course(course, &self.cost, progress, fit)
+        fit_course(course, &self.cost, progress, |_, job, progress| fit(job, progress))
     }
 }

@@ -122,7 +122,7 @@ impl<'a> DenseKernel<'a> {
     }
 
     /// Values of cells plus the part of `−C/ε` that is theirs.
-    fn with_norms(&self, side: Side, values: &[f64]) -> Vec<f64> {
+    pub(super) fn with_norms(&self, side: Side, values: &[f64]) -> Vec<f64> {
         let mut sums = values.to_vec();
         for (sum, norm) in sums.iter_mut().zip(self.norms(side)) {
             *sum += norm;
@@ -298,7 +298,7 @@ impl Blocks<'_, '_> {
     }
 }
 
-fn flat(block: &mut Array2<f64>) -> &mut [f64] {
+pub(super) fn flat(block: &mut Array2<f64>) -> &mut [f64] {
     block.as_slice_mut().unwrap_or(&mut [])
 }
 

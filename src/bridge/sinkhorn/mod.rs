@@ -2,7 +2,9 @@
 
 mod ascent;
 mod dual;
+mod geodesic;
 mod kernel;
+mod pairs;
 mod plan;
 mod process;
 mod record;

@@ -3,11 +3,13 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::bridge::sinkhorn::kernel::{DenseKernel, Side};
+use crate::bridge::sinkhorn::pairs::pairs;
 use crate::bridge::sinkhorn::process::{coupling, logs};
 use crate::bridge::{Coupling, FitReport, SinkhornBridge, SinkhornSolver};
 use crate::error::{Error, Result};
 use crate::geometry::{Cost, Epsilon};
 use crate::progress::Progress;
+use crate::rng::Seed;
 
 /// The plan `p_i q_j exp((f_i + g_j − C_ij)/ε)` of entropic transport with any cost.
 #[derive(Debug)]
@@ -88,6 +90,18 @@ impl EntropicPlan<'_> {
         let epsilon = self.epsilon.value();
         let kernel = DenseKernel::Cost { cost: self.cost, epsilon };
         coupling(&kernel, &logs(&self.masses, &self.potentials, epsilon), least)
+    }
+
+    /// The plan with at most `per_cell` pairs for each source cell, or 50 000 in all: all that have
+    /// at least 10⁻⁸ of the mass of an even row, if these are not more; otherwise `per_cell` draws for each source
+    /// cell, which keep its mass and give every pair its own in expectation.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if the plan has no mass.
+    pub fn pairs(&self, per_cell: usize, seed: Seed) -> Result<Coupling> {
+        let epsilon = self.epsilon.value();
+        let kernel = DenseKernel::Cost { cost: self.cost, epsilon };
+        pairs(&kernel, &logs(&self.masses, &self.potentials, epsilon), per_cell.max(1), seed)
     }
 }
 

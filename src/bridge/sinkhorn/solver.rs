@@ -5,11 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::bridge::sinkhorn::ascent::{Ascent, Found, Goal};
 use crate::bridge::sinkhorn::kernel::{Both, DenseKernel};
-use crate::bridge::{Bridge, BridgeProblem, BridgeSolver, FitReport, SinkhornBridge, Stop};
+use crate::bridge::{BridgeProblem, FitReport, SinkhornBridge, Stop};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
+use crate::geometry::CostChoice;
 use crate::progress::{Event, Progress, report};
-use crate::rng::Seed;
 
 /// Entropic optimal transport between all cells, exact for the two samples.
 ///
@@ -27,6 +27,10 @@ use crate::rng::Seed;
 /// 160 kept pairs of 40 bytes for each cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SinkhornSolver {
+    /// What is moved at which cost. With half the squared Euclidean distance the answer is a
+    /// [`SinkhornBridge`], with another cost a [`crate::bridge::PlanBridge`] on Brownian bridges.
+    #[serde(default)]
+    pub cost: CostChoice,
     /// It is solved when both marginals of the plan are within this of what they should be, as
     /// the sum of absolute differences; > 0.
     pub tolerance: f64,
@@ -42,6 +46,7 @@ pub struct SinkhornSolver {
 impl Default for SinkhornSolver {
     fn default() -> Self {
         Self {
+            cost: CostChoice::default(),
             tolerance: 1e-7,
             max_iterations: 10_000,
             source_relaxation: None,
@@ -56,7 +61,8 @@ impl SinkhornSolver {
     /// # Errors
     /// [`Error::Parameter`] for the first one that is violated.
     pub fn check(&self) -> Result<()> {
-        let Self { tolerance, max_iterations, source_relaxation, target_relaxation } = self;
+        let Self { cost, tolerance, max_iterations, source_relaxation, target_relaxation } = self;
+        cost.check()?;
         if *max_iterations < 1 {
             let (name, must) = ("max_iterations", "at least 1");
             return Err(Error::Parameter { name, must, got: max_iterations.to_string() });
@@ -77,10 +83,11 @@ impl SinkhornSolver {
         Ok(())
     }
 
-    /// As [`BridgeSolver::solve`], with the bridge as what it is.
+    /// The bridge for half the squared Euclidean distance, whatever [`SinkhornSolver::cost`] says,
+    /// as what it is.
     ///
     /// # Errors
-    /// As [`BridgeSolver::solve`].
+    /// As [`crate::bridge::BridgeSolver::solve`].
     pub fn fit(
         &self,
         problem: &BridgeProblem,
@@ -124,7 +131,8 @@ impl SinkhornSolver {
         progress: &mut dyn Progress,
     ) -> Result<Found> {
         self.check()?;
-        let Self { tolerance, max_iterations, source_relaxation, target_relaxation } = *self;
+        let Self { cost: _, tolerance, max_iterations, source_relaxation, target_relaxation } =
+            *self;
         let (what, total) = ("coupling the cells".into(), max_iterations as u64);
         report(progress, Event::Begin { what, total })?;
         let masses = Both { source: marginals.0.to_vec(), target: marginals.1.to_vec() };
@@ -155,18 +163,6 @@ impl SinkhornSolver {
     }
 }
 
-impl BridgeSolver for SinkhornSolver {
-    fn solve(
-        &self,
-        problem: &BridgeProblem,
-        _seed: Seed,
-        progress: &mut dyn Progress,
-    ) -> Result<(Box<dyn Bridge>, FitReport)> {
-        let (bridge, report) = self.fit(problem, progress)?;
-        Ok((Box::new(bridge), report))
-    }
-}
-
 /// Where the coordinates of source and target have their origins.
 ///
 /// With both marginals kept each snapshot has its mean: plan and drift move with the snapshots,
@@ -188,6 +184,7 @@ mod tests {
     use ndarray::{Axis, array};
 
     use super::*;
+    use crate::bridge::Bridge;
     use crate::geometry::{Cost, Epsilon, SquaredEuclidean};
     use crate::linalg::{exact_plan, log_sum_exp};
     use crate::progress::Silent;

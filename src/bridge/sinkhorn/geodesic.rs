@@ -1,0 +1,76 @@
+//! Sinkhorn's plan for a cost along the data, carried out on Brownian bridges.
+
+use crate::bridge::plan::{cost_between, fit_course};
+use crate::bridge::{
+    Bridge, BridgeProblem, BridgeSolver, Course, CourseSolver, FitReport, Motion, PlanBridge,
+    SinkhornSolver,
+};
+use crate::error::Result;
+use crate::geometry::Cost;
+use crate::progress::Progress;
+use crate::rng::Seed;
+
+/// Pairs of the plan for each source cell that its bridge keeps, at most.
+const PAIRS_PER_CELL: usize = 64;
+
+impl SinkhornSolver {
+    /// The plan for `cost` and the bridge that carries it out.
+    ///
+    /// Only half the squared Euclidean distance has a drift in closed form over all pairs; for
+    /// another cost up to 64 pairs for each source cell are kept, see [`EntropicPlan::pairs`].
+    ///
+    /// [`EntropicPlan::pairs`]: crate::bridge::EntropicPlan::pairs
+    fn carried(
+        &self,
+        (problem, cost): (&BridgeProblem, &dyn Cost),
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<(Box<dyn Bridge>, FitReport)> {
+        let (source, target) = (problem.source(), problem.target());
+        let marginals = (source.marginal(), target.marginal());
+        let plan = self.couple(cost, marginals, problem.epsilon(), progress)?;
+        let coupling = plan.pairs(PAIRS_PER_CELL, seed)?;
+        let mut report = plan.report().clone();
+        report.details.push(("n_pairs".into(), coupling.n_pairs() as f64));
+        let ends = (source, target);
+        let bridge = PlanBridge::new(ends, &coupling, problem.epsilon(), Motion::Brownian)?;
+        let relaxed = self.source_relaxation.is_some();
+        Ok((Box::new(if relaxed { bridge.relaxed() } else { bridge }), report))
+    }
+}
+
+impl BridgeSolver for SinkhornSolver {
+    fn solve(
+        &self,
+        problem: &BridgeProblem,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<(Box<dyn Bridge>, FitReport)> {
+        self.check()?;
+        if !self.cost.is_geodesic() {
+            let (bridge, report) = self.fit(problem, progress)?;
+            return Ok((Box::new(bridge), report));
+        }
+        let cost = cost_between(problem, &self.cost, progress)?;
+        self.carried((problem, &*cost), seed, progress)
+    }
+}
+
+impl CourseSolver for SinkhornSolver {
+    /// With a geodesic cost the graph of neighbours is that of all snapshots.
+    fn solve_course(
+        &self,
+        course: &Course,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<(Box<dyn Bridge>, FitReport)>> {
+        self.check()?;
+        if !self.cost.is_geodesic() {
+            let problems = course.problems().iter();
+            return problems.map(|problem| self.solve(problem, seed, progress)).collect();
+        }
+        fit_course(course, &self.cost, progress, |k, job, progress| {
+            self.carried(job, seed.child("sinkhorn/interval", k as u64), progress)
+        })
+    }
+}
