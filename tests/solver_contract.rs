@@ -465,7 +465,9 @@ fn a_record_written_and_read_gives_the_same_bits() {
 
 #[test]
 fn two_transitions_are_one_and_agree_with_many_small_steps() {
-    for (name, solver) in solvers() {
+    // Bridges of a plan that is not that of the cost in space are not Markov; `plan_bridge.rs` has
+    // their law in small steps.
+    for (name, solver) in solvers().into_iter().filter(in_space) {
         let problem = example();
         let (bridge, _) = solve(&*solver, &problem);
         let n = 20_000;

@@ -168,3 +168,13 @@ fn no_file_of_any_dialect_makes_it_panic() {
     }
     assert!(n_read >= 75, "only {n_read} files were fitted");
 }
+
+#[test]
+fn a_flag_of_another_solver_is_refused_with_the_solvers_that_know_it() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let answer = sandbox.run("fit data.h5ad --timepoints time --cost geodesic-path");
+    assert_eq!(answer.code, 2, "{}", answer.shown());
+    assert!(answer.stderr.contains("`--cost` means nothing to `--solver lightsb`"));
+    assert!(answer.stderr.contains("`--solver sinkhorn|ot|sf2m|ot-cfm`"), "{}", answer.stderr);
+    assert!(!sandbox.path("sbcell-out").exists());
+}

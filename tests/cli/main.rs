@@ -6,3 +6,4 @@ mod help;
 mod interrupt;
 mod run;
 mod sandbox;
+mod solvers;
