@@ -237,6 +237,9 @@ pub enum Error {
         /// The value.
         value: f64,
     },
+    /// A reference process other than Brownian motion is asked of a solver that knows no other.
+    #[error("`--reference ou` is for solvers that take each interval on its own")]
+    ReferenceNotTaken,
     /// A time before the first snapshot or after the last.
     #[error("time {time} is outside the snapshots, which go from {first} to {last}")]
     OutsideTimes {
@@ -301,6 +304,11 @@ impl Error {
                  `--obs-filter`"
                     .into(),
             ),
+            Self::ReferenceNotTaken => Some(
+                "choose `--solver lightsb`, `gaussian` or `sinkhorn`, or leave `--reference` as \
+                 it is"
+                    .into(),
+            ),
             Self::NoGeneSpace { .. } => Some(
                 "fit on a matrix instead (without `--use-rep`), so that coordinates can be \
                  taken back to genes"
@@ -359,6 +367,7 @@ impl Error {
             | Self::GrowthMissing { .. }
             | Self::NoGenes { .. }
             | Self::OutsideTimes { .. }
+            | Self::ReferenceNotTaken
             | Self::NoGeneSpace { .. }
             | Self::Negative { .. }
             | Self::UnknownKey { .. }

@@ -14,7 +14,8 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
     Bridge, BridgeProblem, BridgeRecord, BridgeSolver, Choice, Covariance, FitReport, FlowNetworks,
-    FlowSolver, GaussianSolver, LightSbSolver, OtSolver, SinkhornSolver, UnitTime, euler_maruyama,
+    FlowSolver, GaussianSolver, LightSbSolver, OtSolver, OuSolver, SinkhornSolver, UnitTime,
+    euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::geometry::{CostChoice, CostKind};
@@ -43,6 +44,9 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
         ("sf2m", Box::new(FlowSolver { n_layers: 2, ..small_flow(FlowSolver::sf2m()) })),
         ("ot-cfm", Box::new(small_flow(FlowSolver::ot_cfm()))),
         ("ot", Box::new(OtSolver::default())),
+        ("ou, lightsb", pulled(Arc::from(lightsb(4, Covariance::Diagonal)), PULL)),
+        ("ou, sinkhorn", pulled(Arc::new(SinkhornSolver::default()), PULL)),
+        ("ou that repels, gaussian", pulled(Arc::new(GaussianSolver {}), -PULL)),
     ]
 }
 
@@ -55,6 +59,38 @@ fn along_the_data() -> SinkhornSolver {
 /// graph of neighbours, so when snapshots move apart or a cell is there twice.
 fn in_space(entry: &(&str, Box<dyn BridgeSolver>)) -> bool {
     entry.0 != "sinkhorn, shortest paths"
+}
+
+/// The pull of the references that are not Brownian.
+const PULL: f64 = 0.8;
+
+fn pulled(inner: Arc<dyn BridgeSolver>, pull: f64) -> Box<dyn BridgeSolver> {
+    Box::new(OuSolver { inner, pull, centre: Choice::Auto })
+}
+
+/// The pull of a solver's reference to the middle between the means of both snapshots.
+fn pull(name: &str) -> f64 {
+    match name {
+        "ou, lightsb" | "ou, sinkhorn" => PULL,
+        "ou that repels, gaussian" => -PULL,
+        _ => 0.0,
+    }
+}
+
+/// The shares of the start and of the end in the mean at `t` of the reference pinned at both, and
+/// their derivatives: `sinh(b(1−t))/sinh b` and `sinh(bt)/sinh b`, which for `b → 0` are `1−t` and
+/// `t`.
+fn pinned(pull: f64, t: f64) -> [(f64, f64); 2] {
+    if pull == 0.0 {
+        return [(1.0 - t, t), (-1.0, 1.0)];
+    }
+    let (b, s) = (pull, pull.sinh());
+    let places = ((b * (1.0 - t)).sinh() / s, (b * t).sinh() / s);
+    [places, (-b * (b * (1.0 - t)).cosh() / s, b * (b * t).cosh() / s)]
+}
+
+fn mean(cells: &Array2<f64>) -> Array1<f64> {
+    cells.mean_axis(Axis(0)).unwrap()
 }
 
 fn small_flow(plain: FlowSolver) -> FlowSolver {
@@ -270,8 +306,12 @@ fn moving_each_snapshot_moves_the_bridge_with_it() {
         let (a, _) = solve(&*solver, &plain);
         let (b, _) = solve(&*solver, &moved);
         for t in times() {
-            let place = &x + &(&from * (1.0 - t.value()) + &to * t.value());
-            let a = a.drift(x.view(), t).unwrap() + &(&to - &from);
+            let [(start, end), (leaves, comes)] = pinned(pull(name), t.value());
+            // The centre of a pull moves by the mean of both.
+            let middle = (&from + &to) * 0.5;
+            let place = &x + &(&from * start + &to * end + &middle * (1.0 - start - end));
+            let moving = &from * leaves + &to * comes - &middle * (leaves + comes);
+            let a = a.drift(x.view(), t).unwrap() + &moving;
             let b = b.drift(place.view(), t).unwrap();
             // Cells a hundred units away have lost two digits before we see them.
             assert!(difference(&a, &b) < within(name, 1e-5), "{name}: {:e}", difference(&a, &b));
@@ -305,7 +345,12 @@ fn to_one_target_cell_it_is_a_brownian_bridge() {
         let inside: &[f64] = if without_noise(&*bridge) { &[0.0] } else { &[0.0, 0.5, 0.9] };
         for &t in inside {
             let drift = bridge.drift(source.view(), at(t)).unwrap();
-            let expected = (&end.broadcast(source.dim()).unwrap() - &source) / (1.0 - t);
+            // The derivative of the pinned mean at the start of what is left.
+            let middle = (mean(&source) + end.row(0)) * 0.5;
+            let left = 1.0 - t;
+            let (leaves, comes) = pinned(pull(name) * left, 0.0)[1];
+            let off = (&source - &middle) * leaves + (&end.row(0) - &middle) * comes;
+            let expected = off / left;
             // A Gaussian of variance φ ε (φ = 1e-4) at the end pulls weaker by the share
             // φ t / (1 − t + φ t), and by φ at t = 0.
             let limit = within(name, 2e-3);

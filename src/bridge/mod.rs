@@ -6,6 +6,7 @@ mod flow;
 mod gaussian;
 mod interpolant;
 mod lightsb;
+mod ou;
 mod plan;
 mod problem;
 mod record;
@@ -21,7 +22,10 @@ pub use course::Course;
 pub use flow::{Affine, CurvePoint, FlowBridge, FlowNetworks, FlowRecord, FlowSolver};
 pub use gaussian::{GaussianBridge, GaussianRecord, GaussianSolver};
 pub use interpolant::{Interpolant, PathShape};
-pub use lightsb::{Choice, ConditionalPlan, Covariance, LightSbBridge, LightSbSolver, Mixture};
+pub use lightsb::{
+    Choice, ConditionalPlan, Covariance, GaussianMixture, LightSbBridge, LightSbSolver, Mixture,
+};
+pub use ou::{Clock, OuBridge, OuRecord, OuSolver};
 pub use plan::{Motion, OtSolver, PlanBridge, PlanRecord};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};

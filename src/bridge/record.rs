@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{
-    Bridge, Covariance, FlowRecord, GaussianRecord, LightSbBridge, Mixture, PlanRecord,
+    Bridge, Covariance, FlowRecord, GaussianRecord, LightSbBridge, Mixture, OuRecord, PlanRecord,
     SinkhornRecord,
 };
 use crate::data::Snapshot;
@@ -26,6 +26,8 @@ pub enum BridgeRecord {
     Sinkhorn(SinkhornRecord),
     /// A [`crate::bridge::PlanBridge`].
     Plan(PlanRecord),
+    /// A [`crate::bridge::OuBridge`].
+    OrnsteinUhlenbeck(OuRecord),
 }
 
 /// The numbers of a [`LightSbBridge`]; see [`Mixture`] for their meaning.
@@ -70,6 +72,7 @@ impl BridgeRecord {
             Self::Flow(record) => Ok(Box::new(record.restore()?)),
             Self::Sinkhorn(record) => Ok(Box::new(record.restore(source, target)?)),
             Self::Plan(record) => Ok(Box::new(record.restore(source, target)?)),
+            Self::OrnsteinUhlenbeck(record) => Ok(Box::new(record.restore(source, target)?)),
         }
     }
 }
@@ -82,6 +85,7 @@ impl BridgeRecord {
             Self::Flow(record) => record.affine.source_mean.len(),
             Self::Sinkhorn(record) => record.dim,
             Self::Plan(record) => record.dim,
+            Self::OrnsteinUhlenbeck(record) => record.centre.len(),
         }
     }
 }

@@ -13,6 +13,7 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::growth::GrowthArgs;
+use crate::cli::reference::ReferenceArgs;
 use crate::cli::shared::{MODEL_FOLDER, aligned, short, shown};
 use crate::cli::solver::SolverArgs;
 use crate::cli::terminal::Terminal;
@@ -52,6 +53,8 @@ pub(crate) struct FitArgs {
     space: SpaceArgs,
     #[command(flatten)]
     noise: NoiseArgs,
+    #[command(flatten)]
+    reference: ReferenceArgs,
     #[command(flatten)]
     growth: GrowthArgs,
     #[command(flatten)]
@@ -159,7 +162,19 @@ impl From<ValuesArg> for ValuesChoice {
 impl FitArgs {
     /// Flags → parameters; reads the small files that flags name.
     fn options(self, seed: u64) -> Result<(FitOptions, PathBuf, PathBuf, bool, bool)> {
-        let Self { data, time, input, space, noise, growth, solver, out, resume, dry_run } = self;
+        let Self {
+            data,
+            time,
+            input,
+            space,
+            noise,
+            reference,
+            growth,
+            solver,
+            out,
+            resume,
+            dry_run,
+        } = self;
         let TimeArgs { timepoints, time_map } = time;
         let InputArgs { layer, use_raw, use_rep, genes, obs_filter, values } = input;
         let SpaceArgs { n_top_genes, n_pcs } = space;
@@ -188,6 +203,7 @@ impl FitArgs {
             n_top_genes,
             n_pcs,
             noise,
+            reference: reference.choice()?,
             growth: growth.options()?,
             solver: solver.choice(),
             seed,

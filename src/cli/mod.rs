@@ -5,6 +5,7 @@ mod grn;
 mod growth;
 mod inspect;
 mod interpolate;
+mod reference;
 mod shared;
 mod solver;
 mod terminal;

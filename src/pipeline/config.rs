@@ -9,6 +9,7 @@ use crate::bridge::{
 };
 use crate::error::{Error, Result};
 use crate::pipeline::growth::GrowthOptions;
+use crate::pipeline::reference::Reference;
 use crate::preprocess::{GeneSelector, PcaSolver};
 
 /// Everything `fit` can be told. `Default` is what it does when told nothing.
@@ -30,6 +31,9 @@ pub struct FitOptions {
     pub n_pcs: usize,
     /// How much noise the reference process adds.
     pub noise: Noise,
+    /// What cells would do if nothing but noise, or noise and a pull, moved them.
+    #[serde(default)]
+    pub reference: Reference,
     /// How fast cells multiply.
     pub growth: GrowthOptions,
     /// Which solver with which hyperparameters.
@@ -49,6 +53,7 @@ impl Default for FitOptions {
             n_top_genes: GeneSelector::default().n_genes,
             n_pcs: PcaSolver::default().n_pcs,
             noise: Noise::Epsilon(0.1),
+            reference: Reference::default(),
             growth: GrowthOptions::default(),
             solver: SolverChoice::default(),
             seed: 0,
@@ -71,6 +76,7 @@ impl FitOptions {
             n_top_genes,
             n_pcs,
             noise,
+            reference,
             growth,
             solver,
             seed: _,
@@ -78,6 +84,7 @@ impl FitOptions {
         at_least_one("--n-top-genes", *n_top_genes)?;
         at_least_one("--n-pcs", *n_pcs)?;
         noise.check()?;
+        reference.check(solver)?;
         growth.check(solver.relaxes())?;
         solver.check()
     }

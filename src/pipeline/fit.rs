@@ -60,6 +60,7 @@ pub fn fit(
     let mut progress = Recorder::new(progress);
     let opened = H5ad::open(input)?;
     let selection = select(&opened, options, &mut progress)?;
+    options.reference.check_times(&selection.axis)?;
     let known = given(&opened, &selection, &options.growth, &options.source, &mut progress)?;
     let sha256 = file::sha256(input, &mut progress)?;
     let plan = plan_hash(&sha256, options)?;

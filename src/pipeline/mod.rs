@@ -11,6 +11,7 @@ mod output;
 mod prepare;
 mod process;
 mod recorder;
+mod reference;
 mod solve;
 
 pub use config::{FitOptions, Noise, Solver, SolverChoice, Source, TimeOptions, ValuesChoice};
@@ -26,3 +27,4 @@ pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpola
 pub use output::{PopulationFormat, write_edges, write_populations};
 pub use prepare::{Selection, select};
 pub use process::Process;
+pub use reference::Reference;

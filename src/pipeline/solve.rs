@@ -1,5 +1,7 @@
 //! Snapshots → one bridge for each interval, each kept as soon as it is found.
 
+use std::sync::Arc;
+
 use ndarray::Array1;
 
 use crate::bridge::{
@@ -48,7 +50,10 @@ pub(super) fn solve(
         partial,
     };
     match options.solver.solver() {
-        Solver::Each(solver) => job.each(&*solver, &problems, progress),
+        Solver::Each(solver) => {
+            let solvers = options.reference.solvers(solver.into(), series, header, progress)?;
+            job.each(&solvers, &problems, progress)
+        }
         Solver::Joint(solver) => job.joint(&*solver, &problems, progress),
     }
 }
@@ -82,12 +87,12 @@ struct Job<'a> {
 impl Job<'_> {
     fn each(
         &self,
-        solver: &dyn BridgeSolver,
+        solvers: &[Arc<dyn BridgeSolver>],
         problems: &[BridgeProblem],
         progress: &mut dyn Progress,
     ) -> Result<Vec<Interval>> {
         let mut intervals = Vec::with_capacity(problems.len());
-        for (k, problem) in problems.iter().enumerate() {
+        for (k, (problem, solver)) in problems.iter().zip(solvers).enumerate() {
             let progress = &mut Within { inner: &mut *progress, place: self.place(k) };
             if let Some(kept) = self.kept(k, progress)? {
                 intervals.push(kept);

@@ -47,6 +47,32 @@ fn the_same_seed_gives_the_same_bytes_on_any_number_of_threads() {
 }
 
 #[test]
+fn a_reference_that_pulls_is_fitted_interpolated_and_read_for_edges() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let line = "fit data.h5ad --timepoints time --obs-filter time<=12 --reference ou --ou-rate";
+    let fit = sandbox.done(&format!("{line} 0.05 --n-gaussians 3"));
+    assert!(fit.stderr.contains("pulls cells to the mean of all cells at 0.05"), "{}", fit.stderr);
+    assert!(sandbox.text("sbcell-out/bridges/0_6.json").contains("ornstein_uhlenbeck"));
+    sandbox.done("interpolate --at 3 --n-cells 50 --format csv");
+    assert_eq!(sandbox.text("sbcell-out/interpolated.csv").lines().count(), 51);
+    sandbox.done("grn --out edges.csv");
+    sandbox.done(&format!("{line} -0.05 --solver sinkhorn"));
+    sandbox.done("interpolate --at 9");
+    for (flags, message) in [
+        ("0.05 --solver sf2m", "each interval on its own"),
+        ("9", "`--ou-rate` must be between -10 and 10 times one over the longest interval"),
+        ("nan", "`--ou-rate` must be finite"),
+        ("", "--ou-rate"),
+    ] {
+        let answer = sandbox.run(&format!("{line} {flags} --out other"));
+        assert_eq!(answer.code, 2, "{flags}: {}", answer.stderr);
+        assert!(answer.stderr.contains(message), "{flags}: {}", answer.stderr);
+    }
+    let answer = sandbox.run("fit data.h5ad --timepoints time --ou-rate 1 --out other");
+    assert!(answer.stderr.contains("together with `--reference ou`"), "{}", answer.stderr);
+}
+
+#[test]
 fn the_run_record_holds_the_hash_of_every_file() {
     let sandbox = Sandbox::with(&dialect("dense_float32"));
     sandbox.done("fit data.h5ad --timepoints time --values as-is");

@@ -11,11 +11,11 @@ use crate::geometry::Epsilon;
 use crate::rng::Seed;
 
 /// Parts that the cells are dealt into; each part in turn is held out.
-const FOLDS: usize = 5;
+pub(super) const FOLDS: usize = 5;
 
 /// Cells of the smaller snapshot that are judged at least, as far as there are so many: few cells
 /// need all parts held out in turn, many only one.
-const JUDGED: usize = 400;
+pub(super) const JUDGED: usize = 400;
 
 /// The most Gaussians that are tried with diagonal matrices. No size is tried whose steps cost more
 /// than theirs.
@@ -206,7 +206,7 @@ fn square_error(values: &Array1<f64>, cells: &Snapshot) -> f64 {
 }
 
 /// The part of every cell: different cells of a sorted snapshot in random order, dealt like cards.
-fn dealt(cells: &Snapshot, seed: Seed) -> Vec<usize> {
+pub(super) fn dealt(cells: &Snapshot, seed: Seed) -> Vec<usize> {
     let points = cells.points();
     let mut groups = vec![0; cells.n_cells()];
     for i in 1..groups.len() {

@@ -7,7 +7,9 @@ mod anchored;
 mod at_time;
 mod choice;
 mod covariance;
+mod density;
 mod frame;
+mod gaussians;
 mod held_out;
 mod mixture;
 mod objective;
@@ -19,6 +21,7 @@ mod start;
 
 pub use choice::Choice;
 pub use covariance::Covariance;
+pub use gaussians::GaussianMixture;
 pub use mixture::Mixture;
 pub use potential::ConditionalPlan;
 pub use process::LightSbBridge;

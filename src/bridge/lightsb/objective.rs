@@ -49,7 +49,7 @@ pub(super) struct Moments {
     /// `E ρ_k` times the features of `y`, one row for each Gaussian.
     sums: Array2<f64>,
     /// `E LSE_k`.
-    value: f64,
+    pub(super) value: f64,
 }
 
 impl<'a> Objective<'a> {
@@ -129,7 +129,7 @@ impl Moments {
 
 /// One snapshot, cut into chunks with the memory each of them works in.
 #[derive(Debug)]
-struct Side<'a> {
+pub(super) struct Side<'a> {
     points: ArrayView2<'a, f64>,
     chunks: Vec<Chunk>,
 }
@@ -146,7 +146,7 @@ struct Chunk {
 }
 
 impl<'a> Side<'a> {
-    fn new(points: ArrayView2<'a, f64>, weights: ArrayView1<'_, f64>) -> Self {
+    pub(super) fn new(points: ArrayView2<'a, f64>, weights: ArrayView1<'_, f64>) -> Self {
         let chunks = (0..points.nrows())
             .step_by(CHUNK)
             .map(|first| Chunk {
@@ -173,8 +173,12 @@ impl<'a> Side<'a> {
         total / mass.max(1e-300)
     }
 
-    /// With exponents `linear` times the features.
-    fn moments(&mut self, covariance: Covariance, linear: ArrayView2<'_, f64>) -> Moments {
+    /// The moments of the shares with exponents `linear` times the features.
+    pub(super) fn moments(
+        &mut self,
+        covariance: Covariance,
+        linear: ArrayView2<'_, f64>,
+    ) -> Moments {
         let (points, dim) = (self.points, self.points.ncols());
         let n_rows = (FEATURES / linear.ncols()).clamp(32, CHUNK);
         let scratch = || Array2::ones((n_rows, linear.ncols()));

@@ -353,7 +353,7 @@ fn curve(size: Size, tried: &[Tried]) -> String {
 }
 
 /// Gaussians that so many cells of the target can tell apart, at least one.
-fn most_gaussians(covariance: Covariance, n_cells: usize, dim: usize) -> usize {
+pub(super) fn most_gaussians(covariance: Covariance, n_cells: usize, dim: usize) -> usize {
     let each = match covariance {
         Covariance::Scalar | Covariance::Diagonal => CELLS_PER_GAUSSIAN,
         // The covariance of fewer cells is singular, or nearly.
@@ -417,13 +417,13 @@ impl Ends {
 
 /// A snapshot with its mean taken out, cells without weight left out, and cells sorted, so that
 /// neither their order nor empty cells change what is drawn at the start.
-struct Centred {
-    cells: Snapshot,
-    mean: Array1<f64>,
+pub(super) struct Centred {
+    pub(super) cells: Snapshot,
+    pub(super) mean: Array1<f64>,
 }
 
 impl Centred {
-    fn new(snapshot: &Snapshot) -> Result<Self> {
+    pub(super) fn new(snapshot: &Snapshot) -> Result<Self> {
         let (points, marginal) = (snapshot.points(), snapshot.marginal());
         let mut order: Vec<usize> = (0..points.nrows()).filter(|&i| marginal[i] > 0.0).collect();
         let compare = |&i: &usize, &j: &usize| {

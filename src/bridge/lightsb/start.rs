@@ -270,7 +270,7 @@ fn thinned(cells: Cells<'_>, limit: usize, seed: Seed) -> (Array2<f64>, Array1<f
 
 /// Centres by k-means++ and ten rounds of Lloyd's algorithm; fewer than `k` if there are not as
 /// many different points.
-fn k_means(cells: Cells<'_>, k: usize, seed: Seed) -> Array2<f64> {
+pub(super) fn k_means(cells: Cells<'_>, k: usize, seed: Seed) -> Array2<f64> {
     const ROUNDS: usize = 10;
     let (points, weights) = cells;
     let mut stream = seed.stream("lightsb/k-means", 0);

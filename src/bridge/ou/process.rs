@@ -1,0 +1,169 @@
+//! The bridge for an Ornstein-Uhlenbeck reference, made of the Brownian one in its coordinates.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+
+use crate::bridge::ou::clock::Clock;
+use crate::bridge::ou::record::OuRecord;
+use crate::bridge::{Bridge, BridgeRecord, UnitTime};
+use crate::data::Snapshot;
+use crate::error::{Error, Result};
+use crate::geometry::Epsilon;
+use crate::rng::Seed;
+
+/// The bridge that differs least from `dX = −b (X − m) dt + √ε dW`.
+///
+/// With `z = g(t) (x − m)` and τ of a [`Clock`], and the drift `b_in`, its Jacobian `J_in` and the
+/// score `s_in` of the bridge of `z`,
+///
+/// ```text
+/// drift      −b (x − m) + g(t) b_in(z, τ(t))
+/// Jacobian   −b I + g(t)² J_in(z, τ(t))
+/// score      g(t) s_in(z, τ(t))
+/// draw       m + z' / g(s),   z' drawn by the bridge of z from τ(t) to τ(s)
+/// ```
+///
+/// since `x = m + z/g`, `g' = b g` and `dτ = g² dt`: the noise of `z` over g has the variance ε per
+/// unit of local time. A bridge without noise stays one. Costs what the bridge of `z` costs.
+#[derive(Debug)]
+pub struct OuBridge {
+    inner: Box<dyn Bridge>,
+    place: Place,
+}
+
+/// Where `z` is.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Place {
+    pub(super) clock: Clock,
+    pub(super) centre: Array1<f64>,
+}
+
+impl Place {
+    /// # Errors
+    /// [`Error::Shape`] if the centre does not have `dim` entries; [`Error::Parameter`] if one is
+    /// not finite or the pull is out of its range.
+    pub(super) fn new(pull: f64, centre: Array1<f64>, dim: usize) -> Result<Self> {
+        let clock = Clock::new(pull)?;
+        if centre.len() != dim {
+            let (what, unit, got) = ("the centre", "dimensions", centre.len());
+            return Err(Error::Shape { what, unit, expected: dim, got });
+        }
+        if let Some(value) = centre.iter().find(|value| !value.is_finite()) {
+            let got = value.to_string();
+            return Err(Error::Parameter { name: "centre", must: "finite", got });
+        }
+        Ok(Self { clock, centre })
+    }
+
+    /// `z` of each row of `x`.
+    fn points(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Array2<f64> {
+        (&x - &self.centre) * self.clock.scale(t)
+    }
+
+    /// The cells of a snapshot at `t`, as `z`.
+    pub(super) fn snapshot(&self, cells: &Snapshot, t: UnitTime) -> Result<Snapshot> {
+        Snapshot::weighted(self.points(cells.points(), t), cells.marginal().to_owned())
+    }
+}
+
+impl OuBridge {
+    /// `inner` is the bridge of `z`.
+    pub(super) fn new(inner: Box<dyn Bridge>, place: Place) -> Self {
+        Self { inner, place }
+    }
+
+    /// The bridge of `z`, whose reference is Brownian.
+    pub fn inner(&self) -> &dyn Bridge {
+        &*self.inner
+    }
+
+    /// Scale and clock of `z`.
+    pub fn clock(&self) -> Clock {
+        self.place.clock
+    }
+
+    /// The centre m that the reference pulls to, `dim` numbers.
+    pub fn centre(&self) -> ArrayView1<'_, f64> {
+        self.place.centre.view()
+    }
+
+    fn check(&self, x: ArrayView2<'_, f64>) -> Result<()> {
+        let (expected, got) = (self.dim(), x.ncols());
+        if expected == got {
+            return Ok(());
+        }
+        Err(Error::Shape { what: "x", unit: "columns", expected, got })
+    }
+}
+
+impl Bridge for OuBridge {
+    fn dim(&self) -> usize {
+        self.place.centre.len()
+    }
+
+    fn epsilon(&self) -> Epsilon {
+        self.inner.epsilon()
+    }
+
+    fn noise_variance(&self) -> f64 {
+        self.inner.noise_variance()
+    }
+
+    fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
+        self.check(x)?;
+        let Place { clock, .. } = self.place;
+        let score = self.inner.score(self.place.points(x, t).view(), clock.time(t))?;
+        Ok(score.map(|score| score * clock.scale(t)))
+    }
+
+    fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        self.check(x)?;
+        let Place { clock, centre } = &self.place;
+        let inner = self.inner.drift(self.place.points(x, t).view(), clock.time(t))?;
+        Ok(inner * clock.scale(t) - (&x - centre) * clock.pull())
+    }
+
+    fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        self.check(x)?;
+        let Place { clock, .. } = self.place;
+        let inner = self.inner.mean_jacobian(self.place.points(x, t).view(), clock.time(t))?;
+        let mut jacobian = inner * clock.scale(t).powi(2);
+        if x.nrows() > 0 {
+            jacobian.diag_mut().map_inplace(|value| *value -= clock.pull());
+        }
+        Ok(jacobian)
+    }
+
+    fn sample_transition(
+        &self,
+        x: ArrayView2<'_, f64>,
+        from: UnitTime,
+        to: UnitTime,
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        self.check(x)?;
+        if from == to {
+            return Ok(x.to_owned());
+        }
+        if to < from {
+            let got = format!("{} to {}", from.value(), to.value());
+            return Err(Error::Parameter { name: "to", must: "not before `from`", got });
+        }
+        let Place { clock, centre } = &self.place;
+        let z = self.place.points(x, from);
+        let span = (clock.time(from), clock.time(to));
+        let draws = self.inner.sample_transition(z.view(), span.0, span.1, seed)?;
+        Ok(draws / clock.scale(to) + centre)
+    }
+
+    fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
+        self.inner.plan_marginal()
+    }
+
+    fn record(&self) -> BridgeRecord {
+        BridgeRecord::OrnsteinUhlenbeck(OuRecord {
+            pull: self.place.clock.pull(),
+            centre: self.place.centre.to_vec(),
+            inner: Box::new(self.inner.record()),
+        })
+    }
+}

@@ -1,0 +1,35 @@
+//! A bridge for an Ornstein-Uhlenbeck reference as plain numbers: its coordinates and what is there.
+
+use ndarray::Array1;
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::ou::process::{OuBridge, Place};
+use crate::bridge::{BridgeRecord, UnitTime};
+use crate::data::Snapshot;
+use crate::error::Result;
+
+/// The numbers of an [`OuBridge`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OuRecord {
+    /// The pull b per unit of local time.
+    pub pull: f64,
+    /// The centre m, `dim` numbers.
+    pub centre: Vec<f64>,
+    /// The bridge of the cells in the coordinates of the clock.
+    pub inner: Box<BridgeRecord>,
+}
+
+impl OuRecord {
+    /// The bridge these numbers belong to, between the snapshots of its problem.
+    ///
+    /// # Errors
+    /// As [`BridgeRecord::restore`].
+    pub fn restore(self, source: &Snapshot, target: &Snapshot) -> Result<OuBridge> {
+        let Self { pull, centre, inner } = self;
+        let place = Place::new(pull, Array1::from(centre), source.dim())?;
+        let source = place.snapshot(source, UnitTime::START)?;
+        let target = place.snapshot(target, UnitTime::END)?;
+        Ok(OuBridge::new(inner.restore(&source, &target)?, place))
+    }
+}

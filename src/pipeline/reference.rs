@@ -1,0 +1,128 @@
+//! Which process the bridges differ least from, and the solver of each interval for it.
+
+use std::sync::Arc;
+
+use ndarray::Array1;
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::{BridgeSolver, Choice, Clock, OuSolver};
+use crate::data::TimeSeries;
+use crate::data::time::TimeAxis;
+use crate::error::{Error, Result};
+use crate::io::model::Header;
+use crate::pipeline::config::{Solver, SolverChoice};
+use crate::progress::{self, Progress};
+
+/// What cells would do if nothing but noise, or noise and a pull, moved them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reference {
+    /// `dX = σ dW`.
+    #[default]
+    Brownian,
+    /// `dX = −θ (X − m) dt + σ dW`, with m the mean of all cells of the course.
+    OrnsteinUhlenbeck {
+        /// θ, per unit of time; a negative one pushes cells away from m.
+        rate: f64,
+    },
+}
+
+impl Reference {
+    /// Checks what can be checked without the file.
+    pub(super) fn check(self, solver: &SolverChoice) -> Result<()> {
+        let Self::OrnsteinUhlenbeck { rate } = self else { return Ok(()) };
+        if !rate.is_finite() {
+            let got = rate.to_string();
+            return Err(Error::Parameter { name: "--ou-rate", must: "finite", got });
+        }
+        match solver.solver() {
+            Solver::Each(_) => Ok(()),
+            Solver::Joint(_) => Err(Error::ReferenceNotTaken),
+        }
+    }
+
+    /// Checks the rate against the lengths of the intervals.
+    pub(super) fn check_times(self, axis: &TimeAxis) -> Result<()> {
+        let Self::OrnsteinUhlenbeck { rate } = self else { return Ok(()) };
+        for pair in axis.levels.windows(2) {
+            let length = pair[1].time - pair[0].time;
+            if Clock::new(rate * length).is_err() {
+                let must = "between -10 and 10 times one over the longest interval";
+                let got = format!("{rate}, over an interval of {length}");
+                return Err(Error::Parameter { name: "--ou-rate", must, got });
+            }
+        }
+        Ok(())
+    }
+
+    /// What solves each interval of `series`, made of `solver`, which knows Brownian motion.
+    pub(super) fn solvers(
+        self,
+        solver: Arc<dyn BridgeSolver>,
+        series: &TimeSeries,
+        header: &Header,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Arc<dyn BridgeSolver>>> {
+        let lengths = series.times().windows(2).map(|pair| pair[1] - pair[0]);
+        let Self::OrnsteinUhlenbeck { rate } = self else {
+            return Ok(lengths.map(|_| Arc::clone(&solver)).collect());
+        };
+        progress::note(progress, said(rate, header))?;
+        let centre = mean(series) / header.scale;
+        let of_interval = |length: f64| {
+            let (inner, centre) = (Arc::clone(&solver), Choice::Is(centre.clone()));
+            Arc::new(OuSolver { inner, pull: rate * length, centre }) as Arc<dyn BridgeSolver>
+        };
+        Ok(lengths.map(of_interval).collect())
+    }
+}
+
+/// What the reference does, in words.
+fn said(rate: f64, header: &Header) -> String {
+    let per = if header.time_unit.is_empty() { "unit of time" } else { &header.time_unit };
+    let begin = format!("the reference pulls cells to the mean of all cells at {rate} per {per}");
+    if rate > 0.0 {
+        let settled = header.sigma2 / (2.0 * rate * header.scale * header.scale);
+        return format!(
+            "{begin}; alone it would settle at {settled:.3} times the mean variance of the cells"
+        );
+    }
+    begin
+}
+
+/// The mean of all cells, in data units.
+fn mean(series: &TimeSeries) -> Array1<f64> {
+    let mut sum = Array1::zeros(series.dim());
+    let mut n_cells = 0;
+    for snapshot in series.snapshots() {
+        sum += &snapshot.points().sum_axis(ndarray::Axis(0));
+        n_cells += snapshot.n_cells();
+    }
+    sum / n_cells as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::bridge::{FlowSolver, SinkhornSolver};
+
+    #[test]
+    fn the_centre_counts_every_cell_once() {
+        let points = array![[0.0, 1.0], [2.0, 1.0], [7.0, 4.0]];
+        let series = TimeSeries::new(points.view(), &[0.0, 0.0, 3.0]).unwrap();
+        assert_eq!(mean(&series), array![3.0, 2.0]);
+    }
+
+    #[test]
+    fn refuses_solvers_of_the_whole_course_and_rates_that_are_no_number() {
+        let ou = |rate| Reference::OrnsteinUhlenbeck { rate };
+        let each = SolverChoice::Sinkhorn(SinkhornSolver::default());
+        let joint = SolverChoice::Flow(FlowSolver::default());
+        assert!(ou(0.3).check(&each).is_ok() && ou(-0.3).check(&each).is_ok());
+        assert!(ou(f64::NAN).check(&each).is_err());
+        assert!(matches!(ou(0.3).check(&joint), Err(Error::ReferenceNotTaken)));
+        assert!(Reference::Brownian.check(&joint).is_ok());
+    }
+}
