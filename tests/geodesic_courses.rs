@@ -101,7 +101,7 @@ fn the_way_leads_through_cells_of_other_times() {
 
 /// A cell half way between two layers is a neighbour of both and joins them. A shortest path needs
 /// one such way; heat weighs all ways, but only if it has the time to: with the default of 50 it is
-/// misled as much, with 600 far less, at a price where no cell is wrong (`BENCHMARKS.md`).
+/// misled as much, with 600 far less, at a price where no cell is wrong (`METHODS.md`).
 #[test]
 fn one_cell_between_the_layers_misleads_long_heat_less_than_the_shortest_path() {
     let mut times = Roll::times(N, 1);
