@@ -24,7 +24,8 @@ const PER_REPORT: usize = 8;
 /// `−2τ ln H` to half the squared lengths of shortest paths, over up to 32 sources and all
 /// targets, so that a difference of one in `c` is one in `½ d²` on average. The constant makes the
 /// least cost zero; a constant does not change any plan. Unlike the shortest path, heat takes all
-/// ways into account: one wrong edge does not shorten it much.
+/// ways into account, the more so the longer it spreads. Edges count as steps, whatever their
+/// length: at short times a lonely cell between two dense sheets joins them (`METHODS.md`).
 ///
 /// Densities below 10⁻²⁹⁰ count as that. Time `(2 to 6 τ + 40) · n_edges` for each source, all
 /// cores; memory 4 bytes for each pair.

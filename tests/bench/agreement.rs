@@ -21,6 +21,9 @@ use sbcell::{Seed, Silent};
 /// Cells of each snapshot.
 const N: usize = 3_000;
 
+/// Steps of a training, the default.
+const STEPS: usize = 10_000;
+
 fn main() {
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     one_thread.install(|| [2, 5, 30].into_iter().for_each(compare));
@@ -33,13 +36,15 @@ fn compare(dim: usize) {
         "{dim} dimensions, {N} cells of each snapshot, ε = {}",
         pair.problem.epsilon().value()
     );
-    for (name, solver) in solvers() {
+    for (name, solver) in solvers(STEPS) {
         let clock = CpuClock::start();
         let (bridge, report) = solver.solve(&pair.problem, Seed(0), &mut Silent).unwrap();
         let (seconds, stop) = (clock.seconds(), report.stop);
         println!("  {name:10} {seconds:8.2} s of one thread, {stop}");
         found.push((name, bridge));
     }
+    println!("  derived: sinkhorn for want of cells {:.4} at t = 0", pair.lean());
+    println!("  derived: the exact coupling's bridge {:.4?}", pair.exact_coupling_apart());
     println!("  relative RMS of drifts at t = 0, ½, 0.8 | energy distance of populations at ½");
     let truth: (&str, Box<dyn Bridge>) = ("truth", Box::new(pair.truth.clone()));
     println!(

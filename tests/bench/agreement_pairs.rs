@@ -1,11 +1,13 @@
 //! One problem that every solver should answer alike: two Gaussians, seen through cells.
 
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, Axis, concatenate};
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
-    Bridge, BridgeProblem, BridgeSolver, GaussianBridge, GaussianSolver, LightSbSolver, UnitTime,
+    Bridge, BridgeProblem, BridgeSolver, FlowSolver, GaussianBridge, GaussianSolver, LightSbSolver,
+    SinkhornSolver, UnitTime,
 };
 use sbcell::data::Snapshot;
+use sbcell::linalg::Cholesky;
 use sbcell::metrics::energy_distance;
 use sbcell::{Epsilon, Seed};
 
@@ -57,6 +59,59 @@ impl Pair {
         })
     }
 
+    /// How far Sinkhorn's drift is from the truth at t = 0 for want of cells: relative, as
+    /// [`Pair::drift_apart`], derived.
+    ///
+    /// Were the potentials known, `E[Y | x]` would be a mean over the cells `y_j` with weights
+    /// `P(y|x)/q(y)`, whose variance over samples is `tr Cov(Y|x) / n` times the mean square of the
+    /// weights, over all x `∫ P²/(p q) = Π 1/(1 − ρ²)` with the canonical correlations ρ of both ends:
+    /// so many times fewer cells carry the mean. If that is more than n, cells lean on single
+    /// partners, and this is no more than a sign of it.
+    pub(crate) fn lean(&self) -> f64 {
+        let (start, end) = (UnitTime::START, UnitTime::END);
+        let (a, b) = (self.truth.covariance(start), self.truth.covariance(end));
+        let c = self.truth.cross_covariance(start, end);
+        let above = concatenate(Axis(1), &[a.view(), c.view()]).unwrap();
+        let below = concatenate(Axis(1), &[c.t(), b.view()]).unwrap();
+        let joint = concatenate(Axis(0), &[above.view(), below.view()]).unwrap();
+        let log_det = |matrix: &Array2<f64>| Cholesky::new(matrix.view()).unwrap().log_det();
+        let fewer = (log_det(&a) + log_det(&b) - log_det(&joint)).exp();
+        let left = self.truth.epsilon().value() * self.truth.slope().diag().sum();
+        let drift = self.truth.drift(self.fresh[0].view(), start).unwrap();
+        let n = drift.nrows() as f64;
+        (fewer * left / n / (drift.mapv(|v| v * v).sum() / n)).sqrt()
+    }
+
+    /// How far the bridge of the exact coupling, which `[SF]²M` learns, is from the truth: relative,
+    /// as [`Pair::drift_apart`], in closed form.
+    ///
+    /// The ends are Gaussian with covariance `C = A M`, M the map that carries A to B. On
+    /// `x_t = (1−t) x₀ + t x₁ + √(ε t(1−t)) z` the drift is
+    /// `(E[x₁|x_t] − x_t)/(1−t)`, with `Cov(x₁, x_t) = (1−t) Cᵀ + t B`.
+    pub(crate) fn exact_coupling_apart(&self) -> [f64; 3] {
+        let (start, end) = (UnitTime::START, UnitTime::END);
+        let (a, b) = (self.truth.covariance(start), self.truth.covariance(end));
+        let (from, to) = (self.truth.mean(start), self.truth.mean(end));
+        let ends = ((from.view(), a.view()), (to.view(), b.view()));
+        let map = GaussianBridge::between(ends.0, ends.1, Epsilon::new(1e-10).unwrap()).unwrap();
+        let c = a.dot(&map.slope());
+        TIMES.map(|time| {
+            let t = UnitTime::new(time).unwrap();
+            let x = self.truth.sample_transition(self.fresh[0].view(), start, t, Seed(5)).unwrap();
+            let both = &c * (1.0 - time) + &b * time;
+            let mut own = &a * (1.0 - time).powi(2) + &b * time.powi(2);
+            own = own + (&c + &c.t()) * (time * (1.0 - time));
+            own.diag_mut().mapv_inplace(|v| v + self.truth.epsilon().value() * time * (1.0 - time));
+            let inverse = Cholesky::new(own.view()).unwrap().inverse();
+            let centred = &x - &(&from * (1.0 - time) + &to * time);
+            // Rows: x₁ − m₁ = (x_t − m_t) Var⁻¹ Cov(x_t, x₁).
+            let drift = (centred.dot(&inverse).dot(&both) + &to - &x) / (1.0 - time);
+            let truth = self.truth.drift(x.view(), t).unwrap();
+            let square = |x: Array2<f64>| x.mapv(|v| v * v).sum();
+            (square(drift - &truth) / square(truth)).sqrt()
+        })
+    }
+
     /// Energy distance between the populations half way, from as many draws as there are cells;
     /// each side draws from cells of its own.
     pub(crate) fn populations_apart(&self, a: &dyn Bridge, b: &dyn Bridge) -> f64 {
@@ -70,9 +125,14 @@ impl Pair {
     }
 }
 
-/// The solvers that are compared.
-pub(crate) fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
-    vec![("gaussian", Box::new(GaussianSolver {})), ("lightsb", Box::new(LightSbSolver::default()))]
+/// The solvers that are compared; networks are trained for so many steps.
+pub(crate) fn solvers(n_steps: usize) -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
+    vec![
+        ("gaussian", Box::new(GaussianSolver {})),
+        ("lightsb", Box::new(LightSbSolver::default())),
+        ("sinkhorn", Box::new(SinkhornSolver::default())),
+        ("sf2m", Box::new(FlowSolver { max_iterations: n_steps, ..FlowSolver::sf2m() })),
+    ]
 }
 
 /// A root of a covariance: correlated neighbours, variances that differ.
