@@ -27,6 +27,12 @@ const NEGLIGIBLE: f64 = 0.01;
 /// Where the damping of Newton's steps begins, and where it is dropped.
 const LEAST_DAMPING: f64 = 1e-4;
 
+/// How far one of Newton's steps may move a potential at most, in units of ε.
+pub(super) const FARTHEST: f64 = 64.0;
+
+/// How far rounding may let the dual fall, as a share of it.
+const ROUNDING: f64 = 1e-12;
+
 /// What the ascent is asked for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Goal {
@@ -65,6 +71,8 @@ pub(super) struct Ascent<'a> {
     pub(super) done: usize,
     /// Of Newton's next step.
     pub(super) damping: f64,
+    /// How far that step may move a potential, in units of ε.
+    pub(super) reach: f64,
 }
 
 impl Ascent<'_> {
@@ -138,11 +146,22 @@ impl Ascent<'_> {
         loop {
             let sparse = SparseKernel::new(kernel, &dual.generous(&point), NEGLIGIBLE * goal);
             let n_pairs = sparse.as_ref().map_or(kernel.n_all(), SparseKernel::n_pairs);
-            let (next, end) = self.ascend(dual, (kernel, sparse.as_ref()), point, goal)?;
+            let from = point.clone();
+            let (next, end) = self.ascend(dual, (kernel, sparse.as_ref()), from, goal)?;
             if end != End::PairsOutdated {
                 return Ok((next, n_pairs));
             }
-            point = next;
+            // What rose over the pairs that were kept must have risen over all of them.
+            let checked = dual.at(kernel, next.potentials.source);
+            self.count(1)?;
+            if checked.value >= point.value - ROUNDING * point.value.abs() {
+                self.reach = (2.0 * self.reach).min(FARTHEST);
+                point = checked;
+            } else {
+                self.reach = (0.25 * self.reach).max(1.0);
+                self.count(1)?;
+                point = dual.at(kernel, dual.next(&point));
+            }
         }
     }
 
@@ -200,17 +219,21 @@ impl Ascent<'_> {
         };
         let (step, slope, n_products) = dual.newton_step(kernel, point, care);
         self.count(n_products)?;
-        let mut length = 1.0;
-        while length > SHORTEST && self.left() > 0 {
+        // Far from where a step starts, other pairs matter than those that it was found from.
+        let farthest = step.iter().fold(0.0, |most: f64, part| most.max(part.abs()));
+        let full = if farthest > self.reach { self.reach / farthest } else { 1.0 };
+        let mut length = full;
+        while length > SHORTEST * full && self.left() > 0 {
             let start = &point.potentials.source;
             let moved = start.iter().zip(&step).map(|(p, step)| p + length * step).collect();
             let next = dual.at(kernel, moved);
             self.count(1)?;
             let risen = next.value >= point.value + 1e-4 * length * slope;
-            if risen && next.error.is_finite() || next.error < 0.5 * point.error {
+            let level = next.value >= point.value - ROUNDING * point.value.abs();
+            if next.error.is_finite() && (risen || level && next.error < 0.5 * point.error) {
                 // Groups of cells that hardly exchange mass make steps far too long in few
                 // directions: damping shortens those alone.
-                self.damping = if length < 1.0 {
+                self.damping = if length < full {
                     (4.0 * self.damping).clamp(LEAST_DAMPING, 1.0)
                 } else if self.damping > LEAST_DAMPING {
                     0.25 * self.damping

@@ -144,7 +144,8 @@ impl Dual {
     }
 
     /// Newton's step from `point`, by conjugate gradients: solves
-    /// `((1 + μ) diag(P1 + wanted/ρ) − P diag(τ/Pᵀ1) Pᵀ) δ = wanted − P1` with the damping μ.
+    /// `((1 + μ) diag(P1 + wanted/ρ) − P diag(τ/Pᵀ1) Pᵀ) δ = wanted − P1` with the damping μ; a row
+    /// that has next to nothing yet counts as what is wanted of it, or its step would have no end.
     /// Returns the step, its slope (the derivative of the dual along it) and the number of
     /// products with the plan.
     ///
@@ -168,7 +169,7 @@ impl Dual {
             diagonal: rows
                 .iter()
                 .zip(&wanted)
-                .map(|(r, w)| (1.0 + care.damping) * (r + w * softness))
+                .map(|(r, w)| (1.0 + care.damping) * (r.max(*w) + w * softness))
                 .collect(),
             share: columns.iter().map(|c| self.damping(Side::Target) / c.max(1e-300)).collect(),
         };

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::sinkhorn::ascent::{Ascent, Found, Goal};
+use crate::bridge::sinkhorn::ascent::{Ascent, FARTHEST, Found, Goal};
 use crate::bridge::sinkhorn::kernel::{Both, DenseKernel};
 use crate::bridge::{BridgeProblem, FitReport, SinkhornBridge, Stop};
 use crate::data::Snapshot;
@@ -48,7 +48,7 @@ impl Default for SinkhornSolver {
         Self {
             cost: CostChoice::default(),
             tolerance: 1e-7,
-            max_iterations: 10_000,
+            max_iterations: 50_000,
             source_relaxation: None,
             target_relaxation: None,
         }
@@ -139,7 +139,8 @@ impl SinkhornSolver {
         let lambdas =
             [source_relaxation, target_relaxation].map(|lambda| lambda.unwrap_or(f64::INFINITY));
         let goal = Goal { tolerance, max_iterations };
-        let mut ascent = Ascent { goal, progress: &mut *progress, done: 0, damping: 0.0 };
+        let reach = FARTHEST;
+        let mut ascent = Ascent { goal, progress: &mut *progress, done: 0, damping: 0.0, reach };
         let found = ascent.run(kernel_at, (&masses, lambdas), mean_cost, epsilon)?;
         report(progress, Event::End)?;
         Ok(found)
