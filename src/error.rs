@@ -1,6 +1,6 @@
 //! The one error type, its way out (`hint`) and what kind of failure it is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Result with [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -276,11 +276,7 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { way_out, .. } => way_out.clone(),
-            Self::NoModel { folder } => Some(format!(
-                "run `sbcell fit DATA.h5ad --timepoints` first, or name the folder with \
-                 `--model` (looked for `{}`)",
-                folder.join("model.json").display()
-            )),
+            Self::NoModel { folder } => Some(fit_first(folder)),
             Self::OutputTaken { .. } => Some("choose another folder with `--out`".into()),
             Self::OtherPlan { .. } => {
                 Some("give the parameters of that run, or drop `--resume` to start over".into())
@@ -380,6 +376,15 @@ impl Error {
             _ => Kind::Failed,
         }
     }
+}
+
+/// Where a model was looked for, and how to get one.
+fn fit_first(folder: &Path) -> String {
+    format!(
+        "run `sbcell fit DATA.h5ad --timepoints` first, or name the folder with `--model` (looked \
+         for `{}`)",
+        folder.join("model.json").display()
+    )
 }
 
 /// The first five of a list in backticks, and how many more there are.

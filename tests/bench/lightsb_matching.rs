@@ -132,7 +132,7 @@ fn loss(parameters: &Parameters, batch: &Batch, epsilon: f64) -> (f64, Vec<f64>)
     for (i, x) in batch.x.rows().into_iter().enumerate() {
         let (x, t) = (x.to_vec(), batch.t[i]);
         let mut drift = vec![0.0; dim];
-        for part in 0..k {
+        for (part, share) in shares.iter_mut().enumerate() {
             let own = part * dim..(part + 1) * dim;
             let (mut spread, mut pull) = (1.0, 0.0);
             let mut log_det = 0.0;
@@ -150,10 +150,12 @@ fn loss(parameters: &Parameters, batch: &Batch, epsilon: f64) -> (f64, Vec<f64>)
                     spread = 1.0;
                 }
             }
-            shares[part] = parameters.log_alpha[part] - 0.5 * log_det + pull / (2.0 * epsilon);
+            *share = parameters.log_alpha[part] - 0.5 * log_det + pull / (2.0 * epsilon);
         }
         let most = shares.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        shares.iter_mut().for_each(|share| *share = (*share - most).exp());
+        for share in &mut shares {
+            *share = (*share - most).exp();
+        }
         let sum: f64 = shares.iter().sum();
         for (part, share) in shares.iter_mut().enumerate() {
             *share /= sum;

@@ -288,7 +288,7 @@ mod tests {
         let cells = Snapshot::new(groups(1200)).unwrap();
         for kind in KINDS {
             let law = GaussianMixture::fit(&cells, kind, Seed(3)).unwrap();
-            let large = if law.weights()[0] > 0.5 { 0 } else { 1 };
+            let large = usize::from(law.weights()[0] <= 0.5);
             assert_eq!(law.n_gaussians(), 2, "{kind:?}");
             // Five standard errors of 900 cells of deviation 0.4.
             let off = &law.means().row(large) - &array![100.0, 1.0];

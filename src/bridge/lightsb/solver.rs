@@ -444,3 +444,32 @@ impl Centred {
         (self.cells.points(), self.cells.marginal())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+
+    use super::*;
+
+    #[test]
+    fn what_has_no_cells_is_left_out_unless_that_costs_too_much() {
+        let x = Array2::from_shape_fn((40, 1), |(i, _)| 0.1 * i as f64 - 1.95);
+        let even = Array1::from_elem(40, 1.0 / 40.0);
+        let mut objective = Objective::new((x.view(), even.view()), (x.view(), even.view()), 0.5);
+        let mixture = Mixture {
+            covariance: Covariance::Diagonal,
+            log_alpha: array![-200.0, 0.0],
+            r: array![[3.0], [0.0]],
+            s: array![[1.0], [0.8]],
+        };
+        let value = objective.evaluate(&mixture).value;
+        let mut pruned = |value: f64| {
+            let (mixture, stop) = (mixture.clone(), Stop::Converged);
+            let mut descent = Descent { mixture, value, start_value: value, stop, iterations: 0 };
+            (descent.prune(&mut objective, 1e-3), descent.mixture.n_gaussians())
+        };
+        assert_eq!(pruned(value), (1, 1));
+        // As if the one without cells had been worth more than the tolerance.
+        assert_eq!(pruned(value - 0.01), (1, 2));
+    }
+}
