@@ -28,6 +28,10 @@ Examples:
       bridges in an embedding of the file, no preprocessing
   sbcell fit data.h5ad --timepoints --growth-genes mouse --out growing
       cells that divide more weigh more: proliferation and apoptosis from the genes
+  sbcell fit data.h5ad --timepoints --solver sinkhorn --cost geodesic-path --out along
+      couple all cells by their distance along the data
+  sbcell fit data.h5ad --timepoints --solver sf2m --out learned
+      one velocity and one score for the whole course, as networks
   sbcell fit data.h5ad --timepoints --dry-run
       say what would be done, and what it would take
 
@@ -37,8 +41,8 @@ written and marked).";
 /// Fit one Schrödinger bridge for each interval between neighbouring time points
 ///
 /// Reads what is needed of the file, normalises counts, selects genes, takes principal
-/// components, and fits a LightSB bridge between each pair of neighbouring snapshots. Writes a
-/// folder with the model; `interpolate` and `grn` read it.
+/// components, and fits a bridge between each pair of neighbouring snapshots with the solver that
+/// `--solver` names. Writes a folder with the model; `interpolate` and `grn` read it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct FitArgs {

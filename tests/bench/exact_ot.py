@@ -21,7 +21,7 @@ def cloud(n, offset):
 
 
 print("python", sys.version.split()[0], "numpy", np.__version__, "POT", ot.__version__)
-for n in (1000, 3000):
+for n in (1000, 4000):
     x, y = cloud(n, 0.0), cloud(n, 0.377)
     cost = ot.dist(x, y)
     w = np.full(n, 1 / n)

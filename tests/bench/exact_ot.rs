@@ -19,7 +19,7 @@ fn cloud(n: usize, dim: usize, offset: f64) -> Array2<f64> {
 }
 
 fn main() {
-    for n in [1000, 3000] {
+    for n in [1000, 4000] {
         let (x, y) = (cloud(n, 5, 0.0), cloud(n, 5, 0.377));
         let cost = Array2::from_shape_fn((n, n), |(i, j)| {
             x.row(i).iter().zip(y.row(j)).map(|(a, b)| (a - b) * (a - b)).sum()

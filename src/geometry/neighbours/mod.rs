@@ -1,7 +1,8 @@
-//! NEAREST NEIGHBOURS: exact, by matrix products and a check of their best.
+//! NEAREST NEIGHBOURS: exact, by a k-d tree in few dimensions and matrix products in many.
 
 mod blocked;
 mod lanes;
+mod trees;
 
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -49,7 +50,8 @@ impl Neighbours {
 /// equally far the one of smaller index. A point is never its own neighbour, but a copy of it at
 /// the same place is. The result does not depend on threads.
 ///
-/// Time `2 n² (dim + 1)` flops in single precision, on all cores. Memory `O(n (k + dim))`.
+/// In up to five dimensions by a k-d tree, about `O(n k log n)`; in more `2 n² (dim + 1)` flops in
+/// single precision. On all cores; memory `O(n (k + dim))`.
 ///
 /// # Errors
 /// [`Error::Parameter`] if `k` is zero, there are fewer than two points or 2³² or more, or a
@@ -67,7 +69,10 @@ pub fn neighbours(
     let places = Places::new(points);
     let distinct = places.distinct(points);
     let wanted = k.min(distinct.nrows() - 1);
-    let found = blocked::search(distinct.view(), wanted, progress)?;
+    let found = match trees::search(distinct.view(), wanted, progress)? {
+        Some(found) => found,
+        None => blocked::search(distinct.view(), wanted, progress)?,
+    };
     report(progress, Event::End)?;
     Ok(places.neighbours(&found, k))
 }
