@@ -577,3 +577,28 @@ fn the_jacobian_is_the_derivative_of_the_drift() {
         }
     }
 }
+
+#[test]
+fn two_dimensions_are_enough_and_a_hundred_not_too_many() {
+    for dim in [2, 100] {
+        let source = normal(150, dim, 21);
+        let target = normal(160, dim, 22) * 0.8 + 1.0;
+        // So many dimensions are so many costs: with less noise each cell has one partner.
+        let problem = problem(source.clone(), target.clone(), 0.5);
+        let wanted = target.mean_axis(Axis(0)).unwrap();
+        for (name, solver) in solvers() {
+            let (bridge, _) = solve(&*solver, &problem);
+            assert_eq!(bridge.dim(), dim, "{name}");
+            let jacobian = bridge.mean_jacobian(source.view(), at(0.5)).unwrap();
+            assert!(jacobian.iter().all(|v| v.is_finite()), "{name} in {dim}");
+            let (start, end) = (UnitTime::START, UnitTime::END);
+            let draws = bridge.sample_transition(source.view(), start, end, Seed(1)).unwrap();
+            // Means of 150 draws: 0.8/√150 each, 4.5 of them for the largest of a hundred, and
+            // what a short training leaves.
+            let limit = if is_trained(name) { 0.8 } else { 0.3 };
+            let off = (&draws.mean_axis(Axis(0)).unwrap() - &wanted).mapv(f64::abs);
+            let largest = off.iter().fold(0.0, |m: f64, v| m.max(*v));
+            assert!(largest < limit, "{name} in {dim}: {largest}");
+        }
+    }
+}
