@@ -75,4 +75,16 @@ impl UnitTime {
     pub fn value(self) -> f64 {
         self.0
     }
+
+    /// The time from here to `to`, which must not be earlier.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if it is.
+    pub fn until(self, to: Self) -> Result<f64> {
+        if self <= to {
+            return Ok(to.0 - self.0);
+        }
+        let got = format!("{} to {}", self.0, to.0);
+        Err(Error::Parameter { name: "to", must: "not before `from`", got })
+    }
 }

@@ -57,12 +57,8 @@ pub fn euler_maruyama(
     n_steps: usize,
     seed: Seed,
 ) -> Result<Array2<f64>> {
-    let (from, to) = (span.0.value(), span.1.value());
-    if to < from {
-        let got = format!("{from} to {to}");
-        return Err(Error::Parameter { name: "to", must: "not before `from`", got });
-    }
-    let step = (to - from) / n_steps.max(1) as f64;
+    let from = span.0.value();
+    let step = span.0.until(span.1)? / n_steps.max(1) as f64;
     let deviation = (bridge.noise_variance() * step).sqrt();
     let mut x = x.to_owned();
     for i in 0..n_steps {

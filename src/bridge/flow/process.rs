@@ -235,11 +235,7 @@ impl Bridge for FlowBridge {
         seed: Seed,
     ) -> Result<Array2<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
-        let span = to.value() - from.value();
-        if span < 0.0 {
-            let got = format!("{} to {}", from.value(), to.value());
-            return Err(Error::Parameter { name: "to", must: "not before `from`", got });
-        }
+        let span = from.until(to)?;
         let n_steps = (self.n_steps as f64 * span).ceil() as usize;
         let how = Simulation { diffusion: 1.0, n_steps };
         simulate(self, x, (from, to), how, seed.child("flow/transition", 0))

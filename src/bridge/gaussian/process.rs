@@ -217,11 +217,7 @@ impl Bridge for GaussianBridge {
         to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
-        let span = to.value() - from.value();
-        if span < 0.0 {
-            let got = format!("{} to {}", from.value(), to.value());
-            return Err(Error::Parameter { name: "to", must: "not before `from`", got });
-        }
+        let span = from.until(to)?;
         let drift = self.drift(x, from)?;
         let deviation = (self.spread(to) / self.spread(from))
             .mapv(|ratio| (self.epsilon.value() * span * ratio).sqrt());

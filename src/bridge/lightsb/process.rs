@@ -182,11 +182,7 @@ impl Bridge for LightSbBridge {
         seed: Seed,
     ) -> Result<Array2<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
-        let span = to.value() - from.value();
-        if span < 0.0 {
-            let got = format!("{} to {}", from.value(), to.value());
-            return Err(Error::Parameter { name: "to", must: "not before `from`", got });
-        }
+        let span = from.until(to)?;
         let z = self.centred(x, from);
         let start = self.at(from);
         let variance = self.epsilon.value() * span;

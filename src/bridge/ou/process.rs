@@ -141,12 +141,8 @@ impl Bridge for OuBridge {
         seed: Seed,
     ) -> Result<Array2<f64>> {
         self.check(x)?;
-        if from == to {
+        if from.until(to)? <= 0.0 {
             return Ok(x.to_owned());
-        }
-        if to < from {
-            let got = format!("{} to {}", from.value(), to.value());
-            return Err(Error::Parameter { name: "to", must: "not before `from`", got });
         }
         let Place { clock, centre } = &self.place;
         let z = self.place.points(x, from);

@@ -294,12 +294,8 @@ impl Bridge for PlanBridge {
         seed: Seed,
     ) -> Result<Array2<f64>> {
         self.check(x)?;
+        let span = from.until(to)?;
         let (from, to) = (from.value(), to.value());
-        let span = to - from;
-        if span < 0.0 {
-            let got = format!("{from} to {to}");
-            return Err(Error::Parameter { name: "to", must: "not before `from`", got });
-        }
         if span < f64::MIN_POSITIVE {
             return Ok(x.to_owned());
         }

@@ -219,11 +219,7 @@ impl Bridge for SinkhornBridge {
         seed: Seed,
     ) -> Result<Array2<f64>> {
         shape("x", "columns", self.dim(), x.ncols())?;
-        let (start, span) = (from.value(), to.value() - from.value());
-        if span < 0.0 {
-            let got = format!("{start} to {}", to.value());
-            return Err(Error::Parameter { name: "to", must: "not before `from`", got });
-        }
+        let (start, span) = (from.value(), from.until(to)?);
         if span <= 0.0 {
             return Ok(x.to_owned());
         }
