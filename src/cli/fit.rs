@@ -2,20 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::io::h5ad::H5ad;
-use sbcell::io::model::{Interval, detail_names, partial_folder};
-use sbcell::io::{lists, model};
-use sbcell::pipeline::{
-    self, Estimate, FitOptions, FitSummary, Noise, Source, TimeOptions, ValuesChoice,
-};
+use sbcell::io::model::{self, Interval, detail_names, partial_folder};
+use sbcell::io::validation::Validation;
+use sbcell::pipeline::{self, Estimate, FitOptions, FitSummary};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
-use crate::cli::growth::GrowthArgs;
-use crate::cli::reference::ReferenceArgs;
+use crate::cli::course::CourseArgs;
 use crate::cli::shared::{MODEL_FOLDER, aligned, short, shown};
-use crate::cli::solver::SolverArgs;
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -46,196 +42,46 @@ written and marked).";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct FitArgs {
-    /// The cells: an AnnData file
-    #[arg(value_name = "DATA.h5ad", required_unless_present = "timepoints")]
-    data: Option<PathBuf>,
     #[command(flatten)]
-    time: TimeArgs,
-    #[command(flatten)]
-    input: InputArgs,
-    #[command(flatten)]
-    space: SpaceArgs,
-    #[command(flatten)]
-    noise: NoiseArgs,
-    #[command(flatten)]
-    reference: ReferenceArgs,
-    #[command(flatten)]
-    growth: GrowthArgs,
-    #[command(flatten)]
-    solver: SolverArgs,
+    course: CourseArgs,
     /// Folder to write; an older model in it is replaced when the new one is complete
     #[arg(short, long, default_value = MODEL_FOLDER, value_name = "DIR")]
     out: PathBuf,
     /// Take up an interrupted fit of the same data and parameters
     #[arg(long)]
     resume: bool,
+    /// Do not hold out times at the end to say how far the model can be believed
+    ///
+    /// With three or more times `fit` ends by leaving out each inner one, on at most 500 cells of
+    /// each time, and writes `validation.csv` and a chart into the model's folder. `sbcell
+    /// evaluate` does the same on all cells, with more to say.
+    #[arg(long)]
+    no_validation: bool,
     /// Read only what is needed to say what would be done and what it would take
     #[arg(long)]
     dry_run: bool,
 }
 
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Time")]
-struct TimeArgs {
-    /// Column of `obs` with the times; without COL (or without the flag) it is found
-    ///
-    /// Numbers, categories of numbers, and labels such as D10, E7.5, 48h, P0, "day 3", 2wk or
-    /// 3mo. Real spacing is used: an interval three times as long has three times the noise.
-    #[arg(long, visible_alias = "time-key", alias = "cell-days-field", value_name = "COL",
-          num_args = 0..=1, default_missing_value = "")]
-    timepoints: Option<String>,
-    /// Table of two columns, label and time, for labels that are no numbers
-    #[arg(long, value_name = "FILE")]
-    time_map: Option<PathBuf>,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Input")]
-struct InputArgs {
-    /// Use layers/NAME instead of X
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["use_raw", "use_rep"])]
-    layer: Option<String>,
-    /// Use raw/X instead of X
-    #[arg(long, conflicts_with = "use_rep")]
-    use_raw: bool,
-    /// Use the embedding obsm/KEY as it is; no preprocessing, no genes
-    #[arg(long, value_name = "KEY", conflicts_with_all = ["genes", "n_pcs", "n_top_genes"])]
-    use_rep: Option<String>,
-    /// Use only the genes in this file (one name a line), and all of them that vary
-    #[arg(long, value_name = "FILE")]
-    genes: Option<PathBuf>,
-    /// Use only cells for which this holds: COL==VALUE, COL!=VALUE, "COL in A,B", COL<=NUMBER;
-    /// may be given several times, all must hold
-    #[arg(long = "obs-filter", value_name = "CONDITION")]
-    obs_filter: Vec<String>,
-    /// What the values of the matrix are
-    #[arg(long, value_enum, default_value = "auto")]
-    values: ValuesArg,
-}
-
-/// What the values of the matrix are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ValuesArg {
-    /// Found from the values
-    Auto,
-    /// Counts: scale every cell to the median depth, then log1p
-    Counts,
-    /// Use them as they are
-    AsIs,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Coordinates")]
-struct SpaceArgs {
-    /// Highly variable genes to keep (scanpy's flavour "seurat")
-    #[arg(long, value_name = "N", default_value_t = FitOptions::default().n_top_genes)]
-    n_top_genes: usize,
-    /// Principal components to keep, at most
-    #[arg(long, visible_alias = "n-comps", value_name = "N", default_value_t = FitOptions::default().n_pcs)]
-    n_pcs: usize,
-}
-
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Noise")]
-struct NoiseArgs {
-    /// Noise of the reference process: ε of the median interval, on data divided by one constant
-    /// [default: 0.1]
-    ///
-    /// The reference process is dX = σ dW with one σ² per unit of real time. ε = σ²Δt/scale²,
-    /// where Δt is the median interval and the scale the mean standard deviation of the
-    /// coordinates: ε = 0.1 means that over a typical interval cells wander by a third of a
-    /// standard deviation. Smaller: nearer to optimal transport, straighter, more certain.
-    /// Larger: more mixing. 0.1 is the published choice for single-cell data in this scaling.
-    #[arg(long, value_name = "E", conflicts_with = "sigma2", allow_negative_numbers = true)]
-    epsilon: Option<f64>,
-    /// The same noise as a variance per unit of time, in the units of the data
-    #[arg(long, value_name = "V", allow_negative_numbers = true)]
-    sigma2: Option<f64>,
-}
-
-impl From<ValuesArg> for ValuesChoice {
-    fn from(values: ValuesArg) -> Self {
-        match values {
-            ValuesArg::Auto => Self::Auto,
-            ValuesArg::Counts => Self::Counts,
-            ValuesArg::AsIs => Self::AsIs,
-        }
-    }
-}
-
 impl FitArgs {
     /// Flags → parameters; reads the small files that flags name.
-    fn options(self, seed: u64) -> Result<(FitOptions, PathBuf, PathBuf, bool, bool)> {
-        let Self {
-            data,
-            time,
-            input,
-            space,
-            noise,
-            reference,
-            growth,
-            solver,
-            out,
-            resume,
-            dry_run,
-        } = self;
-        let TimeArgs { timepoints, time_map } = time;
-        let InputArgs { layer, use_raw, use_rep, genes, obs_filter, values } = input;
-        let SpaceArgs { n_top_genes, n_pcs } = space;
-        let NoiseArgs { epsilon, sigma2 } = noise;
-        let (data, timepoints) = data_and_column(data, timepoints)?;
-        let noise = match (epsilon, sigma2) {
-            (Some(epsilon), _) => Noise::Epsilon(epsilon),
-            (None, Some(sigma2)) => Noise::Sigma2(sigma2),
-            (None, None) => FitOptions::default().noise,
-        };
-        let source = match (layer, use_raw, use_rep) {
-            (Some(name), _, _) => Source::Layer(name),
-            (None, true, _) => Source::Raw,
-            (None, false, Some(key)) => Source::Rep(key),
-            (None, false, None) => Source::X,
-        };
-        let options = FitOptions {
-            time: TimeOptions {
-                column: timepoints.filter(|name| !name.is_empty()),
-                map: time_map.map(|path| lists::read_time_map(&path)).transpose()?,
-            },
-            source,
-            values: values.into(),
-            genes: genes.map(|path| lists::read_names(&path)).transpose()?,
-            filters: obs_filter,
-            n_top_genes,
-            n_pcs,
-            noise,
-            reference: reference.choice()?,
-            growth: growth.options()?,
-            solver: solver.choice(),
-            seed,
-        };
-        Ok((options, data, out, resume, dry_run))
+    fn job(self, seed: u64) -> Result<Job> {
+        let Self { course, out, resume, dry_run, no_validation } = self;
+        let (data, options) = course.options(seed)?;
+        Ok(Job { data, options, out, resume, dry_run, validate: !no_validation })
     }
 }
 
-/// `--timepoints data.h5ad` takes the file for its column: seen by the suffix, and put right.
-fn data_and_column(
-    data: Option<PathBuf>,
-    column: Option<String>,
-) -> Result<(PathBuf, Option<String>)> {
-    match (data, column) {
-        (Some(data), column) => Ok((data, column)),
-        (None, Some(file)) if Path::new(&file).extension().is_some_and(|end| end == "h5ad") => {
-            Ok((file.into(), None))
-        }
-        (None, _) => Err(Error::Parameter {
-            name: "DATA.h5ad",
-            must: "given, as in `sbcell fit data.h5ad --timepoints COL`",
-            got: "none".into(),
-        }),
-    }
+struct Job {
+    data: PathBuf,
+    options: FitOptions,
+    out: PathBuf,
+    resume: bool,
+    dry_run: bool,
+    validate: bool,
 }
 
 pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let (options, data, out, resume, dry_run) = args.options(seed)?;
+    let Job { data, options, out, resume, dry_run, validate } = args.job(seed)?;
     if dry_run {
         let estimate = pipeline::estimate(&data, &options, terminal)?;
         say_estimate(&estimate, terminal);
@@ -253,6 +99,12 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
         }
     })?;
     say_summary(&summary, terminal);
+    let times: Vec<f64> = summary.header.snapshots.iter().map(|snapshot| snapshot.time).collect();
+    if validate && times.len() >= 3 {
+        let (evaluated, how) = pipeline::validate(&data, &options, &times, terminal)?;
+        pipeline::write_validation(&out, &evaluated, &how)?;
+        say_validation(&evaluated.validation, terminal);
+    }
     if summary.converged() { Ok(Outcome::Done) } else { Ok(Outcome::NotConverged) }
 }
 
@@ -302,6 +154,15 @@ fn say_summary(summary: &FitSummary, terminal: &Terminal) {
          snapshot",
     );
     terminal.say(&format!("wrote {}", shown(&summary.out)));
+}
+
+fn say_validation(validation: &Validation, terminal: &Terminal) {
+    terminal.say("held out in turn, on at most 500 cells of each time (`sbcell evaluate` for all)");
+    for held in &validation.held_out {
+        for words in &held.words {
+            terminal.say(&format!("  {}: {words}", held.time));
+        }
+    }
 }
 
 fn interval_row(interval: &Interval, details: &[String]) -> Vec<String> {

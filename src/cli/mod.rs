@@ -1,5 +1,7 @@
 //! THE TERMINAL: parse, run, show the error, return the exit code.
 
+mod course;
+mod evaluate;
 mod fit;
 mod grn;
 mod growth;
@@ -36,6 +38,7 @@ struct Cli {
 enum Command {
     Inspect(inspect::InspectArgs),
     Fit(Box<fit::FitArgs>),
+    Evaluate(Box<evaluate::EvaluateArgs>),
     Interpolate(interpolate::InterpolateArgs),
     Grn(grn::GrnArgs),
 }
@@ -79,7 +82,8 @@ fn parsed() -> Result<(Cli, ArgMatches), clap::Error> {
 
 /// Refuses flags that are valid each and mean nothing together.
 fn check_flags(matches: &ArgMatches) -> sbcell::Result<()> {
-    matches.subcommand_matches("fit").map_or(Ok(()), solver::check_flags)
+    let with_solver = ["fit", "evaluate"].map(|name| matches.subcommand_matches(name));
+    with_solver.into_iter().flatten().try_for_each(solver::check_flags)
 }
 
 fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
@@ -88,6 +92,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
     match command {
         Command::Inspect(args) => inspect::run(args),
         Command::Fit(args) => fit::run(*args, common.seed, terminal),
+        Command::Evaluate(args) => evaluate::run(*args, common.seed, terminal),
         Command::Interpolate(args) => interpolate::run(args, common.seed, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),
     }

@@ -12,7 +12,7 @@ use sbcell::{Error, Result};
 
 /// Which solver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SolverName {
+pub(crate) enum SolverName {
     /// Gaussian-mixture potentials, everything in closed form; any number of cells
     Lightsb,
     /// One Gaussian for each snapshot, in closed form: an affine drift, at once
@@ -30,7 +30,7 @@ enum SolverName {
     ICfm,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Solver")]
 pub(crate) struct SolverArgs {
     /// How bridges are found
@@ -55,7 +55,7 @@ pub(crate) struct SolverArgs {
     flow: FlowArgs,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Solver lightsb")]
 struct LightSbArgs {
     /// Gaussians in the potential of each bridge: a number, or `auto` to choose it by the objective
@@ -96,7 +96,7 @@ fn number_or_auto(text: &str) -> std::result::Result<Choice<usize>, String> {
     text.parse().map(Choice::Is).map_err(|_| "not a number, nor `auto`".into())
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Solvers sinkhorn, ot, sf2m, ot-cfm")]
 struct CostArgs {
     /// What it costs to move a cell: half the squared distance, measured how
@@ -139,7 +139,7 @@ impl CostArgs {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Solvers sf2m, ot-cfm, i-cfm")]
 struct FlowArgs {
     /// How cells are paired in training [default: entropic for sf2m, exact for ot-cfm,
@@ -254,7 +254,7 @@ impl FlowArgs {
     }
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Solver sinkhorn")]
 struct SinkhornArgs {
     /// Let the plan leave the earlier snapshot's weights at this price, in the unit of ε
@@ -271,7 +271,18 @@ struct SinkhornArgs {
 impl SolverArgs {
     /// Flags → the solver with its hyperparameters.
     pub(crate) fn choice(self) -> SolverChoice {
-        let Self { solver, max_iterations, tolerance, lightsb, sinkhorn, cost, flow } = self;
+        let solver = self.solver;
+        self.choice_of(solver)
+    }
+
+    /// The solver that was named.
+    pub(crate) fn named(&self) -> SolverName {
+        self.solver
+    }
+
+    /// Flags → another solver than the one that was named, with those that mean something to it.
+    pub(crate) fn choice_of(self, solver: SolverName) -> SolverChoice {
+        let Self { solver: _, max_iterations, tolerance, lightsb, sinkhorn, cost, flow } = self;
         let cost = cost.choice();
         match solver {
             SolverName::Sf2m => flow.set(FlowSolver::sf2m(), cost, max_iterations),
@@ -341,16 +352,21 @@ const KNOWN_TO: [(&[&str], &[SolverName]); 6] = {
 /// Refuses flags that were given and mean nothing to the solver that was chosen.
 pub(crate) fn check_flags(matches: &ArgMatches) -> Result<()> {
     let Some(&solver) = matches.get_one::<SolverName>("solver") else { return Ok(()) };
+    // `evaluate --compare` has several; a flag need mean something to one of them.
+    let chosen: Vec<SolverName> = match matches.try_get_many::<SolverName>("compare") {
+        Ok(Some(several)) => several.copied().collect(),
+        Ok(None) | Err(_) => vec![solver],
+    };
     for (flags, solvers) in KNOWN_TO {
         let given = |flag: &&&str| matches.value_source(flag) == Some(ValueSource::CommandLine);
         let straight = |flag: &str| {
             flag == "cost" && matches.get_one::<CostName>(flag) == Some(&CostName::Euclidean)
         };
         let found = flags.iter().filter(given).find(|flag| !straight(flag));
-        if let Some(flag) = found.filter(|_| !solvers.contains(&solver)) {
+        if let Some(flag) = found.filter(|_| !chosen.iter().any(|one| solvers.contains(one))) {
             return Err(Error::FlagOfOtherSolver {
                 flag: format!("--{}", flag.replace('_', "-")),
-                solver: name(solver),
+                solver: name(chosen[0]),
                 solvers: solvers.iter().map(|&solver| name(solver)).collect(),
             });
         }
@@ -358,7 +374,8 @@ pub(crate) fn check_flags(matches: &ArgMatches) -> Result<()> {
     Ok(())
 }
 
-fn name(solver: SolverName) -> String {
+/// The name of a solver, as it is typed.
+pub(crate) fn name(solver: SolverName) -> String {
     solver.to_possible_value().map_or_else(String::new, |value| value.get_name().to_string())
 }
 

@@ -30,6 +30,15 @@ impl Matrix {
         }
     }
 
+    /// The cells `rows`, in that order.
+    #[must_use]
+    pub fn select_cells(&self, rows: &[usize]) -> Self {
+        match self {
+            Self::Dense(x) => Self::Dense(x.select(Axis(0), rows)),
+            Self::Sparse(x) => Self::Sparse(x.select_rows(rows)),
+        }
+    }
+
     /// The genes `columns` (strictly increasing), in that order.
     #[must_use]
     pub fn select_genes(&self, columns: &[usize]) -> Self {

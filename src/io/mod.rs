@@ -1,5 +1,6 @@
 //! FILES: reading `.h5ad`, writing tables and models, all or nothing.
 
+pub mod chart;
 pub mod edges;
 pub mod file;
 pub mod h5ad;
@@ -8,3 +9,4 @@ pub mod model;
 pub mod networks;
 pub mod run;
 pub mod table;
+pub mod validation;

@@ -36,7 +36,7 @@ const PLAN: &str = "plan.json";
 const BRIDGES: &str = "bridges";
 
 /// What a fit writes beside `model.json`.
-const OWN_NAMES: [&str; 8] = [
+const OWN_NAMES: [&str; 13] = [
     "run.json",
     "cells.parquet",
     "genes.parquet",
@@ -45,6 +45,11 @@ const OWN_NAMES: [&str; 8] = [
     networks::WEIGHTS,
     networks::CURVE,
     BRIDGES,
+    "validation.csv",
+    "validation.json",
+    "validation.svg",
+    "validation.png",
+    "validation.run.json",
 ];
 
 /// What `model.json` holds.

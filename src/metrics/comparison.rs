@@ -1,5 +1,6 @@
 //! Predicted against observed cells: every distance beside its noise floor.
 
+use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Snapshot;
@@ -166,7 +167,8 @@ impl CloudComparison {
             floor_w2: floor_w2.mean,
             floor_energy: floor_energy.mean,
             floor_sliced_w2: floor_sliced.mean,
-            variance_ratio: total_variance(predicted) / total_variance(observed),
+            variance_ratio: total_variance(predicted.points(), predicted.marginal())
+                / total_variance(observed.points(), observed.marginal()),
             n_used,
             n_floor: floor_w1.n_per_side,
         })
@@ -175,11 +177,9 @@ impl CloudComparison {
 
 /// Trace of the covariance: `Σ w_i ‖x_i − mean‖² / (1 − Σ w_i²)`, for equal weights the usual
 /// `1/(n − 1)`.
-fn total_variance(snapshot: &Snapshot) -> f64 {
-    let weights = snapshot.marginal();
-    let mean = weights.dot(&snapshot.points());
-    let spread: f64 = snapshot
-        .points()
+pub(super) fn total_variance(points: ArrayView2<'_, f64>, weights: ArrayView1<'_, f64>) -> f64 {
+    let mean = weights.dot(&points);
+    let spread: f64 = points
         .rows()
         .into_iter()
         .zip(weights)
@@ -254,7 +254,8 @@ mod tests {
     #[test]
     fn variance_is_the_usual_one() {
         let x = Snapshot::new(array![[0., 1.], [2., 1.], [4., 4.]]).unwrap();
-        assert!((total_variance(&x) - (4.0 + 3.0)).abs() < 1e-14);
+        let variance = total_variance(x.points(), x.marginal());
+        assert!((variance - (4.0 + 3.0)).abs() < 1e-14);
     }
 
     #[test]

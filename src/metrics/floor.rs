@@ -5,6 +5,7 @@ use rand::seq::index;
 
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
+use crate::metrics::discrepancy::{PairFunction, as_column, discrepancies};
 use crate::metrics::energy::energy_distance;
 use crate::metrics::sliced::sliced_wasserstein;
 use crate::metrics::wasserstein::{Order, wasserstein};
@@ -12,12 +13,17 @@ use crate::progress::Progress;
 use crate::rng::Seed;
 
 /// A distance between two snapshots.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Metric {
     /// [`wasserstein`].
     Wasserstein(Order),
     /// The value of [`energy_distance`].
     Energy,
+    /// The squared maximum mean discrepancy without bias, Gaussian kernel.
+    Mmd {
+        /// Width of the kernel, in the units of the points.
+        bandwidth: f64,
+    },
     /// [`sliced_wasserstein`].
     Sliced {
         /// The order of the distance.
@@ -42,6 +48,11 @@ impl Metric {
         match self {
             Self::Wasserstein(order) => wasserstein(x, y, order, progress),
             Self::Energy => Ok(energy_distance(x, y)?.value),
+            Self::Mmd { bandwidth } => {
+                let weights = (as_column(x.marginal()), as_column(y.marginal()));
+                let weights = (weights.0.view(), weights.1.view());
+                Ok(discrepancies((x, y), weights, PairFunction::Gaussian { bandwidth })?[0])
+            }
             Self::Sliced { order, n_projections } => {
                 sliced_wasserstein(x, y, order, n_projections, seed)
             }

@@ -1,6 +1,6 @@
 //! Sliced Wasserstein distance: the exact distance of the shadows, over many directions.
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
@@ -29,13 +29,7 @@ pub fn sliced_wasserstein(
     n_projections: usize,
     seed: Seed,
 ) -> Result<f64> {
-    let mut rng = seed.stream("sliced/directions", 0);
-    let mut directions: Array2<f64> =
-        Array2::from_shape_simple_fn((n_projections, x.dim()), || StandardNormal.sample(&mut rng));
-    for mut direction in directions.rows_mut() {
-        let length = direction.dot(&direction).sqrt();
-        direction /= length.max(f64::MIN_POSITIVE);
-    }
+    let directions = directions(n_projections, x.dim(), seed);
     sliced_wasserstein_along(x, y, order, directions.view())
 }
 
@@ -52,19 +46,72 @@ pub fn sliced_wasserstein_along(
 ) -> Result<f64> {
     check_same_dim(x, y)?;
     check_directions(directions, x.dim())?;
+    let costs = along_each(x, y, directions, |a, b| line_cost(sorted(a, x), &sorted(b, y), order));
+    let total: f64 = costs.iter().sum();
+    Ok(order.distance(total / directions.nrows() as f64))
+}
+
+/// The price of mass at each cell of `x` and of `y`, as in [`Priced`], in the mean cost over
+/// directions.
+///
+/// [`Priced`]: crate::metrics::wasserstein::Priced
+///
+/// # Errors
+/// As [`sliced_wasserstein_along`].
+pub(super) fn sliced_prices(
+    x: &Snapshot,
+    y: &Snapshot,
+    order: Order,
+    directions: ArrayView2<'_, f64>,
+) -> Result<(Array1<f64>, Array1<f64>)> {
+    check_same_dim(x, y)?;
+    check_directions(directions, x.dim())?;
+    let all = along_each(x, y, directions, |a, b| {
+        let (a, b) = (Line::of(a, x), Line::of(b, y));
+        // Where the mass of both ends at once prices are not unique: the mean of both extremes.
+        let (first, second) = (line_prices(&a, &b, order, true), line_prices(&a, &b, order, false));
+        ((first.0 + second.0) * 0.5, (first.1 + second.1) * 0.5)
+    });
+    let mut sum = (Array1::zeros(x.n_cells()), Array1::zeros(y.n_cells()));
+    for (of_x, of_y) in &all {
+        sum.0 += of_x;
+        sum.1 += of_y;
+    }
+    let n = directions.nrows() as f64;
+    Ok((sum.0 / n, sum.1 / n))
+}
+
+/// `n` directions uniform on the sphere, `(n, dim)`.
+pub(super) fn directions(n: usize, dim: usize, seed: Seed) -> Array2<f64> {
+    let mut rng = seed.stream("sliced/directions", 0);
+    let mut directions: Array2<f64> =
+        Array2::from_shape_simple_fn((n, dim), || StandardNormal.sample(&mut rng));
+    for mut direction in directions.rows_mut() {
+        let length = direction.dot(&direction).sqrt();
+        direction /= length.max(f64::MIN_POSITIVE);
+    }
+    directions
+}
+
+/// `of(shadow of x, shadow of y)` for each direction, in order.
+fn along_each<T: Send>(
+    x: &Snapshot,
+    y: &Snapshot,
+    directions: ArrayView2<'_, f64>,
+    of: impl Fn(ArrayView1<'_, f64>, ArrayView1<'_, f64>) -> T + Sync,
+) -> Vec<T> {
     let starts: Vec<usize> = (0..directions.nrows()).step_by(DIRECTIONS).collect();
-    let costs: Vec<Vec<f64>> = starts
+    let found: Vec<Vec<T>> = starts
         .into_par_iter()
         .map(|start| {
             let end = (start + DIRECTIONS).min(directions.nrows());
             let some = directions.slice(ndarray::s![start..end, ..]);
             let (of_x, of_y) = (product_nt(some, x.points()), product_nt(some, y.points()));
             let lines = of_x.rows().into_iter().zip(of_y.rows());
-            lines.map(|(a, b)| line_cost(sorted(a, x), &sorted(b, y), order)).collect()
+            lines.map(|(a, b)| of(a, b)).collect()
         })
         .collect();
-    let total: f64 = costs.iter().flatten().sum();
-    Ok(order.distance(total / directions.nrows() as f64))
+    found.into_iter().flatten().collect()
 }
 
 fn check_directions(directions: ArrayView2<'_, f64>, dim: usize) -> Result<()> {
@@ -117,6 +164,55 @@ fn line_cost(x: Vec<(f64, f64)>, y: &[(f64, f64)], order: Order) -> f64 {
     cost
 }
 
+/// Cells of positive mass on a line, from left to right, by their number.
+struct Line {
+    cells: Vec<(usize, f64, f64)>,
+    n_cells: usize,
+}
+
+impl Line {
+    fn of(places: ArrayView1<'_, f64>, snapshot: &Snapshot) -> Self {
+        let all = places.iter().zip(snapshot.marginal()).enumerate();
+        let mut cells: Vec<(usize, f64, f64)> = all
+            .map(|(cell, (place, mass))| (cell, *place, *mass))
+            .filter(|cell| cell.2 > 0.0)
+            .collect();
+        cells.sort_by(|a, b| a.1.total_cmp(&b.1));
+        Self { cells, n_cells: places.len() }
+    }
+}
+
+/// Dual prices on a line: equal to the cost along the staircase that quantiles take.
+fn line_prices(x: &Line, y: &Line, order: Order, source_first: bool) -> (Array1<f64>, Array1<f64>) {
+    let mut prices = (Array1::zeros(x.n_cells), Array1::zeros(y.n_cells));
+    let (Some(&(first, _, mass)), Some(&(_, _, open))) = (x.cells.first(), y.cells.first()) else {
+        return prices;
+    };
+    let cost = |i: usize, j: usize| {
+        let distance = (x.cells[i].1 - y.cells[j].1).abs();
+        if order == Order::One { distance } else { distance * distance }
+    };
+    let (mut i, mut j, mut left, mut open) = (0, 0, mass, open);
+    prices.0[first] = 0.0;
+    prices.1[y.cells[0].0] = cost(0, 0);
+    while i + 1 < x.cells.len() || j + 1 < y.cells.len() {
+        let tie = (left - open).abs() < 1e-12;
+        let by_mass = if tie { source_first } else { left < open };
+        if j + 1 == y.cells.len() || (by_mass && i + 1 < x.cells.len()) {
+            open -= left;
+            i += 1;
+            left = x.cells[i].2;
+            prices.0[x.cells[i].0] = cost(i, j) - prices.1[y.cells[j].0];
+        } else {
+            left -= open;
+            j += 1;
+            open = y.cells[j].2;
+            prices.1[y.cells[j].0] = cost(i, j) - prices.0[x.cells[i].0];
+        }
+    }
+    prices
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::array;
@@ -151,6 +247,34 @@ mod tests {
         let y = Snapshot::weighted(array![[0.], [1.], [0.]], array![0.4, 0.3, 0.3]).unwrap();
         let cost = sliced_wasserstein_along(&x, &y, Order::One, array![[1.0]].view()).unwrap();
         assert!(cost < 1e-15);
+    }
+
+    #[test]
+    fn prices_prove_the_cost_and_say_how_it_answers_to_weights() {
+        let cloud = |n: usize, f: f64| {
+            let points = Array2::from_shape_fn((n, 2), |(i, d)| (f * (i * 2 + d) as f64).sin());
+            Snapshot::weighted(points, (0..n).map(|i| 1.0 + (i % 3) as f64).collect()).unwrap()
+        };
+        let axes = array![[1.0, 0.0], [0.6, 0.8]];
+        for (x, y) in [(cloud(23, 1.3), cloud(31, 0.7)), (cloud(12, 1.3), cloud(12, 0.9))] {
+            for order in [Order::One, Order::Two] {
+                let cost = |x: &Snapshot| {
+                    let found = sliced_wasserstein_along(x, &y, order, axes.view()).unwrap();
+                    if order == Order::One { found } else { found * found }
+                };
+                let (u, v) = sliced_prices(&x, &y, order, axes.view()).unwrap();
+                let dual = u.dot(&x.marginal()) + v.dot(&y.marginal());
+                assert!((dual - cost(&x)).abs() < 1e-12, "{dual} {}", cost(&x));
+                // The cost is never below its first-order change, and near it for a small one.
+                let mut weights = x.marginal().to_owned();
+                weights[3] *= 1.0 + 1e-3;
+                weights[8] *= 1.0 - 1e-3;
+                let near = Snapshot::weighted(x.points().to_owned(), weights).unwrap();
+                let said = cost(&x) + u.dot(&(&near.marginal() - &x.marginal()));
+                let off = cost(&near) - said;
+                assert!((-1e-12..1e-4).contains(&off), "{order:?} {off:e}");
+            }
+        }
     }
 
     #[test]

@@ -211,6 +211,17 @@ impl SolverChoice {
         checked.map_err(by_flag)
     }
 
+    /// The name of the family.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Lightsb(_) => "lightsb",
+            Self::Gaussian(_) => "gaussian",
+            Self::Sinkhorn(_) => "sinkhorn",
+            Self::Ot(_) => "ot",
+            Self::Flow(_) => "flow",
+        }
+    }
+
     /// Whether the solver lets the source marginal differ from what it is given.
     pub fn relaxes(&self) -> bool {
         match self {

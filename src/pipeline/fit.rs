@@ -2,13 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use ndarray::Array2;
 use sha2::{Digest, Sha256};
 
 use crate::bridge::Stop;
 use crate::data::TimeSeries;
 use crate::error::Result;
-use crate::geometry::Epsilon;
 use crate::io::file;
 use crate::io::h5ad::H5ad;
 use crate::io::model::{
@@ -16,10 +14,13 @@ use crate::io::model::{
 };
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
 use crate::pipeline::config::FitOptions;
+use crate::pipeline::coordinates::{Prepared, Raw};
 use crate::pipeline::growth::given;
-use crate::pipeline::prepare::{Prepared, Selection, file_name, prepare, select};
+use crate::pipeline::intervals::intervals;
+use crate::pipeline::prepare::{Selection, file_name, select};
 use crate::pipeline::recorder::Recorder;
-use crate::pipeline::solve::solve;
+use crate::pipeline::solve::Task;
+use crate::pipeline::units::Units;
 use crate::progress::Progress;
 
 /// How a fit went.
@@ -64,28 +65,30 @@ pub fn fit(
     let known = given(&opened, &selection, &options.growth, &options.source, &mut progress)?;
     let sha256 = file::sha256(input, &mut progress)?;
     let plan = plan_hash(&sha256, options)?;
-    let prepared = prepare(&opened, &selection, (options, &known), &mut progress)?;
+    let names = opened.obs_names()?;
+    let cells: Vec<String> = selection.rows.iter().map(|&row| names[row].clone()).collect();
+    let raw = Raw::read(&opened, &selection, (options, &known), &mut progress)?;
     drop(opened);
+    let n_genes_read = raw.n_genes();
+    let prepared = raw.prepare((options, &known), selection.axis.unit, &mut progress)?;
 
     let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
-    let header = header(&series, &selection, &prepared, options, plan)?;
+    let units = Units::of(&series, &prepared.points, options.noise, selection.axis.unit)?;
+    let header = header(&units, &selection, &prepared, options, plan);
     let partial = PartialModel::start(out, &header.plan, resume)?;
     let known = (prepared.growth.as_ref(), selection.times.as_slice());
-    let intervals = solve(&series, (&header, options), known, &partial, &mut progress)?;
+    let task = Task::new(&series, (&units, options), known)?;
+    let intervals = intervals(&task, &partial, &mut progress)?;
 
-    let input = InputRecord {
-        file: file_name(input),
-        sha256,
-        cells: prepared.cells.len(),
-        genes: prepared.n_genes_read,
-    };
+    let input =
+        InputRecord { file: file_name(input), sha256, cells: cells.len(), genes: n_genes_read };
     let model = Model {
         header,
-        cells: prepared.cells,
+        cells,
         cell_times: selection.times,
         points: prepared.points,
         genes: prepared.genes,
-        pca: prepared.pca,
+        pca: prepared.recipe.pca,
         intervals,
     };
     let files = partial.complete(&model)?;
@@ -101,57 +104,34 @@ pub fn fit(
 }
 
 fn header(
-    series: &TimeSeries,
+    units: &Units,
     selection: &Selection,
     prepared: &Prepared,
     options: &FitOptions,
     plan: String,
-) -> Result<Header> {
-    let scale = scale(&prepared.points);
-    let median = median_interval(series.times());
-    let sigma2 = options.noise.sigma2(scale, median);
-    // Checked here so that an ε that overflows is refused before the first bridge.
-    let epsilon = Epsilon::new(sigma2 * median / (scale * scale))?.value();
+) -> Header {
     let axis = &selection.axis;
     let snapshots = axis.levels.iter().map(|level| SnapshotRecord {
         label: level.label.clone(),
         time: level.time,
         n_cells: level.n_cells,
     });
-    let pca = prepared.pca.as_ref();
-    Ok(Header {
+    let pca = prepared.recipe.pca.as_ref();
+    Header {
         format: FORMAT,
         sbcell: env!("CARGO_PKG_VERSION").to_string(),
         plan,
         time_column: axis.column.clone(),
-        time_unit: axis.unit.to_string(),
+        time_unit: units.time_unit.clone(),
         snapshots: snapshots.collect(),
         source: options.source.to_string(),
         dimensions: prepared.dimensions.clone(),
-        scale,
-        sigma2,
-        epsilon,
+        scale: units.scale,
+        sigma2: units.sigma2,
+        epsilon: units.epsilon,
         seed: options.seed,
         explained_variance: pca.map(|pca| pca.explained_variance().to_vec()).unwrap_or_default(),
         total_variance: pca.map_or(0.0, crate::preprocess::Pca::total_variance),
-    })
-}
-
-/// The one number all coordinates are divided by: the mean over dimensions of the standard
-/// deviation over all cells (LightSB's convention); 1 if nothing varies.
-fn scale(points: &Array2<f64>) -> f64 {
-    let scale = points.std_axis(ndarray::Axis(0), 0.0).mean().unwrap_or(0.0);
-    if 0.0 < scale { scale } else { 1.0 }
-}
-
-fn median_interval(times: &[f64]) -> f64 {
-    let mut lengths: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    lengths.sort_by(f64::total_cmp);
-    let middle = lengths.len() / 2;
-    if lengths.len() % 2 == 1 {
-        lengths[middle]
-    } else {
-        f64::midpoint(lengths[middle - 1], lengths[middle])
     }
 }
 
@@ -182,22 +162,4 @@ pub(crate) fn to_value(options: &impl serde::Serialize) -> Result<serde_json::Va
         what: "writing the parameters",
         why: error.to_string(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_interval_of_an_even_number_is_between_the_middle_two() {
-        assert!((median_interval(&[0., 6., 12., 24., 36.]) - 9.0).abs() < 1e-12);
-        assert!((median_interval(&[2., 3., 4., 7.]) - 1.0).abs() < 1e-12);
-    }
-
-    #[test]
-    fn the_scale_is_the_mean_standard_deviation() {
-        let points = ndarray::array![[1., 0.], [3., 4.]];
-        assert!((scale(&points) - 1.5).abs() < 1e-12);
-        assert!((scale(&ndarray::array![[1.], [1.]]) - 1.0).abs() < 1e-12);
-    }
 }

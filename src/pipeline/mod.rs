@@ -1,21 +1,26 @@
 //! WHOLE JOBS: what a command does, without the words.
 
 mod config;
+mod coordinates;
 mod estimate;
+mod evaluate;
 mod fit;
 mod grn;
 mod growth;
 mod inspect;
 mod interpolate;
+mod intervals;
 mod output;
 mod prepare;
 mod process;
 mod recorder;
 mod reference;
 mod solve;
+mod units;
 
 pub use config::{FitOptions, Noise, Solver, SolverChoice, Source, TimeOptions, ValuesChoice};
 pub use estimate::{Estimate, estimate};
+pub use evaluate::{EvaluateOptions, Evaluated, Method, Protocol, evaluate, validate};
 pub use fit::{FitSummary, fit};
 pub use grn::{GrnOptions, JacobianKind, grn};
 pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
@@ -24,7 +29,7 @@ pub use inspect::{
     TimeColumn, inspect,
 };
 pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpolate};
-pub use output::{PopulationFormat, write_edges, write_populations};
+pub use output::{PopulationFormat, write_edges, write_populations, write_validation};
 pub use prepare::{Selection, select};
 pub use process::Process;
 pub use reference::Reference;

@@ -4,17 +4,24 @@ use std::path::{Path, PathBuf};
 
 use crate::data::Column;
 use crate::error::{Error, Result};
+use crate::io::chart::draw_validation;
 use crate::io::edges::{self, EdgeDialect, EdgeRow};
 use crate::io::file;
 use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use crate::io::model::Model;
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, json_sha256, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
+use crate::io::validation::{self, Validation};
+use crate::pipeline::evaluate::{EvaluateOptions, Evaluated};
 use crate::pipeline::fit::to_value;
 use crate::pipeline::grn::GrnOptions;
 use crate::pipeline::interpolate::{InterpolateOptions, Population, Space};
 use crate::pipeline::prepare::file_name;
 use crate::progress::Silent;
+
+/// The files of a validation.
+const VALIDATION_FILES: [&str; 4] =
+    ["validation.csv", "validation.json", "validation.svg", "validation.png"];
 
 /// How populations are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,6 +131,39 @@ pub fn write_edges(
     let span = (snapshots[0].time, snapshots[snapshots.len() - 1].time);
     table::write(out, &edges::table(rows, span, dialect), format)?;
     write_run(out, "grn", model, to_value(options)?)
+}
+
+/// Writes `validation.csv`, `.json`, `.svg`, `.png` and their run record into `folder`.
+///
+/// # Errors
+/// [`Error::Io`] if a file cannot be written.
+pub fn write_validation(
+    folder: &Path,
+    evaluated: &Evaluated,
+    options: &EvaluateOptions,
+) -> Result<()> {
+    let names = write_validation_files(folder, &evaluated.validation)?;
+    let mut run = RunRecord::new("evaluate", evaluated.input.clone(), to_value(options)?);
+    run.notes.clone_from(&evaluated.notes);
+    for name in names {
+        run.outputs.push(OutputRecord::of(folder, name)?);
+    }
+    write_json(&folder.join("validation.run.json"), &run)
+}
+
+/// The files of a validation alone; their names.
+pub(super) fn write_validation_files(
+    folder: &Path,
+    scores: &Validation,
+) -> Result<[&'static str; 4]> {
+    file::create_folder(folder)?;
+    let names = VALIDATION_FILES;
+    validation::write_table(&folder.join(names[0]), scores)?;
+    validation::write(&folder.join(names[1]), scores)?;
+    let chart = draw_validation(scores);
+    chart.write_svg(&folder.join(names[2]))?;
+    chart.write_png(&folder.join(names[3]))?;
+    Ok(names)
 }
 
 fn coordinates(

@@ -9,8 +9,8 @@ use crate::bridge::{BridgeSolver, Choice, Clock, OuSolver};
 use crate::data::TimeSeries;
 use crate::data::time::TimeAxis;
 use crate::error::{Error, Result};
-use crate::io::model::Header;
 use crate::pipeline::config::{Solver, SolverChoice};
+use crate::pipeline::units::Units;
 use crate::progress::{self, Progress};
 
 /// What cells would do if nothing but noise, or noise and a pull, moved them.
@@ -60,15 +60,15 @@ impl Reference {
         self,
         solver: Arc<dyn BridgeSolver>,
         series: &TimeSeries,
-        header: &Header,
+        units: &Units,
         progress: &mut dyn Progress,
     ) -> Result<Vec<Arc<dyn BridgeSolver>>> {
         let lengths = series.times().windows(2).map(|pair| pair[1] - pair[0]);
         let Self::OrnsteinUhlenbeck { rate } = self else {
             return Ok(lengths.map(|_| Arc::clone(&solver)).collect());
         };
-        progress::note(progress, said(rate, header))?;
-        let centre = mean(series) / header.scale;
+        progress::note(progress, said(rate, units))?;
+        let centre = mean(series) / units.scale;
         let of_interval = |length: f64| {
             let (inner, centre) = (Arc::clone(&solver), Choice::Is(centre.clone()));
             Arc::new(OuSolver { inner, pull: rate * length, centre }) as Arc<dyn BridgeSolver>
@@ -78,11 +78,11 @@ impl Reference {
 }
 
 /// What the reference does, in words.
-fn said(rate: f64, header: &Header) -> String {
-    let per = if header.time_unit.is_empty() { "unit of time" } else { &header.time_unit };
+fn said(rate: f64, units: &Units) -> String {
+    let per = if units.time_unit.is_empty() { "unit of time" } else { &units.time_unit };
     let begin = format!("the reference pulls cells to the mean of all cells at {rate} per {per}");
     if rate > 0.0 {
-        let settled = header.sigma2 / (2.0 * rate * header.scale * header.scale);
+        let settled = units.sigma2 / (2.0 * rate * units.scale * units.scale);
         return format!(
             "{begin}; alone it would settle at {settled:.3} times the mean variance of the cells"
         );

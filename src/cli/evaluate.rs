@@ -1,0 +1,216 @@
+//! `sbcell evaluate`: each time held out, predicted from the others, and scored.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use sbcell::Result;
+use sbcell::io::validation::Validation;
+use sbcell::pipeline::{self, EvaluateOptions, Evaluated, FitOptions, Method, Protocol};
+
+use crate::cli::Outcome;
+use crate::cli::course::CourseArgs;
+use crate::cli::shared::{aligned, short, shown};
+use crate::cli::solver::{SolverName, name};
+use crate::cli::terminal::Terminal;
+
+const EXAMPLES: &str = "\
+Examples:
+  sbcell evaluate data.h5ad --timepoints
+      hold out every inner time; scores, nulls and noise floors into ./sbcell-validation
+  sbcell evaluate data.h5ad --timepoints --compare lightsb,sinkhorn,ot
+      solvers side by side, on the same cells
+  sbcell evaluate data.h5ad --timepoints day --batch donor --bootstrap 1000
+      intervals over donors instead of cells
+  sbcell evaluate data.h5ad --timepoints --use-rep X_pca --protocol sf2m --compare ot
+      under the habits of a published table, with what they let leak
+
+Letters: F, L the cells of the time before and after; FL both; M the time before, shifted by the
+mean; R cells paired at random, Rg with growth; A the time before against the time after; P batches
+of the held-out time against each other.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input.";
+
+/// Score what bridges say of times they have not seen
+///
+/// Leaves out one time between the first and the last, finds the bridge over the gap without it,
+/// carries the cells of the time before to it, and measures how far they are from the cells that
+/// were observed there: for every such time. Genes, components, scale and noise come from the
+/// other times only.
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct EvaluateArgs {
+    #[command(flatten)]
+    course: CourseArgs,
+    #[command(flatten)]
+    scores: ScoreArgs,
+    /// Folder to write validation.csv, .json, .svg and .png into
+    #[arg(short, long, default_value = "sbcell-validation", value_name = "DIR")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Scores")]
+struct ScoreArgs {
+    /// Solvers to score side by side [default: the one of --solver]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "SOLVER,…",
+        conflicts_with = "solver"
+    )]
+    compare: Vec<SolverName>,
+    /// Times to hold out [default: all but the first and the last]
+    #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
+    at: Vec<f64>,
+    /// Whose habits to follow; only `honest` keeps the held-out cells out of everything
+    #[arg(long, value_enum, default_value = "honest")]
+    protocol: ProtocolName,
+    /// Cells on each side of a Wasserstein distance, at most
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    max_cells: usize,
+    /// Draws of so many cells to average, and splits behind the noise floor
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    draws: usize,
+    /// Resamples behind each interval; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    bootstrap: usize,
+    /// Column of `obs` whose groups (batches, donors) are resampled instead of cells
+    #[arg(long, value_name = "COL")]
+    batch: Option<String>,
+    /// Use at most this many cells of each time, drawn at random
+    #[arg(long, value_name = "N")]
+    cells_per_time: Option<usize>,
+}
+
+/// Whose habits to follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum ProtocolName {
+    /// Nothing of the held-out cells is known to anything but the scores
+    Honest,
+    /// Components of all cells, times 0, 1, 2, …, whole populations, W1
+    Sf2m,
+    /// As sf2m, components divided by their standard deviation over all cells, W2
+    Trajectorynet,
+    /// Components and scale of all cells, half the energy distance
+    Lightsb,
+    /// Components of the two neighbouring times, W2
+    Wot,
+    /// As trajectorynet, W1
+    Otpfm,
+}
+
+impl From<ProtocolName> for Protocol {
+    fn from(name: ProtocolName) -> Self {
+        match name {
+            ProtocolName::Honest => Self::Honest,
+            ProtocolName::Sf2m => Self::Sf2m,
+            ProtocolName::Trajectorynet => Self::TrajectoryNet,
+            ProtocolName::Lightsb => Self::LightSb,
+            ProtocolName::Wot => Self::Wot,
+            ProtocolName::Otpfm => Self::OtpFm,
+        }
+    }
+}
+
+impl EvaluateArgs {
+    fn options(self, seed: u64) -> Result<(PathBuf, EvaluateOptions, PathBuf)> {
+        let Self { course, scores, out } = self;
+        let ScoreArgs { compare, at, protocol, max_cells, draws, bootstrap, batch, cells_per_time } =
+            scores;
+        let named = if compare.is_empty() { vec![course.solver.named()] } else { compare };
+        let mut methods: Vec<Method> = Vec::with_capacity(named.len());
+        for solver in named {
+            let name = name(solver);
+            if methods.iter().all(|method| method.name != name) {
+                methods.push(Method { name, solver: course.solver.clone().choice_of(solver) });
+            }
+        }
+        let (data, fit): (PathBuf, FitOptions) = course.options(seed)?;
+        let options = EvaluateOptions {
+            fit,
+            methods,
+            protocol: protocol.into(),
+            at,
+            max_cells,
+            n_draws: draws,
+            n_bootstrap: bootstrap,
+            batch,
+            cells_per_time,
+        };
+        Ok((data, options, out))
+    }
+}
+
+pub(crate) fn run(args: EvaluateArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
+    let (data, options, out) = args.options(seed)?;
+    let evaluated: Evaluated = pipeline::evaluate(&data, &options, terminal)?;
+    pipeline::write_validation(&out, &evaluated, &options)?;
+    let validation = &evaluated.validation;
+    terminal.say(&format!("protocol {}", validation.protocol));
+    for fact in &validation.facts {
+        terminal.say(&format!("  {fact}"));
+    }
+    for leak in &validation.leaks {
+        terminal.say(&format!("  leaks: {leak}"));
+    }
+    terminal.say(&tables(validation, options.protocol));
+    terminal.say(&means(validation, options.protocol));
+    terminal.say(&format!("wrote {}", shown(&out)));
+    Ok(Outcome::Done)
+}
+
+/// One table for each held-out time, with what it says in words.
+fn tables(validation: &Validation, protocol: Protocol) -> String {
+    let columns = columns(protocol);
+    let mut parts = Vec::new();
+    for held in &validation.held_out {
+        let mut rows = Vec::new();
+        for name in validation.names() {
+            let cells = columns.map(|metric| match validation.row(held.time, name, metric) {
+                Some(row) => match (row.value, row.lo, row.hi) {
+                    (Some(value), Some(lo), Some(hi)) if name != "floor" && lo < hi => {
+                        format!("{} [{}, {}]", short(value), short(lo), short(hi))
+                    }
+                    (value, ..) => short(value.unwrap_or(f64::NAN)),
+                },
+                None => "–".into(),
+            });
+            if cells.iter().any(|cell| cell != "–") {
+                rows.push([name.to_string()].into_iter().chain(cells).collect());
+            }
+        }
+        let header: Vec<&str> = ["name"].into_iter().chain(columns).collect();
+        let title = format!(
+            "{} held out, between {} and {}: {} cells, {} dimensions",
+            held.time, held.start, held.end, held.n_cells, held.n_dims
+        );
+        parts.push(format!("{title}\n{}", aligned(&header, &rows)));
+        parts.extend(held.words.iter().map(|line| format!("  {line}")));
+    }
+    parts.join("\n")
+}
+
+/// The means over held-out times.
+fn means(validation: &Validation, protocol: Protocol) -> String {
+    let columns = columns(protocol);
+    let mut rows = Vec::new();
+    for name in validation.names() {
+        let means = columns.map(|metric| validation.mean(name, metric));
+        if means.iter().any(Option::is_some) {
+            let cells = means.map(|mean| short(mean.unwrap_or(f64::NAN)));
+            rows.push([name.to_string()].into_iter().chain(cells).collect());
+        }
+    }
+    let header: Vec<&str> = ["name"].into_iter().chain(columns).collect();
+    format!("mean over {} held-out times\n{}", validation.held_out.len(), aligned(&header, &rows))
+}
+
+/// The metrics that are printed; all are in the files.
+fn columns(protocol: Protocol) -> [&'static str; 5] {
+    match protocol.headline() {
+        "energy_half" => ["energy_half", "w1", "variance_ratio", "skill_energy", "skill_w1"],
+        "w2" => ["energy", "w2", "variance_ratio", "skill_energy", "skill_w1"],
+        _ => ["energy", "w1", "variance_ratio", "skill_energy", "skill_w1"],
+    }
+}

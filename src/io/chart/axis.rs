@@ -1,0 +1,77 @@
+//! A vertical axis: from numbers to places, with round ticks.
+
+/// A range of numbers on a stretch of the page.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Axis {
+    low: f64,
+    high: f64,
+    bottom: f64,
+    top: f64,
+}
+
+impl Axis {
+    /// From `low` at `bottom` to `high` at `top`, both widened to whole ticks.
+    pub(super) fn new((low, high): (f64, f64), (bottom, top): (f64, f64)) -> Self {
+        let high = if high > low { high } else { low + 1.0 };
+        let step = step(high - low);
+        let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
+        Self { low, high, bottom, top }
+    }
+
+    /// Where a number is; at the edge if it is outside.
+    pub(super) fn place(&self, value: f64) -> f64 {
+        let share = ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
+        self.bottom + share * (self.top - self.bottom)
+    }
+
+    /// Whether a number is beyond the upper end.
+    pub(super) fn is_above(&self, value: f64) -> bool {
+        value > self.high
+    }
+
+    /// Round numbers along the axis.
+    pub(super) fn ticks(&self) -> Vec<(f64, String)> {
+        let step = step(self.high - self.low);
+        let n = ((self.high - self.low) / step).round() as usize;
+        let digits = (-step.log10().floor()).max(0.0) as usize;
+        (0..=n)
+            .map(|tick| self.low + tick as f64 * step)
+            // Adding zero makes the two zeros equal.
+            .map(|value| ((value / step).round() * step) + 0.0)
+            .map(|value| (value, format!("{value:.digits$}")))
+            .collect()
+    }
+}
+
+/// A step of 1, 2 or 5 times a power of ten, three to seven of them in a range.
+fn step(range: f64) -> f64 {
+    let power = 10_f64.powf((range / 3.0).log10().floor());
+    let rest = range / 3.0 / power;
+    power
+        * if rest < 2.0 {
+            1.0
+        } else if rest < 5.0 {
+            2.0
+        } else {
+            5.0
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ticks_are_round_and_ends_are_ticks() {
+        let axis = Axis::new((0.0, 0.73), (100.0, 0.0));
+        let labels: Vec<String> = axis.ticks().into_iter().map(|tick| tick.1).collect();
+        assert_eq!(labels, ["0.0", "0.2", "0.4", "0.6", "0.8"]);
+        assert!((axis.place(0.4) - 50.0).abs() < 1e-9);
+        assert!(axis.place(9.0).abs() < 1e-9 && (axis.place(-9.0) - 100.0).abs() < 1e-9);
+        for range in [1e-6, 0.3, 1.0, 17.0, 4e7] {
+            let n = Axis::new((0.0, range), (1.0, 0.0)).ticks().len();
+            assert!((3..=9).contains(&n), "{range}: {n}");
+        }
+        assert_eq!(Axis::new((2.0, 2.0), (1.0, 0.0)).ticks().len(), 6);
+    }
+}

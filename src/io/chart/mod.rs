@@ -1,0 +1,135 @@
+//! CHARTS: scenes of shapes and words, written as SVG and PNG without any library of the system.
+
+mod axis;
+mod validation;
+
+use std::path::Path;
+
+use kuva::render::color::Color;
+use kuva::render::render::{Primitive, Scene, TextAnchor};
+use kuva::{PngBackend, backend::svg::SvgBackend};
+
+use crate::error::{Error, Result};
+use crate::io::file;
+
+pub use validation::draw_validation;
+
+/// A drawing in the making: `kuva`'s scene, with the few marks that our charts are made of.
+#[derive(Debug)]
+pub struct Chart {
+    scene: Scene,
+}
+
+/// Size of ordinary words.
+const WORDS: u32 = 12;
+
+impl Chart {
+    pub(super) fn new(width: f64, height: f64) -> Self {
+        let mut scene = Scene::new(width, height);
+        scene.font_family = Some("DejaVu Sans, Helvetica, Arial, sans-serif".into());
+        scene.text_color = Some("#222222".into());
+        Self { scene }
+    }
+
+    pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: &str, width: f64) {
+        self.scene.add(Primitive::Line {
+            x1: from.0,
+            y1: from.1,
+            x2: to.0,
+            y2: to.1,
+            stroke: Color::from(colour),
+            stroke_width: width,
+            stroke_dasharray: None,
+        });
+    }
+
+    pub(super) fn dot(&mut self, at: (f64, f64), radius: f64, colour: &str, filled: bool) {
+        self.scene.add(Primitive::Circle {
+            cx: at.0,
+            cy: at.1,
+            r: radius,
+            fill: Color::from(if filled { colour } else { "#ffffff" }),
+            fill_opacity: None,
+            stroke: Some(Color::from(colour)),
+            stroke_width: Some(1.5),
+        });
+    }
+
+    pub(super) fn band(&mut self, corner: (f64, f64), size: (f64, f64), colour: &str) {
+        self.scene.add(Primitive::Rect {
+            x: corner.0,
+            y: corner.1,
+            width: size.0,
+            height: size.1,
+            fill: Color::from(colour),
+            stroke: None,
+            stroke_width: None,
+            opacity: None,
+        });
+    }
+
+    pub(super) fn words(&mut self, at: (f64, f64), text: &str, anchor: TextAnchor, colour: &str) {
+        self.scene.add(Primitive::Text {
+            x: at.0,
+            y: at.1,
+            content: text.into(),
+            size: WORDS,
+            anchor,
+            rotate: None,
+            bold: false,
+            color: Some(Color::from(colour)),
+        });
+    }
+
+    pub(super) fn title(&mut self, at: (f64, f64), text: &str) {
+        self.scene.add(Primitive::Text {
+            x: at.0,
+            y: at.1,
+            content: text.into(),
+            size: WORDS + 2,
+            anchor: TextAnchor::Start,
+            rotate: None,
+            bold: true,
+            color: None,
+        });
+    }
+
+    /// Writes the drawing as SVG.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be written.
+    pub fn write_svg(&self, path: &Path) -> Result<()> {
+        let text = SvgBackend::new().render_scene(&self.scene);
+        file::replace(path, |writer| writer.write_all(text.as_bytes()))
+    }
+
+    /// Writes the drawing as PNG, two pixels for each unit.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if the file cannot be written; [`Error::Numerical`] if it cannot be drawn.
+    pub fn write_png(&self, path: &Path) -> Result<()> {
+        let bytes = PngBackend::new()
+            .with_scale(2.0)
+            .render_scene(&self.scene)
+            .map_err(|why| Error::Numerical { what: "drawing a chart", why })?;
+        file::replace(path, |writer| writer.write_all(&bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_both_formats_with_what_was_drawn() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut chart = Chart::new(100.0, 50.0);
+        chart.words((10.0, 20.0), "a < b", TextAnchor::Start, "#000000");
+        let (svg, png) = (folder.path().join("c.svg"), folder.path().join("c.png"));
+        chart.write_svg(&svg).unwrap();
+        chart.write_png(&png).unwrap();
+        let text = std::fs::read_to_string(svg).unwrap();
+        assert!(text.starts_with("<svg") && text.contains("a &lt; b"), "{text}");
+        assert!(std::fs::read(png).unwrap().starts_with(b"\x89PNG"));
+    }
+}

@@ -1,0 +1,171 @@
+//! Bootstrap resamples of cells, or of the batches they came in, as weights.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array1, Array2, Axis};
+use rand::RngExt;
+
+use crate::data::Snapshot;
+use crate::rng::Seed;
+
+/// How often each cell of a snapshot is taken, in each of many resamples.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resamples {
+    /// `(n, 1 + B)`: the first column is one everywhere, the sample as it is.
+    counts: Array2<f64>,
+}
+
+impl Resamples {
+    /// `n_resamples` draws with replacement of as many cells as there are.
+    pub fn of_cells(n_cells: usize, n_resamples: usize, seed: Seed) -> Self {
+        let groups: Vec<usize> = (0..n_cells).collect();
+        Self::of_groups(&groups, n_resamples, seed)
+    }
+
+    /// `n_resamples` draws with replacement of as many groups (batches, donors) as there are;
+    /// cells go with their group. `groups[i]` is that of cell i.
+    pub fn of_groups<T: Ord + Clone>(groups: &[T], n_resamples: usize, seed: Seed) -> Self {
+        let mut numbers = BTreeMap::new();
+        for group in groups {
+            numbers.insert(group.clone(), 0);
+        }
+        numbers.values_mut().enumerate().for_each(|(number, place)| *place = number);
+        let members: Vec<usize> = groups.iter().map(|group| numbers[group]).collect();
+        let mut counts = Array2::ones((groups.len(), 1 + n_resamples));
+        for (b, mut column) in counts.columns_mut().into_iter().enumerate().skip(1) {
+            let mut stream = seed.stream("resample", b as u64);
+            let mut taken = vec![0.0; numbers.len()];
+            for _ in 0..taken.len() {
+                taken[stream.random_range(0..numbers.len())] += 1.0;
+            }
+            column.iter_mut().zip(&members).for_each(|(count, &group)| *count = taken[group]);
+        }
+        Self { counts }
+    }
+
+    /// Number of columns of [`Resamples::weights`].
+    pub fn n_columns(&self) -> usize {
+        self.counts.ncols()
+    }
+
+    /// These cells, then those of `other`, resample by resample.
+    #[must_use]
+    pub fn followed_by(&self, other: &Self) -> Self {
+        let columns = self.counts.ncols().min(other.counts.ncols());
+        let n = self.counts.nrows();
+        let counts = Array2::from_shape_fn((n + other.counts.nrows(), columns), |(i, b)| {
+            if i < n { self.counts[[i, b]] } else { other.counts[[i - n, b]] }
+        });
+        Self { counts }
+    }
+
+    /// The cells `rows` of these, each with the resamples it has here.
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        Self { counts: self.counts.select(Axis(0), rows) }
+    }
+
+    /// The weights of the cells of `snapshot` in each resample, `(n, 1 + B)`, columns of sum one:
+    /// its marginal times how often each cell was taken. The first column is the marginal.
+    ///
+    /// A resample that takes no cell of positive weight falls back to the marginal.
+    pub fn weights(&self, snapshot: &Snapshot) -> Array2<f64> {
+        let mut weights = &self.counts * &snapshot.marginal().insert_axis(Axis(1));
+        for mut column in weights.columns_mut() {
+            let total = column.sum();
+            if total > 0.0 {
+                column /= total;
+            } else {
+                column.assign(&snapshot.marginal());
+            }
+        }
+        weights
+    }
+}
+
+/// A number with the interval that resampling gives it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Estimate {
+    /// The number.
+    pub value: f64,
+    /// The 2.5th percentile over resamples; the number itself if there is none.
+    pub lo: f64,
+    /// The 97.5th.
+    pub hi: f64,
+    /// The number under each resample.
+    pub resampled: Vec<f64>,
+}
+
+impl Estimate {
+    /// From the number (first) and what resamples gave.
+    pub fn of(values: &Array1<f64>) -> Self {
+        let value = values.first().copied().unwrap_or(f64::NAN);
+        let resampled: Vec<f64> = values.iter().skip(1).copied().collect();
+        let (lo, hi) = interval(&resampled).unwrap_or((value, value));
+        Self { value, lo, hi, resampled }
+    }
+
+    /// `f` of this number and another, resample by resample: of differences and ratios of numbers
+    /// that share their resamples.
+    #[must_use]
+    pub fn with(&self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Self {
+        let values = std::iter::once(f(self.value, other.value));
+        let resampled = self.resampled.iter().zip(&other.resampled).map(|(a, b)| f(*a, *b));
+        Self::of(&values.chain(resampled).collect())
+    }
+}
+
+/// The 2.5th and 97.5th percentile, between neighbouring values where they fall there.
+fn interval(values: &[f64]) -> Option<(f64, f64)> {
+    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+    sorted.sort_by(f64::total_cmp);
+    let last = sorted.len().checked_sub(1)?;
+    let at = |share: f64| {
+        let place = share * last as f64;
+        let (below, part) = (place.floor() as usize, place.fract());
+        sorted[below] + part * (sorted[(below + 1).min(last)] - sorted[below])
+    };
+    Some((at(0.025), at(0.975)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_resample_takes_as_many_cells_as_there_are_and_groups_stay_together() {
+        let cells = Resamples::of_cells(10, 50, Seed(1));
+        assert!(cells.counts.column(0).iter().all(|count| (count - 1.0).abs() < 1e-15));
+        assert!(cells.counts.columns().into_iter().all(|c| (c.sum() - 10.0).abs() < 1e-12));
+        assert!((0..10).any(|i| cells.counts[[i, 1]] != 1.0));
+        let groups = Resamples::of_groups(&["b", "a", "b", "c", "a"], 50, Seed(1));
+        for column in groups.counts.columns() {
+            assert!((column[0] - column[2]).abs() + (column[1] - column[4]).abs() < 1e-15);
+            assert!((column[0] + column[1] + column[3] - 3.0).abs() < 1e-15);
+        }
+    }
+
+    #[test]
+    fn weights_are_the_marginal_times_the_counts() {
+        let points = Array2::zeros((3, 1));
+        let cells = Snapshot::weighted(points, ndarray::array![1.0, 2.0, 1.0]).unwrap();
+        let resamples =
+            Resamples { counts: ndarray::array![[1., 0., 0.], [1., 2., 0.], [1., 1., 0.]] };
+        let weights = resamples.weights(&cells);
+        assert_eq!(weights.column(0).to_vec(), [0.25, 0.5, 0.25]);
+        assert_eq!(weights.column(1).to_vec(), [0.0, 0.8, 0.2]);
+        // Nothing was taken: the sample as it is.
+        assert_eq!(weights.column(2).to_vec(), [0.25, 0.5, 0.25]);
+    }
+
+    #[test]
+    fn intervals_are_percentiles_and_shared_resamples_cancel() {
+        let values: Array1<f64> = std::iter::once(7.0).chain((0..=1000).map(f64::from)).collect();
+        let estimate = Estimate::of(&values);
+        assert!((estimate.lo - 25.0).abs() < 1e-9 && (estimate.hi - 975.0).abs() < 1e-9);
+        let none = estimate.with(&estimate, |a, b| a - b);
+        assert!(none.lo.abs() + none.hi.abs() + none.value.abs() < 1e-15);
+        let alone = Estimate::of(&ndarray::array![3.0]);
+        assert!((alone.lo - 3.0).abs() + (alone.hi - 3.0).abs() < 1e-15);
+    }
+}

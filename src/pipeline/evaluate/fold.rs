@@ -1,0 +1,151 @@
+//! A course without one of its times: coordinates learnt without it, and its cells in them.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
+
+use crate::data::{Snapshot, TimeSeries};
+use crate::error::{Error, Result};
+use crate::pipeline::config::FitOptions;
+use crate::pipeline::evaluate::cells::Cells;
+use crate::pipeline::evaluate::options::{Learnt, Protocol};
+use crate::pipeline::growth::Given;
+use crate::pipeline::units::Units;
+use crate::progress::Progress;
+
+/// A course without one of its times.
+pub(super) struct Fold {
+    /// Label of the held-out time.
+    pub(super) label: String,
+    /// The time before, the held-out time, the time after, as in the file.
+    pub(super) real: [f64; 3],
+    /// The held-out time, on the clock of the series.
+    pub(super) at: f64,
+    /// The times that are left, on the clock of the protocol.
+    pub(super) series: TimeSeries,
+    /// Time of each cell that is left, on that clock.
+    pub(super) cell_times: Vec<f64>,
+    /// Growth rate of each cell that is left.
+    pub(super) growth: Option<Array1<f64>>,
+    /// Scale and noise.
+    pub(super) units: Units,
+    /// The interval of the series that the held-out time is in.
+    pub(super) interval: usize,
+    /// Cells of the time before, the held-out time, the time after, in data units.
+    pub(super) cells: [Snapshot; 3],
+    /// Their numbers among all cells.
+    pub(super) rows: [Vec<usize>; 3],
+}
+
+impl Fold {
+    /// Holds out time number `k`.
+    pub(super) fn new(
+        cells: &Cells,
+        (fit, protocol): (&FitOptions, Protocol),
+        k: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
+        let times = cells.times();
+        let number = |cell: &usize| {
+            let time = cells.selection.times[*cell];
+            times.partition_point(|other| other.total_cmp(&time).is_lt())
+        };
+        let numbers: Vec<usize> = (0..cells.selection.times.len()).map(|c| number(&c)).collect();
+        let of = |keep: &dyn Fn(usize) -> bool| -> Vec<usize> {
+            (0..numbers.len()).filter(|&cell| keep(numbers[cell])).collect()
+        };
+        let is_end = |number: usize| number + 1 == k || number == k + 1;
+        let learnt = protocol.learnt();
+        let training = match learnt {
+            Learnt::Ends => of(&is_end),
+            Learnt::Training | Learnt::All => of(&|number| number != k),
+        };
+        let coordinates =
+            coordinates(cells, (fit, protocol), &training, &of(&|n| n == k), progress)?;
+        let clock = |number: usize| {
+            if protocol.even_spacing() { number as f64 } else { times[number] }
+        };
+        let cell_times: Vec<f64> = training.iter().map(|&cell| clock(numbers[cell])).collect();
+        let series = TimeSeries::new(coordinates.training.view(), &cell_times)?;
+        let all = concatenate![Axis(0), coordinates.training, coordinates.held];
+        let for_scale = if protocol == Protocol::LightSb { &all } else { &coordinates.training };
+        let units = Units::of(&series, for_scale, fit.noise, cells.selection.axis.unit)?;
+        let before = clock(k - 1);
+        let interval = series.times().partition_point(|&time| time < before);
+        let snapshots = series.snapshots();
+        let (earlier, later) = (snapshots[interval].clone(), snapshots[interval + 1].clone());
+        let rows = [k - 1, k, k + 1].map(|wanted| of(&|number| number == wanted));
+        Ok(Self {
+            label: cells.selection.axis.levels[k].label.clone(),
+            real: [times[k - 1], times[k], times[k + 1]],
+            at: clock(k),
+            cell_times,
+            growth: coordinates.growth,
+            units,
+            interval,
+            cells: [earlier, Snapshot::new(coordinates.held)?, later],
+            rows,
+            series,
+        })
+    }
+
+    /// The held-out time as a share of the interval it is in.
+    pub(super) fn local(&self) -> f64 {
+        let times = self.series.times();
+        let (from, to) = (times[self.interval], times[self.interval + 1]);
+        (self.at - from) / (to - from)
+    }
+
+    /// Cells on each side that every method can have, and the floor too.
+    pub(super) fn n_per_side(&self, most: usize) -> usize {
+        let [earlier, held, later] = &self.cells;
+        earlier.n_cells().min(later.n_cells()).min(held.n_cells() / 2).min(most)
+    }
+}
+
+struct Coordinates {
+    training: Array2<f64>,
+    growth: Option<Array1<f64>>,
+    held: Array2<f64>,
+}
+
+fn coordinates(
+    cells: &Cells,
+    (fit, protocol): (&FitOptions, Protocol),
+    training: &[usize],
+    held: &[usize],
+    progress: &mut dyn Progress,
+) -> Result<Coordinates> {
+    let all: Vec<usize> = (0..cells.selection.rows.len()).collect();
+    let whole = protocol.learnt() == Learnt::All;
+    let learnt_from = if whole { all.as_slice() } else { training };
+    let known = match &cells.known {
+        Given::Rates(rates) => Given::Rates(rates.select(Axis(0), learnt_from)),
+        other => other.clone(),
+    };
+    let unit = cells.selection.axis.unit;
+    let prepared = cells.raw.select(learnt_from).prepare((fit, &known), unit, progress)?;
+    // With all cells learnt from, the number of a cell is its row.
+    let (mut of_training, growth, mut of_held) = if whole {
+        let pick = |rows: &[usize]| prepared.points.select(Axis(0), rows);
+        let growth = prepared.growth.as_ref().map(|rates| rates.select(Axis(0), training));
+        (pick(training), growth, pick(held))
+    } else {
+        let of_held = prepared.recipe.apply(cells.raw.select(held))?;
+        (prepared.points, prepared.growth, of_held)
+    };
+    if protocol.whitens() {
+        let deviations = deviations(of_training.view(), of_held.view())?;
+        of_training /= &deviations;
+        of_held /= &deviations;
+    }
+    Ok(Coordinates { training: of_training, growth, held: of_held })
+}
+
+/// Standard deviation of each coordinate over all cells, as scikit-learn's `StandardScaler`.
+fn deviations(training: ArrayView2<'_, f64>, held: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
+    let deviations = concatenate![Axis(0), training, held].std_axis(Axis(0), 0.0);
+    if deviations.iter().all(|&deviation| deviation > 0.0) {
+        return Ok(deviations);
+    }
+    let why = "a coordinate does not vary and cannot be divided by its deviation".to_string();
+    Err(Error::Numerical { what: "standardising coordinates", why })
+}

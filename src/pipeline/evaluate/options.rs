@@ -1,0 +1,239 @@
+//! What `evaluate` can be told, and the habits of published evaluations.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::pipeline::config::{FitOptions, SolverChoice, Source};
+
+/// Everything `evaluate` can be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluateOptions {
+    /// What is fitted, and how; its solver is not used.
+    pub fit: FitOptions,
+    /// The methods that are scored side by side.
+    pub methods: Vec<Method>,
+    /// Whose habits are followed.
+    pub protocol: Protocol,
+    /// Times to hold out; every time but the first and the last if empty.
+    pub at: Vec<f64>,
+    /// Cells on each side of a Wasserstein distance, at most.
+    pub max_cells: usize,
+    /// Draws of so many cells that are averaged, and splits of the noise floor.
+    pub n_draws: usize,
+    /// Bootstrap resamples behind each interval.
+    pub n_bootstrap: usize,
+    /// The column of `obs` whose groups (batches, donors) are resampled instead of cells.
+    pub batch: Option<String>,
+    /// Cells of each time that take part, at most; all if `None`.
+    pub cells_per_time: Option<usize>,
+}
+
+/// A solver under the name it has in the output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Method {
+    /// The name.
+    pub name: String,
+    /// The solver.
+    pub solver: SolverChoice,
+}
+
+impl EvaluateOptions {
+    /// Everything at its default, for one method.
+    pub fn new(fit: FitOptions, methods: Vec<Method>) -> Self {
+        Self {
+            fit,
+            methods,
+            protocol: Protocol::Honest,
+            at: Vec::new(),
+            max_cells: 1000,
+            n_draws: 5,
+            n_bootstrap: 100,
+            batch: None,
+            cells_per_time: None,
+        }
+    }
+
+    /// Checks what can be checked without the file.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a value out of range.
+    pub fn check(&self) -> Result<()> {
+        let Self { fit, methods, max_cells, n_draws, n_bootstrap, cells_per_time, .. } = self;
+        let refuse =
+            |name, must, got: &usize| Err(Error::Parameter { name, must, got: got.to_string() });
+        for method in methods {
+            FitOptions { solver: method.solver.clone(), ..fit.clone() }.check()?;
+        }
+        if methods.is_empty() {
+            return refuse("--compare", "at least one solver", &0);
+        }
+        if !(10..=20_000).contains(max_cells) {
+            return refuse("--max-cells", "from 10 to 20000", max_cells);
+        }
+        if !(1..=1000).contains(n_draws) {
+            return refuse("--draws", "from 1 to 1000", n_draws);
+        }
+        if *n_bootstrap > 100_000 {
+            return refuse("--bootstrap", "at most 100000", n_bootstrap);
+        }
+        match cells_per_time {
+            Some(n) if *n < 10 => refuse("--cells-per-time", "at least 10", n),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Whose habits are followed. The names are those of the works whose tables use them; what each
+/// one lets leak is said with its scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// Nothing of the held-out cells is known to anything but the scores.
+    Honest,
+    /// `[SF]²M` and torchcfm: components of all cells, equal spacing, whole populations.
+    Sf2m,
+    /// TrajectoryNet: as `[SF]²M` on components divided by their standard deviation over all cells.
+    TrajectoryNet,
+    /// LightSB: components and scale of all cells, real spacing, half the energy distance.
+    LightSb,
+    /// Waddington-OT: components of the two neighbouring times only.
+    Wot,
+    /// OTP-FM: as TrajectoryNet; the choice of a checkpoint on held-out cells is not reproduced.
+    OtpFm,
+}
+
+/// Whose cells coordinates are learnt from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Learnt {
+    /// All but the held-out ones.
+    Training,
+    /// All.
+    All,
+    /// Those of the two neighbouring times.
+    Ends,
+}
+
+impl Protocol {
+    /// The name in files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Honest => "honest",
+            Self::Sf2m => "sf2m",
+            Self::TrajectoryNet => "trajectorynet",
+            Self::LightSb => "lightsb",
+            Self::Wot => "wot",
+            Self::OtpFm => "otpfm",
+        }
+    }
+
+    pub(super) fn learnt(self) -> Learnt {
+        match self {
+            Self::Honest => Learnt::Training,
+            Self::Wot => Learnt::Ends,
+            Self::Sf2m | Self::TrajectoryNet | Self::LightSb | Self::OtpFm => Learnt::All,
+        }
+    }
+
+    /// Whether coordinates are divided by their standard deviations.
+    pub(super) fn whitens(self) -> bool {
+        matches!(self, Self::TrajectoryNet | Self::OtpFm)
+    }
+
+    /// Whether times are taken to be 0, 1, 2, …
+    pub(super) fn even_spacing(self) -> bool {
+        matches!(self, Self::Sf2m | Self::TrajectoryNet | Self::OtpFm)
+    }
+
+    /// Whether Wasserstein distances are between whole populations of different size.
+    pub(super) fn whole(self) -> bool {
+        self != Self::Honest
+    }
+
+    /// The number that the works in question print.
+    pub fn headline(self) -> &'static str {
+        match self {
+            Self::Honest => "energy",
+            Self::Sf2m | Self::OtpFm => "w1",
+            Self::TrajectoryNet | Self::Wot => "w2",
+            Self::LightSb => "energy_half",
+        }
+    }
+
+    /// The five facts that differ between works, and make their numbers incomparable.
+    pub(super) fn facts(self, source: &Source, max_cells: usize) -> Vec<String> {
+        let embedding = matches!(source, Source::Rep(_));
+        let sizes = if self.whole() {
+            "whole populations, of different size".to_string()
+        } else {
+            format!("equal sizes, at most {max_cells} cells a side")
+        };
+        let whitened = match (self.whitens(), embedding) {
+            (true, _) => "divided by their standard deviation over all cells",
+            (false, true) => "as they are in the file",
+            (false, false) => "not divided by their standard deviation",
+        };
+        let learnt = match (self.learnt(), embedding) {
+            (_, true) => format!("{source}, whoever computed it from whatever cells"),
+            (Learnt::Training, _) => "without the held-out cells".into(),
+            (Learnt::All, _) => "from all cells, the held-out ones too".into(),
+            (Learnt::Ends, _) => "from the cells of the two neighbouring times".into(),
+        };
+        let spacing = if self.even_spacing() { "equal: 0, 1, 2, …" } else { "real" };
+        vec![
+            format!("distances: W1 and W2 are both exact, W2 with the root; {sizes}"),
+            format!("coordinates: {whitened}"),
+            format!("genes, components and scale: {learnt}"),
+            "start: the real cells of the time before the held-out one".into(),
+            format!("spacing of the times: {spacing}"),
+        ]
+    }
+
+    /// What of the held-out cells the predictions could know.
+    pub(super) fn leaks(self, source: &Source) -> Vec<String> {
+        let mut leaks = Vec::new();
+        if let Source::Rep(key) = source {
+            leaks.push(format!(
+                "obsm/{key} is taken as it is: if it was computed from all cells, it has seen the \
+                 held-out ones"
+            ));
+        } else if self.learnt() == Learnt::All {
+            leaks.push("genes, depth and components are learnt from the held-out cells too".into());
+        }
+        if self.whitens() {
+            leaks.push("standard deviations are those of all cells, held-out ones too".into());
+        }
+        if self == Self::LightSb {
+            leaks.push("the scale that ε is stated in is that of all cells".into());
+        }
+        leaks
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_honest_protocol_leaks_nothing_and_says_five_facts_as_all_do() {
+        use Protocol::{Honest, LightSb, OtpFm, Sf2m, TrajectoryNet, Wot};
+        assert!(Honest.leaks(&Source::X).is_empty() && Wot.leaks(&Source::X).is_empty());
+        assert_eq!(Honest.leaks(&Source::Rep("X_pca".into())).len(), 1);
+        for protocol in [Sf2m, TrajectoryNet, LightSb, OtpFm] {
+            assert!(!protocol.leaks(&Source::X).is_empty());
+        }
+        for protocol in [Honest, Sf2m, TrajectoryNet, LightSb, Wot, OtpFm] {
+            assert_eq!(protocol.facts(&Source::X, 10).len(), 5);
+        }
+    }
+
+    #[test]
+    fn ranges_are_checked() {
+        let method = Method { name: "lightsb".into(), solver: SolverChoice::default() };
+        let good = EvaluateOptions::new(FitOptions::default(), vec![method]);
+        good.check().unwrap();
+        assert!(EvaluateOptions { methods: Vec::new(), ..good.clone() }.check().is_err());
+        assert!(EvaluateOptions { max_cells: 3, ..good.clone() }.check().is_err());
+        assert!(EvaluateOptions { n_draws: 0, ..good.clone() }.check().is_err());
+        assert!(EvaluateOptions { cells_per_time: Some(2), ..good }.check().is_err());
+    }
+}

@@ -1,0 +1,200 @@
+//! Predictions against the held-out cells: rows of `validation.csv`.
+
+use std::collections::BTreeMap;
+
+use ndarray::Axis;
+
+use crate::data::Snapshot;
+use crate::error::Result;
+use crate::io::validation::ValidationRow;
+use crate::metrics::{Estimate, Resamples, Score, ScoreFloor, Scoring, median_distance};
+use crate::pipeline::evaluate::fold::Fold;
+use crate::pipeline::evaluate::options::EvaluateOptions;
+use crate::pipeline::evaluate::predict::{Kind, Prediction};
+use crate::progress::{Event, Progress, Unseen, report};
+use crate::rng::Seed;
+
+/// A prediction's scores.
+pub(super) struct Scored {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+    pub(super) score: Score,
+}
+
+/// Everything scored at one held-out time.
+pub(super) struct ScoredTime {
+    pub(super) scored: Vec<Scored>,
+    pub(super) floor: ScoreFloor,
+    pub(super) scoring: Scoring,
+}
+
+/// How sure a method's gain over the best null is, and how much of what can be explained it is.
+pub(super) struct Skill {
+    /// The null that is best by this metric.
+    pub(super) null: String,
+    /// `null − model`.
+    pub(super) gain: Estimate,
+    /// `(null − model)/(null − floor)`; `None` where the null is no farther than the floor.
+    pub(super) skill: Option<Estimate>,
+}
+
+/// Directions of sliced distances.
+const N_PROJECTIONS: usize = 100;
+
+/// Metrics that skill is stated in.
+const SKILLS: [(&str, &str); 2] = [("energy", "skill_energy"), ("w1", "skill_w1")];
+
+/// How the predictions of a fold are scored: equal numbers of cells for all, the floor too.
+pub(super) fn scoring(fold: &Fold, options: &EvaluateOptions) -> Scoring {
+    Scoring {
+        n_per_side: (!options.protocol.whole()).then(|| fold.n_per_side(options.max_cells)),
+        n_draws: if options.protocol.whole() { 1 } else { options.n_draws },
+        n_projections: N_PROJECTIONS,
+        bandwidth: median_distance(&fold.cells[1]).max(f64::MIN_POSITIVE),
+    }
+}
+
+/// Scores predictions against `observed`, whose resamples are `held`.
+pub(super) fn score_all(
+    scoring: &Scoring,
+    predictions: Vec<Prediction>,
+    (observed, held): (&Snapshot, &Resamples),
+    seed: Seed,
+    progress: &mut dyn Progress,
+) -> Result<Vec<Scored>> {
+    let (what, total) = ("scoring".into(), predictions.len() as u64);
+    report(progress, Event::Begin { what, total })?;
+    let mut scored = Vec::with_capacity(predictions.len());
+    for Prediction { name, cells, resamples, kind } in predictions {
+        let clouds = (&cells, observed);
+        // One seed for all: differences between methods are not those of the draws.
+        let seed = seed.child("evaluate/score", 0);
+        let score = scoring.score(clouds, (&resamples, held), seed, &mut Unseen(progress))?;
+        scored.push(Scored { name, kind, score });
+        report(progress, Event::Step { done: scored.len() as u64 })?;
+    }
+    report(progress, Event::End)?;
+    Ok(scored)
+}
+
+/// Waddington-OT's `P`: the batches of the held-out time against each other, all pairs of them.
+pub(super) fn between_batches(
+    fold: &Fold,
+    batches: &[String],
+    (scoring, max_cells): (&Scoring, usize),
+    seed: Seed,
+    progress: &mut dyn Progress,
+) -> Result<Option<BTreeMap<&'static str, Vec<f64>>>> {
+    let observed = &fold.cells[1];
+    let mut members: BTreeMap<&String, Vec<usize>> = BTreeMap::new();
+    for (place, &row) in fold.rows[1].iter().enumerate() {
+        members.entry(&batches[row]).or_default().push(place);
+    }
+    let clouds: Vec<Snapshot> = members
+        .values()
+        .filter(|places| places.len() >= 4)
+        .map(|places| Snapshot::new(observed.points().select(Axis(0), places)))
+        .collect::<Result<_>>()?;
+    if clouds.len() < 2 {
+        return Ok(None);
+    }
+    let mut found: BTreeMap<&'static str, Vec<f64>> = BTreeMap::new();
+    for (a, x) in clouds.iter().enumerate() {
+        for y in &clouds[a + 1..] {
+            let n = x.n_cells().min(y.n_cells()).min(max_cells);
+            let scoring = Scoring { n_per_side: Some(n), ..*scoring };
+            let none = [x, y].map(|cells| Resamples::of_cells(cells.n_cells(), 0, seed));
+            let resamples = (&none[0], &none[1]);
+            let score = scoring.score((x, y), resamples, seed, &mut Unseen(progress))?;
+            for (name, estimate) in score.entries() {
+                found.entry(name).or_default().push(estimate.value);
+            }
+        }
+    }
+    Ok(Some(found))
+}
+
+impl ScoredTime {
+    /// The scores of a name.
+    fn of(&self, name: &str) -> Option<&Score> {
+        self.scored.iter().find(|scored| scored.name == name).map(|scored| &scored.score)
+    }
+
+    /// The skill of a method by a metric, if there are nulls.
+    pub(super) fn skill(&self, name: &str, metric: &str) -> Option<Skill> {
+        let of = |score: &Score| score.entries().into_iter().find(|e| e.0 == metric).map(|e| e.1);
+        let model = of(self.of(name)?)?;
+        // Pairs at random make a narrow cloud, which W1 takes for a good one.
+        let fair = |name: &str| metric != "w1" || !["R", "Rg"].contains(&name);
+        let nulls = self.scored.iter().filter(|s| s.kind == Kind::Null && fair(&s.name));
+        let mut named: Vec<(String, Estimate)> =
+            nulls.filter_map(|scored| Some((scored.name.clone(), of(&scored.score)?))).collect();
+        named.sort_by(|a, b| a.1.value.total_cmp(&b.1.value));
+        let (null, best) = named.into_iter().next()?;
+        let floor = self.floor.mean(metric);
+        let gain = best.with(&model, |null, model| null - model);
+        let skill = (best.value > floor)
+            .then(|| best.with(&model, |null, model| (null - model) / (null - floor)));
+        Some(Skill { null, gain, skill })
+    }
+
+    /// The rows of `validation.csv`.
+    pub(super) fn rows(
+        &self,
+        fold: &Fold,
+        batches: Option<&BTreeMap<&'static str, Vec<f64>>>,
+    ) -> Vec<ValidationRow> {
+        let [interval_start, interval_mid, interval_end] = fold.real;
+        let row = |name: &str, metric: &str, [value, lo, hi]: [f64; 3], n, rep| {
+            let finite = |value: f64| Some(value).filter(|value| value.is_finite());
+            ValidationRow {
+                interval_start,
+                interval_mid,
+                interval_end,
+                name: name.into(),
+                metric: metric.into(),
+                value: finite(value),
+                lo: finite(lo),
+                hi: finite(hi),
+                n,
+                rep,
+            }
+        };
+        let mut rows = Vec::new();
+        for scored in &self.scored {
+            let n = scored.score.n_used.0.min(scored.score.n_used.1);
+            for (metric, found) in scored.score.entries() {
+                let numbers = [found.value, found.lo, found.hi];
+                rows.push(row(&scored.name, metric, numbers, n, self.scoring.n_draws));
+            }
+            if scored.kind != Kind::Method {
+                continue;
+            }
+            for (metric, skill_metric) in SKILLS {
+                if let Some(skill) = self.skill(&scored.name, metric).and_then(|found| found.skill)
+                {
+                    let numbers = [skill.value, skill.lo, skill.hi];
+                    rows.push(row(&scored.name, skill_metric, numbers, n, self.scoring.n_draws));
+                }
+            }
+        }
+        for (metric, values) in &self.floor.entries {
+            let numbers = [self.floor.mean(metric), least(values), most(values)];
+            rows.push(row("floor", metric, numbers, self.floor.n_per_side, values.len()));
+        }
+        for (metric, values) in batches.into_iter().flatten() {
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            let numbers = [mean, least(values), most(values)];
+            rows.push(row("P", metric, numbers, self.floor.n_per_side, values.len()));
+        }
+        rows
+    }
+}
+
+fn least(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+fn most(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+}

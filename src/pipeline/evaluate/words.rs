@@ -1,0 +1,51 @@
+//! What scores say, in a line of words for each method.
+
+use crate::pipeline::evaluate::score::{ScoredTime, Skill};
+
+/// What each null is, for a reader who does not know its letter.
+pub(super) fn null_in_words(name: &str) -> &'static str {
+    match name {
+        "F" => "the cells of the time before",
+        "L" => "the cells of the time after",
+        "M" => "the time before, shifted by the mean",
+        "FL" => "the two neighbouring times pooled",
+        "R" => "cells paired at random",
+        "Rg" => "cells paired at random, with growth",
+        _ => "another prediction",
+    }
+}
+
+/// One line: better than copying a neighbour, and by how much of what can be explained?
+pub(super) fn verdict(scored: &ScoredTime, name: &str) -> Option<String> {
+    let Skill { null, gain, skill } = scored.skill(name, "energy")?;
+    let best = null_in_words(&null);
+    let share = |value: f64| format!("{:.0} %", 100.0 * value);
+    let model = scored.scored.iter().find(|s| s.name == name)?;
+    let ratio = model.score.variance_ratio.value;
+    let width = match ratio {
+        ratio if ratio < 0.9 => {
+            format!("; too narrow (variance ratio {ratio:.2}), which W1 does not punish")
+        }
+        ratio if ratio > 1.1 => format!("; too wide (variance ratio {ratio:.2})"),
+        _ => String::new(),
+    };
+    let Some(skill) = skill else {
+        return Some(format!("{name}: nothing to explain, {best} ({null}) is at the noise floor"));
+    };
+    let verdict = if gain.lo > 0.0 {
+        format!(
+            "{name}: better than {best} ({null}), by {} of what can be explained [{}, {}]",
+            share(skill.value),
+            share(skill.lo),
+            share(skill.hi)
+        )
+    } else if gain.hi < 0.0 {
+        format!(
+            "{name}: worse than {best} ({null}), by {} of what can be explained",
+            share(-skill.value)
+        )
+    } else {
+        format!("{name}: no better and no worse than {best} ({null}), as far as these cells tell")
+    };
+    Some(verdict + &width)
+}
