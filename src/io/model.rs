@@ -11,6 +11,7 @@
 //! | `training.csv` | losses by step of these networks |
 //! | `fit.csv` | one line for each interval |
 //! | `run.json` | provenance |
+//! | `validation.*` | scores of held-out times; absent with fewer than three times |
 //!
 //! While a fit runs, the folder has the suffix `.partial`; every file in it is whole.
 
@@ -36,7 +37,7 @@ const PLAN: &str = "plan.json";
 const BRIDGES: &str = "bridges";
 
 /// What a fit writes beside `model.json`.
-const OWN_NAMES: [&str; 13] = [
+const OWN_NAMES: [&str; 8] = [
     "run.json",
     "cells.parquet",
     "genes.parquet",
@@ -45,6 +46,10 @@ const OWN_NAMES: [&str; 13] = [
     networks::WEIGHTS,
     networks::CURVE,
     BRIDGES,
+];
+
+/// What `fit` adds to a model when it has held out times.
+const VALIDATION: [&str; 5] = [
     "validation.csv",
     "validation.json",
     "validation.svg",
@@ -269,7 +274,9 @@ impl PartialModel {
             return fs::rename(&self.folder, &self.out).map_err(io_error("create", &self.out));
         }
         let old_bridges = self.out.join(BRIDGES);
-        for name in [HEADER, "genes.parquet", "pcs.csv", networks::WEIGHTS, networks::CURVE] {
+        let maybe_absent = [HEADER, "genes.parquet", "pcs.csv", networks::WEIGHTS, networks::CURVE];
+        // Scores of the older model are none of this one's.
+        for name in maybe_absent.into_iter().chain(VALIDATION) {
             let old = self.out.join(name);
             if old.exists() {
                 fs::remove_file(&old).map_err(io_error("replace", &old))?;
@@ -365,7 +372,7 @@ struct FormatOnly {
 pub fn check_output(out: &Path) -> Result<()> {
     let run =
         || read_json::<RunRecord>(&out.join("run.json")).is_ok_and(|run| run.command == "fit");
-    let foreign = || OWN_NAMES.iter().any(|name| out.join(name).exists());
+    let foreign = || OWN_NAMES.iter().chain(&VALIDATION).any(|name| out.join(name).exists());
     let ours = out.join(HEADER).exists() || run();
     if out.is_file() || (!ours && foreign()) {
         return Err(Error::OutputTaken { path: out.to_path_buf() });
