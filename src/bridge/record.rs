@@ -109,7 +109,12 @@ impl LightSbRecord {
     }
 }
 
-fn table(what: &'static str, rows: &[Vec<f64>], n_columns: usize) -> Result<Array2<f64>> {
+/// Rows of equal length as an array.
+pub(super) fn table(
+    what: &'static str,
+    rows: &[Vec<f64>],
+    n_columns: usize,
+) -> Result<Array2<f64>> {
     if let Some(row) = rows.iter().find(|row| row.len() != n_columns) {
         return Err(Error::Shape { what, unit: "columns", expected: n_columns, got: row.len() });
     }

@@ -1,12 +1,14 @@
 //! BRIDGES OF A GIVEN PLAN: cells are paired first, by any cost, then carried to their partners.
 
 mod costs;
+mod pairs;
 mod posterior;
 mod process;
 mod record;
 mod solver;
 
 pub(super) use costs::{cost_between, course_ground, fit_course};
+pub use pairs::Bend;
 pub use process::{Motion, PlanBridge};
 pub use record::PlanRecord;
 pub use solver::OtSolver;

@@ -2,7 +2,7 @@
 
 use ndarray::{ArrayView2, Axis};
 
-use crate::bridge::plan::process::Pairs;
+use crate::bridge::plan::pairs::{Pairs, Parts};
 use crate::geometry::Lanes;
 use crate::linalg::{product_nt, softmax_rows};
 
@@ -17,9 +17,9 @@ pub(super) struct Posterior<'a> {
 enum How {
     /// The pairs nearest to x at this time, by their masses; places of all pairs.
     Nearest(Lanes),
-    /// `w_p ∝ exp(c_p + a x·x_i + b x·y_j)`, among the pairs of the nearest source cells only if
-    /// there is a `nearest`.
-    Weighted { slopes: (f64, f64), constants: Vec<f64>, nearest: Option<NearestCells> },
+    /// `w_p ∝ exp(c_p + x·(s_i + t_j))` with the parts `s`, `t` of the slopes, among the pairs of
+    /// the nearest source cells only if there is a `nearest`.
+    Weighted { slopes: Parts, constants: Vec<f64>, nearest: Option<NearestCells> },
 }
 
 /// The source cells that have pairs, and their places.
@@ -32,26 +32,22 @@ struct NearestCells {
 impl<'a> Posterior<'a> {
     /// At local time `t` in [0, 1], of paths with noise of variance `epsilon` per unit of time.
     ///
-    /// With noise `w_p ∝ π_p N(x; (1−t) x_i + t y_j, ε t(1−t) I)`. For t → 0 the nearest source
-    /// cell is certain, and among its pairs `w_p ∝ π_p exp((x−x_i)·(y_j−x_i)/ε)`. Without noise,
-    /// or at `t = 1`, the nearest pairs share by their masses.
+    /// With noise `w_p ∝ π_p N(x; c_p(t), ε t(1−t) I)`, where `c_p` is the curve of the pair. For
+    /// t → 0 the nearest source cell is certain, and among its pairs `w_p ∝ π_p
+    /// exp((x−x_i)·(y_j−x_i)/ε)`. Without noise, or at `t = 1`, the nearest pairs share by masses.
     pub(super) fn new(pairs: &'a Pairs, t: f64, epsilon: f64) -> Self {
         let variance = epsilon * t * (1.0 - t);
         if variance > 0.0 {
-            let slopes = ((1.0 - t) / variance, t / variance);
-            let how = How::Weighted {
-                slopes,
-                constants: pairs.each(|i, j, mass| {
-                    let (x, y) = (pairs.source.row(i), pairs.target.row(j));
-                    let place = &x * (1.0 - t) + &y * t;
-                    mass.ln() - 0.5 * place.dot(&place) / variance
-                }),
-                nearest: None,
-            };
-            return Self { pairs, how };
+            let Parts { source, target } = pairs.places(t);
+            let constants = pairs.each(|i, j, mass| {
+                let place = &source.row(i) + &target.row(j);
+                mass.ln() - 0.5 * place.dot(&place) / variance
+            });
+            let slopes = Parts { source: source / variance, target: target / variance };
+            return Self { pairs, how: How::Weighted { slopes, constants, nearest: None } };
         }
         if t > 0.0 || epsilon <= 0.0 {
-            let places = Lanes::new(pairs.places(t).view());
+            let places = Lanes::new(pairs.sums(&pairs.places(t)).view());
             return Self { pairs, how: How::Nearest(places) };
         }
         let constants = pairs.each(|i, j, mass| {
@@ -63,15 +59,16 @@ impl<'a> Posterior<'a> {
         let rows: Vec<usize> = cells.iter().map(|&i| i as usize).collect();
         let places = Lanes::new(pairs.source.select(Axis(0), &rows).view());
         let nearest = Some(NearestCells { places, cells });
-        let slopes = (-1.0 / epsilon, 1.0 / epsilon);
+        let slopes = Parts { source: &pairs.source / -epsilon, target: &pairs.target / epsilon };
         Self { pairs, how: How::Weighted { slopes, constants, nearest } }
     }
 
-    /// `(a, b)` of `∂ ln w_p/∂x = a x_i + b y_j + …`, where the rest is the same for all pairs.
-    pub(super) fn slopes(&self) -> (f64, f64) {
+    /// The parts of `∂ ln w_p/∂x`, less what is the same for all pairs; `None` where shares do not
+    /// change with x.
+    pub(super) fn slopes(&self) -> Option<&Parts> {
         match &self.how {
-            How::Nearest(_) => (0.0, 0.0),
-            How::Weighted { slopes, .. } => *slopes,
+            How::Nearest(_) => None,
+            How::Weighted { slopes, .. } => Some(slopes),
         }
     }
 
@@ -80,7 +77,7 @@ impl<'a> Posterior<'a> {
         match &self.how {
             How::Nearest(places) => self.each_nearest(x, places, visit),
             How::Weighted { slopes, constants, nearest } => {
-                self.each_weighted(x, (*slopes, constants), nearest.as_ref(), visit);
+                self.each_weighted(x, (slopes, constants), nearest.as_ref(), visit);
             }
         }
     }
@@ -88,13 +85,13 @@ impl<'a> Posterior<'a> {
     fn each_weighted(
         &self,
         x: ArrayView2<'_, f64>,
-        weights: ((f64, f64), &[f64]),
+        weights: (&Parts, &[f64]),
         nearest: Option<&NearestCells>,
         mut visit: impl FnMut(usize, &[f64]),
     ) {
-        let ((a, b), constants) = weights;
-        let along_source = product_nt(x, self.pairs.source.view()) * a;
-        let along_target = product_nt(x, self.pairs.target.view()) * b;
+        let (slopes, constants) = weights;
+        let along_source = product_nt(x, slopes.source.view());
+        let along_target = product_nt(x, slopes.target.view());
         let mut shares = vec![0.0; constants.len()];
         let n_pairs = shares.len();
         let mut squares = Vec::new();

@@ -5,6 +5,7 @@ use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::plan::pairs::{Bend, Pairs, Parts};
 use crate::bridge::plan::posterior::Posterior;
 use crate::bridge::plan::record::PlanRecord;
 use crate::bridge::{Bridge, BridgeRecord, Coupling, UnitTime};
@@ -40,6 +41,9 @@ pub enum Motion {
 /// cells; for another π it is not Markov, and two transitions after each other have the right law
 /// at each time but another dependence than one.
 ///
+/// With a [`Bend`] the mean `(1−t) x_i + t y_j` gives way to the curve of the pair, and `y_j` in the
+/// drift to `g_p`, see there.
+///
 /// **Straight**: `X_t = (1−t) x_i + t y_j`, so [`Bridge::noise_variance`] is zero, while
 /// [`Bridge::epsilon`] is still that of the problem. The drift at x is the velocity
 /// `y_j − x_i` of the pair that is nearest at that time, averaged by mass where several are
@@ -58,40 +62,6 @@ pub struct PlanBridge {
     epsilon: Epsilon,
     motion: Motion,
     plan_marginal: Option<Array1<f64>>,
-}
-
-/// The pairs of a plan with the places of their cells, less the mean of the target.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Pairs {
-    pub(super) source: Array2<f64>,
-    pub(super) target: Array2<f64>,
-    pub(super) sources: Vec<u32>,
-    pub(super) targets: Vec<u32>,
-    pub(super) masses: Vec<f64>,
-}
-
-impl Pairs {
-    /// `f(source, target, mass)` of each pair.
-    pub(super) fn each(&self, f: impl Fn(usize, usize, f64) -> f64) -> Vec<f64> {
-        let ends = self.sources.iter().zip(&self.targets).zip(&self.masses);
-        ends.map(|((&i, &j), &mass)| f(i as usize, j as usize, mass)).collect()
-    }
-
-    /// Where each pair is at `t`: `(1−t) x_i + t y_j`.
-    pub(super) fn places(&self, t: f64) -> Array2<f64> {
-        let mut places = Array2::zeros((self.sources.len(), self.source.ncols()));
-        let ends = self.sources.iter().zip(&self.targets);
-        for (mut place, (&i, &j)) in places.rows_mut().into_iter().zip(ends) {
-            place.scaled_add(1.0 - t, &self.source.row(i as usize));
-            place.scaled_add(t, &self.target.row(j as usize));
-        }
-        place_ends(places)
-    }
-}
-
-/// Adding zero makes the two zeros equal.
-fn place_ends(places: Array2<f64>) -> Array2<f64> {
-    places + 0.0
 }
 
 impl PlanBridge {
@@ -124,6 +94,7 @@ impl PlanBridge {
             sources: Vec::with_capacity(coupling.n_pairs()),
             targets: Vec::with_capacity(coupling.n_pairs()),
             masses: Vec::with_capacity(coupling.n_pairs()),
+            bend: None,
         };
         for (i, j, mass) in coupling.pairs() {
             pairs.sources.push(i as u32);
@@ -144,6 +115,35 @@ impl PlanBridge {
         let total = shares.sum();
         self.plan_marginal = Some(shares / total);
         self
+    }
+
+    /// Bends the curves of the pairs: see [`Bend`]. Zero gives the straight bridge.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is not one row for each cell and one column for each dimension;
+    /// [`Error::Parameter`] if a number is not finite.
+    pub fn bent(mut self, bend: Bend) -> Result<Self> {
+        let sides = [(&self.pairs.source, &bend.source), (&self.pairs.target, &bend.target)];
+        for (cells, bends) in sides {
+            let shapes =
+                [cells.nrows(), cells.ncols()].into_iter().zip([bends.nrows(), bends.ncols()]);
+            for ((expected, got), unit) in shapes.zip(["cells", "dimensions"]) {
+                if expected != got {
+                    return Err(Error::Shape { what: "a bend", unit, expected, got });
+                }
+            }
+            if let Some(bad) = bends.iter().find(|value| !value.is_finite()) {
+                let (name, must) = ("a bend", "finite");
+                return Err(Error::Parameter { name, must, got: bad.to_string() });
+            }
+        }
+        self.pairs.bend = Some(bend);
+        Ok(self)
+    }
+
+    /// How the curves are bent, if they are.
+    pub fn bend(&self) -> Option<&Bend> {
+        self.pairs.bend.as_ref()
     }
 
     /// How cells move.
@@ -204,11 +204,13 @@ impl PlanBridge {
         (of_source, of_target)
     }
 
-    /// `Σ_x (Σ_p w_p y_j z_pᵀ − (Σ_p w_p y_j)(Σ_p w_p z_p)ᵀ)` with `z_p = ∂ ln w_p/∂x`, over the rows
-    /// of `x`: the derivative of where the pairs end, summed.
-    fn covariance(&self, posterior: &Posterior<'_>, x: &Array2<f64>) -> Array2<f64> {
+    /// `Σ_x (Σ_p w_p g_p z_pᵀ − (Σ_p w_p g_p)(Σ_p w_p z_p)ᵀ)` with goals g and `z_p = ∂ ln w_p/∂x`,
+    /// over the rows of `x`: the derivative of where the pairs go, summed.
+    fn covariance(&self, posterior: &Posterior<'_>, goals: &Parts, x: &Array2<f64>) -> Array2<f64> {
+        let Some(slopes) = posterior.slopes() else {
+            return Array2::zeros((x.ncols(), x.ncols()));
+        };
         let pairs = &self.pairs;
-        let (a, b) = posterior.slopes();
         let mut totals = vec![0.0; pairs.sources.len()];
         let mut of_source = Array2::zeros((x.nrows(), pairs.source.nrows()));
         let mut of_target = Array2::zeros((x.nrows(), pairs.target.nrows()));
@@ -220,21 +222,27 @@ impl PlanBridge {
                 of_target[pairs.targets[p] as usize] += share;
             }
         });
-        let mut pulls = Array2::zeros(pairs.target.dim());
+        // For each cell the slopes of its pairs, summed by their shares.
+        let mut pulls = (Array2::zeros(pairs.source.dim()), Array2::zeros(pairs.target.dim()));
         let ends = pairs.sources.iter().zip(&pairs.targets);
-        for ((&i, &j), total) in ends.zip(&totals) {
+        for ((&i, &j), &total) in ends.zip(&totals) {
             let (i, j) = (i as usize, j as usize);
-            let mut pull = pulls.row_mut(j);
-            pull.scaled_add(a * total, &pairs.source.row(i));
-            pull.scaled_add(b * total, &pairs.target.row(j));
+            let slope = &slopes.source.row(i) + &slopes.target.row(j);
+            pulls.0.row_mut(i).scaled_add(total, &slope);
+            pulls.1.row_mut(j).scaled_add(total, &slope);
         }
-        let mut sum = product_tn(pairs.target.view(), pulls.view());
-        let ends = product(of_target.view(), pairs.target.view());
-        let mut means = product(of_source.view(), pairs.source.view()) * a;
-        means.scaled_add(b, &ends);
-        add_product(sum.view_mut(), -1.0, ends.t(), means.view());
+        let mut sum = product_tn(goals.source.view(), pulls.0.view());
+        sum += &product_tn(goals.target.view(), pulls.1.view());
+        let means = mean_parts((&of_source, &of_target), goals);
+        let slopes = mean_parts((&of_source, &of_target), slopes);
+        add_product(sum.view_mut(), -1.0, means.t(), slopes.view());
         sum
     }
+}
+
+/// The mean over pairs, for each row of the shares of source and target cells.
+fn mean_parts(shares: (&Array2<f64>, &Array2<f64>), parts: &Parts) -> Array2<f64> {
+    product(shares.0.view(), parts.source.view()) + product(shares.1.view(), parts.target.view())
 }
 
 impl Bridge for PlanBridge {
@@ -257,18 +265,22 @@ impl Bridge for PlanBridge {
         self.check(x)?;
         let t = self.inside(t);
         let posterior = Posterior::new(&self.pairs, t, self.noise_variance());
+        let parts = match self.motion {
+            Motion::Brownian => self.pairs.goals(t),
+            Motion::Straight => self.pairs.velocities(t),
+        };
         let chunks = self.in_chunks(x, |_, x| {
             let (of_source, of_target) = self.shares(&posterior, &x);
-            let end = product(of_target.view(), self.pairs.target.view());
+            let mean = mean_parts((&of_source, &of_target), &parts);
             match self.motion {
-                Motion::Brownian => (end - x) / (1.0 - t),
-                Motion::Straight => end - product(of_source.view(), self.pairs.source.view()),
+                Motion::Brownian => (mean - x) / (1.0 - t),
+                Motion::Straight => mean,
             }
         });
         Ok(stacked(&chunks, x.dim()))
     }
 
-    /// `(Cov_w(y_j, ∂ ln w/∂x) − I)/(1−t)`, averaged (Brownian); zero (straight).
+    /// `(Cov_w(g, ∂ ln w/∂x) − I)/(1−t)`, averaged (Brownian); zero (straight).
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         self.check(x)?;
         let mut sum = Array2::zeros((self.dim(), self.dim()));
@@ -277,7 +289,8 @@ impl Bridge for PlanBridge {
         }
         let t = self.inside(t);
         let posterior = Posterior::new(&self.pairs, t, self.noise_variance());
-        for chunk in self.in_chunks(x, |_, x| self.covariance(&posterior, &x)) {
+        let goals = self.pairs.goals(t);
+        for chunk in self.in_chunks(x, |_, x| self.covariance(&posterior, &goals, &x)) {
             sum += &chunk;
         }
         sum /= x.nrows().max(1) as f64;
@@ -301,6 +314,12 @@ impl Bridge for PlanBridge {
         }
         let posterior = Posterior::new(&self.pairs, from, self.noise_variance());
         let deviation = (self.noise_variance() * span * (1.0 - to) / (1.0 - from)).sqrt();
+        let (here, there) = (self.pairs.places(from), self.pairs.places(to));
+        // A Brownian bridge around its curve forgets where it was as it nears the end.
+        let kept = match self.motion {
+            Motion::Straight => 1.0,
+            Motion::Brownian => (1.0 - to) / (1.0 - from),
+        };
         let chunks = self.in_chunks(x, |chunk, mut x| {
             let mut stream = seed.stream("plan/transition", chunk as u64);
             let mut chosen = Vec::with_capacity(x.nrows());
@@ -308,18 +327,15 @@ impl Bridge for PlanBridge {
                 chosen.push(choose(shares, StandardUniform.sample(&mut stream)));
             });
             for (mut row, pair) in x.rows_mut().into_iter().zip(chosen) {
-                let start = self.pairs.source.row(self.pairs.sources[pair] as usize);
-                let end = self.pairs.target.row(self.pairs.targets[pair] as usize);
-                match self.motion {
-                    Motion::Straight => row.scaled_add(span, &(&end - &start)),
-                    Motion::Brownian if to >= 1.0 => row.assign(&end),
-                    Motion::Brownian => {
-                        let pull = (&end - &row) * (span / (1.0 - from));
-                        row += &pull;
-                        for value in &mut row {
-                            let noise: f64 = StandardNormal.sample(&mut stream);
-                            *value += deviation * noise;
-                        }
+                let (i, j) = (self.pairs.sources[pair] as usize, self.pairs.targets[pair] as usize);
+                let start = &here.source.row(i) + &here.target.row(j);
+                let end = &there.source.row(i) + &there.target.row(j);
+                let moved = (&row - &start) * kept + &end;
+                row.assign(&moved);
+                if deviation > 0.0 {
+                    for value in &mut row {
+                        let noise: f64 = StandardNormal.sample(&mut stream);
+                        *value += deviation * noise;
                     }
                 }
             }

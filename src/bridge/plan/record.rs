@@ -1,8 +1,11 @@
 //! A plan and how its pairs move, as plain numbers: what model files hold of a `PlanBridge`.
 
+use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::plan::pairs::Bend;
 use crate::bridge::plan::process::{Motion, PlanBridge};
+use crate::bridge::record::table;
 use crate::bridge::{Bridge, BridgeRecord, Coupling};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -27,6 +30,12 @@ pub struct PlanRecord {
     pub target: Vec<u32>,
     /// The mass of each pair.
     pub mass: Vec<f64>,
+    /// How the curves of the pairs leave their source cells, one row for each; none if straight.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leave: Vec<Vec<f64>>,
+    /// How they reach their target cells.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reach: Vec<Vec<f64>>,
 }
 
 impl PlanRecord {
@@ -39,7 +48,21 @@ impl PlanRecord {
         }
         let (dim, epsilon, motion) = (bridge.dim(), bridge.epsilon().value(), bridge.motion());
         let relaxed = bridge.plan_marginal().is_some();
-        BridgeRecord::Plan(Self { dim, epsilon, motion, relaxed, source, target, mass })
+        let rows = |bends: &Array2<f64>| bends.rows().into_iter().map(|row| row.to_vec()).collect();
+        let (leave, reach) = bridge
+            .bend()
+            .map_or_else(Default::default, |bend| (rows(&bend.source), rows(&bend.target)));
+        BridgeRecord::Plan(Self {
+            dim,
+            epsilon,
+            motion,
+            relaxed,
+            source,
+            target,
+            mass,
+            leave,
+            reach,
+        })
     }
 
     /// The bridge these numbers belong to, between the snapshots of its problem.
@@ -57,7 +80,12 @@ impl PlanRecord {
         let pairs = ends.zip(&self.mass).map(|((&i, &j), &mass)| (i as usize, j as usize, mass));
         let coupling = Coupling::new((source.n_cells(), target.n_cells()), pairs)?;
         let epsilon = Epsilon::new(self.epsilon)?;
-        let bridge = PlanBridge::new((source, target), &coupling, epsilon, self.motion)?;
+        let mut bridge = PlanBridge::new((source, target), &coupling, epsilon, self.motion)?;
+        if !(self.leave.is_empty() && self.reach.is_empty()) {
+            let leave = table("leave", &self.leave, self.dim)?;
+            bridge = bridge
+                .bent(Bend { source: leave, target: table("reach", &self.reach, self.dim)? })?;
+        }
         Ok(if self.relaxed { bridge.relaxed() } else { bridge })
     }
 }
