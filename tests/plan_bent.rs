@@ -1,7 +1,7 @@
 //! Bridges of a plan whose curves are bent, against the mixture of curves written out.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2, ArrayView1, Axis, array};
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{Bend, Bridge, Coupling, Motion, PlanBridge, UnitTime, euler_maruyama};
 use sbcell::data::Snapshot;
@@ -157,6 +157,57 @@ fn without_noise_cells_follow_their_curve() {
     let velocity = (example.curve((1, 1), 0.4 + h) - example.curve((1, 1), 0.4 - h)) / (2.0 * h);
     let drift = bridge.drift(here.view(), at(0.4)).unwrap();
     assert!((&drift.row(0) - &velocity).iter().all(|off| off.abs() < 1e-7));
+}
+
+/// Noise with a covariance: in the coordinates that make it the same in every direction, the bridge
+/// is one with ε = 1; drift, Jacobian and draws are those of that bridge, brought back.
+#[test]
+fn noise_with_a_covariance_is_even_noise_in_other_coordinates() {
+    let Example { bridge, source, target, bend } = example(Motion::Brownian);
+    let covariance = array![[0.9, 0.4], [0.4, 0.5]];
+    let shaped = bridge.clone().noisy(covariance.clone()).unwrap();
+    // Lower Cholesky factor of the covariance, and its inverse, by hand.
+    let a = 0.9_f64.sqrt();
+    let c = (0.5 - 0.16 / 0.9_f64).sqrt();
+    let factor = array![[a, 0.0], [0.4 / a, c]];
+    let inverse = array![[1.0 / a, 0.0], [-0.4 / (a * a * c), 1.0 / c]];
+    let to = |points: &Array2<f64>| points.dot(&inverse.t());
+    let ends = [&source, &target].map(|points| Snapshot::new(to(points)).unwrap());
+    let coupling = Coupling::new((4, 3), bridge.pairs()).unwrap();
+    let one = Epsilon::new(1.0).unwrap();
+    let even = PlanBridge::new((&ends[0], &ends[1]), &coupling, one, Motion::Brownian)
+        .unwrap()
+        .bent(Bend { source: to(&bend.source), target: to(&bend.target) })
+        .unwrap();
+    let x = normal(40, 2, 8) + 31.0;
+    for t in [0.0, 0.3, 0.7] {
+        let found = shaped.drift(x.view(), at(t)).unwrap();
+        let expected = even.drift(to(&x).view(), at(t)).unwrap().dot(&factor.t());
+        assert!((&found - &expected).iter().all(|off| off.abs() < 1e-8), "{t}");
+        let found = shaped.mean_jacobian(x.view(), at(t)).unwrap();
+        let expected = even.mean_jacobian(to(&x).view(), at(t)).unwrap();
+        let expected = factor.dot(&expected).dot(&inverse);
+        assert!((&found - &expected).iter().all(|off| off.abs() < 1e-7), "{t}");
+    }
+    let n = 20_000;
+    let many = source.select(Axis(0), &vec![1; n]);
+    let (start, t) = (UnitTime::START, 0.4);
+    let stepped = euler_maruyama(&shaped, many.view(), (start, at(t)), 200, Seed(1)).unwrap();
+    let drawn = shaped.sample_transition(many.view(), start, at(t), Seed(2)).unwrap();
+    for found in [stepped, drawn] {
+        // Cell 1 has one partner: a Gaussian around its curve.
+        let off = &found - &found.mean_axis(Axis(0)).unwrap();
+        let spread = off.t().dot(&off) / n as f64;
+        let expected = &covariance * (t * (1.0 - t));
+        assert!((&spread - &expected).iter().all(|off| off.abs() < 0.012), "{spread} {expected}");
+    }
+    let again =
+        shaped.record().restore(&Snapshot::new(source).unwrap(), &Snapshot::new(target).unwrap());
+    let drift = |bridge: &dyn Bridge| bridge.drift(x.view(), at(0.4)).unwrap();
+    assert_eq!(drift(&*again.unwrap()), drift(&shaped));
+    assert!((shaped.noise_variance() - 0.7).abs() < 1e-12);
+    assert!(bridge.clone().noisy(array![[1.0, 2.0], [2.0, 1.0]]).is_err());
+    assert!(bridge.noisy(array![[1.0]]).is_err());
 }
 
 #[test]

@@ -84,6 +84,12 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         self.epsilon().value()
     }
 
+    /// `L` with `L Lᵀ` the covariance of the noise per unit of local time, for a process whose noise
+    /// is not the same in every direction; [`Bridge::noise_variance`] is then its mean.
+    fn noise_factor(&self) -> Option<ArrayView2<'_, f64>> {
+        None
+    }
+
     /// The score `∇ log p_t(x)` of the process's law at each row of `x` `(n, dim)`, same shape, if
     /// this bridge knows it.
     ///

@@ -59,13 +59,12 @@ pub fn euler_maruyama(
 ) -> Result<Array2<f64>> {
     let from = span.0.value();
     let step = span.0.until(span.1)? / n_steps.max(1) as f64;
-    let deviation = (bridge.noise_variance() * step).sqrt();
     let mut x = x.to_owned();
     for i in 0..n_steps {
         let drift = bridge.drift(x.view(), UnitTime::new(from + step * i as f64)?)?;
         x.scaled_add(step, &drift);
         let noise = noise(x.dim(), seed.child("simulate/step", i as u64), "simulate/euler");
-        x.scaled_add(deviation, &noise);
+        x.scaled_add(step.sqrt(), &coloured(bridge, noise));
     }
     Ok(x)
 }
@@ -119,7 +118,8 @@ pub fn simulate(
         return Err(Error::Parameter { name, must, got: "0".into() });
     }
     let field = Field { bridge, diffusion, forward: length > 0.0 };
-    let deviation = diffusion * (bridge.noise_variance() * length.abs() / n_steps as f64).sqrt();
+    let deviation = diffusion * (length.abs() / n_steps as f64).sqrt();
+    let deviation = if bridge.noise_variance() > 0.0 { deviation } else { 0.0 };
     let time =
         |i: usize| UnitTime::new((from + length * i as f64 / n_steps as f64).clamp(0.0, 1.0));
     let ends_outside = to <= 0.0 || to >= 1.0;
@@ -128,7 +128,8 @@ pub fn simulate(
         let step = next.value() - now.value();
         let slope = field.at(x.view(), now)?;
         let jump = if deviation > 0.0 {
-            noise(x.dim(), seed.child("simulate/heun", i as u64), "noise") * deviation
+            let noise = noise(x.dim(), seed.child("simulate/heun", i as u64), "noise");
+            coloured(bridge, noise) * deviation
         } else {
             Array2::zeros(x.dim())
         };
@@ -141,6 +142,14 @@ pub fn simulate(
         x += &(corrected + jump);
     }
     Ok(x)
+}
+
+/// Standard normal rows as noise of the bridge over one unit of time.
+fn coloured(bridge: &dyn Bridge, noise: Array2<f64>) -> Array2<f64> {
+    match bridge.noise_factor() {
+        Some(factor) => noise.dot(&factor.t()),
+        None => noise * bridge.noise_variance().sqrt(),
+    }
 }
 
 /// The drift of a process of other diffusion with the same law.

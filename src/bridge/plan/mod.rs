@@ -1,6 +1,7 @@
 //! BRIDGES OF A GIVEN PLAN: cells are paired first, by any cost, then carried to their partners.
 
 mod costs;
+mod noise;
 mod pairs;
 mod posterior;
 mod process;

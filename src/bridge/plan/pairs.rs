@@ -50,6 +50,11 @@ impl Pairs {
         self.parts((-1.0, 1.0), ((1.0 - t) * (1.0 - 3.0 * t), t * (3.0 * t - 2.0)))
     }
 
+    /// `y_j − x_i`: how fast straight lines go.
+    pub(super) fn velocities_of_lines(&self) -> Parts {
+        Parts { source: -&self.source, target: self.target.clone() }
+    }
+
     /// `g_p = c_p + (1−t) ċ_p` for curves `c_p`: Brownian bridges around them are drawn by
     /// `(g_p − x)/(1−t)`. Straight lines are drawn to their target, `g_p = y_j`.
     pub(super) fn goals(&self, t: f64) -> Parts {

@@ -2,6 +2,7 @@
 
 use ndarray::{ArrayView2, Axis};
 
+use crate::bridge::plan::noise::Noise;
 use crate::bridge::plan::pairs::{Pairs, Parts};
 use crate::geometry::Lanes;
 use crate::linalg::{product_nt, softmax_rows};
@@ -10,6 +11,7 @@ use crate::linalg::{product_nt, softmax_rows};
 #[derive(Debug)]
 pub(super) struct Posterior<'a> {
     pairs: &'a Pairs,
+    noise: &'a Noise,
     how: How,
 }
 
@@ -22,7 +24,7 @@ enum How {
     Weighted { slopes: Parts, constants: Vec<f64>, nearest: Option<NearestCells> },
 }
 
-/// The source cells that have pairs, and their places.
+/// The source cells that have pairs, and their places where the noise is even.
 #[derive(Debug)]
 struct NearestCells {
     places: Lanes,
@@ -30,37 +32,39 @@ struct NearestCells {
 }
 
 impl<'a> Posterior<'a> {
-    /// At local time `t` in [0, 1], of paths with noise of variance `epsilon` per unit of time.
+    /// At local time `t` in [0, 1], of paths with this noise.
     ///
-    /// With noise `w_p ∝ π_p N(x; c_p(t), ε t(1−t) I)`, where `c_p` is the curve of the pair. For
-    /// t → 0 the nearest source cell is certain, and among its pairs `w_p ∝ π_p
-    /// exp((x−x_i)·(y_j−x_i)/ε)`. Without noise, or at `t = 1`, the nearest pairs share by masses.
-    pub(super) fn new(pairs: &'a Pairs, t: f64, epsilon: f64) -> Self {
-        let variance = epsilon * t * (1.0 - t);
-        if variance > 0.0 {
-            let Parts { source, target } = pairs.places(t);
+    /// With noise of covariance Γ `w_p ∝ π_p N(x; c_p(t), t(1−t) Γ)`, where `c_p` is the curve of
+    /// the pair. For t → 0 the nearest source cell is certain, and among its pairs `w_p ∝ π_p
+    /// exp((x−x_i)·Γ⁻¹(y_j−x_i))`. Without noise, or at `t = 1`, the nearest pairs share by masses.
+    pub(super) fn new(pairs: &'a Pairs, t: f64, noise: &'a Noise) -> Self {
+        let spread = t * (1.0 - t);
+        if spread > 0.0 && !noise.is_none() {
+            let places = pairs.places(t);
+            let slopes = noise.over(&places, spread);
             let constants = pairs.each(|i, j, mass| {
-                let place = &source.row(i) + &target.row(j);
-                mass.ln() - 0.5 * place.dot(&place) / variance
+                let place = &places.source.row(i) + &places.target.row(j);
+                let slope = &slopes.source.row(i) + &slopes.target.row(j);
+                mass.ln() - 0.5 * place.dot(&slope)
             });
-            let slopes = Parts { source: source / variance, target: target / variance };
-            return Self { pairs, how: How::Weighted { slopes, constants, nearest: None } };
+            return Self { pairs, noise, how: How::Weighted { slopes, constants, nearest: None } };
         }
-        if t > 0.0 || epsilon <= 0.0 {
+        if t > 0.0 || noise.is_none() {
             let places = Lanes::new(pairs.sums(&pairs.places(t)).view());
-            return Self { pairs, how: How::Nearest(places) };
+            return Self { pairs, noise, how: How::Nearest(places) };
         }
+        let slopes = noise.over(&pairs.velocities_of_lines(), 1.0);
         let constants = pairs.each(|i, j, mass| {
-            let (x, y) = (pairs.source.row(i), pairs.target.row(j));
-            mass.ln() + (x.dot(&x) - x.dot(&y)) / epsilon
+            let slope = &slopes.source.row(i) + &slopes.target.row(j);
+            mass.ln() - pairs.source.row(i).dot(&slope)
         });
         let mut cells = pairs.sources.clone();
         cells.dedup();
         let rows: Vec<usize> = cells.iter().map(|&i| i as usize).collect();
-        let places = Lanes::new(pairs.source.select(Axis(0), &rows).view());
+        let places = noise.evened(pairs.source.select(Axis(0), &rows).view());
+        let places = Lanes::new(places.view());
         let nearest = Some(NearestCells { places, cells });
-        let slopes = Parts { source: &pairs.source / -epsilon, target: &pairs.target / epsilon };
-        Self { pairs, how: How::Weighted { slopes, constants, nearest } }
+        Self { pairs, noise, how: How::Weighted { slopes, constants, nearest } }
     }
 
     /// The parts of `∂ ln w_p/∂x`, less what is the same for all pairs; `None` where shares do not
@@ -96,10 +100,11 @@ impl<'a> Posterior<'a> {
         let n_pairs = shares.len();
         let mut squares = Vec::new();
         let mut near = vec![0.0; self.pairs.source.nrows()];
+        let evened = nearest.map(|_| self.noise.evened(x));
         for (row, point) in x.rows().into_iter().enumerate() {
             let (along_source, along_target) = (along_source.row(row), along_target.row(row));
-            if let Some(NearestCells { places, cells }) = nearest {
-                places.squared_distances(&point.to_vec(), &mut squares);
+            if let (Some(NearestCells { places, cells }), Some(evened)) = (nearest, &evened) {
+                places.squared_distances(&evened.row(row).to_vec(), &mut squares);
                 let least = squares.iter().copied().fold(f64::INFINITY, f64::min);
                 for (&cell, square) in cells.iter().zip(&squares) {
                     near[cell as usize] = if *square <= least { 0.0 } else { f64::NEG_INFINITY };

@@ -1,10 +1,12 @@
 //! The bridge of a plan: cells go to their partners on Brownian bridges or on straight lines.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, s};
+use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::plan::noise::{Noise, Shape};
 use crate::bridge::plan::pairs::{Bend, Pairs, Parts};
 use crate::bridge::plan::posterior::Posterior;
 use crate::bridge::plan::record::PlanRecord;
@@ -61,6 +63,7 @@ pub struct PlanBridge {
     centre: Array1<f64>,
     epsilon: Epsilon,
     motion: Motion,
+    noise: Noise,
     plan_marginal: Option<Array1<f64>>,
 }
 
@@ -101,7 +104,11 @@ impl PlanBridge {
             pairs.targets.push(j as u32);
             pairs.masses.push(mass);
         }
-        Ok(Self { pairs, centre, epsilon, motion, plan_marginal: None })
+        let noise = match motion {
+            Motion::Brownian => Noise::Even(epsilon.value()),
+            Motion::Straight => Noise::None,
+        };
+        Ok(Self { pairs, centre, epsilon, motion, noise, plan_marginal: None })
     }
 
     /// Says that the plan was free to leave the source's marginal: [`Bridge::plan_marginal`] is
@@ -141,6 +148,34 @@ impl PlanBridge {
         Ok(self)
     }
 
+    /// Gives the paths noise of a covariance (per unit of local time, `(dim, dim)`) instead of ε in
+    /// every direction: `X_t` of a pair has the covariance `t(1−t)` times it around its curve.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is not one row for each dimension; [`Error::Parameter`] if it is
+    /// not positive definite, or paths are without noise.
+    pub fn noisy(mut self, covariance: Array2<f64>) -> Result<Self> {
+        let (expected, got) = (self.dim(), covariance.nrows());
+        if expected != got || covariance.ncols() != got {
+            let (what, unit) = ("the covariance of the noise", "dimensions");
+            return Err(Error::Shape { what, unit, expected, got });
+        }
+        if self.motion == Motion::Straight {
+            let (name, must) = ("motion", "Brownian, to have noise");
+            return Err(Error::Parameter { name, must, got: "straight".into() });
+        }
+        self.noise = Noise::Shaped(Shape::new(covariance)?);
+        Ok(self)
+    }
+
+    /// The covariance of the noise, if it was given one.
+    pub fn noise_covariance(&self) -> Option<ArrayView2<'_, f64>> {
+        match &self.noise {
+            Noise::Shaped(shape) => Some(shape.covariance.view()),
+            Noise::None | Noise::Even(_) => None,
+        }
+    }
+
     /// How the curves are bent, if they are.
     pub fn bend(&self) -> Option<&Bend> {
         self.pairs.bend.as_ref()
@@ -162,6 +197,22 @@ impl PlanBridge {
         match self.motion {
             Motion::Brownian => t.value().min(1.0 - LEAST_LEFT),
             Motion::Straight => t.value(),
+        }
+    }
+
+    /// Adds a draw of the noise, times `spread`.
+    fn add_noise(&self, x: &mut ArrayViewMut1<'_, f64>, spread: f64, stream: &mut ChaCha8Rng) {
+        if spread <= 0.0 || self.noise.is_none() {
+            return;
+        }
+        let draw = Array1::from_shape_simple_fn(x.len(), || {
+            let noise: f64 = StandardNormal.sample(stream);
+            noise * spread
+        });
+        match &self.noise {
+            Noise::Shaped(shape) => *x += &shape.factor().dot(&draw),
+            Noise::Even(variance) => x.scaled_add(variance.sqrt(), &draw),
+            Noise::None => {}
         }
     }
 
@@ -255,16 +306,20 @@ impl Bridge for PlanBridge {
     }
 
     fn noise_variance(&self) -> f64 {
-        match self.motion {
-            Motion::Brownian => self.epsilon.value(),
-            Motion::Straight => 0.0,
+        self.noise.variance()
+    }
+
+    fn noise_factor(&self) -> Option<ArrayView2<'_, f64>> {
+        match &self.noise {
+            Noise::Shaped(shape) => Some(shape.factor()),
+            Noise::None | Noise::Even(_) => None,
         }
     }
 
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         self.check(x)?;
         let t = self.inside(t);
-        let posterior = Posterior::new(&self.pairs, t, self.noise_variance());
+        let posterior = Posterior::new(&self.pairs, t, &self.noise);
         let parts = match self.motion {
             Motion::Brownian => self.pairs.goals(t),
             Motion::Straight => self.pairs.velocities(t),
@@ -288,7 +343,7 @@ impl Bridge for PlanBridge {
             return Ok(sum);
         }
         let t = self.inside(t);
-        let posterior = Posterior::new(&self.pairs, t, self.noise_variance());
+        let posterior = Posterior::new(&self.pairs, t, &self.noise);
         let goals = self.pairs.goals(t);
         for chunk in self.in_chunks(x, |_, x| self.covariance(&posterior, &goals, &x)) {
             sum += &chunk;
@@ -312,8 +367,8 @@ impl Bridge for PlanBridge {
         if span < f64::MIN_POSITIVE {
             return Ok(x.to_owned());
         }
-        let posterior = Posterior::new(&self.pairs, from, self.noise_variance());
-        let deviation = (self.noise_variance() * span * (1.0 - to) / (1.0 - from)).sqrt();
+        let posterior = Posterior::new(&self.pairs, from, &self.noise);
+        let spread = (span * (1.0 - to) / (1.0 - from)).sqrt();
         let (here, there) = (self.pairs.places(from), self.pairs.places(to));
         // A Brownian bridge around its curve forgets where it was as it nears the end.
         let kept = match self.motion {
@@ -332,12 +387,7 @@ impl Bridge for PlanBridge {
                 let end = &there.source.row(i) + &there.target.row(j);
                 let moved = (&row - &start) * kept + &end;
                 row.assign(&moved);
-                if deviation > 0.0 {
-                    for value in &mut row {
-                        let noise: f64 = StandardNormal.sample(&mut stream);
-                        *value += deviation * noise;
-                    }
-                }
+                self.add_noise(&mut row, spread, &mut stream);
             }
             x + &self.centre
         });

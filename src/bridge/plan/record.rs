@@ -1,6 +1,6 @@
 //! A plan and how its pairs move, as plain numbers: what model files hold of a `PlanBridge`.
 
-use ndarray::Array2;
+use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::plan::pairs::Bend;
@@ -36,6 +36,9 @@ pub struct PlanRecord {
     /// How they reach their target cells.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reach: Vec<Vec<f64>>,
+    /// Covariance of the noise per unit of local time; none if it is `epsilon` everywhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub noise: Vec<Vec<f64>>,
 }
 
 impl PlanRecord {
@@ -48,10 +51,12 @@ impl PlanRecord {
         }
         let (dim, epsilon, motion) = (bridge.dim(), bridge.epsilon().value(), bridge.motion());
         let relaxed = bridge.plan_marginal().is_some();
-        let rows = |bends: &Array2<f64>| bends.rows().into_iter().map(|row| row.to_vec()).collect();
-        let (leave, reach) = bridge
-            .bend()
-            .map_or_else(Default::default, |bend| (rows(&bend.source), rows(&bend.target)));
+        let rows =
+            |bends: ArrayView2<'_, f64>| bends.rows().into_iter().map(|row| row.to_vec()).collect();
+        let (leave, reach) = bridge.bend().map_or_else(Default::default, |bend| {
+            (rows(bend.source.view()), rows(bend.target.view()))
+        });
+        let noise = bridge.noise_covariance().map_or_else(Vec::new, rows);
         BridgeRecord::Plan(Self {
             dim,
             epsilon,
@@ -62,6 +67,7 @@ impl PlanRecord {
             mass,
             leave,
             reach,
+            noise,
         })
     }
 
@@ -85,6 +91,9 @@ impl PlanRecord {
             let leave = table("leave", &self.leave, self.dim)?;
             bridge = bridge
                 .bent(Bend { source: leave, target: table("reach", &self.reach, self.dim)? })?;
+        }
+        if !self.noise.is_empty() {
+            bridge = bridge.noisy(table("noise", &self.noise, self.dim)?)?;
         }
         Ok(if self.relaxed { bridge.relaxed() } else { bridge })
     }

@@ -1,0 +1,87 @@
+//! The noise of the paths of a plan: none, equal in all directions, or with a covariance.
+
+use ndarray::{Array2, ArrayView2};
+
+use crate::bridge::plan::pairs::Parts;
+use crate::error::{Error, Result};
+use crate::linalg::{Cholesky, product};
+
+/// Noise per unit of local time.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Noise {
+    /// Paths are curves.
+    None,
+    /// Of this variance in every direction.
+    Even(f64),
+    /// Of a covariance.
+    Shaped(Shape),
+}
+
+/// A positive definite covariance with its factor and inverse.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Shape {
+    pub(super) covariance: Array2<f64>,
+    cholesky: Cholesky,
+    inverse: Array2<f64>,
+}
+
+impl Shape {
+    pub(super) fn new(covariance: Array2<f64>) -> Result<Self> {
+        let finite = covariance.iter().all(|value| value.is_finite());
+        let cholesky = finite.then(|| Cholesky::new(covariance.view())).flatten();
+        let Some(cholesky) = cholesky else {
+            let (name, must) = ("covariance of the noise", "finite and positive definite");
+            return Err(Error::Parameter { name, must, got: "another matrix".into() });
+        };
+        let inverse = cholesky.inverse();
+        Ok(Self { covariance, cholesky, inverse })
+    }
+
+    /// `L` with `L Lᵀ` the covariance.
+    pub(super) fn factor(&self) -> ArrayView2<'_, f64> {
+        self.cholesky.lower()
+    }
+}
+
+impl Noise {
+    pub(super) fn is_none(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Even(variance) => *variance <= 0.0,
+            Self::Shaped(_) => false,
+        }
+    }
+
+    /// `Γ⁻¹ c / time` for parts c, with the covariance Γ of this noise; not for none.
+    pub(super) fn over(&self, parts: &Parts, time: f64) -> Parts {
+        let each = |part: &Array2<f64>| match self {
+            Self::None => part.clone(),
+            Self::Even(variance) => part / (variance * time),
+            Self::Shaped(shape) => product(part.view(), shape.inverse.view()) / time,
+        };
+        Parts { source: each(&parts.source), target: each(&parts.target) }
+    }
+
+    /// Points in coordinates in which the noise is the same in every direction, up to its size.
+    pub(super) fn evened(&self, points: ArrayView2<'_, f64>) -> Array2<f64> {
+        let mut evened = points.to_owned();
+        if let Self::Shaped(shape) = self {
+            for mut row in evened.rows_mut() {
+                let white = shape.cholesky.whiten(row.view());
+                row.assign(&white);
+            }
+        }
+        evened
+    }
+
+    /// Mean variance over directions.
+    pub(super) fn variance(&self) -> f64 {
+        match self {
+            Self::None => 0.0,
+            Self::Even(variance) => *variance,
+            Self::Shaped(shape) => {
+                shape.covariance.diag().sum() / shape.covariance.nrows().max(1) as f64
+            }
+        }
+    }
+}
