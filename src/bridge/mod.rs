@@ -14,6 +14,7 @@ mod report;
 mod series;
 mod simulate;
 mod sinkhorn;
+mod spline;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
@@ -33,6 +34,7 @@ pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
 pub use simulate::{Simulation, brownian_bridge_sample, draw_cells, euler_maruyama, simulate};
 pub use sinkhorn::{EntropicPlan, SinkhornBridge, SinkhornRecord, SinkhornSolver, debiased_map};
+pub use spline::{Mass, Member, SplineSolver, Woven};
 
 use crate::data::Snapshot;
 use crate::error::Result;
@@ -68,6 +70,23 @@ pub trait CourseSolver: std::fmt::Debug + Send + Sync {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<Vec<(Box<dyn Bridge>, FitReport)>>;
+
+    /// Interval `k` of the course, as [`CourseSolver::solve_course`] has it.
+    ///
+    /// # Errors
+    /// As there; [`crate::Error::Parameter`] if there is no such interval.
+    fn solve_one(
+        &self,
+        course: &Course,
+        k: usize,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<(Box<dyn Bridge>, FitReport)> {
+        self.solve_course(course, seed, progress)?.into_iter().nth(k).ok_or_else(|| {
+            let (name, must) = ("interval", "one of the course");
+            crate::Error::Parameter { name, must, got: k.to_string() }
+        })
+    }
 }
 
 /// A process `dX = b(X, t) dt + √ε dW` on local time from 0 (source) to 1 (target).
@@ -130,6 +149,12 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
     /// solver let them differ from the source's marginal; `None` if they are that marginal.
     fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
         None
+    }
+
+    /// How much of the growth of the whole interval cells have had at `t`, from 0 at the start to 1
+    /// at the end: t where they multiply at a constant rate.
+    fn growth_by(&self, t: UnitTime) -> f64 {
+        t.value()
     }
 
     /// Draws `n` cells of the population at `t`, `(n, dim)`: cells of `source`, each as often as

@@ -3,11 +3,11 @@
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
 use sbcell::bridge::{
-    Choice, CouplingKind, Covariance, FlowSolver, GaussianSolver, LightSbSolver, OtSolver,
-    PathShape, SinkhornSolver,
+    Choice, CouplingKind, Covariance, FlowSolver, GaussianSolver, LightSbSolver, Mass, Member,
+    OtSolver, PathShape, SinkhornSolver, SplineSolver,
 };
 use sbcell::geometry::{CostChoice, CostKind};
-use sbcell::pipeline::SolverChoice;
+use sbcell::pipeline::{AutoSolver, SolverChoice};
 use sbcell::{Error, Result};
 
 /// Which solver.
@@ -24,6 +24,11 @@ pub(crate) enum SolverName {
     /// Networks for velocity and score, trained without simulation on an entropic coupling; moves
     /// with noise
     Sf2m,
+    /// Pairs by transport that may leave cells behind, on curves that heed the neighbouring
+    /// intervals
+    Spline,
+    /// A mixture of splines, chosen by holding out the inner times of the course
+    Auto,
     /// A network for the velocity, trained on exact optimal transport; moves without noise
     OtCfm,
     /// A network for the velocity, trained on independent pairs; moves without noise
@@ -50,9 +55,80 @@ pub(crate) struct SolverArgs {
     #[command(flatten)]
     sinkhorn: SinkhornArgs,
     #[command(flatten)]
+    spline: SplineArgs,
+    #[command(flatten)]
     cost: CostArgs,
     #[command(flatten)]
     flow: FlowArgs,
+}
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Solvers spline, auto")]
+struct SplineArgs {
+    /// Price of leaving the snapshots' weights, in total variances of the cells; `inf` keeps them,
+    /// by exact transport [default: 0.5; for auto chosen]
+    #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
+    relax: Option<f64>,
+    /// How much of the neighbouring intervals' velocities paths take: 0 for straight lines, 1 for
+    /// a spline through the mean partners [default: 1; for auto chosen]
+    #[arg(long, value_name = "PHI", allow_negative_numbers = true)]
+    momentum: Option<f64>,
+    /// Share of the noise between two cells that is given back, so that populations between the
+    /// snapshots are not too narrow [default: 0; for auto chosen]
+    #[arg(long, value_name = "RHO", allow_negative_numbers = true)]
+    noise_back: Option<f64>,
+    /// Whether earlier cells keep their weight, or may be left out and multiply
+    #[arg(long, value_enum, default_value = "relaxed")]
+    mass: MassName,
+    /// auto: mix all splines whose score is within this share of the best; 0 takes the best alone
+    #[arg(long, value_name = "SHARE", default_value_t = AutoSolver::default().tolerance)]
+    auto_tolerance: f64,
+    /// auto: cells of each time to choose by, at most
+    #[arg(long, value_name = "N", default_value_t = AutoSolver::default().cells_per_time)]
+    auto_cells: usize,
+}
+
+/// Whether earlier cells keep their weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MassName {
+    /// Every earlier cell goes somewhere, by its weight
+    Kept,
+    /// The plan says which cells multiply and which are left out
+    Relaxed,
+}
+
+impl From<MassName> for Mass {
+    fn from(name: MassName) -> Self {
+        match name {
+            MassName::Kept => Self::Kept,
+            MassName::Relaxed => Self::Relaxed,
+        }
+    }
+}
+
+impl SplineArgs {
+    fn spline(self) -> SolverChoice {
+        let plain = SplineSolver::default();
+        let first = plain.members.first().copied();
+        let usual = first.unwrap_or(Member { relaxation: None, momentum: 1.0 });
+        let relaxation = match self.relax {
+            Some(price) if price.is_infinite() && price > 0.0 => None,
+            Some(price) => Some(price),
+            None => usual.relaxation,
+        };
+        let momentum = self.momentum.unwrap_or(usual.momentum);
+        SolverChoice::Spline(SplineSolver {
+            members: vec![Member { relaxation, momentum }],
+            mass: self.mass.into(),
+            noise_back: self.noise_back.unwrap_or(plain.noise_back),
+            ..plain
+        })
+    }
+
+    fn auto(self) -> SolverChoice {
+        let Self { mass, auto_tolerance: tolerance, auto_cells: cells_per_time, .. } = self;
+        SolverChoice::Auto(AutoSolver { mass: mass.into(), tolerance, cells_per_time })
+    }
 }
 
 #[derive(Debug, Clone, Args)]
@@ -282,12 +358,15 @@ impl SolverArgs {
 
     /// Flags → another solver than the one that was named, with those that mean something to it.
     pub(crate) fn choice_of(self, solver: SolverName) -> SolverChoice {
-        let Self { solver: _, max_iterations, tolerance, lightsb, sinkhorn, cost, flow } = self;
+        let Self { solver: _, max_iterations, tolerance, lightsb, sinkhorn, spline, cost, flow } =
+            self;
         let cost = cost.choice();
         match solver {
             SolverName::Sf2m => flow.set(FlowSolver::sf2m(), cost, max_iterations),
             SolverName::OtCfm => flow.set(FlowSolver::ot_cfm(), cost, max_iterations),
             SolverName::ICfm => flow.set(FlowSolver::i_cfm(), cost, max_iterations),
+            SolverName::Spline => spline.spline(),
+            SolverName::Auto => spline.auto(),
             SolverName::Gaussian => SolverChoice::Gaussian(GaussianSolver {}),
             SolverName::Ot => SolverChoice::Ot(OtSolver { cost }),
             SolverName::Lightsb => {
@@ -322,13 +401,16 @@ fn set<T>(field: &mut T, value: Option<T>) {
 }
 
 /// The solvers that each flag means something to.
-const KNOWN_TO: [(&[&str], &[SolverName]); 6] = {
-    use SolverName::{ICfm, Lightsb, Ot, OtCfm, Sf2m, Sinkhorn};
+const KNOWN_TO: [(&[&str], &[SolverName]); 9] = {
+    use SolverName::{Auto, ICfm, Lightsb, Ot, OtCfm, Sf2m, Sinkhorn, Spline};
     [
         (&["max_iterations"], &[Lightsb, Sinkhorn, Sf2m, OtCfm, ICfm]),
         (&["tolerance"], &[Lightsb, Sinkhorn]),
         (&["n_gaussians", "covariance"], &[Lightsb]),
         (&["lambda1", "lambda2"], &[Sinkhorn]),
+        (&["relax", "momentum", "noise_back"], &[Spline]),
+        (&["mass"], &[Spline, Auto]),
+        (&["auto_tolerance", "auto_cells"], &[Auto]),
         (&["cost", "n_neighbors", "heat_time"], &[Sinkhorn, Ot, Sf2m, OtCfm]),
         (
             &[

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{
-    BridgeSolver, CourseSolver, FlowSolver, GaussianSolver, LightSbSolver, OtSolver, SinkhornSolver,
+    BridgeSolver, CourseSolver, FlowSolver, GaussianSolver, LightSbSolver, Mass, OtSolver,
+    SinkhornSolver, SplineSolver,
 };
 use crate::error::{Error, Result};
+use crate::pipeline::auto::AutoSolver;
 use crate::pipeline::growth::GrowthOptions;
 use crate::pipeline::reference::Reference;
 use crate::preprocess::{GeneSelector, PcaSolver};
@@ -182,6 +184,10 @@ pub enum SolverChoice {
     Ot(OtSolver),
     /// Velocity and score as networks.
     Flow(FlowSolver),
+    /// Relaxed plans on curves that heed the neighbouring intervals.
+    Spline(SplineSolver),
+    /// Splines whose hyperparameters are chosen by holding out times.
+    Auto(AutoSolver),
 }
 
 /// A solver, by what it takes.
@@ -207,6 +213,8 @@ impl SolverChoice {
             Self::Sinkhorn(solver) => solver.check(),
             Self::Ot(solver) => solver.check(),
             Self::Flow(solver) => solver.check(),
+            Self::Spline(solver) => solver.check(),
+            Self::Auto(solver) => solver.check(),
         };
         checked.map_err(by_flag)
     }
@@ -219,6 +227,8 @@ impl SolverChoice {
             Self::Sinkhorn(_) => "sinkhorn",
             Self::Ot(_) => "ot",
             Self::Flow(_) => "flow",
+            Self::Spline(_) => "spline",
+            Self::Auto(_) => "auto",
         }
     }
 
@@ -227,6 +237,17 @@ impl SolverChoice {
         match self {
             Self::Lightsb(_) | Self::Gaussian(_) | Self::Ot(_) | Self::Flow(_) => false,
             Self::Sinkhorn(solver) => solver.source_relaxation.is_some(),
+            Self::Spline(solver) => solver.mass == Mass::Relaxed,
+            Self::Auto(solver) => solver.mass == Mass::Relaxed,
+        }
+    }
+
+    /// The solver with earlier cells keeping their weight, or not, if it can do both.
+    pub(super) fn with_mass(&self, mass: Mass) -> Option<Self> {
+        match self.clone() {
+            Self::Spline(solver) => Some(Self::Spline(SplineSolver { mass, ..solver })),
+            Self::Auto(solver) => Some(Self::Auto(AutoSolver { mass, ..solver })),
+            _ => None,
         }
     }
 
@@ -241,12 +262,19 @@ impl SolverChoice {
             Self::Ot(solver) if solver.cost.is_geodesic() => Solver::Joint(Box::new(solver)),
             Self::Ot(solver) => Solver::Each(Box::new(solver)),
             Self::Flow(solver) => Solver::Joint(Box::new(solver)),
+            Self::Spline(solver) => Solver::Joint(Box::new(solver)),
+            // What it is before anything is chosen; `Task::settle` chooses.
+            Self::Auto(solver) => Solver::Joint(Box::new(solver.unsettled())),
         }
     }
 }
 
 /// The flag that sets a field of a solver, where they are not called the same.
-const FLAGS: [(&str, &str); 17] = [
+const FLAGS: [(&str, &str); 21] = [
+    ("relaxation", "--relax"),
+    ("momentum", "--momentum"),
+    ("noise_back", "--noise-back"),
+    ("blur", "--blur"),
     ("n_gaussians", "--n-gaussians"),
     ("max_iterations", "--max-iterations"),
     ("tolerance", "--tolerance"),

@@ -102,6 +102,16 @@ fn solver_flops(solver: &SolverChoice, cells: f64, dims: f64) -> f64 {
         SolverChoice::Sinkhorn(_) => 160.0 * (2.0 * dims + 60.0) * cells * cells / 4.0,
         // The network simplex method between four pairs of snapshots of a quarter of the cells.
         SolverChoice::Ot(_) => 40.0 * (cells / 4.0).powf(2.7),
+        // As Sinkhorn, for each relaxation and for velocities.
+        SolverChoice::Spline(solver) => {
+            let n_plans = solver.members.len() as f64 + 1.0;
+            n_plans * 160.0 * (2.0 * dims + 60.0) * cells * cells / 4.0
+        }
+        // Six plans, and as many for every inner time on at most 1500 cells of each.
+        SolverChoice::Auto(solver) => {
+            let some = cells.min(4.0 * solver.cells_per_time as f64);
+            6.0 * 160.0 * (2.0 * dims + 60.0) * (cells * cells + 3.0 * some * some) / 4.0
+        }
         // A covariance of both sides; eigenvectors three times, 10 d³ each.
         SolverChoice::Gaussian(_) => 4.0 * cells * dims * dims + 30.0 * dims.powi(3),
     }

@@ -77,7 +77,8 @@ pub fn fit(
     let header = header(&units, &selection, &prepared, options, plan);
     let partial = PartialModel::start(out, &header.plan, resume)?;
     let known = (prepared.growth.as_ref(), selection.times.as_slice());
-    let task = Task::new(&series, (&units, options), known)?;
+    let mut task = Task::new(&series, (&units, options), known)?;
+    task.settle(&mut progress)?;
     let intervals = intervals(&task, &partial, &mut progress)?;
 
     let input =

@@ -1,5 +1,6 @@
 //! WHOLE JOBS: what a command does, without the words.
 
+mod auto;
 mod config;
 mod coordinates;
 mod estimate;
@@ -18,6 +19,7 @@ mod reference;
 mod solve;
 mod units;
 
+pub use auto::AutoSolver;
 pub use config::{FitOptions, Noise, Solver, SolverChoice, Source, TimeOptions, ValuesChoice};
 pub use estimate::{Estimate, estimate};
 pub use evaluate::{EvaluateOptions, Evaluated, Method, Protocol, evaluate, validate};

@@ -61,11 +61,11 @@ impl Process {
     }
 
     /// The cells at the start of interval `interval` with the weight that their descendants have
-    /// at `time`: `p_i exp(rate_i (time − start))`, scaled to sum to one.
+    /// at `time`: `p_i exp(rate_i g)`, scaled to sum to one, where g is `time − start`, or the whole
+    /// length for bridges whose growth is at once ([`crate::bridge::Bridge::growth_by`]).
     ///
-    /// Growth goes on at a constant rate through the interval, and it is the source cells that
-    /// have it: a draw of the population at `time` takes a source cell by this weight and
-    /// carries it there.
+    /// It is the source cells that have it: a draw of the population at `time` takes a source cell
+    /// by this weight and carries it there.
     ///
     /// # Errors
     /// [`crate::Error::Parameter`] if a rate is not finite.
@@ -73,7 +73,13 @@ impl Process {
         let observed = &self.snapshots[interval];
         match &self.growth[interval] {
             None => Ok(observed.clone()),
-            Some(rates) => grown(observed, rates.view(), time - self.series.times()[interval]),
+            Some(rates) => {
+                let times = self.series.times();
+                let length = times[interval + 1] - times[interval];
+                let local = UnitTime::new(((time - times[interval]) / length).clamp(0.0, 1.0))?;
+                let share = self.series.bridges()[interval].growth_by(local);
+                grown(observed, rates.view(), length * share)
+            }
         }
     }
 

@@ -7,7 +7,7 @@ use ndarray::Array1;
 use crate::bridge::{Bridge, BridgeProblem, BridgeSolver, Course, CourseSolver, FitReport};
 use crate::data::{Snapshot, TimeSeries};
 use crate::error::Result;
-use crate::pipeline::config::{FitOptions, Solver};
+use crate::pipeline::config::{FitOptions, Solver, SolverChoice};
 use crate::pipeline::growth::Growing;
 use crate::pipeline::units::Units;
 use crate::progress::Progress;
@@ -18,6 +18,7 @@ pub(super) struct Task<'a> {
     series: &'a TimeSeries,
     units: &'a Units,
     options: &'a FitOptions,
+    solver: SolverChoice,
     problems: Vec<BridgeProblem>,
     growing: Vec<Growing>,
 }
@@ -41,6 +42,7 @@ impl<'a> Task<'a> {
         (rates, cell_times): (Option<&Array1<f64>>, &[f64]),
     ) -> Result<Self> {
         let problems = problems(series, units)?;
+        let solver = options.solver.clone();
         let growing = problems
             .iter()
             .zip(series.times().windows(2))
@@ -51,7 +53,18 @@ impl<'a> Task<'a> {
                 length: ends[1] - ends[0],
             })
             .collect();
-        Ok(Self { series, units, options, problems, growing })
+        Ok(Self { series, units, options, solver, problems, growing })
+    }
+
+    /// Settles what the solver leaves to be chosen from the data, by holding out times of this
+    /// course; the solver that is then used.
+    pub(super) fn settle(&mut self, progress: &mut dyn Progress) -> Result<&SolverChoice> {
+        if let SolverChoice::Auto(auto) = &self.solver {
+            let course = Course::new(self.series.times().to_vec(), self.problems.clone())?;
+            let seed = Seed(self.options.seed).child("auto", 0);
+            self.solver = SolverChoice::Spline(auto.choose(&course, seed, progress)?);
+        }
+        Ok(&self.solver)
     }
 
     /// Number of intervals.
@@ -76,7 +89,7 @@ impl<'a> Task<'a> {
 
     /// The solver of each interval; or the one of the whole course.
     pub(super) fn solvers(&self, progress: &mut dyn Progress) -> Result<Solvers> {
-        Ok(match self.options.solver.solver() {
+        Ok(match self.solver.solver() {
             Solver::Joint(solver) => Solvers::Joint(solver),
             Solver::Each(solver) => {
                 let reference = self.options.reference;
@@ -143,10 +156,19 @@ impl<'a> Task<'a> {
 
     /// Interval `k`, with no more of the course than its solver needs.
     pub(super) fn only(&self, k: usize, progress: &mut dyn Progress) -> Result<Solved> {
-        match self.solvers(progress)? {
-            Solvers::Each(solvers) => self.interval(k, &*solvers[k], progress),
-            Solvers::Joint(solver) => Ok(self.course(&*solver, progress)?.swap_remove(k)),
+        let solver = match self.solvers(progress)? {
+            Solvers::Each(solvers) => return self.interval(k, &*solvers[k], progress),
+            Solvers::Joint(solver) => solver,
+        };
+        if self.options.growth.iterations > 1 {
+            return Ok(self.course(&*solver, progress)?.swap_remove(k));
         }
+        let weighed = self.problems.iter().zip(&self.growing).map(|(p, g)| g.problem(p));
+        let course = Course::new(self.series.times().to_vec(), weighed.collect::<Result<_>>()?)?;
+        let seed = Seed(self.options.seed).child("course", 0);
+        let (bridge, report) = solver.solve_one(&course, k, seed, progress)?;
+        let problem = course.problems()[k].clone();
+        Ok(Solved { problem, growing: self.growing[k].clone(), bridge, report })
     }
 }
 

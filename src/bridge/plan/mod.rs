@@ -10,6 +10,7 @@ mod solver;
 
 pub(super) use costs::{cost_between, course_ground, fit_course};
 pub use pairs::Bend;
+pub(in crate::bridge) use pairs::Pair;
 pub use process::{Motion, PlanBridge};
 pub use record::PlanRecord;
 pub use solver::OtSolver;

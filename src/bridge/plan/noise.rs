@@ -54,12 +54,11 @@ impl Noise {
 
     /// `Γ⁻¹ c / time` for parts c, with the covariance Γ of this noise; not for none.
     pub(super) fn over(&self, parts: &Parts, time: f64) -> Parts {
-        let each = |part: &Array2<f64>| match self {
+        parts.map(|part| match self {
             Self::None => part.clone(),
             Self::Even(variance) => part / (variance * time),
             Self::Shaped(shape) => product(part.view(), shape.inverse.view()) / time,
-        };
-        Parts { source: each(&parts.source), target: each(&parts.target) }
+        })
     }
 
     /// Points in coordinates in which the noise is the same in every direction, up to its size.

@@ -1,8 +1,11 @@
-//! The pairs of a plan and the curves they move on: each a sum of a source and a target part.
+//! The pairs of a plan and the curves they move on: each a sum of parts of its two cells.
 
-use ndarray::Array2;
+use ndarray::{Array1, Array2};
 
-/// The pairs of a plan with the places of their cells, less the mean of the target.
+use crate::error::{Error, Result};
+use crate::linalg::product;
+
+/// The pairs of a plan with the places of their cells, less the mean of the target; by source.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pairs {
     pub(super) source: Array2<f64>,
@@ -11,12 +14,27 @@ pub(super) struct Pairs {
     pub(super) targets: Vec<u32>,
     pub(super) masses: Vec<f64>,
     pub(super) bend: Option<Bend>,
+    /// How much of the bend each pair takes.
+    pub(super) factors: Vec<f64>,
+}
+
+/// One pair of a plan.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::bridge) struct Pair {
+    /// Its source cell.
+    pub(in crate::bridge) i: usize,
+    /// Its target cell.
+    pub(in crate::bridge) j: usize,
+    pub(in crate::bridge) mass: f64,
+    /// φ, see [`Bend`].
+    pub(in crate::bridge) factor: f64,
 }
 
 /// How far the curves leave and reach their cells off the straight line.
 ///
-/// The pair of cells i and j is at `(1−t) x_i + t y_j + t(1−t)² a_i − t²(1−t) b_j`, the cubic whose
-/// velocity is `y_j − x_i + a_i` at the start and `y_j − x_i + b_j` at the end.
+/// The pair of cells i and j is at `(1−t) x_i + t y_j + φ (t(1−t)² a_i − t²(1−t) b_j)`, the cubic whose
+/// velocity is `y_j − x_i + φ a_i` at the start and `y_j − x_i + φ b_j` at the end, where φ is a number
+/// of the pair: 0 for a straight line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bend {
     /// `a_i`: velocity at the start less that of the straight line, `(n_source, dim)`.
@@ -25,18 +43,120 @@ pub struct Bend {
     pub target: Array2<f64>,
 }
 
-/// Something of a pair that is the sum of a part of its source and one of its target cell.
+/// Something of a pair that is the sum of a part of its source and one of its target cell, and φ
+/// times such a sum.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Parts {
+    pub(super) ends: Both,
+    pub(super) bends: Option<Both>,
+}
+
+/// One row for each source cell, and one for each target cell.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Both {
     pub(super) source: Array2<f64>,
     pub(super) target: Array2<f64>,
 }
 
+impl Both {
+    pub(super) fn map(&self, f: impl Fn(&Array2<f64>) -> Array2<f64>) -> Self {
+        Self { source: f(&self.source), target: f(&self.target) }
+    }
+}
+
+impl Parts {
+    /// `f` of all rows; `f` must be linear.
+    pub(super) fn map(&self, f: impl Fn(&Array2<f64>) -> Array2<f64>) -> Self {
+        Self { ends: self.ends.map(&f), bends: self.bends.as_ref().map(|bends| bends.map(&f)) }
+    }
+}
+
 impl Pairs {
-    /// `f(source, target, mass)` of each pair.
-    pub(super) fn each(&self, f: impl Fn(usize, usize, f64) -> f64) -> Vec<f64> {
-        let ends = self.sources.iter().zip(&self.targets).zip(&self.masses);
-        ends.map(|((&i, &j), &mass)| f(i as usize, j as usize, mass)).collect()
+    /// Of pairs sorted by source cell, then target cell, then φ.
+    pub(super) fn new(
+        (source, target): (Array2<f64>, Array2<f64>),
+        all: impl IntoIterator<Item = Pair>,
+    ) -> Result<Self> {
+        let refuse = |must, got: String| Err(Error::Parameter { name: "coupling", must, got });
+        let mut pairs = Self {
+            source,
+            target,
+            sources: Vec::new(),
+            targets: Vec::new(),
+            masses: Vec::new(),
+            bend: None,
+            factors: Vec::new(),
+        };
+        let mut last: Option<Pair> = None;
+        for pair in all {
+            let Pair { i, j, mass, factor } = pair;
+            if i >= pairs.source.nrows() || j >= pairs.target.nrows() {
+                return refuse("pairs of cells that are there", format!("({i}, {j})"));
+            }
+            if !(0.0 < mass && mass < f64::INFINITY && factor.is_finite()) {
+                return refuse("masses that are finite and > 0", mass.to_string());
+            }
+            let later = last.is_none_or(|last| {
+                (last.i, last.j) < (i, j) || ((last.i, last.j) == (i, j) && last.factor < factor)
+            });
+            if !later {
+                return refuse("pairs by source, then target", format!("({i}, {j}) too late"));
+            }
+            last = Some(pair);
+            pairs.sources.push(i as u32);
+            pairs.targets.push(j as u32);
+            pairs.masses.push(mass);
+            pairs.factors.push(factor);
+        }
+        if last.is_none() {
+            return refuse("at least one pair", "none".into());
+        }
+        Ok(pairs)
+    }
+
+    /// Source cell, target cell and φ of pair `p`.
+    pub(super) fn of(&self, p: usize) -> (usize, usize, f64) {
+        (self.sources[p] as usize, self.targets[p] as usize, self.factors[p])
+    }
+
+    /// The pairs of the source cell of pair `p`, which is its first.
+    pub(super) fn of_same_source(&self, p: usize) -> std::ops::Range<usize> {
+        let source = self.sources[p];
+        p..p + self.sources[p..].partition_point(|&other| other <= source)
+    }
+
+    /// The sum of the parts of pair `p`.
+    pub(super) fn sum(&self, parts: &Parts, p: usize) -> Array1<f64> {
+        let (i, j, factor) = self.of(p);
+        let mut sum = &parts.ends.source.row(i) + &parts.ends.target.row(j);
+        if let Some(bends) = &parts.bends {
+            sum.scaled_add(factor, &bends.source.row(i));
+            sum.scaled_add(factor, &bends.target.row(j));
+        }
+        sum
+    }
+
+    /// One row for each pair: the sum of its parts.
+    pub(super) fn sums(&self, parts: &Parts) -> Array2<f64> {
+        let mut sums = Array2::zeros((self.sources.len(), self.source.ncols()));
+        for (p, mut row) in sums.rows_mut().into_iter().enumerate() {
+            row.assign(&self.sum(parts, p));
+        }
+        // Adding zero makes the two zeros equal.
+        sums + 0.0
+    }
+
+    /// `Σ_p w_p (parts of p)` for shares of cells summed over their pairs.
+    pub(super) fn mean(parts: &Parts, shares: &[Shares; 2]) -> Array2<f64> {
+        let sum = |shares: &Shares, both: &Both| {
+            product(shares.source.view(), both.source.view())
+                + product(shares.target.view(), both.target.view())
+        };
+        let mean = sum(&shares[0], &parts.ends);
+        match &parts.bends {
+            Some(bends) => mean + sum(&shares[1], bends),
+            None => mean,
+        }
     }
 
     /// Where pairs are at `t`.
@@ -52,7 +172,7 @@ impl Pairs {
 
     /// `y_j − x_i`: how fast straight lines go.
     pub(super) fn velocities_of_lines(&self) -> Parts {
-        Parts { source: -&self.source, target: self.target.clone() }
+        Parts { ends: Both { source: -&self.source, target: self.target.clone() }, bends: None }
     }
 
     /// `g_p = c_p + (1−t) ċ_p` for curves `c_p`: Brownian bridges around them are drawn by
@@ -64,23 +184,44 @@ impl Pairs {
     }
 
     fn parts(&self, ends: (f64, f64), bends: (f64, f64)) -> Parts {
-        let mut parts = Parts { source: &self.source * ends.0, target: &self.target * ends.1 };
-        if let Some(bend) = &self.bend {
-            parts.source.scaled_add(bends.0, &bend.source);
-            parts.target.scaled_add(bends.1, &bend.target);
+        Parts {
+            ends: Both { source: &self.source * ends.0, target: &self.target * ends.1 },
+            bends: self.bend.as_ref().map(|bend| Both {
+                source: &bend.source * bends.0,
+                target: &bend.target * bends.1,
+            }),
         }
-        parts
+    }
+}
+
+/// Shares of pairs summed over the pairs of each source and of each target cell, for rows of
+/// points: `(k, n)` and `(k, m)`.
+#[derive(Debug, Clone)]
+pub(super) struct Shares {
+    pub(super) source: Array2<f64>,
+    pub(super) target: Array2<f64>,
+}
+
+impl Shares {
+    pub(super) fn none(rows: usize, pairs: &Pairs) -> Self {
+        Self {
+            source: Array2::zeros((rows, pairs.source.nrows())),
+            target: Array2::zeros((rows, pairs.target.nrows())),
+        }
     }
 
-    /// One row for each pair: the sum of its two parts.
-    pub(super) fn sums(&self, parts: &Parts) -> Array2<f64> {
-        let mut sums = Array2::zeros((self.sources.len(), self.source.ncols()));
-        let ends = self.sources.iter().zip(&self.targets);
-        for (mut sum, (&i, &j)) in sums.rows_mut().into_iter().zip(ends) {
-            sum += &parts.source.row(i as usize);
-            sum += &parts.target.row(j as usize);
+    /// Adds the shares of all pairs, each times its entry of `factors` if there are any.
+    pub(super) fn add(
+        &mut self,
+        (row, pairs): (usize, &Pairs),
+        shares: &[f64],
+        factors: Option<&[f64]>,
+    ) {
+        let (mut source, mut target) = (self.source.row_mut(row), self.target.row_mut(row));
+        for (p, share) in shares.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
+            let share = share * factors.map_or(1.0, |factors| factors[p]);
+            source[pairs.sources[p] as usize] += share;
+            target[pairs.targets[p] as usize] += share;
         }
-        // Adding zero makes the two zeros equal.
-        sums + 0.0
     }
 }

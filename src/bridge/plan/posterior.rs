@@ -3,7 +3,7 @@
 use ndarray::{ArrayView2, Axis};
 
 use crate::bridge::plan::noise::Noise;
-use crate::bridge::plan::pairs::{Pairs, Parts};
+use crate::bridge::plan::pairs::{Both, Pairs, Parts};
 use crate::geometry::Lanes;
 use crate::linalg::{product_nt, softmax_rows};
 
@@ -19,7 +19,7 @@ pub(super) struct Posterior<'a> {
 enum How {
     /// The pairs nearest to x at this time, by their masses; places of all pairs.
     Nearest(Lanes),
-    /// `w_p ∝ exp(c_p + x·(s_i + t_j))` with the parts `s`, `t` of the slopes, among the pairs of
+    /// `w_p ∝ exp(c_p + x·s_p)` with the slopes `s_p` in parts, among the pairs of
     /// the nearest source cells only if there is a `nearest`.
     Weighted { slopes: Parts, constants: Vec<f64>, nearest: Option<NearestCells> },
 }
@@ -28,6 +28,7 @@ enum How {
 #[derive(Debug)]
 struct NearestCells {
     places: Lanes,
+    /// The first pair of each.
     cells: Vec<u32>,
 }
 
@@ -42,11 +43,12 @@ impl<'a> Posterior<'a> {
         if spread > 0.0 && !noise.is_none() {
             let places = pairs.places(t);
             let slopes = noise.over(&places, spread);
-            let constants = pairs.each(|i, j, mass| {
-                let place = &places.source.row(i) + &places.target.row(j);
-                let slope = &slopes.source.row(i) + &slopes.target.row(j);
-                mass.ln() - 0.5 * place.dot(&slope)
-            });
+            let constants = (0..pairs.masses.len())
+                .map(|p| {
+                    let (place, slope) = (pairs.sum(&places, p), pairs.sum(&slopes, p));
+                    pairs.masses[p].ln() - 0.5 * place.dot(&slope)
+                })
+                .collect();
             return Self { pairs, noise, how: How::Weighted { slopes, constants, nearest: None } };
         }
         if t > 0.0 || noise.is_none() {
@@ -54,13 +56,15 @@ impl<'a> Posterior<'a> {
             return Self { pairs, noise, how: How::Nearest(places) };
         }
         let slopes = noise.over(&pairs.velocities_of_lines(), 1.0);
-        let constants = pairs.each(|i, j, mass| {
-            let slope = &slopes.source.row(i) + &slopes.target.row(j);
-            mass.ln() - pairs.source.row(i).dot(&slope)
-        });
-        let mut cells = pairs.sources.clone();
-        cells.dedup();
-        let rows: Vec<usize> = cells.iter().map(|&i| i as usize).collect();
+        let constants = (0..pairs.masses.len())
+            .map(|p| {
+                let start = pairs.source.row(pairs.sources[p] as usize);
+                pairs.masses[p].ln() - start.dot(&pairs.sum(&slopes, p))
+            })
+            .collect();
+        let mut cells: Vec<u32> = (0..pairs.sources.len() as u32).collect();
+        cells.dedup_by_key(|p| pairs.sources[*p as usize]);
+        let rows: Vec<usize> = cells.iter().map(|&p| pairs.sources[p as usize] as usize).collect();
         let places = noise.evened(pairs.source.select(Axis(0), &rows).view());
         let places = Lanes::new(places.view());
         let nearest = Some(NearestCells { places, cells });
@@ -89,34 +93,66 @@ impl<'a> Posterior<'a> {
     fn each_weighted(
         &self,
         x: ArrayView2<'_, f64>,
-        weights: (&Parts, &[f64]),
+        (slopes, constants): (&Parts, &[f64]),
         nearest: Option<&NearestCells>,
         mut visit: impl FnMut(usize, &[f64]),
     ) {
-        let (slopes, constants) = weights;
-        let along_source = product_nt(x, slopes.source.view());
-        let along_target = product_nt(x, slopes.target.view());
-        let mut shares = vec![0.0; constants.len()];
-        let n_pairs = shares.len();
-        let mut squares = Vec::new();
-        let mut near = vec![0.0; self.pairs.source.nrows()];
-        let evened = nearest.map(|_| self.noise.evened(x));
-        for (row, point) in x.rows().into_iter().enumerate() {
-            let (along_source, along_target) = (along_source.row(row), along_target.row(row));
-            if let (Some(NearestCells { places, cells }), Some(evened)) = (nearest, &evened) {
-                places.squared_distances(&evened.row(row).to_vec(), &mut squares);
-                let least = squares.iter().copied().fold(f64::INFINITY, f64::min);
-                for (&cell, square) in cells.iter().zip(&squares) {
-                    near[cell as usize] = if *square <= least { 0.0 } else { f64::NEG_INFINITY };
-                }
+        if let Some(nearest) = nearest {
+            self.each_at_start(x, (slopes, constants), nearest, visit);
+            return;
+        }
+        let along =
+            |both: &Both| (product_nt(x, both.source.view()), product_nt(x, both.target.view()));
+        let (along_source, along_target) = along(&slopes.ends);
+        let along_bends = slopes.bends.as_ref().map(along);
+        let n_pairs = constants.len();
+        let mut shares = vec![0.0; n_pairs];
+        for row in 0..x.nrows() {
+            let (of_source, of_target) = (along_source.row(row), along_target.row(row));
+            for (p, share) in shares.iter_mut().enumerate() {
+                let (i, j, _) = self.pairs.of(p);
+                *share = constants[p] + of_source[i] + of_target[j];
             }
-            let ends = self.pairs.sources.iter().zip(&self.pairs.targets);
-            for ((share, (&i, &j)), constant) in shares.iter_mut().zip(ends).zip(constants) {
-                let (i, j) = (i as usize, j as usize);
-                *share = constant + along_source[i] + along_target[j] + near[i];
+            if let Some((of_source, of_target)) = &along_bends {
+                for (p, share) in shares.iter_mut().enumerate() {
+                    let (i, j, factor) = self.pairs.of(p);
+                    *share += factor * (of_source[[row, i]] + of_target[[row, j]]);
+                }
             }
             softmax_rows(&mut shares, n_pairs, &[1.0], &mut [0.0]);
             visit(row, &shares);
+        }
+    }
+
+    /// The shares at the start, where only pairs of the nearest source cells have any.
+    fn each_at_start(
+        &self,
+        x: ArrayView2<'_, f64>,
+        (slopes, constants): (&Parts, &[f64]),
+        nearest: &NearestCells,
+        mut visit: impl FnMut(usize, &[f64]),
+    ) {
+        let evened = self.noise.evened(x);
+        let (mut shares, mut squares) = (vec![0.0; constants.len()], Vec::new());
+        for (row, point) in x.rows().into_iter().enumerate() {
+            nearest.places.squared_distances(&evened.row(row).to_vec(), &mut squares);
+            let least = squares.iter().copied().fold(f64::INFINITY, f64::min);
+            let cells = nearest.cells.iter().zip(&squares).filter(|cell| *cell.1 <= least);
+            let near: Vec<usize> =
+                cells.flat_map(|(&first, _)| self.pairs.of_same_source(first as usize)).collect();
+            let mut found: Vec<f64> = near
+                .iter()
+                .map(|&p| constants[p] + point.dot(&self.pairs.sum(slopes, p)))
+                .collect();
+            let n_found = found.len();
+            softmax_rows(&mut found, n_found, &[1.0], &mut [0.0]);
+            for (&p, share) in near.iter().zip(&found) {
+                shares[p] = *share;
+            }
+            visit(row, &shares);
+            for &p in &near {
+                shares[p] = 0.0;
+            }
         }
     }
 

@@ -7,14 +7,14 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::plan::noise::{Noise, Shape};
-use crate::bridge::plan::pairs::{Bend, Pairs, Parts};
+use crate::bridge::plan::pairs::{Bend, Both, Pair, Pairs, Parts, Shares};
 use crate::bridge::plan::posterior::Posterior;
 use crate::bridge::plan::record::PlanRecord;
 use crate::bridge::{Bridge, BridgeRecord, Coupling, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
-use crate::linalg::{add_product, product, product_tn};
+use crate::linalg::{add_product, product_tn};
 use crate::rng::Seed;
 
 /// Rows that are worked on together; fixed, so that results do not depend on threads.
@@ -65,6 +65,7 @@ pub struct PlanBridge {
     motion: Motion,
     noise: Noise,
     plan_marginal: Option<Array1<f64>>,
+    growth_at_once: bool,
 }
 
 impl PlanBridge {
@@ -79,36 +80,40 @@ impl PlanBridge {
         epsilon: Epsilon,
         motion: Motion,
     ) -> Result<Self> {
-        let (source, target) = snapshots;
         let (n, m) = coupling.shape();
         for (what, unit, expected, got) in [
-            ("the plan", "source cells", source.n_cells(), n),
-            ("the plan", "target cells", target.n_cells(), m),
-            ("the target snapshot", "dimensions", source.dim(), target.dim()),
+            ("the plan", "source cells", snapshots.0.n_cells(), n),
+            ("the plan", "target cells", snapshots.1.n_cells(), m),
         ] {
             if expected != got {
                 return Err(Error::Shape { what, unit, expected, got });
             }
         }
-        let centre = target.points().sum_axis(Axis(0)) / m as f64;
-        let mut pairs = Pairs {
-            source: &source.points() - &centre,
-            target: &target.points() - &centre,
-            sources: Vec::with_capacity(coupling.n_pairs()),
-            targets: Vec::with_capacity(coupling.n_pairs()),
-            masses: Vec::with_capacity(coupling.n_pairs()),
-            bend: None,
-        };
-        for (i, j, mass) in coupling.pairs() {
-            pairs.sources.push(i as u32);
-            pairs.targets.push(j as u32);
-            pairs.masses.push(mass);
+        let pairs = coupling.pairs().map(|(i, j, mass)| Pair { i, j, mass, factor: 1.0 });
+        Self::of_pairs(snapshots, pairs, epsilon, motion)
+    }
+
+    /// Of pairs with their φ (see [`Bend`]), sorted by source cell, then target cell, then φ.
+    pub(in crate::bridge) fn of_pairs(
+        (source, target): (&Snapshot, &Snapshot),
+        all: impl IntoIterator<Item = Pair>,
+        epsilon: Epsilon,
+        motion: Motion,
+    ) -> Result<Self> {
+        let (expected, got) = (source.dim(), target.dim());
+        if expected != got {
+            let (what, unit) = ("the target snapshot", "dimensions");
+            return Err(Error::Shape { what, unit, expected, got });
         }
+        let centre = target.points().sum_axis(Axis(0)) / target.n_cells() as f64;
+        let places = (&source.points() - &centre, &target.points() - &centre);
+        let pairs = Pairs::new(places, all)?;
         let noise = match motion {
             Motion::Brownian => Noise::Even(epsilon.value()),
             Motion::Straight => Noise::None,
         };
-        Ok(Self { pairs, centre, epsilon, motion, noise, plan_marginal: None })
+        let growth_at_once = false;
+        Ok(Self { pairs, centre, epsilon, motion, noise, plan_marginal: None, growth_at_once })
     }
 
     /// Says that the plan was free to leave the source's marginal: [`Bridge::plan_marginal`] is
@@ -121,6 +126,14 @@ impl PlanBridge {
         }
         let total = shares.sum();
         self.plan_marginal = Some(shares / total);
+        self
+    }
+
+    /// Says that all growth of an interval is at its start: the population inside it is that of the
+    /// plan, whatever the time.
+    #[must_use]
+    pub fn growing_at_once(mut self) -> Self {
+        self.growth_at_once = true;
         self
     }
 
@@ -186,6 +199,16 @@ impl PlanBridge {
         self.motion
     }
 
+    /// Whether all growth of the interval is at its start.
+    pub fn grows_at_once(&self) -> bool {
+        self.growth_at_once
+    }
+
+    /// How much of the bend each pair takes, in the order of [`PlanBridge::pairs`].
+    pub fn factors(&self) -> &[f64] {
+        &self.pairs.factors
+    }
+
     /// The pairs `(source, target, mass)`, by source, then target.
     pub fn pairs(&self) -> impl Iterator<Item = (usize, usize, f64)> + '_ {
         let ends = self.pairs.sources.iter().zip(&self.pairs.targets).zip(&self.pairs.masses);
@@ -239,20 +262,18 @@ impl PlanBridge {
             .collect()
     }
 
-    /// Shares summed over the pairs of each source cell and of each target cell, for the rows of
-    /// `x`: `(k, n)` and `(k, m)`.
-    fn shares(&self, posterior: &Posterior<'_>, x: &Array2<f64>) -> (Array2<f64>, Array2<f64>) {
+    /// Shares for the rows of `x`, and shares times φ.
+    fn shares(&self, posterior: &Posterior<'_>, x: &Array2<f64>) -> [Shares; 2] {
         let pairs = &self.pairs;
-        let mut of_source = Array2::zeros((x.nrows(), pairs.source.nrows()));
-        let mut of_target = Array2::zeros((x.nrows(), pairs.target.nrows()));
+        let bent_rows = if pairs.bend.is_some() { x.nrows() } else { 0 };
+        let mut all = [Shares::none(x.nrows(), pairs), Shares::none(bent_rows, pairs)];
         posterior.each_row(x.view(), |row, shares| {
-            let (mut of_source, mut of_target) = (of_source.row_mut(row), of_target.row_mut(row));
-            for ((share, &i), &j) in shares.iter().zip(&pairs.sources).zip(&pairs.targets) {
-                of_source[i as usize] += share;
-                of_target[j as usize] += share;
+            all[0].add((row, pairs), shares, None);
+            if bent_rows > 0 {
+                all[1].add((row, pairs), shares, Some(&pairs.factors));
             }
         });
-        (of_source, of_target)
+        all
     }
 
     /// `Σ_x (Σ_p w_p g_p z_pᵀ − (Σ_p w_p g_p)(Σ_p w_p z_p)ᵀ)` with goals g and `z_p = ∂ ln w_p/∂x`,
@@ -263,37 +284,35 @@ impl PlanBridge {
         };
         let pairs = &self.pairs;
         let mut totals = vec![0.0; pairs.sources.len()];
-        let mut of_source = Array2::zeros((x.nrows(), pairs.source.nrows()));
-        let mut of_target = Array2::zeros((x.nrows(), pairs.target.nrows()));
-        posterior.each_row(x.view(), |row, shares| {
-            let (mut of_source, mut of_target) = (of_source.row_mut(row), of_target.row_mut(row));
-            for (p, share) in shares.iter().enumerate() {
-                totals[p] += share;
-                of_source[pairs.sources[p] as usize] += share;
-                of_target[pairs.targets[p] as usize] += share;
-            }
+        posterior.each_row(x.view(), |_, shares| {
+            totals.iter_mut().zip(shares).for_each(|(total, share)| *total += share);
         });
-        // For each cell the slopes of its pairs, summed by their shares.
-        let mut pulls = (Array2::zeros(pairs.source.dim()), Array2::zeros(pairs.target.dim()));
-        let ends = pairs.sources.iter().zip(&pairs.targets);
-        for ((&i, &j), &total) in ends.zip(&totals) {
-            let (i, j) = (i as usize, j as usize);
-            let slope = &slopes.source.row(i) + &slopes.target.row(j);
-            pulls.0.row_mut(i).scaled_add(total, &slope);
-            pulls.1.row_mut(j).scaled_add(total, &slope);
+        let shares = self.shares(posterior, x);
+        // For each cell the slopes of its pairs, summed by their shares; and times φ.
+        let none = || Both {
+            source: Array2::zeros(pairs.source.dim()),
+            target: Array2::zeros(pairs.target.dim()),
+        };
+        let mut pulls = [none(), none()];
+        for (p, &total) in totals.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
+            let (i, j, factor) = pairs.of(p);
+            let slope = pairs.sum(slopes, p);
+            for (pull, weight) in pulls.iter_mut().zip([total, total * factor]) {
+                pull.source.row_mut(i).scaled_add(weight, &slope);
+                pull.target.row_mut(j).scaled_add(weight, &slope);
+            }
         }
-        let mut sum = product_tn(goals.source.view(), pulls.0.view());
-        sum += &product_tn(goals.target.view(), pulls.1.view());
-        let means = mean_parts((&of_source, &of_target), goals);
-        let slopes = mean_parts((&of_source, &of_target), slopes);
+        let mut sum = Array2::zeros((x.ncols(), x.ncols()));
+        for (goals, pull) in [Some(&goals.ends), goals.bends.as_ref()].into_iter().zip(&pulls) {
+            let Some(goals) = goals else { continue };
+            sum += &product_tn(goals.source.view(), pull.source.view());
+            sum += &product_tn(goals.target.view(), pull.target.view());
+        }
+        let means = Pairs::mean(goals, &shares);
+        let slopes = Pairs::mean(slopes, &shares);
         add_product(sum.view_mut(), -1.0, means.t(), slopes.view());
         sum
     }
-}
-
-/// The mean over pairs, for each row of the shares of source and target cells.
-fn mean_parts(shares: (&Array2<f64>, &Array2<f64>), parts: &Parts) -> Array2<f64> {
-    product(shares.0.view(), parts.source.view()) + product(shares.1.view(), parts.target.view())
 }
 
 impl Bridge for PlanBridge {
@@ -325,8 +344,7 @@ impl Bridge for PlanBridge {
             Motion::Straight => self.pairs.velocities(t),
         };
         let chunks = self.in_chunks(x, |_, x| {
-            let (of_source, of_target) = self.shares(&posterior, &x);
-            let mean = mean_parts((&of_source, &of_target), &parts);
+            let mean = Pairs::mean(&parts, &self.shares(&posterior, &x));
             match self.motion {
                 Motion::Brownian => (mean - x) / (1.0 - t),
                 Motion::Straight => mean,
@@ -382,9 +400,7 @@ impl Bridge for PlanBridge {
                 chosen.push(choose(shares, StandardUniform.sample(&mut stream)));
             });
             for (mut row, pair) in x.rows_mut().into_iter().zip(chosen) {
-                let (i, j) = (self.pairs.sources[pair] as usize, self.pairs.targets[pair] as usize);
-                let start = &here.source.row(i) + &here.target.row(j);
-                let end = &there.source.row(i) + &there.target.row(j);
+                let (start, end) = (self.pairs.sum(&here, pair), self.pairs.sum(&there, pair));
                 let moved = (&row - &start) * kept + &end;
                 row.assign(&moved);
                 self.add_noise(&mut row, spread, &mut stream);
@@ -396,6 +412,10 @@ impl Bridge for PlanBridge {
 
     fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
         self.plan_marginal.as_ref().map(|shares| shares.view())
+    }
+
+    fn growth_by(&self, t: UnitTime) -> f64 {
+        if self.growth_at_once && t.value() > 0.0 { 1.0 } else { t.value() }
     }
 
     fn record(&self) -> BridgeRecord {

@@ -3,10 +3,10 @@
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::plan::pairs::Bend;
+use crate::bridge::plan::pairs::{Bend, Pair};
 use crate::bridge::plan::process::{Motion, PlanBridge};
 use crate::bridge::record::table;
-use crate::bridge::{Bridge, BridgeRecord, Coupling};
+use crate::bridge::{Bridge, BridgeRecord};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
@@ -30,6 +30,12 @@ pub struct PlanRecord {
     pub target: Vec<u32>,
     /// The mass of each pair.
     pub mass: Vec<f64>,
+    /// Whether all growth of the interval is at its start.
+    #[serde(default)]
+    pub growth_at_once: bool,
+    /// How much of the bend each pair takes; none if all take the whole of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factor: Vec<f64>,
     /// How the curves of the pairs leave their source cells, one row for each; none if straight.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leave: Vec<Vec<f64>>,
@@ -56,6 +62,9 @@ impl PlanRecord {
         let (leave, reach) = bridge.bend().map_or_else(Default::default, |bend| {
             (rows(bend.source.view()), rows(bend.target.view()))
         });
+        let whole = bridge.factors().iter().all(|factor| (factor - 1.0).abs() < f64::EPSILON);
+        let factor = if whole { Vec::new() } else { bridge.factors().to_vec() };
+        let growth_at_once = bridge.grows_at_once();
         let noise = bridge.noise_covariance().map_or_else(Vec::new, rows);
         BridgeRecord::Plan(Self {
             dim,
@@ -65,6 +74,8 @@ impl PlanRecord {
             source,
             target,
             mass,
+            growth_at_once,
+            factor,
             leave,
             reach,
             noise,
@@ -82,11 +93,20 @@ impl PlanRecord {
                 return Err(Error::Shape { what, unit, expected: self.source.len(), got });
             }
         }
-        let ends = self.source.iter().zip(&self.target);
-        let pairs = ends.zip(&self.mass).map(|((&i, &j), &mass)| (i as usize, j as usize, mass));
-        let coupling = Coupling::new((source.n_cells(), target.n_cells()), pairs)?;
+        let whole = self.factor.is_empty();
+        if !whole && self.factor.len() != self.source.len() {
+            let (what, unit) = ("the plan", "factors");
+            let (expected, got) = (self.source.len(), self.factor.len());
+            return Err(Error::Shape { what, unit, expected, got });
+        }
+        let pairs = (0..self.source.len()).map(|p| Pair {
+            i: self.source[p] as usize,
+            j: self.target[p] as usize,
+            mass: self.mass[p],
+            factor: if whole { 1.0 } else { self.factor[p] },
+        });
         let epsilon = Epsilon::new(self.epsilon)?;
-        let mut bridge = PlanBridge::new((source, target), &coupling, epsilon, self.motion)?;
+        let mut bridge = PlanBridge::of_pairs((source, target), pairs, epsilon, self.motion)?;
         if !(self.leave.is_empty() && self.reach.is_empty()) {
             let leave = table("leave", &self.leave, self.dim)?;
             bridge = bridge
@@ -94,6 +114,9 @@ impl PlanRecord {
         }
         if !self.noise.is_empty() {
             bridge = bridge.noisy(table("noise", &self.noise, self.dim)?)?;
+        }
+        if self.growth_at_once {
+            bridge = bridge.growing_at_once();
         }
         Ok(if self.relaxed { bridge.relaxed() } else { bridge })
     }

@@ -69,7 +69,7 @@ pub fn evaluate(
 }
 
 /// The short form at the end of a fit: at most 500 cells of each time, fewer draws; where the
-/// solver trains networks the middle time only, to cost no more than the fit did.
+/// solver trains networks, or chooses by held-out times itself, the middle time only, to cost no more than the fit did.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -82,7 +82,7 @@ pub fn validate(
     let name = fit.solver.name().to_string();
     let methods = vec![Method { name, solver: fit.solver.clone() }];
     let middle = match fit.solver {
-        SolverChoice::Flow(_) => times.get(times.len() / 2).copied(),
+        SolverChoice::Flow(_) | SolverChoice::Auto(_) => times.get(times.len() / 2).copied(),
         _ => None,
     };
     let options = EvaluateOptions {
@@ -117,9 +117,9 @@ fn hold_out(
     let mut solved = Vec::new();
     for method in &options.methods {
         let progress = &mut Within { inner: &mut *progress, place: method.name.clone() };
-        let (found, record) = by_method(&fold, (method, &options.fit), &sources, progress)?;
+        let (found, records) = by_method(&fold, (method, options), &sources, progress)?;
         predictions.extend(found);
-        solved.push(record);
+        solved.extend(records);
     }
     predictions.extend(nulls(&fold, &sources, seed)?);
     let names: Vec<String> =

@@ -3,14 +3,14 @@
 use ndarray::{Array1, Array2, Axis, concatenate};
 use rand::seq::SliceRandom;
 
-use crate::bridge::UnitTime;
+use crate::bridge::{Mass, UnitTime, draw_cells};
 use crate::data::{Snapshot, grown};
 use crate::error::Result;
 use crate::io::validation::SolvedRecord;
 use crate::metrics::Resamples;
-use crate::pipeline::config::FitOptions;
+use crate::pipeline::config::{FitOptions, SolverChoice};
 use crate::pipeline::evaluate::fold::Fold;
-use crate::pipeline::evaluate::options::Method;
+use crate::pipeline::evaluate::options::{EvaluateOptions, Method};
 use crate::pipeline::fit::to_value;
 use crate::pipeline::solve::{Solved, Task};
 use crate::progress::Progress;
@@ -41,44 +41,103 @@ pub(super) struct Sources<'a> {
     pub(super) later: &'a Resamples,
 }
 
+/// Cells that the population of a growing method is drawn as where whole populations are compared.
+const N_DRAWN: usize = 10_000;
+
 /// `method` without the held-out time: every cell of the time before carried to it, with equal
-/// weights, and with the weights of growth if it knows growth.
+/// weights; and, if it knows growth, the population with growth in it.
+///
+/// A solver that can keep the earlier weights or leave them is asked for both.
 pub(super) fn by_method(
     fold: &Fold,
-    (method, fit): (&Method, &FitOptions),
+    (method, options): (&Method, &EvaluateOptions),
     sources: &Sources<'_>,
     progress: &mut dyn Progress,
-) -> Result<(Vec<Prediction>, SolvedRecord)> {
-    let options = FitOptions { solver: method.solver.clone(), ..fit.clone() };
-    let known = (fold.growth.as_ref(), fold.cell_times.as_slice());
-    let task = Task::new(&fold.series, (&fold.units, &options), known)?;
-    let solved = task.only(fold.interval, progress)?;
-    let seed = Seed(fit.seed).child("evaluate/carried", fold.interval as u64);
-    let Solved { problem: _, growing, bridge, report } = &solved;
-    let observed = &growing.observed;
-    let local = UnitTime::new(fold.local())?;
-    let carried = bridge.sample_transition(observed.points(), UnitTime::START, local, seed)?;
-    let points = carried * fold.units.scale;
-    let prediction = |name: String, cells: Snapshot| Prediction {
-        name,
-        cells,
-        resamples: sources.earlier.clone(),
-        kind: Kind::Method,
-    };
-    let mut predictions = vec![prediction(method.name.clone(), Snapshot::new(points.clone())?)];
-    if let Some(growth) = growing.of(&**bridge)? {
-        let rates = Array1::from(growth.posterior);
-        let weighed = grown(observed, rates.view(), growing.length * fold.local())?;
-        let cells = Snapshot::weighted(points, weighed.marginal().to_owned())?;
-        predictions.push(prediction(format!("{}:weighted", method.name), cells));
+) -> Result<(Vec<Prediction>, Vec<SolvedRecord>)> {
+    let weighted_name = format!("{}:weighted", method.name);
+    let (kept, relaxed) =
+        (method.solver.with_mass(Mass::Kept), method.solver.with_mass(Mass::Relaxed));
+    if let (Some(kept), Some(relaxed)) = (kept, relaxed) {
+        let strict = solve(fold, (&method.name, kept), options, progress)?;
+        let weighted = solve(fold, (&weighted_name, relaxed), options, progress)?;
+        let mut predictions = vec![strict.carried(fold, method.name.clone(), sources)?];
+        predictions.extend(weighted.grown(fold, weighted_name, (sources, options))?);
+        return Ok((predictions, vec![strict.record, weighted.record]));
     }
+    let found = solve(fold, (&method.name, method.solver.clone()), options, progress)?;
+    let mut predictions = vec![found.carried(fold, method.name.clone(), sources)?];
+    predictions.extend(found.grown(fold, weighted_name, (sources, options))?);
+    Ok((predictions, vec![found.record]))
+}
+
+/// A method's bridge over the gap.
+struct Bridged {
+    solved: Solved,
+    record: SolvedRecord,
+    seed: Seed,
+}
+
+fn solve(
+    fold: &Fold,
+    (name, solver): (&str, SolverChoice),
+    options: &EvaluateOptions,
+    progress: &mut dyn Progress,
+) -> Result<Bridged> {
+    let options = FitOptions { solver, ..options.fit.clone() };
+    let known = (fold.growth.as_ref(), fold.cell_times.as_slice());
+    let mut task = Task::new(&fold.series, (&fold.units, &options), known)?;
+    let parameters = to_value(task.settle(progress)?)?;
+    let solved = task.only(fold.interval, progress)?;
     let record = SolvedRecord {
-        name: method.name.clone(),
-        stop: report.stop.to_string(),
-        iterations: report.iterations,
-        parameters: to_value(&method.solver)?,
+        name: name.to_string(),
+        stop: solved.report.stop.to_string(),
+        iterations: solved.report.iterations,
+        parameters,
     };
-    Ok((predictions, record))
+    let seed = Seed(options.seed).child("evaluate/carried", fold.interval as u64);
+    Ok(Bridged { solved, record, seed })
+}
+
+impl Bridged {
+    /// Every cell of the time before, once, with equal weights.
+    fn carried(&self, fold: &Fold, name: String, sources: &Sources<'_>) -> Result<Prediction> {
+        let observed = &self.solved.growing.observed;
+        let local = UnitTime::new(fold.local())?;
+        let points = self.solved.bridge.sample_transition(
+            observed.points(),
+            UnitTime::START,
+            local,
+            self.seed,
+        )?;
+        let cells = Snapshot::new(points * fold.units.scale)?;
+        Ok(Prediction { name, cells, resamples: sources.earlier.clone(), kind: Kind::Method })
+    }
+
+    /// The population with growth in it, if growth is known: draws of the cells of the time before
+    /// by the weights they have at the held-out time.
+    fn grown(
+        &self,
+        fold: &Fold,
+        name: String,
+        (sources, options): (&Sources<'_>, &EvaluateOptions),
+    ) -> Result<Option<Prediction>> {
+        let Solved { growing, bridge, .. } = &self.solved;
+        let Some(growth) = growing.of(&**bridge)? else { return Ok(None) };
+        let (observed, local) = (&growing.observed, UnitTime::new(fold.local())?);
+        let rates = Array1::from(growth.posterior);
+        let weighed = grown(observed, rates.view(), growing.length * bridge.growth_by(local))?;
+        let n = match options.protocol.whole() {
+            true => N_DRAWN,
+            false => observed.n_cells(),
+        };
+        let rows = draw_cells(weighed.marginal(), n, self.seed.child("evaluate/drawn", 0));
+        let start = observed.points().select(Axis(0), &rows);
+        let seed = self.seed.child("evaluate/drawn", 1);
+        let points = bridge.sample_transition(start.view(), UnitTime::START, local, seed)?;
+        let cells = Snapshot::new(points * fold.units.scale)?;
+        let resamples = sources.earlier.select(&rows);
+        Ok(Some(Prediction { name, cells, resamples, kind: Kind::Method }))
+    }
 }
 
 /// What costs nothing to predict, under the names that Waddington-OT gave, and those of a kind.

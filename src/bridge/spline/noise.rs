@@ -1,0 +1,58 @@
+//! What a midpoint of two cells lacks in width: the part of their displacement that is noise.
+
+use ndarray::{Array1, Array2};
+
+use crate::bridge::{BridgeProblem, Coupling, SinkhornSolver, debiased_map};
+use crate::error::Result;
+use crate::geometry::Epsilon;
+use crate::linalg::product_tn;
+use crate::progress::{Progress, Unseen};
+
+/// Blur of the displacement that counts as movement, in total variances.
+const BLUR: f64 = 0.2;
+
+/// Both marginals of these plans are within this, as a sum of differences.
+const TOLERANCE: f64 = 1e-3;
+
+/// Added to the covariance in every direction, as a share of its mean variance, so that it can be
+/// inverted.
+const RIDGE: f64 = 1e-6;
+
+/// Covariance of `y_j − x_i − D(x_i)` over the pairs of a plan, where D is the displacement of the
+/// entropic map without its bias: what two partners differ by beyond the movement that their
+/// neighbours share.
+///
+/// The midpoint of two cells averages their independent noise, and is too narrow by a quarter of this
+/// covariance; a Brownian bridge with it between them gives as much back.
+pub(super) fn residual(
+    problem: &BridgeProblem,
+    coupling: &Coupling,
+    variance: f64,
+    progress: &mut dyn Progress,
+) -> Result<Array2<f64>> {
+    let (source, target) = (problem.source(), problem.target());
+    let epsilon = Epsilon::new(BLUR * variance)?;
+    let solver = SinkhornSolver { tolerance: TOLERANCE, ..SinkhornSolver::default() };
+    let across = BridgeProblem::new(source.clone(), target.clone(), epsilon)?;
+    let own = BridgeProblem::new(source.clone(), source.clone(), epsilon)?;
+    let across = solver.fit(&across, &mut Unseen(progress))?.0;
+    let own = solver.fit(&own, &mut Unseen(progress))?.0;
+    let mapped = debiased_map(&across, &own, source.points())?;
+    let y = target.points();
+    let dim = source.dim();
+    let total = coupling.kept();
+    let mut off = Array2::zeros((coupling.n_pairs(), dim));
+    let mut mean = Array1::<f64>::zeros(dim);
+    for (mut row, (i, j, mass)) in off.rows_mut().into_iter().zip(coupling.pairs()) {
+        row.assign(&(&y.row(j) - &mapped.row(i)));
+        mean.scaled_add(mass / total, &row);
+    }
+    for (mut row, (_, _, mass)) in off.rows_mut().into_iter().zip(coupling.pairs()) {
+        row -= &mean;
+        row *= (mass / total).sqrt();
+    }
+    let mut covariance = product_tn(off.view(), off.view());
+    let ridge = RIDGE * covariance.diag().sum() / dim as f64 + f64::MIN_POSITIVE;
+    covariance.diag_mut().mapv_inplace(|value| value + ridge);
+    Ok(covariance)
+}

@@ -1,0 +1,325 @@
+//! Pairs cells by transport that may leave some behind, and carries them on curves.
+
+use ndarray::{Array2, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::plan::Pair;
+use crate::bridge::spline::bends::{Stretch, bend};
+use crate::bridge::spline::couplings::{Couplings, Found, partners};
+use crate::bridge::spline::noise::residual;
+use crate::bridge::{
+    Bend, Bridge, BridgeProblem, Coupling, Course, CourseSolver, FitReport, Motion, PlanBridge,
+    Stop,
+};
+use crate::data::Snapshot;
+use crate::error::{Error, Result};
+use crate::progress::{Event, Progress, report};
+use crate::rng::Seed;
+
+/// Whether earlier cells keep their weight.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mass {
+    /// Every earlier cell goes somewhere, by its weight; later cells may be left out.
+    Kept,
+    /// Cells of both times may be left out: the plan says which earlier cells multiply.
+    #[default]
+    Relaxed,
+}
+
+/// One way to pair cells and to carry them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Member {
+    /// Price of leaving a marginal, in total variances of the course; `None` keeps both marginals,
+    /// by exact transport.
+    pub relaxation: Option<f64>,
+    /// How much of the neighbouring intervals' velocities the paths take: 0 for straight lines, 1
+    /// for a spline through the mean partners.
+    pub momentum: f64,
+}
+
+/// Cells paired by transport, carried on cubic curves that heed the neighbouring intervals; a
+/// mixture of several such bridges in equal shares.
+///
+/// For each [`Member`] cells are paired by a plan for half the squared distance, exact or entropic
+/// with relaxed marginals `λ KL`; pair (i, j) is on the curve `(1−t) x_i + t y_j + φ(t(1−t)² a_i −
+/// t²(1−t) b_j)`, see [`Bend`], where a and b come from the mean partners in the chained plans of the
+/// neighbouring intervals and φ is the member's momentum. With noise given back, curves are the
+/// means of Brownian bridges with a share of the covariance of what displacements have beyond the
+/// movement that neighbours share. The straight bridge of exact transport is the limit of no
+/// relaxation, no momentum, no noise.
+///
+/// Time and memory of a plan for each interval and each relaxation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SplineSolver {
+    /// The bridges that are mixed.
+    pub members: Vec<Member>,
+    /// Whether earlier cells keep their weight.
+    pub mass: Mass,
+    /// Share of the noise in displacements that is given back, ρ.
+    pub noise_back: f64,
+    /// ε of relaxed plans, in total variances of the course.
+    pub blur: f64,
+}
+
+impl Default for SplineSolver {
+    fn default() -> Self {
+        let members = vec![Member { relaxation: Some(0.5), momentum: 1.0 }];
+        Self { members, mass: Mass::default(), noise_back: 0.0, blur: 0.01 }
+    }
+}
+
+/// The price of leaving a marginal in the plans that velocities are taken from.
+const PRICE_OF_VELOCITY: Option<f64> = Some(0.5);
+
+impl SplineSolver {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a value out of range.
+    pub fn check(&self) -> Result<()> {
+        let Self { members, mass: _, noise_back, blur } = self;
+        let refuse =
+            |name, must, got: f64| Err(Error::Parameter { name, must, got: got.to_string() });
+        if members.is_empty() {
+            return refuse("members", "at least one", 0.0);
+        }
+        for Member { relaxation, momentum } in members {
+            if let Some(relaxation) = relaxation
+                && !(1e-6..=1e6).contains(relaxation)
+            {
+                return refuse("relaxation", "from 1e-6 to 1e6", *relaxation);
+            }
+            if !(0.0..=10.0).contains(momentum) {
+                return refuse("momentum", "from 0 to 10", *momentum);
+            }
+        }
+        if !(0.0..=10.0).contains(noise_back) {
+            return refuse("noise_back", "from 0 to 10", *noise_back);
+        }
+        if !(1e-4..=10.0).contains(blur) {
+            return refuse("blur", "from 0.0001 to 10", *blur);
+        }
+        Ok(())
+    }
+
+    /// The relaxations of the members, each once, in order.
+    fn relaxations(&self) -> Vec<Option<f64>> {
+        let mut found: Vec<Option<f64>> = Vec::new();
+        for member in &self.members {
+            if !found.contains(&member.relaxation) {
+                found.push(member.relaxation);
+            }
+        }
+        found
+    }
+
+    /// The plans and bends of interval `k` of a course, from which any of the members can be made.
+    ///
+    /// # Errors
+    /// As [`CourseSolver::solve_course`].
+    pub fn weave<'a>(
+        &self,
+        course: &'a Course,
+        k: usize,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Woven<'a>> {
+        self.check()?;
+        let couplings = Couplings { variance: total_variance(course), blur: self.blur };
+        let bent = self.members.iter().any(|member| member.momentum > 0.0);
+        let last = course.problems().len() - 1;
+        let around = k.saturating_sub(1)..=(k + 1).min(last);
+        let n_around = if bent { around.clone().count() } else { 0 };
+        let total = (self.relaxations().len() + n_around) as u64;
+        report(progress, Event::Begin { what: "pairing cells".into(), total })?;
+        let mut done = 0;
+        let mut means = Vec::new();
+        for interval in around.clone().take(n_around) {
+            let problem = &course.problems()[interval];
+            let seed = seed.child("spline/velocity", interval as u64);
+            let how = (PRICE_OF_VELOCITY, Mass::Relaxed);
+            let found = couplings.plan(problem, how, seed, progress)?;
+            means.push(partners(problem, &found.coupling));
+            done += 1;
+            report(progress, Event::Step { done })?;
+        }
+        let problem = &course.problems()[k];
+        let bend = bent.then(|| bend_of(course, k, *around.start(), &means));
+        let mut plans = Vec::new();
+        for relaxation in self.relaxations() {
+            let seed = seed.child("spline/pairs", plans.len() as u64);
+            let how = (relaxation, self.mass);
+            plans.push((relaxation, couplings.plan(problem, how, seed, progress)?));
+            done += 1;
+            report(progress, Event::Step { done })?;
+        }
+        report(progress, Event::End)?;
+        let variance = couplings.variance;
+        Ok(Woven { problem, plans, bend, variance, mass: self.mass, residual: None })
+    }
+}
+
+/// Plans and bends of one interval.
+#[derive(Debug)]
+pub struct Woven<'a> {
+    problem: &'a BridgeProblem,
+    plans: Vec<(Option<f64>, Found)>,
+    bend: Option<Bend>,
+    variance: f64,
+    mass: Mass,
+    /// Covariance of the noise in displacements, once it is asked for.
+    residual: Option<Array2<f64>>,
+}
+
+impl Woven<'_> {
+    /// `members` as one bridge, in equal shares, with this share of the noise given back: a pair has
+    /// the sum of its masses in those that give it the same momentum.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if there is no member, or one whose plan is not there.
+    pub fn bridge(
+        &mut self,
+        members: &[Member],
+        noise_back: f64,
+        progress: &mut dyn Progress,
+    ) -> Result<PlanBridge> {
+        let mut all: Vec<Pair> = Vec::new();
+        for member in members {
+            let plan = self.plans.iter().find(|plan| plan.0 == member.relaxation);
+            let Some((_, Found { coupling, .. })) = plan else {
+                let (name, must) = ("relaxation", "one that plans were found for");
+                return Err(Error::Parameter { name, must, got: format!("{member:?}") });
+            };
+            let weight = 1.0 / (members.len() as f64 * coupling.kept());
+            all.extend(coupling.pairs().map(|(i, j, mass)| Pair {
+                i,
+                j,
+                mass: mass * weight,
+                factor: member.momentum,
+            }));
+        }
+        let ends = (self.problem.source(), self.problem.target());
+        let noisy = noise_back > 0.0;
+        let motion = if noisy { Motion::Brownian } else { Motion::Straight };
+        let epsilon = self.problem.epsilon();
+        let mut bridge = PlanBridge::of_pairs(ends, merged(all), epsilon, motion)?;
+        if let Some(bend) = &self.bend {
+            bridge = bridge.bent(bend.clone())?;
+        }
+        if noisy {
+            let covariance = match self.residual.take() {
+                Some(covariance) => covariance,
+                None => {
+                    let coupling = joint(&bridge, ends)?;
+                    residual(self.problem, &coupling, self.variance, progress)?
+                }
+            };
+            bridge = bridge.noisy(&covariance * noise_back)?;
+            self.residual = Some(covariance);
+        }
+        Ok(match self.mass {
+            Mass::Relaxed => bridge.relaxed().growing_at_once(),
+            Mass::Kept => bridge,
+        })
+    }
+}
+
+impl CourseSolver for SplineSolver {
+    fn solve_course(
+        &self,
+        course: &Course,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<(Box<dyn Bridge>, FitReport)>> {
+        (0..course.problems().len()).map(|k| self.solve_one(course, k, seed, progress)).collect()
+    }
+
+    fn solve_one(
+        &self,
+        course: &Course,
+        k: usize,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<(Box<dyn Bridge>, FitReport)> {
+        let mut woven = self.weave(course, k, seed.child("spline", k as u64), progress)?;
+        let bridge = woven.bridge(&self.members, self.noise_back, progress)?;
+        Ok((Box::new(bridge), report_of(&woven.plans)))
+    }
+}
+
+/// Sorted by source, target and φ, the masses of equal entries summed.
+fn merged(mut all: Vec<Pair>) -> Vec<Pair> {
+    all.sort_by(|a, b| (a.i, a.j).cmp(&(b.i, b.j)).then(a.factor.total_cmp(&b.factor)));
+    let mut pairs: Vec<Pair> = Vec::with_capacity(all.len());
+    for pair in all {
+        match pairs.last_mut() {
+            Some(last)
+                if (last.i, last.j) == (pair.i, pair.j)
+                    && last.factor.total_cmp(&pair.factor).is_eq() =>
+            {
+                last.mass += pair.mass;
+            }
+            _ => pairs.push(pair),
+        }
+    }
+    pairs
+}
+
+/// The plan of a bridge, whatever the curves of its pairs.
+fn joint(bridge: &PlanBridge, ends: (&Snapshot, &Snapshot)) -> Result<Coupling> {
+    let mut pairs: Vec<(usize, usize, f64)> = Vec::new();
+    for (i, j, mass) in bridge.pairs() {
+        match pairs.last_mut() {
+            Some(last) if (last.0, last.1) == (i, j) => last.2 += mass,
+            _ => pairs.push((i, j, mass)),
+        }
+    }
+    Coupling::new((ends.0.n_cells(), ends.1.n_cells()), pairs)
+}
+
+/// The bend of interval `k`, from the mean partners of the intervals from `first` on.
+fn bend_of(course: &Course, k: usize, first: usize, means: &[(Array2<f64>, Array2<f64>)]) -> Bend {
+    let times = course.times();
+    let stretch = |interval: usize| {
+        let (of_source, of_target) = means.get(interval.checked_sub(first)?)?;
+        Some(Stretch { of_source, of_target, length: times[interval + 1] - times[interval] })
+    };
+    let problem = &course.problems()[k];
+    let (x, y) = (problem.source().points().to_owned(), problem.target().points().to_owned());
+    let before = k.checked_sub(1).and_then(stretch);
+    match stretch(k) {
+        Some(here) => bend((&x, &y), &here, before.as_ref(), stretch(k + 1).as_ref()),
+        None => Bend { source: Array2::zeros(x.dim()), target: Array2::zeros(y.dim()) },
+    }
+}
+
+/// Trace of the covariance of all cells of a course.
+fn total_variance(course: &Course) -> f64 {
+    let problems = course.problems();
+    let last = problems.last().map(|problem| problem.target().points());
+    let all: Vec<_> = problems.iter().map(|p| p.source().points()).chain(last).collect();
+    let n: usize = all.iter().map(ndarray::ArrayView2::nrows).sum();
+    let mut mean = ndarray::Array1::<f64>::zeros(course.dim());
+    for points in &all {
+        mean += &points.sum_axis(Axis(0));
+    }
+    mean /= n as f64;
+    let spread: f64 = all.iter().map(|points| (points - &mean).mapv(|off| off * off).sum()).sum();
+    (spread / n as f64).max(f64::MIN_POSITIVE)
+}
+
+fn report_of(plans: &[(Option<f64>, Found)]) -> FitReport {
+    let converged = plans.iter().all(|plan| plan.1.converged);
+    let mean = |of: fn(&Found) -> f64| {
+        plans.iter().map(|plan| of(&plan.1)).sum::<f64>() / plans.len().max(1) as f64
+    };
+    let n_pairs: usize = plans.iter().map(|plan| plan.1.coupling.n_pairs()).sum();
+    FitReport {
+        stop: if converged { Stop::Converged } else { Stop::MaxIterations },
+        iterations: plans.iter().map(|plan| plan.1.iterations).sum(),
+        objective: mean(|found| found.costs.1),
+        start_objective: mean(|found| found.costs.0),
+        details: vec![("n_plans".into(), plans.len() as f64), ("n_pairs".into(), n_pairs as f64)],
+    }
+}

@@ -1,0 +1,302 @@
+//! `--solver auto`: which splines, by holding out the inner times of the course at hand.
+
+use ndarray::{Array2, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::{
+    Bridge, BridgeProblem, Course, Mass, Member, PlanBridge, SplineSolver, UnitTime, draw_cells,
+};
+use crate::data::Snapshot;
+use crate::error::{Error, Result};
+use crate::metrics::{Order, energy_distance, wasserstein};
+use crate::progress::{self, Event, Progress, Unseen};
+use crate::rng::Seed;
+
+/// Splines chosen by nested hold-out: every way to pair and carry cells is tried on each inner time
+/// of the course, and those that do nearly as well as the best are mixed.
+///
+/// With the few times that courses have, the single best way is a matter of chance; a mixture of
+/// good ones is not, and both scores are convex: that of a mixture is never worse than the mean of
+/// its members.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AutoSolver {
+    /// Whether earlier cells keep their weight.
+    pub mass: Mass,
+    /// Ways whose score is at most this share above the best are kept.
+    pub tolerance: f64,
+    /// Cells of each time that are used to choose, at most.
+    pub cells_per_time: usize,
+}
+
+impl Default for AutoSolver {
+    fn default() -> Self {
+        Self { mass: Mass::default(), tolerance: 0.15, cells_per_time: 1500 }
+    }
+}
+
+/// Relaxations that are tried, in total variances.
+const RELAXATIONS: [Option<f64>; 5] = [None, Some(1.0), Some(0.5), Some(0.2), Some(0.1)];
+
+/// Momenta that are tried.
+const MOMENTA: [f64; 3] = [0.0, 1.0, 2.0];
+
+/// Shares of noise that are tried.
+const NOISES: [f64; 3] = [0.0, 0.5, 1.0];
+
+/// The bridge that all others are measured by.
+const STRAIGHT: Member = Member { relaxation: None, momentum: 0.0 };
+
+/// Distances of a prediction from an inner time.
+#[derive(Debug, Clone, Copy)]
+struct Distances {
+    w1: f64,
+    energy: f64,
+    /// What an energy distance is uncertain by, from the number of cells.
+    noise: f64,
+}
+
+impl AutoSolver {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a value out of range.
+    pub fn check(&self) -> Result<()> {
+        let Self { mass: _, tolerance, cells_per_time } = self;
+        if !(0.0..=100.0).contains(tolerance) {
+            let (name, must) = ("--auto-tolerance", "from 0 to 100");
+            return Err(Error::Parameter { name, must, got: tolerance.to_string() });
+        }
+        if *cells_per_time < 10 {
+            let (name, must) = ("--auto-cells", "at least 10");
+            return Err(Error::Parameter { name, must, got: cells_per_time.to_string() });
+        }
+        Ok(())
+    }
+
+    /// What is used where nothing can be held out: the straight bridge.
+    pub(super) fn unsettled(&self) -> SplineSolver {
+        let members = vec![STRAIGHT];
+        SplineSolver { members, mass: self.mass, ..SplineSolver::default() }
+    }
+
+    /// The ways that are tried.
+    fn grid(&self) -> Vec<Member> {
+        // Without leave to let earlier cells go, the strongest relaxation leaves too much behind.
+        let n = if self.mass == Mass::Kept { 4 } else { 5 };
+        let relaxations = RELAXATIONS.into_iter().take(n);
+        relaxations
+            .flat_map(|relaxation| MOMENTA.map(|momentum| Member { relaxation, momentum }))
+            .collect()
+    }
+
+    /// Chooses by the inner times of `course`; says what was found.
+    pub(super) fn choose(
+        &self,
+        course: &Course,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<SplineSolver> {
+        let n_inner = course.times().len().saturating_sub(2);
+        if n_inner == 0 {
+            let text = "auto: no time can be held out to choose by: the straight bridge is used";
+            progress::note(progress, text)?;
+            return Ok(self.unsettled());
+        }
+        let grid = self.grid();
+        let solver = SplineSolver { members: grid.clone(), ..self.unsettled() };
+        let what = "choosing by held-out times".to_string();
+        progress::report(progress, Event::Begin { what, total: 2 * n_inner as u64 })?;
+        let folds = inner_folds(course, self.cells_per_time, seed)?;
+        let mut tried: Vec<Vec<Distances>> = Vec::new();
+        let mut straight = Vec::new();
+        let mut all_woven = Vec::new();
+        for (number, fold) in folds.iter().enumerate() {
+            let silent = &mut Unseen(&mut *progress);
+            let seed = seed.child("auto/fold", number as u64);
+            straight.push(fold.straight(seed, silent)?);
+            let mut woven = solver.weave(&fold.course, fold.interval, seed, silent)?;
+            let mut found = Vec::with_capacity(grid.len());
+            for member in &grid {
+                let bridge = woven.bridge(&[*member], 0.0, silent)?;
+                found.push(fold.distances(&bridge, seed, silent)?);
+            }
+            tried.push(found);
+            all_woven.push(woven);
+            progress::report(progress, Event::Step { done: number as u64 + 1 })?;
+        }
+        let scores: Vec<f64> = (0..grid.len())
+            .map(|m| score(&tried.iter().map(|fold| fold[m]).collect::<Vec<_>>(), &straight))
+            .collect();
+        let best = scores.iter().copied().fold(f64::INFINITY, f64::min);
+        let limit = best * (1.0 + self.tolerance);
+        let members: Vec<Member> =
+            grid.iter().zip(&scores).filter(|e| *e.1 <= limit).map(|e| *e.0).collect();
+        let mut noises = NOISES.map(|_| Vec::new());
+        for (number, (fold, woven)) in folds.iter().zip(&mut all_woven).enumerate() {
+            let silent = &mut Unseen(&mut *progress);
+            let seed = seed.child("auto/fold", number as u64);
+            for (noise, found) in NOISES.iter().zip(&mut noises) {
+                let bridge = woven.bridge(&members, *noise, silent)?;
+                found.push(fold.distances(&bridge, seed, silent)?);
+            }
+            progress::report(progress, Event::Step { done: (n_inner + number) as u64 + 1 })?;
+        }
+        progress::report(progress, Event::End)?;
+        let noise_scores = noises.map(|found| score(&found, &straight));
+        let place = (0..NOISES.len()).min_by(|a, b| noise_scores[*a].total_cmp(&noise_scores[*b]));
+        let noise_back = NOISES[place.unwrap_or(0)];
+        for text in said(&grid, &scores, limit, (noise_back, &noise_scores)) {
+            progress::note(progress, text)?;
+        }
+        Ok(SplineSolver { members, noise_back, ..solver })
+    }
+}
+
+/// The curve: every way with its score, and what was taken.
+fn said(
+    grid: &[Member],
+    scores: &[f64],
+    limit: f64,
+    (noise_back, noise_scores): (f64, &[f64; 3]),
+) -> [String; 2] {
+    let mut curve = Vec::new();
+    for relaxation in RELAXATIONS {
+        let of: Vec<String> = grid
+            .iter()
+            .zip(scores)
+            .filter(|entry| entry.0.relaxation == relaxation)
+            .map(|(member, score)| {
+                let kept = if *score <= limit { "*" } else { "" };
+                format!("{} {score:.3}{kept}", member.momentum)
+            })
+            .collect();
+        if !of.is_empty() {
+            let name = relaxation.map_or("exact".to_string(), |value| format!("relax {value}"));
+            curve.push(format!("{name}: {}", of.join(", ")));
+        }
+    }
+    let noises: Vec<String> =
+        NOISES.iter().zip(noise_scores).map(|(noise, s)| format!("{noise} {s:.3}")).collect();
+    [
+        format!(
+            "auto: score by momentum on held-out inner times, 1 is the straight bridge (* mixed): {}",
+            curve.join("; ")
+        ),
+        format!("auto: noise given back {noise_back}, of {}", noises.join(", ")),
+    ]
+}
+
+/// A course without one of its inner times.
+struct InnerFold {
+    course: Course,
+    interval: usize,
+    local: f64,
+    observed: Snapshot,
+}
+
+/// Every inner time held out in turn, on at most `most` cells of each.
+fn inner_folds(course: &Course, most: usize, seed: Seed) -> Result<Vec<InnerFold>> {
+    let times = course.times();
+    let problems = course.problems();
+    let snapshots: Vec<Snapshot> = problems
+        .iter()
+        .map(BridgeProblem::source)
+        .chain(problems.last().map(BridgeProblem::target))
+        .enumerate()
+        .map(|(k, snapshot)| {
+            // Growth that is given does not decide which spline is best.
+            let n = snapshot.n_cells();
+            let rows = draw_cells(
+                ndarray::Array1::from_elem(n, 1.0 / n as f64).view(),
+                n.min(most),
+                seed.child("auto/cells", k as u64),
+            );
+            Snapshot::new(snapshot.points().select(Axis(0), &rows))
+        })
+        .collect::<Result<_>>()?;
+    let length = |from: usize, to: usize| times[to] - times[from];
+    let per_time = problems[0].epsilon().value() / length(0, 1);
+    (1..times.len() - 1)
+        .map(|held| {
+            let left: Vec<usize> = (0..times.len()).filter(|&k| k != held).collect();
+            let problems = left
+                .windows(2)
+                .map(|ends| {
+                    let epsilon = per_time * length(ends[0], ends[1]);
+                    let (source, target) = (&snapshots[ends[0]], &snapshots[ends[1]]);
+                    let epsilon = crate::geometry::Epsilon::new(epsilon)?;
+                    BridgeProblem::new(source.clone(), target.clone(), epsilon)
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let left_times = left.iter().map(|&k| times[k]).collect();
+            Ok(InnerFold {
+                course: Course::new(left_times, problems)?,
+                interval: held - 1,
+                local: length(held - 1, held) / length(held - 1, held + 1),
+                observed: snapshots[held].clone(),
+            })
+        })
+        .collect()
+}
+
+impl InnerFold {
+    /// The straight bridge of exact transport, earlier cells with equal weight.
+    fn straight(&self, seed: Seed, progress: &mut dyn Progress) -> Result<Distances> {
+        let members = vec![STRAIGHT];
+        let solver = SplineSolver { members, mass: Mass::Kept, ..SplineSolver::default() };
+        let mut woven = solver.weave(&self.course, self.interval, seed, progress)?;
+        let bridge = woven.bridge(&solver.members, 0.0, progress)?;
+        self.distances(&bridge, seed, progress)
+    }
+
+    /// How far the population of a bridge is from the cells that were held out.
+    fn distances(
+        &self,
+        bridge: &PlanBridge,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Distances> {
+        let source = self.course.problems()[self.interval].source();
+        let marginal = bridge.plan_marginal().unwrap_or_else(|| source.marginal());
+        let n = source.n_cells();
+        let rows = draw_cells(marginal, n, seed.child("auto/drawn", 0));
+        let start: Array2<f64> = source.points().select(Axis(0), &rows);
+        let local = UnitTime::new(self.local)?;
+        let seed = seed.child("auto/drawn", 1);
+        let points = bridge.sample_transition(start.view(), UnitTime::START, local, seed)?;
+        let predicted = Snapshot::new(points)?;
+        let w1 = wasserstein(&predicted, &self.observed, Order::One, progress)?;
+        let energy = energy_distance(&predicted, &self.observed)?;
+        let noise = 2.0 * energy.within_y / self.observed.n_cells() as f64;
+        Ok(Distances { w1, energy: energy.value, noise })
+    }
+}
+
+/// Half the mean of W1 relative to the straight bridge's, half the root of that of the energy
+/// distance; 1 for the straight bridge.
+fn score(found: &[Distances], straight: &[Distances]) -> f64 {
+    let n = found.len().max(1) as f64;
+    let (mut w1, mut energy) = (0.0, 0.0);
+    for (found, straight) in found.iter().zip(straight) {
+        w1 += found.w1 / straight.w1.max(f64::MIN_POSITIVE);
+        let level = straight.noise.max(f64::MIN_POSITIVE);
+        energy += (found.energy.max(0.0) + level) / (straight.energy.max(0.0) + level);
+    }
+    0.5 * (w1 / n + (energy / n).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_straight_bridge_scores_one_and_better_ones_less() {
+        let of = |w1, energy| Distances { w1, energy, noise: 0.01 };
+        let straight = [of(2.0, 0.2), of(1.0, 0.0)];
+        assert!((score(&straight, &straight) - 1.0).abs() < 1e-15);
+        assert!(score(&[of(1.9, 0.1), of(1.0, 0.0)], &straight) < 1.0);
+        // An energy distance below zero is one of zero.
+        let below = score(&[of(2.0, 0.2), of(1.0, -0.5)], &straight);
+        assert!((below - 1.0).abs() < 1e-15);
+    }
+}
