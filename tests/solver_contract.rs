@@ -14,8 +14,8 @@ use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
     Bridge, BridgeProblem, BridgeRecord, BridgeSolver, Choice, Covariance, FitReport, FlowNetworks,
-    FlowSolver, GaussianSolver, LightSbSolver, OtSolver, OuSolver, SinkhornSolver, UnitTime,
-    euler_maruyama,
+    FlowSolver, GaussianSolver, LightSbSolver, Mass, Member, OtSolver, OuSolver, SinkhornSolver,
+    SplineSolver, UnitTime, euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::geometry::{CostChoice, CostKind};
@@ -44,10 +44,19 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
         ("sf2m", Box::new(FlowSolver { n_layers: 2, ..small_flow(FlowSolver::sf2m()) })),
         ("ot-cfm", Box::new(small_flow(FlowSolver::ot_cfm()))),
         ("ot", Box::new(OtSolver::default())),
+        ("spline", Box::new(spline(0.0))),
+        ("spline, noise given back", Box::new(spline(1.0))),
         ("ou, lightsb", pulled(Arc::from(lightsb(4, Covariance::Diagonal)), PULL)),
         ("ou, sinkhorn", pulled(Arc::new(SinkhornSolver::default()), PULL)),
         ("ou that repels, gaussian", pulled(Arc::new(GaussianSolver {}), -PULL)),
     ]
+}
+
+/// Exact pairs and relaxed ones, every earlier cell with its weight.
+fn spline(noise_back: f64) -> SplineSolver {
+    let member = |relaxation| Member { relaxation, momentum: 1.0 };
+    let members = vec![member(None), member(Some(50.0))];
+    SplineSolver { members, mass: Mass::Kept, noise_back, ..SplineSolver::default() }
 }
 
 fn along_the_data() -> SinkhornSolver {

@@ -60,6 +60,10 @@ struct ScoreArgs {
         conflicts_with = "solver"
     )]
     compare: Vec<SolverName>,
+    /// Choose among the solvers of --compare for each held-out time, by holding out inner times of
+    /// those that are left; scored as `selected`, the curve is printed
+    #[arg(long)]
+    select: bool,
     /// Times to hold out [default: all but the first and the last]
     #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
     at: Vec<f64>,
@@ -116,8 +120,17 @@ impl From<ProtocolName> for Protocol {
 impl EvaluateArgs {
     fn options(self, seed: u64) -> Result<(PathBuf, EvaluateOptions, PathBuf)> {
         let Self { course, scores, out } = self;
-        let ScoreArgs { compare, at, protocol, max_cells, draws, bootstrap, batch, cells_per_time } =
-            scores;
+        let ScoreArgs {
+            compare,
+            select,
+            at,
+            protocol,
+            max_cells,
+            draws,
+            bootstrap,
+            batch,
+            cells_per_time,
+        } = scores;
         let named = if compare.is_empty() { vec![course.solver.named()] } else { compare };
         let mut methods: Vec<Method> = Vec::with_capacity(named.len());
         for solver in named {
@@ -136,6 +149,7 @@ impl EvaluateArgs {
             n_draws: draws,
             n_bootstrap: bootstrap,
             batch,
+            select,
             cells_per_time,
         };
         Ok((data, options, out))

@@ -8,7 +8,7 @@ use crate::bridge::{
 };
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
-use crate::metrics::{Order, energy_distance, wasserstein};
+use crate::pipeline::inner_score::{Distances, score};
 use crate::progress::{self, Event, Progress, Unseen};
 use crate::rng::Seed;
 
@@ -43,17 +43,11 @@ const MOMENTA: [f64; 3] = [0.0, 1.0, 2.0];
 /// Shares of noise that are tried.
 const NOISES: [f64; 3] = [0.0, 0.5, 1.0];
 
+/// Scores that differ by no more than this are equally good.
+const ENOUGH: f64 = 0.01;
+
 /// The bridge that all others are measured by.
 const STRAIGHT: Member = Member { relaxation: None, momentum: 0.0 };
-
-/// Distances of a prediction from an inner time.
-#[derive(Debug, Clone, Copy)]
-struct Distances {
-    w1: f64,
-    energy: f64,
-    /// What an energy distance is uncertain by, from the number of cells.
-    noise: f64,
-}
 
 impl AutoSolver {
     /// Checks the ranges.
@@ -143,8 +137,10 @@ impl AutoSolver {
         }
         progress::report(progress, Event::End)?;
         let noise_scores = noises.map(|found| score(&found, &straight));
-        let place = (0..NOISES.len()).min_by(|a, b| noise_scores[*a].total_cmp(&noise_scores[*b]));
-        let noise_back = NOISES[place.unwrap_or(0)];
+        // The least noise that is as good as any: noise is not added for nothing.
+        let best = noise_scores.iter().copied().fold(f64::INFINITY, f64::min);
+        let enough = noise_scores.iter().position(|score| *score <= best + ENOUGH);
+        let noise_back = NOISES[enough.unwrap_or(0)];
         for text in said(&grid, &scores, limit, (noise_back, &noise_scores)) {
             progress::note(progress, text)?;
         }
@@ -264,39 +260,6 @@ impl InnerFold {
         let local = UnitTime::new(self.local)?;
         let seed = seed.child("auto/drawn", 1);
         let points = bridge.sample_transition(start.view(), UnitTime::START, local, seed)?;
-        let predicted = Snapshot::new(points)?;
-        let w1 = wasserstein(&predicted, &self.observed, Order::One, progress)?;
-        let energy = energy_distance(&predicted, &self.observed)?;
-        let noise = 2.0 * energy.within_y / self.observed.n_cells() as f64;
-        Ok(Distances { w1, energy: energy.value, noise })
-    }
-}
-
-/// Half the mean of W1 relative to the straight bridge's, half the root of that of the energy
-/// distance; 1 for the straight bridge.
-fn score(found: &[Distances], straight: &[Distances]) -> f64 {
-    let n = found.len().max(1) as f64;
-    let (mut w1, mut energy) = (0.0, 0.0);
-    for (found, straight) in found.iter().zip(straight) {
-        w1 += found.w1 / straight.w1.max(f64::MIN_POSITIVE);
-        let level = straight.noise.max(f64::MIN_POSITIVE);
-        energy += (found.energy.max(0.0) + level) / (straight.energy.max(0.0) + level);
-    }
-    0.5 * (w1 / n + (energy / n).sqrt())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_straight_bridge_scores_one_and_better_ones_less() {
-        let of = |w1, energy| Distances { w1, energy, noise: 0.01 };
-        let straight = [of(2.0, 0.2), of(1.0, 0.0)];
-        assert!((score(&straight, &straight) - 1.0).abs() < 1e-15);
-        assert!(score(&[of(1.9, 0.1), of(1.0, 0.0)], &straight) < 1.0);
-        // An energy distance below zero is one of zero.
-        let below = score(&[of(2.0, 0.2), of(1.0, -0.5)], &straight);
-        assert!((below - 1.0).abs() < 1e-15);
+        Distances::of(&Snapshot::new(points)?, &self.observed, progress)
     }
 }

@@ -8,6 +8,7 @@ mod evaluate;
 mod fit;
 mod grn;
 mod growth;
+mod inner_score;
 mod inspect;
 mod interpolate;
 mod intervals;

@@ -21,7 +21,7 @@ enum How {
     Nearest(Lanes),
     /// `w_p ∝ exp(c_p + x·s_p)` with the slopes `s_p` in parts, among the pairs of
     /// the nearest source cells only if there is a `nearest`.
-    Weighted { slopes: Parts, constants: Vec<f64>, nearest: Option<NearestCells> },
+    Weighted { slopes: Box<Parts>, constants: Vec<f64>, nearest: Option<NearestCells> },
 }
 
 /// The source cells that have pairs, and their places where the noise is even.
@@ -49,7 +49,11 @@ impl<'a> Posterior<'a> {
                     pairs.masses[p].ln() - 0.5 * place.dot(&slope)
                 })
                 .collect();
-            return Self { pairs, noise, how: How::Weighted { slopes, constants, nearest: None } };
+            return Self {
+                pairs,
+                noise,
+                how: How::Weighted { slopes: Box::new(slopes), constants, nearest: None },
+            };
         }
         if t > 0.0 || noise.is_none() {
             let places = Lanes::new(pairs.sums(&pairs.places(t)).view());
@@ -68,7 +72,7 @@ impl<'a> Posterior<'a> {
         let places = noise.evened(pairs.source.select(Axis(0), &rows).view());
         let places = Lanes::new(places.view());
         let nearest = Some(NearestCells { places, cells });
-        Self { pairs, noise, how: How::Weighted { slopes, constants, nearest } }
+        Self { pairs, noise, how: How::Weighted { slopes: Box::new(slopes), constants, nearest } }
     }
 
     /// The parts of `∂ ln w_p/∂x`, less what is the same for all pairs; `None` where shares do not

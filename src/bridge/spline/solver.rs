@@ -8,8 +8,8 @@ use crate::bridge::spline::bends::{Stretch, bend};
 use crate::bridge::spline::couplings::{Couplings, Found, partners};
 use crate::bridge::spline::noise::residual;
 use crate::bridge::{
-    Bend, Bridge, BridgeProblem, Coupling, Course, CourseSolver, FitReport, Motion, PlanBridge,
-    Stop,
+    Bend, Bridge, BridgeProblem, BridgeSolver, Coupling, Course, CourseSolver, FitReport, Motion,
+    PlanBridge, Stop,
 };
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -208,12 +208,11 @@ impl Woven<'_> {
             bridge = bridge.bent(bend.clone())?;
         }
         if noisy {
-            let covariance = match self.residual.take() {
-                Some(covariance) => covariance,
-                None => {
-                    let coupling = joint(&bridge, ends)?;
-                    residual(self.problem, &coupling, self.variance, progress)?
-                }
+            let covariance = if let Some(covariance) = self.residual.take() {
+                covariance
+            } else {
+                let coupling = joint(&bridge, ends)?;
+                residual(self.problem, &coupling, self.variance, progress)?
             };
             bridge = bridge.noisy(&covariance * noise_back)?;
             self.residual = Some(covariance);
@@ -245,6 +244,19 @@ impl CourseSolver for SplineSolver {
         let mut woven = self.weave(course, k, seed.child("spline", k as u64), progress)?;
         let bridge = woven.bridge(&self.members, self.noise_back, progress)?;
         Ok((Box::new(bridge), report_of(&woven.plans)))
+    }
+}
+
+impl BridgeSolver for SplineSolver {
+    /// Without neighbours nothing bends the paths.
+    fn solve(
+        &self,
+        problem: &BridgeProblem,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<(Box<dyn Bridge>, FitReport)> {
+        let course = Course::new(vec![0.0, 1.0], vec![problem.clone()])?;
+        self.solve_one(&course, 0, seed, progress)
     }
 }
 

@@ -10,6 +10,7 @@ use crate::pipeline::evaluate::options::{Learnt, Protocol};
 use crate::pipeline::growth::Given;
 use crate::pipeline::units::Units;
 use crate::progress::Progress;
+use crate::rng::Seed;
 
 /// A course without one of its times.
 pub(super) struct Fold {
@@ -21,6 +22,8 @@ pub(super) struct Fold {
     pub(super) at: f64,
     /// The times that are left, on the clock of the protocol.
     pub(super) series: TimeSeries,
+    /// The cells that are left, in data units, in the order of the file.
+    points: Array2<f64>,
     /// Time of each cell that is left, on that clock.
     pub(super) cell_times: Vec<f64>,
     /// Growth rate of each cell that is left.
@@ -77,12 +80,60 @@ impl Fold {
             label: cells.selection.axis.levels[k].label.clone(),
             real: [times[k - 1], times[k], times[k + 1]],
             at: clock(k),
+            points: coordinates.training,
             cell_times,
             growth: coordinates.growth,
             units,
             interval,
             cells: [earlier, Snapshot::new(coordinates.held)?, later],
             rows,
+            series,
+        })
+    }
+
+    /// Each inner time of what is left held out in turn, on at most `most` cells of each time: to
+    /// choose by, in the coordinates of this fold.
+    pub(super) fn inner(&self, most: usize, seed: Seed) -> Result<Vec<Self>> {
+        let times = self.series.times();
+        let mut rows = Vec::new();
+        for (number, time) in times.iter().enumerate() {
+            let here = |cell: &usize| self.cell_times[*cell].total_cmp(time).is_eq();
+            let of_time: Vec<usize> = (0..self.cell_times.len()).filter(here).collect();
+            let mut stream = seed.stream("evaluate/inner", number as u64);
+            let n = of_time.len().min(most);
+            let places = rand::seq::index::sample(&mut stream, of_time.len(), n);
+            rows.extend(places.into_iter().map(|place| of_time[place]));
+        }
+        rows.sort_unstable();
+        (1..times.len().saturating_sub(1)).map(|held| self.hold_out(held, &rows)).collect()
+    }
+
+    /// Holds out inner time `held` of those that are left, among the cells `rows`.
+    fn hold_out(&self, held: usize, rows: &[usize]) -> Result<Self> {
+        let times = self.series.times();
+        let at = times[held];
+        let is_held = |cell: &usize| self.cell_times[*cell].total_cmp(&at).is_eq();
+        let (held_rows, left): (Vec<usize>, Vec<usize>) = rows.iter().partition(|&c| is_held(c));
+        let points = self.points.select(Axis(0), &left);
+        let cell_times: Vec<f64> = left.iter().map(|&cell| self.cell_times[cell]).collect();
+        let series = TimeSeries::new(points.view(), &cell_times)?;
+        let snapshots = series.snapshots();
+        let (earlier, later) = (snapshots[held - 1].clone(), snapshots[held].clone());
+        let observed = Snapshot::new(self.points.select(Axis(0), &held_rows))?;
+        let of = |time: f64| -> Vec<usize> {
+            left.iter().copied().filter(|&c| self.cell_times[c].total_cmp(&time).is_eq()).collect()
+        };
+        Ok(Self {
+            label: at.to_string(),
+            real: [times[held - 1], at, times[held + 1]],
+            at,
+            growth: self.growth.as_ref().map(|rates| rates.select(Axis(0), &left)),
+            units: self.units.clone(),
+            interval: held - 1,
+            rows: [of(times[held - 1]), held_rows, of(times[held + 1])],
+            cells: [earlier, observed, later],
+            points,
+            cell_times,
             series,
         })
     }

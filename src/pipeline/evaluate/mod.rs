@@ -5,6 +5,7 @@ mod fold;
 mod options;
 mod predict;
 mod score;
+mod select;
 mod words;
 
 use std::path::Path;
@@ -20,6 +21,7 @@ use crate::pipeline::evaluate::cells::Cells;
 use crate::pipeline::evaluate::fold::Fold;
 use crate::pipeline::evaluate::predict::{Kind, Prediction, Sources, by_method, nulls};
 use crate::pipeline::evaluate::score::{ScoredTime, between_batches, score_all, scoring};
+use crate::pipeline::evaluate::select::{inner_scores, selected};
 use crate::pipeline::recorder::{Recorder, Within};
 use crate::progress::{self, Progress, Unseen};
 use crate::rng::Seed;
@@ -120,6 +122,14 @@ fn hold_out(
         let (found, records) = by_method(&fold, (method, options), &sources, progress)?;
         predictions.extend(found);
         solved.extend(records);
+    }
+    if options.select {
+        let mut scores = inner_scores(&fold, options, progress)?;
+        progress::note(progress, select::said(&scores))?;
+        if scores.is_empty() {
+            scores = predictions.iter().map(|prediction| (prediction.name.clone(), 1.0)).collect();
+        }
+        predictions.extend(selected(&scores, &predictions));
     }
     predictions.extend(nulls(&fold, &sources, seed)?);
     let names: Vec<String> =

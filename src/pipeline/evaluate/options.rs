@@ -24,6 +24,8 @@ pub struct EvaluateOptions {
     pub n_bootstrap: usize,
     /// The column of `obs` whose groups (batches, donors) are resampled instead of cells.
     pub batch: Option<String>,
+    /// Choose among the methods by holding out inner times of what is left, as method `selected`.
+    pub select: bool,
     /// Cells of each time that take part, at most; all if `None`.
     pub cells_per_time: Option<usize>,
 }
@@ -49,6 +51,7 @@ impl EvaluateOptions {
             n_draws: 5,
             n_bootstrap: 100,
             batch: None,
+            select: false,
             cells_per_time: None,
         }
     }

@@ -17,6 +17,7 @@ use crate::progress::Progress;
 use crate::rng::Seed;
 
 /// Predicted cells, in data units.
+#[derive(Clone)]
 pub(super) struct Prediction {
     pub(super) name: String,
     pub(super) cells: Snapshot,
@@ -126,10 +127,7 @@ impl Bridged {
         let (observed, local) = (&growing.observed, UnitTime::new(fold.local())?);
         let rates = Array1::from(growth.posterior);
         let weighed = grown(observed, rates.view(), growing.length * bridge.growth_by(local))?;
-        let n = match options.protocol.whole() {
-            true => N_DRAWN,
-            false => observed.n_cells(),
-        };
+        let n = if options.protocol.whole() { N_DRAWN } else { observed.n_cells() };
         let rows = draw_cells(weighed.marginal(), n, self.seed.child("evaluate/drawn", 0));
         let start = observed.points().select(Axis(0), &rows);
         let seed = self.seed.child("evaluate/drawn", 1);

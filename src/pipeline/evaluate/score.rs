@@ -35,7 +35,7 @@ pub(super) struct Skill {
     /// `null − model`.
     pub(super) gain: Estimate,
     /// `(null − model)/(null − floor)`; `None` where the null is no farther than the floor.
-    pub(super) skill: Option<Estimate>,
+    pub(super) share: Option<Estimate>,
 }
 
 /// Directions of sliced distances.
@@ -133,9 +133,9 @@ impl ScoredTime {
         let (null, best) = named.into_iter().next()?;
         let floor = self.floor.mean(metric);
         let gain = best.with(&model, |null, model| null - model);
-        let skill = (best.value > floor)
+        let share = (best.value > floor)
             .then(|| best.with(&model, |null, model| (null - model) / (null - floor)));
-        Some(Skill { null, gain, skill })
+        Some(Skill { null, gain, share })
     }
 
     /// The rows of `validation.csv`.
@@ -171,7 +171,7 @@ impl ScoredTime {
                 continue;
             }
             for (metric, skill_metric) in SKILLS {
-                if let Some(skill) = self.skill(&scored.name, metric).and_then(|found| found.skill)
+                if let Some(skill) = self.skill(&scored.name, metric).and_then(|found| found.share)
                 {
                     let numbers = [skill.value, skill.lo, skill.hi];
                     rows.push(row(&scored.name, skill_metric, numbers, n, self.scoring.n_draws));

@@ -17,7 +17,7 @@ pub(super) fn null_in_words(name: &str) -> &'static str {
 
 /// One line: better than copying a neighbour, and by how much of what can be explained?
 pub(super) fn verdict(scored: &ScoredTime, name: &str) -> Option<String> {
-    let Skill { null, gain, skill } = scored.skill(name, "energy")?;
+    let Skill { null, gain, share: skill } = scored.skill(name, "energy")?;
     let best = null_in_words(&null);
     let share = |value: f64| format!("{:.0} %", 100.0 * value);
     let model = scored.scored.iter().find(|s| s.name == name)?;

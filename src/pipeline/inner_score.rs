@@ -1,0 +1,58 @@
+//! How good a choice is on times that are held out to choose by: relative to the straight bridge.
+
+use crate::data::Snapshot;
+use crate::error::Result;
+use crate::metrics::{Order, energy_distance, wasserstein};
+use crate::progress::Progress;
+
+/// Distances of a prediction from a time that was held out to choose by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Distances {
+    w1: f64,
+    energy: f64,
+    /// What an energy distance is uncertain by, from the number of cells.
+    noise: f64,
+}
+
+impl Distances {
+    /// Between whole clouds.
+    pub(super) fn of(
+        predicted: &Snapshot,
+        observed: &Snapshot,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
+        let w1 = wasserstein(predicted, observed, Order::One, progress)?;
+        let energy = energy_distance(predicted, observed)?;
+        let noise = 2.0 * energy.within_y / observed.n_cells() as f64;
+        Ok(Self { w1, energy: energy.value, noise })
+    }
+}
+
+/// Half the mean of W1 relative to the straight bridge's, half the root of that of the energy
+/// distance; 1 for the straight bridge.
+pub(super) fn score(found: &[Distances], straight: &[Distances]) -> f64 {
+    let n = found.len().max(1) as f64;
+    let (mut w1, mut energy) = (0.0, 0.0);
+    for (found, straight) in found.iter().zip(straight) {
+        w1 += found.w1 / straight.w1.max(f64::MIN_POSITIVE);
+        let level = straight.noise.max(f64::MIN_POSITIVE);
+        energy += (found.energy.max(0.0) + level) / (straight.energy.max(0.0) + level);
+    }
+    0.5 * (w1 / n + (energy / n).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_straight_bridge_scores_one_and_better_ones_less() {
+        let of = |w1, energy| Distances { w1, energy, noise: 0.01 };
+        let straight = [of(2.0, 0.2), of(1.0, 0.0)];
+        assert!((score(&straight, &straight) - 1.0).abs() < 1e-15);
+        assert!(score(&[of(1.9, 0.1), of(1.0, 0.0)], &straight) < 1.0);
+        // An energy distance below zero is one of zero.
+        let below = score(&[of(2.0, 0.2), of(1.0, -0.5)], &straight);
+        assert!((below - 1.0).abs() < 1e-15);
+    }
+}
