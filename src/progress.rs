@@ -20,6 +20,8 @@ pub enum Event {
         /// Steps done since `Begin`.
         done: u64,
     },
+    /// Work goes on, with nothing to tell: asks whether to stop.
+    Pulse,
     /// The current piece of work is done.
     End,
     /// Something about this run and not about its result, such as work taken over from before;
@@ -63,7 +65,7 @@ impl std::fmt::Debug for Unseen<'_> {
 
 impl Progress for Unseen<'_> {
     fn report(&mut self, _event: &Event) -> ControlFlow<()> {
-        self.0.report(&Event::Step { done: 0 })
+        self.0.report(&Event::Pulse)
     }
 }
 

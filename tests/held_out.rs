@@ -10,7 +10,7 @@ use sbcell::data::Column;
 use sbcell::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use sbcell::io::validation::Validation;
 use sbcell::pipeline::{
-    EvaluateOptions, FitOptions, Method, Protocol, SolverChoice, Source, evaluate,
+    AutoSolver, EvaluateOptions, FitOptions, Method, Protocol, SolverChoice, Source, evaluate,
 };
 use sbcell::{Seed, Silent};
 
@@ -141,6 +141,35 @@ fn held_out_cells_are_known_to_nothing_but_the_scores() {
         assert_ne!(numbers(&a, time, "A"), numbers(&b, time, "A"), "{protocol:?}");
         assert!(!a.leaks.is_empty());
     }
+}
+
+/// What `auto` chooses for a held-out time is chosen without it; and it is not worse than the
+/// straight bridge where cells turn.
+#[test]
+fn auto_chooses_without_the_held_out_time() {
+    let mut turning = genes();
+    for (cell, mut row) in turning.rows_mut().into_iter().enumerate() {
+        let time = TIMES[cell / PER_TIME] as f32;
+        // One more gene goes up and down again.
+        row[8] += 8.0 * (0.9 * time).sin();
+    }
+    let mut other = turning.clone();
+    let held = (2 * PER_TIME..3 * PER_TIME).into();
+    other.slice_axis_mut(Axis(0), held).mapv_inplace(|value| value * 1.5);
+    let auto = Method { name: "auto".into(), solver: SolverChoice::Auto(AutoSolver::default()) };
+    let mut options = EvaluateOptions { at: vec![2.0], select: true, ..options(Protocol::Honest) };
+    options.methods.truncate(1);
+    options.methods.push(auto);
+    options.cells_per_time = Some(120);
+    let [a, b] = [&turning, &other].map(|genes| scores(genes, &options));
+    assert_eq!(a.held_out[0].solved, b.held_out[0].solved);
+    let chosen = a.held_out[0].solved.iter().find(|solved| solved.name == "auto").unwrap();
+    assert!(chosen.parameters["spline"]["members"].as_array().is_some(), "{chosen:?}");
+    let energy = |name: &str| a.row(2.0, name, "energy").and_then(|row| row.value).unwrap();
+    assert!(energy("auto") < energy("ot"), "{} {}", energy("auto"), energy("ot"));
+    // `--select` takes one of the two, by name.
+    let selected = energy("selected");
+    assert!((selected - energy("auto")).abs().min((selected - energy("ot")).abs()) < 1e-15);
 }
 
 /// Waddington-OT's components are those of the two neighbouring times: other times do not matter.

@@ -45,7 +45,7 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
         ("ot-cfm", Box::new(small_flow(FlowSolver::ot_cfm()))),
         ("ot", Box::new(OtSolver::default())),
         ("spline", Box::new(spline(0.0))),
-        ("spline, noise given back", Box::new(spline(1.0))),
+        ("spline, noise given back", Box::new(spline(10.0))),
         ("ou, lightsb", pulled(Arc::from(lightsb(4, Covariance::Diagonal)), PULL)),
         ("ou, sinkhorn", pulled(Arc::new(SinkhornSolver::default()), PULL)),
         ("ou that repels, gaussian", pulled(Arc::new(GaussianSolver {}), -PULL)),
@@ -55,7 +55,7 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
 /// Exact pairs and relaxed ones, every earlier cell with its weight.
 fn spline(noise_back: f64) -> SplineSolver {
     let member = |relaxation| Member { relaxation, momentum: 1.0 };
-    let members = vec![member(None), member(Some(50.0))];
+    let members = vec![member(None), member(Some(5.0))];
     SplineSolver { members, mass: Mass::Kept, noise_back, ..SplineSolver::default() }
 }
 
@@ -64,10 +64,11 @@ fn along_the_data() -> SinkhornSolver {
     SinkhornSolver { cost: CostChoice { kind, ..CostChoice::default() }, ..Default::default() }
 }
 
-/// Whether cells are paired by their distance in space, not along the data: that changes with the
-/// graph of neighbours, so when snapshots move apart or a cell is there twice.
+/// Whether cells are paired by their distance in space alone: distances along the data change with
+/// the graph of neighbours, and prices in units of the variance of all cells with that, so when
+/// snapshots move apart or a cell is there twice.
 fn in_space(entry: &(&str, Box<dyn BridgeSolver>)) -> bool {
-    entry.0 != "sinkhorn, shortest paths"
+    !["sinkhorn, shortest paths", "spline", "spline, noise given back"].contains(&entry.0)
 }
 
 /// The pull of the references that are not Brownian.
@@ -462,7 +463,8 @@ fn stops_when_asked_and_counts_its_steps() {
         let mut progress = StopAfter { left: usize::MAX, begun: 0, steps: Vec::new() };
         let (_, report) = solver.solve(&example(), Seed(0), &mut progress).unwrap();
         assert_eq!(progress.steps.last().copied().unwrap_or(0), report.iterations as u64, "{name}");
-        assert!(progress.steps.is_sorted() && report.iterations as u64 <= progress.begun);
+        let within = report.iterations as u64 <= progress.begun;
+        assert!(progress.steps.is_sorted() && within, "{name}: {:?}", progress.steps);
     }
 }
 

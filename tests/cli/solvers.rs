@@ -24,6 +24,9 @@ fn closed_forms_and_couplings_go_from_fit_to_edges() {
         "--solver sinkhorn",
         "--solver sinkhorn --lambda1 1 --lambda2 50 --growth-iters 2",
         "--solver ot",
+        "--solver spline",
+        "--solver spline --relax inf --momentum 0 --mass kept --noise-back 1",
+        "--solver auto --auto-cells 60",
     ] {
         let said = through(line);
         assert!(said.contains("converged"), "{line}: {said}");

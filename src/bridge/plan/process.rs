@@ -166,17 +166,14 @@ impl PlanBridge {
     ///
     /// # Errors
     /// [`Error::Shape`] if there is not one row for each dimension; [`Error::Parameter`] if it is
-    /// not positive definite, or paths are without noise.
+    /// not positive definite.
     pub fn noisy(mut self, covariance: Array2<f64>) -> Result<Self> {
         let (expected, got) = (self.dim(), covariance.nrows());
         if expected != got || covariance.ncols() != got {
             let (what, unit) = ("the covariance of the noise", "dimensions");
             return Err(Error::Shape { what, unit, expected, got });
         }
-        if self.motion == Motion::Straight {
-            let (name, must) = ("motion", "Brownian, to have noise");
-            return Err(Error::Parameter { name, must, got: "straight".into() });
-        }
+        self.motion = Motion::Brownian;
         self.noise = Noise::Shaped(Shape::new(covariance)?);
         Ok(self)
     }

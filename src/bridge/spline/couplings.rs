@@ -31,7 +31,6 @@ pub(super) struct Couplings {
 #[derive(Debug, Clone)]
 pub(super) struct Found {
     pub(super) coupling: Coupling,
-    pub(super) iterations: usize,
     pub(super) converged: bool,
     /// The mean cost of a plan without structure, and of this one.
     pub(super) costs: (f64, f64),
@@ -58,7 +57,6 @@ impl Couplings {
             let pairs = plan.entries.iter().copied().filter(|entry| entry.2 > least);
             return Ok(Found {
                 coupling: Coupling::new(cost.shape(), pairs)?,
-                iterations: plan.n_pivots,
                 converged: true,
                 costs: (independent, plan.cost),
             });
@@ -76,7 +74,6 @@ impl Couplings {
         let report = plan.report();
         Ok(Found {
             coupling: plan.pairs(PAIRS_PER_CELL, seed)?,
-            iterations: report.iterations,
             converged: report.stop == crate::bridge::Stop::Converged,
             costs: (report.start_objective, report.objective),
         })

@@ -72,6 +72,9 @@ impl Default for SplineSolver {
 /// The price of leaving a marginal in the plans that velocities are taken from.
 const PRICE_OF_VELOCITY: Option<f64> = Some(0.5);
 
+/// Noise with less of the total variance than this is none.
+const LEAST_NOISE: f64 = 1e-9;
+
 impl SplineSolver {
     /// Checks the ranges.
     ///
@@ -156,7 +159,7 @@ impl SplineSolver {
         }
         report(progress, Event::End)?;
         let variance = couplings.variance;
-        Ok(Woven { problem, plans, bend, variance, mass: self.mass, residual: None })
+        Ok(Woven { problem, plans, bend, variance, mass: self.mass, residual: None, n_found: done })
     }
 }
 
@@ -170,6 +173,8 @@ pub struct Woven<'a> {
     mass: Mass,
     /// Covariance of the noise in displacements, once it is asked for.
     residual: Option<Array2<f64>>,
+    /// Plans that were found, those for velocities too.
+    n_found: u64,
 }
 
 impl Woven<'_> {
@@ -200,21 +205,22 @@ impl Woven<'_> {
             }));
         }
         let ends = (self.problem.source(), self.problem.target());
-        let noisy = noise_back > 0.0;
-        let motion = if noisy { Motion::Brownian } else { Motion::Straight };
         let epsilon = self.problem.epsilon();
-        let mut bridge = PlanBridge::of_pairs(ends, merged(all), epsilon, motion)?;
+        let mut bridge = PlanBridge::of_pairs(ends, merged(all), epsilon, Motion::Straight)?;
         if let Some(bend) = &self.bend {
             bridge = bridge.bent(bend.clone())?;
         }
-        if noisy {
+        if noise_back > 0.0 {
             let covariance = if let Some(covariance) = self.residual.take() {
                 covariance
             } else {
                 let coupling = joint(&bridge, ends)?;
                 residual(self.problem, &coupling, self.variance, progress)?
             };
-            bridge = bridge.noisy(&covariance * noise_back)?;
+            // Cells that all go the same way have no noise to give back.
+            if covariance.diag().sum() > LEAST_NOISE * self.variance {
+                bridge = bridge.noisy(&covariance * noise_back)?;
+            }
             self.residual = Some(covariance);
         }
         Ok(match self.mass {
@@ -243,7 +249,7 @@ impl CourseSolver for SplineSolver {
     ) -> Result<(Box<dyn Bridge>, FitReport)> {
         let mut woven = self.weave(course, k, seed.child("spline", k as u64), progress)?;
         let bridge = woven.bridge(&self.members, self.noise_back, progress)?;
-        Ok((Box::new(bridge), report_of(&woven.plans)))
+        Ok((Box::new(bridge), report_of(&woven)))
     }
 }
 
@@ -318,10 +324,12 @@ fn total_variance(course: &Course) -> f64 {
     }
     mean /= n as f64;
     let spread: f64 = all.iter().map(|points| (points - &mean).mapv(|off| off * off).sum()).sum();
-    (spread / n as f64).max(f64::MIN_POSITIVE)
+    // Cells that are all equal can be moved at any price.
+    if spread > 0.0 { spread / n as f64 } else { 1.0 }
 }
 
-fn report_of(plans: &[(Option<f64>, Found)]) -> FitReport {
+fn report_of(woven: &Woven<'_>) -> FitReport {
+    let plans = &woven.plans;
     let converged = plans.iter().all(|plan| plan.1.converged);
     let mean = |of: fn(&Found) -> f64| {
         plans.iter().map(|plan| of(&plan.1)).sum::<f64>() / plans.len().max(1) as f64
@@ -329,7 +337,7 @@ fn report_of(plans: &[(Option<f64>, Found)]) -> FitReport {
     let n_pairs: usize = plans.iter().map(|plan| plan.1.coupling.n_pairs()).sum();
     FitReport {
         stop: if converged { Stop::Converged } else { Stop::MaxIterations },
-        iterations: plans.iter().map(|plan| plan.1.iterations).sum(),
+        iterations: woven.n_found as usize,
         objective: mean(|found| found.costs.1),
         start_objective: mean(|found| found.costs.0),
         details: vec![("n_plans".into(), plans.len() as f64), ("n_pairs".into(), n_pairs as f64)],
