@@ -1,9 +1,11 @@
 //! Bridges of a plan whose curves are bent, against the mixture of curves written out.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
-use ndarray::{Array1, Array2, ArrayView1, Axis, array};
+use ndarray::{Array1, Array2, ArrayView1, Axis, array, concatenate};
 use rand_distr::{Distribution, StandardNormal};
-use sbcell::bridge::{Bend, Bridge, Coupling, Motion, PlanBridge, UnitTime, euler_maruyama};
+use sbcell::bridge::{
+    Attraction, Bend, Bridge, Coupling, Motion, PlanBridge, UnitTime, euler_maruyama,
+};
 use sbcell::data::Snapshot;
 use sbcell::{Epsilon, Seed};
 
@@ -192,15 +194,18 @@ fn noise_with_a_covariance_is_even_noise_in_other_coordinates() {
     let n = 20_000;
     let many = source.select(Axis(0), &vec![1; n]);
     let (start, t) = (UnitTime::START, 0.4);
-    let stepped = euler_maruyama(&shaped, many.view(), (start, at(t)), 200, Seed(1)).unwrap();
     let drawn = shaped.sample_transition(many.view(), start, at(t), Seed(2)).unwrap();
-    for found in [stepped, drawn] {
-        // Cell 1 has one partner: a Gaussian around its curve.
-        let off = &found - &found.mean_axis(Axis(0)).unwrap();
-        let spread = off.t().dot(&off) / n as f64;
-        let expected = &covariance * (t * (1.0 - t));
-        assert!((&spread - &expected).iter().all(|off| off.abs() < 0.012), "{spread} {expected}");
-    }
+    // Cell 1 has one partner: a Gaussian around its curve.
+    let off = &drawn - &drawn.mean_axis(Axis(0)).unwrap();
+    let spread = off.t().dot(&off) / n as f64;
+    let expected = &covariance * (t * (1.0 - t));
+    assert!((&spread - &expected).iter().all(|off| off.abs() < 0.012), "{spread} {expected}");
+    // The same normal numbers in both coordinates.
+    let stepped = |bridge: &PlanBridge, x: &Array2<f64>| {
+        euler_maruyama(bridge, x.view(), (start, at(t)), 50, Seed(1)).unwrap()
+    };
+    let expected = stepped(&even, &to(&source)).dot(&factor.t());
+    assert!((stepped(&shaped, &source) - expected).iter().all(|off| off.abs() < 1e-8));
     let again =
         shaped.record().restore(&Snapshot::new(source).unwrap(), &Snapshot::new(target).unwrap());
     let drift = |bridge: &dyn Bridge| bridge.drift(x.view(), at(0.4)).unwrap();
@@ -208,6 +213,76 @@ fn noise_with_a_covariance_is_even_noise_in_other_coordinates() {
     assert!((shaped.noise_variance() - 0.7).abs() < 1e-12);
     assert!(bridge.clone().noisy(array![[1.0, 2.0], [2.0, 1.0]]).is_err());
     assert!(bridge.noisy(array![[1.0]]).is_err());
+}
+
+/// Curves drawn to the data: drift and Jacobian against the mixture written out, with places from
+/// a kernel mean written out and velocities by central differences.
+#[test]
+fn curves_drawn_to_the_data_are_still_a_process_with_its_drift() {
+    let example = example(Motion::Brownian);
+    let how = Attraction { strength: 0.6, width: 0.8 };
+    let bridge = example.bridge.clone().attracted(how).unwrap();
+    let cells = concatenate![Axis(0), example.source, example.target];
+    let place = |pair: (usize, usize), t: f64| {
+        let curve = example.curve(pair, t);
+        let (mut total, mut mean) = (0.0, Array1::<f64>::zeros(2));
+        for cell in cells.rows() {
+            let weight = (-0.5 * (&cell - &curve).mapv(|d| d * d).sum() / 0.64).exp();
+            total += weight;
+            mean.scaled_add(weight, &cell);
+        }
+        &curve + &((mean / total - &curve) * (4.0 * 0.6 * t * (1.0 - t)))
+    };
+    let expected = |x: ArrayView1<'_, f64>, t: f64| {
+        let log = |(i, j, mass): (usize, usize, f64)| {
+            let off = (&x - &place((i, j), t)).mapv(|d| d * d).sum();
+            mass.ln() - 0.5 * off / (EPSILON * t * (1.0 - t))
+        };
+        let largest = bridge.pairs().map(log).fold(f64::NEG_INFINITY, f64::max);
+        let (mut total, mut sum) = (0.0, Array1::<f64>::zeros(2));
+        for (i, j, mass) in bridge.pairs() {
+            let weight = (log((i, j, mass)) - largest).exp();
+            let h = 1e-5;
+            let velocity = (place((i, j), t + h) - place((i, j), t - h)) / (2.0 * h);
+            let pull = (place((i, j), t) - x) / (1.0 - t);
+            total += weight;
+            sum.scaled_add(weight, &(velocity + pull));
+        }
+        sum / total
+    };
+    let x = normal(60, 2, 9) + 31.0;
+    for t in [0.1, 0.5, 0.9] {
+        let drift = bridge.drift(x.view(), at(t)).unwrap();
+        for (drift, x) in drift.rows().into_iter().zip(x.rows()) {
+            let off = (&drift - &expected(x, t)).mapv(f64::abs).sum() * (1.0 - t);
+            assert!(off < 1e-6, "{t}: {drift} {}", expected(x, t));
+        }
+        let jacobian = bridge.mean_jacobian(x.view(), at(t)).unwrap();
+        for d in 0..2 {
+            let h = 1e-5;
+            let moved = |by: f64| {
+                let mut x = x.clone();
+                x.column_mut(d).mapv_inplace(|value| value + by);
+                bridge.drift(x.view(), at(t)).unwrap()
+            };
+            let slope = (moved(h) - moved(-h)).mean_axis(Axis(0)).unwrap() / (2.0 * h);
+            let off = (&jacobian.column(d) - &slope).mapv(f64::abs).sum();
+            assert!(off < 1e-5 * (1.0 + slope.mapv(f64::abs).sum()), "{t}: {jacobian} {slope}");
+        }
+    }
+    // Ends stay, and the cell with one partner is where it should be on the way.
+    let still = example.bridge.clone().attracted(Attraction { strength: 0.0, width: 1.0 }).unwrap();
+    let draws = |bridge: &dyn Bridge, t: f64| {
+        let x = example.source.view();
+        bridge.sample_transition(x, UnitTime::START, at(t), Seed(1)).unwrap()
+    };
+    assert_eq!(draws(&bridge, 1.0), draws(&example.bridge, 1.0));
+    let off = draws(&still, 0.5) - draws(&example.bridge, 0.5);
+    assert!(off.iter().all(|off| off.abs() < 1e-12));
+    let ends = [&example.source, &example.target];
+    let ends = ends.map(|points| Snapshot::new(points.clone()).unwrap());
+    let again = bridge.record().restore(&ends[0], &ends[1]).unwrap();
+    assert_eq!(draws(&bridge, 0.5), draws(&*again, 0.5));
 }
 
 #[test]

@@ -145,6 +145,27 @@ fn noise_given_back_keeps_the_width_of_the_population() {
     assert!(whole.1 < 0.5 * narrow.1, "{narrow:?} {whole:?}");
 }
 
+/// Cells on a sheet that is bent between the snapshots' ends: drawn to the data the way bends too.
+#[test]
+fn pulled_to_the_data_paths_stay_near_a_bent_sheet() {
+    let arc = |from: f64, to: f64, n: usize, seed: u64| {
+        let noise = normal(n, 2, seed) * 0.01;
+        Array2::from_shape_fn((n, 2), |(i, d)| {
+            let angle = from + (to - from) * i as f64 / n as f64;
+            (if d == 0 { angle.cos() } else { angle.sin() }) + noise[[i, d]]
+        })
+    };
+    // Both snapshots cover the arc, one more to the left, one more to the right.
+    let (source, target) = (arc(0.0, 1.5, 200, 1), arc(0.8, 2.3, 200, 2));
+    let course = course(&[0.0, 1.0], &[source, target]);
+    let off = |pull: f64| {
+        let solver = SplineSolver { pull, pull_width: 5.0, ..solver(None, 0.0, Mass::Kept) };
+        let radius = middle(&course, 0, &solver).map_axis(Axis(1), |row| row.dot(&row).sqrt());
+        (radius - 1.0).mapv(f64::abs).mean().unwrap()
+    };
+    assert!(off(0.0) > 0.05 && off(1.0) < 0.3 * off(0.0), "{} {}", off(0.0), off(1.0));
+}
+
 /// A mixture has the pairs of its members, half the mass each, and their curves.
 #[test]
 fn members_are_mixed_in_equal_shares() {
@@ -183,6 +204,8 @@ fn parameters_out_of_range_are_refused() {
         SplineSolver { members: vec![Member { relaxation: None, momentum: -1.0 }], ..good.clone() },
         SplineSolver { noise_back: f64::NAN, ..good.clone() },
         SplineSolver { blur: 0.0, ..good.clone() },
+        SplineSolver { pull: 1.5, ..good.clone() },
+        SplineSolver { pull_width: 0.0, ..good.clone() },
     ] {
         assert!(matches!(bad.check(), Err(Error::Parameter { .. })), "{bad:?}");
     }

@@ -27,7 +27,7 @@ pub use lightsb::{
     Choice, ConditionalPlan, Covariance, GaussianMixture, LightSbBridge, LightSbSolver, Mixture,
 };
 pub use ou::{Clock, OuBridge, OuRecord, OuSolver};
-pub use plan::{Bend, Motion, OtSolver, PlanBridge, PlanRecord};
+pub use plan::{Attraction, Bend, Motion, OtSolver, PlanBridge, PlanRecord};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
 pub use report::{FitReport, Stop};

@@ -10,6 +10,7 @@ mod interpolate;
 mod reference;
 mod shared;
 mod solver;
+mod spline;
 mod terminal;
 
 use std::ffi::OsString;

@@ -270,7 +270,9 @@ impl SolverChoice {
 }
 
 /// The flag that sets a field of a solver, where they are not called the same.
-const FLAGS: [(&str, &str); 21] = [
+const FLAGS: [(&str, &str); 23] = [
+    ("pull", "--pull"),
+    ("pull_width", "--pull-width"),
     ("relaxation", "--relax"),
     ("momentum", "--momentum"),
     ("noise_back", "--noise-back"),

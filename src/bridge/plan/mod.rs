@@ -1,5 +1,6 @@
 //! BRIDGES OF A GIVEN PLAN: cells are paired first, by any cost, then carried to their partners.
 
+mod attraction;
 mod costs;
 mod noise;
 mod pairs;
@@ -8,6 +9,7 @@ mod process;
 mod record;
 mod solver;
 
+pub use attraction::Attraction;
 pub(super) use costs::{cost_between, course_ground, fit_course};
 pub use pairs::Bend;
 pub(in crate::bridge) use pairs::Pair;

@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, Array2};
 
+use crate::bridge::plan::attraction::Attracted;
 use crate::error::{Error, Result};
 use crate::linalg::product;
 
@@ -16,6 +17,8 @@ pub(super) struct Pairs {
     pub(super) bend: Option<Bend>,
     /// How much of the bend each pair takes.
     pub(super) factors: Vec<f64>,
+    /// What draws the curves to the data.
+    pub(super) attracted: Option<Attracted>,
 }
 
 /// One pair of a plan.
@@ -43,12 +46,14 @@ pub struct Bend {
     pub target: Array2<f64>,
 }
 
-/// Something of a pair that is the sum of a part of its source and one of its target cell, and φ
-/// times such a sum.
+/// Something of a pair that is the sum of a part of its source and one of its target cell, of φ
+/// times such a sum, and of a part of its own.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Parts {
     pub(super) ends: Both,
     pub(super) bends: Option<Both>,
+    /// One row for each pair.
+    pub(super) own: Option<Array2<f64>>,
 }
 
 /// One row for each source cell, and one for each target cell.
@@ -67,7 +72,11 @@ impl Both {
 impl Parts {
     /// `f` of all rows; `f` must be linear.
     pub(super) fn map(&self, f: impl Fn(&Array2<f64>) -> Array2<f64>) -> Self {
-        Self { ends: self.ends.map(&f), bends: self.bends.as_ref().map(|bends| bends.map(&f)) }
+        Self {
+            ends: self.ends.map(&f),
+            bends: self.bends.as_ref().map(|bends| bends.map(&f)),
+            own: self.own.as_ref().map(&f),
+        }
     }
 }
 
@@ -86,6 +95,7 @@ impl Pairs {
             masses: Vec::new(),
             bend: None,
             factors: Vec::new(),
+            attracted: None,
         };
         let mut last: Option<Pair> = None;
         for pair in all {
@@ -133,6 +143,9 @@ impl Pairs {
             sum.scaled_add(factor, &bends.source.row(i));
             sum.scaled_add(factor, &bends.target.row(j));
         }
+        if let Some(own) = &parts.own {
+            sum += &own.row(p);
+        }
         sum
     }
 
@@ -146,33 +159,43 @@ impl Pairs {
         sums + 0.0
     }
 
-    /// `Σ_p w_p (parts of p)` for shares of cells summed over their pairs.
-    pub(super) fn mean(parts: &Parts, shares: &[Shares; 2]) -> Array2<f64> {
+    /// `Σ_p w_p (parts of p)` for shares of pairs.
+    pub(super) fn mean(parts: &Parts, shares: &AllShares) -> Array2<f64> {
         let sum = |shares: &Shares, both: &Both| {
             product(shares.source.view(), both.source.view())
                 + product(shares.target.view(), both.target.view())
         };
-        let mean = sum(&shares[0], &parts.ends);
-        match &parts.bends {
-            Some(bends) => mean + sum(&shares[1], bends),
-            None => mean,
+        let mut mean = sum(&shares.plain, &parts.ends);
+        if let Some(bends) = &parts.bends {
+            mean += &sum(&shares.bent, bends);
         }
+        if let Some(own) = &parts.own {
+            mean += &product(shares.own.view(), own.view());
+        }
+        mean
     }
 
     /// Where pairs are at `t`.
     pub(super) fn places(&self, t: f64) -> Parts {
-        let left = 1.0 - t;
-        self.parts((left, t), (t * left * left, -t * t * left))
+        let mut parts = self.places_of_cubics(t);
+        parts.own = self.shift(&parts, t);
+        parts
     }
 
     /// How fast the curves go at `t`: the derivative of [`Pairs::places`].
     pub(super) fn velocities(&self, t: f64) -> Parts {
-        self.parts((-1.0, 1.0), ((1.0 - t) * (1.0 - 3.0 * t), t * (3.0 * t - 2.0)))
+        let mut parts = self.velocities_of_cubics(t);
+        parts.own = self.attracted.as_ref().map(|attracted| {
+            let curves = self.sums(&self.places_of_cubics(t));
+            attracted.speed(&curves, &self.sums(&parts), t)
+        });
+        parts
     }
 
     /// `y_j − x_i`: how fast straight lines go.
     pub(super) fn velocities_of_lines(&self) -> Parts {
-        Parts { ends: Both { source: -&self.source, target: self.target.clone() }, bends: None }
+        let ends = Both { source: -&self.source, target: self.target.clone() };
+        Parts { ends, bends: None, own: None }
     }
 
     /// `g_p = c_p + (1−t) ċ_p` for curves `c_p`: Brownian bridges around them are drawn by
@@ -180,7 +203,28 @@ impl Pairs {
     pub(super) fn goals(&self, t: f64) -> Parts {
         let left = 1.0 - t;
         let of_target = -2.0 * t * left * left;
-        self.parts((0.0, 1.0), (left * left * (1.0 - 2.0 * t), of_target))
+        let mut parts = self.parts((0.0, 1.0), (left * left * (1.0 - 2.0 * t), of_target));
+        if self.attracted.is_some() {
+            let shift = self.shift(&self.places_of_cubics(t), t);
+            let speed = self.velocities(t).own;
+            parts.own = shift.zip(speed).map(|(shift, speed)| shift + speed * left);
+        }
+        parts
+    }
+
+    fn places_of_cubics(&self, t: f64) -> Parts {
+        let left = 1.0 - t;
+        self.parts((left, t), (t * left * left, -t * t * left))
+    }
+
+    fn velocities_of_cubics(&self, t: f64) -> Parts {
+        self.parts((-1.0, 1.0), ((1.0 - t) * (1.0 - 3.0 * t), t * (3.0 * t - 2.0)))
+    }
+
+    /// What attraction adds to curves at `t`.
+    fn shift(&self, cubics: &Parts, t: f64) -> Option<Array2<f64>> {
+        let attracted = self.attracted.as_ref()?;
+        Some(attracted.shift(&self.sums(cubics), t))
     }
 
     fn parts(&self, ends: (f64, f64), bends: (f64, f64)) -> Parts {
@@ -190,38 +234,56 @@ impl Pairs {
                 source: &bend.source * bends.0,
                 target: &bend.target * bends.1,
             }),
+            own: None,
         }
     }
 }
 
-/// Shares of pairs summed over the pairs of each source and of each target cell, for rows of
-/// points: `(k, n)` and `(k, m)`.
+/// Shares of pairs for rows of points.
+#[derive(Debug, Clone)]
+pub(super) struct AllShares {
+    /// Summed over the pairs of each cell.
+    pub(super) plain: Shares,
+    /// Times φ; of no row if nothing is bent.
+    pub(super) bent: Shares,
+    /// Of each pair, `(k, n_pairs)`; of no row if pairs have nothing of their own.
+    pub(super) own: Array2<f64>,
+}
+
+/// Shares summed over the pairs of each source and of each target cell: `(k, n)` and `(k, m)`.
 #[derive(Debug, Clone)]
 pub(super) struct Shares {
     pub(super) source: Array2<f64>,
     pub(super) target: Array2<f64>,
 }
 
-impl Shares {
+impl AllShares {
     pub(super) fn none(rows: usize, pairs: &Pairs) -> Self {
-        Self {
+        let of = |rows| Shares {
             source: Array2::zeros((rows, pairs.source.nrows())),
             target: Array2::zeros((rows, pairs.target.nrows())),
+        };
+        let own = if pairs.attracted.is_some() { rows } else { 0 };
+        Self {
+            plain: of(rows),
+            bent: of(if pairs.bend.is_some() { rows } else { 0 }),
+            own: Array2::zeros((own, pairs.sources.len())),
         }
     }
 
-    /// Adds the shares of all pairs, each times its entry of `factors` if there are any.
-    pub(super) fn add(
-        &mut self,
-        (row, pairs): (usize, &Pairs),
-        shares: &[f64],
-        factors: Option<&[f64]>,
-    ) {
-        let (mut source, mut target) = (self.source.row_mut(row), self.target.row_mut(row));
+    /// Adds the shares of all pairs at one row.
+    pub(super) fn add(&mut self, (row, pairs): (usize, &Pairs), shares: &[f64]) {
         for (p, share) in shares.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
-            let share = share * factors.map_or(1.0, |factors| factors[p]);
-            source[pairs.sources[p] as usize] += share;
-            target[pairs.targets[p] as usize] += share;
+            let (i, j, factor) = pairs.of(p);
+            self.plain.source[[row, i]] += share;
+            self.plain.target[[row, j]] += share;
+            if pairs.bend.is_some() {
+                self.bent.source[[row, i]] += factor * share;
+                self.bent.target[[row, j]] += factor * share;
+            }
+            if pairs.attracted.is_some() {
+                self.own[[row, p]] = *share;
+            }
         }
     }
 }

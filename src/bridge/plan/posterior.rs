@@ -109,6 +109,7 @@ impl<'a> Posterior<'a> {
             |both: &Both| (product_nt(x, both.source.view()), product_nt(x, both.target.view()));
         let (along_source, along_target) = along(&slopes.ends);
         let along_bends = slopes.bends.as_ref().map(along);
+        let along_own = slopes.own.as_ref().map(|own| product_nt(x, own.view()));
         let n_pairs = constants.len();
         let mut shares = vec![0.0; n_pairs];
         for row in 0..x.nrows() {
@@ -122,6 +123,10 @@ impl<'a> Posterior<'a> {
                     let (i, j, factor) = self.pairs.of(p);
                     *share += factor * (of_source[[row, i]] + of_target[[row, j]]);
                 }
+            }
+            if let Some(along_own) = &along_own {
+                let own = along_own.row(row);
+                shares.iter_mut().zip(own).for_each(|(share, along)| *share += along);
             }
             softmax_rows(&mut shares, n_pairs, &[1.0], &mut [0.0]);
             visit(row, &shares);

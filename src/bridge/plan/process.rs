@@ -6,8 +6,9 @@ use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::plan::attraction::{Attracted, Attraction};
 use crate::bridge::plan::noise::{Noise, Shape};
-use crate::bridge::plan::pairs::{Bend, Both, Pair, Pairs, Parts, Shares};
+use crate::bridge::plan::pairs::{AllShares, Bend, Both, Pair, Pairs, Parts};
 use crate::bridge::plan::posterior::Posterior;
 use crate::bridge::plan::record::PlanRecord;
 use crate::bridge::{Bridge, BridgeRecord, Coupling, UnitTime};
@@ -161,6 +162,21 @@ impl PlanBridge {
         Ok(self)
     }
 
+    /// Draws the curves to the cells of both snapshots: see [`Attraction`].
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if strength or width are out of range.
+    pub fn attracted(mut self, how: Attraction) -> Result<Self> {
+        let (source, target) = (self.pairs.source.view(), self.pairs.target.view());
+        self.pairs.attracted = Some(Attracted::new(how, source, target)?);
+        Ok(self)
+    }
+
+    /// How the curves are drawn to the data, if they are.
+    pub fn attraction(&self) -> Option<Attraction> {
+        self.pairs.attracted.as_ref().map(|attracted| attracted.how)
+    }
+
     /// Gives the paths noise of a covariance (per unit of local time, `(dim, dim)`) instead of ε in
     /// every direction: `X_t` of a pair has the covariance `t(1−t)` times it around its curve.
     ///
@@ -259,17 +275,10 @@ impl PlanBridge {
             .collect()
     }
 
-    /// Shares for the rows of `x`, and shares times φ.
-    fn shares(&self, posterior: &Posterior<'_>, x: &Array2<f64>) -> [Shares; 2] {
-        let pairs = &self.pairs;
-        let bent_rows = if pairs.bend.is_some() { x.nrows() } else { 0 };
-        let mut all = [Shares::none(x.nrows(), pairs), Shares::none(bent_rows, pairs)];
-        posterior.each_row(x.view(), |row, shares| {
-            all[0].add((row, pairs), shares, None);
-            if bent_rows > 0 {
-                all[1].add((row, pairs), shares, Some(&pairs.factors));
-            }
-        });
+    /// Shares of the pairs for the rows of `x`.
+    fn shares(&self, posterior: &Posterior<'_>, x: &Array2<f64>) -> AllShares {
+        let mut all = AllShares::none(x.nrows(), &self.pairs);
+        posterior.each_row(x.view(), |row, shares| all.add((row, &self.pairs), shares));
         all
     }
 
@@ -291,6 +300,7 @@ impl PlanBridge {
             target: Array2::zeros(pairs.target.dim()),
         };
         let mut pulls = [none(), none()];
+        let mut own = Array2::zeros((goals.own.as_ref().map_or(0, Array2::nrows), x.ncols()));
         for (p, &total) in totals.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
             let (i, j, factor) = pairs.of(p);
             let slope = pairs.sum(slopes, p);
@@ -298,12 +308,18 @@ impl PlanBridge {
                 pull.source.row_mut(i).scaled_add(weight, &slope);
                 pull.target.row_mut(j).scaled_add(weight, &slope);
             }
+            if goals.own.is_some() {
+                own.row_mut(p).scaled_add(total, &slope);
+            }
         }
         let mut sum = Array2::zeros((x.ncols(), x.ncols()));
         for (goals, pull) in [Some(&goals.ends), goals.bends.as_ref()].into_iter().zip(&pulls) {
             let Some(goals) = goals else { continue };
             sum += &product_tn(goals.source.view(), pull.source.view());
             sum += &product_tn(goals.target.view(), pull.target.view());
+        }
+        if let Some(goals) = &goals.own {
+            sum += &product_tn(goals.view(), own.view());
         }
         let means = Pairs::mean(goals, &shares);
         let slopes = Pairs::mean(slopes, &shares);

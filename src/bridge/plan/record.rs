@@ -3,6 +3,7 @@
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::plan::attraction::Attraction;
 use crate::bridge::plan::pairs::{Bend, Pair};
 use crate::bridge::plan::process::{Motion, PlanBridge};
 use crate::bridge::record::table;
@@ -45,6 +46,9 @@ pub struct PlanRecord {
     /// Covariance of the noise per unit of local time; none if it is `epsilon` everywhere.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub noise: Vec<Vec<f64>>,
+    /// Strength and width of what draws the curves to the data; none if nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attraction: Option<(f64, f64)>,
 }
 
 impl PlanRecord {
@@ -79,6 +83,7 @@ impl PlanRecord {
             leave,
             reach,
             noise,
+            attraction: bridge.attraction().map(|how| (how.strength, how.width)),
         })
     }
 
@@ -111,6 +116,9 @@ impl PlanRecord {
             let leave = table("leave", &self.leave, self.dim)?;
             bridge = bridge
                 .bent(Bend { source: leave, target: table("reach", &self.reach, self.dim)? })?;
+        }
+        if let Some((strength, width)) = self.attraction {
+            bridge = bridge.attracted(Attraction { strength, width })?;
         }
         if !self.noise.is_empty() {
             bridge = bridge.noisy(table("noise", &self.noise, self.dim)?)?;

@@ -8,12 +8,13 @@ use crate::bridge::spline::bends::{Stretch, bend};
 use crate::bridge::spline::couplings::{Couplings, Found, partners};
 use crate::bridge::spline::noise::residual;
 use crate::bridge::{
-    Bend, Bridge, BridgeProblem, BridgeSolver, Coupling, Course, CourseSolver, FitReport, Motion,
-    PlanBridge, Stop,
+    Attraction, Bend, Bridge, BridgeProblem, BridgeSolver, Coupling, Course, CourseSolver,
+    FitReport, Motion, PlanBridge, Stop,
 };
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
-use crate::progress::{Event, Progress, report};
+use crate::geometry::neighbours;
+use crate::progress::{Event, Progress, Unseen, report};
 use crate::rng::Seed;
 
 /// Whether earlier cells keep their weight.
@@ -60,12 +61,25 @@ pub struct SplineSolver {
     pub noise_back: f64,
     /// ε of relaxed plans, in total variances of the course.
     pub blur: f64,
+    /// Share of the way to the data that curves are drawn half-way, κ; see
+    /// [`crate::bridge::Attraction`].
+    pub pull: f64,
+    /// Width of the kernel that says where the data are, in median distances of cells of both
+    /// snapshots to their nearest neighbour.
+    pub pull_width: f64,
 }
 
 impl Default for SplineSolver {
     fn default() -> Self {
         let members = vec![Member { relaxation: Some(0.5), momentum: 1.0 }];
-        Self { members, mass: Mass::default(), noise_back: 0.0, blur: 0.01 }
+        Self {
+            members,
+            mass: Mass::default(),
+            noise_back: 0.0,
+            blur: 0.01,
+            pull: 0.0,
+            pull_width: 1.0,
+        }
     }
 }
 
@@ -81,7 +95,7 @@ impl SplineSolver {
     /// # Errors
     /// [`Error::Parameter`] for a value out of range.
     pub fn check(&self) -> Result<()> {
-        let Self { members, mass: _, noise_back, blur } = self;
+        let Self { members, mass: _, noise_back, blur, pull, pull_width } = self;
         let refuse =
             |name, must, got: f64| Err(Error::Parameter { name, must, got: got.to_string() });
         if members.is_empty() {
@@ -99,6 +113,12 @@ impl SplineSolver {
         }
         if !(0.0..=10.0).contains(noise_back) {
             return refuse("noise_back", "from 0 to 10", *noise_back);
+        }
+        if !(0.0..=1.0).contains(pull) {
+            return refuse("pull", "from 0 to 1", *pull);
+        }
+        if !(0.01..=1000.0).contains(pull_width) {
+            return refuse("pull_width", "from 0.01 to 1000", *pull_width);
         }
         if !(1e-4..=10.0).contains(blur) {
             return refuse("blur", "from 0.0001 to 10", *blur);
@@ -158,8 +178,39 @@ impl SplineSolver {
             report(progress, Event::Step { done })?;
         }
         report(progress, Event::End)?;
-        let variance = couplings.variance;
-        Ok(Woven { problem, plans, bend, variance, mass: self.mass, residual: None, n_found: done })
+        let attraction = self.attraction(problem, progress)?;
+        Ok(Woven {
+            problem,
+            plans,
+            bend,
+            variance: couplings.variance,
+            mass: self.mass,
+            residual: None,
+            attraction,
+            n_found: done,
+        })
+    }
+}
+
+impl SplineSolver {
+    /// What draws curves to the cells of both snapshots, in their own unit of length.
+    fn attraction(
+        &self,
+        problem: &BridgeProblem,
+        progress: &mut dyn Progress,
+    ) -> Result<Option<Attraction>> {
+        if self.pull <= 0.0 {
+            return Ok(None);
+        }
+        let (x, y) = (problem.source().points(), problem.target().points());
+        let cells = ndarray::concatenate![Axis(0), x, y];
+        let found = neighbours(cells.view(), 1, &mut Unseen(progress))?;
+        let mut nearest: Vec<f64> = found.distances().iter().copied().collect();
+        let middle = nearest.len() / 2;
+        let median = *nearest.select_nth_unstable_by(middle, f64::total_cmp).1;
+        let width = self.pull_width * median;
+        // Cells that lie on each other say nothing of where others are.
+        Ok((width > 0.0).then_some(Attraction { strength: self.pull, width }))
     }
 }
 
@@ -173,6 +224,7 @@ pub struct Woven<'a> {
     mass: Mass,
     /// Covariance of the noise in displacements, once it is asked for.
     residual: Option<Array2<f64>>,
+    attraction: Option<Attraction>,
     /// Plans that were found, those for velocities too.
     n_found: u64,
 }
@@ -209,6 +261,9 @@ impl Woven<'_> {
         let mut bridge = PlanBridge::of_pairs(ends, merged(all), epsilon, Motion::Straight)?;
         if let Some(bend) = &self.bend {
             bridge = bridge.bent(bend.clone())?;
+        }
+        if let Some(attraction) = self.attraction {
+            bridge = bridge.attracted(attraction)?;
         }
         if noise_back > 0.0 {
             let covariance = if let Some(covariance) = self.residual.take() {

@@ -1,0 +1,191 @@
+//! Held-out times: the table of docs/BENCHMARKS.md, with its ablations, made and not typed.
+//!
+//! `cargo bench --bench heldout` runs everything (about half an hour on two cores); `-- embryoid`,
+//! `-- ablation` and `-- genes` one part. Scores are those of `sbcell evaluate`; the lines that say
+//! "published" are from the works named.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a bench stops at the first surprise and prints what it finds"
+)]
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use sbcell::Silent;
+use sbcell::bridge::{LightSbSolver, Mass, Member, OtSolver, SinkhornSolver, SplineSolver};
+use sbcell::io::validation::Validation;
+use sbcell::pipeline::{
+    AutoSolver, EvaluateOptions, FitOptions, Method, Protocol, SolverChoice, Source, TimeOptions,
+    evaluate,
+};
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let asked = |word: &str| words.is_empty() || words.iter().any(|other| other == word);
+    if asked("embryoid") {
+        embryoid();
+    }
+    if asked("ablation") {
+        ablation();
+    }
+    if asked("genes") {
+        genes();
+    }
+}
+
+fn sample(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("data-samples/{name}.h5ad"))
+}
+
+fn method(name: &str, solver: SolverChoice) -> Method {
+    Method { name: name.into(), solver }
+}
+
+fn spline(relaxation: Option<f64>, momentum: f64) -> SplineSolver {
+    SplineSolver { members: vec![Member { relaxation, momentum }], ..SplineSolver::default() }
+}
+
+fn auto() -> SolverChoice {
+    SolverChoice::Auto(AutoSolver { mass: Mass::Relaxed, ..AutoSolver::default() })
+}
+
+/// The field's table: embryoid bodies, 5 components, W1 between whole populations.
+fn embryoid() {
+    let methods = vec![
+        method("ot", SolverChoice::Ot(OtSolver::default())),
+        method("sinkhorn", SolverChoice::Sinkhorn(SinkhornSolver::default())),
+        method("lightsb", SolverChoice::Lightsb(LightSbSolver::default())),
+        method("spline", SolverChoice::Spline(SplineSolver::default())),
+        method("auto", auto()),
+    ];
+    let found = run("moon2019_embryoid_5pcs", methods, Protocol::Sf2m, Some("X_pca"));
+    println!("\n## Embryoid bodies, 5 components, protocol sf2m\n");
+    by_time(&found, &["F", "L", "M", "FL", "R"]);
+    println!(
+        "| published: `[SF]²M` 0.793, OT-CFM 0.790, metric flow matching 0.713; 0.641 with a checkpoint chosen on the held-out time | | | | | | |"
+    );
+}
+
+/// What each part of a spline does, on the same data.
+fn ablation() {
+    let with = |change: fn(&mut SplineSolver)| {
+        let mut solver = SplineSolver::default();
+        change(&mut solver);
+        SolverChoice::Spline(solver)
+    };
+    let methods = vec![
+        method("straight", SolverChoice::Spline(spline(None, 0.0))),
+        method("momentum", SolverChoice::Spline(spline(None, 1.0))),
+        method("growth", SolverChoice::Spline(spline(Some(0.5), 0.0))),
+        method("growth+momentum", SolverChoice::Spline(spline(Some(0.5), 1.0))),
+        method("…+pull", with(|solver| (solver.pull, solver.pull_width) = (0.5, 1.0))),
+        method("…+noise", with(|solver| solver.noise_back = 0.5)),
+    ];
+    let found = run("moon2019_embryoid_5pcs", methods, Protocol::Sf2m, Some("X_pca"));
+    println!("\n## What each part does: embryoid bodies, protocol sf2m\n");
+    by_time(&found, &[]);
+}
+
+/// Expression of few genes, all components, nothing known of the held-out time.
+fn genes() {
+    for (name, title) in [
+        ("semrau2017_mesc_ra", "Semrau 2017, 41 components"),
+        ("kouno2013_thp1", "Kouno 2013, 45 components"),
+        ("chu2016_hesc_de", "Chu 2016, 50 components of 100 genes"),
+    ] {
+        let noisy = SplineSolver { noise_back: 1.0, ..spline(None, 0.0) };
+        let methods = vec![
+            method("ot", SolverChoice::Ot(OtSolver::default())),
+            method("sinkhorn", SolverChoice::Sinkhorn(SinkhornSolver::default())),
+            method("lightsb", SolverChoice::Lightsb(LightSbSolver::default())),
+            method("ot+noise", SolverChoice::Spline(noisy)),
+            method("spline", SolverChoice::Spline(SplineSolver::default())),
+            method("auto", auto()),
+        ];
+        let found = run(name, methods, Protocol::Honest, None);
+        println!("\n## {title}, protocol honest\n");
+        means(&found);
+        against_straight(&found);
+    }
+}
+
+fn run(name: &str, methods: Vec<Method>, protocol: Protocol, rep: Option<&str>) -> Validation {
+    let clock = Instant::now();
+    let column = if rep.is_some() { None } else { Some("time".to_string()) };
+    let fit = FitOptions {
+        time: TimeOptions { column, map: None },
+        source: rep.map_or(Source::X, |key| Source::Rep(key.into())),
+        ..FitOptions::default()
+    };
+    let whole = protocol != Protocol::Honest;
+    let n_bootstrap = if whole { 0 } else { 200 };
+    let options = EvaluateOptions { protocol, n_bootstrap, ..EvaluateOptions::new(fit, methods) };
+    let found = evaluate(&sample(name), &options, &mut Silent).unwrap();
+    println!("\n{name}: {:.0} s", clock.elapsed().as_secs_f64());
+    for note in found.notes.iter().filter(|note| note.contains("auto:")) {
+        println!("  {note}");
+    }
+    found.validation
+}
+
+/// W1 at each time, then the means.
+fn by_time(found: &Validation, nulls: &[&str]) {
+    let times: Vec<f64> = found.held_out.iter().map(|held| held.time).collect();
+    let heads: Vec<String> = times.iter().map(|time| format!("W1 at {time}")).collect();
+    println!("| method | {} | mean W1 | mean energy | variance ratio |", heads.join(" | "));
+    println!("|---|{}", "---:|".repeat(times.len() + 3));
+    let shown = |name: &&str| !["A", "P", "F", "L", "M", "FL", "R", "Rg"].contains(name);
+    let names = found.names().into_iter().filter(shown).chain(nulls.iter().copied());
+    for name in names {
+        let at = |time: &f64| found.row(*time, name, "w1").and_then(|row| row.value);
+        let cells: Vec<String> = times.iter().map(|time| three(at(time))).collect();
+        println!(
+            "| {name} | {} | {} | {} | {} |",
+            cells.join(" | "),
+            three(found.mean(name, "w1")),
+            four(found.mean(name, "energy")),
+            three(found.mean(name, "variance_ratio"))
+        );
+    }
+}
+
+fn means(found: &Validation) {
+    println!("| method | energy | W1 | variance ratio |\n|---|---:|---:|---:|");
+    for name in found.names() {
+        println!(
+            "| {name} | {} | {} | {} |",
+            four(found.mean(name, "energy")),
+            three(found.mean(name, "w1")),
+            three(found.mean(name, "variance_ratio"))
+        );
+    }
+}
+
+/// At how many times a method is worse than the straight bridge by more than its own interval, and
+/// better by more.
+fn against_straight(found: &Validation) {
+    for metric in ["energy", "w1"] {
+        for name in ["spline", "spline:weighted", "auto", "auto:weighted"] {
+            let (mut worse, mut better) = (0, 0);
+            for held in &found.held_out {
+                let straight = found.row(held.time, "ot", metric).and_then(|row| row.value);
+                let row = found.row(held.time, name, metric);
+                let Some((straight, row)) = straight.zip(row) else { continue };
+                worse += usize::from(row.lo.is_some_and(|lo| lo > straight));
+                better += usize::from(row.hi.is_some_and(|hi| hi < straight));
+            }
+            let n = found.held_out.len();
+            println!("{metric}: {name} worse than ot at {worse} of {n} times, better at {better}");
+        }
+    }
+}
+
+fn three(value: Option<f64>) -> String {
+    value.map_or("–".into(), |value| format!("{value:.3}"))
+}
+
+fn four(value: Option<f64>) -> String {
+    value.map_or("–".into(), |value| format!("{value:.4}"))
+}
