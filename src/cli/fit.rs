@@ -101,9 +101,15 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
     say_summary(&summary, terminal);
     let times: Vec<f64> = summary.header.snapshots.iter().map(|snapshot| snapshot.time).collect();
     if validate && times.len() >= 3 {
-        let (evaluated, how) = pipeline::validate(&data, &options, &times, terminal)?;
-        pipeline::write_validation(&out, &evaluated, &how)?;
-        say_validation(&evaluated.validation, terminal);
+        match pipeline::validate(&data, &options, &times, terminal) {
+            Ok((evaluated, how)) => {
+                pipeline::write_validation(&out, &evaluated, &how)?;
+                say_validation(&evaluated.validation, terminal);
+            }
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            // The model is whole, and may be wanted all the more.
+            Err(error) => terminal.note(&format!("held-out times were not scored: {error}")),
+        }
     }
     if summary.converged() { Ok(Outcome::Done) } else { Ok(Outcome::NotConverged) }
 }
