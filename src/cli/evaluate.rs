@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sbcell::Result;
+use sbcell::bridge::Stop;
 use sbcell::io::validation::Validation;
 use sbcell::pipeline::{self, EvaluateOptions, Evaluated, FitOptions, Method, Protocol};
 
@@ -28,7 +29,8 @@ Letters: F, L the cells of the time before and after; FL both; M the time before
 mean; R cells paired at random, Rg with growth; A the time before against the time after; P batches
 of the held-out time against each other.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input.";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 not converged (scores are
+written, the methods named).";
 
 /// Score what bridges say of times they have not seen
 ///
@@ -171,7 +173,18 @@ pub(crate) fn run(args: EvaluateArgs, seed: u64, terminal: &mut Terminal) -> Res
     terminal.say(&tables(validation, options.protocol));
     terminal.say(&means(validation, options.protocol));
     terminal.say(&format!("wrote {}", shown(&out)));
-    Ok(Outcome::Done)
+    let open: Vec<String> = validation
+        .held_out
+        .iter()
+        .flat_map(|held| held.solved.iter().map(move |solved| (held.time, solved)))
+        .filter(|(_, solved)| solved.stop != Stop::Converged.to_string())
+        .map(|(time, solved)| format!("{} without {time}", solved.name))
+        .collect();
+    if open.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    terminal.say(&format!("did not converge: {}", open.join(", ")));
+    Ok(Outcome::NotConverged)
 }
 
 /// One table for each held-out time, with what it says in words.

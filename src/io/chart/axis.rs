@@ -7,6 +7,7 @@ pub(super) struct Axis {
     high: f64,
     bottom: f64,
     top: f64,
+    step: f64,
 }
 
 impl Axis {
@@ -15,7 +16,7 @@ impl Axis {
         let high = if high > low { high } else { low + 1.0 };
         let step = step(high - low);
         let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
-        Self { low, high, bottom, top }
+        Self { low, high, bottom, top, step }
     }
 
     /// Where a number is; at the edge if it is outside.
@@ -31,7 +32,7 @@ impl Axis {
 
     /// Round numbers along the axis.
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
-        let step = step(self.high - self.low);
+        let step = self.step;
         let n = ((self.high - self.low) / step).round() as usize;
         let digits = (-step.log10().floor()).max(0.0) as usize;
         (0..=n)
@@ -68,6 +69,10 @@ mod tests {
         assert_eq!(labels, ["0.0", "0.2", "0.4", "0.6", "0.8"]);
         assert!((axis.place(0.4) - 50.0).abs() < 1e-9);
         assert!(axis.place(9.0).abs() < 1e-9 && (axis.place(-9.0) - 100.0).abs() < 1e-9);
+        // Widened from six to seven tenths, the steps are still those of six.
+        let odd = Axis::new((-0.01, 0.55), (100.0, 0.0));
+        let (first, second) = (odd.ticks()[0].0, odd.ticks()[1].0);
+        assert!((odd.place(first) - 100.0).abs() < 1e-9 && (second - first - 0.1).abs() < 1e-9);
         for range in [1e-6, 0.3, 1.0, 17.0, 4e7] {
             let n = Axis::new((0.0, range), (1.0, 0.0)).ticks().len();
             assert!((3..=9).contains(&n), "{range}: {n}");

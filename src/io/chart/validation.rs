@@ -37,10 +37,12 @@ pub fn draw_validation(validation: &Validation) -> Chart {
         .filter(|name| !NULLS.contains(name) && !["A", "P", "floor"].contains(name))
         .collect();
     let slot = 40.0 + METHOD * methods.len() as f64 + NULL * NULLS.len() as f64;
-    let width = (LEFT + RIGHT + slot * validation.held_out.len() as f64).max(560.0);
+    let n_times = validation.held_out.len().max(1) as f64;
+    let width = (LEFT + RIGHT + slot * n_times).max(560.0);
+    let slot = (width - LEFT - RIGHT) / n_times;
     let n_lines = methods.len().div_ceil(4) as f64;
     let top = 40.0 + 20.0 * n_lines;
-    let height = top + PANELS.len() as f64 * (PANEL + GAP) + 44.0;
+    let height = top + PANELS.len() as f64 * (PANEL + GAP) + 60.0;
     let mut chart = Chart::new(width, height);
     legend(&mut chart, &methods, width);
     for (number, (metric, title)) in PANELS.into_iter().enumerate() {
@@ -48,11 +50,14 @@ pub fn draw_validation(validation: &Validation) -> Chart {
         let panel = Panel { validation, metric, bottom, slot, width };
         panel.draw(&mut chart, title, &methods);
     }
-    let foot = format!(
-        "protocol {}; letters: F, L the time before and after, FL both, M the time before shifted, R random pairs",
-        validation.protocol
-    );
-    chart.words((LEFT, height - 10.0), &foot, TextAnchor::Start, "#666666");
+    let letters = [
+        format!("protocol {}; F, L the time before and after, FL both,", validation.protocol),
+        "M the time before, shifted; R random pairs; grey line: noise floor".to_string(),
+    ];
+    for (line, text) in letters.iter().enumerate() {
+        let y = height - 26.0 + 16.0 * line as f64;
+        chart.words((LEFT, y), text, TextAnchor::Start, "#666666");
+    }
     chart
 }
 
@@ -159,7 +164,8 @@ impl Panel<'_> {
             }
         }
         match self.metric {
-            "energy" => low = low.min(0.0),
+            // Zero by chance below zero is drawn as zero.
+            "energy" => low = if low > -0.05 * high { 0.0 } else { low },
             "variance_ratio" => (low, high) = (low.min(0.8), high.max(1.2)),
             _ => {}
         }
