@@ -20,7 +20,7 @@ Examples:
       hold out every inner time; scores, nulls and noise floors into ./sbcell-validation
   sbcell evaluate data.h5ad --timepoints --compare lightsb,sinkhorn,ot
       solvers side by side, on the same cells
-  sbcell evaluate data.h5ad --timepoints day --batch donor --bootstrap 1000
+  sbcell evaluate data.h5ad --timepoints day --batch-key donor --bootstrap 1000
       intervals over donors instead of cells
   sbcell evaluate data.h5ad --timepoints --use-rep X_pca --protocol sf2m --compare ot
       under the habits of a published table, with what they let leak
@@ -83,7 +83,7 @@ struct ScoreArgs {
     bootstrap: usize,
     /// Column of `obs` whose groups (batches, donors) are resampled instead of cells
     #[arg(long, value_name = "COL")]
-    batch: Option<String>,
+    batch_key: Option<String>,
     /// Use at most this many cells of each time, drawn at random
     #[arg(long, value_name = "N")]
     cells_per_time: Option<usize>,
@@ -130,7 +130,7 @@ impl EvaluateArgs {
             max_cells,
             draws,
             bootstrap,
-            batch,
+            batch_key,
             cells_per_time,
         } = scores;
         let named = if compare.is_empty() { vec![course.solver.named()] } else { compare };
@@ -150,7 +150,7 @@ impl EvaluateArgs {
             max_cells,
             n_draws: draws,
             n_bootstrap: bootstrap,
-            batch,
+            batch: batch_key,
             select,
             cells_per_time,
         };

@@ -124,9 +124,17 @@ fn hyphens(argument: OsString) -> OsString {
 mod tests {
     use super::*;
 
+    /// clap's own check is empty in a release build, so flags are counted here too.
     #[test]
     fn the_flags_do_not_contradict_each_other() {
         Cli::command().debug_assert();
+        for command in Cli::command().get_subcommands() {
+            let mut taken = std::collections::BTreeSet::new();
+            for argument in command.get_arguments() {
+                let name = argument.get_id().to_string();
+                assert!(taken.insert(name.clone()), "{}: {name} twice", command.get_name());
+            }
+        }
     }
 
     #[test]

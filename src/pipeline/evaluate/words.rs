@@ -40,9 +40,10 @@ pub(super) fn verdict(scored: &ScoredTime, name: &str) -> Option<String> {
             share(skill.hi)
         )
     } else if gain.hi < 0.0 {
+        let energy = model.score.energy.value;
         format!(
-            "{name}: worse than {best} ({null}), by {} of what can be explained",
-            share(-skill.value)
+            "{name}: worse than {best} ({null}): energy distance {energy:.3} against {:.3}",
+            energy + gain.value
         )
     } else {
         format!("{name}: no better and no worse than {best} ({null}), as far as these cells tell")
