@@ -43,7 +43,7 @@ pub(super) struct Sources<'a> {
 }
 
 /// Cells that the population of a growing method is drawn as where whole populations are compared.
-const N_DRAWN: usize = 20_000;
+const N_DRAWN: usize = 10_000;
 
 /// `method` without the held-out time: every cell of the time before carried to it, with equal
 /// weights; and, if it knows growth, the population with growth in it.
