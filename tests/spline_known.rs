@@ -5,7 +5,7 @@ use ndarray::{Array1, Array2, Axis, array, concatenate, s};
 use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
     Bridge, BridgeProblem, BridgeSolver, Course, CourseSolver, Mass, Member, OtSolver,
-    SplineSolver, UnitTime,
+    SplineSolver, UnitTime, Width,
 };
 use sbcell::data::Snapshot;
 use sbcell::metrics::energy_distance;
@@ -123,7 +123,7 @@ fn growth_is_in_the_plan_where_it_may_be() {
 
 /// Cells that only seem to move because they are measured with noise, in thirty dimensions.
 #[test]
-fn noise_given_back_keeps_the_width_of_the_population() {
+fn what_is_to_keep_the_width_of_the_population_keeps_it() {
     let dim = 30;
     let cells = |seed: u64| {
         let mut cells = normal(250, dim, seed);
@@ -133,16 +133,20 @@ fn noise_given_back_keeps_the_width_of_the_population() {
     let (source, target) = (cells(1), cells(2) + &Array1::from_elem(dim, 0.2));
     let observed = Snapshot::new(cells(3) + &Array1::from_elem(dim, 0.1)).unwrap();
     let course = course(&[0.0, 1.0], &[source, target]);
-    let score = |noise_back: f64| {
-        let solver = SplineSolver { noise_back, ..solver(None, 0.0, Mass::Kept) };
+    let score = |width: Width, noise_back: f64| {
+        let solver = SplineSolver { width, noise_back, ..solver(None, 0.0, Mass::Kept) };
         let points = middle(&course, 0, &solver);
         let variance = |points: &Array2<f64>| points.var_axis(Axis(0), 1.0).sum();
         let ratio = variance(&points) / variance(&observed.points().to_owned());
         (ratio, energy_distance(&Snapshot::new(points).unwrap(), &observed).unwrap().value)
     };
-    let (narrow, whole) = (score(0.0), score(1.0));
-    assert!(narrow.0 < 0.8 && (0.9..1.1).contains(&whole.0), "{narrow:?} {whole:?}");
-    assert!(whole.1 < 0.5 * narrow.1, "{narrow:?} {whole:?}");
+    let narrow = score(Width::Noise, 0.0);
+    assert!(narrow.0 < 0.8, "{narrow:?}");
+    for (width, noise_back) in [(Width::Noise, 1.0), (Width::Ends, 0.0), (Width::Map, 0.0)] {
+        let whole = score(width, noise_back);
+        assert!((0.9..1.1).contains(&whole.0), "{width:?}: {narrow:?} {whole:?}");
+        assert!(whole.1 < 0.5 * narrow.1, "{width:?}: {narrow:?} {whole:?}");
+    }
 }
 
 /// Cells on a sheet that is bent between the snapshots' ends: drawn to the data the way bends too.

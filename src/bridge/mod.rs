@@ -27,14 +27,16 @@ pub use lightsb::{
     Choice, ConditionalPlan, Covariance, GaussianMixture, LightSbBridge, LightSbSolver, Mixture,
 };
 pub use ou::{Clock, OuBridge, OuRecord, OuSolver};
-pub use plan::{Attraction, Bend, Motion, OtSolver, PlanBridge, PlanRecord};
+pub use plan::{
+    Attraction, Bend, Ends, EndsBridge, EndsRecord, Motion, OtSolver, PlanBridge, PlanRecord,
+};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
 pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
 pub use simulate::{Simulation, brownian_bridge_sample, draw_cells, euler_maruyama, simulate};
 pub use sinkhorn::{EntropicPlan, SinkhornBridge, SinkhornRecord, SinkhornSolver, debiased_map};
-pub use spline::{Mass, Member, SplineSolver, Woven};
+pub use spline::{Mass, Member, SplineSolver, Width, Woven};
 
 use crate::data::Snapshot;
 use crate::error::Result;

@@ -4,8 +4,8 @@ use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{
-    Bridge, Covariance, FlowRecord, GaussianRecord, LightSbBridge, Mixture, OuRecord, PlanRecord,
-    SinkhornRecord,
+    Bridge, Covariance, EndsRecord, FlowRecord, GaussianRecord, LightSbBridge, Mixture, OuRecord,
+    PlanRecord, SinkhornRecord,
 };
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -26,6 +26,8 @@ pub enum BridgeRecord {
     Sinkhorn(SinkhornRecord),
     /// A [`crate::bridge::PlanBridge`].
     Plan(PlanRecord),
+    /// A [`crate::bridge::EndsBridge`].
+    Ends(EndsRecord),
     /// A [`crate::bridge::OuBridge`].
     OrnsteinUhlenbeck(OuRecord),
 }
@@ -72,6 +74,7 @@ impl BridgeRecord {
             Self::Flow(record) => Ok(Box::new(record.restore()?)),
             Self::Sinkhorn(record) => Ok(Box::new(record.restore(source, target)?)),
             Self::Plan(record) => Ok(Box::new(record.restore(source, target)?)),
+            Self::Ends(record) => Ok(Box::new(record.restore(source, target)?)),
             Self::OrnsteinUhlenbeck(record) => Ok(Box::new(record.restore(source, target)?)),
         }
     }
@@ -85,6 +88,7 @@ impl BridgeRecord {
             Self::Flow(record) => record.affine.source_mean.len(),
             Self::Sinkhorn(record) => record.dim,
             Self::Plan(record) => record.dim,
+            Self::Ends(record) => record.dim,
             Self::OrnsteinUhlenbeck(record) => record.centre.len(),
         }
     }

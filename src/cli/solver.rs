@@ -341,7 +341,7 @@ const KNOWN_TO: [(&[&str], &[SolverName]); 9] = {
         (&["tolerance"], &[Lightsb, Sinkhorn]),
         (&["n_gaussians", "covariance"], &[Lightsb]),
         (&["lambda1", "lambda2"], &[Sinkhorn]),
-        (&["relax", "momentum", "noise_back", "pull", "pull_width"], &[Spline]),
+        (&["relax", "momentum", "width_by", "noise_back", "pull", "pull_width"], &[Spline]),
         (&["mass"], &[Spline, Auto]),
         (&["auto_tolerance", "auto_cells"], &[Auto]),
         (&["cost", "n_neighbors", "heat_time"], &[Sinkhorn, Ot, Sf2m, OtCfm]),

@@ -1,7 +1,7 @@
 //! Flags of `fit` and `evaluate` for splines, and for their choice.
 
 use clap::{Args, ValueEnum};
-use sbcell::bridge::{Mass, Member, SplineSolver};
+use sbcell::bridge::{Mass, Member, SplineSolver, Width};
 use sbcell::pipeline::{AutoSolver, SolverChoice};
 
 #[derive(Debug, Clone, Args)]
@@ -15,6 +15,9 @@ pub(crate) struct SplineArgs {
     /// a spline through the mean partners [default: 1; for auto chosen]
     #[arg(long, value_name = "PHI", allow_negative_numbers = true)]
     momentum: Option<f64>,
+    /// What keeps populations between the snapshots wide
+    #[arg(long, value_enum, default_value = "noise")]
+    width_by: WidthName,
     /// Share of the noise between two cells that is given back, so that populations between the
     /// snapshots are not too narrow [default: 0; for auto chosen]
     #[arg(long, value_name = "RHO", allow_negative_numbers = true)]
@@ -35,6 +38,27 @@ pub(crate) struct SplineArgs {
     /// auto: cells of each time to choose by, at most
     #[arg(long, value_name = "N", default_value_t = AutoSolver::default().cells_per_time)]
     auto_cells: usize,
+}
+
+/// What keeps populations wide.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum WidthName {
+    /// Noise given back, see --noise-back
+    Noise,
+    /// Cells follow their neighbours from their own end of a pair, and change ends on the way
+    Ends,
+    /// Cells follow their neighbours, each to an end of its own
+    Map,
+}
+
+impl From<WidthName> for Width {
+    fn from(name: WidthName) -> Self {
+        match name {
+            WidthName::Noise => Self::Noise,
+            WidthName::Ends => Self::Ends,
+            WidthName::Map => Self::Map,
+        }
+    }
 }
 
 /// Whether earlier cells keep their weight.
@@ -70,6 +94,7 @@ impl SplineArgs {
         SolverChoice::Spline(SplineSolver {
             members: vec![Member { relaxation, momentum }],
             mass: self.mass.into(),
+            width: self.width_by.into(),
             noise_back: self.noise_back.unwrap_or(plain.noise_back),
             pull: self.pull.unwrap_or(plain.pull),
             pull_width: self.pull_width.unwrap_or(plain.pull_width),

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use sbcell::Silent;
-use sbcell::bridge::{LightSbSolver, Mass, Member, OtSolver, SinkhornSolver, SplineSolver};
+use sbcell::bridge::{LightSbSolver, Mass, Member, OtSolver, SinkhornSolver, SplineSolver, Width};
 use sbcell::io::validation::Validation;
 use sbcell::pipeline::{
     AutoSolver, EvaluateOptions, FitOptions, Method, Protocol, SolverChoice, Source, TimeOptions,
@@ -45,6 +45,11 @@ fn method(name: &str, solver: SolverChoice) -> Method {
 
 fn spline(relaxation: Option<f64>, momentum: f64) -> SplineSolver {
     SplineSolver { members: vec![Member { relaxation, momentum }], ..SplineSolver::default() }
+}
+
+/// Exact pairs, kept wide without noise.
+fn wide(width: Width) -> SolverChoice {
+    SolverChoice::Spline(SplineSolver { width, ..spline(None, 0.0) })
 }
 
 fn auto() -> SolverChoice {
@@ -101,6 +106,8 @@ fn genes() {
             method("sinkhorn", SolverChoice::Sinkhorn(SinkhornSolver::default())),
             method("lightsb", SolverChoice::Lightsb(LightSbSolver::default())),
             method("ot+noise", SolverChoice::Spline(noisy)),
+            method("ends", wide(Width::Ends)),
+            method("map", wide(Width::Map)),
             method("spline", SolverChoice::Spline(SplineSolver::default())),
             method("auto", auto()),
         ];

@@ -26,6 +26,8 @@ fn closed_forms_and_couplings_go_from_fit_to_edges() {
         "--solver ot",
         "--solver spline",
         "--solver spline --relax inf --momentum 0 --mass kept --noise-back 1",
+        "--solver spline --width-by ends",
+        "--solver spline --width-by map --mass kept",
         "--solver auto --auto-cells 60",
     ] {
         let said = through(line);

@@ -2,6 +2,7 @@
 
 mod attraction;
 mod costs;
+mod ends;
 mod noise;
 mod pairs;
 mod posterior;
@@ -11,6 +12,7 @@ mod solver;
 
 pub use attraction::Attraction;
 pub(super) use costs::{cost_between, course_ground, fit_course};
+pub use ends::{Ends, EndsBridge, EndsRecord};
 pub use pairs::Bend;
 pub(in crate::bridge) use pairs::Pair;
 pub use process::{Motion, PlanBridge};

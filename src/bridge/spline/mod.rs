@@ -5,4 +5,4 @@ mod couplings;
 mod noise;
 mod solver;
 
-pub use solver::{Mass, Member, SplineSolver, Woven};
+pub use solver::{Mass, Member, SplineSolver, Width, Woven};

@@ -3,13 +3,17 @@
 use ndarray::{Array1, Array2};
 
 use crate::bridge::{BridgeProblem, Coupling, SinkhornSolver, debiased_map};
+use crate::data::Snapshot;
 use crate::error::Result;
 use crate::geometry::Epsilon;
 use crate::linalg::product_tn;
 use crate::progress::{Progress, Unseen};
 
-/// Blur of the displacement that counts as movement, in total variances.
+/// Blur of the displacement beyond which two partners differ by noise, in total variances.
 const BLUR: f64 = 0.2;
+
+/// Blur of the displacements that cells are carried by: their noise must not steer them.
+pub(super) const BLUR_TO_CARRY: f64 = 1.0;
 
 /// Both marginals of these plans are within this, as a sum of differences.
 const TOLERANCE: f64 = 1e-3;
@@ -31,13 +35,7 @@ pub(super) fn residual(
     progress: &mut dyn Progress,
 ) -> Result<Array2<f64>> {
     let (source, target) = (problem.source(), problem.target());
-    let epsilon = Epsilon::new(BLUR * variance)?;
-    let solver = SinkhornSolver { tolerance: TOLERANCE, ..SinkhornSolver::default() };
-    let across = BridgeProblem::new(source.clone(), target.clone(), epsilon)?;
-    let own = BridgeProblem::new(source.clone(), source.clone(), epsilon)?;
-    let across = solver.fit(&across, &mut Unseen(progress))?.0;
-    let own = solver.fit(&own, &mut Unseen(progress))?.0;
-    let mapped = debiased_map(&across, &own, source.points())?;
+    let mapped = &displacements((source, target), BLUR * variance, progress)? + &source.points();
     let y = target.points();
     let dim = source.dim();
     let total = coupling.kept();
@@ -55,4 +53,20 @@ pub(super) fn residual(
     let ridge = RIDGE * covariance.diag().sum() / dim as f64 + f64::MIN_POSITIVE;
     covariance.diag_mut().mapv_inplace(|value| value + ridge);
     Ok(covariance)
+}
+
+/// `D(x_i)`: the displacement of the entropic map from the cells of one snapshot to the other, without
+/// its bias.
+pub(super) fn displacements(
+    (from, to): (&Snapshot, &Snapshot),
+    blur: f64,
+    progress: &mut dyn Progress,
+) -> Result<Array2<f64>> {
+    let epsilon = Epsilon::new(blur)?;
+    let solver = SinkhornSolver { tolerance: TOLERANCE, ..SinkhornSolver::default() };
+    let across = BridgeProblem::new(from.clone(), to.clone(), epsilon)?;
+    let own = BridgeProblem::new(from.clone(), from.clone(), epsilon)?;
+    let across = solver.fit(&across, &mut Unseen(progress))?.0;
+    let own = solver.fit(&own, &mut Unseen(progress))?.0;
+    Ok(debiased_map(&across, &own, from.points())? - from.points())
 }

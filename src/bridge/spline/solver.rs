@@ -6,10 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::plan::Pair;
 use crate::bridge::spline::bends::{Stretch, bend};
 use crate::bridge::spline::couplings::{Couplings, Found, partners};
-use crate::bridge::spline::noise::residual;
+use crate::bridge::spline::noise::{BLUR_TO_CARRY, displacements, residual};
 use crate::bridge::{
-    Attraction, Bend, Bridge, BridgeProblem, BridgeSolver, Coupling, Course, CourseSolver,
-    FitReport, Motion, PlanBridge, Stop,
+    Attraction, Bend, Bridge, BridgeProblem, BridgeSolver, Coupling, Course, CourseSolver, Ends,
+    EndsBridge, FitReport, Motion, PlanBridge, Stop,
 };
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -26,6 +26,20 @@ pub enum Mass {
     /// Cells of both times may be left out: the plan says which earlier cells multiply.
     #[default]
     Relaxed,
+}
+
+/// What keeps the population between the snapshots from being too narrow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Width {
+    /// Noise given back, as much as [`SplineSolver::noise_back`] says.
+    #[default]
+    Noise,
+    /// [`Ends::Switched`]: cells follow their own neighbours and change to the other end of the pair.
+    /// Curves are those of the smoothed displacements, whatever momentum and pull are.
+    Ends,
+    /// [`Ends::Own`]: cells follow their own neighbours to the end.
+    Map,
 }
 
 /// One way to pair cells and to carry them.
@@ -57,6 +71,9 @@ pub struct SplineSolver {
     pub members: Vec<Member>,
     /// Whether earlier cells keep their weight.
     pub mass: Mass,
+    /// What keeps the population between the snapshots wide.
+    #[serde(default)]
+    pub width: Width,
     /// Share of the noise in displacements that is given back, ρ.
     pub noise_back: f64,
     /// ε of relaxed plans, in total variances of the course.
@@ -75,6 +92,7 @@ impl Default for SplineSolver {
         Self {
             members,
             mass: Mass::default(),
+            width: Width::default(),
             noise_back: 0.0,
             blur: 0.01,
             pull: 0.0,
@@ -95,7 +113,7 @@ impl SplineSolver {
     /// # Errors
     /// [`Error::Parameter`] for a value out of range.
     pub fn check(&self) -> Result<()> {
-        let Self { members, mass: _, noise_back, blur, pull, pull_width } = self;
+        let Self { members, mass: _, width: _, noise_back, blur, pull, pull_width } = self;
         let refuse =
             |name, must, got: f64| Err(Error::Parameter { name, must, got: got.to_string() });
         if members.is_empty() {
@@ -285,6 +303,25 @@ impl Woven<'_> {
     }
 }
 
+impl Woven<'_> {
+    /// The plan of `members`, carried out by displacements that neighbours share.
+    fn by_ends(
+        &mut self,
+        members: &[Member],
+        ends: Ends,
+        progress: &mut dyn Progress,
+    ) -> Result<EndsBridge> {
+        let snapshots = (self.problem.source(), self.problem.target());
+        let coupling = joint(&self.bridge(members, 0.0, progress)?, snapshots)?;
+        let blur = BLUR_TO_CARRY * self.variance;
+        let forward = displacements(snapshots, blur, progress)?;
+        let backward = displacements((snapshots.1, snapshots.0), blur, progress)?;
+        let how = (ends, self.problem.epsilon());
+        let bridge = EndsBridge::new(snapshots, coupling, (forward, -backward), how)?;
+        Ok(if self.mass == Mass::Relaxed { bridge.relaxed() } else { bridge })
+    }
+}
+
 impl CourseSolver for SplineSolver {
     fn solve_course(
         &self,
@@ -303,8 +340,16 @@ impl CourseSolver for SplineSolver {
         progress: &mut dyn Progress,
     ) -> Result<(Box<dyn Bridge>, FitReport)> {
         let mut woven = self.weave(course, k, seed.child("spline", k as u64), progress)?;
-        let bridge = woven.bridge(&self.members, self.noise_back, progress)?;
-        Ok((Box::new(bridge), report_of(&woven)))
+        let ends = match self.width {
+            Width::Noise => None,
+            Width::Ends => Some(Ends::Switched),
+            Width::Map => Some(Ends::Own),
+        };
+        let bridge: Box<dyn Bridge> = match ends {
+            None => Box::new(woven.bridge(&self.members, self.noise_back, progress)?),
+            Some(ends) => Box::new(woven.by_ends(&self.members, ends, progress)?),
+        };
+        Ok((bridge, report_of(&woven)))
     }
 }
 

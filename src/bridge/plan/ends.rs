@@ -1,0 +1,361 @@
+//! Cells that follow the movement of their neighbours from their own end of a pair, and may change ends.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
+use rand_chacha::ChaCha8Rng;
+use rand_distr::{Distribution, StandardUniform};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::record::table;
+use crate::bridge::{Bridge, BridgeRecord, Coupling, UnitTime};
+use crate::data::Snapshot;
+use crate::error::{Error, Result};
+use crate::geometry::{Epsilon, Lanes};
+use crate::rng::Seed;
+
+/// Rows that are worked on together; fixed, so that results do not depend on threads.
+const CHUNK: usize = 64;
+
+/// How cells end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ends {
+    /// Every cell follows its own displacement to the end: it does not reach the later snapshot, but a
+    /// cloud of the earlier one's width near it.
+    Own,
+    /// At a uniform time every cell changes from its own end of the pair to that of its partner.
+    Switched,
+}
+
+/// The process that keeps the width of both snapshots: no place is a mean of two cells.
+///
+/// Source cell i is at `x_i + t D_i`; its partner j at `y_j − (1−t) E_j`, where D and E are displacements
+/// that neighbours share. With [`Ends::Switched`] a cell is on the first curve until a time that is
+/// uniform in [0, 1], then jumps to the second one, so that `X_t` has the law of the first curves with
+/// share 1−t and of the second with share t; with [`Ends::Own`] it stays on the first.
+///
+/// The drift at x is the velocity of the curve that is nearest at that time, averaged by mass where
+/// several are equally near: what moves cells between jumps. Jumps are in the draws, not in the drift.
+/// There is no noise, so that the Jacobian is zero. Time `3 (n + m) dim` flops for each point.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EndsBridge {
+    source: Array2<f64>,
+    target: Array2<f64>,
+    forward: Array2<f64>,
+    backward: Array2<f64>,
+    coupling: Coupling,
+    masses: (Vec<f64>, Vec<f64>),
+    ends: Ends,
+    epsilon: Epsilon,
+    plan_marginal: Option<Array1<f64>>,
+}
+
+impl EndsBridge {
+    /// Between the cells of `snapshots`, paired by `coupling`, with the displacements `(D, E)`: one row
+    /// for each source cell, and for each target cell the displacement that brought it there.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if numbers of cells or dimensions differ; [`Error::Parameter`] if a
+    /// displacement is not finite.
+    pub fn new(
+        snapshots: (&Snapshot, &Snapshot),
+        coupling: Coupling,
+        displacements: (Array2<f64>, Array2<f64>),
+        (ends, epsilon): (Ends, Epsilon),
+    ) -> Result<Self> {
+        let (source, target) = (snapshots.0.points().to_owned(), snapshots.1.points().to_owned());
+        let (forward, backward) = displacements;
+        let (n, m) = coupling.shape();
+        for (what, unit, expected, got) in [
+            ("the plan", "source cells", source.nrows(), n),
+            ("the plan", "target cells", target.nrows(), m),
+            ("displacements", "source cells", source.nrows(), forward.nrows()),
+            ("displacements", "target cells", target.nrows(), backward.nrows()),
+            ("displacements", "dimensions", source.ncols(), forward.ncols()),
+            ("displacements", "dimensions", source.ncols(), backward.ncols()),
+            ("the target snapshot", "dimensions", source.ncols(), target.ncols()),
+        ] {
+            if expected != got {
+                return Err(Error::Shape { what, unit, expected, got });
+            }
+        }
+        if let Some(bad) = forward.iter().chain(&backward).find(|value| !value.is_finite()) {
+            let (name, must) = ("displacements", "finite");
+            return Err(Error::Parameter { name, must, got: bad.to_string() });
+        }
+        let (of_source, of_target) = coupling.marginals();
+        let masses = (of_source.to_vec(), of_target.to_vec());
+        let plan_marginal = None;
+        Ok(Self {
+            source,
+            target,
+            forward,
+            backward,
+            coupling,
+            masses,
+            ends,
+            epsilon,
+            plan_marginal,
+        })
+    }
+
+    /// Says that the plan was free to leave the source's marginal; all growth is then at the start.
+    #[must_use]
+    pub fn relaxed(mut self) -> Self {
+        let shares = Array1::from(self.masses.0.clone());
+        let total = shares.sum();
+        self.plan_marginal = Some(shares / total);
+        self
+    }
+
+    /// The curves at `t`: those of the source cells, then those of the target cells.
+    fn places(&self, t: f64) -> Lanes {
+        let own = &self.source + &(&self.forward * t);
+        let others = &self.target - &(&self.backward * (1.0 - t));
+        Lanes::new(concatenate![Axis(0), own, others].view())
+    }
+
+    /// How much of the population is on each curve at `t`.
+    fn weights(&self, t: f64) -> Vec<f64> {
+        let later = if self.ends == Ends::Switched { t } else { 0.0 };
+        let own = self.masses.0.iter().map(|mass| mass * (1.0 - later));
+        own.chain(self.masses.1.iter().map(|mass| mass * later)).collect()
+    }
+
+    fn velocity(&self, curve: usize) -> ArrayView1<'_, f64> {
+        match curve.checked_sub(self.source.nrows()) {
+            None => self.forward.row(curve),
+            Some(j) => self.backward.row(j),
+        }
+    }
+
+    /// For each row of `x` the curves that are nearest at `t`, with their weights; `work` in chunks of
+    /// fixed size, in order.
+    fn nearest<T: Send>(
+        &self,
+        x: ArrayView2<'_, f64>,
+        t: f64,
+        work: impl Fn(usize, ArrayView2<'_, f64>, &[Vec<(usize, f64)>]) -> T + Sync,
+    ) -> Vec<T> {
+        let (places, weights) = (self.places(t), self.weights(t));
+        (0..x.nrows().div_ceil(CHUNK))
+            .into_par_iter()
+            .map(|chunk| {
+                let rows = x.slice(s![chunk * CHUNK..x.nrows().min((chunk + 1) * CHUNK), ..]);
+                let mut squares = Vec::new();
+                let near: Vec<Vec<(usize, f64)>> = rows
+                    .rows()
+                    .into_iter()
+                    .map(|row| {
+                        places.squared_distances(&row.to_vec(), &mut squares);
+                        nearest_of(&squares, &weights)
+                    })
+                    .collect();
+                work(chunk, rows, &near)
+            })
+            .collect()
+    }
+
+    fn check(&self, x: ArrayView2<'_, f64>) -> Result<()> {
+        let (expected, got) = (self.dim(), x.ncols());
+        if expected == got {
+            return Ok(());
+        }
+        Err(Error::Shape { what: "x", unit: "columns", expected, got })
+    }
+
+    /// Where a cell on `curve` at `from` is at `to`.
+    fn carry(
+        &self,
+        x: ArrayView1<'_, f64>,
+        curve: usize,
+        (from, to): (f64, f64),
+        stream: &mut ChaCha8Rng,
+    ) -> Array1<f64> {
+        let on = |curve| &x + &(&self.velocity(curve) * (to - from));
+        let stays: f64 = StandardUniform.sample(stream);
+        let changes = self.ends == Ends::Switched
+            && curve < self.source.nrows()
+            && stays * (1.0 - from) >= 1.0 - to;
+        if !changes {
+            return on(curve);
+        }
+        let (targets, masses) = self.coupling.row(curve);
+        let total: f64 = masses.iter().sum();
+        let place: f64 = StandardUniform.sample(stream);
+        let mut left = place * total;
+        for (&j, mass) in targets.iter().zip(masses) {
+            left -= mass;
+            if left <= 0.0 {
+                let j = j as usize;
+                return &self.target.row(j) - &(&self.backward.row(j) * (1.0 - to));
+            }
+        }
+        on(curve)
+    }
+}
+
+/// The places of least square among those of positive weight, with shares by weight.
+fn nearest_of(squares: &[f64], weights: &[f64]) -> Vec<(usize, f64)> {
+    let there = || squares.iter().zip(weights).enumerate().filter(|entry| *entry.1.1 > 0.0);
+    let least = there().map(|entry| *entry.1.0).fold(f64::INFINITY, f64::min);
+    let near: Vec<(usize, f64)> = there()
+        .filter(|entry| *entry.1.0 <= least)
+        .map(|(curve, (_, weight))| (curve, *weight))
+        .collect();
+    let total: f64 = near.iter().map(|entry| entry.1).sum();
+    near.into_iter().map(|(curve, weight)| (curve, weight / total)).collect()
+}
+
+impl Bridge for EndsBridge {
+    fn dim(&self) -> usize {
+        self.source.ncols()
+    }
+
+    fn epsilon(&self) -> Epsilon {
+        self.epsilon
+    }
+
+    fn noise_variance(&self) -> f64 {
+        0.0
+    }
+
+    fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        self.check(x)?;
+        let chunks = self.nearest(x, t.value(), |_, rows, near| {
+            let mut drift = Array2::zeros(rows.dim());
+            for (mut row, near) in drift.rows_mut().into_iter().zip(near) {
+                for (curve, share) in near {
+                    row.scaled_add(*share, &self.velocity(*curve));
+                }
+            }
+            drift
+        });
+        Ok(stacked(&chunks, x.dim()))
+    }
+
+    fn mean_jacobian(&self, x: ArrayView2<'_, f64>, _t: UnitTime) -> Result<Array2<f64>> {
+        self.check(x)?;
+        Ok(Array2::zeros((self.dim(), self.dim())))
+    }
+
+    /// Goes on along the nearest curve, and changes ends by chance.
+    fn sample_transition(
+        &self,
+        x: ArrayView2<'_, f64>,
+        from: UnitTime,
+        to: UnitTime,
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        self.check(x)?;
+        if from.until(to)? < f64::MIN_POSITIVE {
+            return Ok(x.to_owned());
+        }
+        let span = (from.value(), to.value());
+        let chunks = self.nearest(x, span.0, |chunk, rows, near| {
+            let mut stream = seed.stream("ends/transition", chunk as u64);
+            let mut there = Array2::zeros(rows.dim());
+            for ((mut place, row), near) in there.rows_mut().into_iter().zip(rows.rows()).zip(near)
+            {
+                let mut left: f64 = StandardUniform.sample(&mut stream);
+                let mut curve = near[near.len() - 1].0;
+                for (candidate, share) in near {
+                    left -= share;
+                    if left <= 0.0 {
+                        curve = *candidate;
+                        break;
+                    }
+                }
+                place.assign(&self.carry(row, curve, span, &mut stream));
+            }
+            there
+        });
+        Ok(stacked(&chunks, x.dim()))
+    }
+
+    fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
+        self.plan_marginal.as_ref().map(|shares| shares.view())
+    }
+
+    fn growth_by(&self, t: UnitTime) -> f64 {
+        let at_once = self.plan_marginal.is_some() && t.value() > 0.0;
+        if at_once { 1.0 } else { t.value() }
+    }
+
+    fn record(&self) -> BridgeRecord {
+        let rows = |table: &Array2<f64>| table.rows().into_iter().map(|row| row.to_vec()).collect();
+        let (mut source, mut target, mut mass) = (Vec::new(), Vec::new(), Vec::new());
+        for (i, j, share) in self.coupling.pairs() {
+            source.push(i as u32);
+            target.push(j as u32);
+            mass.push(share);
+        }
+        BridgeRecord::Ends(EndsRecord {
+            dim: self.dim(),
+            epsilon: self.epsilon.value(),
+            ends: self.ends,
+            relaxed: self.plan_marginal.is_some(),
+            source,
+            target,
+            mass,
+            forward: rows(&self.forward),
+            backward: rows(&self.backward),
+        })
+    }
+}
+
+fn stacked(chunks: &[Array2<f64>], shape: (usize, usize)) -> Array2<f64> {
+    let mut all = Array2::zeros(shape);
+    for (mut rows, chunk) in all.axis_chunks_iter_mut(Axis(0), CHUNK).zip(chunks) {
+        rows.assign(chunk);
+    }
+    all
+}
+
+/// The numbers of an [`EndsBridge`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EndsRecord {
+    /// Number of dimensions.
+    pub dim: usize,
+    /// Variance of the reference process per unit of local time.
+    pub epsilon: f64,
+    /// How cells end.
+    pub ends: Ends,
+    /// Whether the plan was free to leave the source's marginal.
+    #[serde(default)]
+    pub relaxed: bool,
+    /// The source cell of each pair, counted from zero.
+    pub source: Vec<u32>,
+    /// The target cell of each pair, counted from zero.
+    pub target: Vec<u32>,
+    /// The mass of each pair.
+    pub mass: Vec<f64>,
+    /// Displacement of each source cell.
+    pub forward: Vec<Vec<f64>>,
+    /// Displacement that brought each target cell where it is.
+    pub backward: Vec<Vec<f64>>,
+}
+
+impl EndsRecord {
+    /// The bridge these numbers belong to, between the snapshots of its problem.
+    ///
+    /// # Errors
+    /// As [`BridgeRecord::restore`].
+    pub fn restore(self, source: &Snapshot, target: &Snapshot) -> Result<EndsBridge> {
+        for got in [self.target.len(), self.mass.len()] {
+            if got != self.source.len() {
+                let (what, unit) = ("the plan", "entries");
+                return Err(Error::Shape { what, unit, expected: self.source.len(), got });
+            }
+        }
+        let pairs = (0..self.source.len())
+            .map(|p| (self.source[p] as usize, self.target[p] as usize, self.mass[p]));
+        let coupling = Coupling::new((source.n_cells(), target.n_cells()), pairs)?;
+        let forward = table("forward", &self.forward, self.dim)?;
+        let displacements = (forward, table("backward", &self.backward, self.dim)?);
+        let how = (self.ends, Epsilon::new(self.epsilon)?);
+        let bridge = EndsBridge::new((source, target), coupling, displacements, how)?;
+        Ok(if self.relaxed { bridge.relaxed() } else { bridge })
+    }
+}
