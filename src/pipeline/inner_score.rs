@@ -51,6 +51,12 @@ mod tests {
         let straight = [of(2.0, 0.2), of(1.0, 0.0)];
         assert!((score(&straight, &straight) - 1.0).abs() < 1e-15);
         assert!(score(&[of(1.9, 0.1), of(1.0, 0.0)], &straight) < 1.0);
+        // Half of W1 and a quarter of the energy distance: one half by either.
+        let sharp = |w1, energy| Distances { w1, energy, noise: 0.0 };
+        let half = score(&[sharp(1.0, 0.25)], &[sharp(2.0, 1.0)]);
+        assert!((half - 0.5).abs() < 1e-15, "{half}");
+        let only_w1 = score(&[sharp(1.0, 1.0)], &[sharp(2.0, 1.0)]);
+        assert!((only_w1 - 0.75).abs() < 1e-15, "{only_w1}");
         // An energy distance below zero is one of zero.
         let below = score(&[of(2.0, 0.2), of(1.0, -0.5)], &straight);
         assert!((below - 1.0).abs() < 1e-15);
