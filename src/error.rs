@@ -134,8 +134,8 @@ pub enum Error {
         /// The folder.
         folder: PathBuf,
     },
-    /// The place where a model should go is taken by something else.
-    #[error("`{}` is there and was not written by `sbcell fit`", path.display())]
+    /// The place where results should go is taken by something else.
+    #[error("`{}` is there and was not written by this command", path.display())]
     OutputTaken {
         /// The file or folder.
         path: PathBuf,

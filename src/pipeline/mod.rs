@@ -32,7 +32,9 @@ pub use inspect::{
     TimeColumn, inspect,
 };
 pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpolate};
-pub use output::{PopulationFormat, write_edges, write_populations, write_validation};
+pub use output::{
+    PopulationFormat, check_validation_output, write_edges, write_populations, write_validation,
+};
 pub use prepare::{Selection, select};
 pub use process::Process;
 pub use reference::Reference;

@@ -9,7 +9,7 @@ use crate::io::edges::{self, EdgeDialect, EdgeRow};
 use crate::io::file;
 use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use crate::io::model::Model;
-use crate::io::run::{InputRecord, OutputRecord, RunRecord, json_sha256, write_json};
+use crate::io::run::{InputRecord, OutputRecord, RunRecord, json_sha256, read_json, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::io::validation::{self, Validation};
 use crate::pipeline::evaluate::{EvaluateOptions, Evaluated};
@@ -22,6 +22,9 @@ use crate::progress::Silent;
 /// The files of a validation.
 const VALIDATION_FILES: [&str; 4] =
     ["validation.csv", "validation.json", "validation.svg", "validation.png"];
+
+/// The record of how they came about.
+const VALIDATION_RUN: &str = "validation.run.json";
 
 /// How populations are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +151,25 @@ pub fn write_validation(
     for name in names {
         run.outputs.push(OutputRecord::of(folder, name)?);
     }
-    write_json(&folder.join("validation.run.json"), &run)
+    write_json(&folder.join(VALIDATION_RUN), &run)
+}
+
+/// Whether `evaluate` may write to `folder`: nothing of the names it writes is there, or an earlier
+/// evaluation or fit wrote it.
+///
+/// # Errors
+/// [`Error::OutputTaken`] if a file is there that is not ours.
+pub fn check_validation_output(folder: &Path) -> Result<()> {
+    if folder.is_file() {
+        return Err(Error::OutputTaken { path: folder.to_path_buf() });
+    }
+    let run = read_json::<RunRecord>(&folder.join(VALIDATION_RUN));
+    let ours = run.is_ok_and(|run| run.command == "evaluate");
+    let names = VALIDATION_FILES.iter().chain([&VALIDATION_RUN]);
+    match names.map(|name| folder.join(name)).find(|path| path.exists()) {
+        Some(path) if !ours => Err(Error::OutputTaken { path }),
+        _ => Ok(()),
+    }
 }
 
 /// The files of a validation alone; their names.

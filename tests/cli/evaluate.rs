@@ -91,3 +91,21 @@ fn mistakes_are_said_and_nothing_is_written() {
         assert!(!sandbox.path("sbcell-validation").exists(), "{line}");
     }
 }
+
+#[test]
+fn files_that_are_not_ours_are_kept_and_our_own_replaced() {
+    let sandbox = course();
+    let line = "evaluate data.h5ad --timepoints time --at 24 --solver gaussian --bootstrap 0";
+    std::fs::create_dir(sandbox.path("mine")).unwrap();
+    std::fs::write(sandbox.path("mine/validation.csv"), "precious").unwrap();
+    for taken in ["mine", "data.h5ad"] {
+        let answer = sandbox.run(&format!("{line} --out {taken}"));
+        assert_eq!(answer.code, 2, "{}", answer.stderr);
+        assert!(answer.stderr.contains("--out"), "{}", answer.stderr);
+    }
+    assert_eq!(sandbox.text("mine/validation.csv"), "precious");
+    sandbox.done(&format!("{line} --out ours"));
+    let first = sandbox.text("ours/validation.csv");
+    sandbox.done(&format!("{line} --out ours --seed 1"));
+    assert_ne!(first, sandbox.text("ours/validation.csv"));
+}

@@ -6,15 +6,13 @@ use rand_distr::{Distribution, StandardUniform};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::plan::process::{CHUNK, stacked};
 use crate::bridge::record::table;
 use crate::bridge::{Bridge, BridgeRecord, Coupling, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::{Epsilon, Lanes};
 use crate::rng::Seed;
-
-/// Rows that are worked on together; fixed, so that results do not depend on threads.
-const CHUNK: usize = 64;
 
 /// How cells end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -302,14 +300,6 @@ impl Bridge for EndsBridge {
             backward: rows(&self.backward),
         })
     }
-}
-
-fn stacked(chunks: &[Array2<f64>], shape: (usize, usize)) -> Array2<f64> {
-    let mut all = Array2::zeros(shape);
-    for (mut rows, chunk) in all.axis_chunks_iter_mut(Axis(0), CHUNK).zip(chunks) {
-        rows.assign(chunk);
-    }
-    all
 }
 
 /// The numbers of an [`EndsBridge`].

@@ -19,7 +19,7 @@ use crate::linalg::{add_product, product_tn};
 use crate::rng::Seed;
 
 /// Rows that are worked on together; fixed, so that results do not depend on threads.
-const CHUNK: usize = 64;
+pub(super) const CHUNK: usize = 64;
 
 /// The least time left that drift and Jacobian of Brownian paths are evaluated with, as a share of
 /// the interval: they end in the target cells, where the drift has no limit.
@@ -452,7 +452,8 @@ fn choose(shares: &[f64], uniform: f64) -> usize {
     last
 }
 
-fn stacked(chunks: &[Array2<f64>], shape: (usize, usize)) -> Array2<f64> {
+/// Chunks of [`CHUNK`] rows as one array.
+pub(super) fn stacked(chunks: &[Array2<f64>], shape: (usize, usize)) -> Array2<f64> {
     let mut all = Array2::zeros(shape);
     for (mut rows, chunk) in all.axis_chunks_iter_mut(Axis(0), CHUNK).zip(chunks) {
         rows.assign(chunk);
