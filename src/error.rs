@@ -218,12 +218,14 @@ pub enum Error {
         first: Vec<String>,
     },
     /// None of the genes asked for is there.
-    #[error("none of the genes asked for is there: asked for {}; there are {}", wanted.join(", "), present.join(", "))]
+    #[error("none of the genes asked for is there: asked for {} ({}), there are {} ({})", wanted.1.join(", "), wanted.0, present.1.join(", "), present.0)]
     NoGenes {
-        /// The first of the names asked for.
-        wanted: Vec<String>,
-        /// The first of the names there are.
-        present: Vec<String>,
+        /// How the names asked for are written, and the first of them.
+        wanted: (&'static str, Vec<String>),
+        /// How the names there are written, and the first of them.
+        present: (&'static str, Vec<String>),
+        /// The way out.
+        way_out: &'static str,
     },
     /// An embedding holds a value that is no number.
     #[error("obsm/{key} holds {value} for cell `{cell}` in dimension {}", dimension + 1)]
@@ -292,9 +294,7 @@ impl Error {
             } else {
                 format!("name it with `--timepoints COL`, such as {}", candidates.join(", "))
             }),
-            Self::NoGenes { .. } => {
-                Some("names must be written as in the file, in the same case".into())
-            }
+            Self::NoGenes { way_out, .. } => Some((*way_out).into()),
             Self::GrowthMissing { .. } => Some(
                 "every cell before the last time needs a number; leave cells out with \
                  `--obs-filter`"

@@ -4,6 +4,7 @@ mod course;
 mod evaluate;
 mod fit;
 mod grn;
+mod grn_score;
 mod growth;
 mod inspect;
 mod interpolate;
@@ -42,6 +43,7 @@ enum Command {
     Evaluate(Box<evaluate::EvaluateArgs>),
     Interpolate(interpolate::InterpolateArgs),
     Grn(grn::GrnArgs),
+    GrnScore(grn_score::GrnScoreArgs),
 }
 
 /// How a command that did not fail ended.
@@ -96,6 +98,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Evaluate(args) => evaluate::run(*args, common.seed, terminal),
         Command::Interpolate(args) => interpolate::run(args, common.seed, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),
+        Command::GrnScore(args) => grn_score::run(args, terminal),
     }
 }
 

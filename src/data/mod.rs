@@ -4,6 +4,7 @@ mod column;
 mod filter;
 mod growth;
 mod matrix;
+mod naming;
 mod snapshot;
 pub mod time;
 
@@ -11,4 +12,5 @@ pub use column::Column;
 pub use filter::ObsFilter;
 pub use growth::{GrowthScale, GrowthUnit, grown, posterior_rates};
 pub use matrix::Matrix;
+pub use naming::Naming;
 pub use snapshot::{Snapshot, TimePoint, TimeSeries};

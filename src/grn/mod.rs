@@ -1,12 +1,24 @@
 //! GENES ON GENES: regulatory edges from a fitted bridge.
 
+mod adaptive;
 mod edges;
+mod expression;
 mod jacobian;
+mod moments;
+mod regulators;
 mod slope;
+mod smoothed_time;
+mod step;
 
 #[cfg(test)]
 mod known;
 
+pub use adaptive::{AdaptiveRidge, Components};
 pub use edges::{Edge, EdgeRanking, pull_back, spreads};
+pub use expression::{Expression, N_SHAPES, THRESHOLDS};
 pub use jacobian::{LOCAL_TIMES, path_jacobian};
+pub use moments::{LaggedMoments, Shapes};
+pub use regulators::transcription_factors;
 pub use slope::{RIDGE, drift_slope};
+pub use smoothed_time::{equal_bins, smoothed_time, whitened_columns};
+pub use step::{PLAN_EPSILON, Step, plan_features, rows_by_time};

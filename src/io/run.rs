@@ -38,6 +38,9 @@ pub struct RunRecord {
 pub struct InputRecord {
     /// File name, without folder.
     pub file: String,
+    /// The path as it was given, so that later steps find the file; empty if they do not need it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub path: String,
     /// SHA-256 of the file.
     pub sha256: String,
     /// Cells used.
@@ -127,7 +130,13 @@ mod tests {
     #[test]
     fn reads_back_what_it_writes_and_names_the_file_it_cannot_read() {
         let folder = tempfile::tempdir().unwrap();
-        let input = InputRecord { file: "a.h5ad".into(), sha256: "0".into(), cells: 3, genes: 2 };
+        let input = InputRecord {
+            file: "a.h5ad".into(),
+            path: String::new(),
+            sha256: "0".into(),
+            cells: 3,
+            genes: 2,
+        };
         let mut run = RunRecord::new("fit", input, serde_json::json!({"seed": 0, "epsilon": 0.1}));
         std::fs::write(folder.path().join("x"), "abc").unwrap();
         run.outputs.push(OutputRecord::of(folder.path(), "x").unwrap());

@@ -32,7 +32,8 @@ impl Cells {
         }
     }
 
-    fn text(&self, row: usize) -> String {
+    /// The value in `row` as it is written in text.
+    pub fn text(&self, row: usize) -> String {
         match self {
             // The shortest decimal that reads back as the same number.
             Self::Floats(values) => format!("{:?}", values[row]),

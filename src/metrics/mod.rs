@@ -3,6 +3,7 @@
 mod comparison;
 mod discrepancy;
 mod distances;
+mod edge_ranking;
 mod energy;
 mod floor;
 mod resample;
@@ -12,6 +13,7 @@ mod wasserstein;
 
 pub use comparison::{CloudComparison, Comparison};
 pub use discrepancy::{PairFunction, discrepancies, median_distance};
+pub use edge_ranking::{Candidate, EdgeScores};
 pub use energy::{EnergyDistance, energy_distance};
 pub use floor::{Floor, Metric, Splits, noise_floor};
 pub use resample::{Estimate, Resamples};

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::io::h5ad::H5ad;
 use crate::pipeline::config::{FitOptions, Source, ValuesChoice};
 use crate::pipeline::growth::{Given, from_genes};
-use crate::pipeline::prepare::{Selection, matrix_source};
+use crate::pipeline::prepare::{Selection, matrix_source, no_genes};
 use crate::preprocess::{GeneSelector, Pca, PcaSolver, Values, detect, log1p, normalize_total};
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
@@ -173,13 +173,13 @@ fn embedded(points: Array2<f64>, options: &FitOptions, growth: Option<Array1<f64
 }
 
 /// What was found of the values of a matrix.
-struct Scaled {
+pub(super) struct Scaled {
     non_negative: bool,
     depth: Option<f64>,
 }
 
 /// Brings counts to a log scale, says what was found.
-fn to_log_scale(
+pub(super) fn to_log_scale(
     matrix: &mut Matrix,
     options: &FitOptions,
     progress: &mut dyn Progress,
@@ -241,10 +241,7 @@ fn named(genes: &[String], wanted: &[String], progress: &mut dyn Progress) -> Re
     let columns: Vec<usize> = (0..genes.len()).filter(|&g| wanted.contains(&genes[g])).collect();
     let missing: Vec<&String> = wanted.iter().filter(|name| !genes.contains(name)).collect();
     if columns.is_empty() {
-        return Err(Error::NoGenes {
-            wanted: wanted.iter().take(5).cloned().collect(),
-            present: genes.iter().take(5).cloned().collect(),
-        });
+        return Err(no_genes(wanted, genes));
     }
     if !missing.is_empty() {
         let shown: Vec<&str> = missing.iter().take(5).map(|name| name.as_str()).collect();
@@ -261,7 +258,7 @@ fn named(genes: &[String], wanted: &[String], progress: &mut dyn Progress) -> Re
 }
 
 /// Gives repeated names a suffix, as anndata does (`Name`, `Name-1`, …).
-fn unique(names: Vec<String>, progress: &mut dyn Progress) -> Result<Vec<String>> {
+pub(super) fn unique(names: Vec<String>, progress: &mut dyn Progress) -> Result<Vec<String>> {
     let mut taken: std::collections::BTreeSet<String> = names.iter().cloned().collect();
     if taken.len() == names.len() {
         return Ok(names);

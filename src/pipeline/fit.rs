@@ -81,8 +81,9 @@ pub fn fit(
     task.settle(&mut progress)?;
     let intervals = intervals(&task, &partial, &mut progress)?;
 
-    let input =
-        InputRecord { file: file_name(input), sha256, cells: cells.len(), genes: n_genes_read };
+    let path = input.to_string_lossy().into_owned();
+    let (file, cells_used) = (file_name(input), cells.len());
+    let input = InputRecord { file, path, sha256, cells: cells_used, genes: n_genes_read };
     let model = Model {
         header,
         cells,

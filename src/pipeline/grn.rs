@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::grn::{EdgeRanking, drift_slope, path_jacobian, pull_back, spreads};
 use crate::io::edges::EdgeRow;
 use crate::io::model::Model;
+use crate::pipeline::prepare::no_genes;
 use crate::pipeline::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
@@ -105,10 +106,7 @@ fn regulator_columns(
     let found: Vec<usize> =
         (0..model.genes.len()).filter(|&gene| wanted_set.contains(&model.genes[gene])).collect();
     if found.is_empty() {
-        return Err(Error::NoGenes {
-            wanted: wanted.iter().take(5).cloned().collect(),
-            present: model.genes.iter().take(5).cloned().collect(),
-        });
+        return Err(no_genes(wanted, &model.genes));
     }
     let text = format!(
         "{} of the {} regulators asked for are among the {} genes of the model",

@@ -14,7 +14,7 @@ use crate::io::h5ad::H5ad;
 use crate::io::lists;
 use crate::io::model::IntervalGrowth;
 use crate::pipeline::config::Source;
-use crate::pipeline::prepare::{Selection, file_name, matrix_source};
+use crate::pipeline::prepare::{Selection, file_name, matrix_source, no_genes};
 use crate::preprocess::{GeneSets, Species, find_genes, gene_set_rates, mean_z_score};
 use crate::progress::{self, Progress, Silent};
 
@@ -145,8 +145,7 @@ pub(super) fn given(
     {
         let (columns, missing) = find_genes(set, &genes);
         if columns.is_empty() {
-            let first = |names: &[String]| names.iter().take(5).cloned().collect();
-            return Err(Error::NoGenes { wanted: first(set), present: first(&genes) });
+            return Err(no_genes(set, &genes));
         }
         let n = set.len();
         let text = format!("growth: {} of {n} genes of {what} found", n - missing.len());

@@ -7,6 +7,7 @@ mod estimate;
 mod evaluate;
 mod fit;
 mod grn;
+mod grn_score;
 mod growth;
 mod inner_score;
 mod inspect;
@@ -26,6 +27,7 @@ pub use estimate::{Estimate, estimate};
 pub use evaluate::{EvaluateOptions, Evaluated, Method, Protocol, evaluate, validate};
 pub use fit::{FitSummary, fit};
 pub use grn::{GrnOptions, JacobianKind, grn};
+pub use grn_score::{Candidates, GrnScore, GrnScoreOptions, grn_score};
 pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
 pub use inspect::{
     Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, SampledValues,

@@ -213,6 +213,7 @@ fn write_run(
 ) -> Result<()> {
     let input = InputRecord {
         file: "model.json".into(),
+        path: String::new(),
         sha256: json_sha256(&model.header)?,
         cells: model.cells.len(),
         genes: model.genes.len(),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::data::time::{self, TimeAxis};
-use crate::data::{Column, ObsFilter};
+use crate::data::{Column, Naming, ObsFilter};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, MatrixSource};
 use crate::pipeline::config::{FitOptions, Source, TimeOptions};
@@ -89,4 +89,16 @@ pub(crate) fn matrix_source(source: &Source) -> MatrixSource {
 /// The name of a file without its folder, for records that must not depend on where it lies.
 pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// None of the genes `wanted` is among those `present`: how both are written, and five of each.
+pub(crate) fn no_genes(wanted: &[String], present: &[String]) -> Error {
+    let naming = |names: &[String]| Naming::of(names.iter().map(String::as_str));
+    let first = |names: &[String]| names.iter().take(5).cloned().collect();
+    let (asked, there) = (naming(wanted), naming(present));
+    Error::NoGenes {
+        wanted: (asked.words(), first(wanted)),
+        present: (there.words(), first(present)),
+        way_out: Naming::way_out(asked, there),
+    }
 }

@@ -55,6 +55,7 @@ impl Cells {
         let raw = Raw::read(&opened, &selection, (fit, &known), progress)?;
         let record = InputRecord {
             file: file_name(input),
+            path: String::new(),
             sha256: file::sha256(input, progress)?,
             cells: selection.rows.len(),
             genes: raw.n_genes(),

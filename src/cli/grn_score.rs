@@ -1,0 +1,157 @@
+//! `sbcell grn-score`: edges against a known network.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use sbcell::Result;
+use sbcell::io::lists;
+use sbcell::io::table::{self, Cells, Table, TableFormat};
+use sbcell::pipeline::{self, Candidates, GrnScore, GrnScoreOptions};
+
+use crate::cli::Outcome;
+use crate::cli::shared::{aligned, short, shown};
+use crate::cli::terminal::Terminal;
+
+const EXAMPLES: &str = "\
+Examples:
+  sbcell grn-score --truth refNetwork.csv edges.csv
+      all ordered pairs of genes of the network are candidates
+  sbcell grn-score --truth chip.tsv --candidates regulators --measured edges.csv genie3.csv
+      two lists side by side; edges out of known regulators, among genes the lists name
+  sbcell grn-score --truth refNetwork.csv edges.csv --out scores.csv
+
+Edge lists and networks are read by their header: TF,target,importance (sbcell, GRNBoost2),
+Gene1,Gene2,EdgeWeight or Type (BEELINE), source,target,weight (decoupler), coef_mean (CellOracle).
+A network with a column `edge` of 0 and 1 lists what was tested: only its pairs are candidates.
+
+Self-edges never count. Candidates that a list does not name have importance 0; ties are handled.
+`ap` is the average precision, `trapezoid` BEELINE's area under the precision-recall curve, `epr`
+the early precision ratio, `+` and `-` that of activations and inhibitions, `signed` that of edges
+with the right sign, `signs` the share of right signs among true edges.";
+
+/// Score edges against a known network
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct GrnScoreArgs {
+    /// Edge lists: .csv, .tsv or .parquet
+    #[arg(required = true, value_name = "EDGES")]
+    edges: Vec<PathBuf>,
+    /// The known network: .csv, .tsv or .parquet
+    #[arg(long, value_name = "FILE")]
+    truth: PathBuf,
+    /// Which pairs could be an edge [default: listed if the network says which were tested, or all]
+    #[arg(long, value_enum)]
+    candidates: Option<CandidatesArg>,
+    /// Names of genes that count, one a line [default: those of the network]
+    #[arg(long, value_name = "FILE")]
+    genes: Option<PathBuf>,
+    /// Leave out genes of the network that the edge list does not name
+    #[arg(long)]
+    measured: bool,
+    /// Table to write as well: .csv, .tsv or .parquet
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CandidatesArg {
+    /// All ordered pairs of genes of the network
+    All,
+    /// Pairs whose regulator regulates something in the network
+    Regulators,
+    /// The pairs that the network lists
+    Listed,
+}
+
+impl From<CandidatesArg> for Candidates {
+    fn from(candidates: CandidatesArg) -> Self {
+        match candidates {
+            CandidatesArg::All => Self::All,
+            CandidatesArg::Regulators => Self::Regulators,
+            CandidatesArg::Listed => Self::Listed,
+        }
+    }
+}
+
+pub(crate) fn run(args: GrnScoreArgs, terminal: &mut Terminal) -> Result<Outcome> {
+    let GrnScoreArgs { edges, truth, candidates, genes, measured, out } = args;
+    let format = out.as_deref().map(TableFormat::of).transpose()?;
+    let genes = genes.map(|path| lists::read_names(&path)).transpose()?;
+    let options = GrnScoreOptions { candidates: candidates.map(Into::into), genes, measured };
+    let scored: Vec<GrnScore> = edges
+        .iter()
+        .map(|list| pipeline::grn_score(list, &truth, &options))
+        .collect::<Result<_>>()?;
+    let names: Vec<String> = edges.iter().map(|path| path.display().to_string()).collect();
+    say(&names, &scored, terminal);
+    if let (Some(path), Some(format)) = (out, format) {
+        table::write(&path, &scores_table(names, &scored), format)?;
+        terminal.say(&format!("wrote {}", shown(&path)));
+    }
+    Ok(Outcome::Done)
+}
+
+fn say(names: &[String], scored: &[GrnScore], terminal: &Terminal) {
+    const HEADER: [&str; 12] = [
+        "list",
+        "edges",
+        "AUROC",
+        "AP",
+        "trapezoid",
+        "AP/chance",
+        "EPR",
+        "EPR+",
+        "EPR-",
+        "signed",
+        "signs",
+        "outside",
+    ];
+    let rows: Vec<Vec<String>> = names
+        .iter()
+        .zip(scored)
+        .map(|(name, GrnScore { scores, n_outside, .. })| {
+            let counts = format!("{}/{}", scores.n_present, scores.n_candidates);
+            let numbers = [
+                scores.auroc,
+                scores.average_precision,
+                scores.trapezoid,
+                scores.ap_ratio,
+                scores.epr,
+                scores.epr_activation,
+                scores.epr_inhibition,
+                scores.signed_epr,
+                scores.sign_accuracy,
+            ];
+            let numbers =
+                numbers.map(|number| if number.is_nan() { "".into() } else { short(number) });
+            let row = [name.clone(), counts].into_iter().chain(numbers);
+            row.chain([n_outside.to_string()]).collect()
+        })
+        .collect();
+    terminal.say(&aligned(&HEADER, &rows));
+    if let Some(first) = scored.first() {
+        let (n_genes, n_named) = first.genes;
+        terminal.say(&format!(
+            "{n_genes} genes of the network take part, of which {} names {n_named}; chance is AP \
+             {}, AUROC 0.5, EPR 1",
+            names[0],
+            short(first.scores.density)
+        ));
+    }
+}
+
+fn scores_table(names: Vec<String>, scored: &[GrnScore]) -> Table {
+    let whole = |value: &dyn Fn(&GrnScore) -> usize| {
+        Cells::Integers(scored.iter().map(|score| value(score) as i64).collect())
+    };
+    let mut table = Table::default()
+        .with("edges", Cells::Texts(names))
+        .with("n_candidates", whole(&|score| score.scores.n_candidates))
+        .with("n_true", whole(&|score| score.scores.n_present));
+    let named: Vec<_> = scored.iter().map(|score| score.scores.named()).collect();
+    for place in 0..named.first().map_or(0, |first| first.len()) {
+        let values = named.iter().map(|scores| scores[place].1).collect();
+        table.push(named[0][place].0, Cells::Floats(values));
+    }
+    table
+}

@@ -1,0 +1,350 @@
+//! Lagged moments: how shapes of genes in earlier cells go with shapes of genes in later ones.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use rayon::prelude::*;
+
+use crate::grn::expression::Expression;
+use crate::grn::step::Step;
+use crate::linalg::{add_product, product_tn};
+
+/// Rows of earlier cells that are taken at once.
+const BLOCK: usize = 256;
+
+/// Sums that run side by side; they are added in order, so that threads do not matter.
+const LANES: usize = 8;
+
+/// Which shapes of a gene go into the moments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shapes {
+    /// Shapes of the earlier cells, by number ([`Expression::shape`]).
+    pub earlier: &'static [usize],
+    /// Shapes of the later cells.
+    pub later: &'static [usize],
+}
+
+/// Correlations of shapes over the pairs of a course, every step with the same weight.
+///
+/// With R regulators, G genes, F shapes of earlier and L of later cells: regulator r has the rows
+/// `rF..(r+1)F`; later shape l of gene g the column `lG + g`. Shapes that do not vary correlate
+/// with nothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LaggedMoments {
+    /// Among the regulators' shapes in earlier cells, `(RF, RF)`, ones on the diagonal.
+    pub regulators: Array2<f64>,
+    /// Of these with the later shapes, `(RF, LG)`.
+    pub later: Array2<f64>,
+    /// Of the regulators' shapes with each gene's own earlier shapes, `(RF, GF)`.
+    pub own: Array2<f64>,
+    /// Among the own shapes of each gene: rows `gF..(g+1)F`, `(GF, F)`.
+    pub own_among: Array2<f64>,
+    /// Of each gene's own shapes with its later shapes: `(GF, L)`.
+    pub own_later: Array2<f64>,
+    /// Which gene each regulator is.
+    pub regulator_genes: Vec<usize>,
+    /// Number of earlier shapes of a gene.
+    pub n_shapes: usize,
+    /// Number of genes.
+    pub n_genes: usize,
+}
+
+/// Sums over pairs. Rows of `own` for all genes; those of regulators are among them.
+struct Sums {
+    weight: f64,
+    regulators: Array2<f64>,
+    later: Array2<f64>,
+    own: Array2<f64>,
+    own_among: Array2<f64>,
+    own_later: Array2<f64>,
+    mean_own: Array1<f64>,
+    mean_later: Array1<f64>,
+    square_later: Array1<f64>,
+}
+
+impl LaggedMoments {
+    /// Sums over all `steps`; no pair is held but those of the couplings. Time
+    /// `O(n (RF)(RF + GF + LG))` and `O(pairs · LG)`; memory for each lane that of the result.
+    pub fn of(expression: &Expression, steps: &[Step], shapes: Shapes) -> Self {
+        let n_regulators = expression.regulators().len() * shapes.earlier.len();
+        let mut total = Sums::zeros(expression, shapes);
+        for step in steps {
+            total.add(&Sums::of_step(expression, step, shapes));
+        }
+        let genes: Vec<usize> = expression.regulators().to_vec();
+        total.correlations(&genes, shapes.earlier.len(), n_regulators)
+    }
+}
+
+impl Sums {
+    fn zeros(expression: &Expression, shapes: Shapes) -> Self {
+        let (f, l) = (shapes.earlier.len(), shapes.later.len());
+        let (r, g) = (expression.regulators().len() * f, expression.n_genes());
+        Self {
+            weight: 0.0,
+            regulators: Array2::zeros((r, r)),
+            later: Array2::zeros((r, l * g)),
+            own: Array2::zeros((r, g * f)),
+            own_among: Array2::zeros((g * f, f)),
+            own_later: Array2::zeros((g * f, l)),
+            mean_own: Array1::zeros(g * f),
+            mean_later: Array1::zeros(l * g),
+            square_later: Array1::zeros(l * g),
+        }
+    }
+
+    /// The sums over one step, divided by its mass.
+    fn of_step(expression: &Expression, step: &Step, shapes: Shapes) -> Self {
+        let n_genes = expression.n_genes();
+        let later = Array2::from_shape_fn(
+            (step.targets.len(), shapes.later.len() * n_genes),
+            |(j, column)| {
+                let shape = shapes.later[column / n_genes];
+                expression.shape(step.targets[j], column % n_genes, shape)
+            },
+        );
+        let n_blocks = step.sources.len().div_ceil(BLOCK);
+        let lanes: Vec<Self> = (0..LANES.min(n_blocks))
+            .into_par_iter()
+            .map(|lane| {
+                let mut sums = Self::zeros(expression, shapes);
+                for block in (lane..n_blocks).step_by(LANES) {
+                    let end = step.sources.len().min((block + 1) * BLOCK);
+                    sums.add_block(expression, step, block * BLOCK..end, later.view(), shapes);
+                }
+                sums
+            })
+            .collect();
+        let mut total = Self::zeros(expression, shapes);
+        for lane in &lanes {
+            total.add(lane);
+        }
+        let (_, masses) = step.coupling.marginals();
+        total.mean_later = masses.dot(&later);
+        total.square_later = masses.dot(&later.mapv(|value| value * value));
+        total.scale(1.0 / masses.sum());
+        total
+    }
+
+    fn add_block(
+        &mut self,
+        expression: &Expression,
+        step: &Step,
+        rows: std::ops::Range<usize>,
+        later: ArrayView2<'_, f64>,
+        shapes: Shapes,
+    ) {
+        let f = shapes.earlier.len();
+        let (n_rows, n_genes) = (rows.len(), expression.n_genes());
+        let own = Array2::from_shape_fn((n_rows, n_genes * f), |(i, column)| {
+            let cell = step.sources[rows.start + i];
+            expression.shape(cell, column / f, shapes.earlier[column % f])
+        });
+        let mut carried = Array2::<f64>::zeros((n_rows, later.ncols()));
+        let mut masses = Array1::<f64>::zeros(n_rows);
+        for (i, mut row) in carried.rows_mut().into_iter().enumerate() {
+            let (targets, pairs) = step.coupling.row(rows.start + i);
+            for (&j, &mass) in targets.iter().zip(pairs) {
+                masses[i] += mass;
+                row.scaled_add(mass, &later.row(j as usize));
+            }
+        }
+        let mut regulators = Array2::<f64>::zeros((n_rows, self.regulators.nrows()));
+        for (r, &gene) in expression.regulators().iter().enumerate() {
+            let mut place = regulators.slice_mut(s![.., r * f..(r + 1) * f]);
+            place.assign(&own.slice(s![.., gene * f..(gene + 1) * f]));
+        }
+        let weighted = &own * &masses.view().insert_axis(Axis(1));
+        let weighted_regulators = &regulators * &masses.view().insert_axis(Axis(1));
+        let across = regulators.t();
+        add_product(self.regulators.view_mut(), 1.0, across, weighted_regulators.view());
+        add_product(self.later.view_mut(), 1.0, across, carried.view());
+        add_product(self.own.view_mut(), 1.0, across, weighted.view());
+        for gene in 0..n_genes {
+            let span = s![.., gene * f..(gene + 1) * f];
+            let among = product_tn(own.slice(span), weighted.slice(span));
+            let mut place = self.own_among.slice_mut(s![gene * f..(gene + 1) * f, ..]);
+            place += &among;
+            for l in 0..shapes.later.len() {
+                let column = carried.column(l * n_genes + gene);
+                let mut place = self.own_later.slice_mut(s![gene * f..(gene + 1) * f, l]);
+                place += &own.slice(span).t().dot(&column);
+            }
+        }
+        self.mean_own += &weighted.sum_axis(Axis(0));
+        self.weight += masses.sum();
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.weight += other.weight;
+        self.regulators += &other.regulators;
+        self.later += &other.later;
+        self.own += &other.own;
+        self.own_among += &other.own_among;
+        self.own_later += &other.own_later;
+        self.mean_own += &other.mean_own;
+        self.mean_later += &other.mean_later;
+        self.square_later += &other.square_later;
+    }
+
+    fn scale(&mut self, factor: f64) {
+        self.weight *= factor;
+        self.regulators *= factor;
+        self.later *= factor;
+        self.own *= factor;
+        self.own_among *= factor;
+        self.own_later *= factor;
+        self.mean_own *= factor;
+        self.mean_later *= factor;
+        self.square_later *= factor;
+    }
+
+    fn correlations(mut self, genes: &[usize], f: usize, n_regulators: usize) -> LaggedMoments {
+        self.scale(1.0 / self.weight.max(f64::MIN_POSITIVE));
+        let n_genes = self.mean_own.len() / f;
+        let regulator = |place: usize| genes[place / f] * f + place % f;
+        let inverse = |variance: f64| if variance > 1e-9 { 1.0 / variance.sqrt() } else { 0.0 };
+        let own_scales = (0..n_genes * f)
+            .map(|i| inverse(self.own_among[[i, i % f]] - self.mean_own[i] * self.mean_own[i]));
+        let own = Units { scales: own_scales.collect(), means: self.mean_own };
+        let pick = |of: &Array1<f64>| (0..n_regulators).map(|place| of[regulator(place)]).collect();
+        let regulators = Units { means: pick(&own.means), scales: pick(&own.scales) };
+        let later_scales = self
+            .square_later
+            .iter()
+            .zip(&self.mean_later)
+            .map(|(square, mean)| inverse(square - mean * mean));
+        let later = Units { scales: later_scales.collect(), means: self.mean_later };
+
+        let mut moments = LaggedMoments {
+            regulators: regulators.correlate(self.regulators, &regulators, |_, j| j),
+            later: regulators.correlate(self.later, &later, |_, j| j),
+            own: regulators.correlate(self.own, &own, |_, j| j),
+            own_among: own.correlate(self.own_among, &own, |i, j| i / f * f + j),
+            own_later: own.correlate(self.own_later, &later, |i, l| l * n_genes + i / f),
+            regulator_genes: genes.to_vec(),
+            n_shapes: f,
+            n_genes,
+        };
+        // What does not vary still needs a diagonal, so that systems can be solved.
+        moments.regulators.diag_mut().fill(1.0);
+        for i in 0..n_genes * f {
+            moments.own_among[[i, i % f]] = 1.0;
+        }
+        moments
+    }
+}
+
+/// Means of shapes and the factors that bring them to unit variance.
+struct Units {
+    means: Array1<f64>,
+    scales: Array1<f64>,
+}
+
+impl Units {
+    /// Mean products of these with `other` to correlations; `column(i, j)` is the place in `other`
+    /// of entry (i, j).
+    fn correlate(
+        &self,
+        mut products: Array2<f64>,
+        other: &Self,
+        column: impl Fn(usize, usize) -> usize,
+    ) -> Array2<f64> {
+        for ((i, j), value) in products.indexed_iter_mut() {
+            let j = column(i, j);
+            *value -= self.means[i] * other.means[j];
+            *value *= self.scales[i] * other.scales[j];
+        }
+        products
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::Coupling;
+
+    /// Numbers without a pattern.
+    fn noise(i: usize, j: usize) -> f32 {
+        let place = (i as f32 + 1.0) * 0.618_034 + (j as f32 + 1.0) * 0.414_214 * (i as f32 + 0.5);
+        place.fract()
+    }
+
+    #[test]
+    fn they_are_correlations_over_pairs_listed_one_by_one() {
+        let values = Array2::from_shape_fn((700, 3), |(i, j)| noise(i, j));
+        let expression = Expression::new(values, &[2, 0]).unwrap();
+        // More earlier cells than a block holds; two steps of different mass.
+        let pairs: Vec<(usize, usize, f64)> = (0..300)
+            .flat_map(|i| {
+                let (a, b) = (i % 7, 7 + i % 93);
+                [(i, a, 0.1 + f64::from(noise(i, 9))), (i, b, 0.5)]
+            })
+            .collect();
+        let second = vec![(0, 1, 2.0), (1, 0, 1.0), (1, 1, 0.25)];
+        let step = |sources, targets, pairs: &[(usize, usize, f64)], shape| Step {
+            sources,
+            targets,
+            coupling: Coupling::new(shape, pairs.iter().copied()).unwrap(),
+        };
+        let steps = [
+            step((0..300).collect(), (300..400).collect(), &pairs, (300, 100)),
+            step(vec![500, 501], vec![600, 699], &second, (2, 2)),
+        ];
+        let shapes = Shapes { earlier: &[0, 2], later: &[3, 1] };
+        let moments = LaggedMoments::of(&expression, &steps, shapes);
+
+        let mut lists: Vec<(f64, usize, usize)> = Vec::new();
+        for (step, pairs) in steps.iter().zip([&pairs, &second]) {
+            let total: f64 = pairs.iter().map(|pair| pair.2).sum();
+            lists.extend(
+                pairs
+                    .iter()
+                    .map(|(i, j, mass)| (mass / total / 2.0, step.sources[*i], step.targets[*j])),
+            );
+        }
+        let correlation = |a: &dyn Fn(usize, usize) -> f64, b: &dyn Fn(usize, usize) -> f64| {
+            let mean = |f: &dyn Fn(usize, usize) -> f64| -> f64 {
+                lists.iter().map(|(mass, i, j)| mass * f(*i, *j)).sum()
+            };
+            let (ma, mb) = (mean(a), mean(b));
+            let covariance = |u: &dyn Fn(usize, usize) -> f64,
+                              mu: f64,
+                              v: &dyn Fn(usize, usize) -> f64,
+                              mv: f64|
+             -> f64 {
+                lists.iter().map(|(mass, i, j)| mass * (u(*i, *j) - mu) * (v(*i, *j) - mv)).sum()
+            };
+            covariance(a, ma, b, mb) / (covariance(a, ma, a, ma) * covariance(b, mb, b, mb)).sqrt()
+        };
+        let earlier = |gene: usize, shape: usize| {
+            let expression = &expression;
+            move |i: usize, _: usize| expression.shape(i, gene, [0, 2][shape])
+        };
+        let after = |gene: usize, shape: usize| {
+            let expression = &expression;
+            move |_: usize, j: usize| expression.shape(j, gene, [3, 1][shape])
+        };
+        let close =
+            |ours: f64, theirs: f64| assert!((ours - theirs).abs() < 1e-9, "{ours} {theirs}");
+        let genes = [0, 2];
+        for a in 0..4 {
+            let row = earlier(genes[a / 2], a % 2);
+            for b in 0..4 {
+                let other = earlier(genes[b / 2], b % 2);
+                close(moments.regulators[[a, b]], correlation(&row, &other));
+            }
+            for b in 0..6 {
+                let later = after(b % 3, b / 3);
+                close(moments.later[[a, b]], correlation(&row, &later));
+                let own = earlier(b / 2, b % 2);
+                close(moments.own[[a, b]], correlation(&row, &own));
+            }
+        }
+        for a in 0..6 {
+            let row = earlier(a / 2, a % 2);
+            for b in 0..2 {
+                close(moments.own_among[[a, b]], correlation(&row, &earlier(a / 2, b)));
+                close(moments.own_later[[a, b]], correlation(&row, &after(a / 2, b)));
+            }
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Edge lists and known networks, read from the columns of any tool that writes them.
+
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::io::file;
+use crate::io::table::{self, Cells, Table};
+
+/// Names of the column of regulators, lower case, in the order in which they are looked for.
+const REGULATORS: [&str; 6] = ["tf", "gene1", "source", "regulator", "from", "regulatorygene"];
+/// Names of the column of targets.
+const TARGETS: [&str; 5] = ["target", "gene2", "to", "targetgene", "gene"];
+/// Names of the column that ranks; a negative number there also tells the sign.
+const WEIGHTS: [&str; 6] = ["importance", "edgeweight", "weight", "coef_abs", "coef_mean", "score"];
+/// Names of the column that tells the sign.
+const SIGNS: [&str; 5] = ["sign", "type", "mode", "effect", "coef_mean"];
+/// Names of the column that tells which of the tested pairs are edges.
+const LABELS: [&str; 4] = ["edge", "label", "present", "is_edge"];
+
+/// A line of an edge list.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadEdge {
+    /// The regulator.
+    pub regulator: String,
+    /// The target.
+    pub target: String,
+    /// Rank weight, not negative; 1 where the list has none.
+    pub importance: f64,
+    /// 1, −1, or 0 where the list says nothing.
+    pub sign: i8,
+    /// Whether the pair is an edge: false for pairs that a network lists as tested and absent.
+    pub present: bool,
+}
+
+/// An edge list as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ReadEdges {
+    /// Its lines, in the order of the file.
+    pub edges: Vec<ReadEdge>,
+    /// Whether the list says of each pair if it is an edge, so that pairs that are not listed are
+    /// not known.
+    pub tested: bool,
+}
+
+/// Reads an edge list or a known network: `.csv`, `.tsv`, `.txt` (comma or tab, whichever the
+/// first line has) or `.parquet`, with a header that names regulator and target as sbcell,
+/// GRNBoost2, BEELINE, decoupler, CellOracle and common networks do.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read; [`Error::Unreadable`] if a column is missing, a
+/// weight is no number, or there is no line.
+pub fn read(path: &Path) -> Result<ReadEdges> {
+    let table = match path.extension().and_then(|suffix| suffix.to_str()) {
+        Some("parquet") => table::read_parquet(path)?,
+        _ => read_text(path)?,
+    };
+    let names: Vec<String> = table.names();
+    let find = |known: &[&str]| {
+        let found = known
+            .iter()
+            .find_map(|name| names.iter().find(|column| column.trim().eq_ignore_ascii_case(name)));
+        found.and_then(|name| table.column(name))
+    };
+    let (Some(regulators), Some(targets)) = (find(&REGULATORS), find(&TARGETS)) else {
+        return Err(unreadable(
+            path,
+            format!("its columns are {}: no regulator and target among them", names.join(", ")),
+            "name them TF,target (or Gene1,Gene2, source,target, regulator,target)",
+        ));
+    };
+    let weights = find(&WEIGHTS).map(|cells| numbers(path, cells, "weight")).transpose()?;
+    let signs = find(&SIGNS).map(signs);
+    let labels = find(&LABELS).map(|cells| numbers(path, cells, "label")).transpose()?;
+    // A column of weights without a negative number says nothing of signs.
+    let signed = weights.as_ref().is_some_and(|w| w.iter().any(|weight| *weight < 0.0));
+    let edges: Vec<ReadEdge> = (0..table.n_rows())
+        .map(|row| {
+            let weight = weights.as_ref().map_or(1.0, |weights| weights[row]);
+            let of_weight = if signed { sign_of(weight) } else { 0 };
+            ReadEdge {
+                regulator: regulators.text(row),
+                target: targets.text(row),
+                importance: weight.abs(),
+                sign: signs.as_ref().map_or(of_weight, |signs| signs[row]),
+                present: labels.as_ref().is_none_or(|labels| labels[row] > 0.0),
+            }
+        })
+        .collect();
+    if edges.is_empty() {
+        return Err(unreadable(path, "it has a header and no lines".into(), "look at the file"));
+    }
+    Ok(ReadEdges { edges, tested: labels.is_some() })
+}
+
+fn read_text(path: &Path) -> Result<Table> {
+    let text = file::read_text(path)?;
+    let text = text.trim_start_matches('\u{feff}');
+    let header = text.lines().next().unwrap_or_default();
+    let delimiter = if header.contains('\t') { b'\t' } else { b',' };
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let broken = |error: csv::Error| {
+        unreadable(path, error.to_string(), "each line needs as many columns as the header")
+    };
+    let names: Vec<String> =
+        reader.headers().map_err(broken)?.iter().map(ToString::to_string).collect();
+    let mut columns = vec![Vec::new(); names.len()];
+    for record in reader.records() {
+        let record = record.map_err(broken)?;
+        columns.iter_mut().zip(&record).for_each(|(column, text)| column.push(text.to_string()));
+    }
+    let mut table = Table::default();
+    for (name, column) in names.into_iter().zip(columns) {
+        table.push(name, Cells::Texts(column));
+    }
+    Ok(table)
+}
+
+fn numbers(path: &Path, cells: &Cells, what: &str) -> Result<Vec<f64>> {
+    let number = |text: &String| match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" => Some(1.0),
+        "false" | "no" => Some(0.0),
+        other => other.parse::<f64>().ok().filter(|number| number.is_finite()),
+    };
+    match cells {
+        Cells::Floats(values) => Ok(values.clone()),
+        Cells::Integers(values) => Ok(values.iter().map(|value| *value as f64).collect()),
+        Cells::Texts(texts) => texts
+            .iter()
+            .enumerate()
+            .map(|(row, text)| {
+                number(text).ok_or_else(|| {
+                    let problem = format!("`{text}` in line {} is no {what}", row + 2);
+                    unreadable(path, problem, "numbers are written as in 0.5 or 1e-3")
+                })
+            })
+            .collect(),
+    }
+}
+
+fn sign_of(value: f64) -> i8 {
+    i8::from(value > 0.0) - i8::from(value < 0.0)
+}
+
+/// `+`, `-`, words and numbers as signs; 0 for what says nothing.
+fn signs(cells: &Cells) -> Vec<i8> {
+    match cells {
+        Cells::Floats(values) => values.iter().map(|value| sign_of(*value)).collect(),
+        Cells::Integers(values) => values.iter().map(|value| value.signum() as i8).collect(),
+        Cells::Texts(texts) => texts
+            .iter()
+            .map(|text| match text.to_ascii_lowercase().as_str() {
+                "+" | "activation" | "activator" | "activates" | "positive" | "up" => 1,
+                "-" | "−" | "inhibition" | "repression" | "repressor" | "represses"
+                | "negative" | "down" => -1,
+                other => other.parse().map_or(0, sign_of),
+            })
+            .collect(),
+    }
+}
+
+fn unreadable(path: &Path, problem: String, way_out: &str) -> Error {
+    Error::Unreadable { path: path.to_path_buf(), problem, way_out: Some(way_out.into()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(text: &str) -> Result<ReadEdges> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("edges.csv");
+        std::fs::write(&path, text).unwrap();
+        read(&path)
+    }
+
+    #[test]
+    fn reads_what_other_tools_write() {
+        let cases = [
+            ("TF,target,importance,sign\na,b,0.5,-1\n", 0.5, -1),
+            ("TF,target,importance\na,b,0.5\n", 0.5, 0),
+            ("Gene1\tGene2\tEdgeWeight\na\tb\t-2\n", 2.0, -1),
+            ("Gene1,Gene2,Type\na,b,-\n", 1.0, -1),
+            ("source,target,weight\na,b,-0.25\n", 0.25, -1),
+            ("source,target,coef_mean,coef_abs,p,-logp\na,b,-0.1,0.1,0.01,2\n", 0.1, -1),
+            ("regulator\ttarget\tsign\na\tb\t1\n", 1.0, 1),
+            ("\u{feff}\"TF\",\"target\"\n\"a\",\"b\"\n", 1.0, 0),
+        ];
+        for (text, importance, sign) in cases {
+            let read = of(text).unwrap();
+            let edge = ReadEdge {
+                regulator: "a".into(),
+                target: "b".into(),
+                importance,
+                sign,
+                present: true,
+            };
+            assert_eq!(read, ReadEdges { edges: vec![edge], tested: false }, "{text}");
+        }
+    }
+
+    #[test]
+    fn tested_pairs_may_be_absent() {
+        let read = of("regulator\ttarget\tedge\na\tb\t1\na\tc\t0\n").unwrap();
+        assert!(read.tested && read.edges[0].present && !read.edges[1].present);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        for (text, words) in [
+            ("a,b\nx,y\n", "columns are a, b"),
+            ("TF,target,importance\na,b,high\n", "`high` in line 2"),
+            ("TF,target\n", "no lines"),
+            ("TF,target\na,b,c\n", "line"),
+            ("", "no regulator"),
+        ] {
+            let message = of(text).unwrap_err().to_string();
+            assert!(message.contains(words), "{message}");
+        }
+    }
+}

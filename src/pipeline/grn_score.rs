@@ -1,0 +1,219 @@
+//! An edge list and a known network → how well the one finds the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::io::edges::{self, ReadEdge, ReadEdges};
+use crate::metrics::{Candidate, EdgeScores};
+
+/// Which pairs of genes could be an edge. Self-edges never.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Candidates {
+    /// All ordered pairs of genes of the known network (BEELINE's simulated data).
+    #[default]
+    All,
+    /// Those whose regulator regulates something in the known network (BEELINE's real data).
+    Regulators,
+    /// Those that the known network lists, with a column that says which of them are edges.
+    Listed,
+}
+
+/// What `grn-score` can be told.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct GrnScoreOptions {
+    /// Which pairs are candidates; by what the known network lists if `None`.
+    pub candidates: Option<Candidates>,
+    /// Genes that count; all of the known network if `None`.
+    pub genes: Option<Vec<String>>,
+    /// Leave out genes that no edge list names.
+    pub measured: bool,
+}
+
+/// The scores of an edge list, and what they were computed on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GrnScore {
+    /// The scores.
+    pub scores: EdgeScores,
+    /// Which pairs were candidates.
+    pub candidates: Candidates,
+    /// Genes of the known network that take part, and how many of them the edge list names.
+    pub genes: (usize, usize),
+    /// Lines of the edge list that are not among the candidates.
+    pub n_outside: usize,
+}
+
+/// Scores the edge list in `predicted` against the network in `truth`.
+///
+/// A pair that is listed several times (by group or by time) counts once, with its greatest
+/// importance. Candidates that the edge list does not name have importance 0.
+///
+/// # Errors
+/// As [`edges::read`]; [`Error::Unreadable`] naming both sides if no gene of the network is in
+/// the edge list; [`Error::Parameter`] if listed candidates are asked of a network that does not
+/// say which pairs were tested.
+pub fn grn_score(predicted: &Path, truth: &Path, options: &GrnScoreOptions) -> Result<GrnScore> {
+    let (list, network) = (edges::read(predicted)?, edges::read(truth)?);
+    let named = genes_of(&list);
+    let mut genes = genes_of(&network);
+    if let Some(wanted) = &options.genes {
+        let wanted: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
+        genes.retain(|gene| wanted.contains(gene));
+    }
+    let n_named = genes.intersection(&named).count();
+    if n_named == 0 {
+        return Err(strangers(predicted, &named, &genes));
+    }
+    if options.measured {
+        genes.retain(|gene| named.contains(gene));
+    }
+    let by_default = if network.tested { Candidates::Listed } else { Candidates::All };
+    let candidates = options.candidates.unwrap_or(by_default);
+    if candidates == Candidates::Listed && !network.tested {
+        return Err(Error::Parameter {
+            name: "--candidates",
+            must: "all or regulators for a network without a column `edge` of 0 and 1",
+            got: "listed".into(),
+        });
+    }
+    let pairs = candidate_pairs(candidates, &network, &genes);
+    let best = strongest(&list);
+    let scored: Vec<Candidate> = pairs
+        .iter()
+        .map(|(pair, true_edge)| {
+            let edge = best.get(pair);
+            Candidate {
+                importance: edge.map_or(0.0, |edge| edge.importance),
+                sign: edge.map_or(0, |edge| edge.sign),
+                present: true_edge.is_some(),
+                true_sign: true_edge.map_or(0, |edge| edge.sign),
+            }
+        })
+        .collect();
+    let outside = list.edges.iter().filter(|edge| !pairs.contains_key(&pair_of(edge)));
+    Ok(GrnScore {
+        scores: EdgeScores::of(&scored),
+        candidates,
+        genes: (genes.len(), genes.intersection(&named).count()),
+        n_outside: outside.count(),
+    })
+}
+
+type Pair<'a> = (&'a str, &'a str);
+
+fn pair_of(edge: &ReadEdge) -> Pair<'_> {
+    (&edge.regulator, &edge.target)
+}
+
+fn genes_of(list: &ReadEdges) -> BTreeSet<&str> {
+    list.edges.iter().flat_map(|edge| [edge.regulator.as_str(), edge.target.as_str()]).collect()
+}
+
+/// Every candidate with the edge of the network there, if there is one.
+fn candidate_pairs<'a>(
+    candidates: Candidates,
+    network: &'a ReadEdges,
+    genes: &BTreeSet<&'a str>,
+) -> BTreeMap<Pair<'a>, Option<&'a ReadEdge>> {
+    let present: Vec<&ReadEdge> = network.edges.iter().filter(|edge| edge.present).collect();
+    let regulates: BTreeSet<&str> = present.iter().map(|edge| edge.regulator.as_str()).collect();
+    let mut pairs: BTreeMap<Pair<'a>, Option<&ReadEdge>> = match candidates {
+        Candidates::Listed => network.edges.iter().map(|edge| (pair_of(edge), None)).collect(),
+        Candidates::All | Candidates::Regulators => genes
+            .iter()
+            .filter(|gene| candidates == Candidates::All || regulates.contains(*gene))
+            .flat_map(|regulator| genes.iter().map(|target| ((*regulator, *target), None)))
+            .collect(),
+    };
+    pairs.retain(|pair, _| pair.0 != pair.1 && genes.contains(pair.0) && genes.contains(pair.1));
+    for edge in present {
+        if let Some(place) = pairs.get_mut(&pair_of(edge)) {
+            place.get_or_insert(edge);
+        }
+    }
+    pairs
+}
+
+fn strongest(list: &ReadEdges) -> BTreeMap<Pair<'_>, &ReadEdge> {
+    let mut best: BTreeMap<Pair<'_>, &ReadEdge> = BTreeMap::new();
+    for edge in &list.edges {
+        let place = best.entry(pair_of(edge)).or_insert(edge);
+        if place.importance < edge.importance {
+            *place = edge;
+        }
+    }
+    best
+}
+
+fn strangers(predicted: &Path, named: &BTreeSet<&str>, genes: &BTreeSet<&str>) -> Error {
+    let five =
+        |names: &BTreeSet<&str>| names.iter().take(5).copied().collect::<Vec<_>>().join(", ");
+    Error::Unreadable {
+        path: predicted.to_path_buf(),
+        problem: format!(
+            "it names {} genes ({}, …), the network {} ({}, …), and they share none",
+            named.len(),
+            five(named),
+            genes.len(),
+            five(genes)
+        ),
+        way_out: Some("bring both to the same names and the same case".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn score(edges: &str, truth: &str, options: &GrnScoreOptions) -> Result<GrnScore> {
+        let folder = tempfile::tempdir().unwrap();
+        let (list, network) = (folder.path().join("e.csv"), folder.path().join("t.csv"));
+        std::fs::write(&list, edges).unwrap();
+        std::fs::write(&network, truth).unwrap();
+        grn_score(&list, &network, options)
+    }
+
+    const EDGES: &str =
+        "TF,target,importance,sign\na,b,3,1\na,b,1,-1\na,a,9,1\nb,a,2,-1\nx,y,5,1\n";
+
+    #[test]
+    fn candidates_are_what_was_asked_for() {
+        let truth = "Gene1,Gene2,Type\na,b,+\na,a,+\na,c,-\n";
+        let all = score(EDGES, truth, &GrnScoreOptions::default()).unwrap();
+        // Six ordered pairs of a, b, c; two edges, the self-edge left out.
+        assert_eq!((all.scores.n_candidates, all.scores.n_present), (6, 2));
+        assert_eq!((all.genes, all.n_outside), ((3, 2), 2));
+        assert!((all.scores.sign_accuracy - 1.0).abs() < 1e-12);
+        let regulators =
+            GrnScoreOptions { candidates: Some(Candidates::Regulators), ..Default::default() };
+        assert_eq!(score(EDGES, truth, &regulators).unwrap().scores.n_candidates, 2);
+        let measured = GrnScoreOptions { measured: true, ..Default::default() };
+        assert_eq!(score(EDGES, truth, &measured).unwrap().scores.n_candidates, 2);
+        let genes = GrnScoreOptions { genes: Some(vec!["a".into(), "c".into()]), ..all_default() };
+        assert_eq!(score(EDGES, truth, &genes).unwrap().scores.n_candidates, 2);
+    }
+
+    fn all_default() -> GrnScoreOptions {
+        GrnScoreOptions::default()
+    }
+
+    #[test]
+    fn tested_pairs_are_the_candidates_of_a_network_that_lists_them() {
+        let truth = "regulator,target,edge\na,b,1\nb,a,0\na,c,0\n";
+        let listed = score(EDGES, truth, &GrnScoreOptions::default()).unwrap();
+        assert_eq!(listed.candidates, Candidates::Listed);
+        assert_eq!((listed.scores.n_candidates, listed.scores.n_present), (3, 1));
+        assert!((listed.scores.auroc - 1.0).abs() < 1e-12);
+        let options =
+            GrnScoreOptions { candidates: Some(Candidates::Listed), ..Default::default() };
+        let error = score(EDGES, "TF,target\na,b\n", &options).unwrap_err();
+        assert!(error.to_string().contains("`edge`"));
+    }
+
+    #[test]
+    fn names_that_do_not_meet_are_shown() {
+        let truth = "Gene1,Gene2\nA,B\n";
+        let error = score(EDGES, truth, &GrnScoreOptions::default()).unwrap_err().to_string();
+        assert!(error.contains("a, b, x, y") && error.contains("A, B"), "{error}");
+    }
+}
