@@ -1,10 +1,13 @@
 //! GENES ON GENES: regulatory edges from a fitted bridge.
 
 mod adaptive;
+mod course;
 mod edges;
+mod estimate;
 mod expression;
 mod jacobian;
 mod moments;
+mod mutual;
 mod regulators;
 mod slope;
 mod smoothed_time;
@@ -14,11 +17,14 @@ mod step;
 mod known;
 
 pub use adaptive::{AdaptiveRidge, Components};
+pub use course::{CourseCells, Steps};
 pub use edges::{Edge, EdgeRanking, pull_back, spreads};
+pub use estimate::{BINS, EdgeMatrix, EdgeSearch, Estimator, Lag};
 pub use expression::{Expression, N_SHAPES, THRESHOLDS};
 pub use jacobian::{LOCAL_TIMES, path_jacobian};
 pub use moments::{LaggedMoments, Shapes};
+pub use mutual::{Bins, Information, context_likelihood, correlations};
 pub use regulators::transcription_factors;
 pub use slope::{RIDGE, drift_slope};
-pub use smoothed_time::{equal_bins, smoothed_time, whitened_columns};
-pub use step::{PLAN_EPSILON, Step, plan_features, rows_by_time};
+pub use smoothed_time::{Smoothing, equal_bins, smoothed_time, whitened_columns};
+pub use step::{PLAN_EPSILON, Step};

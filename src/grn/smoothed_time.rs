@@ -6,30 +6,37 @@ use crate::error::Result;
 use crate::geometry::neighbours;
 use crate::progress::Silent;
 
-/// Neighbours of a cell.
-const N_NEIGHBOURS: usize = 15;
+/// Sweeps of the iteration; the error falls by `1 + λ` each time.
+const SWEEPS: usize = 60;
 
-/// How much a cell's own time weighs beside the mean of its neighbours.
-const OWN: f64 = 2.0;
-
-/// Sweeps of the iteration; the error falls by `1 + OWN` each time.
-const SWEEPS: usize = 40;
+/// How time is smoothed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Smoothing {
+    /// Neighbours of a cell.
+    pub n_neighbours: usize,
+    /// λ, how much a cell's own time weighs beside the mean of its neighbours; > 0.
+    pub own: f64,
+}
 
 /// `τ = ((1 + λ) I − D⁻¹W)⁻¹ λ t`: the time of each cell, drawn towards the mean of its nearest
 /// neighbours in `points` `(n_cells, dim)`, whatever their time.
 ///
-/// W is the graph in which two cells are neighbours if either is among the 15 nearest of the
-/// other, D its degrees, λ = 2. Cells that run ahead of their snapshot get a later τ. This is the
+/// W is the graph in which two cells are neighbours if either is among the nearest of the other,
+/// D its degrees. Cells that run ahead of their snapshot get a later τ. This is the
 /// regularised label propagation of Zhou et al. 2003 with the numbers of the snapshots as labels.
 ///
 /// # Errors
 /// Those of [`neighbours()`].
-pub fn smoothed_time(points: ArrayView2<'_, f64>, times: &Array1<f64>) -> Result<Array1<f64>> {
+pub fn smoothed_time(
+    points: ArrayView2<'_, f64>,
+    times: &Array1<f64>,
+    Smoothing { n_neighbours, own: weight }: Smoothing,
+) -> Result<Array1<f64>> {
     let n = points.nrows();
     if n < 3 {
         return Ok(times.clone());
     }
-    let found = neighbours(points, N_NEIGHBOURS, &mut Silent)?;
+    let found = neighbours(points, n_neighbours, &mut Silent)?;
     let mut links: Vec<Vec<u32>> = vec![Vec::new(); n];
     for (i, row) in found.indices().rows().into_iter().enumerate() {
         for &j in row {
@@ -48,7 +55,7 @@ pub fn smoothed_time(points: ArrayView2<'_, f64>, times: &Array1<f64>) -> Result
             .zip(times)
             .map(|(of, own)| {
                 let sum: f64 = of.iter().map(|&j| tau[j as usize]).sum();
-                (OWN * own + sum / of.len() as f64) / (1.0 + OWN)
+                (weight * own + sum / of.len() as f64) / (1.0 + weight)
             })
             .collect();
     }
@@ -93,7 +100,8 @@ mod tests {
         let points = Array2::from_shape_fn((n, 1), |(i, _)| place(i));
         let times: Array1<f64> =
             (0..n).map(|i| f64::from(place(i) + 0.3 * (place(7 * i + 1) - 0.5) > 0.5)).collect();
-        let tau = smoothed_time(points.view(), &times).unwrap();
+        let smoothing = Smoothing { n_neighbours: 15, own: 2.0 };
+        let tau = smoothed_time(points.view(), &times, smoothing).unwrap();
         // The system, with neighbours by sorting all distances.
         let mut graph = Array2::<f64>::zeros((n, n));
         for i in 0..n {

@@ -1,0 +1,306 @@
+//! Mutual information between genes: in one cell, and of earlier with later cells over a coupling.
+
+use ndarray::{Array1, Array2, ArrayView1, Axis};
+use rayon::prelude::*;
+
+use crate::grn::expression::{Expression, quantile};
+use crate::grn::step::Step;
+
+/// Bins of equal numbers of cells that a gene is cut into.
+const N_BINS: usize = 8;
+
+/// Earlier cells that are looked at, at most, evenly over all steps: a table of 8 × 8 bins is
+/// known well from this many.
+const MOST_CELLS: usize = 3000;
+
+/// The bin of every gene in every cell: below and between the 1/8, …, 7/8 quantiles over all cells,
+/// quantiles that coincide counted once.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bins {
+    codes: Array2<u8>,
+}
+
+/// Information over steps: what an earlier regulator says of a later gene, and the reverse.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Information {
+    /// Of each regulator, earlier, with each gene, later: `(R, G)`, in nats.
+    pub forward: Array2<f64>,
+    /// Of each regulator, later, with each gene, earlier: `(R, G)`.
+    pub backward: Array2<f64>,
+}
+
+/// An earlier cell with its mass, and the law of the bins of its later partners times that mass.
+struct Followed {
+    cells: Vec<usize>,
+    masses: Vec<f64>,
+    /// `(cells, 8 G)`: bin b of gene g in column `8g + b`.
+    later: Array2<f32>,
+}
+
+impl Bins {
+    /// Cuts every gene into bins.
+    pub fn of(expression: &Expression) -> Self {
+        let values = expression.values();
+        let mut codes = Array2::zeros(values.raw_dim());
+        for (column, mut codes) in values.columns().into_iter().zip(codes.columns_mut()) {
+            let mut sorted: Vec<f64> = column.iter().map(|value| f64::from(*value)).collect();
+            sorted.sort_by(f64::total_cmp);
+            let mut edges: Vec<f64> =
+                (1..N_BINS).map(|b| quantile(&sorted, b as f64 / N_BINS as f64)).collect();
+            edges.dedup();
+            for (code, value) in codes.iter_mut().zip(column) {
+                *code = edges.partition_point(|edge| *edge <= f64::from(*value)) as u8;
+            }
+        }
+        Self { codes }
+    }
+
+    /// Information over all `steps`, each with the same weight.
+    pub fn over(&self, regulators: &[usize], steps: &[Step]) -> Information {
+        let followed = self.follow(steps);
+        let n_genes = self.codes.ncols();
+        let genes: Vec<usize> = (0..n_genes).collect();
+        let forward = self.table(&followed, regulators, &genes);
+        let backward = self.table(&followed, &genes, regulators);
+        Information { forward, backward: backward.reversed_axes() }
+    }
+
+    /// Information of each regulator with each gene in the same cell, `(R, G)`; `groups` are the
+    /// cells of each time, all times with the same weight, cells by `weights`.
+    pub fn within(
+        &self,
+        regulators: &[usize],
+        groups: &[Vec<usize>],
+        weights: ArrayView1<'_, f64>,
+    ) -> Array2<f64> {
+        let n_genes = self.codes.ncols();
+        let mut followed = Followed::none();
+        let stride = stride(groups.iter().map(Vec::len).sum());
+        for group in groups {
+            let total: f64 = group.iter().map(|&cell| weights[cell]).sum();
+            for &cell in group.iter().step_by(stride) {
+                if weights[cell] > 0.0 {
+                    followed.cells.push(cell);
+                    followed.masses.push(weights[cell] / total);
+                }
+            }
+        }
+        followed.later = Array2::zeros((followed.cells.len(), N_BINS * n_genes));
+        for (place, &cell) in followed.cells.iter().enumerate() {
+            for gene in 0..n_genes {
+                let bin = usize::from(self.codes[[cell, gene]]);
+                followed.later[[place, N_BINS * gene + bin]] = followed.masses[place] as f32;
+            }
+        }
+        let genes: Vec<usize> = (0..n_genes).collect();
+        self.table(&followed, regulators, &genes)
+    }
+
+    fn follow(&self, steps: &[Step]) -> Followed {
+        let n_genes = self.codes.ncols();
+        let mut followed = Followed::none();
+        let stride = stride(steps.iter().map(|step| step.sources.len()).sum());
+        let mut places = Vec::new();
+        for step in steps {
+            let kept = step.coupling.kept();
+            for (place, &cell) in step.sources.iter().enumerate().step_by(stride) {
+                let mass: f64 = step.coupling.row(place).1.iter().sum();
+                followed.cells.push(cell);
+                followed.masses.push(mass / kept);
+                places.push((step, place, kept));
+            }
+        }
+        let rows: Vec<Vec<f32>> = places
+            .par_iter()
+            .map(|&(step, place, kept)| {
+                let mut row = vec![0.0; N_BINS * n_genes];
+                let (targets, masses) = step.coupling.row(place);
+                for (&j, mass) in targets.iter().zip(masses) {
+                    let codes = self.codes.row(step.targets[j as usize]);
+                    for (gene, &bin) in codes.iter().enumerate() {
+                        row[N_BINS * gene + usize::from(bin)] += (mass / kept) as f32;
+                    }
+                }
+                row
+            })
+            .collect();
+        let width = N_BINS * n_genes;
+        followed.later =
+            Array2::from_shape_fn((rows.len(), width), |(place, column)| rows[place][column]);
+        followed
+    }
+
+    /// Information of each of `earlier` with each of `later`, `(earlier, later)`.
+    fn table(&self, followed: &Followed, earlier: &[usize], later: &[usize]) -> Array2<f64> {
+        let rows: Vec<Vec<f64>> = earlier
+            .par_iter()
+            .map(|&gene| {
+                let mut joint = Array2::<f64>::zeros((N_BINS, N_BINS * later.len()));
+                for (place, &cell) in followed.cells.iter().enumerate() {
+                    let mut sums = joint.row_mut(usize::from(self.codes[[cell, gene]]));
+                    let of_cell = followed.later.row(place);
+                    for (sums, &gene) in sums.exact_chunks_mut(N_BINS).into_iter().zip(later) {
+                        for (b, sum) in sums.into_iter().enumerate() {
+                            *sum += f64::from(of_cell[N_BINS * gene + b]);
+                        }
+                    }
+                }
+                joint.axis_chunks_iter(Axis(1), N_BINS).map(information).collect()
+            })
+            .collect();
+        Array2::from_shape_fn((earlier.len(), later.len()), |(i, j)| rows[i][j])
+    }
+}
+
+impl Followed {
+    fn none() -> Self {
+        Self { cells: Vec::new(), masses: Vec::new(), later: Array2::zeros((0, 0)) }
+    }
+}
+
+/// Every how manieth cell is looked at.
+fn stride(n_cells: usize) -> usize {
+    n_cells.div_ceil(MOST_CELLS).max(1)
+}
+
+/// `Σ p log(p / (p_i p_j))` of a table of masses.
+fn information(joint: ndarray::ArrayView2<'_, f64>) -> f64 {
+    let total = joint.sum();
+    let (rows, columns) = (joint.sum_axis(Axis(1)), joint.sum_axis(Axis(0)));
+    let terms = joint.indexed_iter().filter(|(_, mass)| **mass > 0.0);
+    terms
+        .map(|((i, j), mass)| mass / total * (mass * total / (rows[i] * columns[j])).ln())
+        .sum::<f64>()
+        .max(0.0)
+}
+
+/// Context likelihood of relatedness: `√(z₁² + z₂²)` with `z` how far an entry of `(R, G)` is above
+/// the mean of its row and of its column in standard deviations, not below zero. Entries of a gene
+/// with itself take no part and are 0.
+///
+/// Source: Faith et al. 2007.
+pub fn context_likelihood(information: &Array2<f64>, regulators: &[usize]) -> Array2<f64> {
+    let counts = |r: usize, g: usize| regulators[r] != g;
+    let (n_regulators, n_genes) = information.dim();
+    let standard = |entries: Vec<f64>| {
+        let n = entries.len().max(1) as f64;
+        let mean = entries.iter().sum::<f64>() / n;
+        let variance = entries.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n;
+        (mean, variance.sqrt())
+    };
+    let rows: Vec<(f64, f64)> = (0..n_regulators)
+        .map(|r| {
+            let genes = (0..n_genes).filter(|&g| counts(r, g));
+            standard(genes.map(|g| information[[r, g]]).collect())
+        })
+        .collect();
+    let columns: Vec<(f64, f64)> = (0..n_genes)
+        .map(|g| {
+            let sources = (0..n_regulators).filter(|&r| counts(r, g));
+            standard(sources.map(|r| information[[r, g]]).collect())
+        })
+        .collect();
+    let above = |value: f64, (mean, spread): (f64, f64)| {
+        if spread > 0.0 { ((value - mean) / spread).max(0.0) } else { 0.0 }
+    };
+    Array2::from_shape_fn((n_regulators, n_genes), |(r, g)| {
+        let value = information[[r, g]];
+        if counts(r, g) { above(value, rows[r]).hypot(above(value, columns[g])) } else { 0.0 }
+    })
+}
+
+/// The pooled correlation of each regulator with each gene, `(R, G)`; 0 where one does not vary.
+/// `weights` are those of the cells, all times of `groups` with the same weight.
+pub fn correlations(
+    expression: &Expression,
+    groups: &[Vec<usize>],
+    weights: ArrayView1<'_, f64>,
+) -> Array2<f64> {
+    let (n_cells, n_genes) = expression.values().dim();
+    let mut masses = Array1::<f64>::zeros(n_cells);
+    for group in groups {
+        let total: f64 = group.iter().map(|&cell| weights[cell]).sum();
+        group.iter().for_each(|&cell| masses[cell] = weights[cell] / total.max(f64::MIN_POSITIVE));
+    }
+    masses /= masses.sum();
+    let mut centred = expression.values().mapv(f64::from);
+    let mean = masses.dot(&centred);
+    centred -= &mean;
+    for mut column in centred.columns_mut() {
+        let variance = column.iter().zip(&masses).map(|(x, m)| m * x * x).sum::<f64>();
+        let scale = if variance > 1e-18 { 1.0 / variance.sqrt() } else { 0.0 };
+        column *= scale;
+    }
+    let weighted = &centred * &masses.insert_axis(Axis(1));
+    let of_regulators = weighted.select(Axis(1), expression.regulators());
+    let found = crate::linalg::product_tn(of_regulators.view(), centred.view());
+    debug_assert_eq!(found.ncols(), n_genes);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::bridge::Coupling;
+
+    #[test]
+    fn a_table_of_counts_has_the_information_of_its_sums() {
+        let joint = array![[4.0, 0.0], [1.0, 3.0]];
+        let expected = 0.5 * (0.5_f64 / (0.5 * 0.625)).ln()
+            + 0.125 * (0.125_f64 / (0.5 * 0.625)).ln()
+            + 0.375 * (0.375_f64 / (0.5 * 0.375)).ln();
+        assert!((information(joint.view()) - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_later_copy_is_known_and_the_reverse_is_not() {
+        // Gene 1 of later cell i is gene 0 of earlier cell i; nothing else is related.
+        let noise = |i: usize, s: f32| (i as f32 * s).fract();
+        let mut values = Array2::from_shape_fn((800, 2), |(i, j)| {
+            noise(i + 1, [0.618_034, 0.414_214][j] + 0.1 * (i % 7) as f32)
+        });
+        for i in 0..400 {
+            values[[400 + i, 1]] = values[[i, 0]];
+        }
+        let expression = Expression::new(values, &[0, 1]).unwrap();
+        let bins = Bins::of(&expression);
+        let coupling = Coupling::new((400, 400), (0..400).map(|i| (i, i, 0.0025))).unwrap();
+        let step = Step { sources: (0..400).collect(), targets: (400..800).collect(), coupling };
+        let found = bins.over(&[0, 1], std::slice::from_ref(&step));
+        assert!(found.forward[[0, 1]] > 1.6 && found.forward[[1, 0]] < 0.3, "{found:?}");
+        // Backward is the other way round: regulator 1 later with gene 0 earlier.
+        assert!((found.backward[[1, 0]] - found.forward[[0, 1]]).abs() < 1e-6);
+        // In one cell a gene with itself has all its information, log 8 if its bins are even.
+        let weights = Array1::ones(800);
+        let within = bins.within(&[0, 1], &[(0..800).collect()], weights.view());
+        assert!((within[[0, 0]] - 8.0_f64.ln()).abs() < 0.01);
+    }
+
+    #[test]
+    fn context_is_that_of_row_and_column() {
+        let table = array![[9.0, 1.0, 3.0], [2.0, 9.0, 2.0]];
+        let found = context_likelihood(&table, &[0, 1]);
+        assert_eq!((found[[0, 0]], found[[1, 1]]), (0.0, 0.0));
+        // Row 0: entries 1, 3: mean 2, spread 1. Column 2: 3, 2: mean 2.5, spread 0.5.
+        assert!((found[[0, 2]] - 2.0_f64.sqrt()).abs() < 1e-12);
+        assert!((found[[1, 2]] - 0.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn correlations_are_pearsons() {
+        let values = array![[1.0, 2.0, 5.0], [2.0, 1.0, 5.0], [4.0, 0.5, 5.0], [0.0, 3.0, 5.0]];
+        let expression = Expression::new(values, &[0, 2]).unwrap();
+        let weights = Array1::ones(4);
+        let found = correlations(&expression, &[vec![0, 1, 2, 3]], weights.view());
+        // Means 7/4 and 13/8; sums of products.
+        let (x, y) = ([1.0, 2.0, 4.0, 0.0], [2.0, 1.0, 0.5, 3.0]);
+        let sum = |f: &dyn Fn(f64, f64) -> f64| -> f64 {
+            x.iter().zip(&y).map(|(x, y)| f(x - 1.75, y - 1.625)).sum()
+        };
+        let expected = sum(&|a, b| a * b) / (sum(&|a, _| a * a) * sum(&|_, b| b * b)).sqrt();
+        assert!((found[[0, 1]] - expected).abs() < 1e-6);
+        assert_eq!(found[[1, 0]], 0.0);
+    }
+}
