@@ -1,14 +1,16 @@
 //! `sbcell grn`: model → edges.csv.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
-use sbcell::Result;
-use sbcell::io::edges::{EdgeDialect, EdgeRow};
+use sbcell::io::edges::EdgeDialect;
 use sbcell::io::lists;
 use sbcell::io::model::Model;
 use sbcell::io::table::TableFormat;
-use sbcell::pipeline::{self, GrnOptions, JacobianKind};
+use sbcell::pipeline::{self, EdgeFormat, EdgeSource, FoundEdges, GrnOptions, Regulators};
+use sbcell::preprocess::Species;
+use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::shared::{ModelArgs, aligned, short, shown};
@@ -17,55 +19,137 @@ use crate::cli::terminal::Terminal;
 const EXAMPLES: &str = "\
 Examples:
   sbcell grn --out edges.csv
-      all genes may regulate; columns TF, target, importance, sign, effect, t0, t1
-  sbcell grn --tfs tfs.txt --top 1000 --out edges.parquet
-      regulators from a list, the thousand most important edges
+      all genes of the model may regulate; 20 resamples, 20 permutations of the times
+  sbcell grn --tfs mouse --top 1000 --out edges.parquet
+      regulators are transcription factors of mouse (or human, or a FILE of names)
+  sbcell grn --by time --out edges.csv
+      edges of each interval between neighbouring times (--group COL: of each group of cells)
   sbcell grn --format beeline --out rankedEdges.csv
       tab-separated Gene1, Gene2, EdgeWeight
+  sbcell grn --out edges.graphml
+      for Cytoscape, yEd, Gephi
 
-What to make of it: an edge's effect is d(rate of the target)/d(regulator) in the fitted process,
-averaged over the intervals. The default reads it from how the mean displacement of cells depends on
-where they start. It sees one population at a time, knows no confounders, and carries no p-value;
-the Jacobian at a point (--jacobian mean) is symmetric for every Schrödinger bridge and cannot tell
-regulator from target. Compare with a correlation before you believe an edge.";
+Columns: TF, target, importance (the rank of the edge), sign, effect (expression of the target per
+unit of time for a unit more of the TF), stability (share of resamples that find it again), pvalue
+and qvalue (against permuted times), lag (mean time from the earlier to the later cells), t0, t1,
+group.
 
-/// Signed regulatory edges from the Jacobian of the fitted process
+What to make of it: an edge says that cells with more of the TF had later more (or less) of the
+target than the target's own past explains. It knows no regulator that was not measured. The null
+deals the times anew: a small q-value says that the order of time supports the edge, not that it is
+direct. Few or distant times leave little but association; compare with --source correlation.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 all edges of some part are the
+same (written, the part named).";
+
+/// Signed, directed regulatory edges, with how sure they are
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct GrnArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// File to write: .csv, .tsv or .parquet
+    /// File to write: .csv, .tsv, .parquet or .graphml
     #[arg(short, long, value_name = "FILE", default_value = "edges.csv")]
     out: PathBuf,
-    /// Which Jacobian of the fitted field
-    #[arg(long, value_enum, default_value = "slope")]
-    jacobian: JacobianArg,
-    /// Names of genes that may regulate, one a line [default: every gene of the model]
-    #[arg(long, value_name = "FILE")]
-    tfs: Option<PathBuf>,
-    /// Edges to keep, the most important first
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
-    top: usize,
     /// Columns and separator [default: sbcell's columns, separator by the suffix of --out]
     #[arg(long, value_enum)]
     format: Option<FormatArg>,
+    /// Edges to keep of each group and interval, the most important first
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    top: usize,
+    #[command(flatten)]
+    cells: CellArgs,
+    #[command(flatten)]
+    estimate: EstimateArgs,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Genes and cells")]
+struct CellArgs {
+    /// Genes that may regulate: `human` or `mouse` for their transcription factors, or a file of
+    /// names, one a line [default: every gene]
+    #[arg(long, value_name = "FILE|human|mouse")]
+    tfs: Option<String>,
+    /// Genes that may be targets, names, one a line [default: those of the model]
+    #[arg(long, value_name = "FILE")]
+    genes: Option<PathBuf>,
+    /// The .h5ad file with the expression [default: the one that was fitted]
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+    /// Column of `obs`: edges for each of its values
+    #[arg(long, value_name = "COL")]
+    group: Option<String>,
+    /// Edges of each interval between neighbouring times
+    #[arg(long, value_enum)]
+    by: Option<ByArg>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Estimate")]
+struct EstimateArgs {
+    /// What edges are read from
+    #[arg(long, value_enum, default_value = "ensemble", visible_alias = "method")]
+    source: SourceArg,
+    /// Which cells are compared: `auto` for bins of time smoothed over neighbouring cells, or the
+    /// number of intervals between the snapshots
+    #[arg(long, value_name = "auto|N", default_value = "auto")]
+    lag: String,
+    /// Whose pairs of earlier and later cells
+    #[arg(long, value_enum, default_value = "own")]
+    coupling: CouplingArg,
+    /// Resamples of cells behind the stability; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    bootstrap: usize,
+    /// Permutations of the times behind p- and q-values; 0 for none
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    permutations: usize,
+    /// Column of `obs` whose groups (batches, donors) are resampled instead of cells
+    #[arg(long, value_name = "COL")]
+    batch_key: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum JacobianArg {
-    /// Of the field's best affine fit over the cells: how their mean displacement over the
-    /// interval depends on where they start
-    Slope,
-    /// At each point, averaged along the paths; symmetric before it is standardised
-    Mean,
+enum ByArg {
+    /// Each interval on its own
+    Time,
 }
 
-impl From<JacobianArg> for JacobianKind {
-    fn from(jacobian: JacobianArg) -> Self {
-        match jacobian {
-            JacobianArg::Slope => Self::Slope,
-            JacobianArg::Mean => Self::Mean,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum CouplingArg {
+    /// Entropic plans between neighbouring groups of cells, made for this
+    Own,
+    /// Between snapshots, the observed cells nearest to where the model's bridge takes each cell
+    Model,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum SourceArg {
+    /// Hill functions of earlier cells, mutual information, and its direction
+    Ensemble,
+    /// Additive Hill functions of regulators in earlier cells
+    Hill,
+    /// Expression of regulators in earlier cells, linear
+    Linear,
+    /// Lagged mutual information in its context
+    Mi,
+    /// Slope of the fitted field: how the mean displacement of cells depends on where they start
+    Slope,
+    /// Jacobian of the fitted field along its paths; symmetric before it is standardised
+    Jacobian,
+    /// Plain correlation of all cells: the baseline, without direction
+    Correlation,
+}
+
+impl From<SourceArg> for EdgeSource {
+    fn from(source: SourceArg) -> Self {
+        match source {
+            SourceArg::Ensemble => Self::Ensemble,
+            SourceArg::Hill => Self::Hill,
+            SourceArg::Linear => Self::Linear,
+            SourceArg::Mi => Self::Mutual,
+            SourceArg::Slope => Self::Slope,
+            SourceArg::Jacobian => Self::Jacobian,
+            SourceArg::Correlation => Self::Correlation,
         }
     }
 }
@@ -82,37 +166,111 @@ enum FormatArg {
     Beeline,
     /// source, target, weight (signed); comma-separated
     Decoupler,
+    /// source, target, coef_mean, coef_abs, p, -logp; comma-separated
+    Celloracle,
+    /// A graph for Cytoscape
+    Graphml,
+}
+
+impl FormatArg {
+    fn format(self) -> EdgeFormat {
+        let csv = |dialect| EdgeFormat::Table(dialect, TableFormat::Csv);
+        match self {
+            Self::Csv => csv(EdgeDialect::Sbcell),
+            Self::Parquet => EdgeFormat::Table(EdgeDialect::Sbcell, TableFormat::Parquet),
+            Self::Grnboost2 => csv(EdgeDialect::Grnboost2),
+            Self::Beeline => EdgeFormat::Table(EdgeDialect::Beeline, TableFormat::Tsv),
+            Self::Decoupler => csv(EdgeDialect::Decoupler),
+            Self::Celloracle => csv(EdgeDialect::CellOracle),
+            Self::Graphml => EdgeFormat::GraphMl,
+        }
+    }
+}
+
+impl GrnArgs {
+    fn options(
+        cells: CellArgs,
+        estimate: EstimateArgs,
+        top: usize,
+        seed: u64,
+    ) -> Result<GrnOptions> {
+        let CellArgs { tfs, genes, data, group, by } = cells;
+        let EstimateArgs { source, lag, coupling, bootstrap, permutations, batch_key } = estimate;
+        let regulators = match tfs {
+            None => Regulators::All,
+            Some(name) => match Species::from_str(&name) {
+                Ok(species) => Regulators::Species(species),
+                Err(_) => Regulators::Named(lists::read_names(name.as_ref())?),
+            },
+        };
+        let lag = match lag.as_str() {
+            "auto" => None,
+            text => Some(text.parse().map_err(|_| Error::Parameter {
+                name: "--lag",
+                must: "auto, or a number of intervals",
+                got: text.into(),
+            })?),
+        };
+        Ok(GrnOptions {
+            source: source.into(),
+            lag,
+            model_coupling: coupling == CouplingArg::Model,
+            regulators,
+            genes: genes.map(|path| lists::read_names(&path)).transpose()?,
+            group,
+            by_time: by == Some(ByArg::Time),
+            batch: batch_key,
+            bootstrap,
+            permutations,
+            top,
+            data: data.map(|path| path.to_string_lossy().into_owned()),
+            seed,
+        })
+    }
 }
 
 pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let GrnArgs { model: ModelArgs { model: folder }, out, jacobian, tfs, top, format } = args;
-    let (dialect, format) = match format {
-        None => (EdgeDialect::Sbcell, TableFormat::of(&out)?),
-        Some(FormatArg::Csv) => (EdgeDialect::Sbcell, TableFormat::Csv),
-        Some(FormatArg::Parquet) => (EdgeDialect::Sbcell, TableFormat::Parquet),
-        Some(FormatArg::Grnboost2) => (EdgeDialect::Grnboost2, TableFormat::Csv),
-        Some(FormatArg::Beeline) => (EdgeDialect::Beeline, TableFormat::Tsv),
-        Some(FormatArg::Decoupler) => (EdgeDialect::Decoupler, TableFormat::Csv),
-    };
-    let regulators = tfs.map(|path| lists::read_names(&path)).transpose()?;
-    let options = GrnOptions { jacobian: jacobian.into(), regulators, top, seed };
+    let GrnArgs { model: ModelArgs { model: folder }, out, format, top, cells, estimate } = args;
+    let format = format.map_or_else(|| EdgeFormat::of(&out), |format| Ok(format.format()))?;
+    let options = GrnArgs::options(cells, estimate, top, seed)?;
     let model = Model::read(&folder)?;
-    let edges = pipeline::grn(&model, &options, terminal)?;
-    pipeline::write_edges(&out, &model, &edges, &options, (dialect, format))?;
-    say_first(&edges, terminal);
-    terminal.say(&format!("wrote {} edges to {}", edges.len(), shown(&out)));
-    Ok(Outcome::Done)
+    let found = pipeline::grn(&folder, &model, &options, terminal)?;
+    pipeline::write_edges(&out, &model, &found.rows, &options, format)?;
+    say_first(&found, terminal);
+    terminal.say(&format!("wrote {} edges to {}", found.rows.len(), shown(&out)));
+    if found.degenerate.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    terminal.say(&format!(
+        "all edges are the same in {}: nothing can be told apart there",
+        found.degenerate.join("; ")
+    ));
+    Ok(Outcome::NotConverged)
 }
 
-fn say_first(edges: &[EdgeRow], terminal: &Terminal) {
-    let rows: Vec<Vec<String>> = edges
-        .iter()
-        .take(10)
-        .map(|edge| {
-            let arrow = if edge.effect < 0.0 { "⊣" } else { "→" };
-            let text = format!("{} {arrow} {}", edge.regulator, edge.target);
-            vec![text, short(edge.importance), short(edge.effect)]
-        })
-        .collect();
-    terminal.say(&aligned(&["edge", "importance", "effect"], &rows));
+/// The first edges of the first part, beside plain correlation.
+fn say_first(found: &FoundEdges, terminal: &Terminal) {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    for (place, edge) in found.rows.iter().take(10).enumerate() {
+        let arrow = if edge.activates { "→" } else { "⊣" };
+        let mut row = vec![
+            format!("{} {arrow} {}", edge.regulator, edge.target),
+            short(edge.importance),
+            short(edge.effect),
+            short(edge.stability),
+            short(edge.q_value),
+        ];
+        row.push(found.correlations.get(place).map_or_else(|| "–".into(), |r| short(*r)));
+        rows.push(row);
+    }
+    let header = ["edge", "importance", "effect", "stability", "q", "correlation"];
+    terminal.say(&aligned(&header, &rows));
+    if let Some(overlap) = found.overlap {
+        terminal.say(&format!(
+            "of the first {} edges {} are also first by plain correlation ({} by chance)",
+            overlap.first,
+            overlap.shared,
+            short(overlap.by_chance)
+        ));
+    }
 }

@@ -13,7 +13,7 @@ const NEAR: Smoothing = Smoothing { n_neighbours: 8, own: 1.0 };
 const WIDE: Smoothing = Smoothing { n_neighbours: 20, own: 2.0 };
 
 /// Up to so many genes, cells are also compared by all their Hill functions.
-const FEW_GENES: usize = 100;
+pub const FEW_GENES: usize = 100;
 
 /// Cells with their expression, times and weights.
 #[derive(Debug, Clone)]
@@ -24,8 +24,11 @@ pub struct CourseCells<'a> {
     pub points: &'a Array2<f64>,
     /// Time of each cell, in the unit of the course.
     pub times: Array1<f64>,
-    /// Weight of each cell, not negative: growth, or how often a resample took it.
+    /// Weight of each cell, not negative: how often a resample took it.
     pub weights: Array1<f64>,
+    /// Growth rate of each cell per unit of time, if something is known of it: an earlier cell
+    /// counts for its descendants at the later time.
+    pub growth: Option<Array1<f64>>,
 }
 
 /// Steps that belong together, and how long they are.
@@ -105,7 +108,20 @@ impl CourseCells<'_> {
         let pairs: Vec<&[Vec<usize>]> = groups.windows(2).collect();
         let steps: Vec<Step> = pairs
             .into_par_iter()
-            .map(|pair| Step::paired((&pair[0], &pair[1]), self.points, self.weights.view()))
+            .map(|pair| {
+                let sides = (pair[0].as_slice(), pair[1].as_slice());
+                match &self.growth {
+                    None => Step::paired(sides, self.points, self.weights.view()),
+                    Some(rates) => {
+                        let elapsed = self.mean_time(&pair[1]) - self.mean_time(&pair[0]);
+                        let mut weights = self.weights.clone();
+                        for &row in &pair[0] {
+                            weights[row] *= (rates[row] * elapsed).exp();
+                        }
+                        Step::paired(sides, self.points, weights.view())
+                    }
+                }
+            })
             .collect::<Result<_>>()?;
         Ok(self.timed(steps))
     }
@@ -124,6 +140,11 @@ impl CourseCells<'_> {
         let groups: Vec<Vec<usize>> =
             bins.iter().map(|bin| bin.iter().map(|&place| rows[place]).collect()).collect();
         self.steps_between(&groups)
+    }
+
+    fn mean_time(&self, rows: &[usize]) -> f64 {
+        let total: f64 = rows.iter().map(|&row| self.weights[row]).sum();
+        rows.iter().map(|&row| self.weights[row] * self.times[row]).sum::<f64>() / total
     }
 
     /// Steps with their mean length.

@@ -8,8 +8,8 @@ use crate::grn::course::{CourseCells, Steps};
 use crate::grn::moments::{LaggedMoments, Shapes};
 use crate::grn::mutual::{Bins, context_likelihood, correlations};
 
-/// Numbers of bins of smoothed time that estimates are averaged over.
-pub const BINS: [usize; 3] = [8, 12, 16];
+/// Numbers of bins of smoothed time by default.
+const BINS: [usize; 3] = [8, 12, 16];
 
 /// More snapshots than the first number are merged to the second where they are followed as they
 /// are.
@@ -22,7 +22,8 @@ const STANDARD: usize = 3;
 const SNAPSHOT_WEIGHT: f64 = 0.25;
 const INFORMATION_WEIGHT: f64 = 0.25;
 
-/// How much the sign of the plain correlation counts beside those of the components.
+/// How much the sign of the plain correlation counts beside those of the components, in a course
+/// that is not dense.
 const CORRELATION_WEIGHT: f64 = 0.1;
 
 /// What edges are read from.
@@ -64,8 +65,22 @@ pub struct EdgeMatrix {
     pub lag: f64,
 }
 
+impl EdgeMatrix {
+    /// Edges by plain correlation `(R, G)`, the baseline: importance is its size.
+    pub fn of_correlations(plain: Array2<f64>, regulators: &[usize]) -> Self {
+        let nothing = plain.mapv(|_| f64::NAN);
+        let found = Self {
+            importance: plain.mapv(f64::abs),
+            evidence: plain,
+            strength: nothing,
+            lag: f64::NAN,
+        };
+        without_self_edges(found, regulators)
+    }
+}
+
 /// How edges are sought.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct EdgeSearch {
     /// What edges are read from.
     pub estimator: Estimator,
@@ -73,6 +88,22 @@ pub struct EdgeSearch {
     pub lag: Lag,
     /// The regression.
     pub ridge: AdaptiveRidge,
+    /// Numbers of bins of smoothed time that estimates are averaged over.
+    pub bins: Vec<usize>,
+    /// Smooth time in two ways, not one ([`CourseCells::smoothed`]).
+    pub two_clocks: bool,
+}
+
+impl Default for EdgeSearch {
+    fn default() -> Self {
+        Self {
+            estimator: Estimator::default(),
+            lag: Lag::default(),
+            ridge: AdaptiveRidge::default(),
+            bins: BINS.to_vec(),
+            two_clocks: true,
+        }
+    }
 }
 
 /// Components of several regressions, each column brought to one length, and summed.
@@ -96,9 +127,11 @@ impl EdgeSearch {
         let binned = match self.lag {
             Lag::Auto => {
                 let smoothed = cells.smoothed()?;
-                smoothed
-                    .iter()
-                    .flat_map(|smoothed| BINS.map(|n_bins| cells.steps_of_bins(smoothed, n_bins)))
+                let clocks = if self.two_clocks { 2 } else { 1 };
+                let pairs =
+                    smoothed[..clocks].iter().flat_map(|s| self.bins.iter().map(move |b| (s, *b)));
+                pairs
+                    .map(|(smoothed, n_bins)| cells.steps_of_bins(smoothed, n_bins))
                     .collect::<Result<Vec<Steps>>>()?
             }
             Lag::Intervals(_) => Vec::new(),
@@ -139,7 +172,7 @@ impl EdgeSearch {
         courses: &[Steps],
         shapes: Shapes,
     ) -> EdgeMatrix {
-        self.gather(cells, courses, shapes).finish(&self.pearson(cells))
+        self.gather(cells, courses, shapes).finish(&Self::plain_signs(cells))
     }
 
     fn gather(&self, cells: &CourseCells<'_>, courses: &[Steps], shapes: Shapes) -> Gathered {
@@ -176,19 +209,19 @@ impl EdgeSearch {
             sum.count += 1.0;
         }
         sum.strength.fill(f64::NAN);
-        sum.finish(&self.pearson(cells))
+        sum.finish(&Self::plain_signs(cells))
     }
 
     fn ensemble(&self, cells: &CourseCells<'_>, binned: &[Steps], snapshots: &Steps) -> EdgeMatrix {
-        let pearson = self.pearson(cells);
+        let plain = Self::plain_signs(cells);
         let direct = self.gather(cells, std::slice::from_ref(snapshots), HILL);
         let information = self.directed_information(cells, binned, snapshots);
         let first = if binned.is_empty() {
-            direct.finish(&pearson)
+            direct.finish(&plain)
         } else {
             let lagged = self.gather(cells, binned, HILL);
-            let mut first = lagged.finish(&pearson);
-            let direct = direct.finish(&pearson);
+            let mut first = lagged.finish(&plain);
+            let direct = direct.finish(&plain);
             first.importance.scaled_add(SNAPSHOT_WEIGHT, &direct.importance);
             first.evidence.scaled_add(SNAPSHOT_WEIGHT, &direct.evidence);
             first
@@ -228,8 +261,13 @@ impl EdgeSearch {
         unit_columns(within * share)
     }
 
-    fn pearson(&self, cells: &CourseCells<'_>) -> Array2<f64> {
-        correlations(cells.expression, &cells.snapshots(), cells.weights.view())
+    /// Signs of the plain correlations; in a dense course cells that come later are compared with
+    /// many that came before, and components alone tell the sign.
+    fn plain_signs(cells: &CourseCells<'_>) -> Array2<f64> {
+        let snapshots = cells.snapshots();
+        let found = correlations(cells.expression, &snapshots, cells.weights.view());
+        let weight = if snapshots.len() > DENSE.0 { 0.0 } else { CORRELATION_WEIGHT };
+        found.mapv(|value| weight * sign(value))
     }
 }
 
@@ -252,12 +290,12 @@ impl Gathered {
         }
     }
 
-    fn finish(self, pearson: &Array2<f64>) -> EdgeMatrix {
+    fn finish(self, plain_signs: &Array2<f64>) -> EdgeMatrix {
         let Self { importance, evidence, strength, lag, count } = self;
         let share = 1.0 / count.max(1.0);
         EdgeMatrix {
             importance: importance * share,
-            evidence: evidence * share + CORRELATION_WEIGHT * &pearson.mapv(sign),
+            evidence: evidence * share + plain_signs,
             strength,
             lag,
         }

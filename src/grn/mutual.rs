@@ -1,6 +1,6 @@
 //! Mutual information between genes: in one cell, and of earlier with later cells over a coupling.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2, ArrayView1, Axis, CowArray};
 use rayon::prelude::*;
 
 use crate::grn::expression::{Expression, quantile};
@@ -11,7 +11,7 @@ const N_BINS: usize = 8;
 
 /// Earlier cells that are looked at, at most, evenly over all steps: a table of 8 × 8 bins is
 /// known well from this many.
-const MOST_CELLS: usize = 3000;
+const MOST_CELLS: usize = 2000;
 
 /// The bin of every gene in every cell: below and between the 1/8, …, 7/8 quantiles over all cells,
 /// quantiles that coincide counted once.
@@ -132,20 +132,23 @@ impl Bins {
 
     /// Information of each of `earlier` with each of `later`, `(earlier, later)`.
     fn table(&self, followed: &Followed, earlier: &[usize], later: &[usize]) -> Array2<f64> {
+        let columns: Vec<usize> =
+            later.iter().flat_map(|gene| (0..N_BINS).map(move |b| N_BINS * gene + b)).collect();
+        let laws = if later.len() == self.codes.ncols() {
+            followed.later.view().into()
+        } else {
+            CowArray::from(followed.later.select(Axis(1), &columns))
+        };
         let rows: Vec<Vec<f64>> = earlier
             .par_iter()
             .map(|&gene| {
-                let mut joint = Array2::<f64>::zeros((N_BINS, N_BINS * later.len()));
-                for (place, &cell) in followed.cells.iter().enumerate() {
+                let mut joint = Array2::<f32>::zeros((N_BINS, N_BINS * later.len()));
+                for (law, &cell) in laws.rows().into_iter().zip(&followed.cells) {
                     let mut sums = joint.row_mut(usize::from(self.codes[[cell, gene]]));
-                    let of_cell = followed.later.row(place);
-                    for (sums, &gene) in sums.exact_chunks_mut(N_BINS).into_iter().zip(later) {
-                        for (b, sum) in sums.into_iter().enumerate() {
-                            *sum += f64::from(of_cell[N_BINS * gene + b]);
-                        }
-                    }
+                    sums += &law;
                 }
-                joint.axis_chunks_iter(Axis(1), N_BINS).map(information).collect()
+                let tables = joint.axis_chunks_iter(Axis(1), N_BINS);
+                tables.map(|table| information(table.mapv(f64::from).view())).collect()
             })
             .collect();
         Array2::from_shape_fn((earlier.len(), later.len()), |(i, j)| rows[i][j])

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand::RngExt;
 
 use crate::data::Snapshot;
@@ -41,6 +41,11 @@ impl Resamples {
             column.iter_mut().zip(&members).for_each(|(count, &group)| *count = taken[group]);
         }
         Self { counts }
+    }
+
+    /// How often each cell was taken, `(n, 1 + B)`: the first column is one everywhere.
+    pub fn counts(&self) -> ArrayView2<'_, f64> {
+        self.counts.view()
     }
 
     /// Number of columns of [`Resamples::weights`].

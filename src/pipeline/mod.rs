@@ -7,7 +7,6 @@ mod estimate;
 mod evaluate;
 mod fit;
 mod grn;
-mod grn_score;
 mod growth;
 mod inner_score;
 mod inspect;
@@ -26,8 +25,10 @@ pub use config::{FitOptions, Noise, Solver, SolverChoice, Source, TimeOptions, V
 pub use estimate::{Estimate, estimate};
 pub use evaluate::{EvaluateOptions, Evaluated, Method, Protocol, evaluate, validate};
 pub use fit::{FitSummary, fit};
-pub use grn::{GrnOptions, JacobianKind, grn};
-pub use grn_score::{Candidates, GrnScore, GrnScoreOptions, grn_score};
+pub use grn::{
+    Candidates, EdgeSource, FoundEdges, GrnOptions, GrnScore, GrnScoreOptions, Overlap, Regulators,
+    grn, grn_score,
+};
 pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
 pub use inspect::{
     Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, SampledValues,
@@ -35,7 +36,8 @@ pub use inspect::{
 };
 pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpolate};
 pub use output::{
-    PopulationFormat, check_validation_output, write_edges, write_populations, write_validation,
+    EdgeFormat, PopulationFormat, check_validation_output, write_edges, write_populations,
+    write_validation,
 };
 pub use prepare::{Selection, select};
 pub use process::Process;

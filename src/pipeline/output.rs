@@ -119,6 +119,28 @@ pub fn write_populations(
     write_run(out, "interpolate", model, to_value(options)?)
 }
 
+/// How an edge list is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EdgeFormat {
+    /// A table in the columns of a tool.
+    Table(EdgeDialect, TableFormat),
+    /// A graph for Cytoscape and its like.
+    GraphMl,
+}
+
+impl EdgeFormat {
+    /// Our columns, or the graph, as a file's suffix says.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if the suffix is none of `csv`, `tsv`, `txt`, `parquet`, `graphml`.
+    pub fn of(path: &Path) -> Result<Self> {
+        match path.extension().and_then(|suffix| suffix.to_str()) {
+            Some("graphml") => Ok(Self::GraphMl),
+            _ => Ok(Self::Table(EdgeDialect::Sbcell, TableFormat::of(path)?)),
+        }
+    }
+}
+
 /// Writes an edge list, and its run record.
 ///
 /// # Errors
@@ -128,11 +150,14 @@ pub fn write_edges(
     model: &Model,
     rows: &[EdgeRow],
     options: &GrnOptions,
-    (dialect, format): (EdgeDialect, TableFormat),
+    format: EdgeFormat,
 ) -> Result<()> {
-    let snapshots = &model.header.snapshots;
-    let span = (snapshots[0].time, snapshots[snapshots.len() - 1].time);
-    table::write(out, &edges::table(rows, span, dialect), format)?;
+    match format {
+        EdgeFormat::Table(dialect, format) => {
+            table::write(out, &edges::table(rows, dialect), format)?;
+        }
+        EdgeFormat::GraphMl => edges::graphml::write(out, rows)?,
+    }
     write_run(out, "grn", model, to_value(options)?)
 }
 

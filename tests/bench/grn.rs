@@ -110,6 +110,7 @@ impl Simulated {
             points: &points,
             times: Array1::from(self.times.clone()),
             weights: Array1::ones(expression.n_cells()),
+            growth: None,
         };
         search.run(&cells, None).unwrap()
     }

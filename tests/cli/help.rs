@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 5] = ["inspect", "fit", "evaluate", "interpolate", "grn"];
+const COMMANDS: [&str; 6] = ["inspect", "fit", "evaluate", "interpolate", "grn", "grn-score"];
 
 #[test]
 fn version_is_one_line() {
@@ -37,6 +37,9 @@ fn the_page_of_all_commands_is_up_to_date() {
 fn every_example_of_every_help_page_runs() {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
     fs::write(sandbox.path("tfs.txt"), "Pou5f1\nSox2\n").unwrap();
+    fs::write(sandbox.path("refNetwork.csv"), "Gene1,Gene2,Type\nPou5f1,Sox2,+\n").unwrap();
+    fs::write(sandbox.path("chip.tsv"), "regulator\ttarget\nSox2\tPou5f1\n").unwrap();
+    fs::write(sandbox.path("genie3.csv"), "TF,target,importance\nSox2,Pou5f1,2\n").unwrap();
     let mut n_run = 0;
     for command in COMMANDS {
         let help = sandbox.done(&format!("{command} --help")).stdout;

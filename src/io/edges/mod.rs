@@ -1,5 +1,6 @@
 //! Edge lists: written in our columns and in those that other tools read, and read back.
 
+pub mod graphml;
 mod read;
 mod row;
 

@@ -1,0 +1,100 @@
+//! Edges as GraphML, for Cytoscape, yEd, Gephi and networkx.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::Path;
+
+use crate::error::Result;
+use crate::io::edges::row::EdgeRow;
+use crate::io::file;
+
+/// A number of an edge: the name of its key, and how to read it.
+type Number = (&'static str, fn(&EdgeRow) -> f64);
+
+const NUMBERS: [Number; 6] = [
+    ("importance", |edge| edge.importance),
+    ("sign", |edge| edge.sign() as f64),
+    ("effect", |edge| edge.effect),
+    ("stability", |edge| edge.stability),
+    ("pvalue", |edge| edge.p_value),
+    ("qvalue", |edge| edge.q_value),
+];
+
+/// Writes `edges` as a directed graph, whole or not at all: one node for each gene, one edge for
+/// each row, with its numbers; those that are not there are left out.
+///
+/// # Errors
+/// [`crate::Error::Io`] if the file cannot be written.
+pub fn write(path: &Path, edges: &[EdgeRow]) -> Result<()> {
+    file::replace(path, |writer| writer.write_all(text(edges).as_bytes()))
+}
+
+fn text(edges: &[EdgeRow]) -> String {
+    let mut out = String::from(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+         <graphml xmlns=\"http://graphml.graphdrawing.org/xmlns\">\n\
+         <key id=\"name\" for=\"node\" attr.name=\"name\" attr.type=\"string\"/>\n\
+         <key id=\"interaction\" for=\"edge\" attr.name=\"interaction\" attr.type=\"string\"/>\n\
+         <key id=\"group\" for=\"edge\" attr.name=\"group\" attr.type=\"string\"/>\n",
+    );
+    for (name, _) in NUMBERS {
+        line(
+            &mut out,
+            format_args!(
+                "<key id=\"{name}\" for=\"edge\" attr.name=\"{name}\" attr.type=\"double\"/>"
+            ),
+        );
+    }
+    line(&mut out, format_args!("<graph id=\"grn\" edgedefault=\"directed\">"));
+    let genes: BTreeSet<&String> =
+        edges.iter().flat_map(|edge| [&edge.regulator, &edge.target]).collect();
+    for gene in genes {
+        let gene = escaped(gene);
+        line(&mut out, format_args!("<node id=\"{gene}\"><data key=\"name\">{gene}</data></node>"));
+    }
+    for edge in edges {
+        let (source, target) = (escaped(&edge.regulator), escaped(&edge.target));
+        line(&mut out, format_args!("<edge source=\"{source}\" target=\"{target}\">"));
+        let interaction = if edge.activates { "activates" } else { "inhibits" };
+        line(&mut out, format_args!("<data key=\"interaction\">{interaction}</data>"));
+        if !edge.group.is_empty() {
+            let group = escaped(&edge.group);
+            line(&mut out, format_args!("<data key=\"group\">{group}</data>"));
+        }
+        for (name, value) in NUMBERS.map(|(name, of)| (name, of(edge))) {
+            if value.is_finite() {
+                line(&mut out, format_args!("<data key=\"{name}\">{value:?}</data>"));
+            }
+        }
+        line(&mut out, format_args!("</edge>"));
+    }
+    out.push_str("</graph>\n</graphml>\n");
+    out
+}
+
+fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
+    // Writing to a string does not fail.
+    let _ = writeln!(out, "{text}");
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::edges::row::tests::edge;
+
+    #[test]
+    fn genes_are_nodes_and_numbers_that_are_not_there_are_left_out() {
+        let mut odd = edge(2.0, "a & b");
+        (odd.regulator, odd.p_value) = ("<x>".into(), f64::NAN);
+        let text = text(&[edge(1.0, ""), odd]);
+        assert_eq!(text.matches("<node ").count(), 3);
+        assert_eq!(text.matches("<edge ").count(), 2);
+        assert!(text.contains("&lt;x&gt;") && text.contains("a &amp; b"));
+        assert_eq!(text.matches("key=\"pvalue\"").count(), 1);
+        assert_eq!(text.matches("<data ").count(), text.matches("</data>").count());
+    }
+}

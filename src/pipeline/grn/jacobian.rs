@@ -1,0 +1,77 @@
+//! Edges from the fitted field: its Jacobian, pulled back to genes.
+
+use ndarray::Array2;
+
+use crate::error::{Error, Result};
+use crate::grn::{EdgeRanking, drift_slope, path_jacobian, pull_back, spreads};
+use crate::io::edges::EdgeRow;
+use crate::io::model::Model;
+use crate::pipeline::grn::expression::choose;
+use crate::pipeline::grn::options::{EdgeSource, GrnOptions};
+use crate::pipeline::process::Process;
+use crate::progress::{self, Event, Progress};
+use crate::rng::Seed;
+
+/// Edges from the Jacobian of the drift in gene space, averaged over the intervals by their
+/// length, in units of expression per unit of time per unit of expression.
+///
+/// # Errors
+/// [`Error::NoGeneSpace`] for a model without genes, [`Error::NoGenes`] if none of the
+/// regulators is among them.
+pub(super) fn of_field(
+    model: &Model,
+    options: &GrnOptions,
+    progress: &mut dyn Progress,
+) -> Result<Vec<EdgeRow>> {
+    let Some(pca) = &model.pca else {
+        return Err(Error::NoGeneSpace { source_name: model.header.source.clone() });
+    };
+    let (_, regulators) = choose(&model.genes, &model.genes, options, progress)?;
+    let jacobian = mean_jacobian(model, options.source, Seed(options.seed), progress)?;
+    let effects = pull_back(jacobian.view(), pca.loadings(), &regulators);
+    let spread = spreads(model.points.view(), pca.loadings());
+    let edges = EdgeRanking { top: options.top }.rank(effects.view(), spread.view(), &regulators);
+    let snapshots = &model.header.snapshots;
+    let span = (snapshots[0].time, snapshots[snapshots.len() - 1].time);
+    let rows = edges.into_iter().map(|edge| EdgeRow {
+        regulator: model.genes[edge.regulator].clone(),
+        target: model.genes[edge.target].clone(),
+        importance: edge.importance,
+        activates: edge.effect >= 0.0,
+        effect: edge.effect,
+        stability: f64::NAN,
+        p_value: f64::NAN,
+        q_value: f64::NAN,
+        lag: f64::NAN,
+        span,
+        group: String::new(),
+    });
+    Ok(rows.collect())
+}
+
+/// `(1/T) Σ J`: in real time the interval of length Δ has the Jacobian `J/Δ`, with `J` that of
+/// its drift in local time, and the weight Δ/T. A factor on all coordinates cancels.
+fn mean_jacobian(
+    model: &Model,
+    kind: EdgeSource,
+    seed: Seed,
+    progress: &mut dyn Progress,
+) -> Result<Array2<f64>> {
+    let Process { series, snapshots, .. } = Process::restore(model)?;
+    let n_intervals = series.bridges().len();
+    let begin = Event::Begin { what: "averaging the Jacobian".into(), total: n_intervals as u64 };
+    progress::report(progress, begin)?;
+    let duration = series.times()[n_intervals] - series.times()[0];
+    let mut mean = Array2::zeros((series.dim(), series.dim()));
+    for (k, bridge) in series.bridges().iter().enumerate() {
+        let seed = seed.child("grn", k as u64);
+        let source = snapshots[k].points();
+        mean += &match kind {
+            EdgeSource::Jacobian => path_jacobian(&**bridge, source, seed)?,
+            _ => drift_slope(&**bridge, source)?,
+        };
+        progress::report(progress, Event::Step { done: k as u64 + 1 })?;
+    }
+    progress::report(progress, Event::End)?;
+    Ok(mean / duration)
+}

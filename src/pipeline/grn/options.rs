@@ -1,0 +1,117 @@
+//! What `grn` can be told.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::preprocess::Species;
+
+/// What edges are read from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeSource {
+    /// [`crate::grn::Estimator::Ensemble`].
+    #[default]
+    Ensemble,
+    /// [`crate::grn::Estimator::Hill`].
+    Hill,
+    /// [`crate::grn::Estimator::Linear`].
+    Linear,
+    /// [`crate::grn::Estimator::Mutual`].
+    Mutual,
+    /// The slope of the fitted field, [`crate::grn::drift_slope`].
+    Slope,
+    /// The Jacobian of the fitted field along its paths, [`crate::grn::path_jacobian`].
+    Jacobian,
+    /// Plain correlation of the pooled cells: the baseline.
+    Correlation,
+}
+
+/// Genes that may regulate.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Regulators {
+    /// Every gene that is looked at.
+    #[default]
+    All,
+    /// These.
+    Named(Vec<String>),
+    /// The transcription factors of a species, [`crate::grn::transcription_factors`].
+    Species(Species),
+}
+
+/// Everything `grn` can be told. `Default` is what it does when told nothing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GrnOptions {
+    /// What edges are read from.
+    pub source: EdgeSource,
+    /// Snapshots that are compared are so many intervals apart; `None` for bins of smoothed time.
+    pub lag: Option<usize>,
+    /// Pair the cells of neighbouring snapshots as the model does, not by a plan of our own.
+    pub model_coupling: bool,
+    /// Genes that may regulate.
+    pub regulators: Regulators,
+    /// Genes that may be targets; those of the model if `None`.
+    pub genes: Option<Vec<String>>,
+    /// A column of `obs`: edges for each of its values.
+    pub group: Option<String>,
+    /// Edges for each interval between neighbouring times.
+    pub by_time: bool,
+    /// A column of `obs` whose values (batches, donors) are resampled instead of cells.
+    pub batch: Option<String>,
+    /// Resamples behind the stability.
+    pub bootstrap: usize,
+    /// Permutations of the times behind the p-values.
+    pub permutations: usize,
+    /// Edges to keep for each group and interval, the most important first.
+    pub top: usize,
+    /// The `.h5ad` file with the expression; the one that was fitted if `None`.
+    pub data: Option<String>,
+    /// Seed of resamples, permutations and paths.
+    pub seed: u64,
+}
+
+impl Default for GrnOptions {
+    fn default() -> Self {
+        Self {
+            source: EdgeSource::default(),
+            lag: None,
+            model_coupling: false,
+            regulators: Regulators::default(),
+            genes: None,
+            group: None,
+            by_time: false,
+            batch: None,
+            bootstrap: 20,
+            permutations: 20,
+            top: 100_000,
+            data: None,
+            seed: 0,
+        }
+    }
+}
+
+impl GrnOptions {
+    /// Checks what can be checked without the model.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a value out of range.
+    pub fn check(&self) -> Result<()> {
+        let refuse =
+            |name, must, got: usize| Err(Error::Parameter { name, must, got: got.to_string() });
+        if self.top == 0 {
+            return refuse("--top", "at least 1", 0);
+        }
+        if self.lag == Some(0) {
+            return refuse("--lag", "auto, or at least 1", 0);
+        }
+        if (1..3).contains(&self.permutations) {
+            return refuse("--permutations", "0, or at least 3", self.permutations);
+        }
+        Ok(())
+    }
+
+    /// Whether edges come from the fitted field and not from pairs of cells.
+    pub(super) fn of_field(&self) -> bool {
+        matches!(self.source, EdgeSource::Slope | EdgeSource::Jacobian)
+    }
+}

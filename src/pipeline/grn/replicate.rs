@@ -1,0 +1,120 @@
+//! Estimates repeated on resampled cells and under permuted times.
+
+use ndarray::{Array1, Array2, Axis};
+use rand::seq::SliceRandom;
+use rayon::prelude::*;
+
+use crate::error::Result;
+use crate::grn::{CourseCells, EdgeMatrix, Expression};
+use crate::metrics::Resamples;
+use crate::progress::{self, Event, Progress};
+use crate::rng::Seed;
+
+/// Cells of the repeated estimates, at most, evenly over the times.
+const MOST_CELLS: usize = 3000;
+
+/// Estimates that are made at once.
+const AT_ONCE: usize = 4;
+
+/// Repeated estimates.
+pub(super) struct Replicates {
+    /// The estimate on the cells that the others are made of, all of them once, at their times.
+    pub(super) as_it_is: EdgeMatrix,
+    /// On resampled cells.
+    pub(super) resampled: Vec<EdgeMatrix>,
+    /// Under permuted times.
+    pub(super) permuted: Vec<EdgeMatrix>,
+}
+
+/// Makes `n_resamples` and `n_permutations` estimates, after one of the cells as they are.
+///
+/// Resamples take cells of each time with replacement, or `batches` as a whole; permutations deal
+/// the times anew to all cells. Above [`MOST_CELLS`] cells, all of them are of that many.
+pub(super) fn replicates(
+    cells: &CourseCells<'_>,
+    batches: Option<&[&String]>,
+    (found, n_resamples, n_permutations, seed): (&EdgeMatrix, usize, usize, Seed),
+    estimate: &(dyn Fn(&CourseCells<'_>) -> Result<EdgeMatrix> + Sync),
+    progress: &mut dyn Progress,
+) -> Result<Replicates> {
+    if n_resamples + n_permutations == 0 {
+        let (resampled, permuted) = (Vec::new(), Vec::new());
+        return Ok(Replicates { as_it_is: found.clone(), resampled, permuted });
+    }
+    let rows = thinned(cells);
+    let expression = Expression::new(
+        cells.expression.values().select(Axis(0), &rows),
+        cells.expression.regulators(),
+    )?;
+    let points: Array2<f64> = cells.points.select(Axis(0), &rows);
+    let few = CourseCells {
+        expression: &expression,
+        points: &points,
+        times: cells.times.select(Axis(0), &rows),
+        weights: cells.weights.select(Axis(0), &rows),
+        growth: cells.growth.as_ref().map(|rates| rates.select(Axis(0), &rows)),
+    };
+    let batches: Option<Vec<&String>> =
+        batches.map(|labels| rows.iter().map(|&row| labels[row]).collect());
+    let weights = resampled_weights(&few, batches.as_deref(), n_resamples, seed);
+    let permuted = (0..n_permutations).map(|b| {
+        let mut times = few.times.to_vec();
+        times.shuffle(&mut seed.stream("grn/permutation", b as u64));
+        CourseCells { times: Array1::from(times), ..few.clone() }
+    });
+    let resampled = (0..n_resamples)
+        .map(|b| CourseCells { weights: weights.column(b).to_owned(), ..few.clone() });
+    let tasks: Vec<CourseCells<'_>> = resampled.chain(permuted).collect();
+    let total = tasks.len() as u64;
+    let begin = Event::Begin { what: "resampling cells, permuting times".into(), total };
+    progress::report(progress, begin)?;
+    // Permutations are to be compared with an estimate of as many cells, by the same pairs.
+    let as_it_is = if n_permutations > 0 { estimate(&few)? } else { found.clone() };
+    let mut found = Vec::with_capacity(tasks.len());
+    for some in tasks.chunks(AT_ONCE) {
+        let some: Vec<EdgeMatrix> = some.par_iter().map(estimate).collect::<Result<_>>()?;
+        found.extend(some);
+        progress::report(progress, Event::Step { done: found.len() as u64 })?;
+    }
+    progress::report(progress, Event::End)?;
+    let permuted = found.split_off(n_resamples);
+    Ok(Replicates { as_it_is, resampled: found, permuted })
+}
+
+/// Rows of at most [`MOST_CELLS`] cells, every so manieth of each time.
+fn thinned(cells: &CourseCells<'_>) -> Vec<usize> {
+    let stride = cells.times.len().div_ceil(MOST_CELLS).max(1);
+    let of_times = cells.snapshots().into_iter();
+    let mut rows: Vec<usize> = of_times.flat_map(|rows| rows.into_iter().step_by(stride)).collect();
+    rows.sort_unstable();
+    rows
+}
+
+/// How often each cell is taken, one column for each resample. A time that a resample of batches
+/// leaves without cells keeps them all.
+fn resampled_weights(
+    cells: &CourseCells<'_>,
+    batches: Option<&[&String]>,
+    n_resamples: usize,
+    seed: Seed,
+) -> Array2<f64> {
+    let mut weights = Array2::ones((cells.times.len(), n_resamples));
+    let snapshots = cells.snapshots();
+    let of_batches = batches.map(|labels| Resamples::of_groups(labels, n_resamples, seed));
+    for (k, rows) in snapshots.iter().enumerate() {
+        let of_cells =
+            Resamples::of_cells(rows.len(), n_resamples, seed.child("grn/time", k as u64));
+        for b in 0..n_resamples {
+            let count = |place: usize, row: usize| match &of_batches {
+                Some(batches) => batches.counts()[[row, b + 1]],
+                None => of_cells.counts()[[place, b + 1]],
+            };
+            let counts: Vec<f64> =
+                rows.iter().enumerate().map(|(place, &row)| count(place, row)).collect();
+            if counts.iter().filter(|count| **count > 0.0).count() >= 2 {
+                rows.iter().zip(&counts).for_each(|(&row, count)| weights[[row, b]] *= count);
+            }
+        }
+    }
+    weights
+}
