@@ -15,7 +15,9 @@ fn candidates(n: usize, levels: usize, share: f64) -> Vec<Candidate> {
     let mut importance = fractions(n, 0.618_033_988_7, 0.0);
     if levels > 0 {
         let levels = levels as f64;
-        importance.iter_mut().for_each(|value| *value = (*value * levels).floor() / levels);
+        for value in &mut importance {
+            *value = (*value * levels).floor() / levels;
+        }
     }
     let other = fractions(n, 0.414_213_562_3, 0.3);
     let mixed: Vec<f64> = importance.iter().zip(&other).map(|(a, b)| 0.5 * a + 0.5 * b).collect();

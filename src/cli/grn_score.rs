@@ -123,7 +123,7 @@ fn say(names: &[String], scored: &[GrnScore], terminal: &Terminal) {
                 scores.sign_accuracy,
             ];
             let numbers =
-                numbers.map(|number| if number.is_nan() { "".into() } else { short(number) });
+                numbers.map(|number| if number.is_nan() { String::new() } else { short(number) });
             let row = [name.clone(), counts].into_iter().chain(numbers);
             row.chain([n_outside.to_string()]).collect()
         })

@@ -75,7 +75,9 @@ impl CourseCells<'_> {
     pub fn smoothed(&self) -> Result<[(Vec<usize>, Array1<f64>); 2]> {
         let mut numbers = Array1::zeros(self.times.len());
         for (k, rows) in self.snapshots().iter().enumerate() {
-            rows.iter().for_each(|&row| numbers[row] = k as f64);
+            for &row in rows {
+                numbers[row] = k as f64;
+            }
         }
         let rows: Vec<usize> =
             (0..self.times.len()).filter(|&cell| self.weights[cell] > 0.0).collect();

@@ -139,7 +139,7 @@ impl EdgeSearch {
         let found = match self.estimator {
             Estimator::Hill => self.regressions(cells, or(&binned, &snapshots), HILL),
             Estimator::Linear => self.regressions(cells, or(&binned, &snapshots), LINEAR),
-            Estimator::Mutual => self.mutual(cells, or(&binned, &snapshots)),
+            Estimator::Mutual => Self::mutual(cells, or(&binned, &snapshots)),
             Estimator::Ensemble => self.ensemble(cells, &binned, &snapshots),
         };
         Ok(without_self_edges(found, cells.expression.regulators()))
@@ -198,7 +198,7 @@ impl EdgeSearch {
         sum
     }
 
-    fn mutual(&self, cells: &CourseCells<'_>, courses: &[Steps]) -> EdgeMatrix {
+    fn mutual(cells: &CourseCells<'_>, courses: &[Steps]) -> EdgeMatrix {
         let regulators = cells.expression.regulators();
         let bins = Bins::of(cells.expression);
         let mut sum = Gathered::zeros((regulators.len(), cells.expression.n_genes()));
@@ -215,7 +215,7 @@ impl EdgeSearch {
     fn ensemble(&self, cells: &CourseCells<'_>, binned: &[Steps], snapshots: &Steps) -> EdgeMatrix {
         let plain = Self::plain_signs(cells);
         let direct = self.gather(cells, std::slice::from_ref(snapshots), HILL);
-        let information = self.directed_information(cells, binned, snapshots);
+        let information = Self::directed_information(cells, binned, snapshots);
         let first = if binned.is_empty() {
             direct.finish(&plain)
         } else {
@@ -232,7 +232,6 @@ impl EdgeSearch {
 
     /// Information within cells, times the share of lagged information that goes this way.
     fn directed_information(
-        &self,
         cells: &CourseCells<'_>,
         binned: &[Steps],
         snapshots: &Steps,

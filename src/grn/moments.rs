@@ -108,7 +108,8 @@ impl Sums {
                 let mut sums = Self::zeros(expression, shapes);
                 for block in (lane..n_blocks).step_by(LANES) {
                     let end = step.sources.len().min((block + 1) * BLOCK);
-                    sums.add_block(expression, step, block * BLOCK..end, later.view(), shapes);
+                    let rows = block * BLOCK..end;
+                    sums.add_block((expression, shapes), (step, rows), later.view());
                 }
                 sums
             })
@@ -126,11 +127,9 @@ impl Sums {
 
     fn add_block(
         &mut self,
-        expression: &Expression,
-        step: &Step,
-        rows: std::ops::Range<usize>,
+        (expression, shapes): (&Expression, Shapes),
+        (step, rows): (&Step, std::ops::Range<usize>),
         later: ArrayView2<'_, f64>,
-        shapes: Shapes,
     ) {
         let f = shapes.earlier.len();
         let (n_rows, n_genes) = (rows.len(), expression.n_genes());
@@ -269,6 +268,7 @@ mod tests {
     }
 
     #[test]
+    #[allow(clippy::too_many_lines, reason = "one case, all its entries")]
     fn they_are_correlations_over_pairs_listed_one_by_one() {
         let values = Array2::from_shape_fn((700, 3), |(i, j)| noise(i, j));
         let expression = Expression::new(values, &[2, 0]).unwrap();

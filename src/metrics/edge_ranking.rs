@@ -183,7 +183,10 @@ mod tests {
         close(scores.auroc, 3.0 / 6.0);
         close(scores.average_precision, (1.0 + 2.0 / 3.0 + 3.0 / 5.0) / 3.0);
         // Trapezoids between precisions 1, 1 | 1/2 and 2/3 | 1/2 and 3/5.
-        close(scores.trapezoid, (1.0 + (0.5 + 2.0 / 3.0) / 2.0 + (0.5 + 0.6) / 2.0) / 3.0);
+        close(
+            scores.trapezoid,
+            (1.0 + f64::midpoint(0.5, 2.0 / 3.0) + f64::midpoint(0.5, 0.6)) / 3.0,
+        );
         close(scores.early_precision, 2.0 / 3.0);
         close(scores.epr, 2.0 / 3.0 / 0.6);
         // Activations: of the first two of (+, absent, absent, +): one.
