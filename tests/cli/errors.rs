@@ -59,7 +59,7 @@ fn growth_that_cannot_be_had_says_what_is_missing() {
     for (flags, code, words) in [
         ("--growth-key nothing", 2, ["there is no column", "nothing"]),
         ("--growth-file growth.csv", 2, ["growth.csv", "gives no growth for"]),
-        ("--growth-genes human", 2, ["ANLN", "in the same case"]),
+        ("--growth-genes human", 2, ["ANLN", "the data look like mouse"]),
         ("--growth-unit factor", 2, ["factor", "rate/TIME"]),
         ("--prolif growth.csv", 2, ["--apop", "required"]),
         ("--growth-key day --growth-genes mouse", 2, ["--growth-key", "cannot be used with"]),

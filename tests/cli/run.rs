@@ -21,9 +21,10 @@ fn fit_interpolate_and_grn_follow_each_other() {
     assert!(interpolate.stdout.contains("interpolated.csv"));
     let cells = sandbox.text("sbcell-out/interpolated.csv");
     assert!(cells.starts_with("time,particle,weight,PC1,PC2"), "{}", &cells[..60]);
-    sandbox.done("grn --out edges.csv");
+    sandbox.done("grn --out edges.csv --bootstrap 3 --permutations 3");
     let edges = sandbox.text("edges.csv");
-    assert!(edges.starts_with("TF,target,importance,sign,effect,t0,t1\n"));
+    let columns = "TF,target,importance,sign,effect,stability,pvalue,qvalue,lag,t0,t1,group\n";
+    assert!(edges.starts_with(columns));
     assert_eq!(edges.lines().count(), 1 + 41 * 40);
     assert!(sandbox.path("edges.csv.run.json").exists());
 }
@@ -55,7 +56,7 @@ fn a_reference_that_pulls_is_fitted_interpolated_and_read_for_edges() {
     assert!(sandbox.text("sbcell-out/bridges/0_6.json").contains("ornstein_uhlenbeck"));
     sandbox.done("interpolate --at 3 --n-cells 50 --format csv");
     assert_eq!(sandbox.text("sbcell-out/interpolated.csv").lines().count(), 51);
-    sandbox.done("grn --out edges.csv");
+    sandbox.done("grn --out edges.csv --bootstrap 3 --permutations 3");
     sandbox.done(&format!("{line} -0.05 --solver sinkhorn"));
     sandbox.done("interpolate --at 9");
     for (flags, message) in [
@@ -171,7 +172,7 @@ fn raw_layers_and_genes_from_a_list_are_what_is_fitted() {
     let sandbox = Sandbox::with(&dialect("raw_wider_than_X"));
     let genes = |flags: &str| {
         let answer = sandbox.done(&format!("fit data.h5ad --timepoints time {flags}"));
-        sandbox.done("grn --out edges.csv");
+        sandbox.done("grn --out edges.csv --bootstrap 3 --permutations 3");
         let edges = sandbox.text("edges.csv");
         let targets: BTreeSet<String> =
             edges.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_string()).collect();
@@ -238,7 +239,7 @@ fn the_file_may_stand_behind_a_bare_timepoints() {
 fn the_run_record_of_edges_names_the_model_by_its_hash() {
     let sandbox = Sandbox::with(&dialect("dense_float32"));
     sandbox.done("fit data.h5ad --timepoints time");
-    sandbox.done("grn --out edges.csv");
+    sandbox.done("grn --out edges.csv --bootstrap 3 --permutations 3");
     let run: serde_json::Value = serde_json::from_str(&sandbox.text("edges.csv.run.json")).unwrap();
     let model = fs::read(sandbox.path("sbcell-out/model.json")).unwrap();
     assert_eq!(run["input"]["sha256"], format!("{:x}", Sha256::digest(&model)));
