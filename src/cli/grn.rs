@@ -118,7 +118,8 @@ enum ByArg {
 enum CouplingArg {
     /// Entropic plans between neighbouring groups of cells, made for this
     Own,
-    /// Between snapshots, the observed cells nearest to where the model's bridge takes each cell
+    /// Between snapshots, the observed cells nearest to where the model's bridge takes each cell;
+    /// the ensemble still has bins of smoothed time beside them
     Model,
 }
 

@@ -163,3 +163,49 @@ impl CourseCells<'_> {
         Steps { steps, lag }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_earlier_cell_counts_for_its_descendants_at_the_later_time() {
+        let values = Array2::from_shape_fn((8, 1), |(i, _)| (i % 4) as f32);
+        let expression = Expression::new(values, &[0]).unwrap();
+        let points = expression.standardised(&[0, 1, 2, 3, 4, 5, 6, 7]);
+        let mut growth = Array1::zeros(8);
+        growth[1] = 2.0_f64.ln();
+        let cells = CourseCells {
+            expression: &expression,
+            points: &points,
+            times: Array1::from(vec![1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0]),
+            weights: Array1::ones(8),
+            growth: Some(growth),
+        };
+        let steps = cells.steps_between(&cells.snapshots()).unwrap();
+        assert!((steps.lag - 2.0).abs() < 1e-12);
+        // Two doublings in two units of time.
+        let (masses, _) = steps.steps[0].coupling.marginals();
+        for (mass, expected) in masses.iter().zip([1.0, 4.0, 1.0, 1.0]) {
+            assert!((mass - expected).abs() < 0.02, "{masses}");
+        }
+    }
+
+    #[test]
+    fn many_snapshots_are_merged_evenly() {
+        let values = Array2::from_shape_fn((20, 1), |(i, _)| i as f32);
+        let expression = Expression::new(values, &[0]).unwrap();
+        let points = Array2::zeros((20, 1));
+        let cells = CourseCells {
+            expression: &expression,
+            points: &points,
+            times: (0..20).map(f64::from).collect(),
+            weights: Array1::ones(20),
+            growth: None,
+        };
+        assert_eq!(cells.merged_snapshots((20, 8)).len(), 20);
+        let sizes: Vec<usize> = cells.merged_snapshots((12, 8)).iter().map(Vec::len).collect();
+        assert_eq!((sizes.len(), sizes.iter().sum::<usize>()), (8, 20));
+        assert!(sizes.iter().all(|size| (2..=3).contains(size)));
+    }
+}

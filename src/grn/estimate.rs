@@ -117,7 +117,8 @@ struct Gathered {
 
 impl EdgeSearch {
     /// Edges from `cells`. `given` are steps between snapshots whose coupling is known, such as
-    /// that of a fitted bridge; they take the place of plans made here.
+    /// that of a fitted bridge: single estimators look at them alone, the ensemble has them in the
+    /// place of plans between snapshots.
     ///
     /// # Errors
     /// Those of [`CourseCells::steps_between`]; [`crate::Error::Parameter`] for a lag that no two
@@ -136,10 +137,15 @@ impl EdgeSearch {
             }
             Lag::Intervals(_) => Vec::new(),
         };
+        let alone = if given.is_some() || binned.is_empty() {
+            std::slice::from_ref(&snapshots)
+        } else {
+            binned.as_slice()
+        };
         let found = match self.estimator {
-            Estimator::Hill => self.regressions(cells, or(&binned, &snapshots), HILL),
-            Estimator::Linear => self.regressions(cells, or(&binned, &snapshots), LINEAR),
-            Estimator::Mutual => Self::mutual(cells, or(&binned, &snapshots)),
+            Estimator::Hill => self.regressions(cells, alone, HILL),
+            Estimator::Linear => self.regressions(cells, alone, LINEAR),
+            Estimator::Mutual => Self::mutual(cells, alone),
             Estimator::Ensemble => self.ensemble(cells, &binned, &snapshots),
         };
         Ok(without_self_edges(found, cells.expression.regulators()))
@@ -272,10 +278,6 @@ impl EdgeSearch {
 
 const HILL: Shapes = Shapes { earlier: &[0, 1, 2], later: &[0, STANDARD] };
 const LINEAR: Shapes = Shapes { earlier: &[STANDARD], later: &[STANDARD] };
-
-fn or<'a>(binned: &'a [Steps], snapshots: &'a Steps) -> &'a [Steps] {
-    if binned.is_empty() { std::slice::from_ref(snapshots) } else { binned }
-}
 
 impl Gathered {
     fn zeros(shape: (usize, usize)) -> Self {

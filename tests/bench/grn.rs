@@ -1,7 +1,7 @@
 //! Edges against known networks: the tables of docs/BENCHMARKS.md, made and not typed.
 //!
-//! `cargo bench --bench grn` runs everything; `-- courses`, `-- thinned`, `-- dense`,
-//! `-- ablation` one part.
+//! `cargo bench --bench grn` runs everything; `-- courses`, `-- thinned` or `-- dense`
+//! one part.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

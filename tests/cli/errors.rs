@@ -178,3 +178,21 @@ fn a_flag_of_another_solver_is_refused_with_the_solvers_that_know_it() {
     assert!(answer.stderr.contains("`--solver sinkhorn|ot|sf2m|ot-cfm`"), "{}", answer.stderr);
     assert!(!sandbox.path("sbcell-out").exists());
 }
+
+#[test]
+fn flags_of_edges_that_would_do_nothing_together_are_refused() {
+    let sandbox = Sandbox::with(&dialect("dense_float32"));
+    sandbox.done("fit data.h5ad --timepoints time");
+    for (flags, words) in [
+        ("--source slope --by time", "--source slope or jacobian"),
+        ("--source jacobian --data data.h5ad", "`--data`"),
+        ("--coupling model --lag 2", "`--coupling`"),
+        ("--lag 99", "less than the times"),
+        ("--permutations 2", "at least 3"),
+    ] {
+        let answer = sandbox.run(&format!("grn {flags}"));
+        assert_eq!(answer.code, 2, "{flags}: {}", answer.stderr);
+        assert!(answer.stderr.contains(words), "{flags}: {}", answer.stderr);
+        assert!(!sandbox.path("edges.csv").exists());
+    }
+}

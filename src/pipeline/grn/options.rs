@@ -107,7 +107,31 @@ impl GrnOptions {
         if (1..3).contains(&self.permutations) {
             return refuse("--permutations", "0, or at least 3", self.permutations);
         }
-        Ok(())
+        self.check_together()
+    }
+
+    /// Refuses what is valid alone and would do nothing together.
+    fn check_together(&self) -> Result<()> {
+        let refuse =
+            |name, must: &'static str| Err(Error::Parameter { name, must, got: "both".into() });
+        if self.model_coupling && self.lag.is_some_and(|lag| lag > 1) {
+            return refuse("--coupling", "own where --lag spans several intervals");
+        }
+        let of_cells = [
+            ("--group", self.group.is_some()),
+            ("--by", self.by_time),
+            ("--lag", self.lag.is_some()),
+            ("--coupling", self.model_coupling),
+            ("--batch-key", self.batch.is_some()),
+            ("--genes", self.genes.is_some()),
+            ("--data", self.data.is_some()),
+        ];
+        match of_cells.into_iter().find(|(_, given)| *given) {
+            Some((name, _)) if self.of_field() => {
+                refuse(name, "left out with --source slope or jacobian, which see the model only")
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether edges come from the fitted field and not from pairs of cells.

@@ -167,11 +167,14 @@ impl Known<'_> {
         let batches = measured.batches.as_ref();
         let batches: Option<Vec<&String>> =
             batches.map(|labels| part.rows.iter().map(|&row| &labels[row]).collect());
+        // Plain correlation is blind to which time is which: no order to permute.
+        let blind = options.source == EdgeSource::Correlation;
+        let permutations = if blind { 0 } else { options.permutations };
         let seed = Seed(options.seed).child("grn/part", number as u64);
         let repeats = replicates(
             &cells,
             batches.as_deref(),
-            (&edges, options.bootstrap, options.permutations, seed),
+            (&edges, options.bootstrap, permutations, seed),
             &|cells| estimate(cells, options, None, expression.n_genes() > FEW_GENES),
             progress,
         )?;
