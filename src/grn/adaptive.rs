@@ -1,28 +1,21 @@
 //! Additive regulation by ridge regression whose penalties adapt: weak regulators are shrunk more.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 use rayon::prelude::*;
 
 use crate::grn::moments::LaggedMoments;
-use crate::linalg::product;
-
-/// Targets that are solved side by side.
-const BATCH: usize = 32;
-
-/// Conjugate gradients stop when every residual is below this part of its right-hand side.
-const TOLERANCE: f64 = 1e-9;
-
-/// Most conjugate-gradient steps of one solve.
-const MAX_STEPS: usize = 1000;
+use crate::linalg::{Cholesky, product};
 
 /// Regression of each later shape on all regulators' earlier shapes and the gene's own.
 ///
 /// Everything has unit variance. The first fit has one penalty for all; after each of `rounds`
 /// more, regulator g has the penalty `λ / max(s_g / max s, floor)` with `s_g` the standard
 /// deviation of its component: an iterated form of the adaptive ridge, which tends to a group
-/// selection.
+/// selection. Only the `most` strongest regulators of a target take part after the first fit; the
+/// others keep `floor` times the strength they had in it.
 ///
-/// Source: the adaptive ridge of Grandvalet 1998 and Frommlet & Nuel 2016, on groups.
+/// Source: the adaptive ridge of Grandvalet 1998 and Frommlet & Nuel 2016, on groups; screening
+/// after Fan & Lv 2008.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdaptiveRidge {
     /// λ, in units of the variance of a shape; > 0.
@@ -31,11 +24,13 @@ pub struct AdaptiveRidge {
     pub rounds: usize,
     /// Least relative strength, in (0, 1]: penalties go up to `λ / floor`.
     pub floor: f64,
+    /// Regulators of a target that are fitted again.
+    pub most: usize,
 }
 
 impl Default for AdaptiveRidge {
     fn default() -> Self {
-        Self { penalty: 0.3, rounds: 4, floor: 0.05 }
+        Self { penalty: 0.3, rounds: 4, floor: 0.05, most: 30 }
     }
 }
 
@@ -48,190 +43,197 @@ pub struct Components {
     pub slope: Array2<f64>,
 }
 
-/// One batch of systems `(A_t + diag(penalties)) x = b`.
-struct Batch<'a> {
+/// Moments with the inverse that all first fits share.
+struct Shared<'a> {
     moments: &'a LaggedMoments,
-    /// The targets, and whether each brings its own past beside the regulators'.
-    targets: Vec<(usize, bool)>,
-    /// Penalties of the regulators' rows and of the own rows, one column for each target.
-    penalties: (Array2<f64>, Array2<f64>),
-}
-
-/// Unknowns or right-hand sides of a batch: the regulators' rows and the own rows.
-#[derive(Clone)]
-struct Columns {
-    shared: Array2<f64>,
-    own: Array2<f64>,
+    /// `(A + λ I)⁻¹` times the later shapes `(RF, LG)`.
+    of_later: Array2<f64>,
+    /// The same times the own shapes `(RF, GF)`; only for genes that do not regulate.
+    of_own: Option<Array2<f64>>,
 }
 
 impl AdaptiveRidge {
-    /// The components of later shape `later` of every gene.
+    /// The components of every later shape of every gene, one for each later shape. Nothing if
+    /// the moments are not finite.
     ///
     /// A gene that regulates has its own past among the regulators; any other gene brings its own
-    /// past along. Time, for each round and target, a few dozen products with the `(RF, RF)`
-    /// moments.
-    pub fn solve(&self, moments: &LaggedMoments, later: usize) -> Components {
-        let genes: Vec<usize> = (0..moments.n_genes).collect();
-        let parts: Vec<Components> =
-            genes.par_chunks(BATCH).map(|targets| self.batch(moments, targets, later)).collect();
-        let join = |part: fn(&Components) -> &Array2<f64>| {
-            let n_regulators = moments.regulator_genes.len();
-            let mut all = Array2::zeros((n_regulators, moments.n_genes));
-            for (targets, of) in genes.chunks(BATCH).zip(&parts) {
-                let span = targets[0]..targets[0] + targets.len();
-                all.slice_mut(s![.., span]).assign(part(of));
-            }
-            all
-        };
-        Components { strength: join(|p| &p.strength), slope: join(|p| &p.slope) }
+    /// past along. Time `O((RF)² (RF + LG + GF))` for the first fits, and for each round, target
+    /// and later shape a third of the cube of `F` times the regulators that are fitted again.
+    pub fn solve(&self, moments: &LaggedMoments) -> Option<Vec<Components>> {
+        let mut system = moments.regulators.clone();
+        system.diag_mut().mapv_inplace(|value| value + self.penalty);
+        let inverse = Cholesky::new(system.view())?.inverse();
+        let all_regulate = moments.regulator_genes.len() == moments.n_genes;
+        let of_own = (!all_regulate).then(|| product(inverse.view(), moments.own.view()));
+        let of_later = product(inverse.view(), moments.later.view());
+        let shared = Shared { moments, of_later, of_own };
+        let n_later = moments.later.ncols() / moments.n_genes.max(1);
+        (0..n_later).map(|later| self.of_shape(&shared, later)).collect()
     }
 
-    fn batch(&self, moments: &LaggedMoments, targets: &[usize], later: usize) -> Components {
-        let f = moments.n_shapes;
-        let (n_shared, n_targets) = (moments.regulators.nrows(), targets.len());
-        let columns: Vec<usize> = targets.iter().map(|t| later * moments.n_genes + t).collect();
-        let brings = |target: &usize| moments.regulator_genes.binary_search(target).is_err();
-        let mut right = Columns {
-            shared: moments.later.select(Axis(1), &columns),
-            own: Array2::zeros((f, n_targets)),
-        };
-        for (place, target) in targets.iter().enumerate().filter(|(_, target)| brings(target)) {
-            let own = moments.own_later.slice(s![target * f..(target + 1) * f, later]);
-            right.own.column_mut(place).assign(&own);
+    fn of_shape(&self, shared: &Shared<'_>, later: usize) -> Option<Components> {
+        let moments = shared.moments;
+        let columns: Vec<(Array1<f64>, Array1<f64>)> = (0..moments.n_genes)
+            .into_par_iter()
+            .map(|target| self.column(shared, target, later))
+            .collect::<Option<_>>()?;
+        let shape = (moments.regulator_genes.len(), moments.n_genes);
+        Some(Components {
+            strength: Array2::from_shape_fn(shape, |(r, g)| columns[g].0[r]),
+            slope: Array2::from_shape_fn(shape, |(r, g)| columns[g].1[r]),
+        })
+    }
+
+    /// Strength and slope of every regulator of one target.
+    fn column(
+        &self,
+        shared: &Shared<'_>,
+        target: usize,
+        later: usize,
+    ) -> Option<(Array1<f64>, Array1<f64>)> {
+        let moments = shared.moments;
+        let n_regulators = moments.regulator_genes.len();
+        let first = shared.first_fit(target, later, self.penalty)?;
+        let everyone: Vec<usize> = (0..n_regulators).collect();
+        let whole = Group { moments, target, regulators: &everyone };
+        let (mut strength, own) = whole.strengths(&first);
+        let mut slope = whole.slopes(&first);
+        if self.rounds == 0 {
+            return Some((strength, slope));
         }
-        let mut batch = Batch {
-            moments,
-            targets: targets.iter().map(|target| (*target, brings(target))).collect(),
-            penalties: (
-                Array2::from_elem((n_shared, n_targets), self.penalty),
-                Array2::from_elem((f, n_targets), self.penalty),
-            ),
-        };
-        let zeros = Columns { shared: &right.shared * 0.0, own: &right.own * 0.0 };
-        let mut solution = batch.solve(&right, zeros);
+        let mut order = everyone.clone();
+        order.sort_by(|&a, &b| strength[b].total_cmp(&strength[a]).then(a.cmp(&b)));
+        order.truncate(self.most.max(1));
+        order.sort_unstable();
+        let few = Group { moments, target, regulators: &order };
+        let mut strengths = (order.iter().map(|&r| strength[r]).collect::<Array1<f64>>(), own);
+        let (system, right) = few.system(later);
+        let mut x = Array1::zeros(right.len());
         for _ in 0..self.rounds {
-            batch.adapt(&solution, self);
-            solution = batch.solve(&right, solution);
+            let mut penalised = system.clone();
+            let penalties = self.penalties(&strengths);
+            let f = moments.n_shapes;
+            for (place, value) in penalised.diag_mut().iter_mut().enumerate() {
+                *value += penalties[place / f];
+            }
+            x = Cholesky::new(penalised.view())?.solve(right.view());
+            strengths = few.strengths(&x);
         }
-        batch.components(&solution)
+        let slopes = few.slopes(&x);
+        strength *= self.floor;
+        for (place, &r) in order.iter().enumerate() {
+            (strength[r], slope[r]) = (strengths.0[place], slopes[place]);
+        }
+        Some((strength, slope))
+    }
+
+    /// Of the regulators that are fitted, then of the own past.
+    fn penalties(&self, (strength, own): &(Array1<f64>, f64)) -> Vec<f64> {
+        let most = strength.fold(*own, |a, b| a.max(*b)).max(1e-12);
+        let penalty = |s: &f64| self.penalty / (s / most).max(self.floor);
+        strength.iter().chain(std::iter::once(own)).map(penalty).collect()
     }
 }
 
-impl Batch<'_> {
-    /// `A X + P X`.
-    fn apply(&self, x: &Columns) -> Columns {
-        let f = self.moments.n_shapes;
-        let mut shared = product(self.moments.regulators.view(), x.shared.view());
-        shared += &(&self.penalties.0 * &x.shared);
-        let mut own = &self.penalties.1 * &x.own;
-        for (place, &(target, brings)) in self.targets.iter().enumerate() {
-            if !brings {
-                continue;
-            }
-            let span = target * f..(target + 1) * f;
-            let across = self.moments.own.slice(s![.., span.clone()]);
-            let among = self.moments.own_among.slice(s![span, ..]);
-            let mut column = shared.column_mut(place);
-            column += &across.dot(&x.own.column(place));
-            let mut column = own.column_mut(place);
-            column += &(across.t().dot(&x.shared.column(place)) + among.dot(&x.own.column(place)));
-        }
-        Columns { shared, own }
+impl Shared<'_> {
+    /// `(A_t + λ I)⁻¹ b` for one target, by the inverse without its own past and a Schur
+    /// complement.
+    fn first_fit(&self, target: usize, later: usize, penalty: f64) -> Option<Array1<f64>> {
+        let (moments, f) = (self.moments, self.moments.n_shapes);
+        let x = self.of_later.column(later * moments.n_genes + target);
+        let of_own = match &self.of_own {
+            Some(of_own) if moments.regulator_genes.binary_search(&target).is_err() => of_own,
+            _ => return Some(x.to_owned()),
+        };
+        let span = target * f..(target + 1) * f;
+        let across = moments.own.slice(s![.., span.clone()]);
+        let solved = of_own.slice(s![.., span.clone()]);
+        let mut rest = &moments.own_among.slice(s![span.clone(), ..]) - &across.t().dot(&solved);
+        rest.diag_mut().mapv_inplace(|value| value + penalty);
+        let right = &moments.own_later.slice(s![span, later]) - &across.t().dot(&x);
+        let own = Cholesky::new(rest.view())?.solve(right.view());
+        let mut all = Array1::zeros(x.len() + f);
+        all.slice_mut(s![..x.len()]).assign(&(&x - &solved.dot(&own)));
+        all.slice_mut(s![x.len()..]).assign(&own);
+        Some(all)
+    }
+}
+
+/// Some regulators of a target, and its own past unless it is one of all regulators.
+struct Group<'a> {
+    moments: &'a LaggedMoments,
+    target: usize,
+    regulators: &'a [usize],
+}
+
+impl Group<'_> {
+    fn brings_own(&self) -> bool {
+        self.moments.regulator_genes.binary_search(&self.target).is_err()
     }
 
-    /// Conjugate gradients from `x`, all columns side by side, preconditioned by the diagonal.
-    fn solve(&self, right: &Columns, mut x: Columns) -> Columns {
-        let scale = Columns {
-            shared: self.penalties.0.mapv(|p| 1.0 / (1.0 + p)),
-            own: self.penalties.1.mapv(|p| 1.0 / (1.0 + p)),
-        };
-        let applied = self.apply(&x);
-        let mut residual =
-            Columns { shared: &right.shared - &applied.shared, own: &right.own - &applied.own };
-        let size = dots(right, right);
-        let mut z = times(&residual, &scale);
-        let mut direction = z.clone();
-        let mut rz = dots(&residual, &z);
-        for _ in 0..MAX_STEPS {
-            let left = dots(&residual, &residual);
-            let met = |(left, size): (&f64, &f64)| *left <= TOLERANCE * TOLERANCE * size;
-            if left.iter().zip(&size).all(met) {
-                break;
-            }
-            let applied = self.apply(&direction);
-            let step = ratio(&rz, &dots(&direction, &applied));
-            add_scaled(&mut x, &step, &direction);
-            add_scaled(&mut residual, &(-&step), &applied);
-            z = times(&residual, &scale);
-            let next = dots(&residual, &z);
-            let turn = ratio(&next, &rz);
-            direction.shared = &z.shared + &(&direction.shared * &turn);
-            direction.own = &z.own + &(&direction.own * &turn);
-            rz = next;
-        }
-        x
+    /// `A` and `b`: rows of the regulators in order, then the own past.
+    fn system(&self, later: usize) -> (Array2<f64>, Array1<f64>) {
+        let (moments, f) = (self.moments, self.moments.n_shapes);
+        let n_shared = self.regulators.len() * f;
+        let size = n_shared + if self.brings_own() { f } else { 0 };
+        let rows: Vec<usize> = self.regulators.iter().flat_map(|r| r * f..(r + 1) * f).collect();
+        let column = later * moments.n_genes + self.target;
+        let own = self.target * f;
+        let system =
+            Array2::from_shape_fn((size, size), |(i, j)| match (rows.get(i), rows.get(j)) {
+                (Some(&a), Some(&b)) => moments.regulators[[a, b]],
+                (Some(&a), None) => moments.own[[a, own + j - n_shared]],
+                (None, Some(&b)) => moments.own[[b, own + i - n_shared]],
+                (None, None) => moments.own_among[[own + i - n_shared, j - n_shared]],
+            });
+        let right = (0..size).map(|i| match rows.get(i) {
+            Some(&a) => moments.later[[a, column]],
+            None => moments.own_later[[own + i - n_shared, later]],
+        });
+        (system, right.collect())
     }
 
     /// Standard deviations of the components: of the regulators, and of the own past.
-    fn strengths(&self, x: &Columns) -> (Array2<f64>, Array1<f64>) {
-        let f = self.moments.n_shapes;
-        let n_regulators = self.moments.regulator_genes.len();
-        let deviation = |among: ndarray::ArrayView2<'_, f64>, b: ArrayView1<'_, f64>| {
-            b.dot(&among.dot(&b)).max(0.0).sqrt()
+    fn strengths(&self, x: &Array1<f64>) -> (Array1<f64>, f64) {
+        let (moments, f) = (self.moments, self.moments.n_shapes);
+        let deviation = |among: ArrayView2<'_, f64>, b: ArrayView1<'_, f64>| {
+            let square: f64 = b
+                .iter()
+                .zip(among.rows())
+                .map(|(value, row)| {
+                    value * row.iter().zip(b).map(|(a, other)| a * other).sum::<f64>()
+                })
+                .sum();
+            square.max(0.0).sqrt()
         };
-        let strength = Array2::from_shape_fn((n_regulators, self.targets.len()), |(r, place)| {
+        let of_regulators = self.regulators.iter().enumerate().map(|(place, &r)| {
             let span = r * f..(r + 1) * f;
-            let among = self.moments.regulators.slice(s![span.clone(), span.clone()]);
-            deviation(among, x.shared.slice(s![span, place]))
+            let among = moments.regulators.slice(s![span.clone(), span]);
+            deviation(among, x.slice(s![place * f..(place + 1) * f]))
         });
-        let own = self.targets.iter().enumerate().map(|(place, &(target, _))| {
-            let among = self.moments.own_among.slice(s![target * f..(target + 1) * f, ..]);
-            deviation(among, x.own.column(place))
-        });
-        (strength, own.collect())
+        let own = if self.brings_own() {
+            let among = moments.own_among.slice(s![self.target * f..(self.target + 1) * f, ..]);
+            deviation(among, x.slice(s![self.regulators.len() * f..]))
+        } else {
+            0.0
+        };
+        (of_regulators.collect(), own)
     }
 
-    fn adapt(&mut self, x: &Columns, ridge: &AdaptiveRidge) {
-        let f = self.moments.n_shapes;
-        let (strength, own) = self.strengths(x);
-        for place in 0..self.targets.len() {
-            let most = strength.column(place).fold(own[place], |a, b| a.max(*b)).max(1e-12);
-            let penalty = |s: f64| ridge.penalty / (s / most).max(ridge.floor);
-            for (row, value) in self.penalties.0.column_mut(place).iter_mut().enumerate() {
-                *value = penalty(strength[[row / f, place]]);
-            }
-            self.penalties.1.column_mut(place).fill(penalty(own[place]));
-        }
-    }
-
-    fn components(&self, x: &Columns) -> Components {
-        let f = self.moments.n_shapes;
-        let (strength, _) = self.strengths(x);
-        let slope = Array2::from_shape_fn(strength.raw_dim(), |(r, place)| {
-            let span = r * f..(r + 1) * f;
-            let among = self.moments.regulators.slice(s![span.clone(), span.clone()]);
-            among.dot(&x.shared.slice(s![span, place])).sum()
+    /// Covariances of the components with their regulator's shapes, summed.
+    fn slopes(&self, x: &Array1<f64>) -> Array1<f64> {
+        let (moments, f) = (self.moments, self.moments.n_shapes);
+        let of_regulators = self.regulators.iter().enumerate().map(|(place, &r)| {
+            let among = moments.regulators.slice(s![r * f..(r + 1) * f, r * f..(r + 1) * f]);
+            let b = x.slice(s![place * f..(place + 1) * f]);
+            among
+                .rows()
+                .into_iter()
+                .map(|row| row.iter().zip(b).map(|(a, b)| a * b).sum::<f64>())
+                .sum()
         });
-        Components { strength, slope }
+        of_regulators.collect()
     }
-}
-
-fn dots(a: &Columns, b: &Columns) -> Array1<f64> {
-    (&a.shared * &b.shared).sum_axis(Axis(0)) + (&a.own * &b.own).sum_axis(Axis(0))
-}
-
-fn times(a: &Columns, b: &Columns) -> Columns {
-    Columns { shared: &a.shared * &b.shared, own: &a.own * &b.own }
-}
-
-/// Quotients; 0 for a column that is solved already.
-fn ratio(a: &Array1<f64>, b: &Array1<f64>) -> Array1<f64> {
-    a.iter().zip(b).map(|(a, b)| if *b > 0.0 { a / b } else { 0.0 }).collect()
-}
-
-fn add_scaled(x: &mut Columns, step: &Array1<f64>, direction: &Columns) {
-    x.shared += &(&direction.shared * step);
-    x.own += &(&direction.own * step);
 }
 
 #[cfg(test)]
@@ -241,7 +243,6 @@ mod tests {
     use crate::grn::expression::Expression;
     use crate::grn::moments::Shapes;
     use crate::grn::step::Step;
-    use crate::linalg::Cholesky;
 
     fn moments() -> LaggedMoments {
         // Cells whose later gene 1 follows their earlier gene 0; gene 3 does not regulate.
@@ -311,10 +312,10 @@ mod tests {
         for ridge in [
             AdaptiveRidge { rounds: 0, ..Default::default() },
             AdaptiveRidge::default(),
-            AdaptiveRidge { penalty: 0.01, rounds: 2, floor: 0.2 },
+            AdaptiveRidge { penalty: 0.01, rounds: 2, floor: 0.2, ..Default::default() },
         ] {
             for later in 0..2 {
-                let ours = ridge.solve(&moments, later);
+                let ours = &ridge.solve(&moments).unwrap()[later];
                 for target in 0..4 {
                     let theirs = directly(&moments, &ridge, target, later);
                     for (r, theirs) in theirs.iter().take(3).enumerate() {
@@ -327,8 +328,40 @@ mod tests {
     }
 
     #[test]
+    fn with_many_regulators_only_the_strongest_are_fitted_again() {
+        // Twelve regulators; later gene 11 follows genes 2 and 5.
+        let mut values = Array2::from_shape_fn((600, 12), |(i, j)| {
+            ((i + 1) as f32 * [0.618_034, 0.414_214, 0.302_776][j % 3] * (j + 1) as f32).fract()
+        });
+        for i in 0..300 {
+            values[[300 + i, 11]] = values[[i, 2]] - 0.7 * values[[i, 5]];
+        }
+        let all: Vec<usize> = (0..12).collect();
+        let expression = Expression::new(values, &all).unwrap();
+        let coupling = Coupling::new((300, 300), (0..300).map(|i| (i, i, 1.0 / 300.0))).unwrap();
+        let step = Step { sources: (0..300).collect(), targets: (300..600).collect(), coupling };
+        let shapes = Shapes { earlier: &[0, 1, 2], later: &[3] };
+        let moments = LaggedMoments::of(&expression, &[step], shapes);
+        let of = |ridge: AdaptiveRidge| ridge.solve(&moments).unwrap().remove(0);
+        let (whole, few) =
+            (of(AdaptiveRidge::default()), of(AdaptiveRidge { most: 4, ..Default::default() }));
+        for r in [2, 5] {
+            let (a, b) = (whole.strength[[r, 11]], few.strength[[r, 11]]);
+            assert!((a / b - 1.0).abs() < 0.05, "{a} {b}");
+        }
+        let first = of(AdaptiveRidge { rounds: 0, ..Default::default() });
+        let mut order: Vec<usize> = all.clone();
+        order.sort_by(|&a, &b| first.strength[[b, 11]].total_cmp(&first.strength[[a, 11]]));
+        for &r in &order[4..] {
+            let ratio = few.strength[[r, 11]] / first.strength[[r, 11]];
+            assert!((ratio - 0.05).abs() < 1e-9, "{ratio}");
+            assert!((few.slope[[r, 11]] - first.slope[[r, 11]]).abs() < 1e-12);
+        }
+    }
+
+    #[test]
     fn the_planted_regulators_stand_out_with_their_signs() {
-        let found = AdaptiveRidge::default().solve(&moments(), 1);
+        let found = &AdaptiveRidge::default().solve(&moments()).unwrap()[1];
         let strength = &found.strength;
         assert!(strength[[0, 1]] > 3.0 * strength[[1, 1]] && found.slope[[0, 1]] < 0.0);
         assert!(strength[[2, 3]] > 3.0 * strength[[0, 3]] && found.slope[[2, 3]] > 0.0);

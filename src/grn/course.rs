@@ -1,6 +1,6 @@
 //! The cells of a course as edges are sought in them, and the steps along which they are followed.
 
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2, ArrayView1, Axis, Zip};
 use rayon::prelude::*;
 
 use crate::error::Result;
@@ -8,9 +8,11 @@ use crate::grn::expression::{Expression, THRESHOLDS};
 use crate::grn::smoothed_time::{Smoothing, equal_bins, smoothed_time, whitened_columns};
 use crate::grn::step::Step;
 
-/// The two ways in which time is smoothed: over few neighbours, and over more with less weight.
-const NEAR: Smoothing = Smoothing { n_neighbours: 8, own: 1.0 };
-const WIDE: Smoothing = Smoothing { n_neighbours: 20, own: 2.0 };
+/// Fewer cells than this in a bin say nothing of the next one.
+const CELLS_OF_A_BIN: usize = 20;
+
+/// Cells that the memory of genes is judged by, at most.
+const MEMORY_CELLS: usize = 2000;
 
 /// Up to so many genes, cells are also compared by all their Hill functions.
 pub const FEW_GENES: usize = 100;
@@ -31,11 +33,22 @@ pub struct CourseCells<'a> {
     pub growth: Option<Array1<f64>>,
 }
 
+/// How smoothed time is cut into bins with equal numbers of cells.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Binning {
+    /// Number of bins; fewer if there are few cells.
+    pub n_bins: usize,
+    /// By which part of a bin all borders are moved; in [0, 1).
+    pub offset: f64,
+}
+
 /// Steps that belong together, and how long they are.
 #[derive(Debug, Clone)]
 pub struct Steps {
     /// The steps, by rising time.
     pub steps: Vec<Step>,
+    /// Mean time from the earlier to the later cells of each step.
+    pub lengths: Vec<f64>,
     /// Mean time from the earlier to the later cells, over the steps.
     pub lag: f64,
 }
@@ -66,13 +79,12 @@ impl CourseCells<'_> {
         merged
     }
 
-    /// Time smoothed over the neighbours of each cell, in numbers of snapshots, with the rows of
-    /// the cells that have weight: once over nearest `points`, once over cells whose Hill functions
-    /// are near where genes are few.
+    /// The rows of the cells that have weight, and their time in numbers of snapshots, smoothed
+    /// over their neighbours: cells whose Hill functions are near, or `points` where genes are many.
     ///
     /// # Errors
     /// Those of [`smoothed_time`].
-    pub fn smoothed(&self) -> Result<[(Vec<usize>, Array1<f64>); 2]> {
+    pub fn smoothed(&self, smoothing: Smoothing) -> Result<(Vec<usize>, Array1<f64>)> {
         let mut numbers = Array1::zeros(self.times.len());
         for (k, rows) in self.snapshots().iter().enumerate() {
             for &row in rows {
@@ -82,23 +94,26 @@ impl CourseCells<'_> {
         let rows: Vec<usize> =
             (0..self.times.len()).filter(|&cell| self.weights[cell] > 0.0).collect();
         let numbers = numbers.select(Axis(0), &rows);
-        let points = self.points.select(Axis(0), &rows);
-        let near = smoothed_time(points.view(), &numbers, NEAR)?;
-        let wide = if self.expression.n_genes() <= FEW_GENES {
-            smoothed_time(self.shapes(&rows).view(), &numbers, WIDE)?
+        let places = if self.expression.n_genes() <= FEW_GENES {
+            self.shapes(&rows)
         } else {
-            smoothed_time(points.view(), &numbers, WIDE)?
+            self.points.select(Axis(0), &rows)
         };
-        Ok([(rows.clone(), near), (rows, wide)])
+        let tau = smoothed_time(places.view(), &numbers, smoothing)?;
+        Ok((rows, tau))
     }
 
     /// The Hill functions of all genes in the cells `rows`, standardised.
     fn shapes(&self, rows: &[usize]) -> Array2<f64> {
         let n_shapes = THRESHOLDS.len();
         let width = self.expression.n_genes() * n_shapes;
-        let shapes = Array2::from_shape_fn((rows.len(), width), |(i, column)| {
-            self.expression.shape(rows[i], column / n_shapes, column % n_shapes)
-        });
+        let mut shapes = Array2::zeros((rows.len(), width));
+        for (mut row, &cell) in shapes.rows_mut().into_iter().zip(rows) {
+            let Some(row) = row.as_slice_mut() else { continue };
+            for shape in 0..n_shapes {
+                self.expression.fill_shape(cell, shape, (shape, n_shapes), row);
+            }
+        }
         whitened_columns(shapes.view())
     }
 
@@ -128,20 +143,63 @@ impl CourseCells<'_> {
         Ok(self.timed(steps))
     }
 
-    /// Steps between `n_bins` groups of equal size by rising smoothed time, as
-    /// [`CourseCells::smoothed`] gives it.
+    /// Steps between bins of smoothed time, as [`CourseCells::smoothed`] gives it.
     ///
     /// # Errors
     /// Those of [`Step::paired`].
     pub fn steps_of_bins(
         &self,
         (rows, tau): &(Vec<usize>, Array1<f64>),
-        n_bins: usize,
+        binning: Binning,
     ) -> Result<Steps> {
-        let bins = equal_bins(tau, n_bins.min(rows.len() / 2).max(2));
+        let n_bins = binning.n_bins.min(rows.len() / CELLS_OF_A_BIN).max(2);
+        let bins = equal_bins(tau, n_bins, binning.offset);
         let groups: Vec<Vec<usize>> =
             bins.iter().map(|bin| bin.iter().map(|&place| rows[place]).collect()).collect();
         self.steps_between(&groups)
+    }
+
+    /// Mean over genes of the correlation of a gene's expression in earlier cells with its own in
+    /// later ones: near 1 where hardly anything happens over a step.
+    pub fn memory(&self, steps: &Steps) -> f64 {
+        let n_genes = self.expression.n_genes();
+        let n_cells: usize = steps.steps.iter().map(|step| step.sources.len()).sum();
+        let stride = n_cells.div_ceil(MEMORY_CELLS).max(1);
+        // Sums of x, y, xx, yy, xy for each gene.
+        let mut sums = Array2::<f64>::zeros((5, n_genes));
+        let mut total = 0.0;
+        for step in &steps.steps {
+            let kept = step.coupling.kept();
+            let places: Vec<usize> = (0..step.sources.len()).step_by(stride).collect();
+            let cells: Vec<usize> = places.iter().map(|&place| step.sources[place]).collect();
+            let (earlier, later) =
+                (self.expression.standardised(&cells), self.expression.standardised(&step.targets));
+            for (x, &place) in earlier.rows().into_iter().zip(&places) {
+                let (targets, masses) = step.coupling.row(place);
+                let (mut mean, mut square) = (Array1::zeros(n_genes), Array1::zeros(n_genes));
+                let mut own = 0.0;
+                for (&target, &mass) in targets.iter().zip(masses) {
+                    let mass = mass / kept;
+                    let y = later.row(target as usize);
+                    own += mass;
+                    mean.scaled_add(mass, &y);
+                    Zip::from(&mut square).and(&y).for_each(|sum, y| *sum += mass * y * y);
+                }
+                total += own;
+                sums.row_mut(0).scaled_add(own, &x);
+                sums.row_mut(1).scaled_add(1.0, &mean);
+                sums.row_mut(2).scaled_add(own, &(&x * &x));
+                sums.row_mut(3).scaled_add(1.0, &square);
+                sums.row_mut(4).scaled_add(1.0, &(&x * &mean));
+            }
+        }
+        sums /= total.max(f64::MIN_POSITIVE);
+        let correlations = sums.columns().into_iter().filter_map(|of| {
+            let (vx, vy) = (of[2] - of[0] * of[0], of[3] - of[1] * of[1]);
+            (vx > 1e-9 && vy > 1e-9).then(|| (of[4] - of[0] * of[1]) / (vx * vy).sqrt())
+        });
+        let found: Vec<f64> = correlations.collect();
+        found.iter().sum::<f64>() / found.len().max(1) as f64
     }
 
     fn mean_time(&self, rows: &[usize]) -> f64 {
@@ -155,12 +213,15 @@ impl CourseCells<'_> {
             let sum: f64 = rows.iter().zip(masses).map(|(&row, mass)| self.times[row] * mass).sum();
             sum / masses.sum()
         };
-        let lengths = steps.iter().map(|step| {
-            let (sources, targets) = step.coupling.marginals();
-            mean(&step.targets, targets.view()) - mean(&step.sources, sources.view())
-        });
-        let lag = lengths.sum::<f64>() / steps.len().max(1) as f64;
-        Steps { steps, lag }
+        let lengths: Vec<f64> = steps
+            .iter()
+            .map(|step| {
+                let (sources, targets) = step.coupling.marginals();
+                mean(&step.targets, targets.view()) - mean(&step.sources, sources.view())
+            })
+            .collect();
+        let lag = lengths.iter().sum::<f64>() / steps.len().max(1) as f64;
+        Steps { steps, lengths, lag }
     }
 }
 
@@ -189,6 +250,66 @@ mod tests {
         for (mass, expected) in masses.iter().zip([1.0, 4.0, 1.0, 1.0]) {
             assert!((mass - expected).abs() < 0.02, "{masses}");
         }
+    }
+
+    #[test]
+    fn memory_is_the_mean_correlation_over_pairs() {
+        let values = Array2::from_shape_fn((12, 3), |(i, j)| {
+            if j == 2 { 1.0 } else { ((i + 2) as f32 * [0.618_034, 0.414_214][j]).fract() }
+        });
+        let expression = Expression::new(values.clone(), &[0]).unwrap();
+        let points = Array2::zeros((12, 1));
+        let cells = CourseCells {
+            expression: &expression,
+            points: &points,
+            times: (0..12).map(|i| f64::from(i / 6)).collect(),
+            weights: Array1::ones(12),
+            growth: None,
+        };
+        let pairs: Vec<(usize, usize, f64)> =
+            (0..6).flat_map(|i| [(i, i, 1.0 + i as f64), (i, (i + 1) % 6, 0.5)]).collect();
+        let sorted = {
+            let mut s = pairs.clone();
+            s.sort_by_key(|p| (p.0, p.1));
+            s
+        };
+        let coupling = crate::bridge::Coupling::new((6, 6), sorted).unwrap();
+        let step = Step { sources: (0..6).collect(), targets: (6..12).collect(), coupling };
+        let found = cells.memory(&cells.timed(vec![step]));
+        let total: f64 = pairs.iter().map(|pair| pair.2).sum();
+        let correlation = |gene: usize| {
+            let mean = |f: &dyn Fn(f64, f64) -> f64| {
+                let value = |row: usize| f64::from(values[[row, gene]]);
+                pairs.iter().map(|(i, j, m)| m / total * f(value(*i), value(6 + j))).sum::<f64>()
+            };
+            let (mx, my) = (mean(&|x, _| x), mean(&|_, y| y));
+            let (vx, vy) = (mean(&|x, _| (x - mx).powi(2)), mean(&|_, y| (y - my).powi(2)));
+            mean(&|x, y| (x - mx) * (y - my)) / (vx * vy).sqrt()
+        };
+        // The third gene does not vary and does not count.
+        assert!((found - 0.5 * (correlation(0) + correlation(1))).abs() < 1e-6);
+    }
+
+    #[test]
+    fn bins_hold_twenty_cells_at_least() {
+        let values = Array2::from_shape_fn((100, 2), |(i, j)| (i * (j + 1)) as f32);
+        let expression = Expression::new(values, &[0]).unwrap();
+        let rows: Vec<usize> = (0..100).collect();
+        let points = expression.standardised(&rows);
+        let cells = CourseCells {
+            expression: &expression,
+            points: &points,
+            times: (0..100).map(|i| f64::from(i / 25)).collect(),
+            weights: Array1::ones(100),
+            growth: None,
+        };
+        let tau = (rows, cells.times.clone());
+        let of = |n_bins, offset| cells.steps_of_bins(&tau, Binning { n_bins, offset }).unwrap();
+        assert_eq!(of(24, 0.0).steps.len(), 4);
+        assert_eq!(of(3, 0.0).steps.len(), 2);
+        let halves = of(24, 0.5);
+        assert_eq!(halves.steps.len(), 5);
+        assert_eq!(halves.steps[0].sources.len(), 10);
     }
 
     #[test]

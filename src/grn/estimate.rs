@@ -2,14 +2,24 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grn::adaptive::AdaptiveRidge;
-use crate::grn::course::{CourseCells, Steps};
+use crate::grn::course::{Binning, CourseCells, Steps};
+use crate::grn::lasso::Lasso;
 use crate::grn::moments::{LaggedMoments, Shapes};
 use crate::grn::mutual::{Bins, context_likelihood, correlations};
+use crate::grn::neural::NeuralFlow;
+use crate::grn::reference_fitting::reference_fitting;
+use crate::grn::smoothed_time::Smoothing;
+use crate::rng::Seed;
 
-/// Numbers of bins of smoothed time by default.
-const BINS: [usize; 3] = [8, 12, 16];
+/// Bins of smoothed time by default: two numbers of them, each also moved by half a bin.
+const BINNINGS: [Binning; 4] = [
+    Binning { n_bins: 12, offset: 0.0 },
+    Binning { n_bins: 24, offset: 0.0 },
+    Binning { n_bins: 12, offset: 0.5 },
+    Binning { n_bins: 24, offset: 0.5 },
+];
 
 /// More snapshots than the first number are merged to the second where they are followed as they
 /// are.
@@ -17,10 +27,6 @@ const DENSE: (usize, usize) = (12, 8);
 
 /// The last shape of [`crate::grn::Expression::shape`], the standardised value.
 const STANDARD: usize = 3;
-
-/// Weights of the parts of the ensemble beside the regression on bins of smoothed time.
-const SNAPSHOT_WEIGHT: f64 = 0.25;
-const INFORMATION_WEIGHT: f64 = 0.25;
 
 /// How much the sign of the plain correlation counts beside those of the components, in a course
 /// that is not dense.
@@ -33,8 +39,14 @@ pub enum Estimator {
     Hill,
     /// The same with standardised expression instead of Hill functions.
     Linear,
+    /// Standardised expression, by [`Lasso`].
+    Lasso,
+    /// A linear drift and the pairs it makes, in turn: reference fitting.
+    ReferenceFitting,
     /// Lagged mutual information in its context ([`context_likelihood`]).
     Mutual,
+    /// [`NeuralFlow`].
+    Neural,
     /// Hill functions on bins of smoothed time and on the snapshots, and mutual information with
     /// the direction that lagged information gives it.
     #[default]
@@ -88,10 +100,21 @@ pub struct EdgeSearch {
     pub lag: Lag,
     /// The regression.
     pub ridge: AdaptiveRidge,
-    /// Numbers of bins of smoothed time that estimates are averaged over.
-    pub bins: Vec<usize>,
-    /// Smooth time in two ways, not one ([`CourseCells::smoothed`]).
-    pub two_clocks: bool,
+    /// Bins of smoothed time that estimates are averaged over.
+    pub binnings: Vec<Binning>,
+    /// How time is smoothed before it is cut into bins.
+    pub smoothing: Smoothing,
+    /// Over a step genes must change: binnings in which earlier and later expression correlate
+    /// more than this are left out ([`CourseCells::memory`]).
+    pub most_memory: f64,
+    /// Weights of the regression on snapshots and of information in the ensemble, beside that of
+    /// the regression on bins of smoothed time, 1.
+    pub weights: (f64, f64),
+    /// Let targets that are explained better come before others. By default each target's
+    /// regulators are weighed against each other only.
+    pub across_targets: bool,
+    /// Of the networks of [`Estimator::Neural`]; nothing else is random.
+    pub seed: Seed,
 }
 
 impl Default for EdgeSearch {
@@ -100,8 +123,12 @@ impl Default for EdgeSearch {
             estimator: Estimator::default(),
             lag: Lag::default(),
             ridge: AdaptiveRidge::default(),
-            bins: BINS.to_vec(),
-            two_clocks: true,
+            binnings: BINNINGS.to_vec(),
+            smoothing: Smoothing { n_neighbours: 20, own: 2.0 },
+            most_memory: 0.85,
+            weights: (0.25, 0.25),
+            across_targets: false,
+            seed: Seed::default(),
         }
     }
 }
@@ -126,32 +153,65 @@ impl EdgeSearch {
     pub fn run(&self, cells: &CourseCells<'_>, given: Option<&Steps>) -> Result<EdgeMatrix> {
         let snapshots = self.snapshot_steps(cells, given)?;
         let binned = match self.lag {
-            Lag::Auto => {
-                let smoothed = cells.smoothed()?;
-                let clocks = if self.two_clocks { 2 } else { 1 };
-                let pairs =
-                    smoothed[..clocks].iter().flat_map(|s| self.bins.iter().map(move |b| (s, *b)));
-                pairs
-                    .map(|(smoothed, n_bins)| cells.steps_of_bins(smoothed, n_bins))
-                    .collect::<Result<Vec<Steps>>>()?
-            }
+            Lag::Auto => self.binned_steps(cells)?,
             Lag::Intervals(_) => Vec::new(),
         };
-        let alone = if given.is_some() || binned.is_empty() {
-            std::slice::from_ref(&snapshots)
-        } else {
-            binned.as_slice()
-        };
+        if given.is_some() && self.estimator != Estimator::Ensemble {
+            return self.edges_of(cells, &[], &snapshots);
+        }
+        self.edges_of(cells, &binned, &snapshots)
+    }
+
+    /// Edges from steps between bins of smoothed time, from those between snapshots, or from both,
+    /// as the estimator has it.
+    ///
+    /// # Errors
+    /// [`Error::Numerical`] if moments are not finite.
+    pub fn edges_of(
+        &self,
+        cells: &CourseCells<'_>,
+        binned: &[Steps],
+        snapshots: &Steps,
+    ) -> Result<EdgeMatrix> {
+        let alone = if binned.is_empty() { std::slice::from_ref(snapshots) } else { binned };
         let found = match self.estimator {
-            Estimator::Hill => self.regressions(cells, alone, HILL),
-            Estimator::Linear => self.regressions(cells, alone, LINEAR),
+            Estimator::Hill | Estimator::Linear | Estimator::Lasso => {
+                self.gather(cells, alone)?.finish(&Self::plain_signs(cells))
+            }
+            Estimator::ReferenceFitting => reference_fitting(cells, snapshots)?,
+            Estimator::Neural => NeuralFlow::default().edges(cells, snapshots, self.seed)?,
             Estimator::Mutual => Self::mutual(cells, alone),
-            Estimator::Ensemble => self.ensemble(cells, &binned, &snapshots),
+            Estimator::Ensemble => self.ensemble(cells, binned, snapshots)?,
         };
         Ok(without_self_edges(found, cells.expression.regulators()))
     }
 
-    fn snapshot_steps(&self, cells: &CourseCells<'_>, given: Option<&Steps>) -> Result<Steps> {
+    /// Steps between bins of smoothed time, of those binnings over whose steps genes change; of the
+    /// one over whose steps they change most, if they change little over all.
+    ///
+    /// # Errors
+    /// Those of [`CourseCells::smoothed`] and [`CourseCells::steps_of_bins`].
+    pub fn binned_steps(&self, cells: &CourseCells<'_>) -> Result<Vec<Steps>> {
+        let smoothed = cells.smoothed(self.smoothing)?;
+        let all: Vec<(Steps, f64)> = self
+            .binnings
+            .iter()
+            .map(|binning| {
+                let steps = cells.steps_of_bins(&smoothed, *binning)?;
+                let memory = cells.memory(&steps);
+                Ok((steps, memory))
+            })
+            .collect::<Result<_>>()?;
+        let least = all.iter().fold(f64::INFINITY, |least, (_, memory)| least.min(*memory));
+        let kept = all.into_iter().filter(|(_, memory)| *memory <= least.max(self.most_memory));
+        Ok(kept.map(|(steps, _)| steps).collect())
+    }
+
+    /// Steps between snapshots, as far apart as `lag` says; `given` ones if there are any.
+    ///
+    /// # Errors
+    /// As [`EdgeSearch::run`].
+    pub fn snapshot_steps(&self, cells: &CourseCells<'_>, given: Option<&Steps>) -> Result<Steps> {
         match (self.lag, given) {
             (Lag::Auto | Lag::Intervals(1), Some(given)) => Ok(given.clone()),
             (Lag::Auto, None) => cells.steps_between(&cells.merged_snapshots(DENSE)),
@@ -159,7 +219,7 @@ impl EdgeSearch {
                 let snapshots = cells.snapshots();
                 if lag == 0 || lag >= snapshots.len() {
                     let (name, must) = ("--lag", "auto, or at least 1 and less than the times");
-                    return Err(crate::Error::Parameter { name, must, got: lag.to_string() });
+                    return Err(Error::Parameter { name, must, got: lag.to_string() });
                 }
                 let steps = (0..snapshots.len() - lag).map(|k| {
                     let pair = [snapshots[k].clone(), snapshots[k + lag].clone()];
@@ -171,28 +231,30 @@ impl EdgeSearch {
         }
     }
 
-    /// The regressions on each of `courses`, averaged.
-    fn regressions(
-        &self,
-        cells: &CourseCells<'_>,
-        courses: &[Steps],
-        shapes: Shapes,
-    ) -> EdgeMatrix {
-        self.gather(cells, courses, shapes).finish(&Self::plain_signs(cells))
-    }
-
-    fn gather(&self, cells: &CourseCells<'_>, courses: &[Steps], shapes: Shapes) -> Gathered {
+    /// The regressions on each of `courses`, added up; signs of those with the longest steps only.
+    fn gather(&self, cells: &CourseCells<'_>, courses: &[Steps]) -> Result<Gathered> {
+        let shapes = match self.estimator {
+            Estimator::Linear | Estimator::Lasso => LINEAR,
+            _ => HILL,
+        };
         let regulators = cells.expression.regulators();
         let shape = (regulators.len(), cells.expression.n_genes());
         let mut sum = Gathered::zeros(shape);
+        // Moving the borders of bins adds a step.
+        let coarsest = 1 + courses.iter().map(|course| course.steps.len()).min().unwrap_or(0);
         for course in courses {
             let moments = LaggedMoments::of(cells.expression, &course.steps, shapes);
-            for (place, later) in shapes.later.iter().enumerate() {
-                let components = self.ridge.solve(&moments, place);
+            let of_shapes = match self.estimator {
+                Estimator::Lasso => vec![Lasso::default().solve(&moments, 0)],
+                _ => self.ridge.solve(&moments).ok_or_else(not_finite)?,
+            };
+            for (later, components) in shapes.later.iter().zip(of_shapes) {
                 let mut squares = components.strength.mapv(|s| s * s);
                 silence_self(&mut squares, regulators);
-                let scores = unit_columns(squares);
-                sum.evidence += &(&scores * &components.slope.mapv(f64::signum));
+                let scores = self.comparable(squares);
+                if course.steps.len() <= coarsest {
+                    sum.evidence += &(&scores * &components.slope.mapv(f64::signum));
+                }
                 sum.importance += &scores;
                 if *later == STANDARD {
                     sum.strength += &(&components.strength / courses.len() as f64);
@@ -201,7 +263,7 @@ impl EdgeSearch {
             }
             sum.lag += course.lag / courses.len() as f64;
         }
-        sum
+        Ok(sum)
     }
 
     fn mutual(cells: &CourseCells<'_>, courses: &[Steps]) -> EdgeMatrix {
@@ -218,26 +280,42 @@ impl EdgeSearch {
         sum.finish(&Self::plain_signs(cells))
     }
 
-    fn ensemble(&self, cells: &CourseCells<'_>, binned: &[Steps], snapshots: &Steps) -> EdgeMatrix {
-        let plain = Self::plain_signs(cells);
-        let direct = self.gather(cells, std::slice::from_ref(snapshots), HILL);
-        let information = Self::directed_information(cells, binned, snapshots);
-        let first = if binned.is_empty() {
-            direct.finish(&plain)
+    /// Regressions on bins of smoothed time, on snapshots unless these are many, and information.
+    /// The sign is that of the majority of both regressions and of plain correlation.
+    fn ensemble(
+        &self,
+        cells: &CourseCells<'_>,
+        binned: &[Steps],
+        snapshots: &Steps,
+    ) -> Result<EdgeMatrix> {
+        let information = self.directed_information(cells, binned, snapshots);
+        let is_dense = cells.snapshots().len() > DENSE.0;
+        let nothing = Array2::zeros(information.raw_dim());
+        let direct = if is_dense && !binned.is_empty() {
+            None
         } else {
-            let lagged = self.gather(cells, binned, HILL);
-            let mut first = lagged.finish(&plain);
-            let direct = direct.finish(&plain);
-            first.importance.scaled_add(SNAPSHOT_WEIGHT, &direct.importance);
-            first.evidence.scaled_add(SNAPSHOT_WEIGHT, &direct.evidence);
-            first
+            Some(self.gather(cells, std::slice::from_ref(snapshots))?.finish(&nothing))
         };
-        let importance = &first.importance + &(INFORMATION_WEIGHT * &information);
-        EdgeMatrix { importance, ..first }
+        let mut found = match (binned.is_empty(), &direct) {
+            (true, Some(direct)) => direct.clone(),
+            _ => self.gather(cells, binned)?.finish(&nothing),
+        };
+        if let Some(direct) = direct {
+            let plain = correlations(cells.expression, &cells.snapshots(), cells.weights.view());
+            let votes = [&found.evidence, &direct.evidence, &plain];
+            let votes = votes.map(|of| of.mapv(sign));
+            if !binned.is_empty() {
+                found.importance.scaled_add(self.weights.0, &direct.importance);
+            }
+            found.evidence = &votes[0] + &votes[1] + &votes[2];
+        }
+        found.importance.scaled_add(self.weights.1, &information);
+        Ok(found)
     }
 
     /// Information within cells, times the share of lagged information that goes this way.
     fn directed_information(
+        &self,
         cells: &CourseCells<'_>,
         binned: &[Steps],
         snapshots: &Steps,
@@ -263,7 +341,17 @@ impl EdgeSearch {
         let mut within = bins.within(regulators, &groups, cells.weights.view());
         silence_self(&mut within, regulators);
         let share = &forward / &(&forward + &backward).mapv(|both| both.max(1e-12));
-        unit_columns(within * share)
+        self.comparable(within * share)
+    }
+
+    /// Scores whose columns, the targets, can be compared.
+    fn comparable(&self, scores: Array2<f64>) -> Array2<f64> {
+        if !self.across_targets {
+            return unit_columns(scores);
+        }
+        let length = scores.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let mean = length / (scores.ncols().max(1) as f64).sqrt();
+        if mean > 0.0 { scores / mean } else { scores }
     }
 
     /// Signs of the plain correlations; in a dense course cells that come later are compared with
@@ -301,6 +389,10 @@ impl Gathered {
             lag,
         }
     }
+}
+
+fn not_finite() -> Error {
+    Error::Numerical { what: "fitting regulators", why: "moments are not finite".into() }
 }
 
 fn sign(value: f64) -> f64 {

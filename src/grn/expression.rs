@@ -1,11 +1,13 @@
 //! Expression of the cells of a course, and what genes look like to a regulatory function.
 
+use std::sync::OnceLock;
+
 use ndarray::{Array1, Array2, ArrayView2};
 
 use crate::error::{Error, Result};
 
-/// Exponent of the Hill functions.
-const EXPONENT: i32 = 4;
+/// Bins of equal numbers of cells that a gene is cut into for information.
+pub(super) const N_BINS: usize = 8;
 
 /// Half-activation of each Hill function, as a part of the gene's range.
 pub const THRESHOLDS: [f64; 3] = [0.25, 0.5, 0.75];
@@ -24,6 +26,8 @@ pub struct Expression {
     range: Array1<f64>,
     mean: Array1<f64>,
     spread: Array1<f64>,
+    /// The bin of every gene in every cell, once it was asked for.
+    codes: OnceLock<Array2<u8>>,
 }
 
 impl Expression {
@@ -48,6 +52,7 @@ impl Expression {
             range: Array1::zeros(n_genes),
             mean: Array1::zeros(n_genes),
             spread: Array1::zeros(n_genes),
+            codes: OnceLock::new(),
             values,
         };
         for gene in 0..n_genes {
@@ -94,20 +99,75 @@ impl Expression {
     /// 1st percentile and θ of [`THRESHOLDS`], or the standardised value for the last shape.
     pub fn shape(&self, cell: usize, gene: usize, shape: usize) -> f64 {
         let value = f64::from(self.values[[cell, gene]]);
-        let Some(threshold) = THRESHOLDS.get(shape) else {
-            let spread = self.spread[gene];
-            return if spread > 0.0 { (value - self.mean[gene]) / spread } else { 0.0 };
-        };
-        let above = (value - self.low[gene]).max(0.0).powi(EXPONENT);
-        let half = (threshold * self.range[gene].max(1e-9)).powi(EXPONENT);
-        above / (above + half)
+        match THRESHOLDS.get(shape) {
+            Some(threshold) => hill(value - self.low[gene], threshold * self.range[gene]),
+            None => standard(value - self.mean[gene], self.spread[gene]),
+        }
+    }
+
+    /// [`Expression::shape`] of every gene, gene g at `place + g · stride` of `row`.
+    pub fn fill_shape(
+        &self,
+        cell: usize,
+        shape: usize,
+        (place, stride): (usize, usize),
+        row: &mut [f64],
+    ) {
+        let values = self.values.row(cell);
+        let slots = row[place..].iter_mut().step_by(stride);
+        if let Some(threshold) = THRESHOLDS.get(shape) {
+            let known = self.low.iter().zip(&self.range);
+            for (slot, (value, (low, range))) in slots.zip(values.iter().zip(known)) {
+                *slot = hill(f64::from(*value) - low, threshold * range);
+            }
+        } else {
+            let known = self.mean.iter().zip(&self.spread);
+            for (slot, (value, (mean, spread))) in slots.zip(values.iter().zip(known)) {
+                *slot = standard(f64::from(*value) - mean, *spread);
+            }
+        }
+    }
+
+    /// The bin of every gene in every cell: below and between the 1/8, …, 7/8 quantiles over all
+    /// cells, quantiles that coincide counted once.
+    pub(super) fn codes(&self) -> &Array2<u8> {
+        self.codes.get_or_init(|| {
+            let mut codes = Array2::zeros(self.values.raw_dim());
+            for (column, mut codes) in self.values.columns().into_iter().zip(codes.columns_mut()) {
+                let mut sorted: Vec<f64> = column.iter().map(|value| f64::from(*value)).collect();
+                sorted.sort_by(f64::total_cmp);
+                let mut edges: Vec<f64> =
+                    (1..N_BINS).map(|b| quantile(&sorted, b as f64 / N_BINS as f64)).collect();
+                edges.dedup();
+                for (code, value) in codes.iter_mut().zip(column) {
+                    *code = edges.partition_point(|edge| *edge <= f64::from(*value)) as u8;
+                }
+            }
+            codes
+        })
     }
 
     /// Standardised values of the cells `rows`, `(rows, n_genes)`.
     pub fn standardised(&self, rows: &[usize]) -> Array2<f64> {
-        let last = N_SHAPES - 1;
-        Array2::from_shape_fn((rows.len(), self.n_genes()), |(i, g)| self.shape(rows[i], g, last))
+        let mut found = Array2::zeros((rows.len(), self.n_genes()));
+        for (mut row, &cell) in found.rows_mut().into_iter().zip(rows) {
+            if let Some(row) = row.as_slice_mut() {
+                self.fill_shape(cell, N_SHAPES - 1, (0, 1), row);
+            }
+        }
+        found
     }
+}
+
+/// `y⁴ / (y⁴ + half⁴)`, with y not below zero.
+fn hill(y: f64, half: f64) -> f64 {
+    let fourth = |x: f64| (x * x) * (x * x);
+    let above = fourth(y.max(0.0));
+    above / (above + fourth(half.max(1e-9)))
+}
+
+fn standard(above_mean: f64, spread: f64) -> f64 {
+    if spread > 0.0 { above_mean / spread } else { 0.0 }
 }
 
 /// The quantile of sorted numbers, linear between neighbours.

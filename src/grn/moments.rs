@@ -1,17 +1,19 @@
 //! Lagged moments: how shapes of genes in earlier cells go with shapes of genes in later ones.
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use std::ops::Range;
+
+use ndarray::{Array1, Array2, Axis, s};
 use rayon::prelude::*;
 
 use crate::grn::expression::Expression;
 use crate::grn::step::Step;
-use crate::linalg::{add_product, product_tn};
+use crate::linalg::{add_product, product};
 
-/// Rows of earlier cells that are taken at once.
-const BLOCK: usize = 256;
+/// Earlier cells that are taken at once.
+const BLOCK: usize = 512;
 
 /// Sums that run side by side; they are added in order, so that threads do not matter.
-const LANES: usize = 8;
+const LANES: usize = 4;
 
 /// Which shapes of a gene go into the moments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +49,71 @@ pub struct LaggedMoments {
     pub n_genes: usize,
 }
 
+impl LaggedMoments {
+    /// Sums over all `steps`; no pair is held but those of the couplings. With n earlier cells and
+    /// m later ones that those of a block meet, time `O(n (RF)(RF + GF + LG) + n m LG)`; memory
+    /// for each lane that of the result, and `(512 + m)(F + L) G` numbers.
+    pub fn of(expression: &Expression, steps: &[Step], shapes: Shapes) -> Self {
+        let n_regulators = expression.regulators().len() * shapes.earlier.len();
+        let blocks: Vec<Block<'_>> =
+            steps.iter().flat_map(|step| Block::all(step, steps.len())).collect();
+        let lanes: Vec<Sums> = (0..LANES.min(blocks.len()))
+            .into_par_iter()
+            .map(|lane| {
+                let mut sums = Sums::zeros(expression, shapes);
+                let of_lane = blocks.iter().skip(lane).step_by(LANES);
+                of_lane.for_each(|block| sums.add_block((expression, shapes), block));
+                sums
+            })
+            .collect();
+        let mut total = Sums::zeros(expression, shapes);
+        for lane in &lanes {
+            total.add(lane);
+        }
+        let genes: Vec<usize> = expression.regulators().to_vec();
+        total.correlations(&genes, shapes.earlier.len(), n_regulators)
+    }
+}
+
+/// Some earlier cells of a step and the later ones they go with.
+struct Block<'a> {
+    step: &'a Step,
+    rows: Range<usize>,
+    targets: Range<usize>,
+    /// What a unit of the coupling's mass weighs in the sums.
+    factor: f64,
+}
+
+impl<'a> Block<'a> {
+    /// The blocks of one of `n_steps` steps of equal weight.
+    fn all(step: &'a Step, n_steps: usize) -> Vec<Self> {
+        let factor = 1.0 / (step.coupling.kept() * n_steps as f64);
+        let starts = (0..step.sources.len()).step_by(BLOCK);
+        starts
+            .map(|start| {
+                let rows = start..step.sources.len().min(start + BLOCK);
+                let met = || rows.clone().flat_map(|row| step.coupling.row(row).0.iter());
+                let first = met().min().map_or(0, |place| *place as usize);
+                let end = met().max().map_or(0, |place| *place as usize + 1);
+                Self { step, rows, targets: first..end, factor }
+            })
+            .collect()
+    }
+
+    /// Masses of all pairs `(rows, targets)`: as a full matrix, because a product with it is
+    /// faster than sums along the rows of a sparse one of this size.
+    fn masses(&self) -> Array2<f64> {
+        let mut masses = Array2::zeros((self.rows.len(), self.targets.len()));
+        for (mut slots, row) in masses.rows_mut().into_iter().zip(self.rows.clone()) {
+            let (targets, pairs) = self.step.coupling.row(row);
+            for (&target, mass) in targets.iter().zip(pairs) {
+                slots[target as usize - self.targets.start] += mass * self.factor;
+            }
+        }
+        masses
+    }
+}
+
 /// Sums over pairs. Rows of `own` for all genes; those of regulators are among them.
 struct Sums {
     weight: f64,
@@ -58,20 +125,6 @@ struct Sums {
     mean_own: Array1<f64>,
     mean_later: Array1<f64>,
     square_later: Array1<f64>,
-}
-
-impl LaggedMoments {
-    /// Sums over all `steps`; no pair is held but those of the couplings. Time
-    /// `O(n (RF)(RF + GF + LG))` and `O(pairs · LG)`; memory for each lane that of the result.
-    pub fn of(expression: &Expression, steps: &[Step], shapes: Shapes) -> Self {
-        let n_regulators = expression.regulators().len() * shapes.earlier.len();
-        let mut total = Sums::zeros(expression, shapes);
-        for step in steps {
-            total.add(&Sums::of_step(expression, step, shapes));
-        }
-        let genes: Vec<usize> = expression.regulators().to_vec();
-        total.correlations(&genes, shapes.earlier.len(), n_regulators)
-    }
 }
 
 impl Sums {
@@ -91,85 +144,62 @@ impl Sums {
         }
     }
 
-    /// The sums over one step, divided by its mass.
-    fn of_step(expression: &Expression, step: &Step, shapes: Shapes) -> Self {
-        let n_genes = expression.n_genes();
-        let later = Array2::from_shape_fn(
-            (step.targets.len(), shapes.later.len() * n_genes),
-            |(j, column)| {
-                let shape = shapes.later[column / n_genes];
-                expression.shape(step.targets[j], column % n_genes, shape)
-            },
-        );
-        let n_blocks = step.sources.len().div_ceil(BLOCK);
-        let lanes: Vec<Self> = (0..LANES.min(n_blocks))
-            .into_par_iter()
-            .map(|lane| {
-                let mut sums = Self::zeros(expression, shapes);
-                for block in (lane..n_blocks).step_by(LANES) {
-                    let end = step.sources.len().min((block + 1) * BLOCK);
-                    let rows = block * BLOCK..end;
-                    sums.add_block((expression, shapes), (step, rows), later.view());
-                }
-                sums
-            })
-            .collect();
-        let mut total = Self::zeros(expression, shapes);
-        for lane in &lanes {
-            total.add(lane);
-        }
-        let (_, masses) = step.coupling.marginals();
-        total.mean_later = masses.dot(&later);
-        total.square_later = masses.dot(&later.mapv(|value| value * value));
-        total.scale(1.0 / masses.sum());
-        total
-    }
-
-    fn add_block(
-        &mut self,
-        (expression, shapes): (&Expression, Shapes),
-        (step, rows): (&Step, std::ops::Range<usize>),
-        later: ArrayView2<'_, f64>,
-    ) {
-        let f = shapes.earlier.len();
-        let (n_rows, n_genes) = (rows.len(), expression.n_genes());
-        let own = Array2::from_shape_fn((n_rows, n_genes * f), |(i, column)| {
-            let cell = step.sources[rows.start + i];
-            expression.shape(cell, column / f, shapes.earlier[column % f])
-        });
-        let mut carried = Array2::<f64>::zeros((n_rows, later.ncols()));
-        let mut masses = Array1::<f64>::zeros(n_rows);
-        for (i, mut row) in carried.rows_mut().into_iter().enumerate() {
-            let (targets, pairs) = step.coupling.row(rows.start + i);
-            for (&j, &mass) in targets.iter().zip(pairs) {
-                masses[i] += mass;
-                row.scaled_add(mass, &later.row(j as usize));
+    fn add_block(&mut self, (expression, shapes): (&Expression, Shapes), block: &Block<'_>) {
+        let (f, n_genes) = (shapes.earlier.len(), expression.n_genes());
+        let Block { step, rows, targets, .. } = block;
+        let masses = block.masses();
+        let later =
+            evaluated(expression, &step.targets[targets.clone()], (shapes.later, (n_genes, 1)));
+        let own = evaluated(expression, &step.sources[rows.clone()], (shapes.earlier, (1, f)));
+        let carried = product(masses.view(), later.view());
+        let (of_rows, of_targets) = (masses.sum_axis(Axis(1)), masses.sum_axis(Axis(0)));
+        self.weight += of_rows.sum();
+        self.mean_own += &of_rows.dot(&own);
+        self.mean_later += &of_targets.dot(&later);
+        for (row, mass) in later.rows().into_iter().zip(&of_targets) {
+            for (sum, value) in self.square_later.iter_mut().zip(row) {
+                *sum += mass * value * value;
             }
         }
-        let mut regulators = Array2::<f64>::zeros((n_rows, self.regulators.nrows()));
+        self.add_own((&own, &carried, &of_rows), (f, n_genes));
+        let mut regulators = Array2::<f64>::zeros((own.nrows(), self.regulators.nrows()));
         for (r, &gene) in expression.regulators().iter().enumerate() {
             let mut place = regulators.slice_mut(s![.., r * f..(r + 1) * f]);
             place.assign(&own.slice(s![.., gene * f..(gene + 1) * f]));
         }
-        let weighted = &own * &masses.view().insert_axis(Axis(1));
-        let weighted_regulators = &regulators * &masses.view().insert_axis(Axis(1));
-        let across = regulators.t();
-        add_product(self.regulators.view_mut(), 1.0, across, weighted_regulators.view());
-        add_product(self.later.view_mut(), 1.0, across, carried.view());
-        add_product(self.own.view_mut(), 1.0, across, weighted.view());
-        for gene in 0..n_genes {
-            let span = s![.., gene * f..(gene + 1) * f];
-            let among = product_tn(own.slice(span), weighted.slice(span));
-            let mut place = self.own_among.slice_mut(s![gene * f..(gene + 1) * f, ..]);
-            place += &among;
-            for l in 0..shapes.later.len() {
-                let column = carried.column(l * n_genes + gene);
-                let mut place = self.own_later.slice_mut(s![gene * f..(gene + 1) * f, l]);
-                place += &own.slice(span).t().dot(&column);
+        add_product(self.later.view_mut(), 1.0, regulators.t(), carried.view());
+        let weighted = &regulators * &of_rows.insert_axis(Axis(1));
+        add_product(self.regulators.view_mut(), 1.0, weighted.t(), regulators.view());
+        add_product(self.own.view_mut(), 1.0, weighted.t(), own.view());
+    }
+
+    /// Of each gene's own shapes among themselves and with its later shapes.
+    fn add_own(
+        &mut self,
+        (own, carried, masses): (&Array2<f64>, &Array2<f64>, &Array1<f64>),
+        (f, n_genes): (usize, usize),
+    ) {
+        let n_later = self.own_later.ncols();
+        let rows = own.rows().into_iter().zip(carried.rows()).zip(masses);
+        for ((own, carried), &mass) in rows {
+            let (Some(own), Some(carried)) = (own.as_slice(), carried.as_slice()) else { continue };
+            let (Some(among), Some(later)) =
+                (self.own_among.as_slice_mut(), self.own_later.as_slice_mut())
+            else {
+                continue;
+            };
+            let slots = among.chunks_exact_mut(f * f).zip(later.chunks_exact_mut(f * n_later));
+            for (gene, ((among, later), own)) in slots.zip(own.chunks_exact(f)).enumerate() {
+                for (a, value) in own.iter().enumerate() {
+                    for (b, other) in own.iter().enumerate() {
+                        among[a * f + b] += mass * value * other;
+                    }
+                    for l in 0..n_later {
+                        later[a * n_later + l] += value * carried[l * n_genes + gene];
+                    }
+                }
             }
         }
-        self.mean_own += &weighted.sum_axis(Axis(0));
-        self.weight += masses.sum();
     }
 
     fn add(&mut self, other: &Self) {
@@ -230,6 +260,23 @@ impl Sums {
         }
         moments
     }
+}
+
+/// Shapes of all genes in `cells`, one row for each: shape number k of gene g at
+/// `k · strides.0 + g · strides.1`.
+fn evaluated(
+    expression: &Expression,
+    cells: &[usize],
+    (shapes, strides): (&[usize], (usize, usize)),
+) -> Array2<f64> {
+    let mut found = Array2::zeros((cells.len(), shapes.len() * expression.n_genes()));
+    for (mut row, &cell) in found.rows_mut().into_iter().zip(cells) {
+        let Some(row) = row.as_slice_mut() else { continue };
+        for (k, &shape) in shapes.iter().enumerate() {
+            expression.fill_shape(cell, shape, (k * strides.0, strides.1), row);
+        }
+    }
+    found
 }
 
 /// Means of shapes and the factors that bring them to unit variance.

@@ -16,6 +16,42 @@ fn candidates(regulators: &[usize], n_genes: usize) -> Vec<(usize, usize)> {
     pairs.filter(|&(r, g)| regulators[r] != g).collect()
 }
 
+/// The first tenth of all candidates, at least as many as there are genes, at most half.
+fn first(found: &EdgeMatrix, regulators: &[usize]) -> Vec<(usize, usize)> {
+    let n_genes = found.importance.ncols();
+    let mut order = candidates(regulators, n_genes);
+    let n_first =
+        ((FIRST * order.len() as f64).ceil() as usize).max(n_genes).min(order.len().div_ceil(2));
+    order.sort_by(|a, b| found.importance[*b].total_cmp(&found.importance[*a]).then(a.cmp(b)));
+    order.truncate(n_first);
+    order
+}
+
+/// How sure directions are: over the first edges of `found` between two regulators, the share of
+/// `resampled` in which the same direction is the more important one. NaN if there are none.
+///
+/// In simulated courses two of three one-way edges had the right direction where this is below 0.95,
+/// seven of eight where it is not (docs/BENCHMARKS.md, "Direction").
+pub fn direction_agreement(
+    found: &EdgeMatrix,
+    resampled: &[EdgeMatrix],
+    regulators: &[usize],
+) -> f64 {
+    let forward = |of: &EdgeMatrix, (r, g): (usize, usize), back: (usize, usize)| {
+        of.importance[[r, g]] > of.importance[[back.0, back.1]]
+    };
+    let (mut same, mut all) = (0.0, 0.0);
+    for edge @ (r, g) in first(found, regulators) {
+        let Ok(place) = regulators.binary_search(&g) else { continue };
+        let back = (place, regulators[r]);
+        for other in resampled {
+            all += 1.0;
+            same += f64::from(forward(other, edge, back) == forward(found, edge, back));
+        }
+    }
+    same / all
+}
+
 /// Share of `resampled` in which an edge is among the first tenth of all candidates (at least as
 /// many as there are genes, at most half) with the sign that `found` gives it, `(R, G)`; NaN
 /// without resamples.
@@ -28,22 +64,17 @@ pub fn stability(
     if resampled.is_empty() {
         return Array2::from_elem(shape, f64::NAN);
     }
-    let all = candidates(regulators, shape.1);
-    let n_first =
-        ((FIRST * all.len() as f64).ceil() as usize).max(shape.1).min(all.len().div_ceil(2));
     let mut share = Array2::zeros(shape);
     for other in resampled {
-        let mut order = all.clone();
-        order.sort_by(|a, b| other.importance[*b].total_cmp(&other.importance[*a]).then(a.cmp(b)));
-        for edge in order.into_iter().take(n_first) {
+        for edge in first(other, regulators) {
             if other.importance[edge] > 0.0
                 && (found.evidence[edge] < 0.0) == (other.evidence[edge] < 0.0)
             {
-                share[edge] += 1.0 / resampled.len() as f64;
+                share[edge] += 1.0;
             }
         }
     }
-    share
+    share / resampled.len() as f64
 }
 
 /// The p-value of every edge against `permuted`, estimates from cells whose times were dealt anew;
@@ -137,6 +168,25 @@ mod tests {
 
     fn edges(importance: Array2<f64>, evidence: Array2<f64>) -> EdgeMatrix {
         EdgeMatrix { strength: importance.clone(), importance, evidence, lag: 1.0 }
+    }
+
+    #[test]
+    fn directions_agree_where_resamples_prefer_the_same_way() {
+        let of = |values: [[f64; 3]; 2]| EdgeMatrix {
+            importance: Array2::from_shape_fn((2, 3), |(r, g)| values[r][g]),
+            evidence: Array2::ones((2, 3)),
+            strength: Array2::ones((2, 3)),
+            lag: 1.0,
+        };
+        // Genes 0 and 1 regulate; 0 → 1 comes first, then 1 → 2, whose target does not.
+        let found = of([[0.0, 5.0, 0.1], [1.0, 0.0, 4.0]]);
+        let turned = of([[0.0, 1.0, 0.1], [2.0, 0.0, 4.0]]);
+        let agreement = |others: &[EdgeMatrix]| direction_agreement(&found, others, &[0, 1]);
+        assert!(
+            (agreement(&[found.clone(), turned.clone(), turned.clone()]) - 1.0 / 3.0).abs() < 1e-12
+        );
+        assert!((agreement(std::slice::from_ref(&found)) - 1.0).abs() < 1e-12);
+        assert!(agreement(&[]).is_nan());
     }
 
     #[test]

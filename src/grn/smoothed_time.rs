@@ -62,14 +62,17 @@ pub fn smoothed_time(
     Ok(tau)
 }
 
-/// The cells cut into `n_bins` of equal size by rising `tau`; cells of equal τ stay in the order
-/// of their rows.
-pub fn equal_bins(tau: &Array1<f64>, n_bins: usize) -> Vec<Vec<usize>> {
+/// The cells cut by rising `tau` into `n_bins` of equal size, whose borders are moved by the part
+/// `offset` of a bin; cells of equal τ stay in the order of their rows.
+pub fn equal_bins(tau: &Array1<f64>, n_bins: usize, offset: f64) -> Vec<Vec<usize>> {
     let n = tau.len();
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| tau[a].total_cmp(&tau[b]).then(a.cmp(&b)));
-    let bin = |place: usize| (2 * place + 1) * n_bins / (2 * n);
-    let mut bins = vec![Vec::new(); n_bins];
+    let bin = |place: usize| {
+        let exact = (2 * place + 1) as f64 * n_bins as f64 / (2 * n) as f64;
+        (exact + offset).floor() as usize
+    };
+    let mut bins = vec![Vec::new(); n_bins + 1];
     for (place, row) in order.into_iter().enumerate() {
         bins[bin(place)].push(row);
     }
@@ -131,7 +134,8 @@ mod tests {
     #[test]
     fn bins_are_even_and_ordered() {
         let tau = Array1::from(vec![0.5, 0.1, 0.9, 0.1, 0.7]);
-        assert_eq!(equal_bins(&tau, 2), [vec![1, 3], vec![0, 4, 2]]);
-        assert_eq!(equal_bins(&tau, 9).len(), 5);
+        assert_eq!(equal_bins(&tau, 2, 0.0), [vec![1, 3], vec![0, 4, 2]]);
+        assert_eq!(equal_bins(&tau, 2, 0.5), [vec![1], vec![3, 0, 4], vec![2]]);
+        assert_eq!(equal_bins(&tau, 9, 0.0).len(), 5);
     }
 }

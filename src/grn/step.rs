@@ -57,31 +57,29 @@ impl Step {
         let n_blocks = sources.len().max(targets.len()).div_ceil(BLOCK);
         let n_blocks = n_blocks.min(sources.len()).min(targets.len()).max(1);
         let mut pairs = Vec::new();
+        // Cells are listed block after block, so that those that meet are near each other.
+        let (mut from, mut to): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
         for block in 0..n_blocks {
-            let part = |n: usize| (block..n).step_by(n_blocks).collect::<Vec<usize>>();
-            let (from, to) = (part(sources.len()), part(targets.len()));
-            let points = |places: &[usize], rows: &[usize]| {
-                let rows: Vec<usize> = places.iter().map(|&place| rows[place]).collect();
-                features.select(Axis(0), &rows)
+            let part = |rows: &[usize]| -> Vec<usize> {
+                rows.iter().copied().skip(block).step_by(n_blocks).collect()
             };
-            let masses = |places: &[usize], rows: &[usize]| {
-                places.iter().map(|&place| weights[rows[place]]).collect::<Array1<f64>>()
-            };
-            let cost = SquaredEuclidean::new(
-                points(&from, &sources).view(),
-                points(&to, &targets).view(),
-            )?;
-            let (p, q) = (masses(&from, &sources), masses(&to, &targets));
+            let (some, others) = (part(&sources), part(&targets));
+            let points = |rows: &[usize]| features.select(Axis(0), rows);
+            let masses = |rows: &[usize]| rows.iter().map(|&row| weights[row]).collect();
+            let cost = SquaredEuclidean::new(points(&some).view(), points(&others).view())?;
+            let (p, q): (Array1<f64>, Array1<f64>) = (masses(&some), masses(&others));
             let (share, total) = (p.sum(), q.sum());
             let coupling = entropic(&cost, (p / share, q / total))?;
-            for (i, &source) in from.iter().enumerate() {
+            for i in 0..some.len() {
                 let row = few_partners(coupling.row(i));
-                pairs.extend(row.into_iter().map(|(j, mass)| (source, to[j], mass * share)));
+                let source = from.len() + i;
+                pairs.extend(row.into_iter().map(|(j, mass)| (source, to.len() + j, mass * share)));
             }
+            from.extend(some);
+            to.extend(others);
         }
-        pairs.sort_unstable_by_key(|pair| (pair.0, pair.1));
-        let coupling = Coupling::new((sources.len(), targets.len()), pairs)?;
-        Ok(Self { sources, targets, coupling })
+        let coupling = Coupling::new((from.len(), to.len()), pairs)?;
+        Ok(Self { sources: from, targets: to, coupling })
     }
 }
 

@@ -13,21 +13,23 @@ impl Cholesky {
     /// positive definite (or holds NaN).
     pub fn new(matrix: ArrayView2<'_, f64>) -> Option<Self> {
         let n = matrix.nrows();
-        let mut lower = Array2::<f64>::zeros((n, n));
+        let mut lower = vec![0.0; n * n];
         for i in 0..n {
+            let (above, row) = lower.split_at_mut(i * n);
             for j in 0..=i {
-                let known = lower.slice(s![i, ..j]).dot(&lower.slice(s![j, ..j]));
-                let rest = matrix[[i, j]] - known;
-                if i == j {
+                let other = if j < i { &above[j * n..j * n + j] } else { &row[..i] };
+                let rest = matrix[[i, j]] - dot(&row[..j], other);
+                row[j] = if i == j {
                     if !(0.0 < rest && rest < f64::INFINITY) {
                         return None;
                     }
-                    lower[[i, i]] = rest.sqrt();
+                    rest.sqrt()
                 } else {
-                    lower[[i, j]] = rest / lower[[j, j]];
-                }
+                    rest / above[j * n + j]
+                };
             }
         }
+        let lower = Array2::from_shape_vec((n, n), lower).ok()?;
         Some(Self { lower })
     }
 
@@ -47,6 +49,17 @@ impl Cholesky {
         let mut x = b.to_owned();
         for i in 0..x.len() {
             let known = self.lower.slice(s![i, ..i]).dot(&x.slice(s![..i]));
+            x[i] = (x[i] - known) / self.lower[[i, i]];
+        }
+        x
+    }
+
+    /// `A⁻¹ b`. Time `2 n²` flops.
+    #[must_use]
+    pub fn solve(&self, b: ArrayView1<'_, f64>) -> Array1<f64> {
+        let mut x = self.whiten(b);
+        for i in (0..x.len()).rev() {
+            let known = self.lower.slice(s![i + 1.., i]).dot(&x.slice(s![i + 1..]));
             x[i] = (x[i] - known) / self.lower[[i, i]];
         }
         x
@@ -82,11 +95,38 @@ impl Cholesky {
     }
 }
 
+/// `Σ x y` in eight lanes: what `ndarray` does, without its checks, which cost more than the sum of
+/// a few dozen products.
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    let mut lanes = [0.0; 8];
+    let (xs, ys) = (x.chunks_exact(8), y.chunks_exact(8));
+    let tail: f64 = xs.remainder().iter().zip(ys.remainder()).map(|(x, y)| x * y).sum();
+    for (x, y) in xs.zip(ys) {
+        for ((lane, x), y) in lanes.iter_mut().zip(x).zip(y) {
+            *lane += x * y;
+        }
+    }
+    let [a, b, c, d, e, f, g, h] = lanes;
+    (a + e) + (b + f) + (c + g) + (d + h) + tail
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::array;
 
     use super::*;
+
+    #[test]
+    fn a_solution_times_the_matrix_is_the_right_side() {
+        let n = 21;
+        let root = Array2::from_shape_fn((n, n), |(i, j)| ((i * 7 + j * 3 + 1) as f64).sin());
+        let matrix = root.dot(&root.t()) + Array2::<f64>::eye(n);
+        let b: Array1<f64> = (0..n).map(|i| (i as f64).cos()).collect();
+        let x = Cholesky::new(matrix.view()).unwrap().solve(b.view());
+        for (left, right) in matrix.dot(&x).iter().zip(&b) {
+            assert!((left - right).abs() < 1e-10);
+        }
+    }
 
     #[test]
     fn gives_the_matrix_back_with_its_inverse_and_determinant() {

@@ -33,5 +33,5 @@ pub use mlp::{Mlp, Pass};
 pub use mlp_precise::PreciseMlp;
 pub use network_simplex::{TransportPlan, exact_plan};
 pub use product::{add_product, cross_covariance, product, product_nt, product_tn};
-pub use product_single::product_nt_single;
+pub use product_single::{product_nt_single, product_tn_single};
 pub use symmetric::Spectrum;

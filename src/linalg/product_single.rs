@@ -20,6 +20,21 @@ pub fn product_nt_single(out: &mut [f32], a: &[f32], b: &[f32], n_columns: usize
     matmul(out, Accum::Replace, a, b.transpose(), 1.0_f32, Par::Seq);
 }
 
+/// `Aᵀ B` into `out`; all row-major, shapes `(k, m)`, `(k, n)` and `(m, n)`. Time and error as
+/// [`product_nt_single`].
+pub fn product_tn_single(out: &mut [f32], a: &[f32], b: &[f32], n_rows: usize) {
+    if n_rows == 0 {
+        out.fill(0.0);
+        return;
+    }
+    let (m, n) = (a.len() / n_rows, b.len() / n_rows);
+    assert_eq!(out.len(), m * n, "shape of a product");
+    let a = MatRef::from_row_major_slice(a, n_rows, m);
+    let b = MatRef::from_row_major_slice(b, n_rows, n);
+    let out = MatMut::from_row_major_slice_mut(out, m, n);
+    matmul(out, Accum::Replace, a.transpose(), b, 1.0_f32, Par::Seq);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +53,14 @@ mod tests {
                 let bound = (k + 1) as f64 * 2.0_f64.powi(-24) * terms().map(f64::abs).sum::<f64>();
                 assert!((f64::from(out[i * n + j]) - terms().sum::<f64>()).abs() < bound);
             }
+        }
+        let turned = |x: &[f32], n: usize| -> Vec<f32> {
+            (0..n * k).map(|place| x[place % n * k + place / n]).collect()
+        };
+        let mut other = vec![f32::NAN; m * n];
+        product_tn_single(&mut other, &turned(&a, m), &turned(&b, n), k);
+        for (one, other) in out.iter().zip(&other) {
+            assert!((one - other).abs() < 1e-3);
         }
         product_nt_single(&mut out[..4], &[], &[], 0);
         assert!(out[..4].iter().all(|value| value.abs() < 1e-30));
