@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use sbcell::io::chart::ChartFormat;
 use sbcell::io::edges::EdgeDialect;
 use sbcell::io::lists;
 use sbcell::io::model::Model;
@@ -28,6 +29,8 @@ Examples:
       tab-separated Gene1, Gene2, EdgeWeight
   sbcell grn --out edges.graphml
       for Cytoscape, yEd, Gephi
+  sbcell grn --plot edges.svg --plot-target Sox2
+      draws the first edges to edges.svg, Sox2 and its regulators over time to edges.Sox2.svg
 
 Columns: TF, target, importance (the rank of the edge), sign, effect (expression of the target per
 unit of time for a unit more of the TF), stability (share of resamples that find it again), pvalue
@@ -57,6 +60,13 @@ pub(crate) struct GrnArgs {
     /// Edges to keep of each group and interval, the most important first
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     top: usize,
+    /// Picture of the first 30 edges to draw, .svg or .png
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    /// Also draw this gene and its first regulators over time, to FILE with the gene's name in it;
+    /// may be given several times
+    #[arg(long, value_name = "GENE", requires = "plot")]
+    plot_target: Vec<String>,
     #[command(flatten)]
     cells: CellArgs,
     #[command(flatten)]
@@ -94,6 +104,9 @@ struct EstimateArgs {
     /// number of intervals between the snapshots
     #[arg(long, value_name = "auto|N", default_value = "auto")]
     lag: String,
+    /// How edges to different targets compare
+    #[arg(long, value_enum, default_value = "within")]
+    rank: RankArg,
     /// Whose pairs of earlier and later cells
     #[arg(long, value_enum, default_value = "own")]
     coupling: CouplingArg,
@@ -115,6 +128,14 @@ enum ByArg {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum RankArg {
+    /// Each target's regulators against each other: right where all genes are regulated
+    Within,
+    /// Edges to targets that are explained better first: for panels in which many genes are not
+    Across,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum CouplingArg {
     /// Entropic plans between neighbouring groups of cells, made for this
     Own,
@@ -131,6 +152,13 @@ enum SourceArg {
     Hill,
     /// Expression of regulators in earlier cells, linear
     Linear,
+    /// The same by the lasso: few regulators of each gene
+    Lasso,
+    /// Reference fitting: a linear drift, and the pairs of cells it makes, in turn
+    Refit,
+    /// The network of [SF]²M with a penalty on each regulator's weights; slow, use --bootstrap 0
+    /// --permutations 0
+    Ngm,
     /// Lagged mutual information in its context
     Mi,
     /// Slope of the fitted field: how the mean displacement of cells depends on where they start
@@ -147,6 +175,9 @@ impl From<SourceArg> for EdgeSource {
             SourceArg::Ensemble => Self::Ensemble,
             SourceArg::Hill => Self::Hill,
             SourceArg::Linear => Self::Linear,
+            SourceArg::Lasso => Self::Lasso,
+            SourceArg::Refit => Self::ReferenceFitting,
+            SourceArg::Ngm => Self::Ngm,
             SourceArg::Mi => Self::Mutual,
             SourceArg::Slope => Self::Slope,
             SourceArg::Jacobian => Self::Jacobian,
@@ -196,7 +227,8 @@ impl GrnArgs {
         seed: u64,
     ) -> Result<GrnOptions> {
         let CellArgs { tfs, genes, data, group, by } = cells;
-        let EstimateArgs { source, lag, coupling, bootstrap, permutations, batch_key } = estimate;
+        let EstimateArgs { source, lag, rank, coupling, bootstrap, permutations, batch_key } =
+            estimate;
         let regulators = match tfs {
             None => Regulators::All,
             Some(name) => match Species::from_str(&name) {
@@ -216,6 +248,7 @@ impl GrnArgs {
             source: source.into(),
             lag,
             model_coupling: coupling == CouplingArg::Model,
+            across_targets: rank == RankArg::Across,
             regulators,
             genes: genes.map(|path| lists::read_names(&path)).transpose()?,
             group,
@@ -224,6 +257,7 @@ impl GrnArgs {
             bootstrap,
             permutations,
             top,
+            drawn: Vec::new(),
             data: data.map(|path| path.to_string_lossy().into_owned()),
             seed,
         })
@@ -231,13 +265,23 @@ impl GrnArgs {
 }
 
 pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let GrnArgs { model: ModelArgs { model: folder }, out, format, top, cells, estimate } = args;
+    let GrnArgs { model: ModelArgs { model: folder }, out, format, top, cells, estimate, .. } =
+        args;
     let format = format.map_or_else(|| EdgeFormat::of(&out), |format| Ok(format.format()))?;
-    let options = GrnArgs::options(cells, estimate, top, seed)?;
+    let mut options = GrnArgs::options(cells, estimate, top, seed)?;
+    options.drawn = args.plot_target;
+    if let Some(plot) = &args.plot {
+        ChartFormat::of(plot)?;
+    }
     let model = Model::read(&folder)?;
     let found = pipeline::grn(&folder, &model, &options, terminal)?;
     pipeline::write_edges(&out, &model, &found.rows, &options, format)?;
     say_first(&found, terminal);
+    if let Some(plot) = &args.plot {
+        for picture in pipeline::draw_found_edges(plot, &found, &options)? {
+            terminal.say(&format!("drew {}", shown(&picture)));
+        }
+    }
     terminal.say(&format!("wrote {} edges to {}", found.rows.len(), shown(&out)));
     if found.degenerate.is_empty() {
         return Ok(Outcome::Done);

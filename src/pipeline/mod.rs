@@ -36,8 +36,8 @@ pub use inspect::{
 };
 pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpolate};
 pub use output::{
-    EdgeFormat, PopulationFormat, check_validation_output, write_edges, write_populations,
-    write_validation,
+    EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, write_edges,
+    write_populations, write_validation,
 };
 pub use prepare::{Selection, select};
 pub use process::Process;

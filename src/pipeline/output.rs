@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::Column;
 use crate::error::{Error, Result};
-use crate::io::chart::draw_validation;
+use crate::io::chart::{draw_edges, draw_regulators, draw_validation};
 use crate::io::edges::{self, EdgeDialect, EdgeRow};
 use crate::io::file;
 use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
@@ -14,7 +14,7 @@ use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::io::validation::{self, Validation};
 use crate::pipeline::evaluate::{EvaluateOptions, Evaluated};
 use crate::pipeline::fit::to_value;
-use crate::pipeline::grn::GrnOptions;
+use crate::pipeline::grn::{FoundEdges, GrnOptions};
 use crate::pipeline::interpolate::{InterpolateOptions, Population, Space};
 use crate::pipeline::prepare::file_name;
 use crate::progress::Silent;
@@ -25,6 +25,9 @@ const VALIDATION_FILES: [&str; 4] =
 
 /// The record of how they came about.
 const VALIDATION_RUN: &str = "validation.run.json";
+
+/// Edges in a picture.
+const DRAWN_EDGES: usize = 30;
 
 /// How populations are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,6 +162,33 @@ pub fn write_edges(
         EdgeFormat::GraphMl => edges::graphml::write(out, rows)?,
     }
     write_run(out, "grn", model, to_value(options)?)
+}
+
+/// Draws the first edges of `found` to `plot`, and each gene of [`GrnOptions::drawn`] with its
+/// regulators over time beside it, the name of the gene before the suffix. Gives the files.
+///
+/// # Errors
+/// [`Error::Parameter`] for another suffix than `.svg` or `.png`; [`Error::Io`] if a file cannot be
+/// written.
+pub fn draw_found_edges(
+    plot: &Path,
+    found: &FoundEdges,
+    options: &GrnOptions,
+) -> Result<Vec<PathBuf>> {
+    draw_edges(&found.rows, DRAWN_EDGES).write(plot)?;
+    let mut files = vec![plot.to_path_buf()];
+    let suffix = plot.extension().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    for gene in &options.drawn {
+        let profiles = found.profiles.as_ref();
+        let Some(chart) = profiles.and_then(|of| draw_regulators(of, &found.rows, gene)) else {
+            continue;
+        };
+        let safe = gene.replace(|c: char| !c.is_alphanumeric() && !"-_.".contains(c), "_");
+        let file = plot.with_extension(format!("{safe}.{suffix}"));
+        chart.write(&file)?;
+        files.push(file);
+    }
+    Ok(files)
 }
 
 /// Writes `validation.csv`, `.json`, `.svg`, `.png` and their run record into `folder`.

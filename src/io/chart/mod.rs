@@ -1,6 +1,7 @@
 //! CHARTS: scenes of shapes and words, written as SVG and PNG without any library of the system.
 
 mod axis;
+mod edges;
 mod validation;
 
 use std::path::Path;
@@ -12,6 +13,7 @@ use kuva::{PngBackend, backend::svg::SvgBackend};
 use crate::error::{Error, Result};
 use crate::io::file;
 
+pub use edges::{Profiles, draw_edges, draw_regulators};
 pub use validation::draw_validation;
 
 /// A drawing in the making: `kuva`'s scene, with the few marks that our charts are made of.
@@ -19,6 +21,37 @@ pub use validation::draw_validation;
 pub struct Chart {
     scene: Scene,
 }
+
+/// What charts are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChartFormat {
+    /// Lines and words.
+    Svg,
+    /// Pixels.
+    Png,
+}
+
+impl ChartFormat {
+    /// The format that the suffix of `path` names.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for another suffix than `.svg` or `.png`.
+    pub fn of(path: &Path) -> Result<Self> {
+        let suffix = path.extension().map(|suffix| suffix.to_string_lossy().to_ascii_lowercase());
+        match suffix.as_deref() {
+            Some("svg") => Ok(Self::Svg),
+            Some("png") => Ok(Self::Png),
+            _ => {
+                let (name, must) = ("--plot", "a file that ends in .svg or .png");
+                Err(Error::Parameter { name, must, got: path.display().to_string() })
+            }
+        }
+    }
+}
+
+/// Colours that differ for nearly all eyes (Okabe and Ito).
+const COLOURS: [&str; 7] =
+    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 
 /// Size of ordinary words.
 const WORDS: u32 = 12;
@@ -92,6 +125,17 @@ impl Chart {
             bold: true,
             color: None,
         });
+    }
+
+    /// Writes the drawing in the format that the suffix of `path` names.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for another suffix than `.svg` or `.png`; those of the format.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        match ChartFormat::of(path)? {
+            ChartFormat::Svg => self.write_svg(path),
+            ChartFormat::Png => self.write_png(path),
+        }
     }
 
     /// Writes the drawing as SVG.

@@ -2,13 +2,9 @@
 
 use kuva::render::render::TextAnchor;
 
-use crate::io::chart::Chart;
 use crate::io::chart::axis::Axis;
+use crate::io::chart::{COLOURS, Chart};
 use crate::io::validation::{HeldOutRecord, Validation, ValidationRow};
-
-/// Colours that differ for nearly all eyes (Okabe and Ito).
-const COLOURS: [&str; 7] =
-    ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 
 const NULLS: [&str; 6] = ["F", "L", "M", "FL", "R", "Rg"];
 

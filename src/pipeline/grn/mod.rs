@@ -10,6 +10,7 @@ mod search;
 use std::path::Path;
 
 use crate::error::Result;
+use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
 use crate::io::model::Model;
 use crate::progress::Progress;
@@ -27,6 +28,8 @@ pub struct FoundEdges {
     pub correlations: Vec<f64>,
     /// What the first edges have in common with those of plain correlation.
     pub overlap: Option<Overlap>,
+    /// Mean expression of every gene at every time; nothing for edges of the fitted field.
+    pub profiles: Option<Profiles>,
     /// Groups and intervals in which all edges are the same or no numbers.
     pub degenerate: Vec<String>,
 }
@@ -58,7 +61,13 @@ pub fn grn(
         let rows = jacobian::of_field(model, options, progress)?;
         let degenerate = rows.iter().all(|edge| edge.importance == 0.0);
         let degenerate = if degenerate { vec!["all cells".into()] } else { Vec::new() };
-        return Ok(FoundEdges { rows, correlations: Vec::new(), overlap: None, degenerate });
+        return Ok(FoundEdges {
+            rows,
+            correlations: Vec::new(),
+            overlap: None,
+            profiles: None,
+            degenerate,
+        });
     }
     search::search((folder, model), options, progress)
 }

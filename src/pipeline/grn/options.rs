@@ -16,6 +16,12 @@ pub enum EdgeSource {
     Hill,
     /// [`crate::grn::Estimator::Linear`].
     Linear,
+    /// [`crate::grn::Estimator::Lasso`].
+    Lasso,
+    /// [`crate::grn::Estimator::ReferenceFitting`].
+    ReferenceFitting,
+    /// [`crate::grn::Estimator::Neural`].
+    Ngm,
     /// [`crate::grn::Estimator::Mutual`].
     Mutual,
     /// The slope of the fitted field, [`crate::grn::drift_slope`].
@@ -48,6 +54,9 @@ pub struct GrnOptions {
     pub lag: Option<usize>,
     /// Pair the cells of neighbouring snapshots as the model does, not by a plan of our own.
     pub model_coupling: bool,
+    /// Let targets that are explained better come before others, instead of weighing each target's
+    /// regulators against each other only.
+    pub across_targets: bool,
     /// Genes that may regulate.
     pub regulators: Regulators,
     /// Genes that may be targets; those of the model if `None`.
@@ -64,6 +73,8 @@ pub struct GrnOptions {
     pub permutations: usize,
     /// Edges to keep for each group and interval, the most important first.
     pub top: usize,
+    /// Genes whose regulators are to be drawn over time; they must be among those looked at.
+    pub drawn: Vec<String>,
     /// The `.h5ad` file with the expression; the one that was fitted if `None`.
     pub data: Option<String>,
     /// Seed of resamples, permutations and paths.
@@ -76,6 +87,7 @@ impl Default for GrnOptions {
             source: EdgeSource::default(),
             lag: None,
             model_coupling: false,
+            across_targets: false,
             regulators: Regulators::default(),
             genes: None,
             group: None,
@@ -84,6 +96,7 @@ impl Default for GrnOptions {
             bootstrap: 20,
             permutations: 20,
             top: 100_000,
+            drawn: Vec::new(),
             data: None,
             seed: 0,
         }
@@ -117,6 +130,11 @@ impl GrnOptions {
         if self.model_coupling && self.lag.is_some_and(|lag| lag > 1) {
             return refuse("--coupling", "own where --lag spans several intervals");
         }
+        let scaled =
+            [EdgeSource::Ensemble, EdgeSource::Hill, EdgeSource::Linear, EdgeSource::Lasso];
+        if self.across_targets && !self.of_field() && !scaled.contains(&self.source) {
+            return refuse("--rank", "within where --source is mi, refit, ngm or correlation");
+        }
         let of_cells = [
             ("--group", self.group.is_some()),
             ("--by", self.by_time),
@@ -125,6 +143,8 @@ impl GrnOptions {
             ("--batch-key", self.batch.is_some()),
             ("--genes", self.genes.is_some()),
             ("--data", self.data.is_some()),
+            ("--rank", self.across_targets),
+            ("--plot-target", !self.drawn.is_empty()),
         ];
         match of_cells.into_iter().find(|(_, given)| *given) {
             Some((name, _)) if self.of_field() => {
@@ -132,6 +152,11 @@ impl GrnOptions {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Whether earlier cells are compared with later ones.
+    pub(super) fn compares_order(&self) -> bool {
+        !self.of_field() && self.source != EdgeSource::Correlation
     }
 
     /// Whether edges come from the fitted field and not from pairs of cells.

@@ -8,15 +8,17 @@ use ndarray::{Array1, Array2, Axis};
 use crate::bridge::UnitTime;
 use crate::error::{Error, Result};
 use crate::grn::{
-    CourseCells, EdgeMatrix, EdgeSearch, Estimator, Expression, FEW_GENES, Lag, Step, correlations,
-    is_degenerate, p_values, q_values, stability,
+    Binning, CourseCells, EdgeMatrix, EdgeSearch, Estimator, Expression, FEW_GENES, Lag, Step,
+    correlations, direction_agreement, is_degenerate, p_values, q_values, stability,
 };
+use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
 use crate::io::model::Model;
 use crate::pipeline::grn::expression::Measured;
 use crate::pipeline::grn::options::{EdgeSource, GrnOptions};
 use crate::pipeline::grn::replicate::{Replicates, replicates};
 use crate::pipeline::grn::{FoundEdges, Overlap};
+use crate::pipeline::prepare::no_genes;
 use crate::pipeline::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
@@ -24,8 +26,16 @@ use crate::rng::Seed;
 /// Fewer cells at a time say nothing of it.
 const FEWEST_CELLS: usize = 10;
 
-/// Bins of smoothed time of repeated estimates where genes are many.
-const LIGHT_BINS: usize = 12;
+/// Regulators that are fitted again, and bins of smoothed time, of repeated estimates where genes
+/// are many; of the ensemble the regression on bins alone is repeated there.
+const LIGHT_REGULATORS: usize = 12;
+const LIGHT_BINNING: Binning = Binning { n_bins: 12, offset: 0.0 };
+
+/// Where resamples keep less of the directions, they are not sure.
+const SURE_DIRECTION: f64 = 0.95;
+
+/// Fewer times than this are few.
+const FEW_TIMES: usize = 4;
 
 /// Some of the cells, in which edges are looked for.
 struct Part {
@@ -56,8 +66,12 @@ pub(super) fn search(
         rows: Vec::new(),
         correlations: Vec::new(),
         overlap: None,
+        profiles: Some(profiles(model, &measured)),
         degenerate: Vec::new(),
     };
+    if let Some(gene) = options.drawn.iter().find(|gene| !measured.genes.contains(gene)) {
+        return Err(no_genes(std::slice::from_ref(gene), &measured.genes));
+    }
     for (number, part) in parts.iter().enumerate() {
         known.search_part(part, number, &mut found, progress)?;
     }
@@ -178,6 +192,9 @@ impl Known<'_> {
             &|cells| estimate(cells, options, None, expression.n_genes() > FEW_GENES),
             progress,
         )?;
+        if options.compares_order() && !options.by_time {
+            say_direction(&cells, (&repeats, &label), progress)?;
+        }
         if is_degenerate(&edges, expression.regulators()) {
             found.degenerate.push(label);
         }
@@ -256,7 +273,7 @@ impl Known<'_> {
     }
 }
 
-/// Edges of some cells as `options` want them; `light` with one number of bins.
+/// Edges of some cells as `options` want them; `light` the quick way.
 fn estimate(
     cells: &CourseCells<'_>,
     options: &GrnOptions,
@@ -267,6 +284,9 @@ fn estimate(
         EdgeSource::Ensemble => Estimator::Ensemble,
         EdgeSource::Hill => Estimator::Hill,
         EdgeSource::Linear => Estimator::Linear,
+        EdgeSource::Lasso => Estimator::Lasso,
+        EdgeSource::ReferenceFitting => Estimator::ReferenceFitting,
+        EdgeSource::Ngm => Estimator::Neural,
         EdgeSource::Mutual => Estimator::Mutual,
         EdgeSource::Slope | EdgeSource::Jacobian | EdgeSource::Correlation => {
             let plain = correlations(cells.expression, &cells.snapshots(), cells.weights.view());
@@ -274,11 +294,60 @@ fn estimate(
         }
     };
     let lag = options.lag.map_or(Lag::Auto, Lag::Intervals);
-    let mut search = EdgeSearch { estimator, lag, ..EdgeSearch::default() };
+    let seed = Seed(options.seed);
+    let across_targets = options.across_targets;
+    let mut search = EdgeSearch { estimator, lag, across_targets, seed, ..EdgeSearch::default() };
     if light {
-        (search.bins, search.two_clocks) = (vec![LIGHT_BINS], false);
+        search.binnings = vec![LIGHT_BINNING];
+        search.ridge.most = LIGHT_REGULATORS;
+        if estimator == Estimator::Ensemble {
+            search.estimator = Estimator::Hill;
+        }
     }
     search.run(cells, given.map(|steps| cells.timed(steps.to_vec())).as_ref())
+}
+
+/// Says so if direction can hardly be told: times are few, or resamples turn edges round.
+fn say_direction(
+    cells: &CourseCells<'_>,
+    (repeats, label): (&Replicates, &str),
+    progress: &mut dyn Progress,
+) -> Result<()> {
+    let n_times = cells.snapshots().len();
+    let regulators = cells.expression.regulators();
+    let agreement = direction_agreement(&repeats.as_it_is, &repeats.resampled, regulators);
+    let text = if agreement < SURE_DIRECTION {
+        format!(
+            "{label}: resamples turn the direction of {:.0} % of the first edges round: times may be \
+             too far apart. Take the direction of an edge as a guess; such simulated courses had about \
+             two of three right",
+            100.0 * (1.0 - agreement)
+        )
+    } else if n_times < FEW_TIMES {
+        format!(
+            "{label}: {n_times} times are few to tell a direction from; simulated courses of three had \
+             about six of ten right"
+        )
+    } else {
+        return Ok(());
+    };
+    progress::note(progress, text)
+}
+
+/// Mean and standard error of every gene at every time, all cells.
+fn profiles(model: &Model, measured: &Measured) -> Profiles {
+    let times: Vec<f64> = model.header.snapshots.iter().map(|snapshot| snapshot.time).collect();
+    let shape = (times.len(), measured.genes.len());
+    let (mut mean, mut error) = (Array2::zeros(shape), Array2::zeros(shape));
+    for (k, time) in times.iter().enumerate() {
+        let cells = &model.cell_times;
+        let rows = (0..cells.len()).filter(|&row| cells[row].total_cmp(time).is_eq());
+        let values = measured.values.select(Axis(0), &rows.collect::<Vec<_>>()).mapv(f64::from);
+        let n = values.nrows().max(1) as f64;
+        mean.row_mut(k).assign(&(values.sum_axis(Axis(0)) / n));
+        error.row_mut(k).assign(&(values.std_axis(Axis(0), 0.0) / n.sqrt()));
+    }
+    Profiles { genes: measured.genes.clone(), times, mean, error }
 }
 
 fn overlap(

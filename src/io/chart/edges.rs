@@ -1,0 +1,229 @@
+//! Charts of edges: the first of a list, and a target with its regulators over time.
+
+use kuva::render::render::TextAnchor;
+use ndarray::Array2;
+
+use crate::io::chart::axis::Axis;
+use crate::io::chart::{COLOURS, Chart};
+use crate::io::edges::EdgeRow;
+
+/// Mean expression over time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Profiles {
+    /// Names of the genes.
+    pub genes: Vec<String>,
+    /// The times, increasing.
+    pub times: Vec<f64>,
+    /// Mean over the cells of a time, `(times, genes)`.
+    pub mean: Array2<f64>,
+    /// Its standard error.
+    pub error: Array2<f64>,
+}
+
+/// Regulators that are drawn beside a target.
+const N_REGULATORS: usize = 5;
+
+const ACTIVATES: &str = "#0072b2";
+const INHIBITS: &str = "#d55e00";
+const GREY: &str = "#666666";
+
+const WIDTH: f64 = 640.0;
+const LEFT: f64 = 170.0;
+const BAR: f64 = 20.0;
+const PANEL: f64 = 170.0;
+
+fn arrow(edge: &EdgeRow) -> &'static str {
+    if edge.activates { "→" } else { "⊣" }
+}
+
+fn colour(edge: &EdgeRow) -> &'static str {
+    if edge.activates { ACTIVATES } else { INHIBITS }
+}
+
+/// Draws the first `n` of `rows` as bars: blue for activation, red for inhibition, with the share of
+/// resamples that find the edge again and its q-value behind.
+pub fn draw_edges(rows: &[EdgeRow], n: usize) -> Chart {
+    let rows = &rows[..n.min(rows.len())];
+    let top = 62.0;
+    let mut chart = Chart::new(WIDTH, top + BAR * rows.len() as f64 + 20.0);
+    chart.title((16.0, 24.0), "First edges");
+    let legend = [("activates →", ACTIVATES, 16.0), ("inhibits ⊣", INHIBITS, 110.0)];
+    for (text, colour, x) in legend {
+        chart.words((x, 44.0), text, TextAnchor::Start, colour);
+    }
+    let ends = (LEFT, WIDTH - 170.0);
+    chart.words((ends.1 + 12.0, 44.0), "stability", TextAnchor::Start, GREY);
+    chart.words((ends.1 + 92.0, 44.0), "q", TextAnchor::Start, GREY);
+    let most = rows.iter().map(|edge| edge.importance).fold(0.0, f64::max);
+    let several = rows.iter().any(|edge| edge.group != rows[0].group || edge.span != rows[0].span);
+    for (place, edge) in rows.iter().enumerate() {
+        let y = top + BAR * place as f64;
+        let mut name = format!("{} {} {}", edge.regulator, arrow(edge), edge.target);
+        if several {
+            let part = if edge.group.is_empty() {
+                format!(" [{}–{}]", edge.span.0, edge.span.1)
+            } else {
+                format!(" [{}]", edge.group)
+            };
+            name.push_str(&part);
+        }
+        chart.words((LEFT - 8.0, y + 13.0), &name, TextAnchor::End, "#222222");
+        let share = if most > 0.0 { (edge.importance / most).max(0.0) } else { 0.0 };
+        chart.band((ends.0, y + 2.0), (share * (ends.1 - ends.0), BAR - 5.0), colour(edge));
+        for (value, x) in [(edge.stability, ends.1 + 12.0), (edge.q_value, ends.1 + 92.0)] {
+            let text = if value.is_finite() { format!("{value:.2}") } else { "–".into() };
+            chart.words((x, y + 13.0), &text, TextAnchor::Start, GREY);
+        }
+    }
+    chart
+}
+
+/// Draws the mean expression of `target` over time, and below it that of its first regulators in
+/// `rows`; bars are ± 2 standard errors. Nothing if it is not among the genes.
+pub fn draw_regulators(profiles: &Profiles, rows: &[EdgeRow], target: &str) -> Option<Chart> {
+    let column = |name: &str| profiles.genes.iter().position(|gene| gene == name);
+    let of_target = column(target)?;
+    let mut found: Vec<&EdgeRow> = Vec::new();
+    for edge in rows.iter().filter(|edge| edge.target == target) {
+        if found.len() < N_REGULATORS && found.iter().all(|f| f.regulator != edge.regulator) {
+            found.push(edge);
+        }
+    }
+    let height = 2.0 * (PANEL + 60.0) + 40.0;
+    let mut chart = Chart::new(WIDTH, height);
+    chart.title((16.0, 24.0), &format!("{target} and its first regulators over time"));
+    let panel = Panel { profiles, bottom: 60.0 + PANEL };
+    panel.draw(&mut chart, &[(of_target, target.to_string(), "#222222")], "expression");
+    let lines: Vec<(usize, String, &str)> = found
+        .iter()
+        .enumerate()
+        .filter_map(|(place, edge)| {
+            let name = format!("{} {}", edge.regulator, arrow(edge));
+            Some((column(&edge.regulator)?, name, COLOURS[place]))
+        })
+        .collect();
+    let panel = Panel { profiles, bottom: height - 50.0 };
+    panel.draw(&mut chart, &lines, "expression of regulators");
+    chart.words((WIDTH / 2.0, height - 10.0), "time", TextAnchor::Middle, GREY);
+    Some(chart)
+}
+
+struct Panel<'a> {
+    profiles: &'a Profiles,
+    bottom: f64,
+}
+
+impl Panel<'_> {
+    fn draw(&self, chart: &mut Chart, lines: &[(usize, String, &str)], title: &str) {
+        let (left, right) = (60.0, WIDTH - 150.0);
+        let top = self.bottom - PANEL;
+        chart.words((16.0, top - 12.0), title, TextAnchor::Start, GREY);
+        let Profiles { times, mean, error, .. } = self.profiles;
+        let ends = |(column, ..): &(usize, String, &str), k: usize, side: f64| {
+            mean[[k, *column]] + side * 2.0 * error[[k, *column]]
+        };
+        let all = || (0..times.len()).flat_map(|k| lines.iter().map(move |line| (k, line)));
+        let low = all().map(|(k, line)| ends(line, k, -1.0)).fold(f64::INFINITY, f64::min);
+        let high = all().map(|(k, line)| ends(line, k, 1.0)).fold(f64::NEG_INFINITY, f64::max);
+        if !(low.is_finite() && high.is_finite()) {
+            return;
+        }
+        let axis = Axis::new((low, high), (self.bottom, top));
+        for (value, label) in axis.ticks() {
+            let y = axis.place(value);
+            chart.line((left, y), (right, y), "#e6e6e6", 1.0);
+            chart.words((left - 6.0, y + 4.0), &label, TextAnchor::End, "#444444");
+        }
+        let (first, last) = (times[0], times[times.len() - 1]);
+        let x = |k: usize| {
+            let share = if last > first { (times[k] - first) / (last - first) } else { 0.5 };
+            left + 8.0 + share * (right - left - 16.0)
+        };
+        let mut said = f64::NEG_INFINITY;
+        for (k, time) in times.iter().enumerate() {
+            if x(k) - said > 28.0 {
+                let text = format!("{time}");
+                chart.words((x(k), self.bottom + 18.0), &text, TextAnchor::Middle, "#444444");
+                said = x(k);
+            }
+        }
+        let mut labels: Vec<(f64, &str, &str)> = Vec::new();
+        for line @ (column, name, colour) in lines {
+            for k in 0..times.len() {
+                let at = (x(k), axis.place(mean[[k, *column]]));
+                if k + 1 < times.len() {
+                    let next = (x(k + 1), axis.place(mean[[k + 1, *column]]));
+                    chart.line(at, next, colour, 1.5);
+                }
+                let (below, above) = (ends(line, k, -1.0), ends(line, k, 1.0));
+                chart.line((at.0, axis.place(below)), (at.0, axis.place(above)), colour, 1.0);
+                chart.dot(at, 2.5, colour, true);
+            }
+            labels.push((axis.place(mean[[times.len() - 1, *column]]), name, colour));
+        }
+        // Names beside the ends of their lines, pushed apart.
+        labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let mut last = f64::NEG_INFINITY;
+        for (y, name, colour) in labels {
+            let y = (y + 4.0).max(last + 14.0);
+            chart.words((right + 10.0, y), name, TextAnchor::Start, colour);
+            last = y;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(regulator: &str, importance: f64, activates: bool) -> EdgeRow {
+        EdgeRow {
+            regulator: regulator.into(),
+            target: "T".into(),
+            importance,
+            activates,
+            effect: 0.0,
+            stability: 0.9,
+            p_value: 0.01,
+            q_value: f64::NAN,
+            lag: 1.0,
+            span: (0.0, 2.0),
+            group: String::new(),
+        }
+    }
+
+    fn svg(chart: &Chart) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.svg");
+        chart.write(&path).unwrap();
+        std::fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn bars_are_as_long_as_importances_and_coloured_by_sign() {
+        let text = svg(&draw_edges(&[row("A", 4.0, true), row("B", 1.0, false)], 20));
+        assert!(text.contains("A → T") && text.contains("B ⊣ T") && text.contains("0.90"));
+        let bar = |colour: &str| -> f64 {
+            let tags = text.split("<rect").map(|part| &part[..part.find('>').unwrap()]);
+            let tag = tags.skip(1).find(|tag| tag.contains(colour)).unwrap();
+            let width = tag.split(" width=\"").nth(1).unwrap();
+            width[..width.find('"').unwrap()].parse().unwrap()
+        };
+        assert!((bar(ACTIVATES) / bar(INHIBITS) - 4.0).abs() < 0.05, "{text}");
+        svg(&draw_edges(&[], 20));
+    }
+
+    #[test]
+    fn a_target_is_drawn_with_the_regulators_it_has() {
+        let profiles = Profiles {
+            genes: ["A", "B", "T"].map(String::from).to_vec(),
+            times: vec![0.0, 1.0, 2.0],
+            mean: Array2::from_shape_fn((3, 3), |(k, g)| (k * g) as f64),
+            error: Array2::from_elem((3, 3), 0.1),
+        };
+        let rows = [row("B", 2.0, false), row("B", 1.0, false)];
+        let text = svg(&draw_regulators(&profiles, &rows, "T").unwrap());
+        assert!(text.contains("B ⊣") && !text.contains("A →"), "{text}");
+        assert!(draw_regulators(&profiles, &rows, "X").is_none());
+    }
+}
