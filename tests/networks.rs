@@ -55,12 +55,28 @@ fn the_default_finds_networks_that_correlation_does_not() {
 
 #[test]
 fn the_parts_of_the_ensemble_find_something_each() {
-    for source in [EdgeSource::Hill, EdgeSource::Linear, EdgeSource::Mutual] {
+    use EdgeSource::{Hill, Lasso, Linear, Mutual, ReferenceFitting};
+    for source in [Hill, Linear, Lasso, ReferenceFitting, Mutual] {
         let found = scores("dyn-bifurcating", &quick(source));
         assert!(found.average_precision > 2.0 * found.density, "{source:?}: {found:?}");
     }
     let lagged = GrnOptions { lag: Some(1), model_coupling: true, ..quick(EdgeSource::Hill) };
     assert!(scores("dyn-bifurcating", &lagged).average_precision > 0.5);
+}
+
+#[test]
+fn the_network_of_flows_finds_more_than_chance() {
+    let found = scores("dyn-cycle", &quick(EdgeSource::Ngm));
+    assert!(found.average_precision > 1.5 * found.density, "{found:?}");
+}
+
+#[test]
+fn across_targets_the_explained_ones_come_first() {
+    let within = scores("dyn-cycle", &quick(EdgeSource::Ensemble));
+    let across = GrnOptions { across_targets: true, ..quick(EdgeSource::Ensemble) };
+    let across = scores("dyn-cycle", &across);
+    assert!(across.average_precision > 0.8, "{across:?}");
+    assert!((across.average_precision - within.average_precision).abs() > 1e-6);
 }
 
 /// The cells of a course, the times dealt to them by `seed`; 0 leaves them where they are.

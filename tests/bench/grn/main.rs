@@ -1,0 +1,45 @@
+//! Edges against known networks: the tables of docs/BENCHMARKS.md, made and not typed.
+//!
+//! `cargo bench --bench grn` runs everything; `-- courses`, `thinned`, `dense`, `ablations`,
+//! `choice`, `direction`, `real` or `scale` (alone or with genes, regulators and cells) one part. What
+//! `docs/pictures/draw.py` draws is written to `target/grn-bench`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a bench stops at the first surprise and prints what it finds"
+)]
+
+mod ablations;
+mod choice;
+mod direction;
+mod real;
+mod scale;
+mod simulated;
+mod tables;
+
+fn main() {
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    let size = |words: &[String]| [0, 1, 2].map(|i| words[i].parse().unwrap());
+    match words.first().map(String::as_str) {
+        Some("scale-fit") => return scale::prepare(size(&words[1..])),
+        Some("scale-grn") => return scale::one(size(&words[1..])),
+        Some("scale") if words.len() > 3 => return scale::run(&[size(&words[1..])]),
+        _ => {}
+    }
+    let parts: [(&str, fn()); 8] = [
+        ("courses", tables::courses),
+        ("thinned", tables::thinned),
+        ("dense", tables::dense),
+        ("ablations", ablations::run),
+        ("choice", choice::run),
+        ("direction", direction::run),
+        ("real", real::run),
+        ("scale", || scale::run(&[[1000, 100, 10_000], [2000, 200, 50_000]])),
+    ];
+    for (name, part) in parts {
+        if words.is_empty() || words.iter().any(|word| word == name) {
+            part();
+        }
+    }
+}

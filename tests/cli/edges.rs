@@ -1,0 +1,68 @@
+//! `grn`: the same bytes on any number of threads, pictures, and words where times are few.
+
+use crate::sandbox::{Sandbox, sample};
+
+const QUICK: &str = "--bootstrap 3 --permutations 3";
+
+#[test]
+fn edges_are_the_same_on_any_number_of_threads() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    sandbox.done(
+        "fit data.h5ad --timepoints time --obs-filter time<=36 --n-gaussians 3 --no-validation",
+    );
+    for source in ["ensemble", "refit", "ngm"] {
+        let line = format!("grn {QUICK} --source {source} --seed 5 --threads");
+        sandbox.done(&format!("{line} 1 --out one.csv"));
+        sandbox.done(&format!("{line} 2 --out two.csv"));
+        assert!(sandbox.text("one.csv") == sandbox.text("two.csv"), "{source}");
+    }
+}
+
+#[test]
+fn pictures_are_drawn_beside_the_list() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    sandbox.done(
+        "fit data.h5ad --timepoints time --obs-filter time<=36 --n-gaussians 3 --no-validation",
+    );
+    let line = "grn --bootstrap 0 --permutations 0 --out e.csv";
+    let answer =
+        sandbox.done(&format!("{line} --plot e.svg --plot-target Sox2 --plot-target Gata4"));
+    assert!(answer.stdout.contains("drew e.Sox2.svg"), "{}", answer.stdout);
+    let edges = sandbox.text("e.csv");
+    let first: Vec<&str> = edges.lines().nth(1).unwrap().split(',').collect();
+    let drawn = sandbox.text("e.svg");
+    let arrow = if first[3] == "1" { "→" } else { "⊣" };
+    assert!(drawn.contains(&format!("{} {arrow} {}", first[0], first[1])));
+    assert!(sandbox.text("e.Sox2.svg").contains("Sox2 and its first regulators"));
+    assert!(sandbox.text("e.Gata4.svg").contains("Gata4"));
+    let refused = sandbox.run(&format!("{line} --plot e.pdf"));
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("ends in .svg or .png"), "{}", refused.stderr);
+    let unknown = sandbox.run(&format!("{line} --plot f.svg --plot-target sox2"));
+    assert_eq!(unknown.code, 2);
+    assert!(
+        unknown.stderr.contains("sox2") && unknown.stderr.contains("Sox2"),
+        "{}",
+        unknown.stderr
+    );
+    assert!(!sandbox.path("f.svg").exists());
+    assert_eq!(sandbox.run(&format!("{line} --plot-target Sox2")).code, 2);
+    for source in ["slope", "mi", "refit"] {
+        assert_eq!(sandbox.run(&format!("{line} --source {source} --rank across")).code, 2);
+    }
+}
+
+#[test]
+fn few_times_are_named() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let fit = "fit data.h5ad --timepoints time --n-gaussians 3 --no-validation --obs-filter";
+    sandbox.done(&format!("{fit} time<=12 --out few"));
+    let line = "grn --bootstrap 0 --permutations 0 --model";
+    let said = sandbox.done(&format!("{line} few")).stderr;
+    assert!(said.contains("3 times") && said.contains("direction"), "{said}");
+    let said = sandbox.done("grn --bootstrap 3 --permutations 0 --model few").stderr;
+    assert!(said.contains("resamples turn") || said.contains("3 times"), "{said}");
+    sandbox.done(&format!("{fit} time<=48 --out more"));
+    let said = sandbox.done(&format!("{line} more")).stderr;
+    assert!(!said.contains("direction"), "{said}");
+}
