@@ -156,8 +156,8 @@ enum SourceArg {
     Lasso,
     /// Reference fitting: a linear drift, and the pairs of cells it makes, in turn
     Refit,
-    /// The network of [SF]²M with a penalty on each regulator's weights; slow, use --bootstrap 0
-    /// --permutations 0
+    /// The network of [SF]²M with a penalty on each regulator's weights; slow for many genes: use
+    /// --bootstrap 0 --permutations 0
     Ngm,
     /// Lagged mutual information in its context
     Mi,

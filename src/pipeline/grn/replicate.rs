@@ -41,8 +41,19 @@ pub(super) fn replicates(
         let (resampled, permuted) = (Vec::new(), Vec::new());
         return Ok(Replicates { as_it_is: found.clone(), resampled, permuted });
     }
-    let thinner = Few::of(cells)?;
-    let (few, rows) = (thinner.cells(), &thinner.rows);
+    let rows = thinned(cells);
+    let expression = Expression::new(
+        cells.expression.values().select(Axis(0), &rows),
+        cells.expression.regulators(),
+    )?;
+    let points: Array2<f64> = cells.points.select(Axis(0), &rows);
+    let few = CourseCells {
+        expression: &expression,
+        points: &points,
+        times: cells.times.select(Axis(0), &rows),
+        weights: cells.weights.select(Axis(0), &rows),
+        growth: cells.growth.as_ref().map(|rates| rates.select(Axis(0), &rows)),
+    };
     let batches: Option<Vec<&String>> =
         batches.map(|labels| rows.iter().map(|&row| labels[row]).collect());
     let weights = resampled_weights(&few, batches.as_deref(), n_resamples, seed);
@@ -68,42 +79,6 @@ pub(super) fn replicates(
     progress::report(progress, Event::End)?;
     let permuted = found.split_off(n_resamples);
     Ok(Replicates { as_it_is, resampled: found, permuted })
-}
-
-/// At most [`MOST_CELLS`] cells.
-struct Few {
-    rows: Vec<usize>,
-    expression: Expression,
-    points: Array2<f64>,
-    times: Array1<f64>,
-    weights: Array1<f64>,
-    growth: Option<Array1<f64>>,
-}
-
-impl Few {
-    /// All of `cells`, or every so manieth of each time.
-    fn of(cells: &CourseCells<'_>) -> Result<Self> {
-        let rows = thinned(cells);
-        let values = cells.expression.values().select(Axis(0), &rows);
-        Ok(Self {
-            expression: Expression::new(values, cells.expression.regulators())?,
-            points: cells.points.select(Axis(0), &rows),
-            times: cells.times.select(Axis(0), &rows),
-            weights: cells.weights.select(Axis(0), &rows),
-            growth: cells.growth.as_ref().map(|rates| rates.select(Axis(0), &rows)),
-            rows,
-        })
-    }
-
-    fn cells(&self) -> CourseCells<'_> {
-        CourseCells {
-            expression: &self.expression,
-            points: &self.points,
-            times: self.times.clone(),
-            weights: self.weights.clone(),
-            growth: self.growth.clone(),
-        }
-    }
 }
 
 /// Rows of at most [`MOST_CELLS`] cells, every so manieth of each time.
