@@ -418,3 +418,24 @@ fn without_self_edges(mut found: EdgeMatrix, regulators: &[usize]) -> EdgeMatrix
     silence_self(&mut found.importance, regulators);
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn targets_have_one_length_within_and_keep_their_ratios_across() {
+        let scores = array![[3.0, 0.0, 0.0], [4.0, 10.0, 0.0]];
+        let within = EdgeSearch::default().comparable(scores.clone());
+        assert!(
+            (&within - &array![[0.6, 0.0, 0.0], [0.8, 1.0, 0.0]]).iter().all(|d| d.abs() < 1e-12)
+        );
+        let across = EdgeSearch { across_targets: true, ..EdgeSearch::default() };
+        let across = across.comparable(scores.clone());
+        // Columns have length one on average, as a root mean square.
+        let factor = (125.0_f64 / 3.0).sqrt();
+        assert!((&across * factor - &scores).iter().all(|d| d.abs() < 1e-12));
+    }
+}
