@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Layers from low to high; a module imports only from those before it. Equal rank (`error`,
 /// `progress`, `rng`) may import each other.
-const LAYERS: [(&str, usize); 13] = [
+const LAYERS: [(&str, usize); 15] = [
     ("error", 0),
     ("progress", 0),
     ("rng", 0),
@@ -15,11 +15,13 @@ const LAYERS: [(&str, usize); 13] = [
     ("preprocess", 3),
     ("geometry", 4),
     ("bridge", 5),
-    ("grn", 6),
-    ("metrics", 7),
-    ("io", 8),
-    ("pipeline", 9),
-    ("cli", 10),
+    ("sampler", 6),
+    ("grn", 7),
+    ("metrics", 8),
+    ("lineage", 9),
+    ("io", 10),
+    ("pipeline", 11),
+    ("cli", 12),
 ];
 
 const VAGUE: [&str; 8] =
