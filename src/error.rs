@@ -252,6 +252,22 @@ pub enum Error {
         /// The last snapshot.
         last: f64,
     },
+    /// A time is asked for at which no cells were observed.
+    #[error("no cells were observed at {time}; times are {}", listed(times))]
+    NotObserved {
+        /// The time asked for.
+        time: f64,
+        /// The times there are.
+        times: Vec<f64>,
+    },
+    /// There is no group of cells of this name.
+    #[error("there is no group `{name}`")]
+    UnknownGroup {
+        /// The name asked for.
+        name: String,
+        /// The groups there are.
+        groups: Vec<String>,
+    },
     /// Genes are asked of a model that was fitted on an embedding.
     #[error("the model was fitted on {source_name} and knows no genes")]
     NoGeneSpace {
@@ -329,6 +345,10 @@ impl Error {
             Self::UnknownKey { available, .. } if available.is_empty() => {
                 Some("there are none in this file".into())
             }
+            Self::UnknownGroup { groups, .. } => Some(format!("there are {}", list(groups))),
+            Self::NotObserved { .. } => {
+                Some("`sbcell interpolate --at` is for times in between".into())
+            }
             Self::UnknownKey { available, .. } => Some(format!("there are {}", list(available))),
             Self::NoMatrix { layers, .. } if !layers.is_empty() => {
                 Some(format!("choose a layer with `--layer`; there are {}", list(layers)))
@@ -363,6 +383,8 @@ impl Error {
             | Self::GrowthMissing { .. }
             | Self::NoGenes { .. }
             | Self::OutsideTimes { .. }
+            | Self::NotObserved { .. }
+            | Self::UnknownGroup { .. }
             | Self::ReferenceNotTaken
             | Self::NoGeneSpace { .. }
             | Self::Negative { .. }
@@ -376,6 +398,11 @@ impl Error {
             _ => Kind::Failed,
         }
     }
+}
+
+/// Times with commas between them.
+fn listed(times: &[f64]) -> String {
+    times.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// Where a model was looked for, and how to get one.

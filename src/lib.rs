@@ -11,6 +11,7 @@
 //! - [`bridge`] · THE SCHRÖDINGER BRIDGE
 //! - [`grn`] · GENES ON GENES
 //! - [`metrics`] · HOW GOOD IS IT
+//! - [`lineage`] · CELLS OVER TIME
 //! - [`io`] · FILES
 //! - [`pipeline`] · WHOLE JOBS
 
@@ -31,6 +32,8 @@ pub mod bridge;
 pub mod grn;
 
 pub mod metrics;
+
+pub mod lineage;
 
 pub mod io;
 

@@ -6,6 +6,7 @@ mod flow;
 mod gaussian;
 mod interpolant;
 mod lightsb;
+mod link;
 mod ou;
 mod plan;
 mod problem;
@@ -26,6 +27,7 @@ pub use interpolant::{Interpolant, PathShape};
 pub use lightsb::{
     Choice, ConditionalPlan, Covariance, GaussianMixture, LightSbBridge, LightSbSolver, Mixture,
 };
+pub use link::Link;
 pub use ou::{Clock, OuBridge, OuRecord, OuSolver};
 pub use plan::{
     Attraction, Bend, Ends, EndsBridge, EndsRecord, Motion, OtSolver, PlanBridge, PlanRecord,
@@ -34,8 +36,9 @@ pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
 pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
+use simulate::pinned_step;
 pub use simulate::{Simulation, brownian_bridge_sample, draw_cells, euler_maruyama, simulate};
-pub use sinkhorn::{EntropicPlan, SinkhornBridge, SinkhornRecord, SinkhornSolver, debiased_map};
+pub use sinkhorn::{AllPairs, EntropicPlan, SinkhornBridge, SinkhornRecord, SinkhornSolver, debiased_map};
 pub use spline::{Mass, Member, SplineSolver, Width, Woven};
 
 use crate::data::Snapshot;
@@ -175,6 +178,40 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         let cells = source.points().select(Axis(0), &rows);
         let seed = seed.child("population/transition", 0);
         self.sample_transition(cells.view(), UnitTime::START, t, seed)
+    }
+
+    /// Which cells of `source` go to which cells of `target`: the snapshots at its two ends.
+    ///
+    /// A bridge of a plan gives that plan. A Schrödinger bridge whose law is a density gives the
+    /// entropic plan between these cells with its own ε, which is the same problem for the cells
+    /// themselves. Any other gives where a draw of the end of each source cell comes down
+    /// ([`Link::of_ends`]).
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] if the snapshots are not those of the bridge, in number or dimension.
+    fn link(&self, source: &Snapshot, target: &Snapshot, seed: Seed) -> Result<Link> {
+        let seed = seed.child("link/ends", 0);
+        let ends =
+            self.sample_transition(source.points(), UnitTime::START, UnitTime::END, seed)?;
+        Link::of_ends(ends, source.marginal(), target)
+    }
+
+    /// Draws `X_to` given `X_from = x` and `X_1 = end`, row by row; all `(n, dim)`.
+    ///
+    /// Given both its ends a Schrödinger bridge is the reference between them: for Brownian motion
+    /// of variance ε, `N(x + s (end − x), ε (to−from)(1−to)/(1−from) I)`, s = (to−from)/(1−from).
+    /// Curves of splines are not followed: their pinned paths are straight but for the noise.
+    ///
+    /// # Errors
+    /// As [`Bridge::sample_transition`]; [`crate::Error::Shape`] if `x` and `end` differ in shape.
+    fn sample_pinned(
+        &self,
+        x: ArrayView2<'_, f64>,
+        end: ArrayView2<'_, f64>,
+        span: (UnitTime, UnitTime),
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        pinned_step((x, end), span, (self.noise_variance(), self.noise_factor()), seed)
     }
 
     /// The bridge as plain numbers; [`BridgeRecord::restore`] gives it back, bit for bit.

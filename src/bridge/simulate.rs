@@ -41,6 +41,39 @@ pub fn brownian_bridge_sample(
     Ok(draws)
 }
 
+/// One step of a Brownian motion that is to be at the rows of `ends.1` at time 1, from those of
+/// `ends.0` at the first time of `span` to the second: see [`Bridge::sample_pinned`].
+pub(super) fn pinned_step(
+    ends: (ArrayView2<'_, f64>, ArrayView2<'_, f64>),
+    span: (UnitTime, UnitTime),
+    (variance, factor): (f64, Option<ArrayView2<'_, f64>>),
+    seed: Seed,
+) -> Result<Array2<f64>> {
+    let (x, end) = ends;
+    for (unit, expected, got) in
+        [("rows", x.nrows(), end.nrows()), ("columns", x.ncols(), end.ncols())]
+    {
+        if expected != got {
+            return Err(Error::Shape { what: "the ends of a path", unit, expected, got });
+        }
+    }
+    let (step, left) = (span.0.until(span.1)?, 1.0 - span.0.value());
+    if step <= 0.0 || left <= 0.0 {
+        return Ok(x.to_owned());
+    }
+    let share = step / left;
+    let deviation = (step * (1.0 - span.1.value()).max(0.0) / left).sqrt();
+    let mut draws = noise(x.dim(), seed, "simulate/pinned");
+    draws = match factor {
+        Some(factor) => draws.dot(&factor.t()),
+        None => draws * variance.sqrt(),
+    };
+    Zip::from(&mut draws).and(x).and(end).for_each(|draw, x, end| {
+        *draw = (1.0 - share) * x + share * end + deviation * *draw;
+    });
+    Ok(draws)
+}
+
 /// Moves each row of `x` `(n, dim)` from the first to the second time of `span` by `n_steps`
 /// Euler–Maruyama steps of the bridge's drift. A zero number of steps returns `x`.
 ///

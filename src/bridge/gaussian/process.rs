@@ -5,7 +5,8 @@ use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::record::BridgeRecord;
-use crate::bridge::{Bridge, UnitTime};
+use crate::bridge::{Bridge, Link, UnitTime};
+use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 use crate::linalg::{Eigenpairs, dense_eigenpairs, product, product_nt};
@@ -228,6 +229,11 @@ impl Bridge for GaussianBridge {
         }
         noise *= &deviation;
         Ok(product(noise.view(), self.axes.view()) + drift * span + x)
+    }
+
+    /// The entropic plan between the cells with the ε of the bridge.
+    fn link(&self, source: &Snapshot, target: &Snapshot, _: Seed) -> Result<Link> {
+        Link::entropic(source, target, self.epsilon)
     }
 
     fn record(&self) -> BridgeRecord {

@@ -9,7 +9,8 @@ use crate::bridge::lightsb::at_time::MixtureAtTime;
 use crate::bridge::lightsb::covariance::{Covariance, Eigen};
 use crate::bridge::lightsb::mixture::{Mixture, closed_form};
 use crate::bridge::record::{BridgeRecord, LightSbRecord};
-use crate::bridge::{Bridge, UnitTime};
+use crate::bridge::{Bridge, Link, UnitTime};
+use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 use crate::linalg::{add_product, log_sum_exp};
@@ -210,6 +211,11 @@ impl Bridge for LightSbBridge {
             draws
         });
         Ok(stacked(&chunks, x.dim()))
+    }
+
+    /// The entropic plan between the cells with the ε of the bridge.
+    fn link(&self, source: &Snapshot, target: &Snapshot, _: Seed) -> Result<Link> {
+        Link::entropic(source, target, self.epsilon)
     }
 
     fn record(&self) -> BridgeRecord {

@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::bridge::ou::clock::Clock;
 use crate::bridge::ou::record::OuRecord;
-use crate::bridge::{Bridge, BridgeRecord, UnitTime};
+use crate::bridge::{Bridge, BridgeRecord, Link, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
@@ -153,6 +153,30 @@ impl Bridge for OuBridge {
 
     fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
         self.inner.plan_marginal()
+    }
+
+    /// That of the bridge of z between the cells as z.
+    fn link(&self, source: &Snapshot, target: &Snapshot, seed: Seed) -> Result<Link> {
+        let source = self.place.snapshot(source, UnitTime::START)?;
+        let target = self.place.snapshot(target, UnitTime::END)?;
+        self.inner.link(&source, &target, seed)
+    }
+
+    /// As the bridge of z goes between the two places.
+    fn sample_pinned(
+        &self,
+        x: ArrayView2<'_, f64>,
+        end: ArrayView2<'_, f64>,
+        (from, to): (UnitTime, UnitTime),
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        self.check(x)?;
+        self.check(end)?;
+        let Place { clock, centre } = &self.place;
+        let (z, goal) = (self.place.points(x, from), self.place.points(end, UnitTime::END));
+        let span = (clock.time(from), clock.time(to));
+        let drawn = self.inner.sample_pinned(z.view(), goal.view(), span, seed)?;
+        Ok(drawn / clock.scale(to) + centre)
     }
 
     fn record(&self) -> BridgeRecord {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bridge::plan::process::{CHUNK, stacked};
 use crate::bridge::record::table;
-use crate::bridge::{Bridge, BridgeRecord, Coupling, UnitTime};
+use crate::bridge::{Bridge, BridgeRecord, Coupling, Link, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::{Epsilon, Lanes};
@@ -212,6 +212,11 @@ impl Bridge for EndsBridge {
 
     fn epsilon(&self) -> Epsilon {
         self.epsilon
+    }
+
+    /// Its own pairs.
+    fn link(&self, _: &Snapshot, _: &Snapshot, _: Seed) -> Result<Link> {
+        Link::pairs(self.coupling.clone())
     }
 
     fn noise_variance(&self) -> f64 {

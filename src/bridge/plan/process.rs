@@ -11,7 +11,7 @@ use crate::bridge::plan::noise::{Noise, Shape};
 use crate::bridge::plan::pairs::{AllShares, Bend, Both, Pair, Pairs, Parts};
 use crate::bridge::plan::posterior::Posterior;
 use crate::bridge::plan::record::PlanRecord;
-use crate::bridge::{Bridge, BridgeRecord, Coupling, UnitTime};
+use crate::bridge::{Bridge, BridgeRecord, Coupling, Link, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
@@ -425,6 +425,20 @@ impl Bridge for PlanBridge {
 
     fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
         self.plan_marginal.as_ref().map(|shares| shares.view())
+    }
+
+    /// Its own pairs.
+    fn link(&self, source: &Snapshot, target: &Snapshot, _: Seed) -> Result<Link> {
+        // A pair may be there more than once, with other shares of the bend.
+        let mut pairs: Vec<(usize, usize, f64)> = self.pairs().collect();
+        pairs.dedup_by(|next, kept| {
+            let same = (next.0, next.1) == (kept.0, kept.1);
+            if same {
+                kept.2 += next.2;
+            }
+            same
+        });
+        Coupling::new((source.n_cells(), target.n_cells()), pairs).and_then(Link::pairs)
     }
 
     fn growth_by(&self, t: UnitTime) -> f64 {

@@ -173,12 +173,17 @@ impl<'a> DenseKernel<'a> {
             .collect()
     }
 
-    /// `Σ_j P_ij values_j` for each cell `i` of the source, with `P` as in [`Kernel::plan`];
-    /// `values` are `(n_target, d)`.
-    pub(super) fn means(&self, logs: &Both, values: ArrayView2<'_, f64>) -> Array2<f64> {
-        let own = self.with_norms(Side::Source, &logs.source);
-        let other = self.with_norms(Side::Target, &logs.target);
-        let chunks = self.in_chunks(Side::Source, |rows, blocks| {
+    /// `Σ_j P_ij values_j` for each cell `i` of `side`, with `P` as in [`Kernel::plan`]; `values`
+    /// are `(n_other, d)`, a row for each cell of the other side.
+    pub(super) fn means(
+        &self,
+        side: Side,
+        logs: &Both,
+        values: ArrayView2<'_, f64>,
+    ) -> Array2<f64> {
+        let own = self.with_norms(side, logs.of(side));
+        let other = self.with_norms(side.other(), logs.of(side.other()));
+        let chunks = self.in_chunks(side, |rows, blocks| {
             let mut means = Array2::zeros((rows.len(), values.ncols()));
             blocks.visit(|columns, block| {
                 exp_block(flat(block), &own[rows.clone()], &other[columns.clone()]);
@@ -186,7 +191,7 @@ impl<'a> DenseKernel<'a> {
             });
             means
         });
-        let mut all = Array2::zeros((self.n(Side::Source), values.ncols()));
+        let mut all = Array2::zeros((self.n(side), values.ncols()));
         for (mut rows, chunk) in all.axis_chunks_iter_mut(Axis(0), ROWS).zip(&chunks) {
             rows.assign(chunk);
         }
@@ -396,7 +401,7 @@ mod tests {
             let found = kernel.plan(&both).times(Side::Target, &phi);
             let direct = plan.t().dot(&Array1::from(phi.clone()));
             assert!(direct.iter().zip(&found).all(|(a, b)| (a - b).abs() < 1e-12));
-            let off = kernel.means(&both, y.view()) - plan.dot(&y);
+            let off = kernel.means(Side::Source, &both, y.view()) - plan.dot(&y);
             assert!(off.iter().all(|off| off.abs() < 1e-11));
         }
     }

@@ -1,5 +1,6 @@
 //! SINKHORN: entropic optimal transport between all cells, and the bridge it gives.
 
+mod all_pairs;
 mod ascent;
 mod dual;
 mod geodesic;
@@ -11,6 +12,7 @@ mod record;
 mod solver;
 mod sparse;
 
+pub use all_pairs::AllPairs;
 pub use plan::{EntropicPlan, debiased_map};
 pub use process::SinkhornBridge;
 pub use record::SinkhornRecord;

@@ -3,9 +3,10 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
+use crate::bridge::sinkhorn::all_pairs::AllPairs;
 use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side};
 use crate::bridge::sinkhorn::solver::centres;
-use crate::bridge::{Bridge, BridgeRecord, Coupling, SinkhornRecord, UnitTime};
+use crate::bridge::{Bridge, BridgeRecord, Coupling, Link, SinkhornRecord, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
@@ -118,6 +119,11 @@ impl SinkhornBridge {
         coupling(&kernel, &self.logs(), least)
     }
 
+    /// The plan itself, to multiply with and to draw from; nothing `n × m` is held.
+    pub fn plan(&self) -> AllPairs {
+        AllPairs::new((self.source.clone(), self.target.clone()), self.epsilon, self.logs())
+    }
+
     /// Logarithms of the two factors of the plan.
     fn logs(&self) -> Both {
         logs(&self.masses, &self.potentials, self.epsilon.value())
@@ -189,7 +195,7 @@ impl Bridge for SinkhornBridge {
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         let (z, left) = self.located(x, t)?;
         let (kernel, logs) = self.weights(&z, left);
-        let pull = (kernel.means(&logs, self.target.view()) - &z) / left;
+        let pull = (kernel.means(Side::Source, &logs, self.target.view()) - &z) / left;
         Ok(pull + &(&self.target_centre - &self.source_centre))
     }
 
@@ -199,7 +205,7 @@ impl Bridge for SinkhornBridge {
         let (z, left) = self.located(x, t)?;
         let (kernel, logs) = self.weights(&z, left);
         let n = x.nrows().max(1) as f64;
-        let means = kernel.means(&logs, self.target.view());
+        let means = kernel.means(Side::Source, &logs, self.target.view());
         let shares = Array1::from(kernel.plan(&logs).times(Side::Target, &vec![1.0; x.nrows()]));
         // Around one centre for all, so that little is lost to cancellation.
         let centre = means.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(self.dim()));
@@ -250,6 +256,11 @@ impl Bridge for SinkhornBridge {
 
     fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
         self.plan_marginal.as_ref().map(|shares| shares.view())
+    }
+
+    /// Its own plan.
+    fn link(&self, _: &Snapshot, _: &Snapshot, _: Seed) -> Result<Link> {
+        Link::all(self.plan())
     }
 
     fn record(&self) -> BridgeRecord {

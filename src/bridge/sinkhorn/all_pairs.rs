@@ -1,0 +1,116 @@
+//! An entropic plan between all pairs of cells, to multiply with and to draw from, never held whole.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use rand_distr::{Distribution, StandardUniform};
+
+use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side, flat};
+use crate::geometry::Epsilon;
+use crate::linalg::{exp_block, product_nt};
+use crate::rng::Seed;
+
+/// The plan `exp(a_i + b_j − ½‖x_i − y_j‖²/ε)` between source cells `x` and target cells `y`.
+///
+/// A product with `k` vectors costs one pass: `2 (dim + k)` flops and an exponential for each pair,
+/// memory for one block a thread.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AllPairs {
+    source: Array2<f64>,
+    target: Array2<f64>,
+    epsilon: f64,
+    logs: Both,
+}
+
+impl AllPairs {
+    pub(super) fn new(
+        (source, target): (Array2<f64>, Array2<f64>),
+        epsilon: Epsilon,
+        logs: Both,
+    ) -> Self {
+        Self { source, target, epsilon: epsilon.value(), logs }
+    }
+
+    /// Numbers of source and target cells.
+    pub fn shape(&self) -> (usize, usize) {
+        (self.source.nrows(), self.target.nrows())
+    }
+
+    fn kernel(&self) -> DenseKernel<'_> {
+        DenseKernel::points(self.source.view(), self.target.view(), self.epsilon)
+    }
+
+    /// `T V` for `values` `(n_target, k)`: `(n_source, k)`.
+    pub fn times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
+        self.kernel().means(Side::Source, &self.logs, values)
+    }
+
+    /// `Tᵀ U` for `values` `(n_source, k)`: `(n_target, k)`.
+    pub fn transposed_times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
+        self.kernel().means(Side::Target, &self.logs, values)
+    }
+
+    /// `Σ_j T_ij ln T_ij` for each source cell.
+    pub fn log_moments(&self) -> Array1<f64> {
+        let kernel = self.kernel();
+        let own = kernel.with_norms(Side::Source, &self.logs.source);
+        let other = kernel.with_norms(Side::Target, &self.logs.target);
+        let dim = self.source.ncols();
+        let mut values = Array2::ones((self.target.nrows(), dim + 2));
+        values.slice_mut(s![.., 2..]).assign(&self.target);
+        for (value, log) in values.column_mut(1).iter_mut().zip(&other) {
+            // A cell without mass adds nothing.
+            *value = if log.is_finite() { *log } else { 0.0 };
+        }
+        let sums = kernel.means(Side::Source, &self.logs, values.view());
+        let of_row = |i: usize| {
+            let row = sums.row(i);
+            let log = if own[i].is_finite() { own[i] } else { 0.0 };
+            row[0] * log + row[1] + self.source.row(i).dot(&row.slice(s![2..])) / self.epsilon
+        };
+        (0..own.len()).map(of_row).collect()
+    }
+
+    /// For each source cell the mass of its pairs that are further apart than `reach` as `places`:
+    /// the cells before anything was taken from them, `(n_source, dim)` and `(n_target, dim)`.
+    pub fn mass_beyond(
+        &self,
+        reach: f64,
+        places: (ArrayView2<'_, f64>, ArrayView2<'_, f64>),
+    ) -> Array1<f64> {
+        let kernel = self.kernel();
+        let own = kernel.with_norms(Side::Source, &self.logs.source);
+        let other = kernel.with_norms(Side::Target, &self.logs.target);
+        let squares = |points: ArrayView2<'_, f64>| points.map_axis(Axis(1), |row| row.dot(&row));
+        let (x2, y2) = (squares(places.0), squares(places.1));
+        let chunks = kernel.in_chunks(Side::Source, |rows, blocks| {
+            let mut sums = vec![0.0; rows.len()];
+            let x = places.0.slice(s![rows.clone(), ..]);
+            blocks.visit(|columns, block| {
+                let products = product_nt(x, places.1.slice(s![columns.clone(), ..]));
+                exp_block(flat(block), &own[rows.clone()], &other[columns.clone()]);
+                for ((r, c), mass) in block.indexed_iter() {
+                    let square = x2[rows.start + r] + y2[columns.start + c];
+                    if square - 2.0 * products[[r, c]] > reach * reach {
+                        sums[r] += mass;
+                    }
+                }
+            });
+            sums
+        });
+        Array1::from(chunks.concat())
+    }
+
+    /// For each of `rows` (source cells, in any order and number) a target cell, drawn by
+    /// `T_ij weights_j`.
+    pub fn draw(&self, rows: &[usize], weights: ArrayView1<'_, f64>, seed: Seed) -> Vec<usize> {
+        let points = self.source.select(Axis(0), rows);
+        let kernel = DenseKernel::points(points.view(), self.target.view(), self.epsilon);
+        let target: Vec<f64> =
+            self.logs.target.iter().zip(weights).map(|(log, weight)| log + weight.ln()).collect();
+        // Rows of the weighted plan sum to one.
+        let sums = kernel.log_sums(Side::Source, &target);
+        let source = sums.into_iter().map(|sum| -sum).collect();
+        let mut stream = seed.stream("link/draw", 0);
+        let levels: Vec<f64> = rows.iter().map(|_| StandardUniform.sample(&mut stream)).collect();
+        kernel.choose(&Both { source, target }, &levels)
+    }
+}

@@ -1,0 +1,172 @@
+//! The plans of a whole course: distributions over cells pushed forward and pulled back along them.
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+use crate::bridge::Link;
+use crate::error::{Error, Result};
+
+/// One plan for each interval of a course, from the cells of one snapshot to those of the next.
+///
+/// No matrix between cells of distant times is ever formed: what is asked of such cells goes through
+/// the plans one after the other, as in a Markov chain. Chaining assumes that where a cell goes does
+/// not depend on where it came from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Lineage {
+    times: Vec<f64>,
+    links: Vec<Link>,
+}
+
+impl Lineage {
+    /// `links[k]` leads from the cells at `times[k]` to those at `times[k + 1]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is not one plan fewer than times, or neighbouring plans disagree on
+    /// the number of cells between them; [`Error::Parameter`] if there is no plan.
+    pub fn new(times: Vec<f64>, links: Vec<Link>) -> Result<Self> {
+        if links.is_empty() {
+            let (name, must) = ("plans", "at least one");
+            return Err(Error::Parameter { name, must, got: "none".into() });
+        }
+        let (expected, got) = (links.len() + 1, times.len());
+        if expected != got {
+            return Err(Error::Shape { what: "a lineage", unit: "times", expected, got });
+        }
+        for pair in links.windows(2) {
+            let (expected, got) = (pair[0].shape().1, pair[1].shape().0);
+            if expected != got {
+                return Err(Error::Shape { what: "a plan", unit: "source cells", expected, got });
+            }
+        }
+        Ok(Self { times, links })
+    }
+
+    /// The times, one more than plans.
+    pub fn times(&self) -> &[f64] {
+        &self.times
+    }
+
+    /// The plans.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// Number of cells at the time of place `k`.
+    pub fn n_cells(&self, k: usize) -> usize {
+        match k.checked_sub(1) {
+            None => self.links[0].shape().0,
+            Some(before) => self.links[before].shape().1,
+        }
+    }
+
+    /// The place of a time that was observed.
+    ///
+    /// # Errors
+    /// [`Error::NotObserved`] for any other.
+    pub fn place(&self, time: f64) -> Result<usize> {
+        self.times.iter().position(|other| other.total_cmp(&time).is_eq()).ok_or_else(|| {
+            let times = self.times.clone();
+            Error::NotObserved { time, times }
+        })
+    }
+
+    /// Descendants over interval `k`: `n Σ_i T_ij u_i` for columns of mass `u` `(n, c)` over the
+    /// source cells. A source cell of mass one has `n Σ_j T_ij` descendants: one where growth is even.
+    ///
+    /// # Errors
+    /// As [`Link::push`].
+    pub fn descend(&self, k: usize, u: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        Ok(self.links[k].push(u)? * self.n_cells(k) as f64)
+    }
+
+    /// Ancestors over interval `k`: `Σ_j (T_ij / Σ_i T_ij) v_j` for columns of mass `v` `(m, c)` over
+    /// the target cells; mass is kept, but for target cells that nothing leads to.
+    ///
+    /// # Errors
+    /// As [`Link::pull`].
+    pub fn ascend(&self, k: usize, v: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        let mut shares = v.to_owned();
+        let arrived = self.links[k].marginals().1;
+        for (mut row, &mass) in shares.rows_mut().into_iter().zip(arrived) {
+            row *= if mass > 0.0 { 1.0 / mass } else { 0.0 };
+        }
+        self.links[k].pull(shares.view())
+    }
+
+    /// What becomes of each source cell over interval `k`: `n Σ_j T_ij v_j` for values `v` `(m, c)` for
+    /// each target cell, such as its number of descendants of some kind at a later time.
+    ///
+    /// # Errors
+    /// As [`Link::pull`].
+    pub fn expect(&self, k: usize, v: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        Ok(self.links[k].pull(v)? * self.n_cells(k) as f64)
+    }
+
+    /// Descendants of each source cell over interval `k` relative to the mean cell, `n`.
+    pub fn growth(&self, k: usize) -> ndarray::Array1<f64> {
+        let own = self.links[k].marginals().0;
+        &own * (own.len() as f64 / own.sum())
+    }
+}
+
+/// Columns scaled to sum to one; a column of zeros stays.
+pub(super) fn normalised(mut columns: Array2<f64>) -> Array2<f64> {
+    for mut column in columns.axis_iter_mut(Axis(1)) {
+        let total = column.sum();
+        if total > 0.0 {
+            column /= total;
+        }
+    }
+    columns
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::bridge::Coupling;
+
+    /// Two, three, two cells; masses with growth in the first interval.
+    pub(in crate::lineage) fn example() -> Lineage {
+        let first = [(0, 0, 0.4), (0, 1, 0.2), (1, 1, 0.1), (1, 2, 0.3)];
+        let second = [(0, 0, 0.25), (1, 0, 0.25), (1, 1, 0.1), (2, 1, 0.4)];
+        let link =
+            |shape, pairs: [_; 4]| Link::pairs(Coupling::new(shape, pairs).unwrap()).unwrap();
+        Lineage::new(vec![0.0, 1.0, 3.0], vec![link((2, 3), first), link((3, 2), second)]).unwrap()
+    }
+
+    fn close(a: &Array2<f64>, b: &Array2<f64>) {
+        assert!((a - b).iter().all(|off| off.abs() < 1e-12), "{a} {b}");
+    }
+
+    #[test]
+    fn mass_goes_forward_with_growth_and_back_without_loss() {
+        let lineage = example();
+        // Cell 0 has 0.6 of the mass, so 1.2 descendants; cell 1 has 0.8.
+        close(&lineage.descend(0, array![[1.0], [0.0]].view()).unwrap(), &array![
+            [0.8],
+            [0.4],
+            [0.0]
+        ]);
+        assert!((lineage.growth(0) - array![1.2, 0.8]).iter().all(|off| off.abs() < 1e-12));
+        let back = lineage.ascend(0, array![[0.0], [1.0], [0.0]].view()).unwrap();
+        close(&back, &array![[2.0 / 3.0], [1.0 / 3.0]]);
+        // What is expected of a cell is what its descendants carry.
+        let values = array![[1.0], [10.0], [100.0]];
+        let expected = lineage.expect(0, values.view()).unwrap();
+        close(&expected, &array![[0.8 + 4.0], [2.0 + 60.0]]);
+        assert_eq!([0, 1, 2].map(|k| lineage.n_cells(k)), [2, 3, 2]);
+    }
+
+    #[test]
+    fn plans_must_fit_together_and_times_must_be_observed() {
+        let lineage = example();
+        assert_eq!(lineage.place(3.0).unwrap(), 2);
+        assert!(lineage.place(2.0).unwrap_err().to_string().contains("0, 1, 3"));
+        let links = lineage.links().to_vec();
+        assert!(Lineage::new(vec![0.0, 1.0], links.clone()).is_err());
+        let turned = vec![links[1].clone(), links[1].clone()];
+        assert!(Lineage::new(vec![0.0, 1.0, 2.0], turned).is_err());
+        assert!(Lineage::new(vec![0.0], Vec::new()).is_err());
+    }
+}

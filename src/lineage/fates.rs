@@ -1,0 +1,271 @@
+//! Where each cell ends: the shares of its descendants that come to be in terminal groups.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+
+use crate::error::{Error, Result};
+use crate::lineage::resampled::{intervals, repeated};
+use crate::lineage::{Lineage, Resampled};
+
+/// A fate: cells of one time that count as arrived.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Terminal {
+    /// Name of the fate.
+    pub name: String,
+    /// Place of the time.
+    pub place: usize,
+    /// Whether each cell there has arrived.
+    pub arrived: Vec<bool>,
+}
+
+/// Fates of the cells of all times up to the last terminal one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fates {
+    /// Names of the fates.
+    pub names: Vec<String>,
+    /// One table for each time, from the first on.
+    pub tables: Vec<FateTable>,
+}
+
+/// Fates of the cells of one time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FateTable {
+    /// `(n_cells, n_fates)`: the share of each fate among the descendants of a cell that reach any;
+    /// rows of sum one, NaN for a cell of which none does.
+    pub probabilities: Array2<f64>,
+    /// Interval of each by resampling; the probability itself without.
+    pub lo: Array2<f64>,
+    /// Its upper end.
+    pub hi: Array2<f64>,
+    /// The share of all descendants of a cell that reach any fate.
+    pub reached: Array1<f64>,
+    /// Descendants at the end relative to those of the mean cell.
+    pub descendants: Array1<f64>,
+}
+
+impl FateTable {
+    /// `ln(p / (1 − p))` of each fate, p brought within `[10⁻⁶, 1 − 10⁻⁶]`.
+    pub fn log_odds(&self) -> Array2<f64> {
+        self.probabilities.mapv(|p| {
+            let p = if p.is_nan() { p } else { p.clamp(LEAST_ODDS, 1.0 - LEAST_ODDS) };
+            (p / (1.0 - p)).ln()
+        })
+    }
+
+    /// Entropy of the fates of each cell in nats: 0 for a cell that is committed.
+    pub fn entropy(&self) -> Array1<f64> {
+        self.probabilities.map_axis(Axis(1), |row| {
+            if row.iter().any(|p| p.is_nan()) {
+                return f64::NAN;
+            }
+            crate::lineage::trajectory::entropy(row)
+        })
+    }
+}
+
+/// Probabilities closer to zero or one than this have the log-odds of it.
+const LEAST_ODDS: f64 = 1e-6;
+
+impl Fates {
+    /// The fates of all cells: with `N^f_j = 1` for cells that have arrived in `f`,
+    ///
+    /// ```text
+    /// N^f_i = n Σ_j T_ij N^f_j,    p(f | i) = N^f_i / Σ_g N^g_i
+    /// ```
+    ///
+    /// interval by interval from the end. A cell that has arrived at an earlier time than the last
+    /// stays there: its own descendants do not count again. Growth counts: a cell's descendants weigh
+    /// as many as they are. Intervals are those of the scatter of the cells (`Resampled`).
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if there is no terminal group, one without cells, or two of them share a
+    /// cell; [`Error::Shape`] if one does not say of each cell whether it has arrived.
+    pub fn of(resampled: &Resampled<'_>, lineage: &Lineage, terminals: &[Terminal]) -> Result<Self> {
+        let (names, end) = checked(lineage, terminals)?;
+        let n_fates = names.len();
+        let columns = resampled.n_columns();
+        // Fates, then everything that comes to an end anywhere.
+        let each = n_fates + 1;
+        let (values, mut descendants) = arrivals(lineage, terminals, (&names, end), None);
+        let mut all = repeated(values.view(), columns);
+        let mut tables = vec![table(&all, each, descendants.clone())];
+        for k in (0..end).rev() {
+            let mut becomes = resampled.becomes(k, all)?;
+            let expected = lineage.expect(k, descendants.view().insert_axis(Axis(1)))?;
+            let before = Some(expected.column(0).to_owned());
+            let (values, after) = arrivals(lineage, terminals, (&names, k), before);
+            descendants = after;
+            all = resampled.weighed(k, becomes.clone());
+            for (i, row) in values.rows().into_iter().enumerate() {
+                if row[n_fates] > 0.0 {
+                    let arrived = Array1::from_shape_fn(all.ncols(), |c| row[c % each]);
+                    becomes.row_mut(i).assign(&arrived);
+                    all.row_mut(i).assign(&arrived);
+                }
+            }
+            tables.push(table(&becomes, each, descendants.clone()));
+        }
+        tables.reverse();
+        Ok(Self { names, tables })
+    }
+}
+
+/// Names of the fates in order, and the place of the last terminal time.
+fn checked(lineage: &Lineage, terminals: &[Terminal]) -> Result<(Vec<String>, usize)> {
+    let refuse = |must, got: String| Err(Error::Parameter { name: "terminal groups", must, got });
+    let Some(end) = terminals.iter().map(|terminal| terminal.place).max() else {
+        return refuse("at least one", "none".into());
+    };
+    if end == 0 {
+        return refuse("at a later time than the first", "the first time".into());
+    }
+    let mut names: Vec<String> = Vec::new();
+    for (number, terminal) in terminals.iter().enumerate() {
+        let (expected, got) = (lineage.n_cells(terminal.place), terminal.arrived.len());
+        if expected != got {
+            return Err(Error::Shape { what: "a terminal group", unit: "cells", expected, got });
+        }
+        if !terminal.arrived.contains(&true) {
+            return refuse("groups with cells at their time", terminal.name.clone());
+        }
+        for other in &terminals[..number] {
+            let both = other.arrived.iter().zip(&terminal.arrived).any(|(a, b)| *a && *b);
+            if other.place == terminal.place && both {
+                return refuse("without common cells", format!("{}, {}", other.name, terminal.name));
+            }
+        }
+        if !names.contains(&terminal.name) {
+            names.push(terminal.name.clone());
+        }
+    }
+    Ok((names, end))
+}
+
+/// `(n, n_fates + 1)` for the time of place `k`: who has arrived in which fate, and in any or, at the
+/// last time, at all; and the descendants of each cell, one for those that have arrived.
+fn arrivals(
+    lineage: &Lineage,
+    terminals: &[Terminal],
+    (names, k): (&[String], usize),
+    descendants: Option<Array1<f64>>,
+) -> (Array2<f64>, Array1<f64>) {
+    let n = lineage.n_cells(k);
+    let mut values = Array2::zeros((n, names.len() + 1));
+    if descendants.is_none() {
+        values.column_mut(names.len()).fill(1.0);
+    }
+    let mut descendants = descendants.unwrap_or_else(|| Array1::ones(n));
+    for terminal in terminals.iter().filter(|terminal| terminal.place == k) {
+        let fate = names.iter().position(|name| *name == terminal.name).unwrap_or(0);
+        for i in (0..n).filter(|&i| terminal.arrived[i]) {
+            values[[i, fate]] = 1.0;
+            values[[i, names.len()]] = 1.0;
+            descendants[i] = 1.0;
+        }
+    }
+    (values, descendants)
+}
+
+/// `values` hold for each resample the fates side by side, then all descendants.
+fn table(values: &Array2<f64>, each: usize, descendants: Array1<f64>) -> FateTable {
+    let (n, n_fates, columns) = (values.nrows(), each - 1, values.ncols() / each);
+    let reached = Array1::from_shape_fn(n, |i| {
+        let total = values[[i, n_fates]];
+        let fates: f64 = values.slice(s![i, ..n_fates]).sum();
+        if total > 0.0 { (fates / total).min(1.0) } else { 0.0 }
+    });
+    let share = |i: usize, fate: usize, b: usize| {
+        let own = values.slice(s![i, b * each..b * each + n_fates]);
+        own[fate] / own.sum()
+    };
+    let mut probabilities = Array2::zeros((n, n_fates));
+    let (mut lo, mut hi) = (probabilities.clone(), probabilities.clone());
+    for fate in 0..n_fates {
+        let all = Array2::from_shape_fn((n, columns), |(i, b)| share(i, fate, b));
+        let (least, most) = intervals(ArrayView2::from(&all));
+        probabilities.column_mut(fate).assign(&all.column(0));
+        lo.column_mut(fate).assign(&least);
+        hi.column_mut(fate).assign(&most);
+    }
+    FateTable { probabilities, lo, hi, reached, descendants }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lineage::course::tests::example;
+    use crate::rng::Seed;
+
+    fn terminal(name: &str, place: usize, arrived: &[bool]) -> Terminal {
+        Terminal { name: name.into(), place, arrived: arrived.to_vec() }
+    }
+
+    fn fates(terminals: &[Terminal], n_resamples: usize) -> Fates {
+        let lineage = example();
+        let resampled = Resampled::new(&lineage, None, (n_resamples, Seed(2))).unwrap();
+        Fates::of(&resampled, &lineage, terminals).unwrap()
+    }
+
+    fn close(a: f64, b: f64) {
+        assert!((a - b).abs() < 1e-12, "{a} {b}");
+    }
+
+    #[test]
+    fn fates_are_shares_of_descendants_counted_by_hand() {
+        let ends = [terminal("A", 2, &[true, false]), terminal("B", 2, &[false, true])];
+        let fates = fates(&ends, 0);
+        let middle = &fates.tables[1];
+        close(middle.probabilities[[1, 0]], 0.25 / 0.35);
+        close(middle.descendants[1], 1.05);
+        // Cell 0 has 2·0.4 at cell 0 (0.75 descendants, all A) and 2·0.2 at cell 1.
+        let (a, b) = (0.8 * 0.75 + 0.4 * 0.75, 0.4 * 0.3);
+        let first = &fates.tables[0];
+        close(first.probabilities[[0, 0]], a / (a + b));
+        close(first.descendants[0], a + b);
+        close(first.log_odds()[[0, 0]], (a / b).ln());
+        close(first.reached[0], 1.0);
+        let p = a / (a + b);
+        close(first.entropy()[0], -p * p.ln() - (1.0 - p) * (1.0 - p).ln());
+        close(fates.tables[2].probabilities[[0, 0]], 1.0);
+    }
+
+    #[test]
+    fn cells_that_arrived_early_stay_and_the_rest_is_not_reached() {
+        // Cell 0 of the middle time has arrived in C; of the last time only cell 1 counts.
+        let ends =
+            [terminal("C", 1, &[true, false, false]), terminal("B", 2, &[false, true])];
+        let fates = fates(&ends, 0);
+        let first = &fates.tables[0];
+        // 0.8 in C; 0.4 at cell 1, of which 3·0.1 reach B and 3·0.25 nothing.
+        let (c, b, lost) = (0.8, 0.4 * 0.3, 0.4 * 0.75);
+        close(first.probabilities[[0, 0]], c / (c + b));
+        close(first.reached[0], (c + b) / (c + b + lost));
+        assert!(fates.tables[2].probabilities[[0, 0]].is_nan());
+        close(fates.tables[1].probabilities[[0, 0]], 1.0);
+        close(fates.tables[1].descendants[0], 1.0);
+    }
+
+    #[test]
+    fn intervals_hold_the_estimate_and_widen_with_uncertainty() {
+        let ends = [terminal("A", 2, &[true, false]), terminal("B", 2, &[false, true])];
+        let fates = fates(&ends, 200);
+        let first = &fates.tables[0];
+        assert!(first.lo[[0, 0]] <= first.probabilities[[0, 0]] + 1e-9);
+        assert!(first.hi[[0, 0]] >= first.probabilities[[0, 0]] - 1e-9);
+        assert!(first.hi[[0, 0]] - first.lo[[0, 0]] > 0.05);
+    }
+
+    #[test]
+    fn groups_that_overlap_are_empty_or_at_the_start_are_refused() {
+        let lineage = example();
+        let resampled = Resampled::new(&lineage, None, (0, Seed(0))).unwrap();
+        for bad in [
+            vec![],
+            vec![terminal("A", 2, &[false, false])],
+            vec![terminal("A", 2, &[true, false]), terminal("B", 2, &[true, true])],
+            vec![terminal("A", 0, &[true, false])],
+            vec![terminal("A", 2, &[true])],
+        ] {
+            assert!(Fates::of(&resampled, &lineage, &bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Which cells belong together: cell types, clusters, or any sets of cells.
+
+use std::collections::BTreeSet;
+
+use ndarray::Array2;
+
+use crate::error::{Error, Result};
+
+/// A group, or none, for each cell of a course; cells are ordered as in the snapshots of a lineage,
+/// time after time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Groups {
+    names: Vec<String>,
+    /// For each time, for each cell.
+    of_cells: Vec<Vec<Option<usize>>>,
+}
+
+impl Groups {
+    /// From labels, time after time; cells with an empty label are in no group. Names are sorted.
+    pub fn of_labels(labels: &[Vec<String>]) -> Self {
+        let names: BTreeSet<&String> = labels.iter().flatten().filter(|l| !l.is_empty()).collect();
+        let names: Vec<String> = names.into_iter().cloned().collect();
+        let of_cells = labels
+            .iter()
+            .map(|at| at.iter().map(|label| names.binary_search(label).ok()).collect())
+            .collect();
+        Self { names, of_cells }
+    }
+
+    /// The names, sorted.
+    pub fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Number of times.
+    pub fn n_times(&self) -> usize {
+        self.of_cells.len()
+    }
+
+    /// The group of each cell at the time of place `k`.
+    pub fn at(&self, k: usize) -> &[Option<usize>] {
+        &self.of_cells[k]
+    }
+
+    /// The number of a group.
+    ///
+    /// # Errors
+    /// [`Error::UnknownGroup`] with the groups there are.
+    pub fn find(&self, name: &str) -> Result<usize> {
+        self.names.iter().position(|other| other == name).ok_or_else(|| Error::UnknownGroup {
+            name: name.to_string(),
+            groups: self.names.clone(),
+        })
+    }
+
+    /// Groups that have cells at the time of place `k`.
+    pub fn present(&self, k: usize) -> Vec<usize> {
+        let here: BTreeSet<usize> = self.of_cells[k].iter().flatten().copied().collect();
+        here.into_iter().collect()
+    }
+
+    /// One for each cell of a group, zero for others: `(n_cells, groups.len())` at place `k`.
+    pub fn indicators(&self, k: usize, groups: &[usize]) -> Array2<f64> {
+        let cells = &self.of_cells[k];
+        Array2::from_shape_fn((cells.len(), groups.len()), |(i, g)| {
+            f64::from(u8::from(cells[i] == Some(groups[g])))
+        })
+    }
+
+    /// Only group `name`: cells of others are in none.
+    ///
+    /// # Errors
+    /// As [`Groups::find`].
+    pub fn only(&self, name: &str) -> Result<Self> {
+        let wanted = self.find(name)?;
+        let keep = |of: &Option<usize>| (*of == Some(wanted)).then_some(0);
+        let of_cells = self.of_cells.iter().map(|at| at.iter().map(keep).collect()).collect();
+        Ok(Self { names: vec![name.to_string()], of_cells })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_become_sorted_groups_and_empty_ones_none() {
+        let labels = [vec!["b", "", "a"], vec!["b", "b"]];
+        let labels = labels.map(|at| at.iter().map(ToString::to_string).collect::<Vec<_>>());
+        let groups = Groups::of_labels(&labels);
+        assert_eq!(groups.names(), ["a", "b"]);
+        assert_eq!(groups.at(0), [Some(1), None, Some(0)]);
+        assert_eq!((groups.present(0), groups.present(1)), (vec![0, 1], vec![1]));
+        assert_eq!(groups.indicators(0, &[1]).column(0).to_vec(), [1.0, 0.0, 0.0]);
+        let only = groups.only("b").unwrap();
+        assert_eq!((only.names(), only.at(0)), (&["b".to_string()][..], &[Some(0), None, None][..]));
+        let message = groups.find("c").unwrap_err().to_string();
+        assert!(message.contains("`c`"));
+    }
+}

@@ -1,0 +1,158 @@
+//! The same course with other weights of its cells: what resampling makes of every plan.
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+
+use crate::error::{Error, Result};
+use crate::lineage::Lineage;
+use crate::metrics::{Estimate, Resamples};
+use crate::rng::Seed;
+
+/// Plans for resampled cells: the first column is the course as it is, then one for each resample.
+///
+/// Each resample has the plan that is entropic for its weights (`Link::scaled_to`), so that
+/// what a cell without luck leaves behind goes to its neighbours. The bridges are not fitted again:
+/// these intervals hold the scatter of the cells, not that of the fit's coordinates and noise.
+#[derive(Debug, Clone)]
+pub struct Resampled<'a> {
+    lineage: &'a Lineage,
+    weights: Vec<Array2<f64>>,
+    scalings: Vec<(Array2<f64>, Array2<f64>)>,
+}
+
+impl<'a> Resampled<'a> {
+    /// `n_resamples` resamples of the cells of each time, or, where `batches` are given for each cell
+    /// (time after time), of whole batches, the same at all times.
+    ///
+    /// Time two passes over all pairs for some tens of scalings of `n_resamples` columns.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is not one batch for each cell.
+    pub fn new(
+        lineage: &'a Lineage,
+        batches: Option<&[Vec<String>]>,
+        (n_resamples, seed): (usize, Seed),
+    ) -> Result<Self> {
+        let n_times = lineage.times().len();
+        let mut counts: Vec<Array2<f64>> = Vec::with_capacity(n_times);
+        match batches {
+            None => {
+                for k in 0..n_times {
+                    let seed = seed.child("lineage/resample", k as u64);
+                    let drawn = Resamples::of_cells(lineage.n_cells(k), n_resamples, seed);
+                    counts.push(drawn.counts().to_owned());
+                }
+            }
+            Some(batches) => {
+                let sizes: Vec<usize> = (0..n_times).map(|k| lineage.n_cells(k)).collect();
+                let got: Vec<usize> = batches.iter().map(Vec::len).collect();
+                if got != sizes {
+                    let (expected, got) = (sizes.iter().sum(), got.iter().sum());
+                    let (what, unit) = ("the column of batches", "entries");
+                    return Err(Error::Shape { what, unit, expected, got });
+                }
+                let all: Vec<&String> = batches.iter().flatten().collect();
+                let drawn = Resamples::of_groups(&all, n_resamples, seed);
+                let mut first = 0;
+                for n in sizes {
+                    let rows: Vec<usize> = (first..first + n).collect();
+                    counts.push(drawn.select(&rows).counts().to_owned());
+                    first += n;
+                }
+            }
+        }
+        let weights: Vec<Array2<f64>> = counts.into_iter().map(shares).collect();
+        let mut scalings = Vec::with_capacity(lineage.links().len());
+        for (k, link) in lineage.links().iter().enumerate() {
+            let (own, arrived) = link.marginals();
+            let source = shares(&weights[k] * &own.insert_axis(Axis(1)));
+            let target = shares(&weights[k + 1] * &arrived.insert_axis(Axis(1)));
+            let scaled = if n_resamples == 0 {
+                (Array2::ones(source.dim()), Array2::ones(target.dim()))
+            } else {
+                link.scaled_to(source.view(), target.view())?
+            };
+            scalings.push(scaled);
+        }
+        Ok(Self { lineage, weights, scalings })
+    }
+
+    /// Columns: one and the number of resamples.
+    pub fn n_columns(&self) -> usize {
+        self.weights[0].ncols()
+    }
+
+    /// Weights of the cells at place `k`, `(n, n_columns)`, columns of sum one.
+    pub fn weights(&self, k: usize) -> ArrayView2<'_, f64> {
+        self.weights[k].view()
+    }
+
+    /// [`Lineage::expect`] under every resample: `values` are `(m, n_columns · c)`, those of one resample
+    /// side by side, and the result `(n, n_columns · c)`. Rows of cells that a resample has not drawn
+    /// are zero there.
+    ///
+    /// # Errors
+    /// As [`Lineage::expect`].
+    pub fn expect(&self, k: usize, values: Array2<f64>) -> Result<Array2<f64>> {
+        let becomes = self.becomes(k, values)?;
+        Ok(self.weighed(k, becomes))
+    }
+
+    /// What each source cell becomes under every resample, also under those it was not drawn in: as
+    /// [`Resampled::expect`] up to a factor for each cell and resample, so for shares only.
+    ///
+    /// # Errors
+    /// As [`Lineage::expect`].
+    pub fn becomes(&self, k: usize, mut values: Array2<f64>) -> Result<Array2<f64>> {
+        let beta = &self.scalings[k].1;
+        let each = values.ncols() / self.n_columns();
+        for (column, mut value) in values.columns_mut().into_iter().enumerate() {
+            value *= &beta.column(column / each);
+        }
+        self.lineage.expect(k, values.view())
+    }
+
+    /// [`Resampled::expect`] from what [`Resampled::becomes`] gives.
+    pub fn weighed(&self, k: usize, mut becomes: Array2<f64>) -> Array2<f64> {
+        let (alpha, weights) = (&self.scalings[k].0, &self.weights[k]);
+        let (each, n) = (becomes.ncols() / self.n_columns(), becomes.nrows() as f64);
+        for (column, mut value) in becomes.columns_mut().into_iter().enumerate() {
+            let b = column / each;
+            let factors = alpha.column(b).into_iter().zip(weights.column(b));
+            for (value, (alpha, weight)) in value.iter_mut().zip(factors) {
+                *value = if *weight > 0.0 { *value * alpha / (n * weight) } else { 0.0 };
+            }
+        }
+        becomes
+    }
+}
+
+/// Columns of sum one; a column without any mass becomes even.
+fn shares(mut weights: Array2<f64>) -> Array2<f64> {
+    let n = weights.nrows().max(1) as f64;
+    for mut column in weights.columns_mut() {
+        let total: f64 = column.sum();
+        if total > 0.0 {
+            column /= total;
+        } else {
+            column.fill(1.0 / n);
+        }
+    }
+    weights
+}
+
+/// One column for each resample, each column of `values` repeated.
+pub(super) fn repeated(values: ArrayView2<'_, f64>, n_columns: usize) -> Array2<f64> {
+    let each = values.ncols();
+    Array2::from_shape_fn((values.nrows(), each * n_columns), |(i, c)| values[[i, c % each]])
+}
+
+/// The 2.5th and 97.5th percentile of every row of `(n, n_columns)` values, the first column, which
+/// is the course as it is, left out.
+pub(super) fn intervals(values: ArrayView2<'_, f64>) -> (Array1<f64>, Array1<f64>) {
+    let of_row = |row: ArrayView1<'_, f64>| {
+        let estimate = Estimate::of(&row.to_owned());
+        (estimate.lo, estimate.hi)
+    };
+    let (lo, hi): (Vec<f64>, Vec<f64>) = values.rows().into_iter().map(of_row).unzip();
+    (Array1::from(lo), Array1::from(hi))
+}

@@ -1,0 +1,237 @@
+//! Is there any lineage signal? What the plan between two snapshots knows, and about which cells.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use rand::seq::SliceRandom;
+
+use crate::bridge::Link;
+use crate::data::Snapshot;
+use crate::error::Result;
+use crate::geometry::Epsilon;
+use crate::rng::Seed;
+
+/// What a plan knows of where cells go.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Signal {
+    /// Mutual information of start and end in nats: 0 if every cell goes everywhere alike.
+    pub information: f64,
+    /// The most it can be: the logarithm of the smaller number of cells.
+    pub most: f64,
+    /// The same for cells whose coordinates were dealt anew, each on its own: mean over deals.
+    pub permuted: f64,
+    /// Standard deviation over deals.
+    pub permuted_deviation: f64,
+    /// Partners of a cell, weighted by mass (`exp` of the mean entropy).
+    pub partners: f64,
+    /// How well the plan found from half of the coordinates carries the other half:
+    /// `1 − Σ T_ij ‖d_ij‖² / Σ p_i q_j ‖d_ij‖²` over coordinates that the plan has not seen, with
+    /// `d_ij = y_j − x_i` less its mean; mean of both halves. Zero for a plan that knows nothing of
+    /// them, less for one that is misled; NaN in one dimension.
+    pub unseen: f64,
+    /// The same for cells whose coordinates were dealt anew.
+    pub unseen_permuted: f64,
+}
+
+/// What `link` knows, beside `n_deals` deals of the cells' coordinates.
+///
+/// A deal permutes each coordinate among the cells of each snapshot, so that the spread of every
+/// coordinate stays and what they say together is gone; plans of dealt cells, and of half of the
+/// coordinates, are entropic with `epsilon`. Time `3 + 3 n_deals` entropic plans.
+///
+/// # Errors
+/// As [`Link::entropic`].
+pub fn signal(
+    link: &Link,
+    (source, target): (&Snapshot, &Snapshot),
+    epsilon: Epsilon,
+    (n_deals, seed): (usize, Seed),
+) -> Result<Signal> {
+    let (n, m) = link.shape();
+    let unseen = unseen_share((source, target), epsilon)?;
+    let (mut permuted, mut unseen_permuted) = (Vec::new(), Vec::new());
+    for deal in 0..n_deals {
+        let child = seed.child("lineage/deal", deal as u64);
+        let (dealt, others) =
+            (dealt(source, child.child("source", 0))?, dealt(target, child.child("target", 0))?);
+        permuted.push(Link::entropic(&dealt, &others, epsilon)?.information());
+        unseen_permuted.push(unseen_share((&dealt, &others), epsilon)?);
+    }
+    let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
+    let centre = mean(&permuted);
+    let squares = permuted.iter().map(|value| (value - centre).powi(2)).sum::<f64>();
+    let masses = link.marginals().0;
+    let partners = link.effective_partners();
+    let entropy: f64 = masses
+        .iter()
+        .zip(&partners)
+        .filter(|pair| *pair.1 > 0.0)
+        .map(|(mass, partners)| mass * partners.ln())
+        .sum();
+    Ok(Signal {
+        information: link.information().max(0.0),
+        most: (n.min(m) as f64).ln(),
+        permuted: centre,
+        permuted_deviation: (squares / (n_deals.max(2) - 1) as f64).sqrt(),
+        partners: (entropy / masses.sum()).exp(),
+        unseen,
+        unseen_permuted: mean(&unseen_permuted),
+    })
+}
+
+fn dealt(cells: &Snapshot, seed: Seed) -> Result<Snapshot> {
+    let mut points = cells.points().to_owned();
+    for (d, mut column) in points.columns_mut().into_iter().enumerate() {
+        let mut values = column.to_vec();
+        values.shuffle(&mut seed.stream("lineage/coordinate", d as u64));
+        column.assign(&Array1::from(values));
+    }
+    Snapshot::weighted(points, cells.marginal().to_owned())
+}
+
+/// See [`Signal::unseen`].
+fn unseen_share((source, target): (&Snapshot, &Snapshot), epsilon: Epsilon) -> Result<f64> {
+    let dim = source.dim();
+    if dim < 2 {
+        return Ok(f64::NAN);
+    }
+    let half = |cells: &Snapshot, first: usize| {
+        let points = cells.points().slice(s![.., first..; 2]).to_owned();
+        Snapshot::weighted(points, cells.marginal().to_owned())
+    };
+    let mut total = 0.0;
+    for first in [0, 1] {
+        let plan = Link::entropic(&half(source, first)?, &half(target, first)?, epsilon)?;
+        let (x, y) = (half(source, 1 - first)?, half(target, 1 - first)?);
+        total += carried(&plan, (x.points(), y.points()))?;
+    }
+    Ok(total / 2.0)
+}
+
+/// `1 − Σ T ‖d‖² / Σ r c ‖d‖²` with the marginals r, c of the plan; points less their means.
+fn carried(plan: &Link, (x, y): (ArrayView2<'_, f64>, ArrayView2<'_, f64>)) -> Result<f64> {
+    let (r, c) = plan.marginals();
+    let x = &x - &(r.dot(&x) / r.sum());
+    let y = &y - &(c.dot(&y) / c.sum());
+    let squares = |points: &Array2<f64>| points.map_axis(Axis(1), |row| row.dot(&row));
+    let apart = r.dot(&squares(&x)) / r.sum() + c.dot(&squares(&y)) / c.sum();
+    let along = (&x * &plan.pull(y.view())?).sum() / r.sum();
+    // Σ T ‖y − x‖² = Σ r ‖x‖² + Σ c ‖y‖² − 2 Σ T x·y, and the last is zero for Σ r c.
+    Ok(2.0 * along / apart)
+}
+
+/// Cells whose place in the plan is odd.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FarCells {
+    /// Distance that counts as far: the median between cells paired at random.
+    pub reach: f64,
+    /// Share of the mass of each source cell that goes further.
+    pub beyond: Array1<f64>,
+    /// Partners of each source cell.
+    pub partners: Array1<f64>,
+    /// Descendants of each source cell relative to the mean cell.
+    pub growth: Array1<f64>,
+}
+
+/// Pairs that the median distance is taken of.
+const PAIRS: usize = 4000;
+
+/// Long-range mass, partners and growth of every source cell of an interval.
+///
+/// # Errors
+/// [`crate::Error::Shape`] if the snapshots are not those of the plan.
+pub fn far_cells(
+    link: &Link,
+    (source, target): (&Snapshot, &Snapshot),
+    seed: Seed,
+) -> Result<FarCells> {
+    let mut rows: Vec<usize> = (0..PAIRS).map(|p| p % source.n_cells()).collect();
+    let mut columns: Vec<usize> = (0..PAIRS).map(|p| p % target.n_cells()).collect();
+    rows.shuffle(&mut seed.stream("lineage/far", 0));
+    columns.shuffle(&mut seed.stream("lineage/far", 1));
+    let mut distances: Vec<f64> = rows
+        .iter()
+        .zip(&columns)
+        .map(|(&i, &j)| {
+            let off = &source.points().row(i) - &target.points().row(j);
+            off.dot(&off).sqrt()
+        })
+        .collect();
+    distances.sort_by(f64::total_cmp);
+    let reach = distances[PAIRS / 2];
+    let own = link.marginals().0;
+    Ok(FarCells {
+        reach,
+        beyond: link.share_beyond((source, target), reach)?,
+        partners: link.effective_partners(),
+        growth: &own * (own.len() as f64 / own.sum()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::Coupling;
+
+    /// Two kinds of cells, told by every coordinate, that stay what they are.
+    fn kinds(n: usize, apart: f64, phase: f64) -> Snapshot {
+        Snapshot::new(Array2::from_shape_fn((n, 4), |(i, d)| {
+            let kind = if i % 2 == 0 { apart } else { -apart };
+            kind + ((i * 4 + d) as f64 * 12.9898 + phase).sin()
+        }))
+        .unwrap()
+    }
+
+    fn told(apart: f64, epsilon: f64) -> Signal {
+        let (source, target) = (kinds(80, apart, 0.1), kinds(100, apart, 1.7));
+        let epsilon = Epsilon::new(epsilon).unwrap();
+        let link = Link::entropic(&source, &target, epsilon).unwrap();
+        signal(&link, (&source, &target), epsilon, (3, Seed(1))).unwrap()
+    }
+
+    #[test]
+    fn kinds_that_every_coordinate_tells_are_signal_and_dealt_coordinates_are_none() {
+        let clear = told(2.0, 1.0);
+        // Which of two kinds: ln 2 at least; and coordinates vouch for each other.
+        assert!(clear.information > 0.69 && clear.unseen > 0.6, "{clear:?}");
+        assert!(clear.unseen > clear.unseen_permuted + 0.5, "{clear:?}");
+        assert!(clear.most <= 80.0_f64.ln() + 1e-12);
+        let none = told(0.0, 1.0);
+        assert!(none.unseen.abs() < 0.1, "{none:?}");
+    }
+
+    #[test]
+    fn too_much_noise_leaves_no_signal() {
+        let lost = told(2.0, 1e4);
+        assert!(lost.information < 0.01 && lost.partners > 95.0, "{lost:?}");
+    }
+
+    #[test]
+    fn what_is_carried_is_as_defined() {
+        let (source, target) = (kinds(6, 1.0, 0.1), kinds(6, 1.0, 1.7));
+        let pairs = (0..6).map(|i| (i, (i * 5) % 6, 1.0 / 6.0));
+        let plan = Link::pairs(Coupling::new((6, 6), pairs).unwrap()).unwrap();
+        let found = carried(&plan, (source.points(), target.points())).unwrap();
+        let shift = target.points().mean_axis(Axis(0)).unwrap()
+            - source.points().mean_axis(Axis(0)).unwrap();
+        let square = |i: usize, j: usize| {
+            let off = &target.points().row(j) - &source.points().row(i) - &shift;
+            off.dot(&off)
+        };
+        let paired: f64 = (0..6).map(|i| square(i, (i * 5) % 6) / 6.0).sum();
+        let apart: f64 =
+            (0..6).flat_map(|i| (0..6).map(move |j| (i, j))).map(|(i, j)| square(i, j) / 36.0).sum();
+        assert!((found - (1.0 - paired / apart)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn far_mass_and_growth_are_told_cell_by_cell() {
+        let points = |x: [f64; 4]| Snapshot::new(Array2::from_shape_fn((4, 1), |(i, _)| x[i])).unwrap();
+        let (source, target) = (points([0.0, 0.1, 0.2, 9.0]), points([0.0, 0.1, 0.2, 9.1]));
+        // The third goes the long way, the first twice as often as it is.
+        let pairs = [(0, 0, 0.4), (0, 1, 0.1), (1, 1, 0.2), (2, 2, 0.05), (2, 3, 0.15), (3, 3, 0.1)];
+        let link = Link::pairs(Coupling::new((4, 4), pairs).unwrap()).unwrap();
+        let far = far_cells(&link, (&source, &target), Seed(0)).unwrap();
+        assert!(0.0 < far.reach && far.reach < 9.0);
+        assert!((far.beyond[2] - 0.75).abs() < 1e-12 && far.beyond[0] < 0.9);
+        assert!((far.growth[0] - 2.0).abs() < 1e-12 && (far.growth[3] - 0.4).abs() < 1e-12);
+    }
+}
