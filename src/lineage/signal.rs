@@ -168,20 +168,24 @@ pub fn far_cells(
 
 #[cfg(test)]
 mod tests {
+    use rand_distr::{Distribution, StandardNormal};
+
     use super::*;
     use crate::bridge::Coupling;
 
     /// Two kinds of cells, told by every coordinate, that stay what they are.
-    fn kinds(n: usize, apart: f64, phase: f64) -> Snapshot {
-        Snapshot::new(Array2::from_shape_fn((n, 4), |(i, d)| {
+    fn kinds(n: usize, apart: f64, seed: u64) -> Snapshot {
+        let mut stream = Seed(seed).stream("kinds", 0);
+        Snapshot::new(Array2::from_shape_fn((n, 4), |(i, _)| {
             let kind = if i % 2 == 0 { apart } else { -apart };
-            kind + ((i * 4 + d) as f64 * 12.9898 + phase).sin()
+            let noise: f64 = StandardNormal.sample(&mut stream);
+            kind + noise
         }))
         .unwrap()
     }
 
     fn told(apart: f64, epsilon: f64) -> Signal {
-        let (source, target) = (kinds(80, apart, 0.1), kinds(100, apart, 1.7));
+        let (source, target) = (kinds(80, apart, 1), kinds(100, apart, 2));
         let epsilon = Epsilon::new(epsilon).unwrap();
         let link = Link::entropic(&source, &target, epsilon).unwrap();
         signal(&link, (&source, &target), epsilon, (3, Seed(1))).unwrap()
@@ -206,7 +210,7 @@ mod tests {
 
     #[test]
     fn what_is_carried_is_as_defined() {
-        let (source, target) = (kinds(6, 1.0, 0.1), kinds(6, 1.0, 1.7));
+        let (source, target) = (kinds(6, 1.0, 1), kinds(6, 1.0, 2));
         let pairs = (0..6).map(|i| (i, (i * 5) % 6, 1.0 / 6.0));
         let plan = Link::pairs(Coupling::new((6, 6), pairs).unwrap()).unwrap();
         let found = carried(&plan, (source.points(), target.points())).unwrap();
