@@ -421,9 +421,8 @@ mod tests {
         let (p, q) = (&p / p.sum(), &q / q.sum());
         let columns = (p.view().insert_axis(Axis(1)), q.view().insert_axis(Axis(1)));
         let (alpha, beta) = link.scaled_to(columns.0, columns.1).unwrap();
-        let scaled = Array2::from_shape_fn((150, 530), |(i, j)| {
-            alpha[[i, 0]] * plan[[i, j]] * beta[[j, 0]]
-        });
+        let scaled =
+            Array2::from_shape_fn((150, 530), |(i, j)| alpha[[i, 0]] * plan[[i, j]] * beta[[j, 0]]);
         let weighted = |s: &Snapshot, w: &Array1<f64>| {
             Snapshot::weighted(s.points().to_owned(), w.clone()).unwrap()
         };

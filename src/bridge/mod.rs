@@ -38,7 +38,9 @@ pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
 use simulate::pinned_step;
 pub use simulate::{Simulation, brownian_bridge_sample, draw_cells, euler_maruyama, simulate};
-pub use sinkhorn::{AllPairs, EntropicPlan, SinkhornBridge, SinkhornRecord, SinkhornSolver, debiased_map};
+pub use sinkhorn::{
+    AllPairs, EntropicPlan, SinkhornBridge, SinkhornRecord, SinkhornSolver, debiased_map,
+};
 pub use spline::{Mass, Member, SplineSolver, Width, Woven};
 
 use crate::data::Snapshot;
@@ -191,8 +193,7 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
     /// [`crate::Error::Shape`] if the snapshots are not those of the bridge, in number or dimension.
     fn link(&self, source: &Snapshot, target: &Snapshot, seed: Seed) -> Result<Link> {
         let seed = seed.child("link/ends", 0);
-        let ends =
-            self.sample_transition(source.points(), UnitTime::START, UnitTime::END, seed)?;
+        let ends = self.sample_transition(source.points(), UnitTime::START, UnitTime::END, seed)?;
         Link::of_ends(ends, source.marginal(), target)
     }
 

@@ -1,18 +1,26 @@
 //! THE TERMINAL: parse, run, show the error, return the exit code.
 
 mod course;
+mod diagnose;
+mod drivers;
 mod evaluate;
+mod fates;
 mod fit;
 mod grn;
 mod grn_score;
 mod growth;
 mod inspect;
 mod interpolate;
+mod perturb;
 mod reference;
+mod sets;
 mod shared;
 mod solver;
 mod spline;
 mod terminal;
+mod trajectory;
+mod transitions;
+mod trends;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -42,6 +50,13 @@ enum Command {
     Fit(Box<fit::FitArgs>),
     Evaluate(Box<evaluate::EvaluateArgs>),
     Interpolate(interpolate::InterpolateArgs),
+    Trajectory(trajectory::TrajectoryArgs),
+    Fates(fates::FatesArgs),
+    Transitions(transitions::TransitionsArgs),
+    Trends(trends::TrendsArgs),
+    Drivers(drivers::DriversArgs),
+    Perturb(perturb::PerturbArgs),
+    Diagnose(diagnose::DiagnoseArgs),
     Grn(grn::GrnArgs),
     GrnScore(grn_score::GrnScoreArgs),
 }
@@ -97,6 +112,13 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Fit(args) => fit::run(*args, common.seed, terminal),
         Command::Evaluate(args) => evaluate::run(*args, common.seed, terminal),
         Command::Interpolate(args) => interpolate::run(args, common.seed, terminal),
+        Command::Trajectory(args) => trajectory::run(args, common.seed, terminal),
+        Command::Fates(args) => fates::run(args, common.seed, terminal),
+        Command::Transitions(args) => transitions::run(args, common.seed, terminal),
+        Command::Trends(args) => trends::run(args, common.seed, terminal),
+        Command::Drivers(args) => drivers::run(args, common.seed, terminal),
+        Command::Perturb(args) => perturb::run(args, common.seed, terminal),
+        Command::Diagnose(args) => diagnose::run(args, common.seed, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),
         Command::GrnScore(args) => grn_score::run(args, terminal),
     }

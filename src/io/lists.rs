@@ -40,6 +40,52 @@ pub fn read_growth(path: &Path) -> Result<BTreeMap<String, f64>> {
     read_numbers(path, "growth rates", "a cell and a number on each line, such as `cell1,1.2`")
 }
 
+/// Groups of cells: `(cell, group)` for each cell that is in one.
+///
+/// A file of one column is one set, named as the file; one of two columns holds a cell and its group on
+/// each line (a first line `cell,group`, `id,…` or `barcode,…` is a header); a `.gmt` file holds a set on
+/// each line: name, description, cells.
+///
+/// # Errors
+/// [`Error::Io`] if the file cannot be read; [`Error::Unreadable`] if there is no cell in it, or one cell
+/// in two groups.
+pub fn read_cell_groups(path: &Path) -> Result<Vec<(String, String)>> {
+    let stem = path.file_stem().map_or_else(|| "cells".into(), |stem| stem.to_string_lossy());
+    let is_gmt = path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("gmt"));
+    let mut groups = BTreeMap::new();
+    let mut order = Vec::new();
+    for (place, record) in records(path)?.into_iter().enumerate() {
+        let header = ["cell", "id", "barcode", "cell_id", "index"];
+        if place == 0 && !is_gmt && header.contains(&record[0].to_ascii_lowercase().as_str()) {
+            continue;
+        }
+        let named: Vec<(String, String)> = if is_gmt {
+            let cells = record.iter().skip(2).filter(|cell| !cell.is_empty());
+            cells.map(|cell| (cell.clone(), record[0].clone())).collect()
+        } else {
+            let group = record.get(1).cloned().unwrap_or_else(|| stem.to_string());
+            vec![(record[0].clone(), group)]
+        };
+        for (cell, group) in named.into_iter().filter(|(_, group)| !group.is_empty()) {
+            match groups.insert(cell.clone(), group.clone()) {
+                None => order.push((cell, group)),
+                Some(other) if other != group => {
+                    let problem = format!("cell `{cell}` is in two groups, {other} and {group}");
+                    return Err(unreadable(path, problem));
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    if order.is_empty() {
+        return Err(empty(
+            path,
+            "a cell on each line, and its group beside it if there are several",
+        ));
+    }
+    Ok(order)
+}
+
 /// Numbers for names; `what` they are and what a line `wanted` says, in messages.
 fn read_numbers(path: &Path, what: &str, wanted: &str) -> Result<BTreeMap<String, f64>> {
     let mut map = BTreeMap::new();
@@ -112,6 +158,26 @@ mod tests {
         assert_eq!(read_names(&path).unwrap(), ["Sox2", "Pou5f1"]);
         let (_folder, path) = file_with("\n# nothing\n");
         assert!(read_names(&path).unwrap_err().to_string().contains("holds nothing"));
+    }
+
+    #[test]
+    fn cells_are_grouped_by_file_by_column_or_by_line() {
+        let pairs = |of: &[(&str, &str)]| -> Vec<(String, String)> {
+            of.iter().map(|(a, b)| (a.to_string(), b.to_string())).collect()
+        };
+        let (_folder, path) = file_with("c1\nc2\n");
+        assert_eq!(read_cell_groups(&path).unwrap(), pairs(&[("c1", "list"), ("c2", "list")]));
+        let (_folder, path) = file_with("cell,group\nc1,A\nc2,\nc3,B\n");
+        assert_eq!(read_cell_groups(&path).unwrap(), pairs(&[("c1", "A"), ("c3", "B")]));
+        let (folder, path) = file_with("A\tfirst\tc1\tc2\nB\t\tc3\n");
+        let gmt = folder.path().join("sets.gmt");
+        std::fs::rename(path, &gmt).unwrap();
+        let all = pairs(&[("c1", "A"), ("c2", "A"), ("c3", "B")]);
+        assert_eq!(read_cell_groups(&gmt).unwrap(), all);
+        let (_folder, path) = file_with("c1,A\nc1,B\n");
+        assert!(read_cell_groups(&path).unwrap_err().to_string().contains("two groups"));
+        let (_folder, path) = file_with("cell,group\n");
+        assert!(read_cell_groups(&path).is_err());
     }
 
     #[test]

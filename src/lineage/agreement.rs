@@ -2,10 +2,10 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
+use crate::bridge::BridgeSolver;
 use crate::bridge::{
     Bridge, BridgeProblem, Coupling, GaussianSolver, Link, SinkhornSolver, UnitTime,
 };
-use crate::bridge::BridgeSolver;
 use crate::data::Snapshot;
 use crate::error::Result;
 use crate::linalg::exact_plan;
@@ -78,7 +78,8 @@ fn exact_displacements(
 }
 
 fn compared(other: &'static str, a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Agreement {
-    let centred = |of: ArrayView2<'_, f64>| &of - &(of.sum_axis(Axis(0)) / of.nrows().max(1) as f64);
+    let centred =
+        |of: ArrayView2<'_, f64>| &of - &(of.sum_axis(Axis(0)) / of.nrows().max(1) as f64);
     let (x, y) = (centred(a), centred(b));
     let dot = |a: &Array2<f64>, b: &Array2<f64>| (a * b).sum();
     let off = &a - &b;
@@ -128,7 +129,10 @@ mod tests {
         let problem = BridgeProblem::new(source.clone(), target.clone(), epsilon).unwrap();
         let bridge = GaussianSolver::default().solve(&problem, Seed(0), &mut Silent).unwrap().0;
         let found = agreement(&*bridge, (&source, &target)).unwrap();
-        assert_eq!(found.iter().map(|a| a.other).collect::<Vec<_>>(), ["sinkhorn", "ot", "gaussian"]);
+        assert_eq!(
+            found.iter().map(|a| a.other).collect::<Vec<_>>(),
+            ["sinkhorn", "ot", "gaussian"]
+        );
         assert!(found[0].correlation > 0.97 && found[1].correlation > 0.95, "{found:?}");
         assert!((found[2].correlation - 1.0).abs() < 1e-9);
         // The way back is none of the way there.

@@ -143,11 +143,10 @@ pub(super) mod tests {
     fn mass_goes_forward_with_growth_and_back_without_loss() {
         let lineage = example();
         // Cell 0 has 0.6 of the mass, so 1.2 descendants; cell 1 has 0.8.
-        close(&lineage.descend(0, array![[1.0], [0.0]].view()).unwrap(), &array![
-            [0.8],
-            [0.4],
-            [0.0]
-        ]);
+        close(
+            &lineage.descend(0, array![[1.0], [0.0]].view()).unwrap(),
+            &array![[0.8], [0.4], [0.0]],
+        );
         assert!((lineage.growth(0) - array![1.2, 0.8]).iter().all(|off| off.abs() < 1e-12));
         let back = lineage.ascend(0, array![[0.0], [1.0], [0.0]].view()).unwrap();
         close(&back, &array![[2.0 / 3.0], [1.0 / 3.0]]);

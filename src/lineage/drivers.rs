@@ -123,7 +123,8 @@ mod tests {
     #[test]
     fn correlation_interval_and_p_value_are_those_of_another_implementation() {
         let fate = array![0.1, 0.4, 0.3, 0.8, 0.9, 0.7];
-        let values = Array2::from_shape_vec((6, 1), vec![1.0_f32, 2.0, 2.5, 3.0, 5.0, 3.5]).unwrap();
+        let values =
+            Array2::from_shape_vec((6, 1), vec![1.0_f32, 2.0, 2.5, 3.0, 5.0, 3.5]).unwrap();
         let found = drivers(values.view(), fate.view(), &[0.0; 6]).unwrap()[0];
         // scipy 1.17: `pearsonr(x, y)` and its `confidence_interval()`; values are stored in single precision.
         assert!((found.correlation - 0.900_986_160_7).abs() < 1e-6, "{}", found.correlation);

@@ -79,7 +79,11 @@ impl Fates {
     /// # Errors
     /// [`Error::Parameter`] if there is no terminal group, one without cells, or two of them share a
     /// cell; [`Error::Shape`] if one does not say of each cell whether it has arrived.
-    pub fn of(resampled: &Resampled<'_>, lineage: &Lineage, terminals: &[Terminal]) -> Result<Self> {
+    pub fn of(
+        resampled: &Resampled<'_>,
+        lineage: &Lineage,
+        terminals: &[Terminal],
+    ) -> Result<Self> {
         let (names, end) = checked(lineage, terminals)?;
         let n_fates = names.len();
         let columns = resampled.n_columns();
@@ -130,7 +134,10 @@ fn checked(lineage: &Lineage, terminals: &[Terminal]) -> Result<(Vec<String>, us
         for other in &terminals[..number] {
             let both = other.arrived.iter().zip(&terminal.arrived).any(|(a, b)| *a && *b);
             if other.place == terminal.place && both {
-                return refuse("without common cells", format!("{}, {}", other.name, terminal.name));
+                return refuse(
+                    "without common cells",
+                    format!("{}, {}", other.name, terminal.name),
+                );
             }
         }
         if !names.contains(&terminal.name) {
@@ -231,8 +238,7 @@ mod tests {
     #[test]
     fn cells_that_arrived_early_stay_and_the_rest_is_not_reached() {
         // Cell 0 of the middle time has arrived in C; of the last time only cell 1 counts.
-        let ends =
-            [terminal("C", 1, &[true, false, false]), terminal("B", 2, &[false, true])];
+        let ends = [terminal("C", 1, &[true, false, false]), terminal("B", 2, &[false, true])];
         let fates = fates(&ends, 0);
         let first = &fates.tables[0];
         // 0.8 in C; 0.4 at cell 1, of which 3·0.1 reach B and 3·0.25 nothing.

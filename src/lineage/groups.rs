@@ -93,7 +93,10 @@ mod tests {
         assert_eq!((groups.present(0), groups.present(1)), (vec![0, 1], vec![1]));
         assert_eq!(groups.indicators(0, &[1]).column(0).to_vec(), [1.0, 0.0, 0.0]);
         let only = groups.only("b").unwrap();
-        assert_eq!((only.names(), only.at(0)), (&["b".to_string()][..], &[Some(0), None, None][..]));
+        assert_eq!(
+            (only.names(), only.at(0)),
+            (&["b".to_string()][..], &[Some(0), None, None][..])
+        );
         let message = groups.find("c").unwrap_err().to_string();
         assert!(message.contains("`c`"));
     }

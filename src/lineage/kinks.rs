@@ -34,8 +34,7 @@ pub fn kinks(lineage: &Lineage, snapshots: &[Snapshot]) -> Result<Vec<Kink>> {
     for place in 1..lineage.links().len() {
         let (before, after) = (&lineage.links()[place - 1], &lineage.links()[place]);
         let own = snapshots[place].points();
-        let ancestors =
-            means(before.push(snapshots[place - 1].points())?, before.marginals().1);
+        let ancestors = means(before.push(snapshots[place - 1].points())?, before.marginals().1);
         let descendants = means(after.pull(snapshots[place + 1].points())?, after.marginals().0);
         let come = (&own - &ancestors) / (times[place] - times[place - 1]);
         let go = (&descendants - &own) / (times[place + 1] - times[place]);

@@ -86,8 +86,7 @@ pub fn pinned_paths(
     let start = &start / start.sum();
     let mut cells = draw_cells(start.view(), n, seed.child("paths/start", 0));
     let points = snapshots[from].points().select(Axis(0), &cells);
-    let mut paths =
-        vec![Path { time: lineage.times()[from], points, cells: Some(cells.clone()) }];
+    let mut paths = vec![Path { time: lineage.times()[from], points, cells: Some(cells.clone()) }];
     for k in from..to {
         let child = seed.child("paths/cells", k as u64);
         let next = lineage.links()[k].draw(&cells, brings[k + 1 - from].column(0), child)?;
@@ -131,8 +130,8 @@ mod tests {
     use ndarray::{Array1, array};
 
     use super::*;
-    use crate::bridge::{Coupling, Link, PlanBridge};
     use crate::bridge::Motion;
+    use crate::bridge::{Coupling, Link, PlanBridge};
     use crate::geometry::Epsilon;
     use crate::lineage::course::tests::example;
 
@@ -175,9 +174,10 @@ mod tests {
             Seed(3),
         )
         .unwrap();
-        assert_eq!(paths.iter().map(|path| path.time).collect::<Vec<_>>(), [
-            0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0
-        ]);
+        assert_eq!(
+            paths.iter().map(|path| path.time).collect::<Vec<_>>(),
+            [0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0]
+        );
         // All masses to the second of the last cells: through cell 1 (0.1/0.35 of it) or 2 (all).
         let mass = [[0.0, 0.2 * 0.3, 0.0], [0.0, 0.1 * 0.3, 0.3 * 1.2]];
         let total: f64 = mass.iter().flatten().sum();
@@ -186,7 +186,10 @@ mod tests {
             for j in 0..3 {
                 let seen = first.iter().zip(&middle).filter(|pair| *pair == (&i, &j)).count();
                 let (share, wanted) = (seen as f64 / n as f64, mass[i][j] / total);
-                assert!((share - wanted).abs() < 5.0 * (wanted / n as f64).sqrt() + 1e-9, "{i} {j}");
+                assert!(
+                    (share - wanted).abs() < 5.0 * (wanted / n as f64).sqrt() + 1e-9,
+                    "{i} {j}"
+                );
             }
         }
         assert!(paths[8].points.iter().all(|x| (x - 20.0).abs() < 1e-12));
@@ -202,18 +205,16 @@ mod tests {
     fn free_paths_start_in_the_set_and_go_on_to_the_end() {
         let (all, bridges) = (snapshots(), bridges(Motion::Straight));
         let set = array![1.0, 0.0];
-        let paths = free_paths(
-            (&[0.0, 1.0, 3.0], &bridges),
-            (&all[0], set.view()),
-            0,
-            (50, 2),
-            Seed(1),
-        )
-        .unwrap();
+        let paths =
+            free_paths((&[0.0, 1.0, 3.0], &bridges), (&all[0], set.view()), 0, (50, 2), Seed(1))
+                .unwrap();
         assert_eq!(paths.len(), 5);
         assert!(paths[0].points.iter().all(|x| x.abs() < 1e-12));
         assert!(paths[4].points.iter().all(|x| (x + 3.0).abs() < 1e-9 || (x - 20.0).abs() < 1e-9));
-        assert!(free_paths((&[0.0, 1.0, 3.0], &bridges), (&all[0], set.view()), 0, (5, 0), Seed(1)).is_err());
+        assert!(
+            free_paths((&[0.0, 1.0, 3.0], &bridges), (&all[0], set.view()), 0, (5, 0), Seed(1))
+                .is_err()
+        );
     }
 
     #[test]
@@ -226,7 +227,8 @@ mod tests {
         let all = vec![snapshots().remove(0); 2];
         let epsilon = Epsilon::new(0.5).unwrap();
         let pairs = Coupling::new((2, 2), [(0, 0, 0.5), (1, 1, 0.5)]).unwrap();
-        let bridge = PlanBridge::new((&all[0], &all[1]), &pairs, epsilon, Motion::Straight).unwrap();
+        let bridge =
+            PlanBridge::new((&all[0], &all[1]), &pairs, epsilon, Motion::Straight).unwrap();
         let bridges: Vec<Box<dyn Bridge>> = vec![Box::new(bridge)];
         let ends = (array![1.0, 0.0], array![0.0, 1.0]);
         let asked = |span| {

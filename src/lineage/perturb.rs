@@ -266,6 +266,8 @@ mod tests {
         let x = cells();
         assert!(Perturbation { span: (1, 1), ..good }.follow(x.view(), Seed(0)).is_err());
         assert!(Perturbation { n_steps: 0, ..good }.follow(x.view(), Seed(0)).is_err());
-        assert!(Perturbation { genes: &[], levels: &[], ..good }.follow(x.view(), Seed(0)).is_err());
+        assert!(
+            Perturbation { genes: &[], levels: &[], ..good }.follow(x.view(), Seed(0)).is_err()
+        );
     }
 }

@@ -221,17 +221,21 @@ mod tests {
             off.dot(&off)
         };
         let paired: f64 = (0..6).map(|i| square(i, (i * 5) % 6) / 6.0).sum();
-        let apart: f64 =
-            (0..6).flat_map(|i| (0..6).map(move |j| (i, j))).map(|(i, j)| square(i, j) / 36.0).sum();
+        let apart: f64 = (0..6)
+            .flat_map(|i| (0..6).map(move |j| (i, j)))
+            .map(|(i, j)| square(i, j) / 36.0)
+            .sum();
         assert!((found - (1.0 - paired / apart)).abs() < 1e-12);
     }
 
     #[test]
     fn far_mass_and_growth_are_told_cell_by_cell() {
-        let points = |x: [f64; 4]| Snapshot::new(Array2::from_shape_fn((4, 1), |(i, _)| x[i])).unwrap();
+        let points =
+            |x: [f64; 4]| Snapshot::new(Array2::from_shape_fn((4, 1), |(i, _)| x[i])).unwrap();
         let (source, target) = (points([0.0, 0.1, 0.2, 9.0]), points([0.0, 0.1, 0.2, 9.1]));
         // The third goes the long way, the first twice as often as it is.
-        let pairs = [(0, 0, 0.4), (0, 1, 0.1), (1, 1, 0.2), (2, 2, 0.05), (2, 3, 0.15), (3, 3, 0.1)];
+        let pairs =
+            [(0, 0, 0.4), (0, 1, 0.1), (1, 1, 0.2), (2, 2, 0.05), (2, 3, 0.15), (3, 3, 0.1)];
         let link = Link::pairs(Coupling::new((4, 4), pairs).unwrap()).unwrap();
         let far = far_cells(&link, (&source, &target), Seed(0)).unwrap();
         assert!(0.0 < far.reach && far.reach < 9.0);

@@ -110,7 +110,10 @@ mod tests {
             let steps = trajectory(&lineage, sets.view(), 1, range).unwrap();
             steps.iter().map(|step| step.place).collect()
         };
-        assert_eq!((places((1, 2)), places((0, 1)), places((2, 2))), (vec![1, 2], vec![0, 1], vec![2]));
+        assert_eq!(
+            (places((1, 2)), places((0, 1)), places((2, 2))),
+            (vec![1, 2], vec![0, 1], vec![2])
+        );
         assert!(trajectory(&lineage, array![[1.0]].view(), 1, (0, 2)).is_err());
     }
 }

@@ -68,7 +68,9 @@ pub fn transitions(
         let row = Array2::from_shape_fn((each, columns), |(h, b)| mass_of(g, h, b));
         let totals = row.sum_axis(ndarray::Axis(0));
         mass.push(row.rows().into_iter().map(|of| Estimate::of(&of.to_owned())).collect());
-        shares.push((&row / &totals).rows().into_iter().map(|of| Estimate::of(&of.to_owned())).collect());
+        shares.push(
+            (&row / &totals).rows().into_iter().map(|of| Estimate::of(&of.to_owned())).collect(),
+        );
     }
     let count = |k: usize, of: &[Option<usize>]| -> Vec<usize> {
         of.iter().map(|group| groups.at(k).iter().filter(|own| *own == group).count()).collect()

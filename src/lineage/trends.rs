@@ -75,13 +75,15 @@ mod tests {
     fn means_and_deviations_are_weighted_and_bands_shrink_as_one_over_root_n() {
         let values = array![[1.0_f32, 0.0], [3.0, 5.0], [100.0, 7.0]];
         let resamples = Resamples::of_cells(3, 0, Seed(0));
-        let trend = trends(values.view(), array![0.25, 0.75, 0.0].view(), resamples.counts()).unwrap();
+        let trend =
+            trends(values.view(), array![0.25, 0.75, 0.0].view(), resamples.counts()).unwrap();
         assert!((trend.mean[0] - 2.5).abs() < 1e-12 && (trend.mean[1] - 3.75).abs() < 1e-12);
         assert!((trend.deviation[0] - 0.75_f64.sqrt()).abs() < 1e-12);
         assert!((trend.lo[0] - 2.5).abs() < 1e-12);
         // The interval of a mean of n values of deviation 1: ±1.96/√n.
         let n = 400;
-        let values = Array2::from_shape_fn((n, 1), |(i, _)| if i % 2 == 0 { 1.0 } else { -1.0_f32 });
+        let values =
+            Array2::from_shape_fn((n, 1), |(i, _)| if i % 2 == 0 { 1.0 } else { -1.0_f32 });
         let shares = Array1::from_elem(n, 1.0 / n as f64);
         let resamples = Resamples::of_cells(n, 2000, Seed(1));
         let trend = trends(values.view(), shares.view(), resamples.counts()).unwrap();

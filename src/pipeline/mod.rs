@@ -6,12 +6,14 @@ mod coordinates;
 mod estimate;
 mod evaluate;
 mod fit;
+mod fitted;
 mod grn;
 mod growth;
 mod inner_score;
 mod inspect;
 mod interpolate;
 mod intervals;
+mod lineage;
 mod output;
 mod prepare;
 mod process;
@@ -35,6 +37,12 @@ pub use inspect::{
     TimeColumn, inspect,
 };
 pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpolate};
+pub use lineage::{
+    CellSets, DiagnoseOptions, Diagnosed, Direction, DriverOptions, DriverRow, FateOptions,
+    FateTables, FoundTransitions, PerturbOptions, Perturbed, TerminalGroup, Trajectories,
+    TrajectoryOptions, TransitionOptions, TrendOptions, TrendTables, diagnose, drivers, fates,
+    perturb, trajectory, transitions, trends, write_table,
+};
 pub use output::{
     EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, write_edges,
     write_populations, write_validation,

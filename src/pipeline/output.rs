@@ -260,7 +260,7 @@ fn coordinates(
 }
 
 /// `OUT.run.json`: what made `out`.
-fn write_run(
+pub(super) fn write_run(
     out: &Path,
     command: &str,
     model: &Model,

@@ -1,36 +1,19 @@
 //! Charts of edges: the first of a list, and a target with its regulators over time.
 
 use kuva::render::render::TextAnchor;
-use ndarray::Array2;
 
-use crate::io::chart::axis::Axis;
-use crate::io::chart::{COLOURS, Chart};
+use crate::io::chart::profiles::{GREY, PANEL, Panel, WIDTH};
+use crate::io::chart::{COLOURS, Chart, Profiles};
 use crate::io::edges::EdgeRow;
-
-/// Mean expression over time.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Profiles {
-    /// Names of the genes.
-    pub genes: Vec<String>,
-    /// The times, increasing.
-    pub times: Vec<f64>,
-    /// Mean over the cells of a time, `(times, genes)`.
-    pub mean: Array2<f64>,
-    /// Its standard error.
-    pub error: Array2<f64>,
-}
 
 /// Regulators that are drawn beside a target.
 const N_REGULATORS: usize = 5;
 
 const ACTIVATES: &str = "#0072b2";
 const INHIBITS: &str = "#d55e00";
-const GREY: &str = "#666666";
 
-const WIDTH: f64 = 640.0;
 const LEFT: f64 = 170.0;
 const BAR: f64 = 20.0;
-const PANEL: f64 = 170.0;
 
 fn arrow(edge: &EdgeRow) -> &'static str {
     if edge.activates { "→" } else { "⊣" }
@@ -108,72 +91,10 @@ pub fn draw_regulators(profiles: &Profiles, rows: &[EdgeRow], target: &str) -> O
     Some(chart)
 }
 
-struct Panel<'a> {
-    profiles: &'a Profiles,
-    bottom: f64,
-}
-
-impl Panel<'_> {
-    fn draw(&self, chart: &mut Chart, lines: &[(usize, String, &str)], title: &str) {
-        let (left, right) = (60.0, WIDTH - 150.0);
-        let top = self.bottom - PANEL;
-        chart.words((16.0, top - 12.0), title, TextAnchor::Start, GREY);
-        let Profiles { times, mean, error, .. } = self.profiles;
-        let ends = |(column, ..): &(usize, String, &str), k: usize, side: f64| {
-            mean[[k, *column]] + side * 2.0 * error[[k, *column]]
-        };
-        let all = || (0..times.len()).flat_map(|k| lines.iter().map(move |line| (k, line)));
-        let low = all().map(|(k, line)| ends(line, k, -1.0)).fold(f64::INFINITY, f64::min);
-        let high = all().map(|(k, line)| ends(line, k, 1.0)).fold(f64::NEG_INFINITY, f64::max);
-        if !(low.is_finite() && high.is_finite()) {
-            return;
-        }
-        let axis = Axis::new((low, high), (self.bottom, top));
-        for (value, label) in axis.ticks() {
-            let y = axis.place(value);
-            chart.line((left, y), (right, y), "#e6e6e6", 1.0);
-            chart.words((left - 6.0, y + 4.0), &label, TextAnchor::End, "#444444");
-        }
-        let (first, last) = (times[0], times[times.len() - 1]);
-        let x = |k: usize| {
-            let share = if last > first { (times[k] - first) / (last - first) } else { 0.5 };
-            left + 8.0 + share * (right - left - 16.0)
-        };
-        let mut said = f64::NEG_INFINITY;
-        for (k, time) in times.iter().enumerate() {
-            if x(k) - said > 28.0 {
-                let text = format!("{time}");
-                chart.words((x(k), self.bottom + 18.0), &text, TextAnchor::Middle, "#444444");
-                said = x(k);
-            }
-        }
-        let mut labels: Vec<(f64, &str, &str)> = Vec::new();
-        for line @ (column, name, colour) in lines {
-            for k in 0..times.len() {
-                let at = (x(k), axis.place(mean[[k, *column]]));
-                if k + 1 < times.len() {
-                    let next = (x(k + 1), axis.place(mean[[k + 1, *column]]));
-                    chart.line(at, next, colour, 1.5);
-                }
-                let (below, above) = (ends(line, k, -1.0), ends(line, k, 1.0));
-                chart.line((at.0, axis.place(below)), (at.0, axis.place(above)), colour, 1.0);
-                chart.dot(at, 2.5, colour, true);
-            }
-            labels.push((axis.place(mean[[times.len() - 1, *column]]), name, colour));
-        }
-        // Names beside the ends of their lines, pushed apart.
-        labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut last = f64::NEG_INFINITY;
-        for (y, name, colour) in labels {
-            let y = (y + 4.0).max(last + 14.0);
-            chart.words((right + 10.0, y), name, TextAnchor::Start, colour);
-            last = y;
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use ndarray::Array2;
+
     use super::*;
 
     fn row(regulator: &str, importance: f64, activates: bool) -> EdgeRow {

@@ -2,6 +2,8 @@
 
 mod axis;
 mod edges;
+mod profiles;
+mod trends;
 mod validation;
 
 use std::path::Path;
@@ -13,7 +15,9 @@ use kuva::{PngBackend, backend::svg::SvgBackend};
 use crate::error::{Error, Result};
 use crate::io::file;
 
-pub use edges::{Profiles, draw_edges, draw_regulators};
+pub use edges::{draw_edges, draw_regulators};
+pub use profiles::Profiles;
+pub use trends::draw_trends;
 pub use validation::draw_validation;
 
 /// A drawing in the making: `kuva`'s scene, with the few marks that our charts are made of.

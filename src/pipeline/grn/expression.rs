@@ -1,20 +1,16 @@
 //! Expression of the cells of a model, from the file it was fitted on.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ndarray::Array2;
 
-use crate::data::Matrix;
 use crate::error::{Error, Result};
 use crate::grn::transcription_factors;
-use crate::io::h5ad::H5ad;
 use crate::io::model::Model;
-use crate::io::run::{RunRecord, read_json};
-use crate::pipeline::config::FitOptions;
-use crate::pipeline::coordinates::{to_log_scale, unique};
+use crate::pipeline::fitted::Fitted;
 use crate::pipeline::grn::options::{GrnOptions, Regulators};
-use crate::pipeline::prepare::{matrix_source, no_genes, select};
+use crate::pipeline::prepare::no_genes;
 use crate::progress::{self, Progress};
 
 /// Up to so many genes may all regulate without a word.
@@ -49,15 +45,10 @@ impl Measured {
         options: &GrnOptions,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
-        let run: Option<RunRecord> = read_json(&folder.join("run.json")).ok();
-        let fit: FitOptions = run
-            .as_ref()
-            .and_then(|run| serde_json::from_value(run.parameters.clone()).ok())
-            .unwrap_or_default();
         let needs_file = options.group.is_some() || options.batch.is_some();
-        match find(folder, run.as_ref(), options.data.as_deref()) {
-            Some(path) => Self::of_file(&path, (model, &fit), options, progress),
-            None if options.data.is_none() && !needs_file && is_whole(model) => {
+        match Fitted::find((folder, model), options.data.as_deref())? {
+            Some(file) => Self::of_file(&file, model, options, progress),
+            None if !needs_file && is_whole(model) => {
                 progress::note(
                     progress,
                     "the fitted file is not here: expression is taken back \
@@ -66,55 +57,24 @@ impl Measured {
                 Self::of_components(model, options, progress)
             }
             None => {
-                let named = run.map(|run| run.input.path).filter(|path| !path.is_empty());
-                let path = options.data.clone().or(named).unwrap_or_else(|| "DATA.h5ad".into());
-                Err(Error::Unreadable {
-                    path: PathBuf::from(path),
-                    problem: "the file that was fitted is not here".into(),
-                    way_out: Some("say where it is with `--data FILE`".into()),
-                })
+                let file = Fitted::open((folder, model), None)?;
+                Self::of_file(&file, model, options, progress)
             }
         }
     }
 
     fn of_file(
-        path: &Path,
-        (model, fit): (&Model, &FitOptions),
+        file: &Fitted,
+        model: &Model,
         options: &GrnOptions,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
-        let file = H5ad::open(path)?;
-        let selection = select(&file, fit, &mut progress::Silent)?;
-        let names = file.obs_names()?;
-        let cells: Vec<&String> = selection.rows.iter().map(|&row| &names[row]).collect();
-        if !cells.iter().copied().eq(&model.cells) {
-            return Err(Error::Unreadable {
-                path: path.to_path_buf(),
-                problem: format!(
-                    "its {} cells that meet the filters of the fit are not the {} cells of the model",
-                    cells.len(),
-                    model.cells.len()
-                ),
-                way_out: Some(
-                    "give the file that was fitted with `--data FILE`, or fit again".into(),
-                ),
-            });
-        }
-        let labels = |name: &String| -> Result<Vec<String>> {
-            let column = file.obs(name)?;
-            Ok(selection.rows.iter().map(|&row| column.label(row).unwrap_or_default()).collect())
-        };
+        let labels = |column: &String| file.labels(column);
         let groups = options.group.as_ref().map(labels).transpose()?;
         let batches = options.batch.as_ref().map(labels).transpose()?;
-        let source = matrix_source(&fit.source);
-        if !file.has_matrix(&source)? {
-            return Err(Error::NoGeneSpace { source_name: model.header.source.clone() });
-        }
-        let all = unique(file.gene_names(&source)?, progress)?;
+        let all = file.genes(progress)?;
         let (columns, regulators) = choose(&all, &model.genes, options, progress)?;
-        let mut matrix = file.matrix_rows(&source, &selection.rows, progress)?;
-        to_log_scale(&mut matrix, fit, progress)?;
-        let values = dense(matrix.select_genes(&columns));
+        let values = file.expression(&columns, progress)?;
         let genes = columns.iter().map(|&column| all[column].clone()).collect();
         Ok(Self { genes, values, regulators, groups, batches })
     }
@@ -138,17 +98,6 @@ impl Measured {
 fn is_whole(model: &Model) -> bool {
     let held: f64 = model.header.explained_variance.iter().sum();
     model.pca.is_some() && held >= WHOLE * model.header.total_variance
-}
-
-/// The file: as it is given, or where the fit found it, or by its name here or beside the model.
-fn find(folder: &Path, run: Option<&RunRecord>, given: Option<&str>) -> Option<PathBuf> {
-    if let Some(given) = given {
-        return Some(PathBuf::from(given));
-    }
-    let input = &run?.input;
-    let beside = folder.parent().map(|parent| parent.join(&input.file));
-    let places = [Some(PathBuf::from(&input.path)), Some(PathBuf::from(&input.file)), beside];
-    places.into_iter().flatten().find(|path| path.is_file())
 }
 
 /// Columns of the genes that are looked at, and which of them (by place there) may regulate.
@@ -204,18 +153,4 @@ pub(super) fn choose(
     let of_found: BTreeSet<usize> = found.into_iter().collect();
     let regulators = (0..columns.len()).filter(|&p| of_found.contains(&columns[p])).collect();
     Ok((columns, regulators))
-}
-
-fn dense(matrix: Matrix) -> Array2<f32> {
-    match matrix {
-        Matrix::Dense(values) => values,
-        Matrix::Sparse(rows) => {
-            let mut values = Array2::zeros((rows.n_rows(), rows.n_cols()));
-            for (i, mut row) in values.rows_mut().into_iter().enumerate() {
-                let (columns, stored) = rows.row(i);
-                columns.iter().zip(stored).for_each(|(&j, value)| row[j as usize] = *value);
-            }
-            values
-        }
-    }
 }

@@ -1,0 +1,100 @@
+//! `sbcell transitions`: how much of which group becomes which.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sbcell::io::model::Model;
+use sbcell::io::table::TableFormat;
+use sbcell::pipeline::{self, TransitionOptions};
+use sbcell::{Error, Result};
+
+use crate::cli::Outcome;
+use crate::cli::sets::{ResampleArgs, SetArgs};
+use crate::cli::shared::{ModelArgs, aligned, shown};
+use crate::cli::terminal::Terminal;
+use crate::cli::trajectory::beside;
+
+const EXAMPLES: &str = "\
+Examples:
+  sbcell transitions --groupby cell_type
+      between all neighbouring times, and from the first to the last
+  sbcell transitions --groupby cell_type --pairs 24:96,36:96 --out late.csv
+      between any times, through all plans between them
+  sbcell transitions --groupby cell_type --batch-key donor
+      intervals from resampling donors instead of cells
+
+Rows are sources (earlier), columns are targets (later). Columns of --out: t0, t1, source, target, mass
+(of all cells at t0, what is in the source and has its descendants in the target), prob (the same as a
+share of the source's descendants: sums to one over targets), their 95 % intervals (_lo, _hi), n_source,
+n_target. Beside it, with `.wide` before the suffix, prob as a matrix.";
+
+/// Transition tables between groups of cells at any two times, with intervals
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct TransitionsArgs {
+    #[command(flatten)]
+    model: ModelArgs,
+    #[command(flatten)]
+    sets: SetArgs,
+    /// Pairs of times [default: neighbouring times, then the first and the last]
+    #[arg(long, value_name = "FROM:TO,…", value_delimiter = ',', allow_hyphen_values = true)]
+    pairs: Vec<String>,
+    #[command(flatten)]
+    resample: ResampleArgs,
+    /// File to write: .csv, .tsv or .parquet
+    #[arg(short, long, value_name = "FILE", default_value = "transitions.csv")]
+    out: PathBuf,
+}
+
+pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
+    let TransitionsArgs { model: ModelArgs { model: folder }, sets, pairs, resample, out } = args;
+    let ResampleArgs { bootstrap, batch_key } = resample;
+    let format = TableFormat::of(&out)?;
+    let (sets, only) = sets.sets();
+    if !only.is_empty() {
+        let (name, must) = ("--groupby", "a column: tables hold all of its groups");
+        return Err(Error::Parameter { name, must, got: only.join(",") });
+    }
+    let pairs = pairs.iter().map(|text| pair(text)).collect::<Result<_>>()?;
+    let options = TransitionOptions { sets, pairs, bootstrap, batch: batch_key, seed };
+    let model = Model::read(&folder)?;
+    let found = pipeline::transitions((&folder, &model), &options, terminal)?;
+    let command = ("transitions", &options);
+    pipeline::write_table((&out, format), &found.long, &model, command)?;
+    let wide = beside(&out, "wide");
+    pipeline::write_table((&wide, format), &found.wide, &model, command)?;
+    for table in &found.shown {
+        let title = format!("{} → {}", table.times.0, table.times.1);
+        let mut header = vec![title.as_str(), "cells"];
+        header.extend(table.targets.iter().map(String::as_str));
+        let rows: Vec<Vec<String>> = table
+            .rows
+            .iter()
+            .map(|(name, n_cells, shares)| {
+                let mut cells = vec![name.clone(), n_cells.to_string()];
+                cells.extend(shares.iter().map(|share| {
+                    let percent = |value: f64| format!("{:.0}", 100.0 * value);
+                    if bootstrap == 0 {
+                        return format!("{} %", percent(share.value));
+                    }
+                    let (lo, hi) = (percent(share.lo), percent(share.hi));
+                    format!("{} % [{lo}, {hi}]", percent(share.value))
+                }));
+                cells
+            })
+            .collect();
+        terminal.say(&aligned(&header, &rows));
+    }
+    terminal.say("rows become columns; each row sums to 100 %");
+    terminal.say(&format!("wrote {} and {}", shown(&out), shown(&wide)));
+    Ok(Outcome::Done)
+}
+
+fn pair(text: &str) -> Result<(f64, f64)> {
+    let ends = text.split_once(':').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    ends.ok_or_else(|| Error::Parameter {
+        name: "--pairs",
+        must: "two times, such as 24:96",
+        got: text.into(),
+    })
+}

@@ -1,0 +1,81 @@
+//! Charts of genes along trajectories: one panel for each gene, one line for each trajectory.
+
+use ndarray::Array2;
+
+use crate::error::{Error, Result};
+use crate::io::chart::profiles::{PANEL, Panel, WIDTH};
+use crate::io::chart::{COLOURS, Chart, Profiles};
+
+/// Draws `genes`, one panel each, along every trajectory of `sets`; bars are 95 % intervals of the mean.
+///
+/// Genes that a trajectory does not have are empty panels.
+///
+/// # Errors
+/// [`Error::Parameter`] if there are more trajectories than colours.
+pub fn draw_trends(sets: &[(String, Profiles)], genes: &[String]) -> Result<Chart> {
+    if sets.len() > COLOURS.len() {
+        let (name, must) = ("--plot", "for at most seven sets: name them with --groupby COL=A,B");
+        return Err(Error::Parameter { name, must, got: sets.len().to_string() });
+    }
+    let height = 60.0 + genes.len() as f64 * (PANEL + 60.0);
+    let mut chart = Chart::new(WIDTH, height);
+    let names: Vec<&str> = sets.iter().map(|set| set.0.as_str()).collect();
+    chart.title((16.0, 24.0), &format!("along {}", names.join(", ")));
+    for (place, gene) in genes.iter().enumerate() {
+        let one = of_gene(sets, gene);
+        let bottom = 60.0 + PANEL + place as f64 * (PANEL + 60.0);
+        let lines: Vec<(usize, String, &str)> =
+            (0..sets.len()).map(|s| (s, sets[s].0.clone(), COLOURS[s])).collect();
+        Panel { profiles: &one, bottom }.draw(&mut chart, &lines, gene);
+    }
+    Ok(chart)
+}
+
+/// One gene along all sets, at all times that any of them has: the "genes" are the sets.
+fn of_gene(sets: &[(String, Profiles)], gene: &str) -> Profiles {
+    let mut times: Vec<f64> = sets.iter().flat_map(|(_, of)| of.times.clone()).collect();
+    times.sort_by(f64::total_cmp);
+    times.dedup();
+    let shape = (times.len(), sets.len());
+    let (mut mean, mut error) =
+        (Array2::from_elem(shape, f64::NAN), Array2::from_elem(shape, f64::NAN));
+    for (s, (_, of)) in sets.iter().enumerate() {
+        let Some(column) = of.genes.iter().position(|name| name == gene) else { continue };
+        for (k, time) in of.times.iter().enumerate() {
+            let row = times.partition_point(|other| other < time);
+            mean[[row, s]] = of.mean[[k, column]];
+            error[[row, s]] = of.error[[k, column]];
+        }
+    }
+    let genes = sets.iter().map(|set| set.0.clone()).collect();
+    Profiles { genes, times, mean, error }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn trajectories_of_other_times_share_a_panel() {
+        let of = |times: Vec<f64>, mean: Array2<f64>| {
+            let error = Array2::zeros(mean.dim());
+            Profiles { genes: vec!["a".into(), "b".into()], times, mean, error }
+        };
+        let sets = [
+            ("one".to_string(), of(vec![0.0, 2.0], array![[1.0, 5.0], [2.0, 6.0]])),
+            ("two".to_string(), of(vec![1.0, 2.0], array![[3.0, 7.0], [4.0, 8.0]])),
+        ];
+        let panel = of_gene(&sets, "b");
+        assert_eq!(panel.times, [0.0, 1.0, 2.0]);
+        assert_eq!(panel.mean.row(2), array![6.0, 8.0]);
+        assert!(panel.mean[[1, 0]].is_nan() && panel.mean[[0, 1]].is_nan());
+        let file = tempfile::tempdir().unwrap();
+        let path = file.path().join("trends.svg");
+        draw_trends(&sets, &["b".into()]).unwrap().write(&path).unwrap();
+        let text = std::fs::read_to_string(path).unwrap();
+        assert!(text.contains("along one, two") && !text.contains("NaN"));
+        assert!(draw_trends(&vec![sets[0].clone(); 8], &["b".into()]).is_err());
+    }
+}

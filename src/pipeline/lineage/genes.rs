@@ -1,0 +1,239 @@
+//! Genes along trajectories, and genes that go with a fate.
+
+use std::path::Path;
+
+use ndarray::{Array2, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::io::chart::{Chart, Profiles, draw_trends};
+use crate::io::model::Model;
+use crate::io::table::{Cells, Table};
+use crate::lineage::{Driver, Trend, drivers as correlate, trends as along};
+use crate::metrics::Resamples;
+use crate::pipeline::fitted::Fitted;
+use crate::pipeline::lineage::CourseOfCells;
+use crate::pipeline::lineage::fates::{FateOptions, of_course};
+use crate::pipeline::lineage::trajectory::{TrajectoryOptions, chosen, steps};
+use crate::pipeline::prepare::no_genes;
+use crate::progress::{self, Event, Progress};
+use crate::rng::Seed;
+
+/// What `trends` can be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrendOptions {
+    /// The trajectories.
+    pub trajectory: TrajectoryOptions,
+    /// Genes; those of the model, or all of the file if it has none, if `None`.
+    pub genes: Option<Vec<String>>,
+    /// Resamples behind the bands.
+    pub bootstrap: usize,
+}
+
+/// Genes along trajectories.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrendTables {
+    /// `set`, `time`, `gene`, `mean`, `lo`, `hi`, `deviation`.
+    pub long: Table,
+    /// For each set its genes over time, to draw; the error is half of the interval's half.
+    pub profiles: Vec<(String, Profiles)>,
+}
+
+/// Genes along the trajectories of the model in `folder`.
+///
+/// # Errors
+/// As [`crate::pipeline::trajectory`]; [`Error::NoGenes`] if none of the genes is there.
+pub fn trends(
+    (folder, model): (&Path, &Model),
+    options: &TrendOptions,
+    progress: &mut dyn Progress,
+) -> Result<TrendTables> {
+    let TrendOptions { trajectory, genes, bootstrap } = options;
+    let course = CourseOfCells::restore(model, trajectory.seed, progress)?;
+    let groups = trajectory.sets.read((folder, model), &course, progress)?;
+    let sets = chosen(&groups, &course, trajectory)?;
+    let all = steps(&course, &groups, &sets, trajectory.direction)?;
+    let data = trajectory.sets.data.as_deref();
+    let (names, values) = expression((folder, model), (data, genes.as_deref()), progress)?;
+    let total = all.iter().map(Vec::len).sum::<usize>() as u64;
+    let begin = Event::Begin { what: "genes along trajectories".into(), total };
+    progress::report(progress, begin)?;
+    let seed = Seed(trajectory.seed).child("trends", 0);
+    let resamples: Vec<Resamples> = (0..course.rows.len())
+        .map(|k| {
+            let n = course.rows[k].len();
+            Resamples::of_cells(n, *bootstrap, seed.child("time", k as u64))
+        })
+        .collect();
+    let (mut rows, mut profiles) = (Vec::new(), Vec::new());
+    for (set, steps) in sets.iter().zip(&all) {
+        let name = groups.names()[set.0].clone();
+        let mut of_set: Vec<(f64, Trend)> = Vec::new();
+        for step in steps {
+            let here = values.select(Axis(0), &course.rows[step.place]);
+            let counts = resamples[step.place].counts();
+            let trend = along(here.view(), step.shares.column(0), counts)?;
+            of_set.push((course.lineage.times()[step.place], trend));
+        }
+        profiles.push((name.clone(), profile(&names, &of_set)));
+        rows.extend(of_set.into_iter().map(|(time, trend)| (name.clone(), time, trend)));
+        progress::report(progress, Event::Step { done: rows.len() as u64 })?;
+    }
+    progress::report(progress, Event::End)?;
+    Ok(TrendTables { long: trend_table(&names, &rows), profiles })
+}
+
+impl TrendTables {
+    /// Draws `genes` along every trajectory.
+    ///
+    /// # Errors
+    /// [`Error::NoGenes`] if one of them is not among the genes; [`Error::Parameter`] if there are more
+    /// trajectories than colours.
+    pub fn draw(&self, genes: &[String]) -> Result<Chart> {
+        let all = self.profiles.first().map_or(&[][..], |(_, of)| &of.genes);
+        if let Some(gene) = genes.iter().find(|gene| !all.contains(gene)) {
+            return Err(no_genes(std::slice::from_ref(gene), all));
+        }
+        draw_trends(&self.profiles, genes)
+    }
+}
+
+fn profile(genes: &[String], steps: &[(f64, Trend)]) -> Profiles {
+    let shape = (steps.len(), genes.len());
+    let (mut mean, mut error) = (Array2::zeros(shape), Array2::zeros(shape));
+    for (k, (_, trend)) in steps.iter().enumerate() {
+        mean.row_mut(k).assign(&trend.mean);
+        error.row_mut(k).assign(&((&trend.hi - &trend.lo) / 4.0));
+    }
+    let times = steps.iter().map(|(time, _)| *time).collect();
+    Profiles { genes: genes.to_vec(), times, mean, error }
+}
+
+fn trend_table(genes: &[String], rows: &[(String, f64, Trend)]) -> Table {
+    let n = genes.len();
+    let texts = |of: &dyn Fn(usize, usize) -> String| {
+        Cells::Texts((0..rows.len() * n).map(|at| of(at / n, at % n)).collect())
+    };
+    let numbers = |of: &dyn Fn(&Trend) -> &ndarray::Array1<f64>| {
+        Cells::Floats(rows.iter().flat_map(|(_, _, trend)| of(trend).to_vec()).collect())
+    };
+    Table::default()
+        .with("set", texts(&|row, _| rows[row].0.clone()))
+        .with("time", Cells::Floats((0..rows.len() * n).map(|at| rows[at / n].1).collect()))
+        .with("gene", texts(&|_, gene| genes[gene].clone()))
+        .with("mean", numbers(&|trend| &trend.mean))
+        .with("lo", numbers(&|trend| &trend.lo))
+        .with("hi", numbers(&|trend| &trend.hi))
+        .with("deviation", numbers(&|trend| &trend.deviation))
+}
+
+/// What `drivers` can be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriverOptions {
+    /// The fates.
+    pub fates: FateOptions,
+    /// Times whose cells are compared; all before the last terminal one if empty.
+    pub times: Vec<f64>,
+    /// Genes; those of the model, or all of the file if it has none, if `None`.
+    pub genes: Option<Vec<String>>,
+}
+
+/// A gene and a fate, with their names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DriverRow {
+    /// The fate.
+    pub fate: String,
+    /// The gene.
+    pub gene: String,
+    /// How they go together.
+    pub driver: Driver,
+}
+
+/// Genes that go with the fates of the model in `folder`: by fate, then correlation.
+///
+/// # Errors
+/// As [`crate::pipeline::fates`]; [`Error::NoGenes`] if none of the genes is there.
+pub fn drivers(
+    (folder, model): (&Path, &Model),
+    options: &DriverOptions,
+    progress: &mut dyn Progress,
+) -> Result<Vec<DriverRow>> {
+    let DriverOptions { fates, times, genes } = options;
+    let course = CourseOfCells::restore(model, fates.seed, progress)?;
+    let groups = fates.sets.read((folder, model), &course, progress)?;
+    let found = of_course((folder, model), (&course, &groups), fates, progress)?;
+    let last = found.tables.len() - 1;
+    let places: Vec<usize> = if times.is_empty() {
+        (0..last).collect()
+    } else {
+        times.iter().map(|&time| course.lineage.place(time)).collect::<Result<_>>()?
+    };
+    if let Some(&late) = places.iter().find(|&&k| k >= last) {
+        let (name, must) = ("--times", "before the last terminal time");
+        let got = course.lineage.times()[late].to_string();
+        return Err(Error::Parameter { name, must, got });
+    }
+    let data = fates.sets.data.as_deref();
+    let (names, values) = expression((folder, model), (data, genes.as_deref()), progress)?;
+    let rows: Vec<usize> = places.iter().flat_map(|&k| course.rows[k].clone()).collect();
+    let at: Vec<f64> = rows.iter().map(|&row| model.cell_times[row]).collect();
+    let values = values.select(Axis(0), &rows);
+    let mut all = Vec::new();
+    for (f, fate) in found.names.iter().enumerate() {
+        let fate_of = |&k: &usize| found.tables[k].probabilities.column(f).to_vec();
+        let probability: ndarray::Array1<f64> = places.iter().flat_map(fate_of).collect();
+        for driver in correlate(values.view(), probability.view(), &at)? {
+            all.push(DriverRow { fate: fate.clone(), gene: names[driver.gene].clone(), driver });
+        }
+    }
+    Ok(all)
+}
+
+impl DriverRow {
+    /// `fate`, `gene`, `correlation`, `lo`, `hi`, `effect`, `pvalue`, `qvalue`, `n_cells`.
+    pub fn table(rows: &[Self]) -> Table {
+        let numbers = |of: &dyn Fn(&Driver) -> f64| {
+            Cells::Floats(rows.iter().map(|row| of(&row.driver)).collect())
+        };
+        Table::default()
+            .with("fate", Cells::Texts(rows.iter().map(|row| row.fate.clone()).collect()))
+            .with("gene", Cells::Texts(rows.iter().map(|row| row.gene.clone()).collect()))
+            .with("correlation", numbers(&|driver| driver.correlation))
+            .with("lo", numbers(&|driver| driver.lo))
+            .with("hi", numbers(&|driver| driver.hi))
+            .with("effect", numbers(&|driver| driver.effect))
+            .with("pvalue", numbers(&|driver| driver.p_value))
+            .with("qvalue", numbers(&|driver| driver.q_value))
+            .with(
+                "n_cells",
+                Cells::Integers(rows.iter().map(|row| row.driver.n_cells as i64).collect()),
+            )
+    }
+}
+
+/// Names and expression of genes, cells as in the model.
+fn expression(
+    (folder, model): (&Path, &Model),
+    (data, wanted): (Option<&str>, Option<&[String]>),
+    progress: &mut dyn Progress,
+) -> Result<(Vec<String>, Array2<f32>)> {
+    let file = Fitted::open((folder, model), data)?;
+    let all = file.genes(progress)?;
+    let wanted: &[String] = match wanted {
+        Some(wanted) => wanted,
+        None if model.genes.is_empty() => &all,
+        None => &model.genes,
+    };
+    let set: std::collections::BTreeSet<&String> = wanted.iter().collect();
+    let columns: Vec<usize> = (0..all.len()).filter(|&c| set.contains(&all[c])).collect();
+    if columns.is_empty() {
+        return Err(no_genes(wanted, &all));
+    }
+    if columns.len() < set.len() {
+        let text =
+            format!("{} of {} genes are not in the file", set.len() - columns.len(), set.len());
+        progress::note(progress, text)?;
+    }
+    let values = file.expression(&columns, progress)?;
+    Ok((columns.iter().map(|&column| all[column].clone()).collect(), values))
+}

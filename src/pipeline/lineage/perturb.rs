@@ -1,0 +1,307 @@
+//! Model and genes → what the fitted field says of cells in which the genes are held down.
+
+use std::path::Path;
+
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::draw_cells;
+use crate::error::{Error, Result};
+use crate::io::model::Model;
+use crate::io::table::{Cells, Table};
+use crate::linalg::product_nt;
+use crate::lineage::{Groups, Perturbation, Response};
+use crate::metrics::{Estimate, Resamples};
+use crate::pipeline::fitted::Fitted;
+use crate::pipeline::lineage::{CellSets, CourseOfCells, place_or_last};
+use crate::pipeline::prepare::no_genes;
+use crate::progress::{self, Event, Progress};
+use crate::rng::Seed;
+
+/// What `perturb` can be told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PerturbOptions {
+    /// Genes that are taken to zero (or to the lowest value, where values go below zero).
+    pub knockout: Vec<String>,
+    /// When it begins; the first time if `None`.
+    pub from: Option<f64>,
+    /// When it is looked at; the last time if `None`.
+    pub until: Option<f64>,
+    /// The genes are moved once and then left to the field, rather than held.
+    pub once: bool,
+    /// Groups whose shares at the end are compared, if any.
+    pub sets: Option<CellSets>,
+    /// Cells that are followed, at most.
+    pub n_cells: usize,
+    /// Resamples behind the intervals.
+    pub bootstrap: usize,
+    /// Seed of everything random.
+    pub seed: u64,
+}
+
+/// What a perturbation does, according to the model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Perturbed {
+    /// `gene`, `control`, `knockout`, `shift`, `lo`, `hi`, `linear`, `deviations`, `held_down`; the
+    /// largest shift in standard deviations first.
+    pub genes: Table,
+    /// Name, control mean, shift with interval, linear response, shift in standard deviations.
+    pub rows: Vec<PerturbedGene>,
+    /// For each group its share among the control cells, and the change with its interval.
+    pub groups: Vec<(String, f64, Estimate)>,
+    /// What is to be said of it.
+    pub warnings: Vec<String>,
+    /// Correlation of simulated and linear shifts over genes.
+    pub agreement: f64,
+}
+
+/// One gene.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PerturbedGene {
+    /// Name.
+    pub gene: String,
+    /// Whether it is one of those held down.
+    pub held_down: bool,
+    /// Mean of the control cells at the end.
+    pub control: f64,
+    /// Mean shift of the simulated cells.
+    pub shift: Estimate,
+    /// Shift by linear response.
+    pub linear: f64,
+    /// Shift in standard deviations of the gene between control cells.
+    pub deviations: f64,
+}
+
+/// Steps of an interval.
+const STEPS: usize = 40;
+
+/// Below this part a gene's change is hardly shown by the coordinates.
+const HARDLY: f64 = 0.1;
+
+/// Follows cells of the model in `folder` with and without the genes.
+///
+/// # Errors
+/// [`Error::NoGeneSpace`] for a model of an embedding; [`Error::NoGenes`] for a gene that is not in
+/// the model; [`Error::NotObserved`]; those of reading.
+pub fn perturb(
+    (folder, model): (&Path, &Model),
+    options: &PerturbOptions,
+    progress: &mut dyn Progress,
+) -> Result<Perturbed> {
+    let Some(pca) = &model.pca else {
+        return Err(Error::NoGeneSpace { source_name: model.header.source.clone() });
+    };
+    let genes = places(&options.knockout, &model.genes)?;
+    let course = CourseOfCells::restore(model, options.seed, progress)?;
+    let lineage = &course.lineage;
+    let from = options.from.map_or(Ok(0), |time| lineage.place(time))?;
+    let until = place_or_last(lineage, options.until)?;
+    let (levels, mut warnings) = levels((folder, model), (&course, options, from), progress)?;
+    let loadings = &pca.loadings() * course.process.scale;
+    let perturbation = Perturbation {
+        series: &course.process.series,
+        loadings: loadings.view(),
+        mean: pca.mean(),
+        genes: &genes,
+        levels: &levels,
+        held: !options.once,
+        span: (from, until),
+        n_steps: STEPS,
+    };
+    let source = &course.process.snapshots[from];
+    let seed = Seed(options.seed).child("perturb", 0);
+    let rows: Vec<usize> = if source.n_cells() <= options.n_cells {
+        (0..source.n_cells()).collect()
+    } else {
+        draw_cells(source.marginal(), options.n_cells, seed.child("cells", 0))
+    };
+    let what = "cells with and without the genes".to_string();
+    progress::report(progress, Event::Begin { what, total: 1 })?;
+    let x = source.points().select(Axis(0), &rows);
+    let response = perturbation.follow(x.view(), seed)?;
+    progress::report(progress, Event::End)?;
+    for (name, shown) in options.knockout.iter().zip(&response.shown) {
+        if *shown < HARDLY {
+            warnings.push(format!(
+                "the coordinates show {:.1} % of a change of {name}: what follows is hardly about it",
+                100.0 * shown
+            ));
+        }
+    }
+    let resamples = Resamples::of_cells(rows.len(), options.bootstrap, seed.child("resamples", 0));
+    let found = of_genes(model, &response, (loadings.view(), pca.mean().to_owned()), &resamples);
+    let found: Vec<PerturbedGene> = sorted(found, &options.knockout);
+    let agreement = correlation(&found);
+    let groups = match &options.sets {
+        None => Vec::new(),
+        Some(sets) => {
+            let groups = sets.read((folder, model), &course, progress)?;
+            of_groups(&response, (&course, &groups, until), &resamples)
+        }
+    };
+    Ok(Perturbed { genes: table(&found), rows: found, groups, warnings, agreement })
+}
+
+fn places(wanted: &[String], genes: &[String]) -> Result<Vec<usize>> {
+    let place = |name: &String| {
+        let found = genes.iter().position(|gene| gene == name);
+        found.ok_or_else(|| no_genes(std::slice::from_ref(name), genes))
+    };
+    wanted.iter().map(place).collect()
+}
+
+/// The level of a knock-out of each gene: zero, or the lowest value where values go below zero; and a
+/// word on genes that are hardly there to be taken away.
+fn levels(
+    (folder, model): (&Path, &Model),
+    (course, options, from): (&CourseOfCells, &PerturbOptions, usize),
+    progress: &mut dyn Progress,
+) -> Result<(Vec<f64>, Vec<String>)> {
+    let data = options.sets.as_ref().and_then(|sets| sets.data.as_deref());
+    let Some(file) = Fitted::find((folder, model), data)? else {
+        return Ok((vec![0.0; options.knockout.len()], Vec::new()));
+    };
+    let all = file.genes(progress)?;
+    let columns = places(&options.knockout, &all)?;
+    let mut order: Vec<usize> = (0..columns.len()).collect();
+    order.sort_by_key(|&g| columns[g]);
+    let sorted: Vec<usize> = order.iter().map(|&g| columns[g]).collect();
+    let values = file.expression(&sorted, progress)?;
+    let (mut levels, mut warnings) = (vec![0.0; columns.len()], Vec::new());
+    for (place, &g) in order.iter().enumerate() {
+        let column = values.column(place);
+        let least = column.iter().fold(f32::INFINITY, |a, b| a.min(*b));
+        levels[g] = f64::from(least.min(0.0));
+        let here = &course.rows[from];
+        let on = here.iter().filter(|&&row| f64::from(column[row]) > levels[g]).count();
+        if 20 * on < here.len() {
+            warnings.push(format!(
+                "{} is above its lowest level in {on} of {} cells at {}: there is hardly anything to \
+                 take away; begin later with --from",
+                options.knockout[g],
+                here.len(),
+                course.lineage.times()[from]
+            ));
+        }
+    }
+    Ok((levels, warnings))
+}
+
+fn of_genes(
+    model: &Model,
+    response: &Response,
+    (loadings, mean): (ArrayView2<'_, f64>, Array1<f64>),
+    resamples: &Resamples,
+) -> Vec<PerturbedGene> {
+    let n = response.control.nrows() as f64;
+    let weights = &resamples.counts() / n;
+    // Means of shifts under every resample, first in coordinates, then in genes.
+    let shifts = (&response.perturbed - &response.control).t().dot(&weights);
+    let shifts = loadings.dot(&shifts);
+    let control = loadings.dot(&(response.control.sum_axis(Axis(0)) / n)) + &mean;
+    let centre = response.control.sum_axis(Axis(0)) / n;
+    let spread = &response.control - &centre;
+    let covariance = spread.t().dot(&spread) / n;
+    let linear = loadings.dot(&response.linear);
+    let along = loadings.dot(&covariance);
+    (0..model.genes.len())
+        .map(|g| {
+            let shift = Estimate::of(&shifts.row(g).to_owned());
+            let deviation = along.row(g).dot(&loadings.row(g)).max(0.0).sqrt();
+            PerturbedGene {
+                gene: model.genes[g].clone(),
+                held_down: false,
+                control: control[g],
+                deviations: if deviation > 1e-12 { shift.value / deviation } else { 0.0 },
+                shift,
+                linear: linear[g],
+            }
+        })
+        .collect()
+}
+
+fn sorted(mut genes: Vec<PerturbedGene>, knockout: &[String]) -> Vec<PerturbedGene> {
+    for gene in &mut genes {
+        gene.held_down = knockout.contains(&gene.gene);
+    }
+    genes.sort_by(|a, b| {
+        let order = b.deviations.abs().total_cmp(&a.deviations.abs());
+        order.then_with(|| a.gene.cmp(&b.gene))
+    });
+    genes
+}
+
+/// Over the genes that are not held.
+fn correlation(genes: &[PerturbedGene]) -> f64 {
+    let pairs: Vec<(f64, f64)> = genes
+        .iter()
+        .filter(|gene| !gene.held_down)
+        .map(|gene| (gene.shift.value, gene.linear))
+        .collect();
+    let n = pairs.len().max(1) as f64;
+    let (a, b) = pairs.iter().fold((0.0, 0.0), |(a, b), pair| (a + pair.0 / n, b + pair.1 / n));
+    let sum = |f: &dyn Fn(&(f64, f64)) -> f64| pairs.iter().map(f).sum::<f64>();
+    let (xx, yy) = (sum(&|p| (p.0 - a).powi(2)), sum(&|p| (p.1 - b).powi(2)));
+    sum(&|p| (p.0 - a) * (p.1 - b)) / (xx * yy).sqrt()
+}
+
+fn table(genes: &[PerturbedGene]) -> Table {
+    let numbers =
+        |of: &dyn Fn(&PerturbedGene) -> f64| Cells::Floats(genes.iter().map(of).collect());
+    Table::default()
+        .with("gene", Cells::Texts(genes.iter().map(|gene| gene.gene.clone()).collect()))
+        .with("control", numbers(&|gene| gene.control))
+        .with("knockout", numbers(&|gene| gene.control + gene.shift.value))
+        .with("shift", numbers(&|gene| gene.shift.value))
+        .with("lo", numbers(&|gene| gene.shift.lo))
+        .with("hi", numbers(&|gene| gene.shift.hi))
+        .with("linear", numbers(&|gene| gene.linear))
+        .with("deviations", numbers(&|gene| gene.deviations))
+        .with(
+            "held_down",
+            Cells::Integers(genes.iter().map(|gene| i64::from(gene.held_down)).collect()),
+        )
+}
+
+/// Shares of groups at the end: every simulated cell counts for the group of its nearest observed cell.
+fn of_groups(
+    response: &Response,
+    (course, groups, until): (&CourseOfCells, &Groups, usize),
+    resamples: &Resamples,
+) -> Vec<(String, f64, Estimate)> {
+    let observed = course.process.snapshots[until].points();
+    let [control, perturbed] = [&response.control, &response.perturbed]
+        .map(|cells| nearest(cells.view(), observed).into_iter().map(|j| groups.at(until)[j]));
+    let (control, perturbed): (Vec<_>, Vec<_>) = (control.collect(), perturbed.collect());
+    let weights = &resamples.counts() / control.len().max(1) as f64;
+    let shares = |group: usize, cells: &[Option<usize>]| -> Array1<f64> {
+        let member = |cell: &Option<usize>| f64::from(u8::from(*cell == Some(group)));
+        weights.t().dot(&cells.iter().map(member).collect::<Array1<f64>>())
+    };
+    groups
+        .present(until)
+        .into_iter()
+        .map(|group| {
+            let (before, after) = (shares(group, &control), shares(group, &perturbed));
+            (groups.names()[group].clone(), before[0], Estimate::of(&(after - before)))
+        })
+        .collect()
+}
+
+/// Rows of `points` that are compared with all observed cells at once.
+const CHUNK: usize = 256;
+
+/// The row of `observed` nearest to each of `points`.
+fn nearest(points: ArrayView2<'_, f64>, observed: ArrayView2<'_, f64>) -> Vec<usize> {
+    let squares = observed.map_axis(Axis(1), |row| row.dot(&row));
+    let mut found = Vec::with_capacity(points.nrows());
+    for chunk in points.axis_chunks_iter(Axis(0), CHUNK) {
+        let products: Array2<f64> = product_nt(chunk, observed);
+        for row in products.rows() {
+            let distance = |j: usize| squares[j] - 2.0 * row[j];
+            let best = (0..row.len()).min_by(|&a, &b| distance(a).total_cmp(&distance(b)));
+            found.push(best.unwrap_or(0));
+        }
+    }
+    found
+}
