@@ -217,6 +217,18 @@ impl Link {
         Ok(shares(far, &self.marginals.0))
     }
 
+    /// The pairs with at least `least` of the mass of an even row, `1/n_source`; all pairs of a plan that
+    /// is held as pairs.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if no pair has that mass.
+    pub fn coupling(&self, least: f64) -> Result<Coupling> {
+        match &self.pairs {
+            Pairs::All(plan) => plan.coupling(least),
+            Pairs::Few(coupling) => Ok(coupling.clone()),
+        }
+    }
+
     /// For each of `rows` (source cells, in any order, as often as wanted) a target cell, drawn by
     /// `T_ij weights_j`; `weights` `n_target`, not negative.
     ///

@@ -1,5 +1,6 @@
 //! THE TERMINAL: parse, run, show the error, return the exit code.
 
+mod couplings;
 mod course;
 mod diagnose;
 mod drivers;
@@ -55,6 +56,7 @@ enum Command {
     Transitions(transitions::TransitionsArgs),
     Trends(trends::TrendsArgs),
     Drivers(drivers::DriversArgs),
+    Couplings(couplings::CouplingsArgs),
     Perturb(perturb::PerturbArgs),
     Diagnose(diagnose::DiagnoseArgs),
     Grn(grn::GrnArgs),
@@ -117,6 +119,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Transitions(args) => transitions::run(args, common.seed, terminal),
         Command::Trends(args) => trends::run(args, common.seed, terminal),
         Command::Drivers(args) => drivers::run(args, common.seed, terminal),
+        Command::Couplings(args) => couplings::run(args, common.seed, terminal),
         Command::Perturb(args) => perturb::run(args, common.seed, terminal),
         Command::Diagnose(args) => diagnose::run(args, common.seed, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),

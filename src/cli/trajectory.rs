@@ -137,6 +137,7 @@ fn say(spreads: &Table, terminal: &Terminal) {
     let header = ["set", "time", "mass", "entropy", "effective cells", "cells"];
     let names = ["set", "time", "mass", "entropy", "effective_cells", "n_cells"];
     let cell = |name: &str, row: usize| match spreads.column(name) {
+        Some(Cells::Floats(values)) if name == "time" => values[row].to_string(),
         Some(Cells::Floats(values)) => short(values[row]),
         Some(other) => other.text(row),
         None => String::new(),

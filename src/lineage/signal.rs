@@ -121,7 +121,7 @@ fn carried(plan: &Link, (x, y): (ArrayView2<'_, f64>, ArrayView2<'_, f64>)) -> R
 /// Cells whose place in the plan is odd.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FarCells {
-    /// Distance that counts as far: the median between cells paired at random.
+    /// Distance that counts as far: further than nine of ten cells paired at random.
     pub reach: f64,
     /// Share of the mass of each source cell that goes further.
     pub beyond: Array1<f64>,
@@ -131,7 +131,7 @@ pub struct FarCells {
     pub growth: Array1<f64>,
 }
 
-/// Pairs that the median distance is taken of.
+/// Pairs that this distance is taken of.
 const PAIRS: usize = 4000;
 
 /// Long-range mass, partners and growth of every source cell of an interval.
@@ -156,7 +156,7 @@ pub fn far_cells(
         })
         .collect();
     distances.sort_by(f64::total_cmp);
-    let reach = distances[PAIRS / 2];
+    let reach = distances[PAIRS * 9 / 10];
     let own = link.marginals().0;
     Ok(FarCells {
         reach,

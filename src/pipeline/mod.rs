@@ -38,10 +38,10 @@ pub use inspect::{
 };
 pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpolate};
 pub use lineage::{
-    CellSets, DiagnoseOptions, Diagnosed, Direction, DriverOptions, DriverRow, FateOptions,
-    FateTables, FoundTransitions, PerturbOptions, Perturbed, TerminalGroup, Trajectories,
-    TrajectoryOptions, TransitionOptions, TrendOptions, TrendTables, diagnose, drivers, fates,
-    perturb, trajectory, transitions, trends, write_table,
+    CellSets, CouplingOptions, DiagnoseOptions, Diagnosed, Direction, DriverOptions, DriverRow,
+    Export, FateOptions, FateTables, FoundTransitions, PerturbOptions, Perturbed, TerminalGroup,
+    Trajectories, TrajectoryOptions, TransitionOptions, TrendOptions, TrendTables, couplings,
+    diagnose, drivers, fates, perturb, trajectory, transitions, trends, write_table,
 };
 pub use output::{
     EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, write_edges,

@@ -34,6 +34,8 @@ pub struct H5adContent<'a> {
     pub layers: &'a [(&'a str, MatrixContent<'a>)],
     /// Arrays with one row per cell.
     pub obsm: &'a [(&'a str, ArrayView2<'a, f64>)],
+    /// Sparse matrices between cells.
+    pub obsp: &'a [(&'a str, &'a Csr)],
     /// Texts.
     pub uns: &'a [(&'a str, &'a str)],
     /// Whether to compress numbers (gzip, level 4); needs HDF5 1.10 to read.
@@ -108,7 +110,14 @@ pub fn write_h5ad(path: &Path, content: &H5adContent<'_>) -> Result<()> {
         mark(dataset, "string", "0.2.0");
     }
     builder.add_group(uns.finish());
-    for name in ["varm", "obsp", "varp"] {
+    let mut obsp = dict(&mut builder, "obsp");
+    for &(name, matrix) in content.obsp {
+        let mut group = obsp.create_group(name);
+        sparse(&mut group, matrix, content.gzip);
+        obsp.add_group(group.finish());
+    }
+    builder.add_group(obsp.finish());
+    for name in ["varm", "varp"] {
         let empty = dict(&mut builder, name).finish();
         builder.add_group(empty);
     }
@@ -132,7 +141,7 @@ impl MatrixContent<'_> {
 
 impl H5adContent<'_> {
     fn check(&self) -> Result<()> {
-        let Self { obs_names, obs, var_names, x, layers, obsm, uns, gzip: _ } = self;
+        let Self { obs_names, obs, var_names, x, layers, obsm, obsp, uns, gzip: _ } = self;
         let (n_cells, n_genes) = (obs_names.len(), var_names.len());
         let same = |what, unit, got, expected| {
             if got == expected { Ok(()) } else { Err(Error::Shape { what, unit, expected, got }) }
@@ -147,6 +156,11 @@ impl H5adContent<'_> {
         for (_, array) in *obsm {
             same("an array of obsm", "rows", array.nrows(), n_cells)?;
         }
+        for (_, matrix) in *obsp {
+            same("a matrix of obsp", "rows", matrix.n_rows(), n_cells)?;
+            same("a matrix of obsp", "columns", matrix.n_cols(), n_cells)?;
+        }
+        check_names(obsp.iter().map(|(name, _)| *name))?;
         check_names(obs.iter().map(|(name, _)| *name).chain(["_index"]))?;
         check_names(layers.iter().map(|(name, _)| *name))?;
         check_names(obsm.iter().map(|(name, _)| *name))?;
@@ -424,6 +438,7 @@ mod tests {
                 x: Some(MatrixContent::Single(x.view())),
                 layers: &[("counts", MatrixContent::Sparse(&sparse))],
                 obsm: &[("X_pca", pca.view())],
+                obsp: &[],
                 uns: &[("sbcell", "{}")],
                 gzip,
             };

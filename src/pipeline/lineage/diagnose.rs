@@ -184,67 +184,83 @@ fn information(masses: &Array2<f64>) -> f64 {
     masses.indexed_iter().map(of).sum()
 }
 
+/// One line for each thing to be wary of, with the intervals it is seen in.
 fn warnings(intervals: &[IntervalDiagnosis], kinks: &[(f64, Kink)]) -> Vec<String> {
+    type Seen<'a> = &'a dyn Fn(&IntervalDiagnosis) -> Option<String>;
+    let number = |found: bool, text: String| found.then_some(text);
+    let checks: [(&str, Seen<'_>); 7] = [
+        (
+            "no lineage signal: every cell goes everywhere in proportion (nats known of where a cell \
+             goes); take less noise (a smaller ε) or closer times",
+            &|of| {
+                let known = of.signal.information;
+                number(known < NO_SIGNAL, format!("{known:.3}"))
+            },
+        ),
+        (
+            "half of the coordinates say hardly anything of where the other half goes (share carried): \
+             cells are not of kinds that a plan could follow",
+            &|of| {
+                let Signal { information, unseen, unseen_permuted, .. } = of.signal;
+                let little = NO_SIGNAL <= information && unseen - unseen_permuted < LITTLE_UNSEEN;
+                number(little, format!("{unseen:.2}"))
+            },
+        ),
+        (
+            "the plan follows single cells (partners of a cell): fates jump with every cell that was \
+             sampled, look at their intervals; more noise (a larger ε) smooths",
+            &|of| number(of.signal.partners < FEW_PARTNERS, format!("{:.1}", of.signal.partners)),
+        ),
+        (
+            "cells send most of their mass further than nine of ten random pairs (share of cells): kinds that \
+             come or go between these times, growth that is not accounted for, or another batch",
+            &|of| {
+                let far = of.far.beyond.iter().filter(|share| **share > FAR).count();
+                let share = far as f64 / of.far.beyond.len() as f64;
+                number(share > MANY_FAR, format!("{:.0} %", 100.0 * share))
+            },
+        ),
+        (
+            "cells leave hardly any descendants, less than a tenth of the mean cell's (share of cells)",
+            &|of| number(of.dead > 0.0, format!("{:.0} %", 100.0 * of.dead)),
+        ),
+        (
+            "groups split in proportion, as if nothing were known of them (nats, and with groups dealt \
+             anew)",
+            &|of| {
+                let (own, dealt) = of.of_groups?;
+                number(own < 2.0 * dealt.max(1e-3), format!("{own:.3}, {dealt:.3}"))
+            },
+        ),
+        (
+            "entropic transport with the same ε sends single cells elsewhere (correlation of \
+             displacements): trust groups and populations more than single cells",
+            &|of| {
+                let other = of.agreement.iter().find(|other| other.other == "sinkhorn")?;
+                number(other.correlation < DISAGREE, format!("{:.2}", other.correlation))
+            },
+        ),
+    ];
     let mut warnings = Vec::new();
-    for found in intervals {
-        let span = format!("{} → {}", found.times.0, found.times.1);
-        let Signal { information, partners, unseen, unseen_permuted, .. } = found.signal;
-        if information < NO_SIGNAL {
-            warnings.push(format!(
-                "{span}: no lineage signal: the plan knows {information:.3} nats of where a cell goes, \
-                 every cell goes everywhere in proportion; less noise (smaller ε) or a closer time"
-            ));
-        } else if unseen - unseen_permuted < LITTLE_UNSEEN {
-            warnings.push(format!(
-                "{span}: half of the coordinates say nothing of where the other half goes ({unseen:.2}, \
-                 {unseen_permuted:.2} when dealt anew): cells of these snapshots are not of kinds that the \
-                 plan could follow"
-            ));
-        }
-        if partners < FEW_PARTNERS {
-            warnings.push(format!(
-                "{span}: a cell has {partners:.1} partners: the plan follows single cells, and fates jump \
-                 with every cell that was sampled; more noise (larger ε) smooths"
-            ));
-        }
-        let far = found.far.beyond.iter().filter(|share| **share > FAR).count();
-        if far as f64 > MANY_FAR * found.far.beyond.len() as f64 {
-            warnings.push(format!(
-                "{span}: {far} of {} cells send most of their mass as far as cells paired at random: kinds \
-                 that come or go between these times, or growth that is not accounted for",
-                found.far.beyond.len()
-            ));
-        }
-        if found.dead > 0.0 {
-            warnings.push(format!(
-                "{span}: {:.0} % of the cells have less than a tenth of the mean cell's descendants",
-                100.0 * found.dead
-            ));
-        }
-        if let Some((groups, dealt)) = found.of_groups
-            && groups < 2.0 * dealt.max(1e-3)
-        {
-            warnings.push(format!(
-                "{span}: groups split in proportion: their plan knows {groups:.3} nats, {dealt:.3} with \
-                 groups dealt anew"
-            ));
-        }
-        let other = found.agreement.iter().find(|other| other.other == "sinkhorn");
-        if let Some(other) = other.filter(|other| other.correlation < DISAGREE) {
-            warnings.push(format!(
-                "{span}: entropic transport with the same ε sends cells elsewhere (correlation {:.2})",
-                other.correlation
-            ));
+    for (text, seen) in checks {
+        let found: Vec<String> = intervals
+            .iter()
+            .filter_map(|of| Some(format!("{} → {}: {}", of.times.0, of.times.1, seen(of)?)))
+            .collect();
+        if !found.is_empty() {
+            warnings.push(format!("{text}; {}", found.join(", ")));
         }
     }
-    for (time, kink) in kinks {
-        if kink.mean_cosine < 0.0 {
-            warnings.push(format!(
-                "{time}: the population turns back (cosine {:.2} between the velocities before and after): \
-                 batches of this time, or a change between the samples",
-                kink.mean_cosine
-            ));
-        }
+    let back = |(time, kink): &(f64, Kink)| {
+        (kink.mean_cosine < 0.0).then(|| format!("{time}: {:.2}", kink.mean_cosine))
+    };
+    let turned: Vec<String> = kinks.iter().filter_map(back).collect();
+    if !turned.is_empty() {
+        warnings.push(format!(
+            "the population turns back (cosine of the velocities before and after): a batch of its own, \
+             or a change between the samples; {}",
+            turned.join(", ")
+        ));
     }
     warnings
 }

@@ -1,5 +1,6 @@
 //! Cells over time, from a model: trajectories, fates, transitions, genes along them, diagnostics.
 
+mod couplings;
 mod diagnose;
 mod fates;
 mod genes;
@@ -26,6 +27,7 @@ use crate::pipeline::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
+pub use couplings::{CouplingOptions, Export, couplings};
 pub use diagnose::{DiagnoseOptions, Diagnosed, diagnose};
 pub use fates::{FateOptions, FateTables, TerminalGroup, fates};
 pub use genes::{DriverOptions, DriverRow, TrendOptions, TrendTables, drivers, trends};
