@@ -24,7 +24,7 @@ Examples:
 Columns: t0, t1; information (mutual, of where a cell is and where it goes, in nats), the most it could
 be, and for cells whose coordinates were dealt anew; partners of a cell; unseen (how well the plan from
 half of the coordinates carries the other half, 0 none, 1 all), and when dealt anew; far_mass (share that
-goes further than cells paired at random); dead (share of cells with less than a tenth of the mean cell's
+goes further than nine of ten random pairs); dead (share of cells with less than a tenth of the mean cell's
 descendants); correlation and difference of the displacements with other solvers. Beside it, with
 `.cells` before the suffix: id, time, partners, far_reach, far_mass, growth, dead, turn (cosine between
 where a cell came from and where it goes).";

@@ -23,7 +23,8 @@ Examples:
       in the cells of three times only
 
 Columns: fate, gene, correlation with the probability of the fate (within each time), lo, hi (95 %),
-effect (how much higher the gene is in a cell that is sure of the fate), pvalue, qvalue
+effect (how much higher the gene is in a cell that is sure of the fate), beyond_depth (correlation given
+the sum of all other genes), pvalue, qvalue
 (Benjamini-Hochberg over the genes of a fate), n_cells.
 
 What to make of it: fates are computed from expression, so genes that weigh in the coordinates go with
@@ -81,7 +82,10 @@ pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Resu
             [format!("{:.2}", d.correlation), interval, short(d.effect), short(d.q_value)];
         rows.push([row.fate.clone(), row.gene.clone()].into_iter().chain(numbers).collect());
     }
-    terminal.say(&aligned(&["fate", "gene", "correlation", "95 %", "effect", "q"], &rows));
+    terminal.say(&aligned(
+        &["fate", "gene", "correlation", "95 %", "beyond depth", "effect", "q"],
+        &rows,
+    ));
     terminal.say(&format!("wrote {} rows to {}", found.len(), shown(&out)));
     Ok(Outcome::Done)
 }

@@ -24,13 +24,13 @@ pub struct Agreement {
 }
 
 /// Cells on a side that exact transport is found for, at most.
-const MOST_EXACT: usize = 2000;
+const MOST_EXACT: usize = 1000;
 
 /// Compares how `bridge` sends the cells of the source (its drift at the start, over the interval) with
 /// entropic transport (`sinkhorn`), exact transport (`ot`) and the closed form between Gaussians
 /// (`gaussian`) for the same cells and ε.
 ///
-/// Exact transport is of every so manieth cell above 2000.
+/// Exact transport is of every so manieth cell above 1000.
 ///
 /// # Errors
 /// As those solvers.

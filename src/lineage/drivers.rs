@@ -18,6 +18,9 @@ pub struct Driver {
     /// Slope: how much higher the gene is in a cell that is sure of the fate than in one that is sure of
     /// another.
     pub effect: f64,
+    /// The correlation when what both share with the sum of all other genes is taken out of both
+    /// (partial correlation): what is left when cells are alike in how much was measured of them.
+    pub beyond_depth: f64,
     /// Two-sided p-value of a correlation of zero (Fisher's transform).
     pub p_value: f64,
     /// Benjamini–Hochberg over all genes of this call.
@@ -63,6 +66,7 @@ pub fn drivers(
     };
     let y = centred(&|row| fate[row]);
     let y2 = y.dot(&y);
+    let depth = centred(&|row| values.row(row).iter().map(|x| f64::from(*x)).sum());
     // One mean is taken out for each time.
     let freedom = rows.len() as f64 - at.len() as f64 + 1.0;
     let mut found: Vec<Driver> = (0..values.ncols())
@@ -72,10 +76,11 @@ pub fn drivers(
             // Written so that rounding of constants does not count as variance.
             let tiny = 1e-12 * rows.len() as f64;
             let correlation = if x2 > tiny && y2 > tiny { xy / (x2 * y2).sqrt() } else { f64::NAN };
+            let beyond_depth = partial(correlation, (&x, &y), &(&depth - &x));
             let (lo, hi, p_value) = fisher(correlation, freedom);
             let effect = if y2 > tiny { xy / y2 } else { f64::NAN };
             let (q_value, n_cells) = (f64::NAN, rows.len());
-            Driver { gene, correlation, lo, hi, effect, p_value, q_value, n_cells }
+            Driver { gene, correlation, lo, hi, effect, beyond_depth, p_value, q_value, n_cells }
         })
         .collect();
     step_up(&mut found);
@@ -84,6 +89,30 @@ pub fn drivers(
         size(b).total_cmp(&size(a)).then(a.gene.cmp(&b.gene))
     });
     Ok(found)
+}
+
+/// The correlation of x and y, given what each has in common with z; all centred.
+fn partial(correlation: f64, (x, y): (&Array1<f64>, &Array1<f64>), z: &Array1<f64>) -> f64 {
+    let with = |of: &Array1<f64>| of.dot(z) / (of.dot(of) * z.dot(z)).sqrt();
+    let (a, b) = (with(x), with(y));
+    if a.is_nan() || b.is_nan() {
+        // Nothing else was measured, or it does not vary.
+        return correlation;
+    }
+    (correlation - a * b) / ((1.0 - a * a) * (1.0 - b * b)).sqrt()
+}
+
+/// How a fate goes with the sum of all genes within each time: correlation, NaN if there is none.
+///
+/// # Errors
+/// As [`drivers`].
+pub fn goes_with_depth(
+    values: ArrayView2<'_, f32>,
+    fate: ArrayView1<'_, f64>,
+    times: &[f64],
+) -> Result<f64> {
+    let depth = values.map_axis(ndarray::Axis(1), |row| row.sum()).insert_axis(ndarray::Axis(1));
+    Ok(drivers(depth.view(), fate, times)?[0].correlation)
 }
 
 /// 95 % interval and p-value of a correlation from `n` cells: `artanh r` is nearly normal with
@@ -149,6 +178,32 @@ mod tests {
         assert!(found[0].correlation > 0.99 && found[1].correlation.abs() < 0.3);
         // A cell with all of the fate: 1 / 0.1 waves higher.
         assert!((found[0].effect - 10.0).abs() < 0.1);
+    }
+
+    #[test]
+    fn what_goes_with_a_fate_through_depth_alone_is_told_apart() {
+        let wave = |i: usize, f: f64| (i as f64 * f).sin();
+        // The fate is depth; gene 0 is depth and noise, gene 1 to 9 too.
+        let fate: Array1<f64> = (0..300).map(|i| wave(i, 1.3)).collect();
+        let values = Array2::from_shape_fn((300, 10), |(i, g)| {
+            (wave(i, 1.3) + wave(i, 1.7 + 0.37 * g as f64)) as f32
+        });
+        let found = drivers(values.view(), fate.view(), &[0.0; 300]).unwrap();
+        let first = found.iter().find(|driver| driver.gene == 0).unwrap();
+        assert!(first.correlation > 0.6 && first.beyond_depth < 0.35, "{first:?}");
+        assert!(goes_with_depth(values.view(), fate.view(), &[0.0; 300]).unwrap() > 0.9);
+        // By residuals of two regressions, the definition.
+        let column = |g: usize| values.column(g).mapv(f64::from);
+        let centred = |of: Array1<f64>| &of - of.mean().unwrap();
+        let z = centred((1..10).map(column).fold(Array1::zeros(300), |a, b| a + b));
+        let rest = |of: Array1<f64>| {
+            let of = centred(of);
+            let slope = of.dot(&z) / z.dot(&z);
+            of - &z * slope
+        };
+        let (x, y) = (rest(column(0)), rest(fate));
+        let direct = x.dot(&y) / (x.dot(&x) * y.dot(&y)).sqrt();
+        assert!((direct - first.beyond_depth).abs() < 1e-9);
     }
 
     #[test]

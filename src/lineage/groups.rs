@@ -42,12 +42,17 @@ impl Groups {
         &self.of_cells[k]
     }
 
-    /// The number of a group.
+    /// The number of a group; where labels are numbers, `96` is `96.0`.
     ///
     /// # Errors
     /// [`Error::UnknownGroup`] with the groups there are.
     pub fn find(&self, name: &str) -> Result<usize> {
-        self.names.iter().position(|other| other == name).ok_or_else(|| Error::UnknownGroup {
+        let number = |text: &str| text.parse::<f64>().ok();
+        let same = |other: &String| {
+            other == name
+                || number(name).zip(number(other)).is_some_and(|(a, b)| a.total_cmp(&b).is_eq())
+        };
+        self.names.iter().position(same).ok_or_else(|| Error::UnknownGroup {
             name: name.to_string(),
             groups: self.names.clone(),
         })
@@ -99,5 +104,7 @@ mod tests {
         );
         let message = groups.find("c").unwrap_err().to_string();
         assert!(message.contains("`c`"));
+        let times = Groups::of_labels(&[vec!["96.0".into(), "nan".into()]]);
+        assert_eq!(times.find("96").unwrap(), 0);
     }
 }

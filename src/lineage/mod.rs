@@ -25,7 +25,7 @@ mod trends;
 
 pub use agreement::{Agreement, agreement};
 pub use course::Lineage;
-pub use drivers::{Driver, drivers};
+pub use drivers::{Driver, drivers, goes_with_depth};
 pub use fates::{FateTable, Fates, Terminal};
 pub use groups::Groups;
 pub use kinks::{Kink, kinks};

@@ -4,7 +4,22 @@ use std::fs;
 
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 6] = ["inspect", "fit", "evaluate", "interpolate", "grn", "grn-score"];
+const COMMANDS: [&str; 14] = [
+    "inspect",
+    "fit",
+    "evaluate",
+    "interpolate",
+    "trajectory",
+    "fates",
+    "transitions",
+    "trends",
+    "drivers",
+    "couplings",
+    "perturb",
+    "diagnose",
+    "grn",
+    "grn-score",
+];
 
 #[test]
 fn version_is_one_line() {
@@ -40,6 +55,13 @@ fn every_example_of_every_help_page_runs() {
     fs::write(sandbox.path("refNetwork.csv"), "Gene1,Gene2,Type\nPou5f1,Sox2,+\n").unwrap();
     fs::write(sandbox.path("chip.tsv"), "regulator\ttarget\nSox2\tPou5f1\n").unwrap();
     fs::write(sandbox.path("genie3.csv"), "TF,target,importance\nSox2,Pou5f1,2\n").unwrap();
+    let groups = fs::read_to_string(root().join("data-samples/semrau2017_groups.csv")).unwrap();
+    fs::write(sandbox.path("groups.csv"), &groups).unwrap();
+    for names in ["XEN", "XEN,ectoderm"] {
+        let of = |line: &&str| names.split(',').any(|name| line.ends_with(name));
+        let some: Vec<&str> = groups.lines().filter(of).collect();
+        fs::write(sandbox.path(&format!("{names}.csv")), some.join("\n")).unwrap();
+    }
     let mut n_run = 0;
     for command in COMMANDS {
         let help = sandbox.done(&format!("{command} --help")).stdout;
@@ -60,13 +82,29 @@ fn every_example_of_every_help_page_runs() {
                 // The sample was measured for few genes, none of the shipped lists.
                 let own = "--prolif tfs.txt --apop tfs.txt";
                 let example = example.replace("--growth-genes mouse", own);
-                // Nor does it have donors; its wells are not in the file.
-                sandbox.done(&example.replace("--batch-key donor", "--batch-key time_label"));
+                // Nor does it have donors; its wells are not in the file. Its groups are in one of
+                // their own.
+                let example = example.replace("--batch-key donor", "--batch-key time_label");
+                sandbox.done(&with_groups(&example));
             }
             n_run += 1;
         }
     }
     assert!(n_run >= 8, "only {n_run} examples were found");
+}
+
+/// `--groupby cell_type=A,B` with the groups in a file: one of all of them, or of A and B.
+fn with_groups(example: &str) -> String {
+    let Some((before, after)) = example.split_once("--groupby cell_type") else {
+        return example.to_string();
+    };
+    let (names, rest) = after.split_once(' ').unwrap_or((after, ""));
+    let Some(names) = names.strip_prefix('=') else {
+        return format!("{before}--cells groups.csv {rest}");
+    };
+    // Paths lead to groups that are not named.
+    let all = rest.contains("--to ");
+    format!("{before}--cells {}.csv {rest}", if all { "groups" } else { names })
 }
 
 fn unpadded(text: &str) -> String {

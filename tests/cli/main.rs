@@ -6,6 +6,8 @@ mod errors;
 mod evaluate;
 mod help;
 mod interrupt;
+mod lineage;
 mod run;
 mod sandbox;
 mod solvers;
+mod tutorial;

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::io::chart::{Chart, Profiles, draw_trends};
 use crate::io::model::Model;
 use crate::io::table::{Cells, Table};
-use crate::lineage::{Driver, Trend, drivers as correlate, trends as along};
+use crate::lineage::{Driver, Trend, drivers as correlate, goes_with_depth, trends as along};
 use crate::metrics::Resamples;
 use crate::pipeline::fitted::Fitted;
 use crate::pipeline::lineage::CourseOfCells;
@@ -182,6 +182,14 @@ pub fn drivers(
     for (f, fate) in found.names.iter().enumerate() {
         let fate_of = |&k: &usize| found.tables[k].probabilities.column(f).to_vec();
         let probability: ndarray::Array1<f64> = places.iter().flat_map(fate_of).collect();
+        let depth = goes_with_depth(values.view(), probability.view(), &at)?;
+        if f == 0 && depth.abs() > WITH_DEPTH {
+            let text = format!(
+                "fate {fate} goes with how much was measured of a cell (correlation {depth:.2} with the sum \
+                 of all genes): look at `beyond_depth`, or fit on counts that are scaled to one depth"
+            );
+            progress::note(progress, text)?;
+        }
         for driver in correlate(values.view(), probability.view(), &at)? {
             all.push(DriverRow { fate: fate.clone(), gene: names[driver.gene].clone(), driver });
         }
@@ -189,8 +197,11 @@ pub fn drivers(
     Ok(all)
 }
 
+/// A fate that goes with depth more than this is to be told.
+const WITH_DEPTH: f64 = 0.2;
+
 impl DriverRow {
-    /// `fate`, `gene`, `correlation`, `lo`, `hi`, `effect`, `pvalue`, `qvalue`, `n_cells`.
+    /// `fate`, `gene`, `correlation`, `lo`, `hi`, `effect`, `beyond_depth`, `pvalue`, `qvalue`, `n_cells`.
     pub fn table(rows: &[Self]) -> Table {
         let numbers = |of: &dyn Fn(&Driver) -> f64| {
             Cells::Floats(rows.iter().map(|row| of(&row.driver)).collect())
@@ -202,6 +213,7 @@ impl DriverRow {
             .with("lo", numbers(&|driver| driver.lo))
             .with("hi", numbers(&|driver| driver.hi))
             .with("effect", numbers(&|driver| driver.effect))
+            .with("beyond_depth", numbers(&|driver| driver.beyond_depth))
             .with("pvalue", numbers(&|driver| driver.p_value))
             .with("qvalue", numbers(&|driver| driver.q_value))
             .with(

@@ -1,0 +1,283 @@
+//! `trajectory`, `fates`, `transitions`, `trends`, `drivers`, `couplings`, `perturb`, `diagnose`: files,
+//! sums that must come out, the same bytes on any number of threads, and refusals.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use crate::sandbox::{Sandbox, root, sample};
+
+/// A sandbox with a fitted model of four times, and the groups of its cells.
+fn fitted(solver: &str) -> Sandbox {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let groups = root().join("data-samples/semrau2017_groups.csv");
+    fs::copy(groups, sandbox.path("groups.csv")).unwrap();
+    sandbox.done(&format!(
+        "fit data.h5ad --timepoints time --obs-filter time>=48 --no-validation {solver}"
+    ));
+    sandbox
+}
+
+/// Columns of a CSV file by name.
+fn columns(sandbox: &Sandbox, name: &str) -> BTreeMap<String, Vec<String>> {
+    let text = sandbox.text(name);
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let header = lines.next().unwrap();
+    let rows: Vec<Vec<&str>> = lines.collect();
+    let column = |c: usize| rows.iter().map(|row| row[c].to_string()).collect();
+    header.iter().enumerate().map(|(c, name)| (name.to_string(), column(c))).collect()
+}
+
+fn numbers(of: &[String]) -> Vec<f64> {
+    of.iter().map(|text| text.parse().unwrap()).collect()
+}
+
+const SOLVERS: [&str; 4] =
+    ["--n-gaussians 3", "--solver sinkhorn --epsilon 1", "--solver ot", "--solver gaussian"];
+
+#[test]
+fn shares_of_trajectories_and_probabilities_of_fates_sum_to_one() {
+    for solver in SOLVERS {
+        let sandbox = fitted(solver);
+        sandbox.done("trajectory --cells groups.csv --at 72");
+        let found = columns(&sandbox, "trajectory.csv");
+        for set in ["XEN", "ectoderm"] {
+            let mut sums: BTreeMap<&String, f64> = BTreeMap::new();
+            for (time, share) in found["time"].iter().zip(numbers(&found[set])) {
+                *sums.entry(time).or_default() += share;
+            }
+            assert_eq!(sums.len(), 4, "{solver}");
+            assert!(sums.values().all(|sum| (sum - 1.0).abs() < 1e-9), "{solver}: {sums:?}");
+        }
+        let said = sandbox.done("fates --cells groups.csv --bootstrap 20").stdout;
+        assert!(said.contains("undecided"), "{said}");
+        let fates = columns(&sandbox, "fates.csv");
+        assert_eq!(fates["id"].len(), 922);
+        let (xen, ectoderm) = (numbers(&fates["XEN"]), numbers(&fates["ectoderm"]));
+        let (lo, hi) = (numbers(&fates["XEN_lo"]), numbers(&fates["XEN_hi"]));
+        for i in 0..xen.len() {
+            // Cells that nothing leads from to a fate have none.
+            assert!(xen[i].is_nan() || (xen[i] + ectoderm[i] - 1.0).abs() < 1e-9, "{solver}");
+            assert!(!(lo[i] > hi[i]));
+        }
+        // Cells that already are XEN at 72 mostly stay; that is what fates are for.
+        let mean = |group: &str| {
+            let groups = sandbox.text("groups.csv");
+            let of: Vec<&str> = groups.lines().filter_map(|l| l.strip_suffix(group)).collect();
+            let rows = (0..xen.len()).filter(|&i| {
+                fates["time"][i] == "72.0" && of.contains(&format!("{},", fates["id"][i]).as_str())
+            });
+            let values: Vec<f64> = rows.map(|i| xen[i]).filter(|p| !p.is_nan()).collect();
+            values.iter().sum::<f64>() / values.len() as f64
+        };
+        assert!(mean("XEN") > mean("ectoderm") + 0.05, "{solver}");
+    }
+}
+
+#[test]
+fn rows_of_transitions_sum_to_one_and_mass_to_the_whole() {
+    let sandbox = fitted("--solver sinkhorn --epsilon 1");
+    sandbox.done("transitions --cells groups.csv --pairs 48:60,48:96 --bootstrap 10");
+    let found = columns(&sandbox, "transitions.csv");
+    let mut rows: BTreeMap<(String, String), f64> = BTreeMap::new();
+    let mut mass: BTreeMap<String, f64> = BTreeMap::new();
+    for i in 0..found["t0"].len() {
+        let key = (found["t1"][i].clone(), found["source"][i].clone());
+        *rows.entry(key).or_default() += found["prob"][i].parse::<f64>().unwrap();
+        *mass.entry(found["t1"][i].clone()).or_default() +=
+            found["mass"][i].parse::<f64>().unwrap();
+    }
+    assert_eq!(rows.len(), 6);
+    assert!(rows.values().chain(mass.values()).all(|sum| (sum - 1.0).abs() < 1e-5), "{rows:?}");
+    let wide = sandbox.text("transitions.wide.csv");
+    assert!(
+        wide.starts_with("t0,t1,from source (rows) to target (columns),(no group),XEN,ectoderm\n")
+    );
+    // Resampling one batch that holds everything changes nothing.
+    let line = "transitions --cells groups.csv --pairs 48:60 --bootstrap 5 --out one.csv";
+    let refused = sandbox.run(&format!("{line} --batch-key donor"));
+    assert_eq!(refused.code, 2);
+    assert!(refused.stderr.contains("donor") && refused.stderr.contains("time_label"));
+}
+
+#[test]
+fn everything_is_the_same_on_any_number_of_threads() {
+    let sandbox = fitted("--n-gaussians 3");
+    for line in [
+        "trajectory --cells groups.csv --at 48 --paths 5 --paths-out P.csv",
+        "trajectory --cells groups.csv --at 48 --paths 5 --to 96:XEN --paths-out P.csv",
+        "fates --cells groups.csv --bootstrap 10",
+        "transitions --cells groups.csv --bootstrap 10",
+        "trends --cells groups.csv --bootstrap 10",
+        "drivers --cells groups.csv",
+        "perturb --knockout Sox2 --cells groups.csv --bootstrap 10",
+        "diagnose --cells groups.csv --deals 2",
+    ] {
+        for threads in [1, 2] {
+            let line = line.replace("P.csv", &format!("paths{threads}.csv"));
+            sandbox.done(&format!("{line} --threads {threads} --out out{threads}.csv --seed 3"));
+        }
+        assert!(sandbox.text("out1.csv") == sandbox.text("out2.csv"), "{line}");
+        assert!(sandbox.path("out1.csv.run.json").exists());
+        if line.contains("--paths") {
+            assert!(sandbox.text("paths1.csv") == sandbox.text("paths2.csv"), "{line}");
+        }
+    }
+}
+
+#[test]
+fn paths_start_and_end_where_they_were_asked_to() {
+    let sandbox = fitted("--solver sinkhorn --epsilon 1");
+    sandbox.done(
+        "trajectory --cells groups.csv --at 48 --paths 20 --to 96:XEN --grid 4 --paths-out p.csv",
+    );
+    let found = columns(&sandbox, "p.csv");
+    let groups = sandbox.text("groups.csv");
+    let is = |cell: &str, group: &str| groups.contains(&format!("{cell},{group}\n"));
+    let mut ends = 0;
+    for i in 0..found["time"].len() {
+        let (time, cell) = (found["time"][i].as_str(), found["cell"][i].as_str());
+        match time {
+            "48.0" => assert!(is(cell, &found["set"][i])),
+            "96.0" => {
+                assert!(is(cell, "XEN"), "{cell}");
+                ends += 1;
+            }
+            "60.0" | "72.0" => assert!(cell.starts_with("cell_")),
+            _ => assert_eq!(cell, ""),
+        }
+    }
+    // Two groups have cells at 48: 20 paths each, 3 intervals of 4 steps and the start.
+    assert_eq!((ends, found["time"].len()), (40, 40 * 13));
+}
+
+#[test]
+fn genes_follow_fates_and_trajectories() {
+    let sandbox = fitted("--solver sinkhorn --epsilon 1");
+    let said = sandbox.done("drivers --cells groups.csv").stdout;
+    assert!(said.contains("XEN"), "{said}");
+    let found = columns(&sandbox, "drivers.csv");
+    let place = |fate: &str, gene: &str| {
+        let mut of = (0..found["gene"].len()).filter(|&i| found["fate"][i] == fate);
+        of.position(|i| found["gene"][i] == gene).unwrap()
+    };
+    // Markers of the extraembryonic endoderm against one of the ectoderm.
+    assert!(place("XEN", "Sparc") < 8 && place("XEN", "Lamb1") < 8);
+    assert!(place("ectoderm", "Sparc") > 30);
+    let line = "trends --cells groups.csv --at 96 --backward --plot t.svg --plot-gene Sparc";
+    sandbox.done(line);
+    let trends = columns(&sandbox, "trends.csv");
+    // Two sets at four times; of the 41 genes those that vary.
+    assert!(trends["gene"].len() % 8 == 0 && trends["gene"].len() > 8 * 35);
+    let at = |set: &str, time: &str| {
+        let rows = 0..trends["gene"].len();
+        let mut of = rows.filter(|&i| trends["set"][i] == set && trends["time"][i] == time);
+        let row = of.find(|&i| trends["gene"][i] == "Sparc").unwrap();
+        ["lo", "mean", "hi"].map(|name| trends[name][row].parse::<f64>().unwrap())
+    };
+    let (xen, ectoderm) = (at("XEN", "96.0"), at("ectoderm", "96.0"));
+    assert!(xen[0] <= xen[1] && xen[1] <= xen[2] && xen[0] > ectoderm[2]);
+    assert!(sandbox.text("t.svg").contains("along XEN, ectoderm"));
+    let refused = sandbox.run(&format!("{line} --plot-gene SPARC"));
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+}
+
+#[test]
+fn a_knock_out_takes_the_gene_away_and_says_what_it_is() {
+    let sandbox = fitted("--n-gaussians 3 --n-pcs 38");
+    let said = sandbox.done("perturb --knockout Sparc --cells groups.csv").stdout;
+    assert!(said.contains("not validated") && said.contains("% of control"), "{said}");
+    let found = columns(&sandbox, "perturb.csv");
+    let row = found["gene"].iter().position(|gene| gene == "Sparc").unwrap();
+    assert_eq!(found["held_down"][row], "1");
+    let knocked: f64 = found["knockout"][row].parse().unwrap();
+    let control: f64 = found["control"][row].parse().unwrap();
+    assert!(knocked.abs() < 0.1 && control > 1.0, "{knocked} {control}");
+    // A gene that is hardly there is named.
+    let warned = sandbox.done("perturb --knockout Dppa3 --out o.csv").stdout;
+    assert!(warned.contains("warning: Dppa3 is above its lowest level in"), "{warned}");
+    for (line, message) in [
+        ("perturb --knockout Nanog", "none of the genes"),
+        ("perturb --knockout Sox2 --from 96", "--until"),
+        ("perturb --knockout Sox2 --from 50", "no cells were observed at 50"),
+        ("perturb", "--knockout"),
+    ] {
+        let refused = sandbox.run(line);
+        assert_eq!(refused.code, 2, "{line}: {}", refused.stderr);
+        assert!(refused.stderr.contains(message), "{line}: {}", refused.stderr);
+    }
+}
+
+#[test]
+fn a_plan_that_knows_nothing_is_told_in_words() {
+    let sandbox = fitted("--solver sinkhorn --epsilon 10000");
+    let said = sandbox.done("diagnose --cells groups.csv --deals 2").stdout;
+    assert!(said.contains("no lineage signal"), "{said}");
+    assert!(said.contains("groups split in proportion"), "{said}");
+    let found = columns(&sandbox, "diagnose.csv");
+    assert!(numbers(&found["information"]).iter().all(|nats| *nats < 0.1));
+    let cells = columns(&sandbox, "diagnose.cells.csv");
+    assert!(numbers(&cells["partners"]).iter().all(|partners| *partners > 50.0));
+    let sharp = fitted("--solver ot");
+    let said = sharp.done("diagnose --deals 2").stdout;
+    assert!(said.contains("follows single cells") && !said.contains("no lineage signal"), "{said}");
+}
+
+#[test]
+fn couplings_have_the_shapes_that_were_asked_for() {
+    let sandbox = fitted("--solver sinkhorn --epsilon 1");
+    let said = sandbox.done("couplings --export csv --out csv --least 0").stdout;
+    assert!(said.contains("wrote csv/48_60.csv ("), "{said}");
+    let found = columns(&sandbox, "csv/48_60.csv");
+    let total: f64 = numbers(&found["mass"]).iter().sum();
+    assert!((total - 1.0).abs() < 1e-6, "{total}");
+    sandbox.done("couplings --export wot --out wot");
+    let growth = sandbox.text("wot/tmaps_g.txt");
+    assert!(growth.starts_with("id\tg0\tg1\n") && growth.lines().count() == 1 + 785);
+    assert!(sandbox.path("wot/tmaps_72_96.h5ad").exists());
+    sandbox.done("couplings --export cellrank --out cellrank");
+    let inside = sandbox.done("inspect cellrank/cellrank.h5ad").stdout;
+    assert!(inside.contains("922") && inside.contains("sbcell_time"), "{inside}");
+    sandbox.done("couplings --export moscot --out moscot");
+    assert!(sandbox.path("moscot/48_60.parquet").exists());
+    assert_eq!(sandbox.run("couplings --least 2").code, 2);
+}
+
+#[test]
+fn what_cannot_be_meant_is_refused_with_the_way_out() {
+    let sandbox = fitted("--solver ot");
+    fs::write(sandbox.path("none.txt"), "nobody\n").unwrap();
+    for (line, message) in [
+        ("fates", "`--groupby` must be given, or --cells in its place"),
+        ("fates --groupby cell_type", "cell_type"),
+        ("fates --cells none.txt", "names of cells of the model"),
+        ("fates --cells missing.txt", "missing.txt"),
+        ("fates --cells groups.csv --at 50", "times are 48, 60, 72, 96"),
+        ("fates --cells groups.csv --terminal XEN", "a time and a group"),
+        ("fates --cells groups.csv --terminal 96:Neuron", "no group `Neuron`"),
+        ("fates --cells groups.csv --terminal 96:XEN", "at least two"),
+        ("fates --groupby time_label --cells groups.csv", "cannot be used with"),
+        ("transitions --cells groups.csv --pairs 60", "two times, such as"),
+        ("transitions --cells groups.csv --pairs 96:60", "an earlier and a later time"),
+        ("trajectory --cells groups.csv --paths 5", "--paths-out"),
+        ("trajectory --cells groups.csv --out t.xlsx", ".csv, .tsv or .parquet"),
+        (
+            "trajectory --cells groups.csv --at 72 --paths 5 --to 60:XEN --paths-out p.csv",
+            "at a later time than",
+        ),
+        ("drivers --cells groups.csv --times 96", "before the last terminal time"),
+        ("fates -m nowhere --cells groups.csv", "nowhere"),
+    ] {
+        let refused = sandbox.run(line);
+        assert!(matches!(refused.code, 1..=3), "{line}: {} {}", refused.code, refused.stderr);
+        assert!(refused.stderr.contains(message), "{line}: {}", refused.stderr);
+        assert!(!refused.stderr.contains("panicked"));
+    }
+    for file in ["fates.csv", "transitions.csv", "trajectory.csv", "drivers.csv", "p.csv"] {
+        assert!(!sandbox.path(file).exists(), "{file} was left behind");
+    }
+    // Without its file a model still follows cells that are named.
+    fs::remove_file(sandbox.path("data.h5ad")).unwrap();
+    sandbox.done("fates --cells groups.csv --bootstrap 0");
+    let refused = sandbox.run("fates --groupby time_label");
+    assert!(refused.stderr.contains("`--data FILE`"), "{}", refused.stderr);
+}
