@@ -78,8 +78,9 @@ pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Resu
         }
         let d = &row.driver;
         let interval = format!("[{:.2}, {:.2}]", d.lo, d.hi);
+        let two = |value: f64| format!("{value:.2}");
         let numbers =
-            [format!("{:.2}", d.correlation), interval, short(d.effect), short(d.q_value)];
+            [two(d.correlation), interval, two(d.beyond_depth), short(d.effect), short(d.q_value)];
         rows.push([row.fate.clone(), row.gene.clone()].into_iter().chain(numbers).collect());
     }
     terminal.say(&aligned(
