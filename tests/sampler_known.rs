@@ -18,7 +18,7 @@ const SCHEMES: [Scheme; 5] = [
 
 /// A normal law without chance: a grid of places that carry its density as weights.
 fn grid(variance: f64) -> Snapshot {
-    let n = 601;
+    let n = 301;
     let places: Array1<f64> = Array1::linspace(-6.5, 6.5, n);
     let weights = places.mapv(|z: f64| (-0.5 * z * z).exp());
     Snapshot::weighted((places * variance.sqrt()).insert_axis(Axis(1)), weights).unwrap()
@@ -62,7 +62,7 @@ fn mean_and_covariance_of_a_normal_law_are_those_of_its_plan() {
 
 #[test]
 fn every_scheme_is_at_rest_at_the_variance_derived_for_it() {
-    let n = 60_000;
+    let n = 30_000;
     for (c, epsilon) in [(1.0_f64, 1.0_f64), (0.5, 2.0)] {
         let bridge = bridge(&grid(c), epsilon);
         let (half, root) = (0.5 * epsilon, (c * c + 0.25 * epsilon * epsilon).sqrt());
@@ -85,7 +85,7 @@ fn every_scheme_is_at_rest_at_the_variance_derived_for_it() {
 fn corrected_is_off_by_the_square_of_epsilon() {
     // c + ε²/8c: the closed form is within the next term, ε⁴/128c³.
     let (c, epsilon) = (1.0_f64, 0.8_f64);
-    let n = 400_000;
+    let n = 150_000;
     let found = draws(&bridge(&grid(c), epsilon), Scheme::Corrected, 12, n).var(0.0);
     let expected = c + epsilon * epsilon / (8.0 * c);
     let tolerance = 4.0 * expected * (2.0 / n as f64).sqrt() + epsilon.powi(4) / 128.0;
@@ -122,7 +122,7 @@ fn the_plan_is_bistochastic_symmetric_and_its_spectrum_is_between_zero_and_one()
             assert!((plan.column(i).sum() - w[i]).abs() < 1e-8, "columns, too, sum to the weights");
             assert!((p.row(i).sum() - 1.0).abs() < 1e-12);
             for j in 0..i {
-                assert!((plan[[i, j]] - plan[[j, i]]).abs() < 1e-8 * plan[[i, i]]);
+                assert!((plan[[i, j]] - plan[[j, i]]).abs() < 1e-6 * plan[[i, i]]);
             }
         }
         // √w_i p_ij / √w_j is symmetric with the eigenvalues of P.
@@ -232,7 +232,7 @@ fn given_coordinates_of_a_normal_law_draw_the_rest_from_its_conditional_law() {
 
 #[test]
 fn a_likelihood_updates_a_normal_law_as_bayes_says() {
-    let (c, epsilon, n) = (1.0, 0.1, 40_000);
+    let (c, epsilon, n) = (1.0, 0.1, 15_000);
     let bridge = bridge(&grid(c), epsilon);
     let sampler = Sampler { scheme: Scheme::Matched, n_steps: 60 };
     for (y, deviation) in [(1.2_f64, 0.05_f64), (1.2, 0.5), (-2.0, 1.0), (0.7, 20.0)] {

@@ -9,6 +9,7 @@ mod growth;
 mod inspect;
 mod interpolate;
 mod reference;
+mod sample;
 mod shared;
 mod solver;
 mod spline;
@@ -42,6 +43,7 @@ enum Command {
     Fit(Box<fit::FitArgs>),
     Evaluate(Box<evaluate::EvaluateArgs>),
     Interpolate(interpolate::InterpolateArgs),
+    Sample(Box<sample::SampleArgs>),
     Grn(grn::GrnArgs),
     GrnScore(grn_score::GrnScoreArgs),
 }
@@ -97,6 +99,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Fit(args) => fit::run(*args, common.seed, terminal),
         Command::Evaluate(args) => evaluate::run(*args, common.seed, terminal),
         Command::Interpolate(args) => interpolate::run(args, common.seed, terminal),
+        Command::Sample(args) => sample::run(*args, common.seed, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),
         Command::GrnScore(args) => grn_score::run(args, terminal),
     }

@@ -8,6 +8,7 @@ mod evaluate;
 mod fit;
 mod grn;
 mod growth;
+mod impute;
 mod inner_score;
 mod inspect;
 mod interpolate;
@@ -17,6 +18,7 @@ mod prepare;
 mod process;
 mod recorder;
 mod reference;
+mod sample;
 mod solve;
 mod units;
 
@@ -30,6 +32,7 @@ pub use grn::{
     grn, grn_score,
 };
 pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
+pub use impute::{Imputed, impute};
 pub use inspect::{
     Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, SampledValues,
     TimeColumn, inspect,
@@ -37,8 +40,12 @@ pub use inspect::{
 pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpolate};
 pub use output::{
     EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, write_edges,
-    write_populations, write_validation,
+    write_imputed, write_populations,
+    write_samples, write_validation,
 };
 pub use prepare::{Selection, select};
 pub use process::Process;
 pub use reference::Reference;
+pub use sample::{
+    BandwidthChoice, MeasuredOptions, Null, SampleOptions, SampleReport, Sampled, sample,
+};

@@ -104,7 +104,7 @@ impl Bandwidth {
 
 /// Climbs on a geometric grid from a rule of thumb to the nearest summit, and puts a parabola
 /// through it and its neighbours.
-fn climb(
+pub(super) fn climb(
     cells: &Snapshot,
     variance: f64,
     mut height: impl FnMut(Epsilon) -> Result<f64>,

@@ -10,6 +10,7 @@ mod chain;
 mod condition;
 mod copies;
 mod kernel;
+mod predictive;
 mod scaling;
 mod self_bridge;
 

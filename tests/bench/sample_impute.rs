@@ -1,0 +1,149 @@
+//! Genes hidden in held-out cells, and what is said of them from the other genes.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use rand::seq::SliceRandom;
+use sbcell::data::{Matrix, Snapshot};
+use sbcell::io::h5ad::MatrixSource;
+use sbcell::linalg::Spectrum;
+use sbcell::sampler::{Bandwidth, Observed, Sampler, Scheme, SelfBridge};
+use sbcell::{Epsilon, Seed, Silent};
+
+use crate::open;
+
+/// Neighbours of the rival.
+const K: usize = 15;
+
+/// Draws for each cell.
+const DRAWS: usize = 30;
+
+pub(crate) fn main() {
+    for name in ["semrau2017_mesc_ra", "kouno2013_thp1", "chu2016_hesc_de"] {
+        let cells = expression(name);
+        for hidden in [1, 5, cells.ncols() / 2] {
+            compare(name, &cells, hidden);
+        }
+    }
+}
+
+/// Expression of all genes that vary, on the scale of the file.
+fn expression(name: &str) -> Array2<f64> {
+    let file = open(name);
+    let rows: Vec<usize> = (0..file.n_cells()).collect();
+    let all = match file.matrix_rows(&MatrixSource::X, &rows, &mut Silent).unwrap() {
+        Matrix::Dense(values) => values.mapv(f64::from),
+        Matrix::Sparse(rows) => {
+            let mut values = Array2::zeros((rows.n_rows(), rows.n_cols()));
+            for (i, mut row) in values.rows_mut().into_iter().enumerate() {
+                let (columns, stored) = rows.row(i);
+                columns.iter().zip(stored).for_each(|(&j, &v)| row[j as usize] = f64::from(v));
+            }
+            values
+        }
+    };
+    let spread = all.var_axis(Axis(0), 0.0);
+    let columns: Vec<usize> = (0..all.ncols()).filter(|&g| spread[g] > 0.0).collect();
+    all.select(Axis(1), &columns)
+}
+
+/// Root mean square of errors in units of the genes' deviations, and correlation within genes.
+fn scored(name: &str, truth: &Array2<f64>, said: &Array2<f64>, deviations: &Array1<f64>) {
+    let off = (truth - said) / deviations;
+    let rms = off.mapv(|value| value * value).mean().unwrap().sqrt();
+    let correlations = truth.columns().into_iter().zip(said.columns()).filter_map(|(x, y)| {
+        let (x, y) = (&x - x.mean()?, &y - y.mean()?);
+        let size = (x.dot(&x) * y.dot(&y)).sqrt();
+        (size > 1e-9).then(|| x.dot(&y) / size)
+    });
+    let correlations: Vec<f64> = correlations.collect();
+    let mean = correlations.iter().sum::<f64>() / correlations.len().max(1) as f64;
+    println!("  {name:34} {rms:6.3}  {mean:6.3}");
+}
+
+fn compare(name: &str, cells: &Array2<f64>, n_hidden: usize) {
+    let mut rows: Vec<usize> = (0..cells.nrows()).collect();
+    rows.shuffle(&mut Seed(0).stream("bench/split", 0));
+    let cut = cells.nrows() * 4 / 5;
+    let train = cells.select(Axis(0), &rows[..cut]);
+    let test = cells.select(Axis(0), &rows[cut..(cut + 150).min(rows.len())]);
+    let deviations = train.std_axis(Axis(0), 1.0);
+    let mut genes: Vec<usize> = (0..cells.ncols()).collect();
+    genes.shuffle(&mut Seed(0).stream("bench/genes", 0));
+    println!("{name}: {n_hidden} of {} genes hidden, {} cells, {} held out", cells.ncols(), cut, test.nrows());
+    println!("  method                            error  correlation");
+    // With few hidden, all genes in turn, some at a time.
+    let batches: Vec<Vec<usize>> =
+        genes.chunks(n_hidden).take(if n_hidden < 10 { 12 } else { 2 }).map(<[usize]>::to_vec).collect();
+    let snapshot = Snapshot::new(train.clone()).unwrap();
+    let chosen = Bandwidth::HeldOut.choose(&snapshot, None, Seed(0), &mut Silent).unwrap().epsilon;
+    let collect = |method: &dyn Fn(&[usize], &[usize]) -> Array2<f64>| {
+        let parts: Vec<Array2<f64>> = batches
+            .iter()
+            .map(|hidden| {
+                let given: Vec<usize> =
+                    (0..cells.ncols()).filter(|gene| !hidden.contains(gene)).collect();
+                method(hidden, &given)
+            })
+            .collect();
+        let views: Vec<ArrayView2<'_, f64>> = parts.iter().map(|part| part.view()).collect();
+        ndarray::concatenate(Axis(1), &views).unwrap()
+    };
+    let all: Vec<usize> = batches.concat();
+    let truth = test.select(Axis(1), &all);
+    let deviations = deviations.select(Axis(0), &all);
+    let score = |label: &str, said: Array2<f64>| scored(label, &truth, &said, &deviations);
+    score("mean of the gene", collect(&|hidden, _| {
+        let mean = train.mean_axis(Axis(0)).unwrap().select(Axis(0), hidden);
+        &Array2::zeros((test.nrows(), hidden.len())) + &mean
+    }));
+    score("15 nearest cells", collect(&|hidden, given| nearest(&train, &test, hidden, given)));
+    score("linear (Gaussian law, ridge)", collect(&|hidden, given| linear(&train, &test, hidden, given)));
+    for (label, scheme) in [("split-step", Scheme::SplitStep), ("matched", Scheme::Matched)] {
+        for factor in [1.0, 0.5, 2.0, 4.0] {
+            let epsilon = Epsilon::new(chosen.value() * factor).unwrap();
+            let bridge = SelfBridge::new(&snapshot, epsilon, None, &mut Silent).unwrap();
+            score(&format!("{label}, ε = {:.3}", epsilon.value()), collect(&|hidden, given| {
+                let values = test.select(Axis(1), given);
+                let observed = Observed::columns(given, cells.ncols(), values, 0.0).unwrap();
+                let sampler = Sampler { scheme, n_steps: 20 };
+                let draws = sampler
+                    .sample_given(&bridge, &observed.repeated(DRAWS), Seed(1), &mut Silent)
+                    .unwrap()
+                    .select(Axis(1), hidden);
+                let chunks = draws.axis_chunks_iter(Axis(0), DRAWS);
+                let mut means = Array2::zeros((test.nrows(), hidden.len()));
+                for (mut mean, draws) in means.rows_mut().into_iter().zip(chunks) {
+                    mean.assign(&draws.mean_axis(Axis(0)).unwrap());
+                }
+                means
+            }));
+        }
+    }
+}
+
+fn nearest(train: &Array2<f64>, test: &Array2<f64>, hidden: &[usize], given: &[usize]) -> Array2<f64> {
+    let (seen, answers) = (train.select(Axis(1), given), train.select(Axis(1), hidden));
+    let mut said = Array2::zeros((test.nrows(), hidden.len()));
+    for (mut row, x) in said.rows_mut().into_iter().zip(test.select(Axis(1), given).rows()) {
+        let mut order: Vec<(f64, usize)> = seen
+            .rows()
+            .into_iter()
+            .enumerate()
+            .map(|(i, cell)| (cell.iter().zip(x).map(|(a, b)| (a - b).powi(2)).sum(), i))
+            .collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let rows: Vec<usize> = order[..K].iter().map(|entry| entry.1).collect();
+        row.assign(&answers.select(Axis(0), &rows).mean_axis(Axis(0)).unwrap());
+    }
+    said
+}
+
+fn linear(train: &Array2<f64>, test: &Array2<f64>, hidden: &[usize], given: &[usize]) -> Array2<f64> {
+    let mean = train.mean_axis(Axis(0)).unwrap();
+    let centred = train - &mean;
+    let (x, y) = (centred.select(Axis(1), given), centred.select(Axis(1), hidden));
+    let gram = x.t().dot(&x) / train.nrows() as f64;
+    let ridge = 0.01 * gram.diag().mean().unwrap();
+    let inverse = Spectrum::new(gram.view()).unwrap().map(|value| 1.0 / (value.max(0.0) + ridge));
+    let slope = inverse.dot(&(x.t().dot(&y) / train.nrows() as f64));
+    (test - &mean).select(Axis(1), given).dot(&slope) + &mean.select(Axis(0), hidden)
+}
