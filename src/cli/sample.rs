@@ -188,7 +188,11 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
     if let Some(deviation) = observe_sd
         && !(0.0 < deviation && deviation < f64::INFINITY)
     {
-        return refuse("--observe-sd", "finite and > 0 (--given holds values)", deviation.to_string());
+        return refuse(
+            "--observe-sd",
+            "finite and > 0 (--given holds values)",
+            deviation.to_string(),
+        );
     }
     let measured = file.map(|file| MeasuredOptions {
         file: file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),

@@ -58,8 +58,11 @@ pub fn impute(
     let known = Known::new(model, table, progress)?;
     let observed = Observed::new(known.map.clone(), known.values.clone(), how.deviation)?;
     if how.deviation <= 0.0 && observed.rank()? >= observed.dim() {
-        let (name, must) = ("--given", "fewer measurements than coordinates, so that something is \
-                             left to draw (or give their error, with --observe and --observe-sd)");
+        let (name, must) = (
+            "--given",
+            "fewer measurements than coordinates, so that something is \
+                             left to draw (or give their error, with --observe and --observe-sd)",
+        );
         let got = format!("{} for {}", observed.rank()?, observed.dim());
         return Err(Error::Parameter { name, must, got });
     }
@@ -91,10 +94,8 @@ pub fn impute(
         }
     }
     let n_draws = how.n_draws * table.cells.len();
-    let report = SampleReport {
-        time: Some(time),
-        ..report(&source, &bridge, (chosen, n_draws), None)?
-    };
+    let report =
+        SampleReport { time: Some(time), ..report(&source, &bridge, (chosen, n_draws), None)? };
     warn(&report, progress)?;
     Ok(Imputed { cells: table.cells.clone(), names: wanted.names, mean, deviation, report })
 }

@@ -40,8 +40,7 @@ pub use inspect::{
 pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpolate};
 pub use output::{
     EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, write_edges,
-    write_imputed, write_populations,
-    write_samples, write_validation,
+    write_imputed, write_populations, write_samples, write_validation,
 };
 pub use prepare::{Selection, select};
 pub use process::Process;

@@ -20,6 +20,10 @@ const JUDGED: usize = 1_000;
 /// How nearly bistochastic the kernels are that are only compared.
 const ROUGH: f64 = 1e-3;
 
+/// The least likely cells of each fold, by their share of its weight, that are not judged by: a few
+/// outliers would decide alone, and widen the kernel for all.
+const OUTLIERS: f64 = 0.05;
+
 /// Neighbouring bandwidths that are tried differ by this factor.
 const FACTOR: f64 = std::f64::consts::SQRT_2;
 
@@ -35,9 +39,9 @@ const OF_DENSITY: f64 = 4.0;
 pub enum Bandwidth {
     /// Given.
     Given(Epsilon),
-    /// The largest mean log density of cells that were held out: of the law at rest
-    /// ([`SelfBridge::log_density`]), or, for a variable bandwidth, of the kernel density estimate
-    /// that smooths as much.
+    /// The largest mean log density of cells that were held out, the least likely twentieth left
+    /// out: of the law at rest ([`SelfBridge::log_density`]), or, for a variable bandwidth, of the
+    /// kernel density estimate that smooths as much.
     HeldOut,
     /// Where `S(ε) = Σ_ij w_i w_j t(x_i, x_j)` grows fastest in logarithms: ε is then neither below
     /// the distances of neighbours nor above the extent of the cells (Coifman, Shkolnisky, Sigworth,
@@ -211,10 +215,27 @@ impl Folds {
                 let bridge = SelfBridge::of_kernel(kernel, ROUGH, progress)?;
                 bridge.log_density(held.points(), progress)?
             };
-            sum += held.marginal().dot(&densities);
+            sum += trimmed_mean(&densities, held.marginal());
         }
         Ok(sum / self.parts.len() as f64)
     }
+}
+
+/// The weighted mean without the least values, which together have [`OUTLIERS`] of the weight.
+fn trimmed_mean(values: &Array1<f64>, weights: ArrayView1<'_, f64>) -> f64 {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    let (mut left_out, mut sum, mut kept) = (OUTLIERS * weights.sum(), 0.0, 0.0);
+    for i in order {
+        let out = weights[i].min(left_out);
+        left_out -= out;
+        let weight = weights[i] - out;
+        if weight > 0.0 {
+            sum += weight * values[i];
+            kept += weight;
+        }
+    }
+    sum / kept
 }
 
 /// `ln Σ_j w_j N(x; x_j, variance ρ_j I)` at the cells that were held out.
@@ -294,6 +315,23 @@ mod tests {
         // At rest the entropy of a normal law is a bound that is nearly reached.
         let truth = -(std::f64::consts::TAU.ln() + 1.0);
         assert!(judge(1.0) > truth - 0.1, "{} {truth}", judge(1.0));
+    }
+
+    #[test]
+    fn a_few_outliers_do_not_decide() {
+        let mut points = normal(400, 2, 1).points().to_owned();
+        let choose = |points: &Array2<f64>| {
+            let cells = Snapshot::new(points.clone()).unwrap();
+            Bandwidth::HeldOut.choose(&cells, None, Seed(1), &mut Silent).unwrap().epsilon.value()
+        };
+        let clean = choose(&points);
+        points.row_mut(7).fill(25.0);
+        points.row_mut(200).fill(-30.0);
+        let dirty = choose(&points);
+        assert!((0.6..1.7).contains(&(dirty / clean)), "{clean} {dirty}");
+        let values = Array1::from_iter((0..20).map(f64::from));
+        let weights = Array1::from_elem(20, 0.05);
+        assert!((trimmed_mean(&values, weights.view()) - 10.0).abs() < 1e-12);
     }
 
     #[test]

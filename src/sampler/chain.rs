@@ -38,6 +38,11 @@ pub enum Scheme {
     /// A chain of split steps, its draws with noise of covariance `(C(x)⁻¹ + I/ε)⁻¹` added once: as
     /// wide as a step where cells are dense (`C = ε I` gives `ε/2`) and nothing where there are none.
     /// At rest `c`.
+    ///
+    /// Where a step draws from few cells, their covariance says little. It is taken together with
+    /// that of a step in which nothing is known but the variances `c_d` of the axes, weighted as
+    /// one cell: `C + Σ_j p_j² diag(1/(1/ε + 1/c_d))`. From a single cell that leaves the noise of
+    /// `Corrected`, from many nothing.
     Matched,
 }
 
@@ -96,7 +101,12 @@ impl Sampler {
     ) -> Result<Array2<f64>> {
         let (expected, got) = (bridge.kernel().dim(), observed.dim());
         if expected != got {
-            return Err(Error::Shape { what: "the map of the measured", unit: "columns", expected, got });
+            return Err(Error::Shape {
+                what: "the map of the measured",
+                unit: "columns",
+                expected,
+                got,
+            });
         }
         let observed = observed.centred(bridge.kernel().centre());
         let start = fitting_cells(bridge, &observed, seed)?;
@@ -318,18 +328,20 @@ impl<R: Rng> Chunk<'_, R> {
     }
 
     /// Adds noise of covariance `N = (C⁻¹ + I/ε)⁻¹ = C − C (C + εI)⁻¹ C` at each place: a draw of
-    /// `N(0, C)` less what of it a look with variance ε would tell.
+    /// `N(0, C)` less what of it a look with variance ε would tell. `C` with its one cell of prior.
     fn match_noise(&mut self, x: &mut Array2<f64>) -> Result<()> {
         let (p, mean) = self.mean(x);
         let scales = self.bridge.kernel().local_scales(x.view());
         let places = x.rows_mut().into_iter().zip(p.rows()).zip(mean.rows()).zip(scales);
         for (((mut place, p), mean), scale) in places {
             let epsilon = self.bridge.epsilon().value() * scale;
-            let (draw, spread) = self.like_cells(p, mean);
+            let (mut draw, spread) = self.like_cells(p, mean);
+            let unknown = self.bridge.prior_step(epsilon) * p.dot(&p);
+            draw += &(normal(place.len(), &mut self.stream) * &unknown.mapv(f64::sqrt));
             let mut seen = product(spread.view().reversed_axes(), spread.view());
-            seen.diag_mut().mapv_inplace(|value| value + epsilon);
-            let factor = Cholesky::new(seen.view())
-                .ok_or_else(|| singular("the covariance of a step"))?;
+            seen.diag_mut().zip_mut_with(&unknown, |value, unknown| *value += unknown + epsilon);
+            let factor =
+                Cholesky::new(seen.view()).ok_or_else(|| singular("the covariance of a step"))?;
             let look = &draw + &(normal(place.len(), &mut self.stream) * epsilon.sqrt());
             // C (C + εI)⁻¹ = I − ε (C + εI)⁻¹.
             let mut noise = &draw - &look + &(factor.solve(look.view()) * epsilon);

@@ -63,7 +63,12 @@ impl Observed {
     pub fn new(map: Array2<f64>, values: Array2<f64>, deviation: f64) -> Result<Self> {
         if map.nrows() != values.ncols() {
             let (expected, got) = (map.nrows(), values.ncols());
-            return Err(Error::Shape { what: "the measured values", unit: "columns", expected, got });
+            return Err(Error::Shape {
+                what: "the measured values",
+                unit: "columns",
+                expected,
+                got,
+            });
         }
         if map.is_empty() || values.is_empty() {
             let (name, must) = ("measured", "at least one coordinate of one cell");

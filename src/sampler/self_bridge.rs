@@ -29,6 +29,8 @@ pub struct SelfBridge {
     scaling: Scaling,
     /// `ln w_j v_j`.
     offsets: Vec<f64>,
+    /// Of the cells along each axis.
+    variances: Array1<f64>,
 }
 
 impl SelfBridge {
@@ -56,7 +58,15 @@ impl SelfBridge {
         let scaling = Scaling::find(&kernel, tolerance, progress)?;
         let factors = scaling.log_factors.to_vec();
         let offsets = kernel.weighted(&factors);
-        Ok(Self { kernel, scaling, offsets })
+        let weights: Array1<f64> = kernel.log_weights().iter().map(|log| log.exp()).collect();
+        let variances = weights.dot(&kernel.points().mapv(|value| value * value));
+        Ok(Self { kernel, scaling, offsets, variances })
+    }
+
+    /// `1/(1/ε + 1/c_d)` for each axis: the variance of a step of which nothing is known but the
+    /// variances of the cells.
+    pub(super) fn prior_step(&self, epsilon: f64) -> Array1<f64> {
+        self.variances.mapv(|variance| variance * epsilon / (variance + epsilon))
     }
 
     /// The kernel.

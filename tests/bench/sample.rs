@@ -74,12 +74,16 @@ fn main() {
     }
 }
 
-fn bridge_method(scheme: Scheme, how: Bandwidth, variable: bool) -> impl Fn(&Snapshot, &Snapshot, Seed) -> Outcome {
+fn bridge_method(
+    (scheme, n_steps): (Scheme, usize),
+    how: Bandwidth,
+    variable: bool,
+) -> impl Fn(&Snapshot, &Snapshot, Seed) -> Outcome {
     move |train, test, seed| {
         let neighbour = variable.then_some(10);
         let epsilon = how.choose(train, neighbour, seed, &mut Silent).unwrap().epsilon;
         let bridge = SelfBridge::new(train, epsilon, neighbour, &mut Silent).unwrap();
-        let sampler = Sampler { scheme, ..Sampler::default() };
+        let sampler = Sampler { scheme, n_steps };
         let draws = sampler.sample(&bridge, test.n_cells(), seed, &mut Silent).unwrap();
         let log_density = bridge.log_density(test.points(), &mut Silent).ok();
         let mut neighbours = bridge.effective_neighbours(train.points()).unwrap().to_vec();
@@ -90,6 +94,11 @@ fn bridge_method(scheme: Scheme, how: Bandwidth, variable: bool) -> impl Fn(&Sna
             detail: neighbours[neighbours.len() / 2],
         }
     }
+}
+
+/// One of our own ways.
+fn own(name: &'static str, chain: (Scheme, usize), how: Bandwidth, variable: bool) -> Method {
+    (name, Box::new(bridge_method(chain, how, variable)))
 }
 
 fn methods() -> Vec<Method> {
@@ -105,29 +114,33 @@ fn methods() -> Vec<Method> {
     };
     let kernel = |by_rule: bool| {
         move |train: &Snapshot, test: &Snapshot, seed: Seed| {
-            let (widths, log_density) = if by_rule {
-                silverman(train, test)
-            } else {
-                validated(train, test, seed)
-            };
+            let (widths, log_density) =
+                if by_rule { silverman(train, test) } else { validated(train, test, seed) };
             let draws = draw_density(train, &widths, test.n_cells(), seed);
             Outcome { draws, log_density: Some(log_density), detail: widths[0] }
         }
     };
     let held = Bandwidth::HeldOut;
     vec![
-        ("cells themselves", Box::new(|train: &Snapshot, _: &Snapshot, _: Seed| Outcome {
-            draws: train.points().to_owned(),
-            log_density: None,
-            detail: f64::NAN,
-        })),
-        ("matched", Box::new(bridge_method(Scheme::Matched, held, false))),
-        ("matched, variable", Box::new(bridge_method(Scheme::Matched, held, true))),
-        ("matched, growth rule", Box::new(bridge_method(Scheme::Matched, Bandwidth::Growth, false))),
-        ("corrected", Box::new(bridge_method(Scheme::Corrected, held, false))),
-        ("split-step", Box::new(bridge_method(Scheme::SplitStep, held, false))),
-        ("langevin", Box::new(bridge_method(Scheme::Langevin, held, false))),
-        ("data-aware", Box::new(bridge_method(Scheme::DataAware, held, false))),
+        (
+            "cells themselves",
+            Box::new(|train: &Snapshot, _: &Snapshot, _: Seed| Outcome {
+                draws: train.points().to_owned(),
+                log_density: None,
+                detail: f64::NAN,
+            }),
+        ),
+        own("matched, 50 steps", (Scheme::Matched, 50), held, false),
+        own("matched, 5 steps", (Scheme::Matched, 5), held, false),
+        own("matched, 1 step", (Scheme::Matched, 1), held, false),
+        own("data-aware, 50 steps", (Scheme::DataAware, 50), held, false),
+        own("data-aware, 5 steps", (Scheme::DataAware, 5), held, false),
+        own("data-aware, 1 step", (Scheme::DataAware, 1), held, false),
+        own("corrected, 50 steps", (Scheme::Corrected, 50), held, false),
+        own("split-step, 50 steps", (Scheme::SplitStep, 50), held, false),
+        own("langevin, 50 steps", (Scheme::Langevin, 50), held, false),
+        own("matched, 5 steps, variable", (Scheme::Matched, 5), held, true),
+        own("matched, 5 steps, by growth", (Scheme::Matched, 5), Bandwidth::Growth, false),
         ("gaussian mixture, full", Box::new(mixture(Covariance::Full))),
         ("gaussian mixture, diagonal", Box::new(mixture(Covariance::Diagonal))),
         ("kernel density, Silverman", Box::new(kernel(true))),
@@ -140,7 +153,9 @@ fn methods() -> Vec<Method> {
 fn table(title: &str, cells: &Array2<f64>) {
     let half = (cells.nrows() / 2).min(MOST);
     println!("{title}: {half} cells, {half} held out, {SPLITS} splits");
-    println!("  method                        energy ± error   copies (new)  width  ln p       s  detail");
+    println!(
+        "  method                        energy ± error   copies (new)  width  ln p       s  detail"
+    );
     for (name, method) in methods() {
         let mut scores: Vec<[f64; 6]> = Vec::new();
         let mut copies_of_new = 0.0;
@@ -152,8 +167,7 @@ fn table(title: &str, cells: &Array2<f64>) {
             let seconds = start.elapsed().as_secs_f64();
             let drawn = Snapshot::new(draws).unwrap();
             let energy = energy_distance(&drawn, &test).unwrap().value;
-            let copies =
-                Copies::among(drawn.points(), train.points(), seed, &mut Silent).unwrap();
+            let copies = Copies::among(drawn.points(), train.points(), seed, &mut Silent).unwrap();
             let width = spread(&drawn) / spread(&test);
             copies_of_new += copies.held_out / SPLITS as f64;
             let log_density = log_density.unwrap_or(f64::NAN);
@@ -164,7 +178,12 @@ fn table(title: &str, cells: &Array2<f64>) {
         let error = (square / ((SPLITS - 1) * SPLITS) as f64).sqrt();
         println!(
             "  {name:28} {:8.4} ± {error:.4}  {:5.2} ({copies_of_new:.2})  {:5.2}  {:7.2}  {:6.3}  {:.2}",
-            mean(0), mean(1), mean(2), mean(3), mean(4), mean(5)
+            mean(0),
+            mean(1),
+            mean(2),
+            mean(3),
+            mean(4),
+            mean(5)
         );
     }
 }

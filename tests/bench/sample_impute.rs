@@ -5,7 +5,7 @@ use rand::seq::SliceRandom;
 use sbcell::data::{Matrix, Snapshot};
 use sbcell::io::h5ad::MatrixSource;
 use sbcell::linalg::Spectrum;
-use sbcell::sampler::{Bandwidth, Observed, Sampler, Scheme, SelfBridge};
+use sbcell::sampler::{Bandwidth, ChosenBandwidth, Observed, Sampler, Scheme, SelfBridge};
 use sbcell::{Epsilon, Seed, Silent};
 
 use crate::open;
@@ -68,59 +68,118 @@ fn compare(name: &str, cells: &Array2<f64>, n_hidden: usize) {
     let deviations = train.std_axis(Axis(0), 1.0);
     let mut genes: Vec<usize> = (0..cells.ncols()).collect();
     genes.shuffle(&mut Seed(0).stream("bench/genes", 0));
-    println!("{name}: {n_hidden} of {} genes hidden, {} cells, {} held out", cells.ncols(), cut, test.nrows());
+    println!(
+        "{name}: {n_hidden} of {} genes hidden, {} cells, {} held out",
+        cells.ncols(),
+        cut,
+        test.nrows()
+    );
     println!("  method                            error  correlation");
     // With few hidden, all genes in turn, some at a time.
-    let batches: Vec<Vec<usize>> =
-        genes.chunks(n_hidden).take(if n_hidden < 10 { 12 } else { 2 }).map(<[usize]>::to_vec).collect();
+    let batches: Vec<Vec<usize>> = genes
+        .chunks(n_hidden)
+        .take(if n_hidden < 10 { 12 } else { 2 })
+        .map(<[usize]>::to_vec)
+        .collect();
     let snapshot = Snapshot::new(train.clone()).unwrap();
     let chosen = Bandwidth::HeldOut.choose(&snapshot, None, Seed(0), &mut Silent).unwrap().epsilon;
-    let collect = |method: &dyn Fn(&[usize], &[usize]) -> Array2<f64>| {
-        let parts: Vec<Array2<f64>> = batches
-            .iter()
-            .map(|hidden| {
-                let given: Vec<usize> =
-                    (0..cells.ncols()).filter(|gene| !hidden.contains(gene)).collect();
-                method(hidden, &given)
-            })
-            .collect();
-        let views: Vec<ArrayView2<'_, f64>> = parts.iter().map(|part| part.view()).collect();
-        ndarray::concatenate(Axis(1), &views).unwrap()
-    };
     let all: Vec<usize> = batches.concat();
     let truth = test.select(Axis(1), &all);
+    let mut covered = (0, 0);
     let deviations = deviations.select(Axis(0), &all);
     let score = |label: &str, said: Array2<f64>| scored(label, &truth, &said, &deviations);
-    score("mean of the gene", collect(&|hidden, _| {
-        let mean = train.mean_axis(Axis(0)).unwrap().select(Axis(0), hidden);
-        &Array2::zeros((test.nrows(), hidden.len())) + &mean
-    }));
-    score("15 nearest cells", collect(&|hidden, given| nearest(&train, &test, hidden, given)));
-    score("linear (Gaussian law, ridge)", collect(&|hidden, given| linear(&train, &test, hidden, given)));
-    for (label, scheme) in [("split-step", Scheme::SplitStep), ("matched", Scheme::Matched)] {
-        for factor in [1.0, 0.5, 2.0, 4.0] {
-            let epsilon = Epsilon::new(chosen.value() * factor).unwrap();
+    score(
+        "mean of the gene",
+        told(&batches, cells.ncols(), |hidden, _| {
+            let mean = train.mean_axis(Axis(0)).unwrap().select(Axis(0), hidden);
+            &Array2::zeros((test.nrows(), hidden.len())) + &mean
+        }),
+    );
+    score(
+        "15 nearest cells",
+        told(&batches, cells.ncols(), |hidden, given| nearest(&train, &test, hidden, given)),
+    );
+    score(
+        "linear (Gaussian law, ridge)",
+        told(&batches, cells.ncols(), |hidden, given| linear(&train, &test, hidden, given)),
+    );
+    for (by, foretold) in [("held-out likelihood", false), ("foretelling", true)] {
+        let mut used = Vec::new();
+        let said = told(&batches, cells.ncols(), |hidden, given| {
+            let epsilon = if foretold { foretelling(&snapshot, given) } else { chosen };
+            used.push(epsilon.value());
             let bridge = SelfBridge::new(&snapshot, epsilon, None, &mut Silent).unwrap();
-            score(&format!("{label}, ε = {:.3}", epsilon.value()), collect(&|hidden, given| {
-                let values = test.select(Axis(1), given);
-                let observed = Observed::columns(given, cells.ncols(), values, 0.0).unwrap();
-                let sampler = Sampler { scheme, n_steps: 20 };
-                let draws = sampler
-                    .sample_given(&bridge, &observed.repeated(DRAWS), Seed(1), &mut Silent)
-                    .unwrap()
-                    .select(Axis(1), hidden);
-                let chunks = draws.axis_chunks_iter(Axis(0), DRAWS);
-                let mut means = Array2::zeros((test.nrows(), hidden.len()));
-                for (mut mean, draws) in means.rows_mut().into_iter().zip(chunks) {
-                    mean.assign(&draws.mean_axis(Axis(0)).unwrap());
-                }
-                means
-            }));
+            let values = test.select(Axis(1), given);
+            let observed = Observed::columns(given, cells.ncols(), values, 0.0).unwrap();
+            let sampler = Sampler { scheme: Scheme::Matched, n_steps: 20 };
+            let draws = sampler
+                .sample_given(&bridge, &observed.repeated(DRAWS), Seed(1), &mut Silent)
+                .unwrap()
+                .select(Axis(1), hidden);
+            within(&draws, &test.select(Axis(1), hidden), &mut covered);
+            means(&draws)
+        });
+        let mean = used.iter().sum::<f64>() / used.len() as f64;
+        score(&format!("sample, ε {mean:.2} by {by}"), said);
+        let share = covered.0 as f64 / covered.1.max(1) as f64;
+        println!("    within two deviations of the draws: {:.1} %", 100.0 * share);
+        covered = (0, 0);
+    }
+}
+
+/// ε by how well the hidden genes of cells held out are foretold.
+fn foretelling(cells: &Snapshot, given: &[usize]) -> Epsilon {
+    let mut map = Array2::zeros((given.len(), cells.dim()));
+    for (mut row, &gene) in map.rows_mut().into_iter().zip(given) {
+        row[gene] = 1.0;
+    }
+    let told = (map.view(), 0.0);
+    ChosenBandwidth::to_foretell(cells, told, None, Seed(0), &mut Silent).unwrap().epsilon
+}
+
+/// The mean of the draws for each cell.
+fn means(draws: &Array2<f64>) -> Array2<f64> {
+    let mut means = Array2::zeros((draws.nrows() / DRAWS, draws.ncols()));
+    for (mut mean, draws) in
+        means.rows_mut().into_iter().zip(draws.axis_chunks_iter(Axis(0), DRAWS))
+    {
+        mean.assign(&draws.mean_axis(Axis(0)).unwrap());
+    }
+    means
+}
+
+/// Counts true values within two deviations of the mean of their draws.
+fn within(draws: &Array2<f64>, truth: &Array2<f64>, counted: &mut (usize, usize)) {
+    for (truth, draws) in truth.rows().into_iter().zip(draws.axis_chunks_iter(Axis(0), DRAWS)) {
+        let (mean, spread) = (draws.mean_axis(Axis(0)).unwrap(), draws.std_axis(Axis(0), 1.0));
+        for gene in 0..truth.len() {
+            counted.0 += usize::from((truth[gene] - mean[gene]).abs() <= 2.0 * spread[gene]);
+            counted.1 += 1;
         }
     }
 }
 
-fn nearest(train: &Array2<f64>, test: &Array2<f64>, hidden: &[usize], given: &[usize]) -> Array2<f64> {
+/// What `method` says of the hidden genes of each batch from all others, side by side.
+fn told(
+    batches: &[Vec<usize>],
+    n_genes: usize,
+    mut method: impl FnMut(&[usize], &[usize]) -> Array2<f64>,
+) -> Array2<f64> {
+    let mut parts = Vec::new();
+    for hidden in batches {
+        let given: Vec<usize> = (0..n_genes).filter(|gene| !hidden.contains(gene)).collect();
+        parts.push(method(hidden, &given));
+    }
+    let views: Vec<ArrayView2<'_, f64>> = parts.iter().map(|part| part.view()).collect();
+    ndarray::concatenate(Axis(1), &views).unwrap()
+}
+
+fn nearest(
+    train: &Array2<f64>,
+    test: &Array2<f64>,
+    hidden: &[usize],
+    given: &[usize],
+) -> Array2<f64> {
     let (seen, answers) = (train.select(Axis(1), given), train.select(Axis(1), hidden));
     let mut said = Array2::zeros((test.nrows(), hidden.len()));
     for (mut row, x) in said.rows_mut().into_iter().zip(test.select(Axis(1), given).rows()) {
@@ -137,7 +196,12 @@ fn nearest(train: &Array2<f64>, test: &Array2<f64>, hidden: &[usize], given: &[u
     said
 }
 
-fn linear(train: &Array2<f64>, test: &Array2<f64>, hidden: &[usize], given: &[usize]) -> Array2<f64> {
+fn linear(
+    train: &Array2<f64>,
+    test: &Array2<f64>,
+    hidden: &[usize],
+    given: &[usize],
+) -> Array2<f64> {
     let mean = train.mean_axis(Axis(0)).unwrap();
     let centred = train - &mean;
     let (x, y) = (centred.select(Axis(1), given), centred.select(Axis(1), hidden));

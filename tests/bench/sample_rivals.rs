@@ -54,7 +54,12 @@ fn log_density(train: &Snapshot, widths: &Array1<f64>, test: &Snapshot) -> f64 {
     sum / test.nrows() as f64
 }
 
-pub(crate) fn draw_density(train: &Snapshot, widths: &Array1<f64>, n: usize, seed: Seed) -> Array2<f64> {
+pub(crate) fn draw_density(
+    train: &Snapshot,
+    widths: &Array1<f64>,
+    n: usize,
+    seed: Seed,
+) -> Array2<f64> {
     let mut stream = seed.stream("bench/density", 0);
     Array2::from_shape_fn((n, train.dim()), |(i, d)| {
         let noise: f64 = StandardNormal.sample(&mut stream);

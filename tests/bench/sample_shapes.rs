@@ -86,11 +86,7 @@ pub(crate) fn write() {
             for (scheme_name, scheme) in SCHEMES {
                 let sampler = Sampler { scheme, ..Sampler::default() };
                 let draws = sampler.sample(&bridge, points.nrows(), Seed(2), &mut Silent).unwrap();
-                println!(
-                    "  ε = {:.5} {scheme_name:12} off by {:.4}",
-                    epsilon.value(),
-                    far(&draws)
-                );
+                println!("  ε = {:.5} {scheme_name:12} off by {:.4}", epsilon.value(), far(&draws));
                 put(&format!("{scheme_name}-{factor}"), &draws);
             }
         }

@@ -4,7 +4,8 @@ use std::fs;
 
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 6] = ["inspect", "fit", "evaluate", "interpolate", "grn", "grn-score"];
+const COMMANDS: [&str; 7] =
+    ["inspect", "fit", "evaluate", "interpolate", "sample", "grn", "grn-score"];
 
 #[test]
 fn version_is_one_line() {
@@ -39,6 +40,7 @@ fn every_example_of_every_help_page_runs() {
     fs::write(sandbox.path("tfs.txt"), "Pou5f1\nSox2\n").unwrap();
     fs::write(sandbox.path("refNetwork.csv"), "Gene1,Gene2,Type\nPou5f1,Sox2,+\n").unwrap();
     fs::write(sandbox.path("chip.tsv"), "regulator\ttarget\nSox2\tPou5f1\n").unwrap();
+    fs::write(sandbox.path("panel.csv"), "cell,Pou5f1,Sox2\na,3,2\n").unwrap();
     fs::write(sandbox.path("genie3.csv"), "TF,target,importance\nSox2,Pou5f1,2\n").unwrap();
     let mut n_run = 0;
     for command in COMMANDS {

@@ -7,5 +7,6 @@ mod evaluate;
 mod help;
 mod interrupt;
 mod run;
+mod sample;
 mod sandbox;
 mod solvers;
