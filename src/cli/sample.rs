@@ -58,9 +58,10 @@ pub(crate) struct SampleArgs {
     /// Longer steps where cells are sparse
     #[arg(long)]
     variable: bool,
-    /// Steps from a cell to a draw: how thoroughly draws forget where they started
-    #[arg(long, value_name = "N", default_value_t = SampleOptions::default().n_steps)]
-    steps: usize,
+    /// Steps from a cell to a draw: more of them forget the cell, and add up what the scheme gets
+    /// wrong [default: 1; 10 with measured cells]
+    #[arg(long, value_name = "N")]
+    steps: Option<usize>,
     /// Measured cells: a CSV of names and of genes (on the scale that was fitted) or coordinates,
     /// which draws keep
     #[arg(long, value_name = "FILE", conflicts_with = "observe")]
@@ -197,8 +198,12 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
     let measured = file.map(|file| MeasuredOptions {
         file: file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
         deviation: observe_sd.unwrap_or(0.0),
-        n_draws: draws.unwrap_or(100),
+        n_draws: draws.unwrap_or(MeasuredOptions::N_DRAWS),
     });
+    let default_steps = match &measured {
+        Some(_) => MeasuredOptions::N_STEPS,
+        None => SampleOptions::default().n_steps,
+    };
     let bandwidth = match (epsilon, bandwidth) {
         (Some(epsilon), _) => BandwidthChoice::Given(epsilon),
         (None, Some(BandwidthArg::HeldOut)) => BandwidthChoice::HeldOut,
@@ -215,7 +220,7 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
             SchemeArg::Corrected => Scheme::Corrected,
             SchemeArg::Matched => Scheme::Matched,
         },
-        n_steps: steps,
+        n_steps: steps.unwrap_or(default_steps),
         bandwidth,
         variable,
         space: match space {

@@ -96,6 +96,14 @@ pub struct MeasuredOptions {
     pub n_draws: usize,
 }
 
+impl MeasuredOptions {
+    /// Draws for each cell, and steps to a draw, unless told otherwise: chains start from cells that
+    /// fit what was measured, and take some steps to make the rest fit, too.
+    pub const N_DRAWS: usize = 100;
+    /// See [`MeasuredOptions::N_DRAWS`].
+    pub const N_STEPS: usize = 10;
+}
+
 /// How the draws at one time came about.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SampleReport {

@@ -91,15 +91,12 @@ impl Bandwidth {
         let begin = Event::Begin { what: "choosing the bandwidth".into(), total: 0 };
         report(progress, begin)?;
         let silent = &mut Unseen(progress);
-        let chosen = match self {
-            Self::Growth => {
-                let kernel = Kernel::new(cells, Epsilon::new(1.0)?, neighbour, silent)?;
-                climb(cells, variance, |epsilon| growth(&kernel, epsilon, silent))
-            }
-            _ => {
-                let folds = Folds::new(cells, neighbour, seed, silent)?;
-                climb(cells, variance, |epsilon| folds.log_density(epsilon, silent))
-            }
+        let chosen = if self == Self::Growth {
+            let kernel = Kernel::new(cells, Epsilon::new(1.0)?, neighbour, silent)?;
+            climb(cells, variance, |epsilon| growth(&kernel, epsilon, silent))
+        } else {
+            let folds = Folds::new(cells, neighbour, seed, silent)?;
+            climb(cells, variance, |epsilon| folds.log_density(epsilon, silent))
         };
         report(progress, Event::End)?;
         chosen

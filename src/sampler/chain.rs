@@ -51,14 +51,15 @@ pub enum Scheme {
 pub struct Sampler {
     /// What a step is.
     pub scheme: Scheme,
-    /// Steps from a cell to a draw. Chains start in the law they are at rest in, so that steps
-    /// only make them forget which cell they started from.
+    /// Steps from a cell to a draw. Chains start in the law of the cells, and each step leads
+    /// towards the law at rest: more steps forget which cell a chain started from, and add up
+    /// what the scheme gets wrong. On real cells one step draws best (docs/BENCHMARKS.md).
     pub n_steps: usize,
 }
 
 impl Default for Sampler {
     fn default() -> Self {
-        Self { scheme: Scheme::Matched, n_steps: 50 }
+        Self { scheme: Scheme::Matched, n_steps: 1 }
     }
 }
 
@@ -82,7 +83,7 @@ impl Sampler {
         let weights: Array1<f64> = bridge.kernel().log_weights().iter().map(|w| w.exp()).collect();
         let rows = draw_cells(weights.view(), n, seed.child("sampler/start", 0));
         let start = bridge.kernel().points().select(Axis(0), &rows);
-        self.run(bridge, Prepared::new(Condition::Free, bridge)?, start, seed, progress)
+        self.run(bridge, (start, Prepared::new(Condition::Free, bridge)?), seed, progress)
     }
 
     /// Draws one cell for each row of `observed`, given what it says.
@@ -111,7 +112,7 @@ impl Sampler {
         let observed = observed.centred(bridge.kernel().centre());
         let start = fitting_cells(bridge, &observed, seed)?;
         let condition = Prepared::new(Condition::Observed(&observed), bridge)?;
-        self.run(bridge, condition, start, seed, progress)
+        self.run(bridge, (start, condition), seed, progress)
     }
 
     /// Draws from the law of the snapshot times a likelihood, given by the gradient of its logarithm:
@@ -138,14 +139,13 @@ impl Sampler {
             }
             other => other,
         };
-        self.run(bridge, Prepared::new(condition, bridge)?, start, seed, progress)
+        self.run(bridge, (start, Prepared::new(condition, bridge)?), seed, progress)
     }
 
     fn run(
         &self,
         bridge: &SelfBridge,
-        condition: Prepared<'_>,
-        start: Array2<f64>,
+        (start, condition): (Array2<f64>, Prepared<'_>),
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<Array2<f64>> {
@@ -172,7 +172,7 @@ impl Sampler {
             report(progress, Event::Step { done: ((group + 1) * GROUP) as u64 })?;
         }
         report(progress, Event::End)?;
-        Ok(x + &bridge.kernel().centre())
+        Ok(x + bridge.kernel().centre())
     }
 }
 

@@ -123,7 +123,7 @@ impl SelfBridge {
         pairs.into_par_iter().for_each(|(mut out, x)| {
             out.assign(&product(self.weights_at(x).view(), self.kernel.points()));
         });
-        Ok(mean + &self.kernel.centre())
+        Ok(mean + self.kernel.centre())
     }
 
     /// `Σ_j p_j (x_j − m)(x_j − m)ᵀ` for probabilities of the cells and their mean less the centre.

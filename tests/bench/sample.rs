@@ -1,7 +1,8 @@
 //! Drawing more cells like those of a snapshot: against a Gaussian mixture and kernel densities.
 //!
 //! `cargo bench --bench sample` draws as many cells as are held out and scores them by energy distance
-//! to these, in growing dimension, on simulated and on real cells, with seconds. `-- impute` hides genes
+//! to these, in growing dimension, on simulated and on real cells, with seconds (`-- wave`, `-- snapshot`
+//! or the name of a sample for some of it). `-- impute` hides genes
 //! of held-out cells. `-- shapes` writes a ring and a Swiss roll to `target/sample-bench`, from which
 //! `docs/pictures/draw_samples.py` draws.
 #![allow(
@@ -53,22 +54,23 @@ fn main() {
     } else if asked("impute") {
         sample_impute::main();
     } else {
-        for dim in [2, 5, 10, 20, 50] {
+        let chosen =
+            |name: &str| words.iter().skip(1).all(|word| word == "--bench" || word == name);
+        for dim in [2, 5, 10, 20, 50].into_iter().filter(|_| chosen("wave")) {
             table(&format!("wave, {dim} dimensions"), &wave(2 * MOST, dim));
         }
         for (name, key, dims) in [
-            ("semrau2017_mesc_ra", None, &[2, 5, 10, 20, 41][..]),
-            ("kouno2013_thp1", None, &[5, 20, 45]),
-            ("chu2016_hesc_de", None, &[5, 20, 50]),
+            ("semrau2017_mesc_ra", None, &[2, 10, 41][..]),
+            ("kouno2013_thp1", None, &[5, 45]),
+            ("chu2016_hesc_de", None, &[5, 50]),
             ("moon2019_embryoid_5pcs", Some("X_pca"), &[2, 5]),
         ] {
-            for &dim in dims {
+            for &dim in dims.iter().filter(|_| chosen(name)) {
                 table(&format!("{name}, {dim} components"), &components(name, key, dim));
             }
         }
-        let one = one_time("semrau2017_mesc_ra", 36.0, 41);
-        for dim in [2, 10, 41] {
-            let cells = one.slice(ndarray::s![.., ..dim]).to_owned();
+        for dim in [10, 41].into_iter().filter(|_| chosen("snapshot")) {
+            let cells = one_time("semrau2017_mesc_ra", 36.0, dim);
             table(&format!("semrau2017_mesc_ra at 36 h, {dim} components"), &cells);
         }
     }
