@@ -138,11 +138,10 @@ pub(crate) fn run(args: SampleArgs, seed: u64, terminal: &mut Terminal) -> Resul
     let table_file = args.given.clone().or_else(|| args.observe.clone());
     let options = options(args, seed)?;
     let format = match (format, &out) {
-        (Some(FormatArg::Parquet), _) => PopulationFormat::Parquet,
         (Some(FormatArg::Csv), _) => PopulationFormat::Csv,
         (Some(FormatArg::H5ad), _) => PopulationFormat::H5ad,
         (None, Some(out)) => PopulationFormat::of(out)?,
-        (None, None) => PopulationFormat::Parquet,
+        (Some(FormatArg::Parquet), _) | (None, None) => PopulationFormat::Parquet,
     };
     let out = out.unwrap_or_else(|| folder.join(format!("sample.{}", format.suffix())));
     let model = Model::read(&folder)?;
@@ -213,13 +212,7 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
     Ok(SampleOptions {
         at,
         n_cells,
-        scheme: match scheme {
-            SchemeArg::Langevin => Scheme::Langevin,
-            SchemeArg::DataAware => Scheme::DataAware,
-            SchemeArg::SplitStep => Scheme::SplitStep,
-            SchemeArg::Corrected => Scheme::Corrected,
-            SchemeArg::Matched => Scheme::Matched,
-        },
+        scheme: scheme.into(),
         n_steps: steps.unwrap_or(default_steps),
         bandwidth,
         variable,
@@ -227,13 +220,31 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
             SpaceArg::Pca => Space::Pca,
             SpaceArg::Genes => Space::Genes,
         },
-        null: null.map(|null| match null {
-            NullArg::Marginals => Null::Marginals,
-            NullArg::Pooled => Null::Pooled,
-        }),
+        null: null.map(Into::into),
         measured,
         seed,
     })
+}
+
+impl From<SchemeArg> for Scheme {
+    fn from(scheme: SchemeArg) -> Self {
+        match scheme {
+            SchemeArg::Langevin => Self::Langevin,
+            SchemeArg::DataAware => Self::DataAware,
+            SchemeArg::SplitStep => Self::SplitStep,
+            SchemeArg::Corrected => Self::Corrected,
+            SchemeArg::Matched => Self::Matched,
+        }
+    }
+}
+
+impl From<NullArg> for Null {
+    fn from(null: NullArg) -> Self {
+        match null {
+            NullArg::Marginals => Self::Marginals,
+            NullArg::Pooled => Self::Pooled,
+        }
+    }
 }
 
 /// One line for each law that was learnt.
