@@ -68,8 +68,8 @@ fn every_scheme_is_at_rest_at_the_variance_derived_for_it() {
             (Scheme::Corrected, root),
             (Scheme::Matched, c),
         ] {
-            let found = draws(&bridge, scheme, 20, n).var(0.0);
-            // Five standard errors of a variance; after 20 steps the start counts s^40 < 1e-6. `Matched`
+            let found = draws(&bridge, scheme, 12, n).var(0.0);
+            // Five standard errors of a variance; after 12 steps the start counts s^24 < 1e-5. `Matched`
             // takes the grid for that many cells and adds up to a hundredth.
             let tolerance = 5.0 * expected * (2.0 / n as f64).sqrt();
             assert!((found - expected).abs() < tolerance, "{scheme:?}: {found} {expected}");
