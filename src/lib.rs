@@ -9,6 +9,7 @@
 //! - [`preprocess`] · COUNTS → COORDINATES
 //! - [`geometry`] · WHAT IT COSTS TO MOVE A CELL
 //! - [`bridge`] · THE SCHRÖDINGER BRIDGE
+//! - [`sampler`] · MORE CELLS LIKE THESE
 //! - [`grn`] · GENES ON GENES
 //! - [`metrics`] · HOW GOOD IS IT
 //! - [`lineage`] · CELLS OVER TIME
@@ -28,6 +29,8 @@ pub mod preprocess;
 pub mod geometry;
 
 pub mod bridge;
+
+pub mod sampler;
 
 pub mod grn;
 

@@ -15,6 +15,7 @@ mod interpolate;
 mod perturb;
 mod reference;
 mod sets;
+mod sample;
 mod shared;
 mod solver;
 mod spline;
@@ -59,6 +60,7 @@ enum Command {
     Couplings(couplings::CouplingsArgs),
     Perturb(perturb::PerturbArgs),
     Diagnose(diagnose::DiagnoseArgs),
+    Sample(Box<sample::SampleArgs>),
     Grn(grn::GrnArgs),
     GrnScore(grn_score::GrnScoreArgs),
 }
@@ -122,6 +124,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Couplings(args) => couplings::run(args, common.seed, terminal),
         Command::Perturb(args) => perturb::run(args, common.seed, terminal),
         Command::Diagnose(args) => diagnose::run(args, common.seed, terminal),
+        Command::Sample(args) => sample::run(*args, common.seed, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),
         Command::GrnScore(args) => grn_score::run(args, terminal),
     }

@@ -111,7 +111,7 @@ fn read_numbers(path: &Path, what: &str, wanted: &str) -> Result<BTreeMap<String
 }
 
 /// The lines that say something, split at commas or tabs, trimmed and unquoted.
-fn records(path: &Path) -> Result<Vec<Vec<String>>> {
+pub(super) fn records(path: &Path) -> Result<Vec<Vec<String>>> {
     let text = file::read_text(path)?;
     let text = text.trim_start_matches('\u{feff}');
     let delimiter = if text.contains('\t') { b'\t' } else { b',' };

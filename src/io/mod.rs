@@ -5,6 +5,7 @@ pub mod edges;
 pub mod file;
 pub mod h5ad;
 pub mod lists;
+pub mod measured;
 pub mod model;
 pub mod networks;
 pub mod run;

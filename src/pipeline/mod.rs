@@ -9,6 +9,7 @@ mod fit;
 mod fitted;
 mod grn;
 mod growth;
+mod impute;
 mod inner_score;
 mod inspect;
 mod interpolate;
@@ -19,6 +20,7 @@ mod prepare;
 mod process;
 mod recorder;
 mod reference;
+mod sample;
 mod solve;
 mod units;
 
@@ -32,6 +34,7 @@ pub use grn::{
     grn, grn_score,
 };
 pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
+pub use impute::{Imputed, impute};
 pub use inspect::{
     Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, SampledValues,
     TimeColumn, inspect,
@@ -45,8 +48,11 @@ pub use lineage::{
 };
 pub use output::{
     EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, write_edges,
-    write_populations, write_validation,
+    write_imputed, write_populations, write_samples, write_validation,
 };
 pub use prepare::{Selection, select};
 pub use process::Process;
 pub use reference::Reference;
+pub use sample::{
+    BandwidthChoice, MeasuredOptions, Null, SampleOptions, SampleReport, Sampled, sample,
+};

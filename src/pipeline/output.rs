@@ -15,8 +15,10 @@ use crate::io::validation::{self, Validation};
 use crate::pipeline::evaluate::{EvaluateOptions, Evaluated};
 use crate::pipeline::fit::to_value;
 use crate::pipeline::grn::{FoundEdges, GrnOptions};
+use crate::pipeline::impute::Imputed;
 use crate::pipeline::interpolate::{InterpolateOptions, Population, Space};
 use crate::pipeline::prepare::file_name;
+use crate::pipeline::sample::{SampleOptions, Sampled};
 use crate::progress::Silent;
 
 /// The files of a validation.
@@ -80,7 +82,74 @@ pub fn write_populations(
     options: &InterpolateOptions,
     format: PopulationFormat,
 ) -> Result<()> {
-    let (names, points) = coordinates(model, populations, options.space)?;
+    write_clouds(out, model, populations, (options.space, format))?;
+    write_run(out, "interpolate", model, to_value(options)?)
+}
+
+/// As [`write_populations`], for the draws of `sample`.
+///
+/// # Errors
+/// As [`write_populations`].
+pub fn write_samples(
+    out: &Path,
+    model: &Model,
+    sampled: &Sampled,
+    options: &SampleOptions,
+    format: PopulationFormat,
+) -> Result<()> {
+    write_clouds(out, model, &sampled.populations, (options.space, format))?;
+    write_run(out, "sample", model, to_value(options)?)
+}
+
+/// Writes what was found of measured cells, and its run record: `cell`, `gene` (or `coordinate`),
+/// `mean`, `sd` in a table, or an AnnData file with the means in `X` and `layers/sd`.
+///
+/// # Errors
+/// [`Error::Io`] if a file cannot be written.
+pub fn write_imputed(
+    out: &Path,
+    model: &Model,
+    imputed: &Imputed,
+    options: &SampleOptions,
+    format: PopulationFormat,
+) -> Result<()> {
+    let Imputed { cells, names, mean, deviation, .. } = imputed;
+    let format = match format {
+        PopulationFormat::H5ad => {
+            let spread = [("sd", MatrixContent::Double(deviation.view()))];
+            write_h5ad(
+                out,
+                &H5adContent {
+                    obs_names: cells,
+                    var_names: names,
+                    x: Some(MatrixContent::Double(mean.view())),
+                    layers: &spread,
+                    ..H5adContent::default()
+                },
+            )?;
+            return write_run(out, "sample", model, to_value(options)?);
+        }
+        PopulationFormat::Csv => TableFormat::Csv,
+        PopulationFormat::Parquet => TableFormat::Parquet,
+    };
+    let what = if options.space == Space::Genes { "gene" } else { "coordinate" };
+    let rows = cells.iter().flat_map(|cell| std::iter::repeat_n(cell.clone(), names.len()));
+    let table = Table::default()
+        .with("cell", Cells::Texts(rows.collect()))
+        .with(what, Cells::Texts(cells.iter().flat_map(|_| names.iter().cloned()).collect()))
+        .with("mean", Cells::Floats(mean.iter().copied().collect()))
+        .with("sd", Cells::Floats(deviation.iter().copied().collect()));
+    table::write(out, &table, format)?;
+    write_run(out, "sample", model, to_value(options)?)
+}
+
+fn write_clouds(
+    out: &Path,
+    model: &Model,
+    populations: &[Population],
+    (space, format): (Space, PopulationFormat),
+) -> Result<()> {
+    let (names, points) = coordinates(model, populations, space)?;
     let mut times = Vec::new();
     let mut particles = Vec::new();
     let mut weights = Vec::new();
@@ -94,7 +163,7 @@ pub fn write_populations(
             times.iter().zip(&particles).map(|(t, p)| format!("t{t}-{p}")).collect();
         let (_, pcs) = coordinates(model, populations, Space::Pca)?;
         let (times, weights) = (Column::Floats(times), Column::Floats(weights));
-        let in_genes = options.space == Space::Genes;
+        let in_genes = space == Space::Genes;
         let key = model.header.source.strip_prefix("obsm/").unwrap_or("X_pca");
         write_h5ad(
             out,
@@ -119,7 +188,7 @@ pub fn write_populations(
         };
         table::write(out, &table, format)?;
     }
-    write_run(out, "interpolate", model, to_value(options)?)
+    Ok(())
 }
 
 /// How an edge list is written.

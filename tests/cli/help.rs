@@ -4,11 +4,12 @@ use std::fs;
 
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "inspect",
     "fit",
     "evaluate",
     "interpolate",
+    "sample",
     "trajectory",
     "fates",
     "transitions",
@@ -54,6 +55,7 @@ fn every_example_of_every_help_page_runs() {
     fs::write(sandbox.path("tfs.txt"), "Pou5f1\nSox2\n").unwrap();
     fs::write(sandbox.path("refNetwork.csv"), "Gene1,Gene2,Type\nPou5f1,Sox2,+\n").unwrap();
     fs::write(sandbox.path("chip.tsv"), "regulator\ttarget\nSox2\tPou5f1\n").unwrap();
+    fs::write(sandbox.path("panel.csv"), "cell,Pou5f1,Sox2\na,3,2\n").unwrap();
     fs::write(sandbox.path("genie3.csv"), "TF,target,importance\nSox2,Pou5f1,2\n").unwrap();
     let groups = fs::read_to_string(root().join("data-samples/semrau2017_groups.csv")).unwrap();
     fs::write(sandbox.path("groups.csv"), &groups).unwrap();

@@ -8,6 +8,7 @@ mod help;
 mod interrupt;
 mod lineage;
 mod run;
+mod sample;
 mod sandbox;
 mod solvers;
 mod tutorial;

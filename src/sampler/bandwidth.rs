@@ -1,0 +1,345 @@
+//! Which bandwidth: by the likelihood of cells that were held out, or by how the kernel's sum grows.
+
+use ndarray::{Array1, ArrayView1, Axis, s};
+use rand::seq::SliceRandom;
+
+use crate::data::Snapshot;
+use crate::error::{Error, Result};
+use crate::geometry::Epsilon;
+use crate::progress::{Event, Progress, Unseen, report};
+use crate::rng::Seed;
+use crate::sampler::kernel::Kernel;
+use crate::sampler::self_bridge::SelfBridge;
+
+/// Cells are dealt to so many folds.
+const FOLDS: usize = 5;
+
+/// Folds are held out in turn until so many cells are.
+const JUDGED: usize = 1_000;
+
+/// How nearly bistochastic the kernels are that are only compared.
+const ROUGH: f64 = 1e-3;
+
+/// The least likely cells of each fold, by their share of its weight, that are not judged by: a few
+/// outliers would decide alone, and widen the kernel for all.
+const OUTLIERS: f64 = 0.05;
+
+/// Neighbouring bandwidths that are tried differ by this factor.
+const FACTOR: f64 = std::f64::consts::SQRT_2;
+
+/// The least and the largest ε that is tried, in units of the mean variance of the cells.
+const RANGE: (f64, f64) = (1e-4, 64.0);
+
+/// ε over the variance of a kernel density estimate that smooths as much: to first order the law at
+/// rest under the bridge's drift is wider than the cells by `ε/4`.
+const OF_DENSITY: f64 = 4.0;
+
+/// How ε is found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Bandwidth {
+    /// Given.
+    Given(Epsilon),
+    /// The largest mean log density of cells that were held out, the least likely twentieth left
+    /// out: of the law at rest ([`SelfBridge::log_density`]), or, for a variable bandwidth, of the
+    /// kernel density estimate that smooths as much.
+    HeldOut,
+    /// Where `S(ε) = Σ_ij w_i w_j t(x_i, x_j)` grows fastest in logarithms: ε is then neither below
+    /// the distances of neighbours nor above the extent of the cells (Coifman, Shkolnisky, Sigworth,
+    /// Singer 2008; Berry and Harlim 2016). Nothing is held out.
+    Growth,
+}
+
+/// A bandwidth and how it was found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ChosenBandwidth {
+    /// The variance of a step.
+    pub epsilon: Epsilon,
+    /// Each ε that was tried with what it was chosen by, in order of ε.
+    pub tried: Vec<(f64, f64)>,
+    /// Whether the best was at the end of what is tried.
+    pub at_limit: bool,
+}
+
+impl Bandwidth {
+    /// The bandwidth for these cells; `neighbour` as in [`Kernel::new`].
+    ///
+    /// Held out: a fifth of the cells against the rest, for so many fifths that 1 000 cells are
+    /// judged, for about eight bandwidths around the best; each takes about 12 rounds of scaling.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if all cells are the same, or fewer than ten; as [`Kernel::new`].
+    pub fn choose(
+        self,
+        cells: &Snapshot,
+        neighbour: Option<usize>,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<ChosenBandwidth> {
+        if let Self::Given(epsilon) = self {
+            return Ok(ChosenBandwidth { epsilon, tried: Vec::new(), at_limit: false });
+        }
+        let variance = mean_variance(cells);
+        if variance <= 0.0 || cells.points().rows().into_iter().all(|x| x == cells.points().row(0))
+        {
+            let (name, must) = ("cells", "not all the same, to choose a bandwidth");
+            return Err(Error::Parameter { name, must, got: "one place".into() });
+        }
+        if cells.n_cells() < 2 * FOLDS {
+            let (name, must) = ("cells", "at least ten to choose a bandwidth (or give --epsilon)");
+            return Err(Error::Parameter { name, must, got: cells.n_cells().to_string() });
+        }
+        let begin = Event::Begin { what: "choosing the bandwidth".into(), total: 0 };
+        report(progress, begin)?;
+        let silent = &mut Unseen(progress);
+        let chosen = if self == Self::Growth {
+            let kernel = Kernel::new(cells, Epsilon::new(1.0)?, neighbour, silent)?;
+            climb(cells, variance, |epsilon| growth(&kernel, epsilon, silent))
+        } else {
+            let folds = Folds::new(cells, neighbour, seed, silent)?;
+            climb(cells, variance, |epsilon| folds.log_density(epsilon, silent))
+        };
+        report(progress, Event::End)?;
+        chosen
+    }
+}
+
+/// Climbs on a geometric grid from a rule of thumb to the nearest summit, and puts a parabola
+/// through it and its neighbours.
+pub(super) fn climb(
+    cells: &Snapshot,
+    variance: f64,
+    mut height: impl FnMut(Epsilon) -> Result<f64>,
+) -> Result<ChosenBandwidth> {
+    let (n, dim) = (cells.n_cells() as f64, cells.dim() as f64);
+    let start = OF_DENSITY * variance * n.powf(-2.0 / (dim + 4.0));
+    let steps = |share: f64| (share * variance / start).ln() / FACTOR.ln();
+    let (least, most) = (steps(RANGE.0).ceil() as i64, steps(RANGE.1).floor() as i64);
+    let epsilon = |place: i64| start * FACTOR.powi(place as i32);
+    let mut tried: Vec<(i64, f64)> = Vec::new();
+    let mut at = |place: i64, tried: &mut Vec<(i64, f64)>| -> Result<f64> {
+        if let Some(known) = tried.iter().find(|entry| entry.0 == place) {
+            return Ok(known.1);
+        }
+        let value = height(Epsilon::new(epsilon(place))?)?;
+        tried.push((place, value));
+        Ok(value)
+    };
+    let mut best = 0_i64.clamp(least, most);
+    loop {
+        let here = at(best, &mut tried)?;
+        // Two steps each way, so that a dent does not end the climb.
+        let mut next = None;
+        for place in [best + 1, best - 1, best + 2, best - 2] {
+            if (least..=most).contains(&place) && at(place, &mut tried)? > here {
+                next = Some(place);
+                break;
+            }
+        }
+        match next {
+            Some(place) => best = place,
+            None => break,
+        }
+    }
+    tried.sort_by_key(|entry| entry.0);
+    let value = |place: i64| tried.iter().find(|entry| entry.0 == place).map(|entry| entry.1);
+    let shift = match (value(best - 1), value(best), value(best + 1)) {
+        (Some(below), Some(here), Some(above)) => summit(below, here, above),
+        _ => 0.0,
+    };
+    Ok(ChosenBandwidth {
+        epsilon: Epsilon::new(epsilon(best) * FACTOR.powf(shift))?,
+        tried: tried.iter().map(|&(place, value)| (epsilon(place), value)).collect(),
+        at_limit: best == least || best == most,
+    })
+}
+
+/// Where the parabola through three values at −1, 0 and 1 is highest, within half a step.
+fn summit(below: f64, here: f64, above: f64) -> f64 {
+    let bend = below - 2.0 * here + above;
+    if bend < 0.0 { (0.5 * (below - above) / bend).clamp(-0.5, 0.5) } else { 0.0 }
+}
+
+/// `d ln S / d ln ε`, by a central difference.
+fn growth(kernel: &Kernel, epsilon: Epsilon, progress: &mut dyn Progress) -> Result<f64> {
+    let step = 1.05;
+    let mut log_sum = |factor: f64| -> Result<f64> {
+        let kernel = kernel.clone().with_epsilon(Epsilon::new(epsilon.value() * factor)?);
+        let rows = kernel.log_sums(&vec![0.0; kernel.n_cells()], progress)?;
+        let terms = rows.iter().zip(kernel.log_weights()).map(|(row, weight)| row + weight);
+        Ok(crate::linalg::log_sum_exp(&terms.collect::<Vec<f64>>()))
+    };
+    let (above, below) = (log_sum(step)?, log_sum(1.0 / step)?);
+    Ok((above - below) / (2.0 * step.ln()))
+}
+
+/// Cells that were held out, and kernels of the rest.
+struct Folds {
+    parts: Vec<(Kernel, Snapshot)>,
+}
+
+impl Folds {
+    fn new(
+        cells: &Snapshot,
+        neighbour: Option<usize>,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
+        let mut fold: Vec<usize> = (0..cells.n_cells()).map(|i| i % FOLDS).collect();
+        fold.shuffle(&mut seed.stream("sampler/folds", 0));
+        let n_parts = (JUDGED * FOLDS).div_ceil(cells.n_cells()).clamp(1, FOLDS);
+        let take = |part: usize, held: bool| {
+            let rows: Vec<usize> = (0..fold.len()).filter(|&i| (fold[i] == part) == held).collect();
+            let points = cells.points().select(Axis(0), &rows);
+            Snapshot::weighted(points, cells.marginal().select(Axis(0), &rows))
+        };
+        let mut parts = Vec::with_capacity(n_parts);
+        for part in 0..n_parts {
+            let fitted = take(part, false)?;
+            let neighbour = neighbour.map(|k| k.min(fitted.n_cells() - 1));
+            let kernel = Kernel::new(&fitted, Epsilon::new(1.0)?, neighbour, progress)?;
+            parts.push((kernel, take(part, true)?));
+        }
+        Ok(Self { parts })
+    }
+
+    fn log_density(&self, epsilon: Epsilon, progress: &mut dyn Progress) -> Result<f64> {
+        let mut sum = 0.0;
+        for (kernel, held) in &self.parts {
+            let densities = if kernel.is_variable() {
+                kernel_density(kernel, held, epsilon.value() / OF_DENSITY)?
+            } else {
+                let kernel = kernel.clone().with_epsilon(epsilon);
+                let bridge = SelfBridge::of_kernel(kernel, ROUGH, progress)?;
+                bridge.log_density(held.points(), progress)?
+            };
+            sum += trimmed_mean(&densities, held.marginal());
+        }
+        Ok(sum / self.parts.len() as f64)
+    }
+}
+
+/// The weighted mean without the least values, which together have [`OUTLIERS`] of the weight.
+fn trimmed_mean(values: &Array1<f64>, weights: ArrayView1<'_, f64>) -> f64 {
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
+    let (mut left_out, mut sum, mut kept) = (OUTLIERS * weights.sum(), 0.0, 0.0);
+    for i in order {
+        let out = weights[i].min(left_out);
+        left_out -= out;
+        let weight = weights[i] - out;
+        if weight > 0.0 {
+            sum += weight * values[i];
+            kept += weight;
+        }
+    }
+    sum / kept
+}
+
+/// `ln Σ_j w_j N(x; x_j, variance ρ_j I)` at the cells that were held out.
+fn kernel_density(kernel: &Kernel, held: &Snapshot, variance: f64) -> Result<Array1<f64>> {
+    let scales = kernel.scales();
+    let half_dim = 0.5 * kernel.dim() as f64;
+    let x = kernel.centred(held.points())?;
+    Ok(x.rows()
+        .into_iter()
+        .map(|x| {
+            let term = |j: usize, cell: ArrayView1<'_, f64>| {
+                let difference = &x - &cell;
+                let width = variance * scales[j];
+                kernel.log_weights()[j]
+                    - half_dim * (std::f64::consts::TAU * width).ln()
+                    - 0.5 * difference.dot(&difference) / width
+            };
+            let cells = kernel.points();
+            let terms: Vec<f64> = (0..cells.nrows()).map(|j| term(j, cells.row(j))).collect();
+            crate::linalg::log_sum_exp(&terms)
+        })
+        .collect())
+}
+
+/// Mean over the dimensions of the variance of the cells.
+pub(super) fn mean_variance(cells: &Snapshot) -> f64 {
+    let mean = cells.marginal().dot(&cells.points());
+    let mut sum = 0.0;
+    for (row, weight) in cells.points().rows().into_iter().zip(cells.marginal()) {
+        let difference = &row - &mean.slice(s![..]);
+        sum += weight * difference.dot(&difference);
+    }
+    sum / cells.dim() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use rand_distr::{Distribution, StandardNormal};
+
+    use super::*;
+    use crate::progress::Silent;
+
+    fn normal(n: usize, dim: usize, seed: u64) -> Snapshot {
+        let mut stream = Seed(seed).stream("test/cells", 0);
+        let draw = || -> f64 { StandardNormal.sample(&mut stream) };
+        Snapshot::new(Array2::from_shape_simple_fn((n, dim), draw)).unwrap()
+    }
+
+    #[test]
+    fn more_cells_want_a_narrower_kernel_and_the_unit_does_not_matter() {
+        let choose = |n, unit: f64, how: Bandwidth, k| {
+            let cells = Snapshot::new(&normal(n, 2, 1).points() * unit).unwrap();
+            how.choose(&cells, k, Seed(1), &mut Silent).unwrap().epsilon.value()
+        };
+        for k in [None, Some(7)] {
+            let (few, many) =
+                (choose(60, 1.0, Bandwidth::HeldOut, k), choose(1500, 1.0, Bandwidth::HeldOut, k));
+            assert!(many < 0.7 * few, "{few} {many}");
+            let scaled = choose(60, 10.0, Bandwidth::HeldOut, k) / 100.0;
+            assert!((scaled / few - 1.0).abs() < 1e-6, "{scaled} {few}");
+        }
+        let rule = choose(400, 1.0, Bandwidth::Growth, None);
+        assert!(0.01 < rule && rule < 2.0, "{rule}");
+    }
+
+    #[test]
+    fn what_is_held_out_is_judged_better_than_by_other_bandwidths() {
+        let (cells, fresh) = (normal(400, 2, 1), normal(4000, 2, 2));
+        let chosen = Bandwidth::HeldOut.choose(&cells, None, Seed(1), &mut Silent).unwrap();
+        let judge = |factor: f64| {
+            let epsilon = Epsilon::new(chosen.epsilon.value() * factor).unwrap();
+            let bridge = SelfBridge::new(&cells, epsilon, None, &mut Silent).unwrap();
+            bridge.log_density(fresh.points(), &mut Silent).unwrap().mean().unwrap()
+        };
+        assert!(judge(1.0) > judge(4.0) && judge(1.0) > judge(0.25));
+        // At rest the entropy of a normal law is a bound that is nearly reached.
+        let truth = -(std::f64::consts::TAU.ln() + 1.0);
+        assert!(judge(1.0) > truth - 0.1, "{} {truth}", judge(1.0));
+    }
+
+    #[test]
+    fn a_few_outliers_do_not_decide() {
+        let mut points = normal(400, 2, 1).points().to_owned();
+        let choose = |points: &Array2<f64>| {
+            let cells = Snapshot::new(points.clone()).unwrap();
+            Bandwidth::HeldOut.choose(&cells, None, Seed(1), &mut Silent).unwrap().epsilon.value()
+        };
+        let clean = choose(&points);
+        points.row_mut(7).fill(25.0);
+        points.row_mut(200).fill(-30.0);
+        let dirty = choose(&points);
+        assert!((0.6..1.7).contains(&(dirty / clean)), "{clean} {dirty}");
+        let values = Array1::from_iter((0..20).map(f64::from));
+        let weights = Array1::from_elem(20, 0.05);
+        assert!((trimmed_mean(&values, weights.view()) - 10.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn refuses_cells_that_say_nothing() {
+        let same = Snapshot::new(Array2::from_elem((40, 2), 3.0)).unwrap();
+        for how in [Bandwidth::HeldOut, Bandwidth::Growth] {
+            assert!(how.choose(&same, None, Seed(0), &mut Silent).is_err());
+            assert!(how.choose(&normal(6, 2, 1), None, Seed(0), &mut Silent).is_err());
+        }
+        let given = Epsilon::new(0.3).unwrap();
+        let chosen = Bandwidth::Given(given).choose(&same, None, Seed(0), &mut Silent).unwrap();
+        assert_eq!(chosen.epsilon, given);
+    }
+}
