@@ -104,7 +104,8 @@ fn any_dialect_takes_additions_and_gives_them_back() {
             Err(other) => panic!("{name}: {other}"),
         }
         let edited = H5ad::open(&one).unwrap();
-        let listed: Vec<String> = order.iter().cloned().chain(columns(0).into_iter().map(|c| c.0)).collect();
+        let listed: Vec<String> =
+            order.iter().cloned().chain(columns(0).into_iter().map(|c| c.0)).collect();
         let mut found = edited.obs_columns().unwrap();
         if content(&source)["/obs/"].contains("column-order") {
             assert_eq!(found, listed, "{name}");

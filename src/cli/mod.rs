@@ -1,5 +1,6 @@
 //! THE TERMINAL: parse, run, show the error, return the exit code.
 
+mod annotate;
 mod course;
 mod evaluate;
 mod fit;
@@ -12,7 +13,9 @@ mod reference;
 mod shared;
 mod solver;
 mod spline;
+mod strip;
 mod terminal;
+mod velocity;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -42,6 +45,9 @@ enum Command {
     Fit(Box<fit::FitArgs>),
     Evaluate(Box<evaluate::EvaluateArgs>),
     Interpolate(interpolate::InterpolateArgs),
+    Velocity(velocity::VelocityArgs),
+    Annotate(annotate::AnnotateArgs),
+    Strip(strip::StripArgs),
     Grn(grn::GrnArgs),
     GrnScore(grn_score::GrnScoreArgs),
 }
@@ -97,6 +103,9 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Fit(args) => fit::run(*args, common.seed, terminal),
         Command::Evaluate(args) => evaluate::run(*args, common.seed, terminal),
         Command::Interpolate(args) => interpolate::run(args, common.seed, terminal),
+        Command::Velocity(args) => velocity::run(args, common.seed, terminal),
+        Command::Annotate(args) => annotate::run(args, terminal),
+        Command::Strip(args) => strip::run(args, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),
         Command::GrnScore(args) => grn_score::run(args, terminal),
     }

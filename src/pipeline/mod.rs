@@ -1,5 +1,6 @@
 //! WHOLE JOBS: what a command does, without the words.
 
+mod annotate;
 mod auto;
 mod config;
 mod coordinates;
@@ -19,7 +20,12 @@ mod recorder;
 mod reference;
 mod solve;
 mod units;
+mod velocity;
 
+pub use annotate::{
+    AnnotateOptions, Annotated, KEY, Mark, MarkInput, Stripped, VelocityKind, annotate, marks,
+    strip,
+};
 pub use auto::AutoSolver;
 pub use config::{FitOptions, Noise, Solver, SolverChoice, Source, TimeOptions, ValuesChoice};
 pub use estimate::{Estimate, estimate};
@@ -36,9 +42,10 @@ pub use inspect::{
 };
 pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpolate};
 pub use output::{
-    EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, write_edges,
-    write_populations, write_validation,
+    EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, write_annotation,
+    write_edges, write_populations, write_validation, write_velocities,
 };
 pub use prepare::{Selection, select};
 pub use process::Process;
 pub use reference::Reference;
+pub use velocity::{SpeedAt, Velocities, VelocityOptions, VelocitySpace, velocity};

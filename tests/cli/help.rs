@@ -4,7 +4,17 @@ use std::fs;
 
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 6] = ["inspect", "fit", "evaluate", "interpolate", "grn", "grn-score"];
+const COMMANDS: [&str; 9] = [
+    "inspect",
+    "fit",
+    "evaluate",
+    "interpolate",
+    "velocity",
+    "annotate",
+    "strip",
+    "grn",
+    "grn-score",
+];
 
 #[test]
 fn version_is_one_line() {

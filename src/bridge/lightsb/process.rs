@@ -10,6 +10,7 @@ use crate::bridge::lightsb::covariance::{Covariance, Eigen};
 use crate::bridge::lightsb::mixture::{Mixture, closed_form};
 use crate::bridge::record::{BridgeRecord, LightSbRecord};
 use crate::bridge::{Bridge, UnitTime};
+use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 use crate::linalg::{add_product, log_sum_exp};
@@ -134,6 +135,19 @@ impl Bridge for LightSbBridge {
 
     fn epsilon(&self) -> Epsilon {
         self.epsilon
+    }
+
+    /// [`LightSbBridge::marginal_score`].
+    fn score_from(
+        &self,
+        source: &Snapshot,
+        x: ArrayView2<'_, f64>,
+        t: UnitTime,
+    ) -> Result<Option<Array2<f64>>> {
+        if t == UnitTime::START {
+            return Ok(None);
+        }
+        self.marginal_score(source, x, t).map(Some)
     }
 
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {

@@ -10,8 +10,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use hdf5_pure::{
-    AttrValue, DatasetBuilder, FileAccessProperties, FileLocking, Group, RepackOptions, StagedGroup,
-    SyncPolicy,
+    AttrValue, DatasetBuilder, FileAccessProperties, FileLocking, Group, RepackOptions,
+    StagedGroup, SyncPolicy,
 };
 use ndarray::ArrayView2;
 
@@ -166,7 +166,10 @@ struct Plan<'p, 'a> {
 impl<'p, 'a> Plan<'p, 'a> {
     fn of(file: &H5ad, edit: &'p H5adEdit<'a>) -> Result<Self> {
         let Some(Node::Folder(obs)) = file.root.child("obs")? else {
-            return Err(failed(file.path(), "it has the format of anndata 0.6, whose tables are records"));
+            return Err(failed(
+                file.path(),
+                "it has the format of anndata 0.6, whose tables are records",
+            ));
         };
         let written = edit.written();
         let gone: BTreeSet<&String> = edit.remove.iter().chain(&written).collect();
@@ -247,7 +250,8 @@ impl<'p, 'a> Plan<'p, 'a> {
     /// Reads back from the copy that it is what was planned.
     fn confirm(&self, copy: &Path) -> Result<()> {
         let file = H5ad::open(copy)?;
-        let wrong = |what: &str| file.root.container().unreadable(what, "was not written as planned");
+        let wrong =
+            |what: &str| file.root.container().unreadable(what, "was not written as planned");
         if file.n_cells() != self.n_cells {
             return Err(wrong("obs"));
         }
@@ -262,9 +266,11 @@ impl<'p, 'a> Plan<'p, 'a> {
                 return Err(wrong(path));
             }
         }
-        match self.deleted.iter().find(|path| {
-            !written.contains(path) && file.holds(path).is_ok_and(|still| still)
-        }) {
+        match self
+            .deleted
+            .iter()
+            .find(|path| !written.contains(path) && file.holds(path).is_ok_and(|still| still))
+        {
             Some(path) => Err(wrong(path)),
             None => Ok(()),
         }
