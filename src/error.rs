@@ -344,17 +344,6 @@ impl Error {
             Self::TimeColumnsDisagree { .. } | Self::NoTimeColumn { .. } => {
                 Some("name the column with `--timepoints COL`".into())
             }
-            Self::KeysTaken { .. } => Some(
-                "write under another name with `--key-added`, or replace them with `--overwrite`"
-                    .into(),
-            ),
-            Self::OtherCells { .. } => Some(
-                "names must be those of the file the model was fitted on, or of a part of it".into(),
-            ),
-            Self::SameFile { .. } => Some(
-                "to change it use `--in-place` instead of `--out`: it is replaced by a finished copy"
-                    .into(),
-            ),
             Self::FilterSyntax { .. } => Some(
                 "write `COL==VALUE`, `COL!=VALUE`, `COL in A,B` or `COL<=NUMBER`; quote values \
                  with spaces or commas"
@@ -376,6 +365,24 @@ impl Error {
             Self::NotFinite { .. } => {
                 Some("remove such cells or genes, or fill in the values, before this".into())
             }
+            _ => self.hint_of_edits(),
+        }
+    }
+
+    /// The way out when a file is to be changed.
+    fn hint_of_edits(&self) -> Option<String> {
+        match self {
+            Self::KeysTaken { .. } => Some(
+                "write under another name with `--key-added`, or replace them with `--overwrite`"
+                    .into(),
+            ),
+            Self::OtherCells { .. } => Some(
+                "names must be those of the file the model was fitted on, or of a part of it".into(),
+            ),
+            Self::SameFile { .. } => Some(
+                "to change it use `--in-place` instead of `--out`: it is replaced by a finished copy"
+                    .into(),
+            ),
             _ => None,
         }
     }

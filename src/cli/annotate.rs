@@ -38,19 +38,19 @@ pub(crate) struct AnnotateArgs {
     model: ModelArgs,
     #[command(flatten)]
     target: TargetArgs,
-    /// Tables of fates (cell names in the first column): obs['sbcell_fate_…'] of each other column
+    /// Tables of fates (cell names in the first column): obs/sbcell_fate_… of each other column
     #[arg(long, value_name = "FILE")]
     fates: Vec<PathBuf>,
-    /// Other tables (.csv, .tsv, .parquet): obs['sbcell_…'] of each column but the first
+    /// Other tables (.csv, .tsv, .parquet): obs/sbcell_… of each column but the first
     #[arg(long = "table", value_name = "FILE")]
     tables: Vec<PathBuf>,
     /// The velocity to write
     #[arg(long, value_enum, default_value = "drift")]
     velocity: VelocityArg,
-    /// Project the velocity on this embedding of obsm, as in X_umap: obsm['velocity_umap']
+    /// Project the velocity on this embedding of obsm, as in X_umap: obsm/velocity_umap
     #[arg(long, value_name = "KEY")]
     project: Vec<String>,
-    /// Also write layers['velocity']: velocities of genes, NaN for genes outside the model
+    /// Also write layers/velocity: velocities of genes, NaN for genes outside the model
     #[arg(long, value_enum, value_name = "LAYER")]
     layers: Vec<LayerArg>,
     /// Prefix of all names and key in uns, for several models in one file

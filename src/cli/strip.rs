@@ -46,9 +46,10 @@ pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
     let source = if in_place { &out } else { &data };
     let done = pipeline::strip(source, &out, key.as_deref())?;
     let shown_out = shown(if in_place { &data } else { &out });
-    let left = match done.left.is_empty() {
-        true => String::new(),
-        false => format!("; left: {}", done.left.join(", ")),
+    let left = if done.left.is_empty() {
+        String::new()
+    } else {
+        format!("; left: {}", done.left.join(", "))
     };
     if done.marks.is_empty() {
         let of_key = key.map(|key| format!(" under the key `{key}`")).unwrap_or_default();

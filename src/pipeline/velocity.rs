@@ -309,9 +309,10 @@ fn warn(speeds: &[SpeedAt], progress: &mut dyn Progress) -> Result<()> {
     if noisy.is_empty() {
         return Ok(());
     }
-    let which = match noisy.len() == speeds.len() {
-        true if noisy.len() > 1 => "at every time".to_string(),
-        _ => format!("at {}", noisy.join(", ")),
+    let which = if 1 < noisy.len() && noisy.len() == speeds.len() {
+        "at every time".to_string()
+    } else {
+        format!("at {}", noisy.join(", "))
     };
     let text = format!(
         "{which} noise moves a cell further over the interval than its drift: the velocity of one \

@@ -81,12 +81,6 @@ fn the_flow_is_the_drift_less_half_the_noise_times_the_score() {
         }
         assert!(n_known > 500, "{n_known}");
     }
-    // The law at a time is about as wide as the cells there: E[x·score] = −1 for each dimension.
-    sandbox.done("interpolate --at 3,9 --seed 4 --out x.csv");
-    let (x, v) = (columns(&sandbox, "x.csv"), columns(&sandbox, "v.csv"));
-    let (x, score) = (numbers(&x["PC1"]), numbers(&v["score_PC1"]));
-    let stein = mean(x.iter().zip(&score).map(|(x, s)| x * s));
-    assert!((stein + 1.0).abs() < 0.3, "{stein}");
 }
 
 #[test]
