@@ -21,9 +21,10 @@ Examples:
   sbcell strip data.h5ad --in-place
       all of it out again
 
-Nothing that is in the file is touched: X, raw, layers and all else stay byte for byte, and a key that
-is taken and not ours is an error. The file is replaced by a finished copy, so that a kill at any moment
-leaves the old file or the new one. Memory: the whole file, for files as h5py writes them by default.";
+Nothing that is in the file is touched: X, raw, layers and all else stay byte for byte, and a key
+that is taken and not ours is an error. The file is replaced by a finished copy, so that a kill at
+any moment leaves the old file or the new one. Memory: the whole file, for files as h5py writes
+them by default.";
 
 /// Write times, velocities, growth and fates into the .h5ad
 ///

@@ -18,9 +18,10 @@ Examples:
   sbcell strip data.h5ad --key other -o without-other.h5ad
       without what was written with --key-added other
 
-What is removed is what the entry in uns lists, and that entry; all else stays byte for byte. A file
-without such an entry is left as it is (a copy with --out), which is no error. What an annotation with
---overwrite replaced does not come back. The space of what was removed stays in the file.";
+What is removed is what the entry in uns lists, and that entry; all else stays byte for byte. A
+file without such an entry is left as it is (a copy with --out), which is no error. What an
+annotation with --overwrite replaced does not come back. The space of what was removed stays in
+the file.";
 
 /// Remove everything that annotate wrote
 #[derive(Debug, Args)]

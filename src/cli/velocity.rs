@@ -21,10 +21,11 @@ Examples:
   sbcell velocity --at 30 --out at-30.csv
       the population between two snapshots
 
-velocity_* is the drift: where a cell is expected to go, per unit of time. flow_* is the velocity of the
-probability flow, which moves the population without noise; score_* is the gradient of the log density.
-These are there where the solver knows them: sf2m everywhere, lightsb and gaussian from the second time
-on, sinkhorn between the snapshots. Genes are on the scale that was fitted (log1p for counts).";
+velocity_* is the drift: where a cell is expected to go, per unit of time. flow_* is the velocity
+of the probability flow, which moves the population without noise; score_* is the gradient of the
+log density. These are there where the solver knows them: sf2m everywhere, lightsb and gaussian
+from the second time on, sinkhorn between the snapshots. Genes are on the scale that was fitted
+(log1p for counts).";
 
 /// Velocity of every cell: drift, probability flow, score, growth rate
 ///
