@@ -45,6 +45,9 @@ fn cells_that_took_part_have_numbers_and_others_have_none() {
     let layer = stored.dataset("layers/velocity").unwrap().read_f32().unwrap();
     let genes = after.gene_names(&MatrixSource::X).unwrap();
     let gene = genes.iter().position(|gene| gene == "Sox2").unwrap();
+    // This gene is constant in the cells of the fit, and not in the model.
+    let constant = genes.iter().position(|gene| gene == "Ascl1").unwrap();
+    assert!((0..names.len()).all(|row| layer[row * genes.len() + constant].is_nan()));
     let layer = |row: usize| layer[row * genes.len() + gene];
     let mut n_found = 0;
     for line in table.lines().skip(1) {
