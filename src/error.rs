@@ -158,6 +158,32 @@ pub enum Error {
         /// The names there are.
         available: Vec<String>,
     },
+    /// What is to be written into a file is there already and not ours.
+    #[error("{} in `{}` and not ours", there(keys), path.display())]
+    KeysTaken {
+        /// The file.
+        path: PathBuf,
+        /// Paths inside the file.
+        keys: Vec<String>,
+    },
+    /// A file holds none of the cells that something is known of.
+    #[error("none of the cells of {whose} ({}, …) is in `{}` ({}, …)", asked.join(", "), path.display(), there.join(", "))]
+    OtherCells {
+        /// The model or table.
+        whose: String,
+        /// The first cells there.
+        asked: Vec<String>,
+        /// The file.
+        path: PathBuf,
+        /// The first cells of the file.
+        there: Vec<String>,
+    },
+    /// The file to write is the file that is read.
+    #[error("`{}` is the file that is read", path.display())]
+    SameFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// An input file does not have the matrix that was asked for.
     #[error("there is no matrix `{node}` in `{}`", path.display())]
     NoMatrix {
@@ -295,7 +321,7 @@ impl Error {
         match self {
             Self::Unreadable { way_out, .. } => way_out.clone(),
             Self::NoModel { folder } => Some(fit_first(folder)),
-            Self::OutputTaken { .. } => Some("choose another folder with `--out`".into()),
+            Self::OutputTaken { .. } => Some("choose another place with `--out`".into()),
             Self::OtherPlan { .. } => {
                 Some("give the parameters of that run, or drop `--resume` to start over".into())
             }
@@ -359,6 +385,24 @@ impl Error {
             Self::NotFinite { .. } => {
                 Some("remove such cells or genes, or fill in the values, before this".into())
             }
+            _ => self.hint_of_edits(),
+        }
+    }
+
+    /// The way out when a file is to be changed.
+    fn hint_of_edits(&self) -> Option<String> {
+        match self {
+            Self::KeysTaken { .. } => Some(
+                "write under another name with `--key-added`, or replace them with `--overwrite`"
+                    .into(),
+            ),
+            Self::OtherCells { .. } => Some(
+                "names must be those of the file the model was fitted on, or of a part of it".into(),
+            ),
+            Self::SameFile { .. } => Some(
+                "to change it use `--in-place` instead of `--out`: it is replaced by a finished copy"
+                    .into(),
+            ),
             _ => None,
         }
     }
@@ -388,6 +432,9 @@ impl Error {
             | Self::ReferenceNotTaken
             | Self::NoGeneSpace { .. }
             | Self::Negative { .. }
+            | Self::KeysTaken { .. }
+            | Self::OtherCells { .. }
+            | Self::SameFile { .. }
             | Self::UnknownKey { .. }
             | Self::NoMatrix { .. } => Kind::Usage,
             Self::Unreadable { .. }
@@ -420,6 +467,11 @@ fn first_few(labels: &[String]) -> String {
     let rest = labels.len().saturating_sub(5);
     let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     format!("{}{more}", shown.join(", "))
+}
+
+/// Paths inside a file, and the verb that follows.
+fn there(keys: &[String]) -> String {
+    format!("{} {}", list(keys), if keys.len() == 1 { "is" } else { "are" })
 }
 
 fn one_or_none(found: Option<&str>) -> String {

@@ -126,6 +126,23 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         Ok(None)
     }
 
+    /// The score at `t` of the process that starts from the weighted cells of `source`, at each row
+    /// of `x` `(n, dim)`, same shape; that of [`Bridge::score`] for a bridge that knows its law without
+    /// its cells. `None` where neither has a closed form, and where cells have no density (at 0, and
+    /// at the end of a bridge that ends in cells).
+    ///
+    /// # Errors
+    /// As [`Bridge::drift`]; [`crate::Error::Shape`] if `source` has another dimension.
+    fn score_from(
+        &self,
+        source: &Snapshot,
+        x: ArrayView2<'_, f64>,
+        t: UnitTime,
+    ) -> Result<Option<Array2<f64>>> {
+        let _ = source;
+        self.score(x, t)
+    }
+
     /// The drift `b(x, t)` at each row of `x` `(n, dim)`; the result has the same shape.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! THE TERMINAL: parse, run, show the error, return the exit code.
 
+mod annotate;
 mod couplings;
 mod course;
 mod diagnose;
@@ -14,15 +15,17 @@ mod inspect;
 mod interpolate;
 mod perturb;
 mod reference;
-mod sets;
 mod sample;
+mod sets;
 mod shared;
 mod solver;
 mod spline;
+mod strip;
 mod terminal;
 mod trajectory;
 mod transitions;
 mod trends;
+mod velocity;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -61,6 +64,9 @@ enum Command {
     Perturb(perturb::PerturbArgs),
     Diagnose(diagnose::DiagnoseArgs),
     Sample(Box<sample::SampleArgs>),
+    Velocity(velocity::VelocityArgs),
+    Annotate(annotate::AnnotateArgs),
+    Strip(strip::StripArgs),
     Grn(grn::GrnArgs),
     GrnScore(grn_score::GrnScoreArgs),
 }
@@ -125,6 +131,9 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Perturb(args) => perturb::run(args, common.seed, terminal),
         Command::Diagnose(args) => diagnose::run(args, common.seed, terminal),
         Command::Sample(args) => sample::run(*args, common.seed, terminal),
+        Command::Velocity(args) => velocity::run(args, common.seed, terminal),
+        Command::Annotate(args) => annotate::run(args, terminal),
+        Command::Strip(args) => strip::run(args, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),
         Command::GrnScore(args) => grn_score::run(args, terminal),
     }

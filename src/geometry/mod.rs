@@ -8,6 +8,7 @@ mod ground;
 mod heat;
 mod heat_cost;
 mod neighbours;
+mod projection;
 mod shortest_paths;
 mod stored;
 
@@ -19,5 +20,6 @@ pub use heat::HeatKernel;
 pub use heat_cost::heat_cost;
 pub(crate) use neighbours::Lanes;
 pub use neighbours::{Neighbours, neighbours};
+pub use projection::Projection;
 pub use shortest_paths::path_cost;
 pub use stored::StoredCost;

@@ -84,17 +84,82 @@ pub fn replace(
 /// # Errors
 /// [`Error::Io`] with the path, or the error of `write`.
 pub fn replace_at(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+    if let Some(folder) = folder_of(path) {
         create_folder(folder)?;
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = name.unwrap_or_default();
     let temporary = Temporary(path.with_file_name(format!(".{name}.tmp-{}", std::process::id())));
     write(&temporary.0)?;
+    settle(&temporary, path)
+}
+
+/// Copies `source` beside `path`, lets `edit` change the copy, and gives it the name `path`: at any
+/// moment `path` is what it was or the edited file, also if the process or the machine dies. `source`
+/// and `path` may be the same file.
+///
+/// What dead processes left of earlier edits of `path` is removed: a copy is locked as long as its
+/// process lives (on Unix; where the file system knows no locks, such copies stay).
+///
+/// # Errors
+/// [`Error::Io`] with the path, or the error of `edit`.
+pub fn replace_by_copy(
+    source: &Path,
+    path: &Path,
+    edit: impl FnOnce(&Path) -> Result<()>,
+) -> Result<()> {
+    if let Some(folder) = folder_of(path) {
+        create_folder(folder)?;
+    }
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let prefix = format!(".{}.sbcell-", name.unwrap_or_default());
+    remove_abandoned(path, &prefix);
+    let (mut from, _) = open(source)?;
+    let temporary = Temporary(path.with_file_name(format!("{prefix}{}", std::process::id())));
+    let mut copy = File::create(&temporary.0).map_err(io_error("create", path))?;
+    #[cfg(unix)]
+    let _ = copy.try_lock();
+    io::copy(&mut from, &mut copy).map_err(io_error("copy", source))?;
+    edit(&temporary.0)?;
+    if let Ok(old) = fs::metadata(path) {
+        fs::set_permissions(&temporary.0, old.permissions()).map_err(io_error("write", path))?;
+    }
+    settle(&temporary, path)
+}
+
+/// Everything in the temporary file to the disk, then its name, then the name to the disk.
+fn settle(temporary: &Temporary, path: &Path) -> Result<()> {
     let written = File::open(&temporary.0).map_err(io_error("write", path))?;
     written.sync_all().map_err(io_error("write", path))?;
-    fs::rename(&temporary.0, path).map_err(io_error("replace", path))
+    fs::rename(&temporary.0, path).map_err(io_error("replace", path))?;
+    #[cfg(unix)]
+    if let Ok(folder) = File::open(folder_of(path).unwrap_or(Path::new("."))) {
+        // A file system that cannot do this has renamed all the same.
+        let _ = folder.sync_all();
+    }
+    Ok(())
 }
+
+fn folder_of(path: &Path) -> Option<&Path> {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty())
+}
+
+/// Removes files beside `path` that begin with `prefix` and that no process holds.
+#[cfg(unix)]
+fn remove_abandoned(path: &Path, prefix: &str) {
+    let Ok(entries) = fs::read_dir(folder_of(path).unwrap_or(Path::new("."))) else { return };
+    for entry in entries.flatten() {
+        let abandoned = entry.file_name().to_string_lossy().starts_with(prefix)
+            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
+        if abandoned {
+            // If it cannot be removed it is in nobody's way.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(not(unix))]
+fn remove_abandoned(_path: &Path, _prefix: &str) {}
 
 /// SHA-256 of a file as lower-case hexadecimal. Reads it once, 1 MiB in memory.
 ///
@@ -181,6 +246,34 @@ mod tests {
         assert!(message.contains("a.txt") && message.contains("disk on fire"));
         assert_eq!(read_text(&path).unwrap(), "first");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_edit_is_of_a_copy_and_clears_what_the_dead_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.h5ad");
+        fs::write(&path, "old").unwrap();
+        let left = folder.path().join(".a.h5ad.sbcell-1");
+        fs::write(&left, "half").unwrap();
+        let held = folder.path().join(".a.h5ad.sbcell-2");
+        let holder = File::create(&held).unwrap();
+        holder.lock().unwrap();
+        let failed = replace_by_copy(&path, &path, |copy| {
+            fs::write(copy, "half").unwrap();
+            assert_eq!(read_text(&path).unwrap(), "old");
+            Err(Error::Cancelled)
+        });
+        assert!(matches!(failed, Err(Error::Cancelled)));
+        assert_eq!(read_text(&path).unwrap(), "old");
+        replace_by_copy(&path, &path, |copy| {
+            fs::write(copy, read_text(copy)? + " and new").map_err(io_error("write", copy))
+        })
+        .unwrap();
+        assert_eq!(read_text(&path).unwrap(), "old and new");
+        if cfg!(unix) {
+            assert!(held.exists() && !left.exists());
+            assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! FILES: reading `.h5ad`, writing tables and models, all or nothing.
 
+pub mod cell_table;
 pub mod chart;
 pub mod edges;
 pub mod file;

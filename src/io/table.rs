@@ -171,6 +171,10 @@ fn cells_of(column: &Column) -> polars::prelude::PolarsResult<Cells> {
         DataType::String => Cells::Texts(
             column.str()?.iter().map(|text| text.unwrap_or_default().to_string()).collect(),
         ),
+        // Numbers of other sizes, such as other programs write.
+        kind if kind.is_primitive_numeric() && *kind != DataType::Float64 => {
+            return cells_of(&column.cast(&DataType::Float64)?);
+        }
         _ => Cells::Floats(column.f64()?.iter().map(|value| value.unwrap_or(f64::NAN)).collect()),
     })
 }

@@ -1,5 +1,6 @@
 //! WHOLE JOBS: what a command does, without the words.
 
+mod annotate;
 mod auto;
 mod config;
 mod coordinates;
@@ -23,7 +24,12 @@ mod reference;
 mod sample;
 mod solve;
 mod units;
+mod velocity;
 
+pub use annotate::{
+    AnnotateOptions, Annotated, KEY, Mark, MarkInput, Stripped, VelocityKind, annotate, marks,
+    strip,
+};
 pub use auto::AutoSolver;
 pub use config::{FitOptions, Noise, Solver, SolverChoice, Source, TimeOptions, ValuesChoice};
 pub use estimate::{Estimate, estimate};
@@ -47,8 +53,9 @@ pub use lineage::{
     diagnose, drivers, fates, perturb, trajectory, transitions, trends, write_table,
 };
 pub use output::{
-    EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, write_edges,
-    write_imputed, write_populations, write_samples, write_validation,
+    EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, write_annotation,
+    write_edges, write_imputed, write_populations, write_samples, write_validation,
+    write_velocities,
 };
 pub use prepare::{Selection, select};
 pub use process::Process;
@@ -56,3 +63,4 @@ pub use reference::Reference;
 pub use sample::{
     BandwidthChoice, MeasuredOptions, Null, SampleOptions, SampleReport, Sampled, sample,
 };
+pub use velocity::{SpeedAt, Velocities, VelocityOptions, VelocitySpace, velocity};

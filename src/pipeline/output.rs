@@ -12,6 +12,7 @@ use crate::io::model::Model;
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, json_sha256, read_json, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::io::validation::{self, Validation};
+use crate::pipeline::annotate::AnnotateOptions;
 use crate::pipeline::evaluate::{EvaluateOptions, Evaluated};
 use crate::pipeline::fit::to_value;
 use crate::pipeline::grn::{FoundEdges, GrnOptions};
@@ -19,6 +20,7 @@ use crate::pipeline::impute::Imputed;
 use crate::pipeline::interpolate::{InterpolateOptions, Population, Space};
 use crate::pipeline::prepare::file_name;
 use crate::pipeline::sample::{SampleOptions, Sampled};
+use crate::pipeline::velocity::{Velocities, VelocityOptions, VelocitySpace, chosen_genes};
 use crate::progress::Silent;
 
 /// The files of a validation.
@@ -189,6 +191,58 @@ fn write_clouds(
         table::write(out, &table, format)?;
     }
     Ok(())
+}
+
+/// Writes velocities as a table, and its run record: `id`, `time`, `growth_rate` if there is growth,
+/// `speed`, then `velocity_`, `flow_` and `score_` of each coordinate, and the first two of each gene.
+///
+/// # Errors
+/// [`Error::Io`] if a file cannot be written; [`Error::NoGeneSpace`] if genes are asked of a model
+/// without them.
+pub fn write_velocities(
+    out: &Path,
+    model: &Model,
+    found: &Velocities,
+    options: &VelocityOptions,
+    format: TableFormat,
+) -> Result<()> {
+    let mut table = Table::default()
+        .with("id", Cells::Texts(found.ids.clone()))
+        .with("time", Cells::Floats(found.times.clone()));
+    if let Some(growth) = &found.growth {
+        table.push("growth_rate", Cells::Floats(growth.clone()));
+    }
+    table.push("speed", Cells::Floats(found.speed()));
+    let named = |prefix: &str, names: &[String]| -> Vec<String> {
+        names.iter().map(|name| format!("{prefix}_{name}")).collect()
+    };
+    let velocities = [("velocity", Some(&found.drift)), ("flow", found.flow.as_ref())];
+    if options.space != VelocitySpace::Genes {
+        for (prefix, values) in velocities.into_iter().chain([("score", found.score.as_ref())]) {
+            let Some(values) = values else { continue };
+            table.push_points(&named(prefix, &model.header.dimensions), values.view());
+        }
+    }
+    if options.space.has_genes() {
+        let chosen = chosen_genes(model, &options.genes)?;
+        let names: Vec<String> = chosen.iter().map(|&gene| model.genes[gene].clone()).collect();
+        for (prefix, values) in velocities {
+            let Some(values) = values else { continue };
+            let all = Velocities::in_genes(model, values.view())?;
+            let values = all.select(ndarray::Axis(1), &chosen);
+            table.push_points(&named(prefix, &names), values.view());
+        }
+    }
+    table::write(out, &table, format)?;
+    write_run(out, "velocity", model, to_value(options)?)
+}
+
+/// Writes the run record of an annotated file; of one that was annotated in place it is in the file.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be written.
+pub fn write_annotation(out: &Path, model: &Model, options: &AnnotateOptions) -> Result<()> {
+    write_run(out, "annotate", model, to_value(options)?)
 }
 
 /// How an edge list is written.

@@ -105,7 +105,7 @@ fn a_folder_that_is_not_ours_is_left_alone() {
     fs::write(sandbox.path("sbcell-out/run.json"), "precious").unwrap();
     let answer = sandbox.run("fit data.h5ad --timepoints time");
     assert_eq!(answer.code, 2);
-    assert!(answer.stderr.contains("hint: choose another folder"));
+    assert!(answer.stderr.contains("hint: choose another place"));
     assert_eq!(sandbox.text("sbcell-out/run.json"), "precious");
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 18] = [
     "inspect",
     "fit",
     "evaluate",
@@ -18,6 +18,9 @@ const COMMANDS: [&str; 15] = [
     "couplings",
     "perturb",
     "diagnose",
+    "velocity",
+    "annotate",
+    "strip",
     "grn",
     "grn-score",
 ];

@@ -1,6 +1,7 @@
 //! The binary as a person meets it: words, files and exit codes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod annotate;
 mod edges;
 mod errors;
 mod evaluate;
@@ -12,3 +13,4 @@ mod sample;
 mod sandbox;
 mod solvers;
 mod tutorial;
+mod velocity;

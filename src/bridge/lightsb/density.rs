@@ -8,7 +8,7 @@ use crate::bridge::lightsb::process::{LightSbBridge, check_dim};
 use crate::bridge::{Bridge, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
-use crate::linalg::{product_nt, softmax_rows};
+use crate::linalg::{product, product_nt, softmax_rows};
 
 /// Points whose distances to all source cells are held together.
 const CHUNK: usize = 32;
@@ -82,27 +82,77 @@ impl LightSbBridge {
         x: ArrayView2<'_, f64>,
         t: UnitTime,
     ) -> Result<Array1<f64>> {
+        let (variance, cells, points) = self.starts(source, x, t)?;
+        let half_squares = (&points * &points).sum_axis(Axis(1)) * (0.5 / variance);
+        let mut values = Array1::from(self.at(t).shares(points.view()).1) - half_squares;
+        self.each_chunk((source, cells.view()), (variance, points.view()), |first, _, totals| {
+            let rows = values.slice_mut(s![first..first + totals.len()]);
+            rows.into_iter().zip(totals).for_each(|(value, total)| *value += total);
+        });
+        Ok(values - self.log_constant(variance))
+    }
+
+    /// `∇ ln p_t` of [`LightSbBridge::log_marginal`] at each row of `x`, same shape:
+    /// `∇ψ(z, t)/ε + (Σ_i q_i z_i − z)/(εt)`, where z are centred coordinates and `q_i` the share of
+    /// the process at `x` that started from cell i.
+    ///
+    /// Time and memory as there.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn marginal_score(
+        &self,
+        source: &Snapshot,
+        x: ArrayView2<'_, f64>,
+        t: UnitTime,
+    ) -> Result<Array2<f64>> {
+        let (variance, cells, points) = self.starts(source, x, t)?;
+        let at = self.at(t);
+        let mut score = at.drift(points.view(), &at.shares(points.view()).0) / self.epsilon.value();
+        score.scaled_add(-1.0 / variance, &points);
+        self.each_chunk((source, cells.view()), (variance, points.view()), |first, shares, _| {
+            let mut rows = score.slice_mut(s![first..first + shares.nrows(), ..]);
+            rows.scaled_add(1.0 / variance, &product(shares, cells.view()));
+        });
+        Ok(score)
+    }
+
+    /// The variance of the reference up to `t`, and cells of the source and points in centred
+    /// coordinates.
+    fn starts(
+        &self,
+        source: &Snapshot,
+        x: ArrayView2<'_, f64>,
+        t: UnitTime,
+    ) -> Result<(f64, Array2<f64>, Array2<f64>)> {
         check_dim("x", self.dim(), x.ncols())?;
         check_dim("the source", self.dim(), source.dim())?;
         let variance = self.variance(UnitTime::START, t)?;
-        let cells = self.centred(source.points(), UnitTime::START);
-        let (points, start) = (self.centred(x, t), self.at(UnitTime::START));
-        let half_squares = |rows: &Array2<f64>| (rows * rows).sum_axis(Axis(1)) * (0.5 / variance);
-        let own = source.marginal().mapv(f64::ln)
-            - Array1::from(start.shares(cells.view()).1)
-            - half_squares(&cells);
-        let mut values = Array1::from(self.at(t).shares(points.view()).1) - half_squares(&points);
+        Ok((variance, self.centred(source.points(), UnitTime::START), self.centred(x, t)))
+    }
+
+    /// For every 32 of `points` the shares of the `cells` they come from and the logarithms of the
+    /// sums behind the shares, `ln Σ_i p_i exp(z·z_i/v − ½‖z_i‖²/v − LSE ℓ(z_i, 0))`.
+    fn each_chunk(
+        &self,
+        (source, cells): (&Snapshot, ArrayView2<'_, f64>),
+        (variance, points): (f64, ArrayView2<'_, f64>),
+        mut work: impl FnMut(usize, ArrayView2<'_, f64>, &[f64]),
+    ) {
+        let start = self.at(UnitTime::START);
+        let half_squares = (&cells * &cells).sum_axis(Axis(1)) * (0.5 / variance);
+        let own =
+            source.marginal().mapv(f64::ln) - Array1::from(start.shares(cells).1) - half_squares;
         for first in (0..points.nrows()).step_by(CHUNK) {
             let rows = first..points.nrows().min(first + CHUNK);
             let chunk = points.slice(s![rows.clone(), ..]);
-            let mut logs = product_nt(chunk, cells.view()) / variance + &own;
+            let mut logs = product_nt(chunk, cells) / variance + &own;
             let (mut totals, ones) = (vec![0.0; rows.len()], vec![1.0; rows.len()]);
             if let Some(logs) = logs.as_slice_mut() {
                 softmax_rows(logs, cells.nrows(), &ones, &mut totals);
             }
-            values.slice_mut(s![rows]).iter_mut().zip(totals).for_each(|(v, total)| *v += total);
+            work(first, logs.view(), &totals);
         }
-        Ok(values - self.log_constant(variance))
     }
 
     /// The law at `t` of the process that starts from the law `source`, if it is a mixture of
@@ -368,6 +418,33 @@ mod tests {
             }
         }
         assert!(bridge.log_marginal(&source, x.view(), at(0.0)).is_err());
+    }
+
+    #[test]
+    fn the_score_is_the_slope_of_the_log_density() {
+        let bridge = plane();
+        let cells = array![[0.3, 0.9], [-0.7, 0.1], [1.9, -1.2]];
+        let source = Snapshot::weighted(cells, array![1.0, 3.0, 2.0]).unwrap();
+        let x = Array2::from_shape_fn((70, 2), |(i, d)| 0.05 * (i as f64 - 35.0) + d as f64);
+        let h = 1e-5;
+        for t in [0.2, 0.7, 1.0] {
+            let score = bridge.marginal_score(&source, x.view(), at(t)).unwrap();
+            for d in 0..2 {
+                let moved = |by: f64| {
+                    let mut x = x.clone();
+                    x.column_mut(d).mapv_inplace(|value| value + by);
+                    bridge.log_marginal(&source, x.view(), at(t)).unwrap()
+                };
+                let slope = (moved(h) - moved(-h)) / (2.0 * h);
+                // Third derivatives times h², and rounding over h.
+                score.column(d).iter().zip(&slope).for_each(|(a, b)| close(*a, *b, 1e-7));
+            }
+            let known = bridge.score_from(&source, x.view(), at(t)).unwrap();
+            assert_eq!(known, Some(score));
+        }
+        assert!(bridge.score_from(&source, x.view(), at(0.0)).unwrap().is_none());
+        assert!(bridge.score(x.view(), at(0.5)).unwrap().is_none());
+        assert!(line().marginal_score(&source, x.view(), at(0.5)).is_err());
     }
 
     #[test]

@@ -137,6 +137,19 @@ impl Bridge for LightSbBridge {
         self.epsilon
     }
 
+    /// [`LightSbBridge::marginal_score`].
+    fn score_from(
+        &self,
+        source: &Snapshot,
+        x: ArrayView2<'_, f64>,
+        t: UnitTime,
+    ) -> Result<Option<Array2<f64>>> {
+        if t == UnitTime::START {
+            return Ok(None);
+        }
+        self.marginal_score(source, x, t).map(Some)
+    }
+
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
         let z = self.centred(x, t);

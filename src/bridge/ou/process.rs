@@ -115,6 +115,20 @@ impl Bridge for OuBridge {
         Ok(score.map(|score| score * clock.scale(t)))
     }
 
+    fn score_from(
+        &self,
+        source: &Snapshot,
+        x: ArrayView2<'_, f64>,
+        t: UnitTime,
+    ) -> Result<Option<Array2<f64>>> {
+        self.check(x)?;
+        self.check(source.points())?;
+        let Place { clock, .. } = self.place;
+        let (source, z) = (self.place.snapshot(source, UnitTime::START)?, self.place.points(x, t));
+        let score = self.inner.score_from(&source, z.view(), clock.time(t))?;
+        Ok(score.map(|score| score * clock.scale(t)))
+    }
+
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         self.check(x)?;
         let Place { clock, centre } = &self.place;

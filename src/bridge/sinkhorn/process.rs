@@ -190,6 +190,36 @@ impl Bridge for SinkhornBridge {
         self.epsilon
     }
 
+    /// `(Σ_j w_j y_j − x)/(ε(1−t)) + (Σ_i q_i x_i − x)/(εt)`, with `w_j` as the type says and
+    /// `q_i ∝ p_i exp(−‖x−x_i‖²/(2εt)) / Σ_j b_j exp((g_j − C_ij)/ε)`, the share of the process at
+    /// `x` that started from cell i. Time `O((n + m) · n_cells · dim)`.
+    fn score_from(
+        &self,
+        source: &Snapshot,
+        x: ArrayView2<'_, f64>,
+        t: UnitTime,
+    ) -> Result<Option<Array2<f64>>> {
+        shape("the source", "columns", self.dim(), source.dim())?;
+        let z = self.located(x, t)?.0;
+        if t == UnitTime::START || t == UnitTime::END {
+            return Ok(None);
+        }
+        let (epsilon, past, left) = (self.epsilon.value(), t.value(), 1.0 - t.value());
+        let (kernel, logs) = self.weights(&z, left);
+        let ahead = (kernel.means(Side::Source, &logs, self.target.view()) - &z) / (epsilon * left);
+        let cells = self.located(source.points(), UnitTime::START)?.0;
+        // The logarithms with which rows of the plan from these cells sum to one.
+        let starts = self.weights(&cells, 1.0).1.source;
+        let masses = source.marginal();
+        let target = masses.iter().zip(&starts).map(|(mass, log)| mass.ln() + log).collect();
+        let back = DenseKernel::points(z.view(), cells.view(), epsilon * past);
+        let mut logs = Both { source: Vec::new(), target };
+        logs.source = back.log_sums(Side::Source, &logs.target);
+        logs.source.iter_mut().for_each(|sum| *sum = -*sum);
+        let behind = back.means(Side::Source, &logs, cells.view()) - &z;
+        Ok(Some(ahead + behind / (epsilon * past)))
+    }
+
     /// As the type says, with at least a hundredth of the interval left: at the end itself the
     /// drift points to the nearest cells, a hundred times as fast as they are far.
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
@@ -339,6 +369,46 @@ mod tests {
             let off = &jacobian - &expected;
             // Rounding of a covariance over ε times the square of what is left.
             assert!(off.iter().all(|off| off.abs() < 1e-12 / (left * left)), "{t}: {off}");
+        }
+    }
+
+    #[test]
+    fn the_score_is_the_slope_of_the_law_of_draws() {
+        let (problem, bridge) = example(waves(20, 1.3) + 3.0, waves(23, 0.7));
+        // Other weights than those of the solve, as with growth.
+        let masses = (0..20).map(|i| 1.0 + f64::from(i % 4)).collect();
+        let source = problem.source().points().to_owned();
+        let source = Snapshot::weighted(source, masses).unwrap();
+        let coupling = bridge.coupling(0.0).unwrap();
+        // The law at t: Brownian bridges between the cells of each pair.
+        let log_law = |x: ArrayView1<'_, f64>, t: f64| {
+            let mut sum = 0.0;
+            for (i, j, mass) in coupling.pairs() {
+                let (from, to) = (source.points(), problem.target().points());
+                let off = &x - &(&from.row(i) * (1.0 - t) + &to.row(j) * t);
+                // Rows of the plan sum to 1/20.
+                let mass = mass * 20.0 * source.marginal()[i];
+                sum += mass * (-off.dot(&off) / (2.0 * 0.3 * t * (1.0 - t))).exp();
+            }
+            sum.ln()
+        };
+        let x = waves(9, 0.4) + 1.5;
+        let h = 1e-5;
+        for t in [0.2, 0.5, 0.9] {
+            let time = UnitTime::new(t).unwrap();
+            let score = bridge.score_from(&source, x.view(), time).unwrap().unwrap();
+            for ((i, d), found) in score.indexed_iter() {
+                let moved = |by: f64| {
+                    let mut x = x.row(i).to_owned();
+                    x[d] += by;
+                    log_law(x.view(), t)
+                };
+                let slope = (moved(h) - moved(-h)) / (2.0 * h);
+                assert!((found - slope).abs() < 1e-5 * (1.0 + slope.abs()), "{t}: {found} {slope}");
+            }
+        }
+        for end in [UnitTime::START, UnitTime::END] {
+            assert!(bridge.score_from(&source, x.view(), end).unwrap().is_none());
         }
     }
 

@@ -6,8 +6,9 @@
 //! - `hdf5`: nodes, attributes and types, through the HDF5 crate; `links`, `object_header`: soft links
 //! - `storage`: bytes of a dataset, with `filters` (compression), `number` and `text` (decoding)
 //! - `frame`: `obs` and `var`; `matrix`: `X`, layers, `raw`; `slots`: `obsm` and `varm`
-//! - [`H5ad`]: the file; [`write_h5ad`]: a new one
+//! - [`H5ad`]: the file; [`write_h5ad`]: a new one; [`edit_h5ad`]: parts added to one that is there
 
+mod edit;
 mod element;
 mod filters;
 mod frame;
@@ -24,6 +25,7 @@ mod text;
 mod third_party;
 mod write;
 
+pub use edit::{Edited, H5adEdit, edit_h5ad};
 pub use matrix::{MatrixInfo, StorageFormat};
 pub use read::{H5ad, MatrixSource, duplicates};
 pub use write::{H5adContent, MatrixContent, write_h5ad};

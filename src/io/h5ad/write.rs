@@ -168,7 +168,7 @@ impl H5adContent<'_> {
     }
 }
 
-fn check_names<'n>(names: impl Iterator<Item = &'n str>) -> Result<()> {
+pub(super) fn check_names<'n>(names: impl Iterator<Item = &'n str>) -> Result<()> {
     let mut names: Vec<&str> = names.collect();
     names.sort_unstable();
     let twice = names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
@@ -183,7 +183,7 @@ fn check_names<'n>(names: impl Iterator<Item = &'n str>) -> Result<()> {
     }
 }
 
-fn encoding(kind: &str, version: &str) -> [(&'static str, AttrValue); 2] {
+pub(super) fn encoding(kind: &str, version: &str) -> [(&'static str, AttrValue); 2] {
     [("encoding-type", text(kind)), ("encoding-version", text(version))]
 }
 
@@ -191,7 +191,7 @@ fn text(value: &str) -> AttrValue {
     AttrValue::VarLenString(value.to_string())
 }
 
-fn mark(dataset: &mut DatasetBuilder, kind: &str, version: &str) {
+pub(super) fn mark(dataset: &mut DatasetBuilder, kind: &str, version: &str) {
     for (name, value) in encoding(kind, version) {
         dataset.set_attr(name, value);
     }
@@ -221,7 +221,7 @@ fn compress(dataset: &mut DatasetBuilder, shape: &[usize], size: usize) {
     dataset.with_chunks(&chunk).with_shuffle().with_deflate(4);
 }
 
-fn dense(dataset: &mut DatasetBuilder, matrix: MatrixContent<'_>, gzip: bool) {
+pub(super) fn dense(dataset: &mut DatasetBuilder, matrix: MatrixContent<'_>, gzip: bool) {
     let (n_rows, n_columns) = matrix.shape();
     let size = match matrix {
         MatrixContent::Single(x) => {

@@ -1,0 +1,67 @@
+//! `sbcell strip`: everything that `annotate` wrote, out of an `.h5ad` again.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sbcell::Result;
+use sbcell::pipeline;
+
+use crate::cli::Outcome;
+use crate::cli::annotate::TargetArgs;
+use crate::cli::shared::shown;
+use crate::cli::terminal::Terminal;
+
+const EXAMPLES: &str = "\
+Examples:
+  sbcell strip data.h5ad --in-place
+      without all that `sbcell annotate` wrote, under any key
+  sbcell strip data.h5ad --key other -o without-other.h5ad
+      without what was written with --key-added other
+
+What is removed is what the entry in uns lists, and that entry; all else stays byte for byte. A
+file without such an entry is left as it is (a copy with --out), which is no error. What an
+annotation with --overwrite replaced does not come back. The space of what was removed stays in
+the file.";
+
+/// Remove everything that annotate wrote
+#[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct StripArgs {
+    /// An annotated file
+    #[arg(value_name = "DATA.h5ad")]
+    data: PathBuf,
+    #[command(flatten)]
+    target: TargetArgs,
+    /// Only what was written under this key [default: all keys]
+    #[arg(long, value_name = "NAME")]
+    key: Option<String>,
+    /// Replace a file that is there
+    #[arg(long)]
+    overwrite: bool,
+}
+
+pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
+    let StripArgs { data, target, key, overwrite } = args;
+    let in_place = target.in_place();
+    let out = target.of(&data, overwrite)?;
+    let source = if in_place { &out } else { &data };
+    let done = pipeline::strip(source, &out, key.as_deref())?;
+    let shown_out = shown(if in_place { &data } else { &out });
+    let left = if done.left.is_empty() {
+        String::new()
+    } else {
+        format!("; left: {}", done.left.join(", "))
+    };
+    if done.marks.is_empty() {
+        let of_key = key.map(|key| format!(" under the key `{key}`")).unwrap_or_default();
+        let kept = if in_place { "unchanged" } else { "a copy" };
+        terminal.say(&format!("nothing of sbcell in it{of_key}{left}: {shown_out} is {kept}"));
+        return Ok(Outcome::Done);
+    }
+    for path in &done.removed {
+        let (slot, name) = path.split_once('/').unwrap_or((path, ""));
+        terminal.say(&format!("  removed {slot}['{name}']"));
+    }
+    terminal.say(&format!("wrote {shown_out}{left}"));
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,107 @@
+//! Scores of bridges that start from cells: against other closed forms and against draws.
+#![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
+
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2, array};
+use rand_distr::{Distribution, StandardNormal};
+use sbcell::bridge::{
+    Bridge, BridgeProblem, BridgeSolver, Choice, GaussianBridge, GaussianSolver, LightSbBridge,
+    LightSbSolver, OuSolver, SinkhornSolver, UnitTime,
+};
+use sbcell::data::Snapshot;
+use sbcell::{Epsilon, Seed, Silent};
+
+fn at(t: f64) -> UnitTime {
+    UnitTime::new(t).unwrap()
+}
+
+fn normal(n: usize, dim: usize, seed: u64) -> Array2<f64> {
+    let mut stream = Seed(seed).stream("test/normal", 0);
+    Array2::from_shape_simple_fn((n, dim), || StandardNormal.sample(&mut stream))
+}
+
+#[test]
+fn gaussian_and_one_part_of_lightsb_say_the_same() {
+    let (mean0, mean1) = (array![1.0, -2.0], array![0.5, 3.0]);
+    let (cov0, cov1) = (array![[0.8, 0.3], [0.3, 0.5]], array![[1.5, -0.4], [-0.4, 0.9]]);
+    let ends = ((mean0.view(), cov0.view()), (mean1.view(), cov1.view()));
+    let epsilon = Epsilon::new(0.4).unwrap();
+    let gaussian = GaussianBridge::between(ends.0, ends.1, epsilon).unwrap();
+    let mixture = LightSbBridge::between(ends.0, ends.1, epsilon).unwrap();
+    let weights = (0..12).map(|i| 1.0 + f64::from(i % 3)).collect();
+    let source = Snapshot::weighted(normal(12, 2, 1) + &mean0, weights).unwrap();
+    let x = normal(40, 2, 2) * 2.0;
+    for t in [0.1, 0.6, 1.0] {
+        let one = gaussian.score_from(&source, x.view(), at(t)).unwrap().unwrap();
+        let other = mixture.score_from(&source, x.view(), at(t)).unwrap().unwrap();
+        let off = (&one - &other).mapv(f64::abs);
+        assert!(off.iter().all(|off| *off < 1e-9), "{t}: {off}");
+    }
+    assert!(gaussian.score_from(&source, x.view(), at(0.0)).unwrap().is_none());
+}
+
+/// From one cell in one dimension a bridge with one Gaussian is Gaussian at every time.
+#[test]
+fn with_a_reference_that_pulls_it_is_that_of_the_draws() {
+    let cells = |seed: u64, shift: f64| Snapshot::new(normal(300, 1, seed) + shift).unwrap();
+    let problem =
+        BridgeProblem::new(cells(1, 0.0), cells(2, 2.0), Epsilon::new(0.5).unwrap()).unwrap();
+    let n = 200_000;
+    for pull in [-1.0, 1.5] {
+        let centre = Choice::Is(array![0.7]);
+        let solver = OuSolver { inner: Arc::new(GaussianSolver::default()), pull, centre };
+        let bridge = solver.solve(&problem, Seed(1), &mut Silent).unwrap().0;
+        let start = array![[0.4]];
+        let source = Snapshot::new(start.clone()).unwrap();
+        for t in [0.3, 1.0] {
+            let from = start.broadcast((n, 1)).unwrap().to_owned();
+            let draws =
+                bridge.sample_transition(from.view(), UnitTime::START, at(t), Seed(3)).unwrap();
+            let (mean, variance) = (draws.mean().unwrap(), draws.var(1.0));
+            for x in [-1.0, 0.5, 3.0] {
+                let found = bridge.score_from(&source, array![[x]].view(), at(t)).unwrap();
+                let (found, wanted) = (found.unwrap()[[0, 0]], -(x - mean) / variance);
+                // Five standard errors of a variance and of a mean.
+                let error = 5.0 * (2.0 / n as f64).sqrt() * wanted.abs()
+                    + 5.0 / (variance * n as f64).sqrt();
+                assert!((found - wanted).abs() < error, "{pull} {t}: {found} {wanted}");
+            }
+        }
+    }
+}
+
+/// `E[s(X)] = 0` and `E[s(X) Xᵀ] = −I` for any law that falls off (Stein's identity).
+#[test]
+fn draws_of_the_population_obey_steins_identity() {
+    let wave = |n: usize, f: f64| {
+        Array2::from_shape_fn((n, 2), |(i, d)| (f * (1 + 2 * i + d) as f64).sin() * 1.5)
+    };
+    let problem = BridgeProblem::new(
+        Snapshot::new(wave(30, 1.3)).unwrap(),
+        Snapshot::new(wave(40, 0.7) + 1.0).unwrap(),
+        Epsilon::new(0.5).unwrap(),
+    )
+    .unwrap();
+    let solvers: [Box<dyn BridgeSolver>; 3] = [
+        Box::new(LightSbSolver::default()),
+        Box::new(SinkhornSolver::default()),
+        Box::new(GaussianSolver::default()),
+    ];
+    let n = 40_000;
+    for solver in solvers {
+        let bridge = solver.solve(&problem, Seed(1), &mut Silent).unwrap().0;
+        let source = problem.source();
+        let x = bridge.population(source, at(0.6), n, Seed(2)).unwrap();
+        let score = bridge.score_from(source, x.view(), at(0.6)).unwrap().unwrap();
+        let size = score.mapv(|s| s * s).sum_axis(ndarray::Axis(0)).mapv(f64::sqrt) / n as f64;
+        let mean: Array1<f64> = score.mean_axis(ndarray::Axis(0)).unwrap();
+        // Five standard errors; the entries of the product are about three times as wide.
+        assert!(mean.iter().zip(&size).all(|(m, s)| m.abs() < 5.0 * s), "{solver:?} {mean}");
+        let product = score.t().dot(&x) / n as f64;
+        for ((a, b), value) in product.indexed_iter() {
+            let wanted = if a == b { -1.0 } else { 0.0 };
+            assert!((value - wanted).abs() < 15.0 * size[a], "{solver:?} {product}");
+        }
+    }
+}
