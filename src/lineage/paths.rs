@@ -79,11 +79,12 @@ pub fn pinned_paths(
     }
     brings.reverse();
     let start = &ends.0 * &brings[0].column(0);
-    if !(start.sum() > 0.0) {
+    let total = start.sum();
+    if total.is_nan() || total <= 0.0 {
         let (name, must) = ("--to", "reached by the cells of --cells");
         return Err(Error::Parameter { name, must, got: "cells that are not".into() });
     }
-    let start = &start / start.sum();
+    let start = start / total;
     let mut cells = draw_cells(start.view(), n, seed.child("paths/start", 0));
     let points = snapshots[from].points().select(Axis(0), &cells);
     let mut paths = vec![Path { time: lineage.times()[from], points, cells: Some(cells.clone()) }];
@@ -182,14 +183,12 @@ mod tests {
         let mass = [[0.0, 0.2 * 0.3, 0.0], [0.0, 0.1 * 0.3, 0.3 * 1.2]];
         let total: f64 = mass.iter().flatten().sum();
         let (first, middle) = (paths[0].cells.clone().unwrap(), paths[4].cells.clone().unwrap());
-        for i in 0..2 {
-            for j in 0..3 {
+        for (i, row) in mass.iter().enumerate() {
+            for (j, mass) in row.iter().enumerate() {
                 let seen = first.iter().zip(&middle).filter(|pair| *pair == (&i, &j)).count();
-                let (share, wanted) = (seen as f64 / n as f64, mass[i][j] / total);
-                assert!(
-                    (share - wanted).abs() < 5.0 * (wanted / n as f64).sqrt() + 1e-9,
-                    "{i} {j}"
-                );
+                let (share, wanted) = (seen as f64 / n as f64, mass / total);
+                let error = 5.0 * (wanted / n as f64).sqrt() + 1e-9;
+                assert!((share - wanted).abs() < error, "{i} {j}");
             }
         }
         assert!(paths[8].points.iter().all(|x| (x - 20.0).abs() < 1e-12));

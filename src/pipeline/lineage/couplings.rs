@@ -214,7 +214,8 @@ fn transition_matrix(
     for (row, (columns, values)) in rows.iter_mut().enumerate() {
         // The last time, and cells that nothing leads from.
         if columns.is_empty() {
-            (columns.push(row as u32), values.push(1.0));
+            columns.push(row as u32);
+            values.push(1.0);
         }
     }
     let matrix = stacked(rows.into_iter(), model.cells.len())?;

@@ -7,6 +7,7 @@ mod genes;
 mod perturb;
 mod trajectory;
 mod transitions;
+mod warnings;
 
 use std::path::Path;
 

@@ -48,8 +48,11 @@ pub struct ShownTransitions {
     /// Names of the target groups.
     pub targets: Vec<String>,
     /// Source groups, each with its cells and the share of each target with its interval.
-    pub rows: Vec<(String, usize, Vec<Estimate>)>,
+    pub rows: Vec<ShownRow>,
 }
+
+/// A source group, its number of cells, and the share of each target.
+type ShownRow = (String, usize, Vec<Estimate>);
 
 /// Name of cells without a group.
 const NONE: &str = "(no group)";
@@ -144,7 +147,7 @@ fn wide(shown: &[ShownTransitions]) -> Table {
     let mut names: Vec<String> = shown.iter().flat_map(|table| table.targets.clone()).collect();
     names.sort();
     names.dedup();
-    let rows: Vec<(&ShownTransitions, &(String, usize, Vec<Estimate>))> =
+    let rows: Vec<(&ShownTransitions, &ShownRow)> =
         shown.iter().flat_map(|table| table.rows.iter().map(move |row| (table, row))).collect();
     let mut table = Table::default()
         .with("t0", Cells::Floats(rows.iter().map(|(table, _)| table.times.0).collect()))
@@ -154,7 +157,7 @@ fn wide(shown: &[ShownTransitions]) -> Table {
             Cells::Texts(rows.iter().map(|(_, row)| row.0.clone()).collect()),
         );
     for name in names {
-        let share = |(table, row): &(&ShownTransitions, &(String, usize, Vec<Estimate>))| {
+        let share = |(table, row): &(&ShownTransitions, &ShownRow)| {
             let place = table.targets.iter().position(|target| *target == name);
             place.map_or(f64::NAN, |place| row.2[place].value)
         };
