@@ -50,7 +50,7 @@ enum ExportArg {
     Csv,
     /// tmaps_FROM_TO.h5ad, cells × cells, rows summing to growth
     Wot,
-    /// One .h5ad with obsp['T_fwd'], rows summing to one
+    /// One .h5ad with T_fwd in obsp, rows summing to one
     Cellrank,
     /// id, then one column for each target cell
     Moscot,

@@ -70,12 +70,12 @@ impl TerminalArgs {
         let (sets, only) = sets.sets();
         let terminals = terminal
             .into_iter()
-            .map(|text| match time_and_group(&text) {
-                (Some(time), group) => Ok(TerminalGroup { time, group }),
-                (None, _) => {
+            .map(|text| {
+                let (time, group) = time_and_group(&text);
+                time.map(|time| TerminalGroup { time, group }).ok_or_else(|| {
                     let (name, must) = ("--terminal", "a time and a group, such as 72:Neuron");
-                    Err(Error::Parameter { name, must, got: text })
-                }
+                    Error::Parameter { name, must, got: text.clone() }
+                })
             })
             .collect::<Result<_>>()?;
         Ok(FateOptions { sets, at, only, terminals, bootstrap, batch: batch_key, seed })
