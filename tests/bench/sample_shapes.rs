@@ -61,11 +61,13 @@ fn off_roll(place: ndarray::ArrayView1<'_, f64>) -> f64 {
     layers.fold(f64::INFINITY, f64::min)
 }
 
+/// How far a place is from a shape.
+type Off = fn(ndarray::ArrayView1<'_, f64>) -> f64;
+
 pub(crate) fn write() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/sample-bench");
     fs::create_dir_all(&folder).unwrap();
     let mut text = String::from("shape,from,x,y\n");
-    type Off = fn(ndarray::ArrayView1<'_, f64>) -> f64;
     for (name, points, off) in [("ring", ring(), off_ring as Off), ("roll", roll(), off_roll)] {
         let mut put = |from: &str, points: &Array2<f64>| {
             for row in points.rows() {
