@@ -86,7 +86,7 @@ pub(crate) fn write() {
             let epsilon = Epsilon::new(chosen.epsilon.value() * factor).unwrap();
             let bridge = SelfBridge::new(&cells, epsilon, None, &mut Silent).unwrap();
             for (scheme_name, scheme) in SCHEMES {
-                let sampler = Sampler { scheme, ..Sampler::default() };
+                let sampler = Sampler { scheme, n_steps: 50 };
                 let draws = sampler.sample(&bridge, points.nrows(), Seed(2), &mut Silent).unwrap();
                 println!("  ε = {:.5} {scheme_name:12} off by {:.4}", epsilon.value(), far(&draws));
                 put(&format!("{scheme_name}-{factor}"), &draws);
