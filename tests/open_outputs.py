@@ -68,6 +68,26 @@ if have("anndata", "pandas"):
     data.write_h5ad(folder / "again.h5ad")
     print("checked anndata", version("anndata"))
 
+    import numpy
+
+    maps = anndata.read_h5ad(folder / "wot/tmaps_0_6.h5ad")
+    rows = numpy.asarray(maps.X.sum(axis=1)).ravel()
+    assert numpy.allclose(rows, maps.obs["g0"], atol=1e-4), "rows of wot's maps are growth"
+    chain = anndata.read_h5ad(folder / "cellrank/cellrank.h5ad")
+    rows = numpy.asarray(chain.obsp["T_fwd"].sum(axis=1)).ravel()
+    assert numpy.allclose(rows, 1, atol=1e-5), "rows of transition matrices sum to one"
+
+if have("pandas", "pyarrow"):
+    coupling = pandas.read_parquet(folder / "moscot/0_6.parquet").set_index("id")
+    assert abs(coupling.to_numpy().sum() - 1) < 1e-3, "a coupling sums to one"
+
+if have("cellrank", "anndata"):
+    import cellrank
+
+    kernel = cellrank.kernels.PrecomputedKernel("T_fwd", adata=chain)
+    assert kernel.transition_matrix.shape == (chain.n_obs, chain.n_obs)
+    print("checked cellrank", version("cellrank"))
+
 if have("scanpy", "anndata"):
     import scanpy
 

@@ -32,6 +32,9 @@ fn other_tools_read_the_same_numbers() {
     }
     sbcell(folder, "interpolate --n-cells 40 --space genes --out cells.h5ad");
     sbcell(folder, "grn --out edges.csv --bootstrap 3 --permutations 3");
+    for export in ["wot", "cellrank", "moscot"] {
+        sbcell(folder, &format!("couplings --export {export} --out {export}"));
+    }
     let script = root.join("tests/open_outputs.py");
     let Ok(output) = Command::new(python()).arg(script).arg(folder).output() else {
         println!("skipped: no {} here", python());

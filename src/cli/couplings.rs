@@ -20,7 +20,7 @@ Examples:
   sbcell couplings --export wot --out tmaps
       transport maps as Waddington-OT wrote them; also for RealTimeKernel.from_wot of CellRank
   sbcell couplings --export moscot --least 0 --out for-moscot
-      problem.set_solution(pandas.read_parquet('FROM_TO.parquet').set_index('id'), key=(FROM, TO))
+      problem[(FROM, TO)].set_solution(pandas.read_parquet('FROM_TO.parquet').set_index('id'))
 
 The couplings are between the observed cells. A model of a plan (sinkhorn, ot, spline) gives its own; for
 lightsb and gaussian it is the entropic plan with their ε; for networks, where drawn ends come down.";

@@ -110,8 +110,9 @@ fn one(
     match export {
         Export::Wot => {
             let file = out.join(format!("tmaps_{stem}.h5ad"));
-            let growth = Column::Floats(course.lineage.growth(k).to_vec());
-            let maps = relative(coupling, sources.len())?;
+            let growth = course.lineage.growth(k).to_vec();
+            let maps = growing(coupling, &growth)?;
+            let growth = Column::Floats(growth);
             write_h5ad(
                 &file,
                 &H5adContent {
@@ -158,11 +159,12 @@ fn one(
     }
 }
 
-/// Rows that sum to the growth of each cell relative to the mean cell.
-fn relative(coupling: &Coupling, n: usize) -> Result<Csr> {
-    let rows = (0..n).map(|i| {
+/// Rows that sum to the growth of each cell relative to the mean cell, what was left out made up for.
+fn growing(coupling: &Coupling, growth: &[f64]) -> Result<Csr> {
+    let rows = growth.iter().enumerate().map(|(i, growth)| {
         let (targets, masses) = coupling.row(i);
-        let values = masses.iter().map(|mass| (mass * n as f64) as f32);
+        let total: f64 = masses.iter().sum();
+        let values = masses.iter().map(|mass| (mass * growth / total) as f32);
         (targets.to_vec(), values.collect::<Vec<f32>>())
     });
     stacked(rows, coupling.shape().1)
