@@ -19,8 +19,8 @@ Examples:
       ancestors and descendants of every group, each at the last time it is seen
   sbcell trajectory --groupby cell_type=XEN --at 72 --backward --out ancestors.csv
       where the XEN cells of 72 came from: the share of every earlier cell
-  sbcell trajectory --groupby cell_type=pluripotent --at 24 --paths 50 --to 96:XEN --paths-out paths.csv
-      50 paths from pluripotent cells of 24 to XEN cells of 96, through the cells between
+  sbcell trajectory --groupby cell_type --at 24 --paths 50 --to 96:XEN --paths-out paths.csv
+      50 paths from every group of 24 to XEN cells of 96, through the cells between
 
 Columns of --out: id, time, then for every set the share of each cell (sums to one at each time).
 Beside it, with `.summary` before the suffix: set, time, mass (descendants relative to as many mean

@@ -20,8 +20,8 @@ const EXAMPLES: &str = "\
 Examples:
   sbcell trends --groupby cell_type
       every gene of the model along the trajectory of every group
-  sbcell trends --groupby cell_type=XEN,ectoderm --at 96 --backward --plot trends.svg --plot-gene Gata6
-      the ancestors of two groups of one time; Gata6 in both drawn to trends.svg
+  sbcell trends --groupby cell_type=XEN,ectoderm --at 96 --plot trends.svg --plot-gene Gata6
+      two groups of one time; Gata6 along both drawn to trends.svg
 
 Columns: set, time, gene, mean, lo, hi (95 % interval of the mean over resampled cells), deviation
 (between cells). Expression is on the scale that was fitted (log1p for counts).";

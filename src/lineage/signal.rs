@@ -245,16 +245,24 @@ mod tests {
 
     #[test]
     fn far_mass_and_growth_are_told_cell_by_cell() {
-        let points =
-            |x: [f64; 4]| Snapshot::new(Array2::from_shape_fn((4, 1), |(i, _)| x[i])).unwrap();
-        let (source, target) = (points([0.0, 0.1, 0.2, 9.0]), points([0.0, 0.1, 0.2, 9.1]));
-        // The third goes the long way, the first twice as often as it is.
-        let pairs =
-            [(0, 0, 0.4), (0, 1, 0.1), (1, 1, 0.2), (2, 2, 0.05), (2, 3, 0.15), (3, 3, 0.1)];
-        let link = Link::pairs(Coupling::new((4, 4), pairs).unwrap()).unwrap();
+        let line = |far: f64| {
+            let place = |i: usize| if i == 39 { far } else { 0.01 * i as f64 };
+            Snapshot::new(Array2::from_shape_fn((40, 1), |(i, _)| place(i))).unwrap()
+        };
+        let (source, target) = (line(0.39), line(9.0));
+        // Each stays where it is; the last but one sends three quarters to the only one far away, and
+        // the first leaves twice as many as it is.
+        let mut pairs: Vec<(usize, usize, f64)> = (0..40).map(|i| (i, i, 0.02)).collect();
+        pairs[0].2 = 0.04;
+        pairs[38].2 = 0.005;
+        pairs.insert(39, (38, 39, 0.015));
+        let link = Link::pairs(Coupling::new((40, 40), pairs).unwrap()).unwrap();
         let far = far_cells(&link, (&source, &target), Seed(0)).unwrap();
-        assert!(0.0 < far.reach && far.reach < 9.0);
-        assert!((far.beyond[2] - 0.75).abs() < 1e-12 && far.beyond[0] < 0.9);
-        assert!((far.growth[0] - 2.0).abs() < 1e-12 && (far.growth[3] - 0.4).abs() < 1e-12);
+        // Nine of ten random pairs are within the line of near cells.
+        assert!(0.2 < far.reach && far.reach < 0.39, "{}", far.reach);
+        assert!((far.beyond[38] - 0.75).abs() < 1e-12 && (far.beyond[39] - 1.0).abs() < 1e-12);
+        assert!(far.beyond.iter().take(38).all(|share| share.abs() < 1e-12));
+        assert!((far.growth[0] / far.growth[1] - 2.0).abs() < 1e-12);
+        assert!((far.growth.mean().unwrap() - 1.0).abs() < 1e-12);
     }
 }
