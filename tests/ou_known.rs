@@ -316,3 +316,56 @@ fn refuses_a_centre_of_another_dimension_and_a_pull_out_of_range() {
         assert!(solver.fit(&problem, Seed(1), &mut Silent).is_err(), "{pull}");
     }
 }
+
+#[test]
+fn pinned_paths_are_the_process_between_its_two_ends() {
+    let (epsilon, centre) = (0.7, array![0.5]);
+    let (source, target) = (normal(50, 1, 1), normal(50, 1, 2) + 1.0);
+    let problem = problem(&source, &target, epsilon);
+    for pull in PULLS {
+        let bridge = fit(GaussianSolver::default(), &problem, pull, centre.clone());
+        let n = 40_000;
+        let (from, to) = (0.25, 0.6);
+        let (x, end) = (-0.8, 2.0);
+        let column = |value: f64| Array2::from_elem((n, 1), value);
+        let drawn = bridge
+            .sample_pinned(column(x).view(), column(end).view(), (at(from), at(to)), Seed(3))
+            .unwrap();
+        // Of x at `from` and y at 1, the law at `to` has the density p(z | x) p(y | z) up to a constant.
+        let (early, first) = transition(pull, epsilon, to - from);
+        let (late, second) = transition(pull, epsilon, 1.0 - to);
+        let precision = 1.0 / first + late * late / second;
+        let (x, end) = (x - centre[0], end - centre[0]);
+        let mean = (early * x / first + late * end / second) / precision + centre[0];
+        let seen = drawn.mean().unwrap();
+        let variance = drawn.mapv(|z| (z - seen).powi(2)).mean().unwrap();
+        // Five standard errors.
+        let error = 5.0 / (precision * n as f64).sqrt();
+        assert!((seen - mean).abs() < error, "{pull}: {seen} {mean}");
+        let off = variance * precision - 1.0;
+        assert!(off.abs() < 5.0 * (2.0 / n as f64).sqrt(), "{pull}: {off}");
+    }
+}
+
+#[test]
+fn cells_are_linked_by_the_transition_density_of_the_reference() {
+    let (epsilon, centre) = (0.7, array![0.5]);
+    let (source, target) = (normal(8, 1, 1), normal(9, 1, 2) + 1.0);
+    let problem = problem(&source, &target, epsilon);
+    for pull in [-3.0, 0.3, 6.0] {
+        let bridge = fit(GaussianSolver::default(), &problem, pull, centre.clone());
+        let link = bridge.link(problem.source(), problem.target(), Seed(0)).unwrap();
+        let plan = link.pull(Array2::eye(9).view()).unwrap();
+        let (left, variance) = transition(pull, epsilon, 1.0);
+        let log = |i: usize, j: usize| {
+            let off = target[[j, 0]] - centre[0] - left * (source[[i, 0]] - centre[0]);
+            -off * off / (2.0 * variance)
+        };
+        // Factors of single cells cancel in ratios of four.
+        for (i, j) in [(0, 3), (5, 1), (7, 8)] {
+            let ratio = plan[[i, j]] * plan[[2, 4]] / (plan[[i, 4]] * plan[[2, j]]);
+            let known = log(i, j) + log(2, 4) - log(i, 4) - log(2, j);
+            close("cross ratio", ratio.ln(), known, 1e-9);
+        }
+    }
+}

@@ -136,4 +136,25 @@ mod tests {
         let table = transitions((&lineage, &whole), &groups(), (0, 1)).unwrap();
         assert!((table.mass[0][0].hi - table.mass[0][0].lo).abs() < 1e-9);
     }
+
+    #[test]
+    fn no_mass_is_lost_or_made_under_any_resample() {
+        let lineage = example();
+        let resampled = Resampled::new(&lineage, None, (50, Seed(8))).unwrap();
+        for k in 0..2 {
+            let ones = Array2::ones((lineage.n_cells(k + 1), resampled.n_columns()));
+            let left = resampled.expect(k, ones).unwrap();
+            for b in 0..resampled.n_columns() {
+                let whole: f64 = resampled.weights(k).column(b).dot(&left.column(b));
+                // What was drawn on one side has partners among what was drawn on the other, or there
+                // are none at all.
+                assert!(whole < 1.0 + 1e-3, "{k} {b}: {whole}");
+            }
+            let whole = resampled.weights(k).column(0).dot(&left.column(0));
+            assert!((whole - 1.0).abs() < 1e-9);
+            // A cell's growth is its share of the mass that leaves over its share of the cells.
+            let growth = lineage.growth(k);
+            assert!((&growth - &left.column(0)).iter().all(|off| off.abs() < 1e-9));
+        }
+    }
 }

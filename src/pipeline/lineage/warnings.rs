@@ -15,6 +15,9 @@ const MANY_FAR: f64 = 0.05;
 /// Solvers with a lower correlation disagree.
 const DISAGREE: f64 = 0.5;
 
+/// Populations whose velocity after a time has a lower cosine with that before turn back.
+const BACK: f64 = -0.1;
+
 /// What is said of an interval in which something is to be wary of.
 type Check = (&'static str, fn(&IntervalDiagnosis) -> Option<String>);
 
@@ -89,7 +92,7 @@ pub(super) fn warnings(intervals: &[IntervalDiagnosis], kinks: &[(f64, Kink)]) -
         }
     }
     let back = |(time, kink): &(f64, Kink)| {
-        (kink.mean_cosine < 0.0).then(|| format!("{time}: {:.2}", kink.mean_cosine))
+        (kink.mean_cosine < BACK).then(|| format!("{time}: {:.2}", kink.mean_cosine))
     };
     let turned: Vec<String> = kinks.iter().filter_map(back).collect();
     if !turned.is_empty() {
