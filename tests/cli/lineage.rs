@@ -4,6 +4,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use sbcell::Silent;
+use sbcell::data::Matrix;
+use sbcell::io::h5ad::{H5ad, MatrixSource};
+
 use crate::sandbox::{Sandbox, root, sample};
 
 /// A sandbox with a fitted model of four times, and the groups of its cells.
@@ -233,7 +237,14 @@ fn couplings_have_the_shapes_that_were_asked_for() {
     sandbox.done("couplings --export wot --out wot");
     let growth = sandbox.text("wot/tmaps_g.txt");
     assert!(growth.starts_with("id\tg0\tg1\n") && growth.lines().count() == 1 + 785);
-    assert!(sandbox.path("wot/tmaps_72_96.h5ad").exists());
+    let file = H5ad::open(&sandbox.path("wot/tmaps_72_96.h5ad")).unwrap();
+    let (maps, growth) =
+        (file.matrix(&MatrixSource::X, &mut Silent).unwrap(), file.obs("g0").unwrap());
+    let Matrix::Sparse(maps) = maps else { panic!("maps are sparse") };
+    for i in 0..maps.n_rows() {
+        let row: f64 = maps.row(i).1.iter().map(|mass| f64::from(*mass)).sum();
+        assert!((row - growth.number(i).unwrap()).abs() < 1e-5, "{i}: {row}");
+    }
     sandbox.done("couplings --export cellrank --out cellrank");
     let inside = sandbox.done("inspect cellrank/cellrank.h5ad").stdout;
     assert!(inside.contains("922") && inside.contains("sbcell_time"), "{inside}");
