@@ -54,7 +54,12 @@ pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Res
         let (name, must) = ("--deals", "at least 1");
         return Err(sbcell::Error::Parameter { name, must, got: "0".into() });
     }
-    let options = DiagnoseOptions { sets: sets.all_or_none()?, deals, seed };
+    let sets = sets.all_or_none()?;
+    if sets.data.is_some() && sets.groupby.is_none() {
+        let (name, must) = ("--data", "given with --groupby: nothing else is read from it");
+        return Err(sbcell::Error::Parameter { name, must, got: "alone".into() });
+    }
+    let options = DiagnoseOptions { sets, deals, seed };
     let model = Model::read(&folder)?;
     let found = pipeline::diagnose((&folder, &model), &options, terminal)?;
     let command = ("diagnose", &options);

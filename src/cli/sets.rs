@@ -41,14 +41,13 @@ impl SetArgs {
     }
 
     /// The sets, for a command that looks at all groups or at none.
-    pub(crate) fn all_or_none(self) -> Result<Option<CellSets>> {
+    pub(crate) fn all_or_none(self) -> Result<CellSets> {
         let (sets, only) = self.sets();
-        if !only.is_empty() {
-            let (name, must) = ("--groupby", "a column: this command looks at all of its groups");
-            return Err(Error::Parameter { name, must, got: only.join(",") });
+        if only.is_empty() {
+            return Ok(sets);
         }
-        Ok((sets.groupby.is_some() || !sets.files.is_empty() || sets.data.is_some())
-            .then_some(sets))
+        let (name, must) = ("--groupby", "a column: this command looks at all of its groups");
+        Err(Error::Parameter { name, must, got: only.join(",") })
     }
 }
 

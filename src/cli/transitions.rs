@@ -50,11 +50,7 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
     let TransitionsArgs { model: ModelArgs { model: folder }, sets, pairs, resample, out } = args;
     let ResampleArgs { bootstrap, batch_key } = resample;
     let format = TableFormat::of(&out)?;
-    let (sets, only) = sets.sets();
-    if !only.is_empty() {
-        let (name, must) = ("--groupby", "a column: tables hold all of its groups");
-        return Err(Error::Parameter { name, must, got: only.join(",") });
-    }
+    let sets = sets.all_or_none()?;
     let pairs = pairs.iter().map(|text| pair(text)).collect::<Result<_>>()?;
     let options = TransitionOptions { sets, pairs, bootstrap, batch: batch_key, seed };
     let model = Model::read(&folder)?;

@@ -66,7 +66,7 @@ impl TableFormat {
             Some("parquet") => Ok(Self::Parquet),
             _ => Err(Error::Parameter {
                 name: "--out",
-                must: "a file that ends in .csv, .tsv or .parquet (or give --format)",
+                must: "a file that ends in .csv, .tsv or .parquet",
                 got: path.display().to_string(),
             }),
         }

@@ -180,16 +180,19 @@ mod tests {
 
     /// Two correlated genes that are the coordinates themselves, between two Gaussians: its field is
     /// affine, so that the linear response is exact.
-    fn series() -> BridgeSeries {
+    fn bridge() -> GaussianBridge {
         let source = (array![1.0, 2.0], array![[1.0, 0.6], [0.6, 1.0]]);
         let target = (array![3.0, 1.0], array![[2.0, -0.5], [-0.5, 1.0]]);
-        let bridge = GaussianBridge::between(
+        GaussianBridge::between(
             (source.0.view(), source.1.view()),
             (target.0.view(), target.1.view()),
             Epsilon::new(0.3).unwrap(),
         )
-        .unwrap();
-        let bridge: Box<dyn Bridge> = Box::new(bridge);
+        .unwrap()
+    }
+
+    fn series() -> BridgeSeries {
+        let bridge: Box<dyn Bridge> = Box::new(bridge());
         BridgeSeries::new(vec![0.0, 2.0], vec![bridge]).unwrap()
     }
 
@@ -233,15 +236,7 @@ mod tests {
     fn a_perturbation_that_is_left_to_the_field_follows_the_slope_of_the_bridge() {
         // Of two Gaussians E[X_1 | X_0 = x] is affine in x, with a known slope.
         let response = follow(false, 4000);
-        let source = (array![1.0, 2.0], array![[1.0, 0.6], [0.6, 1.0]]);
-        let target = (array![3.0, 1.0], array![[2.0, -0.5], [-0.5, 1.0]]);
-        let bridge = GaussianBridge::between(
-            (source.0.view(), source.1.view()),
-            (target.0.view(), target.1.view()),
-            Epsilon::new(0.3).unwrap(),
-        )
-        .unwrap();
-        let cross = bridge.cross_covariance(UnitTime::START, UnitTime::END);
+        let cross = bridge().cross_covariance(UnitTime::START, UnitTime::END);
         // Slope Cov(X_1, X_0) Cov(X_0)⁻¹, inverse by hand.
         let inverse = array![[1.0, -0.6], [-0.6, 1.0]] / 0.64;
         let by_slope = cross.t().dot(&inverse).dot(&response.start);

@@ -96,7 +96,14 @@ fn rows_of_transitions_sum_to_one_and_mass_to_the_whole() {
     assert!(
         wide.starts_with("t0,t1,from source (rows) to target (columns),(no group),XEN,ectoderm\n")
     );
-    // Resampling one batch that holds everything changes nothing.
+    // A batch for each time says nothing of the scatter between batches.
+    let line = "transitions --cells groups.csv --pairs 48:60 --bootstrap 5 --out one.csv";
+    let said = sandbox.done(&format!("{line} --batch-key time_label"));
+    assert!(
+        said.stderr.contains("one value of `time_label` only at 48, 60, 72, 96"),
+        "{}",
+        said.stderr
+    );
     let line = "transitions --cells groups.csv --pairs 48:60 --bootstrap 5 --out one.csv";
     let refused = sandbox.run(&format!("{line} --batch-key donor"));
     assert_eq!(refused.code, 2);
@@ -199,7 +206,12 @@ fn a_knock_out_takes_the_gene_away_and_says_what_it_is() {
     // A gene that is hardly there is named.
     let warned = sandbox.done("perturb --knockout Dppa3 --out o.csv").stdout;
     assert!(warned.contains("warning: Dppa3 is above its lowest level in"), "{warned}");
+    // The file may be elsewhere, with or without groups.
+    fs::rename(sandbox.path("data.h5ad"), sandbox.path("moved.h5ad")).unwrap();
+    let said = sandbox.done("perturb --knockout Dppa3 --data moved.h5ad --out o.csv").stdout;
+    assert!(said.contains("warning: Dppa3") && !said.contains("% of control"), "{said}");
     for (line, message) in [
+        ("diagnose --data moved.h5ad", "given with --groupby"),
         ("perturb --knockout Nanog", "none of the genes"),
         ("perturb --knockout Sox2 --from 96", "--until"),
         ("perturb --knockout Sox2 --from 50", "no cells were observed at 50"),

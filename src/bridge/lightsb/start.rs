@@ -1,18 +1,15 @@
 //! Where the descent begins: clusters of the target and the source cells that go to them.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rand_distr::{Distribution, StandardUniform};
-use rayon::prelude::*;
 
 use crate::bridge::draw_cells;
 use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::mixture::{Mixture, closed_form};
 use crate::error::Result;
+use crate::geometry::nearest_rows;
 use crate::linalg::{Lbfgs, exp_in_place, product, product_nt, product_tn, softmax_rows};
 use crate::rng::Seed;
-
-/// Cells that are worked on together; fixed, so that results do not depend on threads.
-const CHUNK: usize = 512;
 
 /// Points and marginal.
 pub(super) type Cells<'a> = (ArrayView2<'a, f64>, ArrayView1<'a, f64>);
@@ -174,7 +171,7 @@ impl Clusters {
 /// 1 where a point (row) is nearest to a centre (column), else 0.
 fn members(points: ArrayView2<'_, f64>, centres: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut members = Array2::zeros((points.nrows(), centres.nrows()));
-    for (i, k) in nearest(points, centres).into_iter().enumerate() {
+    for (i, k) in nearest_rows(points, centres).into_iter().enumerate() {
         members[[i, k]] = 1.0;
     }
     members
@@ -298,7 +295,7 @@ pub(super) fn k_means(cells: Cells<'_>, k: usize, seed: Seed) -> Array2<f64> {
         }
     }
     for _ in 0..ROUNDS {
-        let clusters = nearest(points, centres.view());
+        let clusters = nearest_rows(points, centres.view());
         let mut mass = Array1::<f64>::zeros(centres.nrows());
         let mut sums = Array2::<f64>::zeros(centres.dim());
         for ((row, &cluster), &weight) in points.rows().into_iter().zip(&clusters).zip(weights) {
@@ -310,26 +307,6 @@ pub(super) fn k_means(cells: Cells<'_>, k: usize, seed: Seed) -> Array2<f64> {
         }
     }
     centres
-}
-
-/// The nearest centre of each point.
-fn nearest(points: ArrayView2<'_, f64>, centres: ArrayView2<'_, f64>) -> Vec<usize> {
-    let halves: Vec<f64> = centres.rows().into_iter().map(|row| 0.5 * row.dot(&row)).collect();
-    let chunks: Vec<Vec<usize>> = (0..points.nrows().div_ceil(CHUNK))
-        .into_par_iter()
-        .map(|chunk| {
-            let end = points.nrows().min((chunk + 1) * CHUNK);
-            let inner = product_nt(points.slice(s![chunk * CHUNK..end, ..]), centres);
-            let closest = |row: ArrayView1<'_, f64>| {
-                let closer = |best: usize, k: usize| {
-                    if halves[k] - row[k] < halves[best] - row[best] { k } else { best }
-                };
-                (0..halves.len()).fold(0, closer)
-            };
-            inner.rows().into_iter().map(closest).collect()
-        })
-        .collect();
-    chunks.concat()
 }
 
 /// The plan of a rough entropic coupling, summing to one.

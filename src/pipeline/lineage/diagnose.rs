@@ -20,8 +20,8 @@ use crate::rng::Seed;
 /// What `diagnose` can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct DiagnoseOptions {
-    /// Groups whose splitting is looked at, if any.
-    pub sets: Option<CellSets>,
+    /// Groups whose splitting is looked at, if any are named.
+    pub sets: CellSets,
     /// Deals of coordinates, and of groups.
     pub deals: usize,
     /// Seed of everything random.
@@ -75,9 +75,10 @@ pub fn diagnose(
     progress: &mut dyn Progress,
 ) -> Result<Diagnosed> {
     let course = CourseOfCells::restore(model, options.seed, progress)?;
-    let groups = match &options.sets {
-        None => None,
-        Some(sets) => Some(sets.read((folder, model), &course, progress)?),
+    let groups = if options.sets.is_named() {
+        Some(options.sets.read((folder, model), &course, progress)?)
+    } else {
+        None
     };
     let n = course.lineage.links().len();
     let what = "looking at every interval".to_string();

@@ -98,6 +98,7 @@ pub(super) fn of_course(
         (folder, model),
         (options.sets.data.as_deref(), options.batch.as_deref()),
         (options.bootstrap, options.seed),
+        progress,
     )?;
     let found = Fates::of(&resampled, &course.lineage, &terminals)?;
     progress::report(progress, progress::Event::End)?;

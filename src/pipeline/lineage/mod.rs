@@ -97,12 +97,15 @@ impl CourseOfCells {
         (folder, model): (&Path, &Model),
         (data, batch): (Option<&str>, Option<&str>),
         (n_resamples, seed): (usize, u64),
+        progress: &mut dyn Progress,
     ) -> Result<Resampled<'_>> {
         let batches = match batch {
             None => None,
             Some(column) => {
                 let labels = Fitted::open((folder, model), data)?.labels(column)?;
-                Some(self.by_time(&labels))
+                let batches = self.by_time(&labels);
+                self.say_lone_batches(&batches, column, progress)?;
+                Some(batches)
             }
         };
         let seed = Seed(seed).child("lineage/resamples", 0);
@@ -110,7 +113,38 @@ impl CourseOfCells {
     }
 }
 
+impl CourseOfCells {
+    /// Says which times have one batch only: resampling batches leaves their cells as they are.
+    fn say_lone_batches(
+        &self,
+        batches: &[Vec<String>],
+        column: &str,
+        progress: &mut dyn Progress,
+    ) -> Result<()> {
+        let lone: Vec<String> = batches
+            .iter()
+            .zip(self.lineage.times())
+            .filter(|(labels, _)| labels.iter().all(|label| *label == labels[0]))
+            .map(|(_, time)| time.to_string())
+            .collect();
+        if lone.is_empty() {
+            return Ok(());
+        }
+        let text = format!(
+            "one value of `{column}` only at {}: resampling it says nothing of the scatter there, and \
+             intervals are too narrow",
+            lone.join(", ")
+        );
+        progress::note(progress, text)
+    }
+}
+
 impl CellSets {
+    /// Whether there is a column or a file of groups.
+    pub fn is_named(&self) -> bool {
+        self.groupby.is_some() || !self.files.is_empty()
+    }
+
     /// The groups of the cells of a model.
     ///
     /// # Errors

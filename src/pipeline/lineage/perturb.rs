@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use ndarray::{Array1, Array2, ArrayView2, Axis};
+use ndarray::{Array1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::draw_cells;
 use crate::error::{Error, Result};
+use crate::geometry::nearest_rows;
 use crate::io::model::Model;
 use crate::io::table::{Cells, Table};
-use crate::linalg::product_nt;
 use crate::lineage::{Groups, Perturbation, Response};
 use crate::metrics::{Estimate, Resamples};
 use crate::pipeline::fitted::Fitted;
@@ -29,8 +29,8 @@ pub struct PerturbOptions {
     pub until: Option<f64>,
     /// The genes are moved once and then left to the field, rather than held.
     pub once: bool,
-    /// Groups whose shares at the end are compared, if any.
-    pub sets: Option<CellSets>,
+    /// Groups whose shares at the end are compared, if any are named.
+    pub sets: CellSets,
     /// Cells that are followed, at most.
     pub n_cells: usize,
     /// Resamples behind the intervals.
@@ -132,12 +132,11 @@ pub fn perturb(
     let found = of_genes(model, &response, (loadings.view(), pca.mean().to_owned()), &resamples);
     let found: Vec<PerturbedGene> = sorted(found, &options.knockout);
     let agreement = correlation(&found);
-    let groups = match &options.sets {
-        None => Vec::new(),
-        Some(sets) => {
-            let groups = sets.read((folder, model), &course, progress)?;
-            of_groups(&response, (&course, &groups, until), &resamples)
-        }
+    let groups = if options.sets.is_named() {
+        let groups = options.sets.read((folder, model), &course, progress)?;
+        of_groups(&response, (&course, &groups, until), &resamples)
+    } else {
+        Vec::new()
     };
     Ok(Perturbed { genes: table(&found), rows: found, groups, warnings, agreement })
 }
@@ -157,8 +156,7 @@ fn levels(
     (course, options, from): (&CourseOfCells, &PerturbOptions, usize),
     progress: &mut dyn Progress,
 ) -> Result<(Vec<f64>, Vec<String>)> {
-    let data = options.sets.as_ref().and_then(|sets| sets.data.as_deref());
-    let Some(file) = Fitted::find((folder, model), data)? else {
+    let Some(file) = Fitted::find((folder, model), options.sets.data.as_deref())? else {
         return Ok((vec![0.0; options.knockout.len()], Vec::new()));
     };
     let all = file.genes(progress)?;
@@ -271,7 +269,7 @@ fn of_groups(
 ) -> Vec<(String, f64, Estimate)> {
     let observed = course.process.snapshots[until].points();
     let [control, perturbed] = [&response.control, &response.perturbed]
-        .map(|cells| nearest(cells.view(), observed).into_iter().map(|j| groups.at(until)[j]));
+        .map(|cells| nearest_rows(cells.view(), observed).into_iter().map(|j| groups.at(until)[j]));
     let (control, perturbed): (Vec<_>, Vec<_>) = (control.collect(), perturbed.collect());
     let weights = &resamples.counts() / control.len().max(1) as f64;
     let shares = |group: usize, cells: &[Option<usize>]| -> Array1<f64> {
@@ -286,22 +284,4 @@ fn of_groups(
             (groups.names()[group].clone(), before[0], Estimate::of(&(after - before)))
         })
         .collect()
-}
-
-/// Rows of `points` that are compared with all observed cells at once.
-const CHUNK: usize = 256;
-
-/// The row of `observed` nearest to each of `points`.
-fn nearest(points: ArrayView2<'_, f64>, observed: ArrayView2<'_, f64>) -> Vec<usize> {
-    let squares = observed.map_axis(Axis(1), |row| row.dot(&row));
-    let mut found = Vec::with_capacity(points.nrows());
-    for chunk in points.axis_chunks_iter(Axis(0), CHUNK) {
-        let products: Array2<f64> = product_nt(chunk, observed);
-        for row in products.rows() {
-            let distance = |j: usize| squares[j] - 2.0 * row[j];
-            let best = (0..row.len()).min_by(|&a, &b| distance(a).total_cmp(&distance(b)));
-            found.push(best.unwrap_or(0));
-        }
-    }
-    found
 }

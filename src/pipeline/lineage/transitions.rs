@@ -83,6 +83,7 @@ pub fn transitions(
         (folder, model),
         (options.sets.data.as_deref(), options.batch.as_deref()),
         (options.bootstrap, options.seed),
+        progress,
     )?;
     let mut tables = Vec::new();
     for (done, &pair) in pairs.iter().enumerate() {
