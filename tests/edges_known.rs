@@ -48,6 +48,7 @@ fn model() -> (Model, Array2<f64>) {
             time_unit: "h".into(),
             snapshots: vec![snapshot(0.0), snapshot(HOURS)],
             source: "X".into(),
+            values: None,
             dimensions: vec!["PC1".into(), "PC2".into()],
             scale: SCALE,
             sigma2: 1e-9,

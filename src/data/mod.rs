@@ -1,5 +1,6 @@
 //! CELLS AS MEASURED: the matrix, its columns of annotation, and snapshots in time.
 
+mod blocks;
 mod column;
 mod filter;
 mod growth;
@@ -8,6 +9,7 @@ mod naming;
 mod snapshot;
 pub mod time;
 
+pub use blocks::{BLOCK_CELLS, CellBlocks, SeeCells, SeeValues, StoredValues, blocks_of};
 pub use column::Column;
 pub use filter::ObsFilter;
 pub use growth::{GrowthScale, GrowthUnit, grown, posterior_rates};

@@ -1,17 +1,17 @@
 //! Snapshots (points with a marginal) and the series of them in time.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::error::{Error, Result};
 
 /// A time, in the unit of the time column.
 pub type TimePoint = f64;
 
-/// Cells at one time: points and their marginal (weights that sum to one).
+/// Cells at one time: points and their marginal (weights that sum to one). A clone shares both.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
-    points: Array2<f64>,
-    marginal: Array1<f64>,
+    points: ArcArray2<f64>,
+    marginal: ArcArray1<f64>,
 }
 
 impl Snapshot {
@@ -56,7 +56,12 @@ impl Snapshot {
             let must = "weights that are finite, not negative and not all zero";
             return Err(Error::Parameter { name: "marginal", must, got: format!("sum {total}") });
         }
-        Ok(Self { points: points.as_standard_layout().into_owned(), marginal: weights / total })
+        let points = if points.is_standard_layout() {
+            points
+        } else {
+            points.as_standard_layout().into_owned()
+        };
+        Ok(Self { points: points.into_shared(), marginal: (weights / total).into_shared() })
     }
 
     /// The points, `(n_cells, dim)`, row-major.

@@ -74,6 +74,10 @@ pub struct Header {
     pub snapshots: Vec<SnapshotRecord>,
     /// What was read: `X`, `layers/NAME`, `raw/X` or `obsm/KEY`.
     pub source: String,
+    /// What was made of its values; absent for an embedding from the file, and in models of older
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<ValuesRecord>,
     /// Names of the coordinates.
     pub dimensions: Vec<String>,
     /// Bridges live in coordinates divided by this number.
@@ -88,6 +92,19 @@ pub struct Header {
     pub explained_variance: Vec<f64>,
     /// Variance over all genes; zero for an embedding from the file.
     pub total_variance: f64,
+}
+
+/// What was made of the values of a matrix.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ValuesRecord {
+    /// They were used as they are.
+    AsIs,
+    /// Counts were brought to one depth, then `ln(1 + x)` was taken.
+    Counts {
+        /// The depth.
+        depth: f64,
+    },
 }
 
 /// One snapshot in `model.json`.

@@ -2,24 +2,36 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-use crate::data::Matrix;
 use crate::data::time::TimeUnit;
+use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
-use crate::io::h5ad::H5ad;
+use crate::io::h5ad::{H5ad, H5adBlocks, MatrixInfo, MatrixSource, StorageFormat};
+use crate::io::model::ValuesRecord;
 use crate::pipeline::config::{FitOptions, Source, ValuesChoice};
 use crate::pipeline::growth::{Given, from_genes};
 use crate::pipeline::prepare::{Selection, matrix_source, no_genes};
-use crate::preprocess::{GeneSelector, Pca, PcaSolver, Values, detect, log1p, normalize_total};
-use crate::progress::{self, Event, Progress};
+use crate::preprocess::{GeneSelector, LogScale, Pca, PcaSolver, Values, survey};
+use crate::progress::{self, Progress};
 use crate::rng::Seed;
 
 /// Cells as they were read: a matrix, an embedding, or both where growth comes from genes.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Raw {
-    matrix: Option<Matrix>,
+#[derive(Debug)]
+pub(super) struct Raw<'f> {
+    matrix: Option<Counted<'f>>,
     genes: Vec<String>,
     embedding: Option<Array2<f64>>,
 }
+
+/// A matrix in memory, or one that stays on disk and is read at every pass.
+#[derive(Debug)]
+pub(super) enum Counted<'f> {
+    Whole(Matrix),
+    Blocks(H5adBlocks<'f>),
+}
+
+/// Largest matrix, in bytes, that is read whole though once through it would do. Results do not
+/// depend on it, to the bit.
+pub(super) const WHOLE_BYTES: f64 = 1e9;
 
 /// Cells with coordinates.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,39 +48,116 @@ pub(super) struct Prepared {
 /// What was learnt from cells on the way to their coordinates.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Recipe {
-    /// The depth that counts are scaled to; `None` for values used as they are.
-    depth: Option<f64>,
+    /// What was made of the values; `None` for an embedding of the file.
+    pub(super) values: Option<ValuesRecord>,
     /// The genes that are used, as columns of the matrix.
     columns: Option<Vec<usize>>,
     /// Their components; `None` for an embedding of the file.
     pub(super) pca: Option<Pca>,
 }
 
-impl Raw {
-    /// Reads what coordinates and growth of the selected cells need.
+impl<'f> Counted<'f> {
+    /// The cells `rows` (increasing) of a matrix, whole if that takes no more than `most` bytes or
+    /// cannot be had in another way.
+    ///
+    /// # Errors
+    /// Whatever is wrong with that part of the file.
+    pub(super) fn read(
+        file: &'f H5ad,
+        source: &MatrixSource,
+        (rows, most): (&[usize], f64),
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
+        if most < bytes_of(&file.matrix_info(source)?, rows.len())
+            && let Some(blocks) = file.matrix_blocks(source, rows)?
+        {
+            return Ok(Self::Blocks(blocks));
+        }
+        file.matrix_rows(source, rows, progress).map(Self::Whole)
+    }
+
+    /// To be gone through.
+    pub(super) fn blocks(&self) -> &dyn CellBlocks {
+        match self {
+            Self::Whole(matrix) => matrix,
+            Self::Blocks(blocks) => blocks,
+        }
+    }
+
+    /// The genes `columns`, or all, on a log scale.
+    ///
+    /// # Errors
+    /// As [`LogScale::keep`].
+    pub(super) fn keep(
+        self,
+        scale: &LogScale,
+        columns: Option<&[usize]>,
+        progress: &mut dyn Progress,
+    ) -> Result<Matrix> {
+        match (self, columns, scale) {
+            (Self::Whole(matrix), None, LogScale::AsIs) => Ok(matrix),
+            (cells, ..) => scale.keep(cells.blocks(), columns, progress),
+        }
+    }
+}
+
+/// Bytes of some cells of a matrix in memory, and of what reading them takes beside.
+pub(super) fn bytes_of(info: &MatrixInfo, n_cells: usize) -> f64 {
+    let share = n_cells as f64 / info.n_cells.max(1) as f64;
+    let stored = info.n_stored as f64;
+    match info.format {
+        StorageFormat::Dense => 4.0 * stored * share,
+        StorageFormat::Csr => 8.0 * stored * share,
+        StorageFormat::Csc => 8.0 * stored * share + 4.0 * stored,
+    }
+}
+
+impl<'f> Raw<'f> {
+    /// Reads what coordinates and growth of the selected cells need; a matrix of more than `most`
+    /// bytes stays on disk.
     ///
     /// # Errors
     /// Whatever is wrong with that part of the file; an embedding that is not finite.
     pub(super) fn read(
-        file: &H5ad,
-        selection: &Selection,
+        file: &'f H5ad,
+        (selection, most): (&Selection, f64),
         (options, known): (&FitOptions, &Given),
         progress: &mut dyn Progress,
     ) -> Result<Self> {
         let source = matrix_source(&options.source);
-        let matrix = |progress| file.matrix_rows(&source, &selection.rows, progress);
+        let matrix =
+            |progress| Counted::read(file, &source, (&selection.rows, most), progress).map(Some);
         let Source::Rep(key) = &options.source else {
-            let matrix = Some(matrix(progress)?);
+            let matrix = matrix(progress)?;
             let genes = unique(file.gene_names(&source)?, progress)?;
             return Ok(Self { matrix, genes, embedding: None });
         };
         let points = file.obsm(key)?.select(Axis(0), &selection.rows);
         refuse_not_finite(&points, selection, file, key)?;
         let matrix = match known {
-            Given::Genes(_) => Some(matrix(progress)?),
+            Given::Genes(_) => matrix(progress)?,
             Given::Nothing | Given::Rates(_) => None,
         };
         Ok(Self { matrix, genes: Vec::new(), embedding: Some(points) })
+    }
+
+    /// As [`Raw::read`], all in memory.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn read_whole(
+        file: &H5ad,
+        selection: &Selection,
+        known: (&FitOptions, &Given),
+        progress: &mut dyn Progress,
+    ) -> Result<Raw<'static>> {
+        let Raw { matrix, genes, embedding } =
+            Raw::read(file, (selection, f64::INFINITY), known, progress)?;
+        let matrix = match matrix {
+            Some(Counted::Whole(matrix)) => Some(Counted::Whole(matrix)),
+            Some(Counted::Blocks(_)) | None => None,
+        };
+        Ok(Raw { matrix, genes, embedding })
     }
 
     /// Genes in the matrix that was read; none for an embedding.
@@ -76,10 +165,14 @@ impl Raw {
         self.genes.len()
     }
 
-    /// The cells `rows`, in that order.
-    pub(super) fn select(&self, rows: &[usize]) -> Self {
-        Self {
-            matrix: self.matrix.as_ref().map(|matrix| matrix.select_cells(rows)),
+    /// The cells `rows`, in that order, of cells in memory.
+    pub(super) fn select(&self, rows: &[usize]) -> Raw<'static> {
+        let select = |cells: &Counted<'_>| match cells {
+            Counted::Whole(matrix) => Some(Counted::Whole(matrix.select_cells(rows))),
+            Counted::Blocks(_) => None,
+        };
+        Raw {
+            matrix: self.matrix.as_ref().and_then(select),
             genes: self.genes.clone(),
             embedding: self.embedding.as_ref().map(|points| points.select(Axis(0), rows)),
         }
@@ -97,7 +190,7 @@ impl Raw {
         progress: &mut dyn Progress,
     ) -> Result<Prepared> {
         let Self { matrix, mut genes, embedding } = self;
-        let Some(mut matrix) = matrix else {
+        let Some(cells) = matrix else {
             let growth = match known {
                 Given::Rates(rates) => Some(rates.clone()),
                 Given::Nothing | Given::Genes(_) => None,
@@ -105,21 +198,28 @@ impl Raw {
             return Ok(embedded(embedding.unwrap_or_default(), options, growth));
         };
         // The depth of a cell is that of all its genes, also where few of them are used.
-        let Scaled { non_negative, depth } = to_log_scale(&mut matrix, options, progress)?;
+        let Scaled { non_negative, scale } = log_scale(cells.blocks(), options, progress)?;
         let growth = match known {
             Given::Nothing => None,
             Given::Rates(rates) => Some(rates.clone()),
-            Given::Genes(columns) => Some(from_genes(&matrix, columns, unit)?),
+            Given::Genes(sets) => Some(growth_of(cells.blocks(), &scale, (sets, unit), progress)?),
         };
         if let Some(points) = embedding {
             return Ok(embedded(points, options, growth));
         }
         let columns = match &options.genes {
             Some(wanted) => Some(named(&genes, wanted, progress)?),
-            None => variable(&matrix, options.n_top_genes, non_negative, progress)?,
+            None if non_negative => variable(cells.blocks(), &scale, options, progress)?,
+            None => {
+                if options.n_top_genes < genes.len() {
+                    let text = "gene selection needs a log scale without negative values: all                                 genes kept";
+                    progress::note(progress, text)?;
+                }
+                None
+            }
         };
+        let matrix = cells.keep(&scale, columns.as_deref(), progress)?;
         if let Some(columns) = &columns {
-            matrix = matrix.select_genes(columns);
             genes = columns.iter().map(|&column| genes[column].clone()).collect();
         }
         let solver = PcaSolver { n_pcs: options.n_pcs, ..PcaSolver::default() };
@@ -134,7 +234,7 @@ impl Raw {
         );
         progress::note(progress, text)?;
         let dimensions = (1..=points.ncols()).map(|d| format!("PC{d}")).collect();
-        let recipe = Recipe { depth, columns, pca: Some(pca) };
+        let recipe = Recipe { values: Some(record(&scale)), columns, pca: Some(pca) };
         Ok(Prepared { points, dimensions, genes, growth, recipe })
     }
 }
@@ -144,19 +244,53 @@ impl Recipe {
     ///
     /// # Errors
     /// Values that cannot be normalised.
-    pub(super) fn apply(&self, cells: Raw) -> Result<Array2<f64>> {
-        let (Some(pca), Some(mut matrix)) = (&self.pca, cells.matrix) else {
+    pub(super) fn apply(&self, cells: Raw<'_>) -> Result<Array2<f64>> {
+        let (Some(pca), Some(values), Some(cells)) = (&self.pca, self.values, cells.matrix) else {
             return Ok(cells.embedding.unwrap_or_default());
         };
-        if let Some(depth) = self.depth {
-            normalize_total(&mut matrix, Some(depth))?;
-            log1p(&mut matrix)?;
-        }
-        match &self.columns {
-            Some(columns) => pca.transform(&matrix.select_genes(columns)),
-            None => pca.transform(&matrix),
-        }
+        let silent = &mut progress::Silent;
+        let scale = scale_as(values, cells.blocks(), silent)?;
+        pca.transform(&cells.keep(&scale, self.columns.as_deref(), silent)?)
     }
+}
+
+/// The log scale of other cells of a file of which it is known what its values are.
+///
+/// # Errors
+/// Those of reading `cells`.
+pub(super) fn scale_as(
+    values: ValuesRecord,
+    cells: &dyn CellBlocks,
+    progress: &mut dyn Progress,
+) -> Result<LogScale> {
+    Ok(match values {
+        ValuesRecord::AsIs => LogScale::AsIs,
+        ValuesRecord::Counts { depth } => {
+            LogScale::Counts { depths: survey(cells, progress)?.1, target: depth }
+        }
+    })
+}
+
+/// What model files keep of a log scale.
+pub(super) fn record(scale: &LogScale) -> ValuesRecord {
+    scale.depth().map_or(ValuesRecord::AsIs, |depth| ValuesRecord::Counts { depth })
+}
+
+/// Growth rates from the genes of two sets.
+fn growth_of(
+    cells: &dyn CellBlocks,
+    scale: &LogScale,
+    (sets, unit): (&[Vec<usize>; 2], TimeUnit),
+    progress: &mut dyn Progress,
+) -> Result<Array1<f64>> {
+    let mut columns = sets.concat();
+    columns.sort_unstable();
+    columns.dedup();
+    let place = |set: &[usize]| -> Vec<usize> {
+        set.iter().map(|column| columns.partition_point(|other| other < column)).collect()
+    };
+    let places = [place(&sets[0]), place(&sets[1])];
+    from_genes(&scale.keep(cells, Some(&columns), progress)?, &places, unit)
 }
 
 /// Cells whose coordinates are in the file.
@@ -168,23 +302,26 @@ fn embedded(points: Array2<f64>, options: &FitOptions, growth: Option<Array1<f64
     let stem = key.strip_prefix("X_").unwrap_or(key);
     let stem = if stem == "pca" { "PC" } else { stem };
     let dimensions = (1..=points.ncols()).map(|d| format!("{stem}{d}")).collect();
-    let recipe = Recipe { depth: None, columns: None, pca: None };
+    let recipe = Recipe { values: None, columns: None, pca: None };
     Prepared { points, dimensions, genes: Vec::new(), growth, recipe }
 }
 
 /// What was found of the values of a matrix.
 pub(super) struct Scaled {
     non_negative: bool,
-    depth: Option<f64>,
+    pub(super) scale: LogScale,
 }
 
-/// Brings counts to a log scale, says what was found.
-pub(super) fn to_log_scale(
-    matrix: &mut Matrix,
+/// Looks at all values: how they come to a log scale, and says so.
+///
+/// # Errors
+/// Those of reading `cells`.
+pub(super) fn log_scale(
+    cells: &dyn CellBlocks,
     options: &FitOptions,
     progress: &mut dyn Progress,
 ) -> Result<Scaled> {
-    let detected = detect(matrix);
+    let (detected, depths) = survey(cells, progress)?;
     let source = &options.source;
     let counts = match options.values {
         ValuesChoice::Counts => true,
@@ -193,13 +330,11 @@ pub(super) fn to_log_scale(
     };
     let non_negative = 0.0 <= detected.min;
     if counts {
-        progress::report(progress, Event::Begin { what: "normalising".into(), total: 1 })?;
-        let depth = normalize_total(matrix, None)?;
-        log1p(matrix)?;
-        progress::report(progress, Event::End)?;
+        let scale = LogScale::of_depths(depths);
+        let depth = scale.depth().unwrap_or(0.0);
         let text = format!("{source} holds counts: scaled to the median depth {depth:.0}, log1p");
         progress::note(progress, text)?;
-        Ok(Scaled { non_negative, depth: Some(depth) })
+        Ok(Scaled { non_negative, scale })
     } else {
         let looks = match detected.values {
             Values::Log1p => "is on a log scale already",
@@ -208,26 +343,20 @@ pub(super) fn to_log_scale(
             Values::Other => "looks neither like counts nor like log1p",
         };
         progress::note(progress, format!("{source} {looks}: used as it is"))?;
-        Ok(Scaled { non_negative, depth: None })
+        Ok(Scaled { non_negative, scale: LogScale::AsIs })
     }
 }
 
 /// The genes that vary most; `None` for all.
 fn variable(
-    matrix: &Matrix,
-    n_genes: usize,
-    non_negative: bool,
+    cells: &dyn CellBlocks,
+    scale: &LogScale,
+    options: &FitOptions,
     progress: &mut dyn Progress,
 ) -> Result<Option<Vec<usize>>> {
-    let n_all = matrix.n_genes();
-    if !non_negative {
-        if n_genes < n_all {
-            let text = "gene selection needs a log scale without negative values: all genes kept";
-            progress::note(progress, text)?;
-        }
-        return Ok(None);
-    }
-    let columns = GeneSelector { n_genes, ..GeneSelector::default() }.select(matrix)?;
+    let (n_genes, n_all) = (options.n_top_genes, cells.n_genes());
+    let selector = GeneSelector { n_genes, ..GeneSelector::default() };
+    let columns = selector.select(cells, scale, progress)?;
     if columns.len() == n_all {
         return Ok(None);
     }

@@ -14,7 +14,7 @@ use crate::io::model::{
 };
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
 use crate::pipeline::config::FitOptions;
-use crate::pipeline::coordinates::{Prepared, Raw};
+use crate::pipeline::coordinates::{Prepared, Raw, WHOLE_BYTES};
 use crate::pipeline::growth::given;
 use crate::pipeline::intervals::intervals;
 use crate::pipeline::prepare::{Selection, file_name, select};
@@ -65,12 +65,12 @@ pub fn fit(
     let known = given(&opened, &selection, &options.growth, &options.source, &mut progress)?;
     let sha256 = file::sha256(input, &mut progress)?;
     let plan = plan_hash(&sha256, options)?;
-    let names = opened.obs_names()?;
-    let cells: Vec<String> = selection.rows.iter().map(|&row| names[row].clone()).collect();
-    let raw = Raw::read(&opened, &selection, (options, &known), &mut progress)?;
-    drop(opened);
+    let raw = Raw::read(&opened, (&selection, WHOLE_BYTES), (options, &known), &mut progress)?;
     let n_genes_read = raw.n_genes();
     let prepared = raw.prepare((options, &known), selection.axis.unit, &mut progress)?;
+    let names = opened.obs_names()?;
+    let cells: Vec<String> = selection.rows.iter().map(|&row| names[row].clone()).collect();
+    drop((names, opened));
 
     let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
     let units = Units::of(&series, &prepared.points, options.noise, selection.axis.unit)?;
@@ -127,6 +127,7 @@ fn header(
         time_unit: units.time_unit.clone(),
         snapshots: snapshots.collect(),
         source: options.source.to_string(),
+        values: prepared.recipe.values,
         dimensions: prepared.dimensions.clone(),
         scale: units.scale,
         sigma2: units.sigma2,

@@ -7,10 +7,12 @@ use ndarray::Array2;
 use crate::data::Matrix;
 use crate::error::{Error, Result};
 use crate::io::h5ad::H5ad;
-use crate::io::model::Model;
+use crate::io::model::{Model, ValuesRecord};
 use crate::io::run::{RunRecord, read_json};
 use crate::pipeline::config::FitOptions;
-use crate::pipeline::coordinates::{to_log_scale, unique};
+use crate::pipeline::coordinates::{
+    Counted, WHOLE_BYTES, log_scale, record, scale_as, unique,
+};
 use crate::pipeline::prepare::{matrix_source, select};
 use crate::progress::{self, Progress};
 
@@ -21,6 +23,8 @@ pub(super) struct Fitted {
     rows: Vec<usize>,
     fit: FitOptions,
     source_name: String,
+    /// What the fit made of the values; not known of older models.
+    values: Option<ValuesRecord>,
 }
 
 impl Fitted {
@@ -78,7 +82,7 @@ impl Fitted {
                 ),
             });
         }
-        Ok(Self { file, rows, fit, source_name: model.header.source.clone() })
+        Ok(Self { file, rows, fit, source_name: model.header.source.clone(), values: model.header.values })
     }
 
     /// A column of `obs` as labels, cell by cell of the model; empty where there is none.
@@ -112,10 +116,35 @@ impl Fitted {
         columns: &[usize],
         progress: &mut dyn Progress,
     ) -> Result<Array2<f32>> {
+        let all: Vec<usize> = (0..self.rows.len()).collect();
+        self.expression_of(&all, columns, progress)
+    }
+
+    /// As [`Fitted::expression`], of the cells `cells` (increasing) of the model only.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn expression_of(
+        &self,
+        cells: &[usize],
+        columns: &[usize],
+        progress: &mut dyn Progress,
+    ) -> Result<Array2<f32>> {
         let source = matrix_source(&self.fit.source);
-        let mut matrix = self.file.matrix_rows(&source, &self.rows, progress)?;
-        to_log_scale(&mut matrix, &self.fit, progress)?;
-        Ok(dense(matrix.select_genes(columns)))
+        let read = |rows: &[usize], progress: &mut dyn Progress| {
+            Counted::read(&self.file, &source, (rows, WHOLE_BYTES), progress)
+        };
+        let values = match self.values {
+            Some(values) => values,
+            None => {
+                let all = read(&self.rows, progress)?;
+                record(&log_scale(all.blocks(), &self.fit, progress)?.scale)
+            }
+        };
+        let rows: Vec<usize> = cells.iter().map(|&cell| self.rows[cell]).collect();
+        let found = read(&rows, progress)?;
+        let scale = scale_as(values, found.blocks(), progress)?;
+        found.keep(&scale, Some(columns), progress).map(dense)
     }
 }
 

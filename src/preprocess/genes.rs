@@ -4,9 +4,10 @@ use std::f64::consts::FRAC_1_SQRT_2;
 
 use rayon::prelude::*;
 
-use crate::data::Matrix;
+use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
-use crate::preprocess::normalize::refuse_negative;
+use crate::preprocess::log_scale::{LogScale, TASK, refuse_negative_block};
+use crate::progress::Progress;
 
 /// Selects genes that vary more than others of the same mean: the flavour `seurat` of
 /// `scanpy.pp.highly_variable_genes` with `n_top_genes`.
@@ -48,23 +49,27 @@ pub struct GeneStatistics {
     pub normalized: f64,
 }
 
-/// Cells summed in one task. Part of the result: sums are rounded chunk by chunk.
-const CHUNK: usize = 4096;
 /// Smallest squared coefficient of variation of a gene that varies.
 const SMALLEST_CV2: f64 = 1e-12;
 
 impl GeneSelector {
     /// The selected columns of `x`, increasing.
     ///
-    /// `x` holds `log1p` values, `(n_cells, n_genes)`. If it has no more genes than are asked
-    /// for, all genes that vary are selected. Time `O(stored values)`, memory 16 bytes per gene
-    /// and 4 096 cells.
+    /// `x` is brought to a log scale by `scale` and has shape `(n_cells, n_genes)`. If it has no
+    /// more genes than are asked for, all genes that vary are selected. One pass, time `O(stored
+    /// values)`, memory 16 bytes per gene for each 512 cells of a block.
     ///
     /// # Errors
     /// [`Error::Parameter`] if a hyperparameter is zero; [`Error::Negative`] if a value is
-    /// negative or NaN; [`Error::Numerical`] if `exp(x)` overflows or no gene varies.
-    pub fn select(&self, x: &Matrix) -> Result<Vec<usize>> {
-        let genes = self.statistics(x)?;
+    /// negative or NaN; [`Error::Numerical`] if `exp(x)` overflows or no gene varies; those of
+    /// reading `x`.
+    pub fn select(
+        &self,
+        x: &dyn CellBlocks,
+        scale: &LogScale,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<usize>> {
+        let genes = self.statistics(x, scale, progress)?;
         let selected: Vec<usize> = if self.n_genes >= genes.len() {
             (0..genes.len()).filter(|&j| !genes[j].dispersion.is_nan()).collect()
         } else {
@@ -87,10 +92,14 @@ impl GeneSelector {
     ///
     /// # Errors
     /// As [`GeneSelector::select`], but it does not fail if no gene varies.
-    pub fn statistics(&self, x: &Matrix) -> Result<Vec<GeneStatistics>> {
+    pub fn statistics(
+        &self,
+        x: &dyn CellBlocks,
+        scale: &LogScale,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<GeneStatistics>> {
         self.check()?;
-        refuse_negative(x, "gene selection")?;
-        let mut genes = means_and_dispersions(x);
+        let mut genes = means_and_dispersions(x, scale, progress)?;
         if let Some(j) = genes.iter().position(|gene| !gene.mean.is_finite()) {
             let why = format!("exp(x) of gene {j} overflows; the matrix does not hold logarithms");
             return Err(Error::Numerical { what: "gene selection", why });
@@ -110,41 +119,61 @@ impl GeneSelector {
     }
 }
 
-fn means_and_dispersions(x: &Matrix) -> Vec<GeneStatistics> {
-    let (n, n_genes) = (x.n_cells(), x.n_genes());
-    let starts: Vec<usize> = (0..n).step_by(CHUNK).collect();
-    let parts: Vec<Vec<[f64; 2]>> = starts
-        .into_par_iter()
-        .map(|start| {
-            let mut sums = vec![[0.0; 2]; n_genes];
-            for i in start..n.min(start + CHUNK) {
-                add_row(&mut sums, x, i);
+fn means_and_dispersions(
+    x: &dyn CellBlocks,
+    scale: &LogScale,
+    progress: &mut dyn Progress,
+) -> Result<Vec<GeneStatistics>> {
+    let mut sums = vec![[0.0; 2]; x.n_genes()];
+    x.each_block(progress, &mut |first, block| {
+        scale.check(first, block)?;
+        refuse_negative_block("gene selection", first, block)?;
+        let starts: Vec<usize> = (0..block.n_cells()).step_by(TASK).collect();
+        let parts: Vec<Vec<[f64; 2]>> = starts
+            .into_par_iter()
+            .map(|start| {
+                let mut sums = vec![[0.0; 2]; block.n_genes()];
+                for i in start..block.n_cells().min(start + TASK) {
+                    add_row(&mut sums, block, i, |value| unlogged(scale, first + i, value));
+                }
+                sums
+            })
+            .collect();
+        for part in parts {
+            for (sum, part) in sums.iter_mut().zip(part) {
+                sum[0] += part[0];
+                sum[1] += part[1];
             }
-            sums
-        })
-        .collect();
-    (0..n_genes)
-        .map(|j| {
-            let (sum, square) = parts
-                .iter()
-                .fold((0.0, 0.0), |sums, part| (sums.0 + part[j][0], sums.1 + part[j][1]));
-            let mean = sum / n.max(1) as f64;
-            let variance = (square / n.max(1) as f64 - mean * mean) * n as f64
-                / n.saturating_sub(1).max(1) as f64;
-            let varies = variance > SMALLEST_CV2 * mean * mean;
-            // A gene without expression is put at 1e-12, as scanpy does; it moves the first bin.
-            let mean = if mean > 0.0 { mean } else { 1e-12 };
-            let dispersion = if varies { (variance / mean).ln() } else { f64::NAN };
-            GeneStatistics { mean: mean.ln_1p(), dispersion, normalized: f64::NAN }
-        })
-        .collect()
+        }
+        Ok(())
+    })?;
+    let n = x.n_cells();
+    let gene = |[sum, square]: [f64; 2]| {
+        let mean = sum / n.max(1) as f64;
+        let variance = (square / n.max(1) as f64 - mean * mean) * n as f64
+            / n.saturating_sub(1).max(1) as f64;
+        let varies = variance > SMALLEST_CV2 * mean * mean;
+        // A gene without expression is put at 1e-12, as scanpy does; it moves the first bin.
+        let mean = if mean > 0.0 { mean } else { 1e-12 };
+        let dispersion = if varies { (variance / mean).ln() } else { f64::NAN };
+        GeneStatistics { mean: mean.ln_1p(), dispersion, normalized: f64::NAN }
+    };
+    Ok(sums.into_iter().map(gene).collect())
 }
 
-/// Adds `exp(x) − 1` of one cell, rounded to single precision as it is stored: equal genes then
-/// have equal sums in any order of cells, and so tie.
-fn add_row(sums: &mut [[f64; 2]], x: &Matrix, i: usize) {
-    let mut add = |j: usize, value: f32| {
-        let value = f64::from(f64::from(value).exp_m1() as f32);
+/// `exp(x) − 1` of a value on the log scale, rounded to single precision as counts are: equal genes
+/// then have equal sums in any order of cells, and so tie. Of counts it is what the logarithm would
+/// be taken of.
+fn unlogged(scale: &LogScale, cell: usize, x: f32) -> f64 {
+    f64::from(match scale {
+        LogScale::AsIs => f64::from(x).exp_m1() as f32,
+        LogScale::Counts { .. } => scale.scaled(cell, x),
+    })
+}
+
+fn add_row(sums: &mut [[f64; 2]], x: &Matrix, i: usize, value: impl Fn(f32) -> f64) {
+    let mut add = |j: usize, x: f32| {
+        let value = value(x);
         sums[j][0] += value;
         sums[j][1] += value * value;
     };
@@ -211,6 +240,8 @@ fn bin_edges(genes: &[GeneStatistics], n_bins: usize) -> Vec<f64> {
 mod tests {
     use ndarray::{Array2, array};
 
+    use crate::progress::Silent;
+
     use super::*;
 
     /// Log-counts of three genes in four cells: a burst, a constant, an empty one.
@@ -221,7 +252,7 @@ mod tests {
 
     #[test]
     fn dispersions_agree_with_pencil_and_paper() {
-        let genes = GeneSelector::default().statistics(&small()).unwrap();
+        let genes = GeneSelector::default().statistics(&small(), &LogScale::AsIs, &mut Silent).unwrap();
         // Mean 2, variance (3·4 + 36)/3 = 16.
         assert!((genes[0].mean - 3_f64.ln()).abs() < 1e-7);
         assert!((genes[0].dispersion - 8_f64.ln()).abs() < 1e-6);
@@ -232,22 +263,22 @@ mod tests {
 
     #[test]
     fn asking_for_all_genes_gives_those_that_vary() {
-        assert_eq!(GeneSelector::default().select(&small()).unwrap(), [0]);
+        assert_eq!(GeneSelector::default().select(&small(), &LogScale::AsIs, &mut Silent).unwrap(), [0]);
         let one = GeneSelector { n_genes: 1, ..Default::default() };
-        assert_eq!(one.select(&small()).unwrap(), [0]);
+        assert_eq!(one.select(&small(), &LogScale::AsIs, &mut Silent).unwrap(), [0]);
     }
 
     #[test]
     fn refuses_what_cannot_be_selected_from() {
         let constant = Matrix::Dense(Array2::from_elem((5, 3), 1.0));
-        assert!(GeneSelector::default().select(&constant).is_err());
+        assert!(GeneSelector::default().select(&constant, &LogScale::AsIs, &mut Silent).is_err());
         let negative = Matrix::Dense(array![[-1.0, 2.0]]);
-        assert!(matches!(GeneSelector::default().select(&negative), Err(Error::Negative { .. })));
+        assert!(matches!(GeneSelector::default().select(&negative, &LogScale::AsIs, &mut Silent), Err(Error::Negative { .. })));
         let counts = Matrix::Dense(array![[500.0, 2.0], [0.0, 0.0]]);
-        assert!(matches!(GeneSelector::default().select(&counts), Err(Error::Numerical { .. })));
+        assert!(matches!(GeneSelector::default().select(&counts, &LogScale::AsIs, &mut Silent), Err(Error::Numerical { .. })));
         for bad in [(0, 20), (5, 0)] {
             let selector = GeneSelector { n_genes: bad.0, n_bins: bad.1 };
-            assert!(matches!(selector.select(&small()), Err(Error::Parameter { .. })));
+            assert!(matches!(selector.select(&small(), &LogScale::AsIs, &mut Silent), Err(Error::Parameter { .. })));
         }
     }
 }

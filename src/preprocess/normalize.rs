@@ -93,7 +93,7 @@ pub(super) fn refuse_negative(x: &Matrix, step: &'static str) -> Result<()> {
 
 /// Median of the positive entries, the mean of the middle two if their number is even; 0 if
 /// there are none.
-fn median_of_positive(depths: &[f64]) -> f64 {
+pub(super) fn median_of_positive(depths: &[f64]) -> f64 {
     let mut positive: Vec<f64> = depths.iter().copied().filter(|&depth| depth > 0.0).collect();
     positive.sort_by(f64::total_cmp);
     let middle = positive.len() / 2;

@@ -2,9 +2,13 @@
 
 use std::fmt;
 
+use ndarray::Array1;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::data::Matrix;
+use crate::data::CellBlocks;
+use crate::error::Result;
+use crate::progress::Progress;
 
 /// What the values of a matrix are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +74,8 @@ pub struct Detected {
 const N_SAMPLED: usize = 1_000;
 /// A logarithm this large would stand for half a billion molecules.
 const LOG_LIMIT: f64 = 20.0;
+/// Values that one task looks at.
+const CHUNK: usize = 1 << 16;
 
 /// Decides what `x` holds.
 ///
@@ -80,46 +86,49 @@ const LOG_LIMIT: f64 = 20.0;
 ///
 /// Logarithms of other things than `1 + count` (of `1 + Ct`, say, or logarithms to base two)
 /// cannot be told from `log1p` by sign and size; [`Detected::counts_behind`] and
-/// [`Detected::depth_spread`] speak for or against it. One pass over the stored values, and a
-/// second over at most 1 000 cells, evenly spaced.
-pub fn detect(x: &Matrix) -> Detected {
-    let mut seen = Seen { min: f64::INFINITY, max: f64::NEG_INFINITY, ..Seen::default() };
-    match x {
-        Matrix::Dense(x) => x.iter().for_each(|&value| seen.add(f64::from(value))),
-        Matrix::Sparse(x) => {
-            x.values().iter().for_each(|&value| seen.add(f64::from(value)));
-            if x.n_stored() < x.n_rows() * x.n_cols() {
-                seen.add(0.0);
-            }
-        }
-    }
-    if seen.max < seen.min {
-        (seen.min, seen.max) = (0.0, 0.0);
-    }
-    let values = if seen.n_not_finite > 0 {
-        Values::Other
-    } else {
-        Values::of_range(seen.min, seen.max, seen.n_integer == seen.n_nonzero)
-    };
-    let could_be_log = seen.n_not_finite == 0 && 0.0 <= seen.min && seen.max < LOG_LIMIT;
-    let (counts_behind, depth_spread) =
-        if could_be_log { look_behind_the_logarithm(x) } else { (None, None) };
-    Detected {
-        values,
-        min: seen.min,
-        max: seen.max,
-        n_not_finite: seen.n_not_finite,
-        integer_share: if seen.n_nonzero == 0 {
-            1.0
-        } else {
-            seen.n_integer as f64 / seen.n_nonzero as f64
-        },
-        counts_behind,
-        depth_spread,
-    }
+/// [`Detected::depth_spread`] speak for or against it. One pass over the stored values, with a
+/// closer look at no more than 1 000 cells, evenly spaced.
+///
+/// # Errors
+/// Those of reading `x`; none for a matrix in memory.
+pub fn detect(x: &dyn CellBlocks, progress: &mut dyn Progress) -> Result<Detected> {
+    survey(x, progress).map(|surveyed| surveyed.0)
 }
 
-#[derive(Default)]
+/// What `x` holds, and the depth of every cell: the sum of its values. One pass, without genes.
+///
+/// # Errors
+/// As [`detect`].
+pub fn survey(x: &dyn CellBlocks, progress: &mut dyn Progress) -> Result<(Detected, Array1<f64>)> {
+    let mut seen = Seen::default();
+    let step = x.n_cells().div_ceil(N_SAMPLED).max(1);
+    let mut looks = Vec::new();
+    let mut depths = Array1::zeros(x.n_cells());
+    x.each_values(progress, &mut |first, block| {
+        let parts = block.values.par_chunks(CHUNK).map(Seen::of).collect::<Vec<_>>();
+        parts.iter().for_each(|part| seen.join(part));
+        if block.values.len() < block.n_cells() * block.n_genes {
+            seen.add(0.0);
+        }
+        let looked: Vec<(f64, Option<Look>)> = (0..block.n_cells())
+            .into_par_iter()
+            .with_min_len(64)
+            .map(|i| {
+                let values = block.cell(i);
+                let depth = values.iter().map(|&value| f64::from(value)).sum::<f64>();
+                (depth, ((first + i) % step == 0).then(|| Look::behind_the_logarithm(values)))
+            })
+            .collect();
+        for (i, (depth, look)) in looked.into_iter().enumerate() {
+            depths[first + i] = depth;
+            looks.extend(look);
+        }
+        Ok(())
+    })?;
+    Ok((seen.decide(&looks), depths))
+}
+
+/// What was seen of the values so far; in any order.
 struct Seen {
     min: f64,
     max: f64,
@@ -128,7 +137,20 @@ struct Seen {
     n_not_finite: usize,
 }
 
+impl Default for Seen {
+    fn default() -> Self {
+        let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
+        Self { min, max, n_nonzero: 0, n_integer: 0, n_not_finite: 0 }
+    }
+}
+
 impl Seen {
+    fn of(values: &[f32]) -> Self {
+        let mut seen = Self::default();
+        values.iter().for_each(|&value| seen.add(f64::from(value)));
+        seen
+    }
+
     fn add(&mut self, value: f64) {
         if !value.is_finite() {
             self.n_not_finite += 1;
@@ -141,48 +163,85 @@ impl Seen {
             self.n_integer += usize::from(value.fract().abs() <= 0.0);
         }
     }
+
+    fn join(&mut self, other: &Self) {
+        self.min = self.min.min(other.min);
+        self.max = self.max.max(other.max);
+        self.n_nonzero += other.n_nonzero;
+        self.n_integer += other.n_integer;
+        self.n_not_finite += other.n_not_finite;
+    }
+
+    fn decide(mut self, looks: &[Look]) -> Detected {
+        if self.max < self.min {
+            (self.min, self.max) = (0.0, 0.0);
+        }
+        let values = if self.n_not_finite > 0 {
+            Values::Other
+        } else {
+            Values::of_range(self.min, self.max, self.n_integer == self.n_nonzero)
+        };
+        let could_be_log = self.n_not_finite == 0 && 0.0 <= self.min && self.max < LOG_LIMIT;
+        let (counts_behind, depth_spread) =
+            if could_be_log { behind_the_logarithm(looks) } else { (None, None) };
+        let nonzero = self.n_nonzero.max(1) as f64;
+        Detected {
+            values,
+            min: self.min,
+            max: self.max,
+            n_not_finite: self.n_not_finite,
+            integer_share: if self.n_nonzero == 0 { 1.0 } else { self.n_integer as f64 / nonzero },
+            counts_behind,
+            depth_spread,
+        }
+    }
 }
 
-/// `counts_behind` and `depth_spread`, from at most [`N_SAMPLED`] cells.
-fn look_behind_the_logarithm(x: &Matrix) -> (Option<f64>, Option<f64>) {
-    let (mut n_cells, mut n_whole) = (0_usize, 0_usize);
-    let mut depths = Vec::new();
-    for i in (0..x.n_cells()).step_by(x.n_cells().div_ceil(N_SAMPLED).max(1)) {
-        let row: Vec<f64> = match x {
-            Matrix::Dense(x) => x.row(i).iter().map(|&value| f64::from(value).exp_m1()).collect(),
-            Matrix::Sparse(x) => {
-                x.row(i).1.iter().map(|&value| f64::from(value).exp_m1()).collect()
-            }
-        };
-        depths.push(row.iter().sum::<f64>());
+/// One cell, should its values be logarithms of one plus something.
+struct Look {
+    /// Sum of `exp(x) − 1`.
+    depth: f64,
+    /// Whether these are whole multiples of the smallest; `None` with fewer than two.
+    whole: Option<bool>,
+}
+
+impl Look {
+    fn behind_the_logarithm(values: &[f32]) -> Self {
+        let row: Vec<f64> = values.iter().map(|&value| f64::from(value).exp_m1()).collect();
         let positive = || row.iter().copied().filter(|&value| value > 0.0);
-        if positive().count() < 2 {
-            continue;
-        }
         let smallest = positive().fold(f64::INFINITY, f64::min);
         // The smallest is one molecule in nearly every cell. A value in single precision leaves
         // an error of about 1e-6 of the ratio.
-        let whole = positive().all(|value| {
-            let ratio = value / smallest;
-            (ratio - ratio.round()).abs() <= 1e-4 + 1e-5 * ratio
-        });
-        n_cells += 1;
-        n_whole += usize::from(whole);
+        let whole = || {
+            positive().all(|value| {
+                let ratio = value / smallest;
+                (ratio - ratio.round()).abs() <= 1e-4 + 1e-5 * ratio
+            })
+        };
+        Self { depth: row.iter().sum(), whole: (2 <= positive().count()).then(whole) }
     }
+}
+
+/// `counts_behind` and `depth_spread`.
+fn behind_the_logarithm(looks: &[Look]) -> (Option<f64>, Option<f64>) {
+    let n_cells = looks.iter().filter(|look| look.whole.is_some()).count();
     if n_cells == 0 {
         return (None, None);
     }
-    let mean = depths.iter().sum::<f64>() / depths.len() as f64;
-    let square = depths.iter().map(|depth| (depth - mean).powi(2)).sum::<f64>();
-    let spread = (square / depths.len() as f64).sqrt() / mean;
-    (Some(n_whole as f64 / n_cells as f64), Some(spread))
+    let n_whole = looks.iter().filter(|look| look.whole == Some(true)).count();
+    let n = looks.len() as f64;
+    let mean = looks.iter().map(|look| look.depth).sum::<f64>() / n;
+    let square = looks.iter().map(|look| (look.depth - mean).powi(2)).sum::<f64>();
+    (Some(n_whole as f64 / n_cells as f64), Some((square / n).sqrt() / mean))
 }
 
 #[cfg(test)]
 mod tests {
     use ndarray::{Array2, array};
 
+    use crate::data::Matrix;
     use crate::linalg::Csr;
+    use crate::progress::Silent;
 
     use super::*;
 
@@ -194,7 +253,7 @@ mod tests {
     }
 
     fn found(x: Array2<f32>) -> Detected {
-        detect(&Matrix::Dense(x))
+        detect(&Matrix::Dense(x), &mut Silent).unwrap()
     }
 
     #[test]
@@ -243,7 +302,7 @@ mod tests {
     fn sparse_zeros_count_and_sparse_and_dense_agree() {
         let sparse = |values: Vec<f32>| {
             let x = Csr::new(3, vec![0, 2, 2, 4], vec![0, 2, 1, 2], values).unwrap();
-            detect(&Matrix::Sparse(x))
+            detect(&Matrix::Sparse(x), &mut Silent).unwrap()
         };
         let detected = sparse(vec![1.0, 2.0, 3.0, 4.0]);
         assert_eq!(detected, found(array![[1., 0., 2.], [0., 0., 0.], [0., 3., 4.]]));

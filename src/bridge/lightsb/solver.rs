@@ -4,6 +4,7 @@ use std::cell::OnceCell;
 use std::cmp::Ordering;
 
 use ndarray::{Array1, Axis};
+use rand::seq::index;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::lightsb::anchored::Anchored;
@@ -27,6 +28,10 @@ const MEMORY: usize = 15;
 
 /// With fewer target cells than this for each, Gaussians fit cells and not their law.
 const CELLS_PER_GAUSSIAN: usize = 15;
+
+/// Cells of each snapshot that the size is chosen on and the descent starts with, at most; the descent
+/// ends on all.
+const MOST_AT_FIRST: usize = 10_000;
 
 /// Before Gaussians without cells are given a new place, the descent stops at this multiple of
 /// the tolerance.
@@ -167,7 +172,11 @@ impl LightSbSolver {
         };
         let mut size = Size { covariance: kinds[0], n_gaussians: 1 };
         let mut details = Vec::new();
-        let (source, target) = (&ends.source.cells, &ends.target.cells);
+        let some = ends.thinned(seed.child("lightsb/some", 0))?;
+        let (source, target) = match &some {
+            Some((source, target)) => (source, target),
+            None => (&ends.source.cells, &ends.target.cells),
+        };
         if let Some(parts) = Parts::new(source, target, ends.epsilon, seed)? {
             let ends = parts.fitted().map(Ends::new).collect::<Result<Vec<_>>>()?;
             let rough = Self { tolerance: ROUGH * self.tolerance, ..self.clone() };
@@ -216,6 +225,15 @@ impl LightSbSolver {
             let starts =
                 start::from_coupling(coupling, source.view(), target.view(), settings, seed)?;
             lowest(&mut objective, starts).unwrap_or_else(|| single.clone())
+        };
+        let spread = match ends.thinned(seed.child("lightsb/some", 1))? {
+            None => spread,
+            Some((source, target)) => {
+                let source = (source.points(), source.marginal());
+                let target = (target.points(), target.marginal());
+                let mut objective = Objective::new(source, target, epsilon.value());
+                self.descend(&mut objective, spread, floor, progress)?.mixture
+            }
         };
         let mut descent = self.descend(&mut objective, spread, floor, progress)?;
         let single_value = objective.evaluate(&single).value;
@@ -404,6 +422,23 @@ impl Ends {
     fn new(problem: &BridgeProblem) -> Result<Self> {
         let (source, target) = (Centred::new(problem.source())?, Centred::new(problem.target())?);
         Ok(Self { source, target, epsilon: problem.epsilon(), coupling: OnceCell::new() })
+    }
+
+    /// Some cells of both sides, still centred by all; `None` if there are not many.
+    fn thinned(&self, seed: Seed) -> Result<Option<(Snapshot, Snapshot)>> {
+        let (source, target) = (&self.source.cells, &self.target.cells);
+        if source.n_cells().max(target.n_cells()) <= 2 * MOST_AT_FIRST {
+            return Ok(None);
+        }
+        let thin = |cells: &Snapshot, side: u64| {
+            let n = cells.n_cells();
+            let mut rng = seed.stream("side", side);
+            let mut rows = index::sample(&mut rng, n, n.min(MOST_AT_FIRST)).into_vec();
+            rows.sort_unstable();
+            let marginal = cells.marginal().select(Axis(0), &rows);
+            Snapshot::weighted(cells.points().select(Axis(0), &rows), marginal)
+        };
+        Ok(Some((thin(source, 0)?, thin(target, 1)?)))
     }
 
     /// Made when it is first asked for.

@@ -68,10 +68,10 @@ pub(super) enum StoredMatrix {
 pub(super) struct Sparse {
     path: String,
     container: Arc<Container>,
-    by_rows: bool,
-    shape: (usize, usize),
-    data: Array,
-    indices: Array,
+    pub(super) by_rows: bool,
+    pub(super) shape: (usize, usize),
+    pub(super) data: Array,
+    pub(super) indices: Array,
     indptr: Array,
 }
 
@@ -250,12 +250,12 @@ impl Sparse {
         Ok(Self { path, container, by_rows, shape, data, indices, indptr })
     }
 
-    fn corrupt(&self, why: &str) -> Error {
+    pub(super) fn corrupt(&self, why: &str) -> Error {
         self.container.unreadable(&self.path, format!("the sparse matrix is corrupt: {why}"))
     }
 
     /// Where each row (or column) starts, checked: from 0, never back, to the number of values.
-    fn starts(&self) -> Result<Vec<usize>> {
+    pub(super) fn starts(&self) -> Result<Vec<usize>> {
         let storage = Storage::new(&self.indptr)?;
         let starts: Vec<u64> = storage.numbers(0..storage.n_rows())?;
         let n_stored = self.data.shape[0];
@@ -384,7 +384,7 @@ pub(super) fn first_not_finite(matrix: &Matrix) -> Option<(usize, usize, f32)> {
 }
 
 /// Exponent bits that are all set are NaN or infinite. No branches, so that it is vectorised.
-fn all_finite(values: &[f32]) -> bool {
+pub(super) fn all_finite(values: &[f32]) -> bool {
     const EXPONENT: u32 = 0x7f80_0000;
     values.par_chunks(1 << 16).all(|values| {
         let odd = |value: &f32| u32::from(value.to_bits() & EXPONENT == EXPONENT);
@@ -393,14 +393,14 @@ fn all_finite(values: &[f32]) -> bool {
 }
 
 /// Elements per window, a multiple of what is stored together, about [`WINDOW`] values.
-fn window_of(storage: &Storage<'_>, row_length: usize) -> usize {
+pub(super) fn window_of(storage: &Storage<'_>, row_length: usize) -> usize {
     let rows = (WINDOW / row_length.max(1)).max(1);
     let together = storage.rows_together();
     (rows / together).max(1).saturating_mul(together)
 }
 
 /// The ranges that belong to `rows`, joined where they touch.
-fn ranges_of_rows(
+pub(super) fn ranges_of_rows(
     rows: Option<&[usize]>,
     n_rows: usize,
     range_of: impl Fn(usize) -> Range<usize>,
@@ -416,22 +416,34 @@ fn ranges_of_rows(
     ranges
 }
 
-/// The rows of `storage` in `ranges` (increasing), window by window; windows in which nothing is
-/// wanted are not read.
+/// The rows of `storage` in `ranges` (increasing), window by window, said as it goes.
 fn gather<T: Value>(
     storage: &Storage<'_>,
     ranges: &[Range<usize>],
     window: usize,
     progress: &mut dyn Progress,
 ) -> Result<Vec<T>> {
-    let n = storage.n_rows();
+    let what = format!("reading {}", storage.path());
+    report(progress, Event::Begin { what, total: storage.n_rows() as u64 })?;
+    let found = gather_into(storage, ranges, window, progress)?;
+    report(progress, Event::End)?;
+    Ok(found)
+}
+
+/// The rows of `storage` in `ranges` (increasing), window by window; windows in which nothing is
+/// wanted are not read.
+pub(super) fn gather_into<T: Value>(
+    storage: &Storage<'_>,
+    ranges: &[Range<usize>],
+    window: usize,
+    progress: &mut dyn Progress,
+) -> Result<Vec<T>> {
     let row_length = storage.row_length();
     let wanted: usize = ranges.iter().map(ExactSizeIterator::len).sum();
-    let what = format!("reading {}", storage.path());
-    report(progress, Event::Begin { what, total: n as u64 })?;
     let mut out: Vec<T> = storage.zeros(wanted * row_length)?;
     let mut filled = 0;
-    let mut at = 0;
+    let mut at = ranges.first().map_or(0, |range| range.start / window * window);
+    let n = ranges.last().map_or(0, |range| range.end);
     let mut next = 0;
     while at < n {
         let end = at.saturating_add(window).min(n);
@@ -462,6 +474,5 @@ fn gather<T: Value>(
         at = end;
         report(progress, Event::Step { done: at as u64 })?;
     }
-    report(progress, Event::End)?;
     Ok(out)
 }

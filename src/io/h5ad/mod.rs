@@ -5,9 +5,10 @@
 //!
 //! - `hdf5`: nodes, attributes and types, through the HDF5 crate; `links`, `object_header`: soft links
 //! - `storage`: bytes of a dataset, with `filters` (compression), `number` and `text` (decoding)
-//! - `frame`: `obs` and `var`; `matrix`: `X`, layers, `raw`; `slots`: `obsm` and `varm`
+//! - `frame`: `obs` and `var`; `matrix`: `X`, layers, `raw`, and `blocks` of it; `slots`: `obsm`, `varm`
 //! - [`H5ad`]: the file; [`write_h5ad`]: a new one; [`edit_h5ad`]: parts added to one that is there
 
+mod blocks;
 mod edit;
 mod element;
 mod filters;
@@ -25,6 +26,7 @@ mod text;
 mod third_party;
 mod write;
 
+pub use blocks::H5adBlocks;
 pub use edit::{Edited, H5adEdit, edit_h5ad};
 pub use matrix::{MatrixInfo, StorageFormat};
 pub use read::{H5ad, MatrixSource, duplicates};

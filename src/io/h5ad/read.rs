@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::data::{Column, Matrix};
 use crate::error::{Error, Result};
+use crate::io::h5ad::blocks::H5adBlocks;
 use crate::io::h5ad::element::Element;
 use crate::io::h5ad::frame::Frame;
 use crate::io::h5ad::hdf5::{Container, Folder, Node};
@@ -209,10 +210,7 @@ impl H5ad {
         rows: &[usize],
         progress: &mut dyn Progress,
     ) -> Result<Matrix> {
-        if let Some(row) = rows.iter().find(|&&row| row >= self.n_cells) {
-            let (must, got) = ("smaller than the number of cells", row.to_string());
-            return Err(Error::Parameter { name: "rows", must, got });
-        }
+        self.check_rows(rows)?;
         let stored = self.stored(source)?;
         if rows.windows(2).all(|pair| pair[0] < pair[1]) {
             let matrix = stored.read(Some(rows), progress)?;
@@ -230,6 +228,31 @@ impl H5ad {
             Matrix::Dense(x) => Matrix::Dense(x.select(ndarray::Axis(0), &places)),
             Matrix::Sparse(x) => Matrix::Sparse(x.select_rows(&places)),
         })
+    }
+
+    /// The rows `rows` (strictly increasing) of a matrix that stays on disk, to be gone through block
+    /// by block; `None` if it is stored by columns.
+    ///
+    /// # Errors
+    /// [`Error::NoMatrix`], [`Error::UnknownKey`] or [`Error::Unreadable`] as [`H5ad::matrix`];
+    /// [`Error::Parameter`] if a row is not a cell, or they do not increase.
+    pub fn matrix_blocks(
+        &self,
+        source: &MatrixSource,
+        rows: &[usize],
+    ) -> Result<Option<H5adBlocks<'_>>> {
+        self.check_rows(rows)?;
+        if rows.windows(2).any(|pair| pair[1] <= pair[0]) {
+            let (must, got) = ("strictly increasing", "another order".into());
+            return Err(Error::Parameter { name: "rows", must, got });
+        }
+        Ok(H5adBlocks::new(self, source, self.stored(source)?, rows))
+    }
+
+    fn check_rows(&self, rows: &[usize]) -> Result<()> {
+        let Some(row) = rows.iter().find(|&&row| row >= self.n_cells) else { return Ok(()) };
+        let (must, got) = ("smaller than the number of cells", row.to_string());
+        Err(Error::Parameter { name: "rows", must, got })
     }
 
     /// Refuses NaN and infinite values, naming cell and gene. `rows` are the cells that the rows

@@ -17,7 +17,7 @@ use crate::rng::Seed;
 
 /// All cells that take part, as they were read.
 pub(super) struct Cells {
-    pub(super) raw: Raw,
+    pub(super) raw: Raw<'static>,
     pub(super) selection: Selection,
     pub(super) known: Given,
     /// The batch of each cell, if a column of batches is named.
@@ -52,7 +52,7 @@ impl Cells {
                     .collect())
             })
             .transpose()?;
-        let raw = Raw::read(&opened, &selection, (fit, &known), progress)?;
+        let raw = Raw::read_whole(&opened, &selection, (fit, &known), progress)?;
         let record = InputRecord {
             file: file_name(input),
             path: String::new(),

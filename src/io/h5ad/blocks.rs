@@ -1,0 +1,203 @@
+//! A matrix on disk as blocks of cells: read ahead by one block, again at every pass.
+
+use std::ops::Range;
+use std::sync::mpsc::sync_channel;
+
+use ndarray::Array2;
+
+use crate::data::{CellBlocks, Matrix, SeeCells, SeeValues, StoredValues, blocks_of};
+use crate::error::{Error, Result};
+use crate::io::h5ad::hdf5::Array;
+use crate::io::h5ad::matrix::{Sparse, StoredMatrix, all_finite, gather_into, ranges_of_rows, window_of};
+use crate::io::h5ad::storage::Storage;
+use crate::io::h5ad::{H5ad, MatrixSource};
+use crate::linalg::Csr;
+use crate::progress::{Event, Progress, report};
+
+/// Some cells of a matrix that stays on disk.
+///
+/// Every pass reads the file anew; two blocks are in memory at a time, one that is worked on and one
+/// that is read and decoded meanwhile.
+pub struct H5adBlocks<'f> {
+    file: &'f H5ad,
+    source: MatrixSource,
+    stored: StoredMatrix,
+    rows: Vec<usize>,
+}
+
+impl std::fmt::Debug for H5adBlocks<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("H5adBlocks").field("source", &self.source).finish_non_exhaustive()
+    }
+}
+
+impl<'f> H5adBlocks<'f> {
+    /// The cells `rows` (strictly increasing) of a matrix; `None` if it is stored by columns, of
+    /// which no cells can be read without reading all.
+    pub(super) fn new(
+        file: &'f H5ad,
+        source: &MatrixSource,
+        stored: StoredMatrix,
+        rows: &[usize],
+    ) -> Option<Self> {
+        match &stored {
+            StoredMatrix::Sparse(sparse) if !sparse.by_rows => None,
+            _ => Some(Self { file, source: source.clone(), stored, rows: rows.to_vec() }),
+        }
+    }
+
+    /// Reads block after block on a thread of its own, and gives them to `see` in order.
+    fn each<B: Send>(
+        &self,
+        progress: &mut dyn Progress,
+        read: impl Fn(&Reader<'_>, &[usize]) -> Result<B> + Sync,
+        see: &mut dyn FnMut(usize, &B) -> Result<()>,
+    ) -> Result<()> {
+        let reader = Reader::new(&self.stored)?;
+        let what = format!("reading {}", self.source);
+        report(progress, Event::Begin { what, total: self.rows.len() as u64 })?;
+        std::thread::scope(|scope| {
+            let (send, receive) = sync_channel(0);
+            let (reader, read, rows) = (&reader, &read, &self.rows);
+            scope.spawn(move || {
+                for cells in blocks_of(rows.len()) {
+                    let block = read(reader, &rows[cells.clone()]);
+                    let failed = block.is_err();
+                    // Nobody receives any more where the other side has failed or was stopped.
+                    if send.send((cells, block)).is_err() || failed {
+                        return;
+                    }
+                }
+            });
+            for (cells, block) in receive {
+                see(cells.start, &block.map_err(|error| self.named(error))?)?;
+                report(progress, Event::Step { done: cells.end as u64 })?;
+            }
+            Ok::<(), Error>(())
+        })?;
+        report(progress, Event::End)
+    }
+
+    fn named(&self, error: Error) -> Error {
+        match (error, &self.stored) {
+            (Error::SparseStructure(why), StoredMatrix::Sparse(sparse)) => sparse.corrupt(&why),
+            (error, _) => error,
+        }
+    }
+
+    /// Refuses NaN and infinite values by the names of cell and gene.
+    fn check(&self, first: usize, block: &Matrix) -> Result<()> {
+        let rows = &self.rows[first..first + block.n_cells()];
+        self.file.check_finite(block, &self.source, Some(rows))
+    }
+}
+
+impl CellBlocks for H5adBlocks<'_> {
+    fn n_cells(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn n_genes(&self) -> usize {
+        self.stored.shape().1
+    }
+
+    fn each_block(&self, progress: &mut dyn Progress, see: &mut SeeCells<'_>) -> Result<()> {
+        self.each(progress, |reader, rows| reader.cells(rows), &mut |first, block| {
+            self.check(first, block)?;
+            see(first, block)
+        })
+    }
+
+    fn each_values(&self, progress: &mut dyn Progress, see: &mut SeeValues<'_>) -> Result<()> {
+        self.each(progress, |reader, rows| reader.values(rows), &mut |first, block: &StoredValues| {
+            if !all_finite(&block.values) {
+                // Read once more with its genes, to name the one.
+                let rows = &self.rows[first..first + block.n_cells()];
+                let block = Reader::new(&self.stored)?.cells(rows);
+                self.check(first, &block.map_err(|error| self.named(error))?)?;
+            }
+            see(first, block)
+        })
+    }
+}
+
+/// A matrix whose parts are found, so that any cells can be read.
+enum Reader<'a> {
+    Dense { array: &'a Array, storage: Storage<'a> },
+    Sparse { sparse: &'a Sparse, starts: Vec<usize>, data: Storage<'a>, indices: Storage<'a> },
+}
+
+impl<'a> Reader<'a> {
+    fn new(stored: &'a StoredMatrix) -> Result<Self> {
+        Ok(match stored {
+            StoredMatrix::Dense(array) => Self::Dense { array, storage: Storage::new(array)? },
+            StoredMatrix::Sparse(sparse) => Self::Sparse {
+                sparse,
+                starts: sparse.starts()?,
+                data: Storage::new(&sparse.data)?,
+                indices: Storage::new(&sparse.indices)?,
+            },
+        })
+    }
+
+    /// The cells `rows`, strictly increasing.
+    fn cells(&self, rows: &[usize]) -> Result<Matrix> {
+        match self {
+            Self::Dense { array, storage } => {
+                let values = read(storage, &self.ranges(rows))?;
+                let shape = (rows.len(), storage.row_length());
+                Array2::from_shape_vec(shape, values)
+                    .map(Matrix::Dense)
+                    .map_err(|error| array.unreadable(error))
+            }
+            Self::Sparse { sparse, data, indices, .. } => {
+                let ranges = self.ranges(rows);
+                let indptr = std::iter::once(0).chain(self.ends(rows)).collect();
+                let (values, indices) = (read(data, &ranges)?, read(indices, &ranges)?);
+                Csr::new(sparse.shape.1, indptr, indices, values).map(Matrix::Sparse)
+            }
+        }
+    }
+
+    /// Their stored values.
+    fn values(&self, rows: &[usize]) -> Result<StoredValues> {
+        let (values, n_genes) = match self {
+            Self::Dense { storage, .. } => (storage, storage.row_length()),
+            Self::Sparse { sparse, data, .. } => (data, sparse.shape.1),
+        };
+        let values = read(values, &self.ranges(rows))?;
+        Ok(StoredValues { ends: self.ends(rows), values, n_genes })
+    }
+
+    /// Where each cell ends among the values that are read.
+    fn ends(&self, rows: &[usize]) -> Vec<usize> {
+        let mut end = 0;
+        let length = |&row: &usize| match self {
+            Self::Dense { storage, .. } => storage.row_length(),
+            Self::Sparse { starts, .. } => starts[row + 1] - starts[row],
+        };
+        rows.iter()
+            .map(|row| {
+                end += length(row);
+                end
+            })
+            .collect()
+    }
+
+    fn ranges(&self, rows: &[usize]) -> Vec<Range<usize>> {
+        match self {
+            Self::Dense { storage, .. } => {
+                ranges_of_rows(Some(rows), storage.n_rows(), |row| row..row + 1)
+            }
+            Self::Sparse { starts, .. } => {
+                ranges_of_rows(Some(rows), starts.len() - 1, |row| starts[row]..starts[row + 1])
+            }
+        }
+    }
+}
+
+fn read<T: super::number::Value>(storage: &Storage<'_>, ranges: &[Range<usize>]) -> Result<Vec<T>> {
+    let window = window_of(storage, storage.row_length());
+    let mut quiet = crate::progress::Silent;
+    gather_into(storage, ranges, window, &mut quiet)
+}

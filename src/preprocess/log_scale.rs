@@ -1,0 +1,280 @@
+//! Block by block to a log scale: every cell to the same depth, some genes kept, the logarithm last.
+
+use std::ops::Range;
+
+use ndarray::{Array1, Array2};
+use rayon::prelude::*;
+
+use crate::data::{CellBlocks, Matrix};
+use crate::error::{Error, Result};
+use crate::linalg::Csr;
+use crate::preprocess::normalize::median_of_positive;
+use crate::progress::Progress;
+
+/// Cells that one task works on.
+pub(super) const TASK: usize = 512;
+
+/// Column of a gene that is not kept.
+const ABSENT: u32 = u32::MAX;
+
+/// How values become logarithms.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LogScale {
+    /// They are used as they are.
+    AsIs,
+    /// Counts: each cell is scaled to one depth, then `ln(1 + x)` is taken.
+    Counts {
+        /// The depth of every cell in the matrix.
+        depths: Array1<f64>,
+        /// The depth that all are scaled to.
+        target: f64,
+    },
+}
+
+impl LogScale {
+    /// Counts of cells of these depths, to be scaled to their median; see
+    /// [`crate::preprocess::normalize_total`].
+    pub fn of_depths(depths: Array1<f64>) -> Self {
+        let target = median_of_positive(depths.as_slice().unwrap_or(&[]));
+        Self::Counts { depths, target }
+    }
+
+    /// The depth that counts are scaled to.
+    pub fn depth(&self) -> Option<f64> {
+        match self {
+            Self::AsIs => None,
+            Self::Counts { target, .. } => Some(*target),
+        }
+    }
+
+    /// `x` before the logarithm, in single precision: what [`crate::preprocess::normalize_total`]
+    /// makes of it.
+    pub(super) fn scaled(&self, cell: usize, x: f32) -> f32 {
+        match self {
+            Self::Counts { depths, target } if depths[cell] > 0.0 => {
+                (f64::from(x) * target / depths[cell]) as f32
+            }
+            _ => x,
+        }
+    }
+
+    /// `x` on the log scale.
+    fn value(&self, cell: usize, x: f32) -> f32 {
+        match self {
+            Self::AsIs => x,
+            Self::Counts { .. } => f64::from(self.scaled(cell, x)).ln_1p() as f32,
+        }
+    }
+
+    /// Refuses counts below zero; `first` is the number of the first cell of `block`.
+    ///
+    /// # Errors
+    /// [`Error::Negative`].
+    pub(super) fn check(&self, first: usize, block: &Matrix) -> Result<()> {
+        match self {
+            Self::AsIs => Ok(()),
+            Self::Counts { .. } => refuse_negative_block("normalisation", first, block),
+        }
+    }
+
+    /// The genes `columns` (strictly increasing; all if `None`) of all cells on the log scale.
+    ///
+    /// Reads `x` once; memory beside the result a block. Time `O(stored values)`, logarithms are
+    /// taken of what is kept only.
+    ///
+    /// # Errors
+    /// [`Error::Negative`] if a count is negative or NaN; those of reading `x`;
+    /// [`Error::Cancelled`].
+    pub fn keep(
+        &self,
+        x: &dyn CellBlocks,
+        columns: Option<&[usize]>,
+        progress: &mut dyn Progress,
+    ) -> Result<Matrix> {
+        let all: Vec<usize>;
+        let columns = match columns {
+            Some(columns) => columns,
+            None => {
+                all = (0..x.n_genes()).collect();
+                &all
+            }
+        };
+        let mut kept = Kept::new(x.n_cells(), x.n_genes(), columns);
+        x.each_block(progress, &mut |first, block| {
+            self.check(first, block)?;
+            kept.add(first, block, |cell, value| self.value(cell, value));
+            Ok(())
+        })?;
+        kept.finish()
+    }
+}
+
+/// The values that are kept so far.
+struct Kept {
+    n_cells: usize,
+    columns: Vec<usize>,
+    /// The new column of each old one.
+    renumbered: Vec<u32>,
+    indptr: Vec<usize>,
+    indices: Vec<u32>,
+    values: Vec<f32>,
+    dense: Option<Array2<f32>>,
+}
+
+impl Kept {
+    fn new(n_cells: usize, n_genes: usize, columns: &[usize]) -> Self {
+        let mut renumbered = vec![ABSENT; n_genes];
+        for (new, &old) in columns.iter().enumerate() {
+            renumbered[old] = new as u32;
+        }
+        Self {
+            n_cells,
+            columns: columns.to_vec(),
+            renumbered,
+            indptr: vec![0],
+            indices: Vec::new(),
+            values: Vec::new(),
+            dense: None,
+        }
+    }
+
+    fn add(&mut self, first: usize, block: &Matrix, value: impl Fn(usize, f32) -> f32 + Sync) {
+        match block {
+            Matrix::Dense(x) => {
+                let (shape, columns) = ((self.n_cells, self.columns.len()), &self.columns);
+                let kept = self.dense.get_or_insert_with(|| Array2::zeros(shape));
+                let rows = ndarray::s![first..first + x.nrows(), ..];
+                let mut rows = kept.slice_mut(rows);
+                let rows: Vec<_> = rows.rows_mut().into_iter().collect();
+                rows.into_par_iter().enumerate().for_each(|(i, mut row)| {
+                    for (out, &column) in row.iter_mut().zip(columns) {
+                        *out = value(first + i, x[[i, column]]);
+                    }
+                });
+            }
+            Matrix::Sparse(x) => {
+                let starts: Vec<usize> = (0..x.n_rows()).step_by(TASK).collect();
+                let parts: Vec<Part> = starts
+                    .into_par_iter()
+                    .map(|start| {
+                        let cells = start..x.n_rows().min(start + TASK);
+                        Part::of(x, cells, &self.renumbered, |i, x| value(first + i, x))
+                    })
+                    .collect();
+                for part in parts {
+                    let end = self.values.len();
+                    self.indptr.extend(part.ends.iter().map(|inside| end + inside));
+                    append(&mut self.indices, &part.indices);
+                    append(&mut self.values, &part.values);
+                }
+            }
+        }
+    }
+
+    fn finish(self) -> Result<Matrix> {
+        match self.dense {
+            Some(kept) => Ok(Matrix::Dense(kept)),
+            None => Csr::new(self.columns.len(), self.indptr, self.indices, self.values)
+                .map(Matrix::Sparse),
+        }
+    }
+}
+
+/// Grows by an eighth where there is no room: doubling would ask for memory that is never used.
+fn append<T: Copy>(all: &mut Vec<T>, more: &[T]) {
+    if all.capacity() - all.len() < more.len() {
+        all.reserve_exact(more.len().max(all.len() / 8));
+    }
+    all.extend_from_slice(more);
+}
+
+/// What is kept of some cells.
+struct Part {
+    ends: Vec<usize>,
+    indices: Vec<u32>,
+    values: Vec<f32>,
+}
+
+impl Part {
+    fn of(
+        x: &Csr,
+        cells: Range<usize>,
+        renumbered: &[u32],
+        value: impl Fn(usize, f32) -> f32,
+    ) -> Self {
+        let mut part = Self { ends: Vec::new(), indices: Vec::new(), values: Vec::new() };
+        for i in cells {
+            let (genes, values) = x.row(i);
+            for (&gene, &stored) in genes.iter().zip(values) {
+                let column = renumbered[gene as usize];
+                if column != ABSENT {
+                    part.indices.push(column);
+                    part.values.push(value(i, stored));
+                }
+            }
+            part.ends.push(part.values.len());
+        }
+        part
+    }
+}
+
+/// Fails on the first value of a block that is negative or NaN; `first` is the number of its first
+/// cell.
+pub(super) fn refuse_negative_block(step: &'static str, first: usize, x: &Matrix) -> Result<()> {
+    crate::preprocess::normalize::refuse_negative(x, step).map_err(|error| match error {
+        Error::Negative { step, cell, gene, got } => {
+            Error::Negative { step, cell: first + cell, gene, got }
+        }
+        other => other,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::BLOCK_CELLS;
+    use crate::preprocess::{log1p, normalize_total, survey};
+    use crate::progress::Silent;
+
+    /// More cells than a block, a third of the counts not zero, one cell empty.
+    fn counts() -> [Matrix; 2] {
+        let dense = Array2::from_shape_fn((BLOCK_CELLS + 700, 9), |(i, j)| {
+            let n = i * 31 + j * j * 7 + i * j;
+            if i != 3 && n % 3 == 1 { (1 + n % 11) as f32 } else { 0.0 }
+        });
+        let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+        for row in dense.rows() {
+            for (j, &value) in row.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
+                indices.push(j as u32);
+                values.push(value);
+            }
+            indptr.push(values.len());
+        }
+        [Matrix::Sparse(Csr::new(9, indptr, indices, values).unwrap()), Matrix::Dense(dense)]
+    }
+
+    #[test]
+    fn blocks_come_out_as_the_whole_matrix_does_to_the_bit() {
+        for x in counts() {
+            let mut whole = x.clone();
+            let target = normalize_total(&mut whole, None).unwrap();
+            log1p(&mut whole).unwrap();
+            let scale = LogScale::of_depths(survey(&x, &mut Silent).unwrap().1);
+            assert_eq!(scale.depth(), Some(target));
+            assert_eq!(scale.keep(&x, None, &mut Silent).unwrap(), whole);
+            let some = scale.keep(&x, Some(&[0, 4, 7]), &mut Silent).unwrap();
+            assert_eq!(some, whole.select_genes(&[0, 4, 7]));
+            assert_eq!(LogScale::AsIs.keep(&x, None, &mut Silent).unwrap(), x);
+        }
+    }
+
+    #[test]
+    fn a_negative_count_is_named_by_its_cell_in_the_whole_matrix() {
+        let [_, Matrix::Dense(mut x)] = counts() else { return };
+        x[[BLOCK_CELLS + 5, 2]] = -1.0;
+        let x = Matrix::Dense(x);
+        let scale = LogScale::of_depths(survey(&x, &mut Silent).unwrap().1);
+        let error = scale.keep(&x, None, &mut Silent).unwrap_err();
+        assert!(matches!(error, Error::Negative { cell, gene: 2, .. } if cell == BLOCK_CELLS + 5));
+    }
+}
