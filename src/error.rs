@@ -107,6 +107,19 @@ pub enum Error {
         /// The value found.
         got: f32,
     },
+    // --- pipeline ---
+    /// A promise about memory that cannot be kept.
+    #[error(
+        "this fit needs about {}, more than the {} it may take",
+        bytes_in_words(*needed),
+        bytes_in_words(*promised)
+    )]
+    Memory {
+        /// Bytes it would take at its peak.
+        needed: f64,
+        /// Bytes it may take.
+        promised: f64,
+    },
     // --- io ---
     /// The operating system refused.
     #[error("cannot {action} `{}`: {source}", path.display())]
@@ -392,6 +405,11 @@ impl Error {
     /// The way out when a file is to be changed.
     fn hint_of_edits(&self) -> Option<String> {
         match self {
+            Self::Memory { .. } => Some(
+                "give it more with `--memory`, or use fewer genes (`--n-top-genes`), components \
+                 (`--n-pcs`) or cells (`--obs-filter`)"
+                    .into(),
+            ),
             Self::KeysTaken { .. } => Some(
                 "write under another name with `--key-added`, or replace them with `--overwrite`"
                     .into(),
@@ -445,6 +463,11 @@ impl Error {
             _ => Kind::Failed,
         }
     }
+}
+
+/// A number of bytes in words.
+pub fn bytes_in_words(bytes: f64) -> String {
+    if bytes >= 1e9 { format!("{:.1} GB", bytes / 1e9) } else { format!("{:.0} MB", bytes / 1e6) }
 }
 
 /// Times with commas between them.

@@ -10,7 +10,7 @@ use sbcell::data::Column;
 use sbcell::io::h5ad::{H5adContent, write_h5ad};
 use sbcell::io::model::Model;
 use sbcell::pipeline::{
-    FitOptions, InterpolateOptions, Noise, SolverChoice, Source, Space, fit, interpolate,
+    FitOptions, InterpolateOptions, Noise, Running, SolverChoice, Source, Space, fit, interpolate,
 };
 use sbcell::{Seed, Silent};
 
@@ -75,7 +75,7 @@ fn fitted(folder: &Path, noise: Noise, solver: SolverChoice) -> Model {
         solver,
         ..FitOptions::default()
     };
-    let summary = fit(&data, &out, &options, false, &mut Silent).unwrap();
+    let summary = fit(&data, &out, &options, Running::default(), &mut Silent).unwrap();
     assert!(summary.converged());
     let model = Model::read(&out).unwrap();
     assert_eq!(model.header, summary.header);

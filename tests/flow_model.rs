@@ -7,7 +7,8 @@ use sbcell::bridge::{BridgeRecord, FlowSolver};
 use sbcell::io::model::Model;
 use sbcell::io::networks::{CURVE, WEIGHTS};
 use sbcell::pipeline::{
-    Dynamics, FitOptions, InterpolateOptions, SolverChoice, Space, TimeOptions, fit, interpolate,
+    Dynamics, FitOptions, InterpolateOptions, Running, SolverChoice, Space, TimeOptions, fit,
+    interpolate,
 };
 use sbcell::{Error, Silent};
 
@@ -37,7 +38,8 @@ fn at(time: f64, dynamics: Option<Dynamics>) -> InterpolateOptions {
 fn networks_are_written_once_read_again_and_gone_with_the_model() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("model");
-    let summary = fit(&sample(), &out, &options(short(FlowSolver::sf2m())), false, &mut Silent);
+    let summary =
+        fit(&sample(), &out, &options(short(FlowSolver::sf2m())), Running::default(), &mut Silent);
     let intervals = summary.unwrap().intervals;
     let model = Model::read(&out).unwrap();
     assert_eq!(model.intervals, intervals);
@@ -70,7 +72,7 @@ fn networks_are_written_once_read_again_and_gone_with_the_model() {
     assert!(matches!(Model::read(&out), Err(Error::Io { .. })));
 
     let lightsb = SolverChoice::default();
-    fit(&sample(), &out, &options(lightsb), false, &mut Silent).unwrap();
+    fit(&sample(), &out, &options(lightsb), Running::default(), &mut Silent).unwrap();
     assert!(!out.join(WEIGHTS).exists() && !out.join(CURVE).exists());
     let model = Model::read(&out).unwrap();
     let refused = interpolate(&model, &at(3.0, dynamics(0.0, false)), &mut Silent);

@@ -10,8 +10,8 @@ use sbcell::data::{Column, GrowthUnit};
 use sbcell::io::h5ad::{H5adContent, write_h5ad};
 use sbcell::io::model::Model;
 use sbcell::pipeline::{
-    FitOptions, GrowthOptions, GrowthPrior, InterpolateOptions, Noise, Process, SolverChoice,
-    Source, Space, fit, interpolate,
+    FitOptions, GrowthOptions, GrowthPrior, InterpolateOptions, Noise, Process, Running,
+    SolverChoice, Source, Space, fit, interpolate,
 };
 use sbcell::{Seed, Silent};
 
@@ -91,8 +91,14 @@ impl Course {
             solver,
             ..FitOptions::default()
         };
-        fit(&self.folder.path().join("two-types.h5ad"), &out, &options, false, &mut Silent)
-            .unwrap();
+        fit(
+            &self.folder.path().join("two-types.h5ad"),
+            &out,
+            &options,
+            Running::default(),
+            &mut Silent,
+        )
+        .unwrap();
         let model = Model::read(&out).unwrap();
         (out, model)
     }
@@ -216,7 +222,8 @@ fn growth_from_a_file_is_growth_from_a_column() {
         ..FitOptions::default()
     };
     let data = course.folder.path().join("two-types.h5ad");
-    let error = fit(&data, &course.folder.path().join("no"), &options, false, &mut Silent);
+    let error =
+        fit(&data, &course.folder.path().join("no"), &options, Running::default(), &mut Silent);
     let text = error.unwrap_err().to_string();
     assert!(text.contains("c0"), "{text}");
 }

@@ -8,7 +8,7 @@ use rand::Rng;
 use sbcell::data::{Column, Matrix};
 use sbcell::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use sbcell::io::model::Model;
-use sbcell::pipeline::{FitOptions, GrowthOptions, GrowthPrior, Source, fit};
+use sbcell::pipeline::{FitOptions, GrowthOptions, GrowthPrior, Running, Source, fit};
 use sbcell::preprocess::{
     GeneSets, Species, find_genes, gene_set_rates, log1p, mean_z_score, normalize_total,
 };
@@ -82,7 +82,7 @@ fn rates_are_those_of_all_genes_whatever_is_fitted() {
             ..FitOptions::default()
         };
         let out = folder.path().join("out");
-        fit(&data, &out, &options, false, &mut Silent).unwrap();
+        fit(&data, &out, &options, Running::default(), &mut Silent).unwrap();
         let model = Model::read(&out).unwrap();
         assert!(model.genes.len() <= 10);
         let growth = model.intervals[0].growth.clone().unwrap();
@@ -105,6 +105,7 @@ fn genes_of_another_species_are_an_error_that_names_both() {
         growth: GrowthOptions { prior, ..GrowthOptions::default() },
         ..FitOptions::default()
     };
-    let error = fit(&data, &folder.path().join("out"), &options, false, &mut Silent).unwrap_err();
+    let error = fit(&data, &folder.path().join("out"), &options, Running::default(), &mut Silent)
+        .unwrap_err();
     assert!(matches!(error, Error::NoGenes { .. }), "{error}");
 }

@@ -12,8 +12,8 @@ use sbcell::io::h5ad::{H5ad, MatrixSource};
 use sbcell::io::model::Model;
 use sbcell::metrics::EdgeScores;
 use sbcell::pipeline::{
-    EdgeFormat, EdgeSource, FitOptions, GrnOptions, GrnScoreOptions, SolverChoice, fit, grn,
-    grn_score, write_edges,
+    EdgeFormat, EdgeSource, FitOptions, GrnOptions, GrnScoreOptions, Running, SolverChoice, fit,
+    grn, grn_score, write_edges,
 };
 use sbcell::{Seed, Silent};
 
@@ -27,7 +27,7 @@ fn scores(name: &str, options: &GrnOptions) -> EdgeScores {
     let out = folder.path().join("model");
     let solver = SolverChoice::Gaussian(GaussianSolver::default());
     let how = FitOptions { solver, ..FitOptions::default() };
-    fit(&network(&format!("{name}.h5ad")), &out, &how, false, &mut Silent).unwrap();
+    fit(&network(&format!("{name}.h5ad")), &out, &how, Running::default(), &mut Silent).unwrap();
     let model = Model::read(&out).unwrap();
     let found = grn(&out, &model, options, &mut Silent).unwrap();
     assert!(found.degenerate.is_empty());

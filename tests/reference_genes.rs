@@ -9,9 +9,10 @@
 use std::path::Path;
 
 use ndarray::{Array2, s};
+use sbcell::Silent;
 use sbcell::data::Matrix;
 use sbcell::linalg::Csr;
-use sbcell::preprocess::{GeneSelector, log1p, normalize_total};
+use sbcell::preprocess::{GeneSelector, LogScale, log1p, normalize_total};
 
 /// One output of splitmix64 for the counter `state`.
 fn mix(state: u64) -> u64 {
@@ -79,7 +80,7 @@ fn close(got: f64, expected: f64) -> bool {
 fn compare(x: &Matrix, n_genes: usize, name: &str) {
     let selector = GeneSelector { n_genes, ..Default::default() };
     let expected = table(name);
-    let found = selector.statistics(x).unwrap();
+    let found = selector.statistics(x, &LogScale::AsIs, &mut Silent).unwrap();
     assert_eq!(found.len(), expected.len());
     for (j, (gene, row)) in found.iter().zip(&expected).enumerate() {
         assert!((gene.mean - row[0]).abs() < 1e-6, "{name} gene {j}: {gene:?} {row:?}");
@@ -89,7 +90,7 @@ fn compare(x: &Matrix, n_genes: usize, name: &str) {
         }
     }
     let selected: Vec<usize> = (0..expected.len()).filter(|&j| expected[j][3] != 0.0).collect();
-    assert_eq!(selector.select(x).unwrap(), selected, "{name}");
+    assert_eq!(selector.select(x, &LogScale::AsIs, &mut Silent).unwrap(), selected, "{name}");
 }
 
 #[test]

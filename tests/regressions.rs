@@ -6,7 +6,7 @@ use std::path::Path;
 use sbcell::Silent;
 use sbcell::data::{Column, time};
 use sbcell::io::model::Model;
-use sbcell::pipeline::{FitOptions, Source, TimeOptions, fit};
+use sbcell::pipeline::{FitOptions, Running, Source, TimeOptions, fit};
 
 /// A column read for a subset of cells must forget the categories that no cell of the subset has:
 /// `fit --obs-filter time<=6` once listed later times with no cells.
@@ -35,7 +35,7 @@ fn r002_a_list_of_genes_does_not_change_the_depth() {
             ..FitOptions::default()
         };
         let out = folder.path().join(out);
-        fit(&sample, &out, &options, false, &mut Silent).unwrap();
+        fit(&sample, &out, &options, Running::default(), &mut Silent).unwrap();
         let model = Model::read(&out).unwrap();
         let place = model.genes.iter().position(|gene| gene == "Sox2").unwrap();
         model.pca.unwrap().mean()[place]

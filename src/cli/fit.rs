@@ -1,12 +1,14 @@
 //! `sbcell fit`: .h5ad → one bridge for each interval.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
+use sbcell::error::bytes_in_words;
 use sbcell::io::h5ad::H5ad;
 use sbcell::io::model::{self, Interval, detail_names, partial_folder};
 use sbcell::io::validation::Validation;
-use sbcell::pipeline::{self, Estimate, FitOptions, FitSummary};
+use sbcell::pipeline::{self, Estimate, FitOptions, FitSummary, Running};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
@@ -57,17 +59,41 @@ pub(crate) struct FitArgs {
     /// evaluate` does the same on all cells, with more to say.
     #[arg(long)]
     no_validation: bool,
-    /// Read only what is needed to say what would be done and what it would take
+    /// Read only what is needed to say what would be done, and try it on some cells to say what it
+    /// would take
     #[arg(long)]
     dry_run: bool,
+    /// Memory that the fit may take, such as 4G or 800M: kept to, or refused before long
+    ///
+    /// A large matrix is never held whole, with or without this; results do not depend on it. The
+    /// validation at the end takes less than the fit.
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    memory: Option<f64>,
+}
+
+/// `4G`, `800M`, `2.5 GB`: bytes, in powers of ten.
+fn bytes(text: &str) -> std::result::Result<f64, String> {
+    let number = text.trim_end_matches(|c: char| c.is_alphabetic() || c == ' ');
+    let unit = match text[number.len()..].trim().to_ascii_uppercase().as_str() {
+        "K" | "KB" => 1e3,
+        "M" | "MB" => 1e6,
+        "G" | "GB" => 1e9,
+        "T" | "TB" => 1e12,
+        _ => return Err("give a number with K, M, G or T, such as 4G".into()),
+    };
+    match number.parse::<f64>() {
+        Ok(number) if number > 0.0 && number.is_finite() => Ok(number * unit),
+        _ => Err("give a number above 0 with K, M, G or T, such as 4G".into()),
+    }
 }
 
 impl FitArgs {
     /// Flags → parameters; reads the small files that flags name.
     fn job(self, seed: u64) -> Result<Job> {
-        let Self { course, out, resume, dry_run, no_validation } = self;
+        let Self { course, out, resume, dry_run, no_validation, memory } = self;
+        let running = Running { resume, memory };
         let (data, options) = course.options(seed)?;
-        Ok(Job { data, options, out, resume, dry_run, validate: !no_validation })
+        Ok(Job { data, options, out, running, dry_run, validate: !no_validation })
     }
 }
 
@@ -75,22 +101,24 @@ struct Job {
     data: PathBuf,
     options: FitOptions,
     out: PathBuf,
-    resume: bool,
+    running: Running,
     dry_run: bool,
     validate: bool,
 }
 
 pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let Job { data, options, out, resume, dry_run, validate } = args.job(seed)?;
+    let Job { data, options, out, running, dry_run, validate } = args.job(seed)?;
     if dry_run {
-        let estimate = pipeline::estimate(&data, &options, terminal)?;
+        let begun = Instant::now();
+        let clock = || begun.elapsed().as_secs_f64();
+        let estimate = pipeline::estimate(&data, &options, running, &clock, terminal)?;
         say_estimate(&estimate, terminal);
         return Ok(Outcome::Done);
     }
     model::check_output(&out)?;
     options.check()?;
     say_times(&data, &options, terminal)?;
-    let summary = pipeline::fit(&data, &out, &options, resume, terminal).inspect_err(|error| {
+    let summary = pipeline::fit(&data, &out, &options, running, terminal).inspect_err(|error| {
         let partial = partial_folder(&out);
         let resumable = partial.exists() && !matches!(error, Error::OtherPlan { .. });
         if resumable {
@@ -194,14 +222,18 @@ fn interval_row(interval: &Interval, details: &[String]) -> Vec<String> {
 
 fn say_estimate(estimate: &Estimate, terminal: &Terminal) {
     terminal.say(&times_table(&estimate.selection));
-    let Estimate { selection: _, source, n_cells, n_genes, n_dims, bytes, seconds } = estimate;
+    let Estimate { selection: _, source, n_cells, n_genes, n_dims, bytes, .. } = estimate;
+    let Estimate { seconds_reading: reading, seconds_solving: solving, tried, .. } = estimate;
     let genes = if *n_genes == 0 { String::new() } else { format!(" × {n_genes} genes") };
     terminal.say(&format!("would read {source}: {n_cells} cells{genes}"));
     terminal.say(&format!("would fit in {n_dims} dimensions"));
+    let how = if *tried { "as steps went here on some cells" } else { "of one core, roughly" };
     terminal.say(&format!(
-        "estimate: {:.0} MB of memory, {} of one core",
-        (bytes / 1e6).max(1.0),
-        duration(*seconds)
+        "estimate: {} of memory; {}, {how}: {} to coordinates, {} for bridges",
+        bytes_in_words(*bytes),
+        duration(reading + solving),
+        duration(*reading),
+        duration(*solving)
     ));
 }
 

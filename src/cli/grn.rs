@@ -92,6 +92,9 @@ struct CellArgs {
     /// Edges of each interval between neighbouring times
     #[arg(long, value_enum)]
     by: Option<ByArg>,
+    /// Cells of each time (and group) that are looked at, at most, drawn evenly
+    #[arg(long, value_name = "N", default_value_t = 2500)]
+    cells_per_time: usize,
 }
 
 #[derive(Debug, Args)]
@@ -226,7 +229,7 @@ impl GrnArgs {
         top: usize,
         seed: u64,
     ) -> Result<GrnOptions> {
-        let CellArgs { tfs, genes, data, group, by } = cells;
+        let CellArgs { tfs, genes, data, group, by, cells_per_time } = cells;
         let EstimateArgs { source, lag, rank, coupling, bootstrap, permutations, batch_key } =
             estimate;
         let regulators = match tfs {
@@ -258,6 +261,7 @@ impl GrnArgs {
             permutations,
             top,
             drawn: Vec::new(),
+            cells_per_time,
             data: data.map(|path| path.to_string_lossy().into_owned()),
             seed,
         })

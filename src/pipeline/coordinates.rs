@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, H5adBlocks, MatrixInfo, MatrixSource, StorageFormat};
 use crate::io::model::ValuesRecord;
 use crate::pipeline::config::{FitOptions, Source, ValuesChoice};
+use crate::pipeline::footprint::Footprint;
 use crate::pipeline::growth::{Given, from_genes};
 use crate::pipeline::prepare::{Selection, matrix_source, no_genes};
 use crate::preprocess::{GeneSelector, LogScale, Pca, PcaSolver, Values, survey};
@@ -178,14 +179,45 @@ impl<'f> Raw<'f> {
         }
     }
 
-    /// Coordinates of these cells: normalisation, gene selection and components learnt from them
-    /// and no others.
+    /// What memory depends on, as far as it is known before genes are chosen.
     ///
     /// # Errors
-    /// No gene that is asked for, or none that varies; values that cannot be normalised.
+    /// As [`H5ad::matrix_info`].
+    pub(super) fn footprint(
+        &self,
+        file: &H5ad,
+        selection: &Selection,
+        options: &FitOptions,
+    ) -> Result<Footprint> {
+        let dims = self.embedding.as_ref().map_or(0, Array2::ncols) as f64;
+        let size = Footprint::of_embedding(selection, file.n_cells(), dims);
+        let size = size.with_solver(&options.solver);
+        let Some(matrix) = &self.matrix else { return Ok(size) };
+        let info = file.matrix_info(&matrix_source(&options.source))?;
+        let dense = info.format == StorageFormat::Dense;
+        Ok(Footprint {
+            genes: info.n_genes as f64,
+            stored: info.n_stored as f64 / info.n_cells.max(1) as f64,
+            whole: match matrix {
+                Counted::Whole(_) => bytes_of(&info, selection.rows.len()),
+                Counted::Blocks(_) => 0.0,
+            },
+            dense,
+            dims: if self.embedding.is_some() { dims } else { options.n_pcs as f64 },
+            ..size
+        })
+    }
+
+    /// Coordinates of these cells: normalisation, gene selection and components learnt from them
+    /// and no others. With memory that may be taken, and the sizes that are known: checked as soon as
+    /// the genes are.
+    ///
+    /// # Errors
+    /// No gene that is asked for, or none that varies; values that cannot be normalised;
+    /// [`Error::Memory`].
     pub(super) fn prepare(
         self,
-        (options, known): (&FitOptions, &Given),
+        (options, known, memory): (&FitOptions, &Given, Option<(f64, Footprint)>),
         unit: TimeUnit,
         progress: &mut dyn Progress,
     ) -> Result<Prepared> {
@@ -195,6 +227,7 @@ impl<'f> Raw<'f> {
                 Given::Rates(rates) => Some(rates.clone()),
                 Given::Nothing | Given::Genes(_) => None,
             };
+            memory.map_or(Ok(()), |(memory, size)| size.check(Some(memory)))?;
             return Ok(embedded(embedding.unwrap_or_default(), options, growth));
         };
         // The depth of a cell is that of all its genes, also where few of them are used.
@@ -218,6 +251,11 @@ impl<'f> Raw<'f> {
                 None
             }
         };
+        if let Some((memory, size)) = memory {
+            let used = columns.as_ref().map_or(genes.len(), Vec::len) as f64;
+            let share = stored_share(cells.blocks(), columns.as_deref())?;
+            Footprint { used: (used, used * share), ..size }.check(Some(memory))?;
+        }
         let matrix = cells.keep(&scale, columns.as_deref(), progress)?;
         if let Some(columns) = &columns {
             genes = columns.iter().map(|&column| genes[column].clone()).collect();
@@ -304,6 +342,22 @@ fn embedded(points: Array2<f64>, options: &FitOptions, growth: Option<Array1<f64
     let dimensions = (1..=points.ncols()).map(|d| format!("{stem}{d}")).collect();
     let recipe = Recipe { values: None, columns: None, pca: None };
     Prepared { points, dimensions, genes: Vec::new(), growth, recipe }
+}
+
+/// Share of the values of some genes that is stored, in the first cells.
+fn stored_share(cells: &dyn CellBlocks, columns: Option<&[usize]>) -> Result<f64> {
+    let mut share = 1.0;
+    let mut first_only = |_: usize, block: &Matrix| {
+        let kept = columns.map(|columns| block.select_genes(columns));
+        if let Matrix::Sparse(x) = kept.as_ref().unwrap_or(block) {
+            share = x.n_stored() as f64 / (x.n_rows() * x.n_cols()).max(1) as f64;
+        }
+        Err(Error::Cancelled)
+    };
+    match cells.each_block(&mut progress::Silent, &mut first_only) {
+        Ok(()) | Err(Error::Cancelled) => Ok(share),
+        Err(other) => Err(other),
+    }
 }
 
 /// What was found of the values of a matrix.

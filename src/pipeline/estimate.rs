@@ -1,13 +1,17 @@
-//! What a fit would do and take, from the metadata of the file.
+//! What a fit would do and take: from the metadata of the file, and from trying it on some cells.
 
 use std::path::Path;
 
-use crate::bridge::Choice;
+use crate::bridge::{Choice, LightSbSolver};
 use crate::error::Result;
-use crate::io::h5ad::H5ad;
+use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::pipeline::config::{FitOptions, SolverChoice, Source};
+use crate::pipeline::coordinates::bytes_of;
+use crate::pipeline::fit::Running;
+use crate::pipeline::footprint::Footprint;
 use crate::pipeline::growth::given;
 use crate::pipeline::prepare::{Selection, matrix_source, select};
+use crate::pipeline::probe::{Probe, probe};
 use crate::progress::Progress;
 
 /// What `fit --dry-run` tells.
@@ -23,19 +27,26 @@ pub struct Estimate {
     pub n_genes: usize,
     /// Dimensions of the bridges.
     pub n_dims: usize,
-    /// Peak memory in bytes, roughly.
+    /// Peak memory in bytes.
     pub bytes: f64,
-    /// Time on one core in seconds, roughly (a factor of three either way).
-    pub seconds: f64,
+    /// Time to coordinates in seconds, with as many threads as are used here.
+    pub seconds_reading: f64,
+    /// Time for the bridges in seconds. How many steps they take is not known before.
+    pub seconds_solving: f64,
+    /// Whether steps were timed on some cells; if not, times are for one core of some machine.
+    pub tried: bool,
 }
 
-/// Reads only metadata, the time column and, if growth comes from one, that column.
+/// Reads metadata, the time column, and some thousand cells on which the steps are timed by `clock`
+/// (seconds from any moment on).
 ///
 /// # Errors
 /// Those of [`select`], an unknown matrix or embedding, and growth that cannot be had.
 pub fn estimate(
     input: &Path,
     options: &FitOptions,
+    running: Running,
+    clock: &dyn Fn() -> f64,
     progress: &mut dyn Progress,
 ) -> Result<Estimate> {
     options.check()?;
@@ -43,40 +54,99 @@ pub fn estimate(
     let selection = select(&file, options, progress)?;
     given(&file, &selection, &options.growth, &options.source, progress)?;
     let n_cells = selection.rows.len();
-    let (n_genes, n_stored, n_dims) = match &options.source {
-        Source::Rep(key) => (0, 0, embedding_width(&file, key)?),
+    let n_times = selection.axis.levels.len() as f64;
+    let hashing =
+        input.metadata().map_or(0.0, |metadata| metadata.len() as f64) / HASHED_PER_SECOND;
+    let (footprint, found, n_genes) = match &options.source {
+        Source::Rep(key) => {
+            let dims = embedding_width(&file, key)? as f64;
+            (Footprint::of_embedding(&selection, file.n_cells(), dims), None, 0)
+        }
         matrix => {
             let info = file.matrix_info(&matrix_source(matrix))?;
-            let share = n_cells as f64 / file.n_cells().max(1) as f64;
-            let n_stored = (info.n_stored as f64 * share) as usize;
-            let used = info.n_genes.min(options.n_top_genes);
-            (info.n_genes, n_stored, options.n_pcs.min(used).min(n_cells.saturating_sub(1)))
+            let found = probe(&file, (&selection, options), clock)?;
+            let used = found.map_or_else(|| guessed(&info, options), |found| found.used);
+            let whole = bytes_of(&info, n_cells);
+            let stays = whole > running.whole_bytes() && info.format != StorageFormat::Csc;
+            let footprint = Footprint {
+                genes: info.n_genes as f64,
+                stored: info.n_stored as f64 / info.n_cells.max(1) as f64,
+                whole: if stays { 0.0 } else { whole },
+                used,
+                dense: info.format == StorageFormat::Dense,
+                dims: options.n_pcs.min(used.0 as usize).min(n_cells.saturating_sub(1)) as f64,
+                ..Footprint::of_embedding(&selection, file.n_cells(), 0.0)
+            };
+            (footprint, found, info.n_genes)
         }
     };
-    let side = n_genes.min(options.n_top_genes).min(n_cells) as f64;
-    let (cells, dims, stored) = (n_cells as f64, n_dims as f64, n_stored as f64);
-    // A value with its index, and once more what gene selection keeps; the Gram matrix and its
-    // eigenvectors; coordinates and what the solver and the output keep of them.
-    let kept = stored * side / (n_genes.max(1) as f64);
-    let bytes = 8.0 * (stored + kept) + 12.0 * side * side + 8.0 * cells * (4.0 * dims);
-    // Rates of one core: 50 M values/s read and normalised, 4 GFLOP/s for the Gram matrix of
-    // sparse rows and 200 products with it, 40 GFLOP/s for the solver.
-    let gram = 2.0 * kept * kept / cells.max(1.0) + 400.0 * side * side;
-    let solving = solver_flops(&options.solver, cells, dims);
-    let seconds = stored / 5e7 + gram / 4e9 + solving / 4e10;
+    let footprint = footprint.with_solver(&options.solver);
+    let (cells, dims) = (n_cells as f64, footprint.dims);
+    let solving = solver_flops(&options.solver, (cells, n_times), dims);
+    let reading = match found {
+        Some(Probe { per_cell, per_component_cell, components, .. }) => {
+            (per_cell + per_component_cell) * cells + components
+        }
+        None => read_by_rates(&footprint),
+    };
+    let per_flop = found.map(|found| found.per_flop).filter(|&time| time > 0.0);
     Ok(Estimate {
-        selection,
         source: options.source.clone(),
         n_cells,
         n_genes,
-        n_dims,
-        bytes,
-        seconds,
+        n_dims: dims as usize,
+        bytes: footprint.peak(),
+        seconds_reading: reading.max(hashing),
+        seconds_solving: solving * per_flop.unwrap_or(1.0 / 4e10),
+        tried: found.is_some(),
+        selection,
     })
 }
 
+/// Bytes of the file that are hashed in a second.
+const HASHED_PER_SECOND: f64 = 5e8;
+
+/// Genes that would be used and their stored values in a cell, where nothing was tried.
+fn guessed(info: &crate::io::h5ad::MatrixInfo, options: &FitOptions) -> (f64, f64) {
+    let genes = info.n_genes.min(options.n_top_genes) as f64;
+    let share = info.n_stored as f64 / (info.n_cells.max(1) * info.n_genes.max(1)) as f64;
+    (genes, genes * share)
+}
+
+/// Seconds to coordinates where nothing was tried: 50 M values/s read and normalised, 4 GFLOP/s for
+/// the Gram matrix of sparse rows and 200 products with it.
+fn read_by_rates(size: &Footprint) -> f64 {
+    let (genes, stored) = size.used;
+    let gram = 2.0 * stored * stored * size.cells + 400.0 * genes * genes;
+    size.stored * size.cells / 5e7 + gram / 4e9
+}
+
+/// Steps that a size takes on average while sizes are compared, and at the end; the ends of the ladder
+/// and the mixture that is kept are those of most courses.
+const COMPARING_STEPS: f64 = 60.0;
+const FIRST_STEPS: f64 = 150.0;
+const LAST_STEPS: f64 = 50.0;
+const MOST_AT_FIRST: f64 = 10_000.0;
+
+/// Flops of LightSB: `8 n K F` for a step over `n` cells of each side with `K` Gaussians of `F`
+/// features.
+fn lightsb_flops(solver: &LightSbSolver, (cells, n_times): (f64, f64), dims: f64) -> f64 {
+    let side = cells / n_times;
+    let (intervals, first) = (n_times - 1.0, side.min(MOST_AT_FIRST));
+    let (diagonal, full) = (2.0 * dims + 1.0, (dims + 1.0) * (dims + 2.0) / 2.0);
+    let (comparing, kept) = match solver.n_gaussians {
+        Choice::Auto => {
+            let most = (64.0 * diagonal / full).clamp(1.0, 32.0);
+            (COMPARING_STEPS * (63.0 * diagonal + 2.0 * most * full), 16.0)
+        }
+        Choice::Is(number) => (0.0, number as f64),
+    };
+    let steps = FIRST_STEPS * first + if side > first { LAST_STEPS * side } else { 0.0 };
+    intervals * 8.0 * (comparing * first + steps * kept * diagonal)
+}
+
 /// Flops to solve all intervals, roughly.
-fn solver_flops(solver: &SolverChoice, cells: f64, dims: f64) -> f64 {
+fn solver_flops(solver: &SolverChoice, (cells, n_times): (f64, f64), dims: f64) -> f64 {
     match solver {
         // Every step: 6 flops for each weight and row of a batch; one network or two. Then fifty
         // steps of two evaluations in double precision for each cell.
@@ -88,15 +158,7 @@ fn solver_flops(solver: &SolverChoice, cells: f64, dims: f64) -> f64 {
             let draws = cells * solver.n_steps as f64;
             networks * weights * (6.0 * rows + 8.0 * draws)
         }
-        // 300 steps of 8 products over the cells of both sides; a choice of K tries about three
-        // times as much as it keeps, mostly with few steps.
-        SolverChoice::Lightsb(solver) => {
-            let n_gaussians = match solver.n_gaussians {
-                Choice::Auto => 100.0,
-                Choice::Is(number) => number as f64,
-            };
-            300.0 * 8.0 * 2.0 * 2.0 * cells * dims * n_gaussians
-        }
+        SolverChoice::Lightsb(solver) => lightsb_flops(solver, (cells, n_times), dims),
         // 80 passes there and back over pairs of neighbouring snapshots, taken to be a quarter of
         // the cells each, in a product and an exponential.
         SolverChoice::Sinkhorn(_) => 160.0 * (2.0 * dims + 60.0) * cells * cells / 4.0,

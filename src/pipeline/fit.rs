@@ -1,6 +1,8 @@
 //! `.h5ad` → one bridge for each interval, kept as they are found.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::{Digest, Sha256};
 
@@ -21,7 +23,7 @@ use crate::pipeline::prepare::{Selection, file_name, select};
 use crate::pipeline::recorder::Recorder;
 use crate::pipeline::solve::Task;
 use crate::pipeline::units::Units;
-use crate::progress::Progress;
+use crate::progress::{Event, Progress};
 
 /// How a fit went.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,19 +43,36 @@ impl FitSummary {
     }
 }
 
+/// How a fit runs; nothing of it changes a result.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Running {
+    /// Take over what an unfinished run of the same plan has found.
+    pub resume: bool,
+    /// Bytes that it may take at its peak; no promise if `None`.
+    pub memory: Option<f64>,
+}
+
+impl Running {
+    /// Largest matrix that is read whole, in bytes.
+    pub(super) fn whole_bytes(self) -> f64 {
+        self.memory.map_or(WHOLE_BYTES, |memory| WHOLE_BYTES.min(memory / 4.0))
+    }
+}
+
 /// Reads `input`, fits one bridge for each interval, writes the model to the folder `out`.
 ///
 /// Each interval is written as soon as it is found, into `OUT.partial`, which becomes `out` at
-/// the end; with `resume`, intervals found by an earlier, unfinished run of the same plan are
+/// the end; with `running.resume`, intervals found by an earlier, unfinished run of the same plan are
 /// taken over.
 ///
 /// # Errors
-/// Whatever is wrong with the input, the parameters or the folder; the stop button.
+/// Whatever is wrong with the input, the parameters or the folder; [`Error::Memory`] if more is needed
+/// than `running` allows; the stop button.
 pub fn fit(
     input: &Path,
     out: &Path,
     options: &FitOptions,
-    resume: bool,
+    running: Running,
     progress: &mut dyn Progress,
 ) -> Result<FitSummary> {
     options.check()?;
@@ -63,11 +82,15 @@ pub fn fit(
     let selection = select(&opened, options, &mut progress)?;
     options.reference.check_times(&selection.axis)?;
     let known = given(&opened, &selection, &options.growth, &options.source, &mut progress)?;
-    let sha256 = file::sha256(input, &mut progress)?;
+    let read = |progress: &mut Recorder<'_>| -> Result<(usize, Prepared)> {
+        let most = running.whole_bytes();
+        let raw = Raw::read(&opened, (&selection, most), (options, &known), progress)?;
+        let (n_genes, size) = (raw.n_genes(), raw.footprint(&opened, &selection, options)?);
+        let memory = running.memory.map(|memory| (memory, size));
+        Ok((n_genes, raw.prepare((options, &known, memory), selection.axis.unit, progress)?))
+    };
+    let (sha256, (n_genes_read, prepared)) = beside_hash(input, &mut progress, read)?;
     let plan = plan_hash(&sha256, options)?;
-    let raw = Raw::read(&opened, (&selection, WHOLE_BYTES), (options, &known), &mut progress)?;
-    let n_genes_read = raw.n_genes();
-    let prepared = raw.prepare((options, &known), selection.axis.unit, &mut progress)?;
     let names = opened.obs_names()?;
     let cells: Vec<String> = selection.rows.iter().map(|&row| names[row].clone()).collect();
     drop((names, opened));
@@ -75,11 +98,13 @@ pub fn fit(
     let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
     let units = Units::of(&series, &prepared.points, options.noise, selection.axis.unit)?;
     let header = header(&units, &selection, &prepared, options, plan);
-    let partial = PartialModel::start(out, &header.plan, resume)?;
+    let partial = PartialModel::start(out, &header.plan, running.resume)?;
     let known = (prepared.growth.as_ref(), selection.times.as_slice());
     let mut task = Task::new(&series, (&units, options), known)?;
     task.settle(&mut progress)?;
     let intervals = intervals(&task, &partial, &mut progress)?;
+    drop(task);
+    drop(series);
 
     let path = input.to_string_lossy().into_owned();
     let (file, cells_used) = (file_name(input), cells.len());
@@ -103,6 +128,36 @@ pub fn fit(
     write_json(&partial.folder().join("run.json"), &run)?;
     partial.publish()?;
     Ok(FitSummary { header: model.header, intervals: model.intervals, out: out.to_path_buf() })
+}
+
+/// Does `work`, and hashes the file meanwhile.
+fn beside_hash<T>(
+    input: &Path,
+    progress: &mut Recorder<'_>,
+    work: impl FnOnce(&mut Recorder<'_>) -> Result<T>,
+) -> Result<(String, T)> {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let hash = scope.spawn(|| file::sha256(input, &mut Until(&stop)));
+        let done = work(progress);
+        stop.store(done.is_err(), Ordering::Relaxed);
+        let done = done?;
+        let hash = hash.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        Ok((hash, done))
+    })
+}
+
+/// Tells nothing and goes on until it is stopped.
+struct Until<'a>(&'a AtomicBool);
+
+impl Progress for Until<'_> {
+    fn report(&mut self, _: &Event) -> ControlFlow<()> {
+        if self.0.load(Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
 }
 
 fn header(

@@ -10,9 +10,7 @@ use crate::io::h5ad::H5ad;
 use crate::io::model::{Model, ValuesRecord};
 use crate::io::run::{RunRecord, read_json};
 use crate::pipeline::config::FitOptions;
-use crate::pipeline::coordinates::{
-    Counted, WHOLE_BYTES, log_scale, record, scale_as, unique,
-};
+use crate::pipeline::coordinates::{Counted, WHOLE_BYTES, log_scale, record, scale_as, unique};
 use crate::pipeline::prepare::{matrix_source, select};
 use crate::progress::{self, Progress};
 
@@ -82,7 +80,13 @@ impl Fitted {
                 ),
             });
         }
-        Ok(Self { file, rows, fit, source_name: model.header.source.clone(), values: model.header.values })
+        Ok(Self {
+            file,
+            rows,
+            fit,
+            source_name: model.header.source.clone(),
+            values: model.header.values,
+        })
     }
 
     /// A column of `obs` as labels, cell by cell of the model; empty where there is none.

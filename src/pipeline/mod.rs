@@ -8,6 +8,7 @@ mod estimate;
 mod evaluate;
 mod fit;
 mod fitted;
+mod footprint;
 mod grn;
 mod growth;
 mod impute;
@@ -18,6 +19,7 @@ mod intervals;
 mod lineage;
 mod output;
 mod prepare;
+mod probe;
 mod process;
 mod recorder;
 mod reference;
@@ -34,7 +36,7 @@ pub use auto::AutoSolver;
 pub use config::{FitOptions, Noise, Solver, SolverChoice, Source, TimeOptions, ValuesChoice};
 pub use estimate::{Estimate, estimate};
 pub use evaluate::{EvaluateOptions, Evaluated, Method, Protocol, evaluate, validate};
-pub use fit::{FitSummary, fit};
+pub use fit::{FitSummary, Running, fit};
 pub use grn::{
     Candidates, EdgeSource, FoundEdges, GrnOptions, GrnScore, GrnScoreOptions, Overlap, Regulators,
     grn, grn_score,

@@ -150,8 +150,8 @@ fn means_and_dispersions(
     let n = x.n_cells();
     let gene = |[sum, square]: [f64; 2]| {
         let mean = sum / n.max(1) as f64;
-        let variance = (square / n.max(1) as f64 - mean * mean) * n as f64
-            / n.saturating_sub(1).max(1) as f64;
+        let variance =
+            (square / n.max(1) as f64 - mean * mean) * n as f64 / n.saturating_sub(1).max(1) as f64;
         let varies = variance > SMALLEST_CV2 * mean * mean;
         // A gene without expression is put at 1e-12, as scanpy does; it moves the first bin.
         let mean = if mean > 0.0 { mean } else { 1e-12 };
@@ -252,7 +252,8 @@ mod tests {
 
     #[test]
     fn dispersions_agree_with_pencil_and_paper() {
-        let genes = GeneSelector::default().statistics(&small(), &LogScale::AsIs, &mut Silent).unwrap();
+        let genes =
+            GeneSelector::default().statistics(&small(), &LogScale::AsIs, &mut Silent).unwrap();
         // Mean 2, variance (3·4 + 36)/3 = 16.
         assert!((genes[0].mean - 3_f64.ln()).abs() < 1e-7);
         assert!((genes[0].dispersion - 8_f64.ln()).abs() < 1e-6);
@@ -263,7 +264,10 @@ mod tests {
 
     #[test]
     fn asking_for_all_genes_gives_those_that_vary() {
-        assert_eq!(GeneSelector::default().select(&small(), &LogScale::AsIs, &mut Silent).unwrap(), [0]);
+        assert_eq!(
+            GeneSelector::default().select(&small(), &LogScale::AsIs, &mut Silent).unwrap(),
+            [0]
+        );
         let one = GeneSelector { n_genes: 1, ..Default::default() };
         assert_eq!(one.select(&small(), &LogScale::AsIs, &mut Silent).unwrap(), [0]);
     }
@@ -273,12 +277,21 @@ mod tests {
         let constant = Matrix::Dense(Array2::from_elem((5, 3), 1.0));
         assert!(GeneSelector::default().select(&constant, &LogScale::AsIs, &mut Silent).is_err());
         let negative = Matrix::Dense(array![[-1.0, 2.0]]);
-        assert!(matches!(GeneSelector::default().select(&negative, &LogScale::AsIs, &mut Silent), Err(Error::Negative { .. })));
+        assert!(matches!(
+            GeneSelector::default().select(&negative, &LogScale::AsIs, &mut Silent),
+            Err(Error::Negative { .. })
+        ));
         let counts = Matrix::Dense(array![[500.0, 2.0], [0.0, 0.0]]);
-        assert!(matches!(GeneSelector::default().select(&counts, &LogScale::AsIs, &mut Silent), Err(Error::Numerical { .. })));
+        assert!(matches!(
+            GeneSelector::default().select(&counts, &LogScale::AsIs, &mut Silent),
+            Err(Error::Numerical { .. })
+        ));
         for bad in [(0, 20), (5, 0)] {
             let selector = GeneSelector { n_genes: bad.0, n_bins: bad.1 };
-            assert!(matches!(selector.select(&small(), &LogScale::AsIs, &mut Silent), Err(Error::Parameter { .. })));
+            assert!(matches!(
+                selector.select(&small(), &LogScale::AsIs, &mut Silent),
+                Err(Error::Parameter { .. })
+            ));
         }
     }
 }

@@ -3,11 +3,12 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
 use crate::bridge::lightsb::covariance::Covariance;
+use crate::bridge::lightsb::ends::Centred;
 use crate::bridge::lightsb::held_out::{FOLDS, JUDGED, dealt};
 use crate::bridge::lightsb::mixture::Mixture;
 use crate::bridge::lightsb::objective::Side;
 use crate::bridge::lightsb::process::check_dim;
-use crate::bridge::lightsb::solver::{Centred, most_gaussians};
+use crate::bridge::lightsb::solver::most_gaussians;
 use crate::bridge::lightsb::start::{k_means, mean_and_covariance};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};

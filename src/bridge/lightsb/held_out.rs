@@ -104,6 +104,11 @@ impl Parts {
         Ok(Some(Self { parts }))
     }
 
+    /// One part of which everything is drawn: what is fitted, and others that are held out.
+    pub(super) fn drawn(fitted: BridgeProblem, held: BridgeProblem) -> Self {
+        Self { parts: vec![(fitted, held)] }
+    }
+
     /// What is to be fitted, for each part.
     pub(super) fn fitted(&self) -> impl Iterator<Item = &BridgeProblem> {
         self.parts.iter().map(|part| &part.0)

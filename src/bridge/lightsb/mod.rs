@@ -8,6 +8,7 @@ mod at_time;
 mod choice;
 mod covariance;
 mod density;
+mod ends;
 mod frame;
 mod gaussians;
 mod held_out;

@@ -1,24 +1,18 @@
 //! Fits the mixture: a start from a coupling, then quasi-Newton descent over all cells.
 
-use std::cell::OnceCell;
-use std::cmp::Ordering;
-
-use ndarray::{Array1, Axis};
-use rand::seq::index;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::lightsb::anchored::Anchored;
 use crate::bridge::lightsb::choice::Choice;
 use crate::bridge::lightsb::covariance::Covariance;
-use crate::bridge::lightsb::held_out::{Parts, Size, Tried};
+use crate::bridge::lightsb::ends::{Centred, Ends, MOST_AT_FIRST, thinned};
+use crate::bridge::lightsb::held_out::{Size, Tried};
 use crate::bridge::lightsb::mixture::Mixture;
 use crate::bridge::lightsb::objective::Objective;
 use crate::bridge::lightsb::split::{LEAST_SHARE, revived};
-use crate::bridge::lightsb::start::{self, RoughCoupling, StartSettings};
+use crate::bridge::lightsb::start::{self, StartSettings};
 use crate::bridge::{Bridge, BridgeProblem, BridgeSolver, FitReport, LightSbBridge, Stop};
-use crate::data::Snapshot;
 use crate::error::{Error, Result};
-use crate::geometry::Epsilon;
 use crate::linalg::Lbfgs;
 use crate::progress::{Event, Progress, Unseen, note, report};
 use crate::rng::Seed;
@@ -28,10 +22,6 @@ const MEMORY: usize = 15;
 
 /// With fewer target cells than this for each, Gaussians fit cells and not their law.
 const CELLS_PER_GAUSSIAN: usize = 15;
-
-/// Cells of each snapshot that the size is chosen on and the descent starts with, at most; the descent
-/// ends on all.
-const MOST_AT_FIRST: usize = 10_000;
 
 /// Before Gaussians without cells are given a new place, the descent stops at this multiple of
 /// the tolerance.
@@ -52,6 +42,9 @@ const MOST_REVIVALS: usize = 5;
 /// returns is never worse than the best single Gaussian, which has a closed form.
 ///
 /// Gaussians that lose their cells on the way are moved next to one that needs a second.
+///
+/// Of snapshots of 20 000 cells and more, 10 000 each serve to compare sizes, judged on as many as
+/// 40 000 others, and the descent begins on 10 000; it ends on all cells in any case.
 ///
 /// Time per iteration `8 (n_source + n_target) · n_gaussians · dim` flops in matrix products;
 /// memory 8 bytes per value of the snapshots, `8 (n_source + n_target) · n_gaussians` bytes and
@@ -172,15 +165,11 @@ impl LightSbSolver {
         };
         let mut size = Size { covariance: kinds[0], n_gaussians: 1 };
         let mut details = Vec::new();
-        let some = ends.thinned(seed.child("lightsb/some", 0))?;
-        let (source, target) = match &some {
-            Some((source, target)) => (source, target),
-            None => (&ends.source.cells, &ends.target.cells),
-        };
-        if let Some(parts) = Parts::new(source, target, ends.epsilon, seed)? {
+        let dim = ends.source.cells.dim();
+        if let Some(parts) = ends.parts(seed)? {
             let ends = parts.fitted().map(Ends::new).collect::<Result<Vec<_>>>()?;
             let rough = Self { tolerance: ROUGH * self.tolerance, ..self.clone() };
-            let most = |covariance, cells| most_gaussians(covariance, cells, source.dim());
+            let most = |covariance, cells| most_gaussians(covariance, cells, dim);
             let unseen = &mut Unseen(&mut *progress);
             let tried = parts.ladder(kinds, most, |part, size| {
                 let seed = seed.child("lightsb/part", part as u64);
@@ -226,14 +215,16 @@ impl LightSbSolver {
                 start::from_coupling(coupling, source.view(), target.view(), settings, seed)?;
             lowest(&mut objective, starts).unwrap_or_else(|| single.clone())
         };
-        let spread = match ends.thinned(seed.child("lightsb/some", 1))? {
-            None => spread,
-            Some((source, target)) => {
-                let source = (source.points(), source.marginal());
-                let target = (target.points(), target.marginal());
-                let mut objective = Objective::new(source, target, epsilon.value());
-                self.descend(&mut objective, spread, floor, progress)?.mixture
-            }
+        let spread = if ends.are_many() && settings.n_gaussians > 1 {
+            let seed = seed.child("lightsb/first", 0);
+            let [source] = thinned(&source.cells, [MOST_AT_FIRST], seed.child("side", 0))?;
+            let [target] = thinned(&target.cells, [MOST_AT_FIRST], seed.child("side", 1))?;
+            let source = (source.points(), source.marginal());
+            let target = (target.points(), target.marginal());
+            let mut objective = Objective::new(source, target, epsilon.value());
+            self.descend(&mut objective, spread, floor, progress)?.mixture
+        } else {
+            spread
         };
         let mut descent = self.descend(&mut objective, spread, floor, progress)?;
         let single_value = objective.evaluate(&single).value;
@@ -410,79 +401,9 @@ impl Descent {
     }
 }
 
-/// Both ends of a problem, and the coupling that all starts share.
-struct Ends {
-    source: Centred,
-    target: Centred,
-    epsilon: Epsilon,
-    coupling: OnceCell<RoughCoupling>,
-}
-
-impl Ends {
-    fn new(problem: &BridgeProblem) -> Result<Self> {
-        let (source, target) = (Centred::new(problem.source())?, Centred::new(problem.target())?);
-        Ok(Self { source, target, epsilon: problem.epsilon(), coupling: OnceCell::new() })
-    }
-
-    /// Some cells of both sides, still centred by all; `None` if there are not many.
-    fn thinned(&self, seed: Seed) -> Result<Option<(Snapshot, Snapshot)>> {
-        let (source, target) = (&self.source.cells, &self.target.cells);
-        if source.n_cells().max(target.n_cells()) <= 2 * MOST_AT_FIRST {
-            return Ok(None);
-        }
-        let thin = |cells: &Snapshot, side: u64| {
-            let n = cells.n_cells();
-            let mut rng = seed.stream("side", side);
-            let mut rows = index::sample(&mut rng, n, n.min(MOST_AT_FIRST)).into_vec();
-            rows.sort_unstable();
-            let marginal = cells.marginal().select(Axis(0), &rows);
-            Snapshot::weighted(cells.points().select(Axis(0), &rows), marginal)
-        };
-        Ok(Some((thin(source, 0)?, thin(target, 1)?)))
-    }
-
-    /// Made when it is first asked for.
-    fn coupling(&self, n_coupled: usize, seed: Seed) -> &RoughCoupling {
-        let (source, target, epsilon) = (&self.source, &self.target, self.epsilon.value());
-        self.coupling.get_or_init(|| {
-            RoughCoupling::new(source.view(), target.view(), n_coupled, epsilon, seed)
-        })
-    }
-}
-
-/// A snapshot with its mean taken out, cells without weight left out, and cells sorted, so that
-/// neither their order nor empty cells change what is drawn at the start.
-pub(super) struct Centred {
-    pub(super) cells: Snapshot,
-    pub(super) mean: Array1<f64>,
-}
-
-impl Centred {
-    pub(super) fn new(snapshot: &Snapshot) -> Result<Self> {
-        let (points, marginal) = (snapshot.points(), snapshot.marginal());
-        let mut order: Vec<usize> = (0..points.nrows()).filter(|&i| marginal[i] > 0.0).collect();
-        let compare = |&i: &usize, &j: &usize| {
-            let pairs = points.row(i).into_iter().zip(points.row(j));
-            pairs
-                .map(|(a, b)| a.total_cmp(b))
-                .find(|order| *order != Ordering::Equal)
-                .unwrap_or_else(|| marginal[i].total_cmp(&marginal[j]))
-        };
-        order.sort_by(compare);
-        let marginal = marginal.select(Axis(0), &order);
-        let points = points.select(Axis(0), &order);
-        let mean = marginal.dot(&points);
-        Ok(Self { cells: Snapshot::weighted(points - &mean, marginal)?, mean })
-    }
-
-    fn view(&self) -> start::Cells<'_> {
-        (self.cells.points(), self.cells.marginal())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array2, array};
+    use ndarray::{Array1, Array2, array};
 
     use super::*;
 

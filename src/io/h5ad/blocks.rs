@@ -8,7 +8,9 @@ use ndarray::Array2;
 use crate::data::{CellBlocks, Matrix, SeeCells, SeeValues, StoredValues, blocks_of};
 use crate::error::{Error, Result};
 use crate::io::h5ad::hdf5::Array;
-use crate::io::h5ad::matrix::{Sparse, StoredMatrix, all_finite, gather_into, ranges_of_rows, window_of};
+use crate::io::h5ad::matrix::{
+    Sparse, StoredMatrix, all_finite, gather_into, ranges_of_rows, window_of,
+};
 use crate::io::h5ad::storage::Storage;
 use crate::io::h5ad::{H5ad, MatrixSource};
 use crate::linalg::Csr;
@@ -109,15 +111,19 @@ impl CellBlocks for H5adBlocks<'_> {
     }
 
     fn each_values(&self, progress: &mut dyn Progress, see: &mut SeeValues<'_>) -> Result<()> {
-        self.each(progress, |reader, rows| reader.values(rows), &mut |first, block: &StoredValues| {
-            if !all_finite(&block.values) {
-                // Read once more with its genes, to name the one.
-                let rows = &self.rows[first..first + block.n_cells()];
-                let block = Reader::new(&self.stored)?.cells(rows);
-                self.check(first, &block.map_err(|error| self.named(error))?)?;
-            }
-            see(first, block)
-        })
+        self.each(
+            progress,
+            |reader, rows| reader.values(rows),
+            &mut |first, block: &StoredValues| {
+                if !all_finite(&block.values) {
+                    // Read once more with its genes, to name the one.
+                    let rows = &self.rows[first..first + block.n_cells()];
+                    let block = Reader::new(&self.stored)?.cells(rows);
+                    self.check(first, &block.map_err(|error| self.named(error))?)?;
+                }
+                see(first, block)
+            },
+        )
     }
 }
 

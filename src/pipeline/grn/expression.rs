@@ -1,9 +1,10 @@
 //! Expression of the cells of a model, from the file it was fitted on.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ndarray::Array2;
+use rand::seq::index;
 
 use crate::error::{Error, Result};
 use crate::grn::transcription_factors;
@@ -12,6 +13,7 @@ use crate::pipeline::fitted::Fitted;
 use crate::pipeline::grn::options::{GrnOptions, Regulators};
 use crate::pipeline::prepare::no_genes;
 use crate::progress::{self, Progress};
+use crate::rng::Seed;
 
 /// Up to so many genes may all regulate without a word.
 const MANY_REGULATORS: usize = 300;
@@ -22,7 +24,11 @@ const WHOLE: f64 = 0.999;
 /// Genes × cells as edges are sought in them.
 pub(super) struct Measured {
     pub(super) genes: Vec<String>,
-    /// On a log scale, `(n_cells, n_genes)`, cells as in the model.
+    /// The cells that are looked at, as rows of the model, increasing.
+    pub(super) cells: Vec<usize>,
+    /// The time of each of them.
+    pub(super) times: Vec<f64>,
+    /// On a log scale, `(n_cells, n_genes)`.
     pub(super) values: Array2<f32>,
     /// Columns of the genes that may regulate.
     pub(super) regulators: Vec<usize>,
@@ -72,11 +78,16 @@ impl Measured {
         let labels = |column: &String| file.labels(column);
         let groups = options.group.as_ref().map(labels).transpose()?;
         let batches = options.batch.as_ref().map(labels).transpose()?;
+        let cells = drawn(model, groups.as_deref(), options, progress)?;
+        let of_cells =
+            |labels: Vec<String>| cells.iter().map(|&cell| labels[cell].clone()).collect();
+        let (groups, batches) = (groups.map(of_cells), batches.map(of_cells));
         let all = file.genes(progress)?;
         let (columns, regulators) = choose(&all, &model.genes, options, progress)?;
-        let values = file.expression(&columns, progress)?;
+        let values = file.expression_of(&cells, &columns, progress)?;
         let genes = columns.iter().map(|&column| all[column].clone()).collect();
-        Ok(Self { genes, values, regulators, groups, batches })
+        let times = cells.iter().map(|&cell| model.cell_times[cell]).collect();
+        Ok(Self { genes, cells, times, values, regulators, groups, batches })
     }
 
     fn of_components(
@@ -88,11 +99,45 @@ impl Measured {
             return Err(Error::NoGeneSpace { source_name: model.header.source.clone() });
         };
         let (columns, regulators) = choose(&model.genes, &model.genes, options, progress)?;
-        let all = pca.inverse(model.points.view())?;
+        let cells = drawn(model, None, options, progress)?;
+        let times = cells.iter().map(|&cell| model.cell_times[cell]).collect();
+        let all = pca.inverse(model.points.select(ndarray::Axis(0), &cells).view())?;
         let values = all.select(ndarray::Axis(1), &columns).mapv(|value| value as f32);
         let genes = columns.iter().map(|&column| model.genes[column].clone()).collect();
-        Ok(Self { genes, values, regulators, groups: None, batches: None })
+        Ok(Self { genes, cells, times, values, regulators, groups: None, batches: None })
     }
+}
+
+/// The cells that are looked at: all of a time and group, or as many as `options` allow.
+fn drawn(
+    model: &Model,
+    groups: Option<&[String]>,
+    options: &GrnOptions,
+    progress: &mut dyn Progress,
+) -> Result<Vec<usize>> {
+    let mut strata: BTreeMap<(u64, &str), Vec<usize>> = BTreeMap::new();
+    for (cell, time) in model.cell_times.iter().enumerate() {
+        let group = groups.map_or("", |groups| groups[cell].as_str());
+        strata.entry((time.to_bits(), group)).or_default().push(cell);
+    }
+    let most = options.cells_per_time;
+    let mut cells = Vec::new();
+    for (number, of_one) in strata.into_values().enumerate() {
+        let mut rng = Seed(options.seed).stream("grn/cells", number as u64);
+        let places = index::sample(&mut rng, of_one.len(), most.min(of_one.len()));
+        cells.extend(places.into_iter().map(|place| of_one[place]));
+    }
+    cells.sort_unstable();
+    if cells.len() < model.cell_times.len() {
+        let text = format!(
+            "edges from {} of {} cells, {most} of each time{} at most (--cells-per-time); the stability              of an edge shows what that leaves open",
+            cells.len(),
+            model.cell_times.len(),
+            if groups.is_some() { " and group" } else { "" }
+        );
+        progress::note(progress, text)?;
+    }
+    Ok(cells)
 }
 
 fn is_whole(model: &Model) -> bool {

@@ -75,6 +75,8 @@ pub struct GrnOptions {
     pub top: usize,
     /// Genes whose regulators are to be drawn over time; they must be among those looked at.
     pub drawn: Vec<String>,
+    /// Cells of each time (of each group) that are looked at, at most; drawn evenly.
+    pub cells_per_time: usize,
     /// The `.h5ad` file with the expression; the one that was fitted if `None`.
     pub data: Option<String>,
     /// Seed of resamples, permutations and paths.
@@ -97,6 +99,7 @@ impl Default for GrnOptions {
             permutations: 20,
             top: 100_000,
             drawn: Vec::new(),
+            cells_per_time: 2500,
             data: None,
             seed: 0,
         }
@@ -113,6 +116,9 @@ impl GrnOptions {
             |name, must, got: usize| Err(Error::Parameter { name, must, got: got.to_string() });
         if self.top == 0 {
             return refuse("--top", "at least 1", 0);
+        }
+        if self.cells_per_time < 10 {
+            return refuse("--cells-per-time", "at least 10", self.cells_per_time);
         }
         if self.lag == Some(0) {
             return refuse("--lag", "auto, or at least 1", 0);

@@ -59,7 +59,7 @@ pub(super) fn search(
     progress: &mut dyn Progress,
 ) -> Result<FoundEdges> {
     let measured = Measured::read((folder, model), options, progress)?;
-    let growth = growth_of(model)?;
+    let growth = growth_of(model)?.map(|rates| rates.select(Axis(0), &measured.cells));
     let known = Known { model, measured: &measured, options, growth };
     let parts = parts(&known, progress)?;
     let mut found = FoundEdges {
@@ -101,7 +101,7 @@ fn parts(known: &Known<'_>, progress: &mut dyn Progress) -> Result<Vec<Part>> {
     let groups: BTreeSet<&String> = measured.groups.iter().flatten().collect();
     let mut of_groups: Vec<(String, Vec<usize>)> = Vec::new();
     match &measured.groups {
-        None => of_groups.push((String::new(), (0..model.cells.len()).collect())),
+        None => of_groups.push((String::new(), (0..measured.times.len()).collect())),
         Some(labels) => {
             for group in groups {
                 let rows = (0..labels.len()).filter(|&row| labels[row] == *group).collect();
@@ -115,7 +115,7 @@ fn parts(known: &Known<'_>, progress: &mut dyn Progress) -> Result<Vec<Part>> {
     let mut parts = Vec::new();
     for (group, rows) in of_groups {
         for span in &spans {
-            let at = |row: &usize, time: &f64| model.cell_times[*row].total_cmp(time).is_eq();
+            let at = |row: &usize, time: &f64| measured.times[*row].total_cmp(time).is_eq();
             let enough: Vec<f64> = span
                 .iter()
                 .copied()
@@ -158,12 +158,13 @@ impl Known<'_> {
             let all: Vec<usize> = (0..part.rows.len()).collect();
             expression.standardised(&all)
         } else {
-            model.points.select(Axis(0), &part.rows)
+            let cells: Vec<usize> = part.rows.iter().map(|&row| measured.cells[row]).collect();
+            model.points.select(Axis(0), &cells)
         };
         let cells = CourseCells {
             expression: &expression,
             points: &points,
-            times: part.rows.iter().map(|&row| model.cell_times[row]).collect(),
+            times: part.rows.iter().map(|&row| measured.times[row]).collect(),
             weights: Array1::ones(part.rows.len()),
             growth: self.growth.as_ref().map(|rates| rates.select(Axis(0), &part.rows)),
         };
@@ -213,7 +214,10 @@ impl Known<'_> {
                 (0..cells.len()).filter(|&row| cells[row].total_cmp(&time).is_eq()).collect()
             };
             let (sources, targets) = (rows(times[k]), rows(times[k + 1]));
-            let place = |row: &usize| part.rows.binary_search(row).ok();
+            let place = |cell: &usize| {
+                let row = self.measured.cells.binary_search(cell).ok()?;
+                part.rows.binary_search(&row).ok()
+            };
             let source = process.source(k, times[k + 1])?;
             let seed = Seed(self.options.seed).child("grn/coupling", k as u64);
             let ends =
@@ -334,14 +338,13 @@ fn say_direction(
     progress::note(progress, text)
 }
 
-/// Mean and standard error of every gene at every time, all cells.
+/// Mean and standard error of every gene at every time.
 fn profiles(model: &Model, measured: &Measured) -> Profiles {
     let times: Vec<f64> = model.header.snapshots.iter().map(|snapshot| snapshot.time).collect();
     let shape = (times.len(), measured.genes.len());
     let (mut mean, mut error) = (Array2::zeros(shape), Array2::zeros(shape));
     for (k, time) in times.iter().enumerate() {
-        let cells = &model.cell_times;
-        let rows = (0..cells.len()).filter(|&row| cells[row].total_cmp(time).is_eq());
+        let rows = (0..measured.times.len()).filter(|&r| measured.times[r].total_cmp(time).is_eq());
         let values = measured.values.select(Axis(0), &rows.collect::<Vec<_>>()).mapv(f64::from);
         let n = values.nrows().max(1) as f64;
         mean.row_mut(k).assign(&(values.sum_axis(Axis(0)) / n));

@@ -12,7 +12,7 @@ use sbcell::bridge::GaussianSolver;
 use sbcell::data::Column;
 use sbcell::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use sbcell::io::model::Model;
-use sbcell::pipeline::{FitOptions, GrnOptions, Regulators, SolverChoice, fit, grn};
+use sbcell::pipeline::{FitOptions, GrnOptions, Regulators, Running, SolverChoice, fit, grn};
 use sbcell::progress::{Event, Progress};
 use sbcell::{Seed, Silent};
 
@@ -62,7 +62,7 @@ pub(crate) fn prepare([n_genes, n_regulators, n_cells]: [usize; 3]) {
     write(&data, (n_genes, n_regulators, n_cells));
     let solver = SolverChoice::Gaussian(GaussianSolver::default());
     let how = FitOptions { solver, ..FitOptions::default() };
-    fit(&data, &model, &how, false, &mut Silent).unwrap();
+    fit(&data, &model, &how, Running::default(), &mut Silent).unwrap();
 }
 
 /// Edges of what was prepared.

@@ -1,5 +1,5 @@
-"""Makes a time course of any size as a sparse `.h5ad`: cells drift from one kind into three over eight
-times; each kind mixes forty programs of genes. Written block by block; memory stays below 1 GB.
+"""Makes a time course of any size as a sparse `.h5ad`: cells of one kind become one of six over the times;
+each kind mixes forty programs of genes. Written block by block; memory stays below 1 GB.
 
     python tests/bench/scale/make_cells.py OUT.h5ad N_CELLS [N_GENES] [N_TIMES] [gzip]
 
@@ -13,26 +13,27 @@ import h5py
 import numpy as np
 
 N_PROGRAMS = 40
+N_KINDS = 6
 FILLED = 0.05
 BLOCK = 4096
 
 
 def programs(rng, n_genes):
-    """One distribution over genes for each program: a common one, a few hundred genes raised."""
-    common = rng.lognormal(0.0, 1.2, n_genes)
+    """One distribution over genes for each program: a common one, one gene of 200 raised."""
+    common = rng.lognormal(0.0, 1.0, n_genes)
     weights = np.tile(common, (N_PROGRAMS, 1))
     for row in weights:
-        row[rng.choice(n_genes, n_genes // 25, replace=False)] *= rng.lognormal(2.0, 0.5)
+        row[rng.choice(n_genes, n_genes // 200, replace=False)] *= rng.lognormal(4.5, 0.3)
     return np.cumsum(weights / weights.sum(axis=1, keepdims=True), axis=1)
 
 
 def mixtures(rng, times):
     """How much of each program each cell has: along a branch, with the noise of single cells."""
-    corners = np.random.default_rng(7).dirichlet(np.full(N_PROGRAMS, 0.25), 4)
-    branch = 1 + rng.integers(0, 3, len(times))
+    corners = np.random.default_rng(7).dirichlet(np.full(N_PROGRAMS, 0.08), 1 + N_KINDS)
+    branch = 1 + rng.integers(0, N_KINDS, len(times))
     along = np.clip(times + rng.normal(0.0, 0.12, len(times)), 0.0, 1.0)[:, None]
     return ((1 - along) * corners[0] + along * corners[branch]) * rng.gamma(
-        6.0, 1.0 / 6.0, (len(times), N_PROGRAMS)
+        20.0, 1.0 / 20.0, (len(times), N_PROGRAMS)
     )
 
 
@@ -61,9 +62,8 @@ def main():
     steps = (np.arange(1 << 18) + 0.5) / (1 << 18)
     table = np.stack([np.searchsorted(row, steps) for row in edges]).astype(np.int32)
     table = np.minimum(table, n_genes - 1)
-    loud = np.random.default_rng(2).lognormal(-0.5, 0.8, n_genes).astype(np.float32)
     days = np.random.default_rng(3).integers(0, n_times, n_cells)
-    n_draws = int(FILLED * n_genes * 1.12)
+    n_draws = int(FILLED * n_genes * 1.2)
 
     with h5py.File(out, "w") as file:
         file.attrs.update({"encoding-type": "anndata", "encoding-version": "0.1.0"})
@@ -96,7 +96,7 @@ def main():
             first = np.ones(genes.shape, dtype=bool)
             first[:, 1:] = genes[:, 1:] != genes[:, :-1]
             columns = genes[first]
-            values = 1.0 + np.floor(rng.standard_exponential(len(columns), dtype=np.float32) * loud[columns])
+            values = np.diff(np.flatnonzero(first), append=first.size)
             indptr[start + 1 : start + 1 + len(times)] = first.sum(axis=1)
             waiting.append((columns.astype(np.int32), values.astype(np.float32)))
             length += len(columns)

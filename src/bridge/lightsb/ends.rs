@@ -1,0 +1,174 @@
+//! Both ends of a problem, centred and sorted; of very many cells some to begin with.
+
+use std::cell::OnceCell;
+use std::cmp::Ordering;
+
+use ndarray::{Array1, Axis};
+use rand::seq::index;
+
+use crate::bridge::BridgeProblem;
+use crate::bridge::lightsb::held_out::Parts;
+use crate::bridge::lightsb::start::{self, RoughCoupling};
+use crate::data::Snapshot;
+use crate::error::{Error, Result};
+use crate::geometry::Epsilon;
+use crate::rng::Seed;
+
+/// Cells of each snapshot that sizes are compared with and the descent starts with, where both have
+/// twice as many or more; the descent ends on all.
+pub(super) const MOST_AT_FIRST: usize = 10_000;
+
+/// Other cells of each snapshot that sizes are judged on there, at most.
+const JUDGED_OF_MANY: usize = 40_000;
+
+/// Both ends of a problem, and the coupling that all starts share.
+pub(super) struct Ends {
+    pub(super) source: Centred,
+    pub(super) target: Centred,
+    pub(super) epsilon: Epsilon,
+    coupling: OnceCell<RoughCoupling>,
+}
+
+impl Ends {
+    pub(super) fn new(problem: &BridgeProblem) -> Result<Self> {
+        let (source, target) = (Centred::new(problem.source())?, Centred::new(problem.target())?);
+        Ok(Self { source, target, epsilon: problem.epsilon(), coupling: OnceCell::new() })
+    }
+
+    /// What sizes are compared on: all cells, each part held out in turn, or some of very many, held
+    /// against others.
+    pub(super) fn parts(&self, seed: Seed) -> Result<Option<Parts>> {
+        let (source, target, epsilon) = (&self.source.cells, &self.target.cells, self.epsilon);
+        if !self.are_many() {
+            return Parts::new(source, target, epsilon, seed);
+        }
+        let counts = [MOST_AT_FIRST, JUDGED_OF_MANY];
+        let [fitted, held] = thinned(source, counts, seed.child("lightsb/some", 0))?;
+        let [fitted_to, held_to] = thinned(target, counts, seed.child("lightsb/some", 1))?;
+        let fitted = BridgeProblem::new(fitted, fitted_to, epsilon)?;
+        Ok(Some(Parts::drawn(fitted, BridgeProblem::new(held, held_to, epsilon)?)))
+    }
+
+    /// Whether to begin with some of them.
+    pub(super) fn are_many(&self) -> bool {
+        self.source.cells.n_cells().min(self.target.cells.n_cells()) >= 2 * MOST_AT_FIRST
+    }
+
+    /// Made when it is first asked for.
+    pub(super) fn coupling(&self, n_coupled: usize, seed: Seed) -> &RoughCoupling {
+        let (source, target, epsilon) = (&self.source, &self.target, self.epsilon.value());
+        self.coupling.get_or_init(|| {
+            RoughCoupling::new(source.view(), target.view(), n_coupled, epsilon, seed)
+        })
+    }
+}
+
+/// So many cells, and then so many others, as far as there are enough, still centred as they were.
+pub(super) fn thinned<const N: usize>(
+    cells: &Snapshot,
+    counts: [usize; N],
+    seed: Seed,
+) -> Result<[Snapshot; N]> {
+    let n = cells.n_cells();
+    let drawn = index::sample(&mut seed.stream("thinned", 0), n, n.min(counts.iter().sum()));
+    let mut rows = drawn.into_vec().into_iter();
+    let mut taken = counts.map(|count| rows.by_ref().take(count).collect::<Vec<usize>>());
+    taken.iter_mut().for_each(|rows| rows.sort_unstable());
+    let mut snapshots = Vec::with_capacity(N);
+    for rows in taken {
+        let marginal = cells.marginal().select(Axis(0), &rows);
+        snapshots.push(Snapshot::weighted(cells.points().select(Axis(0), &rows), marginal)?);
+    }
+    snapshots
+        .try_into()
+        .map_err(|_| Error::Numerical { what: "drawing cells", why: "there are too few".into() })
+}
+
+/// A snapshot with its mean taken out, cells without weight left out, and cells sorted, so that
+/// neither their order nor empty cells change what is drawn at the start.
+pub(super) struct Centred {
+    pub(super) cells: Snapshot,
+    pub(super) mean: Array1<f64>,
+}
+
+impl Centred {
+    pub(super) fn new(snapshot: &Snapshot) -> Result<Self> {
+        let (points, marginal) = (snapshot.points(), snapshot.marginal());
+        let mut order: Vec<usize> = (0..points.nrows()).filter(|&i| marginal[i] > 0.0).collect();
+        let compare = |&i: &usize, &j: &usize| {
+            let pairs = points.row(i).into_iter().zip(points.row(j));
+            pairs
+                .map(|(a, b)| a.total_cmp(b))
+                .find(|order| *order != Ordering::Equal)
+                .unwrap_or_else(|| marginal[i].total_cmp(&marginal[j]))
+        };
+        order.sort_by(compare);
+        let marginal = marginal.select(Axis(0), &order);
+        let points = points.select(Axis(0), &order);
+        let mean = marginal.dot(&points);
+        Ok(Self { cells: Snapshot::weighted(points - &mean, marginal)?, mean })
+    }
+
+    pub(super) fn view(&self) -> start::Cells<'_> {
+        (self.cells.points(), self.cells.marginal())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+    use rand::RngExt;
+    use rand_distr::StandardNormal;
+
+    use super::*;
+    use crate::bridge::lightsb::{Choice, LightSbSolver};
+    use crate::progress::Silent;
+
+    /// One cloud that becomes two, three apart in the first of two dimensions.
+    fn parting(n: usize, seed: u64) -> BridgeProblem {
+        let mut rng = Seed(seed).stream("parting", 0);
+        let mut draw = |width: f64, apart: f64| {
+            let mut x =
+                Array2::from_shape_fn((n, 2), |_| width * rng.sample::<f64, _>(StandardNormal));
+            for mut cell in x.rows_mut() {
+                cell[0] += if rng.random::<bool>() { apart } else { -apart };
+            }
+            Snapshot::new(x).unwrap()
+        };
+        let (source, target) = (draw(0.5, 0.0), draw(0.3, 1.5));
+        BridgeProblem::new(source, target, Epsilon::new(0.5).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn drawn_cells_are_of_the_snapshot_and_none_is_drawn_twice() {
+        let points = Array2::from_shape_fn((50, 1), |(i, _)| i as f64);
+        let weights = Array1::from_shape_fn(50, |i| 1.0 + i as f64);
+        let cells = Snapshot::weighted(points, weights).unwrap();
+        let [a, b] = thinned(&cells, [20, 100], Seed(3)).unwrap();
+        assert_eq!((a.n_cells(), b.n_cells()), (20, 30));
+        let mut all: Vec<f64> = a.points().iter().chain(b.points()).copied().collect();
+        all.sort_by(f64::total_cmp);
+        assert!(all.iter().enumerate().all(|(i, &x)| (x - i as f64).abs() < 1e-12));
+        let odds = a.marginal()[1] / a.marginal()[0];
+        let expected = (1.0 + a.points()[[1, 0]]) / (1.0 + a.points()[[0, 0]]);
+        assert!((odds - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn very_many_cells_end_where_fewer_would_lead_them() {
+        let many = parting(2 * MOST_AT_FIRST + 3000, 1);
+        assert!(Ends::new(&many).unwrap().are_many());
+        let (bridge, report) = LightSbSolver::default().fit(&many, Seed(0), &mut Silent).unwrap();
+        assert!(bridge.mixture().n_gaussians() >= 2);
+        // Not an optimum of the cells it began with: going on gains nothing.
+        let given = Choice::Is(bridge.mixture().n_gaussians());
+        let exact = LightSbSolver { n_gaussians: given, tolerance: 1e-7, ..Default::default() };
+        let (_, best) = exact.fit(&many, Seed(0), &mut Silent).unwrap();
+        assert!(report.objective - best.objective < 2e-3, "{report:?} {best:?}");
+        // Fewer cells go another way, without any drawn first, to the same value up to their error.
+        let few = parting(2 * MOST_AT_FIRST - 2000, 2);
+        assert!(!Ends::new(&few).unwrap().are_many());
+        let (_, other) = exact.fit(&few, Seed(0), &mut Silent).unwrap();
+        assert!((report.objective - other.objective).abs() < 0.1, "{report:?} {other:?}");
+    }
+}

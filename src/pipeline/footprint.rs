@@ -1,0 +1,132 @@
+//! How much memory a fit takes, step by step; what `--memory` promises.
+
+use crate::error::{Error, Result};
+use crate::pipeline::config::SolverChoice;
+use crate::pipeline::prepare::Selection;
+
+/// The sizes that memory depends on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Footprint {
+    /// Cells of the file, chosen or not.
+    pub(super) cells_of_file: f64,
+    /// Cells that are used.
+    pub(super) cells: f64,
+    /// Genes of the matrix.
+    pub(super) genes: f64,
+    /// Values stored of a cell.
+    pub(super) stored: f64,
+    /// Bytes of the matrix if it is held whole, 0 if it stays on disk.
+    pub(super) whole: f64,
+    /// Genes that are used, and the values they have stored in a cell.
+    pub(super) used: (f64, f64),
+    /// Whether every value is stored.
+    pub(super) dense: bool,
+    /// Dimensions of the bridges.
+    pub(super) dims: f64,
+    /// Cells of the two largest neighbouring snapshots together.
+    pub(super) interval: f64,
+    /// Bytes that the solver holds for a pair of cells of an interval.
+    pub(super) per_pair: f64,
+}
+
+/// The program, its threads and what they keep, before there is anything to keep.
+const PROGRAM: f64 = 40e6;
+/// Gaussians of a mixture, at most; of the choices of a fit the one that memory depends on.
+const GAUSSIANS: f64 = 64.0;
+/// Bytes of the name of a cell with what holds it, taken to be twenty letters.
+const NAME: f64 = 44.0;
+
+impl Footprint {
+    /// Of cells whose coordinates are in the file.
+    pub(super) fn of_embedding(selection: &Selection, cells_of_file: usize, dims: f64) -> Self {
+        let levels = &selection.axis.levels;
+        let pairs = levels.windows(2).map(|pair| pair[0].n_cells + pair[1].n_cells);
+        Self {
+            cells_of_file: cells_of_file as f64,
+            cells: selection.rows.len() as f64,
+            genes: 0.0,
+            stored: 0.0,
+            whole: 0.0,
+            used: (0.0, 0.0),
+            dense: false,
+            dims,
+            interval: pairs.max().unwrap_or(0) as f64,
+            per_pair: 0.0,
+        }
+    }
+
+    /// With a solver: those that pair single cells for an exact plan hold a cost for each pair.
+    pub(super) fn with_solver(mut self, solver: &SolverChoice) -> Self {
+        self.per_pair = match solver {
+            SolverChoice::Ot(_) | SolverChoice::Auto(_) | SolverChoice::Spline(_) => 8.0,
+            SolverChoice::Lightsb(_)
+            | SolverChoice::Gaussian(_)
+            | SolverChoice::Sinkhorn(_)
+            | SolverChoice::Flow(_) => 0.0,
+        };
+        self
+    }
+
+    /// Bytes while the matrix is gone through: two blocks, read and decoded, sums over genes.
+    fn reading(&self) -> f64 {
+        let value = if self.dense { 4.0 } else { 8.0 };
+        let block = crate::data::BLOCK_CELLS as f64 * self.stored * value;
+        let blocks = if self.whole > 0.0 { self.whole + block } else { 3.0 * block };
+        blocks + 80.0 * self.genes + 8.0 * self.cells_of_file + 24.0 * self.cells
+    }
+
+    /// Bytes of the genes that are used, in all cells.
+    fn kept(&self) -> f64 {
+        let (genes, stored) = self.used;
+        let per_cell = if self.dense { 4.0 * genes } else { 8.0 * stored + 8.0 };
+        self.cells * per_cell
+    }
+
+    /// Bytes while components are found, and then coordinates.
+    fn components(&self) -> f64 {
+        let genes = self.used.0;
+        // Sums of 32 parts, the Gram matrix, Lanczos vectors.
+        let work = genes * (8.0 * 32.0 + 4.0 * genes + 8.0 * (3.0 * self.dims + 550.0));
+        self.kept() + work.max(8.0 * self.cells * self.dims) + 24.0 * self.cells
+    }
+
+    /// Bytes while bridges are found: coordinates as they are, by time, and scaled; both ends of an
+    /// interval, centred and sorted; shares of the Gaussians.
+    fn solving(&self) -> f64 {
+        let points = 8.0 * self.cells * self.dims;
+        let interval = 8.0 * self.interval * (2.0 * self.dims + GAUSSIANS.min(16.0));
+        let pairs = self.per_pair * (self.interval / 2.0).powi(2);
+        3.0 * points + interval + pairs + (NAME + 24.0) * self.cells
+    }
+
+    /// Bytes while the model is written: coordinates, their columns, and what the writer makes of them.
+    fn writing(&self) -> f64 {
+        3.0 * 8.0 * self.cells * self.dims + (2.0 * NAME + 24.0) * self.cells
+    }
+
+    /// The most at any time.
+    pub(super) fn peak(&self) -> f64 {
+        let names = 2.0 * NAME * self.cells_of_file;
+        let steps = [
+            self.reading(),
+            self.kept() + self.reading(),
+            self.components(),
+            self.solving() + names,
+            self.writing(),
+        ];
+        PROGRAM + steps.into_iter().fold(0.0, f64::max)
+    }
+
+    /// Refuses what does not fit into `memory` bytes.
+    ///
+    /// # Errors
+    /// [`Error::Memory`].
+    pub(super) fn check(&self, memory: Option<f64>) -> Result<()> {
+        match memory {
+            Some(memory) if memory < self.peak() => {
+                Err(Error::Memory { needed: self.peak(), promised: memory })
+            }
+            _ => Ok(()),
+        }
+    }
+}
