@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ndarray::{Array2, array};
-use sbcell::data::{Column, Matrix};
+use sbcell::data::{CellBlocks, Column, Matrix};
 use sbcell::error::Kind;
 use sbcell::io::h5ad::{H5ad, MatrixSource, StorageFormat, duplicates};
 use sbcell::{Error, Result, Silent};
@@ -393,6 +393,68 @@ fn selected_rows_are_the_rows_of_the_whole() {
     let cell = file.obs_names().unwrap().iter().position(|name| name == "6h-010").unwrap();
     let error = file.matrix_rows(&MatrixSource::X, &[cell, 1], &mut Silent).unwrap_err();
     assert!(error.to_string().contains("cell `6h-010`"), "{error}");
+}
+
+/// The blocks of some rows, put together again.
+fn blocks(file: &H5ad, rows: &[usize]) -> Result<Option<(Array2<f32>, Vec<Vec<f32>>)>> {
+    let Some(blocks) = file.matrix_blocks(&MatrixSource::X, rows)? else { return Ok(None) };
+    assert_eq!(blocks.n_cells(), rows.len());
+    let (mut whole, mut values) = (Array2::zeros((rows.len(), blocks.n_genes())), Vec::new());
+    blocks.each_block(&mut Silent, &mut |first, block| {
+        let part = dense(block);
+        whole.slice_mut(ndarray::s![first..first + part.nrows(), ..]).assign(&part);
+        Ok(())
+    })?;
+    blocks.each_values(&mut Silent, &mut |_, block| {
+        values.extend((0..block.n_cells()).map(|i| block.cell(i).to_vec()));
+        Ok(())
+    })?;
+    Ok(Some((whole, values)))
+}
+
+#[test]
+fn blocks_are_the_rows_of_the_whole_in_every_dialect() {
+    let mut n_read = 0;
+    for entry in std::fs::read_dir(folder()).unwrap() {
+        let path = entry.unwrap().path();
+        let Some(name) = path.file_stem().and_then(|stem| stem.to_str()) else { continue };
+        let Ok(whole) = read_x(name) else { continue };
+        let (whole, file) = (dense(&whole), open(name).unwrap());
+        let some: Vec<usize> = (0..whole.nrows()).filter(|i| i % 7 != 2).collect();
+        for rows in [(0..whole.nrows()).collect(), some] {
+            let Some((found, values)) = blocks(&file, &rows).unwrap() else {
+                let format = file.matrix_info(&MatrixSource::X).unwrap().format;
+                assert_eq!(format, StorageFormat::Csc, "{name}");
+                continue;
+            };
+            assert_eq!(found, whole.select(ndarray::Axis(0), &rows), "{name}");
+            for (&row, values) in rows.iter().zip(&values) {
+                let (sum, expected): (f32, f32) = (values.iter().sum(), whole.row(row).sum());
+                assert!((sum - expected).abs() <= 1e-5 * expected.abs(), "{name}, row {row}");
+            }
+            n_read += 1;
+        }
+    }
+    assert!(n_read > 40, "{n_read}");
+}
+
+#[test]
+fn what_is_wrong_with_a_block_is_said_as_of_the_whole() {
+    let file = open("X_with_nan").unwrap();
+    let rows: Vec<usize> = (0..file.n_cells()).collect();
+    let error = blocks(&file, &rows).unwrap_err().to_string();
+    assert!(error.contains("cell `6h-010`") && error.contains("gene `BCL6`"), "{error}");
+    let found = file.matrix_blocks(&MatrixSource::X, &rows).unwrap().unwrap();
+    let error = found.each_values(&mut Silent, &mut |_, _| Ok(())).unwrap_err().to_string();
+    assert!(error.contains("cell `6h-010`"), "{error}");
+    for name in ["bad_csr_indptr", "bad_csr_index_range"] {
+        let error = blocks(&open(name).unwrap(), &[0, 1]).unwrap_err().to_string();
+        assert!(error.contains("`X`") && error.contains("corrupt"), "{error}");
+    }
+    let file = open("csr_float64_gzip").unwrap();
+    for rows in [&[1, 0][..], &[0, 0], &[60]] {
+        assert!(file.matrix_blocks(&MatrixSource::X, rows).is_err());
+    }
 }
 
 #[test]

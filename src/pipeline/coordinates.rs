@@ -5,13 +5,16 @@ use ndarray::{Array1, Array2, Axis};
 use crate::data::time::TimeUnit;
 use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
-use crate::io::h5ad::{H5ad, H5adBlocks, MatrixInfo, MatrixSource, StorageFormat};
+use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
-use crate::pipeline::config::{FitOptions, Source, ValuesChoice};
+use crate::pipeline::config::{FitOptions, Source};
+use crate::pipeline::counted::{
+    Counted, Scaled, bytes_of, log_scale, record, scale_as, stored_share,
+};
 use crate::pipeline::footprint::Footprint;
 use crate::pipeline::growth::{Given, from_genes};
 use crate::pipeline::prepare::{Selection, matrix_source, no_genes};
-use crate::preprocess::{GeneSelector, LogScale, Pca, PcaSolver, Values, survey};
+use crate::preprocess::{GeneSelector, LogScale, Pca, PcaSolver};
 use crate::progress::{self, Progress};
 use crate::rng::Seed;
 
@@ -22,17 +25,6 @@ pub(super) struct Raw<'f> {
     genes: Vec<String>,
     embedding: Option<Array2<f64>>,
 }
-
-/// A matrix in memory, or one that stays on disk and is read at every pass.
-#[derive(Debug)]
-pub(super) enum Counted<'f> {
-    Whole(Matrix),
-    Blocks(H5adBlocks<'f>),
-}
-
-/// Largest matrix, in bytes, that is read whole though once through it would do. Results do not
-/// depend on it, to the bit.
-pub(super) const WHOLE_BYTES: f64 = 1e9;
 
 /// Cells with coordinates.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,62 +47,6 @@ pub(super) struct Recipe {
     columns: Option<Vec<usize>>,
     /// Their components; `None` for an embedding of the file.
     pub(super) pca: Option<Pca>,
-}
-
-impl<'f> Counted<'f> {
-    /// The cells `rows` (increasing) of a matrix, whole if that takes no more than `most` bytes or
-    /// cannot be had in another way.
-    ///
-    /// # Errors
-    /// Whatever is wrong with that part of the file.
-    pub(super) fn read(
-        file: &'f H5ad,
-        source: &MatrixSource,
-        (rows, most): (&[usize], f64),
-        progress: &mut dyn Progress,
-    ) -> Result<Self> {
-        if most < bytes_of(&file.matrix_info(source)?, rows.len())
-            && let Some(blocks) = file.matrix_blocks(source, rows)?
-        {
-            return Ok(Self::Blocks(blocks));
-        }
-        file.matrix_rows(source, rows, progress).map(Self::Whole)
-    }
-
-    /// To be gone through.
-    pub(super) fn blocks(&self) -> &dyn CellBlocks {
-        match self {
-            Self::Whole(matrix) => matrix,
-            Self::Blocks(blocks) => blocks,
-        }
-    }
-
-    /// The genes `columns`, or all, on a log scale.
-    ///
-    /// # Errors
-    /// As [`LogScale::keep`].
-    pub(super) fn keep(
-        self,
-        scale: &LogScale,
-        columns: Option<&[usize]>,
-        progress: &mut dyn Progress,
-    ) -> Result<Matrix> {
-        match (self, columns, scale) {
-            (Self::Whole(matrix), None, LogScale::AsIs) => Ok(matrix),
-            (cells, ..) => scale.keep(cells.blocks(), columns, progress),
-        }
-    }
-}
-
-/// Bytes of some cells of a matrix in memory, and of what reading them takes beside.
-pub(super) fn bytes_of(info: &MatrixInfo, n_cells: usize) -> f64 {
-    let share = n_cells as f64 / info.n_cells.max(1) as f64;
-    let stored = info.n_stored as f64;
-    match info.format {
-        StorageFormat::Dense => 4.0 * stored * share,
-        StorageFormat::Csr => 8.0 * stored * share,
-        StorageFormat::Csc => 8.0 * stored * share + 4.0 * stored,
-    }
 }
 
 impl<'f> Raw<'f> {
@@ -292,28 +228,6 @@ impl Recipe {
     }
 }
 
-/// The log scale of other cells of a file of which it is known what its values are.
-///
-/// # Errors
-/// Those of reading `cells`.
-pub(super) fn scale_as(
-    values: ValuesRecord,
-    cells: &dyn CellBlocks,
-    progress: &mut dyn Progress,
-) -> Result<LogScale> {
-    Ok(match values {
-        ValuesRecord::AsIs => LogScale::AsIs,
-        ValuesRecord::Counts { depth } => {
-            LogScale::Counts { depths: survey(cells, progress)?.1, target: depth }
-        }
-    })
-}
-
-/// What model files keep of a log scale.
-pub(super) fn record(scale: &LogScale) -> ValuesRecord {
-    scale.depth().map_or(ValuesRecord::AsIs, |depth| ValuesRecord::Counts { depth })
-}
-
 /// Growth rates from the genes of two sets.
 fn growth_of(
     cells: &dyn CellBlocks,
@@ -342,63 +256,6 @@ fn embedded(points: Array2<f64>, options: &FitOptions, growth: Option<Array1<f64
     let dimensions = (1..=points.ncols()).map(|d| format!("{stem}{d}")).collect();
     let recipe = Recipe { values: None, columns: None, pca: None };
     Prepared { points, dimensions, genes: Vec::new(), growth, recipe }
-}
-
-/// Share of the values of some genes that is stored, in the first cells.
-fn stored_share(cells: &dyn CellBlocks, columns: Option<&[usize]>) -> Result<f64> {
-    let mut share = 1.0;
-    let mut first_only = |_: usize, block: &Matrix| {
-        let kept = columns.map(|columns| block.select_genes(columns));
-        if let Matrix::Sparse(x) = kept.as_ref().unwrap_or(block) {
-            share = x.n_stored() as f64 / (x.n_rows() * x.n_cols()).max(1) as f64;
-        }
-        Err(Error::Cancelled)
-    };
-    match cells.each_block(&mut progress::Silent, &mut first_only) {
-        Ok(()) | Err(Error::Cancelled) => Ok(share),
-        Err(other) => Err(other),
-    }
-}
-
-/// What was found of the values of a matrix.
-pub(super) struct Scaled {
-    non_negative: bool,
-    pub(super) scale: LogScale,
-}
-
-/// Looks at all values: how they come to a log scale, and says so.
-///
-/// # Errors
-/// Those of reading `cells`.
-pub(super) fn log_scale(
-    cells: &dyn CellBlocks,
-    options: &FitOptions,
-    progress: &mut dyn Progress,
-) -> Result<Scaled> {
-    let (detected, depths) = survey(cells, progress)?;
-    let source = &options.source;
-    let counts = match options.values {
-        ValuesChoice::Counts => true,
-        ValuesChoice::AsIs => false,
-        ValuesChoice::Auto => detected.values == Values::Counts,
-    };
-    let non_negative = 0.0 <= detected.min;
-    if counts {
-        let scale = LogScale::of_depths(depths);
-        let depth = scale.depth().unwrap_or(0.0);
-        let text = format!("{source} holds counts: scaled to the median depth {depth:.0}, log1p");
-        progress::note(progress, text)?;
-        Ok(Scaled { non_negative, scale })
-    } else {
-        let looks = match detected.values {
-            Values::Log1p => "is on a log scale already",
-            Values::Scaled => "is scaled (it has negative values)",
-            Values::Counts => "looks like counts",
-            Values::Other => "looks neither like counts nor like log1p",
-        };
-        progress::note(progress, format!("{source} {looks}: used as it is"))?;
-        Ok(Scaled { non_negative, scale: LogScale::AsIs })
-    }
 }
 
 /// The genes that vary most; `None` for all.

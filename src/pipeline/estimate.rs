@@ -6,7 +6,7 @@ use crate::bridge::{Choice, LightSbSolver};
 use crate::error::Result;
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::pipeline::config::{FitOptions, SolverChoice, Source};
-use crate::pipeline::coordinates::bytes_of;
+use crate::pipeline::counted::bytes_of;
 use crate::pipeline::fit::Running;
 use crate::pipeline::footprint::Footprint;
 use crate::pipeline::growth::given;

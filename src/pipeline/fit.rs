@@ -16,7 +16,8 @@ use crate::io::model::{
 };
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
 use crate::pipeline::config::FitOptions;
-use crate::pipeline::coordinates::{Prepared, Raw, WHOLE_BYTES};
+use crate::pipeline::coordinates::{Prepared, Raw};
+use crate::pipeline::counted::WHOLE_BYTES;
 use crate::pipeline::growth::given;
 use crate::pipeline::intervals::intervals;
 use crate::pipeline::prepare::{Selection, file_name, select};

@@ -10,7 +10,8 @@ use crate::io::h5ad::H5ad;
 use crate::io::model::{Model, ValuesRecord};
 use crate::io::run::{RunRecord, read_json};
 use crate::pipeline::config::FitOptions;
-use crate::pipeline::coordinates::{Counted, WHOLE_BYTES, log_scale, record, scale_as, unique};
+use crate::pipeline::coordinates::unique;
+use crate::pipeline::counted::{Counted, WHOLE_BYTES, log_scale, record, scale_as};
 use crate::pipeline::prepare::{matrix_source, select};
 use crate::progress::{self, Progress};
 

@@ -4,6 +4,7 @@ mod annotate;
 mod auto;
 mod config;
 mod coordinates;
+mod counted;
 mod estimate;
 mod evaluate;
 mod fit;

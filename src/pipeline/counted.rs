@@ -1,0 +1,234 @@
+//! Counts in memory or on disk, and how they come to a log scale.
+
+use crate::data::{CellBlocks, Matrix};
+use crate::error::{Error, Result};
+use crate::io::h5ad::{H5ad, H5adBlocks, MatrixInfo, MatrixSource, StorageFormat};
+use crate::io::model::ValuesRecord;
+use crate::pipeline::config::{FitOptions, ValuesChoice};
+use crate::preprocess::{LogScale, Values, survey};
+use crate::progress::{self, Progress};
+
+/// A matrix in memory, or one that stays on disk and is read at every pass.
+#[derive(Debug)]
+pub(super) enum Counted<'f> {
+    Whole(Matrix),
+    Blocks(H5adBlocks<'f>),
+}
+
+/// Largest matrix, in bytes, that is read whole though once through it would do. Results do not
+/// depend on it, to the bit.
+pub(super) const WHOLE_BYTES: f64 = 1e9;
+
+impl<'f> Counted<'f> {
+    /// The cells `rows` (increasing) of a matrix, whole if that takes no more than `most` bytes or
+    /// cannot be had in another way.
+    ///
+    /// # Errors
+    /// Whatever is wrong with that part of the file.
+    pub(super) fn read(
+        file: &'f H5ad,
+        source: &MatrixSource,
+        (rows, most): (&[usize], f64),
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
+        if most < bytes_of(&file.matrix_info(source)?, rows.len())
+            && let Some(blocks) = file.matrix_blocks(source, rows)?
+        {
+            return Ok(Self::Blocks(blocks));
+        }
+        file.matrix_rows(source, rows, progress).map(Self::Whole)
+    }
+
+    /// To be gone through.
+    pub(super) fn blocks(&self) -> &dyn CellBlocks {
+        match self {
+            Self::Whole(matrix) => matrix,
+            Self::Blocks(blocks) => blocks,
+        }
+    }
+
+    /// The genes `columns`, or all, on a log scale.
+    ///
+    /// # Errors
+    /// As [`LogScale::keep`].
+    pub(super) fn keep(
+        self,
+        scale: &LogScale,
+        columns: Option<&[usize]>,
+        progress: &mut dyn Progress,
+    ) -> Result<Matrix> {
+        match (self, columns, scale) {
+            (Self::Whole(matrix), None, LogScale::AsIs) => Ok(matrix),
+            (cells, ..) => scale.keep(cells.blocks(), columns, progress),
+        }
+    }
+}
+
+/// Bytes of some cells of a matrix in memory, and of what reading them takes beside.
+pub(super) fn bytes_of(info: &MatrixInfo, n_cells: usize) -> f64 {
+    let share = n_cells as f64 / info.n_cells.max(1) as f64;
+    let stored = info.n_stored as f64;
+    match info.format {
+        StorageFormat::Dense => 4.0 * stored * share,
+        StorageFormat::Csr => 8.0 * stored * share,
+        StorageFormat::Csc => 8.0 * stored * share + 4.0 * stored,
+    }
+}
+
+/// The log scale of other cells of a file of which it is known what its values are.
+///
+/// # Errors
+/// Those of reading `cells`.
+pub(super) fn scale_as(
+    values: ValuesRecord,
+    cells: &dyn CellBlocks,
+    progress: &mut dyn Progress,
+) -> Result<LogScale> {
+    Ok(match values {
+        ValuesRecord::AsIs => LogScale::AsIs,
+        ValuesRecord::Counts { depth } => {
+            LogScale::Counts { depths: survey(cells, progress)?.1, target: depth }
+        }
+    })
+}
+
+/// What model files keep of a log scale.
+pub(super) fn record(scale: &LogScale) -> ValuesRecord {
+    scale.depth().map_or(ValuesRecord::AsIs, |depth| ValuesRecord::Counts { depth })
+}
+
+/// Share of the values of some genes that is stored, in the first cells.
+pub(super) fn stored_share(cells: &dyn CellBlocks, columns: Option<&[usize]>) -> Result<f64> {
+    let mut share = 1.0;
+    let mut first_only = |_: usize, block: &Matrix| {
+        let kept = columns.map(|columns| block.select_genes(columns));
+        if let Matrix::Sparse(x) = kept.as_ref().unwrap_or(block) {
+            share = x.n_stored() as f64 / (x.n_rows() * x.n_cols()).max(1) as f64;
+        }
+        Err(Error::Cancelled)
+    };
+    match cells.each_block(&mut progress::Silent, &mut first_only) {
+        Ok(()) | Err(Error::Cancelled) => Ok(share),
+        Err(other) => Err(other),
+    }
+}
+
+/// What was found of the values of a matrix.
+pub(super) struct Scaled {
+    pub(super) non_negative: bool,
+    pub(super) scale: LogScale,
+}
+
+/// Looks at all values: how they come to a log scale, and says so.
+///
+/// # Errors
+/// Those of reading `cells`.
+pub(super) fn log_scale(
+    cells: &dyn CellBlocks,
+    options: &FitOptions,
+    progress: &mut dyn Progress,
+) -> Result<Scaled> {
+    let (detected, depths) = survey(cells, progress)?;
+    let source = &options.source;
+    let counts = match options.values {
+        ValuesChoice::Counts => true,
+        ValuesChoice::AsIs => false,
+        ValuesChoice::Auto => detected.values == Values::Counts,
+    };
+    let non_negative = 0.0 <= detected.min;
+    if counts {
+        let scale = LogScale::of_depths(depths);
+        let depth = scale.depth().unwrap_or(0.0);
+        let text = format!("{source} holds counts: scaled to the median depth {depth:.0}, log1p");
+        progress::note(progress, text)?;
+        Ok(Scaled { non_negative, scale })
+    } else {
+        let looks = match detected.values {
+            Values::Log1p => "is on a log scale already",
+            Values::Scaled => "is scaled (it has negative values)",
+            Values::Counts => "looks like counts",
+            Values::Other => "looks neither like counts nor like log1p",
+        };
+        progress::note(progress, format!("{source} {looks}: used as it is"))?;
+        Ok(Scaled { non_negative, scale: LogScale::AsIs })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::BLOCK_CELLS;
+    use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
+    use crate::linalg::Csr;
+    use crate::preprocess::GeneSelector;
+    use crate::progress::Silent;
+
+    /// More cells than two blocks; counts of genes that are on in some kinds of cells.
+    fn counts() -> Csr {
+        let (n_cells, n_genes) = (2 * BLOCK_CELLS + 300, 60);
+        let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
+        for i in 0..n_cells {
+            for j in 0..n_genes {
+                let n = i * 37 + j * j * 11 + i * j;
+                if n % 4 == 1 || (i % 3 == 0 && j < 9) {
+                    indices.push(j as u32);
+                    values.push((1 + n % (3 + j % 7)) as f32);
+                }
+            }
+            indptr.push(values.len());
+        }
+        Csr::new(n_genes, indptr, indices, values).unwrap()
+    }
+
+    #[test]
+    fn on_disk_and_in_memory_are_the_same_to_the_bit() {
+        let counts = counts();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("counts.h5ad");
+        let names = |stem: &str, n: usize| (0..n).map(|i| format!("{stem}{i}")).collect::<Vec<_>>();
+        let (cells, genes) = (names("c", counts.n_rows()), names("g", counts.n_cols()));
+        let content = H5adContent {
+            obs_names: &cells,
+            obs: &[],
+            var_names: &genes,
+            x: Some(MatrixContent::Sparse(&counts)),
+            layers: &[],
+            obsm: &[],
+            obsp: &[],
+            uns: &[],
+            gzip: true,
+        };
+        write_h5ad(&path, &content).unwrap();
+        let file = H5ad::open(&path).unwrap();
+        let rows: Vec<usize> = (0..counts.n_rows()).filter(|i| i % 11 != 5).collect();
+        let prepared = |most: f64| {
+            let read = Counted::read(&file, &MatrixSource::X, (&rows, most), &mut Silent).unwrap();
+            assert_eq!(matches!(read, Counted::Blocks(_)), most <= 0.0);
+            let options = FitOptions::default();
+            let Scaled { non_negative, scale } =
+                log_scale(read.blocks(), &options, &mut Silent).unwrap();
+            assert!(non_negative);
+            let selector = GeneSelector { n_genes: 20, ..GeneSelector::default() };
+            let genes = selector.select(read.blocks(), &scale, &mut Silent).unwrap();
+            let kept = read.keep(&scale, Some(&genes), &mut Silent).unwrap();
+            (scale, genes, kept)
+        };
+        let (scale, genes, kept) = prepared(f64::INFINITY);
+        assert_eq!(prepared(0.0), (scale.clone(), genes.clone(), kept.clone()));
+        // And what they are, written out for one cell.
+        let LogScale::Counts { depths, target } = scale else { panic!("{scale:?}") };
+        let (columns, values) = counts.row(rows[5]);
+        let depth: f64 = values.iter().map(|&value| f64::from(value)).sum();
+        assert!((depths[5] - depth).abs() < 1e-9);
+        let Matrix::Sparse(kept) = kept else { panic!() };
+        let expected: Vec<f32> = columns
+            .iter()
+            .zip(values)
+            .filter(|(column, _)| genes.contains(&(**column as usize)))
+            .map(|(_, &value)| {
+                (f64::from((f64::from(value) * target / depth) as f32)).ln_1p() as f32
+            })
+            .collect();
+        assert_eq!(kept.row(5).1, expected);
+    }
+}
