@@ -190,7 +190,6 @@ fn empty(field: &Type) -> Result<Cells> {
     // Follows from the logical type where there is one; files of before 2018 have only this.
     let converted = about.converted_type();
     match (field.get_physical_type(), converted) {
-        (Physical::DOUBLE | Physical::FLOAT, ConvertedType::NONE) => Ok(Cells::Floats(Vec::new())),
         (Physical::INT64, ConvertedType::NONE | ConvertedType::INT_64) => {
             Ok(Cells::Integers(Vec::new()))
         }
@@ -204,6 +203,7 @@ fn empty(field: &Type) -> Result<Cells> {
             | ConvertedType::UINT_16
             | ConvertedType::UINT_32,
         )
+        | (Physical::DOUBLE | Physical::FLOAT, ConvertedType::NONE)
         | (Physical::INT64, ConvertedType::UINT_64) => Ok(Cells::Floats(Vec::new())),
         (Physical::BYTE_ARRAY, ConvertedType::UTF8) => Ok(Cells::Texts(Vec::new())),
         (physical, ConvertedType::NONE) => Err(refused(physical.to_string())),
