@@ -70,7 +70,7 @@ pub fn create_folder(path: &Path) -> Result<()> {
 /// [`Error::Io`] with the path.
 pub fn replace(
     path: &Path,
-    write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>,
+    write: impl FnOnce(&mut (dyn Write + Send)) -> std::io::Result<()>,
 ) -> Result<()> {
     replace_at(path, |temporary| {
         let mut writer = BufWriter::new(File::create(temporary).map_err(io_error("create", path))?);

@@ -9,6 +9,7 @@ pub mod lists;
 pub mod measured;
 pub mod model;
 pub mod networks;
+mod parquet;
 pub mod run;
 pub mod table;
 pub mod validation;

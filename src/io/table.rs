@@ -4,13 +4,9 @@ use std::io::Write;
 use std::path::Path;
 
 use ndarray::{Array2, ArrayView1, ArrayView2};
-use polars::prelude::{
-    Column, DataFrame, DataType, NamedFrom, ParallelStrategy, ParquetReader, ParquetWriter,
-    SerReader, Series,
-};
 
 use crate::error::{Error, Result};
-use crate::io::file;
+use crate::io::{file, parquet};
 
 /// The values of one column.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +20,7 @@ pub enum Cells {
 }
 
 impl Cells {
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match self {
             Self::Floats(values) => values.len(),
             Self::Integers(values) => values.len(),
@@ -136,7 +132,7 @@ pub fn write(path: &Path, table: &Table, format: TableFormat) -> Result<()> {
     file::replace(path, |writer| match format {
         TableFormat::Csv => write_text(writer, table, b','),
         TableFormat::Tsv => write_text(writer, table, b'\t'),
-        TableFormat::Parquet => write_parquet(writer, table),
+        TableFormat::Parquet => parquet::write(writer, &table.columns),
     })
 }
 
@@ -149,34 +145,8 @@ pub fn read_parquet(path: &Path) -> Result<Table> {
     let unreadable =
         |problem: String| Error::Unreadable { path: path.to_path_buf(), problem, way_out: None };
     let (opened, _) = file::open(path)?;
-    let frame = ParquetReader::new(opened)
-        .read_parallel(ParallelStrategy::None)
-        .finish()
-        .map_err(|error| unreadable(error.to_string()))?;
-    let mut table = Table::default();
-    for column in frame.columns() {
-        table.push(
-            column.name().to_string(),
-            cells_of(column).map_err(|error| unreadable(error.to_string()))?,
-        );
-    }
-    Ok(table)
-}
-
-fn cells_of(column: &Column) -> polars::prelude::PolarsResult<Cells> {
-    Ok(match column.dtype() {
-        DataType::Int64 => {
-            Cells::Integers(column.i64()?.iter().map(Option::unwrap_or_default).collect())
-        }
-        DataType::String => Cells::Texts(
-            column.str()?.iter().map(|text| text.unwrap_or_default().to_string()).collect(),
-        ),
-        // Numbers of other sizes, such as other programs write.
-        kind if kind.is_primitive_numeric() && *kind != DataType::Float64 => {
-            return cells_of(&column.cast(&DataType::Float64)?);
-        }
-        _ => Cells::Floats(column.f64()?.iter().map(|value| value.unwrap_or(f64::NAN)).collect()),
-    })
+    let columns = parquet::read(opened).map_err(|error| unreadable(error.to_string()))?;
+    Ok(Table { columns })
 }
 
 fn write_text(writer: &mut dyn Write, table: &Table, delimiter: u8) -> std::io::Result<()> {
@@ -186,24 +156,6 @@ fn write_text(writer: &mut dyn Write, table: &Table, delimiter: u8) -> std::io::
         text.write_record(table.columns.iter().map(|column| column.1.text(row)))?;
     }
     text.flush()
-}
-
-fn write_parquet(writer: &mut dyn Write, table: &Table) -> std::io::Result<()> {
-    let series = |(name, cells): &(String, Cells)| {
-        let name = name.as_str().into();
-        Column::from(match cells {
-            Cells::Floats(values) => Series::new(name, values),
-            Cells::Integers(values) => Series::new(name, values),
-            Cells::Texts(values) => Series::new(name, values),
-        })
-    };
-    let columns = table.columns.iter().map(series).collect();
-    let mut frame = DataFrame::new(table.n_rows(), columns).map_err(std::io::Error::other)?;
-    ParquetWriter::new(writer)
-        .set_parallel(false)
-        .finish(&mut frame)
-        .map_err(std::io::Error::other)?;
-    Ok(())
 }
 
 #[cfg(test)]
