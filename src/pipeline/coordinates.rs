@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Axis};
 
 use crate::data::time::TimeUnit;
-use crate::data::{CellBlocks, Matrix};
+use crate::data::CellBlocks;
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
@@ -181,7 +181,8 @@ impl<'f> Raw<'f> {
             None if non_negative => variable(cells.blocks(), &scale, options, progress)?,
             None => {
                 if options.n_top_genes < genes.len() {
-                    let text = "gene selection needs a log scale without negative values: all                                 genes kept";
+                    let text = "gene selection needs a log scale without negative values: all \
+                                genes kept";
                     progress::note(progress, text)?;
                 }
                 None

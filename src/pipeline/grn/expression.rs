@@ -130,7 +130,8 @@ fn drawn(
     cells.sort_unstable();
     if cells.len() < model.cell_times.len() {
         let text = format!(
-            "edges from {} of {} cells, {most} of each time{} at most (--cells-per-time); the stability              of an edge shows what that leaves open",
+            "edges from {} of {} cells, {most} of each time{} at most (--cells-per-time); the \
+             stability of an edge shows what that leaves open",
             cells.len(),
             model.cell_times.len(),
             if groups.is_some() { " and group" } else { "" }
