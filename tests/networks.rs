@@ -65,6 +65,18 @@ fn the_parts_of_the_ensemble_find_something_each() {
 }
 
 #[test]
+fn some_cells_of_each_time_find_the_network_too() {
+    let some = |options: GrnOptions| GrnOptions { cells_per_time: 100, ..options };
+    let found = scores("dyn-cycle", &some(quick(EdgeSource::Ensemble)));
+    let all = scores("dyn-cycle", &quick(EdgeSource::Ensemble));
+    assert!(found.average_precision > 0.7, "{found:?}");
+    assert!((found.average_precision - all.average_precision).abs() > 0.0, "all cells are used");
+    // Pairs of the model are between those of its cells that are looked at.
+    let lagged = GrnOptions { lag: Some(1), model_coupling: true, ..quick(EdgeSource::Hill) };
+    assert!(scores("dyn-cycle", &some(lagged)).average_precision > 0.4);
+}
+
+#[test]
 fn the_network_of_flows_finds_more_than_chance() {
     let found = scores("dyn-cycle", &quick(EdgeSource::Ngm));
     assert!(found.average_precision > 1.5 * found.density, "{found:?}");

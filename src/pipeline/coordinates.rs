@@ -2,8 +2,8 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-use crate::data::time::TimeUnit;
 use crate::data::CellBlocks;
+use crate::data::time::TimeUnit;
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;

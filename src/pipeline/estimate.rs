@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::bridge::{Choice, LightSbSolver};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::pipeline::config::{FitOptions, SolverChoice, Source};
 use crate::pipeline::counted::bytes_of;
@@ -64,7 +64,11 @@ pub fn estimate(
         }
         matrix => {
             let info = file.matrix_info(&matrix_source(matrix))?;
-            let found = probe(&file, (&selection, options), clock)?;
+            let found = match probe(&file, (&selection, options), clock) {
+                // A few cells may have nothing to tell apart where all do.
+                Err(Error::Parameter { .. } | Error::Numerical { .. }) => None,
+                other => other?,
+            };
             let used = found.map_or_else(|| guessed(&info, options), |found| found.used);
             let whole = bytes_of(&info, n_cells);
             let stays = whole > running.whole_bytes() && info.format != StorageFormat::Csc;

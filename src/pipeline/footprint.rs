@@ -130,3 +130,48 @@ impl Footprint {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A million cells, 20 000 genes, 5 % stored, of the genes that are used a tenth.
+    fn million() -> Footprint {
+        Footprint {
+            cells_of_file: 1e6,
+            cells: 1e6,
+            genes: 2e4,
+            stored: 1e3,
+            whole: 0.0,
+            used: (2e3, 200.0),
+            dense: false,
+            dims: 50.0,
+            interval: 2.5e5,
+            per_pair: 0.0,
+        }
+    }
+
+    #[test]
+    fn a_million_cells_are_promised_in_four_gigabytes_and_refused_in_one() {
+        let peak = million().peak();
+        // Two hundred values a cell with their genes, or fifty coordinates three times over.
+        assert!((1.6e9..2.6e9).contains(&peak), "{peak}");
+        assert!(million().check(Some(4e9)).is_ok() && million().check(None).is_ok());
+        let error = million().check(Some(1e9)).unwrap_err();
+        assert!(matches!(error, Error::Memory { needed, .. } if (needed - peak).abs() < 1.0));
+        assert!(error.hint().unwrap().contains("--memory"));
+    }
+
+    #[test]
+    fn what_is_held_counts() {
+        let peak = million().peak();
+        let whole = Footprint { whole: 8e9, ..million() };
+        assert!(whole.peak() > peak + 6e9);
+        let dense = Footprint { dense: true, stored: 2e4, ..million() };
+        assert!(dense.peak() > 8e9);
+        let pairs = Footprint { per_pair: 8.0, ..million() };
+        assert!(pairs.peak() > 8.0 * 1.25e5 * 1.25e5);
+        let fewer = Footprint { cells: 1e5, ..million() };
+        assert!(fewer.peak() < 0.4 * peak);
+    }
+}

@@ -63,9 +63,15 @@ pub(super) fn probe(
     let cells = Counted::Blocks(blocks);
     let tried = rows.len() as f64;
 
+    let named = match &options.genes {
+        None => None,
+        Some(wanted) => {
+            let genes = file.gene_names(&source)?;
+            Some((0..genes.len()).filter(|&gene| wanted.contains(&genes[gene])).collect())
+        }
+    };
     let begun = clock();
-    let (kept, scale) = keep(&cells, options)?;
-    drop(scale);
+    let kept = keep(&cells, named, options)?;
     let per_cell = (clock() - begun) / tried;
 
     let begun = clock();
@@ -98,7 +104,7 @@ pub(super) fn probe(
 }
 
 /// What a fit keeps of these cells, step by step as it does.
-fn keep(cells: &Counted<'_>, options: &FitOptions) -> Result<(Matrix, LogScale)> {
+fn keep(cells: &Counted<'_>, named: Option<Vec<usize>>, options: &FitOptions) -> Result<Matrix> {
     let silent = &mut Silent;
     let blocks: &dyn CellBlocks = cells.blocks();
     let (detected, depths) = survey(blocks, silent)?;
@@ -108,14 +114,13 @@ fn keep(cells: &Counted<'_>, options: &FitOptions) -> Result<(Matrix, LogScale)>
         ValuesChoice::Auto => detected.values == Values::Counts,
     };
     let scale = if counts { LogScale::of_depths(depths) } else { LogScale::AsIs };
-    let columns = if detected.min < 0.0 {
-        None
+    let columns = if named.is_some() || detected.min < 0.0 {
+        named
     } else {
         let selector = GeneSelector { n_genes: options.n_top_genes, ..GeneSelector::default() };
         Some(selector.select(blocks, &scale, silent)?)
     };
-    let kept = scale.keep(blocks, columns.as_deref(), silent)?;
-    Ok((kept, scale))
+    scale.keep(blocks, columns.as_deref(), silent)
 }
 
 /// Seconds for a flop of the descent of LightSB between halves of the cells.

@@ -71,6 +71,21 @@ fn growth_that_cannot_be_had_says_what_is_missing() {
 }
 
 #[test]
+fn memory_is_kept_to_or_refused_before_anything_is_written() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let refused = sandbox.run("fit data.h5ad --timepoints time --memory 10M");
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("more than the 10 MB it may take"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: ") && refused.stderr.contains("--n-pcs"));
+    assert!(!sandbox.path("sbcell-out").exists() && !sandbox.path("sbcell-out.partial").exists());
+    for size in ["4", "0G", "G", "-1G", "4X"] {
+        let answer = sandbox.run(&format!("fit data.h5ad --timepoints time --memory={size}"));
+        assert_eq!(answer.code, 2, "{size}: {}", answer.stderr);
+        assert!(answer.stderr.contains("such as 4G"), "{}", answer.stderr);
+    }
+}
+
+#[test]
 fn parameters_out_of_range_name_their_flag() {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
     for (flags, word) in [
