@@ -19,21 +19,7 @@ def version(name=None):
     from importlib.metadata import version as of
 
     torch_version = "PyTorch " + torch.__version__.split("+")[0]
-    used = f", fastest on {torch.get_num_threads()} of the threads"
-    return (f"{name} {of(name)}, {torch_version}" if name else torch_version) + used
-
-
-def use_fastest(most, work):
-    """Takes as many threads as are fastest, `most` or one: layers this small may gain nothing from two,
-    and on a busy machine two wait for each other."""
-    seconds = {}
-    for threads in {1, most}:
-        torch.set_num_threads(threads)
-        work()
-        start = time.perf_counter()
-        work()
-        seconds[threads] = time.perf_counter() - start
-    torch.set_num_threads(min(seconds, key=seconds.get))
+    return f"{name} {of(name)}, {torch_version}" if name else torch_version
 
 
 class LightSb(torch.nn.Module):
@@ -62,6 +48,7 @@ class LightSb(torch.nn.Module):
 
 def lightsb(case):
     """Adam with rate 1e-2 on batches of 128, until the other cells say what they say of ours."""
+    torch.set_num_threads(case.threads)
     source, target = (torch.tensor(case.array(name)).float() for name in ("source", "target"))
     test = case.array("source_test"), case.array("target_test")
     epsilon, goal = case["epsilon"], case.numbers.get("goal", -np.inf)
@@ -80,7 +67,7 @@ def lightsb(case):
             model(x, y).backward()
             adam.step()
 
-    use_fastest(case.threads, lambda: train(*start(), 100))
+    train(*start(), 20)
     model, adam = start()
     best, steps = np.inf, 0
     while steps < case["n_steps"]:
@@ -109,6 +96,7 @@ def sf2m(case):
     """Pairs by exact transport within each batch, torchcfm's default for this matcher."""
     from torchcfm.conditional_flow_matching import SchrodingerBridgeConditionalFlowMatcher
 
+    torch.set_num_threads(case.threads)
     source, target = (torch.tensor(case.array(name)).float() for name in ("source", "target"))
     sigma, batch, dim = float(np.sqrt(case["epsilon"])), case["batch"], source.shape[1]
     matcher = SchrodingerBridgeConditionalFlowMatcher(sigma=sigma)
@@ -136,7 +124,7 @@ def sf2m(case):
         last = torch.tensor(losses[-max(1, n_steps // 50) :]).mean(0)
         return flow, score, [float(value) for value in last], pairing
 
-    use_fastest(case.threads, lambda: train(10))
+    train(10)
     with case:
         flow, score, losses, pairing = train(case["n_steps"])
     cells, n = torch.tensor(case.array("source_test")).float(), case["n_draw_steps"]

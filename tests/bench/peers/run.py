@@ -4,9 +4,10 @@
     python tests/bench/peers/run.py [--quick] [--rounds N] [--out table.md] [TASK ...]
 
 For each case the arrays are made once (seeded); then ours and each peer run in turn, each as a process
-of its own on the same threads, three rounds. What is timed is the work alone, without start, imports,
-compilation and the reading of arrays; peers run on a small problem first. Peak memory is that of the whole
-process, libraries included. Both answers are judged by one script (judge.py).
+of its own, three rounds, on one thread and on two; of both each side has its faster one. What is timed is
+the work alone, without start, imports, compilation and the reading of arrays; peers run on a small problem
+first. Peak memory is that of the whole process, libraries included. Both answers are judged by one script
+(judge.py).
 
 This script imports nothing beyond Python: a process counts what its parent held into its peak memory.
 """
@@ -136,6 +137,8 @@ def child(command, threads=2, cwd=None):
     # JAX has a pool of its own, as large as the cores it may use.
     env["JAX_PLATFORMS"] = "cpu"
     env["CUDA_VISIBLE_DEVICES"] = ""
+    # POT imports every array library it finds, and they would count as its memory.
+    env |= {f"POT_BACKEND_DISABLE_{name}": "1" for name in ("PYTORCH", "JAX", "CUPY", "TENSORFLOW")}
     cores = set(sorted(os.sched_getaffinity(0))[:threads])
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         start = time.perf_counter()
@@ -241,20 +244,21 @@ class Bench:
         child([sys.executable, os.path.join(HERE, "data.py"), task, folder, json.dumps(case)])
         with open(os.path.join(folder, "case.json")) as file:
             case = json.load(file)
-        for count in threads:
-            self.compare(task, peers, count, case, folder)
+        self.compare(task, peers, threads, case, folder)
         shutil.rmtree(folder)
 
     def compare(self, task, peers, threads, case, folder):
+        """Runs every side on every number of threads in turn; one row for each peer and limit."""
         size, runs, failed, outs = size_of(case), {}, {}, {}
+        counts = sorted({1, *threads})
         for turn in range(self.rounds):
-            for who in ["ours", *peers]:
+            for who, count in [(who, count) for count in counts for who in ["ours", *peers]]:
                 if who in failed or (turn > 0 and (task, who, case.get("dim")) in ONCE):
                     continue
-                where = f"{task}, {size}, {threads} threads, round {turn + 1}: {who}"
+                where = f"{task}, {size}, threads {count}, round {turn + 1}: {who}"
                 print(where, file=sys.stderr, flush=True)
                 try:
-                    outs[who], line = self.one(task, who, folder, threads)
+                    out, line = self.one(task, who, folder, count)
                 except ChildFailed as why:
                     print(why.args[1], file=sys.stderr)
                     failed[who] = why.args[0]
@@ -262,21 +266,38 @@ class Bench:
                 if "missing" in line:
                     failed[who] = f"not installed ({line['missing']})"
                     continue
-                runs.setdefault(who, []).append(line)
+                outs[who, count] = out
+                runs.setdefault((who, count), []).append(line)
                 if who == "ours" and task == "lightsb" and "goal" not in case:
-                    case["goal"] = self.judge(task, folder, outs[who])["goal"]
+                    case["goal"] = self.judge(task, folder, out)["goal"]
                     with open(os.path.join(folder, "case.json"), "w") as file:
                         json.dump(case, file)
-        words = {who: self.judge(task, folder, outs[who])["words"] for who in runs}
-        for who in peers:
-            if who in failed or "ours" not in runs:
-                why = failed.get(who, failed.get("ours"))
-                self.lines.append(f"| {task} | {who} | {size} | {threads} | {why} |" + " |" * 8)
-            else:
-                both = [(of["ours"], of[who]) for of in (runs, words)]
-                self.lines.append(row(task, size, threads, *both))
-            print(self.lines[-1], flush=True)
-        self.rows.append({"task": task, "size": size, "threads": threads, "runs": runs, "words": words})
+        for key in [key for key in runs if key[0] in failed]:
+            del runs[key]
+        words = {key: self.judge(task, folder, outs[key])["words"] for key in runs}
+        for limit in threads:
+            for who in peers:
+                why = failed.get("ours") or failed.get(who)
+                if why:
+                    self.lines.append(f"| {task} | {who} | {size} | {limit} | {why} |" + " |" * 8)
+                else:
+                    keys = [fastest(runs, side, limit) for side in ("ours", who)]
+                    both = [[of[key] for key in keys] for of in (runs, words)]
+                    used = f"{limit}: {keys[0][1]} / {keys[1][1]}"
+                    self.lines.append(row(task, size, used, *both))
+                print(self.lines[-1], flush=True)
+        kept = [
+            {"who": who, "threads": count, "runs": of, "finds": words[who, count]}
+            for (who, count), of in runs.items()
+        ]
+        self.rows.append({"task": task, "size": size, "sides": kept, "failed": failed})
+
+
+def fastest(runs, who, limit):
+    """Of the numbers of threads up to the limit the one on which this side was fastest: a pool that
+    gains nothing, or waits for a core that others use, would only count against its side."""
+    keys = [key for key in runs if key[0] == who and key[1] <= limit]
+    return min(keys, key=lambda key: min(line["wall"] for line in runs[key]))
 
 
 def short(value):
@@ -298,11 +319,11 @@ def row(task, size, threads, runs, words):
         cells.append(f"{best(theirs) / best(ours):.2g}" if best(ours) > 0 else "–")
     ours, theirs = runs[0][0], runs[1][0]
     precision = f"{ours['precision']} / {theirs['precision']}"
-    return "| " + " | ".join([task, theirs["version"], size, str(threads), precision, *cells, *words]) + " |"
+    return "| " + " | ".join([task, theirs["version"], size, threads, precision, *cells, *words]) + " |"
 
 
 HEADER = (
-    "| task | peer | size | threads | precision | wall s | ratio | CPU s | ratio | peak MB | ratio | "
+    "| task | peer | size | threads at most: used | precision | wall s | ratio | CPU s | ratio | peak MB | ratio | "
     "ours finds | theirs finds |\n|" + "---|" * 13
 )
 
@@ -318,7 +339,7 @@ def main():
     if unknown:
         parser.error(f"no task {', '.join(sorted(unknown))}; there are {', '.join(CASES)}")
     rounds = options.rounds or (1 if options.quick else 3)
-    # Others' work hurts pools of threads most, so that both sides would not be hurt alike.
+    # Others' work hurts pools of threads most, and so not both sides alike.
     load = os.getloadavg()[0]
     if load > 0.5:
         print(f"the machine is busy (load {load:.1f}): do not trust these times", file=sys.stderr)
