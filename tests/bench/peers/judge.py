@@ -86,6 +86,8 @@ def sinkhorn(side):
     words = f"marginal error {error:.1e}, cost {(plan * cost).sum():.6f}, primal {primal:.8f}"
     if dual is not None:
         words += f", dual {dual:.8f}"
+    if "waited" in side.said:
+        words += f", {side.said['waited']:.2f} s with compilation"
     return words + (f", {side.said['iterations']} iterations" if "iterations" in side.said else "")
 
 

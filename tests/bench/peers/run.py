@@ -309,6 +309,9 @@ def row(task, size, threads, runs, words):
     cells = []
     for name in ("wall", "cpu", "memory"):
         ours, theirs = ([line[name] for line in side] for side in runs)
+        if None in theirs:
+            cells += [f"{short(min(ours))} ({short(statistics.median(ours))}) / –", "–"]
+            continue
         # Peak memory is not a matter of luck: its median.
         best = statistics.median if name == "memory" else min
         shown = [
@@ -323,8 +326,8 @@ def row(task, size, threads, runs, words):
 
 
 HEADER = (
-    "| task | peer | size | threads at most: used | precision | wall s | ratio | CPU s | ratio | peak MB | ratio | "
-    "ours finds | theirs finds |\n|" + "---|" * 13
+    "| task | peer | size | threads at most: used | precision | wall s | ratio | CPU s | ratio | peak MB | "
+    "ratio | ours finds | theirs finds |\n|" + "---|" * 13
 )
 
 
