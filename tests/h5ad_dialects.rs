@@ -395,8 +395,11 @@ fn selected_rows_are_the_rows_of_the_whole() {
     assert!(error.to_string().contains("cell `6h-010`"), "{error}");
 }
 
+/// All values of some rows, and those that are stored of each.
+type Read = (Array2<f32>, Vec<Vec<f32>>);
+
 /// The blocks of some rows, put together again.
-fn blocks(file: &H5ad, rows: &[usize]) -> Result<Option<(Array2<f32>, Vec<Vec<f32>>)>> {
+fn blocks(file: &H5ad, rows: &[usize]) -> Result<Option<Read>> {
     let Some(blocks) = file.matrix_blocks(&MatrixSource::X, rows)? else { return Ok(None) };
     assert_eq!(blocks.n_cells(), rows.len());
     let (mut whole, mut values) = (Array2::zeros((rows.len(), blocks.n_genes())), Vec::new());

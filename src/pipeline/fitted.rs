@@ -139,12 +139,11 @@ impl Fitted {
         let read = |rows: &[usize], progress: &mut dyn Progress| {
             Counted::read(&self.file, &source, (rows, WHOLE_BYTES), progress)
         };
-        let values = match self.values {
-            Some(values) => values,
-            None => {
-                let all = read(&self.rows, progress)?;
-                record(&log_scale(all.blocks(), &self.fit, progress)?.scale)
-            }
+        let values = if let Some(values) = self.values {
+            values
+        } else {
+            let all = read(&self.rows, progress)?;
+            record(&log_scale(all.blocks(), &self.fit, progress)?.scale)
         };
         let rows: Vec<usize> = cells.iter().map(|&cell| self.rows[cell]).collect();
         let found = read(&rows, progress)?;

@@ -92,12 +92,11 @@ impl LogScale {
         progress: &mut dyn Progress,
     ) -> Result<Matrix> {
         let all: Vec<usize>;
-        let columns = match columns {
-            Some(columns) => columns,
-            None => {
-                all = (0..x.n_genes()).collect();
-                &all
-            }
+        let columns = if let Some(columns) = columns {
+            columns
+        } else {
+            all = (0..x.n_genes()).collect();
+            &all
         };
         let mut kept = Kept::new(x.n_cells(), x.n_genes(), columns);
         x.each_block(progress, &mut |first, block| {

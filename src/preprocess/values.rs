@@ -106,7 +106,9 @@ pub fn survey(x: &dyn CellBlocks, progress: &mut dyn Progress) -> Result<(Detect
     let mut depths = Array1::zeros(x.n_cells());
     x.each_values(progress, &mut |first, block| {
         let parts = block.values.par_chunks(CHUNK).map(Seen::of).collect::<Vec<_>>();
-        parts.iter().for_each(|part| seen.join(part));
+        for part in &parts {
+            seen.join(part);
+        }
         if block.values.len() < block.n_cells() * block.n_genes {
             seen.add(0.0);
         }
@@ -147,7 +149,9 @@ impl Default for Seen {
 impl Seen {
     fn of(values: &[f32]) -> Self {
         let mut seen = Self::default();
-        values.iter().for_each(|&value| seen.add(f64::from(value)));
+        for &value in values {
+            seen.add(f64::from(value));
+        }
         seen
     }
 

@@ -73,7 +73,9 @@ pub(super) fn thinned<const N: usize>(
     let drawn = index::sample(&mut seed.stream("thinned", 0), n, n.min(counts.iter().sum()));
     let mut rows = drawn.into_vec().into_iter();
     let mut taken = counts.map(|count| rows.by_ref().take(count).collect::<Vec<usize>>());
-    taken.iter_mut().for_each(|rows| rows.sort_unstable());
+    for rows in &mut taken {
+        rows.sort_unstable();
+    }
     let mut snapshots = Vec::with_capacity(N);
     for rows in taken {
         let marginal = cells.marginal().select(Axis(0), &rows);

@@ -94,6 +94,10 @@ impl<'f> H5adBlocks<'f> {
     }
 }
 
+#[allow(
+    clippy::redundant_closure_for_method_calls,
+    reason = "the method of one lifetime is no function for every lifetime"
+)]
 impl CellBlocks for H5adBlocks<'_> {
     fn n_cells(&self) -> usize {
         self.rows.len()
