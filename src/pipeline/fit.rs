@@ -67,8 +67,8 @@ impl Running {
 /// taken over.
 ///
 /// # Errors
-/// Whatever is wrong with the input, the parameters or the folder; [`Error::Memory`] if more is needed
-/// than `running` allows; the stop button.
+/// Whatever is wrong with the input, the parameters or the folder; [`crate::Error::Memory`] if more is
+/// needed than `running` allows; the stop button.
 pub fn fit(
     input: &Path,
     out: &Path,

@@ -18,7 +18,7 @@ use sbcell::Seed;
 use sbcell::data::Column;
 use sbcell::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use sbcell::linalg::Csr;
-use sbcell::pipeline::{FitOptions, fit};
+use sbcell::pipeline::{FitOptions, Running, fit};
 use sbcell::progress::{Event, Progress};
 
 const N_CELLS: usize = 20_000;
@@ -59,8 +59,14 @@ fn main() {
     let matrix_bytes = (N_CELLS * (N_VALUES * 8 + 8)) as f64;
     println!("fit of {N_CELLS} × {N_GENES}, {:.0} MB as sparse rows in memory", matrix_bytes / 1e6);
     let begun = Instant::now();
-    fit(&data, &folder.join("fit-out"), &FitOptions::default(), false, &mut Stages::default())
-        .unwrap();
+    fit(
+        &data,
+        &folder.join("fit-out"),
+        &FitOptions::default(),
+        Running::default(),
+        &mut Stages::default(),
+    )
+    .unwrap();
     println!("in all {:.2} s", begun.elapsed().as_secs_f64());
     if let Some(peak) = peak_bytes() {
         println!("peak memory {:.0} MB, {:.2} times the matrix", peak / 1e6, peak / matrix_bytes);
