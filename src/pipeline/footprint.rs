@@ -99,6 +99,13 @@ impl Footprint {
         3.0 * points + interval + pairs + (NAME + 24.0) * self.cells
     }
 
+    /// Bytes while the end of a bridge is compared with the later snapshot: every cell of the earlier one
+    /// is carried there, in some thirteen copies of its coordinates (measured).
+    fn comparing(&self) -> f64 {
+        let carried = 8.0 * (self.interval / 2.0) * 13.4 * self.dims;
+        3.0 * 8.0 * self.cells * self.dims + carried + (NAME + 24.0) * self.cells
+    }
+
     /// Bytes while the model is written: coordinates, their columns, and what the writer makes of them.
     fn writing(&self) -> f64 {
         3.0 * 8.0 * self.cells * self.dims + (2.0 * NAME + 24.0) * self.cells
@@ -112,6 +119,7 @@ impl Footprint {
             self.kept() + self.reading(),
             self.components(),
             self.solving() + names,
+            self.comparing() + names,
             self.writing(),
         ];
         PROGRAM + steps.into_iter().fold(0.0, f64::max)
@@ -171,7 +179,7 @@ mod tests {
         assert!(dense.peak() > 8e9);
         let pairs = Footprint { per_pair: 8.0, ..million() };
         assert!(pairs.peak() > 8.0 * 1.25e5 * 1.25e5);
-        let fewer = Footprint { cells: 1e5, ..million() };
+        let fewer = Footprint { cells: 1e5, interval: 2.5e4, ..million() };
         assert!(fewer.peak() < 0.4 * peak);
     }
 }
