@@ -174,6 +174,7 @@ impl<'f> Raw<'f> {
             Given::Genes(sets) => Some(growth_of(cells.blocks(), &scale, (sets, unit), progress)?),
         };
         if let Some(points) = embedding {
+            memory.map_or(Ok(()), |(memory, size)| size.check(Some(memory)))?;
             return Ok(embedded(points, options, growth));
         }
         let columns = match &options.genes {
