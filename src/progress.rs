@@ -1,6 +1,7 @@
 //! How a long computation tells how far it is, and is told to stop.
 
 use std::ops::ControlFlow;
+use std::sync::Mutex;
 
 use crate::error::{Error, Result};
 
@@ -38,7 +39,7 @@ pub enum Event {
 }
 
 /// Receives events; the answer `Break` stops the computation with [`Error::Cancelled`].
-pub trait Progress {
+pub trait Progress: Send {
     /// Called at every step.
     fn report(&mut self, event: &Event) -> ControlFlow<()>;
 }
@@ -66,6 +67,44 @@ impl std::fmt::Debug for Unseen<'_> {
 impl Progress for Unseen<'_> {
     fn report(&mut self, _event: &Event) -> ControlFlow<()> {
         self.0.report(&Event::Pulse)
+    }
+}
+
+/// One receiver for work on several threads.
+pub struct Together<'a>(Mutex<&'a mut dyn Progress>);
+
+impl std::fmt::Debug for Together<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Together")
+    }
+}
+
+impl<'a> Together<'a> {
+    /// Hands events on to `progress`.
+    pub fn new(progress: &'a mut dyn Progress) -> Self {
+        Self(Mutex::new(progress))
+    }
+
+    /// Reports an event, whichever thread this is.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] if the receiver asks to stop, or panicked.
+    pub fn report(&self, event: Event) -> Result<()> {
+        self.0.lock().map_or(Err(Error::Cancelled), |mut progress| report(&mut **progress, event))
+    }
+
+    /// For one piece of the work: shows nothing, as [`Unseen`], and passes the stop button on.
+    pub fn unseen(&self) -> impl Progress {
+        struct Piece<'a, 'b>(&'a Together<'b>);
+        impl Progress for Piece<'_, '_> {
+            fn report(&mut self, _event: &Event) -> ControlFlow<()> {
+                match self.0.report(Event::Pulse) {
+                    Ok(()) => ControlFlow::Continue(()),
+                    Err(_) => ControlFlow::Break(()),
+                }
+            }
+        }
+        Piece(self)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use ndarray::{Array1, Axis};
 use rand::seq::index;
+use rayon::prelude::*;
 
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -9,7 +10,7 @@ use crate::metrics::discrepancy::{PairFunction, as_column, discrepancies};
 use crate::metrics::energy::energy_distance;
 use crate::metrics::sliced::sliced_wasserstein;
 use crate::metrics::wasserstein::{Order, wasserstein};
-use crate::progress::Progress;
+use crate::progress::{Progress, Together};
 use crate::rng::Seed;
 
 /// A distance between two snapshots.
@@ -106,10 +107,13 @@ pub fn noise_floor(
         let got = n_splits.to_string();
         return Err(Error::Parameter { name: "n_splits", must: "at least 1", got });
     }
+    let together = Together::new(progress);
     let values = (0..n_splits as u64)
+        .into_par_iter()
         .map(|number| {
             let (a, b) = split(snapshot, n_per_side, seed, number)?;
-            metric.measure(&a, &b, seed.child("floor/metric", number), progress)
+            let seed = seed.child("floor/metric", number);
+            metric.measure(&a, &b, seed, &mut together.unseen())
         })
         .collect::<Result<Vec<f64>>>()?;
     let mean = values.iter().sum::<f64>() / n_splits as f64;

@@ -1,6 +1,7 @@
 //! Predicted against observed cells with intervals: every distance, and how sure it is.
 
 use ndarray::{Array1, Array2};
+use rayon::prelude::*;
 
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -10,7 +11,7 @@ use crate::metrics::floor::{Metric, Splits, noise_floor, subsample};
 use crate::metrics::resample::{Estimate, Resamples};
 use crate::metrics::sliced::{directions, sliced_prices, sliced_wasserstein_along};
 use crate::metrics::wasserstein::{Order, priced};
-use crate::progress::Progress;
+use crate::progress::{Progress, Together};
 use crate::rng::Seed;
 
 /// Cells of each side that all pairs are formed of, at most.
@@ -165,8 +166,10 @@ impl Scoring {
         let mut prices = (Array1::<f64>::zeros(x.n_cells()), Array1::<f64>::zeros(y.n_cells()));
         let mut distance = 0.0;
         let draws = self.draws(x, y, seed)?;
-        for (a, b) in &draws {
-            let found = priced(a, b, order, progress)?;
+        let together = Together::new(progress);
+        let solve = |(a, b): &(Snapshot, Snapshot)| priced(a, b, order, &mut together.unseen());
+        let solved = draws.par_iter().map(solve).collect::<Result<Vec<_>>>()?;
+        for ((a, b), found) in draws.iter().zip(&solved) {
             mean_cost += found.mean_cost;
             distance += order.distance(found.mean_cost);
             let (of_x, of_y) = found.spread((a, b), (x.points(), y.points()), order);

@@ -1,12 +1,13 @@
 //! Solves the dual problem: ε from large to small, Sinkhorn's steps far off, Newton's near by.
 
 use crate::bridge::sinkhorn::dual::{Care, Dual, Point};
+use crate::bridge::sinkhorn::held::HeldKernel;
 use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side};
 use crate::bridge::sinkhorn::sparse::SparseKernel;
 use crate::error::Result;
 use crate::progress::{Event, Progress, report};
 
-/// The first ε in units of the mean cost, and the factor from one ε to the next.
+/// The first ε in units of the mean cost, and about the factor from one ε to the next.
 const FIRST: f64 = 0.5;
 const FACTOR: f64 = 0.25;
 
@@ -61,7 +62,7 @@ pub(super) struct Found {
 enum End {
     Reached,
     OutOfIterations,
-    PairsOutdated,
+    Outdated,
 }
 
 /// The ascent and what it has used.
@@ -86,31 +87,44 @@ impl Ascent<'_> {
         epsilon: f64,
     ) -> Result<Found> {
         let mut source = vec![0.0; masses.source.len()];
-        let start_value = {
-            let dual = Dual::new(masses.clone(), lambdas.map(|lambda| lambda / epsilon));
-            epsilon * dual.value_at(&kernel_at(epsilon), &source)
-        };
-        let mut now = epsilon.max(FIRST * mean_cost);
-        loop {
-            let kernel = kernel_at(now);
+        let kernel = kernel_at(epsilon);
+        // With costs this near to each other there is no need to come from a larger ε.
+        let unscaled = HeldKernel::unscaled(&kernel, self.goal.tolerance);
+        let dual = Dual::new(masses.clone(), lambdas.map(|lambda| lambda / epsilon));
+        let start_value = epsilon
+            * match &unscaled {
+                Some(held) => dual.value_at(held, &source),
+                None => dual.value_at(&kernel, &source),
+            };
+        for now in if unscaled.is_some() { vec![] } else { above(epsilon, FIRST * mean_cost) } {
             let dual = Dual::new(masses.clone(), lambdas.map(|lambda| lambda / now));
             let potential = source.iter().map(|f| f / now).collect();
-            if now <= epsilon {
-                let last = self.last(&dual, &kernel, potential)?;
-                return Ok(Found { start_value: start_value.min(last.value), ..last });
-            }
-            let point = self.stage(&dual, &kernel, potential, LOOSE)?.0;
+            let point = self.stage(&dual, &kernel_at(now), potential, LOOSE)?.0;
             source = dual.next(&point).iter().map(|p| p * now).collect();
-            now = (now * FACTOR).max(epsilon);
         }
+        let potential = source.iter().map(|f| f / epsilon).collect();
+        let last = self.last(&dual, (&kernel, unscaled), potential)?;
+        Ok(Found { start_value: start_value.min(last.value), ..last })
     }
 
     /// At the ε that was asked for: until the errors over all pairs are small enough.
-    fn last(&mut self, dual: &Dual, kernel: &DenseKernel<'_>, start: Vec<f64>) -> Result<Found> {
+    fn last(
+        &mut self,
+        dual: &Dual,
+        (kernel, mut unscaled): (&DenseKernel<'_>, Option<HeldKernel<'_>>),
+        start: Vec<f64>,
+    ) -> Result<Found> {
         let mut goal = self.goal.tolerance;
         let mut start = start;
         loop {
-            let (point, n_pairs) = self.stage(dual, kernel, start, goal)?;
+            let (point, n_pairs) = match unscaled.take() {
+                Some(held) => {
+                    let start = dual.at(&held, start);
+                    self.count(1)?;
+                    (self.ascend(dual, &held, start, goal)?.0, kernel.n_all())
+                }
+                None => self.stage(dual, kernel, start, goal)?,
+            };
             let epsilon = kernel.epsilon();
             let source = dual.next(&point);
             let potentials = Both { source, target: point.potentials.target };
@@ -133,26 +147,30 @@ impl Ascent<'_> {
         }
     }
 
-    /// At one ε: chooses the pairs that matter, again whenever they change.
+    /// At one ε: chooses the pairs that matter, or holds all, again whenever that is outdated.
     fn stage(
         &mut self,
         dual: &Dual,
-        kernel: &DenseKernel<'_>,
+        dense: &DenseKernel<'_>,
         start: Vec<f64>,
         goal: f64,
     ) -> Result<(Point, usize)> {
-        let mut point = dual.at(kernel, start);
+        let mut point = dual.at(dense, start);
         self.count(1)?;
         loop {
-            let sparse = SparseKernel::new(kernel, &dual.generous(&point), NEGLIGIBLE * goal);
-            let n_pairs = sparse.as_ref().map_or(kernel.n_all(), SparseKernel::n_pairs);
-            let from = point.clone();
-            let (next, end) = self.ascend(dual, (kernel, sparse.as_ref()), from, goal)?;
-            if end != End::PairsOutdated {
+            let (near, n_pairs) = near(dual, dense, &point, goal);
+            let (next, end) = match &near {
+                Some(near) => {
+                    let from = dual.at(&**near, point.potentials.source.clone());
+                    self.ascend(dual, &**near, from, goal)?
+                }
+                None => self.ascend(dual, dense, point.clone(), goal)?,
+            };
+            if end != End::Outdated {
                 return Ok((next, n_pairs));
             }
             // What rose over the pairs that were kept must have risen over all of them.
-            let checked = dual.at(kernel, next.potentials.source);
+            let checked = dual.at(dense, next.potentials.source);
             self.count(1)?;
             if checked.value >= point.value - ROUNDING * point.value.abs() {
                 self.reach = (2.0 * self.reach).min(FARTHEST);
@@ -160,7 +178,7 @@ impl Ascent<'_> {
             } else {
                 self.reach = (0.25 * self.reach).max(1.0);
                 self.count(1)?;
-                point = dual.at(kernel, dual.next(&point));
+                point = dual.at(dense, dual.next(&point));
             }
         }
     }
@@ -168,18 +186,11 @@ impl Ascent<'_> {
     fn ascend(
         &mut self,
         dual: &Dual,
-        (dense, sparse): (&DenseKernel<'_>, Option<&SparseKernel>),
+        kernel: &dyn Kernel,
         start: Point,
         goal: f64,
     ) -> Result<(Point, End)> {
-        let kernel: &dyn Kernel = match sparse {
-            Some(sparse) => sparse,
-            None => dense,
-        };
-        let mut point = match sparse {
-            Some(sparse) => dual.at(sparse, start.potentials.source),
-            None => start,
-        };
+        let mut point = start;
         let mut n_plain = 0;
         loop {
             if point.error <= goal {
@@ -188,8 +199,8 @@ impl Ascent<'_> {
             if self.left() == 0 {
                 return Ok((point, End::OutOfIterations));
             }
-            if sparse.is_some_and(|sparse| !sparse.covers(&point.potentials)) {
-                return Ok((point, End::PairsOutdated));
+            if !kernel.covers(&point.potentials) {
+                return Ok((point, End::Outdated));
             }
             let newton = point.error < NEAR || n_plain >= MOST_PLAIN;
             let next = if newton { self.newton(dual, kernel, &point, goal)? } else { None };
@@ -259,14 +270,36 @@ impl Ascent<'_> {
     }
 }
 
+/// The ε on the way from `first` down to `epsilon`, which is not among them, in even steps.
+fn above(epsilon: f64, first: f64) -> Vec<f64> {
+    let n_steps = ((epsilon / first).ln() / FACTOR.ln()).round().max(0.0);
+    let factor = (epsilon / first).powf(1.0 / n_steps.max(1.0));
+    (0..n_steps as usize).map(|step| first * factor.powi(step as i32)).collect()
+}
+
+/// The kernel for steps from `point`, and its number of pairs: of those that matter if they are
+/// few, of all if they can be held.
+fn near<'a>(
+    dual: &Dual,
+    dense: &'a DenseKernel<'a>,
+    point: &Point,
+    goal: f64,
+) -> (Option<Box<dyn Kernel + 'a>>, usize) {
+    let generous = dual.generous(point);
+    if let Some(sparse) = SparseKernel::new(dense, &generous, NEGLIGIBLE * goal) {
+        let n_pairs = sparse.n_pairs();
+        return (Some(Box::new(sparse)), n_pairs);
+    }
+    let held = HeldKernel::new(dense, generous, goal);
+    (held.map(|held| Box::new(held) as Box<dyn Kernel + 'a>), dense.n_all())
+}
+
 /// `|P1 − wanted|` of every cell over all pairs.
-fn errors(dual: &Dual, kernel: &DenseKernel<'_>, potentials: &Both) -> Both {
-    let logs = dual.logs(potentials);
-    let plan = kernel.plan(&logs);
+fn errors(dual: &Dual, dense: &DenseKernel<'_>, potentials: &Both) -> Both {
+    let sums = dense.marginals(&dual.logs(potentials));
     let error = |side: Side| {
-        let sums = plan.times(side, &vec![1.0; potentials.of(side.other()).len()]);
         let wanted = dual.wanted(side, potentials.of(side));
-        sums.iter().zip(wanted).map(|(sum, wanted)| (sum - wanted).abs()).collect()
+        sums.of(side).iter().zip(wanted).map(|(sum, wanted)| (sum - wanted).abs()).collect()
     };
     Both { source: error(Side::Source), target: error(Side::Target) }
 }

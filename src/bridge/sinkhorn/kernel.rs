@@ -1,4 +1,4 @@
-//! The kernel `exp(−C/ε)` between two sets of cells, never held whole: its sums by blocks.
+//! The kernel `exp(−C/ε)` between two sets of cells, computed anew: its sums by blocks.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use crate::geometry::Cost;
-use crate::linalg::{LogSums, add_product, add_weighted, exp_block};
+use crate::linalg::{LogSums, add_product, add_weighted, add_weighted_rows, exp_block};
 
 /// Rows that are worked on together, and columns of one block: 512 kB, so that a block stays in
 /// the cache of a core between the product that makes it and the sums over it. Fixed, so that
@@ -47,8 +47,11 @@ impl Both {
     }
 }
 
-/// What Sinkhorn's iterations and Newton's need of a kernel, whole or sparse.
+/// What Sinkhorn's iterations and Newton's need of a kernel: computed anew, held, or sparse.
 pub(super) trait Kernel: Sync {
+    /// Whether sums for these potentials are as good as those over all pairs computed anew.
+    fn covers(&self, potentials: &Both) -> bool;
+
     /// `ln Σ_j exp(−C_ij/ε + other_j)` for each cell `i` of `side`.
     fn log_sums(&self, side: Side, other: &[f64]) -> Vec<f64>;
 
@@ -104,12 +107,21 @@ impl<'a> DenseKernel<'a> {
         self.n(Side::Source) * self.n(Side::Target)
     }
 
-    fn n(&self, side: Side) -> usize {
+    pub(super) fn n(&self, side: Side) -> usize {
         match self {
             Self::Points { .. } => self.norms(side).len(),
             Self::Cost { cost, .. } if side == Side::Source => cost.shape().0,
             Self::Cost { cost, .. } => cost.shape().1,
         }
+    }
+
+    /// What no `C/ε` is above, from the points' distances to the origin; `None` for other costs.
+    pub(super) fn most_cost(&self) -> Option<f64> {
+        let Self::Points { source, target, .. } = self else { return None };
+        let farthest = |points: &Points<'_>| {
+            points.logs.iter().fold(0.0, |most: f64, log| most.max(-log)).sqrt()
+        };
+        Some((farthest(source) + farthest(target)).powi(2))
     }
 
     /// The part of `−C/ε` that belongs to single cells of `side`; nothing for a stored cost.
@@ -196,6 +208,30 @@ impl<'a> DenseKernel<'a> {
             rows.assign(chunk);
         }
         all
+    }
+
+    /// `Σ_j P_ij` for each source cell and `Σ_i P_ij` for each target cell, with `P` as in
+    /// [`Kernel::plan`], in one pass.
+    pub(super) fn marginals(&self, logs: &Both) -> Both {
+        let own = self.with_norms(Side::Source, &logs.source);
+        let other = self.with_norms(Side::Target, &logs.target);
+        let chunks = self.in_chunks(Side::Source, |rows, blocks| {
+            let (mut sums, mut below) = (vec![0.0; rows.len()], vec![0.0; other.len()]);
+            let ones = [1.0; COLUMNS];
+            blocks.visit(|columns, block| {
+                exp_block(flat(block), &own[rows.clone()], &other[columns.clone()]);
+                add_weighted(&*flat(block), &ones[..columns.len()], &mut sums);
+                add_weighted_rows(&*flat(block), &ones[..rows.len()], &mut below[columns]);
+            });
+            (sums, below)
+        });
+        let mut both =
+            Both { source: Vec::with_capacity(own.len()), target: vec![0.0; other.len()] };
+        for (sums, below) in chunks {
+            both.source.extend(sums);
+            both.target.iter_mut().zip(below).for_each(|(sum, part)| *sum += part);
+        }
+        both
     }
 
     /// For each source cell `i` the first target cell at which the sum of `P_ij` passes
@@ -308,6 +344,10 @@ pub(super) fn flat(block: &mut Array2<f64>) -> &mut [f64] {
 }
 
 impl Kernel for DenseKernel<'_> {
+    fn covers(&self, _: &Both) -> bool {
+        true
+    }
+
     fn log_sums(&self, side: Side, other: &[f64]) -> Vec<f64> {
         let offsets = self.with_norms(side.other(), other);
         let chunks = self.in_chunks(side, |rows, blocks| {
@@ -337,7 +377,7 @@ impl Plan for DensePlan<'_, '_> {
             let mut sums = vec![0.0; rows.len()];
             blocks.visit(|columns, block| {
                 exp_block(flat(block), &own[rows.clone()], &other[columns.clone()]);
-                add_weighted(flat(block), &weights[columns], &mut sums);
+                add_weighted(&*flat(block), &weights[columns], &mut sums);
             });
             sums
         });
@@ -401,6 +441,11 @@ mod tests {
             let found = kernel.plan(&both).times(Side::Target, &phi);
             let direct = plan.t().dot(&Array1::from(phi.clone()));
             assert!(direct.iter().zip(&found).all(|(a, b)| (a - b).abs() < 1e-12));
+            let sums = kernel.marginals(&both);
+            let off = plan.sum_axis(Axis(1)) - Array1::from(sums.source);
+            assert!(off.iter().all(|off| off.abs() < 1e-12));
+            let off = plan.sum_axis(Axis(0)) - Array1::from(sums.target);
+            assert!(off.iter().all(|off| off.abs() < 1e-12));
             let off = kernel.means(Side::Source, &both, y.view()) - plan.dot(&y);
             assert!(off.iter().all(|off| off.abs() < 1e-11));
         }

@@ -4,6 +4,7 @@ mod all_pairs;
 mod ascent;
 mod dual;
 mod geodesic;
+mod held;
 mod kernel;
 mod pairs;
 mod plan;

@@ -18,13 +18,14 @@ use crate::progress::{Event, Progress, report};
 /// scale of the costs in steps of four; far from the optimum the steps are Sinkhorn's (Cuturi
 /// 2013), near it Newton's on the dual as a function of the source potential, each solved by
 /// conjugate gradients whose matrix is `diag(P1) − P diag(1/Pᵀ1) Pᵀ` (the sparse-Newton idea of
-/// Tang et al. 2024, with the other potential eliminated). All sums are log-domain, f64, over
-/// blocks of a matrix product; the kernel is never held whole. Where ε is small, only pairs that
-/// matter are kept between steps (Schmitzer 2019); the errors that are reported are over all.
+/// Tang et al. 2024, with the other potential eliminated). The kernel is held whole where it fits
+/// into 256 MB, so that each step is two products with a stored matrix; otherwise all sums are
+/// log-domain over blocks of a matrix product. Where ε is small, only pairs that matter are kept
+/// between steps (Schmitzer 2019). The errors that are reported are over all pairs, in f64.
 ///
-/// There is nothing random. Time: for each iteration two passes of `2 n m dim` flops and `n m`
-/// exponentials, or over the kept pairs only. Memory: the points, 80 bytes a cell, and at most
-/// 160 kept pairs of 40 bytes for each cell.
+/// There is nothing random. Time: for each iteration two passes of `2 n m` flops over what is
+/// held, or over the kept pairs only, or of `2 n m dim` flops and `n m` exponentials. Memory: the
+/// points, 80 bytes a cell, and up to 256 MB or 160 kept pairs of 40 bytes for each cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SinkhornSolver {
     /// What is moved at which cost. With half the squared Euclidean distance the answer is a

@@ -15,6 +15,10 @@ const SLACK: f64 = 5.0;
 /// Pairs for each cell that are worth storing: memory stays linear in the number of cells.
 const PAIRS_PER_CELL: usize = 160;
 
+/// Of all pairs at most one in this many: a pass over more of them, looked up one by one, takes
+/// longer than one over all that are held in order.
+const ONE_IN: usize = 8;
+
 /// The kernel of chosen pairs, by source cell and by target cell: 40 bytes a pair with its plan.
 #[derive(Debug)]
 pub(super) struct SparseKernel {
@@ -40,7 +44,7 @@ impl SparseKernel {
     /// of a cell is below the share `negligible` of it for as long as [`SparseKernel::covers`].
     pub(super) fn new(dense: &DenseKernel<'_>, potentials: &Both, negligible: f64) -> Option<Self> {
         let (n, m) = (potentials.source.len(), potentials.target.len());
-        let most = PAIRS_PER_CELL * (n + m);
+        let most = (PAIRS_PER_CELL * (n + m)).min(dense.n_all() / ONE_IN);
         let chunks = dense.pairs_above(potentials, negligible.ln() - SLACK, most)?;
         let mut by_source = Rows::sized(chunks.iter().flatten().map(|pair| pair.source), n);
         let mut by_target = Rows::sized(chunks.iter().flatten().map(|pair| pair.target), m);
@@ -58,15 +62,6 @@ impl SparseKernel {
     /// Number of pairs.
     pub(super) fn n_pairs(&self) -> usize {
         self.by_source.others.len()
-    }
-
-    /// Whether the pairs are those that matter for `potentials`, too.
-    pub(super) fn covers(&self, potentials: &Both) -> bool {
-        let rise = |side| {
-            let (now, then) = (potentials.of(side), self.chosen_for.of(side));
-            now.iter().zip(then).fold(f64::NEG_INFINITY, |most, (a, b)| f64::max(most, a - b))
-        };
-        rise(Side::Source) + rise(Side::Target) <= SLACK
     }
 
     fn rows(&self, side: Side) -> &Rows {
@@ -172,6 +167,15 @@ impl Rows {
 }
 
 impl Kernel for SparseKernel {
+    /// Whether the pairs are those that matter for `potentials`, too.
+    fn covers(&self, potentials: &Both) -> bool {
+        let rise = |side| {
+            let (now, then) = (potentials.of(side), self.chosen_for.of(side));
+            now.iter().zip(then).fold(f64::NEG_INFINITY, |most, (a, b)| f64::max(most, a - b))
+        };
+        rise(Side::Source) + rise(Side::Target) <= SLACK
+    }
+
     fn log_sums(&self, side: Side, other: &[f64]) -> Vec<f64> {
         self.rows(side).log_sums(other)
     }

@@ -1,8 +1,10 @@
 //! Predictions against the held-out cells: rows of `validation.csv`.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::Axis;
+use rayon::prelude::*;
 
 use crate::data::Snapshot;
 use crate::error::Result;
@@ -11,7 +13,7 @@ use crate::metrics::{Estimate, Resamples, Score, ScoreFloor, Scoring, median_dis
 use crate::pipeline::evaluate::fold::Fold;
 use crate::pipeline::evaluate::options::EvaluateOptions;
 use crate::pipeline::evaluate::predict::{Kind, Prediction};
-use crate::progress::{Event, Progress, Unseen, report};
+use crate::progress::{Event, Progress, Together, Unseen, report};
 use crate::rng::Seed;
 
 /// A prediction's scores.
@@ -64,15 +66,17 @@ pub(super) fn score_all(
 ) -> Result<Vec<Scored>> {
     let (what, total) = ("scoring".into(), predictions.len() as u64);
     report(progress, Event::Begin { what, total })?;
-    let mut scored = Vec::with_capacity(predictions.len());
-    for Prediction { name, cells, resamples, kind } in predictions {
+    let (together, done) = (Together::new(progress), AtomicU64::new(0));
+    let one = |Prediction { name, cells, resamples, kind }: Prediction| {
         let clouds = (&cells, observed);
         // One seed for all: differences between methods are not those of the draws.
         let seed = seed.child("evaluate/score", 0);
-        let score = scoring.score(clouds, (&resamples, held), seed, &mut Unseen(progress))?;
-        scored.push(Scored { name, kind, score });
-        report(progress, Event::Step { done: scored.len() as u64 })?;
-    }
+        let unseen = &mut together.unseen();
+        let score = scoring.score(clouds, (&resamples, held), seed, unseen)?;
+        together.report(Event::Step { done: 1 + done.fetch_add(1, Ordering::Relaxed) })?;
+        Ok(Scored { name, kind, score })
+    };
+    let scored = predictions.into_par_iter().map(one).collect::<Result<_>>()?;
     report(progress, Event::End)?;
     Ok(scored)
 }

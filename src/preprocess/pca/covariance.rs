@@ -196,7 +196,6 @@ fn part_transposed(
 /// `sums += Σⱼ value[j] · table[j]` over the values of a sparse row, `table` in rows of the
 /// length of `sums`.
 fn gather(sums: &mut [f64], row: (&[u32], &[f32]), table: &[f64]) {
-    let k = sums.len();
     if let Ok(sums) = <&mut [f64; BLOCK]>::try_from(&mut *sums) {
         // In a copy the compiler keeps the eight sums in registers.
         let (table, mut local) = (table.as_chunks::<BLOCK>().0, *sums);
@@ -206,9 +205,30 @@ fn gather(sums: &mut [f64], row: (&[u32], &[f32]), table: &[f64]) {
         *sums = local;
         return;
     }
-    for (&j, &value) in row.0.iter().zip(row.1) {
-        let (j, factor) = (j as usize * k, f64::from(value));
-        sums.iter_mut().zip(&table[j..j + k]).for_each(|(sum, entry)| *sum += factor * entry);
+    pulp::Arch::new().dispatch(Gather { sums, row, table });
+}
+
+/// The sums of any number of columns.
+struct Gather<'a> {
+    sums: &'a mut [f64],
+    row: (&'a [u32], &'a [f32]),
+    table: &'a [f64],
+}
+
+impl pulp::NullaryFnOnce for Gather<'_> {
+    type Output = ();
+
+    #[expect(clippy::inline_always, reason = "only code inlined into `dispatch` is vectorised")]
+    #[inline(always)]
+    fn call(self) {
+        let Self { sums, row, table } = self;
+        let k = sums.len();
+        for (&j, &value) in row.0.iter().zip(row.1) {
+            let (j, factor) = (j as usize * k, f64::from(value));
+            for (sum, entry) in sums.iter_mut().zip(&table[j..j + k]) {
+                *sum += factor * entry;
+            }
+        }
     }
 }
 
