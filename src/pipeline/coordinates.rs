@@ -2,15 +2,13 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-use crate::data::CellBlocks;
 use crate::data::time::TimeUnit;
+use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
 use crate::pipeline::config::{FitOptions, Source};
-use crate::pipeline::counted::{
-    Counted, Scaled, bytes_of, log_scale, record, scale_as, stored_share,
-};
+use crate::pipeline::counted::{Counted, Scaled, bytes_of, log_scale, record, scale_as};
 use crate::pipeline::footprint::Footprint;
 use crate::pipeline::growth::{Given, from_genes};
 use crate::pipeline::prepare::{Selection, matrix_source, no_genes};
@@ -145,8 +143,8 @@ impl<'f> Raw<'f> {
     }
 
     /// Coordinates of these cells: normalisation, gene selection and components learnt from them
-    /// and no others. With memory that may be taken, and the sizes that are known: checked as soon as
-    /// the genes are.
+    /// and no others. With memory that may be taken, and the sizes that are known: checked when the
+    /// genes are, and while they are read.
     ///
     /// # Errors
     /// No gene that is asked for, or none that varies; values that cannot be normalised;
@@ -189,12 +187,7 @@ impl<'f> Raw<'f> {
                 None
             }
         };
-        if let Some((memory, size)) = memory {
-            let used = columns.as_ref().map_or(genes.len(), Vec::len) as f64;
-            let share = stored_share(cells.blocks(), columns.as_deref())?;
-            Footprint { used: (used, used * share), ..size }.check(Some(memory))?;
-        }
-        let matrix = cells.keep(&scale, columns.as_deref(), progress)?;
+        let matrix = kept(cells, (&scale, columns.as_deref()), memory, progress)?;
         if let Some(columns) = &columns {
             genes = columns.iter().map(|&column| genes[column].clone()).collect();
         }
@@ -228,6 +221,34 @@ impl Recipe {
         let scale = scale_as(values, cells.blocks(), silent)?;
         pca.transform(&cells.keep(&scale, self.columns.as_deref(), silent)?)
     }
+}
+
+/// The genes that are used on a log scale, within the memory that a fit may take with them.
+fn kept(
+    cells: Counted<'_>,
+    (scale, columns): (&LogScale, Option<&[usize]>),
+    memory: Option<(f64, Footprint)>,
+    progress: &mut dyn Progress,
+) -> Result<Matrix> {
+    let Some((memory, size)) = memory else { return cells.keep(scale, columns, progress) };
+    let n_genes = columns.map_or(cells.blocks().n_genes(), <[usize]>::len) as f64;
+    let with = |stored: f64| Footprint { used: (n_genes, stored), ..size };
+    // What does not fit with nothing stored is refused before the pass, the rest as it goes.
+    with(0.0).check(Some(memory))?;
+    let room = with(0.0).room(memory);
+    let matrix =
+        cells.keep_within(scale, columns, room, progress).map_err(|error| match error {
+            Error::Memory { needed, .. } => {
+                Error::Memory { needed: needed + (memory - room), promised: memory }
+            }
+            other => other,
+        })?;
+    let stored = match &matrix {
+        Matrix::Dense(_) => n_genes,
+        Matrix::Sparse(x) => x.n_stored() as f64 / x.n_rows().max(1) as f64,
+    };
+    with(stored).check(Some(memory))?;
+    Ok(matrix)
 }
 
 /// Growth rates from the genes of two sets.

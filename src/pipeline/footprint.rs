@@ -82,12 +82,17 @@ impl Footprint {
         self.cells * per_cell
     }
 
-    /// Bytes while components are found, and then coordinates.
+    /// Bytes beside the genes that are used while components are found, and then coordinates.
     fn components(&self) -> f64 {
         let genes = self.used.0;
         // Sums of 32 parts, the Gram matrix, Lanczos vectors.
         let work = genes * (8.0 * 32.0 + 4.0 * genes + 8.0 * (3.0 * self.dims + 550.0));
-        self.kept() + work.max(8.0 * self.cells * self.dims) + 24.0 * self.cells
+        work.max(8.0 * self.cells * self.dims) + 24.0 * self.cells
+    }
+
+    /// Bytes that the genes that are used may take of `memory`.
+    pub(super) fn room(&self, memory: f64) -> f64 {
+        memory - PROGRAM - self.reading().max(self.components())
     }
 
     /// Bytes while bridges are found: coordinates as they are, by time, and scaled; both ends of an
@@ -115,9 +120,8 @@ impl Footprint {
     pub(super) fn peak(&self) -> f64 {
         let names = 2.0 * NAME * self.cells_of_file;
         let steps = [
-            self.reading(),
             self.kept() + self.reading(),
-            self.components(),
+            self.kept() + self.components(),
             self.solving() + names,
             self.comparing() + names,
             self.writing(),
@@ -168,6 +172,17 @@ mod tests {
         let error = million().check(Some(1e9)).unwrap_err();
         assert!(matches!(error, Error::Memory { needed, .. } if (needed - peak).abs() < 1.0));
         assert!(error.hint().unwrap().contains("--memory"));
+    }
+
+    #[test]
+    fn the_room_for_genes_is_what_is_left_of_the_memory() {
+        let room = million().room(3e9);
+        let filled = |bytes: f64| Footprint {
+            used: (2e3, (bytes / million().cells - 8.0) / 8.0),
+            ..million()
+        };
+        assert!(filled(room - 1.0).check(Some(3e9)).is_ok());
+        assert!(filled(room + 1.0).check(Some(3e9)).is_err());
     }
 
     #[test]
