@@ -165,29 +165,19 @@ impl<'f> Raw<'f> {
             return Ok(embedded(embedding.unwrap_or_default(), options, growth));
         };
         // The depth of a cell is that of all its genes, also where few of them are used.
-        let Scaled { non_negative, scale } = log_scale(cells.blocks(), options, progress)?;
+        let scaled = log_scale(cells.blocks(), options, progress)?;
+        let scale = &scaled.scale;
         let growth = match known {
             Given::Nothing => None,
             Given::Rates(rates) => Some(rates.clone()),
-            Given::Genes(sets) => Some(growth_of(cells.blocks(), &scale, (sets, unit), progress)?),
+            Given::Genes(sets) => Some(growth_of(cells.blocks(), scale, (sets, unit), progress)?),
         };
         if let Some(points) = embedding {
             memory.map_or(Ok(()), |(memory, size)| size.check(Some(memory)))?;
             return Ok(embedded(points, options, growth));
         }
-        let columns = match &options.genes {
-            Some(wanted) => Some(named(&genes, wanted, progress)?),
-            None if non_negative => variable(cells.blocks(), &scale, options, progress)?,
-            None => {
-                if options.n_top_genes < genes.len() {
-                    let text = "gene selection needs a log scale without negative values: all \
-                                genes kept";
-                    progress::note(progress, text)?;
-                }
-                None
-            }
-        };
-        let matrix = kept(cells, (&scale, columns.as_deref()), memory, progress)?;
+        let columns = chosen(cells.blocks(), &genes, (&scaled, options), progress)?;
+        let matrix = kept(cells, (scale, columns.as_deref()), memory, progress)?;
         if let Some(columns) = &columns {
             genes = columns.iter().map(|&column| genes[column].clone()).collect();
         }
@@ -203,7 +193,7 @@ impl<'f> Raw<'f> {
         );
         progress::note(progress, text)?;
         let dimensions = (1..=points.ncols()).map(|d| format!("PC{d}")).collect();
-        let recipe = Recipe { values: Some(record(&scale)), columns, pca: Some(pca) };
+        let recipe = Recipe { values: Some(record(scale)), columns, pca: Some(pca) };
         Ok(Prepared { points, dimensions, genes, growth, recipe })
     }
 }
@@ -279,6 +269,29 @@ fn embedded(points: Array2<f64>, options: &FitOptions, growth: Option<Array1<f64
     let dimensions = (1..=points.ncols()).map(|d| format!("{stem}{d}")).collect();
     let recipe = Recipe { values: None, columns: None, pca: None };
     Prepared { points, dimensions, genes: Vec::new(), growth, recipe }
+}
+
+/// The genes that are used, as columns of `cells`, whose names are `genes`; `None` for all.
+///
+/// # Errors
+/// No gene that is asked for, or none that varies; those of reading `cells`.
+pub(super) fn chosen(
+    cells: &dyn CellBlocks,
+    genes: &[String],
+    (scaled, options): (&Scaled, &FitOptions),
+    progress: &mut dyn Progress,
+) -> Result<Option<Vec<usize>>> {
+    if let Some(wanted) = &options.genes {
+        return named(genes, wanted, progress).map(Some);
+    }
+    if scaled.non_negative {
+        return variable(cells, &scaled.scale, options, progress);
+    }
+    if options.n_top_genes < genes.len() {
+        let text = "gene selection needs a log scale without negative values: all genes kept";
+        progress::note(progress, text)?;
+    }
+    Ok(None)
 }
 
 /// The genes that vary most; `None` for all.
