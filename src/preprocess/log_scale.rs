@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::linalg::Csr;
-use crate::preprocess::normalize::median_of_positive;
+use crate::preprocess::normalize::{at_depth, log1p_of, median_of_positive, refuse_negative};
 use crate::progress::Progress;
 
 /// Cells that one task works on.
@@ -51,10 +51,8 @@ impl LogScale {
     /// makes of it.
     pub(super) fn scaled(&self, cell: usize, x: f32) -> f32 {
         match self {
-            Self::Counts { depths, target } if depths[cell] > 0.0 => {
-                (f64::from(x) * target / depths[cell]) as f32
-            }
-            _ => x,
+            Self::AsIs => x,
+            Self::Counts { depths, target } => at_depth(x, depths[cell], *target),
         }
     }
 
@@ -62,7 +60,7 @@ impl LogScale {
     fn value(&self, cell: usize, x: f32) -> f32 {
         match self {
             Self::AsIs => x,
-            Self::Counts { .. } => f64::from(self.scaled(cell, x)).ln_1p() as f32,
+            Self::Counts { .. } => log1p_of(self.scaled(cell, x)),
         }
     }
 
@@ -257,7 +255,7 @@ impl Part {
 /// Fails on the first value of a block that is negative or NaN; `first` is the number of its first
 /// cell.
 pub(super) fn refuse_negative_block(step: &'static str, first: usize, x: &Matrix) -> Result<()> {
-    crate::preprocess::normalize::refuse_negative(x, step).map_err(|error| match error {
+    refuse_negative(x, step).map_err(|error| match error {
         Error::Negative { step, cell, gene, got } => {
             Error::Negative { step, cell: first + cell, gene, got }
         }
