@@ -276,15 +276,7 @@ mod tests {
             let n = i * 31 + j * j * 7 + i * j;
             if i != 3 && n % 3 == 1 { (1 + n % 11) as f32 } else { 0.0 }
         });
-        let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
-        for row in dense.rows() {
-            for (j, &value) in row.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
-                indices.push(j as u32);
-                values.push(value);
-            }
-            indptr.push(values.len());
-        }
-        [Matrix::Sparse(Csr::new(9, indptr, indices, values).unwrap()), Matrix::Dense(dense)]
+        [Matrix::Sparse(Csr::of_dense(&dense)), Matrix::Dense(dense)]
     }
 
     #[test]
