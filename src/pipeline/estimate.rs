@@ -139,8 +139,10 @@ fn lightsb_flops(solver: &LightSbSolver, ends: [usize; 2], dims: f64) -> f64 {
     let (diagonal, full) = (2.0 * dims + 1.0, (dims + 1.0) * (dims + 2.0) / 2.0);
     let (comparing, kept) = match solver.n_gaussians {
         Choice::Auto => {
-            let most = (64.0 * diagonal / full).clamp(1.0, 32.0);
-            (COMPARING_STEPS * (63.0 * diagonal + 2.0 * most * full), 16.0)
+            // The ladder 1, 2, 4, … adds up to twice its last rung less one.
+            let most = LightSbSolver::MOST_CHOSEN as f64;
+            let most_full = (most * diagonal / full).clamp(1.0, 32.0);
+            (COMPARING_STEPS * (63.0 * diagonal + 2.0 * most_full * full), 16.0)
         }
         Choice::Is(number) => (0.0, number as f64),
     };

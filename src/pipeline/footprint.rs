@@ -1,5 +1,6 @@
 //! How much memory a fit takes, step by step; what `--memory` promises.
 
+use crate::bridge::{Choice, LightSbSolver};
 use crate::error::{Error, Result};
 use crate::pipeline::config::SolverChoice;
 use crate::pipeline::prepare::Selection;
@@ -27,12 +28,12 @@ pub(super) struct Footprint {
     pub(super) interval: f64,
     /// Bytes that the solver holds for a pair of cells of an interval.
     pub(super) per_pair: f64,
+    /// Gaussians of a mixture, at most; 0 for solvers without.
+    pub(super) gaussians: f64,
 }
 
 /// The program, its threads and what they keep, before there is anything to keep.
 const PROGRAM: f64 = 40e6;
-/// Gaussians of a mixture, at most; of the choices of a fit the one that memory depends on.
-const GAUSSIANS: f64 = 64.0;
 /// Bytes of the name of a cell with what holds it, taken to be twenty letters.
 const NAME: f64 = 44.0;
 
@@ -52,17 +53,22 @@ impl Footprint {
             dims,
             interval: pairs.max().unwrap_or(0) as f64,
             per_pair: 0.0,
+            gaussians: 0.0,
         }
     }
 
-    /// With a solver: those that pair single cells for an exact plan hold a cost for each pair.
+    /// With a solver: those that pair single cells for an exact plan hold a cost for each pair, LightSB
+    /// the share of each Gaussian in each cell.
     pub(super) fn with_solver(mut self, solver: &SolverChoice) -> Self {
-        self.per_pair = match solver {
-            SolverChoice::Ot(_) | SolverChoice::Auto(_) | SolverChoice::Spline(_) => 8.0,
-            SolverChoice::Lightsb(_)
-            | SolverChoice::Gaussian(_)
-            | SolverChoice::Sinkhorn(_)
-            | SolverChoice::Flow(_) => 0.0,
+        (self.per_pair, self.gaussians) = match solver {
+            SolverChoice::Ot(_) | SolverChoice::Auto(_) | SolverChoice::Spline(_) => (8.0, 0.0),
+            SolverChoice::Lightsb(solver) => match solver.n_gaussians {
+                Choice::Is(number) => (0.0, number as f64),
+                Choice::Auto => (0.0, LightSbSolver::MOST_CHOSEN as f64),
+            },
+            SolverChoice::Gaussian(_) | SolverChoice::Sinkhorn(_) | SolverChoice::Flow(_) => {
+                (0.0, 0.0)
+            }
         };
         self
     }
@@ -99,7 +105,7 @@ impl Footprint {
     /// interval, centred and sorted; shares of the Gaussians.
     fn solving(&self) -> f64 {
         let points = 8.0 * self.cells * self.dims;
-        let interval = 8.0 * self.interval * (2.0 * self.dims + GAUSSIANS.min(16.0));
+        let interval = 8.0 * self.interval * (2.0 * self.dims + self.gaussians);
         let pairs = self.per_pair * (self.interval / 2.0).powi(2);
         3.0 * points + interval + pairs + (NAME + 24.0) * self.cells
     }
@@ -160,6 +166,7 @@ mod tests {
             dims: 50.0,
             interval: 2.5e5,
             per_pair: 0.0,
+            gaussians: 0.0,
         }
     }
 
@@ -192,6 +199,13 @@ mod tests {
         assert!(whole.peak() > peak + 6e9);
         let dense = Footprint { dense: true, stored: 2e4, ..million() };
         assert!(dense.peak() > 8e9);
+        let mixture = |n_gaussians: Choice<usize>| {
+            let solver = LightSbSolver { n_gaussians, ..LightSbSolver::default() };
+            million().with_solver(&SolverChoice::Lightsb(solver))
+        };
+        assert!((mixture(Choice::Auto).gaussians - 64.0).abs() < 1e-12);
+        let (few, many) = (mixture(Choice::Is(8)), mixture(Choice::Is(1000)));
+        assert!(many.solving() > few.solving() + 900.0 * 8.0 * 2.5e5);
         let pairs = Footprint { per_pair: 8.0, ..million() };
         assert!(pairs.peak() > 8.0 * 1.25e5 * 1.25e5);
         let fewer = Footprint { cells: 1e5, interval: 2.5e4, ..million() };

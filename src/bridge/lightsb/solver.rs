@@ -6,7 +6,7 @@ use crate::bridge::lightsb::anchored::Anchored;
 use crate::bridge::lightsb::choice::Choice;
 use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::ends::{Centred, Ends, thinned};
-use crate::bridge::lightsb::held_out::{Size, Tried};
+use crate::bridge::lightsb::held_out::{MOST, Size, Tried};
 use crate::bridge::lightsb::mixture::Mixture;
 use crate::bridge::lightsb::objective::Objective;
 use crate::bridge::lightsb::split::{LEAST_SHARE, revived};
@@ -91,6 +91,9 @@ impl Default for LightSbSolver {
 }
 
 impl LightSbSolver {
+    /// The most Gaussians that it chooses if it is not told how many.
+    pub const MOST_CHOSEN: usize = MOST;
+
     /// Checks the ranges.
     ///
     /// # Errors
