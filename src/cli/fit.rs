@@ -127,9 +127,8 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
         }
     })?;
     say_summary(&summary, terminal);
-    let times: Vec<f64> = summary.header.snapshots.iter().map(|snapshot| snapshot.time).collect();
-    if validate && times.len() >= 3 {
-        match pipeline::validate(&data, &options, &times, terminal) {
+    if validate && summary.header.snapshots.len() >= 3 {
+        match pipeline::validate(&data, &options, &summary, terminal) {
             Ok((evaluated, how)) => {
                 pipeline::write_validation(&out, &evaluated, &how)?;
                 say_validation(&evaluated.validation, terminal);

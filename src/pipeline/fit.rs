@@ -34,6 +34,8 @@ pub struct FitSummary {
     pub intervals: Vec<Interval>,
     /// The folder of the model.
     pub out: PathBuf,
+    /// SHA-256 of the file that was fitted.
+    pub input_sha256: String,
 }
 
 impl FitSummary {
@@ -127,7 +129,9 @@ pub fn fit(
     }
     write_json(&partial.folder().join("run.json"), &run)?;
     partial.publish()?;
-    Ok(FitSummary { header: model.header, intervals: model.intervals, out: out.to_path_buf() })
+    let Model { header, intervals, .. } = model;
+    let (out, input_sha256) = (out.to_path_buf(), run.input.sha256);
+    Ok(FitSummary { header, intervals, out, input_sha256 })
 }
 
 fn header(
