@@ -383,3 +383,46 @@ fn refuse_not_finite(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::Csr;
+    use crate::progress::Silent;
+
+    #[test]
+    fn genes_are_kept_in_the_memory_that_they_need_and_not_in_less() {
+        let n_cells = 3000;
+        // The first cells store little, the last ones all.
+        let dense =
+            Array2::from_shape_fn((n_cells, 40), |(i, j)| f32::from(u8::from(j < 1 + i / 60)));
+        let sparse = Csr::of_dense(&dense);
+        let stored = sparse.n_stored() as f64 / n_cells as f64;
+        let size = Footprint {
+            cells_of_file: 0.0,
+            cells: n_cells as f64,
+            genes: 40.0,
+            stored,
+            whole: 0.0,
+            used: (40.0, stored),
+            dense: false,
+            dims: 2.0,
+            interval: 0.0,
+            per_pair: 0.0,
+            gaussians: 0.0,
+        };
+        let within = |memory: f64| {
+            let cells = Counted::Whole(Matrix::Sparse(sparse.clone()));
+            let columns: Vec<usize> = (0..40).collect();
+            let chosen = (&LogScale::AsIs, Some(columns.as_slice()));
+            kept(cells, chosen, Some((memory, size)), &mut Silent)
+        };
+        let peak = size.peak();
+        assert_eq!(within(peak + 1.0).unwrap(), Matrix::Sparse(sparse.clone()));
+        let Err(Error::Memory { needed, promised }) = within(peak - 1.0) else { panic!() };
+        assert!((needed - peak).abs() < 1.0 && (promised - (peak - 1.0)).abs() < 1e-9);
+        // Not even without a value stored: refused before the pass.
+        let nothing = Footprint { used: (40.0, 0.0), ..size }.peak();
+        assert!(matches!(within(nothing - 1.0), Err(Error::Memory { .. })));
+    }
+}
