@@ -65,8 +65,9 @@ pub(crate) struct FitArgs {
     dry_run: bool,
     /// Memory that the fit may take, such as 4G or 800M: kept to, or refused before long
     ///
-    /// A large matrix is never held whole, with or without this; results do not depend on it. The
-    /// validation at the end takes less than the fit.
+    /// A large matrix is not held whole, with or without this, unless it is stored by columns (CSC):
+    /// such a matrix is always read whole. Results do not depend on it. The validation at the end
+    /// takes less than the fit.
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     memory: Option<f64>,
 }
@@ -127,9 +128,8 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
         }
     })?;
     say_summary(&summary, terminal);
-    let times: Vec<f64> = summary.header.snapshots.iter().map(|snapshot| snapshot.time).collect();
-    if validate && times.len() >= 3 {
-        match pipeline::validate(&data, &options, &times, terminal) {
+    if validate && summary.header.snapshots.len() >= 3 {
+        match pipeline::validate(&data, &options, &summary, terminal) {
             Ok((evaluated, how)) => {
                 pipeline::write_validation(&out, &evaluated, &how)?;
                 say_validation(&evaluated.validation, terminal);

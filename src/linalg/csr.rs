@@ -199,6 +199,27 @@ impl Csr {
 }
 
 #[cfg(test)]
+impl Csr {
+    /// The values of a dense matrix that are not zero.
+    pub(crate) fn of_dense(dense: &ndarray::Array2<f32>) -> Self {
+        let mut sparse = Self {
+            n_cols: dense.ncols(),
+            indptr: vec![0],
+            indices: Vec::new(),
+            values: Vec::new(),
+        };
+        for row in dense.rows() {
+            for (j, &value) in row.iter().enumerate().filter(|entry| entry.1.abs() > 0.0) {
+                sparse.indices.push(j as u32);
+                sparse.values.push(value);
+            }
+            sparse.indptr.push(sparse.values.len());
+        }
+        sparse
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -205,20 +205,11 @@ mod tests {
 
     /// `n` larger than two panels, more rows than one block, a third nonzero.
     fn matrix(n_rows: usize, n_cols: usize) -> (Csr, Array2<f64>) {
-        let mut dense = Array2::zeros((n_rows, n_cols));
-        let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
-        for i in 0..n_rows {
-            for j in 0..n_cols {
-                if (i * 7 + j * j + i * j) % 3 == 1 {
-                    let value = ((i * 31 + j * 17) % 23) as f32 - 4.0;
-                    dense[[i, j]] = f64::from(value);
-                    indices.push(j as u32);
-                    values.push(value);
-                }
-            }
-            indptr.push(values.len());
-        }
-        (Csr::new(n_cols, indptr, indices, values).unwrap(), dense)
+        let dense = Array2::from_shape_fn((n_rows, n_cols), |(i, j)| {
+            let value = ((i * 31 + j * 17) % 23) as f32 - 4.0;
+            if (i * 7 + j * j + i * j) % 3 == 1 { value } else { 0.0 }
+        });
+        (Csr::of_dense(&dense), dense.mapv(f64::from))
     }
 
     #[test]

@@ -2,15 +2,13 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-use crate::data::CellBlocks;
 use crate::data::time::TimeUnit;
+use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
 use crate::pipeline::config::{FitOptions, Source};
-use crate::pipeline::counted::{
-    Counted, Scaled, bytes_of, log_scale, record, scale_as, stored_share,
-};
+use crate::pipeline::counted::{Counted, Scaled, bytes_of, log_scale, record, scale_as};
 use crate::pipeline::footprint::Footprint;
 use crate::pipeline::growth::{Given, from_genes};
 use crate::pipeline::prepare::{Selection, matrix_source, no_genes};
@@ -145,8 +143,8 @@ impl<'f> Raw<'f> {
     }
 
     /// Coordinates of these cells: normalisation, gene selection and components learnt from them
-    /// and no others. With memory that may be taken, and the sizes that are known: checked as soon as
-    /// the genes are.
+    /// and no others. With memory that may be taken, and the sizes that are known: checked when the
+    /// genes are, and while they are read.
     ///
     /// # Errors
     /// No gene that is asked for, or none that varies; values that cannot be normalised;
@@ -167,34 +165,19 @@ impl<'f> Raw<'f> {
             return Ok(embedded(embedding.unwrap_or_default(), options, growth));
         };
         // The depth of a cell is that of all its genes, also where few of them are used.
-        let Scaled { non_negative, scale } = log_scale(cells.blocks(), options, progress)?;
+        let scaled = log_scale(cells.blocks(), options, progress)?;
+        let scale = &scaled.scale;
         let growth = match known {
             Given::Nothing => None,
             Given::Rates(rates) => Some(rates.clone()),
-            Given::Genes(sets) => Some(growth_of(cells.blocks(), &scale, (sets, unit), progress)?),
+            Given::Genes(sets) => Some(growth_of(cells.blocks(), scale, (sets, unit), progress)?),
         };
         if let Some(points) = embedding {
             memory.map_or(Ok(()), |(memory, size)| size.check(Some(memory)))?;
             return Ok(embedded(points, options, growth));
         }
-        let columns = match &options.genes {
-            Some(wanted) => Some(named(&genes, wanted, progress)?),
-            None if non_negative => variable(cells.blocks(), &scale, options, progress)?,
-            None => {
-                if options.n_top_genes < genes.len() {
-                    let text = "gene selection needs a log scale without negative values: all \
-                                genes kept";
-                    progress::note(progress, text)?;
-                }
-                None
-            }
-        };
-        if let Some((memory, size)) = memory {
-            let used = columns.as_ref().map_or(genes.len(), Vec::len) as f64;
-            let share = stored_share(cells.blocks(), columns.as_deref())?;
-            Footprint { used: (used, used * share), ..size }.check(Some(memory))?;
-        }
-        let matrix = cells.keep(&scale, columns.as_deref(), progress)?;
+        let columns = chosen(cells.blocks(), &genes, (&scaled, options), progress)?;
+        let matrix = kept(cells, (scale, columns.as_deref()), memory, progress)?;
         if let Some(columns) = &columns {
             genes = columns.iter().map(|&column| genes[column].clone()).collect();
         }
@@ -210,7 +193,7 @@ impl<'f> Raw<'f> {
         );
         progress::note(progress, text)?;
         let dimensions = (1..=points.ncols()).map(|d| format!("PC{d}")).collect();
-        let recipe = Recipe { values: Some(record(&scale)), columns, pca: Some(pca) };
+        let recipe = Recipe { values: Some(record(scale)), columns, pca: Some(pca) };
         Ok(Prepared { points, dimensions, genes, growth, recipe })
     }
 }
@@ -228,6 +211,34 @@ impl Recipe {
         let scale = scale_as(values, cells.blocks(), silent)?;
         pca.transform(&cells.keep(&scale, self.columns.as_deref(), silent)?)
     }
+}
+
+/// The genes that are used on a log scale, within the memory that a fit may take with them.
+fn kept(
+    cells: Counted<'_>,
+    (scale, columns): (&LogScale, Option<&[usize]>),
+    memory: Option<(f64, Footprint)>,
+    progress: &mut dyn Progress,
+) -> Result<Matrix> {
+    let Some((memory, size)) = memory else { return cells.keep(scale, columns, progress) };
+    let n_genes = columns.map_or(cells.blocks().n_genes(), <[usize]>::len) as f64;
+    let with = |stored: f64| Footprint { used: (n_genes, stored), ..size };
+    // What does not fit with nothing stored is refused before the pass, the rest as it goes.
+    with(0.0).check(Some(memory))?;
+    let room = with(0.0).room(memory);
+    let matrix =
+        cells.keep_within(scale, columns, room, progress).map_err(|error| match error {
+            Error::Memory { needed, .. } => {
+                Error::Memory { needed: needed + (memory - room), promised: memory }
+            }
+            other => other,
+        })?;
+    let stored = match &matrix {
+        Matrix::Dense(_) => n_genes,
+        Matrix::Sparse(x) => x.n_stored() as f64 / x.n_rows().max(1) as f64,
+    };
+    with(stored).check(Some(memory))?;
+    Ok(matrix)
 }
 
 /// Growth rates from the genes of two sets.
@@ -258,6 +269,29 @@ fn embedded(points: Array2<f64>, options: &FitOptions, growth: Option<Array1<f64
     let dimensions = (1..=points.ncols()).map(|d| format!("{stem}{d}")).collect();
     let recipe = Recipe { values: None, columns: None, pca: None };
     Prepared { points, dimensions, genes: Vec::new(), growth, recipe }
+}
+
+/// The genes that are used, as columns of `cells`, whose names are `genes`; `None` for all.
+///
+/// # Errors
+/// No gene that is asked for, or none that varies; those of reading `cells`.
+pub(super) fn chosen(
+    cells: &dyn CellBlocks,
+    genes: &[String],
+    (scaled, options): (&Scaled, &FitOptions),
+    progress: &mut dyn Progress,
+) -> Result<Option<Vec<usize>>> {
+    if let Some(wanted) = &options.genes {
+        return named(genes, wanted, progress).map(Some);
+    }
+    if scaled.non_negative {
+        return variable(cells, &scaled.scale, options, progress);
+    }
+    if options.n_top_genes < genes.len() {
+        let text = "gene selection needs a log scale without negative values: all genes kept";
+        progress::note(progress, text)?;
+    }
+    Ok(None)
 }
 
 /// The genes that vary most; `None` for all.
@@ -347,5 +381,48 @@ fn refuse_not_finite(
             dimension: d,
             value: *value,
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::Csr;
+    use crate::progress::Silent;
+
+    #[test]
+    fn genes_are_kept_in_the_memory_that_they_need_and_not_in_less() {
+        let n_cells = 3000;
+        // The first cells store little, the last ones all.
+        let dense =
+            Array2::from_shape_fn((n_cells, 40), |(i, j)| f32::from(u8::from(j < 1 + i / 60)));
+        let sparse = Csr::of_dense(&dense);
+        let stored = sparse.n_stored() as f64 / n_cells as f64;
+        let size = Footprint {
+            cells_of_file: 0.0,
+            cells: n_cells as f64,
+            genes: 40.0,
+            stored,
+            whole: 0.0,
+            used: (40.0, stored),
+            dense: false,
+            dims: 2.0,
+            interval: 0.0,
+            per_pair: 0.0,
+            gaussians: 0.0,
+        };
+        let within = |memory: f64| {
+            let cells = Counted::Whole(Matrix::Sparse(sparse.clone()));
+            let columns: Vec<usize> = (0..40).collect();
+            let chosen = (&LogScale::AsIs, Some(columns.as_slice()));
+            kept(cells, chosen, Some((memory, size)), &mut Silent)
+        };
+        let peak = size.peak();
+        assert_eq!(within(peak + 1.0).unwrap(), Matrix::Sparse(sparse.clone()));
+        let Err(Error::Memory { needed, promised }) = within(peak - 1.0) else { panic!() };
+        assert!((needed - peak).abs() < 1.0 && (promised - (peak - 1.0)).abs() < 1e-9);
+        // Not even without a value stored: refused before the pass.
+        let nothing = Footprint { used: (40.0, 0.0), ..size }.peak();
+        assert!(matches!(within(nothing - 1.0), Err(Error::Memory { .. })));
     }
 }

@@ -1,7 +1,7 @@
 //! Counts in memory or on disk, and how they come to a log scale.
 
 use crate::data::{CellBlocks, Matrix};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::io::h5ad::{H5ad, H5adBlocks, MatrixInfo, MatrixSource, StorageFormat};
 use crate::io::model::ValuesRecord;
 use crate::pipeline::config::{FitOptions, ValuesChoice};
@@ -57,9 +57,24 @@ impl<'f> Counted<'f> {
         columns: Option<&[usize]>,
         progress: &mut dyn Progress,
     ) -> Result<Matrix> {
+        self.keep_within(scale, columns, f64::INFINITY, progress)
+    }
+
+    /// As [`Counted::keep`], if what is kept beside a matrix in memory takes no more than `most`
+    /// bytes.
+    ///
+    /// # Errors
+    /// As [`LogScale::keep_within`].
+    pub(super) fn keep_within(
+        self,
+        scale: &LogScale,
+        columns: Option<&[usize]>,
+        most: f64,
+        progress: &mut dyn Progress,
+    ) -> Result<Matrix> {
         match (self, columns, scale) {
             (Self::Whole(matrix), None, LogScale::AsIs) => Ok(matrix),
-            (cells, ..) => scale.keep(cells.blocks(), columns, progress),
+            (cells, ..) => scale.keep_within(cells.blocks(), columns, most, progress),
         }
     }
 }
@@ -95,22 +110,6 @@ pub(super) fn scale_as(
 /// What model files keep of a log scale.
 pub(super) fn record(scale: &LogScale) -> ValuesRecord {
     scale.depth().map_or(ValuesRecord::AsIs, |depth| ValuesRecord::Counts { depth })
-}
-
-/// Share of the values of some genes that is stored, in the first cells.
-pub(super) fn stored_share(cells: &dyn CellBlocks, columns: Option<&[usize]>) -> Result<f64> {
-    let mut share = 1.0;
-    let mut first_only = |_: usize, block: &Matrix| {
-        let kept = columns.map(|columns| block.select_genes(columns));
-        if let Matrix::Sparse(x) = kept.as_ref().unwrap_or(block) {
-            share = x.n_stored() as f64 / (x.n_rows() * x.n_cols()).max(1) as f64;
-        }
-        Err(Error::Cancelled)
-    };
-    match cells.each_block(&mut progress::Silent, &mut first_only) {
-        Ok(()) | Err(Error::Cancelled) => Ok(share),
-        Err(other) => Err(other),
-    }
 }
 
 /// What was found of the values of a matrix.

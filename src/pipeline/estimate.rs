@@ -54,7 +54,6 @@ pub fn estimate(
     let selection = select(&file, options, progress)?;
     given(&file, &selection, &options.growth, &options.source, progress)?;
     let n_cells = selection.rows.len();
-    let n_times = selection.axis.levels.len() as f64;
     let hashing =
         input.metadata().map_or(0.0, |metadata| metadata.len() as f64) / HASHED_PER_SECOND;
     let (footprint, found, n_genes) = match &options.source {
@@ -86,7 +85,7 @@ pub fn estimate(
     };
     let footprint = footprint.with_solver(&options.solver);
     let (cells, dims) = (n_cells as f64, footprint.dims);
-    let solving = solver_flops(&options.solver, (cells, n_times), dims);
+    let solving = solver_flops(&options.solver, &selection, dims);
     let reading = match found {
         Some(Probe { per_cell, per_component_cell, components, .. }) => {
             (per_cell + per_component_cell) * cells + components
@@ -130,27 +129,30 @@ fn read_by_rates(size: &Footprint) -> f64 {
 const COMPARING_STEPS: f64 = 60.0;
 const FIRST_STEPS: f64 = 150.0;
 const LAST_STEPS: f64 = 50.0;
-const MOST_AT_FIRST: f64 = 10_000.0;
 
-/// Flops of LightSB: `8 n K F` for a step over `n` cells of each side with `K` Gaussians of `F`
-/// features.
-fn lightsb_flops(solver: &LightSbSolver, (cells, n_times): (f64, f64), dims: f64) -> f64 {
-    let side = cells / n_times;
-    let (intervals, first) = (n_times - 1.0, side.min(MOST_AT_FIRST));
+/// Flops of LightSB for one interval: `8 n K F` for a step over `n` cells of each side with `K`
+/// Gaussians of `F` features.
+fn lightsb_flops(solver: &LightSbSolver, ends: [usize; 2], dims: f64) -> f64 {
+    let side = ends.iter().sum::<usize>() as f64 / 2.0;
+    let some = LightSbSolver::begins_with(ends[0], ends[1]);
+    let first = some.map_or(side, |some| some as f64);
     let (diagonal, full) = (2.0 * dims + 1.0, (dims + 1.0) * (dims + 2.0) / 2.0);
     let (comparing, kept) = match solver.n_gaussians {
         Choice::Auto => {
-            let most = (64.0 * diagonal / full).clamp(1.0, 32.0);
-            (COMPARING_STEPS * (63.0 * diagonal + 2.0 * most * full), 16.0)
+            // The ladder 1, 2, 4, … adds up to twice its last rung less one.
+            let most = LightSbSolver::MOST_CHOSEN as f64;
+            let most_full = (most * diagonal / full).clamp(1.0, 32.0);
+            (COMPARING_STEPS * (63.0 * diagonal + 2.0 * most_full * full), 16.0)
         }
         Choice::Is(number) => (0.0, number as f64),
     };
-    let steps = FIRST_STEPS * first + if side > first { LAST_STEPS * side } else { 0.0 };
-    intervals * 8.0 * (comparing * first + steps * kept * diagonal)
+    let steps = FIRST_STEPS * first + some.map_or(0.0, |_| LAST_STEPS * side);
+    8.0 * (comparing * first + steps * kept * diagonal)
 }
 
 /// Flops to solve all intervals, roughly.
-fn solver_flops(solver: &SolverChoice, (cells, n_times): (f64, f64), dims: f64) -> f64 {
+fn solver_flops(solver: &SolverChoice, selection: &Selection, dims: f64) -> f64 {
+    let cells = selection.rows.len() as f64;
     match solver {
         // Every step: 6 flops for each weight and row of a batch; one network or two. Then fifty
         // steps of two evaluations in double precision for each cell.
@@ -162,7 +164,11 @@ fn solver_flops(solver: &SolverChoice, (cells, n_times): (f64, f64), dims: f64) 
             let draws = cells * solver.n_steps as f64;
             networks * weights * (6.0 * rows + 8.0 * draws)
         }
-        SolverChoice::Lightsb(solver) => lightsb_flops(solver, (cells, n_times), dims),
+        SolverChoice::Lightsb(solver) => {
+            let intervals = selection.axis.levels.windows(2);
+            let ends = intervals.map(|pair| [pair[0].n_cells, pair[1].n_cells]);
+            ends.map(|ends| lightsb_flops(solver, ends, dims)).sum()
+        }
         // 80 passes there and back over pairs of neighbouring snapshots, taken to be a quarter of
         // the cells each, in a product and an exponential.
         SolverChoice::Sinkhorn(_) => 160.0 * (2.0 * dims + 60.0) * cells * cells / 4.0,
@@ -188,5 +194,21 @@ fn embedding_width(file: &H5ad, key: &str) -> Result<usize> {
         Some((_, (_, width))) => Ok(width),
         // Reading it names the keys there are.
         None => file.obsm(key).map(|points| points.ncols()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_cells_are_taken_for_all_where_the_solver_does() {
+        let solver = LightSbSolver::default();
+        let flops = |n: usize| lightsb_flops(&solver, [n, n], 50.0);
+        // Below, all cells of an interval take every step.
+        assert!((flops(19_999) / flops(10_000) - 1.9999).abs() < 1e-9);
+        assert!(flops(20_000) < 0.7 * flops(19_999));
+        // Many on one side only are not many.
+        assert!(lightsb_flops(&solver, [15_000, 40_000], 50.0) > 2.0 * flops(10_000));
     }
 }

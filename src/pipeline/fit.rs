@@ -1,8 +1,6 @@
 //! `.h5ad` → one bridge for each interval, kept as they are found.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::{Digest, Sha256};
 
@@ -19,12 +17,13 @@ use crate::pipeline::config::FitOptions;
 use crate::pipeline::coordinates::{Prepared, Raw};
 use crate::pipeline::counted::WHOLE_BYTES;
 use crate::pipeline::growth::given;
+use crate::pipeline::hashing::beside_hash;
 use crate::pipeline::intervals::intervals;
 use crate::pipeline::prepare::{Selection, file_name, select};
 use crate::pipeline::recorder::Recorder;
 use crate::pipeline::solve::Task;
 use crate::pipeline::units::Units;
-use crate::progress::{Event, Progress};
+use crate::progress::Progress;
 
 /// How a fit went.
 #[derive(Debug, Clone, PartialEq)]
@@ -35,6 +34,8 @@ pub struct FitSummary {
     pub intervals: Vec<Interval>,
     /// The folder of the model.
     pub out: PathBuf,
+    /// SHA-256 of the file that was fitted.
+    pub input_sha256: String,
 }
 
 impl FitSummary {
@@ -83,7 +84,7 @@ pub fn fit(
     let selection = select(&opened, options, &mut progress)?;
     options.reference.check_times(&selection.axis)?;
     let known = given(&opened, &selection, &options.growth, &options.source, &mut progress)?;
-    let read = |progress: &mut Recorder<'_>| -> Result<(usize, Prepared)> {
+    let read = |progress: &mut dyn Progress| -> Result<(usize, Prepared)> {
         let most = running.whole_bytes();
         let raw = Raw::read(&opened, (&selection, most), (options, &known), progress)?;
         let (n_genes, size) = (raw.n_genes(), raw.footprint(&opened, &selection, options)?);
@@ -128,37 +129,9 @@ pub fn fit(
     }
     write_json(&partial.folder().join("run.json"), &run)?;
     partial.publish()?;
-    Ok(FitSummary { header: model.header, intervals: model.intervals, out: out.to_path_buf() })
-}
-
-/// Does `work`, and hashes the file meanwhile.
-fn beside_hash<T>(
-    input: &Path,
-    progress: &mut Recorder<'_>,
-    work: impl FnOnce(&mut Recorder<'_>) -> Result<T>,
-) -> Result<(String, T)> {
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let hash = scope.spawn(|| file::sha256(input, &mut Until(&stop)));
-        let done = work(progress);
-        stop.store(done.is_err(), Ordering::Relaxed);
-        let done = done?;
-        let hash = hash.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
-        Ok((hash, done))
-    })
-}
-
-/// Tells nothing and goes on until it is stopped.
-struct Until<'a>(&'a AtomicBool);
-
-impl Progress for Until<'_> {
-    fn report(&mut self, _: &Event) -> ControlFlow<()> {
-        if self.0.load(Ordering::Relaxed) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    }
+    let Model { header, intervals, .. } = model;
+    let (out, input_sha256) = (out.to_path_buf(), run.input.sha256);
+    Ok(FitSummary { header, intervals, out, input_sha256 })
 }
 
 fn header(

@@ -1,5 +1,6 @@
 //! How much memory a fit takes, step by step; what `--memory` promises.
 
+use crate::bridge::{Choice, LightSbSolver};
 use crate::error::{Error, Result};
 use crate::pipeline::config::SolverChoice;
 use crate::pipeline::prepare::Selection;
@@ -27,12 +28,12 @@ pub(super) struct Footprint {
     pub(super) interval: f64,
     /// Bytes that the solver holds for a pair of cells of an interval.
     pub(super) per_pair: f64,
+    /// Gaussians of a mixture, at most; 0 for solvers without.
+    pub(super) gaussians: f64,
 }
 
 /// The program, its threads and what they keep, before there is anything to keep.
 const PROGRAM: f64 = 40e6;
-/// Gaussians of a mixture, at most; of the choices of a fit the one that memory depends on.
-const GAUSSIANS: f64 = 64.0;
 /// Bytes of the name of a cell with what holds it, taken to be twenty letters.
 const NAME: f64 = 44.0;
 
@@ -52,17 +53,22 @@ impl Footprint {
             dims,
             interval: pairs.max().unwrap_or(0) as f64,
             per_pair: 0.0,
+            gaussians: 0.0,
         }
     }
 
-    /// With a solver: those that pair single cells for an exact plan hold a cost for each pair.
+    /// With a solver: those that pair single cells for an exact plan hold a cost for each pair, LightSB
+    /// the share of each Gaussian in each cell.
     pub(super) fn with_solver(mut self, solver: &SolverChoice) -> Self {
-        self.per_pair = match solver {
-            SolverChoice::Ot(_) | SolverChoice::Auto(_) | SolverChoice::Spline(_) => 8.0,
-            SolverChoice::Lightsb(_)
-            | SolverChoice::Gaussian(_)
-            | SolverChoice::Sinkhorn(_)
-            | SolverChoice::Flow(_) => 0.0,
+        (self.per_pair, self.gaussians) = match solver {
+            SolverChoice::Ot(_) | SolverChoice::Auto(_) | SolverChoice::Spline(_) => (8.0, 0.0),
+            SolverChoice::Lightsb(solver) => match solver.n_gaussians {
+                Choice::Is(number) => (0.0, number as f64),
+                Choice::Auto => (0.0, LightSbSolver::MOST_CHOSEN as f64),
+            },
+            SolverChoice::Gaussian(_) | SolverChoice::Sinkhorn(_) | SolverChoice::Flow(_) => {
+                (0.0, 0.0)
+            }
         };
         self
     }
@@ -82,27 +88,33 @@ impl Footprint {
         self.cells * per_cell
     }
 
-    /// Bytes while components are found, and then coordinates.
+    /// Bytes beside the genes that are used while components are found, and then coordinates.
     fn components(&self) -> f64 {
         let genes = self.used.0;
         // Sums of 32 parts, the Gram matrix, Lanczos vectors.
         let work = genes * (8.0 * 32.0 + 4.0 * genes + 8.0 * (3.0 * self.dims + 550.0));
-        self.kept() + work.max(8.0 * self.cells * self.dims) + 24.0 * self.cells
+        work.max(8.0 * self.cells * self.dims) + 24.0 * self.cells
+    }
+
+    /// Bytes that the genes that are used may take of `memory`.
+    pub(super) fn room(&self, memory: f64) -> f64 {
+        memory - PROGRAM - self.reading().max(self.components())
     }
 
     /// Bytes while bridges are found: coordinates as they are, by time, and scaled; both ends of an
     /// interval, centred and sorted; shares of the Gaussians.
     fn solving(&self) -> f64 {
         let points = 8.0 * self.cells * self.dims;
-        let interval = 8.0 * self.interval * (2.0 * self.dims + GAUSSIANS.min(16.0));
+        let interval = 8.0 * self.interval * (2.0 * self.dims + self.gaussians);
         let pairs = self.per_pair * (self.interval / 2.0).powi(2);
         3.0 * points + interval + pairs + (NAME + 24.0) * self.cells
     }
 
     /// Bytes while the end of a bridge is compared with the later snapshot: every cell of the earlier one
-    /// is carried there, in some thirteen copies of its coordinates (measured).
+    /// is carried there, in two copies of its coordinates. Beside them there was as much as nine more
+    /// (measured once, with LightSB), which the allocator keeps of what came before.
     fn comparing(&self) -> f64 {
-        let carried = 8.0 * (self.interval / 2.0) * 13.4 * self.dims;
+        let carried = 8.0 * (self.interval / 2.0) * 11.4 * self.dims;
         3.0 * 8.0 * self.cells * self.dims + carried + (NAME + 24.0) * self.cells
     }
 
@@ -115,9 +127,8 @@ impl Footprint {
     pub(super) fn peak(&self) -> f64 {
         let names = 2.0 * NAME * self.cells_of_file;
         let steps = [
-            self.reading(),
             self.kept() + self.reading(),
-            self.components(),
+            self.kept() + self.components(),
             self.solving() + names,
             self.comparing() + names,
             self.writing(),
@@ -156,6 +167,7 @@ mod tests {
             dims: 50.0,
             interval: 2.5e5,
             per_pair: 0.0,
+            gaussians: 0.0,
         }
     }
 
@@ -171,12 +183,30 @@ mod tests {
     }
 
     #[test]
+    fn the_room_for_genes_is_what_is_left_of_the_memory() {
+        let room = million().room(3e9);
+        let filled = |bytes: f64| Footprint {
+            used: (2e3, (bytes / million().cells - 8.0) / 8.0),
+            ..million()
+        };
+        assert!(filled(room - 1.0).check(Some(3e9)).is_ok());
+        assert!(filled(room + 1.0).check(Some(3e9)).is_err());
+    }
+
+    #[test]
     fn what_is_held_counts() {
         let peak = million().peak();
         let whole = Footprint { whole: 8e9, ..million() };
         assert!(whole.peak() > peak + 6e9);
         let dense = Footprint { dense: true, stored: 2e4, ..million() };
         assert!(dense.peak() > 8e9);
+        let mixture = |n_gaussians: Choice<usize>| {
+            let solver = LightSbSolver { n_gaussians, ..LightSbSolver::default() };
+            million().with_solver(&SolverChoice::Lightsb(solver))
+        };
+        assert!((mixture(Choice::Auto).gaussians - 64.0).abs() < 1e-12);
+        let (few, many) = (mixture(Choice::Is(8)), mixture(Choice::Is(1000)));
+        assert!(many.solving() > few.solving() + 900.0 * 8.0 * 2.5e5);
         let pairs = Footprint { per_pair: 8.0, ..million() };
         assert!(pairs.peak() > 8.0 * 1.25e5 * 1.25e5);
         let fewer = Footprint { cells: 1e5, interval: 2.5e4, ..million() };

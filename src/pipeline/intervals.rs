@@ -105,13 +105,17 @@ fn check_end(
     seed: Seed,
     progress: &mut dyn Progress,
 ) -> Result<Vec<(String, Option<f64>)>> {
-    // Where the solver relaxed the source marginal it is the plan's that leads to the target.
-    let source = match bridge.plan_marginal() {
-        None => problem.source().clone(),
-        Some(plan) => Snapshot::weighted(problem.source().points().to_owned(), plan.to_owned())?,
+    // All cells are carried, since their variance is compared too.
+    let pushed = {
+        // Where the solver relaxed the source marginal it is the plan's that leads to the target.
+        let source = match bridge.plan_marginal() {
+            None => problem.source().clone(),
+            Some(plan) => {
+                Snapshot::weighted(problem.source().points().to_owned(), plan.to_owned())?
+            }
+        };
+        bridge.population(&source, UnitTime::END, source.n_cells(), seed.child("push", 0))?
     };
-    let n = source.n_cells();
-    let pushed = bridge.population(&source, UnitTime::END, n, seed.child("push", 0))?;
     let predicted = Snapshot::new(pushed * scale)?;
     let target = problem.target();
     let observed = Snapshot::weighted(&target.points() * scale, target.marginal().to_owned())?;

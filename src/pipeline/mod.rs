@@ -12,6 +12,7 @@ mod fitted;
 mod footprint;
 mod grn;
 mod growth;
+mod hashing;
 mod impute;
 mod inner_score;
 mod inspect;

@@ -3,15 +3,16 @@
 use ndarray::{Axis, s};
 
 use crate::bridge::{BridgeProblem, Choice, Covariance, LightSbSolver};
-use crate::data::{CellBlocks, Matrix, Snapshot};
+use crate::data::{Matrix, Snapshot};
 use crate::error::Result;
 use crate::geometry::Epsilon;
 use crate::io::h5ad::H5ad;
 use crate::linalg::Gram;
-use crate::pipeline::config::{FitOptions, ValuesChoice};
-use crate::pipeline::counted::Counted;
+use crate::pipeline::config::FitOptions;
+use crate::pipeline::coordinates::{chosen, unique};
+use crate::pipeline::counted::{Counted, log_scale};
 use crate::pipeline::prepare::{Selection, matrix_source};
-use crate::preprocess::{GeneSelector, LogScale, PcaMethod, PcaSolver, Values, survey};
+use crate::preprocess::{PcaMethod, PcaSolver};
 use crate::progress::Silent;
 use crate::rng::Seed;
 
@@ -63,15 +64,12 @@ pub(super) fn probe(
     let cells = Counted::Blocks(blocks);
     let tried = rows.len() as f64;
 
-    let named = match &options.genes {
-        None => None,
-        Some(wanted) => {
-            let genes = file.gene_names(&source)?;
-            Some((0..genes.len()).filter(|&gene| wanted.contains(&genes[gene])).collect())
-        }
-    };
+    let silent = &mut Silent;
+    let genes = unique(file.gene_names(&source)?, silent)?;
     let begun = clock();
-    let kept = keep(&cells, named, options)?;
+    let scaled = log_scale(cells.blocks(), options, silent)?;
+    let columns = chosen(cells.blocks(), &genes, (&scaled, options), silent)?;
+    let kept = cells.keep(&scaled.scale, columns.as_deref(), silent)?;
     let per_cell = (clock() - begun) / tried;
 
     let begun = clock();
@@ -80,12 +78,12 @@ pub(super) fn probe(
         Matrix::Sparse(x) => (false, x.n_stored() as f64 / tried),
     };
     if let Matrix::Sparse(x) = &kept {
-        Gram::of_sparse(x, &mut Silent)?;
+        Gram::of_sparse(x, silent)?;
     }
     let gram = clock() - begun;
     let begun = clock();
     let pcs = PcaSolver { n_pcs: options.n_pcs, method: PcaMethod::Genes };
-    let pca = pcs.fit(&kept, Seed(options.seed), &mut Silent)?;
+    let pca = pcs.fit(&kept, Seed(options.seed), silent)?;
     let found = clock() - begun;
     let begun = clock();
     let points = pca.transform(&kept)?;
@@ -101,26 +99,6 @@ pub(super) fn probe(
         per_flop,
         used,
     }))
-}
-
-/// What a fit keeps of these cells, step by step as it does.
-fn keep(cells: &Counted<'_>, named: Option<Vec<usize>>, options: &FitOptions) -> Result<Matrix> {
-    let silent = &mut Silent;
-    let blocks: &dyn CellBlocks = cells.blocks();
-    let (detected, depths) = survey(blocks, silent)?;
-    let counts = match options.values {
-        ValuesChoice::Counts => true,
-        ValuesChoice::AsIs => false,
-        ValuesChoice::Auto => detected.values == Values::Counts,
-    };
-    let scale = if counts { LogScale::of_depths(depths) } else { LogScale::AsIs };
-    let columns = if named.is_some() || detected.min < 0.0 {
-        named
-    } else {
-        let selector = GeneSelector { n_genes: options.n_top_genes, ..GeneSelector::default() };
-        Some(selector.select(blocks, &scale, silent)?)
-    };
-    scale.keep(blocks, columns.as_deref(), silent)
 }
 
 /// Seconds for a flop of the descent of LightSB between halves of the cells.

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::linalg::Csr;
-use crate::preprocess::normalize::median_of_positive;
+use crate::preprocess::normalize::{at_depth, log1p_of, median_of_positive, refuse_negative};
 use crate::progress::Progress;
 
 /// Cells that one task works on.
@@ -51,10 +51,8 @@ impl LogScale {
     /// makes of it.
     pub(super) fn scaled(&self, cell: usize, x: f32) -> f32 {
         match self {
-            Self::Counts { depths, target } if depths[cell] > 0.0 => {
-                (f64::from(x) * target / depths[cell]) as f32
-            }
-            _ => x,
+            Self::AsIs => x,
+            Self::Counts { depths, target } => at_depth(x, depths[cell], *target),
         }
     }
 
@@ -62,7 +60,7 @@ impl LogScale {
     fn value(&self, cell: usize, x: f32) -> f32 {
         match self {
             Self::AsIs => x,
-            Self::Counts { .. } => f64::from(self.scaled(cell, x)).ln_1p() as f32,
+            Self::Counts { .. } => log1p_of(self.scaled(cell, x)),
         }
     }
 
@@ -91,6 +89,21 @@ impl LogScale {
         columns: Option<&[usize]>,
         progress: &mut dyn Progress,
     ) -> Result<Matrix> {
+        self.keep_within(x, columns, f64::INFINITY, progress)
+    }
+
+    /// As [`LogScale::keep`], if the result takes no more than `most` bytes.
+    ///
+    /// # Errors
+    /// As there, and [`Error::Memory`] as soon as more is kept: what is needed is reckoned from the
+    /// share of the cells gone through.
+    pub fn keep_within(
+        &self,
+        x: &dyn CellBlocks,
+        columns: Option<&[usize]>,
+        most: f64,
+        progress: &mut dyn Progress,
+    ) -> Result<Matrix> {
         let all: Vec<usize>;
         let columns = if let Some(columns) = columns {
             columns
@@ -98,11 +111,10 @@ impl LogScale {
             all = (0..x.n_genes()).collect();
             &all
         };
-        let mut kept = Kept::new(x.n_cells(), x.n_genes(), columns);
+        let mut kept = Kept::new(x, columns, most);
         x.each_block(progress, &mut |first, block| {
             self.check(first, block)?;
-            kept.add(first, block, |cell, value| self.value(cell, value));
-            Ok(())
+            kept.add(first, block, |cell, value| self.value(cell, value))
         })?;
         kept.finish()
     }
@@ -110,6 +122,8 @@ impl LogScale {
 
 /// The values that are kept so far.
 struct Kept {
+    /// Bytes that may be kept.
+    most: f64,
     n_cells: usize,
     columns: Vec<usize>,
     /// The new column of each old one.
@@ -121,13 +135,14 @@ struct Kept {
 }
 
 impl Kept {
-    fn new(n_cells: usize, n_genes: usize, columns: &[usize]) -> Self {
-        let mut renumbered = vec![ABSENT; n_genes];
+    fn new(x: &dyn CellBlocks, columns: &[usize], most: f64) -> Self {
+        let mut renumbered = vec![ABSENT; x.n_genes()];
         for (new, &old) in columns.iter().enumerate() {
             renumbered[old] = new as u32;
         }
         Self {
-            n_cells,
+            most,
+            n_cells: x.n_cells(),
             columns: columns.to_vec(),
             renumbered,
             indptr: vec![0],
@@ -137,10 +152,17 @@ impl Kept {
         }
     }
 
-    fn add(&mut self, first: usize, block: &Matrix, value: impl Fn(usize, f32) -> f32 + Sync) {
+    /// Adds a block whose first cell has the number `first`.
+    fn add(
+        &mut self,
+        first: usize,
+        block: &Matrix,
+        value: impl Fn(usize, f32) -> f32 + Sync,
+    ) -> Result<()> {
         match block {
             Matrix::Dense(x) => {
                 let (shape, columns) = ((self.n_cells, self.columns.len()), &self.columns);
+                refuse_more(4.0 * shape.0 as f64 * shape.1 as f64, self.most, 1.0)?;
                 let kept = self.dense.get_or_insert_with(|| Array2::zeros(shape));
                 let rows = ndarray::s![first..first + x.nrows(), ..];
                 let mut rows = kept.slice_mut(rows);
@@ -160,6 +182,10 @@ impl Kept {
                         Part::of(x, cells, &self.renumbered, |i, x| value(first + i, x))
                     })
                     .collect();
+                let added: usize = parts.iter().map(|part| part.values.len()).sum();
+                let (stored, gone) = (self.values.len() + added, first + x.n_rows());
+                let bytes = 8.0 * (stored + gone) as f64;
+                refuse_more(bytes, self.most, gone as f64 / self.n_cells as f64)?;
                 for part in parts {
                     let end = self.values.len();
                     self.indptr.extend(part.ends.iter().map(|inside| end + inside));
@@ -168,6 +194,7 @@ impl Kept {
                 }
             }
         }
+        Ok(())
     }
 
     fn finish(self) -> Result<Matrix> {
@@ -177,6 +204,14 @@ impl Kept {
                 .map(Matrix::Sparse),
         }
     }
+}
+
+/// Refuses more than `most` bytes for this share of the cells; says what all would take.
+fn refuse_more(bytes: f64, most: f64, share: f64) -> Result<()> {
+    if bytes <= most {
+        return Ok(());
+    }
+    Err(Error::Memory { needed: bytes / share, promised: most })
 }
 
 /// Grows by an eighth where there is no room: doubling would ask for memory that is never used.
@@ -220,7 +255,7 @@ impl Part {
 /// Fails on the first value of a block that is negative or NaN; `first` is the number of its first
 /// cell.
 pub(super) fn refuse_negative_block(step: &'static str, first: usize, x: &Matrix) -> Result<()> {
-    crate::preprocess::normalize::refuse_negative(x, step).map_err(|error| match error {
+    refuse_negative(x, step).map_err(|error| match error {
         Error::Negative { step, cell, gene, got } => {
             Error::Negative { step, cell: first + cell, gene, got }
         }
@@ -241,15 +276,7 @@ mod tests {
             let n = i * 31 + j * j * 7 + i * j;
             if i != 3 && n % 3 == 1 { (1 + n % 11) as f32 } else { 0.0 }
         });
-        let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
-        for row in dense.rows() {
-            for (j, &value) in row.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
-                indices.push(j as u32);
-                values.push(value);
-            }
-            indptr.push(values.len());
-        }
-        [Matrix::Sparse(Csr::new(9, indptr, indices, values).unwrap()), Matrix::Dense(dense)]
+        [Matrix::Sparse(Csr::of_dense(&dense)), Matrix::Dense(dense)]
     }
 
     #[test]
@@ -275,5 +302,23 @@ mod tests {
         let scale = LogScale::of_depths(survey(&x, &mut Silent).unwrap().1);
         let error = scale.keep(&x, None, &mut Silent).unwrap_err();
         assert!(matches!(error, Error::Negative { cell, gene: 2, .. } if cell == BLOCK_CELLS + 5));
+    }
+
+    #[test]
+    fn what_is_kept_stays_within_its_limit_or_is_refused_with_what_all_would_take() {
+        for x in counts() {
+            let bytes = match &x {
+                Matrix::Dense(x) => 4.0 * x.len() as f64,
+                Matrix::Sparse(x) => 8.0 * (x.n_stored() + x.n_rows()) as f64,
+            };
+            let within = |most| LogScale::AsIs.keep_within(&x, None, most, &mut Silent);
+            assert_eq!(within(bytes).unwrap(), x);
+            let error = within(bytes - 1.0).unwrap_err();
+            assert!(error.to_string().contains("more than"), "{error}");
+            assert!(matches!(error, Error::Memory { needed, .. } if (needed - bytes).abs() < 1e-6));
+            // Refused in the first of its two blocks, which stores as much of a cell as the other.
+            let Err(Error::Memory { needed, promised }) = within(1e3) else { panic!() };
+            assert!((needed / bytes - 1.0).abs() < 0.01 && (promised - 1e3).abs() < 1e-9);
+        }
     }
 }

@@ -40,8 +40,8 @@ pub fn normalize_total(x: &mut Matrix, target: Option<f64>) -> Result<f64> {
     refuse_negative(x, "normalisation")?;
     let depths = depths(x);
     let target = target.unwrap_or_else(|| median_of_positive(depths.as_slice().unwrap_or(&[])));
-    for (i, &depth) in depths.iter().enumerate().filter(|cell| *cell.1 > 0.0) {
-        let scale = |value: &mut f32| *value = (f64::from(*value) * target / depth) as f32;
+    for (i, &depth) in depths.iter().enumerate() {
+        let scale = |value: &mut f32| *value = at_depth(*value, depth, target);
         match x {
             Matrix::Dense(x) => x.row_mut(i).iter_mut().for_each(scale),
             Matrix::Sparse(x) => x.row_mut(i).1.iter_mut().for_each(scale),
@@ -56,7 +56,7 @@ pub fn normalize_total(x: &mut Matrix, target: Option<f64>) -> Result<f64> {
 /// [`Error::Negative`] if a value is negative or NaN; `x` is not changed then.
 pub fn log1p(x: &mut Matrix) -> Result<()> {
     refuse_negative(x, "log1p")?;
-    let log = |value: &mut f32| *value = f64::from(*value).ln_1p() as f32;
+    let log = |value: &mut f32| *value = log1p_of(*value);
     let all = |values: &mut [f32]| {
         values.par_chunks_mut(CHUNK).for_each(|chunk| chunk.iter_mut().for_each(log));
     };
@@ -68,6 +68,17 @@ pub fn log1p(x: &mut Matrix) -> Result<()> {
         Matrix::Sparse(x) => all(x.values_mut()),
     }
     Ok(())
+}
+
+/// A value of a cell of this depth at the depth `target`, rounded to single precision; a cell without
+/// depth stays as it is.
+pub(super) fn at_depth(value: f32, depth: f64, target: f64) -> f32 {
+    if depth > 0.0 { (f64::from(value) * target / depth) as f32 } else { value }
+}
+
+/// `ln(1 + value)`, in double precision and rounded at the end.
+pub(super) fn log1p_of(value: f32) -> f32 {
+    f64::from(value).ln_1p() as f32
 }
 
 /// Fails on the first value that is negative or NaN.

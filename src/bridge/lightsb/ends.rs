@@ -8,6 +8,7 @@ use rand::seq::index;
 
 use crate::bridge::BridgeProblem;
 use crate::bridge::lightsb::held_out::Parts;
+use crate::bridge::lightsb::solver::LightSbSolver;
 use crate::bridge::lightsb::start::{self, RoughCoupling};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -16,10 +17,17 @@ use crate::rng::Seed;
 
 /// Cells of each snapshot that sizes are compared with and the descent starts with, where both have
 /// twice as many or more; the descent ends on all.
-pub(super) const MOST_AT_FIRST: usize = 10_000;
+const SOME: usize = 10_000;
 
 /// Other cells of each snapshot that sizes are judged on there, at most.
 const JUDGED_OF_MANY: usize = 40_000;
+
+impl LightSbSolver {
+    /// How many of the cells of each snapshot it begins with, if not with all.
+    pub fn begins_with(n_source: usize, n_target: usize) -> Option<usize> {
+        (n_source.min(n_target) >= 2 * SOME).then_some(SOME)
+    }
+}
 
 /// Both ends of a problem, and the coupling that all starts share.
 pub(super) struct Ends {
@@ -39,19 +47,19 @@ impl Ends {
     /// against others.
     pub(super) fn parts(&self, seed: Seed) -> Result<Option<Parts>> {
         let (source, target, epsilon) = (&self.source.cells, &self.target.cells, self.epsilon);
-        if !self.are_many() {
+        let Some(some) = self.begins_with() else {
             return Parts::new(source, target, epsilon, seed);
-        }
-        let counts = [MOST_AT_FIRST, JUDGED_OF_MANY];
+        };
+        let counts = [some, JUDGED_OF_MANY];
         let [fitted, held] = thinned(source, counts, seed.child("lightsb/some", 0))?;
         let [fitted_to, held_to] = thinned(target, counts, seed.child("lightsb/some", 1))?;
         let fitted = BridgeProblem::new(fitted, fitted_to, epsilon)?;
         Ok(Some(Parts::drawn(fitted, BridgeProblem::new(held, held_to, epsilon)?)))
     }
 
-    /// Whether to begin with some of them.
-    pub(super) fn are_many(&self) -> bool {
-        self.source.cells.n_cells().min(self.target.cells.n_cells()) >= 2 * MOST_AT_FIRST
+    /// As [`LightSbSolver::begins_with`].
+    pub(super) fn begins_with(&self) -> Option<usize> {
+        LightSbSolver::begins_with(self.source.cells.n_cells(), self.target.cells.n_cells())
     }
 
     /// Made when it is first asked for.
@@ -123,7 +131,7 @@ mod tests {
     use rand_distr::StandardNormal;
 
     use super::*;
-    use crate::bridge::lightsb::{Choice, LightSbSolver};
+    use crate::bridge::lightsb::Choice;
     use crate::progress::Silent;
 
     /// One cloud that becomes two, three apart in the first of two dimensions.
@@ -158,8 +166,8 @@ mod tests {
 
     #[test]
     fn very_many_cells_end_where_fewer_would_lead_them() {
-        let many = parting(2 * MOST_AT_FIRST + 3000, 1);
-        assert!(Ends::new(&many).unwrap().are_many());
+        let many = parting(2 * SOME + 3000, 1);
+        assert_eq!(Ends::new(&many).unwrap().begins_with(), Some(SOME));
         let (bridge, report) = LightSbSolver::default().fit(&many, Seed(0), &mut Silent).unwrap();
         assert!(bridge.mixture().n_gaussians() >= 2);
         // Not an optimum of the cells it began with: going on gains nothing.
@@ -168,8 +176,8 @@ mod tests {
         let (_, best) = exact.fit(&many, Seed(0), &mut Silent).unwrap();
         assert!(report.objective - best.objective < 2e-3, "{report:?} {best:?}");
         // Fewer cells go another way, without any drawn first, to the same value up to their error.
-        let few = parting(2 * MOST_AT_FIRST - 2000, 2);
-        assert!(!Ends::new(&few).unwrap().are_many());
+        let few = parting(2 * SOME - 2000, 2);
+        assert_eq!(Ends::new(&few).unwrap().begins_with(), None);
         let (_, other) = exact.fit(&few, Seed(0), &mut Silent).unwrap();
         assert!((report.objective - other.objective).abs() < 0.1, "{report:?} {other:?}");
     }

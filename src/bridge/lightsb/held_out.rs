@@ -19,7 +19,7 @@ pub(super) const JUDGED: usize = 400;
 
 /// The most Gaussians that are tried with diagonal matrices. No size is tried whose steps cost more
 /// than theirs.
-const MOST: usize = 64;
+pub(super) const MOST: usize = 64;
 
 /// With more Gaussians than this, cells are not few.
 const FEW: usize = 4;

@@ -1,6 +1,6 @@
 //! The bridge that LightSB finds: drift, Jacobian, plan and exact draws in closed form.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
@@ -152,24 +152,24 @@ impl Bridge for LightSbBridge {
 
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
-        let z = self.centred(x, t);
         let formulas = self.at(t);
         let shift = &self.target_mean - &self.source_mean;
-        let chunks = in_chunks(z.view(), |_, z| {
-            let shares = formulas.shares(z).0;
-            formulas.drift(z, &shares) + &shift
-        });
-        Ok(stacked(&chunks, x.dim()))
+        Ok(row_by_row(x, |_, x, mut drift| {
+            let z = self.centred(x, t);
+            let shares = formulas.shares(z.view()).0;
+            drift.assign(&(formulas.drift(z.view(), &shares) + &shift));
+        }))
     }
 
     /// `J = Σ_k p_k Σ_k⁻¹(S_k − I) + (1/ε) Σ_k p_k (u_k − b)(u_k − b)ᵀ`, averaged. Time
     /// `O(n · n_gaussians · dim²)`, memory `O(dim²)` for each chunk of 256 points.
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
-        let z = self.centred(x, t);
         let formulas = self.at(t);
         let inverse = 1.0 / self.epsilon.value();
-        let chunks = in_chunks(z.view(), |_, z| {
+        let chunks = in_chunks(x, |x| {
+            let z = self.centred(x, t);
+            let z = z.view();
             let shares = formulas.shares(z).0;
             let drift = formulas.drift(z, &shares);
             let mut sum = formulas.slope_sum(&shares);
@@ -197,7 +197,6 @@ impl Bridge for LightSbBridge {
     ) -> Result<Array2<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
         let span = from.until(to)?;
-        let z = self.centred(x, from);
         let start = self.at(from);
         let variance = self.epsilon.value() * span;
         let spread = |s: f64, t: UnitTime| 1.0 - t.value() + t.value() * s;
@@ -207,11 +206,11 @@ impl Bridge for LightSbBridge {
             .map(|eigen| eigen.map(|s| (variance * spread(s, to) / spread(s, from)).sqrt()))
             .collect();
         let shift = &self.target_mean - &self.source_mean;
-        let chunks = in_chunks(z.view(), |chunk, z| {
+        Ok(row_by_row(x, |chunk, x, mut draws| {
             let mut stream = seed.stream("lightsb/transition", chunk as u64);
-            let shares = start.shares(z).0;
-            let rows = chunk * CHUNK..chunk * CHUNK + z.nrows();
-            let mut draws = x.slice(s![rows, ..]).to_owned();
+            let z = self.centred(x, from);
+            let shares = start.shares(z.view()).0;
+            draws.assign(&x);
             for ((mut draw, z), shares) in
                 draws.rows_mut().into_iter().zip(z.rows()).zip(shares.rows())
             {
@@ -221,9 +220,7 @@ impl Bridge for LightSbBridge {
                     Array1::from_shape_simple_fn(draw.len(), || StandardNormal.sample(&mut stream));
                 self.mixture.covariance.add_times(roots[k].view(), noise.view(), draw);
             }
-            draws
-        });
-        Ok(stacked(&chunks, x.dim()))
+        }))
     }
 
     /// The entropic plan between the cells with the ε of the bridge.
@@ -259,25 +256,32 @@ fn choose(shares: ArrayView1<'_, f64>, stream: &mut impl Rng) -> usize {
     (0..shares.len()).fold(0, larger)
 }
 
-/// `work(chunk number, rows)` for chunks of fixed size, in parallel; results in order.
+/// `work(rows)` for chunks of fixed size, in parallel; results in order.
 fn in_chunks(
     rows: ArrayView2<'_, f64>,
-    work: impl Fn(usize, ArrayView2<'_, f64>) -> Array2<f64> + Sync,
+    work: impl Fn(ArrayView2<'_, f64>) -> Array2<f64> + Sync,
 ) -> Vec<Array2<f64>> {
     (0..rows.nrows().div_ceil(CHUNK))
         .into_par_iter()
         .map(|chunk| {
             let end = rows.nrows().min((chunk + 1) * CHUNK);
-            work(chunk, rows.slice(s![chunk * CHUNK..end, ..]))
+            work(rows.slice(s![chunk * CHUNK..end, ..]))
         })
         .collect()
 }
 
-fn stacked(chunks: &[Array2<f64>], shape: (usize, usize)) -> Array2<f64> {
-    let mut all = Array2::zeros(shape);
-    for (mut rows, chunk) in all.axis_chunks_iter_mut(Axis(0), CHUNK).zip(chunks) {
-        rows.assign(chunk);
-    }
+/// A row for each of `rows`, of the same width: `work(chunk number, rows, results)` for chunks of
+/// fixed size, in parallel, each written where it belongs.
+fn row_by_row(
+    rows: ArrayView2<'_, f64>,
+    work: impl Fn(usize, ArrayView2<'_, f64>, ArrayViewMut2<'_, f64>) + Sync,
+) -> Array2<f64> {
+    let mut all = Array2::zeros(rows.dim());
+    let chunks = rows.axis_chunks_iter(Axis(0), CHUNK);
+    let chunks: Vec<_> = chunks.zip(all.axis_chunks_iter_mut(Axis(0), CHUNK)).collect();
+    chunks.into_par_iter().enumerate().for_each(|(chunk, (rows, results))| {
+        work(chunk, rows, results);
+    });
     all
 }
 

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::lightsb::anchored::Anchored;
 use crate::bridge::lightsb::choice::Choice;
 use crate::bridge::lightsb::covariance::Covariance;
-use crate::bridge::lightsb::ends::{Centred, Ends, MOST_AT_FIRST, thinned};
-use crate::bridge::lightsb::held_out::{Size, Tried};
+use crate::bridge::lightsb::ends::{Centred, Ends, thinned};
+use crate::bridge::lightsb::held_out::{MOST, Size, Tried};
 use crate::bridge::lightsb::mixture::Mixture;
 use crate::bridge::lightsb::objective::Objective;
 use crate::bridge::lightsb::split::{LEAST_SHARE, revived};
@@ -91,6 +91,9 @@ impl Default for LightSbSolver {
 }
 
 impl LightSbSolver {
+    /// The most Gaussians that it chooses if it is not told how many.
+    pub const MOST_CHOSEN: usize = MOST;
+
     /// Checks the ranges.
     ///
     /// # Errors
@@ -215,10 +218,11 @@ impl LightSbSolver {
                 start::from_coupling(coupling, source.view(), target.view(), settings, seed)?;
             lowest(&mut objective, starts).unwrap_or_else(|| single.clone())
         };
-        let spread = if ends.are_many() && settings.n_gaussians > 1 {
+        let some = ends.begins_with().filter(|_| settings.n_gaussians > 1);
+        let spread = if let Some(some) = some {
             let seed = seed.child("lightsb/first", 0);
-            let [source] = thinned(&source.cells, [MOST_AT_FIRST], seed.child("side", 0))?;
-            let [target] = thinned(&target.cells, [MOST_AT_FIRST], seed.child("side", 1))?;
+            let [source] = thinned(&source.cells, [some], seed.child("side", 0))?;
+            let [target] = thinned(&target.cells, [some], seed.child("side", 1))?;
             let source = (source.points(), source.marginal());
             let target = (target.points(), target.marginal());
             let mut objective = Objective::new(source, target, epsilon.value());

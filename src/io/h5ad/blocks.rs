@@ -9,7 +9,7 @@ use crate::data::{CellBlocks, Matrix, SeeCells, SeeValues, StoredValues, blocks_
 use crate::error::{Error, Result};
 use crate::io::h5ad::hdf5::Array;
 use crate::io::h5ad::matrix::{
-    Sparse, StoredMatrix, all_finite, gather_into, ranges_of_rows, window_of,
+    Sparse, StoredMatrix, all_finite, ranges_of_rows, read_ranges, window_of,
 };
 use crate::io::h5ad::storage::Storage;
 use crate::io::h5ad::{H5ad, MatrixSource};
@@ -209,5 +209,5 @@ impl<'a> Reader<'a> {
 fn read<T: super::number::Value>(storage: &Storage<'_>, ranges: &[Range<usize>]) -> Result<Vec<T>> {
     let window = window_of(storage, storage.row_length());
     let mut quiet = crate::progress::Silent;
-    gather_into(storage, ranges, window, &mut quiet)
+    read_ranges(storage, ranges, window, &mut quiet)
 }

@@ -416,7 +416,7 @@ pub(super) fn ranges_of_rows(
     ranges
 }
 
-/// The rows of `storage` in `ranges` (increasing), window by window, said as it goes.
+/// As [`read_ranges`], with its beginning and its end told.
 fn gather<T: Value>(
     storage: &Storage<'_>,
     ranges: &[Range<usize>],
@@ -425,14 +425,14 @@ fn gather<T: Value>(
 ) -> Result<Vec<T>> {
     let what = format!("reading {}", storage.path());
     report(progress, Event::Begin { what, total: storage.n_rows() as u64 })?;
-    let found = gather_into(storage, ranges, window, progress)?;
+    let found = read_ranges(storage, ranges, window, progress)?;
     report(progress, Event::End)?;
     Ok(found)
 }
 
 /// The rows of `storage` in `ranges` (increasing), window by window; windows in which nothing is
 /// wanted are not read.
-pub(super) fn gather_into<T: Value>(
+pub(super) fn read_ranges<T: Value>(
     storage: &Storage<'_>,
     ranges: &[Range<usize>],
     window: usize,

@@ -26,9 +26,9 @@ pub(super) struct Cells {
 }
 
 impl Cells {
-    /// Reads what any fold may need.
+    /// Reads what any fold may need; hashes the file if its hash is not known.
     pub(super) fn read(
-        input: &Path,
+        (input, sha256): (&Path, Option<&str>),
         options: &EvaluateOptions,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
@@ -53,10 +53,14 @@ impl Cells {
             })
             .transpose()?;
         let raw = Raw::read_whole(&opened, &selection, (fit, &known), progress)?;
+        let sha256 = match sha256 {
+            Some(known) => known.to_string(),
+            None => file::sha256(input, progress)?,
+        };
         let record = InputRecord {
             file: file_name(input),
             path: String::new(),
-            sha256: file::sha256(input, progress)?,
+            sha256,
             cells: selection.rows.len(),
             genes: raw.n_genes(),
         };

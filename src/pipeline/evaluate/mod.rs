@@ -22,6 +22,7 @@ use crate::pipeline::evaluate::fold::Fold;
 use crate::pipeline::evaluate::predict::{Kind, Prediction, Sources, by_method, nulls};
 use crate::pipeline::evaluate::score::{ScoredTime, between_batches, score_all, scoring};
 use crate::pipeline::evaluate::select::{inner_scores, selected};
+use crate::pipeline::fit::FitSummary;
 use crate::pipeline::recorder::{Recorder, Within};
 use crate::progress::{self, Progress, Unseen};
 use crate::rng::Seed;
@@ -50,6 +51,15 @@ pub fn evaluate(
     options: &EvaluateOptions,
     progress: &mut dyn Progress,
 ) -> Result<Evaluated> {
+    evaluate_file((input, None), options, progress)
+}
+
+/// As [`evaluate`], with the hash of the file if it is known.
+fn evaluate_file(
+    input: (&Path, Option<&str>),
+    options: &EvaluateOptions,
+    progress: &mut dyn Progress,
+) -> Result<Evaluated> {
     options.check()?;
     let mut progress = Recorder::new(progress);
     let cells = Cells::read(input, options, &mut progress)?;
@@ -70,21 +80,25 @@ pub fn evaluate(
     Ok(Evaluated { validation, input: cells.input, notes: progress.into_notes() })
 }
 
-/// The short form at the end of a fit: at most 500 cells of each time, fewer draws; where the
-/// solver trains networks, or chooses by held-out times itself, the middle time only, to cost no more than the fit did.
+/// The short form at the end of a fit of `input`: at most 500 cells of each time, fewer draws; where the
+/// solver trains networks, or chooses by held-out times itself, the middle time only, to cost no more
+/// than the fit did.
 ///
 /// # Errors
 /// As [`evaluate`].
 pub fn validate(
     input: &Path,
     fit: &FitOptions,
-    times: &[f64],
+    fitted: &FitSummary,
     progress: &mut dyn Progress,
 ) -> Result<(Evaluated, EvaluateOptions)> {
     let name = fit.solver.name().to_string();
     let methods = vec![Method { name, solver: fit.solver.clone() }];
+    let times = &fitted.header.snapshots;
     let middle = match fit.solver {
-        SolverChoice::Flow(_) | SolverChoice::Auto(_) => times.get(times.len() / 2).copied(),
+        SolverChoice::Flow(_) | SolverChoice::Auto(_) => {
+            times.get(times.len() / 2).map(|at| at.time)
+        }
         _ => None,
     };
     let options = EvaluateOptions {
@@ -94,7 +108,8 @@ pub fn validate(
         cells_per_time: Some(500),
         ..EvaluateOptions::new(fit.clone(), methods)
     };
-    Ok((evaluate(input, &options, progress)?, options))
+    let input = (input, Some(fitted.input_sha256.as_str()));
+    Ok((evaluate_file(input, &options, progress)?, options))
 }
 
 /// Holds out time number `k` and adds its scores.

@@ -280,15 +280,7 @@ mod tests {
             let value = ((i * 13 + j * j * 7 + i * j) % 29) as f32 * 0.25;
             if full || (i + 3 * j) % 5 == 0 { value + 1.0 } else { 0.0 }
         });
-        let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
-        for row in dense.rows() {
-            for (j, &value) in row.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
-                indices.push(j as u32);
-                values.push(value);
-            }
-            indptr.push(values.len());
-        }
-        let sparse = Csr::new(40, indptr, indices, values).unwrap();
+        let sparse = Csr::of_dense(&dense);
         assert_eq!(is_full(&sparse), full);
         // Not the mean of the columns: then what is left out of a sum does not cancel.
         let shift = Array1::from_shape_fn(40, |j| 0.3 + 0.1 * j as f64);
