@@ -91,9 +91,14 @@ fn sinkhorn_block(dim: usize) -> Line {
     Line::new("product and `LogSums::add`, as Sinkhorn's", &size, counted, Limit::Double, ns)
 }
 
+/// Mixtures of the sizes that are chosen for many cells and for few dimensions.
+pub(crate) fn all_mixtures() -> Vec<Line> {
+    [(50, 10), (50, 64), (5, 30)].into_iter().flat_map(|(dim, k)| mixtures(dim, k)).collect()
+}
+
 /// Responsibilities, densities, objective and drift of mixtures with `k` diagonal Gaussians in
 /// `dim` dimensions.
-pub(crate) fn mixtures(dim: usize, k: usize) -> Vec<Line> {
+fn mixtures(dim: usize, k: usize) -> Vec<Line> {
     let features = (2 * dim + 1) as f64;
     let (d, of_k) = (dim as f64, k as f64);
     let line = |kernel, n: usize, counted: Counted, ns| {

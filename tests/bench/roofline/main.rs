@@ -1,7 +1,8 @@
 //! Every hot kernel against what this machine does in a plain loop of its kind, in the same run.
 //!
 //! `cargo bench --bench roofline` prints two tables: the plain loops, and for each kernel its flops
-//! and bytes, the least time they could take, and the time they take, on one thread and on two.
+//! and bytes, the least time they could take, and the time they take, on one thread and on two. `-- blocks mixtures products gram neighbours
+//! reading`, or some of these words, for some of the kernels.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -70,19 +71,27 @@ impl Line {
     }
 }
 
+/// Kernels under the word that asks for them.
+type Group = (&'static str, fn() -> Vec<Line>);
+
 fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    let asked = |group: &str| words.iter().any(|word| word == group);
+    let groups: [Group; 6] = [
+        ("blocks", exponentials::blocks),
+        ("mixtures", exponentials::all_mixtures),
+        ("products", products::plain),
+        ("gram", products::gram),
+        ("neighbours", products::neighbourhoods),
+        ("reading", reading::matrix),
+    ];
+    let all = !groups.iter().any(|(group, _)| asked(group));
     // Before and after: what others do on this machine should not make a bound.
     let before = Machine::measured();
-    let mut lines = exponentials::blocks();
-    for (dim, k) in [(50, 10), (50, 64), (5, 30)] {
-        lines.extend(exponentials::mixtures(dim, k));
+    let mut lines = Vec::new();
+    for (_, measured) in groups.iter().filter(|(group, _)| all || asked(group)) {
+        lines.extend(measured());
     }
-    lines.extend(products::plain());
-    lines.extend(products::gram());
-    for dim in [50, 10] {
-        lines.push(products::nearest(10_000, dim));
-    }
-    lines.extend(reading::matrix());
     let machine = Machine::measured().better(&before);
     machine.print();
     println!(

@@ -3,7 +3,7 @@
 use ndarray::Array2;
 use rand::RngExt;
 use sbcell::geometry::neighbours;
-use sbcell::linalg::{Csr, Gram, add_product, product_nt_single};
+use sbcell::linalg::{Csr, Gram, add_product, product, product_nt_single};
 use sbcell::{Seed, Silent};
 
 use crate::machine::Limit;
@@ -87,10 +87,15 @@ pub(crate) fn gram() -> Vec<Line> {
     let a = sparse(n_cells, n_genes, each);
     let pairs = (n_cells * each * (each + 1) / 2) as f64;
     // Index and value are read, a sum is read and written.
-    let counted = Counted { element: "multiplication", flops: 2.0, bytes: 24.0 };
+    let counted = || Counted { element: "multiplication", flops: 2.0, bytes: 24.0 };
     let size = format!("{n_cells} × {n_genes}, {each} in a row");
     let ns = shared(pairs, || Gram::of_sparse(&a, &mut Silent).unwrap());
-    let of_sparse = Line::new("`Gram::of_sparse`", &size, counted, Limit::Scatter, ns);
+    let of_sparse = Line::new("`Gram::of_sparse`", &size, counted(), Limit::Scatter, ns);
+    let ns = shared(pairs, || {
+        rayon::broadcast(|_| product(values((256, 256), 7).view(), values((256, 256), 8).view()));
+        Gram::of_sparse(&a, &mut Silent).unwrap()
+    });
+    let after = Line::new("the same after a product", &size, counted(), Limit::Scatter, ns);
 
     let depth = 4_096;
     let dense = values((n_genes, depth), 5);
@@ -107,7 +112,7 @@ pub(crate) fn gram() -> Vec<Line> {
     let bytes = 8.0 * (1.0 / 128.0 + 2.0 / 1000.0 + 2.0 / 512.0);
     let counted = Counted { element: "multiplication", flops: 2.0, bytes };
     let size = format!("{n_genes} × {depth}");
-    vec![of_sparse, Line::new("`Gram::of_blocks`", &size, counted, Limit::Double, ns)]
+    vec![of_sparse, after, Line::new("`Gram::of_blocks`", &size, counted, Limit::Double, ns)]
 }
 
 /// `each` values in every row, spread evenly.
@@ -121,8 +126,12 @@ fn sparse(n_rows: usize, n_columns: usize, each: usize) -> Csr {
     Csr::new(n_columns, indptr, indices, values).unwrap()
 }
 
+pub(crate) fn neighbourhoods() -> Vec<Line> {
+    [50, 10].map(|dim| nearest(10_000, dim)).into()
+}
+
 /// Exact neighbours: every pair is scored by a product in single precision and compared.
-pub(crate) fn nearest(n: usize, dim: usize) -> Line {
+fn nearest(n: usize, dim: usize) -> Line {
     let (points, k) = (values((n, dim), 6), 15);
     let ns = shared((n * n) as f64, || neighbours(points.view(), k, &mut Silent).unwrap());
     // A score is written and read again; coordinates of 1 024 columns are read for 128 rows.

@@ -83,6 +83,9 @@ impl Gate {
 /// Alone on the machine that is the time on the wall; beside others it leaves out most of what they
 /// took.
 pub(crate) fn shared<T: Send>(elements: f64, work: impl Fn() -> T + Sync) -> OneAndTwo {
+    // Threads inherit the registers of the one that starts them. A product leaves their upper parts
+    // in use, which slows code in short vectors; what goes through `dispatch` clears them.
+    sbcell::linalg::exp_in_place(&mut [0.0; 8]);
     [1, 2].map(|n_threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
         let run = || {
