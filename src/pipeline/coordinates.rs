@@ -409,6 +409,7 @@ mod tests {
             dims: 2.0,
             interval: 0.0,
             per_pair: 0.0,
+            most_of_pairs: 0.0,
             gaussians: 0.0,
         };
         let within = |memory: f64| {

@@ -1,6 +1,6 @@
 //! How much memory a fit takes, step by step; what `--memory` promises.
 
-use crate::bridge::{Choice, LightSbSolver};
+use crate::bridge::{Choice, LightSbSolver, SinkhornSolver};
 use crate::error::{Error, Result};
 use crate::pipeline::config::SolverChoice;
 use crate::pipeline::prepare::Selection;
@@ -28,6 +28,8 @@ pub(super) struct Footprint {
     pub(super) interval: f64,
     /// Bytes that the solver holds for a pair of cells of an interval.
     pub(super) per_pair: f64,
+    /// Bytes that it holds for all pairs, at most.
+    pub(super) most_of_pairs: f64,
     /// Gaussians of a mixture, at most; 0 for solvers without.
     pub(super) gaussians: f64,
 }
@@ -53,23 +55,30 @@ impl Footprint {
             dims,
             interval: pairs.max().unwrap_or(0) as f64,
             per_pair: 0.0,
+            most_of_pairs: f64::INFINITY,
             gaussians: 0.0,
         }
     }
 
-    /// With a solver: those that pair single cells for an exact plan hold a cost for each pair, LightSB
-    /// the share of each Gaussian in each cell.
+    /// With a solver: those that pair single cells hold a number for each pair, for an entropic plan up to a
+    /// limit; LightSB the share of each Gaussian in each cell.
     pub(super) fn with_solver(mut self, solver: &SolverChoice) -> Self {
-        (self.per_pair, self.gaussians) = match solver {
-            SolverChoice::Ot(_) | SolverChoice::Auto(_) | SolverChoice::Spline(_) => (8.0, 0.0),
-            SolverChoice::Lightsb(solver) => match solver.n_gaussians {
-                Choice::Is(number) => (0.0, number as f64),
-                Choice::Auto => (0.0, LightSbSolver::MOST_CHOSEN as f64),
-            },
-            SolverChoice::Gaussian(_) | SolverChoice::Sinkhorn(_) | SolverChoice::Flow(_) => {
-                (0.0, 0.0)
+        match solver {
+            SolverChoice::Ot(_) | SolverChoice::Auto(_) | SolverChoice::Spline(_) => {
+                self.per_pair = 8.0;
             }
-        };
+            SolverChoice::Sinkhorn(_) | SolverChoice::Flow(_) => {
+                self.per_pair = 8.0;
+                self.most_of_pairs = SinkhornSolver::MOST_HELD as f64;
+            }
+            SolverChoice::Lightsb(solver) => {
+                self.gaussians = match solver.n_gaussians {
+                    Choice::Is(number) => number as f64,
+                    Choice::Auto => LightSbSolver::MOST_CHOSEN as f64,
+                };
+            }
+            SolverChoice::Gaussian(_) => {}
+        }
         self
     }
 
@@ -106,7 +115,7 @@ impl Footprint {
     fn solving(&self) -> f64 {
         let points = 8.0 * self.cells * self.dims;
         let interval = 8.0 * self.interval * (2.0 * self.dims + self.gaussians);
-        let pairs = self.per_pair * (self.interval / 2.0).powi(2);
+        let pairs = (self.per_pair * (self.interval / 2.0).powi(2)).min(self.most_of_pairs);
         3.0 * points + interval + pairs + (NAME + 24.0) * self.cells
     }
 
@@ -167,6 +176,7 @@ mod tests {
             dims: 50.0,
             interval: 2.5e5,
             per_pair: 0.0,
+            most_of_pairs: f64::INFINITY,
             gaussians: 0.0,
         }
     }
@@ -209,6 +219,9 @@ mod tests {
         assert!(many.solving() > few.solving() + 900.0 * 8.0 * 2.5e5);
         let pairs = Footprint { per_pair: 8.0, ..million() };
         assert!(pairs.peak() > 8.0 * 1.25e5 * 1.25e5);
+        let entropic = million().with_solver(&SolverChoice::Sinkhorn(SinkhornSolver::default()));
+        let held = entropic.solving() - million().solving();
+        assert!((held - SinkhornSolver::MOST_HELD as f64).abs() < 1.0);
         let fewer = Footprint { cells: 1e5, interval: 2.5e4, ..million() };
         assert!(fewer.peak() < 0.4 * peak);
     }

@@ -281,7 +281,7 @@ fn above(epsilon: f64, first: f64) -> Vec<f64> {
 /// few, of all if they can be held.
 fn near<'a>(
     dual: &Dual,
-    dense: &'a DenseKernel<'a>,
+    dense: &'a DenseKernel<'_>,
     point: &Point,
     goal: f64,
 ) -> (Option<Box<dyn Kernel + 'a>>, usize) {

@@ -2,11 +2,9 @@
 
 use rayon::prelude::*;
 
+use crate::bridge::sinkhorn::SinkhornSolver;
 use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Plan, Side, flat};
 use crate::linalg::{add_weighted, add_weighted_rows, exp_block};
-
-/// Bytes that may be held.
-pub(super) const MOST_BYTES: usize = 256 << 20;
 
 /// Single precision changes no marginal by more than 6e-8 in all (half a unit in the last place of
 /// each pair); for a marginal error below this, pairs are held in double.
@@ -31,9 +29,9 @@ const MOST_COST: f64 = 80.0;
 /// Sums for other potentials are products with it and factors of single cells: a pass takes 2
 /// flops and reads 4 or 8 bytes for each pair, where [`DenseKernel`] takes a product of `dim`
 /// terms and an exponential.
-#[derive(Debug)]
 pub(super) struct HeldKernel<'a> {
-    dense: &'a DenseKernel<'a>,
+    /// All pairs, computed anew.
+    dense: &'a dyn Kernel,
     values: Values,
     /// φ and γ.
     at: Both,
@@ -51,13 +49,13 @@ enum Values {
 impl<'a> HeldKernel<'a> {
     /// Near `potentials`, which should not be below those for which sums are asked, good for a
     /// marginal error of `goal`; `None` if it does not fit. One pass over `dense`.
-    pub(super) fn new(dense: &'a DenseKernel<'a>, potentials: Both, goal: f64) -> Option<Self> {
+    pub(super) fn new(dense: &'a DenseKernel<'_>, potentials: Both, goal: f64) -> Option<Self> {
         Self::within(dense, potentials, goal, SLACK)
     }
 
     /// `exp(−C/ε)`, good for a marginal error of `goal` and any potentials; `None` if it does not
     /// fit, or costs are too far apart to be held without scaling.
-    pub(super) fn unscaled(dense: &'a DenseKernel<'a>, goal: f64) -> Option<Self> {
+    pub(super) fn unscaled(dense: &'a DenseKernel<'_>, goal: f64) -> Option<Self> {
         if !dense.most_cost().is_some_and(|most| most <= MOST_COST) {
             return None;
         }
@@ -66,10 +64,10 @@ impl<'a> HeldKernel<'a> {
         Self::within(dense, zeros, goal, f64::INFINITY)
     }
 
-    fn within(dense: &DenseKernel<'_>, potentials: Both, goal: f64, slack: f64) -> Option<Self> {
+    fn within(dense: &'a DenseKernel<'_>, potentials: Both, goal: f64, slack: f64) -> Option<Self> {
         let single = goal >= SINGLE;
         let bytes = if single { 4 } else { 8 };
-        if dense.n_all() > MOST_BYTES / bytes {
+        if dense.n_all() > SinkhornSolver::MOST_HELD / bytes {
             return None;
         }
         let values = if single {
@@ -194,12 +192,12 @@ impl Kernel for HeldKernel<'_> {
     }
 }
 
-struct HeldPlan<'a> {
-    kernel: &'a HeldKernel<'a>,
+struct HeldPlan<'a, 'b> {
+    kernel: &'a HeldKernel<'b>,
     factors: Both,
 }
 
-impl Plan for HeldPlan<'_> {
+impl Plan for HeldPlan<'_, '_> {
     fn times(&self, side: Side, weights: &[f64]) -> Vec<f64> {
         let factors = self.factors.of(side.other());
         let weights: Vec<f64> = weights.iter().zip(factors).map(|(w, f)| w * f).collect();
@@ -238,7 +236,7 @@ mod tests {
         let further = |values: &[f64], by: f64| -> Vec<f64> {
             values.iter().enumerate().map(|(i, p)| p + by * (0.9 * i as f64).sin()).collect()
         };
-        let moved = Both { source: further(&at.source, 29.0), target: further(&at.target, 29.0) };
+        let moved = Both { source: further(&at.source, 14.0), target: further(&at.target, 14.0) };
         for (goal, close) in [(1e-6, 1e-6), (1e-9, 1e-13)] {
             let held = HeldKernel::new(&dense, at.clone(), goal).unwrap();
             for potentials in [&at, &moved] {
@@ -275,13 +273,13 @@ mod tests {
     fn near_costs_are_held_as_they_are_and_far_ones_are_not() {
         let x = Array2::from_shape_fn((150, 2), |(i, d)| ((2 * i + d) as f64).sin());
         let y = Array2::from_shape_fn((40, 2), |(j, d)| ((2 * j + d) as f64).cos());
-        // ½‖x−y‖² is up to about 4.
+        // ½‖x−y‖² is up to about 3.
         let near = DenseKernel::points(x.view(), y.view(), 0.06);
         let held = HeldKernel::unscaled(&near, 1e-6).unwrap();
         let other: Vec<f64> = (0..40).map(|j| f64::from(j) - 20.0).collect();
         let pair = (held.log_sums(Side::Source, &other), near.log_sums(Side::Source, &other));
         assert!(pair.0.iter().zip(&pair.1).all(|(a, b)| (a - b).abs() < 1e-7));
-        let far = DenseKernel::points(x.view(), y.view(), 0.04);
+        let far = DenseKernel::points(x.view(), y.view(), 0.03);
         assert!(HeldKernel::unscaled(&far, 1e-6).is_none());
     }
 

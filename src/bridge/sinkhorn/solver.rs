@@ -57,6 +57,9 @@ impl Default for SinkhornSolver {
 }
 
 impl SinkhornSolver {
+    /// Bytes that are held for all pairs, at most.
+    pub const MOST_HELD: usize = 256 << 20;
+
     /// Checks the ranges.
     ///
     /// # Errors
