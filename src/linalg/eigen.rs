@@ -7,6 +7,7 @@ use faer::{Mat, Par};
 use ndarray::{Array1, Array2};
 
 use crate::error::{Error, Result};
+use crate::linalg::matmul::settle;
 
 /// Eigenvalues, decreasing, and orthonormal eigenvectors.
 #[derive(Debug, Clone)]
@@ -46,6 +47,7 @@ pub fn dense_eigenpairs(
         faer::Spec::default(),
     )
     .map_err(|error| Error::Numerical { what: "eigendecomposition", why: format!("{error:?}") })?;
+    settle();
     let values = values.column_vector();
     if !values.iter().all(|value| value.is_finite()) {
         let why = "an eigenvalue is not finite".to_string();

@@ -49,21 +49,35 @@ impl pulp::NullaryFnOnce for SoftmaxRows<'_> {
     #[expect(clippy::inline_always, reason = "only code inlined into `dispatch` is vectorised")]
     #[inline(always)]
     fn call(self) {
-        let rows = self.logs.chunks_exact_mut(self.n_columns);
-        for ((row, mass), total) in rows.zip(self.masses).zip(self.totals) {
-            let largest = folded(row, f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
-            for value in row.iter_mut() {
-                *value = exp(*value - largest);
+        let Self { logs, n_columns, masses, totals } = self;
+        // Rows together, so that short ones fill vectors too; few enough to stay in the cache.
+        let n_rows = (TOGETHER / n_columns).max(1);
+        let blocks = logs.chunks_mut(n_rows * n_columns).zip(masses.chunks(n_rows));
+        for ((block, masses), totals) in blocks.zip(totals.chunks_mut(n_rows)) {
+            for (row, total) in block.chunks_exact_mut(n_columns).zip(totals.iter_mut()) {
+                *total = folded(row, f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
+                for value in row {
+                    *value -= *total;
+                }
             }
-            let sum = folded(row, 0.0, |a, b| a + b);
-            let scale = mass / sum;
-            for value in row.iter_mut() {
-                *value *= scale;
+            for value in block.iter_mut() {
+                *value = exp(*value);
             }
-            *total = largest + sum.ln();
+            let rows = block.chunks_exact_mut(n_columns).zip(masses);
+            for ((row, mass), total) in rows.zip(totals.iter_mut()) {
+                let sum = folded(row, 0.0, |a, b| a + b);
+                let scale = mass / sum;
+                for value in row {
+                    *value *= scale;
+                }
+                *total += sum.ln();
+            }
         }
     }
 }
+
+/// Values of rows that are worked on together.
+const TOGETHER: usize = 2048;
 
 /// Folds eight lanes side by side, then the lanes: an order that suits vectors of any width.
 #[inline]
@@ -78,7 +92,8 @@ pub(super) fn folded(values: &[f64], start: f64, combine: impl Fn(f64, f64) -> f
     for (lane, value) in lanes.iter_mut().zip(rest) {
         *lane = combine(*lane, *value);
     }
-    lanes.into_iter().fold(start, combine)
+    let four: [f64; 4] = std::array::from_fn(|i| combine(lanes[i], lanes[i + 4]));
+    combine(combine(four[0], four[2]), combine(four[1], four[3]))
 }
 
 /// `ln Σ exp(values)` without overflow; −∞ for no values.

@@ -1,12 +1,12 @@
 //! A multilayer perceptron in single precision: forward, and the gradient backward.
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::{Accum, MatMut, MatRef};
 use ndarray::ArrayView2;
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::error::{Error, Result};
+use crate::linalg::matmul::multiply;
 use crate::linalg::selu::{add_bias_selu, times_selu_slope};
 
 /// A network of full layers with SELU between them and none after the last.
@@ -117,12 +117,12 @@ impl Mlp {
             let weights = MatRef::from_row_major_slice(weights, n_out, n_in);
             if layer + 1 < self.n_layers() {
                 let out = MatMut::from_row_major_slice_mut(output, pass.n_rows, n_out);
-                matmul(out, Accum::Replace, input, weights.transpose(), 1.0, Par::Seq);
+                multiply(out, Accum::Replace, (input, weights.transpose()), 1.0);
                 add_bias_selu(output, biases);
             } else {
                 output.chunks_exact_mut(n_out).for_each(|row| row.copy_from_slice(biases));
                 let out = MatMut::from_row_major_slice_mut(output, pass.n_rows, n_out);
-                matmul(out, Accum::Add, input, weights.transpose(), 1.0, Par::Seq);
+                multiply(out, Accum::Add, (input, weights.transpose()), 1.0);
             }
         }
     }
@@ -148,11 +148,11 @@ impl Mlp {
             let delta = MatRef::from_row_major_slice(delta, n, n_out);
             let input = MatRef::from_row_major_slice(&pass.activations[layer], n, n_in);
             let out = MatMut::from_row_major_slice_mut(by_weights, n_out, n_in);
-            matmul(out, Accum::Replace, delta.transpose(), input, 1.0, Par::Seq);
+            multiply(out, Accum::Replace, (delta.transpose(), input), 1.0);
             let Some(below) = before.last_mut() else { break };
             let weights = MatRef::from_row_major_slice(self.slices(layer).0, n_out, n_in);
             let out = MatMut::from_row_major_slice_mut(below, n, n_in);
-            matmul(out, Accum::Replace, delta, weights, 1.0, Par::Seq);
+            multiply(out, Accum::Replace, (delta, weights), 1.0);
             times_selu_slope(below, &pass.activations[layer]);
         }
     }

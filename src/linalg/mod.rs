@@ -10,6 +10,7 @@ mod exp_sums;
 mod gram;
 mod lanczos;
 mod lbfgs;
+mod matmul;
 mod mlp;
 mod mlp_precise;
 mod network_simplex;

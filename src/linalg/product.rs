@@ -1,8 +1,9 @@
 //! Matrix products on one thread (faer), so that callers decide how work is split.
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::{Accum, MatMut, MatRef};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2};
+
+use crate::linalg::matmul::multiply;
 
 /// `A B`; shapes `(m, k)`, `(k, n)`. Time `2mkn` flops.
 #[must_use]
@@ -53,7 +54,7 @@ pub fn add_product(
     assert!(slice.is_some(), "the output of a product is row-major");
     if let Some(slice) = slice {
         let out = MatMut::from_row_major_slice_mut(slice, shape.0, shape.1);
-        matmul(out, Accum::Add, a.mat(), b.mat(), factor, Par::Seq);
+        multiply(out, Accum::Add, (a.mat(), b.mat()), factor);
     }
 }
 

@@ -1,7 +1,8 @@
 //! Matrix products in single precision on one thread (faer), for candidates that are checked.
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use faer::{Accum, MatMut, MatRef};
+
+use crate::linalg::matmul::multiply;
 
 /// `A Bᵀ` into `out`; all row-major, shapes `(m, k)`, `(n, k)` and `(m, n)`. Time `2mkn` flops.
 ///
@@ -17,7 +18,7 @@ pub fn product_nt_single(out: &mut [f32], a: &[f32], b: &[f32], n_columns: usize
     let a = MatRef::from_row_major_slice(a, m, n_columns);
     let b = MatRef::from_row_major_slice(b, n, n_columns);
     let out = MatMut::from_row_major_slice_mut(out, m, n);
-    matmul(out, Accum::Replace, a, b.transpose(), 1.0_f32, Par::Seq);
+    multiply(out, Accum::Replace, (a, b.transpose()), 1.0_f32);
 }
 
 /// `Aᵀ B` into `out`; all row-major, shapes `(k, m)`, `(k, n)` and `(m, n)`. Time and error as
@@ -32,7 +33,7 @@ pub fn product_tn_single(out: &mut [f32], a: &[f32], b: &[f32], n_rows: usize) {
     let a = MatRef::from_row_major_slice(a, n_rows, m);
     let b = MatRef::from_row_major_slice(b, n_rows, n);
     let out = MatMut::from_row_major_slice_mut(out, m, n);
-    matmul(out, Accum::Replace, a.transpose(), b, 1.0_f32, Par::Seq);
+    multiply(out, Accum::Replace, (a.transpose(), b), 1.0_f32);
 }
 
 #[cfg(test)]
