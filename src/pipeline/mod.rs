@@ -5,6 +5,7 @@ mod auto;
 mod config;
 mod coordinates;
 mod counted;
+mod effort;
 mod estimate;
 mod evaluate;
 mod fit;

@@ -1,13 +1,12 @@
 //! A fit tried on some of the cells: how fast this machine is at each step, and what is kept.
 
-use ndarray::{Axis, s};
+use ndarray::Array2;
+use rayon::prelude::*;
 
-use crate::bridge::{BridgeProblem, Choice, Covariance, LightSbSolver};
-use crate::data::{Matrix, Snapshot};
+use crate::data::Matrix;
 use crate::error::Result;
-use crate::geometry::Epsilon;
 use crate::io::h5ad::H5ad;
-use crate::linalg::Gram;
+use crate::linalg::{Gram, product_nt, product_tn, softmax_rows};
 use crate::pipeline::config::FitOptions;
 use crate::pipeline::coordinates::{chosen, unique};
 use crate::pipeline::counted::{Counted, log_scale};
@@ -19,10 +18,12 @@ use crate::rng::Seed;
 /// Runs of neighbouring cells that are tried, and cells of each.
 const RUNS: usize = 6;
 const RUN: usize = 1024;
-/// Cells of each side, Gaussians and steps of the descent that is timed.
-const TRIED: (usize, usize, usize) = (1024, 16, 20);
-/// Steps that are left out of it.
-const FEW: usize = 5;
+/// Cells of a chunk of a step that is timed, chunks, Gaussians, and how often: what comes in between makes
+/// it longer, nothing makes it shorter.
+const CELLS: usize = 512;
+const CHUNKS: usize = 16;
+const GAUSSIANS: usize = 16;
+const ROUNDS: usize = 20;
 
 /// Seconds on this machine, and what was kept of the cells that were tried.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
@@ -33,8 +34,6 @@ pub(super) struct Probe {
     pub(super) per_component_cell: f64,
     /// To find the components of the Gram matrix.
     pub(super) components: f64,
-    /// For a flop of LightSB's descent.
-    pub(super) per_flop: f64,
     /// Genes that are used, and the values they have stored in a cell.
     pub(super) used: (f64, f64),
 }
@@ -56,10 +55,8 @@ pub(super) fn probe(
         (0..RUNS).map(|k| k * (n - RUN) / (RUNS - 1)).collect()
     };
     let length = if n <= RUNS * RUN { n } else { RUN };
-    let rows: Vec<usize> = starts
-        .into_iter()
-        .flat_map(|start| selection.rows[start..start + length].to_vec())
-        .collect();
+    let places = starts.iter().flat_map(|&start| start..start + length);
+    let rows: Vec<usize> = places.map(|place| selection.rows[place]).collect();
     let Some(blocks) = file.matrix_blocks(&source, &rows)? else { return Ok(None) };
     let cells = Counted::Blocks(blocks);
     let tried = rows.len() as f64;
@@ -86,46 +83,39 @@ pub(super) fn probe(
     let pca = pcs.fit(&kept, Seed(options.seed), silent)?;
     let found = clock() - begun;
     let begun = clock();
-    let points = pca.transform(&kept)?;
+    pca.transform(&kept)?;
     let projected = clock() - begun;
     let gram = if dense { found } else { gram };
 
     let used = (kept.n_genes() as f64, stored);
-    let per_flop = descent(&points, clock)?;
     Ok(Some(Probe {
         per_cell,
         per_component_cell: (gram + projected) / tried,
         components: (found - gram).max(0.0),
-        per_flop,
         used,
     }))
 }
 
-/// Seconds for a flop of the descent of LightSB between halves of the cells.
-fn descent(points: &ndarray::Array2<f64>, clock: &dyn Fn() -> f64) -> Result<f64> {
-    let (cells, n_gaussians, steps) = TRIED;
-    let half = (points.nrows() / 2).min(cells);
-    if half < 100 {
-        return Ok(0.0);
-    }
-    let scale = points.std_axis(Axis(0), 0.0).mean().filter(|&scale| scale > 0.0).unwrap_or(1.0);
-    let side = |from: usize| Snapshot::new(&points.slice(s![from..from + half, ..]) / scale);
-    let problem = BridgeProblem::new(side(0)?, side(half)?, Epsilon::new(0.1)?)?;
-    let timed = |max_iterations: usize| -> Result<f64> {
-        let solver = LightSbSolver {
-            covariance: Choice::Is(Covariance::Diagonal),
-            n_gaussians: Choice::Is(n_gaussians),
-            max_iterations,
-            tolerance: 0.0,
-            ..LightSbSolver::default()
-        };
-        let begun = clock();
-        solver.fit(&problem, Seed(0), &mut Silent)?;
-        Ok(clock() - begun)
+/// Seconds for a flop of a step of LightSB in so many dimensions, on as many threads as are used here.
+pub(super) fn seconds_per_flop(dims: usize, clock: &dyn Fn() -> f64) -> f64 {
+    let n_features = 2 * dims + 1;
+    let wave = |(i, j): (usize, usize)| (0.1 * (i * 7 + j) as f64).sin();
+    let features = Array2::from_shape_fn((CELLS, n_features), wave);
+    let linear = Array2::from_shape_fn((GAUSSIANS, n_features), wave);
+    let masses = vec![1.0; CELLS];
+    let step = || {
+        let mut shares = product_nt(features.view(), linear.view());
+        if let Some(logs) = shares.as_slice_mut() {
+            softmax_rows(logs, GAUSSIANS, &masses, &mut vec![0.0; CELLS]);
+        }
+        product_tn(shares.view(), features.view()).sum()
     };
-    // The start costs as much with few steps as with many.
-    let time = timed(FEW + steps)? - timed(FEW)?;
-    let features = 2.0 * points.ncols() as f64 + 1.0;
-    let flops = 8.0 * half as f64 * n_gaussians as f64 * features * steps as f64;
-    Ok(time.max(0.0) / flops)
+    let mut least = f64::INFINITY;
+    for _ in 0..ROUNDS {
+        let begun = clock();
+        let sum: f64 = (0..CHUNKS).into_par_iter().map(|_| step()).sum();
+        std::hint::black_box(sum);
+        least = least.min(clock() - begun);
+    }
+    least / (4 * CHUNKS * CELLS * GAUSSIANS * n_features) as f64
 }

@@ -19,10 +19,12 @@ use crate::rng::Seed;
 /// twice as many or more; the descent ends on all.
 const SOME: usize = 10_000;
 
-/// Other cells of each snapshot that sizes are judged on there, at most.
-const JUDGED_OF_MANY: usize = 40_000;
-
 impl LightSbSolver {
+    /// Other cells of each snapshot that sizes are judged on if it begins with some, at most.
+    pub const JUDGED_OF_MANY: usize = 40_000;
+    /// Cells of each snapshot that take part in comparing sizes, at most.
+    pub const COMPARED_OF_MANY: usize = SOME + Self::JUDGED_OF_MANY;
+
     /// How many of the cells of each snapshot it begins with, if not with all.
     pub fn begins_with(n_source: usize, n_target: usize) -> Option<usize> {
         (n_source.min(n_target) >= 2 * SOME).then_some(SOME)
@@ -50,7 +52,7 @@ impl Ends {
         let Some(some) = self.begins_with() else {
             return Parts::new(source, target, epsilon, seed);
         };
-        let counts = [some, JUDGED_OF_MANY];
+        let counts = [some, LightSbSolver::JUDGED_OF_MANY];
         let [fitted, held] = thinned(source, counts, seed.child("lightsb/some", 0))?;
         let [fitted_to, held_to] = thinned(target, counts, seed.child("lightsb/some", 1))?;
         let fitted = BridgeProblem::new(fitted, fitted_to, epsilon)?;

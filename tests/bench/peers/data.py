@@ -123,7 +123,8 @@ def halves(folder, case):
 
 TASKS = {
     "read": read, "pca": pca, "knn": knn, "sinkhorn": sinkhorn, "moscot": sinkhorn, "exact": exact,
-    "lightsb": halves, "sf2m": halves, "pipeline": lambda folder, case: {},
+    "lightsb": halves, "sf2m": halves, "library": lambda folder, case: {},
+    "pipeline": lambda folder, case: {},
 }  # fmt: skip
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ def pipeline(side):
 
 TASKS = {
     "read": read, "pca": pca, "knn": knn, "sinkhorn": sinkhorn, "moscot": sinkhorn, "exact": exact,
-    "lightsb": lightsb, "sf2m": sf2m, "pipeline": pipeline,
+    "lightsb": lightsb, "sf2m": sf2m, "library": pipeline, "pipeline": pipeline,
 }  # fmt: skip
 
 if __name__ == "__main__":

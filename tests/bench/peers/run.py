@@ -103,10 +103,14 @@ CASES = {
         [{"n": 1_500, "dim": 30, "share": 0.02, "tolerance": 1e-3, "most": 20_000}],
         [{"n": 500, "dim": 30, "share": 0.02, "tolerance": 1e-3, "most": 5_000}],
     ),
+    "library": (["scanpy+pot"], [2], [{"n": 2_449}], [{"n": 2_449}]),
     "pipeline": (["scanpy+pot"], [2], [{"n": 2_449}], [{"n": 2_449}]),
 }  # fmt: skip
 # Very slow beside the others of its case: once is enough.
-ONCE = {("knn", "kd_tree", 50)}
+ONCE = {
+    ("knn", "kd_tree", 50), ("sinkhorn", "sinkhorn_log", 50), ("sinkhorn", "ott", 50), ("lightsb", "adam", 50),
+    ("sf2m", "torchcfm", 20),
+}  # fmt: skip
 
 
 def size_of(case):

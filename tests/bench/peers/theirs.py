@@ -260,7 +260,7 @@ def pipeline(case, _):
 
 TASKS = {
     "read": read, "pca": pca, "knn": knn, "sinkhorn": sinkhorn, "moscot": moscot, "exact": exact,
-    "lightsb": lightsb, "sf2m": sf2m, "pipeline": pipeline,
+    "lightsb": lightsb, "sf2m": sf2m, "library": pipeline, "pipeline": pipeline,
 }  # fmt: skip
 
 

@@ -13,6 +13,7 @@
 
 mod arrays;
 mod meter;
+mod pipeline;
 
 use std::path::{Path, PathBuf};
 
@@ -81,6 +82,7 @@ fn main() {
         "exact" => exact(&case),
         "lightsb" => lightsb(&case),
         "sf2m" => sf2m(&case),
+        "library" => library(),
         other => panic!("no task {other}"),
     };
     let version = concat!("sbcell ", env!("CARGO_PKG_VERSION"));
@@ -197,6 +199,19 @@ fn lightsb(case: &Case) -> Answer {
     case.write_row("source_mean.npy", &Array1::from(record.source_mean));
     case.write_row("target_mean.npy", &Array1::from(record.target_mean));
     (seconds, json!({ "iterations": report.iterations, "gaussians": n_live }), "f64")
+}
+
+/// From a file to scores of held-out times, in the file's coordinates.
+fn library() -> Answer {
+    let meter = Meter::start();
+    let held_out = pipeline::held_out();
+    let [w1, energy] = pipeline::scores(&held_out, |held| &held.predicted);
+    let seconds = meter.stop();
+    let before = pipeline::scores(&held_out, |held| &held.before);
+    let said = json!({
+        "w1": w1, "energy": energy, "w1_before": before[0], "energy_before": before[1],
+    });
+    (seconds, said, "f64")
 }
 
 fn sf2m(case: &Case) -> Answer {
