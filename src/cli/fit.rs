@@ -227,7 +227,8 @@ fn say_estimate(estimate: &Estimate, terminal: &Terminal) {
     let genes = if *n_genes == 0 { String::new() } else { format!(" × {n_genes} genes") };
     terminal.say(&format!("would read {source}: {n_cells} cells{genes}"));
     terminal.say(&format!("would fit in {n_dims} dimensions"));
-    let how = if *tried { "as steps went here on some cells" } else { "of one core, roughly" };
+    let how =
+        if *tried { "as steps went here on some cells" } else { "roughly, as products go here" };
     terminal.say(&format!(
         "estimate: {} of memory; {}, {how}: {} to coordinates, {} for bridges",
         bytes_in_words(*bytes),

@@ -10,7 +10,7 @@ use crate::pipeline::prepare::Selection;
 const COMPARING_AT_LEAST: f64 = 5_500.0;
 const JUDGING: f64 = 0.45;
 const KEPT: f64 = 0.1;
-const ENDING: f64 = 0.16;
+const ENDING: f64 = 0.12;
 
 /// Steps of a descent of given size, at first and at the end on all cells.
 const FIRST_STEPS: f64 = 150.0;

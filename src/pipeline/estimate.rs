@@ -33,7 +33,7 @@ pub struct Estimate {
     pub seconds_reading: f64,
     /// Time for the bridges in seconds. How many steps they take is not known before.
     pub seconds_solving: f64,
-    /// Whether steps were timed on some cells; if not, times are for one core of some machine.
+    /// Whether reading and components were timed on some cells; the products of a step always are.
     pub tried: bool,
 }
 
