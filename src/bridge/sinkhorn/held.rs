@@ -174,9 +174,9 @@ impl Kernel for HeldKernel<'_> {
         let factors = self.factors(side.other(), other);
         let mut sums = self.products(side, &factors);
         // If all that a cell has a share in has fallen far, what was too small to be held may be
-        // all there is.
+        // all there is; next to a cell of hardly any weight a pair may be too large.
         let least = self.values.least() / LOST * factors.iter().sum::<f64>();
-        if !sums.iter().all(|sum| *sum > least) {
+        if !sums.iter().all(|sum| *sum > least && sum.is_finite()) {
             return self.dense.log_sums(side, other);
         }
         for (sum, then) in sums.iter_mut().zip(self.at.of(side)) {
@@ -277,6 +277,10 @@ mod tests {
         let near = DenseKernel::points(x.view(), y.view(), 0.06);
         let held = HeldKernel::unscaled(&near, 1e-6).unwrap();
         let other: Vec<f64> = (0..40).map(|j| f64::from(j) - 20.0).collect();
+        let pair = (held.log_sums(Side::Source, &other), near.log_sums(Side::Source, &other));
+        assert!(pair.0.iter().zip(&pair.1).all(|(a, b)| (a - b).abs() < 1e-7));
+        let heavy = Both { source: vec![120.0; 150], target: vec![0.0; 40] };
+        let held = HeldKernel::new(&near, heavy, 1e-6).unwrap();
         let pair = (held.log_sums(Side::Source, &other), near.log_sums(Side::Source, &other));
         assert!(pair.0.iter().zip(&pair.1).all(|(a, b)| (a - b).abs() < 1e-7));
         let far = DenseKernel::points(x.view(), y.view(), 0.03);
