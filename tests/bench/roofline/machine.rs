@@ -21,7 +21,6 @@ const ROUNDS: usize = 100_000;
 pub(crate) struct Machine {
     double: OneAndTwo,
     single: OneAndTwo,
-    dispatched: OneAndTwo,
     cache: OneAndTwo,
     memory: OneAndTwo,
     exp: OneAndTwo,
@@ -43,13 +42,9 @@ pub(crate) enum Limit {
 
 impl Machine {
     pub(crate) fn measured() -> Self {
-        let dispatched = fused(4, || pulp::Arch::new().dispatch(Double));
-        let single = fused(8, || pulp::Arch::new().dispatch(Single));
-        let (double, single) = wide::fused().unwrap_or((dispatched, single));
         Self {
-            double,
-            single,
-            dispatched,
+            double: fused(4, || pulp::Arch::new().dispatch(Double)),
+            single: fused(8, || pulp::Arch::new().dispatch(Single)),
             cache: reading(IN_CACHE),
             memory: reading(IN_MEMORY),
             exp: exponentials(),
@@ -63,7 +58,6 @@ impl Machine {
         Self {
             double: least(self.double, other.double),
             single: least(self.single, other.single),
-            dispatched: least(self.dispatched, other.dispatched),
             cache: least(self.cache, other.cache),
             memory: least(self.memory, other.memory),
             exp: least(self.exp, other.exp),
@@ -88,14 +82,9 @@ impl Machine {
         let rate = |name: &str, ns: OneAndTwo, unit: &str| {
             println!("| {name} | {:.1} | {:.1} | {unit} |", 1.0 / ns[0], 1.0 / ns[1]);
         };
-        rate("FMA in registers, f64", self.double, "GFlop/s");
         let bits = pulp::Arch::new().dispatch(Bits);
-        rate(
-            &format!("the same in the {bits} bits that `pulp` chooses"),
-            self.dispatched,
-            "GFlop/s",
-        );
-        rate("FMA in registers, f32", self.single, "GFlop/s");
+        rate(&format!("FMA in registers of {bits} bits, f64"), self.double, "GFlop/s");
+        rate(&format!("FMA in registers of {bits} bits, f32"), self.single, "GFlop/s");
         rate("sum of an array of 512 kB", self.cache, "GB/s");
         rate("sum of an array of 128 MB", self.memory, "GB/s");
         let time = |name: &str, ns: OneAndTwo| {
@@ -165,7 +154,7 @@ fn reading(n_values: usize) -> OneAndTwo {
         move || {
             seconds(|| {
                 let values = black_box(&values);
-                wide::sum(values).unwrap_or_else(|| pulp::Arch::new().dispatch(Sum(values)))
+                pulp::Arch::new().dispatch(Sum(values))
             })
         }
     })
@@ -225,92 +214,4 @@ fn scattering() -> OneAndTwo {
             })
         }
     })
-}
-
-#[cfg(target_arch = "x86_64")]
-mod wide {
-    //! The same loops in vectors of 512 bits, which `pulp` does not choose as we build it.
-
-    use std::arch::x86_64::{
-        _mm512_add_pd, _mm512_fmadd_pd, _mm512_fmadd_ps, _mm512_reduce_add_pd, _mm512_set_pd,
-        _mm512_set1_pd, _mm512_set1_ps,
-    };
-    use std::hint::black_box;
-
-    use super::{LANES, REGISTERS, ROUNDS};
-    use crate::timing::OneAndTwo;
-
-    /// Nanoseconds per flop in double and single precision, if the machine has such vectors.
-    #[expect(unsafe_code, reason = "no other way to code for a machine that was just asked for")]
-    pub(super) fn fused() -> Option<(OneAndTwo, OneAndTwo)> {
-        if !is_x86_feature_detected!("avx512f") {
-            return None;
-        }
-        // SAFETY: both need AVX-512F and nothing else, and it is there.
-        let both = super::fused(8, || unsafe { double() });
-        Some((both, super::fused(16, || unsafe { single() })))
-    }
-
-    /// As the loop of [`super::Sum`].
-    #[expect(unsafe_code, reason = "as above")]
-    pub(super) fn sum(values: &[f64]) -> Option<[f64; LANES]> {
-        // SAFETY: it needs AVX-512F and nothing else, and it is there.
-        is_x86_feature_detected!("avx512f").then(|| unsafe { summed(values) })
-    }
-
-    #[target_feature(enable = "avx512f")]
-    fn summed(values: &[f64]) -> [f64; LANES] {
-        let mut lanes = [_mm512_set1_pd(0.0); LANES / 8];
-        for values in values.as_chunks::<LANES>().0 {
-            for (lane, v) in lanes.iter_mut().zip(values.as_chunks::<8>().0) {
-                let value = _mm512_set_pd(v[7], v[6], v[5], v[4], v[3], v[2], v[1], v[0]);
-                *lane = _mm512_add_pd(*lane, value);
-            }
-        }
-        let mut sums = [0.0; LANES];
-        for (sum, lane) in sums.iter_mut().zip(lanes) {
-            *sum = _mm512_reduce_add_pd(lane);
-        }
-        sums
-    }
-
-    #[target_feature(enable = "avx512f")]
-    fn double() {
-        let (factor, term) = (_mm512_set1_pd(black_box(0.5)), _mm512_set1_pd(black_box(0.25)));
-        let mut sums = [_mm512_set1_pd(black_box(1.0)); REGISTERS];
-        for _ in 0..ROUNDS {
-            for sum in &mut sums {
-                *sum = _mm512_fmadd_pd(*sum, factor, term);
-            }
-        }
-        black_box(sums);
-    }
-
-    #[target_feature(enable = "avx512f")]
-    fn single() {
-        let (factor, term) = (_mm512_set1_ps(black_box(0.5)), _mm512_set1_ps(black_box(0.25)));
-        let mut sums = [_mm512_set1_ps(black_box(1.0)); REGISTERS];
-        for _ in 0..ROUNDS {
-            for sum in &mut sums {
-                *sum = _mm512_fmadd_ps(*sum, factor, term);
-            }
-        }
-        black_box(sums);
-    }
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-mod wide {
-    //! Other machines have nothing that `pulp` would leave out.
-
-    use super::LANES;
-    use crate::timing::OneAndTwo;
-
-    pub(super) fn fused() -> Option<(OneAndTwo, OneAndTwo)> {
-        None
-    }
-
-    pub(super) fn sum(_: &[f64]) -> Option<[f64; LANES]> {
-        None
-    }
 }
