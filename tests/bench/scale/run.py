@@ -98,22 +98,36 @@ HEAD = """\
 |---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
-def draw(path, points):
-    """Seconds and bytes of `fit` over cells, both axes logarithmic."""
+def draw(path, series):
+    """CPU seconds and bytes of `fit` over cells, genes, components and times; all axes logarithmic.
+
+    `series` has for each of these points `(x, CPU seconds, bytes)`.
+    """
     import matplotlib
 
     matplotlib.use("svg")
     import matplotlib.pyplot as plt
+    from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-    cells = [point[0] for point in points]
-    _, both = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained")
-    for axis, values, what in (
-        (both[0], [point[1] for point in points], "CPU seconds of fit"),
-        (both[1], [point[2] / 1e9 for point in points], "peak memory of fit, GB"),
-    ):
-        axis.loglog(cells, values, "o-", color="#2b6cb0")
-        axis.set(xlabel="cells", title=what)
-        axis.grid(True, which="both", alpha=0.25)
+    plain = FuncFormatter(lambda value, _: f"{value:,.10g}".replace(",", " "))
+    _, rows = plt.subplots(2, len(series), figsize=(10, 4.6), sharey="row", layout="constrained")
+    for column, (what, points) in enumerate(series.items()):
+        points = sorted(points)
+        x = [point[0] for point in points]
+        for axes, values in (
+            (rows[0][column], [point[1] for point in points]),
+            (rows[1][column], [point[2] / 1e9 for point in points]),
+        ):
+            axes.loglog(x, values, "o-", color="#2b6cb0")
+            axes.grid(True, which="major", alpha=0.25)
+            axes.set_xticks(x if len(x) < 4 else x[::2])
+            axes.xaxis.set_major_formatter(plain)
+            axes.xaxis.set_minor_locator(NullLocator())
+            axes.yaxis.set_major_formatter(plain)
+            axes.yaxis.set_minor_formatter(NullFormatter())
+        rows[1][column].set_xlabel(what)
+    rows[0][0].set(ylabel="CPU seconds of fit", yticks=[10, 20, 50, 100, 200])
+    rows[1][0].set(ylabel="peak memory of fit, GB", yticks=[0.1, 0.2, 0.5, 1, 2])
     plt.savefig(path)
 
 
@@ -126,11 +140,12 @@ def main():
     parser.add_argument("--promise", action="store_true")
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    lines, points = [HEAD], []
+    lines, series = [HEAD], {"cells": [], "genes": [], "components": [], "times": []}
 
-    def tell(label, cells, **how):
+    def tell(label, cells, over=(), **how):
         found = course(asked.folder, cells, **how)
-        points.append((cells, found[1][1], found[1][2]))
+        for what, x in over:
+            series[what].append((x, found[1][1], found[1][2]))
         lines.append(line(label, found, cells))
         print(lines[-1], flush=True)
 
@@ -138,18 +153,19 @@ def main():
     if asked.promise:
         tell(f"{asked.most:,} cells, 4 GiB", asked.most, memory=("--memory", "4G"), limit=4 * GIB)
         return
+    some = min(asked.most, 100_000)
     for cells in (10_000, 30_000, 100_000, 300_000, 1_000_000):
         if cells <= asked.most:
-            tell(f"{cells:,} cells", cells)
-    if asked.plot:
-        draw(asked.plot, points)
-    some = min(asked.most, 100_000)
+            usual = [("genes", 20_000), ("components", 50), ("times", 8)] if cells == some else []
+            tell(f"{cells:,} cells", cells, [("cells", cells), *usual])
     for genes in (5_000, 40_000):
-        tell(f"{some:,} cells, {genes:,} genes", some, genes=genes)
+        tell(f"{some:,} cells, {genes:,} genes", some, [("genes", genes)], genes=genes)
     for pcs in (10, 100):
-        tell(f"{some:,} cells, {pcs} components", some, pcs=pcs)
+        tell(f"{some:,} cells, {pcs} components", some, [("components", pcs)], pcs=pcs)
     for times in (3, 20):
-        tell(f"{some:,} cells, {times} times", some, times=times)
+        tell(f"{some:,} cells, {times} times", some, [("times", times)], times=times)
+    if asked.plot:
+        draw(asked.plot, series)
     if asked.out:
         asked.out.write_text("\n".join(lines) + "\n")
 
