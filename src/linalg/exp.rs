@@ -92,8 +92,7 @@ pub(super) fn folded(values: &[f64], start: f64, combine: impl Fn(f64, f64) -> f
     for (lane, value) in lanes.iter_mut().zip(rest) {
         *lane = combine(*lane, *value);
     }
-    let four: [f64; 4] = std::array::from_fn(|i| combine(lanes[i], lanes[i + 4]));
-    combine(combine(four[0], four[2]), combine(four[1], four[3]))
+    lanes.into_iter().fold(start, combine)
 }
 
 /// `ln Σ exp(values)` without overflow; −∞ for no values.
