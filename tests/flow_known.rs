@@ -169,7 +169,9 @@ fn exact_pairs_of_normal_laws_give_the_straight_flow() {
 /// exact one its law between the snapshots is another, which this much noise shows.
 #[test]
 fn entropic_pairs_give_the_schroedinger_bridge_and_exact_pairs_do_not() {
-    let (pair, epsilon) = (Pair::new(2500), 1.5);
+    // So many that what sampling and training leave is small beside what is to be told apart.
+    let (pair, epsilon) = (Pair::new(8000), 1.5);
+    let long = FlowSolver { max_iterations: 6000, patience: 6000, ..small() };
     let eye = Array2::<f64>::eye(2);
     let truth = GaussianBridge::between(
         (Array1::zeros(2).view(), eye.view()),
@@ -178,7 +180,7 @@ fn entropic_pairs_give_the_schroedinger_bridge_and_exact_pairs_do_not() {
     )
     .unwrap();
     let off = |coupling| {
-        let bridge = &fit(&FlowSolver { coupling, ..small() }, &pair.course(epsilon))[0];
+        let bridge = &fit(&FlowSolver { coupling, ..long.clone() }, &pair.course(epsilon))[0];
         [0.1, 0.5, 0.8].map(|t| {
             let fresh = normal(2000, 2, 9);
             let t = at(t);
@@ -189,13 +191,9 @@ fn entropic_pairs_give_the_schroedinger_bridge_and_exact_pairs_do_not() {
     };
     let (entropic, exact) = (off(CouplingKind::Entropic), off(CouplingKind::Exact));
     println!("drift off by {entropic:.3?} with entropic pairs, {exact:.3?} with exact ones");
-    // A short training on 2 500 cells; independent pairs are tested to as much.
+    // Independent pairs are tested to as much.
     assert!(entropic.iter().all(|off| *off < 0.15), "{entropic:?}");
-    // The laws differ most near the start. At the end training leaves as much of either (0.09 to
-    // 0.15 over seeds), so that times are taken together.
-    assert!(4.0 * entropic[0] < exact[0], "{entropic:?} {exact:?}");
-    let sum = |off: [f64; 3]| off.iter().sum::<f64>();
-    assert!(2.0 * sum(entropic) < sum(exact), "{entropic:?} {exact:?}");
+    assert!(entropic.iter().zip(exact).all(|(a, b)| 2.0 * a < b), "{exact:?}");
 }
 
 #[test]

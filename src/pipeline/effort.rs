@@ -4,9 +4,10 @@ use crate::bridge::{Choice, LightSbSolver, SinkhornSolver};
 use crate::pipeline::config::SolverChoice;
 use crate::pipeline::prepare::Selection;
 
-/// How LightSB's time grows with cells where sizes are compared, in those of one cell. Measured on courses of 10⁴ to
-/// 10⁶ cells in 50 dimensions (`tests/bench/scale`): comparing sizes takes as long as for so many cells
-/// more; cells that only judge take about half; the mixture that is kept a tenth, and ends on all cells.
+/// How LightSB's time grows with cells where sizes are compared, in those of one cell. Measured on
+/// courses of 10⁴ to 10⁶ cells in 50 dimensions (`tests/bench/scale`): comparing sizes takes as long
+/// as for so many cells more; cells that only judge take about half; the mixture that is kept a
+/// tenth, and ends on all cells.
 const COMPARING_AT_LEAST: f64 = 5_500.0;
 const JUDGING: f64 = 0.45;
 const KEPT: f64 = 0.1;
