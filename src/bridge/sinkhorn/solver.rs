@@ -16,9 +16,10 @@ use crate::progress::{Event, Progress, report};
 /// Maximises the dual of `min ⟨C, P⟩ + ε KL(P | p ⊗ q)` over plans `P` with the marginals `p`, `q`
 /// (or with penalties `λ KL(P1 | p)` for leaving them), where `C = ½‖x−y‖²`. ε falls from the
 /// scale of the costs in even steps of about four, unless no cost is above 80 ε; far from the
-/// optimum the steps are Sinkhorn's (Cuturi 2013), near it Newton's on the dual as a function of the source potential, each solved by
-/// conjugate gradients whose matrix is `diag(P1) − P diag(1/Pᵀ1) Pᵀ` (the sparse-Newton idea of
-/// Tang et al. 2024, with the other potential eliminated). The kernel is held whole where it fits
+/// optimum the steps are Sinkhorn's (Cuturi 2013), near it Newton's on the dual as a function of
+/// the source potential, each solved by conjugate gradients whose matrix is
+/// `diag(P1) − P diag(1/Pᵀ1) Pᵀ` (the sparse-Newton idea of Tang et al. 2024, with the other
+/// potential eliminated). The kernel is held whole where it fits
 /// into 256 MB, so that each step is two products with a stored matrix; otherwise all sums are
 /// log-domain over blocks of a matrix product. Where ε is small, only pairs that matter are kept
 /// between steps (Schmitzer 2019). The errors that are reported are over all pairs, in f64.
