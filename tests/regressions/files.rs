@@ -1,0 +1,1 @@
+//! Files that are written, replaced, annotated and stripped.

@@ -1,0 +1,1 @@
+//! Times, labels, names of genes and groups, edges and charts.

@@ -1,0 +1,1 @@
+//! What is said of mistakes, and that it is safe to print.

@@ -1,0 +1,1 @@
+//! Models: what they record, what belongs to them, fits that meet or die.

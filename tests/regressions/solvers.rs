@@ -1,0 +1,1 @@
+//! Bridges, perturbations and what is said of fits that did not converge.
