@@ -15,8 +15,12 @@
 //!
 //! While a fit runs, the folder has the suffix `.partial`; every file in it is whole.
 
+mod derived;
+mod exchange;
 mod partial;
+mod parts;
 mod publish;
+mod reading;
 
 use std::path::Path;
 
@@ -31,12 +35,15 @@ use crate::io::table::{self, Cells};
 use crate::preprocess::Pca;
 
 pub use partial::PartialModel;
-pub use publish::{check_output, partial_folder};
+pub use publish::{Published, check_output, partial_folder, recover};
+pub use reading::{FileRecord, Reading, Source, TimeOptions, ValuesChoice};
 
 /// The version of the layout that this sbcell writes and reads.
 pub const FORMAT: u32 = 1;
 
 const HEADER: &str = "model.json";
+const RUN: &str = "run.json";
+const GENES: &str = "genes.parquet";
 const BRIDGES: &str = "bridges";
 
 /// What `model.json` holds.
@@ -60,6 +67,13 @@ pub struct Header {
     /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<ValuesRecord>,
+    /// Which cells and numbers were asked for; absent in models of older versions, see
+    /// [`Header::reading`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reading: Option<Reading>,
+    /// The file that was fitted; absent in models of older versions, see [`Header::fitted_file`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<FileRecord>,
     /// Names of the coordinates.
     pub dimensions: Vec<String>,
     /// Bridges live in coordinates divided by this number.
@@ -150,12 +164,24 @@ pub struct Model {
 }
 
 impl Model {
-    /// Reads the folder that a fit wrote.
+    /// Reads the folder that a fit wrote, and compares every file with the hash in `run.json`.
+    ///
+    /// A model that a fit had finished, but not put in its place when it died, is put there first.
     ///
     /// # Errors
-    /// [`Error::NoModel`] if there is none, [`Error::Unreadable`] if a file is damaged or of a
-    /// newer layout.
+    /// [`Error::NoModel`] if there is none, [`Error::Unreadable`] if a file is damaged, of a newer
+    /// layout, or of another fit than the others.
     pub fn read(folder: &Path) -> Result<Self> {
+        publish::settle(folder);
+        parts::steady(folder, || match Self::read_parts(folder) {
+            Ok(model) => parts::check(folder).map(|()| model),
+            // What is missing may be missing because the files are of two fits.
+            Err(error @ Error::Io { .. }) => parts::check(folder).and(Err(error)),
+            Err(error) => Err(error),
+        })
+    }
+
+    fn read_parts(folder: &Path) -> Result<Self> {
         let header = read_header(folder)?;
         let path = folder.join("cells.parquet");
         let table = table::read_parquet(&path)?;
@@ -225,7 +251,7 @@ fn bridge_file(from: f64, to: f64) -> String {
 }
 
 fn read_pca(folder: &Path, header: &Header) -> Result<(Vec<String>, Option<Pca>)> {
-    let path = folder.join("genes.parquet");
+    let path = folder.join(GENES);
     if !path.exists() {
         return Ok((Vec::new(), None));
     }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::io::file::{self, io_error};
-use crate::io::model::publish::{PLAN, check_output, partial_folder};
-use crate::io::model::{BRIDGES, HEADER, Interval, Model, bridge_file, detail_names};
+use crate::io::model::exchange::{names_in, partial_folder, remove_any};
+use crate::io::model::publish::{PLAN, check_output};
+use crate::io::model::{BRIDGES, GENES, HEADER, Interval, Model, bridge_file, detail_names};
 use crate::io::networks;
-use crate::io::run::{read_json, write_json};
+use crate::io::run::{json_text, read_json, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::preprocess::Pca;
 
@@ -27,13 +28,14 @@ impl Drop for PartialModel {
         let intervals = fs::read_dir(self.folder.join(BRIDGES));
         if intervals.is_ok_and(|mut entries| entries.next().is_none()) {
             // What cannot be removed is an empty folder; the run has its own error to tell.
-            let _ = fs::remove_dir_all(&self.folder);
+            let _ = remove_unfinished(&self.folder);
         }
     }
 }
 
 impl PartialModel {
-    /// Starts the folder `OUT.partial`, or takes it up where `resume` finds one of the same plan.
+    /// Starts the folder `OUT.partial`, or takes it up where `resume` finds one of the same plan. The
+    /// caller holds the lock of `out` and has called [`crate::io::model::recover`].
     ///
     /// # Errors
     /// [`Error::OutputTaken`] if `out` is there and not ours; [`Error::OtherPlan`] if `resume`
@@ -43,17 +45,20 @@ impl PartialModel {
         check_output(out)?;
         let folder = partial_folder(out);
         let plan_file = folder.join(PLAN);
-        if folder.exists() && !resume {
-            fs::remove_dir_all(&folder).map_err(io_error("remove", &folder))?;
-        }
-        if plan_file.exists() {
-            let started: String = read_json(&plan_file)?;
-            if started != plan {
-                return Err(Error::OtherPlan { folder });
+        // A plan that cannot be read is of a run that died while it wrote it.
+        let started = read_json::<String>(&plan_file);
+        match started {
+            Ok(started) if resume && started != plan => return Err(Error::OtherPlan { folder }),
+            Ok(_) if resume => {}
+            _ => {
+                remove_unfinished(&folder)?;
+                file::create_folder(&folder)?;
+                // Not under another name first: until the plan is whole the folder holds nothing but
+                // the plan, or a part of it.
+                fs::write(&plan_file, json_text(&plan)?).map_err(io_error("write", &plan_file))?;
             }
         }
         file::create_folder(&folder.join(BRIDGES))?;
-        write_json(&plan_file, &plan)?;
         Ok(Self { folder, out: out.to_path_buf() })
     }
 
@@ -106,10 +111,10 @@ impl PartialModel {
                 .with("gene", Cells::Texts(model.genes.clone()))
                 .with("mean", Cells::Floats(pca.mean().to_vec()));
             genes.push_points(&model.header.dimensions, pca.loadings());
-            table::write(&self.folder.join("genes.parquet"), &genes, TableFormat::Parquet)?;
+            table::write(&self.folder.join(GENES), &genes, TableFormat::Parquet)?;
             let pcs = variance_table(&model.header.dimensions, pca);
             table::write(&self.folder.join("pcs.csv"), &pcs, TableFormat::Csv)?;
-            files.extend(["genes.parquet".into(), "pcs.csv".into()]);
+            files.extend([GENES.into(), "pcs.csv".into()]);
         }
         files.extend(model.intervals.iter().map(|i| bridge_file(i.from, i.to)));
         let fit = fit_table(&model.intervals);
@@ -122,6 +127,14 @@ impl PartialModel {
         write_json(&self.folder.join(HEADER), &model.header)?;
         Ok(files)
     }
+}
+
+/// Removes an unfinished fit, its plan last: what is left is known as ours at every moment.
+fn remove_unfinished(folder: &Path) -> Result<()> {
+    for name in names_in(folder)?.into_iter().filter(|name| name != PLAN) {
+        remove_any(&folder.join(name))?;
+    }
+    remove_any(folder)
 }
 
 /// The rates of every cell in the interval that begins at its time; NaN where none does or
