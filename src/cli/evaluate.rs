@@ -160,7 +160,7 @@ impl EvaluateArgs {
 
 pub(crate) fn run(args: EvaluateArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let (data, options, out) = args.options(seed)?;
-    pipeline::check_validation_output(&out)?;
+    let _lock = pipeline::check_validation_output(&out)?;
     let evaluated: Evaluated = pipeline::evaluate(&data, &options, terminal)?;
     pipeline::write_validation(&out, &evaluated, &options)?;
     let validation = &evaluated.validation;

@@ -121,7 +121,8 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
     say_times(&data, &options, terminal)?;
     let summary = pipeline::fit(&data, &out, &options, running, terminal).inspect_err(|error| {
         let partial = partial_folder(&out);
-        let resumable = partial.exists() && !matches!(error, Error::OtherPlan { .. });
+        let other = matches!(error, Error::OtherPlan { .. } | Error::InUse { .. });
+        let resumable = partial.exists() && !other;
         if resumable {
             let text = "finished intervals are kept in";
             terminal.note(&format!("{text} `{}`; add `--resume` to go on", shown(&partial)));

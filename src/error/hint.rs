@@ -78,7 +78,7 @@ impl Error {
         }
     }
 
-    /// The way out when a file is to be changed.
+    /// The way out when a file is to be changed, or was.
     fn hint_of_edits(&self) -> Option<String> {
         match self {
             Self::Memory { .. } => Some(
@@ -86,6 +86,14 @@ impl Error {
                  (`--n-pcs`) or cells (`--obs-filter`)"
                     .into(),
             ),
+            Self::InUse { .. } => {
+                Some("wait until it has ended, or choose another folder with `--out`".into())
+            }
+            Self::InputChanged { path, .. } => Some(format!(
+                "fit again, or say that this file is meant with `--data {}`: cells and genes are then \
+                 found by their names",
+                path.display()
+            )),
             Self::KeysTaken { .. } => Some(
                 "write under another name with `--key-added`, or replace them with `--overwrite`"
                     .into(),

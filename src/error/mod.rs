@@ -155,6 +155,22 @@ pub enum Error {
         /// The file or folder.
         path: PathBuf,
     },
+    /// Another process is writing to the same place.
+    #[error("`{}` is being written by another run of sbcell{}", path.display(), process(*holder))]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// The number of that process, if it could be read.
+        holder: Option<u32>,
+    },
+    /// The file that a model was fitted on is not what it was.
+    #[error("`{}` is not the file that was fitted: {by}", path.display())]
+    InputChanged {
+        /// The file.
+        path: PathBuf,
+        /// What is other, with both values.
+        by: String,
+    },
     /// An unfinished fit cannot be resumed with other data or parameters.
     #[error("the unfinished fit in `{}` was started on other data or parameters", folder.display())]
     OtherPlan {
@@ -362,6 +378,7 @@ impl Error {
             | Self::UnknownKey { .. }
             | Self::NoMatrix { .. } => Kind::Usage,
             Self::Unreadable { .. }
+            | Self::InputChanged { .. }
             | Self::SparseStructure(_)
             | Self::EmbeddingNotFinite { .. }
             | Self::NotFinite { .. } => Kind::Unreadable,
@@ -374,6 +391,11 @@ impl Error {
 /// A number of bytes in words.
 pub fn bytes_in_words(bytes: f64) -> String {
     if bytes >= 1e9 { format!("{:.1} GB", bytes / 1e9) } else { format!("{:.0} MB", bytes / 1e6) }
+}
+
+/// The number of a process, in words that follow what it does.
+fn process(number: Option<u32>) -> String {
+    number.map(|number| format!(" (process {number})")).unwrap_or_default()
 }
 
 /// Times with commas between them.

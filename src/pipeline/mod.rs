@@ -31,6 +31,7 @@ mod solve;
 mod units;
 mod velocity;
 
+pub use crate::io::identity::remember_annotated;
 pub use annotate::{
     AnnotateOptions, Annotated, KEY, Mark, MarkInput, Stripped, VelocityKind, annotate, marks,
     strip,
@@ -40,6 +41,7 @@ pub use config::{FitOptions, Noise, Solver, SolverChoice, Source, TimeOptions, V
 pub use estimate::{Estimate, estimate};
 pub use evaluate::{EvaluateOptions, Evaluated, Method, Protocol, evaluate, validate};
 pub use fit::{FitSummary, Running, fit};
+pub use fitted::is_fitted_file;
 pub use grn::{
     Candidates, EdgeSource, FoundEdges, GrnOptions, GrnScore, GrnScoreOptions, Overlap, Regulators,
     grn, grn_score,
