@@ -19,8 +19,10 @@ use crate::pipeline::counted::WHOLE_BYTES;
 use crate::pipeline::growth::given;
 use crate::pipeline::hashing::beside_hash;
 use crate::pipeline::intervals::intervals;
+use crate::pipeline::oddities::{Oddities, say_values};
 use crate::pipeline::prepare::{Selection, file_name, select};
 use crate::pipeline::recorder::Recorder;
+use crate::pipeline::scale::Spread;
 use crate::pipeline::solve::Task;
 use crate::pipeline::units::Units;
 use crate::progress::Progress;
@@ -95,10 +97,11 @@ pub fn fit(
     let plan = plan_hash(&sha256, options)?;
     let names = opened.obs_names()?;
     let cells: Vec<String> = selection.rows.iter().map(|&row| names[row].clone()).collect();
+    say_values(&prepared.seen, (&selection, &cells), (&opened, options), &mut progress)?;
     drop((names, opened));
 
     let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
-    let units = Units::of(&series, &prepared.points, options.noise, selection.axis.unit)?;
+    let units = units(&series, (&selection, &cells), (&prepared, options), &mut progress)?;
     let header = header(&units, &selection, &prepared, options, plan);
     let partial = PartialModel::start(out, &header.plan, running.resume)?;
     let known = (prepared.growth.as_ref(), selection.times.as_slice());
@@ -132,6 +135,21 @@ pub fn fit(
     let Model { header, intervals, .. } = model;
     let (out, input_sha256) = (out.to_path_buf(), run.input.sha256);
     Ok(FitSummary { header, intervals, out, input_sha256 })
+}
+
+/// The scale and the noise; says what is odd about the cells that give it.
+fn units(
+    series: &TimeSeries,
+    (selection, cells): (&Selection, &[String]),
+    (prepared, options): (&Prepared, &FitOptions),
+    progress: &mut dyn Progress,
+) -> Result<Units> {
+    let spread = &Spread::within(series);
+    let units = Units::of(series, spread.scale, options.noise, selection.axis.unit)?;
+    let growth = prepared.growth.as_ref();
+    let odd = Oddities { selection, cells, series, spread, units: &units, growth, options };
+    odd.say(progress)?;
+    Ok(units)
 }
 
 fn header(
