@@ -7,7 +7,7 @@ use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
-use crate::pipeline::config::{FitOptions, Source};
+use crate::pipeline::config::{FitOptions, Source, ValuesChoice};
 use crate::pipeline::counted::{Counted, Scaled, bytes_of, log_scale, record, scale_as};
 use crate::pipeline::footprint::Footprint;
 use crate::pipeline::growth::{Given, from_genes};
@@ -109,6 +109,22 @@ impl<'f> Raw<'f> {
     /// Genes in the matrix that was read; none for an embedding.
     pub(super) fn n_genes(&self) -> usize {
         self.genes.len()
+    }
+
+    /// What the values of all these cells are taken to be, whichever of them are looked at later, and
+    /// what is odd about them.
+    ///
+    /// # Errors
+    /// Those of reading the cells.
+    pub(super) fn settled(&self, options: &FitOptions) -> Result<(ValuesChoice, Seen)> {
+        let Some(cells) = &self.matrix else { return Ok((options.values, Seen::default())) };
+        let scaled = log_scale(cells.blocks(), options, &mut progress::Silent)?;
+        let values = match scaled.scale {
+            LogScale::AsIs | LogScale::Plain => ValuesChoice::AsIs,
+            LogScale::Normalised => ValuesChoice::Normalised,
+            LogScale::Counts { .. } => ValuesChoice::Counts,
+        };
+        Ok((values, Seen { negative: !scaled.non_negative, empty: scaled.empty }))
     }
 
     /// The cells `rows`, in that order, of cells in memory.

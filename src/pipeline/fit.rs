@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use ndarray::Array1;
 use sha2::{Digest, Sha256};
 
 use crate::bridge::Stop;
@@ -19,7 +20,7 @@ use crate::pipeline::counted::WHOLE_BYTES;
 use crate::pipeline::growth::given;
 use crate::pipeline::hashing::beside_hash;
 use crate::pipeline::intervals::intervals;
-use crate::pipeline::oddities::{Oddities, say_values};
+use crate::pipeline::oddities::{Oddities, Taking, say_values};
 use crate::pipeline::prepare::{Selection, file_name, select};
 use crate::pipeline::recorder::Recorder;
 use crate::pipeline::scale::Spread;
@@ -97,11 +98,12 @@ pub fn fit(
     let plan = plan_hash(&sha256, options)?;
     let names = opened.obs_names()?;
     let cells: Vec<String> = selection.rows.iter().map(|&row| names[row].clone()).collect();
-    say_values(&prepared.seen, (&selection, &cells), (&opened, options), &mut progress)?;
+    let taking = Taking { selection: &selection, cells: &cells, options };
+    say_values(&prepared.seen, taking, &opened, &mut progress)?;
     drop((names, opened));
 
     let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
-    let units = units(&series, (&selection, &cells), (&prepared, options), &mut progress)?;
+    let units = units(&series, taking, prepared.growth.as_ref(), &mut progress)?;
     let header = header(&units, &selection, &prepared, options, plan);
     let partial = PartialModel::start(out, &header.plan, running.resume)?;
     let known = (prepared.growth.as_ref(), selection.times.as_slice());
@@ -140,14 +142,14 @@ pub fn fit(
 /// The scale and the noise; says what is odd about the cells that give it.
 fn units(
     series: &TimeSeries,
-    (selection, cells): (&Selection, &[String]),
-    (prepared, options): (&Prepared, &FitOptions),
+    taking: Taking<'_>,
+    growth: Option<&Array1<f64>>,
     progress: &mut dyn Progress,
 ) -> Result<Units> {
     let spread = &Spread::within(series);
-    let units = Units::of(series, spread.scale, options.noise, selection.axis.unit)?;
-    let growth = prepared.growth.as_ref();
-    let odd = Oddities { selection, cells, series, spread, units: &units, growth, options };
+    let unit = taking.selection.axis.unit;
+    let units = Units::of(series, spread.scale, taking.options.noise, unit)?;
+    let odd = Oddities { taking, series, spread, units: &units, growth };
     odd.say(progress)?;
     Ok(units)
 }

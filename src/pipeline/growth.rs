@@ -116,9 +116,8 @@ pub(super) fn given(
     progress: &mut dyn Progress,
 ) -> Result<Given> {
     let unit = selection.axis.unit;
-    let rates = |values: Vec<Option<f64>>, name: &str, named: Option<&GrowthTable>| {
-        per_cell(file, selection, options.unit, (values, name, named)).map(Given::Rates)
-    };
+    let rates =
+        |numbers: Numbers<'_>| per_cell(file, selection, options.unit, numbers).map(Given::Rates);
     let sets = match &options.prior {
         GrowthPrior::None => return Ok(Given::Nothing),
         GrowthPrior::Column(name) => {
@@ -130,13 +129,14 @@ pub(super) fn given(
                 progress::note(progress, text)?;
             }
             let values = selection.rows.iter().map(|&row| column.number(row)).collect();
-            return rates(values, name, None);
+            return rates(Numbers { values, name, table: None });
         }
         GrowthPrior::File(table) => {
             say_unit(options.unit, unit, progress)?;
             let names = file.obs_names()?;
             let value = |&row: &usize| table.values.get(&names[row]).copied();
-            return rates(selection.rows.iter().map(value).collect(), &table.file, Some(table));
+            let values = selection.rows.iter().map(value).collect();
+            return rates(Numbers { values, name: &table.file, table: Some(table) });
         }
         GrowthPrior::Species(species) => GeneSets::shipped(*species),
         GrowthPrior::Genes(sets) => sets.clone(),
@@ -187,13 +187,22 @@ fn refuse_text(column: &Column, name: &str) -> Result<()> {
     Err(Error::GrowthText { name: name.to_string(), kind, example })
 }
 
-/// Rates per unit of the times, of what the column or file `name` says. Cells of the last time have
+/// What a column or a file says of the selected cells.
+struct Numbers<'a> {
+    values: Vec<Option<f64>>,
+    /// The column or file.
+    name: &'a str,
+    /// The file, if it is one.
+    table: Option<&'a GrowthTable>,
+}
+
+/// Rates per unit of the times. Cells of the last time have
 /// no interval and need none.
 fn per_cell(
     file: &H5ad,
     selection: &Selection,
     unit: GrowthUnit,
-    (values, name, table): (Vec<Option<f64>>, &str, Option<&GrowthTable>),
+    Numbers { values, name, table }: Numbers<'_>,
 ) -> Result<Array1<f64>> {
     let last = selection.times.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let cell_name =

@@ -27,17 +27,23 @@ const SMALL: usize = 3;
 /// ε below which entropic solvers may not reach their tolerance.
 const LITTLE_NOISE: f64 = 1e-9;
 
-/// A course with coordinates, before it is fitted.
-pub(super) struct Oddities<'a> {
+/// The cells that take part in a fit.
+#[derive(Clone, Copy)]
+pub(super) struct Taking<'a> {
     pub(super) selection: &'a Selection,
     /// Names of the selected cells.
     pub(super) cells: &'a [String],
+    pub(super) options: &'a FitOptions,
+}
+
+/// A course with coordinates, before it is fitted.
+pub(super) struct Oddities<'a> {
+    pub(super) taking: Taking<'a>,
     pub(super) series: &'a TimeSeries,
     pub(super) spread: &'a Spread,
     pub(super) units: &'a Units,
     /// Growth rate of each selected cell.
     pub(super) growth: Option<&'a Array1<f64>>,
-    pub(super) options: &'a FitOptions,
 }
 
 impl Oddities<'_> {
@@ -47,7 +53,7 @@ impl Oddities<'_> {
     /// [`Error::Cancelled`].
     pub(super) fn say(&self, progress: &mut dyn Progress) -> Result<()> {
         let mut texts = Vec::new();
-        texts.extend(repeated(self.cells));
+        texts.extend(repeated(self.taking.cells));
         texts.extend(self.few());
         texts.extend(self.identical());
         texts.extend(self.outlying());
@@ -58,20 +64,20 @@ impl Oddities<'_> {
     }
 
     fn label(&self, snapshot: usize) -> &str {
-        &self.selection.axis.levels[snapshot].label
+        &self.taking.selection.axis.levels[snapshot].label
     }
 
     /// The name of a cell of a snapshot, of which cells are in the order of the selection.
     fn name(&self, snapshot: usize, cell: usize) -> &str {
         let time = self.series.times()[snapshot];
-        let here = |place: &usize| self.selection.times[*place].total_cmp(&time).is_eq();
-        let place = (0..self.cells.len()).filter(here).nth(cell);
-        place.map_or("", |place| self.cells[place].as_str())
+        let here = |place: &usize| self.taking.selection.times[*place].total_cmp(&time).is_eq();
+        let place = (0..self.taking.cells.len()).filter(here).nth(cell);
+        place.map_or("", |place| self.taking.cells[place].as_str())
     }
 
     /// Times of one or two cells.
     fn few(&self) -> Option<String> {
-        let levels = &self.selection.axis.levels;
+        let levels = &self.taking.selection.axis.levels;
         let few: Vec<String> = levels
             .iter()
             .filter(|level| level.n_cells < SMALL)
@@ -80,7 +86,8 @@ impl Oddities<'_> {
         (!few.is_empty()).then(|| {
             format!(
                 "too few cells to know a population by at {}: the bridges lead through these \
-                 cells alone; leave such times out with `--obs-filter`",
+                 cells alone, and intervals from resampled cells say nothing there; leave such \
+                 times out with `--obs-filter`",
                 few.join(", ")
             )
         })
@@ -166,7 +173,7 @@ impl Oddities<'_> {
     /// Noise so small that a plan without any is meant.
     fn still(&self) -> Option<String> {
         let entropic =
-            matches!(self.options.solver, SolverChoice::Sinkhorn(_) | SolverChoice::Flow(_));
+            matches!(self.taking.options.solver, SolverChoice::Sinkhorn(_) | SolverChoice::Flow(_));
         (entropic && self.units.epsilon < LITTLE_NOISE).then(|| {
             format!(
                 "ε = {} is so small that plans may not converge; `--solver ot` is the bridge without \
@@ -183,7 +190,7 @@ impl Oddities<'_> {
         let mut texts = Vec::new();
         for (k, ends) in times.windows(2).enumerate() {
             let snapshot = &self.series.snapshots()[k];
-            let rates = Growing::rates(self.series, k, rates, &self.selection.times);
+            let rates = Growing::rates(self.series, k, rates, &self.taking.selection.times);
             let grown = grown(snapshot, rates.view(), ends[1] - ends[0])?;
             let effective = effective(&grown);
             if snapshot.n_cells() <= SMALL || effective >= ONE_CELL {
@@ -215,10 +222,11 @@ impl Oddities<'_> {
 /// [`Error::EmptyTime`] if they are all cells of a time.
 pub(super) fn say_values(
     seen: &Seen,
-    (selection, cells): (&Selection, &[String]),
-    (file, options): (&H5ad, &FitOptions),
+    taking: Taking<'_>,
+    file: &H5ad,
     progress: &mut dyn Progress,
 ) -> Result<()> {
+    let Taking { selection, cells, options } = taking;
     if seen.negative && !matches!(options.source, Source::Rep(_)) {
         let own = matrix_source(&options.source);
         let others: Vec<String> = file
@@ -269,8 +277,16 @@ fn flag_of(source: &MatrixSource) -> String {
     }
 }
 
+/// Says that names of cells occur more than once, before tables are written by them.
+///
+/// # Errors
+/// [`Error::Cancelled`].
+pub(super) fn say_repeated(cells: &[String], progress: &mut dyn Progress) -> Result<()> {
+    repeated(cells).map_or(Ok(()), |text| progress::note(progress, text))
+}
+
 /// That names of cells occur more than once, if they do.
-pub(crate) fn repeated(cells: &[String]) -> Option<String> {
+fn repeated(cells: &[String]) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for cell in cells {
         *counts.entry(cell).or_default() += 1;

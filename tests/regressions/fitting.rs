@@ -254,6 +254,10 @@ fn r055_repeated_names_of_cells_are_said() {
     let (sandbox, answer) = course.fitted("");
     let found = notes(&sandbox, &answer);
     assert!(says(&found, &["40 cell names", "`BC0` (2 times)"]), "{found:?}");
+    for command in ["velocity", "couplings"] {
+        let answer = sandbox.done(command);
+        assert!(answer.stderr.contains("`BC0` (2 times)"), "{command}: {}", answer.stderr);
+    }
 }
 
 /// Growth that puts the mass of a time on one cell is said, with the time and the cell.
@@ -341,11 +345,16 @@ impl Genes {
 
     /// Two days, half of the cells each.
     fn write(x: &Array2<f32>, path: &Path) {
+        Self::write_days(x, 2, path);
+    }
+
+    /// So many days, as many cells at each.
+    fn write_days(x: &Array2<f32>, n_days: usize, path: &Path) {
         let n = x.nrows();
         let names = |stem: &str, n: usize| -> Vec<String> {
             (0..n).map(|k| format!("{stem}{k}")).collect()
         };
-        let days = Column::Floats((0..n).map(|cell| f64::from(u8::from(2 * cell >= n))).collect());
+        let days = Column::Integers((0..n).map(|cell| Some((cell * n_days / n) as i64)).collect());
         let content = H5adContent {
             obs_names: &names("c", n),
             obs: &[("day", &days)],
@@ -475,4 +484,26 @@ fn r063_a_dry_run_refuses_what_the_fit_would_refuse() {
     }
     let (_, enough) = Genes::fitted(&genes.counts, "--memory 1G --dry-run");
     assert_eq!(enough.code, 0);
+}
+
+/// Every fold of `evaluate` takes values for what all cells say they are, and refuses what `fit`
+/// refuses.
+#[test]
+fn r064_evaluate_takes_values_as_the_fit_does() {
+    let genes = Genes::new(150, 30);
+    let evaluated = |x: &Array2<f32>| {
+        let sandbox = Sandbox::new();
+        Genes::write_days(x, 3, &sandbox.path("data.h5ad"));
+        sandbox.run("evaluate data.h5ad --timepoints day --solver gaussian --bootstrap 20")
+    };
+    let answer = evaluated(&genes.at_depth(1e4));
+    assert!(
+        answer.code == 0 && answer.stderr.contains("normalised, not logged"),
+        "{}",
+        answer.stderr
+    );
+    let mut empty = genes.counts.clone();
+    empty.slice_mut(s![50..100, ..]).fill(0.0);
+    let answer = evaluated(&empty);
+    assert!(answer.code == 2 && answer.stderr.contains("all 50 cells at 1"), "{}", answer.stderr);
 }
