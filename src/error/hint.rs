@@ -26,6 +26,18 @@ impl Error {
                 format!("name it with `--timepoints COL`, such as {}", candidates.join(", "))
             }),
             Self::NoGenes { way_out, .. } => Some((*way_out).into()),
+            Self::EmptyTime { .. } => Some(
+                "leave the time out with `--obs-filter`, or choose another matrix with `--layer` \
+                 or `--use-raw`"
+                    .into(),
+            ),
+            Self::GrowthMissing { naming: Some(naming), .. } => Some(naming.clone()),
+            Self::GrowthValue { .. } => Some(
+                "`--growth-unit` says what the numbers are: descendants of a cell (`factor/day`, 1 \
+                 for no growth) or their logarithm (`rate/day`, 0 for no growth)"
+                    .into(),
+            ),
+            Self::GrowthText { .. } => Some("name a column of numbers".into()),
             Self::GrowthMissing { .. } => Some(
                 "every cell before the last time needs a number; leave cells out with \
                  `--obs-filter`"

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ndarray::Array1;
 use sha2::{Digest, Sha256};
 
 use crate::bridge::Stop;
@@ -22,8 +23,10 @@ use crate::pipeline::counted::WHOLE_BYTES;
 use crate::pipeline::growth::given;
 use crate::pipeline::hashing::beside_hash;
 use crate::pipeline::intervals::intervals;
+use crate::pipeline::oddities::{Oddities, Taking, say_values};
 use crate::pipeline::prepare::{Selection, file_name, select};
 use crate::pipeline::recorder::Recorder;
+use crate::pipeline::scale::Spread;
 use crate::pipeline::solve::Task;
 use crate::pipeline::units::Units;
 use crate::progress::{self, Progress};
@@ -106,10 +109,12 @@ pub fn fit(
     let plan = plan_hash(&sha256, options)?;
     let names = opened.obs_names()?;
     let cells: Vec<String> = selection.rows.iter().map(|&row| names[row].clone()).collect();
+    let taking = Taking { selection: &selection, cells: &cells, options };
+    say_values(&prepared.seen, taking, &opened, &mut progress)?;
     drop((names, opened));
 
     let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
-    let units = Units::of(&series, &prepared.points, options.noise, selection.axis.unit)?;
+    let units = units(&series, taking, prepared.growth.as_ref(), &mut progress)?;
     let file = FileRecord { bytes: Some(file::open(input)?.1), sha256: sha256.clone() };
     let header =
         Header { file: Some(file), ..header(&units, &selection, &prepared, options, plan) };
@@ -151,6 +156,21 @@ pub fn fit(
 /// What became of files that were made from an older model.
 fn say(published: &Published, progress: &mut dyn Progress) -> Result<()> {
     published.notes().into_iter().try_for_each(|text| progress::note(&mut *progress, text))
+}
+
+/// The scale and the noise; says what is odd about the cells that give it.
+fn units(
+    series: &TimeSeries,
+    taking: Taking<'_>,
+    growth: Option<&Array1<f64>>,
+    progress: &mut dyn Progress,
+) -> Result<Units> {
+    let spread = &Spread::within(series);
+    let unit = taking.selection.axis.unit;
+    let units = Units::of(series, spread.scale, taking.options.noise, unit)?;
+    let odd = Oddities { taking, series, spread, units: &units, growth };
+    odd.say(progress)?;
+    Ok(units)
 }
 
 fn header(

@@ -96,6 +96,8 @@ pub struct Header {
 pub enum ValuesRecord {
     /// They were used as they are.
     AsIs,
+    /// Values of one depth, of which `ln(1 + x)` was taken.
+    Normalised,
     /// Counts were brought to one depth, then `ln(1 + x)` was taken.
     Counts {
         /// The depth.

@@ -120,6 +120,8 @@ pub enum ValuesChoice {
     Auto,
     /// Counts: normalise to the median depth, then log1p.
     Counts,
+    /// Normalised and not logged: log1p.
+    Normalised,
     /// Already on a log scale, or otherwise to be used as they are.
     AsIs,
 }

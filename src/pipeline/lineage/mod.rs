@@ -23,6 +23,7 @@ use crate::io::table::{self, Table, TableFormat};
 use crate::lineage::{Groups, Lineage, Resampled};
 use crate::pipeline::fit::to_value;
 use crate::pipeline::fitted::Fitted;
+use crate::pipeline::oddities::say_repeated;
 use crate::pipeline::output::write_run;
 use crate::pipeline::process::Process;
 use crate::progress::{self, Event, Progress};
@@ -58,6 +59,7 @@ pub(super) struct CourseOfCells {
 impl CourseOfCells {
     /// Brings the model to life and finds the plan of every interval.
     pub(super) fn restore(model: &Model, seed: u64, progress: &mut dyn Progress) -> Result<Self> {
+        say_repeated(&model.cells, progress)?;
         let process = Process::restore(model)?;
         let times = process.series.times().to_vec();
         let rows: Vec<Vec<usize>> = times
