@@ -27,17 +27,18 @@ use crate::io::file::{self, io_error};
 use crate::io::networks;
 use crate::io::run::{RunRecord, read_json, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
+use crate::io::temporary::number_in_name;
 use crate::preprocess::Pca;
 
 /// The version of the layout that this sbcell writes and reads.
 pub const FORMAT: u32 = 1;
 
-const HEADER: &str = "model.json";
-const PLAN: &str = "plan.json";
+pub(super) const HEADER: &str = "model.json";
+pub(super) const PLAN: &str = "plan.json";
 const BRIDGES: &str = "bridges";
 
 /// What a fit writes beside `model.json`.
-const OWN_NAMES: [&str; 8] = [
+pub(super) const OWN_NAMES: [&str; 8] = [
     "run.json",
     "cells.parquet",
     "genes.parquet",
@@ -49,7 +50,7 @@ const OWN_NAMES: [&str; 8] = [
 ];
 
 /// What `fit` adds to a model when it has held out times.
-const VALIDATION: [&str; 5] = [
+pub(super) const VALIDATION: [&str; 5] = [
     "validation.csv",
     "validation.json",
     "validation.svg",
@@ -430,7 +431,7 @@ fn growth_columns(model: &Model) -> [(&'static str, Vec<f64>); 2] {
 }
 
 fn bridge_file(from: f64, to: f64) -> String {
-    format!("{BRIDGES}/{from}_{to}.json")
+    format!("{BRIDGES}/{}_{}.json", number_in_name(from), number_in_name(to))
 }
 
 fn read_pca(folder: &Path, header: &Header) -> Result<(Vec<String>, Option<Pca>)> {
