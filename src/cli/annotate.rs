@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sbcell::io::h5ad::H5ad;
 use sbcell::io::model::Model;
+use sbcell::io::output::same_file;
 use sbcell::pipeline::{self, AnnotateOptions, KEY, VelocityKind};
 use sbcell::{Error, Result};
 
@@ -57,9 +57,6 @@ pub(crate) struct AnnotateArgs {
     /// Prefix of all names and key in uns, for several models in one file
     #[arg(long, value_name = "NAME", default_value = KEY)]
     key_added: String,
-    /// Replace keys that are there and not ours, and a file that is there
-    #[arg(long)]
-    overwrite: bool,
 }
 
 /// Where an edited file goes.
@@ -78,23 +75,14 @@ impl TargetArgs {
     /// The file to write. With `--in-place` that is `data`, or what it links to.
     ///
     /// # Errors
-    /// [`Error::SameFile`] if `--out` is the file that is read; [`Error::OutputTaken`] if it is there
-    /// and neither one of ours nor to be replaced.
-    pub(crate) fn of(self, data: &Path, overwrite: bool) -> Result<PathBuf> {
+    /// [`Error::SameFile`] if `--out` is the file that is read.
+    pub(crate) fn of(self, data: &Path) -> Result<PathBuf> {
         let Self { out, in_place: _ } = self;
-        let real = |path: &Path| path.canonicalize().ok();
-        let Some(out) = out else { return Ok(real(data).unwrap_or_else(|| data.to_path_buf())) };
-        if real(&out).is_some_and(|out| Some(out) == real(data)) {
-            return Err(Error::SameFile { path: out });
+        match out {
+            None => Ok(data.canonicalize().unwrap_or_else(|_| data.to_path_buf())),
+            Some(out) if same_file(&out, data) => Err(Error::SameFile { path: out }),
+            Some(out) => Ok(out),
         }
-        let ours = |path: &Path| {
-            let marks = H5ad::open(path).and_then(|file| pipeline::marks(&file));
-            marks.is_ok_and(|marks| !marks.is_empty())
-        };
-        if out.exists() && !overwrite && !ours(&out) {
-            return Err(Error::OutputTaken { path: out });
-        }
-        Ok(out)
     }
 
     /// Whether the file itself is changed.
@@ -116,7 +104,7 @@ enum LayerArg {
     Velocity,
 }
 
-pub(crate) fn run(args: AnnotateArgs, terminal: &mut Terminal) -> Result<Outcome> {
+pub(crate) fn run(args: AnnotateArgs, overwrite: bool, terminal: &mut Terminal) -> Result<Outcome> {
     let AnnotateArgs {
         data,
         model: ModelArgs { model: folder },
@@ -127,10 +115,9 @@ pub(crate) fn run(args: AnnotateArgs, terminal: &mut Terminal) -> Result<Outcome
         project,
         layers,
         key_added,
-        overwrite,
     } = args;
     let in_place = target.in_place();
-    let out = target.of(&data, overwrite)?;
+    let out = target.of(&data)?;
     let velocity = match velocity {
         VelocityArg::Drift => VelocityKind::Drift,
         VelocityArg::Flow => VelocityKind::Flow,

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use sbcell::Result;
 use sbcell::io::model::Model;
+use sbcell::io::output::is_stream;
 use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, DiagnoseOptions, Diagnosed};
 
@@ -64,8 +65,11 @@ pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Res
     let found = pipeline::diagnose((&folder, &model), &options, terminal)?;
     let command = ("diagnose", &options);
     pipeline::write_table((&out, format), &found.table, &model, command)?;
-    let cells = beside(&out, "cells");
-    pipeline::write_table((&cells, format), &found.cells, &model, command)?;
+    // What goes to standard output is one table.
+    let cells = (!is_stream(&out)).then(|| beside(&out, "cells"));
+    if let Some(cells) = &cells {
+        pipeline::write_table((cells, format), &found.cells, &model, command)?;
+    }
     say(&found, terminal);
     for warning in &found.warnings {
         terminal.say(&format!("warning: {warning}"));
@@ -73,7 +77,8 @@ pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Res
     if found.warnings.is_empty() {
         terminal.say("nothing to be wary of was found");
     }
-    terminal.say(&format!("wrote {} and {}", shown(&out), shown(&cells)));
+    let also = cells.map(|cells| format!(" and {}", shown(&cells))).unwrap_or_default();
+    terminal.say(&format!("wrote {}{also}", shown(&out)));
     Ok(Outcome::Done)
 }
 

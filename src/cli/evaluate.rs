@@ -10,7 +10,7 @@ use sbcell::pipeline::{self, EvaluateOptions, Evaluated, FitOptions, Method, Pro
 
 use crate::cli::Outcome;
 use crate::cli::course::CourseArgs;
-use crate::cli::shared::{aligned, short, shown};
+use crate::cli::shared::{Common, aligned, short, shown};
 use crate::cli::solver::{SolverName, name};
 use crate::cli::terminal::Terminal;
 
@@ -158,9 +158,9 @@ impl EvaluateArgs {
     }
 }
 
-pub(crate) fn run(args: EvaluateArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let (data, options, out) = args.options(seed)?;
-    let _lock = pipeline::check_validation_output(&out)?;
+pub(crate) fn run(args: EvaluateArgs, common: &Common, terminal: &mut Terminal) -> Result<Outcome> {
+    let (data, options, out) = args.options(common.seed)?;
+    let _lock = pipeline::check_validation_output(&out, common.overwrite)?;
     let evaluated: Evaluated = pipeline::evaluate(&data, &options, terminal)?;
     pipeline::write_validation(&out, &evaluated, &options)?;
     let validation = &evaluated.validation;

@@ -86,6 +86,7 @@ pub(crate) fn run(args: GrnScoreArgs, terminal: &mut Terminal) -> Result<Outcome
     say(&names, &scored, terminal);
     if let (Some(path), Some(format)) = (out, format) {
         table::write(&path, &scores_table(names, &scored), format)?;
+        pipeline::record_scores(&path, &truth, &options)?;
         terminal.say(&format!("wrote {}", shown(&path)));
     }
     Ok(Outcome::Done)

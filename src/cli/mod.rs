@@ -13,6 +13,7 @@ mod grn_score;
 mod growth;
 mod inspect;
 mod interpolate;
+mod outputs;
 mod perturb;
 mod reference;
 mod sample;
@@ -33,6 +34,7 @@ use std::process::ExitCode;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use sbcell::error::Kind;
 
+use crate::cli::outputs::Called;
 use crate::cli::shared::Common;
 use crate::cli::terminal::Terminal;
 
@@ -90,7 +92,14 @@ pub(crate) fn main() -> ExitCode {
         }
     };
     let mut terminal = Terminal::new(cli.common.quiet, cli.common.verbose);
-    let ran = check_flags(&matches).and_then(|()| run(cli, &mut terminal));
+    let called = Called::of(&matches);
+    if called.as_ref().is_some_and(Called::fills_stdout) {
+        terminal.leave_stdout();
+    }
+    let overwrite = cli.common.overwrite;
+    let ran = check_flags(&matches)
+        .and_then(|()| called.map_or(Ok(()), |called| called.check(overwrite)))
+        .and_then(|()| run(cli, &mut terminal));
     match ran {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NotConverged) => ExitCode::from(4),
@@ -120,7 +129,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
     match command {
         Command::Inspect(args) => inspect::run(args),
         Command::Fit(args) => fit::run(*args, common.seed, terminal),
-        Command::Evaluate(args) => evaluate::run(*args, common.seed, terminal),
+        Command::Evaluate(args) => evaluate::run(*args, &common, terminal),
         Command::Interpolate(args) => interpolate::run(args, common.seed, terminal),
         Command::Trajectory(args) => trajectory::run(args, common.seed, terminal),
         Command::Fates(args) => fates::run(args, common.seed, terminal),
@@ -132,7 +141,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Diagnose(args) => diagnose::run(args, common.seed, terminal),
         Command::Sample(args) => sample::run(*args, common.seed, terminal),
         Command::Velocity(args) => velocity::run(args, common.seed, terminal),
-        Command::Annotate(args) => annotate::run(args, terminal),
+        Command::Annotate(args) => annotate::run(args, common.overwrite, terminal),
         Command::Strip(args) => strip::run(args, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),
         Command::GrnScore(args) => grn_score::run(args, terminal),

@@ -23,6 +23,10 @@ pub(crate) struct Common {
     /// Threads to use [default: $SLURM_CPUS_PER_TASK, else all cores]
     #[arg(long, visible_alias = "n-jobs", global = true, value_name = "N")]
     pub(crate) threads: Option<usize>,
+    /// Replace files that are there and that sbcell did not write, or that were changed since; what
+    /// is read and what belongs to a model is never replaced
+    #[arg(long, global = true)]
+    pub(crate) overwrite: bool,
     /// Print nothing but errors
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,

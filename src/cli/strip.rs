@@ -20,8 +20,7 @@ Examples:
 
 What is removed is what the entry in uns lists, and that entry; all else stays byte for byte. A
 file without such an entry is left as it is (a copy with --out), which is no error. What an
-annotation with --overwrite replaced does not come back. The space of what was removed stays in
-the file.";
+annotation with --overwrite replaced does not come back.";
 
 /// Remove everything that annotate wrote
 #[derive(Debug, Args)]
@@ -35,15 +34,12 @@ pub(crate) struct StripArgs {
     /// Only what was written under this key [default: all keys]
     #[arg(long, value_name = "NAME")]
     key: Option<String>,
-    /// Replace a file that is there
-    #[arg(long)]
-    overwrite: bool,
 }
 
 pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
-    let StripArgs { data, target, key, overwrite } = args;
+    let StripArgs { data, target, key } = args;
     let in_place = target.in_place();
-    let out = target.of(&data, overwrite)?;
+    let out = target.of(&data)?;
     let source = if in_place { &out } else { &data };
     let done = pipeline::strip(source, &out, key.as_deref())?;
     let shown_out = shown(if in_place { &data } else { &out });

@@ -18,6 +18,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) struct Terminal {
     quiet: bool,
     verbose: bool,
+    /// Whether stdout carries a table, so that words go to stderr.
+    stdout_taken: bool,
     task: Option<Task>,
     stop: Arc<AtomicBool>,
 }
@@ -42,14 +44,24 @@ impl Terminal {
             }
             let _ = writeln!(std::io::stderr(), "\nstopping (press Ctrl-C again to force)");
         });
-        Self { quiet, verbose, task: None, stop }
+        Self { quiet, verbose, stdout_taken: false, task: None, stop }
     }
 
     /// Writes a result to stdout. A closed pipe is no error: the reader had enough.
     pub(crate) fn say(&self, text: &str) {
-        if !self.quiet {
+        if self.quiet {
+            return;
+        }
+        if self.stdout_taken {
+            write_error(text);
+        } else {
             let _ = writeln!(std::io::stdout().lock(), "{text}");
         }
+    }
+
+    /// Keeps words off stdout, where a table is asked for.
+    pub(crate) fn leave_stdout(&mut self) {
+        self.stdout_taken = true;
     }
 
     /// Writes data that was asked for to stdout, also when quiet.

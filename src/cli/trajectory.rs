@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sbcell::io::model::Model;
+use sbcell::io::output::is_stream;
 use sbcell::io::table::{Cells, Table, TableFormat};
 use sbcell::pipeline::{self, Direction, TrajectoryOptions};
 use sbcell::{Error, Result};
@@ -116,14 +117,18 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
     let found = pipeline::trajectory((&folder, &model), &options, terminal)?;
     let command = ("trajectory", &options);
     pipeline::write_table((&out, format), &found.shares, &model, command)?;
-    let summary = beside(&out, "summary");
-    pipeline::write_table((&summary, format), &found.spreads, &model, command)?;
+    // What goes to standard output is one table.
+    let summary = (!is_stream(&out)).then(|| beside(&out, "summary"));
+    if let Some(summary) = &summary {
+        pipeline::write_table((summary, format), &found.spreads, &model, command)?;
+    }
     say(&found.spreads, terminal);
     if let (Some(paths), Some((format, file))) = (&found.paths, &paths_out) {
         pipeline::write_table((file, *format), paths, &model, command)?;
         terminal.say(&format!("wrote {}", shown(file)));
     }
-    terminal.say(&format!("wrote {} and {}", shown(&out), shown(&summary)));
+    let also = summary.map(|summary| format!(" and {}", shown(&summary))).unwrap_or_default();
+    terminal.say(&format!("wrote {}{also}", shown(&out)));
     Ok(Outcome::Done)
 }
 

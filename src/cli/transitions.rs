@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sbcell::io::model::Model;
+use sbcell::io::output::is_stream;
 use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, TransitionOptions};
 use sbcell::{Error, Result};
@@ -57,8 +58,11 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
     let found = pipeline::transitions((&folder, &model), &options, terminal)?;
     let command = ("transitions", &options);
     pipeline::write_table((&out, format), &found.long, &model, command)?;
-    let wide = beside(&out, "wide");
-    pipeline::write_table((&wide, format), &found.wide, &model, command)?;
+    // What goes to standard output is one table.
+    let wide = (!is_stream(&out)).then(|| beside(&out, "wide"));
+    if let Some(wide) = &wide {
+        pipeline::write_table((wide, format), &found.wide, &model, command)?;
+    }
     for table in &found.shown {
         let title = format!("{} → {}", table.times.0, table.times.1);
         let mut header = vec![title.as_str(), "cells"];
@@ -82,7 +86,8 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
         terminal.say(&aligned(&header, &rows));
     }
     terminal.say("rows become columns; each row sums to 100 %");
-    terminal.say(&format!("wrote {} and {}", shown(&out), shown(&wide)));
+    let also = wide.map(|wide| format!(" and {}", shown(&wide))).unwrap_or_default();
+    terminal.say(&format!("wrote {}{also}", shown(&out)));
     Ok(Outcome::Done)
 }
 

@@ -113,6 +113,18 @@ impl Error {
             Self::OtherCells { .. } => Some(
                 "names must be those of the file the model was fitted on, or of a part of it".into(),
             ),
+            Self::OutputIsInput { .. } | Self::OutputInModel { .. } => {
+                Some("choose another place for the result; `--overwrite` does not change this".into())
+            }
+            Self::FileTaken { .. } => {
+                Some("choose another place, or replace the file with `--overwrite`".into())
+            }
+            Self::FileInUse { .. } => Some(
+                "wait until it is done, then run this again; or write a copy with `--out` in place \
+                 of `--in-place`"
+                    .into(),
+            ),
+            Self::FileChanged { .. } => Some("nothing was written: run this again".into()),
             Self::SameFile { .. } => Some(
                 "to change it use `--in-place` instead of `--out`: it is replaced by a finished copy"
                     .into(),

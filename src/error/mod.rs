@@ -215,6 +215,36 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// A result would be written over what the command reads.
+    #[error("`{}` is read by this command and cannot be its output", path.display())]
+    OutputIsInput {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A result would be written over a part of a fitted model.
+    #[error("`{}` belongs to a fitted model", path.display())]
+    OutputInModel {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file is there that we did not write, or that was changed since.
+    #[error("`{}` is there and is not as sbcell wrote it", path.display())]
+    FileTaken {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that is to be changed is held by another process.
+    #[error("`{}` is being written by another process", path.display())]
+    FileInUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file that is to be changed was changed by another process meanwhile.
+    #[error("`{}` was changed by another process meanwhile", path.display())]
+    FileChanged {
+        /// The file.
+        path: PathBuf,
+    },
     /// An input file does not have the matrix that was asked for.
     #[error("there is no matrix `{node}` in `{}`", path.display())]
     NoMatrix {
@@ -410,6 +440,9 @@ impl Error {
             | Self::KeysTaken { .. }
             | Self::OtherCells { .. }
             | Self::SameFile { .. }
+            | Self::OutputIsInput { .. }
+            | Self::OutputInModel { .. }
+            | Self::FileTaken { .. }
             | Self::UnknownKey { .. }
             | Self::NoMatrix { .. } => Kind::Usage,
             Self::Unreadable { .. }

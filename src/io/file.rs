@@ -1,12 +1,15 @@
 //! Files opened with errors that name them, and replaced whole or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::io::held::Seen;
+use crate::io::output::{same_file, stream_of};
+use crate::io::temporary::{Temporary, folder_of};
 use crate::progress::{Event, Progress, report};
 
 /// Bytes read at once.
@@ -64,7 +67,8 @@ pub fn create_folder(path: &Path) -> Result<()> {
 }
 
 /// Writes a file under a temporary name beside `path`, then renames it: `path` holds the old
-/// content or the new, never a part. The temporary file is removed if anything fails.
+/// content or the new, never a part. The temporary file is removed if anything fails. Standard
+/// output (`-`), devices and pipes are written to as they are.
 ///
 /// # Errors
 /// [`Error::Io`] with the path.
@@ -72,94 +76,81 @@ pub fn replace(
     path: &Path,
     write: impl FnOnce(&mut (dyn Write + Send)) -> std::io::Result<()>,
 ) -> Result<()> {
-    replace_at(path, |temporary| {
-        let mut writer = BufWriter::new(File::create(temporary).map_err(io_error("create", path))?);
+    if let Some(stream) = stream_of(path) {
+        let opened = OpenOptions::new().write(true).open(stream);
+        let mut writer = BufWriter::new(opened.map_err(io_error("write", path))?);
         write(&mut writer).map_err(io_error("write", path))?;
-        writer.flush().map_err(io_error("write", path))
-    })
-}
-
-/// As [`replace`], for writers that want a path: `write` makes the file it is given.
-///
-/// # Errors
-/// [`Error::Io`] with the path, or the error of `write`.
-pub fn replace_at(path: &Path, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        return writer.flush().map_err(io_error("write", path));
+    }
     if let Some(folder) = folder_of(path) {
         create_folder(folder)?;
     }
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let name = name.unwrap_or_default();
-    let temporary = Temporary(path.with_file_name(format!(".{name}.tmp-{}", std::process::id())));
-    write(&temporary.0)?;
-    settle(&temporary, path)
+    let mut temporary = Temporary::beside(path).map_err(io_error("create", path))?;
+    let mut writer = BufWriter::new(temporary.file());
+    write(&mut writer).map_err(io_error("write", path))?;
+    writer.flush().map_err(io_error("write", path))?;
+    drop(writer);
+    temporary.publish(path, || Ok(())).map_err(io_error("replace", path))
 }
 
 /// Copies `source` beside `path`, lets `edit` change the copy, and gives it the name `path`: at any
 /// moment `path` is what it was or the edited file, also if the process or the machine dies. `source`
-/// and `path` may be the same file.
-///
-/// What dead processes left of earlier edits of `path` is removed: a copy is locked as long as its
-/// process lives (on Unix; where the file system knows no locks, such copies stay).
+/// and `path` may be the same file, which must then be as it was when the copy was begun.
 ///
 /// # Errors
-/// [`Error::Io`] with the path, or the error of `edit`.
+/// [`Error::Io`] with the path, or the error of `edit`; [`Error::FileChanged`] if the file was
+/// changed meanwhile; [`Error::Parameter`] if `path` is no file but a device or a pipe.
 pub fn replace_by_copy(
     source: &Path,
     path: &Path,
     edit: impl FnOnce(&Path) -> Result<()>,
 ) -> Result<()> {
+    if stream_of(path).is_some() {
+        let must = "a file: an `.h5ad` cannot be edited in a device, a pipe or on standard output";
+        return Err(Error::Parameter { name: "--out", must, got: path.display().to_string() });
+    }
     if let Some(folder) = folder_of(path) {
         create_folder(folder)?;
     }
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let prefix = format!(".{}.sbcell-", name.unwrap_or_default());
-    remove_abandoned(path, &prefix);
     let (mut from, _) = open(source)?;
-    let temporary = Temporary(path.with_file_name(format!("{prefix}{}", std::process::id())));
-    let mut copy = File::create(&temporary.0).map_err(io_error("create", path))?;
-    #[cfg(unix)]
-    let _ = copy.try_lock();
-    io::copy(&mut from, &mut copy).map_err(io_error("copy", source))?;
-    edit(&temporary.0)?;
+    let seen = Seen::of(&from.metadata().map_err(io_error("read", source))?);
+    let in_place = same_file(source, path);
+    let mut temporary = Temporary::beside(path).map_err(io_error("create", path))?;
+    io::copy(&mut from, temporary.file()).map_err(io_error("copy", source))?;
+    edit(temporary.path())?;
     if let Ok(old) = fs::metadata(path) {
-        fs::set_permissions(&temporary.0, old.permissions()).map_err(io_error("write", path))?;
+        fs::set_permissions(temporary.path(), old.permissions())
+            .map_err(io_error("write", path))?;
     }
-    settle(&temporary, path)
+    let ready = || if in_place { seen.check(path).map_err(Stopped::By) } else { Ok(()) };
+    temporary.publish(path, ready).map_err(|stopped| match stopped {
+        Stopped::By(error) => error,
+        Stopped::System(source) => io_error("replace", path)(source),
+    })
 }
 
-/// Everything in the temporary file to the disk, then its name, then the name to the disk.
-fn settle(temporary: &Temporary, path: &Path) -> Result<()> {
-    let written = File::open(&temporary.0).map_err(io_error("write", path))?;
-    written.sync_all().map_err(io_error("write", path))?;
-    fs::rename(&temporary.0, path).map_err(io_error("replace", path))?;
-    #[cfg(unix)]
-    if let Ok(folder) = File::open(folder_of(path).unwrap_or(Path::new("."))) {
-        // A file system that cannot do this has renamed all the same.
-        let _ = folder.sync_all();
-    }
-    Ok(())
+/// Why a copy did not take a file's place.
+enum Stopped {
+    By(Error),
+    System(io::Error),
 }
 
-fn folder_of(path: &Path) -> Option<&Path> {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty())
-}
-
-/// Removes files beside `path` that begin with `prefix` and that no process holds.
-#[cfg(unix)]
-fn remove_abandoned(path: &Path, prefix: &str) {
-    let Ok(entries) = fs::read_dir(folder_of(path).unwrap_or(Path::new("."))) else { return };
-    for entry in entries.flatten() {
-        let abandoned = entry.file_name().to_string_lossy().starts_with(prefix)
-            && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok());
-        if abandoned {
-            // If it cannot be removed it is in nobody's way.
-            let _ = fs::remove_file(entry.path());
-        }
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
     }
 }
 
-#[cfg(not(unix))]
-fn remove_abandoned(_path: &Path, _prefix: &str) {}
+/// The bytes of `source` in place of those of `target`, which stays the same file.
+///
+/// # Errors
+/// [`Error::Io`] with the path.
+pub(crate) fn copy_into(source: &Path, target: &Path) -> Result<()> {
+    let (mut from, _) = open(source)?;
+    let to = OpenOptions::new().write(true).truncate(true).open(target);
+    let mut to = to.map_err(io_error("write", target))?;
+    io::copy(&mut from, &mut to).map(|_| ()).map_err(io_error("copy", source))
+}
 
 /// SHA-256 of a file as lower-case hexadecimal. Reads it once, 1 MiB in memory.
 ///
@@ -216,16 +207,6 @@ pub(crate) fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::
         }
     }
     Ok(())
-}
-
-/// A file that goes when this goes.
-struct Temporary(PathBuf);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // After the rename there is nothing to remove; before it, nobody to tell.
-        let _ = fs::remove_file(&self.0);
-    }
 }
 
 #[cfg(test)]

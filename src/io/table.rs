@@ -6,6 +6,7 @@ use std::path::Path;
 use ndarray::{Array2, ArrayView1, ArrayView2};
 
 use crate::error::{Error, Result};
+use crate::io::output::is_stream;
 use crate::io::{file, parquet};
 
 /// The values of one column.
@@ -51,7 +52,7 @@ pub enum TableFormat {
 }
 
 impl TableFormat {
-    /// The format a file's suffix names.
+    /// The format a file's suffix names; CSV for standard output, devices and pipes without one.
     ///
     /// # Errors
     /// [`Error::Parameter`] if the suffix is none of `csv`, `tsv`, `txt`, `parquet`.
@@ -60,6 +61,7 @@ impl TableFormat {
             Some("csv") => Ok(Self::Csv),
             Some("tsv" | "txt") => Ok(Self::Tsv),
             Some("parquet") => Ok(Self::Parquet),
+            None if is_stream(path) => Ok(Self::Csv),
             _ => Err(Error::Parameter {
                 name: "--out",
                 must: "a file that ends in .csv, .tsv or .parquet",

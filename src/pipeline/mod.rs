@@ -58,13 +58,13 @@ pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpola
 pub use lineage::{
     CellSets, CouplingOptions, DiagnoseOptions, Diagnosed, Direction, DriverOptions, DriverRow,
     Export, FateOptions, FateTables, FoundTransitions, PerturbOptions, Perturbed, TerminalGroup,
-    Trajectories, TrajectoryOptions, TransitionOptions, TrendOptions, TrendTables, couplings,
-    diagnose, drivers, fates, perturb, trajectory, transitions, trends, write_table,
+    Trajectories, TrajectoryOptions, TransitionOptions, TrendOptions, TrendTables, coupling_files,
+    couplings, diagnose, drivers, fates, perturb, trajectory, transitions, trends, write_table,
 };
 pub use output::{
-    EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, write_annotation,
-    write_edges, write_imputed, write_populations, write_samples, write_validation,
-    write_velocities,
+    EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, picture_of,
+    record_scores, validation_files, write_annotation, write_edges, write_imputed,
+    write_populations, write_record, write_samples, write_validation, write_velocities,
 };
 pub use prepare::{Selection, select};
 pub use process::Process;

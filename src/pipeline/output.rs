@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::data::Column;
 use crate::error::{Error, Result};
 use crate::io::chart::{draw_edges, draw_regulators, draw_validation};
@@ -10,14 +12,16 @@ use crate::io::file;
 use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use crate::io::lock::FolderLock;
 use crate::io::model::{Model, recover};
+use crate::io::output::{is_stream, run_record};
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, json_sha256, read_json, write_json};
 use crate::io::staged::Staged;
 use crate::io::table::{self, Cells, Table, TableFormat};
+use crate::io::temporary::short_name;
 use crate::io::validation::{self, Validation};
 use crate::pipeline::annotate::AnnotateOptions;
 use crate::pipeline::evaluate::{EvaluateOptions, Evaluated};
 use crate::pipeline::fit::to_value;
-use crate::pipeline::grn::{FoundEdges, GrnOptions};
+use crate::pipeline::grn::{FoundEdges, GrnOptions, GrnScoreOptions};
 use crate::pipeline::impute::Imputed;
 use crate::pipeline::interpolate::{InterpolateOptions, Population, Space};
 use crate::pipeline::prepare::file_name;
@@ -56,6 +60,7 @@ impl PopulationFormat {
             Some("parquet") => Ok(Self::Parquet),
             Some("csv") => Ok(Self::Csv),
             Some("h5ad") => Ok(Self::H5ad),
+            None if is_stream(path) => Ok(Self::Csv),
             _ => Err(Error::Parameter {
                 name: "--out",
                 must: "a file that ends in .parquet, .csv or .h5ad (or give --format)",
@@ -290,7 +295,7 @@ pub fn write_edges(
 }
 
 /// Draws the first edges of `found` to `plot`, and each gene of [`GrnOptions::drawn`] with its
-/// regulators over time beside it, the name of the gene before the suffix. Gives the files.
+/// regulators over time beside it ([`picture_of`]). Gives the files.
 ///
 /// # Errors
 /// [`Error::Parameter`] for another suffix than `.svg` or `.png`; [`Error::Io`] if a file cannot be
@@ -302,18 +307,24 @@ pub fn draw_found_edges(
 ) -> Result<Vec<PathBuf>> {
     draw_edges(&found.rows, DRAWN_EDGES).write(plot)?;
     let mut files = vec![plot.to_path_buf()];
-    let suffix = plot.extension().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     for gene in &options.drawn {
         let profiles = found.profiles.as_ref();
         let Some(chart) = profiles.and_then(|of| draw_regulators(of, &found.rows, gene)) else {
             continue;
         };
-        let safe = gene.replace(|c: char| !c.is_alphanumeric() && !"-_.".contains(c), "_");
-        let file = plot.with_extension(format!("{safe}.{suffix}"));
+        let file = picture_of(plot, gene);
         chart.write(&file)?;
         files.push(file);
     }
     Ok(files)
+}
+
+/// Where the picture of a gene goes: beside `plot`, the name of the gene before the suffix.
+pub fn picture_of(plot: &Path, gene: &str) -> PathBuf {
+    const MOST: usize = 80;
+    let suffix = plot.extension().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+    let safe = gene.replace(|c: char| !c.is_alphanumeric() && !"-_.".contains(c), "_");
+    plot.with_extension(format!("{}.{suffix}", short_name(&safe, MOST)))
 }
 
 /// Writes `validation.csv`, `.json`, `.svg`, `.png` and their run record into `folder`: all of them, or
@@ -339,12 +350,12 @@ pub fn write_validation(
 
 /// Whether `evaluate` may write to `folder`: nothing of the names it writes is there, or an earlier
 /// evaluation or fit wrote it. What a dead one left there is put in its place or removed. Nobody else
-/// writes to the folder before the lock goes.
+/// writes to the folder before the lock goes. With `overwrite`, files that are not ours are replaced.
 ///
 /// # Errors
 /// [`Error::OutputTaken`] if a file is there that is not ours; [`Error::InUse`] if another process
 /// writes to the folder.
-pub fn check_validation_output(folder: &Path) -> Result<FolderLock> {
+pub fn check_validation_output(folder: &Path, overwrite: bool) -> Result<FolderLock> {
     if folder.is_file() {
         return Err(Error::OutputTaken { path: folder.to_path_buf() });
     }
@@ -354,9 +365,14 @@ pub fn check_validation_output(folder: &Path) -> Result<FolderLock> {
     let ours = run.is_ok_and(|run| run.command == "evaluate");
     let names = VALIDATION_FILES.iter().chain([&VALIDATION_RUN]);
     match names.map(|name| folder.join(name)).find(|path| path.exists()) {
-        Some(path) if !ours => Err(Error::OutputTaken { path }),
+        Some(path) if !ours && !overwrite => Err(Error::OutputTaken { path }),
         _ => Ok(lock),
     }
+}
+
+/// The files that `evaluate` writes into `folder`.
+pub fn validation_files(folder: &Path) -> Vec<PathBuf> {
+    VALIDATION_FILES.iter().chain([&VALIDATION_RUN]).map(|name| folder.join(name)).collect()
 }
 
 /// The files of a validation alone; their names.
@@ -391,7 +407,20 @@ fn coordinates(
     }
 }
 
-/// `OUT.run.json`: what made `out`.
+/// Writes the run record of a file that shows a part of a model, such as a chart.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be written.
+pub fn write_record(
+    out: &Path,
+    command: &str,
+    model: &Model,
+    options: &impl Serialize,
+) -> Result<()> {
+    write_run(out, command, model, to_value(options)?)
+}
+
+/// `OUT.run.json`: what made `out`. Standard output, devices and pipes have none.
 pub(super) fn write_run(
     out: &Path,
     command: &str,
@@ -405,12 +434,36 @@ pub(super) fn write_run(
         cells: model.cells.len(),
         genes: model.genes.len(),
     };
-    let mut run = RunRecord::new(command, input, parameters);
-    let name = file_name(out);
-    run.outputs.push(OutputRecord { sha256: file::sha256(out, &mut Silent)?, file: name.clone() });
-    write_json(&beside(out, &name), &run)
+    record_output(out, RunRecord::new(command, input, parameters))
 }
 
-fn beside(out: &Path, name: &str) -> PathBuf {
-    out.with_file_name(format!("{name}.run.json"))
+/// Writes the run record of a table of scores of edges against the network `truth`.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be written.
+pub fn record_scores(out: &Path, truth: &Path, options: &GrnScoreOptions) -> Result<()> {
+    if is_stream(out) {
+        return Ok(());
+    }
+    let sha256 = if is_stream(truth) { String::new() } else { file::sha256(truth, &mut Silent)? };
+    let (file, path) = (file_name(truth), String::new());
+    let input = InputRecord { file, path, sha256, cells: 0, genes: 0 };
+    let GrnScoreOptions { candidates, genes, measured } = options;
+    let candidates = candidates.map(|candidates| format!("{candidates:?}").to_lowercase());
+    let parameters =
+        serde_json::json!({ "candidates": candidates, "genes": genes, "measured": measured });
+    record_output(out, RunRecord::new("grn-score", input, parameters))
+}
+
+/// Writes `run` beside the file `out` that came out of it.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be written.
+fn record_output(out: &Path, mut run: RunRecord) -> Result<()> {
+    if is_stream(out) {
+        return Ok(());
+    }
+    let sha256 = file::sha256(out, &mut Silent)?;
+    run.outputs.push(OutputRecord { sha256, file: file_name(out) });
+    write_json(&run_record(out), &run)
 }

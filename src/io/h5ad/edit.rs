@@ -1,9 +1,10 @@
 //! Adds, replaces and removes parts of an `.h5ad`, in a copy that then takes its place.
 //!
 //! What is there is not written again: new data and rebuilt group headers go to the end of the copy,
-//! and every other dataset stays as it is, byte for byte. Only where the file keeps its links in a
-//! way that the HDF5 crate cannot extend (more than eight in one group of the latest format) the copy
-//! is written anew, object by object, without loss.
+//! and every other dataset stays as it is, byte for byte. Links that are kept in a way that the HDF5
+//! crate cannot extend are first brought into one that it can ([`super::compact`]), and tables of
+//! records (anndata 0.6) become groups ([`super::convert`]). What nothing leads to any more is left
+//! behind by writing the copy anew, object by object, once it is a good part of the file.
 
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,9 +19,13 @@ use ndarray::ArrayView2;
 use crate::data::Column;
 use crate::error::{Error, Result};
 use crate::io::file;
+use crate::io::h5ad::compact::compact_groups;
+use crate::io::h5ad::convert::{Records, listed};
 use crate::io::h5ad::element::Attribute;
 use crate::io::h5ad::hdf5::{Folder, Node};
 use crate::io::h5ad::read::H5ad;
+use crate::io::h5ad::reclaim::reclaim;
+use crate::io::h5ad::survey::{Survey, survey};
 use crate::io::h5ad::write::{MatrixContent, check_names, dense, encoding, mark};
 
 /// The groups that an edit can reach into, with `obs`.
@@ -48,8 +53,11 @@ pub struct H5adEdit<'a> {
 pub enum Edited {
     /// What was there is where it was.
     Extended,
-    /// The file was written anew, object by object, because it could not be extended.
+    /// The file was written anew, object by object, because it could not be extended, or was in
+    /// good part what nothing led to any more.
     Rewritten,
+    /// Tables that were records, as anndata 0.6 writes them, are now groups of columns.
+    Converted,
 }
 
 impl H5adEdit<'_> {
@@ -109,27 +117,59 @@ impl H5ad {
 pub fn edit_h5ad(source: &Path, path: &Path, edit: &H5adEdit<'_>) -> Result<Edited> {
     let opened = H5ad::open(source)?;
     edit.check(&opened)?;
+    let survey = survey(opened.root.container())?;
     let plan = Plan::of(&opened, edit)?;
     drop(opened);
-    let mut how = Edited::Extended;
+    let mut how = if plan.records.is_empty() { Edited::Extended } else { Edited::Converted };
     file::replace_by_copy(source, path, |copy| {
-        if let Err(error) = guarded(source, || plan.apply(copy)) {
+        if let Err(error) = plan.applied(source, copy) {
             let hdf5_pure::Error::EditUnsupported(why) = error else {
                 return Err(failed(source, &error.to_string()));
             };
-            how = Edited::Rewritten;
-            let anew = || hdf5_pure::repack(source, copy, &RepackOptions::new());
-            guarded(source, anew)
-                .and_then(|()| guarded(source, || plan.apply(copy)))
-                .map_err(|also| failed(source, &format!("{why}; and {also}")))?;
+            extend_otherwise(source, copy, &plan, &mut how)
+                .map_err(|also| failed(source, &format!("{why}{also}")))?;
         }
-        plan.confirm(copy)
+        plan.confirm(source, copy)?;
+        if !plan.deleted.is_empty()
+            && survey == Survey::default()
+            && reclaim(path, copy)?
+            && how == Edited::Extended
+        {
+            how = Edited::Rewritten;
+        }
+        Ok(())
     })?;
     Ok(how)
 }
 
+/// Edits a copy in which the crate's own way failed; what stood in the way of that, if it fails too.
+fn extend_otherwise(
+    source: &Path,
+    copy: &Path,
+    plan: &Plan<'_, '_>,
+    how: &mut Edited,
+) -> std::result::Result<(), String> {
+    let also = |error: &dyn std::fmt::Display| format!("; and {error}");
+    file::copy_into(source, copy).map_err(|error| also(&error))?;
+    let groups = ["", "obs", "obsm", "layers", "uns"];
+    if compact_groups(copy, &groups).map_err(|error| also(&error))?
+        && plan.applied(source, copy).is_ok()
+    {
+        return Ok(());
+    }
+    // Only what the crate would write again as it is.
+    let survey = H5ad::open(source).and_then(|file| survey(file.root.container()));
+    if !survey.is_ok_and(|found| found == Survey::default()) {
+        return Err(String::new());
+    }
+    *how = Edited::Rewritten;
+    guarded(source, || hdf5_pure::repack(source, copy, &RepackOptions::new()))
+        .and_then(|()| plan.applied(source, copy))
+        .map_err(|error| also(&error))
+}
+
 /// The crate's panics become its errors.
-fn guarded(
+pub(super) fn guarded(
     source: &Path,
     work: impl FnOnce() -> std::result::Result<(), hdf5_pure::Error>,
 ) -> std::result::Result<(), hdf5_pure::Error> {
@@ -156,6 +196,8 @@ struct Plan<'p, 'a> {
     edit: &'p H5adEdit<'a>,
     /// Paths to delete: what is removed and what is replaced.
     deleted: Vec<String>,
+    /// Tables of records that become groups.
+    records: Vec<Records>,
     /// Groups to create.
     created: Vec<&'static str>,
     /// The columns of `obs` afterwards, if it lists them.
@@ -165,11 +207,16 @@ struct Plan<'p, 'a> {
 
 impl<'p, 'a> Plan<'p, 'a> {
     fn of(file: &H5ad, edit: &'p H5adEdit<'a>) -> Result<Self> {
-        let Some(Node::Folder(obs)) = file.root.child("obs")? else {
-            return Err(failed(
-                file.path(),
-                "it has the format of anndata 0.6, whose tables are records",
-            ));
+        let mut records = Vec::new();
+        let obs = match file.root.child("obs")? {
+            Some(Node::Folder(obs)) => Some(obs),
+            _ => {
+                // anndata reads categories in `uns` only where `obs` is of records: both or none.
+                for name in ["obs", "var"] {
+                    records.extend(Records::of(&file.root, name)?);
+                }
+                None
+            }
         };
         let written = edit.written();
         let gone: BTreeSet<&String> = edit.remove.iter().chain(&written).collect();
@@ -197,17 +244,46 @@ impl<'p, 'a> Plan<'p, 'a> {
                 _ => {}
             }
         }
-        let order = order_after(file, &obs, edit)?;
-        Ok(Self { edit, deleted, created, order, n_cells: file.n_cells() })
+        let order = match &obs {
+            Some(obs) => order_after(file, obs, edit)?,
+            None => {
+                let names = records.first().map(Records::names).unwrap_or_default();
+                Some(order_with(names, edit))
+            }
+        };
+        Ok(Self { edit, deleted, records, created, order, n_cells: file.n_cells() })
+    }
+
+    /// [`Plan::apply`], with panics of the crate as errors.
+    fn applied(&self, source: &Path, copy: &Path) -> std::result::Result<(), hdf5_pure::Error> {
+        guarded(source, || {
+            self.regroup(copy)?;
+            self.apply(copy)
+        })
+    }
+
+    /// Makes groups of tables of records, in commits of their own.
+    fn regroup(&self, copy: &Path) -> std::result::Result<(), hdf5_pure::Error> {
+        if self.records.is_empty() {
+            return Ok(());
+        }
+        let opened = hdf5_pure::File::open_rw_with_options(copy, properties())?;
+        let root = opened.root();
+        for table in &self.records {
+            root.delete(&table.path())?;
+        }
+        let used: BTreeSet<&String> = self.records.iter().flat_map(|table| &table.used).collect();
+        used.into_iter().try_for_each(|path| root.delete(path))?;
+        opened.commit()?;
+        self.records.iter().try_for_each(|table| table.stage(&root))?;
+        opened.commit()?;
+        drop(root);
+        opened.close()
     }
 
     /// Stages everything and commits it at once.
     fn apply(&self, copy: &Path) -> std::result::Result<(), hdf5_pure::Error> {
-        // The copy is locked by `file::replace_by_copy`, and synced there.
-        let properties = FileAccessProperties::new()
-            .with_locking(FileLocking::Disabled)
-            .with_sync_policy(SyncPolicy::OnClose);
-        let opened = hdf5_pure::File::open_rw_with_options(copy, properties)?;
+        let opened = hdf5_pure::File::open_rw_with_options(copy, properties())?;
         let root = opened.root();
         for path in &self.deleted {
             root.delete(path)?;
@@ -235,12 +311,7 @@ impl<'p, 'a> Plan<'p, 'a> {
             })?;
         }
         if let Some(order) = &self.order {
-            let order = if order.is_empty() {
-                AttrValue::F64Array(Vec::new())
-            } else {
-                AttrValue::VarLenStringArray(order.clone())
-            };
-            opened.group("obs")?.set_attr("column-order", order)?;
+            opened.group("obs")?.set_attr("column-order", listed(order.clone()))?;
         }
         opened.commit()?;
         drop(root);
@@ -248,15 +319,15 @@ impl<'p, 'a> Plan<'p, 'a> {
     }
 
     /// Reads back from the copy that it is what was planned.
-    fn confirm(&self, copy: &Path) -> Result<()> {
+    fn confirm(&self, source: &Path, copy: &Path) -> Result<()> {
         let file = H5ad::open(copy)?;
-        let wrong =
-            |what: &str| file.root.container().unreadable(what, "was not written as planned");
+        let wrong = |what: &str| failed(source, &format!("`{what}` was not written as planned"));
         if file.n_cells() != self.n_cells {
             return Err(wrong("obs"));
         }
         if let Some(order) = &self.order
-            && file.obs_columns()? != *order
+            && let Some(Node::Folder(obs)) = file.root.child("obs")?
+            && listed_in(&obs).unwrap_or_default() != *order
         {
             return Err(wrong("obs"));
         }
@@ -284,14 +355,29 @@ fn order_after(file: &H5ad, obs: &Folder, edit: &H5adEdit<'_>) -> Result<Option<
     if !touched || listed.is_none() {
         return Ok(None);
     }
-    let mut order = match listed {
+    let order = match listed_in(obs) {
         // Kept as it is listed, even where it names the index.
-        Some(Attribute::Texts(names)) => names.clone(),
-        Some(Attribute::Text(name)) => vec![name.clone()],
+        Some(names) => names,
         // An empty list is of any type.
-        _ if file.obs_columns()?.is_empty() => Vec::new(),
-        _ => return Err(failed(file.path(), "the order of the columns of `obs` cannot be read")),
+        None if file.obs_columns()?.is_empty() => Vec::new(),
+        None => {
+            return Err(failed(file.path(), "the order of the columns of `obs` cannot be read"));
+        }
     };
+    Ok(Some(order_with(order, edit)))
+}
+
+/// The columns that a table lists.
+fn listed_in(table: &Folder) -> Option<Vec<String>> {
+    match table.attribute("column-order") {
+        Some(Attribute::Texts(names)) => Some(names.clone()),
+        Some(Attribute::Text(name)) => Some(vec![name.clone()]),
+        _ => None,
+    }
+}
+
+/// A list of columns without those removed, and those added at its end.
+fn order_with(mut order: Vec<String>, edit: &H5adEdit<'_>) -> Vec<String> {
     let added = |name: &String| edit.obs.iter().any(|(new, _)| new == name);
     order.retain(|name| added(name) || !edit.remove.contains(&format!("obs/{name}")));
     for (name, _) in &edit.obs {
@@ -299,7 +385,14 @@ fn order_after(file: &H5ad, obs: &Folder, edit: &H5adEdit<'_>) -> Result<Option<
             order.push(name.clone());
         }
     }
-    Ok(Some(order))
+    order
+}
+
+/// The copy is locked by `file::replace_by_copy`, and synced there.
+fn properties() -> FileAccessProperties {
+    FileAccessProperties::new()
+        .with_locking(FileLocking::Disabled)
+        .with_sync_policy(SyncPolicy::OnClose)
 }
 
 fn mark_group(group: &mut StagedGroup<'_>, kind: &str, version: &str) {

@@ -179,7 +179,7 @@ fn index_name(folder: &Folder) -> &str {
     folder.text_attribute("_index").unwrap_or("_index")
 }
 
-fn index_field(fields: &[Field]) -> Option<&Field> {
+pub(super) fn index_field(fields: &[Field]) -> Option<&Field> {
     let named = |name: &str| fields.iter().find(|field| field.name == name);
     named("index").or_else(|| named("_index")).or(fields.first())
 }
@@ -268,6 +268,12 @@ fn categorical(array: &Array, codes: &[Option<i64>], categories: Column) -> Resu
         });
     }
     Ok(Column::Categories { codes: checked, categories: Box::new(categories) })
+}
+
+/// One field of all records as text.
+pub(super) fn record_labels(table: &Array, field: &Field) -> Result<Vec<String>> {
+    let column = record_column(table, field)?;
+    Ok((0..column.len()).map(|i| column.label(i).unwrap_or_default()).collect())
 }
 
 /// One field of all records.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) use hdf5_pure::Filter;
-use hdf5_pure::{Dataset, FormatError, Group, MaxExtent, Source};
+use hdf5_pure::{Dataset, Datatype, FormatError, Group, MaxExtent, Source};
 
 use crate::error::{Error, Result};
 use crate::io::file;
@@ -365,6 +365,17 @@ impl Array {
         self.container.unreadable(&self.path, problem)
     }
 
+    /// The type of an element, as the crate has it.
+    pub(super) fn datatype(&self) -> Result<Datatype> {
+        self.container.guard(&self.path, || self.dataset.datatype())
+    }
+
+    /// The type of a field of its records.
+    pub(super) fn field_type(&self, name: &str) -> Result<Option<Datatype>> {
+        let Datatype::Compound { members, .. } = self.datatype()? else { return Ok(None) };
+        Ok(members.into_iter().find(|member| member.name == name).map(|member| member.datatype))
+    }
+
     /// How the data lie in the file.
     pub(super) fn layout(&self) -> Result<Layout> {
         match self.container.guard(&self.path, || self.dataset.layout()) {
@@ -418,6 +429,15 @@ impl Array {
         let message = messages(&self.container, address)?;
         let message = message.iter().find(|message| message.kind == LAYOUT)?;
         ChunkedLayout::parse(&self.container, &message.bytes)
+    }
+
+    /// Bytes of its data as they are stored.
+    pub(super) fn stored_bytes(&self) -> Result<u64> {
+        Ok(match self.layout()? {
+            Layout::Run { length, .. } => length,
+            Layout::Chunked { .. } => self.chunks()?.iter().map(|chunk| chunk.stored).sum(),
+            Layout::Other => self.element_size as u64,
+        })
     }
 
     /// The filters, in the order in which they were applied.

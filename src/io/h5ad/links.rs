@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use crate::io::h5ad::dense_links::{LinkInfo, dense_links};
 use crate::io::h5ad::hdf5::{Container, Folder};
 use crate::io::h5ad::object_header::messages;
 use crate::io::h5ad::text::integer;
 
+const LINK_INFO: u16 = 0x02;
 const LINK: u16 = 0x06;
 const SYMBOL_TABLE: u16 = 0x11;
 
@@ -21,8 +23,7 @@ pub(super) enum Link {
     Soft(String),
 }
 
-/// The soft links in a group with their targets; none if the group cannot be read this way (its
-/// links are in a fractal heap, or it is corrupt).
+/// The soft links in a group with their targets; none if the group is corrupt.
 pub(super) fn soft_links(folder: &Folder) -> BTreeMap<String, String> {
     let links = address_of(folder.container(), folder.path())
         .and_then(|address| links(folder.container(), address));
@@ -54,10 +55,19 @@ pub(super) fn address_of(container: &Container, path: &str) -> Option<u64> {
     Some(address)
 }
 
-fn links(container: &Container, address: u64) -> Option<BTreeMap<String, Link>> {
+/// The links of the group at `address`; none of what is no group.
+pub(super) fn links(container: &Container, address: u64) -> Option<BTreeMap<String, Link>> {
     let mut found = BTreeMap::new();
     for message in messages(container, address)? {
         match message.kind {
+            LINK_INFO => {
+                let info = LinkInfo::parse(container, &message.bytes)?;
+                if info.is_dense(container) {
+                    for bytes in dense_links(container, info)? {
+                        found.extend(link(container, &bytes));
+                    }
+                }
+            }
             LINK => {
                 if let Some((name, link)) = link(container, &message.bytes) {
                     found.insert(name, link);

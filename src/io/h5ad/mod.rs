@@ -9,6 +9,9 @@
 //! - [`H5ad`]: the file; [`write_h5ad`]: a new one; [`edit_h5ad`]: parts added to one that is there
 
 mod blocks;
+mod compact;
+mod convert;
+mod dense_links;
 mod edit;
 mod element;
 mod filters;
@@ -20,8 +23,10 @@ mod matrix;
 mod number;
 mod object_header;
 mod read;
+mod reclaim;
 mod slots;
 mod storage;
+mod survey;
 mod text;
 mod third_party;
 mod write;

@@ -6,11 +6,13 @@ use crate::io::h5ad::text::integer;
 /// Messages and blocks read from one header at most; real headers have a few dozen.
 const MOST: usize = 10_000;
 
-const CONTINUATION: u16 = 0x10;
+pub(super) const CONTINUATION: u16 = 0x10;
 
-/// One message: its type and its bytes.
+/// One message: its type, its flags, its place in the order of creation, its bytes.
 pub(super) struct Message {
     pub(super) kind: u16,
+    pub(super) flags: u8,
+    pub(super) order: u16,
     pub(super) bytes: Vec<u8>,
 }
 
@@ -86,17 +88,21 @@ fn collect(
 
 /// The message at `at` and where the next one starts; `None` at the end.
 fn message(block: &[u8], at: usize, version: Version) -> Option<(Message, usize)> {
-    let (kind, size, head) = match version {
+    let (kind, size, flags, n_head) = match version {
         Version::One => {
             let head = block.get(at..at + 8)?;
-            (integer(&head[..2]) as u16, integer(&head[2..4]) as usize, 8)
+            (integer(&head[..2]) as u16, integer(&head[2..4]) as usize, head[4], 8)
         }
         Version::Two { ordered } => {
             let head = block.get(at..at + 4)?;
             let n_head = if ordered { 6 } else { 4 };
-            (u16::from(head[0]), integer(&head[1..3]) as usize, n_head)
+            (u16::from(head[0]), integer(&head[1..3]) as usize, head[3], n_head)
         }
     };
-    let bytes = block.get(at + head..at + head + size)?.to_vec();
-    Some((Message { kind, bytes }, at + head + size))
+    let order = match version {
+        Version::Two { ordered: true } => integer(block.get(at + 4..at + 6)?) as u16,
+        _ => 0,
+    };
+    let bytes = block.get(at + n_head..at + n_head + size)?.to_vec();
+    Some((Message { kind, flags, order, bytes }, at + n_head + size))
 }

@@ -32,16 +32,18 @@ use crate::error::{Error, Result};
 use crate::io::networks;
 use crate::io::run::read_json;
 use crate::io::table::{self, Cells};
+use crate::io::temporary::number_in_name;
 use crate::preprocess::Pca;
 
 pub use partial::PartialModel;
+pub(super) use publish::{OWN_NAMES, PLAN, VALIDATION};
 pub use publish::{Published, check_output, partial_folder, recover};
 pub use reading::{FileRecord, Reading, Source, TimeOptions, ValuesChoice};
 
 /// The version of the layout that this sbcell writes and reads.
 pub const FORMAT: u32 = 1;
 
-const HEADER: &str = "model.json";
+pub(super) const HEADER: &str = "model.json";
 const RUN: &str = "run.json";
 const GENES: &str = "genes.parquet";
 const BRIDGES: &str = "bridges";
@@ -249,7 +251,7 @@ pub fn detail_names(intervals: &[Interval]) -> Vec<String> {
 }
 
 fn bridge_file(from: f64, to: f64) -> String {
-    format!("{BRIDGES}/{from}_{to}.json")
+    format!("{BRIDGES}/{}_{}.json", number_in_name(from), number_in_name(to))
 }
 
 fn read_pca(folder: &Path, header: &Header) -> Result<(Vec<String>, Option<Pca>)> {

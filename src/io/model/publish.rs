@@ -23,7 +23,7 @@ use crate::io::staged;
 
 pub use crate::io::model::exchange::partial_folder;
 
-pub(super) const PLAN: &str = "plan.json";
+pub(in crate::io) const PLAN: &str = "plan.json";
 
 /// The list of the files of a whole model that is not in its place yet.
 const WHOLE: &str = ".sbcell-whole.json";
@@ -32,7 +32,7 @@ const WHOLE: &str = ".sbcell-whole.json";
 const LOOKS: usize = 200;
 
 /// What a fit writes beside `model.json`.
-const OWN_NAMES: [&str; 8] = [
+pub(in crate::io) const OWN_NAMES: [&str; 8] = [
     RUN,
     "cells.parquet",
     GENES,
@@ -44,7 +44,7 @@ const OWN_NAMES: [&str; 8] = [
 ];
 
 /// What `fit` adds to a model when it has held out times.
-const VALIDATION: [&str; 5] = [
+pub(in crate::io) const VALIDATION: [&str; 5] = [
     "validation.csv",
     "validation.json",
     "validation.svg",

@@ -14,10 +14,12 @@ use crate::error::{Error, Result};
 use crate::geometry::Projection;
 use crate::io::cell_table::CellTable;
 use crate::io::h5ad::{Edited, H5ad, H5adEdit, MatrixSource, edit_h5ad};
+use crate::io::held::Held;
 use crate::io::model::Model;
+use crate::io::output::same_file;
 use crate::io::run::{RunRecord, json_sha256, read_json};
 use crate::pipeline::annotate::join::Rows;
-use crate::pipeline::annotate::mark::check_free;
+use crate::pipeline::annotate::mark::{CREATED, LAYER, PROJECTED, check_free, check_listed};
 use crate::pipeline::coordinates::unique;
 use crate::pipeline::fit::to_value;
 use crate::pipeline::prepare::file_name;
@@ -97,7 +99,8 @@ pub struct Annotated {
 /// # Errors
 /// [`Error::KeysTaken`] if a key is there and not ours; [`Error::OtherCells`] if no cell of the model
 /// is in the file; [`Error::Parameter`] for a key that cannot be one, or a flow or score that the
-/// model does not have; those of [`velocity`], [`CellTable::read`] and [`edit_h5ad`].
+/// model does not have; [`Error::FileInUse`] and [`Error::FileChanged`] if the file itself is to be
+/// changed and another process is at it; those of [`velocity`], [`CellTable::read`] and [`edit_h5ad`].
 pub fn annotate(
     (folder, model): (&Path, &Model),
     options: &AnnotateOptions,
@@ -105,9 +108,12 @@ pub fn annotate(
     progress: &mut dyn Progress,
 ) -> Result<Annotated> {
     check_key(&options.key)?;
+    // Taken before anything is read, so that what is written fits what was read.
+    let held = if same_file(source, out) { Some(Held::take(source)?) } else { None };
     let file = H5ad::open(source)?;
     let marks = marks(&file)?;
     let old = marks.get(&options.key);
+    old.map_or(Ok(()), |mark| check_listed(&file, &options.key, mark))?;
     let rows = Rows::find(&file, &model.cells, "the model")?;
     if rows.n_found() < rows.n_asked() {
         let (n, of) = (rows.n_asked() - rows.n_found(), rows.n_asked());
@@ -136,10 +142,11 @@ pub fn annotate(
         layers: parts.layer.iter().map(|(name, layer)| (name.clone(), layer.view())).collect(),
         uns: vec![(options.key.clone(), text)],
     };
+    held.iter().try_for_each(Held::check)?;
     let edited = edit_h5ad(source, out, &edit)?;
-    if edited == Edited::Rewritten {
-        let text = "the file keeps many links in one group in the latest format of HDF5, which cannot \
-                    be extended: it was written anew, object by object";
+    if edited == Edited::Converted {
+        let text = "the tables of the file were records, as anndata 0.6 writes them: `obs` and `var` \
+                    are now groups of columns, as anndata has written them since, with equal content";
         progress::note(progress, text)?;
     }
     let (n_found, n_cells) = (rows.n_found(), rows.n_rows());
@@ -164,14 +171,14 @@ fn names_of_model(model: &Model, options: &AnnotateOptions) -> Vec<String> {
     names.extend([format!("obsm/X_{key}"), format!("obsm/{key}_velocity")]);
     names.extend(options.project.iter().map(|basis| format!("obsm/{}", projected_name(basis))));
     if options.layer {
-        names.push("layers/velocity".into());
+        names.push(format!("layers/{LAYER}"));
     }
     names
 }
 
 /// `velocity_umap` for `X_umap`: where scVelo and CellRank look for it.
 fn projected_name(basis: &str) -> String {
-    format!("velocity_{}", basis.strip_prefix("X_").unwrap_or(basis))
+    format!("{PROJECTED}{}", basis.strip_prefix("X_").unwrap_or(basis))
 }
 
 /// What is written, as it grows.
@@ -279,8 +286,8 @@ impl Parts {
         if *layer {
             let genes = Velocities::in_genes(model, chosen.view())?;
             let layer = in_layer((model, rows), file, &genes, progress)?;
-            self.units.insert("layers/velocity".into(), format!("expression per {unit}"));
-            self.layer = Some(("velocity".into(), layer));
+            self.units.insert(format!("layers/{LAYER}"), format!("expression per {unit}"));
+            self.layer = Some((LAYER.into(), layer));
         }
         Ok(())
     }
@@ -294,7 +301,7 @@ impl Parts {
         let mut keys = self.paths();
         keys.push(format!("uns/{}", options.key));
         let mut created: Vec<String> = old.map(|mark| mark.created.clone()).unwrap_or_default();
-        for slot in ["obsm", "layers", "uns"] {
+        for slot in CREATED {
             let needed = keys.iter().any(|path| path.starts_with(&format!("{slot}/")));
             if needed && !file.holds(slot)? {
                 created.push(slot.into());

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use crate::io::model::Model;
 use crate::io::table::{self, Cells, Table, TableFormat};
+use crate::io::temporary::number_in_name;
 use crate::linalg::Csr;
 use crate::pipeline::fit::to_value;
 use crate::pipeline::lineage::CourseOfCells;
@@ -42,6 +43,36 @@ pub struct CouplingOptions {
     pub least: f64,
     /// Seed of plans that are drawn.
     pub seed: u64,
+}
+
+impl Export {
+    /// The file of the interval between two times.
+    fn file(self, from: f64, to: f64) -> String {
+        let stem = format!("{}_{}", number_in_name(from), number_in_name(to));
+        match self {
+            Self::Parquet | Self::Moscot => format!("{stem}.parquet"),
+            Self::Csv => format!("{stem}.csv"),
+            Self::Wot => format!("tmaps_{stem}.h5ad"),
+            Self::Cellrank => CELLRANK.to_string(),
+        }
+    }
+}
+
+/// The file of all intervals for CellRank.
+const CELLRANK: &str = "cellrank.h5ad";
+
+/// The table of growth for WOT.
+const WOT_GROWTH: &str = "tmaps_g.txt";
+
+/// The files that [`couplings`] writes into folder `out` for snapshots at `times`.
+pub fn coupling_files(out: &Path, times: &[f64], export: Export) -> Vec<PathBuf> {
+    let mut names: Vec<String> =
+        times.windows(2).map(|pair| export.file(pair[0], pair[1])).collect();
+    names.dedup();
+    if export == Export::Wot {
+        names.push(WOT_GROWTH.to_string());
+    }
+    names.into_iter().map(|name| out.join(name)).collect()
 }
 
 /// Cells of a time that may be columns of a table.
@@ -83,7 +114,10 @@ pub fn couplings(
     }
     match options.export {
         Export::Cellrank => files.push(transition_matrix(out, (model, &course), &all)?),
-        Export::Wot => growth_table(out, (model, &course))?,
+        Export::Wot => {
+            growth_table(out, (model, &course))?;
+            write_run(&out.join(WOT_GROWTH), "couplings", model, to_value(options)?)?;
+        }
         Export::Parquet | Export::Csv | Export::Moscot => {}
     }
     if options.export == Export::Cellrank {
@@ -105,11 +139,10 @@ fn one(
     export: Export,
 ) -> Result<PathBuf> {
     let times = course.lineage.times();
-    let stem = format!("{}_{}", times[k], times[k + 1]);
+    let file = out.join(export.file(times[k], times[k + 1]));
     let (sources, targets) = (names(model, course, k), names(model, course, k + 1));
     match export {
         Export::Wot => {
-            let file = out.join(format!("tmaps_{stem}.h5ad"));
             let growth = course.lineage.growth(k).to_vec();
             let maps = growing(coupling, &growth)?;
             let growth = Column::Floats(growth);
@@ -136,7 +169,6 @@ fn one(
             for (name, column) in targets.into_iter().zip(columns) {
                 table.push(name, Cells::Floats(column));
             }
-            let file = out.join(format!("{stem}.parquet"));
             table::write(&file, &table, TableFormat::Parquet)?;
             Ok(file)
         }
@@ -151,8 +183,6 @@ fn one(
                 .with("mass", Cells::Floats(pairs.iter().map(|pair| pair.2).collect()));
             let format =
                 if export == Export::Csv { TableFormat::Csv } else { TableFormat::Parquet };
-            let suffix = if export == Export::Csv { "csv" } else { "parquet" };
-            let file = out.join(format!("{stem}.{suffix}"));
             table::write(&file, &table, format)?;
             Ok(file)
         }
@@ -189,7 +219,7 @@ fn growth_table(out: &Path, (model, course): (&Model, &CourseOfCells)) -> Result
         .with("id", Cells::Texts(ids))
         .with("g0", Cells::Floats(growth.clone()))
         .with("g1", Cells::Floats(growth));
-    table::write(&out.join("tmaps_g.txt"), &table, TableFormat::Tsv)
+    table::write(&out.join(WOT_GROWTH), &table, TableFormat::Tsv)
 }
 
 /// All cells of the model, in its order: rows of sum one to the next time; the cells of the last time
@@ -222,7 +252,7 @@ fn transition_matrix(
     }
     let matrix = stacked(rows.into_iter(), model.cells.len())?;
     let time = Column::Floats(model.cell_times.clone());
-    let file = out.join("cellrank.h5ad");
+    let file = out.join(CELLRANK);
     let key = model.header.source.strip_prefix("obsm/").unwrap_or("X_pca");
     write_h5ad(
         &file,

@@ -29,7 +29,7 @@ use crate::pipeline::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
-pub use couplings::{CouplingOptions, Export, couplings};
+pub use couplings::{CouplingOptions, Export, coupling_files, couplings};
 pub use diagnose::{DiagnoseOptions, Diagnosed, diagnose};
 pub use fates::{FateOptions, FateTables, TerminalGroup, fates};
 pub use genes::{DriverOptions, DriverRow, TrendOptions, TrendTables, drivers, trends};

@@ -1,0 +1,236 @@
+//! One rule for all that commands write: checked from the command line, before any work.
+//!
+//! A flag that takes a path is an input unless it is named in [`OUTPUTS`], so that a new command
+//! cannot write over what it reads without being told so here.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use sbcell::io::model::read_header;
+use sbcell::io::output::{OutputRule, data_of_model, is_stream};
+use sbcell::pipeline::{self, Export};
+use sbcell::{Error, Result};
+
+use crate::cli::trajectory::beside;
+
+/// Flags that name a file or folder to write.
+const OUTPUTS: [&str; 3] = ["out", "plot", "paths_out"];
+
+/// Commands whose `--out` is a folder, or an `.h5ad` in every case.
+const NO_TABLE: [(&str, &str); 5] = [
+    ("fit", "a folder"),
+    ("evaluate", "a folder"),
+    ("couplings", "a folder"),
+    ("annotate", "an .h5ad file"),
+    ("strip", "an .h5ad file"),
+];
+
+/// The flags of one command, and what it is called.
+pub(crate) struct Called<'m> {
+    name: &'m str,
+    flags: &'m ArgMatches,
+}
+
+impl<'m> Called<'m> {
+    pub(crate) fn of(matches: &'m ArgMatches) -> Option<Self> {
+        matches.subcommand().map(|(name, flags)| Self { name, flags })
+    }
+
+    /// Refuses outputs that would destroy something.
+    ///
+    /// # Errors
+    /// Those of [`OutputRule::check`]; [`Error::Parameter`] for what cannot go to standard output.
+    pub(crate) fn check(&self, overwrite: bool) -> Result<()> {
+        self.check_streams()?;
+        let rule = OutputRule { inputs: self.inputs(), overwrite };
+        if ["annotate", "strip"].contains(&self.name) && self.writes_its_input(&rule) {
+            // Refused there, with the way out.
+            return Ok(());
+        }
+        if ["fit", "evaluate"].contains(&self.name) {
+            // What is in the folder is theirs to judge; inputs are never.
+            let out = self.path("out").unwrap_or_default();
+            let of = |path: &Path| match rule.check_apart(path) {
+                Err(Error::OutputInModel { .. }) => Ok(()),
+                other => other,
+            };
+            return [out.clone()]
+                .into_iter()
+                .chain(pipeline::validation_files(&out))
+                .try_for_each(|path| of(&path));
+        }
+        self.files().iter().try_for_each(|file| rule.check(file))
+    }
+
+    /// Whether results go to standard output, so that words must not.
+    pub(crate) fn fills_stdout(&self) -> bool {
+        self.outputs().iter().any(|(_, path)| is_stdout(path))
+    }
+
+    fn path(&self, flag: &str) -> Option<PathBuf> {
+        self.flags.try_get_one::<PathBuf>(flag).ok().flatten().cloned()
+    }
+
+    fn writes_its_input(&self, rule: &OutputRule) -> bool {
+        let out = self.path("out");
+        out.is_some_and(|out| matches!(rule.check(&out), Err(Error::OutputIsInput { .. })))
+    }
+
+    /// Everything that is read: the paths that are no outputs, and the data of the model.
+    fn inputs(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let ids = self.flags.ids().map(|id| id.as_str());
+        for id in ids.filter(|id| !OUTPUTS.contains(id)) {
+            if let Ok(Some(paths)) = self.flags.try_get_many::<PathBuf>(id) {
+                found.extend(paths.cloned());
+            }
+        }
+        // A file, or the name of a list.
+        if let Ok(Some(list)) = self.flags.try_get_one::<String>("tfs") {
+            found.push(PathBuf::from(list));
+        }
+        if let Some(model) = self.path("model") {
+            found.extend(data_of_model(&model));
+        }
+        found
+    }
+
+    fn outputs(&self) -> Vec<(&'static str, PathBuf)> {
+        OUTPUTS.iter().filter_map(|&flag| Some((flag, self.path(flag)?))).collect()
+    }
+
+    /// Every file that is written, whose name can be known.
+    fn files(&self) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = Vec::new();
+        let folder = self.path("model").unwrap_or_default();
+        match (self.name, self.path("out")) {
+            ("couplings", Some(out)) => files.extend(self.couplings(&folder, &out)),
+            (_, Some(out)) => {
+                let also = match self.name {
+                    "trajectory" => Some("summary"),
+                    "transitions" => Some("wide"),
+                    "diagnose" => Some("cells"),
+                    _ => None,
+                };
+                files.extend(also.filter(|_| !is_stream(&out)).map(|name| beside(&out, name)));
+                files.push(out);
+            }
+            ("interpolate" | "sample", None) => {
+                let stem = if self.name == "sample" { "sample" } else { "interpolated" };
+                let format = self.raw("format").unwrap_or_else(|| "parquet".into());
+                files.push(folder.join(format!("{stem}.{format}")));
+            }
+            ("velocity", None) => files.push(folder.join("velocity.parquet")),
+            _ => {}
+        }
+        files.extend(self.path("paths_out"));
+        if let Some(plot) = self.path("plot") {
+            if let Ok(Some(genes)) = self.flags.try_get_many::<String>("plot_target") {
+                files.extend(genes.map(|gene| pipeline::picture_of(&plot, gene)));
+            }
+            files.push(plot);
+        }
+        files
+    }
+
+    fn couplings(&self, folder: &Path, out: &Path) -> Vec<PathBuf> {
+        let export = match self.raw("export").as_deref() {
+            Some("csv") => Export::Csv,
+            Some("wot") => Export::Wot,
+            Some("cellrank") => Export::Cellrank,
+            Some("moscot") => Export::Moscot,
+            _ => Export::Parquet,
+        };
+        // Without a model the command ends before it writes.
+        let header = read_header(folder).ok();
+        let times: Vec<f64> =
+            header.iter().flat_map(|header| &header.snapshots).map(|of| of.time).collect();
+        pipeline::coupling_files(out, &times, export)
+    }
+
+    /// The value of a flag as it was typed.
+    fn raw(&self, flag: &str) -> Option<String> {
+        let given = self.flags.try_get_raw(flag).ok().flatten()?.next_back()?;
+        Some(given.to_string_lossy().into_owned())
+    }
+
+    fn check_streams(&self) -> Result<()> {
+        for (flag, path) in self.outputs().into_iter().filter(|(_, path)| is_stream(path)) {
+            let refused =
+                |name, must| Err(Error::Parameter { name, must, got: path.display().to_string() });
+            if let Some((_, what)) = NO_TABLE.iter().find(|(name, _)| *name == self.name) {
+                return refused("--out", what);
+            }
+            if flag == "plot" && is_stdout(&path) {
+                return refused("--plot", "a file: a chart is not written to standard output");
+            }
+            let format = if flag == "out" { self.raw("format") } else { None };
+            match format.as_deref() {
+                Some("h5ad") if is_stdout(&path) => {
+                    return refused("--out", "a file for --format h5ad");
+                }
+                Some("parquet") if is_stdout(&path) && std::io::stdout().is_terminal() => {
+                    return refused("--out", "a file or a pipe for --format parquet");
+                }
+                _ => {}
+            }
+        }
+        let n_stdout = self.outputs().iter().filter(|(_, path)| is_stdout(path)).count();
+        if n_stdout > 1 {
+            let (name, must) = ("--paths-out", "a file if --out is standard output");
+            return Err(Error::Parameter { name, must, got: "-".into() });
+        }
+        Ok(())
+    }
+}
+
+fn is_stdout(path: &Path) -> bool {
+    ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::any::TypeId;
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// Flags that name something to read.
+    const INPUTS: [&str; 17] = [
+        "apop",
+        "cells",
+        "data",
+        "edges",
+        "fates",
+        "genes",
+        "given",
+        "growth_file",
+        "model",
+        "observe",
+        "prolif",
+        "tables",
+        "time_map",
+        "truth",
+        "known",
+        "resume",
+        "tfs",
+    ];
+
+    #[test]
+    fn every_path_of_every_command_is_known_as_input_or_output() {
+        let mut unknown = BTreeSet::new();
+        for command in crate::cli::Cli::command().get_subcommands() {
+            for argument in command.get_arguments() {
+                let id = argument.get_id().as_str();
+                let is_path = argument.get_value_parser().type_id() == TypeId::of::<PathBuf>();
+                if is_path && !OUTPUTS.contains(&id) && !INPUTS.contains(&id) {
+                    unknown.insert(format!("{} {id}", command.get_name()));
+                }
+            }
+        }
+        assert!(unknown.is_empty(), "input or output? {unknown:?}");
+    }
+}

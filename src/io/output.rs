@@ -1,0 +1,202 @@
+//! Where results may go: never over an input, a model's own file, or what is not ours.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::io::file;
+use crate::io::model::{HEADER, OWN_NAMES, PLAN, VALIDATION};
+use crate::io::run::{RunRecord, read_json};
+use crate::io::temporary::short_name;
+use crate::progress::Silent;
+
+/// The path that stands for standard output.
+pub const STANDARD_OUTPUT: &str = "-";
+
+/// Bytes of a file's name that the name of its run record keeps.
+const MOST: usize = 200;
+
+/// What a command reads, and whether it may replace what is not ours.
+#[derive(Debug, Clone, Default)]
+pub struct OutputRule {
+    /// Files that are read.
+    pub inputs: Vec<PathBuf>,
+    /// Whether a file that is there and not ours may be replaced.
+    pub overwrite: bool,
+}
+
+impl OutputRule {
+    /// Whether a result may be written to the file `path`, with its run record beside it.
+    ///
+    /// # Errors
+    /// [`Error::OutputIsInput`] and [`Error::OutputInModel`] whatever is asked for;
+    /// [`Error::FileTaken`] if it is there, is not ours and may not be replaced;
+    /// [`Error::OutputTaken`] if it is a folder.
+    pub fn check(&self, path: &Path) -> Result<()> {
+        if is_stream(path) {
+            return Ok(());
+        }
+        if path.is_dir() {
+            return Err(Error::OutputTaken { path: path.to_path_buf() });
+        }
+        let record = run_record(path);
+        for file in [path, &record] {
+            self.check_apart(file)?;
+        }
+        if self.overwrite || !exists(path) && !exists(&record) {
+            return Ok(());
+        }
+        if exists(path) && !is_ours(path) {
+            return Err(Error::FileTaken { path: path.to_path_buf() });
+        }
+        if exists(&record) && !is_empty(&record) && read_json::<RunRecord>(&record).is_err() {
+            return Err(Error::FileTaken { path: record });
+        }
+        Ok(())
+    }
+
+    /// Whether `path` is neither an input nor a file of a model.
+    ///
+    /// # Errors
+    /// [`Error::OutputIsInput`], [`Error::OutputInModel`].
+    pub fn check_apart(&self, path: &Path) -> Result<()> {
+        if self.inputs.iter().any(|input| same_file(input, path)) {
+            return Err(Error::OutputIsInput { path: path.to_path_buf() });
+        }
+        if is_of_model(path) {
+            return Err(Error::OutputInModel { path: path.to_path_buf() });
+        }
+        Ok(())
+    }
+}
+
+/// Whether what is written to `path` is not kept there: standard output, a device, a pipe.
+pub fn is_stream(path: &Path) -> bool {
+    stream_of(path).is_some()
+}
+
+/// The run record of the file `out`.
+pub fn run_record(out: &Path) -> PathBuf {
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    out.with_file_name(format!("{}.run.json", short_name(&name, MOST)))
+}
+
+/// What is opened to write to `path`, if it is a stream.
+pub(crate) fn stream_of(path: &Path) -> Option<PathBuf> {
+    if path == Path::new(STANDARD_OUTPUT) {
+        return Some(PathBuf::from("/dev/stdout"));
+    }
+    // Files in memory are files.
+    let beneath =
+        path.starts_with("/proc") || path.starts_with("/dev") && !path.starts_with("/dev/shm");
+    let special = || fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
+    (beneath || special()).then(|| path.to_path_buf())
+}
+
+/// The files in which the data of a model may be, as the fit named them.
+pub fn data_of_model(folder: &Path) -> Vec<PathBuf> {
+    let Ok(run) = read_json::<RunRecord>(&folder.join("run.json")) else { return Vec::new() };
+    let named = [run.input.path.as_str(), run.input.file.as_str()];
+    let mut found: Vec<PathBuf> =
+        named.iter().filter(|name| !name.is_empty()).map(PathBuf::from).collect();
+    if let Some(beside) = folder.parent().filter(|_| !run.input.file.is_empty()) {
+        found.push(beside.join(&run.input.file));
+    }
+    found
+}
+
+/// Whether two paths lead to one file, by links of any kind.
+pub fn same_file(one: &Path, other: &Path) -> bool {
+    let (Ok(found), Ok(also)) = (fs::metadata(one), fs::metadata(other)) else { return false };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        (found.dev(), found.ino()) == (also.dev(), also.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        found.is_file() == also.is_file() && real(one) == real(other)
+    }
+}
+
+/// Whether something has this name, a link that leads nowhere too.
+fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+fn is_empty(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
+}
+
+/// Whether the file is empty, or as a run record beside it says that we wrote it.
+fn is_ours(path: &Path) -> bool {
+    if is_empty(path) {
+        return true;
+    }
+    let Ok(run) = read_json::<RunRecord>(&run_record(path)) else { return false };
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    let Some(output) = run.outputs.iter().find(|output| Some(&output.file) == name.as_ref()) else {
+        return false;
+    };
+    file::sha256(path, &mut Silent).is_ok_and(|hash| hash == output.sha256)
+}
+
+/// Whether a model, whole or unfinished, has a file of this name where `path` is.
+fn is_of_model(path: &Path) -> bool {
+    // A link is followed, so that its name hides nothing.
+    let path = fs::canonicalize(path).unwrap_or_else(|_| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")));
+        let name = path.file_name().unwrap_or_default();
+        folder.map_or_else(|_| path.to_path_buf(), |folder| folder.join(name))
+    });
+    let above = path.ancestors().skip(1).take(2);
+    above.into_iter().any(|folder| {
+        let inside = path.strip_prefix(folder).ok().and_then(|rest| rest.components().next());
+        let name = inside.map(|part| part.as_os_str().to_string_lossy().into_owned());
+        name.is_some_and(|name| is_reserved(&name)) && has_model(folder)
+    })
+}
+
+/// Whether `name` is a file or folder of a model.
+fn is_reserved(name: &str) -> bool {
+    let own = OWN_NAMES.iter().chain(&VALIDATION).chain([&HEADER, &PLAN]);
+    own.into_iter().any(|own| *own == name)
+}
+
+/// Whether a model, whole or unfinished, is in `folder`.
+fn has_model(folder: &Path) -> bool {
+    let ours = |run: RunRecord| run.command == "fit";
+    [HEADER, PLAN].iter().any(|name| folder.join(name).is_file())
+        || read_json(&folder.join("run.json")).is_ok_and(ours)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_are_told_from_files() {
+        assert!(is_stream(Path::new("-")));
+        assert!(!is_stream(Path::new("./-")) && !is_stream(Path::new("a.csv")));
+        if cfg!(unix) {
+            assert!(is_stream(Path::new("/dev/null")));
+        }
+    }
+
+    #[test]
+    fn inputs_are_known_by_any_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("a"), "a").unwrap();
+        fs::hard_link(at("a"), at("b")).unwrap();
+        let rule = OutputRule { inputs: vec![at("a")], overwrite: true };
+        assert!(matches!(rule.check(&at("b")), Err(Error::OutputIsInput { .. })));
+        rule.check(&at("c")).unwrap();
+        fs::write(at("c"), "by hand").unwrap();
+        let careful = OutputRule::default();
+        assert!(matches!(careful.check(&at("c")), Err(Error::FileTaken { .. })));
+        OutputRule { overwrite: true, ..careful }.check(&at("c")).unwrap();
+    }
+}
