@@ -49,6 +49,8 @@ fn model() -> (Model, Array2<f64>) {
             snapshots: vec![snapshot(0.0), snapshot(HOURS)],
             source: "X".into(),
             values: None,
+            reading: None,
+            file: None,
             dimensions: vec!["PC1".into(), "PC2".into()],
             scale: SCALE,
             sigma2: 1e-9,

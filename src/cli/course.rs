@@ -79,6 +79,8 @@ enum ValuesArg {
     Auto,
     /// Counts: scale every cell to the median depth, then log1p
     Counts,
+    /// Every cell at one depth already, no logarithm taken: take log1p
+    Normalised,
     /// Use them as they are
     AsIs,
 }
@@ -101,9 +103,9 @@ struct NoiseArgs {
     /// [default: 0.1]
     ///
     /// The reference process is dX = σ dW with one σ² per unit of real time. ε = σ²Δt/scale²,
-    /// where Δt is the median interval and the scale the mean standard deviation of the
-    /// coordinates: ε = 0.1 means that over a typical interval cells wander by a third of a
-    /// standard deviation. Smaller: nearer to optimal transport, straighter, more certain.
+    /// where Δt is the median interval and the scale the standard deviation of the coordinates
+    /// within a time, on average over times and coordinates: ε = 0.1 means that over a typical
+    /// interval cells wander by a third of the width of a snapshot. Smaller: nearer to optimal transport, straighter, more certain.
     /// Larger: more mixing. 0.1 is the published choice for single-cell data in this scaling.
     #[arg(long, value_name = "E", conflicts_with = "sigma2", allow_negative_numbers = true)]
     epsilon: Option<f64>,
@@ -117,6 +119,7 @@ impl From<ValuesArg> for ValuesChoice {
         match values {
             ValuesArg::Auto => Self::Auto,
             ValuesArg::Counts => Self::Counts,
+            ValuesArg::Normalised => Self::Normalised,
             ValuesArg::AsIs => Self::AsIs,
         }
     }

@@ -160,9 +160,7 @@ impl EvaluateArgs {
 
 pub(crate) fn run(args: EvaluateArgs, common: &Common, terminal: &mut Terminal) -> Result<Outcome> {
     let (data, options, out) = args.options(common.seed)?;
-    if !common.overwrite {
-        pipeline::check_validation_output(&out)?;
-    }
+    let _lock = pipeline::check_validation_output(&out, common.overwrite)?;
     let evaluated: Evaluated = pipeline::evaluate(&data, &options, terminal)?;
     pipeline::write_validation(&out, &evaluated, &options)?;
     let validation = &evaluated.validation;

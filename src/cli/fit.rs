@@ -109,19 +109,21 @@ struct Job {
 
 pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let Job { data, options, out, running, dry_run, validate } = args.job(seed)?;
+    model::check_output(&out)?;
+    options.check()?;
     if dry_run {
         let begun = Instant::now();
         let clock = || begun.elapsed().as_secs_f64();
         let estimate = pipeline::estimate(&data, &options, running, &clock, terminal)?;
         say_estimate(&estimate, terminal);
+        estimate.check(running)?;
         return Ok(Outcome::Done);
     }
-    model::check_output(&out)?;
-    options.check()?;
     say_times(&data, &options, terminal)?;
     let summary = pipeline::fit(&data, &out, &options, running, terminal).inspect_err(|error| {
         let partial = partial_folder(&out);
-        let resumable = partial.exists() && !matches!(error, Error::OtherPlan { .. });
+        let other = matches!(error, Error::OtherPlan { .. } | Error::InUse { .. });
+        let resumable = partial.exists() && !other;
         if resumable {
             let text = "finished intervals are kept in";
             terminal.note(&format!("{text} `{}`; add `--resume` to go on", shown(&partial)));
@@ -212,7 +214,9 @@ fn interval_row(interval: &Interval, details: &[String]) -> Vec<String> {
         report.iterations.to_string(),
     ];
     row.extend(details.iter().map(|name| match report.detail(name) {
-        Some(value) if value.fract().abs() < f64::MIN_POSITIVE => value.to_string(),
+        Some(value) if value.fract().abs() < f64::MIN_POSITIVE && value.abs() < 1e9 => {
+            value.to_string()
+        }
         value => short(value.unwrap_or(f64::NAN)),
     }));
     let names = ["w1", "w1_floor", "energy", "energy_floor", "variance_ratio"];

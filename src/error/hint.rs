@@ -26,6 +26,18 @@ impl Error {
                 format!("name it with `--timepoints COL`, such as {}", candidates.join(", "))
             }),
             Self::NoGenes { way_out, .. } => Some((*way_out).into()),
+            Self::EmptyTime { .. } => Some(
+                "leave the time out with `--obs-filter`, or choose another matrix with `--layer` \
+                 or `--use-raw`"
+                    .into(),
+            ),
+            Self::GrowthMissing { naming: Some(naming), .. } => Some(naming.clone()),
+            Self::GrowthValue { .. } => Some(
+                "`--growth-unit` says what the numbers are: descendants of a cell (`factor/day`, 1 \
+                 for no growth) or their logarithm (`rate/day`, 0 for no growth)"
+                    .into(),
+            ),
+            Self::GrowthText { .. } => Some("name a column of numbers".into()),
             Self::GrowthMissing { .. } => Some(
                 "every cell before the last time needs a number; leave cells out with \
                  `--obs-filter`"
@@ -78,7 +90,7 @@ impl Error {
         }
     }
 
-    /// The way out when a file is to be changed.
+    /// The way out when a file is to be changed, or was.
     fn hint_of_edits(&self) -> Option<String> {
         match self {
             Self::Memory { .. } => Some(
@@ -86,6 +98,14 @@ impl Error {
                  (`--n-pcs`) or cells (`--obs-filter`)"
                     .into(),
             ),
+            Self::InUse { .. } => {
+                Some("wait until it has ended, or choose another folder with `--out`".into())
+            }
+            Self::InputChanged { path, .. } => Some(format!(
+                "fit again, or say that this file is meant with `--data {}`: cells and genes are then \
+                 found by their names",
+                path.display()
+            )),
             Self::KeysTaken { .. } => Some(
                 "write under another name with `--key-added`, or replace them with `--overwrite`"
                     .into(),

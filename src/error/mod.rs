@@ -155,6 +155,22 @@ pub enum Error {
         /// The file or folder.
         path: PathBuf,
     },
+    /// Another process is writing to the same place.
+    #[error("`{}` is being written by another run of sbcell{}", path.display(), process(*holder))]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+        /// The number of that process, if it could be read.
+        holder: Option<u32>,
+    },
+    /// The file that a model was fitted on is not what it was.
+    #[error("`{}` is not the file that was fitted: {by}", path.display())]
+    InputChanged {
+        /// The file.
+        path: PathBuf,
+        /// What is other, with both values.
+        by: String,
+    },
     /// An unfinished fit cannot be resumed with other data or parameters.
     #[error("the unfinished fit in `{}` was started on other data or parameters", folder.display())]
     OtherPlan {
@@ -272,6 +288,14 @@ pub enum Error {
         /// The filters, as they were given.
         filters: Vec<String>,
     },
+    /// All cells of a time are empty.
+    #[error("all {n_cells} cells at {label} hold nothing but zeros")]
+    EmptyTime {
+        /// Label of the time.
+        label: String,
+        /// Its cells.
+        n_cells: usize,
+    },
     /// A time map was given, but not the column it is for.
     #[error("a time map needs to know the column that holds its labels")]
     TimeMapWithoutColumn {
@@ -279,7 +303,7 @@ pub enum Error {
         candidates: Vec<String>,
     },
     /// The growth of a cell is asked for and not there.
-    #[error("`{name}` gives no growth for {n_missing} cells, such as {}", first.join(", "))]
+    #[error("`{name}` gives no growth for {}", some_cells(*n_missing, first))]
     GrowthMissing {
         /// The column or file.
         name: String,
@@ -287,6 +311,30 @@ pub enum Error {
         n_missing: usize,
         /// The first of them.
         first: Vec<String>,
+        /// How the names there differ from those of the cells, if it can be seen.
+        naming: Option<String>,
+    },
+    /// The growth of a cell is no growth.
+    #[error("`{name}` says {got} for cell `{cell}`; the growth of a cell must be {must}")]
+    GrowthValue {
+        /// The column or file.
+        name: String,
+        /// The cell.
+        cell: String,
+        /// The range, in words that follow "must be".
+        must: &'static str,
+        /// The value found.
+        got: f64,
+    },
+    /// A column that should hold growth holds something else.
+    #[error("`{name}` holds {kind}, such as `{example}`, not the growth of cells")]
+    GrowthText {
+        /// The column.
+        name: String,
+        /// What it holds.
+        kind: &'static str,
+        /// One of its values.
+        example: String,
     },
     /// None of the genes asked for is there.
     #[error("none of the genes asked for is there: asked for {} ({}), there are {} ({})", wanted.1.join(", "), wanted.0, present.1.join(", "), present.0)]
@@ -377,6 +425,9 @@ impl Error {
             | Self::OtherPlan { .. }
             | Self::FlagOfOtherSolver { .. }
             | Self::NoCells { .. }
+            | Self::EmptyTime { .. }
+            | Self::GrowthValue { .. }
+            | Self::GrowthText { .. }
             | Self::TimeMapWithoutColumn { .. }
             | Self::GrowthMissing { .. }
             | Self::NoGenes { .. }
@@ -395,6 +446,7 @@ impl Error {
             | Self::UnknownKey { .. }
             | Self::NoMatrix { .. } => Kind::Usage,
             Self::Unreadable { .. }
+            | Self::InputChanged { .. }
             | Self::SparseStructure(_)
             | Self::EmbeddingNotFinite { .. }
             | Self::NotFinite { .. } => Kind::Unreadable,
@@ -409,6 +461,11 @@ pub fn bytes_in_words(bytes: f64) -> String {
     if bytes >= 1e9 { format!("{:.1} GB", bytes / 1e9) } else { format!("{:.0} MB", bytes / 1e6) }
 }
 
+/// The number of a process, in words that follow what it does.
+fn process(number: Option<u32>) -> String {
+    number.map(|number| format!(" (process {number})")).unwrap_or_default()
+}
+
 /// Times with commas between them.
 fn listed(times: &[f64]) -> String {
     times.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
@@ -420,6 +477,14 @@ fn first_few(labels: &[String]) -> String {
     let rest = labels.len().saturating_sub(5);
     let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
     format!("{}{more}", shown.join(", "))
+}
+
+/// One cell by its name, or how many with the first ones.
+fn some_cells(n: usize, first: &[String]) -> String {
+    match first {
+        [one] if n == 1 => format!("cell `{one}`"),
+        _ => format!("{n} cells, such as {}", first.join(", ")),
+    }
 }
 
 /// Paths inside a file, and the verb that follows.

@@ -100,9 +100,15 @@ pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
 /// # Errors
 /// [`Error::Numerical`] if `value` is no JSON.
 pub fn json_sha256(value: &impl Serialize) -> Result<String> {
-    let bytes = json(value)
-        .map_err(|error| Error::Numerical { what: "writing JSON", why: error.to_string() })?;
-    Ok(file::hex(&Sha256::digest(bytes)))
+    Ok(file::hex(&Sha256::digest(json_text(value)?)))
+}
+
+/// What [`write_json`] writes of `value`.
+///
+/// # Errors
+/// [`Error::Numerical`] if `value` is no JSON.
+pub(crate) fn json_text(value: &impl Serialize) -> Result<Vec<u8>> {
+    json(value).map_err(|error| Error::Numerical { what: "writing JSON", why: error.to_string() })
 }
 
 fn json(value: &impl Serialize) -> std::io::Result<Vec<u8>> {

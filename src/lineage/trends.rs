@@ -5,6 +5,9 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use crate::error::{Error, Result};
 use crate::lineage::resampled::intervals;
 
+/// Fewer cells than this cannot be resampled.
+const FEWEST: usize = 3;
+
 /// A gene at one time of a trajectory.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trend {
@@ -21,7 +24,8 @@ pub struct Trend {
 /// Means, intervals and deviations of `values` `(n_cells, n_genes)` under `shares` `(n_cells)` of sum
 /// one and `resamples` `(n_cells, 1 + B)`, how often each cell is drawn.
 ///
-/// Under a resample a cell's share is taken times how often it was drawn. Time `2 B n_cells n_genes`
+/// Under a resample a cell's share is taken times how often it was drawn. Of one or two cells
+/// resamples say nothing: the ends of their intervals are NaN. Time `2 B n_cells n_genes`
 /// flops.
 ///
 /// # Errors
@@ -52,7 +56,12 @@ pub fn trends(
         }
     }
     let means = values.t().dot(&weights);
-    let (lo, hi) = intervals(means.view());
+    let (mut lo, mut hi) = intervals(means.view());
+    if rows.len() < FEWEST && resamples.ncols() > 1 {
+        // The same cells drawn again give the same mean, which is not to be sure of it.
+        lo.fill(f64::NAN);
+        hi.fill(f64::NAN);
+    }
     let mean = means.column(0).to_owned();
     let mut deviation = Array1::zeros(mean.len());
     for (row, weight) in values.rows().into_iter().zip(weights.column(0)) {
@@ -90,5 +99,21 @@ mod tests {
         assert!((trend.hi[0] - 1.96 / (n as f64).sqrt()).abs() < 0.01);
         assert!((trend.lo[0] + 1.96 / (n as f64).sqrt()).abs() < 0.01);
         assert!(trends(values.view(), array![1.0].view(), resamples.counts()).is_err());
+    }
+
+    #[test]
+    fn one_or_two_cells_have_a_mean_and_no_interval() {
+        let of = |n: usize, n_resamples| {
+            let values = Array2::from_shape_fn((n, 1), |(i, _)| i as f32);
+            let shares = Array1::from_elem(n, 1.0 / n as f64);
+            let resamples = Resamples::of_cells(n, n_resamples, Seed(1));
+            trends(values.view(), shares.view(), resamples.counts()).unwrap()
+        };
+        for n in [1, 2] {
+            let trend = of(n, 50);
+            assert!(trend.lo[0].is_nan() && trend.hi[0].is_nan() && trend.mean[0].is_finite());
+            assert!(of(n, 0).lo[0].is_finite());
+        }
+        assert!(of(3, 50).hi[0] > of(3, 50).lo[0]);
     }
 }

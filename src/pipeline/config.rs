@@ -1,7 +1,5 @@
 //! What a command is asked to do: the parameters that go into `run.json`.
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{
@@ -9,6 +7,7 @@ use crate::bridge::{
     SinkhornSolver, SplineSolver,
 };
 use crate::error::{Error, Result};
+pub use crate::io::model::{Source, TimeOptions, ValuesChoice};
 use crate::pipeline::auto::AutoSolver;
 use crate::pipeline::growth::GrowthOptions;
 use crate::pipeline::reference::Reference;
@@ -90,52 +89,6 @@ impl FitOptions {
         growth.check(solver.relaxes())?;
         solver.check()
     }
-}
-
-/// Where the times are.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct TimeOptions {
-    /// The column of `obs`; found if `None`.
-    pub column: Option<String>,
-    /// The user's own times for the labels of the column.
-    pub map: Option<BTreeMap<String, f64>>,
-}
-
-/// Where the numbers are in the file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// The matrix `X`.
-    X,
-    /// A layer.
-    Layer(String),
-    /// `raw/X`.
-    Raw,
-    /// An embedding in `obsm`, taken as it is; no preprocessing.
-    Rep(String),
-}
-
-impl std::fmt::Display for Source {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::X => write!(f, "X"),
-            Self::Layer(name) => write!(f, "layers/{name}"),
-            Self::Raw => write!(f, "raw/X"),
-            Self::Rep(key) => write!(f, "obsm/{key}"),
-        }
-    }
-}
-
-/// What the values of the matrix are taken to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ValuesChoice {
-    /// Found from the values.
-    Auto,
-    /// Counts: normalise to the median depth, then log1p.
-    Counts,
-    /// Already on a log scale, or otherwise to be used as they are.
-    AsIs,
 }
 
 /// How much noise the reference process adds.

@@ -7,7 +7,7 @@ use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
-use crate::pipeline::config::{FitOptions, Source};
+use crate::pipeline::config::{FitOptions, Source, ValuesChoice};
 use crate::pipeline::counted::{Counted, Scaled, bytes_of, log_scale, record, scale_as};
 use crate::pipeline::footprint::Footprint;
 use crate::pipeline::growth::{Given, from_genes};
@@ -34,6 +34,17 @@ pub(super) struct Prepared {
     pub(super) growth: Option<Array1<f64>>,
     /// How other cells are brought to the same coordinates.
     pub(super) recipe: Recipe,
+    /// What was odd about the values; nothing of an embedding of the file.
+    pub(super) seen: Seen,
+}
+
+/// What was odd about the values of a matrix.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Seen {
+    /// Whether some are negative.
+    pub(super) negative: bool,
+    /// Cells that hold nothing but zeros.
+    pub(super) empty: Vec<usize>,
 }
 
 /// What was learnt from cells on the way to their coordinates.
@@ -98,6 +109,22 @@ impl<'f> Raw<'f> {
     /// Genes in the matrix that was read; none for an embedding.
     pub(super) fn n_genes(&self) -> usize {
         self.genes.len()
+    }
+
+    /// What the values of all these cells are taken to be, whichever of them are looked at later, and
+    /// what is odd about them.
+    ///
+    /// # Errors
+    /// Those of reading the cells.
+    pub(super) fn settled(&self, options: &FitOptions) -> Result<(ValuesChoice, Seen)> {
+        let Some(cells) = &self.matrix else { return Ok((options.values, Seen::default())) };
+        let scaled = log_scale(cells.blocks(), options, &mut progress::Silent)?;
+        let values = match scaled.scale {
+            LogScale::AsIs | LogScale::Plain => ValuesChoice::AsIs,
+            LogScale::Normalised => ValuesChoice::Normalised,
+            LogScale::Counts { .. } => ValuesChoice::Counts,
+        };
+        Ok((values, Seen { negative: !scaled.non_negative, empty: scaled.empty }))
     }
 
     /// The cells `rows`, in that order, of cells in memory.
@@ -167,6 +194,7 @@ impl<'f> Raw<'f> {
         // The depth of a cell is that of all its genes, also where few of them are used.
         let scaled = log_scale(cells.blocks(), options, progress)?;
         let scale = &scaled.scale;
+        let seen = Seen { negative: !scaled.non_negative, empty: scaled.empty.clone() };
         let growth = match known {
             Given::Nothing => None,
             Given::Rates(rates) => Some(rates.clone()),
@@ -194,7 +222,7 @@ impl<'f> Raw<'f> {
         progress::note(progress, text)?;
         let dimensions = (1..=points.ncols()).map(|d| format!("PC{d}")).collect();
         let recipe = Recipe { values: Some(record(scale)), columns, pca: Some(pca) };
-        Ok(Prepared { points, dimensions, genes, growth, recipe })
+        Ok(Prepared { points, dimensions, genes, growth, recipe, seen })
     }
 }
 
@@ -268,7 +296,8 @@ fn embedded(points: Array2<f64>, options: &FitOptions, growth: Option<Array1<f64
     let stem = if stem == "pca" { "PC" } else { stem };
     let dimensions = (1..=points.ncols()).map(|d| format!("{stem}{d}")).collect();
     let recipe = Recipe { values: None, columns: None, pca: None };
-    Prepared { points, dimensions, genes: Vec::new(), growth, recipe }
+    let seen = Seen::default();
+    Prepared { points, dimensions, genes: Vec::new(), growth, recipe, seen }
 }
 
 /// The genes that are used, as columns of `cells`, whose names are `genes`; `None` for all.
@@ -284,17 +313,18 @@ pub(super) fn chosen(
     if let Some(wanted) = &options.genes {
         return named(genes, wanted, progress).map(Some);
     }
+    if genes.len() <= options.n_top_genes {
+        return Ok(None);
+    }
     if scaled.non_negative {
         return variable(cells, &scaled.scale, options, progress);
     }
-    if options.n_top_genes < genes.len() {
-        let text = "gene selection needs a log scale without negative values: all genes kept";
-        progress::note(progress, text)?;
-    }
+    let text = "gene selection needs a log scale without negative values: all genes kept";
+    progress::note(progress, text)?;
     Ok(None)
 }
 
-/// The genes that vary most; `None` for all.
+/// The genes that vary most, of more than are asked for; `None` for all.
 fn variable(
     cells: &dyn CellBlocks,
     scale: &LogScale,
@@ -307,8 +337,8 @@ fn variable(
     if columns.len() == n_all {
         return Ok(None);
     }
-    let why = if n_genes < n_all { "highly variable (flavour seurat)" } else { "vary" };
-    progress::note(progress, format!("{} of {n_all} genes {why}", columns.len()))?;
+    let text = format!("{} of {n_all} genes highly variable (flavour seurat)", columns.len());
+    progress::note(progress, text)?;
     Ok(Some(columns))
 }
 

@@ -5,7 +5,7 @@ use crate::error::Result;
 use crate::io::h5ad::{H5ad, H5adBlocks, MatrixInfo, MatrixSource, StorageFormat};
 use crate::io::model::ValuesRecord;
 use crate::pipeline::config::{FitOptions, ValuesChoice};
-use crate::preprocess::{LogScale, Values, survey};
+use crate::preprocess::{Detected, LogScale, Values, survey};
 use crate::progress::{self, Progress};
 
 /// A matrix in memory, or one that stays on disk and is read at every pass.
@@ -101,6 +101,7 @@ pub(super) fn scale_as(
 ) -> Result<LogScale> {
     Ok(match values {
         ValuesRecord::AsIs => LogScale::AsIs,
+        ValuesRecord::Normalised => LogScale::Normalised,
         ValuesRecord::Counts { depth } => {
             LogScale::Counts { depths: survey(cells, progress)?.1, target: depth }
         }
@@ -109,12 +110,18 @@ pub(super) fn scale_as(
 
 /// What model files keep of a log scale.
 pub(super) fn record(scale: &LogScale) -> ValuesRecord {
-    scale.depth().map_or(ValuesRecord::AsIs, |depth| ValuesRecord::Counts { depth })
+    match scale {
+        LogScale::AsIs | LogScale::Plain => ValuesRecord::AsIs,
+        LogScale::Normalised => ValuesRecord::Normalised,
+        LogScale::Counts { target, .. } => ValuesRecord::Counts { depth: *target },
+    }
 }
 
 /// What was found of the values of a matrix.
 pub(super) struct Scaled {
     pub(super) non_negative: bool,
+    /// Cells that hold nothing but zeros.
+    pub(super) empty: Vec<usize>,
     pub(super) scale: LogScale,
 }
 
@@ -129,28 +136,50 @@ pub(super) fn log_scale(
 ) -> Result<Scaled> {
     let (detected, depths) = survey(cells, progress)?;
     let source = &options.source;
-    let counts = match options.values {
-        ValuesChoice::Counts => true,
-        ValuesChoice::AsIs => false,
-        ValuesChoice::Auto => detected.values == Values::Counts,
-    };
     let non_negative = 0.0 <= detected.min;
-    if counts {
-        let scale = LogScale::of_depths(depths);
-        let depth = scale.depth().unwrap_or(0.0);
-        let text = format!("{source} holds counts: scaled to the median depth {depth:.0}, log1p");
-        progress::note(progress, text)?;
-        Ok(Scaled { non_negative, scale })
-    } else {
-        let looks = match detected.values {
-            Values::Log1p => "is on a log scale already",
-            Values::Scaled => "is scaled (it has negative values)",
-            Values::Counts => "looks like counts",
-            Values::Other => "looks neither like counts nor like log1p",
-        };
-        progress::note(progress, format!("{source} {looks}: used as it is"))?;
-        Ok(Scaled { non_negative, scale: LogScale::AsIs })
-    }
+    let is_empty = |cell: &usize| non_negative && depths[*cell] <= 0.0;
+    let empty = (0..depths.len()).filter(is_empty).collect();
+    let taken = match (options.values, detected.values) {
+        (ValuesChoice::Counts, _) | (ValuesChoice::Auto, Values::Counts) => {
+            LogScale::of_depths(depths)
+        }
+        (ValuesChoice::Normalised, _) | (ValuesChoice::Auto, Values::Normalised) => {
+            LogScale::Normalised
+        }
+        (_, Values::Log1p | Values::Scaled) => LogScale::AsIs,
+        (_, Values::Counts | Values::Normalised | Values::Other) => LogScale::Plain,
+    };
+    let text = match (&taken, detected.values) {
+        (LogScale::Counts { target, .. }, _) => {
+            format!("{source} holds counts: scaled to the median depth {target:.0}, log1p")
+        }
+        (LogScale::Normalised, Values::Normalised) => {
+            format!("{source} {}: log1p", depth_of(&detected))
+        }
+        (LogScale::Normalised, _) => format!("{source} is taken to be normalised: log1p"),
+        (_, Values::Log1p) => format!("{source} is on a log scale already: used as it is"),
+        (_, Values::Scaled) => {
+            format!("{source} is scaled (it has negative values): used as it is")
+        }
+        (_, Values::Counts) => format!("{source} looks like counts: used as it is"),
+        (_, Values::Normalised) => format!("{source} {}: used as it is", depth_of(&detected)),
+        (_, Values::Other) => format!(
+            "{source} holds neither counts nor logarithms (values up to {:.0}, not whole), and its \
+             cells have no depth in common: used as it is; with `--values counts` cells are brought \
+             to one depth and log1p is taken, with `--values normalised` only log1p",
+            detected.max
+        ),
+    };
+    progress::note(progress, text)?;
+    Ok(Scaled { non_negative, empty, scale: taken })
+}
+
+/// That values are normalised, and to which depth.
+fn depth_of(detected: &Detected) -> String {
+    let depth = detected.common_depth.unwrap_or(f64::NAN);
+    // As many digits as cells may differ by.
+    let places = if depth < 100.0 { 2 } else { 0 };
+    format!("is normalised, not logged (the values of a cell sum to {depth:.places$})")
 }
 
 #[cfg(test)]
@@ -204,7 +233,7 @@ mod tests {
             let read = Counted::read(&file, &MatrixSource::X, (&rows, most), &mut Silent).unwrap();
             assert_eq!(matches!(read, Counted::Blocks(_)), most <= 0.0);
             let options = FitOptions::default();
-            let Scaled { non_negative, scale } =
+            let Scaled { non_negative, scale, .. } =
                 log_scale(read.blocks(), &options, &mut Silent).unwrap();
             assert!(non_negative);
             let selector = GeneSelector { n_genes: 20, ..GeneSelector::default() };

@@ -37,6 +37,21 @@ pub struct Estimate {
     pub tried: bool,
 }
 
+impl Estimate {
+    /// Refuses what the fit would refuse.
+    ///
+    /// # Errors
+    /// [`Error::Memory`] if more is needed than `running` allows.
+    pub fn check(&self, running: Running) -> Result<()> {
+        match running.memory {
+            Some(promised) if promised < self.bytes => {
+                Err(Error::Memory { needed: self.bytes, promised })
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
 /// Reads metadata, the time column, and some thousand cells on which the steps are timed by `clock`
 /// (seconds from any moment on).
 ///
@@ -52,6 +67,7 @@ pub fn estimate(
     options.check()?;
     let file = H5ad::open(input)?;
     let selection = select(&file, options, progress)?;
+    options.reference.check_times(&selection.axis)?;
     given(&file, &selection, &options.growth, &options.source, progress)?;
     let n_cells = selection.rows.len();
     let hashing =

@@ -1,7 +1,9 @@
 //! `.h5ad` → one bridge for each interval, kept as they are found.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use ndarray::Array1;
 use sha2::{Digest, Sha256};
 
 use crate::bridge::Stop;
@@ -9,8 +11,10 @@ use crate::data::TimeSeries;
 use crate::error::Result;
 use crate::io::file;
 use crate::io::h5ad::H5ad;
+use crate::io::lock::FolderLock;
 use crate::io::model::{
-    FORMAT, Header, Interval, Model, PartialModel, SnapshotRecord, check_output,
+    FORMAT, FileRecord, Header, Interval, Model, PartialModel, Published, Reading, SnapshotRecord,
+    check_output, recover,
 };
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
 use crate::pipeline::config::FitOptions;
@@ -19,11 +23,13 @@ use crate::pipeline::counted::WHOLE_BYTES;
 use crate::pipeline::growth::given;
 use crate::pipeline::hashing::beside_hash;
 use crate::pipeline::intervals::intervals;
+use crate::pipeline::oddities::{Oddities, Taking, say_values};
 use crate::pipeline::prepare::{Selection, file_name, select};
 use crate::pipeline::recorder::Recorder;
+use crate::pipeline::scale::Spread;
 use crate::pipeline::solve::Task;
 use crate::pipeline::units::Units;
-use crate::progress::Progress;
+use crate::progress::{self, Progress};
 
 /// How a fit went.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +42,8 @@ pub struct FitSummary {
     pub out: PathBuf,
     /// SHA-256 of the file that was fitted.
     pub input_sha256: String,
+    /// Nobody else writes to the folder before this goes.
+    pub lock: Arc<FolderLock>,
 }
 
 impl FitSummary {
@@ -67,8 +75,11 @@ impl Running {
 /// the end; with `running.resume`, intervals found by an earlier, unfinished run of the same plan are
 /// taken over.
 ///
+/// The folder is locked until the summary goes: another fit into it is refused meanwhile.
+///
 /// # Errors
-/// Whatever is wrong with the input, the parameters or the folder; [`crate::Error::Memory`] if more is
+/// Whatever is wrong with the input, the parameters or the folder; [`crate::Error::InUse`] if another
+/// process writes to the folder; [`crate::Error::Memory`] if more is
 /// needed than `running` allows; the stop button.
 pub fn fit(
     input: &Path,
@@ -79,7 +90,10 @@ pub fn fit(
 ) -> Result<FitSummary> {
     options.check()?;
     check_output(out)?;
-    let mut progress = Recorder::new(progress);
+    let lock = Arc::new(FolderLock::take(out)?);
+    say(&recover(out)?, progress)?;
+    let listener = &mut *progress;
+    let mut progress = Recorder::new(&mut *listener);
     let opened = H5ad::open(input)?;
     let selection = select(&opened, options, &mut progress)?;
     options.reference.check_times(&selection.axis)?;
@@ -95,11 +109,15 @@ pub fn fit(
     let plan = plan_hash(&sha256, options)?;
     let names = opened.obs_names()?;
     let cells: Vec<String> = selection.rows.iter().map(|&row| names[row].clone()).collect();
+    let taking = Taking { selection: &selection, cells: &cells, options };
+    say_values(&prepared.seen, taking, &opened, &mut progress)?;
     drop((names, opened));
 
     let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
-    let units = Units::of(&series, &prepared.points, options.noise, selection.axis.unit)?;
-    let header = header(&units, &selection, &prepared, options, plan);
+    let units = units(&series, taking, prepared.growth.as_ref(), &mut progress)?;
+    let file = FileRecord { bytes: Some(file::open(input)?.1), sha256: sha256.clone() };
+    let header =
+        Header { file: Some(file), ..header(&units, &selection, &prepared, options, plan) };
     let partial = PartialModel::start(out, &header.plan, running.resume)?;
     let known = (prepared.growth.as_ref(), selection.times.as_slice());
     let mut task = Task::new(&series, (&units, options), known)?;
@@ -128,10 +146,31 @@ pub fn fit(
         run.outputs.push(OutputRecord::of(partial.folder(), name)?);
     }
     write_json(&partial.folder().join("run.json"), &run)?;
-    partial.publish()?;
+    // Not among the notes in `run.json`, which are the same whatever was there before.
+    say(&partial.publish()?, listener)?;
     let Model { header, intervals, .. } = model;
     let (out, input_sha256) = (out.to_path_buf(), run.input.sha256);
-    Ok(FitSummary { header, intervals, out, input_sha256 })
+    Ok(FitSummary { header, intervals, out, input_sha256, lock })
+}
+
+/// What became of files that were made from an older model.
+fn say(published: &Published, progress: &mut dyn Progress) -> Result<()> {
+    published.notes().into_iter().try_for_each(|text| progress::note(&mut *progress, text))
+}
+
+/// The scale and the noise; says what is odd about the cells that give it.
+fn units(
+    series: &TimeSeries,
+    taking: Taking<'_>,
+    growth: Option<&Array1<f64>>,
+    progress: &mut dyn Progress,
+) -> Result<Units> {
+    let spread = &Spread::within(series);
+    let unit = taking.selection.axis.unit;
+    let units = Units::of(series, spread.scale, taking.options.noise, unit)?;
+    let odd = Oddities { taking, series, spread, units: &units, growth };
+    odd.say(progress)?;
+    Ok(units)
 }
 
 fn header(
@@ -157,6 +196,13 @@ fn header(
         snapshots: snapshots.collect(),
         source: options.source.to_string(),
         values: prepared.recipe.values,
+        reading: Some(Reading {
+            time: options.time.clone(),
+            source: options.source.clone(),
+            values: options.values,
+            filters: options.filters.clone(),
+        }),
+        file: None,
         dimensions: prepared.dimensions.clone(),
         scale: units.scale,
         sigma2: units.sigma2,

@@ -1,92 +1,107 @@
 //! The file that a model was fitted on, found again, its cells in the order of the model.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use ndarray::Array2;
+use ndarray::{Array2, Axis};
 
 use crate::data::Matrix;
 use crate::error::{Error, Result};
 use crate::io::h5ad::H5ad;
-use crate::io::model::{Model, ValuesRecord};
+use crate::io::identity::{Identity, compare};
+use crate::io::model::{Model, Reading, ValuesChoice, ValuesRecord};
 use crate::io::run::{RunRecord, read_json};
 use crate::pipeline::config::FitOptions;
 use crate::pipeline::coordinates::unique;
 use crate::pipeline::counted::{Counted, WHOLE_BYTES, log_scale, record, scale_as};
-use crate::pipeline::prepare::{matrix_source, select};
+use crate::pipeline::prepare::{file_name, matrix_source, select};
+use crate::preprocess::{Values, detect};
 use crate::progress::{self, Progress};
 
 /// An open file with the cells of a model.
 #[derive(Debug)]
 pub(super) struct Fitted {
     file: H5ad,
+    /// Row of the file of each cell of the model.
     rows: Vec<usize>,
-    fit: FitOptions,
+    reading: Reading,
     source_name: String,
     /// What the fit made of the values; not known of older models.
     values: Option<ValuesRecord>,
+    /// Genes of the model, in its order.
+    genes: Vec<String>,
+    /// Whether it is another file than the one that was fitted, and meant.
+    other: bool,
 }
 
 impl Fitted {
     /// The file `given`, or where the fit found it, or by its name here or beside the model; `None` if
-    /// none is given and it is in none of these places.
+    /// none is given and it is in none of these places. Cells and genes are found by their names.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] if it is corrupt or holds other cells.
+    /// [`Error::InputChanged`] if none is given and the one in these places is not the one that was
+    /// fitted; [`Error::Unreadable`] or [`Error::OtherCells`] if it lacks cells of the model; those of
+    /// [`crate::io::model::Header::reading`].
     pub(super) fn find(
         (folder, model): (&Path, &Model),
         given: Option<&str>,
+        progress: &mut dyn Progress,
     ) -> Result<Option<Self>> {
-        let run: Option<RunRecord> = read_json(&folder.join("run.json")).ok();
-        let fit = run
-            .as_ref()
-            .and_then(|run| serde_json::from_value(run.parameters.clone()).ok())
-            .unwrap_or_default();
-        match place(folder, run.as_ref(), given) {
-            Some(path) => Self::at(&path, model, fit).map(Some),
-            None => Ok(None),
-        }
+        let (path, other) = match given {
+            Some(given) => {
+                let path = PathBuf::from(given);
+                // That it is there and an `.h5ad` comes before its hash.
+                drop(H5ad::open(&path)?);
+                let recorded = model.header.fitted_file(folder)?;
+                let other = compare(&path, &recorded, folder, progress)? != Identity::Same;
+                if other {
+                    let text = format!(
+                        "{} is not the file that was fitted: its cells and genes are found by their \
+                         names",
+                        file_name(&path)
+                    );
+                    progress::note(progress, text)?;
+                }
+                (path, other)
+            }
+            None => match place((folder, model), progress)? {
+                Some(path) => (path, false),
+                None => return Ok(None),
+            },
+        };
+        let file = H5ad::open(&path)?;
+        let reading = model.header.reading(folder)?;
+        let rows = rows_of(&file, model, &reading)?;
+        let fitted = Self {
+            file,
+            rows,
+            reading,
+            source_name: model.header.source.clone(),
+            values: model.header.values,
+            genes: model.genes.clone(),
+            other,
+        };
+        fitted.say_missing_genes(progress)?;
+        Ok(Some(fitted))
     }
 
     /// As [`Fitted::find`], for what cannot be done without it.
     ///
     /// # Errors
     /// As there, and [`Error::Unreadable`] if it is in none of these places.
-    pub(super) fn open((folder, model): (&Path, &Model), given: Option<&str>) -> Result<Self> {
-        if let Some(found) = Self::find((folder, model), given)? {
+    pub(super) fn open(
+        (folder, model): (&Path, &Model),
+        given: Option<&str>,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
+        if let Some(found) = Self::find((folder, model), given, progress)? {
             return Ok(found);
         }
-        let run: Option<RunRecord> = read_json(&folder.join("run.json")).ok();
-        let named = run.map(|run| run.input.path).filter(|path| !path.is_empty());
+        let named = run_of(folder)?.map(|run| run.input.path).filter(|path| !path.is_empty());
         Err(Error::Unreadable {
             path: PathBuf::from(named.unwrap_or_else(|| "DATA.h5ad".into())),
             problem: "the file that was fitted is not here".into(),
             way_out: Some("say where it is with `--data FILE`".into()),
-        })
-    }
-
-    fn at(path: &Path, model: &Model, fit: FitOptions) -> Result<Self> {
-        let file = H5ad::open(path)?;
-        let rows = select(&file, &fit, &mut progress::Silent)?.rows;
-        let names = file.obs_names()?;
-        if !rows.iter().map(|&row| &names[row]).eq(&model.cells) {
-            return Err(Error::Unreadable {
-                path: path.to_path_buf(),
-                problem: format!(
-                    "its {} cells that meet the filters of the fit are not the {} cells of the model",
-                    rows.len(),
-                    model.cells.len()
-                ),
-                way_out: Some(
-                    "give the file that was fitted with `--data FILE`, or fit again".into(),
-                ),
-            });
-        }
-        Ok(Self {
-            file,
-            rows,
-            fit,
-            source_name: model.header.source.clone(),
-            values: model.header.values,
         })
     }
 
@@ -99,20 +114,21 @@ impl Fitted {
         Ok(self.rows.iter().map(|&row| column.label(row).unwrap_or_default()).collect())
     }
 
-    /// Names of all genes of the file, made unique.
+    /// Names of all genes of the file, made unique; those of the model in its order.
     ///
     /// # Errors
     /// [`Error::NoGeneSpace`] if the model was fitted on an embedding and there is no matrix.
     pub(super) fn genes(&self, progress: &mut dyn Progress) -> Result<Vec<String>> {
-        let source = matrix_source(&self.fit.source);
+        let source = matrix_source(&self.reading.source);
         if !self.file.has_matrix(&source)? {
             return Err(Error::NoGeneSpace { source_name: self.source_name.clone() });
         }
-        unique(self.file.gene_names(&source)?, progress)
+        let names = unique(self.file.gene_names(&source)?, progress)?;
+        Ok(in_order(&names, &self.genes).into_iter().map(|column| names[column].clone()).collect())
     }
 
-    /// Expression of the genes `columns` on the scale that was fitted, `(n_cells, columns)`, cells as in
-    /// the model.
+    /// Expression of the genes `columns`, as [`Fitted::genes`] counts them, on the scale that was
+    /// fitted, `(n_cells, columns)`, cells as in the model.
     ///
     /// # Errors
     /// As [`H5ad::matrix_rows`].
@@ -125,41 +141,210 @@ impl Fitted {
         self.expression_of(&all, columns, progress)
     }
 
-    /// As [`Fitted::expression`], of the cells `cells` (increasing) of the model only.
+    /// As [`Fitted::expression`], of the cells `cells` of the model only.
     ///
     /// # Errors
-    /// As there.
+    /// As there, and [`Error::Unreadable`] if the values of another file are counts where those of the
+    /// fitted file were not, or the other way round.
     pub(super) fn expression_of(
         &self,
         cells: &[usize],
         columns: &[usize],
         progress: &mut dyn Progress,
     ) -> Result<Array2<f32>> {
-        let source = matrix_source(&self.fit.source);
+        let source = matrix_source(&self.reading.source);
         let read = |rows: &[usize], progress: &mut dyn Progress| {
             Counted::read(&self.file, &source, (rows, WHOLE_BYTES), progress)
         };
         let values = if let Some(values) = self.values {
             values
         } else {
-            let all = read(&self.rows, progress)?;
-            record(&log_scale(all.blocks(), &self.fit, progress)?.scale)
+            let (sorted, _) = sorted_with_places(&self.rows);
+            let all = read(&sorted, progress)?;
+            let options = as_options(&self.reading);
+            record(&log_scale(all.blocks(), &options, progress)?.scale)
         };
         let rows: Vec<usize> = cells.iter().map(|&cell| self.rows[cell]).collect();
+        let (rows, row_places) = sorted_with_places(&rows);
         let found = read(&rows, progress)?;
+        if self.other {
+            self.check_values(values, &found, progress)?;
+        }
         let scale = scale_as(values, found.blocks(), progress)?;
-        found.keep(&scale, Some(columns), progress).map(dense)
+        let names = unique(self.file.gene_names(&source)?, &mut progress::Silent)?;
+        let order = in_order(&names, &self.genes);
+        let columns: Vec<usize> = columns.iter().map(|&column| order[column]).collect();
+        let (columns, column_places) = sorted_with_places(&columns);
+        let values = found.keep(&scale, Some(&columns), progress).map(dense)?;
+        Ok(placed(placed(values, Axis(0), &row_places), Axis(1), &column_places))
+    }
+
+    /// Refuses values of another kind than those that were fitted.
+    fn check_values(
+        &self,
+        values: ValuesRecord,
+        found: &Counted<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<()> {
+        if self.reading.values != ValuesChoice::Auto {
+            return Ok(());
+        }
+        let were_counts = matches!(values, ValuesRecord::Counts { .. });
+        let are_counts = detect(found.blocks(), progress)?.values == Values::Counts;
+        if were_counts == are_counts {
+            return Ok(());
+        }
+        let (were, are) = if were_counts { ("counts", "not") } else { ("no counts", "counts") };
+        Err(Error::Unreadable {
+            path: self.file.path().to_path_buf(),
+            problem: format!(
+                "the model was fitted on {were}, and the values of this file are {are}"
+            ),
+            way_out: Some("give the file that was fitted with `--data FILE`, or fit again".into()),
+        })
+    }
+
+    /// Says which genes of the model are not in another file.
+    fn say_missing_genes(&self, progress: &mut dyn Progress) -> Result<()> {
+        let source = matrix_source(&self.reading.source);
+        if !self.other || self.genes.is_empty() || !self.file.has_matrix(&source)? {
+            return Ok(());
+        }
+        let names = self.file.gene_names(&source)?;
+        let there = places(&names);
+        let missing: Vec<&String> =
+            self.genes.iter().filter(|gene| !there.contains_key(gene.as_str())).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let text = format!(
+            "{} of the {} genes of the model are not in {}, such as {}: depths of cells are those of \
+             the genes that are there",
+            missing.len(),
+            self.genes.len(),
+            file_name(self.file.path()),
+            first(&missing)
+        );
+        progress::note(progress, text)
     }
 }
 
-fn place(folder: &Path, run: Option<&RunRecord>, given: Option<&str>) -> Option<PathBuf> {
-    if let Some(given) = given {
-        return Some(PathBuf::from(given));
+/// Whether `path` is the file that the model in `folder` was fitted on.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read; [`Error::Cancelled`].
+pub fn is_fitted_file(
+    path: &Path,
+    (folder, model): (&Path, &Model),
+    progress: &mut dyn Progress,
+) -> Result<bool> {
+    if model.header.file.is_none() && run_of(folder)?.is_none() {
+        return Ok(false);
     }
-    let input = &run?.input;
+    let recorded = model.header.fitted_file(folder)?;
+    Ok(compare(path, &recorded, folder, progress)? == Identity::Same)
+}
+
+/// `run.json`, if there is one.
+fn run_of(folder: &Path) -> Result<Option<RunRecord>> {
+    let path = folder.join("run.json");
+    if path.exists() { read_json(&path).map(Some) } else { Ok(None) }
+}
+
+/// Where the fitted file is: where the fit found it, or by its name here or beside the model.
+fn place((folder, model): (&Path, &Model), progress: &mut dyn Progress) -> Result<Option<PathBuf>> {
+    let Some(run) = run_of(folder)? else { return Ok(None) };
+    let input = &run.input;
     let beside = folder.parent().map(|parent| parent.join(&input.file));
     let places = [Some(PathBuf::from(&input.path)), Some(PathBuf::from(&input.file)), beside];
-    places.into_iter().flatten().find(|path| path.is_file())
+    let mut changed = None;
+    for path in places.into_iter().flatten().filter(|path| path.is_file()) {
+        let recorded = model.header.fitted_file(folder)?;
+        match compare(&path, &recorded, folder, progress)? {
+            Identity::Same => return Ok(Some(path)),
+            Identity::Other(by) => {
+                changed.get_or_insert(Error::InputChanged { path, by });
+            }
+        }
+    }
+    changed.map_or(Ok(None), Err)
+}
+
+/// The row of each cell of the model, by its name. Where names are not unique the filters and times of
+/// the fit decide, and the cells must be in their old order.
+fn rows_of(file: &H5ad, model: &Model, reading: &Reading) -> Result<Vec<usize>> {
+    let names = file.obs_names()?;
+    let there = places(&names);
+    if there.len() < names.len() {
+        let rows = select(file, &as_options(reading), &mut progress::Silent)?.rows;
+        if rows.iter().map(|&row| &names[row]).eq(&model.cells) {
+            return Ok(rows);
+        }
+    }
+    let missing: Vec<&String> =
+        model.cells.iter().filter(|cell| !there.contains_key(cell.as_str())).collect();
+    let path = file.path().to_path_buf();
+    let n_cells = model.cells.len();
+    let problem = if missing.len() == n_cells {
+        let first = |of: &[String]| of.iter().take(3).cloned().collect();
+        let whose = "the model".to_string();
+        let (asked, there) = (first(&model.cells), first(&names));
+        return Err(Error::OtherCells { whose, asked, path, there });
+    } else if !missing.is_empty() {
+        let (n, such) = (missing.len(), first(&missing));
+        format!("{n} of the {n_cells} cells of the model are not in it, such as {such}")
+    } else if there.len() < names.len() {
+        format!(
+            "its names of cells are not unique, and its cells that meet the filters of the fit are not \
+             the {n_cells} cells of the model in their order"
+        )
+    } else {
+        return Ok(model.cells.iter().map(|cell| there[cell.as_str()]).collect());
+    };
+    let way_out = "give the file that was fitted with `--data FILE`, or fit again".to_string();
+    Err(Error::Unreadable { path, problem, way_out: Some(way_out) })
+}
+
+/// The options that say which cells and numbers are read.
+fn as_options(reading: &Reading) -> FitOptions {
+    let Reading { time, source, values, filters } = reading.clone();
+    FitOptions { time, source, values, filters, ..FitOptions::default() }
+}
+
+fn places(names: &[String]) -> BTreeMap<&str, usize> {
+    names.iter().enumerate().map(|(place, name)| (name.as_str(), place)).collect()
+}
+
+fn first(names: &[&String]) -> String {
+    names.iter().take(3).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+/// Columns of a file such that the genes of the model come in its order, on the places that they have
+/// in the file; for the fitted file `0, 1, 2, …`.
+fn in_order(names: &[String], of_model: &[String]) -> Vec<usize> {
+    let there = places(names);
+    let found: Vec<usize> =
+        of_model.iter().filter_map(|gene| there.get(gene.as_str()).copied()).collect();
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    let (sorted, _) = sorted_with_places(&found);
+    for (place, column) in sorted.into_iter().zip(found) {
+        order[place] = column;
+    }
+    order
+}
+
+/// Numbers in increasing order, and the place there of each of them.
+fn sorted_with_places(numbers: &[usize]) -> (Vec<usize>, Vec<usize>) {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_unstable();
+    let places = numbers.iter().map(|number| sorted.partition_point(|other| other < number));
+    let places = places.collect();
+    (sorted, places)
+}
+
+/// Rows or columns brought to `places`, if they are not there already.
+fn placed(values: Array2<f32>, axis: Axis, places: &[usize]) -> Array2<f32> {
+    if places.iter().copied().eq(0..places.len()) { values } else { values.select(axis, places) }
 }
 
 fn dense(matrix: Matrix) -> Array2<f32> {
@@ -173,5 +358,24 @@ fn dense(matrix: Matrix) -> Array2<f32> {
             }
             values
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn genes_of_the_model_come_in_its_order_and_others_stay() {
+        let names = |text: &str| text.split(' ').map(str::to_string).collect::<Vec<_>>();
+        let order = |file: &str, model: &str| {
+            let file = names(file);
+            let order = in_order(&file, &names(model));
+            order.into_iter().map(|column| file[column].clone()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(order("A x B y C", "A B C"), "A x B y C");
+        assert_eq!(order("C x A y B", "A B C"), "A x B y C");
+        assert_eq!(order("C x A", "A B C"), "A x C");
+        assert_eq!(sorted_with_places(&[7, 2, 5]), (vec![2, 5, 7], vec![2, 0, 1]));
     }
 }

@@ -1,6 +1,6 @@
 //! Growth of cells: from a column, a file or genes to rates, and from a plan back to rates.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use ndarray::Array1;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Bridge, BridgeProblem};
 use crate::data::time::TimeUnit;
-use crate::data::{GrowthUnit, Matrix, Snapshot, TimeSeries, grown, posterior_rates};
+use crate::data::{Column, GrowthUnit, Matrix, Snapshot, TimeSeries, grown, posterior_rates};
 use crate::error::{Error, Result};
 use crate::io::h5ad::H5ad;
 use crate::io::lists;
@@ -116,22 +116,27 @@ pub(super) fn given(
     progress: &mut dyn Progress,
 ) -> Result<Given> {
     let unit = selection.axis.unit;
-    let rates = |values: Vec<Option<f64>>, name: &str| -> Result<Given> {
-        per_cell(file, selection, options.unit, &values, name).map(Given::Rates)
-    };
+    let rates =
+        |numbers: Numbers<'_>| per_cell(file, selection, options.unit, numbers).map(Given::Rates);
     let sets = match &options.prior {
         GrowthPrior::None => return Ok(Given::Nothing),
         GrowthPrior::Column(name) => {
             say_unit(options.unit, unit, progress)?;
             let column = file.obs(name)?;
+            refuse_text(&column, name)?;
+            if matches!(column, Column::Categories { .. }) {
+                let text = format!("growth: the categories of `{name}` are read as numbers");
+                progress::note(progress, text)?;
+            }
             let values = selection.rows.iter().map(|&row| column.number(row)).collect();
-            return rates(values, name);
+            return rates(Numbers { values, name, table: None });
         }
         GrowthPrior::File(table) => {
             say_unit(options.unit, unit, progress)?;
             let names = file.obs_names()?;
             let value = |&row: &usize| table.values.get(&names[row]).copied();
-            return rates(selection.rows.iter().map(value).collect(), &table.file);
+            let values = selection.rows.iter().map(value).collect();
+            return rates(Numbers { values, name: &table.file, table: Some(table) });
         }
         GrowthPrior::Species(species) => GeneSets::shipped(*species),
         GrowthPrior::Genes(sets) => sets.clone(),
@@ -168,22 +173,55 @@ fn say_unit(unit: GrowthUnit, times: TimeUnit, progress: &mut dyn Progress) -> R
     Ok(())
 }
 
-/// Rates per unit of the times. Cells of the last time have no interval and need none.
+/// Refuses a column without numbers.
+fn refuse_text(column: &Column, name: &str) -> Result<()> {
+    if column.is_numeric() {
+        return Ok(());
+    }
+    let kind = match column {
+        Column::Bools(_) => "truth values",
+        Column::Categories { .. } => "categories",
+        _ => "text",
+    };
+    let example = (0..column.len()).find_map(|row| column.label(row)).unwrap_or_default();
+    Err(Error::GrowthText { name: name.to_string(), kind, example })
+}
+
+/// What a column or a file says of the selected cells.
+struct Numbers<'a> {
+    values: Vec<Option<f64>>,
+    /// The column or file.
+    name: &'a str,
+    /// The file, if it is one.
+    table: Option<&'a GrowthTable>,
+}
+
+/// Rates per unit of the times. Cells of the last time have
+/// no interval and need none.
 fn per_cell(
     file: &H5ad,
     selection: &Selection,
     unit: GrowthUnit,
-    values: &[Option<f64>],
-    name: &str,
+    Numbers { values, name, table }: Numbers<'_>,
 ) -> Result<Array1<f64>> {
     let last = selection.times.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let cell_name =
+        |cell: usize| -> Result<String> { Ok(file.obs_names()?.swap_remove(selection.rows[cell])) };
     let mut missing = Vec::new();
     let mut rates = Array1::zeros(values.len());
     for (cell, value) in values.iter().enumerate().filter(|(c, _)| selection.times[*c] < last) {
-        match value {
-            Some(value) => rates[cell] = unit.rate(*value, selection.axis.unit)?,
-            None => missing.push(cell),
-        }
+        let Some(value) = *value else {
+            missing.push(cell);
+            continue;
+        };
+        rates[cell] = match unit.rate(value, selection.axis.unit) {
+            Ok(rate) => rate,
+            Err(Error::Parameter { must, .. }) => {
+                let (name, cell) = (name.to_string(), cell_name(cell)?);
+                return Err(Error::GrowthValue { name, cell, must, got: value });
+            }
+            Err(other) => return Err(other),
+        };
     }
     if missing.is_empty() {
         return Ok(rates);
@@ -194,8 +232,44 @@ fn per_cell(
         name: name.to_string(),
         n_missing: missing.len(),
         first: first.collect(),
+        naming: table.and_then(|table| other_naming(table, &names)),
     })
 }
+
+/// How the names of a table differ from those of the cells, if all of one have something before or
+/// after them that the others do not.
+fn other_naming(table: &GrowthTable, names: &[String]) -> Option<String> {
+    let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let there: BTreeSet<&str> = table.values.keys().map(String::as_str).collect();
+    let first = there.first()?;
+    // What the names there have beside those of cells.
+    let cuts = || first.char_indices().map(|(at, _)| at).skip(1);
+    let without = |all: &dyn Fn(&str) -> Option<&str>| {
+        there.iter().all(|name| all(name).is_some_and(|rest| known.contains(rest)))
+    };
+    let more = "which names of cells do not: leave it out";
+    if let Some(end) = cuts().map(|at| &first[at..]).find(|end| without(&|n| n.strip_suffix(end))) {
+        return Some(format!("names in the file end in `{end}`, {more}"));
+    }
+    if let Some(begin) = cuts().map(|at| &first[..at]).find(|b| without(&|n| n.strip_prefix(b))) {
+        return Some(format!("names in the file begin with `{begin}`, {more}"));
+    }
+    // What names of cells have beside those there.
+    let less = "which names in the file do not: add it";
+    let ends =
+        known.iter().filter_map(|name| name.strip_prefix(first)).filter(|end| !end.is_empty());
+    let with = |end: &str| there.iter().all(|name| known.contains(format!("{name}{end}").as_str()));
+    if let Some(end) = ends.take(MOST_ENDS).find(|end| with(end)) {
+        return Some(format!("names of cells end in `{end}`, {less}"));
+    }
+    let begins = known.iter().filter_map(|name| name.strip_suffix(first)).filter(|b| !b.is_empty());
+    let with = |begin: &str| there.iter().all(|n| known.contains(format!("{begin}{n}").as_str()));
+    let begin = begins.take(MOST_ENDS).find(|begin| with(begin))?;
+    Some(format!("names of cells begin with `{begin}`, {less}"))
+}
+
+/// Endings of names that are tried.
+const MOST_ENDS: usize = 100;
 
 /// The rate of each cell per unit of the times, from the matrix on its log scale.
 ///

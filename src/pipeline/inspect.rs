@@ -8,10 +8,18 @@ use crate::data::{Column, time};
 use crate::error::Result;
 use crate::io::file;
 use crate::io::h5ad::{H5ad, MatrixInfo, MatrixSource, StorageFormat, duplicates};
-use crate::preprocess::Values as Scale;
+use crate::preprocess::{Values as Scale, ValuesEvidence, survey};
+use crate::progress::Silent;
 
 /// Values of a matrix that are looked at: 2 MB in single precision.
 const SAMPLE: usize = 1 << 19;
+
+/// Runs of neighbouring cells whose depth is looked at, and cells of each.
+const RUNS: usize = 8;
+const RUN: usize = 64;
+
+/// A matrix stored by columns is read for the depth of its cells if it has no more stored values.
+const MOST_BY_COLUMNS: usize = 1 << 22;
 
 /// A column of numbers is a candidate for time if it has this many distinct values.
 const DISTINCT_TIMES: std::ops::RangeInclusive<usize> = 2..=50;
@@ -78,6 +86,8 @@ pub struct SampledValues {
     pub max: f32,
     /// How many are NaN or infinite.
     pub n_not_finite: usize,
+    /// The depth that the cells looked at have in common, if they have one and are not logged.
+    pub common_depth: Option<f64>,
 }
 
 /// A column that could be the time.
@@ -199,18 +209,47 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
 }
 
 impl SampledValues {
-    /// Judges values by their sign, size and whether they are whole.
-    pub fn of(values: &[f32]) -> Self {
+    /// Judges values by their sign, size, whether they are whole, and the depth of cells.
+    pub fn of(values: &[f32], common_depth: Option<f64>) -> Self {
         let finite = || values.iter().copied().filter(|value| value.is_finite());
         let (min, max) = finite().fold((f32::INFINITY, f32::NEG_INFINITY), |(min, max), value| {
             (min.min(value), max.max(value))
         });
         let (min, max) = if min <= max { (min, max) } else { (0.0, 0.0) };
         let integers = finite().all(|value| value.fract().abs() < f32::EPSILON);
-        let looks_like = Scale::of_range(f64::from(min), f64::from(max), integers);
+        let (least, most) = (f64::from(min), f64::from(max));
+        // Values that are not finite are counted, and the others judged.
+        let evidence = ValuesEvidence {
+            min: least,
+            max: most,
+            all_whole: integers,
+            all_finite: true,
+            common_depth,
+        };
+        let looks_like = evidence.verdict();
         let n_not_finite = values.len() - finite().count();
-        Self { looks_like, n_sampled: values.len(), integers, min, max, n_not_finite }
+        Self { looks_like, n_sampled: values.len(), integers, min, max, n_not_finite, common_depth }
     }
+}
+
+/// The depth that some runs of cells have in common; `None` if they have none, or cannot be read
+/// apart from the others.
+fn sampled_depth(file: &H5ad, source: &MatrixSource, info: &MatrixInfo) -> Option<f64> {
+    let n = info.n_cells;
+    let rows: Vec<usize> = if n <= RUNS * RUN {
+        (0..n).collect()
+    } else {
+        (0..RUNS).map(|k| k * (n - RUN) / (RUNS - 1)).flat_map(|first| first..first + RUN).collect()
+    };
+    let silent = &mut Silent;
+    let found = match file.matrix_blocks(source, &rows).ok()? {
+        Some(blocks) => survey(&blocks, silent),
+        None if info.n_stored <= MOST_BY_COLUMNS => {
+            survey(&file.matrix_rows(source, &rows, silent).ok()?, silent)
+        }
+        None => return None,
+    };
+    found.ok()?.0.common_depth
 }
 
 fn matrix_report(file: &H5ad, source: &MatrixSource) -> MatrixReport {
@@ -233,7 +272,7 @@ fn matrix_report(file: &H5ad, source: &MatrixSource) -> MatrixReport {
             1.0 - info.n_stored as f64 / (info.n_cells as f64 * info.n_genes as f64)
         }
     };
-    let values = Some(SampledValues::of(&sample));
+    let values = Some(SampledValues::of(&sample, sampled_depth(file, source, &info)));
     MatrixReport { name, info: Some(info), sparsity: Some(sparsity), values, problem: None }
 }
 
@@ -326,14 +365,16 @@ mod tests {
 
     #[test]
     fn values_are_judged_by_sign_size_and_whole_numbers() {
-        let judge = |values: &[f32]| SampledValues::of(values).looks_like;
+        let judge = |values: &[f32]| SampledValues::of(values, None).looks_like;
         assert_eq!(judge(&[0.0, 1.0, 3000.0]), Scale::Counts);
         assert_eq!(judge(&[0.0, 0.693, 4.1]), Scale::Log1p);
         assert_eq!(judge(&[-0.5, 0.0, 2.0]), Scale::Scaled);
         assert_eq!(judge(&[0.0, 0.5, 100.25]), Scale::Other);
-        let odd = SampledValues::of(&[1.0, f32::NAN, f32::INFINITY]);
+        let normalised = SampledValues::of(&[0.0, 0.5, 100.25], Some(1e4));
+        assert_eq!(normalised.looks_like, Scale::Normalised);
+        let odd = SampledValues::of(&[1.0, f32::NAN, f32::INFINITY], None);
         assert_eq!((odd.n_not_finite, odd.looks_like), (2, Scale::Counts));
-        assert_eq!(SampledValues::of(&[]).n_sampled, 0);
+        assert_eq!(SampledValues::of(&[], None).n_sampled, 0);
     }
 
     #[test]

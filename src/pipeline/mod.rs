@@ -20,6 +20,7 @@ mod inspect;
 mod interpolate;
 mod intervals;
 mod lineage;
+mod oddities;
 mod output;
 mod prepare;
 mod probe;
@@ -27,10 +28,12 @@ mod process;
 mod recorder;
 mod reference;
 mod sample;
+mod scale;
 mod solve;
 mod units;
 mod velocity;
 
+pub use crate::io::identity::remember_annotated;
 pub use annotate::{
     AnnotateOptions, Annotated, KEY, Mark, MarkInput, Stripped, VelocityKind, annotate, marks,
     strip,
@@ -40,6 +43,7 @@ pub use config::{FitOptions, Noise, Solver, SolverChoice, Source, TimeOptions, V
 pub use estimate::{Estimate, estimate};
 pub use evaluate::{EvaluateOptions, Evaluated, Method, Protocol, evaluate, validate};
 pub use fit::{FitSummary, Running, fit};
+pub use fitted::is_fitted_file;
 pub use grn::{
     Candidates, EdgeSource, FoundEdges, GrnOptions, GrnScore, GrnScoreOptions, Overlap, Regulators,
     grn, grn_score, record_scores,

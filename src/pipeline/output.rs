@@ -10,9 +10,11 @@ use crate::io::chart::{draw_edges, draw_regulators, draw_validation};
 use crate::io::edges::{self, EdgeDialect, EdgeRow};
 use crate::io::file;
 use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
-use crate::io::model::Model;
+use crate::io::lock::FolderLock;
+use crate::io::model::{Model, recover};
 use crate::io::output::{is_stream, run_record};
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, json_sha256, read_json, write_json};
+use crate::io::staged::Staged;
 use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::io::temporary::short_name;
 use crate::io::validation::{self, Validation};
@@ -325,7 +327,8 @@ pub fn picture_of(plot: &Path, gene: &str) -> PathBuf {
     plot.with_extension(format!("{}.{suffix}", short_name(&safe, MOST)))
 }
 
-/// Writes `validation.csv`, `.json`, `.svg`, `.png` and their run record into `folder`.
+/// Writes `validation.csv`, `.json`, `.svg`, `.png` and their run record into `folder`: all of them, or
+/// none. The caller holds the lock of `folder`.
 ///
 /// # Errors
 /// [`Error::Io`] if a file cannot be written.
@@ -334,30 +337,36 @@ pub fn write_validation(
     evaluated: &Evaluated,
     options: &EvaluateOptions,
 ) -> Result<()> {
-    let names = write_validation_files(folder, &evaluated.validation)?;
+    let staged = Staged::start(folder)?;
+    let names = write_validation_files(staged.place(), &evaluated.validation)?;
     let mut run = RunRecord::new("evaluate", evaluated.input.clone(), to_value(options)?);
     run.notes.clone_from(&evaluated.notes);
     for name in names {
-        run.outputs.push(OutputRecord::of(folder, name)?);
+        run.outputs.push(OutputRecord::of(staged.place(), name)?);
     }
-    write_json(&folder.join(VALIDATION_RUN), &run)
+    write_json(&staged.place().join(VALIDATION_RUN), &run)?;
+    staged.publish(&[names.as_slice(), &[VALIDATION_RUN]].concat())
 }
 
 /// Whether `evaluate` may write to `folder`: nothing of the names it writes is there, or an earlier
-/// evaluation or fit wrote it.
+/// evaluation or fit wrote it, or it may be replaced. What a dead one left there is put in its place or removed. Nobody else
+/// writes to the folder before the lock goes.
 ///
 /// # Errors
-/// [`Error::OutputTaken`] if a file is there that is not ours.
-pub fn check_validation_output(folder: &Path) -> Result<()> {
+/// [`Error::OutputTaken`] if a file is there that is not ours; [`Error::InUse`] if another process
+/// writes to the folder.
+pub fn check_validation_output(folder: &Path, overwrite: bool) -> Result<FolderLock> {
     if folder.is_file() {
         return Err(Error::OutputTaken { path: folder.to_path_buf() });
     }
+    let lock = FolderLock::take(folder)?;
+    recover(folder)?;
     let run = read_json::<RunRecord>(&folder.join(VALIDATION_RUN));
     let ours = run.is_ok_and(|run| run.command == "evaluate");
     let names = VALIDATION_FILES.iter().chain([&VALIDATION_RUN]);
     match names.map(|name| folder.join(name)).find(|path| path.exists()) {
-        Some(path) if !ours => Err(Error::OutputTaken { path }),
-        _ => Ok(()),
+        Some(path) if !ours && !overwrite => Err(Error::OutputTaken { path }),
+        _ => Ok(lock),
     }
 }
 

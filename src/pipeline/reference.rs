@@ -84,7 +84,7 @@ fn said(rate: f64, units: &Units) -> String {
     if rate > 0.0 {
         let settled = units.sigma2 / (2.0 * rate * units.scale * units.scale);
         return format!(
-            "{begin}; alone it would settle at {settled:.3} times the mean variance of the cells"
+            "{begin}; alone it would settle at {settled:.3} times the mean variance of the cells of a time"
         );
     }
     begin

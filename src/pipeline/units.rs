@@ -1,10 +1,8 @@
 //! The scale of coordinates, and the noise of the reference process in it.
 
-use ndarray::Array2;
-
 use crate::data::TimeSeries;
 use crate::data::time::TimeUnit;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 use crate::pipeline::config::Noise;
 
@@ -22,20 +20,29 @@ pub(super) struct Units {
 }
 
 impl Units {
-    /// For the times of `series`, on a scale taken from `points` (data units).
+    /// For the times of `series`, on this scale (data units).
     ///
     /// # Errors
-    /// [`crate::Error::Parameter`] if ε is out of range; said before the first bridge.
+    /// [`Error::Parameter`] if ε is out of range; said before the first bridge.
     pub(super) fn of(
         series: &TimeSeries,
-        points: &Array2<f64>,
+        scale: f64,
         noise: Noise,
         unit: TimeUnit,
     ) -> Result<Self> {
-        let scale = scale(points);
         let median = median_interval(series.times());
         let sigma2 = noise.sigma2(scale, median);
-        let epsilon = Epsilon::new(sigma2 * median / (scale * scale))?.value();
+        let epsilon = sigma2 * median / (scale * scale);
+        if epsilon < LEAST {
+            let (name, given) = match noise {
+                Noise::Epsilon(epsilon) => ("--epsilon", epsilon),
+                Noise::Sigma2(sigma2) => ("--sigma2", sigma2),
+            };
+            let must = "large enough for ε to be 1e-30 or more on data divided by their scale \
+                        (`--solver ot` is the bridge without noise)";
+            return Err(Error::Parameter { name, must, got: given.to_string() });
+        }
+        let epsilon = Epsilon::new(epsilon)?.value();
         Ok(Self { scale, sigma2, epsilon, time_unit: unit.to_string() })
     }
 
@@ -45,12 +52,8 @@ impl Units {
     }
 }
 
-/// The one number all coordinates are divided by: the mean over dimensions of the standard
-/// deviation over all cells (LightSB's convention); 1 if nothing varies.
-fn scale(points: &Array2<f64>) -> f64 {
-    let scale = points.std_axis(ndarray::Axis(0), 0.0).mean().unwrap_or(0.0);
-    if 0.0 < scale { scale } else { 1.0 }
-}
+/// Below it, costs divided by ε leave the range of numbers in one step or another.
+const LEAST: f64 = 1e-30;
 
 fn median_interval(times: &[f64]) -> f64 {
     let mut lengths: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
@@ -74,9 +77,12 @@ mod tests {
     }
 
     #[test]
-    fn the_scale_is_the_mean_standard_deviation() {
-        let points = ndarray::array![[1., 0.], [3., 4.]];
-        assert!((scale(&points) - 1.5).abs() < 1e-12);
-        assert!((scale(&ndarray::array![[1.], [1.]]) - 1.0).abs() < 1e-12);
+    fn noise_too_small_for_numbers_is_refused_by_the_name_of_its_flag() {
+        let points = ndarray::array![[0.0], [1.0], [4.0], [5.0]];
+        let series = TimeSeries::new(points.view(), &[0.0, 0.0, 2.0, 2.0]).unwrap();
+        let of = |noise| Units::of(&series, 0.5, noise, TimeUnit::Unknown);
+        assert!((of(Noise::Epsilon(0.1)).unwrap().sigma2 - 0.0125).abs() < 1e-15);
+        assert!(of(Noise::Epsilon(1e-300)).unwrap_err().to_string().contains("`--epsilon`"));
+        assert!(of(Noise::Sigma2(1e-40)).unwrap_err().to_string().contains("`--sigma2`"));
     }
 }

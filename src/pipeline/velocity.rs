@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::io::model::Model;
 use crate::linalg::product_nt;
 use crate::pipeline::interpolate::{InterpolateOptions, Space, interpolate};
+use crate::pipeline::oddities::say_repeated;
 use crate::pipeline::process::Process;
 use crate::progress::{self, Event, Progress};
 
@@ -130,6 +131,7 @@ pub fn velocity(
         return Err(Error::NoGeneSpace { source_name: model.header.source.clone() });
     }
     chosen_genes(model, genes)?;
+    say_repeated(&model.cells, progress)?;
     let process = Process::restore(model)?;
     let groups = if at.is_empty() {
         of_cells(model, &process)

@@ -162,12 +162,12 @@ fn means_and_dispersions(
 }
 
 /// `exp(x) − 1` of a value on the log scale, rounded to single precision as counts are: equal genes
-/// then have equal sums in any order of cells, and so tie. Of counts it is what the logarithm would
-/// be taken of.
+/// then have equal sums in any order of cells, and so tie. Of values that are no logarithms it is what the
+/// logarithm would be taken of.
 fn unlogged(scale: &LogScale, cell: usize, x: f32) -> f64 {
     f64::from(match scale {
         LogScale::AsIs => f64::from(x).exp_m1() as f32,
-        LogScale::Counts { .. } => scale.scaled(cell, x),
+        LogScale::Plain | LogScale::Normalised | LogScale::Counts { .. } => scale.scaled(cell, x),
     })
 }
 
@@ -270,6 +270,25 @@ mod tests {
         );
         let one = GeneSelector { n_genes: 1, ..Default::default() };
         assert_eq!(one.select(&small(), &LogScale::AsIs, &mut Silent).unwrap(), [0]);
+    }
+
+    #[test]
+    fn values_that_are_no_logarithms_are_selected_by_as_they_are() {
+        let unlogged: Array2<f32> = array![[0., 900.5, 3.], [0., 900., 2.], [8., 900., 1.]];
+        let unlogged = Matrix::Dense(unlogged);
+        let of = |scale: &LogScale, x: &Matrix| {
+            GeneSelector::default().statistics(x, scale, &mut Silent).unwrap()
+        };
+        let mut logged = unlogged.clone();
+        crate::preprocess::log1p(&mut logged).unwrap();
+        for (a, b) in of(&LogScale::AsIs, &logged).iter().zip(of(&LogScale::Plain, &unlogged)) {
+            assert!((a.dispersion - b.dispersion).abs() < 1e-2, "{a:?} {b:?}");
+        }
+        let (plain, normalised) =
+            (of(&LogScale::Plain, &unlogged), of(&LogScale::Normalised, &unlogged));
+        assert_eq!(plain, normalised);
+        // Mean 8/3, variance (64 − 64/3)/2.
+        assert!((plain[0].dispersion - 8_f64.ln()).abs() < 1e-12);
     }
 
     #[test]

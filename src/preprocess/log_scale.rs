@@ -20,8 +20,12 @@ const ABSENT: u32 = u32::MAX;
 /// How values become logarithms.
 #[derive(Debug, Clone, PartialEq)]
 pub enum LogScale {
-    /// They are used as they are.
+    /// They are logarithms (or scaled), used as they are.
     AsIs,
+    /// They are no logarithms, and used as they are all the same.
+    Plain,
+    /// They were brought to one depth before: `ln(1 + x)` is taken.
+    Normalised,
     /// Counts: each cell is scaled to one depth, then `ln(1 + x)` is taken.
     Counts {
         /// The depth of every cell in the matrix.
@@ -42,7 +46,7 @@ impl LogScale {
     /// The depth that counts are scaled to.
     pub fn depth(&self) -> Option<f64> {
         match self {
-            Self::AsIs => None,
+            Self::AsIs | Self::Plain | Self::Normalised => None,
             Self::Counts { target, .. } => Some(*target),
         }
     }
@@ -51,7 +55,7 @@ impl LogScale {
     /// makes of it.
     pub(super) fn scaled(&self, cell: usize, x: f32) -> f32 {
         match self {
-            Self::AsIs => x,
+            Self::AsIs | Self::Plain | Self::Normalised => x,
             Self::Counts { depths, target } => at_depth(x, depths[cell], *target),
         }
     }
@@ -59,18 +63,19 @@ impl LogScale {
     /// `x` on the log scale.
     fn value(&self, cell: usize, x: f32) -> f32 {
         match self {
-            Self::AsIs => x,
-            Self::Counts { .. } => log1p_of(self.scaled(cell, x)),
+            Self::AsIs | Self::Plain => x,
+            Self::Normalised | Self::Counts { .. } => log1p_of(self.scaled(cell, x)),
         }
     }
 
-    /// Refuses counts below zero; `first` is the number of the first cell of `block`.
+    /// Refuses values below zero that a logarithm is to be taken of; `first` is the number of the first cell of `block`.
     ///
     /// # Errors
     /// [`Error::Negative`].
     pub(super) fn check(&self, first: usize, block: &Matrix) -> Result<()> {
         match self {
-            Self::AsIs => Ok(()),
+            Self::AsIs | Self::Plain => Ok(()),
+            Self::Normalised => refuse_negative_block("log1p", first, block),
             Self::Counts { .. } => refuse_negative_block("normalisation", first, block),
         }
     }

@@ -12,4 +12,4 @@ pub use growth::{GeneSets, GrowthCurve, Species, find_genes, gene_set_rates, mea
 pub use log_scale::LogScale;
 pub use normalize::{depths, log1p, normalize_total};
 pub use pca::{Pca, PcaMethod, PcaSolver};
-pub use values::{Detected, Values, detect, survey};
+pub use values::{Detected, Values, ValuesEvidence, common_depth, detect, survey};

@@ -1,4 +1,4 @@
-//! What a matrix holds (counts, their logarithm, scaled values), and what speaks for it.
+//! What a matrix holds (counts, normalised values, logarithms, scaled values), and what speaks for it.
 
 use std::fmt;
 
@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::CellBlocks;
 use crate::error::Result;
+use crate::preprocess::normalize::median_of_positive;
 use crate::progress::Progress;
 
 /// What the values of a matrix are.
@@ -16,11 +17,14 @@ use crate::progress::Progress;
 pub enum Values {
     /// Whole numbers, none negative: molecules or reads.
     Counts,
+    /// Counts brought to one depth and not logged: not negative, not all whole, and the values of
+    /// nearly every cell sum to the same number.
+    Normalised,
     /// Logarithms of one plus something: not negative, not all whole, none of 20 or more.
     Log1p,
     /// Centred, and perhaps divided by the standard deviation: some are negative.
     Scaled,
-    /// None of these, such as normalised values before the logarithm, or values that are not
+    /// None of these, such as intensities of cells without a common depth, or values that are not
     /// finite.
     Other,
 }
@@ -29,6 +33,7 @@ impl fmt::Display for Values {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str(match self {
             Self::Counts => "counts",
+            Self::Normalised => "normalised",
             Self::Log1p => "log1p",
             Self::Scaled => "scaled",
             Self::Other => "other",
@@ -36,14 +41,34 @@ impl fmt::Display for Values {
     }
 }
 
-impl Values {
-    /// The decision of [`detect`] for finite values from `min` to `max`, all whole or not.
-    pub fn of_range(min: f64, max: f64, all_whole: bool) -> Self {
-        match (min < 0.0, all_whole, max < LOG_LIMIT) {
-            (true, _, _) => Self::Scaled,
-            (false, true, _) => Self::Counts,
-            (false, false, true) => Self::Log1p,
-            (false, false, false) => Self::Other,
+/// What a verdict rests on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ValuesEvidence {
+    /// Smallest value, zeros included.
+    pub min: f64,
+    /// Largest value.
+    pub max: f64,
+    /// Whether all values are whole numbers.
+    pub all_whole: bool,
+    /// Whether all values are finite.
+    pub all_finite: bool,
+    /// The depth that the cells have in common, see [`common_depth`].
+    pub common_depth: Option<f64>,
+}
+
+impl ValuesEvidence {
+    /// The one verdict of what a matrix holds; see [`detect`].
+    pub fn verdict(&self) -> Values {
+        let Self { min, max, all_whole, all_finite, common_depth } = *self;
+        if !all_finite {
+            return Values::Other;
+        }
+        match (min < 0.0, all_whole, common_depth.is_some(), max < LOG_LIMIT) {
+            (true, ..) => Values::Scaled,
+            (false, true, ..) => Values::Counts,
+            (false, false, true, _) => Values::Normalised,
+            (false, false, false, true) => Values::Log1p,
+            (false, false, false, false) => Values::Other,
         }
     }
 }
@@ -68,12 +93,23 @@ pub struct Detected {
     /// Standard deviation over mean of the cells' sums of `exp(x) − 1`: near zero if every cell
     /// was brought to the same depth before the logarithm; `None` as for `counts_behind`.
     pub depth_spread: Option<f64>,
+    /// The depth that nearly all cells have as they are, without a logarithm undone; `None` if they
+    /// have none in common.
+    pub common_depth: Option<f64>,
 }
 
 /// Cells that are looked at one by one; all values are looked at for sign and size.
 const N_SAMPLED: usize = 1_000;
 /// A logarithm this large would stand for half a billion molecules.
 const LOG_LIMIT: f64 = 20.0;
+/// Share of the cells that must have the common depth.
+const NEARLY_ALL: f64 = 0.99;
+/// How far from the common depth a cell may be, as a share of it, if values are too large for
+/// logarithms: genes may have been left out after cells were normalised. Depths of cells that were
+/// not normalised differ by far more.
+const SAME_DEPTH: f64 = 1e-2;
+/// The same if values may be logarithms: what rounding to half precision leaves.
+const SAME_DEPTH_OF_SMALL: f64 = 1e-4;
 /// Values that one task looks at.
 const CHUNK: usize = 1 << 16;
 
@@ -81,6 +117,8 @@ const CHUNK: usize = 1 << 16;
 ///
 /// - counts: every value is whole and none is negative
 /// - scaled: some are negative
+/// - normalised: none is negative, not all are whole, and the values of 99 of 100 cells sum to the
+///   same number: to 1 %, or, if none is 20 or more, to 0.01 % where the sums of `exp(x) − 1` differ
 /// - log1p: none is negative, not all are whole, none is 20 or more
 /// - other: anything else, and any matrix with a NaN or an infinity
 ///
@@ -127,7 +165,17 @@ pub fn survey(x: &dyn CellBlocks, progress: &mut dyn Progress) -> Result<(Detect
         }
         Ok(())
     })?;
-    Ok((seen.decide(&looks), depths))
+    let detected = seen.decide(&looks, depths.as_slice().unwrap_or(&[]));
+    Ok((detected, depths))
+}
+
+/// The depth that nearly all cells with any value have, up to the share `tolerance` of it; `None` if
+/// there is none, or fewer than two such cells.
+pub fn common_depth(depths: &[f64], tolerance: f64) -> Option<f64> {
+    let depth = median_of_positive(depths);
+    let n = depths.iter().filter(|&&depth| depth > 0.0).count();
+    let same = depths.iter().filter(|&&other| (other - depth).abs() <= tolerance * depth).count();
+    (2 <= n && NEARLY_ALL * n as f64 <= same as f64).then_some(depth)
 }
 
 /// What was seen of the values so far; in any order.
@@ -176,15 +224,19 @@ impl Seen {
         self.n_not_finite += other.n_not_finite;
     }
 
-    fn decide(mut self, looks: &[Look]) -> Detected {
+    fn decide(mut self, looks: &[Look], depths: &[f64]) -> Detected {
         if self.max < self.min {
             (self.min, self.max) = (0.0, 0.0);
         }
-        let values = if self.n_not_finite > 0 {
-            Values::Other
-        } else {
-            Values::of_range(self.min, self.max, self.n_integer == self.n_nonzero)
+        let common_depth = self.common_depth(looks, depths);
+        let evidence = ValuesEvidence {
+            min: self.min,
+            max: self.max,
+            all_whole: self.n_integer == self.n_nonzero,
+            all_finite: self.n_not_finite == 0,
+            common_depth,
         };
+        let values = evidence.verdict();
         let could_be_log = self.n_not_finite == 0 && 0.0 <= self.min && self.max < LOG_LIMIT;
         let (counts_behind, depth_spread) =
             if could_be_log { behind_the_logarithm(looks) } else { (None, None) };
@@ -197,7 +249,21 @@ impl Seen {
             integer_share: if self.n_nonzero == 0 { 1.0 } else { self.n_integer as f64 / nonzero },
             counts_behind,
             depth_spread,
+            common_depth,
         }
+    }
+
+    /// The depth that cells have in common before any logarithm is undone, and not after.
+    fn common_depth(&self, looks: &[Look], depths: &[f64]) -> Option<f64> {
+        if self.n_not_finite > 0 || self.min < 0.0 {
+            return None;
+        }
+        if self.max >= LOG_LIMIT {
+            return common_depth(depths, SAME_DEPTH);
+        }
+        let unlogged: Vec<f64> = looks.iter().map(|look| look.depth).collect();
+        let is_log = common_depth(&unlogged, SAME_DEPTH_OF_SMALL).is_some();
+        common_depth(depths, SAME_DEPTH_OF_SMALL).filter(|_| !is_log)
     }
 }
 
@@ -292,6 +358,42 @@ mod tests {
         let other = found(counts().mapv(|count| (1.0 + 0.37 * count).powf(1.3).log2()));
         assert_eq!(other.values, Values::Log1p);
         assert!(other.counts_behind.unwrap() < 0.5, "{other:?}");
+    }
+
+    /// Counts brought to the depth `depth`.
+    fn normalised(depth: f32) -> Array2<f32> {
+        let mut x = counts();
+        for mut row in x.rows_mut() {
+            let sum = row.sum();
+            row.mapv_inplace(|value| value / sum * depth);
+        }
+        x
+    }
+
+    #[test]
+    fn a_common_depth_before_the_logarithm_is_that_of_normalised_values() {
+        for depth in [1.0, 7.5, 50.0, 1e3, 1e4, 1e6] {
+            let detected = found(normalised(depth));
+            assert_eq!(detected.values, Values::Normalised, "{detected:?}");
+            assert!((detected.common_depth.unwrap() / f64::from(depth) - 1.0).abs() < 1e-5);
+            let logged = found(normalised(depth).mapv(f32::ln_1p));
+            assert_eq!((logged.values, logged.common_depth), (Values::Log1p, None), "{logged:?}");
+        }
+        // One odd cell and an empty one of many do not hide it, no common depth does.
+        let many = |change: fn(usize) -> f32| {
+            let x = normalised(1e4);
+            let x = Array2::from_shape_fn((400, 12), |(i, j)| x[[i % 40, j]] * change(i));
+            found(x).values
+        };
+        assert_eq!(
+            many(|i| if i == 7 { 30.5 } else { f32::from(u8::from(i != 9)) }),
+            Values::Normalised
+        );
+        assert_eq!(many(|i| 1.0 + 0.004 * (i % 3) as f32), Values::Normalised);
+        assert_eq!(many(|i| 1.0 + 0.1 * (i % 3) as f32), Values::Other);
+        // Whole numbers are counts, whatever they sum to.
+        assert_eq!(found(Array2::from_elem((9, 4), 25.0)).values, Values::Counts);
+        assert_eq!(found(array![[100.5, 20.0]]).values, Values::Other);
     }
 
     #[test]

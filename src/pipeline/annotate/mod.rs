@@ -314,7 +314,8 @@ impl Parts {
                 created.push(slot.into());
             }
         }
-        let run: Option<RunRecord> = read_json(&folder.join("run.json")).ok();
+        let record = folder.join("run.json");
+        let run: Option<RunRecord> = if record.exists() { Some(read_json(&record)?) } else { None };
         let named = |paths: &[PathBuf]| -> Vec<PathBuf> {
             paths.iter().map(|path| PathBuf::from(file_name(path))).collect()
         };

@@ -8,11 +8,13 @@ use crate::error::{Error, Result};
 use crate::io::file;
 use crate::io::h5ad::H5ad;
 use crate::io::run::InputRecord;
+use crate::pipeline::config::ValuesChoice;
 use crate::pipeline::coordinates::Raw;
 use crate::pipeline::evaluate::options::EvaluateOptions;
 use crate::pipeline::growth::{Given, given};
+use crate::pipeline::oddities::{Taking, say_values};
 use crate::pipeline::prepare::{Selection, file_name, select};
-use crate::progress::{self, Progress};
+use crate::progress::{self, Progress, Silent};
 use crate::rng::Seed;
 
 /// All cells that take part, as they were read.
@@ -20,6 +22,8 @@ pub(super) struct Cells {
     pub(super) raw: Raw<'static>,
     pub(super) selection: Selection,
     pub(super) known: Given,
+    /// What the values are taken to be, by all cells: the same in every fold.
+    pub(super) values: ValuesChoice,
     /// The batch of each cell, if a column of batches is named.
     pub(super) batches: Option<Vec<String>>,
     pub(super) input: InputRecord,
@@ -53,6 +57,14 @@ impl Cells {
             })
             .transpose()?;
         let raw = Raw::read_whole(&opened, &selection, (fit, &known), progress)?;
+        let (values, seen) = raw.settled(fit)?;
+        let names = opened.obs_names()?;
+        let names: Vec<String> = selection.rows.iter().map(|&row| names[row].clone()).collect();
+        // A fit that goes before has said it.
+        let mut silent = Silent;
+        let told: &mut dyn Progress = if sha256.is_some() { &mut silent } else { &mut *progress };
+        let taking = Taking { selection: &selection, cells: &names, options: fit };
+        say_values(&seen, taking, &opened, told)?;
         let sha256 = match sha256 {
             Some(known) => known.to_string(),
             None => file::sha256(input, progress)?,
@@ -64,7 +76,7 @@ impl Cells {
             cells: selection.rows.len(),
             genes: raw.n_genes(),
         };
-        Ok(Self { raw, selection, known, batches, input: record })
+        Ok(Self { raw, selection, known, values, batches, input: record })
     }
 
     /// The times, increasing.

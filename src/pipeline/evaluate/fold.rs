@@ -8,6 +8,7 @@ use crate::pipeline::config::FitOptions;
 use crate::pipeline::evaluate::cells::Cells;
 use crate::pipeline::evaluate::options::{Learnt, Protocol};
 use crate::pipeline::growth::Given;
+use crate::pipeline::scale::{Spread, pooled};
 use crate::pipeline::units::Units;
 use crate::progress::Progress;
 use crate::rng::Seed;
@@ -68,9 +69,13 @@ impl Fold {
         };
         let cell_times: Vec<f64> = training.iter().map(|&cell| clock(numbers[cell])).collect();
         let series = TimeSeries::new(coordinates.training.view(), &cell_times)?;
-        let all = concatenate![Axis(0), coordinates.training, coordinates.held];
-        let for_scale = if protocol == Protocol::LightSb { &all } else { &coordinates.training };
-        let units = Units::of(&series, for_scale, fit.noise, cells.selection.axis.unit)?;
+        let scale = if protocol == Protocol::LightSb {
+            // As published: over all cells of all times, which counts what lies between times.
+            pooled(&concatenate![Axis(0), coordinates.training, coordinates.held])
+        } else {
+            Spread::within(&series).scale
+        };
+        let units = Units::of(&series, scale, fit.noise, cells.selection.axis.unit)?;
         let before = clock(k - 1);
         let interval = series.times().partition_point(|&time| time < before);
         let snapshots = series.snapshots();
@@ -173,6 +178,7 @@ fn coordinates(
         other => other.clone(),
     };
     let unit = cells.selection.axis.unit;
+    let fit = &FitOptions { values: cells.values, ..fit.clone() };
     let prepared = cells.raw.select(learnt_from).prepare((fit, &known, None), unit, progress)?;
     // With all cells learnt from, the number of a cell is its row.
     let (mut of_training, growth, mut of_held) = if whole {

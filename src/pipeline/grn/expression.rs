@@ -52,7 +52,7 @@ impl Measured {
         progress: &mut dyn Progress,
     ) -> Result<Self> {
         let needs_file = options.group.is_some() || options.batch.is_some();
-        match Fitted::find((folder, model), options.data.as_deref())? {
+        match Fitted::find((folder, model), options.data.as_deref(), progress)? {
             Some(file) => Self::of_file(&file, model, options, progress),
             None if !needs_file && is_whole(model) => {
                 progress::note(
@@ -63,7 +63,7 @@ impl Measured {
                 Self::of_components(model, options, progress)
             }
             None => {
-                let file = Fitted::open((folder, model), None)?;
+                let file = Fitted::open((folder, model), None, progress)?;
                 Self::of_file(&file, model, options, progress)
             }
         }

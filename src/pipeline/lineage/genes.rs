@@ -229,7 +229,7 @@ fn expression(
     (data, wanted): (Option<&str>, Option<&[String]>),
     progress: &mut dyn Progress,
 ) -> Result<(Vec<String>, Array2<f32>)> {
-    let file = Fitted::open((folder, model), data)?;
+    let file = Fitted::open((folder, model), data, progress)?;
     let all = file.genes(progress)?;
     let wanted: &[String] = match wanted {
         Some(wanted) => wanted,

@@ -23,6 +23,7 @@ use crate::io::table::{self, Table, TableFormat};
 use crate::lineage::{Groups, Lineage, Resampled};
 use crate::pipeline::fit::to_value;
 use crate::pipeline::fitted::Fitted;
+use crate::pipeline::oddities::say_repeated;
 use crate::pipeline::output::write_run;
 use crate::pipeline::process::Process;
 use crate::progress::{self, Event, Progress};
@@ -58,6 +59,7 @@ pub(super) struct CourseOfCells {
 impl CourseOfCells {
     /// Brings the model to life and finds the plan of every interval.
     pub(super) fn restore(model: &Model, seed: u64, progress: &mut dyn Progress) -> Result<Self> {
+        say_repeated(&model.cells, progress)?;
         let process = Process::restore(model)?;
         let times = process.series.times().to_vec();
         let rows: Vec<Vec<usize>> = times
@@ -102,7 +104,7 @@ impl CourseOfCells {
         let batches = match batch {
             None => None,
             Some(column) => {
-                let labels = Fitted::open((folder, model), data)?.labels(column)?;
+                let labels = Fitted::open((folder, model), data, progress)?.labels(column)?;
                 let batches = self.by_time(&labels);
                 self.say_lone_batches(&batches, column, progress)?;
                 Some(batches)
@@ -158,9 +160,16 @@ impl CellSets {
     ) -> Result<Groups> {
         let labels = match (&self.groupby, self.files.is_empty()) {
             (Some(column), true) => {
-                Fitted::open((folder, model), self.data.as_deref())?.labels(column)?
+                let data = self.data.as_deref();
+                Fitted::open((folder, model), data, progress)?.labels(column)?
             }
-            (None, false) => self.of_files(model, progress)?,
+            (None, false) => {
+                if self.data.is_some() {
+                    // Nothing is read from it here; a wrong one is refused all the same.
+                    Fitted::open((folder, model), self.data.as_deref(), progress)?;
+                }
+                self.of_files(model, progress)?
+            }
             (both, _) => {
                 let got = if both.is_some() { "both" } else { "neither" };
                 let (name, must) = ("--groupby", "given, or --cells in its place");

@@ -156,7 +156,7 @@ fn levels(
     (course, options, from): (&CourseOfCells, &PerturbOptions, usize),
     progress: &mut dyn Progress,
 ) -> Result<(Vec<f64>, Vec<String>)> {
-    let Some(file) = Fitted::find((folder, model), options.sets.data.as_deref())? else {
+    let Some(file) = Fitted::find((folder, model), options.sets.data.as_deref(), progress)? else {
         return Ok((vec![0.0; options.knockout.len()], Vec::new()));
     };
     let all = file.genes(progress)?;

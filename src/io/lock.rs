@@ -1,0 +1,168 @@
+//! One writer at a time for each folder of results: a lock beside it that the kernel releases.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::io::file::io_error;
+
+/// How often a lock file is opened that its holder removes meanwhile.
+const ATTEMPTS: usize = 100;
+
+/// A folder that nobody else writes to as long as this lives.
+///
+/// The lock is on the file `.NAME.sbcell-lock` beside the folder, which holds the number of the
+/// process. It goes when this is dropped; when the process dies the kernel releases the lock, and the
+/// file that is left locks nobody out. Where the file system knows no locks there is none.
+#[derive(Debug)]
+pub struct FolderLock {
+    folder: PathBuf,
+    /// The lock file, its path, and whether it is locked.
+    held: Option<Held>,
+    /// Folders that were made for the lock file, the deepest first.
+    made: Vec<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Held {
+    path: PathBuf,
+    _file: File,
+}
+
+impl PartialEq for FolderLock {
+    fn eq(&self, other: &Self) -> bool {
+        self.folder == other.folder
+    }
+}
+
+impl FolderLock {
+    /// Takes the lock of `folder`, which need not be there.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] if another process has it; [`Error::Io`] if the folder around it cannot be
+    /// made.
+    pub fn take(folder: &Path) -> Result<Self> {
+        let real = real(folder);
+        let (Some(parent), Some(name)) = (real.parent(), real.file_name()) else {
+            return Ok(Self { folder: real, held: None, made: Vec::new() });
+        };
+        let missing = parent.ancestors().take_while(|folder| !folder.exists());
+        let made: Vec<PathBuf> = missing.map(Path::to_path_buf).collect();
+        fs::create_dir_all(parent).map_err(io_error("create", parent))?;
+        let path = parent.join(format!(".{}.sbcell-lock", name.to_string_lossy()));
+        let mut lock = Self { folder: real, held: None, made };
+        for _ in 0..ATTEMPTS {
+            // Where no file can be made beside the folder there is nothing to lock.
+            let Ok(mut file) = open(&path) else { return Ok(lock) };
+            match file.try_lock() {
+                Ok(()) if is_at(&file, &path) => {
+                    // Only a word for those who come second.
+                    let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
+                    lock.held = Some(Held { path, _file: file });
+                    return Ok(lock);
+                }
+                // Its holder has removed it between our opening and our locking it.
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => {
+                    let holder = fs::read_to_string(&path).ok();
+                    let holder = holder.and_then(|text| text.trim().parse().ok());
+                    return Err(Error::InUse { path: folder.to_path_buf(), holder });
+                }
+                Err(TryLockError::Error(_)) => {
+                    let _ = fs::remove_file(&path);
+                    return Ok(lock);
+                }
+            }
+        }
+        Err(Error::InUse { path: folder.to_path_buf(), holder: None })
+    }
+}
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        if let Some(held) = self.held.take() {
+            // While it is still locked, so that whoever opened it sees that it is gone.
+            let _ = fs::remove_file(&held.path);
+        }
+        // Only those that are still empty go.
+        self.made.iter().for_each(|folder| drop(fs::remove_dir(folder)));
+    }
+}
+
+/// A file made here, or one that was there; never one behind a planted link that leads nowhere.
+fn open(path: &Path) -> std::io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    match options.clone().create_new(true).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => options.open(path),
+        opened => opened,
+    }
+}
+
+/// Whether `path` itself, not what it links to, is still the file that was opened.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let (Ok(opened), Ok(there)) = (file.metadata(), fs::symlink_metadata(path)) else {
+        return false;
+    };
+    (opened.dev(), opened.ino()) == (there.dev(), there.ino())
+}
+
+#[cfg(not(unix))]
+fn is_at(_file: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+/// `path` without links in it and from the root, whether or not its last parts are there.
+pub(crate) fn real(path: &Path) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    match (absolute.parent(), absolute.file_name()) {
+        (Some(parent), Some(name)) => real(parent).join(name),
+        _ => absolute,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_is_refused_and_nothing_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("new/deep/out");
+        let first = FolderLock::take(&out).unwrap();
+        let refused = FolderLock::take(&folder.path().join("new/deep/../deep/out"));
+        let Err(Error::InUse { holder, .. }) = refused else { panic!("{refused:?}") };
+        assert_eq!(holder, Some(std::process::id()));
+        drop(first);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_a_dead_process_left_locks_nobody_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let left = folder.path().join(".out.sbcell-lock");
+        fs::write(&left, "1\n").unwrap();
+        let lock = FolderLock::take(&folder.path().join("out")).unwrap();
+        assert_eq!(fs::read_to_string(&left).unwrap(), format!("{}\n", std::process::id()));
+        drop(lock);
+        assert!(!left.exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_planted_link_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let precious = folder.path().join("precious");
+        fs::write(&precious, "keep").unwrap();
+        std::os::unix::fs::symlink(&precious, folder.path().join(".out.sbcell-lock")).unwrap();
+        let refused = FolderLock::take(&folder.path().join("out"));
+        assert!(matches!(refused, Err(Error::InUse { .. })), "{refused:?}");
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "keep");
+    }
+}

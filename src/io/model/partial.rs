@@ -1,0 +1,196 @@
+//! The folder of a fit that is under way: every interval as it is found, then all the rest.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::io::file::{self, io_error};
+use crate::io::model::exchange::{names_in, partial_folder, remove_any};
+use crate::io::model::publish::{PLAN, check_output};
+use crate::io::model::{BRIDGES, GENES, HEADER, Interval, Model, bridge_file, detail_names};
+use crate::io::networks;
+use crate::io::run::{json_text, read_json, write_json};
+use crate::io::table::{self, Cells, Table, TableFormat};
+use crate::preprocess::Pca;
+
+/// The folder of a fit that is under way.
+///
+/// Dropped before [`PartialModel::publish`], it stays on disk for `--resume` if an interval is
+/// in it, and goes otherwise.
+#[derive(Debug)]
+pub struct PartialModel {
+    pub(super) folder: PathBuf,
+    pub(super) out: PathBuf,
+}
+
+impl Drop for PartialModel {
+    fn drop(&mut self) {
+        let intervals = fs::read_dir(self.folder.join(BRIDGES));
+        if intervals.is_ok_and(|mut entries| entries.next().is_none()) {
+            // What cannot be removed is an empty folder; the run has its own error to tell.
+            let _ = remove_unfinished(&self.folder);
+        }
+    }
+}
+
+impl PartialModel {
+    /// Starts the folder `OUT.partial`, or takes it up where `resume` finds one of the same plan. The
+    /// caller holds the lock of `out` and has called [`crate::io::model::recover`].
+    ///
+    /// # Errors
+    /// [`Error::OutputTaken`] if `out` is there and not ours; [`Error::OtherPlan`] if `resume`
+    /// finds an unfinished fit of other data or parameters; [`Error::Io`] if the folder cannot
+    /// be made.
+    pub fn start(out: &Path, plan: &str, resume: bool) -> Result<Self> {
+        check_output(out)?;
+        let folder = partial_folder(out);
+        let plan_file = folder.join(PLAN);
+        // A plan that cannot be read is of a run that died while it wrote it.
+        let started = read_json::<String>(&plan_file);
+        match started {
+            Ok(started) if resume && started != plan => return Err(Error::OtherPlan { folder }),
+            Ok(_) if resume => {}
+            _ => {
+                remove_unfinished(&folder)?;
+                file::create_folder(&folder)?;
+                // Not under another name first: until the plan is whole the folder holds nothing but
+                // the plan, or a part of it.
+                fs::write(&plan_file, json_text(&plan)?).map_err(io_error("write", &plan_file))?;
+            }
+        }
+        file::create_folder(&folder.join(BRIDGES))?;
+        Ok(Self { folder, out: out.to_path_buf() })
+    }
+
+    /// The folder that is being written.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The interval `from` → `to`, if it was finished before.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if its file is there and damaged.
+    pub fn interval(&self, from: f64, to: f64) -> Result<Option<Interval>> {
+        let path = self.folder.join(bridge_file(from, to));
+        if !path.exists() {
+            return Ok(None);
+        }
+        let mut interval: Interval = read_json(&path)?;
+        networks::attach(&self.folder, std::slice::from_mut(&mut interval))?;
+        Ok(Some(interval))
+    }
+
+    /// Keeps a finished interval.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if it cannot be written.
+    pub fn keep(&self, interval: &Interval) -> Result<()> {
+        networks::write(&self.folder, interval)?;
+        write_json(&self.folder.join(bridge_file(interval.from, interval.to)), interval)
+    }
+
+    /// Writes everything but the intervals; returns the names of all files of the model.
+    ///
+    /// # Errors
+    /// [`Error::Io`] if a file cannot be written.
+    pub fn complete(&self, model: &Model) -> Result<Vec<String>> {
+        let mut files = vec![HEADER.to_string(), "cells.parquet".to_string()];
+        let mut cells = Table::default()
+            .with("cell", Cells::Texts(model.cells.clone()))
+            .with("time", Cells::Floats(model.cell_times.clone()));
+        if model.intervals.iter().any(|interval| interval.growth.is_some()) {
+            for (name, rates) in growth_columns(model) {
+                cells.push(name, Cells::Floats(rates));
+            }
+        }
+        cells.push_points(&model.header.dimensions, model.points.view());
+        table::write(&self.folder.join("cells.parquet"), &cells, TableFormat::Parquet)?;
+        if let Some(pca) = &model.pca {
+            let mut genes = Table::default()
+                .with("gene", Cells::Texts(model.genes.clone()))
+                .with("mean", Cells::Floats(pca.mean().to_vec()));
+            genes.push_points(&model.header.dimensions, pca.loadings());
+            table::write(&self.folder.join(GENES), &genes, TableFormat::Parquet)?;
+            let pcs = variance_table(&model.header.dimensions, pca);
+            table::write(&self.folder.join("pcs.csv"), &pcs, TableFormat::Csv)?;
+            files.extend([GENES.into(), "pcs.csv".into()]);
+        }
+        files.extend(model.intervals.iter().map(|i| bridge_file(i.from, i.to)));
+        let fit = fit_table(&model.intervals);
+        table::write(&self.folder.join("fit.csv"), &fit, TableFormat::Csv)?;
+        files.push("fit.csv".into());
+        let written = |name: &&str| self.folder.join(name).exists();
+        files.extend(
+            [networks::WEIGHTS, networks::CURVE].into_iter().filter(written).map(Into::into),
+        );
+        write_json(&self.folder.join(HEADER), &model.header)?;
+        Ok(files)
+    }
+}
+
+/// Removes an unfinished fit, its plan last: what is left is known as ours at every moment.
+fn remove_unfinished(folder: &Path) -> Result<()> {
+    for name in names_in(folder)?.into_iter().filter(|name| name != PLAN) {
+        remove_any(&folder.join(name))?;
+    }
+    remove_any(folder)
+}
+
+/// The rates of every cell in the interval that begins at its time; NaN where none does or
+/// nothing is known.
+fn growth_columns(model: &Model) -> [(&'static str, Vec<f64>); 2] {
+    let mut columns = [vec![f64::NAN; model.cells.len()], vec![f64::NAN; model.cells.len()]];
+    for interval in &model.intervals {
+        let Some(growth) = &interval.growth else { continue };
+        let here = |cell: &usize| model.cell_times[*cell].total_cmp(&interval.from).is_eq();
+        let cells = (0..model.cells.len()).filter(here);
+        for ((cell, prior), posterior) in cells.zip(&growth.prior).zip(&growth.posterior) {
+            columns[0][cell] = *prior;
+            columns[1][cell] = *posterior;
+        }
+    }
+    let [prior, posterior] = columns;
+    [("growth_prior", prior), ("growth_rate", posterior)]
+}
+
+fn variance_table(names: &[String], pca: &Pca) -> Table {
+    let variance = pca.explained_variance();
+    Table::default()
+        .with("pc", Cells::Texts(names.to_vec()))
+        .with("variance", Cells::Floats(variance.to_vec()))
+        .with("share", Cells::Floats((&variance / pca.total_variance()).to_vec()))
+}
+
+fn fit_table(intervals: &[Interval]) -> Table {
+    let floats =
+        |value: &dyn Fn(&Interval) -> f64| Cells::Floats(intervals.iter().map(value).collect());
+    let counts = |value: &dyn Fn(&Interval) -> usize| {
+        Cells::Integers(intervals.iter().map(|interval| value(interval) as i64).collect())
+    };
+    let stops = intervals.iter().map(|i| i.report.stop.to_string()).collect();
+    let mut table = Table::default()
+        .with("from", floats(&|i| i.from))
+        .with("to", floats(&|i| i.to))
+        .with("epsilon", floats(&|i| i.epsilon))
+        .with("stop", Cells::Texts(stops))
+        .with("iterations", counts(&|i| i.report.iterations))
+        .with("objective", floats(&|i| i.report.objective))
+        .with("start_objective", floats(&|i| i.report.start_objective));
+    for name in detail_names(intervals) {
+        let values: Vec<f64> =
+            intervals.iter().map(|i| i.report.detail(&name).unwrap_or(f64::NAN)).collect();
+        let whole = values.iter().all(|value| value.fract().abs() < f64::MIN_POSITIVE);
+        let cells = if whole {
+            Cells::Integers(values.iter().map(|&value| value as i64).collect())
+        } else {
+            Cells::Floats(values)
+        };
+        table.push(name, cells);
+    }
+    let names = intervals.first().map(|interval| interval.fit.clone()).unwrap_or_default();
+    for (column, (name, _)) in names.into_iter().enumerate() {
+        table.push(name, floats(&|i| i.fit[column].1.unwrap_or(f64::NAN)));
+    }
+    table
+}

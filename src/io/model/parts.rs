@@ -1,0 +1,78 @@
+//! The files of a model against their hashes in `run.json`: whether they are of one fit.
+
+use std::fs;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Result};
+use crate::io::file;
+use crate::io::model::{GENES, RUN};
+use crate::io::networks;
+use crate::io::run::{OutputRecord, RunRecord, read_json};
+use crate::progress::Silent;
+
+/// How often a model is read that changes meanwhile.
+const ATTEMPTS: usize = 5;
+
+/// Compares every file of the model in `folder` with the hash that its fit recorded; nothing if there
+/// is no record. Reads all files once.
+///
+/// # Errors
+/// [`Error::Unreadable`] for the first file that is of another fit; [`Error::Io`] for one that is not
+/// there.
+pub(super) fn check(folder: &Path) -> Result<()> {
+    let path = folder.join(RUN);
+    if !path.exists() {
+        return Ok(());
+    }
+    let run: RunRecord = read_json(&path)?;
+    if run.command != "fit" {
+        return Err(foreign(folder, RUN));
+    }
+    let checked: Vec<Result<()>> =
+        run.outputs.par_iter().map(|output| check_part(folder, output)).collect();
+    checked.into_iter().collect::<Result<()>>()?;
+    let listed = |name: &str| run.outputs.iter().any(|output| output.file == name);
+    match [GENES, networks::WEIGHTS]
+        .into_iter()
+        .find(|name| !listed(name) && folder.join(name).exists())
+    {
+        Some(name) => Err(foreign(folder, name)),
+        None => Ok(()),
+    }
+}
+
+/// Reads again as long as that fails while `run.json` changes: a fit is putting its model there.
+pub(super) fn steady<T>(folder: &Path, read: impl Fn() -> Result<T>) -> Result<T> {
+    let mut before = fs::read(folder.join(RUN)).ok();
+    for _ in 1..ATTEMPTS {
+        let failed = match read() {
+            Err(error @ (Error::Io { .. } | Error::Unreadable { .. } | Error::NoModel { .. })) => {
+                error
+            }
+            done => return done,
+        };
+        let after = fs::read(folder.join(RUN)).ok();
+        if after == before {
+            return Err(failed);
+        }
+        before = after;
+    }
+    read()
+}
+
+fn check_part(folder: &Path, output: &OutputRecord) -> Result<()> {
+    let found = file::sha256(&folder.join(&output.file), &mut Silent)?;
+    if found == output.sha256 { Ok(()) } else { Err(foreign(folder, &output.file)) }
+}
+
+fn foreign(folder: &Path, name: &str) -> Error {
+    Error::Unreadable {
+        path: folder.join(name),
+        problem:
+            "it belongs to another fit than the other files of the model, or was changed since"
+                .into(),
+        way_out: Some("run `sbcell fit` again".into()),
+    }
+}

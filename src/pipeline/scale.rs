@@ -1,0 +1,212 @@
+//! The scale of coordinates: how far the cells of one time are from one another.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use rayon::prelude::*;
+
+use crate::data::TimeSeries;
+
+/// A cell this many times as far from the middle of its time as half of the cells are is outlying.
+/// In the sample data no cell is beyond 6; ten cells of a hundred at this distance would not be few.
+pub(super) const FAR: f64 = 10.0;
+
+/// Outlying cells are at most one in so many of their time, and at least one may be; more are a
+/// population, which is left as it is.
+const ONE_IN: usize = 100;
+
+/// Times of fewer cells say little of how wide a population is.
+const FEW: usize = 3;
+
+/// Deviations below this share of the widest time's are rounding: the cells are identical.
+const NOTHING: f64 = 1e-9;
+
+/// How wide the snapshots of a course are.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Spread {
+    /// The one number all coordinates are divided by.
+    pub(super) scale: f64,
+    /// Of each snapshot: the mean over dimensions of the variance, without outlying cells; 0 where
+    /// its cells are identical.
+    pub(super) variances: Vec<f64>,
+    /// Cells that do not set the scale, in the order of times and cells.
+    pub(super) outlying: Vec<Outlying>,
+}
+
+/// A cell far from all others of its time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Outlying {
+    /// Number of the snapshot.
+    pub(super) snapshot: usize,
+    /// Number of the cell in it.
+    pub(super) cell: usize,
+    /// Its distance from the middle, in the median distance of the cells of this time.
+    pub(super) distance: f64,
+}
+
+impl Spread {
+    /// Of `series`: the mean over times of the mean over dimensions of the standard deviation
+    /// within the time.
+    ///
+    /// What lies between times (displacement, batches) does not count. A cell more than [`FAR`]
+    /// times as far from its time's median as half of the cells is left out, if such cells are few.
+    /// Times of fewer than three cells, and times of identical cells, are left out where there are
+    /// others; the deviation over all cells is taken where there are none; 1 if nothing varies.
+    /// Time `O(cells · dimensions)`.
+    pub(super) fn within(series: &TimeSeries) -> Self {
+        let snapshots = series.snapshots();
+        let looked: Vec<Looked> =
+            snapshots.par_iter().map(|snapshot| Looked::at(snapshot.points())).collect();
+        let widest = looked.iter().map(|time| time.deviation).fold(0.0, f64::max);
+        let varies = |time: &&Looked| NOTHING * widest < time.deviation;
+        let mean = |least: usize| {
+            let of: Vec<f64> = looked
+                .iter()
+                .filter(varies)
+                .filter(|time| time.n_cells >= least)
+                .map(|time| time.deviation)
+                .collect();
+            (!of.is_empty()).then(|| of.iter().sum::<f64>() / of.len() as f64)
+        };
+        let scale = mean(FEW).or_else(|| mean(0)).unwrap_or_else(|| {
+            let points: Vec<_> = snapshots.iter().map(crate::data::Snapshot::points).collect();
+            ndarray::concatenate(Axis(0), &points).map_or(1.0, |points| pooled(&points))
+        });
+        let variance = |time: &Looked| if varies(&time) { time.variance } else { 0.0 };
+        let outlying = looked.iter().enumerate().flat_map(|(snapshot, time)| {
+            let of = move |&(cell, distance): &(usize, f64)| Outlying { snapshot, cell, distance };
+            time.outlying.iter().map(of)
+        });
+        Self {
+            scale,
+            variances: looked.iter().map(variance).collect(),
+            outlying: outlying.collect(),
+        }
+    }
+}
+
+/// The mean over dimensions of the standard deviation over all cells (LightSB's convention, which
+/// counts what lies between times); 1 if nothing varies.
+pub(super) fn pooled(points: &Array2<f64>) -> f64 {
+    let scale = points.std_axis(Axis(0), 0.0).mean().unwrap_or(0.0);
+    if 0.0 < scale { scale } else { 1.0 }
+}
+
+/// One snapshot.
+struct Looked {
+    n_cells: usize,
+    /// Mean over dimensions of the standard deviation.
+    deviation: f64,
+    /// Mean over dimensions of the variance.
+    variance: f64,
+    /// Cells that were left out, with their distances.
+    outlying: Vec<(usize, f64)>,
+}
+
+impl Looked {
+    fn at(points: ArrayView2<'_, f64>) -> Self {
+        let outlying = outlying(points);
+        let kept: Vec<usize> = (0..points.nrows())
+            .filter(|cell| outlying.binary_search_by_key(cell, |entry| entry.0).is_err())
+            .collect();
+        let variances = if outlying.is_empty() {
+            points.var_axis(Axis(0), 0.0)
+        } else {
+            points.select(Axis(0), &kept).var_axis(Axis(0), 0.0)
+        };
+        Self {
+            n_cells: points.nrows(),
+            deviation: variances.mapv(f64::sqrt).mean().unwrap_or(0.0),
+            variance: variances.mean().unwrap_or(0.0),
+            outlying,
+        }
+    }
+}
+
+/// The cells that are far from all others, with their distances in the median distance.
+fn outlying(points: ArrayView2<'_, f64>) -> Vec<(usize, f64)> {
+    let middle: Array1<f64> =
+        points.columns().into_iter().map(|column| median(column.to_vec())).collect();
+    let distance =
+        |row: ndarray::ArrayView1<'_, f64>| (&row - &middle).mapv(|x| x * x).sum().sqrt();
+    let distances: Vec<f64> = points.rows().into_iter().map(distance).collect();
+    let half = median(distances.clone());
+    if half <= 0.0 {
+        return Vec::new();
+    }
+    let found: Vec<(usize, f64)> = distances
+        .into_iter()
+        .map(|distance| distance / half)
+        .enumerate()
+        .filter(|entry| FAR < entry.1)
+        .collect();
+    if found.len() <= (points.nrows() / ONE_IN).max(1) { found } else { Vec::new() }
+}
+
+/// The lower median; 0 of nothing.
+fn median(mut values: Vec<f64>) -> f64 {
+    if values.is_empty() {
+        return 0.0;
+    }
+    let middle = (values.len() - 1) / 2;
+    *values.select_nth_unstable_by(middle, f64::total_cmp).1
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    fn of(points: &Array2<f64>, times: &[f64]) -> Spread {
+        Spread::within(&TimeSeries::new(points.view(), times).unwrap())
+    }
+
+    #[test]
+    fn the_scale_is_the_mean_over_times_of_the_deviation_within_them() {
+        // Deviations 1 and 2 within the times, 50 and more over all.
+        let points = array![[0.0], [2.0], [1.0], [100.0], [104.0], [102.0]];
+        let times = [0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
+        let spread = of(&points, &times);
+        let within = [(2.0_f64 / 3.0).sqrt(), (8.0_f64 / 3.0).sqrt()];
+        assert!((spread.scale - (within[0] + within[1]) / 2.0).abs() < 1e-12);
+        assert!((spread.variances[1] - 8.0 / 3.0).abs() < 1e-12);
+        assert!(spread.outlying.is_empty() && pooled(&points) > 50.0);
+    }
+
+    #[test]
+    fn dimensions_count_by_their_deviation_and_not_by_their_variance() {
+        let points = array![[0.0, 0.0], [2.0, 6.0], [0.0, 6.0], [2.0, 0.0]];
+        let both = ndarray::concatenate![Axis(0), points, points.clone() + 9.0];
+        let times = [0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0];
+        assert!((of(&both, &times).scale - 2.0).abs() < 1e-12);
+        assert!((of(&both, &times).variances[0] - 5.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn few_far_cells_do_not_set_the_scale_and_a_far_population_does() {
+        let cells = |n_far: usize| {
+            Array2::from_shape_fn((60, 2), |(i, d)| {
+                let far = if 40 <= i && i < 40 + n_far { 1e3 } else { 0.0 };
+                far + ((i * 7 + d * 3) % 5) as f64
+            })
+        };
+        let times: Vec<f64> = (0..60).map(|i| f64::from(u8::from(i < 30))).collect();
+        let (none, one, many) =
+            (of(&cells(0), &times), of(&cells(1), &times), of(&cells(9), &times));
+        assert!(none.outlying.is_empty() && many.outlying.is_empty());
+        assert_eq!((one.outlying[0].snapshot, one.outlying[0].cell), (0, 10));
+        assert!(one.outlying[0].distance > 100.0);
+        assert!((one.scale / none.scale - 1.0).abs() < 0.05 && many.scale > 100.0);
+    }
+
+    #[test]
+    fn times_that_say_nothing_are_left_out_where_there_are_others() {
+        let points = array![[0.0], [2.0], [4.0], [50.0], [50.0], [50.0], [9.0], [9.5]];
+        let times = [0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0];
+        let spread = of(&points, &times);
+        assert!((spread.scale - (8.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+        assert!(spread.variances[1].abs() < 1e-15 && spread.variances[2] > 0.0);
+        // Two single cells: what is between them is all there is.
+        assert!((of(&array![[0.0], [4.0]], &[0.0, 1.0]).scale - 2.0).abs() < 1e-12);
+        assert!((of(&array![[3.0], [3.0]], &[0.0, 1.0]).scale - 1.0).abs() < 1e-12);
+    }
+}
