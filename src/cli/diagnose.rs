@@ -43,7 +43,7 @@ pub(crate) struct DiagnoseArgs {
     /// Deals of coordinates (and groups) that plans are compared with
     #[arg(long, value_name = "N", default_value_t = 5)]
     deals: usize,
-    /// File to write: .csv, .tsv or .parquet
+    /// File to write: .csv, .tsv or .parquet, or - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "diagnose.csv")]
     out: PathBuf,
 }

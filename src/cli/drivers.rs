@@ -47,7 +47,7 @@ pub(crate) struct DriversArgs {
     /// Genes, names one a line [default: those of the model]
     #[arg(long, value_name = "FILE")]
     genes: Option<PathBuf>,
-    /// File to write: .csv, .tsv or .parquet
+    /// File to write: .csv, .tsv or .parquet, or - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "drivers.csv")]
     out: PathBuf,
 }

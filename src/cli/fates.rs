@@ -42,7 +42,7 @@ pub(crate) struct FatesArgs {
     terminal: TerminalArgs,
     #[command(flatten)]
     resample: ResampleArgs,
-    /// File to write: .csv, .tsv or .parquet
+    /// File to write: .csv, .tsv or .parquet, or - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "fates.csv")]
     out: PathBuf,
 }

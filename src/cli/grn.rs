@@ -51,7 +51,7 @@ same (written, the part named).";
 pub(crate) struct GrnArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// File to write: .csv, .tsv, .parquet or .graphml
+    /// File to write: .csv, .tsv, .parquet or .graphml, or - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "edges.csv")]
     out: PathBuf,
     /// Columns and separator [default: sbcell's columns, separator by the suffix of --out]

@@ -48,7 +48,7 @@ pub(crate) struct GrnScoreArgs {
     /// Leave out genes of the network that the edge list does not name
     #[arg(long)]
     measured: bool,
-    /// Table to write as well: .csv, .tsv or .parquet
+    /// Table to write as well: .csv, .tsv or .parquet, or - for standard output
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
 }

@@ -61,7 +61,7 @@ pub(crate) struct PerturbArgs {
     bootstrap: usize,
     #[command(flatten)]
     sets: SetArgs,
-    /// File to write: .csv, .tsv or .parquet
+    /// File to write: .csv, .tsv or .parquet, or - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "perturb.csv")]
     out: PathBuf,
 }

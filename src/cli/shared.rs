@@ -23,8 +23,8 @@ pub(crate) struct Common {
     /// Threads to use [default: $SLURM_CPUS_PER_TASK, else all cores]
     #[arg(long, visible_alias = "n-jobs", global = true, value_name = "N")]
     pub(crate) threads: Option<usize>,
-    /// Replace files that are there and that sbcell did not write, or that were changed since; what
-    /// is read and what belongs to a model is never replaced
+    /// Replace files that are there and not as sbcell wrote them (for annotate also keys in the file);
+    /// what is read and what belongs to a model is never replaced
     #[arg(long, global = true)]
     pub(crate) overwrite: bool,
     /// Print nothing but errors

@@ -42,6 +42,10 @@ pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
     let out = target.of(&data)?;
     let source = if in_place { &out } else { &data };
     let done = pipeline::strip(source, &out, key.as_deref())?;
+    if !in_place {
+        let parameters = serde_json::json!({ "key": key });
+        pipeline::record_without_model(&out, "strip", &data, parameters)?;
+    }
     let shown_out = shown(if in_place { &data } else { &out });
     let left = if done.left.is_empty() {
         String::new()

@@ -54,7 +54,7 @@ pub(crate) struct TrajectoryArgs {
     /// Times of a path in each interval
     #[arg(long, value_name = "N", default_value_t = 10)]
     grid: usize,
-    /// File to write: .csv, .tsv or .parquet
+    /// File to write: .csv, .tsv or .parquet, or - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "trajectory.csv")]
     out: PathBuf,
 }

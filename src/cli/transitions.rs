@@ -42,7 +42,7 @@ pub(crate) struct TransitionsArgs {
     pairs: Vec<String>,
     #[command(flatten)]
     resample: ResampleArgs,
-    /// File to write: .csv, .tsv or .parquet
+    /// File to write: .csv, .tsv or .parquet, or - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "transitions.csv")]
     out: PathBuf,
 }

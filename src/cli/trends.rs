@@ -48,7 +48,7 @@ pub(crate) struct TrendsArgs {
     /// Gene to draw; may be given several times
     #[arg(long, value_name = "GENE", requires = "plot")]
     plot_gene: Vec<String>,
-    /// File to write: .csv, .tsv or .parquet
+    /// File to write: .csv, .tsv or .parquet, or - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "trends.csv")]
     out: PathBuf,
 }

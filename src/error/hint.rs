@@ -114,7 +114,7 @@ impl Error {
                 "names must be those of the file the model was fitted on, or of a part of it".into(),
             ),
             Self::OutputIsInput { .. } | Self::OutputInModel { .. } => {
-                Some("choose another place for the result; `--overwrite` does not change this".into())
+                Some("choose another place with `--out`; `--overwrite` does not change this".into())
             }
             Self::FileTaken { .. } => {
                 Some("choose another place, or replace the file with `--overwrite`".into())

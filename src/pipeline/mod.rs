@@ -46,7 +46,7 @@ pub use fit::{FitSummary, Running, fit};
 pub use fitted::is_fitted_file;
 pub use grn::{
     Candidates, EdgeSource, FoundEdges, GrnOptions, GrnScore, GrnScoreOptions, Overlap, Regulators,
-    grn, grn_score,
+    grn, grn_score, record_scores,
 };
 pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
 pub use impute::{Imputed, impute};
@@ -63,7 +63,7 @@ pub use lineage::{
 };
 pub use output::{
     EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, picture_of,
-    record_scores, validation_files, write_annotation, write_edges, write_imputed,
+    record_without_model, validation_files, write_annotation, write_edges, write_imputed,
     write_populations, write_record, write_samples, write_validation, write_velocities,
 };
 pub use prepare::{Selection, select};

@@ -21,7 +21,7 @@ use crate::io::validation::{self, Validation};
 use crate::pipeline::annotate::AnnotateOptions;
 use crate::pipeline::evaluate::{EvaluateOptions, Evaluated};
 use crate::pipeline::fit::to_value;
-use crate::pipeline::grn::{FoundEdges, GrnOptions, GrnScoreOptions};
+use crate::pipeline::grn::{FoundEdges, GrnOptions};
 use crate::pipeline::impute::Imputed;
 use crate::pipeline::interpolate::{InterpolateOptions, Population, Space};
 use crate::pipeline::prepare::file_name;
@@ -437,22 +437,24 @@ pub(super) fn write_run(
     record_output(out, RunRecord::new(command, input, parameters))
 }
 
-/// Writes the run record of a table of scores of edges against the network `truth`.
+/// Writes the run record of a file that was made of the file `source` without a model.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be written.
-pub fn record_scores(out: &Path, truth: &Path, options: &GrnScoreOptions) -> Result<()> {
+pub fn record_without_model(
+    out: &Path,
+    command: &str,
+    source: &Path,
+    parameters: serde_json::Value,
+) -> Result<()> {
     if is_stream(out) {
         return Ok(());
     }
-    let sha256 = if is_stream(truth) { String::new() } else { file::sha256(truth, &mut Silent)? };
-    let (file, path) = (file_name(truth), String::new());
+    let hash = || file::sha256(source, &mut Silent);
+    let sha256 = if is_stream(source) { String::new() } else { hash()? };
+    let (file, path) = (file_name(source), String::new());
     let input = InputRecord { file, path, sha256, cells: 0, genes: 0 };
-    let GrnScoreOptions { candidates, genes, measured } = options;
-    let candidates = candidates.map(|candidates| format!("{candidates:?}").to_lowercase());
-    let parameters =
-        serde_json::json!({ "candidates": candidates, "genes": genes, "measured": measured });
-    record_output(out, RunRecord::new("grn-score", input, parameters))
+    record_output(out, RunRecord::new(command, input, parameters))
 }
 
 /// Writes `run` beside the file `out` that came out of it.

@@ -3,7 +3,7 @@
 use hdf5_pure::{AttrValue, DatasetBuilder, Datatype, Group};
 
 use crate::error::Result;
-use crate::io::h5ad::element::{Element, Field};
+use crate::io::h5ad::element::{Element, Field, element_of};
 use crate::io::h5ad::frame::{index_field, record_labels};
 use crate::io::h5ad::hdf5::{Array, Folder, Node};
 use crate::io::h5ad::storage::Storage;
@@ -117,6 +117,71 @@ impl Records {
                     })?;
                 }
             }
+        }
+        Ok(())
+    }
+}
+
+/// `obsm` that was one dataset of records, to be written as a group of arrays.
+pub(super) struct SlotRecords {
+    n: usize,
+    arrays: Vec<SlotArray>,
+}
+
+struct SlotArray {
+    name: String,
+    /// Of one number.
+    datatype: Datatype,
+    /// Lengths of the array of one row.
+    shape: Vec<u64>,
+    bytes: Vec<u8>,
+}
+
+impl SlotRecords {
+    /// What is in `table`, if it is of records.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unreadable`] if it cannot be read, or a field is no array of numbers.
+    pub(super) fn of(table: &Array) -> Result<Option<Self>> {
+        let Element::Record(fields) = &table.element else { return Ok(None) };
+        let n = table.shape.first().copied().unwrap_or(0);
+        let bytes = Storage::new(table)?.bytes(0..n)?;
+        let mut arrays = Vec::new();
+        for field in fields {
+            let name = field.name.clone();
+            let end = field.offset + field.size;
+            let (datatype, shape) = match table.field_type(&name)? {
+                Some(Datatype::Array { base_type, dimensions }) => {
+                    (*base_type, dimensions.into_iter().map(u64::from).collect())
+                }
+                Some(one) => (one, Vec::new()),
+                None => return Err(table.unreadable(format!("`{name}` has no type"))),
+            };
+            let whole = matches!(element_of(&datatype), Element::Number(_));
+            if !whole || name.contains('/') || end > table.element_size {
+                return Err(table.unreadable(format!("`{name}` is no array of numbers")));
+            }
+            let records = bytes.chunks_exact(table.element_size);
+            let bytes = records.flat_map(|record| &record[field.offset..end]).copied().collect();
+            arrays.push(SlotArray { name, datatype, shape, bytes });
+        }
+        Ok(Some(Self { n, arrays }))
+    }
+
+    /// Writes the group `obsm`.
+    pub(super) fn stage(&self, root: &Group) -> Crate<()> {
+        root.create_group_with("obsm", |group| {
+            for (name, value) in encoding("dict", "0.1.0") {
+                group.set_attr(name, value);
+            }
+        })?;
+        for SlotArray { name, datatype, shape, bytes } in &self.arrays {
+            let shape: Vec<u64> = [self.n as u64].iter().chain(shape).copied().collect();
+            root.create_dataset(&format!("obsm/{name}"), |dataset| {
+                let n = shape.iter().product();
+                dataset.with_raw_data(datatype.clone(), bytes.clone(), n).with_shape(&shape);
+                mark(dataset, "array", "0.2.0");
+            })?;
         }
         Ok(())
     }

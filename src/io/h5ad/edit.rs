@@ -20,7 +20,7 @@ use crate::data::Column;
 use crate::error::{Error, Result};
 use crate::io::file;
 use crate::io::h5ad::compact::compact_groups;
-use crate::io::h5ad::convert::{Records, listed};
+use crate::io::h5ad::convert::{Records, SlotRecords, listed};
 use crate::io::h5ad::element::Attribute;
 use crate::io::h5ad::hdf5::{Folder, Node};
 use crate::io::h5ad::read::H5ad;
@@ -120,7 +120,8 @@ pub fn edit_h5ad(source: &Path, path: &Path, edit: &H5adEdit<'_>) -> Result<Edit
     let survey = survey(opened.root.container())?;
     let plan = Plan::of(&opened, edit)?;
     drop(opened);
-    let mut how = if plan.records.is_empty() { Edited::Extended } else { Edited::Converted };
+    let converted = !plan.records.is_empty() || plan.slot.is_some();
+    let mut how = if converted { Edited::Converted } else { Edited::Extended };
     file::replace_by_copy(source, path, |copy| {
         if let Err(error) = plan.applied(source, copy) {
             let hdf5_pure::Error::EditUnsupported(why) = error else {
@@ -198,6 +199,8 @@ struct Plan<'p, 'a> {
     deleted: Vec<String>,
     /// Tables of records that become groups.
     records: Vec<Records>,
+    /// `obsm`, if it was one too.
+    slot: Option<SlotRecords>,
     /// Groups to create.
     created: Vec<&'static str>,
     /// The columns of `obs` afterwards, if it lists them.
@@ -226,13 +229,16 @@ impl<'p, 'a> Plan<'p, 'a> {
                 deleted.push((*path).clone());
             }
         }
-        let mut created = Vec::new();
+        let (mut created, mut slot_records) = (Vec::new(), None);
         for slot in SLOTS {
             let needed = written.iter().any(|path| path.starts_with(&format!("{slot}/")));
             match file.root.child(slot)? {
                 None if needed => created.push(slot),
-                Some(Node::Array(_)) if needed => {
-                    return Err(failed(file.path(), &format!("`{slot}` is a table of records")));
+                Some(Node::Array(table)) if needed => {
+                    slot_records = if slot == "obsm" { SlotRecords::of(&table)? } else { None };
+                    if slot_records.is_none() {
+                        return Err(failed(file.path(), &format!("`{slot}` is no group")));
+                    }
                 }
                 Some(Node::Folder(folder)) if !needed && edit.remove.iter().any(|p| p == slot) => {
                     let inside = |name: &String| gone.contains(&format!("{slot}/{name}"));
@@ -251,7 +257,8 @@ impl<'p, 'a> Plan<'p, 'a> {
                 Some(order_with(names, edit))
             }
         };
-        Ok(Self { edit, deleted, records, created, order, n_cells: file.n_cells() })
+        let (slot, n_cells) = (slot_records, file.n_cells());
+        Ok(Self { edit, deleted, records, slot, created, order, n_cells })
     }
 
     /// [`Plan::apply`], with panics of the crate as errors.
@@ -264,7 +271,7 @@ impl<'p, 'a> Plan<'p, 'a> {
 
     /// Makes groups of tables of records, in commits of their own.
     fn regroup(&self, copy: &Path) -> std::result::Result<(), hdf5_pure::Error> {
-        if self.records.is_empty() {
+        if self.records.is_empty() && self.slot.is_none() {
             return Ok(());
         }
         let opened = hdf5_pure::File::open_rw_with_options(copy, properties())?;
@@ -274,8 +281,10 @@ impl<'p, 'a> Plan<'p, 'a> {
         }
         let used: BTreeSet<&String> = self.records.iter().flat_map(|table| &table.used).collect();
         used.into_iter().try_for_each(|path| root.delete(path))?;
+        self.slot.iter().try_for_each(|_| root.delete("obsm"))?;
         opened.commit()?;
         self.records.iter().try_for_each(|table| table.stage(&root))?;
+        self.slot.iter().try_for_each(|slot| slot.stage(&root))?;
         opened.commit()?;
         drop(root);
         opened.close()

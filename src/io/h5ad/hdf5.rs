@@ -280,7 +280,14 @@ impl Folder {
     fn child_at(&self, name: &str, depth: usize) -> Result<Option<Node>> {
         /// Soft links may point to soft links, but not without end.
         const DEEPEST: usize = 8;
+        /// Groups that a path may lead through.
+        const LONGEST: usize = 64;
         let path = self.join(name);
+        if name.split('/').count() > LONGEST {
+            return Err(self
+                .container
+                .unreadable(&self.path, "a link leads through too many groups"));
+        }
         let opening = self.container.opening.lock().unwrap_or_else(PoisonError::into_inner);
         self.container.bytes.last_header.store(u64::MAX, Ordering::Relaxed);
         let found = self.container.guard(&path, || match self.group.dataset(name) {

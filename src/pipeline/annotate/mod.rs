@@ -144,11 +144,18 @@ pub fn annotate(
     };
     held.iter().try_for_each(Held::check)?;
     let edited = edit_h5ad(source, out, &edit)?;
-    if edited == Edited::Converted {
-        let text = "the tables of the file were records, as anndata 0.6 writes them: `obs` and `var` \
-                    are now groups of columns, as anndata has written them since, with equal content";
-        progress::note(progress, text)?;
-    }
+    let text = match edited {
+        Edited::Extended => None,
+        Edited::Converted => Some(
+            "tables that were records, as anndata 0.6 writes them, are now groups, as anndata has \
+             written them since, with equal content",
+        ),
+        Edited::Rewritten => Some(
+            "the file was written anew, object by object: it could not be extended, or much of it was \
+             space that nothing used any more",
+        ),
+    };
+    text.map_or(Ok(()), |text| progress::note(progress, text))?;
     let (n_found, n_cells) = (rows.n_found(), rows.n_rows());
     Ok(Annotated { written: mark.keys, n_found, n_cells, edited })
 }

@@ -16,7 +16,7 @@ use crate::io::model::Model;
 use crate::progress::Progress;
 
 pub use options::{EdgeSource, GrnOptions, Regulators};
-pub use score::{Candidates, GrnScore, GrnScoreOptions, grn_score};
+pub use score::{Candidates, GrnScore, GrnScoreOptions, grn_score, record_scores};
 
 /// Edges and what is to be said of them.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::io::edges::{self, ReadEdge, ReadEdges};
 use crate::metrics::{Candidate, EdgeScores};
+use crate::pipeline::output::record_without_model;
 
 /// Which pairs of genes could be an edge. Self-edges never.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -28,6 +29,23 @@ pub struct GrnScoreOptions {
     pub genes: Option<Vec<String>>,
     /// Leave out genes that no edge list names.
     pub measured: bool,
+}
+
+impl GrnScoreOptions {
+    /// The options as they go into a run record.
+    fn recorded(&self) -> serde_json::Value {
+        let Self { candidates, genes, measured } = self;
+        let candidates = candidates.map(|candidates| format!("{candidates:?}").to_lowercase());
+        serde_json::json!({ "candidates": candidates, "genes": genes, "measured": measured })
+    }
+}
+
+/// Writes the run record of a table of scores against the network `truth`.
+///
+/// # Errors
+/// [`crate::Error::Io`] if it cannot be written.
+pub fn record_scores(out: &Path, truth: &Path, options: &GrnScoreOptions) -> Result<()> {
+    record_without_model(out, "grn-score", truth, options.recorded())
 }
 
 /// The scores of an edge list, and what they were computed on.
