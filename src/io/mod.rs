@@ -8,6 +8,7 @@ pub mod h5ad;
 pub mod lists;
 pub mod measured;
 pub mod model;
+mod model_check;
 pub mod networks;
 mod parquet;
 pub mod run;

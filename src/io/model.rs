@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::{BridgeRecord, FitReport};
 use crate::error::{Error, Result};
 use crate::io::file::{self, io_error};
+use crate::io::model_check;
 use crate::io::networks;
 use crate::io::run::{RunRecord, read_json, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
@@ -319,9 +320,13 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::NoModel`] if there is none, [`Error::Unreadable`] if a file is damaged or of a
-    /// newer layout.
+    /// newer layout, or if what they hold does not fit together.
     pub fn read(folder: &Path) -> Result<Self> {
-        let header = read_header(folder)?;
+        model_check::whole(folder, Self::read_parts(folder))
+    }
+
+    fn read_parts(folder: &Path) -> Result<Self> {
+        let header = model_check::header(&folder.join(HEADER), read_header(folder)?)?;
         let path = folder.join("cells.parquet");
         let table = table::read_parquet(&path)?;
         let damaged = |problem: &str| Error::Unreadable {
@@ -429,7 +434,7 @@ fn growth_columns(model: &Model) -> [(&'static str, Vec<f64>); 2] {
     [("growth_prior", prior), ("growth_rate", posterior)]
 }
 
-fn bridge_file(from: f64, to: f64) -> String {
+pub(super) fn bridge_file(from: f64, to: f64) -> String {
     format!("{BRIDGES}/{from}_{to}.json")
 }
 
@@ -448,7 +453,8 @@ fn read_pca(folder: &Path, header: &Header) -> Result<(Vec<String>, Option<Pca>)
         });
     };
     let variance = Array1::from(header.explained_variance.clone());
-    let pca = Pca::new(Array1::from(mean.clone()), loadings, variance, header.total_variance)?;
+    let pca = Pca::new(Array1::from(mean.clone()), loadings, variance, header.total_variance)
+        .map_err(|error| model_check::damaged(&path, error))?;
     Ok((names.clone(), Some(pca)))
 }
 
