@@ -51,7 +51,8 @@ use crate::rng::Seed;
 
 /// Finds the bridge of a problem. A solver holds hyperparameters and nothing else.
 pub trait BridgeSolver: std::fmt::Debug + Send + Sync {
-    /// Solves `problem`; the same problem and seed give the same bits on any number of threads.
+    /// Solves `problem`; the same problem and seed give the same bits on any number of threads of one
+    /// machine type.
     ///
     /// # Errors
     /// A parameter out of range, a problem this solver cannot take, or the stop button. Not
@@ -67,7 +68,7 @@ pub trait BridgeSolver: std::fmt::Debug + Send + Sync {
 /// Finds the bridges of all intervals together. A solver holds hyperparameters and nothing else.
 pub trait CourseSolver: std::fmt::Debug + Send + Sync {
     /// Solves all intervals of `course`: one bridge and one report for each, in order; the same
-    /// course and seed give the same bits on any number of threads.
+    /// course and seed give the same bits on any number of threads of one machine type.
     ///
     /// # Errors
     /// As [`BridgeSolver::solve`].

@@ -11,7 +11,7 @@ use sbcell::pipeline::{self, DiagnoseOptions, Diagnosed};
 
 use crate::cli::Outcome;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{ModelArgs, aligned, short, shown};
+use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
 use crate::cli::terminal::Terminal;
 use crate::cli::trajectory::beside;
 
@@ -41,7 +41,7 @@ pub(crate) struct DiagnoseArgs {
     #[command(flatten)]
     sets: SetArgs,
     /// Deals of coordinates (and groups) that plans are compared with
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = up_to::<100_000>)]
     deals: usize,
     /// File to write: .csv, .tsv or .parquet, or - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "diagnose.csv")]

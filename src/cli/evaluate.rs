@@ -10,7 +10,7 @@ use sbcell::pipeline::{self, EvaluateOptions, Evaluated, FitOptions, Method, Pro
 
 use crate::cli::Outcome;
 use crate::cli::course::CourseArgs;
-use crate::cli::shared::{Common, aligned, short, shown};
+use crate::cli::shared::{Common, aligned, short, shown, up_to};
 use crate::cli::solver::{SolverName, name};
 use crate::cli::terminal::Terminal;
 
@@ -76,7 +76,7 @@ struct ScoreArgs {
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_cells: usize,
     /// Draws of so many cells to average, and splits behind the noise floor
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = up_to::<10_000>)]
     draws: usize,
     /// Resamples behind each interval; 0 for none
     #[arg(long, value_name = "N", default_value_t = 100)]

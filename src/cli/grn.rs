@@ -14,7 +14,7 @@ use sbcell::preprocess::Species;
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{ModelArgs, aligned, short, shown};
+use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -114,10 +114,10 @@ struct EstimateArgs {
     #[arg(long, value_enum, default_value = "own")]
     coupling: CouplingArg,
     /// Resamples of cells behind the stability; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = up_to::<100_000>)]
     bootstrap: usize,
     /// Permutations of the times behind p- and q-values; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = up_to::<100_000>)]
     permutations: usize,
     /// Column of `obs` whose groups (batches, donors) are resampled instead of cells
     #[arg(long, value_name = "COL")]

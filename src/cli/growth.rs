@@ -9,6 +9,8 @@ use sbcell::io::lists;
 use sbcell::pipeline::{GrowthOptions, GrowthPrior, GrowthTable};
 use sbcell::preprocess::{GeneSets, Species};
 
+use crate::cli::shared::up_to;
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Growth")]
 pub(crate) struct GrowthArgs {
@@ -42,7 +44,7 @@ pub(crate) struct GrowthArgs {
     apop: Option<PathBuf>,
     /// Solve each interval this often, from the second time on with the growth that the last
     /// plan implied
-    #[arg(long, value_name = "N", default_value_t = GrowthOptions::default().iterations)]
+    #[arg(long, value_name = "N", default_value_t = GrowthOptions::default().iterations, value_parser = up_to::<1_000>)]
     growth_iters: usize,
 }
 

@@ -8,7 +8,7 @@ use sbcell::io::model::Model;
 use sbcell::pipeline::{self, Dynamics, InterpolateOptions, PopulationFormat, Space};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{ModelArgs, aligned, shown};
+use crate::cli::shared::{ModelArgs, aligned, shown, up_to};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -33,7 +33,7 @@ pub(crate) struct InterpolateArgs {
     #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
     at: Vec<f64>,
     /// Cells at each time [default: as many as in the earlier snapshot]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = up_to::<10_000_000>)]
     n_cells: Option<usize>,
     /// Diffusion in units of the process's own, in small steps: 0 follows its probability flow
     /// [default: the process itself, exactly where it can be]

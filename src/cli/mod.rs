@@ -125,7 +125,7 @@ fn check_flags(matches: &ArgMatches) -> sbcell::Result<()> {
 
 fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
     let Cli { common, command } = cli;
-    common.set_threads()?;
+    common.set_threads(terminal)?;
     match command {
         Command::Inspect(args) => inspect::run(args),
         Command::Fit(args) => fit::run(*args, common.seed, terminal),

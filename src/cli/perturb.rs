@@ -10,7 +10,7 @@ use sbcell::pipeline::{self, PerturbOptions, Perturbed};
 
 use crate::cli::Outcome;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{ModelArgs, aligned, short, shown};
+use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -57,7 +57,7 @@ pub(crate) struct PerturbArgs {
     #[arg(long, value_name = "N", default_value_t = 2000)]
     n_cells: usize,
     /// Resamples of cells behind the intervals; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = up_to::<100_000>)]
     bootstrap: usize,
     #[command(flatten)]
     sets: SetArgs,

@@ -13,7 +13,7 @@ use sbcell::pipeline::{
 use sbcell::sampler::Scheme;
 
 use crate::cli::Outcome;
-use crate::cli::shared::{ModelArgs, aligned, short, shown};
+use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -43,7 +43,7 @@ pub(crate) struct SampleArgs {
     #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
     at: Vec<f64>,
     /// Cells to draw at each time [default: as many as are there]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = up_to::<10_000_000>)]
     n_cells: Option<usize>,
     /// How a step is made
     #[arg(long, value_enum, default_value = "matched")]
@@ -60,7 +60,7 @@ pub(crate) struct SampleArgs {
     variable: bool,
     /// Steps from a cell to a draw: more of them forget the cell, and add up what the scheme gets
     /// wrong [default: 1; 10 with measured cells]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = up_to::<1_000_000>)]
     steps: Option<usize>,
     /// Measured cells: a CSV of names and of genes (on the scale that was fitted) or coordinates,
     /// which draws keep
@@ -73,7 +73,7 @@ pub(crate) struct SampleArgs {
     #[arg(long, value_name = "S", requires = "observe", allow_negative_numbers = true)]
     observe_sd: Option<f64>,
     /// Draws for each measured cell [default: 100]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = up_to::<100_000>)]
     draws: Option<usize>,
     /// A course that keeps less than the data: every time drawn anew from its own law, or from the
     /// law of all times together

@@ -6,6 +6,8 @@ use clap::Args;
 use sbcell::pipeline::CellSets;
 use sbcell::{Error, Result};
 
+use crate::cli::shared::up_to;
+
 /// Groups of cells.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Groups of cells")]
@@ -56,7 +58,7 @@ impl SetArgs {
 #[command(next_help_heading = "Intervals")]
 pub(crate) struct ResampleArgs {
     /// Resamples of the cells of each time behind the intervals; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 100)]
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = up_to::<100_000>)]
     pub(crate) bootstrap: usize,
     /// Column of `obs` whose groups (batches, donors) are resampled instead of cells
     #[arg(long, value_name = "COL")]

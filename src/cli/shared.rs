@@ -1,9 +1,12 @@
 //! Flags and words that several commands share.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sbcell::{Error, Result};
+
+use crate::cli::terminal::Terminal;
 
 /// Where `fit` writes and the other commands read, unless told otherwise.
 pub(crate) const MODEL_FOLDER: &str = "sbcell-out";
@@ -11,7 +14,8 @@ pub(crate) const MODEL_FOLDER: &str = "sbcell-out";
 /// Flags of every command.
 #[derive(Debug, Args)]
 pub(crate) struct Common {
-    /// Seed of everything random; the same seed gives the same bytes on any number of threads
+    /// Seed of everything random; the same seed gives the same bytes on any number of threads of
+    /// one machine type
     #[arg(
         long,
         visible_alias = "random-state",
@@ -20,7 +24,7 @@ pub(crate) struct Common {
         value_name = "N"
     )]
     pub(crate) seed: u64,
-    /// Threads to use [default: $SLURM_CPUS_PER_TASK, else all cores]
+    /// Threads to use, at most one for each core [default: $SLURM_CPUS_PER_TASK, else all cores]
     #[arg(long, visible_alias = "n-jobs", global = true, value_name = "N")]
     pub(crate) threads: Option<usize>,
     /// Replace files that are there and not as sbcell wrote them (for annotate also keys in the file);
@@ -36,12 +40,24 @@ pub(crate) struct Common {
 }
 
 impl Common {
-    /// Gives the process its threads; called once, before any work.
-    pub(crate) fn set_threads(&self) -> Result<()> {
-        let n_threads = self.threads.or_else(threads_of_the_job).unwrap_or(0);
+    /// Gives the process its threads; called once, before any work. No more than there are cores: more
+    /// are never faster, and very many stop a machine.
+    pub(crate) fn set_threads(&self, terminal: &Terminal) -> Result<()> {
         if self.threads == Some(0) {
             let must = "at least 1";
             return Err(Error::Parameter { name: "--threads", must, got: "0".into() });
+        }
+        let asked = match self.threads {
+            Some(n) => Some((n, "--threads")),
+            None => threads_of_the_job(),
+        };
+        let n_cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let n_threads = asked.map_or(n_cores, |(n, _)| n.min(n_cores));
+        if let Some((n, by)) = asked.filter(|asked| asked.0 > n_cores) {
+            let cores = if n_cores == 1 { "core" } else { "cores" };
+            terminal.note(&format!(
+                "{by} asks for {n} threads; {n_threads} are used, as there are {n_cores} {cores}"
+            ));
         }
         rayon::ThreadPoolBuilder::new()
             .num_threads(n_threads)
@@ -51,8 +67,20 @@ impl Common {
 }
 
 #[allow(clippy::disallowed_methods, reason = "the terminal is where the environment is read")]
-fn threads_of_the_job() -> Option<usize> {
-    std::env::var("SLURM_CPUS_PER_TASK").ok()?.parse().ok().filter(|&n| 0 < n)
+fn threads_of_the_job() -> Option<(usize, &'static str)> {
+    ["SLURM_CPUS_PER_TASK", "RAYON_NUM_THREADS"].into_iter().find_map(|name| {
+        let n = std::env::var(name).ok()?.parse().ok().filter(|&n| 0 < n)?;
+        Some((n, name))
+    })
+}
+
+/// A count of what is held in memory or repeated, at most `MOST`: no typing error asks for all memory.
+pub(crate) fn up_to<const MOST: usize>(text: &str) -> std::result::Result<usize, String> {
+    match text.parse::<usize>() {
+        Ok(number) if number <= MOST => Ok(number),
+        Ok(_) => Err(format!("must be at most {MOST}")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 /// The model folder of a command that reads one.

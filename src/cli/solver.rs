@@ -10,6 +10,7 @@ use sbcell::geometry::{CostChoice, CostKind};
 use sbcell::pipeline::SolverChoice;
 use sbcell::{Error, Result};
 
+use crate::cli::shared::up_to;
 use crate::cli::spline::SplineArgs;
 
 /// Which solver.
@@ -156,10 +157,10 @@ struct FlowArgs {
     #[arg(long, value_enum)]
     coupling: Option<CouplingName>,
     /// Hidden layers of each network
-    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().n_layers)]
+    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().n_layers, value_parser = up_to::<100>)]
     layers: usize,
     /// Units in each hidden layer
-    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().width)]
+    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().width, value_parser = up_to::<10_000>)]
     width: usize,
     /// Learning rate at the start; it falls to zero over --max-iterations steps
     #[arg(long, value_name = "R", default_value_t = FlowSolver::default().learning_rate)]
@@ -168,7 +169,7 @@ struct FlowArgs {
     #[arg(long, value_name = "W", default_value_t = FlowSolver::default().weight_decay)]
     weight_decay: f64,
     /// Points in a batch, over all intervals
-    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().batch)]
+    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().batch, value_parser = up_to::<1_000_000>)]
     batch: usize,
     /// Looks at held-out cells (50 in a whole training) without gain after which it ends
     #[arg(long, value_name = "N", default_value_t = FlowSolver::default().patience)]
@@ -184,7 +185,7 @@ struct FlowArgs {
     #[arg(long, value_enum, default_value = "linear")]
     path: PathArg,
     /// Small steps from one snapshot to the next when cells are moved
-    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().n_steps)]
+    #[arg(long, value_name = "N", default_value_t = FlowSolver::default().n_steps, value_parser = up_to::<1_000_000>)]
     steps: usize,
 }
 

@@ -11,7 +11,7 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::sets::{SetArgs, time_and_group};
-use crate::cli::shared::{ModelArgs, aligned, short, shown};
+use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -43,7 +43,7 @@ pub(crate) struct TrajectoryArgs {
     #[command(flatten)]
     way: WayArgs,
     /// Single paths of each set to draw, written to --paths-out
-    #[arg(long, value_name = "N", requires = "paths_out")]
+    #[arg(long, value_name = "N", requires = "paths_out", value_parser = up_to::<100_000>)]
     paths: Option<usize>,
     /// File for the paths: .csv, .tsv or .parquet
     #[arg(long, value_name = "FILE", requires = "paths")]
@@ -52,7 +52,7 @@ pub(crate) struct TrajectoryArgs {
     #[arg(long, value_name = "[TIME:]GROUP", requires = "paths")]
     to: Option<String>,
     /// Times of a path in each interval
-    #[arg(long, value_name = "N", default_value_t = 10)]
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = up_to::<10_000>)]
     grid: usize,
     /// File to write: .csv, .tsv or .parquet, or - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "trajectory.csv")]

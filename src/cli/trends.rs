@@ -12,7 +12,7 @@ use sbcell::pipeline::{self, TrendOptions};
 
 use crate::cli::Outcome;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{ModelArgs, shown};
+use crate::cli::shared::{ModelArgs, shown, up_to};
 use crate::cli::terminal::Terminal;
 use crate::cli::trajectory::WayArgs;
 
@@ -40,7 +40,7 @@ pub(crate) struct TrendsArgs {
     #[arg(long, value_name = "FILE")]
     genes: Option<PathBuf>,
     /// Resamples of cells behind the bands; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 200)]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = up_to::<100_000>)]
     bootstrap: usize,
     /// Picture to draw, .svg or .png
     #[arg(long, value_name = "FILE", requires = "plot_gene")]

@@ -11,6 +11,7 @@ pub mod lists;
 pub mod lock;
 pub mod measured;
 pub mod model;
+mod model_check;
 pub mod networks;
 pub mod output;
 mod parquet;

@@ -4,9 +4,10 @@ use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::{Mat, Par};
-use ndarray::{Array1, Array2};
+use ndarray::{Array1, Array2, ArrayViewMut1};
 
 use crate::error::{Error, Result};
+use crate::linalg::clear::first_least;
 use crate::linalg::matmul::settle;
 
 /// Eigenvalues, decreasing, and orthonormal eigenvectors.
@@ -20,7 +21,8 @@ pub struct Eigenpairs {
 
 /// The `k` largest eigenpairs of the symmetric matrix with entries `entry(i, j)`, `i ≥ j`.
 ///
-/// All `n` are computed: `O(n³)` flops, `24 n²` bytes. `k` is at most `n`.
+/// All `n` are computed: `O(n³)` flops, `24 n²` bytes. `k` is at most `n`. The entry of largest size
+/// of every vector is positive.
 ///
 /// # Errors
 /// [`Error::Numerical`] if the iteration does not converge, as with entries that are NaN.
@@ -53,10 +55,20 @@ pub fn dense_eigenpairs(
         let why = "an eigenvalue is not finite".to_string();
         return Err(Error::Numerical { what: "eigendecomposition", why });
     }
-    Ok(Eigenpairs {
-        values: (0..k).map(|i| values[n - 1 - i]).collect(),
-        vectors: Array2::from_shape_fn((k, n), |(i, j)| vectors[(j, n - 1 - i)]),
-    })
+    let mut vectors = Array2::from_shape_fn((k, n), |(i, j)| vectors[(j, n - 1 - i)]);
+    vectors.rows_mut().into_iter().for_each(fix_sign);
+    Ok(Eigenpairs { values: (0..k).map(|i| values[n - 1 - i]).collect(), vectors })
+}
+
+/// Turns an eigenvector so that its entry of largest size is positive, the first of several that
+/// differ by rounding only. Without a rule the last bits of the matrix decide, and with them what a
+/// draw along the vector is.
+pub fn fix_sign(mut vector: ArrayViewMut1<'_, f64>) {
+    if let Some(place) = first_least(vector.iter().map(|entry| -entry.abs()))
+        && vector[place] < 0.0
+    {
+        vector.mapv_inplace(|entry| -entry);
+    }
 }
 
 #[cfg(test)]
@@ -79,6 +91,21 @@ mod tests {
         }
         let gram = pairs.vectors.dot(&pairs.vectors.t());
         assert!(gram.indexed_iter().all(|((i, j), x)| (x - f64::from(i == j)).abs() < 1e-12));
+    }
+
+    #[test]
+    fn the_entry_of_largest_size_is_positive_and_last_bits_do_not_turn_a_vector() {
+        for shake in [-1e-12, 0.0, 1e-12] {
+            // Two eigenvectors whose largest entries are of equal size.
+            let entry = |i: usize, j: usize| if i == j { 2.0 + shake * i as f64 } else { -1.0 };
+            let pairs = dense_eigenpairs(2, 2, entry).unwrap();
+            for (vector, sign) in pairs.vectors.rows().into_iter().zip([-1.0, 1.0]) {
+                assert!(vector[0] > 0.7 && vector[1] * sign > 0.7, "{shake}: {vector}");
+            }
+        }
+        let mut vector = ndarray::array![0.1, -0.9, 0.4];
+        fix_sign(vector.view_mut());
+        assert_eq!(vector, ndarray::array![-0.1, 0.9, -0.4]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod adamw;
 mod bessel;
 mod cholesky;
+mod clear;
 mod csr;
 mod eigen;
 mod exp;
@@ -24,8 +25,9 @@ mod symmetric;
 pub use adamw::AdamW;
 pub use bessel::scaled_bessel;
 pub use cholesky::Cholesky;
+pub use clear::{at_most, clearly_less, first_least};
 pub use csr::Csr;
-pub use eigen::{Eigenpairs, dense_eigenpairs};
+pub use eigen::{Eigenpairs, dense_eigenpairs, fix_sign};
 pub use exp::{exp_in_place, log_sum_exp, softmax_rows};
 pub use exp_sums::{LogSums, exp_block};
 pub use gram::Gram;

@@ -8,6 +8,7 @@ use crate::bridge::{
 };
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
+use crate::linalg::at_most;
 use crate::pipeline::inner_score::{Distances, score};
 use crate::progress::{self, Event, Progress, Unseen};
 use crate::rng::Seed;
@@ -124,7 +125,7 @@ impl AutoSolver {
         let best = scores.iter().copied().fold(f64::INFINITY, f64::min);
         let limit = best * (1.0 + self.tolerance);
         let members: Vec<Member> =
-            grid.iter().zip(&scores).filter(|e| *e.1 <= limit).map(|e| *e.0).collect();
+            grid.iter().zip(&scores).filter(|e| at_most(*e.1, limit)).map(|e| *e.0).collect();
         let mut noises = NOISES.map(|_| Vec::new());
         for (number, (fold, woven)) in folds.iter().zip(&mut all_woven).enumerate() {
             let silent = &mut Unseen(&mut *progress);
@@ -139,7 +140,7 @@ impl AutoSolver {
         let noise_scores = noises.map(|found| score(&found, &straight));
         // The least noise that is as good as any: noise is not added for nothing.
         let best = noise_scores.iter().copied().fold(f64::INFINITY, f64::min);
-        let enough = noise_scores.iter().position(|score| *score <= best + ENOUGH);
+        let enough = noise_scores.iter().position(|score| at_most(*score, best + ENOUGH));
         let noise_back = NOISES[enough.unwrap_or(0)];
         for text in said(&grid, &scores, limit, (noise_back, &noise_scores)) {
             progress::note(progress, text)?;
@@ -162,7 +163,7 @@ fn said(
             .zip(scores)
             .filter(|entry| entry.0.relaxation == relaxation)
             .map(|(member, score)| {
-                let kept = if *score <= limit { "*" } else { "" };
+                let kept = if at_most(*score, limit) { "*" } else { "" };
                 format!("{} {score:.3}{kept}", member.momentum)
             })
             .collect();

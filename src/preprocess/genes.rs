@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
+use crate::linalg::at_most;
 use crate::preprocess::log_scale::{LogScale, TASK, refuse_negative_block};
 use crate::progress::Progress;
 
@@ -78,7 +79,7 @@ impl GeneSelector {
             sorted.sort_by(|a, b| b.total_cmp(a));
             let last = sorted.get(self.n_genes - 1).or(sorted.last()).copied();
             let cutoff = last.unwrap_or(f64::INFINITY);
-            (0..genes.len()).filter(|&j| genes[j].normalized >= cutoff).collect()
+            (0..genes.len()).filter(|&j| at_most(cutoff, genes[j].normalized)).collect()
         };
         if selected.is_empty() {
             let why = "no gene varies between cells".to_string();

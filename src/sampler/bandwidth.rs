@@ -6,6 +6,7 @@ use rand::seq::SliceRandom;
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
+use crate::linalg::clearly_less;
 use crate::progress::{Event, Progress, Unseen, report};
 use crate::rng::Seed;
 use crate::sampler::kernel::Kernel;
@@ -130,7 +131,7 @@ pub(super) fn climb(
         // Two steps each way, so that a dent does not end the climb.
         let mut next = None;
         for place in [best + 1, best - 1, best + 2, best - 2] {
-            if (least..=most).contains(&place) && at(place, &mut tried)? > here {
+            if (least..=most).contains(&place) && clearly_less(here, at(place, &mut tried)?) {
                 next = Some(place);
                 break;
             }

@@ -8,6 +8,7 @@ use crate::bridge::{BridgeProblem, LightSbBridge};
 use crate::data::Snapshot;
 use crate::error::Result;
 use crate::geometry::Epsilon;
+use crate::linalg::{at_most, clearly_less, first_least};
 use crate::rng::Seed;
 
 /// Parts that the cells are dealt into; each part in turn is held out.
@@ -132,7 +133,7 @@ impl Parts {
         let dim = self.parts.first().map_or(1, |part| part.0.dim());
         let mut all: Vec<Tried> = Vec::new();
         for &covariance in kinds {
-            let best = all.iter().min_by(|a, b| a.held_out.total_cmp(&b.held_out));
+            let best = best_of(&all);
             let many = best.is_some_and(|best| best.size.n_gaussians > FEW);
             if covariance == Covariance::Scalar && many {
                 continue;
@@ -145,10 +146,12 @@ impl Parts {
             for n_gaussians in (0..).map(|power| 1 << power).take_while(|&n| n <= most) {
                 let size = Size { covariance, n_gaussians };
                 let tried = self.judge(size, &mut fit)?;
-                let best = of_kind.iter().min_by(|a, b| a.held_out.total_cmp(&b.held_out));
-                let above = best.is_some_and(|best| best.held_out < tried.held_out);
+                let best = best_of(&of_kind);
+                // A size that is no better by more than rounding is not worth its parameters.
+                let above = best.is_some_and(|best| !clearly_less(tried.held_out, best.held_out));
                 let clearly = best.is_some_and(|best| {
-                    best.held_out + 2.0 * self.error(&tried, best) < tried.held_out
+                    let limit = best.held_out + 2.0 * self.error(&tried, best);
+                    clearly_less(limit, tried.held_out)
                 });
                 worse = if above { worse + 1 } else { 0 };
                 of_kind.push(tried);
@@ -192,14 +195,19 @@ impl Parts {
     /// The smallest size, by its number of parameters, that is within one standard error of the
     /// best, and that error (Breiman et al. 1984).
     pub(super) fn chosen<'a>(&self, tried: &'a [Tried]) -> Option<(&'a Tried, f64)> {
-        let best = tried.iter().min_by(|a, b| a.held_out.total_cmp(&b.held_out))?;
+        let best = best_of(tried)?;
         let dim = self.parts.first()?.0.dim();
         tried
             .iter()
             .map(|entry| (entry, self.error(entry, best)))
-            .filter(|(entry, error)| entry.held_out <= best.held_out + error)
+            .filter(|(entry, error)| at_most(entry.held_out, best.held_out + error))
             .min_by_key(|(entry, _)| entry.size.n_parameters(dim))
     }
+}
+
+/// The best on held-out cells, the first where several are as good.
+fn best_of(tried: &[Tried]) -> Option<&Tried> {
+    first_least(tried.iter().map(|entry| entry.held_out)).map(|place| &tried[place])
 }
 
 /// The squared standard error of a weighted mean.

@@ -125,7 +125,14 @@ fn numbers(path: &Path, cells: &Cells, what: &str) -> Result<Vec<f64>> {
         other => other.parse::<f64>().ok().filter(|number| number.is_finite()),
     };
     match cells {
-        Cells::Floats(values) => Ok(values.clone()),
+        Cells::Floats(values) => match values.iter().enumerate().find(|entry| !entry.1.is_finite())
+        {
+            Some((row, value)) => {
+                let problem = format!("{value} in row {} is no {what}", row + 1);
+                Err(unreadable(path, problem, "take out the edges that have none"))
+            }
+            None => Ok(values.clone()),
+        },
         Cells::Integers(values) => Ok(values.iter().map(|value| *value as f64).collect()),
         Cells::Texts(texts) => texts
             .iter()

@@ -273,13 +273,18 @@ fn fixed_array(container: &Container, address: u64) -> Option<Vec<Entry>> {
         let n_here = page.min(n - k * page) as usize;
         let bytes = block.bytes(n_here * size)?;
         block.number(4)?;
-        if written[k as usize / 8] & (128 >> (k % 8)) == 0 {
-            out.extend(std::iter::repeat_n((u64::MAX, 0, 0), n_here));
-        } else {
+        if page_written(&written, k) {
             entries(container, &bytes, size, &mut out)?;
+        } else {
+            out.extend(std::iter::repeat_n((u64::MAX, 0, 0), n_here));
         }
     }
     Some(out)
+}
+
+/// Whether page `k` was written: the first page has the highest bit of the first byte.
+fn page_written(bits: &[u8], k: u64) -> bool {
+    bits[k as usize / 8] & (128 >> (k % 8)) != 0
 }
 
 /// What the header of an extensible array says of its blocks.
@@ -403,8 +408,7 @@ fn data_block(
     for k in 0..length / growth.page {
         let bytes = block.bytes(growth.page as usize * growth.size)?;
         block.number(4)?;
-        let written = pages.is_none_or(|bits| bits[k as usize / 8] & (128 >> (k % 8)) != 0);
-        if written {
+        if pages.is_none_or(|bits| page_written(bits, k)) {
             entries(container, &bytes, growth.size, out)?;
         } else {
             out.extend(absent(growth.page));

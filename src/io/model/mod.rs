@@ -29,6 +29,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::bridge::{BridgeRecord, FitReport};
 use crate::error::{Error, Result};
+use crate::io::model_check;
 use crate::io::networks;
 use crate::io::run::read_json;
 use crate::io::table::{self, Cells};
@@ -174,10 +175,10 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::NoModel`] if there is none, [`Error::Unreadable`] if a file is damaged, of a newer
-    /// layout, or of another fit than the others.
+    /// layout, or of another fit than the others, or if what they hold does not fit together.
     pub fn read(folder: &Path) -> Result<Self> {
         publish::settle(folder);
-        parts::steady(folder, || match Self::read_parts(folder) {
+        parts::steady(folder, || match model_check::whole(folder, Self::read_parts(folder)) {
             Ok(model) => parts::check(folder).map(|()| model),
             // What is missing may be missing because the files are of two fits.
             Err(error @ Error::Io { .. }) => parts::check(folder).and(Err(error)),
@@ -186,7 +187,7 @@ impl Model {
     }
 
     fn read_parts(folder: &Path) -> Result<Self> {
-        let header = read_header(folder)?;
+        let header = model_check::header(&folder.join(HEADER), read_header(folder)?)?;
         let path = folder.join("cells.parquet");
         let table = table::read_parquet(&path)?;
         let damaged = |problem: &str| Error::Unreadable {
@@ -250,7 +251,7 @@ pub fn detail_names(intervals: &[Interval]) -> Vec<String> {
     names
 }
 
-fn bridge_file(from: f64, to: f64) -> String {
+pub(super) fn bridge_file(from: f64, to: f64) -> String {
     format!("{BRIDGES}/{}_{}.json", number_in_name(from), number_in_name(to))
 }
 
@@ -269,6 +270,7 @@ fn read_pca(folder: &Path, header: &Header) -> Result<(Vec<String>, Option<Pca>)
         });
     };
     let variance = Array1::from(header.explained_variance.clone());
-    let pca = Pca::new(Array1::from(mean.clone()), loadings, variance, header.total_variance)?;
+    let pca = Pca::new(Array1::from(mean.clone()), loadings, variance, header.total_variance)
+        .map_err(|error| model_check::damaged(&path, error))?;
     Ok((names.clone(), Some(pca)))
 }

@@ -2,6 +2,7 @@
 
 use crate::bridge::OtSolver;
 use crate::error::Result;
+use crate::linalg::first_least;
 use crate::metrics::Resamples;
 use crate::pipeline::config::SolverChoice;
 use crate::pipeline::evaluate::fold::Fold;
@@ -63,7 +64,8 @@ pub(super) fn selected(scores: &[(String, f64)], predictions: &[Prediction]) -> 
     let weighted = |name: &str| name.ends_with(":weighted");
     let best = |with_growth: bool| {
         let of_kind = scores.iter().filter(|entry| weighted(&entry.0) == with_growth);
-        let name = &of_kind.min_by(|a, b| a.1.total_cmp(&b.1))?.0;
+        let of_kind: Vec<&(String, f64)> = of_kind.collect();
+        let name = &of_kind[first_least(of_kind.iter().map(|entry| entry.1))?].0;
         let found = predictions.iter().find(|prediction| prediction.name == *name)?;
         let name = if with_growth { "selected:weighted" } else { "selected" };
         Some(Prediction { name: name.into(), ..found.clone() })

@@ -1,11 +1,11 @@
 //! Fits principal components: which matrix is decomposed, and how.
 
-use ndarray::{Array1, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
+use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Matrix;
 use crate::error::{Error, Result};
-use crate::linalg::{BLOCK, Eigenpairs, Gram, Lanczos, dense_eigenpairs};
+use crate::linalg::{BLOCK, Eigenpairs, Gram, Lanczos, dense_eigenpairs, fix_sign};
 use crate::preprocess::pca::Pca;
 use crate::preprocess::pca::covariance::{gram_of_cells, gram_of_genes, scores, scores_transposed};
 use crate::preprocess::pca::moments::means_and_square;
@@ -64,7 +64,7 @@ impl PcaSolver {
     ///
     /// At most `min(n_cells − 1, n_genes)` components are found, and those whose variance is
     /// below 1e-12 of the first are left out; a note says so. `seed` only starts Lanczos. The
-    /// result is the same, bit for bit, on any number of threads.
+    /// result is the same, bit for bit, on any number of threads of one machine type.
     ///
     /// # Errors
     /// [`Error::Parameter`] if `n_pcs` is zero, there are fewer than two cells, a value is not
@@ -193,16 +193,6 @@ fn genes_from_cells(x: &Matrix, mean: ArrayView1<'_, f64>, pairs: Eigenpairs) ->
         }
     }
     Eigenpairs { values, vectors: genes }
-}
-
-/// Makes the entry of largest size positive; of entries that are equal in size to 1e-9, the
-/// first.
-fn fix_sign(mut loading: ArrayViewMut1<'_, f64>) {
-    let largest = loading.iter().fold(0.0_f64, |most, entry| most.max(entry.abs()));
-    let first = loading.iter().find(|entry| entry.abs() >= (1.0 - 1e-9) * largest);
-    if first.is_some_and(|&entry| entry < 0.0) {
-        loading *= -1.0;
-    }
 }
 
 #[cfg(test)]
