@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use sbcell::Result;
 use sbcell::io::model::Model;
-use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, DiagnoseOptions, Diagnosed};
 
 use crate::cli::Outcome;
@@ -49,7 +48,7 @@ pub(crate) struct DiagnoseArgs {
 
 pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let DiagnoseArgs { model: ModelArgs { model: folder }, sets, deals, out } = args;
-    let format = TableFormat::of(&out)?;
+    let format = terminal.table_format(&out)?;
     if deals == 0 {
         let (name, must) = ("--deals", "at least 1");
         return Err(sbcell::Error::Parameter { name, must, got: "0".into() });

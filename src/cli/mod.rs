@@ -85,11 +85,11 @@ pub(crate) fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => {
             // Help and version go to stdout with code 0, usage errors to stderr with code 2.
-            let _ = error.print();
+            Terminal::show_usage(&error);
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let mut terminal = Terminal::new(cli.common.quiet, cli.common.verbose);
+    let mut terminal = Terminal::new(&cli.common);
     let ran = check_flags(&matches).and_then(|()| run(cli, &mut terminal));
     match ran {
         Ok(Outcome::Done) => ExitCode::SUCCESS,

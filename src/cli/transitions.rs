@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sbcell::io::model::Model;
-use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, TransitionOptions};
 use sbcell::{Error, Result};
 
@@ -49,7 +48,7 @@ pub(crate) struct TransitionsArgs {
 pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let TransitionsArgs { model: ModelArgs { model: folder }, sets, pairs, resample, out } = args;
     let ResampleArgs { bootstrap, batch_key } = resample;
-    let format = TableFormat::of(&out)?;
+    let format = terminal.table_format(&out)?;
     let sets = sets.all_or_none()?;
     let pairs = pairs.iter().map(|text| pair(text)).collect::<Result<_>>()?;
     let options = TransitionOptions { sets, pairs, bootstrap, batch: batch_key, seed };

@@ -2,11 +2,13 @@
 
 pub mod cell_table;
 pub mod chart;
+mod content;
 pub mod edges;
 pub mod file;
 pub mod h5ad;
 pub mod lists;
 pub mod measured;
+mod missing;
 pub mod model;
 pub mod networks;
 mod parquet;

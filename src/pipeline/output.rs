@@ -40,6 +40,8 @@ pub enum PopulationFormat {
     Parquet,
     /// The same, comma-separated.
     Csv,
+    /// The same, as [`TableFormat::SpreadsheetCsv`].
+    SpreadsheetCsv,
     /// An AnnData file: cells of all times, `obs` with `time` and `weight`.
     H5ad,
 }
@@ -62,11 +64,26 @@ impl PopulationFormat {
         }
     }
 
+    /// This format as spreadsheets can open it without harm, if `safe`.
+    #[must_use]
+    pub fn for_spreadsheets(self, safe: bool) -> Self {
+        if safe && self == Self::Csv { Self::SpreadsheetCsv } else { self }
+    }
+
+    /// This format as one of tables, which an `.h5ad` is not.
+    fn of_tables(self) -> TableFormat {
+        match self {
+            Self::Csv => TableFormat::Csv,
+            Self::SpreadsheetCsv => TableFormat::SpreadsheetCsv,
+            Self::Parquet | Self::H5ad => TableFormat::Parquet,
+        }
+    }
+
     /// The suffix of such files.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Parquet => "parquet",
-            Self::Csv => "csv",
+            Self::Csv | Self::SpreadsheetCsv => "csv",
             Self::H5ad => "h5ad",
         }
     }
@@ -131,8 +148,7 @@ pub fn write_imputed(
             )?;
             return write_run(out, "sample", model, to_value(options)?);
         }
-        PopulationFormat::Csv => TableFormat::Csv,
-        PopulationFormat::Parquet => TableFormat::Parquet,
+        tables => tables.of_tables(),
     };
     let what = if options.space == Space::Genes { "gene" } else { "coordinate" };
     let rows = cells.iter().flat_map(|cell| std::iter::repeat_n(cell.clone(), names.len()));
@@ -184,11 +200,7 @@ fn write_clouds(
             .with("particle", Cells::Integers(particles))
             .with("weight", Cells::Floats(weights));
         table.push_points(&names, points.view());
-        let format = match format {
-            PopulationFormat::Csv => TableFormat::Csv,
-            _ => TableFormat::Parquet,
-        };
-        table::write(out, &table, format)?;
+        table::write(out, &table, format.of_tables())?;
     }
     Ok(())
 }
@@ -265,6 +277,15 @@ impl EdgeFormat {
             _ => Ok(Self::Table(EdgeDialect::Sbcell, TableFormat::of(path)?)),
         }
     }
+
+    /// This format as spreadsheets can open it without harm, if `safe`.
+    #[must_use]
+    pub fn for_spreadsheets(self, safe: bool) -> Self {
+        match self {
+            Self::Table(dialect, format) => Self::Table(dialect, format.for_spreadsheets(safe)),
+            Self::GraphMl => self,
+        }
+    }
 }
 
 /// Writes an edge list, and its run record.
@@ -306,8 +327,7 @@ pub fn draw_found_edges(
         let Some(chart) = profiles.and_then(|of| draw_regulators(of, &found.rows, gene)) else {
             continue;
         };
-        let safe = gene.replace(|c: char| !c.is_alphanumeric() && !"-_.".contains(c), "_");
-        let file = plot.with_extension(format!("{safe}.{suffix}"));
+        let file = plot.with_extension(format!("{}.{suffix}", file::safe_name(gene)));
         chart.write(&file)?;
         files.push(file);
     }

@@ -25,12 +25,22 @@ pub enum Export {
     Parquet,
     /// The same, comma-separated.
     Csv,
+    /// The same, as [`TableFormat::SpreadsheetCsv`].
+    SpreadsheetCsv,
     /// `tmaps_FROM_TO.h5ad`, cells × cells, rows summing to growth, and `tmaps_g.txt`.
     Wot,
     /// `cellrank.h5ad` with `obsp['T_fwd']`: rows of sum one, all cells at once.
     Cellrank,
     /// `FROM_TO.parquet`: `id`, then one column for each target cell.
     Moscot,
+}
+
+impl Export {
+    /// This shape as spreadsheets can open it without harm, if `safe`.
+    #[must_use]
+    pub fn for_spreadsheets(self, safe: bool) -> Self {
+        if safe && self == Self::Csv { Self::SpreadsheetCsv } else { self }
+    }
 }
 
 /// What `couplings` can be told.
@@ -84,7 +94,7 @@ pub fn couplings(
     match options.export {
         Export::Cellrank => files.push(transition_matrix(out, (model, &course), &all)?),
         Export::Wot => growth_table(out, (model, &course))?,
-        Export::Parquet | Export::Csv | Export::Moscot => {}
+        Export::Parquet | Export::Csv | Export::SpreadsheetCsv | Export::Moscot => {}
     }
     if options.export == Export::Cellrank {
         write_run(&files[0].0, "couplings", model, to_value(options)?)?;
@@ -149,9 +159,11 @@ fn one(
                 .with("source", text(&sources, &|pair| pair.0))
                 .with("target", text(&targets, &|pair| pair.1))
                 .with("mass", Cells::Floats(pairs.iter().map(|pair| pair.2).collect()));
-            let format =
-                if export == Export::Csv { TableFormat::Csv } else { TableFormat::Parquet };
-            let suffix = if export == Export::Csv { "csv" } else { "parquet" };
+            let (format, suffix) = match export {
+                Export::Csv => (TableFormat::Csv, "csv"),
+                Export::SpreadsheetCsv => (TableFormat::SpreadsheetCsv, "csv"),
+                _ => (TableFormat::Parquet, "parquet"),
+            };
             let file = out.join(format!("{stem}.{suffix}"));
             table::write(&file, &table, format)?;
             Ok(file)
