@@ -70,7 +70,11 @@ impl From<ExportArg> for Export {
 
 pub(crate) fn run(args: CouplingsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let CouplingsArgs { model: ModelArgs { model: folder }, export, least, out } = args;
-    let options = CouplingOptions { export: export.into(), least, seed };
+    let options = CouplingOptions {
+        export: Export::from(export).for_spreadsheets(terminal.spreadsheet_safe),
+        least,
+        seed,
+    };
     let model = Model::read(&folder)?;
     for (file, kept) in pipeline::couplings(&out, &model, &options, terminal)? {
         terminal.say(&format!("wrote {} ({} % of the mass)", shown(&file), short(100.0 * kept)));

@@ -50,7 +50,7 @@ pub(crate) struct DiagnoseArgs {
 
 pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let DiagnoseArgs { model: ModelArgs { model: folder }, sets, deals, out } = args;
-    let format = TableFormat::of(&out)?;
+    let format = terminal.table_format(&out)?;
     if deals == 0 {
         let (name, must) = ("--deals", "at least 1");
         return Err(sbcell::Error::Parameter { name, must, got: "0".into() });

@@ -6,7 +6,6 @@ use clap::Args;
 use sbcell::Result;
 use sbcell::io::lists::read_names;
 use sbcell::io::model::Model;
-use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, DriverOptions, DriverRow};
 
 use crate::cli::Outcome;
@@ -58,7 +57,7 @@ const FIRST: usize = 8;
 pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let DriversArgs { model: ModelArgs { model: folder }, sets, terminal: ends, times, genes, out } =
         args;
-    let format = TableFormat::of(&out)?;
+    let format = terminal.table_format(&out)?;
     let fates = ends.options(sets, ResampleArgs { bootstrap: 0, batch_key: None }, seed)?;
     let genes = genes.map(|file| read_names(&file)).transpose()?;
     let options = DriverOptions { fates, times, genes };

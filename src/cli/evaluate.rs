@@ -12,7 +12,7 @@ use crate::cli::Outcome;
 use crate::cli::course::CourseArgs;
 use crate::cli::shared::{Common, aligned, short, shown, up_to};
 use crate::cli::solver::{SolverName, name};
-use crate::cli::terminal::Terminal;
+use crate::cli::terminal::{Lines, Terminal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -189,7 +189,7 @@ pub(crate) fn run(args: EvaluateArgs, common: &Common, terminal: &mut Terminal) 
 }
 
 /// One table for each held-out time, with what it says in words.
-fn tables(validation: &Validation, protocol: Protocol) -> String {
+fn tables(validation: &Validation, protocol: Protocol) -> Lines {
     let columns = columns(protocol);
     let mut parts = Vec::new();
     for held in &validation.held_out {
@@ -213,14 +213,14 @@ fn tables(validation: &Validation, protocol: Protocol) -> String {
             "{} held out, between {} and {}: {} cells, {} dimensions",
             held.time, held.start, held.end, held.n_cells, held.n_dims
         );
-        parts.push(format!("{title}\n{}", aligned(&header, &rows)));
-        parts.extend(held.words.iter().map(|line| format!("  {line}")));
+        parts.push(Lines::titled(&title, &aligned(&header, &rows)));
+        parts.extend(held.words.iter().map(|line| Lines::of([format!("  {line}")])));
     }
-    parts.join("\n")
+    Lines::joined(&parts, "\n")
 }
 
 /// The means over held-out times.
-fn means(validation: &Validation, protocol: Protocol) -> String {
+fn means(validation: &Validation, protocol: Protocol) -> Lines {
     let columns = columns(protocol);
     let mut rows = Vec::new();
     for name in validation.names() {
@@ -231,7 +231,8 @@ fn means(validation: &Validation, protocol: Protocol) -> String {
         }
     }
     let header: Vec<&str> = ["name"].into_iter().chain(columns).collect();
-    format!("mean over {} held-out times\n{}", validation.held_out.len(), aligned(&header, &rows))
+    let title = format!("mean over {} held-out times", validation.held_out.len());
+    Lines::titled(&title, &aligned(&header, &rows))
 }
 
 /// The metrics that are printed; all are in the files.

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sbcell::io::model::Model;
-use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, FateOptions, FateTables, TerminalGroup};
 use sbcell::{Error, Result};
 
@@ -85,7 +84,7 @@ impl TerminalArgs {
 pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let FatesArgs { model: ModelArgs { model: folder }, sets, terminal: ends, resample, out } =
         args;
-    let format = TableFormat::of(&out)?;
+    let format = terminal.table_format(&out)?;
     let options = ends.options(sets, resample, seed)?;
     let model = Model::read(&folder)?;
     let found = pipeline::fates((&folder, &model), &options, terminal)?;

@@ -14,7 +14,7 @@ use sbcell::{Error, Result};
 use crate::cli::Outcome;
 use crate::cli::course::CourseArgs;
 use crate::cli::shared::{MODEL_FOLDER, aligned, short, shown};
-use crate::cli::terminal::Terminal;
+use crate::cli::terminal::{Lines, Terminal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -152,7 +152,7 @@ fn say_times(data: &Path, options: &FitOptions, terminal: &mut Terminal) -> Resu
     Ok(())
 }
 
-fn times_table(selection: &pipeline::Selection) -> String {
+fn times_table(selection: &pipeline::Selection) -> Lines {
     let axis = &selection.axis;
     let unit = axis.unit.to_string();
     let unit = if unit.is_empty() { "unit unknown".into() } else { format!("in {unit}") };
@@ -161,11 +161,8 @@ fn times_table(selection: &pipeline::Selection) -> String {
         .iter()
         .map(|level| vec![level.label.clone(), level.time.to_string(), level.n_cells.to_string()])
         .collect();
-    format!(
-        "times from obs['{}'], {unit}\n{}",
-        axis.column,
-        aligned(&["label", "time", "cells"], &rows)
-    )
+    let title = format!("times from obs['{}'], {unit}", axis.column);
+    Lines::titled(&title, &aligned(&["label", "time", "cells"], &rows))
 }
 
 fn say_summary(summary: &FitSummary, terminal: &Terminal) {

@@ -272,6 +272,7 @@ pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<O
     let GrnArgs { model: ModelArgs { model: folder }, out, format, top, cells, estimate, .. } =
         args;
     let format = format.map_or_else(|| EdgeFormat::of(&out), |format| Ok(format.format()))?;
+    let format = format.for_spreadsheets(terminal.spreadsheet_safe);
     let mut options = GrnArgs::options(cells, estimate, top, seed)?;
     options.drawn = args.plot_target;
     if let Some(plot) = &args.plot {

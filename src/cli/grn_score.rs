@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use sbcell::Result;
 use sbcell::io::lists;
-use sbcell::io::table::{self, Cells, Table, TableFormat};
+use sbcell::io::table::{self, Cells, Table};
 use sbcell::pipeline::{self, Candidates, GrnScore, GrnScoreOptions};
 
 use crate::cli::Outcome;
@@ -75,7 +75,7 @@ impl From<CandidatesArg> for Candidates {
 
 pub(crate) fn run(args: GrnScoreArgs, terminal: &mut Terminal) -> Result<Outcome> {
     let GrnScoreArgs { edges, truth, candidates, genes, measured, out } = args;
-    let format = out.as_deref().map(TableFormat::of).transpose()?;
+    let format = out.as_deref().map(|out| terminal.table_format(out)).transpose()?;
     let genes = genes.map(|path| lists::read_names(&path)).transpose()?;
     let options = GrnScoreOptions { candidates: candidates.map(Into::into), genes, measured };
     let scored: Vec<GrnScore> = edges

@@ -8,7 +8,7 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::shared::{aligned, short};
-use crate::cli::terminal::Terminal;
+use crate::cli::terminal::{Lines, Terminal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,26 +41,26 @@ pub(crate) fn run(args: InspectArgs) -> Result<Outcome> {
     if json {
         let text = serde_json::to_string_pretty(&found)
             .map_err(|error| Error::Numerical { what: "writing JSON", why: error.to_string() })?;
-        Terminal::data(&text);
+        Terminal::data(&Lines::json(&text));
     } else {
-        Terminal::data(&sections(&found).join("\n\n"));
+        Terminal::data(&Lines::joined(&sections(&found), "\n\n"));
     }
     Ok(Outcome::Done)
 }
 
-fn sections(found: &Inspection) -> Vec<String> {
+fn sections(found: &Inspection) -> Vec<Lines> {
     let mut sections = vec![head(found)];
     if !found.matrices.is_empty() {
         let rows: Vec<Vec<String>> = found.matrices.iter().map(matrix_row).collect();
         let columns = ["name", "shape", "stored as", "zeros", "values", "range"];
-        sections.push(format!("matrices\n{}", aligned(&columns, &rows)));
+        sections.push(Lines::titled("matrices", &aligned(&columns, &rows)));
     }
     if found.time_columns.is_empty() {
-        sections.push("time: no column of obs looks like it".into());
+        sections.push(Lines::of(["time: no column of obs looks like it".into()]));
     } else {
         let rows: Vec<Vec<String>> = found.time_columns.iter().map(time_row).collect();
         let columns = ["column", "values (cells)"];
-        sections.push(format!("columns that may be the time\n{}", aligned(&columns, &rows)));
+        sections.push(Lines::titled("columns that may be the time", &aligned(&columns, &rows)));
     }
     let rows: Vec<Vec<String>> = found
         .obs
@@ -72,8 +72,8 @@ fn sections(found: &Inspection) -> Vec<String> {
         })
         .collect();
     if !rows.is_empty() {
-        sections
-            .push(format!("obs\n{}", aligned(&["column", "kind", "distinct", "missing"], &rows)));
+        let columns = ["column", "kind", "distinct", "missing"];
+        sections.push(Lines::titled("obs", &aligned(&columns, &rows)));
     }
     if !found.embeddings.is_empty() {
         let rows: Vec<Vec<String>> = found
@@ -81,7 +81,7 @@ fn sections(found: &Inspection) -> Vec<String> {
             .iter()
             .map(|embedding| vec![embedding.key.clone(), embedding.dim.to_string()])
             .collect();
-        sections.push(format!("embeddings (obsm)\n{}", aligned(&["key", "dimensions"], &rows)));
+        sections.push(Lines::titled("embeddings (obsm)", &aligned(&["key", "dimensions"], &rows)));
     }
     let rows: Vec<Vec<String>> = found
         .can_run
@@ -91,11 +91,11 @@ fn sections(found: &Inspection) -> Vec<String> {
             vec![ability.command.to_string(), answer]
         })
         .collect();
-    sections.push(format!("what could be run\n{}", aligned(&["command", ""], &rows)));
+    sections.push(Lines::titled("what could be run", &aligned(&["command", ""], &rows)));
     sections
 }
 
-fn head(found: &Inspection) -> String {
+fn head(found: &Inspection) -> Lines {
     let genes = found.n_genes.map_or("no genes".into(), |n| format!("{n} genes"));
     let mut lines = vec![
         format!(
@@ -110,7 +110,7 @@ fn head(found: &Inspection) -> String {
         let n = found.duplicate_genes.len();
         lines.push(format!("{n} gene names occur more than once, such as `{first}`"));
     }
-    lines.join("\n")
+    Lines::of(lines)
 }
 
 fn matrix_row(matrix: &MatrixReport) -> Vec<String> {

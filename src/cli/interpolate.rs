@@ -96,7 +96,8 @@ pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> 
         (Some(format), _) => format.into(),
         (None, Some(out)) => PopulationFormat::of(out)?,
         (None, None) => PopulationFormat::Parquet,
-    };
+    }
+    .for_spreadsheets(terminal.spreadsheet_safe);
     let out = out.unwrap_or_else(|| folder.join(format!("interpolated.{}", format.suffix())));
     let space = match space {
         SpaceArg::Pca => Space::Pca,

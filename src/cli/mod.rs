@@ -87,11 +87,11 @@ pub(crate) fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => {
             // Help and version go to stdout with code 0, usage errors to stderr with code 2.
-            let _ = error.print();
+            Terminal::show_usage(&error);
             return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
         }
     };
-    let mut terminal = Terminal::new(cli.common.quiet, cli.common.verbose);
+    let mut terminal = Terminal::new(&cli.common);
     let called = Called::of(&matches);
     if called.as_ref().is_some_and(Called::fills_stdout) {
         terminal.leave_stdout();

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use sbcell::Result;
 use sbcell::io::model::Model;
-use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, PerturbOptions, Perturbed};
 
 use crate::cli::Outcome;
@@ -81,7 +80,7 @@ pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Resu
         sets,
         out,
     } = args;
-    let format = TableFormat::of(&out)?;
+    let format = terminal.table_format(&out)?;
     let sets = sets.all_or_none()?;
     let options = PerturbOptions { knockout, from, until, once, sets, n_cells, bootstrap, seed };
     let model = Model::read(&folder)?;

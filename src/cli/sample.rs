@@ -14,7 +14,7 @@ use sbcell::sampler::Scheme;
 
 use crate::cli::Outcome;
 use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
-use crate::cli::terminal::Terminal;
+use crate::cli::terminal::{Lines, Terminal};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -142,12 +142,14 @@ pub(crate) fn run(args: SampleArgs, seed: u64, terminal: &mut Terminal) -> Resul
         (Some(FormatArg::H5ad), _) => PopulationFormat::H5ad,
         (None, Some(out)) => PopulationFormat::of(out)?,
         (Some(FormatArg::Parquet), _) | (None, None) => PopulationFormat::Parquet,
-    };
+    }
+    .for_spreadsheets(terminal.spreadsheet_safe);
     let out = out.unwrap_or_else(|| folder.join(format!("sample.{}", format.suffix())));
     let model = Model::read(&folder)?;
     let reports = if let Some(file) = table_file {
         let table = read_measured(&file)?;
-        let imputed = pipeline::impute(&model, &table, &options, terminal)?;
+        let imputed = pipeline::impute(&model, &table, &options, terminal)
+            .map_err(|error| pipeline::with_genes_of_file(error, (&folder, &model), None))?;
         pipeline::write_imputed(&out, &model, &imputed, &options, format)?;
         vec![imputed.report]
     } else {
@@ -248,7 +250,7 @@ impl From<NullArg> for Null {
 }
 
 /// One line for each law that was learnt.
-fn table(reports: &[SampleReport], options: &SampleOptions) -> String {
+fn table(reports: &[SampleReport], options: &SampleOptions) -> Lines {
     let measured = options.measured.is_some();
     let mut header = vec!["time", "cells", "from", "draws", "epsilon", "neighbours", "error"];
     if !measured {

@@ -1,12 +1,15 @@
 //! Flags and words that several commands share.
 
 use std::num::NonZeroUsize;
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use sbcell::error::visible;
 use sbcell::{Error, Result};
 
 use crate::cli::terminal::Terminal;
+use crate::cli::terminal::Lines;
 
 /// Where `fit` writes and the other commands read, unless told otherwise.
 pub(crate) const MODEL_FOLDER: &str = "sbcell-out";
@@ -37,6 +40,10 @@ pub(crate) struct Common {
     /// Say how long each step took
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    /// In CSV and TSV, write ' before text that a spreadsheet would take for a formula (= + - @); names
+    /// are then no longer exact
+    #[arg(long, global = true)]
+    pub(crate) spreadsheet_safe: bool,
 }
 
 impl Common {
@@ -92,7 +99,11 @@ pub(crate) struct ModelArgs {
 }
 
 /// Lays rows out in columns; numbers to the right, text to the left.
-pub(crate) fn aligned(header: &[&str], rows: &[Vec<String>]) -> String {
+pub(crate) fn aligned(header: &[&str], rows: &[Vec<String>]) -> Lines {
+    // What is not printed as itself has to be counted as what is printed in its place.
+    let seen = |row: &Vec<String>| row.iter().map(|cell| visible(cell).into_owned()).collect();
+    let rows: Vec<Vec<String>> = rows.iter().map(seen).collect();
+    let header: Vec<Cow<'_, str>> = header.iter().map(|name| visible(name)).collect();
     let width = |column: usize| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([header[column].chars().count()]).max().unwrap_or(0)
@@ -112,9 +123,9 @@ pub(crate) fn aligned(header: &[&str], rows: &[Vec<String>]) -> String {
             .collect();
         format!("  {}", padded.join("  ")).trim_end().to_string()
     };
-    let mut lines = vec![line(header.to_vec())];
+    let mut lines = vec![line(header.iter().map(AsRef::as_ref).collect())];
     lines.extend(rows.iter().map(|row| line(row.iter().map(String::as_str).collect())));
-    lines.join("\n")
+    Lines::of(lines)
 }
 
 fn looks_numeric(cell: &str) -> bool {

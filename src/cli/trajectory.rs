@@ -98,10 +98,10 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
         grid,
         out,
     } = args;
-    let format = TableFormat::of(&out)?;
+    let format = terminal.table_format(&out)?;
     let paths_out = match paths_out {
         None => None,
-        Some(file) => Some((TableFormat::of(&file)?, file)),
+        Some(file) => Some((terminal.table_format(&file)?, file)),
     };
     if paths == Some(0) {
         return Err(Error::Parameter { name: "--paths", must: "at least 1", got: "0".into() });

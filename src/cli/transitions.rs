@@ -50,7 +50,7 @@ pub(crate) struct TransitionsArgs {
 pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let TransitionsArgs { model: ModelArgs { model: folder }, sets, pairs, resample, out } = args;
     let ResampleArgs { bootstrap, batch_key } = resample;
-    let format = TableFormat::of(&out)?;
+    let format = terminal.table_format(&out)?;
     let sets = sets.all_or_none()?;
     let pairs = pairs.iter().map(|text| pair(text)).collect::<Result<_>>()?;
     let options = TransitionOptions { sets, pairs, bootstrap, batch: batch_key, seed };

@@ -7,7 +7,6 @@ use sbcell::Result;
 use sbcell::io::chart::ChartFormat;
 use sbcell::io::lists::read_names;
 use sbcell::io::model::Model;
-use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, TrendOptions};
 
 use crate::cli::Outcome;
@@ -64,7 +63,7 @@ pub(crate) fn run(args: TrendsArgs, seed: u64, terminal: &mut Terminal) -> Resul
         plot_gene,
         out,
     } = args;
-    let format = TableFormat::of(&out)?;
+    let format = terminal.table_format(&out)?;
     if let Some(plot) = &plot {
         ChartFormat::of(plot)?;
     }

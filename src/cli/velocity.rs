@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sbcell::io::model::Model;
-use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, VelocityOptions, VelocitySpace};
 use sbcell::{Error, Result};
 
@@ -69,10 +68,11 @@ pub(crate) fn run(args: VelocityArgs, seed: u64, terminal: &mut Terminal) -> Res
         return Err(Error::Parameter { name: "--genes", must, got: "`--space pca`".into() });
     }
     let out = out.unwrap_or_else(|| folder.join("velocity.parquet"));
-    let format = TableFormat::of(&out)?;
+    let format = terminal.table_format(&out)?;
     let options = VelocityOptions { at, space, genes, seed };
     let model = Model::read(&folder)?;
-    let found = pipeline::velocity(&model, &options, terminal)?;
+    let found = pipeline::velocity(&model, &options, terminal)
+        .map_err(|error| pipeline::with_genes_of_file(error, (&folder, &model), None))?;
     pipeline::write_velocities(&out, &model, &found, &options, format)?;
     let rows: Vec<Vec<String>> = found
         .speeds

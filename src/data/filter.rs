@@ -1,7 +1,7 @@
 //! Cells by a column of `obs`: `batch==d1`, `day in 2,3`, `n_genes>=200`.
 
 use crate::data::Column;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 
 /// A condition on one column. Several hold together by [`ObsFilter::keep`] of each.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,14 +88,19 @@ impl ObsFilter {
             let before = places.len();
             places.extend((0..entries.len()).filter(|&i| entries[i].is(value)));
             if places.len() == before {
-                return Err(self.misfit(format!("no `{value}`, but {}", list(entries))));
+                let labels: Vec<String> = entries.iter().map(|entry| entry.label.clone()).collect();
+                return Err(Error::FilterValue {
+                    filter: self.text.clone(),
+                    problem: format!("no `{value}`, but {}", list(entries)),
+                    near: nearest(value, &labels),
+                });
             }
         }
         Ok(places)
     }
 
     fn misfit(&self, problem: String) -> Error {
-        Error::FilterValue { filter: self.text.clone(), problem }
+        Error::FilterValue { filter: self.text.clone(), problem, near: Vec::new() }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, list};
+use crate::error::{Error, did_you_mean, list, nearest};
 
 impl Error {
     /// The way out, shown after the message.
@@ -25,7 +25,6 @@ impl Error {
             } else {
                 format!("name it with `--timepoints COL`, such as {}", candidates.join(", "))
             }),
-            Self::NoGenes { way_out, .. } => Some((*way_out).into()),
             Self::EmptyTime { .. } => Some(
                 "leave the time out with `--obs-filter`, or choose another matrix with `--layer` \
                  or `--use-raw`"
@@ -69,14 +68,6 @@ impl Error {
             Self::Negative { .. } => Some(
                 "the matrix looks centred or scaled; choose the layer that holds counts".into(),
             ),
-            Self::UnknownKey { available, .. } if available.is_empty() => {
-                Some("there are none in this file".into())
-            }
-            Self::UnknownGroup { groups, .. } => Some(format!("there are {}", list(groups))),
-            Self::NotObserved { .. } => {
-                Some("`sbcell interpolate --at` is for times in between".into())
-            }
-            Self::UnknownKey { available, .. } => Some(format!("there are {}", list(available))),
             Self::NoMatrix { layers, .. } if !layers.is_empty() => {
                 Some(format!("choose a layer with `--layer`; there are {}", list(layers)))
             }
@@ -86,7 +77,36 @@ impl Error {
             Self::NotFinite { .. } => {
                 Some("remove such cells or genes, or fill in the values, before this".into())
             }
-            _ => self.hint_of_edits(),
+            _ => self.hint_of_names().or_else(|| self.hint_of_edits()),
+        }
+    }
+
+    /// The way out when a name is not there: what may be meant, and what there is.
+    fn hint_of_names(&self) -> Option<String> {
+        match self {
+            Self::NoGenes { near, way_out, .. } => {
+                Some(did_you_mean(near).unwrap_or_else(|| (*way_out).into()))
+            }
+            Self::GeneNotAmong { near, way_out, .. } => Some(meant_or(near, (*way_out).into())),
+            Self::NoFile { near, others, .. } => no_file(near, others),
+            Self::FilterValue { near, .. } => did_you_mean(near),
+            Self::UnknownKey { available, .. } if available.is_empty() => {
+                Some("there are none in this file".into())
+            }
+            Self::UnknownGroup { groups, .. } if groups.is_empty() => {
+                Some("no cell is in any group".into())
+            }
+            Self::UnknownGroup { name, groups } => {
+                Some(meant_or(&nearest(name, groups), format!("there are {}", list(groups))))
+            }
+            Self::NotObserved { time, times } => Some(meant_or(
+                &nearest_times(*time, times),
+                "`sbcell interpolate --at` is for times in between".into(),
+            )),
+            Self::UnknownKey { name, available, .. } => {
+                Some(meant_or(&nearest(name, available), format!("there are {}", list(available))))
+            }
+            _ => None,
         }
     }
 
@@ -141,4 +161,27 @@ fn fit_first(folder: &Path) -> String {
          for `{}`)",
         folder.join("model.json").display()
     )
+}
+
+/// What may be meant, if anything, then the rest.
+fn meant_or(near: &[String], rest: String) -> String {
+    did_you_mean(near).map_or(rest.clone(), |meant| format!("{meant} {rest}"))
+}
+
+/// The time next to one that was not observed, if it is nearer than a twentieth of the course.
+fn nearest_times(time: f64, times: &[f64]) -> Vec<String> {
+    let ends =
+        times.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), t| (a.min(*t), b.max(*t)));
+    let off = |other: &f64| (other - time).abs();
+    let next = times.iter().min_by(|a, b| off(a).total_cmp(&off(b)));
+    next.filter(|next| off(next) <= 0.05 * (ends.1 - ends.0))
+        .map(ToString::to_string)
+        .into_iter()
+        .collect()
+}
+
+/// Files that may be meant, or those there are.
+fn no_file(near: &[String], others: &[String]) -> Option<String> {
+    did_you_mean(near)
+        .or_else(|| (!others.is_empty()).then(|| format!("there are {}", list(others))))
 }

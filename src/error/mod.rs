@@ -1,8 +1,13 @@
 //! The one error type, its way out (`hint`) and what kind of failure it is.
 
 mod hint;
+mod near;
+mod visible;
 
 use std::path::PathBuf;
+
+pub use near::{did_you_mean, nearest};
+pub use visible::{is_hidden, visible, visible_json, visible_lines};
 
 /// Result with [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -95,6 +100,8 @@ pub enum Error {
         filter: String,
         /// What does not fit, with the values that are there.
         problem: String,
+        /// Values there are that may be meant.
+        near: Vec<String>,
     },
     // --- preprocess ---
     /// A step that takes logarithms or depths met a value below zero, or NaN.
@@ -132,6 +139,16 @@ pub enum Error {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
+    },
+    /// There is no such file.
+    #[error("there is no file `{}`", path.display())]
+    NoFile {
+        /// The file.
+        path: PathBuf,
+        /// Files there are that may be meant, as they can be given.
+        near: Vec<String>,
+        /// Files there are of that kind, if none is near.
+        others: Vec<String>,
     },
     /// An input file, or the part of it that is needed, cannot be read.
     #[error("cannot read `{}`: {problem}", path.display())]
@@ -343,7 +360,28 @@ pub enum Error {
         wanted: (&'static str, Vec<String>),
         /// How the names there are written, and the first of them.
         present: (&'static str, Vec<String>),
-        /// The way out.
+        /// Names there are that may be meant.
+        near: Vec<String>,
+        /// The way out, if none of them is.
+        way_out: &'static str,
+    },
+    /// A gene is asked for that is not among those at hand.
+    #[error(
+        "`{gene}` is {}not among the {kept} genes {whose}",
+        if *in_file { "in the file, but " } else { "" }
+    )]
+    GeneNotAmong {
+        /// The gene.
+        gene: String,
+        /// Whether the fitted file is known to have it.
+        in_file: bool,
+        /// How many genes are at hand.
+        kept: usize,
+        /// Which genes these are, in words that follow "the 12 genes …".
+        whose: String,
+        /// Those that may be meant.
+        near: Vec<String>,
+        /// The way out, if none of them is.
         way_out: &'static str,
     },
     /// An embedding holds a value that is no number.
@@ -409,6 +447,18 @@ pub enum Kind {
 }
 
 impl Error {
+    /// The message as it can be shown: names that come from files are [`visible`], and on one line.
+    pub fn shown(&self) -> String {
+        let message = self.to_string();
+        match self {
+            // Their tables have a line for each column; names in it are visible already.
+            Self::TimeColumnsDisagree { .. } | Self::NoTimeColumn { .. } => {
+                visible_lines(&message).into_owned()
+            }
+            _ => visible(&message).into_owned(),
+        }
+    }
+
     /// What kind of failure this is.
     pub fn kind(&self) -> Kind {
         match self {
@@ -431,6 +481,7 @@ impl Error {
             | Self::TimeMapWithoutColumn { .. }
             | Self::GrowthMissing { .. }
             | Self::NoGenes { .. }
+            | Self::GeneNotAmong { .. }
             | Self::OutsideTimes { .. }
             | Self::NotObserved { .. }
             | Self::UnknownGroup { .. }
@@ -447,6 +498,8 @@ impl Error {
             | Self::NoMatrix { .. } => Kind::Usage,
             Self::Unreadable { .. }
             | Self::InputChanged { .. }
+            | Self::NoFile { .. }
+            | Self::Io { action: "read", .. }
             | Self::SparseStructure(_)
             | Self::EmbeddingNotFinite { .. }
             | Self::NotFinite { .. } => Kind::Unreadable,
@@ -468,7 +521,8 @@ fn process(number: Option<u32>) -> String {
 
 /// Times with commas between them.
 fn listed(times: &[f64]) -> String {
-    times.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    let shown: Vec<String> = times.iter().take(SHOWN).map(ToString::to_string).collect();
+    format!("{}{}", shown.join(", "), and_more(times.len()))
 }
 
 /// The first five of a list in backticks, and how many more there are.
@@ -498,17 +552,23 @@ fn one_or_none(found: Option<&str>) -> String {
 
 /// One indented line for each column; nothing if there is none.
 fn table(columns: &[(String, String)]) -> String {
-    let lines: Vec<String> =
-        columns.iter().map(|(name, content)| format!("\n  `{name}`: {content}")).collect();
+    let lines: Vec<String> = columns
+        .iter()
+        .map(|(name, of)| format!("\n  `{}`: {}", visible(name), visible(of)))
+        .collect();
     lines.concat()
 }
 
+/// Names shown of a long list.
+const SHOWN: usize = 20;
+
 /// The first names, in quotes.
 fn list(names: &[String]) -> String {
-    const SHOWN: usize = 20;
     let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    match names.len().checked_sub(SHOWN) {
-        Some(more) if more > 0 => format!("{} and {more} more", shown.join(", ")),
-        _ => shown.join(", "),
-    }
+    format!("{}{}", shown.join(", "), and_more(names.len()))
+}
+
+/// How many of a list of `n` are not shown.
+fn and_more(n: usize) -> String {
+    if n > SHOWN { format!(" and {} more", n - SHOWN) } else { String::new() }
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::io::held::Seen;
 use crate::io::output::{same_file, stream_of};
 use crate::io::temporary::{Temporary, folder_of};
+use crate::io::{content, missing};
 use crate::progress::{Event, Progress, report};
 
 /// Bytes read at once.
@@ -27,9 +28,10 @@ pub(crate) fn io_error(
 /// Opens a file to read; with its length in bytes.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be opened; [`Error::Unreadable`] if it is a folder.
+/// [`Error::NoFile`] if there is none; [`Error::Io`] if it cannot be opened; [`Error::Unreadable`] if it
+/// is a folder, or an address on the net.
 pub fn open(path: &Path) -> Result<(File, u64)> {
-    let failed = |source| Error::Io { action: "read", path: path.to_path_buf(), source };
+    let failed = |source| missing::or(source, path);
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.is_dir() {
@@ -51,11 +53,35 @@ pub fn read_text(path: &Path) -> Result<String> {
         path: path.to_path_buf(),
         source,
     })?;
+    content::check_text(path, &bytes)?;
     String::from_utf8(bytes).map_err(|_| Error::Unreadable {
         path: path.to_path_buf(),
         problem: "it is not text in UTF-8".into(),
         way_out: None,
     })
+}
+
+/// A name that files may have, made of any text: letters, digits, `-`, `_` and `.` stay, it begins
+/// with neither a dot nor a dash and is not long. Where something was changed a hash of the text follows, so that
+/// two texts have two names.
+pub fn safe_name(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    let mut name: String = text.chars().map(|c| if plain(c) { c } else { '_' }).collect();
+    if name.starts_with(['.', '-']) {
+        name.replace_range(..1, "_");
+    }
+    if name.len() > LONGEST {
+        let end = (0..=LONGEST).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+        name.truncate(end);
+    }
+    if name == text && !name.is_empty() {
+        return name;
+    }
+    if name.is_empty() {
+        name.push('_');
+    }
+    format!("{name}-{}", &hex(&Sha256::digest(text.as_bytes()))[..8])
 }
 
 /// Creates a folder and its parents.
@@ -255,6 +281,20 @@ mod tests {
             assert!(held.exists() && !left.exists());
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
         }
+    }
+
+    #[test]
+    fn names_of_files_stay_in_their_folder_and_differ() {
+        assert_eq!(safe_name("Nkx2-5"), "Nkx2-5");
+        let names = ["../../etc/x", "a/b", "a_b", "-rf", "_rf", ".hidden", "", "é\u{1b}", "."];
+        let safe: Vec<String> = names.iter().map(|name| safe_name(name)).collect();
+        let same = |name: &&String| safe.iter().filter(|other| other == name).count() > 1;
+        assert!(!safe.iter().any(|name| same(&name)), "{safe:?}");
+        for name in &safe {
+            let odd = |c: char| !c.is_alphanumeric() && !"-_.".contains(c);
+            assert!(!name.contains(odd) && !name.starts_with('.'), "{name}");
+        }
+        assert!(safe_name(&"é".repeat(1000)).len() < 80);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 pub mod cell_table;
 pub mod chart;
+mod content;
 pub mod edges;
 pub mod file;
 pub mod h5ad;
@@ -10,6 +11,7 @@ pub mod identity;
 pub mod lists;
 pub mod lock;
 pub mod measured;
+mod missing;
 pub mod model;
 mod model_check;
 pub mod networks;

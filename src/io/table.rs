@@ -47,6 +47,10 @@ pub enum TableFormat {
     Csv,
     /// Tab-separated, one header line.
     Tsv,
+    /// As [`TableFormat::Csv`], text that a spreadsheet would take for a formula behind an apostrophe.
+    SpreadsheetCsv,
+    /// As [`TableFormat::Tsv`], with the same.
+    SpreadsheetTsv,
     /// Apache parquet, zstd.
     Parquet,
 }
@@ -67,6 +71,16 @@ impl TableFormat {
                 must: "a file that ends in .csv, .tsv or .parquet",
                 got: path.display().to_string(),
             }),
+        }
+    }
+
+    /// This format as spreadsheets can open it without harm, if `safe`.
+    #[must_use]
+    pub fn for_spreadsheets(self, safe: bool) -> Self {
+        match self {
+            Self::Csv if safe => Self::SpreadsheetCsv,
+            Self::Tsv if safe => Self::SpreadsheetTsv,
+            other => other,
         }
     }
 }
@@ -132,8 +146,18 @@ impl Table {
 /// [`Error::Io`] if the file cannot be written.
 pub fn write(path: &Path, table: &Table, format: TableFormat) -> Result<()> {
     file::replace(path, |writer| match format {
-        TableFormat::Csv => write_text(writer, table, b','),
-        TableFormat::Tsv => write_text(writer, table, b'\t'),
+        TableFormat::Csv => {
+            write_text(writer, table, Text { delimiter: b',', for_spreadsheets: false })
+        }
+        TableFormat::Tsv => {
+            write_text(writer, table, Text { delimiter: b'\t', for_spreadsheets: false })
+        }
+        TableFormat::SpreadsheetCsv => {
+            write_text(writer, table, Text { delimiter: b',', for_spreadsheets: true })
+        }
+        TableFormat::SpreadsheetTsv => {
+            write_text(writer, table, Text { delimiter: b'\t', for_spreadsheets: true })
+        }
         TableFormat::Parquet => parquet::write(writer, &table.columns),
     })
 }
@@ -151,13 +175,32 @@ pub fn read_parquet(path: &Path) -> Result<Table> {
     Ok(Table { columns })
 }
 
-fn write_text(writer: &mut dyn Write, table: &Table, delimiter: u8) -> std::io::Result<()> {
-    let mut text = csv::WriterBuilder::new().delimiter(delimiter).from_writer(writer);
-    text.write_record(table.columns.iter().map(|column| &column.0))?;
+fn write_text(writer: &mut dyn Write, table: &Table, how: Text) -> std::io::Result<()> {
+    let mut text = csv::WriterBuilder::new().delimiter(how.delimiter).from_writer(writer);
+    let word = |word: String| if how.for_spreadsheets { no_formula(word) } else { word };
+    text.write_record(table.columns.iter().map(|column| word(column.0.clone())))?;
     for row in 0..table.n_rows() {
-        text.write_record(table.columns.iter().map(|column| column.1.text(row)))?;
+        text.write_record(table.columns.iter().map(|(_, cells)| match cells {
+            Cells::Texts(_) => word(cells.text(row)),
+            _ => cells.text(row),
+        }))?;
     }
     text.flush()
+}
+
+/// How a table becomes text.
+struct Text {
+    delimiter: u8,
+    /// Whether text that a spreadsheet would take for a formula gets an apostrophe.
+    for_spreadsheets: bool,
+}
+
+/// `text` with an apostrophe before it if a spreadsheet would take it for a formula (CWE-1236, as
+/// OWASP lists what formulas begin with); numbers stay as they are.
+fn no_formula(text: String) -> String {
+    const BEGINNINGS: &str = "=+-@\t\r\n＝＋－＠";
+    let formula = text.starts_with(|c| BEGINNINGS.contains(c)) && text.parse::<f64>().is_err();
+    if formula { format!("'{text}") } else { text }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! WHOLE JOBS: what a command does, without the words.
 
 mod annotate;
+mod asked;
 mod auto;
 mod config;
 mod coordinates;
@@ -38,6 +39,7 @@ pub use annotate::{
     AnnotateOptions, Annotated, KEY, Mark, MarkInput, Stripped, VelocityKind, annotate, marks,
     strip,
 };
+pub use asked::with_genes_of_file;
 pub use auto::AutoSolver;
 pub use config::{FitOptions, Noise, Solver, SolverChoice, Source, TimeOptions, ValuesChoice};
 pub use estimate::{Estimate, estimate};

@@ -16,7 +16,6 @@ use crate::io::output::{is_stream, run_record};
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, json_sha256, read_json, write_json};
 use crate::io::staged::Staged;
 use crate::io::table::{self, Cells, Table, TableFormat};
-use crate::io::temporary::short_name;
 use crate::io::validation::{self, Validation};
 use crate::pipeline::annotate::AnnotateOptions;
 use crate::pipeline::evaluate::{EvaluateOptions, Evaluated};
@@ -46,6 +45,8 @@ pub enum PopulationFormat {
     Parquet,
     /// The same, comma-separated.
     Csv,
+    /// The same, as [`TableFormat::SpreadsheetCsv`].
+    SpreadsheetCsv,
     /// An AnnData file: cells of all times, `obs` with `time` and `weight`.
     H5ad,
 }
@@ -69,11 +70,26 @@ impl PopulationFormat {
         }
     }
 
+    /// This format as spreadsheets can open it without harm, if `safe`.
+    #[must_use]
+    pub fn for_spreadsheets(self, safe: bool) -> Self {
+        if safe && self == Self::Csv { Self::SpreadsheetCsv } else { self }
+    }
+
+    /// This format as one of tables, which an `.h5ad` is not.
+    fn of_tables(self) -> TableFormat {
+        match self {
+            Self::Csv => TableFormat::Csv,
+            Self::SpreadsheetCsv => TableFormat::SpreadsheetCsv,
+            Self::Parquet | Self::H5ad => TableFormat::Parquet,
+        }
+    }
+
     /// The suffix of such files.
     pub fn suffix(self) -> &'static str {
         match self {
             Self::Parquet => "parquet",
-            Self::Csv => "csv",
+            Self::Csv | Self::SpreadsheetCsv => "csv",
             Self::H5ad => "h5ad",
         }
     }
@@ -138,8 +154,7 @@ pub fn write_imputed(
             )?;
             return write_run(out, "sample", model, to_value(options)?);
         }
-        PopulationFormat::Csv => TableFormat::Csv,
-        PopulationFormat::Parquet => TableFormat::Parquet,
+        tables => tables.of_tables(),
     };
     let what = if options.space == Space::Genes { "gene" } else { "coordinate" };
     let rows = cells.iter().flat_map(|cell| std::iter::repeat_n(cell.clone(), names.len()));
@@ -191,11 +206,7 @@ fn write_clouds(
             .with("particle", Cells::Integers(particles))
             .with("weight", Cells::Floats(weights));
         table.push_points(&names, points.view());
-        let format = match format {
-            PopulationFormat::Csv => TableFormat::Csv,
-            _ => TableFormat::Parquet,
-        };
-        table::write(out, &table, format)?;
+        table::write(out, &table, format.of_tables())?;
     }
     Ok(())
 }
@@ -272,6 +283,15 @@ impl EdgeFormat {
             _ => Ok(Self::Table(EdgeDialect::Sbcell, TableFormat::of(path)?)),
         }
     }
+
+    /// This format as spreadsheets can open it without harm, if `safe`.
+    #[must_use]
+    pub fn for_spreadsheets(self, safe: bool) -> Self {
+        match self {
+            Self::Table(dialect, format) => Self::Table(dialect, format.for_spreadsheets(safe)),
+            Self::GraphMl => self,
+        }
+    }
 }
 
 /// Writes an edge list, and its run record.
@@ -321,10 +341,8 @@ pub fn draw_found_edges(
 
 /// Where the picture of a gene goes: beside `plot`, the name of the gene before the suffix.
 pub fn picture_of(plot: &Path, gene: &str) -> PathBuf {
-    const MOST: usize = 80;
     let suffix = plot.extension().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-    let safe = gene.replace(|c: char| !c.is_alphanumeric() && !"-_.".contains(c), "_");
-    plot.with_extension(format!("{}.{suffix}", short_name(&safe, MOST)))
+    plot.with_extension(format!("{}.{suffix}", file::safe_name(gene)))
 }
 
 /// Writes `validation.csv`, `.json`, `.svg`, `.png` and their run record into `folder`: all of them, or

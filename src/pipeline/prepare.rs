@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::data::time::{self, TimeAxis};
 use crate::data::{Column, Naming, ObsFilter};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, nearest};
 use crate::io::h5ad::{H5ad, MatrixSource};
 use crate::pipeline::config::{FitOptions, Source, TimeOptions};
 use crate::progress::{self, Progress};
@@ -96,9 +96,11 @@ pub(crate) fn no_genes(wanted: &[String], present: &[String]) -> Error {
     let naming = |names: &[String]| Naming::of(names.iter().map(String::as_str));
     let first = |names: &[String]| names.iter().take(5).cloned().collect();
     let (asked, there) = (naming(wanted), naming(present));
+    let near = if let [one] = wanted { nearest(one, present) } else { Vec::new() };
     Error::NoGenes {
         wanted: (asked.words(), first(wanted)),
         present: (there.words(), first(present)),
+        near,
         way_out: Naming::way_out(asked, there),
     }
 }

@@ -7,6 +7,7 @@ use crate::bridge::UnitTime;
 use crate::error::{Error, Result};
 use crate::io::model::Model;
 use crate::linalg::product_nt;
+use crate::pipeline::asked::not_in_model;
 use crate::pipeline::interpolate::{InterpolateOptions, Space, interpolate};
 use crate::pipeline::oddities::say_repeated;
 use crate::pipeline::process::Process;
@@ -120,7 +121,7 @@ impl Velocities {
 ///
 /// # Errors
 /// [`Error::OutsideTimes`] for a time outside the course; [`Error::NoGeneSpace`] if genes are asked
-/// of a model without them; [`Error::Parameter`] if one asked for is not in the model.
+/// of a model without them; [`Error::GeneNotAmong`] if one asked for is not in the model.
 pub fn velocity(
     model: &Model,
     options: &VelocityOptions,
@@ -169,7 +170,7 @@ pub fn velocity(
 /// Places in the model of the genes asked for; of all if none is named.
 ///
 /// # Errors
-/// [`Error::Parameter`] naming the first that is not there.
+/// [`Error::GeneNotAmong`] naming the first that is not there.
 pub(super) fn chosen_genes(model: &Model, wanted: &[String]) -> Result<Vec<usize>> {
     if wanted.is_empty() {
         return Ok((0..model.genes.len()).collect());
@@ -177,11 +178,11 @@ pub(super) fn chosen_genes(model: &Model, wanted: &[String]) -> Result<Vec<usize
     wanted
         .iter()
         .map(|gene| {
-            model.genes.iter().position(|name| name == gene).ok_or_else(|| Error::Parameter {
-                name: "--genes",
-                must: "genes of the model (see genes.parquet)",
-                got: format!("`{gene}`"),
-            })
+            model
+                .genes
+                .iter()
+                .position(|name| name == gene)
+                .ok_or_else(|| not_in_model(gene, model))
         })
         .collect()
 }

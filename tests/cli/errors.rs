@@ -11,8 +11,8 @@ use crate::sandbox::{Sandbox, dialect, root, sample};
 fn a_missing_file_and_a_file_that_is_no_hdf5() {
     let sandbox = Sandbox::new();
     let missing = sandbox.run("fit nowhere.h5ad --timepoints");
-    assert_eq!(missing.code, 1);
-    assert!(missing.stderr.contains("error: cannot") && missing.stderr.contains("nowhere.h5ad"));
+    assert_eq!(missing.code, 3);
+    assert!(missing.stderr.contains("error: there is no file `nowhere.h5ad`"));
     for name in ["not_hdf5", "empty", "truncated", "bad_csr_indptr", "bad_csr_index_range"] {
         let sandbox = Sandbox::with(&dialect(name));
         let answer = sandbox.run("fit data.h5ad --timepoints time");

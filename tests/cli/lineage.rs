@@ -212,7 +212,7 @@ fn a_knock_out_takes_the_gene_away_and_says_what_it_is() {
     assert!(said.contains("warning: Dppa3") && !said.contains("% of control"), "{said}");
     for (line, message) in [
         ("diagnose --data moved.h5ad", "given with --groupby"),
-        ("perturb --knockout Nanog", "none of the genes"),
+        ("perturb --knockout Nanog", "`Nanog` is not among the 41 genes"),
         ("perturb --knockout Sox2 --from 96", "--until"),
         ("perturb --knockout Sox2 --from 50", "no cells were observed at 50"),
         ("perturb", "--knockout"),

@@ -12,7 +12,7 @@ use kuva::render::color::Color;
 use kuva::render::render::{Primitive, Scene, TextAnchor};
 use kuva::{PngBackend, backend::svg::SvgBackend};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, visible};
 use crate::io::file;
 
 pub use edges::{draw_edges, draw_regulators};
@@ -109,7 +109,7 @@ impl Chart {
         self.scene.add(Primitive::Text {
             x: at.0,
             y: at.1,
-            content: text.into(),
+            content: printed(text),
             size: WORDS,
             anchor,
             rotate: None,
@@ -122,7 +122,7 @@ impl Chart {
         self.scene.add(Primitive::Text {
             x: at.0,
             y: at.1,
-            content: text.into(),
+            content: printed(text),
             size: WORDS + 2,
             anchor: TextAnchor::Start,
             rotate: None,
@@ -162,6 +162,11 @@ impl Chart {
             .map_err(|why| Error::Numerical { what: "drawing a chart", why })?;
         file::replace(path, |writer| writer.write_all(&bytes))
     }
+}
+
+/// `text` as it is to be seen: characters that XML forbids made visible, and no `$…$` taken for a formula.
+fn printed(text: &str) -> String {
+    visible(text).replace('$', "\\$")
 }
 
 #[cfg(test)]

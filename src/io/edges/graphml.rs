@@ -1,10 +1,10 @@
 //! Edges as GraphML, for Cytoscape, yEd, Gephi and networkx.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
-use crate::error::Result;
+use crate::error::{Result, visible};
 use crate::io::edges::row::EdgeRow;
 use crate::io::file;
 
@@ -46,14 +46,13 @@ fn text(edges: &[EdgeRow]) -> String {
         );
     }
     line(&mut out, format_args!("<graph id=\"grn\" edgedefault=\"directed\">"));
-    let genes: BTreeSet<&String> =
-        edges.iter().flat_map(|edge| [&edge.regulator, &edge.target]).collect();
-    for gene in genes {
+    let ids = ids(edges);
+    for (gene, id) in &ids {
         let gene = escaped(gene);
-        line(&mut out, format_args!("<node id=\"{gene}\"><data key=\"name\">{gene}</data></node>"));
+        line(&mut out, format_args!("<node id=\"{id}\"><data key=\"name\">{gene}</data></node>"));
     }
     for edge in edges {
-        let (source, target) = (escaped(&edge.regulator), escaped(&edge.target));
+        let [source, target] = [&edge.regulator, &edge.target].map(|gene| &ids[gene]);
         line(&mut out, format_args!("<edge source=\"{source}\" target=\"{target}\">"));
         let interaction = if edge.activates { "activates" } else { "inhibits" };
         line(&mut out, format_args!("<data key=\"interaction\">{interaction}</data>"));
@@ -72,19 +71,49 @@ fn text(edges: &[EdgeRow]) -> String {
     out
 }
 
+/// An id for each gene: its name, and a number where two names look the same.
+fn ids(edges: &[EdgeRow]) -> BTreeMap<&String, String> {
+    let genes: BTreeSet<&String> =
+        edges.iter().flat_map(|edge| [&edge.regulator, &edge.target]).collect();
+    let (mut ids, mut taken) = (BTreeMap::new(), BTreeSet::new());
+    for gene in genes {
+        let name = escaped(gene);
+        let numbered = (2..).map(|number| format!("{name} ({number})"));
+        let id = std::iter::once(name.clone()).chain(numbered).find(|id| !taken.contains(id));
+        let id = id.unwrap_or(name);
+        taken.insert(id.clone());
+        ids.insert(gene, id);
+    }
+    ids
+}
+
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a string does not fail.
     let _ = writeln!(out, "{text}");
 }
 
+/// `text` as it can stand in XML 1.0: without the characters that it forbids, which no escape allows.
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    visible(text)
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::io::edges::row::tests::edge;
+
+    #[test]
+    fn names_that_look_the_same_are_two_nodes() {
+        let mut odd = edge(2.0, "a\u{1b}\u{fffe}");
+        (odd.regulator, odd.target) = ("x\u{7}".into(), "x\\u{7}".into());
+        let text = text(&[odd]);
+        assert!(!text.contains(['\u{1b}', '\u{7}', '\u{fffe}']));
+        assert!(text.contains("source=\"x\\u{7}\" target=\"x\\u{7} (2)\""), "{text}");
+    }
 
     #[test]
     fn genes_are_nodes_and_numbers_that_are_not_there_are_left_out() {

@@ -20,6 +20,7 @@ use crate::io::file;
 use crate::io::h5ad::element::{Attribute, Element, attributes, element_of, text};
 use crate::io::h5ad::layout::{Chunk, ChunkedLayout, Layout};
 use crate::io::h5ad::links;
+use crate::io::h5ad::mistaken;
 use crate::io::h5ad::object_header::messages;
 
 /// No filter packs more than this many bytes into one (deflate reaches 1032).
@@ -124,8 +125,10 @@ impl Container {
                     Some("if no program has it open, clear the mark with `h5clear -s`".into()),
                 );
             }
-            Ok(Err(error)) => return unreadable(format!("not a valid HDF5 file: {error}"), None),
-            Err(_) => return unreadable("not a valid HDF5 file".into(), None),
+            Ok(Err(error)) => {
+                return unreadable(format!("not a valid HDF5 file: {error}"), Some(again(path)));
+            }
+            Err(_) => return unreadable("not a valid HDF5 file".into(), Some(again(path))),
         };
         let superblock = file.superblock();
         let base = superblock.base_address.get();
@@ -133,7 +136,7 @@ impl Container {
         if end != u64::MAX && end > length {
             return unreadable(
                 format!("the file is truncated: {length} of {end} bytes are there"),
-                Some("copy or download the file again".into()),
+                Some(again(path)),
             );
         }
         let (root, offset_size, length_size) = (
@@ -212,6 +215,11 @@ impl Container {
             Err(_) => Err(self.unreadable(node, "the HDF5 structures are corrupt")),
         }
     }
+}
+
+/// The way out of a file that is not whole.
+fn again(path: &Path) -> String {
+    mistaken::unfinished(path).unwrap_or_else(|| "copy or download the file again".into())
 }
 
 impl Folder {

@@ -20,6 +20,7 @@ mod hdf5;
 mod layout;
 mod links;
 mod matrix;
+mod mistaken;
 mod number;
 mod object_header;
 mod read;

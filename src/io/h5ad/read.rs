@@ -10,6 +10,7 @@ use crate::io::h5ad::element::Element;
 use crate::io::h5ad::frame::Frame;
 use crate::io::h5ad::hdf5::{Container, Folder, Node};
 use crate::io::h5ad::matrix::{self, MatrixInfo, StoredMatrix};
+use crate::io::h5ad::mistaken;
 use crate::io::h5ad::text;
 use crate::progress::Progress;
 
@@ -56,17 +57,15 @@ impl H5ad {
     /// Opens the file, written by any anndata from 0.6 on.
     ///
     /// # Errors
-    /// [`Error::Io`] if there is no such file; [`Error::Unreadable`] if it is empty, truncated,
-    /// not HDF5, without `obs`, or without cells.
+    /// [`Error::NoFile`] if there is none; [`Error::Unreadable`] with what it is if it is no `.h5ad`, or
+    /// one that is empty, truncated, or without cells.
     pub fn open(path: &Path) -> Result<Self> {
+        mistaken::check_file(path)?;
         let container = Container::open(path)?;
         let root = container.root()?;
+        mistaken::check_layout(&root)?;
         let Some(obs) = Frame::open(&root, &root, "obs")? else {
-            return Err(Error::Unreadable {
-                path: path.to_path_buf(),
-                problem: "there is no `obs`: it is HDF5, but not an AnnData file".into(),
-                way_out: Some("write the data with anndata's `write_h5ad`".into()),
-            });
+            return Err(container.unreadable("obs", "is missing"));
         };
         let n_cells = obs.n_rows()?;
         if n_cells == 0 {

@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
 use crate::io::model::Model;
+use crate::pipeline::asked::with_genes_of_file;
 use crate::progress::Progress;
 
 pub use options::{EdgeSource, GrnOptions, Regulators};
@@ -58,7 +59,8 @@ pub fn grn(
 ) -> Result<FoundEdges> {
     options.check()?;
     if options.of_field() {
-        let rows = jacobian::of_field(model, options, progress)?;
+        let rows = jacobian::of_field(model, options, progress)
+            .map_err(|error| with_genes_of_file(error, (folder, model), options.data.as_deref()))?;
         let degenerate = rows.iter().all(|edge| edge.importance == 0.0);
         let degenerate = if degenerate { vec!["all cells".into()] } else { Vec::new() };
         return Ok(FoundEdges {

@@ -14,11 +14,11 @@ use crate::grn::{
 use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
 use crate::io::model::Model;
+use crate::pipeline::asked::{not_among, with_genes_of_file};
 use crate::pipeline::grn::expression::Measured;
 use crate::pipeline::grn::options::{EdgeSource, GrnOptions};
 use crate::pipeline::grn::replicate::{Replicates, replicates};
 use crate::pipeline::grn::{FoundEdges, Overlap};
-use crate::pipeline::prepare::no_genes;
 use crate::pipeline::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
@@ -70,7 +70,8 @@ pub(super) fn search(
         degenerate: Vec::new(),
     };
     if let Some(gene) = options.drawn.iter().find(|gene| !measured.genes.contains(gene)) {
-        return Err(no_genes(std::slice::from_ref(gene), &measured.genes));
+        let error = not_among(gene, &measured.genes, "among which edges are sought");
+        return Err(with_genes_of_file(error, (folder, model), options.data.as_deref()));
     }
     for (number, part) in parts.iter().enumerate() {
         known.search_part(part, number, &mut found, progress)?;

@@ -26,12 +26,22 @@ pub enum Export {
     Parquet,
     /// The same, comma-separated.
     Csv,
+    /// The same, as [`TableFormat::SpreadsheetCsv`].
+    SpreadsheetCsv,
     /// `tmaps_FROM_TO.h5ad`, cells × cells, rows summing to growth, and `tmaps_g.txt`.
     Wot,
     /// `cellrank.h5ad` with `obsp['T_fwd']`: rows of sum one, all cells at once.
     Cellrank,
     /// `FROM_TO.parquet`: `id`, then one column for each target cell.
     Moscot,
+}
+
+impl Export {
+    /// This shape as spreadsheets can open it without harm, if `safe`.
+    #[must_use]
+    pub fn for_spreadsheets(self, safe: bool) -> Self {
+        if safe && self == Self::Csv { Self::SpreadsheetCsv } else { self }
+    }
 }
 
 /// What `couplings` can be told.
@@ -51,7 +61,7 @@ impl Export {
         let stem = format!("{}_{}", number_in_name(from), number_in_name(to));
         match self {
             Self::Parquet | Self::Moscot => format!("{stem}.parquet"),
-            Self::Csv => format!("{stem}.csv"),
+            Self::Csv | Self::SpreadsheetCsv => format!("{stem}.csv"),
             Self::Wot => format!("tmaps_{stem}.h5ad"),
             Self::Cellrank => CELLRANK.to_string(),
         }
@@ -118,7 +128,7 @@ pub fn couplings(
             growth_table(out, (model, &course))?;
             write_run(&out.join(WOT_GROWTH), "couplings", model, to_value(options)?)?;
         }
-        Export::Parquet | Export::Csv | Export::Moscot => {}
+        Export::Parquet | Export::Csv | Export::SpreadsheetCsv | Export::Moscot => {}
     }
     if options.export == Export::Cellrank {
         write_run(&files[0].0, "couplings", model, to_value(options)?)?;
@@ -181,8 +191,11 @@ fn one(
                 .with("source", text(&sources, &|pair| pair.0))
                 .with("target", text(&targets, &|pair| pair.1))
                 .with("mass", Cells::Floats(pairs.iter().map(|pair| pair.2).collect()));
-            let format =
-                if export == Export::Csv { TableFormat::Csv } else { TableFormat::Parquet };
+            let format = match export {
+                Export::Csv => TableFormat::Csv,
+                Export::SpreadsheetCsv => TableFormat::SpreadsheetCsv,
+                _ => TableFormat::Parquet,
+            };
             table::write(&file, &table, format)?;
             Ok(file)
         }

@@ -11,6 +11,7 @@ use crate::io::model::Model;
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Driver, Trend, drivers as correlate, goes_with_depth, trends as along};
 use crate::metrics::Resamples;
+use crate::pipeline::asked::not_among;
 use crate::pipeline::fitted::Fitted;
 use crate::pipeline::lineage::CourseOfCells;
 use crate::pipeline::lineage::fates::{FateOptions, of_course};
@@ -87,12 +88,12 @@ impl TrendTables {
     /// Draws `genes` along every trajectory.
     ///
     /// # Errors
-    /// [`Error::NoGenes`] if one of them is not among the genes; [`Error::Parameter`] if there are more
+    /// [`Error::GeneNotAmong`] if one of them is not among the genes; [`Error::Parameter`] if there are more
     /// trajectories than colours.
     pub fn draw(&self, genes: &[String]) -> Result<Chart> {
         let all = self.profiles.first().map_or(&[][..], |(_, of)| &of.genes);
         if let Some(gene) = genes.iter().find(|gene| !all.contains(gene)) {
-            return Err(no_genes(std::slice::from_ref(gene), all));
+            return Err(not_among(gene, all, "of these trends"));
         }
         draw_trends(&self.profiles, genes)
     }

@@ -12,6 +12,7 @@ use crate::io::model::Model;
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Groups, Perturbation, Response};
 use crate::metrics::{Estimate, Resamples};
+use crate::pipeline::asked::{not_in_model, with_genes_of_file};
 use crate::pipeline::fitted::Fitted;
 use crate::pipeline::lineage::{CellSets, CourseOfCells, place_or_last};
 use crate::pipeline::prepare::no_genes;
@@ -81,8 +82,8 @@ const HARDLY: f64 = 0.1;
 /// Follows cells of the model in `folder` with and without the genes.
 ///
 /// # Errors
-/// [`Error::NoGeneSpace`] for a model of an embedding; [`Error::NoGenes`] for a gene that is not in
-/// the model; [`Error::NotObserved`]; those of reading.
+/// [`Error::NoGeneSpace`] for a model of an embedding; [`Error::GeneNotAmong`] for a gene that the fit
+/// did not keep, [`Error::NoGenes`] for one that is not in the file; [`Error::NotObserved`]; those of reading.
 pub fn perturb(
     (folder, model): (&Path, &Model),
     options: &PerturbOptions,
@@ -91,6 +92,11 @@ pub fn perturb(
     let Some(pca) = &model.pca else {
         return Err(Error::NoGeneSpace { source_name: model.header.source.clone() });
     };
+    let missing = |gene: &String| !model.genes.contains(gene);
+    if let Some(gene) = options.knockout.iter().find(|gene| missing(gene)) {
+        let error = not_in_model(gene, model);
+        return Err(with_genes_of_file(error, (folder, model), options.sets.data.as_deref()));
+    }
     let genes = places(&options.knockout, &model.genes)?;
     let course = CourseOfCells::restore(model, options.seed, progress)?;
     let lineage = &course.lineage;

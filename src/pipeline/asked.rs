@@ -1,0 +1,98 @@
+//! Genes that were asked for and are not at hand: whether the file has them, and what may be meant.
+
+use std::path::Path;
+
+use crate::error::{Error, nearest};
+use crate::io::model::Model;
+use crate::io::run::{RunRecord, read_json};
+use crate::pipeline::fitted::Fitted;
+use crate::pipeline::prepare::no_genes;
+use crate::progress::Silent;
+
+/// What to do about a gene that the fit left out.
+const FIT_WITH_IT: &str =
+    "fit again with `--genes FILE` that names it, or with more genes (`--n-top-genes`)";
+
+/// `gene` is not among the genes of `model`.
+pub(crate) fn not_in_model(gene: &str, model: &Model) -> Error {
+    among(gene, &model.genes, "that the fit kept", FIT_WITH_IT)
+}
+
+/// `gene` is not among those that edges, trends or drivers are of.
+pub(crate) fn not_among(gene: &str, genes: &[String], whose: &str) -> Error {
+    among(gene, genes, whose, "name it in `--genes FILE` as well")
+}
+
+fn among(gene: &str, genes: &[String], whose: &str, way_out: &'static str) -> Error {
+    Error::GeneNotAmong {
+        gene: gene.to_string(),
+        in_file: false,
+        kept: genes.len(),
+        whose: whose.to_string(),
+        near: nearest(gene, genes),
+        way_out,
+    }
+}
+
+/// `error` as it can be told with the fitted file at hand: a gene that is not among those of the model
+/// is in the file all the same and was left out, or it is not in the file either. Other errors stay as
+/// they are, and so does this one where the file is not found.
+pub fn with_genes_of_file(
+    error: Error,
+    (folder, model): (&Path, &Model),
+    data: Option<&str>,
+) -> Error {
+    let (asked, whose, way_out) = match &error {
+        Error::GeneNotAmong { gene, whose, way_out, .. } => {
+            (vec![gene.clone()], Some(whose.clone()), *way_out)
+        }
+        Error::NoGenes { wanted, .. } => (wanted.1.clone(), None, FIT_WITH_IT),
+        _ => return error,
+    };
+    let Some(all) = genes_of_file((folder, model), data) else { return told(error, folder) };
+    let left_out = asked.iter().find(|gene| {
+        all.binary_search(gene).is_ok() && (whose.is_some() || !model.genes.contains(gene))
+    });
+    match (left_out, whose) {
+        (Some(gene), whose) => Error::GeneNotAmong {
+            gene: gene.clone(),
+            in_file: true,
+            kept: whose.as_ref().map_or(model.genes.len(), |_| kept(&error)),
+            whose: of_all(&whose.unwrap_or_else(|| "that the fit kept".into()), all.len()),
+            near: Vec::new(),
+            way_out,
+        },
+        (None, Some(_)) => no_genes(&asked, &all),
+        (None, None) => error,
+    }
+}
+
+/// Names of the genes of the fitted file, sorted; nothing if it is not there or not that file.
+fn genes_of_file((folder, model): (&Path, &Model), data: Option<&str>) -> Option<Vec<String>> {
+    let file = Fitted::find((folder, model), data).ok()??;
+    let mut genes = file.genes(&mut Silent).ok()?;
+    genes.sort_unstable();
+    Some(genes)
+}
+
+/// With how many genes the fit read, which its record says.
+fn told(error: Error, folder: &Path) -> Error {
+    let run: Option<RunRecord> = read_json(&folder.join("run.json")).ok();
+    match (error, run) {
+        (Error::GeneNotAmong { gene, in_file, kept, whose, near, way_out }, Some(run))
+            if run.input.genes > kept =>
+        {
+            let whose = of_all(&whose, run.input.genes);
+            Error::GeneNotAmong { gene, in_file, kept, whose, near, way_out }
+        }
+        (error, _) => error,
+    }
+}
+
+fn of_all(whose: &str, n_all: usize) -> String {
+    format!("{whose}, of {n_all}")
+}
+
+fn kept(error: &Error) -> usize {
+    if let Error::GeneNotAmong { kept, .. } = error { *kept } else { 0 }
+}
