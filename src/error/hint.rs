@@ -25,7 +25,9 @@ impl Error {
             } else {
                 format!("name it with `--timepoints COL`, such as {}", candidates.join(", "))
             }),
-            Self::NoGenes { way_out, .. } => Some((*way_out).into()),
+            Self::NoGenes { way_out, .. } | Self::FewGenes { way_out, .. } => {
+                Some((*way_out).into())
+            }
             Self::GrowthMissing { .. } => Some(
                 "every cell before the last time needs a number; leave cells out with \
                  `--obs-filter`"
@@ -61,6 +63,7 @@ impl Error {
                 Some("there are none in this file".into())
             }
             Self::UnknownGroup { groups, .. } => Some(format!("there are {}", list(groups))),
+            Self::UnknownTime { snapshots, .. } => Some(known_times(snapshots)),
             Self::NotObserved { .. } => {
                 Some("`sbcell interpolate --at` is for times in between".into())
             }
@@ -100,6 +103,18 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// The snapshots, each with its time where its label does not say it.
+fn known_times(snapshots: &[(String, f64)]) -> String {
+    let shown: Vec<String> = snapshots
+        .iter()
+        .map(|(label, time)| match label.parse::<f64>() {
+            Ok(number) if number.total_cmp(time).is_eq() => format!("`{label}`"),
+            _ => format!("`{label}` ({time})"),
+        })
+        .collect();
+    format!("snapshots are {}", shown.join(", "))
 }
 
 /// Where a model was looked for, and how to get one.

@@ -1,6 +1,7 @@
 //! WHOLE JOBS: what a command does, without the words.
 
 mod annotate;
+mod asked_genes;
 mod auto;
 mod config;
 mod coordinates;
@@ -62,7 +63,7 @@ pub use output::{
     write_edges, write_imputed, write_populations, write_samples, write_validation,
     write_velocities,
 };
-pub use prepare::{Selection, select};
+pub use prepare::{Selection, known_times, select};
 pub use process::Process;
 pub use reference::Reference;
 pub use sample::{

@@ -11,6 +11,7 @@ use crate::io::run::InputRecord;
 use crate::pipeline::coordinates::Raw;
 use crate::pipeline::evaluate::options::EvaluateOptions;
 use crate::pipeline::growth::{Given, given};
+use crate::pipeline::lineage::say_without_batch;
 use crate::pipeline::prepare::{Selection, file_name, select};
 use crate::progress::{self, Progress};
 use crate::rng::Seed;
@@ -45,11 +46,10 @@ impl Cells {
             .as_ref()
             .map(|name| -> Result<Vec<String>> {
                 let column = opened.obs(name)?;
-                Ok(selection
-                    .rows
-                    .iter()
-                    .map(|&row| column.label(row).unwrap_or_default())
-                    .collect())
+                let label = |&row: &usize| column.label(row).unwrap_or_default();
+                let labels: Vec<String> = selection.rows.iter().map(label).collect();
+                say_without_batch(&labels, name, progress)?;
+                Ok(labels)
             })
             .transpose()?;
         let raw = Raw::read_whole(&opened, &selection, (fit, &known), progress)?;
