@@ -12,4 +12,5 @@ pub mod networks;
 mod parquet;
 pub mod run;
 pub mod table;
+pub mod text;
 pub mod validation;
