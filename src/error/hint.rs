@@ -25,9 +25,7 @@ impl Error {
             } else {
                 format!("name it with `--timepoints COL`, such as {}", candidates.join(", "))
             }),
-            Self::NoGenes { way_out, .. } | Self::FewGenes { way_out, .. } => {
-                Some((*way_out).into())
-            }
+            Self::NoGenes { way_out, .. } => Some((*way_out).into()),
             Self::GrowthMissing { .. } => Some(
                 "every cell before the last time needs a number; leave cells out with \
                  `--obs-filter`"
@@ -63,7 +61,6 @@ impl Error {
                 Some("there are none in this file".into())
             }
             Self::UnknownGroup { groups, .. } => Some(format!("there are {}", list(groups))),
-            Self::UnknownTime { snapshots, .. } => Some(known_times(snapshots)),
             Self::NotObserved { .. } => {
                 Some("`sbcell interpolate --at` is for times in between".into())
             }
@@ -77,6 +74,15 @@ impl Error {
             Self::NotFinite { .. } => {
                 Some("remove such cells or genes, or fill in the values, before this".into())
             }
+            _ => self.hint_of_names(),
+        }
+    }
+
+    /// The way out when a time or genes are asked for that are not there.
+    fn hint_of_names(&self) -> Option<String> {
+        match self {
+            Self::UnknownTime { snapshots, .. } => Some(known_times(snapshots)),
+            Self::FewGenes { way_out, .. } => Some((*way_out).into()),
             _ => self.hint_of_edits(),
         }
     }
@@ -107,14 +113,18 @@ impl Error {
 
 /// The snapshots, each with its time where its label does not say it.
 fn known_times(snapshots: &[(String, f64)]) -> String {
+    const SHOWN: usize = 20;
     let shown: Vec<String> = snapshots
         .iter()
+        .take(SHOWN)
         .map(|(label, time)| match label.parse::<f64>() {
             Ok(number) if number.total_cmp(time).is_eq() => format!("`{label}`"),
             _ => format!("`{label}` ({time})"),
         })
         .collect();
-    format!("snapshots are {}", shown.join(", "))
+    let rest = snapshots.len().saturating_sub(SHOWN);
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    format!("snapshots are {}{more}", shown.join(", "))
 }
 
 /// Where a model was looked for, and how to get one.
