@@ -13,6 +13,7 @@ use crate::cli::fates::TerminalArgs;
 use crate::cli::sets::{ResampleArgs, SetArgs};
 use crate::cli::shared::{ModelArgs, aligned, short, shown};
 use crate::cli::terminal::Terminal;
+use crate::cli::times::times_of;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,9 +41,9 @@ pub(crate) struct DriversArgs {
     sets: SetArgs,
     #[command(flatten)]
     terminal: TerminalArgs,
-    /// Times whose cells are compared [default: all before the last terminal one]
+    /// Times (or their labels) whose cells are compared [default: all before the last terminal one]
     #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
-    times: Vec<f64>,
+    times: Vec<String>,
     /// Genes, names one a line [default: those of the model]
     #[arg(long, value_name = "FILE")]
     genes: Option<PathBuf>,
@@ -58,10 +59,12 @@ pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Resu
     let DriversArgs { model: ModelArgs { model: folder }, sets, terminal: ends, times, genes, out } =
         args;
     let format = terminal.table_format(&out)?;
-    let fates = ends.options(sets, ResampleArgs { bootstrap: 0, batch_key: None }, seed)?;
     let genes = genes.map(|file| read_names(&file)).transpose()?;
-    let options = DriverOptions { fates, times, genes };
     let model = Model::read(&folder)?;
+    let known = times_of(&model);
+    let fates = ends.options(&known, sets, ResampleArgs { bootstrap: 0, batch_key: None }, seed)?;
+    let times = times.iter().map(|text| known.observed("--times", text)).collect::<Result<_>>()?;
+    let options = DriverOptions { fates, times, genes };
     let found = pipeline::drivers((&folder, &model), &options, terminal)?;
     let table = DriverRow::table(&found);
     pipeline::write_table((&out, format), &table, &model, ("drivers", &options))?;

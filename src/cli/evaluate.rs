@@ -66,9 +66,9 @@ struct ScoreArgs {
     /// those that are left; scored as `selected`, the curve is printed
     #[arg(long)]
     select: bool,
-    /// Times to hold out [default: all but the first and the last]
+    /// Times to hold out, or their labels [default: all but the first and the last]
     #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
-    at: Vec<f64>,
+    at: Vec<String>,
     /// Whose habits to follow; only `honest` keeps the held-out cells out of everything
     #[arg(long, value_enum, default_value = "honest")]
     protocol: ProtocolName,
@@ -142,6 +142,12 @@ impl EvaluateArgs {
             }
         }
         let (data, fit): (PathBuf, FitOptions) = course.options(seed)?;
+        let at = if at.is_empty() {
+            Vec::new()
+        } else {
+            let known = pipeline::known_times(&data, &fit)?;
+            at.iter().map(|text| known.observed("--at", text)).collect::<Result<_>>()?
+        };
         let options = EvaluateOptions {
             fit,
             methods,

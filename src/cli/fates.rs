@@ -3,14 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use sbcell::data::time::KnownTimes;
 use sbcell::io::model::Model;
 use sbcell::pipeline::{self, FateOptions, FateTables, TerminalGroup};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
-use crate::cli::sets::{ResampleArgs, SetArgs, time_and_group};
+use crate::cli::sets::{ResampleArgs, SetArgs};
 use crate::cli::shared::{ModelArgs, aligned, short, shown};
 use crate::cli::terminal::Terminal;
+use crate::cli::times::{self, times_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,28 +51,33 @@ pub(crate) struct FatesArgs {
 /// Which groups are fates.
 #[derive(Debug, Args)]
 pub(crate) struct TerminalArgs {
-    /// Time at which groups are fates [default: the last]
+    /// Time (or its label) at which groups are fates [default: the last]
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
-    at: Option<f64>,
-    /// A group that is terminal at a time of its own; may be given several times
+    at: Option<String>,
+    /// A group that is terminal at a time of its own, beside those of --at (or of the last time,
+    /// unless one of these is of the last time); may be given several times
     #[arg(long, value_name = "TIME:GROUP", allow_hyphen_values = true)]
     terminal: Vec<String>,
 }
 
 impl TerminalArgs {
+    /// Times are those of `known`.
     pub(crate) fn options(
         self,
+        known: &KnownTimes,
         sets: SetArgs,
         resample: ResampleArgs,
         seed: u64,
     ) -> Result<FateOptions> {
         let Self { at, terminal } = self;
+        let at = times::observed(known, "--at", at.as_ref())?;
         let ResampleArgs { bootstrap, batch_key } = resample;
         let (sets, only) = sets.sets();
         let terminals = terminal
             .into_iter()
             .map(|text| {
-                let (time, group) = time_and_group(&text);
+                let (time, group) = known.before_colon("--terminal", &text)?;
+                let group = group.to_string();
                 time.map(|time| TerminalGroup { time, group }).ok_or_else(|| {
                     let (name, must) = ("--terminal", "a time and a group, such as 72:Neuron");
                     Error::Parameter { name, must, got: text.clone() }
@@ -85,8 +92,8 @@ pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result
     let FatesArgs { model: ModelArgs { model: folder }, sets, terminal: ends, resample, out } =
         args;
     let format = terminal.table_format(&out)?;
-    let options = ends.options(sets, resample, seed)?;
     let model = Model::read(&folder)?;
+    let options = ends.options(&times_of(&model), sets, resample, seed)?;
     let found = pipeline::fates((&folder, &model), &options, terminal)?;
     pipeline::write_table((&out, format), &found.cells, &model, ("fates", &options))?;
     say(&found, terminal);

@@ -1,6 +1,6 @@
 //! `sbcell grn`: model → edges.csv.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
@@ -14,6 +14,7 @@ use sbcell::preprocess::Species;
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::formats::check_suffix;
 use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
 use crate::cli::terminal::Terminal;
 
@@ -52,9 +53,11 @@ pub(crate) struct GrnArgs {
     #[command(flatten)]
     model: ModelArgs,
     /// File to write: .csv, .tsv, .parquet or .graphml, or - for standard output
-    #[arg(short, long, value_name = "FILE", default_value = "edges.csv")]
-    out: PathBuf,
-    /// Columns and separator [default: sbcell's columns, separator by the suffix of --out]
+    /// [default: edges.csv, or as --format says]
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Columns and separator; the suffix of --out must fit [default: sbcell's columns, separator by
+    /// the suffix of --out]
     #[arg(long, value_enum)]
     format: Option<FormatArg>,
     /// Edges to keep of each group and interval, the most important first
@@ -80,7 +83,8 @@ struct CellArgs {
     /// names, one a line [default: every gene]
     #[arg(long, value_name = "FILE|human|mouse")]
     tfs: Option<String>,
-    /// Genes that may be targets, names, one a line [default: those of the model]
+    /// Genes that may be targets, names, one a line; which genes may regulate is for --tfs
+    /// [default: those of the model, and regulators]
     #[arg(long, value_name = "FILE")]
     genes: Option<PathBuf>,
     /// The .h5ad file with the expression [default: the one that was fitted]
@@ -201,13 +205,50 @@ enum FormatArg {
     Beeline,
     /// source, target, weight (signed); comma-separated
     Decoupler,
-    /// source, target, coef_mean, coef_abs, p, -logp; comma-separated
+    /// source, target, coef_mean, coef_abs (effects), p, -logp; comma-separated
     Celloracle,
     /// A graph for Cytoscape
     Graphml,
 }
 
+/// Where edges go unless told otherwise, with `--format` as it was typed.
+pub(crate) fn default_out(format: Option<&str>) -> &'static str {
+    let format = format.and_then(|name| <FormatArg as ValueEnum>::from_str(name, true).ok());
+    format.map_or("edges.csv", FormatArg::default_out)
+}
+
 impl FormatArg {
+    /// Where edges go unless told otherwise.
+    fn default_out(self) -> &'static str {
+        match self {
+            Self::Parquet => "edges.parquet",
+            Self::Graphml => "edges.graphml",
+            _ => "edges.csv",
+        }
+    }
+
+    /// Refuses a file whose suffix says otherwise; BEELINE's own lists are tab-separated `.csv`.
+    fn check(self, out: &Path) -> Result<()> {
+        let name = self.to_possible_value().map(|value| value.get_name().to_string());
+        let name = name.unwrap_or_default();
+        let (fitting, must): (&[&str], _) = match self {
+            Self::Parquet => {
+                (&["parquet", "pq"], "a file that ends in .parquet, or another --format")
+            }
+            Self::Graphml => {
+                (&["graphml", "xml"], "a file that ends in .graphml, or another --format")
+            }
+            Self::Beeline => (
+                &["csv", "tsv", "txt", "tab"],
+                "a file that ends in .csv, .tsv or .txt, or another --format",
+            ),
+            Self::Csv | Self::Grnboost2 | Self::Decoupler | Self::Celloracle => {
+                (&["csv"], "a file that ends in .csv, or another --format")
+            }
+        };
+        check_suffix(out, &name, fitting, must)
+    }
+
     fn format(self) -> EdgeFormat {
         let csv = |dialect| EdgeFormat::Table(dialect, TableFormat::Csv);
         match self {
@@ -271,6 +312,16 @@ impl GrnArgs {
 pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let GrnArgs { model: ModelArgs { model: folder }, out, format, top, cells, estimate, .. } =
         args;
+    let out = out.unwrap_or_else(|| format.map_or("edges.csv", FormatArg::default_out).into());
+    if let Some(format) = format {
+        format.check(&out)?;
+    }
+    let no_effects = matches!(estimate.source, SourceArg::Mi | SourceArg::Correlation);
+    if no_effects && format == Some(FormatArg::Celloracle) {
+        let must =
+            "another than celloracle with --source mi or correlation, which know no coefficients";
+        return Err(Error::Parameter { name: "--format", must, got: "celloracle".into() });
+    }
     let format = format.map_or_else(|| EdgeFormat::of(&out), |format| Ok(format.format()))?;
     let format = format.for_spreadsheets(terminal.spreadsheet_safe);
     let mut options = GrnArgs::options(cells, estimate, top, seed)?;

@@ -1,6 +1,6 @@
 //! `sbcell interpolate`: model + times → the population at these times.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use sbcell::Result;
@@ -8,8 +8,10 @@ use sbcell::io::model::Model;
 use sbcell::pipeline::{self, Dynamics, InterpolateOptions, PopulationFormat, Space};
 
 use crate::cli::Outcome;
+use crate::cli::formats::check_suffix;
 use crate::cli::shared::{ModelArgs, aligned, shown, up_to};
 use crate::cli::terminal::Terminal;
+use crate::cli::times::{self, times_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -29,9 +31,9 @@ Examples:
 pub(crate) struct InterpolateArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// Times, in the unit of the file [default: the middle of every interval]
+    /// Times, in the unit of the file, or labels of snapshots [default: the middle of every interval]
     #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
-    at: Vec<f64>,
+    at: Vec<String>,
     /// Cells at each time [default: as many as in the earlier snapshot]
     #[arg(long, value_name = "N", value_parser = up_to::<10_000_000>)]
     n_cells: Option<usize>,
@@ -69,6 +71,27 @@ enum FormatArg {
     H5ad,
 }
 
+impl FormatArg {
+    /// Refuses a file whose suffix says otherwise.
+    fn check(self, out: &Path) -> Result<()> {
+        match self {
+            Self::Parquet => {
+                let must = "a file that ends in .parquet, or another --format";
+                check_suffix(out, "parquet", &["parquet", "pq"], must)
+            }
+            Self::Csv => {
+                check_suffix(out, "csv", &["csv"], "a file that ends in .csv, or another --format")
+            }
+            Self::H5ad => check_suffix(
+                out,
+                "h5ad",
+                &["h5ad"],
+                "a file that ends in .h5ad, or another --format",
+            ),
+        }
+    }
+}
+
 impl From<FormatArg> for PopulationFormat {
     fn from(format: FormatArg) -> Self {
         match format {
@@ -92,6 +115,9 @@ pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> 
     } = args;
     let dynamics = (diffusion.is_some() || backward)
         .then(|| Dynamics { diffusion: diffusion.unwrap_or(1.0), backward });
+    if let (Some(format), Some(out)) = (format, &out) {
+        format.check(out)?;
+    }
     let format = match (format, &out) {
         (Some(format), _) => format.into(),
         (None, Some(out)) => PopulationFormat::of(out)?,
@@ -103,8 +129,9 @@ pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> 
         SpaceArg::Pca => Space::Pca,
         SpaceArg::Genes => Space::Genes,
     };
-    let options = InterpolateOptions { at, n_cells, space, dynamics, seed };
     let model = Model::read(&folder)?;
+    let at = times::any(&times_of(&model), "--at", &at)?;
+    let options = InterpolateOptions { at, n_cells, space, dynamics, seed };
     let populations = pipeline::interpolate(&model, &options, terminal)?;
     pipeline::write_populations(&out, &model, &populations, &options, format)?;
     let rows: Vec<Vec<String>> = populations

@@ -12,6 +12,7 @@ use sbcell::io::output::{OutputRule, data_of_model, is_stream, same_file};
 use sbcell::pipeline::{self, Export};
 use sbcell::{Error, Result};
 
+use crate::cli::grn::default_out;
 use crate::cli::trajectory::beside;
 
 /// Flags that name a file or folder to write.
@@ -121,6 +122,7 @@ impl<'m> Called<'m> {
                 let format = self.raw("format").unwrap_or_else(|| "parquet".into());
                 files.push(folder.join(format!("{stem}.{format}")));
             }
+            ("grn", None) => files.push(default_out(self.raw("format").as_deref()).into()),
             ("velocity", None) => files.push(folder.join("velocity.parquet")),
             _ => {}
         }

@@ -11,6 +11,7 @@ use crate::cli::Outcome;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
 use crate::cli::terminal::Terminal;
+use crate::cli::times::{self, times_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,12 +44,12 @@ pub(crate) struct PerturbArgs {
         required = true
     )]
     knockout: Vec<String>,
-    /// When it begins [default: the first time]
+    /// When it begins, a time or label [default: the first time]
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
-    from: Option<f64>,
-    /// When it is looked at [default: the last time]
+    from: Option<String>,
+    /// When it is looked at, a time or label [default: the last time]
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
-    until: Option<f64>,
+    until: Option<String>,
     /// Move the genes once and leave them to the field, rather than hold them down
     #[arg(long)]
     once: bool,
@@ -82,8 +83,11 @@ pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Resu
     } = args;
     let format = terminal.table_format(&out)?;
     let sets = sets.all_or_none()?;
-    let options = PerturbOptions { knockout, from, until, once, sets, n_cells, bootstrap, seed };
     let model = Model::read(&folder)?;
+    let known = times_of(&model);
+    let from = times::observed(&known, "--from", from.as_ref())?;
+    let until = times::observed(&known, "--until", until.as_ref())?;
+    let options = PerturbOptions { knockout, from, until, once, sets, n_cells, bootstrap, seed };
     let found = pipeline::perturb((&folder, &model), &options, terminal)?;
     pipeline::write_table((&out, format), &found.genes, &model, ("perturb", &options))?;
     say(&found, terminal);

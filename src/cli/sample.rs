@@ -1,6 +1,6 @@
 //! `sbcell sample`: more cells like those of a time, the rest of measured cells, or a null.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use sbcell::Result;
@@ -13,8 +13,10 @@ use sbcell::pipeline::{
 use sbcell::sampler::Scheme;
 
 use crate::cli::Outcome;
+use crate::cli::formats::check_suffix;
 use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
 use crate::cli::terminal::{Lines, Terminal};
+use crate::cli::times::{self, times_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,10 +40,10 @@ Examples:
 pub(crate) struct SampleArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// Times, in the unit of the file; between two snapshots the population that the bridge gives
+    /// Times, in the unit of the file, or labels of snapshots; between two snapshots the population that the bridge gives
     /// there [default: all snapshots]
     #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
-    at: Vec<f64>,
+    at: Vec<String>,
     /// Cells to draw at each time [default: as many as are there]
     #[arg(long, value_name = "N", value_parser = up_to::<10_000_000>)]
     n_cells: Option<usize>,
@@ -133,10 +135,35 @@ enum FormatArg {
     H5ad,
 }
 
-pub(crate) fn run(args: SampleArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
+impl FormatArg {
+    /// Refuses a file whose suffix says otherwise.
+    fn check(self, out: &Path) -> Result<()> {
+        match self {
+            Self::Parquet => {
+                let must = "a file that ends in .parquet, or another --format";
+                check_suffix(out, "parquet", &["parquet", "pq"], must)
+            }
+            Self::Csv => {
+                check_suffix(out, "csv", &["csv"], "a file that ends in .csv, or another --format")
+            }
+            Self::H5ad => check_suffix(
+                out,
+                "h5ad",
+                &["h5ad"],
+                "a file that ends in .h5ad, or another --format",
+            ),
+        }
+    }
+}
+
+pub(crate) fn run(mut args: SampleArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let (folder, format, out) = (args.model.model.clone(), args.format, args.out.clone());
     let table_file = args.given.clone().or_else(|| args.observe.clone());
-    let options = options(args, seed)?;
+    let at = std::mem::take(&mut args.at);
+    let mut options = options(args, seed)?;
+    if let (Some(format), Some(out)) = (format, &out) {
+        format.check(out)?;
+    }
     let format = match (format, &out) {
         (Some(FormatArg::Csv), _) => PopulationFormat::Csv,
         (Some(FormatArg::H5ad), _) => PopulationFormat::H5ad,
@@ -146,6 +173,7 @@ pub(crate) fn run(args: SampleArgs, seed: u64, terminal: &mut Terminal) -> Resul
     .for_spreadsheets(terminal.spreadsheet_safe);
     let out = out.unwrap_or_else(|| folder.join(format!("sample.{}", format.suffix())));
     let model = Model::read(&folder)?;
+    options.at = times::any(&times_of(&model), "--at", &at)?;
     let reports = if let Some(file) = table_file {
         let table = read_measured(&file)?;
         let imputed = pipeline::impute(&model, &table, &options, terminal)
@@ -166,7 +194,7 @@ pub(crate) fn run(args: SampleArgs, seed: u64, terminal: &mut Terminal) -> Resul
 fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
     let SampleArgs {
         model: _,
-        at,
+        at: _,
         n_cells,
         scheme,
         epsilon,
@@ -212,7 +240,7 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
         (None, None) => BandwidthChoice::Auto,
     };
     Ok(SampleOptions {
-        at,
+        at: Vec::new(),
         n_cells,
         scheme: scheme.into(),
         n_steps: steps.unwrap_or(default_steps),

@@ -64,14 +64,3 @@ pub(crate) struct ResampleArgs {
     #[arg(long, value_name = "COL")]
     pub(crate) batch_key: Option<String>,
 }
-
-/// `TIME:GROUP`, or `GROUP` alone.
-pub(crate) fn time_and_group(text: &str) -> (Option<f64>, String) {
-    match text.split_once(':') {
-        Some((time, group)) => match time.parse() {
-            Ok(time) => (Some(time), group.to_string()),
-            Err(_) => (None, text.to_string()),
-        },
-        None => (None, text.to_string()),
-    }
-}

@@ -1,15 +1,15 @@
 //! Flags and words that several commands share.
 
-use std::num::NonZeroUsize;
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sbcell::error::visible;
 use sbcell::{Error, Result};
 
-use crate::cli::terminal::Terminal;
 use crate::cli::terminal::Lines;
+use crate::cli::terminal::Terminal;
 
 /// Where `fit` writes and the other commands read, unless told otherwise.
 pub(crate) const MODEL_FOLDER: &str = "sbcell-out";

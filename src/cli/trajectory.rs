@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use sbcell::data::time::KnownTimes;
 use sbcell::io::model::Model;
 use sbcell::io::output::is_stream;
 use sbcell::io::table::{Cells, Table, TableFormat};
@@ -10,9 +11,10 @@ use sbcell::pipeline::{self, Direction, TrajectoryOptions};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
-use crate::cli::sets::{SetArgs, time_and_group};
+use crate::cli::sets::SetArgs;
 use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
 use crate::cli::terminal::Terminal;
+use crate::cli::times::{self, times_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -62,9 +64,9 @@ pub(crate) struct TrajectoryArgs {
 /// Time and direction of trajectories.
 #[derive(Debug, Args)]
 pub(crate) struct WayArgs {
-    /// Time of the sets [default: of each the last with cells of it]
+    /// Time (or its label) of the sets [default: of each the last with cells of it]
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
-    at: Option<f64>,
+    at: Option<String>,
     /// Descendants only
     #[arg(long, conflicts_with = "backward")]
     forward: bool,
@@ -74,16 +76,22 @@ pub(crate) struct WayArgs {
 }
 
 impl WayArgs {
-    /// Options of trajectories without paths.
-    pub(crate) fn options(self, sets: SetArgs, seed: u64) -> TrajectoryOptions {
+    /// Options of trajectories without paths; times are those of `known`.
+    pub(crate) fn options(
+        self,
+        known: &KnownTimes,
+        sets: SetArgs,
+        seed: u64,
+    ) -> Result<TrajectoryOptions> {
         let Self { at, forward, backward } = self;
+        let at = times::observed(known, "--at", at.as_ref())?;
         let direction = match (forward, backward) {
             (true, _) => Direction::Forward,
             (_, true) => Direction::Backward,
             _ => Direction::Both,
         };
         let (sets, only) = sets.sets();
-        TrajectoryOptions { sets, only, at, direction, paths: 0, grid: 1, to: None, seed }
+        Ok(TrajectoryOptions { sets, only, at, direction, paths: 0, grid: 1, to: None, seed })
     }
 }
 
@@ -106,14 +114,15 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
     if paths == Some(0) {
         return Err(Error::Parameter { name: "--paths", must: "at least 1", got: "0".into() });
     }
-    let mut options = way.options(sets, seed);
+    let model = Model::read(&folder)?;
+    let known = times_of(&model);
+    let mut options = way.options(&known, sets, seed)?;
     options.paths = paths.unwrap_or(0);
     options.grid = grid;
-    options.to = to.map(|text| {
-        let (time, group) = time_and_group(&text);
-        (group, time)
-    });
-    let model = Model::read(&folder)?;
+    if let Some(text) = &to {
+        let (time, group) = known.before_colon("--to", text)?;
+        options.to = Some((group.to_string(), time));
+    }
     let found = pipeline::trajectory((&folder, &model), &options, terminal)?;
     let command = ("trajectory", &options);
     pipeline::write_table((&out, format), &found.shares, &model, command)?;

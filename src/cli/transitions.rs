@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use sbcell::data::time::KnownTimes;
 use sbcell::io::model::Model;
 use sbcell::io::output::is_stream;
 use sbcell::io::table::TableFormat;
@@ -13,6 +14,7 @@ use crate::cli::Outcome;
 use crate::cli::sets::{ResampleArgs, SetArgs};
 use crate::cli::shared::{ModelArgs, aligned, shown};
 use crate::cli::terminal::Terminal;
+use crate::cli::times::times_of;
 use crate::cli::trajectory::beside;
 
 const EXAMPLES: &str = "\
@@ -37,7 +39,7 @@ pub(crate) struct TransitionsArgs {
     model: ModelArgs,
     #[command(flatten)]
     sets: SetArgs,
-    /// Pairs of times [default: neighbouring times, then the first and the last]
+    /// Pairs of times or their labels [default: neighbouring times, then the first and the last]
     #[arg(long, value_name = "FROM:TO,…", value_delimiter = ',', allow_hyphen_values = true)]
     pairs: Vec<String>,
     #[command(flatten)]
@@ -52,9 +54,10 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
     let ResampleArgs { bootstrap, batch_key } = resample;
     let format = terminal.table_format(&out)?;
     let sets = sets.all_or_none()?;
-    let pairs = pairs.iter().map(|text| pair(text)).collect::<Result<_>>()?;
-    let options = TransitionOptions { sets, pairs, bootstrap, batch: batch_key, seed };
     let model = Model::read(&folder)?;
+    let known = times_of(&model);
+    let pairs = pairs.iter().map(|text| pair(&known, text)).collect::<Result<_>>()?;
+    let options = TransitionOptions { sets, pairs, bootstrap, batch: batch_key, seed };
     let found = pipeline::transitions((&folder, &model), &options, terminal)?;
     let command = ("transitions", &options);
     pipeline::write_table((&out, format), &found.long, &model, command)?;
@@ -91,11 +94,11 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
     Ok(Outcome::Done)
 }
 
-fn pair(text: &str) -> Result<(f64, f64)> {
-    let ends = text.split_once(':').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-    ends.ok_or_else(|| Error::Parameter {
-        name: "--pairs",
-        must: "two times, such as 24:96",
-        got: text.into(),
-    })
+fn pair(known: &KnownTimes, text: &str) -> Result<(f64, f64)> {
+    let (from, to) = known.before_colon("--pairs", text)?;
+    let Some(from) = from else {
+        let (name, must) = ("--pairs", "two times, such as 24:96, or labels of snapshots");
+        return Err(Error::Parameter { name, must, got: text.into() });
+    };
+    Ok((from, known.observed("--pairs", to)?))
 }

@@ -13,6 +13,7 @@ use crate::cli::Outcome;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{ModelArgs, shown, up_to};
 use crate::cli::terminal::Terminal;
+use crate::cli::times::times_of;
 use crate::cli::trajectory::WayArgs;
 
 const EXAMPLES: &str = "\
@@ -23,7 +24,8 @@ Examples:
       two groups of one time; Gata6 along both drawn to trends.svg
 
 Columns: set, time, gene, mean, lo, hi (95 % interval of the mean over resampled cells), deviation
-(between cells). Expression is on the scale that was fitted (log1p for counts).";
+(between cells), effective_cells (so many cells of even share would be as uncertain; fewer than ten are
+said, and hollow in the picture). Expression is on the scale that was fitted (log1p for counts).";
 
 /// Mean expression along the ancestors and descendants of sets of cells, with bands
 #[derive(Debug, Args)]
@@ -67,10 +69,10 @@ pub(crate) fn run(args: TrendsArgs, seed: u64, terminal: &mut Terminal) -> Resul
     if let Some(plot) = &plot {
         ChartFormat::of(plot)?;
     }
-    let trajectory = way.options(sets, seed);
     let genes = genes.map(|file| read_names(&file)).transpose()?;
-    let options = TrendOptions { trajectory, genes, bootstrap };
     let model = Model::read(&folder)?;
+    let trajectory = way.options(&times_of(&model), sets, seed)?;
+    let options = TrendOptions { trajectory, genes, bootstrap };
     let found = pipeline::trends((&folder, &model), &options, terminal)?;
     let chart = match &plot {
         Some(plot) => Some((plot, found.draw(&plot_gene)?)),

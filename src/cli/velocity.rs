@@ -10,6 +10,7 @@ use sbcell::{Error, Result};
 use crate::cli::Outcome;
 use crate::cli::shared::{ModelArgs, aligned, short, shown};
 use crate::cli::terminal::Terminal;
+use crate::cli::times::{self, times_of};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,9 +36,9 @@ from the second time on, sinkhorn between the snapshots. Genes are on the scale 
 pub(crate) struct VelocityArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// Times: the population there instead of the cells of the file
+    /// Times, or labels of snapshots: the population there instead of the cells of the file
     #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
-    at: Vec<f64>,
+    at: Vec<String>,
     /// Coordinates to write: those of the fit, genes, or both
     #[arg(long, value_enum, default_value = "pca")]
     space: SpaceArg,
@@ -69,8 +70,9 @@ pub(crate) fn run(args: VelocityArgs, seed: u64, terminal: &mut Terminal) -> Res
     }
     let out = out.unwrap_or_else(|| folder.join("velocity.parquet"));
     let format = terminal.table_format(&out)?;
-    let options = VelocityOptions { at, space, genes, seed };
     let model = Model::read(&folder)?;
+    let at = times::any(&times_of(&model), "--at", &at)?;
+    let options = VelocityOptions { at, space, genes, seed };
     let found = pipeline::velocity(&model, &options, terminal)
         .map_err(|error| pipeline::with_genes_of_file(error, (&folder, &model), None))?;
     pipeline::write_velocities(&out, &model, &found, &options, format)?;

@@ -127,6 +127,13 @@ impl Column {
     }
 }
 
+/// The shortest decimal that is stored as `value` in single precision: 0.3, which as a number of
+/// double precision would be 0.30000001192092896.
+pub fn shortest_of_single(value: f32) -> f64 {
+    // Display writes the shortest decimal that is read back as the same number.
+    value.to_string().parse().unwrap_or(f64::from(value))
+}
+
 fn number_entries<K: Ord>(
     entries: impl Iterator<Item = Option<K>>,
 ) -> (Vec<Option<usize>>, Vec<usize>) {
@@ -149,6 +156,16 @@ fn number_entries<K: Ord>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn decimals_of_single_precision_are_those_that_were_written() {
+        for text in ["0.3", "-0.7", "0.1", "16777216", "1e-7", "3.4028235e38", "-0", "inf"] {
+            let stored: f32 = text.parse().unwrap();
+            let written: f64 = text.parse().unwrap();
+            assert_eq!(shortest_of_single(stored).to_bits(), written.to_bits(), "{text}");
+        }
+        assert!(shortest_of_single(f32::NAN).is_nan());
+    }
 
     #[test]
     fn distinct_entries_are_numbered_as_they_appear() {

@@ -87,6 +87,8 @@ impl Error {
             Self::NoGenes { near, way_out, .. } => {
                 Some(did_you_mean(near).unwrap_or_else(|| (*way_out).into()))
             }
+            Self::UnknownTime { snapshots, .. } => Some(known_times(snapshots)),
+            Self::FewGenes { way_out, .. } => Some((*way_out).into()),
             Self::GeneNotAmong { near, way_out, .. } => Some(meant_or(near, (*way_out).into())),
             Self::NoFile { near, others, .. } => no_file(near, others),
             Self::FilterValue { near, .. } => did_you_mean(near),
@@ -152,6 +154,22 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// The snapshots, each with its time where its label does not say it.
+fn known_times(snapshots: &[(String, f64)]) -> String {
+    const SHOWN: usize = 20;
+    let shown: Vec<String> = snapshots
+        .iter()
+        .take(SHOWN)
+        .map(|(label, time)| match label.parse::<f64>() {
+            Ok(number) if number.total_cmp(time).is_eq() => format!("`{label}`"),
+            _ => format!("`{label}` ({time})"),
+        })
+        .collect();
+    let rest = snapshots.len().saturating_sub(SHOWN);
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    format!("snapshots are {}{more}", shown.join(", "))
 }
 
 /// Where a model was looked for, and how to get one.

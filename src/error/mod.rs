@@ -384,6 +384,22 @@ pub enum Error {
         /// The way out, if none of them is.
         way_out: &'static str,
     },
+    /// Hardly any of the genes asked for is there, and more would be if case did not matter.
+    #[error("hardly any of the genes asked for is there: {n_found} of {n_wanted} as they are written, {n_folded} if case is ignored; asked for {} ({}), there are {} ({})", wanted.1.join(", "), wanted.0, present.1.join(", "), present.0)]
+    FewGenes {
+        /// Names that are there.
+        n_found: usize,
+        /// Names asked for.
+        n_wanted: usize,
+        /// Names that would be there if case did not matter.
+        n_folded: usize,
+        /// How the names asked for are written, and the first of them.
+        wanted: (&'static str, Vec<String>),
+        /// How the names there are written, and the first of them.
+        present: (&'static str, Vec<String>),
+        /// The way out.
+        way_out: &'static str,
+    },
     /// An embedding holds a value that is no number.
     #[error("obsm/{key} holds {value} for cell `{cell}` in dimension {}", dimension + 1)]
     EmbeddingNotFinite {
@@ -408,6 +424,16 @@ pub enum Error {
         first: f64,
         /// The last snapshot.
         last: f64,
+    },
+    /// What is given as a time is neither a number nor a label of the course.
+    #[error("`{flag}` has `{text}`, which is neither a number nor the label of a snapshot")]
+    UnknownTime {
+        /// The flag.
+        flag: &'static str,
+        /// What was given.
+        text: String,
+        /// Labels and times of the snapshots.
+        snapshots: Vec<(String, f64)>,
     },
     /// A time is asked for at which no cells were observed.
     #[error("no cells were observed at {time}; times are {}", listed(times))]
@@ -482,8 +508,10 @@ impl Error {
             | Self::GrowthMissing { .. }
             | Self::NoGenes { .. }
             | Self::GeneNotAmong { .. }
+            | Self::FewGenes { .. }
             | Self::OutsideTimes { .. }
             | Self::NotObserved { .. }
+            | Self::UnknownTime { .. }
             | Self::UnknownGroup { .. }
             | Self::ReferenceNotTaken
             | Self::NoGeneSpace { .. }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::data::Column;
 use crate::error::{Error, Result};
-use crate::io::file;
 use crate::io::table::{self, Cells};
+use crate::io::text;
 
 /// A table about cells.
 #[derive(Debug, Clone, PartialEq)]
@@ -70,7 +70,7 @@ fn of_parquet(path: &Path) -> Result<CellTable> {
 }
 
 fn of_text(path: &Path) -> Result<CellTable> {
-    let text = file::read_text(path)?;
+    let text = text::read(path)?;
     let text = text.trim_start_matches('\u{feff}');
     let first = text.lines().next().unwrap_or_default();
     let delimiter = if first.contains('\t') { b'\t' } else { b',' };

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::error::{Error, Result};
-use crate::io::file;
+use crate::io::text;
 
 /// Names, one for each line; blank lines and lines that start with `#` are left out, quotes
 /// and a byte-order mark removed, repeated names kept once. Of a line with several columns the
@@ -29,15 +29,22 @@ pub fn read_names(path: &Path) -> Result<Vec<String>> {
 /// [`Error::Io`] if the file cannot be read, [`Error::Unreadable`] naming the first line that
 /// is not a label and a number, or two different numbers for one label.
 pub fn read_time_map(path: &Path) -> Result<BTreeMap<String, f64>> {
-    read_numbers(path, "times", "a label and a number on each line, such as `early,2.5`")
+    read_numbers(
+        (path, &text::read(path)?),
+        "times",
+        "a label and a number on each line, such as `early,2.5`",
+    )
 }
 
-/// Growth of cells: two columns, the name of a cell and a number, as in a time map.
+/// Growth of cells: two columns, the name of a cell and a number, as in a time map; and the SHA-256 of
+/// the file, which is read once.
 ///
 /// # Errors
 /// As [`read_time_map`].
-pub fn read_growth(path: &Path) -> Result<BTreeMap<String, f64>> {
-    read_numbers(path, "growth rates", "a cell and a number on each line, such as `cell1,1.2`")
+pub fn read_growth(path: &Path) -> Result<(BTreeMap<String, f64>, String)> {
+    let (text, hash) = text::read_hashed(path)?;
+    let wanted = "a cell and a number on each line, such as `cell1,1.2`";
+    Ok((read_numbers((path, &text), "growth rates", wanted)?, hash))
 }
 
 /// Groups of cells: `(cell, group)` for each cell that is in one.
@@ -87,9 +94,13 @@ pub fn read_cell_groups(path: &Path) -> Result<Vec<(String, String)>> {
 }
 
 /// Numbers for names; `what` they are and what a line `wanted` says, in messages.
-fn read_numbers(path: &Path, what: &str, wanted: &str) -> Result<BTreeMap<String, f64>> {
+fn read_numbers(
+    (path, text): (&Path, &str),
+    what: &str,
+    wanted: &str,
+) -> Result<BTreeMap<String, f64>> {
     let mut map = BTreeMap::new();
-    for (place, record) in records(path)?.into_iter().enumerate() {
+    for (place, record) in records_of(path, text)?.into_iter().enumerate() {
         let number = record.get(1).and_then(|text| text.parse::<f64>().ok());
         let Some(time) = number.filter(|time| time.is_finite()) else {
             if place == 0 && record.len() > 1 {
@@ -112,7 +123,10 @@ fn read_numbers(path: &Path, what: &str, wanted: &str) -> Result<BTreeMap<String
 
 /// The lines that say something, split at commas or tabs, trimmed and unquoted.
 pub(super) fn records(path: &Path) -> Result<Vec<Vec<String>>> {
-    let text = file::read_text(path)?;
+    records_of(path, &text::read(path)?)
+}
+
+fn records_of(path: &Path, text: &str) -> Result<Vec<Vec<String>>> {
     let text = text.trim_start_matches('\u{feff}');
     let delimiter = if text.contains('\t') { b'\t' } else { b',' };
     let mut reader = csv::ReaderBuilder::new()

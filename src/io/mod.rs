@@ -21,4 +21,5 @@ pub mod run;
 pub mod staged;
 pub mod table;
 pub(crate) mod temporary;
+pub mod text;
 pub mod validation;

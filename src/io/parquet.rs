@@ -21,6 +21,7 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{ColumnPath, Type, TypePtr};
 
+use crate::data::shortest_of_single;
 use crate::io::table::Cells;
 
 /// Rows of a group. Of one column of one group the encoded pages are held until they are written.
@@ -51,7 +52,8 @@ pub(super) fn write(
 }
 
 /// Reads all columns. A missing number is NaN, or 0 in a column of 64-bit integers; a missing
-/// string is empty. Numbers of other sizes become floats.
+/// string is empty. Numbers of other sizes become floats, those of single precision the shortest
+/// decimal that is stored so.
 ///
 /// # Errors
 /// The file is no parquet, is damaged, is compressed with brotli or LZO, or has columns that are
@@ -242,7 +244,7 @@ fn append(reader: ColumnReader, signed: bool, n_rows: usize, cells: &mut Cells) 
             extend(reader, n_rows, all, f64::NAN, |value| Ok(*value))
         }
         (ColumnReader::FloatColumnReader(reader), Cells::Floats(all)) => {
-            extend(reader, n_rows, all, f64::NAN, |value| Ok(f64::from(*value)))
+            extend(reader, n_rows, all, f64::NAN, |value| Ok(shortest_of_single(*value)))
         }
         (ColumnReader::Int32ColumnReader(reader), Cells::Floats(all)) if signed => {
             extend(reader, n_rows, all, f64::NAN, |value| Ok(f64::from(*value)))

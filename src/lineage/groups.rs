@@ -16,9 +16,18 @@ pub struct Groups {
 }
 
 impl Groups {
-    /// From labels, time after time; cells with an empty label are in no group. Names are sorted.
+    /// Whether a label stands for no group: an empty one, and `nan` or `<NA>`, as missing entries are
+    /// written where a column was made text. Other words (`NA`, `None`) may be names.
+    pub fn is_none(label: &str) -> bool {
+        let label = label.trim();
+        label.is_empty() || label.eq_ignore_ascii_case("nan") || label == "<NA>"
+    }
+
+    /// From labels, time after time; cells whose label [is none](Self::is_none) are in no group. Names
+    /// are sorted.
     pub fn of_labels(labels: &[Vec<String>]) -> Self {
-        let names: BTreeSet<&String> = labels.iter().flatten().filter(|l| !l.is_empty()).collect();
+        let names: BTreeSet<&String> =
+            labels.iter().flatten().filter(|label| !Self::is_none(label)).collect();
         let names: Vec<String> = names.into_iter().cloned().collect();
         let of_cells = labels
             .iter()
@@ -104,7 +113,8 @@ mod tests {
         );
         let message = groups.find("c").unwrap_err().to_string();
         assert!(message.contains("`c`"));
-        let times = Groups::of_labels(&[vec!["96.0".into(), "nan".into()]]);
+        let times = Groups::of_labels(&[vec!["96.0".into(), "nan".into(), "NA".into()]]);
         assert_eq!(times.find("96").unwrap(), 0);
+        assert_eq!(times.at(0), [Some(0), None, Some(1)]);
     }
 }

@@ -24,8 +24,9 @@ pub struct Trend {
 /// Means, intervals and deviations of `values` `(n_cells, n_genes)` under `shares` `(n_cells)` of sum
 /// one and `resamples` `(n_cells, 1 + B)`, how often each cell is drawn.
 ///
-/// Under a resample a cell's share is taken times how often it was drawn. Of one or two cells
-/// resamples say nothing: the ends of their intervals are NaN. Time `2 B n_cells n_genes`
+/// Numbers of a trajectory without shares are NaN. Under a resample a cell's share is taken times how
+/// often it was drawn. Of one or two cells resamples say nothing: the ends of their intervals are NaN.
+/// Time `2 B n_cells n_genes`
 /// flops.
 ///
 /// # Errors
@@ -43,6 +44,16 @@ pub fn trends(
     }
     // Cells that hold nothing of the trajectory cost nothing.
     let rows: Vec<usize> = (0..n).filter(|&i| shares[i] > 0.0).collect();
+    if rows.is_empty() {
+        // Nothing leads to this time, or from it.
+        let none = Array1::from_elem(values.ncols(), f64::NAN);
+        return Ok(Trend {
+            mean: none.clone(),
+            lo: none.clone(),
+            hi: none.clone(),
+            deviation: none,
+        });
+    }
     let values = values.select(Axis(0), &rows).mapv(f64::from);
     let shares = shares.select(Axis(0), &rows);
     let mut weights: Array2<f64> = resamples.select(Axis(0), &rows);
@@ -99,6 +110,8 @@ mod tests {
         assert!((trend.hi[0] - 1.96 / (n as f64).sqrt()).abs() < 0.01);
         assert!((trend.lo[0] + 1.96 / (n as f64).sqrt()).abs() < 0.01);
         assert!(trends(values.view(), array![1.0].view(), resamples.counts()).is_err());
+        let nothing = trends(values.view(), Array1::zeros(n).view(), resamples.counts()).unwrap();
+        assert!(nothing.mean[0].is_nan() && nothing.hi[0].is_nan());
     }
 
     #[test]

@@ -56,10 +56,17 @@ pub struct EdgeScores {
 impl EdgeScores {
     /// Scores `candidates`, in any order. Time `O(n log n)`.
     pub fn of(candidates: &[Candidate]) -> Self {
+        Self::with_rest(candidates, 0)
+    }
+
+    /// As [`EdgeScores::of`] with `n_rest` more candidates that are no edges and are not predicted
+    /// (importance 0), which need no memory: those of all pairs of many genes.
+    pub fn with_rest(candidates: &[Candidate], n_rest: usize) -> Self {
         let mut sorted = candidates.to_vec();
         sorted.sort_by(|a, b| b.importance.total_cmp(&a.importance));
-        let curve = Curve::of(&sorted);
-        let (n_candidates, n_present) = (sorted.len(), count(&sorted, |c| c.present));
+        let curve = Curve::of(&sorted, n_rest);
+        let n_candidates = sorted.len() + n_rest;
+        let n_present = count(&sorted, |c| c.present);
         let density = n_present as f64 / n_candidates as f64;
         let first = early(&sorted, n_present);
         let share = |n: usize| n as f64 / first.len() as f64;
@@ -78,8 +85,8 @@ impl EdgeScores {
             ap_ratio: curve.average_precision / density,
             early_precision,
             epr: early_precision / density,
-            epr_activation: epr_of_sign(&sorted, 1),
-            epr_inhibition: epr_of_sign(&sorted, -1),
+            epr_activation: epr_of_sign(&sorted, n_rest, 1),
+            epr_inhibition: epr_of_sign(&sorted, n_rest, -1),
             signed_epr: signed_precision / (density / 2.0),
             sign_accuracy: count(&sorted, |c| known(c) && right(c)) as f64
                 / count(&sorted, known) as f64,
@@ -116,15 +123,21 @@ struct Curve {
 }
 
 impl Curve {
-    fn of(sorted: &[Candidate]) -> Self {
+    fn of(sorted: &[Candidate], n_rest: usize) -> Self {
         let n_present = count(sorted, |c| c.present) as f64;
-        let n_absent = sorted.len() as f64 - n_present;
+        let n_absent = (sorted.len() + n_rest) as f64 - n_present;
         let (mut hits, mut misses) = (0.0, 0.0);
         let (mut recall, mut precision) = (0.0, 1.0);
         let mut curve = Self { auroc: 0.0, average_precision: 0.0, trapezoid: 0.0 };
-        for tied in sorted.chunk_by(|a, b| a.importance.total_cmp(&b.importance).is_eq()) {
+        let predicted = sorted.partition_point(|c| c.importance > 0.0);
+        let (predicted, others) = sorted.split_at(predicted);
+        let ties = predicted.chunk_by(|a, b| a.importance.total_cmp(&b.importance).is_eq());
+        let ties = ties.map(|tied| (tied, 0));
+        // All that is not predicted is tied.
+        let others = (others.len() + n_rest > 0).then_some((others, n_rest));
+        for (tied, more) in ties.chain(others) {
             let new_hits = count(tied, |c| c.present) as f64;
-            let new_misses = tied.len() as f64 - new_hits;
+            let new_misses = (tied.len() + more) as f64 - new_hits;
             // Pairs (absent, present) in which the present edge is ahead, ties counted half.
             curve.auroc += new_misses * (hits + new_hits / 2.0);
             (hits, misses) = (hits + new_hits, misses + new_misses);
@@ -149,14 +162,14 @@ fn early(sorted: &[Candidate], k: usize) -> &[Candidate] {
 }
 
 /// Early precision ratio of the edges of one sign, among candidates that are not of the other.
-fn epr_of_sign(sorted: &[Candidate], sign: i8) -> f64 {
+fn epr_of_sign(sorted: &[Candidate], n_rest: usize, sign: i8) -> f64 {
     let of_sign = |c: &Candidate| c.present && c.true_sign == sign;
     let considered: Vec<Candidate> =
         sorted.iter().copied().filter(|c| !c.present || c.true_sign == sign).collect();
     let k = count(&considered, of_sign);
     let first = early(&considered, k);
     let precision = count(first, of_sign) as f64 / first.len() as f64;
-    precision / (k as f64 / considered.len() as f64)
+    precision / (k as f64 / (considered.len() + n_rest) as f64)
 }
 
 #[cfg(test)]
@@ -195,6 +208,31 @@ mod tests {
         close(scores.epr_inhibition, 0.0);
         close(scores.signed_epr, 1.0 / 3.0 / 0.3);
         close(scores.sign_accuracy, 0.5);
+    }
+
+    #[test]
+    fn the_rest_is_scored_as_if_it_were_written_out() {
+        let some = [
+            candidate(0.9, 1, 1),
+            candidate(0.8, 1, 0),
+            candidate(0.7, 1, -1),
+            candidate(0.2, -1, 0),
+            candidate(0.0, 0, 1),
+        ];
+        for some in [&some[..], &some[..4], &some[..1], &[]] {
+            for n_rest in [0, 1, 7] {
+                let mut all = some.to_vec();
+                all.extend(std::iter::repeat_n(candidate(0.0, 0, 0), n_rest));
+                let (short, long) = (EdgeScores::with_rest(some, n_rest), EdgeScores::of(&all));
+                assert_eq!(short.n_candidates, long.n_candidates);
+                for ((name, a), (_, b)) in short.named().into_iter().zip(long.named()) {
+                    assert!(
+                        a.to_bits() == b.to_bits() || a.is_nan() && b.is_nan(),
+                        "{name} {a} {b}"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

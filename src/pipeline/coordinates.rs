@@ -7,11 +7,12 @@ use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
+use crate::pipeline::asked_genes::AskedGenes;
 use crate::pipeline::config::{FitOptions, Source, ValuesChoice};
 use crate::pipeline::counted::{Counted, Scaled, bytes_of, log_scale, record, scale_as};
 use crate::pipeline::footprint::Footprint;
 use crate::pipeline::growth::{Given, from_genes};
-use crate::pipeline::prepare::{Selection, matrix_source, no_genes};
+use crate::pipeline::prepare::{Selection, matrix_source};
 use crate::preprocess::{GeneSelector, LogScale, Pca, PcaSolver};
 use crate::progress::{self, Progress};
 use crate::rng::Seed;
@@ -344,17 +345,12 @@ fn variable(
 
 /// The genes that are asked for and there.
 fn named(genes: &[String], wanted: &[String], progress: &mut dyn Progress) -> Result<Vec<usize>> {
-    let columns: Vec<usize> = (0..genes.len()).filter(|&g| wanted.contains(&genes[g])).collect();
-    let missing: Vec<&String> = wanted.iter().filter(|name| !genes.contains(name)).collect();
-    if columns.is_empty() {
-        return Err(no_genes(wanted, genes));
-    }
+    let AskedGenes { columns, n_found, missing } = AskedGenes::find(wanted, genes, progress)?;
     if !missing.is_empty() {
-        let shown: Vec<&str> = missing.iter().take(5).map(|name| name.as_str()).collect();
+        let shown: Vec<&str> = missing.iter().take(5).map(String::as_str).collect();
         let text = format!(
-            "{} of {} genes asked for are in the file; missing: {}{}",
-            wanted.len() - missing.len(),
-            wanted.len(),
+            "{n_found} of {} genes asked for are in the file; missing: {}{}",
+            n_found + missing.len(),
             shown.join(", "),
             if missing.len() > 5 { ", …" } else { "" }
         );

@@ -13,10 +13,11 @@ use crate::error::{Error, Result};
 use crate::io::h5ad::H5ad;
 use crate::io::lists;
 use crate::io::model::IntervalGrowth;
+use crate::pipeline::asked_genes::refuse_strangers;
 use crate::pipeline::config::Source;
 use crate::pipeline::prepare::{Selection, file_name, matrix_source, no_genes};
 use crate::preprocess::{GeneSets, Species, find_genes, gene_set_rates, mean_z_score};
-use crate::progress::{self, Progress, Silent};
+use crate::progress::{self, Progress};
 
 /// What `fit` is told about growth.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,8 +72,8 @@ impl GrowthTable {
     /// # Errors
     /// [`Error::Io`] or [`Error::Unreadable`] if it cannot be read.
     pub fn read(path: &Path) -> Result<Self> {
-        let sha256 = crate::io::file::sha256(path, &mut Silent)?;
-        Ok(Self { file: file_name(path), sha256, values: lists::read_growth(path)? })
+        let (values, sha256) = lists::read_growth(path)?;
+        Ok(Self { file: file_name(path), sha256, values })
     }
 }
 
@@ -152,6 +153,9 @@ pub(super) fn given(
         if columns.is_empty() {
             return Err(no_genes(set, &genes));
         }
+        let names: Vec<String> =
+            set.iter().filter_map(|entry| Some(entry.split_whitespace().next()?.into())).collect();
+        refuse_strangers(&names, &genes, set.len() - missing.len())?;
         let n = set.len();
         let text = format!("growth: {} of {n} genes of {what} found", n - missing.len());
         progress::note(progress, text)?;

@@ -2,9 +2,11 @@
 
 use ndarray::{Array2, Axis};
 
+use crate::data::GeneIndex;
 use crate::error::{Error, Result};
 use crate::io::measured::MeasuredTable;
 use crate::io::model::Model;
+use crate::pipeline::asked_genes::refuse_strangers;
 use crate::pipeline::interpolate::Space;
 use crate::pipeline::prepare::no_genes;
 use crate::pipeline::process::Process;
@@ -125,6 +127,8 @@ impl Known {
     fn new(model: &Model, table: &MeasuredTable, progress: &mut dyn Progress) -> Result<Self> {
         let (scale, dimensions) = (model.header.scale, &model.header.dimensions);
         let place = |names: &[String], name: &String| names.iter().position(|other| other == name);
+        let index = GeneIndex::new(&model.genes);
+        let gene_of = |name: &String| index.find(name).map(|gene| gene.places[0]);
         let (mut rows, mut columns) = (Vec::new(), Vec::new());
         let (mut names, mut unknown) = (Vec::new(), Vec::new());
         for (column, name) in table.columns.iter().enumerate() {
@@ -133,7 +137,7 @@ impl Known {
             if let Some(d) = place(dimensions, name) {
                 row[d] = scale;
                 columns.push(measured);
-            } else if let (Some(pca), Some(gene)) = (&model.pca, place(&model.genes, name)) {
+            } else if let (Some(pca), Some(gene)) = (&model.pca, gene_of(name)) {
                 row = pca.loadings().row(gene).mapv(|loading| loading * scale).to_vec();
                 columns.push(measured - pca.mean()[gene]);
             } else {
@@ -147,6 +151,7 @@ impl Known {
             let there = if model.genes.is_empty() { dimensions } else { &model.genes };
             return Err(no_genes(&table.columns, there));
         }
+        refuse_strangers(&table.columns, &model.genes, names.len())?;
         if !unknown.is_empty() {
             let text = format!(
                 "{} of {} columns are neither genes nor coordinates of the model, and left out: {}",

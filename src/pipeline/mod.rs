@@ -2,6 +2,7 @@
 
 mod annotate;
 mod asked;
+mod asked_genes;
 mod auto;
 mod config;
 mod coordinates;
@@ -68,7 +69,7 @@ pub use output::{
     record_without_model, validation_files, write_annotation, write_edges, write_imputed,
     write_populations, write_record, write_samples, write_validation, write_velocities,
 };
-pub use prepare::{Selection, select};
+pub use prepare::{Selection, known_times, select};
 pub use process::Process;
 pub use reference::Reference;
 pub use sample::{

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::data::time::{self, TimeAxis};
+use crate::data::time::{self, KnownTimes, TimeAxis};
 use crate::data::{Column, Naming, ObsFilter};
 use crate::error::{Error, Result, nearest};
 use crate::io::h5ad::{H5ad, MatrixSource};
@@ -55,6 +55,16 @@ pub fn select(file: &H5ad, options: &FitOptions, progress: &mut dyn Progress) ->
     let (timed, times) = axis.timed_cells();
     let rows = timed.into_iter().map(|place| rows[place]).collect();
     Ok(Selection { rows, times, axis })
+}
+
+/// The times of a file, by which they can be asked for.
+///
+/// # Errors
+/// As [`select`], and those of opening the file.
+pub fn known_times(input: &Path, options: &FitOptions) -> Result<KnownTimes> {
+    let axis = select(&H5ad::open(input)?, options, &mut progress::Silent)?.axis;
+    let unit = axis.unit.to_string();
+    Ok(KnownTimes::new(axis.levels.into_iter().map(|level| (level.label, level.time)), &unit))
 }
 
 fn resolve_times(file: &H5ad, options: &TimeOptions, rows: &[usize]) -> Result<TimeAxis> {

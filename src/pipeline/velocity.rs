@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::UnitTime;
+use crate::data::GeneIndex;
 use crate::error::{Error, Result};
 use crate::io::model::Model;
 use crate::linalg::product_nt;
@@ -175,14 +176,11 @@ pub(super) fn chosen_genes(model: &Model, wanted: &[String]) -> Result<Vec<usize
     if wanted.is_empty() {
         return Ok((0..model.genes.len()).collect());
     }
+    let index = GeneIndex::new(&model.genes);
     wanted
         .iter()
         .map(|gene| {
-            model
-                .genes
-                .iter()
-                .position(|name| name == gene)
-                .ok_or_else(|| not_in_model(gene, model))
+            index.find(gene).map(|found| found.places[0]).ok_or_else(|| not_in_model(gene, model))
         })
         .collect()
 }

@@ -4,12 +4,14 @@
 //! [`find`] chooses the column. What was guessed is said in [`TimeAxis::notes`]; what cannot be
 //! read in exactly one way is an error.
 
+mod asked;
 mod axis;
 mod candidates;
 mod labels;
 mod names;
 mod unit;
 
+pub use asked::KnownTimes;
 pub use axis::{TimeAxis, TimeLevel, resolve, resolve_with_map};
 pub use candidates::find;
 pub use names::{is_time_name, name_rank};

@@ -2,7 +2,7 @@
 
 use kuva::render::render::TextAnchor;
 
-use crate::io::chart::profiles::{GREY, PANEL, Panel, WIDTH};
+use crate::io::chart::profiles::{FEW_WORDS, GREY, PANEL, Panel, WIDTH};
 use crate::io::chart::{COLOURS, Chart, Profiles};
 use crate::io::edges::EdgeRow;
 
@@ -62,7 +62,7 @@ pub fn draw_edges(rows: &[EdgeRow], n: usize) -> Chart {
 }
 
 /// Draws the mean expression of `target` over time, and below it that of its first regulators in
-/// `rows`; bars are ± 2 standard errors. Nothing if it is not among the genes.
+/// `rows`, with the interval of each mean. Nothing if it is not among the genes.
 pub fn draw_regulators(profiles: &Profiles, rows: &[EdgeRow], target: &str) -> Option<Chart> {
     let column = |name: &str| profiles.genes.iter().position(|gene| gene == name);
     let of_target = column(target)?;
@@ -87,6 +87,9 @@ pub fn draw_regulators(profiles: &Profiles, rows: &[EdgeRow], target: &str) -> O
         .collect();
     let panel = Panel { profiles, bottom: height - 50.0 };
     panel.draw(&mut chart, &lines, "expression of regulators");
+    if profiles.has_few() {
+        chart.words((16.0, height - 10.0), FEW_WORDS, TextAnchor::Start, GREY);
+    }
     chart.words((WIDTH / 2.0, height - 10.0), "time", TextAnchor::Middle, GREY);
     Some(chart)
 }
@@ -140,10 +143,13 @@ mod tests {
             genes: ["A", "B", "T"].map(String::from).to_vec(),
             times: vec![0.0, 1.0, 2.0],
             mean: Array2::from_shape_fn((3, 3), |(k, g)| (k * g) as f64),
-            error: Array2::from_elem((3, 3), 0.1),
+            lo: Array2::from_shape_fn((3, 3), |(k, g)| (k * g) as f64 - 0.1),
+            hi: Array2::from_shape_fn((3, 3), |(k, g)| (k * g) as f64 + 0.3),
+            n_cells: Array2::from_elem((3, 3), 9.0),
         };
         let rows = [row("B", 2.0, false), row("B", 1.0, false)];
         let text = svg(&draw_regulators(&profiles, &rows, "T").unwrap());
+        assert!(text.contains(FEW_WORDS));
         assert!(text.contains("B ⊣") && !text.contains("A →"), "{text}");
         assert!(draw_regulators(&profiles, &rows, "X").is_none());
     }

@@ -15,8 +15,27 @@ pub struct Profiles {
     pub times: Vec<f64>,
     /// Mean over the cells of a time, `(times, genes)`.
     pub mean: Array2<f64>,
-    /// Its standard error.
-    pub error: Array2<f64>,
+    /// The lower end of its 95 % interval, which need not be as far from it as the upper one.
+    pub lo: Array2<f64>,
+    /// The upper end.
+    pub hi: Array2<f64>,
+    /// How many cells a mean is of.
+    pub n_cells: Array2<f64>,
+}
+
+impl Profiles {
+    /// Whether any mean is of fewer than ten cells.
+    pub(super) fn has_few(&self) -> bool {
+        self.n_cells.iter().any(|n| is_few(*n))
+    }
+}
+
+/// What is written below a chart with means of few cells.
+pub(super) const FEW_WORDS: &str = "hollow: fewer than ten cells";
+
+/// Rounding of a number of cells that was computed does not make it fewer.
+fn is_few(n_cells: f64) -> bool {
+    n_cells < 10.0 - 1e-6
 }
 
 pub(super) const GREY: &str = "#666666";
@@ -37,13 +56,10 @@ impl Panel<'_> {
         let (left, right) = (60.0, WIDTH - 150.0);
         let top = self.bottom - PANEL;
         chart.words((16.0, top - 12.0), title, TextAnchor::Start, GREY);
-        let Profiles { times, mean, error, .. } = self.profiles;
-        let ends = |(column, ..): &(usize, String, &str), k: usize, side: f64| {
-            mean[[k, *column]] + side * 2.0 * error[[k, *column]]
-        };
-        let all = || (0..times.len()).flat_map(|k| lines.iter().map(move |line| (k, line)));
-        let low = all().map(|(k, line)| ends(line, k, -1.0)).fold(f64::INFINITY, f64::min);
-        let high = all().map(|(k, line)| ends(line, k, 1.0)).fold(f64::NEG_INFINITY, f64::max);
+        let Profiles { times, mean, lo, hi, n_cells, .. } = self.profiles;
+        let all = || (0..times.len()).flat_map(|k| lines.iter().map(move |line| [k, line.0]));
+        let low = all().map(|at| lo[at].min(mean[at])).fold(f64::INFINITY, f64::min);
+        let high = all().map(|at| hi[at].max(mean[at])).fold(f64::NEG_INFINITY, f64::max);
         if !(low.is_finite() && high.is_finite()) {
             return;
         }
@@ -67,18 +83,23 @@ impl Panel<'_> {
             }
         }
         let mut labels: Vec<(f64, &str, &str)> = Vec::new();
-        for line @ (column, name, colour) in lines {
+        // Side by side, so that no interval hides another.
+        let aside = |number: usize| 3.0 * (number as f64 - (lines.len() - 1) as f64 / 2.0);
+        for (number, (column, name, colour)) in lines.iter().enumerate() {
             let known: Vec<usize> =
                 (0..times.len()).filter(|&k| mean[[k, *column]].is_finite()).collect();
-            let place = |k: usize| (x(k), axis.place(mean[[k, *column]]));
+            let place = |k: usize| (x(k) + aside(number), axis.place(mean[[k, *column]]));
             for pair in known.windows(2) {
                 chart.line(place(pair[0]), place(pair[1]), colour, 1.5);
             }
             for &k in &known {
                 let at = place(k);
-                let (below, above) = (ends(line, k, -1.0), ends(line, k, 1.0));
-                chart.line((at.0, axis.place(below)), (at.0, axis.place(above)), colour, 1.0);
-                chart.dot(at, 2.5, colour, true);
+                let cell = [k, *column];
+                if lo[cell].is_finite() && hi[cell].is_finite() {
+                    let (below, above) = (axis.place(lo[cell]), axis.place(hi[cell]));
+                    chart.line((at.0, below), (at.0, above), colour, 1.0);
+                }
+                chart.dot(at, 2.5, colour, !is_few(n_cells[cell]));
             }
             let Some(&end) = known.last() else { continue };
             labels.push((place(end).1, name, colour));
@@ -91,5 +112,52 @@ impl Panel<'_> {
             chart.words((right + 10.0, y), name, TextAnchor::Start, colour);
             last = y;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn intervals_are_drawn_from_end_to_end_and_dots_of_few_cells_are_hollow() {
+        let profiles = Profiles {
+            genes: vec!["a".into()],
+            times: vec![0.0, 1.0],
+            mean: array![[2.0], [4.0]],
+            lo: array![[1.5], [0.0]],
+            hi: array![[4.0], [5.0]],
+            n_cells: array![[30.0], [9.0]],
+        };
+        let mut chart = Chart::new(WIDTH, 300.0);
+        let panel = Panel { profiles: &profiles, bottom: 200.0 };
+        panel.draw(&mut chart, &[(0, "a".into(), "#0072b2")], "expression");
+        let folder = tempfile::tempdir().unwrap();
+        chart.write(&folder.path().join("c.svg")).unwrap();
+        let text = std::fs::read_to_string(folder.path().join("c.svg")).unwrap();
+        let number = |tag: &str, name: &str| -> f64 {
+            let rest = tag.split(&format!(" {name}=\"")).nth(1).unwrap();
+            rest[..rest.find('"').unwrap()].parse().unwrap()
+        };
+        let tags = |kind: &str| -> Vec<String> {
+            let parts = text.split(kind).skip(1).map(|part| part[..part.find('>').unwrap()].into());
+            parts.filter(|tag: &String| tag.contains("#0072b2")).collect()
+        };
+        // The axis goes from 0 to 5 over the height of the panel.
+        let value = |y: f64| (200.0 - y) / PANEL * 5.0;
+        let upright: Vec<(f64, f64)> = tags("<line")
+            .iter()
+            .filter(|tag| (number(tag, "x1") - number(tag, "x2")).abs() < 1e-6)
+            .map(|tag| (value(number(tag, "y1")), value(number(tag, "y2"))))
+            .collect();
+        assert_eq!(upright.len(), 2, "{text}");
+        // Places are written with two digits.
+        for (found, (lo, hi)) in upright.iter().zip([(1.5, 4.0), (0.0, 5.0)]) {
+            assert!((found.0 - lo).abs() < 1e-3 && (found.1 - hi).abs() < 1e-3, "{upright:?}");
+        }
+        let dots = tags("<circle");
+        assert!(!dots[0].contains("#ffffff") && dots[1].contains("#ffffff"), "{dots:?}");
     }
 }

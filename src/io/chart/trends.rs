@@ -1,9 +1,10 @@
 //! Charts of genes along trajectories: one panel for each gene, one line for each trajectory.
 
+use kuva::render::render::TextAnchor;
 use ndarray::Array2;
 
 use crate::error::{Error, Result};
-use crate::io::chart::profiles::{PANEL, Panel, WIDTH};
+use crate::io::chart::profiles::{FEW_WORDS, GREY, PANEL, Panel, WIDTH};
 use crate::io::chart::{COLOURS, Chart, Profiles};
 
 /// Draws `genes`, one panel each, along every trajectory of `sets`; bars are 95 % intervals of the mean.
@@ -17,6 +18,7 @@ pub fn draw_trends(sets: &[(String, Profiles)], genes: &[String]) -> Result<Char
         let (name, must) = ("--plot", "for at most seven sets: name them with --groupby COL=A,B");
         return Err(Error::Parameter { name, must, got: sets.len().to_string() });
     }
+    let few = sets.iter().any(|set| set.1.has_few());
     let height = 60.0 + genes.len() as f64 * (PANEL + 60.0);
     let mut chart = Chart::new(WIDTH, height);
     let names: Vec<&str> = sets.iter().map(|set| set.0.as_str()).collect();
@@ -28,6 +30,9 @@ pub fn draw_trends(sets: &[(String, Profiles)], genes: &[String]) -> Result<Char
             (0..sets.len()).map(|s| (s, sets[s].0.clone(), COLOURS[s])).collect();
         Panel { profiles: &one, bottom }.draw(&mut chart, &lines, gene);
     }
+    if few {
+        chart.words((16.0, height - 12.0), FEW_WORDS, TextAnchor::Start, GREY);
+    }
     Ok(chart)
 }
 
@@ -37,18 +42,26 @@ fn of_gene(sets: &[(String, Profiles)], gene: &str) -> Profiles {
     times.sort_by(f64::total_cmp);
     times.dedup();
     let shape = (times.len(), sets.len());
-    let (mut mean, mut error) =
-        (Array2::from_elem(shape, f64::NAN), Array2::from_elem(shape, f64::NAN));
+    let empty = Array2::from_elem(shape, f64::NAN);
+    let mut all = Profiles {
+        genes: sets.iter().map(|set| set.0.clone()).collect(),
+        mean: empty.clone(),
+        lo: empty.clone(),
+        hi: empty.clone(),
+        n_cells: empty,
+        times,
+    };
     for (s, (_, of)) in sets.iter().enumerate() {
         let Some(column) = of.genes.iter().position(|name| name == gene) else { continue };
         for (k, time) in of.times.iter().enumerate() {
-            let row = times.partition_point(|other| other < time);
-            mean[[row, s]] = of.mean[[k, column]];
-            error[[row, s]] = of.error[[k, column]];
+            let row = all.times.partition_point(|other| other < time);
+            all.mean[[row, s]] = of.mean[[k, column]];
+            all.lo[[row, s]] = of.lo[[k, column]];
+            all.hi[[row, s]] = of.hi[[k, column]];
+            all.n_cells[[row, s]] = of.n_cells[[k, column]];
         }
     }
-    let genes = sets.iter().map(|set| set.0.clone()).collect();
-    Profiles { genes, times, mean, error }
+    all
 }
 
 #[cfg(test)]
@@ -60,8 +73,9 @@ mod tests {
     #[test]
     fn trajectories_of_other_times_share_a_panel() {
         let of = |times: Vec<f64>, mean: Array2<f64>| {
-            let error = Array2::zeros(mean.dim());
-            Profiles { genes: vec!["a".into(), "b".into()], times, mean, error }
+            let (lo, hi) = (mean.clone() - 0.5, mean.clone() + 0.25);
+            let n_cells = Array2::from_elem(mean.dim(), 20.0);
+            Profiles { genes: vec!["a".into(), "b".into()], times, mean, lo, hi, n_cells }
         };
         let sets = [
             ("one".to_string(), of(vec![0.0, 2.0], array![[1.0, 5.0], [2.0, 6.0]])),
@@ -70,6 +84,7 @@ mod tests {
         let panel = of_gene(&sets, "b");
         assert_eq!(panel.times, [0.0, 1.0, 2.0]);
         assert_eq!(panel.mean.row(2), array![6.0, 8.0]);
+        assert!((panel.lo[[0, 0]] - 4.5).abs() < 1e-12 && (panel.hi[[2, 1]] - 8.25).abs() < 1e-12);
         assert!(panel.mean[[1, 0]].is_nan() && panel.mean[[0, 1]].is_nan());
         let file = tempfile::tempdir().unwrap();
         let path = file.path().join("trends.svg");

@@ -150,7 +150,9 @@ impl Panel<'_> {
                 continue;
             }
             let whole = if is_null { [row.value, None, None] } else { [row.value, row.lo, row.hi] };
-            for value in whole.into_iter().flatten() {
+            // A floor that is below zero by chance is drawn at zero.
+            let shown = |value: f64| if row.name == "floor" && value < 0.0 { 0.0 } else { value };
+            for value in whole.into_iter().flatten().map(shown) {
                 low = low.min(value);
                 if is_null {
                     most_of_nulls = most_of_nulls.max(value);
@@ -160,8 +162,7 @@ impl Panel<'_> {
             }
         }
         match self.metric {
-            // Zero by chance below zero is drawn as zero.
-            "energy" => low = if low > -0.05 * high { 0.0 } else { low },
+            "energy" => low = low.min(0.0),
             "variance_ratio" => (low, high) = (low.min(0.8), high.max(1.2)),
             _ => {}
         }

@@ -1,10 +1,12 @@
 //! Edge lists and known networks, read from the columns of any tool that writes them.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::io::file;
 use crate::io::table::{self, Cells, Table};
+use crate::io::text;
 
 /// Names of the column of regulators, lower case, in the order in which they are looked for.
 const REGULATORS: [&str; 6] = ["tf", "gene1", "source", "regulator", "from", "regulatorygene"];
@@ -21,9 +23,9 @@ const LABELS: [&str; 4] = ["edge", "label", "present", "is_edge"];
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadEdge {
     /// The regulator.
-    pub regulator: String,
+    pub regulator: Arc<str>,
     /// The target.
-    pub target: String,
+    pub target: Arc<str>,
     /// Rank weight, not negative; 1 where the list has none.
     pub importance: f64,
     /// 1, −1, or 0 where the list says nothing.
@@ -50,27 +52,31 @@ pub struct ReadEdges {
 /// [`Error::Io`] if the file cannot be read; [`Error::Unreadable`] if a column is missing, a
 /// weight is no number, or there is no line.
 pub fn read(path: &Path) -> Result<ReadEdges> {
-    let table = match path.extension().and_then(|suffix| suffix.to_str()) {
-        Some("parquet") => table::read_parquet(path)?,
+    let (all_names, table) = match path.extension().and_then(|suffix| suffix.to_str()) {
+        Some("parquet") => {
+            let table = table::read_parquet(path)?;
+            (table.names(), table)
+        }
         _ => read_text(path)?,
     };
-    let names: Vec<String> = table.names();
+    let columns: Vec<String> = table.names();
     let find = |known: &[&str]| {
-        let found = known
-            .iter()
-            .find_map(|name| names.iter().find(|column| column.trim().eq_ignore_ascii_case(name)));
+        let found = known.iter().find_map(|name| {
+            columns.iter().find(|column| column.trim().eq_ignore_ascii_case(name))
+        });
         found.and_then(|name| table.column(name))
     };
     let (Some(regulators), Some(targets)) = (find(&REGULATORS), find(&TARGETS)) else {
         return Err(unreadable(
             path,
-            format!("its columns are {}: no regulator and target among them", names.join(", ")),
+            format!("its columns are {}: no regulator and target among them", all_names.join(", ")),
             "name them TF,target (or Gene1,Gene2, source,target, regulator,target)",
         ));
     };
     let weights = find(&WEIGHTS).map(|cells| numbers(path, cells, "weight")).transpose()?;
     let signs = find(&SIGNS).map(signs);
     let labels = find(&LABELS).map(|cells| numbers(path, cells, "label")).transpose()?;
+    let mut names = Names::default();
     // A column of weights without a negative number says nothing of signs.
     let signed = weights.as_ref().is_some_and(|w| w.iter().any(|weight| *weight < 0.0));
     let edges: Vec<ReadEdge> = (0..table.n_rows())
@@ -78,8 +84,8 @@ pub fn read(path: &Path) -> Result<ReadEdges> {
             let weight = weights.as_ref().map_or(1.0, |weights| weights[row]);
             let of_weight = if signed { sign_of(weight) } else { 0 };
             ReadEdge {
-                regulator: regulators.text(row),
-                target: targets.text(row),
+                regulator: names.of(regulators, row),
+                target: names.of(targets, row),
                 importance: weight.abs(),
                 sign: signs.as_ref().map_or(of_weight, |signs| signs[row]),
                 present: labels.as_ref().is_none_or(|labels| labels[row] > 0.0),
@@ -92,8 +98,31 @@ pub fn read(path: &Path) -> Result<ReadEdges> {
     Ok(ReadEdges { edges, tested: labels.is_some() })
 }
 
-fn read_text(path: &Path) -> Result<Table> {
-    let text = file::read_text(path)?;
+/// Names, each in memory once: a list of a million edges has some thousand.
+#[derive(Default)]
+struct Names(BTreeMap<String, Arc<str>>);
+
+impl Names {
+    fn of(&mut self, cells: &Cells, row: usize) -> Arc<str> {
+        let name = cells.text(row);
+        if let Some(known) = self.0.get(&name) {
+            return Arc::clone(known);
+        }
+        let shared: Arc<str> = name.as_str().into();
+        self.0.insert(name, Arc::clone(&shared));
+        shared
+    }
+}
+
+/// Whether a column is looked at; others are not held.
+fn is_known(name: &str) -> bool {
+    let known = [&REGULATORS[..], &TARGETS, &WEIGHTS, &SIGNS, &LABELS].concat();
+    known.iter().any(|known| name.trim().eq_ignore_ascii_case(known))
+}
+
+/// The names of all columns, and those that are looked at.
+fn read_text(path: &Path) -> Result<(Vec<String>, Table)> {
+    let text = text::read(path)?;
     let text = text.trim_start_matches('\u{feff}');
     let header = text.lines().next().unwrap_or_default();
     let delimiter = if header.contains('\t') { b'\t' } else { b',' };
@@ -107,15 +136,19 @@ fn read_text(path: &Path) -> Result<Table> {
     let names: Vec<String> =
         reader.headers().map_err(broken)?.iter().map(ToString::to_string).collect();
     let mut columns = vec![Vec::new(); names.len()];
-    for record in reader.records() {
-        let record = record.map_err(broken)?;
-        columns.iter_mut().zip(&record).for_each(|(column, text)| column.push(text.to_string()));
+    let looked_at: Vec<bool> = names.iter().map(|name| is_known(name)).collect();
+    let mut record = csv::StringRecord::new();
+    while reader.read_record(&mut record).map_err(broken)? {
+        let entries = columns.iter_mut().zip(&record).zip(&looked_at);
+        for ((column, text), _) in entries.filter(|(_, looked_at)| **looked_at) {
+            column.push(text.to_string());
+        }
     }
     let mut table = Table::default();
-    for (name, column) in names.into_iter().zip(columns) {
-        table.push(name, Cells::Texts(column));
+    for (place, column) in columns.into_iter().enumerate().filter(|(place, _)| looked_at[*place]) {
+        table.push(names[place].clone(), Cells::Texts(column));
     }
-    Ok(table)
+    Ok((names, table))
 }
 
 fn numbers(path: &Path, cells: &Cells, what: &str) -> Result<Vec<f64>> {

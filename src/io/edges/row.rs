@@ -53,7 +53,8 @@ pub enum EdgeDialect {
     Beeline,
     /// `source,target,weight`, signed, as decoupler and geneRNIB.
     Decoupler,
-    /// `source,target,coef_mean,coef_abs,p,-logp`, as the links of CellOracle.
+    /// `source,target,coef_mean,coef_abs,p,-logp`, as the links of CellOracle: its coefficients are
+    /// effects.
     CellOracle,
 }
 
@@ -103,8 +104,8 @@ pub fn table(edges: &[EdgeRow], dialect: EdgeDialect) -> Table {
         EdgeDialect::CellOracle => Table::default()
             .with("source", regulators)
             .with("target", targets)
-            .with("coef_mean", floats(EdgeRow::signed))
-            .with("coef_abs", importance)
+            .with("coef_mean", floats(|edge| edge.effect))
+            .with("coef_abs", floats(|edge| edge.effect.abs()))
             .with("p", floats(|edge| edge.p_value))
             .with("-logp", floats(|edge| -edge.p_value.log10())),
     }
@@ -158,5 +159,7 @@ pub(super) mod tests {
         assert_eq!(decoupler.column("weight"), Some(&Cells::Floats(vec![-2.0])));
         let oracle = table(&edges, EdgeDialect::CellOracle);
         assert_eq!(oracle.column("-logp"), Some(&Cells::Floats(vec![2.0])));
+        assert_eq!(oracle.column("coef_mean"), Some(&Cells::Floats(vec![-0.5])));
+        assert_eq!(oracle.column("coef_abs"), Some(&Cells::Floats(vec![0.5])));
     }
 }

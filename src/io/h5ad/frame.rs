@@ -237,12 +237,17 @@ fn values(array: &Array) -> Result<Column> {
             let storage = Storage::new(array)?;
             let rows = 0..storage.n_rows();
             Ok(match number {
-                number if number.is_float() => Column::Floats(storage.numbers(rows)?),
+                number if number.is_float() => floats(*number, storage.numbers(rows)?),
                 number => integers(*number, storage.numbers(rows)?),
             })
         }
         _ => Ok(Column::Texts(text::strings(array)?.into_iter().map(Some).collect())),
     }
+}
+
+/// As the decimals that they were written from.
+fn floats(number: Number, values: Vec<f64>) -> Column {
+    Column::Floats(values.into_iter().map(|value| number.shortest(value)).collect())
 }
 
 fn integers(number: Number, values: Vec<i64>) -> Column {
@@ -297,7 +302,7 @@ fn record_column(table: &Array, field: &Field) -> Result<Column> {
                 .copied()
                 .collect();
             Ok(if number.is_float() {
-                Column::Floats(decoded(*number, &packed, n_rows))
+                floats(*number, decoded(*number, &packed, n_rows))
             } else {
                 integers(*number, decoded(*number, &packed, n_rows))
             })

@@ -1,5 +1,7 @@
 //! Numbers as they are stored (any width, either byte order) and what they are read as.
 
+use crate::data::shortest_of_single;
+
 /// How a number is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Number {
@@ -74,6 +76,17 @@ impl Number {
         matches!(self.format, Format::F16 | Format::F32 | Format::F64)
     }
 
+    /// The shortest decimal that is stored as `value` is: 0.3, and not 0.30000001192092896, for a
+    /// number of single precision. Annotation is read so, for people wrote decimals; matrices as
+    /// they are.
+    pub(super) fn shortest(self, value: f64) -> f64 {
+        match self.format {
+            Format::F16 => shortest_of_half(value),
+            Format::F32 => shortest_of_single(value as f32),
+            _ => value,
+        }
+    }
+
     /// The name numpy uses.
     pub(super) fn name(self) -> &'static str {
         match self.format {
@@ -91,6 +104,22 @@ impl Number {
             Format::F64 => "float64",
         }
     }
+}
+
+/// The shortest decimal among those nearer to `value`, a number of half precision, than to its
+/// neighbours.
+fn shortest_of_half(value: f64) -> f64 {
+    // Normal numbers have eleven bits, those below 2⁻¹⁴ are multiples of 2⁻²⁴.
+    let exponent = ((value.to_bits() >> 52) & 0x7ff) as i32 - 1023;
+    let of_power = i32::from(value.to_bits() << 12 == 0 && exponent > -14);
+    // Below a power of two numbers are twice as close.
+    let half_a_step = 2.0_f64.powi(exponent.max(-14) - 11 - of_power);
+    let is_it = |decimal: &f64| (decimal - value).abs() < half_a_step;
+    if !value.is_finite() {
+        return value;
+    }
+    let decimals = (0..5).filter_map(|digits| format!("{value:.digits$e}").parse().ok());
+    decimals.into_iter().find(is_it).unwrap_or(value)
 }
 
 /// What stored numbers can be read as.
@@ -276,6 +305,27 @@ mod tests {
         let expected = [1., -2., 65504., 2.0_f32.powi(-24), 0.333_251_95, f32::INFINITY, 0.];
         assert_eq!(read::<f32>(Number::float(2, false), &bytes), expected);
         assert!(read::<f32>(Number::float(2, false), &[1, 124])[0].is_nan());
+    }
+
+    #[test]
+    fn every_half_has_a_decimal_that_is_rounded_back_to_it() {
+        let f16 = Number::float(2, false).unwrap();
+        let value = |bits: u16| f64::from(Half(bits).widen());
+        let close = |bits: u16, decimal: f64| {
+            assert!((f16.shortest(value(bits)) - decimal).abs() < 1e-12, "{bits}: {decimal}");
+        };
+        // numpy: np.array([0.3, 0.1, 7.5, -0.7, 65504], 'f2').view('u2')
+        for (bits, decimal) in [(13517, 0.3), (11878, 0.1), (18304, 7.5), (47514, -0.7)] {
+            close(bits, decimal);
+        }
+        // Of neighbouring halves, each decimal is nearest to its own.
+        for bits in 0..0x7bff_u16 {
+            let (own, next) = (value(bits), value(bits + 1));
+            let (decimal, after) = (f16.shortest(own), f16.shortest(next));
+            assert!((decimal - own).abs() < (decimal - next).abs(), "{bits}: {decimal}");
+            assert!((after - next).abs() < (after - own).abs(), "{bits}: {after}");
+        }
+        assert!(f16.shortest(f64::NAN).is_nan() && f16.shortest(f64::INFINITY).is_infinite());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::pipeline::config::ValuesChoice;
 use crate::pipeline::coordinates::Raw;
 use crate::pipeline::evaluate::options::EvaluateOptions;
 use crate::pipeline::growth::{Given, given};
+use crate::pipeline::lineage::say_without_batch;
 use crate::pipeline::oddities::{Taking, say_values};
 use crate::pipeline::prepare::{Selection, file_name, select};
 use crate::progress::{self, Progress, Silent};
@@ -49,11 +50,10 @@ impl Cells {
             .as_ref()
             .map(|name| -> Result<Vec<String>> {
                 let column = opened.obs(name)?;
-                Ok(selection
-                    .rows
-                    .iter()
-                    .map(|&row| column.label(row).unwrap_or_default())
-                    .collect())
+                let label = |&row: &usize| column.label(row).unwrap_or_default();
+                let labels: Vec<String> = selection.rows.iter().map(label).collect();
+                say_without_batch(&labels, name, progress)?;
+                Ok(labels)
             })
             .transpose()?;
         let raw = Raw::read_whole(&opened, &selection, (fit, &known), progress)?;

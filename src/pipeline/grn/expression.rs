@@ -9,8 +9,10 @@ use rand::seq::index;
 use crate::error::{Error, Result};
 use crate::grn::transcription_factors;
 use crate::io::model::Model;
+use crate::pipeline::asked_genes::AskedGenes;
 use crate::pipeline::fitted::Fitted;
 use crate::pipeline::grn::options::{GrnOptions, Regulators};
+use crate::pipeline::lineage::{say_unlabelled, say_without_batch};
 use crate::pipeline::prepare::no_genes;
 use crate::progress::{self, Progress};
 use crate::rng::Seed;
@@ -32,6 +34,8 @@ pub(super) struct Measured {
     pub(super) values: Array2<f32>,
     /// Columns of the genes that may regulate.
     pub(super) regulators: Vec<usize>,
+    /// Whether each gene may be a target.
+    pub(super) targets: Vec<bool>,
     /// Of each cell, if a column of groups is named.
     pub(super) groups: Option<Vec<String>>,
     /// Of each cell, if a column of batches is named.
@@ -41,8 +45,8 @@ pub(super) struct Measured {
 impl Measured {
     /// Reads what `options` ask for.
     ///
-    /// Genes are those of `--genes`, or of the model, or of the file where the model has none;
-    /// regulators that are in the file are taken along in any case.
+    /// Genes are those of the model, or of the file where the model has none; those of `--genes` and
+    /// `--tfs` that are in the file are taken along in any case.
     ///
     /// # Errors
     /// A file that is not there or holds other cells; no gene or regulator that is asked for.
@@ -78,16 +82,23 @@ impl Measured {
         let labels = |column: &String| file.labels(column);
         let groups = options.group.as_ref().map(labels).transpose()?;
         let batches = options.batch.as_ref().map(labels).transpose()?;
+        if let (Some(labels), Some(column)) = (&groups, &options.group) {
+            say_unlabelled(labels, column, progress)?;
+        }
+        if let (Some(labels), Some(column)) = (&batches, &options.batch) {
+            say_without_batch(labels, column, progress)?;
+        }
         let cells = drawn(model, groups.as_deref(), options, progress)?;
         let of_cells =
             |labels: Vec<String>| cells.iter().map(|&cell| labels[cell].clone()).collect();
         let (groups, batches) = (groups.map(of_cells), batches.map(of_cells));
         let all = file.genes(progress)?;
-        let (columns, regulators) = choose(&all, &model.genes, options, progress)?;
+        let Chosen { columns, regulators, targets } =
+            choose(&all, &model.genes, options, progress)?;
         let values = file.expression_of(&cells, &columns, progress)?;
         let genes = columns.iter().map(|&column| all[column].clone()).collect();
         let times = cells.iter().map(|&cell| model.cell_times[cell]).collect();
-        Ok(Self { genes, cells, times, values, regulators, groups, batches })
+        Ok(Self { genes, cells, times, values, regulators, targets, groups, batches })
     }
 
     fn of_components(
@@ -98,13 +109,15 @@ impl Measured {
         let Some(pca) = &model.pca else {
             return Err(Error::NoGeneSpace { source_name: model.header.source.clone() });
         };
-        let (columns, regulators) = choose(&model.genes, &model.genes, options, progress)?;
+        let Chosen { columns, regulators, targets } =
+            choose(&model.genes, &model.genes, options, progress)?;
         let cells = drawn(model, None, options, progress)?;
         let times = cells.iter().map(|&cell| model.cell_times[cell]).collect();
         let all = pca.inverse(model.points.select(ndarray::Axis(0), &cells).view())?;
         let values = all.select(ndarray::Axis(1), &columns).mapv(|value| value as f32);
         let genes = columns.iter().map(|&column| model.genes[column].clone()).collect();
-        Ok(Self { genes, cells, times, values, regulators, groups: None, batches: None })
+        let (groups, batches) = (None, None);
+        Ok(Self { genes, cells, times, values, regulators, targets, groups, batches })
     }
 }
 
@@ -146,57 +159,97 @@ fn is_whole(model: &Model) -> bool {
     model.pca.is_some() && held >= WHOLE * model.header.total_variance
 }
 
-/// Columns of the genes that are looked at, and which of them (by place there) may regulate.
+/// Genes that are looked at.
+pub(super) struct Chosen {
+    /// Their columns, increasing.
+    pub(super) columns: Vec<usize>,
+    /// Places in `columns` of those that may regulate.
+    pub(super) regulators: Vec<usize>,
+    /// Whether each may be a target.
+    pub(super) targets: Vec<bool>,
+}
+
+/// The genes that `options` ask for: targets are those of `--genes`, or all that are looked at; any
+/// gene of the model may regulate, or those of `--tfs`.
 pub(super) fn choose(
     all: &[String],
     of_model: &[String],
     options: &GrnOptions,
     progress: &mut dyn Progress,
-) -> Result<(Vec<usize>, Vec<usize>)> {
-    let place = |wanted: &[String]| -> Vec<usize> {
-        let wanted: BTreeSet<&String> = wanted.iter().collect();
+) -> Result<Chosen> {
+    let by_default: Vec<usize> = if of_model.is_empty() {
+        (0..all.len()).collect()
+    } else {
+        let wanted: BTreeSet<&String> = of_model.iter().collect();
         (0..all.len()).filter(|&column| wanted.contains(&all[column])).collect()
     };
-    let mut columns = match (&options.genes, of_model.is_empty()) {
-        (Some(wanted), _) => place(wanted),
-        (None, false) => place(of_model),
-        (None, true) => (0..all.len()).collect(),
-    };
-    if columns.is_empty() {
-        return Err(no_genes(options.genes.as_deref().unwrap_or(of_model), all));
+    if by_default.is_empty() && options.genes.is_none() {
+        return Err(no_genes(of_model, all));
     }
+    let targets = match &options.genes {
+        None => None,
+        Some(wanted) => Some(targets(wanted, all, progress)?),
+    };
+    let regulators = regulators(all, options, progress)?;
+    let mut columns = match (&targets, &regulators) {
+        // Whatever may regulate is looked at; targets are told apart below.
+        (Some(targets), Some(_)) => targets.clone(),
+        (Some(targets), None) => [by_default.as_slice(), targets].concat(),
+        (None, _) => by_default,
+    };
+    columns.extend(regulators.iter().flatten());
+    columns.sort_unstable();
+    columns.dedup();
+    let places = |of: &[usize]| -> Vec<bool> {
+        let of: BTreeSet<&usize> = of.iter().collect();
+        columns.iter().map(|column| of.contains(column)).collect()
+    };
+    let targets = targets.map_or_else(|| vec![true; columns.len()], |of| places(&of));
+    let may_regulate = match &regulators {
+        Some(of) => places(of),
+        None => vec![true; columns.len()],
+    };
+    let regulators: Vec<usize> = (0..columns.len()).filter(|&p| may_regulate[p]).collect();
+    if matches!(options.regulators, Regulators::All) && regulators.len() > MANY_REGULATORS {
+        let text = format!(
+            "all {} genes may regulate: give transcription factors with --tfs, which is faster and \
+             rules out edges that cannot be",
+            regulators.len()
+        );
+        progress::note(progress, text)?;
+    }
+    Ok(Chosen { columns, regulators, targets })
+}
+
+/// Columns of the genes of `--genes`.
+fn targets(wanted: &[String], all: &[String], progress: &mut dyn Progress) -> Result<Vec<usize>> {
+    let AskedGenes { columns, n_found, missing } = AskedGenes::find(wanted, all, progress)?;
+    if !missing.is_empty() {
+        let n = n_found + missing.len();
+        let text =
+            format!("{n_found} of the {n} targets asked for are among the genes of the file");
+        progress::note(progress, text)?;
+    }
+    Ok(columns)
+}
+
+/// Columns of the genes that may regulate; `None` for all that are looked at.
+fn regulators(
+    all: &[String],
+    options: &GrnOptions,
+    progress: &mut dyn Progress,
+) -> Result<Option<Vec<usize>>> {
     let wanted = match &options.regulators {
-        Regulators::All => None,
-        Regulators::Named(names) => Some(names.clone()),
-        Regulators::Species(species) => Some(transcription_factors(*species)),
+        Regulators::All => return Ok(None),
+        Regulators::Named(names) => names.clone(),
+        Regulators::Species(species) => transcription_factors(*species),
     };
-    let Some(wanted) = wanted else {
-        if columns.len() > MANY_REGULATORS {
-            let text = format!(
-                "all {} genes may regulate: give transcription factors with --tfs, which is \
-                 faster and rules out edges that cannot be",
-                columns.len()
-            );
-            progress::note(progress, text)?;
-        }
-        let regulators = (0..columns.len()).collect();
-        return Ok((columns, regulators));
-    };
-    let found = place(&wanted);
-    if found.is_empty() {
-        return Err(no_genes(&wanted, all));
-    }
+    let AskedGenes { columns, n_found, missing } = AskedGenes::find(&wanted, all, progress)?;
     let text = format!(
-        "{} of the {} regulators asked for are among the {} genes of the file",
-        found.len(),
-        wanted.len(),
+        "{n_found} of the {} regulators asked for are among the {} genes of the file",
+        n_found + missing.len(),
         all.len()
     );
     progress::note(progress, text)?;
-    columns.extend(&found);
-    columns.sort_unstable();
-    columns.dedup();
-    let of_found: BTreeSet<usize> = found.into_iter().collect();
-    let regulators = (0..columns.len()).filter(|&p| of_found.contains(&columns[p])).collect();
-    Ok((columns, regulators))
+    Ok(Some(columns))
 }

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::grn::{EdgeRanking, drift_slope, path_jacobian, pull_back, spreads};
 use crate::io::edges::EdgeRow;
 use crate::io::model::Model;
-use crate::pipeline::grn::expression::choose;
+use crate::pipeline::grn::expression::{Chosen, choose};
 use crate::pipeline::grn::options::{EdgeSource, GrnOptions};
 use crate::pipeline::process::Process;
 use crate::progress::{self, Event, Progress};
@@ -26,7 +26,7 @@ pub(super) fn of_field(
     let Some(pca) = &model.pca else {
         return Err(Error::NoGeneSpace { source_name: model.header.source.clone() });
     };
-    let (_, regulators) = choose(&model.genes, &model.genes, options, progress)?;
+    let Chosen { regulators, .. } = choose(&model.genes, &model.genes, options, progress)?;
     let jacobian = mean_jacobian(model, options.source, Seed(options.seed), progress)?;
     let effects = pull_back(jacobian.view(), pca.loadings(), &regulators);
     let spread = spreads(model.points.view(), pca.loadings());

@@ -14,6 +14,7 @@ use crate::grn::{
 use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
 use crate::io::model::Model;
+use crate::lineage::Groups;
 use crate::pipeline::asked::{not_among, with_genes_of_file};
 use crate::pipeline::grn::expression::Measured;
 use crate::pipeline::grn::options::{EdgeSource, GrnOptions};
@@ -104,7 +105,8 @@ fn parts(known: &Known<'_>, progress: &mut dyn Progress) -> Result<Vec<Part>> {
     match &measured.groups {
         None => of_groups.push((String::new(), (0..measured.times.len()).collect())),
         Some(labels) => {
-            for group in groups {
+            // Cells without a label are in no group.
+            for group in groups.into_iter().filter(|group| !Groups::is_none(group)) {
                 let rows = (0..labels.len()).filter(|&row| labels[row] == *group).collect();
                 of_groups.push((group.clone(), rows));
             }
@@ -245,7 +247,7 @@ impl Known<'_> {
         let n_genes = cells.expression.n_genes();
         let all: Vec<(usize, usize)> = (0..regulators.len())
             .flat_map(|r| (0..n_genes).map(move |g| (r, g)))
-            .filter(|&(r, g)| regulators[r] != g)
+            .filter(|&(r, g)| regulators[r] != g && self.measured.targets[g])
             .collect();
         let q = q_values(&all.iter().map(|&edge| p[edge]).collect());
         let mut order: Vec<usize> = (0..all.len()).collect();
@@ -339,19 +341,24 @@ fn say_direction(
     progress::note(progress, text)
 }
 
-/// Mean and standard error of every gene at every time.
+/// Mean of every gene at every time, and two standard errors to either side.
 fn profiles(model: &Model, measured: &Measured) -> Profiles {
     let times: Vec<f64> = model.header.snapshots.iter().map(|snapshot| snapshot.time).collect();
     let shape = (times.len(), measured.genes.len());
-    let (mut mean, mut error) = (Array2::zeros(shape), Array2::zeros(shape));
+    let mut mean = Array2::zeros(shape);
+    let (mut lo, mut hi, mut n_cells) = (mean.clone(), mean.clone(), mean.clone());
     for (k, time) in times.iter().enumerate() {
         let rows = (0..measured.times.len()).filter(|&r| measured.times[r].total_cmp(time).is_eq());
         let values = measured.values.select(Axis(0), &rows.collect::<Vec<_>>()).mapv(f64::from);
         let n = values.nrows().max(1) as f64;
-        mean.row_mut(k).assign(&(values.sum_axis(Axis(0)) / n));
-        error.row_mut(k).assign(&(values.std_axis(Axis(0), 0.0) / n.sqrt()));
+        let of_time = values.sum_axis(Axis(0)) / n;
+        let reach = values.std_axis(Axis(0), 0.0) * (2.0 / n.sqrt());
+        lo.row_mut(k).assign(&(&of_time - &reach));
+        hi.row_mut(k).assign(&(&of_time + &reach));
+        mean.row_mut(k).assign(&of_time);
+        n_cells.row_mut(k).fill(values.nrows() as f64);
     }
-    Profiles { genes: measured.genes.clone(), times, mean, error }
+    Profiles { genes: measured.genes.clone(), times, mean, lo, hi, n_cells }
 }
 
 fn overlap(

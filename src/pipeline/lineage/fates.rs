@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::io::model::Model;
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Fates, Groups, Terminal};
-use crate::pipeline::lineage::{CellSets, CourseOfCells, place_or_last};
+use crate::pipeline::lineage::{CellSets, CourseOfCells, notes, place_or_last};
 use crate::progress::{self, Progress};
 
 /// A group that is terminal at a time.
@@ -26,8 +26,8 @@ pub struct TerminalGroup {
 pub struct FateOptions {
     /// Groups of cells.
     pub sets: CellSets,
-    /// Time at which every group, or each of `only`, is a fate; the last if `None` and there is no
-    /// terminal group of its own.
+    /// Time at which every group, or each of `only`, is a fate. If `None` the last, where groups are
+    /// fates unless `only` or a terminal group of that time says which.
     pub at: Option<f64>,
     /// Groups that are fates at `at`; all with cells there if empty.
     pub only: Vec<String>,
@@ -92,6 +92,8 @@ pub(super) fn of_course(
     progress: &mut dyn Progress,
 ) -> Result<Fates> {
     let terminals = terminals(course, groups, options)?;
+    let named = terminals.iter().map(|terminal| Ok((groups.find(&terminal.name)?, terminal.place)));
+    notes::say_few(course, groups, named.collect::<Result<Vec<_>>>()?, progress)?;
     let what = "following cells to their fates".to_string();
     progress::report(progress, progress::Event::Begin { what, total: 1 })?;
     let resampled = course.resampled(
@@ -115,9 +117,15 @@ fn terminals(
         place,
         arrived: groups.at(place).iter().map(|of| *of == Some(group)).collect(),
     };
+    let own: Vec<(usize, usize)> = options
+        .terminals
+        .iter()
+        .map(|own| Ok((groups.find(&own.group)?, course.lineage.place(own.time)?)))
+        .collect::<Result<_>>()?;
     let mut found = Vec::new();
-    if options.terminals.is_empty() || options.at.is_some() || !options.only.is_empty() {
-        let place = place_or_last(&course.lineage, options.at)?;
+    let place = place_or_last(&course.lineage, options.at)?;
+    let said = options.at.is_none() && own.iter().any(|own| own.1 == place);
+    if !said || !options.only.is_empty() {
         let chosen: Vec<usize> = if options.only.is_empty() {
             groups.present(place)
         } else {
@@ -125,8 +133,8 @@ fn terminals(
         };
         found.extend(chosen.into_iter().map(|group| one(group, place)));
     }
-    for TerminalGroup { time, group } in &options.terminals {
-        let terminal = one(groups.find(group)?, course.lineage.place(*time)?);
+    for (group, place) in own {
+        let terminal = one(group, place);
         if !found.contains(&terminal) {
             found.push(terminal);
         }

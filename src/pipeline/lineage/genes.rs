@@ -5,6 +5,7 @@ use std::path::Path;
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
+use crate::data::GeneIndex;
 use crate::error::{Error, Result};
 use crate::io::chart::{Chart, Profiles, draw_trends};
 use crate::io::model::Model;
@@ -12,9 +13,11 @@ use crate::io::table::{Cells, Table};
 use crate::lineage::{Driver, Trend, drivers as correlate, goes_with_depth, trends as along};
 use crate::metrics::Resamples;
 use crate::pipeline::asked::not_among;
+use crate::pipeline::asked_genes::AskedGenes;
 use crate::pipeline::fitted::Fitted;
 use crate::pipeline::lineage::CourseOfCells;
 use crate::pipeline::lineage::fates::{FateOptions, of_course};
+use crate::pipeline::lineage::notes::{FEW, say_list};
 use crate::pipeline::lineage::trajectory::{TrajectoryOptions, chosen, steps};
 use crate::pipeline::prepare::no_genes;
 use crate::progress::{self, Event, Progress};
@@ -34,9 +37,9 @@ pub struct TrendOptions {
 /// Genes along trajectories.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrendTables {
-    /// `set`, `time`, `gene`, `mean`, `lo`, `hi`, `deviation`.
+    /// `set`, `time`, `gene`, `mean`, `lo`, `hi`, `deviation`, `effective_cells`.
     pub long: Table,
-    /// For each set its genes over time, to draw; the error is half of the interval's half.
+    /// For each set its genes over time, to draw.
     pub profiles: Vec<(String, Profiles)>,
 }
 
@@ -66,21 +69,27 @@ pub fn trends(
             Resamples::of_cells(n, *bootstrap, seed.child("time", k as u64))
         })
         .collect();
-    let (mut rows, mut profiles) = (Vec::new(), Vec::new());
+    let (mut rows, mut profiles, mut few) = (Vec::new(), Vec::new(), Vec::new());
     for (set, steps) in sets.iter().zip(&all) {
         let name = groups.names()[set.0].clone();
-        let mut of_set: Vec<(f64, Trend)> = Vec::new();
+        let mut of_set: Vec<AtTime> = Vec::new();
         for step in steps {
             let here = values.select(Axis(0), &course.rows[step.place]);
             let counts = resamples[step.place].counts();
             let trend = along(here.view(), step.shares.column(0), counts)?;
-            of_set.push((course.lineage.times()[step.place], trend));
+            let time = course.lineage.times()[step.place];
+            let n_cells = step.spreads[0].effective_cells;
+            if n_cells < FEW - ROUNDING {
+                few.push(format!("{name} at {time} ({n_cells:.1})"));
+            }
+            of_set.push(AtTime { time, trend, n_cells });
         }
         profiles.push((name.clone(), profile(&names, &of_set)));
-        rows.extend(of_set.into_iter().map(|(time, trend)| (name.clone(), time, trend)));
+        rows.extend(of_set.into_iter().map(|at| (name.clone(), at)));
         progress::report(progress, Event::Step { done: rows.len() as u64 })?;
     }
     progress::report(progress, Event::End)?;
+    say_list(few, progress)?;
     Ok(TrendTables { long: trend_table(&names, &rows), profiles })
 }
 
@@ -92,40 +101,59 @@ impl TrendTables {
     /// trajectories than colours.
     pub fn draw(&self, genes: &[String]) -> Result<Chart> {
         let all = self.profiles.first().map_or(&[][..], |(_, of)| &of.genes);
-        if let Some(gene) = genes.iter().find(|gene| !all.contains(gene)) {
-            return Err(not_among(gene, all, "of these trends"));
-        }
-        draw_trends(&self.profiles, genes)
+        let index = GeneIndex::new(all);
+        let named = |gene: &String| match index.find(gene) {
+            Some(found) => Ok(all[found.places[0]].clone()),
+            None => Err(not_among(gene, all, "of these trends")),
+        };
+        draw_trends(&self.profiles, &genes.iter().map(named).collect::<Result<Vec<_>>>()?)
     }
 }
 
-fn profile(genes: &[String], steps: &[(f64, Trend)]) -> Profiles {
-    let shape = (steps.len(), genes.len());
-    let (mut mean, mut error) = (Array2::zeros(shape), Array2::zeros(shape));
-    for (k, (_, trend)) in steps.iter().enumerate() {
+/// `exp` of an entropy is a whole number but for this.
+const ROUNDING: f64 = 1e-6;
+
+/// Genes at one time of a trajectory.
+struct AtTime {
+    time: f64,
+    trend: Trend,
+    /// So many cells of even share would be as uncertain.
+    n_cells: f64,
+}
+
+fn profile(genes: &[String], steps: &[AtTime]) -> Profiles {
+    let mut mean = Array2::zeros((steps.len(), genes.len()));
+    let (mut lo, mut hi, mut n_cells) = (mean.clone(), mean.clone(), mean.clone());
+    for (k, AtTime { trend, n_cells: n, .. }) in steps.iter().enumerate() {
         mean.row_mut(k).assign(&trend.mean);
-        error.row_mut(k).assign(&((&trend.hi - &trend.lo) / 4.0));
+        lo.row_mut(k).assign(&trend.lo);
+        hi.row_mut(k).assign(&trend.hi);
+        n_cells.row_mut(k).fill(*n);
     }
-    let times = steps.iter().map(|(time, _)| *time).collect();
-    Profiles { genes: genes.to_vec(), times, mean, error }
+    let times = steps.iter().map(|at| at.time).collect();
+    Profiles { genes: genes.to_vec(), times, mean, lo, hi, n_cells }
 }
 
-fn trend_table(genes: &[String], rows: &[(String, f64, Trend)]) -> Table {
+fn trend_table(genes: &[String], rows: &[(String, AtTime)]) -> Table {
     let n = genes.len();
     let texts = |of: &dyn Fn(usize, usize) -> String| {
         Cells::Texts((0..rows.len() * n).map(|at| of(at / n, at % n)).collect())
     };
     let numbers = |of: &dyn Fn(&Trend) -> &ndarray::Array1<f64>| {
-        Cells::Floats(rows.iter().flat_map(|(_, _, trend)| of(trend).to_vec()).collect())
+        Cells::Floats(rows.iter().flat_map(|(_, at)| of(&at.trend).to_vec()).collect())
+    };
+    let of_row = |of: &dyn Fn(&AtTime) -> f64| {
+        Cells::Floats((0..rows.len() * n).map(|at| of(&rows[at / n].1)).collect())
     };
     Table::default()
         .with("set", texts(&|row, _| rows[row].0.clone()))
-        .with("time", Cells::Floats((0..rows.len() * n).map(|at| rows[at / n].1).collect()))
+        .with("time", of_row(&|at| at.time))
         .with("gene", texts(&|_, gene| genes[gene].clone()))
         .with("mean", numbers(&|trend| &trend.mean))
         .with("lo", numbers(&|trend| &trend.lo))
         .with("hi", numbers(&|trend| &trend.hi))
         .with("deviation", numbers(&|trend| &trend.deviation))
+        .with("effective_cells", of_row(&|at| at.n_cells))
 }
 
 /// What `drivers` can be told.
@@ -237,15 +265,10 @@ fn expression(
         None if model.genes.is_empty() => &all,
         None => &model.genes,
     };
-    let set: std::collections::BTreeSet<&String> = wanted.iter().collect();
-    let columns: Vec<usize> = (0..all.len()).filter(|&c| set.contains(&all[c])).collect();
-    if columns.is_empty() {
-        return Err(no_genes(wanted, &all));
-    }
-    if columns.len() < set.len() {
-        let text =
-            format!("{} of {} genes are not in the file", set.len() - columns.len(), set.len());
-        progress::note(progress, text)?;
+    let AskedGenes { columns, n_found, missing } = AskedGenes::find(wanted, &all, progress)?;
+    if !missing.is_empty() {
+        let n = n_found + missing.len();
+        progress::note(progress, format!("{} of {n} genes are not in the file", missing.len()))?;
     }
     let values = file.expression(&columns, progress)?;
     Ok((columns.iter().map(|&column| all[column].clone()).collect(), values))

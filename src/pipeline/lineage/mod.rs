@@ -4,11 +4,13 @@ mod couplings;
 mod diagnose;
 mod fates;
 mod genes;
+mod notes;
 mod perturb;
 mod trajectory;
 mod transitions;
 mod warnings;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use ndarray::Axis;
@@ -33,6 +35,7 @@ pub use couplings::{CouplingOptions, Export, coupling_files, couplings};
 pub use diagnose::{DiagnoseOptions, Diagnosed, diagnose};
 pub use fates::{FateOptions, FateTables, TerminalGroup, fates};
 pub use genes::{DriverOptions, DriverRow, TrendOptions, TrendTables, drivers, trends};
+pub(in crate::pipeline) use notes::{say_unlabelled, say_without_batch};
 pub use perturb::{PerturbOptions, Perturbed, perturb};
 pub use trajectory::{Direction, Trajectories, TrajectoryOptions, trajectory};
 pub use transitions::{FoundTransitions, TransitionOptions, transitions};
@@ -105,6 +108,7 @@ impl CourseOfCells {
             None => None,
             Some(column) => {
                 let labels = Fitted::open((folder, model), data, progress)?.labels(column)?;
+                notes::say_without_batch(&labels, column, progress)?;
                 let batches = self.by_time(&labels);
                 self.say_lone_batches(&batches, column, progress)?;
                 Some(batches)
@@ -161,7 +165,9 @@ impl CellSets {
         let labels = match (&self.groupby, self.files.is_empty()) {
             (Some(column), true) => {
                 let data = self.data.as_deref();
-                Fitted::open((folder, model), data, progress)?.labels(column)?
+                let labels = Fitted::open((folder, model), data, progress)?.labels(column)?;
+                notes::say_unlabelled(&labels, column, progress)?;
+                labels
             }
             (None, false) => {
                 if self.data.is_some() {
@@ -180,14 +186,17 @@ impl CellSets {
     }
 
     fn of_files(&self, model: &Model, progress: &mut dyn Progress) -> Result<Vec<String>> {
-        let place: std::collections::BTreeMap<&String, usize> =
+        let place: BTreeMap<&String, usize> =
             model.cells.iter().enumerate().map(|(row, name)| (name, row)).collect();
         let mut labels = vec![String::new(); model.cells.len()];
         for file in &self.files {
             let named = read_cell_groups(Path::new(file))?;
             let (mut found, n_named) = (0, named.len());
+            let mut sets: BTreeMap<String, Vec<usize>> = BTreeMap::new();
             for (cell, group) in named {
+                let rows = sets.entry(group.clone()).or_default();
                 let Some(&row) = place.get(&cell) else { continue };
+                rows.push(row);
                 if !labels[row].is_empty() && labels[row] != group {
                     let got = format!("`{cell}` in {} and {group}", labels[row]);
                     let (name, must) = ("--cells", "sets without common cells");
@@ -207,6 +216,7 @@ impl CellSets {
                 );
                 progress::note(progress, text)?;
             }
+            notes::say_sets((model, file), &sets, progress)?;
         }
         Ok(labels)
     }

@@ -11,7 +11,7 @@ use crate::io::table::{Cells, Table};
 use crate::lineage::{
     Groups, Path, TrajectoryStep, free_paths, pinned_paths, trajectory as follow,
 };
-use crate::pipeline::lineage::{CellSets, CourseOfCells, even_sets};
+use crate::pipeline::lineage::{CellSets, CourseOfCells, even_sets, notes};
 use crate::progress::Progress;
 use crate::rng::Seed;
 
@@ -72,6 +72,7 @@ pub fn trajectory(
     let course = CourseOfCells::restore(model, options.seed, progress)?;
     let groups = options.sets.read((folder, model), &course, progress)?;
     let sets = chosen(&groups, &course, options)?;
+    notes::say_few(&course, &groups, sets.iter().copied(), progress)?;
     let steps = steps(&course, &groups, &sets, options.direction)?;
     let names: Vec<String> = sets.iter().map(|set| groups.names()[set.0].clone()).collect();
     let paths = match (options.paths, &options.to) {

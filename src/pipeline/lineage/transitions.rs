@@ -9,7 +9,7 @@ use crate::io::model::Model;
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Groups, Transitions, transitions as between};
 use crate::metrics::Estimate;
-use crate::pipeline::lineage::{CellSets, CourseOfCells};
+use crate::pipeline::lineage::{CellSets, CourseOfCells, notes};
 use crate::progress::{self, Event, Progress};
 
 /// What `transitions` can be told.
@@ -91,6 +91,13 @@ pub fn transitions(
         progress::report(progress, Event::Step { done: done as u64 + 1 })?;
     }
     progress::report(progress, Event::End)?;
+    let sides = tables.iter().flat_map(|table| {
+        let of = |groups: &[Option<usize>], place: usize| -> Vec<(usize, usize)> {
+            groups.iter().flatten().map(|&group| (group, place)).collect()
+        };
+        [of(&table.sources, table.span.0), of(&table.targets, table.span.1)].concat()
+    });
+    notes::say_few(&course, &groups, sides, progress)?;
     let shown: Vec<ShownTransitions> =
         tables.iter().map(|table| shown(table, &groups, course.lineage.times())).collect();
     let long = long(&tables, &groups, course.lineage.times());

@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::data::GeneIndex;
 use crate::error::{Error, Result};
 
 /// An organism for which lists of genes are shipped.
@@ -65,14 +66,13 @@ impl GeneSets {
     }
 }
 
-/// The columns of `genes` that `set` names, increasing, and the entries that are not there.
+/// The columns of `genes` that `set` names (Ensembl numbers whatever their version), increasing, and the entries that are not there.
 pub fn find_genes<'a>(set: &'a [String], genes: &[String]) -> (Vec<usize>, Vec<&'a str>) {
-    let places: std::collections::BTreeMap<&str, usize> =
-        genes.iter().enumerate().map(|(place, gene)| (gene.as_str(), place)).collect();
+    let index = GeneIndex::new(genes);
     let (mut found, mut missing) = (Vec::new(), Vec::new());
     for entry in set {
-        match entry.split_whitespace().find_map(|name| places.get(name)) {
-            Some(&place) => found.push(place),
+        match entry.split_whitespace().find_map(|name| index.find(name)) {
+            Some(gene) => found.extend(gene.places),
             None => missing.push(entry.as_str()),
         }
     }

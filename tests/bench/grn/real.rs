@@ -26,8 +26,7 @@ fn samples() -> PathBuf {
 }
 
 fn reference(course: &Simulated, file: &str) -> Vec<(usize, usize, bool, i8)> {
-    let place =
-        |gene: &String| course.genes.iter().position(|other| other.eq_ignore_ascii_case(gene));
+    let place = |gene: &str| course.genes.iter().position(|other| other.eq_ignore_ascii_case(gene));
     let listed = edges::read(&samples().join("networks").join(file)).unwrap().edges;
     let found = listed.iter().filter_map(|edge| {
         Some((place(&edge.regulator)?, place(&edge.target)?, edge.present, edge.sign))

@@ -58,8 +58,10 @@ impl Simulated {
     pub(crate) fn read(name: &str) -> Self {
         let truth = folder().join(format!("{}.csv", name.trim_end_matches("-drop50")));
         let network = edges::read(&truth).unwrap().edges;
-        let network =
-            network.into_iter().map(|edge| ((edge.regulator, edge.target), edge.sign)).collect();
+        let network = network
+            .into_iter()
+            .map(|edge| ((edge.regulator.to_string(), edge.target.to_string()), edge.sign))
+            .collect();
         let cells = Self::of(&folder().join(format!("{name}.h5ad")), "time");
         Self { name: name.into(), network, ..cells }
     }

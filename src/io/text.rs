@@ -1,0 +1,122 @@
+//! Text files that users bring: read whole, unless they are no text or do not end.
+
+use std::io::Read;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::error::{Error, Result};
+use crate::io::file::{self, hex, io_error};
+
+/// Bytes of a line, at most: more than a set of a million cells on one line takes.
+const LONGEST_LINE: usize = 1 << 26;
+
+/// Bytes of what is not a file and may have no end, such as a pipe, at most.
+const LONGEST_STREAM: usize = 1 << 28;
+
+/// Bytes read at once.
+const BLOCK: usize = 1 << 16;
+
+/// The whole file as text.
+///
+/// # Errors
+/// [`Error::Io`] if it cannot be read; [`Error::Unreadable`] if it is not UTF-8, holds a byte of value
+/// zero, has a line of more than 64 MB, or is a pipe or device with more than 256 MB.
+pub fn read(path: &Path) -> Result<String> {
+    let (opened, length) = file::open(path)?;
+    let ends = opened.metadata().is_ok_and(|metadata| metadata.is_file());
+    let expected = if ends { usize::try_from(length).unwrap_or(0).min(1 << 30) } else { 0 };
+    let limits = Limits { line: LONGEST_LINE, all: if ends { usize::MAX } else { LONGEST_STREAM } };
+    limits.read(path, opened, Vec::with_capacity(expected))
+}
+
+/// The whole file as text, and its SHA-256 as lower-case hexadecimal. Reads it once.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_hashed(path: &Path) -> Result<(String, String)> {
+    let text = read(path)?;
+    let hash = hex(&Sha256::digest(text.as_bytes()));
+    Ok((text, hash))
+}
+
+/// How much is read before it is given up.
+struct Limits {
+    line: usize,
+    all: usize,
+}
+
+impl Limits {
+    fn read(&self, path: &Path, mut from: impl Read, mut all: Vec<u8>) -> Result<String> {
+        let unreadable = |problem: String| {
+            Err(Error::Unreadable { path: path.to_path_buf(), problem, way_out: None })
+        };
+        let mut block = vec![0; BLOCK];
+        let mut in_line = 0;
+        loop {
+            let n = match from.read(&mut block) {
+                Ok(0) => break,
+                Ok(n) => n,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(io_error("read", path)(error)),
+            };
+            let new = &block[..n];
+            if new.contains(&0) {
+                return unreadable("it is not text: it holds bytes of value zero".into());
+            }
+            for (place, part) in new.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
+                in_line = if place == 0 { in_line + part.len() } else { part.len() };
+                if in_line > self.line {
+                    let most = self.line >> 20;
+                    return unreadable(format!("it has a line of more than {most} MB"));
+                }
+            }
+            all.extend_from_slice(new);
+            if all.len() > self.all {
+                let most = self.all >> 20;
+                return unreadable(format!("it is no file, and gives more than {most} MB"));
+            }
+        }
+        String::from_utf8(all).or_else(|_| unreadable("it is not text in UTF-8".into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_with(line: usize, all: usize, from: impl Read) -> Result<String> {
+        Limits { line, all }.read(Path::new("list.txt"), from, Vec::new())
+    }
+
+    #[test]
+    fn what_has_no_end_is_given_up() {
+        let zeros = read_with(1 << 20, usize::MAX, std::io::repeat(0)).unwrap_err().to_string();
+        assert!(zeros.contains("list.txt") && zeros.contains("not text"), "{zeros}");
+        let line = read_with(1 << 20, usize::MAX, std::io::repeat(b'a')).unwrap_err().to_string();
+        assert!(line.contains("line of more than 1 MB"), "{line}");
+        let lines = read_with(1 << 20, 1 << 21, std::io::repeat(b'\n')).unwrap_err().to_string();
+        assert!(lines.contains("more than 2 MB"), "{lines}");
+    }
+
+    #[test]
+    fn a_line_is_counted_over_blocks_and_anew_after_its_end() {
+        let line = "a".repeat(BLOCK - 1);
+        let text = format!("{line}\n{line}\r\n{line}");
+        assert_eq!(read_with(BLOCK, usize::MAX, text.as_bytes()).unwrap(), text);
+        let long = "a".repeat(2 * BLOCK + 1);
+        assert!(read_with(2 * BLOCK, usize::MAX, long.as_bytes()).is_err());
+        assert!(read_with(2 * BLOCK + 1, usize::MAX, long.as_bytes()).is_ok());
+        assert!(read_with(10, 100, &b"\xff"[..]).unwrap_err().to_string().contains("UTF-8"));
+    }
+
+    #[test]
+    fn the_hash_is_that_of_the_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("abc");
+        std::fs::write(&path, "abc").unwrap();
+        let (text, hash) = read_hashed(&path).unwrap();
+        assert_eq!(text, "abc");
+        assert_eq!(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    }
+}
