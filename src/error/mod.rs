@@ -1,13 +1,18 @@
 //! The one error type, its way out (`hint`) and what kind of failure it is.
 
 mod hint;
+mod kind;
 mod near;
 mod visible;
+mod words;
 
 use std::path::PathBuf;
 
+pub use kind::Kind;
 pub use near::{did_you_mean, nearest};
 pub use visible::{is_hidden, visible, visible_json, visible_lines};
+pub use words::bytes_in_words;
+use words::{first_few, list, listed, one_or_none, process, some_cells, table, there};
 
 /// Result with [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -459,19 +464,6 @@ pub enum Error {
     },
 }
 
-/// What kind of failure an [`Error`] is; the terminal turns it into an exit code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// It was asked for correctly and failed (exit code 1).
-    Failed,
-    /// It cannot be done as it was asked for (exit code 2).
-    Usage,
-    /// The input file cannot be read (exit code 3).
-    Unreadable,
-    /// The user stopped it (exit code 130).
-    Cancelled,
-}
-
 impl Error {
     /// The message as it can be shown: names that come from files are [`visible`], and on one line.
     pub fn shown(&self) -> String {
@@ -484,119 +476,4 @@ impl Error {
             _ => visible(&message).into_owned(),
         }
     }
-
-    /// What kind of failure this is.
-    pub fn kind(&self) -> Kind {
-        match self {
-            Self::Parameter { .. }
-            | Self::Shape { .. }
-            | Self::TimeLabels { .. }
-            | Self::TooFewTimes { .. }
-            | Self::TimeColumnsDisagree { .. }
-            | Self::NoTimeColumn { .. }
-            | Self::FilterSyntax { .. }
-            | Self::FilterValue { .. }
-            | Self::NoModel { .. }
-            | Self::OutputTaken { .. }
-            | Self::OtherPlan { .. }
-            | Self::FlagOfOtherSolver { .. }
-            | Self::NoCells { .. }
-            | Self::EmptyTime { .. }
-            | Self::GrowthValue { .. }
-            | Self::GrowthText { .. }
-            | Self::TimeMapWithoutColumn { .. }
-            | Self::GrowthMissing { .. }
-            | Self::NoGenes { .. }
-            | Self::GeneNotAmong { .. }
-            | Self::FewGenes { .. }
-            | Self::OutsideTimes { .. }
-            | Self::NotObserved { .. }
-            | Self::UnknownTime { .. }
-            | Self::UnknownGroup { .. }
-            | Self::ReferenceNotTaken
-            | Self::NoGeneSpace { .. }
-            | Self::Negative { .. }
-            | Self::KeysTaken { .. }
-            | Self::OtherCells { .. }
-            | Self::SameFile { .. }
-            | Self::OutputIsInput { .. }
-            | Self::OutputInModel { .. }
-            | Self::FileTaken { .. }
-            | Self::UnknownKey { .. }
-            | Self::NoMatrix { .. } => Kind::Usage,
-            Self::Unreadable { .. }
-            | Self::InputChanged { .. }
-            | Self::NoFile { .. }
-            | Self::Io { action: "read", .. }
-            | Self::SparseStructure(_)
-            | Self::EmbeddingNotFinite { .. }
-            | Self::NotFinite { .. } => Kind::Unreadable,
-            Self::Cancelled => Kind::Cancelled,
-            _ => Kind::Failed,
-        }
-    }
-}
-
-/// A number of bytes in words.
-pub fn bytes_in_words(bytes: f64) -> String {
-    if bytes >= 1e9 { format!("{:.1} GB", bytes / 1e9) } else { format!("{:.0} MB", bytes / 1e6) }
-}
-
-/// The number of a process, in words that follow what it does.
-fn process(number: Option<u32>) -> String {
-    number.map(|number| format!(" (process {number})")).unwrap_or_default()
-}
-
-/// Times with commas between them.
-fn listed(times: &[f64]) -> String {
-    let shown: Vec<String> = times.iter().take(SHOWN).map(ToString::to_string).collect();
-    format!("{}{}", shown.join(", "), and_more(times.len()))
-}
-
-/// The first five of a list in backticks, and how many more there are.
-fn first_few(labels: &[String]) -> String {
-    let shown: Vec<String> = labels.iter().take(5).map(|label| format!("`{label}`")).collect();
-    let rest = labels.len().saturating_sub(5);
-    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-    format!("{}{more}", shown.join(", "))
-}
-
-/// One cell by its name, or how many with the first ones.
-fn some_cells(n: usize, first: &[String]) -> String {
-    match first {
-        [one] if n == 1 => format!("cell `{one}`"),
-        _ => format!("{n} cells, such as {}", first.join(", ")),
-    }
-}
-
-/// Paths inside a file, and the verb that follows.
-fn there(keys: &[String]) -> String {
-    format!("{} {}", list(keys), if keys.len() == 1 { "is" } else { "are" })
-}
-
-fn one_or_none(found: Option<&str>) -> String {
-    found.map_or_else(|| "none".into(), |label| format!("only `{label}`"))
-}
-
-/// One indented line for each column; nothing if there is none.
-fn table(columns: &[(String, String)]) -> String {
-    let lines: Vec<String> = columns
-        .iter()
-        .map(|(name, of)| format!("\n  `{}`: {}", visible(name), visible(of)))
-        .collect();
-    lines.concat()
-}
-
-/// Names shown of a long list.
-const SHOWN: usize = 20;
-
-/// The first names, in quotes.
-fn list(names: &[String]) -> String {
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
-    format!("{}{}", shown.join(", "), and_more(names.len()))
-}
-
-/// How many of a list of `n` are not shown.
-fn and_more(n: usize) -> String {
-    if n > SHOWN { format!(" and {} more", n - SHOWN) } else { String::new() }
 }

@@ -69,7 +69,7 @@ pub fn with_genes_of_file(
 
 /// Names of the genes of the fitted file, sorted; nothing if it is not there or not that file.
 fn genes_of_file((folder, model): (&Path, &Model), data: Option<&str>) -> Option<Vec<String>> {
-    let file = Fitted::find((folder, model), data).ok()??;
+    let file = Fitted::find((folder, model), data, &mut Silent).ok()??;
     let mut genes = file.genes(&mut Silent).ok()?;
     genes.sort_unstable();
     Some(genes)

@@ -336,7 +336,7 @@ mod tests {
 
     #[test]
     fn numbers_have_three_digits() {
-        let all = [0.012345, 1.2345, 12.345, 1234.5, 1.2345e-7].map(number);
+        let all = [0.012_345, 1.234_5, 12.345, 1234.5, 1.234_5e-7].map(number);
         assert_eq!(all, ["0.0123", "1.23", "12.3", "1234", "1.23e-7"]);
     }
 }

@@ -181,7 +181,9 @@ impl Model {
         parts::steady(folder, || match model_check::whole(folder, Self::read_parts(folder)) {
             Ok(model) => parts::check(folder).map(|()| model),
             // What is missing may be missing because the files are of two fits.
-            Err(error @ Error::Io { .. }) => parts::check(folder).and(Err(error)),
+            Err(error @ (Error::Io { .. } | Error::NoFile { .. })) => {
+                parts::check(folder).and(Err(error))
+            }
             Err(error) => Err(error),
         })
     }

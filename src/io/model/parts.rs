@@ -48,9 +48,12 @@ pub(super) fn steady<T>(folder: &Path, read: impl Fn() -> Result<T>) -> Result<T
     let mut before = fs::read(folder.join(RUN)).ok();
     for _ in 1..ATTEMPTS {
         let failed = match read() {
-            Err(error @ (Error::Io { .. } | Error::Unreadable { .. } | Error::NoModel { .. })) => {
-                error
-            }
+            Err(
+                error @ (Error::Io { .. }
+                | Error::NoFile { .. }
+                | Error::Unreadable { .. }
+                | Error::NoModel { .. }),
+            ) => error,
             done => return done,
         };
         let after = fs::read(folder.join(RUN)).ok();

@@ -19,7 +19,6 @@ use crate::pipeline::lineage::CourseOfCells;
 use crate::pipeline::lineage::fates::{FateOptions, of_course};
 use crate::pipeline::lineage::notes::{FEW, say_list};
 use crate::pipeline::lineage::trajectory::{TrajectoryOptions, chosen, steps};
-use crate::pipeline::prepare::no_genes;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
