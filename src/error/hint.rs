@@ -9,11 +9,6 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { way_out, .. } => way_out.clone(),
-            Self::NoModel { folder } => Some(fit_first(folder)),
-            Self::OutputTaken { .. } => Some("choose another place with `--out`".into()),
-            Self::OtherPlan { .. } => {
-                Some("give the parameters of that run, or drop `--resume` to start over".into())
-            }
             Self::FlagOfOtherSolver { solvers, .. } => {
                 Some(format!("leave it out, or choose `--solver {}`", solvers.join("|")))
             }
@@ -112,9 +107,14 @@ impl Error {
         }
     }
 
-    /// The way out when a file is to be changed, or was.
+    /// The way out when a file or a model is to be changed, or was.
     fn hint_of_edits(&self) -> Option<String> {
         match self {
+            Self::NoModel { folder } => Some(fit_first(folder)),
+            Self::OutputTaken { .. } => Some("choose another place with `--out`".into()),
+            Self::OtherPlan { .. } => {
+                Some("give the parameters of that run, or drop `--resume` to start over".into())
+            }
             Self::Memory { .. } => Some(
                 "give it more with `--memory`, or use fewer genes (`--n-top-genes`), components \
                  (`--n-pcs`) or cells (`--obs-filter`)"

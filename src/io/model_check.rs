@@ -86,7 +86,8 @@ fn numbers_of_header(header: &Header) -> std::result::Result<(), String> {
         return wrong(format!("it has {} snapshots, at least two are needed", times.len()));
     }
     if let Some(pair) = times.windows(2).find(|pair| pair[0] >= pair[1]) {
-        return wrong(format!("the time {} comes after {}", pair[1], pair[0]));
+        let [earlier, later] = [pair[0], pair[1]];
+        return wrong(format!("the time {later} comes after {earlier}"));
     }
     if header.dimensions.is_empty() {
         return wrong("it names no dimensions".into());
@@ -214,7 +215,7 @@ fn numbers(interval: &Interval) -> std::result::Result<(), String> {
             return Err(format!("it has {n} rates of growth before the fit and {m} after"));
         }
         let most = MOST_GROWTH / (to - from);
-        if let Some(rate) = prior.iter().chain(posterior).find(|rate| !(rate.abs() <= most)) {
+        if let Some(rate) = prior.iter().chain(posterior).find(|rate| rate.is_nan() || rate.abs() > most) {
             return Err(format!("a cell grows at the rate {rate}"));
         }
     }
@@ -328,7 +329,8 @@ fn mass(masses: &[f64], relaxed: bool) -> std::result::Result<(), String> {
 
 fn weights(networks: &FlowNetworks) -> std::result::Result<(), String> {
     let all = [Some(networks.flow()), networks.score()].into_iter().flatten();
-    match all.flat_map(|network| network.parameters()).find(|value| value.abs() > MOST_WEIGHT) {
+    let wrong = |value: &f64| value.is_nan() || value.abs() > MOST_WEIGHT;
+    match all.flat_map(Mlp::parameters).find(wrong) {
         Some(weight) => Err(format!("a weight of its networks is {weight}")),
         None => Ok(()),
     }

@@ -167,7 +167,7 @@ mod tests {
         let times = [0.0, 0.0, 0.0, 1.0, 1.0, 1.0];
         let spread = of(&points, &times);
         let within = [(2.0_f64 / 3.0).sqrt(), (8.0_f64 / 3.0).sqrt()];
-        assert!((spread.scale - (within[0] + within[1]) / 2.0).abs() < 1e-12);
+        assert!((spread.scale - f64::midpoint(within[0], within[1])).abs() < 1e-12);
         assert!((spread.variances[1] - 8.0 / 3.0).abs() < 1e-12);
         assert!(spread.outlying.is_empty() && pooled(&points) > 50.0);
     }
