@@ -81,7 +81,7 @@ impl<'m> Called<'m> {
     /// Everything that is read: the paths that are no outputs, and the data of the model.
     fn inputs(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
-        let ids = self.flags.ids().map(|id| id.as_str());
+        let ids = self.flags.ids().map(clap::Id::as_str);
         for id in ids.filter(|id| !OUTPUTS.contains(id)) {
             if let Ok(Some(paths)) = self.flags.try_get_many::<PathBuf>(id) {
                 found.extend(paths.cloned());

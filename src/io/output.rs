@@ -151,8 +151,7 @@ fn is_of_model(path: &Path) -> bool {
         let name = path.file_name().unwrap_or_default();
         folder.map_or_else(|_| path.to_path_buf(), |folder| folder.join(name))
     });
-    let above = path.ancestors().skip(1).take(2);
-    above.into_iter().any(|folder| {
+    path.ancestors().skip(1).take(2).any(|folder| {
         let inside = path.strip_prefix(folder).ok().and_then(|rest| rest.components().next());
         let name = inside.map(|part| part.as_os_str().to_string_lossy().into_owned());
         name.is_some_and(|name| is_reserved(&name)) && has_model(folder)
@@ -161,8 +160,7 @@ fn is_of_model(path: &Path) -> bool {
 
 /// Whether `name` is a file or folder of a model.
 fn is_reserved(name: &str) -> bool {
-    let own = OWN_NAMES.iter().chain(&VALIDATION).chain([&HEADER, &PLAN]);
-    own.into_iter().any(|own| *own == name)
+    OWN_NAMES.iter().chain(&VALIDATION).chain([&HEADER, &PLAN]).any(|own| *own == name)
 }
 
 /// Whether a model, whole or unfinished, is in `folder`.

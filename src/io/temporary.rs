@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
@@ -36,12 +36,10 @@ impl Temporary {
         let prefix = prefix_of(path);
         remove_abandoned(folder, &prefix);
         let mut made = Self(new(folder, &prefix)?);
-        for _ in 0..TRIES {
-            if locked(made.0.as_file()) && !is_at(made.0.path()) {
-                made = Self(new(folder, &prefix)?);
-                continue;
-            }
-            break;
+        let mut tries = 0;
+        while tries < TRIES && locked(made.0.as_file()) && !is_at(made.0.path()) {
+            made = Self(new(folder, &prefix)?);
+            tries += 1;
         }
         Ok(made)
     }
@@ -153,7 +151,7 @@ fn remove_abandoned(folder: &Path, prefix: &str) {
     }
 }
 
-fn remove_unlocked(path: &PathBuf) {
+fn remove_unlocked(path: &Path) {
     let Ok(file) = File::open(path) else { return };
     if file.try_lock().is_ok() {
         // If it cannot be removed it is in nobody's way.
