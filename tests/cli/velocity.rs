@@ -96,7 +96,7 @@ fn tables_are_the_same_and_options_that_cannot_be_are_refused() {
     assert!(sandbox.text("one.csv").starts_with("id,time,speed,velocity_Sox2\n"));
     for (line, word) in [
         ("velocity --genes Sox2", "--space genes"),
-        ("velocity --space genes --genes sox2", "`sox2`"),
+        ("velocity --space genes --genes sox2", "did you mean `Sox2`?"),
         ("velocity --at 25", "outside"),
         ("velocity --out v.h5ad", ".parquet"),
     ] {
