@@ -148,16 +148,22 @@ pub fn replace_by_copy(
         fs::set_permissions(temporary.path(), old.permissions())
             .map_err(io_error("write", path))?;
     }
-    let ready = || if in_place { seen.check(path).map_err(Stopped::By) } else { Ok(()) };
+    let ready = || {
+        if in_place {
+            seen.check(path).map_err(|error| Stopped::By(Box::new(error)))
+        } else {
+            Ok(())
+        }
+    };
     temporary.publish(path, ready).map_err(|stopped| match stopped {
-        Stopped::By(error) => error,
+        Stopped::By(error) => *error,
         Stopped::System(source) => io_error("replace", path)(source),
     })
 }
 
 /// Why a copy did not take a file's place.
 enum Stopped {
-    By(Error),
+    By(Box<Error>),
     System(io::Error),
 }
 

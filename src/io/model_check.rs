@@ -8,6 +8,7 @@ use crate::bridge::{Affine, BridgeRecord, FlowNetworks};
 use crate::data::{Snapshot, grown};
 use crate::error::{Error, Result};
 use crate::io::model::{Header, Interval, IntervalGrowth, Model, ValuesRecord, bridge_file};
+use crate::linalg::Mlp;
 
 /// No number of a model is larger: counts in single precision end at 1e38, and squares of what is
 /// below this can still be multiplied.
@@ -215,7 +216,9 @@ fn numbers(interval: &Interval) -> std::result::Result<(), String> {
             return Err(format!("it has {n} rates of growth before the fit and {m} after"));
         }
         let most = MOST_GROWTH / (to - from);
-        if let Some(rate) = prior.iter().chain(posterior).find(|rate| rate.is_nan() || rate.abs() > most) {
+        if let Some(rate) =
+            prior.iter().chain(posterior).find(|rate| rate.is_nan() || rate.abs() > most)
+        {
             return Err(format!("a cell grows at the rate {rate}"));
         }
     }
@@ -329,7 +332,7 @@ fn mass(masses: &[f64], relaxed: bool) -> std::result::Result<(), String> {
 
 fn weights(networks: &FlowNetworks) -> std::result::Result<(), String> {
     let all = [Some(networks.flow()), networks.score()].into_iter().flatten();
-    let wrong = |value: &f64| value.is_nan() || value.abs() > MOST_WEIGHT;
+    let wrong = |value: &&f32| value.is_nan() || value.abs() > MOST_WEIGHT;
     match all.flat_map(Mlp::parameters).find(wrong) {
         Some(weight) => Err(format!("a weight of its networks is {weight}")),
         None => Ok(()),

@@ -211,15 +211,14 @@ struct Plan<'p, 'a> {
 impl<'p, 'a> Plan<'p, 'a> {
     fn of(file: &H5ad, edit: &'p H5adEdit<'a>) -> Result<Self> {
         let mut records = Vec::new();
-        let obs = match file.root.child("obs")? {
-            Some(Node::Folder(obs)) => Some(obs),
-            _ => {
-                // anndata reads categories in `uns` only where `obs` is of records: both or none.
-                for name in ["obs", "var"] {
-                    records.extend(Records::of(&file.root, name)?);
-                }
-                None
+        let obs = if let Some(Node::Folder(obs)) = file.root.child("obs")? {
+            Some(obs)
+        } else {
+            // anndata reads categories in `uns` only where `obs` is of records: both or none.
+            for name in ["obs", "var"] {
+                records.extend(Records::of(&file.root, name)?);
             }
+            None
         };
         let written = edit.written();
         let gone: BTreeSet<&String> = edit.remove.iter().chain(&written).collect();
@@ -250,12 +249,11 @@ impl<'p, 'a> Plan<'p, 'a> {
                 _ => {}
             }
         }
-        let order = match &obs {
-            Some(obs) => order_after(file, obs, edit)?,
-            None => {
-                let names = records.first().map(Records::names).unwrap_or_default();
-                Some(order_with(names, edit))
-            }
+        let order = if let Some(obs) = &obs {
+            order_after(file, obs, edit)?
+        } else {
+            let names = records.first().map(Records::names).unwrap_or_default();
+            Some(order_with(names, edit))
         };
         let (slot, n_cells) = (slot_records, file.n_cells());
         Ok(Self { edit, deleted, records, slot, created, order, n_cells })
