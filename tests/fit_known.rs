@@ -135,7 +135,7 @@ fn noise_grows_with_real_time_and_its_two_units_agree() {
     let [first, second] = [0, 1].map(|k| by_sigma2.intervals[k].epsilon);
     assert!((second / first - 3.0).abs() < 1e-12, "six hours have three times the ε of two");
     // The mean over times and coordinates of the standard deviations, which are those of the course.
-    let scale = COURSE.iter().map(|(_, _, sd)| (sd[0] + sd[1]) / 2.0).sum::<f64>() / 3.0;
+    let scale = COURSE.iter().map(|(_, _, sd)| f64::midpoint(sd[0], sd[1])).sum::<f64>() / 3.0;
     assert!((header.scale - scale).abs() < 1e-9);
     assert!((first - SIGMA2 * 2.0 / (scale * scale)).abs() < 1e-9);
     // The median of two intervals of 2 and 6 hours is 4 hours.

@@ -362,7 +362,7 @@ pub enum Error {
     #[error("none of the genes asked for is there: asked for {} ({}), there are {} ({})", wanted.1.join(", "), wanted.0, present.1.join(", "), present.0)]
     NoGenes {
         /// How the names asked for are written, and the first of them.
-        wanted: (&'static str, Vec<String>),
+        wanted: Box<(&'static str, Vec<String>)>,
         /// How the names there are written, and the first of them.
         present: (&'static str, Vec<String>),
         /// Names there are that may be meant.
@@ -399,7 +399,7 @@ pub enum Error {
         /// Names that would be there if case did not matter.
         n_folded: usize,
         /// How the names asked for are written, and the first of them.
-        wanted: (&'static str, Vec<String>),
+        wanted: Box<(&'static str, Vec<String>)>,
         /// How the names there are written, and the first of them.
         present: (&'static str, Vec<String>),
         /// The way out.

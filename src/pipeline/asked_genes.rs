@@ -82,7 +82,7 @@ pub(super) fn refuse_strangers(
         n_found,
         n_wanted: wanted.iter().collect::<BTreeSet<_>>().len(),
         n_folded,
-        wanted: (asked.words(), first(wanted)),
+        wanted: Box::new((asked.words(), first(wanted))),
         present: (there.words(), first(present)),
         way_out: Naming::way_out(asked, there),
     })

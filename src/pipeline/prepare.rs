@@ -108,7 +108,7 @@ pub(crate) fn no_genes(wanted: &[String], present: &[String]) -> Error {
     let (asked, there) = (naming(wanted), naming(present));
     let near = if let [one] = wanted { nearest(one, present) } else { Vec::new() };
     Error::NoGenes {
-        wanted: (asked.words(), first(wanted)),
+        wanted: Box::new((asked.words(), first(wanted))),
         present: (there.words(), first(present)),
         near,
         way_out: Naming::way_out(asked, there),

@@ -245,9 +245,9 @@ impl Faults<'_> {
         let mut file = FileBuilder::new();
         file.set_attr("encoding-type", self.text("anndata", &["raw", "", "MuData"]));
         if self.0.below(2) == 0 {
-            self.sparse(&mut file, n, genes)
+            self.sparse(&mut file, n, genes);
         } else {
-            self.dense(&mut file, n, genes)
+            self.dense(&mut file, n, genes);
         }
         self.frame(&mut file, "obs", n);
         let of_genes = self.or("var", &["uns"]);

@@ -69,7 +69,7 @@ fn parts(folder: &Path) -> Vec<String> {
 
 fn damaged(dice: &mut Dice, name: &str, path: &Path) {
     let mut bytes = std::fs::read(path).unwrap();
-    if name.ends_with(".json") && dice.below(5) > 0 {
+    if Path::new(&name).extension().is_some_and(|ending| ending == "json") && dice.below(5) > 0 {
         let mut document: Value = serde_json::from_slice(&bytes).unwrap();
         dice.damage_json(&mut document);
         let text = document.to_string();
@@ -99,7 +99,10 @@ fn damaged_table(dice: &mut Dice, path: &Path) {
         let mut cells = whole.column(name).unwrap().clone();
         match (&mut cells, how) {
             (Cells::Floats(values), 0 | 1) if place == column => values[row] = value,
-            (Cells::Texts(values), 0 | 1) if place == column => values[row] = values[0].clone(),
+            (Cells::Texts(values), 0 | 1) if place == column => {
+                let first = values[0].clone();
+                values[row] = first;
+            }
             (Cells::Floats(values), 2) => drop(values.remove(row)),
             (Cells::Texts(values), 2) => drop(values.remove(row)),
             (Cells::Floats(values), 3) => values.swap(0, row),
