@@ -185,6 +185,7 @@ fn r133_plans_potentials_growth_and_networks_of_a_model_are_checked() {
                 ("/bridge/sinkhorn/source_potential/0", None),
                 ("/bridge/sinkhorn/target_potential/0", Some(json!(1e300))),
                 ("/bridge/sinkhorn/dim", Some(json!(4))),
+                ("/bridge/sinkhorn/epsilon", Some(json!(1e-9))),
                 ("/growth/prior/0", None),
                 ("/growth/posterior/0", None),
                 ("/growth/posterior/0", Some(json!(1e300))),
