@@ -127,7 +127,7 @@ pub(crate) fn run(args: AnnotateArgs, overwrite: bool, terminal: &mut Terminal) 
         AnnotateOptions { key: key_added, velocity, project, layer, fates, tables, overwrite };
     let model = Model::read(&folder)?;
     let source = if in_place { &out } else { &data };
-    let fitted = in_place && pipeline::is_fitted_file(source, (&folder, &model), terminal)?;
+    let fitted = in_place && pipeline::is_fitted_file(source, &folder, terminal)?;
     let done = pipeline::annotate((&folder, &model), &options, (source, &out), terminal)?;
     if fitted {
         pipeline::remember_annotated(source, &folder, terminal)?;

@@ -1,6 +1,6 @@
 //! `sbcell strip`: everything that `annotate` wrote, out of an `.h5ad` again.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sbcell::Result;
@@ -8,7 +8,7 @@ use sbcell::pipeline;
 
 use crate::cli::Outcome;
 use crate::cli::annotate::TargetArgs;
-use crate::cli::shared::shown;
+use crate::cli::shared::{MODEL_FOLDER, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -41,10 +41,16 @@ pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
     let in_place = target.in_place();
     let out = target.of(&data)?;
     let source = if in_place { &out } else { &data };
+    // The model that `annotate` uses unless told otherwise goes on with the file.
+    let (model, silent) = (Path::new(MODEL_FOLDER), &mut sbcell::Silent);
+    let fitted = in_place && pipeline::is_fitted_file(source, model, silent)?;
     let done = pipeline::strip(source, &out, key.as_deref())?;
     if !in_place {
         let parameters = serde_json::json!({ "key": key });
         pipeline::record_without_model(&out, "strip", &data, parameters)?;
+    }
+    if fitted {
+        pipeline::remember_annotated(source, model, silent)?;
     }
     let shown_out = shown(if in_place { &data } else { &out });
     let left = if done.left.is_empty() {

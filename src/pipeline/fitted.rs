@@ -9,7 +9,7 @@ use crate::data::Matrix;
 use crate::error::{Error, Result};
 use crate::io::h5ad::H5ad;
 use crate::io::identity::{Identity, compare};
-use crate::io::model::{Model, Reading, ValuesChoice, ValuesRecord};
+use crate::io::model::{Model, Reading, ValuesChoice, ValuesRecord, read_header};
 use crate::io::run::{RunRecord, read_json};
 use crate::pipeline::config::FitOptions;
 use crate::pipeline::coordinates::unique;
@@ -229,20 +229,16 @@ impl Fitted {
     }
 }
 
-/// Whether `path` is the file that the model in `folder` was fitted on.
+/// Whether `path` is the file that the model in `folder` was fitted on; no if there is no model that
+/// could use it.
 ///
 /// # Errors
 /// [`Error::Io`] if it cannot be read; [`Error::Cancelled`].
-pub fn is_fitted_file(
-    path: &Path,
-    (folder, model): (&Path, &Model),
-    progress: &mut dyn Progress,
-) -> Result<bool> {
-    if model.header.file.is_none() && run_of(folder)?.is_none() {
-        return Ok(false);
+pub fn is_fitted_file(path: &Path, folder: &Path, progress: &mut dyn Progress) -> Result<bool> {
+    match read_header(folder).and_then(|header| header.fitted_file(folder)) {
+        Ok(recorded) => Ok(compare(path, &recorded, folder, progress)? == Identity::Same),
+        Err(_) => Ok(false),
     }
-    let recorded = model.header.fitted_file(folder)?;
-    Ok(compare(path, &recorded, folder, progress)? == Identity::Same)
 }
 
 /// `run.json`, if there is one.

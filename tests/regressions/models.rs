@@ -358,6 +358,8 @@ fn r020_a_file_annotated_in_place_is_still_the_fitted_one() {
     sandbox.done(READERS[1].0);
     sandbox.done("annotate data.h5ad --in-place");
     sandbox.done(READERS[0].0);
+    sandbox.done("strip data.h5ad --in-place");
+    sandbox.done(READERS[4].0);
 }
 
 #[test]
