@@ -78,7 +78,7 @@ impl Error {
         }
     }
 
-    /// The way out when a file is to be changed.
+    /// The way out when a file is to be changed, or a gene to be held.
     fn hint_of_edits(&self) -> Option<String> {
         match self {
             Self::Memory { .. } => Some(
@@ -95,6 +95,11 @@ impl Error {
             ),
             Self::SameFile { .. } => Some(
                 "to change it use `--in-place` instead of `--out`: it is replaced by a finished copy"
+                    .into(),
+            ),
+            Self::NotHeld { .. } => Some(
+                "take genes that are in the components (`genes.parquet` has their loadings), fewer of \
+                 them at once, or fit with more components (`sbcell fit --n-pcs`)"
                     .into(),
             ),
             _ => None,
