@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sbcell::Result;
-use sbcell::io::model::Model;
 use sbcell::pipeline::{self, Dynamics, InterpolateOptions, PopulationFormat, Space};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{ModelArgs, aligned, shown};
+use crate::cli::shared::{ModelArgs, aligned, open_model, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -38,8 +37,9 @@ pub(crate) struct InterpolateArgs {
     /// Diffusion in units of the process's own, in small steps: 0 follows its probability flow
     /// [default: the process itself, exactly where it can be]
     ///
-    /// Values other than 1, and --backward, need a model that knows its score: sf2m; ot-cfm and
-    /// i-cfm have no diffusion.
+    /// Values other than 1, and --backward, need a solver whose score is known: lightsb, gaussian,
+    /// sinkhorn, sf2m; ot-cfm and i-cfm have no diffusion. Where a score is made of the cells of the
+    /// earlier snapshot (lightsb, sinkhorn), it takes time with the square of their number.
     #[arg(long, value_name = "G", allow_negative_numbers = true)]
     diffusion: Option<f64>,
     /// Start from the later snapshot and go back in time: ancestors of its cells
@@ -103,7 +103,7 @@ pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> 
         SpaceArg::Genes => Space::Genes,
     };
     let options = InterpolateOptions { at, n_cells, space, dynamics, seed };
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let populations = pipeline::interpolate(&model, &options, terminal)?;
     pipeline::write_populations(&out, &model, &populations, &options, format)?;
     let rows: Vec<Vec<String>> = populations
