@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use sbcell::io::h5ad::H5ad;
-use sbcell::io::model::Model;
 use sbcell::pipeline::{self, AnnotateOptions, KEY, VelocityKind};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{ModelArgs, shown};
+use crate::cli::shared::{ModelArgs, open_model, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -138,7 +137,7 @@ pub(crate) fn run(args: AnnotateArgs, terminal: &mut Terminal) -> Result<Outcome
     let layer = layers.contains(&LayerArg::Velocity);
     let options =
         AnnotateOptions { key: key_added, velocity, project, layer, fates, tables, overwrite };
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let source = if in_place { &out } else { &data };
     let done = pipeline::annotate((&folder, &model), &options, (source, &out), terminal)?;
     if !in_place {

@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use sbcell::Result;
 use sbcell::io::lists::read_names;
-use sbcell::io::model::Model;
 use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, DriverOptions, DriverRow};
 
 use crate::cli::Outcome;
 use crate::cli::fates::TerminalArgs;
 use crate::cli::sets::{ResampleArgs, SetArgs};
-use crate::cli::shared::{ModelArgs, aligned, short, shown};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -62,7 +61,7 @@ pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Resu
     let fates = ends.options(sets, ResampleArgs { bootstrap: 0, batch_key: None }, seed)?;
     let genes = genes.map(|file| read_names(&file)).transpose()?;
     let options = DriverOptions { fates, times, genes };
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let found = pipeline::drivers((&folder, &model), &options, terminal)?;
     let table = DriverRow::table(&found);
     pipeline::write_table((&out, format), &table, &model, ("drivers", &options))?;

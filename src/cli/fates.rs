@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sbcell::io::model::Model;
 use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, FateOptions, FateTables, TerminalGroup};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::sets::{ResampleArgs, SetArgs, time_and_group};
-use crate::cli::shared::{ModelArgs, aligned, short, shown};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -87,7 +86,7 @@ pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result
         args;
     let format = TableFormat::of(&out)?;
     let options = ends.options(sets, resample, seed)?;
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let found = pipeline::fates((&folder, &model), &options, terminal)?;
     pipeline::write_table((&out, format), &found.cells, &model, ("fates", &options))?;
     say(&found, terminal);

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use sbcell::Result;
 use sbcell::io::measured::read_measured;
-use sbcell::io::model::Model;
 use sbcell::pipeline::{
     self, BandwidthChoice, MeasuredOptions, Null, PopulationFormat, SampleOptions, SampleReport,
     Space,
@@ -13,7 +12,7 @@ use sbcell::pipeline::{
 use sbcell::sampler::Scheme;
 
 use crate::cli::Outcome;
-use crate::cli::shared::{ModelArgs, aligned, short, shown};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -144,7 +143,7 @@ pub(crate) fn run(args: SampleArgs, seed: u64, terminal: &mut Terminal) -> Resul
         (Some(FormatArg::Parquet), _) | (None, None) => PopulationFormat::Parquet,
     };
     let out = out.unwrap_or_else(|| folder.join(format!("sample.{}", format.suffix())));
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let reports = if let Some(file) = table_file {
         let table = read_measured(&file)?;
         let imputed = pipeline::impute(&model, &table, &options, terminal)?;

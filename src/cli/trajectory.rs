@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use sbcell::io::model::Model;
 use sbcell::io::table::{Cells, Table, TableFormat};
 use sbcell::pipeline::{self, Direction, TrajectoryOptions};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::sets::{SetArgs, time_and_group};
-use crate::cli::shared::{ModelArgs, aligned, short, shown};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -112,7 +111,7 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
         let (time, group) = time_and_group(&text);
         (group, time)
     });
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let found = pipeline::trajectory((&folder, &model), &options, terminal)?;
     let command = ("trajectory", &options);
     pipeline::write_table((&out, format), &found.shares, &model, command)?;

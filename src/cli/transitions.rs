@@ -3,14 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sbcell::io::model::Model;
 use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, TransitionOptions};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::sets::{ResampleArgs, SetArgs};
-use crate::cli::shared::{ModelArgs, aligned, shown};
+use crate::cli::shared::{ModelArgs, aligned, open_model, shown};
 use crate::cli::terminal::Terminal;
 use crate::cli::trajectory::beside;
 
@@ -53,7 +52,7 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
     let sets = sets.all_or_none()?;
     let pairs = pairs.iter().map(|text| pair(text)).collect::<Result<_>>()?;
     let options = TransitionOptions { sets, pairs, bootstrap, batch: batch_key, seed };
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let found = pipeline::transitions((&folder, &model), &options, terminal)?;
     let command = ("transitions", &options);
     pipeline::write_table((&out, format), &found.long, &model, command)?;

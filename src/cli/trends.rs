@@ -6,13 +6,12 @@ use clap::Args;
 use sbcell::Result;
 use sbcell::io::chart::ChartFormat;
 use sbcell::io::lists::read_names;
-use sbcell::io::model::Model;
 use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, TrendOptions};
 
 use crate::cli::Outcome;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{ModelArgs, shown};
+use crate::cli::shared::{ModelArgs, open_model, shown};
 use crate::cli::terminal::Terminal;
 use crate::cli::trajectory::WayArgs;
 
@@ -71,7 +70,7 @@ pub(crate) fn run(args: TrendsArgs, seed: u64, terminal: &mut Terminal) -> Resul
     let trajectory = way.options(sets, seed);
     let genes = genes.map(|file| read_names(&file)).transpose()?;
     let options = TrendOptions { trajectory, genes, bootstrap };
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let found = pipeline::trends((&folder, &model), &options, terminal)?;
     let chart = match &plot {
         Some(plot) => Some((plot, found.draw(&plot_gene)?)),

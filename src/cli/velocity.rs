@@ -3,13 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sbcell::io::model::Model;
 use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, VelocityOptions, VelocitySpace};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{ModelArgs, aligned, short, shown};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -71,7 +70,7 @@ pub(crate) fn run(args: VelocityArgs, seed: u64, terminal: &mut Terminal) -> Res
     let out = out.unwrap_or_else(|| folder.join("velocity.parquet"));
     let format = TableFormat::of(&out)?;
     let options = VelocityOptions { at, space, genes, seed };
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let found = pipeline::velocity(&model, &options, terminal)?;
     pipeline::write_velocities(&out, &model, &found, &options, format)?;
     let rows: Vec<Vec<String>> = found
