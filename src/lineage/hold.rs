@@ -68,7 +68,7 @@ impl Hold {
         let rows = loadings.select(Axis(0), genes);
         let (even, lengths) = even(&rows);
         let spectrum = Spectrum::new(even.dot(&even.t()).view())?;
-        let back = spectrum.map(f64::recip).dot(&even) / &lengths.view().insert_axis(Axis(1));
+        let back = spectrum.map(f64::recip).dot(&even) / lengths.view().insert_axis(Axis(1));
         let goals = genes.iter().zip(levels).map(|(&gene, level)| level - mean[gene]).collect();
         Ok(Self { rows, back, goals })
     }
