@@ -21,24 +21,67 @@ fn normal(n: usize, dim: usize, seed: u64) -> Array2<f64> {
     Array2::from_shape_simple_fn((n, dim), || StandardNormal.sample(&mut stream))
 }
 
+/// `−S_t⁻¹ (x − m_t)` with the moments of the closed form, whatever the cells.
 #[test]
-fn gaussian_and_one_part_of_lightsb_say_the_same() {
+fn the_score_of_a_gaussian_bridge_is_that_of_its_gaussian_law() {
     let (mean0, mean1) = (array![1.0, -2.0], array![0.5, 3.0]);
     let (cov0, cov1) = (array![[0.8, 0.3], [0.3, 0.5]], array![[1.5, -0.4], [-0.4, 0.9]]);
     let ends = ((mean0.view(), cov0.view()), (mean1.view(), cov1.view()));
     let epsilon = Epsilon::new(0.4).unwrap();
     let gaussian = GaussianBridge::between(ends.0, ends.1, epsilon).unwrap();
-    let mixture = LightSbBridge::between(ends.0, ends.1, epsilon).unwrap();
-    let weights = (0..12).map(|i| 1.0 + f64::from(i % 3)).collect();
-    let source = Snapshot::weighted(normal(12, 2, 1) + &mean0, weights).unwrap();
     let x = normal(40, 2, 2) * 2.0;
-    for t in [0.1, 0.6, 1.0] {
-        let one = gaussian.score_from(&source, x.view(), at(t)).unwrap().unwrap();
-        let other = mixture.score_from(&source, x.view(), at(t)).unwrap().unwrap();
-        let off = (&one - &other).mapv(f64::abs);
-        assert!(off.iter().all(|off| *off < 1e-9), "{t}: {off}");
+    let source = Snapshot::new(normal(12, 2, 1) + &mean0).unwrap();
+    for t in [0.0, 0.1, 0.6, 1.0] {
+        let mean = &mean0 * (1.0 - t) + &mean1 * t;
+        let s = match t {
+            0.0 => cov0.clone(),
+            1.0 => cov1.clone(),
+            _ => gaussian.covariance(at(t)),
+        };
+        // The inverse of two by two, by hand.
+        let det = s[[0, 0]] * s[[1, 1]] - s[[0, 1]] * s[[1, 0]];
+        let inverse = array![[s[[1, 1]], -s[[0, 1]]], [-s[[1, 0]], s[[0, 0]]]] / det;
+        let wanted = (&mean - &x).dot(&inverse);
+        for score in [
+            gaussian.score(x.view(), at(t)).unwrap().unwrap(),
+            gaussian.score_from(&source, x.view(), at(t)).unwrap().unwrap(),
+        ] {
+            let off = (&score - &wanted).mapv(f64::abs);
+            assert!(off.iter().all(|off| *off < 1e-9), "{t}: {off}");
+        }
     }
-    assert!(gaussian.score_from(&source, x.view(), at(0.0)).unwrap().is_none());
+    // A law that is flat in one direction has no density, unless noise has spread it.
+    let flat = array![[1.0, 0.0], [0.0, 0.0]];
+    let ends = ((mean0.view(), cov0.view()), (mean1.view(), flat.view()));
+    let gaussian = GaussianBridge::between(ends.0, ends.1, epsilon).unwrap();
+    assert!(gaussian.score(x.view(), at(0.9)).unwrap().is_some());
+    assert!(gaussian.score(x.view(), at(1.0)).unwrap().is_none());
+}
+
+/// From one cell the law of one part is normal at every time: that of the transition.
+#[test]
+fn one_part_of_lightsb_from_one_cell_has_the_score_of_its_transition() {
+    let (mean0, mean1) = (array![1.0, -2.0], array![0.5, 3.0]);
+    let (var0, var1) = (array![0.8, 0.5], array![1.5, 0.2]);
+    let epsilon = 0.4;
+    let ends = ((mean0.view(), var0.view()), (mean1.view(), var1.view()));
+    let bridge =
+        LightSbBridge::from_gaussians(ends.0, ends.1, Epsilon::new(epsilon).unwrap()).unwrap();
+    let (start, x) = (array![0.4, -1.0], normal(20, 2, 2) * 2.0);
+    let source = Snapshot::new(start.clone().insert_axis(ndarray::Axis(0))).unwrap();
+    for t in [0.1, 0.6, 1.0] {
+        let score = bridge.score_from(&source, x.view(), at(t)).unwrap().unwrap();
+        for ((i, d), found) in score.indexed_iter() {
+            let root = (epsilon * epsilon + 4.0 * var0[d] * var1[d]).sqrt();
+            let s = 2.0 * var1[d] / (epsilon + root);
+            let end = mean1[d] + s * (start[d] - mean0[d]);
+            let (mean, variance) =
+                ((1.0 - t) * start[d] + t * end, epsilon * t * (1.0 - t + t * s));
+            let wanted = -(x[[i, d]] - mean) / variance;
+            assert!((found - wanted).abs() < 1e-9 * (1.0 + wanted.abs()), "{t}: {found} {wanted}");
+        }
+    }
+    assert!(bridge.score_from(&source, x.view(), at(0.0)).unwrap().is_none());
 }
 
 /// From one cell in one dimension a bridge with one Gaussian is Gaussian at every time.
@@ -50,7 +93,8 @@ fn with_a_reference_that_pulls_it_is_that_of_the_draws() {
     let n = 200_000;
     for pull in [-1.0, 1.5] {
         let centre = Choice::Is(array![0.7]);
-        let solver = OuSolver { inner: Arc::new(GaussianSolver::default()), pull, centre };
+        let one = LightSbSolver { n_gaussians: 1.into(), ..LightSbSolver::default() };
+        let solver = OuSolver { inner: Arc::new(one), pull, centre };
         let bridge = solver.solve(&problem, Seed(1), &mut Silent).unwrap().0;
         let start = array![[0.4]];
         let source = Snapshot::new(start.clone()).unwrap();

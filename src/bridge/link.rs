@@ -261,6 +261,25 @@ impl Link {
         Ok(rows.iter().map(one).collect())
     }
 
+    /// For each of `rows` (target cells, in any order, as often as wanted) a source cell, drawn by `T_ij`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if a source cell is not in the plan.
+    pub fn draw_back(&self, rows: &[usize], seed: Seed) -> Result<Vec<usize>> {
+        let ones = Array1::ones(self.shape().0);
+        let pairs = match &self.pairs {
+            Pairs::All(plan) => Pairs::All(plan.transposed()),
+            Pairs::Few(coupling) => {
+                let (n, m) = coupling.shape();
+                let pairs = coupling.pairs().map(|(i, j, mass)| (j, i, mass));
+                Pairs::Few(Coupling::new((m, n), pairs)?)
+            }
+        };
+        let (source, target) = &self.marginals;
+        let back = Self { pairs, marginals: (target.clone(), source.clone()) };
+        back.draw(rows, ones.view(), seed)
+    }
+
     /// `(α, β)`, `(n_source, b)` and `(n_target, b)`, with which each plan `α_i T_ij β_j` has the
     /// marginals of a column of `source` and `target` (not negative, each of sum one): the entropic
     /// plans for other weights of the same cells, found from this one.

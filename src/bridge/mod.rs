@@ -3,6 +3,7 @@
 mod coupling;
 mod course;
 mod flow;
+mod from_cells;
 mod gaussian;
 mod interpolant;
 mod lightsb;
@@ -22,6 +23,7 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 pub use coupling::{Coupling, CouplingKind};
 pub use course::Course;
 pub use flow::{Affine, CurvePoint, FlowBridge, FlowNetworks, FlowRecord, FlowSolver};
+pub use from_cells::{FromCells, Way};
 pub use gaussian::{GaussianBridge, GaussianRecord, GaussianSolver};
 pub use interpolant::{Interpolant, PathShape};
 pub use lightsb::{

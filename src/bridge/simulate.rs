@@ -1,11 +1,13 @@
 //! Paths of a process: Brownian bridges between given ends, and small steps of any drift.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Zip};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Zip, s};
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
+use crate::bridge::from_cells::no_score;
 use crate::bridge::{Bridge, UnitTime};
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
+use crate::linalg::Spectrum;
 use crate::rng::Seed;
 
 /// Rows that share a stream of random numbers; fixed, so that draws do not depend on threads.
@@ -78,8 +80,8 @@ pub(super) fn pinned_step(
 /// Euler–Maruyama steps of the bridge's drift. A zero number of steps returns `x`.
 ///
 /// Its law is wrong by `O(1 / n_steps)`: [`Bridge::sample_transition`] is exact and faster; this
-/// is for whole paths of bridges whose transitions are not known, and for tests. Time
-/// `n_steps` evaluations of the drift.
+/// is for whole paths of bridges whose transitions are not known, and for tests. A last step that ends
+/// at 1 has the noise that is left there ([`noise_at_the_end`]). Time `n_steps` evaluations of the drift.
 ///
 /// # Errors
 /// As [`Bridge::drift`]; [`Error::Parameter`] if `span` goes backwards.
@@ -94,10 +96,16 @@ pub fn euler_maruyama(
     let step = span.0.until(span.1)? / n_steps.max(1) as f64;
     let mut x = x.to_owned();
     for i in 0..n_steps {
-        let drift = bridge.drift(x.view(), UnitTime::new(from + step * i as f64)?)?;
-        x.scaled_add(step, &drift);
+        let now = UnitTime::new(from + step * i as f64)?;
+        let drift = bridge.drift(x.view(), now)?;
         let noise = noise(x.dim(), seed.child("simulate/step", i as u64), "simulate/euler");
-        x.scaled_add(step.sqrt(), &coloured(bridge, noise));
+        let jump = if i + 1 == n_steps && span.1 == UnitTime::END {
+            noise_at_the_end(bridge, x.view(), now, step, noise)?
+        } else {
+            coloured(bridge, noise) * step.sqrt()
+        };
+        x.scaled_add(step, &drift);
+        x += &jump;
     }
     Ok(x)
 }
@@ -122,8 +130,10 @@ pub struct Simulation {
 /// descended from which.
 ///
 /// Steps of Heun (predictor and corrector, the noise drawn once), of weak order two for noise that
-/// does not depend on place; the last step of a span that ends at 0 or 1 is one of Euler, since a
-/// drift may be singular there. Time two evaluations of drift and score for each step.
+/// does not depend on place. The last step of a span that ends at 0 or 1 is one of Euler, since a
+/// drift may be singular there: that of the process itself with the noise that is left at 1
+/// ([`noise_at_the_end`]); of any other diffusion, and at 0, that of the probability flow, which has
+/// the same law and no noise. Time two evaluations of drift and score for each step.
 ///
 /// # Errors
 /// As [`Bridge::drift`]; [`Error::Parameter`] if `diffusion` is negative or not finite, no step is
@@ -156,7 +166,8 @@ pub fn simulate(
     let time =
         |i: usize| UnitTime::new((from + length * i as f64 / n_steps as f64).clamp(0.0, 1.0));
     let ends_outside = to <= 0.0 || to >= 1.0;
-    for i in 0..n_steps {
+    let n_inner = if ends_outside { n_steps - 1 } else { n_steps };
+    for i in 0..n_inner {
         let (now, next) = (time(i)?, time(i + 1)?);
         let step = next.value() - now.value();
         let slope = field.at(x.view(), now)?;
@@ -168,13 +179,45 @@ pub fn simulate(
         };
         let mut ahead = &x + &jump;
         ahead.scaled_add(step, &slope);
-        if i + 1 == n_steps && ends_outside {
-            return Ok(ahead);
-        }
         let corrected = (field.at(ahead.view(), next)? + slope) * (0.5 * step);
         x += &(corrected + jump);
     }
+    if ends_outside {
+        let seed = seed.child("simulate/heun", n_inner as u64);
+        return field.last_step(x, time(n_inner)?, time(n_steps)?, seed);
+    }
     Ok(x)
+}
+
+/// The noise of a last step of length `step`, from the rows of `x` at `now` to local time 1; `noise` is
+/// standard normal, of the shape of `x`.
+///
+/// Over the last step the drift is the way to the mean end, `x + h b = E[X₁ | X_t = x]`, and the end
+/// scatters around it with `Cov(X₁ | X_t = x) = h (I + h J(x)) A`, where `J = ∂b/∂x` and `A` is the
+/// covariance of the noise per unit of time: both are exact if the reference is Brownian and `h = 1 − t`
+/// (Tweedie). Nothing is left where the process ends in points, all of `h A` where the target is wide. J
+/// is taken as its mean over the rows (over 512 of them at most), which is exact for Gaussian laws.
+fn noise_at_the_end(
+    bridge: &dyn Bridge,
+    x: ArrayView2<'_, f64>,
+    now: UnitTime,
+    step: f64,
+    noise: Array2<f64>,
+) -> Result<Array2<f64>> {
+    const MOST_ROWS: usize = 512;
+    if bridge.noise_variance() <= 0.0 || x.nrows() == 0 {
+        return Ok(coloured(bridge, noise) * step.sqrt());
+    }
+    let some = x.slice(s![..; x.nrows().div_ceil(MOST_ROWS), ..]);
+    let mut left = bridge.mean_jacobian(some, now)? * step;
+    left.diag_mut().map_inplace(|value| *value += 1.0);
+    let left = match bridge.noise_factor() {
+        Some(factor) => left.dot(&factor).dot(&factor.t()),
+        None => left * bridge.noise_variance(),
+    };
+    let even = (&left + &left.t()) * (0.5 * step);
+    let root = Spectrum::new(even.view())?.map(|value| value.max(0.0).sqrt());
+    Ok(noise.dot(&root))
 }
 
 /// Standard normal rows as noise of the bridge over one unit of time.
@@ -186,6 +229,7 @@ fn coloured(bridge: &dyn Bridge, noise: Array2<f64>) -> Array2<f64> {
 }
 
 /// The drift of a process of other diffusion with the same law.
+#[derive(Clone, Copy)]
 struct Field<'a> {
     bridge: &'a dyn Bridge,
     diffusion: f64,
@@ -193,6 +237,27 @@ struct Field<'a> {
 }
 
 impl Field<'_> {
+    /// From the rows of `x` to an end of the interval.
+    fn last_step(
+        &self,
+        mut x: Array2<f64>,
+        now: UnitTime,
+        end: UnitTime,
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        let step = end.value() - now.value();
+        let itself = self.forward && (self.diffusion - 1.0).abs() < f64::EPSILON;
+        let jump = if itself {
+            noise_at_the_end(self.bridge, x.view(), now, step, noise(x.dim(), seed, "noise"))?
+        } else {
+            Array2::zeros(x.dim())
+        };
+        let diffusion = if itself { self.diffusion } else { 0.0 };
+        let slope = Field { diffusion, ..*self }.at(x.view(), now)?;
+        x.scaled_add(step, &slope);
+        Ok(x + jump)
+    }
+
     fn at(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         let drift = self.bridge.drift(x, t)?;
         let square = self.diffusion * self.diffusion;
@@ -203,11 +268,7 @@ impl Field<'_> {
         }
         match self.bridge.score(x, t)? {
             Some(score) => Ok(drift + score * factor),
-            None => Err(Error::Parameter {
-                name: "diffusion",
-                must: "1, and forward in time, for a bridge that does not know its score",
-                got: self.diffusion.to_string(),
-            }),
+            None => Err(no_score(self.diffusion)),
         }
     }
 }
@@ -333,6 +394,13 @@ mod tests {
         (mean, ends + NOISE * t * (1.0 - t))
     }
 
+    /// Of the drift.
+    fn slope(t: f64) -> f64 {
+        let growth = -2.0 * (1.0 - t) * VARIANCE[0] + 2.0 * t * VARIANCE[1];
+        let growth = 0.5 * (growth + NOISE * (1.0 - 2.0 * t));
+        (growth - 0.5 * NOISE) / mean_and_variance(t).1
+    }
+
     impl Bridge for Paired {
         fn dim(&self) -> usize {
             1
@@ -349,16 +417,12 @@ mod tests {
 
         /// `v + (ε/2) s` with `v = mean' + (variance' / 2 variance) (x − mean)`.
         fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-            let (mean, variance) = mean_and_variance(t.value());
-            let t = t.value();
-            let growth = -2.0 * (1.0 - t) * VARIANCE[0] + 2.0 * t * VARIANCE[1];
-            let growth = 0.5 * (growth + NOISE * (1.0 - 2.0 * t));
-            let slope = (growth - 0.5 * NOISE) / variance;
-            Ok(x.mapv(|x| MEAN[1] - MEAN[0] + slope * (x - mean)))
+            let mean = mean_and_variance(t.value()).0;
+            Ok(x.mapv(|x| MEAN[1] - MEAN[0] + slope(t.value()) * (x - mean)))
         }
 
-        fn mean_jacobian(&self, x: ArrayView2<'_, f64>, _: UnitTime) -> Result<Array2<f64>> {
-            Ok(Array2::zeros((x.ncols(), x.ncols())))
+        fn mean_jacobian(&self, _: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+            Ok(array![[slope(t.value())]])
         }
 
         fn sample_transition(

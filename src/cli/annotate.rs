@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sbcell::io::model::Model;
 use sbcell::io::output::same_file;
 use sbcell::pipeline::{self, AnnotateOptions, KEY, VelocityKind};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{ModelArgs, shown};
+use crate::cli::shared::{ModelArgs, open_model, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -125,7 +124,7 @@ pub(crate) fn run(args: AnnotateArgs, overwrite: bool, terminal: &mut Terminal) 
     let layer = layers.contains(&LayerArg::Velocity);
     let options =
         AnnotateOptions { key: key_added, velocity, project, layer, fates, tables, overwrite };
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let source = if in_place { &out } else { &data };
     let fitted = in_place && pipeline::is_fitted_file(source, &folder, terminal)?;
     let done = pipeline::annotate((&folder, &model), &options, (source, &out), terminal)?;

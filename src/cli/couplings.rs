@@ -4,11 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sbcell::Result;
-use sbcell::io::model::Model;
 use sbcell::pipeline::{self, CouplingOptions, Export};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{ModelArgs, short, shown};
+use crate::cli::shared::{ModelArgs, open_model, short, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -75,7 +74,7 @@ pub(crate) fn run(args: CouplingsArgs, seed: u64, terminal: &mut Terminal) -> Re
         least,
         seed,
     };
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     for (file, kept) in pipeline::couplings(&out, &model, &options, terminal)? {
         terminal.say(&format!("wrote {} ({} % of the mass)", shown(&file), short(100.0 * kept)));
     }

@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sbcell::Result;
-use sbcell::io::model::Model;
 use sbcell::io::output::is_stream;
 use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, DiagnoseOptions, Diagnosed};
 
 use crate::cli::Outcome;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to};
 use crate::cli::terminal::Terminal;
 use crate::cli::trajectory::beside;
 
@@ -61,7 +60,7 @@ pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Res
         return Err(sbcell::Error::Parameter { name, must, got: "alone".into() });
     }
     let options = DiagnoseOptions { sets, deals, seed };
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let found = pipeline::diagnose((&folder, &model), &options, terminal)?;
     let command = ("diagnose", &options);
     pipeline::write_table((&out, format), &found.table, &model, command)?;

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use sbcell::Result;
 use sbcell::io::lists::read_names;
-use sbcell::io::model::Model;
 use sbcell::pipeline::{self, DriverOptions, DriverRow};
 
 use crate::cli::Outcome;
 use crate::cli::fates::TerminalArgs;
 use crate::cli::sets::{ResampleArgs, SetArgs};
-use crate::cli::shared::{ModelArgs, aligned, short, shown};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::times_of;
 
@@ -60,7 +59,7 @@ pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Resu
         args;
     let format = terminal.table_format(&out)?;
     let genes = genes.map(|file| read_names(&file)).transpose()?;
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let known = times_of(&model);
     let fates = ends.options(&known, sets, ResampleArgs { bootstrap: 0, batch_key: None }, seed)?;
     let times = times.iter().map(|text| known.observed("--times", text)).collect::<Result<_>>()?;

@@ -4,13 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sbcell::data::time::KnownTimes;
-use sbcell::io::model::Model;
 use sbcell::pipeline::{self, FateOptions, FateTables, TerminalGroup};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::sets::{ResampleArgs, SetArgs};
-use crate::cli::shared::{ModelArgs, aligned, short, shown};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::{self, times_of};
 
@@ -92,7 +91,7 @@ pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result
     let FatesArgs { model: ModelArgs { model: folder }, sets, terminal: ends, resample, out } =
         args;
     let format = terminal.table_format(&out)?;
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let options = ends.options(&times_of(&model), sets, resample, seed)?;
     let found = pipeline::fates((&folder, &model), &options, terminal)?;
     pipeline::write_table((&out, format), &found.cells, &model, ("fates", &options))?;

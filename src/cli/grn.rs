@@ -7,7 +7,6 @@ use clap::{Args, ValueEnum};
 use sbcell::io::chart::ChartFormat;
 use sbcell::io::edges::EdgeDialect;
 use sbcell::io::lists;
-use sbcell::io::model::Model;
 use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, EdgeFormat, EdgeSource, FoundEdges, GrnOptions, Regulators};
 use sbcell::preprocess::Species;
@@ -15,7 +14,7 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::formats::check_suffix;
-use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -329,7 +328,7 @@ pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<O
     if let Some(plot) = &args.plot {
         ChartFormat::of(plot)?;
     }
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let found = pipeline::grn(&folder, &model, &options, terminal)?;
     pipeline::write_edges(&out, &model, &found.rows, &options, format)?;
     say_first(&found, terminal);

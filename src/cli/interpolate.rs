@@ -4,12 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use sbcell::Result;
-use sbcell::io::model::Model;
 use sbcell::pipeline::{self, Dynamics, InterpolateOptions, PopulationFormat, Space};
 
 use crate::cli::Outcome;
 use crate::cli::formats::check_suffix;
-use crate::cli::shared::{ModelArgs, aligned, shown, up_to};
+use crate::cli::shared::{ModelArgs, aligned, open_model, shown, up_to};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::{self, times_of};
 
@@ -40,8 +39,9 @@ pub(crate) struct InterpolateArgs {
     /// Diffusion in units of the process's own, in small steps: 0 follows its probability flow
     /// [default: the process itself, exactly where it can be]
     ///
-    /// Values other than 1, and --backward, need a model that knows its score: sf2m; ot-cfm and
-    /// i-cfm have no diffusion.
+    /// Values other than 1, and --backward, need a solver whose score is known: lightsb, gaussian,
+    /// sinkhorn, sf2m; ot-cfm and i-cfm have no diffusion. Where a score is made of the cells of the
+    /// earlier snapshot (lightsb, sinkhorn), it takes time with the square of their number.
     #[arg(long, value_name = "G", allow_negative_numbers = true)]
     diffusion: Option<f64>,
     /// Start from the later snapshot and go back in time: ancestors of its cells
@@ -129,7 +129,7 @@ pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> 
         SpaceArg::Pca => Space::Pca,
         SpaceArg::Genes => Space::Genes,
     };
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let at = times::any(&times_of(&model), "--at", &at)?;
     let options = InterpolateOptions { at, n_cells, space, dynamics, seed };
     let populations = pipeline::interpolate(&model, &options, terminal)?;

@@ -4,12 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sbcell::Result;
-use sbcell::io::model::Model;
+use sbcell::metrics::Estimate;
 use sbcell::pipeline::{self, PerturbOptions, Perturbed};
 
 use crate::cli::Outcome;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::{self, times_of};
 
@@ -23,6 +23,11 @@ Examples:
 Columns: gene, control (mean at the end without it), knockout, shift, lo, hi (95 % over resampled
 cells), linear (shift by linear response), deviations (shift in standard deviations between cells),
 held_down.
+
+First it says what the coordinates hold of each gene: the share of its variance (if the file is found),
+the share of a change of it alone, and how many standard deviations its level is from the cells at the
+start. Cells are brought to the level by the least move of their coordinates, so that the less of a gene
+they hold, the more other genes go with it.
 
 MODEL-BASED, NOT VALIDATED. The bridge was fitted to cells in which nothing was knocked out: it pulls
 cells to the later snapshots whatever happens to them, it takes what goes together for what acts, and no
@@ -66,7 +71,7 @@ pub(crate) struct PerturbArgs {
     out: PathBuf,
 }
 
-/// Genes on the terminal.
+/// Genes on the terminal beside those that are held.
 const FIRST: usize = 12;
 
 pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
@@ -83,7 +88,7 @@ pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Resu
     } = args;
     let format = terminal.table_format(&out)?;
     let sets = sets.all_or_none()?;
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let known = times_of(&model);
     let from = times::observed(&known, "--from", from.as_ref())?;
     let until = times::observed(&known, "--until", until.as_ref())?;
@@ -99,21 +104,47 @@ pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Resu
     Ok(Outcome::Done)
 }
 
-fn say(found: &Perturbed, terminal: &Terminal) {
+/// What the coordinates hold of the genes that are held.
+fn held(found: &Perturbed) -> String {
+    let percent = |share: f64| format!("{:.1}", 100.0 * share);
     let rows: Vec<Vec<String>> = found
-        .rows
+        .held
         .iter()
-        .take(FIRST)
+        .map(|held| {
+            let variance = held.variance_held.map_or("–".into(), percent);
+            let numbers = [short(held.level), variance, percent(held.shown)];
+            let distance = format!("{:.1}", held.distance);
+            [held.gene.clone()].into_iter().chain(numbers).chain([distance]).collect()
+        })
+        .collect();
+    let columns = ["held", "level", "% of its variance", "% of a change", "sd from cells"];
+    format!("in the coordinates of the model\n{}", aligned(&columns, &rows))
+}
+
+fn interval(estimate: &Estimate, shown: impl Fn(f64) -> String) -> String {
+    if !estimate.has_interval() {
+        return "–".into();
+    }
+    format!("[{}, {}]", shown(estimate.lo), shown(estimate.hi))
+}
+
+fn say(found: &Perturbed, terminal: &Terminal) {
+    terminal.say(&held(found));
+    let (down, others): (Vec<_>, Vec<_>) = found.rows.iter().partition(|row| row.held_down);
+    let rows: Vec<Vec<String>> = down
+        .into_iter()
+        .chain(others.into_iter().take(FIRST))
         .map(|row| {
             let name =
                 if row.held_down { format!("{} (held)", row.gene) } else { row.gene.clone() };
-            let interval = format!("[{}, {}]", short(row.shift.lo), short(row.shift.hi));
-            let numbers = [row.control, row.shift.value].map(short);
+            let interval = interval(&row.shift, short);
+            let numbers = [row.control, row.knockout, row.shift.value].map(short);
             let rest = [interval, short(row.linear), format!("{:.2}", row.deviations)];
             [name].into_iter().chain(numbers).chain(rest).collect()
         })
         .collect();
-    terminal.say(&aligned(&["gene", "control", "shift", "95 %", "linear", "sd"], &rows));
+    terminal
+        .say(&aligned(&["gene", "control", "knockout", "shift", "95 %", "linear", "sd"], &rows));
     terminal.say(&format!(
         "linear response and simulation agree over genes with correlation {}",
         short(found.agreement)
@@ -126,12 +157,8 @@ fn say(found: &Perturbed, terminal: &Terminal) {
         .iter()
         .map(|(name, share, change)| {
             let points = |value: f64| format!("{:+.1}", 100.0 * value);
-            vec![
-                name.clone(),
-                format!("{:.1}", 100.0 * share),
-                points(change.value),
-                format!("[{}, {}]", points(change.lo), points(change.hi)),
-            ]
+            let interval = interval(change, points);
+            vec![name.clone(), format!("{:.1}", 100.0 * share), points(change.value), interval]
         })
         .collect();
     terminal.say(&aligned(&["group", "% of control", "change", "95 %"], &rows));

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use sbcell::Result;
 use sbcell::io::measured::read_measured;
-use sbcell::io::model::Model;
 use sbcell::pipeline::{
     self, BandwidthChoice, MeasuredOptions, Null, PopulationFormat, SampleOptions, SampleReport,
     Space,
@@ -14,7 +13,7 @@ use sbcell::sampler::Scheme;
 
 use crate::cli::Outcome;
 use crate::cli::formats::check_suffix;
-use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to};
 use crate::cli::terminal::{Lines, Terminal};
 use crate::cli::times::{self, times_of};
 
@@ -172,7 +171,7 @@ pub(crate) fn run(mut args: SampleArgs, seed: u64, terminal: &mut Terminal) -> R
     }
     .for_spreadsheets(terminal.spreadsheet_safe);
     let out = out.unwrap_or_else(|| folder.join(format!("sample.{}", format.suffix())));
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     options.at = times::any(&times_of(&model), "--at", &at)?;
     let reports = if let Some(file) = table_file {
         let table = read_measured(&file)?;

@@ -5,7 +5,9 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use sbcell::bridge::Stop;
 use sbcell::error::visible;
+use sbcell::io::model::{Interval, Model};
 use sbcell::{Error, Result};
 
 use crate::cli::terminal::Lines;
@@ -96,6 +98,32 @@ pub(crate) struct ModelArgs {
     /// Folder that `sbcell fit` wrote
     #[arg(short, long, default_value = MODEL_FOLDER, value_name = "DIR")]
     pub(crate) model: PathBuf,
+}
+
+/// Reads the model in `folder` and says which of its intervals did not converge: the door by which every
+/// command that reads a model goes.
+pub(crate) fn open_model(folder: &Path, terminal: &Terminal) -> Result<Model> {
+    let model = Model::read(folder)?;
+    if let Some(text) = not_converged(&model.intervals) {
+        terminal.note(&text);
+    }
+    Ok(model)
+}
+
+/// One line that names the intervals whose solver did not converge, if there are any.
+fn not_converged(intervals: &[Interval]) -> Option<String> {
+    let open = intervals.iter().filter(|interval| interval.report.stop != Stop::Converged);
+    let open: Vec<String> = open.map(|i| format!("{} → {}", i.from, i.to)).collect();
+    if open.is_empty() {
+        return None;
+    }
+    let named = open.join(", ");
+    Some(format!(
+        "the solver did not converge on {named} ({} of {} intervals): results that go through them are \
+         not those of the bridge that was asked for",
+        open.len(),
+        intervals.len()
+    ))
 }
 
 /// Lays rows out in columns; numbers to the right, text to the left.

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sbcell::data::time::KnownTimes;
-use sbcell::io::model::Model;
 use sbcell::io::output::is_stream;
 use sbcell::io::table::{Cells, Table, TableFormat};
 use sbcell::pipeline::{self, Direction, TrajectoryOptions};
@@ -12,7 +11,7 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{ModelArgs, aligned, short, shown, up_to};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::{self, times_of};
 
@@ -114,7 +113,7 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
     if paths == Some(0) {
         return Err(Error::Parameter { name: "--paths", must: "at least 1", got: "0".into() });
     }
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let known = times_of(&model);
     let mut options = way.options(&known, sets, seed)?;
     options.paths = paths.unwrap_or(0);

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 
 use clap::Args;
 use sbcell::data::time::KnownTimes;
-use sbcell::io::model::Model;
 use sbcell::io::output::is_stream;
 use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, TransitionOptions};
@@ -12,7 +11,7 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::sets::{ResampleArgs, SetArgs};
-use crate::cli::shared::{ModelArgs, aligned, shown};
+use crate::cli::shared::{ModelArgs, aligned, open_model, shown};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::times_of;
 use crate::cli::trajectory::beside;
@@ -54,7 +53,7 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
     let ResampleArgs { bootstrap, batch_key } = resample;
     let format = terminal.table_format(&out)?;
     let sets = sets.all_or_none()?;
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let known = times_of(&model);
     let pairs = pairs.iter().map(|text| pair(&known, text)).collect::<Result<_>>()?;
     let options = TransitionOptions { sets, pairs, bootstrap, batch: batch_key, seed };

@@ -6,12 +6,11 @@ use clap::Args;
 use sbcell::Result;
 use sbcell::io::chart::ChartFormat;
 use sbcell::io::lists::read_names;
-use sbcell::io::model::Model;
 use sbcell::pipeline::{self, TrendOptions};
 
 use crate::cli::Outcome;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{ModelArgs, shown, up_to};
+use crate::cli::shared::{ModelArgs, open_model, shown, up_to};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::times_of;
 use crate::cli::trajectory::WayArgs;
@@ -70,7 +69,7 @@ pub(crate) fn run(args: TrendsArgs, seed: u64, terminal: &mut Terminal) -> Resul
         ChartFormat::of(plot)?;
     }
     let genes = genes.map(|file| read_names(&file)).transpose()?;
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let trajectory = way.options(&times_of(&model), sets, seed)?;
     let options = TrendOptions { trajectory, genes, bootstrap };
     let found = pipeline::trends((&folder, &model), &options, terminal)?;

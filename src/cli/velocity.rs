@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use sbcell::io::model::Model;
 use sbcell::pipeline::{self, VelocityOptions, VelocitySpace};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{ModelArgs, aligned, short, shown};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::{self, times_of};
 
@@ -70,7 +69,7 @@ pub(crate) fn run(args: VelocityArgs, seed: u64, terminal: &mut Terminal) -> Res
     }
     let out = out.unwrap_or_else(|| folder.join("velocity.parquet"));
     let format = terminal.table_format(&out)?;
-    let model = Model::read(&folder)?;
+    let model = open_model(&folder, terminal)?;
     let at = times::any(&times_of(&model), "--at", &at)?;
     let options = VelocityOptions { at, space, genes, seed };
     let found = pipeline::velocity(&model, &options, terminal)

@@ -107,7 +107,7 @@ impl Error {
         }
     }
 
-    /// The way out when a file or a model is to be changed, or was.
+    /// The way out when a file or a model is to be changed, or was, or a gene to be held.
     fn hint_of_edits(&self) -> Option<String> {
         match self {
             Self::NoModel { folder } => Some(fit_first(folder)),
@@ -149,6 +149,11 @@ impl Error {
             Self::FileChanged { .. } => Some("nothing was written: run this again".into()),
             Self::SameFile { .. } => Some(
                 "to change it use `--in-place` instead of `--out`: it is replaced by a finished copy"
+                    .into(),
+            ),
+            Self::NotHeld { .. } => Some(
+                "take genes that are in the components (`genes.parquet` has their loadings), fewer of \
+                 them at once, or fit with more components (`sbcell fit --n-pcs`)"
                     .into(),
             ),
             _ => None,

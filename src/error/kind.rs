@@ -46,6 +46,7 @@ impl Error {
             | Self::UnknownGroup { .. }
             | Self::ReferenceNotTaken
             | Self::NoGeneSpace { .. }
+            | Self::NotHeld { .. }
             | Self::Negative { .. }
             | Self::KeysTaken { .. }
             | Self::OtherCells { .. }

@@ -456,6 +456,12 @@ pub enum Error {
         /// The groups there are.
         groups: Vec<String>,
     },
+    /// Genes that the coordinates of a model cannot give levels of their own.
+    #[error("the coordinates of the model cannot hold {} at a level", list(genes))]
+    NotHeld {
+        /// The genes.
+        genes: Vec<String>,
+    },
     /// Genes are asked of a model that was fitted on an embedding.
     #[error("the model was fitted on {source_name} and knows no genes")]
     NoGeneSpace {

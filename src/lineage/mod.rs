@@ -7,13 +7,14 @@
 //! - [`trends`], [`drivers`]: genes along a trajectory, and genes that go with a fate
 //! - [`pinned_paths`], [`free_paths`]: single paths
 //! - [`signal`], [`kinks`], [`far_cells`], [`agreement`]: whether to believe any of it
-//! - [`Perturbation`]: what the fitted field says of a gene that is held down
+//! - [`Perturbation`]: what the fitted field says of a gene that is held down, at a level by [`Hold`]
 
 mod agreement;
 mod course;
 mod drivers;
 mod fates;
 mod groups;
+mod hold;
 mod kinks;
 mod paths;
 mod perturb;
@@ -28,6 +29,7 @@ pub use course::Lineage;
 pub use drivers::{Driver, drivers, goes_with_depth};
 pub use fates::{FateTable, Fates, Terminal};
 pub use groups::Groups;
+pub use hold::{Hold, unheld};
 pub use kinks::{Kink, kinks};
 pub use paths::{Path, free_paths, pinned_paths};
 pub use perturb::{Perturbation, Response};

@@ -2,17 +2,16 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
-use crate::bridge::{BridgeSeries, UnitTime, euler_maruyama};
+use crate::bridge::{Bridge, BridgeSeries, UnitTime, euler_maruyama};
 use crate::error::{Error, Result};
-use crate::linalg::Spectrum;
+use crate::lineage::hold::Hold;
 use crate::rng::Seed;
 
 /// Genes held down from a time on, in the coordinates of a course of bridges.
 ///
 /// With loadings W (rows of the genes, orthonormal columns), `e = mean + W z` is the expression at z.
-/// Taking the genes to `levels` moves a cell by `W_Gᵀ (levels − e_G)`: what the coordinates can show of
-/// it. From then on the part of z within the span of `W_G` stays where that put it; the rest follows
-/// the bridge.
+/// Cells are brought to the levels by the least move of their coordinates ([`Hold`]), before the first
+/// step and after every one; across the span of `W_G` they follow the bridge.
 #[derive(Debug, Clone, Copy)]
 pub struct Perturbation<'a> {
     /// The bridges.
@@ -44,51 +43,61 @@ pub struct Response {
     pub linear: Array1<f64>,
     /// Mean shift at the start.
     pub start: Array1<f64>,
-    /// For each held gene the part of a change of it that the coordinates can show, `‖W_g‖²`.
+    /// For each held gene the part of a change of it alone that the coordinates can show, `‖W_g‖²`
+    /// with orthonormal columns.
     pub shown: Vec<f64>,
+    /// For each held gene how far its level is from the cells at the start: the root mean square
+    /// distance, in standard deviations of the gene in the coordinates between these cells.
+    pub distances: Vec<f64>,
+}
+
+/// Cells on their way.
+struct Followed<'a> {
+    hold: &'a Hold,
+    held: bool,
+    control: Array2<f64>,
+    perturbed: Array2<f64>,
+    linear: Array1<f64>,
 }
 
 impl Perturbation<'_> {
     /// Follows the cells `x` `(n, dim)` of the time of place `span.0` to that of `span.1`.
     ///
-    /// **Linear**: `δ ← (I + h J) δ` with the Jacobian averaged over the unperturbed cells, its held part
-    /// brought to where the perturbed cells are held. **Simulated**: every cell twice by the steps of Euler and Maruyama, with the same
-    /// noise. The bridge was fitted to unperturbed cells: it has seen no knock-out, and pulls cells to
-    /// the observed later snapshots, so what it says is a hypothesis.
+    /// **Linear**: `δ ← (I + h J) δ` with the Jacobian averaged over the unperturbed cells, then moved
+    /// so that the held genes are at their levels. **Simulated**: every cell twice by the steps of
+    /// Euler and Maruyama, with the same noise; held genes are brought back to their levels after
+    /// each step, which is the same step of the process on the cells that have these levels. The
+    /// bridge was fitted to unperturbed cells: it has seen no knock-out, and pulls cells to the
+    /// observed later snapshots, so what it says is a hypothesis.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a span that goes back, no steps or no genes; those of the bridges.
+    /// [`Error::Parameter`] for a span that goes back, no steps or no genes, and for genes that the
+    /// coordinates cannot bring to levels of their own ([`Hold::new`]); those of the bridges.
     pub fn follow(&self, x: ArrayView2<'_, f64>, seed: Seed) -> Result<Response> {
         self.check()?;
-        let hold = Hold::new(self)?;
-        let mut control = x.to_owned();
-        let mut perturbed = self.moved(x);
-        let start = mean_shift(&control, &perturbed);
-        let fixed = self.held.then(|| hold.part(perturbed.view()));
-        let mut linear = start.clone();
+        let hold = Hold::new(self.loadings, self.mean, self.genes, self.levels)?;
+        let mut perturbed = x.to_owned();
+        hold.put(&mut perturbed);
+        let start = mean_shift(&x.to_owned(), &perturbed);
+        let mut followed = Followed {
+            hold: &hold,
+            held: self.held,
+            control: x.to_owned(),
+            perturbed,
+            linear: start.clone(),
+        };
         for k in self.span.0..self.span.1 {
             let bridge = &*self.series.bridges()[k];
             for step in 0..self.n_steps {
                 let from = UnitTime::new(step as f64 / self.n_steps as f64)?;
                 let to = UnitTime::new((step + 1) as f64 / self.n_steps as f64)?;
-                let h = to.value() - from.value();
-                let jacobian = bridge.mean_jacobian(control.view(), from)?;
-                linear = &linear + &(jacobian.dot(&linear) * h);
                 let seed = seed.child("perturb", (k * self.n_steps + step) as u64);
-                control = euler_maruyama(bridge, control.view(), (from, to), 1, seed)?;
-                perturbed = euler_maruyama(bridge, perturbed.view(), (from, to), 1, seed)?;
-                if let Some(fixed) = &fixed {
-                    let part = hold.part(perturbed.view());
-                    perturbed = perturbed - part + fixed;
-                    // Cells without the perturbation move on; where it holds them is where they were.
-                    let apart = mean_shift(&hold.part(control.view()), fixed);
-                    let part = hold.part(linear.view().insert_axis(Axis(0)));
-                    linear = linear - part.row(0) + apart;
-                }
+                followed.step(bridge, (from, to), seed)?;
             }
         }
-        let shown = self.genes.iter().map(|&g| self.row(g).dot(&self.row(g))).collect();
-        Ok(Response { control, perturbed, linear, start, shown })
+        let Followed { control, perturbed, linear, .. } = followed;
+        let distances = hold.distances(x);
+        Ok(Response { control, perturbed, linear, start, shown: self.shown(), distances })
     }
 
     fn check(&self) -> Result<()> {
@@ -110,59 +119,34 @@ impl Perturbation<'_> {
         Ok(())
     }
 
-    /// The loadings of a gene, scaled so that columns of all loadings have length one.
-    fn row(&self, gene: usize) -> Array1<f64> {
-        let lengths = self.loadings.map_axis(Axis(0), |column| column.dot(&column).sqrt());
-        let row = self.loadings.row(gene);
-        row.iter().zip(&lengths).map(|(w, l)| if *l > 0.0 { w / l } else { 0.0 }).collect()
-    }
-
-    /// Cells with the genes at their levels, as far as coordinates show it.
-    fn moved(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
+    /// `‖W_g‖²` of each held gene, with columns of all loadings scaled to length one.
+    fn shown(&self) -> Vec<f64> {
         let squares = self.loadings.map_axis(Axis(0), |column| column.dot(&column));
-        let mut moved = x.to_owned();
-        for (&gene, level) in self.genes.iter().zip(self.levels) {
+        let shown = |&gene: &usize| {
             let row = self.loadings.row(gene);
-            // (Wᵀ W)⁻¹ W_gᵀ: the coordinates of a change of this gene alone.
-            let back: Array1<f64> =
-                row.iter().zip(&squares).map(|(w, s)| if *s > 0.0 { w / s } else { 0.0 }).collect();
-            for (mut to, from) in moved.rows_mut().into_iter().zip(x.rows()) {
-                let missing = level - (self.mean[gene] + row.dot(&from));
-                to.scaled_add(missing, &back);
-            }
-        }
-        moved
+            row.iter().zip(&squares).map(|(w, s)| if *s > 0.0 { w * w / s } else { 0.0 }).sum()
+        };
+        self.genes.iter().map(shown).collect()
     }
 }
 
-/// The span of the held genes' loadings.
-struct Hold {
-    axes: Array2<f64>,
-}
-
-impl Hold {
-    fn new(of: &Perturbation<'_>) -> Result<Self> {
-        let rows = of.loadings.select(Axis(0), of.genes);
-        let gram = rows.dot(&rows.t());
-        let spectrum = Spectrum::new(gram.view())?;
-        let largest = spectrum.values.iter().fold(0.0_f64, |a, b| a.max(*b));
-        let mut axes = Vec::new();
-        for (value, vector) in spectrum.values.iter().zip(spectrum.vectors.rows()) {
-            // Genes that the coordinates do not know have nothing to hold.
-            if *value > 1e-10 * largest && *value > 0.0 {
-                axes.push(vector.dot(&rows) / value.sqrt());
+impl Followed<'_> {
+    fn step(&mut self, bridge: &dyn Bridge, span: (UnitTime, UnitTime), seed: Seed) -> Result<()> {
+        let h = span.1.value() - span.0.value();
+        let jacobian = bridge.mean_jacobian(self.control.view(), span.0)?;
+        self.linear = &self.linear + &(jacobian.dot(&self.linear) * h);
+        self.control = euler_maruyama(bridge, self.control.view(), span, 1, seed)?;
+        self.perturbed = euler_maruyama(bridge, self.perturbed.view(), span, 1, seed)?;
+        if self.held {
+            self.hold.put(&mut self.perturbed);
+            if let Some(centre) = self.control.mean_axis(Axis(0)) {
+                // Cells without the perturbation move on; held ones have the levels.
+                let mut shifted = (&centre + &self.linear).insert_axis(Axis(0));
+                self.hold.put(&mut shifted);
+                self.linear = &shifted.row(0) - &centre;
             }
         }
-        let mut all = Array2::zeros((axes.len(), rows.ncols()));
-        for (mut row, axis) in all.rows_mut().into_iter().zip(&axes) {
-            row.assign(axis);
-        }
-        Ok(Self { axes: all })
-    }
-
-    /// The part of each row within the span.
-    fn part(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
-        x.dot(&self.axes.t()).dot(&self.axes)
+        Ok(())
     }
 }
 
@@ -181,18 +165,26 @@ mod tests {
     /// Two correlated genes that are the coordinates themselves, between two Gaussians: its field is
     /// affine, so that the linear response is exact.
     fn bridge() -> GaussianBridge {
+        with_noise(0.3)
+    }
+
+    fn with_noise(epsilon: f64) -> GaussianBridge {
         let source = (array![1.0, 2.0], array![[1.0, 0.6], [0.6, 1.0]]);
         let target = (array![3.0, 1.0], array![[2.0, -0.5], [-0.5, 1.0]]);
         GaussianBridge::between(
             (source.0.view(), source.1.view()),
             (target.0.view(), target.1.view()),
-            Epsilon::new(0.3).unwrap(),
+            Epsilon::new(epsilon).unwrap(),
         )
         .unwrap()
     }
 
     fn series() -> BridgeSeries {
-        let bridge: Box<dyn Bridge> = Box::new(bridge());
+        of(bridge())
+    }
+
+    fn of(bridge: GaussianBridge) -> BridgeSeries {
+        let bridge: Box<dyn Bridge> = Box::new(bridge);
         BridgeSeries::new(vec![0.0, 2.0], vec![bridge]).unwrap()
     }
 
@@ -224,12 +216,111 @@ mod tests {
             // Gene 0 was at 0.5 + mean of its coordinate and goes to zero.
             let was = 0.5 + cells().column(0).mean().unwrap();
             assert!((response.start[0] + was).abs() < 1e-12 && response.start[1].abs() < 1e-12);
-            assert_eq!(response.shown, [1.0]);
+            assert!((response.shown[0] - 1.0).abs() < 1e-12);
             if held {
                 // The gene stays at zero: its coordinate at less its mean.
                 assert!(response.perturbed.column(0).iter().all(|x| (x + 0.5).abs() < 1e-9));
             }
         }
+    }
+
+    /// Three genes on two coordinates, none of them a coordinate.
+    fn mixed(genes: &[usize], levels: &[f64], held: bool) -> Response {
+        let (series, mean) = (series(), array![0.5, -0.2, 1.0]);
+        let loadings = array![[0.1, 0.05], [0.6, -0.3], [0.2, 0.9]];
+        let perturbation = Perturbation {
+            series: &series,
+            loadings: loadings.view(),
+            mean: mean.view(),
+            genes,
+            levels,
+            held,
+            span: (0, 1),
+            n_steps: 30,
+        };
+        perturbation.follow(cells().view(), Seed(4)).unwrap()
+    }
+
+    #[test]
+    fn what_is_held_stays_at_its_level_whatever_its_loadings() {
+        let (loadings, mean) = (array![[0.1, 0.05], [0.6, -0.3], [0.2, 0.9]], [0.5, -0.2, 1.0]);
+        for (genes, levels) in [(vec![0], vec![0.0]), (vec![0, 2], vec![0.0, -0.3])] {
+            let response = mixed(&genes, &levels, true);
+            for (&gene, level) in genes.iter().zip(&levels) {
+                let row = loadings.row(gene);
+                for cell in response.perturbed.rows() {
+                    assert!((mean[gene] + row.dot(&cell) - level).abs() < 1e-9, "{gene}");
+                }
+                let shifted = response.control.mean_axis(Axis(0)).unwrap() + &response.linear;
+                assert!((mean[gene] + row.dot(&shifted) - level).abs() < 1e-9, "{gene}");
+            }
+        }
+        // Moved once, it begins at its level: mean shift in the gene is the level less its mean.
+        let response = mixed(&[0], &[0.0], false);
+        let was = mean[0] + loadings.row(0).dot(&cells().mean_axis(Axis(0)).unwrap());
+        assert!((loadings.row(0).dot(&response.start) + was).abs() < 1e-9);
+    }
+
+    /// With drift `K (x − m(t)) + speed` and one gene `w·x` held, what is left is the coordinate u
+    /// across w: `du = u·b dt`, an equation in one unknown whose steps are written out.
+    #[test]
+    fn the_rest_follows_the_field_on_the_cells_that_have_the_level() {
+        // Hardly any noise, so that means follow the affine drift.
+        let bridge = with_noise(1e-20);
+        let (series, mean) = (of(bridge.clone()), array![0.5, -0.2, 1.0]);
+        let loadings = array![[0.1, 0.05], [0.6, -0.3], [0.2, 0.9]];
+        let perturbation = Perturbation {
+            series: &series,
+            loadings: loadings.view(),
+            mean: mean.view(),
+            genes: &[1],
+            levels: &[0.4],
+            held: true,
+            span: (0, 1),
+            n_steps: 30,
+        };
+        let response = perturbation.follow(cells().view(), Seed(4)).unwrap();
+        let (w, level, n_steps): (Array1<f64>, f64, i32) = (array![0.6, -0.3], 0.4 + 0.2, 30);
+        let length = w.dot(&w).sqrt();
+        let (along, across) = (&w / length, array![-w[1], w[0]] / length);
+        let mut control = cells().mean_axis(Axis(0)).unwrap();
+        let mut u = across.dot(&control);
+        let drift = |x: &Array1<f64>, t: f64| {
+            let at = UnitTime::new(t).unwrap();
+            bridge.drift(x.view().insert_axis(Axis(0)), at).unwrap().row(0).to_owned()
+        };
+        for step in 0..n_steps {
+            let (t, h) = (f64::from(step) / f64::from(n_steps), 1.0 / f64::from(n_steps));
+            let x = &along * (level / length) + &across * u;
+            u += h * across.dot(&drift(&x, t));
+            control = &control + &(drift(&control, t) * h);
+        }
+        let shift = &along * (level / length) + &across * u - control;
+        let found = across.dot(&mean_shift(&response.control, &response.perturbed));
+        assert!((found - across.dot(&shift)).abs() < 1e-7, "{found} {shift}");
+    }
+
+    #[test]
+    fn genes_that_coordinates_cannot_hold_are_refused() {
+        let (series, mean) = (series(), array![0.5, -0.2, 1.0, 0.0]);
+        // The second gene is twice the first, the last is in no coordinate.
+        let loadings = array![[0.1, 0.05], [0.2, 0.1], [0.2, 0.9], [0.0, 0.0]];
+        let refused = |genes: &[usize], levels: &[f64]| {
+            let perturbation = Perturbation {
+                series: &series,
+                loadings: loadings.view(),
+                mean: mean.view(),
+                genes,
+                levels,
+                held: true,
+                span: (0, 1),
+                n_steps: 3,
+            };
+            perturbation.follow(cells().view(), Seed(4)).is_err()
+        };
+        assert!(refused(&[0, 1], &[0.0, 0.0]) && refused(&[3], &[0.0]));
+        assert!(refused(&[0, 2, 1], &[0.0; 3]));
+        assert!(!refused(&[0, 2], &[0.0, 0.0]) && !refused(&[1], &[0.0]));
     }
 
     #[test]

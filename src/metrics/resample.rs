@@ -110,6 +110,20 @@ impl Estimate {
         Self { value, lo, hi, resampled }
     }
 
+    /// Whether there were resamples to take the interval from.
+    pub fn has_interval(&self) -> bool {
+        self.resampled.iter().any(|value| value.is_finite())
+    }
+
+    /// The number and its interval; NaN for ends that there are none of.
+    pub fn with_ends(&self) -> [f64; 3] {
+        if self.has_interval() {
+            [self.value, self.lo, self.hi]
+        } else {
+            [self.value, f64::NAN, f64::NAN]
+        }
+    }
+
     /// `f` of this number and another, resample by resample: of differences and ratios of numbers
     /// that share their resamples.
     #[must_use]
@@ -172,5 +186,7 @@ mod tests {
         assert!(none.lo.abs() + none.hi.abs() + none.value.abs() < 1e-15);
         let alone = Estimate::of(&ndarray::array![3.0]);
         assert!((alone.lo - 3.0).abs() + (alone.hi - 3.0).abs() < 1e-15);
+        assert!(estimate.has_interval() && !alone.has_interval());
+        assert!(alone.with_ends()[1].is_nan() && estimate.with_ends()[1] > 24.0);
     }
 }

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{Simulation, UnitTime, draw_cells, simulate};
+use crate::bridge::{FromCells, Simulation, UnitTime, Way, draw_cells, simulate};
 use crate::error::{Error, Result};
 use crate::io::model::Model;
 use crate::pipeline::process::Process;
@@ -125,16 +125,23 @@ fn moved(
 ) -> Result<Array2<f64>> {
     let Dynamics { diffusion, backward } = dynamics;
     let (interval, local) = process.series.locate(time)?;
-    let (start, cells) = if backward {
-        (UnitTime::END, process.snapshots[interval + 1].clone())
-    } else {
-        (UnitTime::START, process.source(interval, time)?)
-    };
+    let bridge = &*process.series.bridges()[interval];
+    let target = &process.snapshots[interval + 1];
+    // Backward it is the law that arrives at the later snapshot.
+    let until = if backward { process.series.times()[interval + 1] } else { time };
+    let source = process.source(interval, until)?;
+    let (start, cells) =
+        if backward { (UnitTime::END, target) } else { (UnitTime::START, &source) };
     let rows = draw_cells(cells.marginal(), n_cells, seed.child("dynamics/cells", 0));
     let x = cells.points().select(Axis(0), &rows);
-    let n_steps = (STEPS * (local.value() - start.value()).abs()).ceil() as usize;
-    let bridge = &*process.series.bridges()[interval];
-    simulate(bridge, x.view(), (start, local), Simulation { diffusion, n_steps }, seed)
+    let itself = !backward && (diffusion - 1.0).abs() < f64::EPSILON;
+    if itself || bridge.noise_variance() <= 0.0 || bridge.score(x.view(), start)?.is_some() {
+        let n_steps = (STEPS * (local.value() - start.value()).abs()).ceil() as usize;
+        return simulate(bridge, x.view(), (start, local), Simulation { diffusion, n_steps }, seed);
+    }
+    let ends = FromCells { bridge, source: &source, target };
+    let how = Simulation { diffusion, n_steps: STEPS as usize };
+    ends.follow(Way { rows: &rows, to: local, backward }, how, seed)
 }
 
 /// The middle of every interval.

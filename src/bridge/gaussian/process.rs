@@ -1,6 +1,6 @@
 //! The Schrödinger bridge between two Gaussians: moments, drift, Jacobian and exact draws.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
@@ -9,15 +9,11 @@ use crate::bridge::{Bridge, Link, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
-use crate::linalg::{Eigenpairs, dense_eigenpairs, log_sum_exp, product, product_nt};
+use crate::linalg::{Eigenpairs, dense_eigenpairs, product, product_nt};
 use crate::rng::Seed;
 
 /// Rows that share a stream of random numbers; fixed, so that draws do not depend on threads.
 const CHUNK: usize = 256;
-
-/// Smallest eigenvalue of the plan's slope: where the target is a point, its last variance is ε
-/// times this, so that the drift at local time 1 stays finite.
-pub(super) const FLOOR: f64 = 1e-8;
 
 /// How far a covariance may be from symmetric and positive, relative to its largest entry.
 const SLACK: f64 = 1e-9;
@@ -40,14 +36,16 @@ const SLACK: f64 = 1e-9;
 /// Cov(X_s, X_t) = (1−s)(1−t) A + s t B + (1−s) t A S + s (1−t) S A + ε s (1−t) I,   s ≤ t
 /// ```
 ///
-/// A batch of `n` points costs `O(n dim²)`; memory `O(dim²)`.
+/// Where the target has no variance the process ends in a point: `S` is zero there, a draw at 1 has no
+/// noise, and the drift at 1 itself is that of the mean. A batch of `n` points costs `O(n dim²)`; memory
+/// `O(dim²)`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GaussianBridge {
     source_mean: Array1<f64>,
     target_mean: Array1<f64>,
     source_covariance: Array2<f64>,
     slope: Array2<f64>,
-    /// Eigenvalues of the slope, not below [`FLOOR`], and eigenvectors as rows.
+    /// Eigenvalues of the slope, zero where it has no more than rounding, and eigenvectors as rows.
     stretch: Array1<f64>,
     axes: Array2<f64>,
     epsilon: Epsilon,
@@ -117,7 +115,8 @@ impl GaussianBridge {
         }
         eigenpairs(dim, source_covariance.view())?;
         let pairs = eigenpairs(dim, slope.view())?;
-        let stretch = pairs.values.mapv(|value| value.max(FLOOR));
+        let least = rounding(&pairs.values);
+        let stretch = pairs.values.mapv(|value| if value > least { value } else { 0.0 });
         let axes = pairs.vectors;
         Ok(Self { source_mean, target_mean, source_covariance, slope, stretch, axes, epsilon })
     }
@@ -152,11 +151,14 @@ impl GaussianBridge {
     }
 
     /// The LightSB objective of this bridge, `E log c(x) − E log v(y)` over the two Gaussians: the
-    /// KL divergence from the true plan up to a constant of the data, in nats.
+    /// KL divergence from the true plan up to a constant of the data, in nats. Where the target has
+    /// no variance it has no density: such directions are left out.
     pub(super) fn objective(&self) -> f64 {
-        let (epsilon, dim) = (self.epsilon.value(), self.stretch.len() as f64);
-        let log_det: f64 =
-            self.stretch.iter().map(|s| (2.0 * std::f64::consts::PI * epsilon * s).ln()).sum();
+        let epsilon = self.epsilon.value();
+        let logs = self.stretch.iter().filter(|s| **s > 0.0);
+        let logs: Vec<f64> =
+            logs.map(|s| (2.0 * std::f64::consts::PI * epsilon * s).ln()).collect();
+        let (log_det, dim) = (logs.iter().sum::<f64>(), logs.len() as f64);
         let trace = (&self.source_covariance * &self.slope).sum();
         // What centring took out of the scalar products of the plan's pairs.
         let moved = self.source_mean.dot(&self.target_mean);
@@ -174,9 +176,18 @@ impl GaussianBridge {
         self.stretch.mapv(|s| 1.0 - t.value() + t.value() * s)
     }
 
-    /// The eigenvalues of `Σ(t)⁻¹ (S − I)`.
+    /// The eigenvalues of `Σ(t)⁻¹ (S − I)`; zero where `Σ(t)` is.
     fn pull(&self, t: UnitTime) -> Array1<f64> {
-        (&self.stretch - 1.0) / self.spread(t)
+        let pull = |s: f64, spread: f64| if spread > 0.0 { (s - 1.0) / spread } else { 0.0 };
+        Zip::from(&self.stretch).and(&self.spread(t)).map_collect(|&s, &spread| pull(s, spread))
+    }
+
+    /// The eigenvalues of `Σ(to) Σ(from)⁻¹`; one where both are zero.
+    fn ratio(&self, from: UnitTime, to: UnitTime) -> Array1<f64> {
+        let ratio = |from: f64, to: f64| if from > 0.0 { to / from } else { 1.0 };
+        Zip::from(&self.spread(from))
+            .and(&self.spread(to))
+            .map_collect(|&from, &to| ratio(from, to))
     }
 
     fn check_columns(&self, x: ArrayView2<'_, f64>) -> Result<()> {
@@ -197,36 +208,18 @@ impl Bridge for GaussianBridge {
         self.epsilon
     }
 
-    /// From the transitions: `Σ_i q_i P (μ_i − x)` with `μ_i = m(t) + Σ(t)(x_i − m₀)`, the precision
-    /// `P = (ε t Σ(t))⁻¹`, and `q_i` the share of the process at `x` that started from cell i. Time
-    /// `O(n · n_cells · dim)`.
-    fn score_from(
-        &self,
-        source: &Snapshot,
-        x: ArrayView2<'_, f64>,
-        t: UnitTime,
-    ) -> Result<Option<Array2<f64>>> {
-        check_length("x", self.dim(), x.ncols())?;
-        check_length("the source", self.dim(), source.dim())?;
-        if t == UnitTime::START {
+    /// `−Cov(X_t)⁻¹ (x − m(t))`: that of its own Gaussian law, whatever cells it was fitted to; `None`
+    /// at an end that does not vary in every direction.
+    fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
+        self.check_columns(x)?;
+        let pairs = eigenpairs(self.dim(), self.covariance(t).view())?;
+        let least = rounding(&pairs.values);
+        if pairs.values.iter().any(|value| *value <= least) {
             return Ok(None);
         }
-        // In the eigenvectors of the slope, in standard deviations of the transition.
-        let spread = self.stretch.mapv(|s| 1.0 - t.value() + t.value() * s);
-        let width = spread.mapv(|s| (self.epsilon.value() * t.value() * s).sqrt());
-        let ahead = &spread / &width;
-        let cells = (&source.points() - &self.source_mean).dot(&self.axes.t()) * &ahead;
-        let points = (&x - &self.mean(t)).dot(&self.axes.t()) / &width;
-        let logs = source.marginal().mapv(f64::ln);
-        let mut pulls = Array2::zeros(points.dim());
-        for (point, mut pull) in points.rows().into_iter().zip(pulls.rows_mut()) {
-            let off = &cells - &point;
-            let mut shares = &logs - &((&off * &off).sum_axis(Axis(1)) * 0.5);
-            let total = log_sum_exp(&shares.to_vec());
-            shares.mapv_inplace(|log| (log - total).exp());
-            pull.assign(&shares.dot(&off));
-        }
-        Ok(Some((pulls / &width).dot(&self.axes)))
+        let centred = &x - &self.mean(t);
+        let turned = product_nt(centred.view(), pairs.vectors.view()) / &pairs.values;
+        Ok(Some(product((-turned).view(), pairs.vectors.view())))
     }
 
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
@@ -250,17 +243,23 @@ impl Bridge for GaussianBridge {
         to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
+        self.check_columns(x)?;
         let span = from.until(to)?;
-        let drift = self.drift(x, from)?;
-        let deviation = (self.spread(to) / self.spread(from))
-            .mapv(|ratio| (self.epsilon.value() * span * ratio).sqrt());
+        if span <= 0.0 {
+            return Ok(x.to_owned());
+        }
+        let ratio = self.ratio(from, to);
+        let deviation = ratio.mapv(|ratio| (self.epsilon.value() * span * ratio).sqrt());
         let mut noise = Array2::zeros(x.dim());
         for (chunk, mut rows) in noise.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
             let mut stream = seed.stream("gaussian/transition", chunk as u64);
             rows.map_inplace(|value: &mut f64| *value = StandardNormal.sample(&mut stream));
         }
-        noise *= &deviation;
-        Ok(product(noise.view(), self.axes.view()) + drift * span + x)
+        // Around the mean: `x + (s−t) b(x, t) = m(s) + Σ(s) Σ(t)⁻¹ (x − m(t))`, without the difference of
+        // a cell and its way back to a narrow target.
+        let centred = &x - &self.mean(from);
+        let draws = product_nt(centred.view(), self.axes.view()) * ratio + noise * &deviation;
+        Ok(product(draws.view(), self.axes.view()) + &self.mean(to))
     }
 
     /// The entropic plan between the cells with the ε of the bridge.
@@ -329,6 +328,12 @@ fn eigenpairs(dim: usize, a: ArrayView2<'_, f64>) -> Result<Eigenpairs> {
         None => Ok(pairs),
         Some(value) => refused(format!("an eigenvalue of {value}")),
     }
+}
+
+/// What an eigenvalue may be by rounding of the largest alone.
+fn rounding(values: &Array1<f64>) -> f64 {
+    let largest = values.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
+    f64::EPSILON * values.len() as f64 * largest
 }
 
 fn symmetric(a: &Array2<f64>) -> Array2<f64> {

@@ -234,6 +234,23 @@ pub(super) fn dealt(cells: &Snapshot, seed: Seed) -> Vec<usize> {
     groups.into_iter().map(|group| order[group] % FOLDS).collect()
 }
 
+/// What was chosen and how every size did, in one line.
+pub(super) fn curve(size: Size, tried: &[Tried]) -> String {
+    let mut text = format!("{size} by the objective on held-out cells:");
+    let mut kind = None;
+    for Tried { size, held_out, .. } in tried {
+        let shown = match kind.replace(size.covariance) {
+            Some(before) if before == size.covariance => {
+                format!(", {} {held_out:.2}", size.n_gaussians)
+            }
+            Some(_) => format!("; {size} {held_out:.2}"),
+            None => format!(" {size} {held_out:.2}"),
+        };
+        text += &shown;
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use ndarray::{Array2, array};

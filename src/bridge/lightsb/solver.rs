@@ -6,7 +6,7 @@ use crate::bridge::lightsb::anchored::Anchored;
 use crate::bridge::lightsb::choice::Choice;
 use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::ends::{Centred, Ends, thinned};
-use crate::bridge::lightsb::held_out::{MOST, Size, Tried};
+use crate::bridge::lightsb::held_out::{MOST, Size, curve};
 use crate::bridge::lightsb::mixture::Mixture;
 use crate::bridge::lightsb::objective::Objective;
 use crate::bridge::lightsb::split::{LEAST_SHARE, revived};
@@ -33,6 +33,10 @@ const ROUGH: f64 = 10.0;
 /// Times that Gaussians without cells are given a new place.
 const MOST_REVIVALS: usize = 5;
 
+/// Starts of the last fit, and the gain of five steps, in nats, below which none is told from another.
+const N_STARTS: usize = 8;
+const LEAST_TOLD: f64 = 0.01;
+
 /// LightSB.
 ///
 /// Source: Korotin, Gushchin, Burnaev 2024 (arXiv 2310.01174). Theirs starts at random target
@@ -41,7 +45,11 @@ const MOST_REVIVALS: usize = 5;
 /// objective over all cells, which never goes up, and stops when nothing is gained. What it
 /// returns is never worse than the best single Gaussian, which has a closed form.
 ///
-/// Gaussians that lose their cells on the way are moved next to one that needs a second.
+/// Gaussians that lose their cells on the way are moved next to one that needs a second. The objective
+/// has local minima, so that a mixture of more than one Gaussian begins at eight starts from other
+/// clusters of the target: each descends until five steps gain less than 0.01 nats (or ten times the
+/// tolerance), the lowest goes on to the end. That takes several times as long as one descent, and
+/// finds a low minimum, not surely the lowest. Fits that only compare sizes begin once.
 ///
 /// Of snapshots of 20 000 cells and more, 10 000 each serve to compare sizes, judged on as many as
 /// 40 000 others, and the descent begins on 10 000; it ends on all cells in any case.
@@ -148,7 +156,8 @@ impl LightSbSolver {
             }
             Choice::Auto => self.chosen(&ends, seed.child("lightsb/choose", 0), progress)?,
         };
-        let (bridge, mut report) = self.fit_size(&ends, size, seed, progress)?;
+        let (bridge, mut report) =
+            self.fit_size(&ends, Search { size, n_starts: N_STARTS }, seed, progress)?;
         report.details.append(&mut details);
         Ok((bridge, report))
     }
@@ -176,7 +185,7 @@ impl LightSbSolver {
             let unseen = &mut Unseen(&mut *progress);
             let tried = parts.ladder(kinds, most, |part, size| {
                 let seed = seed.child("lightsb/part", part as u64);
-                Ok(rough.fit_size(&ends[part], size, seed, unseen)?.0)
+                Ok(rough.fit_size(&ends[part], Search { size, n_starts: 1 }, seed, unseen)?.0)
             })?;
             if let Some((best, error)) = parts.chosen(&tried) {
                 size = best.size;
@@ -189,14 +198,15 @@ impl LightSbSolver {
         Ok((size, details))
     }
 
-    /// Fits a mixture of one size.
+    /// Fits a mixture of one size, from so many starts.
     fn fit_size(
         &self,
         ends: &Ends,
-        size: Size,
+        search: Search,
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(LightSbBridge, FitReport)> {
+        let Search { size, .. } = search;
         let (what, total) = ("fitting the mixture".into(), self.max_iterations as u64);
         report(progress, Event::Begin { what, total })?;
         let Ends { source, target, epsilon, .. } = ends;
@@ -210,27 +220,27 @@ impl LightSbSolver {
             floor,
         };
         let single = start::one_gaussian(source.view(), target.view(), settings)?;
-        let spread = if settings.n_gaussians == 1 {
-            single.clone()
+        let starts = if settings.n_gaussians == 1 {
+            vec![single.clone()]
         } else {
-            let coupling = ends.coupling(self.n_coupled, seed);
-            let starts =
-                start::from_coupling(coupling, source.view(), target.view(), settings, seed)?;
-            lowest(&mut objective, starts).unwrap_or_else(|| single.clone())
+            let starts = self.starts(ends, settings, &mut objective, &search.seeds(seed))?;
+            if starts.is_empty() { vec![single.clone()] } else { starts }
         };
         let some = ends.begins_with().filter(|_| settings.n_gaussians > 1);
-        let spread = if let Some(some) = some {
+        let begun = if let Some(some) = some {
             let seed = seed.child("lightsb/first", 0);
             let [source] = thinned(&source.cells, [some], seed.child("side", 0))?;
             let [target] = thinned(&target.cells, [some], seed.child("side", 1))?;
             let source = (source.points(), source.marginal());
             let target = (target.points(), target.marginal());
             let mut objective = Objective::new(source, target, epsilon.value());
-            self.descend(&mut objective, spread, floor, progress)?.mixture
+            let begun = self.lowest(&mut objective, starts, floor, progress)?;
+            let first = self.descend(&mut objective, begun, floor, progress)?;
+            Descent::begin(first.mixture, f64::NAN)
         } else {
-            spread
+            self.lowest(&mut objective, starts, floor, progress)?
         };
-        let mut descent = self.descend(&mut objective, spread, floor, progress)?;
+        let mut descent = self.descend(&mut objective, begun, floor, progress)?;
         let single_value = objective.evaluate(&single).value;
         if descent.value.is_nan() || descent.value > single_value {
             descent.mixture = single;
@@ -266,22 +276,66 @@ impl LightSbSolver {
         if in_epsilon > 0.0 { self.min_spread * in_epsilon.min(1.0) } else { self.min_spread }
     }
 
+    /// Mixtures to begin with: for each start the better of those from its clusters.
+    fn starts(
+        &self,
+        ends: &Ends,
+        settings: StartSettings,
+        objective: &mut Objective<'_>,
+        seeds: &[Seed],
+    ) -> Result<Vec<Mixture>> {
+        let (source, target) = (ends.source.view(), ends.target.view());
+        let mut starts: Vec<Mixture> = Vec::with_capacity(seeds.len());
+        for &seed in seeds {
+            let coupling = ends.coupling(self.n_coupled, seeds[0]);
+            let found = start::from_coupling(coupling, source, target, settings, seed)?;
+            // The same clusters need not be descended from twice.
+            starts.extend(lowest(objective, found).filter(|found| !starts.contains(found)));
+        }
+        Ok(starts)
+    }
+
+    /// The start from which a coarse descent comes lowest, with that descent.
+    fn lowest(
+        &self,
+        objective: &mut Objective<'_>,
+        starts: Vec<Mixture>,
+        floor: f64,
+        progress: &mut dyn Progress,
+    ) -> Result<Descent> {
+        let (only, coarse) = (starts.len() < 2, (ROUGH * self.tolerance).max(LEAST_TOLD));
+        let mut best: Option<Descent> = None;
+        for start in starts {
+            let mut descent = Descent::begin(start, f64::NAN);
+            if !only {
+                let unseen = &mut Unseen(&mut *progress);
+                descent.start_value = objective.evaluate(&descent.mixture).value;
+                self.round(objective, &mut descent, (floor, coarse), unseen)?;
+            }
+            // NaN is above all numbers.
+            let lower = best.as_ref().is_none_or(|b| descent.value.total_cmp(&b.value).is_lt());
+            if lower {
+                best = Some(descent);
+            }
+        }
+        best.ok_or_else(|| Error::Numerical {
+            what: "fitting the mixture",
+            why: "there is nothing to start from".into(),
+        })
+    }
+
     /// Descends; then gives Gaussians that lost their cells a new place and descends again.
     fn descend(
         &self,
         objective: &mut Objective<'_>,
-        mixture: Mixture,
+        mut descent: Descent,
         floor: f64,
         progress: &mut dyn Progress,
     ) -> Result<Descent> {
-        let start_value = objective.evaluate(&mixture).value;
-        let mut descent = Descent {
-            mixture,
-            value: start_value,
-            start_value,
-            stop: Stop::Converged,
-            iterations: 0,
-        };
+        if descent.value.is_nan() {
+            descent.value = objective.evaluate(&descent.mixture).value;
+            descent.start_value = descent.value;
+        }
         for _ in 0..=MOST_REVIVALS {
             let before = descent.value;
             self.round(objective, &mut descent, (floor, COARSE * self.tolerance), progress)?;
@@ -348,23 +402,6 @@ fn lowest(objective: &mut Objective<'_>, mixtures: Vec<Mixture>) -> Option<Mixtu
     valued.min_by(|a, b| a.0.total_cmp(&b.0)).map(|entry| entry.1)
 }
 
-/// What was chosen and how every size did, in one line.
-fn curve(size: Size, tried: &[Tried]) -> String {
-    let mut text = format!("{size} by the objective on held-out cells:");
-    let mut kind = None;
-    for Tried { size, held_out, .. } in tried {
-        let shown = match kind.replace(size.covariance) {
-            Some(before) if before == size.covariance => {
-                format!(", {} {held_out:.2}", size.n_gaussians)
-            }
-            Some(_) => format!("; {size} {held_out:.2}"),
-            None => format!(" {size} {held_out:.2}"),
-        };
-        text += &shown;
-    }
-    text
-}
-
 /// Gaussians that so many cells of the target can tell apart, at least one.
 pub(super) fn most_gaussians(covariance: Covariance, n_cells: usize, dim: usize) -> usize {
     let each = match covariance {
@@ -373,6 +410,21 @@ pub(super) fn most_gaussians(covariance: Covariance, n_cells: usize, dim: usize)
         Covariance::Full => CELLS_PER_GAUSSIAN.max(3 * dim),
     };
     (n_cells / each).max(1)
+}
+
+/// What is fitted, and how often it begins.
+#[derive(Debug, Clone, Copy)]
+struct Search {
+    size: Size,
+    n_starts: usize,
+}
+
+impl Search {
+    /// A seed for each start, the first the one given.
+    fn seeds(self, seed: Seed) -> Vec<Seed> {
+        let other = |start: usize| seed.child("lightsb/start", start as u64);
+        std::iter::once(seed).chain((1..self.n_starts).map(other)).collect()
+    }
 }
 
 struct Descent {
@@ -384,6 +436,11 @@ struct Descent {
 }
 
 impl Descent {
+    /// Before the first step.
+    fn begin(mixture: Mixture, value: f64) -> Self {
+        Self { mixture, value, start_value: value, stop: Stop::Converged, iterations: 0 }
+    }
+
     /// Leaves out Gaussians without cells at both ends, unless the objective then rises by more
     /// than `tolerance`; says how many have cells at the end.
     fn prune(&mut self, objective: &mut Objective<'_>, tolerance: f64) -> usize {

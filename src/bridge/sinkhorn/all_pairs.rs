@@ -110,6 +110,14 @@ impl AllPairs {
         coupling(&self.kernel(), &self.logs, least)
     }
 
+    /// The same plan from the other side.
+    #[must_use]
+    pub fn transposed(&self) -> Self {
+        let Self { source, target, epsilon, logs } = self;
+        let logs = Both { source: logs.target.clone(), target: logs.source.clone() };
+        Self { source: target.clone(), target: source.clone(), epsilon: *epsilon, logs }
+    }
+
     /// For each of `rows` (source cells, in any order and number) a target cell, drawn by
     /// `T_ij weights_j`.
     pub fn draw(&self, rows: &[usize], weights: ArrayView1<'_, f64>, seed: Seed) -> Vec<usize> {

@@ -168,7 +168,7 @@ impl ScoredTime {
         for scored in &self.scored {
             let n = scored.score.n_used.0.min(scored.score.n_used.1);
             for (metric, found) in scored.score.entries() {
-                let numbers = [found.value, found.lo, found.hi];
+                let numbers = found.with_ends();
                 rows.push(row(&scored.name, metric, numbers, n, self.scoring.n_draws));
             }
             if scored.kind != Kind::Method {
@@ -177,7 +177,7 @@ impl ScoredTime {
             for (metric, skill_metric) in SKILLS {
                 if let Some(skill) = self.skill(&scored.name, metric).and_then(|found| found.share)
                 {
-                    let numbers = [skill.value, skill.lo, skill.hi];
+                    let numbers = skill.with_ends();
                     rows.push(row(&scored.name, skill_metric, numbers, n, self.scoring.n_draws));
                 }
             }

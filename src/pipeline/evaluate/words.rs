@@ -15,6 +15,9 @@ pub(super) fn null_in_words(name: &str) -> &'static str {
     }
 }
 
+/// Fewer resamples than this have no 2.5th percentile.
+const LEAST_RESAMPLES: usize = 20;
+
 /// One line: better than copying a neighbour, and by how much of what can be explained?
 pub(super) fn verdict(scored: &ScoredTime, name: &str) -> Option<String> {
     let Skill { null, gain, share: skill } = scored.skill(name, "energy")?;
@@ -32,7 +35,14 @@ pub(super) fn verdict(scored: &ScoredTime, name: &str) -> Option<String> {
     let Some(skill) = skill else {
         return Some(format!("{name}: nothing to explain, {best} ({null}) is at the noise floor"));
     };
-    let verdict = if gain.lo > 0.0 {
+    let n_resamples = gain.resampled.len();
+    let verdict = if n_resamples < LEAST_RESAMPLES {
+        let energy = model.score.energy.value;
+        let (best_energy, why) = (energy + gain.value, few(n_resamples));
+        format!(
+            "{name}: energy distance {energy:.3} against {best_energy:.3} of {best} ({null}); {why}"
+        )
+    } else if gain.lo > 0.0 {
         format!(
             "{name}: better than {best} ({null}), by {} of what can be explained [{}, {}]",
             share(skill.value),
@@ -49,4 +59,12 @@ pub(super) fn verdict(scored: &ScoredTime, name: &str) -> Option<String> {
         format!("{name}: no better and no worse than {best} ({null}), as far as these cells tell")
     };
     Some(verdict + &width)
+}
+
+/// Why there is no verdict.
+fn few(n_resamples: usize) -> String {
+    if n_resamples == 0 {
+        return "no interval was asked for (--bootstrap 0), so no verdict".into();
+    }
+    format!("{n_resamples} resamples give no interval (--bootstrap), so no verdict")
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use ndarray::{Array1, ArrayView2, Axis};
+use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::draw_cells;
@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::geometry::nearest_rows;
 use crate::io::model::Model;
 use crate::io::table::{Cells, Table};
-use crate::lineage::{Groups, Perturbation, Response};
+use crate::lineage::{Groups, Perturbation, Response, unheld};
 use crate::metrics::{Estimate, Resamples};
 use crate::pipeline::asked::{not_in_model, with_genes_of_file};
 use crate::pipeline::fitted::Fitted;
@@ -48,6 +48,8 @@ pub struct Perturbed {
     pub genes: Table,
     /// Name, control mean, shift with interval, linear response, shift in standard deviations.
     pub rows: Vec<PerturbedGene>,
+    /// What the coordinates hold of each gene that is held down.
+    pub held: Vec<HeldGene>,
     /// For each group its share among the control cells, and the change with its interval.
     pub groups: Vec<(String, f64, Estimate)>,
     /// What is to be said of it.
@@ -65,6 +67,8 @@ pub struct PerturbedGene {
     pub held_down: bool,
     /// Mean of the control cells at the end.
     pub control: f64,
+    /// Mean of the cells under it: the level of a gene that is held.
+    pub knockout: f64,
     /// Mean shift of the simulated cells.
     pub shift: Estimate,
     /// Shift by linear response.
@@ -73,17 +77,37 @@ pub struct PerturbedGene {
     pub deviations: f64,
 }
 
+/// What the coordinates hold of a gene that is held down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldGene {
+    /// Name.
+    pub gene: String,
+    /// The expression it is brought to.
+    pub level: f64,
+    /// Share of its variance over all cells that the coordinates hold; `None` without the file.
+    pub variance_held: Option<f64>,
+    /// Part of a change of it alone that the coordinates can show, `‖W_g‖²`.
+    pub shown: f64,
+    /// Root mean square distance of the level from the cells at the start, in standard deviations of
+    /// the gene in the coordinates between them.
+    pub distance: f64,
+}
+
 /// Steps of an interval.
 const STEPS: usize = 40;
 
-/// Below this part a gene's change is hardly shown by the coordinates.
+/// Below this share of a gene's variance what follows is hardly about it.
 const HARDLY: f64 = 0.1;
+
+/// Beyond so many standard deviations from the cells of its start the field is unknown.
+const FAR: f64 = 5.0;
 
 /// Follows cells of the model in `folder` with and without the genes.
 ///
 /// # Errors
 /// [`Error::NoGeneSpace`] for a model of an embedding; [`Error::GeneNotAmong`] for a gene that the fit
-/// did not keep, [`Error::NoGenes`] for one that is not in the file; [`Error::NotObserved`]; those of reading.
+/// did not keep, [`Error::NoGenes`] for one that is not in the file; [`Error::NotHeld`] for genes that its
+/// coordinates cannot hold; [`Error::NotObserved`]; those of reading.
 pub fn perturb(
     (folder, model): (&Path, &Model),
     options: &PerturbOptions,
@@ -97,19 +121,28 @@ pub fn perturb(
         let error = not_in_model(gene, model);
         return Err(with_genes_of_file(error, (folder, model), options.sets.data.as_deref()));
     }
+    let mut options = options.clone();
+    let mut seen = std::collections::BTreeSet::new();
+    options.knockout.retain(|gene| seen.insert(gene.clone()));
+    let options = &options;
     let genes = places(&options.knockout, &model.genes)?;
+    let cannot = unheld(pca.loadings(), &genes)?;
+    if !cannot.is_empty() {
+        let genes = cannot.iter().map(|&gene| model.genes[gene].clone()).collect();
+        return Err(Error::NotHeld { genes });
+    }
     let course = CourseOfCells::restore(model, options.seed, progress)?;
     let lineage = &course.lineage;
     let from = options.from.map_or(Ok(0), |time| lineage.place(time))?;
     let until = place_or_last(lineage, options.until)?;
-    let (levels, mut warnings) = levels((folder, model), (&course, options, from), progress)?;
+    let known = Known::of((folder, model), (&course, options, from), progress)?;
     let loadings = &pca.loadings() * course.process.scale;
     let perturbation = Perturbation {
         series: &course.process.series,
         loadings: loadings.view(),
         mean: pca.mean(),
         genes: &genes,
-        levels: &levels,
+        levels: &known.levels,
         held: !options.once,
         span: (from, until),
         n_steps: STEPS,
@@ -126,17 +159,12 @@ pub fn perturb(
     let x = source.points().select(Axis(0), &rows);
     let response = perturbation.follow(x.view(), seed)?;
     progress::report(progress, Event::End)?;
-    for (name, shown) in options.knockout.iter().zip(&response.shown) {
-        if *shown < HARDLY {
-            warnings.push(format!(
-                "the coordinates show {:.1} % of a change of {name}: what follows is hardly about it",
-                100.0 * shown
-            ));
-        }
-    }
+    let held = known.held(&options.knockout, &response);
+    let mut warnings = known.warnings;
+    warnings.extend(held.iter().flat_map(HeldGene::warnings));
     let resamples = Resamples::of_cells(rows.len(), options.bootstrap, seed.child("resamples", 0));
     let found = of_genes(model, &response, (loadings.view(), pca.mean().to_owned()), &resamples);
-    let found: Vec<PerturbedGene> = sorted(found, &options.knockout);
+    let found = marked(found, &held, options.once);
     let agreement = correlation(&found);
     let groups = if options.sets.is_named() {
         let groups = options.sets.read((folder, model), &course, progress)?;
@@ -144,7 +172,7 @@ pub fn perturb(
     } else {
         Vec::new()
     };
-    Ok(Perturbed { genes: table(&found), rows: found, groups, warnings, agreement })
+    Ok(Perturbed { genes: table(&found), rows: found, held, groups, warnings, agreement })
 }
 
 fn places(wanted: &[String], genes: &[String]) -> Result<Vec<usize>> {
@@ -155,40 +183,98 @@ fn places(wanted: &[String], genes: &[String]) -> Result<Vec<usize>> {
     wanted.iter().map(place).collect()
 }
 
-/// The level of a knock-out of each gene: zero, or the lowest value where values go below zero; and a
-/// word on genes that are hardly there to be taken away.
-fn levels(
-    (folder, model): (&Path, &Model),
-    (course, options, from): (&CourseOfCells, &PerturbOptions, usize),
-    progress: &mut dyn Progress,
-) -> Result<(Vec<f64>, Vec<String>)> {
-    let Some(file) = Fitted::find((folder, model), options.sets.data.as_deref(), progress)? else {
-        return Ok((vec![0.0; options.knockout.len()], Vec::new()));
-    };
-    let all = file.genes(progress)?;
-    let columns = places(&options.knockout, &all)?;
-    let mut order: Vec<usize> = (0..columns.len()).collect();
-    order.sort_by_key(|&g| columns[g]);
-    let sorted: Vec<usize> = order.iter().map(|&g| columns[g]).collect();
-    let values = file.expression(&sorted, progress)?;
-    let (mut levels, mut warnings) = (vec![0.0; columns.len()], Vec::new());
-    for (place, &g) in order.iter().enumerate() {
-        let column = values.column(place);
-        let least = column.iter().fold(f32::INFINITY, |a, b| a.min(*b));
-        levels[g] = f64::from(least.min(0.0));
-        let here = &course.rows[from];
-        let on = here.iter().filter(|&&row| f64::from(column[row]) > levels[g]).count();
-        if 20 * on < here.len() {
+impl HeldGene {
+    fn warnings(&self) -> Vec<String> {
+        let Self { gene, level, variance_held, shown, distance } = self;
+        let mut warnings = Vec::new();
+        if variance_held.unwrap_or(*shown) < HARDLY {
+            let what = if variance_held.is_some() { "its variance" } else { "a change of it" };
             warnings.push(format!(
-                "{} is above its lowest level in {on} of {} cells at {}: there is hardly anything to \
-                 take away; begin later with --from",
-                options.knockout[g],
-                here.len(),
-                course.lineage.times()[from]
+                "the coordinates hold {:.1} % of {what} ({gene}): what follows is hardly about it",
+                100.0 * variance_held.unwrap_or(*shown)
             ));
         }
+        if *distance > FAR {
+            warnings.push(format!(
+                "in the coordinates {gene} = {level} is {distance:.0} standard deviations from the cells \
+                 at the start: the field is not known there"
+            ));
+        }
+        warnings
     }
-    Ok((levels, warnings))
+}
+
+/// What is known of the genes before they are held.
+struct Known {
+    /// The level of each: zero, or the lowest value where values go below zero.
+    levels: Vec<f64>,
+    /// The share of the variance of each that the coordinates hold, if the file is there.
+    variance_held: Vec<Option<f64>>,
+    /// Of genes that are hardly there to be taken away.
+    warnings: Vec<String>,
+}
+
+impl Known {
+    fn of(
+        (folder, model): (&Path, &Model),
+        (course, options, from): (&CourseOfCells, &PerturbOptions, usize),
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
+        let n = options.knockout.len();
+        let mut known =
+            Self { levels: vec![0.0; n], variance_held: vec![None; n], warnings: Vec::new() };
+        let Some(file) = Fitted::find((folder, model), options.sets.data.as_deref(), progress)?
+        else {
+            return Ok(known);
+        };
+        let all = file.genes(progress)?;
+        let columns = places(&options.knockout, &all)?;
+        let mut order: Vec<usize> = (0..n).collect();
+        order.sort_by_key(|&g| columns[g]);
+        let sorted: Vec<usize> = order.iter().map(|&g| columns[g]).collect();
+        let values = file.expression(&sorted, progress)?;
+        for (place, &g) in order.iter().enumerate() {
+            let (gene, column) = (&options.knockout[g], values.column(place));
+            let least = column.iter().fold(f32::INFINITY, |a, b| a.min(*b));
+            known.levels[g] = f64::from(least.min(0.0));
+            known.variance_held[g] = variance_held(model, gene, column);
+            let here = &course.rows[from];
+            let on = here.iter().filter(|&&row| f64::from(column[row]) > known.levels[g]).count();
+            if 20 * on < here.len() {
+                known.warnings.push(format!(
+                    "{gene} is above its lowest level in {on} of {} cells at {}: there is hardly anything \
+                     to take away; begin later with --from",
+                    here.len(),
+                    course.lineage.times()[from]
+                ));
+            }
+        }
+        Ok(known)
+    }
+
+    fn held(&self, knockout: &[String], response: &Response) -> Vec<HeldGene> {
+        let held = |(place, gene): (usize, &String)| HeldGene {
+            gene: gene.clone(),
+            level: self.levels[place],
+            variance_held: self.variance_held[place],
+            shown: response.shown[place],
+            distance: response.distances[place],
+        };
+        knockout.iter().enumerate().map(held).collect()
+    }
+}
+
+/// `1 − Σ (e − ê)² / Σ (e − mean e)²` over all cells of the model, with ê from the coordinates; none for
+/// a gene that is the same in all.
+fn variance_held(model: &Model, gene: &str, values: ArrayView1<'_, f32>) -> Option<f64> {
+    let pca = model.pca.as_ref()?;
+    let row = model.genes.iter().position(|name| name == gene)?;
+    let shown = model.points.dot(&pca.loadings().row(row)) + pca.mean()[row];
+    let values = values.mapv(f64::from);
+    let mean = values.mean()?;
+    let total: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let off: f64 = values.iter().zip(&shown).map(|(value, shown)| (value - shown).powi(2)).sum();
+    (total > 0.0).then(|| (1.0 - off / total).max(0.0))
 }
 
 fn of_genes(
@@ -216,6 +302,7 @@ fn of_genes(
                 gene: model.genes[g].clone(),
                 held_down: false,
                 control: control[g],
+                knockout: control[g] + shift.value,
                 deviations: if deviation > 1e-12 { shift.value / deviation } else { 0.0 },
                 shift,
                 linear: linear[g],
@@ -224,9 +311,15 @@ fn of_genes(
         .collect()
 }
 
-fn sorted(mut genes: Vec<PerturbedGene>, knockout: &[String]) -> Vec<PerturbedGene> {
+/// Genes with the largest shift first; those that are held at their levels.
+fn marked(mut genes: Vec<PerturbedGene>, held: &[HeldGene], once: bool) -> Vec<PerturbedGene> {
     for gene in &mut genes {
-        gene.held_down = knockout.contains(&gene.gene);
+        let Some(held) = held.iter().find(|held| held.gene == gene.gene) else { continue };
+        gene.held_down = true;
+        if !once {
+            // The same but for rounding.
+            gene.knockout = held.level;
+        }
     }
     genes.sort_by(|a, b| {
         let order = b.deviations.abs().total_cmp(&a.deviations.abs());
@@ -255,10 +348,10 @@ fn table(genes: &[PerturbedGene]) -> Table {
     Table::default()
         .with("gene", Cells::Texts(genes.iter().map(|gene| gene.gene.clone()).collect()))
         .with("control", numbers(&|gene| gene.control))
-        .with("knockout", numbers(&|gene| gene.control + gene.shift.value))
+        .with("knockout", numbers(&|gene| gene.knockout))
         .with("shift", numbers(&|gene| gene.shift.value))
-        .with("lo", numbers(&|gene| gene.shift.lo))
-        .with("hi", numbers(&|gene| gene.shift.hi))
+        .with("lo", numbers(&|gene| gene.shift.with_ends()[1]))
+        .with("hi", numbers(&|gene| gene.shift.with_ends()[2]))
         .with("linear", numbers(&|gene| gene.linear))
         .with("deviations", numbers(&|gene| gene.deviations))
         .with(

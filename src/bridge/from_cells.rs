@@ -1,0 +1,266 @@
+//! A bridge with the cells at its ends: the score of their law, and any diffusion forward or backward.
+
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+
+use crate::bridge::{Bridge, BridgeRecord, Link, Simulation, UnitTime, simulate};
+use crate::data::Snapshot;
+use crate::error::{Error, Result};
+use crate::geometry::Epsilon;
+use crate::rng::Seed;
+
+/// A bridge, the weighted cells that it starts from and those that it arrives at.
+///
+/// Its score is that of the law of the process that starts from these cells
+/// ([`Bridge::score_from`]), so that a bridge which does not know its law by itself can be followed at
+/// any diffusion, forward and backward.
+#[derive(Debug, Clone, Copy)]
+pub struct FromCells<'a> {
+    /// The bridge.
+    pub bridge: &'a dyn Bridge,
+    /// The cells at local time 0.
+    pub source: &'a Snapshot,
+    /// The cells at local time 1.
+    pub target: &'a Snapshot,
+}
+
+/// Which cells are to be moved from one end, and to what time.
+#[derive(Debug, Clone, Copy)]
+pub struct Way<'a> {
+    /// Rows of the source; of the target if it goes backward.
+    pub rows: &'a [usize],
+    /// The local time they are moved to.
+    pub to: UnitTime,
+    /// Backward in time, from 1.
+    pub backward: bool,
+}
+
+/// Steps near an end for each unit of `max(1, diffusion²)` that are drawn at once: there the law is that of
+/// single cells, whose score falls off as fast as it grows, and so many steps on it changes by no more than
+/// a quarter of itself from one to the next, and drifts that keep a hundredth of the interval left do so
+/// nearer than that.
+const AT_ONCE: f64 = 8.0;
+
+impl FromCells<'_> {
+    /// Moves the cells of `way` from their end.
+    ///
+    /// Where cells have no density, because the law at this end is that of the cells themselves, no score
+    /// is known and nothing but the process itself leaves them: it is drawn exactly up to a time nearby
+    /// (within a fiftieth of the interval at 100 steps), and followed at the wanted diffusion from there.
+    /// Steps are even in the angle θ of `t = sin² θ`, which is short steps at both ends. Time two
+    /// evaluations of drift and score for each step, that is `O(n · n_cells · dim)` for most bridges.
+    ///
+    /// # Errors
+    /// As [`simulate`]; [`Error::Parameter`] if the bridge knows no score and one is needed.
+    pub fn follow(&self, way: Way<'_>, how: Simulation, seed: Seed) -> Result<Array2<f64>> {
+        let Way { rows, to, backward } = way;
+        let (start, cells) =
+            if backward { (UnitTime::END, self.target) } else { (UnitTime::START, self.source) };
+        let mut x = cells.points().select(Axis(0), rows);
+        let angle = |t: UnitTime| t.value().sqrt().asin();
+        let length = angle(to) - angle(start);
+        let whole = std::f64::consts::FRAC_PI_2;
+        let n_steps = ((how.n_steps as f64 * length.abs() / whole).ceil() as usize).max(1);
+        let time = |i: usize| {
+            let angle = angle(start) + length * i as f64 / n_steps as f64;
+            if i == n_steps { Ok(to) } else { UnitTime::new(angle.sin().powi(2).clamp(0.0, 1.0)) }
+        };
+        let itself = !backward && (how.diffusion - 1.0).abs() < f64::EPSILON;
+        let mut first = 0;
+        if itself || self.score(x.view(), start)?.is_none() {
+            let at_once = AT_ONCE * how.diffusion.powi(2).max(1.0);
+            first =
+                if itself || at_once >= n_steps as f64 { n_steps } else { at_once.ceil() as usize };
+            let near = time(first)?;
+            // A bridge without any score is not to be followed as if it had one.
+            if !itself && self.score(x.view(), near)?.is_none() {
+                return Err(no_score(how.diffusion));
+            }
+            x = self.leave(x, Way { to: near, ..way }, seed.child("from cells/leave", 0))?;
+        }
+        for i in first..n_steps {
+            let how = Simulation { n_steps: 1, ..how };
+            let seed = seed.child("from cells/step", i as u64);
+            x = simulate(self, x.view(), (time(i)?, time(i + 1)?), how, seed)?;
+        }
+        Ok(x)
+    }
+
+    /// Draws the cells `x` of one end at the time of `way`: the transition of the bridge forward; backward, by its plan, a
+    /// source cell for each of the target cells and the pinned path between the two.
+    fn leave(&self, x: Array2<f64>, way: Way<'_>, seed: Seed) -> Result<Array2<f64>> {
+        let Way { rows, to, backward } = way;
+        if !backward {
+            return self.bridge.sample_transition(x.view(), UnitTime::START, to, seed);
+        }
+        let link = self.bridge.link(self.source, self.target, seed.child("link", 0))?;
+        let starts = link.draw_back(rows, seed.child("ends", 0))?;
+        let starts = self.source.points().select(Axis(0), &starts);
+        self.bridge.sample_pinned(starts.view(), x.view(), (UnitTime::START, to), seed)
+    }
+}
+
+pub(super) fn no_score(diffusion: f64) -> Error {
+    Error::Parameter {
+        name: "diffusion",
+        must: "1, and forward in time, for a bridge that does not know its score",
+        got: diffusion.to_string(),
+    }
+}
+
+impl Bridge for FromCells<'_> {
+    fn dim(&self) -> usize {
+        self.bridge.dim()
+    }
+
+    fn epsilon(&self) -> Epsilon {
+        self.bridge.epsilon()
+    }
+
+    fn noise_variance(&self) -> f64 {
+        self.bridge.noise_variance()
+    }
+
+    fn noise_factor(&self) -> Option<ArrayView2<'_, f64>> {
+        self.bridge.noise_factor()
+    }
+
+    fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
+        match self.bridge.score(x, t)? {
+            Some(score) => Ok(Some(score)),
+            None => self.bridge.score_from(self.source, x, t),
+        }
+    }
+
+    fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        self.bridge.drift(x, t)
+    }
+
+    fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
+        self.bridge.mean_jacobian(x, t)
+    }
+
+    fn sample_transition(
+        &self,
+        x: ArrayView2<'_, f64>,
+        from: UnitTime,
+        to: UnitTime,
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        self.bridge.sample_transition(x, from, to, seed)
+    }
+
+    fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
+        self.bridge.plan_marginal()
+    }
+
+    fn link(&self, source: &Snapshot, target: &Snapshot, seed: Seed) -> Result<Link> {
+        self.bridge.link(source, target, seed)
+    }
+
+    fn record(&self) -> BridgeRecord {
+        self.bridge.record()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::bridge::{BridgeProblem, BridgeSolver, LightSbBridge, SinkhornSolver};
+    use crate::progress::Silent;
+
+    fn at(t: f64) -> UnitTime {
+        UnitTime::new(t).unwrap()
+    }
+
+    /// Mean and variance at `t` of `n` cells in one dimension, followed from one end.
+    fn moments(
+        ends: &FromCells<'_>,
+        (n, backward): (usize, bool),
+        (t, diffusion): (f64, f64),
+    ) -> (f64, f64) {
+        let from = if backward { ends.target } else { ends.source };
+        let rows: Vec<usize> = (0..n).map(|i| i % from.n_cells()).collect();
+        let how = Simulation { diffusion, n_steps: 100 };
+        let y = ends.follow(Way { rows: &rows, to: at(t), backward }, how, Seed(3)).unwrap();
+        (y.mean().unwrap(), y.var(0.0))
+    }
+
+    /// From one cell to one cell the process is a Brownian bridge, whatever the diffusion.
+    #[test]
+    fn between_two_cells_every_diffusion_has_the_law_of_the_brownian_bridge() {
+        let (epsilon, n) = (0.8, 20_000);
+        let [source, target] = [1.0, -2.0].map(|x| Snapshot::new(array![[x]]).unwrap());
+        let problem =
+            BridgeProblem::new(source.clone(), target.clone(), Epsilon::new(epsilon).unwrap())
+                .unwrap();
+        let bridge = SinkhornSolver::default().solve(&problem, Seed(0), &mut Silent).unwrap().0;
+        let ends = FromCells { bridge: &*bridge, source: &source, target: &target };
+        for backward in [false, true] {
+            for (t, diffusion) in [(0.3, 0.0), (0.7, 0.0), (0.5, 0.5), (0.5, 1.0), (0.6, 2.0)] {
+                let (mean, variance) = moments(&ends, (n, backward), (t, diffusion));
+                let (wanted, spread) = (1.0 - 3.0 * t, epsilon * t * (1.0 - t));
+                let what = format!("{backward} {t} {diffusion}: {mean} {variance}");
+                // Five standard errors, and two per cent for steps near the end.
+                let error = 5.0 / (n as f64).sqrt();
+                assert!((mean - wanted).abs() < error * spread.sqrt() + 0.01, "{what}");
+                assert!((variance / spread - 1.0).abs() < error * 1.5 + 0.02, "{what}");
+            }
+        }
+    }
+
+    /// From one cell a bridge of one Gaussian has a normal law at every time, its mean and variance
+    /// those of the transition: `x₀ + t b`, `ε t Σ(t)` with `Σ(t) = 1 − t + t S`.
+    #[test]
+    fn lightsb_from_one_cell_keeps_its_normal_law() {
+        let (zero, var0, mean1, var1) = (array![0.0], array![1.0], array![2.0], array![0.3]);
+        let epsilon = 0.5;
+        let bridge = LightSbBridge::from_gaussians(
+            (zero.view(), var0.view()),
+            (mean1.view(), var1.view()),
+            Epsilon::new(epsilon).unwrap(),
+        )
+        .unwrap();
+        let s = 2.0 * 0.3 / (epsilon + (epsilon * epsilon + 4.0 * 0.3_f64).sqrt());
+        let source = Snapshot::new(array![[0.7]]).unwrap();
+        // Cells of the law at 1 of this process, at its quantiles.
+        let (end, spread) = (2.0 + s * 0.7, epsilon * s);
+        let quantiles = normal_quantiles(2_001).mapv(|z| end + spread.sqrt() * z);
+        let target = Snapshot::new(quantiles.insert_axis(Axis(1))).unwrap();
+        let ends = FromCells { bridge: &bridge, source: &source, target: &target };
+        let n = 20_010;
+        for backward in [false, true] {
+            for (t, diffusion) in [(0.3, 0.0), (0.6, 0.5), (0.5, 1.0), (0.5, 1.5)] {
+                let (mean, variance) = moments(&ends, (n, backward), (t, diffusion));
+                let (wanted, spread) = ((1.0 - t) * 0.7 + t * end, epsilon * t * (1.0 - t + t * s));
+                let what = format!("{backward} {t} {diffusion}: {mean} {variance}");
+                let error = 5.0 / (n as f64).sqrt();
+                assert!((mean - wanted).abs() < error * spread.sqrt() + 0.01, "{what}");
+                assert!((variance / spread - 1.0).abs() < error * 1.5 + 0.02, "{what}");
+            }
+        }
+    }
+
+    /// Of the standard normal law at `(i + ½)/n`, by bisection of a series of its distribution.
+    fn normal_quantiles(n: usize) -> ndarray::Array1<f64> {
+        let below = |z: f64| {
+            let (mut term, mut sum) = (z, z);
+            for k in 1..200 {
+                term *= z * z / (2.0 * f64::from(k) + 1.0);
+                sum += term;
+            }
+            0.5 + sum * (-0.5 * z * z).exp() / std::f64::consts::TAU.sqrt()
+        };
+        let quantile = |i: usize| {
+            let wanted = (i as f64 + 0.5) / n as f64;
+            let (mut low, mut high) = (-6.0, 6.0);
+            for _ in 0..60 {
+                let middle = f64::midpoint(low, high);
+                if below(middle) < wanted { low = middle } else { high = middle }
+            }
+            low
+        };
+        (0..n).map(quantile).collect()
+    }
+}
