@@ -315,7 +315,7 @@ fn a_fit_that_takes_up_another() {
     // An older death, when one interval was there.
     let partial = |sandbox: &Sandbox| {
         let found = fs::read_dir(sandbox.path("sbcell-out.partial/bridges"));
-        found.map_or(0, |entries| entries.count())
+        found.map_or(0, Iterator::count)
     };
     let Some(half) = deaths_of_all(&template).into_iter().find_map(|death| {
         let sandbox = copy(&template);

@@ -1,5 +1,6 @@
 //! One test for each bug that was found, named after its number, in a file for each part of the tool.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
+#![allow(clippy::format_collect, reason = "short tables in tests")]
 
 #[path = "regressions/files.rs"]
 mod files;

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use sbcell::Result;
 use sbcell::io::output::is_stream;
-use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, DiagnoseOptions, Diagnosed};
 
 use crate::cli::Outcome;

@@ -10,7 +10,7 @@ use sbcell::pipeline::{self, PerturbOptions, Perturbed};
 use crate::cli::Outcome;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to};
-use crate::cli::terminal::Terminal;
+use crate::cli::terminal::{Lines, Terminal};
 use crate::cli::times::{self, times_of};
 
 const EXAMPLES: &str = "\
@@ -105,7 +105,7 @@ pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Resu
 }
 
 /// What the coordinates hold of the genes that are held.
-fn held(found: &Perturbed) -> String {
+fn held(found: &Perturbed) -> Lines {
     let percent = |share: f64| format!("{:.1}", 100.0 * share);
     let rows: Vec<Vec<String>> = found
         .held
@@ -118,7 +118,7 @@ fn held(found: &Perturbed) -> String {
         })
         .collect();
     let columns = ["held", "level", "% of its variance", "% of a change", "sd from cells"];
-    format!("in the coordinates of the model\n{}", aligned(&columns, &rows))
+    Lines::titled("in the coordinates of the model", &aligned(&columns, &rows))
 }
 
 fn interval(estimate: &Estimate, shown: impl Fn(f64) -> String) -> String {

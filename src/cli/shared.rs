@@ -18,6 +18,7 @@ pub(crate) const MODEL_FOLDER: &str = "sbcell-out";
 
 /// Flags of every command.
 #[derive(Debug, Args)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Common {
     /// Seed of everything random; the same seed gives the same bytes on any number of threads of
     /// one machine type

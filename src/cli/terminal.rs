@@ -75,6 +75,7 @@ impl Lines {
 
 /// The terminal of this run: what is said where, and the stop button.
 #[derive(Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a way of speaking that was asked for")]
 pub(crate) struct Terminal {
     quiet: bool,
     verbose: bool,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sbcell::data::time::KnownTimes;
 use sbcell::io::output::is_stream;
-use sbcell::io::table::{Cells, Table, TableFormat};
+use sbcell::io::table::{Cells, Table};
 use sbcell::pipeline::{self, Direction, TrajectoryOptions};
 use sbcell::{Error, Result};
 

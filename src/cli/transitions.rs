@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use sbcell::data::time::KnownTimes;
 use sbcell::io::output::is_stream;
-use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, TransitionOptions};
 use sbcell::{Error, Result};
 

@@ -458,7 +458,9 @@ fn r061_inspect_and_fit_give_one_verdict() {
 #[test]
 fn r062_cells_without_counts_are_said_and_a_time_of_them_is_refused() {
     let mut genes = Genes::new(120, 30);
-    [3, 70, 71].into_iter().for_each(|cell| genes.counts.row_mut(cell).fill(0.0));
+    for cell in [3, 70, 71] {
+        genes.counts.row_mut(cell).fill(0.0);
+    }
     let (sandbox, answer) = Genes::fitted(&genes.counts, "");
     let found = notes(&sandbox, &answer);
     assert!(

@@ -29,7 +29,7 @@ const PER_DAY: usize = 24;
 impl Course {
     fn new(days: &[&str], genes: &[&str]) -> Self {
         let of = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
-        let group = |i: usize| Some(if i % 2 == 0 { "A" } else { "B" }.to_string());
+        let group = |i: usize| Some(if i.is_multiple_of(2) { "A" } else { "B" }.to_string());
         let groups = (0..days.len() * PER_DAY).map(group).collect();
         Self { days: of(days), genes: of(genes), groups }
     }
@@ -46,7 +46,7 @@ impl Course {
             (state >> 40) as f32 / (1_u64 << 24) as f32
         };
         let counts = Array2::from_shape_fn((n, self.genes.len()), |(i, g)| {
-            let (day, side) = ((i / PER_DAY) as f32, if i % 2 == 0 { 1.0 } else { -1.0 });
+            let (day, side) = ((i / PER_DAY) as f32, if i.is_multiple_of(2) { 1.0 } else { -1.0 });
             let mean = 6.0 + day * if g % 2 == 0 { side } else { 0.7 * (g % 3) as f32 };
             (mean.max(0.5) * 2.0 * noise()).round() + (g % 2) as f32
         });
