@@ -26,7 +26,7 @@ impl Course {
         let counts = Array2::from_shape_fn((n_cells, 9), |(cell, gene)| {
             let (day, fate) = ((cell / N) as u64, (cell % 2) as u64);
             // Digits of a product stand for chance.
-            let chance = (cell as u64 * 7919 + gene as u64 * 104_729 + 13) * 2_654_435_761 >> 11;
+            let chance = ((cell as u64 * 7919 + gene as u64 * 104_729 + 13) * 2_654_435_761) >> 11;
             let base = 2 + chance % 4;
             let more = match gene {
                 0 | 1 => 4 * (2 - day),
