@@ -52,7 +52,8 @@ pub(super) fn damaged(path: &Path, problem: impl ToString) -> Error {
     })
 }
 
-fn fit_again(error: Error) -> Error {
+/// An error of a file of a model, with the way out.
+pub(super) fn fit_again(error: Error) -> Error {
     match error {
         Error::Unreadable { path, problem, way_out: None } => {
             // Matrices and odd words are quoted: all of it on one line, without control characters.
@@ -86,6 +87,9 @@ fn numbers_of_header(header: &Header) -> std::result::Result<(), String> {
     if times.len() < 2 {
         return wrong(format!("it has {} snapshots, at least two are needed", times.len()));
     }
+    if let Some(time) = times.iter().find(|time| !time.is_finite()) {
+        return wrong(format!("a time must be finite, got {time}"));
+    }
     if let Some(pair) = times.windows(2).find(|pair| pair[0] >= pair[1]) {
         let [earlier, later] = [pair[0], pair[1]];
         return wrong(format!("the time {later} comes after {earlier}"));
@@ -100,7 +104,7 @@ fn numbers_of_header(header: &Header) -> std::result::Result<(), String> {
     if let Some((name, value)) = positive.into_iter().find(|entry| !is_size(entry.1)) {
         return wrong(format!("`{name}` must be finite and > 0, got {value}"));
     }
-    let others = times.iter().chain(&header.explained_variance).chain([&header.total_variance]);
+    let others = header.explained_variance.iter().chain([&header.total_variance]);
     if let Some(value) = others.chain([&header.sigma2]).find(|value| !is_number(**value)) {
         return wrong(format!("a number must be of a usual size, got {value}"));
     }

@@ -6,6 +6,7 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
+use crate::io::content;
 use crate::io::file::{self, hex, io_error};
 
 /// Bytes of a line, at most: more than a set of a million cells on one line takes.
@@ -62,6 +63,8 @@ impl Limits {
             };
             let new = &block[..n];
             if new.contains(&0) {
+                all.extend_from_slice(new);
+                content::check_text(path, &all)?;
                 return unreadable("it is not text: it holds bytes of value zero".into());
             }
             for (place, part) in new.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
@@ -77,6 +80,7 @@ impl Limits {
                 return unreadable(format!("it is no file, and gives more than {most} MB"));
             }
         }
+        content::check_text(path, &all)?;
         String::from_utf8(all).or_else(|_| unreadable("it is not text in UTF-8".into()))
     }
 }

@@ -189,7 +189,7 @@ fn raw_layers_and_genes_from_a_list_are_what_is_fitted() {
     fs::write(sandbox.path("list.txt"), "bcl6\n").unwrap();
     let refused = sandbox.run("fit data.h5ad --timepoints time --genes list.txt");
     assert_eq!(refused.code, 2);
-    assert!(refused.stderr.contains("hint: names must be written as in the file"));
+    assert!(refused.stderr.contains("hint: did you mean `BCL6`?"), "{}", refused.stderr);
     let unknown = sandbox.run("fit data.h5ad --timepoints time --layer nosuch");
     assert_eq!(unknown.code, 2, "{}", unknown.stderr);
 }

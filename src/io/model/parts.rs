@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::io::file;
 use crate::io::model::{GENES, RUN};
+use crate::io::model_check;
 use crate::io::networks;
 use crate::io::run::{OutputRecord, RunRecord, read_json};
 use crate::progress::Silent;
@@ -26,7 +27,7 @@ pub(super) fn check(folder: &Path) -> Result<()> {
     if !path.exists() {
         return Ok(());
     }
-    let run: RunRecord = read_json(&path)?;
+    let run: RunRecord = read_json(&path).map_err(model_check::fit_again)?;
     if run.command != "fit" {
         return Err(foreign(folder, RUN));
     }
