@@ -69,7 +69,7 @@ fn networks_are_written_once_read_again_and_gone_with_the_model() {
     std::fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
     assert!(matches!(Model::read(&out), Err(Error::Unreadable { .. })));
     std::fs::remove_file(&weights).unwrap();
-    assert!(matches!(Model::read(&out), Err(Error::NoFile { .. })));
+    assert!(matches!(Model::read(&out), Err(Error::Unreadable { .. })));
 
     let lightsb = SolverChoice::default();
     fit(&sample(), &out, &options(lightsb), Running::default(), &mut Silent).unwrap();

@@ -55,6 +55,7 @@ pub(super) fn damaged(path: &Path, problem: impl ToString) -> Error {
 /// An error of a file of a model, with the way out.
 pub(super) fn fit_again(error: Error) -> Error {
     match error {
+        Error::NoFile { path, .. } => damaged(&path, "it is not there"),
         Error::Unreadable { path, problem, way_out: None } => {
             // Matrices and odd words are quoted: all of it on one line, without control characters.
             let words: Vec<&str> =

@@ -352,7 +352,11 @@ fn r100_a_list_without_end_is_given_up() {
     ] {
         let refused = sandbox.run(line);
         assert_eq!(refused.code, 3, "{line}: {}", said(&refused));
-        assert!(refused.stderr.contains("not text"), "{line}: {}", refused.stderr);
+        assert!(
+            refused.stderr.contains("where text in UTF-8 is needed"),
+            "{line}: {}",
+            refused.stderr
+        );
     }
 }
 

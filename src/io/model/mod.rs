@@ -178,14 +178,16 @@ impl Model {
     /// layout, or of another fit than the others, or if what they hold does not fit together.
     pub fn read(folder: &Path) -> Result<Self> {
         publish::settle(folder);
-        parts::steady(folder, || match model_check::whole(folder, Self::read_parts(folder)) {
-            Ok(model) => parts::check(folder).map(|()| model),
-            // What is missing may be missing because the files are of two fits.
-            Err(error @ (Error::Io { .. } | Error::NoFile { .. })) => {
-                parts::check(folder).and(Err(error))
-            }
-            Err(error) => Err(error),
-        })
+        let read =
+            parts::steady(folder, || match model_check::whole(folder, Self::read_parts(folder)) {
+                Ok(model) => parts::check(folder).map(|()| model),
+                // What is missing may be missing because the files are of two fits.
+                Err(error @ (Error::Io { .. } | Error::NoFile { .. })) => {
+                    parts::check(folder).and(Err(error))
+                }
+                Err(error) => Err(error),
+            });
+        read.map_err(model_check::fit_again)
     }
 
     fn read_parts(folder: &Path) -> Result<Self> {
