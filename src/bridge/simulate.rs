@@ -81,7 +81,7 @@ pub(super) fn pinned_step(
 ///
 /// Its law is wrong by `O(1 / n_steps)`: [`Bridge::sample_transition`] is exact and faster; this
 /// is for whole paths of bridges whose transitions are not known, and for tests. A last step that ends
-/// at 1 has the noise that is left there ([`noise_at_the_end`]). Time `n_steps` evaluations of the drift.
+/// at 1 has the noise that is left there (`noise_at_the_end`). Time `n_steps` evaluations of the drift.
 ///
 /// # Errors
 /// As [`Bridge::drift`]; [`Error::Parameter`] if `span` goes backwards.
@@ -132,7 +132,7 @@ pub struct Simulation {
 /// Steps of Heun (predictor and corrector, the noise drawn once), of weak order two for noise that
 /// does not depend on place. The last step of a span that ends at 0 or 1 is one of Euler, since a
 /// drift may be singular there: that of the process itself with the noise that is left at 1
-/// ([`noise_at_the_end`]); of any other diffusion, and at 0, that of the probability flow, which has
+/// (`noise_at_the_end`); of any other diffusion, and at 0, that of the probability flow, which has
 /// the same law and no noise. Time two evaluations of drift and score for each step.
 ///
 /// # Errors

@@ -24,7 +24,7 @@ fn use_model(folder: &Path, data: &Path) -> Result<()> {
         assert!(expected, "{:?}: {error}", error.kind());
         let whole = error.hint().is_some_and(|hint| hint.contains("fit"));
         assert!(whole, "no way out: {error}");
-        assert!(!error.to_string().contains('\n'), "more than a line: {error}");
+        assert!(!error.shown().contains('\n'), "more than a line: {error}");
     })?;
     let process = Process::restore(&model)?;
     let times = process.series.times().to_vec();
