@@ -103,10 +103,14 @@ pub fn replace(
     write: impl FnOnce(&mut (dyn Write + Send)) -> std::io::Result<()>,
 ) -> Result<()> {
     if let Some(stream) = stream_of(path) {
-        let opened = OpenOptions::new().write(true).open(stream);
+        // Standard output may be a file that already holds something.
+        let opened = OpenOptions::new().append(true).open(stream);
         let mut writer = BufWriter::new(opened.map_err(io_error("write", path))?);
-        write(&mut writer).map_err(io_error("write", path))?;
-        return writer.flush().map_err(io_error("write", path));
+        return match write(&mut writer).and_then(|()| writer.flush()) {
+            // The reader had enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            done => done.map_err(io_error("write", path)),
+        };
     }
     if let Some(folder) = folder_of(path) {
         create_folder(folder)?;

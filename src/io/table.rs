@@ -178,14 +178,23 @@ pub fn read_parquet(path: &Path) -> Result<Table> {
 fn write_text(writer: &mut dyn Write, table: &Table, how: Text) -> std::io::Result<()> {
     let mut text = csv::WriterBuilder::new().delimiter(how.delimiter).from_writer(writer);
     let word = |word: String| if how.for_spreadsheets { no_formula(word) } else { word };
-    text.write_record(table.columns.iter().map(|column| word(column.0.clone())))?;
+    text.write_record(table.columns.iter().map(|column| word(column.0.clone()))).map_err(system)?;
     for row in 0..table.n_rows() {
         text.write_record(table.columns.iter().map(|(_, cells)| match cells {
             Cells::Texts(_) => word(cells.text(row)),
             _ => cells.text(row),
-        }))?;
+        }))
+        .map_err(system)?;
     }
     text.flush()
+}
+
+/// The error of the system that the writer of CSV met, with its kind.
+fn system(error: csv::Error) -> std::io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => std::io::Error::other(format!("{other:?}")),
+    }
 }
 
 /// How a table becomes text.

@@ -488,3 +488,26 @@ fn r045_arrays_in_records_become_arrays() {
     assert_eq!(depth, ndarray::Array2::from_shape_fn((60, 1), |(i, _)| i as f64 * 3.0));
     assert!(file.obsm("sbcell_velocity").is_ok());
 }
+
+/// A table on standard output goes behind what a file holds, and a reader may stop early.
+#[test]
+fn r046_standard_output_is_appended_to_and_may_be_closed() {
+    let sandbox = small();
+    let start = |to: std::process::Stdio| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_sbcell"))
+            .args(["velocity", "-o", "-"])
+            .current_dir(sandbox.path("."))
+            .stdout(to)
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    };
+    std::fs::write(sandbox.path("kept.txt"), "first\n").unwrap();
+    let kept = std::fs::OpenOptions::new().append(true).open(sandbox.path("kept.txt")).unwrap();
+    assert!(start(kept.into()).wait().unwrap().success());
+    let text = sandbox.text("kept.txt");
+    assert!(text.starts_with("first\nid,time,"), "{text}");
+    let mut closed = start(std::process::Stdio::piped());
+    drop(closed.stdout.take());
+    assert!(closed.wait().unwrap().success());
+}
