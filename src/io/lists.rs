@@ -30,7 +30,8 @@ pub fn read_names(path: &Path) -> Result<Vec<String>> {
 /// is not a label and a number, or two different numbers for one label.
 pub fn read_time_map(path: &Path) -> Result<BTreeMap<String, f64>> {
     read_numbers(
-        (path, &text::read(path)?),
+        path,
+        &text::read(path)?,
         "times",
         "a label and a number on each line, such as `early,2.5`",
     )
@@ -44,7 +45,7 @@ pub fn read_time_map(path: &Path) -> Result<BTreeMap<String, f64>> {
 pub fn read_growth(path: &Path) -> Result<(BTreeMap<String, f64>, String)> {
     let (text, hash) = text::read_hashed(path)?;
     let wanted = "a cell and a number on each line, such as `cell1,1.2`";
-    Ok((read_numbers((path, &text), "growth rates", wanted)?, hash))
+    Ok((read_numbers(path, &text, "growth rates", wanted)?, hash))
 }
 
 /// Groups of cells: `(cell, group)` for each cell that is in one.
@@ -95,7 +96,8 @@ pub fn read_cell_groups(path: &Path) -> Result<Vec<(String, String)>> {
 
 /// Numbers for names; `what` they are and what a line `wanted` says, in messages.
 fn read_numbers(
-    (path, text): (&Path, &str),
+    path: &Path,
+    text: &str,
     what: &str,
     wanted: &str,
 ) -> Result<BTreeMap<String, f64>> {

@@ -330,7 +330,7 @@ fn eigenpairs(dim: usize, a: ArrayView2<'_, f64>) -> Result<Eigenpairs> {
     }
 }
 
-/// What an eigenvalue may be by rounding of the largest alone.
+/// The largest size that rounding alone gives an eigenvalue, relative to the largest one.
 fn rounding(values: &Array1<f64>) -> f64 {
     let largest = values.iter().fold(0.0_f64, |most, value| most.max(value.abs()));
     f64::EPSILON * values.len() as f64 * largest

@@ -234,7 +234,7 @@ pub(super) fn dealt(cells: &Snapshot, seed: Seed) -> Vec<usize> {
     groups.into_iter().map(|group| order[group] % FOLDS).collect()
 }
 
-/// What was chosen and how every size did, in one line.
+/// One line that names the chosen size and the objective of every size.
 pub(super) fn curve(size: Size, tried: &[Tried]) -> String {
     let mut text = format!("{size} by the objective on held-out cells:");
     let mut kind = None;

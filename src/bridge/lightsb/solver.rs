@@ -412,7 +412,7 @@ pub(super) fn most_gaussians(covariance: Covariance, n_cells: usize, dim: usize)
     (n_cells / each).max(1)
 }
 
-/// What is fitted, and how often it begins.
+/// The size that is fitted, and the number of starts.
 #[derive(Debug, Clone, Copy)]
 struct Search {
     size: Size,
