@@ -63,7 +63,7 @@ fn write(path: &Path) {
 fn exact() -> [SolverChoice; 2] {
     let one =
         LightSbSolver { n_gaussians: 1.into(), max_iterations: 10, ..LightSbSolver::default() };
-    [SolverChoice::Lightsb(one), SolverChoice::Gaussian(GaussianSolver {})]
+    [SolverChoice::of(one), SolverChoice::of(GaussianSolver {})]
 }
 
 fn fitted(folder: &Path, noise: Noise, solver: SolverChoice) -> Model {

@@ -27,7 +27,7 @@ fn options(solver: SolverChoice) -> FitOptions {
 
 fn short(plain: FlowSolver) -> SolverChoice {
     let block = 256;
-    SolverChoice::Flow(FlowSolver { width: 8, batch: 64, max_iterations: 60, block, ..plain })
+    SolverChoice::of(FlowSolver { width: 8, batch: 64, max_iterations: 60, block, ..plain })
 }
 
 fn at(time: f64, dynamics: Option<Dynamics>) -> InterpolateOptions {

@@ -105,7 +105,7 @@ impl Course {
 }
 
 fn lightsb() -> SolverChoice {
-    SolverChoice::Lightsb(LightSbSolver { n_gaussians: 4.into(), ..LightSbSolver::default() })
+    SolverChoice::of(LightSbSolver { n_gaussians: 4.into(), ..LightSbSolver::default() })
 }
 
 fn by_column(name: &str, unit: &str) -> GrowthOptions {

@@ -53,11 +53,8 @@ fn write(path: &Path, genes: &Array2<f32>) {
 fn options(protocol: Protocol) -> EvaluateOptions {
     let fit = FitOptions { n_pcs: 6, source: Source::X, ..FitOptions::default() };
     let methods = vec![
-        Method { name: "ot".into(), solver: SolverChoice::Ot(OtSolver::default()) },
-        Method {
-            name: "sinkhorn".into(),
-            solver: SolverChoice::Sinkhorn(SinkhornSolver::default()),
-        },
+        Method { name: "ot".into(), solver: SolverChoice::of(OtSolver::default()) },
+        Method { name: "sinkhorn".into(), solver: SolverChoice::of(SinkhornSolver::default()) },
     ];
     EvaluateOptions { protocol, n_bootstrap: 60, ..EvaluateOptions::new(fit, methods) }
 }
@@ -156,7 +153,7 @@ fn auto_chooses_without_the_held_out_time() {
     let mut other = turning.clone();
     let held = (2 * PER_TIME..3 * PER_TIME).into();
     other.slice_axis_mut(Axis(0), held).mapv_inplace(|value| value * 1.5);
-    let auto = Method { name: "auto".into(), solver: SolverChoice::Auto(AutoSolver::default()) };
+    let auto = Method { name: "auto".into(), solver: SolverChoice::of(AutoSolver::default()) };
     let mut options = EvaluateOptions { at: vec![2.0], select: true, ..options(Protocol::Honest) };
     options.methods.truncate(1);
     options.methods.push(auto);

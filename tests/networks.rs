@@ -25,7 +25,7 @@ fn network(file: &str) -> PathBuf {
 fn scores(name: &str, options: &GrnOptions) -> EdgeScores {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("model");
-    let solver = SolverChoice::Gaussian(GaussianSolver::default());
+    let solver = SolverChoice::of(GaussianSolver::default());
     let how = FitOptions { solver, ..FitOptions::default() };
     fit(&network(&format!("{name}.h5ad")), &out, &how, Running::default(), &mut Silent).unwrap();
     let model = Model::read(&out).unwrap();

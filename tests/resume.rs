@@ -44,7 +44,7 @@ fn options() -> FitOptions {
         time: TimeOptions { column: Some("time".into()), map: None },
         filters: vec!["time<=24".into()],
         n_pcs: 5,
-        solver: SolverChoice::Lightsb(LightSbSolver {
+        solver: SolverChoice::of(LightSbSolver {
             n_gaussians: 3.into(),
             max_iterations: 200,
             tolerance: 1e-5,

@@ -2,6 +2,7 @@
 
 mod coupling;
 mod course;
+pub mod describe;
 mod flow;
 mod from_cells;
 mod gaussian;
@@ -22,17 +23,21 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 pub use coupling::{Coupling, CouplingKind};
 pub use course::Course;
-pub use flow::{Affine, CurvePoint, FlowBridge, FlowNetworks, FlowRecord, FlowSolver};
+pub use describe::{AnySolver, CourseSize, Described, Held, Property, Solver};
+pub use flow::{
+    Affine, CurvePoint, FlowBridge, FlowNetworks, FlowRecord, FlowSolver, I_CFM, OT_CFM, SF2M,
+};
 pub use from_cells::{FromCells, Way};
-pub use gaussian::{GaussianBridge, GaussianRecord, GaussianSolver};
+pub use gaussian::{GAUSSIAN, GaussianBridge, GaussianRecord, GaussianSolver};
 pub use interpolant::{Interpolant, PathShape};
 pub use lightsb::{
-    Choice, ConditionalPlan, Covariance, GaussianMixture, LightSbBridge, LightSbSolver, Mixture,
+    Choice, ConditionalPlan, Covariance, GaussianMixture, LIGHTSB, LightSbBridge, LightSbSolver,
+    Mixture,
 };
 pub use link::Link;
 pub use ou::{Clock, OuBridge, OuRecord, OuSolver};
 pub use plan::{
-    Attraction, Bend, Ends, EndsBridge, EndsRecord, Motion, OtSolver, PlanBridge, PlanRecord,
+    Attraction, Bend, Ends, EndsBridge, EndsRecord, Motion, OT, OtSolver, PlanBridge, PlanRecord,
 };
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::{BridgeRecord, LightSbRecord};
@@ -41,9 +46,9 @@ pub use series::BridgeSeries;
 use simulate::pinned_step;
 pub use simulate::{Simulation, brownian_bridge_sample, draw_cells, euler_maruyama, simulate};
 pub use sinkhorn::{
-    AllPairs, EntropicPlan, SinkhornBridge, SinkhornRecord, SinkhornSolver, debiased_map,
+    AllPairs, EntropicPlan, SINKHORN, SinkhornBridge, SinkhornRecord, SinkhornSolver, debiased_map,
 };
-pub use spline::{Mass, Member, SplineSolver, Width, Woven};
+pub use spline::{MASS, Mass, Member, SPLINE, SplineSolver, Width, Woven};
 
 use crate::data::Snapshot;
 use crate::error::Result;

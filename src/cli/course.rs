@@ -159,7 +159,7 @@ impl CourseArgs {
             noise,
             reference: reference.choice()?,
             growth: growth.options()?,
-            solver: solver.choice(),
+            solver: solver.choice()?,
             seed,
         };
         Ok((data, options))

@@ -10,8 +10,9 @@ use sbcell::pipeline::{self, EvaluateOptions, Evaluated, FitOptions, Method, Pro
 
 use crate::cli::Outcome;
 use crate::cli::course::CourseArgs;
+use crate::cli::flags;
 use crate::cli::shared::{Common, aligned, short, shown, up_to};
-use crate::cli::solver::{SolverName, name};
+use crate::cli::solver::{Named, named};
 use crate::cli::terminal::{Lines, Terminal};
 
 const EXAMPLES: &str = "\
@@ -56,12 +57,12 @@ struct ScoreArgs {
     /// Solvers to score side by side [default: the one of --solver]
     #[arg(
         long,
-        value_enum,
+        value_parser = named(),
         value_delimiter = ',',
         value_name = "SOLVER,…",
         conflicts_with = "solver"
     )]
-    compare: Vec<SolverName>,
+    compare: Vec<Named>,
     /// Choose among the solvers of --compare for each held-out time, by holding out inner times of
     /// those that are left; scored as `selected`, the curve is printed
     #[arg(long)]
@@ -133,12 +134,13 @@ impl EvaluateArgs {
             batch_key,
             cells_per_time,
         } = scores;
-        let named = if compare.is_empty() { vec![course.solver.named()] } else { compare };
+        let one = || course.solver.named().into_iter().collect();
+        let named = if compare.is_empty() { one() } else { compare };
         let mut methods: Vec<Method> = Vec::with_capacity(named.len());
         for solver in named {
-            let name = name(solver);
+            let name = solver.name().to_string();
             if methods.iter().all(|method| method.name != name) {
-                methods.push(Method { name, solver: course.solver.clone().choice_of(solver) });
+                methods.push(Method { name, solver: course.solver.choice_of(solver)? });
             }
         }
         let (data, fit): (PathBuf, FitOptions) = course.options(seed)?;
@@ -167,6 +169,7 @@ impl EvaluateArgs {
 pub(crate) fn run(args: EvaluateArgs, common: &Common, terminal: &mut Terminal) -> Result<Outcome> {
     let (data, options, out) = args.options(common.seed)?;
     let _lock = pipeline::check_validation_output(&out, common.overwrite)?;
+    options.check().map_err(flags::by_flag)?;
     let evaluated: Evaluated = pipeline::evaluate(&data, &options, terminal)?;
     pipeline::write_validation(&out, &evaluated, &options)?;
     let validation = &evaluated.validation;

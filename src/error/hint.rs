@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, did_you_mean, list, nearest};
+use crate::error::{Error, did_you_mean, list, nearest, one_of};
 
 impl Error {
     /// The way out, shown after the message.
@@ -37,11 +37,10 @@ impl Error {
                  `--obs-filter`"
                     .into(),
             ),
-            Self::ReferenceNotTaken => Some(
-                "choose `--solver lightsb`, `gaussian` or `sinkhorn`, or leave `--reference` as \
-                 it is"
-                    .into(),
-            ),
+            Self::ReferenceNotTaken { solvers } => Some(format!(
+                "choose `--solver {}, or leave `--reference` as it is",
+                one_of(solvers).trim_start_matches('`')
+            )),
             Self::NoGeneSpace { .. } => Some(
                 "fit on a matrix instead (without `--use-rep`), so that coordinates can be \
                  taken back to genes"

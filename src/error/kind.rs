@@ -44,7 +44,7 @@ impl Error {
             | Self::NotObserved { .. }
             | Self::UnknownTime { .. }
             | Self::UnknownGroup { .. }
-            | Self::ReferenceNotTaken
+            | Self::ReferenceNotTaken { .. }
             | Self::NoGeneSpace { .. }
             | Self::NotHeld { .. }
             | Self::Negative { .. }

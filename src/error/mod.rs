@@ -12,7 +12,7 @@ pub use kind::Kind;
 pub use near::{did_you_mean, nearest};
 pub use visible::{is_hidden, visible, visible_json, visible_lines};
 pub use words::bytes_in_words;
-use words::{first_few, list, listed, one_or_none, process, some_cells, table, there};
+use words::{first_few, list, listed, one_of, one_or_none, process, some_cells, table, there};
 
 /// Result with [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -419,7 +419,10 @@ pub enum Error {
     },
     /// A reference process other than Brownian motion is asked of a solver that knows no other.
     #[error("`--reference ou` is for solvers that take each interval on its own")]
-    ReferenceNotTaken,
+    ReferenceNotTaken {
+        /// Solvers that do.
+        solvers: Vec<String>,
+    },
     /// A time before the first snapshot or after the last.
     #[error("time {time} is outside the snapshots, which go from {first} to {last}")]
     OutsideTimes {

@@ -26,6 +26,15 @@ pub(super) fn first_few(labels: &[String]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
+/// Names of which one may be chosen: "`a`, `b` or `c`".
+pub(super) fn one_of(names: &[String]) -> String {
+    let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
+    match shown.as_slice() {
+        [before @ .., last] if !before.is_empty() => format!("{} or {last}", before.join(", ")),
+        _ => shown.join(""),
+    }
+}
+
 /// One cell by its name, or how many with the first ones.
 pub(super) fn some_cells(n: usize, first: &[String]) -> String {
     match first {

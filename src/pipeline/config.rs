@@ -2,13 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{
-    BridgeSolver, CourseSolver, FlowSolver, GaussianSolver, LightSbSolver, Mass, OtSolver,
-    SinkhornSolver, SplineSolver,
-};
+use crate::bridge::Property;
 use crate::error::{Error, Result};
 pub use crate::io::model::{Source, TimeOptions, ValuesChoice};
-use crate::pipeline::auto::AutoSolver;
+use crate::pipeline::choice::SolverChoice;
 use crate::pipeline::growth::GrowthOptions;
 use crate::pipeline::reference::Reference;
 use crate::preprocess::{GeneSelector, PcaSolver};
@@ -86,7 +83,7 @@ impl FitOptions {
         at_least_one("--n-pcs", *n_pcs)?;
         noise.check()?;
         reference.check(solver)?;
-        growth.check(solver.relaxes())?;
+        growth.check(solver.has(Property::Relaxes))?;
         solver.check()
     }
 }
@@ -123,143 +120,6 @@ impl Noise {
     }
 }
 
-/// Which solver with which hyperparameters.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SolverChoice {
-    /// Gaussian-mixture potentials.
-    Lightsb(LightSbSolver),
-    /// The closed form between two Gaussians.
-    Gaussian(GaussianSolver),
-    /// Entropic transport between all cells.
-    Sinkhorn(SinkhornSolver),
-    /// Exact transport, on straight lines.
-    Ot(OtSolver),
-    /// Velocity and score as networks.
-    Flow(FlowSolver),
-    /// Relaxed plans on curves that heed the neighbouring intervals.
-    Spline(SplineSolver),
-    /// Splines whose hyperparameters are chosen by holding out times.
-    Auto(AutoSolver),
-}
-
-/// A solver, by what it takes.
-#[derive(Debug)]
-pub enum Solver {
-    /// Each interval on its own.
-    Each(Box<dyn BridgeSolver>),
-    /// All intervals together.
-    Joint(Box<dyn CourseSolver>),
-}
-
-impl Default for SolverChoice {
-    fn default() -> Self {
-        Self::Lightsb(LightSbSolver::default())
-    }
-}
-
-impl SolverChoice {
-    fn check(&self) -> Result<()> {
-        let checked = match self {
-            Self::Lightsb(solver) => solver.check(),
-            Self::Gaussian(solver) => solver.check(),
-            Self::Sinkhorn(solver) => solver.check(),
-            Self::Ot(solver) => solver.check(),
-            Self::Flow(solver) => solver.check(),
-            Self::Spline(solver) => solver.check(),
-            Self::Auto(solver) => solver.check(),
-        };
-        checked.map_err(by_flag)
-    }
-
-    /// The name of the family.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Lightsb(_) => "lightsb",
-            Self::Gaussian(_) => "gaussian",
-            Self::Sinkhorn(_) => "sinkhorn",
-            Self::Ot(_) => "ot",
-            Self::Flow(_) => "flow",
-            Self::Spline(_) => "spline",
-            Self::Auto(_) => "auto",
-        }
-    }
-
-    /// Whether the solver lets the source marginal differ from what it is given.
-    pub fn relaxes(&self) -> bool {
-        match self {
-            Self::Lightsb(_) | Self::Gaussian(_) | Self::Ot(_) | Self::Flow(_) => false,
-            Self::Sinkhorn(solver) => solver.source_relaxation.is_some(),
-            Self::Spline(solver) => solver.mass == Mass::Relaxed,
-            Self::Auto(solver) => solver.mass == Mass::Relaxed,
-        }
-    }
-
-    /// The solver with earlier cells keeping their weight, or not, if it can do both.
-    pub(super) fn with_mass(&self, mass: Mass) -> Option<Self> {
-        match self.clone() {
-            Self::Spline(solver) => Some(Self::Spline(SplineSolver { mass, ..solver })),
-            Self::Auto(solver) => Some(Self::Auto(AutoSolver { mass, ..solver })),
-            _ => None,
-        }
-    }
-
-    /// The solver itself.
-    pub fn solver(&self) -> Solver {
-        match self.clone() {
-            Self::Lightsb(solver) => Solver::Each(Box::new(solver)),
-            Self::Gaussian(solver) => Solver::Each(Box::new(solver)),
-            // The graph of neighbours is that of all cells.
-            Self::Sinkhorn(solver) if solver.cost.is_geodesic() => Solver::Joint(Box::new(solver)),
-            Self::Sinkhorn(solver) => Solver::Each(Box::new(solver)),
-            Self::Ot(solver) if solver.cost.is_geodesic() => Solver::Joint(Box::new(solver)),
-            Self::Ot(solver) => Solver::Each(Box::new(solver)),
-            Self::Flow(solver) => Solver::Joint(Box::new(solver)),
-            Self::Spline(solver) => Solver::Joint(Box::new(solver)),
-            // What it is before anything is chosen; `Task::settle` chooses.
-            Self::Auto(solver) => Solver::Joint(Box::new(solver.unsettled())),
-        }
-    }
-}
-
-/// The flag that sets a field of a solver, where they are not called the same.
-const FLAGS: [(&str, &str); 23] = [
-    ("pull", "--pull"),
-    ("pull_width", "--pull-width"),
-    ("relaxation", "--relax"),
-    ("momentum", "--momentum"),
-    ("noise_back", "--noise-back"),
-    ("blur", "--blur"),
-    ("n_gaussians", "--n-gaussians"),
-    ("max_iterations", "--max-iterations"),
-    ("tolerance", "--tolerance"),
-    ("cost", "--cost"),
-    ("n_neighbours", "--n-neighbors"),
-    ("heat_time", "--heat-time"),
-    ("block", "--block"),
-    ("n_layers", "--layers"),
-    ("width", "--width"),
-    ("learning_rate", "--learning-rate"),
-    ("weight_decay", "--weight-decay"),
-    ("batch", "--batch"),
-    ("patience", "--patience"),
-    ("held_out", "--held-out"),
-    ("n_steps", "--steps"),
-    ("source_relaxation", "--lambda1"),
-    ("target_relaxation", "--lambda2"),
-];
-
-/// A parameter out of range, by the name of its flag.
-fn by_flag(error: Error) -> Error {
-    match error {
-        Error::Parameter { name, must, got } => {
-            let flag = FLAGS.iter().find(|entry| entry.0 == name).map_or(name, |entry| entry.1);
-            Error::Parameter { name: flag, must, got }
-        }
-        other => other,
-    }
-}
-
 fn at_least_one(name: &'static str, value: usize) -> Result<()> {
     if 1 <= value {
         return Ok(());
@@ -270,10 +130,10 @@ fn at_least_one(name: &'static str, value: usize) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bridge::Choice;
+    use crate::bridge::{Choice, LightSbSolver};
 
     #[test]
-    fn refuses_values_out_of_range_by_the_name_of_the_flag() {
+    fn refuses_values_out_of_range_by_name() {
         let refused = |change: fn(&mut FitOptions)| {
             let mut options = FitOptions::default();
             change(&mut options);
@@ -283,8 +143,8 @@ mod tests {
         assert!(refused(|o| o.noise = Noise::Epsilon(f64::NAN)).contains("`--epsilon`"));
         assert!(refused(|o| o.noise = Noise::Sigma2(0.0)).contains("`--sigma2`"));
         let none = LightSbSolver { n_gaussians: Choice::Is(0), ..LightSbSolver::default() };
-        let options = FitOptions { solver: SolverChoice::Lightsb(none), ..FitOptions::default() };
-        assert!(options.check().unwrap_err().to_string().contains("`--n-gaussians`"));
+        let options = FitOptions { solver: SolverChoice::of(none), ..FitOptions::default() };
+        assert!(options.check().unwrap_err().to_string().contains("`n_gaussians`"));
         FitOptions::default().check().unwrap();
     }
 

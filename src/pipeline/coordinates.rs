@@ -153,7 +153,7 @@ impl<'f> Raw<'f> {
     ) -> Result<Footprint> {
         let dims = self.embedding.as_ref().map_or(0, Array2::ncols) as f64;
         let size = Footprint::of_embedding(selection, file.n_cells(), dims);
-        let size = size.with_solver(&options.solver);
+        let size = Footprint { held: options.solver.memory(), ..size };
         let Some(matrix) = &self.matrix else { return Ok(size) };
         let info = file.matrix_info(&matrix_source(&options.source))?;
         let dense = info.format == StorageFormat::Dense;
@@ -434,9 +434,7 @@ mod tests {
             dense: false,
             dims: 2.0,
             interval: 0.0,
-            per_pair: 0.0,
-            most_of_pairs: 0.0,
-            gaussians: 0.0,
+            held: crate::bridge::Held::default(),
         };
         let within = |memory: f64| {
             let cells = Counted::Whole(Matrix::Sparse(sparse.clone()));

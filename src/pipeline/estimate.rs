@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
+use crate::bridge::CourseSize;
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::pipeline::config::{FitOptions, Source};
 use crate::pipeline::counted::bytes_of;
-use crate::pipeline::effort::solver_flops;
 use crate::pipeline::fit::Running;
 use crate::pipeline::footprint::Footprint;
 use crate::pipeline::growth::given;
@@ -99,7 +99,7 @@ pub fn estimate(
             (footprint, found, info.n_genes)
         }
     };
-    let footprint = footprint.with_solver(&options.solver);
+    let footprint = Footprint { held: options.solver.memory(), ..footprint };
     let (cells, dims) = (n_cells as f64, footprint.dims);
     let reading = match found {
         Some(Probe { per_cell, per_component_cell, components, .. }) => {
@@ -108,7 +108,7 @@ pub fn estimate(
         None => read_by_rates(&footprint),
     };
     let per_flop = seconds_per_flop(dims as usize, clock);
-    let flops = solver_flops(&options.solver, &selection, dims);
+    let flops = options.solver.work(&course_size(&selection, dims));
     Ok(Estimate {
         source: options.source.clone(),
         n_cells,
@@ -120,6 +120,16 @@ pub fn estimate(
         tried: found.is_some(),
         selection,
     })
+}
+
+/// The sizes that the work of a solver depends on.
+fn course_size(selection: &Selection, dims: f64) -> CourseSize {
+    let intervals = selection.axis.levels.windows(2);
+    CourseSize {
+        intervals: intervals.map(|pair| [pair[0].n_cells, pair[1].n_cells]).collect(),
+        cells: selection.rows.len(),
+        dims,
+    }
 }
 
 /// Bytes of the file that are hashed in a second.

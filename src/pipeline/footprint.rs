@@ -1,8 +1,7 @@
 //! How much memory a fit takes, step by step; what `--memory` promises.
 
-use crate::bridge::{Choice, LightSbSolver, SinkhornSolver};
+use crate::bridge::Held;
 use crate::error::{Error, Result};
-use crate::pipeline::config::SolverChoice;
 use crate::pipeline::prepare::Selection;
 
 /// The sizes that memory depends on.
@@ -26,12 +25,8 @@ pub(super) struct Footprint {
     pub(super) dims: f64,
     /// Cells of the two largest neighbouring snapshots together.
     pub(super) interval: f64,
-    /// Bytes that the solver holds for a pair of cells of an interval.
-    pub(super) per_pair: f64,
-    /// Bytes that it holds for all pairs, at most.
-    pub(super) most_of_pairs: f64,
-    /// Gaussians of a mixture, at most; 0 for solvers without.
-    pub(super) gaussians: f64,
+    /// What the solver holds for the cells of an interval.
+    pub(super) held: Held,
 }
 
 /// The program, its threads and what they keep, before there is anything to keep.
@@ -54,32 +49,8 @@ impl Footprint {
             dense: false,
             dims,
             interval: pairs.max().unwrap_or(0) as f64,
-            per_pair: 0.0,
-            most_of_pairs: f64::INFINITY,
-            gaussians: 0.0,
+            held: Held::default(),
         }
-    }
-
-    /// With a solver: those that pair single cells hold a number for each pair, for an entropic plan up to a
-    /// limit; LightSB the share of each Gaussian in each cell.
-    pub(super) fn with_solver(mut self, solver: &SolverChoice) -> Self {
-        match solver {
-            SolverChoice::Ot(_) | SolverChoice::Auto(_) | SolverChoice::Spline(_) => {
-                self.per_pair = 8.0;
-            }
-            SolverChoice::Sinkhorn(_) | SolverChoice::Flow(_) => {
-                self.per_pair = 8.0;
-                self.most_of_pairs = SinkhornSolver::MOST_HELD as f64;
-            }
-            SolverChoice::Lightsb(solver) => {
-                self.gaussians = match solver.n_gaussians {
-                    Choice::Is(number) => number as f64,
-                    Choice::Auto => LightSbSolver::MOST_CHOSEN as f64,
-                };
-            }
-            SolverChoice::Gaussian(_) => {}
-        }
-        self
     }
 
     /// Bytes while the matrix is gone through: two blocks, read and decoded, sums over genes.
@@ -111,16 +82,12 @@ impl Footprint {
     }
 
     /// Bytes while bridges are found: coordinates as they are, by time, and scaled; both ends of an
-    /// interval, centred and sorted; shares of the Gaussians; with a mixture eleven copies of the cells
-    /// that sizes are compared on (measured with 75 000 of them).
+    /// interval, centred and sorted; what the solver holds.
     fn solving(&self) -> f64 {
         let points = 8.0 * self.cells * self.dims;
-        let interval = 8.0 * self.interval * (2.0 * self.dims + self.gaussians);
-        let pairs = (self.per_pair * (self.interval / 2.0).powi(2)).min(self.most_of_pairs);
-        let most = 2.0 * LightSbSolver::COMPARED_OF_MANY as f64;
-        let compared = if self.gaussians > 0.0 { self.interval.min(most) } else { 0.0 };
-        let mixture = 8.0 * compared * 11.0 * self.dims;
-        3.0 * points + interval + pairs + mixture + (NAME + 24.0) * self.cells
+        let interval = 8.0 * self.interval * 2.0 * self.dims;
+        let held = self.held.bytes(self.interval, self.dims);
+        3.0 * points + interval + held + (NAME + 24.0) * self.cells
     }
 
     /// Bytes while the end of a bridge is compared with the later snapshot: every cell of the earlier one
@@ -166,6 +133,7 @@ impl Footprint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bridge::{AnySolver, SinkhornSolver};
 
     /// A million cells, 20 000 genes, 5 % stored, of the genes that are used a tenth.
     fn million() -> Footprint {
@@ -179,9 +147,7 @@ mod tests {
             dense: false,
             dims: 50.0,
             interval: 2.5e5,
-            per_pair: 0.0,
-            most_of_pairs: f64::INFINITY,
-            gaussians: 0.0,
+            held: Held::default(),
         }
     }
 
@@ -226,16 +192,10 @@ mod tests {
         assert!(whole.peak() > peak + 6e9);
         let dense = Footprint { dense: true, stored: 2e4, ..million() };
         assert!(dense.peak() > 8e9);
-        let mixture = |n_gaussians: Choice<usize>| {
-            let solver = LightSbSolver { n_gaussians, ..LightSbSolver::default() };
-            million().with_solver(&SolverChoice::Lightsb(solver))
-        };
-        assert!((mixture(Choice::Auto).gaussians - 64.0).abs() < 1e-12);
-        let (few, many) = (mixture(Choice::Is(8)), mixture(Choice::Is(1000)));
-        assert!(many.solving() > few.solving() + 900.0 * 8.0 * 2.5e5);
-        let pairs = Footprint { per_pair: 8.0, ..million() };
-        assert!(pairs.peak() > 8.0 * 1.25e5 * 1.25e5);
-        let entropic = million().with_solver(&SolverChoice::Sinkhorn(SinkhornSolver::default()));
+        let pairs = Held { per_pair: 8.0, ..Held::default() };
+        let paired = Footprint { held: pairs, ..million() };
+        assert!(paired.peak() > 8.0 * 1.25e5 * 1.25e5);
+        let entropic = Footprint { held: SinkhornSolver::default().memory(), ..million() };
         let held = entropic.solving() - million().solving();
         assert!((held - SinkhornSolver::MOST_HELD as f64).abs() < 1.0);
         let fewer = Footprint { cells: 1e5, interval: 2.5e4, ..million() };

@@ -4,10 +4,10 @@ mod annotate;
 mod asked;
 mod asked_genes;
 mod auto;
+mod choice;
 mod config;
 mod coordinates;
 mod counted;
-mod effort;
 mod estimate;
 mod evaluate;
 mod fit;
@@ -32,9 +32,11 @@ mod reference;
 mod sample;
 mod scale;
 mod solve;
+pub mod solvers;
 mod units;
 mod velocity;
 
+pub use crate::bridge::Solver;
 pub use crate::io::identity::remember_annotated;
 pub use annotate::{
     AnnotateOptions, Annotated, KEY, Mark, MarkInput, Stripped, VelocityKind, annotate, marks,
@@ -42,7 +44,8 @@ pub use annotate::{
 };
 pub use asked::with_genes_of_file;
 pub use auto::AutoSolver;
-pub use config::{FitOptions, Noise, Solver, SolverChoice, Source, TimeOptions, ValuesChoice};
+pub use choice::SolverChoice;
+pub use config::{FitOptions, Noise, Source, TimeOptions, ValuesChoice};
 pub use estimate::{Estimate, estimate};
 pub use evaluate::{EvaluateOptions, Evaluated, Method, Protocol, evaluate, validate};
 pub use fit::{FitSummary, Running, fit};

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use ndarray::Array1;
 
+use crate::bridge::Property;
 use crate::data::{Snapshot, TimeSeries, grown};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, MatrixSource};
-use crate::pipeline::config::{FitOptions, SolverChoice, Source};
+use crate::pipeline::config::{FitOptions, Source};
 use crate::pipeline::coordinates::Seen;
 use crate::pipeline::growth::Growing;
 use crate::pipeline::prepare::{Selection, matrix_source};
@@ -172,8 +173,7 @@ impl Oddities<'_> {
 
     /// Noise so small that a plan without any is meant.
     fn still(&self) -> Option<String> {
-        let entropic =
-            matches!(self.taking.options.solver, SolverChoice::Sinkhorn(_) | SolverChoice::Flow(_));
+        let entropic = self.taking.options.solver.has(Property::Entropic);
         (entropic && self.units.epsilon < LITTLE_NOISE).then(|| {
             format!(
                 "ε = {} is so small that plans may not converge; `--solver ot` is the bridge without \

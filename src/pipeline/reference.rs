@@ -5,11 +5,12 @@ use std::sync::Arc;
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::{BridgeSolver, Choice, Clock, OuSolver};
+use crate::bridge::{BridgeSolver, Choice, Clock, OuSolver, Solver};
 use crate::data::TimeSeries;
 use crate::data::time::TimeAxis;
 use crate::error::{Error, Result};
-use crate::pipeline::config::{Solver, SolverChoice};
+use crate::pipeline::choice::SolverChoice;
+use crate::pipeline::solvers;
 use crate::pipeline::units::Units;
 use crate::progress::{self, Progress};
 
@@ -37,7 +38,10 @@ impl Reference {
         }
         match solver.solver() {
             Solver::Each(_) => Ok(()),
-            Solver::Joint(_) => Err(Error::ReferenceNotTaken),
+            Solver::Joint(_) => {
+                let solvers = solvers::for_any_reference().into_iter().map(String::from).collect();
+                Err(Error::ReferenceNotTaken { solvers })
+            }
         }
     }
 
@@ -118,11 +122,15 @@ mod tests {
     #[test]
     fn refuses_solvers_of_the_whole_course_and_rates_that_are_no_number() {
         let ou = |rate| Reference::OrnsteinUhlenbeck { rate };
-        let each = SolverChoice::Sinkhorn(SinkhornSolver::default());
-        let joint = SolverChoice::Flow(FlowSolver::default());
+        let each = SolverChoice::of(SinkhornSolver::default());
+        let joint = SolverChoice::of(FlowSolver::default());
         assert!(ou(0.3).check(&each).is_ok() && ou(-0.3).check(&each).is_ok());
         assert!(ou(f64::NAN).check(&each).is_err());
-        assert!(matches!(ou(0.3).check(&joint), Err(Error::ReferenceNotTaken)));
+        let hint = ou(0.3).check(&joint).unwrap_err().hint().unwrap();
+        assert!(
+            hint.starts_with("choose `--solver lightsb`, `gaussian` or `sinkhorn`, or "),
+            "{hint}"
+        );
         assert!(Reference::Brownian.check(&joint).is_ok());
     }
 }

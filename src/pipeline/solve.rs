@@ -4,10 +4,13 @@ use std::sync::Arc;
 
 use ndarray::Array1;
 
-use crate::bridge::{Bridge, BridgeProblem, BridgeSolver, Course, CourseSolver, FitReport};
+use crate::bridge::{
+    Bridge, BridgeProblem, BridgeSolver, Course, CourseSolver, FitReport, Property, Solver,
+};
 use crate::data::{Snapshot, TimeSeries};
 use crate::error::Result;
-use crate::pipeline::config::{FitOptions, Solver, SolverChoice};
+use crate::pipeline::choice::SolverChoice;
+use crate::pipeline::config::FitOptions;
 use crate::pipeline::growth::Growing;
 use crate::pipeline::units::Units;
 use crate::progress::Progress;
@@ -59,10 +62,12 @@ impl<'a> Task<'a> {
     /// Settles what the solver leaves to be chosen from the data, by holding out times of this
     /// course; the solver that is then used.
     pub(super) fn settle(&mut self, progress: &mut dyn Progress) -> Result<&SolverChoice> {
-        if let SolverChoice::Auto(auto) = &self.solver {
+        if self.solver.has(Property::Chooses) {
             let course = Course::new(self.series.times().to_vec(), self.problems.clone())?;
             let seed = Seed(self.options.seed).child("auto", 0);
-            self.solver = SolverChoice::Spline(auto.choose(&course, seed, progress)?);
+            if let Some(settled) = self.solver.settle(&course, seed, progress)? {
+                self.solver = settled.into();
+            }
         }
         Ok(&self.solver)
     }

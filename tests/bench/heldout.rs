@@ -49,20 +49,20 @@ fn spline(relaxation: Option<f64>, momentum: f64) -> SplineSolver {
 
 /// Exact pairs, kept wide without noise.
 fn wide(width: Width) -> SolverChoice {
-    SolverChoice::Spline(SplineSolver { width, ..spline(None, 0.0) })
+    SolverChoice::of(SplineSolver { width, ..spline(None, 0.0) })
 }
 
 fn auto() -> SolverChoice {
-    SolverChoice::Auto(AutoSolver { mass: Mass::Relaxed, ..AutoSolver::default() })
+    SolverChoice::of(AutoSolver { mass: Mass::Relaxed, ..AutoSolver::default() })
 }
 
 /// The field's table: embryoid bodies, 5 components, W1 between whole populations.
 fn embryoid() {
     let methods = vec![
-        method("ot", SolverChoice::Ot(OtSolver::default())),
-        method("sinkhorn", SolverChoice::Sinkhorn(SinkhornSolver::default())),
-        method("lightsb", SolverChoice::Lightsb(LightSbSolver::default())),
-        method("spline", SolverChoice::Spline(SplineSolver::default())),
+        method("ot", SolverChoice::of(OtSolver::default())),
+        method("sinkhorn", SolverChoice::of(SinkhornSolver::default())),
+        method("lightsb", SolverChoice::of(LightSbSolver::default())),
+        method("spline", SolverChoice::of(SplineSolver::default())),
         method("auto", auto()),
     ];
     let found = run("moon2019_embryoid_5pcs", methods, Protocol::Sf2m, Some("X_pca"));
@@ -78,13 +78,13 @@ fn ablation() {
     let with = |change: fn(&mut SplineSolver)| {
         let mut solver = SplineSolver::default();
         change(&mut solver);
-        SolverChoice::Spline(solver)
+        SolverChoice::of(solver)
     };
     let methods = vec![
-        method("straight", SolverChoice::Spline(spline(None, 0.0))),
-        method("momentum", SolverChoice::Spline(spline(None, 1.0))),
-        method("growth", SolverChoice::Spline(spline(Some(0.5), 0.0))),
-        method("growth+momentum", SolverChoice::Spline(spline(Some(0.5), 1.0))),
+        method("straight", SolverChoice::of(spline(None, 0.0))),
+        method("momentum", SolverChoice::of(spline(None, 1.0))),
+        method("growth", SolverChoice::of(spline(Some(0.5), 0.0))),
+        method("growth+momentum", SolverChoice::of(spline(Some(0.5), 1.0))),
         method("…+pull", with(|solver| (solver.pull, solver.pull_width) = (0.5, 1.0))),
         method("…+noise", with(|solver| solver.noise_back = 0.5)),
     ];
@@ -102,13 +102,13 @@ fn genes() {
     ] {
         let noisy = SplineSolver { noise_back: 1.0, ..spline(None, 0.0) };
         let methods = vec![
-            method("ot", SolverChoice::Ot(OtSolver::default())),
-            method("sinkhorn", SolverChoice::Sinkhorn(SinkhornSolver::default())),
-            method("lightsb", SolverChoice::Lightsb(LightSbSolver::default())),
-            method("ot+noise", SolverChoice::Spline(noisy)),
+            method("ot", SolverChoice::of(OtSolver::default())),
+            method("sinkhorn", SolverChoice::of(SinkhornSolver::default())),
+            method("lightsb", SolverChoice::of(LightSbSolver::default())),
+            method("ot+noise", SolverChoice::of(noisy)),
             method("ends", wide(Width::Ends)),
             method("map", wide(Width::Map)),
-            method("spline", SolverChoice::Spline(SplineSolver::default())),
+            method("spline", SolverChoice::of(SplineSolver::default())),
             method("auto", auto()),
         ];
         let found = run(name, methods, Protocol::Honest, None);

@@ -144,7 +144,7 @@ fn r050_noise_does_not_follow_displacement_between_times() {
     let folder = tempfile::tempdir().unwrap();
     let (data, out) = (folder.path().join("far.h5ad"), folder.path().join("out"));
     Course::new(1000, &[0.0, 1.0], 100.0).write(&data);
-    for solver in [SolverChoice::Gaussian(GaussianSolver {}), SolverChoice::default()] {
+    for solver in [SolverChoice::of(GaussianSolver {}), SolverChoice::default()] {
         let options =
             FitOptions { source: Source::Rep("X_pca".into()), solver, ..FitOptions::default() };
         fit(&data, &out, &options, Running::default(), &mut Silent).unwrap();

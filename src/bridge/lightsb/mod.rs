@@ -8,6 +8,7 @@ mod at_time;
 mod choice;
 mod covariance;
 mod density;
+mod description;
 mod ends;
 mod frame;
 mod gaussians;
@@ -22,6 +23,7 @@ mod start;
 
 pub use choice::Choice;
 pub use covariance::Covariance;
+pub use description::LIGHTSB;
 pub use gaussians::GaussianMixture;
 pub use mixture::Mixture;
 pub use potential::ConditionalPlan;

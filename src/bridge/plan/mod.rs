@@ -2,6 +2,7 @@
 
 mod attraction;
 mod costs;
+mod description;
 mod ends;
 mod noise;
 mod pairs;
@@ -12,6 +13,8 @@ mod solver;
 
 pub use attraction::Attraction;
 pub(super) use costs::{cost_between, course_ground, fit_course};
+pub use description::OT;
+pub(super) use description::{COST, HEAT_TIME, N_NEIGHBOURS};
 pub use ends::{Ends, EndsBridge, EndsRecord};
 pub use pairs::Bend;
 pub(in crate::bridge) use pairs::Pair;

@@ -2,6 +2,7 @@
 
 mod all_pairs;
 mod ascent;
+mod description;
 mod dual;
 mod geodesic;
 mod held;
@@ -14,6 +15,7 @@ mod solver;
 mod sparse;
 
 pub use all_pairs::AllPairs;
+pub use description::SINKHORN;
 pub use plan::{EntropicPlan, debiased_map};
 pub use process::SinkhornBridge;
 pub use record::SinkhornRecord;

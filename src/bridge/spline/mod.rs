@@ -2,7 +2,9 @@
 
 mod bends;
 mod couplings;
+mod description;
 mod noise;
 mod solver;
 
+pub use description::{MASS, SPLINE};
 pub use solver::{Mass, Member, SplineSolver, Width, Woven};

@@ -12,11 +12,12 @@ use std::path::Path;
 
 pub use options::{EvaluateOptions, Method, Protocol};
 
+use crate::bridge::Property;
 use crate::error::Result;
 use crate::io::run::InputRecord;
 use crate::io::validation::{FORMAT, HeldOutRecord, Validation};
 use crate::metrics::Resamples;
-use crate::pipeline::config::{FitOptions, SolverChoice};
+use crate::pipeline::config::FitOptions;
 use crate::pipeline::evaluate::cells::Cells;
 use crate::pipeline::evaluate::fold::Fold;
 use crate::pipeline::evaluate::predict::{Kind, Prediction, Sources, by_method, nulls};
@@ -80,9 +81,9 @@ fn evaluate_file(
     Ok(Evaluated { validation, input: cells.input, notes: progress.into_notes() })
 }
 
-/// The short form at the end of a fit of `input`: at most 500 cells of each time, fewer draws; where the
-/// solver trains networks, or chooses by held-out times itself, the middle time only, to cost no more
-/// than the fit did.
+/// The short form at the end of a fit of `input`: at most 500 cells of each time, fewer draws; with a
+/// solver that takes long (it trains networks, or chooses by held-out times itself) the middle time only,
+/// to cost no more than the fit did.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -95,14 +96,9 @@ pub fn validate(
     let name = fit.solver.name().to_string();
     let methods = vec![Method { name, solver: fit.solver.clone() }];
     let times = &fitted.header.snapshots;
-    let middle = match fit.solver {
-        SolverChoice::Flow(_) | SolverChoice::Auto(_) => {
-            times.get(times.len() / 2).map(|at| at.time)
-        }
-        _ => None,
-    };
+    let middle = times.get(times.len() / 2).filter(|_| fit.solver.has(Property::TakesLong));
     let options = EvaluateOptions {
-        at: middle.into_iter().collect(),
+        at: middle.map(|at| at.time).into_iter().collect(),
         max_cells: 250,
         n_draws: 3,
         cells_per_time: Some(500),

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::pipeline::config::{FitOptions, SolverChoice, Source};
+use crate::pipeline::choice::SolverChoice;
+use crate::pipeline::config::{FitOptions, Source};
 
 /// Everything `evaluate` can be told.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

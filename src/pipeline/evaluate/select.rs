@@ -4,7 +4,7 @@ use crate::bridge::OtSolver;
 use crate::error::Result;
 use crate::linalg::first_least;
 use crate::metrics::Resamples;
-use crate::pipeline::config::SolverChoice;
+use crate::pipeline::choice::SolverChoice;
 use crate::pipeline::evaluate::fold::Fold;
 use crate::pipeline::evaluate::options::{EvaluateOptions, Method};
 use crate::pipeline::evaluate::predict::{Prediction, Sources, by_method};
@@ -26,7 +26,8 @@ pub(super) fn inner_scores(
     let total = (inner.len() * (options.methods.len() + 1)) as u64;
     let what = "choosing by held-out times".to_string();
     progress::report(progress, Event::Begin { what, total })?;
-    let straight = Method { name: "ot".into(), solver: SolverChoice::Ot(OtSolver::default()) };
+    let solver = SolverChoice::of(OtSolver::default());
+    let straight = Method { name: solver.name().into(), solver };
     let mut done = 0;
     let mut distances = |method: &Method, progress: &mut dyn Progress| -> Result<_> {
         let mut found: Vec<(String, Vec<Distances>)> = Vec::new();

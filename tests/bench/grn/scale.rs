@@ -60,7 +60,7 @@ pub(crate) fn prepare([n_genes, n_regulators, n_cells]: [usize; 3]) {
     let (data, model) = places();
     let _ = std::fs::remove_dir_all(&model);
     write(&data, (n_genes, n_regulators, n_cells));
-    let solver = SolverChoice::Gaussian(GaussianSolver::default());
+    let solver = SolverChoice::of(GaussianSolver::default());
     let how = FitOptions { solver, ..FitOptions::default() };
     fit(&data, &model, &how, Running::default(), &mut Silent).unwrap();
 }

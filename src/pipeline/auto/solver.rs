@@ -1,4 +1,4 @@
-//! `--solver auto`: which splines, by holding out the inner times of the course at hand.
+//! Which splines, by holding out the inner times of the course at hand.
 
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -58,11 +58,11 @@ impl AutoSolver {
     pub fn check(&self) -> Result<()> {
         let Self { mass: _, tolerance, cells_per_time } = self;
         if !(0.0..=100.0).contains(tolerance) {
-            let (name, must) = ("--auto-tolerance", "from 0 to 100");
+            let (name, must) = ("auto_tolerance", "from 0 to 100");
             return Err(Error::Parameter { name, must, got: tolerance.to_string() });
         }
         if *cells_per_time < 10 {
-            let (name, must) = ("--auto-cells", "at least 10");
+            let (name, must) = ("auto_cells", "at least 10");
             return Err(Error::Parameter { name, must, got: cells_per_time.to_string() });
         }
         Ok(())

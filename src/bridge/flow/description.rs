@@ -1,0 +1,200 @@
+//! What the rest of sbcell must know of flows.
+
+use crate::bridge::describe::{
+    About, AnySolver, CourseSize, Description, Held, Kind, MAX_ITERATIONS, Parameter, Property,
+    Solver, Word, Worded, parameter,
+};
+use crate::bridge::plan::{COST, HEAT_TIME, N_NEIGHBOURS};
+use crate::bridge::{CouplingKind, FlowSolver, PathShape, SinkhornSolver};
+use crate::error::Result;
+
+/// `[SF]²M`, by its name.
+pub static SF2M: Description<FlowSolver> = Description {
+    name: "sf2m",
+    about: "Networks for velocity and score, trained without simulation on an entropic coupling; moves \
+            with noise",
+    plain: FlowSolver::sf2m,
+    parameters: &[&OF_COST, &OF_NETWORKS],
+};
+
+/// OT-CFM, by its name.
+pub static OT_CFM: Description<FlowSolver> = Description {
+    name: "ot-cfm",
+    about: "A network for the velocity, trained on exact optimal transport; moves without noise",
+    plain: FlowSolver::ot_cfm,
+    parameters: &[&OF_COST, &OF_NETWORKS],
+};
+
+/// I-CFM, by its name.
+pub static I_CFM: Description<FlowSolver> = Description {
+    name: "i-cfm",
+    about: "A network for the velocity, trained on independent pairs; moves without noise",
+    plain: FlowSolver::i_cfm,
+    parameters: &[&OF_NETWORKS],
+};
+
+static OF_COST: [Parameter<FlowSolver>; 3] = [
+    parameter!(COST, cost.kind),
+    parameter!(N_NEIGHBOURS, cost.n_neighbours),
+    parameter!(HEAT_TIME, cost.heat_time),
+];
+
+static OF_NETWORKS: [Parameter<FlowSolver>; 12] = [
+    parameter!(MAX_ITERATIONS, max_iterations),
+    parameter!(COUPLING, coupling),
+    parameter!(N_LAYERS, n_layers),
+    parameter!(WIDTH, width),
+    parameter!(LEARNING_RATE, learning_rate),
+    parameter!(WEIGHT_DECAY, weight_decay),
+    parameter!(BATCH, batch),
+    parameter!(PATIENCE, patience),
+    parameter!(HELD_OUT, held_out),
+    parameter!(BLOCK, block),
+    parameter!(PATH, path),
+    parameter!(N_STEPS, n_steps),
+];
+
+const GROUP: &str = "flow";
+const NUMBER: Kind = Kind::Number { signed: false };
+
+const COUPLING: About = About::new(
+    "coupling",
+    Kind::OneOf(CouplingKind::words),
+    "How cells are paired in training [default: entropic for sf2m, exact for ot-cfm, independent for \
+     i-cfm]",
+)
+.value("COUPLING")
+.of(GROUP);
+
+const N_LAYERS: About =
+    About::new("n_layers", Kind::Count { most: 100 }, "Hidden layers of each network")
+        .of(GROUP)
+        .with_default();
+
+const WIDTH: About =
+    About::new("width", Kind::Count { most: 10_000 }, "Units in each hidden layer")
+        .of(GROUP)
+        .with_default();
+
+const LEARNING_RATE: About = About::new(
+    "learning_rate",
+    NUMBER,
+    "Learning rate at the start; it falls to zero over {max_iterations} steps",
+)
+.value("R")
+.of(GROUP)
+.with_default();
+
+const WEIGHT_DECAY: About = About::new("weight_decay", NUMBER, "Decay of the weights (AdamW)")
+    .value("W")
+    .of(GROUP)
+    .with_default();
+
+const BATCH: About =
+    About::new("batch", Kind::Count { most: 1_000_000 }, "Points in a batch, over all intervals")
+        .of(GROUP)
+        .with_default();
+
+const PATIENCE: About = About::new(
+    "patience",
+    Kind::ANY_COUNT,
+    "Looks at held-out cells (50 in a whole training) without gain after which it ends",
+)
+.of(GROUP)
+.with_default();
+
+const HELD_OUT: About = About::new(
+    "held_out",
+    NUMBER,
+    "Share of the cells of each snapshot that is kept out of training, to know when to end it",
+)
+.value("SHARE")
+.of(GROUP)
+.with_default();
+
+const BLOCK: About = About::new(
+    "block",
+    Kind::ANY_COUNT,
+    "Most cells of a snapshot in one plan; more are cut into random blocks [default: 16384 for sf2m, \
+     4096 for ot-cfm]",
+)
+.of(GROUP);
+
+const PATH: About =
+    About::new("path", Kind::OneOf(PathShape::words), "How paths between paired cells run")
+        .value("PATH")
+        .of(GROUP)
+        .with_default();
+
+const N_STEPS: About = About::new(
+    "n_steps",
+    Kind::Count { most: 1_000_000 },
+    "Small steps from one snapshot to the next when cells are moved",
+)
+.of(GROUP)
+.with_default();
+
+impl Worded for CouplingKind {
+    const WORDS: &'static [(Self, Word)] = &[
+        (
+            Self::Entropic,
+            Word {
+                name: "entropic",
+                about: "By the plan of the Schrödinger bridge, entropic transport with its ε",
+            },
+        ),
+        (Self::Exact, Word { name: "exact", about: "By a cheapest plan" }),
+        (Self::Independent, Word { name: "independent", about: "Each with each" }),
+    ];
+}
+
+impl Worded for PathShape {
+    const WORDS: &'static [(Self, Word)] = &[
+        (Self::Linear, Word { name: "linear", about: "Straight" }),
+        (
+            Self::Trigonometric,
+            Word { name: "trigonometric", about: "Weights cos and sin, for independent pairs" },
+        ),
+    ];
+}
+
+impl AnySolver for FlowSolver {
+    fn family(&self) -> &'static str {
+        "flow"
+    }
+
+    fn parameters(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(self)
+    }
+
+    fn check(&self) -> Result<()> {
+        Self::check(self)
+    }
+
+    fn solver(&self) -> Solver {
+        Solver::Joint(Box::new(self.clone()))
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        let mut properties = vec![Property::Entropic, Property::TakesLong];
+        if self.noise {
+            properties.extend([Property::Diffuses, Property::KnowsScore]);
+        }
+        properties
+    }
+
+    /// Every step: 6 flops for each weight and row of a batch; one network or two. Then fifty steps of two
+    /// evaluations in double precision for each cell.
+    fn work(&self, size: &CourseSize) -> f64 {
+        let width = self.width as f64;
+        let weights = 2.0 * size.dims * width + (self.n_layers as f64 - 1.0) * width * width;
+        let networks = if self.noise { 2.0 } else { 1.0 };
+        let rows = self.batch as f64 * self.max_iterations as f64;
+        let draws = size.cells as f64 * self.n_steps as f64;
+        networks * weights * (6.0 * rows + 8.0 * draws)
+    }
+
+    fn memory(&self) -> Held {
+        SinkhornSolver::held_pairs()
+    }
+}

@@ -1,0 +1,41 @@
+//! What the rest of sbcell must know of the closed form between Gaussians.
+
+use crate::bridge::GaussianSolver;
+use crate::bridge::describe::{AnySolver, CourseSize, Description, Property, Solver};
+use crate::error::Result;
+
+/// The closed form between Gaussians, by its name.
+pub static GAUSSIAN: Description<GaussianSolver> = Description {
+    name: "gaussian",
+    about: "One Gaussian for each snapshot, in closed form: an affine drift, at once",
+    plain: || GaussianSolver {},
+    parameters: &[],
+};
+
+impl AnySolver for GaussianSolver {
+    fn family(&self) -> &'static str {
+        GAUSSIAN.name
+    }
+
+    fn parameters(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(self)
+    }
+
+    fn check(&self) -> Result<()> {
+        Self::check(self)
+    }
+
+    fn solver(&self) -> Solver {
+        Solver::Each(Box::new(self.clone()))
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        vec![Property::Diffuses, Property::KnowsScore]
+    }
+
+    /// A covariance of both sides; eigenvectors three times, 10 d³ each.
+    fn work(&self, size: &CourseSize) -> f64 {
+        let (cells, dims) = (size.cells as f64, size.dims);
+        4.0 * cells * dims * dims + 30.0 * dims.powi(3)
+    }
+}

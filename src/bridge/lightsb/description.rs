@@ -1,0 +1,171 @@
+//! What the rest of sbcell must know of LightSB.
+
+use crate::bridge::describe::{
+    About, AnySolver, CourseSize, Description, Held, Kind, MAX_ITERATIONS, Property, Solver,
+    TOLERANCE, Word, Worded, parameter,
+};
+use crate::bridge::{Choice, Covariance, LightSbSolver};
+use crate::error::Result;
+
+/// LightSB, by its name.
+pub static LIGHTSB: Description<LightSbSolver> = Description {
+    name: "lightsb",
+    about: "Gaussian-mixture potentials, everything in closed form; any number of cells",
+    plain: LightSbSolver::default,
+    parameters: &[&[
+        parameter!(MAX_ITERATIONS, max_iterations),
+        parameter!(
+            TOLERANCE,
+            tolerance,
+            "five iterations together gain less than this, in nats (0.001)."
+        ),
+        parameter!(N_GAUSSIANS, n_gaussians),
+        parameter!(COVARIANCE, covariance),
+    ]],
+};
+
+const GROUP: &str = "lightsb";
+
+const N_GAUSSIANS: About = About::new(
+    "n_gaussians",
+    Kind::CountOrAuto,
+    "Gaussians in the potential of each bridge: a number, or `auto` to choose it by the objective on \
+     cells held out",
+)
+.value("K")
+.of(GROUP)
+.with_default();
+
+const COVARIANCE: About = About::new(
+    "covariance",
+    Kind::OneOf(Choice::<Covariance>::words),
+    "Matrices of the Gaussians; `auto` chooses them together with `{n_gaussians} auto` and is \
+     diagonal otherwise",
+)
+.value("COVARIANCE")
+.of(GROUP)
+.with_default();
+
+impl Worded for Choice<Covariance> {
+    const WORDS: &'static [(Self, Word)] = &[
+        (Self::Auto, Word { name: "auto", about: "" }),
+        (Self::Is(Covariance::Scalar), Word { name: "scalar", about: "" }),
+        (Self::Is(Covariance::Diagonal), Word { name: "diagonal", about: "" }),
+        (Self::Is(Covariance::Full), Word { name: "full", about: "" }),
+    ];
+}
+
+impl AnySolver for LightSbSolver {
+    fn family(&self) -> &'static str {
+        LIGHTSB.name
+    }
+
+    fn parameters(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(self)
+    }
+
+    fn check(&self) -> Result<()> {
+        Self::check(self)
+    }
+
+    fn solver(&self) -> Solver {
+        Solver::Each(Box::new(self.clone()))
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        vec![Property::Diffuses, Property::KnowsScore]
+    }
+
+    fn work(&self, size: &CourseSize) -> f64 {
+        let steps: f64 = size.intervals.iter().map(|&ends| cell_steps(self, ends)).sum();
+        steps * flops_of_step(self, size.dims)
+    }
+
+    /// The share of each Gaussian in each cell; eleven copies of the cells that sizes are compared on
+    /// (measured with 75 000 of them).
+    fn memory(&self) -> Held {
+        let n_gaussians = match self.n_gaussians {
+            Choice::Is(number) => number,
+            Choice::Auto => Self::MOST_CHOSEN,
+        };
+        Held {
+            per_cell: 8.0 * n_gaussians as f64,
+            copies: 11.0,
+            most_copied: 2.0 * Self::COMPARED_OF_MANY as f64,
+            ..Held::default()
+        }
+    }
+}
+
+/// How LightSB's time grows with cells where sizes are compared, in those of one cell. Measured on
+/// courses of 10⁴ to 10⁶ cells in 50 dimensions (`tests/bench/scale`): comparing sizes takes as long
+/// as for so many cells more; cells that only judge take about half; the mixture that is kept a
+/// tenth, and ends on all cells.
+const COMPARING_AT_LEAST: f64 = 5_500.0;
+const JUDGING: f64 = 0.45;
+const KEPT: f64 = 0.1;
+const ENDING: f64 = 0.12;
+
+/// Steps of a descent of given size, at first and at the end on all cells.
+const FIRST_STEPS: f64 = 150.0;
+const LAST_STEPS: f64 = 50.0;
+
+/// Steps over a cell that LightSB takes for one interval, all sizes together.
+fn cell_steps(solver: &LightSbSolver, ends: [usize; 2]) -> f64 {
+    let side = ends.iter().sum::<usize>() as f64 / 2.0;
+    let some = LightSbSolver::begins_with(ends[0], ends[1]).map(|some| some as f64);
+    let first = some.unwrap_or(side);
+    match solver.n_gaussians {
+        Choice::Auto => {
+            let judging = (side - first).min(LightSbSolver::JUDGED_OF_MANY as f64);
+            let ending = if some.is_some() { ENDING * side } else { 0.0 };
+            COMPARING_AT_LEAST + (1.0 + KEPT) * first + JUDGING * judging + ending
+        }
+        Choice::Is(_) => FIRST_STEPS * first + some.map_or(0.0, |_| LAST_STEPS * side),
+    }
+}
+
+/// Flops of a unit of [`cell_steps`]: `8 K F` for a step over a cell of each side with `K` Gaussians of
+/// `F` features.
+fn flops_of_step(solver: &LightSbSolver, dims: f64) -> f64 {
+    let (diagonal, full) = (2.0 * dims + 1.0, (dims + 1.0) * (dims + 2.0) / 2.0);
+    match solver.n_gaussians {
+        Choice::Auto => {
+            // Some 120 steps for each rung of the ladders 1, 2, 4, …, which add up to twice the last.
+            let most = LightSbSolver::MOST_CHOSEN as f64;
+            let most_full = (most * diagonal / full).clamp(3.0, 32.0);
+            8.0 * 120.0 * (most * diagonal + 3.0 * most_full * full)
+        }
+        Choice::Is(number) => 8.0 * number as f64 * diagonal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn some_cells_are_taken_for_all_where_the_solver_does() {
+        let solver = LightSbSolver::default();
+        let cost = |n: usize| cell_steps(&solver, [n, n]);
+        // Below, all cells of an interval take every step.
+        assert!((cost(19_999) - cost(10_000) - 1.1 * 9_999.0).abs() < 1e-6);
+        assert!(cost(20_000) < cost(19_999));
+        // Many on one side only are not many.
+        assert!(cell_steps(&solver, [15_000, 40_000]) > cost(20_000));
+        let given = LightSbSolver { n_gaussians: Choice::Is(8), ..LightSbSolver::default() };
+        assert!((cell_steps(&given, [300, 500]) - 150.0 * 400.0).abs() < 1e-6);
+        // 8 K F flops a step, F = 2 · 5 + 1.
+        let size = CourseSize { intervals: vec![[300, 500]; 2], cells: 1_100, dims: 5.0 };
+        assert!((given.work(&size) - 2.0 * 60_000.0 * 8.0 * 8.0 * 11.0).abs() < 1e-3);
+    }
+
+    #[test]
+    fn a_mixture_holds_the_shares_of_its_gaussians() {
+        let of = |n_gaussians| LightSbSolver { n_gaussians, ..LightSbSolver::default() }.memory();
+        assert!((of(Choice::Auto).per_cell - 8.0 * 64.0).abs() < 1e-12);
+        let cells = 2.5e5;
+        let more = of(Choice::Is(1000)).bytes(cells, 50.0) - of(Choice::Is(8)).bytes(cells, 50.0);
+        assert!((more - 992.0 * 8.0 * cells).abs() < 1.0);
+    }
+}

@@ -1,0 +1,112 @@
+//! What the rest of sbcell must know of exact transport, and of costs along the data.
+
+use crate::bridge::OtSolver;
+use crate::bridge::describe::{
+    About, AnySolver, CourseSize, Description, Held, Kind, Property, Solver, Word, Worded,
+    parameter,
+};
+use crate::error::Result;
+use crate::geometry::CostKind;
+
+/// Exact transport, by its name.
+pub static OT: Description<OtSolver> = Description {
+    name: "ot",
+    about: "Exact transport: every cell straight to its partner, without noise",
+    plain: OtSolver::default,
+    parameters: &[&[
+        parameter!(COST, cost.kind),
+        parameter!(N_NEIGHBOURS, cost.n_neighbours),
+        parameter!(HEAT_TIME, cost.heat_time),
+    ]],
+};
+
+const GROUP: &str = "cost";
+
+/// The cost that a plan keeps small, for solvers that pair cells.
+pub(in crate::bridge) const COST: About = About {
+    more: "Geodesic costs are measured along the cells themselves, on the graph of nearest neighbours \
+           over all times: cells of a sheet that bends back on itself are near each other in space and \
+           far apart along it. Cells are paired by this cost and then go straight.",
+    neutral: Some("euclidean"),
+    ..About::new(
+        "cost",
+        Kind::OneOf(CostKind::words),
+        "What it costs to move a cell: half the squared distance, measured how",
+    )
+    .value("COST")
+    .of(GROUP)
+    .with_default()
+};
+
+/// Neighbours in the graph of a geodesic cost.
+pub(in crate::bridge) const N_NEIGHBOURS: About = About::new(
+    "n_neighbours",
+    Kind::ANY_COUNT,
+    "Neighbours of each cell in the graph of a geodesic cost",
+)
+.value("K")
+.of(GROUP)
+.with_default();
+
+/// How far the heat of a geodesic cost spreads.
+pub(in crate::bridge) const HEAT_TIME: About = About::new(
+    "heat_time",
+    Kind::Number { signed: false },
+    "For how long heat spreads, in steps of the graph: more sees further and smooths more",
+)
+.value("STEPS")
+.of(GROUP)
+.with_default();
+
+impl Worded for CostKind {
+    const WORDS: &'static [(Self, Word)] = &[
+        (Self::Euclidean, Word { name: "euclidean", about: "On the straight line" }),
+        (
+            Self::GeodesicPath,
+            Word { name: "geodesic-path", about: "Along the shortest path on the graph" },
+        ),
+        (
+            Self::GeodesicHeat,
+            Word {
+                name: "geodesic-heat",
+                about: "By how little heat gets there over all paths of the graph: slower, and \
+                        steadier where a wrong edge shortens paths",
+            },
+        ),
+    ];
+}
+
+impl AnySolver for OtSolver {
+    fn family(&self) -> &'static str {
+        OT.name
+    }
+
+    fn parameters(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(self)
+    }
+
+    fn check(&self) -> Result<()> {
+        Self::check(self)
+    }
+
+    fn solver(&self) -> Solver {
+        if self.cost.is_geodesic() {
+            Solver::Joint(Box::new(self.clone()))
+        } else {
+            Solver::Each(Box::new(self.clone()))
+        }
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        Vec::new()
+    }
+
+    /// The network simplex method between four pairs of snapshots of a quarter of the cells.
+    fn work(&self, size: &CourseSize) -> f64 {
+        40.0 * (size.cells as f64 / 4.0).powf(2.7)
+    }
+
+    fn memory(&self) -> Held {
+        Held { per_pair: 8.0, ..Held::default() }
+    }
+}

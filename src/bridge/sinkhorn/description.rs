@@ -1,0 +1,126 @@
+//! What the rest of sbcell must know of Sinkhorn.
+
+use crate::bridge::SinkhornSolver;
+use crate::bridge::describe::{
+    About, AnySolver, CourseSize, Description, Held, Kind, MAX_ITERATIONS, Property, Solver,
+    TOLERANCE, parameter,
+};
+use crate::bridge::plan::{COST, HEAT_TIME, N_NEIGHBOURS};
+use crate::error::Result;
+
+/// Sinkhorn, by its name.
+pub static SINKHORN: Description<SinkhornSolver> = Description {
+    name: "sinkhorn",
+    about: "Entropic transport between all cells: exact for the cells that were measured",
+    plain: SinkhornSolver::default,
+    parameters: &[&[
+        parameter!(MAX_ITERATIONS, max_iterations),
+        parameter!(
+            TOLERANCE,
+            tolerance,
+            "both marginals of the plan are within this, as a sum of differences (1e-7)."
+        ),
+        parameter!(SOURCE_RELAXATION, source_relaxation),
+        parameter!(TARGET_RELAXATION, target_relaxation),
+        parameter!(COST, cost.kind),
+        parameter!(N_NEIGHBOURS, cost.n_neighbours),
+        parameter!(HEAT_TIME, cost.heat_time),
+    ]],
+};
+
+const GROUP: &str = "sinkhorn";
+const PRICE: Kind = Kind::Number { signed: false };
+
+const SOURCE_RELAXATION: About = About {
+    more: "The penalty is λ KL(plan's weights | snapshot's weights): the smaller λ, the more cells that \
+           are far from everything later are left behind and others grow. As τ it is λ/(λ+ε).",
+    ..About::new(
+        "source_relaxation",
+        PRICE,
+        "Let the plan leave the earlier snapshot's weights at this price, in the unit of ε",
+    )
+    .value("LAMBDA")
+    .of(GROUP)
+};
+
+const TARGET_RELAXATION: About =
+    About::new("target_relaxation", PRICE, "The same for the later snapshot's weights")
+        .value("LAMBDA")
+        .of(GROUP);
+
+impl AnySolver for SinkhornSolver {
+    fn family(&self) -> &'static str {
+        SINKHORN.name
+    }
+
+    fn parameters(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(self)
+    }
+
+    fn check(&self) -> Result<()> {
+        Self::check(self)
+    }
+
+    fn solver(&self) -> Solver {
+        // The graph of neighbours is that of all cells.
+        if self.cost.is_geodesic() {
+            Solver::Joint(Box::new(self.clone()))
+        } else {
+            Solver::Each(Box::new(self.clone()))
+        }
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        let mut properties = vec![Property::Entropic, Property::Diffuses];
+        if !self.cost.is_geodesic() {
+            properties.push(Property::KnowsScore);
+        }
+        if self.source_relaxation.is_some() {
+            properties.push(Property::Relaxes);
+        }
+        properties
+    }
+
+    fn work(&self, size: &CourseSize) -> f64 {
+        size.intervals.iter().map(|&ends| Self::flops(ends, size.dims)).sum()
+    }
+
+    fn memory(&self) -> Held {
+        Self::held_pairs()
+    }
+}
+
+impl SinkhornSolver {
+    /// Flops of an entropic plan: 300 passes over what is held, each as long as 20 flops for a pair, and a
+    /// dozen in which all is computed anew; all of 160 where it does not fit.
+    pub fn flops(ends: [usize; 2], dims: f64) -> f64 {
+        let (pairs, anew) = (ends[0] as f64 * ends[1] as f64, 2.0 * dims + 60.0);
+        let held = 4.0 * pairs <= Self::MOST_HELD as f64;
+        pairs * if held { 300.0 * 20.0 + 12.0 * anew } else { 160.0 * anew }
+    }
+
+    /// A number for each pair, up to a limit.
+    pub(in crate::bridge) fn held_pairs() -> Held {
+        Held { per_pair: 8.0, most_of_pairs: Self::MOST_HELD as f64, ..Held::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entropic_plan_of_which_the_kernel_is_held_is_less_work_in_many_dimensions() {
+        let per_pair = |n: usize, dims| SinkhornSolver::flops([n, n], dims) / (n * n) as f64;
+        assert!(per_pair(8_000, 50.0) < 0.4 * per_pair(9_000, 50.0));
+        assert!((per_pair(100, 5.0) - 6_840.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn pairs_are_held_up_to_the_limit() {
+        let most = SinkhornSolver::MOST_HELD as f64;
+        let held = SinkhornSolver::default().memory();
+        assert!((held.bytes(2.5e5, 50.0) - most).abs() < 1.0);
+        assert!((held.bytes(200.0, 50.0) - 8e4).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,194 @@
+//! What the rest of sbcell must know of splines.
+
+use std::sync::Arc;
+
+use crate::bridge::describe::{
+    About, AnySolver, CourseSize, Description, Held, Kind, Parameter, Property, Solver, Value,
+    Word, Worded, parameter,
+};
+use crate::bridge::{Mass, SinkhornSolver, SplineSolver, Width};
+use crate::error::{Error, Result};
+
+/// Splines, by their name.
+pub static SPLINE: Description<SplineSolver> = Description {
+    name: "spline",
+    about: "Pairs by transport that may leave cells behind, on curves that heed the neighbouring \
+            intervals",
+    plain: SplineSolver::default,
+    parameters: &[&[
+        Parameter {
+            about: &RELAXATION,
+            own: "",
+            get: |solver| solver.members.first()?.relaxation.map(Value::Number),
+            set: |solver, value| {
+                let price = number(&RELAXATION, value)?;
+                // No price is too high: the weights are kept.
+                let relaxation =
+                    Some(price).filter(|price| *price < f64::INFINITY || price.is_nan());
+                solver.members.iter_mut().for_each(|member| member.relaxation = relaxation);
+                Ok(())
+            },
+        },
+        Parameter {
+            about: &MOMENTUM,
+            own: "",
+            get: |solver| Some(Value::Number(solver.members.first()?.momentum)),
+            set: |solver, value| {
+                let momentum = number(&MOMENTUM, value)?;
+                solver.members.iter_mut().for_each(|member| member.momentum = momentum);
+                Ok(())
+            },
+        },
+        parameter!(WIDTH_BY, width),
+        parameter!(NOISE_BACK, noise_back),
+        parameter!(PULL, pull),
+        parameter!(PULL_WIDTH, pull_width),
+        parameter!(MASS, mass),
+    ]],
+};
+
+const GROUP: &str = "spline";
+const SHARE: Kind = Kind::Number { signed: true };
+
+const RELAXATION: About = About::new(
+    "relaxation",
+    SHARE,
+    "Price of leaving the snapshots' weights, in total variances of the cells; `inf` keeps them, by \
+     exact transport [default: 0.5; for auto chosen]",
+)
+.value("LAMBDA")
+.of(GROUP);
+
+const MOMENTUM: About = About::new(
+    "momentum",
+    SHARE,
+    "How much of the neighbouring intervals' velocities paths take: 0 for straight lines, 1 for a \
+     spline through the mean partners [default: 1; for auto chosen]",
+)
+.value("PHI")
+.of(GROUP);
+
+const WIDTH_BY: About = About::new(
+    "width_by",
+    Kind::OneOf(Width::words),
+    "What keeps populations between the snapshots wide",
+)
+.value("WIDTH_BY")
+.of(GROUP)
+.with_default();
+
+const NOISE_BACK: About = About::new(
+    "noise_back",
+    SHARE,
+    "Share of the noise between two cells that is given back, so that populations between the \
+     snapshots are not too narrow [default: 0; for auto chosen]",
+)
+.value("RHO")
+.of(GROUP);
+
+const PULL: About = About::new(
+    "pull",
+    SHARE,
+    "Share of the way to the cells of both snapshots that paths are drawn half-way [default: 0]",
+)
+.value("KAPPA")
+.of(GROUP);
+
+const PULL_WIDTH: About = About::new(
+    "pull_width",
+    SHARE,
+    "Width of the kernel that says where the cells are, in median distances to the nearest neighbour \
+     [default: 1]",
+)
+.value("WIDTH")
+.of(GROUP);
+
+/// Whether earlier cells keep their weight, for solvers that leave it to be chosen.
+pub const MASS: About = About::new(
+    "mass",
+    Kind::OneOf(Mass::words),
+    "Whether earlier cells keep their weight, or may be left out and multiply",
+)
+.value("MASS")
+.of(GROUP)
+.with_default();
+
+impl Worded for Width {
+    const WORDS: &'static [(Self, Word)] = &[
+        (Self::Noise, Word { name: "noise", about: "Noise given back, see {noise_back}" }),
+        (
+            Self::Ends,
+            Word {
+                name: "ends",
+                about: "Cells follow their neighbours from their own end of a pair, and change ends \
+                        on the way",
+            },
+        ),
+        (
+            Self::Map,
+            Word { name: "map", about: "Cells follow their neighbours, each to an end of its own" },
+        ),
+    ];
+}
+
+impl Worded for Mass {
+    const WORDS: &'static [(Self, Word)] = &[
+        (
+            Self::Kept,
+            Word { name: "kept", about: "Every earlier cell goes somewhere, by its weight" },
+        ),
+        (
+            Self::Relaxed,
+            Word {
+                name: "relaxed",
+                about: "The plan says which cells multiply and which are left out",
+            },
+        ),
+    ];
+}
+
+fn number(about: &About, value: &Value) -> Result<f64> {
+    match value {
+        Value::Number(number) => Ok(*number),
+        other => {
+            let (name, must) = (about.name, "a number");
+            Err(Error::Parameter { name, must, got: other.to_string() })
+        }
+    }
+}
+
+impl AnySolver for SplineSolver {
+    fn family(&self) -> &'static str {
+        SPLINE.name
+    }
+
+    fn parameters(&self) -> serde_json::Result<serde_json::Value> {
+        serde_json::to_value(self)
+    }
+
+    fn check(&self) -> Result<()> {
+        Self::check(self)
+    }
+
+    fn solver(&self) -> Solver {
+        Solver::Joint(Box::new(self.clone()))
+    }
+
+    fn properties(&self) -> Vec<Property> {
+        if self.mass == Mass::Relaxed { vec![Property::Relaxes] } else { Vec::new() }
+    }
+
+    /// As Sinkhorn, for each relaxation and for velocities.
+    fn work(&self, size: &CourseSize) -> f64 {
+        let n_plans = self.members.len() as f64 + 1.0;
+        n_plans * SinkhornSolver::flops([size.cells / 2; 2], size.dims)
+    }
+
+    fn memory(&self) -> Held {
+        Held { per_pair: 8.0, ..Held::default() }
+    }
+
+    fn with_mass(&self, mass: Mass) -> Option<Arc<dyn AnySolver>> {
+        Some(Arc::new(Self { mass, ..self.clone() }))
+    }
+}
