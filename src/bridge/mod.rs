@@ -31,8 +31,8 @@ pub use from_cells::{FromCells, Way};
 pub use gaussian::{GAUSSIAN, GaussianBridge, GaussianRecord, GaussianSolver};
 pub use interpolant::{Interpolant, PathShape};
 pub use lightsb::{
-    Choice, ConditionalPlan, Covariance, GaussianMixture, LIGHTSB, LightSbBridge, LightSbSolver,
-    Mixture,
+    Choice, ConditionalPlan, Covariance, GaussianMixture, LIGHTSB, LightSbBridge, LightSbRecord,
+    LightSbSolver, Mixture,
 };
 pub use link::Link;
 pub use ou::{Clock, OuBridge, OuRecord, OuSolver};
@@ -40,7 +40,7 @@ pub use plan::{
     Attraction, Bend, Ends, EndsBridge, EndsRecord, Motion, OT, OtSolver, PlanBridge, PlanRecord,
 };
 pub use problem::{BridgeProblem, UnitTime};
-pub use record::{BridgeRecord, LightSbRecord};
+pub use record::BridgeRecord;
 pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
 use simulate::pinned_step;

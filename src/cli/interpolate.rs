@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use sbcell::Result;
-use sbcell::pipeline::{self, Dynamics, InterpolateOptions, PopulationFormat, Space};
+use sbcell::bridge::Property;
+use sbcell::pipeline::{self, Dynamics, InterpolateOptions, PopulationFormat, Space, solvers};
 
 use crate::cli::Outcome;
 use crate::cli::formats::check_suffix;
@@ -38,11 +39,7 @@ pub(crate) struct InterpolateArgs {
     n_cells: Option<usize>,
     /// Diffusion in units of the process's own, in small steps: 0 follows its probability flow
     /// [default: the process itself, exactly where it can be]
-    ///
-    /// Values other than 1, and --backward, need a solver whose score is known: lightsb, gaussian,
-    /// sinkhorn, sf2m; ot-cfm and i-cfm have no diffusion. Where a score is made of the cells of the
-    /// earlier snapshot (lightsb, sinkhorn), it takes time with the square of their number.
-    #[arg(long, value_name = "G", allow_negative_numbers = true)]
+    #[arg(long, value_name = "G", allow_negative_numbers = true, long_help = diffusion())]
     diffusion: Option<f64>,
     /// Start from the later snapshot and go back in time: ancestors of its cells
     #[arg(long)]
@@ -56,6 +53,18 @@ pub(crate) struct InterpolateArgs {
     /// File to write [default: interpolated.parquet (or .csv, .h5ad) in the model's folder]
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+/// What there is to read of `--diffusion`, with the solvers that know their score.
+fn diffusion() -> String {
+    let known = solvers::with(Property::KnowsScore).join(", ");
+    format!(
+        "Diffusion in units of the process's own, in small steps: 0 follows its probability flow \
+         [default: the process itself, exactly where it can be]\n\nValues other than 1, and \
+         --backward, need a solver whose score is known: {known}; ot-cfm and i-cfm have no diffusion. \
+         Where a score is made of the cells of the earlier snapshot (lightsb, sinkhorn), it takes time \
+         with the square of their number."
+    )
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -2,9 +2,9 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::bridge::BridgeSolver;
 use crate::bridge::{
-    Bridge, BridgeProblem, Coupling, GaussianSolver, Link, SinkhornSolver, UnitTime,
+    Bridge, BridgeProblem, BridgeSolver, Coupling, GAUSSIAN, GaussianSolver, Link, OT, SINKHORN,
+    SinkhornSolver, UnitTime,
 };
 use crate::data::Snapshot;
 use crate::error::Result;
@@ -49,9 +49,9 @@ pub fn agreement(
     let exact = exact_displacements((source, target), (&rows, step))?;
     let some = own.select(Axis(0), &rows);
     Ok(vec![
-        compared("sinkhorn", own.view(), entropic.view()),
-        compared("ot", some.view(), exact.view()),
-        compared("gaussian", own.view(), gaussian.view()),
+        compared(SINKHORN.name, own.view(), entropic.view()),
+        compared(OT.name, some.view(), exact.view()),
+        compared(GAUSSIAN.name, own.view(), gaussian.view()),
     ])
 }
 

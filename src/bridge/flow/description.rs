@@ -5,7 +5,9 @@ use crate::bridge::describe::{
     Solver, Word, Worded, parameter,
 };
 use crate::bridge::plan::{COST, HEAT_TIME, N_NEIGHBOURS};
-use crate::bridge::{CouplingKind, FlowSolver, PathShape, SinkhornSolver};
+use crate::bridge::record::Recorded;
+use crate::bridge::{Bridge, CouplingKind, FlowRecord, FlowSolver, PathShape, SinkhornSolver};
+use crate::data::Snapshot;
 use crate::error::Result;
 
 /// `[SF]²M`, by its name.
@@ -196,5 +198,15 @@ impl AnySolver for FlowSolver {
 
     fn memory(&self) -> Held {
         SinkhornSolver::held_pairs()
+    }
+}
+
+impl Recorded for FlowRecord {
+    fn dim(&self) -> usize {
+        self.affine.source_mean.len()
+    }
+
+    fn revived(self, _: &Snapshot, _: &Snapshot) -> Result<Box<dyn Bridge>> {
+        Ok(Box::new(self.restore()?))
     }
 }

@@ -1,7 +1,9 @@
 //! What the rest of sbcell must know of the closed form between Gaussians.
 
-use crate::bridge::GaussianSolver;
 use crate::bridge::describe::{AnySolver, CourseSize, Description, Property, Solver};
+use crate::bridge::record::Recorded;
+use crate::bridge::{Bridge, GaussianRecord, GaussianSolver};
+use crate::data::Snapshot;
 use crate::error::Result;
 
 /// The closed form between Gaussians, by its name.
@@ -37,5 +39,15 @@ impl AnySolver for GaussianSolver {
     fn work(&self, size: &CourseSize) -> f64 {
         let (cells, dims) = (size.cells as f64, size.dims);
         4.0 * cells * dims * dims + 30.0 * dims.powi(3)
+    }
+}
+
+impl Recorded for GaussianRecord {
+    fn dim(&self) -> usize {
+        self.source_mean.len()
+    }
+
+    fn revived(self, _: &Snapshot, _: &Snapshot) -> Result<Box<dyn Bridge>> {
+        Ok(Box::new(self.restore()?))
     }
 }

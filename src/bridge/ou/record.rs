@@ -4,7 +4,8 @@ use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::ou::process::{OuBridge, Place};
-use crate::bridge::{BridgeRecord, UnitTime};
+use crate::bridge::record::Recorded;
+use crate::bridge::{Bridge, BridgeRecord, UnitTime};
 use crate::data::Snapshot;
 use crate::error::Result;
 
@@ -31,5 +32,15 @@ impl OuRecord {
         let source = place.snapshot(source, UnitTime::START)?;
         let target = place.snapshot(target, UnitTime::END)?;
         Ok(OuBridge::new(inner.restore(&source, &target)?, place))
+    }
+}
+
+impl Recorded for OuRecord {
+    fn dim(&self) -> usize {
+        self.centre.len()
+    }
+
+    fn revived(self, source: &Snapshot, target: &Snapshot) -> Result<Box<dyn Bridge>> {
+        Ok(Box::new(self.restore(source, target)?))
     }
 }

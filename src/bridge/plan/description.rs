@@ -1,10 +1,12 @@
 //! What the rest of sbcell must know of exact transport, and of costs along the data.
 
-use crate::bridge::OtSolver;
 use crate::bridge::describe::{
     About, AnySolver, CourseSize, Description, Held, Kind, Property, Solver, Word, Worded,
     parameter,
 };
+use crate::bridge::record::Recorded;
+use crate::bridge::{Bridge, EndsRecord, OtSolver, PlanRecord};
+use crate::data::Snapshot;
 use crate::error::Result;
 use crate::geometry::CostKind;
 
@@ -108,5 +110,25 @@ impl AnySolver for OtSolver {
 
     fn memory(&self) -> Held {
         Held { per_pair: 8.0, ..Held::default() }
+    }
+}
+
+impl Recorded for PlanRecord {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn revived(self, source: &Snapshot, target: &Snapshot) -> Result<Box<dyn Bridge>> {
+        Ok(Box::new(self.restore(source, target)?))
+    }
+}
+
+impl Recorded for EndsRecord {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn revived(self, source: &Snapshot, target: &Snapshot) -> Result<Box<dyn Bridge>> {
+        Ok(Box::new(self.restore(source, target)?))
     }
 }

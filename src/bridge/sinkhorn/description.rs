@@ -1,11 +1,13 @@
 //! What the rest of sbcell must know of Sinkhorn.
 
-use crate::bridge::SinkhornSolver;
 use crate::bridge::describe::{
     About, AnySolver, CourseSize, Description, Held, Kind, MAX_ITERATIONS, Property, Solver,
     TOLERANCE, parameter,
 };
 use crate::bridge::plan::{COST, HEAT_TIME, N_NEIGHBOURS};
+use crate::bridge::record::Recorded;
+use crate::bridge::{Bridge, SinkhornRecord, SinkhornSolver};
+use crate::data::Snapshot;
 use crate::error::Result;
 
 /// Sinkhorn, by its name.
@@ -102,6 +104,16 @@ impl SinkhornSolver {
     /// A number for each pair, up to a limit.
     pub(in crate::bridge) fn held_pairs() -> Held {
         Held { per_pair: 8.0, most_of_pairs: Self::MOST_HELD as f64, ..Held::default() }
+    }
+}
+
+impl Recorded for SinkhornRecord {
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn revived(self, source: &Snapshot, target: &Snapshot) -> Result<Box<dyn Bridge>> {
+        Ok(Box::new(self.restore(source, target)?))
     }
 }
 

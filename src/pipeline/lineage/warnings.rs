@@ -1,5 +1,6 @@
 //! What `diagnose` warns of, in words.
 
+use crate::bridge::SINKHORN;
 use crate::lineage::{Kink, Signal};
 use crate::pipeline::lineage::diagnose::IntervalDiagnosis;
 
@@ -69,7 +70,7 @@ const CHECKS: [Check; 7] = [
         "entropic transport with the same ε sends single cells elsewhere (correlation of \
          displacements): trust groups and populations more than single cells",
         |of| {
-            let other = of.agreement.iter().find(|other| other.other == "sinkhorn")?;
+            let other = of.agreement.iter().find(|other| other.other == SINKHORN.name)?;
             number(other.correlation < DISAGREE, format!("{:.2}", other.correlation))
         },
     ),
