@@ -127,12 +127,15 @@ pub(crate) fn run(args: AnnotateArgs, overwrite: bool, terminal: &mut Terminal) 
     let model = open_model(&folder, terminal)?;
     let source = if in_place { &out } else { &data };
     let fitted = in_place && pipeline::is_fitted_file(source, &folder, terminal)?;
-    let done = pipeline::annotate((&folder, &model), &options, (source, &out), terminal)?;
+    let mut annotate =
+        |out: &Path| pipeline::annotate((&folder, &model), &options, (source, out), terminal);
+    let done = if in_place {
+        annotate(&out)?
+    } else {
+        pipeline::write_recorded(&out, "annotate", &model, &options, annotate)?
+    };
     if fitted {
         pipeline::remember_annotated(source, &folder, terminal)?;
-    }
-    if !in_place {
-        pipeline::write_annotation(&out, &model, &options)?;
     }
     terminal.say(&format!("{} of {} cells took part in the fit", done.n_found, done.n_cells));
     for path in &done.written {

@@ -333,8 +333,7 @@ pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<O
     pipeline::write_edges(&out, &model, &found.rows, &options, format)?;
     say_first(&found, terminal);
     if let Some(plot) = &args.plot {
-        for picture in pipeline::draw_found_edges(plot, &found, &options)? {
-            pipeline::write_record(&picture, "grn", &model, &options)?;
+        for picture in pipeline::draw_found_edges(plot, &model, &found, &options)? {
             terminal.say(&format!("drew {}", shown(&picture)));
         }
     }

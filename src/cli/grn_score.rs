@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use sbcell::Result;
 use sbcell::io::lists;
-use sbcell::io::table::{self, Cells, Table};
+use sbcell::io::table::{Cells, Table};
 use sbcell::pipeline::{self, Candidates, GrnScore, GrnScoreOptions};
 
 use crate::cli::Outcome;
@@ -85,8 +85,8 @@ pub(crate) fn run(args: GrnScoreArgs, terminal: &mut Terminal) -> Result<Outcome
     let names: Vec<String> = edges.iter().map(|path| path.display().to_string()).collect();
     say(&names, &scored, terminal);
     if let (Some(path), Some(format)) = (out, format) {
-        table::write(&path, &scores_table(names, &scored), format)?;
-        pipeline::record_scores(&path, &truth, &options)?;
+        let table = scores_table(names, &scored);
+        pipeline::write_scores(&path, &table, format, &truth, &options)?;
         terminal.say(&format!("wrote {}", shown(&path)));
     }
     Ok(Outcome::Done)

@@ -44,11 +44,13 @@ pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
     // The model that `annotate` uses unless told otherwise goes on with the file.
     let (model, silent) = (Path::new(MODEL_FOLDER), &mut sbcell::Silent);
     let fitted = in_place && pipeline::is_fitted_file(source, model, silent)?;
-    let done = pipeline::strip(source, &out, key.as_deref())?;
-    if !in_place {
+    let strip = |out: &Path| pipeline::strip(source, out, key.as_deref());
+    let done = if in_place {
+        strip(&out)?
+    } else {
         let parameters = serde_json::json!({ "key": key });
-        pipeline::record_without_model(&out, "strip", &data, parameters)?;
-    }
+        pipeline::write_recorded_without_model(&out, "strip", &data, &parameters, strip)?
+    };
     if fitted {
         pipeline::remember_annotated(source, model, silent)?;
     }

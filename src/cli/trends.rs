@@ -79,8 +79,7 @@ pub(crate) fn run(args: TrendsArgs, seed: u64, terminal: &mut Terminal) -> Resul
     };
     pipeline::write_table((&out, format), &found.long, &model, ("trends", &options))?;
     if let Some((plot, chart)) = chart {
-        chart.write(plot)?;
-        pipeline::write_record(plot, "trends", &model, &options)?;
+        pipeline::write_recorded(plot, "trends", &model, &options, |plot| chart.write(plot))?;
         terminal.say(&format!("drew {}", shown(plot)));
     }
     terminal.say(&format!("wrote {} rows to {}", found.long.n_rows(), shown(&out)));

@@ -17,6 +17,7 @@ mod model_check;
 pub mod networks;
 pub mod output;
 mod parquet;
+pub mod recorded;
 pub mod run;
 pub mod staged;
 pub mod table;

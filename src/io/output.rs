@@ -81,6 +81,12 @@ pub fn run_record(out: &Path) -> PathBuf {
     out.with_file_name(format!("{}.run.json", short_name(&name, MOST)))
 }
 
+/// The run record of what is on its way to `out`.
+pub(crate) fn next_record(out: &Path) -> PathBuf {
+    let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    out.with_file_name(format!(".{}.sbcell-next", short_name(&name, MOST)))
+}
+
 /// What is opened to write to `path`, if it is a stream.
 pub(crate) fn stream_of(path: &Path) -> Option<PathBuf> {
     if path == Path::new(STANDARD_OUTPUT) {
@@ -129,17 +135,22 @@ fn is_empty(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
 }
 
-/// Whether the file is empty, or as a run record beside it says that we wrote it.
+/// Whether the file is empty, or as a run record beside it says that we wrote it: its own, or that of a
+/// run which died before it moved the record.
 fn is_ours(path: &Path) -> bool {
     if is_empty(path) {
         return true;
     }
-    let Ok(run) = read_json::<RunRecord>(&run_record(path)) else { return false };
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    let Some(output) = run.outputs.iter().find(|output| Some(&output.file) == name.as_ref()) else {
-        return false;
-    };
-    file::sha256(path, &mut Silent).is_ok_and(|hash| hash == output.sha256)
+    let runs = [run_record(path), next_record(path)].map(|file| read_json::<RunRecord>(&file));
+    let listed: Vec<String> = runs
+        .into_iter()
+        .flatten()
+        .flat_map(|run| run.outputs)
+        .filter(|output| Some(&output.file) == name.as_ref())
+        .map(|output| output.sha256)
+        .collect();
+    !listed.is_empty() && file::sha256(path, &mut Silent).is_ok_and(|hash| listed.contains(&hash))
 }
 
 /// Whether a model, whole or unfinished, has a file of this name where `path` is.

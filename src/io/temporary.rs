@@ -1,11 +1,11 @@
-//! Temporary files beside the file they become: random names, locked while their process lives.
+//! Temporary files and folders beside the file they become: random names, locked while their process lives.
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use crate::io::file::hex;
 
@@ -77,6 +77,55 @@ impl Temporary {
     }
 }
 
+/// A folder beside a file, which goes with all that is in it when this goes.
+#[derive(Debug)]
+pub(super) struct TemporaryFolder {
+    folder: TempDir,
+    /// Open and locked as long as this lives.
+    lock: Option<File>,
+    /// Where it is.
+    parent: PathBuf,
+}
+
+impl TemporaryFolder {
+    /// A new folder in the folder of `path`, which must be there; as [`Temporary::beside`].
+    ///
+    /// # Errors
+    /// The system's.
+    pub(super) fn beside(path: &Path) -> io::Result<Self> {
+        let parent = folder_of(path).unwrap_or(Path::new("."));
+        let prefix = prefix_of(path);
+        remove_abandoned(parent, &prefix);
+        let mut made = Self::new(parent, &prefix)?;
+        let mut tries = 0;
+        while tries < TRIES && made.lock.is_some() && !is_at(made.path()) {
+            made = Self::new(parent, &prefix)?;
+            tries += 1;
+        }
+        Ok(made)
+    }
+
+    fn new(parent: &Path, prefix: &str) -> io::Result<Self> {
+        let folder =
+            tempfile::Builder::new().prefix(prefix).rand_bytes(N_RANDOM).tempdir_in(parent)?;
+        // Only Unix opens folders.
+        let lock = File::open(folder.path()).ok().filter(locked);
+        Ok(Self { folder, lock, parent: parent.to_path_buf() })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The names of what was moved out of it, to the disk.
+    pub(super) fn settle(self) {
+        if let Ok(parent) = File::open(&self.parent) {
+            // A file system that cannot do this has renamed all the same.
+            let _ = parent.sync_all();
+        }
+    }
+}
+
 /// `name`, or if it has more than `most` bytes its beginning and a hash of the whole.
 pub(crate) fn short_name(name: &str, most: usize) -> String {
     const N_HASH: usize = 16;
@@ -129,7 +178,7 @@ fn is_at(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Removes files with such a name that no process holds.
+/// Removes files and folders with such a name that no process holds.
 fn remove_abandoned(folder: &Path, prefix: &str) {
     if !cfg!(unix) {
         return;
@@ -145,7 +194,8 @@ fn remove_abandoned(folder: &Path, prefix: &str) {
             !random.is_empty() && (digits || (letters && random.len() == N_RANDOM))
         });
         // Links and pipes are not ours, and to open them may not end.
-        if ours && fs::symlink_metadata(entry.path()).is_ok_and(|found| found.is_file()) {
+        let found = fs::symlink_metadata(entry.path());
+        if ours && found.is_ok_and(|found| found.is_file() || found.is_dir()) {
             remove_unlocked(&entry.path());
         }
     }
@@ -155,7 +205,7 @@ fn remove_unlocked(path: &Path) {
     let Ok(file) = File::open(path) else { return };
     if file.try_lock().is_ok() {
         // If it cannot be removed it is in nobody's way.
-        let _ = fs::remove_file(path);
+        let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     }
 }
 

@@ -49,7 +49,7 @@ pub use fit::{FitSummary, Running, fit};
 pub use fitted::is_fitted_file;
 pub use grn::{
     Candidates, EdgeSource, FoundEdges, GrnOptions, GrnScore, GrnScoreOptions, Overlap, Regulators,
-    grn, grn_score, record_scores,
+    grn, grn_score, write_scores,
 };
 pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
 pub use impute::{Imputed, impute};
@@ -66,8 +66,8 @@ pub use lineage::{
 };
 pub use output::{
     EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, picture_of,
-    record_without_model, validation_files, write_annotation, write_edges, write_imputed,
-    write_populations, write_record, write_samples, write_validation, write_velocities,
+    validation_files, write_edges, write_imputed, write_populations, write_recorded,
+    write_recorded_without_model, write_samples, write_validation, write_velocities,
 };
 pub use prepare::{Selection, known_times, select};
 pub use process::Process;

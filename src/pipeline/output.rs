@@ -6,18 +6,18 @@ use serde::Serialize;
 
 use crate::data::Column;
 use crate::error::{Error, Result};
-use crate::io::chart::{draw_edges, draw_regulators, draw_validation};
+use crate::io::chart::{Chart, draw_edges, draw_regulators, draw_validation};
 use crate::io::edges::{self, EdgeDialect, EdgeRow};
 use crate::io::file;
 use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use crate::io::lock::FolderLock;
 use crate::io::model::{Model, recover};
-use crate::io::output::{is_stream, run_record};
+use crate::io::output::is_stream;
+use crate::io::recorded;
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, json_sha256, read_json, write_json};
 use crate::io::staged::Staged;
 use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::io::validation::{self, Validation};
-use crate::pipeline::annotate::AnnotateOptions;
 use crate::pipeline::evaluate::{EvaluateOptions, Evaluated};
 use crate::pipeline::fit::to_value;
 use crate::pipeline::grn::{FoundEdges, GrnOptions};
@@ -107,8 +107,9 @@ pub fn write_populations(
     options: &InterpolateOptions,
     format: PopulationFormat,
 ) -> Result<()> {
-    write_clouds(out, model, populations, (options.space, format))?;
-    write_run(out, "interpolate", model, to_value(options)?)
+    write_recorded(out, "interpolate", model, options, |out| {
+        write_clouds(out, model, populations, (options.space, format))
+    })
 }
 
 /// As [`write_populations`], for the draws of `sample`.
@@ -122,8 +123,9 @@ pub fn write_samples(
     options: &SampleOptions,
     format: PopulationFormat,
 ) -> Result<()> {
-    write_clouds(out, model, &sampled.populations, (options.space, format))?;
-    write_run(out, "sample", model, to_value(options)?)
+    write_recorded(out, "sample", model, options, |out| {
+        write_clouds(out, model, &sampled.populations, (options.space, format))
+    })
 }
 
 /// Writes what was found of measured cells, and its run record: `cell`, `gene` (or `coordinate`),
@@ -142,17 +144,14 @@ pub fn write_imputed(
     let format = match format {
         PopulationFormat::H5ad => {
             let spread = [("sd", MatrixContent::Double(deviation.view()))];
-            write_h5ad(
-                out,
-                &H5adContent {
-                    obs_names: cells,
-                    var_names: names,
-                    x: Some(MatrixContent::Double(mean.view())),
-                    layers: &spread,
-                    ..H5adContent::default()
-                },
-            )?;
-            return write_run(out, "sample", model, to_value(options)?);
+            let content = H5adContent {
+                obs_names: cells,
+                var_names: names,
+                x: Some(MatrixContent::Double(mean.view())),
+                layers: &spread,
+                ..H5adContent::default()
+            };
+            return write_recorded(out, "sample", model, options, |out| write_h5ad(out, &content));
         }
         tables => tables.of_tables(),
     };
@@ -163,8 +162,7 @@ pub fn write_imputed(
         .with(what, Cells::Texts(cells.iter().flat_map(|_| names.iter().cloned()).collect()))
         .with("mean", Cells::Floats(mean.iter().copied().collect()))
         .with("sd", Cells::Floats(deviation.iter().copied().collect()));
-    table::write(out, &table, format)?;
-    write_run(out, "sample", model, to_value(options)?)
+    write_recorded(out, "sample", model, options, |out| table::write(out, &table, format))
 }
 
 fn write_clouds(
@@ -251,16 +249,7 @@ pub fn write_velocities(
             table.push_points(&named(prefix, &names), values.view());
         }
     }
-    table::write(out, &table, format)?;
-    write_run(out, "velocity", model, to_value(options)?)
-}
-
-/// Writes the run record of an annotated file; of one that was annotated in place it is in the file.
-///
-/// # Errors
-/// [`Error::Io`] if it cannot be written.
-pub fn write_annotation(out: &Path, model: &Model, options: &AnnotateOptions) -> Result<()> {
-    write_run(out, "annotate", model, to_value(options)?)
+    write_recorded(out, "velocity", model, options, |out| table::write(out, &table, format))
 }
 
 /// How an edge list is written.
@@ -305,27 +294,30 @@ pub fn write_edges(
     options: &GrnOptions,
     format: EdgeFormat,
 ) -> Result<()> {
-    match format {
+    write_recorded(out, "grn", model, options, |out| match format {
         EdgeFormat::Table(dialect, format) => {
-            table::write(out, &edges::table(rows, dialect), format)?;
+            table::write(out, &edges::table(rows, dialect), format)
         }
-        EdgeFormat::GraphMl => edges::graphml::write(out, rows)?,
-    }
-    write_run(out, "grn", model, to_value(options)?)
+        EdgeFormat::GraphMl => edges::graphml::write(out, rows),
+    })
 }
 
 /// Draws the first edges of `found` to `plot`, and each gene of [`GrnOptions::drawn`] with its
-/// regulators over time beside it ([`picture_of`]). Gives the files.
+/// regulators over time beside it ([`picture_of`]), each with its run record. Gives the files.
 ///
 /// # Errors
 /// [`Error::Parameter`] for another suffix than `.svg` or `.png`; [`Error::Io`] if a file cannot be
 /// written.
 pub fn draw_found_edges(
     plot: &Path,
+    model: &Model,
     found: &FoundEdges,
     options: &GrnOptions,
 ) -> Result<Vec<PathBuf>> {
-    draw_edges(&found.rows, DRAWN_EDGES).write(plot)?;
+    let draw = |chart: &Chart, file: &Path| {
+        write_recorded(file, "grn", model, options, |file| chart.write(file))
+    };
+    draw(&draw_edges(&found.rows, DRAWN_EDGES), plot)?;
     let mut files = vec![plot.to_path_buf()];
     for gene in &options.drawn {
         let profiles = found.profiles.as_ref();
@@ -333,7 +325,7 @@ pub fn draw_found_edges(
             continue;
         };
         let file = picture_of(plot, gene);
-        chart.write(&file)?;
+        draw(&chart, &file)?;
         files.push(file);
     }
     Ok(files)
@@ -425,26 +417,18 @@ fn coordinates(
     }
 }
 
-/// Writes the run record of a file that shows a part of a model, such as a chart.
+/// Makes the file `out` of a model with `write`, and puts its run record beside it (see
+/// [`recorded::publish`]).
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be written.
-pub fn write_record(
+/// That of `write`; [`Error::Io`] if a file cannot be put in its place.
+pub fn write_recorded<T>(
     out: &Path,
     command: &str,
     model: &Model,
     options: &impl Serialize,
-) -> Result<()> {
-    write_run(out, command, model, to_value(options)?)
-}
-
-/// `OUT.run.json`: what made `out`. Standard output, devices and pipes have none.
-pub(super) fn write_run(
-    out: &Path,
-    command: &str,
-    model: &Model,
-    parameters: serde_json::Value,
-) -> Result<()> {
+    write: impl FnOnce(&Path) -> Result<T>,
+) -> Result<T> {
     let input = InputRecord {
         file: "model.json".into(),
         path: String::new(),
@@ -452,38 +436,24 @@ pub(super) fn write_run(
         cells: model.cells.len(),
         genes: model.genes.len(),
     };
-    record_output(out, RunRecord::new(command, input, parameters))
+    recorded::publish(out, RunRecord::new(command, input, to_value(options)?), write)
 }
 
-/// Writes the run record of a file that was made of the file `source` without a model.
+/// As [`write_recorded`], of a file that is made of the file `source` without a model.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be written.
-pub fn record_without_model(
+/// As [`write_recorded`]; [`Error::Io`] if `source` cannot be read.
+pub fn write_recorded_without_model<T>(
     out: &Path,
     command: &str,
     source: &Path,
-    parameters: serde_json::Value,
-) -> Result<()> {
-    if is_stream(out) {
-        return Ok(());
-    }
+    options: &impl Serialize,
+    write: impl FnOnce(&Path) -> Result<T>,
+) -> Result<T> {
     let hash = || file::sha256(source, &mut Silent);
-    let sha256 = if is_stream(source) { String::new() } else { hash()? };
+    let unread = is_stream(out) || is_stream(source);
+    let sha256 = if unread { String::new() } else { hash()? };
     let (file, path) = (file_name(source), String::new());
     let input = InputRecord { file, path, sha256, cells: 0, genes: 0 };
-    record_output(out, RunRecord::new(command, input, parameters))
-}
-
-/// Writes `run` beside the file `out` that came out of it.
-///
-/// # Errors
-/// [`Error::Io`] if it cannot be written.
-fn record_output(out: &Path, mut run: RunRecord) -> Result<()> {
-    if is_stream(out) {
-        return Ok(());
-    }
-    let sha256 = file::sha256(out, &mut Silent)?;
-    run.outputs.push(OutputRecord { sha256, file: file_name(out) });
-    write_json(&run_record(out), &run)
+    recorded::publish(out, RunRecord::new(command, input, to_value(options)?), write)
 }

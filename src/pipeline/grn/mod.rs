@@ -17,7 +17,7 @@ use crate::pipeline::asked::with_genes_of_file;
 use crate::progress::Progress;
 
 pub use options::{EdgeSource, GrnOptions, Regulators};
-pub use score::{Candidates, GrnScore, GrnScoreOptions, grn_score, record_scores};
+pub use score::{Candidates, GrnScore, GrnScoreOptions, grn_score, write_scores};
 
 /// Edges and what is to be said of them.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use crate::error::{Error, Result};
 use crate::io::edges::{self, ReadEdge, ReadEdges};
+use crate::io::table::{self, Table, TableFormat};
 use crate::metrics::{Candidate, EdgeScores};
-use crate::pipeline::output::record_without_model;
+use crate::pipeline::output::write_recorded_without_model;
 
 /// Which pairs of genes could be an edge. Self-edges never.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,12 +41,20 @@ impl GrnScoreOptions {
     }
 }
 
-/// Writes the run record of a table of scores against the network `truth`.
+/// Writes a table of scores against the network `truth`, and its run record.
 ///
 /// # Errors
-/// [`crate::Error::Io`] if it cannot be written.
-pub fn record_scores(out: &Path, truth: &Path, options: &GrnScoreOptions) -> Result<()> {
-    record_without_model(out, "grn-score", truth, options.recorded())
+/// [`crate::Error::Io`] if a file cannot be written.
+pub fn write_scores(
+    out: &Path,
+    table: &Table,
+    format: TableFormat,
+    truth: &Path,
+    options: &GrnScoreOptions,
+) -> Result<()> {
+    write_recorded_without_model(out, "grn-score", truth, &options.recorded(), |out| {
+        table::write(out, table, format)
+    })
 }
 
 /// The scores of an edge list, and what they were computed on.

@@ -12,9 +12,8 @@ use crate::io::model::Model;
 use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::io::temporary::number_in_name;
 use crate::linalg::Csr;
-use crate::pipeline::fit::to_value;
 use crate::pipeline::lineage::CourseOfCells;
-use crate::pipeline::output::write_run;
+use crate::pipeline::output::write_recorded;
 use crate::progress::{self, Event, Progress};
 
 /// The shape of couplings.
@@ -116,22 +115,29 @@ pub fn couplings(
         if options.export == Export::Cellrank {
             all.push((coupling, kept));
         } else {
-            let file = one(out, (model, &course), (k, &coupling), options.export)?;
-            write_run(&file, "couplings", model, to_value(options)?)?;
+            let times = course.lineage.times();
+            let file = out.join(options.export.file(times[k], times[k + 1]));
+            write_recorded(&file, "couplings", model, options, |file| {
+                one(file, (model, &course), (k, &coupling), options.export)
+            })?;
             files.push((file, kept));
         }
         progress::report(progress, Event::Step { done: k as u64 + 1 })?;
     }
     match options.export {
-        Export::Cellrank => files.push(transition_matrix(out, (model, &course), &all)?),
+        Export::Cellrank => {
+            let file = out.join(CELLRANK);
+            write_recorded(&file, "couplings", model, options, |file| {
+                transition_matrix(file, (model, &course), &all)
+            })?;
+            files.push((file, all.iter().map(|(_, kept)| *kept).fold(1.0, f64::min)));
+        }
         Export::Wot => {
-            growth_table(out, (model, &course))?;
-            write_run(&out.join(WOT_GROWTH), "couplings", model, to_value(options)?)?;
+            write_recorded(&out.join(WOT_GROWTH), "couplings", model, options, |file| {
+                growth_table(file, (model, &course))
+            })?;
         }
         Export::Parquet | Export::Csv | Export::SpreadsheetCsv | Export::Moscot => {}
-    }
-    if options.export == Export::Cellrank {
-        write_run(&files[0].0, "couplings", model, to_value(options)?)?;
     }
     progress::report(progress, Event::End)?;
     Ok(files)
@@ -143,13 +149,11 @@ fn names(model: &Model, course: &CourseOfCells, k: usize) -> Vec<String> {
 
 /// The file of one interval.
 fn one(
-    out: &Path,
+    file: &Path,
     (model, course): (&Model, &CourseOfCells),
     (k, coupling): (usize, &Coupling),
     export: Export,
-) -> Result<PathBuf> {
-    let times = course.lineage.times();
-    let file = out.join(export.file(times[k], times[k + 1]));
+) -> Result<()> {
     let (sources, targets) = (names(model, course, k), names(model, course, k + 1));
     match export {
         Export::Wot => {
@@ -157,7 +161,7 @@ fn one(
             let maps = growing(coupling, &growth)?;
             let growth = Column::Floats(growth);
             write_h5ad(
-                &file,
+                file,
                 &H5adContent {
                     obs_names: &sources,
                     obs: &[("g0", &growth), ("g1", &growth)],
@@ -165,8 +169,7 @@ fn one(
                     x: Some(MatrixContent::Sparse(&maps)),
                     ..H5adContent::default()
                 },
-            )?;
-            Ok(file)
+            )
         }
         Export::Moscot => {
             if targets.len() > MOST_COLUMNS {
@@ -179,8 +182,7 @@ fn one(
             for (name, column) in targets.into_iter().zip(columns) {
                 table.push(name, Cells::Floats(column));
             }
-            table::write(&file, &table, TableFormat::Parquet)?;
-            Ok(file)
+            table::write(file, &table, TableFormat::Parquet)
         }
         _ => {
             let pairs: Vec<(usize, usize, f64)> = coupling.pairs().collect();
@@ -196,8 +198,7 @@ fn one(
                 Export::SpreadsheetCsv => TableFormat::SpreadsheetCsv,
                 _ => TableFormat::Parquet,
             };
-            table::write(&file, &table, format)?;
-            Ok(file)
+            table::write(file, &table, format)
         }
     }
 }
@@ -224,7 +225,7 @@ fn stacked(rows: impl Iterator<Item = (Vec<u32>, Vec<f32>)>, n_columns: usize) -
 }
 
 /// `tmaps_g.txt`: `id`, `g0`, `g1`, tab-separated, cells of all times but the last.
-fn growth_table(out: &Path, (model, course): (&Model, &CourseOfCells)) -> Result<()> {
+fn growth_table(file: &Path, (model, course): (&Model, &CourseOfCells)) -> Result<()> {
     let last = course.rows.len() - 1;
     let ids = (0..last).flat_map(|k| names(model, course, k)).collect();
     let growth: Vec<f64> = (0..last).flat_map(|k| course.lineage.growth(k).to_vec()).collect();
@@ -232,16 +233,16 @@ fn growth_table(out: &Path, (model, course): (&Model, &CourseOfCells)) -> Result
         .with("id", Cells::Texts(ids))
         .with("g0", Cells::Floats(growth.clone()))
         .with("g1", Cells::Floats(growth));
-    table::write(&out.join(WOT_GROWTH), &table, TableFormat::Tsv)
+    table::write(file, &table, TableFormat::Tsv)
 }
 
 /// All cells of the model, in its order: rows of sum one to the next time; the cells of the last time
 /// stay where they are.
 fn transition_matrix(
-    out: &Path,
+    file: &Path,
     (model, course): (&Model, &CourseOfCells),
     all: &[(Coupling, f64)],
-) -> Result<(PathBuf, f64)> {
+) -> Result<()> {
     let mut rows: Vec<(Vec<u32>, Vec<f32>)> = vec![(Vec::new(), Vec::new()); model.cells.len()];
     for (k, (coupling, _)) in all.iter().enumerate() {
         for (i, &row) in course.rows[k].iter().enumerate() {
@@ -265,10 +266,9 @@ fn transition_matrix(
     }
     let matrix = stacked(rows.into_iter(), model.cells.len())?;
     let time = Column::Floats(model.cell_times.clone());
-    let file = out.join(CELLRANK);
     let key = model.header.source.strip_prefix("obsm/").unwrap_or("X_pca");
     write_h5ad(
-        &file,
+        file,
         &H5adContent {
             obs_names: &model.cells,
             obs: &[("sbcell_time", &time)],
@@ -276,7 +276,5 @@ fn transition_matrix(
             obsp: &[("T_fwd", &matrix)],
             ..H5adContent::default()
         },
-    )?;
-    let kept = all.iter().map(|(_, kept)| *kept).fold(1.0, f64::min);
-    Ok((file, kept))
+    )
 }

@@ -23,10 +23,9 @@ use crate::io::lists::read_cell_groups;
 use crate::io::model::Model;
 use crate::io::table::{self, Table, TableFormat};
 use crate::lineage::{Groups, Lineage, Resampled};
-use crate::pipeline::fit::to_value;
 use crate::pipeline::fitted::Fitted;
 use crate::pipeline::oddities::say_repeated;
-use crate::pipeline::output::write_run;
+use crate::pipeline::output::write_recorded;
 use crate::pipeline::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
@@ -232,8 +231,7 @@ pub fn write_table(
     model: &Model,
     (command, options): (&str, &impl Serialize),
 ) -> Result<()> {
-    table::write(out, table, format)?;
-    write_run(out, command, model, to_value(options)?)
+    write_recorded(out, command, model, options, |out| table::write(out, table, format))
 }
 
 /// The rows `[first, last]` of places for a time that may be left out: the last by default.
