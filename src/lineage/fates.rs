@@ -274,4 +274,33 @@ mod tests {
             assert!(Fates::of(&resampled, &lineage, &bad).is_err(), "{bad:?}");
         }
     }
+
+    /// With one resample the interval is that resample: interval by interval by hand.
+    #[test]
+    fn a_resample_of_two_intervals_weighs_the_cells_between_them() {
+        let ends = [terminal("A", 2, &[true, false]), terminal("B", 2, &[false, true])];
+        let lineage = example();
+        for seed in 0..8 {
+            let resampled = Resampled::new(&lineage, None, (1, Seed(seed))).unwrap();
+            let found = Fates::of(&resampled, &lineage, &ends).unwrap();
+            let arrived = ndarray::array![[1.0, 0.0], [0.0, 1.0]];
+            let middle = resampled.expect(1, repeated(arrived.view(), 2)).unwrap();
+            let first = resampled.becomes(0, middle).unwrap();
+            for (i, row) in first.rows().into_iter().enumerate() {
+                let share = row[2] / (row[2] + row[3]);
+                let both = [found.tables[0].lo[[i, 0]], found.tables[0].hi[[i, 0]]];
+                // None of those that it becomes may have been drawn.
+                let same = |end: f64| (end - share).abs() < 1e-12;
+                assert!(share.is_nan() || both.into_iter().all(same), "{seed}: {both:?} {share}");
+            }
+        }
+    }
+
+    #[test]
+    fn odds_of_what_is_sure_are_those_of_a_millionth() {
+        let ends = [terminal("A", 2, &[true, false]), terminal("B", 2, &[false, true])];
+        let odds = fates(&ends, 0).tables[2].log_odds();
+        let sure = (1e6_f64 - 1.0).ln();
+        assert!((odds[[0, 0]] - sure).abs() < 1e-6 && (odds[[0, 1]] + sure).abs() < 1e-6);
+    }
 }

@@ -189,4 +189,13 @@ mod tests {
         assert!(estimate.has_interval() && !alone.has_interval());
         assert!(alone.with_ends()[1].is_nan() && estimate.with_ends()[1] > 24.0);
     }
+
+    #[test]
+    fn percentiles_fall_between_values_and_no_number_is_no_interval() {
+        let values: Array1<f64> = std::iter::once(7.0).chain((0..=10).map(f64::from)).collect();
+        let estimate = Estimate::of(&values);
+        assert!((estimate.lo - 0.25).abs() < 1e-12 && (estimate.hi - 9.75).abs() < 1e-12);
+        let none = Estimate::of(&ndarray::array![1.0, f64::NAN, f64::NAN]);
+        assert!(!none.has_interval() && none.with_ends()[1].is_nan());
+    }
 }

@@ -160,4 +160,26 @@ mod tests {
         let dots = tags("<circle");
         assert!(!dots[0].contains("#ffffff") && dots[1].contains("#ffffff"), "{dots:?}");
     }
+
+    #[test]
+    fn intervals_of_several_lines_stand_side_by_side_and_ten_cells_are_not_few() {
+        let both = || array![[2.0, 2.0]];
+        let (mean, lo, hi, n_cells) = (both(), both() - 1.0, both() + 1.0, both() * 10.0);
+        let genes = vec!["a".into(), "b".into()];
+        let profiles = Profiles { genes, times: vec![0.0], mean, lo, hi, n_cells };
+        let mut chart = Chart::new(WIDTH, 300.0);
+        let lines = [(0, "a".into(), "#0072b2"), (1, "b".into(), "#d55e00")];
+        Panel { profiles: &profiles, bottom: 200.0 }.draw(&mut chart, &lines, "expression");
+        let folder = tempfile::tempdir().unwrap();
+        chart.write(&folder.path().join("c.svg")).unwrap();
+        let text = std::fs::read_to_string(folder.path().join("c.svg")).unwrap();
+        let place = |colour: &str| -> f64 {
+            let is = |part: &&str| part[..part.find('>').unwrap()].contains(colour);
+            let dot = text.split("<circle").skip(1).find(is).unwrap();
+            let rest = dot.split(" cx=\"").nth(1).unwrap();
+            rest[..rest.find('"').unwrap()].parse().unwrap()
+        };
+        assert!((place("#d55e00") - place("#0072b2") - 3.0).abs() < 1e-6, "{text}");
+        assert!(is_few(9.5) && !is_few(10.0) && !is_few(10.0 - 1e-9));
+    }
 }

@@ -384,3 +384,25 @@ fn of_groups(
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agreement_is_the_correlation_over_genes_that_are_not_held() {
+        let gene = |(name, shift, linear): (&str, f64, f64)| PerturbedGene {
+            gene: name.into(),
+            held_down: name == "held",
+            control: 0.0,
+            knockout: shift,
+            shift: Estimate::of(&Array1::from_elem(1, shift)),
+            linear,
+            deviations: 0.0,
+        };
+        let genes =
+            [("a", 1.0, 4.0), ("held", 9.0, 9.0), ("b", 2.0, 2.0), ("c", 3.0, 3.0)].map(gene);
+        // Off their means (−1, 0, 1) and (1, −1, 0): −1 of 2.
+        assert!((correlation(&genes) + 0.5).abs() < 1e-12);
+    }
+}
