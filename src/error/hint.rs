@@ -69,10 +69,30 @@ impl Error {
             Self::NoMatrix { obsm, .. } if !obsm.is_empty() => {
                 Some(format!("use coordinates of cells with `--use-rep`; there are {}", list(obsm)))
             }
+            _ => {
+                let names = self.hint_of_names().or_else(|| self.hint_of_edits());
+                names.or_else(|| self.hint_of_values())
+            }
+        }
+    }
+
+    /// The way out when values of a file cannot be computed with.
+    fn hint_of_values(&self) -> Option<String> {
+        match self {
             Self::NotFinite { .. } => {
                 Some("remove such cells or genes, or fill in the values, before this".into())
             }
-            _ => self.hint_of_names().or_else(|| self.hint_of_edits()),
+            Self::EmbeddingNotFinite { .. } => Some(
+                "leave such cells out with `--obs-filter`, or fill in the values, before this \
+                 (numbers up to 3.4e38 can be computed with)"
+                    .into(),
+            ),
+            Self::Overflows { .. } => Some(
+                "leave such cells out with `--obs-filter`; or the values are no logarithms: \
+                 `--values` says what they are"
+                    .into(),
+            ),
+            _ => None,
         }
     }
 

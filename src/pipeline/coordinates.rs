@@ -64,7 +64,8 @@ impl<'f> Raw<'f> {
     /// bytes stays on disk.
     ///
     /// # Errors
-    /// Whatever is wrong with that part of the file; an embedding that is not finite.
+    /// Whatever is wrong with that part of the file; an embedding that is not finite, or
+    /// beyond single precision.
     pub(super) fn read(
         file: &'f H5ad,
         (selection, most): (&Selection, f64),
@@ -399,7 +400,9 @@ fn refuse_not_finite(
     file: &H5ad,
     key: &str,
 ) -> Result<()> {
-    match points.indexed_iter().find(|entry| !entry.1.is_finite()) {
+    // As values of a matrix, which are read in single precision.
+    let fits = |value: f64| value.abs() <= f64::from(f32::MAX);
+    match points.indexed_iter().find(|entry| !fits(*entry.1)) {
         None => Ok(()),
         Some(((cell, d), value)) => Err(Error::EmbeddingNotFinite {
             key: key.to_string(),

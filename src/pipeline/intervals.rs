@@ -2,7 +2,7 @@
 
 use crate::bridge::{Bridge, BridgeProblem, Stop, UnitTime};
 use crate::data::Snapshot;
-use crate::error::{Result, number};
+use crate::error::{Error, Result, number};
 use crate::io::model::{Interval, PartialModel};
 use crate::metrics::{CloudComparison, Comparison};
 use crate::pipeline::recorder::Within;
@@ -70,10 +70,16 @@ impl Job<'_> {
 
     fn kept(&self, k: usize, progress: &mut dyn Progress) -> Result<Option<Interval>> {
         let (from, to) = self.task.ends(k);
-        let kept = self.partial.interval(from, to)?;
-        if kept.is_some() {
-            progress::report(progress, Event::Aside { text: "found before, taken over".into() })?;
-        }
+        let (text, kept) = match self.partial.interval(from, to, self.task.problem(k)) {
+            Ok(None) => return Ok(None),
+            Ok(kept) => ("found before, taken over".to_string(), kept),
+            Err(error @ (Error::Unreadable { .. } | Error::NoFile { .. })) => {
+                (format!("what was found before cannot be used and is fitted anew: {error}"), None)
+            }
+            Err(error) => return Err(error),
+        };
+        // Not a note: the record of the run is the same whatever was there before.
+        progress::report(progress, Event::Aside { text })?;
         Ok(kept)
     }
 
@@ -103,7 +109,7 @@ impl Job<'_> {
         let epsilon = problem.epsilon().value();
         let bridge = bridge.record();
         let interval = Interval { from, to, epsilon, report, fit, bridge, growth };
-        self.partial.keep(&interval)?;
+        self.partial.keep(&interval, self.task.problem(k))?;
         Ok(interval)
     }
 }

@@ -274,7 +274,7 @@ fn r135_pages_of_chunks_that_were_never_written_are_empty() {
 /// The crate reads the indices of that file by itself, and leaves layouts of version 5 to us: pages that
 /// were written are read.
 #[test]
-fn r138_pages_of_layouts_that_are_read_here_are_read() {
+fn r142_pages_of_layouts_that_are_read_here_are_read() {
     let file = H5ad::open(&root().join("tests/fixtures/h5ad-pages/full_v5.h5ad")).unwrap();
     let points = file.obsm("full").unwrap();
     assert_eq!(points.dim(), (1100, 1));
