@@ -141,10 +141,12 @@ pub(super) mod tests {
         let second = [(0, 0, 0.25), (1, 0, 0.25), (1, 1, 0.1), (2, 1, 0.4)];
         let link = |(n, m): (usize, usize), pairs: [(usize, usize, f64); 4]| {
             let share = (copies * copies) as f64;
-            let all = pairs.into_iter().flat_map(|(i, j, mass)| {
+            let pairs = pairs.into_iter().flat_map(|(i, j, mass)| {
                 (0..copies * copies)
                     .map(move |c| (i * copies + c / copies, j * copies + c % copies, mass / share))
             });
+            let mut all: Vec<(usize, usize, f64)> = pairs.collect();
+            all.sort_by_key(|pair| (pair.0, pair.1));
             Link::pairs(Coupling::new((n * copies, m * copies), all).unwrap()).unwrap()
         };
         Lineage::new(vec![0.0, 1.0, 3.0], vec![link((2, 3), first), link((3, 2), second)]).unwrap()
