@@ -102,7 +102,11 @@ impl Error {
             Self::NoGenes { near, way_out, .. } => {
                 Some(did_you_mean(near).unwrap_or_else(|| (*way_out).into()))
             }
-            Self::UnknownTime { snapshots, .. } => Some(known_times(snapshots)),
+            Self::Parameter { must, got, .. } => suffix_meant(must, got),
+            Self::UnknownTime { text, snapshots, .. } => {
+                let labels: Vec<String> = snapshots.iter().map(|known| known.0.clone()).collect();
+                Some(meant_or(&nearest(text, &labels), known_times(snapshots)))
+            }
             Self::FewGenes { way_out, .. } => Some((*way_out).into()),
             Self::GeneNotAmong { near, way_out, .. } => Some(meant_or(near, (*way_out).into())),
             Self::NoFile { near, others, .. } => no_file(near, others),
@@ -179,6 +183,17 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// The suffix that may be meant, where a file must end in one of several and ends in another.
+fn suffix_meant(must: &str, got: &str) -> Option<String> {
+    let words = must.split(|c: char| c.is_whitespace() || c == ',');
+    let known: Vec<String> =
+        words.filter_map(|word| word.strip_prefix('.')).map(str::to_string).collect();
+    let suffix = Path::new(got).extension()?.to_str()?;
+    let meant: Vec<String> =
+        nearest(suffix, &known).into_iter().map(|suffix| format!(".{suffix}")).collect();
+    did_you_mean(&meant)
 }
 
 /// The snapshots, each with its time where its label does not say it.

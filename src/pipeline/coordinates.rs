@@ -7,7 +7,7 @@ use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
-use crate::pipeline::asked_genes::AskedGenes;
+use crate::pipeline::asked_genes::{AskedGenes, missing_words};
 use crate::pipeline::config::{FitOptions, Source, ValuesChoice};
 use crate::pipeline::counted::{Counted, Scaled, bytes_of, log_scale, record, scale_as};
 use crate::pipeline::footprint::Footprint;
@@ -348,12 +348,10 @@ fn variable(
 fn named(genes: &[String], wanted: &[String], progress: &mut dyn Progress) -> Result<Vec<usize>> {
     let AskedGenes { columns, n_found, missing } = AskedGenes::find(wanted, genes, progress)?;
     if !missing.is_empty() {
-        let shown: Vec<&str> = missing.iter().take(5).map(String::as_str).collect();
         let text = format!(
-            "{n_found} of {} genes asked for are in the file; missing: {}{}",
+            "{n_found} of {} genes asked for are in the file; missing: {}",
             n_found + missing.len(),
-            shown.join(", "),
-            if missing.len() > 5 { ", …" } else { "" }
+            missing_words(&missing, genes)
         );
         progress::note(progress, text)?;
     }
