@@ -325,12 +325,16 @@ mod tests {
     /// With one resample the interval is that resample: interval by interval by hand.
     #[test]
     fn a_resample_of_two_intervals_weighs_the_cells_between_them() {
-        let ends = [terminal("A", 2, &[true, false]), terminal("B", 2, &[false, true])];
-        let lineage = example();
+        // Three copies of each cell, since fewer have no interval; the first three of the last time are A.
+        let is_a = |cell: usize| cell < 3;
+        let arrived = |group_a: bool| (0..6).map(|i| is_a(i) == group_a).collect::<Vec<_>>();
+        let ends = [terminal("A", 2, &arrived(true)), terminal("B", 2, &arrived(false))];
+        let lineage = example_of(3);
         for seed in 0..8 {
             let resampled = Resampled::new(&lineage, None, (1, Seed(seed))).unwrap();
             let found = Fates::of(&resampled, &lineage, &ends).unwrap();
-            let arrived = ndarray::array![[1.0, 0.0], [0.0, 1.0]];
+            let arrived =
+                ndarray::Array2::from_shape_fn((6, 2), |(i, k)| f64::from(is_a(i) == (k == 0)));
             let middle = resampled.expect(1, repeated(arrived.view(), 2)).unwrap();
             let first = resampled.becomes(0, middle).unwrap();
             for (i, row) in first.rows().into_iter().enumerate() {

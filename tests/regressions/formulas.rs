@@ -193,6 +193,7 @@ fn perturbed(sandbox: &Sandbox, gene: &str) -> Perturbed {
     let data = sandbox.path("d.h5ad").to_string_lossy().into_owned();
     let options = PerturbOptions {
         knockout: vec![gene.to_string()],
+        levels: Vec::new(),
         from: None,
         until: None,
         once: false,
