@@ -218,10 +218,8 @@ impl Progress for Terminal {
             Event::Begin { what, total } => self.begin(what, *total),
             Event::Step { done } => self.step(*done),
             Event::End => self.end(),
-            Event::Note { text } | Event::Aside { text } => {
-                if self.noted.insert(text.clone()) {
-                    self.note(text);
-                }
+            Event::Note { text } | Event::Aside { text } if self.noted.insert(text.clone()) => {
+                self.note(text);
             }
             _ => {}
         }
