@@ -231,10 +231,10 @@ fn times_that_cannot_be_held_out_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("course.h5ad");
     write(&path, &genes());
-    for at in [0.0, 5.0, 3.0] {
+    for (at, said) in [(0.0, "--at"), (5.0, "--at"), (3.0, "no cells were observed at 3")] {
         let options = EvaluateOptions { at: vec![at], ..options(Protocol::Honest) };
         let error = evaluate(&path, &options, &mut Silent).unwrap_err().to_string();
-        assert!(error.contains("--at"), "{error}");
+        assert!(error.contains(said), "{error}");
     }
     write(&path, &genes().slice(ndarray::s![..2 * PER_TIME, ..]).to_owned());
     let error = evaluate(&path, &options(Protocol::Honest), &mut Silent).unwrap_err().to_string();

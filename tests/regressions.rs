@@ -6,6 +6,10 @@
 mod files;
 #[path = "regressions/fitting.rs"]
 mod fitting;
+#[path = "regressions/forged.rs"]
+mod forged;
+#[path = "regressions/formulas.rs"]
+mod formulas;
 #[path = "regressions/labels.rs"]
 mod labels;
 #[path = "regressions/limits.rs"]

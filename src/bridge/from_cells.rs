@@ -174,17 +174,24 @@ mod tests {
         UnitTime::new(t).unwrap()
     }
 
-    /// Mean and variance at `t` of `n` cells in one dimension, followed from one end.
-    fn moments(
-        ends: &FromCells<'_>,
-        (n, backward): (usize, bool),
-        (t, diffusion): (f64, f64),
-    ) -> (f64, f64) {
-        let from = if backward { ends.target } else { ends.source };
-        let rows: Vec<usize> = (0..n).map(|i| i % from.n_cells()).collect();
-        let how = Simulation { diffusion, n_steps: 100 };
-        let y = ends.follow(Way { rows: &rows, to: at(t), backward }, how, Seed(3)).unwrap();
-        (y.mean().unwrap(), y.var(0.0))
+    /// So many cells in one dimension, followed from one end to the time `t`.
+    struct Followed {
+        n: usize,
+        backward: bool,
+        t: f64,
+        diffusion: f64,
+    }
+
+    impl Followed {
+        /// Their mean and variance.
+        fn moments(&self, ends: &FromCells<'_>) -> (f64, f64) {
+            let Self { n, backward, t, diffusion } = *self;
+            let from = if backward { ends.target } else { ends.source };
+            let rows: Vec<usize> = (0..n).map(|i| i % from.n_cells()).collect();
+            let how = Simulation { diffusion, n_steps: 100 };
+            let y = ends.follow(Way { rows: &rows, to: at(t), backward }, how, Seed(3)).unwrap();
+            (y.mean().unwrap(), y.var(0.0))
+        }
     }
 
     /// From one cell to one cell the process is a Brownian bridge, whatever the diffusion.
@@ -199,7 +206,7 @@ mod tests {
         let ends = FromCells { bridge: &*bridge, source: &source, target: &target };
         for backward in [false, true] {
             for (t, diffusion) in [(0.3, 0.0), (0.7, 0.0), (0.5, 0.5), (0.5, 1.0), (0.6, 2.0)] {
-                let (mean, variance) = moments(&ends, (n, backward), (t, diffusion));
+                let (mean, variance) = Followed { n, backward, t, diffusion }.moments(&ends);
                 let (wanted, spread) = (1.0 - 3.0 * t, epsilon * t * (1.0 - t));
                 let what = format!("{backward} {t} {diffusion}: {mean} {variance}");
                 // Five standard errors, and two per cent for steps near the end.
@@ -232,7 +239,7 @@ mod tests {
         let n = 20_010;
         for backward in [false, true] {
             for (t, diffusion) in [(0.3, 0.0), (0.6, 0.5), (0.5, 1.0), (0.5, 1.5)] {
-                let (mean, variance) = moments(&ends, (n, backward), (t, diffusion));
+                let (mean, variance) = Followed { n, backward, t, diffusion }.moments(&ends);
                 let (wanted, spread) = ((1.0 - t) * 0.7 + t * end, epsilon * t * (1.0 - t + t * s));
                 let what = format!("{backward} {t} {diffusion}: {mean} {variance}");
                 let error = 5.0 / (n as f64).sqrt();

@@ -78,7 +78,8 @@ pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Resu
             continue;
         }
         let d = &row.driver;
-        let interval = format!("[{:.2}, {:.2}]", d.lo, d.hi);
+        let known = d.lo.is_finite() && d.hi.is_finite();
+        let interval = if known { format!("[{:.2}, {:.2}]", d.lo, d.hi) } else { "–".into() };
         let two = |value: f64| format!("{value:.2}");
         let numbers =
             [two(d.correlation), interval, two(d.beyond_depth), short(d.effect), short(d.q_value)];

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
+use sbcell::error::nearest;
 use sbcell::io::chart::ChartFormat;
 use sbcell::io::edges::EdgeDialect;
 use sbcell::io::lists;
@@ -276,7 +277,7 @@ impl GrnArgs {
             None => Regulators::All,
             Some(name) => match Species::from_str(&name) {
                 Ok(species) => Regulators::Species(species),
-                Err(_) => Regulators::Named(lists::read_names(name.as_ref())?),
+                Err(_) => Regulators::Named(names_of_regulators(&name)?),
             },
         };
         let lag = match lag.as_str() {
@@ -306,6 +307,20 @@ impl GrnArgs {
             seed,
         })
     }
+}
+
+/// The names in a file, which may be a species written wrongly.
+fn names_of_regulators(name: &str) -> Result<Vec<String>> {
+    let species = ["human", "mouse"].map(String::from);
+    lists::read_names(name.as_ref()).map_err(|error| match error {
+        Error::NoFile { path, near, others } => {
+            let meant = nearest(name, &species);
+            let others =
+                if others.is_empty() && near.is_empty() { species.to_vec() } else { others };
+            Error::NoFile { path, near: [meant, near].concat(), others }
+        }
+        other => other,
+    })
 }
 
 pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {

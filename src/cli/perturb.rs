@@ -1,11 +1,11 @@
-//! `sbcell perturb`: what the fitted field says of genes that are held down.
+//! `sbcell perturb`: what the fitted field says of genes that are held at levels.
 
 use std::path::PathBuf;
 
 use clap::Args;
-use sbcell::Result;
 use sbcell::metrics::Estimate;
-use sbcell::pipeline::{self, PerturbOptions, Perturbed};
+use sbcell::pipeline::{self, GeneLevel, PerturbOptions, Perturbed};
+use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::sets::SetArgs;
@@ -19,6 +19,8 @@ Examples:
       Sox2 held at zero from the first time to the last
   sbcell perturb --knockout Sox2,Pou5f1 --from 12 --until 48 --groupby cell_type --out ko.csv
       two genes between two times, and what becomes of the groups
+  sbcell perturb --set Gata6=1.5 --knockout Sox2
+      Gata6 held at 1.5, in the values that were fitted, and Sox2 at zero
 
 Columns: gene, control (mean at the end without it), knockout, shift, lo, hi (95 % over resampled
 cells), linear (shift by linear response), deviations (shift in standard deviations between cells),
@@ -46,16 +48,20 @@ pub(crate) struct PerturbArgs {
         visible_alias = "ko",
         value_name = "GENE,…",
         value_delimiter = ',',
-        required = true
+        required_unless_present = "set"
     )]
     knockout: Vec<String>,
+    /// Genes to take to other levels, in the values that were fitted and are printed (of counts, the
+    /// logarithm of normalised counts)
+    #[arg(long, value_name = "GENE=LEVEL,…", value_delimiter = ',')]
+    set: Vec<String>,
     /// When it begins, a time or label [default: the first time]
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     from: Option<String>,
     /// When it is looked at, a time or label [default: the last time]
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     until: Option<String>,
-    /// Move the genes once and leave them to the field, rather than hold them down
+    /// Move the genes once and leave them to the field, rather than hold them there
     #[arg(long)]
     once: bool,
     /// Cells to follow, at most
@@ -78,6 +84,7 @@ pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Resu
     let PerturbArgs {
         model: ModelArgs { model: folder },
         knockout,
+        set,
         from,
         until,
         once,
@@ -88,11 +95,13 @@ pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Resu
     } = args;
     let format = terminal.table_format(&out)?;
     let sets = sets.all_or_none()?;
+    let levels = set.iter().map(|text| level(text)).collect::<Result<_>>()?;
     let model = open_model(&folder, terminal)?;
     let known = times_of(&model);
     let from = times::observed(&known, "--from", from.as_ref())?;
     let until = times::observed(&known, "--until", until.as_ref())?;
-    let options = PerturbOptions { knockout, from, until, once, sets, n_cells, bootstrap, seed };
+    let options =
+        PerturbOptions { knockout, levels, from, until, once, sets, n_cells, bootstrap, seed };
     let found = pipeline::perturb((&folder, &model), &options, terminal)?;
     pipeline::write_table((&out, format), &found.genes, &model, ("perturb", &options))?;
     say(&found, terminal);
@@ -102,6 +111,16 @@ pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Resu
     terminal.say("model-based, not validated: the bridge has seen no knock-out (see --help)");
     terminal.say(&format!("wrote {} genes to {}", found.rows.len(), shown(&out)));
     Ok(Outcome::Done)
+}
+
+/// `Sox2=1.5`: a gene, whose name may hold `=`, and its level.
+fn level(text: &str) -> Result<GeneLevel> {
+    let parsed = text.rsplit_once('=').and_then(|(gene, level)| {
+        let level = level.trim().parse().ok().filter(|level: &f64| level.is_finite())?;
+        (!gene.is_empty()).then(|| GeneLevel { gene: gene.to_string(), level })
+    });
+    let (name, must) = ("--set", "genes with their levels, such as Sox2=1.5");
+    parsed.ok_or_else(|| Error::Parameter { name, must, got: text.into() })
 }
 
 /// What the coordinates hold of the genes that are held.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sbcell::Result;
+use sbcell::error::{did_you_mean, nearest};
 use sbcell::pipeline;
 
 use crate::cli::Outcome;
@@ -61,9 +62,12 @@ pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
         format!("; left: {}", done.left.join(", "))
     };
     if done.marks.is_empty() {
-        let of_key = key.map(|key| format!(" under the key `{key}`")).unwrap_or_default();
+        let of_key = key.as_ref().map(|key| format!(" under the key `{key}`")).unwrap_or_default();
         let kept = if in_place { "unchanged" } else { "a copy" };
-        terminal.say(&format!("nothing of sbcell in it{of_key}{left}: {shown_out} is {kept}"));
+        let meant = key.and_then(|key| did_you_mean(&nearest(&key, &done.left)));
+        let meant = meant.map(|meant| format!("; {meant}")).unwrap_or_default();
+        terminal
+            .say(&format!("nothing of sbcell in it{of_key}{left}: {shown_out} is {kept}{meant}"));
         return Ok(Outcome::Done);
     }
     for path in &done.removed {

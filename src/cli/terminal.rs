@@ -1,6 +1,7 @@
 //! The only place that writes to stdout and stderr: results, progress, `error:` and `hint:`.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -84,6 +85,8 @@ pub(crate) struct Terminal {
     /// Whether tables are written for spreadsheets.
     pub(crate) spreadsheet_safe: bool,
     task: Option<Task>,
+    /// Remarks that were made: each is made once.
+    noted: BTreeSet<String>,
     stop: Arc<AtomicBool>,
 }
 
@@ -109,7 +112,15 @@ impl Terminal {
             }
             let _ = writeln!(std::io::stderr(), "\nstopping (press Ctrl-C again to force)");
         });
-        Self { quiet, verbose, spreadsheet_safe, stdout_taken: false, task: None, stop }
+        Self {
+            quiet,
+            verbose,
+            spreadsheet_safe,
+            stdout_taken: false,
+            task: None,
+            noted: BTreeSet::new(),
+            stop,
+        }
     }
 
     /// Writes a result to stdout. A closed pipe is no error: the reader had enough.
@@ -207,7 +218,9 @@ impl Progress for Terminal {
             Event::Begin { what, total } => self.begin(what, *total),
             Event::Step { done } => self.step(*done),
             Event::End => self.end(),
-            Event::Note { text } | Event::Aside { text } => self.note(text),
+            Event::Note { text } | Event::Aside { text } if self.noted.insert(text.clone()) => {
+                self.note(text);
+            }
             _ => {}
         }
         if self.stop.load(Ordering::SeqCst) {

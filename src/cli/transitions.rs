@@ -75,7 +75,7 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
                 let mut cells = vec![name.clone(), n_cells.to_string()];
                 cells.extend(shares.iter().map(|share| {
                     let percent = |value: f64| format!("{:.0}", 100.0 * value);
-                    if bootstrap == 0 {
+                    if !share.has_interval() {
                         return format!("{} %", percent(share.value));
                     }
                     let (lo, hi) = (percent(share.lo), percent(share.hi));

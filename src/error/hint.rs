@@ -68,10 +68,30 @@ impl Error {
             Self::NoMatrix { obsm, .. } if !obsm.is_empty() => {
                 Some(format!("use coordinates of cells with `--use-rep`; there are {}", list(obsm)))
             }
+            _ => {
+                let names = self.hint_of_names().or_else(|| self.hint_of_edits());
+                names.or_else(|| self.hint_of_values())
+            }
+        }
+    }
+
+    /// The way out when values of a file cannot be computed with.
+    fn hint_of_values(&self) -> Option<String> {
+        match self {
             Self::NotFinite { .. } => {
                 Some("remove such cells or genes, or fill in the values, before this".into())
             }
-            _ => self.hint_of_names().or_else(|| self.hint_of_edits()),
+            Self::EmbeddingNotFinite { .. } => Some(
+                "leave such cells out with `--obs-filter`, or fill in the values, before this \
+                 (numbers up to 3.4e38 can be computed with)"
+                    .into(),
+            ),
+            Self::Overflows { .. } => Some(
+                "leave such cells out with `--obs-filter`; or the values are no logarithms: \
+                 `--values` says what they are"
+                    .into(),
+            ),
+            _ => None,
         }
     }
 
@@ -81,7 +101,11 @@ impl Error {
             Self::NoGenes { near, way_out, .. } => {
                 Some(did_you_mean(near).unwrap_or_else(|| (*way_out).into()))
             }
-            Self::UnknownTime { snapshots, .. } => Some(known_times(snapshots)),
+            Self::Parameter { must, got, .. } => suffix_meant(must, got),
+            Self::UnknownTime { text, snapshots, .. } => {
+                let labels: Vec<String> = snapshots.iter().map(|known| known.0.clone()).collect();
+                Some(meant_or(&nearest(text, &labels), known_times(snapshots)))
+            }
             Self::FewGenes { way_out, .. } => Some((*way_out).into()),
             Self::GeneNotAmong { near, way_out, .. } => Some(meant_or(near, (*way_out).into())),
             Self::NoFile { near, others, .. } => no_file(near, others),
@@ -158,6 +182,17 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// The suffix that may be meant, where a file must end in one of several and ends in another.
+fn suffix_meant(must: &str, got: &str) -> Option<String> {
+    let words = must.split(|c: char| c.is_whitespace() || c == ',');
+    let known: Vec<String> =
+        words.filter_map(|word| word.strip_prefix('.')).map(str::to_string).collect();
+    let suffix = Path::new(got).extension()?.to_str()?;
+    let meant: Vec<String> =
+        nearest(suffix, &known).into_iter().map(|suffix| format!(".{suffix}")).collect();
+    did_you_mean(&meant)
 }
 
 /// The snapshots, each with its time where its label does not say it.

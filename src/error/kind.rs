@@ -62,6 +62,7 @@ impl Error {
             | Self::Io { action: "read", .. }
             | Self::SparseStructure(_)
             | Self::EmbeddingNotFinite { .. }
+            | Self::Overflows { .. }
             | Self::NotFinite { .. } => Kind::Unreadable,
             Self::Cancelled => Kind::Cancelled,
             _ => Kind::Failed,

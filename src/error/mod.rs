@@ -12,6 +12,7 @@ pub use kind::Kind;
 pub use near::{did_you_mean, nearest};
 pub use visible::{is_hidden, visible, visible_json, visible_lines};
 pub use words::bytes_in_words;
+pub(crate) use words::number;
 use words::{first_few, list, listed, one_of, one_or_none, process, some_cells, table, there};
 
 /// Result with [`Error`].
@@ -120,6 +121,18 @@ pub enum Error {
         gene: usize,
         /// The value found.
         got: f32,
+    },
+    /// A value of a matrix is too large for what is to be made of it.
+    #[error("{step} overflows for {got:?} in cell `{cell}`, gene `{gene}`")]
+    Overflows {
+        /// What was to be made of it.
+        step: &'static str,
+        /// The value found.
+        got: f32,
+        /// Name of the cell; its number, counted from 0, where names are not known.
+        cell: String,
+        /// Name of the gene, likewise.
+        gene: String,
     },
     // --- pipeline ---
     /// A promise about memory that cannot be kept.
@@ -405,8 +418,8 @@ pub enum Error {
         /// The way out.
         way_out: &'static str,
     },
-    /// An embedding holds a value that is no number.
-    #[error("obsm/{key} holds {value} for cell `{cell}` in dimension {}", dimension + 1)]
+    /// An embedding holds a value that is no number, or is too large to compute with.
+    #[error("obsm/{key} holds {value:?} for cell `{cell}` in dimension {}", dimension + 1)]
     EmbeddingNotFinite {
         /// The embedding.
         key: String,

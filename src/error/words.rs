@@ -4,7 +4,22 @@ use crate::error::visible;
 
 /// A number of bytes in words.
 pub fn bytes_in_words(bytes: f64) -> String {
-    if bytes >= 1e9 { format!("{:.1} GB", bytes / 1e9) } else { format!("{:.0} MB", bytes / 1e6) }
+    match bytes {
+        1e9.. => format!("{:.1} GB", bytes / 1e9),
+        1e6.. => format!("{:.0} MB", bytes / 1e6),
+        1e3.. => format!("{:.0} kB", bytes / 1e3),
+        _ => format!("{bytes:.0} B"),
+    }
+}
+
+/// A number with three significant digits.
+pub(crate) fn number(value: f64) -> String {
+    if (1e-3..1e5).contains(&value.abs()) {
+        let places = (2 - value.abs().log10().floor() as i32).max(0) as usize;
+        format!("{value:.places$}")
+    } else {
+        format!("{value:.2e}")
+    }
 }
 
 /// The number of a process, in words that follow what it does.
@@ -73,4 +88,15 @@ pub(super) fn list(names: &[String]) -> String {
 /// How many of a list of `n` are not shown.
 fn and_more(n: usize) -> String {
     if n > SHOWN { format!(" and {} more", n - SHOWN) } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_have_three_digits() {
+        let all = [0.012_345, 1.234_5, 12.345, 1234.5, 1.234_5e-7].map(number);
+        assert_eq!(all, ["0.0123", "1.23", "12.3", "1234", "1.23e-7"]);
+    }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, bytes_in_words};
 use crate::io::held::Seen;
 use crate::io::output::{same_file, stream_of};
 use crate::io::temporary::{Temporary, folder_of};
@@ -41,18 +41,38 @@ pub fn open(path: &Path) -> Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
-/// The whole file as text.
+/// Bytes of what is not a file and may have no end, such as a pipe, at most.
+pub(super) const LONGEST_STREAM: usize = 1 << 28;
+
+/// The whole file, if it has no more than `most` bytes.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read; [`Error::Unreadable`] if it is not UTF-8.
-pub fn read_text(path: &Path) -> Result<String> {
-    let (mut file, length) = open(path)?;
+/// [`Error::Io`] if it cannot be read; [`Error::Unreadable`] if it is longer, or is a pipe or device that
+/// gives more than 256 MB.
+pub fn read_bytes(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let (file, length) = open(path)?;
+    let ends = file.metadata().is_ok_and(|metadata| metadata.is_file());
+    let most = if ends { most } else { most.min(LONGEST_STREAM as u64) };
+    let longer = || {
+        let most = bytes_in_words(most as f64);
+        let problem = format!("it has more than the {most} that a file of its kind can have");
+        Error::Unreadable { path: path.to_path_buf(), problem, way_out: None }
+    };
+    if length > most {
+        return Err(longer());
+    }
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(1 << 30));
-    file.read_to_end(&mut bytes).map_err(|source| Error::Io {
-        action: "read",
-        path: path.to_path_buf(),
-        source,
-    })?;
+    let read = file.take(most.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(io_error("read", path))?;
+    if bytes.len() as u64 > most { Err(longer()) } else { Ok(bytes) }
+}
+
+/// The whole file as text, if it has no more than `most` bytes.
+///
+/// # Errors
+/// As [`read_bytes`]; [`Error::Unreadable`] if it is not UTF-8.
+pub fn read_text(path: &Path, most: u64) -> Result<String> {
+    let bytes = read_bytes(path, most)?;
     content::check_text(path, &bytes)?;
     String::from_utf8(bytes).map_err(|_| Error::Unreadable {
         path: path.to_path_buf(),
@@ -261,7 +281,7 @@ mod tests {
         });
         let message = failed.unwrap_err().to_string();
         assert!(message.contains("a.txt") && message.contains("disk on fire"));
-        assert_eq!(read_text(&path).unwrap(), "first");
+        assert_eq!(read_text(&path, 99).unwrap(), "first");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
     }
 
@@ -277,20 +297,30 @@ mod tests {
         holder.lock().unwrap();
         let failed = replace_by_copy(&path, &path, |copy| {
             fs::write(copy, "half").unwrap();
-            assert_eq!(read_text(&path).unwrap(), "old");
+            assert_eq!(read_text(&path, 99).unwrap(), "old");
             Err(Error::Cancelled)
         });
         assert!(matches!(failed, Err(Error::Cancelled)));
-        assert_eq!(read_text(&path).unwrap(), "old");
+        assert_eq!(read_text(&path, 99).unwrap(), "old");
         replace_by_copy(&path, &path, |copy| {
-            fs::write(copy, read_text(copy)? + " and new").map_err(io_error("write", copy))
+            fs::write(copy, read_text(copy, 99)? + " and new").map_err(io_error("write", copy))
         })
         .unwrap();
-        assert_eq!(read_text(&path).unwrap(), "old and new");
+        assert_eq!(read_text(&path, 99).unwrap(), "old and new");
         if cfg!(unix) {
             assert!(held.exists() && !left.exists());
             assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
         }
+    }
+
+    #[test]
+    fn no_more_is_read_than_a_file_of_its_kind_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        fs::write(&path, "12345").unwrap();
+        assert_eq!(read_text(&path, 5).unwrap(), "12345");
+        let error = read_text(&path, 4).unwrap_err().to_string();
+        assert!(error.contains("a.json") && error.contains("more than the 4 B"), "{error}");
     }
 
     #[test]

@@ -5,10 +5,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::io::file::io_error;
+use crate::io::file::{io_error, read_text};
 
 /// How often a lock file is opened that its holder removes meanwhile.
 const ATTEMPTS: usize = 100;
+
+/// Bytes of the number of a process in a lock file, at most.
+const LONGEST_NUMBER: u64 = 64;
 
 /// A folder that nobody else writes to as long as this lives.
 ///
@@ -65,7 +68,7 @@ impl FolderLock {
                 // Its holder has removed it between our opening and our locking it.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
-                    let holder = fs::read_to_string(&path).ok();
+                    let holder = read_text(&path, LONGEST_NUMBER).ok();
                     let holder = holder.and_then(|text| text.trim().parse().ok());
                     return Err(Error::InUse { path: folder.to_path_buf(), holder });
                 }

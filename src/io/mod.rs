@@ -1,5 +1,6 @@
 //! FILES: reading `.h5ad`, writing tables and models, all or nothing.
 
+pub(crate) mod bridge_check;
 pub mod cell_table;
 pub mod chart;
 mod content;

@@ -2,30 +2,12 @@
 
 use std::path::Path;
 
-use ndarray::{Array1, Axis};
+use ndarray::Axis;
 
-use crate::bridge::{Affine, BridgeRecord, FlowNetworks};
-use crate::data::{Snapshot, grown};
+use crate::data::Snapshot;
 use crate::error::{Error, Result};
-use crate::io::model::{Header, Interval, IntervalGrowth, Model, ValuesRecord, bridge_file};
-use crate::linalg::Mlp;
-
-/// No number of a model is larger: counts in single precision end at 1e38, and squares of what is
-/// below this can still be multiplied.
-const LARGEST: f64 = 1e60;
-
-/// No cell grows by more than the exponential of this over an interval.
-const MOST_GROWTH: f64 = 2000.0;
-
-/// No draw of a flow takes more steps over an interval.
-const MOST_STEPS: usize = 1_000_000;
-
-/// No weight of a trained network is larger.
-const MOST_WEIGHT: f32 = 1e6;
-
-/// How far the mass of a plan may be from one, if it keeps the source's marginal: tables of pairs
-/// leave out the least of them.
-const MASS_SLACK: f64 = 1e-2;
+use crate::io::bridge_check::{self, is_number, is_place, is_size, same};
+use crate::io::model::{Header, Interval, Model, ValuesRecord, bridge_file};
 
 /// What is wrong with a file of a model.
 type Checked = std::result::Result<(), (String, String)>;
@@ -36,11 +18,28 @@ type Checked = std::result::Result<(), (String, String)>;
 /// [`Error::Unreadable`] with the file that is wrong; the error of `read` with the way out.
 pub(super) fn whole(folder: &Path, read: Result<Model>) -> Result<Model> {
     let model = read.map_err(fit_again)?;
-    let checks = [cells, genes, intervals];
-    match checks.iter().try_for_each(|check| check(&model)) {
+    match parts(&model) {
         Ok(()) => Ok(model),
         Err((file, problem)) => Err(damaged(&folder.join(file), problem)),
     }
+}
+
+/// Refuses to write a model that could not be read again.
+///
+/// # Errors
+/// [`Error::Numerical`].
+pub(super) fn writable(model: &Model) -> Result<()> {
+    let header = numbers_of_header(&model.header).map_err(|problem| ("model.json".into(), problem));
+    header.and_then(|()| parts(model)).map_err(|(file, problem)| {
+        let why = format!(
+            "{file} could not be read again: {problem}; values are too large to compute with"
+        );
+        Error::Numerical { what: "the model that was found", why }
+    })
+}
+
+fn parts(model: &Model) -> Checked {
+    [cells, genes, intervals].iter().try_for_each(|check| check(model))
 }
 
 /// A file of a model that is not as a fit writes it.
@@ -63,9 +62,6 @@ pub(super) fn fit_again(error: Error) -> Error {
             let problem = words.join(" ");
             let way_out = Some("run `sbcell fit` again".into());
             Error::Unreadable { path, problem, way_out }
-        }
-        Error::Io { source, path, .. } if source.kind() == std::io::ErrorKind::NotFound => {
-            damaged(&path, "it is missing")
         }
         other => other,
     }
@@ -141,10 +137,11 @@ fn cells(model: &Model) -> Checked {
     if model.points.ncols() != model.header.dimensions.len() {
         return wrong(format!("it has {} coordinates", model.points.ncols()));
     }
-    match model.points.indexed_iter().find(|entry| !is_number(*entry.1)) {
+    let scale = model.header.scale;
+    match model.points.indexed_iter().find(|entry| !is_place(*entry.1, scale)) {
         Some(((cell, column), value)) => {
             let name = &model.header.dimensions[column];
-            wrong(format!("`{name}` of cell {cell} is {value}"))
+            wrong(format!("`{name}` of cell {cell} is {value:?}"))
         }
         None => Ok(()),
     }
@@ -177,18 +174,29 @@ fn intervals(model: &Model) -> Checked {
         let file = bridge_file(times[0].time, times[1].time);
         let here = |problem: String| (file.clone(), problem);
         let told = [interval.from, interval.to];
-        let same = told.iter().zip(times).all(|(told, s)| told.total_cmp(&s.time).is_eq());
-        if !same {
+        let at_ends = told.iter().zip(times).all(|(told, s)| told.total_cmp(&s.time).is_eq());
+        if !at_ends {
             return Err(here(format!("it is of {} → {}", told[0], told[1])));
         }
         let names = |of: &Interval| of.fit.iter().map(|entry| entry.0.clone()).collect::<Vec<_>>();
         if first.is_some_and(|first| names(first) != names(interval)) {
             return Err(here("its distances are not those of the first interval".into()));
         }
-        numbers(interval).map_err(here)?;
-        restorable(interval, &ends[0], &ends[1]).map_err(here)?;
+        let epsilon = noise_of(&model.header, interval.to - interval.from);
+        if !same(interval.epsilon, epsilon) {
+            let told = interval.epsilon;
+            return Err(here(format!(
+                "it belongs to another fit than model.json: its `epsilon` is {told:?}, not {epsilon:?}"
+            )));
+        }
+        bridge_check::sound(interval, &ends[0], &ends[1]).map_err(here)?;
     }
     Ok(())
+}
+
+/// ε of an interval of this length, in scaled units.
+fn noise_of(header: &Header, length: f64) -> f64 {
+    header.sigma2 * length / (header.scale * header.scale)
 }
 
 /// The snapshots as bridges see them.
@@ -199,163 +207,4 @@ fn snapshots(model: &Model) -> Result<Vec<Snapshot>> {
         Snapshot::new(model.points.select(Axis(0), &rows) / model.header.scale)
     };
     model.header.snapshots.iter().map(|snapshot| at(snapshot.time)).collect()
-}
-
-/// Whether every number of an interval is of a size that can be computed with.
-fn numbers(interval: &Interval) -> std::result::Result<(), String> {
-    let Interval { from, to, epsilon, report, fit, bridge, growth } = interval;
-    if !is_size(*epsilon) {
-        return Err(format!("`epsilon` must be finite and > 0, got {epsilon}"));
-    }
-    let mut told = vec![report.objective, report.start_objective];
-    told.extend(report.details.iter().map(|entry| entry.1));
-    told.extend(fit.iter().filter_map(|entry| entry.1));
-    let mut lists: Vec<&[f64]> = vec![&told];
-    of_record(bridge, &mut lists);
-    if let Some(value) = lists.into_iter().flatten().find(|value| !is_number(**value)) {
-        return Err(format!("a number must be of a usual size, got {value}"));
-    }
-    if let Some(IntervalGrowth { prior, posterior }) = growth {
-        if prior.len() != posterior.len() {
-            let (n, m) = (prior.len(), posterior.len());
-            return Err(format!("it has {n} rates of growth before the fit and {m} after"));
-        }
-        let most = MOST_GROWTH / (to - from);
-        if let Some(rate) =
-            prior.iter().chain(posterior).find(|rate| rate.is_nan() || rate.abs() > most)
-        {
-            return Err(format!("a cell grows at the rate {rate}"));
-        }
-    }
-    Ok(())
-}
-
-/// All numbers of a bridge; every field is named, so that a new one is not forgotten.
-fn of_record<'a>(record: &'a BridgeRecord, lists: &mut Vec<&'a [f64]>) {
-    use std::slice::from_ref;
-    let rows = |rows: &'a [Vec<f64>], lists: &mut Vec<&'a [f64]>| {
-        lists.extend(rows.iter().map(Vec::as_slice));
-    };
-    match record {
-        BridgeRecord::Gaussian(record) => {
-            lists.extend([from_ref(&record.epsilon), &record.source_mean, &record.target_mean]);
-            rows(&record.source_covariance, lists);
-            rows(&record.slope, lists);
-        }
-        BridgeRecord::LightSb(record) => {
-            lists.extend([from_ref(&record.epsilon), &record.source_mean, &record.target_mean]);
-            lists.push(&record.log_alpha);
-            rows(&record.r, lists);
-            rows(&record.s, lists);
-        }
-        BridgeRecord::Flow(record) => {
-            let Affine {
-                source_mean,
-                target_mean,
-                source_variance,
-                target_variance,
-                covariance,
-                least_variance,
-                slopes: _,
-            } = &record.affine;
-            lists.extend([source_mean.as_slice(), target_mean, source_variance, target_variance]);
-            lists.extend([covariance, from_ref(least_variance), &record.clock]);
-            lists.push(from_ref(&record.epsilon));
-        }
-        BridgeRecord::Sinkhorn(record) => {
-            lists.extend([from_ref(&record.epsilon), &record.source_potential]);
-            lists.push(&record.target_potential);
-            for lambda in [&record.source_relaxation, &record.target_relaxation] {
-                lists.extend(lambda.as_ref().map(from_ref));
-            }
-        }
-        BridgeRecord::Plan(record) => {
-            lists.extend([from_ref(&record.epsilon), &record.mass, &record.factor]);
-            for table in [&record.leave, &record.reach, &record.noise] {
-                rows(table, lists);
-            }
-            if let Some((strength, width)) = &record.attraction {
-                lists.extend([from_ref(strength), from_ref(width)]);
-            }
-        }
-        BridgeRecord::Ends(record) => {
-            lists.extend([from_ref(&record.epsilon), &record.mass]);
-            rows(&record.forward, lists);
-            rows(&record.backward, lists);
-        }
-        BridgeRecord::OrnsteinUhlenbeck(record) => {
-            lists.extend([from_ref(&record.pull), &record.centre]);
-            of_record(&record.inner, lists);
-        }
-    }
-}
-
-/// Whether the bridge of an interval can be had from its numbers and the cells of its ends.
-fn restorable(
-    interval: &Interval,
-    source: &Snapshot,
-    target: &Snapshot,
-) -> std::result::Result<(), String> {
-    let said = |error: Error| error.to_string();
-    match &interval.bridge {
-        BridgeRecord::Flow(record) => {
-            let clock = record.clock[1] > 0.0 && record.n_steps <= MOST_STEPS;
-            if !clock {
-                let steps = record.n_steps;
-                return Err(format!("its clock is {:?}, with {steps} steps", record.clock));
-            }
-            record.networks.as_deref().map_or(Ok(()), weights)?;
-        }
-        BridgeRecord::Plan(record) => mass(&record.mass, record.relaxed)?,
-        BridgeRecord::Ends(record) => mass(&record.mass, record.relaxed)?,
-        BridgeRecord::Gaussian(_)
-        | BridgeRecord::LightSb(_)
-        | BridgeRecord::Sinkhorn(_)
-        | BridgeRecord::OrnsteinUhlenbeck(_) => {}
-    }
-    let record = interval.bridge.clone();
-    let bridge = match &interval.growth {
-        None => record.restore(source, target),
-        Some(growth) => {
-            let prior = Array1::from(growth.prior.clone());
-            let length = interval.to - interval.from;
-            grown(source, prior.view(), length).and_then(|grown| record.restore(&grown, target))
-        }
-    };
-    let epsilon = bridge.map_err(said)?.epsilon().value();
-    // A reference that pulls has a clock of its own.
-    let own = matches!(interval.bridge, BridgeRecord::OrnsteinUhlenbeck(_));
-    let same = own || (epsilon / interval.epsilon - 1.0).abs() < 1e-6;
-    if is_size(epsilon) && same {
-        return Ok(());
-    }
-    Err(format!("`epsilon` of its bridge is {epsilon}, of the interval {}", interval.epsilon))
-}
-
-fn mass(masses: &[f64], relaxed: bool) -> std::result::Result<(), String> {
-    let total: f64 = masses.iter().sum();
-    let slack = if relaxed { LARGEST } else { MASS_SLACK };
-    if 0.0 < total && (total - 1.0).abs() <= slack {
-        return Ok(());
-    }
-    Err(format!("the masses of its pairs must sum to 1, got {total}"))
-}
-
-fn weights(networks: &FlowNetworks) -> std::result::Result<(), String> {
-    let all = [Some(networks.flow()), networks.score()].into_iter().flatten();
-    let wrong = |value: &&f32| value.is_nan() || value.abs() > MOST_WEIGHT;
-    match all.flat_map(Mlp::parameters).find(wrong) {
-        Some(weight) => Err(format!("a weight of its networks is {weight}")),
-        None => Ok(()),
-    }
-}
-
-/// A number that can be squared and multiplied without leaving what is finite.
-fn is_number(value: f64) -> bool {
-    value.abs() <= LARGEST
-}
-
-/// A number that can be divided by, too.
-fn is_size(value: f64) -> bool {
-    (1.0 / LARGEST..=LARGEST).contains(&value)
 }

@@ -1,17 +1,18 @@
 //! The networks of a model (`networks.safetensors`) and how they were trained (`training.csv`).
 
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::bridge::{BridgeRecord, CurvePoint, FlowNetworks};
 use crate::error::{Error, Result};
-use crate::io::file::{self, io_error};
+use crate::io::file;
 use crate::io::model::Interval;
 use crate::io::table::{self, Cells, Table, TableFormat};
 
 /// The weights, as `safetensors.torch.load_file` reads them.
 pub const WEIGHTS: &str = "networks.safetensors";
+/// Bytes of the weights at most: layers of ten thousand units.
+const LONGEST: u64 = 1 << 30;
 /// The learning curve: losses by step.
 pub const CURVE: &str = "training.csv";
 
@@ -51,9 +52,7 @@ pub(super) fn attach(folder: &Path, intervals: &mut [Interval]) -> Result<()> {
 }
 
 fn read(path: &Path) -> Result<FlowNetworks> {
-    let (mut opened, length) = file::open(path)?;
-    let mut bytes = Vec::with_capacity(length as usize);
-    opened.read_to_end(&mut bytes).map_err(io_error("read", path))?;
+    let bytes = file::read_bytes(path, LONGEST)?;
     FlowNetworks::from_bytes(&bytes).map_err(|error| Error::Unreadable {
         path: path.to_path_buf(),
         problem: error.to_string(),

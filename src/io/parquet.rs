@@ -119,6 +119,10 @@ fn write_groups(writer: &mut (dyn Write + Send), columns: &[(String, Cells)]) ->
                 (ColumnWriter::DoubleColumnWriter(to), Cells::Floats(values)) => {
                     to.write_batch(&values[rows.clone()], Some(levels), None)?;
                 }
+                (ColumnWriter::DoubleColumnWriter(to), Cells::Gaps(values)) => {
+                    let (levels, there) = without_gaps(&values[rows.clone()]);
+                    to.write_batch(&there, Some(&levels), None)?;
+                }
                 (ColumnWriter::Int64ColumnWriter(to), Cells::Integers(values)) => {
                     to.write_batch(&values[rows.clone()], Some(levels), None)?;
                 }
@@ -139,9 +143,15 @@ fn write_groups(writer: &mut (dyn Write + Send), columns: &[(String, Cells)]) ->
     Ok(())
 }
 
+/// Whether each value is there, and those that are.
+fn without_gaps(values: &[f64]) -> (Vec<i16>, Vec<f64>) {
+    let there = values.iter().copied().filter(|value| !value.is_nan()).collect();
+    (values.iter().map(|value| i16::from(!value.is_nan())).collect(), there)
+}
+
 fn field(name: &str, cells: &Cells) -> Result<TypePtr> {
     let (physical, logical) = match cells {
-        Cells::Floats(_) => (Physical::DOUBLE, None),
+        Cells::Floats(_) | Cells::Gaps(_) => (Physical::DOUBLE, None),
         Cells::Integers(_) => (Physical::INT64, None),
         Cells::Texts(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
     };

@@ -117,12 +117,23 @@ fn json(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads JSON of a known shape.
+/// Bytes of JSON whose length does not go with the number of cells, at most: a million names take less.
+pub const LONGEST_JSON: u64 = 1 << 28;
+
+/// Reads JSON of a known shape, of no more than [`LONGEST_JSON`] bytes.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be read, [`Error::Unreadable`] if it is not what is expected.
 pub fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
-    serde_json::from_str(&file::read_text(path)?).map_err(|error| Error::Unreadable {
+    read_json_of(path, LONGEST_JSON)
+}
+
+/// As [`read_json`], of no more than `most` bytes.
+///
+/// # Errors
+/// As there.
+pub fn read_json_of<T: for<'a> Deserialize<'a>>(path: &Path, most: u64) -> Result<T> {
+    serde_json::from_str(&file::read_text(path, most)?).map_err(|error| Error::Unreadable {
         path: path.to_path_buf(),
         problem: error.to_string(),
         way_out: None,

@@ -14,6 +14,8 @@ use crate::io::{file, parquet};
 pub enum Cells {
     /// Numbers.
     Floats(Vec<f64>),
+    /// Numbers that may not be there: NaN is an empty cell in text, and null in parquet.
+    Gaps(Vec<f64>),
     /// Whole numbers.
     Integers(Vec<i64>),
     /// Strings.
@@ -23,7 +25,7 @@ pub enum Cells {
 impl Cells {
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Floats(values) => values.len(),
+            Self::Floats(values) | Self::Gaps(values) => values.len(),
             Self::Integers(values) => values.len(),
             Self::Texts(values) => values.len(),
         }
@@ -32,8 +34,9 @@ impl Cells {
     /// The value in `row` as it is written in text.
     pub fn text(&self, row: usize) -> String {
         match self {
+            Self::Gaps(values) if values[row].is_nan() => String::new(),
             // The shortest decimal that reads back as the same number.
-            Self::Floats(values) => format!("{:?}", values[row]),
+            Self::Floats(values) | Self::Gaps(values) => format!("{:?}", values[row]),
             Self::Integers(values) => values[row].to_string(),
             Self::Texts(values) => values[row].clone(),
         }
@@ -133,7 +136,9 @@ impl Table {
     pub fn floats(&self, names: &[String]) -> Option<Array2<f64>> {
         let mut points = Array2::zeros((self.n_rows(), names.len()));
         for (name, mut column) in names.iter().zip(points.columns_mut()) {
-            let Cells::Floats(values) = self.column(name)? else { return None };
+            let (Cells::Floats(values) | Cells::Gaps(values)) = self.column(name)? else {
+                return None;
+            };
             column.assign(&ArrayView1::from(values));
         }
         Some(points)
@@ -258,5 +263,23 @@ mod tests {
         let error = TableFormat::of(Path::new("edges.xlsx")).unwrap_err().to_string();
         assert!(error.contains(".csv") && error.contains("edges.xlsx"));
         assert_eq!(TableFormat::of(Path::new("a.parquet")).unwrap(), TableFormat::Parquet);
+    }
+
+    #[test]
+    fn gaps_are_empty_in_text_and_null_in_parquet() {
+        use ::parquet::file::reader::{FileReader, SerializedFileReader};
+        let folder = tempfile::tempdir().unwrap();
+        let gaps = Table::default().with("lo", Cells::Gaps(vec![f64::NAN, 0.5, f64::NAN]));
+        let gaps = gaps.with("n", Cells::Integers(vec![1, 2, 3]));
+        let (text, path) = (folder.path().join("t.csv"), folder.path().join("t.parquet"));
+        write(&text, &gaps, TableFormat::Csv).unwrap();
+        assert_eq!(std::fs::read_to_string(text).unwrap(), "lo,n\n,1\n0.5,2\n,3\n");
+        write(&path, &gaps, TableFormat::Parquet).unwrap();
+        let reader = SerializedFileReader::new(std::fs::File::open(&path).unwrap()).unwrap();
+        let column = reader.metadata().row_group(0).column(0).clone();
+        assert_eq!(column.statistics().unwrap().null_count_opt(), Some(2));
+        let found = read_parquet(&path).unwrap();
+        let Some(Cells::Floats(found)) = found.column("lo") else { panic!("no floats") };
+        assert!(found[0].is_nan() && found[2].is_nan() && (found[1] - 0.5).abs() < 1e-15);
     }
 }

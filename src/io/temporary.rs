@@ -81,8 +81,10 @@ impl Temporary {
 #[derive(Debug)]
 pub(super) struct TemporaryFolder {
     folder: TempDir,
-    /// Open and locked as long as this lives.
+    /// The folder, open and locked as long as this lives.
     lock: Option<File>,
+    /// A folder within, for the files: what is put into it locks it for a moment.
+    inner: PathBuf,
     /// Where it is.
     parent: PathBuf,
 }
@@ -98,7 +100,7 @@ impl TemporaryFolder {
         remove_abandoned(parent, &prefix);
         let mut made = Self::new(parent, &prefix)?;
         let mut tries = 0;
-        while tries < TRIES && made.lock.is_some() && !is_at(made.path()) {
+        while tries < TRIES && made.lock.is_some() && !is_at(&made.inner) {
             made = Self::new(parent, &prefix)?;
             tries += 1;
         }
@@ -110,15 +112,23 @@ impl TemporaryFolder {
             tempfile::Builder::new().prefix(prefix).rand_bytes(N_RANDOM).tempdir_in(parent)?;
         // Only Unix opens folders.
         let lock = File::open(folder.path()).ok().filter(locked);
-        Ok(Self { folder, lock, parent: parent.to_path_buf() })
+        let inner = folder.path().join("new");
+        match fs::create_dir(&inner) {
+            // Taken for abandoned before it was locked.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            made => made?,
+        }
+        Ok(Self { folder, lock, inner, parent: parent.to_path_buf() })
     }
 
+    /// Where the files are made.
     pub(super) fn path(&self) -> &Path {
-        self.folder.path()
+        &self.inner
     }
 
     /// The names of what was moved out of it, to the disk.
     pub(super) fn settle(self) {
+        drop(self.folder);
         if let Ok(parent) = File::open(&self.parent) {
             // A file system that cannot do this has renamed all the same.
             let _ = parent.sync_all();

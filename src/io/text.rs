@@ -7,13 +7,10 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::io::content;
-use crate::io::file::{self, hex, io_error};
+use crate::io::file::{self, LONGEST_STREAM, hex, io_error};
 
 /// Bytes of a line, at most: more than a set of a million cells on one line takes.
 const LONGEST_LINE: usize = 1 << 26;
-
-/// Bytes of what is not a file and may have no end, such as a pipe, at most.
-const LONGEST_STREAM: usize = 1 << 28;
 
 /// Bytes read at once.
 const BLOCK: usize = 1 << 16;

@@ -129,7 +129,7 @@ impl Validation {
 pub fn write_table(path: &Path, validation: &Validation) -> Result<()> {
     let rows = &validation.rows;
     let floats = |of: fn(&ValidationRow) -> Option<f64>| {
-        Cells::Floats(rows.iter().map(|row| of(row).unwrap_or(f64::NAN)).collect())
+        Cells::Gaps(rows.iter().map(|row| of(row).unwrap_or(f64::NAN)).collect())
     };
     let texts = |of: fn(&ValidationRow) -> &String| {
         Cells::Texts(rows.iter().map(|r| of(r).clone()).collect())

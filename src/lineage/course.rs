@@ -135,6 +135,23 @@ pub(super) mod tests {
         Lineage::new(vec![0.0, 1.0, 3.0], vec![link((2, 3), first), link((3, 2), second)]).unwrap()
     }
 
+    /// As [`example`] with every cell `copies` times, its mass shared among them.
+    pub(in crate::lineage) fn example_of(copies: usize) -> Lineage {
+        let first = [(0, 0, 0.4), (0, 1, 0.2), (1, 1, 0.1), (1, 2, 0.3)];
+        let second = [(0, 0, 0.25), (1, 0, 0.25), (1, 1, 0.1), (2, 1, 0.4)];
+        let link = |(n, m): (usize, usize), pairs: [(usize, usize, f64); 4]| {
+            let share = (copies * copies) as f64;
+            let pairs = pairs.into_iter().flat_map(|(i, j, mass)| {
+                (0..copies * copies)
+                    .map(move |c| (i * copies + c / copies, j * copies + c % copies, mass / share))
+            });
+            let mut all: Vec<(usize, usize, f64)> = pairs.collect();
+            all.sort_by_key(|pair| (pair.0, pair.1));
+            Link::pairs(Coupling::new((n * copies, m * copies), all).unwrap()).unwrap()
+        };
+        Lineage::new(vec![0.0, 1.0, 3.0], vec![link((2, 3), first), link((3, 2), second)]).unwrap()
+    }
+
     fn close(a: &Array2<f64>, b: &Array2<f64>) {
         assert!((a - b).iter().all(|off| off.abs() < 1e-12), "{a} {b}");
     }

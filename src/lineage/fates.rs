@@ -32,7 +32,8 @@ pub struct FateTable {
     /// `(n_cells, n_fates)`: the share of each fate among the descendants of a cell that reach any;
     /// rows of sum one, NaN for a cell of which none does.
     pub probabilities: Array2<f64>,
-    /// Interval of each by resampling; the probability itself without.
+    /// Interval of each by resampling, its lower end; NaN without resamples, and where the fate or a
+    /// time on the way has too few cells to draw them again ([`crate::metrics::Drawn`]).
     pub lo: Array2<f64>,
     /// Its upper end.
     pub hi: Array2<f64>,
@@ -109,7 +110,33 @@ impl Fates {
             tables.push(table(&becomes, each, descendants.clone()));
         }
         tables.reverse();
-        Ok(Self { names, tables })
+        let mut found = Self { names, tables };
+        found.leave_out_unknown(resampled, (terminals, end));
+        Ok(found)
+    }
+}
+
+impl Fates {
+    /// Takes away the intervals of fates in which too few cells arrive, and of cells whose
+    /// descendants pass through a time of too few.
+    fn leave_out_unknown(
+        &mut self,
+        resampled: &Resampled<'_>,
+        (terminals, end): (&[Terminal], usize),
+    ) {
+        let arrived_is_enough = |name: &String| {
+            let own = terminals.iter().filter(|terminal| terminal.name == *name);
+            own.into_iter().any(|of| resampled.drawn(of.place, |i| of.arrived[i]).is_enough())
+        };
+        let known: Vec<bool> = self.names.iter().map(arrived_is_enough).collect();
+        for (k, table) in self.tables.iter_mut().enumerate() {
+            // What has arrived at the end is there for sure.
+            let through = resampled.is_enough(k + 1..=end);
+            for fate in (0..known.len()).filter(|&fate| k < end && !(through && known[fate])) {
+                table.lo.column_mut(fate).fill(f64::NAN);
+                table.hi.column_mut(fate).fill(f64::NAN);
+            }
+        }
     }
 }
 
@@ -199,7 +226,7 @@ fn table(values: &Array2<f64>, each: usize, descendants: Array1<f64>) -> FateTab
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lineage::course::tests::example;
+    use crate::lineage::course::tests::{example, example_of};
     use crate::rng::Seed;
 
     fn terminal(name: &str, place: usize, arrived: &[bool]) -> Terminal {
@@ -251,9 +278,29 @@ mod tests {
     }
 
     #[test]
+    fn fates_of_one_or_two_cells_have_no_interval() {
+        for copies in [1, 2, 3] {
+            let lineage = example_of(copies);
+            let resampled = Resampled::new(&lineage, None, (60, Seed(2))).unwrap();
+            let arrived =
+                |first: bool| (0..2 * copies).map(|i| (i < copies) == first).collect::<Vec<_>>();
+            let ends = [terminal("A", 2, &arrived(true)), terminal("B", 2, &arrived(false))];
+            let fates = Fates::of(&resampled, &lineage, &ends).unwrap();
+            for table in &fates.tables[..2] {
+                assert!(table.probabilities.iter().all(|p| p.is_finite()));
+                let all = table.lo.iter().chain(&table.hi);
+                assert!(all.clone().all(|end| end.is_finite() == (copies == 3)), "{copies}");
+            }
+        }
+    }
+
+    #[test]
     fn intervals_hold_the_estimate_and_widen_with_uncertainty() {
-        let ends = [terminal("A", 2, &[true, false]), terminal("B", 2, &[false, true])];
-        let fates = fates(&ends, 200);
+        let lineage = example_of(4);
+        let resampled = Resampled::new(&lineage, None, (200, Seed(2))).unwrap();
+        let arrived = |first: bool| (0..8).map(|i| (i < 4) == first).collect::<Vec<_>>();
+        let ends = [terminal("A", 2, &arrived(true)), terminal("B", 2, &arrived(false))];
+        let fates = Fates::of(&resampled, &lineage, &ends).unwrap();
         let first = &fates.tables[0];
         assert!(first.lo[[0, 0]] <= first.probabilities[[0, 0]] + 1e-9);
         assert!(first.hi[[0, 0]] >= first.probabilities[[0, 0]] - 1e-9);
@@ -273,5 +320,38 @@ mod tests {
         ] {
             assert!(Fates::of(&resampled, &lineage, &bad).is_err(), "{bad:?}");
         }
+    }
+
+    /// With one resample the interval is that resample: interval by interval by hand.
+    #[test]
+    fn a_resample_of_two_intervals_weighs_the_cells_between_them() {
+        // Three copies of each cell, since fewer have no interval; the first three of the last time are A.
+        let is_a = |cell: usize| cell < 3;
+        let arrived = |group_a: bool| (0..6).map(|i| is_a(i) == group_a).collect::<Vec<_>>();
+        let ends = [terminal("A", 2, &arrived(true)), terminal("B", 2, &arrived(false))];
+        let lineage = example_of(3);
+        for seed in 0..8 {
+            let resampled = Resampled::new(&lineage, None, (1, Seed(seed))).unwrap();
+            let found = Fates::of(&resampled, &lineage, &ends).unwrap();
+            let arrived =
+                ndarray::Array2::from_shape_fn((6, 2), |(i, k)| f64::from(is_a(i) == (k == 0)));
+            let middle = resampled.expect(1, repeated(arrived.view(), 2)).unwrap();
+            let first = resampled.becomes(0, middle).unwrap();
+            for (i, row) in first.rows().into_iter().enumerate() {
+                let share = row[2] / (row[2] + row[3]);
+                let both = [found.tables[0].lo[[i, 0]], found.tables[0].hi[[i, 0]]];
+                // None of those that it becomes may have been drawn.
+                let same = |end: f64| (end - share).abs() < 1e-12;
+                assert!(share.is_nan() || both.into_iter().all(same), "{seed}: {both:?} {share}");
+            }
+        }
+    }
+
+    #[test]
+    fn odds_of_what_is_sure_are_those_of_a_millionth() {
+        let ends = [terminal("A", 2, &[true, false]), terminal("B", 2, &[false, true])];
+        let odds = fates(&ends, 0).tables[2].log_odds();
+        let sure = (1e6_f64 - 1.0).ln();
+        assert!((odds[[0, 0]] - sure).abs() < 1e-6 && (odds[[0, 1]] + sure).abs() < 1e-6);
     }
 }

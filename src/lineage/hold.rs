@@ -130,4 +130,22 @@ mod tests {
         let distances = hold.distances(array![[-2.0, 7.0], [2.0, -7.0]].view());
         assert!((distances[0] - 17.0_f64.sqrt()).abs() < 1e-12, "{distances:?}");
     }
+
+    #[test]
+    fn distances_are_relative_to_the_deviation_of_the_gene() {
+        let hold = Hold::new(array![[0.5, 0.0]].view(), array![4.0].view(), &[0], &[0.0]).unwrap();
+        // e = 2, 6: root mean square √20, standard deviation 2.
+        let distances = hold.distances(array![[-4.0, 7.0], [4.0, -7.0]].view());
+        assert!((distances[0] - 5.0_f64.sqrt()).abs() < 1e-12, "{distances:?}");
+    }
+
+    #[test]
+    fn loadings_are_nothing_only_beside_longer_ones() {
+        let small = array![[3.0, 4.0], [1.0, 0.0]] * 1e-9;
+        assert!(unheld(small.view(), &[0, 1]).unwrap().is_empty());
+        assert_eq!(unheld(array![[1.0, 0.0], [0.0, 1e-10]].view(), &[0, 1]).unwrap(), [1]);
+        // The lesser eigenvalue of the correlations is half the square of 1e-6.
+        let together = array![[1.0, 0.0], [1.0, 1e-6]];
+        assert_eq!(unheld(together.view(), &[0, 1]).unwrap(), [0, 1]);
+    }
 }

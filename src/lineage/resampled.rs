@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
-use crate::metrics::{Estimate, Resamples};
+use crate::metrics::{Drawn, Estimate, Resamples};
 use crate::rng::Seed;
 
 /// Plans for resampled cells: the first column is the course as it is, then one for each resample.
@@ -15,6 +15,8 @@ use crate::rng::Seed;
 #[derive(Debug, Clone)]
 pub struct Resampled<'a> {
     lineage: &'a Lineage,
+    /// The batch of each cell, if batches are drawn.
+    batches: Option<Vec<Vec<String>>>,
     weights: Vec<Array2<f64>>,
     scalings: Vec<(Array2<f64>, Array2<f64>)>,
 }
@@ -73,12 +75,27 @@ impl<'a> Resampled<'a> {
             };
             scalings.push(scaled);
         }
-        Ok(Self { lineage, weights, scalings })
+        let batches = batches.map(<[_]>::to_vec);
+        Ok(Self { lineage, batches, weights, scalings })
     }
 
     /// Columns: one and the number of resamples.
     pub fn n_columns(&self) -> usize {
         self.weights[0].ncols()
+    }
+
+    /// What is drawn of the cells at place `k` that are asked for.
+    pub fn drawn(&self, k: usize, is_asked: impl Fn(usize) -> bool) -> Drawn {
+        let cells = (0..self.lineage.n_cells(k)).filter(|&i| is_asked(i));
+        match &self.batches {
+            None => Drawn::cells(cells.count()),
+            Some(batches) => Drawn::batches(cells.map(|i| &batches[k][i])),
+        }
+    }
+
+    /// Whether enough is drawn at all `places` for an interval of what passes through them.
+    pub fn is_enough(&self, places: impl IntoIterator<Item = usize>) -> bool {
+        places.into_iter().all(|k| self.drawn(k, |_| true).is_enough())
     }
 
     /// Weights of the cells at place `k`, `(n, n_columns)`, columns of sum one.

@@ -18,7 +18,7 @@ pub struct Signal {
     pub most: f64,
     /// The same for cells whose coordinates were dealt anew, each on its own: mean over deals.
     pub permuted: f64,
-    /// Standard deviation over deals.
+    /// Standard deviation over deals; NaN for fewer than two.
     pub permuted_deviation: f64,
     /// Partners of a cell, weighted by mass (`exp` of the mean entropy).
     pub partners: f64,
@@ -77,7 +77,12 @@ pub fn signal(
         information: link.information().max(0.0),
         most: (n.min(m) as f64).ln(),
         permuted: centre,
-        permuted_deviation: (squares / (n_deals.max(2) - 1) as f64).sqrt(),
+        // One deal is as far from itself as none.
+        permuted_deviation: if n_deals < 2 {
+            f64::NAN
+        } else {
+            (squares / (n_deals - 1) as f64).sqrt()
+        },
         partners: (entropy / masses.sum()).exp(),
         unseen,
         unseen_permuted: mean(&unseen_permuted),

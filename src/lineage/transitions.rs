@@ -21,7 +21,8 @@ pub struct Transitions {
     pub n_cells: (Vec<usize>, Vec<usize>),
     /// Mass with its interval, row by row: of all cells at the earlier time, each of mass `1/n`, what
     /// is in a source group and has its descendants in a target group. Sums to one where growth is
-    /// balanced.
+    /// balanced. There is no interval (NaN) where a group, or a time between, has too few cells to
+    /// draw them again ([`crate::metrics::Drawn`]).
     pub mass: Vec<Vec<Estimate>>,
     /// The same with every row of sum one: of the descendants of a source group, the share in each
     /// target group.
@@ -63,14 +64,27 @@ pub fn transitions(
         let rows = cells.iter().zip(weights.column(b)).zip(values.column(b * each + h));
         rows.map(|((member, weight), value)| member * weight * value).sum()
     };
+    let enough = |k: usize, of: &[Option<usize>]| -> Vec<bool> {
+        let of_group = |group| resampled.drawn(k, |i| groups.at(k)[i] == group).is_enough();
+        of.iter().map(|&group| of_group(group)).collect()
+    };
+    let between = resampled.is_enough(from + 1..to);
+    let (of_sources, of_targets) = (enough(from, &sources), enough(to, &targets));
+    let estimates = |g: usize, row: &Array2<f64>| -> Vec<Estimate> {
+        let rows = row.rows().into_iter().zip(&of_targets);
+        rows.map(|(of, enough)| {
+            let estimate = Estimate::of(&of.to_owned());
+            let known = between && of_sources[g] && *enough;
+            if known { estimate } else { estimate.without_interval() }
+        })
+        .collect()
+    };
     let (mut mass, mut shares) = (Vec::new(), Vec::new());
     for g in 0..sources.len() {
         let row = Array2::from_shape_fn((each, columns), |(h, b)| mass_of(g, h, b));
         let totals = row.sum_axis(ndarray::Axis(0));
-        mass.push(row.rows().into_iter().map(|of| Estimate::of(&of.to_owned())).collect());
-        shares.push(
-            (&row / &totals).rows().into_iter().map(|of| Estimate::of(&of.to_owned())).collect(),
-        );
+        mass.push(estimates(g, &row));
+        shares.push(estimates(g, &(&row / &totals)));
     }
     let count = |k: usize, of: &[Option<usize>]| -> Vec<usize> {
         of.iter().map(|group| groups.at(k).iter().filter(|own| *own == group).count()).collect()
@@ -93,7 +107,7 @@ fn indicators(groups: &Groups, k: usize, of: &[Option<usize>]) -> Array2<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::lineage::course::tests::example;
+    use crate::lineage::course::tests::{example, example_of};
     use crate::rng::Seed;
 
     fn groups() -> Groups {
@@ -122,19 +136,50 @@ mod tests {
         assert!(transitions((&lineage, &resampled), &groups(), (1, 5)).is_err());
     }
 
+    /// As `groups` with every cell `copies` times.
+    fn groups_of(copies: usize) -> Groups {
+        let labels = [vec!["a", "b"], vec!["a", "a", ""], vec!["b", "c"]];
+        let repeated = |of: Vec<&str>| {
+            of.iter().flat_map(|label| vec![label.to_string(); copies]).collect::<Vec<_>>()
+        };
+        Groups::of_labels(&labels.map(repeated))
+    }
+
     #[test]
     fn resampled_masses_scatter_around_the_estimate() {
-        let lineage = example();
+        let lineage = example_of(4);
         let resampled = Resampled::new(&lineage, None, (300, Seed(5))).unwrap();
-        let table = transitions((&lineage, &resampled), &groups(), (0, 1)).unwrap();
+        let table = transitions((&lineage, &resampled), &groups_of(4), (0, 1)).unwrap();
         let estimate = &table.mass[0][0];
         assert!((estimate.value - 0.6).abs() < 1e-9);
         assert!(estimate.lo < 0.6 && 0.6 < estimate.hi);
-        // A resample of batches that holds everything each time has no scatter.
-        let batches = [2, 3, 2].map(|n| vec!["one".to_string(); n]);
+        // One batch, drawn again, is the same batch: no scatter is seen, and no interval given.
+        let batches = [8, 12, 8].map(|n| vec!["one".to_string(); n]);
         let whole = Resampled::new(&lineage, Some(&batches), (20, Seed(5))).unwrap();
-        let table = transitions((&lineage, &whole), &groups(), (0, 1)).unwrap();
-        assert!((table.mass[0][0].hi - table.mass[0][0].lo).abs() < 1e-9);
+        let table = transitions((&lineage, &whole), &groups_of(4), (0, 1)).unwrap();
+        assert!(table.mass[0][0].hi.is_nan() && (table.mass[0][0].value - 0.6).abs() < 1e-9);
+    }
+
+    #[test]
+    fn groups_and_times_of_one_or_two_cells_have_no_interval() {
+        for copies in [1, 2, 3] {
+            let lineage = example_of(copies);
+            let resampled = Resampled::new(&lineage, None, (60, Seed(5))).unwrap();
+            let table =
+                |span| transitions((&lineage, &resampled), &groups_of(copies), span).unwrap();
+            let has = |of: &Estimate| of.lo.is_finite() && of.hi.is_finite();
+            let all = [table((0, 1)), table((0, 2)), table((1, 2))];
+            for table in &all {
+                for (g, row) in table.mass.iter().zip(&table.shares).enumerate() {
+                    for h in 0..table.targets.len() {
+                        let enough = table.n_cells.0[g] >= 3 && table.n_cells.1[h] >= 3;
+                        assert_eq!(has(&row.0[h]), enough, "{copies} {g} {h}");
+                        assert_eq!(has(&row.1[h]), enough, "{copies} {g} {h}");
+                        assert!(row.0[h].value.is_finite());
+                    }
+                }
+            }
+        }
     }
 
     #[test]

@@ -202,6 +202,7 @@ mod tests {
         );
         close(scores.early_precision, 2.0 / 3.0);
         close(scores.epr, 2.0 / 3.0 / 0.6);
+        close(scores.ap_ratio, scores.average_precision / 0.6);
         // Activations: of the first two of (+, absent, absent, +): one.
         close(scores.epr_activation, 0.5 / 0.5);
         // Inhibitions: of the first of (absent, −, absent): none.
@@ -238,10 +239,13 @@ mod tests {
     #[test]
     fn ties_with_the_last_early_edge_count_and_zeros_do_not() {
         let mut candidates = vec![candidate(0.5, 1, 1), candidate(0.3, 1, 1)];
-        candidates.extend([candidate(0.3, 1, 0), candidate(0.300_000_1, 1, 0)]);
+        candidates.extend([0.3, 0.3, 0.300_000_1, 0.2999].map(|weight| candidate(weight, 1, 0)));
         candidates.push(candidate(0.0, 0, 0));
         let scores = EdgeScores::of(&candidates);
-        assert!((scores.early_precision - 0.5).abs() < 1e-12);
+        // Five are 0.3 or more to six decimals.
+        assert!((scores.early_precision - 0.4).abs() < 1e-12);
+        // Of ten pairs the first edge wins five, the second two, and is tied in two.
+        assert!((scores.auroc - 0.8).abs() < 1e-12);
         let few = [candidate(0.5, 1, 1), candidate(0.0, 0, 1), candidate(0.0, 0, 0)];
         assert!((EdgeScores::of(&few).early_precision - 1.0).abs() < 1e-12);
     }

@@ -3,6 +3,7 @@
 mod comparison;
 mod discrepancy;
 mod distances;
+mod drawn;
 mod edge_ranking;
 mod energy;
 mod floor;
@@ -13,6 +14,7 @@ mod wasserstein;
 
 pub use comparison::{CloudComparison, Comparison};
 pub use discrepancy::{PairFunction, discrepancies, median_distance};
+pub use drawn::Drawn;
 pub use edge_ranking::{Candidate, EdgeScores};
 pub use energy::{EnergyDistance, energy_distance};
 pub use floor::{Floor, Metric, Splits, noise_floor};

@@ -93,7 +93,7 @@ impl Resamples {
 pub struct Estimate {
     /// The number.
     pub value: f64,
-    /// The 2.5th percentile over resamples; the number itself if there is none.
+    /// The 2.5th percentile over resamples; NaN if there is none.
     pub lo: f64,
     /// The 97.5th.
     pub hi: f64,
@@ -106,7 +106,7 @@ impl Estimate {
     pub fn of(values: &Array1<f64>) -> Self {
         let value = values.first().copied().unwrap_or(f64::NAN);
         let resampled: Vec<f64> = values.iter().skip(1).copied().collect();
-        let (lo, hi) = interval(&resampled).unwrap_or((value, value));
+        let (lo, hi) = interval(&resampled).unwrap_or((f64::NAN, f64::NAN));
         Self { value, lo, hi, resampled }
     }
 
@@ -115,13 +115,16 @@ impl Estimate {
         self.resampled.iter().any(|value| value.is_finite())
     }
 
+    /// The number alone, where too few cells were drawn for an interval to say anything.
+    #[must_use]
+    pub fn without_interval(&self) -> Self {
+        let (lo, hi) = (f64::NAN, f64::NAN);
+        Self { value: self.value, lo, hi, resampled: Vec::new() }
+    }
+
     /// The number and its interval; NaN for ends that there are none of.
     pub fn with_ends(&self) -> [f64; 3] {
-        if self.has_interval() {
-            [self.value, self.lo, self.hi]
-        } else {
-            [self.value, f64::NAN, f64::NAN]
-        }
+        [self.value, self.lo, self.hi]
     }
 
     /// `f` of this number and another, resample by resample: of differences and ratios of numbers
@@ -185,8 +188,18 @@ mod tests {
         let none = estimate.with(&estimate, |a, b| a - b);
         assert!(none.lo.abs() + none.hi.abs() + none.value.abs() < 1e-15);
         let alone = Estimate::of(&ndarray::array![3.0]);
-        assert!((alone.lo - 3.0).abs() + (alone.hi - 3.0).abs() < 1e-15);
+        assert!(alone.lo.is_nan() && alone.hi.is_nan());
+        assert_eq!(estimate.without_interval().resampled.len(), 0);
         assert!(estimate.has_interval() && !alone.has_interval());
         assert!(alone.with_ends()[1].is_nan() && estimate.with_ends()[1] > 24.0);
+    }
+
+    #[test]
+    fn percentiles_fall_between_values_and_no_number_is_no_interval() {
+        let values: Array1<f64> = std::iter::once(7.0).chain((0..=10).map(f64::from)).collect();
+        let estimate = Estimate::of(&values);
+        assert!((estimate.lo - 0.25).abs() < 1e-12 && (estimate.hi - 9.75).abs() < 1e-12);
+        let none = Estimate::of(&ndarray::array![1.0, f64::NAN, f64::NAN]);
+        assert!(!none.has_interval() && none.with_ends()[1].is_nan());
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::data::GeneIndex;
 use crate::error::{Error, nearest};
 use crate::io::model::Model;
 use crate::io::run::{RunRecord, read_json};
@@ -50,8 +51,9 @@ pub fn with_genes_of_file(
         _ => return error,
     };
     let Some(all) = genes_of_file((folder, model), data) else { return told(error, folder) };
+    let (of_file, of_model) = (GeneIndex::new(&all), GeneIndex::new(&model.genes));
     let left_out = asked.iter().find(|gene| {
-        all.binary_search(gene).is_ok() && (whose.is_some() || !model.genes.contains(gene))
+        of_file.find(gene).is_some() && (whose.is_some() || of_model.find(gene).is_none())
     });
     match (left_out, whose) {
         (Some(gene), whose) => Error::GeneNotAmong {
@@ -67,12 +69,10 @@ pub fn with_genes_of_file(
     }
 }
 
-/// Names of the genes of the fitted file, sorted; nothing if it is not there or not that file.
+/// Names of the genes of the fitted file; nothing if it is not there or not that file.
 fn genes_of_file((folder, model): (&Path, &Model), data: Option<&str>) -> Option<Vec<String>> {
     let file = Fitted::find((folder, model), data, &mut Silent).ok()??;
-    let mut genes = file.genes(&mut Silent).ok()?;
-    genes.sort_unstable();
-    Some(genes)
+    file.genes(&mut Silent).ok()
 }
 
 /// With how many genes the fit read, which its record says.

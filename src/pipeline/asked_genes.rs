@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::data::{GeneIndex, Naming, count_folded};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, did_you_mean, nearest};
 use crate::pipeline::prepare::no_genes;
 use crate::progress::{self, Progress};
 
@@ -58,6 +58,48 @@ impl AskedGenes {
         }
         Ok(Self { columns: columns.into_iter().collect(), n_found, missing })
     }
+}
+
+/// Each gene of `asked` as it is written among `present`, in this order, each once: by the same name,
+/// or by Ensembl number whatever its version, which is said.
+///
+/// # Errors
+/// What `missing` makes of the first that is not there.
+pub(super) fn named_genes(
+    asked: &[String],
+    present: &[String],
+    missing: impl Fn(&String) -> Error,
+    progress: &mut dyn Progress,
+) -> Result<Vec<String>> {
+    let index = GeneIndex::new(present);
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+    for name in asked {
+        let place = index.find(name).ok_or_else(|| missing(name))?;
+        let there: Vec<&String> = place.places.iter().map(|&place| &present[place]).collect();
+        if place.by_number {
+            let shown: Vec<String> = there.iter().map(|name| format!("`{name}`")).collect();
+            let text = format!(
+                "`{name}` is {}: by its Ensembl number, whatever its version",
+                shown.join(", ")
+            );
+            progress::note(progress, text)?;
+        }
+        found.extend(there.into_iter().filter(|name| seen.insert(*name)).cloned());
+    }
+    Ok(found)
+}
+
+/// The first of `missing` names, each with those of `present` that may be meant.
+pub(super) fn missing_words(missing: &[String], present: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let word = |name: &String| match did_you_mean(&nearest(name, present)) {
+        Some(meant) => format!("`{name}` ({meant})"),
+        None => format!("`{name}`"),
+    };
+    let shown: Vec<String> = missing.iter().take(SHOWN).map(word).collect();
+    let more = missing.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// Refuses a list of which fewer than half as many names are there as would be if case did not matter:

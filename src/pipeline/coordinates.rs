@@ -7,7 +7,7 @@ use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
-use crate::pipeline::asked_genes::AskedGenes;
+use crate::pipeline::asked_genes::{AskedGenes, missing_words};
 use crate::pipeline::config::{FitOptions, Source, ValuesChoice};
 use crate::pipeline::counted::{Counted, Scaled, bytes_of, log_scale, record, scale_as};
 use crate::pipeline::footprint::Footprint;
@@ -64,7 +64,8 @@ impl<'f> Raw<'f> {
     /// bytes stays on disk.
     ///
     /// # Errors
-    /// Whatever is wrong with that part of the file; an embedding that is not finite.
+    /// Whatever is wrong with that part of the file; an embedding that is not finite, or
+    /// beyond single precision.
     pub(super) fn read(
         file: &'f H5ad,
         (selection, most): (&Selection, f64),
@@ -347,12 +348,10 @@ fn variable(
 fn named(genes: &[String], wanted: &[String], progress: &mut dyn Progress) -> Result<Vec<usize>> {
     let AskedGenes { columns, n_found, missing } = AskedGenes::find(wanted, genes, progress)?;
     if !missing.is_empty() {
-        let shown: Vec<&str> = missing.iter().take(5).map(String::as_str).collect();
         let text = format!(
-            "{n_found} of {} genes asked for are in the file; missing: {}{}",
+            "{n_found} of {} genes asked for are in the file; missing: {}",
             n_found + missing.len(),
-            shown.join(", "),
-            if missing.len() > 5 { ", …" } else { "" }
+            missing_words(&missing, genes)
         );
         progress::note(progress, text)?;
     }
@@ -399,7 +398,9 @@ fn refuse_not_finite(
     file: &H5ad,
     key: &str,
 ) -> Result<()> {
-    match points.indexed_iter().find(|entry| !entry.1.is_finite()) {
+    // As values of a matrix, which are read in single precision.
+    let fits = |value: f64| value.abs() <= f64::from(f32::MAX);
+    match points.indexed_iter().find(|entry| !fits(*entry.1)) {
         None => Ok(()),
         Some(((cell, d), value)) => Err(Error::EmbeddingNotFinite {
             key: key.to_string(),

@@ -24,7 +24,7 @@ use crate::pipeline::growth::given;
 use crate::pipeline::hashing::beside_hash;
 use crate::pipeline::intervals::intervals;
 use crate::pipeline::oddities::{Oddities, Taking, say_values};
-use crate::pipeline::prepare::{Selection, file_name, select};
+use crate::pipeline::prepare::{Selection, check_extent, file_name, named, select};
 use crate::pipeline::recorder::Recorder;
 use crate::pipeline::scale::Spread;
 use crate::pipeline::solve::Task;
@@ -103,7 +103,9 @@ pub fn fit(
         let raw = Raw::read(&opened, (&selection, most), (options, &known), progress)?;
         let (n_genes, size) = (raw.n_genes(), raw.footprint(&opened, &selection, options)?);
         let memory = running.memory.map(|memory| (memory, size));
-        Ok((n_genes, raw.prepare((options, &known, memory), selection.axis.unit, progress)?))
+        let prepared = raw.prepare((options, &known, memory), selection.axis.unit, progress);
+        let named = |error| named(error, &opened, &selection, options);
+        Ok((n_genes, prepared.map_err(named)?))
     };
     let (sha256, (n_genes_read, prepared)) = beside_hash(input, &mut progress, read)?;
     let plan = plan_hash(&sha256, options)?;
@@ -115,6 +117,7 @@ pub fn fit(
 
     let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
     let units = units(&series, taking, prepared.growth.as_ref(), &mut progress)?;
+    check_extent(input, &cells, prepared.points.view(), units.scale)?;
     let file = FileRecord { bytes: Some(file::open(input)?.1), sha256: sha256.clone() };
     let header =
         Header { file: Some(file), ..header(&units, &selection, &prepared, options, plan) };

@@ -236,7 +236,11 @@ impl Fitted {
 /// [`Error::Io`] if it cannot be read; [`Error::Cancelled`].
 pub fn is_fitted_file(path: &Path, folder: &Path, progress: &mut dyn Progress) -> Result<bool> {
     match read_header(folder).and_then(|header| header.fitted_file(folder)) {
-        Ok(recorded) => Ok(compare(path, &recorded, folder, progress)? == Identity::Same),
+        // What is no `.h5ad` is named for what it is before it is compared.
+        Ok(recorded) => {
+            drop(H5ad::open(path)?);
+            Ok(compare(path, &recorded, folder, progress)? == Identity::Same)
+        }
         Err(_) => Ok(false),
     }
 }

@@ -201,4 +201,17 @@ mod tests {
         let fewer = Footprint { cells: 1e5, interval: 2.5e4, ..million() };
         assert!(fewer.peak() < 0.4 * peak);
     }
+
+    /// Eleven copies of the cells that sizes are compared on and a number for each Gaussian and cell of
+    /// an interval; two names for each cell of the file.
+    #[test]
+    fn a_mixture_and_names_take_what_was_measured() {
+        let mixture = Footprint { gaussians: 8.0, interval: 5e4, ..million() };
+        let none = Footprint { gaussians: 0.0, ..mixture };
+        let bytes = mixture.solving() - none.solving();
+        assert!((bytes / (8.0 * 5e4) - (8.0 + 11.0 * 50.0)).abs() < 1e-9, "{bytes}");
+        let pairs = Footprint { per_pair: 8.0, ..million() };
+        let more = Footprint { cells_of_file: 2e6, ..pairs };
+        assert!(((more.peak() - pairs.peak()) / 1e6 - 2.0 * 44.0).abs() < 1e-3);
+    }
 }

@@ -158,8 +158,9 @@ pub struct Ability {
 /// # Errors
 /// As [`H5ad::open`].
 pub fn inspect(path: &Path) -> Result<Inspection> {
-    let n_bytes = file::open(path)?.1;
+    // First, so that what is no `.h5ad` is named for what it is.
     let file = H5ad::open(path)?;
+    let n_bytes = file::open(path)?.1;
     let matrices: Vec<MatrixReport> =
         file.matrices()?.iter().map(|source| matrix_report(&file, source)).collect();
     let mut obs = Vec::new();

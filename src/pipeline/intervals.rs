@@ -2,7 +2,7 @@
 
 use crate::bridge::{Bridge, BridgeProblem, Stop, UnitTime};
 use crate::data::Snapshot;
-use crate::error::Result;
+use crate::error::{Error, Result, number};
 use crate::io::model::{Interval, PartialModel};
 use crate::metrics::{CloudComparison, Comparison};
 use crate::pipeline::recorder::Within;
@@ -12,6 +12,11 @@ use crate::rng::Seed;
 
 /// Cells of each side that are compared when a bridge is checked, at most.
 const CHECKED_CELLS: usize = 500;
+
+/// A bridge misses its end if a distance from it is so many times the noise floor, or if variances differ by
+/// more than [`SPREAD`]: far more than chance, or a bridge that is a little too narrow, makes of it.
+const FLOORS: f64 = 3.0;
+const SPREAD: f64 = 2.0;
 
 /// Solves every interval of `task` and keeps it in `partial`; what is there already is taken over.
 pub(super) fn intervals(
@@ -65,10 +70,16 @@ impl Job<'_> {
 
     fn kept(&self, k: usize, progress: &mut dyn Progress) -> Result<Option<Interval>> {
         let (from, to) = self.task.ends(k);
-        let kept = self.partial.interval(from, to)?;
-        if kept.is_some() {
-            progress::report(progress, Event::Aside { text: "found before, taken over".into() })?;
-        }
+        let (text, kept) = match self.partial.interval(from, to, self.task.problem(k)) {
+            Ok(None) => return Ok(None),
+            Ok(kept) => ("found before, taken over".to_string(), kept),
+            Err(error @ (Error::Unreadable { .. } | Error::NoFile { .. })) => {
+                (format!("what was found before cannot be used and is fitted anew: {error}"), None)
+            }
+            Err(error) => return Err(error),
+        };
+        // Not a note: the record of the run is the same whatever was there before.
+        progress::report(progress, Event::Aside { text })?;
         Ok(kept)
     }
 
@@ -82,16 +93,23 @@ impl Job<'_> {
             progress::note(progress, text)?;
         }
         let seed = self.task.seed(k).child("check", 0);
-        let fit = check_end(&*bridge, &problem, self.task.scale(), seed, progress)?;
+        let found = check_end(&*bridge, &problem, self.task.scale(), seed, progress)?;
+        let (from, to) = self.task.ends(k);
+        if let Some(text) = found.as_ref().and_then(|found| missed(found, to)) {
+            progress::note(progress, text)?;
+        }
+        let fit = found.map_or_else(nothing_known, |found| {
+            let finite = |value: f64| Some(value).filter(|value| value.is_finite());
+            found.rows().map(|(name, value)| (name.to_string(), finite(value))).to_vec()
+        });
         let growth = growing.of(&*bridge)?;
         if let Some(growth) = &growth {
             report.details.extend(growing.details(growth)?);
         }
-        let (from, to) = self.task.ends(k);
         let epsilon = problem.epsilon().value();
         let bridge = bridge.record();
         let interval = Interval { from, to, epsilon, report, fit, bridge, growth };
-        self.partial.keep(&interval)?;
+        self.partial.keep(&interval, self.task.problem(k))?;
         Ok(interval)
     }
 }
@@ -104,7 +122,7 @@ fn check_end(
     scale: f64,
     seed: Seed,
     progress: &mut dyn Progress,
-) -> Result<Vec<(String, Option<f64>)>> {
+) -> Result<Option<Comparison>> {
     // All cells are carried, since their variance is compared too.
     let pushed = {
         // Where the solver relaxed the source marginal it is the plan's that leads to the target.
@@ -121,7 +139,7 @@ fn check_end(
     let observed = Snapshot::weighted(&target.points() * scale, target.marginal().to_owned())?;
     if predicted.n_cells() < 2 || observed.n_cells() < 4 {
         progress::note(progress, "too few cells to say how well the bridge fits")?;
-        return Ok(Comparison::NAMES.iter().map(|name| ((*name).to_string(), None)).collect());
+        return Ok(None);
     }
     let checked = CloudComparison { max_cells: CHECKED_CELLS, ..CloudComparison::default() };
     let begin = Event::Begin { what: "comparing its end with the snapshot".into(), total: 1 };
@@ -129,7 +147,61 @@ fn check_end(
     let unseen = &mut Unseen(&mut *progress);
     let found = checked.compare(&predicted, &observed, seed.child("compare", 0), unseen)?;
     progress::report(progress, Event::End)?;
-    let entry =
-        |(name, value): (&str, f64)| (name.to_string(), Some(value).filter(|v| v.is_finite()));
-    Ok(found.rows().into_iter().map(entry).collect())
+    Ok(Some(found))
+}
+
+/// The columns of a comparison that could not be made.
+fn nothing_known() -> Vec<(String, Option<f64>)> {
+    Comparison::NAMES.iter().map(|name| ((*name).to_string(), None)).collect()
+}
+
+/// That the bridge does not end where the snapshot at `to` is, if so, whatever its solver says of itself.
+fn missed(found: &Comparison, to: f64) -> Option<String> {
+    let far =
+        found.w1 > FLOORS * found.floor_w1 && found.energy > FLOORS * found.floor_energy.abs();
+    let spread = found.variance_ratio > SPREAD || found.variance_ratio < 1.0 / SPREAD;
+    (far || spread).then(|| {
+        format!(
+            "the end of the bridge misses the snapshot at {to}: energy distance {} (noise floor {}), W1 {} \
+             (noise floor {}), variance ratio {}; look for outlying cells, or try another solver",
+            number(found.energy),
+            number(found.floor_energy),
+            number(found.w1),
+            number(found.floor_w1),
+            number(found.variance_ratio)
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bridge_that_ends_elsewhere_is_said_and_chance_is_not() {
+        let near = Comparison {
+            w1: 2.4,
+            w2: 2.5,
+            energy: 0.011,
+            sliced_w2: 1.0,
+            floor_w1: 2.0,
+            floor_w2: 2.1,
+            floor_energy: -0.004,
+            floor_sliced_w2: 0.9,
+            variance_ratio: 0.88,
+            n_used: 500,
+            n_floor: 250,
+        };
+        assert_eq!(missed(&near, 2.0), None);
+        // Wide by a few cells that are far away, which distances between most cells do not show.
+        let wide = Comparison { variance_ratio: 246.0, ..near.clone() };
+        let said = missed(&wide, 2.0).unwrap();
+        assert!(said.contains("misses the snapshot at 2") && said.contains("variance ratio 246"));
+        let narrow = Comparison { variance_ratio: 0.4, ..near.clone() };
+        assert!(missed(&narrow, 2.0).is_some());
+        let elsewhere = Comparison { w1: 6.1, energy: 0.5, ..near.clone() };
+        assert!(missed(&elsewhere, 2.0).unwrap().contains("energy distance 0.500"));
+        // One of the two distances alone may be chance.
+        assert_eq!(missed(&Comparison { energy: 0.5, ..near }, 2.0), None);
+    }
 }

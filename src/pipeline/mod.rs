@@ -63,9 +63,10 @@ pub use inspect::{
 pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpolate};
 pub use lineage::{
     CellSets, CouplingOptions, DiagnoseOptions, Diagnosed, Direction, DriverOptions, DriverRow,
-    Export, FateOptions, FateTables, FoundTransitions, PerturbOptions, Perturbed, TerminalGroup,
-    Trajectories, TrajectoryOptions, TransitionOptions, TrendOptions, TrendTables, coupling_files,
-    couplings, diagnose, drivers, fates, perturb, trajectory, transitions, trends, write_table,
+    Export, FateOptions, FateTables, FoundTransitions, GeneLevel, PerturbOptions, Perturbed,
+    TerminalGroup, Trajectories, TrajectoryOptions, TransitionOptions, TrendOptions, TrendTables,
+    coupling_files, couplings, diagnose, drivers, fates, perturb, trajectory, transitions, trends,
+    write_table,
 };
 pub use output::{
     EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, picture_of,

@@ -6,7 +6,7 @@ use ndarray::Array1;
 
 use crate::bridge::Property;
 use crate::data::{Snapshot, TimeSeries, grown};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, number};
 use crate::io::h5ad::{H5ad, MatrixSource};
 use crate::pipeline::config::{FitOptions, Source};
 use crate::pipeline::coordinates::Seen;
@@ -309,16 +309,6 @@ fn cells_in_words(n: usize) -> String {
     if n == 1 { "1 cell".into() } else { format!("{n} cells") }
 }
 
-/// Three digits.
-fn number(value: f64) -> String {
-    if (1e-3..1e5).contains(&value.abs()) {
-        let places = (2 - value.abs().log10().floor() as i32).max(0) as usize;
-        format!("{value:.places$}")
-    } else {
-        format!("{value:.2e}")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use ndarray::array;
@@ -332,11 +322,5 @@ mod tests {
         assert!((effective(&of(array![1., 0., 0., 0.])) - 1.0).abs() < 1e-12);
         // (Σw)²/Σw² = 16/10.
         assert!((effective(&of(array![3., 1., 0., 0.])) - 1.6).abs() < 1e-12);
-    }
-
-    #[test]
-    fn numbers_have_three_digits() {
-        let all = [0.012_345, 1.234_5, 12.345, 1234.5, 1.234_5e-7].map(number);
-        assert_eq!(all, ["0.0123", "1.23", "12.3", "1234", "1.23e-7"]);
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::data::Column;
+use crate::data::{Column, GeneIndex};
 use crate::error::{Error, Result};
 use crate::io::chart::{Chart, draw_edges, draw_regulators, draw_validation};
 use crate::io::edges::{self, EdgeDialect, EdgeRow};
@@ -320,10 +320,10 @@ pub fn draw_found_edges(
     draw(&draw_edges(&found.rows, DRAWN_EDGES), plot)?;
     let mut files = vec![plot.to_path_buf()];
     for gene in &options.drawn {
-        let profiles = found.profiles.as_ref();
-        let Some(chart) = profiles.and_then(|of| draw_regulators(of, &found.rows, gene)) else {
-            continue;
-        };
+        let Some(profiles) = found.profiles.as_ref() else { continue };
+        let Some(there) = GeneIndex::new(&profiles.genes).find(gene) else { continue };
+        let there = &profiles.genes[there.places[0]];
+        let Some(chart) = draw_regulators(profiles, &found.rows, there) else { continue };
         let file = picture_of(plot, gene);
         draw(&chart, &file)?;
         files.push(file);

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use ndarray::ArrayView2;
+
 use crate::data::time::{self, KnownTimes, TimeAxis};
 use crate::data::{Column, Naming, ObsFilter};
 use crate::error::{Error, Result, nearest};
+use crate::io::bridge_check::is_place;
 use crate::io::h5ad::{H5ad, MatrixSource};
 use crate::pipeline::config::{FitOptions, Source, TimeOptions};
 use crate::progress::{self, Progress};
@@ -40,6 +43,7 @@ pub fn select(file: &H5ad, options: &FitOptions, progress: &mut dyn Progress) ->
         progress::note(progress, text)?;
     }
     let axis = resolve_times(file, &options.time, &rows)?;
+    check_times(file, &axis)?;
     for text in &axis.notes {
         progress::note(progress, text.clone())?;
     }
@@ -55,6 +59,82 @@ pub fn select(file: &H5ad, options: &FitOptions, progress: &mut dyn Progress) ->
     let (timed, times) = axis.timed_cells();
     let rows = timed.into_iter().map(|place| rows[place]).collect();
     Ok(Selection { rows, times, axis })
+}
+
+/// An error of reading these cells, in which a cell and a gene that are numbers have their names.
+pub(super) fn named(
+    error: Error,
+    file: &H5ad,
+    selection: &Selection,
+    options: &FitOptions,
+) -> Error {
+    let Error::Overflows { step, got, cell, gene } = error else { return error };
+    let number = |text: &str| text.parse::<usize>().ok();
+    let row = number(&cell).and_then(|place| selection.rows.get(place).copied());
+    let name = |names: Result<Vec<String>>, place: Option<usize>| {
+        place.and_then(|place| names.ok()?.get(place).cloned())
+    };
+    let source = matrix_source(&options.source);
+    let gene = name(file.gene_names(&source), number(&gene)).unwrap_or(gene);
+    let cell = name(file.obs_names(), row).unwrap_or(cell);
+    Error::Overflows { step, got, cell, gene }
+}
+
+/// Refuses cells that are too far out to compute with; `points` are those of `cells` in `input`.
+pub(super) fn check_extent(
+    input: &Path,
+    cells: &[String],
+    points: ArrayView2<'_, f64>,
+    scale: f64,
+) -> Result<()> {
+    let size = |value: &f64| if value.is_nan() { f64::INFINITY } else { value.abs() };
+    let far = points.indexed_iter().filter(|entry| !is_place(*entry.1, scale));
+    match far.max_by(|a, b| size(a.1).total_cmp(&size(b.1))) {
+        None => Ok(()),
+        Some(((cell, d), value)) => Err(Error::Unreadable {
+            path: input.to_path_buf(),
+            problem: format!(
+                "cell `{}` is at {value:?} in coordinate {}, where the scale of all is {scale:?}: too \
+                 far out to compute with",
+                cells[cell],
+                d + 1
+            ),
+            way_out: Some("leave such cells out with `--obs-filter`".into()),
+        }),
+    }
+}
+
+/// Longest interval over the shortest, at most: ε of both must be numbers that can be divided by.
+const FARTHEST: f64 = 1e15;
+
+/// Largest time, in any unit.
+const LATEST: f64 = 1e30;
+
+/// Refuses times that cannot be computed with.
+fn check_times(file: &H5ad, axis: &TimeAxis) -> Result<()> {
+    let lengths = axis.levels.windows(2).map(|pair| (pair[1].time - pair[0].time, pair));
+    let [mut least, mut most] = [f64::INFINITY, 0.0_f64];
+    let refuse = |problem: String| {
+        Err(Error::Unreadable {
+            path: file.path().to_path_buf(),
+            problem: format!("obs/{} {problem}", axis.column),
+            way_out: Some("leave such cells out with `--obs-filter`".into()),
+        })
+    };
+    if let Some(level) = axis.levels.iter().find(|level| level.time.abs() > LATEST) {
+        return refuse(format!("holds the time {:?}", level.time));
+    }
+    for (length, pair) in lengths {
+        (least, most) = (least.min(length), most.max(length));
+        if most > FARTHEST * least {
+            let [a, b] = [pair[0].time, pair[1].time];
+            return refuse(format!(
+                "has intervals of {least:?} and {most:?}, the last of them from {a:?} to {b:?}: too \
+                 far apart to compute with"
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// The times of a file, by which they can be asked for.

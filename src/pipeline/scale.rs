@@ -209,4 +209,44 @@ mod tests {
         assert!((of(&array![[0.0], [4.0]], &[0.0, 1.0]).scale - 2.0).abs() < 1e-12);
         assert!((of(&array![[3.0], [3.0]], &[0.0, 1.0]).scale - 1.0).abs() < 1e-12);
     }
+
+    /// The first of two times: 99 cells at −1, 0 and 1, whose median distance from the middle is 1, and
+    /// `n_far` at this distance; `copies` times over.
+    fn with_far(copies: usize, n_far: usize, distance: f64) -> Spread {
+        let near = (0..99 * copies).map(|i| (i % 3) as f64 - 1.0);
+        let far = (0..n_far).map(|i| if i % 2 == 0 { distance } else { -distance });
+        let first: Vec<f64> = near.chain(far).collect();
+        let times: Vec<f64> = first.iter().map(|_| 0.0).chain([1.0; 4]).collect();
+        let all = first.into_iter().chain([-1.0, 1.0, -1.0, 1.0]).collect::<Array1<f64>>();
+        of(&all.insert_axis(Axis(1)), &times)
+    }
+
+    #[test]
+    fn outlying_is_beyond_ten_median_distances_and_one_in_a_hundred_at_most() {
+        assert!(with_far(1, 1, 9.9).outlying.is_empty());
+        let one = with_far(1, 1, 10.1);
+        assert!((one.outlying[0].distance - 10.1).abs() < 1e-12 && one.outlying[0].cell == 99);
+        // Of 300 cells three may be outlying, and four are a population.
+        assert_eq!(with_far(3, 3, 50.0).outlying.len(), 3);
+        assert!(with_far(3, 4, 50.0).outlying.is_empty());
+    }
+
+    #[test]
+    fn deviations_of_rounding_are_left_out_and_small_ones_are_not() {
+        for (small, scale) in [(1e-11, 1.0), (1e-5, 0.5 + 0.5e-5)] {
+            let points = array![[-1.0], [1.0], [-1.0], [1.0], [-1.0], [1.0], [-1.0], [1.0]];
+            let points =
+                points * array![[1.], [1.], [1.], [1.], [small], [small], [small], [small]];
+            let spread = of(&points, &[0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 1.0, 1.0]);
+            assert!((spread.scale - scale).abs() < 1e-9, "{small}: {}", spread.scale);
+        }
+    }
+
+    #[test]
+    fn a_median_between_two_is_the_lower() {
+        assert!((median(vec![4.0, 1.0, 2.0, 3.0]) - 2.0).abs() < 1e-15);
+        assert!(
+            (median(vec![3.0, 1.0, 2.0]) - 2.0).abs() < 1e-15 && median(Vec::new()).abs() < 1e-15
+        );
+    }
 }

@@ -82,6 +82,11 @@ impl<'a> Task<'a> {
         (self.series.times()[k], self.series.times()[k + 1])
     }
 
+    /// The problem of interval `k`, its cells as they were observed.
+    pub(super) fn problem(&self, k: usize) -> &BridgeProblem {
+        &self.problems[k]
+    }
+
     /// Data units per unit of the bridges' coordinates.
     pub(super) fn scale(&self) -> f64 {
         self.units.scale

@@ -62,8 +62,8 @@ impl GeneSelector {
     ///
     /// # Errors
     /// [`Error::Parameter`] if a hyperparameter is zero; [`Error::Negative`] if a value is
-    /// negative or NaN; [`Error::Numerical`] if `exp(x)` overflows or no gene varies; those of
-    /// reading `x`.
+    /// negative or NaN; [`Error::Overflows`] if `exp(x)` overflows; [`Error::Numerical`] if no gene
+    /// varies; those of reading `x`.
     pub fn select(
         &self,
         x: &dyn CellBlocks,
@@ -102,8 +102,7 @@ impl GeneSelector {
         self.check()?;
         let mut genes = means_and_dispersions(x, scale, progress)?;
         if let Some(j) = genes.iter().position(|gene| !gene.mean.is_finite()) {
-            let why = format!("exp(x) of gene {j} overflows; the matrix does not hold logarithms");
-            return Err(Error::Numerical { what: "gene selection", why });
+            return Err(overflow(x, scale, j, progress)?);
         }
         normalize_within_bins(&mut genes, self.n_bins);
         Ok(genes)
@@ -117,6 +116,42 @@ impl GeneSelector {
             }
         }
         Ok(())
+    }
+}
+
+/// The error that names the first value of gene `j` that is too large.
+fn overflow(
+    x: &dyn CellBlocks,
+    scale: &LogScale,
+    j: usize,
+    progress: &mut dyn Progress,
+) -> Result<Error> {
+    let mut found = None;
+    x.each_block(progress, &mut |first, block| {
+        for i in 0..block.n_cells() {
+            let got = value_of(block, i, j);
+            if found.is_none() && !unlogged(scale, first + i, got).is_finite() {
+                found = Some((first + i, got));
+            }
+        }
+        Ok(())
+    })?;
+    let step = if matches!(scale, LogScale::AsIs) { "exp(x)" } else { "normalisation" };
+    Ok(if let Some((cell, got)) = found {
+        Error::Overflows { step, got, cell: cell.to_string(), gene: j.to_string() }
+    } else {
+        let why = format!("the sum of gene {j} overflows");
+        Error::Numerical { what: "gene selection", why }
+    })
+}
+
+fn value_of(x: &Matrix, i: usize, j: usize) -> f32 {
+    match x {
+        Matrix::Dense(x) => x[[i, j]],
+        Matrix::Sparse(x) => {
+            let (columns, values) = x.row(i);
+            columns.binary_search(&(j as u32)).map_or(0.0, |place| values[place])
+        }
     }
 }
 
@@ -304,7 +339,7 @@ mod tests {
         let counts = Matrix::Dense(array![[500.0, 2.0], [0.0, 0.0]]);
         assert!(matches!(
             GeneSelector::default().select(&counts, &LogScale::AsIs, &mut Silent),
-            Err(Error::Numerical { .. })
+            Err(Error::Overflows { .. })
         ));
         for bad in [(0, 20), (5, 0)] {
             let selector = GeneSelector { n_genes: bad.0, n_bins: bad.1 };

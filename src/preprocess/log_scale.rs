@@ -86,7 +86,8 @@ impl LogScale {
     /// taken of what is kept only.
     ///
     /// # Errors
-    /// [`Error::Negative`] if a count is negative or NaN; those of reading `x`;
+    /// [`Error::Negative`] if a count is negative or NaN; [`Error::Overflows`] if one is beyond single
+    /// precision at the common depth; those of reading `x`;
     /// [`Error::Cancelled`].
     pub fn keep(
         &self,
@@ -121,7 +122,30 @@ impl LogScale {
             self.check(first, block)?;
             kept.add(first, block, |cell, value| self.value(cell, value))
         })?;
-        kept.finish()
+        let kept = kept.finish()?;
+        match first_infinite(&kept) {
+            None => Ok(kept),
+            Some((cell, column)) => {
+                let (cell, gene) = (cell.to_string(), columns[column].to_string());
+                Err(Error::Overflows { step: "normalisation", got: f32::INFINITY, cell, gene })
+            }
+        }
+    }
+}
+
+/// Cell and column of the first value that is not finite.
+fn first_infinite(x: &Matrix) -> Option<(usize, usize)> {
+    match x {
+        Matrix::Dense(x) => x.indexed_iter().find(|entry| !entry.1.is_finite()).map(|e| e.0),
+        Matrix::Sparse(x) => {
+            // All at once first: rows only where there is something to be found.
+            x.values().iter().find(|value| !value.is_finite())?;
+            (0..x.n_rows()).find_map(|i| {
+                let (columns, values) = x.row(i);
+                let place = values.iter().position(|value| !value.is_finite())?;
+                Some((i, columns[place] as usize))
+            })
+        }
     }
 }
 

@@ -415,4 +415,38 @@ mod tests {
         assert_eq!((detected.values, detected.min), (Values::Counts, 0.0));
         assert_eq!(sparse(vec![0.5, 1.0, 1.5, 2.0]).values, Values::Log1p);
     }
+
+    /// 99 of 100 cells have the depth, and those below it count as those above.
+    #[test]
+    fn nearly_all_cells_have_a_common_depth() {
+        let depths = |n_odd: usize, odd: f64| -> Vec<f64> {
+            (0..200).map(|i| if i < n_odd { odd } else { 10.0 }).collect()
+        };
+        for odd in [5.0, 20.0] {
+            assert_eq!(common_depth(&depths(2, odd), 1e-2), Some(10.0));
+            assert_eq!(common_depth(&depths(3, odd), 1e-2), None);
+        }
+        assert_eq!(common_depth(&depths(200, 10.0), 1e-2), Some(10.0));
+        // Off by 0.9 %, 1.1 %.
+        assert_eq!(common_depth(&depths(3, 10.09), 1e-2), Some(10.0));
+        assert_eq!(common_depth(&depths(3, 10.11), 1e-2), None);
+        assert_eq!((common_depth(&[10.0], 1e-2), common_depth(&[0.0, 0.0], 1e-2)), (None, None));
+    }
+
+    #[test]
+    fn logarithms_are_below_twenty() {
+        let most = |most: f32| {
+            let mut x = counts().mapv(f32::ln_1p);
+            x[[3, 2]] = most;
+            found(x).values
+        };
+        assert_eq!((most(19.5), most(20.5)), (Values::Log1p, Values::Other));
+    }
+
+    #[test]
+    fn the_spread_of_depths_is_a_deviation_over_a_mean() {
+        // Depths 10 and 30 behind the logarithm.
+        let x = array![[4.0_f32, 6.0], [12.0, 18.0]].mapv(f32::ln_1p);
+        assert!((found(x).depth_spread.unwrap() - 0.5).abs() < 1e-6);
+    }
 }

@@ -35,6 +35,12 @@ fn numbers(of: &[String]) -> Vec<f64> {
     of.iter().map(|text| text.parse().unwrap()).collect()
 }
 
+/// Ends of intervals; NaN for a cell that has none.
+fn ends(of: &[String]) -> Vec<f64> {
+    let end = |text: &String| if text.is_empty() { f64::NAN } else { text.parse().unwrap() };
+    of.iter().map(end).collect()
+}
+
 const SOLVERS: [&str; 4] =
     ["--n-gaussians 3", "--solver sinkhorn --epsilon 1", "--solver ot", "--solver gaussian"];
 
@@ -57,10 +63,11 @@ fn shares_of_trajectories_and_probabilities_of_fates_sum_to_one() {
         let fates = columns(&sandbox, "fates.csv");
         assert_eq!(fates["id"].len(), 922);
         let (xen, ectoderm) = (numbers(&fates["XEN"]), numbers(&fates["ectoderm"]));
-        let (lo, hi) = (numbers(&fates["XEN_lo"]), numbers(&fates["XEN_hi"]));
+        let (lo, hi) = (ends(&fates["XEN_lo"]), ends(&fates["XEN_hi"]));
         for i in 0..xen.len() {
             // Cells that nothing leads from to a fate have none.
             assert!(xen[i].is_nan() || (xen[i] + ectoderm[i] - 1.0).abs() < 1e-9, "{solver}");
+            assert_eq!(lo[i].is_nan(), xen[i].is_nan());
             assert!(lo[i].is_nan() || lo[i] <= hi[i]);
         }
         // Cells that already are XEN at 72 mostly stay; that is what fates are for.

@@ -170,7 +170,7 @@ fn r092_charts_of_trends_draw_the_interval_of_the_table() {
     let options = TrendOptions { trajectory, genes: None, bootstrap: 50 };
     let found = pipeline::trends((&folder, &model), &options, &mut Silent).unwrap();
     let numbers = |name: &str| match found.long.column(name).unwrap() {
-        Cells::Floats(values) => values.clone(),
+        Cells::Floats(values) | Cells::Gaps(values) => values.clone(),
         other => panic!("{other:?}"),
     };
     let drawn = |of: &dyn Fn(&sbcell::io::chart::Profiles) -> Array2<f64>| -> Vec<f64> {
@@ -451,4 +451,150 @@ fn r105_orders_of_categories_do_not_order_times_and_labels_without_number_are_re
     let refused = sandbox.run("fit data.h5ad --timepoints day --out other");
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains("--time-map"), "{}", refused.stderr);
+}
+
+/// The ends of the intervals in `columns` of the rows that `is_asked` picks: empty, or numbers.
+fn ends(rows: &[Vec<String>], names: [&str; 2], is_asked: impl Fn(usize) -> bool) -> Vec<String> {
+    let picked = |name: &str| {
+        let all = column(rows, name).into_iter().enumerate();
+        all.filter(|(row, _)| is_asked(*row)).map(|(_, cell)| cell).collect::<Vec<_>>()
+    };
+    names.iter().flat_map(|name| picked(name)).collect()
+}
+
+#[test]
+fn r150_groups_of_one_or_two_cells_have_no_interval() {
+    let mut course = Course::new(&["0", "1", "2"], &SYMBOLS);
+    for i in [0, 1] {
+        course.groups[2 * PER_DAY + i] = Some("rare".to_string());
+    }
+    let sandbox = course.fitted();
+    let shown = said(&sandbox.done("transitions --groupby kind --bootstrap 30"));
+    assert!(shown.contains("no interval: rare at 2 (2 cells)"), "{shown}");
+    let table = rows(&sandbox, "transitions.csv");
+    let targets = column(&table, "target");
+    for names in [["mass_lo", "mass_hi"], ["prob_lo", "prob_hi"]] {
+        let of = |rare: bool| ends(&table, names, |row| (targets[row] == "rare") == rare);
+        assert!(!of(true).is_empty() && of(true).iter().all(String::is_empty), "{table:?}");
+        assert!(of(false).iter().all(|end| end.parse::<f64>().is_ok()), "{table:?}");
+    }
+    let shown = said(&sandbox.done("fates --groupby kind --bootstrap 30"));
+    assert!(shown.contains("no interval: rare at 2 (2 cells)"), "{shown}");
+    let table = rows(&sandbox, "fates.csv");
+    let times = column(&table, "time");
+    let before = |name: [&str; 2]| ends(&table, name, |row| times[row] != "2.0");
+    assert!(before(["rare_lo", "rare_hi"]).iter().all(String::is_empty));
+    assert!(before(["A_lo", "A_hi"]).iter().all(|end| end.parse::<f64>().is_ok()));
+    // Without resamples there is no interval either, and nothing to be said of it.
+    let shown = said(&sandbox.done("fates --groupby kind --bootstrap 0"));
+    assert!(!shown.contains("no interval"), "{shown}");
+    let table = rows(&sandbox, "fates.csv");
+    assert!(ends(&table, ["A_lo", "A_hi"], |_| true).iter().all(String::is_empty));
+}
+
+#[test]
+fn r151_nothing_that_passes_through_a_time_of_two_cells_has_an_interval() {
+    let mut course = Course::new(&["0", "1", "2"], &SYMBOLS);
+    for i in 2..PER_DAY {
+        course.groups[PER_DAY + i] = Some("out".to_string());
+    }
+    let sandbox = Sandbox::new();
+    course.write(&sandbox.path("data.h5ad"));
+    sandbox.done(
+        "fit data.h5ad --timepoints day --obs-filter kind!=out --n-pcs 3 --solver gaussian \
+         --no-validation",
+    );
+    let shown = said(&sandbox.done("transitions --groupby kind --bootstrap 30"));
+    assert!(shown.contains("time 1 (2 cells)"), "{shown}");
+    let table = rows(&sandbox, "transitions.csv");
+    assert!(ends(&table, ["prob_lo", "prob_hi"], |_| true).iter().all(String::is_empty));
+    sandbox.done("fates --groupby kind --bootstrap 30");
+    let table = rows(&sandbox, "fates.csv");
+    let times = column(&table, "time");
+    let at = |time: &'static str| ends(&table, ["A_lo", "A_hi"], |row| times[row] == time);
+    assert!(at("0.0").iter().all(String::is_empty));
+    // What goes from there passes through no such time.
+    assert!(at("1.0").iter().all(|end| end.parse::<f64>().is_ok()));
+    let shown = said(&sandbox.done("trends --groupby kind --bootstrap 30"));
+    assert!(shown.contains("no interval: A at 1 (2 cells)"), "{shown}");
+    let table = rows(&sandbox, "trends.csv");
+    let times = column(&table, "time");
+    for (time, empty) in [("0.0", false), ("1.0", true)] {
+        let found = ends(&table, ["lo", "hi"], |row| times[row] == time);
+        assert!(!found.is_empty() && found.iter().all(|end| end.is_empty() == empty), "{time}");
+    }
+    let shown = said(&sandbox.done("perturb --knockout Sox2 --from 1 --bootstrap 30"));
+    assert!(shown.contains("2 cells at 1: too few to be drawn again"), "{shown}");
+    let table = rows(&sandbox, "perturb.csv");
+    assert!(ends(&table, ["lo", "hi"], |_| true).iter().all(String::is_empty));
+}
+
+#[test]
+fn r152_one_batch_a_time_gives_no_interval_and_no_verdict() {
+    let semrau = Sandbox::with(&root().join("data-samples/semrau2017_mesc_ra.h5ad"));
+    let line = "evaluate data.h5ad --timepoints time --at 24 --solver gaussian --n-pcs 3 \
+                --max-cells 60 --bootstrap 30 --batch-key time_label";
+    let shown = said(&semrau.done(line));
+    assert!(shown.contains("time 12 (285 cells of 1 batch)"), "{shown}");
+    assert!(shown.contains("no verdict") && !shown.contains("better"), "{shown}");
+    let table = rows(&semrau, "sbcell-validation/validation.csv");
+    let names = column(&table, "name");
+    let found = ends(&table, ["lo", "hi"], |row| names[row] == "gaussian");
+    assert!(!found.is_empty() && found.iter().all(String::is_empty), "{table:?}");
+    // Two batches at each time.
+    let sandbox = Sandbox::new();
+    Course::new(&["0", "1", "2"], &SYMBOLS).write(&sandbox.path("data.h5ad"));
+    let line = "evaluate data.h5ad --timepoints day --solver gaussian --n-pcs 3 --bootstrap 30";
+    sandbox.done(&format!("{line} --batch-key kind"));
+    let table = rows(&sandbox, "sbcell-validation/validation.csv");
+    let (names, metrics) = (column(&table, "name"), column(&table, "metric"));
+    let is_asked = |row: usize| names[row] == "gaussian" && metrics[row] == "energy";
+    let found = ends(&table, ["lo", "hi"], is_asked);
+    assert!(!found.is_empty() && found.iter().all(|end| end.parse::<f64>().is_ok()), "{found:?}");
+}
+
+#[test]
+fn r153_genes_are_found_by_their_ensembl_numbers_wherever_one_is_named() {
+    let genes: Vec<String> = (1..=16).map(|i| format!("ENSMUSG{i:011}.4")).collect();
+    let genes: Vec<&str> = genes.iter().map(String::as_str).collect();
+    let sandbox = Course::new(&["0", "1", "2"], &genes).fitted();
+    let asked = "ENSMUSG00000000003";
+    let shown = said(&sandbox.done(&format!("perturb --knockout {asked} --bootstrap 0")));
+    assert!(shown.contains(&format!("`{asked}` is `{asked}.4`")), "{shown}");
+    let table = rows(&sandbox, "perturb.csv");
+    let held = column(&table, "held_down").iter().position(|held| held == "1").unwrap();
+    assert_eq!(column(&table, "gene")[held], format!("{asked}.4"));
+    let line = "grn --bootstrap 0 --permutations 0 --plot e.svg --plot-target";
+    let shown = said(&sandbox.done(&format!("{line} {asked}.7")));
+    assert!(shown.contains(&format!("`{asked}.7` is `{asked}.4`")), "{shown}");
+    assert!(sandbox.text(&format!("e.{asked}.7.svg")).contains(&format!("{asked}.4")));
+    sandbox.done(&format!("velocity --space genes --genes {asked} --out v.csv"));
+    let refused = sandbox.run("perturb --knockout ENSMUSG00000000099");
+    assert_ne!(refused.code, 0);
+}
+
+#[test]
+fn r154_a_gene_can_be_held_at_another_level_than_zero() {
+    let sandbox = Course::new(&["0", "1", "2"], &SYMBOLS).fitted();
+    sandbox.done("perturb --set Sox2=1.25 --knockout Nanog --bootstrap 0");
+    let table = rows(&sandbox, "perturb.csv");
+    let number = |name: &str, gene: &str| -> f64 {
+        let row = column(&table, "gene").iter().position(|other| other == gene).unwrap();
+        column(&table, name)[row].parse().unwrap()
+    };
+    for (gene, level) in [("Sox2", 1.25), ("Nanog", 0.0)] {
+        assert!((number("knockout", gene) - level).abs() < 1e-12);
+        // What the simulated cells have of it: their mean is that of the control and the shift.
+        let simulated = number("control", gene) + number("shift", gene);
+        assert!((simulated - level).abs() < 1e-9, "{gene}: {simulated}");
+    }
+    let shown = said(&sandbox.done("perturb --set Sox2=99 --bootstrap 0"));
+    assert!(shown.contains("no cell has Sox2 at 99"), "{shown}");
+    for line in ["--set Sox2", "--set Sox2=much", "--set =1", "--set Sox2=NaN"] {
+        let refused = sandbox.run(&format!("perturb {line}"));
+        assert!(refused.code == 2 && refused.stderr.contains("--set"), "{}", refused.stderr);
+    }
+    let refused = sandbox.run("perturb --set Sox2=1 --knockout Sox2");
+    assert!(refused.stderr.contains("one level for each gene"), "{}", refused.stderr);
+    assert_eq!(sandbox.run("perturb").code, 2);
 }

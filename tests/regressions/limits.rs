@@ -154,7 +154,7 @@ fn r132_cells_and_genes_of_a_model_are_checked_too() {
         }
     };
     let fewer = |_: &str, cells: &mut Cells| match cells {
-        Cells::Floats(values) => drop(values.pop()),
+        Cells::Floats(values) | Cells::Gaps(values) => drop(values.pop()),
         Cells::Texts(values) => drop(values.pop()),
         Cells::Integers(values) => drop(values.pop()),
     };
@@ -271,6 +271,17 @@ fn r135_pages_of_chunks_that_were_never_written_are_empty() {
     }
 }
 
+/// The crate reads the indices of that file by itself, and leaves layouts of version 5 to us: pages that
+/// were written are read.
+#[test]
+fn r142_pages_of_layouts_that_are_read_here_are_read() {
+    let file = H5ad::open(&root().join("tests/fixtures/h5ad-pages/full_v5.h5ad")).unwrap();
+    let points = file.obsm("full").unwrap();
+    assert_eq!(points.dim(), (1100, 1));
+    let right = points.iter().enumerate().all(|(cell, value)| (value - cell as f64).abs() < 1e-12);
+    assert!(right, "{points}");
+}
+
 /// Draws at two times are independent of each other, whatever the other times that are asked for.
 #[test]
 fn r136_every_time_has_random_numbers_of_its_own() {
@@ -284,18 +295,25 @@ fn r136_every_time_has_random_numbers_of_its_own() {
         let at = rows.filter(|row| row[place("time")] == time);
         at.map(|row| row[place("PC1")].parse().unwrap()).collect()
     };
-    sandbox.done("-q interpolate --model m --at 2.25,2.5 --n-cells 2000 --out both.csv");
-    sandbox.done("-q interpolate --model m --at 2.5 --n-cells 2000 --out alone.csv");
+    // 200 draws from each of the 15 cells of the first time, those of one cell side by side.
+    let (n, each) = (3000, 200);
+    sandbox.done("-q interpolate --model m --at 2.25,2.5 --n-cells 3000 --out both.csv");
+    sandbox.done("-q interpolate --model m --at 2.5 --n-cells 3000 --out alone.csv");
     let (a, b) = (first("both.csv", "2.25"), first("both.csv", "2.5"));
-    assert_eq!(a.len(), 2000);
-    // Rows are in the order of their source cells: differences of neighbouring rows are noise alone.
-    let steps = |x: &[f64]| x.windows(2).map(|pair| pair[1] - pair[0]).collect::<Vec<f64>>();
+    assert_eq!((a.len(), b.len()), (n, n));
+    // What one cell becomes is normal, of one variance for all: draws less the mean of their cell are
+    // noise alone.
+    let noise = |x: &[f64]| -> Vec<f64> {
+        let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
+        x.chunks(each).flat_map(|of| of.iter().map(|x| x - mean(of)).collect::<Vec<_>>()).collect()
+    };
     let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>();
-    let (x, y) = (steps(&a), steps(&b));
+    let (x, y) = (noise(&a), noise(&b));
     let correlation = dot(&x, &y) / (dot(&x, &x) * dot(&y, &y)).sqrt();
-    // Of independent draws the noise has none, with a standard error of 0.03, and the few steps from one
-    // source cell to the next add a fifth; of the same draw it is near one.
-    assert!(correlation.abs() < 0.5, "{correlation}");
+    // The correlation of independent normal numbers with ν degrees of freedom has mean 0 and variance
+    // 1/ν exactly: five standard errors are 0.09. That of the same draws is 1.
+    let freedom = (n - n / each) as f64;
+    assert!(correlation.abs() < 5.0 / freedom.sqrt(), "{correlation}");
     let same = first("alone.csv", "2.5").iter().zip(&b).all(|(a, b)| a.to_bits() == b.to_bits());
     assert!(same, "another draw when asked alone");
 }

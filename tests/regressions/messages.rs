@@ -532,3 +532,67 @@ fn r122_spreadsheets_get_no_formulas_where_so_asked_and_exact_names_elsewhere() 
         assert!(!rows.iter().flatten().any(formula) && rows[1][0].starts_with("'=cell"), "{name}");
     }
 }
+
+#[test]
+fn r160_what_may_be_meant_is_said_of_keys_species_labels_and_suffixes() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    sandbox.done("fit data.h5ad --timepoints time --n-pcs 5 --n-gaussians 2");
+    sandbox.done("annotate data.h5ad --in-place --key-added other");
+    let shown = sandbox.done("strip data.h5ad --in-place --key othr").stdout;
+    assert!(shown.contains("did you mean `other`?"), "{shown}");
+    for (line, words) in [
+        ("grn --tfs humna", "did you mean `human`?"),
+        ("grn --tfs Mouse", "did you mean `mouse`?"),
+        ("evaluate data.h5ad --timepoints time_label --at 12hh", "did you mean `12h`?"),
+        ("evaluate data.h5ad --timepoints time --at 13", "did you mean `12`?"),
+        ("trends --groupby time_label --out x.cvs", "did you mean `.csv`"),
+        ("grn --plot x.pgn", "did you mean `.png`?"),
+    ] {
+        let refused = sandbox.run(line);
+        assert!(refused.code != 0 && refused.stderr.contains(words), "{line}: {}", refused.stderr);
+    }
+    std::fs::write(sandbox.path("genes.txt"), "Sox2\nEsrb\nGata6\n").unwrap();
+    let shown = sandbox.done("trends --groupby time_label --genes genes.txt --bootstrap 0").stderr;
+    assert!(shown.contains("`Esrb` (did you mean `Esrrb`?)"), "{shown}");
+}
+
+#[test]
+fn r161_folders_are_named_for_what_they_are_by_every_command() {
+    let sandbox = Sandbox::new();
+    for (folder, files) in [
+        ("zarr", &[".zgroup"][..]),
+        ("new", &["matrix.mtx.gz", "features.tsv.gz", "barcodes.tsv.gz"]),
+        ("old", &["matrix.mtx", "genes.tsv", "barcodes.tsv"]),
+        ("star", &["matrix.mtx", "features.tsv", "barcodes.tsv.gz"]),
+        ("gzipped", &["a_matrix.mtx.gz", "a_genes.tsv.gz", "a_barcodes.tsv.gz"]),
+    ] {
+        std::fs::create_dir(sandbox.path(folder)).unwrap();
+        for file in files {
+            std::fs::write(sandbox.path(&format!("{folder}/{file}")), "x").unwrap();
+        }
+    }
+    for command in ["inspect", "fit --timepoints day", "strip --in-place"] {
+        let refused = sandbox.run(&format!("{command} zarr"));
+        assert!(refused.code == 3 && refused.stderr.contains("zarr folder"), "{command}");
+    }
+    for (folder, first) in [
+        ("new", "convert it: `python"),
+        ("old", "convert it: `python"),
+        ("star", "`gzip -k star/matrix.mtx star/features.tsv`; then convert it: `python"),
+        ("gzipped", "`gunzip -k gzipped/a_matrix.mtx.gz gzipped/a_genes.tsv.gz"),
+    ] {
+        let hint = sandbox.run(&format!("inspect {folder}")).stderr;
+        assert!(hint.contains(first) && hint.contains("read_10x_mtx"), "{hint}");
+        assert_eq!(hint.contains("scanpy needs"), first.contains("zip"), "{hint}");
+    }
+}
+
+#[test]
+fn r162_a_remark_is_made_once() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    sandbox.done("fit data.h5ad --timepoints time --n-pcs 5 --n-gaussians 2");
+    sandbox.done("annotate data.h5ad --out other.h5ad");
+    let line = "transitions --groupby time_label --batch-key time_label --data other.h5ad";
+    let shown = sandbox.done(&format!("{line} --bootstrap 3")).stderr;
+    assert_eq!(shown.matches("is not the file that was fitted").count(), 1, "{shown}");
+}

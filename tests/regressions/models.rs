@@ -9,14 +9,15 @@ use sbcell::io::model::{ValuesChoice, read_header};
 use crate::sandbox::{Answer, Sandbox, root};
 
 #[path = "../course/mod.rs"]
-mod course;
+pub(crate) mod course;
 
 use course::{Course, N};
 
-const FIT: &str = "fit data.h5ad --timepoints day --n-pcs 3 --n-gaussians 1 --max-iterations 40";
+pub(crate) const FIT: &str =
+    "fit data.h5ad --timepoints day --n-pcs 3 --n-gaussians 1 --max-iterations 40";
 
 /// A folder with the small course and, if `fitted`, a model of it.
-fn with_course(fitted: bool) -> Sandbox {
+pub(crate) fn with_course(fitted: bool) -> Sandbox {
     let sandbox = Sandbox::new();
     Course::new().write(&sandbox.path("data.h5ad"));
     if fitted {
@@ -25,7 +26,7 @@ fn with_course(fitted: bool) -> Sandbox {
     sandbox
 }
 
-fn refused(sandbox: &Sandbox, line: &str, code: i32, words: &[&str]) -> Answer {
+pub(crate) fn refused(sandbox: &Sandbox, line: &str, code: i32, words: &[&str]) -> Answer {
     let answer = sandbox.run(line);
     assert_eq!(answer.code, code, "`{line}`\n{}{}", answer.stdout, answer.stderr);
     for word in words {
@@ -47,7 +48,7 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-fn change_json(path: &Path, change: impl FnOnce(&mut serde_json::Value)) {
+pub(crate) fn change_json(path: &Path, change: impl FnOnce(&mut serde_json::Value)) {
     let mut value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     change(&mut value);
     fs::write(path, serde_json::to_string_pretty(&value).unwrap()).unwrap();

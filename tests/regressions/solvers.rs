@@ -209,7 +209,7 @@ fn r077_without_resamples_nothing_is_better_or_worse() {
     let table = sandbox.text("sbcell-validation/validation.csv");
     let rows: Vec<&str> = table.lines().filter(|line| line.contains(",gaussian,energy,")).collect();
     // …,metric,value,lo,hi,n,rep
-    assert!(rows.iter().all(|row| row.contains(",NaN,NaN,")) && !rows.is_empty(), "{rows:?}");
+    assert!(rows.iter().all(|row| row.contains(",,,")) && !rows.is_empty(), "{rows:?}");
     let said = sandbox.done(&format!("{line} --bootstrap 5")).stdout;
     assert!(said.contains("5 resamples give no interval"), "{said}");
 }

@@ -7,6 +7,7 @@ mod dual;
 mod geodesic;
 mod held;
 mod kernel;
+mod masses;
 mod pairs;
 mod plan;
 mod process;

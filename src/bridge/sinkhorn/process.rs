@@ -51,7 +51,8 @@ impl SinkhornBridge {
     ///
     /// # Errors
     /// [`Error::Shape`] if the snapshots differ in dimension or there is not one potential for
-    /// each cell; [`Error::Parameter`] if a potential is not finite or a `λ` not finite and > 0.
+    /// each cell; [`Error::Parameter`] if a potential is not finite, a `λ` not finite and > 0, or the
+    /// masses of a relaxed plan are not finite.
     pub fn new(
         snapshots: (&Snapshot, &Snapshot),
         epsilon: Epsilon,
@@ -79,8 +80,14 @@ impl SinkhornBridge {
         let plan_marginal = relaxation.0.map(|lambda| {
             let sums = &masses.0 * &potentials.0.mapv(|f| (-f / lambda).exp());
             let total = sums.sum();
-            sums / total
+            (sums / total, total)
         });
+        if let Some((_, total)) = &plan_marginal
+            && !(0.0 < *total && *total < f64::INFINITY)
+        {
+            let must = "such that the plan has a finite mass > 0";
+            return Err(Error::Parameter { name: "potential", must, got: total.to_string() });
+        }
         Ok(Self {
             epsilon,
             source: &source.points() - &source_centre,
@@ -90,8 +97,18 @@ impl SinkhornBridge {
             masses,
             potentials,
             relaxation,
-            plan_marginal,
+            plan_marginal: plan_marginal.map(|found| found.0),
         })
+    }
+
+    /// The cells of source and target, less the centre of each.
+    pub(super) fn centred(&self) -> (ArrayView2<'_, f64>, ArrayView2<'_, f64>) {
+        (self.source.view(), self.target.view())
+    }
+
+    /// Whether a marginal was free.
+    pub(super) fn is_relaxed(&self) -> bool {
+        self.relaxation.0.is_some() || self.relaxation.1.is_some()
     }
 
     /// The potentials `f` of the source cells and `g` of the target cells.
@@ -125,7 +142,7 @@ impl SinkhornBridge {
     }
 
     /// Logarithms of the two factors of the plan.
-    fn logs(&self) -> Both {
+    pub(super) fn logs(&self) -> Both {
         logs(&self.masses, &self.potentials, self.epsilon.value())
     }
 

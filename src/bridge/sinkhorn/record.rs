@@ -30,7 +30,7 @@ impl SinkhornRecord {
     /// The bridge these numbers belong to, between `source` and `target`.
     ///
     /// # Errors
-    /// As [`SinkhornBridge::new`].
+    /// As [`SinkhornBridge::new`]; [`crate::Error::Parameter`] if the potentials are not those of a plan.
     pub fn restore(self, source: &Snapshot, target: &Snapshot) -> Result<SinkhornBridge> {
         let Self {
             epsilon,
@@ -40,11 +40,13 @@ impl SinkhornRecord {
             source_potential,
             target_potential,
         } = self;
-        SinkhornBridge::new(
+        let bridge = SinkhornBridge::new(
             (source, target),
             Epsilon::new(epsilon)?,
             (Array1::from(source_potential), Array1::from(target_potential)),
             (source_relaxation, target_relaxation),
-        )
+        )?;
+        bridge.check_masses()?;
+        Ok(bridge)
     }
 }

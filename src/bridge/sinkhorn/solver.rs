@@ -138,6 +138,10 @@ impl SinkhornSolver {
         self.check()?;
         let Self { cost: _, tolerance, max_iterations, source_relaxation, target_relaxation } =
             *self;
+        if !(mean_cost / epsilon).is_finite() {
+            let why = format!("the mean cost of a pair is {mean_cost:?}, with ε = {epsilon:?}");
+            return Err(Error::Numerical { what: "entropic transport", why });
+        }
         let (what, total) = ("coupling the cells".into(), max_iterations as u64);
         report(progress, Event::Begin { what, total })?;
         let masses = Both { source: marginals.0.to_vec(), target: marginals.1.to_vec() };

@@ -205,4 +205,23 @@ mod tests {
         assert_eq!(parts("CD8:naive"), (None, "CD8:naive"));
         assert_eq!(parts("B"), (None, "B"));
     }
+
+    #[test]
+    fn rounding_is_that_of_single_precision_and_far_less_than_an_interval() {
+        let days = known(&[("a", 0.0), ("b", 100.0)], "d");
+        close(days.any("--at", "99.999995"), 100.0);
+        close(days.any("--at", "99.9995"), 99.9995);
+        // A label of the kind is as near.
+        close(days.any("--at", "99.999995d"), 100.0);
+        // The shortest interval counts, wherever it is.
+        let near = known(&[("a", 1000.0), ("b", 1000.05), ("c", 2000.0)], "d");
+        close(near.any("--at", "1000.00004"), 1_000.000_04);
+    }
+
+    #[test]
+    fn a_label_is_another_time_up_to_the_ends_of_the_course_and_not_beyond() {
+        let mapped = known(&[("5", 0.0), ("9", 3.0), ("0", 5.0)], "");
+        assert!(mapped.any("--at", "5").is_err() && mapped.any("--at", "0").is_err());
+        close(mapped.any("--at", "9"), 3.0);
+    }
 }

@@ -2,7 +2,7 @@
 
 use kuva::render::render::TextAnchor;
 
-use crate::io::chart::profiles::{FEW_WORDS, GREY, PANEL, Panel, WIDTH};
+use crate::io::chart::profiles::{FEW_WORDS, GREY, PANEL, Panel, WIDTH, width_for};
 use crate::io::chart::{COLOURS, Chart, Profiles};
 use crate::io::edges::EdgeRow;
 
@@ -12,6 +12,7 @@ const N_REGULATORS: usize = 5;
 const ACTIVATES: &str = "#0072b2";
 const INHIBITS: &str = "#d55e00";
 
+/// Room for names on the left, at least.
 const LEFT: f64 = 170.0;
 const BAR: f64 = 20.0;
 
@@ -28,29 +29,24 @@ fn colour(edge: &EdgeRow) -> &'static str {
 pub fn draw_edges(rows: &[EdgeRow], n: usize) -> Chart {
     let rows = &rows[..n.min(rows.len())];
     let top = 62.0;
-    let mut chart = Chart::new(WIDTH, top + BAR * rows.len() as f64 + 20.0);
+    let several = rows.iter().any(|edge| edge.group != rows[0].group || edge.span != rows[0].span);
+    let names: Vec<String> = rows.iter().map(|edge| name_of(edge, several)).collect();
+    let longest = names.iter().map(|name| Chart::width_of(name)).fold(0.0, f64::max);
+    let left = LEFT.max(longest + 24.0);
+    let width = WIDTH + left - LEFT;
+    let mut chart = Chart::new(width, top + BAR * rows.len() as f64 + 20.0);
     chart.title((16.0, 24.0), "First edges");
     let legend = [("activates →", ACTIVATES, 16.0), ("inhibits ⊣", INHIBITS, 110.0)];
     for (text, colour, x) in legend {
         chart.words((x, 44.0), text, TextAnchor::Start, colour);
     }
-    let ends = (LEFT, WIDTH - 170.0);
+    let ends = (left, width - 170.0);
     chart.words((ends.1 + 12.0, 44.0), "stability", TextAnchor::Start, GREY);
     chart.words((ends.1 + 92.0, 44.0), "q", TextAnchor::Start, GREY);
     let most = rows.iter().map(|edge| edge.importance).fold(0.0, f64::max);
-    let several = rows.iter().any(|edge| edge.group != rows[0].group || edge.span != rows[0].span);
     for (place, edge) in rows.iter().enumerate() {
         let y = top + BAR * place as f64;
-        let mut name = format!("{} {} {}", edge.regulator, arrow(edge), edge.target);
-        if several {
-            let part = if edge.group.is_empty() {
-                format!(" [{}–{}]", edge.span.0, edge.span.1)
-            } else {
-                format!(" [{}]", edge.group)
-            };
-            name.push_str(&part);
-        }
-        chart.words((LEFT - 8.0, y + 13.0), &name, TextAnchor::End, "#222222");
+        chart.words((left - 8.0, y + 13.0), &names[place], TextAnchor::End, "#222222");
         let share = if most > 0.0 { (edge.importance / most).max(0.0) } else { 0.0 };
         chart.band((ends.0, y + 2.0), (share * (ends.1 - ends.0), BAR - 5.0), colour(edge));
         for (value, x) in [(edge.stability, ends.1 + 12.0), (edge.q_value, ends.1 + 92.0)] {
@@ -59,6 +55,16 @@ pub fn draw_edges(rows: &[EdgeRow], n: usize) -> Chart {
         }
     }
     chart
+}
+
+/// Both genes, and the part it is of where there are `several`.
+fn name_of(edge: &EdgeRow, several: bool) -> String {
+    let name = format!("{} {} {}", edge.regulator, arrow(edge), edge.target);
+    match (several, edge.group.is_empty()) {
+        (false, _) => name,
+        (true, true) => format!("{name} [{}–{}]", edge.span.0, edge.span.1),
+        (true, false) => format!("{name} [{}]", edge.group),
+    }
 }
 
 /// Draws the mean expression of `target` over time, and below it that of its first regulators in
@@ -73,7 +79,10 @@ pub fn draw_regulators(profiles: &Profiles, rows: &[EdgeRow], target: &str) -> O
         }
     }
     let height = 2.0 * (PANEL + 60.0) + 40.0;
-    let mut chart = Chart::new(WIDTH, height);
+    let names = found.iter().map(|edge| edge.regulator.as_str()).chain([target]);
+    // With an arrow behind it.
+    let width = width_for(names) + 8.0;
+    let mut chart = Chart::new(width, height);
     chart.title((16.0, 24.0), &format!("{target} and its first regulators over time"));
     let panel = Panel { profiles, bottom: 60.0 + PANEL };
     panel.draw(&mut chart, &[(of_target, target.to_string(), "#222222")], "expression");

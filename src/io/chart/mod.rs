@@ -68,6 +68,22 @@ impl Chart {
         Self { scene }
     }
 
+    /// About how wide `text` is in ordinary words: rather too much than too little.
+    pub(super) fn width_of(text: &str) -> f64 {
+        let wide = |c: char| {
+            if !c.is_ascii() || "WMmw".contains(c) {
+                12.0
+            } else if c.is_uppercase() {
+                8.5
+            } else if "ijlfrt .,".contains(c) {
+                5.0
+            } else {
+                7.7
+            }
+        };
+        visible(text).chars().map(wide).sum()
+    }
+
     pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: &str, width: f64) {
         self.scene.add(Primitive::Line {
             x1: from.0,

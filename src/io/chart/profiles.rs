@@ -40,8 +40,36 @@ fn is_few(n_cells: f64) -> bool {
 
 pub(super) const GREY: &str = "#666666";
 pub(super) const WIDTH: f64 = 640.0;
+/// What names beside the lines have of it.
+const NAMES: f64 = 150.0;
+/// Between names that stand below each other.
+const LINE: f64 = 14.0;
 /// Height of a panel.
 pub(super) const PANEL: f64 = 170.0;
+
+/// Width of a chart that has room for names beside the lines.
+pub(super) fn width_for<'a>(names: impl IntoIterator<Item = &'a str>) -> f64 {
+    let longest = names.into_iter().map(Chart::width_of).fold(0.0, f64::max);
+    WIDTH + (longest + 20.0 - NAMES).max(0.0)
+}
+
+/// Where names stand that want to be at `wanted`, from the top down: apart from each other, and
+/// between `top` and `bottom` if there is room.
+fn apart(wanted: &[f64], (top, bottom): (f64, f64)) -> Vec<f64> {
+    let mut places = wanted.to_vec();
+    // Pushed down from above, then up from below.
+    let mut least = top;
+    for place in &mut places {
+        *place = place.max(least);
+        least = *place + LINE;
+    }
+    let mut most = bottom;
+    for place in places.iter_mut().rev() {
+        *place = place.min(most);
+        most = *place - LINE;
+    }
+    places
+}
 
 /// A panel of lines over time.
 pub(super) struct Panel<'a> {
@@ -53,7 +81,7 @@ pub(super) struct Panel<'a> {
 impl Panel<'_> {
     /// Draws the columns of `lines` with their names and colours; a line skips times without a mean.
     pub(super) fn draw(&self, chart: &mut Chart, lines: &[(usize, String, &str)], title: &str) {
-        let (left, right) = (60.0, WIDTH - 150.0);
+        let (left, right) = (60.0, WIDTH - NAMES);
         let top = self.bottom - PANEL;
         chart.words((16.0, top - 12.0), title, TextAnchor::Start, GREY);
         let Profiles { times, mean, lo, hi, n_cells, .. } = self.profiles;
@@ -106,11 +134,10 @@ impl Panel<'_> {
         }
         // Names beside the ends of their lines, pushed apart.
         labels.sort_by(|a, b| a.0.total_cmp(&b.0));
-        let mut last = f64::NEG_INFINITY;
-        for (y, name, colour) in labels {
-            let y = (y + 4.0).max(last + 14.0);
+        let wanted: Vec<f64> = labels.iter().map(|label| label.0 + 4.0).collect();
+        let places = apart(&wanted, (top + 4.0, self.bottom + 4.0));
+        for ((_, name, colour), y) in labels.into_iter().zip(places) {
             chart.words((right + 10.0, y), name, TextAnchor::Start, colour);
-            last = y;
         }
     }
 }
@@ -120,6 +147,17 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+
+    #[test]
+    fn names_are_apart_and_stay_beside_their_panel() {
+        let places = apart(&[10.0, 11.0, 50.0], (0.0, 100.0));
+        assert_eq!(places, [10.0, 24.0, 50.0]);
+        // Three at the bottom end there, the last on its place.
+        assert_eq!(apart(&[98.0, 99.0, 100.0], (0.0, 100.0)), [72.0, 86.0, 100.0]);
+        assert!(
+            width_for(["XEN"]) <= WIDTH && width_for(["a".repeat(40).as_str()]) > WIDTH + 100.0
+        );
+    }
 
     #[test]
     fn intervals_are_drawn_from_end_to_end_and_dots_of_few_cells_are_hollow() {
@@ -159,5 +197,27 @@ mod tests {
         }
         let dots = tags("<circle");
         assert!(!dots[0].contains("#ffffff") && dots[1].contains("#ffffff"), "{dots:?}");
+    }
+
+    #[test]
+    fn intervals_of_several_lines_stand_side_by_side_and_ten_cells_are_not_few() {
+        let both = || array![[2.0, 2.0]];
+        let (mean, lo, hi, n_cells) = (both(), both() - 1.0, both() + 1.0, both() * 10.0);
+        let genes = vec!["a".into(), "b".into()];
+        let profiles = Profiles { genes, times: vec![0.0], mean, lo, hi, n_cells };
+        let mut chart = Chart::new(WIDTH, 300.0);
+        let lines = [(0, "a".into(), "#0072b2"), (1, "b".into(), "#d55e00")];
+        Panel { profiles: &profiles, bottom: 200.0 }.draw(&mut chart, &lines, "expression");
+        let folder = tempfile::tempdir().unwrap();
+        chart.write(&folder.path().join("c.svg")).unwrap();
+        let text = std::fs::read_to_string(folder.path().join("c.svg")).unwrap();
+        let place = |colour: &str| -> f64 {
+            let is = |part: &&str| part[..part.find('>').unwrap()].contains(colour);
+            let dot = text.split("<circle").skip(1).find(is).unwrap();
+            let rest = dot.split(" cx=\"").nth(1).unwrap();
+            rest[..rest.find('"').unwrap()].parse().unwrap()
+        };
+        assert!((place("#d55e00") - place("#0072b2") - 3.0).abs() < 1e-6, "{text}");
+        assert!(is_few(9.5) && !is_few(10.0) && !is_few(10.0 - 1e-9));
     }
 }

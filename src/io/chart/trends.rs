@@ -4,7 +4,7 @@ use kuva::render::render::TextAnchor;
 use ndarray::Array2;
 
 use crate::error::{Error, Result};
-use crate::io::chart::profiles::{FEW_WORDS, GREY, PANEL, Panel, WIDTH};
+use crate::io::chart::profiles::{FEW_WORDS, GREY, PANEL, Panel, WIDTH, width_for};
 use crate::io::chart::{COLOURS, Chart, Profiles};
 
 /// Draws `genes`, one panel each, along every trajectory of `sets`; bars are 95 % intervals of the mean.
@@ -19,10 +19,16 @@ pub fn draw_trends(sets: &[(String, Profiles)], genes: &[String]) -> Result<Char
         return Err(Error::Parameter { name, must, got: sets.len().to_string() });
     }
     let few = sets.iter().any(|set| set.1.has_few());
-    let height = 60.0 + genes.len() as f64 * (PANEL + 60.0);
-    let mut chart = Chart::new(WIDTH, height);
+    let height = 70.0 + genes.len() as f64 * (PANEL + 60.0);
     let names: Vec<&str> = sets.iter().map(|set| set.0.as_str()).collect();
-    chart.title((16.0, 24.0), &format!("along {}", names.join(", ")));
+    let width = width_for(names.iter().copied());
+    let mut chart = Chart::new(width, height);
+    let mut title = format!("mean expression along {}", names.join(", "));
+    // A title is a sixth larger than words, and bold.
+    if 1.3 * Chart::width_of(&title) > width - 32.0 {
+        title = format!("mean expression along {} trajectories", names.len());
+    }
+    chart.title((16.0, 24.0), &title);
     for (place, gene) in genes.iter().enumerate() {
         let one = of_gene(sets, gene);
         let bottom = 60.0 + PANEL + place as f64 * (PANEL + 60.0);
@@ -30,6 +36,7 @@ pub fn draw_trends(sets: &[(String, Profiles)], genes: &[String]) -> Result<Char
             (0..sets.len()).map(|s| (s, sets[s].0.clone(), COLOURS[s])).collect();
         Panel { profiles: &one, bottom }.draw(&mut chart, &lines, gene);
     }
+    chart.words((WIDTH / 2.0, height - 12.0), "time", TextAnchor::Middle, GREY);
     if few {
         chart.words((16.0, height - 12.0), FEW_WORDS, TextAnchor::Start, GREY);
     }
@@ -90,7 +97,7 @@ mod tests {
         let path = file.path().join("trends.svg");
         draw_trends(&sets, &["b".into()]).unwrap().write(&path).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
-        assert!(text.contains("along one, two") && !text.contains("NaN"));
+        assert!(text.contains("mean expression along one, two") && !text.contains("NaN"));
         assert!(draw_trends(&vec![sets[0].clone(); 8], &["b".into()]).is_err());
     }
 }

@@ -158,14 +158,15 @@ fn numbers(path: &Path, cells: &Cells, what: &str) -> Result<Vec<f64>> {
         other => other.parse::<f64>().ok().filter(|number| number.is_finite()),
     };
     match cells {
-        Cells::Floats(values) => match values.iter().enumerate().find(|entry| !entry.1.is_finite())
-        {
-            Some((row, value)) => {
-                let problem = format!("{value} in row {} is no {what}", row + 1);
-                Err(unreadable(path, problem, "take out the edges that have none"))
+        Cells::Floats(values) | Cells::Gaps(values) => {
+            match values.iter().enumerate().find(|entry| !entry.1.is_finite()) {
+                Some((row, value)) => {
+                    let problem = format!("{value} in row {} is no {what}", row + 1);
+                    Err(unreadable(path, problem, "take out the edges that have none"))
+                }
+                None => Ok(values.clone()),
             }
-            None => Ok(values.clone()),
-        },
+        }
         Cells::Integers(values) => Ok(values.iter().map(|value| *value as f64).collect()),
         Cells::Texts(texts) => texts
             .iter()
@@ -187,7 +188,9 @@ fn sign_of(value: f64) -> i8 {
 /// `+`, `-`, words and numbers as signs; 0 for what says nothing.
 fn signs(cells: &Cells) -> Vec<i8> {
     match cells {
-        Cells::Floats(values) => values.iter().map(|value| sign_of(*value)).collect(),
+        Cells::Floats(values) | Cells::Gaps(values) => {
+            values.iter().map(|value| sign_of(*value)).collect()
+        }
         Cells::Integers(values) => values.iter().map(|value| value.signum() as i8).collect(),
         Cells::Texts(texts) => texts
             .iter()

@@ -416,3 +416,16 @@ fn data_block(
     }
     Some(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the HDF5 library sets them: page k is the bit `0x80 >> (k % 8)` of byte k / 8.
+    #[test]
+    fn the_first_page_has_the_highest_bit() {
+        let bits = [0b1010_0000, 0b0000_0001];
+        let written: Vec<u64> = (0..16).filter(|&k| page_written(&bits, k)).collect();
+        assert_eq!(written, [0, 2, 15]);
+    }
+}

@@ -197,6 +197,7 @@ fn matrix_market(path: &Path) -> String {
 fn of_10x_folder(folder: &Path, names: &[String]) -> String {
     let matrix = names.iter().find(|name| is_matrix(name)).map_or("", String::as_str);
     let prefix = matrix.split("matrix.mtx").next().unwrap_or_default();
+    let first = as_scanpy_reads(folder, prefix, names);
     let prefix = if prefix.is_empty() || as_typed(Path::new(prefix)) != prefix {
         String::new()
     } else {
@@ -204,7 +205,30 @@ fn of_10x_folder(folder: &Path, names: &[String]) -> String {
     };
     let shown = as_typed(folder);
     let line = python(&format!("import scanpy as sc; sc.read_10x_mtx('{shown}'{prefix})"), folder);
-    format!("{line}{THEN_TIMES}")
+    format!("{first}{line}{THEN_TIMES}")
+}
+
+/// What has to be done first, so that scanpy reads a folder: it looks for compressed files beside
+/// `features.tsv`, and for plain ones beside `genes.tsv`, as the versions of Cell Ranger write them.
+fn as_scanpy_reads(folder: &Path, prefix: &str, names: &[String]) -> String {
+    let there = |name: &String| names.contains(name);
+    let either = |part: &str| [format!("{prefix}{part}"), format!("{prefix}{part}.gz")];
+    let is_old = !either("features.tsv").iter().any(there) && either("genes.tsv").iter().any(there);
+    let genes = if is_old { "genes.tsv" } else { "features.tsv" };
+    let shown = as_typed(folder);
+    let wrong: Vec<String> = ["matrix.mtx", genes, "barcodes.tsv"]
+        .into_iter()
+        .filter_map(|part| {
+            let [plain, packed] = either(part);
+            let (needed, found) = if is_old { (plain, packed) } else { (packed, plain) };
+            (!there(&needed) && there(&found)).then(|| format!("{shown}/{found}"))
+        })
+        .collect();
+    if wrong.is_empty() {
+        return String::new();
+    }
+    let program = if is_old { "gunzip" } else { "gzip" };
+    format!("scanpy needs other files there: `{program} -k {}`; then ", wrong.join(" "))
 }
 
 fn is_matrix(name: &str) -> bool {

@@ -31,7 +31,7 @@ use crate::bridge::{BridgeRecord, FitReport};
 use crate::error::{Error, Result};
 use crate::io::model_check;
 use crate::io::networks;
-use crate::io::run::read_json;
+use crate::io::run::{LONGEST_JSON, read_json, read_json_of};
 use crate::io::table::{self, Cells};
 use crate::io::temporary::number_in_name;
 use crate::preprocess::Pca;
@@ -209,9 +209,16 @@ impl Model {
             .ok_or_else(|| damaged("it lacks coordinates that model.json names"))?;
         let (genes, pca) = read_pca(folder, &header)?;
         let times: Vec<f64> = header.snapshots.iter().map(|snapshot| snapshot.time).collect();
+        // No snapshot has more cells than there are, whatever the header says.
+        let sizes = header.snapshots.iter().map(|snapshot| snapshot.n_cells.min(cells.len()));
+        let sizes: Vec<usize> = sizes.collect();
         let mut intervals: Vec<Interval> = times
             .windows(2)
-            .map(|pair| read_json(&folder.join(bridge_file(pair[0], pair[1]))))
+            .zip(sizes.windows(2))
+            .map(|(pair, n)| {
+                let most = longest_bridge([n[0], n[1]], header.dimensions.len());
+                read_json_of(&folder.join(bridge_file(pair[0], pair[1])), most)
+            })
             .collect::<Result<_>>()?;
         networks::attach(folder, &mut intervals)?;
         let (cells, cell_times) = (cells.clone(), cell_times.clone());
@@ -257,6 +264,16 @@ pub fn detail_names(intervals: &[Interval]) -> Vec<String> {
 
 pub(super) fn bridge_file(from: f64, to: f64) -> String {
     format!("{BRIDGES}/{}_{}.json", number_in_name(from), number_in_name(to))
+}
+
+/// Bytes of the file of a bridge between so many cells, at most: numbers of 40 bytes with their line, of
+/// which there are four for each pair of cells, and two for each cell and dimension beside what goes
+/// with the dimensions alone.
+fn longest_bridge(cells: [usize; 2], dim: usize) -> u64 {
+    let [n, m, dim] = [cells[0], cells[1], dim].map(|count| count as u64);
+    let pairs = n.saturating_mul(m).saturating_mul(4);
+    let of_cells = n.saturating_add(m).saturating_mul(2).saturating_mul(dim.saturating_add(2));
+    pairs.saturating_add(of_cells).saturating_mul(40).saturating_add(LONGEST_JSON)
 }
 
 fn read_pca(folder: &Path, header: &Header) -> Result<(Vec<String>, Option<Pca>)> {

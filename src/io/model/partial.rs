@@ -3,13 +3,18 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::bridge::BridgeProblem;
 use crate::error::{Error, Result};
+use crate::io::bridge_check;
 use crate::io::file::{self, io_error};
 use crate::io::model::exchange::{names_in, partial_folder, remove_any};
 use crate::io::model::publish::{PLAN, check_output};
-use crate::io::model::{BRIDGES, GENES, HEADER, Interval, Model, bridge_file, detail_names};
+use crate::io::model::{
+    BRIDGES, GENES, HEADER, Interval, Model, bridge_file, detail_names, longest_bridge,
+};
+use crate::io::model_check;
 use crate::io::networks;
-use crate::io::run::{json_text, read_json, write_json};
+use crate::io::run::{json_text, read_json, read_json_of, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::preprocess::Pca;
 
@@ -67,25 +72,43 @@ impl PartialModel {
         &self.folder
     }
 
-    /// The interval `from` → `to`, if it was finished before.
+    /// The interval `from` → `to` that was asked for as `problem`, if it was finished before; checked as
+    /// when a model is opened.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] if its file is there and damaged.
-    pub fn interval(&self, from: f64, to: f64) -> Result<Option<Interval>> {
+    /// [`Error::Unreadable`] or [`Error::NoFile`] if a file of it is damaged, lost, or of another problem.
+    pub fn interval(
+        &self,
+        from: f64,
+        to: f64,
+        problem: &BridgeProblem,
+    ) -> Result<Option<Interval>> {
         let path = self.folder.join(bridge_file(from, to));
         if !path.exists() {
             return Ok(None);
         }
-        let mut interval: Interval = read_json(&path)?;
+        let (source, target) = (problem.source(), problem.target());
+        let most = longest_bridge([source.n_cells(), target.n_cells()], problem.dim());
+        let mut interval: Interval = read_json_of(&path, most)?;
         networks::attach(&self.folder, std::slice::from_mut(&mut interval))?;
-        Ok(Some(interval))
+        let asked = (from, to, problem.epsilon().value());
+        match bridge_check::as_asked(&interval, asked)
+            .and_then(|()| bridge_check::sound(&interval, source, target))
+        {
+            Ok(()) => Ok(Some(interval)),
+            Err(problem) => Err(Error::Unreadable { path, problem, way_out: None }),
+        }
     }
 
-    /// Keeps a finished interval.
+    /// Keeps a finished interval, the answer to `problem`: nothing that could not be read again.
     ///
     /// # Errors
-    /// [`Error::Io`] if it cannot be written.
-    pub fn keep(&self, interval: &Interval) -> Result<()> {
+    /// [`Error::Numerical`] if a model with it would be refused; [`Error::Io`] if it cannot be written.
+    pub fn keep(&self, interval: &Interval, problem: &BridgeProblem) -> Result<()> {
+        bridge_check::sound(interval, problem.source(), problem.target()).map_err(|why| {
+            let why = format!("{why}; the values are too far apart to compute with");
+            Error::Numerical { what: "the bridge that was found", why }
+        })?;
         networks::write(&self.folder, interval)?;
         write_json(&self.folder.join(bridge_file(interval.from, interval.to)), interval)
     }
@@ -93,8 +116,9 @@ impl PartialModel {
     /// Writes everything but the intervals; returns the names of all files of the model.
     ///
     /// # Errors
-    /// [`Error::Io`] if a file cannot be written.
+    /// [`Error::Numerical`] if it could not be read again; [`Error::Io`] if a file cannot be written.
     pub fn complete(&self, model: &Model) -> Result<Vec<String>> {
+        model_check::writable(model)?;
         let mut files = vec![HEADER.to_string(), "cells.parquet".to_string()];
         let mut cells = Table::default()
             .with("cell", Cells::Texts(model.cells.clone()))

@@ -1,6 +1,5 @@
 //! The files of a model against their hashes in `run.json`: whether they are of one fit.
 
-use std::fs;
 use std::path::Path;
 
 use rayon::prelude::*;
@@ -10,7 +9,7 @@ use crate::io::file;
 use crate::io::model::{GENES, RUN};
 use crate::io::model_check;
 use crate::io::networks;
-use crate::io::run::{OutputRecord, RunRecord, read_json};
+use crate::io::run::{LONGEST_JSON, OutputRecord, RunRecord, read_json};
 use crate::progress::Silent;
 
 /// How often a model is read that changes meanwhile.
@@ -46,7 +45,8 @@ pub(super) fn check(folder: &Path) -> Result<()> {
 
 /// Reads again as long as that fails while `run.json` changes: a fit is putting its model there.
 pub(super) fn steady<T>(folder: &Path, read: impl Fn() -> Result<T>) -> Result<T> {
-    let mut before = fs::read(folder.join(RUN)).ok();
+    let record = || file::read_bytes(&folder.join(RUN), LONGEST_JSON).ok();
+    let mut before = record();
     for _ in 1..ATTEMPTS {
         let failed = match read() {
             Err(
@@ -57,7 +57,7 @@ pub(super) fn steady<T>(folder: &Path, read: impl Fn() -> Result<T>) -> Result<T
             ) => error,
             done => return done,
         };
-        let after = fs::read(folder.join(RUN)).ok();
+        let after = record();
         if after == before {
             return Err(failed);
         }

@@ -132,6 +132,8 @@ fn is_after(name: &str, prefix: &str) -> bool {
 /// [`Error::FileInUse`], [`Error::FileChanged`] if the file itself is to be changed and another process
 /// is at it.
 pub fn strip(source: &Path, out: &Path, key: Option<&str>) -> Result<Stripped> {
+    // First, so that what is no `.h5ad` is named for what it is.
+    drop(H5ad::open(source)?);
     let held = if same_file(source, out) { Some(Held::take(source)?) } else { None };
     let opened = H5ad::open(source)?;
     let (kept, marks): (BTreeMap<_, _>, BTreeMap<_, _>) =

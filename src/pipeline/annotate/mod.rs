@@ -108,6 +108,8 @@ pub fn annotate(
     progress: &mut dyn Progress,
 ) -> Result<Annotated> {
     check_key(&options.key)?;
+    // First, so that what is no `.h5ad` is named for what it is.
+    drop(H5ad::open(source)?);
     // Taken before anything is read, so that what is written fits what was read.
     let held = if same_file(source, out) { Some(Held::take(source)?) } else { None };
     let file = H5ad::open(source)?;

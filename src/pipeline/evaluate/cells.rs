@@ -101,6 +101,7 @@ impl Cells {
             let same = |time: &f64| (time - wanted).abs() <= 1e-9 * wanted.abs().max(1.0);
             match times.iter().position(same) {
                 Some(k) if (1..=n_inner).contains(&k) => found.push(k),
+                None => return Err(Error::NotObserved { time: *wanted, times: times.clone() }),
                 _ => {
                     let must = "times of the file that are neither the first nor the last";
                     let got = wanted.to_string();

@@ -16,7 +16,7 @@ use crate::bridge::Property;
 use crate::error::Result;
 use crate::io::run::InputRecord;
 use crate::io::validation::{FORMAT, HeldOutRecord, Validation};
-use crate::metrics::Resamples;
+use crate::metrics::{Drawn, Resamples};
 use crate::pipeline::config::FitOptions;
 use crate::pipeline::evaluate::cells::Cells;
 use crate::pipeline::evaluate::fold::Fold;
@@ -124,7 +124,9 @@ fn hold_out(
     if fold.n_per_side(options.max_cells) < 4 {
         return progress::note(progress, "too few cells to score: left out");
     }
-    let [earlier, held, later] = resamples(cells, &fold, options, seed);
+    let n_bootstrap = resamples_of(cells, &fold, options, progress)?;
+    let too_few = n_bootstrap < options.n_bootstrap;
+    let [earlier, held, later] = resamples(cells, &fold, n_bootstrap, seed);
     let sources = Sources { earlier: &earlier, later: &later };
     let mut predictions = Vec::new();
     let mut solved = Vec::new();
@@ -154,7 +156,8 @@ fn hold_out(
     let (name, kind) = ("A".to_string(), Kind::Scale);
     let apart = Prediction { name, cells: fold.cells[0].clone(), resamples: earlier, kind };
     let apart = score_all(&scoring, vec![apart], (&fold.cells[2], &later), seed, progress)?;
-    let scored = ScoredTime { scored: found.into_iter().chain(apart).collect(), floor, scoring };
+    let scored =
+        ScoredTime { scored: found.into_iter().chain(apart).collect(), floor, scoring, too_few };
     let batches = match &cells.batches {
         Some(batches) => {
             let how = (&scoring, options.max_cells);
@@ -177,16 +180,42 @@ fn hold_out(
     Ok(())
 }
 
+/// How many resamples there are: none, which is said, if there are too few cells or batches before, at
+/// or after the held-out time to draw them again.
+fn resamples_of(
+    cells: &Cells,
+    fold: &Fold,
+    options: &EvaluateOptions,
+    progress: &mut dyn Progress,
+) -> Result<usize> {
+    let drawn = |rows: &Vec<usize>| match &cells.batches {
+        None => Drawn::cells(rows.len()),
+        Some(batches) => Drawn::batches(rows.iter().map(|&row| &batches[row])),
+    };
+    let all = fold.real.iter().zip(fold.rows.iter().map(drawn));
+    let few: Vec<String> = all
+        .filter(|(_, drawn)| !drawn.is_enough())
+        .map(|(time, drawn)| format!("time {time} ({})", drawn.words()))
+        .collect();
+    if few.is_empty() || options.n_bootstrap == 0 {
+        return Ok(options.n_bootstrap);
+    }
+    let (label, few) = (&fold.label, few.join(", "));
+    let text = format!("too few to be drawn again, so no interval for {label}: {few}");
+    progress::note(progress, text)?;
+    Ok(0)
+}
+
 /// Resamples of the cells before, at and after the held-out time: by cell, or by batch.
-fn resamples(cells: &Cells, fold: &Fold, options: &EvaluateOptions, seed: Seed) -> [Resamples; 3] {
+fn resamples(cells: &Cells, fold: &Fold, n_bootstrap: usize, seed: Seed) -> [Resamples; 3] {
     [0, 1, 2].map(|place| {
         let rows = &fold.rows[place];
         let seed = seed.child("evaluate/resample", place as u64);
         match &cells.batches {
-            None => Resamples::of_cells(rows.len(), options.n_bootstrap, seed),
+            None => Resamples::of_cells(rows.len(), n_bootstrap, seed),
             Some(batches) => {
                 let groups: Vec<&String> = rows.iter().map(|&row| &batches[row]).collect();
-                Resamples::of_groups(&groups, options.n_bootstrap, seed)
+                Resamples::of_groups(&groups, n_bootstrap, seed)
             }
         }
     })

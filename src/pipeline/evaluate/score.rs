@@ -28,6 +28,8 @@ pub(super) struct ScoredTime {
     pub(super) scored: Vec<Scored>,
     pub(super) floor: ScoreFloor,
     pub(super) scoring: Scoring,
+    /// Whether there are too few cells or batches to draw them again.
+    pub(super) too_few: bool,
 }
 
 /// How sure a method's gain over the best null is, and how much of what can be explained it is.
@@ -183,22 +185,25 @@ impl ScoredTime {
             }
         }
         for (metric, values) in &self.floor.entries {
-            let numbers = [self.floor.mean(metric), least(values), most(values)];
+            let [lo, hi] = ends(values);
+            let numbers = [self.floor.mean(metric), lo, hi];
             rows.push(row("floor", metric, numbers, self.floor.n_per_side, values.len()));
         }
         for (metric, values) in batches.into_iter().flatten() {
             let mean = values.iter().sum::<f64>() / values.len() as f64;
-            let numbers = [mean, least(values), most(values)];
+            let [lo, hi] = ends(values);
+            let numbers = [mean, lo, hi];
             rows.push(row("P", metric, numbers, self.floor.n_per_side, values.len()));
         }
         rows
     }
 }
 
-fn least(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::INFINITY, f64::min)
-}
-
-fn most(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+/// The least and the most of several values; NaN for a single one, which has no range.
+fn ends(values: &[f64]) -> [f64; 2] {
+    if values.len() < 2 {
+        return [f64::NAN; 2];
+    }
+    let each = || values.iter().copied();
+    [each().fold(f64::INFINITY, f64::min), each().fold(f64::NEG_INFINITY, f64::max)]
 }

@@ -38,7 +38,7 @@ pub(super) fn verdict(scored: &ScoredTime, name: &str) -> Option<String> {
     let n_resamples = gain.resampled.len();
     let verdict = if n_resamples < LEAST_RESAMPLES {
         let energy = model.score.energy.value;
-        let (best_energy, why) = (energy + gain.value, few(n_resamples));
+        let (best_energy, why) = (energy + gain.value, few(n_resamples, scored.too_few));
         format!(
             "{name}: energy distance {energy:.3} against {best_energy:.3} of {best} ({null}); {why}"
         )
@@ -62,7 +62,10 @@ pub(super) fn verdict(scored: &ScoredTime, name: &str) -> Option<String> {
 }
 
 /// Why there is no verdict.
-fn few(n_resamples: usize) -> String {
+fn few(n_resamples: usize, too_few: bool) -> String {
+    if too_few {
+        return "too few cells or batches for an interval, so no verdict".into();
+    }
     if n_resamples == 0 {
         return "no interval was asked for (--bootstrap 0), so no verdict".into();
     }

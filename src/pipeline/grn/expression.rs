@@ -9,7 +9,7 @@ use rand::seq::index;
 use crate::error::{Error, Result};
 use crate::grn::transcription_factors;
 use crate::io::model::Model;
-use crate::pipeline::asked_genes::AskedGenes;
+use crate::pipeline::asked_genes::{AskedGenes, missing_words};
 use crate::pipeline::fitted::Fitted;
 use crate::pipeline::grn::options::{GrnOptions, Regulators};
 use crate::pipeline::lineage::{say_unlabelled, say_without_batch};
@@ -226,8 +226,10 @@ fn targets(wanted: &[String], all: &[String], progress: &mut dyn Progress) -> Re
     let AskedGenes { columns, n_found, missing } = AskedGenes::find(wanted, all, progress)?;
     if !missing.is_empty() {
         let n = n_found + missing.len();
-        let text =
-            format!("{n_found} of the {n} targets asked for are among the genes of the file");
+        let text = format!(
+            "{n_found} of the {n} targets asked for are among the genes of the file; missing: {}",
+            missing_words(&missing, all)
+        );
         progress::note(progress, text)?;
     }
     Ok(columns)

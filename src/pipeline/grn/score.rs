@@ -272,4 +272,20 @@ mod tests {
         let error = score(EDGES, truth, &GrnScoreOptions::default()).unwrap_err().to_string();
         assert!(error.contains("a, b, x, y") && error.contains("A, B"), "{error}");
     }
+
+    #[test]
+    fn the_strongest_of_a_pair_counts_wherever_it_stands_and_pairs_beyond_the_genes_do_not() {
+        let truth = "Gene1,Gene2\na,b\nb,c\n";
+        let ahead = |edges: &str| {
+            let found = score(edges, truth, &GrnScoreOptions::default()).unwrap();
+            found.scores.early_precision
+        };
+        // Edges of 5 and 4 before another of 3.
+        for edges in ["a,b,5\na,b,1\nc,a,3\nb,c,4\n", "a,b,1\na,b,5\nc,a,3\nb,c,4\n"] {
+            assert!((ahead(&format!("TF,target,importance\n{edges}")) - 1.0).abs() < 1e-12);
+        }
+        let genes = GrnScoreOptions { genes: Some(vec!["a".into(), "b".into()]), ..all_default() };
+        let found = score("TF,target,importance\na,b,1\na,c,2\n", truth, &genes).unwrap();
+        assert_eq!((found.scores.n_candidates, found.n_outside), (2, 1));
+    }
 }

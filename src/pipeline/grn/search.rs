@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use ndarray::{Array1, Array2, Axis};
+use ndarray::{Array1, Array2, Axis, Zip};
 
 use crate::bridge::UnitTime;
 use crate::error::{Error, Result};
@@ -15,7 +15,9 @@ use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
 use crate::io::model::Model;
 use crate::lineage::Groups;
+use crate::metrics::Drawn;
 use crate::pipeline::asked::{not_among, with_genes_of_file};
+use crate::pipeline::asked_genes::named_genes;
 use crate::pipeline::grn::expression::Measured;
 use crate::pipeline::grn::options::{EdgeSource, GrnOptions};
 use crate::pipeline::grn::replicate::{Replicates, replicates};
@@ -70,10 +72,11 @@ pub(super) fn search(
         profiles: Some(profiles(model, &measured)),
         degenerate: Vec::new(),
     };
-    if let Some(gene) = options.drawn.iter().find(|gene| !measured.genes.contains(gene)) {
+    let missing = |gene: &String| {
         let error = not_among(gene, &measured.genes, "among which edges are sought");
-        return Err(with_genes_of_file(error, (folder, model), options.data.as_deref()));
-    }
+        with_genes_of_file(error, (folder, model), options.data.as_deref())
+    };
+    named_genes(&options.drawn, &measured.genes, missing, progress)?;
     for (number, part) in parts.iter().enumerate() {
         known.search_part(part, number, &mut found, progress)?;
     }
@@ -352,8 +355,19 @@ fn profiles(model: &Model, measured: &Measured) -> Profiles {
         let values = measured.values.select(Axis(0), &rows.collect::<Vec<_>>()).mapv(f64::from);
         let n = values.nrows().max(1) as f64;
         let of_time = values.sum_axis(Axis(0)) / n;
-        let reach = values.std_axis(Axis(0), 0.0) * (2.0 / n.sqrt());
-        lo.row_mut(k).assign(&(&of_time - &reach));
+        // Of one or two cells there is no interval.
+        let enough = Drawn::cells(values.nrows()).is_enough();
+        let reach = values.std_axis(Axis(0), 0.0) * (2.0 / (n - 1.0).max(1.0).sqrt());
+        let reach = if enough { reach } else { reach * f64::NAN };
+        // A mean is never below the least value.
+        let least = values.fold_axis(Axis(0), f64::INFINITY, |a, b| a.min(*b));
+        let mut below = &of_time - &reach;
+        Zip::from(&mut below).and(&least).for_each(|below, least| {
+            if *below < *least {
+                *below = *least;
+            }
+        });
+        lo.row_mut(k).assign(&below);
         hi.row_mut(k).assign(&(&of_time + &reach));
         mean.row_mut(k).assign(&of_time);
         n_cells.row_mut(k).fill(values.nrows() as f64);

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::io::model::Model;
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Fates, Groups, Terminal};
+use crate::pipeline::lineage::notes::Passed;
 use crate::pipeline::lineage::{CellSets, CourseOfCells, notes, place_or_last};
 use crate::progress::{self, Progress};
 
@@ -93,7 +94,8 @@ pub(super) fn of_course(
 ) -> Result<Fates> {
     let terminals = terminals(course, groups, options)?;
     let named = terminals.iter().map(|terminal| Ok((groups.find(&terminal.name)?, terminal.place)));
-    notes::say_few(course, groups, named.collect::<Result<Vec<_>>>()?, progress)?;
+    let named = named.collect::<Result<Vec<_>>>()?;
+    notes::say_few(course, groups, named.iter().copied(), progress)?;
     let what = "following cells to their fates".to_string();
     progress::report(progress, progress::Event::Begin { what, total: 1 })?;
     let resampled = course.resampled(
@@ -104,6 +106,8 @@ pub(super) fn of_course(
     )?;
     let found = Fates::of(&resampled, &course.lineage, &terminals)?;
     progress::report(progress, progress::Event::End)?;
+    let passed = Passed { named, between: (1..found.tables.len()).collect() };
+    notes::say_unknown(&resampled, (course, groups), passed, progress)?;
     Ok(found)
 }
 
@@ -156,16 +160,20 @@ fn table(model: &Model, course: &CourseOfCells, fates: &Fates) -> Table {
     let times = (0..n_times).flat_map(|k| of_rows(k).map(|&row| model.cell_times[row])).collect();
     let mut table =
         Table::default().with("id", Cells::Texts(ids)).with("time", Cells::Floats(times));
+    let all = |of: &dyn Fn(usize) -> Vec<f64>| -> Vec<f64> { (0..n_times).flat_map(of).collect() };
+    for (f, name) in fates.names.iter().enumerate() {
+        let values = all(&|k| fates.tables[k].probabilities.column(f).to_vec());
+        table.push(name.clone(), Cells::Floats(values));
+    }
+    for (f, name) in fates.names.iter().enumerate() {
+        let lo = all(&|k| fates.tables[k].lo.column(f).to_vec());
+        let hi = all(&|k| fates.tables[k].hi.column(f).to_vec());
+        table.push(format!("{name}_lo"), Cells::Gaps(lo));
+        table.push(format!("{name}_hi"), Cells::Gaps(hi));
+    }
     let mut push = |name: String, of: &dyn Fn(usize) -> Vec<f64>| {
-        table.push(name, Cells::Floats((0..n_times).flat_map(of).collect()));
+        table.push(name, Cells::Floats(all(of)));
     };
-    for (f, name) in fates.names.iter().enumerate() {
-        push(name.clone(), &|k| fates.tables[k].probabilities.column(f).to_vec());
-    }
-    for (f, name) in fates.names.iter().enumerate() {
-        push(format!("{name}_lo"), &|k| fates.tables[k].lo.column(f).to_vec());
-        push(format!("{name}_hi"), &|k| fates.tables[k].hi.column(f).to_vec());
-    }
     for (f, name) in fates.names.iter().enumerate() {
         push(format!("{name}_log_odds"), &|k| fates.tables[k].log_odds().column(f).to_vec());
     }

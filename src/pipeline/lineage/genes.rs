@@ -11,13 +11,13 @@ use crate::io::chart::{Chart, Profiles, draw_trends};
 use crate::io::model::Model;
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Driver, Trend, drivers as correlate, goes_with_depth, trends as along};
-use crate::metrics::Resamples;
+use crate::metrics::{Drawn, Resamples};
 use crate::pipeline::asked::not_among;
-use crate::pipeline::asked_genes::AskedGenes;
+use crate::pipeline::asked_genes::{AskedGenes, missing_words};
 use crate::pipeline::fitted::Fitted;
 use crate::pipeline::lineage::CourseOfCells;
 use crate::pipeline::lineage::fates::{FateOptions, of_course};
-use crate::pipeline::lineage::notes::{FEW, say_list};
+use crate::pipeline::lineage::notes::{FEW, say_list, say_no_interval};
 use crate::pipeline::lineage::trajectory::{TrajectoryOptions, chosen, steps};
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
@@ -68,7 +68,8 @@ pub fn trends(
             Resamples::of_cells(n, *bootstrap, seed.child("time", k as u64))
         })
         .collect();
-    let (mut rows, mut profiles, mut few) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut rows, mut profiles) = (Vec::new(), Vec::new());
+    let (mut few, mut unknown) = (Vec::new(), Vec::new());
     for (set, steps) in sets.iter().zip(&all) {
         let name = groups.names()[set.0].clone();
         let mut of_set: Vec<AtTime> = Vec::new();
@@ -81,6 +82,10 @@ pub fn trends(
             if n_cells < FEW - ROUNDING {
                 few.push(format!("{name} at {time} ({n_cells:.1})"));
             }
+            let drawn = Drawn::cells(step.shares.column(0).iter().filter(|s| **s > 0.0).count());
+            if *bootstrap > 0 && !drawn.is_enough() {
+                unknown.push(format!("{name} at {time} ({})", drawn.words()));
+            }
             of_set.push(AtTime { time, trend, n_cells });
         }
         profiles.push((name.clone(), profile(&names, &of_set)));
@@ -89,6 +94,7 @@ pub fn trends(
     }
     progress::report(progress, Event::End)?;
     say_list(few, progress)?;
+    say_no_interval(&unknown, progress)?;
     Ok(TrendTables { long: trend_table(&names, &rows), profiles })
 }
 
@@ -141,6 +147,9 @@ fn trend_table(genes: &[String], rows: &[(String, AtTime)]) -> Table {
     let numbers = |of: &dyn Fn(&Trend) -> &ndarray::Array1<f64>| {
         Cells::Floats(rows.iter().flat_map(|(_, at)| of(&at.trend).to_vec()).collect())
     };
+    let ends = |of: &dyn Fn(&Trend) -> &ndarray::Array1<f64>| {
+        Cells::Gaps(rows.iter().flat_map(|(_, at)| of(&at.trend).to_vec()).collect())
+    };
     let of_row = |of: &dyn Fn(&AtTime) -> f64| {
         Cells::Floats((0..rows.len() * n).map(|at| of(&rows[at / n].1)).collect())
     };
@@ -149,8 +158,8 @@ fn trend_table(genes: &[String], rows: &[(String, AtTime)]) -> Table {
         .with("time", of_row(&|at| at.time))
         .with("gene", texts(&|_, gene| genes[gene].clone()))
         .with("mean", numbers(&|trend| &trend.mean))
-        .with("lo", numbers(&|trend| &trend.lo))
-        .with("hi", numbers(&|trend| &trend.hi))
+        .with("lo", ends(&|trend| &trend.lo))
+        .with("hi", ends(&|trend| &trend.hi))
         .with("deviation", numbers(&|trend| &trend.deviation))
         .with("effective_cells", of_row(&|at| at.n_cells))
 }
@@ -234,12 +243,15 @@ impl DriverRow {
         let numbers = |of: &dyn Fn(&Driver) -> f64| {
             Cells::Floats(rows.iter().map(|row| of(&row.driver)).collect())
         };
+        let ends = |of: &dyn Fn(&Driver) -> f64| {
+            Cells::Gaps(rows.iter().map(|row| of(&row.driver)).collect())
+        };
         Table::default()
             .with("fate", Cells::Texts(rows.iter().map(|row| row.fate.clone()).collect()))
             .with("gene", Cells::Texts(rows.iter().map(|row| row.gene.clone()).collect()))
             .with("correlation", numbers(&|driver| driver.correlation))
-            .with("lo", numbers(&|driver| driver.lo))
-            .with("hi", numbers(&|driver| driver.hi))
+            .with("lo", ends(&|driver| driver.lo))
+            .with("hi", ends(&|driver| driver.hi))
             .with("effect", numbers(&|driver| driver.effect))
             .with("beyond_depth", numbers(&|driver| driver.beyond_depth))
             .with("pvalue", numbers(&|driver| driver.p_value))
@@ -267,7 +279,8 @@ fn expression(
     let AskedGenes { columns, n_found, missing } = AskedGenes::find(wanted, &all, progress)?;
     if !missing.is_empty() {
         let n = n_found + missing.len();
-        progress::note(progress, format!("{} of {n} genes are not in the file", missing.len()))?;
+        let (words, n_missing) = (missing_words(&missing, &all), missing.len());
+        progress::note(progress, format!("{n_missing} of {n} genes are not in the file: {words}"))?;
     }
     let values = file.expression(&columns, progress)?;
     Ok((columns.iter().map(|&column| all[column].clone()).collect(), values))

@@ -35,7 +35,7 @@ pub use diagnose::{DiagnoseOptions, Diagnosed, diagnose};
 pub use fates::{FateOptions, FateTables, TerminalGroup, fates};
 pub use genes::{DriverOptions, DriverRow, TrendOptions, TrendTables, drivers, trends};
 pub(in crate::pipeline) use notes::{say_unlabelled, say_without_batch};
-pub use perturb::{PerturbOptions, Perturbed, perturb};
+pub use perturb::{GeneLevel, PerturbOptions, Perturbed, perturb};
 pub use trajectory::{Direction, Trajectories, TrajectoryOptions, trajectory};
 pub use transitions::{FoundTransitions, TransitionOptions, transitions};
 
@@ -136,8 +136,8 @@ impl CourseOfCells {
             return Ok(());
         }
         let text = format!(
-            "one value of `{column}` only at {}: resampling it says nothing of the scatter there, and \
-             intervals are too narrow",
+            "one value of `{column}` only at {}: resampling it says nothing of the scatter there, so \
+             that there is no interval through it",
             lone.join(", ")
         );
         progress::note(progress, text)

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::io::model::Model;
-use crate::lineage::Groups;
+use crate::lineage::{Groups, Resampled};
 use crate::pipeline::lineage::CourseOfCells;
 use crate::progress::{self, Progress};
 
@@ -37,6 +37,53 @@ pub(super) fn say_list(few: Vec<String>, progress: &mut dyn Progress) -> Result<
         return Ok(());
     }
     let text = format!("fewer than ten cells: {}; what is said of them is unsure", short(&few));
+    progress::note(progress, text)
+}
+
+/// Groups at places of times, and places of times between them, that an interval depends on.
+pub(super) struct Passed {
+    /// Groups, each at the place of a time.
+    pub(super) named: Vec<(usize, usize)>,
+    /// Places of times that are passed through.
+    pub(super) between: Vec<usize>,
+}
+
+/// Says which groups and times of `passed` have too few cells for intervals, if intervals are asked
+/// for.
+pub(super) fn say_unknown(
+    resampled: &Resampled<'_>,
+    (course, groups): (&CourseOfCells, &Groups),
+    passed: Passed,
+    progress: &mut dyn Progress,
+) -> Result<()> {
+    if resampled.n_columns() < 2 {
+        return Ok(());
+    }
+    let times = course.lineage.times();
+    let mut unknown = Vec::new();
+    for place in passed.between.into_iter().collect::<BTreeSet<_>>() {
+        let drawn = resampled.drawn(place, |_| true);
+        if !drawn.is_enough() {
+            unknown.push(format!("time {} ({})", times[place], drawn.words()));
+        }
+    }
+    let named: BTreeSet<(usize, usize)> = passed.named.iter().map(|(g, k)| (*k, *g)).collect();
+    for (place, group) in named {
+        let drawn = resampled.drawn(place, |i| groups.at(place)[i] == Some(group));
+        if !drawn.is_enough() {
+            let name = &groups.names()[group];
+            unknown.push(format!("{name} at {} ({})", times[place], drawn.words()));
+        }
+    }
+    say_no_interval(&unknown, progress)
+}
+
+/// Says for which of `unknown`, such as `gone at 2 (1 cell)`, there is no interval, if there are any.
+pub(super) fn say_no_interval(unknown: &[String], progress: &mut dyn Progress) -> Result<()> {
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let text = format!("too few to be drawn again, so no interval: {}", short(unknown));
     progress::note(progress, text)
 }
 
@@ -81,12 +128,7 @@ pub(in crate::pipeline) fn say_unlabelled(
     column: &str,
     progress: &mut dyn Progress,
 ) -> Result<()> {
-    let n = labels.iter().filter(|label| Groups::is_none(label)).count();
-    if n == 0 {
-        return Ok(());
-    }
-    let text = format!("{n} of {} cells have no `{column}` and are in no group", labels.len());
-    progress::note(progress, text)
+    say_without(labels, (column, " and are in no group"), progress)
 }
 
 /// Says how many cells have no batch: they are resampled together, as one.
@@ -95,13 +137,20 @@ pub(in crate::pipeline) fn say_without_batch(
     column: &str,
     progress: &mut dyn Progress,
 ) -> Result<()> {
+    say_without(labels, (column, ": they are resampled as one"), progress)
+}
+
+/// Says how many cells have nothing in `column`, and `so` what.
+fn say_without(
+    labels: &[String],
+    (column, so): (&str, &str),
+    progress: &mut dyn Progress,
+) -> Result<()> {
     let n = labels.iter().filter(|label| Groups::is_none(label)).count();
     if n == 0 {
         return Ok(());
     }
-    let text =
-        format!("{n} of {} cells have no `{column}`: they are resampled as one", labels.len());
-    progress::note(progress, text)
+    progress::note(progress, format!("{n} of {} cells have no `{column}`{so}", labels.len()))
 }
 
 fn short(names: &[String]) -> String {

@@ -1,4 +1,4 @@
-//! Model and genes → what the fitted field says of cells in which the genes are held down.
+//! Model and genes → what the fitted field says of cells in which the genes are held at levels.
 
 use std::path::Path;
 
@@ -6,13 +6,15 @@ use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::draw_cells;
+use crate::data::GeneIndex;
 use crate::error::{Error, Result};
 use crate::geometry::nearest_rows;
 use crate::io::model::Model;
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Groups, Perturbation, Response, unheld};
-use crate::metrics::{Estimate, Resamples};
+use crate::metrics::{Drawn, Estimate, Resamples};
 use crate::pipeline::asked::{not_in_model, with_genes_of_file};
+use crate::pipeline::asked_genes::named_genes;
 use crate::pipeline::fitted::Fitted;
 use crate::pipeline::lineage::{CellSets, CourseOfCells, place_or_last};
 use crate::pipeline::prepare::no_genes;
@@ -24,6 +26,9 @@ use crate::rng::Seed;
 pub struct PerturbOptions {
     /// Genes that are taken to zero (or to the lowest value, where values go below zero).
     pub knockout: Vec<String>,
+    /// Genes that are taken to other levels, in the values that were fitted.
+    #[serde(default)]
+    pub levels: Vec<GeneLevel>,
     /// When it begins; the first time if `None`.
     pub from: Option<f64>,
     /// When it is looked at; the last time if `None`.
@@ -38,6 +43,15 @@ pub struct PerturbOptions {
     pub bootstrap: usize,
     /// Seed of everything random.
     pub seed: u64,
+}
+
+/// A gene and the expression it is held at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct GeneLevel {
+    /// Name.
+    pub gene: String,
+    /// Level, in the values that were fitted.
+    pub level: f64,
 }
 
 /// What a perturbation does, according to the model.
@@ -116,16 +130,9 @@ pub fn perturb(
     let Some(pca) = &model.pca else {
         return Err(Error::NoGeneSpace { source_name: model.header.source.clone() });
     };
-    let missing = |gene: &String| !model.genes.contains(gene);
-    if let Some(gene) = options.knockout.iter().find(|gene| missing(gene)) {
-        let error = not_in_model(gene, model);
-        return Err(with_genes_of_file(error, (folder, model), options.sets.data.as_deref()));
-    }
-    let mut options = options.clone();
-    let mut seen = std::collections::BTreeSet::new();
-    options.knockout.retain(|gene| seen.insert(gene.clone()));
-    let options = &options;
-    let genes = places(&options.knockout, &model.genes)?;
+    let asked = asked((folder, model), options, progress)?;
+    let names: Vec<String> = asked.iter().map(|of| of.gene.clone()).collect();
+    let genes = places(&names, &model.genes)?;
     let cannot = unheld(pca.loadings(), &genes)?;
     if !cannot.is_empty() {
         let genes = cannot.iter().map(|&gene| model.genes[gene].clone()).collect();
@@ -135,7 +142,7 @@ pub fn perturb(
     let lineage = &course.lineage;
     let from = options.from.map_or(Ok(0), |time| lineage.place(time))?;
     let until = place_or_last(lineage, options.until)?;
-    let known = Known::of((folder, model), (&course, options, from), progress)?;
+    let known = Known::of((folder, model), (&course, &asked, from), options, progress)?;
     let loadings = &pca.loadings() * course.process.scale;
     let perturbation = Perturbation {
         series: &course.process.series,
@@ -159,10 +166,19 @@ pub fn perturb(
     let x = source.points().select(Axis(0), &rows);
     let response = perturbation.follow(x.view(), seed)?;
     progress::report(progress, Event::End)?;
-    let held = known.held(&options.knockout, &response);
+    let held = known.held(&names, &response);
     let mut warnings = known.warnings;
     warnings.extend(held.iter().flat_map(HeldGene::warnings));
-    let resamples = Resamples::of_cells(rows.len(), options.bootstrap, seed.child("resamples", 0));
+    let drawn = Drawn::cells(rows.len());
+    if options.bootstrap > 0 && !drawn.is_enough() {
+        let time = lineage.times()[from];
+        warnings.push(format!(
+            "{} at {time}: too few to be drawn again, so no interval",
+            drawn.words()
+        ));
+    }
+    let bootstrap = if drawn.is_enough() { options.bootstrap } else { 0 };
+    let resamples = Resamples::of_cells(rows.len(), bootstrap, seed.child("resamples", 0));
     let found = of_genes(model, &response, (loadings.view(), pca.mean().to_owned()), &resamples);
     let found = marked(found, &held, options.once);
     let agreement = correlation(&found);
@@ -175,9 +191,47 @@ pub fn perturb(
     Ok(Perturbed { genes: table(&found), rows: found, held, groups, warnings, agreement })
 }
 
+/// A gene of the model, and its level; `None` for the lowest.
+struct Asked {
+    gene: String,
+    level: Option<f64>,
+}
+
+/// The genes that are asked for, as the model writes them, each once.
+fn asked(
+    (folder, model): (&Path, &Model),
+    options: &PerturbOptions,
+    progress: &mut dyn Progress,
+) -> Result<Vec<Asked>> {
+    let missing = |gene: &String| {
+        let error = not_in_model(gene, model);
+        with_genes_of_file(error, (folder, model), options.sets.data.as_deref())
+    };
+    let mut found: Vec<Asked> = named_genes(&options.knockout, &model.genes, missing, progress)?
+        .into_iter()
+        .map(|gene| Asked { gene, level: None })
+        .collect();
+    for GeneLevel { gene, level } in &options.levels {
+        if !level.is_finite() {
+            let got = format!("{gene}={level}");
+            return Err(Error::Parameter { name: "--set", must: "a finite level", got });
+        }
+        let one = std::slice::from_ref(gene);
+        for gene in named_genes(one, &model.genes, missing, progress)? {
+            if found.iter().any(|other| other.gene == gene) {
+                let (name, must) = ("--knockout, --set", "given one level for each gene");
+                return Err(Error::Parameter { name, must, got: format!("several for {gene}") });
+            }
+            found.push(Asked { gene, level: Some(*level) });
+        }
+    }
+    Ok(found)
+}
+
 fn places(wanted: &[String], genes: &[String]) -> Result<Vec<usize>> {
+    let index = GeneIndex::new(genes);
     let place = |name: &String| {
-        let found = genes.iter().position(|gene| gene == name);
+        let found = index.find(name).map(|found| found.places[0]);
         found.ok_or_else(|| no_genes(std::slice::from_ref(name), genes))
     };
     wanted.iter().map(place).collect()
@@ -206,38 +260,49 @@ impl HeldGene {
 
 /// What is known of the genes before they are held.
 struct Known {
-    /// The level of each: zero, or the lowest value where values go below zero.
+    /// The level of each: the one asked for, or zero, or the lowest value where values go below zero.
     levels: Vec<f64>,
     /// The share of the variance of each that the coordinates hold, if the file is there.
     variance_held: Vec<Option<f64>>,
-    /// Of genes that are hardly there to be taken away.
+    /// Of genes that are hardly there to be taken away, or that no cell has at such a level.
     warnings: Vec<String>,
 }
 
 impl Known {
     fn of(
         (folder, model): (&Path, &Model),
-        (course, options, from): (&CourseOfCells, &PerturbOptions, usize),
+        (course, asked, from): (&CourseOfCells, &[Asked], usize),
+        options: &PerturbOptions,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
-        let n = options.knockout.len();
-        let mut known =
-            Self { levels: vec![0.0; n], variance_held: vec![None; n], warnings: Vec::new() };
+        let n = asked.len();
+        let levels = asked.iter().map(|of| of.level.unwrap_or(0.0)).collect();
+        let mut known = Self { levels, variance_held: vec![None; n], warnings: Vec::new() };
         let Some(file) = Fitted::find((folder, model), options.sets.data.as_deref(), progress)?
         else {
             return Ok(known);
         };
         let all = file.genes(progress)?;
-        let columns = places(&options.knockout, &all)?;
+        let names: Vec<String> = asked.iter().map(|of| of.gene.clone()).collect();
+        let columns = places(&names, &all)?;
         let mut order: Vec<usize> = (0..n).collect();
         order.sort_by_key(|&g| columns[g]);
         let sorted: Vec<usize> = order.iter().map(|&g| columns[g]).collect();
         let values = file.expression(&sorted, progress)?;
         for (place, &g) in order.iter().enumerate() {
-            let (gene, column) = (&options.knockout[g], values.column(place));
+            let (gene, column) = (&names[g], values.column(place));
             let least = column.iter().fold(f32::INFINITY, |a, b| a.min(*b));
-            known.levels[g] = f64::from(least.min(0.0));
+            let most = column.iter().fold(f32::NEG_INFINITY, |a, b| a.max(*b));
             known.variance_held[g] = variance_held(model, gene, column);
+            if let Some(level) = asked[g].level {
+                if !(f64::from(least)..=f64::from(most)).contains(&level) {
+                    known.warnings.push(format!(
+                        "no cell has {gene} at {level}: it goes from {least} to {most}"
+                    ));
+                }
+                continue;
+            }
+            known.levels[g] = f64::from(least.min(0.0));
             let here = &course.rows[from];
             let on = here.iter().filter(|&&row| f64::from(column[row]) > known.levels[g]).count();
             if 20 * on < here.len() {
@@ -345,13 +410,14 @@ fn correlation(genes: &[PerturbedGene]) -> f64 {
 fn table(genes: &[PerturbedGene]) -> Table {
     let numbers =
         |of: &dyn Fn(&PerturbedGene) -> f64| Cells::Floats(genes.iter().map(of).collect());
+    let ends = |of: &dyn Fn(&PerturbedGene) -> f64| Cells::Gaps(genes.iter().map(of).collect());
     Table::default()
         .with("gene", Cells::Texts(genes.iter().map(|gene| gene.gene.clone()).collect()))
         .with("control", numbers(&|gene| gene.control))
         .with("knockout", numbers(&|gene| gene.knockout))
         .with("shift", numbers(&|gene| gene.shift.value))
-        .with("lo", numbers(&|gene| gene.shift.with_ends()[1]))
-        .with("hi", numbers(&|gene| gene.shift.with_ends()[2]))
+        .with("lo", ends(&|gene| gene.shift.lo))
+        .with("hi", ends(&|gene| gene.shift.hi))
         .with("linear", numbers(&|gene| gene.linear))
         .with("deviations", numbers(&|gene| gene.deviations))
         .with(
@@ -383,4 +449,26 @@ fn of_groups(
             (groups.names()[group].clone(), before[0], Estimate::of(&(after - before)))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agreement_is_the_correlation_over_genes_that_are_not_held() {
+        let gene = |(name, shift, linear): (&str, f64, f64)| PerturbedGene {
+            gene: name.into(),
+            held_down: name == "held",
+            control: 0.0,
+            knockout: shift,
+            shift: Estimate::of(&Array1::from_elem(1, shift)),
+            linear,
+            deviations: 0.0,
+        };
+        let genes =
+            [("a", 1.0, 4.0), ("held", 9.0, 9.0), ("b", 2.0, 2.0), ("c", 3.0, 3.0)].map(gene);
+        // Off their means (−1, 0, 1) and (1, −1, 0): −1 of 2.
+        assert!((correlation(&genes) + 0.5).abs() < 1e-12);
+    }
 }

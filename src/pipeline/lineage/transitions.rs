@@ -9,6 +9,7 @@ use crate::io::model::Model;
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Groups, Transitions, transitions as between};
 use crate::metrics::Estimate;
+use crate::pipeline::lineage::notes::Passed;
 use crate::pipeline::lineage::{CellSets, CourseOfCells, notes};
 use crate::progress::{self, Event, Progress};
 
@@ -97,7 +98,15 @@ pub fn transitions(
         };
         [of(&table.sources, table.span.0), of(&table.targets, table.span.1)].concat()
     });
-    notes::say_few(&course, &groups, sides, progress)?;
+    let sides: Vec<(usize, usize)> = sides.collect();
+    notes::say_few(&course, &groups, sides.iter().copied(), progress)?;
+    let between = tables.iter().flat_map(|table| table.span.0 + 1..table.span.1);
+    notes::say_unknown(
+        &resampled,
+        (&course, &groups),
+        Passed { named: sides, between: between.collect() },
+        progress,
+    )?;
     let shown: Vec<ShownTransitions> =
         tables.iter().map(|table| shown(table, &groups, course.lineage.times())).collect();
     let long = long(&tables, &groups, course.lineage.times());
@@ -119,6 +128,9 @@ fn long(tables: &[Transitions], groups: &Groups, times: &[f64]) -> Table {
     let number = |of: &dyn Fn(&Transitions, usize, usize) -> f64| {
         Cells::Floats(cells.iter().map(|(table, g, h)| of(table, *g, *h)).collect())
     };
+    let end = |of: &dyn Fn(&Transitions, usize, usize) -> f64| {
+        Cells::Gaps(cells.iter().map(|(table, g, h)| of(table, *g, *h)).collect())
+    };
     let count = |of: &dyn Fn(&Transitions, usize, usize) -> usize| {
         Cells::Integers(cells.iter().map(|(table, g, h)| of(table, *g, *h) as i64).collect())
     };
@@ -131,11 +143,11 @@ fn long(tables: &[Transitions], groups: &Groups, times: &[f64]) -> Table {
         .with("source", text(&|table, g, _| name(groups, table.sources[g])))
         .with("target", text(&|table, _, h| name(groups, table.targets[h])))
         .with("mass", number(&|table, g, h| table.mass[g][h].value))
-        .with("mass_lo", number(&|table, g, h| table.mass[g][h].lo))
-        .with("mass_hi", number(&|table, g, h| table.mass[g][h].hi))
+        .with("mass_lo", end(&|table, g, h| table.mass[g][h].lo))
+        .with("mass_hi", end(&|table, g, h| table.mass[g][h].hi))
         .with("prob", number(&|table, g, h| table.shares[g][h].value))
-        .with("prob_lo", number(&|table, g, h| table.shares[g][h].lo))
-        .with("prob_hi", number(&|table, g, h| table.shares[g][h].hi))
+        .with("prob_lo", end(&|table, g, h| table.shares[g][h].lo))
+        .with("prob_hi", end(&|table, g, h| table.shares[g][h].hi))
         .with("n_source", count(&|table, g, _| table.n_cells.0[g]))
         .with("n_target", count(&|table, _, h| table.n_cells.1[h]))
 }

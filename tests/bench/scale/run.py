@@ -94,7 +94,7 @@ def line(label, found, cells):
 
 
 HEAD = """\
-| course | fit, s | CPU s | CPU µs a cell | GB | said: s | GB | interpolate, s | GB | edges, s | GB | all, s |
+| course | fit, s | CPU s | CPU µs a cell | GB | predicted: s | GB | interpolate, s | GB | edges, s | GB | all, s |
 |---|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
