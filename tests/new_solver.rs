@@ -120,7 +120,7 @@ fn write(folder: &Path) -> PathBuf {
         })
     };
     let parts = [snapshot(0.0, 1.0), snapshot(6.0, 2.0), snapshot(4.0, 3.0)];
-    let views: Vec<_> = parts.iter().map(Array2::view).collect();
+    let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
     let points = concatenate(Axis(0), &views).unwrap();
     let names: Vec<String> = (0..3 * N).map(|cell| format!("c{cell}")).collect();
     let times = (0..3 * N).map(|cell| (cell / N) as f64).collect();

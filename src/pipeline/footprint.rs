@@ -133,7 +133,7 @@ impl Footprint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bridge::{AnySolver, SinkhornSolver};
+    use crate::bridge::{AnySolver, Choice, LightSbSolver, SinkhornSolver};
 
     /// A million cells, 20 000 genes, 5 % stored, of the genes that are used a tenth.
     fn million() -> Footprint {
@@ -206,11 +206,14 @@ mod tests {
     /// an interval; two names for each cell of the file.
     #[test]
     fn a_mixture_and_names_take_what_was_measured() {
-        let mixture = Footprint { gaussians: 8.0, interval: 5e4, ..million() };
-        let none = Footprint { gaussians: 0.0, ..mixture };
+        let eight = LightSbSolver { n_gaussians: Choice::Is(8), ..LightSbSolver::default() };
+        let held = eight.memory();
+        let mixture = Footprint { held, interval: 5e4, ..million() };
+        let none = Footprint { held: Held::default(), ..mixture };
         let bytes = mixture.solving() - none.solving();
         assert!((bytes / (8.0 * 5e4) - (8.0 + 11.0 * 50.0)).abs() < 1e-9, "{bytes}");
-        let pairs = Footprint { per_pair: 8.0, ..million() };
+        let pairs = Held { per_pair: 8.0, ..Held::default() };
+        let pairs = Footprint { held: pairs, ..million() };
         let more = Footprint { cells_of_file: 2e6, ..pairs };
         assert!(((more.peak() - pairs.peak()) / 1e6 - 2.0 * 44.0).abs() < 1e-3);
     }
