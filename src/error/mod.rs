@@ -11,8 +11,7 @@ use std::path::PathBuf;
 pub use kind::Kind;
 pub use near::{did_you_mean, nearest};
 pub use visible::{is_hidden, visible, visible_json, visible_lines};
-pub use words::bytes_in_words;
-pub(crate) use words::number;
+pub use words::{bytes_in_words, number};
 use words::{first_few, list, listed, one_of, one_or_none, process, some_cells, table, there};
 
 /// Result with [`Error`].

@@ -13,7 +13,7 @@ pub fn bytes_in_words(bytes: f64) -> String {
 }
 
 /// A number with three significant digits.
-pub(crate) fn number(value: f64) -> String {
+pub fn number(value: f64) -> String {
     if (1e-3..1e5).contains(&value.abs()) {
         let places = (2 - value.abs().log10().floor() as i32).max(0) as usize;
         format!("{value:.places$}")
