@@ -1,11 +1,9 @@
 //! Edges of a model whose Jacobian is known: two genes that are mixed by a rotation.
 #![allow(clippy::unwrap_used, reason = "a test stops at the first surprise")]
 
-use std::path::Path;
-
 use ndarray::{Array2, array};
 use sbcell::bridge::{Bridge, FitReport, LightSbBridge, Stop};
-use sbcell::io::model::{FORMAT, Header, Interval, Model, SnapshotRecord};
+use sbcell::io::model::{FORMAT, Header, Interval, Model, OpenModel, SnapshotRecord};
 use sbcell::pipeline::{EdgeSource, GrnOptions, InterpolateOptions, Space, grn, interpolate};
 use sbcell::preprocess::Pca;
 use sbcell::{Epsilon, Silent};
@@ -81,7 +79,7 @@ fn model() -> (Model, Array2<f64>) {
 fn mean_effects_are_the_rotated_growth_rates_per_hour() {
     let (model, rotation) = model();
     let options = GrnOptions { source: EdgeSource::Jacobian, ..GrnOptions::default() };
-    let edges = grn(Path::new(""), &model, &options, &mut Silent).unwrap().rows;
+    let edges = grn(&OpenModel::new("", model.clone()), &options, &mut Silent).unwrap().rows;
     assert_eq!(edges.len(), 2);
     // Q diag(ln stretch) Qᵀ / hours; the midpoint rule of five points errs by less than 0.02.
     let expected: f64 = (0..2).map(|d| rotation[[0, d]] * rotation[[1, d]] * STRETCH[d].ln()).sum();
@@ -98,7 +96,7 @@ fn mean_effects_are_the_rotated_growth_rates_per_hour() {
 fn slopes_are_the_rotated_displacements_per_hour() {
     let (model, rotation) = model();
     let options = GrnOptions { source: EdgeSource::Slope, ..GrnOptions::default() };
-    let edges = grn(Path::new(""), &model, &options, &mut Silent).unwrap().rows;
+    let edges = grn(&OpenModel::new("", model.clone()), &options, &mut Silent).unwrap().rows;
     // The cells are an uncorrelated grid of 5 × 6, so the slope is diagonal in coordinates:
     // (stretch − 1) v / (v + 0.1 v̄), with v the variances of the grid.
     let variance = [2.0, 35.0 / 12.0].map(|v: f64| v * 30.0 / 29.0);

@@ -9,7 +9,7 @@ use sbcell::bridge::GaussianSolver;
 use sbcell::data::Matrix;
 use sbcell::grn::{CourseCells, EdgeMatrix, EdgeSearch, Expression, Lag, p_values};
 use sbcell::io::h5ad::{H5ad, MatrixSource};
-use sbcell::io::model::Model;
+use sbcell::io::model::OpenModel;
 use sbcell::metrics::EdgeScores;
 use sbcell::pipeline::{
     EdgeFormat, EdgeSource, FitOptions, GrnOptions, GrnScoreOptions, Running, SolverChoice, fit,
@@ -28,8 +28,8 @@ fn scores(name: &str, options: &GrnOptions) -> EdgeScores {
     let solver = SolverChoice::of(GaussianSolver::default());
     let how = FitOptions { solver, ..FitOptions::default() };
     fit(&network(&format!("{name}.h5ad")), &out, &how, Running::default(), &mut Silent).unwrap();
-    let model = Model::read(&out).unwrap();
-    let found = grn(&out, &model, options, &mut Silent).unwrap();
+    let model = OpenModel::read(&out).unwrap();
+    let found = grn(&model, options, &mut Silent).unwrap();
     assert!(found.degenerate.is_empty());
     let edges = folder.path().join("edges.csv");
     let format = EdgeFormat::of(&edges).unwrap();

@@ -60,7 +60,7 @@ pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Res
     }
     let options = DiagnoseOptions { sets, deals, seed };
     let model = open_model(&folder, terminal)?;
-    let found = pipeline::diagnose((&folder, &model), &options, terminal)?;
+    let found = pipeline::diagnose(&model, &options, terminal)?;
     let command = ("diagnose", &options);
     pipeline::write_table((&out, format), &found.table, &model, command)?;
     // What goes to standard output is one table.

@@ -64,7 +64,7 @@ pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Resu
     let fates = ends.options(&known, sets, ResampleArgs { bootstrap: 0, batch_key: None }, seed)?;
     let times = times.iter().map(|text| known.observed("--times", text)).collect::<Result<_>>()?;
     let options = DriverOptions { fates, times, genes };
-    let found = pipeline::drivers((&folder, &model), &options, terminal)?;
+    let found = pipeline::drivers(&model, &options, terminal)?;
     let table = DriverRow::table(&found);
     pipeline::write_table((&out, format), &table, &model, ("drivers", &options))?;
     let mut rows: Vec<Vec<String>> = Vec::new();

@@ -93,7 +93,7 @@ pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result
     let format = terminal.table_format(&out)?;
     let model = open_model(&folder, terminal)?;
     let options = ends.options(&times_of(&model), sets, resample, seed)?;
-    let found = pipeline::fates((&folder, &model), &options, terminal)?;
+    let found = pipeline::fates(&model, &options, terminal)?;
     pipeline::write_table((&out, format), &found.cells, &model, ("fates", &options))?;
     say(&found, terminal);
     terminal.say(&format!("wrote {} cells to {}", found.cells.n_rows(), shown(&out)));

@@ -344,7 +344,7 @@ pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<O
         ChartFormat::of(plot)?;
     }
     let model = open_model(&folder, terminal)?;
-    let found = pipeline::grn(&folder, &model, &options, terminal)?;
+    let found = pipeline::grn(&model, &options, terminal)?;
     pipeline::write_edges(&out, &model, &found.rows, &options, format)?;
     say_first(&found, terminal);
     if let Some(plot) = &args.plot {

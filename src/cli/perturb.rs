@@ -102,7 +102,7 @@ pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Resu
     let until = times::observed(&known, "--until", until.as_ref())?;
     let options =
         PerturbOptions { knockout, levels, from, until, once, sets, n_cells, bootstrap, seed };
-    let found = pipeline::perturb((&folder, &model), &options, terminal)?;
+    let found = pipeline::perturb(&model, &options, terminal)?;
     pipeline::write_table((&out, format), &found.genes, &model, ("perturb", &options))?;
     say(&found, terminal);
     for warning in &found.warnings {

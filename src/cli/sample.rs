@@ -176,7 +176,7 @@ pub(crate) fn run(mut args: SampleArgs, seed: u64, terminal: &mut Terminal) -> R
     let reports = if let Some(file) = table_file {
         let table = read_measured(&file)?;
         let imputed = pipeline::impute(&model, &table, &options, terminal)
-            .map_err(|error| pipeline::with_genes_of_file(error, (&folder, &model), None))?;
+            .map_err(|error| pipeline::with_genes_of_file(error, &model, None))?;
         pipeline::write_imputed(&out, &model, &imputed, &options, format)?;
         vec![imputed.report]
     } else {

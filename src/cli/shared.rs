@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sbcell::bridge::Stop;
 use sbcell::error::visible;
-use sbcell::io::model::{Interval, Model};
+use sbcell::io::model::{Interval, OpenModel};
 use sbcell::{Error, Result};
 
 use crate::cli::terminal::Lines;
@@ -103,8 +103,8 @@ pub(crate) struct ModelArgs {
 
 /// Reads the model in `folder` and says which of its intervals did not converge: the door by which every
 /// command that reads a model goes.
-pub(crate) fn open_model(folder: &Path, terminal: &Terminal) -> Result<Model> {
-    let model = Model::read(folder)?;
+pub(crate) fn open_model(folder: &Path, terminal: &Terminal) -> Result<OpenModel> {
+    let model = OpenModel::read(folder)?;
     if let Some(text) = not_converged(&model.intervals) {
         terminal.note(&text);
     }

@@ -122,7 +122,7 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
         let (time, group) = known.before_colon("--to", text)?;
         options.to = Some((group.to_string(), time));
     }
-    let found = pipeline::trajectory((&folder, &model), &options, terminal)?;
+    let found = pipeline::trajectory(&model, &options, terminal)?;
     let command = ("trajectory", &options);
     pipeline::write_table((&out, format), &found.shares, &model, command)?;
     // What goes to standard output is one table.

@@ -56,7 +56,7 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
     let known = times_of(&model);
     let pairs = pairs.iter().map(|text| pair(&known, text)).collect::<Result<_>>()?;
     let options = TransitionOptions { sets, pairs, bootstrap, batch: batch_key, seed };
-    let found = pipeline::transitions((&folder, &model), &options, terminal)?;
+    let found = pipeline::transitions(&model, &options, terminal)?;
     let command = ("transitions", &options);
     pipeline::write_table((&out, format), &found.long, &model, command)?;
     // What goes to standard output is one table.

@@ -73,7 +73,7 @@ pub(crate) fn run(args: VelocityArgs, seed: u64, terminal: &mut Terminal) -> Res
     let at = times::any(&times_of(&model), "--at", &at)?;
     let options = VelocityOptions { at, space, genes, seed };
     let found = pipeline::velocity(&model, &options, terminal)
-        .map_err(|error| pipeline::with_genes_of_file(error, (&folder, &model), None))?;
+        .map_err(|error| pipeline::with_genes_of_file(error, &model, None))?;
     pipeline::write_velocities(&out, &model, &found, &options, format)?;
     let rows: Vec<Vec<String>> = found
         .speeds

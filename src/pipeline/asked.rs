@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::data::GeneIndex;
 use crate::error::{Error, nearest};
-use crate::io::model::Model;
+use crate::io::model::{Model, OpenModel};
 use crate::io::run::{RunRecord, read_json};
 use crate::pipeline::fitted::Fitted;
 use crate::pipeline::prepare::no_genes;
@@ -38,11 +38,7 @@ fn among(gene: &str, genes: &[String], whose: &str, way_out: &'static str) -> Er
 /// `error` as it can be told with the fitted file at hand: a gene that is not among those of the model
 /// is in the file all the same and was left out, or it is not in the file either. Other errors stay as
 /// they are, and so does this one where the file is not found.
-pub fn with_genes_of_file(
-    error: Error,
-    (folder, model): (&Path, &Model),
-    data: Option<&str>,
-) -> Error {
+pub fn with_genes_of_file(error: Error, model: &OpenModel, data: Option<&str>) -> Error {
     let (asked, whose, way_out) = match &error {
         Error::GeneNotAmong { gene, whose, way_out, .. } => {
             (vec![gene.clone()], Some(whose.clone()), *way_out)
@@ -50,7 +46,7 @@ pub fn with_genes_of_file(
         Error::NoGenes { wanted, .. } => (wanted.1.clone(), None, FIT_WITH_IT),
         _ => return error,
     };
-    let Some(all) = genes_of_file((folder, model), data) else { return told(error, folder) };
+    let Some(all) = genes_of_file(model, data) else { return told(error, model.folder()) };
     let (of_file, of_model) = (GeneIndex::new(&all), GeneIndex::new(&model.genes));
     let left_out = asked.iter().find(|gene| {
         of_file.find(gene).is_some() && (whose.is_some() || of_model.find(gene).is_none())
@@ -70,8 +66,8 @@ pub fn with_genes_of_file(
 }
 
 /// Names of the genes of the fitted file; nothing if it is not there or not that file.
-fn genes_of_file((folder, model): (&Path, &Model), data: Option<&str>) -> Option<Vec<String>> {
-    let file = Fitted::find((folder, model), data, &mut Silent).ok()??;
+fn genes_of_file(model: &OpenModel, data: Option<&str>) -> Option<Vec<String>> {
+    let file = Fitted::find(model, data, &mut Silent).ok()??;
     file.genes(&mut Silent).ok()
 }
 

@@ -9,7 +9,7 @@ use crate::data::Matrix;
 use crate::error::{Error, Result};
 use crate::io::h5ad::H5ad;
 use crate::io::identity::{Identity, compare};
-use crate::io::model::{Model, Reading, ValuesChoice, ValuesRecord, read_header};
+use crate::io::model::{Model, OpenModel, Reading, ValuesChoice, ValuesRecord, read_header};
 use crate::io::run::{RunRecord, read_json};
 use crate::pipeline::config::FitOptions;
 use crate::pipeline::coordinates::unique;
@@ -43,7 +43,7 @@ impl Fitted {
     /// fitted; [`Error::Unreadable`] or [`Error::OtherCells`] if it lacks cells of the model; those of
     /// [`crate::io::model::Header::reading`].
     pub(super) fn find(
-        (folder, model): (&Path, &Model),
+        model: &OpenModel,
         given: Option<&str>,
         progress: &mut dyn Progress,
     ) -> Result<Option<Self>> {
@@ -52,8 +52,8 @@ impl Fitted {
                 let path = PathBuf::from(given);
                 // That it is there and an `.h5ad` comes before its hash.
                 drop(H5ad::open(&path)?);
-                let recorded = model.header.fitted_file(folder)?;
-                let other = compare(&path, &recorded, folder, progress)? != Identity::Same;
+                let recorded = model.header.fitted_file(model.folder())?;
+                let other = compare(&path, &recorded, model.folder(), progress)? != Identity::Same;
                 if other {
                     let text = format!(
                         "{} is not the file that was fitted: its cells and genes are found by their \
@@ -64,13 +64,13 @@ impl Fitted {
                 }
                 (path, other)
             }
-            None => match place((folder, model), progress)? {
+            None => match place(model, progress)? {
                 Some(path) => (path, false),
                 None => return Ok(None),
             },
         };
         let file = H5ad::open(&path)?;
-        let reading = model.header.reading(folder)?;
+        let reading = model.header.reading(model.folder())?;
         let rows = rows_of(&file, model, &reading)?;
         let fitted = Self {
             file,
@@ -90,14 +90,15 @@ impl Fitted {
     /// # Errors
     /// As there, and [`Error::Unreadable`] if it is in none of these places.
     pub(super) fn open(
-        (folder, model): (&Path, &Model),
+        model: &OpenModel,
         given: Option<&str>,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
-        if let Some(found) = Self::find((folder, model), given, progress)? {
+        if let Some(found) = Self::find(model, given, progress)? {
             return Ok(found);
         }
-        let named = run_of(folder)?.map(|run| run.input.path).filter(|path| !path.is_empty());
+        let named =
+            run_of(model.folder())?.map(|run| run.input.path).filter(|path| !path.is_empty());
         Err(Error::Unreadable {
             path: PathBuf::from(named.unwrap_or_else(|| "DATA.h5ad".into())),
             problem: "the file that was fitted is not here".into(),
@@ -252,15 +253,15 @@ fn run_of(folder: &Path) -> Result<Option<RunRecord>> {
 }
 
 /// Where the fitted file is: where the fit found it, or by its name here or beside the model.
-fn place((folder, model): (&Path, &Model), progress: &mut dyn Progress) -> Result<Option<PathBuf>> {
-    let Some(run) = run_of(folder)? else { return Ok(None) };
+fn place(model: &OpenModel, progress: &mut dyn Progress) -> Result<Option<PathBuf>> {
+    let Some(run) = run_of(model.folder())? else { return Ok(None) };
     let input = &run.input;
-    let beside = folder.parent().map(|parent| parent.join(&input.file));
+    let beside = model.folder().parent().map(|parent| parent.join(&input.file));
     let places = [Some(PathBuf::from(&input.path)), Some(PathBuf::from(&input.file)), beside];
     let mut changed = None;
     for path in places.into_iter().flatten().filter(|path| path.is_file()) {
-        let recorded = model.header.fitted_file(folder)?;
-        match compare(&path, &recorded, folder, progress)? {
+        let recorded = model.header.fitted_file(model.folder())?;
+        match compare(&path, &recorded, model.folder(), progress)? {
             Identity::Same => return Ok(Some(path)),
             Identity::Other(by) => {
                 changed.get_or_insert(Error::InputChanged { path, by });

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use sbcell::bridge::UnitTime;
 use sbcell::error::Kind;
-use sbcell::io::model::Model;
+use sbcell::io::model::OpenModel;
 use sbcell::io::run::{OutputRecord, RunRecord, read_json, write_json};
 use sbcell::io::table::{self, Cells, Table, TableFormat};
 use sbcell::pipeline::{
@@ -19,7 +19,7 @@ use crate::seeds::models;
 
 /// Opens a model and asks of it what commands ask; all that comes out must be finite.
 fn use_model(folder: &Path, data: &Path) -> Result<()> {
-    let model = Model::read(folder).inspect_err(|error| {
+    let model = OpenModel::read(folder).inspect_err(|error| {
         let expected = error.kind() == Kind::Unreadable || matches!(error, Error::NoModel { .. });
         assert!(expected, "{:?}: {error}", error.kind());
         let whole = error.hint().is_some_and(|hint| hint.contains("fit"));
@@ -51,7 +51,7 @@ fn use_model(folder: &Path, data: &Path) -> Result<()> {
     }
     assert!(found.drift.iter().all(|value| value.is_finite()), "drift {}", found.drift);
     let out = folder.with_file_name("out.h5ad");
-    annotate((folder, &model), &AnnotateOptions::default(), (data, &out), &mut Silent).map(drop)
+    annotate(&model, &AnnotateOptions::default(), (data, &out), &mut Silent).map(drop)
 }
 
 /// Files of a model that are read again.

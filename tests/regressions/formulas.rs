@@ -10,7 +10,7 @@ use sbcell::bridge::{
 };
 use sbcell::data::{Column, Matrix, Snapshot};
 use sbcell::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
-use sbcell::io::model::Model;
+use sbcell::io::model::{Model, OpenModel};
 use sbcell::pipeline::{
     self, CellSets, Dynamics, InterpolateOptions, PerturbOptions, Perturbed, Space,
 };
@@ -188,8 +188,7 @@ fn genes() -> Array2<f32> {
 }
 
 fn perturbed(sandbox: &Sandbox, gene: &str) -> Perturbed {
-    let folder = sandbox.path("sbcell-out");
-    let model = Model::read(&folder).unwrap();
+    let model = OpenModel::read(sandbox.path("sbcell-out")).unwrap();
     let data = sandbox.path("d.h5ad").to_string_lossy().into_owned();
     let options = PerturbOptions {
         knockout: vec![gene.to_string()],
@@ -202,7 +201,7 @@ fn perturbed(sandbox: &Sandbox, gene: &str) -> Perturbed {
         bootstrap: 0,
         seed: 1,
     };
-    pipeline::perturb((&folder, &model), &options, &mut Silent).unwrap()
+    pipeline::perturb(&model, &options, &mut Silent).unwrap()
 }
 
 /// What is said of a gene that is held down, where all of it is known.

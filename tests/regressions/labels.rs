@@ -6,7 +6,7 @@ use ndarray::Array2;
 use sbcell::Silent;
 use sbcell::data::Column;
 use sbcell::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
-use sbcell::io::model::Model;
+use sbcell::io::model::{Model, OpenModel};
 use sbcell::io::table::Cells;
 use sbcell::pipeline::{self, CellSets, Direction, TrajectoryOptions, TrendOptions};
 
@@ -153,8 +153,7 @@ fn r091_labels_of_snapshots_are_times_wherever_times_are_given() {
 #[test]
 fn r092_charts_of_trends_draw_the_interval_of_the_table() {
     let sandbox = Course::new(&["0", "1", "2"], &SYMBOLS).fitted();
-    let folder = sandbox.path("sbcell-out");
-    let model = Model::read(&folder).unwrap();
+    let model = OpenModel::read(sandbox.path("sbcell-out")).unwrap();
     let data = sandbox.path("data.h5ad").to_string_lossy().into_owned();
     let sets = CellSets { groupby: Some("kind".into()), data: Some(data), ..CellSets::default() };
     let trajectory = TrajectoryOptions {
@@ -168,7 +167,7 @@ fn r092_charts_of_trends_draw_the_interval_of_the_table() {
         seed: 0,
     };
     let options = TrendOptions { trajectory, genes: None, bootstrap: 50 };
-    let found = pipeline::trends((&folder, &model), &options, &mut Silent).unwrap();
+    let found = pipeline::trends(&model, &options, &mut Silent).unwrap();
     let numbers = |name: &str| match found.long.column(name).unwrap() {
         Cells::Floats(values) | Cells::Gaps(values) => values.clone(),
         other => panic!("{other:?}"),

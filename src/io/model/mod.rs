@@ -17,6 +17,7 @@
 
 mod derived;
 mod exchange;
+mod opened;
 mod partial;
 mod parts;
 mod publish;
@@ -36,6 +37,7 @@ use crate::io::table::{self, Cells};
 use crate::io::temporary::number_in_name;
 use crate::preprocess::Pca;
 
+pub use opened::OpenModel;
 pub use partial::PartialModel;
 pub(super) use publish::{OWN_NAMES, PLAN, VALIDATION};
 pub use publish::{Published, check_output, partial_folder, recover};

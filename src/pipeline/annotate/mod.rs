@@ -15,7 +15,7 @@ use crate::geometry::Projection;
 use crate::io::cell_table::CellTable;
 use crate::io::h5ad::{Edited, H5ad, H5adEdit, MatrixSource, edit_h5ad};
 use crate::io::held::Held;
-use crate::io::model::Model;
+use crate::io::model::{Model, OpenModel};
 use crate::io::output::same_file;
 use crate::io::run::{RunRecord, json_sha256, read_json};
 use crate::pipeline::annotate::join::Rows;
@@ -88,7 +88,7 @@ pub struct Annotated {
     pub edited: Edited,
 }
 
-/// Writes what the model in `folder` knows of the cells of `source` to `out`, a copy of it with more
+/// Writes what `model` knows of the cells of `source` to `out`, a copy of it with more
 /// in it; both may be the same file. Nothing that is there is touched, except what an earlier
 /// `annotate` with the same key wrote, which is replaced.
 ///
@@ -102,7 +102,7 @@ pub struct Annotated {
 /// model does not have; [`Error::FileInUse`] and [`Error::FileChanged`] if the file itself is to be
 /// changed and another process is at it; those of [`velocity`], [`CellTable::read`] and [`edit_h5ad`].
 pub fn annotate(
-    (folder, model): (&Path, &Model),
+    model: &OpenModel,
     options: &AnnotateOptions,
     (source, out): (&Path, &Path),
     progress: &mut dyn Progress,
@@ -132,7 +132,7 @@ pub fn annotate(
         check_free(&file, &wanted, &own)?;
     }
     parts.of_model((model, &rows), &file, options, progress)?;
-    let mark = parts.mark((folder, model), options, (&file, old))?;
+    let mark = parts.mark(model, options, (&file, old))?;
     drop(file);
     let text = serde_json::to_string(&mark)
         .map_err(|error| Error::Numerical { what: "writing JSON", why: error.to_string() })?;
@@ -303,7 +303,7 @@ impl Parts {
 
     fn mark(
         &self,
-        (folder, model): (&Path, &Model),
+        model: &OpenModel,
         options: &AnnotateOptions,
         (file, old): (&H5ad, Option<&Mark>),
     ) -> Result<Mark> {
@@ -316,7 +316,7 @@ impl Parts {
                 created.push(slot.into());
             }
         }
-        let record = folder.join("run.json");
+        let record = model.folder().join("run.json");
         let run: Option<RunRecord> = if record.exists() { Some(read_json(&record)?) } else { None };
         let named = |paths: &[PathBuf]| -> Vec<PathBuf> {
             paths.iter().map(|path| PathBuf::from(file_name(path))).collect()

@@ -1,14 +1,12 @@
 //! Expression of the cells of a model, from the file it was fitted on.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
-
 use ndarray::Array2;
 use rand::seq::index;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
 use crate::grn::transcription_factors;
-use crate::io::model::Model;
+use crate::io::model::{Model, OpenModel};
 use crate::pipeline::asked_genes::{AskedGenes, missing_words};
 use crate::pipeline::fitted::Fitted;
 use crate::pipeline::grn::options::{GrnOptions, Regulators};
@@ -51,12 +49,12 @@ impl Measured {
     /// # Errors
     /// A file that is not there or holds other cells; no gene or regulator that is asked for.
     pub(super) fn read(
-        (folder, model): (&Path, &Model),
+        model: &OpenModel,
         options: &GrnOptions,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
         let needs_file = options.group.is_some() || options.batch.is_some();
-        match Fitted::find((folder, model), options.data.as_deref(), progress)? {
+        match Fitted::find(model, options.data.as_deref(), progress)? {
             Some(file) => Self::of_file(&file, model, options, progress),
             None if !needs_file && is_whole(model) => {
                 progress::note(
@@ -67,7 +65,7 @@ impl Measured {
                 Self::of_components(model, options, progress)
             }
             None => {
-                let file = Fitted::open((folder, model), None, progress)?;
+                let file = Fitted::open(model, None, progress)?;
                 Self::of_file(&file, model, options, progress)
             }
         }

@@ -7,12 +7,10 @@ mod replicate;
 mod score;
 mod search;
 
-use std::path::Path;
-
 use crate::error::Result;
 use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
-use crate::io::model::Model;
+use crate::io::model::OpenModel;
 use crate::pipeline::asked::with_genes_of_file;
 use crate::progress::Progress;
 
@@ -46,21 +44,20 @@ pub struct Overlap {
     pub by_chance: f64,
 }
 
-/// Regulatory edges of the model in `folder`.
+/// Regulatory edges of `model`.
 ///
 /// # Errors
 /// Those of the file the expression is read from; [`crate::Error::NoGenes`] if no regulator is
 /// among the genes; the stop button.
 pub fn grn(
-    folder: &Path,
-    model: &Model,
+    model: &OpenModel,
     options: &GrnOptions,
     progress: &mut dyn Progress,
 ) -> Result<FoundEdges> {
     options.check()?;
     if options.of_field() {
         let rows = jacobian::of_field(model, options, progress)
-            .map_err(|error| with_genes_of_file(error, (folder, model), options.data.as_deref()))?;
+            .map_err(|error| with_genes_of_file(error, model, options.data.as_deref()))?;
         let degenerate = rows.iter().all(|edge| edge.importance == 0.0);
         let degenerate = if degenerate { vec!["all cells".into()] } else { Vec::new() };
         return Ok(FoundEdges {
@@ -71,5 +68,5 @@ pub fn grn(
             degenerate,
         });
     }
-    search::search((folder, model), options, progress)
+    search::search(model, options, progress)
 }

@@ -1,9 +1,7 @@
 //! Edges from pairs of cells: for all of them, for each group, or for each interval.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
 use ndarray::{Array1, Array2, Axis, Zip};
+use std::collections::BTreeSet;
 
 use crate::bridge::UnitTime;
 use crate::error::{Error, Result};
@@ -13,7 +11,7 @@ use crate::grn::{
 };
 use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
-use crate::io::model::Model;
+use crate::io::model::{Model, OpenModel};
 use crate::lineage::Groups;
 use crate::metrics::Drawn;
 use crate::pipeline::asked::{not_among, with_genes_of_file};
@@ -57,11 +55,11 @@ struct Known<'a> {
 }
 
 pub(super) fn search(
-    (folder, model): (&Path, &Model),
+    model: &OpenModel,
     options: &GrnOptions,
     progress: &mut dyn Progress,
 ) -> Result<FoundEdges> {
-    let measured = Measured::read((folder, model), options, progress)?;
+    let measured = Measured::read(model, options, progress)?;
     let growth = growth_of(model)?.map(|rates| rates.select(Axis(0), &measured.cells));
     let known = Known { model, measured: &measured, options, growth };
     let parts = parts(&known, progress)?;
@@ -74,7 +72,7 @@ pub(super) fn search(
     };
     let missing = |gene: &String| {
         let error = not_among(gene, &measured.genes, "among which edges are sought");
-        with_genes_of_file(error, (folder, model), options.data.as_deref())
+        with_genes_of_file(error, model, options.data.as_deref())
     };
     named_genes(&options.drawn, &measured.genes, missing, progress)?;
     for (number, part) in parts.iter().enumerate() {

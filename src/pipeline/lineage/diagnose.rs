@@ -1,13 +1,11 @@
 //! Model → whether to believe it: signal, long ways, kinks, cells that leave nothing, other solvers.
 
-use std::path::Path;
-
 use ndarray::Array2;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::io::model::Model;
+use crate::io::model::{Model, OpenModel};
 use crate::io::table::{Cells, Table};
 use crate::lineage::{
     Agreement, FarCells, Groups, Kink, Signal, agreement, far_cells, kinks, signal,
@@ -65,18 +63,18 @@ pub struct IntervalDiagnosis {
 /// A cell with fewer descendants, relative to the mean cell, leaves hardly any.
 pub(super) const DEAD: f64 = 0.1;
 
-/// Looks at every interval and inner time of the model in `folder`.
+/// Looks at every interval and inner time of `model`.
 ///
 /// # Errors
 /// Those of the plans and of reading groups.
 pub fn diagnose(
-    (folder, model): (&Path, &Model),
+    model: &OpenModel,
     options: &DiagnoseOptions,
     progress: &mut dyn Progress,
 ) -> Result<Diagnosed> {
     let course = CourseOfCells::restore(model, options.seed, progress)?;
     let groups = if options.sets.is_named() {
-        Some(options.sets.read((folder, model), &course, progress)?)
+        Some(options.sets.read(model, &course, progress)?)
     } else {
         None
     };

@@ -1,12 +1,10 @@
 //! Model and terminal groups → the fates of every cell of every earlier time.
 
-use std::path::Path;
-
 use ndarray::Axis;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::io::model::Model;
+use crate::io::model::{Model, OpenModel};
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Fates, Groups, Terminal};
 use crate::pipeline::lineage::notes::Passed;
@@ -68,18 +66,18 @@ pub struct FateSummary {
     pub reached: f64,
 }
 
-/// The fates of all cells of the model in `folder` up to the last terminal time.
+/// The fates of all cells of `model` up to the last terminal time.
 ///
 /// # Errors
 /// Those of [`Fates::of`], of reading groups, [`Error::UnknownGroup`], [`Error::NotObserved`].
 pub fn fates(
-    (folder, model): (&Path, &Model),
+    model: &OpenModel,
     options: &FateOptions,
     progress: &mut dyn Progress,
 ) -> Result<FateTables> {
     let course = CourseOfCells::restore(model, options.seed, progress)?;
-    let groups = options.sets.read((folder, model), &course, progress)?;
-    let found = of_course((folder, model), (&course, &groups), options, progress)?;
+    let groups = options.sets.read(model, &course, progress)?;
+    let found = of_course(model, (&course, &groups), options, progress)?;
     let cells = table(model, &course, &found);
     let summary = summary(&course, &found);
     Ok(FateTables { cells, summary, names: found.names })
@@ -87,7 +85,7 @@ pub fn fates(
 
 /// Fates of the cells of a course.
 pub(super) fn of_course(
-    (folder, model): (&Path, &Model),
+    model: &OpenModel,
     (course, groups): (&CourseOfCells, &Groups),
     options: &FateOptions,
     progress: &mut dyn Progress,
@@ -99,7 +97,7 @@ pub(super) fn of_course(
     let what = "following cells to their fates".to_string();
     progress::report(progress, progress::Event::Begin { what, total: 1 })?;
     let resampled = course.resampled(
-        (folder, model),
+        model,
         (options.sets.data.as_deref(), options.batch.as_deref()),
         (options.bootstrap, options.seed),
         progress,

@@ -1,14 +1,12 @@
 //! Genes along trajectories, and genes that go with a fate.
 
-use std::path::Path;
-
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::data::GeneIndex;
 use crate::error::{Error, Result};
 use crate::io::chart::{Chart, Profiles, draw_trends};
-use crate::io::model::Model;
+use crate::io::model::OpenModel;
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Driver, Trend, drivers as correlate, goes_with_depth, trends as along};
 use crate::metrics::{Drawn, Resamples};
@@ -42,22 +40,22 @@ pub struct TrendTables {
     pub profiles: Vec<(String, Profiles)>,
 }
 
-/// Genes along the trajectories of the model in `folder`.
+/// Genes along the trajectories of `model`.
 ///
 /// # Errors
 /// As [`crate::pipeline::trajectory`]; [`Error::NoGenes`] if none of the genes is there.
 pub fn trends(
-    (folder, model): (&Path, &Model),
+    model: &OpenModel,
     options: &TrendOptions,
     progress: &mut dyn Progress,
 ) -> Result<TrendTables> {
     let TrendOptions { trajectory, genes, bootstrap } = options;
     let course = CourseOfCells::restore(model, trajectory.seed, progress)?;
-    let groups = trajectory.sets.read((folder, model), &course, progress)?;
+    let groups = trajectory.sets.read(model, &course, progress)?;
     let sets = chosen(&groups, &course, trajectory)?;
     let all = steps(&course, &groups, &sets, trajectory.direction)?;
     let data = trajectory.sets.data.as_deref();
-    let (names, values) = expression((folder, model), (data, genes.as_deref()), progress)?;
+    let (names, values) = expression(model, (data, genes.as_deref()), progress)?;
     let total = all.iter().map(Vec::len).sum::<usize>() as u64;
     let begin = Event::Begin { what: "genes along trajectories".into(), total };
     progress::report(progress, begin)?;
@@ -186,19 +184,19 @@ pub struct DriverRow {
     pub driver: Driver,
 }
 
-/// Genes that go with the fates of the model in `folder`: by fate, then correlation.
+/// Genes that go with the fates of `model`: by fate, then correlation.
 ///
 /// # Errors
 /// As [`crate::pipeline::fates`]; [`Error::NoGenes`] if none of the genes is there.
 pub fn drivers(
-    (folder, model): (&Path, &Model),
+    model: &OpenModel,
     options: &DriverOptions,
     progress: &mut dyn Progress,
 ) -> Result<Vec<DriverRow>> {
     let DriverOptions { fates, times, genes } = options;
     let course = CourseOfCells::restore(model, fates.seed, progress)?;
-    let groups = fates.sets.read((folder, model), &course, progress)?;
-    let found = of_course((folder, model), (&course, &groups), fates, progress)?;
+    let groups = fates.sets.read(model, &course, progress)?;
+    let found = of_course(model, (&course, &groups), fates, progress)?;
     let last = found.tables.len() - 1;
     let places: Vec<usize> = if times.is_empty() {
         (0..last).collect()
@@ -211,7 +209,7 @@ pub fn drivers(
         return Err(Error::Parameter { name, must, got });
     }
     let data = fates.sets.data.as_deref();
-    let (names, values) = expression((folder, model), (data, genes.as_deref()), progress)?;
+    let (names, values) = expression(model, (data, genes.as_deref()), progress)?;
     let rows: Vec<usize> = places.iter().flat_map(|&k| course.rows[k].clone()).collect();
     let at: Vec<f64> = rows.iter().map(|&row| model.cell_times[row]).collect();
     let values = values.select(Axis(0), &rows);
@@ -265,11 +263,11 @@ impl DriverRow {
 
 /// Names and expression of genes, cells as in the model.
 fn expression(
-    (folder, model): (&Path, &Model),
+    model: &OpenModel,
     (data, wanted): (Option<&str>, Option<&[String]>),
     progress: &mut dyn Progress,
 ) -> Result<(Vec<String>, Array2<f32>)> {
-    let file = Fitted::open((folder, model), data, progress)?;
+    let file = Fitted::open(model, data, progress)?;
     let all = file.genes(progress)?;
     let wanted: &[String] = match wanted {
         Some(wanted) => wanted,

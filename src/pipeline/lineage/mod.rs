@@ -20,7 +20,7 @@ use crate::bridge::Link;
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::io::lists::read_cell_groups;
-use crate::io::model::Model;
+use crate::io::model::{Model, OpenModel};
 use crate::io::table::{self, Table, TableFormat};
 use crate::lineage::{Groups, Lineage, Resampled};
 use crate::pipeline::fitted::Fitted;
@@ -98,7 +98,7 @@ impl CourseOfCells {
     /// Resamples of cells, or of the batches of column `batch`.
     pub(super) fn resampled(
         &self,
-        (folder, model): (&Path, &Model),
+        model: &OpenModel,
         (data, batch): (Option<&str>, Option<&str>),
         (n_resamples, seed): (usize, u64),
         progress: &mut dyn Progress,
@@ -106,7 +106,7 @@ impl CourseOfCells {
         let batches = match batch {
             None => None,
             Some(column) => {
-                let labels = Fitted::open((folder, model), data, progress)?.labels(column)?;
+                let labels = Fitted::open(model, data, progress)?.labels(column)?;
                 notes::say_without_batch(&labels, column, progress)?;
                 let batches = self.by_time(&labels);
                 self.say_lone_batches(&batches, column, progress)?;
@@ -157,21 +157,21 @@ impl CellSets {
     /// in the model; those of reading.
     pub(super) fn read(
         &self,
-        (folder, model): (&Path, &Model),
+        model: &OpenModel,
         course: &CourseOfCells,
         progress: &mut dyn Progress,
     ) -> Result<Groups> {
         let labels = match (&self.groupby, self.files.is_empty()) {
             (Some(column), true) => {
                 let data = self.data.as_deref();
-                let labels = Fitted::open((folder, model), data, progress)?.labels(column)?;
+                let labels = Fitted::open(model, data, progress)?.labels(column)?;
                 notes::say_unlabelled(&labels, column, progress)?;
                 labels
             }
             (None, false) => {
                 if self.data.is_some() {
                     // Nothing is read from it here; a wrong one is refused all the same.
-                    Fitted::open((folder, model), self.data.as_deref(), progress)?;
+                    Fitted::open(model, self.data.as_deref(), progress)?;
                 }
                 self.of_files(model, progress)?
             }

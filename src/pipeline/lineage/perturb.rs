@@ -1,7 +1,5 @@
 //! Model and genes → what the fitted field says of cells in which the genes are held at levels.
 
-use std::path::Path;
-
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +7,7 @@ use crate::bridge::draw_cells;
 use crate::data::GeneIndex;
 use crate::error::{Error, Result};
 use crate::geometry::nearest_rows;
-use crate::io::model::Model;
+use crate::io::model::{Model, OpenModel};
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Groups, Perturbation, Response, unheld};
 use crate::metrics::{Drawn, Estimate, Resamples};
@@ -116,21 +114,21 @@ const HARDLY: f64 = 0.1;
 /// Beyond so many standard deviations from the cells of its start the field is unknown.
 const FAR: f64 = 5.0;
 
-/// Follows cells of the model in `folder` with and without the genes.
+/// Follows cells of `model` with and without the genes.
 ///
 /// # Errors
 /// [`Error::NoGeneSpace`] for a model of an embedding; [`Error::GeneNotAmong`] for a gene that the fit
 /// did not keep, [`Error::NoGenes`] for one that is not in the file; [`Error::NotHeld`] for genes that its
 /// coordinates cannot hold; [`Error::NotObserved`]; those of reading.
 pub fn perturb(
-    (folder, model): (&Path, &Model),
+    model: &OpenModel,
     options: &PerturbOptions,
     progress: &mut dyn Progress,
 ) -> Result<Perturbed> {
     let Some(pca) = &model.pca else {
         return Err(Error::NoGeneSpace { source_name: model.header.source.clone() });
     };
-    let asked = asked((folder, model), options, progress)?;
+    let asked = asked(model, options, progress)?;
     let names: Vec<String> = asked.iter().map(|of| of.gene.clone()).collect();
     let genes = places(&names, &model.genes)?;
     let cannot = unheld(pca.loadings(), &genes)?;
@@ -142,7 +140,7 @@ pub fn perturb(
     let lineage = &course.lineage;
     let from = options.from.map_or(Ok(0), |time| lineage.place(time))?;
     let until = place_or_last(lineage, options.until)?;
-    let known = Known::of((folder, model), (&course, &asked, from), options, progress)?;
+    let known = Known::of(model, (&course, &asked, from), options, progress)?;
     let loadings = &pca.loadings() * course.process.scale;
     let perturbation = Perturbation {
         series: &course.process.series,
@@ -183,7 +181,7 @@ pub fn perturb(
     let found = marked(found, &held, options.once);
     let agreement = correlation(&found);
     let groups = if options.sets.is_named() {
-        let groups = options.sets.read((folder, model), &course, progress)?;
+        let groups = options.sets.read(model, &course, progress)?;
         of_groups(&response, (&course, &groups, until), &resamples)
     } else {
         Vec::new()
@@ -199,13 +197,13 @@ struct Asked {
 
 /// The genes that are asked for, as the model writes them, each once.
 fn asked(
-    (folder, model): (&Path, &Model),
+    model: &OpenModel,
     options: &PerturbOptions,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Asked>> {
     let missing = |gene: &String| {
         let error = not_in_model(gene, model);
-        with_genes_of_file(error, (folder, model), options.sets.data.as_deref())
+        with_genes_of_file(error, model, options.sets.data.as_deref())
     };
     let mut found: Vec<Asked> = named_genes(&options.knockout, &model.genes, missing, progress)?
         .into_iter()
@@ -270,7 +268,7 @@ struct Known {
 
 impl Known {
     fn of(
-        (folder, model): (&Path, &Model),
+        model: &OpenModel,
         (course, asked, from): (&CourseOfCells, &[Asked], usize),
         options: &PerturbOptions,
         progress: &mut dyn Progress,
@@ -278,8 +276,7 @@ impl Known {
         let n = asked.len();
         let levels = asked.iter().map(|of| of.level.unwrap_or(0.0)).collect();
         let mut known = Self { levels, variance_held: vec![None; n], warnings: Vec::new() };
-        let Some(file) = Fitted::find((folder, model), options.sets.data.as_deref(), progress)?
-        else {
+        let Some(file) = Fitted::find(model, options.sets.data.as_deref(), progress)? else {
             return Ok(known);
         };
         let all = file.genes(progress)?;

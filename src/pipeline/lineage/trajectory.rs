@@ -1,12 +1,10 @@
 //! Model and sets of cells → their ancestors and descendants, cell by cell, and single paths.
 
-use std::path::Path as FilePath;
-
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::io::model::Model;
+use crate::io::model::{Model, OpenModel};
 use crate::io::table::{Cells, Table};
 use crate::lineage::{
     Groups, Path, TrajectoryStep, free_paths, pinned_paths, trajectory as follow,
@@ -60,17 +58,17 @@ pub struct Trajectories {
     pub paths: Option<Table>,
 }
 
-/// Follows sets of cells through the plans of the model in `folder`.
+/// Follows sets of cells through the plans of `model`.
 ///
 /// # Errors
 /// [`Error::UnknownGroup`], [`Error::NotObserved`]; those of reading groups and of the bridges.
 pub fn trajectory(
-    (folder, model): (&FilePath, &Model),
+    model: &OpenModel,
     options: &TrajectoryOptions,
     progress: &mut dyn Progress,
 ) -> Result<Trajectories> {
     let course = CourseOfCells::restore(model, options.seed, progress)?;
-    let groups = options.sets.read((folder, model), &course, progress)?;
+    let groups = options.sets.read(model, &course, progress)?;
     let sets = chosen(&groups, &course, options)?;
     notes::say_few(&course, &groups, sets.iter().copied(), progress)?;
     let steps = steps(&course, &groups, &sets, options.direction)?;

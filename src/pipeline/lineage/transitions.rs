@@ -1,11 +1,9 @@
 //! Model and groups → how much of which group becomes which.
 
-use std::path::Path;
-
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::io::model::Model;
+use crate::io::model::OpenModel;
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Groups, Transitions, transitions as between};
 use crate::metrics::Estimate;
@@ -58,18 +56,18 @@ type ShownRow = (String, usize, Vec<Estimate>);
 /// Name of cells without a group.
 const NONE: &str = "(no group)";
 
-/// Transitions between groups of the model in `folder`.
+/// Transitions between groups of `model`.
 ///
 /// # Errors
 /// Those of reading groups; [`crate::Error::NotObserved`]; [`crate::Error::Parameter`] for a pair that
 /// goes back in time.
 pub fn transitions(
-    (folder, model): (&Path, &Model),
+    model: &OpenModel,
     options: &TransitionOptions,
     progress: &mut dyn Progress,
 ) -> Result<FoundTransitions> {
     let course = CourseOfCells::restore(model, options.seed, progress)?;
-    let groups = options.sets.read((folder, model), &course, progress)?;
+    let groups = options.sets.read(model, &course, progress)?;
     let last = course.rows.len() - 1;
     let pairs: Vec<(usize, usize)> = if options.pairs.is_empty() {
         let whole = (last > 1).then_some((0, last));
@@ -81,7 +79,7 @@ pub fn transitions(
     let what = "counting transitions".to_string();
     progress::report(progress, Event::Begin { what, total: pairs.len() as u64 })?;
     let resampled = course.resampled(
-        (folder, model),
+        model,
         (options.sets.data.as_deref(), options.batch.as_deref()),
         (options.bootstrap, options.seed),
         progress,
