@@ -11,7 +11,7 @@ use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::GaussianSolver;
 use sbcell::data::Column;
 use sbcell::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
-use sbcell::io::model::Model;
+use sbcell::io::model::OpenModel;
 use sbcell::pipeline::{FitOptions, GrnOptions, Regulators, Running, SolverChoice, fit, grn};
 use sbcell::progress::{Event, Progress};
 use sbcell::{Seed, Silent};
@@ -77,8 +77,8 @@ pub(crate) fn one([n_genes, n_regulators, n_cells]: [usize; 3]) {
     };
     println!("{n_genes} genes, {n_regulators} regulators, {n_cells} cells");
     let begin = Instant::now();
-    let read = Model::read(&model).unwrap();
-    let found = grn(&model, &read, &options, &mut Stages::default()).unwrap();
+    let read = OpenModel::read(&model).unwrap();
+    let found = grn(&read, &options, &mut Stages::default()).unwrap();
     let seconds = begin.elapsed().as_secs_f64();
     println!("  all: {seconds:.1} s, {} edges, peak {:.2} GB", found.rows.len(), peak());
 }
