@@ -34,7 +34,11 @@ impl Course {
         let increasing = times.windows(2).all(|pair| pair[0] < pair[1]);
         if !(increasing && times.iter().all(|time| time.is_finite())) {
             let must = "finite and strictly increasing";
-            return Err(Error::Parameter { name: "times", must, got: format!("{times:?}") });
+            return Err(Error::Parameter {
+                name: "times of the course",
+                must,
+                got: format!("{times:?}"),
+            });
         }
         if let Some(other) = problems.iter().find(|problem| problem.dim() != first.dim()) {
             let (what, unit) = ("a problem of the course", "dimensions");

@@ -37,7 +37,11 @@ impl BridgeSeries {
         let increasing = times.windows(2).all(|pair| pair[0] < pair[1]);
         if !(increasing && times.iter().all(|time| time.is_finite())) {
             let must = "finite and strictly increasing";
-            return Err(Error::Parameter { name: "times", must, got: format!("{times:?}") });
+            return Err(Error::Parameter {
+                name: "times of the course",
+                must,
+                got: format!("{times:?}"),
+            });
         }
         if let Some(other) = bridges.iter().find(|bridge| bridge.dim() != first.dim()) {
             let (what, unit) = ("a bridge of the series", "dimensions");

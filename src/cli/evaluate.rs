@@ -10,7 +10,6 @@ use sbcell::pipeline::{self, EvaluateOptions, Evaluated, FitOptions, Method, Pro
 
 use crate::cli::Outcome;
 use crate::cli::course::CourseArgs;
-use crate::cli::flags;
 use crate::cli::shared::{Common, aligned, short, shown, up_to};
 use crate::cli::solver::{Named, named};
 use crate::cli::terminal::{Lines, Terminal};
@@ -169,7 +168,7 @@ impl EvaluateArgs {
 pub(crate) fn run(args: EvaluateArgs, common: &Common, terminal: &mut Terminal) -> Result<Outcome> {
     let (data, options, out) = args.options(common.seed)?;
     let _lock = pipeline::check_validation_output(&out, common.overwrite)?;
-    options.check().map_err(flags::by_flag)?;
+    options.check()?;
     let evaluated: Evaluated = pipeline::evaluate(&data, &options, terminal)?;
     pipeline::write_validation(&out, &evaluated, &options)?;
     let validation = &evaluated.validation;

@@ -13,7 +13,6 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::course::CourseArgs;
-use crate::cli::flags;
 use crate::cli::shared::{MODEL_FOLDER, aligned, short, shown};
 use crate::cli::terminal::{Lines, Terminal};
 
@@ -111,7 +110,7 @@ struct Job {
 pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let Job { data, options, out, running, dry_run, validate } = args.job(seed)?;
     model::check_output(&out)?;
-    options.check().map_err(flags::by_flag)?;
+    options.check()?;
     if dry_run {
         let begun = Instant::now();
         let clock = || begun.elapsed().as_secs_f64();

@@ -1,9 +1,12 @@
 //! The one map from parameters of solvers to flags, in arguments, errors and texts.
 
+use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use sbcell::Error;
+use clap::CommandFactory;
 use sbcell::pipeline::solvers::{self, KnownParameter};
+
+use crate::cli::Cli;
 
 /// Parameters whose flag is not their name with hyphens.
 const CALLED: [(&str, &str); 6] = [
@@ -28,6 +31,14 @@ static FLAGS: LazyLock<Vec<(KnownParameter, String)>> = LazyLock::new(|| {
     solvers::parameters().into_iter().map(flagged).collect()
 });
 
+/// The long flags of all commands, without hyphens before them.
+static ALL: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
+    let program = Cli::command();
+    let commands = program.get_subcommands().chain(std::iter::once(&program));
+    let arguments = commands.flat_map(clap::Command::get_arguments);
+    arguments.filter_map(|argument| argument.get_long().map(str::to_string)).collect()
+});
+
 /// The parameters of all solvers, as help lists them.
 pub(crate) fn parameters() -> impl Iterator<Item = &'static KnownParameter> {
     FLAGS.iter().map(|entry| &entry.0)
@@ -44,15 +55,40 @@ pub(crate) fn alias(parameter: &str) -> Option<&'static str> {
     ALIASES.into_iter().find(|entry| entry.0 == parameter).map(|entry| entry.1)
 }
 
-/// A parameter of a solver that is out of range, by its flag.
-pub(crate) fn by_flag(error: Error) -> Error {
-    match error {
-        Error::Parameter { name, must, got } => {
-            let flag = FLAGS.iter().find(|entry| entry.0.about.name == name);
-            Error::Parameter { name: flag.map_or(name, |entry| entry.1.as_str()), must, got }
+/// How the library names a parameter in a text; `` the parameter `name = value` `` gives a value too.
+const NAMED: &str = "the parameter `";
+
+/// A text of the library in which every parameter is named by its flag:
+/// `` the parameter `n_pcs = 5` `` becomes `` `--n-pcs 5` ``.
+///
+/// Names that are no flag, such as those of arrays, stay without the words before them.
+pub(crate) fn in_text(text: &str) -> String {
+    let mut parts = text.split(NAMED);
+    let mut put = parts.next().unwrap_or("").to_string();
+    for part in parts {
+        put.push('`');
+        match part.split_once('`') {
+            Some((named, rest)) => {
+                put.push_str(&as_typed(named));
+                put.push('`');
+                put.push_str(rest);
+            }
+            None => put.push_str(part),
         }
-        other => other,
     }
+    put
+}
+
+/// `name`, `name = value` or `name, name` as flags are typed.
+fn as_typed(named: &str) -> String {
+    let (names, value) = named.split_once(" = ").map_or((named, None), |(n, v)| (n, Some(v)));
+    let typed = |name: &str| {
+        let flag = long(name);
+        if ALL.contains(&flag) { format!("--{flag}") } else { name.to_string() }
+    };
+    let names: Vec<String> = names.split(", ").map(typed).collect();
+    let names = names.join(", ");
+    value.map_or(names.clone(), |value| format!("{names} {value}"))
 }
 
 /// A text in which `{parameter}` is put as its flag.
@@ -74,7 +110,7 @@ pub(crate) fn put(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use sbcell::Error;
 
     use super::*;
 
@@ -90,9 +126,16 @@ mod tests {
 
     #[test]
     fn errors_and_texts_speak_of_flags() {
-        let error = |name| Error::Parameter { name, must: "at least 1", got: "0".into() };
-        assert!(by_flag(error("n_layers")).to_string().starts_with("`--layers` must be"));
-        assert!(by_flag(error("--n-pcs")).to_string().starts_with("`--n-pcs` must be"));
+        let range = |name| Error::Parameter { name, must: "at least 1", got: "0".into() };
+        let shown = |name| in_text(&range(name).to_string());
+        assert_eq!(shown("n_layers"), "`--layers` must be at least 1, got 0");
+        assert_eq!(shown("n_pcs"), "`--n-pcs` must be at least 1, got 0");
+        assert_eq!(shown("knockout, set"), "`--knockout, --set` must be at least 1, got 0");
+        assert_eq!(shown("number of cells"), "`number of cells` must be at least 1, got 0");
+        let text =
+            "set the parameter `data = a b.h5ad`, not the parameter `in_place`; `n_pcs` stays";
+        assert_eq!(in_text(text), "set `--data a b.h5ad`, not `--in-place`; `n_pcs` stays");
+        assert_eq!(in_text("the parameter `open"), "`open");
         assert_eq!(put("see {noise_back}, `{n_layers} 3`"), "see --noise-back, `--layers 3`");
         // No mark is of a parameter that is not there.
         for known in parameters() {

@@ -34,7 +34,7 @@ impl SolverArgs {
 
     /// Flags → another solver than the one that was named, with those that mean something to it.
     pub(crate) fn choice_of(&self, solver: Named) -> Result<SolverChoice> {
-        solver.with(&self.given).map(SolverChoice::from).map_err(flags::by_flag)
+        solver.with(&self.given).map(SolverChoice::from)
     }
 }
 
@@ -172,8 +172,8 @@ pub(crate) fn check_flags(matches: &ArgMatches) -> Result<()> {
         if means_something || !is_given(matches, name) || neutral() {
             continue;
         }
-        return Err(Error::FlagOfOtherSolver {
-            flag: format!("--{}", flags::long(name)),
+        return Err(Error::ParameterOfOtherSolver {
+            parameter: name.to_string(),
             solver: chosen[0].to_string(),
             solvers: known.solvers.iter().map(ToString::to_string).collect(),
         });

@@ -15,6 +15,7 @@ use sbcell::io::table::TableFormat;
 use sbcell::progress::{Event, Progress};
 use sbcell::{Error, Result};
 
+use crate::cli::flags;
 use crate::cli::shared::Common;
 
 /// Work shorter than this shows no bar.
@@ -129,9 +130,9 @@ impl Terminal {
             return;
         }
         if self.stdout_taken {
-            write_error(&text.said());
+            write_error(&flags::in_text(&text.said()));
         } else {
-            write_out(&text.said());
+            write_out(&flags::in_text(&text.said()));
         }
     }
 
@@ -148,7 +149,7 @@ impl Terminal {
     /// Writes a remark to stderr.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
-            let line = format!("note: {}", visible(text));
+            let line = flags::in_text(&format!("note: {}", visible(text)));
             match self.task.as_ref().and_then(|task| task.bar.as_ref()) {
                 Some(bar) => bar.suspend(|| write_error(&line)),
                 None => write_error(&line),
@@ -178,9 +179,9 @@ impl Terminal {
 
     /// Writes `error:` and, after a blank line, `hint:`.
     pub(crate) fn show_error(error: &Error) {
-        write_error(&format!("error: {}", error.shown()));
+        write_error(&format!("error: {}", flags::in_text(&error.shown())));
         if let Some(hint) = error.hint() {
-            write_error(&format!("\nhint: {}", visible(&hint)));
+            write_error(&flags::in_text(&format!("\nhint: {}", visible(&hint))));
         }
     }
 

@@ -45,7 +45,7 @@ impl FromStr for GrowthUnit {
 
     fn from_str(text: &str) -> Result<Self> {
         let refused = || Error::Parameter {
-            name: "--growth-unit",
+            name: "growth_unit",
             must: "`factor/TIME` or `rate/TIME` with a TIME such as day, h or unit",
             got: text.to_string(),
         };
@@ -109,7 +109,7 @@ impl GrowthUnit {
             return Ok(rate * length);
         }
         let must = match self.scale {
-            GrowthScale::Factor => "finite and > 0 for a factor (see --growth-unit)",
+            GrowthScale::Factor => "finite and > 0 for a factor (see the parameter `growth_unit`)",
             GrowthScale::Rate => "finite",
         };
         Err(Error::Parameter { name: "growth of a cell", must, got: value.to_string() })

@@ -70,10 +70,10 @@ impl Naming {
     pub fn way_out(wanted: Self, present: Self) -> &'static str {
         match (wanted, present) {
             (Self::Capitals, Self::Capitalised) => {
-                "the data look like mouse: give the names of mouse (for `--tfs`: `mouse`)"
+                "the data look like mouse: give the names of mouse (for the parameter `tfs`: `mouse`)"
             }
             (Self::Capitalised, Self::Capitals) => {
-                "the data look like human: give the names of human (for `--tfs`: `human`)"
+                "the data look like human: give the names of human (for the parameter `tfs`: `human`)"
             }
             (_, Self::Ensembl | Self::Numbers) => {
                 "rename the genes of the data first, such as `adata.var_names = \

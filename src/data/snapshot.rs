@@ -111,14 +111,18 @@ impl TimeSeries {
         }
         if let Some(time) = cell_times.iter().find(|time| !time.is_finite()) {
             let got = time.to_string();
-            return Err(Error::Parameter { name: "time", must: "finite for every cell", got });
+            return Err(Error::Parameter { name: "times of the cells", must: "finite", got });
         }
         let mut times = cell_times.to_vec();
         times.sort_by(f64::total_cmp);
         times.dedup();
         if times.len() < 2 {
             let got = times.len().to_string();
-            return Err(Error::Parameter { name: "times", must: "at least two", got });
+            return Err(Error::Parameter {
+                name: "times of the course",
+                must: "at least two",
+                got,
+            });
         }
         let snapshots = times
             .iter()

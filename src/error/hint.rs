@@ -9,50 +9,51 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { way_out, .. } => way_out.clone(),
-            Self::FlagOfOtherSolver { solvers, .. } => {
-                Some(format!("leave it out, or choose `--solver {}`", solvers.join("|")))
+            Self::ParameterOfOtherSolver { solvers, .. } => {
+                let solvers = solvers.join("|");
+                Some(format!("leave it out, or choose the parameter `solver = {solvers}`"))
             }
             Self::NoCells { .. } => {
                 Some("`sbcell inspect DATA.h5ad` lists the columns and their values".into())
             }
             Self::TimeMapWithoutColumn { candidates } => Some(if candidates.is_empty() {
-                "name it with `--timepoints COL`".into()
+                "name it with the parameter `timepoints = COL`".into()
             } else {
-                format!("name it with `--timepoints COL`, such as {}", candidates.join(", "))
+                format!("name it with the parameter `timepoints = COL`, such as {}", candidates.join(", "))
             }),
             Self::EmptyTime { .. } => Some(
-                "leave the time out with `--obs-filter`, or choose another matrix with `--layer` \
-                 or `--use-raw`"
+                "leave the time out with the parameter `obs_filter`, or choose another matrix with the parameter `layer` \
+                 or the parameter `use_raw`"
                     .into(),
             ),
             Self::GrowthMissing { naming: Some(naming), .. } => Some(naming.clone()),
             Self::GrowthValue { .. } => Some(
-                "`--growth-unit` says what the numbers are: descendants of a cell (`factor/day`, 1 \
+                "the parameter `growth_unit` says what the numbers are: descendants of a cell (`factor/day`, 1 \
                  for no growth) or their logarithm (`rate/day`, 0 for no growth)"
                     .into(),
             ),
             Self::GrowthText { .. } => Some("name a column of numbers".into()),
             Self::GrowthMissing { .. } => Some(
                 "every cell before the last time needs a number; leave cells out with \
-                 `--obs-filter`"
+                 the parameter `obs_filter`"
                     .into(),
             ),
             Self::ReferenceNotTaken { solvers } => Some(format!(
-                "choose `--solver {}, or leave `--reference` as it is",
-                one_of(solvers).trim_start_matches('`')
+                "set the parameter `solver` to {}, or leave the parameter `reference` as it is",
+                one_of(solvers)
             )),
             Self::NoGeneSpace { .. } => Some(
-                "fit on a matrix instead (without `--use-rep`), so that coordinates can be \
+                "fit on a matrix instead (without the parameter `use_rep`), so that coordinates can be \
                  taken back to genes"
                     .into(),
             ),
             Self::TimeLabels { .. } => Some(
-                "give their times with `--time-map FILE`, a table of two columns: label, time"
+                "give their times with the parameter `time_map = FILE`, a table of two columns: label, time"
                     .into(),
             ),
-            Self::TooFewTimes { .. } => Some("name another column with `--timepoints COL`".into()),
+            Self::TooFewTimes { .. } => Some("name another column with the parameter `timepoints = COL`".into()),
             Self::TimeColumnsDisagree { .. } | Self::NoTimeColumn { .. } => {
-                Some("name the column with `--timepoints COL`".into())
+                Some("name the column with the parameter `timepoints = COL`".into())
             }
             Self::FilterSyntax { .. } => Some(
                 "write `COL==VALUE`, `COL!=VALUE`, `COL in A,B` or `COL<=NUMBER`; quote values \
@@ -63,10 +64,10 @@ impl Error {
                 "the matrix looks centred or scaled; choose the layer that holds counts".into(),
             ),
             Self::NoMatrix { layers, .. } if !layers.is_empty() => {
-                Some(format!("choose a layer with `--layer`; there are {}", list(layers)))
+                Some(format!("choose a layer with the parameter `layer`; there are {}", list(layers)))
             }
             Self::NoMatrix { obsm, .. } if !obsm.is_empty() => {
-                Some(format!("use coordinates of cells with `--use-rep`; there are {}", list(obsm)))
+                Some(format!("use coordinates of cells with the parameter `use_rep`; there are {}", list(obsm)))
             }
             _ => {
                 let names = self.hint_of_names().or_else(|| self.hint_of_edits());
@@ -82,13 +83,13 @@ impl Error {
                 Some("remove such cells or genes, or fill in the values, before this".into())
             }
             Self::EmbeddingNotFinite { .. } => Some(
-                "leave such cells out with `--obs-filter`, or fill in the values, before this \
+                "leave such cells out with the parameter `obs_filter`, or fill in the values, before this \
                  (numbers up to 3.4e38 can be computed with)"
                     .into(),
             ),
             Self::Overflows { .. } => Some(
-                "leave such cells out with `--obs-filter`; or the values are no logarithms: \
-                 `--values` says what they are"
+                "leave such cells out with the parameter `obs_filter`; or the values are no logarithms: \
+                 the parameter `values` says what they are"
                     .into(),
             ),
             _ => None,
@@ -121,7 +122,7 @@ impl Error {
             }
             Self::NotObserved { time, times } => Some(meant_or(
                 &nearest_times(*time, times),
-                "`sbcell interpolate --at` is for times in between".into(),
+                "`sbcell interpolate` is for times in between, with the parameter `at`".into(),
             )),
             Self::UnknownKey { name, available, .. } => {
                 Some(meant_or(&nearest(name, available), format!("there are {}", list(available))))
@@ -134,49 +135,49 @@ impl Error {
     fn hint_of_edits(&self) -> Option<String> {
         match self {
             Self::NoModel { folder } => Some(fit_first(folder)),
-            Self::OutputTaken { .. } => Some("choose another place with `--out`".into()),
+            Self::OutputTaken { .. } => Some("choose another place with the parameter `out`".into()),
             Self::OtherPlan { .. } => {
-                Some("give the parameters of that run, or drop `--resume` to start over".into())
+                Some("give the parameters of that run, or drop the parameter `resume` to start over".into())
             }
             Self::Memory { .. } => Some(
-                "give it more with `--memory`, or use fewer genes (`--n-top-genes`), components \
-                 (`--n-pcs`) or cells (`--obs-filter`)"
+                "give it more with the parameter `memory`, or use fewer genes (the parameter `n_top_genes`), components \
+                 (the parameter `n_pcs`) or cells (the parameter `obs_filter`)"
                     .into(),
             ),
             Self::InUse { .. } => {
-                Some("wait until it has ended, or choose another folder with `--out`".into())
+                Some("wait until it has ended, or choose another folder with the parameter `out`".into())
             }
             Self::InputChanged { path, .. } => Some(format!(
-                "fit again, or say that this file is meant with `--data {}`: cells and genes are then \
+                "fit again, or say that this file is meant with the parameter `data = {}`: cells and genes are then \
                  found by their names",
                 path.display()
             )),
             Self::KeysTaken { .. } => Some(
-                "write under another name with `--key-added`, or replace them with `--overwrite`"
+                "write under another name with the parameter `key_added`, or replace them with the parameter `overwrite`"
                     .into(),
             ),
             Self::OtherCells { .. } => Some(
                 "names must be those of the file the model was fitted on, or of a part of it".into(),
             ),
             Self::OutputIsInput { .. } | Self::OutputInModel { .. } => {
-                Some("choose another place with `--out`; `--overwrite` does not change this".into())
+                Some("choose another place with the parameter `out`; the parameter `overwrite` does not change this".into())
             }
             Self::FileTaken { .. } => {
-                Some("choose another place, or replace the file with `--overwrite`".into())
+                Some("choose another place, or replace the file with the parameter `overwrite`".into())
             }
             Self::FileInUse { .. } => Some(
-                "wait until it is done, then run this again; or write a copy with `--out` in place \
-                 of `--in-place`"
+                "wait until it is done, then run this again; or write a copy with the parameter `out` in place \
+                 of the parameter `in_place`"
                     .into(),
             ),
             Self::FileChanged { .. } => Some("nothing was written: run this again".into()),
             Self::SameFile { .. } => Some(
-                "to change it use `--in-place` instead of `--out`: it is replaced by a finished copy"
+                "to change it use the parameter `in_place` instead of the parameter `out`: it is replaced by a finished copy"
                     .into(),
             ),
             Self::NotHeld { .. } => Some(
                 "take genes that are in the components (`genes.parquet` has their loadings), fewer of \
-                 them at once, or fit with more components (`sbcell fit --n-pcs`)"
+                 them at once, or fit with more components (the parameter `n_pcs`)"
                     .into(),
             ),
             _ => None,
@@ -214,8 +215,8 @@ fn known_times(snapshots: &[(String, f64)]) -> String {
 /// Where a model was looked for, and how to get one.
 fn fit_first(folder: &Path) -> String {
     format!(
-        "run `sbcell fit DATA.h5ad --timepoints` first, or name the folder with `--model` (looked \
-         for `{}`)",
+        "run `sbcell fit DATA.h5ad` first (with the parameter `timepoints`), or name the folder with \
+         the parameter `model` (looked for `{}`)",
         folder.join("model.json").display()
     )
 }

@@ -30,7 +30,7 @@ impl Error {
             | Self::NoModel { .. }
             | Self::OutputTaken { .. }
             | Self::OtherPlan { .. }
-            | Self::FlagOfOtherSolver { .. }
+            | Self::ParameterOfOtherSolver { .. }
             | Self::NoCells { .. }
             | Self::EmptyTime { .. }
             | Self::GrowthValue { .. }

@@ -23,7 +23,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     // --- any layer ---
     /// A hyperparameter is outside its range.
-    #[error("`{name}` must be {must}, got {got}")]
+    #[error("the parameter `{name}` must be {must}, got {got}")]
     Parameter {
         /// The parameter, as the user writes it.
         name: &'static str,
@@ -306,14 +306,14 @@ pub enum Error {
         gene: String,
     },
     // --- pipeline ---
-    /// A flag that means nothing for the solver that was chosen.
-    #[error("`{flag}` means nothing to `--solver {solver}`")]
-    FlagOfOtherSolver {
-        /// The flag, with its value where that matters.
-        flag: String,
+    /// A parameter that the chosen solver does not have.
+    #[error("the parameter `{parameter}` means nothing to the parameter `solver = {solver}`")]
+    ParameterOfOtherSolver {
+        /// The parameter.
+        parameter: String,
         /// The solver that was chosen.
         solver: String,
-        /// The solvers that know the flag.
+        /// The solvers that have it.
         solvers: Vec<String>,
     },
     /// No cell is left after filtering.
@@ -430,7 +430,7 @@ pub enum Error {
         value: f64,
     },
     /// A reference process other than Brownian motion is asked of a solver that knows no other.
-    #[error("`--reference ou` is for solvers that take each interval on its own")]
+    #[error("the parameter `reference = ou` is for solvers that take each interval on its own")]
     ReferenceNotTaken {
         /// Solvers that do.
         solvers: Vec<String>,

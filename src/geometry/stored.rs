@@ -35,7 +35,7 @@ impl StoredCost {
         if !(1..=Self::MAX_PAIRS).contains(&n_pairs) {
             let must = "between 1 and 4e8 pairs for a geodesic cost; use fewer cells";
             let got = format!("{} × {}", sources.len(), targets.len());
-            return Err(Error::Parameter { name: "cells", must, got });
+            return Err(Error::Parameter { name: "number of cells", must, got });
         }
         match sources.iter().chain(targets).find(|&&cell| cell >= n_nodes) {
             Some(cell) => {

@@ -218,7 +218,7 @@ impl EdgeSearch {
             (Lag::Intervals(lag), _) => {
                 let snapshots = cells.snapshots();
                 if lag == 0 || lag >= snapshots.len() {
-                    let (name, must) = ("--lag", "auto, or at least 1 and less than the times");
+                    let (name, must) = ("lag", "auto, or at least 1 and less than the times");
                     return Err(Error::Parameter { name, must, got: lag.to_string() });
                 }
                 let steps = (0..snapshots.len() - lag).map(|k| {

@@ -157,7 +157,7 @@ pub fn replace_by_copy(
 ) -> Result<()> {
     if stream_of(path).is_some() {
         let must = "a file: an `.h5ad` cannot be edited in a device, a pipe or on standard output";
-        return Err(Error::Parameter { name: "--out", must, got: path.display().to_string() });
+        return Err(Error::Parameter { name: "out", must, got: path.display().to_string() });
     }
     if let Some(folder) = folder_of(path) {
         create_folder(folder)?;

@@ -21,7 +21,7 @@ const LARGE: u64 = 64 << 20;
 /// What a file turned out to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Identity {
-    /// The file that was fitted, or that file as `annotate --in-place` left it.
+    /// The file that was fitted, or that file as an annotation in place left it.
     Same,
     /// Another one, by this difference, in words that follow the name of the file.
     Other(String),

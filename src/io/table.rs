@@ -70,7 +70,7 @@ impl TableFormat {
             Some("parquet") => Ok(Self::Parquet),
             None if is_stream(path) => Ok(Self::Csv),
             _ => Err(Error::Parameter {
-                name: "--out",
+                name: "out",
                 must: "a file that ends in .csv, .tsv or .parquet",
                 got: path.display().to_string(),
             }),

@@ -96,7 +96,7 @@ fn check(
         }
     }
     if let Some(entry) = cost.iter().find(|entry| !entry.is_finite()) {
-        return Err(Error::Parameter { name: "cost", must: "finite", got: entry.to_string() });
+        return Err(Error::Parameter { name: "the cost", must: "finite", got: entry.to_string() });
     }
     Ok(())
 }

@@ -63,7 +63,7 @@ impl Hold {
         if let [first, ..] = *unheld(loadings, genes)? {
             let must = "genes whose loadings are not zero and do not follow from each other";
             let got = format!("row {first} of the loadings");
-            return Err(Error::Parameter { name: "--knockout", must, got });
+            return Err(Error::Parameter { name: "knockout", must, got });
         }
         let rows = loadings.select(Axis(0), genes);
         let (even, lengths) = even(&rows);

@@ -67,7 +67,7 @@ pub fn pinned_paths(
 ) -> Result<Vec<Path>> {
     check_grid(per_interval)?;
     if from >= to {
-        let (name, must) = ("--to", "at a later time than --cells");
+        let (name, must) = ("to", "at a later time than the set of cells");
         return Err(Error::Parameter { name, must, got: format!("time {}", lineage.times()[to]) });
     }
     // What each cell brings to the end, from there back.
@@ -81,7 +81,7 @@ pub fn pinned_paths(
     let start = &ends.0 * &brings[0].column(0);
     let total = start.sum();
     if total.is_nan() || total <= 0.0 {
-        let (name, must) = ("--to", "reached by the cells of --cells");
+        let (name, must) = ("to", "reached by the set of cells");
         return Err(Error::Parameter { name, must, got: "cells that are not".into() });
     }
     let start = start / total;
@@ -115,7 +115,7 @@ fn check_grid(per_interval: usize) -> Result<()> {
     if per_interval > 0 {
         return Ok(());
     }
-    Err(Error::Parameter { name: "--grid", must: "at least 1", got: "0".into() })
+    Err(Error::Parameter { name: "grid", must: "at least 1", got: "0".into() })
 }
 
 fn local(step: usize, of: usize) -> Result<UnitTime> {
@@ -234,7 +234,7 @@ mod tests {
             let ends = (ends.0.view(), ends.1.view());
             pinned_paths(&lineage, (&all, &bridges), (span, ends), (3, 1), Seed(1))
         };
-        assert!(asked((0, 1)).unwrap_err().to_string().contains("--to"));
+        assert!(asked((0, 1)).unwrap_err().to_string().contains("`to`"));
         assert!(asked((1, 1)).is_err());
     }
 }

@@ -104,13 +104,13 @@ impl Perturbation<'_> {
         let refuse = |name, must, got: String| Err(Error::Parameter { name, must, got });
         let (from, to) = self.span;
         if from >= to || to > self.series.bridges().len() {
-            return refuse("--until", "later than --from", format!("{from}, {to}"));
+            return refuse("until", "later than the parameter `from`", format!("{from}, {to}"));
         }
         if self.n_steps == 0 {
             return refuse("steps", "at least 1", "0".into());
         }
         if self.genes.is_empty() || self.genes.len() != self.levels.len() {
-            return refuse("--knockout", "at least one gene", self.genes.len().to_string());
+            return refuse("knockout", "at least one gene", self.genes.len().to_string());
         }
         let (expected, got) = (self.series.dim(), self.loadings.ncols());
         if expected != got {

@@ -40,7 +40,7 @@ pub fn transitions(
     (from, to): (usize, usize),
 ) -> Result<Transitions> {
     if from >= to || to >= lineage.times().len() {
-        let (name, must) = ("--pairs", "an earlier and a later time of the course");
+        let (name, must) = ("pairs", "an earlier and a later time of the course");
         let time = |k: usize| lineage.times().get(k).map_or(f64::NAN, |time| *time);
         return Err(Error::Parameter { name, must, got: format!("{}:{}", time(from), time(to)) });
     }

@@ -49,7 +49,7 @@ fn mean_within(x: &Snapshot) -> Result<f64> {
         return Ok(weighted_sum_within(x) / share_of_pairs);
     }
     let must = "at least 2 of positive weight for an energy distance";
-    Err(Error::Parameter { name: "cells", must, got: n_positive.to_string() })
+    Err(Error::Parameter { name: "number of cells", must, got: n_positive.to_string() })
 }
 
 #[cfg(test)]

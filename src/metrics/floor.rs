@@ -101,7 +101,11 @@ pub fn noise_floor(
     let n_per_side = n_per_side.min(snapshot.n_cells() / 2);
     if n_per_side < 2 {
         let must = "at least 2 on each side of a split";
-        return Err(Error::Parameter { name: "cells", must, got: n_per_side.to_string() });
+        return Err(Error::Parameter {
+            name: "number of cells",
+            must,
+            got: n_per_side.to_string(),
+        });
     }
     if n_splits == 0 {
         let got = n_splits.to_string();

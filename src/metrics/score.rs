@@ -206,7 +206,7 @@ impl Scoring {
         let Some(n) = self.n_per_side else { return Ok(vec![(x.clone(), y.clone())]) };
         if n < 2 || self.n_draws == 0 {
             let (must, got) = ("at least 2 in at least 1 draw", format!("{n}"));
-            return Err(Error::Parameter { name: "cells", must, got });
+            return Err(Error::Parameter { name: "number of cells", must, got });
         }
         let draw = |number| {
             let of = |cells, name| subsample(cells, n, seed.child(name, number));

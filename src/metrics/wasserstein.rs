@@ -125,7 +125,7 @@ fn plan(
     if n_pairs > MAX_PAIRS {
         let must = "at most 4e8 pairs for an exact distance; draw fewer cells";
         let got = format!("{} × {}", x.n_cells(), y.n_cells());
-        return Err(Error::Parameter { name: "cells", must, got });
+        return Err(Error::Parameter { name: "number of cells", must, got });
     }
     let cost = pairwise(x.points(), y.points(), order.cost());
     exact_plan(cost.view(), x.marginal(), y.marginal(), progress)

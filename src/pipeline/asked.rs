@@ -11,8 +11,7 @@ use crate::pipeline::prepare::no_genes;
 use crate::progress::Silent;
 
 /// What to do about a gene that the fit left out.
-const FIT_WITH_IT: &str =
-    "fit again with `--genes FILE` that names it, or with more genes (`--n-top-genes`)";
+const FIT_WITH_IT: &str = "fit again with the parameter `genes = FILE` that names it, or with more genes (the parameter `n_top_genes`)";
 
 /// `gene` is not among the genes of `model`.
 pub(crate) fn not_in_model(gene: &str, model: &Model) -> Error {
@@ -21,7 +20,7 @@ pub(crate) fn not_in_model(gene: &str, model: &Model) -> Error {
 
 /// `gene` is not among those that edges, trends or drivers are of.
 pub(crate) fn not_among(gene: &str, genes: &[String], whose: &str) -> Error {
-    among(gene, genes, whose, "name it in `--genes FILE` as well")
+    among(gene, genes, whose, "name it in the parameter `genes = FILE` as well")
 }
 
 fn among(gene: &str, genes: &[String], whose: &str, way_out: &'static str) -> Error {

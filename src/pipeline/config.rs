@@ -79,8 +79,8 @@ impl FitOptions {
             solver,
             seed: _,
         } = self;
-        at_least_one("--n-top-genes", *n_top_genes)?;
-        at_least_one("--n-pcs", *n_pcs)?;
+        at_least_one("n_top_genes", *n_top_genes)?;
+        at_least_one("n_pcs", *n_pcs)?;
         noise.check()?;
         reference.check(solver)?;
         growth.check(solver.has(Property::Relaxes))?;
@@ -101,8 +101,8 @@ pub enum Noise {
 impl Noise {
     fn check(&self) -> Result<()> {
         let (name, value) = match *self {
-            Self::Epsilon(value) => ("--epsilon", value),
-            Self::Sigma2(value) => ("--sigma2", value),
+            Self::Epsilon(value) => ("epsilon", value),
+            Self::Sigma2(value) => ("sigma2", value),
         };
         if 0.0 < value && value < f64::INFINITY {
             return Ok(());
@@ -139,9 +139,9 @@ mod tests {
             change(&mut options);
             options.check().unwrap_err().to_string()
         };
-        assert!(refused(|o| o.n_pcs = 0).contains("`--n-pcs`"));
-        assert!(refused(|o| o.noise = Noise::Epsilon(f64::NAN)).contains("`--epsilon`"));
-        assert!(refused(|o| o.noise = Noise::Sigma2(0.0)).contains("`--sigma2`"));
+        assert!(refused(|o| o.n_pcs = 0).contains("`n_pcs`"));
+        assert!(refused(|o| o.noise = Noise::Epsilon(f64::NAN)).contains("`epsilon`"));
+        assert!(refused(|o| o.noise = Noise::Sigma2(0.0)).contains("`sigma2`"));
         let none = LightSbSolver { n_gaussians: Choice::Is(0), ..LightSbSolver::default() };
         let options = FitOptions { solver: SolverChoice::of(none), ..FitOptions::default() };
         assert!(options.check().unwrap_err().to_string().contains("`n_gaussians`"));

@@ -14,7 +14,7 @@ use crate::pipeline::prepare::{Selection, matrix_source, select};
 use crate::pipeline::probe::{Probe, probe, seconds_per_flop};
 use crate::progress::Progress;
 
-/// What `fit --dry-run` tells.
+/// Work, memory and times of a fit that is not run (a dry run).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
     /// The cells and times that would be used.

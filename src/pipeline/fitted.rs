@@ -102,7 +102,7 @@ impl Fitted {
         Err(Error::Unreadable {
             path: PathBuf::from(named.unwrap_or_else(|| "DATA.h5ad".into())),
             problem: "the file that was fitted is not here".into(),
-            way_out: Some("say where it is with `--data FILE`".into()),
+            way_out: Some("say where it is with the parameter `data = FILE`".into()),
         })
     }
 
@@ -201,7 +201,10 @@ impl Fitted {
             problem: format!(
                 "the model was fitted on {were}, and the values of this file are {are}"
             ),
-            way_out: Some("give the file that was fitted with `--data FILE`, or fit again".into()),
+            way_out: Some(
+                "give the file that was fitted with the parameter `data = FILE`, or fit again"
+                    .into(),
+            ),
         })
     }
 
@@ -302,7 +305,8 @@ fn rows_of(file: &H5ad, model: &Model, reading: &Reading) -> Result<Vec<usize>> 
     } else {
         return Ok(model.cells.iter().map(|cell| there[cell.as_str()]).collect());
     };
-    let way_out = "give the file that was fitted with `--data FILE`, or fit again".to_string();
+    let way_out =
+        "give the file that was fitted with the parameter `data = FILE`, or fit again".to_string();
     Err(Error::Unreadable { path, problem, way_out: Some(way_out) })
 }
 

@@ -1,4 +1,4 @@
-//! How much memory a fit takes, step by step; what `--memory` promises.
+//! How much memory a fit takes, step by step; what the parameter `memory` promises.
 
 use crate::bridge::Held;
 use crate::error::{Error, Result};
@@ -159,7 +159,7 @@ mod tests {
         assert!(million().check(Some(4e9)).is_ok() && million().check(None).is_ok());
         let error = million().check(Some(1e9)).unwrap_err();
         assert!(matches!(error, Error::Memory { needed, .. } if (needed - peak).abs() < 1.0));
-        assert!(error.hint().unwrap().contains("--memory"));
+        assert!(error.hint().unwrap().contains("memory"));
     }
 
     #[test]

@@ -88,9 +88,11 @@ impl GrowthOptions {
         let must = match (*iterations, relaxes) {
             (0, _) => "at least 1",
             (1, _) | (_, true) => return Ok(()),
-            (_, false) => "1 where the solver keeps the growth it is given (see --lambda1)",
+            (_, false) => {
+                "1 where the solver keeps the growth it is given (see the parameter `source_relaxation`)"
+            }
         };
-        Err(Error::Parameter { name: "--growth-iters", must, got: iterations.to_string() })
+        Err(Error::Parameter { name: "growth_iters", must, got: iterations.to_string() })
     }
 }
 

@@ -50,7 +50,7 @@ pub fn impute(
 ) -> Result<Imputed> {
     check(model, options)?;
     let Some(how) = &options.measured else {
-        let (name, must) = ("--given", "told how");
+        let (name, must) = ("given", "told how");
         return Err(Error::Parameter { name, must, got: "nothing".into() });
     };
     let time = check_measured(options, how)?;
@@ -61,9 +61,9 @@ pub fn impute(
     let observed = Observed::new(known.map.clone(), known.values.clone(), how.deviation)?;
     if how.deviation <= 0.0 && observed.rank()? >= observed.dim() {
         let (name, must) = (
-            "--given",
+            "given",
             "fewer measurements than coordinates, so that something is \
-                             left to draw (or give their error, with --observe and --observe-sd)",
+                             left to draw (or give their error, with the parameter `observe` and its `observe_sd`)",
         );
         let got = format!("{} for {}", observed.rank()?, observed.dim());
         return Err(Error::Parameter { name, must, got });
@@ -105,14 +105,18 @@ pub fn impute(
 fn check_measured(options: &SampleOptions, how: &MeasuredOptions) -> Result<f64> {
     let refuse = |name, must, got: String| Err(Error::Parameter { name, must, got });
     if options.n_cells.is_some() {
-        return refuse("--n-cells", "left out with measured cells (see --draws)", "both".into());
+        return refuse(
+            "n_cells",
+            "left out with measured cells (see the parameter `draws`)",
+            "both".into(),
+        );
     }
     if how.n_draws < 2 {
-        return refuse("--draws", "at least 2", how.n_draws.to_string());
+        return refuse("draws", "at least 2", how.n_draws.to_string());
     }
     match options.at.as_slice() {
         [time] => Ok(*time),
-        times => refuse("--at", "one time, that of the measured cells", times.len().to_string()),
+        times => refuse("at", "one time, that of the measured cells", times.len().to_string()),
     }
 }
 

@@ -103,7 +103,7 @@ pub struct TimeColumn {
     pub unit: Option<String>,
     /// Cells without a value.
     pub n_missing: usize,
-    /// Why its values cannot be read as times without `--time-map`.
+    /// Why its values cannot be read as times without the parameter `time_map`.
     pub problem: Option<String>,
 }
 
@@ -330,7 +330,9 @@ fn abilities(
         .any(|matrix| matrix.values.is_some_and(|values| values.looks_like != Scale::Scaled));
     let without_time = match n_times {
         0 if time_columns.is_empty() => Some("no column of `obs` looks like a time".to_string()),
-        0 => Some("no column of `obs` can be read as times without --time-map".to_string()),
+        0 => Some(
+            "no column of `obs` can be read as times without the parameter `time_map`".to_string(),
+        ),
         1 => Some("there is only one time point".to_string()),
         _ => None,
     };

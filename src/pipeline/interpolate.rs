@@ -73,7 +73,7 @@ pub fn interpolate(
 ) -> Result<Vec<Population>> {
     let InterpolateOptions { at, n_cells, space, dynamics, seed } = options;
     if *n_cells == Some(0) {
-        return Err(Error::Parameter { name: "--n-cells", must: "at least 1", got: "0".into() });
+        return Err(Error::Parameter { name: "n_cells", must: "at least 1", got: "0".into() });
     }
     if *space == Space::Genes && model.pca.is_none() {
         return Err(Error::NoGeneSpace { source_name: model.header.source.clone() });

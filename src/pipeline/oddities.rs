@@ -88,7 +88,7 @@ impl Oddities<'_> {
             format!(
                 "too few cells to know a population by at {}: the bridges lead through these \
                  cells alone, and intervals from resampled cells say nothing there; leave such \
-                 times out with `--obs-filter`",
+                 times out with the parameter `obs_filter`",
                 few.join(", ")
             )
         })
@@ -129,7 +129,7 @@ impl Oddities<'_> {
         Some(format!(
             "{} as far from the middle of the time as half of its cells are: {}{}; the scale of the \
              noise is taken without, the bridges are not: look at such cells, and leave them out \
-             with `--obs-filter` if they are errors",
+             with the parameter `obs_filter` if they are errors",
             if all.len() == 1 {
                 "1 cell is more than 10 times".to_string()
             } else {
@@ -161,7 +161,7 @@ impl Oddities<'_> {
         };
         Some(format!(
             "the noise from {} to {} has the variance {} in each coordinate, more than the {} between \
-             cells of one time{others}: single cells are lost in it; `--epsilon {}` makes it a tenth of \
+             cells of one time{others}: single cells are lost in it; the parameter `epsilon = {}` makes it a tenth of \
              that",
             self.label(k),
             self.label(k + 1),
@@ -176,7 +176,7 @@ impl Oddities<'_> {
         let entropic = self.taking.options.solver.has(Property::Entropic);
         (entropic && self.units.epsilon < LITTLE_NOISE).then(|| {
             format!(
-                "ε = {} is so small that plans may not converge; `--solver ot` is the bridge without \
+                "ε = {} is so small that plans may not converge; the parameter `solver = ot` is the bridge without \
                  noise",
                 number(self.units.epsilon)
             )
@@ -204,7 +204,7 @@ impl Oddities<'_> {
             texts.push(format!(
                 "growth puts {:.0} % of the mass at {} on one cell, `{}` ({effective:.1} effective \
                  cells of {}): the bridge to {} starts from it alone; see what its number means \
-                 (--growth-unit)",
+                 (the parameter `growth_unit`)",
                 100.0 * share,
                 self.label(k),
                 self.name(k, cell),
@@ -271,9 +271,9 @@ pub(super) fn say_values(
 
 fn flag_of(source: &MatrixSource) -> String {
     match source {
-        MatrixSource::X => "without a flag".into(),
-        MatrixSource::Layer(name) => format!("--layer {name}"),
-        MatrixSource::RawX => "--use-raw".into(),
+        MatrixSource::X => "without a parameter".into(),
+        MatrixSource::Layer(name) => format!("the parameter `layer = {name}`"),
+        MatrixSource::RawX => "the parameter `use_raw`".into(),
     }
 }
 

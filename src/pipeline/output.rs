@@ -63,8 +63,8 @@ impl PopulationFormat {
             Some("h5ad") => Ok(Self::H5ad),
             None if is_stream(path) => Ok(Self::Csv),
             _ => Err(Error::Parameter {
-                name: "--out",
-                must: "a file that ends in .parquet, .csv or .h5ad (or give --format)",
+                name: "out",
+                must: "a file that ends in .parquet, .csv or .h5ad (or give the parameter `format`)",
                 got: path.display().to_string(),
             }),
         }

@@ -99,7 +99,7 @@ pub(super) fn check_extent(
                 cells[cell],
                 d + 1
             ),
-            way_out: Some("leave such cells out with `--obs-filter`".into()),
+            way_out: Some("leave such cells out with the parameter `obs_filter`".into()),
         }),
     }
 }
@@ -118,7 +118,7 @@ fn check_times(file: &H5ad, axis: &TimeAxis) -> Result<()> {
         Err(Error::Unreadable {
             path: file.path().to_path_buf(),
             problem: format!("obs/{} {problem}", axis.column),
-            way_out: Some("leave such cells out with `--obs-filter`".into()),
+            way_out: Some("leave such cells out with the parameter `obs_filter`".into()),
         })
     };
     if let Some(level) = axis.levels.iter().find(|level| level.time.abs() > LATEST) {

@@ -34,7 +34,7 @@ impl Reference {
         let Self::OrnsteinUhlenbeck { rate } = self else { return Ok(()) };
         if !rate.is_finite() {
             let got = rate.to_string();
-            return Err(Error::Parameter { name: "--ou-rate", must: "finite", got });
+            return Err(Error::Parameter { name: "ou_rate", must: "finite", got });
         }
         match solver.solver() {
             Solver::Each(_) => Ok(()),
@@ -53,7 +53,7 @@ impl Reference {
             if Clock::new(rate * length).is_err() {
                 let must = "between -10 and 10 times one over the longest interval";
                 let got = format!("{rate}, over an interval of {length}");
-                return Err(Error::Parameter { name: "--ou-rate", must, got });
+                return Err(Error::Parameter { name: "ou_rate", must, got });
             }
         }
         Ok(())
@@ -128,7 +128,9 @@ mod tests {
         assert!(ou(f64::NAN).check(&each).is_err());
         let hint = ou(0.3).check(&joint).unwrap_err().hint().unwrap();
         assert!(
-            hint.starts_with("choose `--solver lightsb`, `gaussian` or `sinkhorn`, or "),
+            hint.starts_with(
+                "choose the parameter `solver = lightsb`, `gaussian` or `sinkhorn`, or "
+            ),
             "{hint}"
         );
         assert!(Reference::Brownian.check(&joint).is_ok());

@@ -281,7 +281,7 @@ pub(super) fn warn(report: &SampleReport, progress: &mut dyn Progress) -> Result
         let text = format!(
             "{at}: {:.0} % of the draws are near copies of a cell (nearer than its nearest other \
              cell), where new cells would have {:.0} %: the cells are too few for their dimension, \
-             take a larger --epsilon or fewer components",
+             take a larger `epsilon` or fewer components",
             100.0 * copies.draws,
             100.0 * copies.held_out
         );
@@ -300,7 +300,7 @@ pub(super) fn bandwidth(choice: BandwidthChoice) -> Result<Bandwidth> {
 
 fn given(epsilon: f64) -> Result<Epsilon> {
     Epsilon::new(epsilon).map_err(|_| Error::Parameter {
-        name: "--epsilon",
+        name: "epsilon",
         must: "finite and > 0",
         got: epsilon.to_string(),
     })
@@ -310,13 +310,17 @@ pub(super) fn check(model: &Model, options: &SampleOptions) -> Result<()> {
     let SampleOptions { at, n_cells, n_steps, bandwidth, space, null, measured, .. } = options;
     let refuse = |name, must, got: String| Err(Error::Parameter { name, must, got });
     if *n_cells == Some(0) {
-        return refuse("--n-cells", "at least 1", "0".into());
+        return refuse("n_cells", "at least 1", "0".into());
     }
     if *n_steps == 0 {
-        return refuse("--steps", "at least 1", "0".into());
+        return refuse("steps", "at least 1", "0".into());
     }
     if null.is_some() && (n_cells.is_some() || !at.is_empty() || measured.is_some()) {
-        return refuse("--null", "without --at, --n-cells and measured cells", "both".into());
+        return refuse(
+            "null",
+            "without the parameter `at`, the parameter `n_cells` and measured cells",
+            "both".into(),
+        );
     }
     if let BandwidthChoice::Given(epsilon) = bandwidth {
         given(*epsilon)?;

@@ -35,11 +35,11 @@ impl Units {
         let epsilon = sigma2 * median / (scale * scale);
         if epsilon < LEAST {
             let (name, given) = match noise {
-                Noise::Epsilon(epsilon) => ("--epsilon", epsilon),
-                Noise::Sigma2(sigma2) => ("--sigma2", sigma2),
+                Noise::Epsilon(epsilon) => ("epsilon", epsilon),
+                Noise::Sigma2(sigma2) => ("sigma2", sigma2),
             };
             let must = "large enough for ε to be 1e-30 or more on data divided by their scale \
-                        (`--solver ot` is the bridge without noise)";
+                        (the parameter `solver = ot` is the bridge without noise)";
             return Err(Error::Parameter { name, must, got: given.to_string() });
         }
         let epsilon = Epsilon::new(epsilon)?.value();
@@ -82,7 +82,7 @@ mod tests {
         let series = TimeSeries::new(points.view(), &[0.0, 0.0, 2.0, 2.0]).unwrap();
         let of = |noise| Units::of(&series, 0.5, noise, TimeUnit::Unknown);
         assert!((of(Noise::Epsilon(0.1)).unwrap().sigma2 - 0.0125).abs() < 1e-15);
-        assert!(of(Noise::Epsilon(1e-300)).unwrap_err().to_string().contains("`--epsilon`"));
-        assert!(of(Noise::Sigma2(1e-40)).unwrap_err().to_string().contains("`--sigma2`"));
+        assert!(of(Noise::Epsilon(1e-300)).unwrap_err().to_string().contains("`epsilon`"));
+        assert!(of(Noise::Sigma2(1e-40)).unwrap_err().to_string().contains("`sigma2`"));
     }
 }

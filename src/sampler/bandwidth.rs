@@ -82,11 +82,12 @@ impl Bandwidth {
         let variance = mean_variance(cells);
         if variance <= 0.0 || cells.points().rows().into_iter().all(|x| x == cells.points().row(0))
         {
-            let (name, must) = ("cells", "not all the same, to choose a bandwidth");
+            let (name, must) = ("values of the cells", "not all the same, to choose a bandwidth");
             return Err(Error::Parameter { name, must, got: "one place".into() });
         }
         if cells.n_cells() < 2 * FOLDS {
-            let (name, must) = ("cells", "at least ten to choose a bandwidth (or give --epsilon)");
+            let (name, must) =
+                ("number of cells", "at least ten to choose a bandwidth (or give `epsilon`)");
             return Err(Error::Parameter { name, must, got: cells.n_cells().to_string() });
         }
         let begin = Event::Begin { what: "choosing the bandwidth".into(), total: 0 };

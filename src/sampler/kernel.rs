@@ -85,7 +85,8 @@ impl Kernel {
         let log = |square: &f64| if *square > 0.0 { Some(square.ln()) } else { None };
         let logs: Vec<f64> = reach.iter().filter_map(log).collect();
         if 2 * logs.len() < reach.len() {
-            let (name, must) = ("cells", "mostly different, for a variable bandwidth");
+            let (name, must) =
+                ("values of the cells", "mostly different, for a variable bandwidth");
             let got = format!("{} copies of others", reach.len() - logs.len());
             return Err(Error::Parameter { name, must, got });
         }

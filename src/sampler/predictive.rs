@@ -49,7 +49,8 @@ impl ChosenBandwidth {
         progress: &mut dyn Progress,
     ) -> Result<Self> {
         if cells.n_cells() < 2 * FOLDS {
-            let (name, must) = ("cells", "at least ten to choose a bandwidth (or give --epsilon)");
+            let (name, must) =
+                ("number of cells", "at least ten to choose a bandwidth (or give `epsilon`)");
             return Err(Error::Parameter { name, must, got: cells.n_cells().to_string() });
         }
         let begin = Event::Begin { what: "choosing the bandwidth".into(), total: 0 };

@@ -29,7 +29,7 @@ impl Coupling {
         shape: (usize, usize),
         pairs: impl IntoIterator<Item = (usize, usize, f64)>,
     ) -> Result<Self> {
-        let refuse = |must, got: String| Err(Error::Parameter { name: "coupling", must, got });
+        let refuse = |must, got: String| Err(Error::Parameter { name: "the coupling", must, got });
         let mut coupling =
             Self { n_target: shape.1, starts: vec![0], targets: Vec::new(), masses: Vec::new() };
         let mut last = None;

@@ -86,7 +86,7 @@ impl Pairs {
         (source, target): (Array2<f64>, Array2<f64>),
         all: impl IntoIterator<Item = Pair>,
     ) -> Result<Self> {
-        let refuse = |must, got: String| Err(Error::Parameter { name: "coupling", must, got });
+        let refuse = |must, got: String| Err(Error::Parameter { name: "the coupling", must, got });
         let mut pairs = Self {
             source,
             target,

@@ -74,10 +74,10 @@ fn check_pairs(shape: (usize, usize)) -> Result<()> {
     if shape.0.saturating_mul(shape.1) <= MAX_PAIRS {
         return Ok(());
     }
-    let must = "at most 4e8 pairs for an exact plan; use fewer cells, or `--solver sinkhorn` \
-                with a small `--epsilon`";
+    let must = "at most 4e8 pairs for an exact plan; use fewer cells, or the parameter \
+                `solver = sinkhorn` with a small `epsilon`";
     let got = format!("{} × {}", shape.0, shape.1);
-    Err(Error::Parameter { name: "cells", must, got })
+    Err(Error::Parameter { name: "number of cells", must, got })
 }
 
 impl BridgeSolver for OtSolver {

@@ -161,45 +161,45 @@ mod tests {
         for (text, time) in
             [("D4", 4.0), ("d4", 4.0), ("day 4", 4.0), ("4", 4.0), ("D7", 7.0), ("36h", 1.5)]
         {
-            close(days.any("--at", text), time);
-            close(days.any("--at", &format!(" {text} ")), time);
+            close(days.any("at", text), time);
+            close(days.any("at", &format!(" {text} ")), time);
         }
         let stages = known(&[("E6.5", 6.5), ("E7.5", 7.5)], "d");
-        close(stages.any("--at", "E7.0"), 7.0);
-        assert!(stages.any("--at", "P1").is_err());
-        let message = days.any("--at", "early").unwrap_err();
+        close(stages.any("at", "E7.0"), 7.0);
+        assert!(stages.any("at", "P1").is_err());
+        let message = days.any("at", "early").unwrap_err();
         assert!(message.to_string().contains("early"), "{message}");
         assert!(message.hint().unwrap().contains("`D10`"));
-        assert!(known(&[("a", 1.0), ("b", 2.0)], "").any("--at", "2d").is_err());
-        assert!(days.any("--at", "nan").is_err() && days.any("--at", "").is_err());
+        assert!(known(&[("a", 1.0), ("b", 2.0)], "").any("at", "2d").is_err());
+        assert!(days.any("at", "nan").is_err() && days.any("at", "").is_err());
     }
 
     #[test]
     fn a_number_within_rounding_of_a_snapshot_is_that_snapshot() {
         let stored = f64::from(0.3_f32);
         let times = known(&[("0.1", 0.1), ("0.3", stored), ("0.7", 0.7)], "");
-        close(times.any("--at", "0.3"), stored);
-        close(times.observed("--at", "0.69999998"), 0.7);
-        close(times.any("--at", "0.3001"), 0.3001);
+        close(times.any("at", "0.3"), stored);
+        close(times.observed("at", "0.69999998"), 0.7);
+        close(times.any("at", "0.3001"), 0.3001);
         let seconds = known(&[("a", 1.7e9), ("b", 1.7e9 + 100.0)], "");
-        close(seconds.any("--at", "1700000001"), 1.7e9 + 1.0);
+        close(seconds.any("at", "1700000001"), 1.7e9 + 1.0);
     }
 
     #[test]
     fn a_label_that_is_another_time_is_refused_only_where_both_can_be_meant() {
         let mapped = known(&[("1", 0.0), ("2", 24.0), ("3", 48.0)], "h");
-        assert!(mapped.any("--at", "2").unwrap_err().to_string().contains("time 24"));
-        close(mapped.any("--at", "2.0"), 2.0);
-        close(mapped.any("--at", "24"), 24.0);
-        close(mapped.observed("--at", "2"), 24.0);
+        assert!(mapped.any("at", "2").unwrap_err().to_string().contains("time 24"));
+        close(mapped.any("at", "2.0"), 2.0);
+        close(mapped.any("at", "24"), 24.0);
+        close(mapped.observed("at", "2"), 24.0);
         let crossed = known(&[("24", 0.0), ("0", 24.0)], "h");
-        assert!(crossed.observed("--at", "24").is_err());
+        assert!(crossed.observed("at", "24").is_err());
     }
 
     #[test]
     fn a_time_before_a_colon_is_told_from_a_name_with_colons() {
         let days = known(&[("D0", 0.0), ("t:4", 4.0)], "d");
-        let parts = |text| days.before_colon("--to", text).unwrap();
+        let parts = |text| days.before_colon("to", text).unwrap();
         assert_eq!(parts("4:CD8:naive"), (Some(4.0), "CD8:naive"));
         assert_eq!(parts("t:4:B"), (Some(4.0), "B"));
         assert_eq!(parts("CD8:naive"), (None, "CD8:naive"));
@@ -209,19 +209,19 @@ mod tests {
     #[test]
     fn rounding_is_that_of_single_precision_and_far_less_than_an_interval() {
         let days = known(&[("a", 0.0), ("b", 100.0)], "d");
-        close(days.any("--at", "99.999995"), 100.0);
-        close(days.any("--at", "99.9995"), 99.9995);
+        close(days.any("at", "99.999995"), 100.0);
+        close(days.any("at", "99.9995"), 99.9995);
         // A label of the kind is as near.
-        close(days.any("--at", "99.999995d"), 100.0);
+        close(days.any("at", "99.999995d"), 100.0);
         // The shortest interval counts, wherever it is.
         let near = known(&[("a", 1000.0), ("b", 1000.05), ("c", 2000.0)], "d");
-        close(near.any("--at", "1000.00004"), 1_000.000_04);
+        close(near.any("at", "1000.00004"), 1_000.000_04);
     }
 
     #[test]
     fn a_label_is_another_time_up_to_the_ends_of_the_course_and_not_beyond() {
         let mapped = known(&[("5", 0.0), ("9", 3.0), ("0", 5.0)], "");
-        assert!(mapped.any("--at", "5").is_err() && mapped.any("--at", "0").is_err());
-        close(mapped.any("--at", "9"), 3.0);
+        assert!(mapped.any("at", "5").is_err() && mapped.any("at", "0").is_err());
+        close(mapped.any("at", "9"), 3.0);
     }
 }

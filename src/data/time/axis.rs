@@ -383,7 +383,7 @@ mod tests {
         assert_eq!(message, "labels of `time` are not times: `a`, `b`, `c`, `d`, `e` and 1 more");
         let error = resolve("t", &Column::Bools(vec![Some(true), Some(false)])).unwrap_err();
         assert!(error.to_string().contains("are not times: `True`, `False`"));
-        assert!(error.hint().unwrap().contains("--time-map"));
+        assert!(error.hint().unwrap().contains("time_map"));
         assert!(problem(&["3m", "6m"]).contains("two ways: `3m`, `6m`"));
         assert!(resolve("t", &Column::Floats(vec![1., f64::INFINITY])).is_err());
     }

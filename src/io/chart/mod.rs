@@ -46,7 +46,7 @@ impl ChartFormat {
             Some("svg") => Ok(Self::Svg),
             Some("png") => Ok(Self::Png),
             _ => {
-                let (name, must) = ("--plot", "a file that ends in .svg or .png");
+                let (name, must) = ("plot", "a file that ends in .svg or .png");
                 Err(Error::Parameter { name, must, got: path.display().to_string() })
             }
         }

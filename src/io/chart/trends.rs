@@ -15,7 +15,8 @@ use crate::io::chart::{COLOURS, Chart, Profiles};
 /// [`Error::Parameter`] if there are more trajectories than colours.
 pub fn draw_trends(sets: &[(String, Profiles)], genes: &[String]) -> Result<Chart> {
     if sets.len() > COLOURS.len() {
-        let (name, must) = ("--plot", "for at most seven sets: name them with --groupby COL=A,B");
+        let (name, must) =
+            ("plot", "for at most seven sets: name them with the parameter `groupby = COL=A,B`");
         return Err(Error::Parameter { name, must, got: sets.len().to_string() });
     }
     let few = sets.iter().any(|set| set.1.has_few());

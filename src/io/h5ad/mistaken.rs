@@ -262,7 +262,7 @@ fn folder(path: &Path) -> Error {
     if has("model.json") {
         return refuse(
             "a model that `sbcell fit` wrote",
-            "give the `.h5ad` file; models are named with `--model`".into(),
+            "give the `.h5ad` file; models are named with the parameter `model`".into(),
         );
     }
     let files: Vec<String> = names

@@ -20,7 +20,7 @@ use crate::preprocess::Pca;
 
 /// The folder of a fit that is under way.
 ///
-/// Dropped before [`PartialModel::publish`], it stays on disk for `--resume` if an interval is
+/// Dropped before [`PartialModel::publish`], it stays on disk for the parameter `resume` if an interval is
 /// in it, and goes otherwise.
 #[derive(Debug)]
 pub struct PartialModel {

@@ -124,7 +124,7 @@ fn is_after(name: &str, prefix: &str) -> bool {
 /// writes the rest to `out`, which may be the same file. Without a mark of ours the file stays as it
 /// is, and `out`, if it is another, is a copy. Nothing is removed that `annotate` cannot have written.
 ///
-/// Keys that another mark lists too stay, if that mark does. What an annotation with `--overwrite`
+/// Keys that another mark lists too stay, if that mark does. What an annotation that overwrites
 /// replaced does not come back.
 ///
 /// # Errors

@@ -165,7 +165,7 @@ pub fn annotate(
 fn check_key(key: &str) -> Result<()> {
     if key.is_empty() || key.contains('/') {
         let must = "a name without `/`";
-        return Err(Error::Parameter { name: "--key-added", must, got: format!("`{key}`") });
+        return Err(Error::Parameter { name: "key_added", must, got: format!("`{key}`") });
     }
     Ok(())
 }
@@ -234,7 +234,7 @@ impl Parts {
                 let name = format!("{prefix}{}", column.replace('/', "_"));
                 if self.obs.iter().any(|(other, _)| *other == name) {
                     let must = "tables that do not name a column twice";
-                    return Err(Error::Parameter { name: "--fates, --table", must, got: name });
+                    return Err(Error::Parameter { name: "fates, table", must, got: name });
                 }
                 self.obs.push((name, rows.column(values)));
             }
@@ -243,7 +243,7 @@ impl Parts {
         match self.obs.iter().find(|(name, _)| reserved.contains(name)) {
             None => Ok(()),
             Some((name, _)) => Err(Error::Parameter {
-                name: "--table",
+                name: "table",
                 must: "columns of other names than those of the model",
                 got: format!("one that would be `{name}`"),
             }),
@@ -265,7 +265,7 @@ impl Parts {
         let chosen = match kind {
             VelocityKind::Drift => &found.drift,
             VelocityKind::Flow => found.flow.as_ref().ok_or_else(|| Error::Parameter {
-                name: "--velocity",
+                name: "velocity",
                 must: "drift for a model whose probability flow is not known (or is its drift)",
                 got: "flow".into(),
             })?,

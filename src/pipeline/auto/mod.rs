@@ -1,4 +1,4 @@
-//! `--solver auto`: splines chosen by holding out times, which takes more than a bridge: a course.
+//! The solver `auto`: a spline chosen by holding out the inner times of a course.
 
 mod description;
 mod solver;

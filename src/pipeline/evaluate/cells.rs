@@ -91,7 +91,11 @@ impl Cells {
         let n_inner = times.len().saturating_sub(2);
         if n_inner == 0 {
             let must = "at least three, to hold one of them out";
-            return Err(Error::Parameter { name: "times", must, got: times.len().to_string() });
+            return Err(Error::Parameter {
+                name: "times of the course",
+                must,
+                got: times.len().to_string(),
+            });
         }
         if at.is_empty() {
             return Ok((1..=n_inner).collect());
@@ -105,7 +109,7 @@ impl Cells {
                 _ => {
                     let must = "times of the file that are neither the first nor the last";
                     let got = wanted.to_string();
-                    return Err(Error::Parameter { name: "--at", must, got });
+                    return Err(Error::Parameter { name: "at", must, got });
                 }
             }
         }

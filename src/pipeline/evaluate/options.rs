@@ -69,19 +69,19 @@ impl EvaluateOptions {
             FitOptions { solver: method.solver.clone(), ..fit.clone() }.check()?;
         }
         if methods.is_empty() {
-            return refuse("--compare", "at least one solver", &0);
+            return refuse("compare", "at least one solver", &0);
         }
         if !(10..=20_000).contains(max_cells) {
-            return refuse("--max-cells", "from 10 to 20000", max_cells);
+            return refuse("max_cells", "from 10 to 20000", max_cells);
         }
         if !(1..=1000).contains(n_draws) {
-            return refuse("--draws", "from 1 to 1000", n_draws);
+            return refuse("draws", "from 1 to 1000", n_draws);
         }
         if *n_bootstrap > 100_000 {
-            return refuse("--bootstrap", "at most 100000", n_bootstrap);
+            return refuse("bootstrap", "at most 100000", n_bootstrap);
         }
         match cells_per_time {
-            Some(n) if *n < 10 => refuse("--cells-per-time", "at least 10", n),
+            Some(n) if *n < 10 => refuse("cells_per_time", "at least 10", n),
             _ => Ok(()),
         }
     }

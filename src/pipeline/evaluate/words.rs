@@ -67,7 +67,7 @@ fn few(n_resamples: usize, too_few: bool) -> String {
         return "too few cells or batches for an interval, so no verdict".into();
     }
     if n_resamples == 0 {
-        return "no interval was asked for (--bootstrap 0), so no verdict".into();
+        return "no interval was asked for (the parameter `bootstrap = 0`), so no verdict".into();
     }
-    format!("{n_resamples} resamples give no interval (--bootstrap), so no verdict")
+    format!("{n_resamples} resamples give no interval (the parameter `bootstrap`), so no verdict")
 }

@@ -43,8 +43,8 @@ pub(super) struct Measured {
 impl Measured {
     /// Reads what `options` ask for.
     ///
-    /// Genes are those of the model, or of the file where the model has none; those of `--genes` and
-    /// `--tfs` that are in the file are taken along in any case.
+    /// Genes are those of the model, or of the file where the model has none; those of the parameter `genes` and
+    /// the parameter `tfs` that are in the file are taken along in any case.
     ///
     /// # Errors
     /// A file that is not there or holds other cells; no gene or regulator that is asked for.
@@ -141,7 +141,7 @@ fn drawn(
     cells.sort_unstable();
     if cells.len() < model.cell_times.len() {
         let text = format!(
-            "edges from {} of {} cells, {most} of each time{} at most (--cells-per-time); the \
+            "edges from {} of {} cells, {most} of each time{} at most (the parameter `cells_per_time`); the \
              stability of an edge shows what that leaves open",
             cells.len(),
             model.cell_times.len(),
@@ -167,8 +167,8 @@ pub(super) struct Chosen {
     pub(super) targets: Vec<bool>,
 }
 
-/// The genes that `options` ask for: targets are those of `--genes`, or all that are looked at; any
-/// gene of the model may regulate, or those of `--tfs`.
+/// The genes that `options` ask for: targets are those of the parameter `genes`, or all that are looked at; any
+/// gene of the model may regulate, or those of the parameter `tfs`.
 pub(super) fn choose(
     all: &[String],
     of_model: &[String],
@@ -210,7 +210,7 @@ pub(super) fn choose(
     let regulators: Vec<usize> = (0..columns.len()).filter(|&p| may_regulate[p]).collect();
     if matches!(options.regulators, Regulators::All) && regulators.len() > MANY_REGULATORS {
         let text = format!(
-            "all {} genes may regulate: give transcription factors with --tfs, which is faster and \
+            "all {} genes may regulate: give transcription factors with the parameter `tfs`, which is faster and \
              rules out edges that cannot be",
             regulators.len()
         );
@@ -219,7 +219,7 @@ pub(super) fn choose(
     Ok(Chosen { columns, regulators, targets })
 }
 
-/// Columns of the genes of `--genes`.
+/// Columns of the genes of the parameter `genes`.
 fn targets(wanted: &[String], all: &[String], progress: &mut dyn Progress) -> Result<Vec<usize>> {
     let AskedGenes { columns, n_found, missing } = AskedGenes::find(wanted, all, progress)?;
     if !missing.is_empty() {

@@ -115,16 +115,16 @@ impl GrnOptions {
         let refuse =
             |name, must, got: usize| Err(Error::Parameter { name, must, got: got.to_string() });
         if self.top == 0 {
-            return refuse("--top", "at least 1", 0);
+            return refuse("top", "at least 1", 0);
         }
         if self.cells_per_time < 10 {
-            return refuse("--cells-per-time", "at least 10", self.cells_per_time);
+            return refuse("cells_per_time", "at least 10", self.cells_per_time);
         }
         if self.lag == Some(0) {
-            return refuse("--lag", "auto, or at least 1", 0);
+            return refuse("lag", "auto, or at least 1", 0);
         }
         if (1..3).contains(&self.permutations) {
-            return refuse("--permutations", "0, or at least 3", self.permutations);
+            return refuse("permutations", "0, or at least 3", self.permutations);
         }
         self.check_together()
     }
@@ -134,28 +134,32 @@ impl GrnOptions {
         let refuse =
             |name, must: &'static str| Err(Error::Parameter { name, must, got: "both".into() });
         if self.model_coupling && self.lag.is_some_and(|lag| lag > 1) {
-            return refuse("--coupling", "own where --lag spans several intervals");
+            return refuse("coupling", "own where the parameter `lag` spans several intervals");
         }
         let scaled =
             [EdgeSource::Ensemble, EdgeSource::Hill, EdgeSource::Linear, EdgeSource::Lasso];
         if self.across_targets && !self.of_field() && !scaled.contains(&self.source) {
-            return refuse("--rank", "within where --source is mi, refit, ngm or correlation");
+            return refuse(
+                "rank",
+                "within where the parameter `source` is mi, refit, ngm or correlation",
+            );
         }
         let of_cells = [
-            ("--group", self.group.is_some()),
-            ("--by", self.by_time),
-            ("--lag", self.lag.is_some()),
-            ("--coupling", self.model_coupling),
-            ("--batch-key", self.batch.is_some()),
-            ("--genes", self.genes.is_some()),
-            ("--data", self.data.is_some()),
-            ("--rank", self.across_targets),
-            ("--plot-target", !self.drawn.is_empty()),
+            ("group", self.group.is_some()),
+            ("by", self.by_time),
+            ("lag", self.lag.is_some()),
+            ("coupling", self.model_coupling),
+            ("batch_key", self.batch.is_some()),
+            ("genes", self.genes.is_some()),
+            ("data", self.data.is_some()),
+            ("rank", self.across_targets),
+            ("plot_target", !self.drawn.is_empty()),
         ];
         match of_cells.into_iter().find(|(_, given)| *given) {
-            Some((name, _)) if self.of_field() => {
-                refuse(name, "left out with --source slope or jacobian, which see the model only")
-            }
+            Some((name, _)) if self.of_field() => refuse(
+                name,
+                "left out with the parameter `source = slope` or `jacobian`, which see the model only",
+            ),
             _ => Ok(()),
         }
     }

@@ -99,7 +99,7 @@ pub fn grn_score(predicted: &Path, truth: &Path, options: &GrnScoreOptions) -> R
     let candidates = options.candidates.unwrap_or(by_default);
     if candidates == Candidates::Listed && !network.tested {
         return Err(Error::Parameter {
-            name: "--candidates",
+            name: "candidates",
             must: "all or regulators for a network without a column `edge` of 0 and 1",
             got: "listed".into(),
         });

@@ -100,7 +100,7 @@ pub fn couplings(
     progress: &mut dyn Progress,
 ) -> Result<Vec<(PathBuf, f64)>> {
     if !(0.0..1.0).contains(&options.least) {
-        let (name, must) = ("--least", "at least 0 and below 1");
+        let (name, must) = ("least", "at least 0 and below 1");
         return Err(Error::Parameter { name, must, got: options.least.to_string() });
     }
     let course = CourseOfCells::restore(model, options.seed, progress)?;
@@ -173,7 +173,7 @@ fn one(
         }
         Export::Moscot => {
             if targets.len() > MOST_COLUMNS {
-                let (name, must) = ("--export", "another than moscot above 20 000 cells at a time");
+                let (name, must) = ("export", "another than moscot above 20 000 cells at a time");
                 return Err(Error::Parameter { name, must, got: targets.len().to_string() });
             }
             let mut columns = vec![vec![0.0; sources.len()]; targets.len()];

@@ -204,7 +204,7 @@ pub fn drivers(
         times.iter().map(|&time| course.lineage.place(time)).collect::<Result<_>>()?
     };
     if let Some(&late) = places.iter().find(|&&k| k >= last) {
-        let (name, must) = ("--times", "before the last terminal time");
+        let (name, must) = ("times", "before the last terminal time");
         let got = course.lineage.times()[late].to_string();
         return Err(Error::Parameter { name, must, got });
     }

@@ -177,7 +177,7 @@ impl CellSets {
             }
             (both, _) => {
                 let got = if both.is_some() { "both" } else { "neither" };
-                let (name, must) = ("--groupby", "given, or --cells in its place");
+                let (name, must) = ("groupby", "given, or the parameter `cells` in its place");
                 return Err(Error::Parameter { name, must, got: got.into() });
             }
         };
@@ -198,14 +198,14 @@ impl CellSets {
                 rows.push(row);
                 if !labels[row].is_empty() && labels[row] != group {
                     let got = format!("`{cell}` in {} and {group}", labels[row]);
-                    let (name, must) = ("--cells", "sets without common cells");
+                    let (name, must) = ("cells", "sets without common cells");
                     return Err(Error::Parameter { name, must, got });
                 }
                 labels[row] = group;
                 found += 1;
             }
             if found == 0 {
-                let (name, must) = ("--cells", "a file with names of cells of the model");
+                let (name, must) = ("cells", "a file with names of cells of the model");
                 return Err(Error::Parameter { name, must, got: format!("none in {file}") });
             }
             if found < n_named {

@@ -212,12 +212,12 @@ fn asked(
     for GeneLevel { gene, level } in &options.levels {
         if !level.is_finite() {
             let got = format!("{gene}={level}");
-            return Err(Error::Parameter { name: "--set", must: "a finite level", got });
+            return Err(Error::Parameter { name: "set", must: "a finite level", got });
         }
         let one = std::slice::from_ref(gene);
         for gene in named_genes(one, &model.genes, missing, progress)? {
             if found.iter().any(|other| other.gene == gene) {
-                let (name, must) = ("--knockout, --set", "given one level for each gene");
+                let (name, must) = ("knockout, set", "given one level for each gene");
                 return Err(Error::Parameter { name, must, got: format!("several for {gene}") });
             }
             found.push(Asked { gene, level: Some(*level) });
@@ -305,7 +305,7 @@ impl Known {
             if 20 * on < here.len() {
                 known.warnings.push(format!(
                     "{gene} is above its lowest level in {on} of {} cells at {}: there is hardly anything \
-                     to take away; begin later with --from",
+                     to take away; begin later with the parameter `from`",
                     here.len(),
                     course.lineage.times()[from]
                 ));

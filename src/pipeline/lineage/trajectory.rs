@@ -76,7 +76,7 @@ pub fn trajectory(
     let paths = match (options.paths, &options.to) {
         (0, None) => None,
         (0, Some(_)) => {
-            let (name, must) = ("--paths", "given with --to");
+            let (name, must) = ("paths", "given with the parameter `to`");
             return Err(Error::Parameter { name, must, got: "0".into() });
         }
         _ => Some(all_paths(model, &course, (&groups, &sets), options)?),
@@ -106,13 +106,13 @@ pub(super) fn chosen(
         if let Some(place) = place {
             sets.push((group, place));
         } else if !options.only.is_empty() {
-            let (name, must) = ("--at", "a time with cells of the group");
+            let (name, must) = ("at", "a time with cells of the group");
             let time = options.at.map_or_else(|| "none".into(), |time| time.to_string());
             return Err(Error::Parameter { name, must, got: time });
         }
     }
     if sets.is_empty() {
-        let (name, must) = ("--at", "a time with cells of some group");
+        let (name, must) = ("at", "a time with cells of some group");
         let got = options.at.map_or_else(|| "none".into(), |time| time.to_string());
         return Err(Error::Parameter { name, must, got });
     }
@@ -247,7 +247,7 @@ fn paths(
             let end = super::place_or_last(&course.lineage, *time)?;
             let ends = even_sets(groups, end, &[goal]);
             if !groups.present(end).contains(&goal) {
-                let (name, must) = ("--to", "a group with cells at its time");
+                let (name, must) = ("to", "a group with cells at its time");
                 return Err(Error::Parameter { name, must, got: groups.names()[goal].clone() });
             }
             let both = (start.column(0), ends.column(0));

@@ -25,7 +25,7 @@ impl FromStr for Species {
             "human" => Ok(Self::Human),
             "mouse" => Ok(Self::Mouse),
             _ => Err(Error::Parameter {
-                name: "--growth-genes",
+                name: "growth_genes",
                 must: "human or mouse",
                 got: text.to_string(),
             }),

@@ -75,7 +75,7 @@ impl PcaSolver {
         let (n_cells, n_genes) = (x.n_cells(), x.n_genes());
         if n_cells < 2 {
             let got = n_cells.to_string();
-            return Err(Error::Parameter { name: "cells", must: "two or more", got });
+            return Err(Error::Parameter { name: "number of cells", must: "two or more", got });
         }
         let (mean, square) = means_and_square(x)?;
         // Rounding leaves about 1e-16 of the uncentred square of a constant matrix.
