@@ -276,5 +276,5 @@ fn too_many_pairs_are_refused_with_a_way_out() {
     let problem =
         BridgeProblem::new(snapshot(&x), snapshot(&x), Epsilon::new(0.1).unwrap()).unwrap();
     let error = OtSolver::default().solve(&problem, Seed(0), &mut Silent).unwrap_err();
-    assert!(error.to_string().contains("--solver sinkhorn"), "{error}");
+    assert!(error.to_string().contains("`solver = sinkhorn`"), "{error}");
 }

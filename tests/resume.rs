@@ -99,7 +99,7 @@ fn a_fit_of_other_parameters_is_not_mixed_in() {
     let other = FitOptions { noise: Noise::Epsilon(0.5), ..options() };
     let refused = fit(&sample(), &out, &other, again(), &mut Silent).unwrap_err();
     assert!(matches!(refused, Error::OtherPlan { .. }), "{refused}");
-    assert!(refused.hint().unwrap().contains("--resume"));
+    assert!(refused.hint().unwrap().contains("`resume`"));
     // Without --resume it starts over.
     fit(&sample(), &out, &other, Running::default(), &mut Silent).unwrap();
     assert!(out.join("model.json").exists());

@@ -205,7 +205,7 @@ mod tests {
             &["--solver", "gaussian", "--tolerance", "3"],
         ] {
             let error = parsed(bad).unwrap_err();
-            assert!(error.hint().is_some_and(|hint| hint.contains("--solver")), "{error}");
+            assert!(error.hint().is_some_and(|hint| hint.contains("`solver = ")), "{error}");
         }
     }
 

@@ -91,7 +91,7 @@ fn parameters_out_of_range_name_their_flag() {
     for (flags, word) in [
         ("--epsilon 0", "`--epsilon`"),
         ("--growth-iters 0", "`--growth-iters`"),
-        ("--growth-iters 3", "see --lambda1"),
+        ("--growth-iters 3", "see `--lambda1`"),
         ("--epsilon nan", "`--epsilon`"),
         ("--sigma2 -1", "--sigma2"),
         ("--n-pcs 0", "`--n-pcs`"),
@@ -199,7 +199,7 @@ fn flags_of_edges_that_would_do_nothing_together_are_refused() {
     let sandbox = Sandbox::with(&dialect("dense_float32"));
     sandbox.done("fit data.h5ad --timepoints time");
     for (flags, words) in [
-        ("--source slope --by time", "--source slope or jacobian"),
+        ("--source slope --by time", "`--source slope` or `jacobian`"),
         ("--source jacobian --data data.h5ad", "`--data`"),
         ("--coupling model --lag 2", "`--coupling`"),
         ("--lag 99", "less than the times"),

@@ -277,7 +277,7 @@ fn what_cannot_be_meant_is_refused_with_the_way_out() {
     let sandbox = fitted("--solver ot");
     fs::write(sandbox.path("none.txt"), "nobody\n").unwrap();
     for (line, message) in [
-        ("fates", "`--groupby` must be given, or --cells in its place"),
+        ("fates", "`--groupby` must be given, or `--cells` in its place"),
         ("fates --groupby cell_type", "cell_type"),
         ("fates --cells none.txt", "names of cells of the model"),
         ("fates --cells missing.txt", "missing.txt"),

@@ -8,6 +8,7 @@ mod evaluate;
 mod help;
 mod interrupt;
 mod lineage;
+mod readme;
 mod run;
 mod sample;
 mod sandbox;

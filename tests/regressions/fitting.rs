@@ -198,7 +198,7 @@ fn r052_noise_that_exceeds_the_width_of_the_snapshots_is_said() {
     let (sandbox, answer) = course.fitted("");
     let found = notes(&sandbox, &answer);
     // ε = 0.1 over a day is 2.8 over 28 days.
-    assert!(says(&found, &["the noise from 2 to 30", "2.80", "--epsilon 0.00357"]), "{found:?}");
+    assert!(says(&found, &["the noise from 2 to 30", "2.80", "`epsilon = 0.00357"]), "{found:?}");
     let (sandbox, answer) = course.fitted("--epsilon 0.00357");
     assert!(!says(&notes(&sandbox, &answer), &["the noise from"]));
 }
@@ -414,7 +414,7 @@ fn r059_values_of_no_common_depth_are_said_and_fitted() {
     for flags in ["", "--n-top-genes 10", "--values as-is --n-top-genes 10"] {
         let (sandbox, answer) = Genes::fitted(&other, flags);
         let found = notes(&sandbox, &answer);
-        assert!(says(&found, &["no depth in common", "--values counts"]), "{found:?}");
+        assert!(says(&found, &["no depth in common", "`values = counts`"]), "{found:?}");
     }
     let (_, answer) = Genes::fitted(&genes.at_depth(1e4), "--values as-is --n-top-genes 10");
     assert_eq!(answer.code, 0, "{}", answer.stderr);

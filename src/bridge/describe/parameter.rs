@@ -277,7 +277,7 @@ mod tests {
         price.put("price", &Value::Number(2.0)).unwrap();
         assert_eq!((count, number, price), (7, 0.1, Some(2.0)));
         let error = count.put("n", &Value::Number(7.0)).unwrap_err().to_string();
-        assert_eq!(error, "`n` must be a whole number, got 7");
+        assert_eq!(error, "the parameter `n` must be a whole number, got 7");
         assert!(number.put("x", &Value::Auto).is_err());
         assert!(price.put("price", &Value::Word("much".into())).is_err());
         let mut some = Choice::Is(3_usize);
