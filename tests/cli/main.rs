@@ -10,7 +10,9 @@ mod interrupt;
 mod lineage;
 mod run;
 mod sample;
+#[path = "../support/sandbox.rs"]
 mod sandbox;
 mod solvers;
+mod tables;
 mod tutorial;
 mod velocity;
