@@ -13,11 +13,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-#[allow(dead_code, reason = "shared with tests that change it")]
-#[path = "course/mod.rs"]
+#[path = "support/course.rs"]
 mod course;
-#[allow(dead_code, reason = "shared with the tests of the binary, which use all of it")]
-#[path = "cli/sandbox.rs"]
+#[path = "support/sandbox.rs"]
 mod sandbox;
 
 use course::Course;

@@ -3,7 +3,7 @@
 Made with Python 3.11.7, scanpy 1.11.5, anndata 0.12.19, numpy 2.4.6, pandas 2.3.3.
 Run: python genes.py   (writes genes_*.csv beside this file)
 
-The counts come from integer arithmetic that tests/reference_genes.rs repeats exactly.
+The counts come from integer arithmetic that tests/reference/genes.rs repeats exactly.
 """
 
 import csv

@@ -1,7 +1,7 @@
 """Makes metrics.csv: distances between clouds by POT and, for the energy distance, by scipy.
 
 Run with `python metrics.py` in this folder. Made with python 3.11.7, numpy 2.4.6, scipy 1.17.1,
-POT 0.9.7.post1. The clouds, weights and directions are formulas that `tests/reference_metrics.rs`
+POT 0.9.7.post1. The clouds, weights and directions are formulas that `tests/reference/metrics.rs`
 computes too: additive recurrences, equal to the last bit.
 """
 

@@ -4,7 +4,7 @@ Made with Python 3.11.7, scikit-learn 1.9.1, numpy 2.4.6.
 Run: python pca.py   (writes pca_*.csv beside this file)
 
 The matrix comes from integer arithmetic and correctly rounded square roots, which
-tests/reference_pca.rs repeats exactly.
+tests/reference/pca.rs repeats exactly.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""Entropic plans by POT, for tests/reference_sinkhorn.rs.
+"""Entropic plans by POT, for tests/reference/sinkhorn.rs.
 
 `python3 sinkhorn.py` (POT 0.9.7, numpy 2.4) writes sinkhorn.csv: all entries of the plans between
 12 and 15 points in two dimensions, by rows. Points and weights are the formulas below. POT's cost

@@ -21,7 +21,7 @@ const GROUP: usize = 16;
 /// How a step is made of the conditional mean `m`, the conditional covariance `C` and noise.
 ///
 /// For cells of `N(0, c)`, without end of them, `m(x) = s x` with `s = (√(c² + ε²/4) − ε/2)/c`, and the
-/// variance at rest is known for each (derived here, tested in `tests/sampler_known.rs`). All are
+/// variance at rest is known for each (derived here, tested in `tests/bridges/sampler_known.rs`). All are
 /// stable for every ε, because `m(x)` is in the convex hull of the cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -9,6 +9,7 @@ use sbcell::data::Matrix;
 use sbcell::io::h5ad::{H5ad, MatrixSource};
 
 use crate::sandbox::{Sandbox, root, sample};
+use crate::tables::{columns, numbers};
 
 /// A sandbox with a fitted model of four times, and the groups of its cells.
 fn fitted(solver: &str) -> Sandbox {
@@ -19,20 +20,6 @@ fn fitted(solver: &str) -> Sandbox {
         "fit data.h5ad --timepoints time --obs-filter time>=48 --no-validation {solver}"
     ));
     sandbox
-}
-
-/// Columns of a CSV file by name.
-fn columns(sandbox: &Sandbox, name: &str) -> BTreeMap<String, Vec<String>> {
-    let text = sandbox.text(name);
-    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
-    let header = lines.next().unwrap();
-    let rows: Vec<Vec<&str>> = lines.collect();
-    let column = |c: usize| rows.iter().map(|row| row[c].to_string()).collect();
-    header.iter().enumerate().map(|(c, name)| (name.to_string(), column(c))).collect()
-}
-
-fn numbers(of: &[String]) -> Vec<f64> {
-    of.iter().map(|text| text.parse().unwrap()).collect()
 }
 
 /// Ends of intervals; NaN for a cell that has none.

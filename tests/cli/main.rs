@@ -11,7 +11,9 @@ mod lineage;
 mod readme;
 mod run;
 mod sample;
+#[path = "../support/sandbox.rs"]
 mod sandbox;
 mod solvers;
+mod tables;
 mod tutorial;
 mod velocity;

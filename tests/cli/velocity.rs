@@ -1,24 +1,9 @@
 //! `velocity`: means that are known, one unit throughout, words about noise.
 
-use std::collections::BTreeMap;
-
 use crate::sandbox::{Sandbox, sample};
+use crate::tables::{columns, numbers};
 
 const FIT: &str = "fit data.h5ad --timepoints time --obs-filter time<=24 --no-validation";
-
-/// A CSV by columns.
-fn columns(sandbox: &Sandbox, name: &str) -> BTreeMap<String, Vec<String>> {
-    let text = sandbox.text(name);
-    let mut lines = text.lines().map(|line| line.split(',').map(str::to_string).collect());
-    let header: Vec<String> = lines.next().unwrap();
-    let rows: Vec<Vec<String>> = lines.collect();
-    let column = |place: usize| rows.iter().map(|row| row[place].clone()).collect();
-    header.into_iter().enumerate().map(|(place, name)| (name, column(place))).collect()
-}
-
-fn numbers(column: &[String]) -> Vec<f64> {
-    column.iter().map(|entry| entry.parse().unwrap()).collect()
-}
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, n) = values.fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));

@@ -9,7 +9,7 @@ use sbcell::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use sbcell::io::model::read_header;
 use sbcell::io::run::{OutputRecord, RunRecord, read_json, write_json};
 
-use crate::models::course::{Course, N};
+use crate::course::{Course, N};
 use crate::models::{FIT, change_json, refused, with_course};
 use crate::sandbox::Sandbox;
 

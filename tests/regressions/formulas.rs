@@ -5,10 +5,9 @@ use std::path::Path;
 
 use ndarray::{Array1, Array2, array};
 use sbcell::bridge::{
-    Bridge, BridgeProblem, Course, FlowSolver, GaussianBridge, Simulation, SinkhornSolver,
-    UnitTime, simulate,
+    Bridge, Course, FlowSolver, GaussianBridge, Simulation, SinkhornSolver, UnitTime, simulate,
 };
-use sbcell::data::{Column, Matrix, Snapshot};
+use sbcell::data::{Column, Matrix};
 use sbcell::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use sbcell::io::model::{Model, OpenModel};
 use sbcell::pipeline::{
@@ -18,6 +17,7 @@ use sbcell::preprocess::{Detected, Values, detect};
 use sbcell::{Epsilon, Seed, Silent};
 
 use crate::sandbox::{Answer, Sandbox};
+use crate::support::problem;
 
 /// Numbers of mean 0 and variance 1, those of different `k` uncorrelated.
 fn wave(n: usize, k: usize) -> Array1<f64> {
@@ -352,16 +352,11 @@ fn r186_a_last_step_of_another_diffusion_is_that_of_the_flow() {
     }
 }
 
-fn problem(source: Array2<f64>, target: Array2<f64>, epsilon: f64) -> BridgeProblem {
-    let [source, target] = [source, target].map(|points| Snapshot::new(points).unwrap());
-    BridgeProblem::new(source, target, Epsilon::new(epsilon).unwrap()).unwrap()
-}
-
 /// To one cell the process is pinned: from s to t of the rest of the way it has the variance
 /// `ε (t−s)(1−t)/(1−s)`.
 #[test]
 fn r187_a_transition_that_begins_half_way_has_the_noise_of_the_pinned_process() {
-    let problem = problem(array![[1.0]], array![[-2.0]], 0.8);
+    let problem = problem(&array![[1.0]], &array![[-2.0]], 0.8);
     let bridge = SinkhornSolver::default().fit(&problem, &mut Silent).unwrap().0;
     let n = 20_000;
     let x = Array2::from_elem((n, 1), 0.4);
@@ -386,7 +381,7 @@ fn r188_velocity_and_jacobian_of_a_flow_are_those_of_its_drift() {
         let (x, y) = (wave(n, k), wave(n, k + 3));
         Array2::from_shape_fn((n, 2), |(i, d)| scale * if d == 0 { x[i] } else { y[i] * x[i] })
     };
-    let problem = problem(cells(1, 3.0), cells(2, 5.0) + 1.0, 2.0);
+    let problem = problem(&cells(1, 3.0), &(cells(2, 5.0) + 1.0), 2.0);
     let course = Course::new(vec![0.0, 1.0], vec![problem]).unwrap();
     let solver = FlowSolver { max_iterations: 40, width: 16, ..FlowSolver::default() };
     let bridge = solver.fit(&course, Seed(1), &mut Silent).unwrap().remove(0).0;

@@ -6,12 +6,8 @@ use std::path::Path;
 use sbcell::io::lock::FolderLock;
 use sbcell::io::model::{ValuesChoice, read_header};
 
+use crate::course::{Course, N};
 use crate::sandbox::{Answer, Sandbox, root};
-
-#[path = "../course/mod.rs"]
-pub(crate) mod course;
-
-use course::{Course, N};
 
 pub(crate) const FIT: &str =
     "fit data.h5ad --timepoints day --n-pcs 3 --n-gaussians 1 --max-iterations 40";

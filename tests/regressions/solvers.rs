@@ -3,24 +3,14 @@
 use std::fs;
 
 use ndarray::{Array1, Array2, Axis, array};
-use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{
-    Bridge, BridgeProblem, Choice, Course, Covariance, FlowSolver, GaussianBridge, LightSbSolver,
-    Simulation, UnitTime, euler_maruyama, simulate,
+    Bridge, Choice, Course, Covariance, FlowSolver, GaussianBridge, LightSbSolver, Simulation,
+    UnitTime, euler_maruyama, simulate,
 };
-use sbcell::data::Snapshot;
 use sbcell::{Epsilon, Seed, Silent};
 
 use crate::sandbox::{Sandbox, root, sample};
-
-fn at(t: f64) -> UnitTime {
-    UnitTime::new(t).unwrap()
-}
-
-fn normal(n: usize, dim: usize, seed: u64) -> Array2<f64> {
-    let mut stream = Seed(seed).stream("test/normal", 0);
-    Array2::from_shape_simple_fn((n, dim), || StandardNormal.sample(&mut stream))
-}
+use crate::support::{at, normal, problem};
 
 /// Semrau 2017 in few dimensions, in the folder `sbcell-out`.
 fn semrau(flags: &str) -> Sandbox {
@@ -226,12 +216,7 @@ fn r078_the_same_minimum_is_found_from_every_seed() {
         }
         points
     };
-    let problem = BridgeProblem::new(
-        Snapshot::new(normal(300, 2, 1)).unwrap(),
-        Snapshot::new(cloud(300, 2, 0.3)).unwrap(),
-        Epsilon::new(0.2).unwrap(),
-    )
-    .unwrap();
+    let problem = problem(&normal(300, 2, 1), &cloud(300, 2, 0.3), 0.2);
     let solver = LightSbSolver {
         n_gaussians: Choice::Is(5),
         covariance: Choice::Is(Covariance::Full),
@@ -252,17 +237,12 @@ fn r079_a_flow_ends_with_the_variance_of_its_target() {
     let n = 400;
     for deviation in [0.03, 0.2, 1.0] {
         let target = normal(n, 2, 2) * deviation + 1.0;
-        let source = Snapshot::new(normal(n, 2, 1)).unwrap();
-        let problem = BridgeProblem::new(
-            source.clone(),
-            Snapshot::new(target.clone()).unwrap(),
-            Epsilon::new(1.0).unwrap(),
-        )
-        .unwrap();
+        let source = normal(n, 2, 1);
+        let problem = problem(&source, &target, 1.0);
         let course = Course::new(vec![0.0, 1.0], vec![problem]).unwrap();
         let solver = FlowSolver { max_iterations: 1, learning_rate: 1e-9, ..FlowSolver::default() };
         let bridge = solver.fit(&course, Seed(1), &mut Silent).unwrap().remove(0).0;
-        let x = Array2::from_shape_fn((20 * n, 2), |(i, d)| source.points()[[i % n, d]]);
+        let x = Array2::from_shape_fn((20 * n, 2), |(i, d)| source[[i % n, d]]);
         let y =
             bridge.sample_transition(x.view(), UnitTime::START, UnitTime::END, Seed(2)).unwrap();
         for (y, target) in y.columns().into_iter().zip(target.columns()) {
