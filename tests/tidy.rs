@@ -130,15 +130,162 @@ fn only_the_terminal_prints_and_only_io_opens_files() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The first sentence of a file or a folder (of its `mod.rs` or `lib.rs`), cut to fit a line.
+fn first_sentence(path: &Path) -> String {
+    const WIDTH: usize = 90;
+    let inside = |name: &str| path.join(name);
+    let file = if path.is_file() { path.to_path_buf() } else { inside("mod.rs") };
+    let file = if file.is_file() { file } else { inside("lib.rs") };
+    let text = fs::read_to_string(&file).unwrap_or_default();
+    let words = text.lines().take_while(|line| line.starts_with("//! ")).map(|line| &line[4..]);
+    let joined = words.collect::<Vec<_>>().join(" ");
+    let sentence = joined.split_once(". ").map_or(joined.as_str(), |parts| parts.0);
+    let sentence = sentence.trim_end_matches('.');
+    if sentence.chars().count() <= WIDTH {
+        return sentence.to_string();
+    }
+    let cut: String = sentence.chars().take(WIDTH).collect();
+    format!("{} …", cut.rsplit_once(' ').map_or(cut.as_str(), |parts| parts.0))
+}
+
+/// A line for each file and folder in `folder`, folders after files, each in order of name (the
+/// layers of the crate in the order of their rank).
+fn tree(folder: &Path, depth: usize, lines: &mut Vec<String>) {
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_string();
+    let order = |path: &PathBuf| {
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_string();
+        let layer = if depth == 1 { rank(&stem).map_or(0, |rank| rank + 1) } else { 0 };
+        (layer, path.is_dir(), name(path))
+    };
+    entries.sort_by_key(order);
+    for path in entries {
+        let name = name(&path);
+        let shown = if path.is_dir() { format!("{name}/") } else { name.clone() };
+        if name == "mod.rs" || !(path.is_dir() || name.ends_with(".rs")) {
+            continue;
+        }
+        let left = format!("{}{shown}", "  ".repeat(depth));
+        lines.push(format!("{left:<27} {}", first_sentence(&path)).trim_end().to_string());
+        if path.is_dir() {
+            tree(&path, depth + 1, lines);
+        }
+    }
+}
+
 #[test]
-fn the_architecture_page_names_every_file() {
-    let page =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/ARCHITECTURE.md"))
-            .unwrap();
-    let missing: Vec<String> = sources()
-        .into_iter()
-        .map(|(path, _)| path.file_name().unwrap().to_str().unwrap().to_string())
-        .filter(|name| name != "mod.rs" && !page.contains(name.as_str()))
-        .collect();
-    assert!(missing.is_empty(), "not in docs/ARCHITECTURE.md: {}", missing.join(", "));
+fn the_architecture_page_shows_the_tree_of_source_files() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = fs::read_to_string(root.join("docs/ARCHITECTURE.md")).unwrap();
+    let begin = page.find("```text\nsrc/\n").unwrap() + "```text\n".len();
+    let end = begin + page[begin..].find("```").unwrap();
+    let mut lines = vec!["src/".to_string()];
+    tree(&root.join("src"), 1, &mut lines);
+    let expected = lines.join("\n") + "\n";
+    if std::env::var_os("UPDATE").is_some() {
+        let page = format!("{}{expected}{}", &page[..begin], &page[end..]);
+        fs::write(root.join("docs/ARCHITECTURE.md"), page).unwrap();
+        return;
+    }
+    let shown: Vec<&str> = page[begin..end].lines().collect();
+    let missing: Vec<&String> =
+        lines.iter().filter(|line| !shown.contains(&line.as_str())).collect();
+    assert!(
+        page[begin..end] == expected,
+        "`UPDATE=1 cargo test --release --test tidy` writes the tree in docs/ARCHITECTURE.md: {missing:#?}"
+    );
+}
+
+/// The code of a file without its unit tests, which stand last.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]\nmod ").next().unwrap()
+}
+
+#[test]
+fn the_library_names_parameters_and_no_flags() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        if ["cli", "main"].contains(&module_of(&path).as_str()) {
+            continue;
+        }
+        for (number, line) in text.lines().enumerate() {
+            // Commands of other programs have flags of their own.
+            let other = ["cargo ", "git lfs "].iter().any(|program| line.contains(program));
+            let flag = line.match_indices("--").any(|(at, _)| {
+                let before = line[..at].chars().next_back();
+                let after = line[at + 2..].chars().next();
+                before.is_none_or(|c| " `\"'(".contains(c))
+                    && after.is_some_and(|c| c.is_ascii_lowercase())
+            });
+            if flag && !other {
+                wrong.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+            }
+        }
+    }
+    let say = "write `` the parameter `n_pcs` ``; `cli/flags.rs` makes it the flag";
+    assert!(wrong.is_empty(), "{say}:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn functions_take_no_tuples_apart() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        for (number, line) in text.lines().enumerate() {
+            let start = line.trim_start().trim_start_matches("mut ");
+            let pattern = start.strip_prefix('(').and_then(|rest| rest.split_once("): ("));
+            let names = |names: &str| {
+                names.contains(',')
+                    && names.chars().all(|c| c.is_alphanumeric() || "_, &".contains(c))
+            };
+            if pattern.is_some_and(|parts| names(parts.0)) {
+                wrong.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "give them a struct or parameters:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn public_functions_take_no_tuples() {
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        for (at, _) in without_tests(&text).match_indices("pub fn ") {
+            let rest = &text[at..];
+            let signature = &rest[..rest.find(" {").unwrap_or(rest.len())];
+            let parameters = signature.split(" -> ").next().unwrap();
+            if parameters.contains(": (") || parameters.contains(": &(") {
+                let name: String = signature[7..]
+                    .chars()
+                    .take_while(|c| c.is_alphanumeric() || *c == '_')
+                    .collect();
+                wrong.push(format!("{}: {name}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_code_is_documented_and_files_are_short() {
+    let (mut n_doc, mut n_code, mut lengths) = (0.0, 0.0, Vec::new());
+    let mut riddles = Vec::new();
+    for (path, text) in sources() {
+        lengths.push(text.lines().count());
+        for line in without_tests(&text).lines().map(str::trim) {
+            if line.starts_with("///") || line.starts_with("//!") {
+                n_doc += 1.0;
+                if line.starts_with("/// What ") || line.starts_with("//! What ") {
+                    riddles.push(format!("{}: {line}", path.display()));
+                }
+            } else if !line.is_empty() && !line.starts_with("//") {
+                n_code += 1.0;
+            }
+        }
+    }
+    lengths.sort_unstable();
+    assert!(lengths[lengths.len() / 2] <= 180, "median of {} lines", lengths[lengths.len() / 2]);
+    let share = n_doc / n_code;
+    assert!(share >= 0.3, "{share:.3} doc lines for each line of code");
+    assert!(riddles.is_empty(), "say it with a subject first:\n{}", riddles.join("\n"));
 }
