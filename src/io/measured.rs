@@ -1,4 +1,4 @@
-//! Cells of which something was measured: a table of names and numbers that users bring.
+//! Tables of measured values that users provide: cells in rows, measured quantities in columns.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,23 +8,36 @@ use ndarray::Array2;
 use crate::error::{Error, Result};
 use crate::io::lists::records;
 
-/// Cells in rows, what was measured of them in columns.
+/// Measured values of cells. See [`read_measured`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeasuredTable {
     /// Names of the cells.
     pub cells: Vec<String>,
-    /// Names of the columns.
+    /// Names of the measured quantities, such as genes.
     pub columns: Vec<String>,
-    /// `(n_cells, n_columns)`, all finite.
+    /// Values, `(n_cells, n_columns)`, all finite.
     pub values: Array2<f64>,
 }
 
-/// Reads a table separated by commas or tabs: a header, then for each cell its name and a number in
-/// every column.
+/// Reads a table separated by tabs or commas: a header, then for each cell its name and a number in
+/// every column. Names of cells may repeat, names of columns may not.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; [`Error::Unreadable`] naming the cell and the column of
-/// what is no number, rows of another length, a name that occurs twice, or that there is nothing.
+/// [`Error::Io`] or [`Error::NoFile`] if the file cannot be read; [`Error::Unreadable`] for an entry that
+/// is not a finite number (with its cell and column), a row of another length than the header, a
+/// repeated column, or an empty table.
+///
+/// ```
+/// # fn main() -> sbcell::Result<()> {
+/// let path = std::env::temp_dir().join(format!("sbcell-measured-{}.csv", std::process::id()));
+/// std::fs::write(&path, "cell,Sox2,Klf4\nc1,0.5,1\nc2,2,0\n").unwrap();
+/// let table = sbcell::io::measured::read_measured(&path)?;
+/// # std::fs::remove_file(&path).unwrap();
+/// assert_eq!(table.columns, ["Sox2", "Klf4"]);
+/// assert_eq!(table.values[[1, 0]], 2.0);
+/// # Ok(())
+/// # }
+/// ```
 pub fn read_measured(path: &Path) -> Result<MeasuredTable> {
     let unreadable = |problem: String| Error::Unreadable {
         path: path.to_path_buf(),

@@ -91,8 +91,7 @@ impl PartialModel {
         let most = longest_bridge([source.n_cells(), target.n_cells()], problem.dim());
         let mut interval: Interval = read_json_of(&path, most)?;
         networks::attach(&self.folder, std::slice::from_mut(&mut interval))?;
-        let asked = (from, to, problem.epsilon().value());
-        match bridge_check::as_asked(&interval, asked)
+        match bridge_check::as_asked(&interval, from, to, problem.epsilon().value())
             .and_then(|()| bridge_check::sound(&interval, source, target))
         {
             Ok(()) => Ok(Some(interval)),
