@@ -273,7 +273,8 @@ impl Known<'_> {
                 p_value: p[edge],
                 q_value: q[place],
                 lag: edges.lag,
-                span: part.span,
+                from: part.span.0,
+                to: part.span.1,
                 group: part.group.clone(),
             });
             found.correlations.push(plain[edge]);
