@@ -100,7 +100,7 @@ fn numbers(interval: &Interval) -> Checked {
     let mut lists: Vec<&[f64]> = vec![&told];
     of_record(bridge, &mut lists);
     if let Some(value) = lists.into_iter().flatten().find(|value| !is_number(**value)) {
-        return Err(format!("a number must be of a usual size, got {value:?}"));
+        return Err(format!("a number must not be too large for computations, got {value:?}"));
     }
     if let Some(IntervalGrowth { prior, posterior }) = growth {
         if prior.len() != posterior.len() {
@@ -271,11 +271,11 @@ impl<'a> Probe<'a> {
         let mut from = UnitTime::START;
         for to in [UnitTime::new(first)?, UnitTime::END] {
             cells = self.bridge.sample_transition(cells.view(), from, to, Seed(0))?;
-            if let Err(problem) = self.near("a cell that was carried on", cells.view()) {
+            if let Err(problem) = self.near("a moved cell", cells.view()) {
                 return Ok(Err(problem));
             }
             let drift = self.bridge.drift(cells.view(), to)?;
-            if let Err(problem) = self.near("the drift at a cell that was carried on", drift.view())
+            if let Err(problem) = self.near("the drift at a moved cell", drift.view())
             {
                 return Ok(Err(problem));
             }

@@ -50,15 +50,15 @@ impl CellTable {
         let unreadable = |problem: String| {
             let path = path.to_path_buf();
             let way_out =
-                "the first line names the columns, the first column the cells".to_string();
+                "the first line must name the columns, and the first column the cells".to_string();
             Err(Error::Unreadable { path, problem, way_out: Some(way_out) })
         };
         if found.cells.is_empty() || found.columns.is_empty() {
-            return unreadable("it has no column of values, or no line".into());
+            return unreadable("it has no column of values, or no row".into());
         }
         let mut seen = BTreeSet::new();
         if let Some(twice) = found.cells.iter().find(|cell| !seen.insert(*cell)) {
-            return unreadable(format!("the cell `{twice}` is there twice"));
+            return unreadable(format!("the cell `{twice}` occurs twice"));
         }
         let mut seen = BTreeSet::new();
         if let Some(twice) = found.columns.iter().map(|c| &c.0).find(|name| !seen.insert(*name)) {
@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn names_what_is_wrong() {
         for (text, word) in [
-            ("id,a\nx,1\nx,2\n", "`x` is there twice"),
+            ("id,a\nx,1\nx,2\n", "`x` occurs twice"),
             ("id,a,a\nx,1,2\n", "two columns `a`"),
             ("id\nx\n", "no column"),
             ("id,a\n", "no line"),

@@ -62,7 +62,7 @@ const BEGINNINGS: [(&[u8], Content); 21] = [
     (b"PAR1", Content::Other("a parquet table")),
     (b"ARROW1", Content::Other("an Arrow table")),
     (b"\x93NUMPY", Content::Other("an array of NumPy")),
-    (b"MATLAB", Content::Other("a file of MATLAB")),
+    (b"MATLAB", Content::Other("a MATLAB file")),
     (b"%PDF", Content::Other("a PDF")),
     (b"\xff\xfe", Content::Utf16),
     (b"\xfe\xff", Content::Utf16),
@@ -106,8 +106,8 @@ impl Content {
             Self::Compressed(by) => format!("compressed with {by}"),
             Self::Zip => "a zip archive".into(),
             Self::Tar => "a tar archive".into(),
-            Self::Pointer(of) => format!("a pointer of {of}, not the file it stands for"),
-            Self::WebPage => "a web page, as servers send it in place of a file".into(),
+            Self::Pointer(of) => format!("a pointer of {of} instead of the file"),
+            Self::WebPage => "a web page instead of the file".into(),
             Self::Rds => "an R object (.rds)".into(),
             Self::RData => "a workspace of R (.RData)".into(),
             Self::MatrixMarket => "a matrix in Matrix Market form (.mtx)".into(),
@@ -117,7 +117,7 @@ impl Content {
             Self::Columns(',') => "text in columns (.csv)".into(),
             Self::Columns(_) => "text in columns (.tsv)".into(),
             Self::Text => "text".into(),
-            Self::Zeros => "zeros from the beginning: it was not downloaded whole".into(),
+            Self::Zeros => "zeros from the beginning: the download is incomplete".into(),
         }
     }
 

@@ -217,7 +217,7 @@ pub fn sha256(path: &Path, progress: &mut dyn Progress) -> Result<String> {
     let (mut file, length) = open(path)?;
     let mut hash = Sha256::new();
     let mut block = vec![0_u8; BLOCK];
-    let what = "checking which file it is".to_string();
+    let what = "computing the hash of the file".to_string();
     report(progress, Event::Begin { what, total: length.div_ceil(BLOCK as u64) })?;
     for done in 1.. {
         let n = file.read(&mut block).map_err(io_error("read", path))?;

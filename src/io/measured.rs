@@ -53,7 +53,7 @@ pub fn read_measured(path: &Path) -> Result<MeasuredTable> {
     let columns: Vec<String> = header.iter().skip(1).cloned().collect();
     let mut seen = BTreeSet::new();
     if let Some(twice) = columns.iter().find(|name| !seen.insert(name.as_str())) {
-        return Err(unreadable(format!("the column `{twice}` is there twice")));
+        return Err(unreadable(format!("the column `{twice}` occurs twice")));
     }
     let (mut cells, mut values) = (Vec::new(), Vec::new());
     for row in rows {
@@ -73,7 +73,7 @@ pub fn read_measured(path: &Path) -> Result<MeasuredTable> {
         cells.push(row[0].clone());
     }
     if columns.is_empty() || cells.is_empty() {
-        return Err(unreadable("it holds no cell with a number".into()));
+        return Err(unreadable("it contains no cell with a number".into()));
     }
     let values = Array2::from_shape_vec((cells.len(), columns.len()), values)
         .map_err(|error| unreadable(error.to_string()))?;
@@ -108,7 +108,7 @@ mod tests {
             ("", "no cell"),
             ("cell,Sox2\n", "no cell"),
             ("cell\na\n", "no cell"),
-            ("cell,Sox2,Sox2\na,1,2\n", "`Sox2` is there twice"),
+            ("cell,Sox2,Sox2\na,1,2\n", "`Sox2` occurs twice"),
             ("cell,Sox2\na,high\n", "`high` is no number, for `a` in `Sox2`"),
             ("cell,Sox2\na,\n", "is no number"),
             ("cell,Sox2\na,inf\n", "is no number"),

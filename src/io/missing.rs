@@ -48,7 +48,7 @@ fn address(path: &Path, scheme: &str) -> Error {
         "http" | "https" | "ftp" => "download it first, such as with `curl -LO ADDRESS`",
         "s3" => "download it first, such as with `aws s3 cp ADDRESS .`",
         "gs" => "download it first, such as with `gcloud storage cp ADDRESS .`",
-        "file" => "give the path alone, without `file://`",
+        "file" => "give the path without `file://`",
         _ => "download it first",
     };
     Error::Unreadable {

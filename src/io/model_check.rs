@@ -32,7 +32,7 @@ pub(super) fn writable(model: &Model) -> Result<()> {
     let header = numbers_of_header(&model.header).map_err(|problem| ("model.json".into(), problem));
     header.and_then(|()| parts(model)).map_err(|(file, problem)| {
         let why = format!(
-            "{file} could not be read again: {problem}; values are too large to compute with"
+            "{file} could not be read again: {problem}; values are too large for numerical computations"
         );
         Error::Numerical { what: "the model that was found", why }
     })
@@ -107,7 +107,7 @@ fn numbers_of_header(header: &Header) -> std::result::Result<(), String> {
     }
     let others = header.explained_variance.iter().chain([&header.total_variance]);
     if let Some(value) = others.chain([&header.sigma2]).find(|value| !is_number(**value)) {
-        return wrong(format!("a number must be of a usual size, got {value}"));
+        return wrong(format!("a number must not be too large for computations, got {value}"));
     }
     if header.sigma2 < 0.0 {
         return wrong(format!("`sigma2` must be ≥ 0, got {}", header.sigma2));

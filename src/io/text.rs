@@ -69,7 +69,7 @@ impl Limits {
             if new.contains(&0) {
                 all.extend_from_slice(new);
                 content::check_text(path, &all)?;
-                return unreadable("it is not text: it holds bytes of value zero".into());
+                return unreadable("it is not text: it contains bytes of value zero".into());
             }
             for (place, part) in new.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
                 in_line = if place == 0 { in_line + part.len() } else { part.len() };
@@ -81,7 +81,7 @@ impl Limits {
             all.extend_from_slice(new);
             if all.len() > self.all {
                 let most = self.all >> 20;
-                return unreadable(format!("it is no file, and gives more than {most} MB"));
+                return unreadable(format!("it is not a file, and contains more than {most} MB"));
             }
         }
         content::check_text(path, &all)?;

@@ -63,7 +63,7 @@ impl Hold {
             return Err(Error::Shape { what: "the levels", unit: "genes", expected, got });
         }
         if let [first, ..] = *unheld(loadings, genes)? {
-            let must = "genes whose loadings are not zero and do not follow from each other";
+            let must = "genes with linearly independent loadings";
             let got = format!("row {first} of the loadings");
             return Err(Error::Parameter { name: "knockout", must, got });
         }

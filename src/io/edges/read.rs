@@ -107,7 +107,7 @@ pub fn read(path: &Path) -> Result<ReadEdges> {
         })
         .collect();
     if edges.is_empty() {
-        return Err(unreadable(path, "it has a header and no lines".into(), "look at the file"));
+        return Err(unreadable(path, "it has a header and no rows".into(), "add one row for each edge"));
     }
     Ok(ReadEdges { edges, tested: labels.is_some() })
 }
@@ -177,7 +177,7 @@ fn numbers(path: &Path, cells: &Cells, what: &str) -> Result<Vec<f64>> {
             match values.iter().enumerate().find(|entry| !entry.1.is_finite()) {
                 Some((row, value)) => {
                     let problem = format!("{value} in row {} is no {what}", row + 1);
-                    Err(unreadable(path, problem, "take out the edges that have none"))
+                    Err(unreadable(path, problem, "remove the edges without a number"))
                 }
                 None => Ok(values.clone()),
             }

@@ -105,7 +105,7 @@ impl PartialModel {
     /// [`Error::Numerical`] if it could not be read again; [`Error::Io`] if it cannot be written.
     pub(crate) fn keep(&self, interval: &Interval, problem: &BridgeProblem) -> Result<()> {
         bridge_check::sound(interval, problem.source(), problem.target()).map_err(|why| {
-            let why = format!("{why}; the values are too far apart to compute with");
+            let why = format!("{why}; the values differ too much for numerical computations");
             Error::Numerical { what: "the bridge that was found", why }
         })?;
         networks::write(&self.folder, interval)?;

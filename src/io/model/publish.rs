@@ -72,12 +72,12 @@ impl Published {
         if !self.removed.is_empty() {
             let names = listed(&self.removed);
             notes.push(format!(
-                "removed what was made from the older model in this folder: {names}"
+                "removed results of the older model in this folder: {names}"
             ));
         }
         if !self.kept.is_empty() {
             let names = listed(&self.kept);
-            notes.push(format!("made from the older model, changed since and left there: {names}"));
+            notes.push(format!("kept results of the older model that were changed since: {names}"));
         }
         notes
     }

@@ -101,7 +101,7 @@ fn read_older<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
     read_json(path).map_err(|error| match error {
         Error::Unreadable { path, problem, .. } => Error::Unreadable {
             path,
-            problem: format!("it does not say what was fitted: {problem}"),
+            problem: format!("it does not record the input of the fit: {problem}"),
             way_out: Some("run `sbcell fit` again".into()),
         },
         other => other,
