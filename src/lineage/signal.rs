@@ -59,7 +59,7 @@ const MOST_CELLS: usize = 1000;
 /// let epsilon = Epsilon::new(0.1)?;
 /// let link = Link::entropic(&cells, &cells, epsilon)?;
 /// let found = signal(&link, &cells, &cells, epsilon, 2, Seed(0))?;
-/// assert!((found.information - 2.0_f64.ln()).abs() < 1e-6);
+/// assert!((found.information - 2.0_f64.ln()).abs() < 1e-3);
 /// assert!(found.unseen > 0.99);
 /// # Ok(())
 /// # }
