@@ -13,10 +13,10 @@ use crate::io::text;
 /// ```
 /// use sbcell::{data::Column, io::cell_table::CellTable};
 /// # fn main() -> sbcell::Result<()> {
-/// let path = std::env::temp_dir().join(format!("sbcell-cells-{}.csv", std::process::id()));
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("cells.csv");
 /// std::fs::write(&path, "cell,type,score\nc1,stem,0.5\nc2,neuron,1.5\n").unwrap();
 /// let table = CellTable::read(&path)?;
-/// # std::fs::remove_file(&path).unwrap();
 /// assert_eq!(table.cells, ["c1", "c2"]);
 /// assert_eq!(table.columns[1], ("score".to_string(), Column::Floats(vec![0.5, 1.5])));
 /// # Ok(())

@@ -17,10 +17,10 @@ use crate::io::text;
 ///
 /// ```
 /// # fn main() -> sbcell::Result<()> {
-/// let path = std::env::temp_dir().join(format!("sbcell-names-{}.txt", std::process::id()));
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("names.txt");
 /// std::fs::write(&path, "# pluripotency\nSox2\nPou5f1\nSox2\n").unwrap();
 /// let names = sbcell::io::lists::read_names(&path)?;
-/// # std::fs::remove_file(&path).unwrap();
 /// assert_eq!(names, ["Sox2", "Pou5f1"]);
 /// # Ok(())
 /// # }

@@ -29,10 +29,10 @@ pub struct MeasuredTable {
 ///
 /// ```
 /// # fn main() -> sbcell::Result<()> {
-/// let path = std::env::temp_dir().join(format!("sbcell-measured-{}.csv", std::process::id()));
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("measured.csv");
 /// std::fs::write(&path, "cell,Sox2,Klf4\nc1,0.5,1\nc2,2,0\n").unwrap();
 /// let table = sbcell::io::measured::read_measured(&path)?;
-/// # std::fs::remove_file(&path).unwrap();
 /// assert_eq!(table.columns, ["Sox2", "Klf4"]);
 /// assert_eq!(table.values[[1, 0]], 2.0);
 /// # Ok(())

@@ -25,8 +25,7 @@ use parquet::schema::types::{ColumnPath, Type, TypePtr};
 use crate::data::shortest_of_single;
 use crate::io::table::Cells;
 
-/// Number of rows in a group. The encoded pages of one column of a group are kept in memory until they
-/// are written.
+/// Number of rows in a group. Pages of one column of a group are in memory until they are written.
 const GROUP_ROWS: usize = 1 << 18;
 
 /// Number of strings or decoded values that are held at once.
@@ -61,13 +60,11 @@ pub(super) fn write(
 /// The file is not parquet, is damaged, is compressed with brotli or LZO, has columns that are neither
 /// numbers nor strings, or has two columns of the same name.
 pub(super) fn read(file: File) -> Result<Vec<(String, Cells)>> {
-    // The crate panics on some damaged pages. No state survives the panic, because the crate owns the
-    // file.
+    // The crate panics on some damaged pages. No state survives, because the crate owns the file.
     catch_unwind(AssertUnwindSafe(|| read_groups(file)))
         .unwrap_or_else(|_| Err(problem("a page is damaged".into())))
 }
 
-/// Reads the columns, group by group of rows.
 fn read_groups(file: File) -> Result<Vec<(String, Cells)>> {
     let reader = SerializedFileReader::new(file)?;
     let schema = reader.metadata().file_metadata().schema();
@@ -106,7 +103,6 @@ fn refuse_twins(columns: &[(String, Cells)]) -> Result<()> {
     }
 }
 
-/// Writes the columns, group by group of rows.
 fn write_groups(writer: &mut (dyn Write + Send), columns: &[(String, Cells)]) -> Result<()> {
     refuse_twins(columns)?;
     let fields = columns.iter().map(|(name, cells)| field(name, cells)).collect::<Result<_>>()?;
@@ -242,8 +238,7 @@ fn is_unsigned(field: &Type) -> bool {
     )
 }
 
-/// Checks what the crate asserts instead of returning an error, and compressions that it was built
-/// without.
+/// Checks what the crate asserts instead of returning an error, and the compression.
 fn check_chunk(chunk: &ColumnChunkMetaData) -> Result<()> {
     let first = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
     if first < 0 || chunk.compressed_size() < 0 {

@@ -69,11 +69,9 @@ pub struct InputRecord {
 /// ```
 /// use sbcell::io::run::OutputRecord;
 /// # fn main() -> sbcell::Result<()> {
-/// let folder = std::env::temp_dir();
-/// let name = format!("sbcell-output-{}.csv", std::process::id());
-/// std::fs::write(folder.join(&name), "").unwrap();
-/// let record = OutputRecord::of(&folder, &name)?;
-/// # std::fs::remove_file(folder.join(&name)).unwrap();
+/// let folder = tempfile::tempdir().unwrap();
+/// std::fs::write(folder.path().join("edges.csv"), "").unwrap();
+/// let record = OutputRecord::of(folder.path(), "edges.csv")?;
 /// assert!(record.sha256.starts_with("e3b0c442"));
 /// # Ok(())
 /// # }

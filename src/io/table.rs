@@ -140,10 +140,10 @@ impl TableFormat {
 /// let written = Table::default()
 ///     .with("cell", Cells::Texts(vec!["c1".into(), "c2".into()]))
 ///     .with("time", Cells::Floats(vec![0.0, 1.5]));
-/// let path = std::env::temp_dir().join(format!("sbcell-table-{}.parquet", std::process::id()));
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("table.parquet");
 /// table::write(&path, &written, TableFormat::of(&path)?)?;
 /// let read = table::read_parquet(&path)?;
-/// # std::fs::remove_file(&path).unwrap();
 /// assert_eq!(read, written);
 /// # Ok(())
 /// # }

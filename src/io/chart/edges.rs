@@ -41,10 +41,10 @@ fn colour(edge: &EdgeRow) -> &'static str {
 ///     importance: 0.5,
 ///     ..EdgeRow::default()
 /// };
-/// let path = std::env::temp_dir().join(format!("sbcell-bars-{}.svg", std::process::id()));
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("bars.svg");
 /// draw_edges(&[edge], 20).write(&path)?;
 /// let text = std::fs::read_to_string(&path).unwrap();
-/// # std::fs::remove_file(&path).unwrap();
 /// assert!(text.contains("Sox2 → Nanog"));
 /// # Ok(())
 /// # }

@@ -46,10 +46,10 @@ const GAP: f64 = 46.0;
 ///     held_out: Vec::new(),
 ///     rows: Vec::new(),
 /// };
-/// let path = std::env::temp_dir().join(format!("sbcell-scores-{}.svg", std::process::id()));
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("scores.svg");
 /// draw_validation(&validation).write(&path)?;
 /// assert!(std::fs::read_to_string(&path).unwrap().contains("Held-out times"));
-/// # std::fs::remove_file(&path).unwrap();
 /// # Ok(())
 /// # }
 /// ```

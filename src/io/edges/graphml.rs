@@ -38,10 +38,10 @@ const NUMBERS: [Number; 6] = [
 ///     activates: true,
 ///     ..EdgeRow::default()
 /// };
-/// let path = std::env::temp_dir().join(format!("sbcell-edges-{}.graphml", std::process::id()));
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("edges.graphml");
 /// graphml::write(&path, &[edge])?;
 /// let text = std::fs::read_to_string(&path).unwrap();
-/// # std::fs::remove_file(&path).unwrap();
 /// assert!(text.contains("<edge source=\"Sox2\" target=\"Nanog\">"));
 /// # Ok(())
 /// # }

@@ -56,10 +56,10 @@ pub struct ReadEdges {
 ///
 /// ```
 /// # fn main() -> sbcell::Result<()> {
-/// let path = std::env::temp_dir().join(format!("sbcell-list-{}.csv", std::process::id()));
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("list.csv");
 /// std::fs::write(&path, "source,target,weight\nSox2,Nanog,0.8\nGata6,Nanog,-0.3\n").unwrap();
 /// let list = sbcell::io::edges::read(&path)?;
-/// # std::fs::remove_file(&path).unwrap();
 /// assert_eq!((list.edges[1].importance, list.edges[1].sign), (0.3, -1));
 /// assert!(list.edges[0].present && !list.tested);
 /// # Ok(())
