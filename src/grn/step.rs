@@ -49,7 +49,7 @@ pub struct Step {
     /// Rows of the later cells.
     pub targets: Vec<usize>,
     /// Mass between cells, by place in `sources` and place in `targets`. Row sums are the weights of
-    /// the earlier cells.
+    /// the earlier cells, except for small masses that are left out.
     pub coupling: Coupling,
 }
 

@@ -19,7 +19,7 @@ use crate::lineage::{Lineage, Resampled};
 pub struct Terminal {
     /// Name of the fate.
     pub name: String,
-    /// Place of the time in the course, not the first.
+    /// Place of the time in the course.
     pub place: usize,
     /// Whether each cell of this time has arrived, `n_cells`.
     pub arrived: Vec<bool>,
@@ -111,8 +111,9 @@ impl Fates {
     /// for each fate and resample.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if there is no terminal state, one without cells, one at the first time,
-    /// or if two of them share a cell; [`Error::Shape`] if `arrived` has not one entry for each cell.
+    /// [`Error::Parameter`] if there is no terminal state, one without cells, none after the first
+    /// time, or if two of them share a cell; [`Error::Shape`] if `arrived` has not one entry for each
+    /// cell.
     pub fn of(resampled: &Resampled<'_>, terminals: &[Terminal]) -> Result<Self> {
         let lineage = resampled.lineage();
         let (names, end) = checked(lineage, terminals)?;
