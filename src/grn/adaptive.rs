@@ -1,4 +1,4 @@
-//! Additive regulation by ridge regression whose penalties adapt: weak regulators are shrunk more.
+//! Additive regulation by an adaptive ridge regression that shrinks weak regulators more.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 use rayon::prelude::*;
@@ -6,25 +6,35 @@ use rayon::prelude::*;
 use crate::grn::moments::LaggedMoments;
 use crate::linalg::{Cholesky, product};
 
-/// Regression of each later shape on all regulators' earlier shapes and the gene's own.
+/// Ridge regression of a target's later expression on the earlier expression of all regulators and
+/// of the target itself, with one penalty for each regulator.
 ///
-/// Everything has unit variance. The first fit has one penalty for all; after each of `rounds`
-/// more, regulator g has the penalty `λ / max(s_g / max s, floor)` with `s_g` the standard
-/// deviation of its component: an iterated form of the adaptive ridge, which tends to a group
-/// selection. Only the `most` strongest regulators of a target take part after the first fit; the
-/// others keep `floor` times the strength they had in it.
+/// Each gene enters as a group of F functions of its expression ("shapes": three Hill functions or
+/// the standardised value). All shapes are scaled to unit variance. The first fit has the same
+/// penalty λ for every regulator. Each of the `rounds` refits gives regulator g the penalty
+/// `λ / max(s_g / max s, floor)`, where `s_g` is the standard deviation of its component in the
+/// previous fit. Iterated, this approaches a selection of whole groups. Only the `most` strongest
+/// regulators of a target enter the refits; the others keep `floor` times their first strength.
 ///
 /// Source: the adaptive ridge of Grandvalet 1998 and Frommlet & Nuel 2016, on groups; screening
 /// after Fan & Lv 2008.
+///
+/// ```
+/// use sbcell::grn::{AdaptiveRidge, EdgeSearch};
+/// // A stronger penalty shrinks small effects more.
+/// let ridge = AdaptiveRidge { penalty: 1.0, ..AdaptiveRidge::default() };
+/// let search = EdgeSearch { ridge, ..EdgeSearch::default() };
+/// assert!(search.ridge.penalty > EdgeSearch::default().ridge.penalty);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct AdaptiveRidge {
-    /// λ, in units of the variance of a shape; > 0.
+    /// Penalty λ of the first fit, in units of the variance of a shape; greater than 0.
     pub penalty: f64,
-    /// Fits after the first.
+    /// Number of refits with adapted penalties.
     pub rounds: usize,
-    /// Least relative strength, in (0, 1]: penalties go up to `λ / floor`.
+    /// Smallest relative strength in a penalty, in (0, 1]: penalties are at most `λ / floor`.
     pub floor: f64,
-    /// Regulators of a target that are fitted again.
+    /// Number of regulators of a target that enter the refits, the strongest of the first fit.
     pub most: usize,
 }
 
@@ -34,32 +44,34 @@ impl Default for AdaptiveRidge {
     }
 }
 
-/// The part that each regulator has in each target.
+/// Contribution of each of R regulators to each of G targets in a fitted regression.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Components {
-    /// Standard deviation of each regulator's component, `(R, G)`, of a target of unit variance.
-    pub strength: Array2<f64>,
-    /// Covariance of each component with the regulator's shapes, summed: the sign of its slope.
-    pub slope: Array2<f64>,
+pub(crate) struct Components {
+    /// Standard deviation of each regulator's component, `(R, G)`, for a target of unit variance.
+    pub(crate) strength: Array2<f64>,
+    /// Covariance of each component with the regulator's shapes, summed over shapes, `(R, G)`. Its
+    /// sign is the sign of the regulator's effect.
+    pub(crate) slope: Array2<f64>,
 }
 
-/// Moments with the inverse that all first fits share.
+/// Moments together with the solutions that the first fits of all targets share.
 struct Shared<'a> {
     moments: &'a LaggedMoments,
-    /// `(A + λ I)⁻¹` times the later shapes `(RF, LG)`.
+    /// `(A + λ I)⁻¹` times the correlations with later shapes, `(RF, LG)`.
     of_later: Array2<f64>,
-    /// The same times the own shapes `(RF, GF)`; only for genes that do not regulate.
+    /// `(A + λ I)⁻¹` times the correlations with each gene's own earlier shapes, `(RF, GF)`; `None`
+    /// if every gene is a regulator.
     of_own: Option<Array2<f64>>,
 }
 
 impl AdaptiveRidge {
-    /// The components of every later shape of every gene, one for each later shape. Nothing if
-    /// the moments are not finite.
+    /// Fits all targets and returns the components, one entry for each later shape. Returns `None`
+    /// if the moments are not finite.
     ///
-    /// A gene that regulates has its own past among the regulators; any other gene brings its own
-    /// past along. Time `O((RF)² (RF + LG + GF))` for the first fits, and for each round, target
-    /// and later shape a third of the cube of `F` times the regulators that are fitted again.
-    pub fn solve(&self, moments: &LaggedMoments) -> Option<Vec<Components>> {
+    /// The earlier expression of a target is always a predictor: a regulator is among the
+    /// predictors anyway, and any other gene is added. Time `O((RF)² (RF + LG + GF))` for the
+    /// first fits, and `(F · most)³ / 3` for each refit of each target and later shape.
+    pub(crate) fn solve(&self, moments: &LaggedMoments) -> Option<Vec<Components>> {
         let mut system = moments.regulators.clone();
         system.diag_mut().mapv_inplace(|value| value + self.penalty);
         let inverse = Cholesky::new(system.view())?.inverse();
@@ -71,6 +83,7 @@ impl AdaptiveRidge {
         (0..n_later).map(|later| self.of_shape(&shared, later)).collect()
     }
 
+    /// Fits later shape number `later` of every gene, in parallel over genes.
     fn of_shape(&self, shared: &Shared<'_>, later: usize) -> Option<Components> {
         let moments = shared.moments;
         let columns: Vec<(Array1<f64>, Array1<f64>)> = (0..moments.n_genes)
@@ -84,7 +97,8 @@ impl AdaptiveRidge {
         })
     }
 
-    /// Strength and slope of every regulator of one target.
+    /// Strength and slope of every regulator of one target: the first fit of all regulators, then
+    /// the refits of the strongest ones.
     fn column(
         &self,
         shared: &Shared<'_>,
@@ -106,38 +120,40 @@ impl AdaptiveRidge {
         order.truncate(self.most.max(1));
         order.sort_unstable();
         let few = Group { moments, target, regulators: &order };
-        let mut strengths = (order.iter().map(|&r| strength[r]).collect::<Array1<f64>>(), own);
+        let mut few_strength = order.iter().map(|&r| strength[r]).collect::<Array1<f64>>();
+        let mut few_own = own;
         let (system, right) = few.system(later);
         let mut x = Array1::zeros(right.len());
         for _ in 0..self.rounds {
             let mut penalised = system.clone();
-            let penalties = self.penalties(&strengths);
+            let penalties = self.penalties(&few_strength, few_own);
             let f = moments.n_shapes;
             for (place, value) in penalised.diag_mut().iter_mut().enumerate() {
                 *value += penalties[place / f];
             }
             x = Cholesky::new(penalised.view())?.solve(right.view());
-            strengths = few.strengths(&x);
+            (few_strength, few_own) = few.strengths(&x);
         }
         let slopes = few.slopes(&x);
         strength *= self.floor;
         for (place, &r) in order.iter().enumerate() {
-            (strength[r], slope[r]) = (strengths.0[place], slopes[place]);
+            (strength[r], slope[r]) = (few_strength[place], slopes[place]);
         }
         Some((strength, slope))
     }
 
-    /// Of the regulators that are fitted, then of the own past.
-    fn penalties(&self, (strength, own): &(Array1<f64>, f64)) -> Vec<f64> {
-        let most = strength.fold(*own, |a, b| a.max(*b)).max(1e-12);
+    /// Penalties from the strengths of the previous fit: one for each regulator, then one for the
+    /// target's own earlier expression of strength `own`.
+    fn penalties(&self, strength: &Array1<f64>, own: f64) -> Vec<f64> {
+        let most = strength.fold(own, |a, b| a.max(*b)).max(1e-12);
         let penalty = |s: &f64| self.penalty / (s / most).max(self.floor);
-        strength.iter().chain(std::iter::once(own)).map(penalty).collect()
+        strength.iter().chain(std::iter::once(&own)).map(penalty).collect()
     }
 }
 
 impl Shared<'_> {
-    /// `(A_t + λ I)⁻¹ b` for one target, by the inverse without its own past and a Schur
-    /// complement.
+    /// `(A_t + λ I)⁻¹ b` for one target, from the shared inverse and a Schur complement for the
+    /// target's own earlier shapes. This costs `O(RF · F)` instead of a factorisation.
     fn first_fit(&self, target: usize, later: usize, penalty: f64) -> Option<Array1<f64>> {
         let (moments, f) = (self.moments, self.moments.n_shapes);
         let x = self.of_later.column(later * moments.n_genes + target);
@@ -159,7 +175,8 @@ impl Shared<'_> {
     }
 }
 
-/// Some regulators of a target, and its own past unless it is one of all regulators.
+/// The regression of one target on some `regulators`, and on its own earlier shapes unless the
+/// target is itself a regulator.
 struct Group<'a> {
     moments: &'a LaggedMoments,
     target: usize,
@@ -167,11 +184,13 @@ struct Group<'a> {
 }
 
 impl Group<'_> {
+    /// Whether the target's own earlier shapes are added as predictors.
     fn brings_own(&self) -> bool {
         self.moments.regulator_genes.binary_search(&self.target).is_err()
     }
 
-    /// `A` and `b`: rows of the regulators in order, then the own past.
+    /// The normal equations `A x = b` without penalties. Rows are the shapes of the regulators in
+    /// order, then the target's own earlier shapes.
     fn system(&self, later: usize) -> (Array2<f64>, Array1<f64>) {
         let (moments, f) = (self.moments, self.moments.n_shapes);
         let n_shared = self.regulators.len() * f;
@@ -193,7 +212,8 @@ impl Group<'_> {
         (system, right.collect())
     }
 
-    /// Standard deviations of the components: of the regulators, and of the own past.
+    /// Standard deviations `√(xᵀ A_gg x)` of the fitted components of each regulator, and of the
+    /// target's own earlier shapes (0 if they are no predictors of their own).
     fn strengths(&self, x: &Array1<f64>) -> (Array1<f64>, f64) {
         let (moments, f) = (self.moments, self.moments.n_shapes);
         let deviation = |among: ArrayView2<'_, f64>, b: ArrayView1<'_, f64>| {
@@ -220,7 +240,7 @@ impl Group<'_> {
         (of_regulators.collect(), own)
     }
 
-    /// Covariances of the components with their regulator's shapes, summed.
+    /// Covariance of each fitted component with the shapes of its regulator, summed over shapes.
     fn slopes(&self, x: &Array1<f64>) -> Array1<f64> {
         let (moments, f) = (self.moments, self.moments.n_shapes);
         let of_regulators = self.regulators.iter().enumerate().map(|(place, &r)| {

@@ -1,4 +1,4 @@
-//! The cells of a course as edges are sought in them, and the steps along which they are followed.
+//! The cells of a course with their expression, and the steps between groups of cells.
 
 use ndarray::{Array1, Array2, ArrayView1, Axis, Zip};
 use rayon::prelude::*;
@@ -8,53 +8,107 @@ use crate::grn::expression::{Expression, THRESHOLDS};
 use crate::grn::smoothed_time::{Smoothing, equal_bins, smoothed_time, whitened_columns};
 use crate::grn::step::Step;
 
-/// Fewer cells than this in a bin say nothing of the next one.
+/// Smallest mean number of cells in a bin of smoothed time.
 const CELLS_OF_A_BIN: usize = 20;
 
-/// Cells that the memory of genes is judged by, at most.
+/// Largest number of earlier cells from which the memory of genes is estimated.
 const MEMORY_CELLS: usize = 2000;
 
-/// Up to so many genes, cells are also compared by all their Hill functions.
-pub const FEW_GENES: usize = 100;
+/// Up to this number of genes, distances between cells use the Hill functions of all genes.
+pub(crate) const FEW_GENES: usize = 100;
 
-/// Cells with their expression, times and weights.
+/// The cells of a course: expression, positions, times and weights. This is the input of
+/// [`EdgeSearch::run`](crate::grn::EdgeSearch::run).
+///
+/// ```
+/// use ndarray::{Array1, array};
+/// use sbcell::grn::{CourseCells, Expression};
+/// # fn main() -> sbcell::Result<()> {
+/// let values = array![[0.0], [1.0], [2.0], [3.0]];
+/// let expression = Expression::new(values, &[0])?;
+/// let points = expression.standardised(&[0, 1, 2, 3]);
+/// let cells = CourseCells {
+///     expression: &expression,
+///     points: &points,
+///     times: array![0.0, 0.0, 1.0, 1.0],
+///     weights: Array1::ones(4),
+///     growth: None,
+/// };
+/// assert_eq!(cells.snapshots(), [[0, 1], [2, 3]]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct CourseCells<'a> {
-    /// Expression of all cells.
+    /// Expression of all cells, `(n_cells, n_genes)`.
     pub expression: &'a Expression,
-    /// Places in which cells are near or far, `(n_cells, dim)`: for plans and neighbours.
+    /// Positions of all cells, `(n_cells, dim)`, from which couplings and neighbours are computed.
     pub points: &'a Array2<f64>,
-    /// Time of each cell, in the unit of the course.
+    /// Time of each cell, `n_cells`, in the unit of the course.
     pub times: Array1<f64>,
-    /// Weight of each cell, not negative: how often a resample took it.
+    /// Weight of each cell, `n_cells`, not negative. In a resample it is the number of times that
+    /// the cell was drawn.
     pub weights: Array1<f64>,
-    /// Growth rate of each cell per unit of time, if something is known of it: an earlier cell
-    /// counts for its descendants at the later time.
+    /// Growth rate of each cell per unit of time, `n_cells`, or `None` for even growth. An earlier
+    /// cell counts by its expected number of descendants at the later time.
     pub growth: Option<Array1<f64>>,
 }
 
-/// How smoothed time is cut into bins with equal numbers of cells.
+/// Division of smoothed time into bins with equal numbers of cells.
+///
+/// ```
+/// use sbcell::grn::{Binning, EdgeSearch};
+/// let binnings = vec![Binning { n_bins: 8, offset: 0.0 }, Binning { n_bins: 8, offset: 0.5 }];
+/// let search = EdgeSearch { binnings, ..EdgeSearch::default() };
+/// assert!(search.binnings.iter().all(|binning| binning.n_bins == 8));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Binning {
-    /// Number of bins; fewer if there are few cells.
+    /// Number of bins. It is reduced so that a bin has at least 20 cells.
     pub n_bins: usize,
-    /// By which part of a bin all borders are moved; in [0, 1).
+    /// Fraction of a bin by which all borders are moved, in [0, 1).
     pub offset: f64,
 }
 
-/// Steps that belong together, and how long they are.
+/// The steps of a course and their lengths.
+///
+/// ```
+/// use ndarray::{Array1, array};
+/// use sbcell::grn::{CourseCells, Expression};
+/// # fn main() -> sbcell::Result<()> {
+/// let expression = Expression::new(array![[0.0], [1.0], [2.0], [3.0]], &[0])?;
+/// let points = expression.standardised(&[0, 1, 2, 3]);
+/// let times = array![0.0, 0.0, 3.0, 3.0];
+/// let weights = Array1::ones(4);
+/// let cells =
+///     CourseCells { expression: &expression, points: &points, times, weights, growth: None };
+/// let steps = cells.steps_between(&cells.snapshots())?;
+/// assert_eq!(steps.steps.len(), 1);
+/// assert!((steps.lag - 3.0).abs() < 1e-9);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Steps {
-    /// The steps, by rising time.
+    /// The steps, in the order of time.
     pub steps: Vec<Step>,
     /// Mean time from the earlier to the later cells of each step.
     pub lengths: Vec<f64>,
-    /// Mean time from the earlier to the later cells, over the steps.
+    /// Mean of `lengths`.
     pub lag: f64,
 }
 
+/// Smoothed time of the cells that have weight.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct SmoothedCells {
+    /// Rows of the cells with positive weight, increasing.
+    pub(crate) rows: Vec<usize>,
+    /// Smoothed time of each of them, in numbers of snapshots.
+    pub(crate) tau: Array1<f64>,
+}
+
 impl CourseCells<'_> {
-    /// Rows of the cells of each time, increasing; cells of weight zero are left out.
+    /// Rows of the cells of each time, in the order of time. Cells of weight 0 are left out.
     pub fn snapshots(&self) -> Vec<Vec<usize>> {
         let times = &self.times;
         let mut order: Vec<usize> =
@@ -64,9 +118,9 @@ impl CourseCells<'_> {
         order.chunk_by(same).map(<[usize]>::to_vec).collect()
     }
 
-    /// The snapshots; if there are more than `dense`, neighbouring ones merged to `most`, as even
-    /// as can be.
-    pub fn merged_snapshots(&self, (dense, most): (usize, usize)) -> Vec<Vec<usize>> {
+    /// The snapshots. If there are more than `dense`, neighbouring snapshots are merged into `most`
+    /// groups with numbers of snapshots that differ by at most one.
+    pub(crate) fn merged_snapshots(&self, dense: usize, most: usize) -> Vec<Vec<usize>> {
         let snapshots = self.snapshots();
         let n = snapshots.len();
         if n <= dense {
@@ -79,12 +133,13 @@ impl CourseCells<'_> {
         merged
     }
 
-    /// The rows of the cells that have weight, and their time in numbers of snapshots, smoothed
-    /// over their neighbours: cells whose Hill functions are near, or `points` where genes are many.
+    /// Smoothed time of the cells that have weight. The time of a cell is the number of its
+    /// snapshot. Neighbours are near in the Hill functions of all genes, or in `points` if there
+    /// are more than 100 genes.
     ///
     /// # Errors
-    /// Those of [`smoothed_time`].
-    pub fn smoothed(&self, smoothing: Smoothing) -> Result<(Vec<usize>, Array1<f64>)> {
+    /// Those of the search of neighbours.
+    pub(crate) fn smoothed(&self, smoothing: Smoothing) -> Result<SmoothedCells> {
         let mut numbers = Array1::zeros(self.times.len());
         for (k, rows) in self.snapshots().iter().enumerate() {
             for &row in rows {
@@ -100,10 +155,11 @@ impl CourseCells<'_> {
             self.points.select(Axis(0), &rows)
         };
         let tau = smoothed_time(places.view(), &numbers, smoothing)?;
-        Ok((rows, tau))
+        Ok(SmoothedCells { rows, tau })
     }
 
-    /// The Hill functions of all genes in the cells `rows`, standardised.
+    /// The Hill functions of all genes in the cells `rows`, `(rows.len(), 3 n_genes)`, each
+    /// standardised over these cells.
     fn shapes(&self, rows: &[usize]) -> Array2<f64> {
         let n_shapes = THRESHOLDS.len();
         let width = self.expression.n_genes() * n_shapes;
@@ -111,13 +167,14 @@ impl CourseCells<'_> {
         for (mut row, &cell) in shapes.rows_mut().into_iter().zip(rows) {
             let Some(row) = row.as_slice_mut() else { continue };
             for shape in 0..n_shapes {
-                self.expression.fill_shape(cell, shape, (shape, n_shapes), row);
+                self.expression.fill_shape(cell, shape, shape, n_shapes, row);
             }
         }
         whitened_columns(shapes.view())
     }
 
-    /// Steps between neighbouring groups of cells, paired by entropic transport.
+    /// Steps between neighbouring groups of cells, coupled by entropic transport ([`Step::paired`]).
+    /// `groups` are rows of cells, in the order of time.
     ///
     /// # Errors
     /// Those of [`Step::paired`].
@@ -126,16 +183,16 @@ impl CourseCells<'_> {
         let steps: Vec<Step> = pairs
             .into_par_iter()
             .map(|pair| {
-                let sides = (pair[0].as_slice(), pair[1].as_slice());
+                let (earlier, later) = (pair[0].as_slice(), pair[1].as_slice());
                 match &self.growth {
-                    None => Step::paired(sides, self.points, self.weights.view()),
+                    None => Step::paired(earlier, later, self.points, self.weights.view()),
                     Some(rates) => {
                         let elapsed = self.mean_time(&pair[1]) - self.mean_time(&pair[0]);
                         let mut weights = self.weights.clone();
                         for &row in &pair[0] {
                             weights[row] *= (rates[row] * elapsed).exp();
                         }
-                        Step::paired(sides, self.points, weights.view())
+                        Step::paired(earlier, later, self.points, weights.view())
                     }
                 }
             })
@@ -143,15 +200,12 @@ impl CourseCells<'_> {
         Ok(self.timed(steps))
     }
 
-    /// Steps between bins of smoothed time, as [`CourseCells::smoothed`] gives it.
+    /// Steps between neighbouring bins of smoothed time ([`CourseCells::smoothed`]).
     ///
     /// # Errors
     /// Those of [`Step::paired`].
-    pub fn steps_of_bins(
-        &self,
-        (rows, tau): &(Vec<usize>, Array1<f64>),
-        binning: Binning,
-    ) -> Result<Steps> {
+    pub(crate) fn steps_of_bins(&self, cells: &SmoothedCells, binning: Binning) -> Result<Steps> {
+        let SmoothedCells { rows, tau } = cells;
         let n_bins = binning.n_bins.min(rows.len() / CELLS_OF_A_BIN).max(2);
         let bins = equal_bins(tau, n_bins, binning.offset);
         let groups: Vec<Vec<usize>> =
@@ -159,13 +213,14 @@ impl CourseCells<'_> {
         self.steps_between(&groups)
     }
 
-    /// Mean over genes of the correlation of a gene's expression in earlier cells with its own in
-    /// later ones: near 1 where hardly anything happens over a step.
+    /// Memory: the mean over genes of the correlation between a gene's expression in earlier cells
+    /// and in their coupled later cells. It is near 1 if little changes over a step. At most 2000
+    /// earlier cells are used. Genes that do not vary are left out.
     pub fn memory(&self, steps: &Steps) -> f64 {
         let n_genes = self.expression.n_genes();
         let n_cells: usize = steps.steps.iter().map(|step| step.sources.len()).sum();
         let stride = n_cells.div_ceil(MEMORY_CELLS).max(1);
-        // Sums of x, y, xx, yy, xy for each gene.
+        // Sums of x, y, x², y² and xy for each gene, with x earlier and y later expression.
         let mut sums = Array2::<f64>::zeros((5, n_genes));
         let mut total = 0.0;
         for step in &steps.steps {
@@ -202,12 +257,14 @@ impl CourseCells<'_> {
         found.iter().sum::<f64>() / found.len().max(1) as f64
     }
 
+    /// Weighted mean time of the cells `rows`.
     fn mean_time(&self, rows: &[usize]) -> f64 {
         let total: f64 = rows.iter().map(|&row| self.weights[row]).sum();
         rows.iter().map(|&row| self.weights[row] * self.times[row]).sum::<f64>() / total
     }
 
-    /// Steps with their mean length.
+    /// Computes the lengths of `steps` from the times of their cells, weighted by the marginals of
+    /// the couplings. Use this for steps with a coupling of your own.
     pub fn timed(&self, steps: Vec<Step>) -> Steps {
         let mean = |rows: &[usize], masses: ArrayView1<'_, f64>| {
             let sum: f64 = rows.iter().zip(masses).map(|(&row, mass)| self.times[row] * mass).sum();
@@ -303,7 +360,7 @@ mod tests {
             weights: Array1::ones(100),
             growth: None,
         };
-        let tau = (rows, cells.times.clone());
+        let tau = SmoothedCells { rows, tau: cells.times.clone() };
         let of = |n_bins, offset| cells.steps_of_bins(&tau, Binning { n_bins, offset }).unwrap();
         assert_eq!(of(24, 0.0).steps.len(), 4);
         assert_eq!(of(3, 0.0).steps.len(), 2);
@@ -324,8 +381,8 @@ mod tests {
             weights: Array1::ones(20),
             growth: None,
         };
-        assert_eq!(cells.merged_snapshots((20, 8)).len(), 20);
-        let sizes: Vec<usize> = cells.merged_snapshots((12, 8)).iter().map(Vec::len).collect();
+        assert_eq!(cells.merged_snapshots(20, 8).len(), 20);
+        let sizes: Vec<usize> = cells.merged_snapshots(12, 8).iter().map(Vec::len).collect();
         assert_eq!((sizes.len(), sizes.iter().sum::<usize>()), (8, 20));
         assert!(sizes.iter().all(|size| (2..=3).contains(size)));
     }

@@ -1,36 +1,53 @@
-//! From a Jacobian among coordinates to ranked edges among genes.
+//! Ranked edges among genes from a Jacobian in the coordinates of a bridge.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::linalg::{cross_covariance, product, product_nt};
 
-/// A directed, signed edge. Genes are numbered as in the model.
+/// A directed, signed edge from a regulator to a target. Genes are given by their row in the
+/// loadings.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::grn::EdgeRanking;
+/// // Gene 0 inhibits gene 1; `effects` has targets in rows and regulators in columns.
+/// let edges = EdgeRanking { top: 10 }.rank(
+///     array![[0.0], [-2.0]].view(),
+///     array![1.0, 4.0].view(),
+///     &[0],
+/// );
+/// assert_eq!((edges[0].regulator, edges[0].target), (0, 1));
+/// assert_eq!((edges[0].effect, edges[0].importance), (-2.0, 0.5));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Edge {
-    /// The regulator's gene.
+    /// Gene number of the regulator.
     pub regulator: usize,
-    /// The target's gene.
+    /// Gene number of the target.
     pub target: usize,
-    /// `|effect|` in standard deviations: of the target, per unit of time, per standard
-    /// deviation of the regulator. Not negative; the rank of the edge.
+    /// `|effect| s_regulator / s_target`, with s the standard deviation of a gene: standard
+    /// deviations of the target per unit of time, for one standard deviation of the regulator. Not
+    /// negative. Edges are ranked by this number.
     pub importance: f64,
-    /// `∂(rate of target)/∂(regulator)`: expression per unit of time per unit of expression.
+    /// `∂(rate of target)/∂(regulator)`, signed: expression of the target per unit of time for one
+    /// unit of expression of the regulator.
     pub effect: f64,
 }
 
-/// Which edges to keep.
+/// Ranking of edges by importance, cut after a number of edges. See [`Edge`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EdgeRanking {
-    /// Keep at most this many, the most important first.
+    /// Largest number of edges to keep.
     pub top: usize,
 }
 
 impl EdgeRanking {
-    /// Ranks all edges from `regulators` to every gene, self-edges left out.
+    /// Ranks the edges from `regulators` to every gene, the most important first. Self-edges and
+    /// genes that do not vary are left out.
     ///
-    /// `effects[g, r]` is the effect on gene `g` of regulator `regulators[r]`; `spread[g]` the
-    /// standard deviation of gene `g`. Genes that do not vary have no edges. Ties are ordered
-    /// by regulator, then target. Time `O(E log E)` for `E` candidate edges.
+    /// `effects[g, r]` is the effect of regulator `regulators[r]` on gene `g`, `(n_genes,
+    /// n_regulators)`. `spread[g]` is the standard deviation of gene `g`, `n_genes`. Ties are
+    /// ordered by regulator, then by target. Time `O(E log E)` for `E` candidate edges.
     pub fn rank(
         &self,
         effects: ArrayView2<'_, f64>,
@@ -59,12 +76,23 @@ impl EdgeRanking {
     }
 }
 
-/// `W J W_Rᵀ`: the Jacobian `J` among coordinates, pulled back to genes through the loadings.
+/// Converts a Jacobian `J` between coordinates into effects between genes: `W J W_Rᵀ`.
 ///
-/// `loadings` is `(n_genes, dim)` with orthonormal columns, so that expression is
-/// `mean + W z` and `z = Wᵀ (expression − mean)`. The result is
-/// `(n_genes, regulators.len())`: rows are targets, columns regulators. Time
-/// `O(n_genes · dim · (dim + n_regulators))`.
+/// `loadings` W is `(n_genes, dim)` with orthonormal columns: expression is `mean + W z` and
+/// `z = Wᵀ (expression − mean)`. `jacobian` is `(dim, dim)`. `W_R` are the rows of the genes
+/// `regulators`. The result is `(n_genes, n_regulators)`: rows are targets, columns regulators.
+/// Time `O(n_genes · dim · (dim + n_regulators))`.
+///
+/// ```
+/// use ndarray::array;
+/// // Coordinate 1 drives coordinate 0. Genes are the coordinates themselves.
+/// let effects = sbcell::grn::pull_back(
+///     array![[0.0, 3.0], [0.0, 0.0]].view(),
+///     array![[1.0, 0.0], [0.0, 1.0]].view(),
+///     &[1],
+/// );
+/// assert_eq!(effects, array![[3.0], [0.0]]);
+/// ```
 #[must_use]
 pub fn pull_back(
     jacobian: ArrayView2<'_, f64>,
@@ -75,8 +103,11 @@ pub fn pull_back(
     product_nt(product(loadings, jacobian).view(), of_regulators.view())
 }
 
-/// Standard deviation of every gene over the cells, as the coordinates see it:
-/// `sqrt(diag(W Cov(z) Wᵀ))`, with `points` `(n_cells, dim)` and denominator `n_cells − 1`.
+/// Standard deviation of every gene over the cells, restricted to the variation that the
+/// coordinates contain: `sqrt(diag(W Cov(z) Wᵀ))`.
+///
+/// `points` are the coordinates `(n_cells, dim)`, `loadings` W is `(n_genes, dim)`. The covariance
+/// has the denominator `n_cells − 1`. Time `O((n_cells + n_genes) dim²)`.
 #[must_use]
 pub fn spreads(points: ArrayView2<'_, f64>, loadings: ArrayView2<'_, f64>) -> Array1<f64> {
     let covariance = cross_covariance(points, points);

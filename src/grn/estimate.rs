@@ -1,10 +1,13 @@
-//! The estimators of edges that look at pairs of an earlier and a later cell, and their ensemble.
+//! The estimators of edges from coupled pairs of earlier and later cells, and their ensemble.
 
 use ndarray::{Array1, Array2, Axis};
 
 use crate::error::{Error, Result};
 use crate::grn::adaptive::AdaptiveRidge;
 use crate::grn::course::{Binning, CourseCells, Steps};
+use crate::grn::edge_matrix::{
+    EdgeMatrix, Gathered, sign, silence_self, unit_columns, without_self_edges,
+};
 use crate::grn::lasso::Lasso;
 use crate::grn::moments::{LaggedMoments, Shapes};
 use crate::grn::mutual::{Bins, context_likelihood, correlations};
@@ -13,7 +16,8 @@ use crate::grn::reference_fitting::reference_fitting;
 use crate::grn::smoothed_time::Smoothing;
 use crate::rng::Seed;
 
-/// Bins of smoothed time by default: two numbers of them, each also moved by half a bin.
+/// Default binnings of smoothed time: two numbers of bins, each with and without an offset of half a
+/// bin. Averaging over them reduces the effect of single borders.
 const BINNINGS: [Binning; 4] = [
     Binning { n_bins: 12, offset: 0.0 },
     Binning { n_bins: 24, offset: 0.0 },
@@ -21,99 +25,118 @@ const BINNINGS: [Binning; 4] = [
     Binning { n_bins: 24, offset: 0.5 },
 ];
 
-/// More snapshots than the first number are merged to the second where they are followed as they
-/// are.
-const DENSE: (usize, usize) = (12, 8);
+/// A course with more snapshots than this is dense.
+const DENSE: usize = 12;
 
-/// The last shape of [`crate::grn::Expression::shape`], the standardised value.
+/// Number of groups into which the snapshots of a dense course are merged, where steps lead from
+/// snapshot to snapshot.
+const MERGED: usize = 8;
+
+/// Number of the last shape of [`crate::grn::Expression::shape`], the standardised value.
 const STANDARD: usize = 3;
 
-/// How much the sign of the plain correlation counts beside those of the components, in a course
+/// Weight of the sign of the plain correlation relative to the signs of the components, in a course
 /// that is not dense.
 const CORRELATION_WEIGHT: f64 = 0.1;
 
-/// What edges are read from.
+/// Method that estimates edges from steps.
+///
+/// ```
+/// use sbcell::grn::{EdgeSearch, Estimator};
+/// let search = EdgeSearch { estimator: Estimator::Lasso, ..EdgeSearch::default() };
+/// assert_ne!(search.estimator, Estimator::default());
+/// assert_eq!(Estimator::default(), Estimator::Ensemble);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Estimator {
-    /// Additive Hill functions of earlier regulators, by [`AdaptiveRidge`].
+    /// [`AdaptiveRidge`] on Hill functions of the earlier regulators, summed over regulators.
     Hill,
-    /// The same with standardised expression instead of Hill functions.
+    /// [`AdaptiveRidge`] on the standardised expression of the earlier regulators.
     Linear,
-    /// Standardised expression, by [`Lasso`].
+    /// Lasso on the standardised expression of the earlier regulators (Tibshirani 1996).
     Lasso,
-    /// A linear drift and the pairs it makes, in turn: reference fitting.
+    /// Reference fitting: a linear drift and the couplings that it implies, in turn.
     ReferenceFitting,
-    /// Lagged mutual information in its context ([`context_likelihood`]).
+    /// Lagged mutual information, scored by the context likelihood of relatedness (Faith et al.
+    /// 2007).
     Mutual,
-    /// [`NeuralFlow`].
+    /// Networks trained by flow matching, one for each target (Tong et al. 2024). This is the only
+    /// estimator with random numbers.
     Neural,
-    /// Hill functions on bins of smoothed time and on the snapshots, and mutual information with
-    /// the direction that lagged information gives it.
+    /// Sum of [`Estimator::Hill`] on bins of smoothed time, of the same on snapshots, and of mutual
+    /// information within cells, to which lagged information gives the direction.
     #[default]
     Ensemble,
 }
 
-/// Which earlier and later cells are compared.
+/// Choice of the earlier and later cells that steps connect.
+///
+/// ```
+/// use sbcell::grn::{EdgeSearch, Lag};
+/// // Couple each snapshot with the one after the next.
+/// let search = EdgeSearch { lag: Lag::Intervals(2), ..EdgeSearch::default() };
+/// assert_ne!(search.lag, Lag::Auto);
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Lag {
-    /// Bins of smoothed time, from 8 to 16 over the whole course.
+    /// Neighbouring bins of smoothed time, and neighbouring snapshots (merged in a course of more
+    /// than 12).
     #[default]
     Auto,
-    /// Snapshots that are so many intervals apart.
+    /// Snapshots that are this number of intervals apart; at least 1.
     Intervals(usize),
 }
 
-/// Edges from every regulator to every gene.
-#[derive(Debug, Clone, PartialEq)]
-pub struct EdgeMatrix {
-    /// Rank weight of each edge, `(R, G)`, not negative; 0 from a gene to itself.
-    pub importance: Array2<f64>,
-    /// Evidence for an activation, less that for an inhibition: its sign is the edge's.
-    pub evidence: Array2<f64>,
-    /// Standard deviation that the regulator's component gives the target over the lag, in
-    /// standard deviations of the target; not negative. NaN where the estimator has none.
-    pub strength: Array2<f64>,
-    /// Mean time from earlier to later cells.
-    pub lag: f64,
-}
-
-impl EdgeMatrix {
-    /// Edges by plain correlation `(R, G)`, the baseline: importance is its size.
-    pub fn of_correlations(plain: Array2<f64>, regulators: &[usize]) -> Self {
-        let nothing = plain.mapv(|_| f64::NAN);
-        let found = Self {
-            importance: plain.mapv(f64::abs),
-            evidence: plain,
-            strength: nothing,
-            lag: f64::NAN,
-        };
-        without_self_edges(found, regulators)
-    }
-}
-
-/// How edges are sought.
+/// Search of regulatory edges in a course of cells: the estimator and its parameters.
+///
+/// ```
+/// use ndarray::{Array1, Array2};
+/// use sbcell::grn::{CourseCells, EdgeSearch, Expression, Lag};
+/// # fn main() -> sbcell::Result<()> {
+/// // Gene 1 has later the value that gene 0 has now; gene 2 is noise.
+/// let part = |i: usize, s: f32| ((i + 1) as f32 * s).fract();
+/// let values = Array2::from_shape_fn((80, 3), |(i, gene)| match (gene, i < 40) {
+///     (0, _) => part(i % 40, 0.618),
+///     (1, false) => part(i % 40, 0.618) + 0.05 * part(i, 0.303),
+///     _ => part(i, 0.303 + 0.1 * gene as f32),
+/// });
+/// let expression = Expression::new(values, &[0, 2])?;
+/// let points = expression.standardised(&(0..80).collect::<Vec<_>>());
+/// let times = (0..80).map(|i| f64::from(i / 40)).collect();
+/// let weights = Array1::ones(80);
+/// let cells =
+///     CourseCells { expression: &expression, points: &points, times, weights, growth: None };
+/// let search = EdgeSearch { lag: Lag::Intervals(1), ..EdgeSearch::default() };
+/// let edges = search.run(&cells, None)?;
+/// assert!(edges.importance[[0, 1]] > edges.importance[[1, 1]]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct EdgeSearch {
-    /// What edges are read from.
+    /// Method that estimates the edges.
     pub estimator: Estimator,
-    /// Which cells are compared.
+    /// Choice of the cells that are compared.
     pub lag: Lag,
-    /// The regression.
+    /// Regression of [`Estimator::Hill`], [`Estimator::Linear`] and [`Estimator::Ensemble`].
     pub ridge: AdaptiveRidge,
-    /// Bins of smoothed time that estimates are averaged over.
+    /// Binnings of smoothed time; estimates are averaged over them.
     pub binnings: Vec<Binning>,
-    /// How time is smoothed before it is cut into bins.
+    /// Smoothing of time before it is cut into bins.
     pub smoothing: Smoothing,
-    /// Over a step genes must change: binnings in which earlier and later expression correlate
-    /// more than this are left out ([`CourseCells::memory`]).
+    /// Largest memory ([`CourseCells::memory`]) of a binning that is used, because genes must
+    /// change over a step. If all exceed it, the binning of least memory is used.
     pub most_memory: f64,
-    /// Weights of the regression on snapshots and of information in the ensemble, beside that of
-    /// the regression on bins of smoothed time, 1.
-    pub weights: (f64, f64),
-    /// Let targets that are explained better come before others. By default each target's
-    /// regulators are weighed against each other only.
+    /// Weight of the regression on snapshots in [`Estimator::Ensemble`]; the regression on bins of
+    /// smoothed time has the weight 1.
+    pub snapshot_weight: f64,
+    /// Weight of mutual information in [`Estimator::Ensemble`], on the same scale.
+    pub information_weight: f64,
+    /// Whether importances are comparable between targets. If not (the default), the importances of
+    /// each target are scaled to the same length, so that only the regulators of one target
+    /// compete with each other.
     pub across_targets: bool,
-    /// Of the networks of [`Estimator::Neural`]; nothing else is random.
+    /// Seed of the networks of [`Estimator::Neural`]. No other estimator is random.
     pub seed: Seed,
 }
 
@@ -126,30 +149,24 @@ impl Default for EdgeSearch {
             binnings: BINNINGS.to_vec(),
             smoothing: Smoothing { n_neighbours: 20, own: 2.0 },
             most_memory: 0.85,
-            weights: (0.25, 0.25),
+            snapshot_weight: 0.25,
+            information_weight: 0.25,
             across_targets: false,
             seed: Seed::default(),
         }
     }
 }
 
-/// Components of several regressions, each column brought to one length, and summed.
-struct Gathered {
-    importance: Array2<f64>,
-    evidence: Array2<f64>,
-    strength: Array2<f64>,
-    lag: f64,
-    count: f64,
-}
-
 impl EdgeSearch {
-    /// Edges from `cells`. `given` are steps between snapshots whose coupling is known, such as
-    /// that of a fitted bridge: single estimators look at them alone, the ensemble has them in the
-    /// place of plans between snapshots.
+    /// Estimates the edges among the genes of `cells`.
+    ///
+    /// `given` are steps between snapshots with a known coupling, such as that of a fitted bridge.
+    /// Single estimators then use only these steps. The ensemble uses them instead of its own
+    /// couplings between snapshots.
     ///
     /// # Errors
-    /// Those of [`CourseCells::steps_between`]; [`crate::Error::Parameter`] for a lag that no two
-    /// snapshots have.
+    /// Those of [`CourseCells::steps_between`]; [`crate::Error::Parameter`] if no two snapshots are
+    /// as far apart as `lag` says; [`crate::Error::Numerical`] if moments are not finite.
     pub fn run(&self, cells: &CourseCells<'_>, given: Option<&Steps>) -> Result<EdgeMatrix> {
         let snapshots = self.snapshot_steps(cells, given)?;
         let binned = match self.lag {
@@ -162,11 +179,13 @@ impl EdgeSearch {
         self.edges_of(cells, &binned, &snapshots)
     }
 
-    /// Edges from steps between bins of smoothed time, from those between snapshots, or from both,
-    /// as the estimator has it.
+    /// Estimates edges from given steps: from those between bins of smoothed time, from those
+    /// between snapshots, or from both, depending on the estimator. Without `binned` steps only
+    /// `snapshots` count.
     ///
     /// # Errors
     /// [`Error::Numerical`] if moments are not finite.
+    #[doc(hidden)]
     pub fn edges_of(
         &self,
         cells: &CourseCells<'_>,
@@ -186,11 +205,12 @@ impl EdgeSearch {
         Ok(without_self_edges(found, cells.expression.regulators()))
     }
 
-    /// Steps between bins of smoothed time, of those binnings over whose steps genes change; of the
-    /// one over whose steps they change most, if they change little over all.
+    /// Steps between bins of smoothed time, for each binning whose memory is at most
+    /// `most_memory`, or for the binning of least memory.
     ///
     /// # Errors
-    /// Those of [`CourseCells::smoothed`] and [`CourseCells::steps_of_bins`].
+    /// Those of the search of neighbours and of [`Step::paired`](crate::grn::Step::paired).
+    #[doc(hidden)]
     pub fn binned_steps(&self, cells: &CourseCells<'_>) -> Result<Vec<Steps>> {
         let smoothed = cells.smoothed(self.smoothing)?;
         let all: Vec<(Steps, f64)> = self
@@ -207,14 +227,16 @@ impl EdgeSearch {
         Ok(kept.map(|(steps, _)| steps).collect())
     }
 
-    /// Steps between snapshots, as far apart as `lag` says; `given` ones if there are any.
+    /// Steps between snapshots that are as far apart as `lag` says. The steps `given` are returned
+    /// instead if they connect neighbouring snapshots and `lag` asks for these.
     ///
     /// # Errors
     /// As [`EdgeSearch::run`].
+    #[doc(hidden)]
     pub fn snapshot_steps(&self, cells: &CourseCells<'_>, given: Option<&Steps>) -> Result<Steps> {
         match (self.lag, given) {
             (Lag::Auto | Lag::Intervals(1), Some(given)) => Ok(given.clone()),
-            (Lag::Auto, None) => cells.steps_between(&cells.merged_snapshots(DENSE)),
+            (Lag::Auto, None) => cells.steps_between(&cells.merged_snapshots(DENSE, MERGED)),
             (Lag::Intervals(lag), _) => {
                 let snapshots = cells.snapshots();
                 if lag == 0 || lag >= snapshots.len() {
@@ -231,7 +253,8 @@ impl EdgeSearch {
         }
     }
 
-    /// The regressions on each of `courses`, added up; signs of those with the longest steps only.
+    /// Sums the regressions on each of `courses`. Signs come only from the courses with the longest
+    /// steps.
     fn gather(&self, cells: &CourseCells<'_>, courses: &[Steps]) -> Result<Gathered> {
         let shapes = match self.estimator {
             Estimator::Linear | Estimator::Lasso => LINEAR,
@@ -240,7 +263,7 @@ impl EdgeSearch {
         let regulators = cells.expression.regulators();
         let shape = (regulators.len(), cells.expression.n_genes());
         let mut sum = Gathered::zeros(shape);
-        // Moving the borders of bins adds a step.
+        // An offset of the borders adds one bin and thus one step.
         let coarsest = 1 + courses.iter().map(|course| course.steps.len()).min().unwrap_or(0);
         for course in courses {
             let moments = LaggedMoments::of(cells.expression, &course.steps, shapes);
@@ -266,6 +289,7 @@ impl EdgeSearch {
         Ok(sum)
     }
 
+    /// Context likelihood of lagged information, averaged over `courses`.
     fn mutual(cells: &CourseCells<'_>, courses: &[Steps]) -> EdgeMatrix {
         let regulators = cells.expression.regulators();
         let bins = Bins::of(cells.expression);
@@ -280,8 +304,9 @@ impl EdgeSearch {
         sum.finish(&Self::plain_signs(cells))
     }
 
-    /// Regressions on bins of smoothed time, on snapshots unless these are many, and information.
-    /// The sign is that of the majority of both regressions and of plain correlation.
+    /// Weighted sum of the regressions on bins of smoothed time, of those on snapshots (unless the
+    /// course is dense) and of directed information. The sign is the majority of both regressions
+    /// and of the plain correlation; in a dense course it is that of the regression.
     fn ensemble(
         &self,
         cells: &CourseCells<'_>,
@@ -289,7 +314,7 @@ impl EdgeSearch {
         snapshots: &Steps,
     ) -> Result<EdgeMatrix> {
         let information = self.directed_information(cells, binned, snapshots);
-        let is_dense = cells.snapshots().len() > DENSE.0;
+        let is_dense = cells.snapshots().len() > DENSE;
         let nothing = Array2::zeros(information.raw_dim());
         let direct = if is_dense && !binned.is_empty() {
             None
@@ -305,15 +330,16 @@ impl EdgeSearch {
             let votes = [&found.evidence, &direct.evidence, &plain];
             let votes = votes.map(|of| of.mapv(sign));
             if !binned.is_empty() {
-                found.importance.scaled_add(self.weights.0, &direct.importance);
+                found.importance.scaled_add(self.snapshot_weight, &direct.importance);
             }
             found.evidence = &votes[0] + &votes[1] + &votes[2];
         }
-        found.importance.scaled_add(self.weights.1, &information);
+        found.importance.scaled_add(self.information_weight, &information);
         Ok(found)
     }
 
-    /// Information within cells, times the share of lagged information that goes this way.
+    /// Mutual information within cells, times the share of the lagged information that goes from
+    /// regulator to target rather than back, `(R, G)`.
     fn directed_information(
         &self,
         cells: &CourseCells<'_>,
@@ -328,7 +354,7 @@ impl EdgeSearch {
             let mut found = bins.over(regulators, &course.steps);
             silence_self(&mut found.forward, regulators);
             silence_self(&mut found.backward, regulators);
-            // Of a later regulator, by all regulators before it: its column among the forward ones.
+            // The scale of a later regulator is the length of its column in the forward matrix.
             let lengths: Array1<f64> = regulators
                 .iter()
                 .map(|&gene| found.forward.column(gene).mapv(|x| x * x).sum().sqrt())
@@ -344,7 +370,8 @@ impl EdgeSearch {
         self.comparable(within * share)
     }
 
-    /// Scores whose columns, the targets, can be compared.
+    /// Scales scores `(R, G)`: each column to unit length, or with `across_targets` the whole matrix
+    /// to a mean column length of one.
     fn comparable(&self, scores: Array2<f64>) -> Array2<f64> {
         if !self.across_targets {
             return unit_columns(scores);
@@ -354,69 +381,23 @@ impl EdgeSearch {
         if mean > 0.0 { scores / mean } else { scores }
     }
 
-    /// Signs of the plain correlations; in a dense course cells that come later are compared with
-    /// many that came before, and components alone tell the sign.
+    /// Weighted signs of the plain correlations. In a dense course they have no weight: there are
+    /// enough steps for the components alone to determine the sign.
     fn plain_signs(cells: &CourseCells<'_>) -> Array2<f64> {
         let snapshots = cells.snapshots();
         let found = correlations(cells.expression, &snapshots, cells.weights.view());
-        let weight = if snapshots.len() > DENSE.0 { 0.0 } else { CORRELATION_WEIGHT };
+        let weight = if snapshots.len() > DENSE { 0.0 } else { CORRELATION_WEIGHT };
         found.mapv(|value| weight * sign(value))
     }
 }
 
+/// Shapes of the Hill regressions: all Hill functions before, the first one and the value after.
 const HILL: Shapes = Shapes { earlier: &[0, 1, 2], later: &[0, STANDARD] };
+/// Shapes of the linear regressions: the standardised value before and after.
 const LINEAR: Shapes = Shapes { earlier: &[STANDARD], later: &[STANDARD] };
-
-impl Gathered {
-    fn zeros(shape: (usize, usize)) -> Self {
-        let zeros = Array2::zeros(shape);
-        Self {
-            importance: zeros.clone(),
-            evidence: zeros.clone(),
-            strength: zeros,
-            lag: 0.0,
-            count: 0.0,
-        }
-    }
-
-    fn finish(self, plain_signs: &Array2<f64>) -> EdgeMatrix {
-        let Self { importance, evidence, strength, lag, count } = self;
-        let share = 1.0 / count.max(1.0);
-        EdgeMatrix {
-            importance: importance * share,
-            evidence: evidence * share + plain_signs,
-            strength,
-            lag,
-        }
-    }
-}
 
 fn not_finite() -> Error {
     Error::Numerical { what: "fitting regulators", why: "moments are not finite".into() }
-}
-
-fn sign(value: f64) -> f64 {
-    if value == 0.0 { 0.0 } else { value.signum() }
-}
-
-/// Columns divided by their lengths; a column of zeros stays.
-fn unit_columns(mut scores: Array2<f64>) -> Array2<f64> {
-    for mut column in scores.columns_mut() {
-        let length = column.dot(&column).sqrt();
-        if length > 0.0 {
-            column /= length;
-        }
-    }
-    scores
-}
-
-fn silence_self(scores: &mut Array2<f64>, regulators: &[usize]) {
-    regulators.iter().enumerate().for_each(|(r, &gene)| scores[[r, gene]] = 0.0);
-}
-
-fn without_self_edges(mut found: EdgeMatrix, regulators: &[usize]) -> EdgeMatrix {
-    silence_self(&mut found.importance, regulators);
-    found
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Expression of the cells of a course, and what genes look like to a regulatory function.
+//! Expression of the cells of a course, and the functions of it that regulation is modelled with.
 
 use std::sync::OnceLock;
 
@@ -6,36 +6,54 @@ use ndarray::{Array1, Array2, ArrayView2};
 
 use crate::error::{Error, Result};
 
-/// Bins of equal numbers of cells that a gene is cut into for information.
+/// Number of equally populated bins of a gene for mutual information.
 pub(super) const N_BINS: usize = 8;
 
-/// Half-activation of each Hill function, as a part of the gene's range.
-pub const THRESHOLDS: [f64; 3] = [0.25, 0.5, 0.75];
+/// Half-activation of each Hill function, as a fraction of the gene's range.
+pub(crate) const THRESHOLDS: [f64; 3] = [0.25, 0.5, 0.75];
 
-/// Shapes of a gene: its Hill functions by rising threshold, then its standardised value.
-pub const N_SHAPES: usize = THRESHOLDS.len() + 1;
+/// Number of shapes of a gene: its Hill functions by increasing threshold, then its standardised
+/// value.
+pub(crate) const N_SHAPES: usize = THRESHOLDS.len() + 1;
 
-/// Expression on a log scale, with what is needed to see it through Hill functions.
+/// Expression of all cells of a course on a log scale, and the genes that may regulate.
+///
+/// A regulatory function sees a gene through its "shapes": three Hill functions of exponent 4 with
+/// half-activation at 0.25, 0.5 and 0.75 of the gene's range, and the standardised value. The range
+/// of a gene is from its 1st to its 99th percentile over all cells.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::grn::Expression;
+/// # fn main() -> sbcell::Result<()> {
+/// // Three cells and two genes; the first gene may regulate.
+/// let expression = Expression::new(array![[0.0, 1.0], [1.0, 1.0], [2.0, 4.0]], &[0])?;
+/// assert_eq!((expression.n_cells(), expression.n_genes()), (3, 2));
+/// assert!((expression.spread()[0] - (2.0_f64 / 3.0).sqrt()).abs() < 1e-12);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expression {
     values: Array2<f32>,
     regulators: Vec<usize>,
     /// The 1st percentile of each gene.
     low: Array1<f64>,
-    /// From the 1st to the 99th percentile.
+    /// Difference of the 99th and the 1st percentile of each gene.
     range: Array1<f64>,
     mean: Array1<f64>,
     spread: Array1<f64>,
-    /// The bin of every gene in every cell, once it was asked for.
+    /// Bin of every gene in every cell, computed on first use.
     codes: OnceLock<Array2<u8>>,
 }
 
 impl Expression {
-    /// From `values` `(n_cells, n_genes)` and the columns of the genes that may regulate, which
-    /// are sorted and taken once each.
+    /// Expression `values` `(n_cells, n_genes)` with the columns `regulators` of the genes that may
+    /// regulate. Regulators are sorted, and duplicates are removed. Time `O(n_genes n_cells log
+    /// n_cells)` for the percentiles.
     ///
     /// # Errors
-    /// [`Error::Parameter`] without a cell or a regulator, or for a regulator that is no column.
+    /// [`Error::Parameter`] if there is no cell or no regulator, or if a regulator is no column.
     pub fn new(values: Array2<f32>, regulators: &[usize]) -> Result<Self> {
         let (n_cells, n_genes) = values.dim();
         let mut regulators = regulators.to_vec();
@@ -80,12 +98,12 @@ impl Expression {
         self.values.ncols()
     }
 
-    /// The genes that may regulate, increasing.
+    /// Columns of the genes that may regulate, increasing.
     pub fn regulators(&self) -> &[usize] {
         &self.regulators
     }
 
-    /// Standard deviation of each gene over all cells.
+    /// Standard deviation of each gene over all cells, `n_genes`, with denominator `n_cells`.
     pub fn spread(&self) -> &Array1<f64> {
         &self.spread
     }
@@ -95,8 +113,9 @@ impl Expression {
         self.values.view()
     }
 
-    /// Shape `shape` of `gene` in `cell`: `y⁴ / (y⁴ + (θ range)⁴)` with y the expression above the
-    /// 1st percentile and θ of [`THRESHOLDS`], or the standardised value for the last shape.
+    /// Shape number `shape` (0 to 3) of `gene` in `cell`. Shapes 0 to 2 are the Hill functions
+    /// `y⁴ / (y⁴ + (θ · range)⁴)`, with y the expression above the 1st percentile and θ = 0.25, 0.5,
+    /// 0.75. Shape 3 is the standardised value.
     pub fn shape(&self, cell: usize, gene: usize, shape: usize) -> f64 {
         let value = f64::from(self.values[[cell, gene]]);
         match THRESHOLDS.get(shape) {
@@ -105,12 +124,13 @@ impl Expression {
         }
     }
 
-    /// [`Expression::shape`] of every gene, gene g at `place + g · stride` of `row`.
-    pub fn fill_shape(
+    /// Writes [`Expression::shape`] of every gene into `row`: gene g at `place + g · stride`.
+    pub(crate) fn fill_shape(
         &self,
         cell: usize,
         shape: usize,
-        (place, stride): (usize, usize),
+        place: usize,
+        stride: usize,
         row: &mut [f64],
     ) {
         let values = self.values.row(cell);
@@ -128,8 +148,9 @@ impl Expression {
         }
     }
 
-    /// The bin of every gene in every cell: below and between the 1/8, …, 7/8 quantiles over all
-    /// cells, quantiles that coincide counted once.
+    /// Bin of every gene in every cell, `(n_cells, n_genes)`. The borders are the 1/8, …, 7/8
+    /// quantiles over all cells; quantiles that coincide count once, so that a gene with many zeros
+    /// has fewer bins.
     pub(super) fn codes(&self) -> &Array2<u8> {
         self.codes.get_or_init(|| {
             let mut codes = Array2::zeros(self.values.raw_dim());
@@ -147,30 +168,32 @@ impl Expression {
         })
     }
 
-    /// Standardised values of the cells `rows`, `(rows, n_genes)`.
+    /// Standardised values of the cells `rows`, `(rows.len(), n_genes)`: expression minus the mean
+    /// over all cells, divided by the standard deviation; 0 for genes that do not vary.
     pub fn standardised(&self, rows: &[usize]) -> Array2<f64> {
         let mut found = Array2::zeros((rows.len(), self.n_genes()));
         for (mut row, &cell) in found.rows_mut().into_iter().zip(rows) {
             if let Some(row) = row.as_slice_mut() {
-                self.fill_shape(cell, N_SHAPES - 1, (0, 1), row);
+                self.fill_shape(cell, N_SHAPES - 1, 0, 1, row);
             }
         }
         found
     }
 }
 
-/// `y⁴ / (y⁴ + half⁴)`, with y not below zero.
+/// Hill function `y⁴ / (y⁴ + half⁴)`; negative y count as 0.
 fn hill(y: f64, half: f64) -> f64 {
     let fourth = |x: f64| (x * x) * (x * x);
     let above = fourth(y.max(0.0));
     above / (above + fourth(half.max(1e-9)))
 }
 
+/// Difference from the mean in standard deviations; 0 for a gene that does not vary.
 fn standard(above_mean: f64, spread: f64) -> f64 {
     if spread > 0.0 { above_mean / spread } else { 0.0 }
 }
 
-/// The quantile of sorted numbers, linear between neighbours.
+/// Quantile `q` of sorted numbers, interpolated linearly between neighbours.
 pub(super) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let place = q * (sorted.len() - 1) as f64;
     let (below, part) = (place.floor() as usize, place.fract());

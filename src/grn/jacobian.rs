@@ -1,4 +1,4 @@
-//! The Jacobian of a bridge's drift, averaged along its paths.
+//! The Jacobian of a bridge's drift, averaged over local time and over paths.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -6,21 +6,37 @@ use crate::bridge::{Bridge, UnitTime};
 use crate::error::Result;
 use crate::rng::Seed;
 
-/// The local times at which the Jacobian is evaluated: the midpoint rule with five cells.
-pub const LOCAL_TIMES: [f64; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
+/// Local times at which the Jacobian is evaluated: the midpoint rule with five intervals.
+pub(crate) const LOCAL_TIMES: [f64; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
 
-/// `∫₀¹ E[∂b/∂x (X_t, t)] dt`: the drift's Jacobian averaged over the paths that start in
-/// `source`, and over local time by the midpoint rule at [`LOCAL_TIMES`].
+/// Jacobian of the drift averaged over paths and local time: `∫₀¹ E[∂b/∂x (X_t, t)] dt`.
 ///
-/// `source` has shape `(n_cells, dim)`; the result is `(dim, dim)`, `J[a, b] = ∂b_a/∂x_b` in
-/// units of 1 per local time. Each cell is carried from time to time by the bridge's exact
-/// transition, so there is no error of time discretisation in where it is evaluated.
+/// Paths start in the cells `source` `(n_cells, dim)`. The integral is the midpoint rule at local
+/// times 0.1, 0.3, 0.5, 0.7 and 0.9. The result is `(dim, dim)` with `J[a, b] = ∂b_a/∂x_b`, in
+/// units of 1 per local time. Cells move from one local time to the next by
+/// [`Bridge::sample_transition`], which is exact for most bridges. Time of five transitions and
+/// five mean Jacobians.
 ///
-/// The drift of a Schrödinger bridge is a gradient, so this matrix is symmetric: it says which
-/// directions are pushed apart or together, not which of two genes acts on the other.
+/// The drift of a Schrödinger bridge is a gradient, so this matrix is symmetric. It shows which
+/// directions the process pushes apart or together, but not which of two genes acts on the other.
 ///
 /// # Errors
 /// Those of [`Bridge::sample_transition`] and [`Bridge::mean_jacobian`].
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{BridgeProblem, BridgeSolver, GaussianSolver};
+/// use sbcell::{Epsilon, Seed, Silent, data::Snapshot, grn::path_jacobian};
+/// # fn main() -> sbcell::Result<()> {
+/// // The population contracts, so the drift decreases along x.
+/// let source = Snapshot::new(array![[-2.0], [0.0], [2.0]])?;
+/// let target = Snapshot::new(array![[-1.0], [0.0], [1.0]])?;
+/// let problem = BridgeProblem::new(source.clone(), target, Epsilon::new(0.1)?)?;
+/// let (bridge, _) = GaussianSolver::default().solve(&problem, Seed(0), &mut Silent)?;
+/// assert!(path_jacobian(&*bridge, source.points(), Seed(0))?[[0, 0]] < 0.0);
+/// # Ok(())
+/// # }
+/// ```
 pub fn path_jacobian(
     bridge: &dyn Bridge,
     source: ArrayView2<'_, f64>,

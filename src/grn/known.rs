@@ -5,8 +5,8 @@ use ndarray::array;
 use crate::bridge::LightSbBridge;
 use crate::geometry::Epsilon;
 
-/// A bridge between Gaussians with diagonal covariances, and its stretch per dimension
-/// `s = (−ε + √(ε² + 4 v₀v₁)) / 2v₀`: its drift is `(s − 1)x/(1 − t + ts)` and a constant.
+/// A bridge between two Gaussians with diagonal covariances, and its stretch in each dimension
+/// `s = (−ε + √(ε² + 4 v₀v₁)) / 2v₀`. The drift is `(s − 1)x/(1 − t + ts)` plus a constant.
 pub(super) fn stretching_bridge() -> (LightSbBridge, [f64; 2]) {
     let (zero, one) = (array![0.0, 1.0], array![3.0, -1.0]);
     let (v0, v1, epsilon) = (array![1.0, 2.0], array![2.25, 0.5], 0.1_f64);

@@ -1,4 +1,4 @@
-//! Linear regulation by the lasso: few regulators, chosen by the size of their part.
+//! Linear regulation by the lasso, which selects few regulators for each target.
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -6,21 +6,23 @@ use rayon::prelude::*;
 use crate::grn::adaptive::Components;
 use crate::grn::moments::LaggedMoments;
 
-/// Sweeps end when no coefficient moves by more.
+/// Sweeps end when no coefficient changes by more than this.
 const TOLERANCE: f64 = 1e-8;
 
-/// Most sweeps over the coefficients.
+/// Largest number of sweeps over the coefficients.
 const MAX_SWEEPS: usize = 2000;
 
-/// Minimises `½ bᵀAb − bᵀc + λ Σ|b|` for each target, with A and c the correlations of earlier
-/// regulators among themselves and with the later target. The target's own past takes part without
-/// a penalty: it is the decay.
+/// Lasso regression of each later target on the earlier regulators: minimises
+/// `½ bᵀAb − bᵀc + λ Σ|b|` over the coefficients b.
+///
+/// A are the correlations among the earlier regulators, c their correlations with the later target.
+/// The target's own earlier expression enters without penalty, because it models the decay.
 ///
 /// Source: Tibshirani 1996; coordinate descent on moments after Friedman, Hastie & Tibshirani 2010.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Lasso {
-    /// λ, in correlations; ≥ 0.
-    pub penalty: f64,
+pub(crate) struct Lasso {
+    /// Penalty λ, in units of a correlation; not negative.
+    pub(crate) penalty: f64,
 }
 
 impl Default for Lasso {
@@ -30,9 +32,10 @@ impl Default for Lasso {
 }
 
 impl Lasso {
-    /// The coefficients of later shape `later` of every gene, for moments with one earlier shape.
-    /// Strength and slope are their sizes and themselves.
-    pub fn solve(self, moments: &LaggedMoments, later: usize) -> Components {
+    /// Coefficients of every regulator for later shape `later` of every gene, from moments with one
+    /// earlier shape. The slope is the coefficient, the strength its absolute value. Time
+    /// `O(sweeps · R²)` for each gene at most; coefficients that stay zero cost `O(1)`.
+    pub(crate) fn solve(self, moments: &LaggedMoments, later: usize) -> Components {
         let genes: Vec<usize> = (0..moments.n_genes).collect();
         let columns: Vec<Vec<f64>> =
             genes.par_iter().map(|&gene| self.column(moments, gene, later)).collect();
@@ -41,10 +44,11 @@ impl Lasso {
         Components { strength: slope.mapv(f64::abs), slope }
     }
 
+    /// Coefficients of the regulators of one `gene`, by cyclic coordinate descent.
     fn column(self, moments: &LaggedMoments, gene: usize, later: usize) -> Vec<f64> {
         let n = moments.regulator_genes.len();
         let own = moments.regulator_genes.binary_search(&gene);
-        // The own past comes last, unless it is one of the regulators.
+        // The gene's own earlier expression comes last, unless it is one of the regulators.
         let extra = own.is_err();
         let size = n + usize::from(extra);
         let free = own.unwrap_or(n);
@@ -54,7 +58,7 @@ impl Lasso {
             (false, true) => moments.own[[i, gene]],
             (true, false) => moments.own[[j, gene]],
         };
-        // The gradient with its sign turned, c − A b.
+        // The negative gradient, c − A b.
         let mut rest: Vec<f64> =
             moments.later.column(later * moments.n_genes + gene).iter().copied().collect();
         if extra {

@@ -1,7 +1,16 @@
-//! GENES ON GENES: regulatory edges from a fitted bridge.
+//! GENES ON GENES: regulatory edges from cells of several times and from a fitted bridge.
+//!
+//! - [`EdgeSearch`] estimates an [`EdgeMatrix`] from [`CourseCells`]: regressions and mutual
+//!   information over the [`Steps`] between groups of cells
+//! - [`stability`], [`p_values`], [`q_values`], [`direction_agreement`]: support of edges from repeated
+//!   estimates; [`correlations`]: the baseline
+//! - [`path_jacobian`], [`drift_slope`]: effects between coordinates, directly from the drift of a
+//!   bridge; [`pull_back`] converts them into effects between genes, [`EdgeRanking`] into [`Edge`]s
+//! - [`transcription_factors`]: lists of human and mouse regulators
 
 mod adaptive;
 mod course;
+mod edge_matrix;
 mod edges;
 mod estimate;
 mod expression;
@@ -20,18 +29,18 @@ mod step;
 #[cfg(test)]
 mod known;
 
-pub use adaptive::{AdaptiveRidge, Components};
-pub use course::{Binning, CourseCells, FEW_GENES, Steps};
+pub use adaptive::AdaptiveRidge;
+pub(crate) use course::FEW_GENES;
+pub use course::{Binning, CourseCells, Steps};
+pub use edge_matrix::EdgeMatrix;
 pub use edges::{Edge, EdgeRanking, pull_back, spreads};
-pub use estimate::{EdgeMatrix, EdgeSearch, Estimator, Lag};
-pub use expression::{Expression, N_SHAPES, THRESHOLDS};
-pub use jacobian::{LOCAL_TIMES, path_jacobian};
-pub use lasso::Lasso;
-pub use moments::{LaggedMoments, Shapes};
-pub use mutual::{Bins, Information, context_likelihood, correlations};
-pub use neural::NeuralFlow;
+pub use estimate::{EdgeSearch, Estimator, Lag};
+pub use expression::Expression;
+pub use jacobian::path_jacobian;
+pub use mutual::correlations;
 pub use regulators::transcription_factors;
-pub use replicates::{direction_agreement, is_degenerate, p_values, q_values, stability};
-pub use slope::{RIDGE, drift_slope};
-pub use smoothed_time::{Smoothing, equal_bins, smoothed_time, whitened_columns};
-pub use step::{PLAN_EPSILON, Step};
+pub(crate) use replicates::is_degenerate;
+pub use replicates::{direction_agreement, p_values, q_values, stability};
+pub use slope::drift_slope;
+pub use smoothed_time::Smoothing;
+pub use step::Step;

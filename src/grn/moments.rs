@@ -1,4 +1,4 @@
-//! Lagged moments: how shapes of genes in earlier cells go with shapes of genes in later ones.
+//! Lagged moments: correlations of gene expression in earlier cells with expression in later cells.
 
 use std::ops::Range;
 
@@ -9,51 +9,55 @@ use crate::grn::expression::Expression;
 use crate::grn::step::Step;
 use crate::linalg::{add_product, product};
 
-/// Earlier cells that are taken at once.
+/// Number of earlier cells in a block of the sums.
 const BLOCK: usize = 512;
 
-/// Sums that run side by side; they are added in order, so that threads do not matter.
+/// Number of partial sums that run in parallel. Their number is fixed and they are added in order,
+/// so that the result does not depend on the number of threads.
 const LANES: usize = 4;
 
-/// Which shapes of a gene go into the moments.
+/// The functions of a gene's expression ("shapes") that enter the moments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shapes {
-    /// Shapes of the earlier cells, by number ([`Expression::shape`]).
-    pub earlier: &'static [usize],
-    /// Shapes of the later cells.
-    pub later: &'static [usize],
+pub(crate) struct Shapes {
+    /// Numbers of the shapes in earlier cells (see [`Expression::shape`]).
+    pub(crate) earlier: &'static [usize],
+    /// Numbers of the shapes in later cells.
+    pub(crate) later: &'static [usize],
 }
 
-/// Correlations of shapes over the pairs of a course, every step with the same weight.
+/// Correlations of shapes over the coupled pairs of cells of a course. Every step has the same
+/// weight.
 ///
-/// With R regulators, G genes, F shapes of earlier and L of later cells: regulator r has the rows
-/// `rF..(r+1)F`; later shape l of gene g the column `lG + g`. Shapes that do not vary correlate
-/// with nothing.
+/// With R regulators, G genes, F shapes in earlier and L shapes in later cells: regulator r has the
+/// rows `rF..(r+1)F`; later shape l of gene g has the column `lG + g`. A shape that does not vary
+/// has correlation 0 with every other one.
 #[derive(Debug, Clone, PartialEq)]
-pub struct LaggedMoments {
-    /// Among the regulators' shapes in earlier cells, `(RF, RF)`, ones on the diagonal.
-    pub regulators: Array2<f64>,
-    /// Of these with the later shapes, `(RF, LG)`.
-    pub later: Array2<f64>,
-    /// Of the regulators' shapes with each gene's own earlier shapes, `(RF, GF)`.
-    pub own: Array2<f64>,
-    /// Among the own shapes of each gene: rows `gF..(g+1)F`, `(GF, F)`.
-    pub own_among: Array2<f64>,
-    /// Of each gene's own shapes with its later shapes: `(GF, L)`.
-    pub own_later: Array2<f64>,
-    /// Which gene each regulator is.
-    pub regulator_genes: Vec<usize>,
-    /// Number of earlier shapes of a gene.
-    pub n_shapes: usize,
-    /// Number of genes.
-    pub n_genes: usize,
+pub(crate) struct LaggedMoments {
+    /// Correlations among the regulators' shapes in earlier cells, `(RF, RF)`, ones on the diagonal.
+    pub(crate) regulators: Array2<f64>,
+    /// Correlations of the regulators' earlier shapes with the later shapes, `(RF, LG)`.
+    pub(crate) later: Array2<f64>,
+    /// Correlations of the regulators' shapes with each gene's own earlier shapes, `(RF, GF)`.
+    pub(crate) own: Array2<f64>,
+    /// Correlations among the earlier shapes of each gene, `(GF, F)`; gene g has rows `gF..(g+1)F`.
+    pub(crate) own_among: Array2<f64>,
+    /// Correlations of each gene's earlier shapes with its own later shapes, `(GF, L)`.
+    pub(crate) own_later: Array2<f64>,
+    /// Gene number of each regulator, increasing.
+    pub(crate) regulator_genes: Vec<usize>,
+    /// F, the number of earlier shapes of a gene.
+    pub(crate) n_shapes: usize,
+    /// G, the number of genes.
+    pub(crate) n_genes: usize,
 }
 
 impl LaggedMoments {
-    /// Sums over all `steps`; no pair is held but those of the couplings. With n earlier cells and
-    /// m later ones that those of a block meet, time `O(n (RF)(RF + GF + LG) + n m LG)`; memory
-    /// for each lane that of the result, and `(512 + m)(F + L) G` numbers.
-    pub fn of(expression: &Expression, steps: &[Step], shapes: Shapes) -> Self {
+    /// Moments over all coupled pairs of `steps`.
+    ///
+    /// With n earlier cells, and m later cells coupled to one block of earlier cells: time
+    /// `O(n (RF)(RF + GF + LG) + n m LG)`; memory for each lane that of the result plus
+    /// `(512 + m)(F + L) G` numbers. Pairs are never expanded into a list of their own.
+    pub(crate) fn of(expression: &Expression, steps: &[Step], shapes: Shapes) -> Self {
         let n_regulators = expression.regulators().len() * shapes.earlier.len();
         let blocks: Vec<Block<'_>> =
             steps.iter().flat_map(|step| Block::all(step, steps.len())).collect();
@@ -62,7 +66,7 @@ impl LaggedMoments {
             .map(|lane| {
                 let mut sums = Sums::zeros(expression, shapes);
                 let of_lane = blocks.iter().skip(lane).step_by(LANES);
-                of_lane.for_each(|block| sums.add_block((expression, shapes), block));
+                of_lane.for_each(|block| sums.add_block(expression, shapes, block));
                 sums
             })
             .collect();
@@ -75,17 +79,19 @@ impl LaggedMoments {
     }
 }
 
-/// Some earlier cells of a step and the later ones they go with.
+/// A block of earlier cells of a step, and the range of later cells coupled to them.
 struct Block<'a> {
     step: &'a Step,
+    /// Places of the earlier cells in [`Step::sources`].
     rows: Range<usize>,
+    /// Smallest range of places in [`Step::targets`] that contains all their partners.
     targets: Range<usize>,
-    /// What a unit of the coupling's mass weighs in the sums.
+    /// Weight of one unit of the coupling's mass in the sums.
     factor: f64,
 }
 
 impl<'a> Block<'a> {
-    /// The blocks of one of `n_steps` steps of equal weight.
+    /// All blocks of `step`, which has the weight `1 / n_steps`.
     fn all(step: &'a Step, n_steps: usize) -> Vec<Self> {
         let factor = 1.0 / (step.coupling.kept() * n_steps as f64);
         let starts = (0..step.sources.len()).step_by(BLOCK);
@@ -100,8 +106,8 @@ impl<'a> Block<'a> {
             .collect()
     }
 
-    /// Masses of all pairs `(rows, targets)`: as a full matrix, because a product with it is
-    /// faster than sums along the rows of a sparse one of this size.
+    /// Weights of all pairs as a dense matrix `(rows, targets)`. For blocks of this size a dense
+    /// product is faster than sums along the rows of a sparse matrix.
     fn masses(&self) -> Array2<f64> {
         let mut masses = Array2::zeros((self.rows.len(), self.targets.len()));
         for (mut slots, row) in masses.rows_mut().into_iter().zip(self.rows.clone()) {
@@ -114,7 +120,8 @@ impl<'a> Block<'a> {
     }
 }
 
-/// Sums over pairs. Rows of `own` for all genes; those of regulators are among them.
+/// Weighted sums over pairs of cells, in the layout of [`LaggedMoments`], before centring and
+/// scaling. The sums of `own` cover all genes, regulators included.
 struct Sums {
     weight: f64,
     regulators: Array2<f64>,
@@ -128,6 +135,7 @@ struct Sums {
 }
 
 impl Sums {
+    /// Empty sums for the genes and regulators of `expression`.
     fn zeros(expression: &Expression, shapes: Shapes) -> Self {
         let (f, l) = (shapes.earlier.len(), shapes.later.len());
         let (r, g) = (expression.regulators().len() * f, expression.n_genes());
@@ -144,13 +152,14 @@ impl Sums {
         }
     }
 
-    fn add_block(&mut self, (expression, shapes): (&Expression, Shapes), block: &Block<'_>) {
+    /// Adds the pairs of one block.
+    fn add_block(&mut self, expression: &Expression, shapes: Shapes, block: &Block<'_>) {
         let (f, n_genes) = (shapes.earlier.len(), expression.n_genes());
         let Block { step, rows, targets, .. } = block;
         let masses = block.masses();
         let later =
-            evaluated(expression, &step.targets[targets.clone()], (shapes.later, (n_genes, 1)));
-        let own = evaluated(expression, &step.sources[rows.clone()], (shapes.earlier, (1, f)));
+            evaluated(expression, &step.targets[targets.clone()], shapes.later, [n_genes, 1]);
+        let own = evaluated(expression, &step.sources[rows.clone()], shapes.earlier, [1, f]);
         let carried = product(masses.view(), later.view());
         let (of_rows, of_targets) = (masses.sum_axis(Axis(1)), masses.sum_axis(Axis(0)));
         self.weight += of_rows.sum();
@@ -161,7 +170,7 @@ impl Sums {
                 *sum += mass * value * value;
             }
         }
-        self.add_own((&own, &carried, &of_rows), (f, n_genes));
+        self.add_own(&own, &carried, &of_rows, f);
         let mut regulators = Array2::<f64>::zeros((own.nrows(), self.regulators.nrows()));
         for (r, &gene) in expression.regulators().iter().enumerate() {
             let mut place = regulators.slice_mut(s![.., r * f..(r + 1) * f]);
@@ -173,13 +182,18 @@ impl Sums {
         add_product(self.own.view_mut(), 1.0, weighted.t(), own.view());
     }
 
-    /// Of each gene's own shapes among themselves and with its later shapes.
+    /// Adds the products of each gene's `own` earlier shapes `(rows, GF)` among themselves, and with
+    /// its later shapes. `carried` `(rows, LG)` are the later shapes summed over partners by mass;
+    /// `masses` are those of the earlier cells; `f` is the number of earlier shapes.
     fn add_own(
         &mut self,
-        (own, carried, masses): (&Array2<f64>, &Array2<f64>, &Array1<f64>),
-        (f, n_genes): (usize, usize),
+        own: &Array2<f64>,
+        carried: &Array2<f64>,
+        masses: &Array1<f64>,
+        f: usize,
     ) {
         let n_later = self.own_later.ncols();
+        let n_genes = self.own_later.nrows() / f;
         let rows = own.rows().into_iter().zip(carried.rows()).zip(masses);
         for ((own, carried), &mass) in rows {
             let (Some(own), Some(carried)) = (own.as_slice(), carried.as_slice()) else { continue };
@@ -202,6 +216,7 @@ impl Sums {
         }
     }
 
+    /// Adds the sums of another lane.
     fn add(&mut self, other: &Self) {
         self.weight += other.weight;
         self.regulators += &other.regulators;
@@ -214,6 +229,7 @@ impl Sums {
         self.square_later += &other.square_later;
     }
 
+    /// Multiplies every sum by `factor`.
     fn scale(&mut self, factor: f64) {
         self.weight *= factor;
         self.regulators *= factor;
@@ -226,6 +242,8 @@ impl Sums {
         self.square_later *= factor;
     }
 
+    /// Centres and scales the sums to correlations. `genes` are the regulators' gene numbers, `f`
+    /// the number of earlier shapes and `n_regulators` the number of regulators times `f`.
     fn correlations(mut self, genes: &[usize], f: usize, n_regulators: usize) -> LaggedMoments {
         self.scale(1.0 / self.weight.max(f64::MIN_POSITIVE));
         let n_genes = self.mean_own.len() / f;
@@ -253,7 +271,7 @@ impl Sums {
             n_shapes: f,
             n_genes,
         };
-        // What does not vary still needs a diagonal, so that systems can be solved.
+        // A shape that does not vary also needs a one on the diagonal, so that systems are solvable.
         moments.regulators.diag_mut().fill(1.0);
         for i in 0..n_genes * f {
             moments.own_among[[i, i % f]] = 1.0;
@@ -262,32 +280,33 @@ impl Sums {
     }
 }
 
-/// Shapes of all genes in `cells`, one row for each: shape number k of gene g at
-/// `k · strides.0 + g · strides.1`.
+/// Shapes of all genes in `cells`, one row for each cell. `[by_shape, by_gene]` are the strides:
+/// shape number k of gene g is in column `k · by_shape + g · by_gene`.
 fn evaluated(
     expression: &Expression,
     cells: &[usize],
-    (shapes, strides): (&[usize], (usize, usize)),
+    shapes: &[usize],
+    [by_shape, by_gene]: [usize; 2],
 ) -> Array2<f64> {
     let mut found = Array2::zeros((cells.len(), shapes.len() * expression.n_genes()));
     for (mut row, &cell) in found.rows_mut().into_iter().zip(cells) {
         let Some(row) = row.as_slice_mut() else { continue };
         for (k, &shape) in shapes.iter().enumerate() {
-            expression.fill_shape(cell, shape, (k * strides.0, strides.1), row);
+            expression.fill_shape(cell, shape, k * by_shape, by_gene, row);
         }
     }
     found
 }
 
-/// Means of shapes and the factors that bring them to unit variance.
+/// Means of shapes, and the factors that scale them to unit variance.
 struct Units {
     means: Array1<f64>,
     scales: Array1<f64>,
 }
 
 impl Units {
-    /// Mean products of these with `other` to correlations; `column(i, j)` is the place in `other`
-    /// of entry (i, j).
+    /// Turns mean `products` of these shapes with those of `other` into correlations. Entry (i, j)
+    /// belongs to shape i here and to shape `column(i, j)` of `other`.
     fn correlate(
         &self,
         mut products: Array2<f64>,

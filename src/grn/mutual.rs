@@ -1,4 +1,4 @@
-//! Mutual information between genes: in one cell, and of earlier with later cells over a coupling.
+//! Mutual information between genes, within cells and from earlier to later cells of a coupling.
 
 use ndarray::{Array1, Array2, ArrayView1, Axis, CowArray};
 use rayon::prelude::*;
@@ -7,44 +7,48 @@ use crate::grn::expression::{Expression, N_BINS};
 use crate::grn::step::Step;
 use crate::linalg::product_tn_single;
 
-/// Earlier cells that are looked at, at most, evenly over all steps: a table of 8 × 8 bins is
-/// known well from this many.
+/// Largest number of earlier cells that are used, evenly spaced over all steps. Tables of 8 × 8
+/// bins are estimated well from this number.
 const MOST_CELLS: usize = 2000;
 
-/// The bin of every gene in every cell.
+/// Expression of every gene in every cell, discretised into eight bins.
 #[derive(Debug, Clone, Copy)]
-pub struct Bins<'a> {
+pub(crate) struct Bins<'a> {
+    /// Bin numbers, `(n_cells, n_genes)`.
     codes: &'a Array2<u8>,
 }
 
-/// Information over steps: what an earlier regulator says of a later gene, and the reverse.
+/// Lagged mutual information between R regulators and G genes over the steps of a course, in nats.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Information {
-    /// Of each regulator, earlier, with each gene, later: `(R, G)`, in nats.
-    pub forward: Array2<f64>,
-    /// Of each regulator, later, with each gene, earlier: `(R, G)`.
-    pub backward: Array2<f64>,
+pub(crate) struct Information {
+    /// Information of each earlier regulator with each later gene, `(R, G)`.
+    pub(crate) forward: Array2<f64>,
+    /// Information of each later regulator with each earlier gene, `(R, G)`.
+    pub(crate) backward: Array2<f64>,
 }
 
-/// Earlier genes whose tables are made in one product.
+/// Number of earlier genes whose tables are computed in one matrix product.
 const GENES_AT_ONCE: usize = 16;
 
-/// An earlier cell with its mass, and the law of the bins of its later partners times that mass.
+/// Earlier cells with their masses and the distribution of the bins of their later partners.
 struct Followed {
+    /// Rows of the earlier cells.
     cells: Vec<usize>,
+    /// Share of each earlier cell in the mass of its step.
     masses: Vec<f64>,
-    /// `(cells, 8 G)`: bin b of gene g in column `8g + b`.
+    /// Mass of each earlier cell by the bin of its partners, `(cells, 8 G)`: bin b of gene g is in
+    /// column `8g + b`.
     later: Array2<f32>,
 }
 
 impl<'a> Bins<'a> {
-    /// Cuts every gene into eight bins of as many cells.
-    pub fn of(expression: &'a Expression) -> Self {
+    /// The eight equally populated bins of every gene (see [`Expression`]).
+    pub(crate) fn of(expression: &'a Expression) -> Self {
         Self { codes: expression.codes() }
     }
 
-    /// Information over all `steps`, each with the same weight.
-    pub fn over(self, regulators: &[usize], steps: &[Step]) -> Information {
+    /// Lagged information in both directions over all `steps`, each with the same weight.
+    pub(crate) fn over(self, regulators: &[usize], steps: &[Step]) -> Information {
         let followed = self.follow(steps);
         let n_genes = self.codes.ncols();
         let genes: Vec<usize> = (0..n_genes).collect();
@@ -53,9 +57,10 @@ impl<'a> Bins<'a> {
         Information { forward, backward: backward.reversed_axes() }
     }
 
-    /// Information of each regulator with each gene in the same cell, `(R, G)`; `groups` are the
-    /// cells of each time, all times with the same weight, cells by `weights`.
-    pub fn within(
+    /// Information of each regulator with each gene in the same cell, `(R, G)`. `groups` are the
+    /// cells of each time. All times have the same weight; within a time cells count by `weights`
+    /// `(n_cells)`.
+    pub(crate) fn within(
         self,
         regulators: &[usize],
         groups: &[Vec<usize>],
@@ -84,6 +89,8 @@ impl<'a> Bins<'a> {
         self.table(&followed, regulators, &genes)
     }
 
+    /// The earlier cells of `steps` and the bins of their partners. Memory `8 G` single-precision
+    /// numbers for each of at most [`MOST_CELLS`] cells.
     fn follow(self, steps: &[Step]) -> Followed {
         let n_genes = self.codes.ncols();
         let mut followed = Followed::none();
@@ -118,7 +125,8 @@ impl<'a> Bins<'a> {
         followed
     }
 
-    /// Information of each of `earlier` with each of `later`, `(earlier, later)`.
+    /// Information of each of the genes `earlier` with each of the genes `later`, `(earlier, later)`.
+    /// Time of a matrix product of `(8 · earlier, cells)` with `(cells, 8 · later)`.
     fn table(self, followed: &Followed, earlier: &[usize], later: &[usize]) -> Array2<f64> {
         let columns: Vec<usize> =
             later.iter().flat_map(|gene| (0..N_BINS).map(move |b| N_BINS * gene + b)).collect();
@@ -127,7 +135,8 @@ impl<'a> Bins<'a> {
         } else {
             CowArray::from(followed.later.select(Axis(1), &columns))
         };
-        // Cells by what their bin is, times laws: tables of many genes in one product.
+        // Indicators of the bins times the distributions of the partners: one product gives the
+        // tables of many genes.
         let laws = laws.as_standard_layout();
         let width = N_BINS * later.len();
         let found: Vec<Vec<f64>> = earlier
@@ -159,12 +168,13 @@ impl Followed {
     }
 }
 
-/// Every how manieth cell is looked at.
+/// Distance between the cells that are used, so that there are at most [`MOST_CELLS`].
 fn stride(n_cells: usize) -> usize {
     n_cells.div_ceil(MOST_CELLS).max(1)
 }
 
-/// Information of each table of bins with bins, side by side in rows of `width`.
+/// Information of each of the 8 × 8 tables that lie side by side in `joint`, whose rows have
+/// `width` numbers.
 fn informations(joint: &[f32], width: usize) -> Vec<f64> {
     let mut table = [[0.0; N_BINS]; N_BINS];
     let starts = (0..width).step_by(N_BINS);
@@ -179,7 +189,8 @@ fn informations(joint: &[f32], width: usize) -> Vec<f64> {
         .collect()
 }
 
-/// `Σ p log(p / (p_i p_j))` of a table of masses.
+/// Mutual information `Σ p log(p / (p_i p_j))` in nats of a table of masses, which need not sum to
+/// one; 0 for an empty table.
 fn information<const N: usize>(joint: &[[f64; N]]) -> f64 {
     let entropy = |of: f64| if of > 0.0 { of * of.ln() } else { 0.0 };
     let (mut columns, mut total, mut found) = ([0.0; N], 0.0, 0.0);
@@ -197,12 +208,12 @@ fn information<const N: usize>(joint: &[[f64; N]]) -> f64 {
     if total > 0.0 { (found / total).max(0.0) } else { 0.0 }
 }
 
-/// Context likelihood of relatedness: `√(z₁² + z₂²)` with `z` how far an entry of `(R, G)` is above
-/// the mean of its row and of its column in standard deviations, not below zero. Entries of a gene
-/// with itself take no part and are 0.
+/// Context likelihood of relatedness: `√(z₁² + z₂²)`, where `z₁` and `z₂` are the z-scores of an
+/// entry of `information` `(R, G)` within its row and within its column. Negative z-scores count as
+/// 0. Entries of a gene with itself are left out of means and deviations, and are 0 in the result.
 ///
 /// Source: Faith et al. 2007.
-pub fn context_likelihood(information: &Array2<f64>, regulators: &[usize]) -> Array2<f64> {
+pub(crate) fn context_likelihood(information: &Array2<f64>, regulators: &[usize]) -> Array2<f64> {
     let counts = |r: usize, g: usize| regulators[r] != g;
     let (n_regulators, n_genes) = information.dim();
     let standard = |entries: Vec<f64>| {
@@ -232,8 +243,24 @@ pub fn context_likelihood(information: &Array2<f64>, regulators: &[usize]) -> Ar
     })
 }
 
-/// The pooled correlation of each regulator with each gene, `(R, G)`; 0 where one does not vary.
-/// `weights` are those of the cells, all times of `groups` with the same weight.
+/// Pearson correlation of each of R regulators with each of G genes in the same cell, pooled over
+/// times, `(R, G)`. This is the baseline for edges.
+///
+/// `groups` are the rows of the cells of each time. All times have the same weight; within a time
+/// cells count by `weights` `(n_cells)`. The correlation is 0 where a gene does not vary. Time
+/// `O(n_cells R G)`.
+///
+/// ```
+/// use ndarray::{Array1, array};
+/// use sbcell::grn::{Expression, correlations};
+/// # fn main() -> sbcell::Result<()> {
+/// // The second gene falls as the first one rises.
+/// let expression = Expression::new(array![[0.0, 3.0], [1.0, 2.0], [2.0, 1.0]], &[0])?;
+/// let found = correlations(&expression, &[vec![0, 1, 2]], Array1::ones(3).view());
+/// assert!((found[[0, 1]] + 1.0).abs() < 1e-6);
+/// # Ok(())
+/// # }
+/// ```
 pub fn correlations(
     expression: &Expression,
     groups: &[Vec<usize>],

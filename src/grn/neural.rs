@@ -1,4 +1,4 @@
-//! `ngm`: edges from a flow whose networks read each regulator through weights of its own.
+//! The neural estimator `ngm`: edges from networks trained by flow matching, one for each target.
 
 use ndarray::{Array1, Array2};
 use rand::RngExt;
@@ -7,49 +7,49 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::grn::course::{CourseCells, Steps};
-use crate::grn::estimate::EdgeMatrix;
+use crate::grn::edge_matrix::EdgeMatrix;
 use crate::grn::expression::N_SHAPES;
 use crate::linalg::{AdamW, Mlp, Pass, PreciseMlp};
 use crate::rng::Seed;
 
-/// Pairs that are drawn before the training and used again and again.
+/// Number of pairs of cells that are drawn once, before the training.
 const N_PAIRS: usize = 20_000;
 
-/// Times are drawn this far from the ends of an interval at least.
+/// Smallest distance of a drawn local time from the ends of an interval, where the flow diverges.
 const CLIP: f64 = 1e-3;
 
-/// Rows at which the slope of a network is averaged for the sign.
+/// Number of points over which the derivative of a network is averaged for the sign of edges.
 const N_SLOPES: usize = 256;
 
-/// Weights of the first layer begin as this part of what keeps variances, so that their lengths
-/// are what was learnt.
+/// Scale of the initial weights of the first layer, relative to an initialisation that preserves
+/// variances. Small initial weights make the final lengths of the weights reflect the training.
 const START: f32 = 0.1;
 
-/// A drift for each target, `SELU` between a first layer that reads all regulators and one
-/// output, trained by flow matching on pairs of cells of neighbouring snapshots: the graphical
-/// model of `[SF]²M`. An edge is as important as its regulator's weights in the first layer are
-/// long.
+/// Neural graphical model of `[SF]²M`: one network for the drift of each target, trained by flow
+/// matching on coupled pairs of cells.
 ///
-/// Drifts do not depend on time; the score is not learnt, edges do not need it. A gene that does
-/// not regulate reads its own expression besides.
+/// A network has one hidden layer with `SELU` activations and reads the standardised expression of
+/// all regulators, and of the target itself if that is no regulator. The importance of an edge is
+/// the Euclidean length of its regulator's weights in the first layer, relative to all regulators.
+/// Drifts do not depend on time. The score is not learnt, because edges do not need it.
 ///
 /// Source: Tong et al. 2024 (arXiv 2307.03672), section 5.3 and appendix; penalty on groups of
 /// weights after Bellot, Branson & van der Schaar 2022.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct NeuralFlow {
+pub(crate) struct NeuralFlow {
     /// Width of the hidden layer.
-    pub hidden: usize,
-    /// σ of the Brownian bridges between paired cells, in standard deviations of a gene over a
-    /// mean interval.
-    pub sigma: f64,
-    /// Weight of the sum of the lengths of each regulator's weights in the loss.
-    pub penalty: f64,
-    /// Steps of the descent.
-    pub n_steps: usize,
-    /// Rows of a step.
-    pub batch: usize,
+    pub(crate) hidden: usize,
+    /// σ of the Brownian bridges between coupled cells, in standard deviations of a gene over an
+    /// interval of mean length.
+    pub(crate) sigma: f64,
+    /// Factor of the group penalty in the loss: the sum over inputs of the length of their weights.
+    pub(crate) penalty: f64,
+    /// Number of steps of the stochastic descent.
+    pub(crate) n_steps: usize,
+    /// Number of points in a step.
+    pub(crate) batch: usize,
     /// Learning rate.
-    pub rate: f64,
+    pub(crate) rate: f64,
 }
 
 impl Default for NeuralFlow {
@@ -58,23 +58,30 @@ impl Default for NeuralFlow {
     }
 }
 
-/// An earlier cell, a later one, and how long a mean interval is in units of theirs.
+/// An earlier cell, a later cell, and the length of a mean interval divided by that of their step.
 type Pair = (usize, usize, f64);
 
-/// What is trained for one target, and on what.
+/// The training problem of one target gene.
 struct Target<'a> {
     cells: &'a CourseCells<'a>,
     pairs: &'a [Pair],
     gene: usize,
+    /// Genes that the network reads: the regulators, then the target if it is none of them.
     inputs: Vec<usize>,
 }
 
 impl NeuralFlow {
-    /// Edges from pairs of `steps`.
+    /// Trains one network for each gene, in parallel, and returns the edges. Time
+    /// `O(n_steps · batch · hidden · R)` for each gene.
     ///
     /// # Errors
-    /// [`crate::Error::Parameter`] if a network trains to what is not finite.
-    pub fn edges(&self, cells: &CourseCells<'_>, steps: &Steps, seed: Seed) -> Result<EdgeMatrix> {
+    /// [`crate::Error::Parameter`] if a weight of a trained network is not finite.
+    pub(crate) fn edges(
+        &self,
+        cells: &CourseCells<'_>,
+        steps: &Steps,
+        seed: Seed,
+    ) -> Result<EdgeMatrix> {
         let regulators = cells.expression.regulators();
         let pairs = pairs(steps, seed);
         let columns: Vec<(Vec<f64>, Vec<f64>)> = (0..cells.expression.n_genes())
@@ -98,8 +105,8 @@ impl NeuralFlow {
         })
     }
 
-    /// Lengths of the first layer's weights, of unit length together, and the mean slope, for each
-    /// input of one target.
+    /// Trains the network of one target. Returns, for each input, the length of its first-layer
+    /// weights (all lengths normalised to a unit vector) and the mean derivative of the drift.
     fn column(&self, target: &Target<'_>, seed: Seed) -> Result<(Vec<f64>, Vec<f64>)> {
         let n_inputs = target.inputs.len();
         let sizes = [n_inputs, self.hidden, 1];
@@ -142,7 +149,8 @@ impl NeuralFlow {
         Ok(((of_regulators / size).to_vec(), slopes))
     }
 
-    /// A point on the bridge of a pair, in `row`, and the flow there (METHODS, "Flows").
+    /// Draws a point on the Brownian bridge of a random pair into `row`, and returns the flow of the
+    /// target gene there (METHODS, "Flows").
     fn draw(&self, target: &Target<'_>, row: &mut [f32], stream: &mut impl rand::Rng) -> f32 {
         let standard = N_SHAPES - 1;
         let value = |cell, gene| target.cells.expression.shape(cell, gene, standard);
@@ -164,7 +172,7 @@ impl NeuralFlow {
     }
 }
 
-/// [`N_PAIRS`] pairs, as many of each step.
+/// Draws about [`N_PAIRS`] pairs from the couplings, the same number from each step.
 fn pairs(steps: &Steps, seed: Seed) -> Vec<Pair> {
     let each = N_PAIRS.div_ceil(steps.steps.len().max(1));
     let of_steps = steps.steps.iter().zip(&steps.lengths).enumerate();
@@ -177,7 +185,7 @@ fn pairs(steps: &Steps, seed: Seed) -> Vec<Pair> {
         .collect()
 }
 
-/// Length of the weights of each input in the first layer, `(hidden, inputs)`.
+/// Euclidean length of the first-layer weights `(hidden, inputs)` of each input, at least 1e-12.
 fn lengths(parameters: &[f32], n_inputs: usize, hidden: usize) -> Vec<f64> {
     let weights = &parameters[..n_inputs * hidden];
     let squares = weights.chunks_exact(n_inputs).fold(vec![0.0; n_inputs], |mut sums, row| {

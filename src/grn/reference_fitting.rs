@@ -1,47 +1,61 @@
-//! Reference fitting: a linear drift from the pairs, pairs anew by where the drift takes the
-//! cells, and again.
+//! Reference fitting: alternates between a linear drift and the coupling that this drift implies.
 
 use ndarray::{Array1, Array2, ArrayView1, Axis, Zip};
 
 use crate::error::{Error, Result};
 use crate::grn::course::{CourseCells, Steps};
-use crate::grn::estimate::EdgeMatrix;
+use crate::grn::edge_matrix::EdgeMatrix;
 use crate::grn::step::Step;
 use crate::linalg::{Cholesky, product, product_tn};
 
-/// Rounds of drift and pairs.
+/// Number of fits of the drift; the cells are coupled again between two fits.
 const ROUNDS: usize = 4;
 
-/// Ridge on the drift, in variances of a standardised gene.
+/// Ridge penalty of the drift, in units of the variance of a standardised gene.
 const PENALTY: f64 = 0.01;
 
-/// A linear drift in standardised expression, per mean interval.
+/// A linear drift `A x + b` of standardised expression, per interval of mean length.
 struct Drift {
-    /// Of regulators on genes, `(R, G)`.
+    /// Effects of regulators on genes, `(R, G)`.
     regulation: Array2<f64>,
-    /// Of a gene that does not regulate on itself, `(G)`.
+    /// Effect of a gene on itself, `(G)`; 0 for a regulator, whose effect is in `regulation`.
     own: Array1<f64>,
+    /// The constant b, `(G)`.
     constant: Array1<f64>,
 }
 
-/// Sums over pairs of rates on earlier cells, every step with the same weight.
+/// Weighted sums of products of earlier expression and rates of change. Every step has the same
+/// weight. A rate is the mean displacement of a cell divided by the length of its step.
 struct Sums {
-    /// `(R, R)`, `(R, G)` with own values, `(R, G)` with rates; then of own values.
+    /// Regulator by regulator, `(R, R)`.
     regulators: Array2<f64>,
+    /// Regulator by gene, `(R, G)`.
     own: Array2<f64>,
+    /// Regulator by rate of a gene, `(R, G)`.
     rates: Array2<f64>,
+    /// Square of each gene, `(G)`.
     own_square: Array1<f64>,
+    /// Each gene by its own rate, `(G)`.
     own_rate: Array1<f64>,
+    /// Mean of each gene, `(G)`.
     mean: Array1<f64>,
+    /// Mean rate of each gene, `(G)`.
     mean_rate: Array1<f64>,
 }
 
-/// Edges by the linear reference process `dX = (AX + b) dt + noise` that is closest to the pairs
-/// of the bridge for it: A is found by ridge regression of displacement over time on the earlier
-/// cell, cells are paired anew by entropic transport of where A takes them, three times.
+/// Edges of the linear process `dX = (AX + b) dt + noise` that agrees best with the couplings that
+/// it implies.
+///
+/// A is fitted by ridge regression of the rate of change on the earlier expression. Then the cells
+/// of each step are coupled again by entropic transport from the positions to which A moves them.
+/// There are four fits and three new couplings. Importance is the absolute entry of A, the sign is
+/// the sign of the entry.
 ///
 /// Source: after Shen, Berlinghieri & Broderick 2024 (iterative reference refinement) and Zhang
-/// 2024 (reference fitting); A is fitted to whole intervals instead of paths within them.
+/// 2024 (reference fitting). Here A is fitted to whole intervals, not to paths within them.
+///
+/// # Errors
+/// [`Error::Numerical`] if moments are not finite; those of [`Step::by_ends`].
 pub(super) fn reference_fitting(cells: &CourseCells<'_>, steps: &Steps) -> Result<EdgeMatrix> {
     let all: Vec<usize> = (0..cells.times.len()).collect();
     let values = cells.expression.standardised(&all);
@@ -53,7 +67,7 @@ pub(super) fn reference_fitting(cells: &CourseCells<'_>, steps: &Steps) -> Resul
             let ends = drift.ends(&from, cells.expression.regulators(), length / steps.lag);
             let (weights, _) = step.coupling.marginals();
             let targets = values.select(Axis(0), &step.targets);
-            let found = Step::by_ends((ends.view(), weights.view()), targets.view())?;
+            let found = Step::by_ends(ends.view(), weights.view(), targets.view())?;
             let kept = |places: Vec<usize>, rows: &[usize]| -> Vec<usize> {
                 places.into_iter().map(|place| rows[place]).collect()
             };
@@ -76,6 +90,8 @@ pub(super) fn reference_fitting(cells: &CourseCells<'_>, steps: &Steps) -> Resul
 }
 
 impl Drift {
+    /// Ridge regression of the rate of each gene on the regulators and on the gene itself.
+    /// `values` is standardised expression, `(n_cells, G)`.
     fn fit(cells: &CourseCells<'_>, values: &Array2<f64>, steps: &Steps) -> Result<Self> {
         let regulators = cells.expression.regulators();
         let sums = Sums::of(values, regulators, steps)?;
@@ -110,7 +126,7 @@ impl Drift {
         Ok(drift)
     }
 
-    /// Where the drift takes cells over the part `time` of a mean interval, in one step.
+    /// Positions of the cells `from` after `time`, in mean intervals, by one step of Euler's method.
     fn ends(&self, from: &Array2<f64>, regulators: &[usize], time: f64) -> Array2<f64> {
         let earlier = from.select(Axis(1), regulators);
         let mut rates = product(earlier.view(), self.regulation.view());
@@ -121,6 +137,7 @@ impl Drift {
 }
 
 impl Sums {
+    /// Centred mean products over all `steps`.
     fn of(values: &Array2<f64>, regulators: &[usize], steps: &Steps) -> Result<Self> {
         let (n, n_genes) = (regulators.len(), values.ncols());
         let zero = || Array1::<f64>::zeros(n_genes);
@@ -138,7 +155,7 @@ impl Sums {
             let later = values.select(Axis(0), &step.targets);
             let met = step.coupling.conditional_mean(later.view())?;
             let pace = if *length > 0.0 { steps.lag / length } else { 1.0 };
-            // Cells that meet none have no mass, but no mean either.
+            // A cell without partners has no mass, and its conditional mean is NaN.
             let rates = ((met - &earlier) * pace).mapv(|r| if r.is_nan() { 0.0 } else { r });
             let (masses, _) = step.coupling.marginals();
             let masses = &masses / masses.sum();
@@ -148,6 +165,7 @@ impl Sums {
         Ok(sums)
     }
 
+    /// Adds the cells of one step: `earlier` expression and `rates`, both `(n, G)`, by `masses`.
     fn add(
         &mut self,
         earlier: &Array2<f64>,
@@ -167,6 +185,7 @@ impl Sums {
         self.mean_rate += &masses.dot(rates);
     }
 
+    /// Divides by the number of steps and subtracts the products of means.
     fn centre(&mut self, regulators: &[usize], n_steps: f64) {
         self.regulators /= n_steps;
         self.own /= n_steps;

@@ -1,13 +1,18 @@
-//! Lists of transcription factors that are shipped, for human and mouse.
+//! The lists of human and mouse transcription factors that sbcell contains.
 
 use crate::preprocess::Species;
 
 const HUMAN: &str = include_str!("tf_lists/human.txt");
 const MOUSE: &str = include_str!("tf_lists/mouse.txt");
 
-/// Symbols of the transcription factors of `species`: 1 892 for human, 1 860 for mouse.
+/// Gene symbols of the transcription factors of `species`: 1 892 for human, 1 860 for mouse.
 ///
 /// Source: the lists of pySCENIC (Aibar 2017), as in github.com/theislab/moscot (BSD-3-Clause).
+///
+/// ```
+/// use sbcell::{grn::transcription_factors, preprocess::Species};
+/// assert!(transcription_factors(Species::Mouse).iter().any(|name| name == "Sox2"));
+/// ```
 pub fn transcription_factors(species: Species) -> Vec<String> {
     let text = match species {
         Species::Human => HUMAN,

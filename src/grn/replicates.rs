@@ -1,22 +1,22 @@
-//! What repeating an estimate says of an edge: how often it comes back, and how it compares with
-//! estimates that know nothing of time.
+//! Stability and p-values of edges from repeated estimates on resampled cells and permuted times.
 
 use std::collections::BTreeSet;
 
 use ndarray::{Array1, Array2};
 
-use crate::grn::estimate::EdgeMatrix;
+use crate::grn::edge_matrix::EdgeMatrix;
 
-/// Part of the candidates that are first enough to count as found again.
+/// Fraction of the candidate edges that count as found again, the most important ones.
 const FIRST: f64 = 0.1;
 
-/// Edges that are candidates: from each regulator to every other gene.
+/// All candidate edges: from each regulator, by place in `regulators`, to every other gene.
 fn candidates(regulators: &[usize], n_genes: usize) -> Vec<(usize, usize)> {
     let pairs = (0..regulators.len()).flat_map(|r| (0..n_genes).map(move |g| (r, g)));
     pairs.filter(|&(r, g)| regulators[r] != g).collect()
 }
 
-/// The first tenth of all candidates, at least as many as there are genes, at most half.
+/// The most important tenth of all candidates, but at least as many edges as genes and at most half
+/// of the candidates. Ties are ordered by regulator, then by target.
 fn first(found: &EdgeMatrix, regulators: &[usize]) -> Vec<(usize, usize)> {
     let n_genes = found.importance.ncols();
     let mut order = candidates(regulators, n_genes);
@@ -27,11 +27,13 @@ fn first(found: &EdgeMatrix, regulators: &[usize]) -> Vec<(usize, usize)> {
     order
 }
 
-/// How sure directions are: over the first edges of `found` between two regulators, the share of
-/// `resampled` in which the same direction is the more important one. NaN if there are none.
+/// Agreement on the direction of edges: for the most important edges of `found` between two
+/// regulators, the share of `resampled` estimates in which the same direction is the more important
+/// one. NaN if there are no such edges or no resamples.
 ///
-/// In simulated courses two of three one-way edges had the right direction where this is below 0.95,
-/// seven of eight where it is not (docs/BENCHMARKS.md, "Direction").
+/// `regulators` are the gene numbers of the rows, increasing. In simulated courses two of three
+/// one-way edges had the right direction where this is below 0.95, and seven of eight where it is
+/// not (docs/BENCHMARKS.md, "Direction").
 pub fn direction_agreement(
     found: &EdgeMatrix,
     resampled: &[EdgeMatrix],
@@ -52,9 +54,21 @@ pub fn direction_agreement(
     same / all
 }
 
-/// Share of `resampled` in which an edge is among the first tenth of all candidates (at least as
-/// many as there are genes, at most half) with the sign that `found` gives it, `(R, G)`; NaN
-/// without resamples.
+/// Stability of each edge, `(R, G)`: the share of `resampled` estimates in which the edge is among
+/// the most important tenth of all candidates and has the same sign as in `found`.
+///
+/// The tenth is replaced by the number of genes if that is larger, but never exceeds half of the
+/// candidates. `regulators` are the gene numbers of the rows. All entries are NaN without
+/// resamples.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::grn::{EdgeMatrix, stability};
+/// let edges = EdgeMatrix::of_correlations(array![[1.0, -0.9, 0.1]], &[0]);
+/// // The edge from gene 0 to gene 1 comes back every time.
+/// let share = stability(&edges, &[edges.clone(), edges.clone()], &[0]);
+/// assert_eq!(share[[0, 1]], 1.0);
+/// ```
 pub fn stability(
     found: &EdgeMatrix,
     resampled: &[EdgeMatrix],
@@ -77,13 +91,16 @@ pub fn stability(
     share / resampled.len() as f64
 }
 
-/// The p-value of every edge against `permuted`, estimates from cells whose times were dealt anew;
-/// NaN with fewer than three of them, and from a gene to itself.
+/// P-value of every edge of `found`, `(R, G)`, against `permuted` estimates from cells whose times
+/// were permuted.
 ///
-/// An edge's importance is compared with its own under permuted times, in standard deviations
-/// there; the p-value is the share of all edges under all permutations that are at least as far
-/// above theirs, each compared with the other permutations. The standard deviation has the median
-/// one added, so that edges with hardly any do not lead. `(1 + count)/(1 + total)`, so never 0.
+/// The statistic is a z-score: the importance of an edge minus its mean over permutations, divided
+/// by its standard deviation over permutations. The median standard deviation of all edges is added
+/// to the denominator, so that edges of almost no variance do not dominate. The null distribution
+/// are the z-scores of all edges in all permutations, each relative to the other permutations. The
+/// p-value is `(1 + count)/(1 + total)`, hence never 0. All entries are NaN with fewer than three
+/// permutations; entries of a gene with itself are always NaN. Time `O(E B²)` for E candidate edges
+/// and B permutations.
 ///
 /// Source: permutation p-values after Phipson & Smyth 2010, moderated as in Tusher et al. 2001.
 pub fn p_values(found: &EdgeMatrix, permuted: &[EdgeMatrix], regulators: &[usize]) -> Array2<f64> {
@@ -110,7 +127,7 @@ pub fn p_values(found: &EdgeMatrix, permuted: &[EdgeMatrix], regulators: &[usize
     let floor = spreads.get(spreads.len() / 2).copied().unwrap_or(0.0).max(f64::MIN_POSITIVE);
     let above = |value: f64, others: &[f64]| {
         let centre = mean(others);
-        // A new value scatters about the mean of a few by a little more than they among themselves.
+        // The difference of a new value from a mean of n values has the variance s² (1 + 1/n).
         let wider = (1.0 + 1.0 / others.len() as f64).sqrt();
         (value - centre) / (wider * (spread(others, centre) + floor))
     };
@@ -132,9 +149,16 @@ pub fn p_values(found: &EdgeMatrix, permuted: &[EdgeMatrix], regulators: &[usize
     p
 }
 
-/// Benjamini and Hochberg's q-values of p-values, in their order; NaN stays.
+/// Q-values (false discovery rates) of the p-values `p`, in the same order. NaN entries stay NaN
+/// and do not count as tests. Time `O(n log n)`.
 ///
 /// Source: Benjamini & Hochberg 1995.
+///
+/// ```
+/// use ndarray::array;
+/// let q = sbcell::grn::q_values(&array![0.01, 0.5, f64::NAN]);
+/// assert_eq!((q[0], q[1]), (0.02, 0.5));
+/// ```
 pub fn q_values(p: &Array1<f64>) -> Array1<f64> {
     let mut order: Vec<usize> = (0..p.len()).filter(|&i| p[i].is_finite()).collect();
     order.sort_by(|&a, &b| p[a].total_cmp(&p[b]).then(a.cmp(&b)));
@@ -148,8 +172,9 @@ pub fn q_values(p: &Array1<f64>) -> Array1<f64> {
     q
 }
 
-/// Whether importances say nothing: all are the same, or are no numbers.
-pub fn is_degenerate(found: &EdgeMatrix, regulators: &[usize]) -> bool {
+/// Whether the importances of all candidate edges carry no information: all are equal, all are
+/// zero, or one is not finite.
+pub(crate) fn is_degenerate(found: &EdgeMatrix, regulators: &[usize]) -> bool {
     let values: Vec<f64> = candidates(regulators, found.importance.ncols())
         .into_iter()
         .map(|edge| found.importance[edge])

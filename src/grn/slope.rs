@@ -1,4 +1,4 @@
-//! The Jacobian of the drift's best affine fit over the cells: the field seen as a whole.
+//! The slope of the drift: the Jacobian of its best affine fit over the cells of a snapshot.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -6,30 +6,46 @@ use crate::bridge::{Bridge, UnitTime};
 use crate::error::Result;
 use crate::linalg::{cross_covariance, dense_eigenpairs, product, product_tn};
 
-/// Part of the mean variance that is added to every variance before the covariance is inverted,
-/// so that directions in which cells hardly differ do not decide.
-pub const RIDGE: f64 = 0.1;
+/// Fraction of the mean variance that is added to every variance before the covariance is
+/// inverted. It limits the influence of directions in which cells hardly differ.
+pub(crate) const RIDGE: f64 = 0.1;
 
-/// `Cov(b, x) (Cov(x) + λ I)⁻¹` at the start of the interval, with `λ` [`RIDGE`] times the mean
-/// variance: the slope of the regression of a cell's drift on where it is.
+/// Slope of the regression of drift on position at the start of an interval:
+/// `Cov(b, x) (Cov(x) + λ I)⁻¹`, with λ a tenth of the mean variance.
 ///
-/// `source` has shape `(n_cells, dim)`; the result is `(dim, dim)`, rows are the drift's
-/// components, in units of 1 per local time. The drift at local time 0 is the mean displacement
-/// over the interval of the cells that start there, `E[X₁ | X₀ = x] − x`, so this is the
-/// regression of where cells go on where they come from, with the coupling summed out.
+/// `source` are the cells `(n_cells, dim)`. The result is `(dim, dim)` with one row for each
+/// component of the drift, in units of 1 per local time. The drift at local time 0 is the expected
+/// displacement over the interval, `E[X₁ | X₀ = x] − x`, so the slope is also the regression of
+/// displacement on position.
 ///
-/// Unlike the Jacobian at a point, which is symmetric for every Schrödinger bridge, the slope is
-/// not, unless the cells are Gaussian. Time `O(n_cells · dim² + dim³)`.
+/// The Jacobian at a point is symmetric for every Schrödinger bridge. The slope is symmetric only
+/// for Gaussian cells, so it can distinguish regulator and target. It is zero if all cells are at
+/// one position. Time `O(n_cells · dim² + dim³)`.
 ///
 /// # Errors
 /// Those of [`Bridge::drift`].
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{BridgeProblem, BridgeSolver, GaussianSolver};
+/// use sbcell::{Epsilon, Seed, Silent, data::Snapshot, grn::drift_slope};
+/// # fn main() -> sbcell::Result<()> {
+/// // The population spreads, so cells move away from the mean: a positive slope.
+/// let source = Snapshot::new(array![[-1.0], [0.0], [1.0]])?;
+/// let target = Snapshot::new(array![[-2.0], [0.0], [2.0]])?;
+/// let problem = BridgeProblem::new(source.clone(), target, Epsilon::new(0.1)?)?;
+/// let (bridge, _) = GaussianSolver::default().solve(&problem, Seed(0), &mut Silent)?;
+/// assert!(drift_slope(&*bridge, source.points())?[[0, 0]] > 0.5);
+/// # Ok(())
+/// # }
+/// ```
 pub fn drift_slope(bridge: &dyn Bridge, source: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
     let drift = bridge.drift(source, UnitTime::START)?;
     let mut covariance = cross_covariance(source, source);
     let together = cross_covariance(drift.view(), source);
     let mean_variance = covariance.diag().mean().unwrap_or(0.0);
     if mean_variance <= 0.0 {
-        // Cells that are all in one place say nothing about how the drift changes with place.
+        // Cells at one position contain no information on how the drift changes with position.
         return Ok(Array2::zeros(covariance.raw_dim()));
     }
     covariance.diag_mut().mapv_inplace(|variance| variance + RIDGE * mean_variance);

@@ -1,4 +1,4 @@
-//! Cells of one snapshot are not all equally far: time smoothed over the graph of neighbours.
+//! Smoothed time: the time of each cell averaged over its neighbours, to order cells of one snapshot.
 
 use ndarray::{Array1, Array2, ArrayView2};
 
@@ -6,32 +6,42 @@ use crate::error::Result;
 use crate::geometry::neighbours;
 use crate::progress::Silent;
 
-/// Sweeps of the iteration; the error falls by `1 + λ` each time.
+/// Number of sweeps of the iteration. Each sweep divides the error by `1 + λ`.
 const SWEEPS: usize = 60;
 
-/// How time is smoothed.
+/// Parameters of smoothed time. Cells that are ahead of their snapshot get a later smoothed time.
+///
+/// ```
+/// use sbcell::grn::{EdgeSearch, Smoothing};
+/// // More smoothing: more neighbours and less weight of a cell's own time.
+/// let smoothing = Smoothing { n_neighbours: 40, own: 1.0 };
+/// let search = EdgeSearch { smoothing, ..EdgeSearch::default() };
+/// assert!(search.smoothing.own < EdgeSearch::default().smoothing.own);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Smoothing {
-    /// Neighbours of a cell.
+    /// Number of nearest neighbours of a cell.
     pub n_neighbours: usize,
-    /// λ, how much a cell's own time weighs beside the mean of its neighbours; > 0.
+    /// λ, the weight of a cell's own time relative to the mean of its neighbours; greater than 0.
     pub own: f64,
 }
 
-/// `τ = ((1 + λ) I − D⁻¹W)⁻¹ λ t`: the time of each cell, drawn towards the mean of its nearest
-/// neighbours in `points` `(n_cells, dim)`, whatever their time.
+/// Smoothed time `τ = ((1 + λ) I − D⁻¹W)⁻¹ λ t` of each cell, `n_cells`.
 ///
-/// W is the graph in which two cells are neighbours if either is among the nearest of the other,
-/// D its degrees. Cells that run ahead of their snapshot get a later τ. This is the
-/// regularised label propagation of Zhou et al. 2003 with the numbers of the snapshots as labels.
+/// W is the graph of the cells `points` `(n_cells, dim)` of all times, in which two cells are
+/// neighbours if either is among the nearest of the other; D are its degrees; t are `times`. This
+/// is the regularised label propagation of Zhou et al. 2003 with snapshot numbers as labels. The
+/// system is solved by 60 fixed-point sweeps, time `O(60 · n_cells · n_neighbours)` after the
+/// search of neighbours. With fewer than three cells the times are returned as they are.
 ///
 /// # Errors
 /// Those of [`neighbours()`].
-pub fn smoothed_time(
+pub(crate) fn smoothed_time(
     points: ArrayView2<'_, f64>,
     times: &Array1<f64>,
-    Smoothing { n_neighbours, own: weight }: Smoothing,
+    smoothing: Smoothing,
 ) -> Result<Array1<f64>> {
+    let Smoothing { n_neighbours, own: weight } = smoothing;
     let n = points.nrows();
     if n < 3 {
         return Ok(times.clone());
@@ -62,9 +72,10 @@ pub fn smoothed_time(
     Ok(tau)
 }
 
-/// The cells cut by rising `tau` into `n_bins` of equal size, whose borders are moved by the part
-/// `offset` of a bin; cells of equal τ stay in the order of their rows.
-pub fn equal_bins(tau: &Array1<f64>, n_bins: usize, offset: f64) -> Vec<Vec<usize>> {
+/// Sorts cells by `tau` and cuts them into `n_bins` bins of equal size. All borders are moved by
+/// the fraction `offset` of a bin, which adds a bin. Ties stay in the order of rows; empty bins are
+/// left out.
+pub(crate) fn equal_bins(tau: &Array1<f64>, n_bins: usize, offset: f64) -> Vec<Vec<usize>> {
     let n = tau.len();
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by(|&a, &b| tau[a].total_cmp(&tau[b]).then(a.cmp(&b)));
@@ -80,8 +91,8 @@ pub fn equal_bins(tau: &Array1<f64>, n_bins: usize, offset: f64) -> Vec<Vec<usiz
     bins
 }
 
-/// Coordinates in which every column has variance one.
-pub fn whitened_columns(points: ArrayView2<'_, f64>) -> Array2<f64> {
+/// `points` with every column centred and scaled to variance one; constant columns become 0.
+pub(crate) fn whitened_columns(points: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut scaled = points.to_owned();
     for mut column in scaled.columns_mut() {
         let (mean, spread) = (column.mean().unwrap_or(0.0), column.std(0.0));

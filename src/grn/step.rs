@@ -1,4 +1,4 @@
-//! Steps of a course: cells at an earlier time, cells at a later one, and which goes with which.
+//! Steps of a course: cells at an earlier time, cells at a later time, and the coupling between them.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
@@ -8,45 +8,64 @@ use crate::geometry::{Cost, Epsilon, SquaredEuclidean};
 use crate::linalg::exp_in_place;
 use crate::progress::Silent;
 
-/// ε of the plans made here, as a part of the mean cost.
-pub const PLAN_EPSILON: f64 = 0.05;
+/// ε of the entropic couplings, as a fraction of the mean cost.
+pub(crate) const PLAN_EPSILON: f64 = 0.05;
 
-/// Least mass of a pair that is kept, as a part of an even row.
+/// Smallest mass of a pair that is kept, as a fraction of the mass in an even row.
 const LEAST: f64 = 1e-3;
 
-/// Partners of a cell that are kept as they are.
+/// Largest number of partners of a cell that are all kept; of more partners some are drawn.
 const MOST_PARTNERS: usize = 64;
 
-/// Plans are solved when the columns are within this of their masses, as a sum.
+/// Largest marginal error of a coupling: the sum of absolute differences of the column masses.
 const TOLERANCE: f64 = 1e-3;
 
-/// Most scalings of the kernel that is kept in memory.
+/// Largest number of Sinkhorn iterations with a kernel in memory.
 const MAX_SCALINGS: usize = 2000;
 
-/// Cells on a side that are paired at once; larger sets are dealt into blocks of this size, in the
-/// order of their rows, and block is paired with block.
+/// Largest number of cells on a side that are coupled at once. Larger sets are divided into blocks,
+/// cell after cell in the order of their rows, and each block is coupled with one block.
 const BLOCK: usize = 1000;
 
-/// Cells that are followed over a lag.
+/// Earlier cells, later cells and the coupling between them.
+///
+/// ```
+/// use ndarray::{Array1, array};
+/// use sbcell::grn::Step;
+/// # fn main() -> sbcell::Result<()> {
+/// // Two earlier and two later cells on a line: each goes to the near one.
+/// let points = array![[0.0], [5.0], [0.2], [5.2]];
+/// let step = Step::paired(&[0, 1], &[2, 3], &points, Array1::ones(4).view())?;
+/// let (partners, masses) = step.coupling.row(0);
+/// assert_eq!(step.targets[partners[0] as usize], 2);
+/// assert!(masses[0] > 0.99);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Step {
     /// Rows of the earlier cells.
     pub sources: Vec<usize>,
     /// Rows of the later cells.
     pub targets: Vec<usize>,
-    /// Which goes with which, by place in `sources` and `targets`.
+    /// Mass between cells, by place in `sources` and place in `targets`. Row sums are the weights of
+    /// the earlier cells, except for small masses that are left out.
     pub coupling: Coupling,
 }
 
 impl Step {
-    /// Pairs `sources` and `targets` by entropic transport of `features` `(n_cells, dim)`, for
-    /// half the squared distance and ε [`PLAN_EPSILON`] of its mean. `weights` are those of all
-    /// cells; cells of weight zero take no part.
+    /// Couples the cells `sources` with the cells `targets` by entropic transport.
+    ///
+    /// `features` `(n_cells, dim)` are the positions of all cells. The cost is half the squared
+    /// distance, and ε is 0.05 of its mean. `weights` `(n_cells)` are those of all cells; cells of
+    /// weight 0 are left out. Sets of more than 1000 cells are coupled block by block, so that time
+    /// is `O(n · 1000 · iterations)` and memory `O(1000²)`. A cell keeps at most 64 partners.
     ///
     /// # Errors
     /// Those of [`SinkhornSolver::couple`].
     pub fn paired(
-        (sources, targets): (&[usize], &[usize]),
+        sources: &[usize],
+        targets: &[usize],
         features: &Array2<f64>,
         weights: ArrayView1<'_, f64>,
     ) -> Result<Self> {
@@ -57,7 +76,7 @@ impl Step {
         let n_blocks = sources.len().max(targets.len()).div_ceil(BLOCK);
         let n_blocks = n_blocks.min(sources.len()).min(targets.len()).max(1);
         let mut pairs = Vec::new();
-        // Cells are listed block after block, so that those that meet are near each other.
+        // Cells are listed block after block, so that coupled cells have near places.
         let (mut from, mut to): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
         for block in 0..n_blocks {
             let part = |rows: &[usize]| -> Vec<usize> {
@@ -69,9 +88,10 @@ impl Step {
             let cost = SquaredEuclidean::new(points(&some).view(), points(&others).view())?;
             let (p, q): (Array1<f64>, Array1<f64>) = (masses(&some), masses(&others));
             let (share, total) = (p.sum(), q.sum());
-            let coupling = entropic(&cost, (p / share, q / total))?;
+            let coupling = entropic(&cost, &(p / share), &(q / total))?;
             for i in 0..some.len() {
-                let row = few_partners(coupling.row(i));
+                let (partners, masses) = coupling.row(i);
+                let row = few_partners(partners, masses);
                 let source = from.len() + i;
                 pairs.extend(row.into_iter().map(|(j, mass)| (source, to.len() + j, mass * share)));
             }
@@ -84,14 +104,18 @@ impl Step {
 }
 
 impl Step {
-    /// Pairs cells by where a bridge takes them: `ends` are drawn ends of the earlier cells with
-    /// their weights, `targets` `(m, dim)` the later cells, each with the same weight. Places are
-    /// rows of both.
+    /// Couples earlier cells with later cells by the positions to which a process moved the earlier
+    /// ones.
+    ///
+    /// `ends` `(n, dim)` are these positions and `weights` `(n)` the weights of the earlier cells.
+    /// `targets` `(m, dim)` are the later cells, all of the same weight. The rows in the result are
+    /// rows of `ends` and of `targets`.
     ///
     /// # Errors
     /// As [`Step::paired`].
     pub fn by_ends(
-        (ends, weights): (ArrayView2<'_, f64>, ArrayView1<'_, f64>),
+        ends: ArrayView2<'_, f64>,
+        weights: ArrayView1<'_, f64>,
         targets: ArrayView2<'_, f64>,
     ) -> Result<Self> {
         let (n, m) = (ends.nrows(), targets.nrows());
@@ -101,13 +125,16 @@ impl Step {
         let mut masses = Array1::ones(n + m);
         masses.slice_mut(s![..n]).assign(&weights);
         let (from, to): (Vec<usize>, Vec<usize>) = ((0..n).collect(), (n..n + m).collect());
-        let mut step = Self::paired((&from, &to), &both, masses.view())?;
+        let mut step = Self::paired(&from, &to, &both, masses.view())?;
         step.targets.iter_mut().for_each(|target| *target -= n);
         Ok(step)
     }
 
-    /// The same step between some cells only: its places are looked up in `sources` and `targets`,
-    /// then by `place`; pairs of a cell that has none are left out. Nothing if no pair is left.
+    /// The step restricted to some of its cells, with renumbered rows.
+    ///
+    /// A row r of this step is first replaced by `sources[r]` (or `targets[r]`), and the result by
+    /// `place` of it. Cells for which `place` is `None` are left out together with their pairs.
+    /// Returns `None` if no pair is left.
     pub fn within(
         &self,
         sources: &[usize],
@@ -141,9 +168,10 @@ impl Step {
     }
 }
 
-/// The partners of a cell with their masses. Of more than [`MOST_PARTNERS`], so many are drawn at
-/// even steps of the row's mass, which keeps the mass of the row and the means of its partners.
-fn few_partners((targets, masses): (&[u32], &[f64])) -> Vec<(usize, f64)> {
+/// Partners of a cell with their masses. Of more than [`MOST_PARTNERS`] partners, this number is
+/// drawn at even steps of the cumulative mass, which preserves the mass of the row exactly and the
+/// means over its partners approximately.
+fn few_partners(targets: &[u32], masses: &[f64]) -> Vec<(usize, f64)> {
     let listed = targets.iter().map(|j| *j as usize).zip(masses.iter().copied());
     if targets.len() <= MOST_PARTNERS {
         return listed.collect();
@@ -162,15 +190,16 @@ fn few_partners((targets, masses): (&[u32], &[f64])) -> Vec<(usize, f64)> {
     kept
 }
 
-/// The entropic plan of weighted cells. First by scaling a kernel that is kept in memory, which is
-/// fast and cannot hold costs far above ε; where that fails, by the solver that can.
-fn entropic(cost: &dyn Cost, (p, q): (Array1<f64>, Array1<f64>)) -> Result<Coupling> {
+/// Entropic coupling of cells with marginals `p` and `q`. First by scaling a kernel in memory, which
+/// is fast but underflows where costs are far above ε; if that fails, by [`SinkhornSolver`], which
+/// works with logarithms.
+fn entropic(cost: &dyn Cost, p: &Array1<f64>, q: &Array1<f64>) -> Result<Coupling> {
     let (n, m) = cost.shape();
     let mut costs = Array2::zeros((n, m));
     cost.block((0, 0), costs.view_mut());
-    let mean = p.dot(&costs.dot(&q));
+    let mean = p.dot(&costs.dot(q));
     let epsilon = if mean > 0.0 { PLAN_EPSILON * mean } else { 1.0 };
-    if let Some(masses) = scaled(&costs, (&p, &q), epsilon) {
+    if let Some(masses) = scaled(&costs, p, q, epsilon) {
         let least = LEAST / m as f64;
         let kept = masses
             .indexed_iter()
@@ -183,10 +212,12 @@ fn entropic(cost: &dyn Cost, (p, q): (Array1<f64>, Array1<f64>)) -> Result<Coupl
     plan.coupling(LEAST)
 }
 
-/// Sinkhorn's scaling of `exp(−C/ε)`, or nothing if it underflows or does not get there.
+/// Sinkhorn's scaling of `exp(−C/ε)` to the marginals `p` and `q`. `None` if it underflows or does
+/// not converge in [`MAX_SCALINGS`] iterations of `O(n m)` each.
 fn scaled(
     costs: &Array2<f64>,
-    (p, q): (&Array1<f64>, &Array1<f64>),
+    p: &Array1<f64>,
+    q: &Array1<f64>,
     epsilon: f64,
 ) -> Option<Array2<f64>> {
     let mut kernel = costs.clone();
@@ -231,7 +262,7 @@ mod tests {
         let mut weights = Array1::from_elem(9, 1.0);
         (weights[1], weights[2]) = (0.0, 3.0);
         let step =
-            Step::paired((&[0, 1, 2, 3], &[4, 5, 6, 7, 8]), &features, weights.view()).unwrap();
+            Step::paired(&[0, 1, 2, 3], &[4, 5, 6, 7, 8], &features, weights.view()).unwrap();
         assert_eq!(step.sources, [0, 2, 3]);
         let (rows, columns) = step.coupling.marginals();
         for (mass, expected) in rows.iter().zip([1.0, 3.0, 1.0]) {
@@ -283,7 +314,7 @@ mod tests {
         let weights = Array1::ones(2500);
         let (sources, targets): (Vec<usize>, Vec<usize>) =
             ((0..1400).collect(), (1400..2500).collect());
-        let step = Step::paired((&sources, &targets), &features, weights.view()).unwrap();
+        let step = Step::paired(&sources, &targets, &features, weights.view()).unwrap();
         let (rows, columns) = step.coupling.marginals();
         assert!(rows.iter().all(|mass| (mass - 1.0).abs() < 0.05));
         let even = 1400.0 / 1100.0;

@@ -1,4 +1,4 @@
-//! The bridge of an interval as it was read: its numbers, its masses, and what it does at its own cells.
+//! Checks of a bridge that was read: its numbers, its masses, and its values at its own cells.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
 
@@ -10,46 +10,47 @@ use crate::linalg::Mlp;
 use crate::metrics::Comparison;
 use crate::rng::Seed;
 
-/// No number of a model is larger: counts in single precision end at 1e38, and squares of what is
-/// below this can still be multiplied.
+/// Largest absolute value of a number of a model. Counts in single precision end at 1e38; the square
+/// of this limit can still be multiplied without overflow.
 const LARGEST: f64 = 1e60;
 
-/// No cell goes further than so many times as far as the cells are from the origin, and no drift is
-/// faster.
+/// Largest distance of a moved cell, and largest drift, relative to the extent of the cells.
 const FARTHEST: f64 = 1e30;
 
-/// Drifts of networks above so many times the extent of the cells are followed to the end: networks
-/// grow with their input, and one step after the other leaves what is finite.
+/// Drifts above this multiple of the extent of the cells are simulated to the end of the interval.
+/// Networks grow with their input, so that repeated steps can diverge.
 const FAST: f64 = 1e3;
 
-/// No cell grows by more than the exponential of this over an interval.
+/// Largest logarithm of the growth of a cell over an interval.
 const MOST_GROWTH: f64 = 2000.0;
 
-/// No draw of a flow takes more steps over an interval.
+/// Largest number of steps of a flow over an interval.
 const MOST_STEPS: usize = 1_000_000;
 
-/// No weight of a trained network is larger.
+/// Largest absolute weight of a trained network.
 const MOST_WEIGHT: f32 = 1e6;
 
-/// How far the mass of a plan may be from one, if it keeps the source's marginal: tables of pairs
-/// leave out the least of them.
+/// Largest difference from one of the mass of a coupling that keeps the source's marginal. Tables of
+/// pairs leave out the smallest masses.
 const MASS_SLACK: f64 = 1e-2;
 
-/// What is wrong, if anything.
+/// `Ok`, or a description of the problem.
 type Checked = std::result::Result<(), String>;
 
-/// Checks an interval that was read against the cells of its ends, in the coordinates of its bridge:
-/// its numbers, whether the bridge can be restored, and drift, Jacobian, score and draws at a few of its
-/// cells. Time of reading it, and of a few evaluations.
+/// Checks an interval that was read. `source` and `target` are the cells at its ends, in the
+/// coordinates of its bridge.
+///
+/// The checks are: all numbers are of a usual size, the bridge can be restored, and drift, Jacobian,
+/// score and draws at a few cells are finite. Time of restoring the bridge and of a few evaluations.
 ///
 /// # Errors
-/// What is wrong, in words that follow the name of the file.
+/// A description of the problem, in words that follow the name of the file.
 pub(super) fn sound(interval: &Interval, source: &Snapshot, target: &Snapshot) -> Checked {
     numbers(interval)?;
     parts(&interval.bridge)?;
     let bridge = restored(interval, source, target).map_err(|error| error.to_string())?;
     let epsilon = bridge.epsilon().value();
-    // A reference that pulls has a clock of its own.
+    // An Ornstein-Uhlenbeck reference has its own clock, and thus another ε.
     let own = matches!(interval.bridge, BridgeRecord::OrnsteinUhlenbeck(_));
     if !(is_size(epsilon) && (own || same(epsilon, interval.epsilon))) {
         let told = interval.epsilon;
@@ -59,12 +60,12 @@ pub(super) fn sound(interval: &Interval, source: &Snapshot, target: &Snapshot) -
     Probe::new(&*bridge, source, target).all(steps).unwrap_or_else(|error| Err(error.to_string()))
 }
 
-/// Checks that an interval is the one `from` → `to` with this ε, and compared with its snapshot as fits
-/// are.
+/// Checks that an interval leads from the time `from` to the time `to`, has this `epsilon`, and has the
+/// distances to its snapshot that this version computes.
 ///
 /// # Errors
 /// As [`sound`].
-pub(super) fn as_asked(interval: &Interval, (from, to, epsilon): (f64, f64, f64)) -> Checked {
+pub(super) fn as_asked(interval: &Interval, from: f64, to: f64, epsilon: f64) -> Checked {
     if interval.from.total_cmp(&from).is_ne() || interval.to.total_cmp(&to).is_ne() {
         return Err(format!("it is of {} → {}", interval.from, interval.to));
     }
@@ -77,7 +78,8 @@ pub(super) fn as_asked(interval: &Interval, (from, to, epsilon): (f64, f64, f64)
     Ok(())
 }
 
-/// The bridge of an interval, from its numbers and the cells of its ends.
+/// Restores the bridge of an interval from its numbers and from the cells at its ends, the source
+/// cells weighted by prior growth.
 fn restored(interval: &Interval, source: &Snapshot, target: &Snapshot) -> Result<Box<dyn Bridge>> {
     let record = interval.bridge.clone();
     let Some(growth) = &interval.growth else { return record.restore(source, target) };
@@ -86,7 +88,7 @@ fn restored(interval: &Interval, source: &Snapshot, target: &Snapshot) -> Result
     record.restore(&weighed, target)
 }
 
-/// Whether every number of an interval is of a size that can be computed with.
+/// Checks that no number of an interval would overflow in computations.
 fn numbers(interval: &Interval) -> Checked {
     let Interval { from, to, epsilon, report, fit, bridge, growth } = interval;
     if !is_size(*epsilon) {
@@ -98,7 +100,7 @@ fn numbers(interval: &Interval) -> Checked {
     let mut lists: Vec<&[f64]> = vec![&told];
     of_record(bridge, &mut lists);
     if let Some(value) = lists.into_iter().flatten().find(|value| !is_number(**value)) {
-        return Err(format!("a number must be of a usual size, got {value:?}"));
+        return Err(format!("a number must not be too large for computations, got {value:?}"));
     }
     if let Some(IntervalGrowth { prior, posterior }) = growth {
         if prior.len() != posterior.len() {
@@ -115,7 +117,8 @@ fn numbers(interval: &Interval) -> Checked {
     Ok(())
 }
 
-/// All numbers of a bridge; every field is named, so that a new one is not forgotten.
+/// Adds all numbers of a bridge to `lists`. The affine part is destructured, so that the compiler
+/// reports a new field that is not checked.
 fn of_record<'a>(record: &'a BridgeRecord, lists: &mut Vec<&'a [f64]>) {
     use std::slice::from_ref;
     let rows = |rows: &'a [Vec<f64>], lists: &mut Vec<&'a [f64]>| {
@@ -175,7 +178,8 @@ fn of_record<'a>(record: &'a BridgeRecord, lists: &mut Vec<&'a [f64]>) {
     }
 }
 
-/// What a bridge has beside numbers of a usual size; that of the inner one, too.
+/// Checks the parts of a bridge other than the size of its numbers: clock, networks and masses. For an
+/// Ornstein-Uhlenbeck bridge these are the parts of the inner bridge.
 fn parts(record: &BridgeRecord) -> Checked {
     match record {
         BridgeRecord::Flow(record) => {
@@ -193,6 +197,7 @@ fn parts(record: &BridgeRecord) -> Checked {
     }
 }
 
+/// Checks that the masses of a coupling sum to one, or to any usual number if marginals are `relaxed`.
 fn mass(masses: &[f64], relaxed: bool) -> Checked {
     let total: f64 = masses.iter().sum();
     let slack = if relaxed { LARGEST } else { MASS_SLACK };
@@ -202,6 +207,7 @@ fn mass(masses: &[f64], relaxed: bool) -> Checked {
     Err(format!("the masses of its pairs must sum to 1, got {total:?}"))
 }
 
+/// Checks the weights of all networks.
 fn weights(networks: &FlowNetworks) -> Checked {
     let all = [Some(networks.flow()), networks.score()].into_iter().flatten();
     let wrong = |value: &&f32| value.is_nan() || value.abs() > MOST_WEIGHT;
@@ -211,7 +217,7 @@ fn weights(networks: &FlowNetworks) -> Checked {
     }
 }
 
-/// Steps that a draw takes over the whole interval, for a bridge that takes steps.
+/// Number of steps of a draw over the whole interval; `None` for a bridge with exact transitions.
 fn steps_of(record: &BridgeRecord) -> Option<usize> {
     match record {
         BridgeRecord::Flow(record) => Some(record.n_steps),
@@ -220,7 +226,7 @@ fn steps_of(record: &BridgeRecord) -> Option<usize> {
     }
 }
 
-/// A few cells of a bridge: of each snapshot the mean, and the cells that are furthest out.
+/// A few cells at which a bridge is evaluated: the mean and the outermost cells of each snapshot.
 struct Probe<'a> {
     bridge: &'a dyn Bridge,
     source: Array2<f64>,
@@ -238,7 +244,8 @@ impl<'a> Probe<'a> {
         Self { bridge, source: outermost(source), target: outermost(target), extent }
     }
 
-    /// Everything; a draw in steps only where the drift is fast.
+    /// Evaluates drift, derivatives and draws. Draws of bridges that take steps are slow, so they are
+    /// evaluated only if the drift is fast.
     fn all(&self, steps: Option<usize>) -> Result<Checked> {
         let both = concatenate![Axis(0), self.source, self.target];
         let middle = UnitTime::new(0.5)?;
@@ -258,17 +265,17 @@ impl<'a> Probe<'a> {
         if steps.is_some() && fastest <= FAST * (1.0 + self.extent) {
             return Ok(Ok(()));
         }
-        // With many steps a part of the way says enough.
+        // With many steps a part of the interval is enough to see a divergence.
         let first = steps.map_or(0.5, |steps| (100.0 / steps as f64).min(0.5));
         let mut cells = self.source.clone();
         let mut from = UnitTime::START;
         for to in [UnitTime::new(first)?, UnitTime::END] {
             cells = self.bridge.sample_transition(cells.view(), from, to, Seed(0))?;
-            if let Err(problem) = self.near("a cell that was carried on", cells.view()) {
+            if let Err(problem) = self.near("a moved cell", cells.view()) {
                 return Ok(Err(problem));
             }
             let drift = self.bridge.drift(cells.view(), to)?;
-            if let Err(problem) = self.near("the drift at a cell that was carried on", drift.view())
+            if let Err(problem) = self.near("the drift at a moved cell", drift.view())
             {
                 return Ok(Err(problem));
             }
@@ -280,7 +287,7 @@ impl<'a> Probe<'a> {
         Ok(Ok(()))
     }
 
-    /// The Jacobian and the scores at `cells`.
+    /// Evaluates the Jacobian and the scores at `cells`.
     fn derivatives(&self, cells: &Array2<f64>, at: UnitTime) -> Result<Checked> {
         let sized = |what: &str, values: &Array2<f64>| match values.iter().find(|v| !is_number(**v))
         {
@@ -298,7 +305,7 @@ impl<'a> Probe<'a> {
         Ok(scores.try_for_each(|score| sized("its score at a cell", &score)))
     }
 
-    /// Refuses what is not finite, or far beyond all cells.
+    /// Checks that values are finite and not far beyond all cells.
     fn near(&self, what: &str, values: ArrayView2<'_, f64>) -> Checked {
         let most = FARTHEST * (1.0 + self.extent);
         match values.iter().find(|value| value.is_nan() || value.abs() > most) {
@@ -308,11 +315,12 @@ impl<'a> Probe<'a> {
     }
 }
 
-/// The mean, the cell furthest from it, and those of the largest and least first coordinate.
+/// The mean of the cells, the cell furthest from it, and the cells with the largest and the smallest
+/// first coordinate.
 fn outermost(cells: &Snapshot) -> Array2<f64> {
     let points = cells.points();
     let n = points.nrows();
-    // Equal weights: a cell without mass is a place all the same.
+    // Equal weights, because a cell without mass also has a position.
     let mean = points.sum_axis(Axis(0)) / n as f64;
     let off = |i: usize| {
         let off = &points.row(i) - &mean;
@@ -324,29 +332,28 @@ fn outermost(cells: &Snapshot) -> Array2<f64> {
     concatenate![Axis(0), mean.insert_axis(Axis(0)), points.select(Axis(0), &rows)]
 }
 
-/// How far from the origin a cell may be, in units of the scale of all: squares of it, and these over
-/// ε, must be numbers that can be computed with.
+/// Largest coordinate of a cell in scaled units. Its square, also divided by ε, does not overflow.
 const OUTERMOST: f64 = 1e20;
 
-/// The same in data units: variances of it are of a usual size.
+/// Largest coordinate of a cell in data units. Its square is below [`LARGEST`].
 const OUTERMOST_IN_DATA: f64 = 1e25;
 
-/// Whether a coordinate of a cell, in data units, can be computed with.
+/// Whether the coordinate `value` of a cell, in data units, is small enough for computations.
 pub(crate) fn is_place(value: f64, scale: f64) -> bool {
     value.abs() <= OUTERMOST_IN_DATA && (value / scale).abs() <= OUTERMOST
 }
 
-/// Whether two numbers are the same but for rounding.
+/// Whether two numbers differ by rounding only (relative difference below 1e-6).
 pub(super) fn same(a: f64, b: f64) -> bool {
     (a / b - 1.0).abs() < 1e-6
 }
 
-/// A number that can be squared and multiplied without leaving what is finite.
+/// Whether a number is finite and can be squared and multiplied without overflow.
 pub(super) fn is_number(value: f64) -> bool {
     value.abs() <= LARGEST
 }
 
-/// A number that can be divided by, too.
+/// Whether a number is positive, and can also be a divisor without overflow.
 pub(super) fn is_size(value: f64) -> bool {
     (1.0 / LARGEST..=LARGEST).contains(&value)
 }

@@ -1,47 +1,64 @@
-//! Tables with one line for each cell: their names in the first column, numbers or words in others.
+//! Tables with one row for each cell: names in the first column, numbers or text in the others.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::data::Column;
 use crate::error::{Error, Result};
-use crate::io::table::{self, Cells};
+use crate::io::table::{self, Cells, TableFormat};
 use crate::io::text;
 
-/// A table about cells.
+/// A table with one row for each cell.
+///
+/// ```
+/// use sbcell::{data::Column, io::cell_table::CellTable};
+/// # fn main() -> sbcell::Result<()> {
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("cells.csv");
+/// std::fs::write(&path, "cell,type,score\nc1,stem,0.5\nc2,neuron,1.5\n").unwrap();
+/// let table = CellTable::read(&path)?;
+/// assert_eq!(table.cells, ["c1", "c2"]);
+/// assert_eq!(table.columns[1], ("score".to_string(), Column::Floats(vec![0.5, 1.5])));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct CellTable {
     /// Names of the cells, each once.
     pub cells: Vec<String>,
-    /// The other columns with their names, in order.
+    /// Name and values of the other columns, in order.
     pub columns: Vec<(String, Column)>,
 }
 
 impl CellTable {
-    /// Reads `.csv`, `.tsv`, `.txt` (comma or tab, whichever the first line has) or `.parquet`, with a
-    /// header; the first column holds the names of the cells, whatever it is called. A column is of
-    /// whole numbers or of numbers if every entry is one, empty, `NA` or `nan`; else of words.
+    /// Reads a `.parquet` table, or a text table of any other suffix, separated by tabs if the first
+    /// line contains one and by commas otherwise.
+    ///
+    /// The table has a header. The first column contains the names of the cells and may have any name.
+    /// A column has the type integer if every entry is an integer, and floating-point if every entry
+    /// is a number, empty, `NA`, `nan` or `None`; otherwise it is text.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be read; [`Error::Unreadable`] if it has no second column or
-    /// no line, a line is of another length, or a cell or a column is there twice.
+    /// [`Error::Io`] or [`Error::NoFile`] if the file cannot be read; [`Error::Unreadable`] if it has no
+    /// second column or no row, if a row has another length than the header, or if a cell or a column
+    /// occurs twice.
     pub fn read(path: &Path) -> Result<Self> {
-        let found = match path.extension().and_then(|suffix| suffix.to_str()) {
-            Some("parquet") => of_parquet(path)?,
+        let found = match TableFormat::of_suffix(path) {
+            Some(TableFormat::Parquet) => of_parquet(path)?,
             _ => of_text(path)?,
         };
         let unreadable = |problem: String| {
             let path = path.to_path_buf();
             let way_out =
-                "the first line names the columns, the first column the cells".to_string();
+                "the first line must name the columns, and the first column the cells".to_string();
             Err(Error::Unreadable { path, problem, way_out: Some(way_out) })
         };
         if found.cells.is_empty() || found.columns.is_empty() {
-            return unreadable("it has no column of values, or no line".into());
+            return unreadable("it has no column of values, or no row".into());
         }
         let mut seen = BTreeSet::new();
         if let Some(twice) = found.cells.iter().find(|cell| !seen.insert(*cell)) {
-            return unreadable(format!("the cell `{twice}` is there twice"));
+            return unreadable(format!("the cell `{twice}` occurs twice"));
         }
         let mut seen = BTreeSet::new();
         if let Some(twice) = found.columns.iter().map(|c| &c.0).find(|name| !seen.insert(*name)) {
@@ -51,6 +68,7 @@ impl CellTable {
     }
 }
 
+/// Reads a parquet table. Empty strings are missing values.
 fn of_parquet(path: &Path) -> Result<CellTable> {
     let table = table::read_parquet(path)?;
     let names = table.names();
@@ -69,13 +87,13 @@ fn of_parquet(path: &Path) -> Result<CellTable> {
     Ok(CellTable { cells, columns: columns.map(|(name, cells)| (name, column(cells))).collect() })
 }
 
+/// Reads a text table with a header.
 fn of_text(path: &Path) -> Result<CellTable> {
     let text = text::read(path)?;
     let text = text.trim_start_matches('\u{feff}');
     let first = text.lines().next().unwrap_or_default();
-    let delimiter = if first.contains('\t') { b'\t' } else { b',' };
     let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
+        .delimiter(text::delimiter_of(first))
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
     let unreadable = |error: csv::Error| Error::Unreadable {
@@ -95,6 +113,7 @@ fn of_text(path: &Path) -> Result<CellTable> {
     Ok(CellTable { cells, columns: columns.map(|(name, e)| (name, typed(e))).collect() })
 }
 
+/// The column of the narrowest type that holds all `entries`.
 fn typed(entries: Vec<String>) -> Column {
     let missing = |entry: &String| matches!(entry.as_str(), "" | "NA" | "nan" | "NaN" | "None");
     if entries.iter().all(|entry| entry.parse::<i64>().is_ok()) {
@@ -110,7 +129,7 @@ fn typed(entries: Vec<String>) -> Column {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::io::table::{Table, TableFormat};
+    use crate::io::table::Table;
 
     fn read(text: &str) -> Result<CellTable> {
         let folder = tempfile::tempdir().unwrap();
@@ -149,7 +168,7 @@ mod tests {
     #[test]
     fn names_what_is_wrong() {
         for (text, word) in [
-            ("id,a\nx,1\nx,2\n", "`x` is there twice"),
+            ("id,a\nx,1\nx,2\n", "`x` occurs twice"),
             ("id,a,a\nx,1,2\n", "two columns `a`"),
             ("id\nx\n", "no column"),
             ("id,a\n", "no line"),

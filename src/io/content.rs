@@ -1,49 +1,49 @@
-//! What a file is by its first bytes, where it is not what was asked for.
+//! Recognition of a file's kind by its first bytes, for errors about a wrong file.
 
 use std::io::Read;
 use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// Bytes that tell what a file is, at most.
+/// Largest number of bytes from which the kind is determined.
 pub(super) const HEAD: usize = 4096;
 
-/// What a file may be that is given by mistake.
+/// Kinds of files that users give by mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Content {
-    /// Compressed by gzip; what is inside, if that can be told.
+    /// Compressed with gzip, and the kind of the compressed file if it is known.
     Gzip(Option<Box<Content>>),
-    /// Compressed by another program, by its name.
+    /// Compressed with another program, with its name.
     Compressed(&'static str),
     /// A zip archive.
     Zip,
     /// A tar archive.
     Tar,
-    /// A placeholder for a file that Git LFS or git-annex has elsewhere.
+    /// A pointer file of Git LFS or git-annex; the content is elsewhere.
     Pointer(&'static str),
-    /// A page for browsers, or the XML with which a server refuses.
+    /// A web page, or the XML of a server's error.
     WebPage,
-    /// One R object.
+    /// An R object.
     Rds,
-    /// A workspace of R.
+    /// An R workspace.
     RData,
-    /// Counts in Matrix Market form.
+    /// A matrix in Matrix Market format.
     MatrixMarket,
-    /// HDF5 of whatever kind.
+    /// Any HDF5 file.
     Hdf5,
-    /// A file of another kind, by its name.
+    /// A file of another kind, with its name.
     Other(&'static str),
     /// Text in UTF-16.
     Utf16,
-    /// Text in columns between commas, or tabs.
+    /// A text table; the separator is a comma or a tab.
     Columns(char),
     /// Other text.
     Text,
-    /// Nothing but zeros.
+    /// Only bytes of value zero.
     Zeros,
 }
 
-/// What a file begins with, and what it is then.
+/// First bytes of each kind of file.
 const BEGINNINGS: [(&[u8], Content); 21] = [
     (b"\x89HDF\r\n\x1a\n", Content::Hdf5),
     (b"BZh", Content::Compressed("bzip2")),
@@ -62,14 +62,15 @@ const BEGINNINGS: [(&[u8], Content); 21] = [
     (b"PAR1", Content::Other("a parquet table")),
     (b"ARROW1", Content::Other("an Arrow table")),
     (b"\x93NUMPY", Content::Other("an array of NumPy")),
-    (b"MATLAB", Content::Other("a file of MATLAB")),
+    (b"MATLAB", Content::Other("a MATLAB file")),
     (b"%PDF", Content::Other("a PDF")),
     (b"\xff\xfe", Content::Utf16),
     (b"\xfe\xff", Content::Utf16),
 ];
 
 impl Content {
-    /// What begins with `head`, the first [`HEAD`] bytes of a file or all of it.
+    /// The kind of the file that begins with `head`, its first [`HEAD`] bytes or all of it; `None` for
+    /// unknown binary content and an empty file.
     pub(super) fn of(head: &[u8]) -> Option<Self> {
         if head.starts_with(b"\x1f\x8b") {
             return Some(Self::Gzip(unpacked(head).and_then(|head| Self::of(&head)).map(Box::new)));
@@ -80,7 +81,7 @@ impl Content {
         if head.get(257..262) == Some(b"ustar") {
             return Some(Self::Tar);
         }
-        // HDF5 may stand behind a block of the user's.
+        // The HDF5 signature may follow a user block of 512 bytes times a power of two.
         let hdf5 =
             |at: &usize| head.get(*at..).is_some_and(|rest| rest.starts_with(b"\x89HDF\r\n"));
         if [512, 1024, 2048].iter().any(hdf5) {
@@ -92,7 +93,7 @@ impl Content {
         text(head)
     }
 
-    /// In words that follow "it is ".
+    /// A description of the kind that follows "it is ".
     pub(super) fn words(&self) -> String {
         match self {
             Self::Gzip(inside) => match inside.as_deref() {
@@ -105,8 +106,8 @@ impl Content {
             Self::Compressed(by) => format!("compressed with {by}"),
             Self::Zip => "a zip archive".into(),
             Self::Tar => "a tar archive".into(),
-            Self::Pointer(of) => format!("a pointer of {of}, not the file it stands for"),
-            Self::WebPage => "a web page, as servers send it in place of a file".into(),
+            Self::Pointer(of) => format!("a pointer of {of} instead of the file"),
+            Self::WebPage => "a web page instead of the file".into(),
             Self::Rds => "an R object (.rds)".into(),
             Self::RData => "a workspace of R (.RData)".into(),
             Self::MatrixMarket => "a matrix in Matrix Market form (.mtx)".into(),
@@ -116,11 +117,11 @@ impl Content {
             Self::Columns(',') => "text in columns (.csv)".into(),
             Self::Columns(_) => "text in columns (.tsv)".into(),
             Self::Text => "text".into(),
-            Self::Zeros => "zeros from the beginning: it was not downloaded whole".into(),
+            Self::Zeros => "zeros from the beginning: the download is incomplete".into(),
         }
     }
 
-    /// How to come to what is inside, whatever it is needed for.
+    /// Instruction to get the content of the file at `path`; `None` if there is nothing to unpack.
     pub(super) fn unpacking(&self, path: &Path) -> Option<String> {
         let file = as_typed(path);
         Some(match self {
@@ -149,14 +150,15 @@ impl Content {
     }
 }
 
-/// Refuses what is no text, or is a text in place of the file, with what it is.
+/// Checks that the `bytes` of the file at `path` are text, and that the text is not a pointer file or a
+/// web page instead of the expected file.
 ///
 /// # Errors
-/// [`Error::Unreadable`].
+/// [`Error::Unreadable`] with the kind of the file.
 pub(super) fn check_text(path: &Path, bytes: &[u8]) -> Result<()> {
     let head = &bytes[..bytes.len().min(HEAD)];
     let Some(found) = Content::of(head) else { return Ok(()) };
-    // A list may begin with the gene RDX: text is refused only if it is none of ours for sure.
+    // A list may begin with the gene RDX, so text is refused only if it clearly is another file.
     let stands_for_another = matches!(found, Content::Pointer(_) | Content::WebPage);
     if text(head).is_some() && !stands_for_another {
         return Ok(());
@@ -168,23 +170,23 @@ pub(super) fn check_text(path: &Path, bytes: &[u8]) -> Result<()> {
     })
 }
 
-/// A path as it can be typed into a shell; the word FILE where it holds what a shell would read.
+/// The path as it can be typed into a shell, or the word FILE if it contains special characters.
 pub(super) fn as_typed(path: &Path) -> String {
     let text = path.display().to_string();
     let plain = |c: char| c.is_alphanumeric() || "/._-+=:@,%".contains(c);
     if text.chars().all(plain) && !text.starts_with('-') { text } else { "FILE".into() }
 }
 
-/// The first bytes of what is inside gzip, as far as `head` holds it.
+/// The first decompressed bytes of a gzip file that begins with `head`.
 fn unpacked(head: &[u8]) -> Option<Vec<u8>> {
     let mut inside = Vec::new();
     let mut decoder = flate2::read::GzDecoder::new(head).take(HEAD as u64);
-    // The end is missing: what came before it is there all the same.
+    // Decompression fails at the end of `head`; the bytes before that are still valid.
     let _ = decoder.read_to_end(&mut inside);
     (!inside.is_empty()).then_some(inside)
 }
 
-/// What text it is, if it is text; `head` may end within a letter.
+/// The kind of text, if `head` is text. It may end within a character of several bytes.
 fn text(head: &[u8]) -> Option<Content> {
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,

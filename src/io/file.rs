@@ -1,4 +1,4 @@
-//! Files opened with errors that name them, and replaced whole or not at all.
+//! Opening files with errors that name them, and replacing files as a whole.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
@@ -13,10 +13,10 @@ use crate::io::temporary::{Temporary, folder_of};
 use crate::io::{content, missing};
 use crate::progress::{Event, Progress, report};
 
-/// Bytes read at once.
+/// Number of bytes that are read at once.
 const BLOCK: usize = 1 << 20;
 
-/// Turns a system error into one that names the file.
+/// Converts a system error into one that names the file and the attempted `action`, such as `read`.
 pub(crate) fn io_error(
     action: &'static str,
     path: &Path,
@@ -25,12 +25,12 @@ pub(crate) fn io_error(
     move |source| Error::Io { action, path, source }
 }
 
-/// Opens a file to read; with its length in bytes.
+/// Opens a file for reading. Also returns its length in bytes.
 ///
 /// # Errors
 /// [`Error::NoFile`] if there is none; [`Error::Io`] if it cannot be opened; [`Error::Unreadable`] if it
-/// is a folder, or an address on the net.
-pub fn open(path: &Path) -> Result<(File, u64)> {
+/// is a folder or a web address.
+pub(crate) fn open(path: &Path) -> Result<(File, u64)> {
     let failed = |source| missing::or(source, path);
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
@@ -41,15 +41,15 @@ pub fn open(path: &Path) -> Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
-/// Bytes of what is not a file and may have no end, such as a pipe, at most.
+/// Largest number of bytes that are read from a pipe or device, which may have no end.
 pub(super) const LONGEST_STREAM: usize = 1 << 28;
 
-/// The whole file, if it has no more than `most` bytes.
+/// Reads a file of at most `most` bytes.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read; [`Error::Unreadable`] if it is longer, or is a pipe or device that
-/// gives more than 256 MB.
-pub fn read_bytes(path: &Path, most: u64) -> Result<Vec<u8>> {
+/// [`Error::Io`] if it cannot be read; [`Error::Unreadable`] if it is longer, or if it is a pipe or
+/// device with more than 256 MB.
+pub(crate) fn read_bytes(path: &Path, most: u64) -> Result<Vec<u8>> {
     let (file, length) = open(path)?;
     let ends = file.metadata().is_ok_and(|metadata| metadata.is_file());
     let most = if ends { most } else { most.min(LONGEST_STREAM as u64) };
@@ -67,11 +67,11 @@ pub fn read_bytes(path: &Path, most: u64) -> Result<Vec<u8>> {
     if bytes.len() as u64 > most { Err(longer()) } else { Ok(bytes) }
 }
 
-/// The whole file as text, if it has no more than `most` bytes.
+/// Reads a text file of at most `most` bytes.
 ///
 /// # Errors
 /// As [`read_bytes`]; [`Error::Unreadable`] if it is not UTF-8.
-pub fn read_text(path: &Path, most: u64) -> Result<String> {
+pub(crate) fn read_text(path: &Path, most: u64) -> Result<String> {
     let bytes = read_bytes(path, most)?;
     content::check_text(path, &bytes)?;
     String::from_utf8(bytes).map_err(|_| Error::Unreadable {
@@ -81,10 +81,10 @@ pub fn read_text(path: &Path, most: u64) -> Result<String> {
     })
 }
 
-/// A name that files may have, made of any text: letters, digits, `-`, `_` and `.` stay, it begins
-/// with neither a dot nor a dash and is not long. Where something was changed a hash of the text follows, so that
-/// two texts have two names.
-pub fn safe_name(text: &str) -> String {
+/// A valid file name for any text. Letters, digits, `-`, `_` and `.` stay, other characters become `_`.
+/// The name has at most 60 bytes and does not begin with a dot or a dash. If something was changed, a
+/// hash of the text is appended, so that different texts have different names.
+pub(crate) fn safe_name(text: &str) -> String {
     const LONGEST: usize = 60;
     let plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
     let mut name: String = text.chars().map(|c| if plain(c) { c } else { '_' }).collect();
@@ -108,13 +108,13 @@ pub fn safe_name(text: &str) -> String {
 ///
 /// # Errors
 /// [`Error::Io`] with the path.
-pub fn create_folder(path: &Path) -> Result<()> {
+pub(crate) fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(io_error("create", path))
 }
 
-/// Writes a file under a temporary name beside `path`, then renames it: `path` holds the old
-/// content or the new, never a part. The temporary file is removed if anything fails. Standard
-/// output (`-`), devices and pipes are written to as they are.
+/// Replaces the file at `path` by the output of `write`. The file is written under a temporary name and
+/// then renamed, so that `path` contains the old or the new content at any moment. The temporary file
+/// is removed if anything fails. Standard output (`-`), devices and pipes are written to directly.
 ///
 /// # Errors
 /// [`Error::Io`] with the path.
@@ -127,7 +127,7 @@ pub fn replace(
         let opened = OpenOptions::new().append(true).open(stream);
         let mut writer = BufWriter::new(opened.map_err(io_error("write", path))?);
         return match write(&mut writer).and_then(|()| writer.flush()) {
-            // The reader had enough.
+            // The reader has closed the pipe, as `head` does. This is no error.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
             done => done.map_err(io_error("write", path)),
         };
@@ -143,13 +143,13 @@ pub fn replace(
     temporary.publish(path, || Ok(())).map_err(io_error("replace", path))
 }
 
-/// Copies `source` beside `path`, lets `edit` change the copy, and gives it the name `path`: at any
-/// moment `path` is what it was or the edited file, also if the process or the machine dies. `source`
-/// and `path` may be the same file, which must then be as it was when the copy was begun.
+/// Replaces the file at `path` by an edited copy of `source`. The copy is made beside `path`, changed by
+/// `edit` and renamed, so that `path` is the old or the edited file at any moment, also after a crash.
+/// `source` and `path` may be the same file; it must not change during the copy.
 ///
 /// # Errors
-/// [`Error::Io`] with the path, or the error of `edit`; [`Error::FileChanged`] if the file was
-/// changed meanwhile; [`Error::Parameter`] if `path` is no file but a device or a pipe.
+/// [`Error::Io`] with the path, or the error of `edit`; [`Error::FileChanged`] if the file changed during
+/// the copy; [`Error::Parameter`] if `path` is a device, a pipe or standard output.
 pub fn replace_by_copy(
     source: &Path,
     path: &Path,
@@ -185,7 +185,7 @@ pub fn replace_by_copy(
     })
 }
 
-/// Why a copy did not take a file's place.
+/// Reason why a copy was not renamed: an error of the library or of the system.
 enum Stopped {
     By(Box<Error>),
     System(io::Error),
@@ -197,7 +197,8 @@ impl From<io::Error> for Stopped {
     }
 }
 
-/// The bytes of `source` in place of those of `target`, which stays the same file.
+/// Overwrites the content of the file `target` with that of `source`. The file itself (its inode)
+/// stays.
 ///
 /// # Errors
 /// [`Error::Io`] with the path.
@@ -208,7 +209,7 @@ pub(crate) fn copy_into(source: &Path, target: &Path) -> Result<()> {
     io::copy(&mut from, &mut to).map(|_| ()).map_err(io_error("copy", source))
 }
 
-/// SHA-256 of a file as lower-case hexadecimal. Reads it once, 1 MiB in memory.
+/// SHA-256 of a file in lower-case hexadecimal. Reads the file once, with 1 MiB of memory.
 ///
 /// # Errors
 /// [`Error::Io`] with the path; [`Error::Cancelled`].
@@ -216,7 +217,7 @@ pub fn sha256(path: &Path, progress: &mut dyn Progress) -> Result<String> {
     let (mut file, length) = open(path)?;
     let mut hash = Sha256::new();
     let mut block = vec![0_u8; BLOCK];
-    let what = "checking which file it is".to_string();
+    let what = "computing the hash of the file".to_string();
     report(progress, Event::Begin { what, total: length.div_ceil(BLOCK as u64) })?;
     for done in 1.. {
         let n = file.read(&mut block).map_err(io_error("read", path))?;
@@ -230,7 +231,7 @@ pub fn sha256(path: &Path, progress: &mut dyn Progress) -> Result<String> {
     Ok(hex(&hash.finalize()))
 }
 
-/// Bytes as lower-case hexadecimal.
+/// Bytes in lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect()
 }
@@ -239,10 +240,11 @@ fn hex_digit(half: u8) -> char {
     char::from_digit(u32::from(half), 16).unwrap_or('0')
 }
 
-/// Fills `buffer` with the bytes at `offset`, without moving a shared position on Unix.
+/// Fills `buffer` with the bytes at `offset`. On Unix this does not move the position of the file, which
+/// other threads share.
 ///
 /// # Errors
-/// The system's, or `UnexpectedEof` if the file ends before.
+/// A system error, or `UnexpectedEof` if the file ends before.
 #[cfg(unix)]
 pub(crate) fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
     std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
@@ -251,7 +253,7 @@ pub(crate) fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::
 /// Fills `buffer` with the bytes at `offset`.
 ///
 /// # Errors
-/// The system's, or `UnexpectedEof` if the file ends before.
+/// A system error, or `UnexpectedEof` if the file ends before.
 #[cfg(windows)]
 pub(crate) fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
     use std::os::windows::fs::FileExt;

@@ -1,4 +1,4 @@
-//! A file that is to be changed in place: locked against others, and seen to be what it was.
+//! A file that is edited in place: locked against other processes, and checked for changes.
 
 use std::fs::{self, File, Metadata, TryLockError};
 use std::path::{Path, PathBuf};
@@ -6,34 +6,35 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::io::file::{io_error, open};
 
-/// Times that a file is opened again which was replaced while it was being locked.
+/// Number of attempts to lock a file that is replaced at the same moment.
 const TRIES: usize = 10;
 
-/// A file that this process may replace. The lock goes with this, or with the process.
+/// A locked file that this process may replace. The lock ends when this is dropped or the process ends.
 #[derive(Debug)]
-pub struct Held {
+pub(crate) struct Held {
     _file: File,
     path: PathBuf,
     seen: Seen,
 }
 
-/// What tells one state of a file from another without reading it.
+/// State of a file by its metadata: it changes with the content, and no content is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     length: u64,
-    /// Device, node, seconds and nanoseconds of the last change.
+    /// Device, inode, seconds and nanoseconds of the last change.
     state: [i128; 4],
 }
 
 impl Seen {
+    /// The state that `metadata` describes.
     pub(crate) fn of(metadata: &Metadata) -> Self {
         Self { length: metadata.len(), state: state(metadata) }
     }
 
-    /// Refuses to go on if the file at `path` is not as it was seen.
+    /// Checks that the file at `path` still has this state.
     ///
     /// # Errors
-    /// [`Error::FileChanged`].
+    /// [`Error::FileChanged`] if it has not.
     pub(crate) fn check(&self, path: &Path) -> Result<()> {
         let now = fs::metadata(path).map_err(io_error("read", path))?;
         if Self::of(&now) == *self {
@@ -44,22 +45,23 @@ impl Seen {
 }
 
 impl Held {
-    /// Locks the file at `path`, if nobody has it open to write. Programs that only read it keep it:
-    /// they go on with what they opened.
+    /// Locks the file at `path`. Processes that only read the file do not prevent the lock; they
+    /// continue to read the old content after the file is replaced.
     ///
     /// # Errors
-    /// [`Error::FileInUse`] if another process holds it; [`Error::Io`].
-    pub fn take(path: &Path) -> Result<Self> {
+    /// [`Error::FileInUse`] if another process has locked it for writing; [`Error::FileChanged`] if it is
+    /// replaced again and again; [`Error::Io`].
+    pub(crate) fn take(path: &Path) -> Result<Self> {
         for _ in 0..TRIES {
             let (file, _) = open(path)?;
-            // Elsewhere a lock would keep ourselves from reading.
+            // On other systems a lock would prevent this process from reading the file.
             if cfg!(unix)
                 && let Err(TryLockError::WouldBlock) = file.try_lock()
                 && let Err(TryLockError::WouldBlock) = file.try_lock_shared()
             {
                 return Err(Error::FileInUse { path: path.to_path_buf() });
             }
-            // The lock is on what was opened; a finished copy may have taken its place since.
+            // The opened file may have been replaced before it was locked.
             let seen = Seen::of(&file.metadata().map_err(io_error("read", path))?);
             if seen.check(path).is_ok() {
                 return Ok(Self { _file: file, path: path.to_path_buf(), seen });
@@ -68,11 +70,11 @@ impl Held {
         Err(Error::FileChanged { path: path.to_path_buf() })
     }
 
-    /// Refuses to go on if the file is not as it was when it was taken.
+    /// Checks that the file has not changed since it was locked.
     ///
     /// # Errors
-    /// [`Error::FileChanged`].
-    pub fn check(&self) -> Result<()> {
+    /// [`Error::FileChanged`] if it has.
+    pub(crate) fn check(&self) -> Result<()> {
         self.seen.check(&self.path)
     }
 }

@@ -1,4 +1,4 @@
-//! Whether a file is the one that a fit recorded: by its length, by what was seen last time, by its hash.
+//! Comparison of a file with the one that a fit recorded: by length, by a remembered stamp, by hash.
 
 use std::fs;
 use std::path::Path;
@@ -11,32 +11,32 @@ use crate::io::model::FileRecord;
 use crate::io::run::{read_json, write_json};
 use crate::progress::Progress;
 
-/// What was seen of the fitted file, inside the folder of the model; no part of the model.
+/// Name of the file in the model's folder that remembers hashes of data files. It is a cache, not part
+/// of the model.
 const SEEN: &str = ".sbcell-data.json";
 
-/// Files from this length on are not hashed again while their stamp stays as it was: below, the hash
-/// takes no time.
+/// Length in bytes from which on the hash of a file is remembered. Hashing smaller files is fast.
 const LARGE: u64 = 64 << 20;
 
-/// What a file turned out to be.
+/// Result of the comparison of a file with the fitted one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Identity {
-    /// The file that was fitted, or that file as an annotation in place left it.
+pub(crate) enum Identity {
+    /// The file is the fitted one, possibly with an annotation that `annotate` wrote into it.
     Same,
-    /// Another one, by this difference, in words that follow the name of the file.
+    /// The file is another one. The text describes the difference and follows the name of the file.
     Other(String),
 }
 
-/// What is remembered; whatever cannot be read is found out again.
+/// Remembered hashes. If they cannot be read they are computed again.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Seen {
-    /// The last large file, and its hash.
+    /// Stamp and hash of the last large file.
     last: Option<(Stamp, String)>,
-    /// Hashes of the fitted file after `annotate` had written into it.
+    /// Hashes of the fitted file after each annotation by `annotate`.
     annotated: Vec<String>,
 }
 
-/// What changes when a file is written to: all of it is the system's doing, not the user's.
+/// Metadata that the system changes whenever a file is written to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Stamp {
     bytes: u64,
@@ -45,12 +45,14 @@ struct Stamp {
     changed: (i64, i64),
 }
 
-/// Compares the file at `path` with the one that the model in `folder` was fitted on. Reads the file
-/// once, unless its length settles it or a large file was seen before and has not been touched since.
+/// Compares the file at `path` with the file `recorded` by the fit of the model in `folder`.
+///
+/// The file is read once to compute its hash, unless its length differs, or it is large and its stamp is
+/// that of the last comparison.
 ///
 /// # Errors
 /// [`crate::Error::Io`] if the file cannot be read; [`crate::Error::Cancelled`].
-pub fn compare(
+pub(crate) fn compare(
     path: &Path,
     recorded: &FileRecord,
     folder: &Path,
@@ -80,10 +82,11 @@ pub fn compare(
     Ok(if same { Identity::Same } else { Identity::Other(by()) })
 }
 
-/// Remembers that the file at `path` is the fitted file, into which `annotate` has written.
+/// Remembers in the model's `folder` that the file at `path` is the fitted file with an annotation.
 ///
 /// # Errors
-/// As [`compare`].
+/// [`crate::Error::Io`] if the file cannot be read; [`crate::Error::Cancelled`].
+#[doc(hidden)]
 pub fn remember_annotated(path: &Path, folder: &Path, progress: &mut dyn Progress) -> Result<()> {
     let hash = sha256(path, progress)?;
     let mut seen = Seen::of(folder);
@@ -95,22 +98,25 @@ pub fn remember_annotated(path: &Path, folder: &Path, progress: &mut dyn Progres
 }
 
 impl Seen {
+    /// The hashes remembered in `folder`; none if there are none or they cannot be read.
     fn of(folder: &Path) -> Self {
         let path = folder.join(SEEN);
         if !path.exists() {
             return Self::default();
         }
-        // It saves a hash; nothing depends on it but the time that takes.
+        // Without the cache the hash is computed again, which only takes time.
         read_json(&path).unwrap_or_default()
     }
 
+    /// Writes the hashes into `folder`.
     fn keep(&self, folder: &Path) {
-        // A folder that cannot be written to costs the next command a hash.
+        // If the folder is read-only, the next command computes the hash again.
         let _ = write_json(&folder.join(SEEN), self);
     }
 }
 
 impl Stamp {
+    /// The stamp of the file at `path`.
     #[cfg(unix)]
     fn of(path: &Path) -> Result<Option<Self>> {
         use std::os::unix::fs::MetadataExt;
@@ -123,6 +129,7 @@ impl Stamp {
         }))
     }
 
+    /// No stamp: other systems do not report all changes of a file.
     #[cfg(not(unix))]
     fn of(path: &Path) -> Result<Option<Self>> {
         fs::metadata(path).map_err(io_error("read", path))?;

@@ -1,4 +1,4 @@
-//! Small files that users write by hand: lists of names, and times for labels.
+//! Small text files that users write by hand: lists of names, times of labels, groups of cells.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -6,12 +6,25 @@ use std::path::Path;
 use crate::error::{Error, Result};
 use crate::io::text;
 
-/// Names, one for each line; blank lines and lines that start with `#` are left out, quotes
-/// and a byte-order mark removed, repeated names kept once. Of a line with several columns the
-/// first counts.
+/// Reads a list of names, one on each line, such as the genes that may regulate.
+///
+/// Blank lines and lines that start with `#` are skipped. Quotes and a byte-order mark are removed. Of
+/// a line with several columns (comma or tab) the first one counts. Repeated names are kept once.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read, [`Error::Unreadable`] if no name is in it.
+/// [`Error::Io`] or [`Error::NoFile`] if the file cannot be read; [`Error::Unreadable`] if it contains no
+/// name.
+///
+/// ```
+/// # fn main() -> sbcell::Result<()> {
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("names.txt");
+/// std::fs::write(&path, "# pluripotency\nSox2\nPou5f1\nSox2\n").unwrap();
+/// let names = sbcell::io::lists::read_names(&path)?;
+/// assert_eq!(names, ["Sox2", "Pou5f1"]);
+/// # Ok(())
+/// # }
+/// ```
 pub fn read_names(path: &Path) -> Result<Vec<String>> {
     let mut seen = BTreeSet::new();
     let mut names: Vec<String> = records(path)?.into_iter().map(|mut r| r.swap_remove(0)).collect();
@@ -22,12 +35,12 @@ pub fn read_names(path: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Times for labels: two columns, label and number, separated by comma or tab. A first line
-/// whose second column is no number is a header.
+/// Reads the times of labels: two columns, label and number, separated by comma or tab. A first line
+/// whose second column is not a number is a header.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read, [`Error::Unreadable`] naming the first line that
-/// is not a label and a number, or two different numbers for one label.
+/// [`Error::Io`] or [`Error::NoFile`] if the file cannot be read; [`Error::Unreadable`] with the first
+/// label that has no number or two different ones.
 pub fn read_time_map(path: &Path) -> Result<BTreeMap<String, f64>> {
     read_numbers(
         path,
@@ -37,8 +50,8 @@ pub fn read_time_map(path: &Path) -> Result<BTreeMap<String, f64>> {
     )
 }
 
-/// Growth of cells: two columns, the name of a cell and a number, as in a time map; and the SHA-256 of
-/// the file, which is read once.
+/// Reads growth rates of cells: two columns, the name of a cell and a number, in the format of
+/// [`read_time_map`]. Also returns the SHA-256 of the file, which is read once.
 ///
 /// # Errors
 /// As [`read_time_map`].
@@ -48,15 +61,16 @@ pub fn read_growth(path: &Path) -> Result<(BTreeMap<String, f64>, String)> {
     Ok((read_numbers(path, &text, "growth rates", wanted)?, hash))
 }
 
-/// Groups of cells: `(cell, group)` for each cell that is in one.
+/// Reads groups of cells: one pair of cell and group for each cell that is in a group, in the order of
+/// the file.
 ///
-/// A file of one column is one set, named as the file; one of two columns holds a cell and its group on
-/// each line (a first line `cell,group`, `id,…` or `barcode,…` is a header); a `.gmt` file holds a set on
-/// each line: name, description, cells.
+/// A file with one column is one group with the name of the file. A file with two columns contains a
+/// cell and its group on each line; a first line that begins with `cell`, `cell_id`, `id`, `barcode` or
+/// `index` is a header. A `.gmt` file contains a group on each line: name, description, cells.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; [`Error::Unreadable`] if there is no cell in it, or one cell
-/// in two groups.
+/// [`Error::Io`] or [`Error::NoFile`] if the file cannot be read; [`Error::Unreadable`] if it contains no
+/// cell, or if a cell is in two groups.
 pub fn read_cell_groups(path: &Path) -> Result<Vec<(String, String)>> {
     let stem = path.file_stem().map_or_else(|| "cells".into(), |stem| stem.to_string_lossy());
     let is_gmt = path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("gmt"));
@@ -94,7 +108,7 @@ pub fn read_cell_groups(path: &Path) -> Result<Vec<(String, String)>> {
     Ok(order)
 }
 
-/// Numbers for names; `what` they are and what a line `wanted` says, in messages.
+/// Reads a number for each name. In messages, `what` names the numbers and `wanted` describes a line.
 fn read_numbers(
     path: &Path,
     text: &str,
@@ -108,7 +122,7 @@ fn read_numbers(
             if place == 0 && record.len() > 1 {
                 continue;
             }
-            return Err(unreadable(path, format!("`{}` has no number beside it", record[0])));
+            return Err(unreadable(path, format!("`{}` has no number in the second column", record[0])));
         };
         if let Some(other) = map.insert(record[0].clone(), time)
             && other.total_cmp(&time).is_ne()
@@ -123,16 +137,17 @@ fn read_numbers(
     Ok(map)
 }
 
-/// The lines that say something, split at commas or tabs, trimmed and unquoted.
+/// The non-empty lines of a file without comments, split at tabs (or at commas if the file has no tab),
+/// with fields trimmed and unquoted.
 pub(super) fn records(path: &Path) -> Result<Vec<Vec<String>>> {
     records_of(path, &text::read(path)?)
 }
 
+/// [`records`] of a file whose `text` was read; `path` is for errors.
 fn records_of(path: &Path, text: &str) -> Result<Vec<Vec<String>>> {
     let text = text.trim_start_matches('\u{feff}');
-    let delimiter = if text.contains('\t') { b'\t' } else { b',' };
     let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
+        .delimiter(text::delimiter_of(text))
         .has_headers(false)
         .flexible(true)
         .trim(csv::Trim::All)
@@ -152,9 +167,10 @@ fn unreadable(path: &Path, problem: String) -> Error {
     Error::Unreadable { path: path.to_path_buf(), problem, way_out: None }
 }
 
+/// The error for a file without entries; `wanted` describes what it needs.
 fn empty(path: &Path, wanted: &str) -> Error {
     let way_out = Some(format!("the file needs {wanted}"));
-    Error::Unreadable { path: path.to_path_buf(), problem: "it holds nothing".into(), way_out }
+    Error::Unreadable { path: path.to_path_buf(), problem: "it contains no entries".into(), way_out }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! One writer at a time for each folder of results: a lock beside it that the kernel releases.
+//! A lock for each folder of results, so that only one process writes to it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -7,28 +7,29 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::io::file::{io_error, read_text};
 
-/// How often a lock file is opened that its holder removes meanwhile.
+/// Number of attempts to open a lock file that its owner removes at the same moment.
 const ATTEMPTS: usize = 100;
 
-/// Bytes of the number of a process in a lock file, at most.
+/// Largest number of bytes of a lock file, which contains the number of a process.
 const LONGEST_NUMBER: u64 = 64;
 
-/// A folder that nobody else writes to as long as this lives.
+/// The lock of a folder: no other sbcell process writes to the folder as long as this value lives.
 ///
-/// The lock is on the file `.NAME.sbcell-lock` beside the folder, which holds the number of the
-/// process. It goes when this is dropped; when the process dies the kernel releases the lock, and the
-/// file that is left locks nobody out. Where the file system knows no locks there is none.
+/// The lock is held on the file `.NAME.sbcell-lock` beside the folder, which contains the number of the
+/// process. The file is removed when this value is dropped. If the process dies, the kernel releases the
+/// lock, and the remaining file locks nobody out. On file systems without locks there is no protection.
 #[derive(Debug)]
 pub struct FolderLock {
     folder: PathBuf,
-    /// The lock file, its path, and whether it is locked.
-    held: Option<Held>,
-    /// Folders that were made for the lock file, the deepest first.
+    /// The locked file; `None` where no lock is possible.
+    held: Option<LockFile>,
+    /// Folders that were created for the lock file, the deepest first.
     made: Vec<PathBuf>,
 }
 
+/// An open and locked lock file.
 #[derive(Debug)]
-struct Held {
+struct LockFile {
     path: PathBuf,
     _file: File,
 }
@@ -40,11 +41,11 @@ impl PartialEq for FolderLock {
 }
 
 impl FolderLock {
-    /// Takes the lock of `folder`, which need not be there.
+    /// Takes the lock of `folder`, which need not exist.
     ///
     /// # Errors
-    /// [`Error::InUse`] if another process has it; [`Error::Io`] if the folder around it cannot be
-    /// made.
+    /// [`Error::InUse`] if another process has the lock; [`Error::Io`] if the parent folder cannot be
+    /// created.
     pub fn take(folder: &Path) -> Result<Self> {
         let real = real(folder);
         let (Some(parent), Some(name)) = (real.parent(), real.file_name()) else {
@@ -56,16 +57,16 @@ impl FolderLock {
         let path = parent.join(format!(".{}.sbcell-lock", name.to_string_lossy()));
         let mut lock = Self { folder: real, held: None, made };
         for _ in 0..ATTEMPTS {
-            // Where no file can be made beside the folder there is nothing to lock.
+            // If no file can be created beside the folder, there is nothing to lock.
             let Ok(mut file) = open(&path) else { return Ok(lock) };
             match file.try_lock() {
                 Ok(()) if is_at(&file, &path) => {
-                    // Only a word for those who come second.
+                    // The number is only for the error message of another process.
                     let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
-                    lock.held = Some(Held { path, _file: file });
+                    lock.held = Some(LockFile { path, _file: file });
                     return Ok(lock);
                 }
-                // Its holder has removed it between our opening and our locking it.
+                // The owner has removed the file after it was opened and before it was locked here.
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
                     let holder = read_text(&path, LONGEST_NUMBER).ok();
@@ -85,15 +86,16 @@ impl FolderLock {
 impl Drop for FolderLock {
     fn drop(&mut self) {
         if let Some(held) = self.held.take() {
-            // While it is still locked, so that whoever opened it sees that it is gone.
+            // Removed while it is locked, so that a process that has opened it sees the removal.
             let _ = fs::remove_file(&held.path);
         }
-        // Only those that are still empty go.
+        // Removes only folders that are still empty.
         self.made.iter().for_each(|folder| drop(fs::remove_dir(folder)));
     }
 }
 
-/// A file made here, or one that was there; never one behind a planted link that leads nowhere.
+/// Opens or creates the lock file. A dangling link at `path` is not followed, so that no file is created
+/// elsewhere.
 fn open(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
@@ -103,7 +105,7 @@ fn open(path: &Path) -> std::io::Result<File> {
     }
 }
 
-/// Whether `path` itself, not what it links to, is still the file that was opened.
+/// Whether `path` (without following a link) is still the opened file.
 #[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -118,7 +120,7 @@ fn is_at(_file: &File, path: &Path) -> bool {
     path.exists()
 }
 
-/// `path` without links in it and from the root, whether or not its last parts are there.
+/// The absolute path without links. The last parts of `path` need not exist.
 pub(crate) fn real(path: &Path) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;

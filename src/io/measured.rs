@@ -1,4 +1,4 @@
-//! Cells of which something was measured: a table of names and numbers that users bring.
+//! Tables of measured values that users provide: cells in rows, measured quantities in columns.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,23 +8,36 @@ use ndarray::Array2;
 use crate::error::{Error, Result};
 use crate::io::lists::records;
 
-/// Cells in rows, what was measured of them in columns.
+/// Measured values of cells. See [`read_measured`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MeasuredTable {
     /// Names of the cells.
     pub cells: Vec<String>,
-    /// Names of the columns.
+    /// Names of the measured quantities, such as genes.
     pub columns: Vec<String>,
-    /// `(n_cells, n_columns)`, all finite.
+    /// Values, `(n_cells, n_columns)`, all finite.
     pub values: Array2<f64>,
 }
 
-/// Reads a table separated by commas or tabs: a header, then for each cell its name and a number in
-/// every column.
+/// Reads a table separated by tabs or commas: a header, then for each cell its name and a number in
+/// every column. Names of cells may repeat, names of columns may not.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; [`Error::Unreadable`] naming the cell and the column of
-/// what is no number, rows of another length, a name that occurs twice, or that there is nothing.
+/// [`Error::Io`] or [`Error::NoFile`] if the file cannot be read; [`Error::Unreadable`] for an entry that
+/// is not a finite number (with its cell and column), a row of another length than the header, a
+/// repeated column, or an empty table.
+///
+/// ```
+/// # fn main() -> sbcell::Result<()> {
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("measured.csv");
+/// std::fs::write(&path, "cell,Sox2,Klf4\nc1,0.5,1\nc2,2,0\n").unwrap();
+/// let table = sbcell::io::measured::read_measured(&path)?;
+/// assert_eq!(table.columns, ["Sox2", "Klf4"]);
+/// assert_eq!(table.values[[1, 0]], 2.0);
+/// # Ok(())
+/// # }
+/// ```
 pub fn read_measured(path: &Path) -> Result<MeasuredTable> {
     let unreadable = |problem: String| Error::Unreadable {
         path: path.to_path_buf(),
@@ -40,7 +53,7 @@ pub fn read_measured(path: &Path) -> Result<MeasuredTable> {
     let columns: Vec<String> = header.iter().skip(1).cloned().collect();
     let mut seen = BTreeSet::new();
     if let Some(twice) = columns.iter().find(|name| !seen.insert(name.as_str())) {
-        return Err(unreadable(format!("the column `{twice}` is there twice")));
+        return Err(unreadable(format!("the column `{twice}` occurs twice")));
     }
     let (mut cells, mut values) = (Vec::new(), Vec::new());
     for row in rows {
@@ -60,7 +73,7 @@ pub fn read_measured(path: &Path) -> Result<MeasuredTable> {
         cells.push(row[0].clone());
     }
     if columns.is_empty() || cells.is_empty() {
-        return Err(unreadable("it holds no cell with a number".into()));
+        return Err(unreadable("it contains no cell with a number".into()));
     }
     let values = Array2::from_shape_vec((cells.len(), columns.len()), values)
         .map_err(|error| unreadable(error.to_string()))?;
@@ -95,7 +108,7 @@ mod tests {
             ("", "no cell"),
             ("cell,Sox2\n", "no cell"),
             ("cell\na\n", "no cell"),
-            ("cell,Sox2,Sox2\na,1,2\n", "`Sox2` is there twice"),
+            ("cell,Sox2,Sox2\na,1,2\n", "`Sox2` occurs twice"),
             ("cell,Sox2\na,high\n", "`high` is no number, for `a` in `Sox2`"),
             ("cell,Sox2\na,\n", "is no number"),
             ("cell,Sox2\na,inf\n", "is no number"),

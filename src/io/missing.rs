@@ -1,4 +1,4 @@
-//! A file that is not there: an address on the net, or a name that is near another.
+//! The error for a file that does not exist: similar names in the folder, or a web address.
 
 use std::fs;
 use std::io::{Error as IoError, ErrorKind};
@@ -6,10 +6,11 @@ use std::path::Path;
 
 use crate::error::{Error, nearest};
 
-/// Names of a folder that are looked at, at most.
+/// Largest number of names in a folder that are compared.
 const MOST: usize = 10_000;
 
-/// What it means that `path` could not be opened to be read.
+/// The error for a file that could not be opened for reading. If it does not exist, the error suggests
+/// files with similar names, otherwise files with the same suffix.
 pub(super) fn or(source: IoError, path: &Path) -> Error {
     match source.kind() {
         ErrorKind::NotFound | ErrorKind::NotADirectory => {}
@@ -33,7 +34,7 @@ pub(super) fn or(source: IoError, path: &Path) -> Error {
     }
 }
 
-/// `https`, `s3`, … if `path` is an address.
+/// The scheme (`https`, `s3`, …) in lower case if `path` is a web address.
 fn scheme(path: &Path) -> Option<String> {
     let text = path.to_str()?;
     let (scheme, _) = text.split_once(":/")?;
@@ -41,12 +42,13 @@ fn scheme(path: &Path) -> Option<String> {
     plausible.then(|| scheme.to_ascii_lowercase())
 }
 
+/// The error for a web address, with a command that downloads it.
 fn address(path: &Path, scheme: &str) -> Error {
     let way_out = match scheme {
         "http" | "https" | "ftp" => "download it first, such as with `curl -LO ADDRESS`",
         "s3" => "download it first, such as with `aws s3 cp ADDRESS .`",
         "gs" => "download it first, such as with `gcloud storage cp ADDRESS .`",
-        "file" => "give the path alone, without `file://`",
+        "file" => "give the path without `file://`",
         _ => "download it first",
     };
     Error::Unreadable {
@@ -56,7 +58,7 @@ fn address(path: &Path, scheme: &str) -> Error {
     }
 }
 
-/// Names in the folder of `path`, sorted, without hidden ones.
+/// Names of the files and folders beside `path`, sorted, without hidden ones.
 fn names_beside(path: &Path) -> Vec<String> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let Ok(entries) = fs::read_dir(folder.unwrap_or(Path::new("."))) else { return Vec::new() };

@@ -1,27 +1,38 @@
-//! FILES: reading `.h5ad`, writing tables and models, all or nothing.
+//! FILES: reads and writes `.h5ad` files, tables, models, edge lists and charts.
+//!
+//! - [`h5ad`]: AnnData files; [`table`]: tables as CSV, TSV or parquet
+//! - [`model`]: the folder of a fitted model; [`run`]: the record of a run beside each result
+//! - [`edges`]: edge lists; [`validation`]: scores of held-out times; [`chart`]: charts as SVG or PNG
+//! - [`cell_table`], [`lists`], [`measured`]: tables and lists that users provide
+//!
+//! A file is replaced as a whole or not at all: it is written under a temporary name and renamed.
 
 pub(crate) mod bridge_check;
 pub mod cell_table;
 pub mod chart;
 mod content;
 pub mod edges;
+#[doc(hidden)]
 pub mod file;
 pub mod h5ad;
-pub mod held;
-pub mod identity;
+pub(crate) mod held;
+pub(crate) mod identity;
 pub mod lists;
+#[doc(hidden)]
 pub mod lock;
 pub mod measured;
 mod missing;
 pub mod model;
 mod model_check;
+#[doc(hidden)]
 pub mod networks;
+#[doc(hidden)]
 pub mod output;
 mod parquet;
-pub mod recorded;
+pub(crate) mod recorded;
 pub mod run;
-pub mod staged;
+pub(crate) mod staged;
 pub mod table;
 pub(crate) mod temporary;
-pub mod text;
+pub(crate) mod text;
 pub mod validation;

@@ -1,4 +1,4 @@
-//! A model as it was read, checked whole: what contradicts itself is refused before it is used.
+//! Checks of a model that was read, or is about to be written: whether its parts agree.
 
 use std::path::Path;
 
@@ -9,13 +9,13 @@ use crate::error::{Error, Result};
 use crate::io::bridge_check::{self, is_number, is_place, is_size, same};
 use crate::io::model::{Header, Interval, Model, ValuesRecord, bridge_file};
 
-/// What is wrong with a file of a model.
+/// `Ok`, or the name of a file of the model and a description of its problem.
 type Checked = std::result::Result<(), (String, String)>;
 
-/// The model that was `read` from `folder`, if all of it fits together.
+/// The model that was `read` from `folder`, if its parts agree.
 ///
 /// # Errors
-/// [`Error::Unreadable`] with the file that is wrong; the error of `read` with the way out.
+/// [`Error::Unreadable`] with the file that is wrong; the error of `read` with the advice to fit again.
 pub(super) fn whole(folder: &Path, read: Result<Model>) -> Result<Model> {
     let model = read.map_err(fit_again)?;
     match parts(&model) {
@@ -24,25 +24,26 @@ pub(super) fn whole(folder: &Path, read: Result<Model>) -> Result<Model> {
     }
 }
 
-/// Refuses to write a model that could not be read again.
+/// Checks that a model could be read again before it is written.
 ///
 /// # Errors
-/// [`Error::Numerical`].
+/// [`Error::Numerical`] if it could not.
 pub(super) fn writable(model: &Model) -> Result<()> {
     let header = numbers_of_header(&model.header).map_err(|problem| ("model.json".into(), problem));
     header.and_then(|()| parts(model)).map_err(|(file, problem)| {
         let why = format!(
-            "{file} could not be read again: {problem}; values are too large to compute with"
+            "{file} could not be read again: {problem}; values are too large for numerical computations"
         );
         Error::Numerical { what: "the model that was found", why }
     })
 }
 
+/// Checks cells, genes and intervals.
 fn parts(model: &Model) -> Checked {
     [cells, genes, intervals].iter().try_for_each(|check| check(model))
 }
 
-/// A file of a model that is not as a fit writes it.
+/// The error for a file of a model that is not as a fit writes it.
 pub(super) fn damaged(path: &Path, problem: impl ToString) -> Error {
     fit_again(Error::Unreadable {
         path: path.to_path_buf(),
@@ -51,12 +52,12 @@ pub(super) fn damaged(path: &Path, problem: impl ToString) -> Error {
     })
 }
 
-/// An error of a file of a model, with the way out.
+/// The error of a file of a model, with the advice to fit again.
 pub(super) fn fit_again(error: Error) -> Error {
     match error {
         Error::NoFile { path, .. } => damaged(&path, "it is not there"),
         Error::Unreadable { path, problem, way_out: None } => {
-            // Matrices and odd words are quoted: all of it on one line, without control characters.
+            // A problem may quote the file: put it on one line and remove control characters.
             let words: Vec<&str> =
                 problem.split(|c: char| c.is_whitespace() || c.is_control()).collect();
             let problem = words.join(" ");
@@ -67,10 +68,11 @@ pub(super) fn fit_again(error: Error) -> Error {
     }
 }
 
-/// `header` if its numbers can be those of a model; before anything else is looked for by them.
+/// The `header` if its numbers can be those of a model. Call this before the header is used to find the
+/// other files.
 ///
 /// # Errors
-/// [`Error::Unreadable`].
+/// [`Error::Unreadable`] if they cannot.
 pub(super) fn header(path: &Path, header: Header) -> Result<Header> {
     match numbers_of_header(&header) {
         Ok(()) => Ok(header),
@@ -78,6 +80,8 @@ pub(super) fn header(path: &Path, header: Header) -> Result<Header> {
     }
 }
 
+/// Checks the numbers of a header: times are finite and increase, scale and ε are positive, others are
+/// of a usual size.
 fn numbers_of_header(header: &Header) -> std::result::Result<(), String> {
     let wrong = |problem: String| Err(problem);
     let times: Vec<f64> = header.snapshots.iter().map(|snapshot| snapshot.time).collect();
@@ -103,7 +107,7 @@ fn numbers_of_header(header: &Header) -> std::result::Result<(), String> {
     }
     let others = header.explained_variance.iter().chain([&header.total_variance]);
     if let Some(value) = others.chain([&header.sigma2]).find(|value| !is_number(**value)) {
-        return wrong(format!("a number must be of a usual size, got {value}"));
+        return wrong(format!("a number must not be too large for computations, got {value}"));
     }
     if header.sigma2 < 0.0 {
         return wrong(format!("`sigma2` must be ≥ 0, got {}", header.sigma2));
@@ -111,6 +115,7 @@ fn numbers_of_header(header: &Header) -> std::result::Result<(), String> {
     Ok(())
 }
 
+/// Checks that `cells.parquet` has the cells that `model.json` counts, with finite coordinates.
 fn cells(model: &Model) -> Checked {
     let wrong = |problem: String| Err(("cells.parquet".to_string(), problem));
     let (n, snapshots) = (model.cells.len(), &model.header.snapshots);
@@ -120,7 +125,7 @@ fn cells(model: &Model) -> Checked {
     }
     let mut counts = vec![0_usize; snapshots.len()];
     for (cell, time) in model.cell_times.iter().enumerate() {
-        // Times increase, as has been checked.
+        // The search needs increasing times, which the check of the header guarantees.
         match snapshots.binary_search_by(|snapshot| snapshot.time.total_cmp(time)) {
             Ok(place) => counts[place] += 1,
             Err(_) => {
@@ -147,6 +152,7 @@ fn cells(model: &Model) -> Checked {
     }
 }
 
+/// Checks that `genes.parquet` has one row of loadings for each gene, if there are components.
 fn genes(model: &Model) -> Checked {
     let wrong = |problem: String| Err(("genes.parquet".to_string(), problem));
     let Some(pca) = &model.pca else {
@@ -166,6 +172,8 @@ fn genes(model: &Model) -> Checked {
     }
 }
 
+/// Checks that each interval has the times and the ε of the header, that all have the same distances,
+/// and that each bridge is sound ([`bridge_check::sound`]).
 fn intervals(model: &Model) -> Checked {
     let snapshots = snapshots(model).map_err(|e| ("cells.parquet".to_string(), e.to_string()))?;
     let times = model.header.snapshots.windows(2);
@@ -194,12 +202,12 @@ fn intervals(model: &Model) -> Checked {
     Ok(())
 }
 
-/// ε of an interval of this length, in scaled units.
+/// ε of an interval of this `length`, in scaled units: `σ² Δt / scale²`.
 fn noise_of(header: &Header, length: f64) -> f64 {
     header.sigma2 * length / (header.scale * header.scale)
 }
 
-/// The snapshots as bridges see them.
+/// The snapshots in the scaled coordinates of the bridges.
 fn snapshots(model: &Model) -> Result<Vec<Snapshot>> {
     let at = |time: f64| {
         let here = |cell: &usize| model.cell_times[*cell].total_cmp(&time).is_eq();

@@ -1,4 +1,4 @@
-//! The networks of a model (`networks.safetensors`) and how they were trained (`training.csv`).
+//! The networks of a model (`networks.safetensors`) and their learning curve (`training.csv`).
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,14 +9,15 @@ use crate::io::file;
 use crate::io::model::Interval;
 use crate::io::table::{self, Cells, Table, TableFormat};
 
-/// The weights, as `safetensors.torch.load_file` reads them.
+/// Name of the file of weights, which `safetensors.torch.load_file` can read.
 pub const WEIGHTS: &str = "networks.safetensors";
-/// Bytes of the weights at most: layers of ten thousand units.
+/// Largest number of bytes of the weights: enough for layers of ten thousand units.
 const LONGEST: u64 = 1 << 30;
-/// The learning curve: losses by step.
+/// Name of the file of the learning curve: losses by step.
 pub const CURVE: &str = "training.csv";
 
-/// Writes the networks that `interval` shares with others, if it has any.
+/// Writes the networks of `interval`, which it shares with the other intervals. Does nothing if its
+/// bridge has no networks.
 ///
 /// # Errors
 /// [`Error::Io`] if a file cannot be written.
@@ -33,10 +34,10 @@ pub(super) fn write(folder: &Path, interval: &Interval) -> Result<()> {
     table::write(&folder.join(CURVE), &curve, TableFormat::Csv)
 }
 
-/// Attaches the networks in `folder` to the intervals that need them.
+/// Reads the networks in `folder` and attaches them to the intervals whose bridges need them.
 ///
 /// # Errors
-/// [`Error::Io`] if there is no file though one is needed; [`Error::Unreadable`] if it is damaged.
+/// [`Error::Io`] or [`Error::NoFile`] if the file cannot be read; [`Error::Unreadable`] if it is damaged.
 pub(super) fn attach(folder: &Path, intervals: &mut [Interval]) -> Result<()> {
     let mut shared: Option<Arc<FlowNetworks>> = None;
     for interval in intervals {

@@ -1,4 +1,4 @@
-//! Where results may go: never over an input, a model's own file, or what is not ours.
+//! Rules for output paths: a result replaces no input, no file of a model and no foreign file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,27 +11,28 @@ use crate::io::temporary::short_name;
 use crate::progress::Silent;
 
 /// The path that stands for standard output.
-pub const STANDARD_OUTPUT: &str = "-";
+pub(crate) const STANDARD_OUTPUT: &str = "-";
 
-/// Bytes of a file's name that the name of its run record keeps.
+/// Largest number of bytes of a file name that the name of its run record keeps.
 const MOST: usize = 200;
 
-/// What a command reads, and whether it may replace what is not ours.
+/// Inputs of a command, and whether it may replace files that sbcell has not written.
 #[derive(Debug, Clone, Default)]
 pub struct OutputRule {
-    /// Files that are read.
+    /// Files that the command reads.
     pub inputs: Vec<PathBuf>,
-    /// Whether a file that is there and not ours may be replaced.
+    /// Whether the command may replace a file that sbcell has not written.
     pub overwrite: bool,
 }
 
 impl OutputRule {
-    /// Whether a result may be written to the file `path`, with its run record beside it.
+    /// Checks that a result may be written to the file `path`, with its run record beside it. Standard
+    /// output, devices and pipes are always allowed.
     ///
     /// # Errors
-    /// [`Error::OutputIsInput`] and [`Error::OutputInModel`] whatever is asked for;
-    /// [`Error::FileTaken`] if it is there, is not ours and may not be replaced;
-    /// [`Error::OutputTaken`] if it is a folder.
+    /// [`Error::OutputIsInput`] and [`Error::OutputInModel`] in any case; [`Error::FileTaken`] if the
+    /// file exists, sbcell has not written it, and `overwrite` is false; [`Error::OutputTaken`] if it is
+    /// a folder.
     pub fn check(&self, path: &Path) -> Result<()> {
         if is_stream(path) {
             return Ok(());
@@ -55,10 +56,10 @@ impl OutputRule {
         Ok(())
     }
 
-    /// Whether `path` is neither an input nor a file of a model.
+    /// Checks that `path` is neither an input nor a file of a model.
     ///
     /// # Errors
-    /// [`Error::OutputIsInput`], [`Error::OutputInModel`].
+    /// [`Error::OutputIsInput`] or [`Error::OutputInModel`] if it is one.
     pub fn check_apart(&self, path: &Path) -> Result<()> {
         if self.inputs.iter().any(|input| same_file(input, path)) {
             return Err(Error::OutputIsInput { path: path.to_path_buf() });
@@ -70,36 +71,37 @@ impl OutputRule {
     }
 }
 
-/// Whether what is written to `path` is not kept there: standard output, a device, a pipe.
+/// Whether `path` is standard output, a device or a pipe, which do not keep what is written to them.
 pub fn is_stream(path: &Path) -> bool {
     stream_of(path).is_some()
 }
 
-/// The run record of the file `out`.
-pub fn run_record(out: &Path) -> PathBuf {
+/// Path of the run record of the file `out`.
+pub(crate) fn run_record(out: &Path) -> PathBuf {
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     out.with_file_name(format!("{}.run.json", short_name(&name, MOST)))
 }
 
-/// The run record of what is on its way to `out`.
+/// Path of the run record of a result that is being moved to `out`.
 pub(crate) fn next_record(out: &Path) -> PathBuf {
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     out.with_file_name(format!(".{}.sbcell-next", short_name(&name, MOST)))
 }
 
-/// What is opened to write to `path`, if it is a stream.
+/// The path that must be opened to write to `path` if it is a stream; `None` for a file.
 pub(crate) fn stream_of(path: &Path) -> Option<PathBuf> {
     if path == Path::new(STANDARD_OUTPUT) {
         return Some(PathBuf::from("/dev/stdout"));
     }
-    // Files in memory are files.
+    // Files in shared memory are regular files.
     let beneath =
         path.starts_with("/proc") || path.starts_with("/dev") && !path.starts_with("/dev/shm");
     let special = || fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
     (beneath || special()).then(|| path.to_path_buf())
 }
 
-/// The files in which the data of a model may be, as the fit named them.
+/// Paths at which the fitted data file of the model in `folder` may be, from its run record: the path
+/// given to the fit, and the same name beside the folder.
 pub fn data_of_model(folder: &Path) -> Vec<PathBuf> {
     let Ok(run) = read_json::<RunRecord>(&folder.join("run.json")) else { return Vec::new() };
     let named = [run.input.path.as_str(), run.input.file.as_str()];
@@ -111,7 +113,7 @@ pub fn data_of_model(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whether two paths lead to one file, by links of any kind.
+/// Whether two paths lead to the same existing file, also by links.
 pub fn same_file(one: &Path, other: &Path) -> bool {
     let (Ok(found), Ok(also)) = (fs::metadata(one), fs::metadata(other)) else { return false };
     #[cfg(unix)]
@@ -126,7 +128,7 @@ pub fn same_file(one: &Path, other: &Path) -> bool {
     }
 }
 
-/// Whether something has this name, a link that leads nowhere too.
+/// Whether something has this name; a dangling link counts.
 fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
@@ -135,8 +137,8 @@ fn is_empty(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() == 0)
 }
 
-/// Whether the file is empty, or as a run record beside it says that we wrote it: its own, or that of a
-/// run which died before it moved the record.
+/// Whether the file is empty, or has the content that its run record lists. A run that died before it
+/// moved the record has left it under another name, which is also considered.
 fn is_ours(path: &Path) -> bool {
     if is_empty(path) {
         return true;
@@ -153,9 +155,9 @@ fn is_ours(path: &Path) -> bool {
     !listed.is_empty() && file::sha256(path, &mut Silent).is_ok_and(|hash| listed.contains(&hash))
 }
 
-/// Whether a model, whole or unfinished, has a file of this name where `path` is.
+/// Whether `path` is that of a file of a finished or unfinished model.
 fn is_of_model(path: &Path) -> bool {
-    // A link is followed, so that its name hides nothing.
+    // Follow links, because the name of a link may be harmless.
     let path = fs::canonicalize(path).unwrap_or_else(|_| {
         let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")));
@@ -169,12 +171,12 @@ fn is_of_model(path: &Path) -> bool {
     })
 }
 
-/// Whether `name` is a file or folder of a model.
+/// Whether `name` is that of a file or folder of a model.
 fn is_reserved(name: &str) -> bool {
     OWN_NAMES.iter().chain(&VALIDATION).chain([&HEADER, &PLAN]).any(|own| *own == name)
 }
 
-/// Whether a model, whole or unfinished, is in `folder`.
+/// Whether `folder` contains a finished or unfinished model.
 fn has_model(folder: &Path) -> bool {
     let ours = |run: RunRecord| run.command == "fit";
     [HEADER, PLAN].iter().any(|name| folder.join(name).is_file())

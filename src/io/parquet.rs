@@ -1,8 +1,9 @@
-//! Tables as Apache parquet: columns of numbers and strings, written group by group of rows.
+//! Tables in Apache parquet: columns of numbers and strings, written in groups of rows.
 //!
-//! Format: <https://parquet.apache.org/docs/file-format/>. Written: zstd, plain pages (a dictionary
-//! where strings repeat), statistics of each column, all columns nullable as other writers have
-//! them. Read: every encoding of flat columns, with zstd, snappy, gzip, LZ4 or no compression.
+//! Format: <https://parquet.apache.org/docs/file-format/>. Written files have zstd compression, plain
+//! pages (a dictionary if strings repeat), statistics of each column, and nullable columns, as other
+//! writers have them. All encodings of flat columns are read, with zstd, snappy, gzip, LZ4 or no
+//! compression.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -24,20 +25,20 @@ use parquet::schema::types::{ColumnPath, Type, TypePtr};
 use crate::data::shortest_of_single;
 use crate::io::table::Cells;
 
-/// Rows of a group. Of one column of one group the encoded pages are held until they are written.
+/// Number of rows in a group. Pages of one column of a group are in memory until they are written.
 const GROUP_ROWS: usize = 1 << 18;
 
-/// Strings or decoded values held at once.
+/// Number of strings or decoded values that are held at once.
 const BATCH_ROWS: usize = 1 << 13;
 
-/// Strings by which is decided whether a column repeats itself.
+/// Number of strings from which it is decided whether a column gets a dictionary.
 const SAMPLE_ROWS: usize = 1 << 12;
 
-/// Writes `columns`, which have equal length: time and bytes O(values), memory for one column of one
-/// group of rows. The same columns give the same bytes.
+/// Writes `columns` of equal length. Time and bytes O(values), memory for one column of one group of
+/// rows. The same columns give the same bytes.
 ///
 /// # Errors
-/// What `writer` fails with; two columns of one name.
+/// The error of `writer`; two columns of the same name.
 pub(super) fn write(
     writer: &mut (dyn Write + Send),
     columns: &[(String, Cells)],
@@ -51,15 +52,15 @@ pub(super) fn write(
     })
 }
 
-/// Reads all columns. A missing number is NaN, or 0 in a column of 64-bit integers; a missing
-/// string is empty. Numbers of other sizes become floats, those of single precision the shortest
-/// decimal that is stored so.
+/// Reads all columns. A missing number is NaN, or 0 in a column of 64-bit integers; a missing string is
+/// empty. Numbers of other types become `f64`; a number in single precision becomes the shortest
+/// decimal that rounds to it.
 ///
 /// # Errors
-/// The file is no parquet, is damaged, is compressed with brotli or LZO, or has columns that are
-/// neither numbers nor strings, or two of one name.
+/// The file is not parquet, is damaged, is compressed with brotli or LZO, has columns that are neither
+/// numbers nor strings, or has two columns of the same name.
 pub(super) fn read(file: File) -> Result<Vec<(String, Cells)>> {
-    // The crate panics on some damaged pages. Nothing outlives the panic: the file is its own.
+    // The crate panics on some damaged pages. No state survives, because the crate owns the file.
     catch_unwind(AssertUnwindSafe(|| read_groups(file)))
         .unwrap_or_else(|_| Err(problem("a page is damaged".into())))
 }
@@ -93,6 +94,7 @@ fn problem(what: String) -> ParquetError {
     ParquetError::General(what)
 }
 
+/// Refuses two columns of the same name.
 fn refuse_twins(columns: &[(String, Cells)]) -> Result<()> {
     let mut seen = BTreeSet::new();
     match columns.iter().find(|column| !seen.insert(&column.0)) {
@@ -107,7 +109,7 @@ fn write_groups(writer: &mut (dyn Write + Send), columns: &[(String, Cells)]) ->
     let schema = Type::group_type_builder("root").with_fields(fields).build()?;
     let mut file = SerializedFileWriter::new(writer, Arc::new(schema), Arc::new(layout(columns)))?;
     let n_rows = columns.first().map_or(0, |column| column.1.len());
-    // Every value is there.
+    // The definition level 1 marks a value that is present.
     let levels = vec![1; n_rows.min(GROUP_ROWS)];
     for first in (0..n_rows).step_by(GROUP_ROWS) {
         let rows = first..n_rows.min(first + GROUP_ROWS);
@@ -143,12 +145,13 @@ fn write_groups(writer: &mut (dyn Write + Send), columns: &[(String, Cells)]) ->
     Ok(())
 }
 
-/// Whether each value is there, and those that are.
+/// Definition levels (1 if present) of all values, and the present values. NaN is missing.
 fn without_gaps(values: &[f64]) -> (Vec<i16>, Vec<f64>) {
     let there = values.iter().copied().filter(|value| !value.is_nan()).collect();
     (values.iter().map(|value| i16::from(!value.is_nan())).collect(), there)
 }
 
+/// The type of a column in the schema.
 fn field(name: &str, cells: &Cells) -> Result<TypePtr> {
     let (physical, logical) = match cells {
         Cells::Floats(_) | Cells::Gaps(_) => (Physical::DOUBLE, None),
@@ -162,6 +165,7 @@ fn field(name: &str, cells: &Cells) -> Result<TypePtr> {
     Ok(Arc::new(field))
 }
 
+/// The properties of the writer: compression, statistics, and dictionaries for repeating strings.
 fn layout(columns: &[(String, Cells)]) -> WriterProperties {
     let all = WriterProperties::builder()
         .set_compression(Compression::ZSTD(parquet::basic::ZstdLevel::default()))
@@ -176,15 +180,15 @@ fn layout(columns: &[(String, Cells)]) -> WriterProperties {
         .build()
 }
 
-/// Whether half of the first strings have come before: then a dictionary saves a fifth to a third
-/// of the bytes; on names of cells it would cost a twentieth.
+/// Whether at least half of the first strings are repetitions. A dictionary then saves a fifth to a
+/// third of the bytes; for names of cells it would add a twentieth.
 fn repeats(cells: &Cells) -> bool {
     let Cells::Texts(texts) = cells else { return false };
     let sample = &texts[..texts.len().min(SAMPLE_ROWS)];
     2 * sample.iter().collect::<BTreeSet<_>>().len() <= sample.len()
 }
 
-/// A column without rows for what `field` holds.
+/// An empty column for the values of `field`.
 fn empty(field: &Type) -> Result<Cells> {
     let about = field.get_basic_info();
     let refused = |what: String| {
@@ -199,7 +203,7 @@ fn empty(field: &Type) -> Result<Cells> {
     {
         return Err(refused(format!("{other:?}")));
     }
-    // Follows from the logical type where there is one; files of before 2018 have only this.
+    // The converted type follows from the logical type; files from before 2018 have only the former.
     let converted = about.converted_type();
     match (field.get_physical_type(), converted) {
         (Physical::INT64, ConvertedType::NONE | ConvertedType::INT_64) => {
@@ -223,6 +227,7 @@ fn empty(field: &Type) -> Result<Cells> {
     }
 }
 
+/// Whether a column contains unsigned integers.
 fn is_unsigned(field: &Type) -> bool {
     matches!(
         field.get_basic_info().converted_type(),
@@ -233,7 +238,7 @@ fn is_unsigned(field: &Type) -> bool {
     )
 }
 
-/// What the crate asserts instead of returning an error, and what it was built without.
+/// Checks what the crate asserts instead of returning an error, and the compression.
 fn check_chunk(chunk: &ColumnChunkMetaData) -> Result<()> {
     let first = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
     if first < 0 || chunk.compressed_size() < 0 {
@@ -247,7 +252,7 @@ fn check_chunk(chunk: &ColumnChunkMetaData) -> Result<()> {
     Err(problem(format!("compressed with {name}; write it again with zstd, snappy or gzip")))
 }
 
-/// Appends a column chunk until `cells` has `n_rows` rows, or the chunk ends.
+/// Appends the values of a column chunk until `cells` has `n_rows` rows or the chunk ends.
 fn append(reader: ColumnReader, signed: bool, n_rows: usize, cells: &mut Cells) -> Result<()> {
     match (reader, cells) {
         (ColumnReader::DoubleColumnReader(reader), Cells::Floats(all)) => {
@@ -275,7 +280,7 @@ fn append(reader: ColumnReader, signed: bool, n_rows: usize, cells: &mut Cells) 
     }
 }
 
-/// Appends to `all` until it has `n_rows` values, with `missing` where there is none.
+/// Appends values, converted by `of`, until `all` has `n_rows`, with `missing` for absent ones.
 fn extend<T: DataType, V: Clone>(
     mut reader: ColumnReaderImpl<T>,
     n_rows: usize,
@@ -293,7 +298,7 @@ fn extend<T: DataType, V: Clone>(
             break;
         }
         let mut there = values.iter();
-        // A column that may not have gaps has no levels.
+        // A column that is not nullable has no levels.
         levels.resize(read, 1);
         for level in &levels {
             let next = if *level > 0 { there.next() } else { None };

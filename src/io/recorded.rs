@@ -1,8 +1,9 @@
-//! A result and the record of the run that made it, put in their places one after the other.
+//! Publication of a result file together with its run record.
 //!
-//! The result is made under its own name in a folder beside its place. Its record, which has its hash, is
-//! kept as `.NAME.sbcell-next` until the result is in place. A process that dies between the two leaves a
-//! result that this record knows, so that the next run may replace it.
+//! The result is written in a temporary folder beside its path. Its run record, which contains its hash,
+//! is written as `.NAME.sbcell-next`. Then the result and the record are renamed, in this order. If the
+//! process dies between the two, the record under its temporary name identifies the result, so that
+//! the next run may replace it.
 
 use std::fs;
 use std::path::Path;
@@ -13,12 +14,14 @@ use crate::io::output::{is_stream, next_record, run_record};
 use crate::io::run::{OutputRecord, RunRecord, write_json};
 use crate::io::temporary::{TemporaryFolder, folder_of};
 
-/// Makes the file `out` with `write`, which is given the path to write to, and puts `run` beside it;
-/// gives what `write` gives. Standard output, devices and pipes have no record.
+/// Creates the file `out` with its run record `run` beside it, and returns the value of `write`.
+///
+/// `write` is called with the path to write to. It gets `out` itself for standard output, devices and
+/// pipes, which have no record.
 ///
 /// # Errors
-/// That of `write`; [`crate::Error::Io`] if a file cannot be put in its place.
-pub fn publish<T>(
+/// The error of `write`; [`crate::Error::Io`] if a file cannot be written or renamed.
+pub(crate) fn publish<T>(
     out: &Path,
     mut run: RunRecord,
     write: impl FnOnce(&Path) -> Result<T>,

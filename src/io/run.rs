@@ -1,4 +1,4 @@
-//! `run.json`: what was run on what with which parameters, beside every output.
+//! The record of a run beside each output: input, parameters, notes and hashes of the written files.
 
 use std::path::Path;
 
@@ -10,56 +10,82 @@ use crate::error::{Error, Result};
 use crate::io::file;
 use crate::progress::Silent;
 
-/// The provenance of one run. No time stamp, no path but the input's: two runs with one seed
-/// write the same bytes.
+/// The provenance of one run, as written in `run.json` or `NAME.run.json`. It contains no time stamp and
+/// no path except that of the input, so that two runs with the same seed write the same bytes.
+///
+/// ```
+/// use sbcell::io::run::{InputRecord, RunRecord};
+/// let input = InputRecord {
+///     file: "cells.h5ad".into(),
+///     path: String::new(),
+///     sha256: "0".repeat(64),
+///     cells: 1000,
+///     genes: 2000,
+/// };
+/// let mut run = RunRecord::new("fit", input, serde_json::json!({ "seed": 0 }));
+/// run.notes.push("times from the column `day`".into());
+/// let text = serde_json::to_string(&run).unwrap();
+/// assert_eq!(serde_json::from_str::<RunRecord>(&text).unwrap(), run);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
     /// Version of this layout.
     pub format: u32,
     /// Version of sbcell.
     pub sbcell: String,
-    /// The command.
+    /// Name of the command, such as `fit`.
     pub command: String,
-    /// What was read.
+    /// The file that was read.
     pub input: InputRecord,
-    /// Every parameter, also those left at their default.
+    /// All parameters, also those with their default value.
     pub parameters: Value,
-    /// What was found out on the way: columns chosen, matrix used, cells left out.
+    /// Notes of the run: the chosen columns, the matrix that was used, cells that were left out.
     pub notes: Vec<String>,
-    /// One entry for each interval that was fitted.
+    /// One entry for each fitted interval.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub intervals: Vec<Value>,
-    /// The files written, relative to this one.
+    /// The files that were written, relative to this one.
     pub outputs: Vec<OutputRecord>,
 }
 
-/// The file a run read.
+/// The file that a run has read. See [`RunRecord`] for an example.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InputRecord {
-    /// File name, without folder.
+    /// File name without folder.
     pub file: String,
-    /// The path as it was given, so that later steps find the file; empty if they do not need it.
+    /// Path as the user gave it, so that later commands find the file; empty if they do not need it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub path: String,
-    /// SHA-256 of the file.
+    /// SHA-256 of the file in lower-case hexadecimal.
     pub sha256: String,
-    /// Cells used.
+    /// Number of cells that were used.
     pub cells: usize,
-    /// Genes read.
+    /// Number of genes that were read.
     pub genes: usize,
 }
 
-/// A file a run wrote.
+/// A file that a run has written.
+///
+/// ```
+/// use sbcell::io::run::OutputRecord;
+/// # fn main() -> sbcell::Result<()> {
+/// let folder = tempfile::tempdir().unwrap();
+/// std::fs::write(folder.path().join("edges.csv"), "").unwrap();
+/// let record = OutputRecord::of(folder.path(), "edges.csv")?;
+/// assert!(record.sha256.starts_with("e3b0c442"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputRecord {
     /// Path relative to the run record.
     pub file: String,
-    /// SHA-256 of the file.
+    /// SHA-256 of the file in lower-case hexadecimal.
     pub sha256: String,
 }
 
 impl OutputRecord {
-    /// The record of `folder/name`.
+    /// The record of the file `name` in `folder`, which is read to compute its hash.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be read.
@@ -72,7 +98,7 @@ impl RunRecord {
     /// The version of the layout that this sbcell writes and reads.
     pub const FORMAT: u32 = 1;
 
-    /// A record without intervals, notes and outputs.
+    /// A record without intervals, notes and outputs, of this version of sbcell.
     pub fn new(command: &str, input: InputRecord, parameters: Value) -> Self {
         Self {
             format: Self::FORMAT,
@@ -87,26 +113,27 @@ impl RunRecord {
     }
 }
 
-/// Writes `value` as indented JSON with a final newline, whole or not at all.
+/// Writes `value` as indented JSON with a final newline. The file is replaced as a whole.
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be written.
+#[doc(hidden)]
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     file::replace(path, |writer| writer.write_all(&json(value)?))
 }
 
-/// SHA-256 of the file that [`write_json`] makes of `value`.
+/// SHA-256 of the file that [`write_json`] would write for `value`.
 ///
 /// # Errors
-/// [`Error::Numerical`] if `value` is no JSON.
-pub fn json_sha256(value: &impl Serialize) -> Result<String> {
+/// [`Error::Numerical`] if `value` cannot be written as JSON.
+pub(crate) fn json_sha256(value: &impl Serialize) -> Result<String> {
     Ok(file::hex(&Sha256::digest(json_text(value)?)))
 }
 
-/// What [`write_json`] writes of `value`.
+/// The bytes that [`write_json`] writes for `value`.
 ///
 /// # Errors
-/// [`Error::Numerical`] if `value` is no JSON.
+/// [`Error::Numerical`] if `value` cannot be written as JSON.
 pub(crate) fn json_text(value: &impl Serialize) -> Result<Vec<u8>> {
     json(value).map_err(|error| Error::Numerical { what: "writing JSON", why: error.to_string() })
 }
@@ -117,22 +144,25 @@ fn json(value: &impl Serialize) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Bytes of JSON whose length does not go with the number of cells, at most: a million names take less.
-pub const LONGEST_JSON: u64 = 1 << 28;
+/// Largest number of bytes of a JSON file whose length does not depend on pairs of cells. The names of a
+/// million cells take less.
+pub(crate) const LONGEST_JSON: u64 = 1 << 28;
 
-/// Reads JSON of a known shape, of no more than [`LONGEST_JSON`] bytes.
+/// Reads a value from a JSON file of at most 256 MB.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read, [`Error::Unreadable`] if it is not what is expected.
+/// [`Error::Io`] or [`Error::NoFile`] if the file cannot be read; [`Error::Unreadable`] if it is not JSON
+/// of this type.
+#[doc(hidden)]
 pub fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
     read_json_of(path, LONGEST_JSON)
 }
 
-/// As [`read_json`], of no more than `most` bytes.
+/// Reads a value from a JSON file of at most `most` bytes.
 ///
 /// # Errors
-/// As there.
-pub fn read_json_of<T: for<'a> Deserialize<'a>>(path: &Path, most: u64) -> Result<T> {
+/// As [`read_json`].
+pub(crate) fn read_json_of<T: for<'a> Deserialize<'a>>(path: &Path, most: u64) -> Result<T> {
     serde_json::from_str(&file::read_text(path, most)?).map_err(|error| Error::Unreadable {
         path: path.to_path_buf(),
         problem: error.to_string(),

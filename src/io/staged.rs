@@ -1,8 +1,9 @@
-//! Files that belong together, put into a folder together, whenever the process dies.
+//! Publication of several files of a folder together, safe against the death of the process.
 //!
-//! They are written into `.sbcell-new` inside the folder, which gets the list `whole.json` when all of
-//! them are there. Then they take their places. What a dead process left before the list is removed by
-//! the next, what it left after the list is moved.
+//! The files are written into the subfolder `.sbcell-new`. When all are complete, the list `whole.json` is
+//! written there, and the files are renamed to their final paths. If a process dies before the list is
+//! written, the next process removes the subfolder; if it dies later, the next process completes the
+//! renaming.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,38 +12,40 @@ use crate::error::Result;
 use crate::io::file::{create_folder, io_error};
 use crate::io::run::{read_json, write_json};
 
+/// Name of the subfolder in which files are written.
 const STAGE: &str = ".sbcell-new";
+/// Name of the list of complete files in it.
 const LIST: &str = "whole.json";
 
-/// A place for files on their way into a folder.
+/// The subfolder in which files of a folder are written before they are published.
 #[derive(Debug)]
-pub struct Staged {
+pub(crate) struct Staged {
     folder: PathBuf,
     stage: PathBuf,
 }
 
 impl Staged {
-    /// An empty place. The caller holds the lock of `folder`.
+    /// Creates an empty subfolder. The caller must hold the lock of `folder`.
     ///
     /// # Errors
-    /// [`crate::Error::Io`] if it cannot be made.
-    pub fn start(folder: &Path) -> Result<Self> {
+    /// [`crate::Error::Io`] if it cannot be created.
+    pub(crate) fn start(folder: &Path) -> Result<Self> {
         recover(folder)?;
         let stage = folder.join(STAGE);
         create_folder(&stage)?;
         Ok(Self { folder: folder.to_path_buf(), stage })
     }
 
-    /// Where the files are written.
-    pub fn place(&self) -> &Path {
+    /// Path of the subfolder, into which the caller writes the files.
+    pub(crate) fn place(&self) -> &Path {
         &self.stage
     }
 
-    /// Puts the files `names` in their places.
+    /// Moves the files `names` from the subfolder to the folder.
     ///
     /// # Errors
-    /// [`crate::Error::Io`] if one cannot be moved.
-    pub fn publish(self, names: &[&str]) -> Result<()> {
+    /// [`crate::Error::Io`] if a file cannot be moved.
+    pub(crate) fn publish(self, names: &[&str]) -> Result<()> {
         write_json(&self.stage.join(LIST), &names)?;
         recover(&self.folder)
     }
@@ -51,22 +54,23 @@ impl Staged {
 impl Drop for Staged {
     fn drop(&mut self) {
         if !self.stage.join(LIST).exists() {
-            // After it is published there is nothing; before, the run has its own error to tell.
+            // An error is ignored, because the run already has its own error.
             let _ = fs::remove_dir_all(&self.stage);
         }
     }
 }
 
-/// Whether a dead process left files that are all there and not in their places.
+/// Whether a dead process left complete files in the subfolder.
 pub(super) fn is_waiting(folder: &Path) -> bool {
     folder.join(STAGE).join(LIST).exists()
 }
 
-/// Ends what a dead process began. The caller holds the lock of `folder`.
+/// Completes the publication that a dead process began, and removes the subfolder. The caller must hold
+/// the lock of `folder`.
 ///
 /// # Errors
 /// [`crate::Error::Io`] if a file cannot be moved or removed.
-pub fn recover(folder: &Path) -> Result<()> {
+pub(crate) fn recover(folder: &Path) -> Result<()> {
     let stage = folder.join(STAGE);
     let list = stage.join(LIST);
     if list.exists() {

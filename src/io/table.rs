@@ -1,4 +1,4 @@
-//! Tables with named columns: written as CSV or parquet by suffix, read back from parquet.
+//! Tables with named columns: written as CSV, TSV or parquet, and read from parquet.
 
 use std::io::Write;
 use std::path::Path;
@@ -9,20 +9,28 @@ use crate::error::{Error, Result};
 use crate::io::output::is_stream;
 use crate::io::{file, parquet};
 
-/// The values of one column.
+/// The values of one column of a table.
+///
+/// ```
+/// use sbcell::io::table::Cells;
+/// // A missing number is an empty cell in text.
+/// let scores = Cells::Gaps(vec![0.1, f64::NAN]);
+/// assert_eq!((scores.text(0).as_str(), scores.text(1).as_str()), ("0.1", ""));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cells {
-    /// Numbers.
+    /// Numbers. NaN is written as `NaN`.
     Floats(Vec<f64>),
-    /// Numbers that may not be there: NaN is an empty cell in text, and null in parquet.
+    /// Numbers, some of which are missing: NaN is an empty cell in text and null in parquet.
     Gaps(Vec<f64>),
-    /// Whole numbers.
+    /// Integers.
     Integers(Vec<i64>),
     /// Strings.
     Texts(Vec<String>),
 }
 
 impl Cells {
+    /// Number of rows.
     pub(super) fn len(&self) -> usize {
         match self {
             Self::Floats(values) | Self::Gaps(values) => values.len(),
@@ -31,7 +39,8 @@ impl Cells {
         }
     }
 
-    /// The value in `row` as it is written in text.
+    /// The value in `row` as it is written in a text table. A number is the shortest decimal that reads
+    /// back as the same number.
     pub fn text(&self, row: usize) -> String {
         match self {
             Self::Gaps(values) if values[row].is_nan() => String::new(),
@@ -43,33 +52,52 @@ impl Cells {
     }
 }
 
-/// How a table is written.
+/// File format of a table. This is the only place that relates formats of tables to suffixes.
+///
+/// ```
+/// use std::path::Path;
+/// use sbcell::io::table::TableFormat;
+/// # fn main() -> sbcell::Result<()> {
+/// assert_eq!(TableFormat::of(Path::new("edges.tsv"))?, TableFormat::Tsv);
+/// assert!(TableFormat::of(Path::new("edges.xlsx")).is_err());
+/// assert_eq!(TableFormat::Parquet.suffix(), "parquet");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TableFormat {
-    /// Comma-separated, one header line.
+    /// Comma-separated text with a header.
     Csv,
-    /// Tab-separated, one header line.
+    /// Tab-separated text with a header.
     Tsv,
-    /// As [`TableFormat::Csv`], text that a spreadsheet would take for a formula behind an apostrophe.
+    /// As [`TableFormat::Csv`], with an apostrophe before text that a spreadsheet program would
+    /// evaluate as a formula.
     SpreadsheetCsv,
-    /// As [`TableFormat::Tsv`], with the same.
+    /// As [`TableFormat::Tsv`], with the same apostrophes.
     SpreadsheetTsv,
-    /// Apache parquet, zstd.
+    /// Apache parquet with zstd compression.
     Parquet,
 }
 
+/// Suffixes of the formats; the first one of a format is used for names of files.
+const SUFFIXES: [(&str, TableFormat); 4] = [
+    ("csv", TableFormat::Csv),
+    ("tsv", TableFormat::Tsv),
+    ("txt", TableFormat::Tsv),
+    ("parquet", TableFormat::Parquet),
+];
+
 impl TableFormat {
-    /// The format a file's suffix names; CSV for standard output, devices and pipes without one.
+    /// The format of an output file, from its suffix. Standard output, devices and pipes without a
+    /// suffix get CSV.
     ///
     /// # Errors
     /// [`Error::Parameter`] if the suffix is none of `csv`, `tsv`, `txt`, `parquet`.
     pub fn of(path: &Path) -> Result<Self> {
-        match path.extension().and_then(|suffix| suffix.to_str()) {
-            Some("csv") => Ok(Self::Csv),
-            Some("tsv" | "txt") => Ok(Self::Tsv),
-            Some("parquet") => Ok(Self::Parquet),
-            None if is_stream(path) => Ok(Self::Csv),
-            _ => Err(Error::Parameter {
+        match Self::of_suffix(path) {
+            Some(format) => Ok(format),
+            None if path.extension().is_none() && is_stream(path) => Ok(Self::Csv),
+            None => Err(Error::Parameter {
                 name: "out",
                 must: "a file that ends in .csv, .tsv or .parquet",
                 got: path.display().to_string(),
@@ -77,7 +105,23 @@ impl TableFormat {
         }
     }
 
-    /// This format as spreadsheets can open it without harm, if `safe`.
+    /// The format with the suffix of `path`, in lower case; `None` for any other suffix or none.
+    pub fn of_suffix(path: &Path) -> Option<Self> {
+        let suffix = path.extension().and_then(|suffix| suffix.to_str());
+        SUFFIXES.iter().find(|entry| Some(entry.0) == suffix).map(|entry| entry.1)
+    }
+
+    /// The suffix of files in this format, without the dot.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Csv | Self::SpreadsheetCsv => "csv",
+            Self::Tsv | Self::SpreadsheetTsv => "tsv",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// The variant of this format that is safe for spreadsheet programs if `safe`; otherwise, and for
+    /// parquet, the format itself.
     #[must_use]
     pub fn for_spreadsheets(self, safe: bool) -> Self {
         match self {
@@ -88,28 +132,43 @@ impl TableFormat {
     }
 }
 
-/// Named columns of equal length.
+/// A table: named columns of equal length.
+///
+/// ```
+/// use sbcell::io::table::{self, Cells, Table, TableFormat};
+/// # fn main() -> sbcell::Result<()> {
+/// let written = Table::default()
+///     .with("cell", Cells::Texts(vec!["c1".into(), "c2".into()]))
+///     .with("time", Cells::Floats(vec![0.0, 1.5]));
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("table.parquet");
+/// table::write(&path, &written, TableFormat::of(&path)?)?;
+/// let read = table::read_parquet(&path)?;
+/// assert_eq!(read, written);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Table {
     columns: Vec<(String, Cells)>,
 }
 
 impl Table {
-    /// Adds a column on the right.
+    /// The table with one more column on the right. All columns must have the same length.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, cells: Cells) -> Self {
         self.push(name, cells);
         self
     }
 
-    /// Adds a column on the right.
+    /// Adds a column on the right. All columns must have the same length.
     pub fn push(&mut self, name: impl Into<String>, cells: Cells) {
         let same = self.columns.first().is_none_or(|column| column.1.len() == cells.len());
         assert!(same, "columns of a table have equal length");
         self.columns.push((name.into(), cells));
     }
 
-    /// Adds one column for each column of `points`, with the names `names`.
+    /// Adds one column of numbers for each column of `points` `(n_rows, n_names)`, with these `names`.
     pub fn push_points(&mut self, names: &[String], points: ArrayView2<'_, f64>) {
         for (name, column) in names.iter().zip(points.columns()) {
             self.push(name.clone(), Cells::Floats(column.to_vec()));
@@ -121,18 +180,18 @@ impl Table {
         self.columns.first().map_or(0, |column| column.1.len())
     }
 
-    /// The names of the columns.
+    /// Names of the columns, from left to right.
     pub fn names(&self) -> Vec<String> {
         self.columns.iter().map(|column| column.0.clone()).collect()
     }
 
-    /// The column `name`, if it is there.
+    /// The column `name`, if there is one.
     pub fn column(&self, name: &str) -> Option<&Cells> {
         self.columns.iter().find(|column| column.0 == name).map(|column| &column.1)
     }
 
-    /// The columns `names` as numbers, `(n_rows, names.len())`; `None` if one is missing or
-    /// holds no floats.
+    /// The columns `names` as numbers, `(n_rows, names.len())`; `None` if a column is missing or does
+    /// not contain floating-point numbers.
     pub fn floats(&self, names: &[String]) -> Option<Array2<f64>> {
         let mut points = Array2::zeros((self.n_rows(), names.len()));
         for (name, mut column) in names.iter().zip(points.columns_mut()) {
@@ -145,7 +204,7 @@ impl Table {
     }
 }
 
-/// Writes `table` to `path`, whole or not at all.
+/// Writes `table` to `path`, which is replaced as a whole. Time and bytes O(values).
 ///
 /// # Errors
 /// [`Error::Io`] if the file cannot be written.
@@ -167,11 +226,13 @@ pub fn write(path: &Path, table: &Table, format: TableFormat) -> Result<()> {
     })
 }
 
-/// Reads a parquet table that [`write()`] made.
+/// Reads a parquet table of columns of numbers and strings.
+///
+/// A missing number is NaN, or 0 in a column of 64-bit integers; a missing string is empty.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be opened, [`Error::Unreadable`] if it is not parquet or
-/// holds columns of other kinds.
+/// [`Error::Io`] or [`Error::NoFile`] if the file cannot be opened; [`Error::Unreadable`] if it is not
+/// parquet or contains columns of other types.
 pub fn read_parquet(path: &Path) -> Result<Table> {
     let unreadable =
         |problem: String| Error::Unreadable { path: path.to_path_buf(), problem, way_out: None };
@@ -180,6 +241,7 @@ pub fn read_parquet(path: &Path) -> Result<Table> {
     Ok(Table { columns })
 }
 
+/// Writes a table as delimited text with a header.
 fn write_text(writer: &mut dyn Write, table: &Table, how: Text) -> std::io::Result<()> {
     let mut text = csv::WriterBuilder::new().delimiter(how.delimiter).from_writer(writer);
     let word = |word: String| if how.for_spreadsheets { no_formula(word) } else { word };
@@ -194,7 +256,7 @@ fn write_text(writer: &mut dyn Write, table: &Table, how: Text) -> std::io::Resu
     text.flush()
 }
 
-/// The error of the system that the writer of CSV met, with its kind.
+/// The system error inside an error of the CSV writer.
 fn system(error: csv::Error) -> std::io::Error {
     match error.into_kind() {
         csv::ErrorKind::Io(error) => error,
@@ -202,15 +264,15 @@ fn system(error: csv::Error) -> std::io::Error {
     }
 }
 
-/// How a table becomes text.
+/// Options of a text table.
 struct Text {
     delimiter: u8,
-    /// Whether text that a spreadsheet would take for a formula gets an apostrophe.
+    /// Whether text that a spreadsheet program would evaluate as a formula gets an apostrophe.
     for_spreadsheets: bool,
 }
 
-/// `text` with an apostrophe before it if a spreadsheet would take it for a formula (CWE-1236, as
-/// OWASP lists what formulas begin with); numbers stay as they are.
+/// `text` with an apostrophe before it if a spreadsheet program would evaluate it as a formula. The
+/// first characters of formulas are those that OWASP lists (CWE-1236). Numbers stay as they are.
 fn no_formula(text: String) -> String {
     const BEGINNINGS: &str = "=+-@\t\r\n＝＋－＠";
     let formula = text.starts_with(|c| BEGINNINGS.contains(c)) && text.parse::<f64>().is_err();

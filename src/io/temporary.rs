@@ -1,4 +1,4 @@
-//! Temporary files and folders beside the file they become: random names, locked while their process lives.
+//! Temporary files and folders beside the file that they become, locked while their process lives.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,28 +9,29 @@ use tempfile::{NamedTempFile, TempDir};
 
 use crate::io::file::hex;
 
-/// Bytes of a file's name that its temporary keeps. Names may have 255 bytes.
+/// Largest number of bytes of a file name that the temporary name keeps. Names may have 255 bytes.
 const MOST: usize = 150;
 
-/// Random letters and digits at the end of a temporary name.
+/// Number of random letters and digits at the end of a temporary name.
 const N_RANDOM: usize = 10;
 
-/// Times that a file is made again that another process took for abandoned.
+/// Number of attempts to create a file that another process removes as abandoned.
 const TRIES: usize = 10;
 
-/// A file that goes when this goes, unless it has become what it is for.
+/// A temporary file. It is removed when this value is dropped, unless it was published.
 #[derive(Debug)]
 pub(super) struct Temporary(NamedTempFile);
 
 impl Temporary {
-    /// A new file in the folder of `path`, which must be there. Nothing that is there is opened or
-    /// followed, and permissions are those of a file that is simply created.
+    /// Creates a new file in the folder of `path`, which must exist. No existing file is opened and no
+    /// link is followed. Permissions are those of any new file.
     ///
-    /// What dead processes left of earlier writes of `path` is removed: a temporary file is locked as
-    /// long as its process lives (on Unix; where the file system knows no locks, such files stay).
+    /// Temporary files for `path` that dead processes have left are removed. They are recognised by
+    /// their missing lock: a temporary file is locked as long as its process lives. This needs Unix
+    /// and a file system with locks; elsewhere such files stay.
     ///
     /// # Errors
-    /// The system's.
+    /// The error of the system.
     pub(super) fn beside(path: &Path) -> io::Result<Self> {
         let folder = folder_of(path).unwrap_or(Path::new("."));
         let prefix = prefix_of(path);
@@ -44,19 +45,21 @@ impl Temporary {
         Ok(made)
     }
 
+    /// Path of the temporary file.
     pub(super) fn path(&self) -> &Path {
         self.0.path()
     }
 
+    /// The open file.
     pub(super) fn file(&mut self) -> &mut File {
         self.0.as_file_mut()
     }
 
-    /// Everything in the file to the disk, then its name, then the name to the disk. `ready` is asked
-    /// last of all before the rename, with the folder locked, and may refuse it.
+    /// Writes the content to the disk, renames the file to `path` and writes the folder to the disk.
+    /// `ready` is called directly before the rename, with the folder locked, and can prevent it.
     ///
     /// # Errors
-    /// The system's, or that of `ready`.
+    /// The error of the system, or that of `ready`.
     pub(super) fn publish<E: From<io::Error>>(
         self,
         path: &Path,
@@ -64,36 +67,38 @@ impl Temporary {
     ) -> Result<(), E> {
         File::open(self.path())?.sync_all()?;
         let folder = File::open(folder_of(path).unwrap_or(Path::new("."))).ok();
-        // Where there are no locks, what is left of the race is the time of one rename.
+        // Without locks, another process can interfere only during the rename.
         let _ = folder.as_ref().map(File::lock);
         ready()?;
         self.0.persist(path).map_err(|failed| failed.error)?;
         #[cfg(unix)]
         if let Some(folder) = folder {
-            // A file system that cannot do this has renamed all the same.
+            // An error is ignored: the file is renamed even if the folder cannot be synchronised.
             let _ = folder.sync_all();
         }
         Ok(())
     }
 }
 
-/// A folder beside a file, which goes with all that is in it when this goes.
+/// A temporary folder. It is removed with its content when this value is dropped.
 #[derive(Debug)]
 pub(super) struct TemporaryFolder {
     folder: TempDir,
-    /// The folder, open and locked as long as this lives.
+    /// The open folder, locked as long as this value lives; `None` without locks.
     lock: Option<File>,
-    /// A folder within, for the files: what is put into it locks it for a moment.
+    /// A subfolder for the files. Publishing a file locks its folder for a moment, which would
+    /// conflict with `lock`.
     inner: PathBuf,
-    /// Where it is.
+    /// The folder that contains the temporary folder.
     parent: PathBuf,
 }
 
 impl TemporaryFolder {
-    /// A new folder in the folder of `path`, which must be there; as [`Temporary::beside`].
+    /// Creates a new folder in the folder of `path`, which must exist. Abandoned files are removed as in
+    /// [`Temporary::beside`].
     ///
     /// # Errors
-    /// The system's.
+    /// The error of the system.
     pub(super) fn beside(path: &Path) -> io::Result<Self> {
         let parent = folder_of(path).unwrap_or(Path::new("."));
         let prefix = prefix_of(path);
@@ -107,36 +112,37 @@ impl TemporaryFolder {
         Ok(made)
     }
 
+    /// Creates and locks a folder with a random name.
     fn new(parent: &Path, prefix: &str) -> io::Result<Self> {
         let folder =
             tempfile::Builder::new().prefix(prefix).rand_bytes(N_RANDOM).tempdir_in(parent)?;
-        // Only Unix opens folders.
+        // Folders can be opened only on Unix.
         let lock = File::open(folder.path()).ok().filter(locked);
         let inner = folder.path().join("new");
         match fs::create_dir(&inner) {
-            // Taken for abandoned before it was locked.
+            // Another process has removed the folder as abandoned before it was locked.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             made => made?,
         }
         Ok(Self { folder, lock, inner, parent: parent.to_path_buf() })
     }
 
-    /// Where the files are made.
+    /// Path of the subfolder for the files.
     pub(super) fn path(&self) -> &Path {
         &self.inner
     }
 
-    /// The names of what was moved out of it, to the disk.
+    /// Removes the folder and writes the parent folder, into which files were moved, to the disk.
     pub(super) fn settle(self) {
         drop(self.folder);
         if let Ok(parent) = File::open(&self.parent) {
-            // A file system that cannot do this has renamed all the same.
+            // An error is ignored: the file is renamed even if the folder cannot be synchronised.
             let _ = parent.sync_all();
         }
     }
 }
 
-/// `name`, or if it has more than `most` bytes its beginning and a hash of the whole.
+/// `name` if it has at most `most` bytes; otherwise its beginning and a hash of the whole name.
 pub(crate) fn short_name(name: &str, most: usize) -> String {
     const N_HASH: usize = 16;
     if name.len() <= most {
@@ -150,45 +156,48 @@ pub(crate) fn short_name(name: &str, most: usize) -> String {
     format!("{}~{}", &name[..end], &hash[..N_HASH])
 }
 
-/// A number in the name of a file: its shortest decimal, in powers of ten where that is long.
+/// A number for the name of a file: its shortest decimal, in scientific notation if that is long.
 pub(crate) fn number_in_name(value: f64) -> String {
     const MOST: usize = 60;
     let plain = value.to_string();
     if plain.len() <= MOST { plain } else { format!("{value:e}") }
 }
 
-/// The folder that a path names, unless it is the one at work.
+/// The folder of a path; `None` for the working directory.
 pub(super) fn folder_of(path: &Path) -> Option<&Path> {
     path.parent().filter(|folder| !folder.as_os_str().is_empty())
 }
 
+/// Prefix of the temporary names for `path`.
 fn prefix_of(path: &Path) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     format!(".{}.sbcell-", short_name(&name.unwrap_or_default(), MOST))
 }
 
+/// Creates a file with a random name.
 fn new(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix).rand_bytes(N_RANDOM);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // The process's mask is taken off it, as for any new file.
+        // The umask of the process is applied to this mode, as for any new file.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(folder)
 }
 
-/// Whether the lock is ours; waits for a process that looks whether the file is abandoned.
+/// Locks the file. Waits for a process that tests whether the file is abandoned. False without locks.
 fn locked(file: &File) -> bool {
     cfg!(unix) && file.lock().is_ok()
 }
 
+/// Whether `path` exists, without following a link.
 fn is_at(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
 }
 
-/// Removes files and folders with such a name that no process holds.
+/// Removes the files and folders with this prefix and a random ending that no process has locked.
 fn remove_abandoned(folder: &Path, prefix: &str) {
     if !cfg!(unix) {
         return;
@@ -197,13 +206,13 @@ fn remove_abandoned(folder: &Path, prefix: &str) {
     for entry in entries.flatten() {
         let name = entry.file_name();
         let random = name.to_str().and_then(|name| name.strip_prefix(prefix));
-        // Digits alone are the names that 0.1.0 gave.
+        // Version 0.1.0 used digits only.
         let ours = random.is_some_and(|random| {
             let digits = random.bytes().all(|byte| byte.is_ascii_digit());
             let letters = random.bytes().all(|byte| byte.is_ascii_alphanumeric());
             !random.is_empty() && (digits || (letters && random.len() == N_RANDOM))
         });
-        // Links and pipes are not ours, and to open them may not end.
+        // Links and pipes are foreign, and opening a pipe can block.
         let found = fs::symlink_metadata(entry.path());
         if ours && found.is_ok_and(|found| found.is_file() || found.is_dir()) {
             remove_unlocked(&entry.path());
@@ -211,10 +220,11 @@ fn remove_abandoned(folder: &Path, prefix: &str) {
     }
 }
 
+/// Removes a file or folder unless a process has locked it.
 fn remove_unlocked(path: &Path) {
     let Ok(file) = File::open(path) else { return };
     if file.try_lock().is_ok() {
-        // If it cannot be removed it is in nobody's way.
+        // An error is ignored: a file that stays does no harm.
         let _ = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     }
 }

@@ -1,4 +1,4 @@
-//! Text files that users bring: read whole, unless they are no text or do not end.
+//! Reading of text files that users provide, with limits on the length of lines and of streams.
 
 use std::io::Read;
 use std::path::Path;
@@ -9,18 +9,19 @@ use crate::error::{Error, Result};
 use crate::io::content;
 use crate::io::file::{self, LONGEST_STREAM, hex, io_error};
 
-/// Bytes of a line, at most: more than a set of a million cells on one line takes.
+/// Largest number of bytes of a line. A set of a million cells on one line takes less.
 const LONGEST_LINE: usize = 1 << 26;
 
-/// Bytes read at once.
+/// Number of bytes that are read at once.
 const BLOCK: usize = 1 << 16;
 
-/// The whole file as text.
+/// Reads a text file.
 ///
 /// # Errors
-/// [`Error::Io`] if it cannot be read; [`Error::Unreadable`] if it is not UTF-8, holds a byte of value
-/// zero, has a line of more than 64 MB, or is a pipe or device with more than 256 MB.
-pub fn read(path: &Path) -> Result<String> {
+/// [`Error::Io`] or [`Error::NoFile`] if it cannot be read; [`Error::Unreadable`] if it is not UTF-8,
+/// contains a byte of value zero, has a line of more than 64 MB, or is a pipe or device with more than
+/// 256 MB.
+pub(crate) fn read(path: &Path) -> Result<String> {
     let (opened, length) = file::open(path)?;
     let ends = opened.metadata().is_ok_and(|metadata| metadata.is_file());
     let expected = if ends { usize::try_from(length).unwrap_or(0).min(1 << 30) } else { 0 };
@@ -28,23 +29,29 @@ pub fn read(path: &Path) -> Result<String> {
     limits.read(path, opened, Vec::with_capacity(expected))
 }
 
-/// The whole file as text, and its SHA-256 as lower-case hexadecimal. Reads it once.
+/// Reads a text file. Also returns its SHA-256 in lower-case hexadecimal. The file is read once.
 ///
 /// # Errors
 /// As [`read`].
-pub fn read_hashed(path: &Path) -> Result<(String, String)> {
+pub(crate) fn read_hashed(path: &Path) -> Result<(String, String)> {
     let text = read(path)?;
     let hash = hex(&Sha256::digest(text.as_bytes()));
     Ok((text, hash))
 }
 
-/// How much is read before it is given up.
+/// The separator of the columns of a text table: a tab if `text` contains one, otherwise a comma.
+pub(super) fn delimiter_of(text: &str) -> u8 {
+    if text.contains('\t') { b'\t' } else { b',' }
+}
+
+/// Largest numbers of bytes in a line and in the whole text.
 struct Limits {
     line: usize,
     all: usize,
 }
 
 impl Limits {
+    /// Reads `from` to its end, or until a limit is exceeded. `all` is the buffer for the bytes.
     fn read(&self, path: &Path, mut from: impl Read, mut all: Vec<u8>) -> Result<String> {
         let unreadable = |problem: String| {
             Err(Error::Unreadable { path: path.to_path_buf(), problem, way_out: None })
@@ -62,7 +69,7 @@ impl Limits {
             if new.contains(&0) {
                 all.extend_from_slice(new);
                 content::check_text(path, &all)?;
-                return unreadable("it is not text: it holds bytes of value zero".into());
+                return unreadable("it is not text: it contains bytes of value zero".into());
             }
             for (place, part) in new.split(|byte| matches!(byte, b'\n' | b'\r')).enumerate() {
                 in_line = if place == 0 { in_line + part.len() } else { part.len() };
@@ -74,7 +81,7 @@ impl Limits {
             all.extend_from_slice(new);
             if all.len() > self.all {
                 let most = self.all >> 20;
-                return unreadable(format!("it is no file, and gives more than {most} MB"));
+                return unreadable(format!("it is not a file, and contains more than {most} MB"));
             }
         }
         content::check_text(path, &all)?;

@@ -1,4 +1,4 @@
-//! Scores of held-out times: `validation.csv` and `validation.json`.
+//! Scores of held-out times, as written in `validation.csv` and `validation.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,98 +8,142 @@ use crate::io::table::{self, Cells, Table, TableFormat};
 
 use std::path::Path;
 
-/// The version of the layout of `validation.json`.
-pub const FORMAT: u32 = 1;
+/// Version of the layout of `validation.json`.
+pub(crate) const FORMAT: u32 = 1;
 
-/// One number of a validation: a row of `validation.csv`.
+/// One score: a row of `validation.csv`. See [`Validation`] for an example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ValidationRow {
-    /// The time before the held-out one.
+    /// Time before the held-out one, in the unit of the file.
     pub interval_start: f64,
     /// The held-out time.
     pub interval_mid: f64,
-    /// The time after the held-out one.
+    /// Time after the held-out one.
     pub interval_end: f64,
-    /// A method; `NAME:weighted` with growth in the weights; a null (`F`, `L`, `M`, `FL`, `R`,
-    /// `Rg`); `A`, earlier against later; `P`, batches against each other; or `floor`.
+    /// Name of what is scored: a method; `NAME:weighted`, the method with growth in the weights; a null
+    /// model (`F`, `L`, `M`, `FL`, `R`, `Rg`); `A`, the earlier against the later time; `P`, batches
+    /// against each other; or `floor`, the noise floor.
     pub name: String,
-    /// `energy`, `energy_half`, `w1`, `w2`, `sliced_w2`, `mmd`, `variance_ratio`, `skill_energy` or
-    /// `skill_w1`.
+    /// Name of the metric: `energy`, `energy_half`, `w1`, `w2`, `sliced_w2`, `mmd`, `variance_ratio`,
+    /// `skill_energy` or `skill_w1`.
     pub metric: String,
-    /// The number, if there is one.
+    /// The score, if it could be computed.
     pub value: Option<f64>,
-    /// Lower end of the 95 % bootstrap interval; of the range over splits for `floor`.
+    /// Lower end of the 95 % bootstrap interval; for `floor`, of the range over splits.
     pub lo: Option<f64>,
-    /// Upper end.
+    /// Upper end of the interval or range.
     pub hi: Option<f64>,
-    /// Cells on each side, the smaller one.
+    /// Number of cells on each side, the smaller of both.
     pub n: usize,
-    /// Draws (of a Wasserstein distance) or splits (of a floor) that were averaged.
+    /// Number of draws (of a Wasserstein distance) or splits (of a floor) in the average.
     pub rep: usize,
 }
 
-/// One held-out time in `validation.json`.
+/// One held-out time in `validation.json`. See [`Validation`] for an example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HeldOutRecord {
-    /// The label of the time in the file.
+    /// Label of the time in the file.
     pub label: String,
-    /// The time before, in the unit of the file.
+    /// Time before the held-out one, in the unit of the file.
     pub start: f64,
     /// The held-out time.
     pub time: f64,
-    /// The time after.
+    /// Time after the held-out one.
     pub end: f64,
-    /// Observed cells at the held-out time.
+    /// Number of observed cells at the held-out time.
     pub n_cells: usize,
-    /// Dimensions that were compared.
+    /// Number of dimensions in which cells were compared.
     pub n_dims: usize,
-    /// How methods were found: their name and what they reported.
+    /// Report of each method.
     pub solved: Vec<SolvedRecord>,
-    /// What the numbers say, one line for each method.
+    /// Summary of the scores in words, one line for each method.
     pub words: Vec<String>,
 }
 
-/// How a method was found without the held-out time.
+/// Report of a method that was fitted without the held-out time. See [`Validation`] for an example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SolvedRecord {
-    /// The method.
+    /// Name of the method.
     pub name: String,
-    /// Why the solver stopped.
+    /// Reason why the solver stopped.
     pub stop: String,
-    /// Steps it took.
+    /// Number of iterations of the solver.
     pub iterations: usize,
-    /// The hyperparameters, also those that were chosen.
+    /// Hyperparameters, including those that were chosen from the data.
     pub parameters: serde_json::Value,
 }
 
-/// What `validation.json` holds.
+/// The content of `validation.json`: scores of methods at held-out times.
+///
+/// ```
+/// use sbcell::io::validation::{HeldOutRecord, SolvedRecord, Validation, ValidationRow};
+/// let solved = SolvedRecord {
+///     name: "lightsb".into(),
+///     stop: "converged".into(),
+///     iterations: 12,
+///     parameters: serde_json::json!({ "n_gaussians": 10 }),
+/// };
+/// let held = HeldOutRecord {
+///     label: "day 2".into(),
+///     start: 1.0,
+///     time: 2.0,
+///     end: 3.0,
+///     n_cells: 100,
+///     n_dims: 5,
+///     solved: vec![solved],
+///     words: Vec::new(),
+/// };
+/// let row = ValidationRow {
+///     interval_start: 1.0,
+///     interval_mid: 2.0,
+///     interval_end: 3.0,
+///     name: "lightsb".into(),
+///     metric: "w1".into(),
+///     value: Some(0.7),
+///     lo: None,
+///     hi: None,
+///     n: 100,
+///     rep: 1,
+/// };
+/// let validation = Validation {
+///     format: 1,
+///     sbcell: "0.1.0".into(),
+///     protocol: "strict".into(),
+///     facts: Vec::new(),
+///     leaks: Vec::new(),
+///     held_out: vec![held],
+///     rows: vec![row],
+/// };
+/// assert_eq!(validation.mean("lightsb", "w1"), Some(0.7));
+/// assert!(validation.row(2.0, "lightsb", "energy").is_none());
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
     /// Version of the layout.
     pub format: u32,
     /// Version of sbcell.
     pub sbcell: String,
-    /// The protocol's name.
+    /// Name of the protocol.
     pub protocol: String,
-    /// The facts without which no two scores can be compared.
+    /// Settings on which scores depend. Scores are comparable only if these are the same.
     pub facts: Vec<String>,
-    /// What of the held-out cells the predictions could know; empty if nothing.
+    /// Information on the held-out cells that was available to the methods; empty if there was none.
     pub leaks: Vec<String>,
     /// The held-out times.
     pub held_out: Vec<HeldOutRecord>,
-    /// All numbers.
+    /// All scores.
     pub rows: Vec<ValidationRow>,
 }
 
 impl Validation {
-    /// The row of a name and metric at a held-out time.
+    /// The score of `name` in `metric` at the held-out time `time`, if there is one.
     pub fn row(&self, time: f64, name: &str, metric: &str) -> Option<&ValidationRow> {
         self.rows.iter().find(|row| {
             row.interval_mid.total_cmp(&time).is_eq() && row.name == name && row.metric == metric
         })
     }
 
-    /// The mean of a name's numbers over the held-out times; `None` if one is missing.
+    /// Mean score of `name` in `metric` over the held-out times; `None` if a score is missing.
     pub fn mean(&self, name: &str, metric: &str) -> Option<f64> {
         let found: Option<Vec<f64>> = self
             .held_out
@@ -110,7 +154,7 @@ impl Validation {
         Some(found.iter().sum::<f64>() / found.len() as f64)
     }
 
-    /// The names of the rows, in order of first appearance.
+    /// Names of all that is scored, in order of first appearance.
     pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
         for row in &self.rows {
@@ -122,11 +166,11 @@ impl Validation {
     }
 }
 
-/// Writes `validation.csv`.
+/// Writes the rows as a table: `validation.csv`.
 ///
 /// # Errors
 /// [`crate::Error::Io`] if the file cannot be written.
-pub fn write_table(path: &Path, validation: &Validation) -> Result<()> {
+pub(crate) fn write_table(path: &Path, validation: &Validation) -> Result<()> {
     let rows = &validation.rows;
     let floats = |of: fn(&ValidationRow) -> Option<f64>| {
         Cells::Gaps(rows.iter().map(|row| of(row).unwrap_or(f64::NAN)).collect())
@@ -148,11 +192,11 @@ pub fn write_table(path: &Path, validation: &Validation) -> Result<()> {
     table::write(path, &table, TableFormat::Csv)
 }
 
-/// Writes `validation.json`.
+/// Writes the whole validation as JSON: `validation.json`.
 ///
 /// # Errors
 /// [`crate::Error::Io`] if the file cannot be written.
-pub fn write(path: &Path, validation: &Validation) -> Result<()> {
+pub(crate) fn write(path: &Path, validation: &Validation) -> Result<()> {
     write_json(path, validation)
 }
 

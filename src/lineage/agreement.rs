@@ -1,4 +1,4 @@
-//! Agreement of solvers: whether other bridges send the same cells the same way.
+//! Agreement of solvers: whether other bridges move the same cells in the same directions.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -12,31 +12,51 @@ use crate::linalg::exact_plan;
 use crate::progress::Silent;
 use crate::rng::Seed;
 
-/// How a bridge agrees with another one of the same interval.
+/// Agreement of a bridge with the bridge of another solver on the same interval. See
+/// [`agreement()`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Agreement {
-    /// The other solver, by its name on the command line.
+    /// Name of the other solver, as in the parameter `solver`.
     pub other: &'static str,
-    /// Correlation of the displacements of source cells, less their mean, over cells and coordinates.
+    /// Correlation of the displacements of the source cells, centred in each coordinate, over cells
+    /// and coordinates. 1 for the same displacements up to a positive factor.
     pub correlation: f64,
-    /// Root mean square difference of the displacements relative to that of the displacements.
+    /// Root mean square difference of the displacements, divided by their root mean square size.
     pub difference: f64,
 }
 
-/// Cells on a side that exact transport is found for, at most.
+/// Largest number of cells on a side for which exact transport is computed.
 const MOST_EXACT: usize = 1000;
 
-/// Compares how `bridge` sends the cells of the source (its drift at the start, over the interval) with
-/// entropic transport (`sinkhorn`), exact transport (`ot`) and the closed form between Gaussians
-/// (`gaussian`) for the same cells and ε.
+/// Compares the displacements of the source cells under `bridge` with those under entropic transport
+/// (`sinkhorn`), exact transport (`ot`) and the closed form between Gaussians (`gaussian`), for the
+/// same cells and ε.
 ///
-/// Exact transport is of every so manieth cell above 1000.
+/// The displacement of a cell is its drift at the start, which is the expected displacement over the
+/// interval. For exact transport both snapshots are thinned evenly to at most 1000 cells.
 ///
 /// # Errors
-/// As those solvers.
+/// Those of the three solvers.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{BridgeProblem, BridgeSolver, GaussianSolver};
+/// use sbcell::{Epsilon, Seed, Silent, data::Snapshot, lineage::agreement};
+/// # fn main() -> sbcell::Result<()> {
+/// let source = Snapshot::new(array![[-1.0], [0.0], [1.0]])?;
+/// let target = Snapshot::new(array![[-3.0], [0.0], [3.0]])?;
+/// let problem = BridgeProblem::new(source.clone(), target.clone(), Epsilon::new(0.1)?)?;
+/// let (bridge, _) = GaussianSolver::default().solve(&problem, Seed(0), &mut Silent)?;
+/// // All solvers stretch the cloud.
+/// let found = agreement(&*bridge, &source, &target)?;
+/// assert!(found.iter().all(|other| other.correlation > 0.9));
+/// # Ok(())
+/// # }
+/// ```
 pub fn agreement(
     bridge: &dyn Bridge,
-    (source, target): (&Snapshot, &Snapshot),
+    source: &Snapshot,
+    target: &Snapshot,
 ) -> Result<Vec<Agreement>> {
     let problem = BridgeProblem::new(source.clone(), target.clone(), bridge.epsilon())?;
     let own = bridge.drift(source.points(), UnitTime::START)?;
@@ -46,7 +66,7 @@ pub fn agreement(
     let gaussian = gaussian.drift(source.points(), UnitTime::START)?;
     let step = source.n_cells().max(target.n_cells()).div_ceil(MOST_EXACT).max(1);
     let rows: Vec<usize> = (0..source.n_cells()).step_by(step).collect();
-    let exact = exact_displacements((source, target), (&rows, step))?;
+    let exact = exact_displacements(source, target, step)?;
     let some = own.select(Axis(0), &rows);
     Ok(vec![
         compared(SINKHORN.name, own.view(), entropic.view()),
@@ -55,16 +75,15 @@ pub fn agreement(
     ])
 }
 
-fn exact_displacements(
-    (source, target): (&Snapshot, &Snapshot),
-    (rows, step): (&[usize], usize),
-) -> Result<Array2<f64>> {
-    let columns: Vec<usize> = (0..target.n_cells()).step_by(step).collect();
-    let part = |cells: &Snapshot, rows: &[usize]| {
-        let weights = cells.marginal().select(Axis(0), rows);
-        Snapshot::weighted(cells.points().select(Axis(0), rows), weights)
+/// Mean displacements of every `step`-th source cell along the exact coupling with every `step`-th
+/// target cell, `(n, dim)`.
+fn exact_displacements(source: &Snapshot, target: &Snapshot, step: usize) -> Result<Array2<f64>> {
+    let part = |cells: &Snapshot| {
+        let rows: Vec<usize> = (0..cells.n_cells()).step_by(step).collect();
+        let weights = cells.marginal().select(Axis(0), &rows);
+        Snapshot::weighted(cells.points().select(Axis(0), &rows), weights)
     };
-    let (x, y) = (part(source, rows)?, part(target, &columns)?);
+    let (x, y) = (part(source)?, part(target)?);
     let square = |i: usize, j: usize| {
         let off = &x.points().row(i) - &y.points().row(j);
         0.5 * off.dot(&off)
@@ -77,6 +96,7 @@ fn exact_displacements(
     Ok(ends - x.points())
 }
 
+/// Compares the displacements `a` and `b` of the same cells, both `(n, dim)`.
 fn compared(other: &'static str, a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Agreement {
     let centred =
         |of: ArrayView2<'_, f64>| &of - &(of.sum_axis(Axis(0)) / of.nrows().max(1) as f64);
@@ -128,7 +148,7 @@ mod tests {
         let epsilon = Epsilon::new(0.1).unwrap();
         let problem = BridgeProblem::new(source.clone(), target.clone(), epsilon).unwrap();
         let bridge = GaussianSolver::default().solve(&problem, Seed(0), &mut Silent).unwrap().0;
-        let found = agreement(&*bridge, (&source, &target)).unwrap();
+        let found = agreement(&*bridge, &source, &target).unwrap();
         assert_eq!(
             found.iter().map(|a| a.other).collect::<Vec<_>>(),
             ["sinkhorn", "ot", "gaussian"]
@@ -138,7 +158,7 @@ mod tests {
         // The way back is none of the way there.
         let back = BridgeProblem::new(target.clone(), source.clone(), epsilon).unwrap();
         let back = GaussianSolver::default().solve(&back, Seed(0), &mut Silent).unwrap().0;
-        let found = agreement(&*back, (&source, &target)).unwrap();
+        let found = agreement(&*back, &source, &target).unwrap();
         assert!(found[0].correlation < 0.0, "{found:?}");
     }
 }

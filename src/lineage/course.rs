@@ -1,15 +1,31 @@
-//! The plans of a whole course: distributions over cells pushed forward and pulled back along them.
+//! The couplings of a whole course, along which masses of cells are carried forward and back.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::bridge::Link;
 use crate::error::{Error, Result};
 
-/// One plan for each interval of a course, from the cells of one snapshot to those of the next.
+/// The couplings of a course: one for each interval, from the cells of one snapshot to those of the
+/// next.
 ///
-/// No matrix between cells of distant times is ever formed: what is asked of such cells goes through
-/// the plans one after the other, as in a Markov chain. Chaining assumes that where a cell goes does
-/// not depend on where it came from.
+/// A time is addressed by its place k = 0, 1, … in the course. Masses between distant times are
+/// carried along the couplings one after the other, as in a Markov chain. This assumes that the
+/// future of a cell does not depend on its past, given its state. No matrix between the cells of
+/// distant times is formed.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::{Epsilon, bridge::Link, data::Snapshot, lineage::Lineage};
+/// # fn main() -> sbcell::Result<()> {
+/// let cells = Snapshot::new(array![[0.0], [4.0]])?;
+/// let link = Link::entropic(&cells, &cells, Epsilon::new(0.1)?)?;
+/// let lineage = Lineage::new(vec![0.0, 1.0], vec![link])?;
+/// // The descendants of the first cell are near the first cell.
+/// let descendants = lineage.descend(0, array![[1.0], [0.0]].view())?;
+/// assert!(descendants[[0, 0]] > 0.99);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lineage {
     times: Vec<f64>,
@@ -17,11 +33,13 @@ pub struct Lineage {
 }
 
 impl Lineage {
-    /// `links[k]` leads from the cells at `times[k]` to those at `times[k + 1]`.
+    /// The course of the couplings `links`: `links[k]` leads from the cells at `times[k]` to the cells
+    /// at `times[k + 1]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one plan fewer than times, or neighbouring plans disagree on
-    /// the number of cells between them; [`Error::Parameter`] if there is no plan.
+    /// [`Error::Shape`] if there is not one coupling fewer than times, or if neighbouring couplings
+    /// differ in the number of cells of the time between them; [`Error::Parameter`] if there is no
+    /// coupling.
     pub fn new(times: Vec<f64>, links: Vec<Link>) -> Result<Self> {
         if links.is_empty() {
             let (name, must) = ("plans", "at least one");
@@ -40,12 +58,12 @@ impl Lineage {
         Ok(Self { times, links })
     }
 
-    /// The times, one more than plans.
+    /// The times of the snapshots, one more than couplings.
     pub fn times(&self) -> &[f64] {
         &self.times
     }
 
-    /// The plans.
+    /// The couplings, one for each interval.
     pub fn links(&self) -> &[Link] {
         &self.links
     }
@@ -58,10 +76,10 @@ impl Lineage {
         }
     }
 
-    /// The place of a time that was observed.
+    /// Place of the observed time `time`.
     ///
     /// # Errors
-    /// [`Error::NotObserved`] for any other.
+    /// [`Error::NotObserved`] if the course has no such time.
     pub fn place(&self, time: f64) -> Result<usize> {
         self.times.iter().position(|other| other.total_cmp(&time).is_eq()).ok_or_else(|| {
             let times = self.times.clone();
@@ -69,8 +87,9 @@ impl Lineage {
         })
     }
 
-    /// Descendants over interval `k`: `n Σ_i T_ij u_i` for columns of mass `u` `(n, c)` over the
-    /// source cells. A source cell of mass one has `n Σ_j T_ij` descendants: one where growth is even.
+    /// Descendants of source cells over interval `k`: `n Σ_i T_ij u_i`, `(m, c)`, for c columns of
+    /// numbers of cells `u` `(n, c)`. One source cell has `n Σ_j T_ij` descendants, which is one if
+    /// growth is even.
     ///
     /// # Errors
     /// As [`Link::push`].
@@ -78,8 +97,9 @@ impl Lineage {
         Ok(self.links[k].push(u)? * self.n_cells(k) as f64)
     }
 
-    /// Ancestors over interval `k`: `Σ_j (T_ij / Σ_i T_ij) v_j` for columns of mass `v` `(m, c)` over
-    /// the target cells; mass is kept, but for target cells that nothing leads to.
+    /// Ancestors of target cells over interval `k`: `Σ_j (T_ij / Σ_i T_ij) v_j`, `(n, c)`, for c
+    /// columns of mass `v` `(m, c)`. The total of a column is preserved, except for the mass of
+    /// target cells to which no mass leads.
     ///
     /// # Errors
     /// As [`Link::pull`].
@@ -92,8 +112,9 @@ impl Lineage {
         self.links[k].pull(shares.view())
     }
 
-    /// What becomes of each source cell over interval `k`: `n Σ_j T_ij v_j` for values `v` `(m, c)` for
-    /// each target cell, such as its number of descendants of some kind at a later time.
+    /// Sum of values over the descendants of each source cell over interval `k`: `n Σ_j T_ij v_j`,
+    /// `(n, c)`, for values `v` `(m, c)` of the target cells. A value can be the number of a target
+    /// cell's own descendants of some kind at a later time.
     ///
     /// # Errors
     /// As [`Link::pull`].
@@ -101,14 +122,14 @@ impl Lineage {
         Ok(self.links[k].pull(v)? * self.n_cells(k) as f64)
     }
 
-    /// Descendants of each source cell over interval `k` relative to the mean cell, `n`.
+    /// Number of descendants of each source cell over interval `k`, relative to the mean cell, `n`.
     pub fn growth(&self, k: usize) -> ndarray::Array1<f64> {
         let own = self.links[k].marginals().0;
         &own * (own.len() as f64 / own.sum())
     }
 }
 
-/// Columns scaled to sum to one; a column of zeros stays.
+/// Columns scaled to a sum of one; a column of zeros stays.
 pub(super) fn normalised(mut columns: Array2<f64>) -> Array2<f64> {
     for mut column in columns.axis_iter_mut(Axis(1)) {
         let total = column.sum();

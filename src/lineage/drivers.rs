@@ -1,45 +1,61 @@
-//! Genes that go with a fate: correlation of expression with the probability of the fate.
+//! Driver genes: correlation of expression with a fate probability.
 
 use ndarray::{Array1, ArrayView1, ArrayView2};
 
 use crate::error::{Error, Result};
 
-/// A gene and a fate.
+/// Correlation of one gene with one fate probability. See [`drivers()`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Driver {
     /// Column of the gene.
     pub gene: usize,
-    /// Pearson's correlation of the gene with the probability of the fate, NaN if either is constant.
+    /// Pearson correlation of expression with the fate probability within times; NaN if either is
+    /// constant.
     pub correlation: f64,
-    /// 95 % interval of the correlation (Fisher's transform).
+    /// Lower end of the 95 % interval of the correlation (Fisher's transform).
     pub lo: f64,
-    /// Its upper end.
+    /// Upper end of the 95 % interval.
     pub hi: f64,
-    /// Slope: how much higher the gene is in a cell that is sure of the fate than in one that is sure of
-    /// another.
+    /// Slope of expression on the fate probability: the difference in expression between a cell with
+    /// fate probability 1 and a cell with fate probability 0.
     pub effect: f64,
-    /// The correlation when what both share with the sum of all other genes is taken out of both
-    /// (partial correlation): what is left when cells are alike in how much was measured of them.
+    /// Partial correlation given the summed expression of all other genes. It corrects for
+    /// differences in sequencing depth between cells.
     pub beyond_depth: f64,
     /// Two-sided p-value of a correlation of zero (Fisher's transform).
     pub p_value: f64,
-    /// Benjamini–Hochberg over all genes of this call.
+    /// Q-value of Benjamini and Hochberg over all genes of the call.
     pub q_value: f64,
-    /// Cells that were used.
+    /// Number of cells that were used.
     pub n_cells: usize,
 }
 
-/// Correlations of the columns of `values` `(n_cells, n_genes)` with `fate` `(n_cells)`, best first.
+/// Correlates each column of `values` `(n_cells, n_genes)` with `fate` `(n_cells)`. The result is
+/// sorted by correlation, the largest first.
 ///
-/// `times` are those of the cells: both are taken less their mean at each time, so that a gene that
-/// merely rises with time does not go with a fate that merely becomes likely. Cells of which the fate is
-/// not known (NaN) are left out. With fewer than four degrees of freedom there is no interval.
+/// `times` are those of the cells. The mean at each time is subtracted from expression and fate
+/// probability, so that a gene that only rises with time does not correlate with a fate that only
+/// becomes more likely. Cells with an unknown fate (NaN) are left out. With fewer than four degrees
+/// of freedom there is no interval. Time `O(n_cells n_genes)`.
 ///
-/// The probability of a cell is itself computed from its expression: the p-value is of cells drawn
-/// independently with a fate that is known, and too small for genes that built the coordinates.
+/// The p-value assumes independent cells with known fates. Fate probabilities are computed from the
+/// expression itself, so p-values are too small for genes that contribute to the coordinates.
 ///
 /// # Errors
 /// [`Error::Shape`] if numbers of cells differ.
+///
+/// ```
+/// use ndarray::array;
+/// # fn main() -> sbcell::Result<()> {
+/// // Gene 1 rises with the fate probability, gene 0 does not.
+/// let values = array![[1.0, 0.0], [0.0, 1.0], [0.0, 2.0], [1.0, 3.0], [0.5, 4.0]];
+/// let fate = array![0.1, 0.3, 0.5, 0.7, 0.9];
+/// let found = sbcell::lineage::drivers(values.view(), fate.view(), &[1.0; 5])?;
+/// assert_eq!(found[0].gene, 1);
+/// assert!(found[0].correlation > 0.99);
+/// # Ok(())
+/// # }
+/// ```
 pub fn drivers(
     values: ArrayView2<'_, f32>,
     fate: ArrayView1<'_, f64>,
@@ -67,16 +83,16 @@ pub fn drivers(
     let y = centred(&|row| fate[row]);
     let y2 = y.dot(&y);
     let depth = centred(&|row| values.row(row).iter().map(|x| f64::from(*x)).sum());
-    // One mean is taken out for each time.
+    // One mean is subtracted for each time; the first one is counted by Fisher's transform.
     let freedom = rows.len() as f64 - at.len() as f64 + 1.0;
     let mut found: Vec<Driver> = (0..values.ncols())
         .map(|gene| {
             let x = centred(&|row| f64::from(values[[row, gene]]));
             let (x2, xy) = (x.dot(&x), x.dot(&y));
-            // Written so that rounding of constants does not count as variance.
+            // Below this the variance of a constant gene is only rounding.
             let tiny = 1e-12 * rows.len() as f64;
             let correlation = if x2 > tiny && y2 > tiny { xy / (x2 * y2).sqrt() } else { f64::NAN };
-            let beyond_depth = partial(correlation, (&x, &y), &(&depth - &x));
+            let beyond_depth = partial(correlation, &x, &y, &(&depth - &x));
             let (lo, hi, p_value) = fisher(correlation, freedom);
             let effect = if y2 > tiny { xy / y2 } else { f64::NAN };
             let (q_value, n_cells) = (f64::NAN, rows.len());
@@ -91,22 +107,23 @@ pub fn drivers(
     Ok(found)
 }
 
-/// The correlation of x and y, given what each has in common with z; all centred.
-fn partial(correlation: f64, (x, y): (&Array1<f64>, &Array1<f64>), z: &Array1<f64>) -> f64 {
+/// Partial correlation of x and y given z, from their plain `correlation`; all are centred.
+fn partial(correlation: f64, x: &Array1<f64>, y: &Array1<f64>, z: &Array1<f64>) -> f64 {
     let with = |of: &Array1<f64>| of.dot(z) / (of.dot(of) * z.dot(z)).sqrt();
     let (a, b) = (with(x), with(y));
     if a.is_nan() || b.is_nan() {
-        // Nothing else was measured, or it does not vary.
+        // There is no other gene, or the sum of the others does not vary.
         return correlation;
     }
     (correlation - a * b) / ((1.0 - a * a) * (1.0 - b * b)).sqrt()
 }
 
-/// How a fate goes with the sum of all genes within each time: correlation, NaN if there is none.
+/// Correlation of a fate probability with the summed expression of all genes within times; NaN if
+/// either is constant. A large value indicates that sequencing depth and fate are confounded.
 ///
 /// # Errors
-/// As [`drivers`].
-pub fn goes_with_depth(
+/// As [`drivers()`].
+pub(crate) fn goes_with_depth(
     values: ArrayView2<'_, f32>,
     fate: ArrayView1<'_, f64>,
     times: &[f64],
@@ -115,8 +132,8 @@ pub fn goes_with_depth(
     Ok(drivers(depth.view(), fate, times)?[0].correlation)
 }
 
-/// 95 % interval and p-value of a correlation from `n` cells: `artanh r` is nearly normal with
-/// variance `1/(n − 3)`.
+/// 95 % interval and p-value of a correlation with `n` degrees of freedom: `artanh r` is nearly
+/// normal with variance `1/(n − 3)`.
 fn fisher(correlation: f64, n: f64) -> (f64, f64, f64) {
     if correlation.is_nan() || n < 4.0 {
         return (f64::NAN, f64::NAN, f64::NAN);
@@ -130,7 +147,8 @@ fn fisher(correlation: f64, n: f64) -> (f64, f64, f64) {
 /// The 97.5th percentile of the standard normal.
 const NORMAL: f64 = 1.959_963_984_540_054;
 
-/// Fills in the q-values (Benjamini and Hochberg 1995); genes without a p-value have none.
+/// Fills in the q-values (Benjamini and Hochberg 1995). Genes without a p-value keep NaN and do not
+/// count as tests.
 fn step_up(found: &mut [Driver]) {
     let mut order: Vec<usize> =
         (0..found.len()).filter(|&g| found[g].p_value.is_finite()).collect();

@@ -1,4 +1,4 @@
-//! Where each cell ends: the shares of its descendants that come to be in terminal groups.
+//! Fates: the shares of a cell's descendants that reach each terminal state.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
@@ -6,45 +6,75 @@ use crate::error::{Error, Result};
 use crate::lineage::resampled::{intervals, repeated};
 use crate::lineage::{Lineage, Resampled};
 
-/// A fate: cells of one time that count as arrived.
+/// A terminal state: a set of cells of one time that count as arrived at a fate. Several terminal
+/// states may have the same name; they are then one fate with cells of several times.
+///
+/// ```
+/// use sbcell::lineage::Terminal;
+/// // The second of two cells of the time at place 1 is a neuron.
+/// let neurons = Terminal { name: "neuron".into(), place: 1, arrived: vec![false, true] };
+/// assert_eq!(neurons.arrived.iter().filter(|arrived| **arrived).count(), 1);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Terminal {
     /// Name of the fate.
     pub name: String,
-    /// Place of the time.
+    /// Place of the time in the course.
     pub place: usize,
-    /// Whether each cell there has arrived.
+    /// Whether each cell of this time has arrived, `n_cells`.
     pub arrived: Vec<bool>,
 }
 
 /// Fates of the cells of all times up to the last terminal one.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::lineage::{Fates, Lineage, Resampled, Terminal};
+/// use sbcell::{Epsilon, Seed, bridge::Link, data::Snapshot};
+/// # fn main() -> sbcell::Result<()> {
+/// let cells = Snapshot::new(array![[0.0], [4.0]])?;
+/// let link = Link::entropic(&cells, &cells, Epsilon::new(0.1)?)?;
+/// let lineage = Lineage::new(vec![0.0, 1.0], vec![link])?;
+/// // Both cells at the end are terminal states.
+/// let terminal = |name: &str, arrived| Terminal { name: name.into(), place: 1, arrived };
+/// let ends = [terminal("left", vec![true, false]), terminal("right", vec![false, true])];
+/// let fates = Fates::of(&Resampled::new(&lineage, None, 0, Seed(0))?, &ends)?;
+/// // The first of the earlier cells ends on the left.
+/// assert_eq!(fates.names, ["left", "right"]);
+/// assert!(fates.tables[0].probabilities[[0, 0]] > 0.99);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fates {
-    /// Names of the fates.
+    /// Names of the fates, in the order of the terminal states.
     pub names: Vec<String>,
-    /// One table for each time, from the first on.
+    /// One table for each time, from the first time to the last terminal one.
     pub tables: Vec<FateTable>,
 }
 
-/// Fates of the cells of one time.
+/// Fates of the cells of one time. See [`Fates`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FateTable {
-    /// `(n_cells, n_fates)`: the share of each fate among the descendants of a cell that reach any;
-    /// rows of sum one, NaN for a cell of which none does.
+    /// Fate probabilities, `(n_cells, n_fates)`: the share of each fate among the descendants of a
+    /// cell that reach any fate. Rows sum to one; they are NaN for a cell without such descendants.
     pub probabilities: Array2<f64>,
-    /// Interval of each by resampling, its lower end; NaN without resamples, and where the fate or a
-    /// time on the way has too few cells to draw them again ([`crate::metrics::Drawn`]).
+    /// Lower ends of the 95 % intervals of the probabilities by resampling, `(n_cells, n_fates)`. NaN
+    /// without resamples, and where the fate or a time in between has too few cells to resample
+    /// ([`crate::metrics::Drawn`]).
     pub lo: Array2<f64>,
-    /// Its upper end.
+    /// Upper ends of the 95 % intervals, `(n_cells, n_fates)`.
     pub hi: Array2<f64>,
-    /// The share of all descendants of a cell that reach any fate.
+    /// Share of all descendants of a cell that reach any fate, `n_cells`.
     pub reached: Array1<f64>,
-    /// Descendants at the end relative to those of the mean cell.
+    /// Number of descendants of each cell at the last terminal time relative to the mean cell,
+    /// `n_cells`. A cell that arrives earlier counts as one descendant.
     pub descendants: Array1<f64>,
 }
 
 impl FateTable {
-    /// `ln(p / (1 − p))` of each fate, p brought within `[10⁻⁶, 1 − 10⁻⁶]`.
+    /// Log-odds `ln(p / (1 − p))` of each fate, `(n_cells, n_fates)`, with p limited to
+    /// `[10⁻⁶, 1 − 10⁻⁶]`.
     pub fn log_odds(&self) -> Array2<f64> {
         self.probabilities.mapv(|p| {
             let p = if p.is_nan() { p } else { p.clamp(LEAST_ODDS, 1.0 - LEAST_ODDS) };
@@ -52,7 +82,8 @@ impl FateTable {
         })
     }
 
-    /// Entropy of the fates of each cell in nats: 0 for a cell that is committed.
+    /// Entropy of the fate probabilities of each cell in nats, `n_cells`: 0 for a committed cell, NaN
+    /// for a cell without a fate.
     pub fn entropy(&self) -> Array1<f64> {
         self.probabilities.map_axis(Axis(1), |row| {
             if row.iter().any(|p| p.is_nan()) {
@@ -63,41 +94,41 @@ impl FateTable {
     }
 }
 
-/// Probabilities closer to zero or one than this have the log-odds of it.
+/// Smallest distance of a probability from 0 and 1 in log-odds.
 const LEAST_ODDS: f64 = 1e-6;
 
 impl Fates {
-    /// The fates of all cells: with `N^f_j = 1` for cells that have arrived in `f`,
+    /// Computes the fates of all cells, interval by interval from the last terminal time back. With
+    /// `N^f_j = 1` for the cells that have arrived at fate f,
     ///
     /// ```text
     /// N^f_i = n Σ_j T_ij N^f_j,    p(f | i) = N^f_i / Σ_g N^g_i
     /// ```
     ///
-    /// interval by interval from the end. A cell that has arrived at an earlier time than the last
-    /// stays there: its own descendants do not count again. Growth counts: a cell's descendants weigh
-    /// as many as they are. Intervals are those of the scatter of the cells (`Resampled`).
+    /// A cell that arrives before the last terminal time stays: its own descendants do not count
+    /// again. Growth counts: a cell contributes all its descendants. Intervals show the sampling
+    /// variation of the cells (see [`Resampled`]). Time of one pass over all pairs of each interval
+    /// for each fate and resample.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if there is no terminal group, one without cells, or two of them share a
-    /// cell; [`Error::Shape`] if one does not say of each cell whether it has arrived.
-    pub fn of(
-        resampled: &Resampled<'_>,
-        lineage: &Lineage,
-        terminals: &[Terminal],
-    ) -> Result<Self> {
+    /// [`Error::Parameter`] if there is no terminal state, one without cells, none after the first
+    /// time, or if two of them share a cell; [`Error::Shape`] if `arrived` has not one entry for each
+    /// cell.
+    pub fn of(resampled: &Resampled<'_>, terminals: &[Terminal]) -> Result<Self> {
+        let lineage = resampled.lineage();
         let (names, end) = checked(lineage, terminals)?;
         let n_fates = names.len();
         let columns = resampled.n_columns();
-        // Fates, then everything that comes to an end anywhere.
+        // One column for each fate, then one for all descendants.
         let each = n_fates + 1;
-        let (values, mut descendants) = arrivals(lineage, terminals, (&names, end), None);
+        let (values, mut descendants) = arrivals(lineage, terminals, &names, end, None);
         let mut all = repeated(values.view(), columns);
         let mut tables = vec![table(&all, each, descendants.clone())];
         for k in (0..end).rev() {
             let mut becomes = resampled.becomes(k, all)?;
             let expected = lineage.expect(k, descendants.view().insert_axis(Axis(1)))?;
             let before = Some(expected.column(0).to_owned());
-            let (values, after) = arrivals(lineage, terminals, (&names, k), before);
+            let (values, after) = arrivals(lineage, terminals, &names, k, before);
             descendants = after;
             all = resampled.weighed(k, becomes.clone());
             for (i, row) in values.rows().into_iter().enumerate() {
@@ -111,26 +142,22 @@ impl Fates {
         }
         tables.reverse();
         let mut found = Self { names, tables };
-        found.leave_out_unknown(resampled, (terminals, end));
+        found.leave_out_unknown(resampled, terminals, end);
         Ok(found)
     }
 }
 
 impl Fates {
-    /// Takes away the intervals of fates in which too few cells arrive, and of cells whose
-    /// descendants pass through a time of too few.
-    fn leave_out_unknown(
-        &mut self,
-        resampled: &Resampled<'_>,
-        (terminals, end): (&[Terminal], usize),
-    ) {
+    /// Sets intervals to NaN for fates with too few arrived cells, and for cells whose descendants
+    /// pass through a time with too few cells. `end` is the place of the last terminal time.
+    fn leave_out_unknown(&mut self, resampled: &Resampled<'_>, terminals: &[Terminal], end: usize) {
         let arrived_is_enough = |name: &String| {
             let own = terminals.iter().filter(|terminal| terminal.name == *name);
             own.into_iter().any(|of| resampled.drawn(of.place, |i| of.arrived[i]).is_enough())
         };
         let known: Vec<bool> = self.names.iter().map(arrived_is_enough).collect();
         for (k, table) in self.tables.iter_mut().enumerate() {
-            // What has arrived at the end is there for sure.
+            // At the last time fates are known without sampling variation.
             let through = resampled.is_enough(k + 1..=end);
             for fate in (0..known.len()).filter(|&fate| k < end && !(through && known[fate])) {
                 table.lo.column_mut(fate).fill(f64::NAN);
@@ -140,7 +167,8 @@ impl Fates {
     }
 }
 
-/// Names of the fates in order, and the place of the last terminal time.
+/// Checks the terminal states. Returns the names of the fates in order, and the place of the last
+/// terminal time.
 fn checked(lineage: &Lineage, terminals: &[Terminal]) -> Result<(Vec<String>, usize)> {
     let refuse = |must, got: String| Err(Error::Parameter { name: "terminal groups", must, got });
     let Some(end) = terminals.iter().map(|terminal| terminal.place).max() else {
@@ -174,12 +202,14 @@ fn checked(lineage: &Lineage, terminals: &[Terminal]) -> Result<(Vec<String>, us
     Ok((names, end))
 }
 
-/// `(n, n_fates + 1)` for the time of place `k`: who has arrived in which fate, and in any or, at the
-/// last time, at all; and the descendants of each cell, one for those that have arrived.
+/// Indicators of the cells that have arrived at the time of place `k`, `(n, n_fates + 1)`: one column
+/// for each fate, then one for any fate. At the last time, where `descendants` are not given, the last
+/// column is 1 for all cells. Also returns the descendants of each cell, one for arrived cells.
 fn arrivals(
     lineage: &Lineage,
     terminals: &[Terminal],
-    (names, k): (&[String], usize),
+    names: &[String],
+    k: usize,
     descendants: Option<Array1<f64>>,
 ) -> (Array2<f64>, Array1<f64>) {
     let n = lineage.n_cells(k);
@@ -199,7 +229,8 @@ fn arrivals(
     (values, descendants)
 }
 
-/// `values` hold for each resample the fates side by side, then all descendants.
+/// The table of one time. `values` are `(n, columns · each)`: for each resample the numbers of
+/// descendants in each fate, then the number of all descendants.
 fn table(values: &Array2<f64>, each: usize, descendants: Array1<f64>) -> FateTable {
     let (n, n_fates, columns) = (values.nrows(), each - 1, values.ncols() / each);
     let reached = Array1::from_shape_fn(n, |i| {
@@ -235,8 +266,8 @@ mod tests {
 
     fn fates(terminals: &[Terminal], n_resamples: usize) -> Fates {
         let lineage = example();
-        let resampled = Resampled::new(&lineage, None, (n_resamples, Seed(2))).unwrap();
-        Fates::of(&resampled, &lineage, terminals).unwrap()
+        let resampled = Resampled::new(&lineage, None, n_resamples, Seed(2)).unwrap();
+        Fates::of(&resampled, terminals).unwrap()
     }
 
     fn close(a: f64, b: f64) {
@@ -281,11 +312,11 @@ mod tests {
     fn fates_of_one_or_two_cells_have_no_interval() {
         for copies in [1, 2, 3] {
             let lineage = example_of(copies);
-            let resampled = Resampled::new(&lineage, None, (60, Seed(2))).unwrap();
+            let resampled = Resampled::new(&lineage, None, 60, Seed(2)).unwrap();
             let arrived =
                 |first: bool| (0..2 * copies).map(|i| (i < copies) == first).collect::<Vec<_>>();
             let ends = [terminal("A", 2, &arrived(true)), terminal("B", 2, &arrived(false))];
-            let fates = Fates::of(&resampled, &lineage, &ends).unwrap();
+            let fates = Fates::of(&resampled, &ends).unwrap();
             for table in &fates.tables[..2] {
                 assert!(table.probabilities.iter().all(|p| p.is_finite()));
                 let all = table.lo.iter().chain(&table.hi);
@@ -297,10 +328,10 @@ mod tests {
     #[test]
     fn intervals_hold_the_estimate_and_widen_with_uncertainty() {
         let lineage = example_of(4);
-        let resampled = Resampled::new(&lineage, None, (200, Seed(2))).unwrap();
+        let resampled = Resampled::new(&lineage, None, 200, Seed(2)).unwrap();
         let arrived = |first: bool| (0..8).map(|i| (i < 4) == first).collect::<Vec<_>>();
         let ends = [terminal("A", 2, &arrived(true)), terminal("B", 2, &arrived(false))];
-        let fates = Fates::of(&resampled, &lineage, &ends).unwrap();
+        let fates = Fates::of(&resampled, &ends).unwrap();
         let first = &fates.tables[0];
         assert!(first.lo[[0, 0]] <= first.probabilities[[0, 0]] + 1e-9);
         assert!(first.hi[[0, 0]] >= first.probabilities[[0, 0]] - 1e-9);
@@ -310,7 +341,7 @@ mod tests {
     #[test]
     fn groups_that_overlap_are_empty_or_at_the_start_are_refused() {
         let lineage = example();
-        let resampled = Resampled::new(&lineage, None, (0, Seed(0))).unwrap();
+        let resampled = Resampled::new(&lineage, None, 0, Seed(0)).unwrap();
         for bad in [
             vec![],
             vec![terminal("A", 2, &[false, false])],
@@ -318,7 +349,7 @@ mod tests {
             vec![terminal("A", 0, &[true, false])],
             vec![terminal("A", 2, &[true])],
         ] {
-            assert!(Fates::of(&resampled, &lineage, &bad).is_err(), "{bad:?}");
+            assert!(Fates::of(&resampled, &bad).is_err(), "{bad:?}");
         }
     }
 
@@ -331,8 +362,8 @@ mod tests {
         let ends = [terminal("A", 2, &arrived(true)), terminal("B", 2, &arrived(false))];
         let lineage = example_of(3);
         for seed in 0..8 {
-            let resampled = Resampled::new(&lineage, None, (1, Seed(seed))).unwrap();
-            let found = Fates::of(&resampled, &lineage, &ends).unwrap();
+            let resampled = Resampled::new(&lineage, None, 1, Seed(seed)).unwrap();
+            let found = Fates::of(&resampled, &ends).unwrap();
             let arrived =
                 ndarray::Array2::from_shape_fn((6, 2), |(i, k)| f64::from(is_a(i) == (k == 0)));
             let middle = resampled.expect(1, repeated(arrived.view(), 2)).unwrap();

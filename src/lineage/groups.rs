@@ -1,4 +1,4 @@
-//! Which cells belong together: cell types, clusters, or any sets of cells.
+//! Groups of cells: cell types, clusters, or any sets of cells.
 
 use std::collections::BTreeSet;
 
@@ -6,25 +6,37 @@ use ndarray::Array2;
 
 use crate::error::{Error, Result};
 
-/// A group, or none, for each cell of a course; cells are ordered as in the snapshots of a lineage,
-/// time after time.
+/// Assignment of the cells of a course to groups. A cell belongs to one group or to none. Cells are in
+/// the order of the snapshots, time after time.
+///
+/// ```
+/// use sbcell::lineage::Groups;
+/// # fn main() -> sbcell::Result<()> {
+/// // Two times of two cells; the second cell of the first time has no label.
+/// let labels = [["stem", ""], ["neuron", "stem"]].map(|at| at.map(String::from).to_vec());
+/// let groups = Groups::of_labels(&labels);
+/// assert_eq!(groups.names(), ["neuron", "stem"]);
+/// assert_eq!(groups.at(0), [Some(groups.find("stem")?), None]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Groups {
     names: Vec<String>,
-    /// For each time, for each cell.
+    /// Number of the group of each cell, time after time.
     of_cells: Vec<Vec<Option<usize>>>,
 }
 
 impl Groups {
-    /// Whether a label stands for no group: an empty one, and `nan` or `<NA>`, as missing entries are
-    /// written where a column was made text. Other words (`NA`, `None`) may be names.
+    /// Whether a label means "no group": an empty label, `nan` or `<NA>`, which programs write for a
+    /// missing entry of a text column. Other words (`NA`, `None`) may be names of groups.
     pub fn is_none(label: &str) -> bool {
         let label = label.trim();
         label.is_empty() || label.eq_ignore_ascii_case("nan") || label == "<NA>"
     }
 
-    /// From labels, time after time; cells whose label [is none](Self::is_none) are in no group. Names
-    /// are sorted.
+    /// Groups from one label for each cell, time after time. Cells with a label that [means no
+    /// group](Self::is_none) are in none. Groups are numbered by sorted names.
     pub fn of_labels(labels: &[Vec<String>]) -> Self {
         let names: BTreeSet<&String> =
             labels.iter().flatten().filter(|label| !Self::is_none(label)).collect();
@@ -36,7 +48,7 @@ impl Groups {
         Self { names, of_cells }
     }
 
-    /// The names, sorted.
+    /// Names of the groups, sorted.
     pub fn names(&self) -> &[String] {
         &self.names
     }
@@ -46,15 +58,15 @@ impl Groups {
         self.of_cells.len()
     }
 
-    /// The group of each cell at the time of place `k`.
+    /// Number of the group of each cell at the time of place `k`, `n_cells`.
     pub fn at(&self, k: usize) -> &[Option<usize>] {
         &self.of_cells[k]
     }
 
-    /// The number of a group; where labels are numbers, `96` is `96.0`.
+    /// Number of the group `name`. Names that are numbers are compared as numbers: `96` is `96.0`.
     ///
     /// # Errors
-    /// [`Error::UnknownGroup`] with the groups there are.
+    /// [`Error::UnknownGroup`], with the names of all groups.
     pub fn find(&self, name: &str) -> Result<usize> {
         let number = |text: &str| text.parse::<f64>().ok();
         let same = |other: &String| {
@@ -67,13 +79,14 @@ impl Groups {
         })
     }
 
-    /// Groups that have cells at the time of place `k`.
+    /// Numbers of the groups that have cells at the time of place `k`, increasing.
     pub fn present(&self, k: usize) -> Vec<usize> {
         let here: BTreeSet<usize> = self.of_cells[k].iter().flatten().copied().collect();
         here.into_iter().collect()
     }
 
-    /// One for each cell of a group, zero for others: `(n_cells, groups.len())` at place `k`.
+    /// Indicators of `groups` at the time of place `k`, `(n_cells, groups.len())`: 1 for the cells of
+    /// a group, 0 for others.
     pub fn indicators(&self, k: usize, groups: &[usize]) -> Array2<f64> {
         let cells = &self.of_cells[k];
         Array2::from_shape_fn((cells.len(), groups.len()), |(i, g)| {
@@ -81,7 +94,7 @@ impl Groups {
         })
     }
 
-    /// Only group `name`: cells of others are in none.
+    /// The same cells with only the group `name`; cells of other groups are in none.
     ///
     /// # Errors
     /// As [`Groups::find`].

@@ -1,19 +1,21 @@
-//! Coordinates that give genes the expression they are held at, by the least move.
+//! Genes held at given levels: the shortest move of the coordinates that gives this expression.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::error::{Error, Result};
 use crate::linalg::Spectrum;
 
-/// Least eigenvalue of the correlations of loadings of genes that can have levels of their own.
+/// Smallest eigenvalue of the matrix of cosines between the loadings of genes that count as linearly
+/// independent.
 const APART: f64 = 1e-8;
 
-/// Which of the rows `genes` of `loadings` `(n_genes, dim)` cannot be given levels: those whose loadings
-/// are zero; if there are none, all of them if the loadings of one follow from those of the others.
+/// Genes among the rows `genes` of `loadings` `(n_genes, dim)` that cannot be held at levels of their
+/// own: those with zero loadings; if there are none, all genes if their loadings are linearly
+/// dependent, otherwise none.
 ///
 /// # Errors
 /// [`Error::Numerical`] if loadings are not finite.
-pub fn unheld(loadings: ArrayView2<'_, f64>, genes: &[usize]) -> Result<Vec<usize>> {
+pub(crate) fn unheld(loadings: ArrayView2<'_, f64>, genes: &[usize]) -> Result<Vec<usize>> {
     let longest = lengths(loadings).iter().fold(0.0_f64, |a, b| a.max(*b));
     let rows = loadings.select(Axis(0), genes);
     let (even, lengths) = even(&rows);
@@ -27,15 +29,14 @@ pub fn unheld(loadings: ArrayView2<'_, f64>, genes: &[usize]) -> Result<Vec<usiz
     Ok(if together { genes.to_vec() } else { Vec::new() })
 }
 
-/// Genes at their levels.
+/// Projection of coordinates onto those that give held genes their levels.
 ///
-/// With `e = mean + W z`, cells are moved by `z ← z + W_Gᵀ (W_G W_Gᵀ)⁻¹ (levels − e_G)`: the shortest
-/// way in the coordinates to where the genes are at their levels. A cell that is there stays, and what
-/// is across the span of `W_G` is left as it is. Where the loadings of a gene have length one it is the
-/// move of this gene alone; the shorter they are, the further cells have to go, and the more other
-/// genes go with it.
+/// With expression `e = mean + W z`, a cell moves by `z ← z + W_Gᵀ (W_G W_Gᵀ)⁻¹ (levels − e_G)`. This
+/// is the shortest move in the coordinates that gives the genes G their levels. Coordinates orthogonal
+/// to the rows of `W_G` do not change. If the loadings of a gene have length one, only this gene
+/// changes; the shorter they are, the longer is the move and the more other genes change with it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Hold {
+pub(crate) struct Hold {
     /// `W_G`, `(n_held, dim)`.
     rows: Array2<f64>,
     /// `(W_G W_Gᵀ)⁻¹ W_G`, `(n_held, dim)`.
@@ -45,12 +46,13 @@ pub struct Hold {
 }
 
 impl Hold {
-    /// Of the rows `genes` of `loadings` `(n_genes, dim)` and `mean` `n_genes`, at `levels`.
+    /// Holds the genes in the rows `genes` of `loadings` `(n_genes, dim)` at `levels`, one for each of
+    /// them. `mean` `(n_genes)` is the expression at the origin.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if there are genes that cannot have levels of their own ([`unheld`]);
-    /// [`Error::Shape`] if there is not one level for each gene.
-    pub fn new(
+    /// [`Error::Parameter`] if genes cannot have levels of their own ([`unheld`]); [`Error::Shape`] if
+    /// there is not one level for each gene.
+    pub(crate) fn new(
         loadings: ArrayView2<'_, f64>,
         mean: ArrayView1<'_, f64>,
         genes: &[usize],
@@ -61,7 +63,7 @@ impl Hold {
             return Err(Error::Shape { what: "the levels", unit: "genes", expected, got });
         }
         if let [first, ..] = *unheld(loadings, genes)? {
-            let must = "genes whose loadings are not zero and do not follow from each other";
+            let must = "genes with linearly independent loadings";
             let got = format!("row {first} of the loadings");
             return Err(Error::Parameter { name: "knockout", must, got });
         }
@@ -73,15 +75,17 @@ impl Hold {
         Ok(Self { rows, back, goals })
     }
 
-    /// Moves each row of `z` `(n, dim)` to where the genes are at their levels.
-    pub fn put(&self, z: &mut Array2<f64>) {
+    /// Moves each row of `z` `(n, dim)` so that the genes have their levels. Time
+    /// `O(n · dim · n_held)`.
+    pub(crate) fn put(&self, z: &mut Array2<f64>) {
         let missing = &self.goals - &z.dot(&self.rows.t());
         *z += &missing.dot(&self.back);
     }
 
-    /// For each gene the root mean square distance of the cells `z` `(n, dim)` from its level, in
-    /// standard deviations of the gene between them; infinite if all have the same other one.
-    pub fn distances(&self, z: ArrayView2<'_, f64>) -> Vec<f64> {
+    /// Root mean square distance of the cells `z` `(n, dim)` from the level of each held gene, in
+    /// standard deviations of the gene between these cells. Infinite if all cells have the same value
+    /// and it is not the level.
+    pub(crate) fn distances(&self, z: ArrayView2<'_, f64>) -> Vec<f64> {
         let missing = &self.goals - &z.dot(&self.rows.t());
         let far = |column: ArrayView1<'_, f64>| {
             let square = column.dot(&column) / column.len().max(1) as f64;
@@ -92,11 +96,12 @@ impl Hold {
     }
 }
 
+/// Euclidean length of each row.
 fn lengths(rows: ArrayView2<'_, f64>) -> Array1<f64> {
     rows.map_axis(Axis(1), |row| row.dot(&row).sqrt())
 }
 
-/// Rows brought to length one, and their lengths.
+/// Rows divided by their lengths, and these lengths.
 fn even(rows: &Array2<f64>) -> (Array2<f64>, Array1<f64>) {
     let lengths = lengths(rows.view());
     (rows / &lengths.view().insert_axis(Axis(1)), lengths)

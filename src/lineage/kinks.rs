@@ -1,4 +1,4 @@
-//! Kinks at the knots: whether the plans before and after a snapshot agree where its cells are going.
+//! Kinks: the change of the population's direction between the intervals before and after a snapshot.
 
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
@@ -6,28 +6,51 @@ use crate::data::Snapshot;
 use crate::error::Result;
 use crate::lineage::Lineage;
 
-/// How a course turns at an inner snapshot.
+/// Change of direction at an inner snapshot. See [`kinks()`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Kink {
-    /// Place of the snapshot.
+    /// Place of the snapshot in the course.
     pub place: usize,
-    /// Cosine between the mean velocity in and the mean velocity out: 1 straight on, −1 back.
+    /// Cosine between the mean incoming velocity and the mean outgoing velocity: 1 if the population
+    /// moves straight on, −1 if it turns back.
     pub mean_cosine: f64,
-    /// Speed out over speed in, of the means.
+    /// Mean outgoing speed divided by mean incoming speed.
     pub speed_ratio: f64,
-    /// Cosine of each cell, between where its ancestors were and where its descendants are.
+    /// Cosine between the incoming and the outgoing velocity of each cell, `n_cells`; NaN for a cell
+    /// without ancestors or descendants.
     pub cosines: Array1<f64>,
 }
 
-/// The kinks at all inner snapshots.
+/// Computes the kinks at all inner snapshots. `snapshots` are those of all times of the course.
 ///
-/// Velocity in is `(y_j − mean of its ancestors) / Δt` of the interval before, velocity out `(mean of
-/// its descendants − y_j) / Δt` of the one after. Noise alone makes cells come from the middle and go
-/// back there, so single cells turn round even where the population goes straight on: the mean tells
-/// about the course, cells only in comparison.
+/// The incoming velocity of cell j is `(y_j − mean of its ancestors) / Δt` over the interval before,
+/// the outgoing velocity `(mean of its descendants − y_j) / Δt` over the interval after. Entropic
+/// couplings pull ancestors and descendants of every cell towards the mean, so that single cells turn
+/// back even where the population moves straight on. Interpret the mean; compare single cells only
+/// with each other.
 ///
 /// # Errors
-/// [`crate::Error::Shape`] if the snapshots are not those of the plans.
+/// [`crate::Error::Shape`] if the snapshots are not those of the couplings.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::{Epsilon, bridge::Link, data::Snapshot};
+/// use sbcell::lineage::{Lineage, kinks};
+/// # fn main() -> sbcell::Result<()> {
+/// // One cell that moves up and turns back at the middle time.
+/// let cell = |x: f64| Snapshot::new(array![[x]]);
+/// let snapshots = [cell(0.0)?, cell(1.0)?, cell(0.5)?];
+/// let epsilon = Epsilon::new(0.1)?;
+/// let links = vec![
+///     Link::entropic(&snapshots[0], &snapshots[1], epsilon)?,
+///     Link::entropic(&snapshots[1], &snapshots[2], epsilon)?,
+/// ];
+/// let found = kinks(&Lineage::new(vec![0.0, 1.0, 2.0], links)?, &snapshots)?;
+/// assert!(found[0].mean_cosine < -0.99);
+/// assert!((found[0].speed_ratio - 0.5).abs() < 1e-6);
+/// # Ok(())
+/// # }
+/// ```
 pub fn kinks(lineage: &Lineage, snapshots: &[Snapshot]) -> Result<Vec<Kink>> {
     let times = lineage.times();
     let mut found = Vec::new();
@@ -54,12 +77,13 @@ pub fn kinks(lineage: &Lineage, snapshots: &[Snapshot]) -> Result<Vec<Kink>> {
     Ok(found)
 }
 
-/// Sums over partners divided by the mass of each cell; NaN for one without.
+/// Sums over partners divided by the mass of each cell; NaN for a cell without mass.
 fn means(mut sums: Array2<f64>, masses: ArrayView1<'_, f64>) -> Array2<f64> {
     sums /= &masses.insert_axis(Axis(1));
     sums
 }
 
+/// Cosine of the angle between two vectors; NaN if one is zero.
 fn cosine(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> f64 {
     a.dot(&b) / (a.dot(&a) * b.dot(&b)).sqrt()
 }

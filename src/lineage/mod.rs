@@ -1,13 +1,13 @@
-//! CELLS OVER TIME: ancestors, descendants, fates and transitions, along the plans of a course.
+//! CELLS OVER TIME: ancestors, descendants, fates and transitions along the couplings of a course.
 //!
-//! - [`Lineage`]: the plans between neighbouring snapshots, one after the other
-//! - [`Groups`]: which cells belong together; [`Resampled`]: the same course with other weights
-//! - [`trajectory`]: where a set of cells came from and goes to; [`Fates`]: where each cell ends;
-//!   [`transitions`]: how much of which group becomes which
-//! - [`trends`], [`drivers`]: genes along a trajectory, and genes that go with a fate
+//! - [`Lineage`]: the couplings between neighbouring snapshots
+//! - [`Groups`]: the group of each cell; [`Resampled`]: the couplings under bootstrap weights
+//! - [`trajectory()`]: ancestors and descendants of sets of cells; [`Fates`]: fate probabilities of each
+//!   cell; [`transitions()`]: mass between groups of two times
+//! - [`trends()`]: expression along a trajectory; [`drivers()`]: genes that correlate with a fate
 //! - [`pinned_paths`], [`free_paths`]: single paths
-//! - [`signal`], [`kinks`], [`far_cells`], [`agreement`]: whether to believe any of it
-//! - [`Perturbation`]: what the fitted field says of a gene that is held down, at a level by [`Hold`]
+//! - [`signal()`], [`kinks()`], [`far_cells`], [`agreement()`]: diagnostics of a fit
+//! - [`Perturbation`]: the predicted response to genes that are held at given levels
 
 mod agreement;
 mod course;
@@ -26,12 +26,13 @@ mod trends;
 
 pub use agreement::{Agreement, agreement};
 pub use course::Lineage;
-pub use drivers::{Driver, drivers, goes_with_depth};
+pub(crate) use drivers::goes_with_depth;
+pub use drivers::{Driver, drivers};
 pub use fates::{FateTable, Fates, Terminal};
 pub use groups::Groups;
-pub use hold::{Hold, unheld};
+pub(crate) use hold::unheld;
 pub use kinks::{Kink, kinks};
-pub use paths::{Path, free_paths, pinned_paths};
+pub use paths::{Path, PathEnds, PathGrid, free_paths, pinned_paths};
 pub use perturb::{Perturbation, Response};
 pub use resampled::Resampled;
 pub use signal::{FarCells, Signal, far_cells, signal};

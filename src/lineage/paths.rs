@@ -1,39 +1,104 @@
-//! Single paths: free, from cells of one time; or pinned, between cells of two times.
+//! Single paths of cells: free paths from cells of one time, and pinned paths between two times.
 
 use ndarray::{Array2, ArrayView1, Axis};
 
-use crate::bridge::{Bridge, UnitTime, draw_cells};
+use crate::bridge::{BridgeSeries, UnitTime, draw_cells};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
 use crate::rng::Seed;
 
-/// Paths at one time.
+/// The positions of a set of paths at one time. See [`free_paths`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
-    /// The time.
+    /// The time, in the unit of the course.
     pub time: f64,
-    /// One row for each path, `(n_paths, dim)`, in the coordinates of the bridges.
+    /// Position of each path, `(n_paths, dim)`, in the coordinates of the bridges.
     pub points: Array2<f64>,
-    /// The cell that each path is at, where it is at one: its row in the snapshot of this time.
+    /// Observed cell at which each path is, by its row in the snapshot of this time; `None` where
+    /// paths are not at observed cells.
     pub cells: Option<Vec<usize>>,
 }
 
-/// `n` paths from cells of the time of place `at`, drawn by `weights`, to the last time: each interval
-/// by the bridge's own transitions, at `per_interval` times after its start. Later snapshots are not
-/// touched: paths go on from where they are.
+/// Number of paths, and the times at which they are recorded.
+///
+/// ```
+/// use sbcell::lineage::PathGrid;
+/// // Five paths, recorded at the start and at four times of each interval.
+/// let grid = PathGrid { n_paths: 5, per_interval: 4 };
+/// assert_eq!(1 + 3 * grid.per_interval, 13);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathGrid {
+    /// Number of paths.
+    pub n_paths: usize,
+    /// Number of recorded times in an interval, evenly spaced, the last at its end; at least 1.
+    pub per_interval: usize,
+}
+
+/// The sets of cells in which pinned paths start and end.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::lineage::PathEnds;
+/// let (any, second) = (array![0.5, 0.5], array![0.0, 1.0]);
+/// // From any cell of the first time to the second cell of the third time.
+/// let ends = PathEnds { from: 0, to: 2, start: any.view(), end: second.view() };
+/// assert!(ends.from < ends.to && ends.end[1] == 1.0);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct PathEnds<'a> {
+    /// Place of the time at which paths start.
+    pub from: usize,
+    /// Place of the time at which paths end, later than `from`.
+    pub to: usize,
+    /// Weight of each cell of the first time as a start, `n_cells`; not negative.
+    pub start: ArrayView1<'a, f64>,
+    /// Weight of each cell of the last time as an end, `n_cells`; not negative.
+    pub end: ArrayView1<'a, f64>,
+}
+
+/// Draws free paths from cells of the time of place `at` to the last time of `series`.
+///
+/// Start cells are drawn from `source`, the snapshot of this time, with probabilities proportional to
+/// `weights` `(n_cells)`. A path follows the transitions of the bridge of each interval and continues
+/// in the next interval from its position. Later snapshots do not influence it. The result has one
+/// entry for each recorded time, the start included.
 ///
 /// # Errors
-/// As [`Bridge::sample_transition`]; [`Error::Parameter`] if `per_interval` is zero.
+/// Those of [`crate::bridge::Bridge::sample_transition`]; [`Error::Parameter`] if `per_interval` is 0.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{BridgeProblem, BridgeSeries, BridgeSolver, GaussianSolver};
+/// use sbcell::lineage::{PathGrid, free_paths};
+/// use sbcell::{Epsilon, Seed, Silent, data::Snapshot};
+/// # fn main() -> sbcell::Result<()> {
+/// let source = Snapshot::new(array![[-0.1], [0.0], [0.1]])?;
+/// let target = Snapshot::new(array![[4.9], [5.0], [5.1]])?;
+/// let problem = BridgeProblem::new(source.clone(), target, Epsilon::new(0.01)?)?;
+/// let (bridge, _) = GaussianSolver::default().solve(&problem, Seed(0), &mut Silent)?;
+/// let series = BridgeSeries::new(vec![0.0, 2.0], vec![bridge])?;
+/// let grid = PathGrid { n_paths: 3, per_interval: 2 };
+/// let paths = free_paths(&series, &source, source.marginal(), 0, grid, Seed(1))?;
+/// // Recorded at times 0, 1 and 2; the cells move from 0 to 5.
+/// assert_eq!((paths.len(), paths[1].time), (3, 1.0));
+/// assert!((paths[2].points[[0, 0]] - 5.0).abs() < 1.0);
+/// # Ok(())
+/// # }
+/// ```
 pub fn free_paths(
-    (times, bridges): (&[f64], &[Box<dyn Bridge>]),
-    (source, weights): (&Snapshot, ArrayView1<'_, f64>),
+    series: &BridgeSeries,
+    source: &Snapshot,
+    weights: ArrayView1<'_, f64>,
     at: usize,
-    (n, per_interval): (usize, usize),
+    grid: PathGrid,
     seed: Seed,
 ) -> Result<Vec<Path>> {
+    let PathGrid { n_paths, per_interval } = grid;
     check_grid(per_interval)?;
-    let cells = draw_cells(weights, n, seed.child("paths/start", 0));
+    let (times, bridges) = (series.times(), series.bridges());
+    let cells = draw_cells(weights, n_paths, seed.child("paths/start", 0));
     let mut x = source.points().select(Axis(0), &cells);
     let mut paths = vec![Path { time: times[at], points: x.clone(), cells: Some(cells) }];
     for (k, bridge) in bridges.iter().enumerate().skip(at) {
@@ -41,51 +106,55 @@ pub fn free_paths(
             let span = (local(step, per_interval)?, local(step + 1, per_interval)?);
             let seed = seed.child("paths/free", (k * per_interval + step) as u64);
             x = bridge.sample_transition(x.view(), span.0, span.1, seed)?;
-            let time = between((times[k], times[k + 1]), span.1);
+            let time = between(times[k], times[k + 1], span.1);
             paths.push(Path { time, points: x.clone(), cells: None });
         }
     }
     Ok(paths)
 }
 
-/// `n` paths that start in the cells of the time of place `span.0` by `ends.0` and end in those of
-/// `span.1` by `ends.1` (weights over the cells there).
+/// Draws paths that start and end in given sets of cells and pass through observed cells between.
 ///
-/// The cells on the way are drawn from the plans given both ends: with `h_j` the mass that a cell will
-/// bring to the end, the next cell of `i` is `j` with `T_ij h_j / Σ_j T_ij h_j`, which is exact for the
-/// chain. Between two cells the path is the bridge pinned to them ([`Bridge::sample_pinned`]), at
-/// `per_interval` times.
+/// The cells on the way are drawn along the couplings given both ends. With `h_j` the mass that cell j
+/// sends to the end, the successor of cell i is j with probability `T_ij h_j / Σ_j T_ij h_j`. This is
+/// an exact draw of the Markov chain. Between two cells the path is the bridge pinned to both
+/// ([`crate::bridge::Bridge::sample_pinned`]). `snapshots` are those of all times, in the coordinates
+/// of the bridges of `series`.
 ///
 /// # Errors
-/// [`Error::Parameter`] unless the end is later, or nothing leads from the one to the other.
+/// [`Error::Parameter`] if the end is not later than the start, if no mass leads from the start to the
+/// end, or if `per_interval` is 0; those of the bridges.
 pub fn pinned_paths(
     lineage: &Lineage,
-    (snapshots, bridges): (&[Snapshot], &[Box<dyn Bridge>]),
-    ((from, to), ends): ((usize, usize), (ArrayView1<'_, f64>, ArrayView1<'_, f64>)),
-    (n, per_interval): (usize, usize),
+    snapshots: &[Snapshot],
+    series: &BridgeSeries,
+    ends: PathEnds<'_>,
+    grid: PathGrid,
     seed: Seed,
 ) -> Result<Vec<Path>> {
+    let PathGrid { n_paths, per_interval } = grid;
+    let PathEnds { from, to, start, end } = ends;
     check_grid(per_interval)?;
     if from >= to {
         let (name, must) = ("to", "at a later time than the set of cells");
         return Err(Error::Parameter { name, must, got: format!("time {}", lineage.times()[to]) });
     }
-    // What each cell brings to the end, from there back.
-    let arrived = ends.1.insert_axis(Axis(1)).to_owned();
+    // The mass that each cell sends to the end, computed from the end back.
+    let arrived = end.insert_axis(Axis(1)).to_owned();
     let mut brings = vec![arrived];
     for k in (from..to).rev() {
         let value = lineage.expect(k, brings[brings.len() - 1].view())?;
         brings.push(value);
     }
     brings.reverse();
-    let start = &ends.0 * &brings[0].column(0);
+    let start = &start * &brings[0].column(0);
     let total = start.sum();
     if total.is_nan() || total <= 0.0 {
         let (name, must) = ("to", "reached by the set of cells");
         return Err(Error::Parameter { name, must, got: "cells that are not".into() });
     }
     let start = start / total;
-    let mut cells = draw_cells(start.view(), n, seed.child("paths/start", 0));
+    let mut cells = draw_cells(start.view(), n_paths, seed.child("paths/start", 0));
     let points = snapshots[from].points().select(Axis(0), &cells);
     let mut paths = vec![Path { time: lineage.times()[from], points, cells: Some(cells.clone()) }];
     for k in from..to {
@@ -93,7 +162,7 @@ pub fn pinned_paths(
         let next = lineage.links()[k].draw(&cells, brings[k + 1 - from].column(0), child)?;
         let end = snapshots[k + 1].points().select(Axis(0), &next);
         let mut x = snapshots[k].points().select(Axis(0), &cells);
-        let times = (lineage.times()[k], lineage.times()[k + 1]);
+        let (earlier, later) = (lineage.times()[k], lineage.times()[k + 1]);
         for step in 0..per_interval {
             let span = (local(step, per_interval)?, local(step + 1, per_interval)?);
             let last = step + 1 == per_interval;
@@ -101,16 +170,17 @@ pub fn pinned_paths(
             x = if last {
                 end.clone()
             } else {
-                bridges[k].sample_pinned(x.view(), end.view(), span, seed)?
+                series.bridges()[k].sample_pinned(x.view(), end.view(), span, seed)?
             };
             let cells = last.then(|| next.clone());
-            paths.push(Path { time: between(times, span.1), points: x.clone(), cells });
+            paths.push(Path { time: between(earlier, later, span.1), points: x.clone(), cells });
         }
         cells = next;
     }
     Ok(paths)
 }
 
+/// Refuses a grid without recorded times.
 fn check_grid(per_interval: usize) -> Result<()> {
     if per_interval > 0 {
         return Ok(());
@@ -118,11 +188,13 @@ fn check_grid(per_interval: usize) -> Result<()> {
     Err(Error::Parameter { name: "grid", must: "at least 1", got: "0".into() })
 }
 
+/// Local time after `step` of `of` even steps.
 fn local(step: usize, of: usize) -> Result<UnitTime> {
     UnitTime::new(step as f64 / of as f64)
 }
 
-fn between((from, to): (f64, f64), t: UnitTime) -> f64 {
+/// Time at local time `t` of the interval from `from` to `to`; exactly `to` at the end.
+fn between(from: f64, to: f64, t: UnitTime) -> f64 {
     if t == UnitTime::END { to } else { from + (to - from) * t.value() }
 }
 
@@ -131,8 +203,7 @@ mod tests {
     use ndarray::{Array1, array};
 
     use super::*;
-    use crate::bridge::Motion;
-    use crate::bridge::{Coupling, Link, PlanBridge};
+    use crate::bridge::{Bridge, Coupling, Link, Motion, PlanBridge};
     use crate::geometry::Epsilon;
     use crate::lineage::course::tests::example;
 
@@ -142,7 +213,7 @@ mod tests {
             .to_vec()
     }
 
-    fn bridges(motion: Motion) -> Vec<Box<dyn Bridge>> {
+    fn bridges(motion: Motion) -> BridgeSeries {
         let all = snapshots();
         let lineage = example();
         let coupling = |k: usize| {
@@ -152,29 +223,23 @@ mod tests {
             let pairs: Vec<_> = pairs.map(|((i, j), mass)| (i, j, *mass)).collect();
             Coupling::new(plan.dim(), pairs).unwrap()
         };
-        (0..2)
-            .map(|k| -> Box<dyn Bridge> {
-                let epsilon = Epsilon::new(0.5).unwrap();
-                let ends = (&all[k], &all[k + 1]);
-                Box::new(PlanBridge::new(ends, &coupling(k), epsilon, motion).unwrap())
-            })
-            .collect()
+        let bridges = (0..2).map(|k| -> Box<dyn Bridge> {
+            let epsilon = Epsilon::new(0.5).unwrap();
+            let ends = (&all[k], &all[k + 1]);
+            Box::new(PlanBridge::new(ends, &coupling(k), epsilon, motion).unwrap())
+        });
+        BridgeSeries::new(vec![0.0, 1.0, 3.0], bridges.collect()).unwrap()
     }
 
     #[test]
     fn pinned_paths_pass_through_cells_as_often_as_the_plans_say() {
         let lineage = example();
-        let (all, bridges) = (snapshots(), bridges(Motion::Brownian));
+        let (all, series) = (snapshots(), bridges(Motion::Brownian));
         let n = 20_000;
         let (start, end) = (Array1::from_elem(2, 0.5), array![0.0, 1.0]);
-        let paths = pinned_paths(
-            &lineage,
-            (&all, &bridges),
-            ((0, 2), (start.view(), end.view())),
-            (n, 4),
-            Seed(3),
-        )
-        .unwrap();
+        let ends = PathEnds { from: 0, to: 2, start: start.view(), end: end.view() };
+        let grid = PathGrid { n_paths: n, per_interval: 4 };
+        let paths = pinned_paths(&lineage, &all, &series, ends, grid, Seed(3)).unwrap();
         assert_eq!(
             paths.iter().map(|path| path.time).collect::<Vec<_>>(),
             [0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 2.5, 3.0]
@@ -202,18 +267,17 @@ mod tests {
 
     #[test]
     fn free_paths_start_in_the_set_and_go_on_to_the_end() {
-        let (all, bridges) = (snapshots(), bridges(Motion::Straight));
+        let (all, series) = (snapshots(), bridges(Motion::Straight));
         let set = array![1.0, 0.0];
-        let paths =
-            free_paths((&[0.0, 1.0, 3.0], &bridges), (&all[0], set.view()), 0, (50, 2), Seed(1))
-                .unwrap();
+        let drawn = |n_paths, per_interval| {
+            let grid = PathGrid { n_paths, per_interval };
+            free_paths(&series, &all[0], set.view(), 0, grid, Seed(1))
+        };
+        let paths = drawn(50, 2).unwrap();
         assert_eq!(paths.len(), 5);
         assert!(paths[0].points.iter().all(|x| x.abs() < 1e-12));
         assert!(paths[4].points.iter().all(|x| (x + 3.0).abs() < 1e-9 || (x - 20.0).abs() < 1e-9));
-        assert!(
-            free_paths((&[0.0, 1.0, 3.0], &bridges), (&all[0], set.view()), 0, (5, 0), Seed(1))
-                .is_err()
-        );
+        assert!(drawn(5, 0).is_err());
     }
 
     #[test]
@@ -228,13 +292,14 @@ mod tests {
         let pairs = Coupling::new((2, 2), [(0, 0, 0.5), (1, 1, 0.5)]).unwrap();
         let bridge =
             PlanBridge::new((&all[0], &all[1]), &pairs, epsilon, Motion::Straight).unwrap();
-        let bridges: Vec<Box<dyn Bridge>> = vec![Box::new(bridge)];
-        let ends = (array![1.0, 0.0], array![0.0, 1.0]);
-        let asked = |span| {
-            let ends = (ends.0.view(), ends.1.view());
-            pinned_paths(&lineage, (&all, &bridges), (span, ends), (3, 1), Seed(1))
+        let series = BridgeSeries::new(vec![0.0, 1.0], vec![Box::new(bridge)]).unwrap();
+        let (start, end) = (array![1.0, 0.0], array![0.0, 1.0]);
+        let asked = |from, to| {
+            let ends = PathEnds { from, to, start: start.view(), end: end.view() };
+            let grid = PathGrid { n_paths: 3, per_interval: 1 };
+            pinned_paths(&lineage, &all, &series, ends, grid, Seed(1))
         };
-        assert!(asked((0, 1)).unwrap_err().to_string().contains("`to`"));
-        assert!(asked((1, 1)).is_err());
+        assert!(asked(0, 1).unwrap_err().to_string().contains("`to`"));
+        assert!(asked(1, 1).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! What the fitted field says of genes that are held down: a linear response and a simulation.
+//! Perturbations: the predicted response of cells to genes that are held at given levels.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
@@ -7,51 +7,84 @@ use crate::error::{Error, Result};
 use crate::lineage::hold::Hold;
 use crate::rng::Seed;
 
-/// Genes held down from a time on, in the coordinates of a course of bridges.
+/// A perturbation: genes that are held at given levels over some intervals of a course of bridges.
 ///
-/// With loadings W (rows of the genes, orthonormal columns), `e = mean + W z` is the expression at z.
-/// Cells are brought to the levels by the least move of their coordinates ([`Hold`]), before the first
-/// step and after every one; across the span of `W_G` they follow the bridge.
+/// Expression is `e = mean + W z` with the coordinates z and the loadings W, whose columns are
+/// orthogonal. Before the first step, and after every step if genes stay held, cells are moved to the
+/// levels by the shortest move of their coordinates, `z ← z + W_Gᵀ (W_G W_Gᵀ)⁻¹ (levels − e_G)`.
+/// Orthogonal to the rows of `W_G` they follow the bridge.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{BridgeProblem, BridgeSeries, BridgeSolver, GaussianSolver};
+/// use sbcell::{Epsilon, Seed, Silent, data::Snapshot, lineage::Perturbation};
+/// # fn main() -> sbcell::Result<()> {
+/// let source = Snapshot::new(array![[0.0, 1.0], [1.0, 0.0], [2.0, 2.0]])?;
+/// let target = Snapshot::new(array![[1.0, 1.0], [2.0, 0.0], [3.0, 2.0]])?;
+/// let problem = BridgeProblem::new(source.clone(), target, Epsilon::new(0.1)?)?;
+/// let (bridge, _) = GaussianSolver::default().solve(&problem, Seed(0), &mut Silent)?;
+/// let series = BridgeSeries::new(vec![0.0, 1.0], vec![bridge])?;
+/// // The genes are the coordinates; gene 0 is knocked out.
+/// let knockout = Perturbation {
+///     series: &series,
+///     loadings: array![[1.0, 0.0], [0.0, 1.0]].view(),
+///     mean: array![0.0, 0.0].view(),
+///     genes: &[0],
+///     levels: &[0.0],
+///     held: true,
+///     from: 0,
+///     until: 1,
+///     n_steps: 10,
+/// }
+/// .follow(source.points(), Seed(0))?;
+/// assert!(knockout.perturbed.column(0).iter().all(|level| level.abs() < 1e-9));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Perturbation<'a> {
-    /// The bridges.
+    /// The bridges of the course.
     pub series: &'a BridgeSeries,
-    /// Loadings in the unit of the bridges' coordinates, `(n_genes, dim)`: `e = mean + W z`.
+    /// Loadings W in the unit of the bridges' coordinates, `(n_genes, dim)`.
     pub loadings: ArrayView2<'a, f64>,
-    /// Expression at the origin, `n_genes`.
+    /// Expression at the origin of the coordinates, `n_genes`.
     pub mean: ArrayView1<'a, f64>,
-    /// Rows of the genes that are held down.
+    /// Rows of the held genes in the loadings.
     pub genes: &'a [usize],
-    /// The expression they are held at.
+    /// Expression at which each of them is held.
     pub levels: &'a [f64],
-    /// Whether the genes stay there; otherwise they are moved once and then left to the field.
+    /// Whether the genes stay at their levels. Otherwise cells are moved once, at the start, and then
+    /// follow the bridges.
     pub held: bool,
-    /// Places of the times at which it begins and ends.
-    pub span: (usize, usize),
-    /// Steps of each interval.
+    /// Place of the time at which the perturbation begins.
+    pub from: usize,
+    /// Place of the time at which it ends, later than `from`.
+    pub until: usize,
+    /// Number of Euler-Maruyama steps in each interval.
     pub n_steps: usize,
 }
 
-/// What becomes of cells with and without the genes.
+/// Predicted response of cells to a perturbation, in the coordinates of the bridges. See
+/// [`Perturbation`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Response {
     /// Cells at the end without the perturbation, `(n, dim)`.
     pub control: Array2<f64>,
-    /// The same cells, with the same noise, under it.
+    /// The same cells at the end with the perturbation and the same noise, `(n, dim)`.
     pub perturbed: Array2<f64>,
     /// Mean shift of the coordinates at the end by linear response, `dim`.
     pub linear: Array1<f64>,
-    /// Mean shift at the start.
+    /// Mean shift of the coordinates at the start, `dim`.
     pub start: Array1<f64>,
-    /// For each held gene the part of a change of it alone that the coordinates can show, `‖W_g‖²`
-    /// with orthonormal columns.
+    /// Share of a change in each held gene alone that the coordinates can represent: `‖W_g‖²` with
+    /// columns scaled to length one.
     pub shown: Vec<f64>,
-    /// For each held gene how far its level is from the cells at the start: the root mean square
-    /// distance, in standard deviations of the gene in the coordinates between these cells.
+    /// Root mean square distance of the cells at the start from the level of each held gene, in
+    /// standard deviations of the gene between these cells.
     pub distances: Vec<f64>,
 }
 
-/// Cells on their way.
+/// State of the cells with and without the perturbation during a simulation.
 struct Followed<'a> {
     hold: &'a Hold,
     held: bool,
@@ -61,18 +94,22 @@ struct Followed<'a> {
 }
 
 impl Perturbation<'_> {
-    /// Follows the cells `x` `(n, dim)` of the time of place `span.0` to that of `span.1`.
+    /// Simulates the cells `x` `(n, dim)` from the time of place `from` to the time of place `until`,
+    /// with and without the perturbation.
     ///
-    /// **Linear**: `δ ← (I + h J) δ` with the Jacobian averaged over the unperturbed cells, then moved
-    /// so that the held genes are at their levels. **Simulated**: every cell twice by the steps of
-    /// Euler and Maruyama, with the same noise; held genes are brought back to their levels after
-    /// each step, which is the same step of the process on the cells that have these levels. The
-    /// bridge was fitted to unperturbed cells: it has seen no knock-out, and pulls cells to the
-    /// observed later snapshots, so what it says is a hypothesis.
+    /// **Linear response**: the mean shift δ follows `δ ← (I + h J) δ` with the Jacobian J averaged over
+    /// the unperturbed cells; then it is moved so that held genes have their levels. **Simulation**:
+    /// every cell is simulated twice by Euler-Maruyama steps with the same noise. Held genes return to
+    /// their levels after each step, which is a step of the process restricted to cells with these
+    /// levels. Time of two drifts and one mean Jacobian for each step.
+    ///
+    /// The bridges are fitted to unperturbed cells and pull them to the observed later snapshots. The
+    /// response is therefore a hypothesis, not an observation.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a span that goes back, no steps or no genes, and for genes that the
-    /// coordinates cannot bring to levels of their own ([`Hold::new`]); those of the bridges.
+    /// [`Error::Parameter`] if `until` is not after `from`, for no steps or no genes, and for genes that
+    /// cannot have levels of their own (zero or linearly dependent loadings); [`Error::Shape`] for
+    /// loadings of another dimension; those of the bridges.
     pub fn follow(&self, x: ArrayView2<'_, f64>, seed: Seed) -> Result<Response> {
         self.check()?;
         let hold = Hold::new(self.loadings, self.mean, self.genes, self.levels)?;
@@ -86,13 +123,13 @@ impl Perturbation<'_> {
             perturbed,
             linear: start.clone(),
         };
-        for k in self.span.0..self.span.1 {
+        for k in self.from..self.until {
             let bridge = &*self.series.bridges()[k];
             for step in 0..self.n_steps {
                 let from = UnitTime::new(step as f64 / self.n_steps as f64)?;
                 let to = UnitTime::new((step + 1) as f64 / self.n_steps as f64)?;
                 let seed = seed.child("perturb", (k * self.n_steps + step) as u64);
-                followed.step(bridge, (from, to), seed)?;
+                followed.step(bridge, from, to, seed)?;
             }
         }
         let Followed { control, perturbed, linear, .. } = followed;
@@ -100,9 +137,10 @@ impl Perturbation<'_> {
         Ok(Response { control, perturbed, linear, start, shown: self.shown(), distances })
     }
 
+    /// Checks the span, the number of steps and the shapes.
     fn check(&self) -> Result<()> {
         let refuse = |name, must, got: String| Err(Error::Parameter { name, must, got });
-        let (from, to) = self.span;
+        let (from, to) = (self.from, self.until);
         if from >= to || to > self.series.bridges().len() {
             return refuse("until", "later than the parameter `from`", format!("{from}, {to}"));
         }
@@ -119,7 +157,7 @@ impl Perturbation<'_> {
         Ok(())
     }
 
-    /// `‖W_g‖²` of each held gene, with columns of all loadings scaled to length one.
+    /// `‖W_g‖²` of each held gene, with the columns of the loadings scaled to length one.
     fn shown(&self) -> Vec<f64> {
         let squares = self.loadings.map_axis(Axis(0), |column| column.dot(&column));
         let shown = |&gene: &usize| {
@@ -131,16 +169,24 @@ impl Perturbation<'_> {
 }
 
 impl Followed<'_> {
-    fn step(&mut self, bridge: &dyn Bridge, span: (UnitTime, UnitTime), seed: Seed) -> Result<()> {
-        let h = span.1.value() - span.0.value();
-        let jacobian = bridge.mean_jacobian(self.control.view(), span.0)?;
+    /// One Euler-Maruyama step of both simulations and of the linear response.
+    fn step(
+        &mut self,
+        bridge: &dyn Bridge,
+        from: UnitTime,
+        to: UnitTime,
+        seed: Seed,
+    ) -> Result<()> {
+        let h = to.value() - from.value();
+        let jacobian = bridge.mean_jacobian(self.control.view(), from)?;
         self.linear = &self.linear + &(jacobian.dot(&self.linear) * h);
+        let span = (from, to);
         self.control = euler_maruyama(bridge, self.control.view(), span, 1, seed)?;
         self.perturbed = euler_maruyama(bridge, self.perturbed.view(), span, 1, seed)?;
         if self.held {
             self.hold.put(&mut self.perturbed);
             if let Some(centre) = self.control.mean_axis(Axis(0)) {
-                // Cells without the perturbation move on; held ones have the levels.
+                // The unperturbed cells have moved, so the shift that gives the levels has changed.
                 let mut shifted = (&centre + &self.linear).insert_axis(Axis(0));
                 self.hold.put(&mut shifted);
                 self.linear = &shifted.row(0) - &centre;
@@ -150,6 +196,7 @@ impl Followed<'_> {
     }
 }
 
+/// Mean difference of the coordinates, `dim`.
 fn mean_shift(control: &Array2<f64>, perturbed: &Array2<f64>) -> Array1<f64> {
     (perturbed - control).sum_axis(Axis(0)) / control.nrows().max(1) as f64
 }
@@ -201,7 +248,8 @@ mod tests {
             genes: &[0],
             levels: &[0.0],
             held,
-            span: (0, 1),
+            from: 0,
+            until: 1,
             n_steps,
         };
         perturbation.follow(cells().view(), Seed(4)).unwrap()
@@ -235,7 +283,8 @@ mod tests {
             genes,
             levels,
             held,
-            span: (0, 1),
+            from: 0,
+            until: 1,
             n_steps: 30,
         };
         perturbation.follow(cells().view(), Seed(4)).unwrap()
@@ -276,7 +325,8 @@ mod tests {
             genes: &[1],
             levels: &[0.4],
             held: true,
-            span: (0, 1),
+            from: 0,
+            until: 1,
             n_steps: 30,
         };
         let response = perturbation.follow(cells().view(), Seed(4)).unwrap();
@@ -313,7 +363,8 @@ mod tests {
                 genes,
                 levels,
                 held: true,
-                span: (0, 1),
+                from: 0,
+                until: 1,
                 n_steps: 3,
             };
             perturbation.follow(cells().view(), Seed(4)).is_err()
@@ -346,11 +397,12 @@ mod tests {
             genes: &[0],
             levels: &[0.0],
             held: true,
-            span: (0, 1),
+            from: 0,
+            until: 1,
             n_steps: 5,
         };
         let x = cells();
-        assert!(Perturbation { span: (1, 1), ..good }.follow(x.view(), Seed(0)).is_err());
+        assert!(Perturbation { from: 1, ..good }.follow(x.view(), Seed(0)).is_err());
         assert!(Perturbation { n_steps: 0, ..good }.follow(x.view(), Seed(0)).is_err());
         assert!(
             Perturbation { genes: &[], levels: &[], ..good }.follow(x.view(), Seed(0)).is_err()

@@ -1,4 +1,4 @@
-//! The same course with other weights of its cells: what resampling makes of every plan.
+//! Resampled courses: the couplings of a course under bootstrap weights of its cells.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
@@ -7,32 +7,52 @@ use crate::lineage::Lineage;
 use crate::metrics::{Drawn, Estimate, Resamples};
 use crate::rng::Seed;
 
-/// Plans for resampled cells: the first column is the course as it is, then one for each resample.
+/// The couplings of a course under bootstrap weights of its cells. Column 0 is the course as it is;
+/// each further column is one resample.
 ///
-/// Each resample has the plan that is entropic for its weights (`Link::scaled_to`), so that
-/// what a cell without luck leaves behind goes to its neighbours. The bridges are not fitted again:
-/// these intervals hold the scatter of the cells, not that of the fit's coordinates and noise.
+/// The coupling of a resample is the original one rescaled to its weights (Sinkhorn scaling), so that
+/// the mass of a cell that was not drawn goes to its neighbours. The bridges are not fitted again:
+/// intervals show the sampling variation of the cells, not that of the coordinates or of the fit.
+///
+/// ```
+/// use ndarray::{Array2, array};
+/// use sbcell::lineage::{Lineage, Resampled};
+/// use sbcell::{Epsilon, Seed, bridge::Link, data::Snapshot};
+/// # fn main() -> sbcell::Result<()> {
+/// let cells = Snapshot::new(array![[0.0], [4.0]])?;
+/// let link = Link::entropic(&cells, &cells, Epsilon::new(0.1)?)?;
+/// let lineage = Lineage::new(vec![0.0, 1.0], vec![link])?;
+/// let resampled = Resampled::new(&lineage, None, 10, Seed(0))?;
+/// // The original course and ten resamples; weights of each sum to one.
+/// assert_eq!(resampled.weights(0).dim(), (2, 11));
+/// assert!((resampled.weights(0).column(3).sum() - 1.0).abs() < 1e-12);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Resampled<'a> {
     lineage: &'a Lineage,
-    /// The batch of each cell, if batches are drawn.
+    /// The batch of each cell, time after time, if batches are resampled.
     batches: Option<Vec<Vec<String>>>,
+    /// Weights of the cells of each time, `(n, n_columns)`.
     weights: Vec<Array2<f64>>,
+    /// Scalings of rows and columns of the coupling of each interval.
     scalings: Vec<(Array2<f64>, Array2<f64>)>,
 }
 
 impl<'a> Resampled<'a> {
-    /// `n_resamples` resamples of the cells of each time, or, where `batches` are given for each cell
-    /// (time after time), of whole batches, the same at all times.
+    /// Draws `n_resamples` resamples of the cells of each time. If `batches` are given (one for each
+    /// cell, time after time), whole batches are drawn, the same ones at all times.
     ///
-    /// Time two passes over all pairs for some tens of scalings of `n_resamples` columns.
+    /// Time of some tens of scalings, each of two passes over all pairs for `n_resamples` columns.
     ///
     /// # Errors
     /// [`Error::Shape`] if there is not one batch for each cell.
     pub fn new(
         lineage: &'a Lineage,
         batches: Option<&[Vec<String>]>,
-        (n_resamples, seed): (usize, Seed),
+        n_resamples: usize,
+        seed: Seed,
     ) -> Result<Self> {
         let n_times = lineage.times().len();
         let mut counts: Vec<Array2<f64>> = Vec::with_capacity(n_times);
@@ -79,12 +99,18 @@ impl<'a> Resampled<'a> {
         Ok(Self { lineage, batches, weights, scalings })
     }
 
-    /// Columns: one and the number of resamples.
+    /// The course as it is.
+    pub fn lineage(&self) -> &'a Lineage {
+        self.lineage
+    }
+
+    /// Number of columns: the number of resamples plus one.
     pub fn n_columns(&self) -> usize {
         self.weights[0].ncols()
     }
 
-    /// What is drawn of the cells at place `k` that are asked for.
+    /// Number of units (cells or batches) that are resampled among the cells i at place `k` with
+    /// `is_asked(i)`.
     pub fn drawn(&self, k: usize, is_asked: impl Fn(usize) -> bool) -> Drawn {
         let cells = (0..self.lineage.n_cells(k)).filter(|&i| is_asked(i));
         match &self.batches {
@@ -93,19 +119,19 @@ impl<'a> Resampled<'a> {
         }
     }
 
-    /// Whether enough is drawn at all `places` for an interval of what passes through them.
+    /// Whether the times of all `places` have enough cells or batches for an interval.
     pub fn is_enough(&self, places: impl IntoIterator<Item = usize>) -> bool {
         places.into_iter().all(|k| self.drawn(k, |_| true).is_enough())
     }
 
-    /// Weights of the cells at place `k`, `(n, n_columns)`, columns of sum one.
+    /// Weights of the cells at place `k`, `(n, n_columns)`. Columns sum to one.
     pub fn weights(&self, k: usize) -> ArrayView2<'_, f64> {
         self.weights[k].view()
     }
 
-    /// [`Lineage::expect`] under every resample: `values` are `(m, n_columns · c)`, those of one resample
-    /// side by side, and the result `(n, n_columns · c)`. Rows of cells that a resample has not drawn
-    /// are zero there.
+    /// [`Lineage::expect`] under every resample. `values` are `(m, n_columns · c)` with the c columns
+    /// of a resample side by side; the result is `(n, n_columns · c)`. The rows of cells that a
+    /// resample has not drawn are zero in its columns.
     ///
     /// # Errors
     /// As [`Lineage::expect`].
@@ -114,12 +140,12 @@ impl<'a> Resampled<'a> {
         Ok(self.weighed(k, becomes))
     }
 
-    /// What each source cell becomes under every resample, also under those it was not drawn in: as
-    /// [`Resampled::expect`] up to a factor for each cell and resample, so for shares only.
+    /// As [`Resampled::expect`], but without a factor for each cell and resample. The result is also
+    /// defined for cells that a resample has not drawn; only the shares within a row are meaningful.
     ///
     /// # Errors
     /// As [`Lineage::expect`].
-    pub fn becomes(&self, k: usize, mut values: Array2<f64>) -> Result<Array2<f64>> {
+    pub(super) fn becomes(&self, k: usize, mut values: Array2<f64>) -> Result<Array2<f64>> {
         let beta = &self.scalings[k].1;
         let each = values.ncols() / self.n_columns();
         for (column, mut value) in values.columns_mut().into_iter().enumerate() {
@@ -128,8 +154,8 @@ impl<'a> Resampled<'a> {
         self.lineage.expect(k, values.view())
     }
 
-    /// [`Resampled::expect`] from what [`Resampled::becomes`] gives.
-    pub fn weighed(&self, k: usize, mut becomes: Array2<f64>) -> Array2<f64> {
+    /// [`Resampled::expect`] from the result of [`Resampled::becomes`].
+    pub(super) fn weighed(&self, k: usize, mut becomes: Array2<f64>) -> Array2<f64> {
         let (alpha, weights) = (&self.scalings[k].0, &self.weights[k]);
         let (each, n) = (becomes.ncols() / self.n_columns(), becomes.nrows() as f64);
         for (column, mut value) in becomes.columns_mut().into_iter().enumerate() {
@@ -143,7 +169,7 @@ impl<'a> Resampled<'a> {
     }
 }
 
-/// Columns of sum one; a column without any mass becomes even.
+/// Columns scaled to a sum of one; a column without mass becomes even.
 fn shares(mut weights: Array2<f64>) -> Array2<f64> {
     let n = weights.nrows().max(1) as f64;
     for mut column in weights.columns_mut() {
@@ -157,14 +183,14 @@ fn shares(mut weights: Array2<f64>) -> Array2<f64> {
     weights
 }
 
-/// One column for each resample, each column of `values` repeated.
+/// The columns of `values` side by side, `n_columns` times.
 pub(super) fn repeated(values: ArrayView2<'_, f64>, n_columns: usize) -> Array2<f64> {
     let each = values.ncols();
     Array2::from_shape_fn((values.nrows(), each * n_columns), |(i, c)| values[[i, c % each]])
 }
 
-/// The 2.5th and 97.5th percentile of every row of `(n, n_columns)` values, the first column, which
-/// is the course as it is, left out.
+/// 2.5th and 97.5th percentile of every row of `values` `(n, n_columns)` over the resamples. The first
+/// column, which is the course as it is, does not count.
 pub(super) fn intervals(values: ArrayView2<'_, f64>) -> (Array1<f64>, Array1<f64>) {
     let of_row = |row: ArrayView1<'_, f64>| {
         let estimate = Estimate::of(&row.to_owned());

@@ -1,4 +1,4 @@
-//! Is there any lineage signal? What the plan between two snapshots knows, and about which cells.
+//! Lineage signal: the information in a coupling, compared with permuted data, and its unusual cells.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rand::seq::SliceRandom;
@@ -9,58 +9,80 @@ use crate::error::Result;
 use crate::geometry::Epsilon;
 use crate::rng::Seed;
 
-/// What a plan knows of where cells go.
+/// Information in a coupling on the fate of cells, and the same quantities for permuted data. See
+/// [`signal()`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Signal {
-    /// Mutual information of start and end in nats: 0 if every cell goes everywhere alike.
+    /// Mutual information of start and end cell in nats; 0 if all cells have the same distribution of
+    /// descendants.
     pub information: f64,
-    /// The most it can be: the logarithm of the smaller number of cells.
+    /// Upper bound of the information: the logarithm of the smaller number of cells.
     pub most: f64,
-    /// The same for cells whose coordinates were dealt anew, each on its own: mean over deals.
+    /// Mean information over couplings of cells with permuted coordinates.
     pub permuted: f64,
-    /// Standard deviation over deals; NaN for fewer than two.
+    /// Standard deviation of this information over permutations; NaN for fewer than two.
     pub permuted_deviation: f64,
-    /// Partners of a cell, weighted by mass (`exp` of the mean entropy).
+    /// Effective number of partners of a cell: `exp` of the mean entropy of rows, weighted by mass.
     pub partners: f64,
-    /// How well the plan found from half of the coordinates carries the other half:
-    /// `1 − Σ T_ij ‖d_ij‖² / Σ p_i q_j ‖d_ij‖²` over coordinates that the plan has not seen, with
-    /// `d_ij = y_j − x_i` less its mean; mean of both halves. Zero for a plan that knows nothing of
-    /// them, less for one that is misled; NaN in one dimension.
+    /// Share of the squared distance in unseen coordinates that a coupling explains. The coupling is
+    /// computed from half of the coordinates; the share is
+    /// `1 − Σ T_ij ‖d_ij‖² / Σ p_i q_j ‖d_ij‖²` over the other half, with `d_ij = y_j − x_i` minus its
+    /// mean, averaged over both halves. 0 for a coupling without information on them, negative for a
+    /// misleading one; NaN in one dimension.
     pub unseen: f64,
-    /// The same for cells whose coordinates were dealt anew.
+    /// Mean of the same share for cells with permuted coordinates.
     pub unseen_permuted: f64,
 }
 
-/// Cells of a side that plans of dealt cells and of half of the coordinates are made of, at most.
+/// Largest number of cells on a side in couplings of permuted cells and of half of the coordinates.
 const MOST_CELLS: usize = 1000;
 
-/// What `link` knows, beside `n_deals` deals of the cells' coordinates.
+/// Measures the information in the coupling `link` between the cells of `source` and `target`, and
+/// compares it with `n_deals` permutations of the coordinates.
 ///
-/// A deal permutes each coordinate among the cells of each snapshot, so that the spread of every
-/// coordinate stays and what they say together is gone; plans of dealt cells, and of half of the
-/// coordinates, are entropic with `epsilon`, of at most 1000 cells a side: with fewer cells a plan knows
-/// less, so that the information of dealt cells compares with that of the plan only below that.
-/// Time `2 + 3 n_deals` entropic plans.
+/// A permutation exchanges the values of each coordinate among the cells of a snapshot, independently
+/// for each coordinate. It preserves the distribution of every coordinate and removes their
+/// dependence. The couplings of permuted cells, and of half of the coordinates, are entropic with
+/// `epsilon` and have at most 1000 cells on a side. Information grows with the number of cells, so
+/// `information` and `permuted` are comparable only up to 1000 cells. Time of `2 + 3 n_deals` entropic
+/// couplings.
 ///
 /// # Errors
 /// As [`Link::entropic`].
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::{Epsilon, Seed, bridge::Link, data::Snapshot, lineage::signal};
+/// # fn main() -> sbcell::Result<()> {
+/// // Two cell types that both coordinates distinguish.
+/// let cells = Snapshot::new(array![[0.0, 0.0], [4.0, 4.0]])?;
+/// let epsilon = Epsilon::new(0.1)?;
+/// let link = Link::entropic(&cells, &cells, epsilon)?;
+/// let found = signal(&link, &cells, &cells, epsilon, 2, Seed(0))?;
+/// assert!((found.information - 2.0_f64.ln()).abs() < 1e-3);
+/// assert!(found.unseen > 0.99);
+/// # Ok(())
+/// # }
+/// ```
 pub fn signal(
     link: &Link,
-    (source, target): (&Snapshot, &Snapshot),
+    source: &Snapshot,
+    target: &Snapshot,
     epsilon: Epsilon,
-    (n_deals, seed): (usize, Seed),
+    n_deals: usize,
+    seed: Seed,
 ) -> Result<Signal> {
     let (n, m) = link.shape();
     let (some, others) = (few(source)?, few(target)?);
     let (source, target) = (&some, &others);
-    let unseen = unseen_share((source, target), epsilon)?;
+    let unseen = unseen_share(source, target, epsilon)?;
     let (mut permuted, mut unseen_permuted) = (Vec::new(), Vec::new());
     for deal in 0..n_deals {
         let child = seed.child("lineage/deal", deal as u64);
         let (dealt, others) =
             (dealt(source, child.child("source", 0))?, dealt(target, child.child("target", 0))?);
         permuted.push(Link::entropic(&dealt, &others, epsilon)?.information());
-        unseen_permuted.push(unseen_share((&dealt, &others), epsilon)?);
+        unseen_permuted.push(unseen_share(&dealt, &others, epsilon)?);
     }
     let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
     let centre = mean(&permuted);
@@ -77,7 +99,7 @@ pub fn signal(
         information: link.information().max(0.0),
         most: (n.min(m) as f64).ln(),
         permuted: centre,
-        // One deal is as far from itself as none.
+        // One permutation gives no standard deviation.
         permuted_deviation: if n_deals < 2 {
             f64::NAN
         } else {
@@ -89,7 +111,7 @@ pub fn signal(
     })
 }
 
-/// Every so manieth cell, at most [`MOST_CELLS`].
+/// The cells thinned evenly to at most [`MOST_CELLS`].
 fn few(cells: &Snapshot) -> Result<Snapshot> {
     let step = cells.n_cells().div_ceil(MOST_CELLS).max(1);
     let rows: Vec<usize> = (0..cells.n_cells()).step_by(step).collect();
@@ -97,6 +119,7 @@ fn few(cells: &Snapshot) -> Result<Snapshot> {
     Snapshot::weighted(cells.points().select(Axis(0), &rows), weights)
 }
 
+/// The cells with each coordinate permuted on its own; weights stay in place.
 fn dealt(cells: &Snapshot, seed: Seed) -> Result<Snapshot> {
     let mut points = cells.points().to_owned();
     for (d, mut column) in points.columns_mut().into_iter().enumerate() {
@@ -107,8 +130,9 @@ fn dealt(cells: &Snapshot, seed: Seed) -> Result<Snapshot> {
     Snapshot::weighted(points, cells.marginal().to_owned())
 }
 
-/// See [`Signal::unseen`].
-fn unseen_share((source, target): (&Snapshot, &Snapshot), epsilon: Epsilon) -> Result<f64> {
+/// Share of the squared distance in unseen coordinates that is explained; see [`Signal::unseen`]. Even
+/// and odd coordinates are the halves.
+fn unseen_share(source: &Snapshot, target: &Snapshot, epsilon: Epsilon) -> Result<f64> {
     let dim = source.dim();
     if dim < 2 {
         return Ok(f64::NAN);
@@ -121,13 +145,14 @@ fn unseen_share((source, target): (&Snapshot, &Snapshot), epsilon: Epsilon) -> R
     for first in [0, 1] {
         let plan = Link::entropic(&half(source, first)?, &half(target, first)?, epsilon)?;
         let (x, y) = (half(source, 1 - first)?, half(target, 1 - first)?);
-        total += carried(&plan, (x.points(), y.points()))?;
+        total += carried(&plan, x.points(), y.points())?;
     }
     Ok(total / 2.0)
 }
 
-/// `1 − Σ T ‖d‖² / Σ r c ‖d‖²` with the marginals r, c of the plan; points less their means.
-fn carried(plan: &Link, (x, y): (ArrayView2<'_, f64>, ArrayView2<'_, f64>)) -> Result<f64> {
+/// `1 − Σ T ‖d‖² / Σ r c ‖d‖²` with the marginals r and c of the coupling; `x` `(n, dim)` and `y`
+/// `(m, dim)` are centred by them.
+fn carried(plan: &Link, x: ArrayView2<'_, f64>, y: ArrayView2<'_, f64>) -> Result<f64> {
     let (r, c) = plan.marginals();
     let x = &x - &(r.dot(&x) / r.sum());
     let y = &y - &(c.dot(&y) / c.sum());
@@ -138,29 +163,47 @@ fn carried(plan: &Link, (x, y): (ArrayView2<'_, f64>, ArrayView2<'_, f64>)) -> R
     Ok(2.0 * along / apart)
 }
 
-/// Cells whose place in the plan is odd.
+/// Long-range mass, partners and growth of each source cell of a coupling: a way to find unusual
+/// cells. See [`far_cells`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FarCells {
-    /// Distance that counts as far: further than nine of ten cells paired at random.
+    /// Distance that counts as far: the 90th percentile of the distances of random pairs of a source
+    /// and a target cell.
     pub reach: f64,
-    /// Share of the mass of each source cell that goes further.
+    /// Share of the mass of each source cell that goes further than `reach`, `n`.
     pub beyond: Array1<f64>,
-    /// Partners of each source cell.
+    /// Effective number of partners of each source cell, `n`.
     pub partners: Array1<f64>,
-    /// Descendants of each source cell relative to the mean cell.
+    /// Number of descendants of each source cell relative to the mean cell, `n`.
     pub growth: Array1<f64>,
 }
 
-/// Pairs that this distance is taken of.
+/// Number of random pairs from which the far distance is estimated.
 const PAIRS: usize = 4000;
 
-/// Long-range mass, partners and growth of every source cell of an interval.
+/// Computes long-range mass, partners and growth of every source cell of the coupling `link` between
+/// `source` and `target`. The random pairs for the far distance come from `seed`.
 ///
 /// # Errors
-/// [`crate::Error::Shape`] if the snapshots are not those of the plan.
+/// [`crate::Error::Shape`] if the snapshots are not those of the coupling.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::{Epsilon, Seed, bridge::Link, data::Snapshot, lineage::far_cells};
+/// # fn main() -> sbcell::Result<()> {
+/// let cells = Snapshot::new(array![[0.0], [4.0]])?;
+/// let link = Link::entropic(&cells, &cells, Epsilon::new(0.1)?)?;
+/// // Each cell stays where it is and has one partner.
+/// let found = far_cells(&link, &cells, &cells, Seed(0))?;
+/// assert!(found.beyond.iter().all(|share| *share < 0.01));
+/// assert!(found.partners.iter().all(|partners| (partners - 1.0).abs() < 0.01));
+/// # Ok(())
+/// # }
+/// ```
 pub fn far_cells(
     link: &Link,
-    (source, target): (&Snapshot, &Snapshot),
+    source: &Snapshot,
+    target: &Snapshot,
     seed: Seed,
 ) -> Result<FarCells> {
     let mut rows: Vec<usize> = (0..PAIRS).map(|p| p % source.n_cells()).collect();
@@ -208,7 +251,7 @@ mod tests {
         let (source, target) = (kinds(80, apart, 1), kinds(100, apart, 2));
         let epsilon = Epsilon::new(epsilon).unwrap();
         let link = Link::entropic(&source, &target, epsilon).unwrap();
-        signal(&link, (&source, &target), epsilon, (3, Seed(1))).unwrap()
+        signal(&link, &source, &target, epsilon, 3, Seed(1)).unwrap()
     }
 
     #[test]
@@ -233,7 +276,7 @@ mod tests {
         let (source, target) = (kinds(6, 1.0, 1), kinds(6, 1.0, 2));
         let pairs = (0..6).map(|i| (i, (i * 5) % 6, 1.0 / 6.0));
         let plan = Link::pairs(Coupling::new((6, 6), pairs).unwrap()).unwrap();
-        let found = carried(&plan, (source.points(), target.points())).unwrap();
+        let found = carried(&plan, source.points(), target.points()).unwrap();
         let shift = target.points().mean_axis(Axis(0)).unwrap()
             - source.points().mean_axis(Axis(0)).unwrap();
         let square = |i: usize, j: usize| {
@@ -262,7 +305,7 @@ mod tests {
         pairs[38].2 = 0.005;
         pairs.insert(39, (38, 39, 0.015));
         let link = Link::pairs(Coupling::new((40, 40), pairs).unwrap()).unwrap();
-        let far = far_cells(&link, (&source, &target), Seed(0)).unwrap();
+        let far = far_cells(&link, &source, &target, Seed(0)).unwrap();
         // Nine of ten random pairs are within the line of near cells.
         assert!(0.2 < far.reach && far.reach < 0.39, "{}", far.reach);
         assert!((far.beyond[38] - 0.75).abs() < 1e-12 && (far.beyond[39] - 1.0).abs() < 1e-12);

@@ -1,4 +1,6 @@
-//! Where sets of cells came from and where they go: a distribution over cells at every time.
+//! Trajectories: the ancestors and descendants of sets of cells, as distributions over cells.
+
+use std::ops::RangeInclusive;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
@@ -6,45 +8,65 @@ use crate::error::Result;
 use crate::lineage::Lineage;
 use crate::lineage::course::normalised;
 
-/// How spread out a distribution over cells is.
+/// Size and uncertainty of one set's distribution over the cells of a time. See [`trajectory()`] for an
+/// example.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
-    /// Descendants of the set relative to as many mean cells; 1 at the set's own time and before it.
+    /// Number of descendants of the set relative to the same number of mean cells; 1 at the set's own
+    /// time and before it.
     pub mass: f64,
-    /// Entropy in nats: 0 for one cell, `ln n` for all of `n` cells evenly.
+    /// Entropy in nats: 0 for one cell, `ln n` for n cells of equal share.
     pub entropy: f64,
-    /// `exp(entropy)`: as many cells of even share would be as uncertain.
+    /// Effective number of cells, `exp(entropy)`.
     pub effective_cells: f64,
-    /// Cells at that time.
+    /// Number of cells at this time.
     pub n_cells: usize,
 }
 
-/// A distribution over the cells of each time.
+/// The ancestors or descendants of some sets of cells at one time. See [`trajectory()`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrajectoryStep {
-    /// Place of the time in the lineage.
+    /// Place of the time in the course.
     pub place: usize,
-    /// Share of each cell, `(n_cells, n_sets)`, columns of sum one; a set that nothing leads to or from
-    /// has zeros.
+    /// Share of each cell in the distribution of each set, `(n_cells, n_sets)`. Columns sum to one; a
+    /// column is zero if no mass leads between the set and this time.
     pub shares: Array2<f64>,
-    /// Of each set.
+    /// Size and uncertainty of each set's distribution.
     pub spreads: Vec<Spread>,
 }
 
-/// Ancestors and descendants of sets of cells at the time of place `at`.
+/// Computes the ancestors and descendants of sets of cells at the time of place `at`, for all times
+/// whose places are in the range `places`. The result is in the order of time.
 ///
-/// `sets` are columns of weights `(n_cells, n_sets)` over the cells there, not negative. Earlier times
-/// hold the ancestors (`Σ_j T_ij v_j / Σ_i T_ij`, interval by interval), later ones the descendants
-/// (`n Σ_i T_ij u_i`), from `first` to `last`. Steps are in the order of time.
+/// `sets` are columns of weights over the cells at this time, `(n_cells, n_sets)`, not negative.
+/// Ancestors are `Σ_j T_ij v_j / Σ_i T_ij`, descendants `n Σ_i T_ij u_i`, interval by interval. Time of
+/// one pass over all pairs of each interval for each set.
 ///
 /// # Errors
-/// [`crate::Error::Shape`] if there is not one row for each cell of that time.
+/// [`crate::Error::Shape`] if `sets` has not one row for each cell of its time.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::lineage::{Lineage, trajectory};
+/// use sbcell::{Epsilon, bridge::Link, data::Snapshot};
+/// # fn main() -> sbcell::Result<()> {
+/// let cells = Snapshot::new(array![[0.0], [4.0]])?;
+/// let link = Link::entropic(&cells, &cells, Epsilon::new(0.1)?)?;
+/// let lineage = Lineage::new(vec![0.0, 1.0], vec![link])?;
+/// // The ancestor of the second cell of the later time is the second cell of the earlier time.
+/// let steps = trajectory(&lineage, array![[0.0], [1.0]].view(), 1, 0..=1)?;
+/// assert!(steps[0].shares[[1, 0]] > 0.99);
+/// assert!((steps[0].spreads[0].effective_cells - 1.0).abs() < 0.01);
+/// # Ok(())
+/// # }
+/// ```
 pub fn trajectory(
     lineage: &Lineage,
     sets: ArrayView2<'_, f64>,
     at: usize,
-    (first, last): (usize, usize),
+    places: RangeInclusive<usize>,
 ) -> Result<Vec<TrajectoryStep>> {
+    let (first, last) = (*places.start(), *places.end());
     let start = normalised(sets.to_owned());
     let mut earlier = Vec::new();
     let mut shares = start.clone();
@@ -54,7 +76,7 @@ pub fn trajectory(
     }
     earlier.reverse();
     let mut steps = earlier;
-    if (first..=last).contains(&at) {
+    if places.contains(&at) {
         steps.push(step(at, start.clone(), &Array1::ones(start.ncols())));
     }
     let mut mass = start;
@@ -68,6 +90,8 @@ pub fn trajectory(
     Ok(steps)
 }
 
+/// The step of one time from `shares` `(n_cells, n_sets)`, whose columns sum to one, and the number of
+/// descendants of each set.
 fn step(place: usize, shares: Array2<f64>, totals: &Array1<f64>) -> TrajectoryStep {
     let n_cells = shares.nrows();
     let spread = |(column, &mass): (ArrayView1<'_, f64>, &f64)| {
@@ -78,7 +102,7 @@ fn step(place: usize, shares: Array2<f64>, totals: &Array1<f64>) -> TrajectorySt
     TrajectoryStep { place, shares, spreads }
 }
 
-/// `−Σ p ln p`.
+/// Entropy `−Σ p ln p` in nats; zero shares contribute nothing.
 pub(super) fn entropy(shares: ArrayView1<'_, f64>) -> f64 {
     shares.iter().filter(|share| **share > 0.0).map(|share| -share * share.ln()).sum()
 }
@@ -95,7 +119,7 @@ mod tests {
         let lineage = example();
         // The middle cell of the middle time.
         let sets = array![[0.0], [5.0], [0.0]];
-        let steps = trajectory(&lineage, sets.view(), 1, (0, 2)).unwrap();
+        let steps = trajectory(&lineage, sets.view(), 1, 0..=2).unwrap();
         let shares: Vec<Vec<f64>> = steps.iter().map(|s| s.shares.column(0).to_vec()).collect();
         let close = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| (a - b).abs() < 1e-12);
         assert!(close(&shares[0], &[2.0 / 3.0, 1.0 / 3.0]));
@@ -111,9 +135,9 @@ mod tests {
             steps.iter().map(|step| step.place).collect()
         };
         assert_eq!(
-            (places((1, 2)), places((0, 1)), places((2, 2))),
+            (places(1..=2), places(0..=1), places(2..=2)),
             (vec![1, 2], vec![0, 1], vec![2])
         );
-        assert!(trajectory(&lineage, array![[1.0]].view(), 1, (0, 2)).is_err());
+        assert!(trajectory(&lineage, array![[1.0]].view(), 1, 0..=2).is_err());
     }
 }

@@ -1,44 +1,71 @@
-//! How much of which group becomes which: tables of mass between groups of two times.
+//! Transitions: the mass that goes from each group of one time to each group of a later time.
 
 use ndarray::Array2;
 
 use crate::error::{Error, Result};
 use crate::lineage::resampled::repeated;
-use crate::lineage::{Groups, Lineage, Resampled};
+use crate::lineage::{Groups, Resampled};
 use crate::metrics::Estimate;
 
-/// Mass from the groups of an earlier time to those of a later one. Cells without a group are the
-/// last group on either side, if there are any.
+/// Masses from the groups of an earlier time (rows) to the groups of a later time (columns). Cells
+/// without a group form the last row or column, if there are any. See [`transitions()`] for an
+/// example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Transitions {
-    /// Places of the two times.
-    pub span: (usize, usize),
-    /// Groups of the earlier time (rows), by number; `None` for cells without one.
+    /// Place of the earlier time.
+    pub from: usize,
+    /// Place of the later time.
+    pub to: usize,
+    /// Numbers of the groups of the earlier time (rows); `None` for cells without a group.
     pub sources: Vec<Option<usize>>,
-    /// Groups of the later time (columns).
+    /// Numbers of the groups of the later time (columns).
     pub targets: Vec<Option<usize>>,
-    /// Cells of each source group, and of each target group.
-    pub n_cells: (Vec<usize>, Vec<usize>),
-    /// Mass with its interval, row by row: of all cells at the earlier time, each of mass `1/n`, what
-    /// is in a source group and has its descendants in a target group. Sums to one where growth is
-    /// balanced. There is no interval (NaN) where a group, or a time between, has too few cells to
-    /// draw them again ([`crate::metrics::Drawn`]).
+    /// Number of cells of each source group.
+    pub source_cells: Vec<usize>,
+    /// Number of cells of each target group.
+    pub target_cells: Vec<usize>,
+    /// Mass from each source group (outer) to each target group (inner), with its interval. The cells
+    /// of the earlier time have mass 1 together; a cell contributes by its descendants. The total is
+    /// one if growth is balanced. There is no interval (NaN) if a group, or a time in between, has
+    /// too few cells to resample ([`crate::metrics::Drawn`]).
     pub mass: Vec<Vec<Estimate>>,
-    /// The same with every row of sum one: of the descendants of a source group, the share in each
-    /// target group.
+    /// Share of each target group in the descendants of a source group, with its interval: `mass` with
+    /// rows scaled to a sum of one.
     pub shares: Vec<Vec<Estimate>>,
 }
 
-/// The table from the time of place `span.0` to that of `span.1`, later, through all plans between.
+/// Computes the transitions from the time of place `from` to the time of place `to` along all
+/// couplings between them, with 95 % intervals from the resamples. Time of one pass over all pairs of
+/// each interval for each target group and resample.
 ///
 /// # Errors
-/// [`Error::Parameter`] unless the second time is later; [`Error::Shape`] if groups are those of
-/// another course.
+/// [`Error::Parameter`] if the second time is not later or not in the course; [`Error::Shape`] if
+/// `groups` do not have one entry for each cell.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::lineage::{Groups, Lineage, Resampled, transitions};
+/// use sbcell::{Epsilon, Seed, bridge::Link, data::Snapshot};
+/// # fn main() -> sbcell::Result<()> {
+/// let cells = Snapshot::new(array![[0.0], [4.0]])?;
+/// let link = Link::entropic(&cells, &cells, Epsilon::new(0.1)?)?;
+/// let lineage = Lineage::new(vec![0.0, 1.0], vec![link])?;
+/// let labels = [["a", "b"], ["a", "c"]].map(|at| at.map(String::from).to_vec());
+/// let resampled = Resampled::new(&lineage, None, 0, Seed(0))?;
+/// let table = transitions(&resampled, &Groups::of_labels(&labels), 0, 1)?;
+/// // Group b becomes group c.
+/// assert_eq!((table.sources[1], table.targets[1]), (Some(1), Some(2)));
+/// assert!(table.shares[1][1].value > 0.99);
+/// # Ok(())
+/// # }
+/// ```
 pub fn transitions(
-    (lineage, resampled): (&Lineage, &Resampled<'_>),
+    resampled: &Resampled<'_>,
     groups: &Groups,
-    (from, to): (usize, usize),
+    from: usize,
+    to: usize,
 ) -> Result<Transitions> {
+    let lineage = resampled.lineage();
     if from >= to || to >= lineage.times().len() {
         let (name, must) = ("pairs", "an earlier and a later time of the course");
         let time = |k: usize| lineage.times().get(k).map_or(f64::NAN, |time| *time);
@@ -89,16 +116,17 @@ pub fn transitions(
     let count = |k: usize, of: &[Option<usize>]| -> Vec<usize> {
         of.iter().map(|group| groups.at(k).iter().filter(|own| *own == group).count()).collect()
     };
-    let n_cells = (count(from, &sources), count(to, &targets));
-    Ok(Transitions { span: (from, to), sources, targets, n_cells, mass, shares })
+    let (source_cells, target_cells) = (count(from, &sources), count(to, &targets));
+    Ok(Transitions { from, to, sources, targets, source_cells, target_cells, mass, shares })
 }
 
-/// Groups with cells at a time, then `None` if cells there have none.
+/// Numbers of the groups with cells at the time of place `k`, then `None` if cells have no group.
 fn with_none(groups: &Groups, k: usize) -> Vec<Option<usize>> {
     let without = groups.at(k).contains(&None).then_some(None);
     groups.present(k).into_iter().map(Some).chain(without).collect()
 }
 
+/// Indicators of the groups `of` at the time of place `k`, `(n_cells, of.len())`.
 fn indicators(groups: &Groups, k: usize, of: &[Option<usize>]) -> Array2<f64> {
     let cells = groups.at(k);
     Array2::from_shape_fn((cells.len(), of.len()), |(i, g)| f64::from(u8::from(cells[i] == of[g])))
@@ -118,8 +146,8 @@ mod tests {
     #[test]
     fn masses_are_sums_over_the_plan_and_rows_are_shares() {
         let lineage = example();
-        let resampled = Resampled::new(&lineage, None, (0, Seed(0))).unwrap();
-        let table = transitions((&lineage, &resampled), &groups(), (0, 1)).unwrap();
+        let resampled = Resampled::new(&lineage, None, 0, Seed(0)).unwrap();
+        let table = transitions(&resampled, &groups(), 0, 1).unwrap();
         assert_eq!(table.sources, [Some(0), Some(1)]);
         assert_eq!(table.targets, [Some(0), None]);
         assert_eq!(table.n_cells, (vec![1, 1], vec![2, 1]));
@@ -129,11 +157,11 @@ mod tests {
         close(value(&table.mass, 1, 1), 0.3);
         close(value(&table.shares, 1, 0), 0.25);
         // Over both intervals: cell 0 has ½(0.8·0.75 + 0.4·0.75) in the first of the last cells.
-        let both = transitions((&lineage, &resampled), &groups(), (0, 2)).unwrap();
+        let both = transitions(&resampled, &groups(), 0, 2).unwrap();
         close(value(&both.mass, 0, 0), 0.5 * (0.8 * 0.75 + 0.4 * 0.75));
         close(value(&both.mass, 0, 1), 0.5 * 0.4 * 0.3);
-        assert!(transitions((&lineage, &resampled), &groups(), (1, 1)).is_err());
-        assert!(transitions((&lineage, &resampled), &groups(), (1, 5)).is_err());
+        assert!(transitions(&resampled, &groups(), 1, 1).is_err());
+        assert!(transitions(&resampled, &groups(), 1, 5).is_err());
     }
 
     /// As `groups` with every cell `copies` times.
@@ -148,15 +176,15 @@ mod tests {
     #[test]
     fn resampled_masses_scatter_around_the_estimate() {
         let lineage = example_of(4);
-        let resampled = Resampled::new(&lineage, None, (300, Seed(5))).unwrap();
-        let table = transitions((&lineage, &resampled), &groups_of(4), (0, 1)).unwrap();
+        let resampled = Resampled::new(&lineage, None, 300, Seed(5)).unwrap();
+        let table = transitions(&resampled, &groups_of(4), 0, 1).unwrap();
         let estimate = &table.mass[0][0];
         assert!((estimate.value - 0.6).abs() < 1e-9);
         assert!(estimate.lo < 0.6 && 0.6 < estimate.hi);
         // One batch, drawn again, is the same batch: no scatter is seen, and no interval given.
         let batches = [8, 12, 8].map(|n| vec!["one".to_string(); n]);
-        let whole = Resampled::new(&lineage, Some(&batches), (20, Seed(5))).unwrap();
-        let table = transitions((&lineage, &whole), &groups_of(4), (0, 1)).unwrap();
+        let whole = Resampled::new(&lineage, Some(&batches), 20, Seed(5)).unwrap();
+        let table = transitions(&whole, &groups_of(4), 0, 1).unwrap();
         assert!(table.mass[0][0].hi.is_nan() && (table.mass[0][0].value - 0.6).abs() < 1e-9);
     }
 
@@ -164,15 +192,14 @@ mod tests {
     fn groups_and_times_of_one_or_two_cells_have_no_interval() {
         for copies in [1, 2, 3] {
             let lineage = example_of(copies);
-            let resampled = Resampled::new(&lineage, None, (60, Seed(5))).unwrap();
-            let table =
-                |span| transitions((&lineage, &resampled), &groups_of(copies), span).unwrap();
+            let resampled = Resampled::new(&lineage, None, 60, Seed(5)).unwrap();
+            let table = |from, to| transitions(&resampled, &groups_of(copies), from, to).unwrap();
             let has = |of: &Estimate| of.lo.is_finite() && of.hi.is_finite();
-            let all = [table((0, 1)), table((0, 2)), table((1, 2))];
+            let all = [table(0, 1), table(0, 2), table(1, 2)];
             for table in &all {
                 for (g, row) in table.mass.iter().zip(&table.shares).enumerate() {
                     for h in 0..table.targets.len() {
-                        let enough = table.n_cells.0[g] >= 3 && table.n_cells.1[h] >= 3;
+                        let enough = table.source_cells[g] >= 3 && table.target_cells[h] >= 3;
                         assert_eq!(has(&row.0[h]), enough, "{copies} {g} {h}");
                         assert_eq!(has(&row.1[h]), enough, "{copies} {g} {h}");
                         assert!(row.0[h].value.is_finite());
@@ -185,7 +212,7 @@ mod tests {
     #[test]
     fn no_mass_is_lost_or_made_under_any_resample() {
         let lineage = example();
-        let resampled = Resampled::new(&lineage, None, (50, Seed(8))).unwrap();
+        let resampled = Resampled::new(&lineage, None, 50, Seed(8)).unwrap();
         for k in 0..2 {
             let ones = Array2::ones((lineage.n_cells(k + 1), resampled.n_columns()));
             let left = resampled.expect(k, ones).unwrap();

@@ -1,4 +1,4 @@
-//! Genes along a trajectory: weighted means at every time, with bands.
+//! Trends: the mean expression of genes along a trajectory, with intervals.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
@@ -6,30 +6,43 @@ use crate::error::{Error, Result};
 use crate::lineage::resampled::intervals;
 use crate::metrics::Drawn;
 
-/// A gene at one time of a trajectory.
+/// Expression of genes at one time of a trajectory. See [`trends()`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trend {
-    /// Mean of each gene under the trajectory's shares, `n_genes`.
+    /// Mean of each gene, weighted by the trajectory's shares, `n_genes`.
     pub mean: Array1<f64>,
-    /// Interval of the mean by resampling cells, its lower end.
+    /// Lower end of the 95 % interval of each mean by resampling cells, `n_genes`.
     pub lo: Array1<f64>,
-    /// Its upper end.
+    /// Upper end of the 95 % interval, `n_genes`.
     pub hi: Array1<f64>,
-    /// Standard deviation between cells under the shares.
+    /// Standard deviation of each gene between cells, weighted by the shares, `n_genes`.
     pub deviation: Array1<f64>,
 }
 
-/// Means, intervals and deviations of `values` `(n_cells, n_genes)` under `shares` `(n_cells)` of sum
-/// one and `resamples` `(n_cells, 1 + B)`, how often each cell is drawn.
+/// Means, intervals and standard deviations of expression `values` `(n_cells, n_genes)` at one time of
+/// a trajectory.
 ///
-/// Numbers of a trajectory without shares are NaN. Under a resample a cell's share is taken times how
-/// often it was drawn. Of one or two cells resamples say nothing: the ends of their intervals are NaN, as they are without
-/// resamples.
-/// Time `2 B n_cells n_genes`
-/// flops.
+/// `shares` `(n_cells)` sum to one (see [`crate::lineage::trajectory()`]). `resamples`
+/// `(n_cells, 1 + B)` are the numbers of times that each cell is drawn; column 0 is all ones. In a
+/// resample a share is multiplied by this number. Intervals are NaN without resamples, and for one or
+/// two cells, whose resamples hardly vary. All results are NaN if all shares are zero. Time
+/// `2 B n_cells n_genes` flops.
 ///
 /// # Errors
 /// [`Error::Shape`] if numbers of cells differ.
+///
+/// ```
+/// use ndarray::{Array2, array};
+/// # fn main() -> sbcell::Result<()> {
+/// // One gene in three cells, of which the trajectory contains the last two.
+/// let (values, shares) = (array![[9.0], [1.0], [2.0]], array![0.0, 0.5, 0.5]);
+/// let one = Array2::ones((3, 1));
+/// let trend = sbcell::lineage::trends(values.view(), shares.view(), one.view())?;
+/// assert_eq!((trend.mean[0], trend.deviation[0]), (1.5, 0.5));
+/// assert!(trend.lo[0].is_nan());
+/// # Ok(())
+/// # }
+/// ```
 pub fn trends(
     values: ArrayView2<'_, f32>,
     shares: ArrayView1<'_, f64>,
@@ -41,10 +54,10 @@ pub fn trends(
             return Err(Error::Shape { what, unit: "cells", expected: n, got });
         }
     }
-    // Cells that hold nothing of the trajectory cost nothing.
+    // Cells of share zero are skipped.
     let rows: Vec<usize> = (0..n).filter(|&i| shares[i] > 0.0).collect();
     if rows.is_empty() {
-        // Nothing leads to this time, or from it.
+        // No mass of the trajectory is at this time.
         let none = Array1::from_elem(values.ncols(), f64::NAN);
         return Ok(Trend {
             mean: none.clone(),
@@ -68,7 +81,7 @@ pub fn trends(
     let means = values.t().dot(&weights);
     let (mut lo, mut hi) = intervals(means.view());
     if !Drawn::cells(rows.len()).is_enough() {
-        // The same cells drawn again give the same mean, which is not to be sure of it.
+        // Resamples of one or two cells vary too little, so an interval would be too narrow.
         lo.fill(f64::NAN);
         hi.fill(f64::NAN);
     }

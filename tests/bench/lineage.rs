@@ -57,8 +57,8 @@ fn course(n: usize, apart: f64, seed: Seed) -> (Lineage, Groups) {
 /// Share of the descendants of A that are A, with its interval.
 fn share(n: usize, apart: f64, n_resamples: usize, seed: Seed) -> (f64, f64, f64) {
     let (lineage, groups) = course(n, apart, seed);
-    let resampled = Resampled::new(&lineage, None, (n_resamples, seed)).unwrap();
-    let table = transitions((&lineage, &resampled), &groups, (0, 1)).unwrap();
+    let resampled = Resampled::new(&lineage, None, n_resamples, seed).unwrap();
+    let table = transitions(&resampled, &groups, 0, 1).unwrap();
     let found = &table.shares[0][0];
     (found.value, found.lo, found.hi)
 }
@@ -103,8 +103,8 @@ fn cost() {
             .collect();
         let timed = |n_resamples: usize| {
             let start = Instant::now();
-            let resampled = Resampled::new(&lineage, None, (n_resamples, Seed(1))).unwrap();
-            Fates::of(&resampled, &lineage, &terminals).unwrap();
+            let resampled = Resampled::new(&lineage, None, n_resamples, Seed(1)).unwrap();
+            Fates::of(&resampled, &terminals).unwrap();
             start.elapsed().as_secs_f64()
         };
         let (alone, many) = (timed(0), timed(100));

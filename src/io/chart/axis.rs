@@ -1,50 +1,54 @@
-//! A vertical axis: from numbers to places, with round ticks.
+//! A vertical axis: conversion of numbers into positions on the page, and round ticks.
 
-/// A range of numbers on a stretch of the page.
+/// A vertical axis: a range of numbers and its position on the page. The y coordinate of a page
+/// increases downwards, so `bottom` is larger than `top`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Axis {
     low: f64,
     high: f64,
     bottom: f64,
     top: f64,
+    /// Distance between ticks.
     step: f64,
 }
 
 impl Axis {
-    /// From `low` at `bottom` to `high` at `top`, both widened to whole ticks.
-    pub(super) fn new((low, high): (f64, f64), (bottom, top): (f64, f64)) -> Self {
+    /// An axis with `low` at the height `bottom` of the page and `high` at the height `top`. The range is
+    /// widened to whole ticks; an empty range gets the length 1.
+    pub(super) fn new(low: f64, high: f64, bottom: f64, top: f64) -> Self {
         let high = if high > low { high } else { low + 1.0 };
         let step = step(high - low);
         let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
         Self { low, high, bottom, top, step }
     }
 
-    /// Where a number is; at the edge if it is outside.
+    /// Height of a number on the page; a number outside the range is placed at its end.
     pub(super) fn place(&self, value: f64) -> f64 {
         let share = ((value - self.low) / (self.high - self.low)).clamp(0.0, 1.0);
         self.bottom + share * (self.top - self.bottom)
     }
 
-    /// Whether a number is beyond the upper end.
+    /// Whether a number exceeds the upper end of the axis.
     pub(super) fn is_above(&self, value: f64) -> bool {
         value > self.high
     }
 
-    /// Round numbers along the axis.
+    /// The ticks from the lower to the upper end, with their labels. All labels have the same number of
+    /// decimals.
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
         let step = self.step;
         let n = ((self.high - self.low) / step).round() as usize;
         let digits = (-step.log10().floor()).max(0.0) as usize;
         (0..=n)
             .map(|tick| self.low + tick as f64 * step)
-            // Adding zero makes the two zeros equal.
+            // Adding zero turns −0 into 0.
             .map(|value| ((value / step).round() * step) + 0.0)
             .map(|value| (value, format!("{value:.digits$}")))
             .collect()
     }
 }
 
-/// A step of 1, 2 or 5 times a power of ten, three to seven of them in a range.
+/// Distance between ticks: 1, 2 or 5 times a power of ten, with three to seven steps in the range.
 fn step(range: f64) -> f64 {
     let power = 10_f64.powf((range / 3.0).log10().floor());
     let rest = range / 3.0 / power;
@@ -64,19 +68,19 @@ mod tests {
 
     #[test]
     fn ticks_are_round_and_ends_are_ticks() {
-        let axis = Axis::new((0.0, 0.73), (100.0, 0.0));
+        let axis = Axis::new(0.0, 0.73, 100.0, 0.0);
         let labels: Vec<String> = axis.ticks().into_iter().map(|tick| tick.1).collect();
         assert_eq!(labels, ["0.0", "0.2", "0.4", "0.6", "0.8"]);
         assert!((axis.place(0.4) - 50.0).abs() < 1e-9);
         assert!(axis.place(9.0).abs() < 1e-9 && (axis.place(-9.0) - 100.0).abs() < 1e-9);
         // Widened from six to seven tenths, the steps are still those of six.
-        let odd = Axis::new((-0.01, 0.55), (100.0, 0.0));
+        let odd = Axis::new(-0.01, 0.55, 100.0, 0.0);
         let (first, second) = (odd.ticks()[0].0, odd.ticks()[1].0);
         assert!((odd.place(first) - 100.0).abs() < 1e-9 && (second - first - 0.1).abs() < 1e-9);
         for range in [1e-6, 0.3, 1.0, 17.0, 4e7] {
-            let n = Axis::new((0.0, range), (1.0, 0.0)).ticks().len();
+            let n = Axis::new(0.0, range, 1.0, 0.0).ticks().len();
             assert!((3..=9).contains(&n), "{range}: {n}");
         }
-        assert_eq!(Axis::new((2.0, 2.0), (1.0, 0.0)).ticks().len(), 6);
+        assert_eq!(Axis::new(2.0, 2.0, 1.0, 0.0).ticks().len(), 6);
     }
 }

@@ -1,4 +1,4 @@
-//! Charts of edges: the first of a list, and a target with its regulators over time.
+//! Charts of edges: the most important edges of a list, and a target with its regulators over time.
 
 use kuva::render::render::TextAnchor;
 
@@ -6,30 +6,56 @@ use crate::io::chart::profiles::{FEW_WORDS, GREY, PANEL, Panel, WIDTH, width_for
 use crate::io::chart::{COLOURS, Chart, Profiles};
 use crate::io::edges::EdgeRow;
 
-/// Regulators that are drawn beside a target.
+/// Largest number of regulators in the chart of a target.
 const N_REGULATORS: usize = 5;
 
+/// Colour of activations.
 const ACTIVATES: &str = "#0072b2";
+/// Colour of inhibitions.
 const INHIBITS: &str = "#d55e00";
 
-/// Room for names on the left, at least.
+/// Smallest width of the names on the left.
 const LEFT: f64 = 170.0;
+/// Height of a bar and its gap.
 const BAR: f64 = 20.0;
 
+/// Symbol of an edge between the names of its genes.
 fn arrow(edge: &EdgeRow) -> &'static str {
     if edge.activates { "→" } else { "⊣" }
 }
 
+/// Colour of an edge by its sign.
 fn colour(edge: &EdgeRow) -> &'static str {
     if edge.activates { ACTIVATES } else { INHIBITS }
 }
 
-/// Draws the first `n` of `rows` as bars: blue for activation, red for inhibition, with the share of
-/// resamples that find the edge again and its q-value behind.
+/// Draws the first `n` of `rows` as bars whose length is the importance. Activations are blue and
+/// inhibitions red. Stability and q-value are written beside each bar.
+///
+/// ```
+/// use sbcell::io::{chart::draw_edges, edges::EdgeRow};
+/// # fn main() -> sbcell::Result<()> {
+/// let edge = EdgeRow {
+///     regulator: "Sox2".into(),
+///     target: "Nanog".into(),
+///     importance: 0.5,
+///     ..EdgeRow::default()
+/// };
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("bars.svg");
+/// draw_edges(&[edge], 20).write(&path)?;
+/// let text = std::fs::read_to_string(&path).unwrap();
+/// assert!(text.contains("Sox2 → Nanog"));
+/// # Ok(())
+/// # }
+/// ```
 pub fn draw_edges(rows: &[EdgeRow], n: usize) -> Chart {
     let rows = &rows[..n.min(rows.len())];
     let top = 62.0;
-    let several = rows.iter().any(|edge| edge.group != rows[0].group || edge.span != rows[0].span);
+    let differs = |edge: &EdgeRow, first: &EdgeRow| {
+        edge.group != first.group || (edge.from, edge.to) != (first.from, first.to)
+    };
+    let several = rows.iter().any(|edge| differs(edge, &rows[0]));
     let names: Vec<String> = rows.iter().map(|edge| name_of(edge, several)).collect();
     let longest = names.iter().map(|name| Chart::width_of(name)).fold(0.0, f64::max);
     let left = LEFT.max(longest + 24.0);
@@ -57,18 +83,35 @@ pub fn draw_edges(rows: &[EdgeRow], n: usize) -> Chart {
     chart
 }
 
-/// Both genes, and the part it is of where there are `several`.
+/// Names of both genes, with the group or times of the cells if the list has `several` of them.
 fn name_of(edge: &EdgeRow, several: bool) -> String {
     let name = format!("{} {} {}", edge.regulator, arrow(edge), edge.target);
     match (several, edge.group.is_empty()) {
         (false, _) => name,
-        (true, true) => format!("{name} [{}–{}]", edge.span.0, edge.span.1),
+        (true, true) => format!("{name} [{}–{}]", edge.from, edge.to),
         (true, false) => format!("{name} [{}]", edge.group),
     }
 }
 
-/// Draws the mean expression of `target` over time, and below it that of its first regulators in
-/// `rows`, with the interval of each mean. Nothing if it is not among the genes.
+/// Draws the mean expression of `target` over time, and below it that of its first five regulators in
+/// `rows`, with the 95 % interval of each mean. Returns `None` if the target is not among the genes of
+/// `profiles`.
+///
+/// ```
+/// use ndarray::Array2;
+/// use sbcell::io::chart::{Profiles, draw_regulators};
+/// let mean = Array2::from_shape_vec((2, 1), vec![0.0, 1.0]).unwrap();
+/// let profiles = Profiles {
+///     genes: vec!["Nanog".into()],
+///     times: vec![0.0, 1.0],
+///     lo: &mean - 0.1,
+///     hi: &mean + 0.1,
+///     n_cells: Array2::from_elem((2, 1), 50.0),
+///     mean,
+/// };
+/// assert!(draw_regulators(&profiles, &[], "Nanog").is_some());
+/// assert!(draw_regulators(&profiles, &[], "Sox2").is_none());
+/// ```
 pub fn draw_regulators(profiles: &Profiles, rows: &[EdgeRow], target: &str) -> Option<Chart> {
     let column = |name: &str| profiles.genes.iter().position(|gene| gene == name);
     let of_target = column(target)?;
@@ -80,7 +123,7 @@ pub fn draw_regulators(profiles: &Profiles, rows: &[EdgeRow], target: &str) -> O
     }
     let height = 2.0 * (PANEL + 60.0) + 40.0;
     let names = found.iter().map(|edge| edge.regulator.as_str()).chain([target]);
-    // With an arrow behind it.
+    // Regulators have an arrow after their name.
     let width = width_for(names) + 8.0;
     let mut chart = Chart::new(width, height);
     chart.title((16.0, 24.0), &format!("{target} and its first regulators over time"));
@@ -120,7 +163,8 @@ mod tests {
             p_value: 0.01,
             q_value: f64::NAN,
             lag: 1.0,
-            span: (0.0, 2.0),
+            from: 0.0,
+            to: 2.0,
             group: String::new(),
         }
     }

@@ -1,4 +1,4 @@
-//! CHARTS: scenes of shapes and words, written as SVG and PNG without any library of the system.
+//! CHARTS: of edges, trends and validations, written as SVG and PNG without system libraries.
 
 mod axis;
 mod edges;
@@ -17,26 +17,38 @@ use crate::io::file;
 
 pub use edges::{draw_edges, draw_regulators};
 pub use profiles::Profiles;
-pub use trends::draw_trends;
+pub(crate) use trends::draw_trends;
 pub use validation::draw_validation;
 
-/// A drawing in the making: `kuva`'s scene, with the few marks that our charts are made of.
+/// A chart: a scene of lines, dots, bars and text. See [`draw_edges`] for an example.
+///
+/// Coordinates are in pixels of the SVG from the upper left corner; pairs are `(x, y)`.
 #[derive(Debug)]
 pub struct Chart {
     scene: Scene,
 }
 
-/// What charts are written as.
+/// File format of a chart. This is the only place that relates formats of charts to suffixes.
+///
+/// ```
+/// use std::path::Path;
+/// use sbcell::io::chart::ChartFormat;
+/// # fn main() -> sbcell::Result<()> {
+/// assert_eq!(ChartFormat::of(Path::new("edges.SVG"))?, ChartFormat::Svg);
+/// assert!(ChartFormat::of(Path::new("edges.pdf")).is_err());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ChartFormat {
-    /// Lines and words.
+    /// Scalable vector graphics.
     Svg,
-    /// Pixels.
+    /// Portable network graphics, with two pixels for each unit of the chart.
     Png,
 }
 
 impl ChartFormat {
-    /// The format that the suffix of `path` names.
+    /// The format with the suffix of `path`, in upper or lower case.
     ///
     /// # Errors
     /// [`Error::Parameter`] for another suffix than `.svg` or `.png`.
@@ -53,14 +65,15 @@ impl ChartFormat {
     }
 }
 
-/// Colours that differ for nearly all eyes (Okabe and Ito).
+/// Colours that people with colour vision deficiency can distinguish (Okabe and Ito).
 const COLOURS: [&str; 7] =
     ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 
-/// Size of ordinary words.
+/// Font size of ordinary text.
 const WORDS: u32 = 12;
 
 impl Chart {
+    /// An empty chart.
     pub(super) fn new(width: f64, height: f64) -> Self {
         let mut scene = Scene::new(width, height);
         scene.font_family = Some("DejaVu Sans, Helvetica, Arial, sans-serif".into());
@@ -68,7 +81,7 @@ impl Chart {
         Self { scene }
     }
 
-    /// About how wide `text` is in ordinary words: rather too much than too little.
+    /// Upper estimate of the width of `text` in the font of ordinary text.
     pub(super) fn width_of(text: &str) -> f64 {
         let wide = |c: char| {
             if !c.is_ascii() || "WMmw".contains(c) {
@@ -84,6 +97,7 @@ impl Chart {
         visible(text).chars().map(wide).sum()
     }
 
+    /// Adds a straight line.
     pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: &str, width: f64) {
         self.scene.add(Primitive::Line {
             x1: from.0,
@@ -96,6 +110,7 @@ impl Chart {
         });
     }
 
+    /// Adds a filled or hollow circle.
     pub(super) fn dot(&mut self, at: (f64, f64), radius: f64, colour: &str, filled: bool) {
         self.scene.add(Primitive::Circle {
             cx: at.0,
@@ -108,6 +123,7 @@ impl Chart {
         });
     }
 
+    /// Adds a filled rectangle with this upper left `corner`.
     pub(super) fn band(&mut self, corner: (f64, f64), size: (f64, f64), colour: &str) {
         self.scene.add(Primitive::Rect {
             x: corner.0,
@@ -121,6 +137,7 @@ impl Chart {
         });
     }
 
+    /// Adds ordinary text at its baseline.
     pub(super) fn words(&mut self, at: (f64, f64), text: &str, anchor: TextAnchor, colour: &str) {
         self.scene.add(Primitive::Text {
             x: at.0,
@@ -134,6 +151,7 @@ impl Chart {
         });
     }
 
+    /// Adds bold text that is a sixth larger than ordinary text.
     pub(super) fn title(&mut self, at: (f64, f64), text: &str) {
         self.scene.add(Primitive::Text {
             x: at.0,
@@ -147,10 +165,11 @@ impl Chart {
         });
     }
 
-    /// Writes the drawing in the format that the suffix of `path` names.
+    /// Writes the chart in the format with the suffix of `path` ([`ChartFormat::of`]). The file is
+    /// replaced as a whole.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for another suffix than `.svg` or `.png`; those of the format.
+    /// [`Error::Parameter`] for another suffix than `.svg` or `.png`; those of writing the format.
     pub fn write(&self, path: &Path) -> Result<()> {
         match ChartFormat::of(path)? {
             ChartFormat::Svg => self.write_svg(path),
@@ -158,20 +177,20 @@ impl Chart {
         }
     }
 
-    /// Writes the drawing as SVG.
+    /// Writes the chart as SVG.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be written.
-    pub fn write_svg(&self, path: &Path) -> Result<()> {
+    pub(crate) fn write_svg(&self, path: &Path) -> Result<()> {
         let text = SvgBackend::new().render_scene(&self.scene);
         file::replace(path, |writer| writer.write_all(text.as_bytes()))
     }
 
-    /// Writes the drawing as PNG, two pixels for each unit.
+    /// Writes the chart as PNG with two pixels for each unit.
     ///
     /// # Errors
-    /// [`Error::Io`] if the file cannot be written; [`Error::Numerical`] if it cannot be drawn.
-    pub fn write_png(&self, path: &Path) -> Result<()> {
+    /// [`Error::Io`] if the file cannot be written; [`Error::Numerical`] if the chart cannot be rendered.
+    pub(crate) fn write_png(&self, path: &Path) -> Result<()> {
         let bytes = PngBackend::new()
             .with_scale(2.0)
             .render_scene(&self.scene)
@@ -180,7 +199,8 @@ impl Chart {
     }
 }
 
-/// `text` as it is to be seen: characters that XML forbids made visible, and no `$…$` taken for a formula.
+/// `text` for the renderer: characters that XML forbids are made visible, and `$` is escaped, because
+/// `kuva` interprets `$…$` as a formula.
 fn printed(text: &str) -> String {
     visible(text).replace('$', "\\$")
 }

@@ -1,4 +1,4 @@
-//! Panels of means over time, with bars: one line for each of several columns.
+//! Panels of mean expression over time, with intervals: one line for each of several columns.
 
 use kuva::render::render::TextAnchor;
 use ndarray::Array2;
@@ -6,58 +6,63 @@ use ndarray::Array2;
 use crate::io::chart::Chart;
 use crate::io::chart::axis::Axis;
 
-/// Mean expression over time.
+/// Mean expression of genes over time, with intervals. See [`draw_regulators`] for an example.
+///
+/// [`draw_regulators`]: crate::io::chart::draw_regulators
 #[derive(Debug, Clone, PartialEq)]
 pub struct Profiles {
     /// Names of the genes.
     pub genes: Vec<String>,
     /// The times, increasing.
     pub times: Vec<f64>,
-    /// Mean over the cells of a time, `(times, genes)`.
+    /// Mean over the cells of each time, `(n_times, n_genes)`; NaN where there is none.
     pub mean: Array2<f64>,
-    /// The lower end of its 95 % interval, which need not be as far from it as the upper one.
+    /// Lower ends of the 95 % intervals of the means, `(n_times, n_genes)`. Intervals need not be
+    /// symmetric.
     pub lo: Array2<f64>,
-    /// The upper end.
+    /// Upper ends of the intervals, `(n_times, n_genes)`.
     pub hi: Array2<f64>,
-    /// How many cells a mean is of.
+    /// Number of cells of each mean, `(n_times, n_genes)`; an effective number where cells are weighted.
     pub n_cells: Array2<f64>,
 }
 
 impl Profiles {
-    /// Whether any mean is of fewer than ten cells.
+    /// Whether a mean has fewer than ten cells.
     pub(super) fn has_few(&self) -> bool {
         self.n_cells.iter().any(|n| is_few(*n))
     }
 }
 
-/// What is written below a chart with means of few cells.
+/// Explanation below a chart with means of few cells.
 pub(super) const FEW_WORDS: &str = "hollow: fewer than ten cells";
 
-/// Rounding of a number of cells that was computed does not make it fewer.
+/// Whether a number of cells is below ten. An effective number of ten may be rounded down slightly.
 fn is_few(n_cells: f64) -> bool {
     n_cells < 10.0 - 1e-6
 }
 
+/// Colour of secondary text.
 pub(super) const GREY: &str = "#666666";
+/// Smallest width of a chart.
 pub(super) const WIDTH: f64 = 640.0;
-/// What names beside the lines have of it.
+/// Part of this width for the names at the right ends of lines.
 const NAMES: f64 = 150.0;
-/// Between names that stand below each other.
+/// Smallest vertical distance between two names.
 const LINE: f64 = 14.0;
 /// Height of a panel.
 pub(super) const PANEL: f64 = 170.0;
 
-/// Width of a chart that has room for names beside the lines.
+/// Width of a chart with these names at the right ends of lines.
 pub(super) fn width_for<'a>(names: impl IntoIterator<Item = &'a str>) -> f64 {
     let longest = names.into_iter().map(Chart::width_of).fold(0.0, f64::max);
     WIDTH + (longest + 20.0 - NAMES).max(0.0)
 }
 
-/// Where names stand that want to be at `wanted`, from the top down: apart from each other, and
+/// Heights of names near the heights `wanted`, which increase. Names are at least [`LINE`] apart, and
 /// between `top` and `bottom` if there is room.
-fn apart(wanted: &[f64], (top, bottom): (f64, f64)) -> Vec<f64> {
+fn apart(wanted: &[f64], top: f64, bottom: f64) -> Vec<f64> {
     let mut places = wanted.to_vec();
-    // Pushed down from above, then up from below.
+    // First push names down from the top, then up from the bottom.
     let mut least = top;
     for place in &mut places {
         *place = place.max(least);
@@ -73,13 +78,16 @@ fn apart(wanted: &[f64], (top, bottom): (f64, f64)) -> Vec<f64> {
 
 /// A panel of lines over time.
 pub(super) struct Panel<'a> {
+    /// The means and intervals that are drawn.
     pub(super) profiles: &'a Profiles,
-    /// Where its axis of time is.
+    /// Height of its time axis on the page.
     pub(super) bottom: f64,
 }
 
 impl Panel<'_> {
-    /// Draws the columns of `lines` with their names and colours; a line skips times without a mean.
+    /// Draws one line for each of `lines`: the column of the profiles, the name and the colour. A line
+    /// skips times without a mean. Means of fewer than ten cells are hollow dots. Draws only the title
+    /// if there is no mean.
     pub(super) fn draw(&self, chart: &mut Chart, lines: &[(usize, String, &str)], title: &str) {
         let (left, right) = (60.0, WIDTH - NAMES);
         let top = self.bottom - PANEL;
@@ -91,7 +99,7 @@ impl Panel<'_> {
         if !(low.is_finite() && high.is_finite()) {
             return;
         }
-        let axis = Axis::new((low, high), (self.bottom, top));
+        let axis = Axis::new(low, high, self.bottom, top);
         for (value, label) in axis.ticks() {
             let y = axis.place(value);
             chart.line((left, y), (right, y), "#e6e6e6", 1.0);
@@ -111,7 +119,7 @@ impl Panel<'_> {
             }
         }
         let mut labels: Vec<(f64, &str, &str)> = Vec::new();
-        // Side by side, so that no interval hides another.
+        // The lines are shifted sideways, so that no interval hides another one.
         let aside = |number: usize| 3.0 * (number as f64 - (lines.len() - 1) as f64 / 2.0);
         for (number, (column, name, colour)) in lines.iter().enumerate() {
             let known: Vec<usize> =
@@ -132,10 +140,10 @@ impl Panel<'_> {
             let Some(&end) = known.last() else { continue };
             labels.push((place(end).1, name, colour));
         }
-        // Names beside the ends of their lines, pushed apart.
+        // Names are at the right ends of their lines, moved apart.
         labels.sort_by(|a, b| a.0.total_cmp(&b.0));
         let wanted: Vec<f64> = labels.iter().map(|label| label.0 + 4.0).collect();
-        let places = apart(&wanted, (top + 4.0, self.bottom + 4.0));
+        let places = apart(&wanted, top + 4.0, self.bottom + 4.0);
         for ((_, name, colour), y) in labels.into_iter().zip(places) {
             chart.words((right + 10.0, y), name, TextAnchor::Start, colour);
         }
@@ -150,10 +158,10 @@ mod tests {
 
     #[test]
     fn names_are_apart_and_stay_beside_their_panel() {
-        let places = apart(&[10.0, 11.0, 50.0], (0.0, 100.0));
+        let places = apart(&[10.0, 11.0, 50.0], 0.0, 100.0);
         assert_eq!(places, [10.0, 24.0, 50.0]);
         // Three at the bottom end there, the last on its place.
-        assert_eq!(apart(&[98.0, 99.0, 100.0], (0.0, 100.0)), [72.0, 86.0, 100.0]);
+        assert_eq!(apart(&[98.0, 99.0, 100.0], 0.0, 100.0), [72.0, 86.0, 100.0]);
         assert!(
             width_for(["XEN"]) <= WIDTH && width_for(["a".repeat(40).as_str()]) > WIDTH + 100.0
         );

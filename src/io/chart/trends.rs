@@ -7,13 +7,12 @@ use crate::error::{Error, Result};
 use crate::io::chart::profiles::{FEW_WORDS, GREY, PANEL, Panel, WIDTH, width_for};
 use crate::io::chart::{COLOURS, Chart, Profiles};
 
-/// Draws `genes`, one panel each, along every trajectory of `sets`; bars are 95 % intervals of the mean.
-///
-/// Genes that a trajectory does not have are empty panels.
+/// Draws one panel for each of `genes`, with one line for each of the named trajectories `sets`. Vertical
+/// lines are 95 % intervals of the mean. The panel of a gene that no trajectory has is empty.
 ///
 /// # Errors
-/// [`Error::Parameter`] if there are more trajectories than colours.
-pub fn draw_trends(sets: &[(String, Profiles)], genes: &[String]) -> Result<Chart> {
+/// [`Error::Parameter`] if there are more than seven trajectories, the number of colours.
+pub(crate) fn draw_trends(sets: &[(String, Profiles)], genes: &[String]) -> Result<Chart> {
     if sets.len() > COLOURS.len() {
         let (name, must) =
             ("plot", "for at most seven sets: name them with the parameter `groupby = COL=A,B`");
@@ -25,7 +24,7 @@ pub fn draw_trends(sets: &[(String, Profiles)], genes: &[String]) -> Result<Char
     let width = width_for(names.iter().copied());
     let mut chart = Chart::new(width, height);
     let mut title = format!("mean expression along {}", names.join(", "));
-    // A title is a sixth larger than words, and bold.
+    // A title is bold and a sixth larger than ordinary text.
     if 1.3 * Chart::width_of(&title) > width - 32.0 {
         title = format!("mean expression along {} trajectories", names.len());
     }
@@ -44,7 +43,8 @@ pub fn draw_trends(sets: &[(String, Profiles)], genes: &[String]) -> Result<Char
     Ok(chart)
 }
 
-/// One gene along all sets, at all times that any of them has: the "genes" are the sets.
+/// Profiles of one gene with the trajectories in place of genes, at all times of any trajectory. Missing
+/// means are NaN.
 fn of_gene(sets: &[(String, Profiles)], gene: &str) -> Profiles {
     let mut times: Vec<f64> = sets.iter().flat_map(|(_, of)| of.times.clone()).collect();
     times.sort_by(f64::total_cmp);

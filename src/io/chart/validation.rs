@@ -1,4 +1,4 @@
-//! The chart of a validation: methods, nulls and noise floor at each held-out time.
+//! The chart of a validation: scores of methods, null models and noise floor at each held-out time.
 
 use kuva::render::render::TextAnchor;
 
@@ -6,26 +6,53 @@ use crate::io::chart::axis::Axis;
 use crate::io::chart::{COLOURS, Chart};
 use crate::io::validation::{HeldOutRecord, Validation, ValidationRow};
 
+/// Names of the null models.
 const NULLS: [&str; 6] = ["F", "L", "M", "FL", "R", "Rg"];
 
-/// Metric, title, and whether the range begins at zero whatever the numbers.
+/// Metric and title of each panel.
 const PANELS: [(&str, &str); 3] = [
     ("energy", "energy distance, unbiased: 0 is perfect"),
     ("w1", "W1: the floor is perfect; a narrow cloud can be below it"),
     ("variance_ratio", "variance ratio: 1 is right"),
 ];
 
-/// Width that a method and a null take in the slot of a time.
+/// Width of a method in the slot of a time.
 const METHOD: f64 = 16.0;
+/// Width of a null model in the slot of a time.
 const NULL: f64 = 17.0;
 
+/// Margin on the left, with the labels of the axis.
 const LEFT: f64 = 60.0;
+/// Margin on the right.
 const RIGHT: f64 = 16.0;
+/// Height of a panel.
 const PANEL: f64 = 190.0;
+/// Vertical gap between panels.
 const GAP: f64 = 46.0;
 
-/// Draws all methods and nulls at each held-out time: dots with 95 % intervals for methods (hollow
-/// where growth is in the weights), letters for nulls, a grey line for the noise floor.
+/// Draws the scores of all methods and null models at each held-out time, in one panel for each of three
+/// metrics. Methods are dots with 95 % intervals, hollow if growth is in the weights; null models are
+/// letters; the noise floor is a grey line.
+///
+/// ```
+/// use sbcell::io::{chart::draw_validation, validation::Validation};
+/// # fn main() -> sbcell::Result<()> {
+/// let validation = Validation {
+///     format: 1,
+///     sbcell: "0.1.0".into(),
+///     protocol: "strict".into(),
+///     facts: Vec::new(),
+///     leaks: Vec::new(),
+///     held_out: Vec::new(),
+///     rows: Vec::new(),
+/// };
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("scores.svg");
+/// draw_validation(&validation).write(&path)?;
+/// assert!(std::fs::read_to_string(&path).unwrap().contains("Held-out times"));
+/// # Ok(())
+/// # }
+/// ```
 pub fn draw_validation(validation: &Validation) -> Chart {
     let methods: Vec<&str> = validation
         .names()
@@ -57,6 +84,7 @@ pub fn draw_validation(validation: &Validation) -> Chart {
     chart
 }
 
+/// Adds the title and the legend of the methods, four in a row.
 fn legend(chart: &mut Chart, methods: &[&str], width: f64) {
     chart.title((LEFT, 24.0), "Held-out times");
     let step = (width - LEFT) / 4.0;
@@ -67,7 +95,7 @@ fn legend(chart: &mut Chart, methods: &[&str], width: f64) {
     }
 }
 
-/// Weighted and strict scores of one method share a colour.
+/// Colour of a method. Weighted and strict scores of the same method have the same colour.
 fn colour(methods: &[&str], name: &str) -> &'static str {
     let stem = name.trim_end_matches(":weighted");
     let mut stems: Vec<&str> = methods.iter().map(|m| m.trim_end_matches(":weighted")).collect();
@@ -76,18 +104,24 @@ fn colour(methods: &[&str], name: &str) -> &'static str {
     COLOURS[place % COLOURS.len()]
 }
 
+/// The panel of one metric.
 struct Panel<'a> {
     validation: &'a Validation,
     metric: &'static str,
+    /// Height of its lower end on the page.
     bottom: f64,
+    /// Width of the slot of a time.
     slot: f64,
+    /// Width of the chart.
     width: f64,
 }
 
 impl Panel<'_> {
+    /// Draws the axis and the slots of all held-out times.
     fn draw(&self, chart: &mut Chart, title: &str, methods: &[&str]) {
         chart.title((LEFT, self.bottom - PANEL + 4.0), title);
-        let axis = Axis::new(self.range(methods), (self.bottom, self.bottom - PANEL + 18.0));
+        let (low, high) = self.range(methods);
+        let axis = Axis::new(low, high, self.bottom, self.bottom - PANEL + 18.0);
         for (value, label) in axis.ticks() {
             let y = axis.place(value);
             chart.line((LEFT, y), (self.width - RIGHT, y), "#e6e6e6", 1.0);
@@ -95,16 +129,18 @@ impl Panel<'_> {
         }
         for (number, held) in self.validation.held_out.iter().enumerate() {
             let left = LEFT + number as f64 * self.slot;
-            self.slot_of(chart, &axis, held, (left, methods));
+            self.slot_of(chart, &axis, held, left, methods);
         }
     }
 
+    /// Draws the scores of one held-out time, in the slot that begins at `left`.
     fn slot_of(
         &self,
         chart: &mut Chart,
         axis: &Axis,
         held: &HeldOutRecord,
-        (left, methods): (f64, &[&str]),
+        left: f64,
+        methods: &[&str],
     ) {
         let row = |name: &str| self.validation.row(held.time, name, self.metric);
         let (from, to) = (left + 6.0, left + self.slot - 6.0);
@@ -138,8 +174,9 @@ impl Panel<'_> {
         chart.words((middle, self.bottom + 18.0), &held.label, TextAnchor::Middle, "#222222");
     }
 
-    /// From the least of what is drawn, zero at most for a discrepancy, to the most of it; nulls
-    /// that are far off do not count.
+    /// The range of the axis: from the smallest to the largest number that is drawn. It includes 0 for
+    /// the energy distance and 0.8 to 1.2 for the variance ratio. Null models extend it to at most twice
+    /// the range of the other numbers.
     fn range(&self, methods: &[&str]) -> (f64, f64) {
         let of_metric = self.validation.rows.iter().filter(|row| row.metric == self.metric);
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
@@ -150,7 +187,7 @@ impl Panel<'_> {
                 continue;
             }
             let whole = if is_null { [row.value, None, None] } else { [row.value, row.lo, row.hi] };
-            // A floor that is below zero by chance is drawn at zero.
+            // A floor below zero is sampling noise; it counts as zero.
             let shown = |value: f64| if row.name == "floor" && value < 0.0 { 0.0 } else { value };
             for value in whole.into_iter().flatten().map(shown) {
                 low = low.min(value);

@@ -8,9 +8,10 @@ use crate::error::{Result, visible};
 use crate::io::edges::row::EdgeRow;
 use crate::io::file;
 
-/// A number of an edge: the name of its key, and how to read it.
+/// A numerical attribute of an edge: its key, and the function that reads it.
 type Number = (&'static str, fn(&EdgeRow) -> f64);
 
+/// The numerical attributes that are written.
 const NUMBERS: [Number; 6] = [
     ("importance", |edge| edge.importance),
     ("sign", |edge| edge.sign() as f64),
@@ -20,15 +21,36 @@ const NUMBERS: [Number; 6] = [
     ("qvalue", |edge| edge.q_value),
 ];
 
-/// Writes `edges` as a directed graph, whole or not at all: one node for each gene, one edge for
-/// each row, with its numbers; those that are not there are left out.
+/// Writes `edges` as a directed graph with one node for each gene and one edge for each row. The edge
+/// has the attributes `interaction` (`activates` or `inhibits`), `group` and its finite numbers. The
+/// file is replaced as a whole.
 ///
 /// # Errors
 /// [`crate::Error::Io`] if the file cannot be written.
+///
+/// ```
+/// use sbcell::io::edges::{EdgeRow, graphml};
+/// # fn main() -> sbcell::Result<()> {
+/// let edge = EdgeRow {
+///     regulator: "Sox2".into(),
+///     target: "Nanog".into(),
+///     importance: 0.5,
+///     activates: true,
+///     ..EdgeRow::default()
+/// };
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("edges.graphml");
+/// graphml::write(&path, &[edge])?;
+/// let text = std::fs::read_to_string(&path).unwrap();
+/// assert!(text.contains("<edge source=\"Sox2\" target=\"Nanog\">"));
+/// # Ok(())
+/// # }
+/// ```
 pub fn write(path: &Path, edges: &[EdgeRow]) -> Result<()> {
     file::replace(path, |writer| writer.write_all(text(edges).as_bytes()))
 }
 
+/// The document as text.
 fn text(edges: &[EdgeRow]) -> String {
     let mut out = String::from(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
@@ -71,7 +93,7 @@ fn text(edges: &[EdgeRow]) -> String {
     out
 }
 
-/// An id for each gene: its name, and a number where two names look the same.
+/// A unique id for each gene: its escaped name, with a number if two names are equal after escaping.
 fn ids(edges: &[EdgeRow]) -> BTreeMap<&String, String> {
     let genes: BTreeSet<&String> =
         edges.iter().flat_map(|edge| [&edge.regulator, &edge.target]).collect();
@@ -87,12 +109,13 @@ fn ids(edges: &[EdgeRow]) -> BTreeMap<&String, String> {
     ids
 }
 
+/// Appends a line.
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a string does not fail.
     let _ = writeln!(out, "{text}");
 }
 
-/// `text` as it can stand in XML 1.0: without the characters that it forbids, which no escape allows.
+/// `text` escaped for XML 1.0. Characters that XML forbids even in escaped form are made visible.
 fn escaped(text: &str) -> String {
     visible(text)
         .replace('&', "&amp;")

@@ -1,4 +1,4 @@
-//! Edge lists: written in our columns and in those that other tools read, and read back.
+//! Edge lists: written in the columns of sbcell or of other tools, and read from the columns of any.
 
 pub mod graphml;
 mod read;

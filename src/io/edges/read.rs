@@ -1,59 +1,73 @@
-//! Edge lists and known networks, read from the columns of any tool that writes them.
+//! Reading of edge lists and known networks, with the column names of common tools.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::{Error, Result};
-use crate::io::table::{self, Cells, Table};
+use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::io::text;
 
-/// Names of the column of regulators, lower case, in the order in which they are looked for.
+/// Names of the column of regulators in lower case, in order of preference.
 const REGULATORS: [&str; 6] = ["tf", "gene1", "source", "regulator", "from", "regulatorygene"];
 /// Names of the column of targets.
 const TARGETS: [&str; 5] = ["target", "gene2", "to", "targetgene", "gene"];
-/// Names of the column that ranks; a negative number there also tells the sign.
+/// Names of the column of weights. If a weight is negative, the column also gives the signs.
 const WEIGHTS: [&str; 6] = ["importance", "edgeweight", "weight", "coef_abs", "coef_mean", "score"];
-/// Names of the column that tells the sign.
+/// Names of the column of signs.
 const SIGNS: [&str; 5] = ["sign", "type", "mode", "effect", "coef_mean"];
-/// Names of the column that tells which of the tested pairs are edges.
+/// Names of the column that labels tested pairs as edges or non-edges.
 const LABELS: [&str; 4] = ["edge", "label", "present", "is_edge"];
 
-/// A line of an edge list.
+/// One row of an edge list. See [`read`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadEdge {
-    /// The regulator.
+    /// Name of the regulator.
     pub regulator: Arc<str>,
-    /// The target.
+    /// Name of the target.
     pub target: Arc<str>,
-    /// Rank weight, not negative; 1 where the list has none.
+    /// Rank weight, not negative; 1 if the list has no weights.
     pub importance: f64,
-    /// 1, −1, or 0 where the list says nothing.
+    /// Sign: 1, −1, or 0 if the list does not give it.
     pub sign: i8,
-    /// Whether the pair is an edge: false for pairs that a network lists as tested and absent.
+    /// Whether the pair is an edge. It is false for a pair that the list labels as tested and absent.
     pub present: bool,
 }
 
-/// An edge list as it was read.
+/// An edge list as it was read. See [`read`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ReadEdges {
-    /// Its lines, in the order of the file.
+    /// The rows, in the order of the file.
     pub edges: Vec<ReadEdge>,
-    /// Whether the list says of each pair if it is an edge, so that pairs that are not listed are
-    /// not known.
+    /// Whether the list has a column of labels. If it has, pairs that are not listed are untested; if it
+    /// has not, they are absent edges.
     pub tested: bool,
 }
 
-/// Reads an edge list or a known network: `.csv`, `.tsv`, `.txt` (comma or tab, whichever the
-/// first line has) or `.parquet`, with a header that names regulator and target as sbcell,
-/// GRNBoost2, BEELINE, decoupler, CellOracle and common networks do.
+/// Reads an edge list or a known network from a `.parquet` table, or from a text table of any other
+/// suffix, separated by tabs if the header contains one and by commas otherwise.
+///
+/// The header must name regulator and target as sbcell, GRNBoost2, BEELINE, decoupler, CellOracle or
+/// common networks do, in upper or lower case. Columns of weights, signs and labels are optional.
 ///
 /// # Errors
-/// [`Error::Io`] if the file cannot be read; [`Error::Unreadable`] if a column is missing, a
-/// weight is no number, or there is no line.
+/// [`Error::Io`] or [`Error::NoFile`] if the file cannot be read; [`Error::Unreadable`] if a column is
+/// missing, a weight or label is not a number, or there is no row.
+///
+/// ```
+/// # fn main() -> sbcell::Result<()> {
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("list.csv");
+/// std::fs::write(&path, "source,target,weight\nSox2,Nanog,0.8\nGata6,Nanog,-0.3\n").unwrap();
+/// let list = sbcell::io::edges::read(&path)?;
+/// assert_eq!((list.edges[1].importance, list.edges[1].sign), (0.3, -1));
+/// assert!(list.edges[0].present && !list.tested);
+/// # Ok(())
+/// # }
+/// ```
 pub fn read(path: &Path) -> Result<ReadEdges> {
-    let (all_names, table) = match path.extension().and_then(|suffix| suffix.to_str()) {
-        Some("parquet") => {
+    let (all_names, table) = match TableFormat::of_suffix(path) {
+        Some(TableFormat::Parquet) => {
             let table = table::read_parquet(path)?;
             (table.names(), table)
         }
@@ -77,7 +91,7 @@ pub fn read(path: &Path) -> Result<ReadEdges> {
     let signs = find(&SIGNS).map(signs);
     let labels = find(&LABELS).map(|cells| numbers(path, cells, "label")).transpose()?;
     let mut names = Names::default();
-    // A column of weights without a negative number says nothing of signs.
+    // A column of weights without negative numbers gives no signs.
     let signed = weights.as_ref().is_some_and(|w| w.iter().any(|weight| *weight < 0.0));
     let edges: Vec<ReadEdge> = (0..table.n_rows())
         .map(|row| {
@@ -93,12 +107,12 @@ pub fn read(path: &Path) -> Result<ReadEdges> {
         })
         .collect();
     if edges.is_empty() {
-        return Err(unreadable(path, "it has a header and no lines".into(), "look at the file"));
+        return Err(unreadable(path, "it has a header and no rows".into(), "add one row for each edge"));
     }
     Ok(ReadEdges { edges, tested: labels.is_some() })
 }
 
-/// Names, each in memory once: a list of a million edges has some thousand.
+/// Names of genes, each in memory once. A list of a million edges has some thousand genes.
 #[derive(Default)]
 struct Names(BTreeMap<String, Arc<str>>);
 
@@ -114,20 +128,19 @@ impl Names {
     }
 }
 
-/// Whether a column is looked at; others are not held.
+/// Whether a column is used; other columns are not kept in memory.
 fn is_known(name: &str) -> bool {
     let known = [&REGULATORS[..], &TARGETS, &WEIGHTS, &SIGNS, &LABELS].concat();
     known.iter().any(|known| name.trim().eq_ignore_ascii_case(known))
 }
 
-/// The names of all columns, and those that are looked at.
+/// Reads a text table. Returns the names of all columns, and the columns that are used.
 fn read_text(path: &Path) -> Result<(Vec<String>, Table)> {
     let text = text::read(path)?;
     let text = text.trim_start_matches('\u{feff}');
     let header = text.lines().next().unwrap_or_default();
-    let delimiter = if header.contains('\t') { b'\t' } else { b',' };
     let mut reader = csv::ReaderBuilder::new()
-        .delimiter(delimiter)
+        .delimiter(text::delimiter_of(header))
         .trim(csv::Trim::All)
         .from_reader(text.as_bytes());
     let broken = |error: csv::Error| {
@@ -151,6 +164,8 @@ fn read_text(path: &Path) -> Result<(Vec<String>, Table)> {
     Ok((names, table))
 }
 
+/// The finite numbers of a column; `true`, `yes`, `false` and `no` are 1 and 0. In errors `what` names the
+/// numbers.
 fn numbers(path: &Path, cells: &Cells, what: &str) -> Result<Vec<f64>> {
     let number = |text: &String| match text.to_ascii_lowercase().as_str() {
         "true" | "yes" => Some(1.0),
@@ -162,7 +177,7 @@ fn numbers(path: &Path, cells: &Cells, what: &str) -> Result<Vec<f64>> {
             match values.iter().enumerate().find(|entry| !entry.1.is_finite()) {
                 Some((row, value)) => {
                     let problem = format!("{value} in row {} is no {what}", row + 1);
-                    Err(unreadable(path, problem, "take out the edges that have none"))
+                    Err(unreadable(path, problem, "remove the edges without a number"))
                 }
                 None => Ok(values.clone()),
             }
@@ -185,7 +200,7 @@ fn sign_of(value: f64) -> i8 {
     i8::from(value > 0.0) - i8::from(value < 0.0)
 }
 
-/// `+`, `-`, words and numbers as signs; 0 for what says nothing.
+/// Signs of a column of numbers, of `+` and `-`, or of words; 0 for other entries.
 fn signs(cells: &Cells) -> Vec<i8> {
     match cells {
         Cells::Floats(values) | Cells::Gaps(values) => {

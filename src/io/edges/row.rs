@@ -1,67 +1,108 @@
-//! Edge lists, in our columns and in those that other tools read.
+//! Edge lists as tables, in the columns of sbcell and of other tools.
 
 use std::collections::BTreeSet;
 
 use crate::io::table::{Cells, Table};
 
-/// One edge as it is written.
+/// One row of an edge list.
+///
+/// ```
+/// use sbcell::io::edges::{EdgeDialect, EdgeRow, table};
+/// let edge = EdgeRow {
+///     regulator: "Sox2".into(),
+///     target: "Nanog".into(),
+///     importance: 0.5,
+///     activates: false,
+///     ..EdgeRow::default()
+/// };
+/// assert_eq!(edge.sign(), -1);
+/// assert_eq!(table(&[edge], EdgeDialect::Decoupler).names(), ["source", "target", "weight"]);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct EdgeRow {
     /// Name of the regulator.
     pub regulator: String,
     /// Name of the target.
     pub target: String,
-    /// Rank weight, not negative.
+    /// Rank weight, not negative; its scale depends on the estimator.
     pub importance: f64,
-    /// Activation (true) or inhibition.
+    /// Whether the edge is an activation (true) or an inhibition (false).
     pub activates: bool,
-    /// Signed effect: expression of the target per unit of time, for a unit more of the regulator.
+    /// Signed effect: expression of the target per unit of time for one unit more of the regulator.
     pub effect: f64,
-    /// Share of resamples in which the edge is found again; NaN without resamples.
+    /// Share of resamples in which the edge is found again with the same sign; NaN without resamples.
     pub stability: f64,
-    /// Against permuted times; NaN without permutations.
+    /// P-value against permuted times; NaN without permutations.
     pub p_value: f64,
-    /// Of Benjamini and Hochberg, within group and interval.
+    /// Q-value of Benjamini and Hochberg, within group and interval; NaN without permutations.
     pub q_value: f64,
     /// Mean time from the earlier to the later cells; NaN where none are compared.
     pub lag: f64,
-    /// The times between which the edge was looked for.
-    pub span: (f64, f64),
-    /// The cells in which it was looked for; empty for all.
+    /// First time of the cells from which the edge was estimated.
+    pub from: f64,
+    /// Last time of these cells.
+    pub to: f64,
+    /// Group of these cells; empty for all cells.
     pub group: String,
 }
 
+/// An activation without names and importance, whose other numbers are missing (NaN).
+impl Default for EdgeRow {
+    fn default() -> Self {
+        Self {
+            regulator: String::new(),
+            target: String::new(),
+            importance: 0.0,
+            activates: true,
+            effect: f64::NAN,
+            stability: f64::NAN,
+            p_value: f64::NAN,
+            q_value: f64::NAN,
+            lag: f64::NAN,
+            from: f64::NAN,
+            to: f64::NAN,
+            group: String::new(),
+        }
+    }
+}
+
 impl EdgeRow {
-    /// 1 or −1.
+    /// Sign of the edge: 1 for activation, −1 for inhibition.
     pub fn sign(&self) -> i64 {
         if self.activates { 1 } else { -1 }
     }
 
+    /// Importance with the sign of the edge.
     fn signed(&self) -> f64 {
         if self.activates { self.importance } else { -self.importance }
     }
 }
 
-/// Whose columns an edge list has.
+/// Columns of an edge list: those of sbcell or of another tool.
+///
+/// ```
+/// use sbcell::io::edges::{EdgeDialect, EdgeRow, table};
+/// let columns = table(&[EdgeRow::default()], EdgeDialect::Beeline).names();
+/// assert_eq!(columns, ["Gene1", "Gene2", "EdgeWeight"]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EdgeDialect {
-    /// `TF,target,importance,sign,effect,stability,pvalue,qvalue,lag,t0,t1,group`.
+    /// sbcell: `TF,target,importance,sign,effect,stability,pvalue,qvalue,lag,t0,t1,group`.
     Sbcell,
-    /// `TF,target,importance`, as GRNBoost2 and pySCENIC.
+    /// GRNBoost2 and pySCENIC: `TF,target,importance`.
     Grnboost2,
-    /// `Gene1,Gene2,EdgeWeight`, tab-separated, as BEELINE's `rankedEdges.csv`.
+    /// `rankedEdges.csv` of BEELINE: `Gene1,Gene2,EdgeWeight`, separated by tabs.
     Beeline,
-    /// `source,target,weight`, signed, as decoupler and geneRNIB.
+    /// decoupler and geneRNIB: `source,target,weight`, with signed weights.
     Decoupler,
-    /// `source,target,coef_mean,coef_abs,p,-logp`, as the links of CellOracle: its coefficients are
-    /// effects.
+    /// Links of CellOracle: `source,target,coef_mean,coef_abs,p,-logp`, with effects as coefficients.
     CellOracle,
 }
 
-/// The table of `edges` in the columns of `dialect`.
+/// The table of `edges` with the columns of `dialect`.
 ///
-/// Dialects other than ours know no groups: of an edge that is there several times they have the
-/// most important.
+/// The columns of other tools contain no groups and times. For them, an edge that occurs several times
+/// is written once, with its largest importance.
 pub fn table(edges: &[EdgeRow], dialect: EdgeDialect) -> Table {
     let kept: Vec<&EdgeRow> = match dialect {
         EdgeDialect::Sbcell => edges.iter().collect(),
@@ -86,8 +127,8 @@ pub fn table(edges: &[EdgeRow], dialect: EdgeDialect) -> Table {
             .with("pvalue", floats(|edge| edge.p_value))
             .with("qvalue", floats(|edge| edge.q_value))
             .with("lag", floats(|edge| edge.lag))
-            .with("t0", floats(|edge| edge.span.0))
-            .with("t1", floats(|edge| edge.span.1))
+            .with("t0", floats(|edge| edge.from))
+            .with("t1", floats(|edge| edge.to))
             .with("group", texts(|edge| &edge.group)),
         EdgeDialect::Grnboost2 => Table::default()
             .with("TF", regulators)
@@ -111,7 +152,7 @@ pub fn table(edges: &[EdgeRow], dialect: EdgeDialect) -> Table {
     }
 }
 
-/// Every pair of genes once, the most important first.
+/// Each pair of genes once, with its most important edge, sorted by importance.
 fn strongest(edges: &[EdgeRow]) -> Vec<&EdgeRow> {
     let mut sorted: Vec<&EdgeRow> = edges.iter().collect();
     sorted.sort_by(|a, b| b.importance.total_cmp(&a.importance));
@@ -135,7 +176,8 @@ pub(super) mod tests {
             p_value: 0.01,
             q_value: 0.05,
             lag: 12.0,
-            span: (0.0, 96.0),
+            from: 0.0,
+            to: 96.0,
             group: group.into(),
         }
     }

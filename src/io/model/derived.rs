@@ -1,4 +1,4 @@
-//! What was made from the model in a folder and lies beside it: populations, velocities, edges.
+//! Results that were computed from the model in a folder and lie beside it: populations, edges.
 
 use std::path::Path;
 
@@ -10,12 +10,12 @@ use crate::io::model::publish::Published;
 use crate::io::run::{RunRecord, read_json};
 use crate::progress::Silent;
 
-/// The end of the names of run records.
+/// Suffix of the names of run records.
 const RECORD: &str = ".run.json";
 
-/// Files in `folder` whose run record beside them names the model there: what of them is as it was
-/// written, and what was changed since; and the names of all that goes with the model, records
-/// included and last.
+/// Finds the files in `folder` whose run records name the model there as input. Returns which of them
+/// are unchanged (`removed`) and which were changed since (`kept`), and the names of all files that are
+/// to be removed with the model: the unchanged files, then their records.
 ///
 /// # Errors
 /// [`crate::Error::Io`] if a file cannot be read.
@@ -27,7 +27,7 @@ pub(super) fn of_older(folder: &Path) -> Result<(Published, Vec<String>)> {
     }
     let model = file::sha256(&header, &mut Silent)?;
     for name in names_in(folder)?.into_iter().filter(|name| name.ends_with(RECORD)) {
-        // What is no record of ours stays where it is.
+        // A file that is no run record stays.
         let Ok(run) = read_json::<RunRecord>(&folder.join(&name)) else { continue };
         if run.input.file != HEADER || run.input.sha256 != model {
             continue;

@@ -1,4 +1,4 @@
-//! Two folders exchanged in one step, and what that needs: names, links, removal.
+//! Exchange of two folders in one step, and helpers for it: names, links and removal.
 
 use std::fs;
 use std::io;
@@ -8,7 +8,9 @@ use crate::error::Result;
 use crate::io::file::io_error;
 use crate::io::lock::real;
 
-/// Where an unfinished fit to `out` is kept: beside the folder itself if `out` is a link to it.
+/// Folder of an unfinished fit to `out`: `OUT.partial` beside it. If `out` is a link, it is beside the
+/// folder to which the link leads.
+#[doc(hidden)]
 pub fn partial_folder(out: &Path) -> PathBuf {
     let linked = fs::symlink_metadata(out).is_ok_and(|found| found.is_symlink());
     let out = if linked || out.file_name().is_none() { real(out) } else { out.to_path_buf() };
@@ -17,7 +19,7 @@ pub fn partial_folder(out: &Path) -> PathBuf {
     out.with_file_name(name)
 }
 
-/// Names of what is in a folder, sorted; none if there is no such folder.
+/// Names of the entries of a folder, sorted; none if the folder does not exist.
 pub(super) fn names_in(folder: &Path) -> Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -32,7 +34,7 @@ pub(super) fn names_in(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Removes a file, a link or a folder with all that is in it, if it is there.
+/// Removes a file, a link or a folder with its content. Does nothing if it does not exist.
 pub(super) fn remove_any(path: &Path) -> Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -43,12 +45,14 @@ pub(super) fn remove_any(path: &Path) -> Result<()> {
     removed.map_err(io_error("remove", path))
 }
 
-/// Gives everything in `from` that `stays` a second name in `to`, so that it is there at every moment
-/// when the two are exchanged. False if a file system cannot do that, or a name cannot be told.
+/// Creates hard links in `to` to all entries of `from` with `stays(name)`, so that they exist in the
+/// published folder at any moment of the exchange. False if the file system has no hard links, or if a
+/// name is not UTF-8.
 pub(super) fn carry_over(from: &Path, to: &Path, stays: &dyn Fn(&str) -> bool) -> bool {
     link_entries(from, to, stays).is_ok()
 }
 
+/// Links the entries of a folder with `stays(name)`.
 fn link_entries(from: &Path, to: &Path, stays: &dyn Fn(&str) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let name = entry?.file_name();
@@ -60,6 +64,7 @@ fn link_entries(from: &Path, to: &Path, stays: &dyn Fn(&str) -> bool) -> io::Res
     Ok(())
 }
 
+/// Links a file, or all files of a folder, and replaces what is at `to`.
 fn link(from: &Path, to: &Path) -> io::Result<()> {
     let kind = fs::symlink_metadata(from)?.file_type();
     if kind.is_dir() {
@@ -74,13 +79,14 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}
     }
-    // A link to a link is a link of the same content on the systems that have an exchange.
+    // On the systems with an exchange, a hard link to a symbolic link is a link with the same target.
     fs::hard_link(from, to)
 }
 
-/// Exchanges two folders in one step. False if that cannot be done here: the caller moves files.
+/// Exchanges two folders in one step. False if this is not possible; the caller then moves single
+/// files.
 ///
-/// Not done to the folder that somebody works in, who would find himself in the older one.
+/// The working directory is not exchanged, because the process would then work in the older folder.
 #[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(super) fn exchange(one: &Path, other: &Path) -> bool {
     use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -92,6 +98,7 @@ pub(super) fn exchange(one: &Path, other: &Path) -> bool {
     renameat_with(CWD, one, CWD, &other, RenameFlags::EXCHANGE).is_ok()
 }
 
+/// Other systems have no exchange of folders: always false.
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 pub(super) fn exchange(_one: &Path, _other: &Path) -> bool {
     false

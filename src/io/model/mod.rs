@@ -1,19 +1,22 @@
-//! A fitted model as a folder of documented files, written interval by interval.
+//! A fitted model: a folder of documented files, written interval by interval.
 //!
 //! | file | content |
 //! |---|---|
-//! | `model.json` | [`Header`]: times, scale, noise, what was read; written last |
+//! | `model.json` | [`Header`]: times, scale, noise, input; written last |
 //! | `cells.parquet` | `cell`, `time`, `growth_prior` and `growth_rate` if growth is modelled, then the coordinates of every cell, in data units |
 //! | `genes.parquet` | `gene`, `mean`, then the loadings; absent for an embedding from the file |
 //! | `pcs.csv` | `pc`, `variance`, `share` of the total; absent for an embedding |
-//! | `bridges/FROM_TO.json` | [`Interval`]: one bridge, how it was found and how well it fits |
-//! | `networks.safetensors` | weights that the bridges share, if they are networks |
-//! | `training.csv` | losses by step of these networks |
+//! | `bridges/FROM_TO.json` | [`Interval`]: one bridge, the report of its solver and its fit |
+//! | `networks.safetensors` | weights of the networks, if the bridges use networks |
+//! | `training.csv` | losses of these networks by step |
 //! | `fit.csv` | one line for each interval |
-//! | `run.json` | provenance |
+//! | `run.json` | provenance and hashes of all files |
 //! | `validation.*` | scores of held-out times; absent with fewer than three times |
 //!
-//! While a fit runs, the folder has the suffix `.partial`; every file in it is whole.
+//! While a fit runs, the folder has the suffix `.partial`. Every file in it is complete.
+//!
+//! [`Model::read`] reads such a folder, [`OpenModel`] also remembers where it is.
+//! [`fit`](crate::pipeline::fit()) writes it.
 
 mod derived;
 mod exchange;
@@ -38,42 +41,57 @@ use crate::io::temporary::number_in_name;
 use crate::preprocess::Pca;
 
 pub use opened::OpenModel;
-pub use partial::PartialModel;
+pub(crate) use partial::PartialModel;
 pub(super) use publish::{OWN_NAMES, PLAN, VALIDATION};
-pub use publish::{Published, check_output, partial_folder, recover};
+pub(crate) use publish::{Published, recover};
+#[doc(hidden)]
+pub use publish::{check_output, partial_folder};
 pub use reading::{FileRecord, Reading, Source, TimeOptions, ValuesChoice};
 
-/// The version of the layout that this sbcell writes and reads.
+/// The version of the layout that this version of sbcell writes and reads.
 pub const FORMAT: u32 = 1;
 
+/// Names of files and folders of a model.
 pub(super) const HEADER: &str = "model.json";
 const RUN: &str = "run.json";
 const GENES: &str = "genes.parquet";
 const BRIDGES: &str = "bridges";
 
-/// What `model.json` holds.
+/// The content of `model.json`.
+///
+/// ```
+/// use std::path::Path;
+/// use sbcell::io::model::read_header;
+/// # fn main() -> sbcell::Result<()> {
+/// // A small model that the tests of sbcell use.
+/// let header = read_header(Path::new("tests/fixtures/old-model/model"))?;
+/// assert_eq!(header.snapshots.len(), 3);
+/// assert_eq!(header.dimensions, ["PC1", "PC2", "PC3"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     /// Version of the layout.
     pub format: u32,
     /// Version of sbcell.
     pub sbcell: String,
-    /// SHA-256 over input, parameters and version: two fits with one plan are the same fit.
+    /// SHA-256 of input, parameters and version in lower-case hexadecimal. Two fits with the same plan
+    /// give the same model.
     pub plan: String,
-    /// Column of `obs` that held the times.
+    /// Column of `obs` that contained the times.
     pub time_column: String,
-    /// Unit of the times, empty if unknown.
+    /// Unit of the times; empty if it is unknown.
     pub time_unit: String,
-    /// The snapshots.
+    /// The snapshots, in the order of time.
     pub snapshots: Vec<SnapshotRecord>,
-    /// What was read: `X`, `layers/NAME`, `raw/X` or `obsm/KEY`.
+    /// The matrix that was read: `X`, `layers/NAME`, `raw/X` or `obsm/KEY`.
     pub source: String,
-    /// What was made of its values; absent for an embedding from the file, and in models of older
+    /// Transformation of its values; absent for an embedding from the file, and in models of older
     /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<ValuesRecord>,
-    /// Which cells and numbers were asked for; absent in models of older versions, see
-    /// [`Header::reading`].
+    /// Selection of cells and values; absent in models of older versions, see [`Header::reading`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reading: Option<Reading>,
     /// The file that was fitted; absent in models of older versions, see [`Header::fitted_file`].
@@ -81,109 +99,150 @@ pub struct Header {
     pub file: Option<FileRecord>,
     /// Names of the coordinates.
     pub dimensions: Vec<String>,
-    /// Bridges live in coordinates divided by this number.
+    /// Scale: coordinates of the bridges are coordinates of the data divided by this number.
     pub scale: f64,
-    /// Variance of the reference process per unit of time, in data units.
+    /// σ², the variance of the reference process per unit of time, in data units.
     pub sigma2: f64,
-    /// ε of the median interval, in scaled units.
+    /// ε of the interval of median length, in scaled units.
     pub epsilon: f64,
-    /// The seed.
+    /// Seed of the fit.
     pub seed: u64,
-    /// Variance along each component; empty for an embedding from the file.
+    /// Variance along each principal component, in data units; empty for an embedding from the file.
     pub explained_variance: Vec<f64>,
-    /// Variance over all genes; zero for an embedding from the file.
+    /// Total variance over all genes, in data units; 0 for an embedding from the file.
     pub total_variance: f64,
 }
 
-/// What was made of the values of a matrix.
+/// Transformation of the values of a matrix before principal components were computed.
+///
+/// ```
+/// use sbcell::io::model::ValuesRecord;
+/// // As `model.json` contains it: counts, normalised to a depth of 12.5.
+/// let read: ValuesRecord = serde_json::from_str(r#"{ "counts": { "depth": 12.5 } }"#).unwrap();
+/// assert_eq!(read, ValuesRecord::Counts { depth: 12.5 });
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ValuesRecord {
-    /// They were used as they are.
+    /// Values were used as they are.
     AsIs,
-    /// Values of one depth, of which `ln(1 + x)` was taken.
+    /// Values had the same depth in all cells; they were replaced by `ln(1 + x)`.
     Normalised,
-    /// Counts were brought to one depth, then `ln(1 + x)` was taken.
+    /// Counts were scaled to the same depth in all cells and replaced by `ln(1 + x)`.
     Counts {
-        /// The depth.
+        /// The common depth: the sum of the scaled counts of a cell.
         depth: f64,
     },
 }
 
-/// One snapshot in `model.json`.
+/// One snapshot in `model.json`. See [`Header`] for an example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SnapshotRecord {
-    /// The label in the file.
+    /// Label of the time in the file.
     pub label: String,
-    /// The time.
+    /// The time, in the unit of the time column.
     pub time: f64,
     /// Number of cells.
     pub n_cells: usize,
 }
 
-/// One interval: its bridge, how it was found, how well it fits.
+/// One interval of a model: its bridge, the report of the solver and the fit to the target snapshot.
+///
+/// ```
+/// use std::path::Path;
+/// use sbcell::io::model::Model;
+/// # fn main() -> sbcell::Result<()> {
+/// // A small model that the tests of sbcell use.
+/// let model = Model::read(Path::new("tests/fixtures/old-model/model"))?;
+/// let interval = &model.intervals[1];
+/// assert_eq!((interval.from, interval.to), (12.0, 24.0));
+/// assert!(interval.epsilon > 0.0 && interval.growth.is_none());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// Time of the source snapshot.
     pub from: f64,
     /// Time of the target snapshot.
     pub to: f64,
-    /// ε in scaled units and local time.
+    /// ε of the interval, in scaled units and local time.
     pub epsilon: f64,
-    /// How the solver went.
+    /// Report of the solver.
     pub report: FitReport,
-    /// Distances of the bridge's end to the target snapshot, in data units, by name.
+    /// Distances between the end of the bridge and the target snapshot by name, in data units.
     pub fit: Vec<(String, Option<f64>)>,
     /// The bridge, in scaled coordinates and local time.
     pub bridge: BridgeRecord,
-    /// Growth of the cells of the source snapshot, if something is known of it.
+    /// Growth of the cells of the source snapshot; absent if growth is not modelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub growth: Option<IntervalGrowth>,
 }
 
-/// Growth rates over one interval, one for each cell of its source snapshot, per unit of the
-/// times: a cell has `exp(rate Δt)` descendants after `Δt`.
+/// Growth rates ρ over one interval, one for each cell of the source snapshot, per unit of time: a cell
+/// has `exp(ρ Δt)` descendants after Δt.
+///
+/// ```
+/// use sbcell::io::model::IntervalGrowth;
+/// // The first cell divides twice a day by the prior, and once by the coupling.
+/// let growth = IntervalGrowth { prior: vec![4.0_f64.ln(), 0.0], posterior: vec![2.0_f64.ln(), 0.0] };
+/// assert!((growth.posterior[0].exp() - 2.0).abs() < 1e-12);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct IntervalGrowth {
-    /// What the solver was given.
+    /// Prior rates, which were given to the solver.
     pub prior: Vec<f64>,
-    /// What its plan implies; the prior if the solver keeps the marginal it is given.
+    /// Posterior rates, which the coupling implies; the prior rates if the solver keeps the marginal.
     pub posterior: Vec<f64>,
 }
 
 /// A fitted model in memory.
+///
+/// ```
+/// use std::path::Path;
+/// use sbcell::io::model::Model;
+/// # fn main() -> sbcell::Result<()> {
+/// // A small model that the tests of sbcell use: 72 cells of three times in three components.
+/// let model = Model::read(Path::new("tests/fixtures/old-model/model"))?;
+/// assert_eq!(model.points.dim(), (72, 3));
+/// assert_eq!(model.intervals.len(), 2);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    /// Times, scale, noise, what was read.
+    /// Times, scale, noise and input.
     pub header: Header,
-    /// Names of the cells.
+    /// Names of the cells, `n_cells`.
     pub cells: Vec<String>,
-    /// Time of each cell.
+    /// Time of each cell, `n_cells`.
     pub cell_times: Vec<f64>,
     /// Coordinates of each cell, `(n_cells, dim)`, in data units.
     pub points: Array2<f64>,
-    /// Names of the genes, empty for an embedding from the file.
+    /// Names of the genes; empty for an embedding from the file.
     pub genes: Vec<String>,
-    /// The way from coordinates back to genes; `None` for an embedding from the file.
+    /// Principal components, which convert coordinates into expression; `None` for an embedding from
+    /// the file.
     pub pca: Option<Pca>,
-    /// One bridge for each interval between neighbouring times.
+    /// One bridge for each interval between neighbouring times, in the order of time.
     pub intervals: Vec<Interval>,
 }
 
 impl Model {
-    /// Reads the folder that a fit wrote, and compares every file with the hash in `run.json`.
+    /// Reads the folder that a fit wrote. All files are compared with their hashes in `run.json`, and the
+    /// bridges are evaluated at a few cells.
     ///
-    /// A model that a fit had finished, but not put in its place when it died, is put there first.
+    /// If a fit has finished but died before it published the model, the model is published first.
     ///
     /// # Errors
-    /// [`Error::NoModel`] if there is none, [`Error::Unreadable`] if a file is damaged, of a newer
-    /// layout, or of another fit than the others, or if what they hold does not fit together.
+    /// [`Error::NoModel`] if there is no model; [`Error::Unreadable`] if a file is damaged, has a newer
+    /// layout or belongs to another fit, or if the contents of the files contradict each other.
     pub fn read(folder: &Path) -> Result<Self> {
         publish::settle(folder);
         let read =
             parts::steady(folder, || match model_check::whole(folder, Self::read_parts(folder)) {
                 Ok(model) => parts::check(folder).map(|()| model),
-                // What is missing may be missing because the files are of two fits.
+                // A file may be missing because the files belong to two fits.
                 Err(error @ (Error::Io { .. } | Error::NoFile { .. })) => {
                     parts::check(folder).and(Err(error))
                 }
@@ -192,6 +251,7 @@ impl Model {
         read.map_err(model_check::fit_again)
     }
 
+    /// Reads all files without comparing them with each other.
     fn read_parts(folder: &Path) -> Result<Self> {
         let header = model_check::header(&folder.join(HEADER), read_header(folder)?)?;
         let path = folder.join("cells.parquet");
@@ -211,7 +271,7 @@ impl Model {
             .ok_or_else(|| damaged("it lacks coordinates that model.json names"))?;
         let (genes, pca) = read_pca(folder, &header)?;
         let times: Vec<f64> = header.snapshots.iter().map(|snapshot| snapshot.time).collect();
-        // No snapshot has more cells than there are, whatever the header says.
+        // The header may be damaged: a snapshot has at most all cells.
         let sizes = header.snapshots.iter().map(|snapshot| snapshot.n_cells.min(cells.len()));
         let sizes: Vec<usize> = sizes.collect();
         let mut intervals: Vec<Interval> = times
@@ -228,10 +288,11 @@ impl Model {
     }
 }
 
-/// Reads `model.json` only.
+/// Reads only the `model.json` of the model in `folder`. See [`Header`] for an example.
 ///
 /// # Errors
-/// As [`Model::read`].
+/// [`Error::NoModel`] if there is no model; [`Error::Unreadable`] if the file is damaged or has a newer
+/// layout.
 pub fn read_header(folder: &Path) -> Result<Header> {
     let path = folder.join(HEADER);
     if !path.exists() {
@@ -248,12 +309,14 @@ pub fn read_header(folder: &Path) -> Result<Header> {
     read_json(&path)
 }
 
+/// The version of the layout, which is read before all other fields.
 #[derive(Deserialize)]
 struct FormatOnly {
     format: u32,
 }
 
-/// What the solver tells beyond the common figures, in the order it tells it.
+/// Names of the solver's own figures in the reports of `intervals`, in order of first appearance.
+#[doc(hidden)]
 pub fn detail_names(intervals: &[Interval]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for (name, _) in intervals.iter().flat_map(|interval| &interval.report.details) {
@@ -264,13 +327,14 @@ pub fn detail_names(intervals: &[Interval]) -> Vec<String> {
     names
 }
 
+/// Path of the file of an interval, relative to the folder of the model.
 pub(super) fn bridge_file(from: f64, to: f64) -> String {
     format!("{BRIDGES}/{}_{}.json", number_in_name(from), number_in_name(to))
 }
 
-/// Bytes of the file of a bridge between so many cells, at most: numbers of 40 bytes with their line, of
-/// which there are four for each pair of cells, and two for each cell and dimension beside what goes
-/// with the dimensions alone.
+/// Largest number of bytes of the file of a bridge between these numbers of cells. A number takes at most
+/// 40 bytes with its line. There are at most four numbers for each pair of cells, two for each cell and
+/// dimension, and [`LONGEST_JSON`] bytes for all that depends only on the dimensions.
 fn longest_bridge(cells: [usize; 2], dim: usize) -> u64 {
     let [n, m, dim] = [cells[0], cells[1], dim].map(|count| count as u64);
     let pairs = n.saturating_mul(m).saturating_mul(4);
@@ -278,6 +342,7 @@ fn longest_bridge(cells: [usize; 2], dim: usize) -> u64 {
     pairs.saturating_add(of_cells).saturating_mul(40).saturating_add(LONGEST_JSON)
 }
 
+/// Reads `genes.parquet`: the names of the genes and the principal components, if there are any.
 fn read_pca(folder: &Path, header: &Header) -> Result<(Vec<String>, Option<Pca>)> {
     let path = folder.join(GENES);
     if !path.exists() {

@@ -1,4 +1,4 @@
-//! A model together with the folder that it was read from.
+//! A model together with the folder from which it was read.
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,18 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::io::model::Model;
 
-/// A model that was read from a folder, checked as a whole. It dereferences to the [`Model`].
+/// A model together with the folder from which it was read. It dereferences to the [`Model`].
+///
+/// ```
+/// use sbcell::io::model::OpenModel;
+/// # fn main() -> sbcell::Result<()> {
+/// // A small model that the tests of sbcell use.
+/// let model = OpenModel::read("tests/fixtures/old-model/model")?;
+/// assert!(model.folder().ends_with("old-model/model"));
+/// assert_eq!(model.genes.len(), 12);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone)]
 pub struct OpenModel {
     folder: PathBuf,
@@ -14,8 +25,8 @@ pub struct OpenModel {
 }
 
 impl OpenModel {
-    /// A model in memory, as if it had been read from `folder`. Commands that need the fitted file look for
-    /// it by the run record there.
+    /// A model in memory, as if it had been read from `folder`. Functions that need the fitted data file
+    /// look for it by the run record in this folder.
     pub fn new(folder: impl Into<PathBuf>, model: Model) -> Self {
         Self { folder: folder.into(), model }
     }
@@ -30,7 +41,7 @@ impl OpenModel {
         Ok(Self { folder, model })
     }
 
-    /// The folder of the model.
+    /// Path of the folder of the model.
     pub fn folder(&self) -> &Path {
         &self.folder
     }

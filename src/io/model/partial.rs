@@ -1,4 +1,4 @@
-//! The folder of a fit that is under way: every interval as it is found, then all the rest.
+//! The folder of an unfinished fit: each interval when it is solved, then all other files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,12 +18,12 @@ use crate::io::run::{json_text, read_json, read_json_of, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::preprocess::Pca;
 
-/// The folder of a fit that is under way.
+/// The folder of an unfinished fit, `OUT.partial`.
 ///
-/// Dropped before [`PartialModel::publish`], it stays on disk for the parameter `resume` if an interval is
-/// in it, and goes otherwise.
+/// If this value is dropped before [`PartialModel::publish`], the folder stays on disk for the parameter
+/// `resume` if it contains an interval, and is removed otherwise.
 #[derive(Debug)]
-pub struct PartialModel {
+pub(crate) struct PartialModel {
     pub(super) folder: PathBuf,
     pub(super) out: PathBuf,
 }
@@ -32,25 +32,24 @@ impl Drop for PartialModel {
     fn drop(&mut self) {
         let intervals = fs::read_dir(self.folder.join(BRIDGES));
         if intervals.is_ok_and(|mut entries| entries.next().is_none()) {
-            // What cannot be removed is an empty folder; the run has its own error to tell.
+            // An error is ignored: at most an empty folder stays, and the fit has its own error.
             let _ = remove_unfinished(&self.folder);
         }
     }
 }
 
 impl PartialModel {
-    /// Starts the folder `OUT.partial`, or takes it up where `resume` finds one of the same plan. The
-    /// caller holds the lock of `out` and has called [`crate::io::model::recover`].
+    /// Creates the folder `OUT.partial`. With `resume`, continues an existing one of the same `plan`. The
+    /// caller must hold the lock of `out` and must have called [`crate::io::model::recover`].
     ///
     /// # Errors
-    /// [`Error::OutputTaken`] if `out` is there and not ours; [`Error::OtherPlan`] if `resume`
-    /// finds an unfinished fit of other data or parameters; [`Error::Io`] if the folder cannot
-    /// be made.
-    pub fn start(out: &Path, plan: &str, resume: bool) -> Result<Self> {
+    /// [`Error::OutputTaken`] if `out` exists and is no model; [`Error::OtherPlan`] if `resume` finds an
+    /// unfinished fit of other data or parameters; [`Error::Io`] if the folder cannot be created.
+    pub(crate) fn start(out: &Path, plan: &str, resume: bool) -> Result<Self> {
         check_output(out)?;
         let folder = partial_folder(out);
         let plan_file = folder.join(PLAN);
-        // A plan that cannot be read is of a run that died while it wrote it.
+        // A plan that cannot be read belongs to a fit that died while it wrote the plan.
         let started = read_json::<String>(&plan_file);
         match started {
             Ok(started) if resume && started != plan => return Err(Error::OtherPlan { folder }),
@@ -58,8 +57,8 @@ impl PartialModel {
             _ => {
                 remove_unfinished(&folder)?;
                 file::create_folder(&folder)?;
-                // Not under another name first: until the plan is whole the folder holds nothing but
-                // the plan, or a part of it.
+                // Written without a temporary name: until the plan is complete, the folder contains
+                // nothing but a part of it.
                 fs::write(&plan_file, json_text(&plan)?).map_err(io_error("write", &plan_file))?;
             }
         }
@@ -67,17 +66,18 @@ impl PartialModel {
         Ok(Self { folder, out: out.to_path_buf() })
     }
 
-    /// The folder that is being written.
-    pub fn folder(&self) -> &Path {
+    /// Path of the unfinished folder.
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// The interval `from` → `to` that was asked for as `problem`, if it was finished before; checked as
-    /// when a model is opened.
+    /// The interval `from` → `to` if an earlier run has solved it. It is checked as in [`Model::read`],
+    /// and must be the solution of `problem`.
     ///
     /// # Errors
-    /// [`Error::Unreadable`] or [`Error::NoFile`] if a file of it is damaged, lost, or of another problem.
-    pub fn interval(
+    /// [`Error::Unreadable`] or [`Error::NoFile`] if a file of it is damaged, missing, or belongs to another
+    /// problem.
+    pub(crate) fn interval(
         &self,
         from: f64,
         to: f64,
@@ -91,8 +91,7 @@ impl PartialModel {
         let most = longest_bridge([source.n_cells(), target.n_cells()], problem.dim());
         let mut interval: Interval = read_json_of(&path, most)?;
         networks::attach(&self.folder, std::slice::from_mut(&mut interval))?;
-        let asked = (from, to, problem.epsilon().value());
-        match bridge_check::as_asked(&interval, asked)
+        match bridge_check::as_asked(&interval, from, to, problem.epsilon().value())
             .and_then(|()| bridge_check::sound(&interval, source, target))
         {
             Ok(()) => Ok(Some(interval)),
@@ -100,24 +99,25 @@ impl PartialModel {
         }
     }
 
-    /// Keeps a finished interval, the answer to `problem`: nothing that could not be read again.
+    /// Writes a solved interval, the solution of `problem`, after checking that it could be read again.
     ///
     /// # Errors
-    /// [`Error::Numerical`] if a model with it would be refused; [`Error::Io`] if it cannot be written.
-    pub fn keep(&self, interval: &Interval, problem: &BridgeProblem) -> Result<()> {
+    /// [`Error::Numerical`] if it could not be read again; [`Error::Io`] if it cannot be written.
+    pub(crate) fn keep(&self, interval: &Interval, problem: &BridgeProblem) -> Result<()> {
         bridge_check::sound(interval, problem.source(), problem.target()).map_err(|why| {
-            let why = format!("{why}; the values are too far apart to compute with");
+            let why = format!("{why}; the values differ too much for numerical computations");
             Error::Numerical { what: "the bridge that was found", why }
         })?;
         networks::write(&self.folder, interval)?;
         write_json(&self.folder.join(bridge_file(interval.from, interval.to)), interval)
     }
 
-    /// Writes everything but the intervals; returns the names of all files of the model.
+    /// Writes all files except the intervals and `run.json`. Returns the names of all files of the model.
     ///
     /// # Errors
-    /// [`Error::Numerical`] if it could not be read again; [`Error::Io`] if a file cannot be written.
-    pub fn complete(&self, model: &Model) -> Result<Vec<String>> {
+    /// [`Error::Numerical`] if the model could not be read again; [`Error::Io`] if a file cannot be
+    /// written.
+    pub(crate) fn complete(&self, model: &Model) -> Result<Vec<String>> {
         model_check::writable(model)?;
         let mut files = vec![HEADER.to_string(), "cells.parquet".to_string()];
         let mut cells = Table::default()
@@ -153,7 +153,7 @@ impl PartialModel {
     }
 }
 
-/// Removes an unfinished fit, its plan last: what is left is known as ours at every moment.
+/// Removes an unfinished fit, the plan last, so that the rest is recognised as a fit at any moment.
 fn remove_unfinished(folder: &Path) -> Result<()> {
     for name in names_in(folder)?.into_iter().filter(|name| name != PLAN) {
         remove_any(&folder.join(name))?;
@@ -161,8 +161,8 @@ fn remove_unfinished(folder: &Path) -> Result<()> {
     remove_any(folder)
 }
 
-/// The rates of every cell in the interval that begins at its time; NaN where none does or
-/// nothing is known.
+/// Prior and posterior growth rate of every cell over the interval that begins at its time; NaN if there
+/// is no such interval or growth is not modelled.
 fn growth_columns(model: &Model) -> [(&'static str, Vec<f64>); 2] {
     let mut columns = [vec![f64::NAN; model.cells.len()], vec![f64::NAN; model.cells.len()]];
     for interval in &model.intervals {
@@ -178,6 +178,7 @@ fn growth_columns(model: &Model) -> [(&'static str, Vec<f64>); 2] {
     [("growth_prior", prior), ("growth_rate", posterior)]
 }
 
+/// The content of `pcs.csv`: variance and share of the total of each component.
 fn variance_table(names: &[String], pca: &Pca) -> Table {
     let variance = pca.explained_variance();
     Table::default()
@@ -186,6 +187,7 @@ fn variance_table(names: &[String], pca: &Pca) -> Table {
         .with("share", Cells::Floats((&variance / pca.total_variance()).to_vec()))
 }
 
+/// The content of `fit.csv`: report and distances of each interval.
 fn fit_table(intervals: &[Interval]) -> Table {
     let floats =
         |value: &dyn Fn(&Interval) -> f64| Cells::Floats(intervals.iter().map(value).collect());

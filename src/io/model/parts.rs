@@ -1,4 +1,4 @@
-//! The files of a model against their hashes in `run.json`: whether they are of one fit.
+//! Comparison of the files of a model with their hashes in `run.json`: whether one fit wrote them all.
 
 use std::path::Path;
 
@@ -12,15 +12,15 @@ use crate::io::networks;
 use crate::io::run::{LONGEST_JSON, OutputRecord, RunRecord, read_json};
 use crate::progress::Silent;
 
-/// How often a model is read that changes meanwhile.
+/// Number of attempts to read a model that changes at the same time.
 const ATTEMPTS: usize = 5;
 
-/// Compares every file of the model in `folder` with the hash that its fit recorded; nothing if there
-/// is no record. Reads all files once.
+/// Compares every file of the model in `folder` with the hash in its run record. Does nothing if there is
+/// no record. Reads all files once, in parallel.
 ///
 /// # Errors
-/// [`Error::Unreadable`] for the first file that is of another fit; [`Error::Io`] for one that is not
-/// there.
+/// [`Error::Unreadable`] for the first file of another fit; [`Error::Io`] or [`Error::NoFile`] for a
+/// missing file.
 pub(super) fn check(folder: &Path) -> Result<()> {
     let path = folder.join(RUN);
     if !path.exists() {
@@ -43,7 +43,8 @@ pub(super) fn check(folder: &Path) -> Result<()> {
     }
 }
 
-/// Reads again as long as that fails while `run.json` changes: a fit is putting its model there.
+/// Calls `read` again as long as it fails and `run.json` changes, because a fit publishes its model at
+/// the same time.
 pub(super) fn steady<T>(folder: &Path, read: impl Fn() -> Result<T>) -> Result<T> {
     let record = || file::read_bytes(&folder.join(RUN), LONGEST_JSON).ok();
     let mut before = record();
@@ -66,11 +67,13 @@ pub(super) fn steady<T>(folder: &Path, read: impl Fn() -> Result<T>) -> Result<T
     read()
 }
 
+/// Compares one file with its recorded hash.
 fn check_part(folder: &Path, output: &OutputRecord) -> Result<()> {
     let found = file::sha256(&folder.join(&output.file), &mut Silent)?;
     if found == output.sha256 { Ok(()) } else { Err(foreign(folder, &output.file)) }
 }
 
+/// The error for a file of another fit.
 fn foreign(folder: &Path, name: &str) -> Error {
     Error::Unreadable {
         path: folder.join(name),

@@ -1,10 +1,11 @@
-//! A finished folder put in its place in one step, whatever stood there and whenever the process dies.
+//! Publication of a finished model in one step, safe against the death of the process at any moment.
 //!
-//! A fit writes `OUT.partial`, which holds `plan.json` from its first moment. When all of it is there
-//! it gets the list `.sbcell-whole.json`: from then on it is the model, and whoever comes next puts it
-//! in its place if its fit died ([`recover`]). The two folders are exchanged where the system can do
-//! that; elsewhere files move one by one, `model.json` first out and last in, and a reader that finds
-//! the list moves the rest. The list lies in `OUT` until nothing is left of the older model.
+//! A fit writes the folder `OUT.partial`, which contains `plan.json` from the beginning. When all files
+//! are complete, the list `.sbcell-whole.json` is written into it. From then on the folder is the model:
+//! if the fit dies, the next process publishes it ([`recover`]). The folders `OUT.partial` and `OUT` are
+//! exchanged in one step if the system supports this. Otherwise files are moved one by one:
+//! `model.json` is removed first and moved last, and a reader that finds the list moves the remaining
+//! files. The list stays in `OUT` until the older model is removed completely.
 
 use std::fs;
 use std::path::Path;
@@ -21,17 +22,19 @@ use crate::io::networks;
 use crate::io::run::{RunRecord, read_json, write_json};
 use crate::io::staged;
 
+#[doc(hidden)]
 pub use crate::io::model::exchange::partial_folder;
 
+/// Name of the file with the plan of an unfinished fit.
 pub(in crate::io) const PLAN: &str = "plan.json";
 
-/// The list of the files of a whole model that is not in its place yet.
+/// Name of the list of files of a complete model that is not yet published.
 const WHOLE: &str = ".sbcell-whole.json";
 
-/// How often, ten milliseconds apart, a reader looks whether a fit has put its model in its place.
+/// Number of times, ten milliseconds apart, that a reader waits for a fit to publish its model.
 const LOOKS: usize = 200;
 
-/// What a fit writes beside `model.json`.
+/// Names of the files and folders that a fit writes besides `model.json`.
 pub(in crate::io) const OWN_NAMES: [&str; 8] = [
     RUN,
     "cells.parquet",
@@ -43,7 +46,7 @@ pub(in crate::io) const OWN_NAMES: [&str; 8] = [
     BRIDGES,
 ];
 
-/// What `fit` adds to a model when it has held out times.
+/// Names of the files that a fit adds to a model if it evaluates held-out times.
 pub(in crate::io) const VALIDATION: [&str; 5] = [
     "validation.csv",
     "validation.json",
@@ -52,49 +55,50 @@ pub(in crate::io) const VALIDATION: [&str; 5] = [
     "validation.run.json",
 ];
 
-/// What became of files that were made from an older model in the same folder.
+/// Files that were computed from an older model in the same folder, and were removed or kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Published {
-    /// Files that were as their command had written them, and are gone.
-    pub removed: Vec<String>,
-    /// Files that were changed since, and stay.
-    pub kept: Vec<String>,
+pub(crate) struct Published {
+    /// Files that nobody had changed; they were removed.
+    pub(crate) removed: Vec<String>,
+    /// Files that were changed after they were written; they stay.
+    pub(crate) kept: Vec<String>,
 }
 
 impl Published {
-    /// One sentence for each kind.
-    pub fn notes(&self) -> Vec<String> {
+    /// One note for the removed files and one for the kept ones, if there are any.
+    pub(crate) fn notes(&self) -> Vec<String> {
         let listed = |names: &[String]| names.join(", ");
         let mut notes = Vec::new();
         if !self.removed.is_empty() {
             let names = listed(&self.removed);
             notes.push(format!(
-                "removed what was made from the older model in this folder: {names}"
+                "removed results of the older model in this folder: {names}"
             ));
         }
         if !self.kept.is_empty() {
             let names = listed(&self.kept);
-            notes.push(format!("made from the older model, changed since and left there: {names}"));
+            notes.push(format!("kept results of the older model that were changed since: {names}"));
         }
         notes
     }
 }
 
+/// The list in [`WHOLE`].
 #[derive(Debug, Serialize, Deserialize)]
 struct Whole {
-    /// The files of the model.
+    /// Files of the new model.
     files: Vec<String>,
-    /// Files of the older model's folder that do not stay.
+    /// Files in the folder of the older model that are removed with it.
     dropped: Vec<String>,
 }
 
 impl PartialModel {
-    /// Puts the finished folder in its place. An older model there is replaced at once; files that
-    /// are not ours stay, files that were made from the older model do not.
+    /// Publishes the finished folder. An older model is replaced in one step. Foreign files in its folder
+    /// stay; unchanged results that were computed from it are removed.
     ///
     /// # Errors
     /// [`Error::Io`] if a file cannot be moved.
-    pub fn publish(self) -> Result<Published> {
+    pub(crate) fn publish(self) -> Result<Published> {
         let run: RunRecord = read_json(&self.folder.join(RUN))?;
         let mut files: Vec<String> = run.outputs.into_iter().map(|output| output.file).collect();
         files.push(RUN.into());
@@ -102,12 +106,12 @@ impl PartialModel {
     }
 }
 
-/// Ends what a fit to `out` could not end that died while it put its model in its place, and removes
-/// what a dead evaluation left there. The caller holds the lock of `out`.
+/// Completes the publication of a model to `out` if its fit died during it, and that of the files of a
+/// dead evaluation. The caller must hold the lock of `out`.
 ///
 /// # Errors
 /// [`Error::Io`] if a file cannot be moved or removed.
-pub fn recover(out: &Path) -> Result<Published> {
+pub(crate) fn recover(out: &Path) -> Result<Published> {
     let partial = partial_folder(out);
     let published = if out.join(WHOLE).exists() {
         finish(&partial, out)?;
@@ -122,7 +126,7 @@ pub fn recover(out: &Path) -> Result<Published> {
     Ok(published)
 }
 
-/// As [`recover`], for readers: if it cannot be done, what is there is read as it is.
+/// As [`recover`], for readers. Errors are ignored: the reader then reads the files as they are.
 pub(super) fn settle(out: &Path) {
     let unsettled = || {
         let whole = out.join(WHOLE).exists() || partial_folder(out).join(WHOLE).exists();
@@ -140,11 +144,12 @@ pub(super) fn settle(out: &Path) {
     }
 }
 
-/// Whether a fit may write to `out`: nothing of the names it writes is there, or a fit wrote it;
-/// and an unfinished fit is all that is in `OUT.partial`.
+/// Checks that a fit may write to `out`: the folder contains no file with a name of a model, or it
+/// contains a model; and `OUT.partial` contains nothing but an unfinished fit.
 ///
 /// # Errors
-/// [`Error::OutputTaken`] if it is there and not ours.
+/// [`Error::OutputTaken`] if one of the folders contains foreign files.
+#[doc(hidden)]
 pub fn check_output(out: &Path) -> Result<()> {
     let by_fit = |folder: &Path| {
         read_json::<RunRecord>(&folder.join(RUN)).is_ok_and(|run| run.command == "fit")
@@ -164,7 +169,8 @@ pub fn check_output(out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The whole model in `partial` becomes `out`. May be called again after it was interrupted.
+/// Makes the complete model in `partial` the model in `out`. It may be called again after an
+/// interruption at any point.
 fn put_in_place(partial: &Path, out: &Path, files: Vec<String>) -> Result<Published> {
     let (published, dropped) = derived::of_older(out)?;
     let whole = Whole { files, dropped };
@@ -179,7 +185,7 @@ fn put_in_place(partial: &Path, out: &Path, files: Vec<String>) -> Result<Publis
         let own = name == HEADER || OWN_NAMES.contains(&name) || VALIDATION.contains(&name);
         !own && !is_of_dead_run(name) && !whole.dropped.iter().any(|dropped| dropped == name)
     };
-    // Not where a dead run has begun to move files one by one.
+    // An exchange is wrong if a dead process has already moved some files.
     let together = whole.files.iter().all(|name| partial.join(name).exists());
     if !(together && carry_over(out, partial, &stays) && exchange(partial, out)) {
         move_each(partial, out, &whole)?;
@@ -188,7 +194,7 @@ fn put_in_place(partial: &Path, out: &Path, files: Vec<String>) -> Result<Publis
     Ok(published)
 }
 
-/// Takes out of a whole model what its fit does not need any more, and what a dead run left in it.
+/// Removes from a complete model the files that only the fit needed, and the remains of dead processes.
 fn clear(partial: &Path, files: &[String]) -> Result<()> {
     let listed = |name: &str| files.iter().any(|file| file == name);
     for name in names_in(partial)? {
@@ -201,6 +207,7 @@ fn clear(partial: &Path, files: &[String]) -> Result<()> {
     clear_bridges(partial, files)
 }
 
+/// Removes the bridges in `folder` that are not among `files`.
 fn clear_bridges(folder: &Path, files: &[String]) -> Result<()> {
     let bridges = folder.join(BRIDGES);
     for name in names_in(&bridges)? {
@@ -212,12 +219,13 @@ fn clear_bridges(folder: &Path, files: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Names of files that only a run writes that has not ended.
+/// Whether `name` is that of a temporary file, which remains only if its process died.
 fn is_of_dead_run(name: &str) -> bool {
     name.starts_with('.') && (name.contains(".tmp-") || name.contains(".sbcell-"))
 }
 
-/// The files of `partial` into `out`, one by one; what a dead run has moved already is passed over.
+/// Moves the files of `partial` to `out` one by one. Files that a dead process has already moved are
+/// skipped.
 fn move_each(partial: &Path, out: &Path, whole: &Whole) -> Result<()> {
     for name in &whole.dropped {
         remove_any(&out.join(name))?;
@@ -246,8 +254,8 @@ fn move_each(partial: &Path, out: &Path, whole: &Whole) -> Result<()> {
     fs::rename(partial.join(WHOLE), &list).map_err(io_error("replace", &list))
 }
 
-/// `out` is the new model; what is left in `partial` is the older one, or nothing. What is not ours
-/// there goes to `out`, the rest goes, and the list last.
+/// Completes a publication: `out` is the new model, and `partial` contains the older one or nothing.
+/// Foreign files in `partial` are moved to `out`, then `partial` is removed, and the list last.
 fn finish(partial: &Path, out: &Path) -> Result<()> {
     let list = out.join(WHOLE);
     let whole: Whole = read_json(&list)?;

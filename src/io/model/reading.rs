@@ -1,4 +1,4 @@
-//! What a fit read: which file, which cells of it, which numbers, and what they were taken to be.
+//! The input of a fit: the file, the selected cells, the matrix, and the interpretation of its values.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,34 +9,61 @@ use crate::error::{Error, Result};
 use crate::io::model::{Header, RUN};
 use crate::io::run::read_json;
 
-/// What a fit was told to read: enough to read the same cells and numbers again.
+/// Options with which a fit has read its file: enough to read the same cells and values again.
+///
+/// ```
+/// use std::path::Path;
+/// use sbcell::io::model::{Source, read_header};
+/// # fn main() -> sbcell::Result<()> {
+/// // A small model that the tests of sbcell use.
+/// let folder = Path::new("tests/fixtures/old-model/model");
+/// let reading = read_header(folder)?.reading(folder)?;
+/// assert_eq!(reading.source, Source::Layer("counts".into()));
+/// assert_eq!(reading.filters, ["time<=24"]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
-    /// Where the times are.
+    /// Column and values of the times.
     pub time: TimeOptions,
-    /// Where the numbers are.
+    /// The matrix.
     pub source: Source,
-    /// What the values of the matrix were taken to be.
+    /// Interpretation of the values of the matrix.
     pub values: ValuesChoice,
-    /// Conditions that the cells meet.
+    /// Conditions on columns of `obs` that the cells fulfil, such as `time<=24`.
     pub filters: Vec<String>,
 }
 
 /// The file that was fitted.
+///
+/// ```
+/// use std::path::Path;
+/// use sbcell::io::model::read_header;
+/// # fn main() -> sbcell::Result<()> {
+/// // A small model of an older version, which did not record the length.
+/// let folder = Path::new("tests/fixtures/old-model/model");
+/// let file = read_header(folder)?.fitted_file(folder)?;
+/// assert_eq!((file.bytes, file.sha256.len()), (None, 64));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRecord {
-    /// Its length in bytes; not known of older models.
+    /// Length in bytes; absent in models of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes: Option<u64>,
-    /// SHA-256 of its content.
+    /// SHA-256 of the content in lower-case hexadecimal.
     pub sha256: String,
 }
 
 impl Header {
-    /// What the fit read. Models of older versions have it in `run.json` only.
+    /// The options with which the fit has read its file. For a model of an older version they are read
+    /// from the `run.json` in its `folder`.
     ///
     /// # Errors
-    /// [`Error::Io`] or [`Error::Unreadable`] if it is nowhere: nothing is put in its place.
+    /// [`Error::Io`], [`Error::NoFile`] or [`Error::Unreadable`] if they are recorded nowhere. There is no
+    /// default.
     pub fn reading(&self, folder: &Path) -> Result<Reading> {
         match &self.reading {
             Some(reading) => Ok(reading.clone()),
@@ -44,7 +71,8 @@ impl Header {
         }
     }
 
-    /// The file that was fitted. Models of older versions have it in `run.json` only.
+    /// The file that was fitted. For a model of an older version it is read from the `run.json` in its
+    /// `folder`.
     ///
     /// # Errors
     /// As [`Header::reading`].
@@ -56,48 +84,64 @@ impl Header {
     }
 }
 
+/// The options in an older `run.json`.
 #[derive(Deserialize)]
 struct OlderReading {
     parameters: Reading,
 }
 
+/// The input in an older `run.json`.
 #[derive(Deserialize)]
 struct OlderFile {
     input: FileRecord,
 }
 
-/// Those fields of an older `run.json` that are needed, whatever the others are.
+/// Reads the needed fields of an older `run.json` and ignores the others.
 fn read_older<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
     read_json(path).map_err(|error| match error {
         Error::Unreadable { path, problem, .. } => Error::Unreadable {
             path,
-            problem: format!("it does not say what was fitted: {problem}"),
+            problem: format!("it does not record the input of the fit: {problem}"),
             way_out: Some("run `sbcell fit` again".into()),
         },
         other => other,
     })
 }
 
-/// Where the times are.
+/// Column of the times, and times for its labels.
+///
+/// ```
+/// use sbcell::io::model::TimeOptions;
+/// // Labels of a column of text, with a time for each.
+/// let map = [("early".to_string(), 0.0), ("late".to_string(), 2.5)].into_iter().collect();
+/// let time = TimeOptions { column: Some("stage".into()), map: Some(map) };
+/// assert_eq!(time.map.unwrap()["late"], 2.5);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct TimeOptions {
-    /// The column of `obs`; found if `None`.
+    /// Column of `obs`; if it is `None`, sbcell looks for a column of times.
     pub column: Option<String>,
-    /// The user's own times for the labels of the column.
+    /// Time of each label of the column; if it is `None`, sbcell derives times from the labels.
     pub map: Option<BTreeMap<String, f64>>,
 }
 
-/// Where the numbers are in the file.
+/// The matrix of an `.h5ad` file that is read.
+///
+/// ```
+/// use sbcell::io::model::Source;
+/// assert_eq!(Source::Layer("counts".into()).to_string(), "layers/counts");
+/// assert_eq!(Source::Rep("X_pca".into()).to_string(), "obsm/X_pca");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The matrix `X`.
     X,
-    /// A layer.
+    /// The layer with this name.
     Layer(String),
-    /// `raw/X`.
+    /// The matrix `raw/X`.
     Raw,
-    /// An embedding in `obsm`, taken as it is; no preprocessing.
+    /// The embedding with this key in `obsm`, used without preprocessing.
     Rep(String),
 }
 
@@ -112,16 +156,22 @@ impl std::fmt::Display for Source {
     }
 }
 
-/// What the values of the matrix are taken to be.
+/// Interpretation of the values of the matrix.
+///
+/// ```
+/// use sbcell::io::model::ValuesChoice;
+/// let text = serde_json::to_string(&ValuesChoice::Counts).unwrap();
+/// assert_eq!(text, "\"counts\"");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ValuesChoice {
-    /// Found from the values.
+    /// Determined from the values.
     Auto,
-    /// Counts: normalise to the median depth, then log1p.
+    /// Counts: they are scaled to the median depth and replaced by `ln(1 + x)`.
     Counts,
-    /// Normalised and not logged: log1p.
+    /// Normalised values: they are replaced by `ln(1 + x)`.
     Normalised,
-    /// Already on a log scale, or otherwise to be used as they are.
+    /// Values on a log scale, or others that are used as they are.
     AsIs,
 }

@@ -32,7 +32,7 @@ pub(super) fn of_field(
     let spread = spreads(model.points.view(), pca.loadings());
     let edges = EdgeRanking { top: options.top }.rank(effects.view(), spread.view(), &regulators);
     let snapshots = &model.header.snapshots;
-    let span = (snapshots[0].time, snapshots[snapshots.len() - 1].time);
+    let (from, to) = (snapshots[0].time, snapshots[snapshots.len() - 1].time);
     let rows = edges.into_iter().map(|edge| EdgeRow {
         regulator: model.genes[edge.regulator].clone(),
         target: model.genes[edge.target].clone(),
@@ -43,7 +43,8 @@ pub(super) fn of_field(
         p_value: f64::NAN,
         q_value: f64::NAN,
         lag: f64::NAN,
-        span,
+        from,
+        to,
         group: String::new(),
     });
     Ok(rows.collect())

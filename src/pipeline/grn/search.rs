@@ -226,8 +226,8 @@ impl Known<'_> {
             let seed = Seed(self.options.seed).child("grn/coupling", k as u64);
             let ends =
                 bridge.sample_transition(source.points(), UnitTime::START, UnitTime::END, seed)?;
-            let ends = (ends.view(), source.marginal());
-            let step = Step::by_ends(ends, process.snapshots[k + 1].points())?;
+            let targets_at = process.snapshots[k + 1].points();
+            let step = Step::by_ends(ends.view(), source.marginal(), targets_at)?;
             steps.extend(step.within(&sources, &targets, place));
         }
         Ok(steps)
@@ -273,7 +273,8 @@ impl Known<'_> {
                 p_value: p[edge],
                 q_value: q[place],
                 lag: edges.lag,
-                span: part.span,
+                from: part.span.0,
+                to: part.span.1,
                 group: part.group.clone(),
             });
             found.correlations.push(plain[edge]);

@@ -105,10 +105,10 @@ fn interval(
     let times = course.lineage.times();
     let link = &course.lineage.links()[k];
     let source = course.process.source(k, times[k + 1])?;
-    let ends = (&source, &course.process.snapshots[k + 1]);
+    let target = &course.process.snapshots[k + 1];
     let bridge = &*course.process.series.bridges()[k];
     let seed = Seed(options.seed).child("diagnose", k as u64);
-    let far = far_cells(link, ends, seed)?;
+    let far = far_cells(link, &source, target, seed)?;
     let share = |of: &dyn Fn(usize) -> bool| {
         (0..far.growth.len()).filter(|&i| of(i)).count() as f64 / far.growth.len() as f64
     };
@@ -120,11 +120,11 @@ fn interval(
     };
     Ok(IntervalDiagnosis {
         times: (times[k], times[k + 1]),
-        signal: signal(link, ends, bridge.epsilon(), (options.deals, seed))?,
+        signal: signal(link, &source, target, bridge.epsilon(), options.deals, seed)?,
         beyond,
         dead,
         of_groups,
-        agreement: agreement(bridge, ends)?,
+        agreement: agreement(bridge, &source, target)?,
         far,
     })
 }

@@ -102,7 +102,7 @@ pub(super) fn of_course(
         (options.bootstrap, options.seed),
         progress,
     )?;
-    let found = Fates::of(&resampled, &course.lineage, &terminals)?;
+    let found = Fates::of(&resampled, &terminals)?;
     progress::report(progress, progress::Event::End)?;
     let passed = Passed { named, between: (1..found.tables.len()).collect() };
     notes::say_unknown(&resampled, (course, groups), passed, progress)?;

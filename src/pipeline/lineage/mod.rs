@@ -114,7 +114,7 @@ impl CourseOfCells {
             }
         };
         let seed = Seed(seed).child("lineage/resamples", 0);
-        Resampled::new(&self.lineage, batches.as_deref(), (n_resamples, seed))
+        Resampled::new(&self.lineage, batches.as_deref(), n_resamples, seed)
     }
 }
 

@@ -149,7 +149,8 @@ pub fn perturb(
         genes: &genes,
         levels: &known.levels,
         held: !options.once,
-        span: (from, until),
+        from,
+        until,
         n_steps: STEPS,
     };
     let source = &course.process.snapshots[from];

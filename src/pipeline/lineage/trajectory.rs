@@ -7,7 +7,8 @@ use crate::error::{Error, Result};
 use crate::io::model::{Model, OpenModel};
 use crate::io::table::{Cells, Table};
 use crate::lineage::{
-    Groups, Path, TrajectoryStep, free_paths, pinned_paths, trajectory as follow,
+    Groups, Path, PathEnds, PathGrid, TrajectoryStep, free_paths, pinned_paths,
+    trajectory as follow,
 };
 use crate::pipeline::lineage::{CellSets, CourseOfCells, even_sets, notes};
 use crate::progress::Progress;
@@ -130,9 +131,9 @@ pub(super) fn steps(
     sets.iter()
         .map(|&(group, at)| {
             let range = match direction {
-                Direction::Both => (0, last),
-                Direction::Forward => (at, last),
-                Direction::Backward => (0, at),
+                Direction::Both => 0..=last,
+                Direction::Forward => at..=last,
+                Direction::Backward => 0..=at,
             };
             follow(&course.lineage, even_sets(groups, at, &[group]).view(), at, range)
         })
@@ -234,14 +235,11 @@ fn paths(
     options: &TrajectoryOptions,
 ) -> Result<Vec<Path>> {
     let start = even_sets(groups, at, &[group]);
-    let bridges = course.process.series.bridges();
-    let (n, seed) =
-        ((options.paths, options.grid), Seed(options.seed).child("paths", group as u64));
+    let series = &course.process.series;
+    let grid = PathGrid { n_paths: options.paths, per_interval: options.grid };
+    let seed = Seed(options.seed).child("paths", group as u64);
     match &options.to {
-        None => {
-            let source = (&course.snapshots()[at], start.column(0));
-            free_paths((course.lineage.times(), bridges), source, at, n, seed)
-        }
+        None => free_paths(series, &course.snapshots()[at], start.column(0), at, grid, seed),
         Some((name, time)) => {
             let goal = groups.find(name)?;
             let end = super::place_or_last(&course.lineage, *time)?;
@@ -250,9 +248,8 @@ fn paths(
                 let (name, must) = ("to", "a group with cells at its time");
                 return Err(Error::Parameter { name, must, got: groups.names()[goal].clone() });
             }
-            let both = (start.column(0), ends.column(0));
-            let places = (course.snapshots(), bridges);
-            pinned_paths(&course.lineage, places, ((at, end), both), n, seed)
+            let ends = PathEnds { from: at, to: end, start: start.column(0), end: ends.column(0) };
+            pinned_paths(&course.lineage, course.snapshots(), series, ends, grid, seed)
         }
     }
 }

@@ -85,8 +85,8 @@ pub fn transitions(
         progress,
     )?;
     let mut tables = Vec::new();
-    for (done, &pair) in pairs.iter().enumerate() {
-        tables.push(between((&course.lineage, &resampled), &groups, pair)?);
+    for (done, &(from, to)) in pairs.iter().enumerate() {
+        tables.push(between(&resampled, &groups, from, to)?);
         progress::report(progress, Event::Step { done: done as u64 + 1 })?;
     }
     progress::report(progress, Event::End)?;
@@ -94,11 +94,11 @@ pub fn transitions(
         let of = |groups: &[Option<usize>], place: usize| -> Vec<(usize, usize)> {
             groups.iter().flatten().map(|&group| (group, place)).collect()
         };
-        [of(&table.sources, table.span.0), of(&table.targets, table.span.1)].concat()
+        [of(&table.sources, table.from), of(&table.targets, table.to)].concat()
     });
     let sides: Vec<(usize, usize)> = sides.collect();
     notes::say_few(&course, &groups, sides.iter().copied(), progress)?;
-    let between = tables.iter().flat_map(|table| table.span.0 + 1..table.span.1);
+    let between = tables.iter().flat_map(|table| table.from + 1..table.to);
     notes::say_unknown(
         &resampled,
         (&course, &groups),
@@ -136,8 +136,8 @@ fn long(tables: &[Transitions], groups: &Groups, times: &[f64]) -> Table {
         Cells::Texts(cells.iter().map(|(table, g, h)| of(table, *g, *h)).collect())
     };
     Table::default()
-        .with("t0", number(&|table, _, _| times[table.span.0]))
-        .with("t1", number(&|table, _, _| times[table.span.1]))
+        .with("t0", number(&|table, _, _| times[table.from]))
+        .with("t1", number(&|table, _, _| times[table.to]))
         .with("source", text(&|table, g, _| name(groups, table.sources[g])))
         .with("target", text(&|table, _, h| name(groups, table.targets[h])))
         .with("mass", number(&|table, g, h| table.mass[g][h].value))
@@ -146,15 +146,15 @@ fn long(tables: &[Transitions], groups: &Groups, times: &[f64]) -> Table {
         .with("prob", number(&|table, g, h| table.shares[g][h].value))
         .with("prob_lo", end(&|table, g, h| table.shares[g][h].lo))
         .with("prob_hi", end(&|table, g, h| table.shares[g][h].hi))
-        .with("n_source", count(&|table, g, _| table.n_cells.0[g]))
-        .with("n_target", count(&|table, _, h| table.n_cells.1[h]))
+        .with("n_source", count(&|table, g, _| table.source_cells[g]))
+        .with("n_target", count(&|table, _, h| table.target_cells[h]))
 }
 
 fn shown(table: &Transitions, groups: &Groups, times: &[f64]) -> ShownTransitions {
     let row =
-        |g: usize| (name(groups, table.sources[g]), table.n_cells.0[g], table.shares[g].clone());
+        |g: usize| (name(groups, table.sources[g]), table.source_cells[g], table.shares[g].clone());
     ShownTransitions {
-        times: (times[table.span.0], times[table.span.1]),
+        times: (times[table.from], times[table.to]),
         targets: table.targets.iter().map(|&group| name(groups, group)).collect(),
         rows: (0..table.sources.len()).map(row).collect(),
     }

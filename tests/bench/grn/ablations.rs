@@ -31,7 +31,7 @@ fn variants() -> Vec<Variant> {
         ("snapshots, two intervals apart", |course| {
             alone(course, Estimator::Hill, Lag::Intervals(2))
         }),
-        ("no information", |course| weighted(course, (0.25, 0.0))),
+        ("no information", without_information),
         ("across targets", |course| {
             course.search(&EdgeSearch { across_targets: true, ..EdgeSearch::default() })
         }),
@@ -124,8 +124,8 @@ fn alone(course: &Simulated, estimator: Estimator, lag: Lag) -> EdgeMatrix {
     course.search(&EdgeSearch { estimator, lag, ..EdgeSearch::default() })
 }
 
-fn weighted(course: &Simulated, weights: (f64, f64)) -> EdgeMatrix {
-    course.search(&EdgeSearch { weights, ..EdgeSearch::default() })
+fn without_information(course: &Simulated) -> EdgeMatrix {
+    course.search(&EdgeSearch { information_weight: 0.0, ..EdgeSearch::default() })
 }
 
 /// Every so manieth cell.
