@@ -80,7 +80,7 @@ impl FromCells<'_> {
         for i in first..n_steps {
             let how = Simulation { n_steps: 1, ..how };
             let seed = seed.child("from cells/step", i as u64);
-            x = simulate(self, x.view(), (time(i)?, time(i + 1)?), how, seed)?;
+            x = simulate(self, x.view(), time(i)?, time(i + 1)?, how, seed)?;
         }
         Ok(x)
     }
@@ -95,7 +95,7 @@ impl FromCells<'_> {
         let link = self.bridge.link(self.source, self.target, seed.child("link", 0))?;
         let starts = link.draw_back(rows, seed.child("ends", 0))?;
         let starts = self.source.points().select(Axis(0), &starts);
-        self.bridge.sample_pinned(starts.view(), x.view(), (UnitTime::START, to), seed)
+        self.bridge.sample_pinned(starts.view(), x.view(), UnitTime::START, to, seed)
     }
 }
 
@@ -224,8 +224,10 @@ mod tests {
         let (zero, var0, mean1, var1) = (array![0.0], array![1.0], array![2.0], array![0.3]);
         let epsilon = 0.5;
         let bridge = LightSbBridge::from_gaussians(
-            (zero.view(), var0.view()),
-            (mean1.view(), var1.view()),
+            zero.view(),
+            var0.view(),
+            mean1.view(),
+            var1.view(),
             Epsilon::new(epsilon).unwrap(),
         )
         .unwrap();

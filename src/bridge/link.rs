@@ -25,7 +25,8 @@ const SHARP: f64 = 0.01;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Link {
     pairs: Pairs,
-    marginals: (Array1<f64>, Array1<f64>),
+    source: Array1<f64>,
+    target: Array1<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -39,11 +40,11 @@ impl Link {
     ///
     /// # Errors
     /// [`Error::Numerical`] if the plan has no mass or its masses are not finite.
-    pub fn all(plan: AllPairs) -> Result<Self> {
+    pub(in crate::bridge) fn all(plan: AllPairs) -> Result<Self> {
         let (n, m) = plan.shape();
         let source = plan.times(Array2::ones((m, 1)).view()).column(0).to_owned();
         let target = plan.transposed_times(Array2::ones((n, 1)).view()).column(0).to_owned();
-        Self::new(Pairs::All(plan), (source, target))
+        Self::new(Pairs::All(plan), source, target)
     }
 
     /// Of pairs.
@@ -51,14 +52,14 @@ impl Link {
     /// # Errors
     /// As [`Link::all`].
     pub fn pairs(coupling: Coupling) -> Result<Self> {
-        let marginals = coupling.marginals();
-        Self::new(Pairs::Few(coupling), marginals)
+        let (source, target) = coupling.marginals();
+        Self::new(Pairs::Few(coupling), source, target)
     }
 
-    fn new(pairs: Pairs, marginals: (Array1<f64>, Array1<f64>)) -> Result<Self> {
-        let total = marginals.0.sum();
+    fn new(pairs: Pairs, source: Array1<f64>, target: Array1<f64>) -> Result<Self> {
+        let total = source.sum();
         if 0.0 < total && total < f64::INFINITY {
-            return Ok(Self { pairs, marginals });
+            return Ok(Self { pairs, source, target });
         }
         let why = format!("its mass is {total}");
         Err(Error::Numerical { what: "the plan between two snapshots", why })
@@ -103,17 +104,17 @@ impl Link {
             *value = (0.5 * (x2[i] + y2[j]) - *value).max(0.0);
         }
         let plan = exact_plan(cost.view(), ends.marginal(), target.marginal(), &mut Silent)?;
-        Self::pairs(Coupling::from_exact((n, m), &plan)?)
+        Self::pairs(Coupling::from_exact(n, m, &plan)?)
     }
 
     /// Numbers of source and target cells.
     pub fn shape(&self) -> (usize, usize) {
-        (self.marginals.0.len(), self.marginals.1.len())
+        (self.source.len(), self.target.len())
     }
 
     /// The masses that leave each source cell, and those that arrive at each target cell.
     pub fn marginals(&self) -> (ArrayView1<'_, f64>, ArrayView1<'_, f64>) {
-        (self.marginals.0.view(), self.marginals.1.view())
+        (self.source.view(), self.target.view())
     }
 
     /// `T V` for `values` `(n_target, k)`: sums over target cells, `(n_source, k)`.
@@ -156,7 +157,7 @@ impl Link {
     /// for a cell with one partner, `k` for one with `k` of equal mass; zero for a cell without.
     pub fn effective_partners(&self) -> Array1<f64> {
         let mut partners = self.log_moments();
-        Zip::from(&mut partners).and(&self.marginals.0).for_each(|moment, &mass| {
+        Zip::from(&mut partners).and(&self.source).for_each(|moment, &mass| {
             *moment = if mass > 0.0 { (mass.ln() - *moment / mass).exp() } else { 0.0 };
         });
         partners
@@ -169,8 +170,8 @@ impl Link {
         let own = |masses: &Array1<f64>| -> f64 {
             masses.iter().filter(|mass| **mass > 0.0).map(|mass| mass * mass.ln()).sum()
         };
-        let total = self.marginals.0.sum();
-        let (source, target) = (own(&self.marginals.0), own(&self.marginals.1));
+        let total = self.source.sum();
+        let (source, target) = (own(&self.source), own(&self.target));
         // With T = M t: Σ t ln(t / (ρ κ)) = (Σ T ln T − Σ r ln r − Σ c ln c) / M + ln M.
         (self.log_moments().sum() - source - target) / total + total.ln()
     }
@@ -195,14 +196,15 @@ impl Link {
     /// [`Error::Shape`] if they are others.
     pub fn share_beyond(
         &self,
-        (source, target): (&Snapshot, &Snapshot),
+        source: &Snapshot,
+        target: &Snapshot,
         reach: f64,
     ) -> Result<Array1<f64>> {
         check("the source snapshot", self.shape().0, source.n_cells())?;
         check("the target snapshot", self.shape().1, target.n_cells())?;
         let (x, y) = (source.points(), target.points());
         let far = match &self.pairs {
-            Pairs::All(plan) => plan.mass_beyond(reach, (x, y)),
+            Pairs::All(plan) => plan.mass_beyond(reach, x, y),
             Pairs::Few(coupling) => {
                 let mut far = Array1::zeros(source.n_cells());
                 for (i, j, mass) in coupling.pairs() {
@@ -214,7 +216,7 @@ impl Link {
                 far
             }
         };
-        Ok(shares(far, &self.marginals.0))
+        Ok(shares(far, &self.source))
     }
 
     /// The pairs with at least `least` of the mass of an even row, `1/n_source`; all pairs of a plan that
@@ -272,11 +274,10 @@ impl Link {
             Pairs::Few(coupling) => {
                 let (n, m) = coupling.shape();
                 let pairs = coupling.pairs().map(|(i, j, mass)| (j, i, mass));
-                Pairs::Few(Coupling::new((m, n), pairs)?)
+                Pairs::Few(Coupling::new(m, n, pairs)?)
             }
         };
-        let (source, target) = &self.marginals;
-        let back = Self { pairs, marginals: (target.clone(), source.clone()) };
+        let back = Self { pairs, source: self.target.clone(), target: self.source.clone() };
         back.draw(rows, ones.view(), seed)
     }
 
@@ -334,145 +335,4 @@ fn check(what: &'static str, expected: usize, got: usize) -> Result<()> {
         return Ok(());
     }
     Err(Error::Shape { what, unit: "rows", expected, got })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::bridge::SinkhornBridge;
-    use ndarray::array;
-
-    fn waves(n: usize, f: f64, shift: f64) -> Snapshot {
-        let points = Array2::from_shape_fn((n, 3), |(i, d)| {
-            (f * (1 + i * 3 + d) as f64).sin() * 1.5 + shift * d as f64
-        });
-        let weights = (0..n).map(|i| 1.0 + (i % 3) as f64).collect();
-        Snapshot::weighted(points, weights).unwrap()
-    }
-
-    /// An entropic plan, written out, and the link of it.
-    fn example() -> (Snapshot, Snapshot, Array2<f64>, Link) {
-        // More than one chunk of rows and block of columns.
-        let (source, target) = (waves(150, 0.37, 0.0), waves(530, 0.71, 2.0));
-        let epsilon = Epsilon::new(0.4).unwrap();
-        let problem = BridgeProblem::new(source.clone(), target.clone(), epsilon).unwrap();
-        let solver = SinkhornSolver { tolerance: 1e-9, ..SinkhornSolver::default() };
-        let bridge: SinkhornBridge = solver.fit(&problem, &mut Silent).unwrap().0;
-        let (f, g) = bridge.potentials();
-        let centres = [&source, &target].map(|s| s.marginal().dot(&s.points()));
-        let plan = Array2::from_shape_fn((150, 530), |(i, j)| {
-            let x = &source.points().row(i) - &centres[0];
-            let y = &target.points().row(j) - &centres[1];
-            let off = x - y;
-            let exponent = (f[i] + g[j] - 0.5 * off.dot(&off)) / 0.4;
-            source.marginal()[i] * target.marginal()[j] * exponent.exp()
-        });
-        (source, target, plan, Link::all(bridge.plan()).unwrap())
-    }
-
-    fn close(a: &Array2<f64>, b: &Array2<f64>) {
-        let off = (a - b).iter().fold(0.0, |m: f64, v| m.max(v.abs()));
-        assert!(off < 1e-12, "{off:e}");
-    }
-
-    #[test]
-    fn products_are_those_of_the_plan_written_out_however_it_is_held() {
-        let (_, _, plan, link) = example();
-        let v = Array2::from_shape_fn((530, 2), |(j, c)| (j as f64 * 0.3 + c as f64).cos());
-        let u = Array2::from_shape_fn((150, 2), |(i, c)| (i as f64 * 0.2 + c as f64).sin());
-        close(&link.pull(v.view()).unwrap(), &plan.dot(&v));
-        close(&link.push(u.view()).unwrap(), &plan.t().dot(&u));
-        let pairs = plan.indexed_iter().filter(|entry| *entry.1 > 0.0);
-        let pairs = pairs.map(|((i, j), mass)| (i, j, *mass));
-        let few = Link::pairs(Coupling::new((150, 530), pairs).unwrap()).unwrap();
-        close(&few.pull(v.view()).unwrap(), &plan.dot(&v));
-        close(&few.push(u.view()).unwrap(), &plan.t().dot(&u));
-        assert!((link.information() - few.information()).abs() < 1e-9);
-        let off = link.effective_partners() - few.effective_partners();
-        assert!(off.iter().all(|off| off.abs() < 1e-6));
-        assert!(link.pull(u.view()).is_err() && link.push(v.view()).is_err());
-    }
-
-    #[test]
-    fn information_and_partners_are_as_defined() {
-        let (_, _, plan, link) = example();
-        let (r, c) = (plan.sum_axis(Axis(1)), plan.sum_axis(Axis(0)));
-        let direct: f64 = plan.indexed_iter().map(|((i, j), t)| t * (t / (r[i] * c[j])).ln()).sum();
-        assert!((link.information() - direct).abs() < 1e-9);
-        let entropy: f64 = plan.row(7).iter().map(|t| -(t / r[7]) * (t / r[7]).ln()).sum();
-        assert!((link.effective_partners()[7] - entropy.exp()).abs() < 1e-9);
-        let matching = Coupling::new((4, 4), (0..4).map(|i| (i, i, 0.25))).unwrap();
-        let matching = Link::pairs(matching).unwrap();
-        assert!((matching.information() - 4.0_f64.ln()).abs() < 1e-12);
-        assert!(matching.effective_partners().iter().all(|k| (k - 1.0).abs() < 1e-12));
-        let even = (0..4).flat_map(|i| (0..4).map(move |j| (i, j, 0.125)));
-        let even = Link::pairs(Coupling::new((4, 4), even).unwrap()).unwrap();
-        // Mass two, and nothing is known.
-        assert!(even.information().abs() < 1e-12);
-    }
-
-    #[test]
-    fn mass_beyond_a_reach_is_counted_between_the_cells_themselves() {
-        let (source, target, plan, link) = example();
-        for reach in [2.0, 4.5] {
-            let far = link.share_beyond((&source, &target), reach).unwrap();
-            for i in [0, 77, 149] {
-                let beyond: f64 = (0..530)
-                    .filter(|&j| {
-                        let off = &source.points().row(i) - &target.points().row(j);
-                        off.dot(&off).sqrt() > reach
-                    })
-                    .map(|j| plan[[i, j]])
-                    .sum();
-                assert!((far[i] - beyond / plan.row(i).sum()).abs() < 1e-9);
-            }
-        }
-    }
-
-    #[test]
-    fn targets_are_drawn_by_mass_times_weight() {
-        let (_, _, plan, link) = example();
-        let weights = Array1::from_shape_fn(530, |j| f64::from(u8::from(j % 5 == 0)));
-        let n = 20_000;
-        let drawn = link.draw(&vec![3; n], weights.view(), Seed(1)).unwrap();
-        let total: f64 = (0..530).step_by(5).map(|j| plan[[3, j]]).sum();
-        assert!(drawn.iter().all(|j| j % 5 == 0));
-        for j in (0..530).step_by(5) {
-            let share = drawn.iter().filter(|k| **k == j).count() as f64 / n as f64;
-            let wanted = plan[[3, j]] / total;
-            assert!((share - wanted).abs() < 5.0 * (wanted / n as f64).sqrt() + 1e-4);
-        }
-    }
-
-    #[test]
-    fn plans_for_other_weights_are_those_that_a_solver_finds() {
-        let (source, target, plan, link) = example();
-        let p = Array1::from_shape_fn(150, |i| source.marginal()[i] * (i % 4) as f64);
-        let q = Array1::from_shape_fn(530, |j| target.marginal()[j] * (j % 3) as f64);
-        let (p, q) = (&p / p.sum(), &q / q.sum());
-        let columns = (p.view().insert_axis(Axis(1)), q.view().insert_axis(Axis(1)));
-        let (alpha, beta) = link.scaled_to(columns.0, columns.1).unwrap();
-        let scaled =
-            Array2::from_shape_fn((150, 530), |(i, j)| alpha[[i, 0]] * plan[[i, j]] * beta[[j, 0]]);
-        let weighted = |s: &Snapshot, w: &Array1<f64>| {
-            Snapshot::weighted(s.points().to_owned(), w.clone()).unwrap()
-        };
-        let again = Link::entropic(
-            &weighted(&source, &p),
-            &weighted(&target, &q),
-            Epsilon::new(0.4).unwrap(),
-        );
-        let v = Array2::from_shape_fn((530, 1), |(j, _)| (j as f64 * 0.3).cos());
-        let off = scaled.dot(&v) - again.unwrap().pull(v.view()).unwrap();
-        assert!(off.iter().map(|off| off.abs()).sum::<f64>() < 3e-4);
-    }
-
-    #[test]
-    fn drawn_ends_are_taken_to_their_cells() {
-        let target = Snapshot::new(array![[0.0], [10.0], [20.0]]).unwrap();
-        let ends = array![[19.0], [1.0], [9.0]];
-        let link = Link::of_ends(ends, Array1::from_elem(3, 1.0 / 3.0).view(), &target).unwrap();
-        let went = link.pull(target.points()).unwrap() * 3.0;
-        close(&went, &array![[20.0], [0.0], [10.0]]);
-    }
 }

@@ -3,12 +3,15 @@
 mod coupling;
 mod course;
 pub mod describe;
+mod draws;
 mod flow;
 mod from_cells;
 mod gaussian;
 mod interpolant;
 mod lightsb;
 mod link;
+#[cfg(test)]
+mod link_known;
 mod ou;
 mod plan;
 mod problem;
@@ -24,31 +27,49 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 pub use coupling::{Coupling, CouplingKind};
 pub use course::Course;
 pub use describe::{AnySolver, CourseSize, Described, Held, Property, Solver};
-pub use flow::{
-    Affine, CurvePoint, FlowBridge, FlowNetworks, FlowRecord, FlowSolver, I_CFM, OT_CFM, SF2M,
-};
+pub use draws::brownian_bridge_sample;
+pub(crate) use draws::draw_cells;
+use draws::{noise, pinned_step};
+#[doc(hidden)]
+pub use flow::{Affine, FlowRecord};
+pub use flow::{CurvePoint, FlowBridge, FlowNetworks, FlowSolver};
+pub(crate) use flow::{I_CFM, OT_CFM, SF2M};
 pub use from_cells::{FromCells, Way};
-pub use gaussian::{GAUSSIAN, GaussianBridge, GaussianRecord, GaussianSolver};
-pub use interpolant::{Interpolant, PathShape};
+pub(crate) use gaussian::GAUSSIAN;
+#[doc(hidden)]
+pub use gaussian::GaussianRecord;
+pub use gaussian::{GaussianBridge, GaussianSolver};
+use interpolant::Interpolant;
+pub use interpolant::PathShape;
+pub(crate) use lightsb::LIGHTSB;
+#[doc(hidden)]
+pub use lightsb::LightSbRecord;
 pub use lightsb::{
-    Choice, ConditionalPlan, Covariance, GaussianMixture, LIGHTSB, LightSbBridge, LightSbRecord,
-    LightSbSolver, Mixture,
+    Choice, ConditionalPlan, Covariance, GaussianMixture, LightSbBridge, LightSbSolver, Mixture,
 };
 pub use link::Link;
-pub use ou::{Clock, OuBridge, OuRecord, OuSolver};
-pub use plan::{
-    Attraction, Bend, Ends, EndsBridge, EndsRecord, Motion, OT, OtSolver, PlanBridge, PlanRecord,
-};
+use ou::Clock;
+#[doc(hidden)]
+pub use ou::OuRecord;
+pub use ou::{OuBridge, OuSolver};
+pub(crate) use plan::OT;
+#[doc(hidden)]
+pub use plan::{Attraction, Bend, Ends, EndsBridge, EndsRecord, PlanRecord};
+pub use plan::{Motion, OtSolver, PlanBridge};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::BridgeRecord;
 pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
-use simulate::pinned_step;
-pub use simulate::{Simulation, brownian_bridge_sample, draw_cells, euler_maruyama, simulate};
-pub use sinkhorn::{
-    AllPairs, EntropicPlan, SINKHORN, SinkhornBridge, SinkhornRecord, SinkhornSolver, debiased_map,
-};
-pub use spline::{MASS, Mass, Member, SPLINE, SplineSolver, Width, Woven};
+pub use simulate::{Simulation, euler_maruyama, simulate};
+#[doc(hidden)]
+pub use sinkhorn::EntropicPlan;
+pub(crate) use sinkhorn::SINKHORN;
+#[doc(hidden)]
+pub use sinkhorn::SinkhornRecord;
+use sinkhorn::{AllPairs, debiased_map};
+pub use sinkhorn::{SinkhornBridge, SinkhornSolver};
+pub(crate) use spline::{MASS, SPLINE};
+pub use spline::{Mass, Member, SplineSolver, Width};
 
 use crate::data::Snapshot;
 use crate::error::Result;
@@ -234,10 +255,11 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         &self,
         x: ArrayView2<'_, f64>,
         end: ArrayView2<'_, f64>,
-        span: (UnitTime, UnitTime),
+        from: UnitTime,
+        to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
-        pinned_step((x, end), span, (self.noise_variance(), self.noise_factor()), seed)
+        pinned_step(x, end, from, to, self.noise_variance(), self.noise_factor(), seed)
     }
 
     /// The bridge as plain numbers; [`BridgeRecord::restore`] gives it back, bit for bit.

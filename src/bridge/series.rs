@@ -159,8 +159,8 @@ mod tests {
     fn bridge(from: f64, to: f64) -> Box<dyn Bridge> {
         let (var, epsilon) = (array![1.0], Epsilon::new(0.3).unwrap());
         let (from, to) = (array![from], array![to]);
-        let ends = ((from.view(), var.view()), (to.view(), var.view()));
-        Box::new(LightSbBridge::from_gaussians(ends.0, ends.1, epsilon).unwrap())
+        let (from, to, var) = (from.view(), to.view(), var.view());
+        Box::new(LightSbBridge::from_gaussians(from, var, to, var, epsilon).unwrap())
     }
 
     fn series() -> BridgeSeries {

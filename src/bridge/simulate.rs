@@ -1,80 +1,12 @@
 //! Paths of a process: Brownian bridges between given ends, and small steps of any drift.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Zip, s};
-use rand_distr::{Distribution, StandardNormal, StandardUniform};
+use ndarray::{Array2, ArrayView2, s};
 
 use crate::bridge::from_cells::no_score;
-use crate::bridge::{Bridge, UnitTime};
+use crate::bridge::{Bridge, UnitTime, noise};
 use crate::error::{Error, Result};
-use crate::geometry::Epsilon;
 use crate::linalg::Spectrum;
 use crate::rng::Seed;
-
-/// Rows that share a stream of random numbers; fixed, so that draws do not depend on threads.
-const CHUNK: usize = 256;
-
-/// Draws `X_t` of the Brownian bridge of variance `epsilon` from each row of `start` to the same
-/// row of `end`: `(1−t) x₀ + t x₁ + √(ε t (1−t)) ξ`. All arrays are `(n, dim)`.
-///
-/// With ends drawn from a bridge's plan this is a draw from the bridge at `t`.
-///
-/// # Errors
-/// [`Error::Shape`] if `start` and `end` differ in shape.
-pub fn brownian_bridge_sample(
-    start: ArrayView2<'_, f64>,
-    end: ArrayView2<'_, f64>,
-    t: UnitTime,
-    epsilon: Epsilon,
-    seed: Seed,
-) -> Result<Array2<f64>> {
-    for (unit, expected, got) in
-        [("rows", start.nrows(), end.nrows()), ("columns", start.ncols(), end.ncols())]
-    {
-        if expected != got {
-            return Err(Error::Shape { what: "the ends of a bridge", unit, expected, got });
-        }
-    }
-    let t = t.value();
-    let deviation = (epsilon.value() * t * (1.0 - t)).sqrt();
-    let mut draws = noise(start.dim(), seed, "simulate/brownian bridge");
-    Zip::from(&mut draws).and(start).and(end).for_each(|draw, start, end| {
-        *draw = (1.0 - t) * start + t * end + deviation * *draw;
-    });
-    Ok(draws)
-}
-
-/// One step of a Brownian motion that is to be at the rows of `ends.1` at time 1, from those of
-/// `ends.0` at the first time of `span` to the second: see [`Bridge::sample_pinned`].
-pub(super) fn pinned_step(
-    ends: (ArrayView2<'_, f64>, ArrayView2<'_, f64>),
-    span: (UnitTime, UnitTime),
-    (variance, factor): (f64, Option<ArrayView2<'_, f64>>),
-    seed: Seed,
-) -> Result<Array2<f64>> {
-    let (x, end) = ends;
-    for (unit, expected, got) in
-        [("rows", x.nrows(), end.nrows()), ("columns", x.ncols(), end.ncols())]
-    {
-        if expected != got {
-            return Err(Error::Shape { what: "the ends of a path", unit, expected, got });
-        }
-    }
-    let (step, left) = (span.0.until(span.1)?, 1.0 - span.0.value());
-    if step <= 0.0 || left <= 0.0 {
-        return Ok(x.to_owned());
-    }
-    let share = step / left;
-    let deviation = (step * (1.0 - span.1.value()).max(0.0) / left).sqrt();
-    let mut draws = noise(x.dim(), seed, "simulate/pinned");
-    draws = match factor {
-        Some(factor) => draws.dot(&factor.t()),
-        None => draws * variance.sqrt(),
-    };
-    Zip::from(&mut draws).and(x).and(end).for_each(|draw, x, end| {
-        *draw = (1.0 - share) * x + share * end + deviation * *draw;
-    });
-    Ok(draws)
-}
 
 /// Moves each row of `x` `(n, dim)` from the first to the second time of `span` by `n_steps`
 /// Euler–Maruyama steps of the bridge's drift. A zero number of steps returns `x`.
@@ -88,18 +20,18 @@ pub(super) fn pinned_step(
 pub fn euler_maruyama(
     bridge: &dyn Bridge,
     x: ArrayView2<'_, f64>,
-    span: (UnitTime, UnitTime),
+    from: UnitTime,
+    to: UnitTime,
     n_steps: usize,
     seed: Seed,
 ) -> Result<Array2<f64>> {
-    let from = span.0.value();
-    let step = span.0.until(span.1)? / n_steps.max(1) as f64;
+    let step = from.until(to)? / n_steps.max(1) as f64;
     let mut x = x.to_owned();
     for i in 0..n_steps {
-        let now = UnitTime::new(from + step * i as f64)?;
+        let now = UnitTime::new(from.value() + step * i as f64)?;
         let drift = bridge.drift(x.view(), now)?;
         let noise = noise(x.dim(), seed.child("simulate/step", i as u64), "simulate/euler");
-        let jump = if i + 1 == n_steps && span.1 == UnitTime::END {
+        let jump = if i + 1 == n_steps && to == UnitTime::END {
             noise_at_the_end(bridge, x.view(), now, step, noise)?
         } else {
             coloured(bridge, noise) * step.sqrt()
@@ -141,7 +73,8 @@ pub struct Simulation {
 pub fn simulate(
     bridge: &dyn Bridge,
     x: ArrayView2<'_, f64>,
-    span: (UnitTime, UnitTime),
+    from: UnitTime,
+    to: UnitTime,
     how: Simulation,
     seed: Seed,
 ) -> Result<Array2<f64>> {
@@ -150,7 +83,7 @@ pub fn simulate(
         let (name, must) = ("diffusion", "finite and ≥ 0");
         return Err(Error::Parameter { name, must, got: diffusion.to_string() });
     }
-    let (from, to) = (span.0.value(), span.1.value());
+    let (from, to) = (from.value(), to.value());
     let length = to - from;
     let mut x = x.to_owned();
     if length.abs() < f64::MIN_POSITIVE {
@@ -273,86 +206,13 @@ impl Field<'_> {
     }
 }
 
-/// Draws `n` cells by their `marginal` (summing to one): their indices in increasing order, each
-/// as often as its share of `n` rounded up or down.
-///
-/// The draws are at even steps of the summed marginal from a random start, so that cells which
-/// are neighbours in order are drawn together least often, and `n` equal cells out of `n` are
-/// each drawn once.
-pub fn draw_cells(marginal: ArrayView1<'_, f64>, n: usize, seed: Seed) -> Vec<usize> {
-    let offset: f64 = StandardUniform.sample(&mut seed.stream("simulate/draw cells", 0));
-    let mut chosen = Vec::with_capacity(n);
-    let (mut sum, mut last) = (0.0, 0);
-    for (i, weight) in marginal.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
-        sum += weight * n as f64;
-        while chosen.len() < n && chosen.len() as f64 + offset < sum {
-            chosen.push(i);
-        }
-        last = i;
-    }
-    // Rounding of the sum must not lose the last draw.
-    chosen.resize(n, last);
-    chosen
-}
-
-/// Standard normal numbers, one stream for each chunk of rows.
-fn noise(shape: (usize, usize), seed: Seed, name: &str) -> Array2<f64> {
-    let mut noise = Array2::zeros(shape);
-    for (chunk, mut rows) in noise.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
-        let mut stream = seed.stream(name, chunk as u64);
-        rows.map_inplace(|value| *value = StandardNormal.sample(&mut stream));
-    }
-    noise
-}
-
 #[cfg(test)]
 mod tests {
     use ndarray::array;
 
     use super::*;
     use crate::bridge::LightSbBridge;
-
-    #[test]
-    fn a_brownian_bridge_has_its_mean_and_variance_and_keeps_its_ends() {
-        let n = 40_000;
-        let (start, end) = (Array2::from_elem((n, 2), 1.0), Array2::from_elem((n, 2), -3.0));
-        let epsilon = Epsilon::new(0.8).unwrap();
-        let draw = |t: f64| {
-            let t = UnitTime::new(t).unwrap();
-            brownian_bridge_sample(start.view(), end.view(), t, epsilon, Seed(1)).unwrap()
-        };
-        assert_eq!(draw(0.0), start);
-        assert_eq!(draw(1.0), end);
-        let at = draw(0.25);
-        let variance: f64 = 0.8 * 0.25 * 0.75;
-        // Five standard errors: σ/√n of a mean, σ²√(2/n) of a variance.
-        let error = 5.0 / (n as f64).sqrt();
-        for column in at.columns() {
-            assert!(column.mean().unwrap().abs() < error * variance.sqrt());
-            assert!((column.var(0.0) - variance).abs() < error * 1.5 * variance);
-        }
-        assert!(
-            brownian_bridge_sample(
-                start.view(),
-                array![[0.0, 0.0]].view(),
-                UnitTime::END,
-                epsilon,
-                Seed(1)
-            )
-            .is_err()
-        );
-    }
-
-    #[test]
-    fn cells_are_drawn_as_often_as_their_share() {
-        let marginal = array![0.1, 0.0, 0.65, 0.25];
-        let drawn = draw_cells(marginal.view(), 20, Seed(1));
-        let count = |i| drawn.iter().filter(|&&other| other == i).count();
-        assert_eq!((count(0), count(1), count(2), count(3)), (2, 0, 13, 5));
-        let even = Array2::from_elem((1, 7), 1.0 / 7.0);
-        assert_eq!(draw_cells(even.row(0), 7, Seed(4)), [0, 1, 2, 3, 4, 5, 6]);
-        assert!(draw_cells(marginal.view(), 0, Seed(1)).is_empty());
-    }
+    use crate::geometry::Epsilon;
 
     #[test]
     fn small_steps_of_a_gaussian_bridge_reach_the_target() {
@@ -360,23 +220,22 @@ mod tests {
         let (mean1, var1) = (array![-2.0], array![1.5]);
         let epsilon = Epsilon::new(0.6).unwrap();
         let bridge = LightSbBridge::from_gaussians(
-            (mean0.view(), var0.view()),
-            (mean1.view(), var1.view()),
+            mean0.view(),
+            var0.view(),
+            mean1.view(),
+            var1.view(),
             epsilon,
         )
         .unwrap();
         let n = 20_000;
         let x = noise((n, 1), Seed(2), "test/source") * 0.5_f64.sqrt() + 1.0;
-        let span = (UnitTime::START, UnitTime::END);
-        let y = euler_maruyama(&bridge, x.view(), span, 200, Seed(3)).unwrap();
+        let (start, end) = (UnitTime::START, UnitTime::END);
+        let y = euler_maruyama(&bridge, x.view(), start, end, 200, Seed(3)).unwrap();
         let error = 5.0 / (n as f64).sqrt();
         assert!((y.mean().unwrap() + 2.0).abs() < error * 1.5 + 0.02, "{}", y.mean().unwrap());
         assert!((y.var(0.0) - 1.5).abs() < error * 3.0 + 0.02, "{}", y.var(0.0));
-        assert_eq!(euler_maruyama(&bridge, x.view(), span, 0, Seed(3)).unwrap(), x);
-        assert!(
-            euler_maruyama(&bridge, x.view(), (UnitTime::END, UnitTime::START), 1, Seed(3))
-                .is_err()
-        );
+        assert_eq!(euler_maruyama(&bridge, x.view(), start, end, 0, Seed(3)).unwrap(), x);
+        assert!(euler_maruyama(&bridge, x.view(), end, start, 1, Seed(3)).is_err());
     }
 
     /// Two normal laws whose cells pair up at random, with the noise of a Brownian bridge: the
@@ -449,7 +308,7 @@ mod tests {
             let x = noise((n, 1), Seed(2), "test/source") * variance.sqrt() + mean;
             for diffusion in [0.0, 0.5, 1.0, 2.0] {
                 let how = Simulation { diffusion, n_steps: 60 };
-                let y = simulate(&Paired, x.view(), (t(from), t(to)), how, Seed(3)).unwrap();
+                let y = simulate(&Paired, x.view(), t(from), t(to), how, Seed(3)).unwrap();
                 let (mean, variance) = mean_and_variance(to);
                 // Five standard errors, and a last Euler step of 1/60 of a span.
                 let error = 5.0 / (n as f64).sqrt();
@@ -464,10 +323,10 @@ mod tests {
     #[test]
     fn without_noise_steps_are_of_second_order() {
         let x = array![[0.3], [2.0], [-1.0]];
-        let span = (UnitTime::START, UnitTime::new(0.7).unwrap());
+        let (start, end) = (UnitTime::START, UnitTime::new(0.7).unwrap());
         let run = |n_steps| {
             let how = Simulation { diffusion: 0.0, n_steps };
-            simulate(&Paired, x.view(), span, how, Seed(3)).unwrap()
+            simulate(&Paired, x.view(), start, end, how, Seed(3)).unwrap()
         };
         // The flow of a normal law keeps each cell at its quantile.
         let ((m0, v0), (m1, v1)) = (mean_and_variance(0.0), mean_and_variance(0.7));
@@ -482,16 +341,16 @@ mod tests {
     fn refuses_what_a_bridge_without_score_cannot_do() {
         let x = array![[0.3]];
         let one = array![1.0];
-        let ends = (one.view(), one.view());
-        let bridge = LightSbBridge::from_gaussians(ends, ends, Epsilon::new(0.6).unwrap()).unwrap();
-        let run = |span, diffusion, n_steps| {
-            simulate(&bridge, x.view(), span, Simulation { diffusion, n_steps }, Seed(1))
+        let (one, epsilon) = (one.view(), Epsilon::new(0.6).unwrap());
+        let bridge = LightSbBridge::from_gaussians(one, one, one, one, epsilon).unwrap();
+        let run = |from, to, diffusion, n_steps| {
+            simulate(&bridge, x.view(), from, to, Simulation { diffusion, n_steps }, Seed(1))
         };
         let (start, end) = (UnitTime::START, UnitTime::END);
-        assert!(run((start, end), 1.0, 3).is_ok());
-        assert!(run((start, end), 0.5, 3).is_err() && run((end, start), 1.0, 3).is_err());
-        assert!(run((start, end), f64::NAN, 3).is_err() && run((start, end), -1.0, 3).is_err());
-        assert!(run((start, end), 1.0, 0).is_err());
-        assert_eq!(run((end, end), 1.0, 0).unwrap(), x);
+        assert!(run(start, end, 1.0, 3).is_ok());
+        assert!(run(start, end, 0.5, 3).is_err() && run(end, start, 1.0, 3).is_err());
+        assert!(run(start, end, f64::NAN, 3).is_err() && run(start, end, -1.0, 3).is_err());
+        assert!(run(start, end, 1.0, 0).is_err());
+        assert_eq!(run(end, end, 1.0, 0).unwrap(), x);
     }
 }

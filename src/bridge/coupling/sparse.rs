@@ -26,15 +26,16 @@ impl Coupling {
     /// [`Error::Parameter`] if pairs are out of order or twice there, a cell is not there, a mass
     /// is not finite and > 0, or there is no pair.
     pub fn new(
-        shape: (usize, usize),
+        n_source: usize,
+        n_target: usize,
         pairs: impl IntoIterator<Item = (usize, usize, f64)>,
     ) -> Result<Self> {
         let refuse = |must, got: String| Err(Error::Parameter { name: "the coupling", must, got });
         let mut coupling =
-            Self { n_target: shape.1, starts: vec![0], targets: Vec::new(), masses: Vec::new() };
+            Self { n_target, starts: vec![0], targets: Vec::new(), masses: Vec::new() };
         let mut last = None;
         for (i, j, mass) in pairs {
-            if i >= shape.0 || j >= shape.1 || u32::try_from(j).is_err() {
+            if i >= n_source || j >= n_target || u32::try_from(j).is_err() {
                 return refuse("pairs of cells that are there", format!("({i}, {j})"));
             }
             if last >= Some((i, j)) {
@@ -51,7 +52,7 @@ impl Coupling {
         if last.is_none() {
             return refuse("at least one pair", "none".into());
         }
-        coupling.starts.resize(shape.0 + 1, coupling.targets.len());
+        coupling.starts.resize(n_source + 1, coupling.targets.len());
         Ok(coupling)
     }
 
@@ -59,8 +60,12 @@ impl Coupling {
     ///
     /// # Errors
     /// As [`Coupling::new`].
-    pub fn from_exact(shape: (usize, usize), plan: &TransportPlan) -> Result<Self> {
-        Self::new(shape, plan.entries.iter().copied().filter(|entry| entry.2 > 0.0))
+    pub(crate) fn from_exact(
+        n_source: usize,
+        n_target: usize,
+        plan: &TransportPlan,
+    ) -> Result<Self> {
+        Self::new(n_source, n_target, plan.entries.iter().copied().filter(|entry| entry.2 > 0.0))
     }
 
     /// Numbers of source and target cells.
@@ -154,7 +159,7 @@ mod tests {
 
     fn example() -> Coupling {
         let pairs = [(0, 1, 0.25), (2, 0, 0.3), (2, 2, 0.2), (3, 2, 0.25)];
-        Coupling::new((5, 3), pairs).unwrap()
+        Coupling::new(5, 3, pairs).unwrap()
     }
 
     #[test]
@@ -195,7 +200,7 @@ mod tests {
             vec![(0, 0, f64::NAN)],
             vec![],
         ] {
-            assert!(Coupling::new((5, 3), bad.clone()).is_err(), "{bad:?}");
+            assert!(Coupling::new(5, 3, bad.clone()).is_err(), "{bad:?}");
         }
     }
 }

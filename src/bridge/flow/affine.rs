@@ -56,7 +56,8 @@ pub(super) struct AffineAt {
 impl Affine {
     /// Of the ends of `pairs` drawn between two snapshots.
     pub(super) fn of(
-        (source, target): (&Snapshot, &Snapshot),
+        source: &Snapshot,
+        target: &Snapshot,
         pairs: &Pairs,
         epsilon: Epsilon,
         slopes: bool,

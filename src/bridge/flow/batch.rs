@@ -83,7 +83,7 @@ impl Rows {
         for row in 0..self.count {
             let k = (first + row) % intervals.len();
             self.intervals[row] = k;
-            self.draw_row(row, &intervals[k], (totals[k], 1.0 / reaches[k]), stream);
+            self.draw_row(row, &intervals[k], totals[k], 1.0 / reaches[k], stream);
         }
     }
 
@@ -91,7 +91,8 @@ impl Rows {
         &mut self,
         row: usize,
         interval: &Interval<'_>,
-        (totals, per_reach): ([f64; 3], f64),
+        totals: [f64; 3],
+        per_reach: f64,
         stream: &mut impl Rng,
     ) {
         let Interval { source, target, pairs, field } = interval;

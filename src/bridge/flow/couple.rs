@@ -64,7 +64,8 @@ impl Pairing<'_> {
     pub(super) fn pairs(
         &self,
         problem: &BridgeProblem,
-        (source, target): (&Split, &Split),
+        source: &Split,
+        target: &Split,
         progress: &mut dyn Progress,
     ) -> Result<Paired> {
         if self.kind == CouplingKind::Independent {
@@ -89,7 +90,6 @@ impl Pairing<'_> {
     ) -> Result<(Coupling, bool)> {
         let (rows, columns) = (weighed(source), weighed(target));
         let n_blocks = rows.len().max(columns.len()).div_ceil(self.block.max(1));
-        let shape = (source.n_cells(), target.n_cells());
         let mut entries = Vec::new();
         let mut converged = true;
         let whole = n_blocks == 1 || rows.len().min(columns.len()) < n_blocks;
@@ -107,52 +107,62 @@ impl Pairing<'_> {
             };
             for (b, (rows, columns)) in parts(&rows).into_iter().zip(parts(&columns)).enumerate() {
                 let seed = self.seed.child("flow/plan", shuffle * n_blocks as u64 + b as u64);
-                let marginals = (part(source, &rows), part(target, &columns));
-                let ends = ((&rows[..], &marginals.0.0), (&columns[..], &marginals.1.0));
-                let mass = marginals.0.1 / n_shuffles as f64;
-                let (plan, met) = self.plan(ends, seed, progress)?;
+                let (from, to) = (Part::of(source, &rows), Part::of(target, &columns));
+                let mass = from.mass / n_shuffles as f64;
+                let (plan, met) = self.plan(&from, &to, seed, progress)?;
                 converged &= met;
                 let found = plan.pairs().map(|(i, j, share)| (rows[i], columns[j], share * mass));
                 entries.extend(found);
             }
         }
-        Ok((Coupling::new(shape, merged(entries))?, converged))
+        Ok((Coupling::new(source.n_cells(), target.n_cells(), merged(entries))?, converged))
     }
 
     /// The plan between some cells with weights that sum to one.
     fn plan(
         &self,
-        ((rows, p), (columns, q)): (Part<'_>, Part<'_>),
+        from: &Part<'_>,
+        to: &Part<'_>,
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(Coupling, bool)> {
-        let cost = self.cost.select(rows, columns);
+        let cost = self.cost.select(from.cells, to.cells);
+        let (p, q) = (from.weights.view(), to.weights.view());
         if self.kind == CouplingKind::Entropic {
             let solver = SinkhornSolver { tolerance: TOLERANCE, ..SinkhornSolver::default() };
-            let plan = solver.couple(&*cost, (p.view(), q.view()), self.epsilon, progress)?;
+            let plan = solver.couple(&*cost, p, q, self.epsilon, progress)?;
             let converged = plan.report().stop == Stop::Converged;
             return Ok((plan.pairs(PAIRS_PER_CELL, seed)?, converged));
         }
         let mut costs = Array2::zeros(cost.shape());
         cost.rows(0, costs.view_mut());
-        let plan = exact_plan(costs.view(), p.view(), q.view(), progress)?;
-        Ok((Coupling::from_exact(cost.shape(), &plan)?, true))
+        let plan = exact_plan(costs.view(), p, q, progress)?;
+        let (n, m) = cost.shape();
+        Ok((Coupling::from_exact(n, m, &plan)?, true))
     }
 }
 
-/// Some cells by their numbers, with weights that sum to one.
-type Part<'a> = (&'a [usize], &'a Array1<f64>);
+/// Some cells of a snapshot.
+struct Part<'a> {
+    /// Rows of the snapshot.
+    cells: &'a [usize],
+    /// Weights, summing to one.
+    weights: Array1<f64>,
+    /// Sum of the weights in the snapshot.
+    mass: f64,
+}
+
+impl<'a> Part<'a> {
+    fn of(snapshot: &Snapshot, cells: &'a [usize]) -> Self {
+        let weights = snapshot.marginal().select(Axis(0), cells);
+        let mass = weights.sum();
+        Self { cells, weights: weights / mass, mass }
+    }
+}
 
 /// The cells that have weight.
 fn weighed(snapshot: &Snapshot) -> Vec<usize> {
     (0..snapshot.n_cells()).filter(|&i| snapshot.marginal()[i] > 0.0).collect()
-}
-
-/// Weights of some cells, scaled to sum to one, and their sum before.
-fn part(snapshot: &Snapshot, cells: &[usize]) -> (Array1<f64>, f64) {
-    let weights = snapshot.marginal().select(Axis(0), cells);
-    let mass = weights.sum();
-    (weights / mass, mass)
 }
 
 /// Pairs in order, each once.

@@ -143,10 +143,10 @@ mod tests {
         let target = Snapshot::new(array![[1.0], [5.0]]).unwrap();
         let (mean0, mean1) = (array![1.0], array![3.0]);
         let pairs = [(0, 0, 0.4), (0, 1, 0.2), (1, 1, 0.4)];
-        let joint = Pairs::joint(&Coupling::new((2, 2), pairs).unwrap(), |_, _| true);
+        let joint = Pairs::joint(&Coupling::new(2, 2, pairs).unwrap(), |_, _| true);
         let found = joint.covariance(&source, &target, mean0.view(), mean1.view());
         assert!((found[0] - (0.4 * 2.0 + 0.4 * 2.0 - 0.2 * 2.0)).abs() < 1e-12);
-        let coupling = Coupling::new((2, 2), pairs).unwrap();
+        let coupling = Coupling::new(2, 2, pairs).unwrap();
         let one = Pairs::joint(&coupling, |i, j| (i, j) == (0, 1));
         let found = one.covariance(&source, &target, mean0.view(), mean1.view());
         assert!((found[0] + 2.0).abs() < 1e-12);

@@ -238,7 +238,7 @@ impl Bridge for FlowBridge {
         let span = from.until(to)?;
         let n_steps = (self.n_steps as f64 * span).ceil() as usize;
         let how = Simulation { diffusion: 1.0, n_steps };
-        simulate(self, x, (from, to), how, seed.child("flow/transition", 0))
+        simulate(self, x, from, to, how, seed.child("flow/transition", 0))
     }
 
     fn record(&self) -> BridgeRecord {

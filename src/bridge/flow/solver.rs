@@ -249,13 +249,12 @@ impl FlowSolver {
                 block: self.block,
                 seed: seed.child("flow/pairs", k as u64),
             };
-            let ends = (&parts[k], &parts[k + 1]);
-            let pairs = pairing.pairs(problem, ends, unseen)?;
-            let moments = (&ends.0.training, &ends.1.training);
+            let (from, to) = (&parts[k], &parts[k + 1]);
+            let pairs = pairing.pairs(problem, from, to, unseen)?;
             let (epsilon, known) = (problem.epsilon(), self.control_variate);
             let path_epsilon = if self.noise { epsilon.value() } else { 0.0 };
             let field = Field {
-                affine: Affine::of(moments, &pairs.training, epsilon, known),
+                affine: Affine::of(&from.training, &to.training, &pairs.training, epsilon, known),
                 path: Interpolant { shape: self.path, epsilon: path_epsilon },
                 clock: clocks[k],
             };

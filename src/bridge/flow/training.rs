@@ -85,9 +85,9 @@ pub(super) fn train(
     let mut score =
         noisy.then(|| Descent::new(solver.network(training, seed, 1), solver.weight_decay));
     let mut measured = chunks(MEASURED, &flow, score.as_ref());
-    draw(&mut measured, held_out, seed, ("flow/held out", 0));
+    draw(&mut measured, held_out, seed, "flow/held out", 0);
     let mut batch = chunks(solver.batch, &flow, score.as_ref());
-    draw(&mut batch, training, seed, ("flow/batch", 0));
+    draw(&mut batch, training, seed, "flow/batch", 0);
     let first = measure(&mut batch, training.len(), &flow.network, network(score.as_ref()));
 
     let every = solver.max_iterations.div_ceil(LOOKS);
@@ -118,7 +118,7 @@ pub(super) fn train(
         if steps == solver.max_iterations || !hopeful {
             break;
         }
-        draw(&mut batch, training, seed, ("flow/batch", steps));
+        draw(&mut batch, training, seed, "flow/batch", steps);
         let (flow_now, score_now) = (&flow.network, network(score.as_ref()));
         let losses: Vec<[f64; 2]> = batch
             .par_iter_mut()
@@ -155,7 +155,7 @@ fn chunks(n: usize, flow: &Descent, score: Option<&Descent>) -> Vec<Rows> {
 }
 
 /// Fills the rows of all chunks, each from a stream of its own.
-fn draw(chunks: &mut [Rows], intervals: &[Interval<'_>], seed: Seed, (name, step): (&str, usize)) {
+fn draw(chunks: &mut [Rows], intervals: &[Interval<'_>], seed: Seed, name: &str, step: usize) {
     let n_chunks = chunks.len();
     chunks.par_iter_mut().enumerate().for_each(|(chunk, rows)| {
         let mut stream = seed.stream(name, (step * n_chunks + chunk) as u64);

@@ -75,16 +75,17 @@ impl GaussianBridge {
     /// [`Error::Shape`] if shapes contradict each other; [`Error::Parameter`] if a number is not
     /// finite or a covariance not symmetric and positive semidefinite.
     pub fn between(
-        source: (ArrayView1<'_, f64>, ArrayView2<'_, f64>),
-        target: (ArrayView1<'_, f64>, ArrayView2<'_, f64>),
+        source_mean: ArrayView1<'_, f64>,
+        source_covariance: ArrayView2<'_, f64>,
+        target_mean: ArrayView1<'_, f64>,
+        target_covariance: ArrayView2<'_, f64>,
         epsilon: Epsilon,
     ) -> Result<Self> {
-        let ((mean0, covariance0), (mean1, covariance1)) = (source, target);
-        let dim = mean0.len();
-        check_length("the mean of the target", dim, mean1.len())?;
-        eigenpairs(dim, covariance0)?;
-        let root = square_root(&eigenpairs(dim, covariance1)?);
-        let middle = product(product(root.view(), covariance0).view(), root.view());
+        let dim = source_mean.len();
+        check_length("the mean of the target", dim, target_mean.len())?;
+        eigenpairs(dim, source_covariance)?;
+        let root = square_root(&eigenpairs(dim, target_covariance)?);
+        let middle = product(product(root.view(), source_covariance).view(), root.view());
         let pairs =
             dense_eigenpairs(dim, dim, |i, j| f64::midpoint(middle[[i, j]], middle[[j, i]]))?;
         let half = 0.5 * epsilon.value();
@@ -95,18 +96,18 @@ impl GaussianBridge {
             row *= weight.sqrt();
         }
         let slope = symmetric(&factor.t().dot(&factor));
-        let means = (mean0.to_owned(), mean1.to_owned());
-        Self::new(means, symmetric(&covariance0.to_owned()), slope, epsilon)
+        let covariance = symmetric(&source_covariance.to_owned());
+        Self::new(source_mean.to_owned(), target_mean.to_owned(), covariance, slope, epsilon)
     }
 
     /// From the means, the source's covariance and the plan's slope.
     fn new(
-        means: (Array1<f64>, Array1<f64>),
+        source_mean: Array1<f64>,
+        target_mean: Array1<f64>,
         source_covariance: Array2<f64>,
         slope: Array2<f64>,
         epsilon: Epsilon,
     ) -> Result<Self> {
-        let (source_mean, target_mean) = means;
         let dim = source_mean.len();
         check_length("the mean of the target", dim, target_mean.len())?;
         if let Some(value) = source_mean.iter().chain(&target_mean).find(|v| !v.is_finite()) {
@@ -290,8 +291,8 @@ impl GaussianRecord {
         let dim = source_mean.len();
         let covariance = square("a covariance", &source_covariance, dim)?;
         let slope = square("the slope of the plan", &slope, dim)?;
-        let means = (Array1::from(source_mean), Array1::from(target_mean));
-        GaussianBridge::new(means, covariance, slope, Epsilon::new(epsilon)?)
+        let (source_mean, target_mean) = (Array1::from(source_mean), Array1::from(target_mean));
+        GaussianBridge::new(source_mean, target_mean, covariance, slope, Epsilon::new(epsilon)?)
     }
 }
 

@@ -44,9 +44,13 @@ impl GaussianSolver {
         progress::report(progress, begin)?;
         let (mean0, covariance0) = moments(problem.source());
         let (mean1, covariance1) = moments(problem.target());
-        let source = (mean0.view(), covariance0.view());
-        let target = (mean1.view(), covariance1.view());
-        let bridge = GaussianBridge::between(source, target, problem.epsilon())?;
+        let bridge = GaussianBridge::between(
+            mean0.view(),
+            covariance0.view(),
+            mean1.view(),
+            covariance1.view(),
+            problem.epsilon(),
+        )?;
         progress::report(progress, Event::Step { done: 1 })?;
         progress::report(progress, Event::End)?;
         let objective = bridge.objective();

@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView1};
 
 use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::frame::{Frame, Shape};
-use crate::bridge::lightsb::mixture::Mixture;
+use crate::bridge::lightsb::mixture::{Cluster, Mixture};
 use crate::bridge::lightsb::objective::{Evaluation, Objective};
 use crate::error::Result;
 
@@ -52,7 +52,7 @@ impl Anchored {
         };
         let mut point = vec![0.0; n_coordinates];
         for k in 0..n_gaussians {
-            let (mean, variance) = evaluation.source.mean_and_covariance(k);
+            let Cluster { mean, covariance: variance } = evaluation.source.cluster(k);
             let mass = 0.5 * (evaluation.source.mass[k] + evaluation.target.mass[k]);
             // A part without cells must not get an endless scale.
             let mass = mass.max(1e-3 / n_gaussians as f64);
@@ -66,8 +66,9 @@ impl Anchored {
             point[k] = mixture.log_alpha[k] + tilt / (2.0 * epsilon);
             let (mu, lambda) = match covariance {
                 Covariance::Full => {
-                    let matrices = (&mixture.matrix(k), &covariance.matrix(variance.view(), dim));
-                    let (frame, mu) = Frame::new(matrices, moved.view(), epsilon, floor)?;
+                    let source = covariance.matrix(variance.view(), dim);
+                    let (frame, mu) =
+                        Frame::new(&mixture.matrix(k), &source, moved.view(), epsilon, floor)?;
                     let (places, entries) = frame.scales(epsilon);
                     anchored.set_scales(k, &(places / mass.sqrt()), &(entries / mass.sqrt()));
                     anchored.frames.push(frame);
@@ -274,11 +275,12 @@ mod tests {
     use rand_distr::{Distribution, StandardNormal};
 
     use super::*;
+    use crate::bridge::lightsb::start::Cells;
     use crate::rng::Seed;
 
-    type Cells = (Array2<f64>, Array1<f64>);
+    type Weighted = (Array2<f64>, Array1<f64>);
 
-    fn example(covariance: Covariance) -> (Cells, Cells, Mixture) {
+    fn example(covariance: Covariance) -> (Weighted, Weighted, Mixture) {
         let mut stream = Seed(1).stream("test/cells", 0);
         let mut cells =
             |n| Array2::<f64>::from_shape_simple_fn((n, 2), || StandardNormal.sample(&mut stream));
@@ -295,8 +297,8 @@ mod tests {
         ((x, even(600)), (y, even(40)), mixture)
     }
 
-    fn objective<'a>(source: &'a Cells, target: &'a Cells) -> Objective<'a> {
-        let views = |cells: &'a Cells| (cells.0.view(), cells.1.view());
+    fn objective<'a>(source: &'a Weighted, target: &'a Weighted) -> Objective<'a> {
+        let views = |cells: &'a Weighted| Cells { points: cells.0.view(), weights: cells.1.view() };
         Objective::new(views(source), views(target), 0.7)
     }
 

@@ -8,8 +8,9 @@ use rand::seq::index;
 
 use crate::bridge::BridgeProblem;
 use crate::bridge::lightsb::held_out::Parts;
+use crate::bridge::lightsb::rough::RoughCoupling;
 use crate::bridge::lightsb::solver::LightSbSolver;
-use crate::bridge::lightsb::start::{self, RoughCoupling};
+use crate::bridge::lightsb::start::Cells;
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
@@ -121,8 +122,8 @@ impl Centred {
         Ok(Self { cells: Snapshot::weighted(points - &mean, marginal)?, mean })
     }
 
-    pub(super) fn view(&self) -> start::Cells<'_> {
-        (self.cells.points(), self.cells.marginal())
+    pub(super) fn view(&self) -> Cells<'_> {
+        Cells::of(&self.cells)
     }
 }
 

@@ -33,7 +33,8 @@ impl Frame {
     /// # Errors
     /// [`crate::Error::Numerical`] if a decomposition fails.
     pub(super) fn new(
-        (s, source): (&Array2<f64>, &Array2<f64>),
+        s: &Array2<f64>,
+        source: &Array2<f64>,
         m: ArrayView1<'_, f64>,
         epsilon: f64,
         floor: f64,

@@ -5,11 +5,11 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::ends::Centred;
 use crate::bridge::lightsb::held_out::{FOLDS, JUDGED, dealt};
-use crate::bridge::lightsb::mixture::Mixture;
+use crate::bridge::lightsb::mixture::{Cluster, Mixture};
 use crate::bridge::lightsb::objective::Side;
 use crate::bridge::lightsb::process::check_dim;
 use crate::bridge::lightsb::solver::most_gaussians;
-use crate::bridge::lightsb::start::{k_means, mean_and_covariance};
+use crate::bridge::lightsb::start::{Cells, k_means};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::linalg::{log_sum_exp, product_nt, softmax_rows};
@@ -83,7 +83,7 @@ impl GaussianMixture {
     pub fn fit(cells: &Snapshot, kind: Covariance, seed: Seed) -> Result<Self> {
         let Centred { cells, mean } = Centred::new(cells)?;
         let (points, marginal) = (cells.points(), cells.marginal());
-        let variance = mean_and_covariance(points, marginal, Covariance::Scalar).1[0];
+        let variance = Cluster::of(points, marginal, Covariance::Scalar).covariance[0];
         // The variance of equal cells may be what rounding of their mean leaves.
         if variance <= 0.0 || points.rows().into_iter().all(|row| row == points.row(0)) {
             let (must, got) = ("at least two different cells", "one".into());
@@ -191,8 +191,9 @@ impl Fit {
     fn fitted(&self, cells: &Snapshot, n_gaussians: usize) -> (Mixture, Vec<f64>) {
         let (points, marginal) = (cells.points(), cells.marginal());
         let seed = self.seed.child("gaussians/centres", n_gaussians as u64);
-        let centres = k_means((points, marginal), n_gaussians, seed);
-        let (mean, mut entries) = mean_and_covariance(points, marginal, self.kind);
+        let centres = k_means(Cells::of(cells), n_gaussians, seed);
+        let whole = Cluster::of(points, marginal, self.kind);
+        let Cluster { mean, covariance: mut entries } = whole;
         self.widen(&mut entries, mean.len());
         let mut parts = Mixture {
             covariance: self.kind,
@@ -204,7 +205,7 @@ impl Fit {
             parts.r.row_mut(0).assign(&mean);
             return (parts, Vec::new());
         }
-        let mut side = Side::new(points, marginal);
+        let mut side = Side::new(Cells::of(cells));
         let mut values: Vec<f64> = Vec::new();
         while values.len() < MOST_ROUNDS {
             let moments = side.moments(self.kind, parts.end_coefficients(1.0).0.view());
@@ -216,7 +217,7 @@ impl Fit {
             let live = (0..parts.n_gaussians()).filter(|&k| moments.mass[k] > 0.0);
             let live: Vec<usize> = live.collect();
             for &k in &live {
-                let (mean, mut entries) = moments.mean_and_covariance(k);
+                let Cluster { mean, covariance: mut entries } = moments.cluster(k);
                 self.widen(&mut entries, mean.len());
                 parts.log_alpha[k] = moments.mass[k].ln();
                 parts.r.row_mut(k).assign(&mean);

@@ -141,6 +141,15 @@ pub(super) fn beside(
     all
 }
 
+/// Mean and covariance of some cells.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Cluster {
+    /// The mean, `dim` numbers.
+    pub(super) mean: Array1<f64>,
+    /// The entries of the covariance, of one kind of matrix.
+    pub(super) covariance: Array1<f64>,
+}
+
 /// `S` and `r` of the bridge between two clusters of given mean and covariance (entries of one
 /// kind): the positive solution of `S C_x S + ε S = C_y`, and `r = ȳ − S x̄`; no eigenvalue of `S`
 /// is below `floor`.
@@ -153,26 +162,26 @@ pub(super) fn beside(
 /// [`Error::Numerical`] if a decomposition fails.
 pub(super) fn closed_form(
     covariance: Covariance,
-    source: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
-    target: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
+    source: &Cluster,
+    target: &Cluster,
     epsilon: f64,
     floor: f64,
 ) -> Result<(Array1<f64>, Array1<f64>)> {
-    let ((source_mean, source_var), (target_mean, target_var)) = (source, target);
-    let dim = source_mean.len();
+    let dim = source.mean.len();
     let s = match covariance {
-        Covariance::Scalar | Covariance::Diagonal => source_var
+        Covariance::Scalar | Covariance::Diagonal => source
+            .covariance
             .iter()
-            .zip(target_var)
+            .zip(&target.covariance)
             .map(|(cx, cy)| {
                 let root = (epsilon * epsilon + 4.0 * cx * cy).sqrt();
                 (2.0 * cy / (epsilon + root)).max(floor)
             })
             .collect(),
         Covariance::Full => {
-            let target = Spectrum::new(covariance.matrix(target_var, dim).view())?;
-            let root = target.map(|value| value.max(0.0).sqrt());
-            let inner = root.dot(&covariance.matrix(source_var, dim)).dot(&root);
+            let spectrum = Spectrum::new(covariance.matrix(target.covariance.view(), dim).view())?;
+            let root = spectrum.map(|value| value.max(0.0).sqrt());
+            let inner = root.dot(&covariance.matrix(source.covariance.view(), dim)).dot(&root);
             let half = 0.5 * epsilon;
             let weight = |value: f64| 1.0 / (half + (half * half + value.max(0.0)).sqrt());
             let inner = Spectrum::new(inner.view())?.map(weight);
@@ -180,8 +189,8 @@ pub(super) fn closed_form(
             covariance.entries(s.map(|value| value.max(floor)).view())
         }
     };
-    let mut r = target_mean.to_owned();
-    covariance.add_times(s.mapv(|value| -value).view(), source_mean, r.view_mut());
+    let mut r = target.mean.clone();
+    covariance.add_times(s.mapv(|value| -value).view(), source.mean.view(), r.view_mut());
     Ok((r, s))
 }
 
@@ -199,9 +208,11 @@ mod tests {
         let kind = Covariance::Full;
         let zero = Array1::zeros(2);
         for (cx, cy) in [(&round, &thin), (&thin, &round), (&thin, &thin), (&round, &round)] {
-            let (source, target) = (kind.entries(cx.view()), kind.entries(cy.view()));
-            let (x, y) = ((zero.view(), source.view()), (zero.view(), target.view()));
-            let (_, s) = closed_form(kind, x, y, epsilon, 0.0).unwrap();
+            let at_zero = |matrix: &Array2<f64>| Cluster {
+                mean: zero.clone(),
+                covariance: kind.entries(matrix.view()),
+            };
+            let (_, s) = closed_form(kind, &at_zero(cx), &at_zero(cy), epsilon, 0.0).unwrap();
             let s = kind.matrix(s.view(), 2);
             let off = s.dot(cx).dot(&s) + &s * epsilon - cy;
             assert!(off.iter().all(|value| value.abs() < 1e-13), "{off}");
@@ -214,9 +225,9 @@ mod tests {
         let (mean, zero) = (array![0.3, -1.0], Array1::zeros(2));
         let solve = |kind: Covariance| {
             let as_entries = |v: &Array1<f64>| kind.entries(Array2::from_diag(v).view());
-            let (x, y) = (as_entries(&x), as_entries(&y));
-            let ends = ((mean.view(), x.view()), (zero.view(), y.view()));
-            let (r, s) = closed_form(kind, ends.0, ends.1, 0.7, 1e-9).unwrap();
+            let source = Cluster { mean: mean.clone(), covariance: as_entries(&x) };
+            let target = Cluster { mean: zero.clone(), covariance: as_entries(&y) };
+            let (r, s) = closed_form(kind, &source, &target, 0.7, 1e-9).unwrap();
             (r, kind.matrix(s.view(), 2))
         };
         let (diagonal, full) = (solve(Covariance::Diagonal), solve(Covariance::Full));

@@ -8,6 +8,9 @@ mod at_time;
 mod choice;
 mod covariance;
 mod density;
+#[cfg(test)]
+mod density_known;
+mod descent;
 mod description;
 mod ends;
 mod frame;
@@ -18,6 +21,7 @@ mod objective;
 mod potential;
 mod process;
 mod record;
+mod rough;
 mod solver;
 mod split;
 mod start;

@@ -4,7 +4,8 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 use rayon::prelude::*;
 
 use crate::bridge::lightsb::covariance::{Covariance, triangle};
-use crate::bridge::lightsb::mixture::Mixture;
+use crate::bridge::lightsb::mixture::{Cluster, Mixture};
+use crate::bridge::lightsb::start::Cells;
 use crate::linalg::{add_product, product_tn, softmax_rows};
 
 /// Cells that are worked on together; fixed, so that results do not depend on threads.
@@ -54,16 +55,8 @@ pub(super) struct Moments {
 
 impl<'a> Objective<'a> {
     /// Takes centred points with marginals that sum to one.
-    pub(super) fn new(
-        source: (ArrayView2<'a, f64>, ArrayView1<'_, f64>),
-        target: (ArrayView2<'a, f64>, ArrayView1<'_, f64>),
-        epsilon: f64,
-    ) -> Self {
-        Self {
-            source: Side::new(source.0, source.1),
-            target: Side::new(target.0, target.1),
-            epsilon,
-        }
+    pub(super) fn new(source: Cells<'a>, target: Cells<'a>, epsilon: f64) -> Self {
+        Self { source: Side::new(source), target: Side::new(target), epsilon }
     }
 
     pub(super) fn epsilon(&self) -> f64 {
@@ -106,7 +99,7 @@ impl Moments {
 
     /// Mean of the part of Gaussian `k` and the entries of its covariance; zeros for a part
     /// without mass.
-    pub(super) fn mean_and_covariance(&self, k: usize) -> (Array1<f64>, Array1<f64>) {
+    pub(super) fn cluster(&self, k: usize) -> Cluster {
         let inverse = if self.mass[k] > 1e-300 { 1.0 / self.mass[k] } else { 0.0 };
         let mean = &self.firsts().row(k) * inverse;
         let mut entries = &self.squares().row(k) * inverse;
@@ -123,7 +116,7 @@ impl Moments {
                 }
             }
         }
-        (mean, entries)
+        Cluster { mean, covariance: entries }
     }
 }
 
@@ -146,7 +139,8 @@ struct Chunk {
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn new(points: ArrayView2<'a, f64>, weights: ArrayView1<'_, f64>) -> Self {
+    pub(super) fn new(cells: Cells<'a>) -> Self {
+        let Cells { points, weights } = cells;
         let chunks = (0..points.nrows())
             .step_by(CHUNK)
             .map(|first| Chunk {
@@ -288,7 +282,9 @@ mod tests {
             let share = w * (a - lse(a, b)).exp();
             square += &(&y.insert_axis(ndarray::Axis(1)) * &y * share);
         }
-        let mut objective = Objective::new((x.view(), wx.view()), (y.view(), wy.view()), epsilon);
+        let source = Cells { points: x.view(), weights: wx.view() };
+        let target = Cells { points: y.view(), weights: wy.view() };
+        let mut objective = Objective::new(source, target, epsilon);
         let evaluation = objective.evaluate(mixture);
         assert!((evaluation.value - value).abs() < 1e-12, "{} and {value}", evaluation.value);
         assert!((evaluation.source.firsts()[[1, 1]] - first).abs() < 1e-13);

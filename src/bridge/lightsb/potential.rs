@@ -5,6 +5,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::objective::Objective;
 use crate::bridge::lightsb::process::{LightSbBridge, check_dim};
+use crate::bridge::lightsb::start::Cells;
 use crate::bridge::{Bridge, BridgeProblem, UnitTime};
 use crate::error::{Error, Result};
 use crate::linalg::add_product;
@@ -150,8 +151,9 @@ impl LightSbBridge {
             + target.marginal().dot(&y.dot(&self.source_mean))
             + self.source_mean.dot(&self.target_mean))
             / epsilon;
-        let mut objective =
-            Objective::new((x.view(), source.marginal()), (y.view(), target.marginal()), epsilon);
+        let source = Cells { points: x.view(), weights: source.marginal() };
+        let target = Cells { points: y.view(), weights: target.marginal() };
+        let mut objective = Objective::new(source, target, epsilon);
         Ok(objective.evaluate(&self.mixture).value + moved)
     }
 }
@@ -279,8 +281,10 @@ mod tests {
     fn one_gaussian_is_the_closed_form_bridge_between_gaussians() {
         let (m0, v0, m1, v1, epsilon) = (1.5, 0.8, -2.0, 2.5, 0.6);
         let bridge = LightSbBridge::from_gaussians(
-            (array![m0].view(), array![v0].view()),
-            (array![m1].view(), array![v1].view()),
+            array![m0].view(),
+            array![v0].view(),
+            array![m1].view(),
+            array![v1].view(),
             Epsilon::new(epsilon).unwrap(),
         )
         .unwrap();
@@ -360,9 +364,14 @@ mod tests {
     fn one_full_gaussian_is_the_closed_form_bridge_between_tilted_gaussians() {
         let (m0, m1, epsilon) = (array![1.0, -0.5], array![-2.0, 0.3], 0.6);
         let (v0, v1) = (array![[1.0, 0.7], [0.7, 2.0]], array![[0.5, -0.4], [-0.4, 1.5]]);
-        let ends = ((m0.view(), v0.view()), (m1.view(), v1.view()));
-        let bridge =
-            LightSbBridge::between(ends.0, ends.1, Epsilon::new(epsilon).unwrap()).unwrap();
+        let bridge = LightSbBridge::between(
+            m0.view(),
+            v0.view(),
+            m1.view(),
+            v1.view(),
+            Epsilon::new(epsilon).unwrap(),
+        )
+        .unwrap();
         // The plan is linear with slope S and covariance ε S: it must end in the target.
         let plan = bridge.conditional_plan(m0.view()).unwrap();
         let s = bridge.mixture().matrix(0);

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::bridge::lightsb::at_time::MixtureAtTime;
 use crate::bridge::lightsb::covariance::{Covariance, Eigen};
-use crate::bridge::lightsb::mixture::{Mixture, closed_form};
+use crate::bridge::lightsb::mixture::{Cluster, Mixture, closed_form};
 use crate::bridge::{Bridge, BridgeRecord, LightSbRecord, Link, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -71,12 +71,15 @@ impl LightSbBridge {
     /// # Errors
     /// As [`LightSbBridge::between`].
     pub fn from_gaussians(
-        source: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
-        target: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
+        source_mean: ArrayView1<'_, f64>,
+        source_variance: ArrayView1<'_, f64>,
+        target_mean: ArrayView1<'_, f64>,
+        target_variance: ArrayView1<'_, f64>,
         epsilon: Epsilon,
     ) -> Result<Self> {
-        let (cov0, cov1) = (Array2::from_diag(&source.1), Array2::from_diag(&target.1));
-        Self::between((source.0, cov0.view()), (target.0, cov1.view()), epsilon)
+        let source = Array2::from_diag(&source_variance);
+        let target = Array2::from_diag(&target_variance);
+        Self::between(source_mean, source.view(), target_mean, target.view(), epsilon)
     }
 
     /// The exact bridge between the Gaussians `N(mean0, cov0)` and `N(mean1, cov1)`, means with one
@@ -89,27 +92,29 @@ impl LightSbBridge {
     /// [`Error::Shape`] if shapes differ; [`Error::Parameter`] if a value is not finite or the
     /// target's covariance not positive definite.
     pub fn between(
-        source: (ArrayView1<'_, f64>, ArrayView2<'_, f64>),
-        target: (ArrayView1<'_, f64>, ArrayView2<'_, f64>),
+        source_mean: ArrayView1<'_, f64>,
+        source_covariance: ArrayView2<'_, f64>,
+        target_mean: ArrayView1<'_, f64>,
+        target_covariance: ArrayView2<'_, f64>,
         epsilon: Epsilon,
     ) -> Result<Self> {
-        let ((mean0, cov0), (mean1, cov1)) = (source, target);
-        let dim = mean0.len();
-        for other in [cov0.nrows(), cov0.ncols(), mean1.len(), cov1.nrows(), cov1.ncols()] {
+        let (from, to) = (source_covariance, target_covariance);
+        let dim = source_mean.len();
+        for other in [from.nrows(), from.ncols(), target_mean.len(), to.nrows(), to.ncols()] {
             check_dim("a mean or covariance", dim, other)?;
         }
-        if let Some(value) = cov0.iter().chain(cov1).find(|value| !value.is_finite()) {
+        if let Some(value) = from.iter().chain(to).find(|value| !value.is_finite()) {
             let got = value.to_string();
             return Err(Error::Parameter { name: "covariance", must: "finite", got });
         }
         let kind = Covariance::Full;
         let centre = Array1::zeros(dim);
-        let (cov0, cov1) = (kind.entries(cov0), kind.entries(cov1));
-        let ends = ((centre.view(), cov0.view()), (centre.view(), cov1.view()));
-        let (r, s) = closed_form(kind, ends.0, ends.1, epsilon.value(), 0.0)?;
+        let source = Cluster { mean: centre.clone(), covariance: kind.entries(from) };
+        let target = Cluster { mean: centre, covariance: kind.entries(to) };
+        let (r, s) = closed_form(kind, &source, &target, epsilon.value(), 0.0)?;
         let (r, s) = (r.insert_axis(Axis(0)), s.insert_axis(Axis(0)));
         let mixture = Mixture { covariance: kind, log_alpha: Array1::zeros(1), r, s };
-        Self::new(mixture, mean0.to_owned(), mean1.to_owned(), epsilon)
+        Self::new(mixture, source_mean.to_owned(), target_mean.to_owned(), epsilon)
     }
 
     /// The mixture, in centred coordinates.

@@ -62,8 +62,8 @@ impl Split {
         k: usize,
     ) -> Self {
         let epsilon = objective.epsilon();
-        let anchor = evaluation.source.mean_and_covariance(k).0;
-        let end = evaluation.target.mean_and_covariance(k).0;
+        let anchor = evaluation.source.cluster(k).mean;
+        let end = evaluation.target.cluster(k).mean;
         let (source, target) = objective.covariances(k, &anchor, &end);
         let inverse = mixture.covariance.matrix(evaluation.inverses.row(k), mixture.dim());
         let precision = inverse / epsilon;
@@ -120,6 +120,7 @@ mod tests {
 
     use super::*;
     use crate::bridge::lightsb::covariance::Covariance;
+    use crate::bridge::lightsb::start::Cells;
     use crate::rng::Seed;
 
     #[test]
@@ -164,7 +165,9 @@ mod tests {
             cell[1] = 0.9 * cell[0] + 0.4 * cell[1];
         }
         let even = Array1::from_elem(1000, 1e-3);
-        let mut objective = Objective::new((x.view(), even.view()), (y.view(), even.view()), 0.5);
+        let source = Cells { points: x.view(), weights: even.view() };
+        let target = Cells { points: y.view(), weights: even.view() };
+        let mut objective = Objective::new(source, target, 0.5);
         let mixture = Mixture {
             covariance: Covariance::Diagonal,
             log_alpha: array![0.0, -200.0],

@@ -21,7 +21,7 @@ const LEAST_PULL: f64 = 1e-100;
 /// it is, and with it every price a solver is given in the unit of ε. `b = 0` leaves `g = 1` and
 /// `τ = t`; `b` and `−b` are as smooth, and a negative one pushes cells away from m.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Clock {
+pub(crate) struct Clock {
     pull: f64,
     /// `√(b / sinh b)`.
     middle: f64,
@@ -32,7 +32,7 @@ impl Clock {
     ///
     /// # Errors
     /// [`Error::Parameter`] unless −10 ≤ `pull` ≤ 10.
-    pub fn new(pull: f64) -> Result<Self> {
+    pub(crate) fn new(pull: f64) -> Result<Self> {
         if !(-MOST_PULL..=MOST_PULL).contains(&pull) {
             let must = "between -10 and 10 over an interval";
             return Err(Error::Parameter { name: "pull", must, got: pull.to_string() });
@@ -43,17 +43,17 @@ impl Clock {
     }
 
     /// `b`.
-    pub fn pull(self) -> f64 {
+    pub(crate) fn pull(self) -> f64 {
         self.pull
     }
 
     /// `g(t)`.
-    pub fn scale(self, t: UnitTime) -> f64 {
+    pub(crate) fn scale(self, t: UnitTime) -> f64 {
         self.middle * (self.pull * (t.value() - 0.5)).exp()
     }
 
     /// `τ(t)`, from 0 to 1.
-    pub fn time(self, t: UnitTime) -> UnitTime {
+    pub(crate) fn time(self, t: UnitTime) -> UnitTime {
         if t == UnitTime::END || self.pull.abs() <= 0.0 {
             return t;
         }

@@ -8,7 +8,7 @@ mod process;
 mod record;
 mod solver;
 
-pub use clock::Clock;
+pub(super) use clock::Clock;
 pub use process::OuBridge;
 pub use record::OuRecord;
 pub use solver::OuSolver;

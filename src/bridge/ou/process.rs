@@ -77,7 +77,7 @@ impl OuBridge {
     }
 
     /// Scale and clock of `z`.
-    pub fn clock(&self) -> Clock {
+    pub(crate) fn clock(&self) -> Clock {
         self.place.clock
     }
 
@@ -181,15 +181,16 @@ impl Bridge for OuBridge {
         &self,
         x: ArrayView2<'_, f64>,
         end: ArrayView2<'_, f64>,
-        (from, to): (UnitTime, UnitTime),
+        from: UnitTime,
+        to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
         self.check(x)?;
         self.check(end)?;
         let Place { clock, centre } = &self.place;
         let (z, goal) = (self.place.points(x, from), self.place.points(end, UnitTime::END));
-        let span = (clock.time(from), clock.time(to));
-        let drawn = self.inner.sample_pinned(z.view(), goal.view(), span, seed)?;
+        let (start, end) = (clock.time(from), clock.time(to));
+        let drawn = self.inner.sample_pinned(z.view(), goal.view(), start, end, seed)?;
         Ok(drawn / clock.scale(to) + centre)
     }
 

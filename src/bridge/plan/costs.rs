@@ -27,7 +27,8 @@ pub(in crate::bridge) fn fit_course(
     progress: &mut dyn Progress,
     mut fit: impl FnMut(
         usize,
-        (&BridgeProblem, &dyn Cost),
+        &BridgeProblem,
+        &dyn Cost,
         &mut dyn Progress,
     ) -> Result<(Box<dyn Bridge>, FitReport)>,
 ) -> Result<Vec<(Box<dyn Bridge>, FitReport)>> {
@@ -35,7 +36,7 @@ pub(in crate::bridge) fn fit_course(
     let mut fitted = Vec::with_capacity(course.problems().len());
     for (k, problem) in course.problems().iter().enumerate() {
         let cost = ground.cost(k, k + 1, progress)?;
-        fitted.push(fit(k, (problem, &*cost), progress)?);
+        fitted.push(fit(k, problem, &*cost, progress)?);
     }
     Ok(fitted)
 }

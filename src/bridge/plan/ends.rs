@@ -56,13 +56,15 @@ impl EndsBridge {
     /// [`Error::Shape`] if numbers of cells or dimensions differ; [`Error::Parameter`] if a
     /// displacement is not finite.
     pub fn new(
-        snapshots: (&Snapshot, &Snapshot),
+        source: &Snapshot,
+        target: &Snapshot,
         coupling: Coupling,
-        displacements: (Array2<f64>, Array2<f64>),
-        (ends, epsilon): (Ends, Epsilon),
+        forward: Array2<f64>,
+        backward: Array2<f64>,
+        ends: Ends,
+        epsilon: Epsilon,
     ) -> Result<Self> {
-        let (source, target) = (snapshots.0.points().to_owned(), snapshots.1.points().to_owned());
-        let (forward, backward) = displacements;
+        let (source, target) = (source.points().to_owned(), target.points().to_owned());
         let (n, m) = coupling.shape();
         for (what, unit, expected, got) in [
             ("the plan", "source cells", source.nrows(), n),
@@ -167,7 +169,8 @@ impl EndsBridge {
         &self,
         x: ArrayView1<'_, f64>,
         curve: usize,
-        (from, to): (f64, f64),
+        from: f64,
+        to: f64,
         stream: &mut ChaCha8Rng,
     ) -> Array1<f64> {
         let on = |curve| &x + &(&self.velocity(curve) * (to - from));
@@ -254,8 +257,8 @@ impl Bridge for EndsBridge {
         if from.until(to)? < f64::MIN_POSITIVE {
             return Ok(x.to_owned());
         }
-        let span = (from.value(), to.value());
-        let chunks = self.nearest(x, span.0, |chunk, rows, near| {
+        let (from, to) = (from.value(), to.value());
+        let chunks = self.nearest(x, from, |chunk, rows, near| {
             let mut stream = seed.stream("ends/transition", chunk as u64);
             let mut there = Array2::zeros(rows.dim());
             for ((mut place, row), near) in there.rows_mut().into_iter().zip(rows.rows()).zip(near)
@@ -269,7 +272,7 @@ impl Bridge for EndsBridge {
                         break;
                     }
                 }
-                place.assign(&self.carry(row, curve, span, &mut stream));
+                place.assign(&self.carry(row, curve, from, to, &mut stream));
             }
             there
         });
@@ -346,11 +349,11 @@ impl EndsRecord {
         }
         let pairs = (0..self.source.len())
             .map(|p| (self.source[p] as usize, self.target[p] as usize, self.mass[p]));
-        let coupling = Coupling::new((source.n_cells(), target.n_cells()), pairs)?;
+        let coupling = Coupling::new(source.n_cells(), target.n_cells(), pairs)?;
         let forward = table("forward", &self.forward, self.dim)?;
-        let displacements = (forward, table("backward", &self.backward, self.dim)?);
-        let how = (self.ends, Epsilon::new(self.epsilon)?);
-        let bridge = EndsBridge::new((source, target), coupling, displacements, how)?;
+        let backward = table("backward", &self.backward, self.dim)?;
+        let (ends, epsilon) = (self.ends, Epsilon::new(self.epsilon)?);
+        let bridge = EndsBridge::new(source, target, coupling, forward, backward, ends, epsilon)?;
         Ok(if self.relaxed { bridge.relaxed() } else { bridge })
     }
 }

@@ -5,6 +5,7 @@ mod costs;
 mod description;
 mod ends;
 mod noise;
+mod options;
 mod pairs;
 mod posterior;
 mod process;

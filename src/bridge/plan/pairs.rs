@@ -83,7 +83,8 @@ impl Parts {
 impl Pairs {
     /// Of pairs sorted by source cell, then target cell, then φ.
     pub(super) fn new(
-        (source, target): (Array2<f64>, Array2<f64>),
+        source: Array2<f64>,
+        target: Array2<f64>,
         all: impl IntoIterator<Item = Pair>,
     ) -> Result<Self> {
         let refuse = |must, got: String| Err(Error::Parameter { name: "the coupling", must, got });
@@ -272,7 +273,7 @@ impl AllShares {
     }
 
     /// Adds the shares of all pairs at one row.
-    pub(super) fn add(&mut self, (row, pairs): (usize, &Pairs), shares: &[f64]) {
+    pub(super) fn add(&mut self, row: usize, pairs: &Pairs, shares: &[f64]) {
         for (p, share) in shares.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
             let (i, j, factor) = pairs.of(p);
             self.plain.source[[row, i]] += share;

@@ -89,7 +89,7 @@ impl<'a> Posterior<'a> {
         match &self.how {
             How::Nearest(places) => self.each_nearest(x, places, visit),
             How::Weighted { slopes, constants, nearest } => {
-                self.each_weighted(x, (slopes, constants), nearest.as_ref(), visit);
+                self.each_weighted(x, slopes, constants, nearest.as_ref(), visit);
             }
         }
     }
@@ -97,12 +97,13 @@ impl<'a> Posterior<'a> {
     fn each_weighted(
         &self,
         x: ArrayView2<'_, f64>,
-        (slopes, constants): (&Parts, &[f64]),
+        slopes: &Parts,
+        constants: &[f64],
         nearest: Option<&NearestCells>,
         mut visit: impl FnMut(usize, &[f64]),
     ) {
         if let Some(nearest) = nearest {
-            self.each_at_start(x, (slopes, constants), nearest, visit);
+            self.each_at_start(x, slopes, constants, nearest, visit);
             return;
         }
         let along =
@@ -137,7 +138,8 @@ impl<'a> Posterior<'a> {
     fn each_at_start(
         &self,
         x: ArrayView2<'_, f64>,
-        (slopes, constants): (&Parts, &[f64]),
+        slopes: &Parts,
+        constants: &[f64],
         nearest: &NearestCells,
         mut visit: impl FnMut(usize, &[f64]),
     ) {

@@ -111,7 +111,7 @@ impl PlanRecord {
             factor: if whole { 1.0 } else { self.factor[p] },
         });
         let epsilon = Epsilon::new(self.epsilon)?;
-        let mut bridge = PlanBridge::of_pairs((source, target), pairs, epsilon, self.motion)?;
+        let mut bridge = PlanBridge::of_pairs(source, target, pairs, epsilon, self.motion)?;
         if !(self.leave.is_empty() && self.reach.is_empty()) {
             let leave = table("leave", &self.leave, self.dim)?;
             bridge = bridge

@@ -45,7 +45,8 @@ impl OtSolver {
 
 /// A cheapest plan for `cost`, carried out along straight lines.
 fn fit(
-    (problem, cost): (&BridgeProblem, &dyn Cost),
+    problem: &BridgeProblem,
+    cost: &dyn Cost,
     progress: &mut dyn Progress,
 ) -> Result<(Box<dyn Bridge>, FitReport)> {
     let (source, target) = (problem.source(), problem.target());
@@ -57,7 +58,7 @@ fn fit(
     let plan = exact_plan(costs.view(), source.marginal(), target.marginal(), progress)?;
     let least = LEAST_MASS / shape.0.max(shape.1) as f64;
     let pairs = plan.entries.iter().copied().filter(|entry| entry.2 > least);
-    let coupling = Coupling::new(shape, pairs)?;
+    let coupling = Coupling::new(shape.0, shape.1, pairs)?;
     let report = FitReport {
         stop: Stop::Converged,
         iterations: plan.n_pivots,
@@ -65,8 +66,8 @@ fn fit(
         start_objective: start_objective.max(plan.cost),
         details: vec![("n_pairs".into(), coupling.n_pairs() as f64)],
     };
-    let ends = (source, target);
-    let bridge = PlanBridge::new(ends, &coupling, problem.epsilon(), Motion::Straight)?;
+    let (epsilon, motion) = (problem.epsilon(), Motion::Straight);
+    let bridge = PlanBridge::new(source, target, &coupling, epsilon, motion)?;
     Ok((Box::new(bridge), report))
 }
 
@@ -89,7 +90,7 @@ impl BridgeSolver for OtSolver {
     ) -> Result<(Box<dyn Bridge>, FitReport)> {
         check_pairs((problem.source().n_cells(), problem.target().n_cells()))?;
         let cost = cost_between(problem, &self.cost, progress)?;
-        fit((problem, &*cost), progress)
+        fit(problem, &*cost, progress)
     }
 }
 
@@ -103,6 +104,8 @@ impl CourseSolver for OtSolver {
         for problem in course.problems() {
             check_pairs((problem.source().n_cells(), problem.target().n_cells()))?;
         }
-        fit_course(course, &self.cost, progress, |_, job, progress| fit(job, progress))
+        fit_course(course, &self.cost, progress, |_, problem, cost, progress| {
+            fit(problem, cost, progress)
+        })
     }
 }

@@ -4,8 +4,9 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rand_distr::{Distribution, StandardUniform};
 
 use crate::bridge::Coupling;
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side, flat};
-use crate::bridge::sinkhorn::process::coupling;
+use crate::bridge::sinkhorn::kernel::{DenseKernel, flat};
+use crate::bridge::sinkhorn::pairs::coupling;
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Side};
 use crate::error::Result;
 use crate::geometry::Epsilon;
 use crate::linalg::{exp_block, product_nt};
@@ -16,7 +17,7 @@ use crate::rng::Seed;
 /// A product with `k` vectors costs one pass: `2 (dim + k)` flops and an exponential for each pair,
 /// memory for one block a thread.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AllPairs {
+pub(crate) struct AllPairs {
     source: Array2<f64>,
     target: Array2<f64>,
     epsilon: f64,
@@ -25,7 +26,8 @@ pub struct AllPairs {
 
 impl AllPairs {
     pub(super) fn new(
-        (source, target): (Array2<f64>, Array2<f64>),
+        source: Array2<f64>,
+        target: Array2<f64>,
         epsilon: Epsilon,
         logs: Both,
     ) -> Self {
@@ -33,7 +35,7 @@ impl AllPairs {
     }
 
     /// Numbers of source and target cells.
-    pub fn shape(&self) -> (usize, usize) {
+    pub(crate) fn shape(&self) -> (usize, usize) {
         (self.source.nrows(), self.target.nrows())
     }
 
@@ -42,17 +44,17 @@ impl AllPairs {
     }
 
     /// `T V` for `values` `(n_target, k)`: `(n_source, k)`.
-    pub fn times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
+    pub(crate) fn times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
         self.kernel().means(Side::Source, &self.logs, values)
     }
 
     /// `Tᵀ U` for `values` `(n_source, k)`: `(n_target, k)`.
-    pub fn transposed_times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
+    pub(crate) fn transposed_times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
         self.kernel().means(Side::Target, &self.logs, values)
     }
 
     /// `Σ_j T_ij ln T_ij` for each source cell.
-    pub fn log_moments(&self) -> Array1<f64> {
+    pub(crate) fn log_moments(&self) -> Array1<f64> {
         let kernel = self.kernel();
         let own = kernel.with_norms(Side::Source, &self.logs.source);
         let other = kernel.with_norms(Side::Target, &self.logs.target);
@@ -74,21 +76,22 @@ impl AllPairs {
 
     /// For each source cell the mass of its pairs that are further apart than `reach` as `places`:
     /// the cells before anything was taken from them, `(n_source, dim)` and `(n_target, dim)`.
-    pub fn mass_beyond(
+    pub(crate) fn mass_beyond(
         &self,
         reach: f64,
-        places: (ArrayView2<'_, f64>, ArrayView2<'_, f64>),
+        x: ArrayView2<'_, f64>,
+        y: ArrayView2<'_, f64>,
     ) -> Array1<f64> {
         let kernel = self.kernel();
         let own = kernel.with_norms(Side::Source, &self.logs.source);
         let other = kernel.with_norms(Side::Target, &self.logs.target);
         let squares = |points: ArrayView2<'_, f64>| points.map_axis(Axis(1), |row| row.dot(&row));
-        let (x2, y2) = (squares(places.0), squares(places.1));
+        let (x2, y2) = (squares(x), squares(y));
         let chunks = kernel.in_chunks(Side::Source, |rows, blocks| {
             let mut sums = vec![0.0; rows.len()];
-            let x = places.0.slice(s![rows.clone(), ..]);
+            let x = x.slice(s![rows.clone(), ..]);
             blocks.visit(|columns, block| {
-                let products = product_nt(x, places.1.slice(s![columns.clone(), ..]));
+                let products = product_nt(x, y.slice(s![columns.clone(), ..]));
                 exp_block(flat(block), &own[rows.clone()], &other[columns.clone()]);
                 for ((r, c), mass) in block.indexed_iter() {
                     let square = x2[rows.start + r] + y2[columns.start + c];
@@ -106,13 +109,12 @@ impl AllPairs {
     ///
     /// # Errors
     /// [`crate::Error::Parameter`] if no pair has that mass.
-    pub fn coupling(&self, least: f64) -> Result<Coupling> {
+    pub(crate) fn coupling(&self, least: f64) -> Result<Coupling> {
         coupling(&self.kernel(), &self.logs, least)
     }
 
     /// The same plan from the other side.
-    #[must_use]
-    pub fn transposed(&self) -> Self {
+    pub(crate) fn transposed(&self) -> Self {
         let Self { source, target, epsilon, logs } = self;
         let logs = Both { source: logs.target.clone(), target: logs.source.clone() };
         Self { source: target.clone(), target: source.clone(), epsilon: *epsilon, logs }
@@ -120,7 +122,12 @@ impl AllPairs {
 
     /// For each of `rows` (source cells, in any order and number) a target cell, drawn by
     /// `T_ij weights_j`.
-    pub fn draw(&self, rows: &[usize], weights: ArrayView1<'_, f64>, seed: Seed) -> Vec<usize> {
+    pub(crate) fn draw(
+        &self,
+        rows: &[usize],
+        weights: ArrayView1<'_, f64>,
+        seed: Seed,
+    ) -> Vec<usize> {
         let points = self.source.select(Axis(0), rows);
         let kernel = DenseKernel::points(points.view(), self.target.view(), self.epsilon);
         let target: Vec<f64> =

@@ -2,7 +2,8 @@
 
 use crate::bridge::sinkhorn::dual::{Care, Dual, Point};
 use crate::bridge::sinkhorn::held::HeldKernel;
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side};
+use crate::bridge::sinkhorn::kernel::DenseKernel;
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Side};
 use crate::bridge::sinkhorn::sparse::SparseKernel;
 use crate::error::Result;
 use crate::progress::{Event, Progress, report};
@@ -82,7 +83,8 @@ impl Ascent<'_> {
     pub(super) fn run<'k>(
         &mut self,
         kernel_at: &dyn Fn(f64) -> DenseKernel<'k>,
-        (masses, lambdas): (&Both, [f64; 2]),
+        masses: &Both,
+        lambdas: [f64; 2],
         mean_cost: f64,
         epsilon: f64,
     ) -> Result<Found> {
@@ -103,7 +105,7 @@ impl Ascent<'_> {
             source = dual.next(&point).iter().map(|p| p * now).collect();
         }
         let potential = source.iter().map(|f| f / epsilon).collect();
-        let last = self.last(&dual, (&kernel, unscaled), potential)?;
+        let last = self.last(&dual, &kernel, unscaled, potential)?;
         Ok(Found { start_value: start_value.min(last.value), ..last })
     }
 
@@ -111,7 +113,8 @@ impl Ascent<'_> {
     fn last(
         &mut self,
         dual: &Dual,
-        (kernel, mut unscaled): (&DenseKernel<'_>, Option<HeldKernel<'_>>),
+        kernel: &DenseKernel<'_>,
+        mut unscaled: Option<HeldKernel<'_>>,
         start: Vec<f64>,
     ) -> Result<Found> {
         let mut goal = self.goal.tolerance;

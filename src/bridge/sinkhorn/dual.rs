@@ -1,6 +1,6 @@
 //! The dual problem as a function of the source potential alone, its slope and curvature.
 
-use crate::bridge::sinkhorn::kernel::{Both, Kernel, Plan, Side};
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Plan, Side};
 
 /// Marginals and how strictly they are kept; potentials are in units of ε.
 ///

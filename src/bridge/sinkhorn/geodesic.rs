@@ -22,18 +22,18 @@ impl SinkhornSolver {
     /// [`EntropicPlan::pairs`]: crate::bridge::EntropicPlan::pairs
     fn carried(
         &self,
-        (problem, cost): (&BridgeProblem, &dyn Cost),
+        problem: &BridgeProblem,
+        cost: &dyn Cost,
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(Box<dyn Bridge>, FitReport)> {
         let (source, target) = (problem.source(), problem.target());
-        let marginals = (source.marginal(), target.marginal());
-        let plan = self.couple(cost, marginals, problem.epsilon(), progress)?;
+        let (p, q, epsilon) = (source.marginal(), target.marginal(), problem.epsilon());
+        let plan = self.couple(cost, p, q, epsilon, progress)?;
         let coupling = plan.pairs(PAIRS_PER_CELL, seed)?;
         let mut report = plan.report().clone();
         report.details.push(("n_pairs".into(), coupling.n_pairs() as f64));
-        let ends = (source, target);
-        let bridge = PlanBridge::new(ends, &coupling, problem.epsilon(), Motion::Brownian)?;
+        let bridge = PlanBridge::new(source, target, &coupling, epsilon, Motion::Brownian)?;
         let relaxed = self.source_relaxation.is_some();
         Ok((Box::new(if relaxed { bridge.relaxed() } else { bridge }), report))
     }
@@ -52,7 +52,7 @@ impl BridgeSolver for SinkhornSolver {
             return Ok((Box::new(bridge), report));
         }
         let cost = cost_between(problem, &self.cost, progress)?;
-        self.carried((problem, &*cost), seed, progress)
+        self.carried(problem, &*cost, seed, progress)
     }
 }
 
@@ -69,8 +69,9 @@ impl CourseSolver for SinkhornSolver {
             let problems = course.problems().iter();
             return problems.map(|problem| self.solve(problem, seed, progress)).collect();
         }
-        fit_course(course, &self.cost, progress, |k, job, progress| {
-            self.carried(job, seed.child("sinkhorn/interval", k as u64), progress)
+        fit_course(course, &self.cost, progress, |k, problem, cost, progress| {
+            let seed = seed.child("sinkhorn/interval", k as u64);
+            self.carried(problem, cost, seed, progress)
         })
     }
 }

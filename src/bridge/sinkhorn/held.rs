@@ -3,7 +3,8 @@
 use rayon::prelude::*;
 
 use crate::bridge::sinkhorn::SinkhornSolver;
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Plan, Side, flat};
+use crate::bridge::sinkhorn::kernel::{DenseKernel, flat};
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Plan, Side};
 use crate::linalg::{add_weighted, add_weighted_rows, exp_block};
 
 /// Single precision changes no marginal by more than 6e-8 in all (half a unit in the last place of

@@ -2,7 +2,8 @@
 
 use ndarray::Axis;
 
-use crate::bridge::sinkhorn::kernel::{DenseKernel, Kernel, Side};
+use crate::bridge::sinkhorn::kernel::DenseKernel;
+use crate::bridge::sinkhorn::sides::{Kernel, Side};
 use crate::bridge::{Bridge, SinkhornBridge};
 use crate::error::{Error, Result};
 

@@ -12,6 +12,7 @@ mod pairs;
 mod plan;
 mod process;
 mod record;
+mod sides;
 mod solver;
 mod sparse;
 

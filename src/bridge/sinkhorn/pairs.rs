@@ -1,9 +1,11 @@
 //! The pairs of a plan that are kept: all that matter, or a fixed number drawn for each cell.
 
+use ndarray::Array1;
 use rand_distr::{Distribution, StandardUniform};
 
 use crate::bridge::Coupling;
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side, flat};
+use crate::bridge::sinkhorn::kernel::{DenseKernel, Pair, flat};
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Side};
 use crate::error::Result;
 use crate::linalg::exp_block;
 use crate::rng::Seed;
@@ -36,13 +38,36 @@ pub(super) fn pairs(
     match kernel.pairs_above(logs, least, most) {
         Some(chunks) => {
             let pairs = chunks.into_iter().flatten();
-            let entry = |pair: super::kernel::Pair| {
-                (pair.source as usize, pair.target as usize, pair.log.exp())
-            };
-            Coupling::new(shape, pairs.map(entry))
+            Coupling::new(shape.0, shape.1, pairs.map(entry))
         }
-        None => Coupling::new(shape, drawn(kernel, logs, per_cell, seed)),
+        None => Coupling::new(shape.0, shape.1, drawn(kernel, logs, per_cell, seed)),
     }
+}
+
+/// Logarithms of the two factors of a plan.
+pub(super) fn logs(
+    masses: &(Array1<f64>, Array1<f64>),
+    potentials: &(Array1<f64>, Array1<f64>),
+    epsilon: f64,
+) -> Both {
+    let sum = |masses: &Array1<f64>, potentials: &Array1<f64>| {
+        masses.iter().zip(potentials).map(|(mass, p)| mass.ln() + p / epsilon).collect()
+    };
+    Both { source: sum(&masses.0, &potentials.0), target: sum(&masses.1, &potentials.1) }
+}
+
+/// The pairs with at least `least` of an even row's mass.
+pub(super) fn coupling(kernel: &DenseKernel<'_>, logs: &Both, least: f64) -> Result<Coupling> {
+    let shape = (logs.source.len(), logs.target.len());
+    let least = least.max(f64::MIN_POSITIVE).ln() - (shape.0 as f64).ln();
+    let chunks = kernel.pairs_above(logs, least, usize::MAX).unwrap_or_default();
+    let pairs = chunks.into_iter().flatten();
+    Coupling::new(shape.0, shape.1, pairs.map(entry))
+}
+
+/// Source cell, target cell and mass of a pair.
+fn entry(pair: Pair) -> (usize, usize, f64) {
+    (pair.source as usize, pair.target as usize, pair.log.exp())
 }
 
 fn drawn(

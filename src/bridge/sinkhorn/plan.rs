@@ -2,9 +2,9 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
-use crate::bridge::sinkhorn::kernel::{DenseKernel, Side};
-use crate::bridge::sinkhorn::pairs::pairs;
-use crate::bridge::sinkhorn::process::{coupling, logs};
+use crate::bridge::sinkhorn::kernel::DenseKernel;
+use crate::bridge::sinkhorn::pairs::{coupling, logs, pairs};
+use crate::bridge::sinkhorn::sides::Side;
 use crate::bridge::{Coupling, FitReport, SinkhornBridge, SinkhornSolver};
 use crate::error::{Error, Result};
 use crate::geometry::{Cost, Epsilon};
@@ -32,12 +32,13 @@ impl SinkhornSolver {
     pub fn couple<'a>(
         &self,
         cost: &'a dyn Cost,
-        marginals: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
+        source: ArrayView1<'_, f64>,
+        target: ArrayView1<'_, f64>,
         epsilon: Epsilon,
         progress: &mut dyn Progress,
     ) -> Result<EntropicPlan<'a>> {
         let (n, m) = cost.shape();
-        for (expected, weights) in [(n, marginals.0), (m, marginals.1)] {
+        for (expected, weights) in [(n, source), (m, target)] {
             let got = weights.len();
             if expected != got {
                 return Err(Error::Shape { what: "a marginal", unit: "weights", expected, got });
@@ -49,21 +50,23 @@ impl SinkhornSolver {
                 return Err(Error::Parameter { name: "marginal", must, got });
             }
         }
-        let mean_cost = mean_cost(cost, marginals);
+        let mean_cost = mean_cost(cost, source, target);
         if !mean_cost.is_finite() {
             let why = "a cost is not finite".into();
             return Err(Error::Numerical { what: "entropic transport", why });
         }
         let found = self.run(
             &|epsilon| DenseKernel::Cost { cost, epsilon },
-            marginals,
-            (mean_cost, epsilon.value()),
+            source,
+            target,
+            mean_cost,
+            epsilon.value(),
             progress,
         )?;
         Ok(EntropicPlan {
             cost,
             epsilon,
-            masses: (marginals.0.to_owned(), marginals.1.to_owned()),
+            masses: (source.to_owned(), target.to_owned()),
             report: self.report(&found),
             potentials: (Array1::from(found.source), Array1::from(found.target)),
         })
@@ -106,13 +109,13 @@ impl EntropicPlan<'_> {
 }
 
 /// `Σ p_i q_j C_ij`.
-fn mean_cost(cost: &dyn Cost, marginals: (ArrayView1<'_, f64>, ArrayView1<'_, f64>)) -> f64 {
+fn mean_cost(cost: &dyn Cost, source: ArrayView1<'_, f64>, target: ArrayView1<'_, f64>) -> f64 {
     let kernel = DenseKernel::Cost { cost, epsilon: 1.0 };
     let chunks = kernel.in_chunks(Side::Source, |rows, blocks| {
         let mut sum = 0.0;
         blocks.visit(|columns, block| {
-            let weights = marginals.1.slice(ndarray::s![columns]);
-            sum -= marginals.0.slice(ndarray::s![rows.clone()]).dot(&block.dot(&weights));
+            let weights = target.slice(ndarray::s![columns]);
+            sum -= source.slice(ndarray::s![rows.clone()]).dot(&block.dot(&weights));
         });
         sum
     });
@@ -128,7 +131,7 @@ fn mean_cost(cost: &dyn Cost, marginals: (ArrayView1<'_, f64>, ArrayView1<'_, f6
 ///
 /// # Errors
 /// As [`SinkhornBridge::conditional_mean`].
-pub fn debiased_map(
+pub(crate) fn debiased_map(
     bridge: &SinkhornBridge,
     own: &SinkhornBridge,
     x: ArrayView2<'_, f64>,

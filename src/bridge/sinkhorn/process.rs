@@ -4,7 +4,9 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
 use crate::bridge::sinkhorn::all_pairs::AllPairs;
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side};
+use crate::bridge::sinkhorn::kernel::DenseKernel;
+use crate::bridge::sinkhorn::pairs::{coupling, logs};
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Side};
 use crate::bridge::sinkhorn::solver::centres;
 use crate::bridge::{Bridge, BridgeRecord, Coupling, Link, SinkhornRecord, UnitTime};
 use crate::data::Snapshot;
@@ -54,13 +56,17 @@ impl SinkhornBridge {
     /// each cell; [`Error::Parameter`] if a potential is not finite, a `λ` not finite and > 0, or the
     /// masses of a relaxed plan are not finite.
     pub fn new(
-        snapshots: (&Snapshot, &Snapshot),
+        source: &Snapshot,
+        target: &Snapshot,
         epsilon: Epsilon,
-        potentials: (Array1<f64>, Array1<f64>),
-        relaxation: (Option<f64>, Option<f64>),
+        source_potential: Array1<f64>,
+        target_potential: Array1<f64>,
+        source_relaxation: Option<f64>,
+        target_relaxation: Option<f64>,
     ) -> Result<Self> {
-        let (source, target) = snapshots;
         shape("the target snapshot", "dimensions", source.dim(), target.dim())?;
+        let potentials = (source_potential, target_potential);
+        let relaxation = (source_relaxation, target_relaxation);
         shape("the source potential", "cells", source.n_cells(), potentials.0.len())?;
         shape("the target potential", "cells", target.n_cells(), potentials.1.len())?;
         if let Some(value) = potentials.0.iter().chain(&potentials.1).find(|f| !f.is_finite()) {
@@ -137,8 +143,8 @@ impl SinkhornBridge {
     }
 
     /// The plan itself, to multiply with and to draw from; nothing `n × m` is held.
-    pub fn plan(&self) -> AllPairs {
-        AllPairs::new((self.source.clone(), self.target.clone()), self.epsilon, self.logs())
+    pub(in crate::bridge) fn plan(&self) -> AllPairs {
+        AllPairs::new(self.source.clone(), self.target.clone(), self.epsilon, self.logs())
     }
 
     /// Logarithms of the two factors of the plan.
@@ -165,30 +171,6 @@ impl SinkhornBridge {
         }
         (kernel, Both { source, target })
     }
-}
-
-/// Logarithms of the two factors of a plan.
-pub(super) fn logs(
-    masses: &(Array1<f64>, Array1<f64>),
-    potentials: &(Array1<f64>, Array1<f64>),
-    epsilon: f64,
-) -> Both {
-    let sum = |masses: &Array1<f64>, potentials: &Array1<f64>| {
-        masses.iter().zip(potentials).map(|(mass, p)| mass.ln() + p / epsilon).collect()
-    };
-    Both { source: sum(&masses.0, &potentials.0), target: sum(&masses.1, &potentials.1) }
-}
-
-/// The pairs with at least `least` of an even row's mass.
-pub(super) fn coupling(kernel: &DenseKernel<'_>, logs: &Both, least: f64) -> Result<Coupling> {
-    let shape = (logs.source.len(), logs.target.len());
-    let least = least.max(f64::MIN_POSITIVE).ln() - (shape.0 as f64).ln();
-    let chunks = kernel.pairs_above(logs, least, usize::MAX).unwrap_or_default();
-    let pairs = chunks.into_iter().flatten();
-    Coupling::new(
-        shape,
-        pairs.map(|pair| (pair.source as usize, pair.target as usize, pair.log.exp())),
-    )
 }
 
 fn shape(what: &'static str, unit: &'static str, expected: usize, got: usize) -> Result<()> {
@@ -471,15 +453,15 @@ mod tests {
     #[test]
     fn refuses_potentials_that_are_not_one_for_each_cell() {
         let (problem, bridge) = example(waves(5, 1.3), waves(6, 0.7));
-        let snapshots = (problem.source(), problem.target());
-        let made = |f: Array1<f64>, g: Array1<f64>, relaxation| {
-            SinkhornBridge::new(snapshots, bridge.epsilon, (f, g), relaxation)
+        let (source, target) = (problem.source(), problem.target());
+        let made = |f: Array1<f64>, g: Array1<f64>, lambda: Option<f64>| {
+            SinkhornBridge::new(source, target, bridge.epsilon, f, g, lambda, None)
         };
         let (f, g) = bridge.potentials.clone();
-        assert_eq!(made(f.clone(), g.clone(), (None, None)).unwrap(), bridge);
-        assert!(made(g.clone(), g.clone(), (None, None)).is_err());
-        assert!(made(f.clone(), f.clone(), (None, None)).is_err());
-        assert!(made(&f * f64::NAN, g.clone(), (None, None)).is_err());
-        assert!(made(f, g, (Some(-1.0), None)).is_err());
+        assert_eq!(made(f.clone(), g.clone(), None).unwrap(), bridge);
+        assert!(made(g.clone(), g.clone(), None).is_err());
+        assert!(made(f.clone(), f.clone(), None).is_err());
+        assert!(made(&f * f64::NAN, g.clone(), None).is_err());
+        assert!(made(f, g, Some(-1.0)).is_err());
     }
 }

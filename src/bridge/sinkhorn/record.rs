@@ -41,10 +41,13 @@ impl SinkhornRecord {
             target_potential,
         } = self;
         let bridge = SinkhornBridge::new(
-            (source, target),
+            source,
+            target,
             Epsilon::new(epsilon)?,
-            (Array1::from(source_potential), Array1::from(target_potential)),
-            (source_relaxation, target_relaxation),
+            Array1::from(source_potential),
+            Array1::from(target_potential),
+            source_relaxation,
+            target_relaxation,
         )?;
         bridge.check_masses()?;
         Ok(bridge)

@@ -4,7 +4,8 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::sinkhorn::ascent::{Ascent, FARTHEST, Found, Goal};
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel};
+use crate::bridge::sinkhorn::kernel::DenseKernel;
+use crate::bridge::sinkhorn::sides::Both;
 use crate::bridge::{BridgeProblem, FitReport, SinkhornBridge, Stop};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -108,8 +109,10 @@ impl SinkhornSolver {
         let mean_cost = 0.5 * (spread(&x, source.marginal()) + spread(&y, target.marginal()));
         let found = self.run(
             &|epsilon| DenseKernel::points(x.view(), y.view(), epsilon),
-            (source.marginal(), target.marginal()),
-            (mean_cost, problem.epsilon().value()),
+            source.marginal(),
+            target.marginal(),
+            mean_cost,
+            problem.epsilon().value(),
             progress,
         )?;
         // What taking out the means took out of every cost.
@@ -117,10 +120,15 @@ impl SinkhornSolver {
         let mut report = self.report(&found);
         report.objective -= apart;
         report.start_objective -= apart;
-        let relaxation = (self.source_relaxation, self.target_relaxation);
-        let potentials = (Array1::from(found.source), Array1::from(found.target));
-        let bridge =
-            SinkhornBridge::new((source, target), problem.epsilon(), potentials, relaxation)?;
+        let bridge = SinkhornBridge::new(
+            source,
+            target,
+            problem.epsilon(),
+            Array1::from(found.source),
+            Array1::from(found.target),
+            self.source_relaxation,
+            self.target_relaxation,
+        )?;
         Ok((bridge, report))
     }
 
@@ -131,8 +139,10 @@ impl SinkhornSolver {
     pub(super) fn run<'k>(
         &self,
         kernel_at: &dyn Fn(f64) -> DenseKernel<'k>,
-        marginals: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
-        (mean_cost, epsilon): (f64, f64),
+        source: ArrayView1<'_, f64>,
+        target: ArrayView1<'_, f64>,
+        mean_cost: f64,
+        epsilon: f64,
         progress: &mut dyn Progress,
     ) -> Result<Found> {
         self.check()?;
@@ -144,13 +154,13 @@ impl SinkhornSolver {
         }
         let (what, total) = ("coupling the cells".into(), max_iterations as u64);
         report(progress, Event::Begin { what, total })?;
-        let masses = Both { source: marginals.0.to_vec(), target: marginals.1.to_vec() };
+        let masses = Both { source: source.to_vec(), target: target.to_vec() };
         let lambdas =
             [source_relaxation, target_relaxation].map(|lambda| lambda.unwrap_or(f64::INFINITY));
         let goal = Goal { tolerance, max_iterations };
         let reach = FARTHEST;
         let mut ascent = Ascent { goal, progress: &mut *progress, done: 0, damping: 0.0, reach };
-        let found = ascent.run(kernel_at, (&masses, lambdas), mean_cost, epsilon)?;
+        let found = ascent.run(kernel_at, &masses, lambdas, mean_cost, epsilon)?;
         report(progress, Event::End)?;
         Ok(found)
     }
@@ -404,8 +414,8 @@ mod tests {
         let cost = SquaredEuclidean::new(source.points(), target.points()).unwrap();
         for relaxation in [(None, None), (Some(0.7), Some(3.0))] {
             let solver = solver(relaxation);
-            let marginals = (source.marginal(), target.marginal());
-            let coupled = solver.couple(&cost, marginals, problem.epsilon(), &mut Silent).unwrap();
+            let (p, q, epsilon) = (source.marginal(), target.marginal(), problem.epsilon());
+            let coupled = solver.couple(&cost, p, q, epsilon, &mut Silent).unwrap();
             let (bridge, report) = solver.fit(&problem, &mut Silent).unwrap();
             assert!((report.objective - coupled.report().objective).abs() < 1e-10);
             let (a, b) = (bridge.coupling(1e-3).unwrap(), coupled.coupling(1e-3).unwrap());
@@ -413,8 +423,7 @@ mod tests {
             assert!(a.n_pairs() < 25 * 31 && a.kept() > 0.98 * plan(&bridge, (25, 31)).sum());
             assert!(a.pairs().zip(b.pairs()).all(|(a, b)| (a.2 - b.2).abs() < 1e-10));
             let short = target.marginal().slice_move(ndarray::s![1..]);
-            let refused =
-                solver.couple(&cost, (marginals.0, short), problem.epsilon(), &mut Silent);
+            let refused = solver.couple(&cost, p, short, epsilon, &mut Silent);
             assert!(refused.is_err());
         }
     }

@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Pair, Plan, Side};
+use crate::bridge::sinkhorn::kernel::{DenseKernel, Pair};
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Plan, Side};
 use crate::linalg::exp_in_place;
 
 /// Cells whose sums are worked on together; fixed, so that results do not depend on threads.

@@ -23,12 +23,12 @@ pub(super) struct Stretch<'a> {
 /// likewise, with the interval after. For equal intervals it is half the change of velocity, as in a
 /// Catmull-Rom spline.
 pub(super) fn bend(
-    cells: (&Array2<f64>, &Array2<f64>),
+    x: &Array2<f64>,
+    y: &Array2<f64>,
     here: &Stretch<'_>,
     before: Option<&Stretch<'_>>,
     after: Option<&Stretch<'_>>,
 ) -> Bend {
-    let (x, y) = cells;
     let h = here.length;
     let source = before.map_or_else(
         || Array2::zeros(x.dim()),
@@ -66,11 +66,11 @@ mod tests {
         let before = stretch(&x, &first);
         let here = stretch(&y, &x);
         let after = stretch(&last, &y);
-        let bent = bend((&x, &y), &here, Some(&before), Some(&after));
+        let bent = bend(&x, &y, &here, Some(&before), Some(&after));
         // The straight line has velocity ½.
         assert!((bent.source[[0, 0]] + 0.5).abs() < 1e-15, "{bent:?}");
         assert!((bent.target[[0, 0]] - 0.5).abs() < 1e-15, "{bent:?}");
-        let alone = bend((&x, &y), &here, None, None);
+        let alone = bend(&x, &y, &here, None, None);
         assert!(alone.source[[0, 0]].abs() + alone.target[[0, 0]].abs() < 1e-15);
     }
 
@@ -81,7 +81,7 @@ mod tests {
         let before = Stretch { of_source: &x, of_target: &first, length: 0.5 };
         let here = Stretch { of_source: &y, of_target: &x, length: 2.0 };
         let after = Stretch { of_source: &last, of_target: &y, length: 7.0 };
-        let bent = bend((&x, &y), &here, Some(&before), Some(&after));
+        let bent = bend(&x, &y, &here, Some(&before), Some(&after));
         assert!(bent.source.iter().chain(&bent.target).all(|value| value.abs() < 1e-14));
     }
 
@@ -93,7 +93,7 @@ mod tests {
             let from = array![[-length]];
             let before = Stretch { of_source: &x, of_target: &from, length };
             let here = Stretch { of_source: &y, of_target: &x, length: 2.0 };
-            bend((&x, &y), &here, Some(&before), None).source[[0, 0]]
+            bend(&x, &y, &here, Some(&before), None).source[[0, 0]]
         };
         assert!((bent(2.0) - 1.0).abs() < 1e-15);
         assert!((bent(0.5) - 0.4).abs() < 1e-15 && (bent(6.0) - 1.5).abs() < 1e-15);

@@ -41,7 +41,8 @@ impl Couplings {
     pub(super) fn plan(
         &self,
         problem: &BridgeProblem,
-        (relaxation, mass): (Option<f64>, Mass),
+        relaxation: Option<f64>,
+        mass: Mass,
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<Found> {
@@ -56,7 +57,7 @@ impl Couplings {
             let least = LEAST_MASS / source.n_cells().max(target.n_cells()) as f64;
             let pairs = plan.entries.iter().copied().filter(|entry| entry.2 > least);
             return Ok(Found {
-                coupling: Coupling::new(cost.shape(), pairs)?,
+                coupling: Coupling::new(source.n_cells(), target.n_cells(), pairs)?,
                 converged: true,
                 costs: (independent, plan.cost),
             });
@@ -69,8 +70,8 @@ impl Couplings {
             ..SinkhornSolver::default()
         };
         let epsilon = Epsilon::new(self.blur * self.variance)?;
-        let marginals = (source.marginal(), target.marginal());
-        let plan = solver.couple(&cost, marginals, epsilon, &mut Unseen(progress))?;
+        let (p, q) = (source.marginal(), target.marginal());
+        let plan = solver.couple(&cost, p, q, epsilon, &mut Unseen(progress))?;
         let report = plan.report();
         Ok(Found {
             coupling: plan.pairs(PAIRS_PER_CELL, seed)?,
@@ -118,7 +119,7 @@ mod tests {
         let cells = |points: Array2<f64>| Snapshot::new(points).unwrap();
         let (x, y) = (cells(array![[0.0], [2.0], [9.0]]), cells(array![[1.0], [5.0]]));
         let problem = BridgeProblem::new(x, y, Epsilon::new(0.1).unwrap()).unwrap();
-        let coupling = Coupling::new((3, 2), [(0, 0, 0.1), (0, 1, 0.3), (1, 0, 0.1)]).unwrap();
+        let coupling = Coupling::new(3, 2, [(0, 0, 0.1), (0, 1, 0.3), (1, 0, 0.1)]).unwrap();
         let (of_source, of_target) = partners(&problem, &coupling);
         assert_eq!(of_source, array![[4.0], [1.0], [9.0]]);
         assert_eq!(of_target, array![[1.0], [0.0]]);

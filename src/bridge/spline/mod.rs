@@ -5,6 +5,7 @@ mod couplings;
 mod description;
 mod noise;
 mod solver;
+mod woven;
 
 pub use description::{MASS, SPLINE};
-pub use solver::{Mass, Member, SplineSolver, Width, Woven};
+pub use solver::{Mass, Member, SplineSolver, Width};

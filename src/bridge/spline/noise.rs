@@ -35,7 +35,7 @@ pub(super) fn residual(
     progress: &mut dyn Progress,
 ) -> Result<Array2<f64>> {
     let (source, target) = (problem.source(), problem.target());
-    let mapped = &displacements((source, target), BLUR * variance, progress)? + &source.points();
+    let mapped = &displacements(source, target, BLUR * variance, progress)? + &source.points();
     let y = target.points();
     let dim = source.dim();
     let total = coupling.kept();
@@ -58,7 +58,8 @@ pub(super) fn residual(
 /// `D(x_i)`: the displacement of the entropic map from the cells of one snapshot to the other, without
 /// its bias.
 pub(super) fn displacements(
-    (from, to): (&Snapshot, &Snapshot),
+    from: &Snapshot,
+    to: &Snapshot,
     blur: f64,
     progress: &mut dyn Progress,
 ) -> Result<Array2<f64>> {

@@ -3,15 +3,12 @@
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::plan::Pair;
 use crate::bridge::spline::bends::{Stretch, bend};
-use crate::bridge::spline::couplings::{Couplings, Found, partners};
-use crate::bridge::spline::noise::{BLUR_TO_CARRY, displacements, residual};
+use crate::bridge::spline::couplings::{Couplings, partners};
+use crate::bridge::spline::woven::{Woven, report_of};
 use crate::bridge::{
-    Attraction, Bend, Bridge, BridgeProblem, BridgeSolver, Coupling, Course, CourseSolver, Ends,
-    EndsBridge, FitReport, Motion, PlanBridge, Stop,
+    Attraction, Bend, Bridge, BridgeProblem, BridgeSolver, Course, CourseSolver, Ends, FitReport,
 };
-use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::neighbours;
 use crate::progress::{Event, Progress, Unseen, report};
@@ -104,9 +101,6 @@ impl Default for SplineSolver {
 /// The price of leaving a marginal in the plans that velocities are taken from.
 const PRICE_OF_VELOCITY: Option<f64> = Some(0.5);
 
-/// Noise with less of the total variance than this is none.
-const LEAST_NOISE: f64 = 1e-9;
-
 impl SplineSolver {
     /// Checks the ranges.
     ///
@@ -159,7 +153,7 @@ impl SplineSolver {
     ///
     /// # Errors
     /// As [`CourseSolver::solve_course`].
-    pub fn weave<'a>(
+    pub(crate) fn weave<'a>(
         &self,
         course: &'a Course,
         k: usize,
@@ -179,8 +173,8 @@ impl SplineSolver {
         for interval in around.clone().take(n_around) {
             let problem = &course.problems()[interval];
             let seed = seed.child("spline/velocity", interval as u64);
-            let how = (PRICE_OF_VELOCITY, Mass::Relaxed);
-            let found = couplings.plan(problem, how, seed, progress)?;
+            let (price, mass) = (PRICE_OF_VELOCITY, Mass::Relaxed);
+            let found = couplings.plan(problem, price, mass, seed, progress)?;
             means.push(partners(problem, &found.coupling));
             done += 1;
             report(progress, Event::Step { done })?;
@@ -190,8 +184,8 @@ impl SplineSolver {
         let mut plans = Vec::new();
         for relaxation in self.relaxations() {
             let seed = seed.child("spline/pairs", plans.len() as u64);
-            let how = (relaxation, self.mass);
-            plans.push((relaxation, couplings.plan(problem, how, seed, progress)?));
+            let found = couplings.plan(problem, relaxation, self.mass, seed, progress)?;
+            plans.push((relaxation, found));
             done += 1;
             report(progress, Event::Step { done })?;
         }
@@ -229,96 +223,6 @@ impl SplineSolver {
         let width = self.pull_width * median;
         // Cells that lie on each other say nothing of where others are.
         Ok((width > 0.0).then_some(Attraction { strength: self.pull, width }))
-    }
-}
-
-/// Plans and bends of one interval.
-#[derive(Debug)]
-pub struct Woven<'a> {
-    problem: &'a BridgeProblem,
-    plans: Vec<(Option<f64>, Found)>,
-    bend: Option<Bend>,
-    variance: f64,
-    mass: Mass,
-    /// Covariance of the noise in displacements, once it is asked for.
-    residual: Option<Array2<f64>>,
-    attraction: Option<Attraction>,
-    /// Plans that were found, those for velocities too.
-    n_found: u64,
-}
-
-impl Woven<'_> {
-    /// `members` as one bridge, in equal shares, with this share of the noise given back: a pair has
-    /// the sum of its masses in those that give it the same momentum.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] if there is no member, or one whose plan is not there.
-    pub fn bridge(
-        &mut self,
-        members: &[Member],
-        noise_back: f64,
-        progress: &mut dyn Progress,
-    ) -> Result<PlanBridge> {
-        let mut all: Vec<Pair> = Vec::new();
-        for member in members {
-            let plan = self.plans.iter().find(|plan| plan.0 == member.relaxation);
-            let Some((_, Found { coupling, .. })) = plan else {
-                let (name, must) = ("relaxation", "one that plans were found for");
-                return Err(Error::Parameter { name, must, got: format!("{member:?}") });
-            };
-            let weight = 1.0 / (members.len() as f64 * coupling.kept());
-            all.extend(coupling.pairs().map(|(i, j, mass)| Pair {
-                i,
-                j,
-                mass: mass * weight,
-                factor: member.momentum,
-            }));
-        }
-        let ends = (self.problem.source(), self.problem.target());
-        let epsilon = self.problem.epsilon();
-        let mut bridge = PlanBridge::of_pairs(ends, merged(all), epsilon, Motion::Straight)?;
-        if let Some(bend) = &self.bend {
-            bridge = bridge.bent(bend.clone())?;
-        }
-        if let Some(attraction) = self.attraction {
-            bridge = bridge.attracted(attraction)?;
-        }
-        if noise_back > 0.0 {
-            let covariance = if let Some(covariance) = self.residual.take() {
-                covariance
-            } else {
-                let coupling = joint(&bridge, ends)?;
-                residual(self.problem, &coupling, self.variance, progress)?
-            };
-            // Cells that all go the same way have no noise to give back.
-            if covariance.diag().sum() > LEAST_NOISE * self.variance {
-                bridge = bridge.noisy(&covariance * noise_back)?;
-            }
-            self.residual = Some(covariance);
-        }
-        Ok(match self.mass {
-            Mass::Relaxed => bridge.relaxed().growing_at_once(),
-            Mass::Kept => bridge,
-        })
-    }
-}
-
-impl Woven<'_> {
-    /// The plan of `members`, carried out by displacements that neighbours share.
-    fn by_ends(
-        &mut self,
-        members: &[Member],
-        ends: Ends,
-        progress: &mut dyn Progress,
-    ) -> Result<EndsBridge> {
-        let snapshots = (self.problem.source(), self.problem.target());
-        let coupling = joint(&self.bridge(members, 0.0, progress)?, snapshots)?;
-        let blur = BLUR_TO_CARRY * self.variance;
-        let forward = displacements(snapshots, blur, progress)?;
-        let backward = displacements((snapshots.1, snapshots.0), blur, progress)?;
-        let how = (ends, self.problem.epsilon());
-        let bridge = EndsBridge::new(snapshots, coupling, (forward, -backward), how)?;
-        Ok(if self.mass == Mass::Relaxed { bridge.relaxed() } else { bridge })
     }
 }
 
@@ -366,36 +270,6 @@ impl BridgeSolver for SplineSolver {
     }
 }
 
-/// Sorted by source, target and φ, the masses of equal entries summed.
-fn merged(mut all: Vec<Pair>) -> Vec<Pair> {
-    all.sort_by(|a, b| (a.i, a.j).cmp(&(b.i, b.j)).then(a.factor.total_cmp(&b.factor)));
-    let mut pairs: Vec<Pair> = Vec::with_capacity(all.len());
-    for pair in all {
-        match pairs.last_mut() {
-            Some(last)
-                if (last.i, last.j) == (pair.i, pair.j)
-                    && last.factor.total_cmp(&pair.factor).is_eq() =>
-            {
-                last.mass += pair.mass;
-            }
-            _ => pairs.push(pair),
-        }
-    }
-    pairs
-}
-
-/// The plan of a bridge, whatever the curves of its pairs.
-fn joint(bridge: &PlanBridge, ends: (&Snapshot, &Snapshot)) -> Result<Coupling> {
-    let mut pairs: Vec<(usize, usize, f64)> = Vec::new();
-    for (i, j, mass) in bridge.pairs() {
-        match pairs.last_mut() {
-            Some(last) if (last.0, last.1) == (i, j) => last.2 += mass,
-            _ => pairs.push((i, j, mass)),
-        }
-    }
-    Coupling::new((ends.0.n_cells(), ends.1.n_cells()), pairs)
-}
-
 /// The bend of interval `k`, from the mean partners of the intervals from `first` on.
 fn bend_of(course: &Course, k: usize, first: usize, means: &[(Array2<f64>, Array2<f64>)]) -> Bend {
     let times = course.times();
@@ -407,7 +281,7 @@ fn bend_of(course: &Course, k: usize, first: usize, means: &[(Array2<f64>, Array
     let (x, y) = (problem.source().points().to_owned(), problem.target().points().to_owned());
     let before = k.checked_sub(1).and_then(stretch);
     match stretch(k) {
-        Some(here) => bend((&x, &y), &here, before.as_ref(), stretch(k + 1).as_ref()),
+        Some(here) => bend(&x, &y, &here, before.as_ref(), stretch(k + 1).as_ref()),
         None => Bend { source: Array2::zeros(x.dim()), target: Array2::zeros(y.dim()) },
     }
 }
@@ -426,20 +300,4 @@ fn total_variance(course: &Course) -> f64 {
     let spread: f64 = all.iter().map(|points| (points - &mean).mapv(|off| off * off).sum()).sum();
     // Cells that are all equal can be moved at any price.
     if spread > 0.0 { spread / n as f64 } else { 1.0 }
-}
-
-fn report_of(woven: &Woven<'_>) -> FitReport {
-    let plans = &woven.plans;
-    let converged = plans.iter().all(|plan| plan.1.converged);
-    let mean = |of: fn(&Found) -> f64| {
-        plans.iter().map(|plan| of(&plan.1)).sum::<f64>() / plans.len().max(1) as f64
-    };
-    let n_pairs: usize = plans.iter().map(|plan| plan.1.coupling.n_pairs()).sum();
-    FitReport {
-        stop: if converged { Stop::Converged } else { Stop::MaxIterations },
-        iterations: woven.n_found as usize,
-        objective: mean(|found| found.costs.1),
-        start_objective: mean(|found| found.costs.0),
-        details: vec![("n_plans".into(), plans.len() as f64), ("n_pairs".into(), n_pairs as f64)],
-    }
 }

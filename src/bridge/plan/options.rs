@@ -1,0 +1,123 @@
+//! Options of the bridge of a plan: relaxed marginals, bent curves, attraction and shaped noise.
+
+use ndarray::{Array1, Array2, ArrayView2};
+
+use crate::bridge::Bridge;
+use crate::bridge::plan::attraction::{Attracted, Attraction};
+use crate::bridge::plan::noise::{Noise, Shape};
+use crate::bridge::plan::pairs::Bend;
+use crate::bridge::plan::process::{Motion, PlanBridge};
+use crate::error::{Error, Result};
+
+impl PlanBridge {
+    /// Says that the plan was free to leave the source's marginal: [`Bridge::plan_marginal`] is
+    /// then that of the pairs.
+    #[must_use]
+    pub fn relaxed(mut self) -> Self {
+        let mut shares = Array1::<f64>::zeros(self.pairs.source.nrows());
+        for (&i, mass) in self.pairs.sources.iter().zip(&self.pairs.masses) {
+            shares[i as usize] += mass;
+        }
+        let total = shares.sum();
+        self.plan_marginal = Some(shares / total);
+        self
+    }
+
+    /// Says that all growth of an interval is at its start: the population inside it is that of the
+    /// plan, whatever the time.
+    #[must_use]
+    pub fn growing_at_once(mut self) -> Self {
+        self.growth_at_once = true;
+        self
+    }
+
+    /// Bends the curves of the pairs: see [`Bend`]. Zero gives the straight bridge.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is not one row for each cell and one column for each dimension;
+    /// [`Error::Parameter`] if a number is not finite.
+    pub fn bent(mut self, bend: Bend) -> Result<Self> {
+        let sides = [(&self.pairs.source, &bend.source), (&self.pairs.target, &bend.target)];
+        for (cells, bends) in sides {
+            let shapes =
+                [cells.nrows(), cells.ncols()].into_iter().zip([bends.nrows(), bends.ncols()]);
+            for ((expected, got), unit) in shapes.zip(["cells", "dimensions"]) {
+                if expected != got {
+                    return Err(Error::Shape { what: "a bend", unit, expected, got });
+                }
+            }
+            if let Some(bad) = bends.iter().find(|value| !value.is_finite()) {
+                let (name, must) = ("a bend", "finite");
+                return Err(Error::Parameter { name, must, got: bad.to_string() });
+            }
+        }
+        self.pairs.bend = Some(bend);
+        Ok(self)
+    }
+
+    /// Draws the curves to the cells of both snapshots: see [`Attraction`].
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if strength or width are out of range.
+    pub fn attracted(mut self, how: Attraction) -> Result<Self> {
+        let (source, target) = (self.pairs.source.view(), self.pairs.target.view());
+        self.pairs.attracted = Some(Attracted::new(how, source, target)?);
+        Ok(self)
+    }
+
+    /// How the curves are drawn to the data, if they are.
+    pub fn attraction(&self) -> Option<Attraction> {
+        self.pairs.attracted.as_ref().map(|attracted| attracted.how)
+    }
+
+    /// Gives the paths noise of a covariance (per unit of local time, `(dim, dim)`) instead of ε in
+    /// every direction: `X_t` of a pair has the covariance `t(1−t)` times it around its curve.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is not one row for each dimension; [`Error::Parameter`] if it is
+    /// not positive definite.
+    pub fn noisy(mut self, covariance: Array2<f64>) -> Result<Self> {
+        let (expected, got) = (self.dim(), covariance.nrows());
+        if expected != got || covariance.ncols() != got {
+            let (what, unit) = ("the covariance of the noise", "dimensions");
+            return Err(Error::Shape { what, unit, expected, got });
+        }
+        self.motion = Motion::Brownian;
+        self.noise = Noise::Shaped(Shape::new(covariance)?);
+        Ok(self)
+    }
+
+    /// The covariance of the noise, if it was given one.
+    pub fn noise_covariance(&self) -> Option<ArrayView2<'_, f64>> {
+        match &self.noise {
+            Noise::Shaped(shape) => Some(shape.covariance.view()),
+            Noise::None | Noise::Even(_) => None,
+        }
+    }
+
+    /// How the curves are bent, if they are.
+    pub fn bend(&self) -> Option<&Bend> {
+        self.pairs.bend.as_ref()
+    }
+
+    /// How cells move.
+    pub fn motion(&self) -> Motion {
+        self.motion
+    }
+
+    /// Whether all growth of the interval is at its start.
+    pub fn grows_at_once(&self) -> bool {
+        self.growth_at_once
+    }
+
+    /// How much of the bend each pair takes, in the order of [`PlanBridge::pairs`].
+    pub fn factors(&self) -> &[f64] {
+        &self.pairs.factors
+    }
+
+    /// The pairs `(source, target, mass)`, by source, then target.
+    pub fn pairs(&self) -> impl Iterator<Item = (usize, usize, f64)> + '_ {
+        let ends = self.pairs.sources.iter().zip(&self.pairs.targets).zip(&self.pairs.masses);
+        ends.map(|((&i, &j), &mass)| (i as usize, j as usize, mass))
+    }
+}
