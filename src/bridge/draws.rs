@@ -8,13 +8,29 @@ use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 use crate::rng::Seed;
 
-/// Rows that share a stream of random numbers; fixed, so that draws do not depend on threads.
+/// Rows that share a stream of random numbers. The size is fixed, so draws do not depend on the
+/// number of threads.
 const CHUNK: usize = 256;
 
 /// Draws `X_t` of the Brownian bridge of variance `epsilon` from each row of `start` to the same
-/// row of `end`: `(1−t) x₀ + t x₁ + √(ε t (1−t)) ξ`. All arrays are `(n, dim)`.
+/// row of `end`: `(1−t) x₀ + t x₁ + √(ε t (1−t)) ξ`. All arrays are n × d.
 ///
-/// With ends drawn from a bridge's plan this is a draw from the bridge at `t`.
+/// If the pairs of ends are drawn from the entropic coupling, the result is a draw from the
+/// Schrödinger bridge at time t.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{UnitTime, brownian_bridge_sample};
+/// use sbcell::{Epsilon, Seed};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let (start, end) = (array![[0.0]], array![[1.0]]);
+/// let epsilon = Epsilon::new(0.1)?;
+/// let last = brownian_bridge_sample(start.view(), end.view(), UnitTime::END, epsilon, Seed(0))?;
+/// assert_eq!(last, end);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// [`Error::Shape`] if `start` and `end` differ in shape.
@@ -41,8 +57,9 @@ pub fn brownian_bridge_sample(
     Ok(draws)
 }
 
-/// One step of a Brownian motion that is to be at the rows of `ends.1` at time 1, from those of
-/// `ends.0` at the first time of `span` to the second: see [`Bridge::sample_pinned`].
+/// One step of a Brownian motion that ends at the rows of `end` at time 1, from the rows of `x` at
+/// `from` to time `to`; see `Bridge::sample_pinned`. The noise has the given variance, or the
+/// covariance `factor factorᵀ`, per unit of local time.
 pub(super) fn pinned_step(
     x: ArrayView2<'_, f64>,
     end: ArrayView2<'_, f64>,
@@ -76,12 +93,12 @@ pub(super) fn pinned_step(
     Ok(draws)
 }
 
-/// Draws `n` cells by their `marginal` (summing to one): their indices in increasing order, each
-/// as often as its share of `n` rounded up or down.
+/// Draws `n` cells in proportion to their `marginal` (which sums to one): row numbers in increasing
+/// order, each as often as its share of `n`, rounded up or down.
 ///
-/// The draws are at even steps of the summed marginal from a random start, so that cells which
-/// are neighbours in order are drawn together least often, and `n` equal cells out of `n` are
-/// each drawn once.
+/// This is systematic sampling: equal steps of the cumulative marginal from a random start. Its
+/// variance is lower than that of independent draws, and `n` draws from `n` equal cells give each
+/// cell once. Takes `O(n_cells + n)` time.
 pub fn draw_cells(marginal: ArrayView1<'_, f64>, n: usize, seed: Seed) -> Vec<usize> {
     let offset: f64 = StandardUniform.sample(&mut seed.stream("simulate/draw cells", 0));
     let mut chosen = Vec::with_capacity(n);
@@ -93,12 +110,12 @@ pub fn draw_cells(marginal: ArrayView1<'_, f64>, n: usize, seed: Seed) -> Vec<us
         }
         last = i;
     }
-    // Rounding of the sum must not lose the last draw.
+    // Rounding can leave the cumulative sum below one; the last draw must not be lost.
     chosen.resize(n, last);
     chosen
 }
 
-/// Standard normal numbers, one stream for each chunk of rows.
+/// Standard normal numbers of this shape, from one stream for each chunk of rows.
 pub(super) fn noise(shape: (usize, usize), seed: Seed, name: &str) -> Array2<f64> {
     let mut noise = Array2::zeros(shape);
     for (chunk, mut rows) in noise.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {

@@ -2,29 +2,39 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a path weighs its ends.
+/// Weights α and β of the two ends along a path, `x_t = α(t) x₀ + β(t) x₁`, plus noise.
+///
+/// ```
+/// use sbcell::bridge::{FlowSolver, PathShape};
+///
+/// let solver = FlowSolver { path: PathShape::Trigonometric, ..FlowSolver::i_cfm() };
+/// assert!(solver.check().is_ok());
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PathShape {
     /// `α = 1 − t`, `β = t`: a straight line at constant speed.
     #[default]
     Linear,
-    /// `α = cos(πt/2)`, `β = sin(πt/2)`: keeps the variance of independent ends.
+    /// `α = cos(πt/2)`, `β = sin(πt/2)`: preserves the variance of independent ends.
     Trigonometric,
 }
 
-/// The path `x_t = α(t) x₀ + β(t) x₁ + γ(t) z`, `z ~ N(0, I)`, with `γ² = ε t (1−t)`.
+/// The path `x_t = α(t) x₀ + β(t) x₁ + γ(t) z` with `z ~ N(0, I)` and `γ² = ε t (1−t)`.
 ///
-/// With `w = E[α' x₀ + β' x₁ | x_t]` and the score `s = ∇ log p_t = −E[z | x_t] / γ`, the velocity
-/// that carries the law of `x_t` is `v = E[ẋ_t | x_t] = w − γ γ' s`. The conditional velocity `ẋ_t`
-/// itself has a term `γ' z` whose variance is not bounded at the ends; `w` and `γ γ'` are.
+/// Let `w = E[α' x₀ + β' x₁ | x_t]` and `s = ∇ log p_t = −E[z | x_t]/γ`, the score. The velocity
+/// that moves the distribution of `x_t` is `v = E[ẋ_t | x_t] = w − γ γ' s`. The conditional
+/// velocity `ẋ_t` itself contains the term `γ' z`, whose variance is not bounded at the ends; `w`
+/// and `γ γ'` are bounded. The solver therefore learns `w` and `s`, not `v`.
 ///
-/// `Linear` with the noise of the reference is the Brownian bridge of `[SF]²M` and without noise
-/// the path of OT-CFM and I-CFM. Source: Albergo, Boffi, Vanden-Eijnden 2023 (arXiv 2303.08797);
-/// Tong et al. 2024 (arXiv 2302.00482, 2307.03672).
+/// `Linear` with the noise of the reference process is the Brownian bridge of `[SF]²M`. Without
+/// noise it is the path of OT-CFM and I-CFM.
+///
+/// Source: Albergo, Boffi, Vanden-Eijnden 2023 (arXiv 2303.08797); Tong et al. 2024 (arXiv
+/// 2302.00482, 2307.03672).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Interpolant {
-    /// How the ends are weighed.
+    /// The weights of the ends.
     pub(crate) shape: PathShape,
     /// ε of `γ² = ε t (1−t)`; 0 for paths without noise.
     pub(crate) epsilon: f64,
@@ -59,7 +69,8 @@ impl Interpolant {
         self.epsilon * t * (1.0 - t)
     }
 
-    /// `γ γ' = ε (1 − 2t) / 2`, half the slope of the variance; finite at the ends, where `γ'` is not.
+    /// `γ γ' = ε (1 − 2t)/2`, half the slope of the variance. It is finite at the ends, where `γ'`
+    /// is not.
     pub(crate) fn noise_pull(&self, t: f64) -> f64 {
         self.epsilon * (0.5 - t)
     }

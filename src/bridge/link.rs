@@ -1,4 +1,4 @@
-//! Which observed cells go to which: a plan between two snapshots, to push and to pull along.
+//! The coupling between the observed cells of two snapshots: products, draws and summaries.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 use rand_distr::{Distribution, StandardUniform};
@@ -11,17 +11,41 @@ use crate::linalg::exact_plan;
 use crate::progress::Silent;
 use crate::rng::Seed;
 
-/// Marginals of entropic plans found here are off by at most this, as a sum.
+/// Marginal error of the entropic couplings that are computed here.
 const TOLERANCE: f64 = 1e-6;
 
-/// Up to so many pairs drawn ends are assigned exactly, otherwise by an entropic plan.
+/// Largest number of pairs for which drawn ends are assigned by exact transport. Above it the
+/// assignment is an entropic coupling.
 const MOST_EXACT: usize = 4_000_000;
 
-/// ε of that entropic plan, as a part of the mean cost.
+/// ε of that entropic coupling, as a fraction of the mean cost.
 const SHARP: f64 = 0.01;
 
-/// A plan `T` between the cells of two snapshots: `T_ij` is the mass that goes from source cell `i`
-/// to target cell `j`; all masses sum to one, or to the mass of an unbalanced plan.
+/// A coupling `T` between the cells of two snapshots. `T_ij` is the mass that moves from source
+/// cell i to target cell j.
+///
+/// The masses sum to one, or to the mass of an unbalanced coupling. The coupling is stored in one
+/// of two forms: as potentials, from which each pass computes all n × m masses again, or as a list
+/// of pairs. Both have the same methods.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Epsilon;
+/// use sbcell::bridge::Link;
+/// use sbcell::data::Snapshot;
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let source = Snapshot::new(array![[0.0], [10.0]])?;
+/// let target = Snapshot::new(array![[1.0], [11.0]])?;
+/// let link = Link::entropic(&source, &target, Epsilon::new(0.1)?)?;
+/// // Each cell moves to its neighbour and carries half of the mass.
+/// let ends = link.pull(target.points())?;
+/// assert!((ends[[0, 0]] - 0.5).abs() < 1e-6);
+/// assert!((link.effective_partners()[0] - 1.0).abs() < 1e-6);
+/// assert!((link.information() - 2.0_f64.ln()).abs() < 1e-6);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Link {
     pairs: Pairs,
@@ -29,17 +53,20 @@ pub struct Link {
     target: Array1<f64>,
 }
 
+/// How the masses are stored.
 #[derive(Debug, Clone, PartialEq)]
 enum Pairs {
+    /// As potentials.
     All(AllPairs),
+    /// As pairs.
     Few(Coupling),
 }
 
 impl Link {
-    /// Of an entropic plan. Time of two passes over all pairs.
+    /// From an entropic coupling. Takes two passes over all pairs.
     ///
     /// # Errors
-    /// [`Error::Numerical`] if the plan has no mass or its masses are not finite.
+    /// [`Error::Numerical`] if the coupling has no mass or its masses are not finite.
     pub(in crate::bridge) fn all(plan: AllPairs) -> Result<Self> {
         let (n, m) = plan.shape();
         let source = plan.times(Array2::ones((m, 1)).view()).column(0).to_owned();
@@ -47,15 +74,16 @@ impl Link {
         Self::new(Pairs::All(plan), source, target)
     }
 
-    /// Of pairs.
+    /// From pairs.
     ///
     /// # Errors
-    /// As [`Link::all`].
+    /// [`Error::Numerical`] if the coupling has no mass or its masses are not finite.
     pub fn pairs(coupling: Coupling) -> Result<Self> {
         let (source, target) = coupling.marginals();
         Self::new(Pairs::Few(coupling), source, target)
     }
 
+    /// Checks the total mass. `source` and `target` are the marginals of `pairs`.
     fn new(pairs: Pairs, source: Array1<f64>, target: Array1<f64>) -> Result<Self> {
         let total = source.sum();
         if 0.0 < total && total < f64::INFINITY {
@@ -65,7 +93,8 @@ impl Link {
         Err(Error::Numerical { what: "the plan between two snapshots", why })
     }
 
-    /// The entropic plan for half the squared distance: the Schrödinger bridge between the cells.
+    /// The entropic coupling of the cells for the cost ½‖x−y‖²: the Schrödinger bridge between the
+    /// observed cells. [`SinkhornSolver`] computes it with a marginal error of 1e-6.
     ///
     /// # Errors
     /// As [`SinkhornSolver::fit`].
@@ -75,9 +104,13 @@ impl Link {
         Self::all(solver.fit(&problem, &mut Silent)?.0.plan())
     }
 
-    /// The plan that takes drawn `ends` `(n, dim)` of source cells of mass `masses` to the cells of
-    /// `target` at the least cost: exact up to four million pairs, entropic with a hundredth of the
-    /// mean cost above.
+    /// The coupling that assigns drawn ends of the source cells to the cells of `target` at the
+    /// lowest mean cost ½‖·‖².
+    ///
+    /// `ends` is n × d, one drawn end for each source cell, and `masses` are the weights of the
+    /// source cells. The assignment is exact up to four million pairs. Above that it is the
+    /// entropic coupling with a hundredth of the mean cost as ε, because the time of exact
+    /// transport grows faster than the number of pairs.
     ///
     /// # Errors
     /// [`Error::Shape`] if numbers or dimensions do not fit.
@@ -107,20 +140,20 @@ impl Link {
         Self::pairs(Coupling::from_exact(n, m, &plan)?)
     }
 
-    /// Numbers of source and target cells.
+    /// Number of source cells and number of target cells.
     pub fn shape(&self) -> (usize, usize) {
         (self.source.len(), self.target.len())
     }
 
-    /// The masses that leave each source cell, and those that arrive at each target cell.
+    /// The mass that leaves each source cell, and the mass that arrives at each target cell.
     pub fn marginals(&self) -> (ArrayView1<'_, f64>, ArrayView1<'_, f64>) {
         (self.source.view(), self.target.view())
     }
 
-    /// `T V` for `values` `(n_target, k)`: sums over target cells, `(n_source, k)`.
+    /// `T V` for `values` V (n_target × k): sums over target cells, n_source × k.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one row for each target cell.
+    /// [`Error::Shape`] unless there is one row for each target cell.
     pub fn pull(&self, values: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check("values at the target", self.shape().1, values.nrows())?;
         Ok(match &self.pairs {
@@ -135,10 +168,10 @@ impl Link {
         })
     }
 
-    /// `Tᵀ U` for `values` `(n_source, k)`: sums over source cells, `(n_target, k)`.
+    /// `Tᵀ U` for `values` U (n_source × k): sums over source cells, n_target × k.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one row for each source cell.
+    /// [`Error::Shape`] unless there is one row for each source cell.
     pub fn push(&self, values: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         check("values at the source", self.shape().0, values.nrows())?;
         Ok(match &self.pairs {
@@ -153,8 +186,11 @@ impl Link {
         })
     }
 
-    /// The number of partners of each source cell: `exp` of the entropy of `T_ij / Σ_j T_ij`. One
-    /// for a cell with one partner, `k` for one with `k` of equal mass; zero for a cell without.
+    /// The effective number of partners of each source cell: `exp` of the entropy of `T_ij / Σ_j
+    /// T_ij`.
+    ///
+    /// It is 1 for a cell with one partner, k for a cell with k partners of equal mass, and 0 for a
+    /// cell without mass.
     pub fn effective_partners(&self) -> Array1<f64> {
         let mut partners = self.log_moments();
         Zip::from(&mut partners).and(&self.source).for_each(|moment, &mass| {
@@ -163,9 +199,11 @@ impl Link {
         partners
     }
 
-    /// Mutual information of the two ends in nats: `Σ T ln (T / (r c))` with the marginals r and c,
-    /// of the plan scaled to mass one. Zero if a cell's end says nothing of its start; at most the
-    /// logarithm of the number of cells.
+    /// Mutual information of the two ends in nats, `Σ T ln(T/(r c))` with the marginals r and c,
+    /// for the coupling scaled to mass one.
+    ///
+    /// It is 0 if the end of a cell is independent of its start, and at most the logarithm of the
+    /// number of cells.
     pub fn information(&self) -> f64 {
         let own = |masses: &Array1<f64>| -> f64 {
             masses.iter().filter(|mass| **mass > 0.0).map(|mass| mass * mass.ln()).sum()
@@ -176,6 +214,7 @@ impl Link {
         (self.log_moments().sum() - source - target) / total + total.ln()
     }
 
+    /// `Σ_j T_ij ln T_ij` of each source cell.
     fn log_moments(&self) -> Array1<f64> {
         match &self.pairs {
             Pairs::All(plan) => plan.log_moments(),
@@ -189,11 +228,11 @@ impl Link {
         }
     }
 
-    /// For each source cell the share of its mass that goes further than `reach`. `source` and
-    /// `target` are the snapshots of the plan.
+    /// For each source cell the fraction of its mass that moves further than `reach`. `source` and
+    /// `target` are the snapshots of the coupling.
     ///
     /// # Errors
-    /// [`Error::Shape`] if they are others.
+    /// [`Error::Shape`] if the snapshots have other numbers of cells.
     pub fn share_beyond(
         &self,
         source: &Snapshot,
@@ -219,11 +258,11 @@ impl Link {
         Ok(shares(far, &self.source))
     }
 
-    /// The pairs with at least `least` of the mass of an even row, `1/n_source`; all pairs of a plan that
-    /// is held as pairs.
+    /// The pairs whose mass is at least `least` times `1/n_source`, the mass of an average source
+    /// cell. A coupling that is stored as pairs returns all of them.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if no pair has that mass.
+    /// [`Error::Parameter`] if no pair has this mass.
     pub fn coupling(&self, least: f64) -> Result<Coupling> {
         match &self.pairs {
             Pairs::All(plan) => plan.coupling(least),
@@ -231,11 +270,12 @@ impl Link {
         }
     }
 
-    /// For each of `rows` (source cells, in any order, as often as wanted) a target cell, drawn by
-    /// `T_ij weights_j`; `weights` `n_target`, not negative.
+    /// Draws a target cell for each entry of `rows` (source cells, in any order, with repetitions),
+    /// with probabilities proportional to `T_ij weights_j`. `weights` are n_target numbers that are
+    /// not negative.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one weight for each target cell.
+    /// [`Error::Shape`] unless there is one weight for each target cell.
     pub fn draw(
         &self,
         rows: &[usize],
@@ -263,17 +303,19 @@ impl Link {
         Ok(rows.iter().map(one).collect())
     }
 
-    /// For each of `rows` (target cells, in any order, as often as wanted) a source cell, drawn by `T_ij`.
+    /// Draws a source cell for each entry of `rows` (target cells, in any order, with repetitions),
+    /// with probabilities proportional to `T_ij`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if a source cell is not in the plan.
+    /// None for target cells of this coupling.
     pub fn draw_back(&self, rows: &[usize], seed: Seed) -> Result<Vec<usize>> {
         let ones = Array1::ones(self.shape().0);
         let pairs = match &self.pairs {
             Pairs::All(plan) => Pairs::All(plan.transposed()),
             Pairs::Few(coupling) => {
                 let (n, m) = coupling.shape();
-                let pairs = coupling.pairs().map(|(i, j, mass)| (j, i, mass));
+                let mut pairs: Vec<_> = coupling.pairs().map(|(i, j, mass)| (j, i, mass)).collect();
+                pairs.sort_by_key(|pair| (pair.0, pair.1));
                 Pairs::Few(Coupling::new(m, n, pairs)?)
             }
         };
@@ -281,12 +323,15 @@ impl Link {
         back.draw(rows, ones.view(), seed)
     }
 
-    /// `(α, β)`, `(n_source, b)` and `(n_target, b)`, with which each plan `α_i T_ij β_j` has the
-    /// marginals of a column of `source` and `target` (not negative, each of sum one): the entropic
-    /// plans for other weights of the same cells, found from this one.
+    /// Scales the coupling to other weights of the same cells: `(α, β)`, n_source × b and n_target
+    /// × b, such that for each column the coupling `α_i T_ij β_j` has this column of `source` and
+    /// `target` as marginals.
     ///
-    /// Columns are met exactly, rows to `10⁻⁴` as a sum or as well as 100 scalings do; pairs that are
-    /// not there cannot come. Time of two passes over all pairs for each scaling.
+    /// Columns of `source` and `target` are not negative and sum to one. The results are the
+    /// entropic couplings for these weights, obtained from this one by Sinkhorn iterations. Target
+    /// marginals are exact; source marginals are within 1e-4 (sum of absolute differences), or as
+    /// close as 100 iterations come. Pairs without mass stay without mass. Each iteration takes two
+    /// passes over all pairs.
     ///
     /// # Errors
     /// [`Error::Shape`] if numbers of cells or columns do not fit.
@@ -313,16 +358,19 @@ impl Link {
     }
 }
 
-/// Most scalings of both sides, and how far rows may be off.
+/// Largest number of iterations of [`Link::scaled_to`].
 const MOST_SCALINGS: usize = 100;
+/// Marginal error of the source at which they stop.
 const ROWS_OFF: f64 = 1e-4;
 
+/// `wanted / sums`, and zero where one of them is zero.
 fn ratios(wanted: ArrayView2<'_, f64>, sums: &Array2<f64>) -> Array2<f64> {
     Zip::from(wanted)
         .and(sums)
         .map_collect(|wanted, sum| if *sum > 0.0 && *wanted > 0.0 { wanted / sum } else { 0.0 })
 }
 
+/// `parts / totals`, and zero where the total is zero.
 fn shares(mut parts: Array1<f64>, totals: &Array1<f64>) -> Array1<f64> {
     Zip::from(&mut parts).and(totals).for_each(|part, &total| {
         *part = if total > 0.0 { *part / total } else { 0.0 };
@@ -330,6 +378,7 @@ fn shares(mut parts: Array1<f64>, totals: &Array1<f64>) -> Array1<f64> {
     parts
 }
 
+/// Compares a number of rows with the expected one.
 fn check(what: &'static str, expected: usize, got: usize) -> Result<()> {
     if expected == got {
         return Ok(());

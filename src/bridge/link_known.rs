@@ -138,3 +138,16 @@ fn drawn_ends_are_taken_to_their_cells() {
     let went = link.pull(target.points()).unwrap() * 3.0;
     close(&went, &array![[20.0], [0.0], [10.0]]);
 }
+
+/// The pairs of a transposed coupling are not in order as they come.
+#[test]
+fn sources_are_drawn_for_targets_of_a_coupling_that_is_held_as_pairs() {
+    let pairs = [(0, 1, 0.25), (1, 0, 0.5), (1, 1, 0.25)];
+    let link = Link::pairs(Coupling::new(2, 2, pairs).unwrap()).unwrap();
+    let drawn = link.draw_back(&[0; 50], Seed(1)).unwrap();
+    assert!(drawn.iter().all(|source| *source == 1));
+    // Half of the mass of the second target comes from each source: five standard errors.
+    let n = 10_000;
+    let first = link.draw_back(&vec![1; n], Seed(2)).unwrap().iter().filter(|i| **i == 0).count();
+    assert!((first as f64 / n as f64 - 0.5).abs() < 5.0 * 0.5 / (n as f64).sqrt());
+}

@@ -1,4 +1,4 @@
-//! Paths of a process: Brownian bridges between given ends, and small steps of any drift.
+//! Simulation of a process in small steps: Euler–Maruyama, and Heun at any diffusion.
 
 use ndarray::{Array2, ArrayView2, s};
 
@@ -8,15 +8,32 @@ use crate::error::{Error, Result};
 use crate::linalg::Spectrum;
 use crate::rng::Seed;
 
-/// Moves each row of `x` `(n, dim)` from the first to the second time of `span` by `n_steps`
-/// Euler–Maruyama steps of the bridge's drift. A zero number of steps returns `x`.
+/// Moves each row of `x` (n × d) from `from` to `to` in `n_steps` Euler–Maruyama steps of the
+/// bridge's drift. With no steps it returns `x`.
 ///
-/// Its law is wrong by `O(1 / n_steps)`: [`Bridge::sample_transition`] is exact and faster; this
-/// is for whole paths of bridges whose transitions are not known, and for tests. A last step that ends
-/// at 1 has the noise that is left there (`noise_at_the_end`). Time `n_steps` evaluations of the drift.
+/// Its distribution is wrong by `O(1/n_steps)`. Prefer [`Bridge::sample_transition`], which is
+/// exact for most bridges; this function is for complete paths and for tests. A last step that ends
+/// at time 1 has the noise that is left there (see [`simulate`]). Takes `n_steps` evaluations of
+/// the drift.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{GaussianBridge, UnitTime, euler_maruyama};
+/// use sbcell::{Epsilon, Seed};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let (m0, c0, m1, c1) = (array![0.0], array![[1e-4]], array![1.0], array![[1e-4]]);
+/// let epsilon = Epsilon::new(1e-4)?;
+/// let bridge = GaussianBridge::between(m0.view(), c0.view(), m1.view(), c1.view(), epsilon)?;
+/// let x = array![[0.0]];
+/// let y = euler_maruyama(&bridge, x.view(), UnitTime::START, UnitTime::END, 20, Seed(1))?;
+/// assert!((y[[0, 0]] - 1.0).abs() < 0.1);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
-/// As [`Bridge::drift`]; [`Error::Parameter`] if `span` goes backwards.
+/// As [`Bridge::drift`]; [`Error::Parameter`] if `to` is before `from`.
 pub fn euler_maruyama(
     bridge: &dyn Bridge,
     x: ArrayView2<'_, f64>,
@@ -43,33 +60,47 @@ pub fn euler_maruyama(
 }
 
 /// How [`simulate`] moves cells.
+///
+/// ```
+/// use sbcell::bridge::Simulation;
+///
+/// // The probability flow, in 100 steps.
+/// let flow = Simulation { diffusion: 0.0, n_steps: 100 };
+/// assert_eq!(flow.n_steps, 100);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Simulation {
-    /// Diffusion in units of the process's own: 1 the process itself, 0 its probability flow, an
-    /// ordinary differential equation; not negative.
+    /// Standard deviation of the noise relative to the process: 1 is the process itself, 0 its
+    /// probability flow (an ordinary differential equation); not negative.
     pub diffusion: f64,
-    /// Steps over the span.
+    /// Number of steps from start to end.
     pub n_steps: usize,
 }
 
-/// Moves each row of `x` `(n, dim)` from the first to the second time of `span`, forward or
-/// backward, at any rate of diffusion.
+/// Moves each row of `x` (n × d) from `from` to `to`, forward or backward, at any diffusion.
 ///
-/// With `g = diffusion · √ε`, the processes `dX = [v ± (g²/2) s] dt + g dW` (plus forward, minus
-/// backward in time) all have the law of the bridge at every time if they start from it, where
-/// `s` is the score and `v = b − (ε/2) s` the velocity of the probability flow (Tong et al. 2024,
-/// arXiv 2307.03672; Albergo et al. 2023, arXiv 2303.08797). What differs is which cells are
-/// descended from which.
+/// Let `g = diffusion · √ε`, `s` the score and `v = b − (ε/2) s` the velocity of the probability
+/// flow. Every process `dX = [v ± (g²/2) s] dt + g dW` (plus forward, minus backward in time) that
+/// starts from the distribution of the bridge has this distribution at every time (Tong et al.
+/// 2024, arXiv 2307.03672; Albergo et al. 2023, arXiv 2303.08797). The processes differ in which
+/// cells descend from which.
 ///
-/// Steps of Heun (predictor and corrector, the noise drawn once), of weak order two for noise that
-/// does not depend on place. The last step of a span that ends at 0 or 1 is one of Euler, since a
-/// drift may be singular there: that of the process itself with the noise that is left at 1
-/// (`noise_at_the_end`); of any other diffusion, and at 0, that of the probability flow, which has
-/// the same law and no noise. Time two evaluations of drift and score for each step.
+/// The method is Heun's: a predictor, a corrector, and noise that is drawn once for both. For noise
+/// that does not depend on the position it has weak order two. If the way ends at time 0 or 1, the
+/// last step is an Euler step, because the drift can be singular there:
+///
+/// - The process itself (diffusion 1, forward) gets the noise `Cov(X₁ | X_t = x) = h (I + h J(x))
+///   A`, with the length h of the step, the Jacobian J of the drift and the covariance A of the
+///   noise.
+/// - Any other diffusion, and every way that ends at 0, takes a step of the probability flow. It
+///   has the same distribution and no noise.
+///
+/// Each step evaluates drift and score twice.
 ///
 /// # Errors
-/// As [`Bridge::drift`]; [`Error::Parameter`] if `diffusion` is negative or not finite, no step is
-/// allowed though times differ, or a score is needed and the bridge knows none.
+/// As [`Bridge::drift`]; [`Error::Parameter`] if `diffusion` is negative or not finite, if
+/// `n_steps` is 0 although the times differ, or if a score is needed and the bridge does not know
+/// one.
 pub fn simulate(
     bridge: &dyn Bridge,
     x: ArrayView2<'_, f64>,
@@ -122,14 +153,15 @@ pub fn simulate(
     Ok(x)
 }
 
-/// The noise of a last step of length `step`, from the rows of `x` at `now` to local time 1; `noise` is
-/// standard normal, of the shape of `x`.
+/// The noise of a last step of length `step`, from the rows of `x` at `now` to local time 1.
+/// `noise` is standard normal, of the shape of `x`.
 ///
-/// Over the last step the drift is the way to the mean end, `x + h b = E[X₁ | X_t = x]`, and the end
-/// scatters around it with `Cov(X₁ | X_t = x) = h (I + h J(x)) A`, where `J = ∂b/∂x` and `A` is the
-/// covariance of the noise per unit of time: both are exact if the reference is Brownian and `h = 1 − t`
-/// (Tweedie). Nothing is left where the process ends in points, all of `h A` where the target is wide. J
-/// is taken as its mean over the rows (over 512 of them at most), which is exact for Gaussian laws.
+/// Over the last step the drift leads to the mean end, `x + h b = E[X₁ | X_t = x]`. The end
+/// scatters around it with `Cov(X₁ | X_t = x) = h (I + h J(x)) A`, where `J = ∂b/∂x` and A is the
+/// covariance of the noise per unit of time. Both are exact if the reference is Brownian and `h = 1
+/// − t` (Tweedie's formula). The covariance is zero where the process ends in single points, and `h
+/// A` where the target is wide. J is the mean over the rows (at most 512 of them), which is exact
+/// for Gaussian distributions.
 fn noise_at_the_end(
     bridge: &dyn Bridge,
     x: ArrayView2<'_, f64>,
@@ -161,7 +193,7 @@ fn coloured(bridge: &dyn Bridge, noise: Array2<f64>) -> Array2<f64> {
     }
 }
 
-/// The drift of a process of other diffusion with the same law.
+/// The drift of a process with the same distribution and another diffusion.
 #[derive(Clone, Copy)]
 struct Field<'a> {
     bridge: &'a dyn Bridge,
@@ -170,7 +202,7 @@ struct Field<'a> {
 }
 
 impl Field<'_> {
-    /// From the rows of `x` to an end of the interval.
+    /// The last step, from the rows of `x` at `now` to an end of the interval.
     fn last_step(
         &self,
         mut x: Array2<f64>,
@@ -191,6 +223,7 @@ impl Field<'_> {
         Ok(x + jump)
     }
 
+    /// The drift at each row of `x`: `b + ½(±diffusion² − 1) ε s`.
     fn at(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         let drift = self.bridge.drift(x, t)?;
         let square = self.diffusion * self.diffusion;

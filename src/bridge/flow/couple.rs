@@ -1,4 +1,4 @@
-//! Which cells are paired in training: all at once, or in random blocks where there are many.
+//! The coupling of cells for training: of all cells at once, or of random blocks of a large snapshot.
 
 use ndarray::{Array1, Array2, Axis};
 use rand::seq::SliceRandom;
@@ -12,55 +12,59 @@ use crate::linalg::exact_plan;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// Times that snapshots which are too large for one plan are cut into other blocks.
+/// Number of random partitions into blocks, for snapshots that are too large for one coupling.
 const SHUFFLES: u64 = 4;
 
-/// Pairs of an entropic plan for each source cell, at most.
+/// Largest number of pairs of an entropic coupling for each source cell.
 const PAIRS_PER_CELL: usize = 128;
 
-/// Marginal error of an entropic plan: below the noise of drawing pairs from it.
+/// Marginal error of an entropic coupling. It is below the noise of drawing pairs from it.
 const TOLERANCE: f64 = 1e-5;
 
-/// The cells of one snapshot, those of the other part without weight.
+/// The cells of a snapshot for training and for evaluation. In each part the cells of the other
+/// have weight zero.
 #[derive(Debug, Clone)]
 pub(super) struct Split {
     pub(super) training: Snapshot,
     pub(super) held_out: Snapshot,
 }
 
-/// How cells are to be paired.
+/// How cells are paired.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pairing<'a> {
+    /// The kind of coupling.
     pub(super) kind: CouplingKind,
-    /// Between all cells of the problem.
+    /// The cost between all cells of the problem.
     pub(super) cost: &'a dyn Cost,
-    /// Of the entropic plan.
+    /// ε of an entropic coupling.
     pub(super) epsilon: Epsilon,
-    /// Most cells of a snapshot in one plan.
+    /// Largest number of cells of a snapshot in one coupling.
     pub(super) block: usize,
     pub(super) seed: Seed,
 }
 
-/// Pairs for the cells of one interval.
+/// The pairs of one interval.
 #[derive(Debug)]
 pub(super) struct Paired {
     pub(super) training: Pairs,
     pub(super) held_out: Pairs,
-    /// Whether every plan met its tolerance.
+    /// Whether every coupling met its tolerance.
     pub(super) converged: bool,
 }
 
 impl Pairing<'_> {
-    /// Pairs to train on and pairs held out, by a coupling between all cells.
+    /// Pairs for training and held-out pairs, from a coupling of all cells.
     ///
-    /// In training pairs no cell is held out. Held-out pairs of a coupling are those with a
-    /// held-out cell at either end, since with little noise nearly every cell has few partners;
-    /// independent pairs are held out at both. If nothing is held out, both are all pairs.
+    /// No training pair contains a held-out cell. Held-out pairs of a coupling are those with a
+    /// held-out cell at either end: with little noise nearly every cell has few partners, so that
+    /// hardly any pair would be held out at both ends. Independent pairs are held out at both ends.
+    /// If no cell is held out, both sets are all pairs.
     ///
-    /// A plan is that of all cells if neither snapshot has more than `block`, otherwise that of
-    /// random blocks of at most so many cells, several times over (the minibatch coupling of
-    /// Tong et al. 2024, arXiv 2302.00482, with larger batches). Memory `8 block²` bytes for an
-    /// exact plan, 40 bytes a pair for an entropic one, with 128 pairs for each source cell.
+    /// If neither snapshot has more than `block` cells, the coupling is that of all cells.
+    /// Otherwise it is that of random blocks of at most `block` cells, for four random partitions
+    /// (the minibatch coupling of Tong et al. 2024, arXiv 2302.00482, with larger batches). Takes
+    /// `8 block²` bytes for an exact coupling, or 40 bytes a pair for an entropic coupling with 128
+    /// pairs for each source cell.
     pub(super) fn pairs(
         &self,
         problem: &BridgeProblem,
@@ -81,7 +85,7 @@ impl Pairing<'_> {
         Ok(Paired { training, held_out, converged })
     }
 
-    /// The coupling of all cells that have weight, and whether its plans met their tolerance.
+    /// The coupling of all cells that have weight, and whether it met its tolerance.
     fn coupling(
         &self,
         source: &Snapshot,
@@ -118,7 +122,7 @@ impl Pairing<'_> {
         Ok((Coupling::new(source.n_cells(), target.n_cells(), merged(entries))?, converged))
     }
 
-    /// The plan between some cells with weights that sum to one.
+    /// The coupling of two parts.
     fn plan(
         &self,
         from: &Part<'_>,
@@ -153,6 +157,7 @@ struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
+    /// The cells with these rows.
     fn of(snapshot: &Snapshot, cells: &'a [usize]) -> Self {
         let weights = snapshot.marginal().select(Axis(0), cells);
         let mass = weights.sum();
@@ -165,7 +170,7 @@ fn weighed(snapshot: &Snapshot) -> Vec<usize> {
     (0..snapshot.n_cells()).filter(|&i| snapshot.marginal()[i] > 0.0).collect()
 }
 
-/// Pairs in order, each once.
+/// Sorts pairs and adds the masses of equal ones.
 fn merged(mut entries: Vec<(usize, usize, f64)>) -> Vec<(usize, usize, f64)> {
     entries.sort_by_key(|entry| (entry.0, entry.1));
     entries.dedup_by(|later, first| {

@@ -1,4 +1,10 @@
-//! FLOWS: velocity and score of a whole course as two networks, trained without simulation.
+//! FLOWS: velocity and score of a whole course as two neural networks, trained without simulation.
+//!
+//! [`FlowSolver`] draws pairs of cells from a coupling and regresses the velocity and the score
+//! along the paths between them (`[SF]²M`, OT-CFM, I-CFM). One pair of networks describes all
+//! intervals. Their input is a position, standardised for its interval, and the time.
+//! [`FlowBridge`] is the process of one interval. The networks learn the residual of the best
+//! affine prediction ([`Affine`]), which makes their targets small.
 
 mod affine;
 mod batch;
