@@ -95,7 +95,7 @@ pub use lightsb::{
     Choice, ConditionalPlan, Covariance, GaussianMixture, LightSbBridge, LightSbSolver, Mixture,
 };
 pub use link::Link;
-use ou::Clock;
+pub(crate) use ou::Clock;
 #[doc(hidden)]
 pub use ou::OuRecord;
 pub use ou::{OuBridge, OuSolver};

@@ -1,4 +1,4 @@
-//! What the rest of sbcell must know of flows.
+//! Names, parameters, work and memory of `[SF]²M`, OT-CFM and I-CFM.
 
 use crate::bridge::describe::{
     About, AnySolver, CourseSize, Description, Held, Kind, MAX_ITERATIONS, Parameter, Property,
@@ -10,7 +10,7 @@ use crate::bridge::{Bridge, CouplingKind, FlowRecord, FlowSolver, PathShape, Sin
 use crate::data::Snapshot;
 use crate::error::Result;
 
-/// `[SF]²M`, by its name.
+/// `[SF]²M` under its name.
 pub static SF2M: Description<FlowSolver> = Description {
     name: "sf2m",
     about: "Networks for velocity and score, trained without simulation on an entropic coupling; moves \
@@ -19,7 +19,7 @@ pub static SF2M: Description<FlowSolver> = Description {
     parameters: &[&OF_COST, &OF_NETWORKS],
 };
 
-/// OT-CFM, by its name.
+/// OT-CFM under its name.
 pub static OT_CFM: Description<FlowSolver> = Description {
     name: "ot-cfm",
     about: "A network for the velocity, trained on exact optimal transport; moves without noise",
@@ -27,7 +27,7 @@ pub static OT_CFM: Description<FlowSolver> = Description {
     parameters: &[&OF_COST, &OF_NETWORKS],
 };
 
-/// I-CFM, by its name.
+/// I-CFM under its name.
 pub static I_CFM: Description<FlowSolver> = Description {
     name: "i-cfm",
     about: "A network for the velocity, trained on independent pairs; moves without noise",
@@ -35,12 +35,14 @@ pub static I_CFM: Description<FlowSolver> = Description {
     parameters: &[&OF_NETWORKS],
 };
 
+/// Parameters of the cost of a coupling.
 static OF_COST: [Parameter<FlowSolver>; 3] = [
     parameter!(COST, cost.kind),
     parameter!(N_NEIGHBOURS, cost.n_neighbours),
     parameter!(HEAT_TIME, cost.heat_time),
 ];
 
+/// Parameters of networks and training.
 static OF_NETWORKS: [Parameter<FlowSolver>; 12] = [
     parameter!(MAX_ITERATIONS, max_iterations),
     parameter!(COUPLING, coupling),
@@ -56,9 +58,11 @@ static OF_NETWORKS: [Parameter<FlowSolver>; 12] = [
     parameter!(N_STEPS, n_steps),
 ];
 
+/// The group of these parameters in the help.
 const GROUP: &str = "flow";
 const NUMBER: Kind = Kind::Number { signed: false };
 
+/// How cells are paired in training.
 const COUPLING: About = About::new(
     "coupling",
     Kind::OneOf(CouplingKind::words),
@@ -68,16 +72,19 @@ const COUPLING: About = About::new(
 .value("COUPLING")
 .of(GROUP);
 
+/// Number of hidden layers.
 const N_LAYERS: About =
     About::new("n_layers", Kind::Count { most: 100 }, "Hidden layers of each network")
         .of(GROUP)
         .with_default();
 
+/// Number of units of a hidden layer.
 const WIDTH: About =
     About::new("width", Kind::Count { most: 10_000 }, "Units in each hidden layer")
         .of(GROUP)
         .with_default();
 
+/// Initial learning rate.
 const LEARNING_RATE: About = About::new(
     "learning_rate",
     NUMBER,
@@ -87,16 +94,19 @@ const LEARNING_RATE: About = About::new(
 .of(GROUP)
 .with_default();
 
+/// Weight decay.
 const WEIGHT_DECAY: About = About::new("weight_decay", NUMBER, "Decay of the weights (AdamW)")
     .value("W")
     .of(GROUP)
     .with_default();
 
+/// Size of a batch.
 const BATCH: About =
     About::new("batch", Kind::Count { most: 1_000_000 }, "Points in a batch, over all intervals")
         .of(GROUP)
         .with_default();
 
+/// When training ends early.
 const PATIENCE: About = About::new(
     "patience",
     Kind::ANY_COUNT,
@@ -105,6 +115,7 @@ const PATIENCE: About = About::new(
 .of(GROUP)
 .with_default();
 
+/// Fraction of held-out cells.
 const HELD_OUT: About = About::new(
     "held_out",
     NUMBER,
@@ -114,6 +125,7 @@ const HELD_OUT: About = About::new(
 .of(GROUP)
 .with_default();
 
+/// Largest coupling.
 const BLOCK: About = About::new(
     "block",
     Kind::ANY_COUNT,
@@ -122,12 +134,14 @@ const BLOCK: About = About::new(
 )
 .of(GROUP);
 
+/// Shape of the paths.
 const PATH: About =
     About::new("path", Kind::OneOf(PathShape::words), "How paths between paired cells run")
         .value("PATH")
         .of(GROUP)
         .with_default();
 
+/// Number of steps of a draw.
 const N_STEPS: About = About::new(
     "n_steps",
     Kind::Count { most: 1_000_000 },
@@ -185,8 +199,9 @@ impl AnySolver for FlowSolver {
         properties
     }
 
-    /// Every step: 6 flops for each weight and row of a batch; one network or two. Then fifty steps of two
-    /// evaluations in double precision for each cell.
+    /// Training takes 6 flops for each weight and row of a batch, for one network or two. The check
+    /// at the end of a fit moves each cell in `n_steps` steps of two evaluations in double
+    /// precision.
     fn work(&self, size: &CourseSize) -> f64 {
         let width = self.width as f64;
         let weights = 2.0 * size.dims * width + (self.n_layers as f64 - 1.0) * width * width;

@@ -1,4 +1,4 @@
-//! Densities of a LightSB bridge: of its transitions, of the plan, and of the law at one time.
+//! Densities of a LightSB bridge: transition kernel, coupling, and distribution at one time.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
@@ -10,24 +10,25 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::linalg::{product, product_nt, softmax_rows};
 
-/// Points whose distances to all source cells are held together.
+/// Points whose distances to all source cells are in memory together.
 const CHUNK: usize = 32;
 
 impl LightSbBridge {
-    /// `ln p(X_s = y | X_t = x)` for the rows of `x` and `y`, pair by pair, with `span = (t, s)`.
+    /// `ln p(X_to = y | X_from = x)` for the rows of `x` and `y`, pair by pair; n numbers.
     ///
-    /// The process is Brownian motion weighted by `e^{ψ/ε}`, and with `ℓ_k` the exponents of the
-    /// potential `ψ = ε ln Σ_k e^{ℓ_k}`, in centred coordinates,
+    /// The process is Brownian motion weighted by its potential `ψ = ε ln Σ_k e^{ℓ_k}`. In centred
+    /// coordinates
     ///
     /// ```text
     /// ln p = ln N(y | x, ε (s−t) I) + ln Σ_k e^{ℓ_k(y, s)} − ln Σ_k e^{ℓ_k(x, t)}
     /// ```
     ///
-    /// From 0 to 1 it is the plan given the start (prop. 3.2). Time `O(n · n_gaussians · dim)`.
+    /// From time 0 to time 1 this is the coupling given the start (Proposition 3.2). Takes `O(n K
+    /// d)` time.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `x` and `y` do not have `dim` columns and equally many rows;
-    /// [`Error::Parameter`] unless the second time is after the first.
+    /// [`Error::Shape`] unless `x` and `y` have d columns and the same number of rows;
+    /// [`Error::Parameter`] unless `to` is after `from`.
     pub fn log_transition(
         &self,
         x: ArrayView2<'_, f64>,
@@ -50,11 +51,11 @@ impl LightSbBridge {
         Ok(after - before - squares / (2.0 * variance) - self.log_constant(variance))
     }
 
-    /// `ln π(x, y)` of the whole plan for the rows of `x` and `y`, pair by pair:
-    /// `ln p₀(x) + ln π(y | x)` with the law `p₀` of the source.
+    /// `ln π(x, y)` of the coupling for the rows of `x` and `y`, pair by pair: `ln p₀(x) + ln π(y |
+    /// x)`, with the density `p₀` of the source.
     ///
-    /// LightSB itself knows the plan only given the start; `p₀` comes from elsewhere, such as
-    /// [`GaussianMixture::fit`].
+    /// LightSB itself knows the coupling only given the start. [`GaussianMixture::fit`] fits a
+    /// density to the cells of the source.
     ///
     /// # Errors
     /// As [`LightSbBridge::log_transition`].
@@ -68,13 +69,13 @@ impl LightSbBridge {
         Ok(given + source.log_density(x)?)
     }
 
-    /// `ln p_t` at each row of `x` of the process that starts from the weighted cells of `source`:
-    /// `ln Σ_i p_i p(X_t = x | X_0 = x_i)`, exact for these cells.
+    /// `ln p_t` at each row of `x`, for the process that starts from the weighted cells of
+    /// `source`: `ln Σ_i p_i p(X_t = x | X_0 = x_i)`. The result is exact for these cells.
     ///
-    /// Time `O(n · n_cells · dim)`, memory `O(n_cells)` for 32 points at a time.
+    /// Takes `O(n · n_cells · d)` time and `O(n_cells)` memory (32 points at a time).
     ///
     /// # Errors
-    /// As [`LightSbBridge::log_transition`]; [`Error::Parameter`] at `t = 0`, where cells have no
+    /// As [`LightSbBridge::log_transition`]; [`Error::Parameter`] at t = 0, where cells have no
     /// density.
     pub fn log_marginal(
         &self,
@@ -92,14 +93,14 @@ impl LightSbBridge {
         Ok(values - self.log_constant(variance))
     }
 
-    /// `∇ ln p_t` of [`LightSbBridge::log_marginal`] at each row of `x`, same shape:
-    /// `∇ψ(z, t)/ε + (Σ_i q_i z_i − z)/(εt)`, where z are centred coordinates and `q_i` the share of
-    /// the process at `x` that started from cell i.
+    /// `∇ ln p_t` of [`LightSbBridge::log_marginal`] at each row of `x`, n × d: `∇ψ(z, t)/ε + (Σ_i
+    /// q_i z_i − z)/(εt)` in centred coordinates z. `q_i` is the probability that the process at x
+    /// started from cell i.
     ///
-    /// Time and memory as there.
+    /// Time and memory are those of [`LightSbBridge::log_marginal`].
     ///
     /// # Errors
-    /// As there.
+    /// As [`LightSbBridge::log_marginal`].
     pub fn marginal_score(
         &self,
         source: &Snapshot,
@@ -117,8 +118,8 @@ impl LightSbBridge {
         Ok(score)
     }
 
-    /// The variance of the reference up to `t`, and cells of the source and points in centred
-    /// coordinates.
+    /// The variance of the reference process up to t, and the cells of the source and the points in
+    /// centred coordinates.
     fn starts(
         &self,
         source: &Snapshot,
@@ -131,8 +132,9 @@ impl LightSbBridge {
         Ok((variance, self.centred(source.points(), UnitTime::START), self.centred(x, t)))
     }
 
-    /// For every 32 of `points` the shares of the `cells` they come from and the logarithms of the
-    /// sums behind the shares, `ln Σ_i p_i exp(z·z_i/v − ½‖z_i‖²/v − LSE ℓ(z_i, 0))`.
+    /// Calls `work` for every 32 of `points`: the first row, the probabilities of the `cells` from
+    /// which the points come, and `ln Σ_i p_i exp(z·z_i/v − ½‖z_i‖²/v − LSE ℓ(z_i, 0))` for the
+    /// variance v.
     fn each_chunk(
         &self,
         source: &Snapshot,
@@ -157,13 +159,15 @@ impl LightSbBridge {
         }
     }
 
-    /// The law at `t` of the process that starts from the law `source`, if it is a mixture of
-    /// Gaussians: that is when the potential is a single Gaussian, whose transition
-    /// `N(Σ(t) z + t r, ε t Σ(t))` with `Σ(t) = (1−t) I + t S` is affine in the start z. With more
-    /// of them the shares depend on the start, and there is no closed form.
+    /// The distribution at time t of the process that starts from the distribution `source`, if it
+    /// is a Gaussian mixture.
+    ///
+    /// This is the case if the potential is a single Gaussian. Its transition kernel `N(Σ(t) z + t
+    /// r, ε t Σ(t))` with `Σ(t) = (1−t) I + t S` is then affine in the start z. With more Gaussians
+    /// the shares depend on the start, there is no closed form, and the result is `None`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the law has another dimension.
+    /// [`Error::Shape`] if the dimension of `source` differs.
     pub fn marginal(
         &self,
         source: &GaussianMixture,
@@ -188,7 +192,7 @@ impl LightSbBridge {
         GaussianMixture::new(kind, source.weights().view(), means, covariances).map(Some)
     }
 
-    /// Variance of the reference from one time to a later one.
+    /// Variance of the reference process from one time to a later one.
     fn variance(&self, from: UnitTime, to: UnitTime) -> Result<f64> {
         if from < to {
             return Ok(self.epsilon.value() * (to.value() - from.value()));
@@ -197,7 +201,7 @@ impl LightSbBridge {
         Err(Error::Parameter { name: "to", must: "after `from`", got })
     }
 
-    /// `½ ln det 2π variance I`.
+    /// `½ ln det(2π variance I)`.
     fn log_constant(&self, variance: f64) -> f64 {
         0.5 * self.dim() as f64 * (std::f64::consts::TAU * variance).ln()
     }

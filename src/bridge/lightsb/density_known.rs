@@ -1,6 +1,6 @@
 //! Densities of LightSB bridges against integrals, histograms and closed forms.
 
-use ndarray::{Array, Array1, Array2, Axis, array, s};
+use ndarray::{Array, Array2, Axis, array, s};
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
 use crate::bridge::{Bridge, Covariance, GaussianMixture, LightSbBridge, Mixture, UnitTime};

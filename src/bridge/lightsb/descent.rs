@@ -13,20 +13,21 @@ use crate::linalg::Lbfgs;
 use crate::progress::{Event, Progress, Unseen, report};
 use crate::rng::Seed;
 
-/// Steps that the quasi-Newton model remembers.
+/// Number of steps in the memory of L-BFGS.
 const MEMORY: usize = 15;
 
-/// Before Gaussians without cells are given a new place, the descent stops at this multiple of
-/// the tolerance.
+/// Multiple of the tolerance at which the descent stops before Gaussians without cells are moved.
 const COARSE: f64 = 50.0;
 
-/// Times that Gaussians without cells are given a new place.
+/// Largest number of times that Gaussians without cells are moved.
 const MOST_REVIVALS: usize = 5;
 
+/// Gain of five steps, in nats, below which two initialisations count as equally good.
 const LEAST_TOLD: f64 = 0.01;
 
 impl LightSbSolver {
-    /// Mixtures to begin with: for each start the better of those from its clusters.
+    /// Initial mixtures: for each seed the better of the two mixtures from its clusters, without
+    /// repetitions.
     pub(super) fn starts(
         &self,
         ends: &Ends,
@@ -45,7 +46,7 @@ impl LightSbSolver {
         Ok(starts)
     }
 
-    /// The start from which a coarse descent comes lowest, with that descent.
+    /// The initial mixture whose coarse descent ends lowest, after this descent.
     pub(super) fn lowest(
         &self,
         objective: &mut Objective<'_>,
@@ -74,7 +75,8 @@ impl LightSbSolver {
         })
     }
 
-    /// Descends; then gives Gaussians that lost their cells a new place and descends again.
+    /// Descends; then moves Gaussians that have lost their cells and descends again, while this
+    /// lowers the objective.
     pub(super) fn descend(
         &self,
         objective: &mut Objective<'_>,
@@ -99,7 +101,8 @@ impl LightSbSolver {
         Ok(descent)
     }
 
-    /// One L-BFGS descent, until five steps together gain less than `tolerance`.
+    /// One L-BFGS descent, until five steps together gain less than `tolerance`. `floor` is the
+    /// lower bound of S.
     fn round(
         &self,
         objective: &mut Objective<'_>,
@@ -141,11 +144,17 @@ fn lowest(objective: &mut Objective<'_>, mixtures: Vec<Mixture>) -> Option<Mixtu
     valued.min_by(|a, b| a.0.total_cmp(&b.0)).map(|entry| entry.1)
 }
 
+/// A mixture during its descent.
 pub(super) struct Descent {
+    /// The current mixture.
     pub(super) mixture: Mixture,
+    /// Its objective; NaN before the first evaluation.
     pub(super) value: f64,
+    /// The objective of the initial mixture.
     pub(super) start_value: f64,
+    /// Why the last descent stopped.
     pub(super) stop: Stop,
+    /// Number of steps so far.
     pub(super) iterations: usize,
 }
 
@@ -155,8 +164,8 @@ impl Descent {
         Self { mixture, value, start_value: value, stop: Stop::Converged, iterations: 0 }
     }
 
-    /// Leaves out Gaussians without cells at both ends, unless the objective then rises by more
-    /// than `tolerance`; says how many have cells at the end.
+    /// Removes Gaussians without cells at both ends, unless the objective then rises by more than
+    /// `tolerance`. Returns the number of Gaussians that have target cells.
     pub(super) fn prune(&mut self, objective: &mut Objective<'_>, tolerance: f64) -> usize {
         let evaluation = objective.evaluate(&self.mixture);
         let least = LEAST_SHARE / self.mixture.n_gaussians() as f64;

@@ -1,4 +1,4 @@
-//! What the rest of sbcell must know of LightSB.
+//! Name, parameters, work and memory of LightSB.
 
 use crate::bridge::describe::{
     About, AnySolver, CourseSize, Description, Held, Kind, MAX_ITERATIONS, Property, Solver,
@@ -7,7 +7,7 @@ use crate::bridge::describe::{
 use crate::bridge::{Choice, Covariance, LightSbSolver};
 use crate::error::Result;
 
-/// LightSB, by its name.
+/// LightSB under its name.
 pub static LIGHTSB: Description<LightSbSolver> = Description {
     name: "lightsb",
     about: "Gaussian-mixture potentials, everything in closed form; any number of cells",
@@ -24,8 +24,10 @@ pub static LIGHTSB: Description<LightSbSolver> = Description {
     ]],
 };
 
+/// The group of these parameters in the help.
 const GROUP: &str = "lightsb";
 
+/// Number of Gaussians.
 const N_GAUSSIANS: About = About::new(
     "n_gaussians",
     Kind::CountOrAuto,
@@ -36,6 +38,7 @@ const N_GAUSSIANS: About = About::new(
 .of(GROUP)
 .with_default();
 
+/// Kind of the matrices.
 const COVARIANCE: About = About::new(
     "covariance",
     Kind::OneOf(Choice::<Covariance>::words),
@@ -76,13 +79,14 @@ impl AnySolver for LightSbSolver {
         vec![Property::Diffuses, Property::KnowsScore]
     }
 
+    /// Steps over cells, times the flops of one.
     fn work(&self, size: &CourseSize) -> f64 {
         let steps: f64 = size.intervals.iter().map(|&ends| cell_steps(self, ends)).sum();
         steps * flops_of_step(self, size.dims)
     }
 
-    /// The share of each Gaussian in each cell; eleven copies of the cells that sizes are compared on
-    /// (measured with 75 000 of them).
+    /// Responsibilities, and eleven copies of the cells on which sizes are compared (measured with
+    /// 75 000 of them).
     fn memory(&self) -> Held {
         let n_gaussians = match self.n_gaussians {
             Choice::Is(number) => number,
@@ -97,20 +101,20 @@ impl AnySolver for LightSbSolver {
     }
 }
 
-/// How LightSB's time grows with cells where sizes are compared, in those of one cell. Measured on
-/// courses of 10⁴ to 10⁶ cells in 50 dimensions (`tests/bench/scale`): comparing sizes takes as long
-/// as for so many cells more; cells that only judge take about half; the mixture that is kept a
-/// tenth, and ends on all cells.
+/// The growth of LightSB's time with the number of cells, if sizes are compared, in units of the
+/// time of one cell. Measured on courses of 10⁴ to 10⁶ cells in 50 dimensions
+/// (`tests/bench/scale`): the comparison takes a constant time of so many cells; a cell that is
+/// only evaluated takes about half; the final mixture takes a tenth, and ends on all cells.
 const COMPARING_AT_LEAST: f64 = 5_500.0;
 const JUDGING: f64 = 0.45;
 const KEPT: f64 = 0.1;
 const ENDING: f64 = 0.12;
 
-/// Steps of a descent of given size, at first and at the end on all cells.
+/// Number of steps of a descent of given size: at first, and at the end on all cells.
 const FIRST_STEPS: f64 = 150.0;
 const LAST_STEPS: f64 = 50.0;
 
-/// Steps over a cell that LightSB takes for one interval, all sizes together.
+/// Steps over one cell that LightSB takes for one interval, over all sizes.
 fn cell_steps(solver: &LightSbSolver, ends: [usize; 2]) -> f64 {
     let side = ends.iter().sum::<usize>() as f64 / 2.0;
     let some = LightSbSolver::begins_with(ends[0], ends[1]).map(|some| some as f64);
@@ -125,8 +129,8 @@ fn cell_steps(solver: &LightSbSolver, ends: [usize; 2]) -> f64 {
     }
 }
 
-/// Flops of a unit of [`cell_steps`]: `8 K F` for a step over a cell of each side with `K` Gaussians of
-/// `F` features.
+/// Flops of one unit of [`cell_steps`]: `8 K F` for a step over a cell of each side, with K
+/// Gaussians of F features.
 fn flops_of_step(solver: &LightSbSolver, dims: f64) -> f64 {
     let (diagonal, full) = (2.0 * dims + 1.0, (dims + 1.0) * (dims + 2.0) / 2.0);
     match solver.n_gaussians {

@@ -6,43 +6,58 @@ use crate::bridge::lightsb::covariance::{Covariance, Eigen};
 use crate::error::{Error, Result};
 use crate::linalg::Spectrum;
 
-/// The mixture `v(y) = Σ_k α_k N(y | r_k, ε S_k)`, in coordinates where both snapshots have mean
+/// The mixture `v(y) = Σ_k α_k N(y | r_k, ε S_k)`, in coordinates in which both snapshots have mean
 /// zero.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Covariance, Mixture};
+///
+/// // Two Gaussians in one dimension, one on either side.
+/// let mixture = Mixture {
+///     covariance: Covariance::Diagonal,
+///     log_alpha: array![0.0, 0.0],
+///     r: array![[-1.0], [1.0]],
+///     s: array![[0.5], [0.5]],
+/// };
+/// assert!(mixture.check().is_ok());
+/// assert_eq!((mixture.n_gaussians(), mixture.dim()), (2, 1));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mixture {
-    /// Which matrices the `S_k` are.
+    /// The kind of the matrices `S_k`.
     pub covariance: Covariance,
-    /// `ln α_k`, one for each Gaussian; only differences matter.
+    /// `ln α_k`, one for each of the K Gaussians. Only differences matter.
     pub log_alpha: Array1<f64>,
-    /// `r_k`, `(n_gaussians, dim)`.
+    /// `r_k`, K × d.
     pub r: Array2<f64>,
-    /// The entries of `S_k`, `(n_gaussians, covariance.n_entries(dim))`, all `S_k` positive
-    /// definite; the identity is free Brownian motion.
+    /// The entries of `S_k`, K × `covariance.n_entries(d)`. All `S_k` are positive definite. The
+    /// identity with r = 0 is the reference process.
     pub s: Array2<f64>,
 }
 
 impl Mixture {
-    /// Number of Gaussians.
+    /// Number of Gaussians K.
     pub fn n_gaussians(&self) -> usize {
         self.r.nrows()
     }
 
-    /// Number of dimensions.
+    /// Number of dimensions d.
     pub fn dim(&self) -> usize {
         self.r.ncols()
     }
 
-    /// `S_k` as a matrix, `(dim, dim)`.
+    /// `S_k` as a matrix, d × d.
     #[must_use]
     pub fn matrix(&self, k: usize) -> Array2<f64> {
         self.covariance.matrix(self.s.row(k), self.dim())
     }
 
-    /// Checks shapes and values of parameters that come from outside.
+    /// Checks shapes and values.
     ///
     /// # Errors
     /// [`Error::Shape`] if the arrays do not fit together; [`Error::Parameter`] if there is no
-    /// Gaussian, a value is not finite or an `S_k` is not positive definite.
+    /// Gaussian, a value is not finite, or an `S_k` is not positive definite.
     pub fn check(&self) -> Result<()> {
         let Self { covariance, log_alpha, r, s } = self;
         if r.is_empty() {
@@ -77,7 +92,7 @@ impl Mixture {
         Ok(())
     }
 
-    /// The Gaussians in the order and number of `kept`.
+    /// The Gaussians with the numbers `kept`, in this order.
     #[must_use]
     pub(super) fn select(&self, kept: &[usize]) -> Self {
         Self {
@@ -88,15 +103,15 @@ impl Mixture {
         }
     }
 
-    /// Coefficients of `ln α̃_k(x) = ln α_k + (xᵀS_k x + 2 r_kᵀx) / 2ε`, the exponents of `c(x)`,
-    /// for the features of `x`; one row for each Gaussian.
+    /// Coefficients of `ln α̃_k(x) = ln α_k + (xᵀS_k x + 2 r_kᵀx)/2ε`, the exponents of `c(x)`, for
+    /// the features of x; one row for each Gaussian.
     pub(super) fn start_coefficients(&self, epsilon: f64) -> Array2<f64> {
         let quadratic = self.covariance.coefficients(&self.s / (2.0 * epsilon), self.dim());
         beside(&quadratic, &(&self.r / epsilon), &self.log_alpha)
     }
 
-    /// Coefficients of `ln α_k N(y | r_k, ε S_k)`, the exponents of `v(y)`, for the features of
-    /// `y`, and the entries of `S_k⁻¹`. NaN for an `S_k` that is not positive definite.
+    /// Coefficients of `ln α_k N(y | r_k, ε S_k)`, the exponents of `v(y)`, for the features of y,
+    /// and the entries of `S_k⁻¹`. NaN for an `S_k` that is not positive definite.
     pub(super) fn end_coefficients(&self, epsilon: f64) -> (Array2<f64>, Array2<f64>) {
         let (n_gaussians, dim) = self.r.dim();
         let mut inverses = Array2::from_elem(self.s.dim(), f64::NAN);
@@ -127,7 +142,7 @@ impl Mixture {
     }
 }
 
-/// Coefficients of quadratic features, of `x` and of 1, side by side.
+/// Coefficients of the quadratic features, of x and of 1, side by side.
 pub(super) fn beside(
     quadratic: &Array2<f64>,
     linear: &Array2<f64>,
@@ -150,13 +165,14 @@ pub(super) struct Cluster {
     pub(super) covariance: Array1<f64>,
 }
 
-/// `S` and `r` of the bridge between two clusters of given mean and covariance (entries of one
-/// kind): the positive solution of `S C_x S + ε S = C_y`, and `r = ȳ − S x̄`; no eigenvalue of `S`
-/// is below `floor`.
+/// `(r, S)` of the bridge between two clusters: the positive solution of `S C_x S + ε S = C_y`, and
+/// `r = ȳ − S x̄`. Both covariances and S are of the kind `covariance`. No eigenvalue of S is below
+/// `floor`.
 ///
-/// For numbers it is `s = 2 c_y / (ε + √(ε² + 4 c_x c_y))`; for matrices, with `B = C_y^½`,
-/// `S = B (ε/2 + (ε²/4 + B C_x B)^½)⁻¹ B`, so that neither covariance need be invertible. Source:
-/// Janati et al. 2020, theorem 1, rewritten.
+/// For numbers the solution is `s = 2 c_y / (ε + √(ε² + 4 c_x c_y))`. For matrices, with `B =
+/// C_y^½`, it is `S = B (ε/2 + (ε²/4 + B C_x B)^½)⁻¹ B`, so neither covariance needs to be
+/// invertible. Source: Janati et al. 2020, Theorem 1, rewritten. Takes `O(d)` time, with full
+/// matrices `O(d³)`.
 ///
 /// # Errors
 /// [`Error::Numerical`] if a decomposition fails.

@@ -1,4 +1,4 @@
-//! The bridge that LightSB finds: drift, Jacobian, plan and exact draws in closed form.
+//! The fitted LightSB process: drift, Jacobian, coupling and exact draws in closed form.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
 use rand::Rng;
@@ -15,19 +15,51 @@ use crate::geometry::Epsilon;
 use crate::linalg::{add_product, log_sum_exp};
 use crate::rng::Seed;
 
-/// Rows that are worked on together; fixed, so that results do not depend on threads.
+/// Rows of one task. The size is fixed, so results do not depend on the number of threads.
 const CHUNK: usize = 256;
 
-/// The process `dX = ∇ψ(X, t) dt + √ε dW` of a Gaussian-mixture potential.
+/// The process `dX = ∇ψ(X, t) dt + √ε dW` whose potential ψ belongs to a Gaussian mixture.
 ///
-/// The mixture lives in coordinates `z = x − (1−t) m₀ − t m₁`, where `m₀`, `m₁` are the means of
-/// the snapshots: the bridge is equivariant under moving each end, and nothing is lost to
-/// cancellation when the cells are far from the origin. A batch of `n` points costs
-/// `O(n · n_gaussians · dim)`, with full matrices `O(n · n_gaussians · dim²)`.
+/// With `Σ_k(t) = (1−t) I + t S_k`, the shares `p_k(x, t)` and the pulls `u_k(x, t)` of
+/// `docs/METHODS.md` (section 3, LightSB),
+///
+/// ```text
+/// drift      b(x,t) = Σ_k p_k u_k,   u_k = Σ_k⁻¹[(S_k − I)x + r_k]
+/// Jacobian   ∂b/∂x  = Σ_k p_k Σ_k⁻¹(S_k − I) + (1/ε)(Σ_k p_k u_k u_kᵀ − b bᵀ)
+/// draw       X_s | X_t=x  ~  Σ_k p_k N(x + (s−t) u_k,  ε(s−t) Σ_k(s) Σ_k(t)⁻¹)
+/// ```
+///
+/// The mixture refers to coordinates `z = x − (1−t) m₀ − t m₁` with the means `m₀` and `m₁` of the
+/// snapshots. The bridge is equivariant under a shift of each end, and no digits are lost if the
+/// cells are far from the origin. A batch of n points takes `O(n K d)` time, with full matrices
+/// `O(n K d²)`.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, Covariance, LightSbBridge, Mixture, UnitTime};
+/// use sbcell::{Epsilon, Seed};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// // Cells at the origin split into two groups, around −2 and 2.
+/// let mixture = Mixture {
+///     covariance: Covariance::Diagonal,
+///     log_alpha: array![0.0, 0.0],
+///     r: array![[-2.0], [2.0]],
+///     s: array![[0.1], [0.1]],
+/// };
+/// let bridge = LightSbBridge::new(mixture, array![0.0], array![0.0], Epsilon::new(0.5)?)?;
+/// let x = array![[0.0], [0.0], [0.0], [0.0]];
+/// let ends = bridge.sample_transition(x.view(), UnitTime::START, UnitTime::END, Seed(1))?;
+/// assert!(ends.iter().all(|end| end.abs() > 0.5));
+/// // Half-way between the groups no side is preferred.
+/// assert!(bridge.drift(array![[0.0]].view(), UnitTime::START)?[[0, 0]].abs() < 1e-12);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct LightSbBridge {
     pub(super) mixture: Mixture,
-    /// Eigenvalues of every `S_k`, from which all functions of `S_k` and time are made.
+    /// Eigenvalues of every `S_k`, from which all functions of `S_k` and time are computed.
     eigen: Vec<Eigen>,
     pub(super) source_mean: Array1<f64>,
     pub(super) target_mean: Array1<f64>,
@@ -35,12 +67,12 @@ pub struct LightSbBridge {
 }
 
 impl LightSbBridge {
-    /// From a mixture in centred coordinates and the means taken out of source and target.
+    /// From a mixture in centred coordinates, and the means of source and target.
     ///
     /// # Errors
-    /// As [`Mixture::check`]; [`Error::Shape`] if a mean does not have the mixture's dimension;
-    /// [`Error::Parameter`] if a mean is not finite; [`Error::Numerical`] if the decomposition of
-    /// a full matrix fails.
+    /// As [`Mixture::check`]; [`Error::Shape`] if a mean does not have the dimension of the
+    /// mixture; [`Error::Parameter`] if a mean is not finite; [`Error::Numerical`] if the
+    /// decomposition of a full matrix fails.
     pub fn new(
         mut mixture: Mixture,
         source_mean: Array1<f64>,
@@ -55,8 +87,8 @@ impl LightSbBridge {
                 return Err(Error::Parameter { name: "mean", must: "finite", got });
             }
         }
-        // Only differences of ln α matter; leave numbers alone that are in order already, so
-        // that a bridge written and read again is the same to the last bit.
+        // Only differences of ln α matter. Normalised values stay as they are, so that a bridge that
+        // is written and read again is the same to the last bit.
         let total = log_sum_exp(&mixture.log_alpha.to_vec());
         if total.abs() > 1e-9 {
             mixture.log_alpha -= total;
@@ -65,8 +97,8 @@ impl LightSbBridge {
         Ok(Self { mixture, eigen, source_mean, target_mean, epsilon })
     }
 
-    /// The exact bridge between `N(mean0, diag var0)` and `N(mean1, diag var1)`; means and
-    /// variances have one entry per dimension.
+    /// The exact bridge between `N(m₀, diag σ₀²)` and `N(m₁, diag σ₁²)`. Means and variances have d
+    /// entries.
     ///
     /// # Errors
     /// As [`LightSbBridge::between`].
@@ -82,15 +114,15 @@ impl LightSbBridge {
         Self::between(source_mean, source.view(), target_mean, target.view(), epsilon)
     }
 
-    /// The exact bridge between the Gaussians `N(mean0, cov0)` and `N(mean1, cov1)`, means with one
-    /// entry per dimension and covariances `(dim, dim)`, which may be singular in the source.
+    /// The exact bridge between the Gaussians `N(m₀, A)` and `N(m₁, B)`: means of d numbers,
+    /// covariances d × d. A may be singular.
     ///
-    /// One Gaussian with the positive solution of `S cov0 S + ε S = cov1` and
-    /// `r = mean1 − S mean0`.
+    /// The mixture is one Gaussian with the positive solution of `S A S + ε S = B` and `r = m₁ − S
+    /// m₀`. [`crate::bridge::GaussianBridge`] is the same process for covariances of any rank.
     ///
     /// # Errors
-    /// [`Error::Shape`] if shapes differ; [`Error::Parameter`] if a value is not finite or the
-    /// target's covariance not positive definite.
+    /// [`Error::Shape`] if shapes differ; [`Error::Parameter`] if a value is not finite or B is not
+    /// positive definite.
     pub fn between(
         source_mean: ArrayView1<'_, f64>,
         source_covariance: ArrayView2<'_, f64>,
@@ -122,10 +154,12 @@ impl LightSbBridge {
         &self.mixture
     }
 
+    /// The formulas at local time t.
     pub(super) fn at(&self, t: UnitTime) -> MixtureAtTime {
         MixtureAtTime::new(&self.mixture, &self.eigen, t.value(), self.epsilon.value())
     }
 
+    /// Points in the coordinates z of local time t.
     pub(super) fn centred(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Array2<f64> {
         let centre = &self.source_mean * (1.0 - t.value()) + &self.target_mean * t.value();
         &x - &centre
@@ -141,7 +175,7 @@ impl Bridge for LightSbBridge {
         self.epsilon
     }
 
-    /// [`LightSbBridge::marginal_score`].
+    /// See [`LightSbBridge::marginal_score`].
     fn score_from(
         &self,
         source: &Snapshot,
@@ -165,8 +199,8 @@ impl Bridge for LightSbBridge {
         }))
     }
 
-    /// `J = Σ_k p_k Σ_k⁻¹(S_k − I) + (1/ε) Σ_k p_k (u_k − b)(u_k − b)ᵀ`, averaged. Time
-    /// `O(n · n_gaussians · dim²)`, memory `O(dim²)` for each chunk of 256 points.
+    /// `J = Σ_k p_k Σ_k⁻¹(S_k − I) + (1/ε) Σ_k p_k (u_k − b)(u_k − b)ᵀ`, averaged. Takes `O(n K
+    /// d²)` time and `O(d²)` memory for each chunk of 256 points.
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
         let formulas = self.at(t);
@@ -190,8 +224,8 @@ impl Bridge for LightSbBridge {
         Ok(mean / x.nrows().max(1) as f64)
     }
 
-    /// `X_s | X_t = x ~ Σ_k p_k(x, t) N(x + (s−t) u_k, ε (s−t) Σ_k(s) Σ_k(t)⁻¹)`: one choice and
-    /// one Gaussian draw, without time steps.
+    /// `X_s | X_t = x ~ Σ_k p_k(x, t) N(x + (s−t) u_k, ε (s−t) Σ_k(s) Σ_k(t)⁻¹)`: one choice of a
+    /// Gaussian and one Gaussian draw, without time steps.
     fn sample_transition(
         &self,
         x: ArrayView2<'_, f64>,
@@ -227,7 +261,7 @@ impl Bridge for LightSbBridge {
         }))
     }
 
-    /// The entropic plan between the cells with the ε of the bridge.
+    /// The entropic coupling between the cells, with the ε of the bridge.
     fn link(&self, source: &Snapshot, target: &Snapshot, _: Seed) -> Result<Link> {
         Link::entropic(source, target, self.epsilon)
     }
@@ -255,7 +289,7 @@ fn choose(shares: ArrayView1<'_, f64>, stream: &mut impl Rng) -> usize {
             return k;
         }
     }
-    // Rounding left a gap at the end of the shares: the largest is right.
+    // Rounding left a gap at the end of the shares: take the largest.
     let larger = |best: usize, k: usize| if shares[k] > shares[best] { k } else { best };
     (0..shares.len()).fold(0, larger)
 }
@@ -274,8 +308,8 @@ fn in_chunks(
         .collect()
 }
 
-/// A row for each of `rows`, of the same width: `work(chunk number, rows, results)` for chunks of
-/// fixed size, in parallel, each written where it belongs.
+/// One row of results for each of `rows`, of the same width: `work(number of the chunk, rows,
+/// results)` for chunks of fixed size, in parallel.
 fn row_by_row(
     rows: ArrayView2<'_, f64>,
     work: impl Fn(usize, ArrayView2<'_, f64>, ArrayViewMut2<'_, f64>) + Sync,
@@ -289,6 +323,7 @@ fn row_by_row(
     all
 }
 
+/// Compares a number of columns with the expected one.
 pub(super) fn check_dim(what: &'static str, expected: usize, got: usize) -> Result<()> {
     if expected == got {
         return Ok(());

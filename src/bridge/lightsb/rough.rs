@@ -7,8 +7,8 @@ use crate::bridge::lightsb::start::Cells;
 use crate::linalg::{exp_in_place, product_nt};
 use crate::rng::Seed;
 
-/// An entropic coupling of some cells of each side; rough, for it only has to say which cells go
-/// where. It does not depend on what is started from it.
+/// An entropic coupling of some cells of each snapshot. A rough result is enough, because it only
+/// assigns source cells to clusters. All initialisations share it.
 #[derive(Debug)]
 pub(super) struct RoughCoupling {
     /// Source cells, `(n, dim)`.
@@ -17,11 +17,13 @@ pub(super) struct RoughCoupling {
     pub(super) weights: Array1<f64>,
     /// Target cells.
     pub(super) target: Array2<f64>,
+    /// Masses of the pairs, summing to one.
     pub(super) plan: Array2<f64>,
 }
 
 impl RoughCoupling {
-    /// Of `n_coupled` cells of each side. Time `O(n_coupled² · dim)`, memory `O(n_coupled²)`.
+    /// The coupling of at most `n_coupled` cells of each snapshot. Takes `O(n_coupled² d)` time and
+    /// `O(n_coupled²)` memory.
     pub(super) fn new(
         source: Cells<'_>,
         target: Cells<'_>,
@@ -49,10 +51,10 @@ fn thinned(cells: Cells<'_>, limit: usize, seed: Seed) -> (Array2<f64>, Array1<f
     (points.select(Axis(0), &chosen), Array1::from_elem(limit, 1.0 / limit as f64))
 }
 
-/// The plan of a rough entropic coupling, summing to one.
+/// The masses of a rough entropic coupling, summing to one.
 ///
-/// Sinkhorn with a regularisation that falls to `epsilon`, or to a fiftieth of the mean cost if
-/// that is more: the plan only has to say which cells go where.
+/// The regularisation decreases to `epsilon`, or to a fiftieth of the mean cost if that is more,
+/// with fifteen Sinkhorn iterations each.
 fn coupled(source: Cells<'_>, target: Cells<'_>, epsilon: f64) -> Array2<f64> {
     const ROUNDS: usize = 15;
     let mut cost = product_nt(source.points, target.points) * -1.0;
@@ -87,8 +89,8 @@ fn coupled(source: Cells<'_>, target: Cells<'_>, epsilon: f64) -> Array2<f64> {
     }
 }
 
-/// Potentials that leave a zero in every row and column of `cost − f − g` and nothing negative:
-/// no row or column of its exponential vanishes.
+/// Potentials with which every row and column of `cost − f − g` contains a zero and no entry is
+/// negative. No row or column of the kernel then vanishes.
 fn reduced(cost: &Array2<f64>) -> (Array1<f64>, Array1<f64>) {
     let smallest =
         |values: ArrayView1<'_, f64>| values.iter().fold(f64::INFINITY, |a, &b| a.min(b));
@@ -97,7 +99,7 @@ fn reduced(cost: &Array2<f64>) -> (Array1<f64>, Array1<f64>) {
     (f, g)
 }
 
-/// `exp((f + g − cost) / regularisation)` in place.
+/// `exp((f + g − cost)/regularisation)` in place.
 fn absorb(cost: &mut Array2<f64>, f: &Array1<f64>, g: &Array1<f64>, regularisation: f64) {
     for (mut row, f) in cost.rows_mut().into_iter().zip(f) {
         row.zip_mut_with(g, |value, g| *value = (f + g - *value) / regularisation);
@@ -107,6 +109,7 @@ fn absorb(cost: &mut Array2<f64>, f: &Array1<f64>, g: &Array1<f64>, regularisati
     }
 }
 
+/// Values bounded away from zero, as divisors.
 fn positive(values: Array1<f64>) -> Array1<f64> {
     values.mapv(|value| value.max(1e-290))
 }

@@ -1,4 +1,4 @@
-//! Where the descent begins: clusters of the target and the source cells that go to them.
+//! The initial mixture: clusters of the target, and the source cells from which they come.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rand_distr::{Distribution, StandardUniform};
@@ -28,7 +28,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// The bridge between the two snapshots seen as one Gaussian each.
+/// The bridge between the two snapshots, each represented by one Gaussian.
 ///
 /// # Errors
 /// [`crate::Error::Numerical`] if a decomposition of a full matrix fails.
@@ -45,15 +45,14 @@ pub(super) fn one_gaussian(
     Ok(Mixture { covariance, log_alpha: Array1::zeros(1), r, s })
 }
 
-/// Mixtures to choose from, of at most `n_gaussians` Gaussians, one for each cluster of the target.
+/// Initial mixtures of at most `n_gaussians` Gaussians, one for each cluster of the target.
 ///
-/// The target is clustered by k-means; the coupling of some cells says where the cells of each
-/// cluster come from. `S` is the closed form for the mean covariances
-/// within clusters, the same for all, `r` takes each cluster's source to its target, and `ln α`
-/// gives each Gaussian its share of the source, so that none begins without cells. A second
-/// mixture is a third of the way from one Gaussian to that: in many dimensions a start far from
-/// the data loses Gaussians on its way. Time
-/// `O((n_source + n_target) · 10 n_gaussians · dim)`.
+/// k-means clusters the target, and the coupling of some cells assigns source cells to each
+/// cluster. S is the closed form for the mean covariances within clusters, the same for all
+/// Gaussians. r moves the source cells of a cluster to the cluster. `ln α` gives each Gaussian its
+/// share of the source, so that none starts without cells. The second mixture is a third of the way
+/// from a single Gaussian to the first: in many dimensions an initial mixture far from the data
+/// loses Gaussians. Takes `O((n_source + n_target) · 10 K d)` time.
 ///
 /// # Errors
 /// As [`one_gaussian`].
@@ -99,18 +98,23 @@ pub(super) fn from_coupling(
     [1.0, 0.3].into_iter().map(towards).collect()
 }
 
-/// What is known of each cluster: where its cells are and where they come from.
+/// Mean and covariance of each cluster, at the target and at the source.
 struct Clusters {
+    /// Weight of the cluster at the target.
     mass: Vec<f64>,
+    /// Mean of the source cells of each cluster, K × d.
     source_mean: Array2<f64>,
+    /// Mean of each cluster, K × d.
     target_mean: Array2<f64>,
-    /// Entries of the mean covariance within clusters.
+    /// Entries of the mean covariance within clusters, at the source.
     source_var: Array1<f64>,
+    /// The same at the target.
     target_var: Array1<f64>,
 }
 
 impl Clusters {
-    /// `source.1` is the mass that goes from each source cell to each cluster.
+    /// `source` are the coupled source cells and `came` the mass that moves from each of them to
+    /// each cluster.
     fn new(
         source: ArrayView2<'_, f64>,
         came: ArrayView2<'_, f64>,
@@ -133,7 +137,7 @@ impl Clusters {
         };
         for (k, &mass) in clusters.mass.iter().enumerate() {
             let came = came.column(k);
-            // A small cluster without a coupled cell may come from everywhere.
+            // A small cluster without a coupled cell counts as coming from all source cells.
             let came = if came.sum() > 1e-12 { came } else { everywhere.view() };
             let from = Cluster::of(source, came, covariance);
             clusters.source_mean.row_mut(k).assign(&from.mean);
@@ -148,7 +152,7 @@ impl Clusters {
     }
 }
 
-/// 1 where a point (row) is nearest to a centre (column), else 0.
+/// 1 if a point (row) is nearest to a centre (column), else 0.
 fn members(points: ArrayView2<'_, f64>, centres: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut members = Array2::zeros((points.nrows(), centres.nrows()));
     for (i, k) in nearest_rows(points, centres).into_iter().enumerate() {
@@ -157,8 +161,8 @@ fn members(points: ArrayView2<'_, f64>, centres: ArrayView2<'_, f64>) -> Array2<
     members
 }
 
-/// The `ln α` with which each Gaussian takes up `mass` of the source cells: the minimum of the
-/// convex function `E ln c(x) − Σ_k mass_k ln α_k`.
+/// The `ln α` with which each Gaussian takes `mass` of the source cells: the minimum of the convex
+/// function `E ln c(x) − Σ_k mass_k ln α_k`, by L-BFGS.
 fn balanced(mixture: &Mixture, cells: Cells<'_>, mass: &[f64], epsilon: f64) -> Array1<f64> {
     const MOST_STEPS: usize = 200;
     let n_gaussians = mass.len();
@@ -194,12 +198,16 @@ fn balanced(mixture: &Mixture, cells: Cells<'_>, mass: &[f64], epsilon: f64) -> 
     Array1::from(search.point().to_vec())
 }
 
-/// What [`from_coupling`] needs to know.
+/// Settings of an initial mixture.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct StartSettings {
+    /// The kind of the matrices.
     pub(super) covariance: Covariance,
+    /// Largest number of Gaussians.
     pub(super) n_gaussians: usize,
+    /// ε of the problem.
     pub(super) epsilon: f64,
+    /// Lower bound of S.
     pub(super) floor: f64,
 }
 
@@ -238,8 +246,8 @@ impl Cluster {
     }
 }
 
-/// Centres by k-means++ and ten rounds of Lloyd's algorithm; fewer than `k` if there are not as
-/// many different points.
+/// Centres by k-means++ and ten rounds of Lloyd's algorithm; k × d, or fewer rows if there are
+/// fewer different points. Takes `O(10 n k d)` time.
 pub(super) fn k_means(cells: Cells<'_>, k: usize, seed: Seed) -> Array2<f64> {
     const ROUNDS: usize = 10;
     let Cells { points, weights } = cells;

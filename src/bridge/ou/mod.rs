@@ -10,7 +10,7 @@ mod process;
 mod record;
 mod solver;
 
-pub(super) use clock::Clock;
+pub(crate) use clock::Clock;
 pub use process::OuBridge;
 pub use record::OuRecord;
 pub use solver::OuSolver;

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::geometry::{Cost, CostChoice, Ground};
 use crate::progress::Progress;
 
-/// Costs between all snapshots of a course, over all of its cells.
+/// Costs between all snapshots of a course. Neighbour graphs contain all of its cells.
 pub(in crate::bridge) fn course_ground(
     course: &Course,
     choice: &CostChoice,
@@ -20,7 +20,8 @@ pub(in crate::bridge) fn course_ground(
     choice.ground(&snapshots, progress)
 }
 
-/// Fits each interval of a course, by its number, with a cost over all cells of the course.
+/// Fits each interval of a course with a cost that is computed over all cells of the course. `fit`
+/// receives the number of the interval, its problem and its cost.
 pub(in crate::bridge) fn fit_course(
     course: &Course,
     choice: &CostChoice,
@@ -41,7 +42,7 @@ pub(in crate::bridge) fn fit_course(
     Ok(fitted)
 }
 
-/// The cost between the two snapshots of a problem, over their cells alone.
+/// The cost between the two snapshots of a problem, computed over their cells alone.
 pub(in crate::bridge) fn cost_between(
     problem: &BridgeProblem,
     choice: &CostChoice,

@@ -1,4 +1,4 @@
-//! What the rest of sbcell must know of exact transport, and of costs along the data.
+//! Names, parameters, work and memory of exact transport; the parameters of costs.
 
 use crate::bridge::describe::{
     About, AnySolver, CourseSize, Description, Held, Kind, Property, Solver, Word, Worded,
@@ -10,7 +10,7 @@ use crate::data::Snapshot;
 use crate::error::Result;
 use crate::geometry::CostKind;
 
-/// Exact transport, by its name.
+/// Exact transport under its name.
 pub static OT: Description<OtSolver> = Description {
     name: "ot",
     about: "Exact transport: every cell straight to its partner, without noise",
@@ -22,9 +22,10 @@ pub static OT: Description<OtSolver> = Description {
     ]],
 };
 
+/// The group of these parameters in the help.
 const GROUP: &str = "cost";
 
-/// The cost that a plan keeps small, for solvers that pair cells.
+/// The cost that a coupling minimises, for solvers that pair cells.
 pub(in crate::bridge) const COST: About = About {
     more: "Geodesic costs are measured along the cells themselves, on the graph of nearest neighbours \
            over all times: cells of a sheet that bends back on itself are near each other in space and \
@@ -40,7 +41,7 @@ pub(in crate::bridge) const COST: About = About {
     .with_default()
 };
 
-/// Neighbours in the graph of a geodesic cost.
+/// Number of neighbours in the graph of a geodesic cost.
 pub(in crate::bridge) const N_NEIGHBOURS: About = About::new(
     "n_neighbours",
     Kind::ANY_COUNT,
@@ -50,7 +51,7 @@ pub(in crate::bridge) const N_NEIGHBOURS: About = About::new(
 .of(GROUP)
 .with_default();
 
-/// How far the heat of a geodesic cost spreads.
+/// Diffusion time τ of the geodesic cost by heat.
 pub(in crate::bridge) const HEAT_TIME: About = About::new(
     "heat_time",
     Kind::Number { signed: false },

@@ -1,4 +1,8 @@
-//! BRIDGES OF A GIVEN PLAN: cells are paired first, by any cost, then carried to their partners.
+//! PLAN: bridges of a given coupling, whose pairs move on Brownian bridges, lines or cubic curves.
+//!
+//! Cells are paired first, by any cost; [`PlanBridge`] then moves each cell to its partner.
+//! [`OtSolver`] pairs them by exact optimal transport. Sinkhorn with a geodesic cost and splines
+//! use the same bridge. [`EndsBridge`] is a variant in which no position is a mean of two cells.
 
 mod attraction;
 mod costs;

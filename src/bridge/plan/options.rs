@@ -10,8 +10,8 @@ use crate::bridge::plan::process::{Motion, PlanBridge};
 use crate::error::{Error, Result};
 
 impl PlanBridge {
-    /// Says that the plan was free to leave the source's marginal: [`Bridge::plan_marginal`] is
-    /// then that of the pairs.
+    /// States that the coupling may deviate from the source marginal: [`Bridge::plan_marginal`] is
+    /// then the marginal of the pairs.
     #[must_use]
     pub fn relaxed(mut self) -> Self {
         let mut shares = Array1::<f64>::zeros(self.pairs.source.nrows());
@@ -23,19 +23,20 @@ impl PlanBridge {
         self
     }
 
-    /// Says that all growth of an interval is at its start: the population inside it is that of the
-    /// plan, whatever the time.
+    /// States that all growth of the interval takes place at its start: the population inside the
+    /// interval is that of the coupling at every time.
     #[must_use]
     pub fn growing_at_once(mut self) -> Self {
         self.growth_at_once = true;
         self
     }
 
-    /// Bends the curves of the pairs: see [`Bend`]. Zero gives the straight bridge.
+    /// Replaces straight lines by cubic curves, see [`Bend`]. A bend of zero leaves them straight.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one row for each cell and one column for each dimension;
+    /// [`Error::Shape`] unless there is one row for each cell and one column for each dimension;
     /// [`Error::Parameter`] if a number is not finite.
+    #[doc(hidden)]
     pub fn bent(mut self, bend: Bend) -> Result<Self> {
         let sides = [(&self.pairs.source, &bend.source), (&self.pairs.target, &bend.target)];
         for (cells, bends) in sides {
@@ -55,27 +56,30 @@ impl PlanBridge {
         Ok(self)
     }
 
-    /// Draws the curves to the cells of both snapshots: see [`Attraction`].
+    /// Moves the curves towards the cells of both snapshots, see [`Attraction`].
     ///
     /// # Errors
-    /// [`Error::Parameter`] if strength or width are out of range.
+    /// [`Error::Parameter`] if strength or width is out of its range.
+    #[doc(hidden)]
     pub fn attracted(mut self, how: Attraction) -> Result<Self> {
         let (source, target) = (self.pairs.source.view(), self.pairs.target.view());
         self.pairs.attracted = Some(Attracted::new(how, source, target)?);
         Ok(self)
     }
 
-    /// How the curves are drawn to the data, if they are.
+    /// The attraction of the curves, if there is one.
+    #[doc(hidden)]
     pub fn attraction(&self) -> Option<Attraction> {
         self.pairs.attracted.as_ref().map(|attracted| attracted.how)
     }
 
-    /// Gives the paths noise of a covariance (per unit of local time, `(dim, dim)`) instead of ε in
-    /// every direction: `X_t` of a pair has the covariance `t(1−t)` times it around its curve.
+    /// Gives the paths noise with a covariance (per unit of local time, d × d) instead of ε in
+    /// every direction. The covariance of `X_t` around the curve of a pair is `t(1−t)` times this
+    /// covariance.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one row for each dimension; [`Error::Parameter`] if it is
-    /// not positive definite.
+    /// [`Error::Shape`] unless the covariance is d × d; [`Error::Parameter`] unless it is positive
+    /// definite.
     pub fn noisy(mut self, covariance: Array2<f64>) -> Result<Self> {
         let (expected, got) = (self.dim(), covariance.nrows());
         if expected != got || covariance.ncols() != got {
@@ -87,7 +91,7 @@ impl PlanBridge {
         Ok(self)
     }
 
-    /// The covariance of the noise, if it was given one.
+    /// The covariance of the noise, if [`PlanBridge::noisy`] set one.
     pub fn noise_covariance(&self) -> Option<ArrayView2<'_, f64>> {
         match &self.noise {
             Noise::Shaped(shape) => Some(shape.covariance.view()),
@@ -95,7 +99,8 @@ impl PlanBridge {
         }
     }
 
-    /// How the curves are bent, if they are.
+    /// The bend of the curves, if there is one.
+    #[doc(hidden)]
     pub fn bend(&self) -> Option<&Bend> {
         self.pairs.bend.as_ref()
     }
@@ -105,17 +110,19 @@ impl PlanBridge {
         self.motion
     }
 
-    /// Whether all growth of the interval is at its start.
+    /// Whether all growth of the interval takes place at its start.
     pub fn grows_at_once(&self) -> bool {
         self.growth_at_once
     }
 
-    /// How much of the bend each pair takes, in the order of [`PlanBridge::pairs`].
+    /// The factor φ of each pair in the order of [`PlanBridge::pairs`], see [`Bend`].
+    #[doc(hidden)]
     pub fn factors(&self) -> &[f64] {
         &self.pairs.factors
     }
 
-    /// The pairs `(source, target, mass)`, by source, then target.
+    /// The pairs as (source cell, target cell, mass), sorted by source cell, then target cell. With
+    /// several curves a pair of cells can appear more than once.
     pub fn pairs(&self) -> impl Iterator<Item = (usize, usize, f64)> + '_ {
         let ends = self.pairs.sources.iter().zip(&self.pairs.targets).zip(&self.pairs.masses);
         ends.map(|((&i, &j), &mass)| (i as usize, j as usize, mass))

@@ -1,4 +1,4 @@
-//! The bridge of a plan: cells go to their partners on Brownian bridges or on straight lines.
+//! The bridge of a coupling: cells move to their partners on Brownian bridges or on curves.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, s};
 use rand_chacha::ChaCha8Rng;
@@ -6,9 +6,8 @@ use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::plan::attraction::{Attracted, Attraction};
-use crate::bridge::plan::noise::{Noise, Shape};
-use crate::bridge::plan::pairs::{AllShares, Bend, Both, Pair, Pairs, Parts};
+use crate::bridge::plan::noise::Noise;
+use crate::bridge::plan::pairs::{AllShares, Both, Pair, Pairs, Parts};
 use crate::bridge::plan::posterior::Posterior;
 use crate::bridge::plan::record::PlanRecord;
 use crate::bridge::{Bridge, BridgeRecord, Coupling, Link, UnitTime};
@@ -18,14 +17,31 @@ use crate::geometry::Epsilon;
 use crate::linalg::{add_product, product_tn};
 use crate::rng::Seed;
 
-/// Rows that are worked on together; fixed, so that results do not depend on threads.
+/// Rows of one task. The size is fixed, so results do not depend on the number of threads.
 pub(super) const CHUNK: usize = 64;
 
-/// The least time left that drift and Jacobian of Brownian paths are evaluated with, as a share of
-/// the interval: they end in the target cells, where the drift has no limit.
+/// Smallest remaining fraction of the interval at which drift and Jacobian of Brownian paths are
+/// evaluated. The paths end in the target cells, where the drift has no limit.
 const LEAST_LEFT: f64 = 0.01;
 
-/// How a cell gets to its partner.
+/// How a cell moves to its partner.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, Coupling, Motion, PlanBridge};
+/// use sbcell::data::Snapshot;
+/// use sbcell::Epsilon;
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let cells = Snapshot::new(array![[0.0], [1.0]])?;
+/// let coupling = Coupling::new(2, 2, [(0, 0, 0.5), (1, 1, 0.5)])?;
+/// let epsilon = Epsilon::new(0.1)?;
+/// let straight = PlanBridge::new(&cells, &cells, &coupling, epsilon, Motion::Straight)?;
+/// let brownian = PlanBridge::new(&cells, &cells, &coupling, epsilon, Motion::Brownian)?;
+/// assert!(straight.noise_variance() < brownian.noise_variance());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Motion {
@@ -35,45 +51,69 @@ pub enum Motion {
     Straight,
 }
 
-/// The process that carries the pairs of a plan `π` to each other.
+/// The process that moves the pairs of a coupling π to each other.
 ///
-/// **Brownian**: `X_t ~ Σ_ij π_ij N((1−t) x_i + t y_j, ε t(1−t) I)`. With `w_ij(x, t)` the shares
-/// of the pairs in this mixture at x, the drift `b = (Σ w_ij y_j − x)/(1−t)` has this law at every
-/// t. A transition draws a pair by `w` and goes on along its Brownian bridge. If π is the entropic
-/// plan for half the squared distance and the same ε, this is the Schrödinger bridge between the
-/// cells; for another π it is not Markov, and two transitions after each other have the right law
-/// at each time but another dependence than one.
+/// **Brownian**: `X_t ~ Σ_ij π_ij N((1−t) x_i + t y_j, ε t(1−t) I)`. With the shares `w_ij(x, t)`
+/// of the pairs in this mixture at x, the drift `b = (Σ w_ij y_j − x)/(1−t)` has this distribution
+/// at every t. A transition draws a pair by w and continues on its Brownian bridge. If π is the
+/// entropic coupling for ½‖x−y‖² and the same ε, this is the Schrödinger bridge between the cells.
+/// For any other π the process is not Markov: two transitions in sequence have the correct
+/// distribution at each time, but another dependence than one transition.
 ///
-/// With a [`Bend`] the mean `(1−t) x_i + t y_j` gives way to the curve of the pair, and `y_j` in the
-/// drift to `g_p`, see there.
+/// **Straight**: `X_t = (1−t) x_i + t y_j`. [`Bridge::noise_variance`] is zero, while
+/// [`Bridge::epsilon`] is that of the problem. The drift at x is the velocity `y_j − x_i` of the
+/// pair that is nearest at this time, averaged by mass if several are equally near. It is constant
+/// around each line, so the Jacobian is zero.
 ///
-/// **Straight**: `X_t = (1−t) x_i + t y_j`, so [`Bridge::noise_variance`] is zero, while
-/// [`Bridge::epsilon`] is still that of the problem. The drift at x is the velocity
-/// `y_j − x_i` of the pair that is nearest at that time, averaged by mass where several are
-/// equally near: constant around each line, hence with a Jacobian of zero.
+/// **Curves** (splines): the mean `(1−t) x_i + t y_j` is replaced by a cubic curve `c_p` of the
+/// pair, and `y_j` in the drift by `c_p + (1−t) ċ_p`.
 ///
-/// **Ends.** At `t = 0` the pairs are those of the source cell `x_i` nearest to x, weighted with
-/// `exp((x−x_i)·(y_j−x_i)/ε)` if there is noise: the limit of `w`. For `t > 0.99` the Brownian drift
-/// and Jacobian are those at 0.99; draws are exact up to 1.
+/// **Ends.** At t = 0 the pairs are those of the source cell `x_i` nearest to x, with noise
+/// weighted by `exp((x−x_i)·(y_j−x_i)/ε)`, the limit of w. For t > 0.99 the Brownian drift and its
+/// Jacobian are those at 0.99. Draws are exact up to t = 1.
 ///
-/// A batch of `k` points costs `2 k (n + m) dim` flops and an exponential for each pair and point
-/// (Brownian), or `3 k dim` flops for each pair (straight).
+/// A batch of k points takes `2 k (n + m) d` flops and an exponential for each pair and point
+/// (Brownian), or `3 k d` flops for each pair (straight).
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, Coupling, Motion, PlanBridge, UnitTime};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Seed};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let source = Snapshot::new(array![[0.0], [1.0]])?;
+/// let target = Snapshot::new(array![[2.0], [5.0]])?;
+/// let coupling = Coupling::new(2, 2, [(0, 0, 0.5), (1, 1, 0.5)])?;
+/// let epsilon = Epsilon::new(0.1)?;
+/// let bridge = PlanBridge::new(&source, &target, &coupling, epsilon, Motion::Straight)?;
+/// let (start, half) = (UnitTime::START, UnitTime::new(0.5)?);
+/// let middle = bridge.sample_transition(source.points(), start, half, Seed(0))?;
+/// assert_eq!(middle, array![[1.0], [3.0]]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanBridge {
+    /// The pairs, relative to the centre.
     pub(super) pairs: Pairs,
+    /// Mean of the target cells without weights.
     pub(super) centre: Array1<f64>,
     pub(super) epsilon: Epsilon,
     pub(super) motion: Motion,
+    /// Noise of the paths.
     pub(super) noise: Noise,
+    /// Source marginal of the coupling, if it was relaxed.
     pub(super) plan_marginal: Option<Array1<f64>>,
+    /// Whether all growth takes place at the start.
     pub(super) growth_at_once: bool,
 }
 
 impl PlanBridge {
-    /// Between the cells of the snapshots `(source, target)`, by `coupling`.
+    /// Between the cells of `source` and `target`, by `coupling`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the coupling is not between as many cells, or the snapshots differ in
+    /// [`Error::Shape`] if the coupling has other numbers of cells, or the snapshots differ in
     /// dimension.
     pub fn new(
         source: &Snapshot,
@@ -95,7 +135,7 @@ impl PlanBridge {
         Self::of_pairs(source, target, pairs, epsilon, motion)
     }
 
-    /// Of pairs with their φ (see [`Bend`]), sorted by source cell, then target cell, then φ.
+    /// From pairs with their factors φ, sorted by source cell, then target cell, then φ.
     pub(in crate::bridge) fn of_pairs(
         source: &Snapshot,
         target: &Snapshot,
@@ -118,7 +158,7 @@ impl PlanBridge {
         Ok(Self { pairs, centre, epsilon, motion, noise, plan_marginal: None, growth_at_once })
     }
 
-    /// The time that drift and Jacobian are evaluated at.
+    /// The time at which drift and Jacobian are evaluated.
     fn inside(&self, t: UnitTime) -> f64 {
         match self.motion {
             Motion::Brownian => t.value().min(1.0 - LEAST_LEFT),
@@ -126,7 +166,7 @@ impl PlanBridge {
         }
     }
 
-    /// Adds a draw of the noise, times `spread`.
+    /// Adds a draw of the noise times `spread`.
     fn add_noise(&self, x: &mut ArrayViewMut1<'_, f64>, spread: f64, stream: &mut ChaCha8Rng) {
         if spread <= 0.0 || self.noise.is_none() {
             return;
@@ -142,6 +182,7 @@ impl PlanBridge {
         }
     }
 
+    /// Compares the number of columns with the dimension.
     fn check(&self, x: ArrayView2<'_, f64>) -> Result<()> {
         let (expected, got) = (self.dim(), x.ncols());
         if expected == got {
@@ -150,7 +191,8 @@ impl PlanBridge {
         Err(Error::Shape { what: "x", unit: "columns", expected, got })
     }
 
-    /// `work(number, rows less the centre)` for chunks of fixed size, in parallel, in order.
+    /// `work(number of the chunk, rows relative to the centre)` for chunks of fixed size, in
+    /// parallel; results in order.
     fn in_chunks<T: Send>(
         &self,
         x: ArrayView2<'_, f64>,
@@ -172,8 +214,8 @@ impl PlanBridge {
         all
     }
 
-    /// `Σ_x (Σ_p w_p g_p z_pᵀ − (Σ_p w_p g_p)(Σ_p w_p z_p)ᵀ)` with goals g and `z_p = ∂ ln w_p/∂x`,
-    /// over the rows of `x`: the derivative of where the pairs go, summed.
+    /// `Σ_x (Σ_p w_p g_p z_pᵀ − (Σ_p w_p g_p)(Σ_p w_p z_p)ᵀ)` over the rows of `x`, with the goals
+    /// g and `z_p = ∂ ln w_p/∂x`: the summed derivative of the mean goal; d × d.
     fn covariance(&self, posterior: &Posterior<'_>, goals: &Parts, x: &Array2<f64>) -> Array2<f64> {
         let Some(slopes) = posterior.slopes() else {
             return Array2::zeros((x.ncols(), x.ncols()));
@@ -340,7 +382,7 @@ impl Bridge for PlanBridge {
     }
 }
 
-/// The pair in whose part of the summed shares `uniform` falls.
+/// The pair in whose interval of the cumulative shares `uniform` falls.
 fn choose(shares: &[f64], uniform: f64) -> usize {
     let mut sum = 0.0;
     let mut last = 0;

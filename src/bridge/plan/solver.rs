@@ -1,4 +1,4 @@
-//! Pairs cells by a cheapest plan, for a Euclidean or a geodesic cost.
+//! Exact optimal transport, for a Euclidean or a geodesic cost.
 
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -14,27 +14,53 @@ use crate::linalg::exact_plan;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// Pairs of cells at most for an exact plan: 3.2 GB of costs.
+/// Largest number of pairs of cells for exact transport: 3.2 GB of costs.
 const MAX_PAIRS: usize = 400_000_000;
 
-/// The least mass of a pair that is kept, as a share of an even row: less comes from rounding
-/// weights to 2⁻⁵⁰, and would count as a pair like any other.
+/// Smallest mass of a pair that is kept, as a fraction of `1/n`. Smaller masses come from the
+/// rounding of weights to 2⁻⁵⁰, and would count as pairs like any other.
 const LEAST_MASS: f64 = 1e-9;
 
-/// Exact optimal transport with McCann's interpolation: [`Motion::Straight`].
+/// Exact optimal transport with McCann's interpolation ([`Motion::Straight`]).
 ///
-/// The limit of the Schrödinger bridge for ε → 0 (with the Euclidean cost): every cell goes
-/// straight to its partner in a cheapest plan. ε plays no part; with a geodesic cost the pairs
-/// are those of least geodesic cost, the lines are straight all the same. At most
-/// `n + m − 1` pairs; time and memory as [`exact_plan`], 8 bytes for each pair of cells.
+/// **Problem.** `min Σ_ij π_ij C_ij` over all couplings π of the two snapshots, with `C_ij = ½‖x_i
+/// − y_j‖²` or half a squared geodesic distance. Every cell moves at constant speed on the straight
+/// line to its partner. For the Euclidean cost this is the limit of the Schrödinger bridge for ε →
+/// 0; ε has no influence. With a geodesic cost the pairs minimise this cost, and paths are straight
+/// as well.
+///
+/// **Method.** The network simplex method, checked against its dual variables. The coupling has at
+/// most `n + m − 1` pairs.
+///
+/// **Cost.** Time grows as `n^2.7`: one second for 3 500 cells against as many, one minute for 15
+/// 000 (`docs/METHODS.md`). Memory is 8 bytes for each pair of cells; at most 4·10⁸ pairs.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, BridgeProblem, BridgeSolver, OtSolver, UnitTime};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Seed, Silent};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let source = Snapshot::new(array![[0.0], [1.0]])?;
+/// let target = Snapshot::new(array![[3.0], [6.0]])?;
+/// let problem = BridgeProblem::new(source.clone(), target, Epsilon::new(0.1)?)?;
+/// let (bridge, report) = OtSolver::default().solve(&problem, Seed(0), &mut Silent)?;
+/// // Mean cost ½ (½ 3² + ½ 5²).
+/// assert!((report.objective - 8.5).abs() < 1e-9);
+/// let ends = bridge.sample_transition(source.points(), UnitTime::START, UnitTime::END, Seed(1))?;
+/// assert_eq!(ends, array![[3.0], [6.0]]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct OtSolver {
-    /// What is moved at which cost.
+    /// The cost that is minimised.
     pub cost: CostChoice,
 }
 
 impl OtSolver {
-    /// Checks the ranges.
+    /// Checks the ranges of the hyperparameters.
     ///
     /// # Errors
     /// As [`CostChoice::check`].
@@ -43,7 +69,7 @@ impl OtSolver {
     }
 }
 
-/// A cheapest plan for `cost`, carried out along straight lines.
+/// The coupling of minimal `cost`, with straight lines.
 fn fit(
     problem: &BridgeProblem,
     cost: &dyn Cost,
@@ -71,6 +97,7 @@ fn fit(
     Ok((Box::new(bridge), report))
 }
 
+/// Refuses more pairs than [`MAX_PAIRS`].
 fn check_pairs(shape: (usize, usize)) -> Result<()> {
     if shape.0.saturating_mul(shape.1) <= MAX_PAIRS {
         return Ok(());

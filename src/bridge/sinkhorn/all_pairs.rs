@@ -1,4 +1,4 @@
-//! An entropic plan between all pairs of cells, to multiply with and to draw from, never held whole.
+//! An entropic coupling between all pairs of cells, for products and draws, without its matrix.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rand_distr::{Distribution, StandardUniform};
@@ -12,10 +12,10 @@ use crate::geometry::Epsilon;
 use crate::linalg::{exp_block, product_nt};
 use crate::rng::Seed;
 
-/// The plan `exp(a_i + b_j − ½‖x_i − y_j‖²/ε)` between source cells `x` and target cells `y`.
+/// The coupling `exp(a_i + b_j − ½‖x_i − y_j‖²/ε)` between source cells x and target cells y.
 ///
-/// A product with `k` vectors costs one pass: `2 (dim + k)` flops and an exponential for each pair,
-/// memory for one block a thread.
+/// A product with k vectors is one pass: `2 (d + k)` flops and an exponential for each pair, and
+/// memory for one block on each thread.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AllPairs {
     source: Array2<f64>,
@@ -25,6 +25,7 @@ pub(crate) struct AllPairs {
 }
 
 impl AllPairs {
+    /// From centred cells and the logarithms a and b of the factors.
     pub(super) fn new(
         source: Array2<f64>,
         target: Array2<f64>,
@@ -34,26 +35,27 @@ impl AllPairs {
         Self { source, target, epsilon: epsilon.value(), logs }
     }
 
-    /// Numbers of source and target cells.
+    /// Number of source cells and number of target cells.
     pub(crate) fn shape(&self) -> (usize, usize) {
         (self.source.nrows(), self.target.nrows())
     }
 
+    /// The kernel of these cells.
     fn kernel(&self) -> DenseKernel<'_> {
         DenseKernel::points(self.source.view(), self.target.view(), self.epsilon)
     }
 
-    /// `T V` for `values` `(n_target, k)`: `(n_source, k)`.
+    /// `T V` for `values` V (n_target × k); n_source × k.
     pub(crate) fn times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
         self.kernel().means(Side::Source, &self.logs, values)
     }
 
-    /// `Tᵀ U` for `values` `(n_source, k)`: `(n_target, k)`.
+    /// `Tᵀ U` for `values` U (n_source × k); n_target × k.
     pub(crate) fn transposed_times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
         self.kernel().means(Side::Target, &self.logs, values)
     }
 
-    /// `Σ_j T_ij ln T_ij` for each source cell.
+    /// `Σ_j T_ij ln T_ij` of each source cell.
     pub(crate) fn log_moments(&self) -> Array1<f64> {
         let kernel = self.kernel();
         let own = kernel.with_norms(Side::Source, &self.logs.source);
@@ -74,8 +76,8 @@ impl AllPairs {
         (0..own.len()).map(of_row).collect()
     }
 
-    /// For each source cell the mass of its pairs that are further apart than `reach` as `places`:
-    /// the cells before anything was taken from them, `(n_source, dim)` and `(n_target, dim)`.
+    /// For each source cell the mass of its pairs that are further apart than `reach`. `x`
+    /// (n_source × d) and `y` (n_target × d) are the cells before centring.
     pub(crate) fn mass_beyond(
         &self,
         reach: f64,
@@ -105,23 +107,23 @@ impl AllPairs {
         Array1::from(chunks.concat())
     }
 
-    /// The pairs with at least `least` of the mass of an even row. Memory 40 bytes a pair.
+    /// The pairs whose mass is at least `least` times `1/n_source`; 40 bytes for each pair.
     ///
     /// # Errors
-    /// [`crate::Error::Parameter`] if no pair has that mass.
+    /// [`crate::Error::Parameter`] if no pair has this mass.
     pub(crate) fn coupling(&self, least: f64) -> Result<Coupling> {
         coupling(&self.kernel(), &self.logs, least)
     }
 
-    /// The same plan from the other side.
+    /// The same coupling with source and target exchanged.
     pub(crate) fn transposed(&self) -> Self {
         let Self { source, target, epsilon, logs } = self;
         let logs = Both { source: logs.target.clone(), target: logs.source.clone() };
         Self { source: target.clone(), target: source.clone(), epsilon: *epsilon, logs }
     }
 
-    /// For each of `rows` (source cells, in any order and number) a target cell, drawn by
-    /// `T_ij weights_j`.
+    /// Draws a target cell for each of `rows` (source cells, in any order and number), with
+    /// probabilities proportional to `T_ij weights_j`.
     pub(crate) fn draw(
         &self,
         rows: &[usize],

@@ -1,4 +1,4 @@
-//! What the rest of sbcell must know of Sinkhorn.
+//! Name, parameters, work and memory of Sinkhorn.
 
 use crate::bridge::describe::{
     About, AnySolver, CourseSize, Description, Held, Kind, MAX_ITERATIONS, Property, Solver,
@@ -10,7 +10,7 @@ use crate::bridge::{Bridge, SinkhornRecord, SinkhornSolver};
 use crate::data::Snapshot;
 use crate::error::Result;
 
-/// Sinkhorn, by its name.
+/// Sinkhorn under its name.
 pub static SINKHORN: Description<SinkhornSolver> = Description {
     name: "sinkhorn",
     about: "Entropic transport between all cells: exact for the cells that were measured",
@@ -30,9 +30,12 @@ pub static SINKHORN: Description<SinkhornSolver> = Description {
     ]],
 };
 
+/// The group of these parameters in the help.
 const GROUP: &str = "sinkhorn";
+/// Kind of the penalties λ.
 const PRICE: Kind = Kind::Number { signed: false };
 
+/// Penalty for deviating from the source marginal.
 const SOURCE_RELAXATION: About = About {
     more: "The penalty is λ KL(plan's weights | snapshot's weights): the smaller λ, the more cells that \
            are far from everything later are left behind and others grow. As τ it is λ/(λ+ε).",
@@ -45,6 +48,7 @@ const SOURCE_RELAXATION: About = About {
     .of(GROUP)
 };
 
+/// Penalty for deviating from the target marginal.
 const TARGET_RELAXATION: About =
     About::new("target_relaxation", PRICE, "The same for the later snapshot's weights")
         .value("LAMBDA")

@@ -1,4 +1,4 @@
-//! Sinkhorn's plan for a cost along the data, carried out on Brownian bridges.
+//! The entropic coupling for a geodesic cost, whose pairs move on Brownian bridges.
 
 use crate::bridge::plan::{cost_between, fit_course};
 use crate::bridge::{
@@ -10,16 +10,14 @@ use crate::geometry::Cost;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// Pairs of the plan for each source cell that its bridge keeps, at most.
+/// Largest number of pairs for each source cell in the bridge.
 const PAIRS_PER_CELL: usize = 64;
 
 impl SinkhornSolver {
-    /// The plan for `cost` and the bridge that carries it out.
+    /// The coupling for `cost`, and the bridge that moves its pairs.
     ///
-    /// Only half the squared Euclidean distance has a drift in closed form over all pairs; for
-    /// another cost up to 64 pairs for each source cell are kept, see [`EntropicPlan::pairs`].
-    ///
-    /// [`EntropicPlan::pairs`]: crate::bridge::EntropicPlan::pairs
+    /// Only the cost ½‖x−y‖² has a drift in closed form over all pairs. For another cost up to 64
+    /// pairs for each source cell are kept, see `EntropicPlan::pairs`.
     fn carried(
         &self,
         problem: &BridgeProblem,
@@ -57,7 +55,7 @@ impl BridgeSolver for SinkhornSolver {
 }
 
 impl CourseSolver for SinkhornSolver {
-    /// With a geodesic cost the graph of neighbours is that of all snapshots.
+    /// With a geodesic cost, the neighbour graph contains the cells of all snapshots.
     fn solve_course(
         &self,
         course: &Course,

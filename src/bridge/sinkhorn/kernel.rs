@@ -1,4 +1,4 @@
-//! The kernel `exp(−C/ε)` between two sets of cells, computed anew: its sums by blocks.
+//! The kernel `exp(−C/ε)` between two sets of cells, recomputed in blocks.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,16 +10,16 @@ use crate::bridge::sinkhorn::sides::{Both, Kernel, Plan, Side};
 use crate::geometry::Cost;
 use crate::linalg::{LogSums, add_product, add_weighted, add_weighted_rows, exp_block};
 
-/// Rows that are worked on together, and columns of one block: 512 kB, so that a block stays in
-/// the cache of a core between the product that makes it and the sums over it. Fixed, so that
-/// results do not depend on threads.
+/// Rows of one task, and columns of one block. A block of 512 kB stays in the cache of a core
+/// between the product that computes it and the sums over it. The sizes are fixed, so results do
+/// not depend on the number of threads.
 const ROWS: usize = 128;
 const COLUMNS: usize = 512;
 
-/// The kernel of all pairs.
+/// The kernel of all pairs, for points or for any cost.
 ///
-/// A sum over all pairs takes `2 d` flops for each in a product of blocks and an exponential, and
-/// memory for one block a thread.
+/// A sum over all pairs takes `2 d` flops for each pair in matrix products and an exponential, and
+/// memory for one block on each thread.
 #[derive(Debug)]
 pub(super) enum DenseKernel<'a> {
     Points { source: Points<'a>, target: Points<'a>, epsilon: f64 },
@@ -34,7 +34,8 @@ pub(super) struct Points<'a> {
 }
 
 impl<'a> DenseKernel<'a> {
-    /// For the cost `½‖x−y‖²` between points, which should be near the origin.
+    /// For the cost ½‖x−y‖² between points. They should be near the origin, because digits are lost
+    /// otherwise.
     pub(super) fn points(
         source: ArrayView2<'a, f64>,
         target: ArrayView2<'a, f64>,
@@ -66,7 +67,7 @@ impl<'a> DenseKernel<'a> {
         }
     }
 
-    /// What no `C/ε` is above, from the points' distances to the origin; `None` for other costs.
+    /// Upper bound of `C/ε`, from the distances of points to the origin; `None` for other costs.
     pub(super) fn most_cost(&self) -> Option<f64> {
         let Self::Points { source, target, .. } = self else { return None };
         let farthest = |points: &Points<'_>| {
@@ -75,7 +76,7 @@ impl<'a> DenseKernel<'a> {
         Some((farthest(source) + farthest(target)).powi(2))
     }
 
-    /// The part of `−C/ε` that belongs to single cells of `side`; nothing for a stored cost.
+    /// The part of `−C/ε` that depends on a single cell of `side`; empty for a stored cost.
     fn norms(&self, side: Side) -> &[f64] {
         match (self, side) {
             (Self::Points { source, .. }, Side::Source) => &source.logs,
@@ -84,7 +85,7 @@ impl<'a> DenseKernel<'a> {
         }
     }
 
-    /// Values of cells plus the part of `−C/ε` that is theirs.
+    /// Values of cells plus their part of `−C/ε`.
     pub(super) fn with_norms(&self, side: Side, values: &[f64]) -> Vec<f64> {
         let mut sums = values.to_vec();
         for (sum, norm) in sums.iter_mut().zip(self.norms(side)) {
@@ -93,8 +94,8 @@ impl<'a> DenseKernel<'a> {
         sums
     }
 
-    /// `−C/ε` without the part of single cells, for cells `rows` of `side` and `columns` of the
-    /// other.
+    /// `−C/ε` without the parts of single cells, for cells `rows` of `side` and cells `columns` of
+    /// the other side.
     fn fill(&self, side: Side, rows: Range<usize>, columns: Range<usize>, out: &mut Array2<f64>) {
         match self {
             Self::Points { source, target, epsilon } => {
@@ -120,7 +121,7 @@ impl<'a> DenseKernel<'a> {
     }
 
     /// `work(rows, blocks)` for chunks of cells of `side`, in parallel; results in order. `blocks`
-    /// hands each block of columns to a visitor.
+    /// passes each block of columns to a visitor.
     pub(super) fn in_chunks<T: Send>(
         &self,
         side: Side,
@@ -136,8 +137,8 @@ impl<'a> DenseKernel<'a> {
             .collect()
     }
 
-    /// `Σ_j P_ij values_j` for each cell `i` of `side`, with `P` as in [`Kernel::plan`]; `values`
-    /// are `(n_other, d)`, a row for each cell of the other side.
+    /// `Σ_j P_ij values_j` for each cell i of `side`, with P as in [`Kernel::plan`]. `values` have
+    /// a row for each cell of the other side.
     pub(super) fn means(
         &self,
         side: Side,
@@ -161,8 +162,8 @@ impl<'a> DenseKernel<'a> {
         all
     }
 
-    /// `Σ_j P_ij` for each source cell and `Σ_i P_ij` for each target cell, with `P` as in
-    /// [`Kernel::plan`], in one pass.
+    /// `Σ_j P_ij` for each source cell and `Σ_i P_ij` for each target cell in one pass, with P as
+    /// in [`Kernel::plan`].
     pub(super) fn marginals(&self, logs: &Both) -> Both {
         let own = self.with_norms(Side::Source, &logs.source);
         let other = self.with_norms(Side::Target, &logs.target);
@@ -185,8 +186,9 @@ impl<'a> DenseKernel<'a> {
         both
     }
 
-    /// For each source cell `i` the first target cell at which the sum of `P_ij` passes
-    /// `levels_i`, with `P` as in [`Kernel::plan`]; the likeliest if rounding keeps it below.
+    /// For each source cell i the first target cell at which the cumulative sum of `P_ij` exceeds
+    /// `levels_i`, with P as in [`Kernel::plan`]; the most probable cell if rounding keeps the sum
+    /// below.
     pub(super) fn choose(&self, logs: &Both, levels: &[f64]) -> Vec<usize> {
         let own = self.with_norms(Side::Source, &logs.source);
         let other = self.with_norms(Side::Target, &logs.target);
@@ -216,8 +218,8 @@ impl<'a> DenseKernel<'a> {
         chunks.concat()
     }
 
-    /// Every pair with `ln P_ij` at least `least`, by source, then target, collected by chunks,
-    /// with `P` as in [`Kernel::plan`]; `None` if there are more than `most`.
+    /// Every pair with `ln P_ij` at least `least`, sorted by source cell, then target cell, in
+    /// chunks, with P as in [`Kernel::plan`]; `None` if there are more than `most`.
     pub(super) fn pairs_above(
         &self,
         logs: &Both,
@@ -275,7 +277,8 @@ pub(super) struct Blocks<'a, 'b> {
 }
 
 impl Blocks<'_, '_> {
-    /// Hands over block after block: its columns and `−C/ε` without the part of single cells.
+    /// Passes block after block to `visitor`: its columns, and `−C/ε` without the parts of single
+    /// cells.
     pub(super) fn visit(&mut self, mut visitor: impl FnMut(Range<usize>, &mut Array2<f64>)) {
         let n = self.kernel.n(self.side.other());
         let mut block = Array2::zeros((self.rows.len(), COLUMNS.min(n)));
@@ -290,6 +293,7 @@ impl Blocks<'_, '_> {
     }
 }
 
+/// The values of a block as a slice.
 pub(super) fn flat(block: &mut Array2<f64>) -> &mut [f64] {
     block.as_slice_mut().unwrap_or(&mut [])
 }
@@ -316,6 +320,7 @@ impl Kernel for DenseKernel<'_> {
     }
 }
 
+/// The coupling of a kernel that is recomputed.
 struct DensePlan<'a, 'b> {
     kernel: &'a DenseKernel<'b>,
     logs: Both,

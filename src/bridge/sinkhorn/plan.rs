@@ -1,4 +1,4 @@
-//! Entropic plans for any cost, and the entropic map without its bias.
+//! Entropic couplings for any cost, and the entropic map without its bias.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
@@ -11,7 +11,7 @@ use crate::geometry::{Cost, Epsilon};
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// The plan `p_i q_j exp((f_i + g_j − C_ij)/ε)` of entropic transport with any cost.
+/// The coupling `p_i q_j exp((f_i + g_j − C_ij)/ε)` of entropic transport with any cost.
 #[derive(Debug)]
 pub struct EntropicPlan<'a> {
     cost: &'a dyn Cost,
@@ -22,13 +22,14 @@ pub struct EntropicPlan<'a> {
 }
 
 impl SinkhornSolver {
-    /// Couples cells by any cost: solves the same problem as [`SinkhornSolver::fit`], without the
-    /// drift that only half a squared Euclidean distance has. Weights sum to one.
+    /// Couples cells by any cost: the problem of [`SinkhornSolver::fit`], without the drift that
+    /// exists only for ½‖x−y‖². `source` and `target` are weights that sum to one.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one weight for each cell; [`Error::Parameter`] if a
-    /// weight is negative, they do not sum to one (to 10⁻⁶) or a hyperparameter is out of range;
-    /// [`Error::Numerical`] if a cost is not finite; [`Error::Cancelled`].
+    /// [`Error::Shape`] unless there is one weight for each cell; [`Error::Parameter`] if a weight
+    /// is negative, the weights do not sum to one (within 10⁻⁶), or a hyperparameter is out of its
+    /// range; [`Error::Numerical`] if a cost is not finite; [`Error::Cancelled`].
+    #[doc(hidden)]
     pub fn couple<'a>(
         &self,
         cost: &'a dyn Cost,
@@ -74,17 +75,17 @@ impl SinkhornSolver {
 }
 
 impl EntropicPlan<'_> {
-    /// The potentials `f` and `g`, in the unit of the cost.
+    /// The potentials f and g, in the unit of the cost.
     pub fn potentials(&self) -> (ArrayView1<'_, f64>, ArrayView1<'_, f64>) {
         (self.potentials.0.view(), self.potentials.1.view())
     }
 
-    /// How the solve went; its details hold the marginal errors.
+    /// How the solve went; its details contain the marginal errors.
     pub fn report(&self) -> &FitReport {
         &self.report
     }
 
-    /// The pairs with at least `least` of the mass of an even row, see
+    /// The pairs whose mass is at least `least` times `1/n_source`, see
     /// [`SinkhornBridge::coupling`].
     ///
     /// # Errors
@@ -95,12 +96,14 @@ impl EntropicPlan<'_> {
         coupling(&kernel, &logs(&self.masses, &self.potentials, epsilon), least)
     }
 
-    /// The plan with at most `per_cell` pairs for each source cell, or 50 000 in all: all that have
-    /// at least 10⁻⁸ of the mass of an even row, if these are not more; otherwise `per_cell` draws for each source
-    /// cell, which keep its mass and give every pair its own in expectation.
+    /// The coupling with at most `per_cell` pairs for each source cell, or 50 000 in all.
+    ///
+    /// If not more pairs than that have at least 10⁻⁸ of `1/n_source`, these are all of them.
+    /// Otherwise `per_cell` draws for each source cell preserve its mass and give every pair its
+    /// own mass in expectation.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if the plan has no mass.
+    /// [`Error::Parameter`] if the coupling has no mass.
     pub fn pairs(&self, per_cell: usize, seed: Seed) -> Result<Coupling> {
         let epsilon = self.epsilon.value();
         let kernel = DenseKernel::Cost { cost: self.cost, epsilon };
@@ -122,10 +125,9 @@ fn mean_cost(cost: &dyn Cost, source: ArrayView1<'_, f64>, target: ArrayView1<'_
     chunks.iter().sum()
 }
 
-/// The entropic map of `bridge` at `x` without the pull towards the middle that comes from ε: the
-/// map less that of the source to itself, plus `x`.
-///
-/// `own` is the bridge from the source snapshot to itself with the same ε.
+/// The entropic map of `bridge` at each row of `x` (n × d) without its bias towards the mean, which
+/// comes from ε: the map minus the map of the source to itself, plus x. `own` is the bridge from
+/// the source snapshot to itself with the same ε.
 ///
 /// Source: Pooladian, Cuturi, Niles-Weed 2022 (arXiv 2202.08919).
 ///

@@ -1,6 +1,6 @@
 //! The two sides of a plan, and the operations that the solver needs of a kernel.
 
-/// One of the two sets of cells.
+/// One of the two snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
     Source,
@@ -8,6 +8,7 @@ pub(super) enum Side {
 }
 
 impl Side {
+    /// The other side.
     pub(super) fn other(self) -> Self {
         match self {
             Self::Source => Self::Target,
@@ -24,6 +25,7 @@ pub(super) struct Both {
 }
 
 impl Both {
+    /// The values of one side.
     pub(super) fn of(&self, side: Side) -> &[f64] {
         match side {
             Side::Source => &self.source,
@@ -32,19 +34,20 @@ impl Both {
     }
 }
 
-/// What Sinkhorn's iterations and Newton's need of a kernel: computed anew, held, or sparse.
+/// A kernel `exp(−C/ε)`. Sinkhorn iterations and Newton steps need only these sums over pairs.
+/// Implementations recompute the pairs, store all of them, or store few.
 pub(super) trait Kernel: Sync {
-    /// Whether sums for these potentials are as good as those over all pairs computed anew.
+    /// Whether sums for these potentials are as accurate as sums over all pairs.
     fn covers(&self, potentials: &Both) -> bool;
 
     /// `ln Σ_j exp(−C_ij/ε + other_j)` for each cell `i` of `side`.
     fn log_sums(&self, side: Side, other: &[f64]) -> Vec<f64>;
 
-    /// The matrix `exp(source_i + target_j − C_ij/ε)`, to be multiplied with vectors.
+    /// The matrix `exp(source_i + target_j − C_ij/ε)`, for products with vectors.
     fn plan<'a>(&'a self, logs: &'a Both) -> Box<dyn Plan + 'a>;
 }
 
-/// A plan that vectors can be multiplied with.
+/// A coupling that multiplies vectors.
 pub(super) trait Plan {
     /// `Σ_j P_ij weights_j` for each cell `i` of `side`, `j` over the other side.
     fn times(&self, side: Side, weights: &[f64]) -> Vec<f64>;

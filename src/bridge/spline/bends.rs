@@ -1,4 +1,4 @@
-//! How the neighbouring intervals bend the paths of an interval.
+//! The bend of the paths of an interval by the neighbouring intervals.
 
 use ndarray::Array2;
 
@@ -7,21 +7,22 @@ use crate::bridge::Bend;
 /// The mean partners of the cells of an interval, and its length.
 #[derive(Debug)]
 pub(super) struct Stretch<'a> {
-    /// Mean partner of each source cell.
+    /// Mean partner of each source cell, n_source × d.
     pub(super) of_source: &'a Array2<f64>,
-    /// Mean partner of each target cell.
+    /// Mean partner of each target cell, n_target × d.
     pub(super) of_target: &'a Array2<f64>,
     /// Length in real time.
     pub(super) length: f64,
 }
 
-/// The bend of an interval by the one before and the one after, where there are any.
+/// The bend of an interval with the cells `x` and `y` by the interval before and the interval
+/// after, where they exist.
 ///
-/// Cell i arrives at the mean velocity `u = (x_i − E[x before])/h'` and goes on straight at
-/// `v = (E[x after] − x_i)/h`. Its path leaves at `v + (u − v) h'/(h + h')`: the longer the interval
-/// before, the surer its velocity. Times h, less v h, this is the bend `a_i`; `b_j` at the end
-/// likewise, with the interval after. For equal intervals it is half the change of velocity, as in a
-/// Catmull-Rom spline.
+/// Cell i arrives with the mean velocity `u = (x_i − E[x before])/h'` and, on a straight line,
+/// leaves with `v = (E[x after] − x_i)/h`. Its path leaves with `v + (u − v) h'/(h + h')`: the
+/// velocity of a longer interval is more certain and gets more weight. The bend is `a_i = h (u − v)
+/// h'/(h + h')`, and `b_j` at the end is the same with the interval after. For equal intervals this
+/// is half the change of velocity, as in a Catmull-Rom spline. Takes `O((n + m) d)` time.
 pub(super) fn bend(
     x: &Array2<f64>,
     y: &Array2<f64>,

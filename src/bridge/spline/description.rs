@@ -1,4 +1,4 @@
-//! What the rest of sbcell must know of splines.
+//! Name, parameters, work and memory of splines.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::bridge::describe::{
 use crate::bridge::{Mass, SinkhornSolver, SplineSolver, Width};
 use crate::error::{Error, Result};
 
-/// Splines, by their name.
+/// Splines under their name.
 pub static SPLINE: Description<SplineSolver> = Description {
     name: "spline",
     about: "Pairs by transport that may leave cells behind, on curves that heed the neighbouring \
@@ -47,9 +47,12 @@ pub static SPLINE: Description<SplineSolver> = Description {
     ]],
 };
 
+/// The group of these parameters in the help.
 const GROUP: &str = "spline";
+/// Kind of a fraction, which may be typed with a minus sign so that the solver can refuse it.
 const SHARE: Kind = Kind::Number { signed: true };
 
+/// Price λ of deviating from a marginal.
 const RELAXATION: About = About::new(
     "relaxation",
     SHARE,
@@ -59,6 +62,7 @@ const RELAXATION: About = About::new(
 .value("LAMBDA")
 .of(GROUP);
 
+/// Momentum φ.
 const MOMENTUM: About = About::new(
     "momentum",
     SHARE,
@@ -68,6 +72,7 @@ const MOMENTUM: About = About::new(
 .value("PHI")
 .of(GROUP);
 
+/// How the width of populations is preserved.
 const WIDTH_BY: About = About::new(
     "width_by",
     Kind::OneOf(Width::words),
@@ -77,6 +82,7 @@ const WIDTH_BY: About = About::new(
 .of(GROUP)
 .with_default();
 
+/// Restored noise ρ.
 const NOISE_BACK: About = About::new(
     "noise_back",
     SHARE,
@@ -94,6 +100,7 @@ const PULL: About = About::new(
 .value("KAPPA")
 .of(GROUP);
 
+/// Width of the attraction.
 const PULL_WIDTH: About = About::new(
     "pull_width",
     SHARE,

@@ -1,4 +1,4 @@
-//! Pairs cells by transport that may leave some behind, and carries them on curves.
+//! The spline solver: transport with relaxed marginals, and cubic paths through the course.
 
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -14,72 +14,135 @@ use crate::geometry::neighbours;
 use crate::progress::{Event, Progress, Unseen, report};
 use crate::rng::Seed;
 
-/// Whether earlier cells keep their weight.
+/// Whether earlier cells keep their weight in the coupling of a spline.
+///
+/// ```
+/// use sbcell::bridge::{Mass, SplineSolver};
+///
+/// let kept = SplineSolver { mass: Mass::Kept, ..SplineSolver::default() };
+/// assert!(kept.check().is_ok());
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mass {
-    /// Every earlier cell goes somewhere, by its weight; later cells may be left out.
+    /// Every earlier cell has a destination, in proportion to its weight. Later cells can be
+    /// without a source.
     Kept,
-    /// Cells of both times may be left out: the plan says which earlier cells multiply.
+    /// Cells of both times can be without a partner. The coupling implies how many descendants each
+    /// earlier cell has.
     #[default]
     Relaxed,
 }
 
-/// What keeps the population between the snapshots from being too narrow.
+/// How a spline preserves the width of the population between the snapshots.
+///
+/// ```
+/// use sbcell::bridge::{SplineSolver, Width};
+///
+/// let solver = SplineSolver { width: Width::Ends, ..SplineSolver::default() };
+/// assert!(solver.check().is_ok());
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Width {
-    /// Noise given back, as much as [`SplineSolver::noise_back`] says.
+    /// By noise, in the amount of [`SplineSolver::noise_back`]. The process remains a diffusion
+    /// with a drift.
     #[default]
     Noise,
-    /// [`Ends::Switched`]: cells follow their own neighbours and change to the other end of the pair.
-    /// Curves are those of the smoothed displacements, whatever momentum and pull are.
+    /// Cells follow the movement of their neighbours and jump from their own end of the pair to
+    /// that of the partner at a random time. Momentum and attraction have no effect.
     Ends,
-    /// [`Ends::Own`]: cells follow their own neighbours to the end.
+    /// Cells follow the movement of their neighbours to the end, which is near the later snapshot
+    /// but not in it. Momentum and attraction have no effect.
     Map,
 }
 
-/// One way to pair cells and to carry them.
+/// One bridge of the mixture of a [`SplineSolver`].
+///
+/// ```
+/// use sbcell::bridge::{Member, SplineSolver};
+///
+/// // The straight bridge of exact transport.
+/// let straight = Member { relaxation: None, momentum: 0.0 };
+/// let solver = SplineSolver { members: vec![straight], ..SplineSolver::default() };
+/// assert!(solver.check().is_ok());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Member {
-    /// Price of leaving a marginal, in total variances of the course; `None` keeps both marginals,
-    /// by exact transport.
+    /// Price λ of deviating from a marginal, in units of the total variance of the course. `None`
+    /// keeps both marginals, by exact transport.
     pub relaxation: Option<f64>,
-    /// How much of the neighbouring intervals' velocities the paths take: 0 for straight lines, 1
+    /// Momentum φ, the weight of the neighbouring intervals' velocities: 0 for straight lines, 1
     /// for a spline through the mean partners.
     pub momentum: f64,
 }
 
-/// Cells paired by transport, carried on cubic curves that heed the neighbouring intervals; a
-/// mixture of several such bridges in equal shares.
+/// Transport with relaxed marginals on cubic paths: a mixture of several such bridges in equal
+/// shares.
 ///
-/// For each [`Member`] cells are paired by a plan for half the squared distance, exact or entropic
-/// with relaxed marginals `λ KL`; pair (i, j) is on the curve `(1−t) x_i + t y_j + φ(t(1−t)² a_i −
-/// t²(1−t) b_j)`, see [`Bend`], where a and b come from the mean partners in the chained plans of the
-/// neighbouring intervals and φ is the member's momentum. With noise given back, curves are the
-/// means of Brownian bridges with a share of the covariance of what displacements have beyond the
-/// movement that neighbours share. The straight bridge of exact transport is the limit of no
-/// relaxation, no momentum, no noise.
+/// **Problem.** For each [`Member`] cells are paired by a coupling for the cost ½‖x−y‖²: exact
+/// transport, or entropic transport with the penalty `λ v KL` for deviating from a marginal, where
+/// v is the total variance of the course. The pair (i, j) moves on the curve
 ///
-/// Time and memory of a plan for each interval and each relaxation.
+/// ```text
+/// c_ij(t) = (1−t) x_i + t y_j + φ (t(1−t)² a_i − t²(1−t) b_j),   a_i = h (u − v_i) h'/(h + h'), …
+/// ```
+///
+/// where u is the mean velocity with which cell i arrives from the interval before (length h'), and
+/// `v_i` the mean velocity with which it leaves (length h). The term `b_j` at the end uses the
+/// interval after. Velocities come from couplings with λ = 0.5. With restored noise, curves are the
+/// means of Brownian bridges with covariance `ρ R`, where R is the covariance of displacements
+/// around the movement that neighbouring cells share. Without relaxation, momentum and noise the
+/// result is the straight bridge of exact transport. `docs/METHODS.md` (section 3, Splines)
+/// describes every part.
+///
+/// **Cost.** Time and memory of one coupling for each interval and each relaxation, plus one for
+/// the velocities of each interval.
+///
+/// **Objective.** The mean over the couplings of their objectives.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, BridgeProblem, Course, CourseSolver, SplineSolver, Member, UnitTime};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Seed, Silent};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// // One cell at 0, 1 and 4: it accelerates.
+/// let cell = |x: f64| Snapshot::new(array![[x]]);
+/// let epsilon = Epsilon::new(0.1)?;
+/// let first = BridgeProblem::new(cell(0.0)?, cell(1.0)?, epsilon)?;
+/// let second = BridgeProblem::new(cell(1.0)?, cell(4.0)?, epsilon)?;
+/// let course = Course::new(vec![0.0, 1.0, 2.0], vec![first, second])?;
+/// let members = vec![Member { relaxation: None, momentum: 1.0 }];
+/// let solver = SplineSolver { members, ..SplineSolver::default() };
+/// let (bridge, _) = solver.solve_one(&course, 0, Seed(0), &mut Silent)?;
+/// let (start, half) = (UnitTime::START, UnitTime::new(0.5)?);
+/// let middle = bridge.sample_transition(array![[0.0]].view(), start, half, Seed(1))?;
+/// // Less than half-way after half of the time.
+/// assert!(middle[[0, 0]] < 0.5);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SplineSolver {
-    /// The bridges that are mixed.
+    /// The bridges that are mixed, at least one.
     pub members: Vec<Member>,
     /// Whether earlier cells keep their weight.
     pub mass: Mass,
-    /// What keeps the population between the snapshots wide.
+    /// How the width of the population between the snapshots is preserved.
     #[serde(default)]
     pub width: Width,
-    /// Share of the noise in displacements that is given back, ρ.
+    /// Restored noise ρ: the fraction of the noise in displacements that is returned to the paths;
+    /// from 0 to 10.
     pub noise_back: f64,
-    /// ε of relaxed plans, in total variances of the course.
+    /// ε of relaxed couplings, in units of the total variance of the course; from 1e-4 to 10.
     pub blur: f64,
-    /// Share of the way to the data that curves are drawn half-way, κ; see
-    /// [`crate::bridge::Attraction`].
+    /// Attraction κ: the fraction of the way to the data by which curves move half-way; from 0 to
+    /// 1.
     pub pull: f64,
-    /// Width of the kernel that says where the data are, in median distances of cells of both
-    /// snapshots to their nearest neighbour.
+    /// Width of the kernel of the attraction, in median distances of the cells of both snapshots to
+    /// their nearest neighbour; from 0.01 to 1000.
     pub pull_width: f64,
 }
 
@@ -98,14 +161,14 @@ impl Default for SplineSolver {
     }
 }
 
-/// The price of leaving a marginal in the plans that velocities are taken from.
+/// Price λ of the couplings from which velocities are computed.
 const PRICE_OF_VELOCITY: Option<f64> = Some(0.5);
 
 impl SplineSolver {
-    /// Checks the ranges.
+    /// Checks the ranges of the hyperparameters.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a value out of range.
+    /// [`Error::Parameter`] for the first one that is out of its range.
     pub fn check(&self) -> Result<()> {
         let Self { members, mass: _, width: _, noise_back, blur, pull, pull_width } = self;
         let refuse =
@@ -138,7 +201,7 @@ impl SplineSolver {
         Ok(())
     }
 
-    /// The relaxations of the members, each once, in order.
+    /// The relaxations of the members in order, without repetitions.
     fn relaxations(&self) -> Vec<Option<f64>> {
         let mut found: Vec<Option<f64>> = Vec::new();
         for member in &self.members {
@@ -149,7 +212,8 @@ impl SplineSolver {
         found
     }
 
-    /// The plans and bends of interval `k` of a course, from which any of the members can be made.
+    /// The couplings and bends of interval `k` of a course, from which bridges of any of the
+    /// members can be made.
     ///
     /// # Errors
     /// As [`CourseSolver::solve_course`].
@@ -205,7 +269,8 @@ impl SplineSolver {
 }
 
 impl SplineSolver {
-    /// What draws curves to the cells of both snapshots, in their own unit of length.
+    /// The attraction to the cells of both snapshots. `None` if κ is zero or the cells have no
+    /// distance from each other.
     fn attraction(
         &self,
         problem: &BridgeProblem,
@@ -221,7 +286,7 @@ impl SplineSolver {
         let middle = nearest.len() / 2;
         let median = *nearest.select_nth_unstable_by(middle, f64::total_cmp).1;
         let width = self.pull_width * median;
-        // Cells that lie on each other say nothing of where others are.
+        // Cells in one position give no scale for the kernel.
         Ok((width > 0.0).then_some(Attraction { strength: self.pull, width }))
     }
 }
@@ -286,7 +351,7 @@ fn bend_of(course: &Course, k: usize, first: usize, means: &[(Array2<f64>, Array
     }
 }
 
-/// Trace of the covariance of all cells of a course.
+/// Trace of the covariance of all cells of a course; 1 if all cells are equal.
 fn total_variance(course: &Course) -> f64 {
     let problems = course.problems();
     let last = problems.last().map(|problem| problem.target().points());
@@ -298,6 +363,6 @@ fn total_variance(course: &Course) -> f64 {
     }
     mean /= n as f64;
     let spread: f64 = all.iter().map(|points| (points - &mean).mapv(|off| off * off).sum()).sum();
-    // Cells that are all equal can be moved at any price.
+    // If all cells are equal, every unit is as good as another.
     if spread > 0.0 { spread / n as f64 } else { 1.0 }
 }

@@ -14,30 +14,33 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// Noise with less of the total variance than this is none.
+/// Noise below this fraction of the total variance is left out.
 const LEAST_NOISE: f64 = 1e-9;
 
-/// Plans and bends of one interval.
+/// Couplings and bends of one interval.
 #[derive(Debug)]
 pub(crate) struct Woven<'a> {
     pub(super) problem: &'a BridgeProblem,
+    /// The coupling of each relaxation.
     pub(super) plans: Vec<(Option<f64>, Found)>,
+    /// The bend by the neighbouring intervals.
     pub(super) bend: Option<Bend>,
+    /// Total variance of the course.
     pub(super) variance: f64,
     pub(super) mass: Mass,
-    /// Covariance of the noise in displacements, once it is asked for.
+    /// Covariance of the noise in displacements, computed on the first request.
     pub(super) residual: Option<Array2<f64>>,
     pub(super) attraction: Option<Attraction>,
-    /// Plans that were found, those for velocities too.
+    /// Number of couplings that were computed, including those for velocities.
     pub(super) n_found: u64,
 }
 
 impl Woven<'_> {
-    /// `members` as one bridge, in equal shares, with this share of the noise given back: a pair has
-    /// the sum of its masses in those that give it the same momentum.
+    /// The bridge of `members` in equal shares, with the fraction `noise_back` of restored noise.
+    /// The mass of a pair is the sum of its masses in members with the same momentum.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if there is no member, or one whose plan is not there.
+    /// [`Error::Parameter`] if there is no member, or a member whose relaxation was not computed.
     pub(crate) fn bridge(
         &mut self,
         members: &[Member],
@@ -75,7 +78,7 @@ impl Woven<'_> {
                 let coupling = joint(&bridge, source, target)?;
                 residual(self.problem, &coupling, self.variance, progress)?
             };
-            // Cells that all go the same way have no noise to give back.
+            // If all cells move in the same way, there is no noise to restore.
             if covariance.diag().sum() > LEAST_NOISE * self.variance {
                 bridge = bridge.noisy(&covariance * noise_back)?;
             }
@@ -87,7 +90,7 @@ impl Woven<'_> {
         })
     }
 
-    /// The plan of `members`, carried out by displacements that neighbours share.
+    /// The coupling of `members`, with displacements that neighbouring cells share.
     pub(super) fn by_ends(
         &mut self,
         members: &[Member],
@@ -105,7 +108,7 @@ impl Woven<'_> {
     }
 }
 
-/// Sorted by source, target and φ, the masses of equal entries summed.
+/// Sorts pairs by source cell, target cell and φ, and adds the masses of equal ones.
 fn merged(mut all: Vec<Pair>) -> Vec<Pair> {
     all.sort_by(|a, b| (a.i, a.j).cmp(&(b.i, b.j)).then(a.factor.total_cmp(&b.factor)));
     let mut pairs: Vec<Pair> = Vec::with_capacity(all.len());
@@ -123,7 +126,7 @@ fn merged(mut all: Vec<Pair>) -> Vec<Pair> {
     pairs
 }
 
-/// The plan of a bridge, whatever the curves of its pairs.
+/// The coupling of a bridge, regardless of the curves of its pairs.
 fn joint(bridge: &PlanBridge, source: &Snapshot, target: &Snapshot) -> Result<Coupling> {
     let mut pairs: Vec<(usize, usize, f64)> = Vec::new();
     for (i, j, mass) in bridge.pairs() {
@@ -135,6 +138,7 @@ fn joint(bridge: &PlanBridge, source: &Snapshot, target: &Snapshot) -> Result<Co
     Coupling::new(source.n_cells(), target.n_cells(), pairs)
 }
 
+/// The report: means over the couplings.
 pub(super) fn report_of(woven: &Woven<'_>) -> FitReport {
     let plans = &woven.plans;
     let converged = plans.iter().all(|plan| plan.1.converged);
