@@ -48,8 +48,11 @@ const SHARP: f64 = 0.01;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Link {
+    /// The masses.
     pairs: Pairs,
+    /// Mass that leaves each source cell.
     source: Array1<f64>,
+    /// Mass that arrives at each target cell.
     target: Array1<f64>,
 }
 
@@ -90,7 +93,7 @@ impl Link {
             return Ok(Self { pairs, source, target });
         }
         let why = format!("its mass is {total}");
-        Err(Error::Numerical { what: "the plan between two snapshots", why })
+        Err(Error::Numerical { what: "the coupling between two snapshots", why })
     }
 
     /// The entropic coupling of the cells for the cost ½‖x−y‖²: the Schrödinger bridge between the

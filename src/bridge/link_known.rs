@@ -1,4 +1,4 @@
-//! Plans between snapshots against the matrix written out.
+//! Couplings between snapshots against their matrix written out.
 
 use ndarray::{Array1, Array2, Axis, array};
 

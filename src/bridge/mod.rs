@@ -246,7 +246,7 @@ pub trait CourseSolver: std::fmt::Debug + Send + Sync {
         progress: &mut dyn Progress,
     ) -> Result<(Box<dyn Bridge>, FitReport)> {
         self.solve_course(course, seed, progress)?.into_iter().nth(k).ok_or_else(|| {
-            let (name, must) = ("interval", "one of the course");
+            let (name, must) = ("interval", "an interval of the course");
             crate::Error::Parameter { name, must, got: k.to_string() }
         })
     }

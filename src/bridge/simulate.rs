@@ -196,8 +196,11 @@ fn coloured(bridge: &dyn Bridge, noise: Array2<f64>) -> Array2<f64> {
 /// The drift of a process with the same distribution and another diffusion.
 #[derive(Clone, Copy)]
 struct Field<'a> {
+    /// The process.
     bridge: &'a dyn Bridge,
+    /// Standard deviation of the noise relative to the process.
     diffusion: f64,
+    /// Whether time increases.
     forward: bool,
 }
 

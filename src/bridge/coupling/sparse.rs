@@ -31,9 +31,13 @@ use crate::rng::Seed;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Coupling {
+    /// Number of target cells.
     n_target: usize,
+    /// Position of the first pair of each source cell, n_source + 1 numbers.
     starts: Vec<usize>,
+    /// Target cell of each pair.
     targets: Vec<u32>,
+    /// Mass of each pair.
     masses: Vec<f64>,
 }
 
@@ -55,10 +59,13 @@ impl Coupling {
         let mut last = None;
         for (i, j, mass) in pairs {
             if i >= n_source || j >= n_target || u32::try_from(j).is_err() {
-                return refuse("pairs of cells that are there", format!("({i}, {j})"));
+                return refuse("pairs of cells that exist", format!("({i}, {j})"));
             }
             if last >= Some((i, j)) {
-                return refuse("pairs by source, then target", format!("({i}, {j}) too late"));
+                return refuse(
+                    "pairs sorted by source, then target",
+                    format!("({i}, {j}) out of order"),
+                );
             }
             if !(0.0 < mass && mass < f64::INFINITY) {
                 return refuse("masses that are finite and > 0", mass.to_string());

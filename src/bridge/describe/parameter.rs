@@ -315,7 +315,7 @@ impl<T: Worded> Field for T {
 pub const MAX_ITERATIONS: About = About::new(
     "max_iterations",
     Kind::ANY_COUNT,
-    "Iterations at most; a bridge that needs more is kept and marked [default: by solver]",
+    "Largest number of iterations; a bridge that needs more is kept and marked [default: by solver]",
 );
 
 /// The stopping criterion, for solvers that approach an optimum.

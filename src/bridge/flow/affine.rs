@@ -175,18 +175,26 @@ impl Affine {
 /// One coordinate of [`AffineAt`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Coordinate {
+    /// Mean of `x_t`.
     pub(super) mean: f64,
+    /// Mean of w.
     pub(super) speed: f64,
+    /// Slope of w by `x_t`.
     pub(super) slope: f64,
+    /// Minus the slope of the score.
     pub(super) precision: f64,
 }
 
 /// An [`Interpolant`] at one local time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PathAt {
+    /// Weight α of the source.
     pub(super) alpha: f64,
+    /// Weight β of the target.
     pub(super) beta: f64,
+    /// Derivative α' by local time.
     pub(super) alpha_speed: f64,
+    /// Derivative β' by local time.
     pub(super) beta_speed: f64,
     /// Variance of the noise, `γ²`.
     pub(super) noise: f64,

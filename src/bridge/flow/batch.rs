@@ -44,17 +44,22 @@ impl Field {
 /// The rows of one chunk of a batch, with memory for their pass through both networks.
 #[derive(Debug)]
 pub(super) struct Rows {
+    /// Number of rows.
     count: usize,
+    /// Number of dimensions d.
     dim: usize,
     /// Interval of each row.
     intervals: Vec<usize>,
+    /// The part of the velocity network.
     pub(super) flow: Side,
+    /// The part of the score network.
     pub(super) score: Option<Side>,
 }
 
 /// The part of one network in a chunk.
 #[derive(Debug)]
 pub(super) struct Side {
+    /// Memory for the pass through the network.
     pass: Pass,
     /// Targets. The loss of a row is the mean over coordinates of `(amplitude · output − wanted)²`.
     wanted: Vec<f32>,

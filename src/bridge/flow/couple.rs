@@ -25,7 +25,9 @@ const TOLERANCE: f64 = 1e-5;
 /// have weight zero.
 #[derive(Debug, Clone)]
 pub(super) struct Split {
+    /// The cells for training.
     pub(super) training: Snapshot,
+    /// The cells for evaluation.
     pub(super) held_out: Snapshot,
 }
 
@@ -40,13 +42,16 @@ pub(super) struct Pairing<'a> {
     pub(super) epsilon: Epsilon,
     /// Largest number of cells of a snapshot in one coupling.
     pub(super) block: usize,
+    /// Seed of the partitions and of draws of pairs.
     pub(super) seed: Seed,
 }
 
 /// The pairs of one interval.
 #[derive(Debug)]
 pub(super) struct Paired {
+    /// The pairs for training.
     pub(super) training: Pairs,
+    /// The pairs for evaluation.
     pub(super) held_out: Pairs,
     /// Whether every coupling met its tolerance.
     pub(super) converged: bool,

@@ -13,8 +13,8 @@ use crate::error::Result;
 /// `[SF]²M` under its name.
 pub static SF2M: Description<FlowSolver> = Description {
     name: "sf2m",
-    about: "Networks for velocity and score, trained without simulation on an entropic coupling; moves \
-            with noise",
+    about: "Neural networks for velocity and score, trained on an entropic coupling without simulation; \
+            paths have noise",
     plain: FlowSolver::sf2m,
     parameters: &[&OF_COST, &OF_NETWORKS],
 };
@@ -22,7 +22,7 @@ pub static SF2M: Description<FlowSolver> = Description {
 /// OT-CFM under its name.
 pub static OT_CFM: Description<FlowSolver> = Description {
     name: "ot-cfm",
-    about: "A network for the velocity, trained on exact optimal transport; moves without noise",
+    about: "A neural network for the velocity, trained on exact optimal transport; paths have no noise",
     plain: FlowSolver::ot_cfm,
     parameters: &[&OF_COST, &OF_NETWORKS],
 };
@@ -30,7 +30,7 @@ pub static OT_CFM: Description<FlowSolver> = Description {
 /// I-CFM under its name.
 pub static I_CFM: Description<FlowSolver> = Description {
     name: "i-cfm",
-    about: "A network for the velocity, trained on independent pairs; moves without noise",
+    about: "A neural network for the velocity, trained on independent pairs; paths have no noise",
     plain: FlowSolver::i_cfm,
     parameters: &[&OF_NETWORKS],
 };
@@ -60,6 +60,7 @@ static OF_NETWORKS: [Parameter<FlowSolver>; 12] = [
 
 /// The group of these parameters in the help.
 const GROUP: &str = "flow";
+/// Kind of parameters that are not negative.
 const NUMBER: Kind = Kind::Number { signed: false };
 
 /// How cells are paired in training.
@@ -74,13 +75,13 @@ const COUPLING: About = About::new(
 
 /// Number of hidden layers.
 const N_LAYERS: About =
-    About::new("n_layers", Kind::Count { most: 100 }, "Hidden layers of each network")
+    About::new("n_layers", Kind::Count { most: 100 }, "Number of hidden layers of each network")
         .of(GROUP)
         .with_default();
 
 /// Number of units of a hidden layer.
 const WIDTH: About =
-    About::new("width", Kind::Count { most: 10_000 }, "Units in each hidden layer")
+    About::new("width", Kind::Count { most: 10_000 }, "Number of units in each hidden layer")
         .of(GROUP)
         .with_default();
 
@@ -88,29 +89,31 @@ const WIDTH: About =
 const LEARNING_RATE: About = About::new(
     "learning_rate",
     NUMBER,
-    "Learning rate at the start; it falls to zero over {max_iterations} steps",
+    "Initial learning rate; it decreases to zero over {max_iterations} steps",
 )
 .value("R")
 .of(GROUP)
 .with_default();
 
 /// Weight decay.
-const WEIGHT_DECAY: About = About::new("weight_decay", NUMBER, "Decay of the weights (AdamW)")
-    .value("W")
-    .of(GROUP)
-    .with_default();
+const WEIGHT_DECAY: About =
+    About::new("weight_decay", NUMBER, "Weight decay (AdamW)").value("W").of(GROUP).with_default();
 
 /// Size of a batch.
-const BATCH: About =
-    About::new("batch", Kind::Count { most: 1_000_000 }, "Points in a batch, over all intervals")
-        .of(GROUP)
-        .with_default();
+const BATCH: About = About::new(
+    "batch",
+    Kind::Count { most: 1_000_000 },
+    "Number of points in a batch, over all intervals",
+)
+.of(GROUP)
+.with_default();
 
 /// When training ends early.
 const PATIENCE: About = About::new(
     "patience",
     Kind::ANY_COUNT,
-    "Looks at held-out cells (50 in a whole training) without gain after which it ends",
+    "Training ends after this number of evaluations on held-out cells without improvement (a complete \
+     training has 50)",
 )
 .of(GROUP)
 .with_default();
@@ -119,7 +122,7 @@ const PATIENCE: About = About::new(
 const HELD_OUT: About = About::new(
     "held_out",
     NUMBER,
-    "Share of the cells of each snapshot that is kept out of training, to know when to end it",
+    "Fraction of the cells of each snapshot that is held out, to decide when training ends",
 )
 .value("SHARE")
 .of(GROUP)
@@ -129,14 +132,14 @@ const HELD_OUT: About = About::new(
 const BLOCK: About = About::new(
     "block",
     Kind::ANY_COUNT,
-    "Most cells of a snapshot in one plan; more are cut into random blocks [default: 16384 for sf2m, \
-     4096 for ot-cfm]",
+    "Largest number of cells of a snapshot in one coupling; larger snapshots are divided into random \
+     blocks [default: 16384 for sf2m, 4096 for ot-cfm]",
 )
 .of(GROUP);
 
 /// Shape of the paths.
 const PATH: About =
-    About::new("path", Kind::OneOf(PathShape::words), "How paths between paired cells run")
+    About::new("path", Kind::OneOf(PathShape::words), "Shape of the paths between paired cells")
         .value("PATH")
         .of(GROUP)
         .with_default();
@@ -145,7 +148,7 @@ const PATH: About =
 const N_STEPS: About = About::new(
     "n_steps",
     Kind::Count { most: 1_000_000 },
-    "Small steps from one snapshot to the next when cells are moved",
+    "Number of time steps from one snapshot to the next when cells are moved",
 )
 .of(GROUP)
 .with_default();
@@ -156,20 +159,23 @@ impl Worded for CouplingKind {
             Self::Entropic,
             Word {
                 name: "entropic",
-                about: "By the plan of the Schrödinger bridge, entropic transport with its ε",
+                about: "By entropic transport with the ε of the problem: the Schrödinger bridge",
             },
         ),
-        (Self::Exact, Word { name: "exact", about: "By a cheapest plan" }),
-        (Self::Independent, Word { name: "independent", about: "Each with each" }),
+        (Self::Exact, Word { name: "exact", about: "By exact optimal transport" }),
+        (Self::Independent, Word { name: "independent", about: "Every cell with every cell" }),
     ];
 }
 
 impl Worded for PathShape {
     const WORDS: &'static [(Self, Word)] = &[
-        (Self::Linear, Word { name: "linear", about: "Straight" }),
+        (Self::Linear, Word { name: "linear", about: "Straight lines" }),
         (
             Self::Trigonometric,
-            Word { name: "trigonometric", about: "Weights cos and sin, for independent pairs" },
+            Word {
+                name: "trigonometric",
+                about: "Weights cos(πt/2) and sin(πt/2), for independent pairs",
+            },
         ),
     ];
 }

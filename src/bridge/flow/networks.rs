@@ -27,8 +27,11 @@ use crate::linalg::{Mlp, PreciseMlp};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlowNetworks {
+    /// The velocity network in single and in double precision.
     flow: (Mlp, PreciseMlp),
+    /// The score network in both precisions.
     score: Option<(Mlp, PreciseMlp)>,
+    /// The learning curve.
     curve: Vec<CurvePoint>,
 }
 

@@ -75,7 +75,9 @@ impl Pairs {
 /// Draws indices with given probabilities in constant time: Walker's alias method (1977).
 #[derive(Debug, Clone)]
 pub(super) struct Alias {
+    /// Probability of keeping each index.
     keep: Vec<f64>,
+    /// The index in its place otherwise.
     other: Vec<u32>,
 }
 

@@ -51,9 +51,13 @@ const CHUNK: usize = 256;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlowBridge {
+    /// ε of the problem.
     epsilon: Epsilon,
+    /// Affine prediction, path and units.
     field: Field,
+    /// Number of steps of a draw over the whole interval.
     n_steps: usize,
+    /// The networks, shared with the other intervals.
     networks: Arc<FlowNetworks>,
 }
 
@@ -106,6 +110,7 @@ struct FieldAt<'a> {
     time: f64,
     /// Units of the outputs of the networks.
     reach: f64,
+    /// Unit of the score network.
     score_unit: f64,
     /// Networks of the velocity and of the score.
     networks: (&'a PreciseMlp, Option<&'a PreciseMlp>),

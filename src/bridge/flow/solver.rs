@@ -187,7 +187,7 @@ impl FlowSolver {
         } = self;
         cost.check()?;
         if *coupling == CouplingKind::Independent && cost.is_geodesic() {
-            let must = "euclidean where cells are paired without regard to cost";
+            let must = "euclidean if cells are paired independently";
             return Err(Error::Parameter { name: "cost", must, got: "geodesic".into() });
         }
         for (name, value) in [

@@ -38,10 +38,15 @@ pub(super) struct Trained {
 
 /// A network during its descent: the current state, and the state with the lowest held-out loss.
 struct Descent {
+    /// The current network.
     network: Mlp,
+    /// Moments of the gradient.
     adam: AdamW,
+    /// The network with the lowest held-out loss.
     best: Mlp,
+    /// This loss.
     best_loss: f64,
+    /// Number of evaluations since then.
     looks_since_best: usize,
 }
 

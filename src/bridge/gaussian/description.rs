@@ -9,7 +9,7 @@ use crate::error::Result;
 /// The closed form between Gaussians under its name.
 pub static GAUSSIAN: Description<GaussianSolver> = Description {
     name: "gaussian",
-    about: "One Gaussian for each snapshot, in closed form: an affine drift, at once",
+    about: "One Gaussian for each snapshot, in closed form: an affine drift, immediate",
     plain: || GaussianSolver {},
     parameters: &[],
 };

@@ -61,13 +61,19 @@ const SLACK: f64 = 1e-9;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct GaussianBridge {
+    /// Mean `m₀` of the source.
     source_mean: Array1<f64>,
+    /// Mean `m₁` of the target.
     target_mean: Array1<f64>,
+    /// Covariance A of the source.
     source_covariance: Array2<f64>,
+    /// Slope S of the coupling.
     slope: Array2<f64>,
-    /// Eigenvalues of the slope, zero where it has no more than rounding, and eigenvectors as rows.
+    /// Eigenvalues of S; zero where they are rounding errors.
     stretch: Array1<f64>,
+    /// Eigenvectors of S as rows.
     axes: Array2<f64>,
+    /// ε of the problem.
     epsilon: Epsilon,
 }
 
@@ -212,6 +218,7 @@ impl GaussianBridge {
             .map_collect(|&from, &to| ratio(from, to))
     }
 
+    /// Compares the number of columns with the dimension.
     fn check_columns(&self, x: ArrayView2<'_, f64>) -> Result<()> {
         let (expected, got) = (self.dim(), x.ncols());
         if expected == got {
@@ -325,6 +332,7 @@ fn square(what: &'static str, rows: &[Vec<f64>], dim: usize) -> Result<Array2<f6
     Ok(Array2::from_shape_fn((dim, dim), |(i, j)| rows[i][j]))
 }
 
+/// Compares a number of dimensions with the expected one.
 fn check_length(what: &'static str, expected: usize, got: usize) -> Result<()> {
     if expected == got {
         return Ok(());
@@ -362,6 +370,7 @@ fn rounding(values: &Array1<f64>) -> f64 {
     f64::EPSILON * values.len() as f64 * largest
 }
 
+/// The symmetric part of a matrix.
 fn symmetric(a: &Array2<f64>) -> Array2<f64> {
     Array2::from_shape_fn(a.dim(), |(i, j)| f64::midpoint(a[[i, j]], a[[j, i]]))
 }

@@ -18,13 +18,17 @@ use crate::error::Result;
 /// the diagonal of the Fisher information.
 #[derive(Debug)]
 pub(super) struct Anchored {
+    /// The kind of the matrices.
     covariance: Covariance,
+    /// The anchors `x̄_k`, K × d.
     anchors: Array2<f64>,
     /// One frame for each Gaussian if matrices are full.
     frames: Vec<Frame>,
     /// Coordinate = scaled coordinate · scale. First all `a'`, then all m, then all S.
     scale: Vec<f64>,
+    /// Lower bound of S.
     floor: f64,
+    /// ε of the problem.
     epsilon: f64,
 }
 

@@ -19,11 +19,13 @@ use crate::linalg::{product, product_nt, softmax_rows};
 /// product.
 #[derive(Debug)]
 pub(super) struct MixtureAtTime {
+    /// The kind of the matrices.
     covariance: Covariance,
     /// Coefficients of the features of x in `ℓ_k`, one row for each Gaussian.
     linear: Array2<f64>,
     /// Entries of `A_k = Σ_k⁻¹ (S_k − I)`; `u_k = A_k x + constant_k`.
     slope: Array2<f64>,
+    /// `Σ_k⁻¹ r_k`, K × d.
     constant: Array2<f64>,
 }
 

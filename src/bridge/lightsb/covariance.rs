@@ -191,8 +191,11 @@ impl Covariance {
 /// The eigenvalues of a matrix of one kind, from which functions of the matrix are computed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Eigen {
+    /// The kind of the matrix.
     covariance: Covariance,
+    /// The eigenvalues; for a scalar matrix one number.
     pub(super) values: Array1<f64>,
+    /// The eigenvectors, for a full matrix.
     full: Option<Spectrum>,
 }
 

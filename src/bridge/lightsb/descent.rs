@@ -71,7 +71,7 @@ impl LightSbSolver {
         }
         best.ok_or_else(|| Error::Numerical {
             what: "fitting the mixture",
-            why: "there is nothing to start from".into(),
+            why: "there is no initial mixture".into(),
         })
     }
 

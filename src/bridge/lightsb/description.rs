@@ -10,7 +10,7 @@ use crate::error::Result;
 /// LightSB under its name.
 pub static LIGHTSB: Description<LightSbSolver> = Description {
     name: "lightsb",
-    about: "Gaussian-mixture potentials, everything in closed form; any number of cells",
+    about: "Gaussian-mixture potentials with all formulas in closed form; any number of cells",
     plain: LightSbSolver::default,
     parameters: &[&[
         parameter!(MAX_ITERATIONS, max_iterations),
@@ -31,8 +31,8 @@ const GROUP: &str = "lightsb";
 const N_GAUSSIANS: About = About::new(
     "n_gaussians",
     Kind::CountOrAuto,
-    "Gaussians in the potential of each bridge: a number, or `auto` to choose it by the objective on \
-     cells held out",
+    "Number of Gaussians in the potential of each bridge; `auto` chooses it by the objective on \
+     held-out cells",
 )
 .value("K")
 .of(GROUP)
@@ -42,7 +42,7 @@ const N_GAUSSIANS: About = About::new(
 const COVARIANCE: About = About::new(
     "covariance",
     Kind::OneOf(Choice::<Covariance>::words),
-    "Matrices of the Gaussians; `auto` chooses them together with `{n_gaussians} auto` and is \
+    "Kind of the Gaussians' matrices; `auto` chooses it together with `{n_gaussians} auto` and is \
      diagonal otherwise",
 )
 .value("COVARIANCE")
@@ -106,12 +106,16 @@ impl AnySolver for LightSbSolver {
 /// (`tests/bench/scale`): the comparison takes a constant time of so many cells; a cell that is
 /// only evaluated takes about half; the final mixture takes a tenth, and ends on all cells.
 const COMPARING_AT_LEAST: f64 = 5_500.0;
+/// Time of a cell on which sizes are only evaluated.
 const JUDGING: f64 = 0.45;
+/// Time of the final mixture for each cell of its first descent.
 const KEPT: f64 = 0.1;
+/// Time of the end of the descent for each cell of the whole snapshot.
 const ENDING: f64 = 0.12;
 
 /// Number of steps of a descent of given size: at first, and at the end on all cells.
 const FIRST_STEPS: f64 = 150.0;
+/// Number of steps of the descent that ends on all cells.
 const LAST_STEPS: f64 = 50.0;
 
 /// Steps over one cell that LightSB takes for one interval, over all sizes.

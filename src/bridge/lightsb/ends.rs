@@ -36,9 +36,13 @@ impl LightSbSolver {
 
 /// Both snapshots of a problem, and the coupling that all initialisations share.
 pub(super) struct Ends {
+    /// The source.
     pub(super) source: Centred,
+    /// The target.
     pub(super) target: Centred,
+    /// ε of the problem.
     pub(super) epsilon: Epsilon,
+    /// The coupling, once it is computed.
     coupling: OnceCell<RoughCoupling>,
 }
 
@@ -104,7 +108,9 @@ pub(super) fn thinned<const N: usize>(
 /// A snapshot minus its mean, without cells of weight zero, and sorted. The order of cells and
 /// empty cells therefore do not change any random draw.
 pub(super) struct Centred {
+    /// The centred cells.
     pub(super) cells: Snapshot,
+    /// The mean that was subtracted.
     pub(super) mean: Array1<f64>,
 }
 

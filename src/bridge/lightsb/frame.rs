@@ -12,9 +12,11 @@ use crate::linalg::{Spectrum, product};
 /// coordinates is known, so that L-BFGS starts well scaled.
 #[derive(Debug)]
 pub(super) struct Frame {
+    /// The basis C, d × d.
     basis: Array2<f64>,
     /// Variances of the source cells along the basis, divided by ε.
     ratios: Array1<f64>,
+    /// Lower bound of S.
     floor: f64,
 }
 

@@ -50,6 +50,7 @@ pub struct GaussianMixture {
     /// The Gaussians relative to the centre: `ln α` are logarithms of weights that sum to one, `r`
     /// the means, `s` the covariances.
     parts: Mixture,
+    /// The centre, d numbers.
     centre: Array1<f64>,
     /// Coefficients of the features of `x` in the logarithm of each part.
     coefficients: Array2<f64>,
@@ -165,8 +166,11 @@ impl GaussianMixture {
 
 /// Settings of a fit.
 struct Fit {
+    /// The kind of the covariances.
     kind: Covariance,
+    /// Variance that is added to every Gaussian.
     floor: f64,
+    /// Seed of the initialisation.
     seed: Seed,
 }
 

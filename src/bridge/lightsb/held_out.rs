@@ -28,7 +28,9 @@ const FEW: usize = 4;
 /// A number of Gaussians with one kind of matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Size {
+    /// The kind of the matrices.
     pub(super) covariance: Covariance,
+    /// Number of Gaussians K.
     pub(super) n_gaussians: usize,
 }
 
@@ -53,6 +55,7 @@ impl std::fmt::Display for Size {
 /// The result for one size.
 #[derive(Debug, Clone)]
 pub(super) struct Tried {
+    /// The size.
     pub(super) size: Size,
     /// Objective on held-out cells, mean over the parts.
     pub(super) held_out: f64,
@@ -63,6 +66,7 @@ pub(super) struct Tried {
 /// The cells of a problem as pairs (fitted, held out).
 #[derive(Debug)]
 pub(super) struct Parts {
+    /// Pairs of a fitted and a held-out problem.
     parts: Vec<(BridgeProblem, BridgeProblem)>,
 }
 

@@ -23,8 +23,11 @@ const FEATURES: usize = 1 << 17;
 /// responsibilities, `8 n K` bytes for each snapshot.
 #[derive(Debug)]
 pub(super) struct Objective<'a> {
+    /// The source in chunks.
     source: Side<'a>,
+    /// The target in chunks.
     target: Side<'a>,
+    /// ε of the problem.
     epsilon: f64,
 }
 
@@ -46,7 +49,9 @@ pub(super) struct Evaluation {
 pub(super) struct Moments {
     /// `E ρ_k`.
     pub(super) mass: Array1<f64>,
+    /// The kind of the matrices.
     covariance: Covariance,
+    /// Number of dimensions d.
     dim: usize,
     /// `E ρ_k` times the features of y, one row for each Gaussian.
     sums: Array2<f64>,
@@ -124,19 +129,26 @@ impl Moments {
 /// One snapshot in chunks, with the memory of each chunk.
 #[derive(Debug)]
 pub(super) struct Side<'a> {
+    /// The centred points.
     points: ArrayView2<'a, f64>,
+    /// Chunks of 512 cells.
     chunks: Vec<Chunk>,
 }
 
 /// The cells of one task.
 #[derive(Debug)]
 struct Chunk {
+    /// The first cell.
     first: usize,
+    /// Weights of the cells.
     weights: Vec<f64>,
     /// Exponents, then responsibilities times weight, rows × K.
     shares: Array2<f64>,
+    /// Sums of responsibilities times features, K × F.
     sums: Array2<f64>,
+    /// Logarithm of the sum over Gaussians, for each cell.
     totals: Vec<f64>,
+    /// Weighted sum of the totals.
     value: f64,
 }
 

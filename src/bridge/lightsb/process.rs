@@ -58,11 +58,15 @@ const CHUNK: usize = 256;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct LightSbBridge {
+    /// The mixture, in centred coordinates.
     pub(super) mixture: Mixture,
     /// Eigenvalues of every `S_k`, from which all functions of `S_k` and time are computed.
     eigen: Vec<Eigen>,
+    /// Mean `m₀` of the source.
     pub(super) source_mean: Array1<f64>,
+    /// Mean `m₁` of the target.
     pub(super) target_mean: Array1<f64>,
+    /// ε of the problem.
     pub(super) epsilon: Epsilon,
 }
 

@@ -1,4 +1,4 @@
-//! A rough entropic coupling of some cells, which says where the cells of a cluster come from.
+//! A rough entropic coupling of some cells, which assigns source cells to clusters of the target.
 
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 

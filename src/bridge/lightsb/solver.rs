@@ -326,7 +326,9 @@ pub(super) fn most_gaussians(covariance: Covariance, n_cells: usize, dim: usize)
 /// The size that is fitted, and the number of initialisations.
 #[derive(Debug, Clone, Copy)]
 struct Search {
+    /// Number of Gaussians and kind of matrices.
     size: Size,
+    /// Number of initialisations.
     n_starts: usize,
 }
 

@@ -47,6 +47,7 @@ pub(super) fn revived(objective: &mut Objective<'_>, mixture: &Mixture) -> Optio
 
 /// How to split Gaussian `k`.
 struct Split {
+    /// The Gaussian that is split.
     k: usize,
     /// The shift of one half.
     direction: Array1<f64>,

@@ -57,7 +57,9 @@ use crate::rng::Seed;
 /// ```
 #[derive(Debug)]
 pub struct OuBridge {
+    /// The bridge of z.
     inner: Box<dyn Bridge>,
+    /// The coordinates of z.
     place: Place,
 }
 
@@ -121,6 +123,7 @@ impl OuBridge {
         self.place.centre.view()
     }
 
+    /// Compares the number of columns with the dimension.
     fn check(&self, x: ArrayView2<'_, f64>) -> Result<()> {
         let (expected, got) = (self.dim(), x.ncols());
         if expected == got {

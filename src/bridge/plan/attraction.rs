@@ -31,7 +31,9 @@ pub struct Attraction {
 /// time.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Attracted {
+    /// Strength and width.
     pub(super) how: Attraction,
+    /// The cells that attract, n_anchors × d.
     anchors: Array2<f64>,
 }
 
@@ -116,9 +118,13 @@ impl Attracted {
 
 /// Kernel weights and means at some points.
 struct Kernel {
+    /// Positions of the curves, k × d.
     at: Array2<f64>,
+    /// Weights of the anchors, k × n_anchors; rows sum to one.
     weights: Array2<f64>,
+    /// Kernel means, k × d.
     means: Array2<f64>,
+    /// Velocities of the curves without attraction, k × d.
     speeds: Array2<f64>,
 }
 

@@ -13,7 +13,7 @@ use crate::geometry::CostKind;
 /// Exact transport under its name.
 pub static OT: Description<OtSolver> = Description {
     name: "ot",
-    about: "Exact transport: every cell straight to its partner, without noise",
+    about: "Exact optimal transport: every cell moves straight to its partner, without noise",
     plain: OtSolver::default,
     parameters: &[&[
         parameter!(COST, cost.kind),
@@ -27,14 +27,14 @@ const GROUP: &str = "cost";
 
 /// The cost that a coupling minimises, for solvers that pair cells.
 pub(in crate::bridge) const COST: About = About {
-    more: "Geodesic costs are measured along the cells themselves, on the graph of nearest neighbours \
-           over all times: cells of a sheet that bends back on itself are near each other in space and \
-           far apart along it. Cells are paired by this cost and then go straight.",
+    more: "Geodesic costs are measured along the cells, on the graph of nearest neighbours over all \
+           times. Cells on two layers of a folded sheet are near each other in space and far apart along \
+           the sheet. The cost determines the pairs; pairs move on straight lines.",
     neutral: Some("euclidean"),
     ..About::new(
         "cost",
         Kind::OneOf(CostKind::words),
-        "What it costs to move a cell: half the squared distance, measured how",
+        "Cost of moving a cell: half its squared distance, measured in this way",
     )
     .value("COST")
     .of(GROUP)
@@ -45,7 +45,7 @@ pub(in crate::bridge) const COST: About = About {
 pub(in crate::bridge) const N_NEIGHBOURS: About = About::new(
     "n_neighbours",
     Kind::ANY_COUNT,
-    "Neighbours of each cell in the graph of a geodesic cost",
+    "Number of neighbours of each cell in the graph of a geodesic cost",
 )
 .value("K")
 .of(GROUP)
@@ -55,7 +55,7 @@ pub(in crate::bridge) const N_NEIGHBOURS: About = About::new(
 pub(in crate::bridge) const HEAT_TIME: About = About::new(
     "heat_time",
     Kind::Number { signed: false },
-    "For how long heat spreads, in steps of the graph: more sees further and smooths more",
+    "Diffusion time of heat, in steps of the graph; a longer time reaches further and smooths more",
 )
 .value("STEPS")
 .of(GROUP)
@@ -63,7 +63,7 @@ pub(in crate::bridge) const HEAT_TIME: About = About::new(
 
 impl Worded for CostKind {
     const WORDS: &'static [(Self, Word)] = &[
-        (Self::Euclidean, Word { name: "euclidean", about: "On the straight line" }),
+        (Self::Euclidean, Word { name: "euclidean", about: "Along the straight line" }),
         (
             Self::GeodesicPath,
             Word { name: "geodesic-path", about: "Along the shortest path on the graph" },
@@ -72,8 +72,8 @@ impl Worded for CostKind {
             Self::GeodesicHeat,
             Word {
                 name: "geodesic-heat",
-                about: "By how little heat gets there over all paths of the graph: slower, and \
-                        steadier where a wrong edge shortens paths",
+                about: "By heat diffusion over all paths of the graph: slower than the shortest \
+                        path; use a long diffusion time against single wrong edges",
             },
         ),
     ];

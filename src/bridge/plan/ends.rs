@@ -39,14 +39,23 @@ pub enum Ends {
 /// There is no noise, and the Jacobian is zero. A point takes `3 (n + m) d` flops.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EndsBridge {
+    /// Source cells, n × d.
     source: Array2<f64>,
+    /// Target cells, m × d.
     target: Array2<f64>,
+    /// Displacements D of the source cells.
     forward: Array2<f64>,
+    /// Displacements E of the target cells.
     backward: Array2<f64>,
+    /// The pairs.
     coupling: Coupling,
+    /// Marginals of the coupling (source, target).
     masses: (Vec<f64>, Vec<f64>),
+    /// How cells end.
     ends: Ends,
+    /// ε of the problem.
     epsilon: Epsilon,
+    /// Source marginal of the coupling, if it was relaxed.
     plan_marginal: Option<Array1<f64>>,
 }
 

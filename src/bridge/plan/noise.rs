@@ -20,8 +20,11 @@ pub(super) enum Noise {
 /// A positive definite covariance with its Cholesky factor and its inverse.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Shape {
+    /// The covariance Γ, d × d.
     pub(super) covariance: Array2<f64>,
+    /// Its Cholesky factor.
     cholesky: Cholesky,
+    /// Its inverse.
     inverse: Array2<f64>,
 }
 

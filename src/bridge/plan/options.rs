@@ -1,4 +1,4 @@
-//! Options of the bridge of a plan: relaxed marginals, bent curves, attraction and shaped noise.
+//! Options of a `PlanBridge`: relaxed marginals, bent curves, attraction and shaped noise.
 
 use ndarray::{Array1, Array2, ArrayView2};
 

@@ -10,11 +10,17 @@ use crate::linalg::product;
 /// source cell.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pairs {
+    /// Positions of the source cells, n × d.
     pub(super) source: Array2<f64>,
+    /// Positions of the target cells, m × d.
     pub(super) target: Array2<f64>,
+    /// Source cell of each pair.
     pub(super) sources: Vec<u32>,
+    /// Target cell of each pair.
     pub(super) targets: Vec<u32>,
+    /// Mass of each pair.
     pub(super) masses: Vec<f64>,
+    /// The bend of the curves.
     pub(super) bend: Option<Bend>,
     /// Factor φ of the bend of each pair.
     pub(super) factors: Vec<f64>,
@@ -64,7 +70,9 @@ pub(super) struct Parts {
 /// One row for each source cell, and one for each target cell.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Both {
+    /// Rows of the source cells.
     pub(super) source: Array2<f64>,
+    /// Rows of the target cells.
     pub(super) target: Array2<f64>,
 }
 
@@ -112,7 +120,7 @@ impl Pairs {
         for pair in all {
             let Pair { i, j, mass, factor } = pair;
             if i >= pairs.source.nrows() || j >= pairs.target.nrows() {
-                return refuse("pairs of cells that are there", format!("({i}, {j})"));
+                return refuse("pairs of cells that exist", format!("({i}, {j})"));
             }
             if !(0.0 < mass && mass < f64::INFINITY && factor.is_finite()) {
                 return refuse("masses that are finite and > 0", mass.to_string());
@@ -121,7 +129,10 @@ impl Pairs {
                 (last.i, last.j) < (i, j) || ((last.i, last.j) == (i, j) && last.factor < factor)
             });
             if !later {
-                return refuse("pairs by source, then target", format!("({i}, {j}) too late"));
+                return refuse(
+                    "pairs sorted by source, then target",
+                    format!("({i}, {j}) out of order"),
+                );
             }
             last = Some(pair);
             pairs.sources.push(i as u32);
@@ -267,7 +278,9 @@ pub(super) struct AllShares {
 /// Shares summed over the pairs of each source cell and of each target cell: k × n and k × m.
 #[derive(Debug, Clone)]
 pub(super) struct Shares {
+    /// Shares of the source cells, k × n.
     pub(super) source: Array2<f64>,
+    /// Shares of the target cells, k × m.
     pub(super) target: Array2<f64>,
 }
 

@@ -10,8 +10,11 @@ use crate::linalg::{product_nt, softmax_rows};
 /// The shares `w_p(x)` of the pairs p at one local time.
 #[derive(Debug)]
 pub(super) struct Posterior<'a> {
+    /// The pairs.
     pairs: &'a Pairs,
+    /// The noise of their paths.
     noise: &'a Noise,
+    /// How shares are computed at this time.
     how: How,
 }
 
@@ -29,6 +32,7 @@ enum How {
 /// every direction.
 #[derive(Debug)]
 struct NearestCells {
+    /// Positions of the cells.
     places: Lanes,
     /// The first pair of each cell.
     cells: Vec<u32>,

@@ -99,7 +99,9 @@ pub struct PlanBridge {
     pub(super) pairs: Pairs,
     /// Mean of the target cells without weights.
     pub(super) centre: Array1<f64>,
+    /// ε of the problem.
     pub(super) epsilon: Epsilon,
+    /// How cells move.
     pub(super) motion: Motion,
     /// Noise of the paths.
     pub(super) noise: Noise,

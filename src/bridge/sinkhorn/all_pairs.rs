@@ -18,9 +18,13 @@ use crate::rng::Seed;
 /// memory for one block on each thread.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AllPairs {
+    /// Centred source cells, n × d.
     source: Array2<f64>,
+    /// Centred target cells, m × d.
     target: Array2<f64>,
+    /// ε of the coupling.
     epsilon: f64,
+    /// The logarithms a and b.
     logs: Both,
 }
 

@@ -42,14 +42,18 @@ const ROUNDING: f64 = 1e-12;
 pub(super) struct Goal {
     /// Marginal error, the larger one of both sides.
     pub(super) tolerance: f64,
+    /// Largest number of pairs of passes over the kernel.
     pub(super) max_iterations: usize,
 }
 
 /// The result. Potentials are in units of the cost.
 #[derive(Debug)]
 pub(super) struct Found {
+    /// Potential f of the source cells.
     pub(super) source: Vec<f64>,
+    /// Potential g of the target cells.
     pub(super) target: Vec<f64>,
+    /// Number of pairs of passes over the kernel.
     pub(super) iterations: usize,
     /// Marginal errors of each cell, recomputed over all pairs.
     pub(super) errors: Both,
@@ -71,8 +75,11 @@ enum End {
 
 /// The maximisation with its counters.
 pub(super) struct Ascent<'a> {
+    /// When to stop.
     pub(super) goal: Goal,
+    /// Receives the number of iterations.
     pub(super) progress: &'a mut dyn Progress,
+    /// Number of iterations so far.
     pub(super) done: usize,
     /// Damping of the next Newton step.
     pub(super) damping: f64,

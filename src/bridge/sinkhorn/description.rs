@@ -13,7 +13,7 @@ use crate::error::Result;
 /// Sinkhorn under its name.
 pub static SINKHORN: Description<SinkhornSolver> = Description {
     name: "sinkhorn",
-    about: "Entropic transport between all cells: exact for the cells that were measured",
+    about: "Entropic transport between all cells; exact for the observed cells",
     plain: SinkhornSolver::default,
     parameters: &[&[
         parameter!(MAX_ITERATIONS, max_iterations),
@@ -37,12 +37,14 @@ const PRICE: Kind = Kind::Number { signed: false };
 
 /// Penalty for deviating from the source marginal.
 const SOURCE_RELAXATION: About = About {
-    more: "The penalty is λ KL(plan's weights | snapshot's weights): the smaller λ, the more cells that \
-           are far from everything later are left behind and others grow. As τ it is λ/(λ+ε).",
+    more: "The penalty is λ KL(weights of the coupling ‖ weights of the snapshot). With a smaller λ, cells \
+           that are far from all later cells get fewer descendants, and others get more. In terms of τ \
+           it is τ = λ/(λ+ε).",
     ..About::new(
         "source_relaxation",
         PRICE,
-        "Let the plan leave the earlier snapshot's weights at this price, in the unit of ε",
+        "Price λ at which the coupling may deviate from the weights of the earlier snapshot, in the unit \
+         of ε",
     )
     .value("LAMBDA")
     .of(GROUP)
@@ -50,7 +52,7 @@ const SOURCE_RELAXATION: About = About {
 
 /// Penalty for deviating from the target marginal.
 const TARGET_RELAXATION: About =
-    About::new("target_relaxation", PRICE, "The same for the later snapshot's weights")
+    About::new("target_relaxation", PRICE, "The same for the weights of the later snapshot")
         .value("LAMBDA")
         .of(GROUP);
 

@@ -11,6 +11,7 @@ use crate::bridge::sinkhorn::sides::{Both, Kernel, Plan, Side};
 pub(super) struct Dual {
     /// Masses, all positive.
     pub(super) masses: Both,
+    /// Logarithms of the masses.
     pub(super) log_masses: Both,
     /// `λ/ε` of source and target; infinite for a kept marginal.
     pub(super) stiffness: [f64; 2],
@@ -19,6 +20,7 @@ pub(super) struct Dual {
 /// The dual at a source potential, with the optimal target potential.
 #[derive(Debug, Clone)]
 pub(super) struct Point {
+    /// φ and the optimal γ.
     pub(super) potentials: Both,
     /// `ln Σ_j b_j exp(γ_j − C_ij/ε)`. Minus this (times τ) is the next φ of Sinkhorn's iteration.
     pub(super) log_rows: Vec<f64>,
@@ -40,12 +42,14 @@ pub(super) struct Care {
 }
 
 impl Dual {
+    /// From masses and `λ/ε` of source and target.
     pub(super) fn new(masses: Both, stiffness: [f64; 2]) -> Self {
         let logs = |masses: &[f64]| masses.iter().map(|mass| mass.ln()).collect();
         let log_masses = Both { source: logs(&masses.source), target: logs(&masses.target) };
         Self { masses, log_masses, stiffness }
     }
 
+    /// `λ/ε` of one side.
     fn stiffness_of(&self, side: Side) -> f64 {
         match side {
             Side::Source => self.stiffness[0],
@@ -183,8 +187,11 @@ impl Dual {
 
 /// Minus the second derivative of the dual, as a linear operator.
 struct Curvature<'a> {
+    /// The coupling P.
     plan: &'a dyn Plan,
+    /// Diagonal of the first term, with damping.
     diagonal: Vec<f64>,
+    /// `τ/Pᵀ1`.
     share: Vec<f64>,
 }
 

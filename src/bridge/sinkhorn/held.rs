@@ -32,6 +32,7 @@ const MOST_COST: f64 = 80.0;
 pub(super) struct HeldKernel<'a> {
     /// The same pairs, recomputed.
     dense: &'a dyn Kernel,
+    /// The stored values.
     values: Values,
     /// φ and γ.
     at: Both,
@@ -196,7 +197,9 @@ impl Kernel for HeldKernel<'_> {
 
 /// The coupling of a stored kernel.
 struct HeldPlan<'a, 'b> {
+    /// The stored kernel.
     kernel: &'a HeldKernel<'b>,
+    /// Factors of single cells.
     factors: Both,
 }
 

@@ -14,6 +14,7 @@ use crate::linalg::{LogSums, add_product, add_weighted, add_weighted_rows, exp_b
 /// between the product that computes it and the sums over it. The sizes are fixed, so results do
 /// not depend on the number of threads.
 const ROWS: usize = 128;
+/// Columns of one block, see [`ROWS`].
 const COLUMNS: usize = 512;
 
 /// The kernel of all pairs, for points or for any cost.
@@ -29,7 +30,9 @@ pub(super) enum DenseKernel<'a> {
 /// Points with `−½‖x‖²/ε` of each.
 #[derive(Debug)]
 pub(super) struct Points<'a> {
+    /// The points, n × d.
     points: ArrayView2<'a, f64>,
+    /// `−½‖x‖²/ε` of each point.
     logs: Vec<f64>,
 }
 
@@ -48,6 +51,7 @@ impl<'a> DenseKernel<'a> {
         Self::Points { source: with_logs(source), target: with_logs(target), epsilon }
     }
 
+    /// ε of the kernel.
     pub(super) fn epsilon(&self) -> f64 {
         match self {
             Self::Points { epsilon, .. } | Self::Cost { epsilon, .. } => *epsilon,
@@ -59,6 +63,7 @@ impl<'a> DenseKernel<'a> {
         self.n(Side::Source) * self.n(Side::Target)
     }
 
+    /// Number of cells of one side.
     pub(super) fn n(&self, side: Side) -> usize {
         match self {
             Self::Points { .. } => self.norms(side).len(),
@@ -264,15 +269,21 @@ impl<'a> DenseKernel<'a> {
 /// A pair of cells and the logarithm of its mass.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Pair {
+    /// Source cell.
     pub(super) source: u32,
+    /// Target cell.
     pub(super) target: u32,
+    /// Logarithm of the mass.
     pub(super) log: f64,
 }
 
 /// The blocks of one chunk of rows.
 pub(super) struct Blocks<'a, 'b> {
+    /// The kernel.
     kernel: &'a DenseKernel<'b>,
+    /// The side of the rows.
     side: Side,
+    /// The rows.
     rows: Range<usize>,
 }
 
@@ -322,7 +333,9 @@ impl Kernel for DenseKernel<'_> {
 
 /// The coupling of a kernel that is recomputed.
 struct DensePlan<'a, 'b> {
+    /// The kernel.
     kernel: &'a DenseKernel<'b>,
+    /// Logarithms of the factors, with the parts of single cells.
     logs: Both,
 }
 

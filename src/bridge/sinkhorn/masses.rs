@@ -48,7 +48,7 @@ impl SinkhornBridge {
             let fits = if relaxed { log <= MOST + slack } else { log.abs() <= slack };
             if !fits {
                 let got = format!("{f} of source cell {i} of {n}", f = f[i]);
-                let must = "the one with which the cell keeps its mass";
+                let must = "such that the cell keeps its mass";
                 return Err(Error::Parameter { name: "potential", must, got });
             }
         }

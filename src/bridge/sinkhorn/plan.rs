@@ -14,10 +14,15 @@ use crate::rng::Seed;
 /// The coupling `p_i q_j exp((f_i + g_j − C_ij)/ε)` of entropic transport with any cost.
 #[derive(Debug)]
 pub struct EntropicPlan<'a> {
+    /// The cost.
     cost: &'a dyn Cost,
+    /// ε of the coupling.
     epsilon: Epsilon,
+    /// Weights p and q.
     masses: (Array1<f64>, Array1<f64>),
+    /// Potentials f and g.
     potentials: (Array1<f64>, Array1<f64>),
+    /// How the solve went.
     report: FitReport,
 }
 

@@ -1,4 +1,4 @@
-//! The two sides of a plan, and the operations that the solver needs of a kernel.
+//! The two sides of a coupling, and the operations that the solver needs of a kernel.
 
 /// One of the two snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,9 @@ impl Side {
 /// A value for each source cell and one for each target cell.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Both {
+    /// One number for each source cell.
     pub(super) source: Vec<f64>,
+    /// One number for each target cell.
     pub(super) target: Vec<f64>,
 }
 

@@ -25,7 +25,9 @@ const ONE_IN: usize = 8;
 /// coupling.
 #[derive(Debug)]
 pub(super) struct SparseKernel {
+    /// The pairs of each source cell.
     by_source: Rows,
+    /// The pairs of each target cell.
     by_target: Rows,
     /// The potentials for which the pairs were selected.
     chosen_for: Both,
@@ -34,8 +36,11 @@ pub(super) struct SparseKernel {
 /// Sparse rows of `−C/ε`.
 #[derive(Debug)]
 struct Rows {
+    /// Position of the first entry of each row.
     starts: Vec<usize>,
+    /// The cell of the other side of each entry.
     others: Vec<u32>,
+    /// `−C/ε` of each entry.
     values: Vec<f64>,
 }
 
@@ -68,6 +73,7 @@ impl SparseKernel {
         self.by_source.others.len()
     }
 
+    /// The rows of one side.
     fn rows(&self, side: Side) -> &Rows {
         match side {
             Side::Source => &self.by_source,
@@ -198,9 +204,13 @@ impl Kernel for SparseKernel {
     }
 }
 
+/// The coupling of a sparse kernel.
 struct SparsePlan<'a> {
+    /// The kernel.
     kernel: &'a SparseKernel,
+    /// Masses of the pairs by source cell.
     by_source: Vec<f64>,
+    /// Masses of the pairs by target cell.
     by_target: Vec<f64>,
 }
 

@@ -30,6 +30,7 @@ pub(super) struct Couplings {
 /// A coupling between two snapshots.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
+    /// The pairs.
     pub(super) coupling: Coupling,
     /// Whether the solver met its tolerance.
     pub(super) converged: bool,

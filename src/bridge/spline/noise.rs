@@ -9,7 +9,8 @@ use crate::geometry::Epsilon;
 use crate::linalg::product_tn;
 use crate::progress::{Progress, Unseen};
 
-/// Blur of the displacement beyond which two partners differ by noise, in total variances.
+/// ε of the displacement that neighbouring cells share, in units of the total variance. The
+/// remaining difference of two partners counts as noise.
 const BLUR: f64 = 0.2;
 
 /// ε of the displacements along which [`crate::bridge::EndsBridge`] moves cells. It is larger, so

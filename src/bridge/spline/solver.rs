@@ -323,7 +323,7 @@ impl CourseSolver for SplineSolver {
 }
 
 impl BridgeSolver for SplineSolver {
-    /// Without neighbours nothing bends the paths.
+    /// A single interval has no neighbours, so its paths are straight.
     fn solve(
         &self,
         problem: &BridgeProblem,

@@ -1,4 +1,4 @@
-//! The plans and bends of one interval, from which the bridges of any members are made.
+//! The couplings and bends of one interval, from which the bridges of any members are made.
 
 use ndarray::Array2;
 
@@ -20,6 +20,7 @@ const LEAST_NOISE: f64 = 1e-9;
 /// Couplings and bends of one interval.
 #[derive(Debug)]
 pub(crate) struct Woven<'a> {
+    /// The problem of the interval.
     pub(super) problem: &'a BridgeProblem,
     /// The coupling of each relaxation.
     pub(super) plans: Vec<(Option<f64>, Found)>,
@@ -27,9 +28,11 @@ pub(crate) struct Woven<'a> {
     pub(super) bend: Option<Bend>,
     /// Total variance of the course.
     pub(super) variance: f64,
+    /// Whether earlier cells keep their weight.
     pub(super) mass: Mass,
     /// Covariance of the noise in displacements, computed on the first request.
     pub(super) residual: Option<Array2<f64>>,
+    /// The attraction of the curves.
     pub(super) attraction: Option<Attraction>,
     /// Number of couplings that were computed, including those for velocities.
     pub(super) n_found: u64,
@@ -51,7 +54,7 @@ impl Woven<'_> {
         for member in members {
             let plan = self.plans.iter().find(|plan| plan.0 == member.relaxation);
             let Some((_, Found { coupling, .. })) = plan else {
-                let (name, must) = ("relaxation", "one that plans were found for");
+                let (name, must) = ("relaxation", "that of a member of the solver");
                 return Err(Error::Parameter { name, must, got: format!("{member:?}") });
             };
             let weight = 1.0 / (members.len() as f64 * coupling.kept());
