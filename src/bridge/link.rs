@@ -236,7 +236,7 @@ impl Link {
     ///
     /// # Errors
     /// [`Error::Shape`] if the snapshots have other numbers of cells.
-    pub fn share_beyond(
+    pub(crate) fn share_beyond(
         &self,
         source: &Snapshot,
         target: &Snapshot,
@@ -311,7 +311,7 @@ impl Link {
     ///
     /// # Errors
     /// None for target cells of this coupling.
-    pub fn draw_back(&self, rows: &[usize], seed: Seed) -> Result<Vec<usize>> {
+    pub(crate) fn draw_back(&self, rows: &[usize], seed: Seed) -> Result<Vec<usize>> {
         let ones = Array1::ones(self.shape().0);
         let pairs = match &self.pairs {
             Pairs::All(plan) => Pairs::All(plan.transposed()),
@@ -338,7 +338,7 @@ impl Link {
     ///
     /// # Errors
     /// [`Error::Shape`] if numbers of cells or columns do not fit.
-    pub fn scaled_to(
+    pub(crate) fn scaled_to(
         &self,
         source: ArrayView2<'_, f64>,
         target: ArrayView2<'_, f64>,

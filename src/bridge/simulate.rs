@@ -97,6 +97,25 @@ pub struct Simulation {
 ///
 /// Each step evaluates drift and score twice.
 ///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{GaussianBridge, Simulation, UnitTime, simulate};
+/// use sbcell::{Epsilon, Seed};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let (m0, c0, m1, c1) = (array![0.0], array![[1.0]], array![2.0], array![[4.0]]);
+/// let epsilon = Epsilon::new(0.5)?;
+/// let bridge = GaussianBridge::between(m0.view(), c0.view(), m1.view(), c1.view(), epsilon)?;
+/// // Backward along the probability flow: one standard deviation above the mean stays so.
+/// let (x, half) = (array![[4.0]], UnitTime::new(0.5)?);
+/// let how = Simulation { diffusion: 0.0, n_steps: 200 };
+/// let y = simulate(&bridge, x.view(), UnitTime::END, half, how, Seed(0))?;
+/// let expected = 1.0 + bridge.covariance(half)[[0, 0]].sqrt();
+/// assert!((y[[0, 0]] - expected).abs() < 1e-2);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// As [`Bridge::drift`]; [`Error::Parameter`] if `diffusion` is negative or not finite, if
 /// `n_steps` is 0 although the times differ, or if a score is needed and the bridge does not know

@@ -5,6 +5,15 @@
 //! intervals. Their input is a position, standardised for its interval, and the time.
 //! [`FlowBridge`] is the process of one interval. The networks learn the residual of the best
 //! affine prediction ([`Affine`]), which makes their targets small.
+//!
+//! # Files
+//!
+//! - `couple`, `pairs`: couplings of cells, and pairs drawn from them in constant time
+//! - `affine`: the affine prediction of an interval; `batch`: points on paths, targets, losses and
+//!   gradients
+//! - `training`: the descent of both networks; `networks`: the trained networks and their file
+//! - `solver`, `process`, `description`: hyperparameters and report, the bridge, names and
+//!   parameters
 
 mod affine;
 mod batch;

@@ -23,13 +23,13 @@ const SOME: usize = 10_000;
 impl LightSbSolver {
     /// Largest number of other cells of each snapshot on which sizes are evaluated, if the solver
     /// starts with a part of the cells.
-    pub const JUDGED_OF_MANY: usize = 40_000;
+    pub(super) const JUDGED_OF_MANY: usize = 40_000;
     /// Largest number of cells of each snapshot in the comparison of sizes.
-    pub const COMPARED_OF_MANY: usize = SOME + Self::JUDGED_OF_MANY;
+    pub(super) const COMPARED_OF_MANY: usize = SOME + Self::JUDGED_OF_MANY;
 
     /// The number of cells of each snapshot with which the solver starts; `None` if it starts with
     /// all.
-    pub fn begins_with(n_source: usize, n_target: usize) -> Option<usize> {
+    pub(super) fn begins_with(n_source: usize, n_target: usize) -> Option<usize> {
         (n_source.min(n_target) >= 2 * SOME).then_some(SOME)
     }
 }

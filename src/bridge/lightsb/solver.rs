@@ -125,7 +125,7 @@ impl Default for LightSbSolver {
 
 impl LightSbSolver {
     /// Largest number of Gaussians that `Auto` chooses.
-    pub const MOST_CHOSEN: usize = MOST;
+    pub(super) const MOST_CHOSEN: usize = MOST;
 
     /// Checks the ranges of the hyperparameters.
     ///

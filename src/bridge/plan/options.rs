@@ -26,7 +26,7 @@ impl PlanBridge {
     /// States that all growth of the interval takes place at its start: the population inside the
     /// interval is that of the coupling at every time.
     #[must_use]
-    pub fn growing_at_once(mut self) -> Self {
+    pub(in crate::bridge) fn growing_at_once(mut self) -> Self {
         self.growth_at_once = true;
         self
     }
@@ -68,8 +68,7 @@ impl PlanBridge {
     }
 
     /// The attraction of the curves, if there is one.
-    #[doc(hidden)]
-    pub fn attraction(&self) -> Option<Attraction> {
+    pub(super) fn attraction(&self) -> Option<Attraction> {
         self.pairs.attracted.as_ref().map(|attracted| attracted.how)
     }
 
@@ -92,7 +91,7 @@ impl PlanBridge {
     }
 
     /// The covariance of the noise, if [`PlanBridge::noisy`] set one.
-    pub fn noise_covariance(&self) -> Option<ArrayView2<'_, f64>> {
+    pub(super) fn noise_covariance(&self) -> Option<ArrayView2<'_, f64>> {
         match &self.noise {
             Noise::Shaped(shape) => Some(shape.covariance.view()),
             Noise::None | Noise::Even(_) => None,
@@ -100,8 +99,7 @@ impl PlanBridge {
     }
 
     /// The bend of the curves, if there is one.
-    #[doc(hidden)]
-    pub fn bend(&self) -> Option<&Bend> {
+    pub(super) fn bend(&self) -> Option<&Bend> {
         self.pairs.bend.as_ref()
     }
 
@@ -111,13 +109,12 @@ impl PlanBridge {
     }
 
     /// Whether all growth of the interval takes place at its start.
-    pub fn grows_at_once(&self) -> bool {
+    pub(super) fn grows_at_once(&self) -> bool {
         self.growth_at_once
     }
 
     /// The factor φ of each pair in the order of [`PlanBridge::pairs`], see [`Bend`].
-    #[doc(hidden)]
-    pub fn factors(&self) -> &[f64] {
+    pub(super) fn factors(&self) -> &[f64] {
         &self.pairs.factors
     }
 

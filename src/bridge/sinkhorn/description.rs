@@ -99,15 +99,16 @@ impl AnySolver for SinkhornSolver {
 }
 
 impl SinkhornSolver {
-    /// Flops of an entropic plan: 300 passes over what is held, each as long as 20 flops for a pair, and a
-    /// dozen in which all is computed anew; all of 160 where it does not fit.
-    pub fn flops(ends: [usize; 2], dims: f64) -> f64 {
+    /// Flops of an entropic coupling. If the kernel fits into memory: 300 passes over stored pairs,
+    /// each as long as 20 flops for a pair, and a dozen passes over recomputed pairs. Otherwise 160
+    /// passes over recomputed pairs.
+    pub(crate) fn flops(ends: [usize; 2], dims: f64) -> f64 {
         let (pairs, anew) = (ends[0] as f64 * ends[1] as f64, 2.0 * dims + 60.0);
         let held = 4.0 * pairs <= Self::MOST_HELD as f64;
         pairs * if held { 300.0 * 20.0 + 12.0 * anew } else { 160.0 * anew }
     }
 
-    /// A number for each pair, up to a limit.
+    /// Memory of the stored kernel: a number for each pair, up to a limit.
     pub(in crate::bridge) fn held_pairs() -> Held {
         Held { per_pair: 8.0, most_of_pairs: Self::MOST_HELD as f64, ..Held::default() }
     }

@@ -92,7 +92,7 @@ impl Default for SinkhornSolver {
 
 impl SinkhornSolver {
     /// Largest number of bytes of the stored kernel.
-    pub const MOST_HELD: usize = 256 << 20;
+    pub(crate) const MOST_HELD: usize = 256 << 20;
 
     /// Checks the ranges of the hyperparameters.
     ///

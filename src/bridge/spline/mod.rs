@@ -4,6 +4,14 @@
 //! neighbouring intervals, and mixes the bridges of its [`Member`]s in equal shares. The result is
 //! a [`crate::bridge::PlanBridge`] on curves. `docs/METHODS.md` (section 3, Splines) gives the
 //! formula of each part.
+//!
+//! # Files
+//!
+//! - `solver`: hyperparameters and the order of the computation; `description`: names and
+//!   parameters
+//! - `couplings`: couplings in the unit of the total variance, and mean partners
+//! - `bends`: velocities of the neighbouring intervals; `noise`: the noise in displacements
+//! - `woven`: couplings and bends of one interval, from which the bridge of any members is made
 
 mod bends;
 mod couplings;
