@@ -40,9 +40,9 @@ const SHARP: f64 = 0.01;
 /// let link = Link::entropic(&source, &target, Epsilon::new(0.1)?)?;
 /// // Each cell moves to its neighbour and carries half of the mass.
 /// let ends = link.pull(target.points())?;
-/// assert!((ends[[0, 0]] - 0.5).abs() < 1e-6);
-/// assert!((link.effective_partners()[0] - 1.0).abs() < 1e-6);
-/// assert!((link.information() - 2.0_f64.ln()).abs() < 1e-6);
+/// assert!((ends[[0, 0]] - 0.5).abs() < 1e-4);
+/// assert!((link.effective_partners()[0] - 1.0).abs() < 1e-4);
+/// assert!((link.information() - 2.0_f64.ln()).abs() < 1e-4);
 /// # Ok(())
 /// # }
 /// ```

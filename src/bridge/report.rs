@@ -48,8 +48,9 @@ pub struct FitReport {
     pub stop: Stop,
     /// Number of iterations; each solver says what it counts.
     pub iterations: usize,
-    /// The objective at the end, in the unit that the solver documents. It is never above
-    /// [`FitReport::start_objective`].
+    /// The objective at the end, in the unit that the solver documents. It is not above
+    /// [`FitReport::start_objective`]; for solvers of a whole course this holds for the sum over
+    /// its intervals.
     pub objective: f64,
     /// The objective at the initial value.
     pub start_objective: f64,

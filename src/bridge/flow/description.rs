@@ -197,6 +197,7 @@ impl AnySolver for FlowSolver {
         Solver::Joint(Box::new(self.clone()))
     }
 
+    /// Networks take long. With noise the bridges know their score.
     fn properties(&self) -> Vec<Property> {
         let mut properties = vec![Property::Entropic, Property::TakesLong];
         if self.noise {
@@ -217,6 +218,7 @@ impl AnySolver for FlowSolver {
         networks * weights * (6.0 * rows + 8.0 * draws)
     }
 
+    /// The memory of the entropic coupling.
     fn memory(&self) -> Held {
         SinkhornSolver::held_pairs()
     }

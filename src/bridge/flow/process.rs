@@ -217,14 +217,17 @@ impl Bridge for FlowBridge {
         self.epsilon
     }
 
+    /// ε for paths with noise, else 0.
     fn noise_variance(&self) -> f64 {
         self.field.path.epsilon
     }
 
+    /// `w + (ε/2 − γγ') s`, or w without noise.
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         self.field_with(x, t, self.score_share(t))
     }
 
+    /// The score network plus its affine prediction; `None` for paths without noise.
     fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
         check_dim("x", self.dim(), x.ncols())?;
         let at = self.at(t);

@@ -56,7 +56,8 @@ const LEAST_HELD_OUT: usize = 20;
 ///
 /// **Objective.** The sum of both held-out losses. A prediction of zero has a loss of about 1 for
 /// each network. [`FitReport::start_objective`] is the objective of the affine prediction alone.
-/// Summed over all intervals the objective never ends above it; in a single interval it can.
+/// Summed over all intervals of a course the objective never ends above it; in one of several
+/// intervals it can.
 ///
 /// **Cost.** A step takes `6 · batch · parameters` flops for each network, in chunks of 256 rows on
 /// one thread each. Memory is 8 bytes for each value of the snapshots, the coupling, and `8 block²`
@@ -372,6 +373,7 @@ impl CourseSolver for FlowSolver {
 }
 
 impl BridgeSolver for FlowSolver {
+    /// A course of one interval.
     fn solve(
         &self,
         problem: &BridgeProblem,

@@ -284,8 +284,8 @@ impl Bridge for GaussianBridge {
             let mut stream = seed.stream("gaussian/transition", chunk as u64);
             rows.map_inplace(|value: &mut f64| *value = StandardNormal.sample(&mut stream));
         }
-        // Around the mean: `x + (s−t) b(x, t) = m(s) + Σ(s) Σ(t)⁻¹ (x − m(t))`, without the difference of
-        // a cell and its way back to a narrow target.
+        // Relative to the mean, `x + (s−t) b(x, t) = m(s) + Σ(s) Σ(t)⁻¹ (x − m(t))`. The left-hand side
+        // would lose digits to cancellation for a narrow target.
         let centred = &x - &self.mean(from);
         let draws = product_nt(centred.view(), self.axes.view()) * ratio + noise * &deviation;
         Ok(product(draws.view(), self.axes.view()) + &self.mean(to))

@@ -40,7 +40,7 @@ impl LightSbSolver {
         for &seed in seeds {
             let coupling = ends.coupling(self.n_coupled, seeds[0]);
             let found = start::from_coupling(coupling, source, target, settings, seed)?;
-            // The same clusters need not be descended from twice.
+            // Equal clusters give equal descents.
             starts.extend(lowest(objective, found).filter(|found| !starts.contains(found)));
         }
         Ok(starts)
@@ -63,7 +63,7 @@ impl LightSbSolver {
                 descent.start_value = objective.evaluate(&descent.mixture).value;
                 self.round(objective, &mut descent, floor, coarse, unseen)?;
             }
-            // NaN is above all numbers.
+            // `total_cmp` sorts NaN above all numbers.
             let lower = best.as_ref().is_none_or(|b| descent.value.total_cmp(&b.value).is_lt());
             if lower {
                 best = Some(descent);

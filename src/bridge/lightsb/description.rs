@@ -113,7 +113,7 @@ const KEPT: f64 = 0.1;
 /// Time of the end of the descent for each cell of the whole snapshot.
 const ENDING: f64 = 0.12;
 
-/// Number of steps of a descent of given size: at first, and at the end on all cells.
+/// Number of steps of the first descent of a given size.
 const FIRST_STEPS: f64 = 150.0;
 /// Number of steps of the descent that ends on all cells.
 const LAST_STEPS: f64 = 50.0;
@@ -139,7 +139,7 @@ fn flops_of_step(solver: &LightSbSolver, dims: f64) -> f64 {
     let (diagonal, full) = (2.0 * dims + 1.0, (dims + 1.0) * (dims + 2.0) / 2.0);
     match solver.n_gaussians {
         Choice::Auto => {
-            // Some 120 steps for each rung of the ladders 1, 2, 4, …, which add up to twice the last.
+            // About 120 steps for each of the sizes 1, 2, 4, …, whose costs add up to twice the last.
             let most = LightSbSolver::MOST_CHOSEN as f64;
             let most_full = (most * diagonal / full).clamp(3.0, 32.0);
             8.0 * 120.0 * (most * diagonal + 3.0 * most_full * full)

@@ -76,7 +76,7 @@ impl GaussianMixture {
         let log_alpha = weights.mapv(f64::ln);
         let parts = Mixture { covariance: kind, log_alpha, r: means, s: covariances };
         parts.check()?;
-        // Far from the origin the features of a point would lose digits.
+        // The features of points far from the origin would lose digits.
         let shares = &weights / weights.sum();
         let centre = shares.dot(&parts.r);
         Ok(Self::centred(Mixture { r: &parts.r - &centre, ..parts }, centre))
@@ -102,7 +102,7 @@ impl GaussianMixture {
         let Centred { cells, mean } = Centred::new(cells)?;
         let (points, marginal) = (cells.points(), cells.marginal());
         let variance = Cluster::of(points, marginal, Covariance::Scalar).covariance[0];
-        // The variance of equal cells may be what rounding of their mean leaves.
+        // Rounding of the mean can leave a small variance for equal cells.
         if variance <= 0.0 || points.rows().into_iter().all(|row| row == points.row(0)) {
             let (must, got) = ("at least two different cells", "one".into());
             return Err(Error::Parameter { name: "snapshot", must, got });

@@ -192,6 +192,7 @@ impl Bridge for LightSbBridge {
         self.marginal_score(source, x, t).map(Some)
     }
 
+    /// `Σ_k p_k u_k` in centred coordinates, plus the shift of the means.
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
         let formulas = self.at(t);

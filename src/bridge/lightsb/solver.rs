@@ -317,7 +317,7 @@ impl BridgeSolver for LightSbSolver {
 pub(super) fn most_gaussians(covariance: Covariance, n_cells: usize, dim: usize) -> usize {
     let each = match covariance {
         Covariance::Scalar | Covariance::Diagonal => CELLS_PER_GAUSSIAN,
-        // The covariance of fewer cells is singular, or nearly.
+        // The covariance of fewer cells is singular or nearly so.
         Covariance::Full => CELLS_PER_GAUSSIAN.max(3 * dim),
     };
     (n_cells / each).max(1)

@@ -103,7 +103,7 @@ impl Split {
 fn largest_eigenvector(matrix: &Array2<f64>) -> (f64, Array1<f64>) {
     const ROUNDS: usize = 60;
     let dim = matrix.nrows();
-    // Shifted by a bound on the spectrum, so that the largest is also the largest in size.
+    // A shift by a bound of the spectrum makes the largest eigenvalue also the largest in size.
     let bound = matrix.rows().into_iter().map(|row| row.mapv(f64::abs).sum()).fold(0.0, f64::max);
     let mut vector: Array1<f64> = (0..dim).map(|d| 1.0 + 0.1 * (d as f64).sin()).collect();
     vector /= vector.dot(&vector).sqrt();

@@ -104,7 +104,7 @@ impl AnySolver for OtSolver {
         Vec::new()
     }
 
-    /// The network simplex method between four pairs of snapshots of a quarter of the cells.
+    /// The network simplex method takes about `n^2.7` operations for each interval.
     fn work(&self, size: &CourseSize) -> f64 {
         40.0 * (size.cells as f64 / 4.0).powf(2.7)
     }

@@ -241,6 +241,7 @@ impl Bridge for EndsBridge {
         0.0
     }
 
+    /// The velocity of the nearest curves, averaged by weight.
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         self.check(x)?;
         let chunks = self.nearest(x, t.value(), |_, rows, near| {
@@ -255,6 +256,7 @@ impl Bridge for EndsBridge {
         Ok(stacked(&chunks, x.dim()))
     }
 
+    /// Zero: the drift is constant around each curve.
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, _t: UnitTime) -> Result<Array2<f64>> {
         self.check(x)?;
         Ok(Array2::zeros((self.dim(), self.dim())))
@@ -298,6 +300,7 @@ impl Bridge for EndsBridge {
         self.plan_marginal.as_ref().map(|shares| shares.view())
     }
 
+    /// 1 at every time after the start for a relaxed coupling, else t.
     fn growth_by(&self, t: UnitTime) -> f64 {
         let at_once = self.plan_marginal.is_some() && t.value() > 0.0;
         if at_once { 1.0 } else { t.value() }

@@ -177,7 +177,7 @@ impl Pairs {
         for (p, mut row) in sums.rows_mut().into_iter().enumerate() {
             row.assign(&self.sum(parts, p));
         }
-        // Adding zero makes the two zeros equal.
+        // Adding zero turns −0 into 0, so that equal positions have equal bits.
         sums + 0.0
     }
 

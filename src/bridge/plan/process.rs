@@ -228,7 +228,7 @@ impl PlanBridge {
             totals.iter_mut().zip(shares).for_each(|(total, share)| *total += share);
         });
         let shares = self.shares(posterior, x);
-        // For each cell the slopes of its pairs, summed by their shares; and times φ.
+        // For each cell the sum of its pairs' slopes times shares, and the same times φ.
         let none = || Both {
             source: Array2::zeros(pairs.source.dim()),
             target: Array2::zeros(pairs.target.dim()),
@@ -271,6 +271,7 @@ impl Bridge for PlanBridge {
         self.epsilon
     }
 
+    /// ε, the mean variance of the given covariance, or 0 for straight lines and curves.
     fn noise_variance(&self) -> f64 {
         self.noise.variance()
     }
@@ -282,6 +283,8 @@ impl Bridge for PlanBridge {
         }
     }
 
+    /// `(Σ_p w_p g_p − x)/(1−t)` with at least a hundredth of the interval left (Brownian), or the
+    /// velocity of the nearest pairs (straight).
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         self.check(x)?;
         let t = self.inside(t);
@@ -318,7 +321,8 @@ impl Bridge for PlanBridge {
         Ok(sum / (1.0 - t))
     }
 
-    /// Draws a pair by its share at `x`, then goes on along its path: exact, without time steps.
+    /// Draws a pair by its share at x and continues on its path, without time steps. With noise,
+    /// the deviation from the curve shrinks by the factor `(1−to)/(1−from)` and gets new noise.
     fn sample_transition(
         &self,
         x: ArrayView2<'_, f64>,
@@ -335,7 +339,7 @@ impl Bridge for PlanBridge {
         let posterior = Posterior::new(&self.pairs, from, &self.noise);
         let spread = (span * (1.0 - to) / (1.0 - from)).sqrt();
         let (here, there) = (self.pairs.places(from), self.pairs.places(to));
-        // A Brownian bridge around its curve forgets where it was as it nears the end.
+        // The deviation of a Brownian bridge from its curve shrinks towards the end.
         let kept = match self.motion {
             Motion::Straight => 1.0,
             Motion::Brownian => (1.0 - to) / (1.0 - from),
@@ -361,9 +365,9 @@ impl Bridge for PlanBridge {
         self.plan_marginal.as_ref().map(|shares| shares.view())
     }
 
-    /// Its own pairs.
+    /// The pairs of this bridge; masses of equal pairs are added.
     fn link(&self, source: &Snapshot, target: &Snapshot, _: Seed) -> Result<Link> {
-        // A pair may be there more than once, with other shares of the bend.
+        // A pair of cells can appear more than once, with different factors of the bend.
         let mut pairs: Vec<(usize, usize, f64)> = self.pairs().collect();
         pairs.dedup_by(|next, kept| {
             let same = (next.0, next.1) == (kept.0, kept.1);
@@ -375,6 +379,7 @@ impl Bridge for PlanBridge {
         Coupling::new(source.n_cells(), target.n_cells(), pairs).and_then(Link::pairs)
     }
 
+    /// 1 at every time after the start if all growth takes place there, else t.
     fn growth_by(&self, t: UnitTime) -> f64 {
         if self.growth_at_once && t.value() > 0.0 { 1.0 } else { t.value() }
     }

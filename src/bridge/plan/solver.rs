@@ -109,6 +109,7 @@ fn check_pairs(shape: (usize, usize)) -> Result<()> {
 }
 
 impl BridgeSolver for OtSolver {
+    /// A geodesic cost uses the graph of the cells of this interval alone; see `solve_course`.
     fn solve(
         &self,
         problem: &BridgeProblem,
@@ -122,6 +123,7 @@ impl BridgeSolver for OtSolver {
 }
 
 impl CourseSolver for OtSolver {
+    /// A geodesic cost uses the graph of all cells of the course.
     fn solve_course(
         &self,
         course: &Course,

@@ -68,7 +68,7 @@ impl AllPairs {
         let mut values = Array2::ones((self.target.nrows(), dim + 2));
         values.slice_mut(s![.., 2..]).assign(&self.target);
         for (value, log) in values.column_mut(1).iter_mut().zip(&other) {
-            // A cell without mass adds nothing.
+            // A cell without mass does not contribute.
             *value = if log.is_finite() { *log } else { 0.0 };
         }
         let sums = kernel.means(Side::Source, &self.logs, values.view());
@@ -138,7 +138,7 @@ impl AllPairs {
         let kernel = DenseKernel::points(points.view(), self.target.view(), self.epsilon);
         let target: Vec<f64> =
             self.logs.target.iter().zip(weights).map(|(log, weight)| log + weight.ln()).collect();
-        // Rows of the weighted plan sum to one.
+        // With these logarithms the rows of the weighted coupling sum to one.
         let sums = kernel.log_sums(Side::Source, &target);
         let source = sums.into_iter().map(|sum| -sum).collect();
         let mut stream = seed.stream("link/draw", 0);

@@ -68,8 +68,11 @@ pub(super) struct Found {
 /// Why a maximisation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
+    /// The marginal error is small enough.
     Reached,
+    /// The limit of iterations was reached.
     OutOfIterations,
+    /// The potentials moved too far for the kernel.
     Outdated,
 }
 
@@ -100,7 +103,8 @@ impl Ascent<'_> {
     ) -> Result<Found> {
         let mut source = vec![0.0; masses.source.len()];
         let kernel = kernel_at(epsilon);
-        // If the costs are within a few ε of each other, ε need not decrease from a larger value.
+        // If no cost is above 80 ε, the kernel has no vanishing rows, and ε need not decrease from a
+        // larger value.
         let unscaled = HeldKernel::unscaled(&kernel, self.goal.tolerance);
         let dual = Dual::new(masses.clone(), lambdas.map(|lambda| lambda / epsilon));
         let start_value = epsilon
@@ -197,7 +201,9 @@ impl Ascent<'_> {
         }
     }
 
-    /// Maximises the dual with one kernel.
+    /// Maximises the dual with one kernel: Sinkhorn iterations while the marginal error is large,
+    /// Newton steps when it is below 0.3 or after ten iterations. A Newton step that does not raise
+    /// the dual is replaced by a Sinkhorn iteration.
     fn ascend(
         &mut self,
         dual: &Dual,

@@ -70,7 +70,7 @@ impl AnySolver for SinkhornSolver {
     }
 
     fn solver(&self) -> Solver {
-        // The graph of neighbours is that of all cells.
+        // The neighbour graph contains the cells of all times.
         if self.cost.is_geodesic() {
             Solver::Joint(Box::new(self.clone()))
         } else {

@@ -38,6 +38,8 @@ impl SinkhornSolver {
 }
 
 impl BridgeSolver for SinkhornSolver {
+    /// [`SinkhornSolver::fit`] for the Euclidean cost. A geodesic cost uses the graph of the cells
+    /// of this interval alone.
     fn solve(
         &self,
         problem: &BridgeProblem,

@@ -43,7 +43,9 @@ pub(super) struct HeldKernel<'a> {
 /// Chunks of rows in order.
 #[derive(Debug)]
 enum Values {
+    /// In single precision, 4 bytes a pair.
     Single(Vec<Vec<f32>>),
+    /// In double precision, 8 bytes a pair.
     Double(Vec<Vec<f64>>),
 }
 
@@ -173,6 +175,8 @@ impl Kernel for HeldKernel<'_> {
         rise(Side::Source) + rise(Side::Target) <= self.slack
     }
 
+    /// A product with the stored values. If a sum is too small or too large for them, the pairs are
+    /// recomputed.
     fn log_sums(&self, side: Side, other: &[f64]) -> Vec<f64> {
         let factors = self.factors(side.other(), other);
         let mut sums = self.products(side, &factors);
@@ -188,6 +192,7 @@ impl Kernel for HeldKernel<'_> {
         sums
     }
 
+    /// The coupling as the stored values times factors of single cells.
     fn plan<'b>(&'b self, logs: &'b Both) -> Box<dyn Plan + 'b> {
         let factors = |side| self.factors(side, logs.of(side));
         let factors = Both { source: factors(Side::Source), target: factors(Side::Target) };

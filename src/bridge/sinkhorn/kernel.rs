@@ -23,8 +23,16 @@ const COLUMNS: usize = 512;
 /// memory for one block on each thread.
 #[derive(Debug)]
 pub(super) enum DenseKernel<'a> {
-    Points { source: Points<'a>, target: Points<'a>, epsilon: f64 },
-    Cost { cost: &'a dyn Cost, epsilon: f64 },
+    Points {
+        source: Points<'a>,
+        target: Points<'a>,
+        epsilon: f64,
+    },
+    /// Any cost that fills blocks.
+    Cost {
+        cost: &'a dyn Cost,
+        epsilon: f64,
+    },
 }
 
 /// Points with `−½‖x‖²/ε` of each.
@@ -258,7 +266,7 @@ impl<'a> DenseKernel<'a> {
                 }
                 count.fetch_add(found.len() - before, Ordering::Relaxed);
             });
-            // Blocks of columns come one after the other: bring rows together.
+            // Pairs arrive by blocks of columns; sorting brings the pairs of a row together.
             found.sort_by_key(|pair| (pair.source, pair.target));
             found
         });
@@ -310,10 +318,12 @@ pub(super) fn flat(block: &mut Array2<f64>) -> &mut [f64] {
 }
 
 impl Kernel for DenseKernel<'_> {
+    /// Always: every sum is over all pairs.
     fn covers(&self, _: &Both) -> bool {
         true
     }
 
+    /// Log-sum-exp over blocks, without overflow for any potentials.
     fn log_sums(&self, side: Side, other: &[f64]) -> Vec<f64> {
         let offsets = self.with_norms(side.other(), other);
         let chunks = self.in_chunks(side, |rows, blocks| {

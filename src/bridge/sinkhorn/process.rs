@@ -239,7 +239,7 @@ impl Bridge for SinkhornBridge {
         let (kernel, logs) = self.weights(&z, left);
         let ahead = (kernel.means(Side::Source, &logs, self.target.view()) - &z) / (epsilon * left);
         let cells = self.located(source.points(), UnitTime::START)?.0;
-        // The logarithms with which rows of the plan from these cells sum to one.
+        // The logarithms with which the rows of the coupling from these cells sum to one.
         let starts = self.weights(&cells, 1.0).1.source;
         let masses = source.marginal();
         let target = masses.iter().zip(&starts).map(|(mass, log)| mass.ln() + log).collect();
@@ -268,7 +268,7 @@ impl Bridge for SinkhornBridge {
         let n = x.nrows().max(1) as f64;
         let means = kernel.means(Side::Source, &logs, self.target.view());
         let shares = Array1::from(kernel.plan(&logs).times(Side::Target, &vec![1.0; x.nrows()]));
-        // Around one centre for all, so that little is lost to cancellation.
+        // Relative to one centre for all points, so that few digits are lost to cancellation.
         let centre = means.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(self.dim()));
         let (y, means) = (&self.target - &centre, &means - &centre);
         let square = y.t().dot(&(&y * &shares.insert_axis(Axis(1)))) - means.t().dot(&means);

@@ -3,7 +3,9 @@
 /// One of the two snapshots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Side {
+    /// The cells at local time 0.
     Source,
+    /// The cells at local time 1.
     Target,
 }
 

@@ -195,6 +195,7 @@ impl Kernel for SparseKernel {
         self.rows(side).log_sums(other)
     }
 
+    /// The coupling of the selected pairs, stored by source cell and by target cell.
     fn plan<'a>(&'a self, logs: &'a Both) -> Box<dyn Plan + 'a> {
         Box::new(SparsePlan {
             kernel: self,

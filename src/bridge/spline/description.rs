@@ -22,7 +22,7 @@ pub static SPLINE: Description<SplineSolver> = Description {
             get: |solver| solver.members.first()?.relaxation.map(Value::Number),
             set: |solver, value| {
                 let price = number(&RELAXATION, value)?;
-                // No price is too high: the weights are kept.
+                // An infinite price keeps the weights.
                 let relaxation =
                     Some(price).filter(|price| *price < f64::INFINITY || price.is_nan());
                 solver.members.iter_mut().for_each(|member| member.relaxation = relaxation);

@@ -147,6 +147,7 @@ pub struct SplineSolver {
 }
 
 impl Default for SplineSolver {
+    /// One member with λ = 0.5 and φ = 1, without restored noise and attraction.
     fn default() -> Self {
         let members = vec![Member { relaxation: Some(0.5), momentum: 1.0 }];
         Self {
@@ -301,6 +302,8 @@ impl CourseSolver for SplineSolver {
         (0..course.problems().len()).map(|k| self.solve_one(course, k, seed, progress)).collect()
     }
 
+    /// One interval: it needs the couplings of this interval, and for the velocities those of its
+    /// two neighbours.
     fn solve_one(
         &self,
         course: &Course,
