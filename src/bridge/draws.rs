@@ -99,7 +99,7 @@ pub(super) fn pinned_step(
 /// This is systematic sampling: equal steps of the cumulative marginal from a random start. Its
 /// variance is lower than that of independent draws, and `n` draws from `n` equal cells give each
 /// cell once. Takes `O(n_cells + n)` time.
-pub fn draw_cells(marginal: ArrayView1<'_, f64>, n: usize, seed: Seed) -> Vec<usize> {
+pub(crate) fn draw_cells(marginal: ArrayView1<'_, f64>, n: usize, seed: Seed) -> Vec<usize> {
     let offset: f64 = StandardUniform.sample(&mut seed.stream("simulate/draw cells", 0));
     let mut chosen = Vec::with_capacity(n);
     let (mut sum, mut last) = (0.0, 0);

@@ -11,7 +11,7 @@ use crate::data::Snapshot;
 use crate::error::Result;
 
 /// `[SF]²M` under its name.
-pub static SF2M: Description<FlowSolver> = Description {
+pub(crate) static SF2M: Description<FlowSolver> = Description {
     name: "sf2m",
     about: "Neural networks for velocity and score, trained on an entropic coupling without simulation; \
             paths have noise",
@@ -20,7 +20,7 @@ pub static SF2M: Description<FlowSolver> = Description {
 };
 
 /// OT-CFM under its name.
-pub static OT_CFM: Description<FlowSolver> = Description {
+pub(crate) static OT_CFM: Description<FlowSolver> = Description {
     name: "ot-cfm",
     about: "A neural network for the velocity, trained on exact optimal transport; paths have no noise",
     plain: FlowSolver::ot_cfm,
@@ -28,7 +28,7 @@ pub static OT_CFM: Description<FlowSolver> = Description {
 };
 
 /// I-CFM under its name.
-pub static I_CFM: Description<FlowSolver> = Description {
+pub(crate) static I_CFM: Description<FlowSolver> = Description {
     name: "i-cfm",
     about: "A neural network for the velocity, trained on independent pairs; paths have no noise",
     plain: FlowSolver::i_cfm,

@@ -26,7 +26,7 @@ mod solver;
 mod training;
 
 pub use affine::Affine;
-pub use description::{I_CFM, OT_CFM, SF2M};
+pub(crate) use description::{I_CFM, OT_CFM, SF2M};
 pub use networks::{CurvePoint, FlowNetworks};
 pub use process::{FlowBridge, FlowRecord};
 pub use solver::FlowSolver;

@@ -7,7 +7,7 @@ use crate::data::Snapshot;
 use crate::error::Result;
 
 /// The closed form between Gaussians under its name.
-pub static GAUSSIAN: Description<GaussianSolver> = Description {
+pub(crate) static GAUSSIAN: Description<GaussianSolver> = Description {
     name: "gaussian",
     about: "One Gaussian for each snapshot, in closed form: an affine drift, immediate",
     plain: || GaussianSolver {},

@@ -9,6 +9,6 @@ mod description;
 mod process;
 mod solver;
 
-pub use description::GAUSSIAN;
+pub(crate) use description::GAUSSIAN;
 pub use process::{GaussianBridge, GaussianRecord};
 pub use solver::GaussianSolver;

@@ -8,7 +8,7 @@ use crate::bridge::{Choice, Covariance, LightSbSolver};
 use crate::error::Result;
 
 /// LightSB under its name.
-pub static LIGHTSB: Description<LightSbSolver> = Description {
+pub(crate) static LIGHTSB: Description<LightSbSolver> = Description {
     name: "lightsb",
     about: "Gaussian-mixture potentials with all formulas in closed form; any number of cells",
     plain: LightSbSolver::default,

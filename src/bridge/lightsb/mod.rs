@@ -37,7 +37,7 @@ mod start;
 
 pub use choice::Choice;
 pub use covariance::Covariance;
-pub use description::LIGHTSB;
+pub(crate) use description::LIGHTSB;
 pub use gaussians::GaussianMixture;
 pub use mixture::Mixture;
 pub use potential::ConditionalPlan;

@@ -113,11 +113,6 @@ impl OuBridge {
         &*self.inner
     }
 
-    /// Scale and time of z.
-    pub(crate) fn clock(&self) -> Clock {
-        self.place.clock
-    }
-
     /// The centre m of the reference process, d numbers.
     pub fn centre(&self) -> ArrayView1<'_, f64> {
         self.place.centre.view()

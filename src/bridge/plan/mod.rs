@@ -43,7 +43,7 @@ mod solver;
 
 pub use attraction::Attraction;
 pub(super) use costs::{cost_between, course_ground, fit_course};
-pub use description::OT;
+pub(crate) use description::OT;
 pub(super) use description::{COST, HEAT_TIME, N_NEIGHBOURS};
 pub use ends::{Ends, EndsBridge, EndsRecord};
 pub use pairs::Bend;

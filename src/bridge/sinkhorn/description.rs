@@ -11,7 +11,7 @@ use crate::data::Snapshot;
 use crate::error::Result;
 
 /// Sinkhorn under its name.
-pub static SINKHORN: Description<SinkhornSolver> = Description {
+pub(crate) static SINKHORN: Description<SinkhornSolver> = Description {
     name: "sinkhorn",
     about: "Entropic transport between all cells; exact for the observed cells",
     plain: SinkhornSolver::default,

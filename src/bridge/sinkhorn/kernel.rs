@@ -23,16 +23,10 @@ const COLUMNS: usize = 512;
 /// memory for one block on each thread.
 #[derive(Debug)]
 pub(super) enum DenseKernel<'a> {
-    Points {
-        source: Points<'a>,
-        target: Points<'a>,
-        epsilon: f64,
-    },
+    /// The cost ½‖x−y‖² between points, from matrix products.
+    Points { source: Points<'a>, target: Points<'a>, epsilon: f64 },
     /// Any cost that fills blocks.
-    Cost {
-        cost: &'a dyn Cost,
-        epsilon: f64,
-    },
+    Cost { cost: &'a dyn Cost, epsilon: f64 },
 }
 
 /// Points with `−½‖x‖²/ε` of each.

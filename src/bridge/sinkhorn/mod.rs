@@ -45,7 +45,7 @@ mod solver;
 mod sparse;
 
 pub(super) use all_pairs::AllPairs;
-pub use description::SINKHORN;
+pub(crate) use description::SINKHORN;
 pub use plan::EntropicPlan;
 pub(super) use plan::debiased_map;
 pub use process::SinkhornBridge;

@@ -10,7 +10,7 @@ use crate::bridge::{Mass, SinkhornSolver, SplineSolver, Width};
 use crate::error::{Error, Result};
 
 /// Splines under their name.
-pub static SPLINE: Description<SplineSolver> = Description {
+pub(crate) static SPLINE: Description<SplineSolver> = Description {
     name: "spline",
     about: "Transport with relaxed marginals, on curved paths that use the velocities of the \
             neighbouring intervals",
@@ -113,7 +113,7 @@ const PULL_WIDTH: About = About::new(
 .of(GROUP);
 
 /// Whether earlier cells keep their weight, for solvers that leave it to be chosen.
-pub const MASS: About = About::new(
+pub(crate) const MASS: About = About::new(
     "mass",
     Kind::OneOf(Mass::words),
     "Whether earlier cells keep their weight, or may have fewer or more descendants",

@@ -20,5 +20,5 @@ mod noise;
 mod solver;
 mod woven;
 
-pub use description::{MASS, SPLINE};
+pub(crate) use description::{MASS, SPLINE};
 pub use solver::{Mass, Member, SplineSolver, Width};
