@@ -322,7 +322,7 @@ pub const MAX_ITERATIONS: About = About::new(
 pub const TOLERANCE: About = About::new(
     "tolerance",
     Kind::Number { signed: false },
-    "When to stop, in the unit of the solver [default: by solver]",
+    "Stopping criterion, in the unit of the solver [default: by solver]",
 )
 .value("T");
 

@@ -17,7 +17,7 @@ pub(crate) static LIGHTSB: Description<LightSbSolver> = Description {
         parameter!(
             TOLERANCE,
             tolerance,
-            "five iterations together gain less than this, in nats (0.001)."
+            "stops when five iterations together gain less than this, in nats (0.001)."
         ),
         parameter!(N_GAUSSIANS, n_gaussians),
         parameter!(COVARIANCE, covariance),

@@ -20,7 +20,7 @@ pub(crate) static SINKHORN: Description<SinkhornSolver> = Description {
         parameter!(
             TOLERANCE,
             tolerance,
-            "both marginals of the plan are within this, as a sum of differences (1e-7)."
+            "stops when both marginal errors are at most this (1e-7)."
         ),
         parameter!(SOURCE_RELAXATION, source_relaxation),
         parameter!(TARGET_RELAXATION, target_relaxation),
