@@ -22,7 +22,9 @@ use crate::error::{Error, Result};
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Course {
+    /// The times, one more than problems.
     times: Vec<TimePoint>,
+    /// The problems, one for each interval.
     problems: Vec<BridgeProblem>,
 }
 

@@ -28,8 +28,11 @@ use crate::geometry::Epsilon;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct BridgeProblem {
+    /// The snapshot at local time 0.
     source: Snapshot,
+    /// The snapshot at local time 1.
     target: Snapshot,
+    /// Variance of the reference process.
     epsilon: Epsilon,
 }
 

@@ -36,7 +36,9 @@ use crate::rng::Seed;
 /// ```
 #[derive(Debug)]
 pub struct BridgeSeries {
+    /// The times, one more than bridges.
     times: Vec<TimePoint>,
+    /// The bridges, one for each interval.
     bridges: Vec<Box<dyn Bridge>>,
 }
 

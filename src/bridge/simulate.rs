@@ -188,6 +188,7 @@ fn noise_at_the_end(
     step: f64,
     noise: Array2<f64>,
 ) -> Result<Array2<f64>> {
+    /// Rows over which the Jacobian is averaged, at most about.
     const MOST_ROWS: usize = 512;
     if bridge.noise_variance() <= 0.0 || x.nrows() == 0 {
         return Ok(coloured(bridge, noise) * step.sqrt());

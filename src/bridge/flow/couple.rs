@@ -201,7 +201,8 @@ mod tests {
 
     fn coupling(
         kind: CouplingKind,
-        (source, target): (&Snapshot, &Snapshot),
+        source: &Snapshot,
+        target: &Snapshot,
         block: usize,
     ) -> Coupling {
         let cost = SquaredEuclidean::new(source.points(), target.points()).unwrap();
@@ -223,10 +224,10 @@ mod tests {
             };
             coupling.pairs().map(half).sum()
         };
-        let exact = coupling(CouplingKind::Exact, (&source, &target), 200);
+        let exact = coupling(CouplingKind::Exact, &source, &target, 200);
         for (kind, tolerance) in [(CouplingKind::Exact, 1e-12), (CouplingKind::Entropic, 1e-5)] {
-            let whole = coupling(kind, (&source, &target), 200);
-            let blocks = coupling(kind, (&source, &target), 40);
+            let whole = coupling(kind, &source, &target, 200);
+            let blocks = coupling(kind, &source, &target, 40);
             for coupling in [&whole, &blocks] {
                 let (rows, columns) = coupling.marginals();
                 assert!((rows - 1.0 / 90.0).mapv(f64::abs).sum() < tolerance);
@@ -246,7 +247,7 @@ mod tests {
         let target = Snapshot::new(target).unwrap();
         for kind in [CouplingKind::Exact, CouplingKind::Entropic] {
             for block in [10, 2, 1] {
-                let coupling = coupling(kind, (&source, &target), block);
+                let coupling = coupling(kind, &source, &target, block);
                 assert!(coupling.row(1).0.is_empty() && coupling.row(3).0.is_empty());
             }
         }

@@ -56,6 +56,7 @@ fn thinned(cells: Cells<'_>, limit: usize, seed: Seed) -> (Array2<f64>, Array1<f
 /// The regularisation decreases to `epsilon`, or to a fiftieth of the mean cost if that is more,
 /// with fifteen Sinkhorn iterations each.
 fn coupled(source: Cells<'_>, target: Cells<'_>, epsilon: f64) -> Array2<f64> {
+    /// Sinkhorn iterations for each regularisation.
     const ROUNDS: usize = 15;
     let mut cost = product_nt(source.points, target.points) * -1.0;
     let half_square = |row: ArrayView1<'_, f64>| 0.5 * row.dot(&row);

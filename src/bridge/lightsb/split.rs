@@ -18,6 +18,7 @@ pub(super) const LEAST_SHARE: f64 = 1e-2;
 /// correlation that one diagonal Gaussian cannot represent. Takes `O((n_source + n_target) K d²)`
 /// time.
 pub(super) fn revived(objective: &mut Objective<'_>, mixture: &Mixture) -> Option<Mixture> {
+    /// Lengths of the shift that are tried.
     const LENGTHS: [f64; 4] = [1.0, 0.5, 0.25, 0.1];
     let evaluation = objective.evaluate(mixture);
     let least = LEAST_SHARE / mixture.n_gaussians() as f64;
@@ -101,6 +102,7 @@ impl Split {
 /// The largest eigenvalue of a symmetric matrix and its eigenvector of length one, by 60 power
 /// iterations. A rough direction is enough.
 fn largest_eigenvector(matrix: &Array2<f64>) -> (f64, Array1<f64>) {
+    /// Power iterations.
     const ROUNDS: usize = 60;
     let dim = matrix.nrows();
     // A shift by a bound of the spectrum makes the largest eigenvalue also the largest in size.

@@ -164,6 +164,7 @@ fn members(points: ArrayView2<'_, f64>, centres: ArrayView2<'_, f64>) -> Array2<
 /// The `ln α` with which each Gaussian takes `mass` of the source cells: the minimum of the convex
 /// function `E ln c(x) − Σ_k mass_k ln α_k`, by L-BFGS.
 fn balanced(mixture: &Mixture, cells: Cells<'_>, mass: &[f64], epsilon: f64) -> Array1<f64> {
+    /// Largest number of L-BFGS steps.
     const MOST_STEPS: usize = 200;
     let n_gaussians = mass.len();
     let linear = mixture.start_coefficients(epsilon);
@@ -249,6 +250,7 @@ impl Cluster {
 /// Centres by k-means++ and ten rounds of Lloyd's algorithm; k × d, or fewer rows if there are
 /// fewer different points. Takes `O(10 n k d)` time.
 pub(super) fn k_means(cells: Cells<'_>, k: usize, seed: Seed) -> Array2<f64> {
+    /// Rounds of Lloyd's algorithm.
     const ROUNDS: usize = 10;
     let Cells { points, weights } = cells;
     let mut stream = seed.stream("lightsb/k-means", 0);

@@ -243,6 +243,7 @@ impl Ascent<'_> {
         point: &Point,
         goal: f64,
     ) -> Result<Option<Point>> {
+        /// Shortest step that is tried, relative to the first.
         const SHORTEST: f64 = 1e-3;
         let care = Care {
             tolerance: point.error.max(0.3 * goal / point.error).clamp(1e-4, 0.1),
