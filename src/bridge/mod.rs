@@ -42,7 +42,7 @@
 //! // The mean moves from 1 to 5, so the drift at the mean is 4.
 //! let drift = bridge.drift(array![[3.0]].view(), UnitTime::new(0.5)?)?;
 //! assert!((drift[[0, 0]] - 4.0).abs() < 1e-9);
-//! println!("{} after {} iterations", report.stop, report.iterations);
+//! assert_eq!(report.iterations, 1);
 //! # Ok(())
 //! # }
 //! ```
@@ -375,9 +375,8 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
 
     /// Draws `n` cells of the population at time t; n × d.
     ///
-    /// The method draws cells of `source` in proportion to their weights (see
-    /// [`Bridge::sample_transition`] for their way to t). Each cell appears as often as its share
-    /// of `n`, rounded up or down.
+    /// The method draws cells of `source` in proportion to their weights, each as often as its
+    /// share of `n` rounded up or down, and moves them to t with [`Bridge::sample_transition`].
     ///
     /// # Errors
     /// As [`Bridge::drift`].

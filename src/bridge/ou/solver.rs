@@ -33,7 +33,7 @@ use crate::rng::Seed;
 /// use std::sync::Arc;
 /// use sbcell::bridge::{Choice, OuSolver, SinkhornSolver};
 ///
-/// // Cells lose a rate of 0.3 of their distance from the mean of both snapshots.
+/// // Over the interval the reference keeps e^{-0.3} of a cell's distance from the centre.
 /// let inner = Arc::new(SinkhornSolver::default());
 /// let solver = OuSolver { inner, pull: 0.3, centre: Choice::Auto };
 /// assert!(solver.pull > 0.0);
