@@ -1,22 +1,39 @@
-//! All intervals of a time course at once, for solvers that fit one field to all of them.
+//! All intervals of a time course, for solvers that treat them together.
 
 use crate::bridge::BridgeProblem;
 use crate::data::TimePoint;
 use crate::error::{Error, Result};
 
-/// The problems of neighbouring intervals with the times at their ends.
+/// The problems of neighbouring intervals and the times at their ends.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Epsilon;
+/// use sbcell::bridge::{BridgeProblem, Course};
+/// use sbcell::data::Snapshot;
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let cells = Snapshot::new(array![[0.0], [1.0]])?;
+/// let problem = BridgeProblem::new(cells.clone(), cells, Epsilon::new(0.1)?)?;
+/// let course = Course::new(vec![0.0, 2.0, 3.0], vec![problem.clone(), problem])?;
+/// assert_eq!((course.problems().len(), course.dim()), (2, 1));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Course {
+    /// The times, one more than problems.
     times: Vec<TimePoint>,
+    /// The problems, one for each interval.
     problems: Vec<BridgeProblem>,
 }
 
 impl Course {
-    /// Problem `i` leads from `times[i]` to `times[i + 1]`.
+    /// Creates a course in which problem `i` leads from `times[i]` to `times[i + 1]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one problem fewer than times, or the problems differ in
-    /// dimension; [`Error::Parameter`] if there is no problem or the times are not finite and
+    /// [`Error::Shape`] unless there is one more time than problems, or if the problems differ in
+    /// dimension; [`Error::Parameter`] if there is no problem, or if the times are not finite and
     /// strictly increasing.
     pub fn new(times: Vec<TimePoint>, problems: Vec<BridgeProblem>) -> Result<Self> {
         let Some(first) = problems.first() else {
@@ -47,7 +64,7 @@ impl Course {
         Ok(Self { times, problems })
     }
 
-    /// The times, one more than problems.
+    /// The times, one more than problems, strictly increasing.
     pub fn times(&self) -> &[TimePoint] {
         &self.times
     }
@@ -57,7 +74,7 @@ impl Course {
         &self.problems
     }
 
-    /// Number of dimensions.
+    /// Number of dimensions d.
     pub fn dim(&self) -> usize {
         self.problems[0].dim()
     }

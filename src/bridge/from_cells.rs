@@ -1,4 +1,4 @@
-//! A bridge with the cells at its ends: the score of their law, and any diffusion forward or backward.
+//! A bridge with the cells at its ends: score, and simulation forward or backward at any diffusion.
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
@@ -8,11 +8,32 @@ use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 use crate::rng::Seed;
 
-/// A bridge, the weighted cells that it starts from and those that it arrives at.
+/// A bridge together with the weighted cells from which it starts and those at which it arrives.
 ///
-/// Its score is that of the law of the process that starts from these cells
-/// ([`Bridge::score_from`]), so that a bridge which does not know its law by itself can be followed at
-/// any diffusion, forward and backward.
+/// The score is that of the process which starts from these cells ([`Bridge::score_from`]). A
+/// bridge that does not know its own distribution can therefore be simulated at any diffusion,
+/// forward and backward.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{BridgeProblem, FromCells, Simulation, SinkhornSolver, UnitTime, Way};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Seed, Silent};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let source = Snapshot::new(array![[0.0], [1.0], [2.0]])?;
+/// let target = Snapshot::new(array![[4.0], [5.0], [6.0]])?;
+/// let problem = BridgeProblem::new(source.clone(), target.clone(), Epsilon::new(0.2)?)?;
+/// let (bridge, _) = SinkhornSolver::default().fit(&problem, &mut Silent)?;
+/// let ends = FromCells { bridge: &bridge, source: &source, target: &target };
+/// // The third target cell, followed back to the middle by the probability flow.
+/// let way = Way { rows: &[2], to: UnitTime::new(0.5)?, backward: true };
+/// let how = Simulation { diffusion: 0.0, n_steps: 50 };
+/// let middle = ends.follow(way, how, Seed(0))?;
+/// assert!((middle[[0, 0]] - 4.0).abs() < 1.0);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct FromCells<'a> {
     /// The bridge.
@@ -23,34 +44,49 @@ pub struct FromCells<'a> {
     pub target: &'a Snapshot,
 }
 
-/// Which cells are to be moved from one end, and to what time.
+/// Which cells [`FromCells::follow`] moves, from which end, and to which time.
+///
+/// ```
+/// use sbcell::bridge::{UnitTime, Way};
+///
+/// let way = Way { rows: &[0, 0, 3], to: UnitTime::END, backward: false };
+/// assert_eq!(way.rows.len(), 3);
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct Way<'a> {
-    /// Rows of the source; of the target if it goes backward.
+    /// Rows of the source snapshot, or of the target snapshot if `backward`; a row may appear
+    /// several times.
     pub rows: &'a [usize],
-    /// The local time they are moved to.
+    /// The local time at the end of the way.
     pub to: UnitTime,
-    /// Backward in time, from 1.
+    /// Whether the cells move backward in time, from local time 1.
     pub backward: bool,
 }
 
-/// Steps near an end for each unit of `max(1, diffusion²)` that are drawn at once: there the law is that of
-/// single cells, whose score falls off as fast as it grows, and so many steps on it changes by no more than
-/// a quarter of itself from one to the next, and drifts that keep a hundredth of the interval left do so
-/// nearer than that.
+/// Number of steps at an end that are replaced by one exact draw, for each unit of `max(1,
+/// diffusion²)`.
+///
+/// Near an end the distribution is that of single cells, and its score grows without limit. After
+/// eight steps the score changes by at most a quarter of itself from one step to the next. Drifts
+/// that are evaluated with at least a hundredth of the interval left also differ from the true
+/// drift only nearer to the end than that.
 const AT_ONCE: f64 = 8.0;
 
 impl FromCells<'_> {
-    /// Moves the cells of `way` from their end.
+    /// Moves the cells of `way` from their end to the time `way.to`; one row for each entry of
+    /// `way.rows`, n × d.
     ///
-    /// Where cells have no density, because the law at this end is that of the cells themselves, no score
-    /// is known and nothing but the process itself leaves them: it is drawn exactly up to a time nearby
-    /// (within a fiftieth of the interval at 100 steps), and followed at the wanted diffusion from there.
-    /// Steps are even in the angle θ of `t = sin² θ`, which is short steps at both ends. Time two
-    /// evaluations of drift and score for each step, that is `O(n · n_cells · dim)` for most bridges.
+    /// Where the cells themselves are the distribution, it has no density and no score. The method
+    /// then draws the process exactly up to a time near the end (within a fiftieth of the interval
+    /// at 100 steps) and simulates it from there with the diffusion of `how`. Backward, the exact
+    /// draw takes a source cell for each target cell by the coupling, and the pinned path between
+    /// them.
+    ///
+    /// Steps are equal in the angle θ of `t = sin² θ`, and therefore short at both ends. Each step
+    /// evaluates drift and score twice: `O(n · n_cells · d)` time a step for most bridges.
     ///
     /// # Errors
-    /// As [`simulate`]; [`Error::Parameter`] if the bridge knows no score and one is needed.
+    /// As [`simulate`]; [`Error::Parameter`] if a score is needed and the bridge does not know one.
     pub fn follow(&self, way: Way<'_>, how: Simulation, seed: Seed) -> Result<Array2<f64>> {
         let Way { rows, to, backward } = way;
         let (start, cells) =
@@ -71,7 +107,7 @@ impl FromCells<'_> {
             first =
                 if itself || at_once >= n_steps as f64 { n_steps } else { at_once.ceil() as usize };
             let near = time(first)?;
-            // A bridge without any score is not to be followed as if it had one.
+            // Without a score in the interior, every other diffusion would be wrong.
             if !itself && self.score(x.view(), near)?.is_none() {
                 return Err(no_score(how.diffusion));
             }
@@ -80,13 +116,14 @@ impl FromCells<'_> {
         for i in first..n_steps {
             let how = Simulation { n_steps: 1, ..how };
             let seed = seed.child("from cells/step", i as u64);
-            x = simulate(self, x.view(), (time(i)?, time(i + 1)?), how, seed)?;
+            x = simulate(self, x.view(), time(i)?, time(i + 1)?, how, seed)?;
         }
         Ok(x)
     }
 
-    /// Draws the cells `x` of one end at the time of `way`: the transition of the bridge forward; backward, by its plan, a
-    /// source cell for each of the target cells and the pinned path between the two.
+    /// Draws the cells `x` of one end at the time of `way`: forward by the transition kernel of the
+    /// bridge; backward by the coupling, which gives a source cell for each target cell, and the
+    /// pinned path between the two.
     fn leave(&self, x: Array2<f64>, way: Way<'_>, seed: Seed) -> Result<Array2<f64>> {
         let Way { rows, to, backward } = way;
         if !backward {
@@ -95,10 +132,11 @@ impl FromCells<'_> {
         let link = self.bridge.link(self.source, self.target, seed.child("link", 0))?;
         let starts = link.draw_back(rows, seed.child("ends", 0))?;
         let starts = self.source.points().select(Axis(0), &starts);
-        self.bridge.sample_pinned(starts.view(), x.view(), (UnitTime::START, to), seed)
+        self.bridge.sample_pinned(starts.view(), x.view(), UnitTime::START, to, seed)
     }
 }
 
+/// The error for a simulation that needs a score, with a bridge that does not know one.
 pub(super) fn no_score(diffusion: f64) -> Error {
     Error::Parameter {
         name: "diffusion",
@@ -224,8 +262,10 @@ mod tests {
         let (zero, var0, mean1, var1) = (array![0.0], array![1.0], array![2.0], array![0.3]);
         let epsilon = 0.5;
         let bridge = LightSbBridge::from_gaussians(
-            (zero.view(), var0.view()),
-            (mean1.view(), var1.view()),
+            zero.view(),
+            var0.view(),
+            mean1.view(),
+            var1.view(),
             Epsilon::new(epsilon).unwrap(),
         )
         .unwrap();

@@ -2,38 +2,47 @@
 
 use serde::{Deserialize, Serialize};
 
-/// How a path weighs its ends.
+/// Weights α and β of the two ends along a path, `x_t = α(t) x₀ + β(t) x₁`, plus noise.
+///
+/// ```
+/// use sbcell::bridge::{FlowSolver, PathShape};
+///
+/// let solver = FlowSolver { path: PathShape::Trigonometric, ..FlowSolver::i_cfm() };
+/// assert!(solver.check().is_ok());
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PathShape {
     /// `α = 1 − t`, `β = t`: a straight line at constant speed.
     #[default]
     Linear,
-    /// `α = cos(πt/2)`, `β = sin(πt/2)`: keeps the variance of independent ends.
+    /// `α = cos(πt/2)`, `β = sin(πt/2)`: preserves the variance of independent ends.
     Trigonometric,
 }
 
-/// The path `x_t = α(t) x₀ + β(t) x₁ + γ(t) z`, `z ~ N(0, I)`, with `γ² = ε t (1−t)`.
+/// The path `x_t = α(t) x₀ + β(t) x₁ + γ(t) z` with `z ~ N(0, I)` and `γ² = ε t (1−t)`.
 ///
-/// With `w = E[α' x₀ + β' x₁ | x_t]` and the score `s = ∇ log p_t = −E[z | x_t] / γ`, the velocity
-/// that carries the law of `x_t` is `v = E[ẋ_t | x_t] = w − γ γ' s`. The conditional velocity `ẋ_t`
-/// itself has a term `γ' z` whose variance is not bounded at the ends; `w` and `γ γ'` are.
+/// Let `w = E[α' x₀ + β' x₁ | x_t]` and `s = ∇ log p_t = −E[z | x_t]/γ`, the score. The velocity
+/// that moves the distribution of `x_t` is `v = E[ẋ_t | x_t] = w − γ γ' s`. The conditional
+/// velocity `ẋ_t` itself contains the term `γ' z`, whose variance is not bounded at the ends; `w`
+/// and `γ γ'` are bounded. The solver therefore learns `w` and `s`, not `v`.
 ///
-/// `Linear` with the noise of the reference is the Brownian bridge of `[SF]²M` and without noise
-/// the path of OT-CFM and I-CFM. Source: Albergo, Boffi, Vanden-Eijnden 2023 (arXiv 2303.08797);
-/// Tong et al. 2024 (arXiv 2302.00482, 2307.03672).
+/// `Linear` with the noise of the reference process is the Brownian bridge of `[SF]²M`. Without
+/// noise it is the path of OT-CFM and I-CFM.
+///
+/// Source: Albergo, Boffi, Vanden-Eijnden 2023 (arXiv 2303.08797); Tong et al. 2024 (arXiv
+/// 2302.00482, 2307.03672).
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Interpolant {
-    /// How the ends are weighed.
-    pub shape: PathShape,
+pub(crate) struct Interpolant {
+    /// The weights of the ends.
+    pub(crate) shape: PathShape,
     /// ε of `γ² = ε t (1−t)`; 0 for paths without noise.
-    pub epsilon: f64,
+    pub(crate) epsilon: f64,
 }
 
 impl Interpolant {
     /// `(α, β)` at local time `t`.
-    #[must_use]
-    pub fn weights(&self, t: f64) -> (f64, f64) {
+    pub(crate) fn weights(&self, t: f64) -> (f64, f64) {
         match self.shape {
             PathShape::Linear => (1.0 - t, t),
             PathShape::Trigonometric => {
@@ -44,8 +53,7 @@ impl Interpolant {
     }
 
     /// `(α', β')` at local time `t`.
-    #[must_use]
-    pub fn speeds(&self, t: f64) -> (f64, f64) {
+    pub(crate) fn speeds(&self, t: f64) -> (f64, f64) {
         match self.shape {
             PathShape::Linear => (-1.0, 1.0),
             PathShape::Trigonometric => {
@@ -57,45 +65,43 @@ impl Interpolant {
     }
 
     /// `γ²` at local time `t`.
-    #[must_use]
-    pub fn noise_variance(&self, t: f64) -> f64 {
+    pub(crate) fn noise_variance(&self, t: f64) -> f64 {
         self.epsilon * t * (1.0 - t)
     }
 
-    /// `γ γ' = ε (1 − 2t) / 2`, half the slope of the variance; finite at the ends, where `γ'` is not.
-    #[must_use]
-    pub fn noise_pull(&self, t: f64) -> f64 {
+    /// `γ γ' = ε (1 − 2t)/2`, half the slope of the variance. It is finite at the ends, where `γ'`
+    /// is not.
+    pub(crate) fn noise_pull(&self, t: f64) -> f64 {
         self.epsilon * (0.5 - t)
-    }
-
-    /// `x_t` of one coordinate with ends `x0`, `x1` and noise `z`.
-    #[must_use]
-    pub fn point(&self, x0: f64, x1: f64, z: f64, t: f64) -> f64 {
-        let (alpha, beta) = self.weights(t);
-        alpha * x0 + beta * x1 + self.noise_variance(t).sqrt() * z
-    }
-
-    /// `ẋ_t = α' x₀ + β' x₁ + γ' z`; infinite at the ends if there is noise.
-    #[must_use]
-    pub fn conditional_velocity(&self, x0: f64, x1: f64, z: f64, t: f64) -> f64 {
-        let (alpha, beta) = self.speeds(t);
-        let ends = alpha * x0 + beta * x1;
-        if self.epsilon > 0.0 {
-            return ends + self.noise_pull(t) / self.noise_variance(t).sqrt() * z;
-        }
-        ends
-    }
-
-    /// `∇ log p(x_t | x₀, x₁) = −z / γ`; infinite at the ends or without noise.
-    #[must_use]
-    pub fn conditional_score(&self, z: f64, t: f64) -> f64 {
-        -z / self.noise_variance(t).sqrt()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    impl Interpolant {
+        /// `x_t` of one coordinate with ends `x0`, `x1` and noise `z`.
+        fn point(&self, x0: f64, x1: f64, z: f64, t: f64) -> f64 {
+            let (alpha, beta) = self.weights(t);
+            alpha * x0 + beta * x1 + self.noise_variance(t).sqrt() * z
+        }
+
+        /// `ẋ_t = α' x₀ + β' x₁ + γ' z`; infinite at the ends if there is noise.
+        fn conditional_velocity(&self, x0: f64, x1: f64, z: f64, t: f64) -> f64 {
+            let (alpha, beta) = self.speeds(t);
+            let ends = alpha * x0 + beta * x1;
+            if self.epsilon > 0.0 {
+                return ends + self.noise_pull(t) / self.noise_variance(t).sqrt() * z;
+            }
+            ends
+        }
+
+        /// `∇ log p(x_t | x₀, x₁) = −z / γ`; infinite at the ends or without noise.
+        fn conditional_score(&self, z: f64, t: f64) -> f64 {
+            -z / self.noise_variance(t).sqrt()
+        }
+    }
 
     const SHAPES: [PathShape; 2] = [PathShape::Linear, PathShape::Trigonometric];
 

@@ -1,14 +1,64 @@
 //! THE SCHRÖDINGER BRIDGE: a solver takes a problem and gives a bridge and a report.
+//!
+//! # Overview
+//!
+//! - A [`BridgeProblem`] consists of two [snapshots](crate::data::Snapshot) and ε, the variance of
+//!   the reference process per unit of local time.
+//! - A [`BridgeSolver`] solves one problem. A [`CourseSolver`] solves all intervals of a [`Course`]
+//!   together. A solver is a plain struct of hyperparameters with `Default`.
+//! - A [`Bridge`] is the fitted process on local time from 0 to 1. It has a drift, a Jacobian,
+//!   draws and couplings. The [`FitReport`] beside it says how the solve went.
+//! - A [`BridgeSeries`] contains one bridge for each interval of a time course and takes real
+//!   times.
+//!
+//! # Solvers
+//!
+//! | solver | problem that it solves | bridge |
+//! |---|---|---|
+//! | [`LightSbSolver`] | Schrödinger bridge with a Gaussian-mixture potential | [`LightSbBridge`] |
+//! | [`GaussianSolver`] | Schrödinger bridge between two Gaussians, in closed form | [`GaussianBridge`] |
+//! | [`SinkhornSolver`] | entropic optimal transport between all cells | [`SinkhornBridge`] |
+//! | [`OtSolver`] | exact optimal transport, the limit ε → 0 | [`PlanBridge`] |
+//! | [`SplineSolver`] | transport with relaxed marginals, on cubic paths | [`PlanBridge`] |
+//! | [`FlowSolver`] | flow and score matching with neural networks | [`FlowBridge`] |
+//! | [`OuSolver`] | any of these for an Ornstein-Uhlenbeck reference | [`OuBridge`] |
+//!
+//! `docs/METHODS.md` derives the formulas. The module [`describe`] contains the names and
+//! parameters under which the command line offers a solver.
+//!
+//! # Example
+//!
+//! ```
+//! use ndarray::array;
+//! use sbcell::bridge::{Bridge, BridgeProblem, BridgeSolver, GaussianSolver, UnitTime};
+//! use sbcell::data::Snapshot;
+//! use sbcell::{Epsilon, Seed, Silent};
+//!
+//! # fn main() -> sbcell::Result<()> {
+//! let source = Snapshot::new(array![[0.0], [1.0], [2.0]])?;
+//! let target = Snapshot::new(array![[4.0], [5.0], [6.0]])?;
+//! let problem = BridgeProblem::new(source, target, Epsilon::new(0.1)?)?;
+//! let (bridge, report) = GaussianSolver {}.solve(&problem, Seed(0), &mut Silent)?;
+//! // The mean moves from 1 to 5, so the drift at the mean is 4.
+//! let drift = bridge.drift(array![[3.0]].view(), UnitTime::new(0.5)?)?;
+//! assert!((drift[[0, 0]] - 4.0).abs() < 1e-9);
+//! assert_eq!(report.iterations, 1);
+//! # Ok(())
+//! # }
+//! ```
 
 mod coupling;
 mod course;
 pub mod describe;
+mod draws;
 mod flow;
 mod from_cells;
 mod gaussian;
 mod interpolant;
 mod lightsb;
 mod link;
+#[cfg(test)]
+mod link_known;
 mod ou;
 mod plan;
 mod problem;
@@ -24,31 +74,49 @@ use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 pub use coupling::{Coupling, CouplingKind};
 pub use course::Course;
 pub use describe::{AnySolver, CourseSize, Described, Held, Property, Solver};
-pub use flow::{
-    Affine, CurvePoint, FlowBridge, FlowNetworks, FlowRecord, FlowSolver, I_CFM, OT_CFM, SF2M,
-};
+pub use draws::brownian_bridge_sample;
+pub(crate) use draws::draw_cells;
+use draws::{noise, pinned_step};
+#[doc(hidden)]
+pub use flow::{Affine, FlowRecord};
+pub use flow::{CurvePoint, FlowBridge, FlowNetworks, FlowSolver};
+pub(crate) use flow::{I_CFM, OT_CFM, SF2M};
 pub use from_cells::{FromCells, Way};
-pub use gaussian::{GAUSSIAN, GaussianBridge, GaussianRecord, GaussianSolver};
-pub use interpolant::{Interpolant, PathShape};
+pub(crate) use gaussian::GAUSSIAN;
+#[doc(hidden)]
+pub use gaussian::GaussianRecord;
+pub use gaussian::{GaussianBridge, GaussianSolver};
+use interpolant::Interpolant;
+pub use interpolant::PathShape;
+pub(crate) use lightsb::LIGHTSB;
+#[doc(hidden)]
+pub use lightsb::LightSbRecord;
 pub use lightsb::{
-    Choice, ConditionalPlan, Covariance, GaussianMixture, LIGHTSB, LightSbBridge, LightSbRecord,
-    LightSbSolver, Mixture,
+    Choice, ConditionalPlan, Covariance, GaussianMixture, LightSbBridge, LightSbSolver, Mixture,
 };
 pub use link::Link;
-pub use ou::{Clock, OuBridge, OuRecord, OuSolver};
-pub use plan::{
-    Attraction, Bend, Ends, EndsBridge, EndsRecord, Motion, OT, OtSolver, PlanBridge, PlanRecord,
-};
+pub(crate) use ou::Clock;
+#[doc(hidden)]
+pub use ou::OuRecord;
+pub use ou::{OuBridge, OuSolver};
+pub(crate) use plan::OT;
+#[doc(hidden)]
+pub use plan::{Attraction, Bend, Ends, EndsBridge, EndsRecord, PlanRecord};
+pub use plan::{Motion, OtSolver, PlanBridge};
 pub use problem::{BridgeProblem, UnitTime};
 pub use record::BridgeRecord;
 pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
-use simulate::pinned_step;
-pub use simulate::{Simulation, brownian_bridge_sample, draw_cells, euler_maruyama, simulate};
-pub use sinkhorn::{
-    AllPairs, EntropicPlan, SINKHORN, SinkhornBridge, SinkhornRecord, SinkhornSolver, debiased_map,
-};
-pub use spline::{MASS, Mass, Member, SPLINE, SplineSolver, Width, Woven};
+pub use simulate::{Simulation, euler_maruyama, simulate};
+#[doc(hidden)]
+pub use sinkhorn::EntropicPlan;
+pub(crate) use sinkhorn::SINKHORN;
+#[doc(hidden)]
+pub use sinkhorn::SinkhornRecord;
+use sinkhorn::{AllPairs, debiased_map};
+pub use sinkhorn::{SinkhornBridge, SinkhornSolver};
+pub(crate) use spline::{MASS, SPLINE};
+pub use spline::{Mass, Member, SplineSolver, Width};
 
 use crate::data::Snapshot;
 use crate::error::Result;
@@ -56,14 +124,65 @@ use crate::geometry::Epsilon;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// Finds the bridge of a problem. A solver holds hyperparameters and nothing else.
+/// A solver for one interval.
+///
+/// A solver contains hyperparameters and no state between calls. To add a solver, implement this
+/// trait, and [`AnySolver`] if the command line and [`crate::pipeline`] should offer it.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{
+///     Bridge, BridgeProblem, BridgeSolver, FitReport, GaussianBridge, Stop, UnitTime,
+/// };
+/// use sbcell::data::Snapshot;
+/// use sbcell::progress::Progress;
+/// use sbcell::{Epsilon, Result, Seed, Silent};
+///
+/// /// The bridge between the standard Gaussian and the standard Gaussian around 1.
+/// #[derive(Debug)]
+/// struct Fixed;
+///
+/// impl BridgeSolver for Fixed {
+///     fn solve(
+///         &self,
+///         problem: &BridgeProblem,
+///         _: Seed,
+///         _: &mut dyn Progress,
+///     ) -> Result<(Box<dyn Bridge>, FitReport)> {
+///         let (zero, one, unit) = (array![0.0], array![1.0], array![[1.0]]);
+///         let (z, o, u) = (zero.view(), one.view(), unit.view());
+///         let bridge = GaussianBridge::between(z, u, o, u, problem.epsilon())?;
+///         let report = FitReport {
+///             stop: Stop::Converged,
+///             iterations: 0,
+///             objective: 0.0,
+///             start_objective: 0.0,
+///             details: Vec::new(),
+///         };
+///         Ok((Box::new(bridge), report))
+///     }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let cells = Snapshot::new(array![[0.0], [1.0]])?;
+/// let problem = BridgeProblem::new(cells.clone(), cells, Epsilon::new(0.5)?)?;
+/// let (bridge, _) = Fixed.solve(&problem, Seed(0), &mut Silent)?;
+/// let drift = bridge.drift(array![[0.0]].view(), UnitTime::START)?;
+/// assert!(drift[[0, 0]] > 0.0);
+/// # Ok(())
+/// # }
+/// ```
 pub trait BridgeSolver: std::fmt::Debug + Send + Sync {
-    /// Solves `problem`; the same problem and seed give the same bits on any number of threads of one
-    /// machine type.
+    /// Solves `problem`.
+    ///
+    /// The same problem and seed give the same bits on any number of threads of one machine type.
+    /// `progress` receives the steps and can stop the computation.
     ///
     /// # Errors
-    /// A parameter out of range, a problem this solver cannot take, or the stop button. Not
-    /// having converged is no error but [`FitReport::stop`].
+    /// [`crate::Error::Parameter`] for a hyperparameter out of its range or a problem that this
+    /// solver does not accept; [`crate::Error::Numerical`] if the computation fails;
+    /// [`crate::Error::Cancelled`] if `progress` stops it. Missing convergence is not an error: see
+    /// [`FitReport::stop`].
     fn solve(
         &self,
         problem: &BridgeProblem,
@@ -72,10 +191,35 @@ pub trait BridgeSolver: std::fmt::Debug + Send + Sync {
     ) -> Result<(Box<dyn Bridge>, FitReport)>;
 }
 
-/// Finds the bridges of all intervals together. A solver holds hyperparameters and nothing else.
+/// A solver for all intervals of a time course together.
+///
+/// Solvers implement this trait if an interval depends on the others: a geodesic cost needs the
+/// cells of all times, a spline needs the neighbouring intervals, and a network describes the whole
+/// course.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, BridgeProblem, Course, CourseSolver, OtSolver, UnitTime};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Seed, Silent};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let cells = |x: f64| Snapshot::new(array![[x], [x + 1.0]]);
+/// let epsilon = Epsilon::new(0.1)?;
+/// let first = BridgeProblem::new(cells(0.0)?, cells(2.0)?, epsilon)?;
+/// let second = BridgeProblem::new(cells(2.0)?, cells(5.0)?, epsilon)?;
+/// let course = Course::new(vec![0.0, 1.0, 4.0], vec![first, second])?;
+/// let fitted = OtSolver::default().solve_course(&course, Seed(0), &mut Silent)?;
+/// assert_eq!(fitted.len(), 2);
+/// let drift = fitted[1].0.drift(array![[2.0]].view(), UnitTime::START)?;
+/// assert!((drift[[0, 0]] - 3.0).abs() < 1e-9);
+/// # Ok(())
+/// # }
+/// ```
 pub trait CourseSolver: std::fmt::Debug + Send + Sync {
-    /// Solves all intervals of `course`: one bridge and one report for each, in order; the same
-    /// course and seed give the same bits on any number of threads of one machine type.
+    /// Solves all intervals of `course`: one bridge and one report for each interval, in order.
+    ///
+    /// The same course and seed give the same bits on any number of threads of one machine type.
     ///
     /// # Errors
     /// As [`BridgeSolver::solve`].
@@ -86,10 +230,14 @@ pub trait CourseSolver: std::fmt::Debug + Send + Sync {
         progress: &mut dyn Progress,
     ) -> Result<Vec<(Box<dyn Bridge>, FitReport)>>;
 
-    /// Interval `k` of the course, as [`CourseSolver::solve_course`] has it.
+    /// Solves interval `k` (from 0) of the course, with the same result as
+    /// [`CourseSolver::solve_course`].
+    ///
+    /// The default implementation solves the whole course. A solver overrides it if it can solve
+    /// one interval in less time.
     ///
     /// # Errors
-    /// As there; [`crate::Error::Parameter`] if there is no such interval.
+    /// As [`BridgeSolver::solve`]; [`crate::Error::Parameter`] if the course has no interval `k`.
     fn solve_one(
         &self,
         course: &Course,
@@ -98,34 +246,65 @@ pub trait CourseSolver: std::fmt::Debug + Send + Sync {
         progress: &mut dyn Progress,
     ) -> Result<(Box<dyn Bridge>, FitReport)> {
         self.solve_course(course, seed, progress)?.into_iter().nth(k).ok_or_else(|| {
-            let (name, must) = ("interval", "one of the course");
+            let (name, must) = ("interval", "an interval of the course");
             crate::Error::Parameter { name, must, got: k.to_string() }
         })
     }
 }
 
-/// A process `dX = b(X, t) dt + √ε dW` on local time from 0 (source) to 1 (target).
+/// A fitted process `dX = b(X, t) dt + √ε dW` on local time from 0 (source) to 1 (target).
+///
+/// Positions are rows of arrays of shape n × d, in the coordinates of the problem. All rates are
+/// per unit of local time; [`BridgeSeries`] converts them to real time. Draws depend on the seed
+/// only, not on the number of threads.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, GaussianBridge, UnitTime};
+/// use sbcell::{Epsilon, Seed};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let (m0, c0, m1, c1) = (array![0.0], array![[1.0]], array![2.0], array![[1.0]]);
+/// let epsilon = Epsilon::new(0.2)?;
+/// let bridge = GaussianBridge::between(m0.view(), c0.view(), m1.view(), c1.view(), epsilon)?;
+/// let bridge: &dyn Bridge = &bridge;
+/// let x = array![[0.0], [0.5]];
+/// let ends = bridge.sample_transition(x.view(), UnitTime::START, UnitTime::END, Seed(1))?;
+/// assert_eq!(ends.dim(), x.dim());
+/// // The record restores the same bridge.
+/// assert_eq!(bridge.record(), bridge.record());
+/// # Ok(())
+/// # }
+/// ```
 pub trait Bridge: std::fmt::Debug + Send + Sync {
-    /// Number of dimensions.
+    /// Number of dimensions d.
     fn dim(&self) -> usize;
 
-    /// Variance of the reference process per unit of local time.
+    /// Variance ε of the reference process per unit of local time.
     fn epsilon(&self) -> Epsilon;
 
     /// Variance of the noise of this process per unit of local time: ε, or 0 for a process that
     /// moves cells without noise.
+    ///
+    /// If the noise differs between directions ([`Bridge::noise_factor`]), this is its mean over
+    /// the directions.
     fn noise_variance(&self) -> f64 {
         self.epsilon().value()
     }
 
-    /// `L` with `L Lᵀ` the covariance of the noise per unit of local time, for a process whose noise
-    /// is not the same in every direction; [`Bridge::noise_variance`] is then its mean.
+    /// A matrix `L` (d × d) with `L Lᵀ` the covariance of the noise per unit of local time.
+    ///
+    /// `None` if the noise is the same in every direction; [`Bridge::noise_variance`] then
+    /// describes it completely.
     fn noise_factor(&self) -> Option<ArrayView2<'_, f64>> {
         None
     }
 
-    /// The score `∇ log p_t(x)` of the process's law at each row of `x` `(n, dim)`, same shape, if
-    /// this bridge knows it.
+    /// The score `∇ log p_t(x)` of the marginal distribution at time t, at each row of `x` (n × d);
+    /// same shape.
+    ///
+    /// `None` if this bridge does not know the distribution of its cells. [`Bridge::score_from`]
+    /// takes the cells of the source as an argument.
     ///
     /// # Errors
     /// As [`Bridge::drift`].
@@ -134,13 +313,15 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         Ok(None)
     }
 
-    /// The score at `t` of the process that starts from the weighted cells of `source`, at each row
-    /// of `x` `(n, dim)`, same shape; that of [`Bridge::score`] for a bridge that knows its law without
-    /// its cells. `None` where neither has a closed form, and where cells have no density (at 0, and
-    /// at the end of a bridge that ends in cells).
+    /// The score at time t of the process that starts from the weighted cells of `source`, at each
+    /// row of `x` (n × d); same shape.
+    ///
+    /// A bridge that knows its own distribution returns [`Bridge::score`]. The result is `None` if
+    /// the score has no closed form, or if the distribution has no density: at t = 0, and at t = 1
+    /// for a bridge that ends in the observed cells.
     ///
     /// # Errors
-    /// As [`Bridge::drift`]; [`crate::Error::Shape`] if `source` has another dimension.
+    /// As [`Bridge::drift`]; [`crate::Error::Shape`] if the dimension of `source` differs.
     fn score_from(
         &self,
         source: &Snapshot,
@@ -151,21 +332,23 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         self.score(x, t)
     }
 
-    /// The drift `b(x, t)` at each row of `x` `(n, dim)`; the result has the same shape.
+    /// The drift `b(x, t)` at each row of `x` (n × d); same shape.
     ///
     /// # Errors
     /// [`crate::Error::Shape`] if `x` does not have [`Bridge::dim`] columns.
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>>;
 
-    /// The Jacobian `J[a, b] = ∂b_a/∂x_b` averaged over the rows of `x`, `(dim, dim)`.
+    /// The Jacobian of the drift, `J[a, b] = ∂b_a/∂x_b`, averaged over the rows of `x`; d × d.
     ///
     /// # Errors
     /// As [`Bridge::drift`].
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>>;
 
-    /// Draws `X_to` given `X_from = x`, one draw for each row of `x`; without time discretisation
-    /// where the bridge has exact transitions, otherwise in the small steps that it states.
-    /// `from` must not be after `to`; `to` may be 1.
+    /// Draws `X_to` given `X_from = x`, one draw for each row of `x` (n × d).
+    ///
+    /// Draws are exact (without time discretisation) if the bridge knows its transition kernel.
+    /// Otherwise the bridge takes small steps; its own documentation gives their number. `to` may
+    /// be 1.
     ///
     /// # Errors
     /// As [`Bridge::drift`]; [`crate::Error::Parameter`] if `from` is after `to`.
@@ -177,20 +360,23 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         seed: Seed,
     ) -> Result<Array2<f64>>;
 
-    /// The shares of the source cells in the bridge's plan, `n_source`, summing to one, if the
-    /// solver let them differ from the source's marginal; `None` if they are that marginal.
+    /// The weights of the source cells under the coupling, `n_source` numbers that sum to one, if
+    /// the solver relaxed the source marginal. `None` if the coupling keeps the source marginal.
     fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
         None
     }
 
-    /// How much of the growth of the whole interval cells have had at `t`, from 0 at the start to 1
-    /// at the end: t where they multiply at a constant rate.
+    /// The fraction of the interval's growth that has taken place at time t, from 0 to 1.
+    ///
+    /// The default is t: cells multiply at a constant rate.
     fn growth_by(&self, t: UnitTime) -> f64 {
         t.value()
     }
 
-    /// Draws `n` cells of the population at `t`, `(n, dim)`: cells of `source`, each as often as
-    /// its share in the marginal, carried from 0 to `t`.
+    /// Draws `n` cells of the population at time t; n × d.
+    ///
+    /// The method draws cells of `source` in proportion to their weights, each as often as its
+    /// share of `n` rounded up or down, and moves them to t with [`Bridge::sample_transition`].
     ///
     /// # Errors
     /// As [`Bridge::drift`].
@@ -207,26 +393,29 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         self.sample_transition(cells.view(), UnitTime::START, t, seed)
     }
 
-    /// Which cells of `source` go to which cells of `target`: the snapshots at its two ends.
+    /// The coupling between the observed cells of `source` and `target`, the snapshots at the ends
+    /// of this bridge.
     ///
-    /// A bridge of a plan gives that plan. A Schrödinger bridge whose law is a density gives the
-    /// entropic plan between these cells with its own ε, which is the same problem for the cells
-    /// themselves. Any other gives where a draw of the end of each source cell comes down
-    /// ([`Link::of_ends`]).
+    /// - A bridge that was made from a coupling returns this coupling.
+    /// - A Schrödinger bridge that is a continuous distribution returns the entropic coupling of
+    ///   these cells with the same ε: the same problem for the observed cells.
+    /// - Any other bridge draws an end for each source cell and assigns the ends to target cells
+    ///   ([`Link::of_ends`]). This is the default.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if the snapshots are not those of the bridge, in number or dimension.
+    /// [`crate::Error::Shape`] if the numbers of cells or dimensions are not those of the bridge.
     fn link(&self, source: &Snapshot, target: &Snapshot, seed: Seed) -> Result<Link> {
         let seed = seed.child("link/ends", 0);
         let ends = self.sample_transition(source.points(), UnitTime::START, UnitTime::END, seed)?;
         Link::of_ends(ends, source.marginal(), target)
     }
 
-    /// Draws `X_to` given `X_from = x` and `X_1 = end`, row by row; all `(n, dim)`.
+    /// Draws `X_to` given `X_from = x` and `X_1 = end`, row by row; all arrays are n × d.
     ///
-    /// Given both its ends a Schrödinger bridge is the reference between them: for Brownian motion
-    /// of variance ε, `N(x + s (end − x), ε (to−from)(1−to)/(1−from) I)`, s = (to−from)/(1−from).
-    /// Curves of splines are not followed: their pinned paths are straight but for the noise.
+    /// Given both of its ends, a Schrödinger bridge is the reference process pinned to them. For
+    /// Brownian motion of variance ε, with `s = (to−from)/(1−from)`, this is `N(x + s (end − x), ε
+    /// (to−from)(1−to)/(1−from) I)`. The default implementation draws from it; pinned paths
+    /// therefore do not follow the curves of splines.
     ///
     /// # Errors
     /// As [`Bridge::sample_transition`]; [`crate::Error::Shape`] if `x` and `end` differ in shape.
@@ -234,12 +423,13 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         &self,
         x: ArrayView2<'_, f64>,
         end: ArrayView2<'_, f64>,
-        span: (UnitTime, UnitTime),
+        from: UnitTime,
+        to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
-        pinned_step((x, end), span, (self.noise_variance(), self.noise_factor()), seed)
+        pinned_step(x, end, from, to, self.noise_variance(), self.noise_factor(), seed)
     }
 
-    /// The bridge as plain numbers; [`BridgeRecord::restore`] gives it back, bit for bit.
+    /// The bridge as plain numbers. [`BridgeRecord::restore`] returns the same bridge, bit for bit.
     fn record(&self) -> BridgeRecord;
 }

@@ -10,19 +10,40 @@ use crate::bridge::{
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 
-/// The numbers of a kind of bridge, said in the folder of the bridge.
+/// The numbers of one kind of bridge. Each bridge implements this trait in its own folder.
 pub(super) trait Recorded {
     /// Number of dimensions.
     fn dim(&self) -> usize;
 
-    /// As [`BridgeRecord::restore`], between snapshots of this dimension.
+    /// The bridge of these numbers, as [`BridgeRecord::restore`]. The dimension of both snapshots
+    /// is already checked.
     fn revived(self, source: &Snapshot, target: &Snapshot) -> Result<Box<dyn Bridge>>;
 }
 
-/// One line for each kind of bridge.
+/// Defines the variants of [`BridgeRecord`], one line for each kind of bridge.
 macro_rules! records {
     ($($(#[$about:meta])* $kind:ident($record:ident),)+) => {
-        /// Everything that is needed to restore a bridge, bit for bit, from a file.
+        /// The numbers of a bridge, from which [`BridgeRecord::restore`] makes it again, bit for bit.
+        ///
+        /// This enum is the schema of model files: JSON with one key, the kind of the bridge.
+        /// Coordinates of cells are not repeated here; they come from the snapshots.
+        ///
+        /// ```
+        /// use ndarray::array;
+        /// use sbcell::bridge::{Bridge, BridgeProblem, BridgeRecord, BridgeSolver, GaussianSolver};
+        /// use sbcell::data::Snapshot;
+        /// use sbcell::{Epsilon, Seed, Silent};
+        ///
+        /// # fn main() -> sbcell::Result<()> {
+        /// let (x, y) = (Snapshot::new(array![[0.0], [1.0]])?, Snapshot::new(array![[3.0], [5.0]])?);
+        /// let problem = BridgeProblem::new(x.clone(), y.clone(), Epsilon::new(0.1)?)?;
+        /// let (bridge, _) = GaussianSolver {}.solve(&problem, Seed(0), &mut Silent)?;
+        /// let text = serde_json::to_string(&bridge.record()).unwrap();
+        /// let record: BridgeRecord = serde_json::from_str(&text).unwrap();
+        /// assert_eq!(record.restore(&x, &y)?.record(), bridge.record());
+        /// # Ok(())
+        /// # }
+        /// ```
         #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         pub enum BridgeRecord {
@@ -51,7 +72,7 @@ records! {
     /// A [`crate::bridge::LightSbBridge`].
     #[serde(rename = "lightsb")]
     LightSb(LightSbRecord),
-    /// A [`crate::bridge::FlowBridge`]; its networks are in a file of their own.
+    /// A [`crate::bridge::FlowBridge`] without its networks, which are in a separate file.
     Flow(FlowRecord),
     /// A [`crate::bridge::SinkhornBridge`].
     Sinkhorn(SinkhornRecord),
@@ -64,12 +85,12 @@ records! {
 }
 
 impl BridgeRecord {
-    /// The bridge these numbers belong to. `source` and `target` are the snapshots of its problem:
-    /// records hold nothing that can be had from them.
+    /// The bridge of these numbers. `source` and `target` are the snapshots of its problem: a
+    /// record contains nothing that the snapshots already contain.
     ///
     /// # Errors
-    /// [`Error::Shape`] if lengths contradict each other or the snapshots; [`Error::Parameter`]
-    /// if a number is out of its range.
+    /// [`Error::Shape`] if lengths contradict each other or the snapshots; [`Error::Parameter`] if
+    /// a number is out of its range.
     pub fn restore(self, source: &Snapshot, target: &Snapshot) -> Result<Box<dyn Bridge>> {
         let dim = self.dim();
         for snapshot in [source, target].map(Snapshot::dim) {
@@ -82,7 +103,8 @@ impl BridgeRecord {
     }
 }
 
-/// Rows of equal length as an array.
+/// Rows of equal length as an array, (number of rows) × `n_columns`; `what` names the table in
+/// errors.
 pub(super) fn table(
     what: &'static str,
     rows: &[Vec<f64>],

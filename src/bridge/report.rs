@@ -1,14 +1,20 @@
-//! How a solve went.
+//! The report of a solve: why the solver stopped, and its objective.
 
 use serde::{Deserialize, Serialize};
 
 /// Why a solver stopped.
+///
+/// ```
+/// use sbcell::bridge::Stop;
+///
+/// assert_eq!(Stop::MaxIterations.to_string(), "max_iterations");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stop {
-    /// The stopping criterion was met.
+    /// The solver met its stopping criterion. This does not exclude a lower local optimum.
     Converged,
-    /// The limit of iterations was reached first; the result is usable, but say so.
+    /// The solver reached its limit of iterations first. The result is usable; tell the user.
     MaxIterations,
 }
 
@@ -22,23 +28,38 @@ impl std::fmt::Display for Stop {
 }
 
 /// How a solve went.
+///
+/// ```
+/// use sbcell::bridge::{FitReport, Stop};
+///
+/// let report = FitReport {
+///     stop: Stop::Converged,
+///     iterations: 12,
+///     objective: -3.5,
+///     start_objective: 0.25,
+///     details: vec![("n_live".into(), 4.0)],
+/// };
+/// assert!(report.objective <= report.start_objective);
+/// assert_eq!(report.detail("n_live"), Some(4.0));
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FitReport {
-    /// Why it stopped.
+    /// Why the solver stopped.
     pub stop: Stop,
-    /// Iterations done.
+    /// Number of iterations; each solver says what it counts.
     pub iterations: usize,
-    /// The solver's objective at the end, in the unit the solver states. Never above
-    /// [`FitReport::start_objective`].
+    /// The objective at the end, in the unit that the solver documents. It is not above
+    /// [`FitReport::start_objective`]; for solvers of a whole course this holds for the sum over
+    /// its intervals.
     pub objective: f64,
-    /// The objective of the starting point.
+    /// The objective at the initial value.
     pub start_objective: f64,
-    /// What else this solver has to say, by name: columns of `fit.csv`.
+    /// Further numbers of this solver by name. They become columns of `fit.csv`.
     pub details: Vec<(String, f64)>,
 }
 
 impl FitReport {
-    /// The detail called `name`, if this solver gives it.
+    /// The detail with this name, if the solver gives it.
     pub fn detail(&self, name: &str) -> Option<f64> {
         self.details.iter().find(|entry| entry.0 == name).map(|entry| entry.1)
     }

@@ -1,4 +1,4 @@
-//! One bridge per interval of a time course, addressed in the unit of the time column.
+//! One bridge for each interval of a time course, addressed in the unit of the time column.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
@@ -7,22 +7,47 @@ use crate::data::{Snapshot, TimePoint};
 use crate::error::{Error, Result};
 use crate::rng::Seed;
 
-/// Bridges between neighbouring times `t_0 < … < t_n`.
+/// Bridges between neighbouring times `t_0 < … < t_n`, addressed by real time.
 ///
-/// Within the interval from `t_i` to `t_{i+1}` of length `Δ`, local time is `(t − t_i) / Δ`, so
-/// that per unit of real time the drift is `b/Δ` and the variance of the reference `ε/Δ`.
+/// Within the interval from `t_i` to `t_{i+1}` of length Δ, local time is `(t − t_i)/Δ`. Per unit
+/// of real time the drift is therefore `b/Δ` and the variance of the reference process is `ε/Δ`.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, BridgeSeries, GaussianBridge, UnitTime};
+/// use sbcell::Epsilon;
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let unit = array![[1.0]];
+/// let bridge = |from: f64, to: f64| -> sbcell::Result<Box<dyn Bridge>> {
+///     let (a, b) = (array![from], array![to]);
+///     let epsilon = Epsilon::new(0.1)?;
+///     let u = unit.view();
+///     Ok(Box::new(GaussianBridge::between(a.view(), u, b.view(), u, epsilon)?))
+/// };
+/// // Days 2, 3 and 7.
+/// let series = BridgeSeries::new(vec![2.0, 3.0, 7.0], vec![bridge(0.0, 1.0)?, bridge(1.0, -3.0)?])?;
+/// assert_eq!(series.locate(5.0)?, (1, UnitTime::new(0.5)?));
+/// // The mean moves by −4 in four days.
+/// let drift = series.drift(array![[-1.0]].view(), 5.0)?;
+/// assert!((drift[[0, 0]] + 1.0).abs() < 1e-9);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct BridgeSeries {
+    /// The times, one more than bridges.
     times: Vec<TimePoint>,
+    /// The bridges, one for each interval.
     bridges: Vec<Box<dyn Bridge>>,
 }
 
 impl BridgeSeries {
-    /// Bridge `i` leads from `times[i]` to `times[i + 1]`.
+    /// Creates a series in which bridge `i` leads from `times[i]` to `times[i + 1]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one bridge fewer than times, or the bridges differ in
-    /// dimension; [`Error::Parameter`] if there is no bridge or the times are not finite and
+    /// [`Error::Shape`] unless there is one more time than bridges, or if the bridges differ in
+    /// dimension; [`Error::Parameter`] if there is no bridge, or if the times are not finite and
     /// strictly increasing.
     pub fn new(times: Vec<TimePoint>, bridges: Vec<Box<dyn Bridge>>) -> Result<Self> {
         let Some(first) = bridges.first() else {
@@ -50,7 +75,7 @@ impl BridgeSeries {
         Ok(Self { times, bridges })
     }
 
-    /// The times, one more than bridges.
+    /// The times, one more than bridges, strictly increasing.
     pub fn times(&self) -> &[TimePoint] {
         &self.times
     }
@@ -60,18 +85,21 @@ impl BridgeSeries {
         &self.bridges
     }
 
-    /// Number of dimensions.
+    /// Number of dimensions d.
     pub fn dim(&self) -> usize {
         self.bridges[0].dim()
     }
 
-    /// The bridges as plain numbers; with [`BridgeSeries::times`] all there is to restore.
+    /// The bridges as plain numbers. Together with [`BridgeSeries::times`] and the snapshots they
+    /// restore the series.
     pub fn records(&self) -> Vec<BridgeRecord> {
         self.bridges.iter().map(|bridge| bridge.record()).collect()
     }
 
-    /// The interval that `time` is in, and local time there. A time between two intervals is the
-    /// start of the second; the last time is the end of the last.
+    /// The number of the interval that contains `time`, and the local time within it.
+    ///
+    /// A time between two intervals is the start of the later one. The last time is the end of the
+    /// last interval. Takes `O(log n)` time for n intervals.
     ///
     /// # Errors
     /// [`Error::OutsideTimes`] if `time` is before the first or after the last time.
@@ -86,7 +114,7 @@ impl BridgeSeries {
         Ok((interval, UnitTime::new(local.min(1.0))?))
     }
 
-    /// The drift at each row of `x` `(n, dim)`, per unit of real time; same shape.
+    /// The drift at each row of `x` (n × d), per unit of real time; same shape.
     ///
     /// # Errors
     /// As [`BridgeSeries::locate`] and [`Bridge::drift`].
@@ -95,7 +123,8 @@ impl BridgeSeries {
         Ok(self.bridges[interval].drift(x, local)? / self.length(interval))
     }
 
-    /// The Jacobian of the drift averaged over the rows of `x`, per unit of real time.
+    /// The Jacobian of the drift, averaged over the rows of `x` (n × d), per unit of real time; d ×
+    /// d.
     ///
     /// # Errors
     /// As [`BridgeSeries::locate`] and [`Bridge::mean_jacobian`].
@@ -104,16 +133,15 @@ impl BridgeSeries {
         Ok(self.bridges[interval].mean_jacobian(x, local)? / self.length(interval))
     }
 
-    /// Draws `n` cells at `time`, `(n, dim)`.
+    /// Draws `n` cells at `time`; n × d.
     ///
-    /// `snapshots` are those the bridges were fitted to, one for each time. Cells of the snapshot
-    /// before `time` are drawn by their marginal, each as often as its share of `n` rounded up or
-    /// down, and carried to `time` by [`Bridge::population`]; at an observed time they are returned
-    /// as they are.
+    /// `snapshots` are the snapshots to which the bridges were fitted, one for each time. The
+    /// method draws cells of the snapshot before `time` in proportion to their weights and carries
+    /// them to `time` with [`Bridge::population`]. At an observed time it returns observed cells.
     ///
     /// # Errors
-    /// As [`BridgeSeries::locate`]; [`Error::Shape`] if there is not one snapshot for each time,
-    /// or they differ from the bridges in dimension.
+    /// As [`BridgeSeries::locate`]; [`Error::Shape`] unless there is one snapshot for each time, of
+    /// the dimension of the bridges.
     pub fn sample_at(
         &self,
         time: TimePoint,
@@ -143,6 +171,7 @@ impl BridgeSeries {
         self.bridges[interval].population(source, local, n, seed)
     }
 
+    /// Length of an interval in real time.
     fn length(&self, interval: usize) -> f64 {
         self.times[interval + 1] - self.times[interval]
     }
@@ -159,8 +188,8 @@ mod tests {
     fn bridge(from: f64, to: f64) -> Box<dyn Bridge> {
         let (var, epsilon) = (array![1.0], Epsilon::new(0.3).unwrap());
         let (from, to) = (array![from], array![to]);
-        let ends = ((from.view(), var.view()), (to.view(), var.view()));
-        Box::new(LightSbBridge::from_gaussians(ends.0, ends.1, epsilon).unwrap())
+        let (from, to, var) = (from.view(), to.view(), var.view());
+        Box::new(LightSbBridge::from_gaussians(from, var, to, var, epsilon).unwrap())
     }
 
     fn series() -> BridgeSeries {
@@ -197,7 +226,7 @@ mod tests {
         assert_eq!(series.drift(x.view(), 5.0).unwrap(), local / 4.0);
         let local = series.bridges()[1].mean_jacobian(x.view(), half).unwrap();
         assert_eq!(series.mean_jacobian(x.view(), 5.0).unwrap(), local / 4.0);
-        // Cells of the mean move with the means: 4 to the left in 4 units of time.
+        // Cells at the mean move with the means: by −4 in 4 units of time.
         let at_mean = series.drift(array![[-1.0]].view(), 5.0).unwrap()[[0, 0]];
         assert!((at_mean + 1.0).abs() < 1e-12);
     }

@@ -1,105 +1,54 @@
-//! Paths of a process: Brownian bridges between given ends, and small steps of any drift.
+//! Simulation of a process in small steps: Euler–Maruyama, and Heun at any diffusion.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis, Zip, s};
-use rand_distr::{Distribution, StandardNormal, StandardUniform};
+use ndarray::{Array2, ArrayView2, s};
 
 use crate::bridge::from_cells::no_score;
-use crate::bridge::{Bridge, UnitTime};
+use crate::bridge::{Bridge, UnitTime, noise};
 use crate::error::{Error, Result};
-use crate::geometry::Epsilon;
 use crate::linalg::Spectrum;
 use crate::rng::Seed;
 
-/// Rows that share a stream of random numbers; fixed, so that draws do not depend on threads.
-const CHUNK: usize = 256;
-
-/// Draws `X_t` of the Brownian bridge of variance `epsilon` from each row of `start` to the same
-/// row of `end`: `(1−t) x₀ + t x₁ + √(ε t (1−t)) ξ`. All arrays are `(n, dim)`.
+/// Moves each row of `x` (n × d) from `from` to `to` in `n_steps` Euler–Maruyama steps of the
+/// bridge's drift. With no steps it returns `x`.
 ///
-/// With ends drawn from a bridge's plan this is a draw from the bridge at `t`.
+/// Its distribution is wrong by `O(1/n_steps)`. Prefer [`Bridge::sample_transition`], which is
+/// exact for most bridges; this function is for complete paths and for tests. A last step that ends
+/// at time 1 has the noise that is left there (see [`simulate`]). Takes `n_steps` evaluations of
+/// the drift.
 ///
-/// # Errors
-/// [`Error::Shape`] if `start` and `end` differ in shape.
-pub fn brownian_bridge_sample(
-    start: ArrayView2<'_, f64>,
-    end: ArrayView2<'_, f64>,
-    t: UnitTime,
-    epsilon: Epsilon,
-    seed: Seed,
-) -> Result<Array2<f64>> {
-    for (unit, expected, got) in
-        [("rows", start.nrows(), end.nrows()), ("columns", start.ncols(), end.ncols())]
-    {
-        if expected != got {
-            return Err(Error::Shape { what: "the ends of a bridge", unit, expected, got });
-        }
-    }
-    let t = t.value();
-    let deviation = (epsilon.value() * t * (1.0 - t)).sqrt();
-    let mut draws = noise(start.dim(), seed, "simulate/brownian bridge");
-    Zip::from(&mut draws).and(start).and(end).for_each(|draw, start, end| {
-        *draw = (1.0 - t) * start + t * end + deviation * *draw;
-    });
-    Ok(draws)
-}
-
-/// One step of a Brownian motion that is to be at the rows of `ends.1` at time 1, from those of
-/// `ends.0` at the first time of `span` to the second: see [`Bridge::sample_pinned`].
-pub(super) fn pinned_step(
-    ends: (ArrayView2<'_, f64>, ArrayView2<'_, f64>),
-    span: (UnitTime, UnitTime),
-    (variance, factor): (f64, Option<ArrayView2<'_, f64>>),
-    seed: Seed,
-) -> Result<Array2<f64>> {
-    let (x, end) = ends;
-    for (unit, expected, got) in
-        [("rows", x.nrows(), end.nrows()), ("columns", x.ncols(), end.ncols())]
-    {
-        if expected != got {
-            return Err(Error::Shape { what: "the ends of a path", unit, expected, got });
-        }
-    }
-    let (step, left) = (span.0.until(span.1)?, 1.0 - span.0.value());
-    if step <= 0.0 || left <= 0.0 {
-        return Ok(x.to_owned());
-    }
-    let share = step / left;
-    let deviation = (step * (1.0 - span.1.value()).max(0.0) / left).sqrt();
-    let mut draws = noise(x.dim(), seed, "simulate/pinned");
-    draws = match factor {
-        Some(factor) => draws.dot(&factor.t()),
-        None => draws * variance.sqrt(),
-    };
-    Zip::from(&mut draws).and(x).and(end).for_each(|draw, x, end| {
-        *draw = (1.0 - share) * x + share * end + deviation * *draw;
-    });
-    Ok(draws)
-}
-
-/// Moves each row of `x` `(n, dim)` from the first to the second time of `span` by `n_steps`
-/// Euler–Maruyama steps of the bridge's drift. A zero number of steps returns `x`.
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{GaussianBridge, UnitTime, euler_maruyama};
+/// use sbcell::{Epsilon, Seed};
 ///
-/// Its law is wrong by `O(1 / n_steps)`: [`Bridge::sample_transition`] is exact and faster; this
-/// is for whole paths of bridges whose transitions are not known, and for tests. A last step that ends
-/// at 1 has the noise that is left there (`noise_at_the_end`). Time `n_steps` evaluations of the drift.
+/// # fn main() -> sbcell::Result<()> {
+/// let (m0, c0, m1, c1) = (array![0.0], array![[1e-4]], array![1.0], array![[1e-4]]);
+/// let epsilon = Epsilon::new(1e-4)?;
+/// let bridge = GaussianBridge::between(m0.view(), c0.view(), m1.view(), c1.view(), epsilon)?;
+/// let x = array![[0.0]];
+/// let y = euler_maruyama(&bridge, x.view(), UnitTime::START, UnitTime::END, 20, Seed(1))?;
+/// assert!((y[[0, 0]] - 1.0).abs() < 0.1);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
-/// As [`Bridge::drift`]; [`Error::Parameter`] if `span` goes backwards.
+/// As [`Bridge::drift`]; [`Error::Parameter`] if `to` is before `from`.
 pub fn euler_maruyama(
     bridge: &dyn Bridge,
     x: ArrayView2<'_, f64>,
-    span: (UnitTime, UnitTime),
+    from: UnitTime,
+    to: UnitTime,
     n_steps: usize,
     seed: Seed,
 ) -> Result<Array2<f64>> {
-    let from = span.0.value();
-    let step = span.0.until(span.1)? / n_steps.max(1) as f64;
+    let step = from.until(to)? / n_steps.max(1) as f64;
     let mut x = x.to_owned();
     for i in 0..n_steps {
-        let now = UnitTime::new(from + step * i as f64)?;
+        let now = UnitTime::new(from.value() + step * i as f64)?;
         let drift = bridge.drift(x.view(), now)?;
         let noise = noise(x.dim(), seed.child("simulate/step", i as u64), "simulate/euler");
-        let jump = if i + 1 == n_steps && span.1 == UnitTime::END {
+        let jump = if i + 1 == n_steps && to == UnitTime::END {
             noise_at_the_end(bridge, x.view(), now, step, noise)?
         } else {
             coloured(bridge, noise) * step.sqrt()
@@ -111,37 +60,71 @@ pub fn euler_maruyama(
 }
 
 /// How [`simulate`] moves cells.
+///
+/// ```
+/// use sbcell::bridge::Simulation;
+///
+/// // The probability flow, in 100 steps.
+/// let flow = Simulation { diffusion: 0.0, n_steps: 100 };
+/// assert_eq!(flow.n_steps, 100);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Simulation {
-    /// Diffusion in units of the process's own: 1 the process itself, 0 its probability flow, an
-    /// ordinary differential equation; not negative.
+    /// Standard deviation of the noise relative to the process: 1 is the process itself, 0 its
+    /// probability flow (an ordinary differential equation); not negative.
     pub diffusion: f64,
-    /// Steps over the span.
+    /// Number of steps from start to end.
     pub n_steps: usize,
 }
 
-/// Moves each row of `x` `(n, dim)` from the first to the second time of `span`, forward or
-/// backward, at any rate of diffusion.
+/// Moves each row of `x` (n × d) from `from` to `to`, forward or backward, at any diffusion.
 ///
-/// With `g = diffusion · √ε`, the processes `dX = [v ± (g²/2) s] dt + g dW` (plus forward, minus
-/// backward in time) all have the law of the bridge at every time if they start from it, where
-/// `s` is the score and `v = b − (ε/2) s` the velocity of the probability flow (Tong et al. 2024,
-/// arXiv 2307.03672; Albergo et al. 2023, arXiv 2303.08797). What differs is which cells are
-/// descended from which.
+/// Let `g = diffusion · √ε`, `s` the score and `v = b − (ε/2) s` the velocity of the probability
+/// flow. Every process `dX = [v ± (g²/2) s] dt + g dW` (plus forward, minus backward in time) that
+/// starts from the distribution of the bridge has this distribution at every time (Tong et al.
+/// 2024, arXiv 2307.03672; Albergo et al. 2023, arXiv 2303.08797). The processes differ in which
+/// cells descend from which.
 ///
-/// Steps of Heun (predictor and corrector, the noise drawn once), of weak order two for noise that
-/// does not depend on place. The last step of a span that ends at 0 or 1 is one of Euler, since a
-/// drift may be singular there: that of the process itself with the noise that is left at 1
-/// (`noise_at_the_end`); of any other diffusion, and at 0, that of the probability flow, which has
-/// the same law and no noise. Time two evaluations of drift and score for each step.
+/// The method is Heun's: a predictor, a corrector, and noise that is drawn once for both. For noise
+/// that does not depend on the position it has weak order two. If the way ends at time 0 or 1, the
+/// last step is an Euler step, because the drift can be singular there:
+///
+/// - The process itself (diffusion 1, forward) gets the noise `Cov(X₁ | X_t = x) = h (I + h J(x))
+///   A`, with the length h of the step, the Jacobian J of the drift and the covariance A of the
+///   noise.
+/// - Any other diffusion, and every way that ends at 0, takes a step of the probability flow. It
+///   has the same distribution and no noise.
+///
+/// Each step evaluates drift and score twice.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{GaussianBridge, Simulation, UnitTime, simulate};
+/// use sbcell::{Epsilon, Seed};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let (m0, c0, m1, c1) = (array![0.0], array![[1.0]], array![2.0], array![[4.0]]);
+/// let epsilon = Epsilon::new(0.5)?;
+/// let bridge = GaussianBridge::between(m0.view(), c0.view(), m1.view(), c1.view(), epsilon)?;
+/// // Backward along the probability flow: one standard deviation above the mean stays so.
+/// let (x, half) = (array![[4.0]], UnitTime::new(0.5)?);
+/// let how = Simulation { diffusion: 0.0, n_steps: 200 };
+/// let y = simulate(&bridge, x.view(), UnitTime::END, half, how, Seed(0))?;
+/// let expected = 1.0 + bridge.covariance(half)[[0, 0]].sqrt();
+/// assert!((y[[0, 0]] - expected).abs() < 1e-2);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
-/// As [`Bridge::drift`]; [`Error::Parameter`] if `diffusion` is negative or not finite, no step is
-/// allowed though times differ, or a score is needed and the bridge knows none.
+/// As [`Bridge::drift`]; [`Error::Parameter`] if `diffusion` is negative or not finite, if
+/// `n_steps` is 0 although the times differ, or if a score is needed and the bridge does not know
+/// one.
 pub fn simulate(
     bridge: &dyn Bridge,
     x: ArrayView2<'_, f64>,
-    span: (UnitTime, UnitTime),
+    from: UnitTime,
+    to: UnitTime,
     how: Simulation,
     seed: Seed,
 ) -> Result<Array2<f64>> {
@@ -150,7 +133,7 @@ pub fn simulate(
         let (name, must) = ("diffusion", "finite and ≥ 0");
         return Err(Error::Parameter { name, must, got: diffusion.to_string() });
     }
-    let (from, to) = (span.0.value(), span.1.value());
+    let (from, to) = (from.value(), to.value());
     let length = to - from;
     let mut x = x.to_owned();
     if length.abs() < f64::MIN_POSITIVE {
@@ -189,14 +172,15 @@ pub fn simulate(
     Ok(x)
 }
 
-/// The noise of a last step of length `step`, from the rows of `x` at `now` to local time 1; `noise` is
-/// standard normal, of the shape of `x`.
+/// The noise of a last step of length `step`, from the rows of `x` at `now` to local time 1.
+/// `noise` is standard normal, of the shape of `x`.
 ///
-/// Over the last step the drift is the way to the mean end, `x + h b = E[X₁ | X_t = x]`, and the end
-/// scatters around it with `Cov(X₁ | X_t = x) = h (I + h J(x)) A`, where `J = ∂b/∂x` and `A` is the
-/// covariance of the noise per unit of time: both are exact if the reference is Brownian and `h = 1 − t`
-/// (Tweedie). Nothing is left where the process ends in points, all of `h A` where the target is wide. J
-/// is taken as its mean over the rows (over 512 of them at most), which is exact for Gaussian laws.
+/// Over the last step the drift leads to the mean end, `x + h b = E[X₁ | X_t = x]`. The end
+/// scatters around it with `Cov(X₁ | X_t = x) = h (I + h J(x)) A`, where `J = ∂b/∂x` and A is the
+/// covariance of the noise per unit of time. Both are exact if the reference is Brownian and `h = 1
+/// − t` (Tweedie's formula). The covariance is zero where the process ends in single points, and `h
+/// A` where the target is wide. J is the mean over the rows (at most 512 of them), which is exact
+/// for Gaussian distributions.
 fn noise_at_the_end(
     bridge: &dyn Bridge,
     x: ArrayView2<'_, f64>,
@@ -204,6 +188,7 @@ fn noise_at_the_end(
     step: f64,
     noise: Array2<f64>,
 ) -> Result<Array2<f64>> {
+    /// Rows over which the Jacobian is averaged, at most about.
     const MOST_ROWS: usize = 512;
     if bridge.noise_variance() <= 0.0 || x.nrows() == 0 {
         return Ok(coloured(bridge, noise) * step.sqrt());
@@ -228,16 +213,19 @@ fn coloured(bridge: &dyn Bridge, noise: Array2<f64>) -> Array2<f64> {
     }
 }
 
-/// The drift of a process of other diffusion with the same law.
+/// The drift of a process with the same distribution and another diffusion.
 #[derive(Clone, Copy)]
 struct Field<'a> {
+    /// The process.
     bridge: &'a dyn Bridge,
+    /// Standard deviation of the noise relative to the process.
     diffusion: f64,
+    /// Whether time increases.
     forward: bool,
 }
 
 impl Field<'_> {
-    /// From the rows of `x` to an end of the interval.
+    /// The last step, from the rows of `x` at `now` to an end of the interval.
     fn last_step(
         &self,
         mut x: Array2<f64>,
@@ -258,6 +246,7 @@ impl Field<'_> {
         Ok(x + jump)
     }
 
+    /// The drift at each row of `x`: `b + ½(±diffusion² − 1) ε s`.
     fn at(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         let drift = self.bridge.drift(x, t)?;
         let square = self.diffusion * self.diffusion;
@@ -273,86 +262,13 @@ impl Field<'_> {
     }
 }
 
-/// Draws `n` cells by their `marginal` (summing to one): their indices in increasing order, each
-/// as often as its share of `n` rounded up or down.
-///
-/// The draws are at even steps of the summed marginal from a random start, so that cells which
-/// are neighbours in order are drawn together least often, and `n` equal cells out of `n` are
-/// each drawn once.
-pub fn draw_cells(marginal: ArrayView1<'_, f64>, n: usize, seed: Seed) -> Vec<usize> {
-    let offset: f64 = StandardUniform.sample(&mut seed.stream("simulate/draw cells", 0));
-    let mut chosen = Vec::with_capacity(n);
-    let (mut sum, mut last) = (0.0, 0);
-    for (i, weight) in marginal.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
-        sum += weight * n as f64;
-        while chosen.len() < n && chosen.len() as f64 + offset < sum {
-            chosen.push(i);
-        }
-        last = i;
-    }
-    // Rounding of the sum must not lose the last draw.
-    chosen.resize(n, last);
-    chosen
-}
-
-/// Standard normal numbers, one stream for each chunk of rows.
-fn noise(shape: (usize, usize), seed: Seed, name: &str) -> Array2<f64> {
-    let mut noise = Array2::zeros(shape);
-    for (chunk, mut rows) in noise.axis_chunks_iter_mut(Axis(0), CHUNK).enumerate() {
-        let mut stream = seed.stream(name, chunk as u64);
-        rows.map_inplace(|value| *value = StandardNormal.sample(&mut stream));
-    }
-    noise
-}
-
 #[cfg(test)]
 mod tests {
     use ndarray::array;
 
     use super::*;
     use crate::bridge::LightSbBridge;
-
-    #[test]
-    fn a_brownian_bridge_has_its_mean_and_variance_and_keeps_its_ends() {
-        let n = 40_000;
-        let (start, end) = (Array2::from_elem((n, 2), 1.0), Array2::from_elem((n, 2), -3.0));
-        let epsilon = Epsilon::new(0.8).unwrap();
-        let draw = |t: f64| {
-            let t = UnitTime::new(t).unwrap();
-            brownian_bridge_sample(start.view(), end.view(), t, epsilon, Seed(1)).unwrap()
-        };
-        assert_eq!(draw(0.0), start);
-        assert_eq!(draw(1.0), end);
-        let at = draw(0.25);
-        let variance: f64 = 0.8 * 0.25 * 0.75;
-        // Five standard errors: σ/√n of a mean, σ²√(2/n) of a variance.
-        let error = 5.0 / (n as f64).sqrt();
-        for column in at.columns() {
-            assert!(column.mean().unwrap().abs() < error * variance.sqrt());
-            assert!((column.var(0.0) - variance).abs() < error * 1.5 * variance);
-        }
-        assert!(
-            brownian_bridge_sample(
-                start.view(),
-                array![[0.0, 0.0]].view(),
-                UnitTime::END,
-                epsilon,
-                Seed(1)
-            )
-            .is_err()
-        );
-    }
-
-    #[test]
-    fn cells_are_drawn_as_often_as_their_share() {
-        let marginal = array![0.1, 0.0, 0.65, 0.25];
-        let drawn = draw_cells(marginal.view(), 20, Seed(1));
-        let count = |i| drawn.iter().filter(|&&other| other == i).count();
-        assert_eq!((count(0), count(1), count(2), count(3)), (2, 0, 13, 5));
-        let even = Array2::from_elem((1, 7), 1.0 / 7.0);
-        assert_eq!(draw_cells(even.row(0), 7, Seed(4)), [0, 1, 2, 3, 4, 5, 6]);
-        assert!(draw_cells(marginal.view(), 0, Seed(1)).is_empty());
-    }
+    use crate::geometry::Epsilon;
 
     #[test]
     fn small_steps_of_a_gaussian_bridge_reach_the_target() {
@@ -360,23 +276,22 @@ mod tests {
         let (mean1, var1) = (array![-2.0], array![1.5]);
         let epsilon = Epsilon::new(0.6).unwrap();
         let bridge = LightSbBridge::from_gaussians(
-            (mean0.view(), var0.view()),
-            (mean1.view(), var1.view()),
+            mean0.view(),
+            var0.view(),
+            mean1.view(),
+            var1.view(),
             epsilon,
         )
         .unwrap();
         let n = 20_000;
         let x = noise((n, 1), Seed(2), "test/source") * 0.5_f64.sqrt() + 1.0;
-        let span = (UnitTime::START, UnitTime::END);
-        let y = euler_maruyama(&bridge, x.view(), span, 200, Seed(3)).unwrap();
+        let (start, end) = (UnitTime::START, UnitTime::END);
+        let y = euler_maruyama(&bridge, x.view(), start, end, 200, Seed(3)).unwrap();
         let error = 5.0 / (n as f64).sqrt();
         assert!((y.mean().unwrap() + 2.0).abs() < error * 1.5 + 0.02, "{}", y.mean().unwrap());
         assert!((y.var(0.0) - 1.5).abs() < error * 3.0 + 0.02, "{}", y.var(0.0));
-        assert_eq!(euler_maruyama(&bridge, x.view(), span, 0, Seed(3)).unwrap(), x);
-        assert!(
-            euler_maruyama(&bridge, x.view(), (UnitTime::END, UnitTime::START), 1, Seed(3))
-                .is_err()
-        );
+        assert_eq!(euler_maruyama(&bridge, x.view(), start, end, 0, Seed(3)).unwrap(), x);
+        assert!(euler_maruyama(&bridge, x.view(), end, start, 1, Seed(3)).is_err());
     }
 
     /// Two normal laws whose cells pair up at random, with the noise of a Brownian bridge: the
@@ -449,7 +364,7 @@ mod tests {
             let x = noise((n, 1), Seed(2), "test/source") * variance.sqrt() + mean;
             for diffusion in [0.0, 0.5, 1.0, 2.0] {
                 let how = Simulation { diffusion, n_steps: 60 };
-                let y = simulate(&Paired, x.view(), (t(from), t(to)), how, Seed(3)).unwrap();
+                let y = simulate(&Paired, x.view(), t(from), t(to), how, Seed(3)).unwrap();
                 let (mean, variance) = mean_and_variance(to);
                 // Five standard errors, and a last Euler step of 1/60 of a span.
                 let error = 5.0 / (n as f64).sqrt();
@@ -464,10 +379,10 @@ mod tests {
     #[test]
     fn without_noise_steps_are_of_second_order() {
         let x = array![[0.3], [2.0], [-1.0]];
-        let span = (UnitTime::START, UnitTime::new(0.7).unwrap());
+        let (start, end) = (UnitTime::START, UnitTime::new(0.7).unwrap());
         let run = |n_steps| {
             let how = Simulation { diffusion: 0.0, n_steps };
-            simulate(&Paired, x.view(), span, how, Seed(3)).unwrap()
+            simulate(&Paired, x.view(), start, end, how, Seed(3)).unwrap()
         };
         // The flow of a normal law keeps each cell at its quantile.
         let ((m0, v0), (m1, v1)) = (mean_and_variance(0.0), mean_and_variance(0.7));
@@ -482,16 +397,16 @@ mod tests {
     fn refuses_what_a_bridge_without_score_cannot_do() {
         let x = array![[0.3]];
         let one = array![1.0];
-        let ends = (one.view(), one.view());
-        let bridge = LightSbBridge::from_gaussians(ends, ends, Epsilon::new(0.6).unwrap()).unwrap();
-        let run = |span, diffusion, n_steps| {
-            simulate(&bridge, x.view(), span, Simulation { diffusion, n_steps }, Seed(1))
+        let (one, epsilon) = (one.view(), Epsilon::new(0.6).unwrap());
+        let bridge = LightSbBridge::from_gaussians(one, one, one, one, epsilon).unwrap();
+        let run = |from, to, diffusion, n_steps| {
+            simulate(&bridge, x.view(), from, to, Simulation { diffusion, n_steps }, Seed(1))
         };
         let (start, end) = (UnitTime::START, UnitTime::END);
-        assert!(run((start, end), 1.0, 3).is_ok());
-        assert!(run((start, end), 0.5, 3).is_err() && run((end, start), 1.0, 3).is_err());
-        assert!(run((start, end), f64::NAN, 3).is_err() && run((start, end), -1.0, 3).is_err());
-        assert!(run((start, end), 1.0, 0).is_err());
-        assert_eq!(run((end, end), 1.0, 0).unwrap(), x);
+        assert!(run(start, end, 1.0, 3).is_ok());
+        assert!(run(start, end, 0.5, 3).is_err() && run(end, start, 1.0, 3).is_err());
+        assert!(run(start, end, f64::NAN, 3).is_err() && run(start, end, -1.0, 3).is_err());
+        assert!(run(start, end, 1.0, 0).is_err());
+        assert_eq!(run(end, end, 1.0, 0).unwrap(), x);
     }
 }

@@ -276,7 +276,7 @@ mod tests {
             values[[100 + i, 3]] = values[[i, 3]] + 0.5 * values[[i, 2]];
         }
         let expression = Expression::new(values, &[0, 1, 2]).unwrap();
-        let coupling = Coupling::new((100, 100), (0..100).map(|i| (i, i, 0.01))).unwrap();
+        let coupling = Coupling::new(100, 100, (0..100).map(|i| (i, i, 0.01))).unwrap();
         let step = Step { sources: (0..100).collect(), targets: (100..200).collect(), coupling };
         LaggedMoments::of(&expression, &[step], Shapes { earlier: &[0, 1, 2], later: &[0, 3] })
     }
@@ -358,7 +358,7 @@ mod tests {
         }
         let all: Vec<usize> = (0..12).collect();
         let expression = Expression::new(values, &all).unwrap();
-        let coupling = Coupling::new((300, 300), (0..300).map(|i| (i, i, 1.0 / 300.0))).unwrap();
+        let coupling = Coupling::new(300, 300, (0..300).map(|i| (i, i, 1.0 / 300.0))).unwrap();
         let step = Step { sources: (0..300).collect(), targets: (300..600).collect(), coupling };
         let shapes = Shapes { earlier: &[0, 1, 2], later: &[3] };
         let moments = LaggedMoments::of(&expression, &[step], shapes);

@@ -330,7 +330,7 @@ mod tests {
             s.sort_by_key(|p| (p.0, p.1));
             s
         };
-        let coupling = crate::bridge::Coupling::new((6, 6), sorted).unwrap();
+        let coupling = crate::bridge::Coupling::new(6, 6, sorted).unwrap();
         let step = Step { sources: (0..6).collect(), targets: (6..12).collect(), coupling };
         let found = cells.memory(&cells.timed(vec![step]));
         let total: f64 = pairs.iter().map(|pair| pair.2).sum();

@@ -11,8 +11,14 @@ pub(super) fn stretching_bridge() -> (LightSbBridge, [f64; 2]) {
     let (zero, one) = (array![0.0, 1.0], array![3.0, -1.0]);
     let (v0, v1, epsilon) = (array![1.0, 2.0], array![2.25, 0.5], 0.1_f64);
     let ends = ((zero.view(), v0.view()), (one.view(), v1.view()));
-    let bridge =
-        LightSbBridge::from_gaussians(ends.0, ends.1, Epsilon::new(epsilon).unwrap()).unwrap();
+    let bridge = LightSbBridge::from_gaussians(
+        ends.0.0,
+        ends.0.1,
+        ends.1.0,
+        ends.1.1,
+        Epsilon::new(epsilon).unwrap(),
+    )
+    .unwrap();
     let stretch =
         |d: usize| (-epsilon + (epsilon * epsilon + 4.0 * v0[d] * v1[d]).sqrt()) / (2.0 * v0[d]);
     (bridge, [stretch(0), stretch(1)])

@@ -346,10 +346,10 @@ mod tests {
             })
             .collect();
         let second = vec![(0, 1, 2.0), (1, 0, 1.0), (1, 1, 0.25)];
-        let step = |sources, targets, pairs: &[(usize, usize, f64)], shape| Step {
+        let step = |sources, targets, pairs: &[(usize, usize, f64)], shape: (usize, usize)| Step {
             sources,
             targets,
-            coupling: Coupling::new(shape, pairs.iter().copied()).unwrap(),
+            coupling: Coupling::new(shape.0, shape.1, pairs.iter().copied()).unwrap(),
         };
         let steps = [
             step((0..300).collect(), (300..400).collect(), &pairs, (300, 100)),

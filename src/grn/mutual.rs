@@ -318,7 +318,7 @@ mod tests {
         }
         let expression = Expression::new(values, &[0, 1]).unwrap();
         let bins = Bins::of(&expression);
-        let coupling = Coupling::new((400, 400), (0..400).map(|i| (i, i, 0.0025))).unwrap();
+        let coupling = Coupling::new(400, 400, (0..400).map(|i| (i, i, 0.0025))).unwrap();
         let step = Step { sources: (0..400).collect(), targets: (400..800).collect(), coupling };
         let found = bins.over(&[0, 1], std::slice::from_ref(&step));
         assert!(found.forward[[0, 1]] > 1.6 && found.forward[[1, 0]] < 0.3, "{found:?}");

@@ -222,7 +222,7 @@ mod tests {
             weights: Array1::ones(2 * n),
             growth: None,
         };
-        let coupling = Coupling::new((n, n), (0..n).map(|i| (i, i, 1.0))).unwrap();
+        let coupling = Coupling::new(n, n, (0..n).map(|i| (i, i, 1.0))).unwrap();
         let step = Step { sources: (0..n).collect(), targets: (n..2 * n).collect(), coupling };
         let steps = cells.timed(vec![step]);
         let flow = NeuralFlow { n_steps: 300, ..NeuralFlow::default() };
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn pairs_come_evenly_from_all_steps_and_know_their_pace() {
-        let coupling = || Coupling::new((1, 1), [(0, 0, 1.0)]).unwrap();
+        let coupling = || Coupling::new(1, 1, [(0, 0, 1.0)]).unwrap();
         let step = |source, target| Step {
             sources: vec![source],
             targets: vec![target],

@@ -269,8 +269,7 @@ mod tests {
             weights: Array1::ones(40),
             growth: None,
         };
-        let coupling =
-            crate::bridge::Coupling::new((20, 20), (0..20).map(|i| (i, i, 0.05))).unwrap();
+        let coupling = crate::bridge::Coupling::new(20, 20, (0..20).map(|i| (i, i, 0.05))).unwrap();
         let step = Step { sources: (0..20).collect(), targets: (20..40).collect(), coupling };
         let drift = Drift::fit(&cells, &z, &cells.timed(vec![step])).unwrap();
         // Gene 1 on gene 0 and its own past, by Cramer's rule.
@@ -317,7 +316,7 @@ mod tests {
         };
         let steps = (0..2).map(|k| {
             let pairs = (0..n).map(|i| (i, i, 1.0));
-            let coupling = crate::bridge::Coupling::new((n, n), pairs).unwrap();
+            let coupling = crate::bridge::Coupling::new(n, n, pairs).unwrap();
             let side = |k: usize| (k * n..(k + 1) * n).collect();
             Step { sources: side(k), targets: side(k + 1), coupling }
         });

@@ -120,8 +120,14 @@ mod tests {
     fn cells_in_one_place_have_no_slope() {
         let (zero, v) = (array![0.0], array![1.0]);
         let ends = ((zero.view(), v.view()), (zero.view(), v.view()));
-        let bridge =
-            LightSbBridge::from_gaussians(ends.0, ends.1, Epsilon::new(0.1).unwrap()).unwrap();
+        let bridge = LightSbBridge::from_gaussians(
+            ends.0.0,
+            ends.0.1,
+            ends.1.0,
+            ends.1.1,
+            Epsilon::new(0.1).unwrap(),
+        )
+        .unwrap();
         let slope = drift_slope(&bridge, array![[2.0], [2.0]].view()).unwrap();
         assert_eq!(slope, array![[0.0]]);
     }

@@ -98,7 +98,7 @@ impl Step {
             from.extend(some);
             to.extend(others);
         }
-        let coupling = Coupling::new((from.len(), to.len()), pairs)?;
+        let coupling = Coupling::new(from.len(), to.len(), pairs)?;
         Ok(Self { sources: from, targets: to, coupling })
     }
 }
@@ -162,7 +162,7 @@ impl Step {
             .filter_map(|(i, j, mass)| Some((rows[i]?, columns[j]?, mass)))
             .collect();
         let shape = (from.iter().flatten().count(), to.iter().flatten().count());
-        let coupling = Coupling::new(shape, pairs).ok()?;
+        let coupling = Coupling::new(shape.0, shape.1, pairs).ok()?;
         let kept = |side: Vec<Option<usize>>| side.into_iter().flatten().collect();
         Some(Self { sources: kept(from), targets: kept(to), coupling })
     }
@@ -205,10 +205,10 @@ fn entropic(cost: &dyn Cost, p: &Array1<f64>, q: &Array1<f64>) -> Result<Couplin
             .indexed_iter()
             .filter(|((i, _), mass)| **mass >= least * p[*i] && **mass > 0.0)
             .map(|((i, j), mass)| (i, j, *mass));
-        return Coupling::new((n, m), kept);
+        return Coupling::new(n, m, kept);
     }
     let solver = SinkhornSolver { tolerance: TOLERANCE, ..Default::default() };
-    let plan = solver.couple(cost, (p.view(), q.view()), Epsilon::new(epsilon)?, &mut Silent)?;
+    let plan = solver.couple(cost, p.view(), q.view(), Epsilon::new(epsilon)?, &mut Silent)?;
     plan.coupling(LEAST)
 }
 

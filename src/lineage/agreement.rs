@@ -91,7 +91,7 @@ fn exact_displacements(source: &Snapshot, target: &Snapshot, step: usize) -> Res
     let shape = (x.n_cells(), y.n_cells());
     let cost = Array2::from_shape_fn(shape, |(i, j)| square(i, j));
     let plan = exact_plan(cost.view(), x.marginal(), y.marginal(), &mut Silent)?;
-    let link = Link::pairs(Coupling::from_exact(shape, &plan)?)?;
+    let link = Link::pairs(Coupling::from_exact(shape.0, shape.1, &plan)?)?;
     let ends = link.pull(y.points())? / link.marginals().0.insert_axis(Axis(1));
     Ok(ends - x.points())
 }

@@ -151,8 +151,9 @@ pub(super) mod tests {
     pub(in crate::lineage) fn example() -> Lineage {
         let first = [(0, 0, 0.4), (0, 1, 0.2), (1, 1, 0.1), (1, 2, 0.3)];
         let second = [(0, 0, 0.25), (1, 0, 0.25), (1, 1, 0.1), (2, 1, 0.4)];
-        let link =
-            |shape, pairs: [_; 4]| Link::pairs(Coupling::new(shape, pairs).unwrap()).unwrap();
+        let link = |shape: (usize, usize), pairs: [_; 4]| {
+            Link::pairs(Coupling::new(shape.0, shape.1, pairs).unwrap()).unwrap()
+        };
         Lineage::new(vec![0.0, 1.0, 3.0], vec![link((2, 3), first), link((3, 2), second)]).unwrap()
     }
 
@@ -168,7 +169,7 @@ pub(super) mod tests {
             });
             let mut all: Vec<(usize, usize, f64)> = pairs.collect();
             all.sort_by_key(|pair| (pair.0, pair.1));
-            Link::pairs(Coupling::new((n * copies, m * copies), all).unwrap()).unwrap()
+            Link::pairs(Coupling::new(n * copies, m * copies, all).unwrap()).unwrap()
         };
         Lineage::new(vec![0.0, 1.0, 3.0], vec![link((2, 3), first), link((3, 2), second)]).unwrap()
     }

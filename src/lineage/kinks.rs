@@ -102,7 +102,7 @@ mod tests {
         };
         let snapshots = [at([0.0, 0.0]), at([1.0, 0.0]), at(last)];
         let link = || {
-            Link::pairs(Coupling::new((3, 3), (0..3).map(|i| (i, i, 1.0 / 3.0))).unwrap()).unwrap()
+            Link::pairs(Coupling::new(3, 3, (0..3).map(|i| (i, i, 1.0 / 3.0))).unwrap()).unwrap()
         };
         let lineage = Lineage::new(vec![0.0, 1.0, 3.0], vec![link(), link()]).unwrap();
         kinks(&lineage, &snapshots).unwrap().remove(0)

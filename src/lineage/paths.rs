@@ -170,7 +170,7 @@ pub fn pinned_paths(
             x = if last {
                 end.clone()
             } else {
-                series.bridges()[k].sample_pinned(x.view(), end.view(), span, seed)?
+                series.bridges()[k].sample_pinned(x.view(), end.view(), span.0, span.1, seed)?
             };
             let cells = last.then(|| next.clone());
             paths.push(Path { time: between(earlier, later, span.1), points: x.clone(), cells });
@@ -221,12 +221,12 @@ mod tests {
             let plan = lineage.links()[k].pull(ones.view()).unwrap();
             let pairs = plan.indexed_iter().filter(|entry| *entry.1 > 0.0);
             let pairs: Vec<_> = pairs.map(|((i, j), mass)| (i, j, *mass)).collect();
-            Coupling::new(plan.dim(), pairs).unwrap()
+            Coupling::new(plan.nrows(), plan.ncols(), pairs).unwrap()
         };
         let bridges = (0..2).map(|k| -> Box<dyn Bridge> {
             let epsilon = Epsilon::new(0.5).unwrap();
             let ends = (&all[k], &all[k + 1]);
-            Box::new(PlanBridge::new(ends, &coupling(k), epsilon, motion).unwrap())
+            Box::new(PlanBridge::new(ends.0, ends.1, &coupling(k), epsilon, motion).unwrap())
         });
         BridgeSeries::new(vec![0.0, 1.0, 3.0], bridges.collect()).unwrap()
     }
@@ -284,14 +284,14 @@ mod tests {
     fn ends_that_nothing_leads_to_are_refused() {
         let matching = |n: usize| {
             let pairs = (0..n).map(|i| (i, i, 1.0 / n as f64));
-            Link::pairs(Coupling::new((n, n), pairs).unwrap()).unwrap()
+            Link::pairs(Coupling::new(n, n, pairs).unwrap()).unwrap()
         };
         let lineage = Lineage::new(vec![0.0, 1.0], vec![matching(2)]).unwrap();
         let all = vec![snapshots().remove(0); 2];
         let epsilon = Epsilon::new(0.5).unwrap();
-        let pairs = Coupling::new((2, 2), [(0, 0, 0.5), (1, 1, 0.5)]).unwrap();
+        let pairs = Coupling::new(2, 2, [(0, 0, 0.5), (1, 1, 0.5)]).unwrap();
         let bridge =
-            PlanBridge::new((&all[0], &all[1]), &pairs, epsilon, Motion::Straight).unwrap();
+            PlanBridge::new(&all[0], &all[1], &pairs, epsilon, Motion::Straight).unwrap();
         let series = BridgeSeries::new(vec![0.0, 1.0], vec![Box::new(bridge)]).unwrap();
         let (start, end) = (array![1.0, 0.0], array![0.0, 1.0]);
         let asked = |from, to| {

@@ -180,9 +180,8 @@ impl Followed<'_> {
         let h = to.value() - from.value();
         let jacobian = bridge.mean_jacobian(self.control.view(), from)?;
         self.linear = &self.linear + &(jacobian.dot(&self.linear) * h);
-        let span = (from, to);
-        self.control = euler_maruyama(bridge, self.control.view(), span, 1, seed)?;
-        self.perturbed = euler_maruyama(bridge, self.perturbed.view(), span, 1, seed)?;
+        self.control = euler_maruyama(bridge, self.control.view(), from, to, 1, seed)?;
+        self.perturbed = euler_maruyama(bridge, self.perturbed.view(), from, to, 1, seed)?;
         if self.held {
             self.hold.put(&mut self.perturbed);
             if let Some(centre) = self.control.mean_axis(Axis(0)) {
@@ -219,8 +218,10 @@ mod tests {
         let source = (array![1.0, 2.0], array![[1.0, 0.6], [0.6, 1.0]]);
         let target = (array![3.0, 1.0], array![[2.0, -0.5], [-0.5, 1.0]]);
         GaussianBridge::between(
-            (source.0.view(), source.1.view()),
-            (target.0.view(), target.1.view()),
+            source.0.view(),
+            source.1.view(),
+            target.0.view(),
+            target.1.view(),
             Epsilon::new(epsilon).unwrap(),
         )
         .unwrap()

@@ -223,7 +223,7 @@ pub fn far_cells(
     let own = link.marginals().0;
     Ok(FarCells {
         reach,
-        beyond: link.share_beyond((source, target), reach)?,
+        beyond: link.share_beyond(source, target, reach)?,
         partners: link.effective_partners(),
         growth: &own * (own.len() as f64 / own.sum()),
     })
@@ -275,7 +275,7 @@ mod tests {
     fn what_is_carried_is_as_defined() {
         let (source, target) = (kinds(6, 1.0, 1), kinds(6, 1.0, 2));
         let pairs = (0..6).map(|i| (i, (i * 5) % 6, 1.0 / 6.0));
-        let plan = Link::pairs(Coupling::new((6, 6), pairs).unwrap()).unwrap();
+        let plan = Link::pairs(Coupling::new(6, 6, pairs).unwrap()).unwrap();
         let found = carried(&plan, source.points(), target.points()).unwrap();
         let shift = target.points().mean_axis(Axis(0)).unwrap()
             - source.points().mean_axis(Axis(0)).unwrap();
@@ -304,7 +304,7 @@ mod tests {
         pairs[0].2 = 0.04;
         pairs[38].2 = 0.005;
         pairs.insert(39, (38, 39, 0.015));
-        let link = Link::pairs(Coupling::new((40, 40), pairs).unwrap()).unwrap();
+        let link = Link::pairs(Coupling::new(40, 40, pairs).unwrap()).unwrap();
         let far = far_cells(&link, &source, &target, Seed(0)).unwrap();
         // Nine of ten random pairs are within the line of near cells.
         assert!(0.2 < far.reach && far.reach < 0.39, "{}", far.reach);

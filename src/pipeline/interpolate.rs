@@ -137,7 +137,7 @@ fn moved(
     let itself = !backward && (diffusion - 1.0).abs() < f64::EPSILON;
     if itself || bridge.noise_variance() <= 0.0 || bridge.score(x.view(), start)?.is_some() {
         let n_steps = (STEPS * (local.value() - start.value()).abs()).ceil() as usize;
-        return simulate(bridge, x.view(), (start, local), Simulation { diffusion, n_steps }, seed);
+        return simulate(bridge, x.view(), start, local, Simulation { diffusion, n_steps }, seed);
     }
     let ends = FromCells { bridge, source: &source, target };
     let how = Simulation { diffusion, n_steps: STEPS as usize };

@@ -35,8 +35,10 @@ impl Pair {
         ];
         let covariances = [0, 1].map(|end: usize| roots[end].dot(&roots[end].t()));
         let truth = GaussianBridge::between(
-            (means[0].view(), covariances[0].view()),
-            (means[1].view(), covariances[1].view()),
+            means[0].view(),
+            covariances[0].view(),
+            means[1].view(),
+            covariances[1].view(),
             epsilon,
         )
         .unwrap();
@@ -93,7 +95,14 @@ impl Pair {
         let (a, b) = (self.truth.covariance(start), self.truth.covariance(end));
         let (from, to) = (self.truth.mean(start), self.truth.mean(end));
         let ends = ((from.view(), a.view()), (to.view(), b.view()));
-        let map = GaussianBridge::between(ends.0, ends.1, Epsilon::new(1e-10).unwrap()).unwrap();
+        let map = GaussianBridge::between(
+            ends.0.0,
+            ends.0.1,
+            ends.1.0,
+            ends.1.1,
+            Epsilon::new(1e-10).unwrap(),
+        )
+        .unwrap();
         let c = a.dot(&map.slope());
         TIMES.map(|time| {
             let t = UnitTime::new(time).unwrap();

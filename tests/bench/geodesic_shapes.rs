@@ -212,7 +212,7 @@ fn entropic(cost: &dyn Cost, epsilon: f64) -> Coupling {
     let (p, q) = (even(cost.shape().0), even(cost.shape().1));
     let solver = SinkhornSolver { tolerance: 1e-6, ..SinkhornSolver::default() };
     let epsilon = Epsilon::new(epsilon).unwrap();
-    let plan = solver.couple(cost, (p.view(), q.view()), epsilon, &mut Silent).unwrap();
+    let plan = solver.couple(cost, p.view(), q.view(), epsilon, &mut Silent).unwrap();
     plan.coupling(1e-6).unwrap()
 }
 

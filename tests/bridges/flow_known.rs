@@ -150,8 +150,10 @@ fn entropic_pairs_give_the_schroedinger_bridge_and_exact_pairs_do_not() {
     let long = FlowSolver { max_iterations: 6000, patience: 6000, ..small() };
     let eye = Array2::<f64>::eye(2);
     let truth = GaussianBridge::between(
-        (Array1::zeros(2).view(), eye.view()),
-        (pair.shift.view(), pair.root.dot(&pair.root).view()),
+        Array1::zeros(2).view(),
+        eye.view(),
+        pair.shift.view(),
+        pair.root.dot(&pair.root).view(),
         Epsilon::new(epsilon).unwrap(),
     )
     .unwrap();
@@ -183,7 +185,7 @@ fn diffusion_may_be_chosen_after_training() {
         let expected = pair.covariance(to, 0.5);
         for diffusion in [0.0, 1.0, 1.5] {
             let how = Simulation { diffusion, n_steps: 40 };
-            let y = simulate(bridge, x.view(), (at(from), at(to)), how, Seed(3)).unwrap();
+            let y = simulate(bridge, x.view(), at(from), at(to), how, Seed(3)).unwrap();
             let (mean, covariance) = moments(&y);
             let off_mean = (&mean - &(&pair.shift * to)).mapv(f64::abs).sum();
             let off =

@@ -14,7 +14,7 @@ fn between(pair: &GaussianPair) -> GaussianBridge {
     let (m0, m1) = (Array1::from(pair.m0.clone()), Array1::from(pair.m1.clone()));
     let (a, b) = (matrix(&pair.S0), matrix(&pair.S1));
     let epsilon = Epsilon::new(pair.eps).unwrap();
-    GaussianBridge::between((m0.view(), a.view()), (m1.view(), b.view()), epsilon).unwrap()
+    GaussianBridge::between(m0.view(), a.view(), m1.view(), b.view(), epsilon).unwrap()
 }
 
 fn close(what: &str, a: &Array2<f64>, b: &Array2<f64>, tolerance: f64) {
@@ -103,11 +103,9 @@ fn without_tilt_it_is_lightsb_with_one_gaussian() {
     let (v0, v1) = (array![0.3, 2.0, 1.0], array![1.5, 0.1, 1.0]);
     let epsilon = Epsilon::new(0.4).unwrap();
     let (a, b) = (Array2::from_diag(&v0), Array2::from_diag(&v1));
-    let full =
-        GaussianBridge::between((m0.view(), a.view()), (m1.view(), b.view()), epsilon).unwrap();
+    let full = GaussianBridge::between(m0.view(), a.view(), m1.view(), b.view(), epsilon).unwrap();
     let diagonal =
-        LightSbBridge::from_gaussians((m0.view(), v0.view()), (m1.view(), v1.view()), epsilon)
-            .unwrap();
+        LightSbBridge::from_gaussians(m0.view(), v0.view(), m1.view(), v1.view(), epsilon).unwrap();
     let x = array![[0.0, 0.0, 0.0], [2.0, -1.0, 5.0]];
     for t in [0.0, 0.3, 1.0] {
         let drift = |bridge: &dyn Bridge| bridge.drift(x.view(), at(t)).unwrap();
@@ -142,7 +140,7 @@ fn tilted_snapshots_have_an_objective_below_that_of_one_diagonal_gaussian() {
     // And small steps of its drift reach what its exact draws reach.
     let (start, end) = (at(0.0), at(1.0));
     let exact = bridge.sample_transition(source.view(), start, end, Seed(1)).unwrap();
-    let steps = euler_maruyama(&bridge, source.view(), (start, end), 400, Seed(2)).unwrap();
+    let steps = euler_maruyama(&bridge, source.view(), start, end, 400, Seed(2)).unwrap();
     let ((mean_a, cov_a), (mean_b, cov_b)) = (moments(&exact), moments(&steps));
     // Five standard errors of 500 draws of deviation near 1: 5 · √(2/500) = 0.32 at most.
     assert!((&mean_a - &mean_b).iter().all(|v| v.abs() < 0.32));
@@ -183,7 +181,10 @@ fn refuses_what_is_no_covariance() {
     for bad in &bad {
         for (a, b) in [(bad, &good), (&good, bad)] {
             let pair = ((mean.view(), a.view()), (mean.view(), b.view()));
-            assert!(GaussianBridge::between(pair.0, pair.1, epsilon).is_err(), "{a} {b}");
+            assert!(
+                GaussianBridge::between(pair.0.0, pair.0.1, pair.1.0, pair.1.1, epsilon).is_err(),
+                "{a} {b}"
+            );
         }
     }
 }

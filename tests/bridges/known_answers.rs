@@ -45,7 +45,7 @@ fn population_bridge(pair: &GaussianPair) -> LightSbBridge {
     let (m0, m1) = (Array1::from(pair.m0.clone()), Array1::from(pair.m1.clone()));
     let (s0, s1) = (matrix(&pair.S0), matrix(&pair.S1));
     let epsilon = Epsilon::new(pair.eps).unwrap();
-    LightSbBridge::between((m0.view(), s0.view()), (m1.view(), s1.view()), epsilon).unwrap()
+    LightSbBridge::between(m0.view(), s0.view(), m1.view(), s1.view(), epsilon).unwrap()
 }
 
 /// One full Gaussian fitted to cells is the closed form between the Gaussians of these cells.
@@ -61,8 +61,10 @@ fn one_full_gaussian_from_cells_is_the_closed_form_of_their_moments() {
         let epsilon = Epsilon::new(pair.eps).unwrap();
         let ends = [&x, &y].map(moments);
         let expected = LightSbBridge::between(
-            (ends[0].0.view(), ends[0].1.view()),
-            (ends[1].0.view(), ends[1].1.view()),
+            ends[0].0.view(),
+            ends[0].1.view(),
+            ends[1].0.view(),
+            ends[1].1.view(),
             epsilon,
         )
         .unwrap();

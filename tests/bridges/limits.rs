@@ -157,8 +157,10 @@ fn with_little_noise_gaussian_and_lightsb_are_the_map_between_gaussians() {
     let (x, y) = clouds(600, 700);
     let (a, b) = (covariance(&x, &x), covariance(&y, &y));
     let map = GaussianBridge::between(
-        (Array1::zeros(3).view(), a.view()),
-        (Array1::zeros(3).view(), b.view()),
+        Array1::zeros(3).view(),
+        a.view(),
+        Array1::zeros(3).view(),
+        b.view(),
         Epsilon::new(1e-12).unwrap(),
     );
     let map = map.unwrap().slope().to_owned();
@@ -202,8 +204,12 @@ fn the_slope_in_one_dimension_has_both_limits() {
         };
         let expected = 2.0 * b / (epsilon + f64::sqrt(epsilon * epsilon + 4.0 * a * b));
         for found in [
-            at_start(&GaussianBridge::between(ends.0, ends.1, noise).unwrap()),
-            at_start(&LightSbBridge::between(ends.0, ends.1, noise).unwrap()),
+            at_start(
+                &GaussianBridge::between(ends.0.0, ends.0.1, ends.1.0, ends.1.1, noise).unwrap(),
+            ),
+            at_start(
+                &LightSbBridge::between(ends.0.0, ends.0.1, ends.1.0, ends.1.1, noise).unwrap(),
+            ),
         ] {
             // One minus numbers of size one leaves 1e-16, of a slope of b/ε.
             assert!((found / expected - 1.0).abs() < 1e-14 * (1.0 + epsilon / b), "{epsilon}");

@@ -19,7 +19,8 @@ fn the_score_of_a_gaussian_bridge_is_that_of_its_gaussian_law() {
     let (cov0, cov1) = (array![[0.8, 0.3], [0.3, 0.5]], array![[1.5, -0.4], [-0.4, 0.9]]);
     let ends = ((mean0.view(), cov0.view()), (mean1.view(), cov1.view()));
     let epsilon = Epsilon::new(0.4).unwrap();
-    let gaussian = GaussianBridge::between(ends.0, ends.1, epsilon).unwrap();
+    let gaussian =
+        GaussianBridge::between(ends.0.0, ends.0.1, ends.1.0, ends.1.1, epsilon).unwrap();
     let x = normal(40, 2, 2) * 2.0;
     let source = Snapshot::new(normal(12, 2, 1) + &mean0).unwrap();
     for t in [0.0, 0.1, 0.6, 1.0] {
@@ -44,7 +45,8 @@ fn the_score_of_a_gaussian_bridge_is_that_of_its_gaussian_law() {
     // A law that is flat in one direction has no density, unless noise has spread it.
     let flat = array![[1.0, 0.0], [0.0, 0.0]];
     let ends = ((mean0.view(), cov0.view()), (mean1.view(), flat.view()));
-    let gaussian = GaussianBridge::between(ends.0, ends.1, epsilon).unwrap();
+    let gaussian =
+        GaussianBridge::between(ends.0.0, ends.0.1, ends.1.0, ends.1.1, epsilon).unwrap();
     assert!(gaussian.score(x.view(), at(0.9)).unwrap().is_some());
     assert!(gaussian.score(x.view(), at(1.0)).unwrap().is_none());
 }
@@ -56,8 +58,14 @@ fn one_part_of_lightsb_from_one_cell_has_the_score_of_its_transition() {
     let (var0, var1) = (array![0.8, 0.5], array![1.5, 0.2]);
     let epsilon = 0.4;
     let ends = ((mean0.view(), var0.view()), (mean1.view(), var1.view()));
-    let bridge =
-        LightSbBridge::from_gaussians(ends.0, ends.1, Epsilon::new(epsilon).unwrap()).unwrap();
+    let bridge = LightSbBridge::from_gaussians(
+        ends.0.0,
+        ends.0.1,
+        ends.1.0,
+        ends.1.1,
+        Epsilon::new(epsilon).unwrap(),
+    )
+    .unwrap();
     let (start, x) = (array![0.4, -1.0], normal(20, 2, 2) * 2.0);
     let source = Snapshot::new(start.clone().insert_axis(ndarray::Axis(0))).unwrap();
     for t in [0.1, 0.6, 1.0] {

@@ -275,7 +275,7 @@ fn small_steps_of_the_drift_go_where_draws_go() {
     let x = x.select(Axis(0), &(0..30_000).map(|i| i % 300).collect::<Vec<_>>());
     let span = (UnitTime::START, at(0.6));
     let exact = bridge.sample_transition(x.view(), span.0, span.1, Seed(1)).unwrap();
-    let steps = euler_maruyama(&bridge, x.view(), span, 300, Seed(2)).unwrap();
+    let steps = euler_maruyama(&bridge, x.view(), span.0, span.1, 300, Seed(2)).unwrap();
     // Five standard errors, and a bias of one over the number of steps.
     let limit = 5.0 * (2.0 / 30_000.0_f64).sqrt() + 2.0 / 300.0;
     for d in 0..2 {
@@ -313,7 +313,7 @@ fn pinned_paths_are_the_process_between_its_two_ends() {
         let (x, end) = (-0.8, 2.0);
         let column = |value: f64| Array2::from_elem((n, 1), value);
         let drawn = bridge
-            .sample_pinned(column(x).view(), column(end).view(), (at(from), at(to)), Seed(3))
+            .sample_pinned(column(x).view(), column(end).view(), at(from), at(to), Seed(3))
             .unwrap();
         // Of x at `from` and y at 1, the law at `to` has the density p(z | x) p(y | z) up to a constant.
         let (early, first) = transition(pull, epsilon, to - from);

@@ -23,10 +23,10 @@ fn example(motion: Motion) -> Example {
     let (source, target) = (normal(4, 2, 1) + 30.0, normal(3, 2, 2) + 32.0);
     let bend = Bend { source: normal(4, 2, 3) * 3.0, target: normal(3, 2, 4) * 3.0 };
     let pairs = [(0, 0, 0.2), (0, 2, 0.1), (1, 1, 0.3), (2, 2, 0.15), (3, 0, 0.25)];
-    let coupling = Coupling::new((4, 3), pairs).unwrap();
+    let coupling = Coupling::new(4, 3, pairs).unwrap();
     let epsilon = Epsilon::new(EPSILON).unwrap();
     let ends = [&source, &target].map(snapshot);
-    let bridge = PlanBridge::new((&ends[0], &ends[1]), &coupling, epsilon, motion).unwrap();
+    let bridge = PlanBridge::new(&ends[0], &ends[1], &coupling, epsilon, motion).unwrap();
     Example { bridge: bridge.bent(bend.clone()).unwrap(), source, target, bend }
 }
 
@@ -112,7 +112,7 @@ fn small_steps_and_exact_draws_have_the_law_of_the_curves() {
     let x = example.source.select(Axis(0), &rows);
     let (bridge, t) = (&example.bridge, 0.6);
     let start = UnitTime::START;
-    let stepped = euler_maruyama(bridge, x.view(), (start, at(t)), 400, Seed(1)).unwrap();
+    let stepped = euler_maruyama(bridge, x.view(), start, at(t), 400, Seed(1)).unwrap();
     let drawn = bridge.sample_transition(x.view(), start, at(t), Seed(2)).unwrap();
     let onward = bridge.sample_transition(drawn.view(), at(t), at(0.9), Seed(3)).unwrap();
     for (t, found) in [(t, stepped), (t, drawn), (0.9, onward)] {
@@ -166,9 +166,9 @@ fn noise_with_a_covariance_is_even_noise_in_other_coordinates() {
     let inverse = array![[1.0 / a, 0.0], [-0.4 / (a * a * c), 1.0 / c]];
     let to = |points: &Array2<f64>| points.dot(&inverse.t());
     let ends = [&source, &target].map(|points| Snapshot::new(to(points)).unwrap());
-    let coupling = Coupling::new((4, 3), bridge.pairs()).unwrap();
+    let coupling = Coupling::new(4, 3, bridge.pairs()).unwrap();
     let one = Epsilon::new(1.0).unwrap();
-    let even = PlanBridge::new((&ends[0], &ends[1]), &coupling, one, Motion::Brownian)
+    let even = PlanBridge::new(&ends[0], &ends[1], &coupling, one, Motion::Brownian)
         .unwrap()
         .bent(Bend { source: to(&bend.source), target: to(&bend.target) })
         .unwrap();
@@ -193,7 +193,7 @@ fn noise_with_a_covariance_is_even_noise_in_other_coordinates() {
     assert!((&spread - &expected).iter().all(|off| off.abs() < 0.012), "{spread} {expected}");
     // The same normal numbers in both coordinates.
     let stepped = |bridge: &PlanBridge, x: &Array2<f64>| {
-        euler_maruyama(bridge, x.view(), (start, at(t)), 50, Seed(1)).unwrap()
+        euler_maruyama(bridge, x.view(), start, at(t), 50, Seed(1)).unwrap()
     };
     let expected = stepped(&even, &to(&source)).dot(&factor.t());
     assert!((stepped(&shaped, &source) - expected).iter().all(|off| off.abs() < 1e-8));
@@ -286,10 +286,10 @@ fn no_bend_is_the_straight_bridge_and_records_keep_bends() {
     assert_eq!(drift(&bridge), drift(&*again));
     let flat = Bend { source: &bend.source * 0.0, target: &bend.target * 0.0 };
     let unbent = bridge.clone().bent(flat).unwrap();
-    let coupling = Coupling::new((4, 3), bridge.pairs()).unwrap();
+    let coupling = Coupling::new(4, 3, bridge.pairs()).unwrap();
     let epsilon = Epsilon::new(EPSILON).unwrap();
     let straight =
-        PlanBridge::new((&ends[0], &ends[1]), &coupling, epsilon, Motion::Brownian).unwrap();
+        PlanBridge::new(&ends[0], &ends[1], &coupling, epsilon, Motion::Brownian).unwrap();
     assert_eq!(drift(&unbent), drift(&straight));
     assert_ne!(drift(&bridge), drift(&straight));
     let narrow = Bend { source: Array2::zeros((4, 1)), target: bend.target.clone() };

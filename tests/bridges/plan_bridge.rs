@@ -14,10 +14,10 @@ use crate::support::{at, normal, problem, snapshot};
 fn example(motion: Motion) -> (PlanBridge, Array2<f64>, Array2<f64>) {
     let (source, target) = (normal(4, 2, 1) + 30.0, normal(3, 2, 2) + 32.0);
     let pairs = [(0, 0, 0.2), (0, 2, 0.1), (1, 1, 0.3), (2, 2, 0.15), (3, 0, 0.25)];
-    let coupling = Coupling::new((4, 3), pairs).unwrap();
+    let coupling = Coupling::new(4, 3, pairs).unwrap();
     let epsilon = Epsilon::new(0.7).unwrap();
     let ends = (snapshot(&source), snapshot(&target));
-    let bridge = PlanBridge::new((&ends.0, &ends.1), &coupling, epsilon, motion).unwrap();
+    let bridge = PlanBridge::new(&ends.0, &ends.1, &coupling, epsilon, motion).unwrap();
     (bridge, source, target)
 }
 
@@ -90,8 +90,7 @@ fn many_small_steps_of_the_drift_have_the_law_of_the_pairs() {
     assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
     let x = source.select(Axis(0), &rows);
     let t = 0.6;
-    let stepped =
-        euler_maruyama(&bridge, x.view(), (UnitTime::START, at(t)), 300, Seed(1)).unwrap();
+    let stepped = euler_maruyama(&bridge, x.view(), UnitTime::START, at(t), 300, Seed(1)).unwrap();
     let drawn = bridge.sample_transition(x.view(), UnitTime::START, at(t), Seed(2)).unwrap();
     let onward = bridge.sample_transition(drawn.view(), at(t), at(0.9), Seed(3)).unwrap();
     for (t, found) in [(t, stepped), (t, drawn), (0.9, onward)] {
@@ -134,10 +133,11 @@ fn with_the_entropic_plan_it_is_the_schroedinger_bridge() {
     let epsilon = 0.6;
     let (plan, log_v) = entropic(&x, &y, epsilon);
     let pairs = plan.indexed_iter().map(|((i, j), mass)| (i, j, *mass));
-    let coupling = Coupling::new((12, 15), pairs).unwrap();
+    let coupling = Coupling::new(12, 15, pairs).unwrap();
     let ends = (snapshot(&x), snapshot(&y));
     let bridge = PlanBridge::new(
-        (&ends.0, &ends.1),
+        &ends.0,
+        &ends.1,
         &coupling,
         Epsilon::new(epsilon).unwrap(),
         Motion::Brownian,
@@ -199,14 +199,14 @@ fn straight_lines_keep_their_velocity_and_end_in_the_target() {
 #[test]
 fn a_plan_must_be_between_the_cells_there_are() {
     let (bridge, source, target) = example(Motion::Brownian);
-    let coupling = Coupling::new((4, 3), bridge.pairs()).unwrap();
+    let coupling = Coupling::new(4, 3, bridge.pairs()).unwrap();
     let epsilon = Epsilon::new(0.7).unwrap();
     let wrong = [
         (snapshot(&target), snapshot(&target)),
         (snapshot(&source), Snapshot::new(Array2::zeros((3, 5))).unwrap()),
     ];
     for (x, y) in &wrong {
-        let bridge = PlanBridge::new((x, y), &coupling, epsilon, Motion::Brownian);
+        let bridge = PlanBridge::new(x, y, &coupling, epsilon, Motion::Brownian);
         assert!(matches!(bridge, Err(Error::Shape { .. })));
         assert!(example(Motion::Straight).0.record().restore(x, y).is_err());
     }

@@ -20,11 +20,10 @@ fn example(ends: Ends) -> Example {
         (array![[0.0, 0.0], [50.0, 0.0]], array![[10.0, 1.0], [0.0, 20.0], [60.0, 5.0]]);
     let forward = array![[4.0, 1.0], [3.0, -2.0]];
     let backward = array![[2.0, 2.0], [-1.0, 5.0], [1.0, 1.0]];
-    let coupling = Coupling::new((2, 3), [(0, 0, 0.375), (0, 1, 0.125), (1, 2, 0.5)]).unwrap();
-    let how = (ends, Epsilon::new(0.3).unwrap());
-    let displacements = (forward.clone(), backward.clone());
-    let bridge =
-        EndsBridge::new((&snapshot(&source), &snapshot(&target)), coupling, displacements, how);
+    let coupling = Coupling::new(2, 3, [(0, 0, 0.375), (0, 1, 0.125), (1, 2, 0.5)]).unwrap();
+    let epsilon = Epsilon::new(0.3).unwrap();
+    let (x, y, d, e) = (snapshot(&source), snapshot(&target), forward.clone(), backward.clone());
+    let bridge = EndsBridge::new(&x, &y, coupling, d, e, ends, epsilon);
     Example { bridge: bridge.unwrap(), source, target, forward, backward }
 }
 
@@ -111,11 +110,11 @@ fn records_keep_everything_and_arrays_must_fit() {
         };
         assert_eq!(draws(&bridge), draws(&*again));
         assert_eq!(again.plan_marginal().unwrap().to_vec(), [0.5, 0.5]);
-        let coupling = Coupling::new((2, 3), [(0, 0, 0.5), (1, 2, 0.5)]).unwrap();
-        let how = (ends, Epsilon::new(0.3).unwrap());
-        let snapshots = (&snapshot(&source), &snapshot(&target));
+        let coupling = Coupling::new(2, 3, [(0, 0, 0.5), (1, 2, 0.5)]).unwrap();
+        let epsilon = Epsilon::new(0.3).unwrap();
+        let (x, y) = (&snapshot(&source), &snapshot(&target));
         let new = |forward: Array2<f64>, backward: Array2<f64>| {
-            EndsBridge::new(snapshots, coupling.clone(), (forward, backward), how)
+            EndsBridge::new(x, y, coupling.clone(), forward, backward, ends, epsilon)
         };
         assert!(new(forward.clone(), backward.clone()).is_ok());
         assert!(matches!(new(backward.clone(), backward.clone()), Err(Error::Shape { .. })));

@@ -508,10 +508,10 @@ fn two_transitions_are_one_and_agree_with_many_small_steps() {
         let second = bridge.sample_transition(first.view(), half, end, Seed(3)).unwrap();
         same_moments(name, &whole, &second);
         if !without_noise(&*bridge) {
-            let steps = euler_maruyama(&*bridge, x.view(), (start, half), 200, Seed(4)).unwrap();
+            let steps = euler_maruyama(&*bridge, x.view(), start, half, 200, Seed(4)).unwrap();
             same_moments(name, &first, &steps);
         }
-        let steps = euler_maruyama(&*bridge, first.view(), (half, end), 400, Seed(5)).unwrap();
+        let steps = euler_maruyama(&*bridge, first.view(), half, end, 400, Seed(5)).unwrap();
         same_moments(name, &second, &steps);
         let still = bridge.sample_transition(x.view(), half, half, Seed(6)).unwrap();
         assert_eq!(still, x, "{name}");

@@ -22,7 +22,8 @@ fn model() -> (Model, Array2<f64>) {
     let (v0, v1) = (array![1.0, 1.0], array![STRETCH[0].powi(2), STRETCH[1].powi(2)]);
     let epsilon = Epsilon::new(1e-9).unwrap();
     let ends = ((start.view(), v0.view()), (end.view(), v1.view()));
-    let bridge = LightSbBridge::from_gaussians(ends.0, ends.1, epsilon).unwrap();
+    let bridge =
+        LightSbBridge::from_gaussians(ends.0.0, ends.0.1, ends.1.0, ends.1.1, epsilon).unwrap();
     let points = Array2::from_shape_fn((60, 2), |(i, d)| {
         let (row, column) = (i % 30 / 6, i % 6);
         let place = [row as f64 - 2.0, column as f64 - 2.5][d];

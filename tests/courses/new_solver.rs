@@ -57,9 +57,9 @@ impl BridgeSolver for Independent {
             let mass = source.marginal()[i] / partners.len() as f64;
             partners.iter().map(move |&j| (i, j, mass))
         });
-        let coupling = Coupling::new(shape, pairs.collect::<Vec<_>>())?;
+        let coupling = Coupling::new(shape.0, shape.1, pairs.collect::<Vec<_>>())?;
         let bridge =
-            PlanBridge::new((source, target), &coupling, problem.epsilon(), Motion::Straight)?;
+            PlanBridge::new(source, target, &coupling, problem.epsilon(), Motion::Straight)?;
         let report = FitReport {
             stop: Stop::Converged,
             iterations: 1,

@@ -314,8 +314,10 @@ fn r184_fewer_than_ten_cells_are_said_and_ten_are_not() {
 fn r185_a_law_that_is_flat_in_a_direction_has_no_score() {
     let (mean, flat, wide) = (array![0.0, 0.0], array![[1.0, 0.0], [0.0, 0.0]], Array2::eye(2));
     let bridge = GaussianBridge::between(
-        (mean.view(), flat.view()),
-        (mean.view(), wide.view()),
+        mean.view(),
+        flat.view(),
+        mean.view(),
+        wide.view(),
         Epsilon::new(0.4).unwrap(),
     )
     .unwrap();
@@ -334,7 +336,9 @@ fn r185_a_law_that_is_flat_in_a_direction_has_no_score() {
 fn r186_a_last_step_of_another_diffusion_is_that_of_the_flow() {
     let (m0, m1, s0, s1) = (array![0.5], array![-1.0], array![[1.0]], array![[0.3]]);
     let ends = ((m0.view(), s0.view()), (m1.view(), s1.view()));
-    let bridge = GaussianBridge::between(ends.0, ends.1, Epsilon::new(0.8).unwrap()).unwrap();
+    let bridge =
+        GaussianBridge::between(ends.0.0, ends.0.1, ends.1.0, ends.1.1, Epsilon::new(0.8).unwrap())
+            .unwrap();
     let x = array![[0.3], [2.0], [-1.5]];
     let at = |t: f64| UnitTime::new(t).unwrap();
     for (from, to, diffusions) in
@@ -345,7 +349,7 @@ fn r186_a_last_step_of_another_diffusion_is_that_of_the_flow() {
         let wanted = &x + &((drift - score * 0.4) * (to - from));
         for diffusion in diffusions {
             let how = Simulation { diffusion, n_steps: 1 };
-            let y = simulate(&bridge, x.view(), (at(from), at(to)), how, Seed(1)).unwrap();
+            let y = simulate(&bridge, x.view(), at(from), at(to), how, Seed(1)).unwrap();
             let same = (&y - &wanted).iter().all(|off| off.abs() < 1e-12);
             assert!(same, "{from} {to} {diffusion}: {y} {wanted}");
         }

@@ -85,8 +85,14 @@ fn r072_a_gaussian_target_may_be_far_narrower_than_the_noise() {
         let (m0, m1) = (array![0.5], array![-1.0]);
         let (s0, s1) = (array![[a]], array![[v]]);
         let ends = ((m0.view(), s0.view()), (m1.view(), s1.view()));
-        let bridge =
-            GaussianBridge::between(ends.0, ends.1, Epsilon::new(epsilon).unwrap()).unwrap();
+        let bridge = GaussianBridge::between(
+            ends.0.0,
+            ends.0.1,
+            ends.1.0,
+            ends.1.1,
+            Epsilon::new(epsilon).unwrap(),
+        )
+        .unwrap();
         let root: f64 = epsilon * epsilon + 4.0 * a * v;
         let s = 2.0 * v / (epsilon + root.sqrt());
         close(&what, bridge.slope()[[0, 0]], s);
@@ -108,8 +114,10 @@ fn r072_a_gaussian_target_may_be_far_narrower_than_the_noise() {
         }
         // Draws at 1: deviation √(ε s) and slope s, from two bridges with the same noise.
         let wide = GaussianBridge::between(
-            (m0.view(), s0.view()),
-            (m1.view(), array![[1.0]].view()),
+            m0.view(),
+            s0.view(),
+            m1.view(),
+            array![[1.0]].view(),
             Epsilon::new(epsilon).unwrap(),
         )
         .unwrap();
@@ -132,12 +140,19 @@ fn r073_small_steps_end_with_the_variance_of_the_target() {
     for v in [1e-6, 0.01, 0.5] {
         let (s0, s1) = (array![[1.0]], array![[v]]);
         let ends = ((m0.view(), s0.view()), (m1.view(), s1.view()));
-        let bridge = GaussianBridge::between(ends.0, ends.1, Epsilon::new(2.0).unwrap()).unwrap();
+        let bridge = GaussianBridge::between(
+            ends.0.0,
+            ends.0.1,
+            ends.1.0,
+            ends.1.1,
+            Epsilon::new(2.0).unwrap(),
+        )
+        .unwrap();
         let x = normal(n, 1, 1);
         let span = (UnitTime::START, UnitTime::END);
         let how = Simulation { diffusion: 1.0, n_steps: 50 };
-        let euler = euler_maruyama(&bridge, x.view(), span, 50, Seed(2)).unwrap();
-        let heun = simulate(&bridge, x.view(), span, how, Seed(2)).unwrap();
+        let euler = euler_maruyama(&bridge, x.view(), span.0, span.1, 50, Seed(2)).unwrap();
+        let heun = simulate(&bridge, x.view(), span.0, span.1, how, Seed(2)).unwrap();
         for y in [&euler, &heun] {
             // Five standard errors of a variance, and 15 % of the steps before. Noise of ε/steps that is
             // left would make it 0.04 more.

@@ -1,4 +1,6 @@
-//! COUPLINGS: which source cell goes to which target cell, with how much mass.
+//! COUPLINGS: how much mass moves from which source cell to which target cell.
+//!
+//! [`Coupling`] stores the pairs that carry mass. [`CouplingKind`] is the choice of a solver.
 
 mod sparse;
 
@@ -6,14 +8,21 @@ use serde::{Deserialize, Serialize};
 
 pub use sparse::Coupling;
 
-/// How cells of two snapshots are paired.
+/// How a solver pairs the cells of two snapshots.
+///
+/// ```
+/// use sbcell::bridge::{CouplingKind, FlowSolver};
+///
+/// assert_eq!(FlowSolver::ot_cfm().coupling, CouplingKind::Exact);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CouplingKind {
-    /// The plan of entropic optimal transport, that of the Schrödinger bridge.
+    /// The coupling of entropic transport with the ε of the problem: that of the Schrödinger
+    /// bridge.
     Entropic,
-    /// A cheapest plan.
+    /// A coupling of minimal cost (optimal transport).
     Exact,
-    /// Every cell with every cell.
+    /// The product of the marginals: every cell with every cell.
     Independent,
 }

@@ -7,38 +7,65 @@ use crate::error::{Error, Result};
 use crate::linalg::TransportPlan;
 use crate::rng::Seed;
 
-/// A joint law of source and target cells: pairs with their masses, by source, then target.
+/// A coupling between source and target cells: the pairs that carry mass, sorted by source cell,
+/// then target cell.
 ///
-/// Masses of the whole law sum to one (or to the mass of an unbalanced plan); pairs that were
-/// left out are missing from [`Coupling::kept`]. Memory 12 bytes for each pair.
+/// The masses of a complete coupling sum to one, or to the mass of an unbalanced coupling. If pairs
+/// were left out, [`Coupling::kept`] is the mass of the others. Storage is in compressed rows, 12
+/// bytes for each pair.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::Coupling;
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let pairs = [(0, 0, 0.25), (0, 1, 0.25), (1, 1, 0.5)];
+/// let coupling = Coupling::new(2, 2, pairs)?;
+/// let (source, target) = coupling.marginals();
+/// assert_eq!((source, target), (array![0.5, 0.5], array![0.25, 0.75]));
+/// // The mean partner of each source cell.
+/// let means = coupling.conditional_mean(array![[0.0], [4.0]].view())?;
+/// assert_eq!(means, array![[2.0], [4.0]]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Coupling {
+    /// Number of target cells.
     n_target: usize,
+    /// Position of the first pair of each source cell, n_source + 1 numbers.
     starts: Vec<usize>,
+    /// Target cell of each pair.
     targets: Vec<u32>,
+    /// Mass of each pair.
     masses: Vec<f64>,
 }
 
 impl Coupling {
-    /// From pairs `(source, target, mass)` sorted by source, then target.
+    /// Creates a coupling from triplets (source cell, target cell, mass), sorted by source cell,
+    /// then target cell.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if pairs are out of order or twice there, a cell is not there, a mass
-    /// is not finite and > 0, or there is no pair.
+    /// [`Error::Parameter`] if pairs are out of order or repeated, a cell does not exist, a mass is
+    /// not finite and > 0, or there is no pair.
     pub fn new(
-        shape: (usize, usize),
+        n_source: usize,
+        n_target: usize,
         pairs: impl IntoIterator<Item = (usize, usize, f64)>,
     ) -> Result<Self> {
         let refuse = |must, got: String| Err(Error::Parameter { name: "the coupling", must, got });
         let mut coupling =
-            Self { n_target: shape.1, starts: vec![0], targets: Vec::new(), masses: Vec::new() };
+            Self { n_target, starts: vec![0], targets: Vec::new(), masses: Vec::new() };
         let mut last = None;
         for (i, j, mass) in pairs {
-            if i >= shape.0 || j >= shape.1 || u32::try_from(j).is_err() {
-                return refuse("pairs of cells that are there", format!("({i}, {j})"));
+            if i >= n_source || j >= n_target || u32::try_from(j).is_err() {
+                return refuse("pairs of cells that exist", format!("({i}, {j})"));
             }
             if last >= Some((i, j)) {
-                return refuse("pairs by source, then target", format!("({i}, {j}) too late"));
+                return refuse(
+                    "pairs sorted by source, then target",
+                    format!("({i}, {j}) out of order"),
+                );
             }
             if !(0.0 < mass && mass < f64::INFINITY) {
                 return refuse("masses that are finite and > 0", mass.to_string());
@@ -51,19 +78,23 @@ impl Coupling {
         if last.is_none() {
             return refuse("at least one pair", "none".into());
         }
-        coupling.starts.resize(shape.0 + 1, coupling.targets.len());
+        coupling.starts.resize(n_source + 1, coupling.targets.len());
         Ok(coupling)
     }
 
-    /// From an exact plan between `shape.0` and `shape.1` cells.
+    /// From an exact coupling; pairs without mass are left out.
     ///
     /// # Errors
     /// As [`Coupling::new`].
-    pub fn from_exact(shape: (usize, usize), plan: &TransportPlan) -> Result<Self> {
-        Self::new(shape, plan.entries.iter().copied().filter(|entry| entry.2 > 0.0))
+    pub(crate) fn from_exact(
+        n_source: usize,
+        n_target: usize,
+        plan: &TransportPlan,
+    ) -> Result<Self> {
+        Self::new(n_source, n_target, plan.entries.iter().copied().filter(|entry| entry.2 > 0.0))
     }
 
-    /// Numbers of source and target cells.
+    /// Number of source cells and number of target cells.
     pub fn shape(&self) -> (usize, usize) {
         (self.starts.len() - 1, self.n_target)
     }
@@ -73,19 +104,20 @@ impl Coupling {
         self.targets.len()
     }
 
-    /// Mass of the pairs that are kept.
+    /// Sum of the masses of all pairs.
     pub fn kept(&self) -> f64 {
         self.masses.iter().sum()
     }
 
-    /// Target cells of source cell `i` and their masses; nothing if there is no such cell.
+    /// The target cells of source cell `i` and their masses; two empty slices if there is no such
+    /// cell.
     pub fn row(&self, i: usize) -> (&[u32], &[f64]) {
         let start = self.starts.get(i).copied().unwrap_or(self.targets.len());
         let end = self.starts.get(i + 1).copied().unwrap_or(self.targets.len());
         (&self.targets[start..end], &self.masses[start..end])
     }
 
-    /// All pairs, by source, then target.
+    /// All pairs as (source cell, target cell, mass), sorted by source cell, then target cell.
     pub fn pairs(&self) -> impl Iterator<Item = (usize, usize, f64)> + '_ {
         (0..self.shape().0).flat_map(|i| {
             let (targets, masses) = self.row(i);
@@ -93,7 +125,7 @@ impl Coupling {
         })
     }
 
-    /// Sums of the masses over targets and over sources.
+    /// Mass of each source cell (n_source) and mass of each target cell (n_target).
     pub fn marginals(&self) -> (Array1<f64>, Array1<f64>) {
         let (n, m) = self.shape();
         let (mut source, mut target) = (Array1::zeros(n), Array1::zeros(m));
@@ -104,11 +136,11 @@ impl Coupling {
         (source, target)
     }
 
-    /// The barycentric map: for each source cell the mean of `target` `(n_target, dim)` over its
-    /// pairs; NaN for a source cell without pairs.
+    /// The barycentric projection: for each source cell the mean of `target` (n_target × d) over
+    /// its partners, weighted by mass; n_source × d. NaN for a source cell without partners.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one row for each target cell.
+    /// [`Error::Shape`] unless there is one row for each target cell.
     pub fn conditional_mean(&self, target: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         let (expected, got) = (self.n_target, target.nrows());
         if expected != got {
@@ -125,7 +157,8 @@ impl Coupling {
         Ok(means)
     }
 
-    /// Draws `n` pairs `(source, target)` by their masses, independently of each other.
+    /// Draws `n` pairs (source cell, target cell) independently, with probabilities proportional to
+    /// their masses. Takes `O(n_pairs + n log n_pairs)` time.
     pub fn draw(&self, n: usize, seed: Seed) -> Vec<(usize, usize)> {
         let mut sums = Vec::with_capacity(self.masses.len());
         let mut total = 0.0;
@@ -154,7 +187,7 @@ mod tests {
 
     fn example() -> Coupling {
         let pairs = [(0, 1, 0.25), (2, 0, 0.3), (2, 2, 0.2), (3, 2, 0.25)];
-        Coupling::new((5, 3), pairs).unwrap()
+        Coupling::new(5, 3, pairs).unwrap()
     }
 
     #[test]
@@ -195,7 +228,7 @@ mod tests {
             vec![(0, 0, f64::NAN)],
             vec![],
         ] {
-            assert!(Coupling::new((5, 3), bad.clone()).is_err(), "{bad:?}");
+            assert!(Coupling::new(5, 3, bad.clone()).is_err(), "{bad:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What the rest of sbcell must know of a solver: its name in files, properties, work and memory.
+//! A solver with its hyperparameters: name in files, properties, work and memory.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -8,15 +8,27 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// A solver with its hyperparameters, and all that the rest of sbcell must know of it.
+/// A solver with its hyperparameters, and everything that the rest of sbcell must know about it.
 ///
-/// Implemented beside each solver (`description.rs` in its folder). Nothing outside of that folder
-/// matches on solvers: the command line, dry-run, `evaluate`, hints and files ask this trait.
+/// The pipeline, the estimate of `fit --dry-run`, the evaluation and model files ask this trait.
+/// Nothing outside of a solver's folder depends on the concrete type.
+///
+/// ```
+/// use sbcell::bridge::{AnySolver, CourseSize, LightSbSolver, Property};
+///
+/// let solver = LightSbSolver::default();
+/// assert_eq!(solver.family(), "lightsb");
+/// assert!(solver.check().is_ok());
+/// assert!(solver.properties().contains(&Property::Diffuses));
+/// let small = CourseSize { intervals: vec![[100, 100]], cells: 200, dims: 10.0 };
+/// let large = CourseSize { intervals: vec![[1000, 1000]], cells: 2000, dims: 10.0 };
+/// assert!(solver.work(&small) < solver.work(&large));
+/// ```
 pub trait AnySolver: Debug + Send + Sync {
     /// The name in files: the key of `parameters.solver` in `run.json`.
     fn family(&self) -> &'static str;
 
-    /// The hyperparameters as they are in files.
+    /// The hyperparameters as JSON, as they appear in files.
     ///
     /// # Errors
     /// Those of serde.
@@ -25,31 +37,33 @@ pub trait AnySolver: Debug + Send + Sync {
     /// Checks the ranges of the hyperparameters.
     ///
     /// # Errors
-    /// [`crate::Error::Parameter`] for a value out of range, by the name of the parameter.
+    /// [`crate::Error::Parameter`] with the name of the parameter that is out of its range.
     fn check(&self) -> Result<()>;
 
-    /// The solver itself, by what it takes.
+    /// The solver, by the input it takes.
     fn solver(&self) -> Solver;
 
-    /// What is true of its bridges and of how they are found.
+    /// The properties of the solver and of its bridges.
     fn properties(&self) -> Vec<Property>;
 
-    /// Floating-point operations that all bridges of a course take, roughly.
+    /// Estimate of the floating-point operations for all bridges of a course.
     fn work(&self, size: &CourseSize) -> f64;
 
-    /// What it holds in memory while it finds a bridge, beside the cells.
+    /// Estimate of the memory during the computation of one bridge, without the cells themselves.
+    /// The default is nothing.
     fn memory(&self) -> Held {
         Held::default()
     }
 
-    /// The solver with earlier cells keeping their weight, or not, if it can do both.
+    /// The same solver, with or without the weights of earlier cells kept. `None` if the solver has
+    /// no such option.
     fn with_mass(&self, mass: Mass) -> Option<Arc<dyn AnySolver>> {
         let _ = mass;
         None
     }
 
-    /// Chooses by `course` what is left to be chosen; asked of a solver with [`Property::Chooses`].
-    /// `None` if there is nothing to choose.
+    /// Chooses the remaining hyperparameters by the data of `course`. sbcell calls it for a solver
+    /// with [`Property::Chooses`]. `None` if there is nothing to choose.
     ///
     /// # Errors
     /// As [`CourseSolver::solve_course`].
@@ -64,60 +78,93 @@ pub trait AnySolver: Debug + Send + Sync {
     }
 }
 
-/// A solver, by what it takes.
+/// A solver, by the input it takes.
+///
+/// ```
+/// use sbcell::bridge::{AnySolver, FlowSolver, GaussianSolver, Solver};
+///
+/// assert!(matches!(GaussianSolver {}.solver(), Solver::Each(_)));
+/// assert!(matches!(AnySolver::solver(&FlowSolver::sf2m()), Solver::Joint(_)));
+/// ```
 #[derive(Debug)]
 pub enum Solver {
-    /// Each interval on its own.
+    /// Solves each interval separately.
     Each(Box<dyn BridgeSolver>),
-    /// All intervals together.
+    /// Solves all intervals together.
     Joint(Box<dyn CourseSolver>),
 }
 
-/// What may be true of a solver.
+/// A property of a solver. The pipeline asks for properties instead of names.
+///
+/// ```
+/// use sbcell::bridge::{AnySolver, GaussianSolver, OtSolver, Property};
+///
+/// assert!(GaussianSolver {}.properties().contains(&Property::KnowsScore));
+/// assert!(!OtSolver::default().properties().contains(&Property::Diffuses));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Property {
-    /// Its plan may leave the weights of the earlier snapshot, and so says which cells multiply.
+    /// The coupling may deviate from the weights of the earlier snapshot. It therefore implies how
+    /// many descendants each cell has.
     Relaxes,
-    /// It iterates on an entropic plan, which takes the longer the smaller ε is.
+    /// The solver iterates on an entropic coupling, which takes longer for smaller ε.
     Entropic,
-    /// Its bridges have the noise of the reference process.
+    /// The bridges have the noise of the reference process.
     Diffuses,
-    /// Its bridges know their score, so that any diffusion and the way back can be followed.
+    /// The bridges know their score, so any diffusion and the way backward in time can be
+    /// simulated.
     KnowsScore,
-    /// A bridge takes so long that a fit ends with one time held out instead of each.
+    /// One bridge takes so long that the check at the end of a fit holds out one time, not each
+    /// time.
     TakesLong,
-    /// It leaves hyperparameters to be chosen from the course ([`AnySolver::settle`]).
+    /// The solver chooses hyperparameters by the course ([`AnySolver::settle`]).
     Chooses,
 }
 
-/// The sizes of a course that work depends on.
+/// The sizes of a course that determine the work.
+///
+/// ```
+/// use sbcell::bridge::CourseSize;
+///
+/// let size = CourseSize { intervals: vec![[300, 400], [400, 250]], cells: 950, dims: 10.0 };
+/// assert_eq!(size.intervals.len(), 2);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct CourseSize {
-    /// Cells of the earlier and the later snapshot of each interval.
+    /// Number of cells of the earlier and of the later snapshot, for each interval.
     pub intervals: Vec<[usize; 2]>,
-    /// Cells of all snapshots.
+    /// Number of cells of all snapshots together.
     pub cells: usize,
-    /// Dimensions of the bridges.
+    /// Number of dimensions d.
     pub dims: f64,
 }
 
-/// What a solver holds in memory for the cells of an interval, beside their coordinates.
+/// Memory that a solver needs for the cells of one interval, without their coordinates.
+///
+/// ```
+/// use sbcell::bridge::Held;
+///
+/// // A matrix of costs in double precision.
+/// let held = Held { per_pair: 8.0, ..Held::default() };
+/// // 1 000 cells at each end, in 50 dimensions.
+/// assert!((held.bytes(2000.0, 50.0) - 8e6).abs() < 1.0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Held {
     /// Bytes for each pair of an earlier and a later cell.
     pub per_pair: f64,
-    /// Bytes for all pairs, at most.
+    /// Largest number of bytes for all pairs together.
     pub most_of_pairs: f64,
     /// Bytes for each cell.
     pub per_cell: f64,
     /// Copies of the coordinates of cells.
     pub copies: f64,
-    /// Cells that are copied, at most.
+    /// Largest number of cells that are copied.
     pub most_copied: f64,
 }
 
 impl Default for Held {
-    /// Nothing.
+    /// No memory, and no limits.
     fn default() -> Self {
         Self {
             per_pair: 0.0,
@@ -130,7 +177,8 @@ impl Default for Held {
 }
 
 impl Held {
-    /// Bytes for an interval of `cells` cells at both ends together, in `dims` dimensions.
+    /// Bytes for an interval of `cells` cells at both ends together, in `dims` dimensions. Pairs
+    /// are counted as if both ends had half of the cells.
     #[must_use]
     pub fn bytes(&self, cells: f64, dims: f64) -> f64 {
         let Self { per_pair, most_of_pairs, per_cell, copies, most_copied } = self;

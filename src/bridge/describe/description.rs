@@ -1,4 +1,4 @@
-//! A solver as it is chosen: under a name, from plain hyperparameters some of which can be set.
+//! A solver under the name that users type, with its defaults and the parameters that can be set.
 
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -8,55 +8,77 @@ use serde::de::DeserializeOwned;
 use crate::bridge::describe::{About, AnySolver, Parameter, Value};
 use crate::error::Result;
 
-/// A name that users may give a solver by, and what they can then set.
+/// The name under which users select a solver, and the parameters that they can set.
+///
+/// ```
+/// use sbcell::bridge::describe::{Described, Description, Value};
+/// use sbcell::bridge::{AnySolver, GaussianSolver};
+///
+/// static NORMAL: Description<GaussianSolver> = Description {
+///     name: "normal",
+///     about: "One Gaussian for each snapshot",
+///     plain: GaussianSolver::default,
+///     parameters: &[],
+/// };
+///
+/// # fn main() -> sbcell::Result<()> {
+/// // Parameters that a solver does not know are ignored.
+/// let solver = NORMAL.with(&[("tolerance", Value::Number(0.1))])?;
+/// assert_eq!(solver.family(), "gaussian");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Description<S: 'static> {
-    /// The name, as it is typed.
+    /// The name as users type it.
     pub name: &'static str,
-    /// One line.
+    /// One line for the help.
     pub about: &'static str,
-    /// The solver when nothing is set.
+    /// Creates the solver with its defaults.
     pub plain: fn() -> S,
-    /// What can be set, in lists that several names may share.
+    /// The parameters that can be set, in lists that several names can share.
     pub parameters: &'static [&'static [Parameter<S>]],
 }
 
-/// A [`Description`] of whatever solver.
+/// A [`Description`] of any solver; the registry of the pipeline contains one for each name. See
+/// [`Description`] for an example.
 pub trait Described: Debug + Sync {
-    /// The name, as it is typed.
+    /// The name as users type it.
     fn name(&self) -> &'static str;
 
-    /// One line.
+    /// One line for the help.
     fn about(&self) -> &'static str;
 
-    /// The solver when nothing is set.
+    /// The solver with its defaults.
     fn plain(&self) -> Arc<dyn AnySolver>;
 
-    /// What can be set.
+    /// The parameters that can be set.
     fn parameters(&self) -> Vec<Settable>;
 
-    /// The solver with what is `given`, of which it passes over what it does not know.
+    /// The solver with the parameters in `given` (name, value). Names that the solver does not know
+    /// are ignored.
     ///
     /// # Errors
-    /// [`crate::Error::Parameter`] for a value of the wrong kind. Ranges are for
-    /// [`AnySolver::check`].
+    /// [`crate::Error::Parameter`] for a value of the wrong kind. [`AnySolver::check`] checks the
+    /// ranges.
     fn with(&self, given: &[(&str, Value)]) -> Result<Arc<dyn AnySolver>>;
 
-    /// The solver with hyperparameters as they are in files.
+    /// The solver with hyperparameters from a file.
     ///
     /// # Errors
-    /// Those of serde, for a field that is missing or not known.
+    /// Those of serde, for a field that is missing or unknown.
     fn read(&self, parameters: serde_json::Value) -> serde_json::Result<Arc<dyn AnySolver>>;
 }
 
-/// A parameter of a solver, its default, and what is to be said of it for this solver alone.
+/// A parameter of a solver with its default and the remarks for this solver.
 #[derive(Debug, Clone)]
+#[doc(hidden)]
 pub struct Settable {
-    /// What is said of it.
+    /// Name and texts of the parameter.
     pub about: &'static About,
-    /// The value when nothing is set; `None` if there is none.
+    /// The default; `None` if there is none.
     pub default: Option<Value>,
-    /// What is to be said of it for this solver alone; may be empty.
+    /// A remark for this solver alone; may be empty.
     pub own: &'static str,
 }
 

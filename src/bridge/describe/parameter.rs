@@ -1,32 +1,43 @@
-//! A parameter of a solver: what it is called, what it may be, and the field that it sets.
+//! A parameter of a solver: its texts, its values, and the field that it sets.
 
 use crate::bridge::Choice;
 use crate::error::{Error, Result};
 
-/// What is said of a parameter. In all texts `{name}` stands for the parameter of that name, however it
-/// is set where the text is read.
+/// The name and texts of a parameter. In all texts `{name}` stands for the parameter of this name,
+/// in the form in which the reader sets it.
+///
+/// ```
+/// use sbcell::bridge::describe::{About, Kind};
+///
+/// const N_TREES: About =
+///     About::new("n_trees", Kind::Count { most: 1000 }, "Number of trees").value("N").with_default();
+/// assert_eq!((N_TREES.name, N_TREES.shows_default), ("n_trees", true));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct About {
-    /// The name, as in errors.
+    /// The name, as in error messages.
     pub name: &'static str,
     /// One sentence.
     pub help: &'static str,
-    /// More to read; empty if that is all.
+    /// Further sentences; may be empty.
     pub more: &'static str,
-    /// What it may be.
+    /// The kind of value.
     pub kind: Kind,
-    /// What stands for a value in help.
+    /// The word for a value in the help.
     pub placeholder: &'static str,
-    /// Parameters with the same word are shown together; empty for those of solvers in general.
+    /// Parameters with the same group are shown together; empty for parameters of solvers in
+    /// general.
     pub group: &'static str,
-    /// Whether one default holds for all solvers that know the parameter, and is shown.
+    /// Whether the help shows the default. Only for parameters with the same default in all solvers
+    /// that have them.
     pub shows_default: bool,
-    /// A value that may be given to solvers that do not know the parameter, as it is what they do.
+    /// A value that is accepted for a solver without this parameter, because the solver behaves as
+    /// if it were set.
     pub neutral: Option<&'static str>,
 }
 
 impl About {
-    /// A parameter with nothing more to read, whose default is that of the solver.
+    /// A parameter with one sentence of help. Its default is that of the solver and is not shown.
     #[must_use]
     pub const fn new(name: &'static str, kind: Kind, help: &'static str) -> Self {
         Self {
@@ -41,38 +52,44 @@ impl About {
         }
     }
 
-    /// With another word for a value.
+    /// The same with another word for a value.
     #[must_use]
     pub const fn value(self, placeholder: &'static str) -> Self {
         Self { placeholder, ..self }
     }
 
-    /// As one of a group.
+    /// The same as part of a group.
     #[must_use]
     pub const fn of(self, group: &'static str) -> Self {
         Self { group, ..self }
     }
 
-    /// With the default shown.
+    /// The same with the default shown.
     #[must_use]
     pub const fn with_default(self) -> Self {
         Self { shows_default: true, ..self }
     }
 }
 
-/// What a parameter may be. Ranges are checked by the solver.
+/// The kind of value of a parameter. The solver itself checks the range.
+///
+/// ```
+/// use sbcell::bridge::describe::Kind;
+///
+/// assert!(matches!(Kind::ANY_COUNT, Kind::Count { most: usize::MAX }));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub enum Kind {
-    /// A number of things that are held in memory or repeated; more than `most` is a typing error.
+    /// A number of items that are stored or repeated. A number above `most` is a typing error.
     Count {
-        /// The most that can be meant.
+        /// The largest plausible number.
         most: usize,
     },
-    /// A number of things, or `auto`.
+    /// A number of items, or `auto`.
     CountOrAuto,
     /// Any number.
     Number {
-        /// Whether it may be typed with a minus sign.
+        /// Whether the number may be negative.
         signed: bool,
     },
     /// One of these words.
@@ -80,25 +97,41 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// A number of things, as large as it gets.
+    /// A number of items without a limit.
     pub const ANY_COUNT: Self = Self::Count { most: usize::MAX };
 }
 
-/// A word that a parameter may be, and what it means; nothing where the word says it.
+/// A word that a parameter accepts, and its meaning. The meaning is empty if the word is clear by
+/// itself.
+///
+/// ```
+/// use sbcell::bridge::Mass;
+/// use sbcell::bridge::describe::Worded;
+///
+/// let words: Vec<_> = Mass::words().iter().map(|word| word.name).collect();
+/// assert!(words.contains(&"kept") && words.contains(&"relaxed"));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Word {
     /// The word.
     pub name: &'static str,
-    /// What it means.
+    /// The meaning of the word.
     pub about: &'static str,
 }
 
 /// A value of a parameter.
+///
+/// ```
+/// use sbcell::bridge::describe::Value;
+///
+/// assert_eq!(Value::Auto.to_string(), "auto");
+/// assert_eq!(Value::Count(3).to_string(), "3");
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// To be found from the data.
+    /// Choose the value by the data.
     Auto,
-    /// A number of things.
+    /// A number of items.
     Count(usize),
     /// A number.
     Number(f64),
@@ -117,20 +150,35 @@ impl std::fmt::Display for Value {
     }
 }
 
-/// A parameter with the field of the solver `S` that it is.
+/// A parameter with access to the field of the solver `S` that it sets.
+///
+/// ```
+/// use sbcell::bridge::OuSolver;
+/// use sbcell::bridge::describe::{About, Field, Kind, Parameter};
+///
+/// const PULL: About = About::new("pull", Kind::Number { signed: true }, "The pull");
+/// let pull: Parameter<OuSolver> = Parameter {
+///     about: &PULL,
+///     own: "",
+///     get: |solver| solver.pull.value(),
+///     set: |solver, value| solver.pull.put(PULL.name, value),
+/// };
+/// assert_eq!(pull.about.name, "pull");
+/// ```
 #[derive(Debug)]
 pub struct Parameter<S: 'static> {
-    /// What is said of it.
+    /// Name and texts.
     pub about: &'static About,
-    /// What is to be said of it for this solver alone; may be empty.
+    /// A remark for this solver alone; may be empty.
     pub own: &'static str,
-    /// The value, if it has one.
+    /// Reads the value; `None` if there is none.
     pub get: fn(&S) -> Option<Value>,
-    /// Sets the value.
+    /// Sets the value. Fails for a value of another kind.
     pub set: fn(&mut S, &Value) -> Result<()>,
 }
 
-/// `parameter!(ABOUT, field)`: the parameter that is a field of a solver.
+/// `parameter!(ABOUT, field)`: a [`Parameter`] that is one field of a solver. `parameter!(ABOUT,
+/// field, "remark")` adds a remark for this solver.
 macro_rules! parameter {
     ($about:expr, $($field:ident).+ $(,)?) => {
         $crate::bridge::describe::parameter!($about, $($field).+, "")
@@ -148,18 +196,31 @@ macro_rules! parameter {
 }
 pub(crate) use parameter;
 
-/// A type that a field of a solver may have.
+/// A type of a solver's field that can be a parameter.
+///
+/// ```
+/// use sbcell::bridge::describe::{Field, Value};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let mut tolerance = 0.1_f64;
+/// tolerance.put("tolerance", &Value::Number(0.5))?;
+/// assert_eq!(tolerance.value(), Some(Value::Number(0.5)));
+/// assert!(tolerance.put("tolerance", &Value::Auto).is_err());
+/// # Ok(())
+/// # }
+/// ```
 pub trait Field {
-    /// What it is, if it is given.
+    /// The value, if there is one.
     fn value(&self) -> Option<Value>;
 
-    /// Sets it.
+    /// Sets the value. `name` is the name of the parameter for the error.
     ///
     /// # Errors
-    /// [`Error::Parameter`] by `name` for a value of another kind.
+    /// [`Error::Parameter`] for a value of another kind.
     fn put(&mut self, name: &'static str, value: &Value) -> Result<()>;
 }
 
+/// The error for a value of another kind.
 fn refused<T>(name: &'static str, must: &'static str, value: &Value) -> Result<T> {
     Err(Error::Parameter { name, must, got: value.to_string() })
 }
@@ -220,12 +281,13 @@ impl Field for Choice<usize> {
     }
 }
 
-/// An enum whose variants have words.
+/// An enum whose variants have words on the command line. It is a [`Field`] by this trait. See
+/// [`Word`] for an example.
 pub trait Worded: Copy + PartialEq + 'static {
-    /// The variants with their words and what these mean.
+    /// The variants with their words.
     const WORDS: &'static [(Self, Word)];
 
-    /// The words.
+    /// The words, in the order of [`Worded::WORDS`].
     fn words() -> Vec<Word> {
         Self::WORDS.iter().map(|entry| entry.1).collect()
     }
@@ -249,18 +311,18 @@ impl<T: Worded> Field for T {
     }
 }
 
-/// Iterations, for solvers that have some.
+/// The limit of iterations, for solvers that iterate.
 pub const MAX_ITERATIONS: About = About::new(
     "max_iterations",
     Kind::ANY_COUNT,
-    "Iterations at most; a bridge that needs more is kept and marked [default: by solver]",
+    "Largest number of iterations; a bridge that needs more is kept and marked [default: by solver]",
 );
 
-/// When to stop, for solvers that approach an optimum.
+/// The stopping criterion, for solvers that approach an optimum.
 pub const TOLERANCE: About = About::new(
     "tolerance",
     Kind::Number { signed: false },
-    "When to stop, in the unit of the solver [default: by solver]",
+    "Stopping criterion, in the unit of the solver [default: by solver]",
 )
 .value("T");
 

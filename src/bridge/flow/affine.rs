@@ -1,4 +1,4 @@
-//! What is known of an interval before any network: the best prediction affine in each coordinate.
+//! The affine prediction of an interval's field, coordinate by coordinate, which the networks complete.
 
 use ndarray::{Array1, ArrayView1};
 use serde::{Deserialize, Serialize};
@@ -9,54 +9,57 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 
-/// The least variance of `x_t`, in units of ε: keeps what divides by it finite where all cells are
-/// in one place.
+/// Lower bound of the variance of `x_t`, in units of ε. Divisors stay finite where all cells have
+/// one position.
 const LEAST: f64 = 1e-4;
 
 /// Means, variances and covariances of the two ends of a path, coordinate by coordinate.
 ///
-/// For ends whose coordinates are jointly Gaussian and independent of each other, the regressions
-/// made of them are the exact field (and the exact Schrödinger bridge, if the pairs come from the
-/// entropic coupling); for others the networks learn what is left. Subtracting a prediction that
-/// is known makes the targets of the networks smaller and leaves their optimum in place: a
-/// control variate.
+/// They give the best affine prediction of velocity and score in each coordinate. If the ends are
+/// jointly Gaussian with independent coordinates, the prediction is the exact field; with the
+/// entropic coupling it is the exact Schrödinger bridge. In all other cases the networks learn the
+/// residual. To subtract a known prediction makes the targets of the networks smaller and does not
+/// change their optimum: it is a control variate.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Affine {
-    /// Mean of the source, `dim` numbers.
+    /// Mean of the source, d numbers.
     pub source_mean: Vec<f64>,
-    /// Mean of the target.
+    /// Mean of the target, d numbers.
     pub target_mean: Vec<f64>,
-    /// Variance of the source.
+    /// Variance of the source, d numbers.
     pub source_variance: Vec<f64>,
-    /// Variance of the target.
+    /// Variance of the target, d numbers.
     pub target_variance: Vec<f64>,
-    /// Covariance of source and target in the coupling.
+    /// Covariance of source and target under the coupling, d numbers.
     pub covariance: Vec<f64>,
-    /// The least variance that `x_t` is taken to have.
+    /// Lower bound of the variance of `x_t`.
     pub least_variance: f64,
-    /// Whether slopes are used; means alone otherwise.
+    /// Whether the prediction uses slopes; otherwise means alone.
     pub slopes: bool,
 }
 
-/// [`Affine`] at one local time; vectors have one entry for each coordinate.
+/// [`Affine`] at one local time. Vectors have one entry for each coordinate.
 #[derive(Debug, Clone)]
 pub(super) struct AffineAt {
     /// Mean of `x_t`.
     pub(super) mean: Array1<f64>,
-    /// Root of the mean variance of `x_t`: what inputs of networks are divided by.
+    /// Root of the mean variance of `x_t`. Inputs of networks are divided by it.
     pub(super) spread: f64,
     /// `w ≈ speed + slope (x − mean)`.
     pub(super) speed: Array1<f64>,
+    /// Slope of w, see `speed`.
     pub(super) slope: Array1<f64>,
-    /// Score ≈ `−precision (x − mean)`.
+    /// `score ≈ −precision (x − mean)`.
     pub(super) precision: Array1<f64>,
 }
 
 impl Affine {
-    /// Of the ends of `pairs` drawn between two snapshots.
+    /// Moments of two snapshots, and the covariance of `pairs` drawn between them. Takes
+    /// `O((n_source + n_target + n_pairs) d)` time.
     pub(super) fn of(
-        (source, target): (&Snapshot, &Snapshot),
+        source: &Snapshot,
+        target: &Snapshot,
         pairs: &Pairs,
         epsilon: Epsilon,
         slopes: bool,
@@ -76,12 +79,15 @@ impl Affine {
         }
     }
 
+    /// Number of dimensions d.
     pub(super) fn dim(&self) -> usize {
         self.source_mean.len()
     }
 
+    /// Checks numbers that come from a file.
+    ///
     /// # Errors
-    /// [`Error::Shape`] if lengths differ; [`Error::Parameter`] for a number out of range.
+    /// [`Error::Shape`] if lengths differ; [`Error::Parameter`] for a number out of its range.
     pub(super) fn check(&self) -> Result<()> {
         let Self {
             source_mean,
@@ -110,7 +116,8 @@ impl Affine {
         Err(Error::Parameter { name, must, got: format!("{} dimensions", source_mean.len()) })
     }
 
-    /// The root of the mean variance of `x₁ − x₀`: the unit of the network of `w`.
+    /// Root of the mean variance of `x₁ − x₀`, the unit of the network of w; 1 if this variance is
+    /// zero.
     pub(super) fn reach(&self) -> f64 {
         let sum: f64 = (0..self.dim())
             .map(|d| self.source_variance[d] + self.target_variance[d] - 2.0 * self.covariance[d])
@@ -119,20 +126,20 @@ impl Affine {
         if reach > 0.0 { reach } else { 1.0 }
     }
 
-    /// Sums over coordinates of the source's variance, the covariance and the target's variance.
+    /// Sums over coordinates: variance of the source, covariance, variance of the target.
     pub(super) fn totals(&self) -> [f64; 3] {
         [&self.source_variance, &self.covariance, &self.target_variance]
             .map(|values| values.iter().sum())
     }
 
-    /// The root of the mean variance of `x_t`: what inputs of networks are divided by.
+    /// Root of the mean variance of `x_t`, from the sums of [`Affine::totals`].
     pub(super) fn spread(&self, totals: [f64; 3], path: &PathAt) -> f64 {
         let (dim, [var0, covariance, var1]) = (self.dim().max(1) as f64, totals);
         let variance = path.variance(var0 / dim, covariance / dim, var1 / dim);
         variance.max(self.least_variance).sqrt()
     }
 
-    /// The regressions of coordinate `d` at one local time.
+    /// The prediction for coordinate `d` at one local time.
     #[inline]
     pub(super) fn coordinate(&self, path: &PathAt, d: usize) -> Coordinate {
         let (var0, var1) = (self.source_variance[d], self.target_variance[d]);
@@ -151,6 +158,7 @@ impl Affine {
         }
     }
 
+    /// The prediction for all coordinates at one local time.
     pub(super) fn at(&self, path: &PathAt) -> AffineAt {
         let all: Vec<Coordinate> = (0..self.dim()).map(|d| self.coordinate(path, d)).collect();
         let pick = |value: fn(&Coordinate) -> f64| all.iter().map(value).collect();
@@ -167,24 +175,33 @@ impl Affine {
 /// One coordinate of [`AffineAt`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Coordinate {
+    /// Mean of `x_t`.
     pub(super) mean: f64,
+    /// Mean of w.
     pub(super) speed: f64,
+    /// Slope of w by `x_t`.
     pub(super) slope: f64,
+    /// Minus the slope of the score.
     pub(super) precision: f64,
 }
 
 /// An [`Interpolant`] at one local time.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct PathAt {
+    /// Weight α of the source.
     pub(super) alpha: f64,
+    /// Weight β of the target.
     pub(super) beta: f64,
+    /// Derivative α' by local time.
     pub(super) alpha_speed: f64,
+    /// Derivative β' by local time.
     pub(super) beta_speed: f64,
-    /// `γ²`.
+    /// Variance of the noise, `γ²`.
     pub(super) noise: f64,
 }
 
 impl PathAt {
+    /// Evaluates the interpolant at local time t.
     pub(super) fn new(path: &Interpolant, t: f64) -> Self {
         let ((alpha, beta), (alpha_speed, beta_speed)) = (path.weights(t), path.speeds(t));
         Self { alpha, beta, alpha_speed, beta_speed, noise: path.noise_variance(t) }
@@ -198,6 +215,7 @@ impl PathAt {
     }
 }
 
+/// Weighted mean and variance of each coordinate.
 fn moments(snapshot: &Snapshot) -> (Array1<f64>, Array1<f64>) {
     let mean = snapshot.marginal().dot(&snapshot.points());
     let mut variance = Array1::zeros(mean.len());
@@ -207,6 +225,7 @@ fn moments(snapshot: &Snapshot) -> (Array1<f64>, Array1<f64>) {
     (mean, variance)
 }
 
+/// Adds `weight (row − mean)²`.
 fn add_squares(
     sum: &mut Array1<f64>,
     weight: f64,

@@ -1,4 +1,4 @@
-//! Points on random paths with what networks are to say there: inputs, targets, loss, gradient.
+//! Batches: points on random paths, with inputs, targets, losses and gradients of the networks.
 
 use rand::Rng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
@@ -9,54 +9,68 @@ use crate::bridge::flow::pairs::Pairs;
 use crate::data::Snapshot;
 use crate::linalg::{Mlp, Pass};
 
-/// What is drawn from in one interval.
+/// One interval from which points are drawn.
 #[derive(Debug)]
 pub(super) struct Interval<'a> {
+    /// The snapshot at local time 0.
     pub(super) source: &'a Snapshot,
+    /// The snapshot at local time 1.
     pub(super) target: &'a Snapshot,
+    /// The distribution of pairs.
     pub(super) pairs: &'a Pairs,
+    /// The units of the networks in this interval.
     pub(super) field: &'a Field,
 }
 
-/// How the outputs of networks are read in one interval.
+/// How the outputs of the networks are read in one interval.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Field {
+    /// The affine prediction to which the networks add their output.
     pub(super) affine: Affine,
+    /// The path between paired cells.
     pub(super) path: Interpolant,
     /// The networks' time at local time 0, and its length over the interval.
     pub(super) clock: [f64; 2],
 }
 
 impl Field {
-    /// What the network's score is counted in: `2/√ε`, the score's size where noise is all there is.
+    /// The unit of the network's score, `2/√ε`: the size of the score where noise alone spreads the
+    /// cells. Zero without noise.
     pub(super) fn score_unit(&self) -> f64 {
         if self.path.epsilon > 0.0 { 2.0 / self.path.epsilon.sqrt() } else { 0.0 }
     }
 }
 
-/// Rows of a batch, with room for their way through both networks.
+/// The rows of one chunk of a batch, with memory for their pass through both networks.
 #[derive(Debug)]
 pub(super) struct Rows {
+    /// Number of rows.
     count: usize,
+    /// Number of dimensions d.
     dim: usize,
     /// Interval of each row.
     intervals: Vec<usize>,
+    /// The part of the velocity network.
     pub(super) flow: Side,
+    /// The part of the score network.
     pub(super) score: Option<Side>,
 }
 
-/// One network's part in a batch.
+/// The part of one network in a chunk.
 #[derive(Debug)]
 pub(super) struct Side {
+    /// Memory for the pass through the network.
     pass: Pass,
-    /// The loss of a row is the mean over coordinates of `(amplitude · output − wanted)²`.
+    /// Targets. The loss of a row is the mean over coordinates of `(amplitude · output − wanted)²`.
     wanted: Vec<f32>,
+    /// Factor of the output of each row.
     amplitude: Vec<f32>,
+    /// Gradient of the summed loss by the parameters.
     pub(super) gradient: Vec<f32>,
 }
 
 impl Rows {
-    /// Room for `n_rows` rows through networks like these.
+    /// Memory for `n_rows` rows through networks of these sizes.
     pub(super) fn new(n_rows: usize, flow: &Mlp, score: Option<&Mlp>) -> Self {
         let dim = flow.sizes()[0] - 1;
         let side = |network: &Mlp| Side {
@@ -74,7 +88,7 @@ impl Rows {
         self.intervals.iter().filter(|interval| **interval == k).count()
     }
 
-    /// Draws every row anew; row `r` is in interval `(first + r) mod` their number.
+    /// Draws every row again. Row r belongs to interval `(first + r) mod` (number of intervals).
     pub(super) fn draw(&mut self, intervals: &[Interval<'_>], first: usize, stream: &mut impl Rng) {
         let totals: Vec<[f64; 3]> =
             intervals.iter().map(|interval| interval.field.affine.totals()).collect();
@@ -83,15 +97,18 @@ impl Rows {
         for row in 0..self.count {
             let k = (first + row) % intervals.len();
             self.intervals[row] = k;
-            self.draw_row(row, &intervals[k], (totals[k], 1.0 / reaches[k]), stream);
+            self.draw_row(row, &intervals[k], totals[k], 1.0 / reaches[k], stream);
         }
     }
 
+    /// Draws a pair, a time and noise, and writes input and targets of one row. `totals` and
+    /// `per_reach` are those of the interval: [`Affine::totals`] and 1/[`Affine::reach`].
     fn draw_row(
         &mut self,
         row: usize,
         interval: &Interval<'_>,
-        (totals, per_reach): ([f64; 3], f64),
+        totals: [f64; 3],
+        per_reach: f64,
         stream: &mut impl Rng,
     ) {
         let Interval { source, target, pairs, field } = interval;
@@ -113,7 +130,7 @@ impl Rows {
             let left = speed - known.speed - known.slope * x;
             self.flow.wanted[place + d] = (left * per_reach) as f32;
             if let Some(score) = &mut self.score {
-                // γ · score + z, with the known part of the score.
+                // The residual of γ · score + z after the affine prediction of the score.
                 let left = noise - deviation * known.precision * x;
                 score.wanted[place + d] = -left as f32;
             }
@@ -124,7 +141,8 @@ impl Rows {
         }
     }
 
-    /// Sends the rows through the networks and adds the loss of each row to that of its interval.
+    /// Evaluates the networks and adds the loss of each row to the sum `[flow, score]` of its
+    /// interval.
     pub(super) fn losses(&mut self, flow: &Mlp, score: Option<&Mlp>, sums: &mut [[f64; 2]]) {
         self.share_inputs();
         self.flow.pass_forward(flow, &self.intervals, |k, loss| sums[k][0] += loss);
@@ -133,8 +151,8 @@ impl Rows {
         }
     }
 
-    /// Losses of flow and score, each the mean over coordinates summed over rows; leaves the
-    /// gradients of these sums, divided by `n_total` rows, in both sides.
+    /// Losses of flow and score, each summed over rows. Leaves in both sides the gradient of this
+    /// sum divided by `n_total` rows.
     pub(super) fn gradients(
         &mut self,
         flow: &Mlp,
@@ -151,6 +169,7 @@ impl Rows {
         sums.iter().fold([0.0; 2], |sum, loss| [sum[0] + loss[0], sum[1] + loss[1]])
     }
 
+    /// Copies the inputs to the score network; both networks see the same points.
     fn share_inputs(&mut self) {
         if let Some(score) = &mut self.score {
             score.pass.input_mut().copy_from_slice(self.flow.pass.input_mut());
@@ -159,7 +178,8 @@ impl Rows {
 }
 
 impl Side {
-    /// Output → residual `amplitude · output − wanted`, left in the gradient's place.
+    /// Evaluates the network and leaves the residual `amplitude · output − wanted` in the place of
+    /// the gradient. Calls `add` with the interval and the loss of each row.
     fn pass_forward(
         &mut self,
         network: &Mlp,
@@ -183,6 +203,7 @@ impl Side {
         }
     }
 
+    /// Propagates the residuals back to the parameters; `factor` scales the gradient.
     fn pass_backward(&mut self, network: &Mlp, factor: f32) {
         let dim = self.wanted.len() / self.amplitude.len().max(1);
         let residual = self.pass.output_and_gradient().1;

@@ -1,4 +1,4 @@
-//! Which cells are paired in training: all at once, or in random blocks where there are many.
+//! The coupling of cells for training: of all cells at once, or of random blocks of a large snapshot.
 
 use ndarray::{Array1, Array2, Axis};
 use rand::seq::SliceRandom;
@@ -12,59 +12,69 @@ use crate::linalg::exact_plan;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// Times that snapshots which are too large for one plan are cut into other blocks.
+/// Number of random partitions into blocks, for snapshots that are too large for one coupling.
 const SHUFFLES: u64 = 4;
 
-/// Pairs of an entropic plan for each source cell, at most.
+/// Largest number of pairs of an entropic coupling for each source cell.
 const PAIRS_PER_CELL: usize = 128;
 
-/// Marginal error of an entropic plan: below the noise of drawing pairs from it.
+/// Marginal error of an entropic coupling. It is below the noise of drawing pairs from it.
 const TOLERANCE: f64 = 1e-5;
 
-/// The cells of one snapshot, those of the other part without weight.
+/// The cells of a snapshot for training and for evaluation. In each part the cells of the other
+/// have weight zero.
 #[derive(Debug, Clone)]
 pub(super) struct Split {
+    /// The cells for training.
     pub(super) training: Snapshot,
+    /// The cells for evaluation.
     pub(super) held_out: Snapshot,
 }
 
-/// How cells are to be paired.
+/// How cells are paired.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pairing<'a> {
+    /// The kind of coupling.
     pub(super) kind: CouplingKind,
-    /// Between all cells of the problem.
+    /// The cost between all cells of the problem.
     pub(super) cost: &'a dyn Cost,
-    /// Of the entropic plan.
+    /// ε of an entropic coupling.
     pub(super) epsilon: Epsilon,
-    /// Most cells of a snapshot in one plan.
+    /// Largest number of cells of a snapshot in one coupling.
     pub(super) block: usize,
+    /// Seed of the partitions and of draws of pairs.
     pub(super) seed: Seed,
 }
 
-/// Pairs for the cells of one interval.
+/// The pairs of one interval.
 #[derive(Debug)]
 pub(super) struct Paired {
+    /// The pairs for training.
     pub(super) training: Pairs,
+    /// The pairs for evaluation.
     pub(super) held_out: Pairs,
-    /// Whether every plan met its tolerance.
+    /// Whether every coupling met its tolerance.
     pub(super) converged: bool,
 }
 
 impl Pairing<'_> {
-    /// Pairs to train on and pairs held out, by a coupling between all cells.
+    /// Pairs for training and held-out pairs, from a coupling of all cells.
     ///
-    /// In training pairs no cell is held out. Held-out pairs of a coupling are those with a
-    /// held-out cell at either end, since with little noise nearly every cell has few partners;
-    /// independent pairs are held out at both. If nothing is held out, both are all pairs.
+    /// No training pair contains a held-out cell. Held-out pairs of a coupling are those with a
+    /// held-out cell at either end: with little noise nearly every cell has few partners, so that
+    /// hardly any pair would be held out at both ends. Independent pairs are held out at both ends.
+    /// If no cell is held out, both sets are all pairs.
     ///
-    /// A plan is that of all cells if neither snapshot has more than `block`, otherwise that of
-    /// random blocks of at most so many cells, several times over (the minibatch coupling of
-    /// Tong et al. 2024, arXiv 2302.00482, with larger batches). Memory `8 block²` bytes for an
-    /// exact plan, 40 bytes a pair for an entropic one, with 128 pairs for each source cell.
+    /// If neither snapshot has more than `block` cells, the coupling is that of all cells.
+    /// Otherwise it is that of random blocks of at most `block` cells, for four random partitions
+    /// (the minibatch coupling of Tong et al. 2024, arXiv 2302.00482, with larger batches). Takes
+    /// `8 block²` bytes for an exact coupling, or 40 bytes a pair for an entropic coupling with 128
+    /// pairs for each source cell.
     pub(super) fn pairs(
         &self,
         problem: &BridgeProblem,
-        (source, target): (&Split, &Split),
+        source: &Split,
+        target: &Split,
         progress: &mut dyn Progress,
     ) -> Result<Paired> {
         if self.kind == CouplingKind::Independent {
@@ -80,7 +90,7 @@ impl Pairing<'_> {
         Ok(Paired { training, held_out, converged })
     }
 
-    /// The coupling of all cells that have weight, and whether its plans met their tolerance.
+    /// The coupling of all cells that have weight, and whether it met its tolerance.
     fn coupling(
         &self,
         source: &Snapshot,
@@ -89,7 +99,6 @@ impl Pairing<'_> {
     ) -> Result<(Coupling, bool)> {
         let (rows, columns) = (weighed(source), weighed(target));
         let n_blocks = rows.len().max(columns.len()).div_ceil(self.block.max(1));
-        let shape = (source.n_cells(), target.n_cells());
         let mut entries = Vec::new();
         let mut converged = true;
         let whole = n_blocks == 1 || rows.len().min(columns.len()) < n_blocks;
@@ -107,55 +116,66 @@ impl Pairing<'_> {
             };
             for (b, (rows, columns)) in parts(&rows).into_iter().zip(parts(&columns)).enumerate() {
                 let seed = self.seed.child("flow/plan", shuffle * n_blocks as u64 + b as u64);
-                let marginals = (part(source, &rows), part(target, &columns));
-                let ends = ((&rows[..], &marginals.0.0), (&columns[..], &marginals.1.0));
-                let mass = marginals.0.1 / n_shuffles as f64;
-                let (plan, met) = self.plan(ends, seed, progress)?;
+                let (from, to) = (Part::of(source, &rows), Part::of(target, &columns));
+                let mass = from.mass / n_shuffles as f64;
+                let (plan, met) = self.plan(&from, &to, seed, progress)?;
                 converged &= met;
                 let found = plan.pairs().map(|(i, j, share)| (rows[i], columns[j], share * mass));
                 entries.extend(found);
             }
         }
-        Ok((Coupling::new(shape, merged(entries))?, converged))
+        Ok((Coupling::new(source.n_cells(), target.n_cells(), merged(entries))?, converged))
     }
 
-    /// The plan between some cells with weights that sum to one.
+    /// The coupling of two parts.
     fn plan(
         &self,
-        ((rows, p), (columns, q)): (Part<'_>, Part<'_>),
+        from: &Part<'_>,
+        to: &Part<'_>,
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(Coupling, bool)> {
-        let cost = self.cost.select(rows, columns);
+        let cost = self.cost.select(from.cells, to.cells);
+        let (p, q) = (from.weights.view(), to.weights.view());
         if self.kind == CouplingKind::Entropic {
             let solver = SinkhornSolver { tolerance: TOLERANCE, ..SinkhornSolver::default() };
-            let plan = solver.couple(&*cost, (p.view(), q.view()), self.epsilon, progress)?;
+            let plan = solver.couple(&*cost, p, q, self.epsilon, progress)?;
             let converged = plan.report().stop == Stop::Converged;
             return Ok((plan.pairs(PAIRS_PER_CELL, seed)?, converged));
         }
         let mut costs = Array2::zeros(cost.shape());
         cost.rows(0, costs.view_mut());
-        let plan = exact_plan(costs.view(), p.view(), q.view(), progress)?;
-        Ok((Coupling::from_exact(cost.shape(), &plan)?, true))
+        let plan = exact_plan(costs.view(), p, q, progress)?;
+        let (n, m) = cost.shape();
+        Ok((Coupling::from_exact(n, m, &plan)?, true))
     }
 }
 
-/// Some cells by their numbers, with weights that sum to one.
-type Part<'a> = (&'a [usize], &'a Array1<f64>);
+/// Some cells of a snapshot.
+struct Part<'a> {
+    /// Rows of the snapshot.
+    cells: &'a [usize],
+    /// Weights, summing to one.
+    weights: Array1<f64>,
+    /// Sum of the weights in the snapshot.
+    mass: f64,
+}
+
+impl<'a> Part<'a> {
+    /// The cells with these rows.
+    fn of(snapshot: &Snapshot, cells: &'a [usize]) -> Self {
+        let weights = snapshot.marginal().select(Axis(0), cells);
+        let mass = weights.sum();
+        Self { cells, weights: weights / mass, mass }
+    }
+}
 
 /// The cells that have weight.
 fn weighed(snapshot: &Snapshot) -> Vec<usize> {
     (0..snapshot.n_cells()).filter(|&i| snapshot.marginal()[i] > 0.0).collect()
 }
 
-/// Weights of some cells, scaled to sum to one, and their sum before.
-fn part(snapshot: &Snapshot, cells: &[usize]) -> (Array1<f64>, f64) {
-    let weights = snapshot.marginal().select(Axis(0), cells);
-    let mass = weights.sum();
-    (weights / mass, mass)
-}
-
-/// Pairs in order, each once.
+/// Sorts pairs and adds the masses of equal ones.
 fn merged(mut entries: Vec<(usize, usize, f64)>) -> Vec<(usize, usize, f64)> {
     entries.sort_by_key(|entry| (entry.0, entry.1));
     entries.dedup_by(|later, first| {
@@ -181,7 +201,8 @@ mod tests {
 
     fn coupling(
         kind: CouplingKind,
-        (source, target): (&Snapshot, &Snapshot),
+        source: &Snapshot,
+        target: &Snapshot,
         block: usize,
     ) -> Coupling {
         let cost = SquaredEuclidean::new(source.points(), target.points()).unwrap();
@@ -203,10 +224,10 @@ mod tests {
             };
             coupling.pairs().map(half).sum()
         };
-        let exact = coupling(CouplingKind::Exact, (&source, &target), 200);
+        let exact = coupling(CouplingKind::Exact, &source, &target, 200);
         for (kind, tolerance) in [(CouplingKind::Exact, 1e-12), (CouplingKind::Entropic, 1e-5)] {
-            let whole = coupling(kind, (&source, &target), 200);
-            let blocks = coupling(kind, (&source, &target), 40);
+            let whole = coupling(kind, &source, &target, 200);
+            let blocks = coupling(kind, &source, &target, 40);
             for coupling in [&whole, &blocks] {
                 let (rows, columns) = coupling.marginals();
                 assert!((rows - 1.0 / 90.0).mapv(f64::abs).sum() < tolerance);
@@ -226,7 +247,7 @@ mod tests {
         let target = Snapshot::new(target).unwrap();
         for kind in [CouplingKind::Exact, CouplingKind::Entropic] {
             for block in [10, 2, 1] {
-                let coupling = coupling(kind, (&source, &target), block);
+                let coupling = coupling(kind, &source, &target, block);
                 assert!(coupling.row(1).0.is_empty() && coupling.row(3).0.is_empty());
             }
         }

@@ -1,4 +1,4 @@
-//! What the rest of sbcell must know of flows.
+//! Names, parameters, work and memory of `[SF]²M`, OT-CFM and I-CFM.
 
 use crate::bridge::describe::{
     About, AnySolver, CourseSize, Description, Held, Kind, MAX_ITERATIONS, Parameter, Property,
@@ -10,37 +10,39 @@ use crate::bridge::{Bridge, CouplingKind, FlowRecord, FlowSolver, PathShape, Sin
 use crate::data::Snapshot;
 use crate::error::Result;
 
-/// `[SF]²M`, by its name.
-pub static SF2M: Description<FlowSolver> = Description {
+/// `[SF]²M` under its name.
+pub(crate) static SF2M: Description<FlowSolver> = Description {
     name: "sf2m",
-    about: "Networks for velocity and score, trained without simulation on an entropic coupling; moves \
-            with noise",
+    about: "Neural networks for velocity and score, trained on an entropic coupling without simulation; \
+            paths have noise",
     plain: FlowSolver::sf2m,
     parameters: &[&OF_COST, &OF_NETWORKS],
 };
 
-/// OT-CFM, by its name.
-pub static OT_CFM: Description<FlowSolver> = Description {
+/// OT-CFM under its name.
+pub(crate) static OT_CFM: Description<FlowSolver> = Description {
     name: "ot-cfm",
-    about: "A network for the velocity, trained on exact optimal transport; moves without noise",
+    about: "A neural network for the velocity, trained on exact optimal transport; paths have no noise",
     plain: FlowSolver::ot_cfm,
     parameters: &[&OF_COST, &OF_NETWORKS],
 };
 
-/// I-CFM, by its name.
-pub static I_CFM: Description<FlowSolver> = Description {
+/// I-CFM under its name.
+pub(crate) static I_CFM: Description<FlowSolver> = Description {
     name: "i-cfm",
-    about: "A network for the velocity, trained on independent pairs; moves without noise",
+    about: "A neural network for the velocity, trained on independent pairs; paths have no noise",
     plain: FlowSolver::i_cfm,
     parameters: &[&OF_NETWORKS],
 };
 
+/// Parameters of the cost of a coupling.
 static OF_COST: [Parameter<FlowSolver>; 3] = [
     parameter!(COST, cost.kind),
     parameter!(N_NEIGHBOURS, cost.n_neighbours),
     parameter!(HEAT_TIME, cost.heat_time),
 ];
 
+/// Parameters of networks and training.
 static OF_NETWORKS: [Parameter<FlowSolver>; 12] = [
     parameter!(MAX_ITERATIONS, max_iterations),
     parameter!(COUPLING, coupling),
@@ -56,9 +58,12 @@ static OF_NETWORKS: [Parameter<FlowSolver>; 12] = [
     parameter!(N_STEPS, n_steps),
 ];
 
+/// The group of these parameters in the help.
 const GROUP: &str = "flow";
+/// Kind of parameters that are not negative.
 const NUMBER: Kind = Kind::Number { signed: false };
 
+/// How cells are paired in training.
 const COUPLING: About = About::new(
     "coupling",
     Kind::OneOf(CouplingKind::words),
@@ -68,70 +73,82 @@ const COUPLING: About = About::new(
 .value("COUPLING")
 .of(GROUP);
 
+/// Number of hidden layers.
 const N_LAYERS: About =
-    About::new("n_layers", Kind::Count { most: 100 }, "Hidden layers of each network")
+    About::new("n_layers", Kind::Count { most: 100 }, "Number of hidden layers of each network")
         .of(GROUP)
         .with_default();
 
+/// Number of units of a hidden layer.
 const WIDTH: About =
-    About::new("width", Kind::Count { most: 10_000 }, "Units in each hidden layer")
+    About::new("width", Kind::Count { most: 10_000 }, "Number of units in each hidden layer")
         .of(GROUP)
         .with_default();
 
+/// Initial learning rate.
 const LEARNING_RATE: About = About::new(
     "learning_rate",
     NUMBER,
-    "Learning rate at the start; it falls to zero over {max_iterations} steps",
+    "Initial learning rate; it decreases to zero over {max_iterations} steps",
 )
 .value("R")
 .of(GROUP)
 .with_default();
 
-const WEIGHT_DECAY: About = About::new("weight_decay", NUMBER, "Decay of the weights (AdamW)")
-    .value("W")
-    .of(GROUP)
-    .with_default();
+/// Weight decay.
+const WEIGHT_DECAY: About =
+    About::new("weight_decay", NUMBER, "Weight decay (AdamW)").value("W").of(GROUP).with_default();
 
-const BATCH: About =
-    About::new("batch", Kind::Count { most: 1_000_000 }, "Points in a batch, over all intervals")
-        .of(GROUP)
-        .with_default();
-
-const PATIENCE: About = About::new(
-    "patience",
-    Kind::ANY_COUNT,
-    "Looks at held-out cells (50 in a whole training) without gain after which it ends",
+/// Size of a batch.
+const BATCH: About = About::new(
+    "batch",
+    Kind::Count { most: 1_000_000 },
+    "Number of points in a batch, over all intervals",
 )
 .of(GROUP)
 .with_default();
 
+/// When training ends early.
+const PATIENCE: About = About::new(
+    "patience",
+    Kind::ANY_COUNT,
+    "Training ends after this number of evaluations on held-out cells without improvement (a complete \
+     training has 50)",
+)
+.of(GROUP)
+.with_default();
+
+/// Fraction of held-out cells.
 const HELD_OUT: About = About::new(
     "held_out",
     NUMBER,
-    "Share of the cells of each snapshot that is kept out of training, to know when to end it",
+    "Fraction of the cells of each snapshot that is held out, to decide when training ends",
 )
 .value("SHARE")
 .of(GROUP)
 .with_default();
 
+/// Largest coupling.
 const BLOCK: About = About::new(
     "block",
     Kind::ANY_COUNT,
-    "Most cells of a snapshot in one plan; more are cut into random blocks [default: 16384 for sf2m, \
-     4096 for ot-cfm]",
+    "Largest number of cells of a snapshot in one coupling; larger snapshots are divided into random \
+     blocks [default: 16384 for sf2m, 4096 for ot-cfm]",
 )
 .of(GROUP);
 
+/// Shape of the paths.
 const PATH: About =
-    About::new("path", Kind::OneOf(PathShape::words), "How paths between paired cells run")
+    About::new("path", Kind::OneOf(PathShape::words), "Shape of the paths between paired cells")
         .value("PATH")
         .of(GROUP)
         .with_default();
 
+/// Number of steps of a draw.
 const N_STEPS: About = About::new(
     "n_steps",
     Kind::Count { most: 1_000_000 },
-    "Small steps from one snapshot to the next when cells are moved",
+    "Number of time steps from one snapshot to the next when cells are moved",
 )
 .of(GROUP)
 .with_default();
@@ -142,20 +159,23 @@ impl Worded for CouplingKind {
             Self::Entropic,
             Word {
                 name: "entropic",
-                about: "By the plan of the Schrödinger bridge, entropic transport with its ε",
+                about: "By entropic transport with the ε of the problem: the Schrödinger bridge",
             },
         ),
-        (Self::Exact, Word { name: "exact", about: "By a cheapest plan" }),
-        (Self::Independent, Word { name: "independent", about: "Each with each" }),
+        (Self::Exact, Word { name: "exact", about: "By exact optimal transport" }),
+        (Self::Independent, Word { name: "independent", about: "Every cell with every cell" }),
     ];
 }
 
 impl Worded for PathShape {
     const WORDS: &'static [(Self, Word)] = &[
-        (Self::Linear, Word { name: "linear", about: "Straight" }),
+        (Self::Linear, Word { name: "linear", about: "Straight lines" }),
         (
             Self::Trigonometric,
-            Word { name: "trigonometric", about: "Weights cos and sin, for independent pairs" },
+            Word {
+                name: "trigonometric",
+                about: "Weights cos(πt/2) and sin(πt/2), for independent pairs",
+            },
         ),
     ];
 }
@@ -177,6 +197,7 @@ impl AnySolver for FlowSolver {
         Solver::Joint(Box::new(self.clone()))
     }
 
+    /// Networks take long. With noise the bridges know their score.
     fn properties(&self) -> Vec<Property> {
         let mut properties = vec![Property::Entropic, Property::TakesLong];
         if self.noise {
@@ -185,8 +206,9 @@ impl AnySolver for FlowSolver {
         properties
     }
 
-    /// Every step: 6 flops for each weight and row of a batch; one network or two. Then fifty steps of two
-    /// evaluations in double precision for each cell.
+    /// Training takes 6 flops for each weight and row of a batch, for one network or two. The check
+    /// at the end of a fit moves each cell in `n_steps` steps of two evaluations in double
+    /// precision.
     fn work(&self, size: &CourseSize) -> f64 {
         let width = self.width as f64;
         let weights = 2.0 * size.dims * width + (self.n_layers as f64 - 1.0) * width * width;
@@ -196,6 +218,7 @@ impl AnySolver for FlowSolver {
         networks * weights * (6.0 * rows + 8.0 * draws)
     }
 
+    /// The memory of the entropic coupling.
     fn memory(&self) -> Held {
         SinkhornSolver::held_pairs()
     }

@@ -1,45 +1,77 @@
-//! The networks of a course with their learning curve, as an open file of named tensors.
+//! The networks of a course with their learning curve, as a file of named tensors (safetensors).
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, serialize};
 
 use crate::error::{Error, Result};
 use crate::linalg::{Mlp, PreciseMlp};
 
-/// The trained networks that all intervals of a course share, and how they were trained.
+/// The trained networks that all intervals of a course share, with their learning curve.
 ///
-/// Their input is a point (standardised for its interval) followed by the time; their output has
-/// one number for each coordinate.
+/// The input is a position, standardised for its interval, followed by the time: d + 1 numbers. The
+/// output has d numbers. The networks are trained in single precision and evaluated in double
+/// precision.
+///
+/// ```
+/// use sbcell::bridge::FlowNetworks;
+/// use sbcell::linalg::Mlp;
+///
+/// # fn main() -> sbcell::Result<()> {
+/// // One coordinate and the time, two hidden units, one coordinate: 2·2 + 2 + 2·1 + 1 numbers.
+/// let flow = Mlp::from_parameters(&[2, 2, 1], vec![0.5; 9])?;
+/// let networks = FlowNetworks::new(flow, None, Vec::new())?;
+/// let bytes = networks.to_bytes()?;
+/// assert_eq!(FlowNetworks::from_bytes(&bytes)?, networks);
+/// assert_eq!(networks.dim(), 1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlowNetworks {
+    /// The velocity network in single and in double precision.
     flow: (Mlp, PreciseMlp),
+    /// The score network in both precisions.
     score: Option<(Mlp, PreciseMlp)>,
+    /// The learning curve.
     curve: Vec<CurvePoint>,
 }
 
-/// The losses at one point of a training.
+/// The losses at one point of the training.
 ///
-/// That of the flow is in units of the variance of `x₁ − x₀`, that of the score is 1 for a score
-/// of zero. The loss in training is the mean since the last point.
+/// The loss of the flow is in units of the variance of `x₁ − x₀`. The loss of the score is 1 for a
+/// score of zero. Training losses are means since the previous point.
+///
+/// ```
+/// use sbcell::bridge::CurvePoint;
+///
+/// let point = CurvePoint {
+///     step: 200,
+///     flow_training: 0.25,
+///     flow_held_out: 0.5,
+///     score_training: 0.0,
+///     score_held_out: 0.0,
+/// };
+/// assert_eq!(point.values().len(), CurvePoint::NAMES.len());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CurvePoint {
-    /// Steps done.
+    /// Number of steps so far.
     pub step: usize,
-    /// Loss of the flow on the batches it was trained on; on the first batch before any step.
+    /// Loss of the flow on its training batches; before the first step, on the first batch.
     pub flow_training: f64,
-    /// Loss of the flow on cells held out.
+    /// Loss of the flow on held-out pairs.
     pub flow_held_out: f64,
-    /// Loss of the score on the batches; 0 if there is none.
+    /// Loss of the score on its training batches; 0 without a score.
     pub score_training: f64,
-    /// Loss of the score on cells held out; 0 if there is none.
+    /// Loss of the score on held-out pairs; 0 without a score.
     pub score_held_out: f64,
 }
 
 impl CurvePoint {
-    /// Names of its numbers, in order.
+    /// Names of the numbers, in order.
     pub const NAMES: [&'static str; 5] =
         ["step", "flow_training", "flow_held_out", "score_training", "score_held_out"];
 
-    /// Its numbers, in the order of [`CurvePoint::NAMES`].
+    /// The numbers, in the order of [`CurvePoint::NAMES`].
     #[must_use]
     pub fn values(&self) -> [f64; 5] {
         let Self { step, flow_training, flow_held_out, score_training, score_held_out } = *self;
@@ -48,11 +80,11 @@ impl CurvePoint {
 }
 
 impl FlowNetworks {
-    /// From trained networks and their curve.
+    /// From trained networks and their learning curve.
     ///
     /// # Errors
-    /// [`Error::Shape`] if a network does not have one input more than outputs, or the two
-    /// differ in dimension.
+    /// [`Error::Shape`] unless each network has one more input than outputs and both have the same
+    /// dimension.
     pub fn new(flow: Mlp, score: Option<Mlp>, curve: Vec<CurvePoint>) -> Result<Self> {
         let dim = flow.sizes().last().copied().unwrap_or(0);
         for network in [Some(&flow), score.as_ref()].into_iter().flatten() {
@@ -69,7 +101,7 @@ impl FlowNetworks {
         Ok(Self { flow: precise(flow)?, score: score.map(precise).transpose()?, curve })
     }
 
-    /// Number of coordinates.
+    /// Number of dimensions d.
     pub fn dim(&self) -> usize {
         self.flow.0.sizes()[0] - 1
     }
@@ -79,26 +111,27 @@ impl FlowNetworks {
         &self.flow.0
     }
 
-    /// The network of the score; none for paths without noise.
+    /// The network of the score; `None` for paths without noise.
     pub fn score(&self) -> Option<&Mlp> {
         self.score.as_ref().map(|score| &score.0)
     }
 
-    /// How training went.
+    /// The learning curve.
     pub fn curve(&self) -> &[CurvePoint] {
         &self.curve
     }
 
+    /// Both networks in double precision.
     pub(super) fn precise(&self) -> (&PreciseMlp, Option<&PreciseMlp>) {
         (&self.flow.1, self.score.as_ref().map(|score| &score.1))
     }
 
-    /// A file in the safetensors format: `flow.0.weight`, `flow.0.bias`, … and `score.0.weight`, …
-    /// in single precision, shaped as in PyTorch, and `curve` in double precision, with the
+    /// The contents of a safetensors file: `flow.0.weight`, `flow.0.bias`, … and `score.0.weight`,
+    /// … in single precision, with the shapes of PyTorch, and `curve` in double precision with the
     /// columns [`CurvePoint::NAMES`].
     ///
     /// # Errors
-    /// [`Error::Numerical`] if the format refuses a tensor, which it does not.
+    /// [`Error::Numerical`] if the format refuses a tensor.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut tensors: Vec<(String, Dtype, Vec<usize>, Vec<u8>)> = Vec::new();
         let both = [("flow", Some(&self.flow.0)), ("score", self.score())];
@@ -125,11 +158,11 @@ impl FlowNetworks {
         serialize(views, None).map_err(failed)
     }
 
-    /// Reads what [`FlowNetworks::to_bytes`] wrote.
+    /// Reads the result of [`FlowNetworks::to_bytes`].
     ///
     /// # Errors
-    /// [`Error::Numerical`] if it is no such file; those of [`Mlp::from_parameters`] and
-    /// [`FlowNetworks::new`] if what is in it makes no networks.
+    /// [`Error::Numerical`] if the bytes are not such a file; the errors of
+    /// [`Mlp::from_parameters`] and [`FlowNetworks::new`] if the tensors do not form networks.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let file = SafeTensors::deserialize(bytes).map_err(failed)?;
         let flow = read_network(&file, "flow")?
@@ -146,7 +179,7 @@ impl FlowNetworks {
     }
 }
 
-/// The layers called `name.0`, `name.1`, …; none if there is no first.
+/// The network with the layers `name.0`, `name.1`, …; `None` if there is no first layer.
 fn read_network(file: &SafeTensors<'_>, name: &str) -> Result<Option<Mlp>> {
     let (mut sizes, mut parameters) = (Vec::new(), Vec::new());
     for layer in 0.. {
@@ -169,6 +202,7 @@ fn read_network(file: &SafeTensors<'_>, name: &str) -> Result<Option<Mlp>> {
     if sizes.is_empty() { Ok(None) } else { Mlp::from_parameters(&sizes, parameters).map(Some) }
 }
 
+/// The numbers of a tensor of the expected type.
 fn numbers<T, const N: usize>(
     tensor: &TensorView<'_>,
     kind: Dtype,
@@ -180,6 +214,7 @@ fn numbers<T, const N: usize>(
     Ok(tensor.data().as_chunks::<N>().0.iter().map(|bytes| read(*bytes)).collect())
 }
 
+/// The error for a file that is not a file of networks.
 fn failed(why: impl std::fmt::Display) -> Error {
     Error::Numerical { what: "reading or writing networks", why: why.to_string() }
 }

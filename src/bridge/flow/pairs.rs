@@ -1,4 +1,4 @@
-//! Pairs of a source and a target cell, to be drawn by a coupling in constant time.
+//! Distributions of pairs of cells, from which a pair is drawn in constant time.
 
 use ndarray::{Array1, ArrayView1};
 use rand::Rng;
@@ -7,24 +7,24 @@ use rand_distr::{Distribution, StandardUniform};
 use crate::bridge::Coupling;
 use crate::data::Snapshot;
 
-/// A law of pairs that draws are made from.
+/// A distribution of pairs (source cell, target cell).
 #[derive(Debug, Clone)]
 pub(super) enum Pairs {
-    /// Source and target on their own.
+    /// Source and target cells are independent.
     Independent { source: Alias, target: Alias },
-    /// By a coupling: entry `e` is `(i, j)`.
+    /// The pairs of a coupling: entry e is `(i, j)`.
     Joint { entries: Vec<(u32, u32)>, masses: Vec<f64>, alias: Alias },
 }
 
 impl Pairs {
-    /// Each cell by its marginal, without regard to the other.
+    /// Each cell with the probability of its weight, independent of the other cell.
     pub(super) fn independent(source: &Snapshot, target: &Snapshot) -> Self {
         let alias = |snapshot: &Snapshot| Alias::new(&snapshot.marginal().to_vec());
         Self::Independent { source: alias(source), target: alias(target) }
     }
 
-    /// By the masses of those pairs `(i, j)` of a coupling that are `wanted`, whatever they sum to;
-    /// of all pairs if none is.
+    /// The pairs (i, j) of a coupling that are `wanted`, with their masses scaled to sum to one.
+    /// All pairs if no pair is wanted.
     pub(super) fn joint(coupling: &Coupling, wanted: impl Fn(usize, usize) -> bool) -> Self {
         let any = coupling.pairs().any(|(i, j, _)| wanted(i, j));
         let kept = || coupling.pairs().filter(|(i, j, _)| !any || wanted(*i, *j));
@@ -38,7 +38,7 @@ impl Pairs {
         Self::Joint { entries, masses, alias }
     }
 
-    /// Draws a source and a target cell.
+    /// Draws a source cell and a target cell in constant time.
     pub(super) fn draw(&self, stream: &mut impl Rng) -> (usize, usize) {
         match self {
             Self::Independent { source, target } => (source.draw(stream), target.draw(stream)),
@@ -49,7 +49,8 @@ impl Pairs {
         }
     }
 
-    /// Covariance of the two ends, coordinate by coordinate, about the given means.
+    /// Covariance of the two ends around the given means, coordinate by coordinate; zero for
+    /// independent pairs.
     pub(super) fn covariance(
         &self,
         source: &Snapshot,
@@ -71,15 +72,18 @@ impl Pairs {
     }
 }
 
-/// Draws indices by given shares in constant time: Walker's method of aliases (1977).
+/// Draws indices with given probabilities in constant time: Walker's alias method (1977).
 #[derive(Debug, Clone)]
 pub(super) struct Alias {
+    /// Probability of keeping each index.
     keep: Vec<f64>,
+    /// The index in its place otherwise.
     other: Vec<u32>,
 }
 
 impl Alias {
-    /// `shares` are not negative and sum to one, up to rounding.
+    /// `shares` are not negative and sum to one, up to rounding. Takes `O(n)` time and 12 bytes for
+    /// each entry.
     pub(super) fn new(shares: &[f64]) -> Self {
         let n = shares.len();
         let mut keep: Vec<f64> = shares.iter().map(|share| share * n as f64).collect();
@@ -94,7 +98,8 @@ impl Alias {
                 small.push(high);
             }
         }
-        // What rounding leaves over is one, but a share of zero must never be drawn.
+        // The entries that rounding leaves over have probability one, but an entry of probability
+        // zero must never be drawn.
         for i in small.into_iter().chain(large) {
             if shares[i] > 0.0 {
                 keep[i] = 1.0;
@@ -107,6 +112,7 @@ impl Alias {
         Self { keep, other }
     }
 
+    /// Draws an index.
     pub(super) fn draw(&self, stream: &mut impl Rng) -> usize {
         let uniform: f64 = StandardUniform.sample(stream);
         let place = uniform * self.keep.len() as f64;
@@ -143,10 +149,10 @@ mod tests {
         let target = Snapshot::new(array![[1.0], [5.0]]).unwrap();
         let (mean0, mean1) = (array![1.0], array![3.0]);
         let pairs = [(0, 0, 0.4), (0, 1, 0.2), (1, 1, 0.4)];
-        let joint = Pairs::joint(&Coupling::new((2, 2), pairs).unwrap(), |_, _| true);
+        let joint = Pairs::joint(&Coupling::new(2, 2, pairs).unwrap(), |_, _| true);
         let found = joint.covariance(&source, &target, mean0.view(), mean1.view());
         assert!((found[0] - (0.4 * 2.0 + 0.4 * 2.0 - 0.2 * 2.0)).abs() < 1e-12);
-        let coupling = Coupling::new((2, 2), pairs).unwrap();
+        let coupling = Coupling::new(2, 2, pairs).unwrap();
         let one = Pairs::joint(&coupling, |i, j| (i, j) == (0, 1));
         let found = one.covariance(&source, &target, mean0.view(), mean1.view());
         assert!((found[0] + 2.0).abs() < 1e-12);

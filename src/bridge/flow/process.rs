@@ -1,4 +1,4 @@
-//! The process that trained networks make: velocity, score, drift, Jacobian, draws in small steps.
+//! The process of trained networks: velocity, score, drift, Jacobian, and draws in small steps.
 
 use std::sync::Arc;
 
@@ -15,40 +15,68 @@ use crate::geometry::Epsilon;
 use crate::linalg::PreciseMlp;
 use crate::rng::Seed;
 
-/// Rows that are worked on together; fixed, so that results do not depend on threads.
+/// Rows of one task. The size is fixed, so results do not depend on the number of threads.
 const CHUNK: usize = 256;
 
-/// One interval of a course whose velocity and score are networks.
+/// One interval of a course whose velocity and score are neural networks.
 ///
-/// With `w` and `s` from the networks (and what is affine beside them), the velocity of the law is
-/// `v = w − γγ' s` and the drift of the process with noise ε `b = v + (ε/2) s`; for the Brownian
-/// path that is `b = w + ε t s`, without a singular term at either end. Paths without noise have
-/// no score and `b = v = w`. Networks are evaluated in double precision. One evaluation of the
-/// drift takes `4 · parameters` flops for each row.
+/// Let w and s be the outputs of the networks plus the affine prediction. The velocity of the
+/// population is `v = w − γγ' s`, and the drift of the process with noise ε is `b = v + (ε/2) s`.
+/// For the Brownian path (`γ² = ε t(1−t)`) this is `b = w + ε t s`, which has no singular term at
+/// either end. Paths without noise have no score, and `b = v = w`.
+///
+/// The networks are evaluated in double precision. One evaluation of the drift takes `4 ·
+/// parameters` flops for each row and network.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, BridgeProblem, Course, FlowSolver, UnitTime};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Seed, Silent};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let cells = |x: f64| Snapshot::new(array![[x], [x + 1.0], [x + 2.0]]);
+/// let problem = BridgeProblem::new(cells(0.0)?, cells(4.0)?, Epsilon::new(0.1)?)?;
+/// let course = Course::new(vec![0.0, 1.0], vec![problem])?;
+/// let solver = FlowSolver { max_iterations: 20, width: 8, ..FlowSolver::sf2m() };
+/// let (bridge, _) = solver.fit(&course, Seed(0), &mut Silent)?.remove(0);
+/// let x = array![[3.0]];
+/// let half = UnitTime::new(0.5)?;
+/// // For the Brownian path the drift is v + (ε/2) s.
+/// let (velocity, score) = (bridge.velocity(x.view(), half)?, bridge.score(x.view(), half)?.unwrap());
+/// let drift = bridge.drift(x.view(), half)?;
+/// assert!((drift[[0, 0]] - velocity[[0, 0]] - 0.05 * score[[0, 0]]).abs() < 1e-9);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct FlowBridge {
+    /// ε of the problem.
     epsilon: Epsilon,
+    /// Affine prediction, path and units.
     field: Field,
+    /// Number of steps of a draw over the whole interval.
     n_steps: usize,
+    /// The networks, shared with the other intervals.
     networks: Arc<FlowNetworks>,
 }
 
-/// The numbers of a [`FlowBridge`] but for the networks, which the intervals of a course share:
-/// they are attached to the record, not written with it.
+/// The numbers of a [`FlowBridge`] without its networks. The intervals of a course share the
+/// networks; they are attached to the record and not written with it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlowRecord {
     /// Variance of the reference process per unit of local time.
     pub epsilon: f64,
-    /// How a path weighs its ends.
+    /// Weights of the two ends along a path.
     pub path: PathShape,
-    /// Whether paths have the noise of the reference.
+    /// Whether paths have the noise of the reference process.
     pub noise: bool,
     /// The networks' time at local time 0, and its length over the interval.
     pub clock: [f64; 2],
-    /// Steps of a draw over the whole interval.
+    /// Number of steps of a draw over the whole interval.
     pub n_steps: usize,
-    /// What is affine in the field.
+    /// The affine part of the field.
     pub affine: Affine,
     /// The networks.
     #[serde(skip)]
@@ -56,10 +84,10 @@ pub struct FlowRecord {
 }
 
 impl FlowRecord {
-    /// The bridge these numbers belong to.
+    /// The bridge of these numbers.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if no networks are attached or a number is out of range;
+    /// [`Error::Parameter`] if no networks are attached or a number is out of its range;
     /// [`Error::Shape`] if lengths contradict each other.
     pub fn restore(self) -> Result<FlowBridge> {
         let Self { epsilon, path, noise, clock, n_steps, affine, networks } = self;
@@ -76,15 +104,23 @@ impl FlowRecord {
 
 /// The field at one local time.
 struct FieldAt<'a> {
+    /// The affine prediction.
     known: AffineAt,
+    /// The networks' time.
     time: f64,
-    /// Units of the networks.
+    /// Units of the outputs of the networks.
     reach: f64,
+    /// Unit of the score network.
     score_unit: f64,
+    /// Networks of the velocity and of the score.
     networks: (&'a PreciseMlp, Option<&'a PreciseMlp>),
 }
 
 impl FlowBridge {
+    /// From the networks and their units in this interval.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] and [`Error::Parameter`] if they do not fit together.
     pub(super) fn new(
         epsilon: Epsilon,
         field: Field,
@@ -109,8 +145,8 @@ impl FlowBridge {
         &self.networks
     }
 
-    /// The velocity `v(x, t)` whose flow carries the law of the source to that of the target,
-    /// at each row of `x` `(n, dim)`.
+    /// The velocity `v(x, t)` of the probability flow, which moves the source distribution to the
+    /// target distribution, at each row of `x` (n × d); same shape.
     ///
     /// # Errors
     /// As [`Bridge::drift`].
@@ -118,7 +154,7 @@ impl FlowBridge {
         self.field_with(x, t, -self.field.path.noise_pull(t.value()))
     }
 
-    /// `w + factor · s`.
+    /// `w + factor · s` at each row of `x`.
     fn field_with(&self, x: ArrayView2<'_, f64>, t: UnitTime, factor: f64) -> Result<Array2<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
         let at = self.at(t);
@@ -134,11 +170,12 @@ impl FlowBridge {
         }))
     }
 
-    /// What the score counts for in the drift beside `w`: `ε/2 − γγ'` if there is noise.
+    /// The factor of the score in the drift, `ε/2 − γγ'`; zero without noise.
     fn score_share(&self, t: UnitTime) -> f64 {
         0.5 * self.field.path.epsilon - self.field.path.noise_pull(t.value())
     }
 
+    /// Affine prediction, units and networks at local time t.
     fn at(&self, t: UnitTime) -> FieldAt<'_> {
         let path = PathAt::new(&self.field.path, t.value());
         FieldAt {
@@ -152,7 +189,7 @@ impl FlowBridge {
 }
 
 impl FieldAt<'_> {
-    /// Points about the mean of their time, and what the networks see of them.
+    /// The points minus the mean at this time, and the inputs of the networks.
     fn inputs(&self, x: ArrayView2<'_, f64>) -> (Array2<f64>, Array2<f64>) {
         let centred = &x - &self.known.mean;
         let mut input = Array2::from_elem((x.nrows(), x.ncols() + 1), self.time);
@@ -160,6 +197,7 @@ impl FieldAt<'_> {
         (centred, input)
     }
 
+    /// The score: output of the network plus affine prediction.
     fn score(
         &self,
         network: &PreciseMlp,
@@ -179,14 +217,17 @@ impl Bridge for FlowBridge {
         self.epsilon
     }
 
+    /// ε for paths with noise, else 0.
     fn noise_variance(&self) -> f64 {
         self.field.path.epsilon
     }
 
+    /// `w + (ε/2 − γγ') s`, or w without noise.
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         self.field_with(x, t, self.score_share(t))
     }
 
+    /// The score network plus its affine prediction; `None` for paths without noise.
     fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
         check_dim("x", self.dim(), x.ncols())?;
         let at = self.at(t);
@@ -197,7 +238,8 @@ impl Bridge for FlowBridge {
         })))
     }
 
-    /// Exact derivatives of the networks. Time `2 n · dim · parameters` flops for each network.
+    /// The exact derivative of the networks, averaged. Takes `2 n · d · parameters` flops for each
+    /// network.
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
         let (at, factor, dim) = (self.at(t), self.score_share(t), self.dim());
@@ -225,8 +267,8 @@ impl Bridge for FlowBridge {
         Ok(mean)
     }
 
-    /// Small steps, `n_steps` for a whole interval: see [`simulate`]. Their error is of second
-    /// order in the length of a step, beside that of the networks.
+    /// Draws in small steps ([`simulate`]), `n_steps` for a whole interval. The error is of second
+    /// order in the length of a step, in addition to the error of the networks.
     fn sample_transition(
         &self,
         x: ArrayView2<'_, f64>,
@@ -238,7 +280,7 @@ impl Bridge for FlowBridge {
         let span = from.until(to)?;
         let n_steps = (self.n_steps as f64 * span).ceil() as usize;
         let how = Simulation { diffusion: 1.0, n_steps };
-        simulate(self, x, (from, to), how, seed.child("flow/transition", 0))
+        simulate(self, x, from, to, how, seed.child("flow/transition", 0))
     }
 
     fn record(&self) -> BridgeRecord {
@@ -268,7 +310,7 @@ fn in_chunks(
         .collect()
 }
 
-/// As [`in_chunks`], with one row of result for each row, of the same width.
+/// As [`in_chunks`], stacked: one row of results for each row, of the same width.
 fn stacked(
     rows: ArrayView2<'_, f64>,
     work: impl Fn(ArrayView2<'_, f64>) -> Array2<f64> + Sync,
@@ -281,6 +323,7 @@ fn stacked(
     all
 }
 
+/// Compares a number of columns with the expected one.
 fn check_dim(what: &'static str, expected: usize, got: usize) -> Result<()> {
     if expected == got {
         return Ok(());

@@ -22,71 +22,103 @@ use crate::geometry::CostChoice;
 use crate::progress::{Event, Progress, Unseen, report};
 use crate::rng::Seed;
 
-/// With fewer held-out cells than this in any snapshot nothing is held out.
+/// With fewer held-out cells than this in any snapshot, no cell is held out.
 const LEAST_HELD_OUT: usize = 20;
 
-/// Flow matching and score matching along paths between coupled cells, one velocity and one score
-/// network for all intervals, in real time.
+/// Flow matching and score matching along paths between coupled cells: one velocity network and one
+/// score network for all intervals, in real time.
 ///
-/// Pairs `(x₀, x₁)` are drawn from a coupling, a point `x_t` from the path between them, and two
-/// networks regress what only the pair knows: `w(x, t)` on `α' x₀ + β' x₁`, and the score on
-/// `−z/γ`, weighted by `γ²` so that its target has unit variance at every time. Their optima are
-/// `w = E[α' x₀ + β' x₁ | x_t]` and `∇ log p_t`; see [`Interpolant`] and [`FlowBridge`] for what
-/// is made of them. With the noise of the reference and the entropic coupling for the same ε that is
-/// the Schrödinger bridge; with an exact coupling (`[SF]²M-Exact` in the paper) only nearly, for
-/// little noise. With a geodesic cost cells are paired along the data and go straight
-/// (`[SF]²M-Geo`).
+/// **Problem.** A pair `(x₀, x₁)` is drawn from a coupling and a point `x_t` from the path between
+/// them. Two networks minimise
 ///
-/// Source: Tong et al. 2024 (arXiv 2307.03672 for `[SF]²M`, arXiv 2302.00482 for OT-CFM and I-CFM).
-/// The networks (three hidden layers of 64, SELU, AdamW) and batches are theirs. Different here:
-/// the velocity's singular term `γ' z` is not regressed but taken from the score (`v = w − γγ' s`);
-/// the best affine prediction is subtracted from both targets ([`Affine`]); couplings are those of
-/// whole snapshots where they fit; the learning rate falls to zero along half a cosine; a part of
-/// the cells of each snapshot is held out, and the networks kept are those with the least loss
-/// there.
+/// ```text
+/// E ‖w(x_t, t) − (α' x₀ + β' x₁)‖²   and   E ‖γ s(x_t, t) + z‖²,     x_t = α x₀ + β x₁ + γ z
+/// ```
 ///
-/// The objective is the sum of both held-out losses, in units in which a network that says nothing
-/// has about 1 each; [`FitReport::start_objective`] is that of the affine prediction alone. Over
-/// all intervals together it never ends above its start, and over one interval alone.
+/// The weight γ² of the score gives its target unit variance at every time. The optima are `w =
+/// E[α' x₀ + β' x₁ | x_t]` and `s = ∇ log p_t`; [`FlowBridge`] derives the process from them. With
+/// the noise of the reference and the entropic coupling for the same ε this process is the
+/// Schrödinger bridge. With an exact coupling (`[SF]²M-Exact` in the paper) it is so only
+/// approximately, for little noise. With a geodesic cost, cells are paired along the data and move
+/// on straight lines (`[SF]²M-Geo`).
 ///
-/// Time per step `6 · batch · parameters` flops for each network, in chunks of 256 rows, each on
-/// one thread; memory 8 bytes per value of the snapshots, the coupling, and `8 block²` bytes while
-/// an exact coupling is found.
+/// **Source.** Tong et al. 2024 (arXiv 2307.03672 for `[SF]²M`, arXiv 2302.00482 for OT-CFM and
+/// I-CFM). The networks (three hidden layers of 64 units, SELU, AdamW) and the batches are theirs.
+/// Differences:
+///
+/// - The singular term `γ' z` of the velocity is not regressed; it follows from the score (`v = w −
+///   γγ' s`).
+/// - The best affine prediction is subtracted from both targets.
+/// - Couplings are those of whole snapshots where they fit into `block`.
+/// - The learning rate decreases to zero along half a cosine.
+/// - A part of the cells of each snapshot is held out, and the solver keeps the networks with the
+///   lowest held-out loss.
+///
+/// **Objective.** The sum of both held-out losses. A prediction of zero has a loss of about 1 for
+/// each network. [`FitReport::start_objective`] is the objective of the affine prediction alone.
+/// Summed over all intervals of a course the objective never ends above it; in one of several
+/// intervals it can.
+///
+/// **Cost.** A step takes `6 · batch · parameters` flops for each network, in chunks of 256 rows on
+/// one thread each. Memory is 8 bytes for each value of the snapshots, the coupling, and `8 block²`
+/// bytes during the computation of an exact coupling.
+///
+/// ```
+/// use ndarray::Array2;
+/// use sbcell::bridge::{Bridge, BridgeProblem, BridgeSolver, FlowSolver, UnitTime};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Seed, Silent};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let cells = |x: f64| Array2::from_shape_fn((16, 1), |(i, _)| x + 0.1 * i as f64);
+/// let (source, target) = (Snapshot::new(cells(0.0))?, Snapshot::new(cells(3.0))?);
+/// let problem = BridgeProblem::new(source.clone(), target, Epsilon::new(0.1)?)?;
+/// // Far too short for real data.
+/// let solver = FlowSolver { max_iterations: 20, width: 8, ..FlowSolver::sf2m() };
+/// let (bridge, report) = solver.solve(&problem, Seed(0), &mut Silent)?;
+/// assert!(report.objective <= report.start_objective);
+/// let ends = bridge.sample_transition(source.points(), UnitTime::START, UnitTime::END, Seed(1))?;
+/// assert!((ends.mean().unwrap() - 3.75).abs() < 0.5);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlowSolver {
     /// How cells are paired.
     pub coupling: CouplingKind,
-    /// The cost that a coupling keeps small.
+    /// The cost of the coupling.
     #[serde(default)]
     pub cost: CostChoice,
-    /// How a path weighs its ends.
+    /// Weights of the two ends along a path.
     pub path: PathShape,
-    /// Whether paths have the noise of the reference; without it there is no score, and the
-    /// process is an ordinary differential equation.
+    /// Whether paths have the noise of the reference process. Without noise there is no score, and
+    /// the process is an ordinary differential equation.
     pub noise: bool,
-    /// Most cells of a snapshot in one plan, ≥ 1; larger snapshots are cut into random blocks.
+    /// Largest number of cells of a snapshot in one coupling, ≥ 1. Larger snapshots are divided
+    /// into random blocks.
     pub block: usize,
-    /// Hidden layers of each network, ≥ 1.
+    /// Number of hidden layers of each network, ≥ 1.
     pub n_layers: usize,
-    /// Units in each hidden layer, ≥ 1.
+    /// Number of units in each hidden layer, ≥ 1.
     pub width: usize,
-    /// The learning rate at the start, > 0.
+    /// Initial learning rate, > 0.
     pub learning_rate: f64,
-    /// Decay of the weights per step and unit of learning rate, ≥ 0.
+    /// Weight decay per step and unit of learning rate, ≥ 0.
     pub weight_decay: f64,
-    /// Rows in a batch, over all intervals, ≥ 1.
+    /// Number of rows in a batch, over all intervals, ≥ 1.
     pub batch: usize,
-    /// Steps, ≥ 1: the length of the learning rate's way to zero.
+    /// Largest number of steps, ≥ 1. The learning rate decreases to zero over this number.
     pub max_iterations: usize,
-    /// Looks at the held-out cells (50 in a whole training) without a better loss of either
-    /// network after which training ends, ≥ 1.
+    /// Training ends after this number of evaluations on held-out cells (50 in a complete training)
+    /// in which neither network improves, ≥ 1.
     pub patience: usize,
-    /// Share of the cells of each snapshot that is held out, from 0 to ¼.
+    /// Fraction of the cells of each snapshot that is held out, from 0 to ¼.
     pub held_out: f64,
-    /// Whether the best affine prediction is subtracted from the targets.
+    /// Whether the targets are residuals of the best affine prediction with slopes. Otherwise only
+    /// means are subtracted.
     pub control_variate: bool,
-    /// Steps of a draw over an interval, ≥ 1.
+    /// Number of steps of a draw over an interval, ≥ 1.
     pub n_steps: usize,
 }
 
@@ -113,29 +145,29 @@ impl Default for FlowSolver {
 }
 
 impl FlowSolver {
-    /// `[SF]²M`: the entropic coupling and the noise of the reference, so that its optimum is the
+    /// `[SF]²M`: the entropic coupling and the noise of the reference process. Its optimum is the
     /// Schrödinger bridge.
     #[must_use]
     pub fn sf2m() -> Self {
         Self::default()
     }
 
-    /// OT-CFM: an exact coupling, no noise.
+    /// OT-CFM: an exact coupling without noise.
     #[must_use]
     pub fn ot_cfm() -> Self {
         Self { coupling: CouplingKind::Exact, noise: false, block: 4096, ..Self::default() }
     }
 
-    /// I-CFM: independent pairs, no noise.
+    /// I-CFM: independent pairs without noise.
     #[must_use]
     pub fn i_cfm() -> Self {
         Self { coupling: CouplingKind::Independent, noise: false, ..Self::default() }
     }
 
-    /// Checks the ranges.
+    /// Checks the ranges of the hyperparameters.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for the first one that is violated.
+    /// [`Error::Parameter`] for the first one that is out of its range.
     pub fn check(&self) -> Result<()> {
         let Self {
             coupling,
@@ -156,7 +188,7 @@ impl FlowSolver {
         } = self;
         cost.check()?;
         if *coupling == CouplingKind::Independent && cost.is_geodesic() {
-            let must = "euclidean where cells are paired without regard to cost";
+            let must = "euclidean if cells are paired independently";
             return Err(Error::Parameter { name: "cost", must, got: "geodesic".into() });
         }
         for (name, value) in [
@@ -188,7 +220,7 @@ impl FlowSolver {
         Ok(())
     }
 
-    /// As [`CourseSolver::solve_course`], with the bridges as what they are.
+    /// As [`CourseSolver::solve_course`], with the concrete type of the bridges.
     ///
     /// # Errors
     /// As [`CourseSolver::solve_course`].
@@ -227,7 +259,7 @@ impl FlowSolver {
         bridges.collect()
     }
 
-    /// Pairs of the cells of each interval, and what is known of its field before any network.
+    /// Pairs of the cells of each interval, and the affine prediction of its field.
     fn paired(
         &self,
         course: &Course,
@@ -249,13 +281,12 @@ impl FlowSolver {
                 block: self.block,
                 seed: seed.child("flow/pairs", k as u64),
             };
-            let ends = (&parts[k], &parts[k + 1]);
-            let pairs = pairing.pairs(problem, ends, unseen)?;
-            let moments = (&ends.0.training, &ends.1.training);
+            let (from, to) = (&parts[k], &parts[k + 1]);
+            let pairs = pairing.pairs(problem, from, to, unseen)?;
             let (epsilon, known) = (problem.epsilon(), self.control_variate);
             let path_epsilon = if self.noise { epsilon.value() } else { 0.0 };
             let field = Field {
-                affine: Affine::of(moments, &pairs.training, epsilon, known),
+                affine: Affine::of(&from.training, &to.training, &pairs.training, epsilon, known),
                 path: Interpolant { shape: self.path, epsilon: path_epsilon },
                 clock: clocks[k],
             };
@@ -266,8 +297,8 @@ impl FlowSolver {
         Ok(all)
     }
 
-    /// Cells to train on and cells held out, for each snapshot; all of them twice where too few
-    /// could be held out.
+    /// Training cells and held-out cells of each snapshot. If too few could be held out, both parts
+    /// contain all cells.
     fn parts(&self, course: &Course, seed: Seed) -> Result<Vec<Split>> {
         let problems = course.problems();
         let mut snapshots: Vec<&Snapshot> = problems.iter().map(BridgeProblem::source).collect();
@@ -298,6 +329,7 @@ impl FlowSolver {
         split.collect()
     }
 
+    /// The report of one interval, from the held-out losses.
     fn report(&self, interval: usize, trained: &Trained) -> FitReport {
         let ([flow, score], [flow_start, score_start]) =
             (trained.end[interval], trained.start[interval]);
@@ -341,6 +373,7 @@ impl CourseSolver for FlowSolver {
 }
 
 impl BridgeSolver for FlowSolver {
+    /// A course of one interval.
     fn solve(
         &self,
         problem: &BridgeProblem,

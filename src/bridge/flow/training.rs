@@ -1,4 +1,4 @@
-//! Stochastic descent of both networks, with a look at held-out cells from time to time.
+//! Stochastic descent of both networks, with regular evaluations on held-out cells.
 
 use std::f64::consts::PI;
 
@@ -12,45 +12,53 @@ use crate::linalg::{AdamW, Mlp};
 use crate::progress::{Event, Progress, report};
 use crate::rng::Seed;
 
-/// Rows of a batch that are worked on together; fixed, so that sums do not depend on threads.
+/// Rows of a batch in one task. The size is fixed, so sums do not depend on the number of threads.
 const CHUNK: usize = 256;
 
-/// Rows on which held-out losses are measured, drawn once.
+/// Rows on which held-out losses are measured. They are drawn once.
 const MEASURED: usize = 2048;
 
-/// Looks at held-out cells in a training that takes all its steps.
+/// Number of evaluations on held-out cells in a training that takes all its steps.
 const LOOKS: usize = 50;
 
-/// Steps between two reports.
+/// Steps between two progress reports.
 const REPORTED: usize = 10;
 
-/// What a training gives.
+/// The result of a training.
 pub(super) struct Trained {
+    /// The networks with the lowest held-out losses.
     pub(super) networks: FlowNetworks,
-    /// Steps done.
+    /// Number of steps.
     pub(super) steps: usize,
-    /// Held-out losses of flow and score of each interval, at the start and for what is kept.
+    /// Held-out losses `[flow, score]` of each interval before the first step.
     pub(super) start: Vec<[f64; 2]>,
+    /// The same for the networks that are kept.
     pub(super) end: Vec<[f64; 2]>,
 }
 
-/// A network on its way down: its state, and the best it has been on held-out cells.
+/// A network during its descent: the current state, and the state with the lowest held-out loss.
 struct Descent {
+    /// The current network.
     network: Mlp,
+    /// Moments of the gradient.
     adam: AdamW,
+    /// The network with the lowest held-out loss.
     best: Mlp,
+    /// This loss.
     best_loss: f64,
+    /// Number of evaluations since then.
     looks_since_best: usize,
 }
 
 impl Descent {
+    /// Before the first step.
     fn new(network: Mlp, weight_decay: f64) -> Self {
         let adam = AdamW::new(network.parameters().len(), weight_decay);
         let best = network.clone();
         Self { network, adam, best, best_loss: f64::INFINITY, looks_since_best: 0 }
     }
 
-    /// One step down the sum of the chunks' gradients, added in order.
+    /// One AdamW step down the sum of the chunks' gradients, which are added in order.
     fn step<'a>(&mut self, mut sides: impl Iterator<Item = &'a mut Side>, rate: f64) {
         let Some(first) = sides.next() else { return };
         for side in sides {
@@ -61,6 +69,7 @@ impl Descent {
         self.adam.step(self.network.parameters_mut(), &first.gradient, rate);
     }
 
+    /// Compares a held-out loss with the lowest so far and keeps the better network.
     fn look(&mut self, loss: f64) {
         if loss < self.best_loss {
             self.best_loss = loss;
@@ -72,7 +81,9 @@ impl Descent {
     }
 }
 
-/// Trains on pairs of `training`, stops by pairs of `held_out`; both have the same intervals.
+/// Trains on pairs of `training` and stops by pairs of `held_out`; both have the same intervals.
+///
+/// Each step takes `6 · batch · parameters` flops for each network.
 pub(super) fn train(
     solver: &FlowSolver,
     training: &[Interval<'_>],
@@ -85,9 +96,9 @@ pub(super) fn train(
     let mut score =
         noisy.then(|| Descent::new(solver.network(training, seed, 1), solver.weight_decay));
     let mut measured = chunks(MEASURED, &flow, score.as_ref());
-    draw(&mut measured, held_out, seed, ("flow/held out", 0));
+    draw(&mut measured, held_out, seed, "flow/held out", 0);
     let mut batch = chunks(solver.batch, &flow, score.as_ref());
-    draw(&mut batch, training, seed, ("flow/batch", 0));
+    draw(&mut batch, training, seed, "flow/batch", 0);
     let first = measure(&mut batch, training.len(), &flow.network, network(score.as_ref()));
 
     let every = solver.max_iterations.div_ceil(LOOKS);
@@ -118,7 +129,7 @@ pub(super) fn train(
         if steps == solver.max_iterations || !hopeful {
             break;
         }
-        draw(&mut batch, training, seed, ("flow/batch", steps));
+        draw(&mut batch, training, seed, "flow/batch", steps);
         let (flow_now, score_now) = (&flow.network, network(score.as_ref()));
         let losses: Vec<[f64; 2]> = batch
             .par_iter_mut()
@@ -143,19 +154,21 @@ pub(super) fn train(
     Ok(Trained { networks, steps, start, end })
 }
 
+/// The current network of a descent, if there is one.
 fn network(descent: Option<&Descent>) -> Option<&Mlp> {
     descent.map(|descent| &descent.network)
 }
 
-/// Room for `n` rows in chunks.
+/// Memory for `n` rows in chunks.
 fn chunks(n: usize, flow: &Descent, score: Option<&Descent>) -> Vec<Rows> {
     (0..n.div_ceil(CHUNK))
         .map(|chunk| Rows::new(CHUNK.min(n - chunk * CHUNK), &flow.network, network(score)))
         .collect()
 }
 
-/// Fills the rows of all chunks, each from a stream of its own.
-fn draw(chunks: &mut [Rows], intervals: &[Interval<'_>], seed: Seed, (name, step): (&str, usize)) {
+/// Draws the rows of all chunks, each from a stream of its own, for step `step` of the stream
+/// `name`.
+fn draw(chunks: &mut [Rows], intervals: &[Interval<'_>], seed: Seed, name: &str, step: usize) {
     let n_chunks = chunks.len();
     chunks.par_iter_mut().enumerate().for_each(|(chunk, rows)| {
         let mut stream = seed.stream(name, (step * n_chunks + chunk) as u64);
@@ -163,7 +176,7 @@ fn draw(chunks: &mut [Rows], intervals: &[Interval<'_>], seed: Seed, (name, step
     });
 }
 
-/// The mean loss of flow and score in each interval.
+/// Mean losses `[flow, score]` in each interval.
 fn measure(
     chunks: &mut [Rows],
     n_intervals: usize,
@@ -186,18 +199,20 @@ fn measure(
         .collect()
 }
 
+/// Mean over intervals.
 fn mean(losses: &[[f64; 2]]) -> [f64; 2] {
     [0, 1]
         .map(|side| losses.iter().map(|loss| loss[side]).sum::<f64>() / losses.len().max(1) as f64)
 }
 
 impl FlowSolver {
-    /// The rate of a step: half a cosine from the learning rate to zero.
+    /// The learning rate of a step: half a cosine from the initial rate to zero.
     fn rate(&self, step: usize) -> f64 {
         let passed = step as f64 / self.max_iterations as f64;
         self.learning_rate * 0.5 * (1.0 + (PI * passed).cos())
     }
 
+    /// A network with random weights and an output of zero, of the sizes of this solver.
     fn network(&self, intervals: &[Interval<'_>], seed: Seed, index: u64) -> Mlp {
         let dim = intervals.first().map_or(0, |interval| interval.source.dim());
         let mut sizes = vec![dim + 1];

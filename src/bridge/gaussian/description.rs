@@ -1,4 +1,4 @@
-//! What the rest of sbcell must know of the closed form between Gaussians.
+//! Name, work and memory of the closed form between Gaussians.
 
 use crate::bridge::describe::{AnySolver, CourseSize, Description, Property, Solver};
 use crate::bridge::record::Recorded;
@@ -6,10 +6,10 @@ use crate::bridge::{Bridge, GaussianRecord, GaussianSolver};
 use crate::data::Snapshot;
 use crate::error::Result;
 
-/// The closed form between Gaussians, by its name.
-pub static GAUSSIAN: Description<GaussianSolver> = Description {
+/// The closed form between Gaussians under its name.
+pub(crate) static GAUSSIAN: Description<GaussianSolver> = Description {
     name: "gaussian",
-    about: "One Gaussian for each snapshot, in closed form: an affine drift, at once",
+    about: "One Gaussian for each snapshot, in closed form: an affine drift, immediate",
     plain: || GaussianSolver {},
     parameters: &[],
 };
@@ -35,7 +35,8 @@ impl AnySolver for GaussianSolver {
         vec![Property::Diffuses, Property::KnowsScore]
     }
 
-    /// A covariance of both sides; eigenvectors three times, 10 d³ each.
+    /// Covariances of both sides, `4 n d²`, and three eigenvalue decompositions of about `10 d³`
+    /// each.
     fn work(&self, size: &CourseSize) -> f64 {
         let (cells, dims) = (size.cells as f64, size.dims);
         4.0 * cells * dims * dims + 30.0 * dims.powi(3)

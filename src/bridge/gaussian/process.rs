@@ -12,23 +12,25 @@ use crate::geometry::Epsilon;
 use crate::linalg::{Eigenpairs, dense_eigenpairs, product, product_nt};
 use crate::rng::Seed;
 
-/// Rows that share a stream of random numbers; fixed, so that draws do not depend on threads.
+/// Rows that share a stream of random numbers. The size is fixed, so draws do not depend on the
+/// number of threads.
 const CHUNK: usize = 256;
 
-/// How far a covariance may be from symmetric and positive, relative to its largest entry.
+/// Largest deviation of a covariance from a symmetric, positive semidefinite matrix, relative to
+/// its largest entry.
 const SLACK: f64 = 1e-9;
 
-/// The bridge between `N(m₀, A)` and `N(m₁, B)`, for covariances of any rank.
+/// The Schrödinger bridge between `N(m₀, A)` and `N(m₁, B)`, for covariances of any rank.
 ///
-/// The plan is Gaussian: `X₁ | X₀ = x ~ N(m₁ + S (x − m₀), ε S)` with the symmetric slope
+/// The coupling is Gaussian: `X₁ | X₀ = x ~ N(m₁ + S (x − m₀), ε S)`, with the symmetric slope
 ///
 /// ```text
 /// S = B^½ h(B^½ A B^½) B^½,   h(μ) = 1 / (ε/2 + √(μ + ε²/4))
 /// ```
 ///
-/// so that `Cov(X₀, X₁) = A S`. For invertible `A` this is the closed form of Bunne, Hsieh,
-/// Cuturi, Krause (AISTATS 2023, with `σ² = ε`), written without an inverse. With
-/// `Σ(t) = (1−t) I + t S`, all in the eigenvectors of `S`,
+/// so that `Cov(X₀, X₁) = A S`. For invertible A this is the closed form of Bunne, Hsieh, Cuturi,
+/// Krause (AISTATS 2023, with `σ² = ε`). This form needs no inverse and is therefore also valid for
+/// singular covariances. With `Σ(t) = (1−t) I + t S`, in the eigenvectors of S,
 ///
 /// ```text
 /// b(x, t)       = m₁ − m₀ + Σ(t)⁻¹ (S − I) (x − m(t)),   m(t) = (1−t) m₀ + t m₁
@@ -36,18 +38,42 @@ const SLACK: f64 = 1e-9;
 /// Cov(X_s, X_t) = (1−s)(1−t) A + s t B + (1−s) t A S + s (1−t) S A + ε s (1−t) I,   s ≤ t
 /// ```
 ///
-/// Where the target has no variance the process ends in a point: `S` is zero there, a draw at 1 has no
-/// noise, and the drift at 1 itself is that of the mean. A batch of `n` points costs `O(n dim²)`; memory
-/// `O(dim²)`.
+/// In a direction in which the target has no variance, the process ends in a point: S is zero, a
+/// draw at time 1 has no noise, and the drift at time 1 itself is that of the mean. A batch of n
+/// points takes `O(n d²)` time; the bridge takes `O(d²)` memory.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Epsilon;
+/// use sbcell::bridge::{Bridge, GaussianBridge, UnitTime};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let (m0, a) = (array![0.0], array![[1.0]]);
+/// let (m1, b) = (array![3.0], array![[2.0]]);
+/// let epsilon = Epsilon::new(0.5)?;
+/// let bridge = GaussianBridge::between(m0.view(), a.view(), m1.view(), b.view(), epsilon)?;
+/// // In one dimension s solves a s² + ε s = b.
+/// let s = bridge.slope()[[0, 0]];
+/// assert!((s * s + 0.5 * s - 2.0).abs() < 1e-12);
+/// assert!((bridge.covariance(UnitTime::END)[[0, 0]] - 2.0).abs() < 1e-12);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct GaussianBridge {
+    /// Mean `m₀` of the source.
     source_mean: Array1<f64>,
+    /// Mean `m₁` of the target.
     target_mean: Array1<f64>,
+    /// Covariance A of the source.
     source_covariance: Array2<f64>,
+    /// Slope S of the coupling.
     slope: Array2<f64>,
-    /// Eigenvalues of the slope, zero where it has no more than rounding, and eigenvectors as rows.
+    /// Eigenvalues of S; zero where they are rounding errors.
     stretch: Array1<f64>,
+    /// Eigenvectors of S as rows.
     axes: Array2<f64>,
+    /// ε of the problem.
     epsilon: Epsilon,
 }
 
@@ -57,34 +83,35 @@ pub struct GaussianBridge {
 pub struct GaussianRecord {
     /// Variance of the reference process per unit of local time.
     pub epsilon: f64,
-    /// Mean of the source, `dim` numbers.
+    /// Mean of the source, d numbers.
     pub source_mean: Vec<f64>,
-    /// Mean of the target, `dim` numbers.
+    /// Mean of the target, d numbers.
     pub target_mean: Vec<f64>,
-    /// Covariance `A` of the source, `dim` rows.
+    /// Covariance A of the source, d rows.
     pub source_covariance: Vec<Vec<f64>>,
-    /// The slope `S` of the plan, `dim` rows.
+    /// Slope S of the coupling, d rows.
     pub slope: Vec<Vec<f64>>,
 }
 
 impl GaussianBridge {
-    /// The bridge between `N(mean0, covariance0)` and `N(mean1, covariance1)`; covariances are
-    /// `(dim, dim)`, symmetric, and may be singular. Time `O(dim³)`.
+    /// The bridge between two Gaussians: means of d numbers, covariances d × d. Covariances must be
+    /// symmetric and positive semidefinite; they may be singular. Takes `O(d³)` time.
     ///
     /// # Errors
     /// [`Error::Shape`] if shapes contradict each other; [`Error::Parameter`] if a number is not
-    /// finite or a covariance not symmetric and positive semidefinite.
+    /// finite, or a covariance is not symmetric and positive semidefinite.
     pub fn between(
-        source: (ArrayView1<'_, f64>, ArrayView2<'_, f64>),
-        target: (ArrayView1<'_, f64>, ArrayView2<'_, f64>),
+        source_mean: ArrayView1<'_, f64>,
+        source_covariance: ArrayView2<'_, f64>,
+        target_mean: ArrayView1<'_, f64>,
+        target_covariance: ArrayView2<'_, f64>,
         epsilon: Epsilon,
     ) -> Result<Self> {
-        let ((mean0, covariance0), (mean1, covariance1)) = (source, target);
-        let dim = mean0.len();
-        check_length("the mean of the target", dim, mean1.len())?;
-        eigenpairs(dim, covariance0)?;
-        let root = square_root(&eigenpairs(dim, covariance1)?);
-        let middle = product(product(root.view(), covariance0).view(), root.view());
+        let dim = source_mean.len();
+        check_length("the mean of the target", dim, target_mean.len())?;
+        eigenpairs(dim, source_covariance)?;
+        let root = square_root(&eigenpairs(dim, target_covariance)?);
+        let middle = product(product(root.view(), source_covariance).view(), root.view());
         let pairs =
             dense_eigenpairs(dim, dim, |i, j| f64::midpoint(middle[[i, j]], middle[[j, i]]))?;
         let half = 0.5 * epsilon.value();
@@ -95,18 +122,18 @@ impl GaussianBridge {
             row *= weight.sqrt();
         }
         let slope = symmetric(&factor.t().dot(&factor));
-        let means = (mean0.to_owned(), mean1.to_owned());
-        Self::new(means, symmetric(&covariance0.to_owned()), slope, epsilon)
+        let covariance = symmetric(&source_covariance.to_owned());
+        Self::new(source_mean.to_owned(), target_mean.to_owned(), covariance, slope, epsilon)
     }
 
-    /// From the means, the source's covariance and the plan's slope.
+    /// From the means, the covariance of the source and the slope of the coupling.
     fn new(
-        means: (Array1<f64>, Array1<f64>),
+        source_mean: Array1<f64>,
+        target_mean: Array1<f64>,
         source_covariance: Array2<f64>,
         slope: Array2<f64>,
         epsilon: Epsilon,
     ) -> Result<Self> {
-        let (source_mean, target_mean) = means;
         let dim = source_mean.len();
         check_length("the mean of the target", dim, target_mean.len())?;
         if let Some(value) = source_mean.iter().chain(&target_mean).find(|v| !v.is_finite()) {
@@ -121,22 +148,22 @@ impl GaussianBridge {
         Ok(Self { source_mean, target_mean, source_covariance, slope, stretch, axes, epsilon })
     }
 
-    /// The slope `S` of the plan: `E[X₁ | X₀ = x] = m₁ + S (x − m₀)`, `Cov(X₁ | X₀) = ε S`.
+    /// Slope S of the coupling (d × d): `E[X₁ | X₀ = x] = m₁ + S (x − m₀)`, `Cov(X₁ | X₀) = ε S`.
     pub fn slope(&self) -> ArrayView2<'_, f64> {
         self.slope.view()
     }
 
-    /// The mean of `X_t`, `dim` numbers.
+    /// Mean of `X_t`, d numbers.
     pub fn mean(&self, t: UnitTime) -> Array1<f64> {
         &self.source_mean * (1.0 - t.value()) + &self.target_mean * t.value()
     }
 
-    /// The covariance of `X_t`, `(dim, dim)`.
+    /// Covariance of `X_t`, d × d.
     pub fn covariance(&self, t: UnitTime) -> Array2<f64> {
         self.cross_covariance(t, t)
     }
 
-    /// `Cov(X_s, X_t)`, `(dim, dim)`, rows belong to `s`; the times may be in either order.
+    /// `Cov(X_s, X_t)`, d × d. Rows belong to s. The times may be in either order.
     pub fn cross_covariance(&self, s: UnitTime, t: UnitTime) -> Array2<f64> {
         let (s, t) = (s.value(), t.value());
         let (a, slope) = (self.source_covariance.view(), self.slope.view());
@@ -150,9 +177,10 @@ impl GaussianBridge {
         all
     }
 
-    /// The LightSB objective of this bridge, `E log c(x) − E log v(y)` over the two Gaussians: the
-    /// KL divergence from the true plan up to a constant of the data, in nats. Where the target has
-    /// no variance it has no density: such directions are left out.
+    /// The LightSB objective of this bridge, `E log c(x) − E log v(y)` over the two Gaussians, in
+    /// nats: KL(true coupling ‖ this coupling) up to a constant of the data.
+    ///
+    /// Directions in which the target has no variance have no density and are left out.
     pub(super) fn objective(&self) -> f64 {
         let epsilon = self.epsilon.value();
         let logs = self.stretch.iter().filter(|s| **s > 0.0);
@@ -160,12 +188,12 @@ impl GaussianBridge {
             logs.map(|s| (2.0 * std::f64::consts::PI * epsilon * s).ln()).collect();
         let (log_det, dim) = (logs.iter().sum::<f64>(), logs.len() as f64);
         let trace = (&self.source_covariance * &self.slope).sum();
-        // What centring took out of the scalar products of the plan's pairs.
+        // Centring removed this part of the scalar product `E xᵀy` under the coupling.
         let moved = self.source_mean.dot(&self.target_mean);
         (trace + moved) / epsilon + 0.5 * log_det + 0.5 * dim
     }
 
-    /// `x Q f(S) Qᵀ` with `f` given at the eigenvalues.
+    /// `x Q f(S) Qᵀ`, with the values of f at the eigenvalues of S.
     fn apply(&self, x: ArrayView2<'_, f64>, f: &Array1<f64>) -> Array2<f64> {
         let turned = product_nt(x, self.axes.view()) * f;
         product(turned.view(), self.axes.view())
@@ -176,7 +204,7 @@ impl GaussianBridge {
         self.stretch.mapv(|s| 1.0 - t.value() + t.value() * s)
     }
 
-    /// The eigenvalues of `Σ(t)⁻¹ (S − I)`; zero where `Σ(t)` is.
+    /// The eigenvalues of `Σ(t)⁻¹ (S − I)`; zero where the eigenvalue of `Σ(t)` is zero.
     fn pull(&self, t: UnitTime) -> Array1<f64> {
         let pull = |s: f64, spread: f64| if spread > 0.0 { (s - 1.0) / spread } else { 0.0 };
         Zip::from(&self.stretch).and(&self.spread(t)).map_collect(|&s, &spread| pull(s, spread))
@@ -190,6 +218,7 @@ impl GaussianBridge {
             .map_collect(|&from, &to| ratio(from, to))
     }
 
+    /// Compares the number of columns with the dimension.
     fn check_columns(&self, x: ArrayView2<'_, f64>) -> Result<()> {
         let (expected, got) = (self.dim(), x.ncols());
         if expected == got {
@@ -208,8 +237,8 @@ impl Bridge for GaussianBridge {
         self.epsilon
     }
 
-    /// `−Cov(X_t)⁻¹ (x − m(t))`: that of its own Gaussian law, whatever cells it was fitted to; `None`
-    /// at an end that does not vary in every direction.
+    /// `−Cov(X_t)⁻¹ (x − m(t))`, the score of the Gaussian at time t, whatever cells the bridge was
+    /// fitted to. `None` at an end that has no variance in some direction.
     fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
         self.check_columns(x)?;
         let pairs = eigenpairs(self.dim(), self.covariance(t).view())?;
@@ -255,14 +284,14 @@ impl Bridge for GaussianBridge {
             let mut stream = seed.stream("gaussian/transition", chunk as u64);
             rows.map_inplace(|value: &mut f64| *value = StandardNormal.sample(&mut stream));
         }
-        // Around the mean: `x + (s−t) b(x, t) = m(s) + Σ(s) Σ(t)⁻¹ (x − m(t))`, without the difference of
-        // a cell and its way back to a narrow target.
+        // Relative to the mean, `x + (s−t) b(x, t) = m(s) + Σ(s) Σ(t)⁻¹ (x − m(t))`. The left-hand side
+        // would lose digits to cancellation for a narrow target.
         let centred = &x - &self.mean(from);
         let draws = product_nt(centred.view(), self.axes.view()) * ratio + noise * &deviation;
         Ok(product(draws.view(), self.axes.view()) + &self.mean(to))
     }
 
-    /// The entropic plan between the cells with the ε of the bridge.
+    /// The entropic coupling between the cells, with the ε of the bridge.
     fn link(&self, source: &Snapshot, target: &Snapshot, _: Seed) -> Result<Link> {
         Link::entropic(source, target, self.epsilon)
     }
@@ -280,21 +309,22 @@ impl Bridge for GaussianBridge {
 }
 
 impl GaussianRecord {
-    /// The bridge these numbers belong to.
+    /// The bridge of these numbers.
     ///
     /// # Errors
-    /// [`Error::Shape`] if lengths contradict each other; [`Error::Parameter`] if a number is
-    /// out of its range.
+    /// [`Error::Shape`] if lengths contradict each other; [`Error::Parameter`] if a number is out
+    /// of its range.
     pub fn restore(self) -> Result<GaussianBridge> {
         let Self { epsilon, source_mean, target_mean, source_covariance, slope } = self;
         let dim = source_mean.len();
         let covariance = square("a covariance", &source_covariance, dim)?;
         let slope = square("the slope of the plan", &slope, dim)?;
-        let means = (Array1::from(source_mean), Array1::from(target_mean));
-        GaussianBridge::new(means, covariance, slope, Epsilon::new(epsilon)?)
+        let (source_mean, target_mean) = (Array1::from(source_mean), Array1::from(target_mean));
+        GaussianBridge::new(source_mean, target_mean, covariance, slope, Epsilon::new(epsilon)?)
     }
 }
 
+/// Rows of a file as a matrix of `dim` × `dim`.
 fn square(what: &'static str, rows: &[Vec<f64>], dim: usize) -> Result<Array2<f64>> {
     for got in rows.iter().map(Vec::len).chain([rows.len()]) {
         check_length(what, dim, got)?;
@@ -302,6 +332,7 @@ fn square(what: &'static str, rows: &[Vec<f64>], dim: usize) -> Result<Array2<f6
     Ok(Array2::from_shape_fn((dim, dim), |(i, j)| rows[i][j]))
 }
 
+/// Compares a number of dimensions with the expected one.
 fn check_length(what: &'static str, expected: usize, got: usize) -> Result<()> {
     if expected == got {
         return Ok(());
@@ -309,8 +340,11 @@ fn check_length(what: &'static str, expected: usize, got: usize) -> Result<()> {
     Err(Error::Shape { what, unit: "dimensions", expected, got })
 }
 
-/// The eigenvalues and eigenvectors of a covariance; refuses what is none: another shape, not
-/// finite, not symmetric, or a negative variance beyond rounding.
+/// The eigenvalues and eigenvectors of a covariance.
+///
+/// # Errors
+/// [`Error::Shape`] for another shape; [`Error::Parameter`] if the matrix is not finite, not
+/// symmetric, or has a negative eigenvalue beyond rounding.
 fn eigenpairs(dim: usize, a: ArrayView2<'_, f64>) -> Result<Eigenpairs> {
     check_length("a covariance", dim, a.nrows())?;
     check_length("a covariance", dim, a.ncols())?;
@@ -336,6 +370,7 @@ fn rounding(values: &Array1<f64>) -> f64 {
     f64::EPSILON * values.len() as f64 * largest
 }
 
+/// The symmetric part of a matrix.
 fn symmetric(a: &Array2<f64>) -> Array2<f64> {
     Array2::from_shape_fn(a.dim(), |(i, j)| f64::midpoint(a[[i, j]], a[[j, i]]))
 }

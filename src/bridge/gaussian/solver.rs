@@ -1,4 +1,4 @@
-//! Fits a Gaussian to each snapshot and takes the closed form between them.
+//! Computes the Gaussian of each snapshot and the closed form between them.
 
 use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
@@ -11,17 +11,38 @@ use crate::linalg::product_tn;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
-/// The bridge between the Gaussians that have the snapshots' weighted means and covariances.
+/// The Schrödinger bridge between the Gaussians with the means and covariances of the snapshots.
 ///
-/// Exact when both snapshots are Gaussian, otherwise the best that sees no more than two
-/// moments: an affine drift, one motion for the whole population. Nothing is random and nothing
-/// iterates. There are no hyperparameters. Time `O(n dim² + dim³)`, memory `O(n dim)`.
+/// The problem is the Schrödinger bridge of `docs/METHODS.md`, section 1, with `N(m₀, A)` and
+/// `N(m₁, B)` in place of the snapshots. The solution is exact if both snapshots are normally
+/// distributed. Otherwise it uses only their first two moments: one affine drift for the whole
+/// population, which cannot represent branches.
+///
+/// There are no hyperparameters, no iterations and no random numbers. Takes `O(n d² + d³)` time and
+/// `O(n d)` memory. [`GaussianBridge`] gives the formula and the source.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{BridgeProblem, GaussianSolver, UnitTime};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Silent};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let source = Snapshot::new(array![[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0]])?;
+/// let target = Snapshot::new(array![[4.0, 1.0], [8.0, 1.0], [4.0, 3.0], [8.0, 3.0]])?;
+/// let problem = BridgeProblem::new(source, target, Epsilon::new(0.1)?)?;
+/// let (bridge, _) = GaussianSolver {}.fit(&problem, &mut Silent)?;
+/// let end = bridge.covariance(UnitTime::END);
+/// assert!((end[[0, 0]] - 4.0).abs() < 1e-9 && (end[[1, 1]] - 1.0).abs() < 1e-9);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GaussianSolver {}
 
 impl GaussianSolver {
-    /// Nothing can be out of range.
+    /// There is no parameter that could be out of its range.
     ///
     /// # Errors
     /// None.
@@ -30,7 +51,7 @@ impl GaussianSolver {
         Ok(())
     }
 
-    /// The bridge itself rather than a boxed [`Bridge`].
+    /// As [`BridgeSolver::solve`], with the concrete type of the bridge.
     ///
     /// # Errors
     /// As [`BridgeSolver::solve`].
@@ -44,9 +65,13 @@ impl GaussianSolver {
         progress::report(progress, begin)?;
         let (mean0, covariance0) = moments(problem.source());
         let (mean1, covariance1) = moments(problem.target());
-        let source = (mean0.view(), covariance0.view());
-        let target = (mean1.view(), covariance1.view());
-        let bridge = GaussianBridge::between(source, target, problem.epsilon())?;
+        let bridge = GaussianBridge::between(
+            mean0.view(),
+            covariance0.view(),
+            mean1.view(),
+            covariance1.view(),
+            problem.epsilon(),
+        )?;
         progress::report(progress, Event::Step { done: 1 })?;
         progress::report(progress, Event::End)?;
         let objective = bridge.objective();
@@ -73,7 +98,8 @@ impl BridgeSolver for GaussianSolver {
     }
 }
 
-/// Weighted mean and covariance (of the weights as a law: no `n − 1`).
+/// Weighted mean and covariance of a snapshot. The denominator is the sum of the weights, not `n −
+/// 1`.
 fn moments(snapshot: &Snapshot) -> (Array1<f64>, Array2<f64>) {
     let (points, weights) = (snapshot.points(), snapshot.marginal());
     let mean = weights.dot(&points);

@@ -1,30 +1,34 @@
-//! Coordinates for the mixture in which the objective is well conditioned.
+//! Coordinates of the mixture in which the objective is well conditioned.
 
 use ndarray::{Array1, Array2, ArrayView1};
 
 use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::frame::{Frame, Shape};
-use crate::bridge::lightsb::mixture::Mixture;
+use crate::bridge::lightsb::mixture::{Cluster, Mixture};
 use crate::bridge::lightsb::objective::{Evaluation, Objective};
 use crate::error::Result;
 
-/// Coordinates `(a', m, S)` of a mixture, each divided by the scale it is expected to move on.
+/// Coordinates `(a', m, S)` of a mixture, each divided by its expected scale.
 ///
-/// With a fixed anchor `x̄_k`, the mean of the source cells that Gaussian `k` is responsible for:
-/// `m_k = r_k + S_k x̄_k` is where those cells go and `a'_k = ln α̃_k(x̄_k)` is how much they want
-/// it. In `(ln α, r, ln S)` a change of `S` also moves and reweighs the cluster, by amounts that
-/// grow as `|x̄|²/ε`; here it does not. A number of a scalar or diagonal `S` is `floor + e^λ`; a
-/// full `S` and its `m` are in the coordinates of a [`Frame`]. The scales are the inverse roots
-/// of the diagonal of the Fisher information of each part.
+/// The fixed anchor `x̄_k` is the mean of the source cells of Gaussian k. `m_k = r_k + S_k x̄_k` is
+/// the destination of those cells, and `a'_k = ln α̃_k(x̄_k)` the weight of the Gaussian at the
+/// anchor. In the coordinates `(ln α, r, ln S)` a change of S would also move and reweight the
+/// cluster, by amounts that grow as `|x̄|²/ε`. A number of a scalar or diagonal S is `floor + e^λ`;
+/// a full S and its m are in the coordinates of a [`Frame`]. The scales are the inverse roots of
+/// the diagonal of the Fisher information.
 #[derive(Debug)]
 pub(super) struct Anchored {
+    /// The kind of the matrices.
     covariance: Covariance,
+    /// The anchors `x̄_k`, K × d.
     anchors: Array2<f64>,
-    /// One for each Gaussian if matrices are full.
+    /// One frame for each Gaussian if matrices are full.
     frames: Vec<Frame>,
-    /// Coordinate = scaled coordinate · scale. First all `a'`, then all `m`, then all `S`.
+    /// Coordinate = scaled coordinate · scale. First all `a'`, then all m, then all S.
     scale: Vec<f64>,
+    /// Lower bound of S.
     floor: f64,
+    /// ε of the problem.
     epsilon: f64,
 }
 
@@ -52,9 +56,9 @@ impl Anchored {
         };
         let mut point = vec![0.0; n_coordinates];
         for k in 0..n_gaussians {
-            let (mean, variance) = evaluation.source.mean_and_covariance(k);
+            let Cluster { mean, covariance: variance } = evaluation.source.cluster(k);
             let mass = 0.5 * (evaluation.source.mass[k] + evaluation.target.mass[k]);
-            // A part without cells must not get an endless scale.
+            // The scale of a Gaussian without cells must stay finite.
             let mass = mass.max(1e-3 / n_gaussians as f64);
             anchored.anchors.row_mut(k).assign(&mean);
             let mut moved = Array1::zeros(dim);
@@ -66,8 +70,9 @@ impl Anchored {
             point[k] = mixture.log_alpha[k] + tilt / (2.0 * epsilon);
             let (mu, lambda) = match covariance {
                 Covariance::Full => {
-                    let matrices = (&mixture.matrix(k), &covariance.matrix(variance.view(), dim));
-                    let (frame, mu) = Frame::new(matrices, moved.view(), epsilon, floor)?;
+                    let source = covariance.matrix(variance.view(), dim);
+                    let (frame, mu) =
+                        Frame::new(&mixture.matrix(k), &source, moved.view(), epsilon, floor)?;
                     let (places, entries) = frame.scales(epsilon);
                     anchored.set_scales(k, &(places / mass.sqrt()), &(entries / mass.sqrt()));
                     anchored.frames.push(frame);
@@ -90,7 +95,7 @@ impl Anchored {
         Ok((anchored, point))
     }
 
-    /// Scales of `m` and `λ` of a scalar or diagonal matrix.
+    /// Scales of m and λ for a scalar or diagonal matrix.
     fn axis_scales(
         &self,
         s: ArrayView1<'_, f64>,
@@ -108,12 +113,12 @@ impl Anchored {
         (places.collect(), ratio.mapv(|ratio| 1.0 / (mass * spread(ratio)).sqrt()))
     }
 
-    /// The entry of a scalar or diagonal matrix that belongs to dimension `d`.
+    /// The entry of a scalar or diagonal matrix for dimension `d`.
     fn axis(&self, d: usize) -> usize {
         if self.covariance == Covariance::Scalar { 0 } else { d }
     }
 
-    /// Where the coordinates of `m_k` and of `S_k` are.
+    /// Positions of the coordinates of `m_k` and of `S_k`.
     fn ranges(&self, k: usize) -> (std::ops::Range<usize>, std::ops::Range<usize>) {
         let (n_gaussians, dim) = self.anchors.dim();
         let n_entries = self.covariance.n_entries(dim);
@@ -121,6 +126,7 @@ impl Anchored {
         (m..m + dim, s..s + n_entries)
     }
 
+    /// Sets the scales of `m_k` and `S_k`.
     fn set_scales(&mut self, k: usize, places: &Array1<f64>, entries: &Array1<f64>) {
         let (m, s) = self.ranges(k);
         self.scale[m].copy_from_slice(&places.to_vec());
@@ -141,7 +147,7 @@ impl Anchored {
         self.unfold(point).0
     }
 
-    /// The mixture, and of full matrices what their derivatives need.
+    /// The mixture, and for full matrices the factors that derivatives need.
     fn unfold(&self, point: &[f64]) -> (Mixture, Vec<Shape>) {
         let (n_gaussians, dim) = self.anchors.dim();
         let mut mixture = Mixture {
@@ -175,11 +181,11 @@ impl Anchored {
         (mixture, shapes)
     }
 
-    /// The value at scaled coordinates, and the gradient in them.
+    /// The objective at scaled coordinates; writes its gradient in these coordinates.
     ///
-    /// From the moments of the responsibilities `γ` (source) and `ρ` (target):
-    /// `∂L/∂a' = E γ − E ρ`, `∂L/∂m = (1/ε) [E γ (x−x̄) − S⁻¹ E ρ (y−m)]` and
-    /// `∂L/∂S = (1/2ε) E γ (x−x̄)(x−x̄)ᵀ − ½ E ρ [S⁻¹(y−m)(y−m)ᵀS⁻¹/ε − S⁻¹]`.
+    /// From the moments of the responsibilities γ (source) and ρ (target): `∂L/∂a' = E γ − E ρ`,
+    /// `∂L/∂m = (1/ε) [E γ (x−x̄) − S⁻¹ E ρ (y−m)]` and `∂L/∂S = (1/2ε) E γ (x−x̄)(x−x̄)ᵀ − ½ E ρ
+    /// [S⁻¹(y−m)(y−m)ᵀS⁻¹/ε − S⁻¹]`.
     pub(super) fn value(
         &self,
         objective: &mut Objective<'_>,
@@ -207,7 +213,7 @@ impl Anchored {
         evaluation.value
     }
 
-    /// Derivatives by `m` and `λ` of a scalar or diagonal matrix.
+    /// Derivatives by m and λ of a scalar or diagonal matrix.
     fn axis_derivatives(
         &self,
         mixture: &Mixture,
@@ -219,7 +225,7 @@ impl Anchored {
         let (s, anchor) = (mixture.s.row(k), self.anchors.row(k));
         let (x, y) = (source.firsts().row(k).to_owned(), target.firsts().row(k).to_owned());
         let (mut by_m, mut by_s) = (Array1::zeros(anchor.len()), Array1::zeros(s.len()));
-        // A scalar has the squares of all dimensions in one sum.
+        // For a scalar matrix this is the sum of the squares of all dimensions.
         by_s += &(&source.squares().row(k) / self.epsilon);
         let wide = &target.squares().row(k) / &(&s * &s * self.epsilon);
         by_s -= &wide;
@@ -234,7 +240,7 @@ impl Anchored {
         (by_m, by_s * &s.mapv(|s| 0.5 * (s - self.floor)))
     }
 
-    /// Derivatives by `m` and by a full `S`.
+    /// Derivatives by m and by a full S.
     fn full_derivatives(
         &self,
         mixture: &Mixture,
@@ -274,11 +280,12 @@ mod tests {
     use rand_distr::{Distribution, StandardNormal};
 
     use super::*;
+    use crate::bridge::lightsb::start::Cells;
     use crate::rng::Seed;
 
-    type Cells = (Array2<f64>, Array1<f64>);
+    type Weighted = (Array2<f64>, Array1<f64>);
 
-    fn example(covariance: Covariance) -> (Cells, Cells, Mixture) {
+    fn example(covariance: Covariance) -> (Weighted, Weighted, Mixture) {
         let mut stream = Seed(1).stream("test/cells", 0);
         let mut cells =
             |n| Array2::<f64>::from_shape_simple_fn((n, 2), || StandardNormal.sample(&mut stream));
@@ -295,8 +302,8 @@ mod tests {
         ((x, even(600)), (y, even(40)), mixture)
     }
 
-    fn objective<'a>(source: &'a Cells, target: &'a Cells) -> Objective<'a> {
-        let views = |cells: &'a Cells| (cells.0.view(), cells.1.view());
+    fn objective<'a>(source: &'a Weighted, target: &'a Weighted) -> Objective<'a> {
+        let views = |cells: &'a Weighted| Cells { points: cells.0.view(), weights: cells.1.view() };
         Objective::new(views(source), views(target), 0.7)
     }
 

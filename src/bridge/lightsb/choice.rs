@@ -1,15 +1,24 @@
-//! A hyperparameter that is given, or to be found from the data.
+//! A hyperparameter that the user sets, or that the solver chooses by the data.
 
 use serde::{Deserialize, Serialize};
 
-/// A hyperparameter that is given, or to be found from the data.
+/// A hyperparameter that the user sets, or that the solver chooses by the data.
+///
+/// ```
+/// use sbcell::bridge::{Choice, LightSbSolver};
+///
+/// let chosen = LightSbSolver::default();
+/// assert_eq!(chosen.n_gaussians, Choice::Auto);
+/// let set = LightSbSolver { n_gaussians: 5.into(), ..LightSbSolver::default() };
+/// assert_eq!(set.n_gaussians, Choice::Is(5));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Choice<T> {
-    /// Found from the data.
+    /// Chosen by the data.
     #[default]
     Auto,
-    /// Given.
+    /// Set to this value.
     Is(T),
 }
 

@@ -1,4 +1,4 @@
-//! The three kinds of matrices `S_k` a mixture may have, and how their entries are stored.
+//! The three kinds of matrices `S_k` of a mixture, and the storage of their entries.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, s};
 use serde::{Deserialize, Serialize};
@@ -6,13 +6,25 @@ use serde::{Deserialize, Serialize};
 use crate::error::Result;
 use crate::linalg::{Cholesky, Spectrum};
 
-/// Which matrices `S_k` a mixture may have.
+/// The kind of the matrices `S_k` of a mixture.
 ///
-/// A symmetric matrix of one kind is a row of entries: the number that stands on the diagonal;
-/// the diagonal; or the upper triangle row by row, `(0,0) (0,1) … (0,d−1) (1,1) …`. A quadratic
-/// function `xᵀMx` is then a product of its [`coefficients`](Self::coefficients) with features of
-/// `x` (`|x|²`; the squares; the products of pairs), so that all cells and Gaussians together are
-/// one matrix product whatever the kind. Cost per cell and Gaussian is that of `n_entries`.
+/// A symmetric matrix of one kind is stored as a row of entries: the number on the diagonal; the
+/// diagonal; or the upper triangle row by row, `(0,0) (0,1) … (0,d−1) (1,1) …`. A quadratic form
+/// `xᵀMx` is the scalar product of [`coefficients`](Self::coefficients) with features of x (`|x|²`;
+/// the squares; the products of pairs). All cells and Gaussians together are therefore one matrix
+/// product for every kind. The cost for each cell and Gaussian is that of `n_entries`
+/// multiplications.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::Covariance;
+///
+/// let matrix = array![[2.0, 0.5], [0.5, 1.0]];
+/// let entries = Covariance::Full.entries(matrix.view());
+/// assert_eq!(entries, array![2.0, 0.5, 1.0]);
+/// assert_eq!(Covariance::Full.matrix(entries.view(), 2), matrix);
+/// assert_eq!(Covariance::Diagonal.n_entries(2), 2);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(
@@ -22,15 +34,15 @@ use crate::linalg::{Cholesky, Spectrum};
 pub enum Covariance {
     /// A multiple of the identity: one number.
     Scalar,
-    /// A diagonal: `dim` numbers.
+    /// A diagonal matrix: d numbers.
     #[default]
     Diagonal,
-    /// Any symmetric positive definite matrix: `dim (dim + 1) / 2` numbers.
+    /// Any symmetric positive definite matrix: d (d + 1)/2 numbers.
     Full,
 }
 
 impl Covariance {
-    /// Numbers that one matrix takes.
+    /// Number of entries of one matrix in `dim` dimensions.
     pub fn n_entries(self, dim: usize) -> usize {
         match self {
             Self::Scalar => 1,
@@ -39,7 +51,7 @@ impl Covariance {
         }
     }
 
-    /// The matrix with these entries, `(dim, dim)`.
+    /// The matrix with these entries, d × d.
     #[must_use]
     pub fn matrix(self, entries: ArrayView1<'_, f64>, dim: usize) -> Array2<f64> {
         let mut matrix = Array2::zeros((dim, dim));
@@ -56,8 +68,8 @@ impl Covariance {
         matrix
     }
 
-    /// The entries of a symmetric matrix, of which a scalar keeps the mean of the diagonal and a
-    /// diagonal the diagonal.
+    /// The entries of a symmetric matrix. `Scalar` keeps the mean of the diagonal, `Diagonal` the
+    /// diagonal.
     #[must_use]
     pub fn entries(self, matrix: ArrayView2<'_, f64>) -> Array1<f64> {
         match self {
@@ -67,8 +79,8 @@ impl Covariance {
         }
     }
 
-    /// What the features are multiplied by to give `xᵀMx`, from the entries of `M`: pairs count
-    /// twice.
+    /// The coefficients of the features that give `xᵀMx`, from the entries of M, one row for each
+    /// matrix. Off-diagonal entries count twice.
     #[must_use]
     pub fn coefficients(self, mut entries: Array2<f64>, dim: usize) -> Array2<f64> {
         if self == Self::Full {
@@ -81,12 +93,13 @@ impl Covariance {
         entries
     }
 
-    /// Columns of the features: quadratic ones, `x` and 1.
+    /// Number of features of a point: quadratic ones, x and 1.
     pub(super) fn n_features(self, dim: usize) -> usize {
         self.n_entries(dim) + dim + 1
     }
 
-    /// Writes the quadratic features and `x` of each row into all columns but the last.
+    /// Writes the quadratic features and the coordinates of each row of `x` into all columns but
+    /// the last, which remains 1.
     pub(super) fn write_features(
         self,
         mut features: ArrayViewMut2<'_, f64>,
@@ -118,7 +131,7 @@ impl Covariance {
         }
     }
 
-    /// `out += M x` for the matrix `M` with these entries.
+    /// `out += M x` for the matrix M with these entries.
     pub(super) fn add_times(
         self,
         entries: ArrayView1<'_, f64>,
@@ -145,7 +158,7 @@ impl Covariance {
         }
     }
 
-    /// Entries of `M⁻¹` and `ln det M`; `None` if `M` is not positive definite.
+    /// Entries of `M⁻¹` and `ln det M`; `None` if M is not positive definite.
     pub(super) fn inverse(
         self,
         entries: ArrayView1<'_, f64>,
@@ -164,7 +177,7 @@ impl Covariance {
         }
     }
 
-    /// Eigenvalues and eigenvectors; those of a scalar or diagonal matrix are its entries.
+    /// Eigenvalues and eigenvectors. Those of a scalar or diagonal matrix are its entries.
     pub(super) fn eigen(self, entries: ArrayView1<'_, f64>, dim: usize) -> Result<Eigen> {
         let full = match self {
             Self::Full => Some(Spectrum::new(self.matrix(entries, dim).view())?),
@@ -175,11 +188,14 @@ impl Covariance {
     }
 }
 
-/// The eigenvalues of a matrix of one kind, to take functions of it.
+/// The eigenvalues of a matrix of one kind, from which functions of the matrix are computed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Eigen {
+    /// The kind of the matrix.
     covariance: Covariance,
+    /// The eigenvalues; for a scalar matrix one number.
     pub(super) values: Array1<f64>,
+    /// The eigenvectors, for a full matrix.
     full: Option<Spectrum>,
 }
 
@@ -199,7 +215,7 @@ impl Eigen {
     }
 }
 
-/// Places of the upper triangle, row by row.
+/// Positions of the upper triangle, row by row.
 pub(super) fn triangle(dim: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..dim).flat_map(move |i| (i..dim).map(move |j| (i, j)))
 }

@@ -1,4 +1,4 @@
-//! What the rest of sbcell must know of LightSB.
+//! Name, parameters, work and memory of LightSB.
 
 use crate::bridge::describe::{
     About, AnySolver, CourseSize, Description, Held, Kind, MAX_ITERATIONS, Property, Solver,
@@ -7,39 +7,42 @@ use crate::bridge::describe::{
 use crate::bridge::{Choice, Covariance, LightSbSolver};
 use crate::error::Result;
 
-/// LightSB, by its name.
-pub static LIGHTSB: Description<LightSbSolver> = Description {
+/// LightSB under its name.
+pub(crate) static LIGHTSB: Description<LightSbSolver> = Description {
     name: "lightsb",
-    about: "Gaussian-mixture potentials, everything in closed form; any number of cells",
+    about: "Gaussian-mixture potentials with all formulas in closed form; any number of cells",
     plain: LightSbSolver::default,
     parameters: &[&[
         parameter!(MAX_ITERATIONS, max_iterations),
         parameter!(
             TOLERANCE,
             tolerance,
-            "five iterations together gain less than this, in nats (0.001)."
+            "stops when five iterations together gain less than this, in nats (0.001)."
         ),
         parameter!(N_GAUSSIANS, n_gaussians),
         parameter!(COVARIANCE, covariance),
     ]],
 };
 
+/// The group of these parameters in the help.
 const GROUP: &str = "lightsb";
 
+/// Number of Gaussians.
 const N_GAUSSIANS: About = About::new(
     "n_gaussians",
     Kind::CountOrAuto,
-    "Gaussians in the potential of each bridge: a number, or `auto` to choose it by the objective on \
-     cells held out",
+    "Number of Gaussians in the potential of each bridge; `auto` chooses it by the objective on \
+     held-out cells",
 )
 .value("K")
 .of(GROUP)
 .with_default();
 
+/// Kind of the matrices.
 const COVARIANCE: About = About::new(
     "covariance",
     Kind::OneOf(Choice::<Covariance>::words),
-    "Matrices of the Gaussians; `auto` chooses them together with `{n_gaussians} auto` and is \
+    "Kind of the Gaussians' matrices; `auto` chooses it together with `{n_gaussians} auto` and is \
      diagonal otherwise",
 )
 .value("COVARIANCE")
@@ -76,13 +79,14 @@ impl AnySolver for LightSbSolver {
         vec![Property::Diffuses, Property::KnowsScore]
     }
 
+    /// Steps over cells, times the flops of one.
     fn work(&self, size: &CourseSize) -> f64 {
         let steps: f64 = size.intervals.iter().map(|&ends| cell_steps(self, ends)).sum();
         steps * flops_of_step(self, size.dims)
     }
 
-    /// The share of each Gaussian in each cell; eleven copies of the cells that sizes are compared on
-    /// (measured with 75 000 of them).
+    /// Responsibilities, and eleven copies of the cells on which sizes are compared (measured with
+    /// 75 000 of them).
     fn memory(&self) -> Held {
         let n_gaussians = match self.n_gaussians {
             Choice::Is(number) => number,
@@ -97,20 +101,24 @@ impl AnySolver for LightSbSolver {
     }
 }
 
-/// How LightSB's time grows with cells where sizes are compared, in those of one cell. Measured on
-/// courses of 10⁴ to 10⁶ cells in 50 dimensions (`tests/bench/scale`): comparing sizes takes as long
-/// as for so many cells more; cells that only judge take about half; the mixture that is kept a
-/// tenth, and ends on all cells.
+/// The growth of LightSB's time with the number of cells, if sizes are compared, in units of the
+/// time of one cell. Measured on courses of 10⁴ to 10⁶ cells in 50 dimensions
+/// (`tests/bench/scale`): the comparison takes a constant time of so many cells; a cell that is
+/// only evaluated takes about half; the final mixture takes a tenth, and ends on all cells.
 const COMPARING_AT_LEAST: f64 = 5_500.0;
+/// Time of a cell on which sizes are only evaluated.
 const JUDGING: f64 = 0.45;
+/// Time of the final mixture for each cell of its first descent.
 const KEPT: f64 = 0.1;
+/// Time of the end of the descent for each cell of the whole snapshot.
 const ENDING: f64 = 0.12;
 
-/// Steps of a descent of given size, at first and at the end on all cells.
+/// Number of steps of the first descent of a given size.
 const FIRST_STEPS: f64 = 150.0;
+/// Number of steps of the descent that ends on all cells.
 const LAST_STEPS: f64 = 50.0;
 
-/// Steps over a cell that LightSB takes for one interval, all sizes together.
+/// Steps over one cell that LightSB takes for one interval, over all sizes.
 fn cell_steps(solver: &LightSbSolver, ends: [usize; 2]) -> f64 {
     let side = ends.iter().sum::<usize>() as f64 / 2.0;
     let some = LightSbSolver::begins_with(ends[0], ends[1]).map(|some| some as f64);
@@ -125,13 +133,13 @@ fn cell_steps(solver: &LightSbSolver, ends: [usize; 2]) -> f64 {
     }
 }
 
-/// Flops of a unit of [`cell_steps`]: `8 K F` for a step over a cell of each side with `K` Gaussians of
-/// `F` features.
+/// Flops of one unit of [`cell_steps`]: `8 K F` for a step over a cell of each side, with K
+/// Gaussians of F features.
 fn flops_of_step(solver: &LightSbSolver, dims: f64) -> f64 {
     let (diagonal, full) = (2.0 * dims + 1.0, (dims + 1.0) * (dims + 2.0) / 2.0);
     match solver.n_gaussians {
         Choice::Auto => {
-            // Some 120 steps for each rung of the ladders 1, 2, 4, …, which add up to twice the last.
+            // About 120 steps for each of the sizes 1, 2, 4, …, whose costs add up to twice the last.
             let most = LightSbSolver::MOST_CHOSEN as f64;
             let most_full = (most * diagonal / full).clamp(3.0, 32.0);
             8.0 * 120.0 * (most * diagonal + 3.0 * most_full * full)

@@ -1,4 +1,4 @@
-//! Both ends of a problem, centred and sorted; of very many cells some to begin with.
+//! Both snapshots of a problem, centred and sorted; a part of them for very many cells.
 
 use std::cell::OnceCell;
 use std::cmp::Ordering;
@@ -8,45 +8,53 @@ use rand::seq::index;
 
 use crate::bridge::BridgeProblem;
 use crate::bridge::lightsb::held_out::Parts;
+use crate::bridge::lightsb::rough::RoughCoupling;
 use crate::bridge::lightsb::solver::LightSbSolver;
-use crate::bridge::lightsb::start::{self, RoughCoupling};
+use crate::bridge::lightsb::start::Cells;
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 use crate::rng::Seed;
 
-/// Cells of each snapshot that sizes are compared with and the descent starts with, where both have
-/// twice as many or more; the descent ends on all.
+/// Cells of each snapshot on which sizes are compared and the descent starts, if both snapshots
+/// have at least twice as many. The descent ends on all cells.
 const SOME: usize = 10_000;
 
 impl LightSbSolver {
-    /// Other cells of each snapshot that sizes are judged on if it begins with some, at most.
-    pub const JUDGED_OF_MANY: usize = 40_000;
-    /// Cells of each snapshot that take part in comparing sizes, at most.
-    pub const COMPARED_OF_MANY: usize = SOME + Self::JUDGED_OF_MANY;
+    /// Largest number of other cells of each snapshot on which sizes are evaluated, if the solver
+    /// starts with a part of the cells.
+    pub(super) const JUDGED_OF_MANY: usize = 40_000;
+    /// Largest number of cells of each snapshot in the comparison of sizes.
+    pub(super) const COMPARED_OF_MANY: usize = SOME + Self::JUDGED_OF_MANY;
 
-    /// How many of the cells of each snapshot it begins with, if not with all.
-    pub fn begins_with(n_source: usize, n_target: usize) -> Option<usize> {
+    /// The number of cells of each snapshot with which the solver starts; `None` if it starts with
+    /// all.
+    pub(super) fn begins_with(n_source: usize, n_target: usize) -> Option<usize> {
         (n_source.min(n_target) >= 2 * SOME).then_some(SOME)
     }
 }
 
-/// Both ends of a problem, and the coupling that all starts share.
+/// Both snapshots of a problem, and the coupling that all initialisations share.
 pub(super) struct Ends {
+    /// The source.
     pub(super) source: Centred,
+    /// The target.
     pub(super) target: Centred,
+    /// ε of the problem.
     pub(super) epsilon: Epsilon,
+    /// The coupling, once it is computed.
     coupling: OnceCell<RoughCoupling>,
 }
 
 impl Ends {
+    /// Centres and sorts both snapshots.
     pub(super) fn new(problem: &BridgeProblem) -> Result<Self> {
         let (source, target) = (Centred::new(problem.source())?, Centred::new(problem.target())?);
         Ok(Self { source, target, epsilon: problem.epsilon(), coupling: OnceCell::new() })
     }
 
-    /// What sizes are compared on: all cells, each part held out in turn, or some of very many, held
-    /// against others.
+    /// The data for the comparison of sizes: all cells, with each part held out in turn; or a part
+    /// of very many cells, with others held out.
     pub(super) fn parts(&self, seed: Seed) -> Result<Option<Parts>> {
         let (source, target, epsilon) = (&self.source.cells, &self.target.cells, self.epsilon);
         let Some(some) = self.begins_with() else {
@@ -64,7 +72,7 @@ impl Ends {
         LightSbSolver::begins_with(self.source.cells.n_cells(), self.target.cells.n_cells())
     }
 
-    /// Made when it is first asked for.
+    /// The rough coupling, computed on the first call.
     pub(super) fn coupling(&self, n_coupled: usize, seed: Seed) -> &RoughCoupling {
         let (source, target, epsilon) = (&self.source, &self.target, self.epsilon.value());
         self.coupling.get_or_init(|| {
@@ -73,7 +81,8 @@ impl Ends {
     }
 }
 
-/// So many cells, and then so many others, as far as there are enough, still centred as they were.
+/// For each count a random set of as many cells, without overlap, as far as there are enough. The
+/// cells keep their coordinates.
 pub(super) fn thinned<const N: usize>(
     cells: &Snapshot,
     counts: [usize; N],
@@ -96,14 +105,17 @@ pub(super) fn thinned<const N: usize>(
         .map_err(|_| Error::Numerical { what: "drawing cells", why: "there are too few".into() })
 }
 
-/// A snapshot with its mean taken out, cells without weight left out, and cells sorted, so that
-/// neither their order nor empty cells change what is drawn at the start.
+/// A snapshot minus its mean, without cells of weight zero, and sorted. The order of cells and
+/// empty cells therefore do not change any random draw.
 pub(super) struct Centred {
+    /// The centred cells.
     pub(super) cells: Snapshot,
+    /// The mean that was subtracted.
     pub(super) mean: Array1<f64>,
 }
 
 impl Centred {
+    /// Centres and sorts a snapshot.
     pub(super) fn new(snapshot: &Snapshot) -> Result<Self> {
         let (points, marginal) = (snapshot.points(), snapshot.marginal());
         let mut order: Vec<usize> = (0..points.nrows()).filter(|&i| marginal[i] > 0.0).collect();
@@ -121,8 +133,9 @@ impl Centred {
         Ok(Self { cells: Snapshot::weighted(points - &mean, marginal)?, mean })
     }
 
-    pub(super) fn view(&self) -> start::Cells<'_> {
-        (self.cells.points(), self.cells.marginal())
+    /// The cells with their weights.
+    pub(super) fn view(&self) -> Cells<'_> {
+        Cells::of(&self.cells)
     }
 }
 

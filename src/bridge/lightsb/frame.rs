@@ -1,4 +1,4 @@
-//! Coordinates for one full matrix `S` and the place it moves its cells to.
+//! Coordinates of one full matrix `S` and of the destination of its cells.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
@@ -6,18 +6,21 @@ use crate::bridge::lightsb::covariance::{Covariance, triangle};
 use crate::error::Result;
 use crate::linalg::{Spectrum, product};
 
-/// A basis `C` in which `S` is the identity (but for the floor) and the covariance of the source
-/// cells is diagonal: `S = floor I + C T Tᵀ Cᵀ` with `T` lower triangular and the exponentials of
-/// coordinates on its diagonal, `m = C μ`. At the start `T = I`.
+/// A basis C in which S is the identity (up to the floor) and the covariance of the source cells is
+/// diagonal: `S = floor I + C T Tᵀ Cᵀ`, with T lower triangular and exponentials of coordinates on
+/// its diagonal, and `m = C μ`. Initially `T = I`. In this basis the Fisher information of all
+/// coordinates is known, so that L-BFGS starts well scaled.
 #[derive(Debug)]
 pub(super) struct Frame {
+    /// The basis C, d × d.
     basis: Array2<f64>,
     /// Variances of the source cells along the basis, divided by ε.
     ratios: Array1<f64>,
+    /// Lower bound of S.
     floor: f64,
 }
 
-/// `S` at some coordinates, with what its derivative needs.
+/// S at some coordinates, with the factors that its derivative needs.
 pub(super) struct Shape {
     /// `T`.
     factor: Array2<f64>,
@@ -28,12 +31,14 @@ pub(super) struct Shape {
 }
 
 impl Frame {
-    /// The basis for `S` and the covariance of the source cells, and the coordinates `μ` of `m`.
+    /// The basis for S and the covariance `source` of the source cells, and the coordinates μ of m.
+    /// Takes `O(d³)` time.
     ///
     /// # Errors
     /// [`crate::Error::Numerical`] if a decomposition fails.
     pub(super) fn new(
-        (s, source): (&Array2<f64>, &Array2<f64>),
+        s: &Array2<f64>,
+        source: &Array2<f64>,
         m: ArrayView1<'_, f64>,
         epsilon: f64,
         floor: f64,
@@ -49,8 +54,8 @@ impl Frame {
         Ok((Self { basis, ratios, floor }, mu))
     }
 
-    /// The inverse roots of the Fisher information of `μ` and of the entries of `T`, for a
-    /// Gaussian that owns one unit of cells.
+    /// Inverse roots of the Fisher information of μ and of the entries of T, for a Gaussian with
+    /// one unit of cells.
     pub(super) fn scales(&self, epsilon: f64) -> (Array1<f64>, Array1<f64>) {
         let ratio = &self.ratios;
         let places = ratio.mapv(|ratio| (epsilon / (1.0 + ratio)).sqrt());
@@ -67,7 +72,7 @@ impl Frame {
         self.basis.dot(&mu)
     }
 
-    /// `S` at the coordinates `t`, the lower triangle of `T` column by column.
+    /// S at the coordinates `t`, the lower triangle of T column by column.
     pub(super) fn shape(&self, t: ArrayView1<'_, f64>) -> Shape {
         let dim = self.ratios.len();
         let mut factor = Array2::zeros((dim, dim));
@@ -80,7 +85,7 @@ impl Frame {
         Shape { factor, root, matrix }
     }
 
-    /// Derivatives by `μ` and by the coordinates of `T` from those by `m` and by `S`.
+    /// Derivatives by μ and by the coordinates of T from those by m and by S.
     pub(super) fn pull_back(
         &self,
         by_m: ArrayView1<'_, f64>,

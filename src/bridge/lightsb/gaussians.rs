@@ -1,51 +1,68 @@
-//! A law of cells as a mixture of Gaussians, given or fitted by maximum likelihood.
+//! Gaussian mixtures as distributions of cells, given or fitted by maximum likelihood.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
 use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::ends::Centred;
 use crate::bridge::lightsb::held_out::{FOLDS, JUDGED, dealt};
-use crate::bridge::lightsb::mixture::Mixture;
+use crate::bridge::lightsb::mixture::{Cluster, Mixture};
 use crate::bridge::lightsb::objective::Side;
 use crate::bridge::lightsb::process::check_dim;
 use crate::bridge::lightsb::solver::most_gaussians;
-use crate::bridge::lightsb::start::{k_means, mean_and_covariance};
+use crate::bridge::lightsb::start::{Cells, k_means};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::linalg::{log_sum_exp, product_nt, softmax_rows};
 use crate::rng::Seed;
 
-/// Rows that are worked on together.
+/// Rows of one pass.
 const CHUNK: usize = 256;
 
-/// Rounds of expectation and maximisation, at most.
+/// Largest number of rounds of expectation maximisation.
 const MOST_ROUNDS: usize = 500;
 
 /// A fit ends when a round gains less than this, in nats per cell.
 const LEAST_GAIN: f64 = 1e-7;
 
-/// The least variance that is added to every Gaussian, as a share of the mean variance of the
-/// cells: without it one could shrink onto a cell.
+/// Variance that is added to every Gaussian, as a fraction of the mean variance of the cells.
+/// Without it a Gaussian could collapse onto one cell.
 const FLOOR: f64 = 1e-4;
 
-/// `Σ_j weights_j N(means_j, covariances_j)`.
+/// The distribution `Σ_j weights_j N(means_j, covariances_j)`.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Covariance, GaussianMixture};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let weights = array![1.0, 3.0];
+/// let (means, variances) = (array![[0.0], [5.0]], array![[1.0], [1.0]]);
+/// let mixture = GaussianMixture::new(Covariance::Diagonal, weights.view(), means, variances)?;
+/// assert!((mixture.weights()[1] - 0.75).abs() < 1e-12);
+/// let logs = mixture.log_density(array![[0.0], [5.0]].view())?;
+/// // Three times as dense at the second mean.
+/// assert!((logs[1] - logs[0] - 3.0_f64.ln()).abs() < 1e-4);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct GaussianMixture {
-    /// The Gaussians less the centre: `ln α` are the logarithms of weights that sum to one, `r`
+    /// The Gaussians relative to the centre: `ln α` are logarithms of weights that sum to one, `r`
     /// the means, `s` the covariances.
     parts: Mixture,
+    /// The centre, d numbers.
     centre: Array1<f64>,
     /// Coefficients of the features of `x` in the logarithm of each part.
     coefficients: Array2<f64>,
 }
 
 impl GaussianMixture {
-    /// Weights are scaled to sum to one; `means` is `(n_gaussians, dim)`, `covariances` holds the
-    /// entries of one matrix of this kind in each row.
+    /// From weights (scaled to sum to one), means (K × d) and the entries of the covariances, one
+    /// row for each Gaussian.
     ///
     /// # Errors
     /// [`Error::Shape`] if the arrays do not fit together; [`Error::Parameter`] if a number is not
-    /// finite, a weight not above zero or a covariance not positive definite.
+    /// finite, a weight is not above zero, or a covariance is not positive definite.
     pub fn new(
         kind: Covariance,
         weights: ArrayView1<'_, f64>,
@@ -59,32 +76,33 @@ impl GaussianMixture {
         let log_alpha = weights.mapv(f64::ln);
         let parts = Mixture { covariance: kind, log_alpha, r: means, s: covariances };
         parts.check()?;
-        // Far from the origin the features of a point would lose digits.
+        // The features of points far from the origin would lose digits.
         let shares = &weights / weights.sum();
         let centre = shares.dot(&parts.r);
         Ok(Self::centred(Mixture { r: &parts.r - &centre, ..parts }, centre))
     }
 
+    /// Normalises the weights and computes the coefficients of the features.
     fn centred(mut parts: Mixture, centre: Array1<f64>) -> Self {
         parts.log_alpha -= log_sum_exp(&parts.log_alpha.to_vec());
         let coefficients = parts.end_coefficients(1.0).0;
         Self { parts, centre, coefficients }
     }
 
-    /// Fits a mixture to the weighted cells of a snapshot by expectation and maximisation, from
-    /// centres by k-means++.
+    /// Fits a mixture to the weighted cells of a snapshot by expectation maximisation, initialised
+    /// by k-means++.
     ///
-    /// The number of Gaussians is doubled from one for as long as that raises the mean log density
-    /// of a fifth of the cells that is held out (of each fifth in turn if there are less than
-    /// 2 000). Time `O(rounds · n_cells · n_gaussians · entries of a matrix)`.
+    /// The number of Gaussians doubles from one as long as this raises the mean log density of a
+    /// held-out fifth of the cells (of each fifth in turn if there are fewer than 2 000 cells).
+    /// Takes `O(rounds · n · K · entries of a matrix)` time.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if all cells are the same: such a law has no density.
+    /// [`Error::Parameter`] if all cells are equal: such a distribution has no density.
     pub fn fit(cells: &Snapshot, kind: Covariance, seed: Seed) -> Result<Self> {
         let Centred { cells, mean } = Centred::new(cells)?;
         let (points, marginal) = (cells.points(), cells.marginal());
-        let variance = mean_and_covariance(points, marginal, Covariance::Scalar).1[0];
-        // The variance of equal cells may be what rounding of their mean leaves.
+        let variance = Cluster::of(points, marginal, Covariance::Scalar).covariance[0];
+        // Rounding of the mean can leave a small variance for equal cells.
         if variance <= 0.0 || points.rows().into_iter().all(|row| row == points.row(0)) {
             let (must, got) = ("at least two different cells", "one".into());
             return Err(Error::Parameter { name: "snapshot", must, got });
@@ -94,38 +112,38 @@ impl GaussianMixture {
         Ok(Self::centred(how.fitted(&cells, n_gaussians).0, mean))
     }
 
-    /// Number of Gaussians.
+    /// Number of Gaussians K.
     pub fn n_gaussians(&self) -> usize {
         self.parts.n_gaussians()
     }
 
-    /// Number of dimensions.
+    /// Number of dimensions d.
     pub fn dim(&self) -> usize {
         self.parts.dim()
     }
 
-    /// The weights, summing to one.
+    /// The weights, K numbers that sum to one.
     #[must_use]
     pub fn weights(&self) -> Array1<f64> {
         self.parts.log_alpha.mapv(f64::exp)
     }
 
-    /// The means, `(n_gaussians, dim)`.
+    /// The means, K × d.
     #[must_use]
     pub fn means(&self) -> Array2<f64> {
         &self.parts.r + &self.centre
     }
 
-    /// The covariance of Gaussian `j`, `(dim, dim)`.
+    /// The covariance of Gaussian `j`, d × d.
     #[must_use]
     pub fn covariance(&self, j: usize) -> Array2<f64> {
         self.parts.matrix(j)
     }
 
-    /// The logarithm of the density at each row of `x`.
+    /// Logarithm of the density at each row of `x` (n × d), n numbers.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `x` does not have as many columns as this has dimensions.
+    /// [`Error::Shape`] unless `x` has d columns.
     pub fn log_density(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
         let kind = self.parts.covariance;
@@ -146,15 +164,19 @@ impl GaussianMixture {
     }
 }
 
-/// How a mixture is fitted.
+/// Settings of a fit.
 struct Fit {
+    /// The kind of the covariances.
     kind: Covariance,
+    /// Variance that is added to every Gaussian.
     floor: f64,
+    /// Seed of the initialisation.
     seed: Seed,
 }
 
 impl Fit {
-    /// The number of Gaussians that does best on cells held out; cells are centred and sorted.
+    /// The number of Gaussians with the highest density of held-out cells; `cells` are centred and
+    /// sorted.
     fn number(&self, cells: &Snapshot) -> Result<usize> {
         let fold = dealt(cells, self.seed.child("gaussians/parts", 0));
         let fewest = (0..FOLDS).map(|f| fold.iter().filter(|&&other| other == f).count()).min();
@@ -187,12 +209,13 @@ impl Fit {
         Ok(number)
     }
 
-    /// The mixture of `n_gaussians` or fewer, and the mean log density after each round.
+    /// The mixture of at most `n_gaussians`, and the mean log density after each round.
     fn fitted(&self, cells: &Snapshot, n_gaussians: usize) -> (Mixture, Vec<f64>) {
         let (points, marginal) = (cells.points(), cells.marginal());
         let seed = self.seed.child("gaussians/centres", n_gaussians as u64);
-        let centres = k_means((points, marginal), n_gaussians, seed);
-        let (mean, mut entries) = mean_and_covariance(points, marginal, self.kind);
+        let centres = k_means(Cells::of(cells), n_gaussians, seed);
+        let whole = Cluster::of(points, marginal, self.kind);
+        let Cluster { mean, covariance: mut entries } = whole;
         self.widen(&mut entries, mean.len());
         let mut parts = Mixture {
             covariance: self.kind,
@@ -204,7 +227,7 @@ impl Fit {
             parts.r.row_mut(0).assign(&mean);
             return (parts, Vec::new());
         }
-        let mut side = Side::new(points, marginal);
+        let mut side = Side::new(Cells::of(cells));
         let mut values: Vec<f64> = Vec::new();
         while values.len() < MOST_ROUNDS {
             let moments = side.moments(self.kind, parts.end_coefficients(1.0).0.view());
@@ -216,7 +239,7 @@ impl Fit {
             let live = (0..parts.n_gaussians()).filter(|&k| moments.mass[k] > 0.0);
             let live: Vec<usize> = live.collect();
             for &k in &live {
-                let (mean, mut entries) = moments.mean_and_covariance(k);
+                let Cluster { mean, covariance: mut entries } = moments.cluster(k);
                 self.widen(&mut entries, mean.len());
                 parts.log_alpha[k] = moments.mass[k].ln();
                 parts.r.row_mut(k).assign(&mean);

@@ -1,4 +1,4 @@
-//! How many Gaussians and which matrices: by the objective on cells that were not fitted.
+//! The number of Gaussians and the kind of matrices, chosen by the objective on held-out cells.
 
 use ndarray::{Array1, Axis};
 use rand::Rng;
@@ -11,29 +11,31 @@ use crate::geometry::Epsilon;
 use crate::linalg::{at_most, clearly_less, first_least};
 use crate::rng::Seed;
 
-/// Parts that the cells are dealt into; each part in turn is held out.
+/// Number of parts into which the cells are divided. One part at a time is held out.
 pub(super) const FOLDS: usize = 5;
 
-/// Cells of the smaller snapshot that are judged at least, as far as there are so many: few cells
-/// need all parts held out in turn, many only one.
+/// Smallest number of cells of the smaller snapshot that are evaluated, as far as there are so
+/// many. With few cells all parts are held out in turn, with many only one.
 pub(super) const JUDGED: usize = 400;
 
-/// The most Gaussians that are tried with diagonal matrices. No size is tried whose steps cost more
+/// Largest number of Gaussians with diagonal matrices. No size is tried whose steps take longer
 /// than theirs.
 pub(super) const MOST: usize = 64;
 
-/// With more Gaussians than this, cells are not few.
+/// Up to this number of Gaussians scalar matrices are tried as well.
 const FEW: usize = 4;
 
 /// A number of Gaussians with one kind of matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Size {
+    /// The kind of the matrices.
     pub(super) covariance: Covariance,
+    /// Number of Gaussians K.
     pub(super) n_gaussians: usize,
 }
 
 impl Size {
-    /// Free numbers of such a mixture.
+    /// Number of free parameters.
     pub(super) fn n_parameters(self, dim: usize) -> usize {
         self.n_gaussians * (1 + dim + self.covariance.n_entries(dim)) - 1
     }
@@ -50,29 +52,31 @@ impl std::fmt::Display for Size {
     }
 }
 
-/// What was found about one size.
+/// The result for one size.
 #[derive(Debug, Clone)]
 pub(super) struct Tried {
+    /// The size.
     pub(super) size: Size,
-    /// The objective on held-out cells, mean of the parts.
+    /// Objective on held-out cells, mean over the parts.
     pub(super) held_out: f64,
-    /// For each part `ln c` at the held-out source cells and `ln v` at those of the target.
+    /// For each part `ln c` at the held-out source cells and `ln v` at the held-out target cells.
     scores: Vec<(Array1<f64>, Array1<f64>)>,
 }
 
-/// The cells of a problem as pairs of what is fitted and what is held out.
+/// The cells of a problem as pairs (fitted, held out).
 #[derive(Debug)]
 pub(super) struct Parts {
+    /// Pairs of a fitted and a held-out problem.
     parts: Vec<(BridgeProblem, BridgeProblem)>,
 }
 
 impl Parts {
-    /// Deals the cells of centred and sorted snapshots into parts. Equal cells go to the same
-    /// part, so that a cell of weight two is two cells of weight one. `None` if there are too few
-    /// different cells for all parts.
+    /// Divides the cells of centred and sorted snapshots into parts. Equal cells belong to the same
+    /// part, so that a cell of weight two is the same as two cells of weight one. `None` if there
+    /// are too few different cells.
     ///
     /// # Errors
-    /// None but those of snapshots, which are valid here.
+    /// Those of [`Snapshot`], whose conditions hold here.
     pub(super) fn new(
         source: &Snapshot,
         target: &Snapshot,
@@ -105,21 +109,22 @@ impl Parts {
         Ok(Some(Self { parts }))
     }
 
-    /// One part of which everything is drawn: what is fitted, and others that are held out.
+    /// One part in which both sets were drawn at random.
     pub(super) fn drawn(fitted: BridgeProblem, held: BridgeProblem) -> Self {
         Self { parts: vec![(fitted, held)] }
     }
 
-    /// What is to be fitted, for each part.
+    /// The problem that is fitted, for each part.
     pub(super) fn fitted(&self) -> impl Iterator<Item = &BridgeProblem> {
         self.parts.iter().map(|part| &part.0)
     }
 
-    /// Sizes from small to large, for every kind of matrix. Scalar matrices come last, and only if
-    /// few Gaussians did best before: where cells tell many apart they also tell the dimensions.
+    /// Fits sizes from small to large, for every kind of matrix. Scalar matrices come last, and
+    /// only if few Gaussians did best before: if the cells determine many Gaussians, they also
+    /// determine the variances of the dimensions.
     ///
-    /// `fit` fits one part with one size. The ladder of a kind ends where the objective is clearly
-    /// above the best of its kind, or above it twice in turn.
+    /// `fit` fits one part with one size. The search of a kind ends when the objective is clearly
+    /// above its best value, or above it for two sizes in a row.
     ///
     /// # Errors
     /// Those of `fit`.
@@ -147,7 +152,7 @@ impl Parts {
                 let size = Size { covariance, n_gaussians };
                 let tried = self.judge(size, &mut fit)?;
                 let best = best_of(&of_kind);
-                // A size that is no better by more than rounding is not worth its parameters.
+                // An improvement within rounding does not count.
                 let above = best.is_some_and(|best| !clearly_less(tried.held_out, best.held_out));
                 let clearly = best.is_some_and(|best| {
                     let limit = best.held_out + 2.0 * self.error(&tried, best);
@@ -164,6 +169,7 @@ impl Parts {
         Ok(all)
     }
 
+    /// Fits one size to every part and evaluates it.
     fn judge(
         &self,
         size: Size,
@@ -181,8 +187,8 @@ impl Parts {
         Ok(tried)
     }
 
-    /// The standard error of the difference of two held-out objectives, from the differences at
-    /// each cell.
+    /// Standard error of the difference of two held-out objectives, from the differences at each
+    /// cell.
     fn error(&self, a: &Tried, b: &Tried) -> f64 {
         let mut square = 0.0;
         for ((a, b), (_, held)) in a.scores.iter().zip(&b.scores).zip(&self.parts) {
@@ -192,8 +198,8 @@ impl Parts {
         square.sqrt() / self.parts.len() as f64
     }
 
-    /// The smallest size, by its number of parameters, that is within one standard error of the
-    /// best, and that error (Breiman et al. 1984).
+    /// The size with the fewest parameters within one standard error of the best, and this error
+    /// (Breiman et al. 1984).
     pub(super) fn chosen<'a>(&self, tried: &'a [Tried]) -> Option<(&'a Tried, f64)> {
         let best = best_of(tried)?;
         let dim = self.parts.first()?.0.dim();
@@ -205,12 +211,12 @@ impl Parts {
     }
 }
 
-/// The best on held-out cells, the first where several are as good.
+/// The best size on held-out cells; the first of equals.
 fn best_of(tried: &[Tried]) -> Option<&Tried> {
     first_least(tried.iter().map(|entry| entry.held_out)).map(|place| &tried[place])
 }
 
-/// The squared standard error of a weighted mean.
+/// Squared standard error of a weighted mean.
 fn square_error(values: &Array1<f64>, cells: &Snapshot) -> f64 {
     let weights = cells.marginal();
     let mean = weights.dot(values);
@@ -218,7 +224,8 @@ fn square_error(values: &Array1<f64>, cells: &Snapshot) -> f64 {
     squares.map(|(value, weight)| (weight * (value - mean)).powi(2)).sum()
 }
 
-/// The part of every cell: different cells of a sorted snapshot in random order, dealt like cards.
+/// The part of every cell of a sorted snapshot. Different cells are permuted and assigned to the
+/// parts in turn.
 pub(super) fn dealt(cells: &Snapshot, seed: Seed) -> Vec<usize> {
     let points = cells.points();
     let mut groups = vec![0; cells.n_cells()];
@@ -234,7 +241,7 @@ pub(super) fn dealt(cells: &Snapshot, seed: Seed) -> Vec<usize> {
     groups.into_iter().map(|group| order[group] % FOLDS).collect()
 }
 
-/// One line that names the chosen size and the objective of every size.
+/// One line with the chosen size and the objective of every size.
 pub(super) fn curve(size: Size, tried: &[Tried]) -> String {
     let mut text = format!("{size} by the objective on held-out cells:");
     let mut kind = None;

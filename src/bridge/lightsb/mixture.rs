@@ -6,43 +6,58 @@ use crate::bridge::lightsb::covariance::{Covariance, Eigen};
 use crate::error::{Error, Result};
 use crate::linalg::Spectrum;
 
-/// The mixture `v(y) = Σ_k α_k N(y | r_k, ε S_k)`, in coordinates where both snapshots have mean
+/// The mixture `v(y) = Σ_k α_k N(y | r_k, ε S_k)`, in coordinates in which both snapshots have mean
 /// zero.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Covariance, Mixture};
+///
+/// // Two Gaussians in one dimension, one on either side.
+/// let mixture = Mixture {
+///     covariance: Covariance::Diagonal,
+///     log_alpha: array![0.0, 0.0],
+///     r: array![[-1.0], [1.0]],
+///     s: array![[0.5], [0.5]],
+/// };
+/// assert!(mixture.check().is_ok());
+/// assert_eq!((mixture.n_gaussians(), mixture.dim()), (2, 1));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mixture {
-    /// Which matrices the `S_k` are.
+    /// The kind of the matrices `S_k`.
     pub covariance: Covariance,
-    /// `ln α_k`, one for each Gaussian; only differences matter.
+    /// `ln α_k`, one for each of the K Gaussians. Only differences matter.
     pub log_alpha: Array1<f64>,
-    /// `r_k`, `(n_gaussians, dim)`.
+    /// `r_k`, K × d.
     pub r: Array2<f64>,
-    /// The entries of `S_k`, `(n_gaussians, covariance.n_entries(dim))`, all `S_k` positive
-    /// definite; the identity is free Brownian motion.
+    /// The entries of `S_k`, K × `covariance.n_entries(d)`. All `S_k` are positive definite. The
+    /// identity with r = 0 is the reference process.
     pub s: Array2<f64>,
 }
 
 impl Mixture {
-    /// Number of Gaussians.
+    /// Number of Gaussians K.
     pub fn n_gaussians(&self) -> usize {
         self.r.nrows()
     }
 
-    /// Number of dimensions.
+    /// Number of dimensions d.
     pub fn dim(&self) -> usize {
         self.r.ncols()
     }
 
-    /// `S_k` as a matrix, `(dim, dim)`.
+    /// `S_k` as a matrix, d × d.
     #[must_use]
     pub fn matrix(&self, k: usize) -> Array2<f64> {
         self.covariance.matrix(self.s.row(k), self.dim())
     }
 
-    /// Checks shapes and values of parameters that come from outside.
+    /// Checks shapes and values.
     ///
     /// # Errors
     /// [`Error::Shape`] if the arrays do not fit together; [`Error::Parameter`] if there is no
-    /// Gaussian, a value is not finite or an `S_k` is not positive definite.
+    /// Gaussian, a value is not finite, or an `S_k` is not positive definite.
     pub fn check(&self) -> Result<()> {
         let Self { covariance, log_alpha, r, s } = self;
         if r.is_empty() {
@@ -77,7 +92,7 @@ impl Mixture {
         Ok(())
     }
 
-    /// The Gaussians in the order and number of `kept`.
+    /// The Gaussians with the numbers `kept`, in this order.
     #[must_use]
     pub(super) fn select(&self, kept: &[usize]) -> Self {
         Self {
@@ -88,15 +103,15 @@ impl Mixture {
         }
     }
 
-    /// Coefficients of `ln α̃_k(x) = ln α_k + (xᵀS_k x + 2 r_kᵀx) / 2ε`, the exponents of `c(x)`,
-    /// for the features of `x`; one row for each Gaussian.
+    /// Coefficients of `ln α̃_k(x) = ln α_k + (xᵀS_k x + 2 r_kᵀx)/2ε`, the exponents of `c(x)`, for
+    /// the features of x; one row for each Gaussian.
     pub(super) fn start_coefficients(&self, epsilon: f64) -> Array2<f64> {
         let quadratic = self.covariance.coefficients(&self.s / (2.0 * epsilon), self.dim());
         beside(&quadratic, &(&self.r / epsilon), &self.log_alpha)
     }
 
-    /// Coefficients of `ln α_k N(y | r_k, ε S_k)`, the exponents of `v(y)`, for the features of
-    /// `y`, and the entries of `S_k⁻¹`. NaN for an `S_k` that is not positive definite.
+    /// Coefficients of `ln α_k N(y | r_k, ε S_k)`, the exponents of `v(y)`, for the features of y,
+    /// and the entries of `S_k⁻¹`. NaN for an `S_k` that is not positive definite.
     pub(super) fn end_coefficients(&self, epsilon: f64) -> (Array2<f64>, Array2<f64>) {
         let (n_gaussians, dim) = self.r.dim();
         let mut inverses = Array2::from_elem(self.s.dim(), f64::NAN);
@@ -127,7 +142,7 @@ impl Mixture {
     }
 }
 
-/// Coefficients of quadratic features, of `x` and of 1, side by side.
+/// Coefficients of the quadratic features, of x and of 1, side by side.
 pub(super) fn beside(
     quadratic: &Array2<f64>,
     linear: &Array2<f64>,
@@ -141,38 +156,48 @@ pub(super) fn beside(
     all
 }
 
-/// `S` and `r` of the bridge between two clusters of given mean and covariance (entries of one
-/// kind): the positive solution of `S C_x S + ε S = C_y`, and `r = ȳ − S x̄`; no eigenvalue of `S`
-/// is below `floor`.
+/// Mean and covariance of some cells.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Cluster {
+    /// The mean, `dim` numbers.
+    pub(super) mean: Array1<f64>,
+    /// The entries of the covariance, of one kind of matrix.
+    pub(super) covariance: Array1<f64>,
+}
+
+/// `(r, S)` of the bridge between two clusters: the positive solution of `S C_x S + ε S = C_y`, and
+/// `r = ȳ − S x̄`. Both covariances and S are of the kind `covariance`. No eigenvalue of S is below
+/// `floor`.
 ///
-/// For numbers it is `s = 2 c_y / (ε + √(ε² + 4 c_x c_y))`; for matrices, with `B = C_y^½`,
-/// `S = B (ε/2 + (ε²/4 + B C_x B)^½)⁻¹ B`, so that neither covariance need be invertible. Source:
-/// Janati et al. 2020, theorem 1, rewritten.
+/// For numbers the solution is `s = 2 c_y / (ε + √(ε² + 4 c_x c_y))`. For matrices, with `B =
+/// C_y^½`, it is `S = B (ε/2 + (ε²/4 + B C_x B)^½)⁻¹ B`, so neither covariance needs to be
+/// invertible. Source: Janati et al. 2020, Theorem 1, rewritten. Takes `O(d)` time, with full
+/// matrices `O(d³)`.
 ///
 /// # Errors
 /// [`Error::Numerical`] if a decomposition fails.
 pub(super) fn closed_form(
     covariance: Covariance,
-    source: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
-    target: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
+    source: &Cluster,
+    target: &Cluster,
     epsilon: f64,
     floor: f64,
 ) -> Result<(Array1<f64>, Array1<f64>)> {
-    let ((source_mean, source_var), (target_mean, target_var)) = (source, target);
-    let dim = source_mean.len();
+    let dim = source.mean.len();
     let s = match covariance {
-        Covariance::Scalar | Covariance::Diagonal => source_var
+        Covariance::Scalar | Covariance::Diagonal => source
+            .covariance
             .iter()
-            .zip(target_var)
+            .zip(&target.covariance)
             .map(|(cx, cy)| {
                 let root = (epsilon * epsilon + 4.0 * cx * cy).sqrt();
                 (2.0 * cy / (epsilon + root)).max(floor)
             })
             .collect(),
         Covariance::Full => {
-            let target = Spectrum::new(covariance.matrix(target_var, dim).view())?;
-            let root = target.map(|value| value.max(0.0).sqrt());
-            let inner = root.dot(&covariance.matrix(source_var, dim)).dot(&root);
+            let spectrum = Spectrum::new(covariance.matrix(target.covariance.view(), dim).view())?;
+            let root = spectrum.map(|value| value.max(0.0).sqrt());
+            let inner = root.dot(&covariance.matrix(source.covariance.view(), dim)).dot(&root);
             let half = 0.5 * epsilon;
             let weight = |value: f64| 1.0 / (half + (half * half + value.max(0.0)).sqrt());
             let inner = Spectrum::new(inner.view())?.map(weight);
@@ -180,8 +205,8 @@ pub(super) fn closed_form(
             covariance.entries(s.map(|value| value.max(floor)).view())
         }
     };
-    let mut r = target_mean.to_owned();
-    covariance.add_times(s.mapv(|value| -value).view(), source_mean, r.view_mut());
+    let mut r = target.mean.clone();
+    covariance.add_times(s.mapv(|value| -value).view(), source.mean.view(), r.view_mut());
     Ok((r, s))
 }
 
@@ -199,9 +224,11 @@ mod tests {
         let kind = Covariance::Full;
         let zero = Array1::zeros(2);
         for (cx, cy) in [(&round, &thin), (&thin, &round), (&thin, &thin), (&round, &round)] {
-            let (source, target) = (kind.entries(cx.view()), kind.entries(cy.view()));
-            let (x, y) = ((zero.view(), source.view()), (zero.view(), target.view()));
-            let (_, s) = closed_form(kind, x, y, epsilon, 0.0).unwrap();
+            let at_zero = |matrix: &Array2<f64>| Cluster {
+                mean: zero.clone(),
+                covariance: kind.entries(matrix.view()),
+            };
+            let (_, s) = closed_form(kind, &at_zero(cx), &at_zero(cy), epsilon, 0.0).unwrap();
             let s = kind.matrix(s.view(), 2);
             let off = s.dot(cx).dot(&s) + &s * epsilon - cy;
             assert!(off.iter().all(|value| value.abs() < 1e-13), "{off}");
@@ -214,9 +241,9 @@ mod tests {
         let (mean, zero) = (array![0.3, -1.0], Array1::zeros(2));
         let solve = |kind: Covariance| {
             let as_entries = |v: &Array1<f64>| kind.entries(Array2::from_diag(v).view());
-            let (x, y) = (as_entries(&x), as_entries(&y));
-            let ends = ((mean.view(), x.view()), (zero.view(), y.view()));
-            let (r, s) = closed_form(kind, ends.0, ends.1, 0.7, 1e-9).unwrap();
+            let source = Cluster { mean: mean.clone(), covariance: as_entries(&x) };
+            let target = Cluster { mean: zero.clone(), covariance: as_entries(&y) };
+            let (r, s) = closed_form(kind, &source, &target, 0.7, 1e-9).unwrap();
             (r, kind.matrix(s.view(), 2))
         };
         let (diagonal, full) = (solve(Covariance::Diagonal), solve(Covariance::Full));

@@ -1,13 +1,25 @@
-//! LightSB: the potential is a Gaussian mixture, so that everything of the bridge is closed form.
+//! LightSB: the Schrödinger bridge whose potential is a Gaussian mixture, with all formulas closed.
 //!
-//! Source of all formulas: Korotin, Gushchin, Burnaev 2024 (arXiv 2310.01174), props. 3.1–3.3,
-//! rewritten without the singularity at `t = 1`.
+//! The adjusted potential is `v(y) = Σ_k α_k N(y | r_k, ε S_k)`. Coupling, drift, Jacobian,
+//! transition kernel and exact draws follow in closed form. [`LightSbSolver`] fits the parameters
+//! ([`Mixture`]) by maximum likelihood of the coupling; [`LightSbBridge`] is the fitted process.
+//!
+//! Source of all formulas: Korotin, Gushchin, Burnaev 2024 (arXiv 2310.01174), Propositions 3.1 to
+//! 3.3, rewritten without the singularity at `t = 1`.
+//!
+//! Reading order: `mixture`, `process`, `at_time` and `potential` contain the process; `objective`,
+//! `anchored` and `frame` the objective and its coordinates; `start`, `rough`, `descent` and
+//! `split` the optimisation; `held_out` the choice of size; `density` and `gaussians` the
+//! densities.
 
 mod anchored;
 mod at_time;
 mod choice;
 mod covariance;
 mod density;
+#[cfg(test)]
+mod density_known;
+mod descent;
 mod description;
 mod ends;
 mod frame;
@@ -18,13 +30,14 @@ mod objective;
 mod potential;
 mod process;
 mod record;
+mod rough;
 mod solver;
 mod split;
 mod start;
 
 pub use choice::Choice;
 pub use covariance::Covariance;
-pub use description::LIGHTSB;
+pub(crate) use description::LIGHTSB;
 pub use gaussians::GaussianMixture;
 pub use mixture::Mixture;
 pub use potential::ConditionalPlan;

@@ -1,39 +1,44 @@
-//! The LightSB objective over all cells, with the moments its gradient is made of.
+//! The LightSB objective over all cells, with the moments from which its gradient follows.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView2, s};
 use rayon::prelude::*;
 
 use crate::bridge::lightsb::covariance::{Covariance, triangle};
-use crate::bridge::lightsb::mixture::Mixture;
+use crate::bridge::lightsb::mixture::{Cluster, Mixture};
+use crate::bridge::lightsb::start::Cells;
 use crate::linalg::{add_product, product_tn, softmax_rows};
 
-/// Cells that are worked on together; fixed, so that results do not depend on threads.
+/// Cells of one task. The size is fixed, so results do not depend on the number of threads.
 const CHUNK: usize = 512;
 
-/// Numbers of features that are made at a time: one megabyte, which stays in the cache.
+/// Features that are in memory at a time: one megabyte, which stays in the cache.
 const FEATURES: usize = 1 << 17;
 
 /// `L = E ln c(x) − E ln v(y)` in centred coordinates, exact over all cells.
 ///
-/// One evaluation with its gradient is four products of `2 n K F` flops and `2 n K` exponentials,
-/// for `n` cells in each snapshot, `K` Gaussians and `F` features: `dim + 2` for scalar, `2 dim +
-/// 1` for diagonal and `(dim + 1)(dim + 2)/2` for full matrices. It reads each snapshot once
-/// (`8 n dim` bytes) and makes the features of at most 512 cells at a time. It holds the
+/// One evaluation with its gradient takes four matrix products of `2 n K F` flops and `2 n K`
+/// exponentials, for n cells in each snapshot, K Gaussians and F features: `d + 2` for scalar, `2 d
+/// + 1` for diagonal and `(d + 1)(d + 2)/2` for full matrices. It reads each snapshot once (`8 n d`
+/// bytes) and computes the features of at most 512 cells at a time. Memory is that of the
 /// responsibilities, `8 n K` bytes for each snapshot.
 #[derive(Debug)]
 pub(super) struct Objective<'a> {
+    /// The source in chunks.
     source: Side<'a>,
+    /// The target in chunks.
     target: Side<'a>,
+    /// ε of the problem.
     epsilon: f64,
 }
 
-/// The value at a mixture and the moments of the responsibilities there.
+/// The value at a mixture, and the moments of the responsibilities.
 #[derive(Debug, Clone)]
 pub(super) struct Evaluation {
+    /// The objective, in nats.
     pub(super) value: f64,
-    /// Under `γ_k(x)`, the softmax of `ln α̃_k(x)`.
+    /// Moments under `γ_k(x)`, the softmax of `ln α̃_k(x)`.
     pub(super) source: Moments,
-    /// Under `ρ_k(y)`, the posterior of the mixture `v`.
+    /// Moments under `ρ_k(y)`, the posterior of the mixture v.
     pub(super) target: Moments,
     /// Entries of `S_k⁻¹`.
     pub(super) inverses: Array2<f64>,
@@ -44,34 +49,29 @@ pub(super) struct Evaluation {
 pub(super) struct Moments {
     /// `E ρ_k`.
     pub(super) mass: Array1<f64>,
+    /// The kind of the matrices.
     covariance: Covariance,
+    /// Number of dimensions d.
     dim: usize,
-    /// `E ρ_k` times the features of `y`, one row for each Gaussian.
+    /// `E ρ_k` times the features of y, one row for each Gaussian.
     sums: Array2<f64>,
-    /// `E LSE_k`.
+    /// `E LSE_k`, the mean of the logarithm of the sum over Gaussians.
     pub(super) value: f64,
 }
 
 impl<'a> Objective<'a> {
-    /// Takes centred points with marginals that sum to one.
-    pub(super) fn new(
-        source: (ArrayView2<'a, f64>, ArrayView1<'_, f64>),
-        target: (ArrayView2<'a, f64>, ArrayView1<'_, f64>),
-        epsilon: f64,
-    ) -> Self {
-        Self {
-            source: Side::new(source.0, source.1),
-            target: Side::new(target.0, target.1),
-            epsilon,
-        }
+    /// `source` and `target` are centred, with weights that sum to one.
+    pub(super) fn new(source: Cells<'a>, target: Cells<'a>, epsilon: f64) -> Self {
+        Self { source: Side::new(source), target: Side::new(target), epsilon }
     }
 
+    /// ε of the problem.
     pub(super) fn epsilon(&self) -> f64 {
         self.epsilon
     }
 
-    /// Covariances of source and target cells around given means, weighted by what Gaussian `k`
-    /// was responsible for in the last evaluation; `(dim, dim)` each.
+    /// Covariances of source and target cells around the given means, weighted by the
+    /// responsibilities of Gaussian `k` in the last evaluation; d × d each.
     pub(super) fn covariances(
         &self,
         k: usize,
@@ -93,20 +93,19 @@ impl<'a> Objective<'a> {
 }
 
 impl Moments {
-    /// `E ρ_k` times the quadratic features of `y`: `y_d y_e`, `y_d²` or `|y|²`.
+    /// `E ρ_k` times the quadratic features of y: `y_d y_e`, `y_d²` or `|y|²`.
     pub(super) fn squares(&self) -> ArrayView2<'_, f64> {
         self.sums.slice(s![.., ..self.covariance.n_entries(self.dim)])
     }
 
-    /// `E ρ_k y_d`, `(n_gaussians, dim)`.
+    /// `E ρ_k y_d`, K × d.
     pub(super) fn firsts(&self) -> ArrayView2<'_, f64> {
         let first = self.covariance.n_entries(self.dim);
         self.sums.slice(s![.., first..first + self.dim])
     }
 
-    /// Mean of the part of Gaussian `k` and the entries of its covariance; zeros for a part
-    /// without mass.
-    pub(super) fn mean_and_covariance(&self, k: usize) -> (Array1<f64>, Array1<f64>) {
+    /// Mean and covariance of the cells of Gaussian `k`; zeros without mass.
+    pub(super) fn cluster(&self, k: usize) -> Cluster {
         let inverse = if self.mass[k] > 1e-300 { 1.0 / self.mass[k] } else { 0.0 };
         let mean = &self.firsts().row(k) * inverse;
         let mut entries = &self.squares().row(k) * inverse;
@@ -123,30 +122,40 @@ impl Moments {
                 }
             }
         }
-        (mean, entries)
+        Cluster { mean, covariance: entries }
     }
 }
 
-/// One snapshot, cut into chunks with the memory each of them works in.
+/// One snapshot in chunks, with the memory of each chunk.
 #[derive(Debug)]
 pub(super) struct Side<'a> {
+    /// The centred points.
     points: ArrayView2<'a, f64>,
+    /// Chunks of 512 cells.
     chunks: Vec<Chunk>,
 }
 
+/// The cells of one task.
 #[derive(Debug)]
 struct Chunk {
+    /// The first cell.
     first: usize,
+    /// Weights of the cells.
     weights: Vec<f64>,
-    /// Exponents, then shares times weight, `(rows, n_gaussians)`.
+    /// Exponents, then responsibilities times weight, rows × K.
     shares: Array2<f64>,
+    /// Sums of responsibilities times features, K × F.
     sums: Array2<f64>,
+    /// Logarithm of the sum over Gaussians, for each cell.
     totals: Vec<f64>,
+    /// Weighted sum of the totals.
     value: f64,
 }
 
 impl<'a> Side<'a> {
-    pub(super) fn new(points: ArrayView2<'a, f64>, weights: ArrayView1<'_, f64>) -> Self {
+    /// Divides the cells into chunks.
+    pub(super) fn new(cells: Cells<'a>) -> Self {
+        let Cells { points, weights } = cells;
         let chunks = (0..points.nrows())
             .step_by(CHUNK)
             .map(|first| Chunk {
@@ -161,6 +170,7 @@ impl<'a> Side<'a> {
         Self { points, chunks }
     }
 
+    /// Covariance around `mean` weighted by the responsibilities of Gaussian `k`.
     fn covariance(&self, k: usize, mean: &Array1<f64>) -> Array2<f64> {
         let points = self.points;
         let sums: Vec<Array2<f64>> =
@@ -173,7 +183,7 @@ impl<'a> Side<'a> {
         total / mass.max(1e-300)
     }
 
-    /// The moments of the shares with exponents `linear` times the features.
+    /// The moments of the responsibilities whose exponents are `linear` times the features.
     pub(super) fn moments(
         &mut self,
         covariance: Covariance,
@@ -197,7 +207,8 @@ impl<'a> Side<'a> {
 }
 
 impl Chunk {
-    /// Sum of outer products of deviations from `mean`, weighted by the shares of Gaussian `k`.
+    /// Sum of outer products of deviations from `mean`, weighted by the responsibilities of
+    /// Gaussian `k`.
     fn scatter(&self, points: ArrayView2<'_, f64>, k: usize, mean: &Array1<f64>) -> Array2<f64> {
         let rows = self.first..self.first + self.weights.len();
         let mut deviations = &points.slice(s![rows, ..]) - mean;
@@ -207,7 +218,7 @@ impl Chunk {
         product_tn(deviations.view(), deviations.view())
     }
 
-    /// Shares, their total and their sums, as many rows at a time as `scratch` has.
+    /// Responsibilities, their total and their sums, for as many rows at a time as `scratch` has.
     fn work(
         &mut self,
         points: ArrayView2<'_, f64>,
@@ -241,7 +252,7 @@ impl Chunk {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
+    use ndarray::{ArrayView1, array};
 
     use super::*;
 
@@ -288,7 +299,9 @@ mod tests {
             let share = w * (a - lse(a, b)).exp();
             square += &(&y.insert_axis(ndarray::Axis(1)) * &y * share);
         }
-        let mut objective = Objective::new((x.view(), wx.view()), (y.view(), wy.view()), epsilon);
+        let source = Cells { points: x.view(), weights: wx.view() };
+        let target = Cells { points: y.view(), weights: wy.view() };
+        let mut objective = Objective::new(source, target, epsilon);
         let evaluation = objective.evaluate(mixture);
         assert!((evaluation.value - value).abs() < 1e-12, "{} and {value}", evaluation.value);
         assert!((evaluation.source.firsts()[[1, 1]] - first).abs() < 1e-13);

@@ -1,35 +1,53 @@
-//! The potential of a LightSB bridge, the plan between its ends, and its objective.
+//! The potential of a LightSB bridge, the coupling between its ends, and its objective.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::objective::Objective;
 use crate::bridge::lightsb::process::{LightSbBridge, check_dim};
+use crate::bridge::lightsb::start::Cells;
 use crate::bridge::{Bridge, BridgeProblem, UnitTime};
 use crate::error::{Error, Result};
 use crate::linalg::add_product;
 
-/// The law of the end given the start, `Σ_k weights_k N(means_k, covariances_k)`.
+/// The distribution of the end given the start, `Σ_k weights_k N(means_k, covariances_k)`.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Epsilon;
+/// use sbcell::bridge::LightSbBridge;
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let (zero, one, unit) = (array![0.0], array![1.0], array![1.0]);
+/// let (z, o, u) = (zero.view(), one.view(), unit.view());
+/// let bridge = LightSbBridge::from_gaussians(z, u, o, u, Epsilon::new(0.3)?)?;
+/// let plan = bridge.conditional_plan(array![0.0].view())?;
+/// // A cell at the mean of the source ends around the mean of the target.
+/// assert!((plan.mean()[0] - 1.0).abs() < 1e-12);
+/// assert!(plan.covariance()[[0, 0]] < 0.3);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ConditionalPlan {
-    /// `n_gaussians`, summing to one.
+    /// K weights, summing to one.
     pub weights: Array1<f64>,
-    /// `(n_gaussians, dim)`.
+    /// Means, K × d.
     pub means: Array2<f64>,
-    /// Entries of the covariances, `(n_gaussians, kind.n_entries(dim))`.
+    /// Entries of the covariances, K × `kind.n_entries(d)`.
     pub covariances: Array2<f64>,
-    /// Which matrices the covariances are.
+    /// The kind of the covariances.
     pub kind: Covariance,
 }
 
 impl ConditionalPlan {
-    /// The mean, `dim` numbers.
+    /// The mean, d numbers.
     #[must_use]
     pub fn mean(&self) -> Array1<f64> {
         self.weights.dot(&self.means)
     }
 
-    /// The covariance, `(dim, dim)`: that within the Gaussians and that between them.
+    /// The covariance, d × d: within the Gaussians plus between them.
     #[must_use]
     pub fn covariance(&self) -> Array2<f64> {
         let within = self.weights.dot(&self.covariances);
@@ -42,11 +60,11 @@ impl ConditionalPlan {
 }
 
 impl LightSbBridge {
-    /// The law of the end given the start `x` (prop. 3.2):
-    /// `Σ_k p_k(x) N(r_k + S_k x, ε S_k)`.
+    /// The distribution of the end given the start `x` (Proposition 3.2): `Σ_k p_k(x) N(r_k + S_k
+    /// x, ε S_k)`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `x` does not have `dim` entries.
+    /// [`Error::Shape`] unless `x` has d entries.
     pub fn conditional_plan(&self, x: ArrayView1<'_, f64>) -> Result<ConditionalPlan> {
         check_dim("x", self.dim(), x.len())?;
         let z = &x - &self.source_mean;
@@ -60,7 +78,7 @@ impl LightSbBridge {
         Ok(ConditionalPlan { weights: shares.row(0).to_owned(), means, covariances, kind })
     }
 
-    /// `p_k(x)`: how likely a start at each row of `x` ends in each Gaussian, `(n, n_gaussians)`.
+    /// `p_k(x)`, the probability of each Gaussian given a start at each row of `x`; n × K.
     ///
     /// # Errors
     /// As [`Bridge::drift`].
@@ -70,7 +88,7 @@ impl LightSbBridge {
         Ok(self.at(UnitTime::START).shares(z.view()).0)
     }
 
-    /// The mean of the end given the start at each row of `x`, `(n, dim)`: `x + b(x, 0)`.
+    /// The mean of the end given the start at each row of `x`, `x + b(x, 0)`; n × d.
     ///
     /// # Errors
     /// As [`Bridge::drift`].
@@ -78,23 +96,23 @@ impl LightSbBridge {
         Ok(self.drift(x, UnitTime::START)? + x)
     }
 
-    /// `ln c(x)` at each row of `x`, the normaliser of the conditional plan; determined up to a
-    /// constant.
+    /// `ln c(x)` at each row of `x`, the normaliser of the conditional coupling. It is determined
+    /// up to a constant.
     ///
     /// # Errors
     /// As [`Bridge::drift`].
     pub fn log_normaliser(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
         let z = &x - &self.source_mean;
-        // The exponents of time 0 hold −½|z|² of the heat kernel, which `c` does not.
+        // The exponents at time 0 contain −½|z|² of the heat kernel, which is not part of `c`.
         let totals = Array1::from(self.at(UnitTime::START).shares(z.view()).1);
         let half_squares = (&z * &z).sum_axis(Axis(1)) * 0.5;
         Ok(totals + (half_squares + z.dot(&self.target_mean)) / self.epsilon.value())
     }
 
-    /// `ln v(y)` at each row of `y`, with the constant that belongs to that of
-    /// [`LightSbBridge::log_normaliser`]: the mean of the one over the source minus the mean of the
-    /// other over the target is the objective.
+    /// `ln v(y)` at each row of `y`, with the constant that belongs to
+    /// [`LightSbBridge::log_normaliser`]: the mean of `ln c` over the source minus the mean of `ln
+    /// v` over the target is the objective.
     ///
     /// # Errors
     /// As [`Bridge::drift`].
@@ -105,8 +123,8 @@ impl LightSbBridge {
         Ok((self.potential(y, UnitTime::END)? - half_squares) / epsilon - constant)
     }
 
-    /// The potential `ψ(x, t)` at each row of `x`, whose gradient is the drift and which solves
-    /// `ψ_t + ½|∇ψ|² + (ε/2) Δψ = 0`; `ψ(x, 0) = ε ln c(x) − ½|x|²`.
+    /// The potential `ψ(x, t)` at each row of `x`. Its gradient is the drift, and it solves `ψ_t +
+    /// ½|∇ψ|² + (ε/2) Δψ = 0`, with `ψ(x, 0) = ε ln c(x) − ½|x|²`.
     ///
     /// # Errors
     /// As [`Bridge::drift`].
@@ -121,21 +139,21 @@ impl LightSbBridge {
         Ok(x.dot(&shift) + Array1::from(totals) * epsilon + constant)
     }
 
-    /// The Jacobian `∂b_a/∂x_b` of the drift at one point, `(dim, dim)`, symmetric.
+    /// The Jacobian `∂b_a/∂x_b` of the drift at one point, d × d, symmetric.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `x` does not have `dim` entries.
+    /// [`Error::Shape`] unless `x` has d entries.
     pub fn jacobian(&self, x: ArrayView1<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         self.mean_jacobian(x.insert_axis(Axis(0)), t)
     }
 
-    /// `L = E ln c(x) − E ln v(y)` over the snapshots of `problem` (prop. 3.1): the KL divergence
-    /// from the true plan to this one up to a constant of the problem; lower is better. To
-    /// compare on cells that the fit did not see, make a problem of those.
+    /// `L = E ln c(x) − E ln v(y)` over the snapshots of `problem` (Proposition 3.1), in nats:
+    /// KL(true coupling ‖ this coupling) up to a constant of the problem. Lower is better. To
+    /// evaluate on cells that the fit has not seen, make a problem of those cells.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the problem has another dimension; [`Error::Parameter`] if it has
-    /// another ε.
+    /// [`Error::Shape`] if the dimension of the problem differs; [`Error::Parameter`] if its ε
+    /// differs.
     pub fn objective(&self, problem: &BridgeProblem) -> Result<f64> {
         check_dim("the problem", self.dim(), problem.dim())?;
         if problem.epsilon() != self.epsilon {
@@ -150,8 +168,9 @@ impl LightSbBridge {
             + target.marginal().dot(&y.dot(&self.source_mean))
             + self.source_mean.dot(&self.target_mean))
             / epsilon;
-        let mut objective =
-            Objective::new((x.view(), source.marginal()), (y.view(), target.marginal()), epsilon);
+        let source = Cells { points: x.view(), weights: source.marginal() };
+        let target = Cells { points: y.view(), weights: target.marginal() };
+        let mut objective = Objective::new(source, target, epsilon);
         Ok(objective.evaluate(&self.mixture).value + moved)
     }
 }
@@ -279,8 +298,10 @@ mod tests {
     fn one_gaussian_is_the_closed_form_bridge_between_gaussians() {
         let (m0, v0, m1, v1, epsilon) = (1.5, 0.8, -2.0, 2.5, 0.6);
         let bridge = LightSbBridge::from_gaussians(
-            (array![m0].view(), array![v0].view()),
-            (array![m1].view(), array![v1].view()),
+            array![m0].view(),
+            array![v0].view(),
+            array![m1].view(),
+            array![v1].view(),
             Epsilon::new(epsilon).unwrap(),
         )
         .unwrap();
@@ -360,9 +381,14 @@ mod tests {
     fn one_full_gaussian_is_the_closed_form_bridge_between_tilted_gaussians() {
         let (m0, m1, epsilon) = (array![1.0, -0.5], array![-2.0, 0.3], 0.6);
         let (v0, v1) = (array![[1.0, 0.7], [0.7, 2.0]], array![[0.5, -0.4], [-0.4, 1.5]]);
-        let ends = ((m0.view(), v0.view()), (m1.view(), v1.view()));
-        let bridge =
-            LightSbBridge::between(ends.0, ends.1, Epsilon::new(epsilon).unwrap()).unwrap();
+        let bridge = LightSbBridge::between(
+            m0.view(),
+            v0.view(),
+            m1.view(),
+            v1.view(),
+            Epsilon::new(epsilon).unwrap(),
+        )
+        .unwrap();
         // The plan is linear with slope S and covariance ε S: it must end in the target.
         let plan = bridge.conditional_plan(m0.view()).unwrap();
         let s = bridge.mixture().matrix(0);

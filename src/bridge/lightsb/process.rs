@@ -1,4 +1,4 @@
-//! The bridge that LightSB finds: drift, Jacobian, plan and exact draws in closed form.
+//! The fitted LightSB process: drift, Jacobian, coupling and exact draws in closed form.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
 use rand::Rng;
@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use crate::bridge::lightsb::at_time::MixtureAtTime;
 use crate::bridge::lightsb::covariance::{Covariance, Eigen};
-use crate::bridge::lightsb::mixture::{Mixture, closed_form};
+use crate::bridge::lightsb::mixture::{Cluster, Mixture, closed_form};
 use crate::bridge::{Bridge, BridgeRecord, LightSbRecord, Link, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -15,32 +15,68 @@ use crate::geometry::Epsilon;
 use crate::linalg::{add_product, log_sum_exp};
 use crate::rng::Seed;
 
-/// Rows that are worked on together; fixed, so that results do not depend on threads.
+/// Rows of one task. The size is fixed, so results do not depend on the number of threads.
 const CHUNK: usize = 256;
 
-/// The process `dX = ∇ψ(X, t) dt + √ε dW` of a Gaussian-mixture potential.
+/// The process `dX = ∇ψ(X, t) dt + √ε dW` whose potential ψ belongs to a Gaussian mixture.
 ///
-/// The mixture lives in coordinates `z = x − (1−t) m₀ − t m₁`, where `m₀`, `m₁` are the means of
-/// the snapshots: the bridge is equivariant under moving each end, and nothing is lost to
-/// cancellation when the cells are far from the origin. A batch of `n` points costs
-/// `O(n · n_gaussians · dim)`, with full matrices `O(n · n_gaussians · dim²)`.
+/// With `Σ_k(t) = (1−t) I + t S_k`, the shares `p_k(x, t)` and the pulls `u_k(x, t)` of
+/// `docs/METHODS.md` (section 3, LightSB),
+///
+/// ```text
+/// drift      b(x,t) = Σ_k p_k u_k,   u_k = Σ_k⁻¹[(S_k − I)x + r_k]
+/// Jacobian   ∂b/∂x  = Σ_k p_k Σ_k⁻¹(S_k − I) + (1/ε)(Σ_k p_k u_k u_kᵀ − b bᵀ)
+/// draw       X_s | X_t=x  ~  Σ_k p_k N(x + (s−t) u_k,  ε(s−t) Σ_k(s) Σ_k(t)⁻¹)
+/// ```
+///
+/// The mixture refers to coordinates `z = x − (1−t) m₀ − t m₁` with the means `m₀` and `m₁` of the
+/// snapshots. The bridge is equivariant under a shift of each end, and no digits are lost if the
+/// cells are far from the origin. A batch of n points takes `O(n K d)` time, with full matrices
+/// `O(n K d²)`.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, Covariance, LightSbBridge, Mixture, UnitTime};
+/// use sbcell::{Epsilon, Seed};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// // Cells at the origin split into two groups, around −2 and 2.
+/// let mixture = Mixture {
+///     covariance: Covariance::Diagonal,
+///     log_alpha: array![0.0, 0.0],
+///     r: array![[-2.0], [2.0]],
+///     s: array![[0.1], [0.1]],
+/// };
+/// let bridge = LightSbBridge::new(mixture, array![0.0], array![0.0], Epsilon::new(0.5)?)?;
+/// let x = array![[0.0], [0.0], [0.0], [0.0]];
+/// let ends = bridge.sample_transition(x.view(), UnitTime::START, UnitTime::END, Seed(1))?;
+/// assert!(ends.iter().all(|end| end.abs() > 0.5));
+/// // Half-way between the groups no side is preferred.
+/// assert!(bridge.drift(array![[0.0]].view(), UnitTime::START)?[[0, 0]].abs() < 1e-12);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct LightSbBridge {
+    /// The mixture, in centred coordinates.
     pub(super) mixture: Mixture,
-    /// Eigenvalues of every `S_k`, from which all functions of `S_k` and time are made.
+    /// Eigenvalues of every `S_k`, from which all functions of `S_k` and time are computed.
     eigen: Vec<Eigen>,
+    /// Mean `m₀` of the source.
     pub(super) source_mean: Array1<f64>,
+    /// Mean `m₁` of the target.
     pub(super) target_mean: Array1<f64>,
+    /// ε of the problem.
     pub(super) epsilon: Epsilon,
 }
 
 impl LightSbBridge {
-    /// From a mixture in centred coordinates and the means taken out of source and target.
+    /// From a mixture in centred coordinates, and the means of source and target.
     ///
     /// # Errors
-    /// As [`Mixture::check`]; [`Error::Shape`] if a mean does not have the mixture's dimension;
-    /// [`Error::Parameter`] if a mean is not finite; [`Error::Numerical`] if the decomposition of
-    /// a full matrix fails.
+    /// As [`Mixture::check`]; [`Error::Shape`] if a mean does not have the dimension of the
+    /// mixture; [`Error::Parameter`] if a mean is not finite; [`Error::Numerical`] if the
+    /// decomposition of a full matrix fails.
     pub fn new(
         mut mixture: Mixture,
         source_mean: Array1<f64>,
@@ -55,8 +91,8 @@ impl LightSbBridge {
                 return Err(Error::Parameter { name: "mean", must: "finite", got });
             }
         }
-        // Only differences of ln α matter; leave numbers alone that are in order already, so
-        // that a bridge written and read again is the same to the last bit.
+        // Only differences of ln α matter. Normalised values stay as they are, so that a bridge that
+        // is written and read again is the same to the last bit.
         let total = log_sum_exp(&mixture.log_alpha.to_vec());
         if total.abs() > 1e-9 {
             mixture.log_alpha -= total;
@@ -65,51 +101,56 @@ impl LightSbBridge {
         Ok(Self { mixture, eigen, source_mean, target_mean, epsilon })
     }
 
-    /// The exact bridge between `N(mean0, diag var0)` and `N(mean1, diag var1)`; means and
-    /// variances have one entry per dimension.
+    /// The exact bridge between `N(m₀, diag σ₀²)` and `N(m₁, diag σ₁²)`. Means and variances have d
+    /// entries.
     ///
     /// # Errors
     /// As [`LightSbBridge::between`].
     pub fn from_gaussians(
-        source: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
-        target: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
+        source_mean: ArrayView1<'_, f64>,
+        source_variance: ArrayView1<'_, f64>,
+        target_mean: ArrayView1<'_, f64>,
+        target_variance: ArrayView1<'_, f64>,
         epsilon: Epsilon,
     ) -> Result<Self> {
-        let (cov0, cov1) = (Array2::from_diag(&source.1), Array2::from_diag(&target.1));
-        Self::between((source.0, cov0.view()), (target.0, cov1.view()), epsilon)
+        let source = Array2::from_diag(&source_variance);
+        let target = Array2::from_diag(&target_variance);
+        Self::between(source_mean, source.view(), target_mean, target.view(), epsilon)
     }
 
-    /// The exact bridge between the Gaussians `N(mean0, cov0)` and `N(mean1, cov1)`, means with one
-    /// entry per dimension and covariances `(dim, dim)`, which may be singular in the source.
+    /// The exact bridge between the Gaussians `N(m₀, A)` and `N(m₁, B)`: means of d numbers,
+    /// covariances d × d. A may be singular.
     ///
-    /// One Gaussian with the positive solution of `S cov0 S + ε S = cov1` and
-    /// `r = mean1 − S mean0`.
+    /// The mixture is one Gaussian with the positive solution of `S A S + ε S = B` and `r = m₁ − S
+    /// m₀`. [`crate::bridge::GaussianBridge`] is the same process for covariances of any rank.
     ///
     /// # Errors
-    /// [`Error::Shape`] if shapes differ; [`Error::Parameter`] if a value is not finite or the
-    /// target's covariance not positive definite.
+    /// [`Error::Shape`] if shapes differ; [`Error::Parameter`] if a value is not finite or B is not
+    /// positive definite.
     pub fn between(
-        source: (ArrayView1<'_, f64>, ArrayView2<'_, f64>),
-        target: (ArrayView1<'_, f64>, ArrayView2<'_, f64>),
+        source_mean: ArrayView1<'_, f64>,
+        source_covariance: ArrayView2<'_, f64>,
+        target_mean: ArrayView1<'_, f64>,
+        target_covariance: ArrayView2<'_, f64>,
         epsilon: Epsilon,
     ) -> Result<Self> {
-        let ((mean0, cov0), (mean1, cov1)) = (source, target);
-        let dim = mean0.len();
-        for other in [cov0.nrows(), cov0.ncols(), mean1.len(), cov1.nrows(), cov1.ncols()] {
+        let (from, to) = (source_covariance, target_covariance);
+        let dim = source_mean.len();
+        for other in [from.nrows(), from.ncols(), target_mean.len(), to.nrows(), to.ncols()] {
             check_dim("a mean or covariance", dim, other)?;
         }
-        if let Some(value) = cov0.iter().chain(cov1).find(|value| !value.is_finite()) {
+        if let Some(value) = from.iter().chain(to).find(|value| !value.is_finite()) {
             let got = value.to_string();
             return Err(Error::Parameter { name: "covariance", must: "finite", got });
         }
         let kind = Covariance::Full;
         let centre = Array1::zeros(dim);
-        let (cov0, cov1) = (kind.entries(cov0), kind.entries(cov1));
-        let ends = ((centre.view(), cov0.view()), (centre.view(), cov1.view()));
-        let (r, s) = closed_form(kind, ends.0, ends.1, epsilon.value(), 0.0)?;
+        let source = Cluster { mean: centre.clone(), covariance: kind.entries(from) };
+        let target = Cluster { mean: centre, covariance: kind.entries(to) };
+        let (r, s) = closed_form(kind, &source, &target, epsilon.value(), 0.0)?;
         let (r, s) = (r.insert_axis(Axis(0)), s.insert_axis(Axis(0)));
         let mixture = Mixture { covariance: kind, log_alpha: Array1::zeros(1), r, s };
-        Self::new(mixture, mean0.to_owned(), mean1.to_owned(), epsilon)
+        Self::new(mixture, source_mean.to_owned(), target_mean.to_owned(), epsilon)
     }
 
     /// The mixture, in centred coordinates.
@@ -117,10 +158,12 @@ impl LightSbBridge {
         &self.mixture
     }
 
+    /// The formulas at local time t.
     pub(super) fn at(&self, t: UnitTime) -> MixtureAtTime {
         MixtureAtTime::new(&self.mixture, &self.eigen, t.value(), self.epsilon.value())
     }
 
+    /// Points in the coordinates z of local time t.
     pub(super) fn centred(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Array2<f64> {
         let centre = &self.source_mean * (1.0 - t.value()) + &self.target_mean * t.value();
         &x - &centre
@@ -136,7 +179,7 @@ impl Bridge for LightSbBridge {
         self.epsilon
     }
 
-    /// [`LightSbBridge::marginal_score`].
+    /// See [`LightSbBridge::marginal_score`].
     fn score_from(
         &self,
         source: &Snapshot,
@@ -149,6 +192,7 @@ impl Bridge for LightSbBridge {
         self.marginal_score(source, x, t).map(Some)
     }
 
+    /// `Σ_k p_k u_k` in centred coordinates, plus the shift of the means.
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
         let formulas = self.at(t);
@@ -160,8 +204,8 @@ impl Bridge for LightSbBridge {
         }))
     }
 
-    /// `J = Σ_k p_k Σ_k⁻¹(S_k − I) + (1/ε) Σ_k p_k (u_k − b)(u_k − b)ᵀ`, averaged. Time
-    /// `O(n · n_gaussians · dim²)`, memory `O(dim²)` for each chunk of 256 points.
+    /// `J = Σ_k p_k Σ_k⁻¹(S_k − I) + (1/ε) Σ_k p_k (u_k − b)(u_k − b)ᵀ`, averaged. Takes `O(n K
+    /// d²)` time and `O(d²)` memory for each chunk of 256 points.
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         check_dim("x", self.dim(), x.ncols())?;
         let formulas = self.at(t);
@@ -185,8 +229,8 @@ impl Bridge for LightSbBridge {
         Ok(mean / x.nrows().max(1) as f64)
     }
 
-    /// `X_s | X_t = x ~ Σ_k p_k(x, t) N(x + (s−t) u_k, ε (s−t) Σ_k(s) Σ_k(t)⁻¹)`: one choice and
-    /// one Gaussian draw, without time steps.
+    /// `X_s | X_t = x ~ Σ_k p_k(x, t) N(x + (s−t) u_k, ε (s−t) Σ_k(s) Σ_k(t)⁻¹)`: one choice of a
+    /// Gaussian and one Gaussian draw, without time steps.
     fn sample_transition(
         &self,
         x: ArrayView2<'_, f64>,
@@ -222,7 +266,7 @@ impl Bridge for LightSbBridge {
         }))
     }
 
-    /// The entropic plan between the cells with the ε of the bridge.
+    /// The entropic coupling between the cells, with the ε of the bridge.
     fn link(&self, source: &Snapshot, target: &Snapshot, _: Seed) -> Result<Link> {
         Link::entropic(source, target, self.epsilon)
     }
@@ -250,7 +294,7 @@ fn choose(shares: ArrayView1<'_, f64>, stream: &mut impl Rng) -> usize {
             return k;
         }
     }
-    // Rounding left a gap at the end of the shares: the largest is right.
+    // Rounding left a gap at the end of the shares: take the largest.
     let larger = |best: usize, k: usize| if shares[k] > shares[best] { k } else { best };
     (0..shares.len()).fold(0, larger)
 }
@@ -269,8 +313,8 @@ fn in_chunks(
         .collect()
 }
 
-/// A row for each of `rows`, of the same width: `work(chunk number, rows, results)` for chunks of
-/// fixed size, in parallel, each written where it belongs.
+/// One row of results for each of `rows`, of the same width: `work(number of the chunk, rows,
+/// results)` for chunks of fixed size, in parallel.
 fn row_by_row(
     rows: ArrayView2<'_, f64>,
     work: impl Fn(usize, ArrayView2<'_, f64>, ArrayViewMut2<'_, f64>) + Sync,
@@ -284,6 +328,7 @@ fn row_by_row(
     all
 }
 
+/// Compares a number of columns with the expected one.
 pub(super) fn check_dim(what: &'static str, expected: usize, got: usize) -> Result<()> {
     if expected == got {
         return Ok(());

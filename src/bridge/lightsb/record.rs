@@ -15,12 +15,12 @@ use crate::geometry::Epsilon;
 pub struct LightSbRecord {
     /// Variance of the reference process per unit of local time.
     pub epsilon: f64,
-    /// Which matrices the `S_k` are; diagonal where a file does not say.
+    /// The kind of the matrices `S_k`; diagonal if a file does not say.
     #[serde(default)]
     pub covariance: Covariance,
-    /// Mean of the source snapshot, `dim` numbers.
+    /// Mean of the source snapshot, d numbers.
     pub source_mean: Vec<f64>,
-    /// Mean of the target snapshot, `dim` numbers.
+    /// Mean of the target snapshot, d numbers.
     pub target_mean: Vec<f64>,
     /// `ln α_k`.
     pub log_alpha: Vec<f64>,
@@ -31,7 +31,7 @@ pub struct LightSbRecord {
 }
 
 impl LightSbRecord {
-    /// The bridge these numbers belong to.
+    /// The bridge of these numbers.
     ///
     /// # Errors
     /// As [`crate::bridge::BridgeRecord::restore`].

@@ -1,87 +1,112 @@
-//! Fits the mixture: a start from a coupling, then quasi-Newton descent over all cells.
+//! The LightSB solver: choice of size, initial mixtures, descent, and the report.
 
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::lightsb::anchored::Anchored;
 use crate::bridge::lightsb::choice::Choice;
 use crate::bridge::lightsb::covariance::Covariance;
+use crate::bridge::lightsb::descent::Descent;
 use crate::bridge::lightsb::ends::{Centred, Ends, thinned};
 use crate::bridge::lightsb::held_out::{MOST, Size, curve};
-use crate::bridge::lightsb::mixture::Mixture;
+use crate::bridge::lightsb::mixture::Cluster;
 use crate::bridge::lightsb::objective::Objective;
-use crate::bridge::lightsb::split::{LEAST_SHARE, revived};
-use crate::bridge::lightsb::start::{self, StartSettings};
-use crate::bridge::{Bridge, BridgeProblem, BridgeSolver, FitReport, LightSbBridge, Stop};
+use crate::bridge::lightsb::start::{self, Cells, StartSettings};
+use crate::bridge::{Bridge, BridgeProblem, BridgeSolver, FitReport, LightSbBridge};
 use crate::error::{Error, Result};
-use crate::linalg::Lbfgs;
 use crate::progress::{Event, Progress, Unseen, note, report};
 use crate::rng::Seed;
 
-/// Steps that the quasi-Newton model remembers.
-const MEMORY: usize = 15;
-
-/// With fewer target cells than this for each, Gaussians fit cells and not their law.
+/// Smallest number of target cells for each Gaussian. With fewer cells a Gaussian represents single
+/// cells and not their distribution.
 const CELLS_PER_GAUSSIAN: usize = 15;
 
-/// Before Gaussians without cells are given a new place, the descent stops at this multiple of
-/// the tolerance.
-const COARSE: f64 = 50.0;
-
 /// Fits that only compare sizes stop at this multiple of the tolerance.
-const ROUGH: f64 = 10.0;
+pub(super) const ROUGH: f64 = 10.0;
 
-/// Times that Gaussians without cells are given a new place.
-const MOST_REVIVALS: usize = 5;
-
-/// Starts of the last fit, and the gain of five steps, in nats, below which none is told from another.
+/// Number of initialisations of the final fit.
 const N_STARTS: usize = 8;
-const LEAST_TOLD: f64 = 0.01;
-
-/// LightSB.
+/// LightSB: the Schrödinger bridge with a Gaussian-mixture potential, fitted to all cells.
 ///
-/// Source: Korotin, Gushchin, Burnaev 2024 (arXiv 2310.01174). Theirs starts at random target
-/// cells and runs a fixed number of Adam steps on batches of 128; this starts from a coupling of
-/// some cells, so that every Gaussian has cells at both ends, descends with L-BFGS on the
-/// objective over all cells, which never goes up, and stops when nothing is gained. What it
-/// returns is never worse than the best single Gaussian, which has a closed form.
+/// **Problem.** The adjusted potential is `v(y) = Σ_k α_k N(y | r_k, ε S_k)`. The solver minimises
 ///
-/// Gaussians that lose their cells on the way are moved next to one that needs a second. The objective
-/// has local minima, so that a mixture of more than one Gaussian begins at eight starts from other
-/// clusters of the target: each descends until five steps gain less than 0.01 nats (or ten times the
-/// tolerance), the lowest goes on to the end. That takes several times as long as one descent, and
-/// finds a low minimum, not surely the lowest. Fits that only compare sizes begin once.
+/// ```text
+/// L = E_{x~p₀} ln c(x) − E_{y~p₁} ln v(y),   c(x) = Σ_k α_k exp((xᵀS_k x + 2 r_kᵀx) / 2ε)
+/// ```
 ///
-/// Of snapshots of 20 000 cells and more, 10 000 each serve to compare sizes, judged on as many as
-/// 40 000 others, and the descent begins on 10 000; it ends on all cells in any case.
+/// over α, r and S. Up to a constant of the data, L is KL(true coupling ‖ fitted coupling) in nats.
+/// It is therefore bounded below by a constant.
 ///
-/// Time per iteration `8 (n_source + n_target) · n_gaussians · dim` flops in matrix products;
-/// memory 8 bytes per value of the snapshots, `8 (n_source + n_target) · n_gaussians` bytes and
-/// `16 n_coupled²` bytes at the start. 7 000 cells × 50 dimensions with 10 Gaussians: 200
-/// iterations, 0.7 s on one core. The order of cells has no influence beyond rounding. The
-/// objective is in the coordinates of the problem, as the paper's.
+/// **Source.** Korotin, Gushchin, Burnaev 2024 (arXiv 2310.01174). The authors start at random
+/// target cells and take a fixed number of Adam steps on batches of 128. This solver differs:
+///
+/// - The initial mixture comes from a rough coupling of some cells, so that every Gaussian has
+///   cells at both ends.
+/// - L-BFGS minimises the objective over all cells. The objective never increases.
+/// - Gaussians that lose their cells are moved next to a Gaussian that cannot represent its cells
+///   alone.
+/// - The result is never worse than the best single Gaussian, which has a closed form.
+///
+/// **Local minima.** A mixture of more than one Gaussian starts from eight initialisations (k-means
+/// clusters with different seeds). Each descends until five steps gain less than 0.01 nats (or ten
+/// times the tolerance), and the lowest one continues. This takes several times as long as one
+/// descent and makes a poor minimum less likely, not impossible. Fits that only compare sizes use
+/// one initialisation.
+///
+/// **Many cells.** If both snapshots have 20 000 cells or more, sizes are compared on 10 000 cells
+/// of each and evaluated on up to 40 000 others. The descent starts on 10 000 cells and always ends
+/// on all cells.
+///
+/// **Cost.** An iteration takes `8 (n_source + n_target) K d` flops in matrix products for K
+/// Gaussians. Memory is 8 bytes for each value of the snapshots, `8 (n_source + n_target) K` bytes
+/// for responsibilities, and `16 n_coupled²` bytes for the initialisation. 7 000 cells in 50
+/// dimensions with 10 Gaussians take 200 iterations, 0.7 s on one core. The order of the cells has
+/// no influence beyond rounding. The objective refers to the coordinates of the problem, as in the
+/// paper.
+///
+/// ```
+/// use ndarray::Array2;
+/// use sbcell::bridge::{BridgeProblem, LightSbSolver, Stop};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Seed, Silent};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// // One group of cells that splits into two, at −3 and 3.
+/// let source = Array2::from_shape_fn((60, 1), |(i, _)| 0.02 * i as f64 - 0.6);
+/// let target = Array2::from_shape_fn((60, 1), |(i, _)| {
+///     0.01 * i as f64 - 0.3 + if i % 2 == 0 { 3.0 } else { -3.0 }
+/// });
+/// let epsilon = Epsilon::new(0.5)?;
+/// let problem = BridgeProblem::new(Snapshot::new(source)?, Snapshot::new(target)?, epsilon)?;
+/// let solver = LightSbSolver { n_gaussians: 2.into(), ..Default::default() };
+/// let (bridge, report) = solver.fit(&problem, Seed(0), &mut Silent)?;
+/// assert_eq!((report.stop, bridge.mixture().n_gaussians()), (Stop::Converged, 2));
+/// assert!(report.objective <= report.start_objective);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LightSbSolver {
-    /// Which matrices the `S_k` may be. If it is to be found, it is found together with
-    /// `n_gaussians`; if that is given, matrices are diagonal.
+    /// The kind of the matrices `S_k`. `Auto` chooses it together with `n_gaussians`; if that is
+    /// set, matrices are diagonal.
     pub covariance: Choice<Covariance>,
-    /// Gaussians in the mixture, ≥ 1; fewer are used if there are not fifteen target cells for
-    /// each (with full matrices `3 dim`, if that is more), or not as many different ones.
+    /// Number of Gaussians K of the mixture, ≥ 1. The solver uses fewer if there are not fifteen
+    /// target cells for each (`3 d` with full matrices, if this is more), or not as many different
+    /// cells.
     ///
-    /// If it is to be found, cells are dealt into five parts, each number of the ladder 1, 2, 4, … 64
-    /// is fitted without one part and judged by the objective on it, and the smallest mixture
-    /// within one standard error of the best is fitted to all cells. Snapshots of less than 2 000
-    /// cells hold out several parts in turn.
+    /// `Auto` divides the cells into five parts. Mixtures of 1, 2, 4, … 64 Gaussians are fitted
+    /// without one part and evaluated by the objective on this part. The solver takes the mixture
+    /// with the fewest parameters within one standard error of the best and fits it to all cells.
+    /// Snapshots of fewer than 2 000 cells hold out several parts in turn.
     pub n_gaussians: Choice<usize>,
-    /// Most steps of the descent, ≥ 1.
+    /// Largest number of steps of the descent, ≥ 1.
     pub max_iterations: usize,
-    /// The descent stops when five steps together gain less than this, in nats, ≥ 0.
+    /// The descent stops when five steps together gain less than this, in nats; ≥ 0.
     pub tolerance: f64,
-    /// The least `S`, that is, the least conditional variance in units of ε (or of the mean
-    /// variance of the target if that is less), > 0. Keeps a Gaussian from shrinking onto one
+    /// Lower bound of S: the conditional variance in units of ε (or of the mean variance of the
+    /// target, if that is less); between 0 and 1. Without it a Gaussian could collapse onto one
     /// cell, where the objective has no lower bound.
     pub min_spread: f64,
-    /// Cells of each snapshot in the coupling that the start is taken from, ≥ 1.
+    /// Cells of each snapshot in the coupling of the initialisation, ≥ 1.
     pub n_coupled: usize,
 }
 
@@ -99,13 +124,13 @@ impl Default for LightSbSolver {
 }
 
 impl LightSbSolver {
-    /// The most Gaussians that it chooses if it is not told how many.
-    pub const MOST_CHOSEN: usize = MOST;
+    /// Largest number of Gaussians that `Auto` chooses.
+    pub(super) const MOST_CHOSEN: usize = MOST;
 
-    /// Checks the ranges.
+    /// Checks the ranges of the hyperparameters.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for the first one that is violated.
+    /// [`Error::Parameter`] for the first one that is out of its range.
     pub fn check(&self) -> Result<()> {
         let Self { covariance: _, n_gaussians, max_iterations, tolerance, min_spread, n_coupled } =
             self;
@@ -134,7 +159,7 @@ impl LightSbSolver {
         Ok(())
     }
 
-    /// As [`BridgeSolver::solve`], with the bridge as what it is.
+    /// As [`BridgeSolver::solve`], with the concrete type of the bridge.
     ///
     /// # Errors
     /// As [`BridgeSolver::solve`].
@@ -162,7 +187,7 @@ impl LightSbSolver {
         Ok((bridge, report))
     }
 
-    /// The size that does best on cells held out, and how all sizes did.
+    /// The size with the best objective on held-out cells, and the details for the report.
     fn chosen(
         &self,
         ends: &Ends,
@@ -198,7 +223,7 @@ impl LightSbSolver {
         Ok((size, details))
     }
 
-    /// Fits a mixture of one size, from so many starts.
+    /// Fits a mixture of one size from several initialisations.
     fn fit_size(
         &self,
         ends: &Ends,
@@ -231,8 +256,7 @@ impl LightSbSolver {
             let seed = seed.child("lightsb/first", 0);
             let [source] = thinned(&source.cells, [some], seed.child("side", 0))?;
             let [target] = thinned(&target.cells, [some], seed.child("side", 1))?;
-            let source = (source.points(), source.marginal());
-            let target = (target.points(), target.marginal());
+            let (source, target) = (Cells::of(&source), Cells::of(&target));
             let mut objective = Objective::new(source, target, epsilon.value());
             let begun = self.lowest(&mut objective, starts, floor, progress)?;
             let first = self.descend(&mut objective, begun, floor, progress)?;
@@ -268,119 +292,12 @@ impl LightSbSolver {
         Ok((bridge, report))
     }
 
-    /// The least `S`: free of units, since `S` is.
+    /// The lower bound of S. It has no unit, because S has none.
     fn floor(&self, target: &Centred, epsilon: f64) -> f64 {
-        let (points, marginal) = target.view();
-        let variance = start::mean_and_covariance(points, marginal, Covariance::Scalar).1[0];
+        let Cells { points, weights } = target.view();
+        let variance = Cluster::of(points, weights, Covariance::Scalar).covariance[0];
         let in_epsilon = variance / epsilon;
         if in_epsilon > 0.0 { self.min_spread * in_epsilon.min(1.0) } else { self.min_spread }
-    }
-
-    /// Mixtures to begin with: for each start the better of those from its clusters.
-    fn starts(
-        &self,
-        ends: &Ends,
-        settings: StartSettings,
-        objective: &mut Objective<'_>,
-        seeds: &[Seed],
-    ) -> Result<Vec<Mixture>> {
-        let (source, target) = (ends.source.view(), ends.target.view());
-        let mut starts: Vec<Mixture> = Vec::with_capacity(seeds.len());
-        for &seed in seeds {
-            let coupling = ends.coupling(self.n_coupled, seeds[0]);
-            let found = start::from_coupling(coupling, source, target, settings, seed)?;
-            // The same clusters need not be descended from twice.
-            starts.extend(lowest(objective, found).filter(|found| !starts.contains(found)));
-        }
-        Ok(starts)
-    }
-
-    /// The start from which a coarse descent comes lowest, with that descent.
-    fn lowest(
-        &self,
-        objective: &mut Objective<'_>,
-        starts: Vec<Mixture>,
-        floor: f64,
-        progress: &mut dyn Progress,
-    ) -> Result<Descent> {
-        let (only, coarse) = (starts.len() < 2, (ROUGH * self.tolerance).max(LEAST_TOLD));
-        let mut best: Option<Descent> = None;
-        for start in starts {
-            let mut descent = Descent::begin(start, f64::NAN);
-            if !only {
-                let unseen = &mut Unseen(&mut *progress);
-                descent.start_value = objective.evaluate(&descent.mixture).value;
-                self.round(objective, &mut descent, (floor, coarse), unseen)?;
-            }
-            // NaN is above all numbers.
-            let lower = best.as_ref().is_none_or(|b| descent.value.total_cmp(&b.value).is_lt());
-            if lower {
-                best = Some(descent);
-            }
-        }
-        best.ok_or_else(|| Error::Numerical {
-            what: "fitting the mixture",
-            why: "there is nothing to start from".into(),
-        })
-    }
-
-    /// Descends; then gives Gaussians that lost their cells a new place and descends again.
-    fn descend(
-        &self,
-        objective: &mut Objective<'_>,
-        mut descent: Descent,
-        floor: f64,
-        progress: &mut dyn Progress,
-    ) -> Result<Descent> {
-        if descent.value.is_nan() {
-            descent.value = objective.evaluate(&descent.mixture).value;
-            descent.start_value = descent.value;
-        }
-        for _ in 0..=MOST_REVIVALS {
-            let before = descent.value;
-            self.round(objective, &mut descent, (floor, COARSE * self.tolerance), progress)?;
-            let gained = before - descent.value > self.tolerance;
-            match revived(objective, &descent.mixture) {
-                Some(mixture) if gained => descent.mixture = mixture,
-                _ => break,
-            }
-        }
-        self.round(objective, &mut descent, (floor, self.tolerance), progress)?;
-        Ok(descent)
-    }
-
-    /// One L-BFGS descent, until five steps together gain less than `tolerance`.
-    fn round(
-        &self,
-        objective: &mut Objective<'_>,
-        descent: &mut Descent,
-        (floor, tolerance): (f64, f64),
-        progress: &mut dyn Progress,
-    ) -> Result<()> {
-        let evaluation = objective.evaluate(&descent.mixture);
-        let epsilon = objective.epsilon();
-        let (coordinates, point) = Anchored::new(&descent.mixture, &evaluation, epsilon, floor)?;
-        let mut f =
-            |point: &[f64], gradient: &mut [f64]| coordinates.value(objective, point, gradient);
-        let mut search = Lbfgs::new(point, MEMORY, &mut f);
-        let mut values = vec![search.value()];
-        descent.stop = Stop::MaxIterations;
-        while descent.iterations < self.max_iterations {
-            if !search.step(&mut f) {
-                descent.stop = Stop::Converged;
-                break;
-            }
-            descent.iterations += 1;
-            values.push(search.value());
-            report(progress, Event::Step { done: descent.iterations as u64 })?;
-            if values.len() > 5 && values[values.len() - 6] - search.value() < tolerance {
-                descent.stop = Stop::Converged;
-                break;
-            }
-        }
-        descent.mixture = coordinates.mixture(search.point());
-        descent.value = search.value();
-        Ok(())
     }
 }
 
@@ -396,97 +313,29 @@ impl BridgeSolver for LightSbSolver {
     }
 }
 
-/// The mixture with the lowest objective.
-fn lowest(objective: &mut Objective<'_>, mixtures: Vec<Mixture>) -> Option<Mixture> {
-    let valued = mixtures.into_iter().map(|mixture| (objective.evaluate(&mixture).value, mixture));
-    valued.min_by(|a, b| a.0.total_cmp(&b.0)).map(|entry| entry.1)
-}
-
-/// Gaussians that so many cells of the target can tell apart, at least one.
+/// Largest number of Gaussians for this number of target cells, at least one.
 pub(super) fn most_gaussians(covariance: Covariance, n_cells: usize, dim: usize) -> usize {
     let each = match covariance {
         Covariance::Scalar | Covariance::Diagonal => CELLS_PER_GAUSSIAN,
-        // The covariance of fewer cells is singular, or nearly.
+        // The covariance of fewer cells is singular or nearly so.
         Covariance::Full => CELLS_PER_GAUSSIAN.max(3 * dim),
     };
     (n_cells / each).max(1)
 }
 
-/// The size that is fitted, and the number of starts.
+/// The size that is fitted, and the number of initialisations.
 #[derive(Debug, Clone, Copy)]
 struct Search {
+    /// Number of Gaussians and kind of matrices.
     size: Size,
+    /// Number of initialisations.
     n_starts: usize,
 }
 
 impl Search {
-    /// A seed for each start, the first the one given.
+    /// A seed for each initialisation. The first is the given one.
     fn seeds(self, seed: Seed) -> Vec<Seed> {
         let other = |start: usize| seed.child("lightsb/start", start as u64);
         std::iter::once(seed).chain((1..self.n_starts).map(other)).collect()
-    }
-}
-
-struct Descent {
-    mixture: Mixture,
-    value: f64,
-    start_value: f64,
-    stop: Stop,
-    iterations: usize,
-}
-
-impl Descent {
-    /// Before the first step.
-    fn begin(mixture: Mixture, value: f64) -> Self {
-        Self { mixture, value, start_value: value, stop: Stop::Converged, iterations: 0 }
-    }
-
-    /// Leaves out Gaussians without cells at both ends, unless the objective then rises by more
-    /// than `tolerance`; says how many have cells at the end.
-    fn prune(&mut self, objective: &mut Objective<'_>, tolerance: f64) -> usize {
-        let evaluation = objective.evaluate(&self.mixture);
-        let least = LEAST_SHARE / self.mixture.n_gaussians() as f64;
-        let (source, target) = (&evaluation.source.mass, &evaluation.target.mass);
-        let all = 0..self.mixture.n_gaussians();
-        let n_live = all.clone().filter(|&k| target[k] > least).count();
-        let kept: Vec<usize> = all.filter(|&k| source[k].max(target[k]) > least).collect();
-        if kept.is_empty() || kept.len() == self.mixture.n_gaussians() {
-            return n_live;
-        }
-        let fewer = self.mixture.select(&kept);
-        let value = objective.evaluate(&fewer).value;
-        if value <= self.value + tolerance {
-            (self.mixture, self.value) = (fewer, value);
-        }
-        n_live
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use ndarray::{Array1, Array2, array};
-
-    use super::*;
-
-    #[test]
-    fn what_has_no_cells_is_left_out_unless_that_costs_too_much() {
-        let x = Array2::from_shape_fn((40, 1), |(i, _)| 0.1 * i as f64 - 1.95);
-        let even = Array1::from_elem(40, 1.0 / 40.0);
-        let mut objective = Objective::new((x.view(), even.view()), (x.view(), even.view()), 0.5);
-        let mixture = Mixture {
-            covariance: Covariance::Diagonal,
-            log_alpha: array![-200.0, 0.0],
-            r: array![[3.0], [0.0]],
-            s: array![[1.0], [0.8]],
-        };
-        let value = objective.evaluate(&mixture).value;
-        let mut pruned = |value: f64| {
-            let (mixture, stop) = (mixture.clone(), Stop::Converged);
-            let mut descent = Descent { mixture, value, start_value: value, stop, iterations: 0 };
-            (descent.prune(&mut objective, 1e-3), descent.mixture.n_gaussians())
-        };
-        assert_eq!(pruned(value), (1, 1));
-        // As if the one without cells had been worth more than the tolerance.
-        assert_eq!(pruned(value - 0.01), (1, 2));
     }
 }

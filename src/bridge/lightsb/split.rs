@@ -1,23 +1,24 @@
-//! Gives Gaussians without cells a new place: half of a Gaussian that wants to be two.
+//! Revival: a Gaussian without cells takes half of a Gaussian that cannot represent its cells alone.
 
 use ndarray::{Array1, Array2};
 
 use crate::bridge::lightsb::mixture::Mixture;
 use crate::bridge::lightsb::objective::{Evaluation, Objective};
 
-/// Part of an equal share of the target below which a Gaussian counts as without cells.
+/// Fraction of an equal share of the target below which a Gaussian counts as without cells.
 pub(super) const LEAST_SHARE: f64 = 1e-2;
 
-/// Moves every Gaussian without cells next to one that gains most from being split, if that
-/// lowers the objective.
+/// Moves every Gaussian without cells next to one that gains most from a split. `None` if no
+/// Gaussian is empty or no move lowers the objective.
 ///
-/// Two halves of a Gaussian at the same place are as good as the whole. Moving them apart by
-/// `±δ` changes the objective by `½ δᵀ (C_x/ε² + (εS)⁻¹ − (εS)⁻¹ C_y (εS)⁻¹) δ` times its mass,
-/// where `C_x`, `C_y` are the covariances of the cells it is responsible for. At a stationary
-/// point the diagonal of that matrix is zero, since `S` is as good as a diagonal can be; its
-/// most negative direction is the tilt that one diagonal Gaussian cannot follow. Time
-/// `O((n_source + n_target) · n_gaussians · dim²)`.
+/// Two halves of a Gaussian in the same position are as good as the whole. To move them apart by ±δ
+/// changes the objective by `½ δᵀ (C_x/ε² + (εS)⁻¹ − (εS)⁻¹ C_y (εS)⁻¹) δ` times the mass, with the
+/// covariances `C_x` and `C_y` of the Gaussian's cells. At a stationary point the diagonal of this
+/// matrix is zero, because S is optimal among diagonal matrices. Its most negative direction is the
+/// correlation that one diagonal Gaussian cannot represent. Takes `O((n_source + n_target) K d²)`
+/// time.
 pub(super) fn revived(objective: &mut Objective<'_>, mixture: &Mixture) -> Option<Mixture> {
+    /// Lengths of the shift that are tried.
     const LENGTHS: [f64; 4] = [1.0, 0.5, 0.25, 0.1];
     let evaluation = objective.evaluate(mixture);
     let least = LEAST_SHARE / mixture.n_gaussians() as f64;
@@ -47,14 +48,18 @@ pub(super) fn revived(objective: &mut Objective<'_>, mixture: &Mixture) -> Optio
 
 /// How to split Gaussian `k`.
 struct Split {
+    /// The Gaussian that is split.
     k: usize,
+    /// The shift of one half.
     direction: Array1<f64>,
-    /// Mean of the source cells, where both halves stay as strong as each other.
+    /// Mean of the source cells, where both halves keep equal weights.
     anchor: Array1<f64>,
+    /// Decrease of the objective for a shift of unit length.
     gain: f64,
 }
 
 impl Split {
+    /// The best direction of a split.
     fn new(
         objective: &Objective<'_>,
         mixture: &Mixture,
@@ -62,13 +67,13 @@ impl Split {
         k: usize,
     ) -> Self {
         let epsilon = objective.epsilon();
-        let anchor = evaluation.source.mean_and_covariance(k).0;
-        let end = evaluation.target.mean_and_covariance(k).0;
+        let anchor = evaluation.source.cluster(k).mean;
+        let end = evaluation.target.cluster(k).mean;
         let (source, target) = objective.covariances(k, &anchor, &end);
         let inverse = mixture.covariance.matrix(evaluation.inverses.row(k), mixture.dim());
         let precision = inverse / epsilon;
         let source = source / (epsilon * epsilon);
-        // In units of the deviation that the Fisher information of `r` allows.
+        // In units of the standard error of `r` by its Fisher information.
         let information = &precision.diag() + &source.diag();
         let unit = information.mapv(|value| 1.0 / value.sqrt());
         let mut wish = precision.dot(&target).dot(&precision) - &precision - &source;
@@ -80,7 +85,7 @@ impl Split {
         Self { k, direction: direction * unit, anchor, gain }
     }
 
-    /// Makes Gaussian `into` one half and leaves the other half where the whole was.
+    /// Makes Gaussian `into` one half; the other half stays in the place of the whole.
     fn apply(&self, mixture: &mut Mixture, into: usize, length: f64, epsilon: f64) {
         let shift = &self.direction * length;
         let tilt = self.anchor.dot(&shift) / epsilon;
@@ -94,12 +99,13 @@ impl Split {
     }
 }
 
-/// The largest eigenvalue of a symmetric matrix and its eigenvector of length one, roughly, by
-/// power iteration; any direction near it will do.
+/// The largest eigenvalue of a symmetric matrix and its eigenvector of length one, by 60 power
+/// iterations. A rough direction is enough.
 fn largest_eigenvector(matrix: &Array2<f64>) -> (f64, Array1<f64>) {
+    /// Power iterations.
     const ROUNDS: usize = 60;
     let dim = matrix.nrows();
-    // Shifted by a bound on the spectrum, so that the largest is also the largest in size.
+    // A shift by a bound of the spectrum makes the largest eigenvalue also the largest in size.
     let bound = matrix.rows().into_iter().map(|row| row.mapv(f64::abs).sum()).fold(0.0, f64::max);
     let mut vector: Array1<f64> = (0..dim).map(|d| 1.0 + 0.1 * (d as f64).sin()).collect();
     vector /= vector.dot(&vector).sqrt();
@@ -120,6 +126,7 @@ mod tests {
 
     use super::*;
     use crate::bridge::lightsb::covariance::Covariance;
+    use crate::bridge::lightsb::start::Cells;
     use crate::rng::Seed;
 
     #[test]
@@ -164,7 +171,9 @@ mod tests {
             cell[1] = 0.9 * cell[0] + 0.4 * cell[1];
         }
         let even = Array1::from_elem(1000, 1e-3);
-        let mut objective = Objective::new((x.view(), even.view()), (y.view(), even.view()), 0.5);
+        let source = Cells { points: x.view(), weights: even.view() };
+        let target = Cells { points: y.view(), weights: even.view() };
+        let mut objective = Objective::new(source, target, 0.5);
         let mixture = Mixture {
             covariance: Covariance::Diagonal,
             log_alpha: array![0.0, -200.0],

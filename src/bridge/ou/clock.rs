@@ -3,36 +3,39 @@
 use crate::bridge::UnitTime;
 use crate::error::{Error, Result};
 
-/// The largest `|b|`: beyond it a cell keeps less than `e⁻¹⁰` of where it was, or a repelling
-/// reference leaves fewer than eight digits of what time is left on the clock.
+/// Largest |b|. Beyond it a cell keeps less than e⁻¹⁰ of its distance from the centre, or a
+/// repelling reference leaves fewer than eight digits of the remaining time.
 const MOST_PULL: f64 = 10.0;
 
-/// Below this `b` is zero to all digits.
+/// Below this |b| counts as zero: the transformation is the identity to all digits.
 const LEAST_PULL: f64 = 1e-100;
 
-/// For `dX = −b (X − m) dt + √ε dW` the process `Z = g(t) (X − m)` is Brownian motion of variance
-/// ε per unit of the time τ, if
+/// The transformation of an Ornstein-Uhlenbeck process to Brownian motion.
+///
+/// For `dX = −b (X − m) dt + √ε dW` the process `Z = g(t) (X − m)` is Brownian motion of variance ε
+/// per unit of the time τ, where
 ///
 /// ```text
 /// g(t) = √(b / sinh b) e^{b (t − ½)},    τ(t) = ∫₀ᵗ g² = (e^{2bt} − 1) / (e^{2b} − 1)
 /// ```
 ///
-/// for `d(e^{bt} (X − m)) = e^{bt} √ε dW`, and the factor is chosen so that `τ(1) = 1`: ε stays as
-/// it is, and with it every price a solver is given in the unit of ε. `b = 0` leaves `g = 1` and
-/// `τ = t`; `b` and `−b` are as smooth, and a negative one pushes cells away from m.
+/// because `d(e^{bt} (X − m)) = e^{bt} √ε dW`. The constant factor of g makes `τ(1) = 1`. ε is
+/// therefore the same in both coordinates, and with it every hyperparameter in the unit of ε. For b
+/// = 0, g = 1 and τ = t. A negative b pushes cells away from m.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Clock {
+pub(crate) struct Clock {
+    /// The pull b.
     pull: f64,
     /// `√(b / sinh b)`.
     middle: f64,
 }
 
 impl Clock {
-    /// For the pull `b` per unit of local time.
+    /// The clock for the pull b per unit of local time.
     ///
     /// # Errors
     /// [`Error::Parameter`] unless −10 ≤ `pull` ≤ 10.
-    pub fn new(pull: f64) -> Result<Self> {
+    pub(crate) fn new(pull: f64) -> Result<Self> {
         if !(-MOST_PULL..=MOST_PULL).contains(&pull) {
             let must = "between -10 and 10 over an interval";
             return Err(Error::Parameter { name: "pull", must, got: pull.to_string() });
@@ -42,24 +45,24 @@ impl Clock {
         Ok(Self { pull, middle })
     }
 
-    /// `b`.
-    pub fn pull(self) -> f64 {
+    /// The pull b.
+    pub(crate) fn pull(self) -> f64 {
         self.pull
     }
 
-    /// `g(t)`.
-    pub fn scale(self, t: UnitTime) -> f64 {
+    /// The scale `g(t)`.
+    pub(crate) fn scale(self, t: UnitTime) -> f64 {
         self.middle * (self.pull * (t.value() - 0.5)).exp()
     }
 
-    /// `τ(t)`, from 0 to 1.
-    pub fn time(self, t: UnitTime) -> UnitTime {
+    /// The transformed time `τ(t)`, from 0 to 1.
+    pub(crate) fn time(self, t: UnitTime) -> UnitTime {
         if t == UnitTime::END || self.pull.abs() <= 0.0 {
             return t;
         }
         let double = 2.0 * self.pull;
         let time = (double * t.value()).exp_m1() / double.exp_m1();
-        // Between 0 and 1 but for rounding.
+        // Rounding can move the quotient out of the interval from 0 to 1.
         UnitTime::new(time.clamp(0.0, 1.0)).unwrap_or(t)
     }
 }

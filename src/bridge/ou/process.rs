@@ -1,4 +1,4 @@
-//! The bridge for an Ornstein-Uhlenbeck reference, made of the Brownian one in its coordinates.
+//! The bridge for an Ornstein-Uhlenbeck reference, made from a Brownian bridge in its coordinates.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
@@ -12,34 +12,71 @@ use crate::rng::Seed;
 
 /// The bridge that differs least from `dX = −b (X − m) dt + √ε dW`.
 ///
-/// With `z = g(t) (x − m)` and τ of a [`Clock`], and the drift `b_in`, its Jacobian `J_in` and the
-/// score `s_in` of the bridge of `z`,
+/// Let `z = g(t) (x − m)` with
 ///
 /// ```text
-/// drift      −b (x − m) + g(t) b_in(z, τ(t))
-/// Jacobian   −b I + g(t)² J_in(z, τ(t))
-/// score      g(t) s_in(z, τ(t))
+/// g(t) = √(b / sinh b) e^{b (t − ½)},    τ(t) = (e^{2bt} − 1) / (e^{2b} − 1)
+/// ```
+///
+/// and let `b_Z`, `J_Z` and `s_Z` be the drift, its Jacobian and the score of the bridge of z,
+/// whose reference is Brownian. Then
+///
+/// ```text
+/// drift      −b (x − m) + g(t) b_Z(z, τ(t))
+/// Jacobian   −b I + g(t)² J_Z(z, τ(t))
+/// score      g(t) s_Z(z, τ(t))
 /// draw       m + z' / g(s),   z' drawn by the bridge of z from τ(t) to τ(s)
 /// ```
 ///
-/// since `x = m + z/g`, `g' = b g` and `dτ = g² dt`: the noise of `z` over g has the variance ε per
-/// unit of local time. A bridge without noise stays one. Costs what the bridge of `z` costs.
+/// because `x = m + z/g`, `g' = b g` and `dτ = g² dt`. The noise of z divided by g has variance ε
+/// per unit of local time; a bridge without noise remains one. Time and memory are those of the
+/// bridge of z.
+///
+/// ```
+/// use std::sync::Arc;
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, BridgeProblem, GaussianSolver, OuSolver, UnitTime};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Seed, Silent};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let cells = Snapshot::new(array![[-1.0], [0.0], [1.0]])?;
+/// let problem = BridgeProblem::new(cells.clone(), cells, Epsilon::new(0.2)?)?;
+/// let solver = OuSolver {
+///     inner: Arc::new(GaussianSolver {}),
+///     pull: 0.5,
+///     centre: array![0.0].into(),
+/// };
+/// let (bridge, _) = solver.fit(&problem, Seed(0), &mut Silent)?;
+/// assert_eq!(bridge.centre(), array![0.0]);
+/// // By symmetry the drift at the centre is zero.
+/// let drift = bridge.drift(array![[0.0]].view(), UnitTime::new(0.5)?)?;
+/// assert!(drift[[0, 0]].abs() < 1e-9);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct OuBridge {
+    /// The bridge of z.
     inner: Box<dyn Bridge>,
+    /// The coordinates of z.
     place: Place,
 }
 
-/// Where `z` is.
+/// The coordinates of z.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Place {
+    /// Scale and time.
     pub(super) clock: Clock,
+    /// The centre m, d numbers.
     pub(super) centre: Array1<f64>,
 }
 
 impl Place {
+    /// Checks the pull and the centre.
+    ///
     /// # Errors
-    /// [`Error::Shape`] if the centre does not have `dim` entries; [`Error::Parameter`] if one is
+    /// [`Error::Shape`] unless the centre has `dim` entries; [`Error::Parameter`] if an entry is
     /// not finite or the pull is out of its range.
     pub(super) fn new(pull: f64, centre: Array1<f64>, dim: usize) -> Result<Self> {
         let clock = Clock::new(pull)?;
@@ -54,38 +91,34 @@ impl Place {
         Ok(Self { clock, centre })
     }
 
-    /// `z` of each row of `x`.
+    /// z of each row of `x` (n × d) at local time t.
     fn points(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Array2<f64> {
         (&x - &self.centre) * self.clock.scale(t)
     }
 
-    /// The cells of a snapshot at `t`, as `z`.
+    /// The cells of a snapshot at local time t, in the coordinates z.
     pub(super) fn snapshot(&self, cells: &Snapshot, t: UnitTime) -> Result<Snapshot> {
         Snapshot::weighted(self.points(cells.points(), t), cells.marginal().to_owned())
     }
 }
 
 impl OuBridge {
-    /// `inner` is the bridge of `z`.
+    /// From `inner`, the bridge of z.
     pub(super) fn new(inner: Box<dyn Bridge>, place: Place) -> Self {
         Self { inner, place }
     }
 
-    /// The bridge of `z`, whose reference is Brownian.
+    /// The bridge of z, whose reference process is Brownian motion.
     pub fn inner(&self) -> &dyn Bridge {
         &*self.inner
     }
 
-    /// Scale and clock of `z`.
-    pub fn clock(&self) -> Clock {
-        self.place.clock
-    }
-
-    /// The centre m that the reference pulls to, `dim` numbers.
+    /// The centre m of the reference process, d numbers.
     pub fn centre(&self) -> ArrayView1<'_, f64> {
         self.place.centre.view()
     }
 
+    /// Compares the number of columns with the dimension.
     fn check(&self, x: ArrayView2<'_, f64>) -> Result<()> {
         let (expected, got) = (self.dim(), x.ncols());
         if expected == got {
@@ -169,27 +202,28 @@ impl Bridge for OuBridge {
         self.inner.plan_marginal()
     }
 
-    /// That of the bridge of z between the cells as z.
+    /// The coupling of the bridge of z, between the cells in the coordinates z.
     fn link(&self, source: &Snapshot, target: &Snapshot, seed: Seed) -> Result<Link> {
         let source = self.place.snapshot(source, UnitTime::START)?;
         let target = self.place.snapshot(target, UnitTime::END)?;
         self.inner.link(&source, &target, seed)
     }
 
-    /// As the bridge of z goes between the two places.
+    /// The pinned path of the bridge of z, between the two positions in the coordinates z.
     fn sample_pinned(
         &self,
         x: ArrayView2<'_, f64>,
         end: ArrayView2<'_, f64>,
-        (from, to): (UnitTime, UnitTime),
+        from: UnitTime,
+        to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
         self.check(x)?;
         self.check(end)?;
         let Place { clock, centre } = &self.place;
         let (z, goal) = (self.place.points(x, from), self.place.points(end, UnitTime::END));
-        let span = (clock.time(from), clock.time(to));
-        let drawn = self.inner.sample_pinned(z.view(), goal.view(), span, seed)?;
+        let (start, end) = (clock.time(from), clock.time(to));
+        let drawn = self.inner.sample_pinned(z.view(), goal.view(), start, end, seed)?;
         Ok(drawn / clock.scale(to) + centre)
     }
 

@@ -1,4 +1,4 @@
-//! A bridge for an Ornstein-Uhlenbeck reference as plain numbers: its coordinates and what is there.
+//! A bridge for an Ornstein-Uhlenbeck reference as plain numbers: its coordinates and its inner bridge.
 
 use ndarray::Array1;
 use serde::{Deserialize, Serialize};
@@ -15,14 +15,14 @@ use crate::error::Result;
 pub struct OuRecord {
     /// The pull b per unit of local time.
     pub pull: f64,
-    /// The centre m, `dim` numbers.
+    /// The centre m, d numbers.
     pub centre: Vec<f64>,
-    /// The bridge of the cells in the coordinates of the clock.
+    /// The bridge of the cells in the transformed coordinates.
     pub inner: Box<BridgeRecord>,
 }
 
 impl OuRecord {
-    /// The bridge these numbers belong to, between the snapshots of its problem.
+    /// The bridge of these numbers between the snapshots of its problem.
     ///
     /// # Errors
     /// As [`BridgeRecord::restore`].

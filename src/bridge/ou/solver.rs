@@ -1,4 +1,4 @@
-//! Finds bridges for an Ornstein-Uhlenbeck reference by a solver for a Brownian one.
+//! Solves for an Ornstein-Uhlenbeck reference with a solver for a Brownian reference.
 
 use std::sync::Arc;
 
@@ -10,35 +10,50 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// Solves for the reference `dX = −b (X − m) dt + √ε dW` with whatever solves for `√ε dW`.
+/// The Schrödinger bridge for the reference `dX = −b (X − m) dt + √ε dW`, by any solver for `dX =
+/// √ε dW`.
 ///
-/// Left alone such a cell forgets where it was as `e^{−bt}`, and a population of them settles at
-/// the variance `ε/2b` around m: a reference for cells that do not spread without end. The static
-/// problem is entropic transport with the cost
-/// `½ |y − m − e^{−b} (x − m)|² · 2b / (1 − e^{−2b})`. It differs from `½ |y − x|² · b / sinh b` by terms
-/// of x and of y alone, so where marginals are kept the plan is that of Brownian motion with
-/// `ε sinh b / b`; but the paths between the ends have the noise of ε. `b < 0` pushes away from m.
+/// A cell of the reference process keeps the fraction `e^{−bt}` of its distance from m, and a
+/// population settles at the variance `ε/2b` around m. The spread of cells therefore stays bounded.
+/// A negative b pushes cells away from m. The static problem is entropic transport with the cost
 ///
-/// The report is that of the inner solver, whose objective is in the coordinates of
-/// [`crate::bridge::Clock`]: not to be compared between different b.
+/// ```text
+/// ½ |y − m − e^{−b} (x − m)|² · 2b / (1 − e^{−2b})
+/// ```
 ///
-/// Costs what the inner solver costs.
+/// Up to terms of x alone and of y alone it equals `½ |y − x|² b / sinh b`. If both marginals are
+/// kept, the coupling is therefore that of Brownian motion with `ε sinh b / b`. The paths between
+/// the ends have noise ε and bend towards m (`docs/METHODS.md`, section 1).
+///
+/// The report is that of the inner solver. Its objective refers to the transformed coordinates; do
+/// not compare it between different b. Time and memory are those of the inner solver. [`OuBridge`]
+/// has an example.
+///
+/// ```
+/// use std::sync::Arc;
+/// use sbcell::bridge::{Choice, OuSolver, SinkhornSolver};
+///
+/// // Over the interval the reference keeps e^{-0.3} of a cell's distance from the centre.
+/// let inner = Arc::new(SinkhornSolver::default());
+/// let solver = OuSolver { inner, pull: 0.3, centre: Choice::Auto };
+/// assert!(solver.pull > 0.0);
+/// ```
 #[derive(Debug, Clone)]
 pub struct OuSolver {
-    /// What solves the Brownian problem.
+    /// The solver of the Brownian problem.
     pub inner: Arc<dyn BridgeSolver>,
     /// The pull b per unit of local time, between −10 and 10.
     pub pull: f64,
-    /// The centre m, one number for each dimension; if it is to be found, the middle between the
-    /// means of both snapshots.
+    /// The centre m, d numbers. `Auto`: half-way between the means of the two snapshots.
     pub centre: Choice<Array1<f64>>,
 }
 
 impl OuSolver {
-    /// As [`BridgeSolver::solve`], with the bridge as what it is.
+    /// As [`BridgeSolver::solve`], with the concrete type of the bridge.
     ///
     /// # Errors
-    /// As [`BridgeSolver::solve`].
+    /// As [`BridgeSolver::solve`]; [`crate::Error::Parameter`] or [`crate::Error::Shape`] if the
+    /// pull or the centre is out of its range.
     pub fn fit(
         &self,
         problem: &BridgeProblem,

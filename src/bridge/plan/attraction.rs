@@ -1,4 +1,4 @@
-//! Curves drawn towards the data: half-way between the snapshots most, at their ends not at all.
+//! Attraction of curves to the data: largest half-way between the snapshots, zero at both ends.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate, s};
 use rayon::prelude::*;
@@ -6,34 +6,42 @@ use rayon::prelude::*;
 use crate::error::{Error, Result};
 use crate::linalg::{product, product_nt, softmax_rows};
 
-/// Rows of one task; fixed, so that sums do not depend on the number of threads.
+/// Rows of one task. The size is fixed, so sums do not depend on the number of threads.
 const ROWS: usize = 64;
 
-/// Cells that curves are drawn to, at most: every so many of the cells of both snapshots.
+/// Largest number of cells that attract curves. If both snapshots have more, every k-th cell is
+/// used.
 const ANCHORS: usize = 4000;
 
-/// How curves are drawn to the cells of both snapshots.
+/// How the cells of both snapshots attract curves: strength and width of the kernel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Attraction {
-    /// Share of the way to the data that a curve is moved half-way, κ; 1 is all of it.
+    /// Fraction of the way to the data by which a curve moves half-way, κ; from 0 to 1.
     pub strength: f64,
-    /// Width of the Gaussian kernel whose mean over the cells is "the data" near a point, h, in the
-    /// units of the points.
+    /// Width h of the Gaussian kernel whose mean over the cells is "the data" near a point, in the
+    /// units of the points; > 0.
     pub width: f64,
 }
 
-/// An attraction with the cells it is to, less the centre of their bridge.
+/// An attraction with the cells, relative to the centre of their bridge.
 ///
-/// A curve c becomes `c + γ (m(c) − c)` with `γ = 4κ t(1−t)` and the kernel mean `m(x) = Σ_a w_a(x) a`, `w_a ∝
-/// exp(−‖x−a‖²/2h²)`; its velocity becomes `ċ + γ̇ (m(c) − c) + γ (J ċ − ċ)` with the Jacobian `J =
-/// Cov_w(a)/h²` of the kernel mean.
+/// A curve c becomes `c + γ (m(c) − c)` with `γ = 4κ t(1−t)` and the kernel mean `m(x) = Σ_a w_a(x)
+/// a`, `w_a ∝ exp(−‖x−a‖²/2h²)`. Its velocity becomes `ċ + γ̇ (m(c) − c) + γ (J ċ − ċ)` with the
+/// Jacobian `J = Cov_w(a)/h²` of the kernel mean. An evaluation takes `O(n_curves · n_anchors · d)`
+/// time.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Attracted {
+    /// Strength and width.
     pub(super) how: Attraction,
+    /// The cells that attract, n_anchors × d.
     anchors: Array2<f64>,
 }
 
 impl Attracted {
+    /// Selects the anchors.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if strength or width is out of its range.
     pub(super) fn new(
         how: Attraction,
         source: ArrayView2<'_, f64>,
@@ -50,7 +58,7 @@ impl Attracted {
         Ok(Self { how, anchors: all.slice(s![..;every, ..]).to_owned() })
     }
 
-    /// What is added to the places of curves at `t`.
+    /// The change of the positions of curves at t.
     pub(super) fn shift(&self, curves: &Array2<f64>, t: f64) -> Array2<f64> {
         let share = 4.0 * self.how.strength * t * (1.0 - t);
         if share <= 0.0 {
@@ -59,7 +67,7 @@ impl Attracted {
         self.by_rows(curves, curves, |kernel| (kernel.means - &kernel.at) * share)
     }
 
-    /// What is added to the velocities of curves at `t`.
+    /// The change of the velocities of curves at t.
     pub(super) fn speed(&self, curves: &Array2<f64>, speeds: &Array2<f64>, t: f64) -> Array2<f64> {
         let share = 4.0 * self.how.strength * t * (1.0 - t);
         let growing = 4.0 * self.how.strength * (1.0 - 2.0 * t);
@@ -74,7 +82,7 @@ impl Attracted {
         })
     }
 
-    /// `f` of the kernel means at the rows of `curves`, in chunks, in order.
+    /// `f` of the kernel means at the rows of `curves`, in chunks; results in order.
     fn by_rows(
         &self,
         curves: &Array2<f64>,
@@ -110,9 +118,13 @@ impl Attracted {
 
 /// Kernel weights and means at some points.
 struct Kernel {
+    /// Positions of the curves, k × d.
     at: Array2<f64>,
+    /// Weights of the anchors, k × n_anchors; rows sum to one.
     weights: Array2<f64>,
+    /// Kernel means, k × d.
     means: Array2<f64>,
+    /// Velocities of the curves without attraction, k × d.
     speeds: Array2<f64>,
 }
 

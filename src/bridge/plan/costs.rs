@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::geometry::{Cost, CostChoice, Ground};
 use crate::progress::Progress;
 
-/// Costs between all snapshots of a course, over all of its cells.
+/// Costs between all snapshots of a course. Neighbour graphs contain all of its cells.
 pub(in crate::bridge) fn course_ground(
     course: &Course,
     choice: &CostChoice,
@@ -20,14 +20,16 @@ pub(in crate::bridge) fn course_ground(
     choice.ground(&snapshots, progress)
 }
 
-/// Fits each interval of a course, by its number, with a cost over all cells of the course.
+/// Fits each interval of a course with a cost that is computed over all cells of the course. `fit`
+/// receives the number of the interval, its problem and its cost.
 pub(in crate::bridge) fn fit_course(
     course: &Course,
     choice: &CostChoice,
     progress: &mut dyn Progress,
     mut fit: impl FnMut(
         usize,
-        (&BridgeProblem, &dyn Cost),
+        &BridgeProblem,
+        &dyn Cost,
         &mut dyn Progress,
     ) -> Result<(Box<dyn Bridge>, FitReport)>,
 ) -> Result<Vec<(Box<dyn Bridge>, FitReport)>> {
@@ -35,12 +37,12 @@ pub(in crate::bridge) fn fit_course(
     let mut fitted = Vec::with_capacity(course.problems().len());
     for (k, problem) in course.problems().iter().enumerate() {
         let cost = ground.cost(k, k + 1, progress)?;
-        fitted.push(fit(k, (problem, &*cost), progress)?);
+        fitted.push(fit(k, problem, &*cost, progress)?);
     }
     Ok(fitted)
 }
 
-/// The cost between the two snapshots of a problem, over their cells alone.
+/// The cost between the two snapshots of a problem, computed over their cells alone.
 pub(in crate::bridge) fn cost_between(
     problem: &BridgeProblem,
     choice: &CostChoice,

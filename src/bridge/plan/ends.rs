@@ -1,4 +1,4 @@
-//! Cells that follow the movement of their neighbours from their own end of a pair, and may change ends.
+//! Bridges without means of two cells: cells follow their neighbours from one end of a pair.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
 use rand_chacha::ChaCha8Rng;
@@ -14,55 +14,69 @@ use crate::error::{Error, Result};
 use crate::geometry::{Epsilon, Lanes};
 use crate::rng::Seed;
 
-/// How cells end.
+/// How cells end in an [`EndsBridge`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ends {
-    /// Every cell follows its own displacement to the end: it does not reach the later snapshot, but a
-    /// cloud of the earlier one's width near it.
+    /// Every cell follows its own displacement to the end. It does not reach the later snapshot,
+    /// but a cloud near it with the width of the earlier one.
     Own,
-    /// At a uniform time every cell changes from its own end of the pair to that of its partner.
+    /// At a uniformly distributed time every cell jumps from its own end of the pair to the end of
+    /// its partner.
     Switched,
 }
 
-/// The process that keeps the width of both snapshots: no place is a mean of two cells.
+/// The process that preserves the width of both snapshots: no position is a mean of two cells.
 ///
-/// Source cell i is at `x_i + t D_i`; its partner j at `y_j − (1−t) E_j`, where D and E are displacements
-/// that neighbours share. With [`Ends::Switched`] a cell is on the first curve until a time that is
-/// uniform in [0, 1], then jumps to the second one, so that `X_t` has the law of the first curves with
-/// share 1−t and of the second with share t; with [`Ends::Own`] it stays on the first.
+/// Source cell i is at `x_i + t D_i`, its partner j at `y_j − (1−t) E_j`. D and E are displacements
+/// that neighbouring cells share. With [`Ends::Switched`] a cell is on the first curve until a time
+/// that is uniform in [0, 1], and then jumps to the second curve. `X_t` has the distribution of the
+/// first curves with probability 1−t and of the second with probability t. With [`Ends::Own`] cells
+/// stay on the first curve.
 ///
-/// The drift at x is the velocity of the curve that is nearest at that time, averaged by mass where
-/// several are equally near: what moves cells between jumps. Jumps are in the draws, not in the drift.
-/// There is no noise, so that the Jacobian is zero. Time `3 (n + m) dim` flops for each point.
+/// The drift at x is the velocity of the curve that is nearest at this time, averaged by mass if
+/// several are equally near: the movement between jumps. Jumps are in the draws, not in the drift.
+/// There is no noise, and the Jacobian is zero. A point takes `3 (n + m) d` flops.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EndsBridge {
+    /// Source cells, n × d.
     source: Array2<f64>,
+    /// Target cells, m × d.
     target: Array2<f64>,
+    /// Displacements D of the source cells.
     forward: Array2<f64>,
+    /// Displacements E of the target cells.
     backward: Array2<f64>,
+    /// The pairs.
     coupling: Coupling,
+    /// Marginals of the coupling (source, target).
     masses: (Vec<f64>, Vec<f64>),
+    /// How cells end.
     ends: Ends,
+    /// ε of the problem.
     epsilon: Epsilon,
+    /// Source marginal of the coupling, if it was relaxed.
     plan_marginal: Option<Array1<f64>>,
 }
 
 impl EndsBridge {
-    /// Between the cells of `snapshots`, paired by `coupling`, with the displacements `(D, E)`: one row
-    /// for each source cell, and for each target cell the displacement that brought it there.
+    /// Between the cells of `source` and `target`, paired by `coupling`. `forward` are the
+    /// displacements D, one row for each source cell. `backward` are the displacements E that
+    /// brought each target cell to its position.
     ///
     /// # Errors
     /// [`Error::Shape`] if numbers of cells or dimensions differ; [`Error::Parameter`] if a
     /// displacement is not finite.
     pub fn new(
-        snapshots: (&Snapshot, &Snapshot),
+        source: &Snapshot,
+        target: &Snapshot,
         coupling: Coupling,
-        displacements: (Array2<f64>, Array2<f64>),
-        (ends, epsilon): (Ends, Epsilon),
+        forward: Array2<f64>,
+        backward: Array2<f64>,
+        ends: Ends,
+        epsilon: Epsilon,
     ) -> Result<Self> {
-        let (source, target) = (snapshots.0.points().to_owned(), snapshots.1.points().to_owned());
-        let (forward, backward) = displacements;
+        let (source, target) = (source.points().to_owned(), target.points().to_owned());
         let (n, m) = coupling.shape();
         for (what, unit, expected, got) in [
             ("the plan", "source cells", source.nrows(), n),
@@ -97,7 +111,8 @@ impl EndsBridge {
         })
     }
 
-    /// Says that the plan was free to leave the source's marginal; all growth is then at the start.
+    /// States that the coupling may deviate from the source marginal. All growth then takes place
+    /// at the start.
     #[must_use]
     pub fn relaxed(mut self) -> Self {
         let shares = Array1::from(self.masses.0.clone());
@@ -106,20 +121,21 @@ impl EndsBridge {
         self
     }
 
-    /// The curves at `t`: those of the source cells, then those of the target cells.
+    /// The curves at t: those of the source cells, then those of the target cells.
     fn places(&self, t: f64) -> Lanes {
         let own = &self.source + &(&self.forward * t);
         let others = &self.target - &(&self.backward * (1.0 - t));
         Lanes::new(concatenate![Axis(0), own, others].view())
     }
 
-    /// How much of the population is on each curve at `t`.
+    /// The fraction of the population on each curve at t.
     fn weights(&self, t: f64) -> Vec<f64> {
         let later = if self.ends == Ends::Switched { t } else { 0.0 };
         let own = self.masses.0.iter().map(|mass| mass * (1.0 - later));
         own.chain(self.masses.1.iter().map(|mass| mass * later)).collect()
     }
 
+    /// The velocity of a curve.
     fn velocity(&self, curve: usize) -> ArrayView1<'_, f64> {
         match curve.checked_sub(self.source.nrows()) {
             None => self.forward.row(curve),
@@ -127,8 +143,8 @@ impl EndsBridge {
         }
     }
 
-    /// For each row of `x` the curves that are nearest at `t`, with their weights; `work` in chunks of
-    /// fixed size, in order.
+    /// Calls `work` with the curves that are nearest at t and their weights for each row of `x`, in
+    /// chunks of fixed size; results in order.
     fn nearest<T: Send>(
         &self,
         x: ArrayView2<'_, f64>,
@@ -154,6 +170,7 @@ impl EndsBridge {
             .collect()
     }
 
+    /// Compares the number of columns with the dimension.
     fn check(&self, x: ArrayView2<'_, f64>) -> Result<()> {
         let (expected, got) = (self.dim(), x.ncols());
         if expected == got {
@@ -162,12 +179,13 @@ impl EndsBridge {
         Err(Error::Shape { what: "x", unit: "columns", expected, got })
     }
 
-    /// Where a cell on `curve` at `from` is at `to`.
+    /// The position at `to` of a cell that is on `curve` at `from`.
     fn carry(
         &self,
         x: ArrayView1<'_, f64>,
         curve: usize,
-        (from, to): (f64, f64),
+        from: f64,
+        to: f64,
         stream: &mut ChaCha8Rng,
     ) -> Array1<f64> {
         let on = |curve| &x + &(&self.velocity(curve) * (to - from));
@@ -193,7 +211,7 @@ impl EndsBridge {
     }
 }
 
-/// The places of least square among those of positive weight, with shares by weight.
+/// The positions with the smallest square among those of positive weight, with shares by weight.
 fn nearest_of(squares: &[f64], weights: &[f64]) -> Vec<(usize, f64)> {
     let there = || squares.iter().zip(weights).enumerate().filter(|entry| *entry.1.1 > 0.0);
     let least = there().map(|entry| *entry.1.0).fold(f64::INFINITY, f64::min);
@@ -214,7 +232,7 @@ impl Bridge for EndsBridge {
         self.epsilon
     }
 
-    /// Its own pairs.
+    /// The pairs of this bridge.
     fn link(&self, _: &Snapshot, _: &Snapshot, _: Seed) -> Result<Link> {
         Link::pairs(self.coupling.clone())
     }
@@ -223,6 +241,7 @@ impl Bridge for EndsBridge {
         0.0
     }
 
+    /// The velocity of the nearest curves, averaged by weight.
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         self.check(x)?;
         let chunks = self.nearest(x, t.value(), |_, rows, near| {
@@ -237,12 +256,13 @@ impl Bridge for EndsBridge {
         Ok(stacked(&chunks, x.dim()))
     }
 
+    /// Zero: the drift is constant around each curve.
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, _t: UnitTime) -> Result<Array2<f64>> {
         self.check(x)?;
         Ok(Array2::zeros((self.dim(), self.dim())))
     }
 
-    /// Goes on along the nearest curve, and changes ends by chance.
+    /// Continues on the nearest curve and jumps with the probability of the remaining time.
     fn sample_transition(
         &self,
         x: ArrayView2<'_, f64>,
@@ -254,8 +274,8 @@ impl Bridge for EndsBridge {
         if from.until(to)? < f64::MIN_POSITIVE {
             return Ok(x.to_owned());
         }
-        let span = (from.value(), to.value());
-        let chunks = self.nearest(x, span.0, |chunk, rows, near| {
+        let (from, to) = (from.value(), to.value());
+        let chunks = self.nearest(x, from, |chunk, rows, near| {
             let mut stream = seed.stream("ends/transition", chunk as u64);
             let mut there = Array2::zeros(rows.dim());
             for ((mut place, row), near) in there.rows_mut().into_iter().zip(rows.rows()).zip(near)
@@ -269,7 +289,7 @@ impl Bridge for EndsBridge {
                         break;
                     }
                 }
-                place.assign(&self.carry(row, curve, span, &mut stream));
+                place.assign(&self.carry(row, curve, from, to, &mut stream));
             }
             there
         });
@@ -280,6 +300,7 @@ impl Bridge for EndsBridge {
         self.plan_marginal.as_ref().map(|shares| shares.view())
     }
 
+    /// 1 at every time after the start for a relaxed coupling, else t.
     fn growth_by(&self, t: UnitTime) -> f64 {
         let at_once = self.plan_marginal.is_some() && t.value() > 0.0;
         if at_once { 1.0 } else { t.value() }
@@ -317,23 +338,23 @@ pub struct EndsRecord {
     pub epsilon: f64,
     /// How cells end.
     pub ends: Ends,
-    /// Whether the plan was free to leave the source's marginal.
+    /// Whether the coupling may deviate from the source marginal.
     #[serde(default)]
     pub relaxed: bool,
-    /// The source cell of each pair, counted from zero.
+    /// Source cell of each pair, counted from zero.
     pub source: Vec<u32>,
-    /// The target cell of each pair, counted from zero.
+    /// Target cell of each pair, counted from zero.
     pub target: Vec<u32>,
-    /// The mass of each pair.
+    /// Mass of each pair.
     pub mass: Vec<f64>,
     /// Displacement of each source cell.
     pub forward: Vec<Vec<f64>>,
-    /// Displacement that brought each target cell where it is.
+    /// Displacement that brought each target cell to its position.
     pub backward: Vec<Vec<f64>>,
 }
 
 impl EndsRecord {
-    /// The bridge these numbers belong to, between the snapshots of its problem.
+    /// The bridge of these numbers between the snapshots of its problem.
     ///
     /// # Errors
     /// As [`BridgeRecord::restore`].
@@ -346,11 +367,11 @@ impl EndsRecord {
         }
         let pairs = (0..self.source.len())
             .map(|p| (self.source[p] as usize, self.target[p] as usize, self.mass[p]));
-        let coupling = Coupling::new((source.n_cells(), target.n_cells()), pairs)?;
+        let coupling = Coupling::new(source.n_cells(), target.n_cells(), pairs)?;
         let forward = table("forward", &self.forward, self.dim)?;
-        let displacements = (forward, table("backward", &self.backward, self.dim)?);
-        let how = (self.ends, Epsilon::new(self.epsilon)?);
-        let bridge = EndsBridge::new((source, target), coupling, displacements, how)?;
+        let backward = table("backward", &self.backward, self.dim)?;
+        let (ends, epsilon) = (self.ends, Epsilon::new(self.epsilon)?);
+        let bridge = EndsBridge::new(source, target, coupling, forward, backward, ends, epsilon)?;
         Ok(if self.relaxed { bridge.relaxed() } else { bridge })
     }
 }

@@ -1,4 +1,4 @@
-//! The noise of the paths of a plan: none, equal in all directions, or with a covariance.
+//! The noise of paths: none, equal in all directions, or with a covariance.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -9,23 +9,30 @@ use crate::linalg::{Cholesky, product};
 /// Noise per unit of local time.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Noise {
-    /// Paths are curves.
+    /// Without noise: paths are curves.
     None,
-    /// Of this variance in every direction.
+    /// This variance in every direction.
     Even(f64),
-    /// Of a covariance.
+    /// A covariance.
     Shaped(Shape),
 }
 
-/// A positive definite covariance with its factor and inverse.
+/// A positive definite covariance with its Cholesky factor and its inverse.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Shape {
+    /// The covariance Γ, d × d.
     pub(super) covariance: Array2<f64>,
+    /// Its Cholesky factor.
     cholesky: Cholesky,
+    /// Its inverse.
     inverse: Array2<f64>,
 }
 
 impl Shape {
+    /// Decomposes a covariance. Takes `O(d³)` time.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] unless it is finite and positive definite.
     pub(super) fn new(covariance: Array2<f64>) -> Result<Self> {
         let finite = covariance.iter().all(|value| value.is_finite());
         let cholesky = finite.then(|| Cholesky::new(covariance.view())).flatten();
@@ -44,6 +51,7 @@ impl Shape {
 }
 
 impl Noise {
+    /// Whether there is no noise.
     pub(super) fn is_none(&self) -> bool {
         match self {
             Self::None => true,
@@ -52,7 +60,8 @@ impl Noise {
         }
     }
 
-    /// `Γ⁻¹ c / time` for parts c, with the covariance Γ of this noise; not for none.
+    /// `Γ⁻¹ c / time` for parts c, with the covariance Γ of this noise. Without noise the parts are
+    /// returned unchanged.
     pub(super) fn over(&self, parts: &Parts, time: f64) -> Parts {
         parts.map(|part| match self {
             Self::None => part.clone(),
@@ -61,7 +70,7 @@ impl Noise {
         })
     }
 
-    /// Points in coordinates in which the noise is the same in every direction, up to its size.
+    /// Points in coordinates in which the noise is equal in every direction, up to its size.
     pub(super) fn evened(&self, points: ArrayView2<'_, f64>) -> Array2<f64> {
         let mut evened = points.to_owned();
         if let Self::Shaped(shape) = self {

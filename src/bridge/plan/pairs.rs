@@ -1,4 +1,4 @@
-//! The pairs of a plan and the curves they move on: each a sum of parts of its two cells.
+//! The pairs of a coupling and their curves: each position is a sum of parts of the two cells.
 
 use ndarray::{Array1, Array2};
 
@@ -6,71 +6,85 @@ use crate::bridge::plan::attraction::Attracted;
 use crate::error::{Error, Result};
 use crate::linalg::product;
 
-/// The pairs of a plan with the places of their cells, less the mean of the target; by source.
+/// The pairs of a coupling with the positions of their cells relative to the centre; sorted by
+/// source cell.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Pairs {
+    /// Positions of the source cells, n × d.
     pub(super) source: Array2<f64>,
+    /// Positions of the target cells, m × d.
     pub(super) target: Array2<f64>,
+    /// Source cell of each pair.
     pub(super) sources: Vec<u32>,
+    /// Target cell of each pair.
     pub(super) targets: Vec<u32>,
+    /// Mass of each pair.
     pub(super) masses: Vec<f64>,
+    /// The bend of the curves.
     pub(super) bend: Option<Bend>,
-    /// How much of the bend each pair takes.
+    /// Factor φ of the bend of each pair.
     pub(super) factors: Vec<f64>,
-    /// What draws the curves to the data.
+    /// The attraction of the curves to the data.
     pub(super) attracted: Option<Attracted>,
 }
 
-/// One pair of a plan.
+/// One pair of a coupling.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(in crate::bridge) struct Pair {
-    /// Its source cell.
+    /// Source cell.
     pub(in crate::bridge) i: usize,
-    /// Its target cell.
+    /// Target cell.
     pub(in crate::bridge) j: usize,
+    /// Mass.
     pub(in crate::bridge) mass: f64,
     /// φ, see [`Bend`].
     pub(in crate::bridge) factor: f64,
 }
 
-/// How far the curves leave and reach their cells off the straight line.
+/// Velocities at both ends of a path, relative to the straight line.
 ///
-/// The pair of cells i and j is at `(1−t) x_i + t y_j + φ (t(1−t)² a_i − t²(1−t) b_j)`, the cubic whose
-/// velocity is `y_j − x_i + φ a_i` at the start and `y_j − x_i + φ b_j` at the end, where φ is a number
-/// of the pair: 0 for a straight line.
+/// The pair of cells i and j is at `(1−t) x_i + t y_j + φ (t(1−t)² a_i − t²(1−t) b_j)`. This is the
+/// cubic whose velocity is `y_j − x_i + φ a_i` at the start and `y_j − x_i + φ b_j` at the end. φ
+/// is a number of the pair: 0 for a straight line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bend {
-    /// `a_i`: velocity at the start less that of the straight line, `(n_source, dim)`.
+    /// `a_i`: velocity at the start less that of the straight line, n_source × d.
     pub source: Array2<f64>,
-    /// `b_j`: velocity at the end less that of the straight line, `(n_target, dim)`.
+    /// `b_j`: velocity at the end less that of the straight line, n_target × d.
     pub target: Array2<f64>,
 }
 
-/// Something of a pair that is the sum of a part of its source and one of its target cell, of φ
-/// times such a sum, and of a part of its own.
+/// A quantity of each pair that is the sum of a part of its source cell and a part of its target
+/// cell, of φ times such a sum, and of a part of its own. Products with such quantities take time
+/// for each cell and not for each pair.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Parts {
+    /// The parts of the cells.
     pub(super) ends: Both,
+    /// The parts of the cells that are multiplied by φ.
     pub(super) bends: Option<Both>,
-    /// One row for each pair.
+    /// The part of the pair itself, one row for each pair.
     pub(super) own: Option<Array2<f64>>,
 }
 
 /// One row for each source cell, and one for each target cell.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Both {
+    /// Rows of the source cells.
     pub(super) source: Array2<f64>,
+    /// Rows of the target cells.
     pub(super) target: Array2<f64>,
 }
 
 impl Both {
+    /// `f` of both arrays.
     pub(super) fn map(&self, f: impl Fn(&Array2<f64>) -> Array2<f64>) -> Self {
         Self { source: f(&self.source), target: f(&self.target) }
     }
 }
 
 impl Parts {
-    /// `f` of all rows; `f` must be linear.
+    /// `f` of all arrays; `f` must be linear.
     pub(super) fn map(&self, f: impl Fn(&Array2<f64>) -> Array2<f64>) -> Self {
         Self {
             ends: self.ends.map(&f),
@@ -81,9 +95,14 @@ impl Parts {
 }
 
 impl Pairs {
-    /// Of pairs sorted by source cell, then target cell, then φ.
+    /// From pairs sorted by source cell, then target cell, then φ.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for pairs out of order or repeated, a cell that does not exist, a mass
+    /// that is not finite and > 0, or no pair.
     pub(super) fn new(
-        (source, target): (Array2<f64>, Array2<f64>),
+        source: Array2<f64>,
+        target: Array2<f64>,
         all: impl IntoIterator<Item = Pair>,
     ) -> Result<Self> {
         let refuse = |must, got: String| Err(Error::Parameter { name: "the coupling", must, got });
@@ -101,7 +120,7 @@ impl Pairs {
         for pair in all {
             let Pair { i, j, mass, factor } = pair;
             if i >= pairs.source.nrows() || j >= pairs.target.nrows() {
-                return refuse("pairs of cells that are there", format!("({i}, {j})"));
+                return refuse("pairs of cells that exist", format!("({i}, {j})"));
             }
             if !(0.0 < mass && mass < f64::INFINITY && factor.is_finite()) {
                 return refuse("masses that are finite and > 0", mass.to_string());
@@ -110,7 +129,10 @@ impl Pairs {
                 (last.i, last.j) < (i, j) || ((last.i, last.j) == (i, j) && last.factor < factor)
             });
             if !later {
-                return refuse("pairs by source, then target", format!("({i}, {j}) too late"));
+                return refuse(
+                    "pairs sorted by source, then target",
+                    format!("({i}, {j}) out of order"),
+                );
             }
             last = Some(pair);
             pairs.sources.push(i as u32);
@@ -129,7 +151,7 @@ impl Pairs {
         (self.sources[p] as usize, self.targets[p] as usize, self.factors[p])
     }
 
-    /// The pairs of the source cell of pair `p`, which is its first.
+    /// The pairs of the same source cell as pair `p`, which is its first.
     pub(super) fn of_same_source(&self, p: usize) -> std::ops::Range<usize> {
         let source = self.sources[p];
         p..p + self.sources[p..].partition_point(|&other| other <= source)
@@ -149,17 +171,17 @@ impl Pairs {
         sum
     }
 
-    /// One row for each pair: the sum of its parts.
+    /// The sum of the parts of every pair, one row for each.
     pub(super) fn sums(&self, parts: &Parts) -> Array2<f64> {
         let mut sums = Array2::zeros((self.sources.len(), self.source.ncols()));
         for (p, mut row) in sums.rows_mut().into_iter().enumerate() {
             row.assign(&self.sum(parts, p));
         }
-        // Adding zero makes the two zeros equal.
+        // Adding zero turns −0 into 0, so that equal positions have equal bits.
         sums + 0.0
     }
 
-    /// `Σ_p w_p (parts of p)` for shares of pairs.
+    /// `Σ_p w_p (parts of p)` for shares w of pairs.
     pub(super) fn mean(parts: &Parts, shares: &AllShares) -> Array2<f64> {
         let sum = |shares: &Shares, both: &Both| {
             product(shares.source.view(), both.source.view())
@@ -175,14 +197,14 @@ impl Pairs {
         mean
     }
 
-    /// Where pairs are at `t`.
+    /// Positions of the pairs at t.
     pub(super) fn places(&self, t: f64) -> Parts {
         let mut parts = self.places_of_cubics(t);
         parts.own = self.shift(&parts, t);
         parts
     }
 
-    /// How fast the curves go at `t`: the derivative of [`Pairs::places`].
+    /// Velocities of the curves at t, the derivative of [`Pairs::places`].
     pub(super) fn velocities(&self, t: f64) -> Parts {
         let mut parts = self.velocities_of_cubics(t);
         parts.own = self.attracted.as_ref().map(|attracted| {
@@ -192,14 +214,14 @@ impl Pairs {
         parts
     }
 
-    /// `y_j − x_i`: how fast straight lines go.
+    /// Velocities of straight lines, `y_j − x_i`.
     pub(super) fn velocities_of_lines(&self) -> Parts {
         let ends = Both { source: -&self.source, target: self.target.clone() };
         Parts { ends, bends: None, own: None }
     }
 
-    /// `g_p = c_p + (1−t) ċ_p` for curves `c_p`: Brownian bridges around them are drawn by
-    /// `(g_p − x)/(1−t)`. Straight lines are drawn to their target, `g_p = y_j`.
+    /// `g_p = c_p + (1−t) ċ_p` for the curves `c_p`. The drift of a Brownian bridge around a curve
+    /// is `(g_p − x)/(1−t)`. For straight lines `g_p = y_j`.
     pub(super) fn goals(&self, t: f64) -> Parts {
         let left = 1.0 - t;
         let of_target = -2.0 * t * left * left;
@@ -212,21 +234,24 @@ impl Pairs {
         parts
     }
 
+    /// Positions without attraction.
     fn places_of_cubics(&self, t: f64) -> Parts {
         let left = 1.0 - t;
         self.parts((left, t), (t * left * left, -t * t * left))
     }
 
+    /// Velocities without attraction.
     fn velocities_of_cubics(&self, t: f64) -> Parts {
         self.parts((-1.0, 1.0), ((1.0 - t) * (1.0 - 3.0 * t), t * (3.0 * t - 2.0)))
     }
 
-    /// What attraction adds to curves at `t`.
+    /// The change of positions by attraction at t.
     fn shift(&self, cubics: &Parts, t: f64) -> Option<Array2<f64>> {
         let attracted = self.attracted.as_ref()?;
         Some(attracted.shift(&self.sums(cubics), t))
     }
 
+    /// Parts with these factors of source and target cells, and of the two bends.
     fn parts(&self, ends: (f64, f64), bends: (f64, f64)) -> Parts {
         Parts {
             ends: Both { source: &self.source * ends.0, target: &self.target * ends.1 },
@@ -244,20 +269,23 @@ impl Pairs {
 pub(super) struct AllShares {
     /// Summed over the pairs of each cell.
     pub(super) plain: Shares,
-    /// Times φ; of no row if nothing is bent.
+    /// The same times φ; without rows if no curve is bent.
     pub(super) bent: Shares,
-    /// Of each pair, `(k, n_pairs)`; of no row if pairs have nothing of their own.
+    /// For each pair, k × n_pairs; without rows if pairs have no part of their own.
     pub(super) own: Array2<f64>,
 }
 
-/// Shares summed over the pairs of each source and of each target cell: `(k, n)` and `(k, m)`.
+/// Shares summed over the pairs of each source cell and of each target cell: k × n and k × m.
 #[derive(Debug, Clone)]
 pub(super) struct Shares {
+    /// Shares of the source cells, k × n.
     pub(super) source: Array2<f64>,
+    /// Shares of the target cells, k × m.
     pub(super) target: Array2<f64>,
 }
 
 impl AllShares {
+    /// Zeros for `rows` points.
     pub(super) fn none(rows: usize, pairs: &Pairs) -> Self {
         let of = |rows| Shares {
             source: Array2::zeros((rows, pairs.source.nrows())),
@@ -272,7 +300,7 @@ impl AllShares {
     }
 
     /// Adds the shares of all pairs at one row.
-    pub(super) fn add(&mut self, (row, pairs): (usize, &Pairs), shares: &[f64]) {
+    pub(super) fn add(&mut self, row: usize, pairs: &Pairs, shares: &[f64]) {
         for (p, share) in shares.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
             let (i, j, factor) = pairs.of(p);
             self.plain.source[[row, i]] += share;

@@ -1,4 +1,4 @@
-//! Which pair of a plan a cell at a place and time belongs to.
+//! The probability that a cell at a position and time belongs to each pair of a coupling.
 
 use ndarray::{ArrayView2, Axis};
 
@@ -10,34 +10,40 @@ use crate::linalg::{product_nt, softmax_rows};
 /// The shares `w_p(x)` of the pairs p at one local time.
 #[derive(Debug)]
 pub(super) struct Posterior<'a> {
+    /// The pairs.
     pairs: &'a Pairs,
+    /// The noise of their paths.
     noise: &'a Noise,
+    /// How shares are computed at this time.
     how: How,
 }
 
+/// How shares are computed.
 #[derive(Debug)]
 enum How {
-    /// The pairs nearest to x at this time, by their masses; places of all pairs.
+    /// The pairs nearest to x at this time share by mass; positions of all pairs.
     Nearest(Lanes),
-    /// `w_p ∝ exp(c_p + x·s_p)` with the slopes `s_p` in parts, among the pairs of
-    /// the nearest source cells only if there is a `nearest`.
+    /// `w_p ∝ exp(c_p + x·s_p)` with the slopes `s_p` in parts. With `nearest`, only the pairs of
+    /// the nearest source cells have a share.
     Weighted { slopes: Box<Parts>, constants: Vec<f64>, nearest: Option<NearestCells> },
 }
 
-/// The source cells that have pairs, and their places where the noise is even.
+/// The source cells that have pairs, at positions in coordinates in which the noise is equal in
+/// every direction.
 #[derive(Debug)]
 struct NearestCells {
+    /// Positions of the cells.
     places: Lanes,
-    /// The first pair of each.
+    /// The first pair of each cell.
     cells: Vec<u32>,
 }
 
 impl<'a> Posterior<'a> {
-    /// At local time `t` in [0, 1], of paths with this noise.
+    /// At local time t in [0, 1], for paths with this noise.
     ///
-    /// With noise of covariance Γ `w_p ∝ π_p N(x; c_p(t), t(1−t) Γ)`, where `c_p` is the curve of
-    /// the pair. For t → 0 the nearest source cell is certain, and among its pairs `w_p ∝ π_p
-    /// exp((x−x_i)·Γ⁻¹(y_j−x_i))`. Without noise, or at `t = 1`, the nearest pairs share by masses.
+    /// With noise of covariance Γ, `w_p ∝ π_p N(x; c_p(t), t(1−t) Γ)`, where `c_p` is the curve of
+    /// the pair. For t → 0 the nearest source cell is certain, and its pairs have `w_p ∝ π_p
+    /// exp((x−x_i)·Γ⁻¹(y_j−x_i))`. Without noise, or at t = 1, the nearest pairs share by mass.
     pub(super) fn new(pairs: &'a Pairs, t: f64, noise: &'a Noise) -> Self {
         let spread = t * (1.0 - t);
         if spread > 0.0 && !noise.is_none() {
@@ -75,8 +81,8 @@ impl<'a> Posterior<'a> {
         Self { pairs, noise, how: How::Weighted { slopes: Box::new(slopes), constants, nearest } }
     }
 
-    /// The parts of `∂ ln w_p/∂x`, less what is the same for all pairs; `None` where shares do not
-    /// change with x.
+    /// The parts of `∂ ln w_p/∂x`, less a part that is the same for all pairs. `None` if shares do
+    /// not change with x.
     pub(super) fn slopes(&self) -> Option<&Parts> {
         match &self.how {
             How::Nearest(_) => None,
@@ -84,25 +90,29 @@ impl<'a> Posterior<'a> {
         }
     }
 
-    /// Calls `visit` with the number of each row of `x` and the shares of all pairs there.
+    /// Calls `visit` with the number of each row of `x` and the shares of all pairs there. Takes `2
+    /// k (n + m) d` flops and an exponential for each pair and row (weighted), or `3 d` flops for
+    /// each pair and row (nearest).
     pub(super) fn each_row(&self, x: ArrayView2<'_, f64>, visit: impl FnMut(usize, &[f64])) {
         match &self.how {
             How::Nearest(places) => self.each_nearest(x, places, visit),
             How::Weighted { slopes, constants, nearest } => {
-                self.each_weighted(x, (slopes, constants), nearest.as_ref(), visit);
+                self.each_weighted(x, slopes, constants, nearest.as_ref(), visit);
             }
         }
     }
 
+    /// Shares by weights, with matrix products for all cells.
     fn each_weighted(
         &self,
         x: ArrayView2<'_, f64>,
-        (slopes, constants): (&Parts, &[f64]),
+        slopes: &Parts,
+        constants: &[f64],
         nearest: Option<&NearestCells>,
         mut visit: impl FnMut(usize, &[f64]),
     ) {
         if let Some(nearest) = nearest {
-            self.each_at_start(x, (slopes, constants), nearest, visit);
+            self.each_at_start(x, slopes, constants, nearest, visit);
             return;
         }
         let along =
@@ -133,11 +143,12 @@ impl<'a> Posterior<'a> {
         }
     }
 
-    /// The shares at the start, where only pairs of the nearest source cells have any.
+    /// Shares at the start, where only the pairs of the nearest source cells have one.
     fn each_at_start(
         &self,
         x: ArrayView2<'_, f64>,
-        (slopes, constants): (&Parts, &[f64]),
+        slopes: &Parts,
+        constants: &[f64],
         nearest: &NearestCells,
         mut visit: impl FnMut(usize, &[f64]),
     ) {
@@ -165,6 +176,7 @@ impl<'a> Posterior<'a> {
         }
     }
 
+    /// Shares of the nearest pairs by mass.
     fn each_nearest(
         &self,
         x: ArrayView2<'_, f64>,
@@ -186,6 +198,7 @@ impl<'a> Posterior<'a> {
     }
 }
 
+/// Scales shares to sum to one.
 fn normalise(shares: &mut [f64]) {
     let total: f64 = shares.iter().sum();
     for share in shares {

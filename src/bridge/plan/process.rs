@@ -1,4 +1,4 @@
-//! The bridge of a plan: cells go to their partners on Brownian bridges or on straight lines.
+//! The bridge of a coupling: cells move to their partners on Brownian bridges or on curves.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, s};
 use rand_chacha::ChaCha8Rng;
@@ -6,9 +6,8 @@ use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::plan::attraction::{Attracted, Attraction};
-use crate::bridge::plan::noise::{Noise, Shape};
-use crate::bridge::plan::pairs::{AllShares, Bend, Both, Pair, Pairs, Parts};
+use crate::bridge::plan::noise::Noise;
+use crate::bridge::plan::pairs::{AllShares, Both, Pair, Pairs, Parts};
 use crate::bridge::plan::posterior::Posterior;
 use crate::bridge::plan::record::PlanRecord;
 use crate::bridge::{Bridge, BridgeRecord, Coupling, Link, UnitTime};
@@ -18,14 +17,31 @@ use crate::geometry::Epsilon;
 use crate::linalg::{add_product, product_tn};
 use crate::rng::Seed;
 
-/// Rows that are worked on together; fixed, so that results do not depend on threads.
+/// Rows of one task. The size is fixed, so results do not depend on the number of threads.
 pub(super) const CHUNK: usize = 64;
 
-/// The least time left that drift and Jacobian of Brownian paths are evaluated with, as a share of
-/// the interval: they end in the target cells, where the drift has no limit.
+/// Smallest remaining fraction of the interval at which drift and Jacobian of Brownian paths are
+/// evaluated. The paths end in the target cells, where the drift has no limit.
 const LEAST_LEFT: f64 = 0.01;
 
-/// How a cell gets to its partner.
+/// How a cell moves to its partner.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, Coupling, Motion, PlanBridge};
+/// use sbcell::data::Snapshot;
+/// use sbcell::Epsilon;
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let cells = Snapshot::new(array![[0.0], [1.0]])?;
+/// let coupling = Coupling::new(2, 2, [(0, 0, 0.5), (1, 1, 0.5)])?;
+/// let epsilon = Epsilon::new(0.1)?;
+/// let straight = PlanBridge::new(&cells, &cells, &coupling, epsilon, Motion::Straight)?;
+/// let brownian = PlanBridge::new(&cells, &cells, &coupling, epsilon, Motion::Brownian)?;
+/// assert!(straight.noise_variance() < brownian.noise_variance());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Motion {
@@ -35,68 +51,96 @@ pub enum Motion {
     Straight,
 }
 
-/// The process that carries the pairs of a plan `π` to each other.
+/// The process that moves the pairs of a coupling π to each other.
 ///
-/// **Brownian**: `X_t ~ Σ_ij π_ij N((1−t) x_i + t y_j, ε t(1−t) I)`. With `w_ij(x, t)` the shares
-/// of the pairs in this mixture at x, the drift `b = (Σ w_ij y_j − x)/(1−t)` has this law at every
-/// t. A transition draws a pair by `w` and goes on along its Brownian bridge. If π is the entropic
-/// plan for half the squared distance and the same ε, this is the Schrödinger bridge between the
-/// cells; for another π it is not Markov, and two transitions after each other have the right law
-/// at each time but another dependence than one.
+/// **Brownian**: `X_t ~ Σ_ij π_ij N((1−t) x_i + t y_j, ε t(1−t) I)`. With the shares `w_ij(x, t)`
+/// of the pairs in this mixture at x, the drift `b = (Σ w_ij y_j − x)/(1−t)` has this distribution
+/// at every t. A transition draws a pair by w and continues on its Brownian bridge. If π is the
+/// entropic coupling for ½‖x−y‖² and the same ε, this is the Schrödinger bridge between the cells.
+/// For any other π the process is not Markov: two transitions in sequence have the correct
+/// distribution at each time, but another dependence than one transition.
 ///
-/// With a [`Bend`] the mean `(1−t) x_i + t y_j` gives way to the curve of the pair, and `y_j` in the
-/// drift to `g_p`, see there.
+/// **Straight**: `X_t = (1−t) x_i + t y_j`. [`Bridge::noise_variance`] is zero, while
+/// [`Bridge::epsilon`] is that of the problem. The drift at x is the velocity `y_j − x_i` of the
+/// pair that is nearest at this time, averaged by mass if several are equally near. It is constant
+/// around each line, so the Jacobian is zero.
 ///
-/// **Straight**: `X_t = (1−t) x_i + t y_j`, so [`Bridge::noise_variance`] is zero, while
-/// [`Bridge::epsilon`] is still that of the problem. The drift at x is the velocity
-/// `y_j − x_i` of the pair that is nearest at that time, averaged by mass where several are
-/// equally near: constant around each line, hence with a Jacobian of zero.
+/// **Curves** (splines): the mean `(1−t) x_i + t y_j` is replaced by a cubic curve `c_p` of the
+/// pair, and `y_j` in the drift by `c_p + (1−t) ċ_p`.
 ///
-/// **Ends.** At `t = 0` the pairs are those of the source cell `x_i` nearest to x, weighted with
-/// `exp((x−x_i)·(y_j−x_i)/ε)` if there is noise: the limit of `w`. For `t > 0.99` the Brownian drift
-/// and Jacobian are those at 0.99; draws are exact up to 1.
+/// **Ends.** At t = 0 the pairs are those of the source cell `x_i` nearest to x, with noise
+/// weighted by `exp((x−x_i)·(y_j−x_i)/ε)`, the limit of w. For t > 0.99 the Brownian drift and its
+/// Jacobian are those at 0.99. Draws are exact up to t = 1.
 ///
-/// A batch of `k` points costs `2 k (n + m) dim` flops and an exponential for each pair and point
-/// (Brownian), or `3 k dim` flops for each pair (straight).
+/// A batch of k points takes `2 k (n + m) d` flops and an exponential for each pair and point
+/// (Brownian), or `3 k d` flops for each pair (straight).
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, Coupling, Motion, PlanBridge, UnitTime};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Seed};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let source = Snapshot::new(array![[0.0], [1.0]])?;
+/// let target = Snapshot::new(array![[2.0], [5.0]])?;
+/// let coupling = Coupling::new(2, 2, [(0, 0, 0.5), (1, 1, 0.5)])?;
+/// let epsilon = Epsilon::new(0.1)?;
+/// let bridge = PlanBridge::new(&source, &target, &coupling, epsilon, Motion::Straight)?;
+/// let (start, half) = (UnitTime::START, UnitTime::new(0.5)?);
+/// let middle = bridge.sample_transition(source.points(), start, half, Seed(0))?;
+/// assert_eq!(middle, array![[1.0], [3.0]]);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlanBridge {
-    pairs: Pairs,
-    centre: Array1<f64>,
-    epsilon: Epsilon,
-    motion: Motion,
-    noise: Noise,
-    plan_marginal: Option<Array1<f64>>,
-    growth_at_once: bool,
+    /// The pairs, relative to the centre.
+    pub(super) pairs: Pairs,
+    /// Mean of the target cells without weights.
+    pub(super) centre: Array1<f64>,
+    /// ε of the problem.
+    pub(super) epsilon: Epsilon,
+    /// How cells move.
+    pub(super) motion: Motion,
+    /// Noise of the paths.
+    pub(super) noise: Noise,
+    /// Source marginal of the coupling, if it was relaxed.
+    pub(super) plan_marginal: Option<Array1<f64>>,
+    /// Whether all growth takes place at the start.
+    pub(super) growth_at_once: bool,
 }
 
 impl PlanBridge {
-    /// Between the cells of the snapshots `(source, target)`, by `coupling`.
+    /// Between the cells of `source` and `target`, by `coupling`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the coupling is not between as many cells, or the snapshots differ in
+    /// [`Error::Shape`] if the coupling has other numbers of cells, or the snapshots differ in
     /// dimension.
     pub fn new(
-        snapshots: (&Snapshot, &Snapshot),
+        source: &Snapshot,
+        target: &Snapshot,
         coupling: &Coupling,
         epsilon: Epsilon,
         motion: Motion,
     ) -> Result<Self> {
         let (n, m) = coupling.shape();
         for (what, unit, expected, got) in [
-            ("the plan", "source cells", snapshots.0.n_cells(), n),
-            ("the plan", "target cells", snapshots.1.n_cells(), m),
+            ("the plan", "source cells", source.n_cells(), n),
+            ("the plan", "target cells", target.n_cells(), m),
         ] {
             if expected != got {
                 return Err(Error::Shape { what, unit, expected, got });
             }
         }
         let pairs = coupling.pairs().map(|(i, j, mass)| Pair { i, j, mass, factor: 1.0 });
-        Self::of_pairs(snapshots, pairs, epsilon, motion)
+        Self::of_pairs(source, target, pairs, epsilon, motion)
     }
 
-    /// Of pairs with their φ (see [`Bend`]), sorted by source cell, then target cell, then φ.
+    /// From pairs with their factors φ, sorted by source cell, then target cell, then φ.
     pub(in crate::bridge) fn of_pairs(
-        (source, target): (&Snapshot, &Snapshot),
+        source: &Snapshot,
+        target: &Snapshot,
         all: impl IntoIterator<Item = Pair>,
         epsilon: Epsilon,
         motion: Motion,
@@ -107,8 +151,7 @@ impl PlanBridge {
             return Err(Error::Shape { what, unit, expected, got });
         }
         let centre = target.points().sum_axis(Axis(0)) / target.n_cells() as f64;
-        let places = (&source.points() - &centre, &target.points() - &centre);
-        let pairs = Pairs::new(places, all)?;
+        let pairs = Pairs::new(&source.points() - &centre, &target.points() - &centre, all)?;
         let noise = match motion {
             Motion::Brownian => Noise::Even(epsilon.value()),
             Motion::Straight => Noise::None,
@@ -117,118 +160,7 @@ impl PlanBridge {
         Ok(Self { pairs, centre, epsilon, motion, noise, plan_marginal: None, growth_at_once })
     }
 
-    /// Says that the plan was free to leave the source's marginal: [`Bridge::plan_marginal`] is
-    /// then that of the pairs.
-    #[must_use]
-    pub fn relaxed(mut self) -> Self {
-        let mut shares = Array1::<f64>::zeros(self.pairs.source.nrows());
-        for (&i, mass) in self.pairs.sources.iter().zip(&self.pairs.masses) {
-            shares[i as usize] += mass;
-        }
-        let total = shares.sum();
-        self.plan_marginal = Some(shares / total);
-        self
-    }
-
-    /// Says that all growth of an interval is at its start: the population inside it is that of the
-    /// plan, whatever the time.
-    #[must_use]
-    pub fn growing_at_once(mut self) -> Self {
-        self.growth_at_once = true;
-        self
-    }
-
-    /// Bends the curves of the pairs: see [`Bend`]. Zero gives the straight bridge.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if there is not one row for each cell and one column for each dimension;
-    /// [`Error::Parameter`] if a number is not finite.
-    pub fn bent(mut self, bend: Bend) -> Result<Self> {
-        let sides = [(&self.pairs.source, &bend.source), (&self.pairs.target, &bend.target)];
-        for (cells, bends) in sides {
-            let shapes =
-                [cells.nrows(), cells.ncols()].into_iter().zip([bends.nrows(), bends.ncols()]);
-            for ((expected, got), unit) in shapes.zip(["cells", "dimensions"]) {
-                if expected != got {
-                    return Err(Error::Shape { what: "a bend", unit, expected, got });
-                }
-            }
-            if let Some(bad) = bends.iter().find(|value| !value.is_finite()) {
-                let (name, must) = ("a bend", "finite");
-                return Err(Error::Parameter { name, must, got: bad.to_string() });
-            }
-        }
-        self.pairs.bend = Some(bend);
-        Ok(self)
-    }
-
-    /// Draws the curves to the cells of both snapshots: see [`Attraction`].
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] if strength or width are out of range.
-    pub fn attracted(mut self, how: Attraction) -> Result<Self> {
-        let (source, target) = (self.pairs.source.view(), self.pairs.target.view());
-        self.pairs.attracted = Some(Attracted::new(how, source, target)?);
-        Ok(self)
-    }
-
-    /// How the curves are drawn to the data, if they are.
-    pub fn attraction(&self) -> Option<Attraction> {
-        self.pairs.attracted.as_ref().map(|attracted| attracted.how)
-    }
-
-    /// Gives the paths noise of a covariance (per unit of local time, `(dim, dim)`) instead of ε in
-    /// every direction: `X_t` of a pair has the covariance `t(1−t)` times it around its curve.
-    ///
-    /// # Errors
-    /// [`Error::Shape`] if there is not one row for each dimension; [`Error::Parameter`] if it is
-    /// not positive definite.
-    pub fn noisy(mut self, covariance: Array2<f64>) -> Result<Self> {
-        let (expected, got) = (self.dim(), covariance.nrows());
-        if expected != got || covariance.ncols() != got {
-            let (what, unit) = ("the covariance of the noise", "dimensions");
-            return Err(Error::Shape { what, unit, expected, got });
-        }
-        self.motion = Motion::Brownian;
-        self.noise = Noise::Shaped(Shape::new(covariance)?);
-        Ok(self)
-    }
-
-    /// The covariance of the noise, if it was given one.
-    pub fn noise_covariance(&self) -> Option<ArrayView2<'_, f64>> {
-        match &self.noise {
-            Noise::Shaped(shape) => Some(shape.covariance.view()),
-            Noise::None | Noise::Even(_) => None,
-        }
-    }
-
-    /// How the curves are bent, if they are.
-    pub fn bend(&self) -> Option<&Bend> {
-        self.pairs.bend.as_ref()
-    }
-
-    /// How cells move.
-    pub fn motion(&self) -> Motion {
-        self.motion
-    }
-
-    /// Whether all growth of the interval is at its start.
-    pub fn grows_at_once(&self) -> bool {
-        self.growth_at_once
-    }
-
-    /// How much of the bend each pair takes, in the order of [`PlanBridge::pairs`].
-    pub fn factors(&self) -> &[f64] {
-        &self.pairs.factors
-    }
-
-    /// The pairs `(source, target, mass)`, by source, then target.
-    pub fn pairs(&self) -> impl Iterator<Item = (usize, usize, f64)> + '_ {
-        let ends = self.pairs.sources.iter().zip(&self.pairs.targets).zip(&self.pairs.masses);
-        ends.map(|((&i, &j), &mass)| (i as usize, j as usize, mass))
-    }
-
-    /// The time that drift and Jacobian are evaluated at.
+    /// The time at which drift and Jacobian are evaluated.
     fn inside(&self, t: UnitTime) -> f64 {
         match self.motion {
             Motion::Brownian => t.value().min(1.0 - LEAST_LEFT),
@@ -236,7 +168,7 @@ impl PlanBridge {
         }
     }
 
-    /// Adds a draw of the noise, times `spread`.
+    /// Adds a draw of the noise times `spread`.
     fn add_noise(&self, x: &mut ArrayViewMut1<'_, f64>, spread: f64, stream: &mut ChaCha8Rng) {
         if spread <= 0.0 || self.noise.is_none() {
             return;
@@ -252,6 +184,7 @@ impl PlanBridge {
         }
     }
 
+    /// Compares the number of columns with the dimension.
     fn check(&self, x: ArrayView2<'_, f64>) -> Result<()> {
         let (expected, got) = (self.dim(), x.ncols());
         if expected == got {
@@ -260,7 +193,8 @@ impl PlanBridge {
         Err(Error::Shape { what: "x", unit: "columns", expected, got })
     }
 
-    /// `work(number, rows less the centre)` for chunks of fixed size, in parallel, in order.
+    /// `work(number of the chunk, rows relative to the centre)` for chunks of fixed size, in
+    /// parallel; results in order.
     fn in_chunks<T: Send>(
         &self,
         x: ArrayView2<'_, f64>,
@@ -278,12 +212,12 @@ impl PlanBridge {
     /// Shares of the pairs for the rows of `x`.
     fn shares(&self, posterior: &Posterior<'_>, x: &Array2<f64>) -> AllShares {
         let mut all = AllShares::none(x.nrows(), &self.pairs);
-        posterior.each_row(x.view(), |row, shares| all.add((row, &self.pairs), shares));
+        posterior.each_row(x.view(), |row, shares| all.add(row, &self.pairs, shares));
         all
     }
 
-    /// `Σ_x (Σ_p w_p g_p z_pᵀ − (Σ_p w_p g_p)(Σ_p w_p z_p)ᵀ)` with goals g and `z_p = ∂ ln w_p/∂x`,
-    /// over the rows of `x`: the derivative of where the pairs go, summed.
+    /// `Σ_x (Σ_p w_p g_p z_pᵀ − (Σ_p w_p g_p)(Σ_p w_p z_p)ᵀ)` over the rows of `x`, with the goals
+    /// g and `z_p = ∂ ln w_p/∂x`: the summed derivative of the mean goal; d × d.
     fn covariance(&self, posterior: &Posterior<'_>, goals: &Parts, x: &Array2<f64>) -> Array2<f64> {
         let Some(slopes) = posterior.slopes() else {
             return Array2::zeros((x.ncols(), x.ncols()));
@@ -294,7 +228,7 @@ impl PlanBridge {
             totals.iter_mut().zip(shares).for_each(|(total, share)| *total += share);
         });
         let shares = self.shares(posterior, x);
-        // For each cell the slopes of its pairs, summed by their shares; and times φ.
+        // For each cell the sum of its pairs' slopes times shares, and the same times φ.
         let none = || Both {
             source: Array2::zeros(pairs.source.dim()),
             target: Array2::zeros(pairs.target.dim()),
@@ -337,6 +271,7 @@ impl Bridge for PlanBridge {
         self.epsilon
     }
 
+    /// ε, the mean variance of the given covariance, or 0 for straight lines and curves.
     fn noise_variance(&self) -> f64 {
         self.noise.variance()
     }
@@ -348,6 +283,8 @@ impl Bridge for PlanBridge {
         }
     }
 
+    /// `(Σ_p w_p g_p − x)/(1−t)` with at least a hundredth of the interval left (Brownian), or the
+    /// velocity of the nearest pairs (straight).
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         self.check(x)?;
         let t = self.inside(t);
@@ -384,7 +321,8 @@ impl Bridge for PlanBridge {
         Ok(sum / (1.0 - t))
     }
 
-    /// Draws a pair by its share at `x`, then goes on along its path: exact, without time steps.
+    /// Draws a pair by its share at x and continues on its path, without time steps. With noise,
+    /// the deviation from the curve shrinks by the factor `(1−to)/(1−from)` and gets new noise.
     fn sample_transition(
         &self,
         x: ArrayView2<'_, f64>,
@@ -401,7 +339,7 @@ impl Bridge for PlanBridge {
         let posterior = Posterior::new(&self.pairs, from, &self.noise);
         let spread = (span * (1.0 - to) / (1.0 - from)).sqrt();
         let (here, there) = (self.pairs.places(from), self.pairs.places(to));
-        // A Brownian bridge around its curve forgets where it was as it nears the end.
+        // The deviation of a Brownian bridge from its curve shrinks towards the end.
         let kept = match self.motion {
             Motion::Straight => 1.0,
             Motion::Brownian => (1.0 - to) / (1.0 - from),
@@ -427,9 +365,9 @@ impl Bridge for PlanBridge {
         self.plan_marginal.as_ref().map(|shares| shares.view())
     }
 
-    /// Its own pairs.
+    /// The pairs of this bridge; masses of equal pairs are added.
     fn link(&self, source: &Snapshot, target: &Snapshot, _: Seed) -> Result<Link> {
-        // A pair may be there more than once, with other shares of the bend.
+        // A pair of cells can appear more than once, with different factors of the bend.
         let mut pairs: Vec<(usize, usize, f64)> = self.pairs().collect();
         pairs.dedup_by(|next, kept| {
             let same = (next.0, next.1) == (kept.0, kept.1);
@@ -438,9 +376,10 @@ impl Bridge for PlanBridge {
             }
             same
         });
-        Coupling::new((source.n_cells(), target.n_cells()), pairs).and_then(Link::pairs)
+        Coupling::new(source.n_cells(), target.n_cells(), pairs).and_then(Link::pairs)
     }
 
+    /// 1 at every time after the start if all growth takes place there, else t.
     fn growth_by(&self, t: UnitTime) -> f64 {
         if self.growth_at_once && t.value() > 0.0 { 1.0 } else { t.value() }
     }
@@ -450,7 +389,7 @@ impl Bridge for PlanBridge {
     }
 }
 
-/// The pair in whose part of the summed shares `uniform` falls.
+/// The pair in whose interval of the cumulative shares `uniform` falls.
 fn choose(shares: &[f64], uniform: f64) -> usize {
     let mut sum = 0.0;
     let mut last = 0;

@@ -1,4 +1,4 @@
-//! A plan and how its pairs move, as plain numbers: what model files hold of a `PlanBridge`.
+//! The bridge of a coupling as plain numbers: the schema of a `PlanBridge` in model files.
 
 use ndarray::ArrayView2;
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 
-/// The pairs of a [`PlanBridge`], by source, then target.
+/// The pairs of a [`PlanBridge`], sorted by source cell, then target cell.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlanRecord {
@@ -20,38 +20,40 @@ pub struct PlanRecord {
     pub dim: usize,
     /// Variance of the reference process per unit of local time.
     pub epsilon: f64,
-    /// How cells get to their partners.
+    /// How cells move to their partners.
     pub motion: Motion,
-    /// Whether the plan was free to leave the source's marginal.
+    /// Whether the coupling may deviate from the source marginal.
     #[serde(default)]
     pub relaxed: bool,
-    /// The source cell of each pair, counted from zero.
+    /// Source cell of each pair, counted from zero.
     pub source: Vec<u32>,
-    /// The target cell of each pair, counted from zero.
+    /// Target cell of each pair, counted from zero.
     pub target: Vec<u32>,
-    /// The mass of each pair.
+    /// Mass of each pair.
     pub mass: Vec<f64>,
-    /// Whether all growth of the interval is at its start.
+    /// Whether all growth of the interval takes place at its start.
     #[serde(default)]
     pub growth_at_once: bool,
-    /// How much of the bend each pair takes; none if all take the whole of it.
+    /// Factor φ of the bend of each pair; empty if all are 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub factor: Vec<f64>,
-    /// How the curves of the pairs leave their source cells, one row for each; none if straight.
+    /// Velocity of the curves at their source cells relative to straight lines, one row for each
+    /// cell; empty if straight.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leave: Vec<Vec<f64>>,
-    /// How they reach their target cells.
+    /// The same at their target cells.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reach: Vec<Vec<f64>>,
-    /// Covariance of the noise per unit of local time; none if it is `epsilon` everywhere.
+    /// Covariance of the noise per unit of local time; empty if it is `epsilon` in every direction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub noise: Vec<Vec<f64>>,
-    /// Strength and width of what draws the curves to the data; none if nothing does.
+    /// Strength and width of the attraction to the data, if there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attraction: Option<(f64, f64)>,
 }
 
 impl PlanRecord {
+    /// The numbers of a bridge.
     pub(super) fn of(bridge: &PlanBridge) -> BridgeRecord {
         let (mut source, mut target, mut mass) = (Vec::new(), Vec::new(), Vec::new());
         for (i, j, share) in bridge.pairs() {
@@ -87,7 +89,7 @@ impl PlanRecord {
         })
     }
 
-    /// The bridge these numbers belong to, between the snapshots of its problem.
+    /// The bridge of these numbers between the snapshots of its problem.
     ///
     /// # Errors
     /// As [`BridgeRecord::restore`].
@@ -111,7 +113,7 @@ impl PlanRecord {
             factor: if whole { 1.0 } else { self.factor[p] },
         });
         let epsilon = Epsilon::new(self.epsilon)?;
-        let mut bridge = PlanBridge::of_pairs((source, target), pairs, epsilon, self.motion)?;
+        let mut bridge = PlanBridge::of_pairs(source, target, pairs, epsilon, self.motion)?;
         if !(self.leave.is_empty() && self.reach.is_empty()) {
             let leave = table("leave", &self.leave, self.dim)?;
             bridge = bridge

@@ -1,58 +1,66 @@
-//! An entropic plan between all pairs of cells, to multiply with and to draw from, never held whole.
+//! An entropic coupling between all pairs of cells, for products and draws, without its matrix.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rand_distr::{Distribution, StandardUniform};
 
 use crate::bridge::Coupling;
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side, flat};
-use crate::bridge::sinkhorn::process::coupling;
+use crate::bridge::sinkhorn::kernel::{DenseKernel, flat};
+use crate::bridge::sinkhorn::pairs::coupling;
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Side};
 use crate::error::Result;
 use crate::geometry::Epsilon;
 use crate::linalg::{exp_block, product_nt};
 use crate::rng::Seed;
 
-/// The plan `exp(a_i + b_j − ½‖x_i − y_j‖²/ε)` between source cells `x` and target cells `y`.
+/// The coupling `exp(a_i + b_j − ½‖x_i − y_j‖²/ε)` between source cells x and target cells y.
 ///
-/// A product with `k` vectors costs one pass: `2 (dim + k)` flops and an exponential for each pair,
-/// memory for one block a thread.
+/// A product with k vectors is one pass: `2 (d + k)` flops and an exponential for each pair, and
+/// memory for one block on each thread.
 #[derive(Debug, Clone, PartialEq)]
-pub struct AllPairs {
+pub(crate) struct AllPairs {
+    /// Centred source cells, n × d.
     source: Array2<f64>,
+    /// Centred target cells, m × d.
     target: Array2<f64>,
+    /// ε of the coupling.
     epsilon: f64,
+    /// The logarithms a and b.
     logs: Both,
 }
 
 impl AllPairs {
+    /// From centred cells and the logarithms a and b of the factors.
     pub(super) fn new(
-        (source, target): (Array2<f64>, Array2<f64>),
+        source: Array2<f64>,
+        target: Array2<f64>,
         epsilon: Epsilon,
         logs: Both,
     ) -> Self {
         Self { source, target, epsilon: epsilon.value(), logs }
     }
 
-    /// Numbers of source and target cells.
-    pub fn shape(&self) -> (usize, usize) {
+    /// Number of source cells and number of target cells.
+    pub(crate) fn shape(&self) -> (usize, usize) {
         (self.source.nrows(), self.target.nrows())
     }
 
+    /// The kernel of these cells.
     fn kernel(&self) -> DenseKernel<'_> {
         DenseKernel::points(self.source.view(), self.target.view(), self.epsilon)
     }
 
-    /// `T V` for `values` `(n_target, k)`: `(n_source, k)`.
-    pub fn times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
+    /// `T V` for `values` V (n_target × k); n_source × k.
+    pub(crate) fn times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
         self.kernel().means(Side::Source, &self.logs, values)
     }
 
-    /// `Tᵀ U` for `values` `(n_source, k)`: `(n_target, k)`.
-    pub fn transposed_times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
+    /// `Tᵀ U` for `values` U (n_source × k); n_target × k.
+    pub(crate) fn transposed_times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
         self.kernel().means(Side::Target, &self.logs, values)
     }
 
-    /// `Σ_j T_ij ln T_ij` for each source cell.
-    pub fn log_moments(&self) -> Array1<f64> {
+    /// `Σ_j T_ij ln T_ij` of each source cell.
+    pub(crate) fn log_moments(&self) -> Array1<f64> {
         let kernel = self.kernel();
         let own = kernel.with_norms(Side::Source, &self.logs.source);
         let other = kernel.with_norms(Side::Target, &self.logs.target);
@@ -60,7 +68,7 @@ impl AllPairs {
         let mut values = Array2::ones((self.target.nrows(), dim + 2));
         values.slice_mut(s![.., 2..]).assign(&self.target);
         for (value, log) in values.column_mut(1).iter_mut().zip(&other) {
-            // A cell without mass adds nothing.
+            // A cell without mass does not contribute.
             *value = if log.is_finite() { *log } else { 0.0 };
         }
         let sums = kernel.means(Side::Source, &self.logs, values.view());
@@ -72,23 +80,24 @@ impl AllPairs {
         (0..own.len()).map(of_row).collect()
     }
 
-    /// For each source cell the mass of its pairs that are further apart than `reach` as `places`:
-    /// the cells before anything was taken from them, `(n_source, dim)` and `(n_target, dim)`.
-    pub fn mass_beyond(
+    /// For each source cell the mass of its pairs that are further apart than `reach`. `x`
+    /// (n_source × d) and `y` (n_target × d) are the cells before centring.
+    pub(crate) fn mass_beyond(
         &self,
         reach: f64,
-        places: (ArrayView2<'_, f64>, ArrayView2<'_, f64>),
+        x: ArrayView2<'_, f64>,
+        y: ArrayView2<'_, f64>,
     ) -> Array1<f64> {
         let kernel = self.kernel();
         let own = kernel.with_norms(Side::Source, &self.logs.source);
         let other = kernel.with_norms(Side::Target, &self.logs.target);
         let squares = |points: ArrayView2<'_, f64>| points.map_axis(Axis(1), |row| row.dot(&row));
-        let (x2, y2) = (squares(places.0), squares(places.1));
+        let (x2, y2) = (squares(x), squares(y));
         let chunks = kernel.in_chunks(Side::Source, |rows, blocks| {
             let mut sums = vec![0.0; rows.len()];
-            let x = places.0.slice(s![rows.clone(), ..]);
+            let x = x.slice(s![rows.clone(), ..]);
             blocks.visit(|columns, block| {
-                let products = product_nt(x, places.1.slice(s![columns.clone(), ..]));
+                let products = product_nt(x, y.slice(s![columns.clone(), ..]));
                 exp_block(flat(block), &own[rows.clone()], &other[columns.clone()]);
                 for ((r, c), mass) in block.indexed_iter() {
                     let square = x2[rows.start + r] + y2[columns.start + c];
@@ -102,30 +111,34 @@ impl AllPairs {
         Array1::from(chunks.concat())
     }
 
-    /// The pairs with at least `least` of the mass of an even row. Memory 40 bytes a pair.
+    /// The pairs whose mass is at least `least` times `1/n_source`; 40 bytes for each pair.
     ///
     /// # Errors
-    /// [`crate::Error::Parameter`] if no pair has that mass.
-    pub fn coupling(&self, least: f64) -> Result<Coupling> {
+    /// [`crate::Error::Parameter`] if no pair has this mass.
+    pub(crate) fn coupling(&self, least: f64) -> Result<Coupling> {
         coupling(&self.kernel(), &self.logs, least)
     }
 
-    /// The same plan from the other side.
-    #[must_use]
-    pub fn transposed(&self) -> Self {
+    /// The same coupling with source and target exchanged.
+    pub(crate) fn transposed(&self) -> Self {
         let Self { source, target, epsilon, logs } = self;
         let logs = Both { source: logs.target.clone(), target: logs.source.clone() };
         Self { source: target.clone(), target: source.clone(), epsilon: *epsilon, logs }
     }
 
-    /// For each of `rows` (source cells, in any order and number) a target cell, drawn by
-    /// `T_ij weights_j`.
-    pub fn draw(&self, rows: &[usize], weights: ArrayView1<'_, f64>, seed: Seed) -> Vec<usize> {
+    /// Draws a target cell for each of `rows` (source cells, in any order and number), with
+    /// probabilities proportional to `T_ij weights_j`.
+    pub(crate) fn draw(
+        &self,
+        rows: &[usize],
+        weights: ArrayView1<'_, f64>,
+        seed: Seed,
+    ) -> Vec<usize> {
         let points = self.source.select(Axis(0), rows);
         let kernel = DenseKernel::points(points.view(), self.target.view(), self.epsilon);
         let target: Vec<f64> =
             self.logs.target.iter().zip(weights).map(|(log, weight)| log + weight.ln()).collect();
-        // Rows of the weighted plan sum to one.
+        // With these logarithms the rows of the weighted coupling sum to one.
         let sums = kernel.log_sums(Side::Source, &target);
         let source = sums.into_iter().map(|sum| -sum).collect();
         let mut stream = seed.stream("link/draw", 0);

@@ -1,94 +1,110 @@
-//! Solves the dual problem: ε from large to small, Sinkhorn's steps far off, Newton's near by.
+//! Maximisation of the dual: decreasing ε, Sinkhorn iterations far away, Newton steps near the optimum.
 
 use crate::bridge::sinkhorn::dual::{Care, Dual, Point};
 use crate::bridge::sinkhorn::held::HeldKernel;
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side};
+use crate::bridge::sinkhorn::kernel::DenseKernel;
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Side};
 use crate::bridge::sinkhorn::sparse::SparseKernel;
 use crate::error::Result;
 use crate::progress::{Event, Progress, report};
 
-/// The first ε in units of the mean cost, and about the factor from one ε to the next.
+/// The first ε in units of the mean cost.
 const FIRST: f64 = 0.5;
+/// The approximate factor from one ε to the next.
 const FACTOR: f64 = 0.25;
 
-/// The marginal error at which an ε is left for the next.
+/// Marginal error at which the solver continues with the next ε.
 const LOOSE: f64 = 0.05;
 
-/// Newton's steps are tried below this marginal error, and after this many of Sinkhorn's.
+/// Newton steps are tried below this marginal error.
 const NEAR: f64 = 0.3;
+/// Newton steps are also tried after this number of Sinkhorn iterations.
 const MOST_PLAIN: usize = 10;
 
-/// Products with the plan for one of Newton's steps at most.
+/// Largest number of products with the coupling for one Newton step.
 const MOST_PRODUCTS: usize = 200;
 
-/// The share of a cell's mass, in units of the marginal error aimed at, that left-out pairs may
-/// have together.
+/// Largest fraction of a cell's mass that omitted pairs may have, in units of the marginal error
+/// that is aimed at.
 const NEGLIGIBLE: f64 = 0.01;
 
-/// Where the damping of Newton's steps begins, and where it is dropped.
+/// Smallest damping of Newton steps; below it they are not damped.
 const LEAST_DAMPING: f64 = 1e-4;
 
-/// How far one of Newton's steps may move a potential at most, in units of ε.
+/// Largest change of a potential in one Newton step, in units of ε.
 pub(super) const FARTHEST: f64 = 64.0;
 
-/// How far rounding may let the dual fall, as a share of it.
+/// Largest decrease of the dual that counts as rounding, relative to its value.
 const ROUNDING: f64 = 1e-12;
 
-/// What the ascent is asked for.
+/// When the maximisation stops.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Goal {
-    /// Marginal error, the larger of both.
+    /// Marginal error, the larger one of both sides.
     pub(super) tolerance: f64,
+    /// Largest number of pairs of passes over the kernel.
     pub(super) max_iterations: usize,
 }
 
-/// What the ascent found, potentials in units of the cost.
+/// The result. Potentials are in units of the cost.
 #[derive(Debug)]
 pub(super) struct Found {
+    /// Potential f of the source cells.
     pub(super) source: Vec<f64>,
+    /// Potential g of the target cells.
     pub(super) target: Vec<f64>,
+    /// Number of pairs of passes over the kernel.
     pub(super) iterations: usize,
-    /// Marginal errors, computed afresh over all pairs.
+    /// Marginal errors of each cell, recomputed over all pairs.
     pub(super) errors: Both,
-    /// Dual values at the end and at `f = 0` with its best `g`, in units of the cost.
+    /// Value of the dual at the end, in units of the cost.
     pub(super) value: f64,
+    /// Value of the dual at `f = 0` with its optimal g.
     pub(super) start_value: f64,
-    /// Pairs of the sparse kernel that was used last; all if none was.
+    /// Number of pairs of the last sparse kernel, or of all pairs.
     pub(super) n_pairs: usize,
 }
 
-/// Why an ascent ended.
+/// Why a maximisation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum End {
+    /// The marginal error is small enough.
     Reached,
+    /// The limit of iterations was reached.
     OutOfIterations,
+    /// The potentials moved too far for the kernel.
     Outdated,
 }
 
-/// The ascent and what it has used.
+/// The maximisation with its counters.
 pub(super) struct Ascent<'a> {
+    /// When to stop.
     pub(super) goal: Goal,
+    /// Receives the number of iterations.
     pub(super) progress: &'a mut dyn Progress,
+    /// Number of iterations so far.
     pub(super) done: usize,
-    /// Of Newton's next step.
+    /// Damping of the next Newton step.
     pub(super) damping: f64,
-    /// How far that step may move a potential, in units of ε.
+    /// Largest change of a potential in the next Newton step, in units of ε.
     pub(super) reach: f64,
 }
 
 impl Ascent<'_> {
-    /// Maximises the dual of `masses`, penalties `lambdas` (infinite: kept) and the kernels
-    /// `kernel_at(ε)`, for `epsilon`. `mean_cost` says where ε begins.
+    /// Maximises the dual for `epsilon`, with marginals `masses`, penalties `lambdas` (infinite for
+    /// a kept marginal) and the kernels `kernel_at(ε)`. `mean_cost` determines the first ε.
     pub(super) fn run<'k>(
         &mut self,
         kernel_at: &dyn Fn(f64) -> DenseKernel<'k>,
-        (masses, lambdas): (&Both, [f64; 2]),
+        masses: &Both,
+        lambdas: [f64; 2],
         mean_cost: f64,
         epsilon: f64,
     ) -> Result<Found> {
         let mut source = vec![0.0; masses.source.len()];
         let kernel = kernel_at(epsilon);
-        // With costs this near to each other there is no need to come from a larger ε.
+        // If no cost is above 80 ε, the kernel has no vanishing rows, and ε need not decrease from a
+        // larger value.
         let unscaled = HeldKernel::unscaled(&kernel, self.goal.tolerance);
         let dual = Dual::new(masses.clone(), lambdas.map(|lambda| lambda / epsilon));
         let start_value = epsilon
@@ -103,15 +119,16 @@ impl Ascent<'_> {
             source = dual.next(&point).iter().map(|p| p * now).collect();
         }
         let potential = source.iter().map(|f| f / epsilon).collect();
-        let last = self.last(&dual, (&kernel, unscaled), potential)?;
+        let last = self.last(&dual, &kernel, unscaled, potential)?;
         Ok(Found { start_value: start_value.min(last.value), ..last })
     }
 
-    /// At the ε that was asked for: until the errors over all pairs are small enough.
+    /// The final ε: continues until the errors over all pairs are small enough.
     fn last(
         &mut self,
         dual: &Dual,
-        (kernel, mut unscaled): (&DenseKernel<'_>, Option<HeldKernel<'_>>),
+        kernel: &DenseKernel<'_>,
+        mut unscaled: Option<HeldKernel<'_>>,
         start: Vec<f64>,
     ) -> Result<Found> {
         let mut goal = self.goal.tolerance;
@@ -147,7 +164,8 @@ impl Ascent<'_> {
         }
     }
 
-    /// At one ε: chooses the pairs that matter, or holds all, again whenever that is outdated.
+    /// One ε: selects the pairs of relevant mass, or stores all pairs, and repeats this when the
+    /// potentials have moved too far.
     fn stage(
         &mut self,
         dual: &Dual,
@@ -169,7 +187,7 @@ impl Ascent<'_> {
             if end != End::Outdated {
                 return Ok((next, n_pairs));
             }
-            // What rose over the pairs that were kept must have risen over all of them.
+            // The dual must have risen over all pairs, not only over those that were kept.
             let checked = dual.at(dense, next.potentials.source);
             self.count(1)?;
             if checked.value >= point.value - ROUNDING * point.value.abs() {
@@ -183,6 +201,9 @@ impl Ascent<'_> {
         }
     }
 
+    /// Maximises the dual with one kernel: Sinkhorn iterations while the marginal error is large,
+    /// Newton steps when it is below 0.3 or after ten iterations. A Newton step that does not raise
+    /// the dual is replaced by a Sinkhorn iteration.
     fn ascend(
         &mut self,
         dual: &Dual,
@@ -214,7 +235,7 @@ impl Ascent<'_> {
         }
     }
 
-    /// One of Newton's steps, shortened until the dual rises; `None` if it does not.
+    /// One Newton step, shortened until the dual rises; `None` if it does not.
     fn newton(
         &mut self,
         dual: &Dual,
@@ -222,6 +243,7 @@ impl Ascent<'_> {
         point: &Point,
         goal: f64,
     ) -> Result<Option<Point>> {
+        /// Shortest step that is tried, relative to the first.
         const SHORTEST: f64 = 1e-3;
         let care = Care {
             tolerance: point.error.max(0.3 * goal / point.error).clamp(1e-4, 0.1),
@@ -230,7 +252,7 @@ impl Ascent<'_> {
         };
         let (step, slope, n_products) = dual.newton_step(kernel, point, care);
         self.count(n_products)?;
-        // Far from where a step starts, other pairs matter than those that it was found from.
+        // After a long step other pairs matter than those from which it was computed.
         let farthest = step.iter().fold(0.0, |most: f64, part| most.max(part.abs()));
         let full = if farthest > self.reach { self.reach / farthest } else { 1.0 };
         let mut length = full;
@@ -242,8 +264,8 @@ impl Ascent<'_> {
             let risen = next.value >= point.value + 1e-4 * length * slope;
             let level = next.value >= point.value - ROUNDING * point.value.abs();
             if next.error.is_finite() && (risen || level && next.error < 0.5 * point.error) {
-                // Groups of cells that hardly exchange mass make steps far too long in few
-                // directions: damping shortens those alone.
+                // Groups of cells that exchange little mass make steps too long in a few
+                // directions. Damping shortens only those.
                 self.damping = if length < full {
                     (4.0 * self.damping).clamp(LEAST_DAMPING, 1.0)
                 } else if self.damping > LEAST_DAMPING {
@@ -259,26 +281,27 @@ impl Ascent<'_> {
         Ok(None)
     }
 
+    /// Number of iterations that are left.
     fn left(&self) -> usize {
         self.goal.max_iterations.saturating_sub(self.done)
     }
 
-    /// Counts passes over the kernel, there and back.
+    /// Counts pairs of passes over the kernel and reports them.
     fn count(&mut self, n: usize) -> Result<()> {
         self.done = self.goal.max_iterations.min(self.done + n);
         report(self.progress, Event::Step { done: self.done as u64 })
     }
 }
 
-/// The ε on the way from `first` down to `epsilon`, which is not among them, in even steps.
+/// The values of ε from `first` down to `epsilon`, without `epsilon` itself, in equal ratios.
 fn above(epsilon: f64, first: f64) -> Vec<f64> {
     let n_steps = ((epsilon / first).ln() / FACTOR.ln()).round().max(0.0);
     let factor = (epsilon / first).powf(1.0 / n_steps.max(1.0));
     (0..n_steps as usize).map(|step| first * factor.powi(step as i32)).collect()
 }
 
-/// The kernel for steps from `point`, and its number of pairs: of those that matter if they are
-/// few, of all if they can be held.
+/// The kernel for steps from `point`, and its number of pairs: a sparse kernel if few pairs matter,
+/// a stored one if it fits into memory, else `None`.
 fn near<'a>(
     dual: &Dual,
     dense: &'a DenseKernel<'_>,

@@ -1,4 +1,4 @@
-//! What the rest of sbcell must know of Sinkhorn.
+//! Name, parameters, work and memory of Sinkhorn.
 
 use crate::bridge::describe::{
     About, AnySolver, CourseSize, Description, Held, Kind, MAX_ITERATIONS, Property, Solver,
@@ -10,17 +10,17 @@ use crate::bridge::{Bridge, SinkhornRecord, SinkhornSolver};
 use crate::data::Snapshot;
 use crate::error::Result;
 
-/// Sinkhorn, by its name.
-pub static SINKHORN: Description<SinkhornSolver> = Description {
+/// Sinkhorn under its name.
+pub(crate) static SINKHORN: Description<SinkhornSolver> = Description {
     name: "sinkhorn",
-    about: "Entropic transport between all cells: exact for the cells that were measured",
+    about: "Entropic transport between all cells; exact for the observed cells",
     plain: SinkhornSolver::default,
     parameters: &[&[
         parameter!(MAX_ITERATIONS, max_iterations),
         parameter!(
             TOLERANCE,
             tolerance,
-            "both marginals of the plan are within this, as a sum of differences (1e-7)."
+            "stops when both marginal errors are at most this (1e-7)."
         ),
         parameter!(SOURCE_RELAXATION, source_relaxation),
         parameter!(TARGET_RELAXATION, target_relaxation),
@@ -30,23 +30,29 @@ pub static SINKHORN: Description<SinkhornSolver> = Description {
     ]],
 };
 
+/// The group of these parameters in the help.
 const GROUP: &str = "sinkhorn";
+/// Kind of the penalties λ.
 const PRICE: Kind = Kind::Number { signed: false };
 
+/// Penalty for deviating from the source marginal.
 const SOURCE_RELAXATION: About = About {
-    more: "The penalty is λ KL(plan's weights | snapshot's weights): the smaller λ, the more cells that \
-           are far from everything later are left behind and others grow. As τ it is λ/(λ+ε).",
+    more: "The penalty is λ KL(weights of the coupling ‖ weights of the snapshot). With a smaller λ, cells \
+           that are far from all later cells get fewer descendants, and others get more. In terms of τ \
+           it is τ = λ/(λ+ε).",
     ..About::new(
         "source_relaxation",
         PRICE,
-        "Let the plan leave the earlier snapshot's weights at this price, in the unit of ε",
+        "Price λ at which the coupling may deviate from the weights of the earlier snapshot, in the unit \
+         of ε",
     )
     .value("LAMBDA")
     .of(GROUP)
 };
 
+/// Penalty for deviating from the target marginal.
 const TARGET_RELAXATION: About =
-    About::new("target_relaxation", PRICE, "The same for the later snapshot's weights")
+    About::new("target_relaxation", PRICE, "The same for the weights of the later snapshot")
         .value("LAMBDA")
         .of(GROUP);
 
@@ -64,7 +70,7 @@ impl AnySolver for SinkhornSolver {
     }
 
     fn solver(&self) -> Solver {
-        // The graph of neighbours is that of all cells.
+        // The neighbour graph contains the cells of all times.
         if self.cost.is_geodesic() {
             Solver::Joint(Box::new(self.clone()))
         } else {
@@ -93,15 +99,16 @@ impl AnySolver for SinkhornSolver {
 }
 
 impl SinkhornSolver {
-    /// Flops of an entropic plan: 300 passes over what is held, each as long as 20 flops for a pair, and a
-    /// dozen in which all is computed anew; all of 160 where it does not fit.
-    pub fn flops(ends: [usize; 2], dims: f64) -> f64 {
+    /// Flops of an entropic coupling. If the kernel fits into memory: 300 passes over stored pairs,
+    /// each as long as 20 flops for a pair, and a dozen passes over recomputed pairs. Otherwise 160
+    /// passes over recomputed pairs.
+    pub(crate) fn flops(ends: [usize; 2], dims: f64) -> f64 {
         let (pairs, anew) = (ends[0] as f64 * ends[1] as f64, 2.0 * dims + 60.0);
         let held = 4.0 * pairs <= Self::MOST_HELD as f64;
         pairs * if held { 300.0 * 20.0 + 12.0 * anew } else { 160.0 * anew }
     }
 
-    /// A number for each pair, up to a limit.
+    /// Memory of the stored kernel: a number for each pair, up to a limit.
     pub(in crate::bridge) fn held_pairs() -> Held {
         Held { per_pair: 8.0, most_of_pairs: Self::MOST_HELD as f64, ..Held::default() }
     }

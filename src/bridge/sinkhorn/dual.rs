@@ -1,51 +1,55 @@
-//! The dual problem as a function of the source potential alone, its slope and curvature.
+//! The dual problem as a function of the source potential alone, with its gradient and curvature.
 
-use crate::bridge::sinkhorn::kernel::{Both, Kernel, Plan, Side};
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Plan, Side};
 
-/// Marginals and how strictly they are kept; potentials are in units of ε.
+/// Marginals and how strictly they are kept. Potentials are in units of ε.
 ///
-/// The plan is `P_ij = a_i b_j exp(φ_i + γ_j − C_ij/ε)`. A marginal that is kept must be `a`; one
-/// that is relaxed with `ρ = λ/ε` must be `a exp(−φ/ρ)`, where the penalty `λ KL(·‖a)` has its
-/// least value.
+/// The coupling is `P_ij = a_i b_j exp(φ_i + γ_j − C_ij/ε)`. A kept marginal must be `a`. A
+/// marginal that is relaxed with `ρ = λ/ε` must be `a exp(−φ/ρ)`, where the derivative of the
+/// penalty `λ KL(·‖a)` balances the potential.
 #[derive(Debug)]
 pub(super) struct Dual {
     /// Masses, all positive.
     pub(super) masses: Both,
+    /// Logarithms of the masses.
     pub(super) log_masses: Both,
-    /// `λ/ε` of source and target; infinite if kept.
+    /// `λ/ε` of source and target; infinite for a kept marginal.
     pub(super) stiffness: [f64; 2],
 }
 
-/// The dual function at a source potential, with the best target potential for it.
+/// The dual at a source potential, with the optimal target potential.
 #[derive(Debug, Clone)]
 pub(super) struct Point {
+    /// φ and the optimal γ.
     pub(super) potentials: Both,
-    /// `ln Σ_j b_j exp(γ_j − C_ij/ε)`: minus this (times τ) would be the next `φ`.
+    /// `ln Σ_j b_j exp(γ_j − C_ij/ε)`. Minus this (times τ) is the next φ of Sinkhorn's iteration.
     pub(super) log_rows: Vec<f64>,
     /// Value of the dual in units of ε; higher is better.
     pub(super) value: f64,
-    /// `‖P1 − wanted‖₁` of the source; that of the target is zero.
+    /// Marginal error of the source, `‖P1 − wanted‖₁`. That of the target is zero.
     pub(super) error: f64,
 }
 
-/// How exactly Newton's step is to be found.
+/// Accuracy of a Newton step.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Care {
-    /// Residual of the linear system, as a share of its right side.
+    /// Residual of the linear system relative to its right-hand side.
     pub(super) tolerance: f64,
-    /// Products with the plan at most.
+    /// Largest number of products with the coupling.
     pub(super) most: usize,
-    /// What is added to the curvature, in units of its diagonal (Levenberg).
+    /// Addition to the curvature, in units of its diagonal (Levenberg).
     pub(super) damping: f64,
 }
 
 impl Dual {
+    /// From masses and `λ/ε` of source and target.
     pub(super) fn new(masses: Both, stiffness: [f64; 2]) -> Self {
         let logs = |masses: &[f64]| masses.iter().map(|mass| mass.ln()).collect();
         let log_masses = Both { source: logs(&masses.source), target: logs(&masses.target) };
         Self { masses, log_masses, stiffness }
     }
 
+    /// `λ/ε` of one side.
     fn stiffness_of(&self, side: Side) -> f64 {
         match side {
             Side::Source => self.stiffness[0],
@@ -53,12 +57,12 @@ impl Dual {
         }
     }
 
-    /// `τ = λ / (λ + ε)`, one for a marginal that is kept.
+    /// `τ = λ/(λ + ε)`; one for a kept marginal.
     pub(super) fn damping(&self, side: Side) -> f64 {
         1.0 / (1.0 + 1.0 / self.stiffness_of(side))
     }
 
-    /// Potentials plus logarithms of masses: the logarithms of the plan's two factors.
+    /// Potentials plus logarithms of masses: the logarithms of the coupling's two factors.
     pub(super) fn logs(&self, potentials: &Both) -> Both {
         let sum = |side| {
             let pairs = potentials.of(side).iter().zip(self.log_masses.of(side));
@@ -67,15 +71,15 @@ impl Dual {
         Both { source: sum(Side::Source), target: sum(Side::Target) }
     }
 
-    /// The marginal that belongs to a potential: the masses, or what relaxing makes of them.
+    /// The marginal that belongs to a potential: the masses, or their relaxed value.
     pub(super) fn wanted(&self, side: Side, potential: &[f64]) -> Vec<f64> {
         let softness = 1.0 / self.stiffness_of(side);
         let masses = self.masses.of(side);
         masses.iter().zip(potential).map(|(mass, p)| mass * (-p * softness).exp()).collect()
     }
 
-    /// The part of the dual's value that belongs to one side: `Σ a φ`, or its relaxed form
-    /// `ρ Σ a (1 − exp(−φ/ρ))`.
+    /// The part of the dual's value of one side: `Σ a φ`, or its relaxed form `ρ Σ a (1 −
+    /// exp(−φ/ρ))`.
     fn value_of(&self, side: Side, potential: &[f64]) -> f64 {
         let stiffness = self.stiffness_of(side);
         let gain = |p: f64| {
@@ -84,7 +88,7 @@ impl Dual {
         self.masses.of(side).iter().zip(potential).map(|(mass, p)| mass * gain(*p)).sum()
     }
 
-    /// `−τ ln Σ_j exp(−C_ij/ε + other_j + ln b_j)`: the best potential of `side` for `other`.
+    /// `−τ ln Σ_j exp(−C_ij/ε + other_j + ln b_j)`: the optimal potential of `side` for `other`.
     pub(super) fn best(&self, kernel: &dyn Kernel, side: Side, other: &[f64]) -> Vec<f64> {
         let damping = self.damping(side);
         let logs = self.log_masses.of(side.other());
@@ -96,7 +100,7 @@ impl Dual {
         best
     }
 
-    /// The dual function at `source`: one pass for the target's potential, one for the rows.
+    /// The dual at `source`. Takes one pass for the target potential and one for the row sums.
     pub(super) fn at(&self, kernel: &dyn Kernel, source: Vec<f64>) -> Point {
         let target = self.best(kernel, Side::Target, &source);
         let logs = target.iter().zip(&self.log_masses.target).map(|(p, log)| p + log);
@@ -108,31 +112,33 @@ impl Dual {
         Point { potentials: Both { source, target }, log_rows, value, error }
     }
 
-    /// The dual at `source` and the best target potential for it, in one pass.
+    /// The value of the dual at `source`, in one pass.
     pub(super) fn value_at(&self, kernel: &dyn Kernel, source: &[f64]) -> f64 {
         self.value(source, &self.best(kernel, Side::Target, source))
     }
 
-    /// The dual at `source` and its best `target`, where the target's marginal is as wanted, so
-    /// that the plan has the mass of that.
+    /// The value of the dual at `source` and its optimal `target`. The target marginal is then as
+    /// wanted, so the coupling has its mass.
     fn value(&self, source: &[f64], target: &[f64]) -> f64 {
         let mass: f64 = self.wanted(Side::Target, target).iter().sum();
         self.value_of(Side::Source, source) + self.value_of(Side::Target, target) - mass + 1.0
     }
 
+    /// Row sums of the coupling.
     fn rows(&self, source: &[f64], log_rows: &[f64]) -> Vec<f64> {
         let pairs = self.masses.source.iter().zip(source).zip(log_rows);
         pairs.map(|((mass, p), log)| mass * (p + log).exp()).collect()
     }
 
-    /// Sinkhorn's next source potential.
+    /// The next source potential of Sinkhorn's iteration.
     pub(super) fn next(&self, point: &Point) -> Vec<f64> {
         let damping = self.damping(Side::Source);
         point.log_rows.iter().map(|log| -damping * log).collect()
     }
 
-    /// Potentials not below those of `point` for which every cell of both sides has pairs that
-    /// matter, even if rows are not yet as wanted or relaxing leaves a cell hardly any mass.
+    /// Potentials not below those of `point` for which every cell of both sides has pairs of
+    /// relevant mass, even if row sums are not yet as wanted or relaxation leaves a cell hardly any
+    /// mass.
     pub(super) fn generous(&self, point: &Point) -> Both {
         let damping = self.damping(Side::Target);
         let source = point.potentials.source.iter().zip(&point.log_rows);
@@ -143,15 +149,14 @@ impl Dual {
         }
     }
 
-    /// Newton's step from `point`, by conjugate gradients: solves
-    /// `((1 + μ) diag(P1 + wanted/ρ) − P diag(τ/Pᵀ1) Pᵀ) δ = wanted − P1` with the damping μ; a row
-    /// that has next to nothing yet counts as what is wanted of it, or its step would have no end.
-    /// Returns the step, its slope (the derivative of the dual along it) and the number of
-    /// products with the plan.
+    /// The Newton step from `point`, by conjugate gradients. It solves `((1 + μ) diag(P1 +
+    /// wanted/ρ) − P diag(τ/Pᵀ1) Pᵀ) δ = wanted − P1` with the damping μ. A row sum near zero
+    /// counts as its wanted value; otherwise the step would not be bounded. Returns the step, its
+    /// slope (the derivative of the dual along it) and the number of products with the coupling.
     ///
-    /// The matrix is minus the second derivative of the dual, and Sinkhorn's iteration is the
-    /// same system solved by the simplest iteration: conjugate gradients need about the square
-    /// root of its number of steps.
+    /// The matrix is minus the second derivative of the dual. Sinkhorn's iteration is the simplest
+    /// solver of the same system; conjugate gradients need about the square root of its number of
+    /// steps.
     pub(super) fn newton_step(
         &self,
         kernel: &dyn Kernel,
@@ -180,14 +185,18 @@ impl Dual {
     }
 }
 
-/// Minus the second derivative of the dual, as what it does to vectors.
+/// Minus the second derivative of the dual, as a linear operator.
 struct Curvature<'a> {
+    /// The coupling P.
     plan: &'a dyn Plan,
+    /// Diagonal of the first term, with damping.
     diagonal: Vec<f64>,
+    /// `τ/Pᵀ1`.
     share: Vec<f64>,
 }
 
 impl Curvature<'_> {
+    /// The product with a vector: two products with the coupling.
     fn times(&self, v: &[f64]) -> Vec<f64> {
         let mut columns = self.plan.times(Side::Target, v);
         columns.iter_mut().zip(&self.share).for_each(|(c, share)| *c *= share);
@@ -196,7 +205,8 @@ impl Curvature<'_> {
         pairs.map(|((d, v), back)| d * v - back).collect()
     }
 
-    /// Conjugate gradients, preconditioned by the diagonal.
+    /// Conjugate gradients with the diagonal as preconditioner; returns the solution and the number
+    /// of products.
     fn solve(&self, right: &[f64], tolerance: f64, most: usize) -> (Vec<f64>, usize) {
         let scaled = |r: &[f64]| -> Vec<f64> {
             r.iter().zip(&self.diagonal).map(|(r, d)| r / d.max(1e-300)).collect()
@@ -212,7 +222,7 @@ impl Curvature<'_> {
             let image = self.times(&direction);
             n_products += 1;
             let curvature = dot(&direction, &image);
-            // Flat to rounding: groups of cells that exchange nothing.
+            // No curvature beyond rounding: groups of cells that exchange no mass.
             if curvature <= 1e-14 * square {
                 break;
             }
@@ -236,6 +246,7 @@ impl Curvature<'_> {
     }
 }
 
+/// Scalar product.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

@@ -1,4 +1,4 @@
-//! Sinkhorn's plan for a cost along the data, carried out on Brownian bridges.
+//! The entropic coupling for a geodesic cost, whose pairs move on Brownian bridges.
 
 use crate::bridge::plan::{cost_between, fit_course};
 use crate::bridge::{
@@ -10,36 +10,36 @@ use crate::geometry::Cost;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// Pairs of the plan for each source cell that its bridge keeps, at most.
+/// Largest number of pairs for each source cell in the bridge.
 const PAIRS_PER_CELL: usize = 64;
 
 impl SinkhornSolver {
-    /// The plan for `cost` and the bridge that carries it out.
+    /// The coupling for `cost`, and the bridge that moves its pairs.
     ///
-    /// Only half the squared Euclidean distance has a drift in closed form over all pairs; for
-    /// another cost up to 64 pairs for each source cell are kept, see [`EntropicPlan::pairs`].
-    ///
-    /// [`EntropicPlan::pairs`]: crate::bridge::EntropicPlan::pairs
+    /// Only the cost ½‖x−y‖² has a drift in closed form over all pairs. For another cost up to 64
+    /// pairs for each source cell are kept, see `EntropicPlan::pairs`.
     fn carried(
         &self,
-        (problem, cost): (&BridgeProblem, &dyn Cost),
+        problem: &BridgeProblem,
+        cost: &dyn Cost,
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(Box<dyn Bridge>, FitReport)> {
         let (source, target) = (problem.source(), problem.target());
-        let marginals = (source.marginal(), target.marginal());
-        let plan = self.couple(cost, marginals, problem.epsilon(), progress)?;
+        let (p, q, epsilon) = (source.marginal(), target.marginal(), problem.epsilon());
+        let plan = self.couple(cost, p, q, epsilon, progress)?;
         let coupling = plan.pairs(PAIRS_PER_CELL, seed)?;
         let mut report = plan.report().clone();
         report.details.push(("n_pairs".into(), coupling.n_pairs() as f64));
-        let ends = (source, target);
-        let bridge = PlanBridge::new(ends, &coupling, problem.epsilon(), Motion::Brownian)?;
+        let bridge = PlanBridge::new(source, target, &coupling, epsilon, Motion::Brownian)?;
         let relaxed = self.source_relaxation.is_some();
         Ok((Box::new(if relaxed { bridge.relaxed() } else { bridge }), report))
     }
 }
 
 impl BridgeSolver for SinkhornSolver {
+    /// [`SinkhornSolver::fit`] for the Euclidean cost. A geodesic cost uses the graph of the cells
+    /// of this interval alone.
     fn solve(
         &self,
         problem: &BridgeProblem,
@@ -52,12 +52,12 @@ impl BridgeSolver for SinkhornSolver {
             return Ok((Box::new(bridge), report));
         }
         let cost = cost_between(problem, &self.cost, progress)?;
-        self.carried((problem, &*cost), seed, progress)
+        self.carried(problem, &*cost, seed, progress)
     }
 }
 
 impl CourseSolver for SinkhornSolver {
-    /// With a geodesic cost the graph of neighbours is that of all snapshots.
+    /// With a geodesic cost, the neighbour graph contains the cells of all snapshots.
     fn solve_course(
         &self,
         course: &Course,
@@ -69,8 +69,9 @@ impl CourseSolver for SinkhornSolver {
             let problems = course.problems().iter();
             return problems.map(|problem| self.solve(problem, seed, progress)).collect();
         }
-        fit_course(course, &self.cost, progress, |k, job, progress| {
-            self.carried(job, seed.child("sinkhorn/interval", k as u64), progress)
+        fit_course(course, &self.cost, progress, |k, problem, cost, progress| {
+            let seed = seed.child("sinkhorn/interval", k as u64);
+            self.carried(problem, cost, seed, progress)
         })
     }
 }

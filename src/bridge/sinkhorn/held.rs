@@ -1,60 +1,63 @@
-//! The kernel of all pairs, held whole where it fits: each step is a product with a stored matrix.
+//! The stored kernel of all pairs: each step is a product with a matrix.
 
 use rayon::prelude::*;
 
 use crate::bridge::sinkhorn::SinkhornSolver;
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Plan, Side, flat};
+use crate::bridge::sinkhorn::kernel::{DenseKernel, flat};
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Plan, Side};
 use crate::linalg::{add_weighted, add_weighted_rows, exp_block};
 
-/// Single precision changes no marginal by more than 6e-8 in all (half a unit in the last place of
-/// each pair); for a marginal error below this, pairs are held in double.
+/// Single precision changes a marginal by at most 6e-8 in all (half a unit in the last place of
+/// each pair). For marginal errors below this, pairs are stored in double precision.
 const SINGLE: f64 = 1e-7;
 
-/// How far potentials may rise, in units of ε for source and target together, above those for
-/// which the pairs were computed: a pair that was too small to be held is then below 1e-24 of the
-/// mass of its cells.
+/// How far potentials may rise above those of the stored pairs, in units of ε for source and target
+/// together. A pair that was too small to be stored is then below 1e-24 of the mass of its cells.
 const SLACK: f64 = 30.0;
 
-/// Below this a value is held as zero; smaller numbers in single precision are not normal.
+/// Values below this are stored as zero, because smaller numbers in single precision are subnormal.
 const LEAST: f64 = 1.2e-38;
 
-/// What is held as zero may be this share of a sum at most.
+/// Largest fraction of a sum that values stored as zero may have.
 const LOST: f64 = 1e-13;
 
-/// If no pair costs more than this, in units of ε, `exp(−C/ε)` itself can be held without loss.
+/// If no cost is above this, in units of ε, `exp(−C/ε)` itself can be stored without loss.
 const MOST_COST: f64 = 80.0;
 
-/// `exp(φ_i + γ_j − C_ij/ε)` of all pairs for potentials φ, γ that are near those asked for.
+/// `exp(φ_i + γ_j − C_ij/ε)` of all pairs, for potentials φ and γ near the solution.
 ///
-/// Sums for other potentials are products with it and factors of single cells: a pass takes 2
-/// flops and reads 4 or 8 bytes for each pair, where [`DenseKernel`] takes a product of `dim`
-/// terms and an exponential.
+/// Sums for other potentials are products with this matrix and factors of single cells. A pass
+/// takes 2 flops and reads 4 or 8 bytes for each pair; [`DenseKernel`] takes a product of d terms
+/// and an exponential.
 pub(super) struct HeldKernel<'a> {
-    /// All pairs, computed anew.
+    /// The same pairs, recomputed.
     dense: &'a dyn Kernel,
+    /// The stored values.
     values: Values,
     /// φ and γ.
     at: Both,
-    /// How far above them sums are as good.
+    /// How far potentials may rise above φ and γ.
     slack: f64,
 }
 
-/// Chunks of rows, one after the other.
+/// Chunks of rows in order.
 #[derive(Debug)]
 enum Values {
+    /// In single precision, 4 bytes a pair.
     Single(Vec<Vec<f32>>),
+    /// In double precision, 8 bytes a pair.
     Double(Vec<Vec<f64>>),
 }
 
 impl<'a> HeldKernel<'a> {
-    /// Near `potentials`, which should not be below those for which sums are asked, good for a
-    /// marginal error of `goal`; `None` if it does not fit. One pass over `dense`.
+    /// Near `potentials`, which should not be below those of later sums, accurate for a marginal
+    /// error of `goal`; `None` if it does not fit into memory. Takes one pass over `dense`.
     pub(super) fn new(dense: &'a DenseKernel<'_>, potentials: Both, goal: f64) -> Option<Self> {
         Self::within(dense, potentials, goal, SLACK)
     }
 
-    /// `exp(−C/ε)`, good for a marginal error of `goal` and any potentials; `None` if it does not
-    /// fit, or costs are too far apart to be held without scaling.
+    /// `exp(−C/ε)`, accurate for a marginal error of `goal` and any potentials; `None` if it does
+    /// not fit into memory, or the range of costs is too wide.
     pub(super) fn unscaled(dense: &'a DenseKernel<'_>, goal: f64) -> Option<Self> {
         if !dense.most_cost().is_some_and(|most| most <= MOST_COST) {
             return None;
@@ -64,6 +67,7 @@ impl<'a> HeldKernel<'a> {
         Self::within(dense, zeros, goal, f64::INFINITY)
     }
 
+    /// As [`HeldKernel::new`], with a given slack.
     fn within(dense: &'a DenseKernel<'_>, potentials: Both, goal: f64, slack: f64) -> Option<Self> {
         let single = goal >= SINGLE;
         let bytes = if single { 4 } else { 8 };
@@ -79,7 +83,7 @@ impl<'a> HeldKernel<'a> {
         Some(Self { dense, values, at: potentials, slack })
     }
 
-    /// `Σ_j K_ij weights_j` for each cell `i` of `side`, for what is held.
+    /// `Σ_j K_ij weights_j` for each cell i of `side`, over the stored values.
     fn products(&self, side: Side, weights: &[f64]) -> Vec<f64> {
         let m = self.at.target.len();
         match &self.values {
@@ -95,7 +99,7 @@ impl<'a> HeldKernel<'a> {
 }
 
 impl Values {
-    /// Below this a value is not held.
+    /// Values below this are not stored.
     fn least(&self) -> f64 {
         match self {
             Self::Single(_) => LEAST,
@@ -104,7 +108,7 @@ impl Values {
     }
 }
 
-/// The values of all pairs, by chunks of rows.
+/// The values of all pairs in chunks of rows.
 fn chunks<T: Copy + Send + Default>(
     dense: &DenseKernel<'_>,
     potentials: &Both,
@@ -127,6 +131,7 @@ fn chunks<T: Copy + Send + Default>(
     })
 }
 
+/// Products with the matrix or its transpose; sums in double precision, in a fixed order.
 fn products<T: Copy + Into<f64> + Sync>(
     chunks: &[Vec<T>],
     m: usize,
@@ -170,11 +175,13 @@ impl Kernel for HeldKernel<'_> {
         rise(Side::Source) + rise(Side::Target) <= self.slack
     }
 
+    /// A product with the stored values. If a sum is too small or too large for them, the pairs are
+    /// recomputed.
     fn log_sums(&self, side: Side, other: &[f64]) -> Vec<f64> {
         let factors = self.factors(side.other(), other);
         let mut sums = self.products(side, &factors);
-        // If all that a cell has a share in has fallen far, what was too small to be held may be
-        // all there is; next to a cell of hardly any weight a pair may be too large.
+        // If all partners of a cell have lost most of their weight, the sum may consist of values
+        // that were too small to be stored; beside a cell of tiny weight a value may overflow.
         let least = self.values.least() / LOST * factors.iter().sum::<f64>();
         if !sums.iter().all(|sum| *sum > least && sum.is_finite()) {
             return self.dense.log_sums(side, other);
@@ -185,6 +192,7 @@ impl Kernel for HeldKernel<'_> {
         sums
     }
 
+    /// The coupling as the stored values times factors of single cells.
     fn plan<'b>(&'b self, logs: &'b Both) -> Box<dyn Plan + 'b> {
         let factors = |side| self.factors(side, logs.of(side));
         let factors = Both { source: factors(Side::Source), target: factors(Side::Target) };
@@ -192,8 +200,11 @@ impl Kernel for HeldKernel<'_> {
     }
 }
 
+/// The coupling of a stored kernel.
 struct HeldPlan<'a, 'b> {
+    /// The stored kernel.
     kernel: &'a HeldKernel<'b>,
+    /// Factors of single cells.
     factors: Both,
 }
 

@@ -1,4 +1,4 @@
-//! The kernel `exp(−C/ε)` between two sets of cells, computed anew: its sums by blocks.
+//! The kernel `exp(−C/ε)` between two sets of cells, recomputed in blocks.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,84 +6,41 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Plan, Side};
 use crate::geometry::Cost;
 use crate::linalg::{LogSums, add_product, add_weighted, add_weighted_rows, exp_block};
 
-/// Rows that are worked on together, and columns of one block: 512 kB, so that a block stays in
-/// the cache of a core between the product that makes it and the sums over it. Fixed, so that
-/// results do not depend on threads.
+/// Rows of one task, and columns of one block. A block of 512 kB stays in the cache of a core
+/// between the product that computes it and the sums over it. The sizes are fixed, so results do
+/// not depend on the number of threads.
 const ROWS: usize = 128;
+/// Columns of one block, see [`ROWS`].
 const COLUMNS: usize = 512;
 
-/// One of the two sets of cells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    Source,
-    Target,
-}
-
-impl Side {
-    pub(super) fn other(self) -> Self {
-        match self {
-            Self::Source => Self::Target,
-            Self::Target => Self::Source,
-        }
-    }
-}
-
-/// A value for each source cell and one for each target cell.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Both {
-    pub(super) source: Vec<f64>,
-    pub(super) target: Vec<f64>,
-}
-
-impl Both {
-    pub(super) fn of(&self, side: Side) -> &[f64] {
-        match side {
-            Side::Source => &self.source,
-            Side::Target => &self.target,
-        }
-    }
-}
-
-/// What Sinkhorn's iterations and Newton's need of a kernel: computed anew, held, or sparse.
-pub(super) trait Kernel: Sync {
-    /// Whether sums for these potentials are as good as those over all pairs computed anew.
-    fn covers(&self, potentials: &Both) -> bool;
-
-    /// `ln Σ_j exp(−C_ij/ε + other_j)` for each cell `i` of `side`.
-    fn log_sums(&self, side: Side, other: &[f64]) -> Vec<f64>;
-
-    /// The matrix `exp(source_i + target_j − C_ij/ε)`, to be multiplied with vectors.
-    fn plan<'a>(&'a self, logs: &'a Both) -> Box<dyn Plan + 'a>;
-}
-
-/// A plan that vectors can be multiplied with.
-pub(super) trait Plan {
-    /// `Σ_j P_ij weights_j` for each cell `i` of `side`, `j` over the other side.
-    fn times(&self, side: Side, weights: &[f64]) -> Vec<f64>;
-}
-
-/// The kernel of all pairs.
+/// The kernel of all pairs, for points or for any cost.
 ///
-/// A sum over all pairs takes `2 d` flops for each in a product of blocks and an exponential, and
-/// memory for one block a thread.
+/// A sum over all pairs takes `2 d` flops for each pair in matrix products and an exponential, and
+/// memory for one block on each thread.
 #[derive(Debug)]
 pub(super) enum DenseKernel<'a> {
+    /// The cost ½‖x−y‖² between points, from matrix products.
     Points { source: Points<'a>, target: Points<'a>, epsilon: f64 },
+    /// Any cost that fills blocks.
     Cost { cost: &'a dyn Cost, epsilon: f64 },
 }
 
 /// Points with `−½‖x‖²/ε` of each.
 #[derive(Debug)]
 pub(super) struct Points<'a> {
+    /// The points, n × d.
     points: ArrayView2<'a, f64>,
+    /// `−½‖x‖²/ε` of each point.
     logs: Vec<f64>,
 }
 
 impl<'a> DenseKernel<'a> {
-    /// For the cost `½‖x−y‖²` between points, which should be near the origin.
+    /// For the cost ½‖x−y‖² between points. They should be near the origin, because digits are lost
+    /// otherwise.
     pub(super) fn points(
         source: ArrayView2<'a, f64>,
         target: ArrayView2<'a, f64>,
@@ -96,6 +53,7 @@ impl<'a> DenseKernel<'a> {
         Self::Points { source: with_logs(source), target: with_logs(target), epsilon }
     }
 
+    /// ε of the kernel.
     pub(super) fn epsilon(&self) -> f64 {
         match self {
             Self::Points { epsilon, .. } | Self::Cost { epsilon, .. } => *epsilon,
@@ -107,6 +65,7 @@ impl<'a> DenseKernel<'a> {
         self.n(Side::Source) * self.n(Side::Target)
     }
 
+    /// Number of cells of one side.
     pub(super) fn n(&self, side: Side) -> usize {
         match self {
             Self::Points { .. } => self.norms(side).len(),
@@ -115,7 +74,7 @@ impl<'a> DenseKernel<'a> {
         }
     }
 
-    /// What no `C/ε` is above, from the points' distances to the origin; `None` for other costs.
+    /// Upper bound of `C/ε`, from the distances of points to the origin; `None` for other costs.
     pub(super) fn most_cost(&self) -> Option<f64> {
         let Self::Points { source, target, .. } = self else { return None };
         let farthest = |points: &Points<'_>| {
@@ -124,7 +83,7 @@ impl<'a> DenseKernel<'a> {
         Some((farthest(source) + farthest(target)).powi(2))
     }
 
-    /// The part of `−C/ε` that belongs to single cells of `side`; nothing for a stored cost.
+    /// The part of `−C/ε` that depends on a single cell of `side`; empty for a stored cost.
     fn norms(&self, side: Side) -> &[f64] {
         match (self, side) {
             (Self::Points { source, .. }, Side::Source) => &source.logs,
@@ -133,7 +92,7 @@ impl<'a> DenseKernel<'a> {
         }
     }
 
-    /// Values of cells plus the part of `−C/ε` that is theirs.
+    /// Values of cells plus their part of `−C/ε`.
     pub(super) fn with_norms(&self, side: Side, values: &[f64]) -> Vec<f64> {
         let mut sums = values.to_vec();
         for (sum, norm) in sums.iter_mut().zip(self.norms(side)) {
@@ -142,8 +101,8 @@ impl<'a> DenseKernel<'a> {
         sums
     }
 
-    /// `−C/ε` without the part of single cells, for cells `rows` of `side` and `columns` of the
-    /// other.
+    /// `−C/ε` without the parts of single cells, for cells `rows` of `side` and cells `columns` of
+    /// the other side.
     fn fill(&self, side: Side, rows: Range<usize>, columns: Range<usize>, out: &mut Array2<f64>) {
         match self {
             Self::Points { source, target, epsilon } => {
@@ -169,7 +128,7 @@ impl<'a> DenseKernel<'a> {
     }
 
     /// `work(rows, blocks)` for chunks of cells of `side`, in parallel; results in order. `blocks`
-    /// hands each block of columns to a visitor.
+    /// passes each block of columns to a visitor.
     pub(super) fn in_chunks<T: Send>(
         &self,
         side: Side,
@@ -185,8 +144,8 @@ impl<'a> DenseKernel<'a> {
             .collect()
     }
 
-    /// `Σ_j P_ij values_j` for each cell `i` of `side`, with `P` as in [`Kernel::plan`]; `values`
-    /// are `(n_other, d)`, a row for each cell of the other side.
+    /// `Σ_j P_ij values_j` for each cell i of `side`, with P as in [`Kernel::plan`]. `values` have
+    /// a row for each cell of the other side.
     pub(super) fn means(
         &self,
         side: Side,
@@ -210,8 +169,8 @@ impl<'a> DenseKernel<'a> {
         all
     }
 
-    /// `Σ_j P_ij` for each source cell and `Σ_i P_ij` for each target cell, with `P` as in
-    /// [`Kernel::plan`], in one pass.
+    /// `Σ_j P_ij` for each source cell and `Σ_i P_ij` for each target cell in one pass, with P as
+    /// in [`Kernel::plan`].
     pub(super) fn marginals(&self, logs: &Both) -> Both {
         let own = self.with_norms(Side::Source, &logs.source);
         let other = self.with_norms(Side::Target, &logs.target);
@@ -234,8 +193,9 @@ impl<'a> DenseKernel<'a> {
         both
     }
 
-    /// For each source cell `i` the first target cell at which the sum of `P_ij` passes
-    /// `levels_i`, with `P` as in [`Kernel::plan`]; the likeliest if rounding keeps it below.
+    /// For each source cell i the first target cell at which the cumulative sum of `P_ij` exceeds
+    /// `levels_i`, with P as in [`Kernel::plan`]; the most probable cell if rounding keeps the sum
+    /// below.
     pub(super) fn choose(&self, logs: &Both, levels: &[f64]) -> Vec<usize> {
         let own = self.with_norms(Side::Source, &logs.source);
         let other = self.with_norms(Side::Target, &logs.target);
@@ -265,8 +225,8 @@ impl<'a> DenseKernel<'a> {
         chunks.concat()
     }
 
-    /// Every pair with `ln P_ij` at least `least`, by source, then target, collected by chunks,
-    /// with `P` as in [`Kernel::plan`]; `None` if there are more than `most`.
+    /// Every pair with `ln P_ij` at least `least`, sorted by source cell, then target cell, in
+    /// chunks, with P as in [`Kernel::plan`]; `None` if there are more than `most`.
     pub(super) fn pairs_above(
         &self,
         logs: &Both,
@@ -300,7 +260,7 @@ impl<'a> DenseKernel<'a> {
                 }
                 count.fetch_add(found.len() - before, Ordering::Relaxed);
             });
-            // Blocks of columns come one after the other: bring rows together.
+            // Pairs arrive by blocks of columns; sorting brings the pairs of a row together.
             found.sort_by_key(|pair| (pair.source, pair.target));
             found
         });
@@ -311,20 +271,27 @@ impl<'a> DenseKernel<'a> {
 /// A pair of cells and the logarithm of its mass.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Pair {
+    /// Source cell.
     pub(super) source: u32,
+    /// Target cell.
     pub(super) target: u32,
+    /// Logarithm of the mass.
     pub(super) log: f64,
 }
 
 /// The blocks of one chunk of rows.
 pub(super) struct Blocks<'a, 'b> {
+    /// The kernel.
     kernel: &'a DenseKernel<'b>,
+    /// The side of the rows.
     side: Side,
+    /// The rows.
     rows: Range<usize>,
 }
 
 impl Blocks<'_, '_> {
-    /// Hands over block after block: its columns and `−C/ε` without the part of single cells.
+    /// Passes block after block to `visitor`: its columns, and `−C/ε` without the parts of single
+    /// cells.
     pub(super) fn visit(&mut self, mut visitor: impl FnMut(Range<usize>, &mut Array2<f64>)) {
         let n = self.kernel.n(self.side.other());
         let mut block = Array2::zeros((self.rows.len(), COLUMNS.min(n)));
@@ -339,15 +306,18 @@ impl Blocks<'_, '_> {
     }
 }
 
+/// The values of a block as a slice.
 pub(super) fn flat(block: &mut Array2<f64>) -> &mut [f64] {
     block.as_slice_mut().unwrap_or(&mut [])
 }
 
 impl Kernel for DenseKernel<'_> {
+    /// Always: every sum is over all pairs.
     fn covers(&self, _: &Both) -> bool {
         true
     }
 
+    /// Log-sum-exp over blocks, without overflow for any potentials.
     fn log_sums(&self, side: Side, other: &[f64]) -> Vec<f64> {
         let offsets = self.with_norms(side.other(), other);
         let chunks = self.in_chunks(side, |rows, blocks| {
@@ -365,8 +335,11 @@ impl Kernel for DenseKernel<'_> {
     }
 }
 
+/// The coupling of a kernel that is recomputed.
 struct DensePlan<'a, 'b> {
+    /// The kernel.
     kernel: &'a DenseKernel<'b>,
+    /// Logarithms of the factors, with the parts of single cells.
     logs: Both,
 }
 

@@ -1,35 +1,37 @@
-//! Whether recorded potentials are those of a plan: each row of it must have the mass that they say.
+//! Check of recorded potentials: the row sums of the coupling must be those of its marginal.
 
 use ndarray::Axis;
 
-use crate::bridge::sinkhorn::kernel::{DenseKernel, Kernel, Side};
+use crate::bridge::sinkhorn::kernel::DenseKernel;
+use crate::bridge::sinkhorn::sides::{Kernel, Side};
 use crate::bridge::{Bridge, SinkhornBridge};
 use crate::error::{Error, Result};
 
-/// Pairs that are looked at, about: all of them up to five hundred cells on each side.
+/// About how many pairs are checked: all of them up to five hundred cells on each side.
 const PAIRS: usize = 1 << 18;
 
-/// How far the logarithm of the mass of a row of a plan that keeps its source's marginal may be off.
+/// Largest deviation of the logarithm of a row sum, for a coupling that keeps its source marginal.
 const SLACK: f64 = 1.0;
 
-/// The same for each unit of C/ε, which is what rounding is a share of.
+/// Additional deviation for each unit of C/ε, of which rounding is a fraction.
 const ROUNDING: f64 = 1e-9;
 
-/// Beyond this, rounding leaves nothing of a mass.
+/// Upper bound of the deviation. Beyond it rounding could hide any row sum.
 const MOST_SLACK: f64 = 50.0;
 
-/// The logarithm of the largest mass of a row over its share of the marginal in a relaxed plan.
+/// Largest logarithm of a row sum relative to the marginal, for a relaxed coupling.
 const MOST: f64 = 100.0;
 
 impl SinkhornBridge {
-    /// Checks the masses of rows of the plan. The source potential is the best for the target's, so that
-    /// the masses of a row with `p_i` are `p_i exp(−f_i/λ)`, or `p_i` if the marginal is kept.
+    /// Checks the row sums of the coupling. The source potential is optimal for that of the target,
+    /// so the sum of row i is `p_i exp(−f_i/λ)`, or `p_i` if the marginal is kept.
     ///
-    /// All rows are looked at if there are few pairs; else those of largest potential, and some of all
-    /// others. Every row sees all potentials of the target. Time `O(dim)` for each of 260 000 pairs.
+    /// If there are few pairs, all rows are checked; otherwise the rows with the largest potentials
+    /// and a sample of the others. Every row depends on all potentials of the target. Takes `O(d)`
+    /// time for each of 260 000 pairs.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a row whose mass is another, or is not finite.
+    /// [`Error::Parameter`] for a row whose sum differs or is not finite.
     pub(super) fn check_masses(&self) -> Result<()> {
         let (source, target) = self.centred();
         let (f, _) = self.potentials();
@@ -46,7 +48,7 @@ impl SinkhornBridge {
             let fits = if relaxed { log <= MOST + slack } else { log.abs() <= slack };
             if !fits {
                 let got = format!("{f} of source cell {i} of {n}", f = f[i]);
-                let must = "the one with which the cell keeps its mass";
+                let must = "such that the cell keeps its mass";
                 return Err(Error::Parameter { name: "potential", must, got });
             }
         }
@@ -54,7 +56,8 @@ impl SinkhornBridge {
     }
 }
 
-/// `most` of the rows, or all: half of them those of the largest potentials, the others evenly spread.
+/// At most `most` row numbers, or all: half of them with the largest potentials, the others evenly
+/// spread.
 fn rows(potentials: impl Iterator<Item = f64>, most: usize) -> Vec<usize> {
     let potentials: Vec<f64> = potentials.collect();
     let n = potentials.len();

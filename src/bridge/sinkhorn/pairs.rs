@@ -1,29 +1,31 @@
-//! The pairs of a plan that are kept: all that matter, or a fixed number drawn for each cell.
+//! The pairs of a coupling that are kept: all of relevant mass, or a fixed number drawn for each cell.
 
+use ndarray::Array1;
 use rand_distr::{Distribution, StandardUniform};
 
 use crate::bridge::Coupling;
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side, flat};
+use crate::bridge::sinkhorn::kernel::{DenseKernel, Pair, flat};
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Side};
 use crate::error::Result;
 use crate::linalg::exp_block;
 use crate::rng::Seed;
 
-/// Pairs below this part of an even row's mass do not matter: all of them together are less than
-/// this part of the number of target cells.
+/// Pairs below this fraction of `1/n_source` are left out. All of them together have a mass below
+/// this fraction times `n_target`.
 const LEAST: f64 = 1e-8;
 
-/// So many pairs are never too many.
+/// Number of pairs that is always kept without draws.
 const ALWAYS: usize = 50_000;
 
-/// Offsets of neighbouring rows differ by the golden section, the most even of all sequences.
+/// Offsets of neighbouring rows differ by the golden section, which spreads them most evenly.
 const GOLDEN: f64 = 0.618_033_988_749_894_9;
 
-/// All pairs that matter, if there are at most `per_cell` for each source cell, or 50 000 in all.
+/// All pairs of relevant mass, if there are at most `per_cell` for each source cell, or 50 000 in
+/// all.
 ///
-/// Otherwise each source cell has
-/// `per_cell` levels at equal distances in the sum of its masses, and each level gives an equal
-/// part of the cell's mass to the pair it falls on: source marginals stay, and every pair has its
-/// own mass in expectation.
+/// Otherwise each source cell has `per_cell` levels at equal distances in its cumulative mass, and
+/// each level gives an equal part of the cell's mass to the pair in which it falls. Source
+/// marginals are preserved, and every pair has its own mass in expectation.
 pub(super) fn pairs(
     kernel: &DenseKernel<'_>,
     logs: &Both,
@@ -36,15 +38,39 @@ pub(super) fn pairs(
     match kernel.pairs_above(logs, least, most) {
         Some(chunks) => {
             let pairs = chunks.into_iter().flatten();
-            let entry = |pair: super::kernel::Pair| {
-                (pair.source as usize, pair.target as usize, pair.log.exp())
-            };
-            Coupling::new(shape, pairs.map(entry))
+            Coupling::new(shape.0, shape.1, pairs.map(entry))
         }
-        None => Coupling::new(shape, drawn(kernel, logs, per_cell, seed)),
+        None => Coupling::new(shape.0, shape.1, drawn(kernel, logs, per_cell, seed)),
     }
 }
 
+/// Logarithms of the two factors of a coupling, from masses and potentials (source, target).
+pub(super) fn logs(
+    masses: &(Array1<f64>, Array1<f64>),
+    potentials: &(Array1<f64>, Array1<f64>),
+    epsilon: f64,
+) -> Both {
+    let sum = |masses: &Array1<f64>, potentials: &Array1<f64>| {
+        masses.iter().zip(potentials).map(|(mass, p)| mass.ln() + p / epsilon).collect()
+    };
+    Both { source: sum(&masses.0, &potentials.0), target: sum(&masses.1, &potentials.1) }
+}
+
+/// The pairs whose mass is at least `least` times `1/n_source`.
+pub(super) fn coupling(kernel: &DenseKernel<'_>, logs: &Both, least: f64) -> Result<Coupling> {
+    let shape = (logs.source.len(), logs.target.len());
+    let least = least.max(f64::MIN_POSITIVE).ln() - (shape.0 as f64).ln();
+    let chunks = kernel.pairs_above(logs, least, usize::MAX).unwrap_or_default();
+    let pairs = chunks.into_iter().flatten();
+    Coupling::new(shape.0, shape.1, pairs.map(entry))
+}
+
+/// Source cell, target cell and mass of a pair.
+fn entry(pair: Pair) -> (usize, usize, f64) {
+    (pair.source as usize, pair.target as usize, pair.log.exp())
+}
+
+/// The pairs that the levels of each source cell select.
 fn drawn(
     kernel: &DenseKernel<'_>,
     logs: &Both,
@@ -76,7 +102,7 @@ fn drawn(
                 }
             }
         });
-        // What rounding kept below the last level.
+        // Rounding can keep the cumulative mass below the last level.
         for ((pairs, passed), i) in found.iter_mut().zip(passed).zip(rows) {
             if let Some(last) = pairs.last_mut() {
                 last.2 += (n_levels - passed) * masses[i] / n_levels;

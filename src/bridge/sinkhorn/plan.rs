@@ -1,43 +1,50 @@
-//! Entropic plans for any cost, and the entropic map without its bias.
+//! Entropic couplings for any cost, and the entropic map without its bias.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
-use crate::bridge::sinkhorn::kernel::{DenseKernel, Side};
-use crate::bridge::sinkhorn::pairs::pairs;
-use crate::bridge::sinkhorn::process::{coupling, logs};
+use crate::bridge::sinkhorn::kernel::DenseKernel;
+use crate::bridge::sinkhorn::pairs::{coupling, logs, pairs};
+use crate::bridge::sinkhorn::sides::Side;
 use crate::bridge::{Coupling, FitReport, SinkhornBridge, SinkhornSolver};
 use crate::error::{Error, Result};
 use crate::geometry::{Cost, Epsilon};
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// The plan `p_i q_j exp((f_i + g_j − C_ij)/ε)` of entropic transport with any cost.
+/// The coupling `p_i q_j exp((f_i + g_j − C_ij)/ε)` of entropic transport with any cost.
 #[derive(Debug)]
 pub struct EntropicPlan<'a> {
+    /// The cost.
     cost: &'a dyn Cost,
+    /// ε of the coupling.
     epsilon: Epsilon,
+    /// Weights p and q.
     masses: (Array1<f64>, Array1<f64>),
+    /// Potentials f and g.
     potentials: (Array1<f64>, Array1<f64>),
+    /// How the solve went.
     report: FitReport,
 }
 
 impl SinkhornSolver {
-    /// Couples cells by any cost: solves the same problem as [`SinkhornSolver::fit`], without the
-    /// drift that only half a squared Euclidean distance has. Weights sum to one.
+    /// Couples cells by any cost: the problem of [`SinkhornSolver::fit`], without the drift that
+    /// exists only for ½‖x−y‖². `source` and `target` are weights that sum to one.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one weight for each cell; [`Error::Parameter`] if a
-    /// weight is negative, they do not sum to one (to 10⁻⁶) or a hyperparameter is out of range;
-    /// [`Error::Numerical`] if a cost is not finite; [`Error::Cancelled`].
+    /// [`Error::Shape`] unless there is one weight for each cell; [`Error::Parameter`] if a weight
+    /// is negative, the weights do not sum to one (within 10⁻⁶), or a hyperparameter is out of its
+    /// range; [`Error::Numerical`] if a cost is not finite; [`Error::Cancelled`].
+    #[doc(hidden)]
     pub fn couple<'a>(
         &self,
         cost: &'a dyn Cost,
-        marginals: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
+        source: ArrayView1<'_, f64>,
+        target: ArrayView1<'_, f64>,
         epsilon: Epsilon,
         progress: &mut dyn Progress,
     ) -> Result<EntropicPlan<'a>> {
         let (n, m) = cost.shape();
-        for (expected, weights) in [(n, marginals.0), (m, marginals.1)] {
+        for (expected, weights) in [(n, source), (m, target)] {
             let got = weights.len();
             if expected != got {
                 return Err(Error::Shape { what: "a marginal", unit: "weights", expected, got });
@@ -49,21 +56,23 @@ impl SinkhornSolver {
                 return Err(Error::Parameter { name: "marginal", must, got });
             }
         }
-        let mean_cost = mean_cost(cost, marginals);
+        let mean_cost = mean_cost(cost, source, target);
         if !mean_cost.is_finite() {
             let why = "a cost is not finite".into();
             return Err(Error::Numerical { what: "entropic transport", why });
         }
         let found = self.run(
             &|epsilon| DenseKernel::Cost { cost, epsilon },
-            marginals,
-            (mean_cost, epsilon.value()),
+            source,
+            target,
+            mean_cost,
+            epsilon.value(),
             progress,
         )?;
         Ok(EntropicPlan {
             cost,
             epsilon,
-            masses: (marginals.0.to_owned(), marginals.1.to_owned()),
+            masses: (source.to_owned(), target.to_owned()),
             report: self.report(&found),
             potentials: (Array1::from(found.source), Array1::from(found.target)),
         })
@@ -71,17 +80,17 @@ impl SinkhornSolver {
 }
 
 impl EntropicPlan<'_> {
-    /// The potentials `f` and `g`, in the unit of the cost.
+    /// The potentials f and g, in the unit of the cost.
     pub fn potentials(&self) -> (ArrayView1<'_, f64>, ArrayView1<'_, f64>) {
         (self.potentials.0.view(), self.potentials.1.view())
     }
 
-    /// How the solve went; its details hold the marginal errors.
+    /// How the solve went; its details contain the marginal errors.
     pub fn report(&self) -> &FitReport {
         &self.report
     }
 
-    /// The pairs with at least `least` of the mass of an even row, see
+    /// The pairs whose mass is at least `least` times `1/n_source`, see
     /// [`SinkhornBridge::coupling`].
     ///
     /// # Errors
@@ -92,12 +101,14 @@ impl EntropicPlan<'_> {
         coupling(&kernel, &logs(&self.masses, &self.potentials, epsilon), least)
     }
 
-    /// The plan with at most `per_cell` pairs for each source cell, or 50 000 in all: all that have
-    /// at least 10⁻⁸ of the mass of an even row, if these are not more; otherwise `per_cell` draws for each source
-    /// cell, which keep its mass and give every pair its own in expectation.
+    /// The coupling with at most `per_cell` pairs for each source cell, or 50 000 in all.
+    ///
+    /// If not more pairs than that have at least 10⁻⁸ of `1/n_source`, these are all of them.
+    /// Otherwise `per_cell` draws for each source cell preserve its mass and give every pair its
+    /// own mass in expectation.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if the plan has no mass.
+    /// [`Error::Parameter`] if the coupling has no mass.
     pub fn pairs(&self, per_cell: usize, seed: Seed) -> Result<Coupling> {
         let epsilon = self.epsilon.value();
         let kernel = DenseKernel::Cost { cost: self.cost, epsilon };
@@ -106,29 +117,28 @@ impl EntropicPlan<'_> {
 }
 
 /// `Σ p_i q_j C_ij`.
-fn mean_cost(cost: &dyn Cost, marginals: (ArrayView1<'_, f64>, ArrayView1<'_, f64>)) -> f64 {
+fn mean_cost(cost: &dyn Cost, source: ArrayView1<'_, f64>, target: ArrayView1<'_, f64>) -> f64 {
     let kernel = DenseKernel::Cost { cost, epsilon: 1.0 };
     let chunks = kernel.in_chunks(Side::Source, |rows, blocks| {
         let mut sum = 0.0;
         blocks.visit(|columns, block| {
-            let weights = marginals.1.slice(ndarray::s![columns]);
-            sum -= marginals.0.slice(ndarray::s![rows.clone()]).dot(&block.dot(&weights));
+            let weights = target.slice(ndarray::s![columns]);
+            sum -= source.slice(ndarray::s![rows.clone()]).dot(&block.dot(&weights));
         });
         sum
     });
     chunks.iter().sum()
 }
 
-/// The entropic map of `bridge` at `x` without the pull towards the middle that comes from ε: the
-/// map less that of the source to itself, plus `x`.
-///
-/// `own` is the bridge from the source snapshot to itself with the same ε.
+/// The entropic map of `bridge` at each row of `x` (n × d) without its bias towards the mean, which
+/// comes from ε: the map minus the map of the source to itself, plus x. `own` is the bridge from
+/// the source snapshot to itself with the same ε.
 ///
 /// Source: Pooladian, Cuturi, Niles-Weed 2022 (arXiv 2202.08919).
 ///
 /// # Errors
 /// As [`SinkhornBridge::conditional_mean`].
-pub fn debiased_map(
+pub(crate) fn debiased_map(
     bridge: &SinkhornBridge,
     own: &SinkhornBridge,
     x: ArrayView2<'_, f64>,

@@ -1,10 +1,12 @@
-//! The bridge of a plan between cells: drift, Jacobian and exact draws from the target's potential.
+//! The bridge of the entropic coupling: drift, Jacobian and exact draws from the target potential.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
 use crate::bridge::sinkhorn::all_pairs::AllPairs;
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Side};
+use crate::bridge::sinkhorn::kernel::DenseKernel;
+use crate::bridge::sinkhorn::pairs::{coupling, logs};
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Side};
 use crate::bridge::sinkhorn::solver::centres;
 use crate::bridge::{Bridge, BridgeRecord, Coupling, Link, SinkhornRecord, UnitTime};
 use crate::data::Snapshot;
@@ -12,23 +14,53 @@ use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
 use crate::rng::Seed;
 
-/// The least time left that drift and Jacobian are evaluated with, as a share of the interval.
+/// Smallest remaining fraction of the interval at which drift and Jacobian are evaluated.
 ///
-/// The bridge ends in the target cells themselves, so that its drift has no limit at the end.
-/// Sampled transitions are exact and know no such floor.
+/// The bridge ends in the target cells, so its drift has no limit at the end. Draws are exact and
+/// do not need this bound.
 const LEAST_LEFT: f64 = 0.01;
 
-/// Rows that share a stream of random numbers; fixed, so that draws do not depend on threads.
+/// Rows that share a stream of random numbers. The size is fixed, so draws do not depend on the
+/// number of threads.
 const CHUNK: usize = 256;
 
-/// The Schrödinger bridge between the cells of two snapshots, from the potential of the target.
+/// The Schrödinger bridge between the cells of two snapshots, from the potential g of the target.
 ///
-/// With `w_j(x, t) ∝ b_j exp((g_j − ‖x−y_j‖²/(2(1−t)))/ε)` the drift is
-/// `(Σ_j w_j y_j − x) / (1−t)` and `X_1 | X_t = x` is `y_j` with probability `w_j`: at `t = 0`
-/// the plan, in between the conditional law of the exact bridge between the samples. A batch of
-/// `k` points costs two passes of `2 k m dim` flops and `k m` exponentials.
+/// With `w_j(x, t) ∝ q_j exp((g_j − ‖x−y_j‖²/(2(1−t)))/ε)`,
 ///
-/// Source: Pooladian and Niles-Weed 2024 (arXiv 2408.11686), whose ε is the same.
+/// ```text
+/// drift      b(x,t) = (Σ_j w_j y_j − x) / (1−t)
+/// Jacobian   ∂b/∂x  = (Cov_w(y) / (ε(1−t)) − I) / (1−t)
+/// draw       choose y_j by w_j(x,s), then the Brownian bridge from (x,s) to (y_j,1)
+/// ```
+///
+/// `X_1 | X_t = x` is `y_j` with probability `w_j`. At t = 0 this is the coupling; at any later
+/// time it is the conditional distribution of the exact bridge between the samples. Drift and
+/// Jacobian use 1−t of at least 0.01. A batch of k points takes two passes of `2 k m d` flops and
+/// `k m` exponentials, for m target cells.
+///
+/// Source: Pooladian and Niles-Weed 2024 (arXiv 2408.11686), with the same ε.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, BridgeProblem, SinkhornSolver, UnitTime};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Seed, Silent};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let source = Snapshot::new(array![[0.0], [1.0]])?;
+/// let target = Snapshot::new(array![[2.0], [3.0]])?;
+/// let problem = BridgeProblem::new(source.clone(), target, Epsilon::new(0.1)?)?;
+/// let (bridge, _) = SinkhornSolver::default().fit(&problem, &mut Silent)?;
+/// // Draws at the end are target cells.
+/// let ends = bridge.sample_transition(source.points(), UnitTime::START, UnitTime::END, Seed(1))?;
+/// assert!(ends.iter().all(|end| (end - 2.0).abs() < 1e-9 || (end - 3.0).abs() < 1e-9));
+/// // The entropic map.
+/// let means = bridge.conditional_mean(source.points())?;
+/// assert!((means[[0, 0]] - 2.0).abs() < 0.1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SinkhornBridge {
     epsilon: Epsilon,
@@ -43,24 +75,28 @@ pub struct SinkhornBridge {
 }
 
 impl SinkhornBridge {
-    /// From the snapshots and the potentials `f`, `g` of their cells, in the unit of the cost.
+    /// From the snapshots and the potentials f and g of their cells, in the unit of the cost.
     ///
-    /// The plan is `p_i q_j exp((f_i + g_j − C_ij)/ε)` with `C = ½‖x−y‖²` between cells from which
-    /// the mean of their snapshot is taken; if a marginal is relaxed (`λ` of source and target)
-    /// between the cells themselves.
+    /// The coupling is `p_i q_j exp((f_i + g_j − C_ij)/ε)` with `C = ½‖x−y‖²`. If both marginals
+    /// are kept, cells are taken relative to the mean of their snapshot. If a marginal is relaxed
+    /// (λ of source or target), both are relative to the mean of the target.
     ///
     /// # Errors
-    /// [`Error::Shape`] if the snapshots differ in dimension or there is not one potential for
-    /// each cell; [`Error::Parameter`] if a potential is not finite, a `λ` not finite and > 0, or the
-    /// masses of a relaxed plan are not finite.
+    /// [`Error::Shape`] if the snapshots differ in dimension, or unless there is one potential for
+    /// each cell; [`Error::Parameter`] if a potential is not finite, λ is not finite and > 0, or
+    /// the masses of a relaxed coupling are not finite.
     pub fn new(
-        snapshots: (&Snapshot, &Snapshot),
+        source: &Snapshot,
+        target: &Snapshot,
         epsilon: Epsilon,
-        potentials: (Array1<f64>, Array1<f64>),
-        relaxation: (Option<f64>, Option<f64>),
+        source_potential: Array1<f64>,
+        target_potential: Array1<f64>,
+        source_relaxation: Option<f64>,
+        target_relaxation: Option<f64>,
     ) -> Result<Self> {
-        let (source, target) = snapshots;
         shape("the target snapshot", "dimensions", source.dim(), target.dim())?;
+        let potentials = (source_potential, target_potential);
+        let relaxation = (source_relaxation, target_relaxation);
         shape("the source potential", "cells", source.n_cells(), potentials.0.len())?;
         shape("the target potential", "cells", target.n_cells(), potentials.1.len())?;
         if let Some(value) = potentials.0.iter().chain(&potentials.1).find(|f| !f.is_finite()) {
@@ -76,7 +112,7 @@ impl SinkhornBridge {
         let relaxed = relaxation.0.is_some() || relaxation.1.is_some();
         let (source_centre, target_centre) = centres(source, target, relaxed);
         let masses = (source.marginal().to_owned(), target.marginal().to_owned());
-        // The source potential is the best for the target's, and so the rows are as wanted.
+        // The source potential is optimal for that of the target, so row sums follow from it.
         let plan_marginal = relaxation.0.map(|lambda| {
             let sums = &masses.0 * &potentials.0.mapv(|f| (-f / lambda).exp());
             let total = sums.sum();
@@ -101,22 +137,22 @@ impl SinkhornBridge {
         })
     }
 
-    /// The cells of source and target, less the centre of each.
+    /// The cells of source and target, each relative to its centre.
     pub(super) fn centred(&self) -> (ArrayView2<'_, f64>, ArrayView2<'_, f64>) {
         (self.source.view(), self.target.view())
     }
 
-    /// Whether a marginal was free.
+    /// Whether a marginal was relaxed.
     pub(super) fn is_relaxed(&self) -> bool {
         self.relaxation.0.is_some() || self.relaxation.1.is_some()
     }
 
-    /// The potentials `f` of the source cells and `g` of the target cells.
+    /// The potentials f of the source cells and g of the target cells, in the unit of the cost.
     pub fn potentials(&self) -> (ArrayView1<'_, f64>, ArrayView1<'_, f64>) {
         (self.potentials.0.view(), self.potentials.1.view())
     }
 
-    /// The entropic map `E[X_1 | X_0 = x]` at each row of `x` `(n, dim)`, for any `x`.
+    /// The entropic map `E[X_1 | X_0 = x]` at each row of `x` (n × d), for any x.
     ///
     /// # Errors
     /// As [`Bridge::drift`].
@@ -124,29 +160,30 @@ impl SinkhornBridge {
         Ok(self.drift(x, UnitTime::START)? + x)
     }
 
-    /// The pairs of the plan with at least `least` of the mass of an even row, `1/n_source`: with
-    /// `least = 1e-6` what is left out is below a millionth of `n_target` even rows, and
-    /// [`Coupling::kept`] says how much was kept. Time of one pass; memory 40 bytes a pair.
+    /// The pairs whose mass is at least `least` times `1/n_source`.
+    ///
+    /// With `least = 1e-6` the omitted mass is below a millionth of `n_target`; [`Coupling::kept`]
+    /// is the mass that remains. Takes one pass over all pairs and 40 bytes for each kept pair.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if no pair has that mass.
+    /// [`Error::Parameter`] if no pair has this mass.
     pub fn coupling(&self, least: f64) -> Result<Coupling> {
         let kernel =
             DenseKernel::points(self.source.view(), self.target.view(), self.epsilon.value());
         coupling(&kernel, &self.logs(), least)
     }
 
-    /// The plan itself, to multiply with and to draw from; nothing `n × m` is held.
-    pub fn plan(&self) -> AllPairs {
-        AllPairs::new((self.source.clone(), self.target.clone()), self.epsilon, self.logs())
+    /// The coupling as potentials, for products and draws. It needs no matrix of n × m.
+    pub(in crate::bridge) fn plan(&self) -> AllPairs {
+        AllPairs::new(self.source.clone(), self.target.clone(), self.epsilon, self.logs())
     }
 
-    /// Logarithms of the two factors of the plan.
+    /// Logarithms of the two factors of the coupling.
     pub(super) fn logs(&self) -> Both {
         logs(&self.masses, &self.potentials, self.epsilon.value())
     }
 
-    /// Centred points, and how far from the end they are taken to be.
+    /// Points relative to the centre at time t, and the remaining time.
     fn located(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<(Array2<f64>, f64)> {
         shape("x", "columns", self.dim(), x.ncols())?;
         let t = t.value();
@@ -154,8 +191,8 @@ impl SinkhornBridge {
         Ok((z, (1.0 - t).max(LEAST_LEFT)))
     }
 
-    /// The kernel from points `z` to the target with `left` of the time to go, and the logarithms
-    /// with which its rows are `w_j(x, t)`.
+    /// The kernel from points `z` to the target with `left` of the time remaining, and the
+    /// logarithms with which its rows are `w_j(x, t)`.
     fn weights<'a>(&'a self, z: &'a Array2<f64>, left: f64) -> (DenseKernel<'a>, Both) {
         let kernel = DenseKernel::points(z.view(), self.target.view(), self.epsilon.value() * left);
         let target = self.logs().target;
@@ -167,30 +204,7 @@ impl SinkhornBridge {
     }
 }
 
-/// Logarithms of the two factors of a plan.
-pub(super) fn logs(
-    masses: &(Array1<f64>, Array1<f64>),
-    potentials: &(Array1<f64>, Array1<f64>),
-    epsilon: f64,
-) -> Both {
-    let sum = |masses: &Array1<f64>, potentials: &Array1<f64>| {
-        masses.iter().zip(potentials).map(|(mass, p)| mass.ln() + p / epsilon).collect()
-    };
-    Both { source: sum(&masses.0, &potentials.0), target: sum(&masses.1, &potentials.1) }
-}
-
-/// The pairs with at least `least` of an even row's mass.
-pub(super) fn coupling(kernel: &DenseKernel<'_>, logs: &Both, least: f64) -> Result<Coupling> {
-    let shape = (logs.source.len(), logs.target.len());
-    let least = least.max(f64::MIN_POSITIVE).ln() - (shape.0 as f64).ln();
-    let chunks = kernel.pairs_above(logs, least, usize::MAX).unwrap_or_default();
-    let pairs = chunks.into_iter().flatten();
-    Coupling::new(
-        shape,
-        pairs.map(|pair| (pair.source as usize, pair.target as usize, pair.log.exp())),
-    )
-}
-
+/// Compares a number with the expected one.
 fn shape(what: &'static str, unit: &'static str, expected: usize, got: usize) -> Result<()> {
     if expected == got {
         return Ok(());
@@ -207,9 +221,9 @@ impl Bridge for SinkhornBridge {
         self.epsilon
     }
 
-    /// `(Σ_j w_j y_j − x)/(ε(1−t)) + (Σ_i q_i x_i − x)/(εt)`, with `w_j` as the type says and
-    /// `q_i ∝ p_i exp(−‖x−x_i‖²/(2εt)) / Σ_j b_j exp((g_j − C_ij)/ε)`, the share of the process at
-    /// `x` that started from cell i. Time `O((n + m) · n_cells · dim)`.
+    /// `(Σ_j w_j y_j − x)/(ε(1−t)) + (Σ_i q_i x_i − x)/(εt)`, with `w_j` of the type's
+    /// documentation and `q_i ∝ p_i exp(−‖x−x_i‖²/(2εt)) / Σ_j q_j exp((g_j − C_ij)/ε)`, the
+    /// probability that the process at x started from cell i. Takes `O((n + m) n_cells d)` time.
     fn score_from(
         &self,
         source: &Snapshot,
@@ -225,7 +239,7 @@ impl Bridge for SinkhornBridge {
         let (kernel, logs) = self.weights(&z, left);
         let ahead = (kernel.means(Side::Source, &logs, self.target.view()) - &z) / (epsilon * left);
         let cells = self.located(source.points(), UnitTime::START)?.0;
-        // The logarithms with which rows of the plan from these cells sum to one.
+        // The logarithms with which the rows of the coupling from these cells sum to one.
         let starts = self.weights(&cells, 1.0).1.source;
         let masses = source.marginal();
         let target = masses.iter().zip(&starts).map(|(mass, log)| mass.ln() + log).collect();
@@ -237,8 +251,8 @@ impl Bridge for SinkhornBridge {
         Ok(Some(ahead + behind / (epsilon * past)))
     }
 
-    /// As the type says, with at least a hundredth of the interval left: at the end itself the
-    /// drift points to the nearest cells, a hundred times as fast as they are far.
+    /// The drift with at least a hundredth of the interval left. At the end itself it therefore
+    /// points to the nearest cells, with a hundred times their distance.
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         let (z, left) = self.located(x, t)?;
         let (kernel, logs) = self.weights(&z, left);
@@ -246,15 +260,15 @@ impl Bridge for SinkhornBridge {
         Ok(pull + &(&self.target_centre - &self.source_centre))
     }
 
-    /// `J = (Cov_w(y) / (ε(1−t)) − I) / (1−t)`, averaged, with `1−t` as in the drift. Time
-    /// `O(n m dim + (n + m) dim²)`.
+    /// `J = (Cov_w(y)/(ε(1−t)) − I)/(1−t)`, averaged, with 1−t as in the drift. Takes `O(n m d + (n
+    /// + m) d²)` time.
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
         let (z, left) = self.located(x, t)?;
         let (kernel, logs) = self.weights(&z, left);
         let n = x.nrows().max(1) as f64;
         let means = kernel.means(Side::Source, &logs, self.target.view());
         let shares = Array1::from(kernel.plan(&logs).times(Side::Target, &vec![1.0; x.nrows()]));
-        // Around one centre for all, so that little is lost to cancellation.
+        // Relative to one centre for all points, so that few digits are lost to cancellation.
         let centre = means.mean_axis(Axis(0)).unwrap_or_else(|| Array1::zeros(self.dim()));
         let (y, means) = (&self.target - &centre, &means - &centre);
         let square = y.t().dot(&(&y * &shares.insert_axis(Axis(1)))) - means.t().dot(&means);
@@ -305,7 +319,7 @@ impl Bridge for SinkhornBridge {
         self.plan_marginal.as_ref().map(|shares| shares.view())
     }
 
-    /// Its own plan.
+    /// The coupling of this bridge.
     fn link(&self, _: &Snapshot, _: &Snapshot, _: Seed) -> Result<Link> {
         Link::all(self.plan())
     }
@@ -471,15 +485,15 @@ mod tests {
     #[test]
     fn refuses_potentials_that_are_not_one_for_each_cell() {
         let (problem, bridge) = example(waves(5, 1.3), waves(6, 0.7));
-        let snapshots = (problem.source(), problem.target());
-        let made = |f: Array1<f64>, g: Array1<f64>, relaxation| {
-            SinkhornBridge::new(snapshots, bridge.epsilon, (f, g), relaxation)
+        let (source, target) = (problem.source(), problem.target());
+        let made = |f: Array1<f64>, g: Array1<f64>, lambda: Option<f64>| {
+            SinkhornBridge::new(source, target, bridge.epsilon, f, g, lambda, None)
         };
         let (f, g) = bridge.potentials.clone();
-        assert_eq!(made(f.clone(), g.clone(), (None, None)).unwrap(), bridge);
-        assert!(made(g.clone(), g.clone(), (None, None)).is_err());
-        assert!(made(f.clone(), f.clone(), (None, None)).is_err());
-        assert!(made(&f * f64::NAN, g.clone(), (None, None)).is_err());
-        assert!(made(f, g, (Some(-1.0), None)).is_err());
+        assert_eq!(made(f.clone(), g.clone(), None).unwrap(), bridge);
+        assert!(made(g.clone(), g.clone(), None).is_err());
+        assert!(made(f.clone(), f.clone(), None).is_err());
+        assert!(made(&f * f64::NAN, g.clone(), None).is_err());
+        assert!(made(f, g, Some(-1.0)).is_err());
     }
 }

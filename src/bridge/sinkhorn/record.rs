@@ -16,21 +16,22 @@ pub struct SinkhornRecord {
     pub epsilon: f64,
     /// Number of dimensions.
     pub dim: usize,
-    /// `λ` of the source's marginal, if it was relaxed.
+    /// λ of the source marginal, if it was relaxed.
     pub source_relaxation: Option<f64>,
-    /// `λ` of the target's marginal, if it was relaxed.
+    /// λ of the target marginal, if it was relaxed.
     pub target_relaxation: Option<f64>,
-    /// `f`, one number for each source cell.
+    /// f, one number for each source cell.
     pub source_potential: Vec<f64>,
-    /// `g`, one number for each target cell.
+    /// g, one number for each target cell.
     pub target_potential: Vec<f64>,
 }
 
 impl SinkhornRecord {
-    /// The bridge these numbers belong to, between `source` and `target`.
+    /// The bridge of these numbers between `source` and `target`.
     ///
     /// # Errors
-    /// As [`SinkhornBridge::new`]; [`crate::Error::Parameter`] if the potentials are not those of a plan.
+    /// As [`SinkhornBridge::new`]; [`crate::Error::Parameter`] if the potentials are not those of a
+    /// coupling.
     pub fn restore(self, source: &Snapshot, target: &Snapshot) -> Result<SinkhornBridge> {
         let Self {
             epsilon,
@@ -41,10 +42,13 @@ impl SinkhornRecord {
             target_potential,
         } = self;
         let bridge = SinkhornBridge::new(
-            (source, target),
+            source,
+            target,
             Epsilon::new(epsilon)?,
-            (Array1::from(source_potential), Array1::from(target_potential)),
-            (source_relaxation, target_relaxation),
+            Array1::from(source_potential),
+            Array1::from(target_potential),
+            source_relaxation,
+            target_relaxation,
         )?;
         bridge.check_masses()?;
         Ok(bridge)

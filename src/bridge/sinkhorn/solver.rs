@@ -1,47 +1,80 @@
-//! The Sinkhorn solver: entropic optimal transport between all cells, and the bridge it gives.
+//! The Sinkhorn solver: entropic optimal transport between all cells.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::sinkhorn::ascent::{Ascent, FARTHEST, Found, Goal};
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel};
+use crate::bridge::sinkhorn::kernel::DenseKernel;
+use crate::bridge::sinkhorn::sides::Both;
 use crate::bridge::{BridgeProblem, FitReport, SinkhornBridge, Stop};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::CostChoice;
 use crate::progress::{Event, Progress, report};
 
-/// Entropic optimal transport between all cells, exact for the two samples.
+/// Entropic optimal transport between all cells; exact for the two samples.
 ///
-/// Maximises the dual of `min ⟨C, P⟩ + ε KL(P | p ⊗ q)` over plans `P` with the marginals `p`, `q`
-/// (or with penalties `λ KL(P1 | p)` for leaving them), where `C = ½‖x−y‖²`. ε falls from the
-/// scale of the costs in even steps of about four, unless no cost is above 80 ε; far from the
-/// optimum the steps are Sinkhorn's (Cuturi 2013), near it Newton's on the dual as a function of
-/// the source potential, each solved by conjugate gradients whose matrix is
-/// `diag(P1) − P diag(1/Pᵀ1) Pᵀ` (the sparse-Newton idea of Tang et al. 2024, with the other
-/// potential eliminated). The kernel is held whole where it fits
-/// into 256 MB, so that each step is two products with a stored matrix; otherwise all sums are
-/// log-domain over blocks of a matrix product. Where ε is small, only pairs that matter are kept
-/// between steps (Schmitzer 2019). The errors that are reported are over all pairs, in f64.
+/// **Problem.** `min_P Σ P_ij C_ij + ε KL(P ‖ p ⊗ q)` over couplings P with the marginals p and q,
+/// for the cost `C_ij = ½‖x_i − y_j‖²`. This is the static Schrödinger bridge. A relaxed marginal
+/// (`source_relaxation`, `target_relaxation`) is replaced by a penalty `λ KL(P1 ‖ p)`. The solution
+/// is
 ///
-/// There is nothing random. Time: for each iteration two passes of `2 n m` flops over what is
-/// held, or over the kept pairs only, or of `2 n m dim` flops and `n m` exponentials. Memory: the
-/// points, 80 bytes a cell, and up to 256 MB or 160 kept pairs of 40 bytes for each cell.
+/// ```text
+/// P_ij = p_i q_j exp((f_i + g_j − C_ij) / ε)
+/// ```
+///
+/// **Method.** The solver maximises the dual. ε decreases from the scale of the costs in equal
+/// steps by a factor of about four, unless no cost is above 80 ε. Far from the optimum the steps
+/// are Sinkhorn iterations (Cuturi 2013). Near it they are Newton steps on the dual as a function
+/// of f alone. Conjugate gradients solve each step, with the matrix `diag(P1) − P diag(1/Pᵀ1) Pᵀ`
+/// (the idea of Tang et al. 2024, with the other potential eliminated). Nothing is random.
+///
+/// **Sums over pairs.** The kernel is stored if it fits into 256 MB, so that a step is two products
+/// with a stored matrix. For small ε only pairs with a relevant mass are kept between steps
+/// (Schmitzer 2019). Otherwise sums are computed in the log domain over blocks of a matrix product.
+/// The reported errors are always over all pairs in double precision.
+///
+/// **Cost.** An iteration takes two passes of `2 n m` flops over the stored matrix (or over the
+/// kept pairs), or of `2 n m d` flops and `n m` exponentials. Memory: the points, 80 bytes for each
+/// cell, and up to 256 MB or 160 pairs of 40 bytes for each cell.
+///
+/// **Objective.** Minus the dual value, in the unit of the cost.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{BridgeProblem, SinkhornSolver, Stop};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Silent};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let source = Snapshot::new(array![[0.0], [1.0]])?;
+/// let target = Snapshot::new(array![[2.0], [3.0]])?;
+/// let problem = BridgeProblem::new(source, target, Epsilon::new(0.1)?)?;
+/// let (bridge, report) = SinkhornSolver::default().fit(&problem, &mut Silent)?;
+/// assert_eq!(report.stop, Stop::Converged);
+/// assert!(report.detail("source_error").unwrap() <= 1e-7);
+/// // Little noise: nearly all mass moves by 2.
+/// let coupling = bridge.coupling(1e-6)?;
+/// assert!(coupling.row(0).1[0] > 0.49);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SinkhornSolver {
-    /// What is moved at which cost. With half the squared Euclidean distance the answer is a
-    /// [`SinkhornBridge`], with another cost a [`crate::bridge::PlanBridge`] on Brownian bridges.
+    /// The cost that is minimised. With ½‖x−y‖² the result is a [`SinkhornBridge`], with a geodesic
+    /// cost a [`crate::bridge::PlanBridge`] on Brownian bridges.
     #[serde(default)]
     pub cost: CostChoice,
-    /// It is solved when both marginals of the plan are within this of what they should be, as
-    /// the sum of absolute differences; > 0.
+    /// The solver stops when both marginal errors (sums of absolute differences) are at most this;
+    /// > 0.
     pub tolerance: f64,
-    /// Most passes over the kernel, there and back, ≥ 1.
+    /// Largest number of pairs of passes over the kernel, ≥ 1.
     pub max_iterations: usize,
-    /// `λ` of the penalty `λ KL(P1 | p)` for leaving the source's marginal, in the unit of the
-    /// cost as ε; > 0. `None` keeps it. As `τ` it is `λ / (λ + ε)`.
+    /// λ of the penalty `λ KL(P1 ‖ p)` for deviating from the source marginal, in the unit of the
+    /// cost, like ε; > 0. `None` keeps the marginal. In the notation of unbalanced transport `τ =
+    /// λ/(λ + ε)`.
     pub source_relaxation: Option<f64>,
-    /// The same for the target's marginal.
+    /// The same for the target marginal.
     pub target_relaxation: Option<f64>,
 }
 
@@ -58,13 +91,13 @@ impl Default for SinkhornSolver {
 }
 
 impl SinkhornSolver {
-    /// Bytes that are held for all pairs, at most.
-    pub const MOST_HELD: usize = 256 << 20;
+    /// Largest number of bytes of the stored kernel.
+    pub(crate) const MOST_HELD: usize = 256 << 20;
 
-    /// Checks the ranges.
+    /// Checks the ranges of the hyperparameters.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for the first one that is violated.
+    /// [`Error::Parameter`] for the first one that is out of its range.
     pub fn check(&self) -> Result<()> {
         let Self { cost, tolerance, max_iterations, source_relaxation, target_relaxation } = self;
         cost.check()?;
@@ -88,8 +121,8 @@ impl SinkhornSolver {
         Ok(())
     }
 
-    /// The bridge for half the squared Euclidean distance, whatever [`SinkhornSolver::cost`] says,
-    /// as what it is.
+    /// The bridge for the cost ½‖x−y‖², whatever [`SinkhornSolver::cost`] is, with its concrete
+    /// type.
     ///
     /// # Errors
     /// As [`crate::bridge::BridgeSolver::solve`].
@@ -108,31 +141,47 @@ impl SinkhornSolver {
         let mean_cost = 0.5 * (spread(&x, source.marginal()) + spread(&y, target.marginal()));
         let found = self.run(
             &|epsilon| DenseKernel::points(x.view(), y.view(), epsilon),
-            (source.marginal(), target.marginal()),
-            (mean_cost, problem.epsilon().value()),
+            source.marginal(),
+            target.marginal(),
+            mean_cost,
+            problem.epsilon().value(),
             progress,
         )?;
-        // What taking out the means took out of every cost.
+        // Centring removed this constant from the objective.
         let apart = (&centres.0 - &centres.1).mapv(|d| 0.5 * d * d).sum();
         let mut report = self.report(&found);
         report.objective -= apart;
         report.start_objective -= apart;
-        let relaxation = (self.source_relaxation, self.target_relaxation);
-        let potentials = (Array1::from(found.source), Array1::from(found.target));
-        let bridge =
-            SinkhornBridge::new((source, target), problem.epsilon(), potentials, relaxation)?;
+        let bridge = SinkhornBridge::new(
+            source,
+            target,
+            problem.epsilon(),
+            Array1::from(found.source),
+            Array1::from(found.target),
+            self.source_relaxation,
+            self.target_relaxation,
+        )?;
         Ok((bridge, report))
     }
 
+    /// Whether a marginal is relaxed.
     pub(super) fn is_relaxed(&self) -> bool {
         self.source_relaxation.is_some() || self.target_relaxation.is_some()
     }
 
+    /// Maximises the dual for any kernel. `source` and `target` are the marginals; `mean_cost`
+    /// determines the first ε.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a hyperparameter; [`Error::Numerical`] if the costs are not finite
+    /// in units of ε; [`Error::Cancelled`].
     pub(super) fn run<'k>(
         &self,
         kernel_at: &dyn Fn(f64) -> DenseKernel<'k>,
-        marginals: (ArrayView1<'_, f64>, ArrayView1<'_, f64>),
-        (mean_cost, epsilon): (f64, f64),
+        source: ArrayView1<'_, f64>,
+        target: ArrayView1<'_, f64>,
+        mean_cost: f64,
+        epsilon: f64,
         progress: &mut dyn Progress,
     ) -> Result<Found> {
         self.check()?;
@@ -144,17 +193,18 @@ impl SinkhornSolver {
         }
         let (what, total) = ("coupling the cells".into(), max_iterations as u64);
         report(progress, Event::Begin { what, total })?;
-        let masses = Both { source: marginals.0.to_vec(), target: marginals.1.to_vec() };
+        let masses = Both { source: source.to_vec(), target: target.to_vec() };
         let lambdas =
             [source_relaxation, target_relaxation].map(|lambda| lambda.unwrap_or(f64::INFINITY));
         let goal = Goal { tolerance, max_iterations };
         let reach = FARTHEST;
         let mut ascent = Ascent { goal, progress: &mut *progress, done: 0, damping: 0.0, reach };
-        let found = ascent.run(kernel_at, (&masses, lambdas), mean_cost, epsilon)?;
+        let found = ascent.run(kernel_at, &masses, lambdas, mean_cost, epsilon)?;
         report(progress, Event::End)?;
         Ok(found)
     }
 
+    /// The report: marginal errors, number of iterations and the dual value.
     pub(super) fn report(&self, found: &Found) -> FitReport {
         let source_error: f64 = found.errors.source.iter().sum();
         let target_error: f64 = found.errors.target.iter().sum();
@@ -173,11 +223,11 @@ impl SinkhornSolver {
     }
 }
 
-/// Where the coordinates of source and target have their origins.
+/// The points that are subtracted from the coordinates of source and target.
 ///
-/// With both marginals kept each snapshot has its mean: plan and drift move with the snapshots,
-/// and nothing is lost to cancellation. A relaxed plan depends on the distance between them: both
-/// have the mean of the target.
+/// If both marginals are kept, each snapshot is centred at its mean. Coupling and drift are
+/// equivariant under shifts, and no digits are lost to cancellation. A relaxed coupling depends on
+/// the distance between the snapshots, so both are centred at the mean of the target.
 pub(super) fn centres(
     source: &Snapshot,
     target: &Snapshot,
@@ -404,8 +454,8 @@ mod tests {
         let cost = SquaredEuclidean::new(source.points(), target.points()).unwrap();
         for relaxation in [(None, None), (Some(0.7), Some(3.0))] {
             let solver = solver(relaxation);
-            let marginals = (source.marginal(), target.marginal());
-            let coupled = solver.couple(&cost, marginals, problem.epsilon(), &mut Silent).unwrap();
+            let (p, q, epsilon) = (source.marginal(), target.marginal(), problem.epsilon());
+            let coupled = solver.couple(&cost, p, q, epsilon, &mut Silent).unwrap();
             let (bridge, report) = solver.fit(&problem, &mut Silent).unwrap();
             assert!((report.objective - coupled.report().objective).abs() < 1e-10);
             let (a, b) = (bridge.coupling(1e-3).unwrap(), coupled.coupling(1e-3).unwrap());
@@ -413,8 +463,7 @@ mod tests {
             assert!(a.n_pairs() < 25 * 31 && a.kept() > 0.98 * plan(&bridge, (25, 31)).sum());
             assert!(a.pairs().zip(b.pairs()).all(|(a, b)| (a.2 - b.2).abs() < 1e-10));
             let short = target.marginal().slice_move(ndarray::s![1..]);
-            let refused =
-                solver.couple(&cost, (marginals.0, short), problem.epsilon(), &mut Silent);
+            let refused = solver.couple(&cost, p, short, epsilon, &mut Silent);
             assert!(refused.is_err());
         }
     }

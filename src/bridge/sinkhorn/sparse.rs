@@ -1,47 +1,56 @@
-//! The kernel of the pairs that matter: with little noise each cell has few partners.
+//! The kernel of the pairs with relevant mass: with little noise each cell has few partners.
 
 use rayon::prelude::*;
 
-use crate::bridge::sinkhorn::kernel::{Both, DenseKernel, Kernel, Pair, Plan, Side};
+use crate::bridge::sinkhorn::kernel::{DenseKernel, Pair};
+use crate::bridge::sinkhorn::sides::{Both, Kernel, Plan, Side};
 use crate::linalg::exp_in_place;
 
-/// Cells whose sums are worked on together; fixed, so that results do not depend on threads.
+/// Cells of one task. The size is fixed, so results do not depend on the number of threads.
 const CELLS: usize = 512;
 
-/// How far potentials may move, in units of ε for source and target together, until the pairs
-/// must be chosen afresh: pairs are kept down to `e⁻⁵` of what is negligible.
+/// How far potentials may move, in units of ε for source and target together, until the pairs must
+/// be selected again. Pairs are kept down to `e⁻⁵` of a negligible mass.
 const SLACK: f64 = 5.0;
 
-/// Pairs for each cell that are worth storing: memory stays linear in the number of cells.
+/// Largest mean number of stored pairs for each cell. Memory is therefore linear in the number of
+/// cells.
 const PAIRS_PER_CELL: usize = 160;
 
-/// Of all pairs at most one in this many: a pass over more of them, looked up one by one, takes
-/// longer than one over all that are held in order.
+/// Pairs are stored only if they are fewer than one in this number of all pairs. A pass over more
+/// of them, looked up one by one, takes longer than a pass over all pairs in order.
 const ONE_IN: usize = 8;
 
-/// The kernel of chosen pairs, by source cell and by target cell: 40 bytes a pair with its plan.
+/// The kernel of selected pairs, by source cell and by target cell: 40 bytes for each pair with its
+/// coupling.
 #[derive(Debug)]
 pub(super) struct SparseKernel {
+    /// The pairs of each source cell.
     by_source: Rows,
+    /// The pairs of each target cell.
     by_target: Rows,
-    /// The potentials for which the pairs were chosen.
+    /// The potentials for which the pairs were selected.
     chosen_for: Both,
 }
 
 /// Sparse rows of `−C/ε`.
 #[derive(Debug)]
 struct Rows {
+    /// Position of the first entry of each row.
     starts: Vec<usize>,
+    /// The cell of the other side of each entry.
     others: Vec<u32>,
+    /// `−C/ε` of each entry.
     values: Vec<f64>,
 }
 
 impl SparseKernel {
-    /// The pairs that matter for plans `exp(φ_i + ln a_i + γ_j + ln b_j − C_ij/ε)` near
-    /// `potentials` φ, γ; `None` if there are too many to be worth it.
+    /// The pairs of relevant mass for couplings `exp(φ_i + ln a_i + γ_j + ln b_j − C_ij/ε)` near
+    /// `potentials` φ and γ; `None` if there are too many.
     ///
-    /// A pair is kept if `φ_i + γ_j − C_ij/ε ≥ ln(negligible) − 5`: what is left out of the mass
-    /// of a cell is below the share `negligible` of it for as long as [`SparseKernel::covers`].
+    /// A pair is kept if `φ_i + γ_j − C_ij/ε ≥ ln(negligible) − 5`. As long as
+    /// [`SparseKernel::covers`] holds, the omitted part of a cell's mass is below the fraction
+    /// `negligible`.
     pub(super) fn new(dense: &DenseKernel<'_>, potentials: &Both, negligible: f64) -> Option<Self> {
         let (n, m) = (potentials.source.len(), potentials.target.len());
         let most = (PAIRS_PER_CELL * (n + m)).min(dense.n_all() / ONE_IN);
@@ -59,11 +68,12 @@ impl SparseKernel {
         Some(Self { by_source, by_target, chosen_for: potentials.clone() })
     }
 
-    /// Number of pairs.
+    /// Number of stored pairs.
     pub(super) fn n_pairs(&self) -> usize {
         self.by_source.others.len()
     }
 
+    /// The rows of one side.
     fn rows(&self, side: Side) -> &Rows {
         match side {
             Side::Source => &self.by_source,
@@ -73,7 +83,7 @@ impl SparseKernel {
 }
 
 impl Rows {
-    /// Room for the entries of `n` rows, counted by `rows`; to be filled by [`Rows::push`].
+    /// Memory for the entries of `n` rows, counted by `rows`; [`Rows::push`] fills it.
     fn sized(rows: impl Iterator<Item = u32>, n: usize) -> Self {
         let mut starts = vec![0; n + 1];
         for row in rows {
@@ -86,7 +96,8 @@ impl Rows {
         Self { starts, others: vec![0; n_entries], values: vec![0.0; n_entries] }
     }
 
-    /// Until [`Rows::close`], `starts[row]` is where the next entry of `row` goes.
+    /// Adds an entry. Until [`Rows::close`], `starts[row]` is the position of the next entry of
+    /// `row`.
     fn push(&mut self, row: usize, other: u32, value: f64) {
         let place = self.starts[row];
         self.others[place] = other;
@@ -94,16 +105,18 @@ impl Rows {
         self.starts[row] += 1;
     }
 
+    /// Restores the starts after the last [`Rows::push`].
     fn close(&mut self) {
         self.starts.rotate_right(1);
         self.starts[0] = 0;
     }
 
+    /// Number of rows.
     fn n(&self) -> usize {
         self.starts.len() - 1
     }
 
-    /// `work(first row, entries, starts)` for chunks of rows in parallel, results in order.
+    /// `work(rows)` for chunks of rows in parallel; results in order.
     fn in_chunks<T: Send>(&self, work: impl Fn(std::ops::Range<usize>) -> Vec<T> + Sync) -> Vec<T> {
         let n = self.n();
         let chunks: Vec<Vec<T>> = (0..n.div_ceil(CELLS))
@@ -113,6 +126,7 @@ impl Rows {
         chunks.into_iter().flatten().collect()
     }
 
+    /// `ln Σ_j exp(value_ij + other_j)` of each row.
     fn log_sums(&self, other: &[f64]) -> Vec<f64> {
         self.in_chunks(|rows| {
             let all = self.starts[rows.start]..self.starts[rows.end];
@@ -140,7 +154,7 @@ impl Rows {
         })
     }
 
-    /// The plan's entries in the order of these rows.
+    /// The entries of the coupling in the order of these rows.
     fn plan(&self, own: &[f64], other: &[f64]) -> Vec<f64> {
         self.in_chunks(|rows| {
             let mut logs = Vec::new();
@@ -154,6 +168,7 @@ impl Rows {
         })
     }
 
+    /// Products of the coupling's entries with `weights`.
     fn times(&self, plan: &[f64], weights: &[f64]) -> Vec<f64> {
         self.in_chunks(|rows| {
             let sum = |row: usize| {
@@ -167,7 +182,7 @@ impl Rows {
 }
 
 impl Kernel for SparseKernel {
-    /// Whether the pairs are those that matter for `potentials`, too.
+    /// Whether the selected pairs are those of relevant mass for `potentials` as well.
     fn covers(&self, potentials: &Both) -> bool {
         let rise = |side| {
             let (now, then) = (potentials.of(side), self.chosen_for.of(side));
@@ -180,6 +195,7 @@ impl Kernel for SparseKernel {
         self.rows(side).log_sums(other)
     }
 
+    /// The coupling of the selected pairs, stored by source cell and by target cell.
     fn plan<'a>(&'a self, logs: &'a Both) -> Box<dyn Plan + 'a> {
         Box::new(SparsePlan {
             kernel: self,
@@ -189,9 +205,13 @@ impl Kernel for SparseKernel {
     }
 }
 
+/// The coupling of a sparse kernel.
 struct SparsePlan<'a> {
+    /// The kernel.
     kernel: &'a SparseKernel,
+    /// Masses of the pairs by source cell.
     by_source: Vec<f64>,
+    /// Masses of the pairs by target cell.
     by_target: Vec<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! How the neighbouring intervals bend the paths of an interval.
+//! The bend of the paths of an interval by the neighbouring intervals.
 
 use ndarray::Array2;
 
@@ -7,28 +7,29 @@ use crate::bridge::Bend;
 /// The mean partners of the cells of an interval, and its length.
 #[derive(Debug)]
 pub(super) struct Stretch<'a> {
-    /// Mean partner of each source cell.
+    /// Mean partner of each source cell, n_source × d.
     pub(super) of_source: &'a Array2<f64>,
-    /// Mean partner of each target cell.
+    /// Mean partner of each target cell, n_target × d.
     pub(super) of_target: &'a Array2<f64>,
     /// Length in real time.
     pub(super) length: f64,
 }
 
-/// The bend of an interval by the one before and the one after, where there are any.
+/// The bend of an interval with the cells `x` and `y` by the interval before and the interval
+/// after, where they exist.
 ///
-/// Cell i arrives at the mean velocity `u = (x_i − E[x before])/h'` and goes on straight at
-/// `v = (E[x after] − x_i)/h`. Its path leaves at `v + (u − v) h'/(h + h')`: the longer the interval
-/// before, the surer its velocity. Times h, less v h, this is the bend `a_i`; `b_j` at the end
-/// likewise, with the interval after. For equal intervals it is half the change of velocity, as in a
-/// Catmull-Rom spline.
+/// Cell i arrives with the mean velocity `u = (x_i − E[x before])/h'` and, on a straight line,
+/// leaves with `v = (E[x after] − x_i)/h`. Its path leaves with `v + (u − v) h'/(h + h')`: the
+/// velocity of a longer interval is more certain and gets more weight. The bend is `a_i = h (u − v)
+/// h'/(h + h')`, and `b_j` at the end is the same with the interval after. For equal intervals this
+/// is half the change of velocity, as in a Catmull-Rom spline. Takes `O((n + m) d)` time.
 pub(super) fn bend(
-    cells: (&Array2<f64>, &Array2<f64>),
+    x: &Array2<f64>,
+    y: &Array2<f64>,
     here: &Stretch<'_>,
     before: Option<&Stretch<'_>>,
     after: Option<&Stretch<'_>>,
 ) -> Bend {
-    let (x, y) = cells;
     let h = here.length;
     let source = before.map_or_else(
         || Array2::zeros(x.dim()),
@@ -66,11 +67,11 @@ mod tests {
         let before = stretch(&x, &first);
         let here = stretch(&y, &x);
         let after = stretch(&last, &y);
-        let bent = bend((&x, &y), &here, Some(&before), Some(&after));
+        let bent = bend(&x, &y, &here, Some(&before), Some(&after));
         // The straight line has velocity ½.
         assert!((bent.source[[0, 0]] + 0.5).abs() < 1e-15, "{bent:?}");
         assert!((bent.target[[0, 0]] - 0.5).abs() < 1e-15, "{bent:?}");
-        let alone = bend((&x, &y), &here, None, None);
+        let alone = bend(&x, &y, &here, None, None);
         assert!(alone.source[[0, 0]].abs() + alone.target[[0, 0]].abs() < 1e-15);
     }
 
@@ -81,7 +82,7 @@ mod tests {
         let before = Stretch { of_source: &x, of_target: &first, length: 0.5 };
         let here = Stretch { of_source: &y, of_target: &x, length: 2.0 };
         let after = Stretch { of_source: &last, of_target: &y, length: 7.0 };
-        let bent = bend((&x, &y), &here, Some(&before), Some(&after));
+        let bent = bend(&x, &y, &here, Some(&before), Some(&after));
         assert!(bent.source.iter().chain(&bent.target).all(|value| value.abs() < 1e-14));
     }
 
@@ -93,7 +94,7 @@ mod tests {
             let from = array![[-length]];
             let before = Stretch { of_source: &x, of_target: &from, length };
             let here = Stretch { of_source: &y, of_target: &x, length: 2.0 };
-            bend((&x, &y), &here, Some(&before), None).source[[0, 0]]
+            bend(&x, &y, &here, Some(&before), None).source[[0, 0]]
         };
         assert!((bent(2.0) - 1.0).abs() < 1e-15);
         assert!((bent(0.5) - 0.4).abs() < 1e-15 && (bent(6.0) - 1.5).abs() < 1e-15);

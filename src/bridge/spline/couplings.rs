@@ -1,4 +1,4 @@
-//! The plans of a course that splines are made of, each found once.
+//! The couplings of a course from which splines are made; each is computed once.
 
 use ndarray::{Array1, Array2};
 
@@ -9,39 +9,45 @@ use crate::linalg::exact_plan;
 use crate::progress::{Progress, Unseen};
 use crate::rng::Seed;
 
-/// Both marginals of a plan are within this, as a sum of differences.
+/// Marginal error of relaxed couplings.
 const TOLERANCE: f64 = 1e-4;
 
-/// Pairs that are drawn for each source cell where a plan has many.
+/// Number of pairs that are drawn for each source cell if a coupling has many.
 const PAIRS_PER_CELL: usize = 16;
 
-/// The least mass of a pair that is kept, as a share of an even row.
+/// Smallest mass of a pair of an exact coupling that is kept, as a fraction of `1/n`.
 const LEAST_MASS: f64 = 1e-9;
 
-/// Finds plans in the unit of the total variance of a course.
+/// Computes couplings in the unit of the total variance of a course.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Couplings {
-    /// Trace of the covariance of all cells.
+    /// Trace of the covariance of all cells, v.
     pub(super) variance: f64,
-    /// Blur of relaxed plans, in that unit.
+    /// ε of relaxed couplings, in units of v.
     pub(super) blur: f64,
 }
 
-/// A plan between two snapshots.
+/// A coupling between two snapshots.
 #[derive(Debug, Clone)]
 pub(super) struct Found {
+    /// The pairs.
     pub(super) coupling: Coupling,
+    /// Whether the solver met its tolerance.
     pub(super) converged: bool,
-    /// The mean cost of a plan without structure, and of this one.
+    /// Mean cost of the product of the marginals, and of this coupling (for relaxed couplings the
+    /// values of the objective).
     pub(super) costs: (f64, f64),
 }
 
 impl Couplings {
-    /// The plan whose marginals are kept (`None`, exact) or may be left at a price.
+    /// The coupling with price `relaxation` (in units of v) for deviating from a marginal; `None`
+    /// keeps both marginals (exact transport). With [`Mass::Kept`] only the target marginal is
+    /// relaxed. Time and memory are those of the exact or the Sinkhorn solver.
     pub(super) fn plan(
         &self,
         problem: &BridgeProblem,
-        (relaxation, mass): (Option<f64>, Mass),
+        relaxation: Option<f64>,
+        mass: Mass,
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<Found> {
@@ -56,7 +62,7 @@ impl Couplings {
             let least = LEAST_MASS / source.n_cells().max(target.n_cells()) as f64;
             let pairs = plan.entries.iter().copied().filter(|entry| entry.2 > least);
             return Ok(Found {
-                coupling: Coupling::new(cost.shape(), pairs)?,
+                coupling: Coupling::new(source.n_cells(), target.n_cells(), pairs)?,
                 converged: true,
                 costs: (independent, plan.cost),
             });
@@ -69,8 +75,8 @@ impl Couplings {
             ..SinkhornSolver::default()
         };
         let epsilon = Epsilon::new(self.blur * self.variance)?;
-        let marginals = (source.marginal(), target.marginal());
-        let plan = solver.couple(&cost, marginals, epsilon, &mut Unseen(progress))?;
+        let (p, q) = (source.marginal(), target.marginal());
+        let plan = solver.couple(&cost, p, q, epsilon, &mut Unseen(progress))?;
         let report = plan.report();
         Ok(Found {
             coupling: plan.pairs(PAIRS_PER_CELL, seed)?,
@@ -80,8 +86,8 @@ impl Couplings {
     }
 }
 
-/// For each source cell the mean of its partners, and for each target cell that of its own; a cell
-/// without partner has itself.
+/// The mean partner of each source cell and of each target cell, weighted by mass. A cell without a
+/// partner is its own.
 pub(super) fn partners(problem: &BridgeProblem, coupling: &Coupling) -> (Array2<f64>, Array2<f64>) {
     let (x, y) = (problem.source().points(), problem.target().points());
     let mut of_source = (Array2::<f64>::zeros(x.dim()), Array1::<f64>::zeros(x.nrows()));
@@ -118,7 +124,7 @@ mod tests {
         let cells = |points: Array2<f64>| Snapshot::new(points).unwrap();
         let (x, y) = (cells(array![[0.0], [2.0], [9.0]]), cells(array![[1.0], [5.0]]));
         let problem = BridgeProblem::new(x, y, Epsilon::new(0.1).unwrap()).unwrap();
-        let coupling = Coupling::new((3, 2), [(0, 0, 0.1), (0, 1, 0.3), (1, 0, 0.1)]).unwrap();
+        let coupling = Coupling::new(3, 2, [(0, 0, 0.1), (0, 1, 0.3), (1, 0, 0.1)]).unwrap();
         let (of_source, of_target) = partners(&problem, &coupling);
         assert_eq!(of_source, array![[4.0], [1.0], [9.0]]);
         assert_eq!(of_target, array![[1.0], [0.0]]);

@@ -1,4 +1,4 @@
-//! What the rest of sbcell must know of splines.
+//! Name, parameters, work and memory of splines.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use crate::bridge::describe::{
 use crate::bridge::{Mass, SinkhornSolver, SplineSolver, Width};
 use crate::error::{Error, Result};
 
-/// Splines, by their name.
-pub static SPLINE: Description<SplineSolver> = Description {
+/// Splines under their name.
+pub(crate) static SPLINE: Description<SplineSolver> = Description {
     name: "spline",
-    about: "Pairs by transport that may leave cells behind, on curves that heed the neighbouring \
-            intervals",
+    about: "Transport with relaxed marginals, on curved paths that use the velocities of the \
+            neighbouring intervals",
     plain: SplineSolver::default,
     parameters: &[&[
         Parameter {
@@ -22,7 +22,7 @@ pub static SPLINE: Description<SplineSolver> = Description {
             get: |solver| solver.members.first()?.relaxation.map(Value::Number),
             set: |solver, value| {
                 let price = number(&RELAXATION, value)?;
-                // No price is too high: the weights are kept.
+                // An infinite price keeps the weights.
                 let relaxation =
                     Some(price).filter(|price| *price < f64::INFINITY || price.is_nan());
                 solver.members.iter_mut().for_each(|member| member.relaxation = relaxation);
@@ -47,67 +47,76 @@ pub static SPLINE: Description<SplineSolver> = Description {
     ]],
 };
 
+/// The group of these parameters in the help.
 const GROUP: &str = "spline";
+/// Kind of a fraction, which may be typed with a minus sign so that the solver can refuse it.
 const SHARE: Kind = Kind::Number { signed: true };
 
+/// Price λ of deviating from a marginal.
 const RELAXATION: About = About::new(
     "relaxation",
     SHARE,
-    "Price of leaving the snapshots' weights, in total variances of the cells; `inf` keeps them, by \
-     exact transport [default: 0.5; for auto chosen]",
+    "Price of deviating from the weights of the snapshots, in total variances of the cells; `inf` \
+     keeps them (exact transport) [default: 0.5; auto chooses it]",
 )
 .value("LAMBDA")
 .of(GROUP);
 
+/// Momentum φ.
 const MOMENTUM: About = About::new(
     "momentum",
     SHARE,
-    "How much of the neighbouring intervals' velocities paths take: 0 for straight lines, 1 for a \
-     spline through the mean partners [default: 1; for auto chosen]",
+    "Weight of the neighbouring intervals' velocities in a path: 0 for straight lines, 1 for a \
+     spline through the mean partners [default: 1; auto chooses it]",
 )
 .value("PHI")
 .of(GROUP);
 
+/// How the width of populations is preserved.
 const WIDTH_BY: About = About::new(
     "width_by",
     Kind::OneOf(Width::words),
-    "What keeps populations between the snapshots wide",
+    "How the width of populations between the snapshots is preserved",
 )
 .value("WIDTH_BY")
 .of(GROUP)
 .with_default();
 
+/// Restored noise ρ.
 const NOISE_BACK: About = About::new(
     "noise_back",
     SHARE,
-    "Share of the noise between two cells that is given back, so that populations between the \
-     snapshots are not too narrow [default: 0; for auto chosen]",
+    "Fraction of the noise in displacements that is returned to the paths, so that populations \
+     between the snapshots are not too narrow [default: 0; auto chooses it]",
 )
 .value("RHO")
 .of(GROUP);
 
+/// Attraction κ.
 const PULL: About = About::new(
     "pull",
     SHARE,
-    "Share of the way to the cells of both snapshots that paths are drawn half-way [default: 0]",
+    "Fraction of the way to the cells of both snapshots by which paths move half-way between the \
+     snapshots [default: 0]",
 )
 .value("KAPPA")
 .of(GROUP);
 
+/// Width of the attraction.
 const PULL_WIDTH: About = About::new(
     "pull_width",
     SHARE,
-    "Width of the kernel that says where the cells are, in median distances to the nearest neighbour \
+    "Width of the kernel around the cells for {pull}, in median distances to the nearest neighbour \
      [default: 1]",
 )
 .value("WIDTH")
 .of(GROUP);
 
 /// Whether earlier cells keep their weight, for solvers that leave it to be chosen.
-pub const MASS: About = About::new(
+pub(crate) const MASS: About = About::new(
     "mass",
     Kind::OneOf(Mass::words),
-    "Whether earlier cells keep their weight, or may be left out and multiply",
+    "Whether earlier cells keep their weight, or may have fewer or more descendants",
 )
 .value("MASS")
 .of(GROUP)
@@ -115,18 +124,21 @@ pub const MASS: About = About::new(
 
 impl Worded for Width {
     const WORDS: &'static [(Self, Word)] = &[
-        (Self::Noise, Word { name: "noise", about: "Noise given back, see {noise_back}" }),
+        (Self::Noise, Word { name: "noise", about: "By noise, see {noise_back}" }),
         (
             Self::Ends,
             Word {
                 name: "ends",
-                about: "Cells follow their neighbours from their own end of a pair, and change ends \
-                        on the way",
+                about: "Cells follow their neighbours, and jump from their own end of a pair to the \
+                        partner's end on the way",
             },
         ),
         (
             Self::Map,
-            Word { name: "map", about: "Cells follow their neighbours, each to an end of its own" },
+            Word {
+                name: "map",
+                about: "Cells follow their neighbours to the end, near the later snapshot",
+            },
         ),
     ];
 }
@@ -135,18 +147,25 @@ impl Worded for Mass {
     const WORDS: &'static [(Self, Word)] = &[
         (
             Self::Kept,
-            Word { name: "kept", about: "Every earlier cell goes somewhere, by its weight" },
+            Word {
+                name: "kept",
+                about: "Every earlier cell has a destination, in proportion to its weight",
+            },
         ),
         (
             Self::Relaxed,
             Word {
                 name: "relaxed",
-                about: "The plan says which cells multiply and which are left out",
+                about: "The coupling determines how many descendants each earlier cell has",
             },
         ),
     ];
 }
 
+/// The number of a value.
+///
+/// # Errors
+/// [`crate::Error::Parameter`] for a value of another kind.
 fn number(about: &About, value: &Value) -> Result<f64> {
     match value {
         Value::Number(number) => Ok(*number),

@@ -1,4 +1,4 @@
-//! What a midpoint of two cells lacks in width: the part of their displacement that is noise.
+//! The noise in the displacements of pairs, which midpoints of two cells lack.
 
 use ndarray::{Array1, Array2};
 
@@ -9,25 +9,26 @@ use crate::geometry::Epsilon;
 use crate::linalg::product_tn;
 use crate::progress::{Progress, Unseen};
 
-/// Blur of the displacement beyond which two partners differ by noise, in total variances.
+/// ε of the displacement that neighbouring cells share, in units of the total variance. The
+/// remaining difference of two partners counts as noise.
 const BLUR: f64 = 0.2;
 
-/// Blur of the displacements that cells are carried by: their noise must not steer them.
+/// ε of the displacements along which [`crate::bridge::EndsBridge`] moves cells. It is larger, so
+/// that noise does not determine them.
 pub(super) const BLUR_TO_CARRY: f64 = 1.0;
 
-/// Both marginals of these plans are within this, as a sum of differences.
+/// Marginal error of these couplings.
 const TOLERANCE: f64 = 1e-3;
 
-/// Added to the covariance in every direction, as a share of its mean variance, so that it can be
-/// inverted.
+/// Added to the covariance in every direction, as a fraction of its mean variance, so that it is
+/// invertible.
 const RIDGE: f64 = 1e-6;
 
-/// Covariance of `y_j − x_i − D(x_i)` over the pairs of a plan, where D is the displacement of the
-/// entropic map without its bias: what two partners differ by beyond the movement that their
-/// neighbours share.
+/// The covariance `R = Cov(y_j − x_i − D(x_i))` over the pairs of a coupling, d × d. D is the
+/// displacement of the entropic map without its bias: the movement that neighbouring cells share.
 ///
-/// The midpoint of two cells averages their independent noise, and is too narrow by a quarter of this
-/// covariance; a Brownian bridge with it between them gives as much back.
+/// The midpoint of two cells averages their independent noise, so its covariance is too small by
+/// R/4. A Brownian bridge with covariance R between them restores it.
 pub(super) fn residual(
     problem: &BridgeProblem,
     coupling: &Coupling,
@@ -35,7 +36,7 @@ pub(super) fn residual(
     progress: &mut dyn Progress,
 ) -> Result<Array2<f64>> {
     let (source, target) = (problem.source(), problem.target());
-    let mapped = &displacements((source, target), BLUR * variance, progress)? + &source.points();
+    let mapped = &displacements(source, target, BLUR * variance, progress)? + &source.points();
     let y = target.points();
     let dim = source.dim();
     let total = coupling.kept();
@@ -55,10 +56,11 @@ pub(super) fn residual(
     Ok(covariance)
 }
 
-/// `D(x_i)`: the displacement of the entropic map from the cells of one snapshot to the other, without
-/// its bias.
+/// `D(x_i)`: the displacement of the cells of `from` by the entropic map to `to`, without its bias,
+/// with ε = `blur`; n × d. Takes two Sinkhorn solves.
 pub(super) fn displacements(
-    (from, to): (&Snapshot, &Snapshot),
+    from: &Snapshot,
+    to: &Snapshot,
     blur: f64,
     progress: &mut dyn Progress,
 ) -> Result<Array2<f64>> {

@@ -1,92 +1,153 @@
-//! Pairs cells by transport that may leave some behind, and carries them on curves.
+//! The spline solver: transport with relaxed marginals, and cubic paths through the course.
 
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::plan::Pair;
 use crate::bridge::spline::bends::{Stretch, bend};
-use crate::bridge::spline::couplings::{Couplings, Found, partners};
-use crate::bridge::spline::noise::{BLUR_TO_CARRY, displacements, residual};
+use crate::bridge::spline::couplings::{Couplings, partners};
+use crate::bridge::spline::woven::{Woven, report_of};
 use crate::bridge::{
-    Attraction, Bend, Bridge, BridgeProblem, BridgeSolver, Coupling, Course, CourseSolver, Ends,
-    EndsBridge, FitReport, Motion, PlanBridge, Stop,
+    Attraction, Bend, Bridge, BridgeProblem, BridgeSolver, Course, CourseSolver, Ends, FitReport,
 };
-use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::neighbours;
 use crate::progress::{Event, Progress, Unseen, report};
 use crate::rng::Seed;
 
-/// Whether earlier cells keep their weight.
+/// Whether earlier cells keep their weight in the coupling of a spline.
+///
+/// ```
+/// use sbcell::bridge::{Mass, SplineSolver};
+///
+/// let kept = SplineSolver { mass: Mass::Kept, ..SplineSolver::default() };
+/// assert!(kept.check().is_ok());
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Mass {
-    /// Every earlier cell goes somewhere, by its weight; later cells may be left out.
+    /// Every earlier cell has a destination, in proportion to its weight. Later cells can be
+    /// without a source.
     Kept,
-    /// Cells of both times may be left out: the plan says which earlier cells multiply.
+    /// Cells of both times can be without a partner. The coupling implies how many descendants each
+    /// earlier cell has.
     #[default]
     Relaxed,
 }
 
-/// What keeps the population between the snapshots from being too narrow.
+/// How a spline preserves the width of the population between the snapshots.
+///
+/// ```
+/// use sbcell::bridge::{SplineSolver, Width};
+///
+/// let solver = SplineSolver { width: Width::Ends, ..SplineSolver::default() };
+/// assert!(solver.check().is_ok());
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Width {
-    /// Noise given back, as much as [`SplineSolver::noise_back`] says.
+    /// By noise, in the amount of [`SplineSolver::noise_back`]. The process remains a diffusion
+    /// with a drift.
     #[default]
     Noise,
-    /// [`Ends::Switched`]: cells follow their own neighbours and change to the other end of the pair.
-    /// Curves are those of the smoothed displacements, whatever momentum and pull are.
+    /// Cells follow the movement of their neighbours and jump from their own end of the pair to
+    /// that of the partner at a random time. Momentum and attraction have no effect.
     Ends,
-    /// [`Ends::Own`]: cells follow their own neighbours to the end.
+    /// Cells follow the movement of their neighbours to the end, which is near the later snapshot
+    /// but not in it. Momentum and attraction have no effect.
     Map,
 }
 
-/// One way to pair cells and to carry them.
+/// One bridge of the mixture of a [`SplineSolver`].
+///
+/// ```
+/// use sbcell::bridge::{Member, SplineSolver};
+///
+/// // The straight bridge of exact transport.
+/// let straight = Member { relaxation: None, momentum: 0.0 };
+/// let solver = SplineSolver { members: vec![straight], ..SplineSolver::default() };
+/// assert!(solver.check().is_ok());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Member {
-    /// Price of leaving a marginal, in total variances of the course; `None` keeps both marginals,
-    /// by exact transport.
+    /// Price λ of deviating from a marginal, in units of the total variance of the course. `None`
+    /// keeps both marginals, by exact transport.
     pub relaxation: Option<f64>,
-    /// How much of the neighbouring intervals' velocities the paths take: 0 for straight lines, 1
+    /// Momentum φ, the weight of the neighbouring intervals' velocities: 0 for straight lines, 1
     /// for a spline through the mean partners.
     pub momentum: f64,
 }
 
-/// Cells paired by transport, carried on cubic curves that heed the neighbouring intervals; a
-/// mixture of several such bridges in equal shares.
+/// Transport with relaxed marginals on cubic paths: a mixture of several such bridges in equal
+/// shares.
 ///
-/// For each [`Member`] cells are paired by a plan for half the squared distance, exact or entropic
-/// with relaxed marginals `λ KL`; pair (i, j) is on the curve `(1−t) x_i + t y_j + φ(t(1−t)² a_i −
-/// t²(1−t) b_j)`, see [`Bend`], where a and b come from the mean partners in the chained plans of the
-/// neighbouring intervals and φ is the member's momentum. With noise given back, curves are the
-/// means of Brownian bridges with a share of the covariance of what displacements have beyond the
-/// movement that neighbours share. The straight bridge of exact transport is the limit of no
-/// relaxation, no momentum, no noise.
+/// **Problem.** For each [`Member`] cells are paired by a coupling for the cost ½‖x−y‖²: exact
+/// transport, or entropic transport with the penalty `λ v KL` for deviating from a marginal, where
+/// v is the total variance of the course. The pair (i, j) moves on the curve
 ///
-/// Time and memory of a plan for each interval and each relaxation.
+/// ```text
+/// c_ij(t) = (1−t) x_i + t y_j + φ (t(1−t)² a_i − t²(1−t) b_j),   a_i = h (u − v_i) h'/(h + h'), …
+/// ```
+///
+/// where u is the mean velocity with which cell i arrives from the interval before (length h'), and
+/// `v_i` the mean velocity with which it leaves (length h). The term `b_j` at the end uses the
+/// interval after. Velocities come from couplings with λ = 0.5. With restored noise, curves are the
+/// means of Brownian bridges with covariance `ρ R`, where R is the covariance of displacements
+/// around the movement that neighbouring cells share. Without relaxation, momentum and noise the
+/// result is the straight bridge of exact transport. `docs/METHODS.md` (section 3, Splines)
+/// describes every part.
+///
+/// **Cost.** Time and memory of one coupling for each interval and each relaxation, plus one for
+/// the velocities of each interval.
+///
+/// **Objective.** The mean over the couplings of their objectives.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::bridge::{Bridge, BridgeProblem, Course, CourseSolver, SplineSolver, Member, UnitTime};
+/// use sbcell::data::Snapshot;
+/// use sbcell::{Epsilon, Seed, Silent};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// // One cell at 0, 1 and 4: it accelerates.
+/// let cell = |x: f64| Snapshot::new(array![[x]]);
+/// let epsilon = Epsilon::new(0.1)?;
+/// let first = BridgeProblem::new(cell(0.0)?, cell(1.0)?, epsilon)?;
+/// let second = BridgeProblem::new(cell(1.0)?, cell(4.0)?, epsilon)?;
+/// let course = Course::new(vec![0.0, 1.0, 2.0], vec![first, second])?;
+/// let members = vec![Member { relaxation: None, momentum: 1.0 }];
+/// let solver = SplineSolver { members, ..SplineSolver::default() };
+/// let (bridge, _) = solver.solve_one(&course, 0, Seed(0), &mut Silent)?;
+/// let (start, half) = (UnitTime::START, UnitTime::new(0.5)?);
+/// let middle = bridge.sample_transition(array![[0.0]].view(), start, half, Seed(1))?;
+/// // Less than half-way after half of the time.
+/// assert!(middle[[0, 0]] < 0.5);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SplineSolver {
-    /// The bridges that are mixed.
+    /// The bridges that are mixed, at least one.
     pub members: Vec<Member>,
     /// Whether earlier cells keep their weight.
     pub mass: Mass,
-    /// What keeps the population between the snapshots wide.
+    /// How the width of the population between the snapshots is preserved.
     #[serde(default)]
     pub width: Width,
-    /// Share of the noise in displacements that is given back, ρ.
+    /// Restored noise ρ: the fraction of the noise in displacements that is returned to the paths;
+    /// from 0 to 10.
     pub noise_back: f64,
-    /// ε of relaxed plans, in total variances of the course.
+    /// ε of relaxed couplings, in units of the total variance of the course; from 1e-4 to 10.
     pub blur: f64,
-    /// Share of the way to the data that curves are drawn half-way, κ; see
-    /// [`crate::bridge::Attraction`].
+    /// Attraction κ: the fraction of the way to the data by which curves move half-way; from 0 to
+    /// 1.
     pub pull: f64,
-    /// Width of the kernel that says where the data are, in median distances of cells of both
-    /// snapshots to their nearest neighbour.
+    /// Width of the kernel of the attraction, in median distances of the cells of both snapshots to
+    /// their nearest neighbour; from 0.01 to 1000.
     pub pull_width: f64,
 }
 
 impl Default for SplineSolver {
+    /// One member with λ = 0.5 and φ = 1, without restored noise and attraction.
     fn default() -> Self {
         let members = vec![Member { relaxation: Some(0.5), momentum: 1.0 }];
         Self {
@@ -101,17 +162,14 @@ impl Default for SplineSolver {
     }
 }
 
-/// The price of leaving a marginal in the plans that velocities are taken from.
+/// Price λ of the couplings from which velocities are computed.
 const PRICE_OF_VELOCITY: Option<f64> = Some(0.5);
 
-/// Noise with less of the total variance than this is none.
-const LEAST_NOISE: f64 = 1e-9;
-
 impl SplineSolver {
-    /// Checks the ranges.
+    /// Checks the ranges of the hyperparameters.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a value out of range.
+    /// [`Error::Parameter`] for the first one that is out of its range.
     pub fn check(&self) -> Result<()> {
         let Self { members, mass: _, width: _, noise_back, blur, pull, pull_width } = self;
         let refuse =
@@ -144,7 +202,7 @@ impl SplineSolver {
         Ok(())
     }
 
-    /// The relaxations of the members, each once, in order.
+    /// The relaxations of the members in order, without repetitions.
     fn relaxations(&self) -> Vec<Option<f64>> {
         let mut found: Vec<Option<f64>> = Vec::new();
         for member in &self.members {
@@ -155,11 +213,12 @@ impl SplineSolver {
         found
     }
 
-    /// The plans and bends of interval `k` of a course, from which any of the members can be made.
+    /// The couplings and bends of interval `k` of a course, from which bridges of any of the
+    /// members can be made.
     ///
     /// # Errors
     /// As [`CourseSolver::solve_course`].
-    pub fn weave<'a>(
+    pub(crate) fn weave<'a>(
         &self,
         course: &'a Course,
         k: usize,
@@ -179,8 +238,8 @@ impl SplineSolver {
         for interval in around.clone().take(n_around) {
             let problem = &course.problems()[interval];
             let seed = seed.child("spline/velocity", interval as u64);
-            let how = (PRICE_OF_VELOCITY, Mass::Relaxed);
-            let found = couplings.plan(problem, how, seed, progress)?;
+            let (price, mass) = (PRICE_OF_VELOCITY, Mass::Relaxed);
+            let found = couplings.plan(problem, price, mass, seed, progress)?;
             means.push(partners(problem, &found.coupling));
             done += 1;
             report(progress, Event::Step { done })?;
@@ -190,8 +249,8 @@ impl SplineSolver {
         let mut plans = Vec::new();
         for relaxation in self.relaxations() {
             let seed = seed.child("spline/pairs", plans.len() as u64);
-            let how = (relaxation, self.mass);
-            plans.push((relaxation, couplings.plan(problem, how, seed, progress)?));
+            let found = couplings.plan(problem, relaxation, self.mass, seed, progress)?;
+            plans.push((relaxation, found));
             done += 1;
             report(progress, Event::Step { done })?;
         }
@@ -211,7 +270,8 @@ impl SplineSolver {
 }
 
 impl SplineSolver {
-    /// What draws curves to the cells of both snapshots, in their own unit of length.
+    /// The attraction to the cells of both snapshots. `None` if κ is zero or the cells have no
+    /// distance from each other.
     fn attraction(
         &self,
         problem: &BridgeProblem,
@@ -227,98 +287,8 @@ impl SplineSolver {
         let middle = nearest.len() / 2;
         let median = *nearest.select_nth_unstable_by(middle, f64::total_cmp).1;
         let width = self.pull_width * median;
-        // Cells that lie on each other say nothing of where others are.
+        // Cells in one position give no scale for the kernel.
         Ok((width > 0.0).then_some(Attraction { strength: self.pull, width }))
-    }
-}
-
-/// Plans and bends of one interval.
-#[derive(Debug)]
-pub struct Woven<'a> {
-    problem: &'a BridgeProblem,
-    plans: Vec<(Option<f64>, Found)>,
-    bend: Option<Bend>,
-    variance: f64,
-    mass: Mass,
-    /// Covariance of the noise in displacements, once it is asked for.
-    residual: Option<Array2<f64>>,
-    attraction: Option<Attraction>,
-    /// Plans that were found, those for velocities too.
-    n_found: u64,
-}
-
-impl Woven<'_> {
-    /// `members` as one bridge, in equal shares, with this share of the noise given back: a pair has
-    /// the sum of its masses in those that give it the same momentum.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] if there is no member, or one whose plan is not there.
-    pub fn bridge(
-        &mut self,
-        members: &[Member],
-        noise_back: f64,
-        progress: &mut dyn Progress,
-    ) -> Result<PlanBridge> {
-        let mut all: Vec<Pair> = Vec::new();
-        for member in members {
-            let plan = self.plans.iter().find(|plan| plan.0 == member.relaxation);
-            let Some((_, Found { coupling, .. })) = plan else {
-                let (name, must) = ("relaxation", "one that plans were found for");
-                return Err(Error::Parameter { name, must, got: format!("{member:?}") });
-            };
-            let weight = 1.0 / (members.len() as f64 * coupling.kept());
-            all.extend(coupling.pairs().map(|(i, j, mass)| Pair {
-                i,
-                j,
-                mass: mass * weight,
-                factor: member.momentum,
-            }));
-        }
-        let ends = (self.problem.source(), self.problem.target());
-        let epsilon = self.problem.epsilon();
-        let mut bridge = PlanBridge::of_pairs(ends, merged(all), epsilon, Motion::Straight)?;
-        if let Some(bend) = &self.bend {
-            bridge = bridge.bent(bend.clone())?;
-        }
-        if let Some(attraction) = self.attraction {
-            bridge = bridge.attracted(attraction)?;
-        }
-        if noise_back > 0.0 {
-            let covariance = if let Some(covariance) = self.residual.take() {
-                covariance
-            } else {
-                let coupling = joint(&bridge, ends)?;
-                residual(self.problem, &coupling, self.variance, progress)?
-            };
-            // Cells that all go the same way have no noise to give back.
-            if covariance.diag().sum() > LEAST_NOISE * self.variance {
-                bridge = bridge.noisy(&covariance * noise_back)?;
-            }
-            self.residual = Some(covariance);
-        }
-        Ok(match self.mass {
-            Mass::Relaxed => bridge.relaxed().growing_at_once(),
-            Mass::Kept => bridge,
-        })
-    }
-}
-
-impl Woven<'_> {
-    /// The plan of `members`, carried out by displacements that neighbours share.
-    fn by_ends(
-        &mut self,
-        members: &[Member],
-        ends: Ends,
-        progress: &mut dyn Progress,
-    ) -> Result<EndsBridge> {
-        let snapshots = (self.problem.source(), self.problem.target());
-        let coupling = joint(&self.bridge(members, 0.0, progress)?, snapshots)?;
-        let blur = BLUR_TO_CARRY * self.variance;
-        let forward = displacements(snapshots, blur, progress)?;
-        let backward = displacements((snapshots.1, snapshots.0), blur, progress)?;
-        let how = (ends, self.problem.epsilon());
-        let bridge = EndsBridge::new(snapshots, coupling, (forward, -backward), how)?;
-        Ok(if self.mass == Mass::Relaxed { bridge.relaxed() } else { bridge })
     }
 }
 
@@ -332,6 +302,8 @@ impl CourseSolver for SplineSolver {
         (0..course.problems().len()).map(|k| self.solve_one(course, k, seed, progress)).collect()
     }
 
+    /// One interval: it needs the couplings of this interval, and for the velocities those of its
+    /// two neighbours.
     fn solve_one(
         &self,
         course: &Course,
@@ -354,7 +326,7 @@ impl CourseSolver for SplineSolver {
 }
 
 impl BridgeSolver for SplineSolver {
-    /// Without neighbours nothing bends the paths.
+    /// A single interval has no neighbours, so its paths are straight.
     fn solve(
         &self,
         problem: &BridgeProblem,
@@ -364,36 +336,6 @@ impl BridgeSolver for SplineSolver {
         let course = Course::new(vec![0.0, 1.0], vec![problem.clone()])?;
         self.solve_one(&course, 0, seed, progress)
     }
-}
-
-/// Sorted by source, target and φ, the masses of equal entries summed.
-fn merged(mut all: Vec<Pair>) -> Vec<Pair> {
-    all.sort_by(|a, b| (a.i, a.j).cmp(&(b.i, b.j)).then(a.factor.total_cmp(&b.factor)));
-    let mut pairs: Vec<Pair> = Vec::with_capacity(all.len());
-    for pair in all {
-        match pairs.last_mut() {
-            Some(last)
-                if (last.i, last.j) == (pair.i, pair.j)
-                    && last.factor.total_cmp(&pair.factor).is_eq() =>
-            {
-                last.mass += pair.mass;
-            }
-            _ => pairs.push(pair),
-        }
-    }
-    pairs
-}
-
-/// The plan of a bridge, whatever the curves of its pairs.
-fn joint(bridge: &PlanBridge, ends: (&Snapshot, &Snapshot)) -> Result<Coupling> {
-    let mut pairs: Vec<(usize, usize, f64)> = Vec::new();
-    for (i, j, mass) in bridge.pairs() {
-        match pairs.last_mut() {
-            Some(last) if (last.0, last.1) == (i, j) => last.2 += mass,
-            _ => pairs.push((i, j, mass)),
-        }
-    }
-    Coupling::new((ends.0.n_cells(), ends.1.n_cells()), pairs)
 }
 
 /// The bend of interval `k`, from the mean partners of the intervals from `first` on.
@@ -407,12 +349,12 @@ fn bend_of(course: &Course, k: usize, first: usize, means: &[(Array2<f64>, Array
     let (x, y) = (problem.source().points().to_owned(), problem.target().points().to_owned());
     let before = k.checked_sub(1).and_then(stretch);
     match stretch(k) {
-        Some(here) => bend((&x, &y), &here, before.as_ref(), stretch(k + 1).as_ref()),
+        Some(here) => bend(&x, &y, &here, before.as_ref(), stretch(k + 1).as_ref()),
         None => Bend { source: Array2::zeros(x.dim()), target: Array2::zeros(y.dim()) },
     }
 }
 
-/// Trace of the covariance of all cells of a course.
+/// Trace of the covariance of all cells of a course; 1 if all cells are equal.
 fn total_variance(course: &Course) -> f64 {
     let problems = course.problems();
     let last = problems.last().map(|problem| problem.target().points());
@@ -424,22 +366,6 @@ fn total_variance(course: &Course) -> f64 {
     }
     mean /= n as f64;
     let spread: f64 = all.iter().map(|points| (points - &mean).mapv(|off| off * off).sum()).sum();
-    // Cells that are all equal can be moved at any price.
+    // If all cells are equal, every unit is as good as another.
     if spread > 0.0 { spread / n as f64 } else { 1.0 }
-}
-
-fn report_of(woven: &Woven<'_>) -> FitReport {
-    let plans = &woven.plans;
-    let converged = plans.iter().all(|plan| plan.1.converged);
-    let mean = |of: fn(&Found) -> f64| {
-        plans.iter().map(|plan| of(&plan.1)).sum::<f64>() / plans.len().max(1) as f64
-    };
-    let n_pairs: usize = plans.iter().map(|plan| plan.1.coupling.n_pairs()).sum();
-    FitReport {
-        stop: if converged { Stop::Converged } else { Stop::MaxIterations },
-        iterations: woven.n_found as usize,
-        objective: mean(|found| found.costs.1),
-        start_objective: mean(|found| found.costs.0),
-        details: vec![("n_plans".into(), plans.len() as f64), ("n_pairs".into(), n_pairs as f64)],
-    }
 }

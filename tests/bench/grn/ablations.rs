@@ -171,7 +171,7 @@ fn shuffled(steps: &Steps, number: u64) -> Steps {
         let mut pairs: Vec<(usize, usize, f64)> = pairs.collect();
         pairs.sort_unstable_by_key(|pair| (pair.0, pair.1));
         pairs.dedup_by_key(|pair| (pair.0, pair.1));
-        step.coupling = Coupling::new((n, m), pairs).unwrap();
+        step.coupling = Coupling::new(n, m, pairs).unwrap();
     }
     changed
 }
@@ -205,7 +205,7 @@ fn of_single_pairs(course: &Simulated, part: f32) -> EdgeMatrix {
                     times.push(course.times[from]);
                 }
                 let pairs = drawn.iter().enumerate().map(|(place, pair)| (place, pair.1, 1.0));
-                step.coupling = Coupling::new((n, step.targets.len()), pairs).unwrap();
+                step.coupling = Coupling::new(n, step.targets.len(), pairs).unwrap();
                 step.sources = (first..first + n).collect();
             }
         }
