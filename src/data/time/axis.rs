@@ -390,7 +390,7 @@ mod tests {
 
     #[test]
     fn one_time_or_none_is_an_error_that_says_so() {
-        let only = "`time` must hold at least two different times, found only `D3`";
+        let only = "`time` must have at least two different times, found only `D3`";
         assert_eq!(problem(&["D3", "D3"]), only);
         let none = resolve("time", &Column::Floats(vec![f64::NAN])).unwrap_err().to_string();
         assert!(none.ends_with("found none"), "{none}");
