@@ -9,8 +9,8 @@ use crate::error::visible;
 /// ```
 /// use sbcell::error::GeneNames;
 ///
-/// let names = GeneNames { style: "Ensembl numbers", first: vec!["ENSG00000181449".into()] };
-/// assert_eq!(names.to_string(), "ENSG00000181449 (Ensembl numbers)");
+/// let names = GeneNames { style: "Ensembl IDs", first: vec!["ENSG00000181449".into()] };
+/// assert_eq!(names.to_string(), "ENSG00000181449 (Ensembl IDs)");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GeneNames {
