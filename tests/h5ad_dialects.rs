@@ -215,7 +215,10 @@ fn without_x_the_hint_lists_the_layers() {
         let file = open(name).unwrap();
         let error = file.matrix(&MatrixSource::X, &mut Silent).unwrap_err();
         assert_eq!(error.kind(), Kind::Usage);
-        assert_eq!(error.hint().unwrap(), "choose a layer with the parameter `layer`; the file has `counts`");
+        assert_eq!(
+            error.hint().unwrap(),
+            "choose a layer with the parameter `layer`; the file has `counts`"
+        );
         let layer = MatrixSource::Layer("counts".into());
         assert_eq!(file.matrices().unwrap(), std::slice::from_ref(&layer));
         let matrix = file.matrix(&layer, &mut Silent).unwrap();

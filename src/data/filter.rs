@@ -241,9 +241,7 @@ fn split_at_operator(text: &str) -> Parsed<(String, &'static str, &str)> {
     };
     let before = rest[..place].trim();
     match quoted {
-        Some(_) if !before.is_empty() => {
-            Err("there is text between the column and the operator")
-        }
+        Some(_) if !before.is_empty() => Err("there is text between the column and the operator"),
         Some(name) => Ok((name.to_string(), operator, after)),
         None => Ok((before.to_string(), operator, after)),
     }

@@ -131,11 +131,13 @@ impl Error {
             }
             Self::NotObserved { time, times } => Some(meant_or(
                 &nearest_times(*time, times),
-                "for times between snapshots use `sbcell interpolate` with the parameter `at`".into(),
+                "for times between snapshots use `sbcell interpolate` with the parameter `at`"
+                    .into(),
             )),
-            Self::UnknownKey { name, available, .. } => {
-                Some(meant_or(&nearest(name, available), format!("the file has {}", list(available))))
-            }
+            Self::UnknownKey { name, available, .. } => Some(meant_or(
+                &nearest(name, available),
+                format!("the file has {}", list(available)),
+            )),
             _ => None,
         }
     }

@@ -415,7 +415,9 @@ pub enum Error {
         way_out: &'static str,
     },
     /// Few of the requested genes exist, and more would if case did not matter.
-    #[error("too few of the requested genes exist: {n_found} of {n_wanted} as they are written, {n_folded} if case is ignored; requested {wanted}; existing {present}")]
+    #[error(
+        "too few of the requested genes exist: {n_found} of {n_wanted} as they are written, {n_folded} if case is ignored; requested {wanted}; existing {present}"
+    )]
     FewGenes {
         /// Number of requested names that exist.
         n_found: usize,

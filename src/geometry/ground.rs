@@ -150,10 +150,7 @@ enum Space {
     /// The points of each snapshot, for Euclidean costs.
     Flat(Vec<Array2<f64>>),
     /// The neighbour graph of all cells, and for heat the kernel and its time.
-    Graph {
-        graph: NeighbourGraph,
-        heat: Option<(HeatKernel, f64)>,
-    },
+    Graph { graph: NeighbourGraph, heat: Option<(HeatKernel, f64)> },
 }
 
 impl Ground {

@@ -1,5 +1,4 @@
-//! Heat diffusion on the neighbour graph: `exp(−τL)` by Chebyshev polynomials, and its logarithm
-//! by a series without cancellation.
+//! Heat diffusion on the neighbour graph: `exp(−τL)` by Chebyshev polynomials, logarithms by series.
 
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;

@@ -11,7 +11,10 @@ const CHUNK: usize = 512;
 /// For each of `points`, `(n, dim)`, the row of the nearest of `centres`, `(k, dim)`.
 ///
 /// If several are equally near, it is the first. Time `2 n k dim` flops on all cores.
-pub(crate) fn nearest_rows(points: ArrayView2<'_, f64>, centres: ArrayView2<'_, f64>) -> Vec<usize> {
+pub(crate) fn nearest_rows(
+    points: ArrayView2<'_, f64>,
+    centres: ArrayView2<'_, f64>,
+) -> Vec<usize> {
     let halves: Vec<f64> = centres.rows().into_iter().map(|row| 0.5 * row.dot(&row)).collect();
     let chunks: Vec<Vec<usize>> = (0..points.nrows().div_ceil(CHUNK))
         .into_par_iter()

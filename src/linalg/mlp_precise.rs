@@ -9,8 +9,8 @@ use crate::linalg::selu::{add_bias_selu_f64, selu_slope_f64};
 
 /// The function of an [`Mlp`] in double precision.
 ///
-/// Training needs the speed of single precision. A trained drift is integrated and differentiated,
-/// where rounding errors would accumulate, so it is evaluated in double precision.
+/// Training uses the faster single precision. A trained network is evaluated and differentiated in
+/// double precision, so that rounding errors do not accumulate along a path.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct PreciseMlp {
     /// Weights `(outputs, inputs)` and biases of each layer.

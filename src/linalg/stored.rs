@@ -11,7 +11,11 @@ pub fn add_weighted<T: Copy + Into<f64>>(rows: &[T], weights: &[f64], sums: &mut
 /// Adds `Σ_i weights_i rows_ij` to `sums_j`: a transposed matrix times a vector.
 ///
 /// `rows` has `weights.len()` rows of `sums.len()` values.
-pub(crate) fn add_weighted_rows<T: Copy + Into<f64>>(rows: &[T], weights: &[f64], sums: &mut [f64]) {
+pub(crate) fn add_weighted_rows<T: Copy + Into<f64>>(
+    rows: &[T],
+    weights: &[f64],
+    sums: &mut [f64],
+) {
     pulp::Arch::new().dispatch(AddWeightedRows { rows, weights, sums });
 }
 

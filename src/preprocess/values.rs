@@ -162,7 +162,10 @@ pub fn detect(x: &dyn CellBlocks, progress: &mut dyn Progress) -> Result<Detecte
 ///
 /// # Errors
 /// As for [`detect`].
-pub(crate) fn survey(x: &dyn CellBlocks, progress: &mut dyn Progress) -> Result<(Detected, Array1<f64>)> {
+pub(crate) fn survey(
+    x: &dyn CellBlocks,
+    progress: &mut dyn Progress,
+) -> Result<(Detected, Array1<f64>)> {
     let mut seen = Seen::default();
     let step = x.n_cells().div_ceil(N_SAMPLED).max(1);
     let mut looks = Vec::new();

@@ -36,7 +36,11 @@ impl Scaling {
     ///
     /// # Errors
     /// [`crate::Error::Cancelled`] if `progress` stops the computation.
-    pub(crate) fn find(kernel: &Kernel, tolerance: f64, progress: &mut dyn Progress) -> Result<Self> {
+    pub(crate) fn find(
+        kernel: &Kernel,
+        tolerance: f64,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
         let weights: Vec<f64> = kernel.log_weights().iter().map(|log| log.exp()).collect();
         let mut log_factors = vec![0.0; kernel.n_cells()];
         let mut rounds = 0;

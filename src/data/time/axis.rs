@@ -146,7 +146,10 @@ pub fn resolve_with_map(
         .collect();
     let mut notes = Vec::new();
     if !unused.is_empty() {
-        notes.push(format!("labels of the time map that `{column_name}` lacks: {}", unused.join(", ")));
+        notes.push(format!(
+            "labels of the time map that `{column_name}` lacks: {}",
+            unused.join(", ")
+        ));
     }
     build(column_name, TimeUnit::Unknown, Labelled { labels, times, cell_levels }, notes)
 }

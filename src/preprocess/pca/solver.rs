@@ -105,7 +105,11 @@ impl PcaSolver {
         let uncentred = square + n_cells as f64 * mean.dot(&mean);
         if square <= 1e-13 * uncentred {
             let must = "different between cells in at least one gene";
-            return Err(Error::Parameter { name: "matrix", must, got: "only constant genes".into() });
+            return Err(Error::Parameter {
+                name: "matrix",
+                must,
+                got: "only constant genes".into(),
+            });
         }
         let n_pcs = self.n_pcs.min(n_cells - 1).min(n_genes);
         let pairs = self.eigenpairs(x, mean.view(), n_pcs, seed, progress)?;
