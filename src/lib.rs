@@ -20,6 +20,7 @@ pub mod error;
 pub mod progress;
 pub mod rng;
 
+#[doc(hidden)]
 pub mod linalg;
 
 pub mod data;

@@ -1,50 +1,102 @@
-//! How a long computation tells how far it is, and is told to stop.
+//! Progress reports of long computations, and the request to stop them.
+//!
+//! A long function takes a `&mut dyn Progress`. It reports [`Event`]s to it and stops with
+//! [`Error::Cancelled`] as soon as the receiver answers [`ControlFlow::Break`].
 
 use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use crate::error::{Error, Result};
 
-/// One thing worth telling.
+/// A report of a running computation.
+///
+/// A piece of work sends [`Event::Begin`], any number of [`Event::Step`] and [`Event::End`].
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use sbcell::progress::{Event, Progress};
+///
+/// struct Notes(Vec<String>);
+///
+/// impl Progress for Notes {
+///     fn report(&mut self, event: &Event) -> ControlFlow<()> {
+///         if let Event::Note { text } = event {
+///             self.0.push(text.clone());
+///         }
+///         ControlFlow::Continue(())
+///     }
+/// }
+/// let mut notes = Notes(Vec::new());
+/// sbcell::progress::note(&mut notes, "3 cells are left out")?;
+/// assert_eq!(notes.0, ["3 cells are left out"]);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A piece of work begins; `total` steps are expected at most.
+    /// A piece of work begins.
     Begin {
-        /// What is being done, in words that follow "sbcell:".
+        /// Name of the work, in words that follow "sbcell:".
         what: String,
-        /// Steps expected at most.
+        /// Largest expected number of steps.
         total: u64,
     },
-    /// `done` steps of the current piece of work are done.
+    /// The number of finished steps of the current piece of work.
     Step {
-        /// Steps done since `Begin`.
+        /// Steps since `Begin`.
         done: u64,
     },
-    /// Work goes on, with nothing to tell: asks whether to stop.
+    /// A question whether to stop, without any news.
     Pulse,
-    /// The current piece of work is done.
+    /// The current piece of work ends.
     End,
-    /// Something about this run and not about its result, such as work taken over from before;
-    /// it does not go into the run record.
+    /// A remark about this run that does not concern the result, such as intervals taken from an
+    /// earlier run. The run record does not contain it.
     Aside {
         /// One sentence, lower case, without full stop.
         text: String,
     },
-    /// Something the user should know, such as cells that were left out.
+    /// A remark about the result, such as the number of cells left out. The run record contains it.
     Note {
         /// One sentence, lower case, without full stop.
         text: String,
     },
 }
 
-/// Receives events; the answer `Break` stops the computation with [`Error::Cancelled`].
+/// A receiver of [`Event`]s, such as a progress bar.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use sbcell::error::Error;
+/// use sbcell::progress::{Event, Progress, report};
+///
+/// /// Stops the computation after 10 steps.
+/// struct Limit;
+///
+/// impl Progress for Limit {
+///     fn report(&mut self, event: &Event) -> ControlFlow<()> {
+///         match event {
+///             Event::Step { done } if *done > 10 => ControlFlow::Break(()),
+///             _ => ControlFlow::Continue(()),
+///         }
+///     }
+/// }
+/// assert!(report(&mut Limit, Event::Step { done: 5 }).is_ok());
+/// assert!(matches!(report(&mut Limit, Event::Step { done: 11 }), Err(Error::Cancelled)));
+/// ```
 pub trait Progress: Send {
-    /// Called at every step.
+    /// Receives an event; `Break` stops the computation with [`Error::Cancelled`].
     fn report(&mut self, event: &Event) -> ControlFlow<()>;
 }
 
-/// Ignores everything.
+/// A receiver that ignores all events and never stops the computation.
+///
+/// ```
+/// use sbcell::Silent;
+/// use sbcell::progress::{Event, report};
+///
+/// assert!(report(&mut Silent, Event::Pulse).is_ok());
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Silent;
 
@@ -54,9 +106,10 @@ impl Progress for Silent {
     }
 }
 
-/// Shows nothing and still passes the stop button on: for many small pieces of work that are one
-/// to the user.
-pub struct Unseen<'a>(pub &'a mut dyn Progress);
+/// A receiver that hides all events and passes on only the question whether to stop.
+///
+/// A caller that reports its own progress gives it to the functions it calls.
+pub(crate) struct Unseen<'a>(pub(crate) &'a mut dyn Progress);
 
 impl std::fmt::Debug for Unseen<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -70,8 +123,8 @@ impl Progress for Unseen<'_> {
     }
 }
 
-/// One receiver for work on several threads.
-pub struct Together<'a>(Mutex<&'a mut dyn Progress>);
+/// One receiver that several threads share, behind a mutex.
+pub(crate) struct Together<'a>(Mutex<&'a mut dyn Progress>);
 
 impl std::fmt::Debug for Together<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -80,21 +133,21 @@ impl std::fmt::Debug for Together<'_> {
 }
 
 impl<'a> Together<'a> {
-    /// Hands events on to `progress`.
-    pub fn new(progress: &'a mut dyn Progress) -> Self {
+    /// A shared receiver that passes events on to `progress`.
+    pub(crate) fn new(progress: &'a mut dyn Progress) -> Self {
         Self(Mutex::new(progress))
     }
 
-    /// Reports an event, whichever thread this is.
+    /// Reports an event from any thread.
     ///
     /// # Errors
-    /// [`Error::Cancelled`] if the receiver asks to stop, or panicked.
-    pub fn report(&self, event: Event) -> Result<()> {
+    /// [`Error::Cancelled`] if the receiver stops the computation, or if it panicked.
+    pub(crate) fn report(&self, event: Event) -> Result<()> {
         self.0.lock().map_or(Err(Error::Cancelled), |mut progress| report(&mut **progress, event))
     }
 
-    /// For one piece of the work: shows nothing, as [`Unseen`], and passes the stop button on.
-    pub fn unseen(&self) -> impl Progress {
+    /// A receiver for one thread that hides all events, as [`Unseen`] does.
+    pub(crate) fn unseen(&self) -> impl Progress {
         struct Piece<'a, 'b>(&'a Together<'b>);
         impl Progress for Piece<'_, '_> {
             fn report(&mut self, _event: &Event) -> ControlFlow<()> {
@@ -108,10 +161,10 @@ impl<'a> Together<'a> {
     }
 }
 
-/// Reports `event`, turning `Break` into [`Error::Cancelled`].
+/// Sends `event` to `progress`.
 ///
 /// # Errors
-/// [`Error::Cancelled`] if the receiver asks to stop.
+/// [`Error::Cancelled`] if the receiver answers [`ControlFlow::Break`].
 pub fn report(progress: &mut dyn Progress, event: Event) -> Result<()> {
     match progress.report(&event) {
         ControlFlow::Continue(()) => Ok(()),
@@ -119,10 +172,10 @@ pub fn report(progress: &mut dyn Progress, event: Event) -> Result<()> {
     }
 }
 
-/// Reports a [`Event::Note`].
+/// Sends `text` to `progress` as an [`Event::Note`].
 ///
 /// # Errors
-/// [`Error::Cancelled`] if the receiver asks to stop.
+/// [`Error::Cancelled`] if the receiver answers [`ControlFlow::Break`].
 pub fn note(progress: &mut dyn Progress, text: impl Into<String>) -> Result<()> {
     report(progress, Event::Note { text: text.into() })
 }

@@ -1,23 +1,39 @@
-//! Seeds and their named streams: the same numbers on any number of threads.
+//! Seeds and named random streams, which do not depend on the number of threads.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
-/// The seed of a run. Every random step draws from a stream with a name of its own.
+/// The seed of a run, from which every random step takes a stream with its own name.
+///
+/// ```
+/// use rand::Rng;
+/// use sbcell::Seed;
+///
+/// let mut first = Seed(1).stream("noise", 0);
+/// let mut again = Seed(1).stream("noise", 0);
+/// let mut other = Seed(1).stream("noise", 1);
+/// let number = first.next_u64();
+/// assert_eq!(number, again.next_u64());
+/// assert_ne!(number, other.next_u64());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Seed(pub u64);
 
 impl Seed {
-    /// The stream `name` number `index` of this seed.
+    /// The random stream with this name and index.
     ///
-    /// Streams of different names or indices are independent. Parallel loops take one stream
-    /// for each chunk of fixed size, never one for each thread.
+    /// The key of the ChaCha8 generator is the SHA-256 digest of seed, index and name, so streams
+    /// of different names or indices are independent. A parallel loop takes one stream for each
+    /// chunk of fixed size, never one for each thread; its results then do not depend on the
+    /// number of threads.
     pub fn stream(self, name: &str, index: u64) -> ChaCha8Rng {
         ChaCha8Rng::from_seed(self.digest(name, index))
     }
 
-    /// A seed derived from this one, for a part of the work that names its own streams.
+    /// A seed derived from this one, for a part of the work with its own stream names.
+    ///
+    /// Children of different names or indices are independent.
     #[must_use]
     pub fn child(self, name: &str, index: u64) -> Self {
         let digest = self.digest(name, index);
@@ -26,6 +42,7 @@ impl Seed {
         Self(u64::from_le_bytes(bytes))
     }
 
+    /// The SHA-256 digest of seed, index (both little-endian, 8 bytes) and name.
     fn digest(self, name: &str, index: u64) -> [u8; 32] {
         let mut hash = Sha256::new();
         hash.update(self.0.to_le_bytes());

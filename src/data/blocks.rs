@@ -1,4 +1,4 @@
-//! Cells × genes block by block, for matrices that are larger than memory.
+//! The cells × genes matrix block by block, also for matrices larger than memory.
 
 use std::ops::Range;
 
@@ -6,25 +6,34 @@ use crate::data::Matrix;
 use crate::error::Result;
 use crate::progress::Progress;
 
-/// Cells of a block. Part of every sum over cells, since it rounds: a matrix in memory and the same
-/// matrix on disk give the same numbers to the bit.
+/// Number of cells in a block; the last block has fewer.
+///
+/// The size is fixed, since sums over cells are rounded block by block. A matrix in memory and the
+/// same matrix on disk therefore give the same numbers to the bit.
 pub const BLOCK_CELLS: usize = 2048;
 
-/// What is done with each block: the number of its first cell, and its cells.
+/// A function of a block: the number of its first cell (from 0), and the matrix of its cells.
 pub type SeeCells<'a> = dyn FnMut(usize, &Matrix) -> Result<()> + 'a;
 
-/// What is done with the stored values of each block: the number of its first cell, and the values
-/// of its cells, without their genes.
+/// A function of the stored values of a block: the number of its first cell (from 0), and the values.
 pub type SeeValues<'a> = dyn FnMut(usize, &StoredValues) -> Result<()> + 'a;
 
-/// The stored values of some cells, cell by cell.
+/// The stored values of some cells without their genes, cell by cell.
+///
+/// ```
+/// use sbcell::data::StoredValues;
+///
+/// let values = StoredValues { ends: vec![2, 3], values: vec![1.0, 4.0, 2.0], n_genes: 5 };
+/// assert_eq!(values.n_cells(), 2);
+/// assert_eq!(values.cell(1), [2.0]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct StoredValues {
-    /// Where each cell ends.
+    /// Position in `values` after the last value of each cell.
     pub ends: Vec<usize>,
-    /// The values of all of them.
+    /// The values of all cells; a sparse matrix may store zeros too.
     pub values: Vec<f32>,
-    /// Genes of the matrix, stored or not.
+    /// Number of genes of the matrix, stored or not.
     pub n_genes: usize,
 }
 
@@ -41,7 +50,25 @@ impl StoredValues {
     }
 }
 
-/// Cells × genes that can be gone through again and again, always in the same blocks.
+/// A cells × genes matrix that can be read any number of times, always in the same blocks.
+///
+/// [`Matrix`] implements it for data in memory, and the readers of `.h5ad` files for data on disk.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Silent;
+/// use sbcell::data::{CellBlocks, Matrix};
+///
+/// let matrix = Matrix::Dense(array![[1.0, 2.0], [0.0, 4.0], [3.0, 0.0]]);
+/// let mut n_cells = 0;
+/// matrix.each_block(&mut Silent, &mut |first, block| {
+///     assert_eq!(first, n_cells);
+///     n_cells += block.n_cells();
+///     Ok(())
+/// })?;
+/// assert_eq!(n_cells, 3);
+/// # sbcell::Result::Ok(())
+/// ```
 pub trait CellBlocks {
     /// Number of cells.
     fn n_cells(&self) -> usize;
@@ -49,21 +76,23 @@ pub trait CellBlocks {
     /// Number of genes.
     fn n_genes(&self) -> usize;
 
-    /// Goes through all cells in order, [`BLOCK_CELLS`] at a time.
+    /// Calls `see` for all cells in order, with [`BLOCK_CELLS`] cells at a time.
     ///
     /// # Errors
-    /// What `see` returns; what is wrong with a file; [`crate::Error::Cancelled`].
+    /// Every error of `see`; errors of reading a file; [`crate::Error::Cancelled`].
     fn each_block(&self, progress: &mut dyn Progress, see: &mut SeeCells<'_>) -> Result<()>;
 
-    /// As [`CellBlocks::each_block`], for what needs no genes: half as much is read.
+    /// Calls `see` for the stored values of all cells, in the blocks of [`CellBlocks::each_block`].
+    ///
+    /// A sparse file is read without the column indices, which halves the amount of data.
     ///
     /// # Errors
-    /// As there.
+    /// As for [`CellBlocks::each_block`].
     fn each_values(&self, progress: &mut dyn Progress, see: &mut SeeValues<'_>) -> Result<()>;
 }
 
-/// The cells of each block of `n_cells` cells.
-pub fn blocks_of(n_cells: usize) -> impl Iterator<Item = Range<usize>> {
+/// The range of cells of each block of a matrix with `n_cells` cells.
+pub(crate) fn blocks_of(n_cells: usize) -> impl Iterator<Item = Range<usize>> {
     (0..n_cells).step_by(BLOCK_CELLS).map(move |first| first..n_cells.min(first + BLOCK_CELLS))
 }
 
@@ -90,7 +119,7 @@ impl CellBlocks for Matrix {
 }
 
 impl Matrix {
-    /// The stored values, cell by cell; a copy.
+    /// A copy of the stored values, cell by cell.
     fn stored_values(&self) -> StoredValues {
         let n_genes = Matrix::n_genes(self);
         match self {

@@ -1,11 +1,23 @@
-//! One column of `obs`, as it is in the file.
+//! One column of `obs`, in the type that it has in the file.
 
 use std::collections::BTreeMap;
 
-/// One column of annotation. Missing entries are `None`, or NaN in floats.
+/// A column of annotation, with one entry per cell; missing entries are `None`, or NaN in floats.
+///
+/// ```
+/// use sbcell::data::Column;
+///
+/// let column = Column::Categories {
+///     codes: vec![Some(0), Some(1), None],
+///     categories: Box::new(Column::Integers(vec![Some(6), Some(12)])),
+/// };
+/// assert_eq!(column.label(1).as_deref(), Some("12"));
+/// assert_eq!(column.number(0), Some(6.0));
+/// assert_eq!(column.label(2), None);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Column {
-    /// Floating-point numbers; missing is NaN.
+    /// Floating-point numbers; a missing entry is NaN.
     Floats(Vec<f64>),
     /// Integers.
     Integers(Vec<Option<i64>>),
@@ -13,11 +25,11 @@ pub enum Column {
     Bools(Vec<Option<bool>>),
     /// Strings.
     Texts(Vec<Option<String>>),
-    /// A categorical: codes into a column of categories.
+    /// A categorical column, as in pandas.
     Categories {
-        /// One code per cell.
+        /// For each cell the position of its category.
         codes: Vec<Option<u32>>,
-        /// The categories, never categorical themselves.
+        /// The categories, which are not categorical themselves.
         categories: Box<Column>,
     },
 }
@@ -39,7 +51,7 @@ impl Column {
         self.len() == 0
     }
 
-    /// Entry `i` as text, as pandas would print it; `None` if missing or out of range.
+    /// Entry `i` as text in the notation of pandas (`6.0`, `True`); `None` if missing or out of range.
     pub fn label(&self, i: usize) -> Option<String> {
         match self {
             Self::Floats(values) => {
@@ -56,7 +68,7 @@ impl Column {
         }
     }
 
-    /// Entry `i` as a number, if it is one (not parsed from text).
+    /// Entry `i` as a number; `None` for text, truth values, and missing entries.
     pub fn number(&self, i: usize) -> Option<f64> {
         match self {
             Self::Floats(values) => values.get(i).copied().filter(|value| !value.is_nan()),
@@ -68,7 +80,7 @@ impl Column {
         }
     }
 
-    /// Whether entries (or the categories) are numbers.
+    /// Whether the entries (or the categories) are numbers.
     pub fn is_numeric(&self) -> bool {
         match self {
             Self::Floats(_) | Self::Integers(_) => true,
@@ -77,7 +89,7 @@ impl Column {
         }
     }
 
-    /// The entries `rows`, in that order; rows out of range are missing.
+    /// The entries `rows`, in that order; an entry out of range is missing.
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {
         fn pick<T: Clone>(values: &[Option<T>], rows: &[usize]) -> Vec<Option<T>> {
@@ -96,7 +108,7 @@ impl Column {
         }
     }
 
-    /// The distinct labels with their number of cells, in order of label; missing left out.
+    /// The distinct labels with their numbers of cells, sorted by label, without missing entries.
     pub fn counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for label in (0..self.len()).filter_map(|i| self.label(i)) {
@@ -105,9 +117,10 @@ impl Column {
         counts
     }
 
-    /// For each cell the number of its distinct entry, and for each distinct entry the first
-    /// cell that has it. Entries are numbered in order of appearance; missing is `None`.
-    /// Time `O(n log k)` for `k` distinct entries.
+    /// Numbers the distinct entries from 0 in order of appearance.
+    ///
+    /// Returns the number of each cell's entry (`None` if missing), and the first cell of each
+    /// distinct entry. Time `O(n log k)` for `k` distinct entries.
     pub fn distinct(&self) -> (Vec<Option<usize>>, Vec<usize>) {
         match self {
             Self::Floats(values) => {
@@ -127,13 +140,15 @@ impl Column {
     }
 }
 
-/// The shortest decimal that is stored as `value` in single precision: 0.3, which as a number of
-/// double precision would be 0.30000001192092896.
-pub fn shortest_of_single(value: f32) -> f64 {
+/// The double-precision number of the shortest decimal that reads as `value` in single precision.
+///
+/// A plain conversion would turn 0.3 into 0.30000001192092896.
+pub(crate) fn shortest_of_single(value: f32) -> f64 {
     // Display writes the shortest decimal that is read back as the same number.
     value.to_string().parse().unwrap_or(f64::from(value))
 }
 
+/// The work of [`Column::distinct`] for one type of entries.
 fn number_entries<K: Ord>(
     entries: impl Iterator<Item = Option<K>>,
 ) -> (Vec<Option<usize>>, Vec<usize>) {

@@ -1,23 +1,39 @@
-//! Cells by a column of `obs`: `batch==d1`, `day in 2,3`, `n_genes>=200`.
+//! Conditions on a column of `obs` that select cells: `batch==d1`, `day in 2,3`, `n_genes>=200`.
 
 use crate::data::Column;
 use crate::error::{Error, Result, nearest};
 
-/// A condition on one column. Several hold together by [`ObsFilter::keep`] of each.
+/// A condition on one column of `obs`.
+///
+/// ```
+/// use sbcell::data::{Column, ObsFilter};
+///
+/// let filter = ObsFilter::parse("n_genes >= 200")?;
+/// assert_eq!(filter.column(), "n_genes");
+/// let n_genes = Column::Integers(vec![Some(150), Some(200), None]);
+/// assert_eq!(filter.keep(&n_genes)?, [false, true, false]);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ObsFilter {
+    /// The filter as it was written, for messages.
     text: String,
     column: String,
     test: Test,
 }
 
+/// The condition on an entry.
 #[derive(Debug, Clone, PartialEq)]
 enum Test {
+    /// It is equal to one of these values.
     OneOf(Vec<String>),
+    /// It is not equal to this value.
     Not(String),
+    /// It compares with this number.
     Compare(Comparison, f64),
 }
 
+/// The operator of a comparison with a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Comparison {
     Less,
@@ -27,32 +43,33 @@ enum Comparison {
 }
 
 impl ObsFilter {
-    /// Reads `COL==VALUE`, `COL!=VALUE`, `COL in A,B,C`, or one of `<`, `<=`, `>`, `>=` with a
-    /// number. Spaces around the operator do not matter; `"` or `'` around the column or a value
-    /// keep what is between them as it is.
+    /// Parses `COL==VALUE`, `COL!=VALUE`, `COL in A,B,C`, or `<`, `<=`, `>`, `>=` with a number.
+    ///
+    /// Spaces around the operator do not matter. The column or a value may be in `"` or `'`; the
+    /// text between the quotes is taken literally.
     ///
     /// # Errors
-    /// [`Error::FilterSyntax`] if there is no operator, nothing on one side of it, an open
-    /// quote, or no number after a comparison.
+    /// [`Error::FilterSyntax`] if the text has no operator, one side of it is empty, a quote is not
+    /// closed, or a comparison has no number.
     pub fn parse(text: &str) -> Result<Self> {
         let (column, test) = parse_parts(text)
             .map_err(|problem| Error::FilterSyntax { filter: text.to_string(), problem })?;
         Ok(Self { text: text.to_string(), column, test })
     }
 
-    /// The name of the column it looks at.
+    /// The name of the column.
     pub fn column(&self) -> &str {
         &self.column
     }
 
-    /// Which cells to keep. A cell whose entry is missing is never kept, not by `!=` either.
+    /// Whether each cell satisfies the condition; a cell with a missing entry never does.
     ///
-    /// Values match as text, or as numbers if both are numbers (`6` matches `6.0`); truth
-    /// values in any case. Time `O(n log k)` for `k` distinct entries.
+    /// Values are compared as text, or as numbers if both are numbers (`6` equals `6.0`). Truth
+    /// values are compared without regard to case. Time `O(n log k)` for `k` distinct entries.
     ///
     /// # Errors
-    /// [`Error::FilterValue`] if a value occurs nowhere in the column, a comparison is asked of
-    /// text, or no cell is left.
+    /// [`Error::FilterValue`] if a value does not occur in the column, a comparison meets an entry
+    /// that is not a number, or no cell satisfies the condition.
     pub fn keep(&self, column: &Column) -> Result<Vec<bool>> {
         let (cells, entries) = column.distinct();
         let entries: Vec<Entry> = entries.into_iter().map(|cell| Entry::of(column, cell)).collect();
@@ -76,12 +93,12 @@ impl ObsFilter {
             }
         };
         if !kept.contains(&true) {
-            return Err(self.misfit(format!("no cell is left; it has {}", list(&entries))));
+            return Err(self.misfit(format!("no cell is left; the column has {}", list(&entries))));
         }
         Ok(cells.into_iter().map(|entry| entry.is_some_and(|i| kept[i])).collect())
     }
 
-    /// The entries that match one of `values`, each of which must match.
+    /// The positions of the entries that equal one of `values`; every value must occur.
     fn find_all(&self, values: &[String], entries: &[Entry]) -> Result<Vec<usize>> {
         let mut places = Vec::new();
         for value in values {
@@ -91,7 +108,7 @@ impl ObsFilter {
                 let labels: Vec<String> = entries.iter().map(|entry| entry.label.clone()).collect();
                 return Err(Error::FilterValue {
                     filter: self.text.clone(),
-                    problem: format!("no `{value}`, but {}", list(entries)),
+                    problem: format!("there is no `{value}`; the column has {}", list(entries)),
                     near: nearest(value, &labels),
                 });
             }
@@ -99,12 +116,14 @@ impl ObsFilter {
         Ok(places)
     }
 
+    /// An error with this filter and `problem`.
     fn misfit(&self, problem: String) -> Error {
         Error::FilterValue { filter: self.text.clone(), problem, near: Vec::new() }
     }
 }
 
 impl Comparison {
+    /// Whether `number` compares with `limit` in this way.
     fn holds(self, number: f64, limit: f64) -> bool {
         match self {
             Self::Less => number < limit,
@@ -118,11 +137,13 @@ impl Comparison {
 /// A distinct entry of a column.
 struct Entry {
     label: String,
+    /// The entry as a number, also if it is text.
     number: Option<f64>,
     is_bool: bool,
 }
 
 impl Entry {
+    /// The entry of `cell`.
     fn of(column: &Column, cell: usize) -> Self {
         let label = column.label(cell).unwrap_or_default();
         let is_bool = match column {
@@ -134,6 +155,7 @@ impl Entry {
         Self { label, number, is_bool }
     }
 
+    /// Whether the entry equals a value of the filter.
     fn is(&self, value: &str) -> bool {
         let same_number = |number: f64| {
             number_in(value).is_some_and(|value| (value + 0.0).total_cmp(&(number + 0.0)).is_eq())
@@ -144,14 +166,15 @@ impl Entry {
     }
 }
 
+/// The number that a text consists of, unless it is NaN.
 fn number_in(text: &str) -> Option<f64> {
     text.trim().parse().ok().filter(|value: &f64| !value.is_nan())
 }
 
-/// The entries of a column for a message: at most twenty, numbers in order of number.
+/// At most twenty entries of a column for a message, numbers in increasing order.
 fn list(entries: &[Entry]) -> String {
     if entries.is_empty() {
-        return "nothing".into();
+        return "only missing entries".into();
     }
     let mut sorted: Vec<&Entry> = entries.iter().collect();
     let key = |entry: &Entry| entry.number.unwrap_or(f64::INFINITY);
@@ -163,19 +186,21 @@ fn list(entries: &[Entry]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
+/// A result with a problem in words.
 type Parsed<T> = std::result::Result<T, &'static str>;
 
+/// The column and the condition of a filter.
 fn parse_parts(text: &str) -> Parsed<(String, Test)> {
     let (column, operator, rest) = split_at_operator(text)?;
     if column.is_empty() {
-        return Err("no column before the operator");
+        return Err("there is no column before the operator");
     }
     let test = match operator {
         "in" => Test::OneOf(values(rest)?),
         "==" => Test::OneOf(vec![value(rest)?]),
         "!=" => Test::Not(value(rest)?),
         _ => {
-            let limit = number_in(&value(rest)?).ok_or("no number after the comparison")?;
+            let limit = number_in(&value(rest)?).ok_or("there is no number after the operator")?;
             let comparison = match operator {
                 "<" => Comparison::Less,
                 "<=" => Comparison::LessOrEqual,
@@ -188,7 +213,7 @@ fn parse_parts(text: &str) -> Parsed<(String, Test)> {
     Ok((column, test))
 }
 
-/// The column, the first operator after it, and what follows.
+/// The column, the first operator after it, and the rest of the text.
 fn split_at_operator(text: &str) -> Parsed<(String, &'static str, &str)> {
     let text = text.trim_start();
     let quote = text.chars().next().filter(|c| ['"', '\''].contains(c));
@@ -209,33 +234,35 @@ fn split_at_operator(text: &str) -> Parsed<(String, &'static str, &str)> {
     });
     let Some((place, operator, after)) = found else {
         return Err(if rest.contains('=') {
-            "`=` is not an operator, equality is `==`"
+            "`=` is not an operator; equality is `==`"
         } else {
-            "no operator"
+            "there is no operator"
         });
     };
     let before = rest[..place].trim();
     match quoted {
-        Some(_) if !before.is_empty() => {
-            Err("something stands between the column and the operator")
-        }
+        Some(_) if !before.is_empty() => Err("there is text between the column and the operator"),
         Some(name) => Ok((name.to_string(), operator, after)),
         None => Ok((before.to_string(), operator, after)),
     }
 }
 
-/// One value, which may contain commas.
+/// One value without its quotes; it may contain commas.
 fn value(text: &str) -> Parsed<String> {
     let text = text.trim();
     let Some(quote) = text.chars().next().filter(|c| ['"', '\''].contains(c)) else {
         let refused = text.is_empty() || text.starts_with('=');
-        return if refused { Err("no value after the operator") } else { Ok(text.to_string()) };
+        return if refused {
+            Err("there is no value after the operator")
+        } else {
+            Ok(text.to_string())
+        };
     };
     let (inside, rest) = text[1..].split_once(quote).ok_or("a quote is not closed")?;
-    if rest.is_empty() { Ok(inside.to_string()) } else { Err("something stands after a quote") }
+    if rest.is_empty() { Ok(inside.to_string()) } else { Err("there is text after a quote") }
 }
 
-/// Values between commas that are not within quotes.
+/// Values separated by commas; commas within quotes do not separate.
 fn values(text: &str) -> Parsed<Vec<String>> {
     let mut parts = vec![String::new()];
     let mut open = None;
@@ -335,12 +362,12 @@ mod tests {
     #[test]
     fn says_which_values_there_are() {
         let column = texts(&[Some("d2"), Some("d1"), None]);
-        assert!(problem("b==d3", &column).ends_with("no `d3`, but `d1`, `d2`"));
+        assert!(problem("b==d3", &column).ends_with("there is no `d3`; the column has `d1`, `d2`"));
         assert!(problem("b!=d3", &column).contains("no `d3`"));
         assert!(problem("b in d1,d3", &column).contains("no `d3`"));
         assert!(problem("b<3", &column).contains("is not a number"));
         let numbers = Column::Integers(vec![Some(10), Some(9)]);
-        assert!(problem("b>10", &numbers).ends_with("no cell is left; it has `9`, `10`"));
-        assert!(problem("b==1", &Column::Floats(vec![])).contains("nothing"));
+        assert!(problem("b>10", &numbers).ends_with("no cell is left; the column has `9`, `10`"));
+        assert!(problem("b==1", &Column::Floats(vec![])).contains("only missing"));
     }
 }

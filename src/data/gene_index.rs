@@ -1,27 +1,28 @@
-//! Genes of a file by their names, Ensembl numbers also without their version.
+//! The positions of genes by name; Ensembl IDs are found also without their version.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The places of genes by name.
+/// The positions of genes by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GeneIndex<'a> {
+pub(crate) struct GeneIndex<'a> {
+    /// Positions of exact names.
     exact: BTreeMap<&'a str, usize>,
-    /// Of Ensembl numbers, without version.
+    /// Positions of Ensembl IDs without version.
     by_number: BTreeMap<&'a str, Vec<usize>>,
 }
 
-/// Where a gene is.
+/// The positions of one gene.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GenePlace {
-    /// Its places; several if a file has several versions of one Ensembl number.
-    pub places: Vec<usize>,
-    /// Whether it was found without the version of its Ensembl number, or under another.
-    pub by_number: bool,
+pub(crate) struct GenePlace {
+    /// Its positions; several if a file has several versions of one Ensembl ID.
+    pub(crate) places: Vec<usize>,
+    /// Whether the version of the Ensembl ID differs or is missing on one side.
+    pub(crate) by_number: bool,
 }
 
 impl<'a> GeneIndex<'a> {
-    /// Of the genes of a file. Of a name that is there several times the first place counts.
-    pub fn new(genes: &'a [String]) -> Self {
+    /// An index of the genes of a file; a duplicate name has its first position.
+    pub(crate) fn new(genes: &'a [String]) -> Self {
         let mut exact = BTreeMap::new();
         let mut by_number: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (place, gene) in genes.iter().enumerate() {
@@ -33,8 +34,8 @@ impl<'a> GeneIndex<'a> {
         Self { exact, by_number }
     }
 
-    /// The gene of this name, or with this Ensembl number whatever its version.
-    pub fn find(&self, name: &str) -> Option<GenePlace> {
+    /// The gene with exactly this name, or all genes with this Ensembl ID in any version.
+    pub(crate) fn find(&self, name: &str) -> Option<GenePlace> {
         if let Some(&place) = self.exact.get(name) {
             return Some(GenePlace { places: vec![place], by_number: false });
         }
@@ -43,15 +44,15 @@ impl<'a> GeneIndex<'a> {
     }
 }
 
-/// How many of `wanted` are among `genes` if case and versions are ignored.
-pub fn count_folded(wanted: &[String], genes: &[String]) -> usize {
+/// Number of different names in `wanted` that are in `genes` if case and versions are ignored.
+pub(crate) fn count_folded(wanted: &[String], genes: &[String]) -> usize {
     let folded = |name: &String| ensembl_number(name).unwrap_or(name).to_lowercase();
     let there: BTreeSet<String> = genes.iter().map(folded).collect();
     let asked: BTreeSet<&String> = wanted.iter().collect();
     asked.into_iter().filter(|name| there.contains(&folded(name))).count()
 }
 
-/// `ENSG00000181449` of `ENSG00000181449.15`; nothing for other names.
+/// `ENSG00000181449` for `ENSG00000181449.15`; `None` for names that are not Ensembl IDs.
 fn ensembl_number(name: &str) -> Option<&str> {
     let number = name.split_once('.').map_or(name, |parts| {
         let is_version = !parts.1.is_empty() && parts.1.bytes().all(|c| c.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! Growth: how fast cells multiply, what that makes of a snapshot, and what a coupling says of it.
+//! Growth rates: their units, the snapshot after growth, and the rates that a coupling implies.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,30 +11,48 @@ use crate::data::time::TimeUnit;
 use crate::error::{Error, Result};
 use crate::linalg::log_sum_exp;
 
-/// What numbers of growth in a file mean.
+/// The unit of growth in a file, written `factor/day` or `rate/h`.
 ///
-/// Inside, growth is always a *rate* `ρ`: a cell leaves `exp(ρ Δt)` descendants after `Δt`.
-/// Written as text, `factor/day` or `rate/h`.
+/// sbcell converts growth to a *rate* `ρ`: a cell has `exp(ρ Δt)` descendants after `Δt`.
+///
+/// ```
+/// use sbcell::data::GrowthUnit;
+/// use sbcell::data::time::TimeUnit;
+///
+/// let unit: GrowthUnit = "factor/day".parse()?;
+/// // Two descendants a day are a rate of ln 2 / 24 per hour.
+/// let rate = unit.rate(2.0, TimeUnit::Hours)?;
+/// assert!((rate - 2.0_f64.ln() / 24.0).abs() < 1e-12);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct GrowthUnit {
-    /// Whether the numbers are descendants or their logarithm.
+    /// The quantity: descendants or their logarithm.
     pub scale: GrowthScale,
-    /// The time they are for; [`TimeUnit::Unknown`] is one unit of the times, whatever it is.
+    /// The time over which it is measured; [`TimeUnit::Unknown`] is one unit of the time column.
     pub per: TimeUnit,
 }
 
-/// Whether numbers of growth are descendants or their logarithm.
+/// The quantity in a file of growth: the number of descendants or its logarithm.
+///
+/// ```
+/// use sbcell::data::{GrowthScale, GrowthUnit};
+///
+/// let unit: GrowthUnit = "rate/h".parse()?;
+/// assert_eq!(unit.scale, GrowthScale::Rate);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GrowthScale {
-    /// Descendants per cell, 1 for no growth: `exp(ρ)`.
+    /// Number of descendants of a cell, `exp(ρ)`; 1 for no growth.
     Factor,
-    /// The rate `ρ`, 0 for no growth: births less deaths.
+    /// The rate `ρ`, births minus deaths; 0 for no growth.
     Rate,
 }
 
 impl Default for GrowthUnit {
-    /// Descendants per cell and day, as in Waddington-OT's `cell_growth_rate`.
+    /// Number of descendants after one day, as `cell_growth_rate` of Waddington-OT.
     fn default() -> Self {
         Self { scale: GrowthScale::Factor, per: TimeUnit::Days }
     }
@@ -91,11 +109,12 @@ impl fmt::Display for GrowthUnit {
 }
 
 impl GrowthUnit {
-    /// The rate per unit of `times` that `value` means. Where one of the two units of time is
-    /// unknown they are taken to be the same.
+    /// Converts `value` in this unit to a rate per unit `times`.
+    ///
+    /// If one of the two units of time is unknown, they are assumed to be equal.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if a factor is not positive, or a value not finite.
+    /// [`Error::Parameter`] if a factor is not positive, or a value is not finite.
     pub fn rate(self, value: f64, times: TimeUnit) -> Result<f64> {
         let rate = match self.scale {
             GrowthScale::Factor => value.ln(),
@@ -116,39 +135,39 @@ impl GrowthUnit {
     }
 }
 
-/// `snapshot` as it would be after `elapsed` time if its cells multiplied in place: weights
-/// `p_i exp(rate_i · elapsed) / Σ_k p_k exp(rate_k · elapsed)`.
+/// The snapshot after its cells multiply in place for the time `elapsed`.
 ///
-/// `rates` has one entry for each cell, per unit of `elapsed`.
+/// Its weights are `p_i exp(rate_i · elapsed) / Σ_k p_k exp(rate_k · elapsed)`. `rates` has one
+/// entry for each cell, per unit of `elapsed`.
 ///
 /// # Errors
-/// [`Error::Shape`] if there is not one rate per cell; [`Error::Parameter`] if a rate is not
-/// finite.
+/// [`Error::Shape`] if the number of rates is not that of cells; [`Error::Parameter`] if a rate is
+/// not finite.
 pub fn grown(snapshot: &Snapshot, rates: ArrayView1<'_, f64>, elapsed: f64) -> Result<Snapshot> {
     check_rates(rates, snapshot.n_cells())?;
     let log = rates.mapv(|rate| rate * elapsed);
-    // Only the shares matter: taking out the largest keeps the exponentials in range.
+    // A common factor cancels; division by the largest keeps the exponentials in range.
     let largest = log.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let weights = log.mapv(|log| (log - largest).exp()) * snapshot.marginal();
     Snapshot::weighted(snapshot.points().to_owned(), weights)
 }
 
-/// The rates that a coupling with relaxed source marginal implies.
+/// The posterior growth rates, which a coupling with a relaxed source marginal implies.
 ///
-/// The solver was given the source weights `p_i g_i / Σ_k p_k g_k` with the prior factors
-/// `g_i = exp(prior_i · length)`; the plan it found has row sums `plan`, summing to one. Then
+/// The solver starts from source weights `p_i g_i / Σ_k p_k g_k` with prior factors
+/// `g_i = exp(prior_i · length)`. Its coupling has row sums `plan`, which sum to one. Then
 ///
 /// ```text
 /// posterior_i = ln( plan_i / p_i · Σ_k p_k g_k ) / length
 /// ```
 ///
-/// so that with `plan` equal to what was given the posterior is the prior. The total `Σ p g` is
-/// the prior's: snapshots show shares, not numbers of cells. A cell that the plan leaves empty
-/// gets the rate at which its share falls to 1e-300. All arrays have one entry per cell.
+/// The posterior equals the prior if the row sums equal the given weights. The total `Σ p g` is
+/// that of the prior, since snapshots have shares and not numbers of cells. For a cell without mass
+/// in the coupling the rate reduces its share to 1e-300. All arrays have one entry per cell.
 ///
 /// # Errors
 /// [`Error::Shape`] if lengths differ; [`Error::Parameter`] if a prior is not finite.
-pub fn posterior_rates(
+pub(crate) fn posterior_rates(
     plan: ArrayView1<'_, f64>,
     marginal: ArrayView1<'_, f64>,
     prior: ArrayView1<'_, f64>,
@@ -170,6 +189,7 @@ pub fn posterior_rates(
     Ok(rates)
 }
 
+/// Checks that there is one finite rate for each cell.
 fn check_rates(rates: ArrayView1<'_, f64>, n_cells: usize) -> Result<()> {
     if rates.len() != n_cells {
         let (what, unit, got) = ("growth", "cells", rates.len());

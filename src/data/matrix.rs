@@ -1,15 +1,25 @@
-//! The cells × genes matrix, dense or in sparse rows.
+//! The cells × genes matrix, dense or with sparse rows.
 
 use ndarray::{Array2, Axis};
 
 use crate::linalg::Csr;
 
-/// Cells × genes, in single precision as counts are stored.
+/// A matrix of expression with shape `(n_cells, n_genes)`, in single precision.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::data::Matrix;
+///
+/// let counts = Matrix::Dense(array![[0.0, 3.0, 1.0], [2.0, 0.0, 5.0]]);
+/// assert_eq!((counts.n_cells(), counts.n_genes()), (2, 3));
+/// let part = counts.select_cells(&[1]).select_genes(&[0, 2]);
+/// assert_eq!(part, Matrix::Dense(array![[2.0, 5.0]]));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Matrix {
-    /// Every value stored, row-major.
+    /// All values.
     Dense(Array2<f32>),
-    /// Only nonzero values stored.
+    /// Only some values, usually the nonzero ones, in compressed rows.
     Sparse(Csr),
 }
 
@@ -30,7 +40,7 @@ impl Matrix {
         }
     }
 
-    /// The cells `rows`, in that order.
+    /// A copy of the cells `rows`, in that order.
     #[must_use]
     pub fn select_cells(&self, rows: &[usize]) -> Self {
         match self {
@@ -39,7 +49,7 @@ impl Matrix {
         }
     }
 
-    /// The genes `columns` (strictly increasing), in that order.
+    /// A copy of the genes `columns`, which must be strictly increasing.
     #[must_use]
     pub fn select_genes(&self, columns: &[usize]) -> Self {
         match self {

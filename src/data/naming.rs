@@ -1,23 +1,23 @@
-//! How genes are named: by symbols of one species or another, or by accession numbers.
+//! The style of gene names: symbols of human or mouse, or accession numbers.
 
-/// A way to write the names of genes.
+/// A style of gene names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Naming {
+pub(crate) enum Naming {
     /// Symbols in capitals, as for human: `SOX2`.
     Capitals,
     /// Symbols with one capital, as for mouse: `Sox2`.
     Capitalised,
-    /// Ensembl: `ENSG00000181449`, `ENSMUSG00000074637`.
+    /// Ensembl IDs: `ENSG00000181449`, `ENSMUSG00000074637`.
     Ensembl,
-    /// NCBI: `6657`.
+    /// NCBI gene IDs: `6657`.
     Numbers,
-    /// None of these for most names.
+    /// No style applies to more than half of the names.
     Other,
 }
 
 impl Naming {
-    /// The way in which most of `names` are written.
-    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+    /// The style of more than half of `names`.
+    pub(crate) fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         const ALL: [Naming; 4] =
             [Naming::Capitals, Naming::Capitalised, Naming::Ensembl, Naming::Numbers];
         let mut counts = [0; ALL.len()];
@@ -33,6 +33,7 @@ impl Naming {
         most.map_or(Self::Other, |place| ALL[place])
     }
 
+    /// The style of one name, from its letters and digits.
     fn of_one(name: &str) -> Self {
         let letters = || name.chars().filter(char::is_ascii_alphabetic);
         let after_first = name.chars().skip(1);
@@ -55,32 +56,32 @@ impl Naming {
         }
     }
 
-    /// In words, for messages.
-    pub fn words(self) -> &'static str {
+    /// The style in words, for messages.
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Capitals => "symbols in capitals, as for human",
             Self::Capitalised => "symbols with one capital, as for mouse",
-            Self::Ensembl => "Ensembl numbers",
+            Self::Ensembl => "Ensembl IDs",
             Self::Numbers => "numbers",
-            Self::Other => "names of no one kind",
+            Self::Other => "names of several styles",
         }
     }
 
-    /// What brings names `wanted` to data with names `present`.
-    pub fn way_out(wanted: Self, present: Self) -> &'static str {
+    /// The hint for a user who requests genes of style `wanted` from data of style `present`.
+    pub(crate) fn way_out(wanted: Self, present: Self) -> &'static str {
         match (wanted, present) {
             (Self::Capitals, Self::Capitalised) => {
-                "the data look like mouse: give the names of mouse (for the parameter `tfs`: `mouse`)"
+                "the data look like mouse: give gene names of mouse (for the parameter `tfs`: `mouse`)"
             }
             (Self::Capitalised, Self::Capitals) => {
-                "the data look like human: give the names of human (for the parameter `tfs`: `human`)"
+                "the data look like human: give gene names of human (for the parameter `tfs`: `human`)"
             }
             (_, Self::Ensembl | Self::Numbers) => {
                 "rename the genes of the data first, such as `adata.var_names = \
-                 adata.var['gene_symbols']`, or give the list by these numbers"
+                 adata.var['gene_symbols']`, or give these IDs instead of symbols"
             }
-            (Self::Ensembl | Self::Numbers, _) => "give the list by symbols",
-            _ => "names must be written as in the file, in the same case",
+            (Self::Ensembl | Self::Numbers, _) => "give gene symbols instead of IDs",
+            _ => "write the names as in the file, in the same case",
         }
     }
 }

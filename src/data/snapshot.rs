@@ -1,13 +1,26 @@
-//! Snapshots (points with a marginal) and the series of them in time.
+//! Snapshots (points with a marginal) and their series in time.
 
 use ndarray::{ArcArray1, ArcArray2, Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::error::{Error, Result};
 
-/// A time, in the unit of the time column.
+/// A time in the unit of the time column.
 pub type TimePoint = f64;
 
-/// Cells at one time: points and their marginal (weights that sum to one). A clone shares both.
+/// The cells sampled at one time: points and their marginal, weights that sum to one.
+///
+/// A clone shares the memory of both arrays.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::data::Snapshot;
+///
+/// let even = Snapshot::new(array![[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])?;
+/// assert_eq!((even.n_cells(), even.dim()), (3, 2));
+/// let weighted = Snapshot::weighted(array![[0.0], [1.0]], array![1.0, 3.0])?;
+/// assert_eq!(weighted.marginal(), array![0.25, 0.75]);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Snapshot {
     points: ArcArray2<f64>,
@@ -15,19 +28,19 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Cells of equal weight; `points` has shape `(n_cells, dim)`.
+    /// A snapshot of cells with equal weights; `points` has shape `(n_cells, dim)`.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if there is no cell, no dimension, or a value that is not finite.
+    /// [`Error::Parameter`] if there is no cell, no dimension, or a value is not finite.
     pub fn new(points: Array2<f64>) -> Result<Self> {
         let n = points.nrows();
         Self::weighted(points, Array1::from_elem(n, 1.0 / n.max(1) as f64))
     }
 
-    /// Cells with weights, which are scaled to sum to one.
+    /// A snapshot of cells with `weights`, which are divided by their sum.
     ///
     /// # Errors
-    /// As [`Snapshot::new`]; [`Error::Shape`] if there is not one weight per cell;
+    /// Those of [`Snapshot::new`]; [`Error::Shape`] if the number of weights is not that of cells;
     /// [`Error::Parameter`] if a weight is negative or not finite, or all are zero.
     pub fn weighted(points: Array2<f64>, weights: Array1<f64>) -> Result<Self> {
         if points.is_empty() {
@@ -64,12 +77,12 @@ impl Snapshot {
         Ok(Self { points: points.into_shared(), marginal: (weights / total).into_shared() })
     }
 
-    /// The points, `(n_cells, dim)`, row-major.
+    /// The points, row-major `(n_cells, dim)`.
     pub fn points(&self) -> ArrayView2<'_, f64> {
         self.points.view()
     }
 
-    /// The weights, `n_cells`, summing to one.
+    /// The weights of the `n_cells` cells, which sum to one.
     pub fn marginal(&self) -> ArrayView1<'_, f64> {
         self.marginal.view()
     }
@@ -85,7 +98,18 @@ impl Snapshot {
     }
 }
 
-/// Snapshots at two or more strictly increasing times, all of the same dimension.
+/// A time course: snapshots of the same dimension at two or more times.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::data::TimeSeries;
+///
+/// let cells = array![[0.0], [1.0], [0.5], [2.0]];
+/// let series = TimeSeries::new(cells.view(), &[0.0, 0.0, 6.0, 6.0])?;
+/// assert_eq!(series.times(), [0.0, 6.0]);
+/// assert_eq!(series.snapshots()[1].points(), array![[0.5], [2.0]]);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimeSeries {
     times: Vec<TimePoint>,
@@ -93,13 +117,13 @@ pub struct TimeSeries {
 }
 
 impl TimeSeries {
-    /// Sorts cells into snapshots by their time; `points` is `(n_cells, dim)`.
+    /// Groups cells with `points`, `(n_cells, dim)`, into snapshots by their times.
     ///
-    /// Within a snapshot cells keep their order.
+    /// Cells of a snapshot keep their order and have equal weights.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one time per cell; [`Error::Parameter`] if a time is not
-    /// finite or there are fewer than two different times.
+    /// [`Error::Shape`] if the number of times is not that of cells; [`Error::Parameter`] if a time
+    /// or a coordinate is not finite, or there are fewer than two different times.
     pub fn new(points: ArrayView2<'_, f64>, cell_times: &[TimePoint]) -> Result<Self> {
         if cell_times.len() != points.nrows() {
             return Err(Error::Shape {

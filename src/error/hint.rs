@@ -1,25 +1,34 @@
-//! The way out of each error: one sentence that says what to do.
+//! The hint for each error: one sentence that tells the user how to solve the problem.
 
 use std::path::Path;
 
 use crate::error::{Error, did_you_mean, list, nearest, one_of};
 
 impl Error {
-    /// The way out, shown after the message.
+    /// One sentence that tells the user how to solve the problem; `None` if the message suffices.
+    ///
+    /// The hint names parameters as `` the parameter `n_pcs` ``.
+    ///
+    /// ```
+    /// use sbcell::data::ObsFilter;
+    ///
+    /// let error = ObsFilter::parse("batch=d1").unwrap_err();
+    /// assert!(error.hint().unwrap().contains("COL==VALUE"));
+    /// ```
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Unreadable { way_out, .. } => way_out.clone(),
             Self::ParameterOfOtherSolver { solvers, .. } => {
                 let solvers = solvers.join("|");
-                Some(format!("leave it out, or choose the parameter `solver = {solvers}`"))
+                Some(format!("omit it, or choose the parameter `solver = {solvers}`"))
             }
             Self::NoCells { .. } => {
                 Some("`sbcell inspect DATA.h5ad` lists the columns and their values".into())
             }
             Self::TimeMapWithoutColumn { candidates } => Some(if candidates.is_empty() {
-                "name it with the parameter `timepoints = COL`".into()
+                "name this column with the parameter `timepoints = COL`".into()
             } else {
-                format!("name it with the parameter `timepoints = COL`, such as {}", candidates.join(", "))
+                format!("name this column with the parameter `timepoints = COL`, such as {}", candidates.join(", "))
             }),
             Self::EmptyTime { .. } => Some(
                 "leave the time out with the parameter `obs_filter`, or choose another matrix with the parameter `layer` \
@@ -28,23 +37,23 @@ impl Error {
             ),
             Self::GrowthMissing { naming: Some(naming), .. } => Some(naming.clone()),
             Self::GrowthValue { .. } => Some(
-                "the parameter `growth_unit` says what the numbers are: descendants of a cell (`factor/day`, 1 \
-                 for no growth) or their logarithm (`rate/day`, 0 for no growth)"
+                "set the parameter `growth_unit` to the unit of the numbers: descendants of a cell (`factor/day`, \
+                 1 for no growth) or their logarithm (`rate/day`, 0 for no growth)"
                     .into(),
             ),
             Self::GrowthText { .. } => Some("name a column of numbers".into()),
             Self::GrowthMissing { .. } => Some(
-                "every cell before the last time needs a number; leave cells out with \
+                "every cell before the last time needs a number; give it, or leave cells out with \
                  the parameter `obs_filter`"
                     .into(),
             ),
             Self::ReferenceNotTaken { solvers } => Some(format!(
-                "set the parameter `solver` to {}, or leave the parameter `reference` as it is",
+                "set the parameter `solver` to {}, or omit the parameter `reference`",
                 one_of(solvers)
             )),
             Self::NoGeneSpace { .. } => Some(
-                "fit on a matrix instead (without the parameter `use_rep`), so that coordinates can be \
-                 taken back to genes"
+                "fit a matrix of expression instead (without the parameter `use_rep`); its principal components \
+                 can be converted back to genes"
                     .into(),
             ),
             Self::TimeLabels { .. } => Some(
@@ -61,13 +70,13 @@ impl Error {
                     .into(),
             ),
             Self::Negative { .. } => Some(
-                "the matrix looks centred or scaled; choose the layer that holds counts".into(),
+                "the matrix seems to be centred or scaled; choose the layer of counts".into(),
             ),
             Self::NoMatrix { layers, .. } if !layers.is_empty() => {
-                Some(format!("choose a layer with the parameter `layer`; there are {}", list(layers)))
+                Some(format!("choose a layer with the parameter `layer`; the file has {}", list(layers)))
             }
             Self::NoMatrix { obsm, .. } if !obsm.is_empty() => {
-                Some(format!("use coordinates of cells with the parameter `use_rep`; there are {}", list(obsm)))
+                Some(format!("use an embedding with the parameter `use_rep`; the file has {}", list(obsm)))
             }
             _ => {
                 let names = self.hint_of_names().or_else(|| self.hint_of_edits());
@@ -76,27 +85,27 @@ impl Error {
         }
     }
 
-    /// The way out when values of a file cannot be computed with.
+    /// The hint if a file has values that are not finite or too large.
     fn hint_of_values(&self) -> Option<String> {
         match self {
             Self::NotFinite { .. } => {
-                Some("remove such cells or genes, or fill in the values, before this".into())
+                Some("remove such cells or genes from the file, or fill in the values".into())
             }
             Self::EmbeddingNotFinite { .. } => Some(
-                "leave such cells out with the parameter `obs_filter`, or fill in the values, before this \
-                 (numbers up to 3.4e38 can be computed with)"
+                "leave such cells out with the parameter `obs_filter`, or fill in the values in the file \
+                 (numbers up to 3.4e38 are valid)"
                     .into(),
             ),
             Self::Overflows { .. } => Some(
-                "leave such cells out with the parameter `obs_filter`; or the values are no logarithms: \
-                 the parameter `values` says what they are"
+                "leave such cells out with the parameter `obs_filter`; if the values are not logarithms, set \
+                 the parameter `values` to their kind"
                     .into(),
             ),
             _ => None,
         }
     }
 
-    /// The way out when a name is not there: what may be meant, and what there is.
+    /// The hint for a name that does not exist: similar names, or the existing ones.
     fn hint_of_names(&self) -> Option<String> {
         match self {
             Self::NoGenes { near, way_out, .. } => {
@@ -112,44 +121,46 @@ impl Error {
             Self::NoFile { near, others, .. } => no_file(near, others),
             Self::FilterValue { near, .. } => did_you_mean(near),
             Self::UnknownKey { available, .. } if available.is_empty() => {
-                Some("there are none in this file".into())
+                Some("the file has none".into())
             }
             Self::UnknownGroup { groups, .. } if groups.is_empty() => {
-                Some("no cell is in any group".into())
+                Some("no cell belongs to a group".into())
             }
             Self::UnknownGroup { name, groups } => {
-                Some(meant_or(&nearest(name, groups), format!("there are {}", list(groups))))
+                Some(meant_or(&nearest(name, groups), format!("the groups are {}", list(groups))))
             }
             Self::NotObserved { time, times } => Some(meant_or(
                 &nearest_times(*time, times),
-                "`sbcell interpolate` is for times in between, with the parameter `at`".into(),
+                "for times between snapshots use `sbcell interpolate` with the parameter `at`"
+                    .into(),
             )),
-            Self::UnknownKey { name, available, .. } => {
-                Some(meant_or(&nearest(name, available), format!("there are {}", list(available))))
-            }
+            Self::UnknownKey { name, available, .. } => Some(meant_or(
+                &nearest(name, available),
+                format!("the file has {}", list(available)),
+            )),
             _ => None,
         }
     }
 
-    /// The way out when a file or a model is to be changed, or was, or a gene to be held.
+    /// The hint for errors of outputs, models and memory, and of genes held at a level.
     fn hint_of_edits(&self) -> Option<String> {
         match self {
             Self::NoModel { folder } => Some(fit_first(folder)),
-            Self::OutputTaken { .. } => Some("choose another place with the parameter `out`".into()),
-            Self::OtherPlan { .. } => {
-                Some("give the parameters of that run, or drop the parameter `resume` to start over".into())
-            }
+            Self::OutputTaken { .. } => Some("choose another output with the parameter `out`".into()),
+            Self::OtherPlan { .. } => Some(
+                "give the data and parameters of that run, or omit the parameter `resume` to start again".into(),
+            ),
             Self::Memory { .. } => Some(
-                "give it more with the parameter `memory`, or use fewer genes (the parameter `n_top_genes`), components \
+                "allow more with the parameter `memory`, or use fewer genes (the parameter `n_top_genes`), components \
                  (the parameter `n_pcs`) or cells (the parameter `obs_filter`)"
                     .into(),
             ),
             Self::InUse { .. } => {
-                Some("wait until it has ended, or choose another folder with the parameter `out`".into())
+                Some("wait until that run ends, or choose another folder with the parameter `out`".into())
             }
             Self::InputChanged { path, .. } => Some(format!(
-                "fit again, or say that this file is meant with the parameter `data = {}`: cells and genes are then \
-                 found by their names",
+                "fit again, or use this file nevertheless with the parameter `data = {}`, which finds cells and \
+                 genes by their names",
                 path.display()
             )),
             Self::KeysTaken { .. } => Some(
@@ -157,27 +168,28 @@ impl Error {
                     .into(),
             ),
             Self::OtherCells { .. } => Some(
-                "names must be those of the file the model was fitted on, or of a part of it".into(),
+                "give a file with the cell names of the file that the model was fitted on, or a part of it".into(),
             ),
-            Self::OutputIsInput { .. } | Self::OutputInModel { .. } => {
-                Some("choose another place with the parameter `out`; the parameter `overwrite` does not change this".into())
-            }
+            Self::OutputIsInput { .. } | Self::OutputInModel { .. } => Some(
+                "choose another output with the parameter `out`; the parameter `overwrite` does not permit this".into(),
+            ),
             Self::FileTaken { .. } => {
-                Some("choose another place, or replace the file with the parameter `overwrite`".into())
+                Some("choose another output, or replace the file with the parameter `overwrite`".into())
             }
             Self::FileInUse { .. } => Some(
-                "wait until it is done, then run this again; or write a copy with the parameter `out` in place \
-                 of the parameter `in_place`"
+                "wait until that process ends and run this command again, or write a copy with the parameter `out` \
+                 instead of the parameter `in_place`"
                     .into(),
             ),
-            Self::FileChanged { .. } => Some("nothing was written: run this again".into()),
+            Self::FileChanged { .. } => Some("nothing was written; run this command again".into()),
             Self::SameFile { .. } => Some(
-                "to change it use the parameter `in_place` instead of the parameter `out`: it is replaced by a finished copy"
+                "to change this file use the parameter `in_place` instead of the parameter `out`; a finished copy \
+                 then replaces it"
                     .into(),
             ),
             Self::NotHeld { .. } => Some(
-                "take genes that are in the components (`genes.parquet` has their loadings), fewer of \
-                 them at once, or fit with more components (the parameter `n_pcs`)"
+                "choose genes with loadings on the components (see `genes.parquet`), fewer genes at once, or \
+                 fit with more components (the parameter `n_pcs`)"
                     .into(),
             ),
             _ => None,
@@ -185,7 +197,7 @@ impl Error {
     }
 }
 
-/// The suffix that may be meant, where a file must end in one of several and ends in another.
+/// A question with the suffix that is similar to that of `got`, among the suffixes in `must`.
 fn suffix_meant(must: &str, got: &str) -> Option<String> {
     let words = must.split(|c: char| c.is_whitespace() || c == ',');
     let known: Vec<String> =
@@ -196,7 +208,7 @@ fn suffix_meant(must: &str, got: &str) -> Option<String> {
     did_you_mean(&meant)
 }
 
-/// The snapshots, each with its time where its label does not say it.
+/// At most twenty snapshots, each with its time in brackets unless the label is that number.
 fn known_times(snapshots: &[(String, f64)]) -> String {
     const SHOWN: usize = 20;
     let shown: Vec<String> = snapshots
@@ -209,24 +221,24 @@ fn known_times(snapshots: &[(String, f64)]) -> String {
         .collect();
     let rest = snapshots.len().saturating_sub(SHOWN);
     let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-    format!("snapshots are {}{more}", shown.join(", "))
+    format!("the snapshots are {}{more}", shown.join(", "))
 }
 
-/// Where a model was looked for, and how to get one.
+/// How to get a model, and the path of the missing file.
 fn fit_first(folder: &Path) -> String {
     format!(
-        "run `sbcell fit DATA.h5ad` first (with the parameter `timepoints`), or name the folder with \
-         the parameter `model` (looked for `{}`)",
+        "run `sbcell fit DATA.h5ad` first (with the parameter `timepoints`), or name the folder of a model with \
+         the parameter `model` (`{}` does not exist)",
         folder.join("model.json").display()
     )
 }
 
-/// What may be meant, if anything, then the rest.
+/// A question with the similar names, if there are any, then `rest`.
 fn meant_or(near: &[String], rest: String) -> String {
     did_you_mean(near).map_or(rest.clone(), |meant| format!("{meant} {rest}"))
 }
 
-/// The time next to one that was not observed, if it is nearer than a twentieth of the course.
+/// The observed time nearest to `time`, if their distance is at most a twentieth of the course.
 fn nearest_times(time: f64, times: &[f64]) -> Vec<String> {
     let ends =
         times.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), t| (a.min(*t), b.max(*t)));
@@ -238,8 +250,8 @@ fn nearest_times(time: f64, times: &[f64]) -> Vec<String> {
         .collect()
 }
 
-/// Files that may be meant, or those there are.
+/// A question with the similar files, or the list of the others.
 fn no_file(near: &[String], others: &[String]) -> Option<String> {
     did_you_mean(near)
-        .or_else(|| (!others.is_empty()).then(|| format!("there are {}", list(others))))
+        .or_else(|| (!others.is_empty()).then(|| format!("the folder has {}", list(others))))
 }

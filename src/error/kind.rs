@@ -1,22 +1,28 @@
-//! What kind of failure an error is, from which its exit code follows.
+//! The kinds of failure, which determine the exit code of the program.
 
 use crate::error::Error;
 
-/// What kind of failure an [`Error`] is; the terminal turns it into an exit code.
+/// The kind of failure of an [`Error`]; it determines the exit code of the program.
+///
+/// ```
+/// use sbcell::error::{Error, Kind};
+///
+/// assert_eq!(Error::Cancelled.kind(), Kind::Cancelled);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// It was asked for correctly and failed (exit code 1).
+    /// A valid request failed (exit code 1).
     Failed,
-    /// It cannot be done as it was asked for (exit code 2).
+    /// The request is not valid, such as a parameter out of range (exit code 2).
     Usage,
-    /// The input file cannot be read (exit code 3).
+    /// An input file cannot be read or has invalid values (exit code 3).
     Unreadable,
-    /// The user stopped it (exit code 130).
+    /// The caller stopped the computation (exit code 130).
     Cancelled,
 }
 
 impl Error {
-    /// What kind of failure this is.
+    /// The kind of this failure.
     pub fn kind(&self) -> Kind {
         match self {
             Self::Parameter { .. }

@@ -1,4 +1,4 @@
-//! The one error type, its way out (`hint`) and what kind of failure it is.
+//! The error type of the crate, with a hint for the user and the kind of failure.
 
 mod hint;
 mod kind;
@@ -9,23 +9,39 @@ mod words;
 use std::path::PathBuf;
 
 pub use kind::Kind;
+#[doc(hidden)]
 pub use near::{did_you_mean, nearest};
+#[doc(hidden)]
 pub use visible::{is_hidden, visible, visible_json, visible_lines};
+pub use words::GeneNames;
+#[doc(hidden)]
 pub use words::{bytes_in_words, number};
 use words::{first_few, list, listed, one_of, one_or_none, process, some_cells, table, there};
 
-/// Result with [`Error`].
+/// The result type of the crate, with [`Error`] as its error.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Everything that can go wrong, with the values that were found.
+/// Any failure of the crate; each variant carries the values that were found.
+///
+/// `Display` states the problem, [`Error::hint`] the remedy, [`Error::kind`] the class of failure.
+///
+/// ```
+/// use sbcell::Epsilon;
+/// use sbcell::error::{Error, Kind};
+///
+/// let error = Epsilon::new(-1.0).unwrap_err();
+/// assert!(matches!(error, Error::Parameter { name: "epsilon", .. }));
+/// assert!(error.to_string().ends_with("got -1"));
+/// assert_eq!(error.kind(), Kind::Usage);
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     // --- any layer ---
-    /// A hyperparameter is outside its range.
+    /// A parameter or an argument is outside its range.
     #[error("the parameter `{name}` must be {must}, got {got}")]
     Parameter {
-        /// The parameter, as the user writes it.
+        /// Name of the parameter (`n_pcs`) or of the array.
         name: &'static str,
         /// The range, in words that follow "must be".
         must: &'static str,
@@ -35,9 +51,9 @@ pub enum Error {
     /// Two arrays do not fit together.
     #[error("{what} has {got} {unit}, expected {expected}")]
     Shape {
-        /// The array.
+        /// Name of the array.
         what: &'static str,
-        /// What is counted: "columns", "cells", "genes".
+        /// The unit of both numbers: "columns", "cells", "genes".
         unit: &'static str,
         /// The number expected.
         expected: usize,
@@ -53,11 +69,11 @@ pub enum Error {
     Numerical {
         /// The computation.
         what: &'static str,
-        /// What happened.
+        /// The cause.
         why: String,
     },
     /// The arrays of a sparse matrix contradict each other.
-    #[error("sparse matrix is corrupt: {0}")]
+    #[error("the sparse matrix is corrupt: {0}")]
     SparseStructure(String),
     // --- data ---
     /// Labels of a column cannot be turned into times.
@@ -65,106 +81,106 @@ pub enum Error {
     TimeLabels {
         /// The column.
         column: String,
-        /// What is wrong, in words that follow "labels of … ".
+        /// The problem, in words that follow "labels of … ".
         problem: &'static str,
         /// All labels with this problem.
         labels: Vec<String>,
     },
-    /// A column does not hold two different times.
-    #[error("`{column}` must hold at least two different times, found {}", one_or_none(found.as_deref()))]
+    /// A column has fewer than two different times.
+    #[error("`{column}` must have at least two different times, found {}", one_or_none(found.as_deref()))]
     TooFewTimes {
         /// The column.
         column: String,
         /// The label of the only time, if there is one.
         found: Option<String>,
     },
-    /// Several columns may be the time and contradict each other.
-    #[error("these columns may be the time and disagree:{}", table(columns))]
+    /// Several columns may contain the times, and they contradict each other.
+    #[error("several columns may contain the times, and they disagree:{}", table(columns))]
     TimeColumnsDisagree {
-        /// Each column with what is in it.
+        /// Each column with its first values.
         columns: Vec<(String, String)>,
     },
-    /// No column looks like the time.
+    /// No column is recognised as the time.
     #[error("no column of `obs` is recognised as the time{}", table(looked_at))]
     NoTimeColumn {
-        /// The columns that were looked at, each with what is wrong with it.
+        /// The columns with a plausible name, each with the reason why it was refused.
         looked_at: Vec<(String, String)>,
     },
-    /// A filter of cells cannot be understood.
+    /// The syntax of a filter of cells is wrong.
     #[error("cannot understand the filter `{filter}`: {problem}")]
     FilterSyntax {
         /// The filter as it was written.
         filter: String,
-        /// What is wrong with it.
+        /// The problem.
         problem: &'static str,
     },
-    /// A filter of cells asks a column for what is not in it.
+    /// A filter of cells does not fit the values of its column.
     #[error("the filter `{filter}` does not fit its column: {problem}")]
     FilterValue {
         /// The filter as it was written.
         filter: String,
-        /// What does not fit, with the values that are there.
+        /// The problem, with the values of the column.
         problem: String,
-        /// Values there are that may be meant.
+        /// Values of the column that are similar to the value of the filter.
         near: Vec<String>,
     },
     // --- preprocess ---
-    /// A step that takes logarithms or depths met a value below zero, or NaN.
+    /// A step that takes logarithms or depths found a negative value or NaN.
     #[error("{step} needs values ≥ 0, got {got} in cell {cell}, gene {gene} (counted from 0)")]
     Negative {
-        /// The step.
+        /// Name of the step.
         step: &'static str,
-        /// Row.
+        /// Row of the matrix, from 0.
         cell: usize,
-        /// Column.
+        /// Column of the matrix, from 0.
         gene: usize,
         /// The value found.
         got: f32,
     },
-    /// A value of a matrix is too large for what is to be made of it.
+    /// A value of a matrix is so large that the result of a step is infinite.
     #[error("{step} overflows for {got:?} in cell `{cell}`, gene `{gene}`")]
     Overflows {
-        /// What was to be made of it.
+        /// Name of the step.
         step: &'static str,
         /// The value found.
         got: f32,
-        /// Name of the cell; its number, counted from 0, where names are not known.
+        /// Name of the cell, or its number from 0 if names are not known.
         cell: String,
-        /// Name of the gene, likewise.
+        /// Name of the gene, or its number from 0.
         gene: String,
     },
     // --- pipeline ---
-    /// A promise about memory that cannot be kept.
+    /// A fit needs more memory than it may use.
     #[error(
-        "this fit needs about {}, more than the {} it may take",
+        "this fit needs about {} of memory, more than the {} allowed",
         bytes_in_words(*needed),
         bytes_in_words(*promised)
     )]
     Memory {
-        /// Bytes it would take at its peak.
+        /// Estimated peak of the memory, in bytes.
         needed: f64,
-        /// Bytes it may take.
+        /// Limit of the memory, in bytes.
         promised: f64,
     },
     // --- io ---
-    /// The operating system refused.
+    /// The operating system refused a file operation.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
-        /// What was tried: "read", "write", "create", "rename".
+        /// The operation: "read", "write", "create", "rename".
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
-    /// There is no such file.
+    /// A file does not exist.
     #[error("there is no file `{}`", path.display())]
     NoFile {
         /// The file.
         path: PathBuf,
-        /// Files there are that may be meant, as they can be given.
+        /// Existing files with a similar name, as paths.
         near: Vec<String>,
-        /// Files there are of that kind, if none is near.
+        /// Existing files of that kind, if no name is similar.
         others: Vec<String>,
     },
     /// An input file, or the part of it that is needed, cannot be read.
@@ -172,37 +188,37 @@ pub enum Error {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What is wrong, with the node inside the file where there is one.
+        /// The problem, with the node inside the file if there is one.
         problem: String,
-        /// The way out, if there is one.
+        /// The remedy, if there is one.
         way_out: Option<String>,
     },
-    /// No fitted model where one was looked for.
-    #[error("no fitted model in `{}`", folder.display())]
+    /// A folder contains no fitted model.
+    #[error("there is no fitted model in `{}`", folder.display())]
     NoModel {
         /// The folder.
         folder: PathBuf,
     },
-    /// The place where results should go is taken by something else.
-    #[error("`{}` is there and was not written by this command", path.display())]
+    /// The output folder exists, and another program or command wrote it.
+    #[error("`{}` already exists, and this command did not write it", path.display())]
     OutputTaken {
         /// The file or folder.
         path: PathBuf,
     },
-    /// Another process is writing to the same place.
-    #[error("`{}` is being written by another run of sbcell{}", path.display(), process(*holder))]
+    /// Another run of sbcell writes to the same folder.
+    #[error("another run of sbcell{} is writing to `{}`", process(*holder), path.display())]
     InUse {
         /// The folder.
         path: PathBuf,
         /// The number of that process, if it could be read.
         holder: Option<u32>,
     },
-    /// The file that a model was fitted on is not what it was.
+    /// The file that a model was fitted on has changed.
     #[error("`{}` is not the file that was fitted: {by}", path.display())]
     InputChanged {
         /// The file.
         path: PathBuf,
-        /// What is other, with both values.
+        /// The difference, with both values.
         by: String,
     },
     /// An unfinished fit cannot be resumed with other data or parameters.
@@ -214,84 +230,84 @@ pub enum Error {
     /// An input file has no column, layer or key of this name.
     #[error("there is no {what} `{name}` in `{}`", path.display())]
     UnknownKey {
-        /// What was looked for: "column of obs", "layer", "key of obsm".
+        /// The kind of name: "column of obs", "layer", "key of obsm".
         what: &'static str,
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
         /// The file.
         path: PathBuf,
-        /// The names there are.
+        /// The existing names of this kind.
         available: Vec<String>,
     },
-    /// What is to be written into a file is there already and not ours.
-    #[error("{} in `{}` and not ours", there(keys), path.display())]
+    /// A key to be written exists in the file, and sbcell did not write it.
+    #[error("{} already in `{}` and not written by sbcell", there(keys), path.display())]
     KeysTaken {
         /// The file.
         path: PathBuf,
         /// Paths inside the file.
         keys: Vec<String>,
     },
-    /// A file holds none of the cells that something is known of.
-    #[error("none of the cells of {whose} ({}, …) is in `{}` ({}, …)", asked.join(", "), path.display(), there.join(", "))]
+    /// A file has none of the cells of a model or table.
+    #[error("none of the cells of {whose} (such as {}) is in `{}`, which has cells such as {}", asked.join(", "), path.display(), there.join(", "))]
     OtherCells {
-        /// The model or table.
+        /// The model or table, in words that follow "the cells of".
         whose: String,
-        /// The first cells there.
+        /// Its first cells.
         asked: Vec<String>,
         /// The file.
         path: PathBuf,
         /// The first cells of the file.
         there: Vec<String>,
     },
-    /// The file to write is the file that is read.
-    #[error("`{}` is the file that is read", path.display())]
+    /// The input file is also the output file.
+    #[error("`{}` is both the input and the output", path.display())]
     SameFile {
         /// The file.
         path: PathBuf,
     },
-    /// A result would be written over what the command reads.
+    /// An output would replace an input of the command.
     #[error("`{}` is read by this command and cannot be its output", path.display())]
     OutputIsInput {
         /// The file.
         path: PathBuf,
     },
-    /// A result would be written over a part of a fitted model.
+    /// An output would replace a part of a fitted model.
     #[error("`{}` belongs to a fitted model", path.display())]
     OutputInModel {
         /// The file.
         path: PathBuf,
     },
-    /// A file is there that we did not write, or that was changed since.
-    #[error("`{}` is there and is not as sbcell wrote it", path.display())]
+    /// A file exists that sbcell did not write, or that was changed since.
+    #[error("`{}` already exists, and sbcell did not write it or it was changed since", path.display())]
     FileTaken {
         /// The file.
         path: PathBuf,
     },
-    /// A file that is to be changed is held by another process.
-    #[error("`{}` is being written by another process", path.display())]
+    /// A file to be changed is locked by another process.
+    #[error("another process is writing to `{}`", path.display())]
     FileInUse {
         /// The file.
         path: PathBuf,
     },
-    /// A file that is to be changed was changed by another process meanwhile.
-    #[error("`{}` was changed by another process meanwhile", path.display())]
+    /// Another process changed the file during the run.
+    #[error("another process changed `{}` during this run", path.display())]
     FileChanged {
         /// The file.
         path: PathBuf,
     },
-    /// An input file does not have the matrix that was asked for.
+    /// An input file does not have the requested matrix.
     #[error("there is no matrix `{node}` in `{}`", path.display())]
     NoMatrix {
         /// The file.
         path: PathBuf,
         /// The matrix: "X", "raw/X".
         node: String,
-        /// The layers there are.
+        /// The layers of the file.
         layers: Vec<String>,
-        /// The keys of `obsm` there are.
+        /// The keys of `obsm` in the file.
         obsm: Vec<String>,
     },
-    /// A matrix holds NaN or an infinite value.
+    /// A matrix contains NaN or an infinite value.
     #[error("`{node}` in `{}` is {value} in cell `{cell}`, gene `{gene}`", path.display())]
     NotFinite {
         /// The file.
@@ -307,13 +323,13 @@ pub enum Error {
     },
     // --- pipeline ---
     /// A parameter that the chosen solver does not have.
-    #[error("the parameter `{parameter}` means nothing to the parameter `solver = {solver}`")]
+    #[error("the parameter `{parameter}` does not apply to the parameter `solver = {solver}`")]
     ParameterOfOtherSolver {
         /// The parameter.
         parameter: String,
-        /// The solver that was chosen.
+        /// The chosen solver.
         solver: String,
-        /// The solvers that have it.
+        /// The solvers that have this parameter.
         solvers: Vec<String>,
     },
     /// No cell is left after filtering.
@@ -322,34 +338,34 @@ pub enum Error {
         /// The filters, as they were given.
         filters: Vec<String>,
     },
-    /// All cells of a time are empty.
-    #[error("all {n_cells} cells at {label} hold nothing but zeros")]
+    /// All values of all cells of a time are zero.
+    #[error("all {n_cells} cells at {label} have only zeros")]
     EmptyTime {
         /// Label of the time.
         label: String,
-        /// Its cells.
+        /// Number of its cells.
         n_cells: usize,
     },
-    /// A time map was given, but not the column it is for.
-    #[error("a time map needs to know the column that holds its labels")]
+    /// A time map was given without the column of its labels.
+    #[error("a time map needs the name of the column that has its labels")]
     TimeMapWithoutColumn {
-        /// Columns that could be meant.
+        /// Columns that may have these labels.
         candidates: Vec<String>,
     },
-    /// The growth of a cell is asked for and not there.
+    /// Some cells have no value of growth.
     #[error("`{name}` gives no growth for {}", some_cells(*n_missing, first))]
     GrowthMissing {
         /// The column or file.
         name: String,
-        /// How many cells before the last time have none.
+        /// Number of cells before the last time without a value.
         n_missing: usize,
         /// The first of them.
         first: Vec<String>,
-        /// How the names there differ from those of the cells, if it can be seen.
+        /// The difference between these names and the names of the cells, if it is known.
         naming: Option<String>,
     },
-    /// The growth of a cell is no growth.
-    #[error("`{name}` says {got} for cell `{cell}`; the growth of a cell must be {must}")]
+    /// The growth of a cell is outside its range.
+    #[error("`{name}` has {got} for cell `{cell}`; the growth of a cell must be {must}")]
     GrowthValue {
         /// The column or file.
         name: String,
@@ -360,67 +376,66 @@ pub enum Error {
         /// The value found.
         got: f64,
     },
-    /// A column that should hold growth holds something else.
-    #[error("`{name}` holds {kind}, such as `{example}`, not the growth of cells")]
+    /// A column of growth contains values of another kind.
+    #[error("`{name}` contains {kind}, such as `{example}`, not the growth of cells")]
     GrowthText {
         /// The column.
         name: String,
-        /// What it holds.
+        /// The kind of its values.
         kind: &'static str,
         /// One of its values.
         example: String,
     },
-    /// None of the genes asked for is there.
-    #[error("none of the genes asked for is there: asked for {} ({}), there are {} ({})", wanted.1.join(", "), wanted.0, present.1.join(", "), present.0)]
+    /// None of the requested genes exists.
+    #[error("none of the requested genes exists: requested {wanted}; existing {present}")]
     NoGenes {
-        /// How the names asked for are written, and the first of them.
-        wanted: Box<(&'static str, Vec<String>)>,
-        /// How the names there are written, and the first of them.
-        present: (&'static str, Vec<String>),
-        /// Names there are that may be meant.
+        /// The requested genes.
+        wanted: Box<GeneNames>,
+        /// The existing genes.
+        present: GeneNames,
+        /// Existing names that are similar to the requested name.
         near: Vec<String>,
-        /// The way out, if none of them is.
+        /// The remedy if no name is similar.
         way_out: &'static str,
     },
-    /// A gene is asked for that is not among those at hand.
-    #[error(
-        "`{gene}` is {}not among the {kept} genes {whose}",
-        if *in_file { "in the file, but " } else { "" }
-    )]
+    /// A requested gene is not among the available genes.
+    #[error("`{gene}` is {}not among the {kept} genes {whose}", if *in_file { "in the file, but " } else { "" })]
     GeneNotAmong {
         /// The gene.
         gene: String,
-        /// Whether the fitted file is known to have it.
+        /// Whether the fitted file has this gene.
         in_file: bool,
-        /// How many genes are at hand.
+        /// Number of available genes.
         kept: usize,
-        /// Which genes these are, in words that follow "the 12 genes …".
+        /// The available genes, in words that follow "the 12 genes …".
         whose: String,
-        /// Those that may be meant.
+        /// Available genes with a similar name.
         near: Vec<String>,
-        /// The way out, if none of them is.
+        /// The remedy if no name is similar.
         way_out: &'static str,
     },
-    /// Hardly any of the genes asked for is there, and more would be if case did not matter.
-    #[error("hardly any of the genes asked for is there: {n_found} of {n_wanted} as they are written, {n_folded} if case is ignored; asked for {} ({}), there are {} ({})", wanted.1.join(", "), wanted.0, present.1.join(", "), present.0)]
+    /// Few of the requested genes exist, and more would if case did not matter.
+    #[error(
+        "too few of the requested genes exist: {n_found} of {n_wanted} as they are written, {n_folded} if case is ignored; requested {wanted}; existing {present}"
+    )]
     FewGenes {
-        /// Names that are there.
+        /// Number of requested names that exist.
         n_found: usize,
-        /// Names asked for.
+        /// Number of requested names.
         n_wanted: usize,
-        /// Names that would be there if case did not matter.
+        /// Number of requested names that exist if case is ignored.
         n_folded: usize,
-        /// How the names asked for are written, and the first of them.
-        wanted: Box<(&'static str, Vec<String>)>,
-        /// How the names there are written, and the first of them.
-        present: (&'static str, Vec<String>),
-        /// The way out.
+        /// The requested genes.
+        wanted: Box<GeneNames>,
+        /// The existing genes.
+        present: GeneNames,
+        /// The remedy.
         way_out: &'static str,
     },
-    /// An embedding holds a value that is no number, or is too large to compute with.
-    #[error("obsm/{key} holds {value:?} for cell `{cell}` in dimension {}", dimension + 1)]
+    /// An embedding contains NaN, an infinite value or one above 3.4e38 in size.
+    #[error("obsm/{key} has {value:?} for cell `{cell}` in dimension {}", dimension + 1)]
     EmbeddingNotFinite {
-        /// The embedding.
+        /// Key of the embedding in `obsm`.
         key: String,
         /// The cell.
         cell: String,
@@ -429,72 +444,58 @@ pub enum Error {
         /// The value.
         value: f64,
     },
-    /// A reference process other than Brownian motion is asked of a solver that knows no other.
-    #[error("the parameter `reference = ou` is for solvers that take each interval on its own")]
+    /// The chosen solver supports no reference process other than Brownian motion.
+    #[error("the parameter `reference = ou` needs a solver that fits each interval separately")]
     ReferenceNotTaken {
-        /// Solvers that do.
+        /// The solvers that support it.
         solvers: Vec<String>,
     },
-    /// A time before the first snapshot or after the last.
-    #[error("time {time} is outside the snapshots, which go from {first} to {last}")]
+    /// A time is before the first snapshot or after the last.
+    #[error("time {time} is outside the range of the snapshots, {first} to {last}")]
     OutsideTimes {
-        /// The time asked for.
+        /// The requested time.
         time: f64,
-        /// The first snapshot.
+        /// Time of the first snapshot.
         first: f64,
-        /// The last snapshot.
+        /// Time of the last snapshot.
         last: f64,
     },
-    /// What is given as a time is neither a number nor a label of the course.
+    /// A text is neither a number nor the label of a snapshot.
     #[error("`{flag}` has `{text}`, which is neither a number nor the label of a snapshot")]
     UnknownTime {
-        /// The flag.
+        /// The flag or parameter that has the text.
         flag: &'static str,
-        /// What was given.
+        /// The text.
         text: String,
         /// Labels and times of the snapshots.
         snapshots: Vec<(String, f64)>,
     },
-    /// A time is asked for at which no cells were observed.
-    #[error("no cells were observed at {time}; times are {}", listed(times))]
+    /// No cells were observed at the requested time.
+    #[error("no cells were observed at {time}; the observed times are {}", listed(times))]
     NotObserved {
-        /// The time asked for.
+        /// The requested time.
         time: f64,
-        /// The times there are.
+        /// The observed times.
         times: Vec<f64>,
     },
-    /// There is no group of cells of this name.
+    /// No group of cells has this name.
     #[error("there is no group `{name}`")]
     UnknownGroup {
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The groups there are.
+        /// The existing groups.
         groups: Vec<String>,
     },
-    /// Genes that the coordinates of a model cannot give levels of their own.
-    #[error("the coordinates of the model cannot hold {} at a level", list(genes))]
+    /// The coordinates of a model cannot set the levels of these genes independently.
+    #[error("the coordinates of the model cannot hold {} at a given level", list(genes))]
     NotHeld {
         /// The genes.
         genes: Vec<String>,
     },
-    /// Genes are asked of a model that was fitted on an embedding.
-    #[error("the model was fitted on {source_name} and knows no genes")]
+    /// Genes are requested from a model that was fitted on an embedding.
+    #[error("the model was fitted on {source_name} and has no genes")]
     NoGeneSpace {
-        /// What the model was fitted on.
+        /// The matrix or embedding the model was fitted on.
         source_name: String,
     },
-}
-
-impl Error {
-    /// The message as it can be shown: names that come from files are [`visible`], and on one line.
-    pub fn shown(&self) -> String {
-        let message = self.to_string();
-        match self {
-            // Their tables have a line for each column; names in it are visible already.
-            Self::TimeColumnsDisagree { .. } | Self::NoTimeColumn { .. } => {
-                visible_lines(&message).into_owned()
-            }
-            _ => visible(&message).into_owned(),
-        }
-    }
 }

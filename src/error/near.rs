@@ -1,15 +1,17 @@
-//! Did you mean: the names there are that are nearest to one that is not.
+//! Suggestions for a misspelt name: the existing names that are most similar to it.
 
-/// Names shown at most.
+/// Largest number of suggestions.
 const MOST: usize = 3;
 
-/// Longer names are compared no further: they are sentences, not typing errors.
+/// Longest name that is compared, in characters; longer ones are sentences, not typing errors.
 const LONGEST: usize = 80;
 
-/// At most three of `names` that may be meant by `asked`, the nearest first; none if nothing is near.
+/// At most three of `names` that are similar to `asked`, the most similar first.
 ///
-/// Near is: the same but for case, spaces and punctuation; a third of the letters typed wrongly at
-/// most; or one within the other (`pca`, `X_pca`).
+/// Two names are similar in three cases: they differ only in case, spaces and punctuation; their
+/// optimal string alignment distance is at most a third of the shorter length; or one contains the
+/// other (`pca`, `X_pca`). If some names differ only in case, the function returns only these.
+/// Time `O(n l²)` for `n` names of `l` characters.
 pub fn nearest<'a>(asked: &str, names: impl IntoIterator<Item = &'a String>) -> Vec<String> {
     let wanted = folded(asked);
     let mut found: Vec<(usize, &String)> = Vec::new();
@@ -24,14 +26,14 @@ pub fn nearest<'a>(asked: &str, names: impl IntoIterator<Item = &'a String>) -> 
             found.truncate(MOST);
         }
     }
-    // A name that differs in case alone leaves no doubt.
+    // A name that differs only in case is certainly the one that was meant.
     if found.first().is_some_and(|first| first.0 == 0) {
         found.retain(|other| other.0 == 0);
     }
     found.into_iter().map(|(_, name)| name.clone()).collect()
 }
 
-/// "did you mean `a` or `b`?", or nothing if `near` is empty.
+/// The question "did you mean `a` or `b`?"; `None` if `near` is empty.
 pub fn did_you_mean(near: &[String]) -> Option<String> {
     let quoted: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
     let (last, others) = quoted.split_last()?;
@@ -42,14 +44,15 @@ pub fn did_you_mean(near: &[String]) -> Option<String> {
     })
 }
 
-/// Lower case, without spaces and punctuation; as it is if nothing else is in it.
+/// `name` in lower case without spaces and punctuation; unchanged if it has no other characters.
 fn folded(name: &str) -> String {
     let letters: String =
         name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     if letters.is_empty() { name.to_string() } else { letters }
 }
 
-/// How many letters were typed wrongly; `None` if that is no explanation.
+/// Distance of two folded names in typing errors, or [`LONGEST`] plus the difference of lengths if one
+/// contains the other; `None` if they are not similar.
 fn distance(wanted: &str, name: &str) -> Option<usize> {
     let (n, m) = (wanted.chars().count(), name.chars().count());
     if n > LONGEST || n == 0 {

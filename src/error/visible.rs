@@ -1,14 +1,33 @@
-//! Characters that steer a terminal or break a file, made visible: `\u{1b}`, `\n`.
+//! Escapes for control characters and other invisible characters in texts: `\u{1b}`, `\n`.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// `text` on one line, with every character that is not printed as itself written as an escape.
+use crate::error::Error;
+
+impl Error {
+    /// The message for a terminal or a file: names from files are escaped by [`visible`].
+    ///
+    /// The message has one line, except for errors with a table of columns.
+    pub fn shown(&self) -> String {
+        let message = self.to_string();
+        match self {
+            // Their tables have a line for each column; names in it are escaped already.
+            Self::TimeColumnsDisagree { .. } | Self::NoTimeColumn { .. } => {
+                visible_lines(&message).into_owned()
+            }
+            _ => visible(&message).into_owned(),
+        }
+    }
+}
+
+/// `text` on one line, with an escape for every character that is not printed as itself.
 ///
-/// Names come from files, and files from anywhere. Escaped are control characters, line breaks and
-/// tabs, marks that change the direction of text (U+202A to U+202E, U+2066 to U+2069), characters
-/// without width, and what XML forbids. What is left is valid in XML 1.0 once `<`, `>`, `&` and quotes
-/// are escaped.
+/// Names come from files of unknown origin and could otherwise control the terminal. The function
+/// escapes control characters, line breaks and tabs, marks that change the direction of text
+/// (U+202A to U+202E, U+2066 to U+2069), characters without width, and characters that XML forbids.
+/// The result is valid in XML 1.0 after `<`, `>`, `&` and quotes are escaped. It borrows `text` if
+/// nothing is escaped.
 pub fn visible(text: &str) -> Cow<'_, str> {
     if !text.contains(is_hidden) {
         return Cow::Borrowed(text);
@@ -29,7 +48,7 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// As [`visible`], for text of several lines that stay lines.
+/// As [`visible`], but line breaks remain.
 pub fn visible_lines(text: &str) -> Cow<'_, str> {
     if !text.contains(|c| c != '\n' && is_hidden(c)) {
         return Cow::Borrowed(text);
@@ -37,11 +56,14 @@ pub fn visible_lines(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.split('\n').map(visible).collect::<Vec<_>>().join("\n"))
 }
 
-/// As [`visible`], for JSON: the same characters as escapes of JSON, so that it reads back as it was.
+/// As [`visible`], for JSON text: writes the same characters as JSON escapes (`\u001b`).
+///
+/// A JSON parser reads the result as the same value. Line breaks remain, since within JSON strings
+/// they are escaped already.
 pub fn visible_json(json: &str) -> String {
     let mut shown = String::with_capacity(json.len());
     for c in json.chars() {
-        // In JSON line breaks stand between values; within strings they are escaped already.
+        // A line break in JSON text is always between values.
         if c != '\n' && is_hidden(c) {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 let _ = write!(shown, "\\u{unit:04x}");
@@ -53,17 +75,17 @@ pub fn visible_json(json: &str) -> String {
     shown
 }
 
-/// Whether a character is not printed as itself.
+/// Whether [`visible`] escapes this character.
 pub fn is_hidden(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
-            // Directions of text.
+            // Marks of the direction of text.
             '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{206f}'
-            // Separators of lines, and characters without width (joiners are part of some scripts).
+            // Line separators and characters without width. Joiners are part of some scripts and stay.
             | '\u{2028}' | '\u{2029}' | '\u{200b}' | '\u{2060}'..='\u{2065}' | '\u{feff}'
             | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-            // Not characters at all: XML forbids them.
+            // Noncharacters, which XML forbids.
             | '\u{fffe}' | '\u{ffff}'
         )
 }

@@ -1,8 +1,32 @@
-//! Lists and numbers in the words of messages.
+//! Lists and numbers as text in messages.
+
+use std::fmt;
 
 use crate::error::visible;
 
-/// A number of bytes in words.
+/// Some names of genes, as an example in a message: `SOX2, MYC (symbols in capitals, as for human)`.
+///
+/// ```
+/// use sbcell::error::GeneNames;
+///
+/// let names = GeneNames { style: "Ensembl IDs", first: vec!["ENSG00000181449".into()] };
+/// assert_eq!(names.to_string(), "ENSG00000181449 (Ensembl IDs)");
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GeneNames {
+    /// The style in which most of the names are written, in words.
+    pub style: &'static str,
+    /// The first names, at most five.
+    pub first: Vec<String>,
+}
+
+impl fmt::Display for GeneNames {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({})", self.first.join(", "), self.style)
+    }
+}
+
+/// A number of bytes with a decimal unit: `1.5 GB`, `20 MB`, `3 kB`, `12 B`.
 pub fn bytes_in_words(bytes: f64) -> String {
     match bytes {
         1e9.. => format!("{:.1} GB", bytes / 1e9),
@@ -12,7 +36,7 @@ pub fn bytes_in_words(bytes: f64) -> String {
     }
 }
 
-/// A number with three significant digits.
+/// A number with three significant digits, as a decimal from 0.001 to 100 000: `0.0123`, `1.23e-7`.
 pub fn number(value: f64) -> String {
     if (1e-3..1e5).contains(&value.abs()) {
         let places = (2 - value.abs().log10().floor() as i32).max(0) as usize;
@@ -22,18 +46,18 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// The number of a process, in words that follow what it does.
+/// ` (process 12)`, or nothing if the number of the process is not known.
 pub(super) fn process(number: Option<u32>) -> String {
     number.map(|number| format!(" (process {number})")).unwrap_or_default()
 }
 
-/// Times with commas between them.
+/// At most twenty times with commas between them, and the number of further ones.
 pub(super) fn listed(times: &[f64]) -> String {
     let shown: Vec<String> = times.iter().take(SHOWN).map(ToString::to_string).collect();
     format!("{}{}", shown.join(", "), and_more(times.len()))
 }
 
-/// The first five of a list in backticks, and how many more there are.
+/// The first five labels in backticks, and the number of further ones.
 pub(super) fn first_few(labels: &[String]) -> String {
     let shown: Vec<String> = labels.iter().take(5).map(|label| format!("`{label}`")).collect();
     let rest = labels.len().saturating_sub(5);
@@ -41,7 +65,7 @@ pub(super) fn first_few(labels: &[String]) -> String {
     format!("{}{more}", shown.join(", "))
 }
 
-/// Names of which one may be chosen: "`a`, `b` or `c`".
+/// Alternatives in backticks: "`a`, `b` or `c`".
 pub(super) fn one_of(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match shown.as_slice() {
@@ -50,7 +74,7 @@ pub(super) fn one_of(names: &[String]) -> String {
     }
 }
 
-/// One cell by its name, or how many with the first ones.
+/// "cell `a`", or "3 cells, such as a, b" with the first of `n` cells.
 pub(super) fn some_cells(n: usize, first: &[String]) -> String {
     match first {
         [one] if n == 1 => format!("cell `{one}`"),
@@ -58,16 +82,17 @@ pub(super) fn some_cells(n: usize, first: &[String]) -> String {
     }
 }
 
-/// Paths inside a file, and the verb that follows.
+/// Paths inside a file with the verb: "`obs/x` is" or "`obs/x`, `obs/y` are".
 pub(super) fn there(keys: &[String]) -> String {
     format!("{} {}", list(keys), if keys.len() == 1 { "is" } else { "are" })
 }
 
+/// "only `label`", or "none".
 pub(super) fn one_or_none(found: Option<&str>) -> String {
     found.map_or_else(|| "none".into(), |label| format!("only `{label}`"))
 }
 
-/// One indented line for each column; nothing if there is none.
+/// One indented line for each column, with escapes for invisible characters; empty without columns.
 pub(super) fn table(columns: &[(String, String)]) -> String {
     let lines: Vec<String> = columns
         .iter()
@@ -76,16 +101,16 @@ pub(super) fn table(columns: &[(String, String)]) -> String {
     lines.concat()
 }
 
-/// Names shown of a long list.
+/// Largest number of names shown from a list.
 const SHOWN: usize = 20;
 
-/// The first names, in quotes.
+/// At most twenty names in backticks, and the number of further ones.
 pub(super) fn list(names: &[String]) -> String {
     let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
     format!("{}{}", shown.join(", "), and_more(names.len()))
 }
 
-/// How many of a list of `n` are not shown.
+/// " and 3 more" if a list of `n` is longer than [`SHOWN`].
 fn and_more(n: usize) -> String {
     if n > SHOWN { format!(" and {} more", n - SHOWN) } else { String::new() }
 }

@@ -1,53 +1,83 @@
-//! What it costs to move each source cell to each target cell, block by block.
+//! The cost between source and target cells, computed block by block.
+
+use std::ops::Range;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
 
 use crate::error::{Error, Result};
 use crate::linalg::add_product;
 
-/// The static cost between two sets of cells, for couplings that never hold it whole.
+/// The cost `c_ij` between source cells `i` and target cells `j`, half a squared distance.
 ///
-/// In the convention of [`crate::Epsilon`] a cost is half a squared distance.
+/// Solvers ask for blocks of the cost and never store the whole matrix. The cost ½‖x−y‖² is that
+/// of [`crate::Epsilon`].
+///
+/// ```
+/// use ndarray::{Array2, array};
+/// use sbcell::geometry::{Cost, SquaredEuclidean};
+///
+/// let (x, y) = (array![[0.0], [1.0]], array![[3.0]]);
+/// let cost = SquaredEuclidean::new(x.view(), y.view())?;
+/// let mut whole = Array2::zeros(cost.shape());
+/// cost.rows(0, whole.view_mut());
+/// assert_eq!(whole, array![[4.5], [2.0]]);
+/// # sbcell::Result::Ok(())
+/// ```
 pub trait Cost: std::fmt::Debug + Sync {
     /// Numbers of source and target cells.
     fn shape(&self) -> (usize, usize);
 
-    /// Fills `out`, row-major, with the costs of the source cells from `first.0` and the target
-    /// cells from `first.1` on; nothing that was in `out` matters.
-    fn block(&self, first: (usize, usize), out: ArrayViewMut2<'_, f64>);
-
-    /// The same cost between some of the source and some of the target cells, in this order.
+    /// Writes the costs of source cells from `source` on and target cells from `target` on to `out`.
     ///
-    /// Asks only for cells that are there.
+    /// `out` is row-major; its shape determines the numbers of cells. Its old values are ignored.
+    fn block(&self, source: usize, target: usize, out: ArrayViewMut2<'_, f64>);
+
+    /// The same cost between the source cells `sources` and the target cells `targets`, in this order.
+    ///
+    /// All indices must be below those of [`Cost::shape`].
     fn select(&self, sources: &[usize], targets: &[usize]) -> Box<dyn Cost>;
 
-    /// Fills `out` with whole rows, those of the source cells from `first` on.
+    /// Writes the costs of source cells from `first` on and all target cells to `out`.
     fn rows(&self, first: usize, out: ArrayViewMut2<'_, f64>) {
-        self.block((first, 0), out);
+        self.block(first, 0, out);
     }
 
-    /// As [`Cost::block`] with rows and columns exchanged: `first.0` and the rows of `out` are
-    /// target cells.
-    fn block_transposed(&self, first: (usize, usize), mut out: ArrayViewMut2<'_, f64>) {
+    /// As [`Cost::block`], with target cells in the rows of `out` and source cells in its columns.
+    fn block_transposed(&self, target: usize, source: usize, mut out: ArrayViewMut2<'_, f64>) {
         let mut block = Array2::zeros((out.ncols(), out.nrows()));
-        self.block((first.1, first.0), block.view_mut());
+        self.block(source, target, block.view_mut());
         out.assign(&block.t());
     }
 }
 
-/// `½ ‖x − y‖²` from the points, by matrix products; never negative.
+/// The cost `½ ‖x − y‖²` between points, computed by matrix products; never negative.
 ///
-/// Both sets are moved by the mean of the target, which changes no difference and keeps digits.
+/// Both sets are shifted by the mean of the target. This does not change the differences and reduces
+/// rounding errors. Memory `8 (n + m) (dim + 1)` bytes, `2 dim` flops for each pair.
+///
+/// ```
+/// use ndarray::{Array2, array};
+/// use sbcell::geometry::{Cost, SquaredEuclidean};
+///
+/// let (x, y) = (array![[0.0, 0.0], [1.0, 0.0]], array![[3.0, 4.0]]);
+/// let cost = SquaredEuclidean::new(x.view(), y.view())?;
+/// let mut block = Array2::zeros((1, 1));
+/// cost.block(1, 0, block.view_mut());
+/// assert_eq!(block[[0, 0]], 10.0);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct SquaredEuclidean {
     source: Array2<f64>,
     target: Array2<f64>,
+    /// `½ ‖x‖²` of each source cell.
     source_half: Array1<f64>,
+    /// `½ ‖y‖²` of each target cell.
     target_half: Array1<f64>,
 }
 
 impl SquaredEuclidean {
-    /// From the points, `(n, dim)` and `(m, dim)`.
+    /// The cost between the points `source`, `(n, dim)`, and `target`, `(m, dim)`.
     ///
     /// # Errors
     /// [`Error::Shape`] if they differ in dimension.
@@ -80,36 +110,41 @@ impl Cost for SquaredEuclidean {
         })
     }
 
-    fn block(&self, first: (usize, usize), out: ArrayViewMut2<'_, f64>) {
-        let own = (self.source.view(), self.source_half.view());
-        let other = (self.target.view(), self.target_half.view());
-        fill(own, other, first, out);
+    fn block(&self, source: usize, target: usize, mut out: ArrayViewMut2<'_, f64>) {
+        let (n, m) = out.dim();
+        let own = Points::of(&self.source, &self.source_half, source..source + n);
+        let other = Points::of(&self.target, &self.target_half, target..target + m);
+        fill(&own, &other, out.view_mut());
     }
 
-    fn block_transposed(&self, first: (usize, usize), out: ArrayViewMut2<'_, f64>) {
-        let own = (self.target.view(), self.target_half.view());
-        let other = (self.source.view(), self.source_half.view());
-        fill(own, other, first, out);
+    fn block_transposed(&self, target: usize, source: usize, mut out: ArrayViewMut2<'_, f64>) {
+        let (m, n) = out.dim();
+        let own = Points::of(&self.target, &self.target_half, target..target + m);
+        let other = Points::of(&self.source, &self.source_half, source..source + n);
+        fill(&own, &other, out.view_mut());
     }
 }
 
-/// Points and half their squared norms.
-type Points<'a> = (ArrayView2<'a, f64>, ArrayView1<'a, f64>);
+/// Some points with half their squared norms.
+struct Points<'a> {
+    points: ArrayView2<'a, f64>,
+    half: ArrayView1<'a, f64>,
+}
 
-fn fill(
-    own: Points<'_>,
-    other: Points<'_>,
-    first: (usize, usize),
-    mut out: ArrayViewMut2<'_, f64>,
-) {
-    let (rows, columns) = (first.0..first.0 + out.nrows(), first.1..first.1 + out.ncols());
-    let half = other.1.slice(s![columns.clone()]);
-    for (mut row, own) in out.rows_mut().into_iter().zip(own.1.slice(s![rows.clone()])) {
-        row.zip_mut_with(&half, |cost, half| *cost = own + half);
+impl<'a> Points<'a> {
+    /// The points in the range `rows`.
+    fn of(points: &'a Array2<f64>, half: &'a Array1<f64>, rows: Range<usize>) -> Self {
+        Self { points: points.slice(s![rows.clone(), ..]), half: half.slice(s![rows]) }
     }
-    let (x, y) = (own.0.slice(s![rows, ..]), other.0.slice(s![columns, ..]));
-    add_product(out.view_mut(), -1.0, x, y.t());
-    // Equal points may come out a rounding below zero.
+}
+
+/// Writes the costs between `own` (rows) and `other` (columns) to `out`.
+fn fill(own: &Points<'_>, other: &Points<'_>, mut out: ArrayViewMut2<'_, f64>) {
+    for (mut row, own) in out.rows_mut().into_iter().zip(own.half) {
+        row.zip_mut_with(&other.half, |cost, half| *cost = own + half);
+    }
+    add_product(out.view_mut(), -1.0, own.points, other.points.t());
+    // Rounding can make the cost of equal points slightly negative.
     out.mapv_inplace(|cost| if cost < 0.0 { 0.0 } else { cost });
 }
 
@@ -124,8 +159,8 @@ mod tests {
         let cost = SquaredEuclidean::new(x.view(), y.view()).unwrap();
         assert_eq!(cost.shape(), (9, 7));
         let (mut block, mut turned) = (Array2::zeros((4, 5)), Array2::zeros((5, 4)));
-        cost.block((3, 1), block.view_mut());
-        cost.block_transposed((1, 3), turned.view_mut());
+        cost.block(3, 1, block.view_mut());
+        cost.block_transposed(1, 3, turned.view_mut());
         for ((i, j), value) in block.indexed_iter() {
             let difference = &x.row(i + 3) - &y.row(j + 1);
             // Numbers up to 4 with 1e-16 each, in a sum of a few.
@@ -163,9 +198,9 @@ mod tests {
             Box::new(Self)
         }
 
-        fn block(&self, first: (usize, usize), mut out: ArrayViewMut2<'_, f64>) {
+        fn block(&self, source: usize, target: usize, mut out: ArrayViewMut2<'_, f64>) {
             for ((i, j), value) in out.indexed_iter_mut() {
-                *value = (10 * (i + first.0) + j + first.1) as f64;
+                *value = (10 * (i + source) + j + target) as f64;
             }
         }
     }
@@ -173,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_not_written_out_follows_from_blocks() {
         let mut out = Array2::zeros((2, 3));
-        Numbered.block_transposed((1, 2), out.view_mut());
+        Numbered.block_transposed(1, 2, out.view_mut());
         assert_eq!(out, ndarray::array![[21.0, 31.0, 41.0], [22.0, 32.0, 42.0]]);
     }
 }

@@ -1,19 +1,27 @@
-//! The variance of the reference process, with one meaning.
+//! The variance of the reference process, with one convention in all modules.
 
 use crate::error::{Error, Result};
 
-/// Variance per unit of local time of the reference process `dX = √ε dW`.
+/// The variance ε per unit of local time of the reference process `dX = √ε dW`.
 ///
-/// Equally the entropic regularisation of the static problem with cost `½‖x−y‖²`. Codes that
-/// use the cost `‖x−y‖²` have a regularisation of twice this value.
+/// ε is also the entropic regularisation of the static problem with cost `½‖x−y‖²`. Programs with
+/// the cost `‖x−y‖²` have a regularisation of 2ε.
+///
+/// ```
+/// use sbcell::Epsilon;
+///
+/// assert_eq!(Epsilon::from_sigma(0.5)?.value(), 0.25);
+/// assert_eq!(Epsilon::from_squared_cost_reg(0.2)?, Epsilon::new(0.1)?);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Epsilon(f64);
 
 impl Epsilon {
-    /// Takes the variance itself.
+    /// ε from the variance itself.
     ///
     /// # Errors
-    /// [`Error::Parameter`] unless finite and > 0.
+    /// [`Error::Parameter`] unless it is finite and > 0.
     pub fn new(variance: f64) -> Result<Self> {
         if 0.0 < variance && variance < f64::INFINITY {
             return Ok(Self(variance));
@@ -22,23 +30,23 @@ impl Epsilon {
         Err(Error::Parameter { name: "epsilon", must, got: variance.to_string() })
     }
 
-    /// From the noise level of `dX = σ dW`: ε = σ².
+    /// ε = σ² from the noise level σ of `dX = σ dW`.
     ///
     /// # Errors
-    /// As [`Epsilon::new`].
+    /// As for [`Epsilon::new`].
     pub fn from_sigma(sigma: f64) -> Result<Self> {
         Self::new(sigma * sigma)
     }
 
-    /// From the regularisation of a code whose cost is `‖x−y‖²`: ε = reg / 2.
+    /// ε = `reg` / 2 from the regularisation of a program with the cost `‖x−y‖²`, such as POT.
     ///
     /// # Errors
-    /// As [`Epsilon::new`].
+    /// As for [`Epsilon::new`].
     pub fn from_squared_cost_reg(reg: f64) -> Result<Self> {
         Self::new(reg / 2.0)
     }
 
-    /// The variance.
+    /// The variance ε.
     pub fn value(self) -> f64 {
         self.0
     }

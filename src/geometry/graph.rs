@@ -1,4 +1,4 @@
-//! The graph of nearest neighbours: undirected, in one piece, with lengths.
+//! The neighbour graph: undirected, connected, with Euclidean lengths of edges.
 
 use ndarray::ArrayView2;
 use petgraph::unionfind::UnionFind;
@@ -8,39 +8,69 @@ use super::neighbours::{Lanes, Neighbours};
 use crate::error::{Error, Result};
 use crate::progress::{Progress, note};
 
-/// A link that was added to join two parts of a graph.
+/// An edge that connects two components of a neighbour graph.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Silent;
+/// use sbcell::geometry::{NeighbourGraph, neighbours};
+///
+/// // Two pairs of cells far from each other.
+/// let cells = array![[0.0], [1.0], [5.0], [6.0]];
+/// let near = neighbours(cells.view(), 1, &mut Silent)?;
+/// let graph = NeighbourGraph::new(cells.view(), &near, &mut Silent)?;
+/// assert_eq!(graph.links()[0].ends, (1, 2));
+/// assert_eq!(graph.links()[0].length, 4.0);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Link {
-    /// Its ends, the smaller index first.
+pub struct GraphLink {
+    /// Indices of its two cells, the smaller first.
     pub ends: (u32, u32),
     /// Euclidean length.
     pub length: f64,
 }
 
-/// An undirected graph on cells: for each cell its neighbours by index, with Euclidean lengths.
+/// A connected, undirected graph of cells with Euclidean lengths of edges.
 ///
-/// Memory 12 bytes for each end of an edge.
+/// Two cells are connected if one is among the neighbours of the other. Memory 24 bytes for each
+/// edge, 12 for each of its ends.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Silent;
+/// use sbcell::geometry::{NeighbourGraph, neighbours};
+///
+/// let cells = array![[0.0], [1.0], [3.0]];
+/// let near = neighbours(cells.view(), 1, &mut Silent)?;
+/// let graph = NeighbourGraph::new(cells.view(), &near, &mut Silent)?;
+/// assert_eq!((graph.n_nodes(), graph.n_edges()), (3, 2));
+/// assert_eq!(graph.edges_of(2), (&[1][..], &[2.0][..]));
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct NeighbourGraph {
+    /// The edges of cell `i` have the positions `starts[i]..starts[i + 1]`.
     starts: Vec<usize>,
+    /// The other end of each edge.
     nodes: Vec<u32>,
+    /// The length of each edge.
     lengths: Vec<f64>,
-    links: Vec<Link>,
+    links: Vec<GraphLink>,
 }
 
 impl NeighbourGraph {
-    /// Cells are joined if one is among the neighbours of the other (the union: cells at the rim
-    /// keep their edges). The parts this leaves are joined by the shortest possible links: the
-    /// minimum spanning tree of the parts, where the length between two parts is that of their
-    /// nearest two cells, exactly.
+    /// The graph of `neighbours`, with links between its components.
     ///
-    /// The number of parts and the links go to `progress` as a note. `points` `(n, dim)` are
-    /// those the neighbours were found among. Time to join: all cells outside the largest part
-    /// against all cells, at most `log₂(parts)` times.
+    /// `points`, `(n, dim)`, are those for which the neighbours were computed. An edge exists if one
+    /// cell is among the neighbours of the other, so that cells at the margin keep their edges.
+    /// Components are connected by their minimum spanning tree; the distance of two components is
+    /// that of their nearest two cells. A note reports the number of components and the links.
+    /// Connecting them takes the distances of all cells outside the largest component to all cells, at
+    /// most `log₂(components)` times.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one point for each row of neighbours;
-    /// [`Error::Cancelled`].
+    /// [`Error::Shape`] if the number of points is not that of `neighbours`; [`Error::Cancelled`].
     pub fn new(
         points: ArrayView2<'_, f64>,
         neighbours: &Neighbours,
@@ -66,8 +96,8 @@ impl NeighbourGraph {
         Ok(Self::of_edges(expected, &edges, links))
     }
 
-    /// From undirected edges `(a, b, length)`, each given once or in both directions.
-    fn of_edges(n_nodes: usize, edges: &[(u32, u32, f64)], links: Vec<Link>) -> Self {
+    /// The graph of undirected edges `(a, b, length)`, each given once or in both directions.
+    fn of_edges(n_nodes: usize, edges: &[(u32, u32, f64)], links: Vec<GraphLink>) -> Self {
         let turned = edges.iter().map(|&(a, b, length)| (b, a, length));
         let mut ends: Vec<(u32, u32, f64)> = edges.iter().copied().chain(turned).collect();
         ends.sort_unstable_by(|x, y| (x.0, x.1).cmp(&(y.0, y.1)).then(x.2.total_cmp(&y.2)));
@@ -94,26 +124,27 @@ impl NeighbourGraph {
         self.nodes.len() / 2
     }
 
-    /// The links that were added to join parts, shortest first; one fewer than there were parts.
-    pub fn links(&self) -> &[Link] {
+    /// The links between components, the shortest first; one fewer than there were components.
+    pub fn links(&self) -> &[GraphLink] {
         &self.links
     }
 
-    /// The cells joined to cell `i`, by index, and the lengths of these edges.
+    /// The cells connected to cell `i`, by increasing index, and the lengths of these edges.
     pub fn edges_of(&self, i: usize) -> (&[u32], &[f64]) {
         let range = self.starts[i]..self.starts[i + 1];
         (&self.nodes[range.clone()], &self.lengths[range])
     }
 }
 
-fn joined(n_parts: usize, links: &[Link], neighbours: &Neighbours) -> String {
+/// The note on links between components, with the usual length of edges for comparison.
+fn joined(n_parts: usize, links: &[GraphLink], neighbours: &Neighbours) -> String {
     let mut usual: Vec<f64> =
         neighbours.distances().column(neighbours.k() - 1).iter().copied().collect();
     usual.sort_by(f64::total_cmp);
     let longest = links.last().map_or(0.0, |link| link.length);
     format!(
-        "the graph of neighbours had {n_parts} parts; joined by {} links between their nearest \
-         cells, of length {} to {longest:.3} (the {}th neighbour is {:.3} away in the median)",
+        "the neighbour graph had {n_parts} components; {} links connect their nearest cells, with \
+         lengths from {} to {longest:.3} (the median distance of neighbour {} is {:.3})",
         links.len(),
         links.first().map_or_else(String::new, |link| format!("{:.3}", link.length)),
         neighbours.k(),
@@ -121,13 +152,14 @@ fn joined(n_parts: usize, links: &[Link], neighbours: &Neighbours) -> String {
     )
 }
 
-/// The connected parts of a graph while they are joined.
+/// The components of a graph while links are added.
 struct Parts {
     sets: UnionFind<u32>,
     n_nodes: usize,
 }
 
 impl Parts {
+    /// The components under these edges.
     fn new(n_nodes: usize, edges: &[(u32, u32, f64)]) -> Self {
         let mut sets = UnionFind::new(n_nodes);
         for edge in edges {
@@ -136,8 +168,7 @@ impl Parts {
         Self { sets, n_nodes }
     }
 
-    /// The part of each node, numbered from zero in the order of their first nodes, and how many
-    /// nodes each has.
+    /// The component of each node, numbered from 0 in the order of first nodes, and all their sizes.
     fn labels(&self) -> (Vec<u32>, Vec<usize>) {
         const NONE: u32 = u32::MAX;
         let mut number = vec![NONE; self.n_nodes];
@@ -156,14 +187,17 @@ impl Parts {
         (labels, sizes)
     }
 
+    /// Number of components.
     fn count(&self) -> usize {
         self.labels().1.len()
     }
 
-    /// Joins all parts by Borůvka's method: every part but the largest takes its shortest way
-    /// out, until there is one. Ties go to the smaller indices, so that no circle can close.
-    fn join(&mut self, points: ArrayView2<'_, f64>) -> Vec<Link> {
-        let mut links: Vec<Link> = Vec::new();
+    /// Connects all components by Borůvka's algorithm and returns the links, the shortest first.
+    ///
+    /// In each round every component except the largest adds its shortest edge to another one. Ties
+    /// go to smaller indices, so that no cycle arises.
+    fn join(&mut self, points: ArrayView2<'_, f64>) -> Vec<GraphLink> {
+        let mut links: Vec<GraphLink> = Vec::new();
         let rows: Vec<Vec<f64>> = points.rows().into_iter().map(|row| row.to_vec()).collect();
         let mut lanes = None;
         loop {
@@ -198,7 +232,7 @@ impl Parts {
             }
             for (square, a, b) in shortest.into_iter().filter(|way| way.1 != u32::MAX) {
                 if self.sets.union(a, b) {
-                    links.push(Link { ends: (a, b), length: square.sqrt() });
+                    links.push(GraphLink { ends: (a, b), length: square.sqrt() });
                 }
             }
         }
@@ -207,11 +241,15 @@ impl Parts {
     }
 }
 
+/// The order of edges by squared length, then by indices.
 fn order(a: &(f64, u32, u32), b: &(f64, u32, u32)) -> std::cmp::Ordering {
     a.0.total_cmp(&b.0).then((a.1, a.2).cmp(&(b.1, b.2)))
 }
 
-/// The nearest cell of another part: squared distance and both ends, the smaller first.
+/// The shortest edge from cell `i` to another component: squared length and both ends, the smaller
+/// first.
+///
+/// `squares` are the squared distances of `i` to all cells, `labels` the components.
 fn way_out(i: u32, squares: &[f64], labels: &[u32]) -> (f64, u32, u32) {
     let own = labels[i as usize];
     let mut best = (f64::INFINITY, u32::MAX, u32::MAX);
@@ -246,7 +284,7 @@ mod tests {
         assert_eq!(graph.edges_of(1), (&[0, 2][..], &[1.0, 1.5][..]));
         assert_eq!(graph.edges_of(2).0, &[1, 3]);
         assert_eq!((graph.n_nodes(), graph.n_edges()), (4, 3));
-        assert_eq!(graph.links(), &[Link { ends: (1, 2), length: 1.5 }]);
+        assert_eq!(graph.links(), &[GraphLink { ends: (1, 2), length: 1.5 }]);
     }
 
     #[test]

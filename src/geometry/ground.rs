@@ -1,4 +1,4 @@
-//! Which cost a coupling is for, and that cost between any two snapshots of a course.
+//! The choice of the cost, and the cost between any two snapshots of a time course.
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use serde::{Deserialize, Serialize};
@@ -12,28 +12,48 @@ use super::shortest_paths::path_cost;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// What is half a squared distance.
+/// The distance of which the cost is half the square.
+///
+/// ```
+/// use sbcell::geometry::{CostChoice, CostKind};
+///
+/// let choice = CostChoice { kind: CostKind::GeodesicPath, ..CostChoice::default() };
+/// assert!(choice.is_geodesic());
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CostKind {
-    /// The straight line, through places where there are no cells.
+    /// The Euclidean distance.
     #[default]
     Euclidean,
-    /// The shortest path on the graph of neighbours.
+    /// The length of the shortest path on the neighbour graph.
     GeodesicPath,
-    /// The distance that heat on the graph of neighbours measures, over all paths.
+    /// The distance from heat diffusion on the neighbour graph, which includes all paths.
     GeodesicHeat,
 }
 
-/// A cost with its parameters.
+/// The kind of a cost with its parameters; [`CostChoice::ground`] prepares it for a time course.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Silent;
+/// use sbcell::geometry::{CostChoice, CostKind};
+///
+/// let (early, late) = (array![[0.0], [1.0]], array![[2.0]]);
+/// let choice = CostChoice { kind: CostKind::GeodesicPath, n_neighbours: 1, heat_time: 50.0 };
+/// let ground = choice.ground(&[early.view(), late.view()], &mut Silent)?;
+/// let cost = ground.cost(0, 1, &mut Silent)?;
+/// assert_eq!(cost.shape(), (2, 1));
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CostChoice {
-    /// What is half a squared distance.
+    /// The distance.
     pub kind: CostKind,
-    /// Neighbours of each cell in the graph, ≥ 1; geodesic costs only.
+    /// Number of neighbours of each cell in the graph, ≥ 1; for geodesic costs.
     pub n_neighbours: usize,
-    /// For how long heat spreads, in units in which half of it moves on to a neighbour at a rate
-    /// of one; > 0 and ≤ 600; [`CostKind::GeodesicHeat`] only.
+    /// Diffusion time τ of `exp(−τL)`, > 0 and ≤ 600, where `L` is the normalised Laplacian of the
+    /// graph; for [`CostKind::GeodesicHeat`].
     pub heat_time: f64,
 }
 
@@ -44,10 +64,10 @@ impl Default for CostChoice {
 }
 
 impl CostChoice {
-    /// Checks the ranges.
+    /// Checks the ranges of all parameters.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for the first one that is violated.
+    /// [`Error::Parameter`] for the first parameter out of its range.
     pub fn check(&self) -> Result<()> {
         let Self { kind: _, n_neighbours, heat_time } = self;
         if *n_neighbours < 1 {
@@ -57,17 +77,18 @@ impl CostChoice {
         check_time(*heat_time)
     }
 
-    /// Whether distances are measured along the data.
+    /// Whether distances are along the neighbour graph.
     pub fn is_geodesic(&self) -> bool {
         self.kind != CostKind::Euclidean
     }
 
-    /// Makes ready to tell costs between the `snapshots`, each `(n_cells, dim)`: for geodesic
-    /// costs, builds the graph over the cells of all of them.
+    /// Prepares the costs between `snapshots`, each `(n_cells, dim)`.
+    ///
+    /// For geodesic costs it computes the neighbour graph of the cells of all snapshots.
     ///
     /// # Errors
-    /// As [`CostChoice::check`], [`neighbours`] and [`NeighbourGraph::new`]; [`Error::Shape`] if
-    /// the snapshots differ in dimension.
+    /// Those of [`CostChoice::check`], [`neighbours`] and [`NeighbourGraph::new`]; [`Error::Shape`]
+    /// if the snapshots differ in dimension.
     pub fn ground(
         &self,
         snapshots: &[ArrayView2<'_, f64>],
@@ -101,28 +122,42 @@ impl CostChoice {
     }
 }
 
-/// The snapshots of a course, with the costs between them.
+/// The snapshots of a time course with the costs between them; [`CostChoice::ground`] makes it.
+///
+/// ```
+/// use ndarray::{Array2, array};
+/// use sbcell::Silent;
+/// use sbcell::geometry::CostChoice;
+///
+/// let (early, late) = (array![[0.0], [1.0]], array![[2.0]]);
+/// let ground = CostChoice::default().ground(&[early.view(), late.view()], &mut Silent)?;
+/// let mut costs = Array2::zeros((2, 1));
+/// ground.cost(0, 1, &mut Silent)?.rows(0, costs.view_mut());
+/// assert_eq!(costs, array![[2.0], [0.5]]);
+/// assert!(ground.graph().is_none());
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ground {
+    /// Index of the first cell of each snapshot, and the number of cells.
     starts: Vec<usize>,
     space: Space,
 }
 
+/// The data from which costs are computed.
 #[derive(Debug, Clone, PartialEq)]
 enum Space {
-    /// The points of each snapshot.
+    /// The points of each snapshot, for Euclidean costs.
     Flat(Vec<Array2<f64>>),
-    Graph {
-        graph: NeighbourGraph,
-        heat: Option<(HeatKernel, f64)>,
-    },
+    /// The neighbour graph of all cells, and for heat the kernel and its time.
+    Graph { graph: NeighbourGraph, heat: Option<(HeatKernel, f64)> },
 }
 
 impl Ground {
-    /// The cost from the cells of snapshot `from` to those of snapshot `to`.
+    /// The cost from the cells of snapshot `from` to those of snapshot `to`, counted from 0.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if there is no such snapshot; as [`path_cost`].
+    /// [`Error::Parameter`] if there is no such snapshot; those of [`path_cost`].
     pub fn cost(
         &self,
         from: usize,
@@ -130,7 +165,7 @@ impl Ground {
         progress: &mut dyn Progress,
     ) -> Result<Box<dyn Cost>> {
         if from.max(to) + 1 >= self.starts.len() {
-            let (name, must) = ("snapshot", "one of the course");
+            let (name, must) = ("snapshot", "less than the number of snapshots");
             return Err(Error::Parameter { name, must, got: from.max(to).to_string() });
         }
         let cells = |k: usize| (self.starts[k]..self.starts[k + 1]).collect::<Vec<usize>>();
@@ -143,13 +178,12 @@ impl Ground {
                 Ok(Box::new(path_cost(graph, &sources, &targets, progress)?))
             }
             Space::Graph { graph, heat: Some((kernel, time)) } => {
-                let cells = (&sources[..], &targets[..]);
-                Ok(Box::new(heat_cost(graph, kernel, cells, *time, progress)?))
+                Ok(Box::new(heat_cost(graph, kernel, &sources, &targets, *time, progress)?))
             }
         }
     }
 
-    /// The graph of neighbours, if the cost has one.
+    /// The neighbour graph of a geodesic cost; `None` for the Euclidean cost.
     pub fn graph(&self) -> Option<&NeighbourGraph> {
         match &self.space {
             Space::Flat(_) => None,

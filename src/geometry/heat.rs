@@ -1,5 +1,4 @@
-//! Heat on the graph of neighbours: `exp(−τL)` by Chebyshev polynomials, and its logarithm by a
-//! series without cancellation.
+//! Heat diffusion on the neighbour graph: `exp(−τL)` by Chebyshev polynomials, logarithms by series.
 
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -9,45 +8,48 @@ use super::neighbours::Neighbours;
 use crate::error::{Error, Result};
 use crate::linalg::scaled_bessel;
 
-/// Columns that heat is applied to at once; fixed, so that results do not depend on threads.
+/// Number of columns in a block; fixed, so that results do not depend on threads.
 pub(super) const COLUMNS: usize = 16;
 
-/// The exponent of an affinity at most, so that links between parts carry some heat.
+/// Largest exponent of an affinity, so that heat can pass links between components.
 const MAX_EXPONENT: f64 = 10.0;
 
-/// The time at most, for which `e^{−τ}` is still a number.
+/// Largest time; `e^{−600}` is still a normal number.
 const MAX_TIME: f64 = 600.0;
 
-/// What is taken for a density that is smaller.
+/// Smallest density; smaller ones are set to this value.
 const LEAST: f64 = 1e-290;
 
-/// Remainder of the series at most, as a share of the smallest density: an error of 10⁻⁶ in its
-/// logarithm.
+/// Largest remainder of the series relative to the smallest density, and thus the largest error of
+/// its logarithm.
 const REMAINDER: f64 = 1e-6;
 
-/// The diffusion of heat on the graph of neighbours.
+/// The operator of heat diffusion on a neighbour graph.
 ///
-/// Affinities `A_ij = (k_ij + k_ji)/2` on the edges of the graph, with
-/// `k_ij = exp(−(d_ij/σ_i)^α)`, `α = 20`, and `σ_i` the distance of the k-th neighbour of cell i
-/// (Moon et al. 2019): nearly one among neighbours, whatever the local density. The exponent is
-/// 10 at most. `L = I − S` with `S = D^{−½} A D^{−½}` has its eigenvalues in [0, 2].
+/// An edge has the affinity `A_ij = (k_ij + k_ji)/2` with `k_ij = exp(−(d_ij/σ_i)^α)`, `α = 20`,
+/// where `σ_i` is the distance of cell i to its k-th neighbour (Moon et al. 2019). Thus affinities of
+/// neighbours are nearly one at any local density. The exponent is at most 10. The normalised
+/// Laplacian `L = I − S` with `S = D^{−½} A D^{−½}` has eigenvalues in [0, 2].
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeatKernel {
+    /// The entries of row `i` of `S` have the positions `starts[i]..starts[i + 1]`.
     starts: Vec<usize>,
+    /// The columns of the entries.
     nodes: Vec<u32>,
-    /// The entries of `S`.
+    /// The values of the entries.
     weights: Vec<f64>,
+    /// The diagonal of `D`.
     degrees: Vec<f64>,
 }
 
 impl HeatKernel {
-    /// Decay of the affinity.
+    /// Exponent `α` of the decay of affinities.
     const ALPHA: i32 = 20;
 
-    /// On `graph`, with bandwidths from the `neighbours` it was made of.
+    /// The operator on `graph`, with bandwidths `σ_i` from the `neighbours` that define the graph.
     ///
     /// # Errors
-    /// [`Error::Shape`] if they differ in size.
+    /// [`Error::Shape`] if they have different numbers of cells.
     pub fn new(graph: &NeighbourGraph, neighbours: &Neighbours) -> Result<Self> {
         let (expected, got) = (graph.n_nodes(), neighbours.n_points());
         if expected != got {
@@ -85,22 +87,22 @@ impl HeatKernel {
         Ok(kernel)
     }
 
-    /// The sums of affinities `D`, the measure that heat is a density against.
+    /// The sums of affinities of each node, the diagonal of `D`; the stationary measure of diffusion.
     pub fn degrees(&self) -> &[f64] {
         &self.degrees
     }
 
-    /// `exp(−τL) f` for each column of `f` `(n_nodes, n_columns)`, within `tolerance` times the
-    /// Euclidean norm of the column.
+    /// `exp(−τL) f` for each column of `f`, `(n_nodes, n_columns)`, with τ = `time`.
     ///
-    /// With `T_k` the Chebyshev polynomials, `exp(−τL) = Σ_k (2 − δ_k0) e^{−τ} I_k(τ) T_k(S)`.
-    /// All coefficients are positive and sum to one, and `‖T_k(S)‖ ≤ 1`, so those left out are
-    /// the error bound: the order is the least whose tail is below `tolerance`, about `√τ` times
-    /// a few. Time `order · n_edges · n_columns`.
+    /// The error is at most `tolerance` times the Euclidean norm of the column. With Chebyshev
+    /// polynomials `T_k`, `exp(−τL) = Σ_k (2 − δ_k0) e^{−τ} I_k(τ) T_k(S)`. All coefficients are
+    /// positive and sum to one, and `‖T_k(S)‖ ≤ 1`. The sum of the omitted coefficients is therefore
+    /// a bound of the error. The order is the least with a bound below `tolerance`, a few times
+    /// `√τ`. Time `O(order · n_edges · n_columns)`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `f` does not have one row for each node; [`Error::Parameter`] if
-    /// `time` is not between 0 and 600 or `tolerance` not positive.
+    /// [`Error::Shape`] if the number of rows of `f` is not that of nodes; [`Error::Parameter`] if
+    /// `time` is not between 0 and 600 or `tolerance` is not positive.
     pub fn apply(&self, f: ArrayView2<'_, f64>, time: f64, tolerance: f64) -> Result<Array2<f64>> {
         check_time(time)?;
         if !(f64::MIN_POSITIVE..).contains(&tolerance) {
@@ -124,6 +126,7 @@ impl HeatKernel {
         Ok(Array2::from_shape_fn(f.dim(), |(i, c)| blocks[c / COLUMNS][i * COLUMNS + c % COLUMNS]))
     }
 
+    /// `Σ_k coefficients_k T_k(S) f` by the recurrence `T_{k+1} = 2 S T_k − T_{k−1}`.
     fn chebyshev(&self, f: &Block, coefficients: &[f64]) -> Block {
         let mut sum = f.scaled(coefficients[0]);
         let (mut before, mut now) = (f.clone(), self.times(f));
@@ -138,13 +141,13 @@ impl HeatKernel {
         sum
     }
 
-    /// `ln (exp(−τL)_ij / √(D_i D_j))` for each of at most [`COLUMNS`] `sources` i (rows) and
-    /// each of `targets` j: the logarithm of the heat that has come from i to j, as a density.
+    /// Logarithms of the densities of heat, `ln (exp(−τL)_ij / √(D_i D_j))`.
     ///
-    /// `exp(−τL) = Σ_k e^{−τ} τ^k/k! S^k` has no negative term, hence small entries keep all
-    /// their digits, where Chebyshev polynomials lose them below 10⁻¹⁶. It is summed until what
-    /// is left (`S^k` has entries of one at most) is below 10⁻⁶ of the smallest density asked
-    /// for, or that is below 10⁻²⁹⁰, which is the least that is told.
+    /// Rows are at most [`COLUMNS`] `sources` i, columns are `targets` j. The series
+    /// `exp(−τL) = Σ_k e^{−τ} τ^k/k! S^k` has no negative terms. Small entries therefore keep their
+    /// relative precision, which Chebyshev polynomials lose below 10⁻¹⁶. Entries of `S^k` are at most
+    /// one, which bounds the remainder. The sum ends as soon as the remainder is below 10⁻⁶ of the
+    /// smallest requested density, or of 10⁻²⁹⁰ ([`LEAST`]).
     pub(super) fn log_densities(
         &self,
         sources: &[usize],
@@ -164,7 +167,7 @@ impl HeatKernel {
             if (k as f64) < time || k % 4 != 0 {
                 continue;
             }
-            // The rest is less than a geometric series with the ratio of the next two weights.
+            // A geometric series with the ratio of the next two weights bounds the remainder.
             let ratio = time / (k + 1) as f64;
             let rest = weight * ratio / (1.0 - ratio);
             let least = targets.iter().flat_map(|&j| {
@@ -182,7 +185,7 @@ impl HeatKernel {
         })
     }
 
-    /// `S x`.
+    /// The product `S x`, on one thread.
     fn times(&self, x: &Block) -> Block {
         let mut out = Block::zeros(self.degrees.len());
         let multiply = Multiply { kernel: self, x: &x.values, out: &mut out.values };
@@ -191,6 +194,10 @@ impl HeatKernel {
     }
 }
 
+/// Checks the range of the diffusion time.
+///
+/// # Errors
+/// [`Error::Parameter`] unless `time` is > 0 and at most 600.
 pub(super) fn check_time(time: f64) -> Result<()> {
     if 0.0 < time && time <= MAX_TIME {
         return Ok(());
@@ -199,6 +206,7 @@ pub(super) fn check_time(time: f64) -> Result<()> {
     Err(Error::Parameter { name: "heat_time", must, got: time.to_string() })
 }
 
+/// The loop of [`HeatKernel::times`], compiled once for each width of vectors.
 struct Multiply<'a> {
     kernel: &'a HeatKernel,
     x: &'a [f64],
@@ -226,18 +234,20 @@ impl pulp::NullaryFnOnce for Multiply<'_> {
     }
 }
 
-/// [`COLUMNS`] numbers for each node.
+/// A matrix with a row for each node and [`COLUMNS`] columns.
 #[derive(Debug, Clone)]
 struct Block {
+    /// Its entries in rows.
     values: Vec<f64>,
 }
 
 impl Block {
+    /// A matrix of zeros.
     fn zeros(n_nodes: usize) -> Self {
         Self { values: vec![0.0; n_nodes * COLUMNS] }
     }
 
-    /// The columns of `f` from `block` times [`COLUMNS`] on; zeros where there are no more.
+    /// The columns of `f` from `block · COLUMNS` on; missing columns are zero.
     fn of(f: ArrayView2<'_, f64>, block: usize) -> Self {
         let mut out = Self::zeros(f.nrows());
         for (row, values) in f.rows().into_iter().zip(out.values.chunks_exact_mut(COLUMNS)) {
@@ -248,10 +258,12 @@ impl Block {
         out
     }
 
+    /// This matrix times `factor`.
     fn scaled(&self, factor: f64) -> Self {
         Self { values: self.values.iter().map(|value| factor * value).collect() }
     }
 
+    /// Adds `factor · other`.
     fn add(&mut self, factor: f64, other: &Self) {
         for (value, other) in self.values.iter_mut().zip(&other.values) {
             *value += factor * other;

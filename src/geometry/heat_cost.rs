@@ -1,4 +1,4 @@
-//! The cost that heat on the graph of neighbours measures (Varadhan), in the unit of path lengths.
+//! The geodesic cost from heat diffusion on the neighbour graph (Varadhan's formula).
 
 use rayon::prelude::*;
 
@@ -9,38 +9,39 @@ use super::stored::StoredCost;
 use crate::error::Result;
 use crate::progress::{Event, Progress, report};
 
-/// Sources whose shortest paths set the unit, at most.
+/// Largest number of sources for which shortest paths are computed, to find the unit.
 const CALIBRATED: usize = 32;
 
-/// Tasks between two looks at the stop button.
+/// Number of tasks between two progress reports.
 const PER_REPORT: usize = 8;
 
-/// `c_ij = s · (−2τ ln H_ij) + const`, half of the squared distance `−4τ ln H` of Varadhan's
-/// formula, with `H` the heat that has come from cell `sources[i]` to cell `targets[j]` after the
-/// time τ as a density (Huguet et al. 2023).
+/// The cost `c_ij = s · (−2τ ln H_ij) + const` from heat diffusion on the neighbour graph.
 ///
-/// On a graph of nearest neighbours heat knows steps, not lengths, and H has a normalisation of
-/// its own. Neither may change what ε means: `s` is the slope of the least-squares line from
-/// `−2τ ln H` to half the squared lengths of shortest paths, over up to 32 sources and all
-/// targets, so that a difference of one in `c` is one in `½ d²` on average. The constant makes the
-/// least cost zero; a constant does not change any plan. Unlike the shortest path, heat takes all
-/// ways into account, the more so the longer it spreads. Edges count as steps, whatever their
-/// length: at short times a lonely cell between two dense sheets joins them (`METHODS.md`).
+/// `H_ij` is the density of heat at cell `targets[j]` after the time τ if it starts at cell
+/// `sources[i]`. In Varadhan's formula `−4τ ln H` is the squared distance (Huguet et al. 2023); the
+/// cost is half of it.
 ///
-/// Densities below 10⁻²⁹⁰ count as that. Time `(2 to 6 τ + 40) · n_edges` for each source, all
-/// cores; memory 4 bytes for each pair.
+/// Diffusion on a graph counts edges and ignores their lengths, and the normalisation of `H` is
+/// arbitrary. The cost must nevertheless have the unit of ε. Therefore `s` is the slope of the
+/// least-squares line from `−2τ ln H` to half the squared lengths of shortest paths, over up to 32
+/// sources and all targets. The constant makes the least cost zero; it does not change any coupling.
+/// Unlike the shortest path, heat includes all paths, more of them for larger τ. For small τ a single
+/// cell between two dense sheets connects them (`METHODS.md`).
+///
+/// Densities below 10⁻²⁹⁰ are set to this value. Time `(2 to 6 τ + 40) · n_edges` for each source,
+/// on all cores; memory 4 bytes for each pair.
 ///
 /// # Errors
-/// As [`path_cost`]; [`crate::Error::Parameter`] if `time` is not between 0 and 600.
+/// Those of [`path_cost`]; [`crate::Error::Parameter`] if `time` is not between 0 and 600.
 pub fn heat_cost(
     graph: &NeighbourGraph,
     kernel: &HeatKernel,
-    cells: (&[usize], &[usize]),
+    sources: &[usize],
+    targets: &[usize],
     time: f64,
     progress: &mut dyn Progress,
 ) -> Result<StoredCost> {
     check_time(time)?;
-    let (sources, targets) = cells;
     StoredCost::check(graph.n_nodes(), sources, targets)?;
     let step = sources.len().div_ceil(CALIBRATED);
     let some: Vec<usize> = sources.iter().copied().step_by(step).collect();
@@ -73,10 +74,12 @@ pub fn heat_cost(
     for cost in &mut raw {
         *cost = (slope * f64::from(*cost - least)) as f32;
     }
-    StoredCost::new((from.len(), to.len()), raw, turned)
+    StoredCost::new(from.len(), to.len(), raw, turned)
 }
 
-/// The slope of the least-squares line of y on x; one if there is none.
+/// The slope of the least-squares line of `y` on `x` for `pairs` (x, y).
+///
+/// 1 if the slope is not positive or not finite, as for a single pair.
 fn slope(pairs: impl Iterator<Item = (f64, f64)> + Clone) -> f64 {
     let n = pairs.clone().count().max(1) as f64;
     let sums = pairs.clone().fold((0.0, 0.0), |sums, (x, y)| (sums.0 + x, sums.1 + y));
@@ -126,7 +129,7 @@ mod tests {
             out
         };
         let of_heat = |from: &[usize], to: &[usize]| {
-            heat_cost(&graph, &kernel, (from, to), 30.0, &mut Silent).unwrap()
+            heat_cost(&graph, &kernel, from, to, 30.0, &mut Silent).unwrap()
         };
         let (heat, paths) = (all(&of_heat(&sources, &targets)), all(&paths));
         let pairs = || heat.iter().copied().zip(paths.iter().copied());

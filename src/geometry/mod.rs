@@ -1,5 +1,10 @@
-//! WHAT IT COSTS TO MOVE A CELL: costs, neighbours and graphs, and the noise level ε with its one
-//! convention.
+//! COSTS BETWEEN CELLS: neighbours, graphs, geodesic distances, and the noise level ε.
+//!
+//! - [`Epsilon`] is the variance of the reference process, with the same meaning in all modules.
+//! - [`CostChoice`] selects a cost; [`CostChoice::ground`] prepares it for all snapshots, and
+//!   [`Ground::cost`] returns the [`Cost`] between two of them.
+//! - [`neighbours()`] finds nearest neighbours, [`NeighbourGraph`] connects them.
+//! - [`Projection`] shows velocities on an embedding.
 
 mod cost;
 mod epsilon;
@@ -15,13 +20,17 @@ mod stored;
 
 pub use cost::{Cost, SquaredEuclidean};
 pub use epsilon::Epsilon;
-pub use graph::{Link, NeighbourGraph};
+pub use graph::{GraphLink, NeighbourGraph};
 pub use ground::{CostChoice, CostKind, Ground};
+#[doc(hidden)]
 pub use heat::HeatKernel;
+#[doc(hidden)]
 pub use heat_cost::heat_cost;
-pub use nearest::nearest_rows;
+pub(crate) use nearest::nearest_rows;
 pub(crate) use neighbours::Lanes;
 pub use neighbours::{Neighbours, neighbours};
 pub use projection::Projection;
+#[doc(hidden)]
 pub use shortest_paths::path_cost;
+#[doc(hidden)]
 pub use stored::StoredCost;

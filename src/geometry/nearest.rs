@@ -1,16 +1,20 @@
-//! The nearest of some points for each of others, by products.
+//! The nearest centre of each point, by matrix products.
 
 use ndarray::{ArrayView1, ArrayView2, s};
 use rayon::prelude::*;
 
 use crate::linalg::product_nt;
 
-/// Rows that are compared at once; fixed, so that results do not depend on threads.
+/// Number of points in one task; fixed, so that results do not depend on threads.
 const CHUNK: usize = 512;
 
-/// The nearest of `centres` for each of `points`, `(n, dim)` and `(k, dim)`: its row, the first of several
-/// equally near. Time `2 n k dim` flops on all cores; the same on any number of threads.
-pub fn nearest_rows(points: ArrayView2<'_, f64>, centres: ArrayView2<'_, f64>) -> Vec<usize> {
+/// For each of `points`, `(n, dim)`, the row of the nearest of `centres`, `(k, dim)`.
+///
+/// If several are equally near, it is the first. Time `2 n k dim` flops on all cores.
+pub(crate) fn nearest_rows(
+    points: ArrayView2<'_, f64>,
+    centres: ArrayView2<'_, f64>,
+) -> Vec<usize> {
     let halves: Vec<f64> = centres.rows().into_iter().map(|row| 0.5 * row.dot(&row)).collect();
     let chunks: Vec<Vec<usize>> = (0..points.nrows().div_ceil(CHUNK))
         .into_par_iter()

@@ -1,4 +1,4 @@
-//! Velocities seen on an embedding: which neighbours a cell heads for, and where these are there.
+//! The projection of velocities on an embedding by directions to neighbouring cells.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
@@ -17,18 +17,34 @@ use crate::progress::Progress;
 /// e_i = L Σ_j (π_ij − 1/k) u_ij
 /// ```
 ///
-/// What neighbours in even directions would give is taken out, so that a cell at the rim does not
-/// head inwards for that alone. L is one length for all, the mean of `‖y_j − y_i‖`: only directions
-/// and relative lengths have a meaning. The speed of a cell does not count.
+/// The term `1/k` subtracts the mean direction to the neighbours. Without it a cell at the margin
+/// would point inwards, since all its neighbours lie there. `L` is the mean of `‖y_j − y_i‖` over all
+/// cells and neighbours; only directions and relative lengths of the result have a meaning. The
+/// length of a velocity has no effect.
 ///
-/// Source: La Manno et al. 2018, in the form of scVelo's `velocity_embedding` (Bergen et al. 2020;
-/// source of 0.3.4 read), with its width: its scale of 10 is `1/h`. It weighs by `exp(10 cos) − 1` those
-/// neighbours whose cosine is positive, and lengths are fitted to the picture.
+/// Source: La Manno et al. 2018, in the form of scVelo's `velocity_embedding` (Bergen et al. 2020,
+/// version 0.3.4), whose scale of 10 is `1/h`. scVelo instead weights neighbours of positive cosine by
+/// `exp(10 cos) − 1` and scales the lengths to the figure.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Silent;
+/// use sbcell::geometry::Projection;
+///
+/// let points = array![[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]];
+/// let velocity = array![[1.0, 0.0], [0.0, 0.0], [0.0, 0.0]];
+/// let embedding = points.clone();
+/// let projection = Projection { n_neighbours: 2, width: 0.1 };
+/// let arrows =
+///     projection.project(points.view(), velocity.view(), embedding.view(), &mut Silent)?;
+/// assert!(arrows[[0, 0]] > 0.0 && arrows[[1, 0]] == 0.0);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Projection {
-    /// Neighbours of each cell that count, k.
+    /// Number `k` of neighbours of each cell, ≥ 1.
     pub n_neighbours: usize,
-    /// Width h of the weights.
+    /// Width `h` of the weights in units of the cosine, > 0.
     pub width: f64,
 }
 
@@ -39,6 +55,7 @@ impl Default for Projection {
 }
 
 impl Projection {
+    /// Checks the ranges of both parameters.
     fn check(self) -> Result<()> {
         let Self { n_neighbours, width } = self;
         if n_neighbours == 0 {
@@ -55,13 +72,14 @@ impl Projection {
         Ok(())
     }
 
-    /// The projection of `velocity` at `points`, both `(n, dim)`, on `embedding` `(n, dim of it)`,
-    /// same shape as it. Neighbours are those of `points`. A cell that does not move, or whose
-    /// velocity is NaN, is projected to zero. Time that of [`neighbours`].
+    /// Projects `velocity` at `points`, both `(n, dim)`, on `embedding`, `(n, q)`, as `(n, q)`.
+    ///
+    /// Neighbours are those of `points`. The projection is zero for a velocity of zero or NaN. Most of
+    /// the time is that of [`neighbours`].
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one row of each for each cell; [`Error::Parameter`] if a
-    /// coordinate is not finite, there are fewer than two cells, or a parameter is out of range.
+    /// [`Error::Shape`] if the shapes differ; [`Error::Parameter`] if a coordinate is not finite,
+    /// there are fewer than two cells, or a parameter is out of range.
     pub fn project(
         self,
         points: ArrayView2<'_, f64>,
@@ -85,9 +103,9 @@ impl Projection {
         let near = found.indices();
         let cells: Vec<(Array1<f64>, f64)> = (0..n)
             .into_par_iter()
-            .map(|i| self.of_cell(i, (points, velocity.row(i)), embedding, near.row(i)))
+            .map(|i| self.of_cell(i, points, velocity.row(i), embedding, near.row(i)))
             .collect();
-        // In order, so that the sum does not depend on threads.
+        // A sum in the order of cells does not depend on threads.
         let length = cells.iter().map(|cell| cell.1).sum::<f64>() / (n * found.k()) as f64;
         let mut projected = Array2::zeros(embedding.dim());
         for (mut row, cell) in projected.rows_mut().into_iter().zip(&cells) {
@@ -96,11 +114,12 @@ impl Projection {
         Ok(projected)
     }
 
-    /// `Σ_j (π_ij − 1/k) u_ij`, and the sum of the distances on the embedding.
+    /// `Σ_j (π_ij − 1/k) u_ij` for cell `i`, and the sum of `‖y_j − y_i‖` over its neighbours `near`.
     fn of_cell(
         self,
         i: usize,
-        (points, velocity): (ArrayView2<'_, f64>, ArrayView1<'_, f64>),
+        points: ArrayView2<'_, f64>,
+        velocity: ArrayView1<'_, f64>,
         embedding: ArrayView2<'_, f64>,
         near: ArrayView1<'_, u32>,
     ) -> (Array1<f64>, f64) {
@@ -112,7 +131,7 @@ impl Projection {
             let ahead = &points.row(j as usize) - &points.row(i);
             let size = (ahead.dot(&ahead) * velocity.dot(&velocity)).sqrt();
             let cosine = if size > 0.0 { ahead.dot(&velocity) / size } else { 0.0 };
-            // Between e^(−2/h) and 1: the largest cosine there can be is taken out.
+            // Division by exp(1/h) keeps the weight between exp(−2/h) and 1.
             let weight = ((cosine - 1.0) / self.width).exp();
             total += weight;
             let seen = &embedding.row(j as usize) - &embedding.row(i);

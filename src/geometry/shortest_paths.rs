@@ -1,4 +1,4 @@
-//! Shortest paths on the graph of neighbours, from many sources at once (Dijkstra).
+//! Shortest paths on the neighbour graph from many sources (Dijkstra's algorithm).
 
 use rayon::prelude::*;
 
@@ -7,26 +7,28 @@ use super::stored::StoredCost;
 use crate::error::{Error, Result};
 use crate::progress::{Event, Progress, report};
 
-/// Sources of one task.
+/// Number of sources in one task.
 const CHUNK: usize = 8;
 
-/// Tasks between two looks at the stop button.
+/// Number of tasks between two progress reports.
 const PER_REPORT: usize = 16;
 
-/// Children of a node of the heap: flatter than two, and a node's children share a cache line.
+/// Children of a node of the heap. Four make it flatter than a binary heap, and they share a cache
+/// line.
 const ARITY: usize = 4;
 
-/// `c_ij = ½ d_ij²`, where `d_ij` is the length of the shortest path on `graph` from cell
-/// `sources[i]` to cell `targets[j]`.
+/// The cost `c_ij = ½ d_ij²` from lengths `d_ij` of shortest paths on `graph`.
 ///
-/// Each source is one run of Dijkstra's method that ends when all targets are reached, on all
-/// cores; sources and targets change places if there are fewer targets. Lengths are summed in
-/// double precision and costs stored in single: 4 bytes for each pair, a relative error of
-/// 6·10⁻⁸. Time about 5 ms for a source on a graph of 20 000 cells with 15 neighbours.
+/// Paths go from cell `sources[i]` to cell `targets[j]`. Dijkstra's algorithm runs once for each
+/// source, on all cores, and stops when all targets are reached. If there are fewer targets than
+/// sources, it runs from the targets. Lengths are sums in double precision; costs are stored in
+/// single precision, with 4 bytes for each pair and a relative error of 6·10⁻⁸. Time about 5 ms for
+/// a source on a graph of 20 000 cells with 15 neighbours.
 ///
 /// # Errors
 /// [`Error::Parameter`] if an index is not a cell of the graph, a list is empty, or there are
-/// more pairs than [`StoredCost::MAX_PAIRS`]; [`Error::Cancelled`].
+/// more pairs than [`StoredCost::MAX_PAIRS`]; [`Error::Numerical`] if a cost is not finite in single
+/// precision; [`Error::Cancelled`].
 pub fn path_cost(
     graph: &NeighbourGraph,
     sources: &[usize],
@@ -63,19 +65,20 @@ pub fn path_cost(
     }
     report(progress, Event::End)?;
     if costs.iter().any(|cost| !cost.is_finite()) {
-        let why = "two cells are not joined, or too far apart".into();
+        let why = "two cells are not connected, or their distance is too large".into();
         return Err(Error::Numerical { what: "shortest paths", why });
     }
-    StoredCost::new((from.len(), to.len()), costs, turned)
+    StoredCost::new(from.len(), to.len(), costs, turned)
 }
 
-/// The nodes that are to be reached.
+/// The set of nodes at which paths end.
 struct Goals {
     is_goal: Vec<bool>,
     n_goals: usize,
 }
 
 impl Goals {
+    /// The set of `goals`, which may contain a node several times.
     fn new(n_nodes: usize, goals: &[usize]) -> Self {
         let mut is_goal = vec![false; n_nodes];
         for &goal in goals {
@@ -86,19 +89,21 @@ impl Goals {
     }
 }
 
-/// One run of Dijkstra's method after another, in the same memory.
+/// The memory of Dijkstra's algorithm, which consecutive runs share.
 struct Search {
-    /// Length of the shortest path known to each node.
+    /// Length of the shortest known path to each node.
     lengths: Vec<f64>,
-    /// Nodes to visit by length, with some that have been reached more shortly since.
+    /// A heap of lengths and nodes to visit; it can contain outdated, longer entries.
     heap: Vec<(f64, u32)>,
 }
 
 impl Search {
+    /// Memory for a graph of `n_nodes` nodes.
     fn new(n_nodes: usize) -> Self {
         Self { lengths: vec![f64::INFINITY; n_nodes], heap: Vec::new() }
     }
 
+    /// Computes the lengths from `source` to all `goals`; those of other nodes are upper bounds.
     fn run(&mut self, graph: &NeighbourGraph, source: u32, goals: &Goals) {
         self.lengths.fill(f64::INFINITY);
         self.heap.clear();
@@ -124,6 +129,7 @@ impl Search {
         }
     }
 
+    /// Inserts a length and its node.
     fn push(&mut self, entry: (f64, u32)) {
         let mut place = self.heap.len();
         self.heap.push(entry);
@@ -138,6 +144,7 @@ impl Search {
         self.heap[place] = entry;
     }
 
+    /// Removes the entry of least length.
     fn pop(&mut self) -> Option<(f64, u32)> {
         let last = self.heap.pop()?;
         let Some(&least) = self.heap.first() else { return Some(last) };

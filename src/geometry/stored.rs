@@ -1,35 +1,50 @@
-//! Costs that are computed once and kept: one number in single precision for each pair of cells.
+//! A cost in memory, with one number in single precision for each pair of cells.
 
 use ndarray::{ArrayViewMut2, Axis};
 
 use super::cost::Cost;
 use crate::error::{Error, Result};
 
-/// Costs of all pairs of source and target cells, in rows by source or, turned, by target.
+/// The costs of all pairs of source and target cells.
 ///
-/// Four bytes for each pair. A cost of `c` is off by at most `6·10⁻⁸ c`: with `c/ε = 100`, a mass
-/// by a relative 6·10⁻⁶.
+/// Four bytes for each pair. The relative rounding error of a cost `c` is at most `6·10⁻⁸`; for
+/// `c/ε = 100` that of a mass is 6·10⁻⁶.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StoredCost {
-    shape: (usize, usize),
+    n_rows: usize,
+    n_columns: usize,
+    /// The costs in rows.
     costs: Vec<f32>,
+    /// Whether rows are target cells and columns source cells.
     turned: bool,
 }
 
 impl StoredCost {
-    /// Pairs at most: 1.6 GB.
+    /// Largest number of pairs, 1.6 GB.
     pub const MAX_PAIRS: usize = 400_000_000;
 
-    /// `costs` has `shape.0` rows of `shape.1`; `turned` says that rows are targets.
-    pub(super) fn new(shape: (usize, usize), costs: Vec<f32>, turned: bool) -> Result<Self> {
-        if costs.len() == shape.0 * shape.1 {
-            return Ok(Self { shape, costs, turned });
+    /// The cost with `n_rows` rows of `n_columns`; rows are target cells if `turned`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if `costs` does not have this number of entries.
+    pub(super) fn new(
+        n_rows: usize,
+        n_columns: usize,
+        costs: Vec<f32>,
+        turned: bool,
+    ) -> Result<Self> {
+        let (expected, got) = (n_rows * n_columns, costs.len());
+        if expected == got {
+            return Ok(Self { n_rows, n_columns, costs, turned });
         }
-        let (expected, got) = (shape.0 * shape.1, costs.len());
         Err(Error::Shape { what: "the cost", unit: "pairs", expected, got })
     }
 
-    /// Refuses cells that are not there and more pairs than can be kept, before any is computed.
+    /// Checks the indices of cells and the number of pairs before a long computation.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for an index that is not below `n_nodes`, an empty list, or more than
+    /// [`StoredCost::MAX_PAIRS`] pairs.
     pub(super) fn check(n_nodes: usize, sources: &[usize], targets: &[usize]) -> Result<()> {
         let n_pairs = sources.len().saturating_mul(targets.len());
         if !(1..=Self::MAX_PAIRS).contains(&n_pairs) {
@@ -39,7 +54,7 @@ impl StoredCost {
         }
         match sources.iter().chain(targets).find(|&&cell| cell >= n_nodes) {
             Some(cell) => {
-                let must = "a node of the graph";
+                let must = "less than the number of cells of the graph";
                 Err(Error::Parameter { name: "cell", must, got: cell.to_string() })
             }
             None => Ok(()),
@@ -51,31 +66,34 @@ impl StoredCost {
         f64::from(self.costs[self.place(source, target)])
     }
 
+    /// The position of a pair in `costs`.
     fn place(&self, source: usize, target: usize) -> usize {
         let (row, column) = if self.turned { (target, source) } else { (source, target) };
-        row * self.shape.1 + column
+        row * self.n_columns + column
     }
 }
 
 impl Cost for StoredCost {
     fn shape(&self) -> (usize, usize) {
-        if self.turned { (self.shape.1, self.shape.0) } else { self.shape }
+        let Self { n_rows, n_columns, .. } = *self;
+        if self.turned { (n_columns, n_rows) } else { (n_rows, n_columns) }
     }
 
     fn select(&self, sources: &[usize], targets: &[usize]) -> Box<dyn Cost> {
         let rows = sources.iter().flat_map(|&i| targets.iter().map(move |&j| (i, j)));
         let costs = rows.map(|(i, j)| self.costs[self.place(i, j)]).collect();
-        Box::new(Self { shape: (sources.len(), targets.len()), costs, turned: false })
+        let (n_rows, n_columns) = (sources.len(), targets.len());
+        Box::new(Self { n_rows, n_columns, costs, turned: false })
     }
 
-    fn block(&self, first: (usize, usize), mut out: ArrayViewMut2<'_, f64>) {
-        let (first, mut out) = if self.turned {
-            ((first.1, first.0), out.reversed_axes())
+    fn block(&self, source: usize, target: usize, mut out: ArrayViewMut2<'_, f64>) {
+        let (first, column, mut out) = if self.turned {
+            (target, source, out.reversed_axes())
         } else {
-            (first, out.view_mut())
+            (source, target, out.view_mut())
         };
         for (i, mut row) in out.axis_iter_mut(Axis(0)).enumerate() {
-            let start = (first.0 + i) * self.shape.1 + first.1;
+            let start = (first + i) * self.n_columns + column;
             let costs = &self.costs[start..start + row.len()];
             row.iter_mut().zip(costs).for_each(|(out, cost)| *out = f64::from(*cost));
         }
@@ -99,8 +117,8 @@ mod tests {
         for cost in [plain, turned] {
             assert_eq!(cost.shape(), (n, m));
             let (mut block, mut back) = (Array2::zeros((2, 3)), Array2::zeros((3, 2)));
-            cost.block((3, 2), block.view_mut());
-            cost.block_transposed((2, 3), back.view_mut());
+            cost.block(3, 2, block.view_mut());
+            cost.block_transposed(2, 3, back.view_mut());
             assert_eq!(block, ndarray::array![[32.0, 33.0, 34.0], [42.0, 43.0, 44.0]]);
             assert_eq!(back, block.t());
             assert!((cost.get(4, 6) - 46.0).abs() < 1e-12);

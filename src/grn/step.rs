@@ -196,7 +196,7 @@ fn few_partners(targets: &[u32], masses: &[f64]) -> Vec<(usize, f64)> {
 fn entropic(cost: &dyn Cost, p: &Array1<f64>, q: &Array1<f64>) -> Result<Coupling> {
     let (n, m) = cost.shape();
     let mut costs = Array2::zeros((n, m));
-    cost.block((0, 0), costs.view_mut());
+    cost.rows(0, costs.view_mut());
     let mean = p.dot(&costs.dot(q));
     let epsilon = if mean > 0.0 { PLAN_EPSILON * mean } else { 1.0 };
     if let Some(masses) = scaled(&costs, p, q, epsilon) {

@@ -1,31 +1,48 @@
-//! AdamW: one step of a stochastic descent whose weights decay apart from the gradient.
+//! AdamW: stochastic gradient descent with moment estimates and decoupled weight decay.
 
-/// The state of a descent over one vector of parameters.
+/// The state of the optimiser for one vector of parameters.
 ///
-/// Source: Loshchilov & Hutter 2019 (arXiv 1711.05101), algorithm 2, in PyTorch's arrangement:
-/// weights decay by `rate · weight_decay`, `β = (0.9, 0.999)`, `1e-8` is added to the root.
+/// With gradient `g`, rate `η` and decay `w`, step `t` is
+///
+/// ```text
+/// m ← β₁ m + (1 − β₁) g        v ← β₂ v + (1 − β₂) g²
+/// θ ← (1 − η w) θ − η / (1 − β₁ᵗ) · m / (√(v / (1 − β₂ᵗ)) + 10⁻⁸)
+/// ```
+///
+/// with `β₁ = 0.9` and `β₂ = 0.999`. Source: Loshchilov & Hutter 2019 (arXiv 1711.05101),
+/// algorithm 2, with the constants and the form of decay of PyTorch. Memory: 8 bytes for each
+/// parameter.
 #[derive(Debug, Clone)]
 pub struct AdamW {
+    /// Running mean of the gradient, `m`.
     mean: Vec<f32>,
+    /// Running mean of the squared gradient, `v`.
     square: Vec<f32>,
+    /// Number of steps so far, `t`.
     steps: i32,
+    /// Decay `w` of the parameters per unit of the rate.
     weight_decay: f64,
 }
 
+/// `β₁`, the share of the earlier mean of the gradient.
 const BETA_MEAN: f64 = 0.9;
+/// `β₂`, the share of the earlier mean of the squared gradient.
 const BETA_SQUARE: f64 = 0.999;
+/// Added to the root, so that the step stays finite.
 const SMALL: f32 = 1e-8;
 
 impl AdamW {
-    /// Before the first step, for `n_parameters`.
+    /// The state before the first step, for `n_parameters` parameters.
     #[must_use]
     pub fn new(n_parameters: usize, weight_decay: f64) -> Self {
         let zeros = vec![0.0; n_parameters];
         Self { mean: zeros.clone(), square: zeros, steps: 0, weight_decay }
     }
 
-    /// Moves `parameters` against `gradient`, by about `rate` each. Both have the length given
-    /// to [`AdamW::new`]. About 12 flops and 28 bytes for each parameter.
+    /// Makes one step: changes each of `parameters` by about `rate`, against `gradient`.
+    ///
+    /// Both have the length given to [`AdamW::new`]. About 12 flops and 28 bytes of memory
+    /// traffic for each parameter, on one thread.
     pub fn step(&mut self, parameters: &mut [f32], gradient: &[f32], rate: f64) {
         self.steps = self.steps.saturating_add(1);
         let correct_mean = 1.0 - BETA_MEAN.powi(self.steps);
@@ -42,6 +59,7 @@ impl AdamW {
     }
 }
 
+/// One step with its corrected constants, compiled for the vectors of the machine.
 struct Step<'a> {
     parameters: &'a mut [f32],
     gradient: &'a [f32],

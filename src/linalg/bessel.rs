@@ -1,18 +1,20 @@
-//! Scaled modified Bessel functions, the Chebyshev coefficients of the exponential.
+//! Scaled modified Bessel functions: the Chebyshev coefficients of the exponential.
 
-/// `e^{−x} I_k(x)` for `k = 0, 1, …` up to the order beyond which all together are below 10⁻¹⁷;
-/// `x ≥ 0`.
+/// `e^{−x} I_k(x)` for `k = 0, 1, …, K` and `x ≥ 0`.
 ///
-/// They are positive and `I_0 + 2 Σ_k I_k = e^x`, which also scales them: the recurrence
-/// `I_{k−1} = I_{k+1} + (2k/x) I_k` is run downwards, where it is stable (Miller's method), and
-/// divided by this sum. Nothing overflows whatever `x`. Order and time `O(√x + log)`, at most a
-/// few times `x` for small `x`. Source: Abramowitz & Stegun, 9.6.26, 9.6.36, 9.12.
+/// `K` is the smallest order for which `2 Σ_{k>K} e^{−x} I_k(x) ≤ 10⁻¹⁷`. All values are
+/// positive.
+///
+/// The function runs the recurrence `I_{k−1} = I_{k+1} + (2k/x) I_k` downwards, where it is stable
+/// (Miller's method). It then divides by `I_0 + 2 Σ_k I_k = e^x`, which also removes the unknown
+/// factor of the recurrence. No value overflows for any `x`. Time `O(√x + 40)`. Source: Abramowitz
+/// & Stegun, 9.6.26, 9.6.36, 9.12.
 #[must_use]
-pub fn scaled_bessel(x: f64) -> Vec<f64> {
+pub(crate) fn scaled_bessel(x: f64) -> Vec<f64> {
     if x < 1e-300 {
         return vec![1.0];
     }
-    // I_k(x) e^{−x} falls as exp(−k²/2x) first, then as (ex/2k)^k.
+    // I_k(x) e^{−x} decays as exp(−k²/2x) for small k, then as (ex/2k)^k.
     let order = (12.0 * x.sqrt() + 40.0).ceil() as usize;
     let mut values = vec![0.0; order + 2];
     values[order] = 1.0;

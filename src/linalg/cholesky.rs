@@ -1,16 +1,20 @@
-//! Cholesky factors of small positive definite matrices, with inverse and determinant.
+//! Cholesky factors of small positive definite matrices, with solutions, inverse and determinant.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 
-/// `A = L Lᵀ` with a lower triangular `L`. Time `n³/3` flops, on one thread.
+/// The factor `L` of a symmetric positive definite matrix `A = L Lᵀ`, `L` lower triangular.
+///
+/// Made for a few dozen dimensions: one thread, no blocks, no scratch memory beside `L`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cholesky {
+    /// `L`, `(n, n)`, zero above the diagonal.
     lower: Array2<f64>,
 }
 
 impl Cholesky {
-    /// The factor of a symmetric matrix, of which the lower triangle is read; `None` if it is not
-    /// positive definite (or holds NaN).
+    /// The factor of a symmetric `(n, n)` matrix; reads only the lower triangle.
+    ///
+    /// `None` if the matrix is not positive definite or contains NaN. Time `n³/3` flops.
     pub fn new(matrix: ArrayView2<'_, f64>) -> Option<Self> {
         let n = matrix.nrows();
         let mut lower = vec![0.0; n * n];
@@ -33,17 +37,17 @@ impl Cholesky {
         Some(Self { lower })
     }
 
-    /// `L`, zero above the diagonal.
+    /// The factor `L`, `(n, n)`, zero above the diagonal.
     pub fn lower(&self) -> ArrayView2<'_, f64> {
         self.lower.view()
     }
 
-    /// `ln det A`.
+    /// `ln det A = 2 Σ_i ln L_ii`.
     pub fn log_det(&self) -> f64 {
         2.0 * self.lower.diag().iter().map(|value| value.ln()).sum::<f64>()
     }
 
-    /// `L⁻¹ b`; its squared length is `bᵀ A⁻¹ b`.
+    /// `L⁻¹ b` by forward substitution, `n²` flops; its squared length is `bᵀ A⁻¹ b`.
     #[must_use]
     pub fn whiten(&self, b: ArrayView1<'_, f64>) -> Array1<f64> {
         let mut x = b.to_owned();
@@ -54,7 +58,7 @@ impl Cholesky {
         x
     }
 
-    /// `A⁻¹ b`. Time `2 n²` flops.
+    /// The solution `A⁻¹ b` by forward and backward substitution. Time `2 n²` flops.
     #[must_use]
     pub fn solve(&self, b: ArrayView1<'_, f64>) -> Array1<f64> {
         let mut x = self.whiten(b);
@@ -65,11 +69,11 @@ impl Cholesky {
         x
     }
 
-    /// `A⁻¹`, symmetric to the last bit. Time `n³` flops.
+    /// The inverse `A⁻¹ = L⁻ᵀ L⁻¹`, symmetric to the last bit. Time `n³` flops.
     #[must_use]
     pub fn inverse(&self) -> Array2<f64> {
         let n = self.lower.nrows();
-        // Row i of `L⁻¹`, then `A⁻¹ = L⁻ᵀ L⁻¹`.
+        // First the rows of `L⁻¹` from top to bottom, then the product `L⁻ᵀ L⁻¹`.
         let mut rows = Array2::<f64>::zeros((n, n));
         for i in 0..n {
             let (above, mut below) = rows.view_mut().split_at(ndarray::Axis(0), i);
@@ -95,8 +99,9 @@ impl Cholesky {
     }
 }
 
-/// `Σ x y` in eight lanes: what `ndarray` does, without its checks, which cost more than the sum of
-/// a few dozen products.
+/// The scalar product `Σ x y`, summed in eight lanes.
+///
+/// `ndarray` sums in the same order, but its checks cost more than a few dozen products.
 fn dot(x: &[f64], y: &[f64]) -> f64 {
     let mut lanes = [0.0; 8];
     let (xs, ys) = (x.chunks_exact(8), y.chunks_exact(8));

@@ -1,23 +1,29 @@
-//! Comparisons for choices: what differs by rounding counts as equal, and the simpler is taken.
+//! Comparisons with a relative tolerance, for choices that rounding must not decide.
+//!
+//! Machines with different vectors sum the same numbers in different orders. A plain comparison of
+//! two nearly equal scores would then choose differently on each of them.
 
-/// Scores that differ by a smaller share are equal. Sums of the same numbers in another order, as
-/// processors with wider vectors form them, differ by 1e-12 or so, and what an iteration makes of
-/// that by more; differences that matter are far larger.
+/// Relative difference below which two scores are equal.
+///
+/// Two orders of summation differ by about 1e-12, and an iteration amplifies this difference.
+/// Differences that matter are far larger than 1e-6.
 const SHARE: f64 = 1e-6;
 
-/// Whether `a` is less than `b` by more than rounding can explain; not if either is NaN.
-pub fn clearly_less(a: f64, b: f64) -> bool {
+/// Whether `a` is less than `b` by more than a share of 1e-6; `false` if either is NaN.
+pub(crate) fn clearly_less(a: f64, b: f64) -> bool {
     b - a > SHARE * a.abs().max(b.abs()).min(f64::MAX)
 }
 
-/// Whether `a` is at most `b`, or above it by no more than rounding can explain; not if either is NaN.
-pub fn at_most(a: f64, b: f64) -> bool {
+/// Whether `a` is at most `b` or above it by a share of 1e-6 at most; `false` if either is NaN.
+pub(crate) fn at_most(a: f64, b: f64) -> bool {
     !a.is_nan() && !b.is_nan() && !clearly_less(b, a)
 }
 
-/// The first of the least values: of those that differ from the least by rounding only, the one
-/// that comes first. List simple choices first. `None` if there is no number.
-pub fn first_least(values: impl IntoIterator<Item = f64>) -> Option<usize> {
+/// The position of the first value that is equal to the least one within rounding.
+///
+/// A caller lists simple choices first, so that ties go to the simpler choice. NaN is ignored;
+/// `None` if there is no number.
+pub(crate) fn first_least(values: impl IntoIterator<Item = f64>) -> Option<usize> {
     let values: Vec<f64> = values.into_iter().collect();
     let least = values.iter().copied().filter(|value| !value.is_nan()).min_by(f64::total_cmp)?;
     values.iter().position(|&value| at_most(value, least))

@@ -1,4 +1,4 @@
-//! The largest eigenpairs of a symmetric matrix, by full decomposition (faer, one thread).
+//! The largest eigenpairs of a symmetric matrix by full decomposition (faer, one thread).
 
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -10,23 +10,24 @@ use crate::error::{Error, Result};
 use crate::linalg::clear::first_least;
 use crate::linalg::matmul::settle;
 
-/// Eigenvalues, decreasing, and orthonormal eigenvectors.
+/// The `k` largest eigenvalues of a symmetric `(n, n)` matrix with orthonormal eigenvectors.
 #[derive(Debug, Clone)]
-pub struct Eigenpairs {
-    /// The `k` largest eigenvalues, decreasing.
-    pub values: Array1<f64>,
+pub(crate) struct Eigenpairs {
+    /// The `k` eigenvalues, decreasing.
+    pub(crate) values: Array1<f64>,
     /// One eigenvector per row, `(k, n)`.
-    pub vectors: Array2<f64>,
+    pub(crate) vectors: Array2<f64>,
 }
 
-/// The `k` largest eigenpairs of the symmetric matrix with entries `entry(i, j)`, `i ≥ j`.
+/// The `k ≤ n` largest eigenpairs of the symmetric matrix with entries `entry(i, j)`, `i ≥ j`.
 ///
-/// All `n` are computed: `O(n³)` flops, `24 n²` bytes. `k` is at most `n`. The entry of largest size
-/// of every vector is positive.
+/// The function computes all `n` pairs: `O(n³)` flops and `24 n²` bytes. [`fix_sign`] sets the sign
+/// of every vector. [`crate::linalg::Lanczos`] is faster for few pairs of a large matrix.
 ///
 /// # Errors
-/// [`Error::Numerical`] if the iteration does not converge, as with entries that are NaN.
-pub fn dense_eigenpairs(
+/// [`Error::Numerical`] if the iteration does not converge or an eigenvalue is not finite, as with
+/// entries that are NaN.
+pub(crate) fn dense_eigenpairs(
     n: usize,
     k: usize,
     entry: impl Fn(usize, usize) -> f64,
@@ -60,10 +61,11 @@ pub fn dense_eigenpairs(
     Ok(Eigenpairs { values: (0..k).map(|i| values[n - 1 - i]).collect(), vectors })
 }
 
-/// Turns an eigenvector so that its entry of largest size is positive, the first of several that
-/// differ by rounding only. Without a rule the last bits of the matrix decide, and with them what a
-/// draw along the vector is.
-pub fn fix_sign(mut vector: ArrayViewMut1<'_, f64>) {
+/// Multiplies an eigenvector by ±1, so that its entry of largest size is positive.
+///
+/// If several entries are equal in size within rounding, the first one decides. Without this rule
+/// the last bits of the matrix determine the sign, and thereby random draws along the vector.
+pub(crate) fn fix_sign(mut vector: ArrayViewMut1<'_, f64>) {
     if let Some(place) = first_least(vector.iter().map(|entry| -entry.abs()))
         && vector[place] < 0.0
     {

@@ -1,16 +1,18 @@
-//! The exponential of many numbers at once, and log-sum-exp built on it.
+//! The exponential of many numbers at once, softmax of rows, and log-sum-exp.
 
 /// Replaces every value by its exponential.
 ///
-/// Within 2 units in the last place for results from 1e-307 to 1e307; smaller ones come out as
-/// about 1e-308 and larger ones as about 1e307 instead of 0 and infinity; NaN stays NaN. The loop
-/// has no branch and no call, so that the compiler turns it into the widest vector instructions
-/// of the machine it runs on: about 30 flops per value. All of them give the same bits, since
-/// none is fused.
+/// The error is at most 2 units in the last place for results from 1e-307 to 1e307. Smaller results
+/// are about 1e-308 and larger ones about 1e307, instead of 0 and infinity; NaN stays NaN.
+///
+/// The loop has no branch and no call. The compiler therefore uses the widest vector instructions
+/// of the machine, about 30 flops per value. Results do not depend on their width, since no
+/// operations are fused.
 pub fn exp_in_place(values: &mut [f64]) {
     pulp::Arch::new().dispatch(ExpInPlace(values));
 }
 
+/// The loop of [`exp_in_place`], compiled once for each width of vectors.
 struct ExpInPlace<'a>(&'a mut [f64]);
 
 impl pulp::NullaryFnOnce for ExpInPlace<'_> {
@@ -25,17 +27,18 @@ impl pulp::NullaryFnOnce for ExpInPlace<'_> {
     }
 }
 
-/// Turns row `i` of `n_columns` logarithms into shares that sum to `masses[i]`, and writes
-/// `ln Σ exp` of the row to `totals[i]`.
+/// Replaces each row `l_i` of logarithms by `masses_i · exp(l_ij) / Σ_k exp(l_ik)` (softmax).
 ///
-/// Nothing overflows: the largest entry of a row is taken out first. A row must have a finite
-/// entry. Vector instructions as in [`exp_in_place`].
+/// `logs` has `masses.len()` rows of `n_columns` values. `totals[i]` becomes `ln Σ_j exp(l_ij)`.
+/// The function subtracts the largest entry of a row first, so nothing overflows. Every row must
+/// have a finite entry. Vector instructions as in [`exp_in_place`].
 pub fn softmax_rows(logs: &mut [f64], n_columns: usize, masses: &[f64], totals: &mut [f64]) {
     if n_columns > 0 {
         pulp::Arch::new().dispatch(SoftmaxRows { logs, n_columns, masses, totals });
     }
 }
 
+/// The loop of [`softmax_rows`], with the same arguments.
 struct SoftmaxRows<'a> {
     logs: &'a mut [f64],
     n_columns: usize,
@@ -50,7 +53,8 @@ impl pulp::NullaryFnOnce for SoftmaxRows<'_> {
     #[inline(always)]
     fn call(self) {
         let Self { logs, n_columns, masses, totals } = self;
-        // Rows together, so that short ones fill vectors too; few enough to stay in the cache.
+        // One exponential pass covers several short rows and so fills whole vectors. The block
+        // stays in the cache.
         let n_rows = (TOGETHER / n_columns).max(1);
         let blocks = logs.chunks_mut(n_rows * n_columns).zip(masses.chunks(n_rows));
         for ((block, masses), totals) in blocks.zip(totals.chunks_mut(n_rows)) {
@@ -76,10 +80,12 @@ impl pulp::NullaryFnOnce for SoftmaxRows<'_> {
     }
 }
 
-/// Values of rows that are worked on together.
+/// Number of values in a block of rows.
 const TOGETHER: usize = 2048;
 
-/// Folds eight lanes side by side, then the lanes: an order that suits vectors of any width.
+/// Combines values in eight lanes, then combines the lanes; the order suits vectors of any width.
+///
+/// `start` must be the neutral element of `combine`.
 #[inline]
 pub(super) fn folded(values: &[f64], start: f64, combine: impl Fn(f64, f64) -> f64) -> f64 {
     let mut lanes = [start; 8];
@@ -105,15 +111,17 @@ pub fn log_sum_exp(values: &[f64]) -> f64 {
     largest + values.iter().map(|value| (value - largest).exp()).sum::<f64>().ln()
 }
 
-/// `eˣ`, to be inlined into a `dispatch`; see [`exp_in_place`].
+/// `eˣ` with the accuracy of [`exp_in_place`], for inlining into a dispatched loop.
+///
+/// With `x = n ln 2 + r`, `|r| ≤ ½ ln 2`, the result is `2ⁿ` times a Taylor polynomial of `r`.
 #[inline]
 pub(super) fn exp(x: f64) -> f64 {
-    // Adding 1.5·2⁵² rounds to an integer and leaves it in the low bits of the sum.
+    // Adding 1.5·2⁵² rounds to an integer, which is then in the low bits of the sum.
     const SHIFT: f64 = 6_755_399_441_055_744.0;
-    // ln 2 in two parts, so that n·ln 2 loses nothing.
+    // ln 2 as a sum of two parts, so that n·ln 2 is exact enough.
     const LN2_HIGH: f64 = 0.693_147_180_369_123_8;
     const LN2_LOW: f64 = 1.908_214_929_270_587_7e-10;
-    // `if` instead of `clamp` and `max`: NaN passes through, and both become one instruction.
+    // `if` instead of `clamp` and `max` passes NaN on and compiles to one instruction.
     let x = if x < -708.0 { -708.0 } else { x };
     let x = if x > 709.0 { 709.0 } else { x };
     let shifted = x * std::f64::consts::LOG2_E + SHIFT;
@@ -123,7 +131,7 @@ pub(super) fn exp(x: f64) -> f64 {
     series(r) * power
 }
 
-/// The Taylor series to degree 13 for |r| ≤ ½ ln 2, where its remainder is below 4e-18.
+/// The Taylor polynomial of `eʳ` of degree 13; its remainder is below 4e-18 for |r| ≤ ½ ln 2.
 #[inline]
 fn series(r: f64) -> f64 {
     const fn inverse_factorial(n: u32) -> f64 {
@@ -134,7 +142,7 @@ fn series(r: f64) -> f64 {
         }
         1.0 / product
     }
-    // Pairs are independent of each other, which keeps the pipeline full.
+    // Estrin's scheme: the pairs do not depend on each other, so they are computed in parallel.
     let r2 = r * r;
     let pair = |n: u32| inverse_factorial(n) + inverse_factorial(n + 1) * r;
     let high = pair(8) + r2 * (pair(10) + r2 * pair(12));

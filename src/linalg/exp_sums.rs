@@ -1,41 +1,49 @@
-//! Sums of exponentials along the rows of blocks, block after block, without overflow.
+//! Log-sum-exp along the rows of a matrix that arrives in blocks of columns, and its exponential.
 
 use crate::linalg::exp::{exp, folded};
 
-/// A row of a block whose largest logarithm is this far below the largest so far adds nothing:
-/// `n e⁻⁴⁸` is below the rounding of a sum for up to 10⁵ columns in a block.
+/// A row of a block is skipped if its largest logarithm is this far below the largest so far.
+///
+/// Its sum is then at most `n e⁻⁴⁸` of the total, which is below rounding for up to 10⁵ columns in a
+/// block.
 const NOTHING: f64 = 48.0;
 
-/// `ln Σ_j exp(l_ij + o_j)` for rows whose `l` come in blocks of columns.
+/// `ln Σ_j exp(l_ij + o_j)` for each row `i` of a matrix `l` that arrives in blocks of columns.
 ///
-/// The largest entry so far is taken out of each row. Rows of a block that lie below rounding
-/// cost no exponential.
+/// The struct keeps the largest logarithm `m_i` of each row so far and `Σ_j exp(l_ij + o_j − m_i)`.
+/// If a block raises `m_i`, the sum is multiplied by the exponential of the difference. Therefore
+/// nothing overflows. Memory: 16 bytes for each row.
 #[derive(Debug, Clone)]
 pub struct LogSums {
+    /// `m_i`, −∞ before the first block.
     largest: Vec<f64>,
+    /// The sums, each divided by `exp(m_i)`.
     sums: Vec<f64>,
 }
 
 impl LogSums {
-    /// Sums over nothing for `n_rows` rows.
+    /// Empty sums for `n_rows` rows.
     #[must_use]
     pub fn new(n_rows: usize) -> Self {
         Self { largest: vec![f64::NEG_INFINITY; n_rows], sums: vec![0.0; n_rows] }
     }
 
-    /// Adds a block: one row of `offsets.len()` logarithms for each row. What is left in
-    /// `block` has no meaning.
+    /// Adds a block of `offsets.len()` logarithms `l_ij` for each row, with the offsets `o_j`.
+    ///
+    /// The function uses `block` as scratch memory. It computes no exponentials for a row whose
+    /// sum would be below rounding (see [`NOTHING`]).
     pub fn add(&mut self, block: &mut [f64], offsets: &[f64]) {
         pulp::Arch::new().dispatch(AddLogs { sums: self, block, offsets });
     }
 
-    /// The logarithms of the sums; −∞ for sums over nothing.
+    /// The logarithm of the sum of each row; −∞ for empty sums.
     #[must_use]
     pub fn finish(self) -> Vec<f64> {
         self.largest.iter().zip(&self.sums).map(|(largest, sum)| largest + sum.ln()).collect()
     }
 }
 
+/// The loop of [`LogSums::add`], compiled once for each width of vectors.
 struct AddLogs<'a> {
     sums: &'a mut LogSums,
     block: &'a mut [f64],
@@ -55,7 +63,7 @@ impl pulp::NullaryFnOnce for AddLogs<'_> {
                 *value += offset;
             }
             let here = folded(row, f64::NEG_INFINITY, |a, b| if b > a { b } else { a });
-            // Written so that NaN goes on and shows.
+            // NaN fails both comparisons and so reaches the sum, where the caller sees it.
             if here < *largest - NOTHING || here.is_infinite() && here < 0.0 {
                 continue;
             }
@@ -71,13 +79,15 @@ impl pulp::NullaryFnOnce for AddLogs<'_> {
     }
 }
 
-/// Replaces each `l_ij` of a block by `exp(l_ij + own_i + other_j)`.
+/// Replaces each `l_ij` of a block of rows by `exp(l_ij + own_i + other_j)`.
 ///
-/// Exponents must be below 709; those below −708 give 1e-308 instead of less.
+/// Exponents must be below 709; those below −708 give about 1e-308. In a Sinkhorn iteration these
+/// are the entries of the coupling, with the potentials as `own` and `other`.
 pub fn exp_block(block: &mut [f64], own: &[f64], other: &[f64]) {
     pulp::Arch::new().dispatch(ExpBlock { block, own, other });
 }
 
+/// The loop of [`exp_block`], with the same arguments.
 struct ExpBlock<'a> {
     block: &'a mut [f64],
     own: &'a [f64],

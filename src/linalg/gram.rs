@@ -1,4 +1,4 @@
-//! Gram matrices `AᵀA`, upper triangle only, from sparse rows or dense blocks.
+//! Gram matrices `AᵀA` from sparse rows or dense blocks; only the upper triangle is stored.
 
 use std::ops::Range;
 
@@ -9,34 +9,34 @@ use crate::error::Result;
 use crate::linalg::{Csr, add_product, product, product_tn};
 use crate::progress::{Event, Progress, report};
 
-/// Rows of one panel.
+/// Rows of the result in one panel.
 const WIDTH: usize = 128;
-/// Sparse rows that are gone through at a time; they stay in the cache.
+/// Sparse rows in one block; they stay in the cache.
 const ROWS: usize = 1024;
-/// Terms of the inner sum that are densified at a time.
+/// Columns of a dense block.
 const DEPTH: usize = 512;
 
-/// A symmetric matrix `(n, n)` of which the upper triangle is held, in panels of 128 rows:
-/// `4 n (n + 128)` bytes.
+/// A symmetric `(n, n)` matrix; the upper triangle is stored in panels of 128 rows.
 ///
-/// Panels are filled and applied in parallel, every entry by one thread in a fixed order, so
-/// the result does not depend on the number of threads.
+/// Memory `4 n (n + 128)` bytes, half of a full matrix. Panels are filled and applied in parallel.
+/// One thread computes each entry in a fixed order, so the result does not depend on the number of
+/// threads.
 #[derive(Debug, Clone)]
 pub struct Gram {
     n: usize,
-    /// Panel `p` holds rows from `128 p` on, and of them the columns from `128 p` on.
+    /// Panel `p` has the rows from `128 p` on, and of them the columns from `128 p` on.
     panels: Vec<Array2<f64>>,
 }
 
 impl Gram {
-    /// `AᵀA` of sparse `A`, `n = a.n_cols()`.
+    /// The matrix `AᵀA` of a sparse `A` with `n` columns.
     ///
-    /// `Σ rᵢ (rᵢ + 1)/2` multiplications for rows of `rᵢ` values, each scattered into a row of
-    /// the result that stays in the cache; memory beside the result 8 bytes for each value of
-    /// 1 024 rows.
+    /// `Σ rᵢ (rᵢ + 1)/2` multiplications for rows of `rᵢ` stored values. Each product is added to
+    /// a row of the result that stays in the cache. Memory beside the result: 8 bytes for each
+    /// stored value of 1 024 rows. Reports the number of finished rows as steps.
     ///
     /// # Errors
-    /// [`crate::Error::Cancelled`].
+    /// [`crate::Error::Cancelled`] if `progress` stops the computation.
     pub fn of_sparse(a: &Csr, progress: &mut dyn Progress) -> Result<Self> {
         let mut gram = Self::zeros(a.n_cols());
         for start in (0..a.n_rows()).step_by(ROWS) {
@@ -55,13 +55,14 @@ impl Gram {
         Ok(gram)
     }
 
-    /// `BBᵀ` of a matrix `B` of `n` rows and `depth` columns that is never in memory as a whole:
-    /// `fill(block, rows, columns)` writes a part of it.
+    /// The matrix `BBᵀ` of an `(n, depth)` matrix `B` that is never in memory as a whole.
     ///
-    /// `n (n + 128) depth` flops; memory beside the result `4 096 n` bytes.
+    /// `fill(block, rows, columns)` writes the part `B[rows, columns]` to `block`; it is called in
+    /// parallel for 128 rows and 512 columns at a time. `n (n + 128) depth` flops; memory beside
+    /// the result `4 096 n` bytes. Reports the number of finished columns as steps.
     ///
     /// # Errors
-    /// [`crate::Error::Cancelled`].
+    /// [`crate::Error::Cancelled`] if `progress` stops the computation.
     pub fn of_blocks(
         n: usize,
         depth: usize,
@@ -86,19 +87,21 @@ impl Gram {
         Ok(gram)
     }
 
-    /// Number of rows and columns.
+    /// Number `n` of rows and columns.
     pub fn dim(&self) -> usize {
         self.n
     }
 
-    /// Entry `(i, j)`.
+    /// Entry `(i, j)`, on either side of the diagonal.
     pub fn get(&self, i: usize, j: usize) -> f64 {
         let (i, j) = (i.min(j), i.max(j));
         let p = i / WIDTH;
         self.panels[p][[i - p * WIDTH, j - p * WIDTH]]
     }
 
-    /// Adds `change(i, j)`, which must be symmetric, to every entry.
+    /// Adds the symmetric `change(i, j)` to every entry.
+    ///
+    /// It is called for the stored entries only, in parallel; centring of a covariance uses it.
     pub fn add(&mut self, change: impl Fn(usize, usize) -> f64 + Sync) {
         self.panels.par_iter_mut().enumerate().for_each(|(p, panel)| {
             for ((i, j), entry) in panel.indexed_iter_mut() {
@@ -107,17 +110,20 @@ impl Gram {
         });
     }
 
-    /// The diagonal.
+    /// The `n` diagonal entries.
     pub fn diagonal(&self) -> Array1<f64> {
         (0..self.n).map(|i| self.get(i, i)).collect()
     }
 
-    /// The product with `v`, `(n, k)`; `2 n² k` flops, reading the matrix once.
+    /// The product with `v`, `(n, k)`, as `(n, k)`.
+    ///
+    /// `2 n² k` flops in parallel over panels; the matrix is read once.
     #[must_use]
     pub fn apply(&self, v: ArrayView2<'_, f64>) -> Array2<f64> {
         let part = |(p, panel): (usize, &Array2<f64>)| {
             let (first, width) = (p * WIDTH, panel.nrows());
-            // Below the diagonal the panel is read transposed; its diagonal block only once.
+            // The transposed panel gives the part below the diagonal. The diagonal block must count
+            // once, so the direct product replaces its rows.
             let mut out = product_tn(panel.view(), v.slice(s![first..first + width, ..]));
             let right = product(panel.view(), v.slice(s![first.., ..]));
             out.slice_mut(s![..width, ..]).assign(&right);
@@ -133,6 +139,7 @@ impl Gram {
         out
     }
 
+    /// A matrix of zeros.
     fn zeros(n: usize) -> Self {
         let panels = (0..n)
             .step_by(WIDTH)
@@ -141,6 +148,7 @@ impl Gram {
         Self { n, panels }
     }
 
+    /// Copies the upper triangle of each diagonal block to its lower triangle, for dense products.
     fn mirror_diagonal_blocks(&mut self) {
         for panel in &mut self.panels {
             for i in 0..panel.nrows() {
@@ -152,7 +160,9 @@ impl Gram {
     }
 }
 
-/// Adds `Σ a[r, i] · a[r, i..]` over the rows `r` of a block to the row `i` of the result.
+/// Adds `Σ_r a[r, i] · a[r, i..]` over the rows `r` of a block to row `i` of the result.
+///
+/// `sums` is this row from column `first` on; `column` lists the entries of column `i`.
 fn add_column(sums: &mut [f64], first: usize, a: &Csr, column: &[(u32, u32)]) {
     for &(row, place) in column {
         let (indices, values) = a.row(row as usize);
@@ -164,13 +174,15 @@ fn add_column(sums: &mut [f64], first: usize, a: &Csr, column: &[(u32, u32)]) {
     }
 }
 
-/// Where the values of each column are in a block of sparse rows: `(row, place in the row)`.
+/// The entries of each column in a block of sparse rows, as row and position within the row.
 struct BlockColumns {
+    /// The entries of column `j` are `places[starts[j]..starts[j + 1]]`.
     starts: Vec<usize>,
     places: Vec<(u32, u32)>,
 }
 
 impl BlockColumns {
+    /// The entries of `rows`, by a counting sort.
     fn new(a: &Csr, rows: Range<usize>) -> Self {
         let mut starts = vec![0; a.n_cols() + 2];
         for i in rows.clone() {
@@ -192,6 +204,7 @@ impl BlockColumns {
         Self { starts, places }
     }
 
+    /// The entries of one column, by row.
     fn of(&self, column: usize) -> &[(u32, u32)] {
         &self.places[self.starts[column]..self.starts[column + 1]]
     }

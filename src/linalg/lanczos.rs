@@ -1,4 +1,4 @@
-//! The largest eigenpairs of a symmetric operator that can only be applied: block Lanczos.
+//! Block Lanczos: the largest eigenpairs of a symmetric operator given by its products.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, s};
 use rand::RngExt;
@@ -7,24 +7,24 @@ use crate::error::{Error, Result};
 use crate::linalg::{Eigenpairs, add_product, dense_eigenpairs, product, product_nt};
 use crate::rng::Seed;
 
-/// Vectors that the operator is applied to at a time.
-pub const BLOCK: usize = 8;
+/// Number of vectors to which the operator is applied at a time.
+pub(crate) const BLOCK: usize = 8;
 
 /// Block Lanczos with full reorthogonalisation and thick restarts.
 ///
-/// Stops when for every wanted pair `‖A v − θ v‖ ≤ tolerance · θ` (or 1e-13 of the largest θ,
-/// where rounding begins): the eigenvalue is then within that of a true one, relatively, and in
-/// practice far closer. Memory `8 n (3 n_pairs + 48)` bytes.
+/// The iteration stops when every wanted pair satisfies `‖A v − θ v‖ ≤ tolerance · θ`, or `10⁻¹³` of
+/// the largest θ, which is the level of rounding. A true eigenvalue then lies within this distance
+/// of θ; in practice the error is far smaller. Memory `8 n (3 n_pairs + 48)` bytes.
 ///
 /// Source: Golub and Underwood 1977 (blocks), Wu and Simon 2000 (thick restart).
 #[derive(Debug, Clone, PartialEq)]
-pub struct Lanczos {
-    /// Eigenpairs wanted.
-    pub n_pairs: usize,
+pub(crate) struct Lanczos {
+    /// Number of wanted eigenpairs.
+    pub(crate) n_pairs: usize,
     /// Largest residual of a wanted pair, relative to its eigenvalue.
-    pub tolerance: f64,
-    /// Blocks after which it gives up.
-    pub max_blocks: usize,
+    pub(crate) tolerance: f64,
+    /// Largest number of blocks, that is, of applications of the operator.
+    pub(crate) max_blocks: usize,
 }
 
 impl Default for Lanczos {
@@ -34,31 +34,33 @@ impl Default for Lanczos {
 }
 
 impl Lanczos {
-    /// Largest size of the basis.
+    /// Largest number of vectors in the basis.
     fn capacity(&self) -> usize {
         3 * self.n_pairs + 4 * BLOCK
     }
 
-    /// Whether an operator of this size is large enough: the basis with one more block must fit
-    /// into the space.
-    pub fn fits(&self, n: usize) -> bool {
+    /// Whether an `(n, n)` operator is large enough for the basis and one more block.
+    pub(crate) fn fits(&self, n: usize) -> bool {
         self.capacity() + BLOCK <= n
     }
 
-    /// The largest eigenpairs of the positive semidefinite `(n, n)` operator `apply`, which maps
-    /// `(n, 8)`, row-major, to `(n, 8)`.
+    /// The largest eigenpairs of a positive semidefinite `(n, n)` operator.
+    ///
+    /// `apply` multiplies a row-major `(n, 8)` matrix by the operator. `seed` sets the random first
+    /// block. Beside the products each block takes `64 n · size` flops for a basis of `size`
+    /// vectors.
     ///
     /// # Errors
-    /// [`Error::Numerical`] if it does not converge, with the residual reached;
-    /// [`Error::Parameter`] if `n` is too small (see [`Lanczos::fits`]); what `apply` returns.
-    pub fn solve(
+    /// [`Error::Numerical`] with the last residual if the iteration does not converge;
+    /// [`Error::Parameter`] if `n` is too small (see [`Lanczos::fits`]); every error of `apply`.
+    pub(crate) fn solve(
         &self,
         n: usize,
         seed: Seed,
         apply: &mut dyn FnMut(ArrayView2<'_, f64>) -> Result<Array2<f64>>,
     ) -> Result<Eigenpairs> {
         if !self.fits(n) || self.n_pairs == 0 {
-            let must = "from 1 to a third of the size, less 40";
+            let must = "at least 1, with 3 n_pairs + 40 at most the size of the matrix";
             return Err(Error::Parameter { name: "n_pairs", must, got: self.n_pairs.to_string() });
         }
         let mut krylov = Krylov::new(self.capacity(), n, seed);
@@ -71,8 +73,8 @@ impl Lanczos {
                 let ritz = krylov.ritz()?;
                 worst = (0..self.n_pairs).map(|i| krylov.residual(&ritz, i)).fold(0.0, f64::max);
                 if worst <= self.tolerance {
-                    // Where the space was exhausted, vectors were drawn anew, and they can
-                    // bring more copies of an eigenvalue: look twice.
+                    // Random vectors replace those of an exhausted space, and they can reveal more
+                    // copies of an eigenvalue. In this case the values must agree twice.
                     let found = ritz.values.slice(s![..self.n_pairs]).to_owned();
                     let steady = |before: &Array1<f64>| {
                         before.iter().zip(&found).all(|(a, b)| (a - b).abs() <= 1e-9 * found[0])
@@ -93,19 +95,25 @@ impl Lanczos {
     }
 }
 
-/// An orthonormal basis (rows), the operator projected on it, and the block that comes next:
-/// `A Vᵀ = Vᵀ H + Qᵀ [0 R]ᵀ` with the last rows of `V` in the part that is not zero.
+/// The Krylov decomposition `A Vᵀ = Vᵀ H + Qᵀ [0 R]`, where `[0 R]` acts on the last block of `V`.
 struct Krylov {
+    /// The orthonormal basis `V`, one vector per row.
     basis: Array2<f64>,
+    /// Number of vectors in the basis.
     filled: usize,
+    /// The projected operator `H = V A Vᵀ`.
     projected: Array2<f64>,
+    /// The next block `Q`, orthonormal rows.
     next: Array2<f64>,
+    /// The factor `R` of the next block.
     coupling: Array2<f64>,
     seed: Seed,
+    /// Number of random vectors so far.
     n_random: u64,
 }
 
 impl Krylov {
+    /// An empty basis and a random first block.
     fn new(capacity: usize, n: usize, seed: Seed) -> Self {
         let mut krylov = Self {
             basis: Array2::zeros((capacity, n)),
@@ -120,7 +128,10 @@ impl Krylov {
         krylov
     }
 
-    /// Takes the next block into the basis and applies the operator to it.
+    /// Appends the next block to the basis and computes the block after it.
+    ///
+    /// The image of the block is made orthogonal to the whole basis; the coefficients are new rows
+    /// and columns of the projected operator.
     fn extend(
         &mut self,
         apply: &mut dyn FnMut(ArrayView2<'_, f64>) -> Result<Array2<f64>>,
@@ -132,7 +143,7 @@ impl Krylov {
         self.next = image.t().as_standard_layout().into_owned();
         let basis = self.basis.slice(s![..end, ..]);
         let mut coefficients = Array2::zeros((BLOCK, end));
-        // Twice is enough: the second pass removes what rounding left in the first.
+        // The second pass removes the rounding errors of the first; a third is not needed.
         for _ in 0..2 {
             let part = product_nt(self.next.view(), basis);
             add_product(self.next.view_mut(), -1.0, part.view(), basis);
@@ -144,8 +155,9 @@ impl Krylov {
         Ok(())
     }
 
-    /// Splits `next = R Q` with orthonormal rows of `Q` (Gram–Schmidt, twice). Rows that vanish,
-    /// because the space so far is invariant, are replaced by random ones.
+    /// Factors `next = R Q` with orthonormal rows of `Q`, by Gram–Schmidt with a second pass.
+    ///
+    /// A row vanishes if the space so far is invariant; a random vector then replaces it.
     fn orthonormalize_next(&mut self) {
         let scale = self.projected.diag().iter().fold(0.0_f64, |most, x| most.max(x.abs()));
         self.coupling.fill(0.0);
@@ -164,7 +176,8 @@ impl Krylov {
                 row.mapv_inplace(|_| stream.random::<f64>() - 0.5);
             }
             if norm <= 1e-6 * scale {
-                // What is left is small, so its rounding is not: orthogonal to all once more.
+                // Rounding errors are large relative to a small remainder, so it is made orthogonal
+                // to all vectors again.
                 let basis = self.basis.slice(s![..self.filled, ..]);
                 for _ in 0..2 {
                     for other in basis.rows().into_iter().chain(done.rows()) {
@@ -178,12 +191,15 @@ impl Krylov {
         }
     }
 
+    /// All eigenpairs of the projected operator.
     fn ritz(&self) -> Result<Eigenpairs> {
         let entry = |i, j| self.projected[[i, j]];
         dense_eigenpairs(self.filled, self.filled, entry)
     }
 
-    /// `‖A v − θ v‖ / θ` of Ritz pair `i`.
+    /// The relative residual `‖A v − θ v‖ / θ` of Ritz pair `i`, from the coupling alone.
+    ///
+    /// Zero if the residual is at most 1e-13 of the largest Ritz value.
     fn residual(&self, ritz: &Eigenpairs, i: usize) -> f64 {
         let last: ArrayView1<'_, f64> = ritz.vectors.slice(s![i, self.filled - BLOCK..]);
         let rest = last.dot(&self.coupling);
@@ -191,14 +207,14 @@ impl Krylov {
         if norm <= 1e-13 * ritz.values[0] { 0.0 } else { norm / ritz.values[i].max(0.0) }
     }
 
-    /// The first `k` Ritz pairs.
+    /// The first `k` Ritz pairs, with vectors of the full space.
     fn pairs(&self, ritz: &Eigenpairs, k: usize) -> Eigenpairs {
         let basis = self.basis.slice(s![..self.filled, ..]);
         let vectors = product(ritz.vectors.slice(s![..k, ..]), basis);
         Eigenpairs { values: ritz.values.slice(s![..k]).to_owned(), vectors }
     }
 
-    /// Keeps the `k` largest Ritz vectors as the basis.
+    /// Replaces the basis by the `k` largest Ritz vectors (thick restart).
     fn restart(&mut self, ritz: &Eigenpairs, k: usize) {
         let kept = self.pairs(ritz, k);
         self.basis.slice_mut(s![..k, ..]).assign(&kept.vectors);
@@ -208,7 +224,9 @@ impl Krylov {
     }
 }
 
-/// Removes from `row` its parts along orthonormal `others`, twice, adding them to `parts`.
+/// Subtracts from `row` its components along orthonormal `others` in two passes.
+///
+/// The function adds the components to `parts`.
 fn remove_parts(
     row: &mut ArrayViewMut1<'_, f64>,
     others: ArrayView2<'_, f64>,

@@ -1,58 +1,66 @@
-//! Limited-memory BFGS: minimises a smooth function and never goes up.
+//! Limited-memory BFGS: minimises a smooth function, with a decrease in every step.
 
 use std::collections::VecDeque;
 
-/// A function to be minimised: writes the gradient at the point and returns the value. A value
-/// that is not finite means "outside": the step is shortened.
-pub type Smooth<'a> = dyn FnMut(&[f64], &mut [f64]) -> f64 + 'a;
-
-/// A minimisation in progress; the caller decides when to stop.
+/// A smooth function: writes the gradient at the point (first argument) and returns the value.
 ///
-/// Each step costs one evaluation as a rule and `4 m n` flops, for `n` variables and memory of
-/// `m` steps; memory `2 m n` numbers. Source: Nocedal 1980 (two-loop recursion); the line search
-/// bisects until the weak Wolfe conditions hold (Lewis and Overton 2013).
+/// A value that is not finite marks a point outside the domain; the line search then shortens the
+/// step.
+pub(crate) type Smooth<'a> = dyn FnMut(&[f64], &mut [f64]) -> f64 + 'a;
+
+/// The state of a minimisation; the caller decides when to stop.
+///
+/// A step usually takes one evaluation of the function and `4 m n` flops, for `n` variables and a
+/// memory of `m` steps. The state has `2 m n` numbers. Source: Nocedal 1980 (two-loop recursion);
+/// the line search bisects until the weak Wolfe conditions hold (Lewis and Overton 2013).
 #[derive(Debug, Clone)]
-pub struct Lbfgs {
+pub(crate) struct Lbfgs {
     point: Vec<f64>,
     value: f64,
     gradient: Vec<f64>,
+    /// Largest number of pairs.
     memory: usize,
+    /// The last steps, the oldest first.
     pairs: VecDeque<Pair>,
 }
 
+/// A step `s` and the change `y` of the gradient over it, which define a secant condition.
 #[derive(Debug, Clone)]
 struct Pair {
     step: Vec<f64>,
     change: Vec<f64>,
-    /// `1 / (stepᵀ change)`.
+    /// `1 / (sᵀ y)`.
     inverse: f64,
 }
 
 impl Lbfgs {
-    /// Starts at `point`, remembering `memory` steps. One evaluation.
-    pub fn new(point: Vec<f64>, memory: usize, f: &mut Smooth<'_>) -> Self {
+    /// Starts at `point` with a memory of `memory` steps; evaluates the function once.
+    pub(crate) fn new(point: Vec<f64>, memory: usize, f: &mut Smooth<'_>) -> Self {
         let mut gradient = vec![0.0; point.len()];
         let value = f(&point, &mut gradient);
         Self { point, value, gradient, memory, pairs: VecDeque::new() }
     }
 
-    /// The best point so far.
-    pub fn point(&self) -> &[f64] {
+    /// The current point, which has the least value so far.
+    pub(crate) fn point(&self) -> &[f64] {
         &self.point
     }
 
-    /// The value there.
-    pub fn value(&self) -> f64 {
+    /// The value at the current point.
+    pub(crate) fn value(&self) -> f64 {
         self.value
     }
 
-    /// The gradient there.
-    pub fn gradient(&self) -> &[f64] {
+    /// The gradient at the current point.
+    pub(crate) fn gradient(&self) -> &[f64] {
         &self.gradient
     }
 
-    /// Goes one step down; `false` if no lower point was found, even along the gradient.
-    pub fn step(&mut self, f: &mut Smooth<'_>) -> bool {
+    /// Moves to a point of lower value; `false` if the line search finds none.
+    ///
+    /// If the quasi-Newton direction fails, the memory is cleared and the step follows the negative
+    /// gradient.
+    pub(crate) fn step(&mut self, f: &mut Smooth<'_>) -> bool {
         let (mut direction, mut slope) = self.direction();
         if slope.is_nan() || slope >= 0.0 {
             self.pairs.clear();
@@ -69,7 +77,7 @@ impl Lbfgs {
         self.search(&direction, slope, f)
     }
 
-    /// The quasi-Newton direction and the slope along it.
+    /// The quasi-Newton direction `−H ∇f` by the two-loop recursion, and the slope along it.
     fn direction(&self) -> (Vec<f64>, f64) {
         let mut direction: Vec<f64> = self.gradient.iter().map(|g| -g).collect();
         let mut shares = Vec::with_capacity(self.pairs.len());
@@ -78,7 +86,7 @@ impl Lbfgs {
             add(&mut direction, -share, &pair.change);
             shares.push(share);
         }
-        // Without memory, a first step of length one at most; the caller scales the variables.
+        // Without memory the first step has at most length one; the caller scales the variables.
         let first = match self.pairs.back() {
             Some(pair) => 1.0 / (pair.inverse * dot(&pair.change, &pair.change)),
             None => 1.0 / dot(&direction, &direction).sqrt().max(1.0),
@@ -94,8 +102,10 @@ impl Lbfgs {
         (direction, slope)
     }
 
-    /// Moves along `direction` to a point that satisfies the weak Wolfe conditions, or at least
-    /// to a lower one.
+    /// Moves along `direction` to a point that satisfies the weak Wolfe conditions.
+    ///
+    /// After 30 evaluations the best point with sufficient decrease is taken; `false` if there is
+    /// none. `slope` is the derivative along `direction` at the current point.
     fn search(&mut self, direction: &[f64], slope: f64, f: &mut Smooth<'_>) -> bool {
         const DESCENT: f64 = 1e-4;
         const CURVATURE: f64 = 0.9;
@@ -132,12 +142,13 @@ impl Lbfgs {
         false
     }
 
+    /// Moves to `point` and appends the pair of this step to the memory.
     fn accept(&mut self, point: Vec<f64>, value: f64, gradient: Vec<f64>) {
         let step: Vec<f64> = point.iter().zip(&self.point).map(|(new, old)| new - old).collect();
         let change: Vec<f64> =
             gradient.iter().zip(&self.gradient).map(|(new, old)| new - old).collect();
         let curvature = dot(&step, &change);
-        // Only pairs of clearly positive curvature keep the model positive definite.
+        // Pairs of positive curvature keep the approximation of the Hessian positive definite.
         if curvature > 1e-12 * dot(&step, &step).sqrt() * dot(&change, &change).sqrt() {
             if self.pairs.len() == self.memory {
                 self.pairs.pop_front();
@@ -148,8 +159,9 @@ impl Lbfgs {
     }
 }
 
+/// The scalar product of two vectors.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
-    // Four sums side by side, so that the additions do not wait for each other.
+    // Four independent sums, so that the additions do not wait for each other.
     let mut sums = [0.0; 4];
     let (quads_a, rest_a) = a.as_chunks::<4>();
     let (quads_b, rest_b) = b.as_chunks::<4>();
@@ -162,6 +174,7 @@ fn dot(a: &[f64], b: &[f64]) -> f64 {
     (sums[0] + sums[2]) + (sums[1] + sums[3]) + rest
 }
 
+/// `out += factor · a`.
 fn add(out: &mut [f64], factor: f64, a: &[f64]) {
     for (out, a) in out.iter_mut().zip(a) {
         *out += factor * a;

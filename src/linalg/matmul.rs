@@ -1,30 +1,36 @@
-//! Matrix products on one thread (faer), after which all code runs at its full speed.
+//! The call of faer's matrix product on one thread, with vector registers cleared after it.
 
 use faer::linalg::matmul::matmul;
 use faer::traits::ComplexField;
 use faer::{Accum, MatMut, MatRef, Par};
 
-/// `out = factor · A B`, or `out += factor · A B`.
+/// Writes `factor · A B` to `out` (`Accum::Replace`) or adds it (`Accum::Add`).
+///
+/// Shapes `(m, k)`, `(k, n)` and `(m, n)`; `2mkn` flops. All products of the crate use this
+/// function, so that each is followed by [`settle`].
 pub(super) fn multiply<T: ComplexField>(
     out: MatMut<'_, T>,
     accum: Accum,
-    (a, b): (MatRef<'_, T>, MatRef<'_, T>),
+    a: MatRef<'_, T>,
+    b: MatRef<'_, T>,
     factor: T,
 ) {
     matmul(out, accum, a, b, factor, Par::Seq);
     settle();
 }
 
-/// Leaves vector registers as code without wide vectors needs them.
+/// Clears the upper halves of the vector registers.
 ///
-/// A large product of faer leaves their upper halves in use. Until they are cleared, every scalar
-/// and narrow instruction on this thread waits for the one before: sums of sparse rows took 4.8
-/// times as long (`cargo bench --bench roofline`). The compiler clears them where a function with
-/// wide vectors returns, and this is one.
+/// A large product of faer leaves these halves in use. Until they are cleared, every scalar or
+/// narrow instruction on this thread waits for the previous one; sums of sparse rows took 4.8
+/// times as long (`cargo bench --bench roofline`). The compiler inserts the clearing instruction
+/// at the end of a function with wide vectors. This function is such a function and does nothing
+/// else.
 pub(super) fn settle() {
     pulp::Arch::new().dispatch(Wide);
 }
 
+/// The work of [`settle`]: one addition on a wide vector that the compiler cannot remove.
 struct Wide;
 
 impl pulp::NullaryFnOnce for Wide {

@@ -1,4 +1,4 @@
-//! A multilayer perceptron in single precision: forward, and the gradient backward.
+//! A multilayer perceptron in single precision, with its forward and backward pass.
 
 use faer::{Accum, MatMut, MatRef};
 use ndarray::ArrayView2;
@@ -9,20 +9,23 @@ use crate::error::{Error, Result};
 use crate::linalg::matmul::multiply;
 use crate::linalg::selu::{add_bias_selu, times_selu_slope};
 
-/// A network of full layers with SELU between them and none after the last.
+/// A network of fully connected layers with SELU after each layer except the last.
 ///
-/// `sizes` are the widths from input to output, at least two. The parameters are one vector:
-/// for each layer its weights, one row for each output as in PyTorch, then its biases.
+/// Layer `l` maps `x` to `W x + b`, where `W` has shape `(sizes[l + 1], sizes[l])`. All parameters
+/// are one vector, so that an optimiser needs no knowledge of layers: for each layer first `W` in
+/// rows, one for each output as in PyTorch, then `b`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mlp {
+    /// Widths from input to output, at least two.
     sizes: Vec<usize>,
     parameters: Vec<f32>,
 }
 
 impl Mlp {
-    /// Random weights of variance one over the number of inputs, which keeps the variance of
-    /// SELU layers (Klambauer et al. 2017), no biases, and a last layer of zeros: the network
-    /// begins as the function 0.
+    /// A network with random weights that represents the function 0.
+    ///
+    /// Weights are normal with variance `1 / inputs`, which keeps the variance through SELU layers
+    /// (Klambauer et al. 2017). Biases and the whole last layer are zero.
     #[must_use]
     pub fn random(sizes: &[usize], stream: &mut impl Rng) -> Self {
         let mut parameters = Vec::with_capacity(n_parameters(sizes));
@@ -39,11 +42,11 @@ impl Mlp {
         Self { sizes: sizes.to_vec(), parameters }
     }
 
-    /// The network of these sizes and parameters.
+    /// A network with the given sizes and parameters.
     ///
     /// # Errors
-    /// [`Error::Shape`] if their number does not go with the sizes; [`Error::Parameter`] for
-    /// fewer than two sizes, a size of zero, or a parameter that is not finite.
+    /// [`Error::Shape`] if the number of parameters does not fit the sizes; [`Error::Parameter`]
+    /// for fewer than two sizes, a size of zero, or a parameter that is not finite.
     pub fn from_parameters(sizes: &[usize], parameters: Vec<f32>) -> Result<Self> {
         if sizes.len() < 2 || sizes.contains(&0) {
             let (name, must) = ("layer sizes", "at least two, all positive");
@@ -70,23 +73,23 @@ impl Mlp {
         self.sizes.len() - 1
     }
 
-    /// All parameters, in the order of the type's description.
+    /// All parameters, in the order given in the documentation of the type.
     pub fn parameters(&self) -> &[f32] {
         &self.parameters
     }
 
-    /// As [`Mlp::parameters`], to be changed.
+    /// All parameters, mutable; see [`Mlp::parameters`].
     pub fn parameters_mut(&mut self) -> &mut [f32] {
         &mut self.parameters
     }
 
-    /// Weights `(outputs, inputs)` and biases of one layer, from 0.
+    /// Weights `(outputs, inputs)` and biases of layer `layer`, counted from 0.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if there is no such layer.
+    /// [`Error::Parameter`] if the network has no such layer.
     pub fn layer(&self, layer: usize) -> Result<(ArrayView2<'_, f32>, &[f32])> {
         if layer >= self.n_layers() {
-            let (name, must) = ("layer", "one of the network");
+            let (name, must) = ("layer", "less than the number of layers");
             return Err(Error::Parameter { name, must, got: layer.to_string() });
         }
         let (weights, biases) = self.slices(layer);
@@ -98,15 +101,20 @@ impl Mlp {
         Ok((weights, biases))
     }
 
-    /// Floating point operations of a forward and a backward pass for one row of input.
+    /// Floating-point operations of a forward and a backward pass for one row of input.
+    ///
+    /// Only the matrix products count, `2 · inputs · outputs` flops each.
     #[must_use]
     pub fn flops_per_row(&self) -> f64 {
         let products: usize = self.sizes.windows(2).map(|pair| 2 * pair[0] * pair[1]).sum();
-        // Backward: the same for the weights, and for the activations but the input.
+        // The backward pass has one product for the weights of each layer, and one for the
+        // activations of each layer except the input.
         (3 * products - 2 * self.sizes[0] * self.sizes[1]) as f64
     }
 
-    /// Fills the outputs of `pass` from its inputs.
+    /// Computes the activations and the outputs of `pass` from its inputs.
+    ///
+    /// [`Pass::input_mut`] must contain the inputs; `pass` must have the sizes of this network.
     pub fn forward(&self, pass: &mut Pass) {
         for layer in 0..self.n_layers() {
             let (weights, biases) = self.slices(layer);
@@ -117,18 +125,20 @@ impl Mlp {
             let weights = MatRef::from_row_major_slice(weights, n_out, n_in);
             if layer + 1 < self.n_layers() {
                 let out = MatMut::from_row_major_slice_mut(output, pass.n_rows, n_out);
-                multiply(out, Accum::Replace, (input, weights.transpose()), 1.0);
+                multiply(out, Accum::Replace, input, weights.transpose(), 1.0);
                 add_bias_selu(output, biases);
             } else {
                 output.chunks_exact_mut(n_out).for_each(|row| row.copy_from_slice(biases));
                 let out = MatMut::from_row_major_slice_mut(output, pass.n_rows, n_out);
-                multiply(out, Accum::Add, (input, weights.transpose()), 1.0);
+                multiply(out, Accum::Add, input, weights.transpose(), 1.0);
             }
         }
     }
 
-    /// Writes the gradient by all parameters to `gradient`, from the gradient by the outputs in
-    /// [`Pass::output_and_gradient`] after a [`Mlp::forward`].
+    /// Backpropagation: writes the gradient of the loss with respect to all parameters to `gradient`.
+    ///
+    /// [`Pass::output_and_gradient`] must contain the gradient with respect to the outputs, after a
+    /// call of [`Mlp::forward`]. The result is the sum over rows.
     pub fn backward(&self, pass: &mut Pass, gradient: &mut [f32]) {
         let n = pass.n_rows;
         let mut rest = gradient;
@@ -148,15 +158,16 @@ impl Mlp {
             let delta = MatRef::from_row_major_slice(delta, n, n_out);
             let input = MatRef::from_row_major_slice(&pass.activations[layer], n, n_in);
             let out = MatMut::from_row_major_slice_mut(by_weights, n_out, n_in);
-            multiply(out, Accum::Replace, (delta.transpose(), input), 1.0);
+            multiply(out, Accum::Replace, delta.transpose(), input, 1.0);
             let Some(below) = before.last_mut() else { break };
             let weights = MatRef::from_row_major_slice(self.slices(layer).0, n_out, n_in);
             let out = MatMut::from_row_major_slice_mut(below, n, n_in);
-            multiply(out, Accum::Replace, (delta, weights), 1.0);
+            multiply(out, Accum::Replace, delta, weights, 1.0);
             times_selu_slope(below, &pass.activations[layer]);
         }
     }
 
+    /// Weights in rows and biases of a layer.
     fn slices(&self, layer: usize) -> (&[f32], &[f32]) {
         let start = n_parameters(&self.sizes[..=layer]);
         let n_weights = self.sizes[layer] * self.sizes[layer + 1];
@@ -165,22 +176,25 @@ impl Mlp {
     }
 }
 
+/// Number of weights and biases of a network of these sizes.
 fn n_parameters(sizes: &[usize]) -> usize {
     sizes.windows(2).map(|pair| (pair[0] + 1) * pair[1]).sum()
 }
 
-/// Rows on their way through a network, and back: room for every layer, used again and again.
+/// The memory of a forward and a backward pass for a batch of rows; training reuses it.
+///
+/// 8 bytes for each row and each unit of the network.
 #[derive(Debug, Clone)]
 pub struct Pass {
     n_rows: usize,
-    /// Inputs, then what each layer gives; all row-major.
+    /// The inputs, then the output of each layer; all row-major.
     activations: Vec<Vec<f32>>,
-    /// Gradients by what each layer gives, before its SELU.
+    /// Gradients with respect to the output of each layer before its SELU.
     gradients: Vec<Vec<f32>>,
 }
 
 impl Pass {
-    /// Room for `n_rows` rows through a network of these sizes.
+    /// Memory for `n_rows` rows through a network of these sizes, all zero.
     #[must_use]
     pub fn new(sizes: &[usize], n_rows: usize) -> Self {
         let room = |sizes: &[usize]| sizes.iter().map(|size| vec![0.0; size * n_rows]).collect();
@@ -192,18 +206,18 @@ impl Pass {
         self.n_rows
     }
 
-    /// The inputs, `n_rows` rows.
+    /// The inputs, `(n_rows, inputs)` in rows, mutable.
     pub fn input_mut(&mut self) -> &mut [f32] {
         &mut self.activations[0]
     }
 
-    /// The outputs, and the gradient by them that [`Mlp::backward`] starts from.
+    /// The outputs, and the mutable gradient with respect to them, from which [`Mlp::backward`] starts.
     pub fn output_and_gradient(&mut self) -> (&[f32], &mut [f32]) {
         let last = self.gradients.len();
         (&self.activations[last], &mut self.gradients[last - 1])
     }
 
-    /// The outputs, `n_rows` rows.
+    /// The outputs, `(n_rows, outputs)` in rows.
     pub fn output(&self) -> &[f32] {
         &self.activations[self.gradients.len()]
     }

@@ -1,4 +1,4 @@
-//! A network evaluated in double precision, with the exact derivative by its inputs.
+//! A network in double precision, with its exact derivative with respect to the inputs.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
@@ -7,18 +7,22 @@ use crate::linalg::Mlp;
 use crate::linalg::product::{add_product, product_nt};
 use crate::linalg::selu::{add_bias_selu_f64, selu_slope_f64};
 
-/// The function of an [`Mlp`], its parameters taken as exact.
+/// The function of an [`Mlp`] in double precision.
+///
+/// Training uses the faster single precision. A trained network is evaluated and differentiated in
+/// double precision, so that rounding errors do not accumulate along a path.
 #[derive(Debug, Clone, PartialEq)]
-pub struct PreciseMlp {
+pub(crate) struct PreciseMlp {
+    /// Weights `(outputs, inputs)` and biases of each layer.
     layers: Vec<(Array2<f64>, Array1<f64>)>,
 }
 
 impl PreciseMlp {
-    /// From trained parameters.
+    /// The network with the parameters of `network`, converted without rounding.
     ///
     /// # Errors
-    /// None for a network that [`Mlp`] could make.
-    pub fn new(network: &Mlp) -> Result<Self> {
+    /// Those of [`Mlp::layer`], which do not occur for the layers of `network`.
+    pub(crate) fn new(network: &Mlp) -> Result<Self> {
         let layers = (0..network.n_layers()).map(|layer| {
             let (weights, biases) = network.layer(layer)?;
             let biases = biases.iter().map(|&bias| f64::from(bias)).collect();
@@ -27,9 +31,9 @@ impl PreciseMlp {
         Ok(Self { layers: layers.collect::<Result<_>>()? })
     }
 
-    /// The outputs for each row of `x` `(n, inputs)`.
+    /// The outputs `(n, outputs)` for the rows of `x`, `(n, inputs)`.
     #[must_use]
-    pub fn output(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
+    pub(crate) fn output(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
         let mut rows = x.to_owned();
         for (layer, (weights, biases)) in self.layers.iter().enumerate() {
             rows = product_nt(rows.view(), weights.view());
@@ -42,13 +46,14 @@ impl PreciseMlp {
         rows
     }
 
-    /// The sum over the rows of `x` of the derivative of the outputs by the first `n_inputs`
-    /// inputs, `(outputs, n_inputs)`.
+    /// The Jacobian with respect to the first `n_inputs` inputs, `(outputs, n_inputs)`, summed over
+    /// the rows of `x`.
     ///
-    /// Forward mode: for each row one tangent for each input. Time `2 n · n_inputs · Σ in · out`
-    /// flops over the inner layers, memory `16 n · n_inputs · width` bytes.
+    /// Differentiation in forward mode: each row has one tangent vector for each input. Time
+    /// `2 n · n_inputs · Σ in · out` flops over the inner layers, memory `16 n · n_inputs · width`
+    /// bytes. The last layer is linear and is applied once, to the sum.
     #[must_use]
-    pub fn summed_jacobian(&self, x: ArrayView2<'_, f64>, n_inputs: usize) -> Array2<f64> {
+    pub(crate) fn summed_jacobian(&self, x: ArrayView2<'_, f64>, n_inputs: usize) -> Array2<f64> {
         let (Some((weights, biases)), Some((last, _))) = (self.layers.first(), self.layers.last())
         else {
             return Array2::zeros((0, n_inputs));
@@ -60,7 +65,7 @@ impl PreciseMlp {
         }
         let mut rows = product_nt(x, weights.view());
         activate(&mut rows, biases);
-        // Tangents of row i by input a are in row i · n_inputs + a.
+        // The tangent of row i with respect to input a is row i · n_inputs + a.
         let mut tangents = Array2::zeros((x.nrows() * n_inputs, weights.nrows()));
         for mut block in tangents.axis_chunks_iter_mut(Axis(0), n_inputs.max(1)) {
             block.assign(&by_input.t());
@@ -72,7 +77,7 @@ impl PreciseMlp {
             tangents = product_nt(tangents.view(), weights.view());
             times_slopes(&mut tangents, &rows, n_inputs);
         }
-        // The last layer is linear: sum over rows first.
+        // The last layer is linear, so the sum over rows comes first.
         let mut summed = Array2::<f64>::zeros((n_inputs, tangents.ncols()));
         for block in tangents.axis_chunks_iter(Axis(0), n_inputs.max(1)) {
             summed += &block;
@@ -83,13 +88,14 @@ impl PreciseMlp {
     }
 }
 
+/// Adds the biases to every row and applies SELU.
 fn activate(rows: &mut Array2<f64>, biases: &Array1<f64>) {
     if let (Some(rows), Some(biases)) = (rows.as_slice_mut(), biases.as_slice()) {
         add_bias_selu_f64(rows, biases);
     }
 }
 
-/// Multiplies the tangents of each row by the slopes where the layer gave `activations`.
+/// Multiplies the tangents of each row by the slope of SELU, taken from the layer's `activations`.
 fn times_slopes(tangents: &mut Array2<f64>, activations: &Array2<f64>, n_inputs: usize) {
     let blocks = tangents.axis_chunks_iter_mut(Axis(0), n_inputs.max(1));
     for (row, mut block) in activations.rows().into_iter().zip(blocks) {

@@ -1,4 +1,7 @@
-//! NUMBERS, knowing nothing of cells.
+//! NUMBERS: linear algebra, optimisation and neural networks without any notion of cells.
+//!
+//! This module is internal and hidden in the documentation. Users of the library need one type of it,
+//! [`Csr`], which they import from [`crate::data`].
 
 mod adamw;
 mod bessel;
@@ -23,20 +26,23 @@ mod stored;
 mod symmetric;
 
 pub use adamw::AdamW;
-pub use bessel::scaled_bessel;
+pub(crate) use bessel::scaled_bessel;
 pub use cholesky::Cholesky;
-pub use clear::{at_most, clearly_less, first_least};
+pub(crate) use clear::{at_most, clearly_less, first_least};
 pub use csr::Csr;
-pub use eigen::{Eigenpairs, dense_eigenpairs, fix_sign};
+pub(crate) use eigen::{Eigenpairs, dense_eigenpairs, fix_sign};
 pub use exp::{exp_in_place, log_sum_exp, softmax_rows};
 pub use exp_sums::{LogSums, exp_block};
 pub use gram::Gram;
-pub use lanczos::{BLOCK, Lanczos};
-pub use lbfgs::{Lbfgs, Smooth};
+pub(crate) use lanczos::{BLOCK, Lanczos};
+pub(crate) use lbfgs::{Lbfgs, Smooth};
 pub use mlp::{Mlp, Pass};
-pub use mlp_precise::PreciseMlp;
+pub(crate) use mlp_precise::PreciseMlp;
 pub use network_simplex::{TransportPlan, exact_plan};
-pub use product::{add_product, cross_covariance, product, product_nt, product_tn};
-pub use product_single::{product_nt_single, product_tn_single};
-pub use stored::{add_weighted, add_weighted_rows};
+pub(crate) use product::cross_covariance;
+pub use product::{add_product, product, product_nt, product_tn};
+pub use product_single::product_nt_single;
+pub(crate) use product_single::product_tn_single;
+pub use stored::add_weighted;
+pub(crate) use stored::add_weighted_rows;
 pub use symmetric::Spectrum;

@@ -6,51 +6,49 @@ use super::spanning_tree::SpanningTree;
 use crate::error::{Error, Result};
 use crate::progress::{Event, Progress, report};
 
-/// Mass is counted in units of this share of the total, unless all weights are equal, so that
-/// flows are integers and ties are exact.
+/// Number of units of mass. Flows are integers, so that ties are exact.
 const UNITS: f64 = (1_u64 << 50) as f64;
 
-/// An arc may enter the tree if its reduced cost is below minus this share of the largest cost.
-/// A thousand times the rounding of a potential, a thousandth of what anyone reads.
+/// An arc enters the tree only if its reduced cost is below minus this share of the largest cost,
+/// about a thousand times the rounding of a potential.
 const TOLERANCE: f64 = 1e-12;
 
-/// Pivots between two looks at the stop button.
+/// Number of pivots between two progress reports.
 const PIVOTS_PER_REPORT: usize = 1024;
 
-/// A cheapest way to move one distribution onto another.
+/// A coupling of minimal cost between two discrete distributions, with its dual solution.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TransportPlan {
-    /// Source, target and mass, by source, then target; at most `n + m − 1` entries.
+    /// Source, target and mass, sorted by source, then target; at most `n + m − 1` entries.
     pub entries: Vec<(usize, usize, f64)>,
     /// Total cost: the sum of mass times cost. The total mass is 1.
     pub cost: f64,
     /// Dual prices `u` of the sources, see [`TransportPlan::target_prices`].
     pub source_prices: Vec<f64>,
-    /// Dual prices `v` of the targets: `u_i + v_j ≤ c_ij` everywhere (to 10⁻¹² of the largest
-    /// cost), with equality where mass moves. This is the proof that the plan is cheapest.
+    /// Dual prices `v` of the targets: `u_i + v_j ≤ c_ij` for all pairs (to 10⁻¹² of the largest
+    /// cost), with equality where mass moves. This proves that the cost is minimal.
     pub target_prices: Vec<f64>,
-    /// Pivots of the simplex method.
+    /// Number of pivots of the simplex method.
     pub n_pivots: usize,
 }
 
 /// Solves `min Σ P_ij c_ij` over plans `P ≥ 0` with the given marginals.
 ///
 /// `cost` has shape `(n, m)`; `source` and `target` are weights, `n` and `m`, each summing to
-/// one. They are rounded to 2⁻⁵⁰, and so is the mass in the plan, except that equal weights are
-/// kept exact. Entries of weight zero take no part. The result depends on nothing but the
-/// arguments.
+/// one. Unless all weights are equal, weights and masses are rounded to 2⁻⁵⁰. Entries of weight
+/// zero have no mass in the plan. The result depends only on the arguments.
 ///
-/// Primal network simplex on strongly feasible trees (Cunningham 1976), which cannot cycle; the
-/// arc of least reduced cost in the next row that has one enters. At the end the prices are
-/// computed afresh and checked against every cost, so that a plan that is returned is a cheapest
-/// one. One thread. On clouds of equal size `n` 14 to 25 pivots per node, together `O(n^2.7)`:
-/// 0.03 s for 1000 against 1000 cells, 0.6 s for 3000. Memory `O(n + m)` beside `cost`; a copy
-/// of `cost` only if it is not in rows or weights are zero.
+/// Primal network simplex on strongly feasible trees (Cunningham 1976), which cannot cycle. The
+/// arc of least reduced cost in the next row with a negative one enters. At the end all prices are
+/// recomputed and checked against every cost, so every returned plan has minimal cost. One thread.
+/// Clouds of equal size `n` need 14 to 25 pivots per node and time `O(n^2.7)`: 0.03 s for 1000
+/// against 1000 cells, 0.6 s for 3000. Memory `O(n + m)` beside `cost`, which is copied only if it
+/// is not in rows or some weights are zero.
 ///
 /// # Errors
-/// [`Error::Shape`] if there is not one weight per row and column; [`Error::Parameter`] if a
+/// [`Error::Shape`] if the numbers of weights are not `n` and `m`; [`Error::Parameter`] if a
 /// weight is negative, weights do not sum to one (to 10⁻⁶), or a cost is not finite;
-/// [`Error::Numerical`] if the check fails; [`Error::Cancelled`].
+/// [`Error::Numerical`] if the pivots exceed their limit; [`Error::Cancelled`].
 pub fn exact_plan(
     cost: ArrayView2<'_, f64>,
     source: ArrayView1<'_, f64>,
@@ -86,12 +84,12 @@ fn check(
             return Err(Error::Shape { what, unit: "weights", expected, got: weights.len() });
         }
         if let Some(weight) = weights.iter().find(|&&weight| !(0.0..=2.0).contains(&weight)) {
-            let must = "shares of one, not negative";
+            let must = "from 0 to 1";
             return Err(Error::Parameter { name: "weights", must, got: weight.to_string() });
         }
         let total = weights.sum();
         if !(1.0 - 1e-6..=1.0 + 1e-6).contains(&total) {
-            let must = "of sum one";
+            let must = "a distribution with sum 1";
             return Err(Error::Parameter { name: "weights", must, got: total.to_string() });
         }
     }
@@ -117,7 +115,7 @@ fn integer_masses(
     (rounded(source), rounded(target))
 }
 
-/// Rounds down and gives what is left to the entries that lost most.
+/// Largest-remainder rounding: rounds down, then adds units where rounding lost most.
 fn rounded(weights: ArrayView1<'_, f64>) -> Vec<i64> {
     let total = weights.sum();
     let exact: Vec<f64> = weights.iter().map(|weight| weight / total * UNITS).collect();
@@ -126,7 +124,7 @@ fn rounded(weights: ArrayView1<'_, f64>) -> Vec<i64> {
     let lost = |i: usize| exact[i] - exact[i].floor();
     order.sort_by(|&a, &b| lost(b).total_cmp(&lost(a)).then(a.cmp(&b)));
     let mut left = UNITS as i64 - units.iter().sum::<i64>();
-    // The sum of n roundings is off by at most n units, plus what `total` itself is off.
+    // The sum of n roundings differs by at most n units, plus the error of `total`.
     while left != 0 {
         let step = left.signum();
         for &i in &order {
@@ -162,11 +160,11 @@ impl<'a> Solver<'a> {
         solver
     }
 
-    /// Sends each source to its cheapest targets that are still open.
+    /// Builds the first tree: sends each source to its cheapest targets with open demand.
     ///
-    /// Whichever end of an arc is exhausted hangs below the other, the target if both are. So
-    /// every arc of the forest carries mass, and every component ends in a source, which hangs
-    /// below the root by an empty arc towards it: the tree is strongly feasible. No arc leaves
+    /// Of the two ends of an arc the exhausted one becomes the child, the target if both are. So
+    /// every arc of the forest carries mass, and the top of every component is a source, which
+    /// joins the root by an empty arc towards it: the tree is strongly feasible. No arc leaves
     /// the root, hence the arcs to it stay empty and need no price.
     fn start_greedily(&mut self, supply: &[i64], demand: &[i64]) {
         let mut open = demand.to_vec();
@@ -176,7 +174,7 @@ impl<'a> Solver<'a> {
                 *least = least.min(cost);
             }
         }
-        // A closed target is priced out instead of being tested for.
+        // A closed target gets price −∞ instead of a test in the inner loop.
         let mut price = column_min;
         for (i, &mass) in supply.iter().enumerate() {
             let row = &self.cost[i * self.m..(i + 1) * self.m];
@@ -201,9 +199,9 @@ impl<'a> Solver<'a> {
         }
     }
 
-    /// Pivots until no arc is worth entering, with prices that were computed afresh.
+    /// Pivots until no arc has a negative reduced cost under recomputed prices.
     fn solve(&mut self, progress: &mut dyn Progress) -> Result<()> {
-        // As measured on clouds of equal size; 15 pivots per node at 1000 cells, 25 at 3000.
+        // Measured on clouds of equal size: 15 pivots per node at 1000 cells, 25 at 3000.
         let nodes = (self.n + self.m) as f64;
         let total = (nodes * (0.4 * nodes.sqrt() + 10.0)).ceil() as u64;
         report(progress, Event::Begin { what: "exact transport".into(), total })?;
@@ -230,7 +228,7 @@ impl<'a> Solver<'a> {
         report(progress, Event::End)
     }
 
-    /// The best arc of the next row that has one; `None` if no row has.
+    /// The arc of least reduced cost in the next row with a negative one; `None` if there is none.
     fn entering(&mut self) -> Option<(usize, usize, f64)> {
         let (u, v) = self.tree.prices();
         for _ in 0..self.n {
@@ -245,7 +243,7 @@ impl<'a> Solver<'a> {
         None
     }
 
-    /// The plan in the numbering of the caller, with prices for entries of weight zero too.
+    /// The plan in the caller's numbering, with feasible prices also for entries of weight zero.
     fn plan(
         &self,
         cost: ArrayView2<'_, f64>,

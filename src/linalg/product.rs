@@ -1,11 +1,11 @@
-//! Matrix products on one thread (faer), so that callers decide how work is split.
+//! Matrix products on one thread (faer), so that callers decide how to split work.
 
 use faer::{Accum, MatMut, MatRef};
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Axis, CowArray, Ix2};
 
 use crate::linalg::matmul::multiply;
 
-/// `A B`; shapes `(m, k)`, `(k, n)`. Time `2mkn` flops.
+/// The product `A B`; shapes `(m, k)` and `(k, n)`, result `(m, n)`. Time `2mkn` flops.
 #[must_use]
 pub fn product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut out = Array2::zeros((a.nrows(), b.ncols()));
@@ -13,7 +13,9 @@ pub fn product(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     out
 }
 
-/// `Aᵀ B`; shapes `(k, m)`, `(k, n)`. Time `2mkn` flops, nothing is transposed in memory.
+/// The product `Aᵀ B`; shapes `(k, m)` and `(k, n)`, result `(m, n)`. Time `2mkn` flops.
+///
+/// `Aᵀ` is a view, without a transposed copy in memory.
 #[must_use]
 pub fn product_tn(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut out = Array2::zeros((a.ncols(), b.ncols()));
@@ -21,7 +23,9 @@ pub fn product_tn(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64>
     out
 }
 
-/// `A Bᵀ`; shapes `(m, k)`, `(n, k)`. Time `2mkn` flops, nothing is transposed in memory.
+/// The product `A Bᵀ`; shapes `(m, k)` and `(n, k)`, result `(m, n)`. Time `2mkn` flops.
+///
+/// `Bᵀ` is a view, without a transposed copy in memory.
 #[must_use]
 pub fn product_nt(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let mut out = Array2::zeros((a.nrows(), b.nrows()));
@@ -29,17 +33,21 @@ pub fn product_nt(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64>
     out
 }
 
-/// `Cov(a, b)` over rows, with denominator `n − 1`: shapes `(n, p)`, `(n, q)`, result `(p, q)`.
-/// One row or none gives zeros.
+/// The covariance of the columns of `a`, `(n, p)`, with those of `b`, `(n, q)`, as `(p, q)`.
+///
+/// The denominator is `n − 1`; for `n ≤ 1` the result is zero. Time `2npq` flops, memory for a
+/// centred copy of both.
 #[must_use]
-pub fn cross_covariance(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
+pub(crate) fn cross_covariance(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> Array2<f64> {
     let n = a.nrows();
     let centred = |x: ArrayView2<'_, f64>| &x - &(x.sum_axis(Axis(0)) / n.max(1) as f64);
     product_tn(centred(a).view(), centred(b).view()) / n.saturating_sub(1).max(1) as f64
 }
 
-/// `out += factor · A B`. Rows or columns of `a` and `b` should be contiguous (any transposed
-/// or row-major view is); other views are copied. `out` must be row-major.
+/// `out += factor · A B`; shapes `(m, k)`, `(k, n)` and `(m, n)`. Time `2mkn` flops.
+///
+/// `out` must be row-major. `a` and `b` are used in place if they are row-major or transposed
+/// row-major views; other views are copied first.
 pub fn add_product(
     mut out: ArrayViewMut2<'_, f64>,
     factor: f64,
@@ -54,17 +62,19 @@ pub fn add_product(
     assert!(slice.is_some(), "the output of a product is row-major");
     if let Some(slice) = slice {
         let out = MatMut::from_row_major_slice_mut(slice, shape.0, shape.1);
-        multiply(out, Accum::Add, (a.mat(), b.mat()), factor);
+        multiply(out, Accum::Add, a.mat(), b.mat(), factor);
     }
 }
 
-/// A view as rows in memory, remembering whether it is to be read transposed.
+/// A factor of a product as a row-major array.
 struct Operand<'a> {
     rows: CowArray<'a, f64, Ix2>,
+    /// Whether the factor is the transpose of `rows`.
     transposed: bool,
 }
 
 impl<'a> Operand<'a> {
+    /// Borrows `view` if it is row-major, directly or transposed; copies it otherwise.
     fn new(view: ArrayView2<'a, f64>) -> Self {
         if view.is_standard_layout() {
             return Self { rows: view.into(), transposed: false };
@@ -77,6 +87,7 @@ impl<'a> Operand<'a> {
         Self { rows: copied.into(), transposed: false }
     }
 
+    /// The factor in the type of faer.
     fn mat(&self) -> MatRef<'_, f64> {
         let (n_rows, n_cols) = self.rows.dim();
         let slice = self.rows.as_slice().unwrap_or(&[]);

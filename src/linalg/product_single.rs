@@ -1,13 +1,17 @@
-//! Matrix products in single precision on one thread (faer), for candidates that are checked.
+//! Matrix products in single precision on one thread (faer), with a bound of their error.
+//!
+//! Searches for nearest neighbours use them for candidates and compute the final distances in double
+//! precision.
 
 use faer::{Accum, MatMut, MatRef};
 
 use crate::linalg::matmul::multiply;
 
-/// `A Bᵀ` into `out`; all row-major, shapes `(m, k)`, `(n, k)` and `(m, n)`. Time `2mkn` flops.
+/// Writes `A Bᵀ` to `out`; all row-major, shapes `(m, k)`, `(n, k)` and `(m, n)`.
 ///
-/// Each entry is within `(k + 1) 2⁻²⁴ Σ_l |a_l b_l|` of the exact one (Higham 2002, §3.1: any
-/// order of summation, fused or not), unless it overflows.
+/// `n_columns` is `k`. Time `2mkn` flops. Each entry differs from the exact one by at most
+/// `(k + 1) 2⁻²⁴ Σ_l |a_l b_l|` unless it overflows (Higham 2002, §3.1: any order of summation,
+/// fused or not).
 pub fn product_nt_single(out: &mut [f32], a: &[f32], b: &[f32], n_columns: usize) {
     if n_columns == 0 {
         out.fill(0.0);
@@ -18,12 +22,13 @@ pub fn product_nt_single(out: &mut [f32], a: &[f32], b: &[f32], n_columns: usize
     let a = MatRef::from_row_major_slice(a, m, n_columns);
     let b = MatRef::from_row_major_slice(b, n, n_columns);
     let out = MatMut::from_row_major_slice_mut(out, m, n);
-    multiply(out, Accum::Replace, (a, b.transpose()), 1.0_f32);
+    multiply(out, Accum::Replace, a, b.transpose(), 1.0_f32);
 }
 
-/// `Aᵀ B` into `out`; all row-major, shapes `(k, m)`, `(k, n)` and `(m, n)`. Time and error as
-/// [`product_nt_single`].
-pub fn product_tn_single(out: &mut [f32], a: &[f32], b: &[f32], n_rows: usize) {
+/// Writes `Aᵀ B` to `out`; all row-major, shapes `(k, m)`, `(k, n)` and `(m, n)`.
+///
+/// `n_rows` is `k`. Time and error as for [`product_nt_single`].
+pub(crate) fn product_tn_single(out: &mut [f32], a: &[f32], b: &[f32], n_rows: usize) {
     if n_rows == 0 {
         out.fill(0.0);
         return;
@@ -33,7 +38,7 @@ pub fn product_tn_single(out: &mut [f32], a: &[f32], b: &[f32], n_rows: usize) {
     let a = MatRef::from_row_major_slice(a, n_rows, m);
     let b = MatRef::from_row_major_slice(b, n_rows, n);
     let out = MatMut::from_row_major_slice_mut(out, m, n);
-    multiply(out, Accum::Replace, (a.transpose(), b), 1.0_f32);
+    multiply(out, Accum::Replace, a.transpose(), b, 1.0_f32);
 }
 
 #[cfg(test)]

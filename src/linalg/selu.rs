@@ -1,19 +1,20 @@
-//! SELU, the activation of our networks, and the exponential in single precision it is made of.
+//! SELU, the activation function of the networks, with its derivative and exponential.
 
-/// `λ` of Klambauer et al. 2017 (arXiv 1706.02515), as PyTorch has it.
+/// `λ` of Klambauer et al. 2017 (arXiv 1706.02515), rounded as in PyTorch.
 const SCALE: f32 = 1.050_701;
-/// `λ α`.
+/// `λ α` of the same source.
 const SCALE_ALPHA: f32 = 1.758_099_3;
 
-/// Adds `bias` to every row of `rows` and replaces each value by its SELU:
-/// `λ x` for positive `x`, `λ α (eˣ − 1)` otherwise. `rows` has as many columns as `bias` entries.
+/// Adds `bias` to every row of `rows` and applies SELU to each value.
 ///
-/// Within 3e-7 of the exact value for the same sum, for results of order one. Not fused, so that
-/// vectors of any width give the same bits.
+/// SELU is `λ x` for positive `x` and `λ α (eˣ − 1)` otherwise. `rows` has as many columns as
+/// `bias` has entries. The error is at most 3e-7 for results of order one. Operations are not
+/// fused, so that vectors of any width give the same bits.
 pub(super) fn add_bias_selu(rows: &mut [f32], bias: &[f32]) {
     pulp::Arch::new().dispatch(AddBiasSelu { rows, bias });
 }
 
+/// The loop of [`add_bias_selu`], compiled once for each width of vectors.
 struct AddBiasSelu<'a> {
     rows: &'a mut [f32],
     bias: &'a [f32],
@@ -36,12 +37,15 @@ impl pulp::NullaryFnOnce for AddBiasSelu<'_> {
     }
 }
 
-/// Multiplies each value of `gradient` by the derivative of SELU where its result was
-/// `activation`: `λ` if that is positive, `activation + λ α` otherwise.
+/// Multiplies each value of `gradient` by the derivative of SELU at the point of `activation`.
+///
+/// The derivative follows from the result `a` of SELU alone: `λ` if `a > 0`, `a + λ α` otherwise.
+/// The inputs of SELU therefore need not be kept.
 pub(super) fn times_selu_slope(gradient: &mut [f32], activation: &[f32]) {
     pulp::Arch::new().dispatch(TimesSlope { gradient, activation });
 }
 
+/// The loop of [`times_selu_slope`].
 struct TimesSlope<'a> {
     gradient: &'a mut [f32],
     activation: &'a [f32],
@@ -60,11 +64,12 @@ impl pulp::NullaryFnOnce for TimesSlope<'_> {
     }
 }
 
-/// As [`add_bias_selu`] in double precision, with the same constants.
+/// [`add_bias_selu`] in double precision, with the same constants.
 pub(super) fn add_bias_selu_f64(rows: &mut [f64], bias: &[f64]) {
     pulp::Arch::new().dispatch(AddBiasSelu64 { rows, bias });
 }
 
+/// The loop of [`add_bias_selu_f64`].
 struct AddBiasSelu64<'a> {
     rows: &'a mut [f64],
     bias: &'a [f64],
@@ -87,7 +92,7 @@ impl pulp::NullaryFnOnce for AddBiasSelu64<'_> {
     }
 }
 
-/// SELU in double precision, with the same constants.
+/// SELU of one number in double precision, with the constants of single precision.
 #[inline]
 pub(super) fn selu_f64(x: f64) -> f64 {
     let below = if x > 0.0 { 0.0 } else { x };
@@ -95,26 +100,30 @@ pub(super) fn selu_f64(x: f64) -> f64 {
     f64::from(SCALE) * above + f64::from(SCALE_ALPHA) * (super::exp::exp(below) - 1.0)
 }
 
-/// The derivative of [`selu_f64`] where its result was `activation`.
+/// The derivative of [`selu_f64`] at the point where its value is `activation`.
 #[must_use]
 pub(super) fn selu_slope_f64(activation: f64) -> f64 {
     if activation > 0.0 { f64::from(SCALE) } else { activation + f64::from(SCALE_ALPHA) }
 }
 
+/// SELU of one number without branches.
 #[inline]
 fn selu(x: f32) -> f32 {
-    // Written so that NaN passes through.
+    // These comparisons pass NaN on.
     let below = if x > 0.0 { 0.0 } else { x };
     let above = if x > 0.0 { x } else { 0.0 };
     SCALE * above + SCALE_ALPHA * (exp(below) - 1.0)
 }
 
-/// `eˣ` for `x ≤ 0` within 2 units in the last place; about 1e-38 for what is smaller.
+/// `eˣ` for `x ≤ 0`, with an error of at most 2 units in the last place.
+///
+/// The result is about 1e-38 for `x < −87`. The method is that of the exponential in double
+/// precision: `eˣ = 2ⁿ eʳ` with a Taylor polynomial for `eʳ`.
 #[inline]
 fn exp(x: f32) -> f32 {
-    // Adding 1.5·2²³ rounds to an integer and leaves it in the low bits of the sum.
+    // Adding 1.5·2²³ rounds to an integer, which is then in the low bits of the sum.
     const SHIFT: f32 = 12_582_912.0;
-    // ln 2 in two parts, so that n·ln 2 loses nothing.
+    // ln 2 as a sum of two parts, so that n·ln 2 is exact enough.
     const LN2_HIGH: f32 = 0.693_359_4;
     const LN2_LOW: f32 = -2.121_944_4e-4;
     let x = if x < -87.0 { -87.0 } else { x };
@@ -122,7 +131,7 @@ fn exp(x: f32) -> f32 {
     let n = shifted - SHIFT;
     let r = (x - n * LN2_HIGH) - n * LN2_LOW;
     let power = f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000));
-    // Taylor to degree 7: for |r| ≤ ½ ln 2 its remainder is below 6e-9.
+    // Taylor polynomial of degree 7; its remainder is below 6e-9 for |r| ≤ ½ ln 2.
     let r2 = r * r;
     let high = (1.0 / 120.0 + r * (1.0 / 720.0)) + r2 * (1.0 / 5040.0);
     let low = (0.5 + r * (1.0 / 6.0)) + r2 * (1.0 / 24.0 + r * high);

@@ -1,31 +1,35 @@
-//! The basis of the network simplex method: a spanning tree with flows and prices.
+//! The basis of the network simplex method: a spanning tree with flows and dual prices.
 
-/// No node.
+/// Stands for a missing node in links.
 const NONE: u32 = u32::MAX;
 
 /// A rooted tree over `n` sources (nodes `0..n`), `m` targets (`n..n + m`) and a root.
 ///
-/// Every arc runs from a source to a target or from a source to the root, so that the kind of
-/// the lower node says which way it points. Arcs to the root are empty and free.
+/// Every arc goes from a source to a target or from a source to the root. The kind of the lower
+/// node of an arc therefore determines its direction. Arcs to the root are empty and cost nothing.
+/// Memory: 36 bytes for each node.
 #[derive(Debug)]
 pub(super) struct SpanningTree {
     n: usize,
     m: usize,
-    /// The node above; the root has none.
+    /// Parent of each node, [`NONE`] for the root.
     parent: Vec<u32>,
+    /// Number of arcs to the root.
     depth: Vec<u32>,
-    /// Children of a node are a list, linked both ways.
+    /// First child of each node; the children of a node are a doubly linked list.
     first_child: Vec<u32>,
+    /// Next child of the same parent.
     next: Vec<u32>,
+    /// Previous child of the same parent.
     previous: Vec<u32>,
     /// Flow of the arc to the parent.
     flow: Vec<i64>,
-    /// Dual prices: of an arc of the tree, those of the ends sum to its cost.
+    /// Dual prices; the prices of the two ends of an arc of the tree sum to its cost.
     price: Vec<f64>,
 }
 
 impl SpanningTree {
-    /// Nodes without arcs.
+    /// `n + m + 1` nodes without arcs.
     pub(super) fn new(n: usize, m: usize) -> Self {
         let nodes = n + m + 1;
         let none = vec![NONE; nodes];
@@ -42,13 +46,13 @@ impl SpanningTree {
         }
     }
 
-    /// Hangs `node` below `parent` by an arc that carries `flow`.
+    /// Makes `node` a child of `parent`; their arc carries `flow`.
     pub(super) fn attach(&mut self, node: usize, parent: usize, flow: i64) {
         self.flow[node] = flow;
         self.link(node, parent);
     }
 
-    /// Hangs source `i` below the root by an empty arc.
+    /// Makes source `i` a child of the root; their arc is empty.
     pub(super) fn attach_to_root(&mut self, i: usize) {
         self.attach(i, self.n + self.m, 0);
     }
@@ -58,7 +62,7 @@ impl SpanningTree {
         (&self.price[..self.n], &self.price[self.n..self.n + self.m])
     }
 
-    /// Source, target and flow of every arc of the tree but those to the root.
+    /// Source, target and flow of every arc of the tree except those to the root.
     pub(super) fn flows(&self) -> impl Iterator<Item = (usize, usize, i64)> + '_ {
         (0..self.n + self.m).filter_map(|node| {
             let parent = self.parent[node] as usize;
@@ -67,14 +71,16 @@ impl SpanningTree {
         })
     }
 
-    /// Whether every arc without flow points to the root, hence no target hangs by one.
+    /// Whether every arc without flow points towards the root, so that no target is its lower node.
     #[cfg(test)]
     pub(super) fn is_strongly_feasible(&self) -> bool {
         let flows = &self.flow[..self.n + self.m];
         flows.iter().all(|&flow| flow >= 0) && flows[self.n..].iter().all(|&flow| flow > 0)
     }
 
-    /// Computes depths and prices from the root downwards; `cost` is `(n, m)` in rows.
+    /// Recomputes depths and prices from the root downwards; `cost` is `(n, m)` in rows.
+    ///
+    /// Pivots change prices by differences, whose rounding errors this removes. Time `O(n + m)`.
     pub(super) fn refresh_prices(&mut self, cost: &[f64]) {
         let root = self.n + self.m;
         let mut node = root;
@@ -91,11 +97,12 @@ impl SpanningTree {
         }
     }
 
-    /// Lets the arc from `source` to `target` into the tree: pushes as much flow around the
-    /// cycle as there is, and drops the arc that blocks.
+    /// Adds the arc from `source` to `target` to the tree and removes the blocking arc.
     ///
-    /// Of several blocking arcs the last on the way from the top of the cycle along the arc
-    /// leaves (Cunningham's rule), which keeps every empty arc pointing to the root.
+    /// As much flow as possible moves around the cycle that the new arc closes. If several arcs
+    /// block, the last one leaves, counted from the top of the cycle in the direction of the new
+    /// arc (Cunningham's rule). Thus every empty arc continues to point towards the root. Time
+    /// proportional to the cycle and the subtree that moves.
     pub(super) fn pivot(&mut self, source: usize, target: usize, reduced_cost: f64) {
         let leaving = self.blocking(source, target);
         if leaving.flow > 0 {
@@ -108,13 +115,13 @@ impl SpanningTree {
         self.shift_prices(below, reduced_cost);
     }
 
-    /// Walks up both sides of the cycle that the arc would close.
+    /// Finds the blocking arc on the two paths from the ends of the new arc to their common ancestor.
     fn blocking(&self, source: usize, target: usize) -> Blocking {
         let (mut a, mut b) = (source, target);
         let (mut source_side, mut target_side) = ((i64::MAX, a), (i64::MAX, b));
         while a != b {
             if self.depth[a] >= self.depth[b] {
-                // On this side flow drops on arcs that start below.
+                // On this side the flow of arcs that start at the lower node decreases.
                 if a < self.n && self.flow[a] < source_side.0 {
                     source_side = (self.flow[a], a);
                 }
@@ -131,8 +138,10 @@ impl SpanningTree {
         Blocking { node, flow, top: a, on_source_side }
     }
 
-    /// Changes the flow of every arc from `node` up to `top`: on the source side arcs that
-    /// start below lose, on the target side they gain.
+    /// Changes the flow of every arc from `node` up to `top` by `flow`.
+    ///
+    /// Arcs that start at their lower node lose flow on the source side and gain it on the target
+    /// side.
     fn push(&mut self, mut node: usize, top: usize, flow: i64, source_side: bool) {
         while node != top {
             let loses = (node < self.n) == source_side;
@@ -141,8 +150,8 @@ impl SpanningTree {
         }
     }
 
-    /// Cuts the arc above `cut`, turns the path from `node` to `cut` upside down and hangs it
-    /// below `above` by an arc that carries `flow`.
+    /// Removes the arc above `cut`, reverses the path from `node` to `cut`, and makes `node` a child
+    /// of `above` with an arc that carries `flow`.
     fn rehang(&mut self, node: usize, above: usize, cut: usize, flow: i64) {
         let (mut node, mut above, mut flow) = (node, above, flow);
         loop {
@@ -156,8 +165,9 @@ impl SpanningTree {
         }
     }
 
-    /// Adds `shift` to the prices of the kind of `top` in its subtree and takes it from those of
-    /// the other kind; sets depths.
+    /// Changes all prices in the subtree of `top` and recomputes the depths there.
+    ///
+    /// Nodes of the same kind as `top` (source or target) gain `shift`, the others lose it.
     fn shift_prices(&mut self, top: usize, shift: f64) {
         let like_top = top < self.n;
         let mut node = top;
@@ -171,7 +181,7 @@ impl SpanningTree {
         }
     }
 
-    /// The node after `node` in the walk through the subtree of `top`, parents first.
+    /// The node after `node` in the preorder of the subtree of `top`.
     fn next_in_subtree(&self, node: usize, top: usize) -> Option<usize> {
         if self.first_child[node] != NONE {
             return Some(self.first_child[node] as usize);
@@ -186,6 +196,7 @@ impl SpanningTree {
         None
     }
 
+    /// Inserts `node` at the front of the children of `parent`.
     fn link(&mut self, node: usize, parent: usize) {
         let first = self.first_child[parent];
         self.parent[node] = parent as u32;
@@ -197,6 +208,7 @@ impl SpanningTree {
         self.first_child[parent] = node as u32;
     }
 
+    /// Removes `node` from the children of its parent.
     fn unlink(&mut self, node: usize) {
         let (previous, next) = (self.previous[node], self.next[node]);
         if previous == NONE {
@@ -210,11 +222,14 @@ impl SpanningTree {
     }
 }
 
-/// The arc that leaves the tree: the one above `node`, with the flow it lets through.
+/// The arc that leaves the tree.
 struct Blocking {
+    /// Its lower node.
     node: usize,
+    /// The flow that moves around the cycle.
     flow: i64,
-    /// Where the two sides of the cycle meet.
+    /// The common ancestor of the ends of the new arc.
     top: usize,
+    /// Whether the arc is on the path from the source.
     on_source_side: bool,
 }

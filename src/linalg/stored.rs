@@ -1,19 +1,28 @@
-//! A stored block of rows times vectors, from single or double precision, summed in double.
+//! Products of stored rows with vectors: values in single or double precision, sums in double.
 
-/// Adds `Σ_j rows_ij weights_j` to `sums_i`; `rows` have `weights.len()` values each.
+/// Adds `Σ_j rows_ij weights_j` to `sums_i`: a matrix times a vector.
+///
+/// `rows` has `sums.len()` rows of `weights.len()` values. `2nm` flops; the time is that of
+/// reading `rows`.
 pub fn add_weighted<T: Copy + Into<f64>>(rows: &[T], weights: &[f64], sums: &mut [f64]) {
     pulp::Arch::new().dispatch(AddWeighted { rows, weights, sums });
 }
 
-/// Adds `Σ_i weights_i rows_ij` to `sums_j`; `rows` have `sums.len()` values each.
-pub fn add_weighted_rows<T: Copy + Into<f64>>(rows: &[T], weights: &[f64], sums: &mut [f64]) {
+/// Adds `Σ_i weights_i rows_ij` to `sums_j`: a transposed matrix times a vector.
+///
+/// `rows` has `weights.len()` rows of `sums.len()` values.
+pub(crate) fn add_weighted_rows<T: Copy + Into<f64>>(
+    rows: &[T],
+    weights: &[f64],
+    sums: &mut [f64],
+) {
     pulp::Arch::new().dispatch(AddWeightedRows { rows, weights, sums });
 }
 
-/// Sums that a row is added up in side by side; fixed, so that results do not depend on the
-/// machine's registers.
+/// Number of partial sums of a row; fixed, so that results do not depend on the width of vectors.
 const LANES: usize = 16;
 
+/// The loop of [`add_weighted`], compiled once for each width of vectors.
 struct AddWeighted<'a, T> {
     rows: &'a [T],
     weights: &'a [f64],
@@ -47,6 +56,7 @@ impl<T: Copy + Into<f64>> pulp::NullaryFnOnce for AddWeighted<'_, T> {
     }
 }
 
+/// The loop of [`add_weighted_rows`].
 struct AddWeightedRows<'a, T> {
     rows: &'a [T],
     weights: &'a [f64],
@@ -61,7 +71,7 @@ impl<T: Copy + Into<f64>> pulp::NullaryFnOnce for AddWeightedRows<'_, T> {
     fn call(self) {
         let Self { rows, weights, sums } = self;
         let n = sums.len().max(1);
-        // Four rows at once: each sum is fetched and put back a quarter as often.
+        // Four rows at once reduce loads and stores of the sums to a quarter.
         let (fours, rest) = weights.as_chunks::<4>();
         let (together, alone) = rows.split_at(4 * fours.len() * sums.len());
         for (rows, weights) in together.chunks_exact(4 * n).zip(fours) {

@@ -1,21 +1,21 @@
-//! Functions of a symmetric matrix, through its eigenvalues.
+//! Functions of a symmetric matrix by its eigendecomposition.
 
 use ndarray::{Array1, Array2, ArrayView2};
 
 use crate::error::Result;
 use crate::linalg::eigen::dense_eigenpairs;
 
-/// A symmetric matrix as eigenvalues and eigenvectors, `A = Σ_i λ_i q_i q_iᵀ`.
+/// The eigendecomposition of a symmetric `(n, n)` matrix, `A = Σ_i λ_i q_i q_iᵀ`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spectrum {
-    /// Eigenvalues, decreasing.
+    /// Eigenvalues `λ_i`, decreasing, `n`.
     pub values: Array1<f64>,
-    /// Orthonormal eigenvectors, one per row.
+    /// Orthonormal eigenvectors `q_i`, one per row, `(n, n)`.
     pub vectors: Array2<f64>,
 }
 
 impl Spectrum {
-    /// Of a symmetric matrix, of which the lower triangle is read. Time `O(n³)`.
+    /// The decomposition of a symmetric matrix; reads only the lower triangle. Time `O(n³)`.
     ///
     /// # Errors
     /// [`crate::Error::Numerical`] if the iteration does not converge, as with NaN.
@@ -25,7 +25,9 @@ impl Spectrum {
         Ok(Self { values: pairs.values, vectors: pairs.vectors })
     }
 
-    /// `Σ_i f(λ_i) q_i q_iᵀ`, symmetric to the last bit.
+    /// The matrix function `f(A) = Σ_i f(λ_i) q_i q_iᵀ`, symmetric to the last bit.
+    ///
+    /// `f(x) = √x` gives the square root. Time `2 n³` flops.
     #[must_use]
     pub fn map(&self, f: impl Fn(f64) -> f64) -> Array2<f64> {
         let n = self.values.len();

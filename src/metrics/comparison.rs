@@ -1,4 +1,4 @@
-//! Predicted against observed cells: every distance beside its noise floor.
+//! The comparison of predicted with observed cells by several distances and their noise floors.
 
 use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
@@ -11,15 +11,31 @@ use crate::metrics::wasserstein::Order;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// How to compare two snapshots.
+/// The parameters of a comparison of two snapshots.
+///
+/// ```
+/// use ndarray::Array2;
+/// use sbcell::data::Snapshot;
+/// use sbcell::metrics::CloudComparison;
+/// use sbcell::{Seed, Silent};
+///
+/// let cells = |shift: f64| {
+///     Snapshot::new(Array2::from_shape_fn((40, 2), |(i, d)| ((3 * i + d) as f64).sin() + shift))
+/// };
+/// let compare = CloudComparison { n_splits: 2, ..CloudComparison::default() };
+/// let found = compare.compare(&cells(3.0)?, &cells(0.0)?, Seed(1), &mut Silent)?;
+/// // A shift by 3 is far above the noise floor.
+/// assert!(found.w1 > 3.0 * found.floor_w1);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CloudComparison {
-    /// Cells on each side at most; more are drawn from at random.
+    /// Largest number of cells on each side, from 2 to 20 000; more cells are subsampled.
     pub max_cells: usize,
-    /// Directions of the sliced distance.
+    /// Number of directions of the sliced distance, ≥ 1.
     pub n_projections: usize,
-    /// Random splits of the observed cells behind each floor.
+    /// Number of subsamples, and of random splits of the observed cells for each floor, ≥ 1.
     pub n_splits: usize,
 }
 
@@ -29,16 +45,22 @@ impl Default for CloudComparison {
     }
 }
 
-/// Distances between predicted and observed cells, in the units of the points.
+/// Distances between predicted and observed cells, in the unit of the points.
 ///
-/// A floor is the mean distance between two disjoint random parts of the observed cells: what a
-/// perfect prediction would get. A Wasserstein distance below its floor is a warning and no
-/// success: narrow clouds are near to everything.
+/// A floor is the mean distance between two disjoint random parts of the observed cells, the value of
+/// a perfect prediction. A Wasserstein distance below its floor is a warning: a distribution that is
+/// too narrow has small distances to all others. [`CloudComparison::compare`] makes it.
+///
+/// ```
+/// use sbcell::metrics::Comparison;
+///
+/// assert_eq!(Comparison::NAMES[..2], ["w1", "w1_floor"]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Comparison {
     /// Exact W₁.
     pub w1: f64,
-    /// Exact W₂ (with the root).
+    /// Exact W₂, the root of the mean squared distance.
     pub w2: f64,
     /// Unbiased energy distance.
     pub energy: f64,
@@ -48,21 +70,21 @@ pub struct Comparison {
     pub floor_w1: f64,
     /// Floor of `w2`.
     pub floor_w2: f64,
-    /// Floor of `energy`; near 0, on either side.
+    /// Floor of `energy`; near 0, possibly negative.
     pub floor_energy: f64,
     /// Floor of `sliced_w2`.
     pub floor_sliced_w2: f64,
-    /// Trace of the covariance of all predicted cells over that of all observed cells: below 1
-    /// the prediction is too narrow. Infinite or NaN if the observed cells are all equal.
+    /// Trace of the covariance of all predicted cells divided by that of all observed cells. Below 1
+    /// the prediction is too narrow. Infinite or NaN if all observed cells are equal.
     pub variance_ratio: f64,
-    /// Cells on each side of the distances.
+    /// Number of cells on each side of the distances.
     pub n_used: usize,
-    /// Cells on each side of the floors.
+    /// Number of cells on each side of the floors.
     pub n_floor: usize,
 }
 
 impl Comparison {
-    /// The names of the columns that [`Comparison::rows`] fills.
+    /// The names of the numbers in [`Comparison::rows`].
     pub const NAMES: [&'static str; 10] = [
         "w1",
         "w1_floor",
@@ -95,10 +117,10 @@ impl Comparison {
 }
 
 impl CloudComparison {
-    /// Checks the ranges.
+    /// Checks the ranges of all parameters.
     ///
     /// # Errors
-    /// [`Error::Parameter`] unless `max_cells` is from 2 to 20 000 and the others at least 1.
+    /// [`Error::Parameter`] unless `max_cells` is from 2 to 20 000 and the others are at least 1.
     pub fn check(&self) -> Result<()> {
         let Self { max_cells, n_projections, n_splits } = self;
         let refuse =
@@ -115,12 +137,14 @@ impl CloudComparison {
         Ok(())
     }
 
-    /// Compares as many cells of each side as the floor can have: half of the observed cells, at
-    /// most all predicted ones and `max_cells`. So a distance and its floor carry the same error
-    /// of finite samples. Both are means over `n_splits` draws without replacement; weights go
-    /// with their cells.
+    /// Compares `predicted` with `observed` cells.
     ///
-    /// Time: `4 n_splits` exact transports; memory 8 bytes per pair of cells.
+    /// The number of cells on each side is that of a floor: half of the observed cells, at most the
+    /// number of predicted cells and `max_cells`. A distance and its floor then have the same bias of
+    /// finite samples. Both are means over `n_splits` draws without replacement; cells keep their
+    /// weights.
+    ///
+    /// Time: `4 n_splits` exact transport problems; memory 8 bytes per pair of cells.
     ///
     /// # Errors
     /// Those of [`CloudComparison::check`]; [`Error::Shape`] if the dimensions differ;
@@ -175,8 +199,9 @@ impl CloudComparison {
     }
 }
 
-/// Trace of the covariance: `Σ w_i ‖x_i − mean‖² / (1 − Σ w_i²)`, for equal weights the usual
-/// `1/(n − 1)`.
+/// The trace of the covariance, `Σ w_i ‖x_i − mean‖² / (1 − Σ w_i²)`.
+///
+/// For equal weights the denominator is the usual `n − 1`.
 pub(super) fn total_variance(points: ArrayView2<'_, f64>, weights: ArrayView1<'_, f64>) -> f64 {
     let mean = weights.dot(&points);
     let spread: f64 = points

@@ -1,4 +1,4 @@
-//! Energy distance and MMD of two clouds under many weightings of their cells at once.
+//! Energy distance and MMD of two snapshots under many weightings of their cells at once.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
@@ -8,15 +8,23 @@ use crate::error::{Error, Result};
 use crate::linalg::product;
 use crate::metrics::distances::{check_same_dim, pairwise};
 
-/// Rows of one task; fixed, so that sums do not depend on the number of threads.
+/// Number of rows in one task; fixed, so that sums do not depend on the number of threads.
 const ROWS: usize = 64;
 
-/// Cells whose pairs the median distance is taken over, at most.
+/// Largest number of cells for the median distance.
 const MEDIAN_CELLS: usize = 1000;
 
-/// What is averaged over pairs of cells.
+/// The cells of a snapshot with weights in place of its marginal, `(n_cells, B)`: one column for each
+/// of `B` weightings.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weighted<'a> {
+    pub(super) cells: &'a Snapshot,
+    pub(super) weights: ArrayView2<'a, f64>,
+}
+
+/// The function `k` of two cells whose mean over pairs defines a discrepancy.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum PairFunction {
+pub(super) enum PairFunction {
     /// The distance: the discrepancy is the energy distance (Székely and Rizzo 2013).
     Distance,
     /// `−exp(−‖x − y‖²/2h²)`: the discrepancy is the squared maximum mean discrepancy with a
@@ -28,6 +36,7 @@ pub enum PairFunction {
 }
 
 impl PairFunction {
+    /// Replaces squared distances by `k`.
     fn apply(self, squares: &mut Array2<f64>) {
         match self {
             Self::Distance => squares.mapv_inplace(f64::sqrt),
@@ -39,48 +48,57 @@ impl PairFunction {
     }
 }
 
-/// `2 E k(X, Y) − E k(X, X') − E k(Y, Y')` for each column of the weights, without bias.
+/// The unbiased discrepancy `2 E k(X, Y) − E k(X, X') − E k(Y, Y')` for each column of the weights.
 ///
-/// `weights` are `(n, B)` for `x` and `(m, B)` for `y`, not negative, each column of positive sum;
-/// the marginals of the snapshots play no part. Means within a cloud are over pairs of different
-/// cells, `Σ_{i≠j} w_i w_j k_ij / (1 − Σ w_i²)`, so a cell that a resample took twice is not
-/// paired with itself.
+/// Weights are not negative, and every column has a positive sum. Means within a snapshot are over
+/// pairs of different cells, `Σ_{i≠j} w_i w_j k_ij / (1 − Σ w_i²)`, so that a cell that occurs twice in
+/// a resample is not paired with itself.
 ///
 /// Time `(3 d + 2 B)` flops for each of the `n² + m² + n m` pairs; memory `64 max(n, m)` numbers
 /// for each thread.
 ///
 /// # Errors
-/// [`Error::Shape`] if dimensions or numbers differ; [`Error::Parameter`] if a column has fewer
-/// than two cells of positive weight on a side.
-pub fn discrepancies(
-    (x, y): (&Snapshot, &Snapshot),
-    weights: (ArrayView2<'_, f64>, ArrayView2<'_, f64>),
+/// [`Error::Shape`] if the dimensions or the numbers of columns differ; [`Error::Parameter`] if a
+/// column of a side has fewer than two positive weights.
+pub(super) fn discrepancies(
+    x: Weighted<'_>,
+    y: Weighted<'_>,
     function: PairFunction,
 ) -> Result<Array1<f64>> {
-    check_same_dim(x, y)?;
-    let (of_x, of_y) = (normalised(x, weights.0)?, normalised(y, weights.1)?);
+    check_same_dim(x.cells, y.cells)?;
+    let (of_x, of_y) = (normalised(x)?, normalised(y)?);
     if of_x.ncols() != of_y.ncols() {
         let (what, unit) = ("the weights", "columns");
         return Err(Error::Shape { what, unit, expected: of_x.ncols(), got: of_y.ncols() });
     }
-    let points = (x.points(), y.points());
-    let between = sums((points.0, of_x.view()), (points.1, of_y.view()), function);
-    let within = |points, weights: &Array2<f64>| {
-        let all = sums((points, weights.view()), (points, weights.view()), function);
+    let between = sums(x.with(&of_x), y.with(&of_y), function);
+    let within = |cloud: Weighted<'_>, weights: &Array2<f64>| {
+        let all = sums(cloud.with(weights), cloud.with(weights), function);
         let squares = (weights * weights).sum_axis(Axis(0));
-        // On the diagonal k is 0 or −1.
+        // The value of k for two equal cells, on the diagonal.
         let itself = match function {
             PairFunction::Distance => 0.0,
             PairFunction::Gaussian { .. } => -1.0,
         };
         (all - &squares * itself) / squares.mapv(|square| 1.0 - square)
     };
-    Ok(between * 2.0 - within(points.0, &of_x) - within(points.1, &of_y))
+    Ok(between * 2.0 - within(x, &of_x) - within(y, &of_y))
 }
 
-/// The median distance between two different cells of a snapshot, over at most its first 1000
-/// cells; positive unless most cells are equal.
-pub fn median_distance(cells: &Snapshot) -> f64 {
+impl<'a> Weighted<'a> {
+    /// The same cells with other weights.
+    fn with<'b>(self, weights: &'b Array2<f64>) -> Weighted<'b>
+    where
+        'a: 'b,
+    {
+        Weighted { cells: self.cells, weights: weights.view() }
+    }
+}
+
+/// The median distance between two different cells among the first 1000 of a snapshot.
+///
+/// It is positive unless most cells are equal, and 0 for a single cell. Time `O(1000² d)`.
+pub(crate) fn median_distance(cells: &Snapshot) -> f64 {
     let some = cells.points();
     let some = some.slice(s![..some.nrows().min(MEDIAN_CELLS), ..]);
     let all = pairwise(some, some, f64::sqrt);
@@ -93,8 +111,8 @@ pub fn median_distance(cells: &Snapshot) -> f64 {
     *distances.select_nth_unstable_by(middle, f64::total_cmp).1
 }
 
-/// Columns that sum to one, checked.
-fn normalised(cells: &Snapshot, weights: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+/// The weights with columns that sum to one, after checks of their number and values.
+fn normalised(Weighted { cells, weights }: Weighted<'_>) -> Result<Array2<f64>> {
     let (expected, got) = (cells.n_cells(), weights.nrows());
     if expected != got {
         return Err(Error::Shape { what: "the weights", unit: "cells", expected, got });
@@ -112,10 +130,10 @@ fn normalised(cells: &Snapshot, weights: ArrayView2<'_, f64>) -> Result<Array2<f
     Ok(weights)
 }
 
-type Weighted<'a> = (ArrayView2<'a, f64>, ArrayView2<'a, f64>);
-
-/// `Σ_ij w_ib v_jb k(x_i, y_j)` for each b.
-fn sums((x, w): Weighted<'_>, (y, v): Weighted<'_>, function: PairFunction) -> Array1<f64> {
+/// `Σ_ij w_ib v_jb k(x_i, y_j)` for each column b of the weights `w` and `v`, in parallel over rows.
+fn sums(x: Weighted<'_>, y: Weighted<'_>, function: PairFunction) -> Array1<f64> {
+    let (Weighted { weights: w, .. }, Weighted { weights: v, .. }) = (x, y);
+    let (x, y) = (x.cells.points(), y.cells.points());
     let parts: Vec<Array1<f64>> = (0..x.nrows().div_ceil(ROWS))
         .into_par_iter()
         .map(|chunk| {
@@ -128,7 +146,7 @@ fn sums((x, w): Weighted<'_>, (y, v): Weighted<'_>, function: PairFunction) -> A
     parts.iter().fold(Array1::zeros(w.ncols()), |sum, part| sum + part)
 }
 
-/// One column: the marginal of a snapshot.
+/// Weights as a matrix with one column.
 pub(super) fn as_column(weights: ArrayView1<'_, f64>) -> Array2<f64> {
     weights.insert_axis(Axis(1)).to_owned()
 }
@@ -148,9 +166,10 @@ mod tests {
     #[test]
     fn marginals_as_weights_give_the_energy_distance() {
         let (x, y) = (cloud(77, 0.0), cloud(130, 0.4));
-        let weights = (as_column(x.marginal()), as_column(y.marginal()));
-        let weights = (weights.0.view(), weights.1.view());
-        let found = discrepancies((&x, &y), weights, PairFunction::Distance).unwrap()[0];
+        let (w, v) = (as_column(x.marginal()), as_column(y.marginal()));
+        let of = |cells, weights| Weighted { cells, weights };
+        let (of_x, of_y) = (of(&x, w.view()), of(&y, v.view()));
+        let found = discrepancies(of_x, of_y, PairFunction::Distance).unwrap()[0];
         let expected = energy_distance(&x, &y).unwrap().value;
         assert!((found - expected).abs() < 1e-13, "{found} {expected}");
     }
@@ -164,7 +183,8 @@ mod tests {
         (w[[0, 1]], w[[1, 1]]) = (2.0, 0.0);
         let v = Array2::from_elem((7, 2), 1.0);
         let function = PairFunction::Gaussian { bandwidth: h };
-        let found = discrepancies((&x, &y), (w.view(), v.view()), function).unwrap();
+        let of = |cells, weights| Weighted { cells, weights };
+        let found = discrepancies(of(&x, w.view()), of(&y, v.view()), function).unwrap();
         let kernel = |a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>| {
             let square: f64 = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum();
             (-square / (2.0 * h * h)).exp()
@@ -194,7 +214,8 @@ mod tests {
         let x = cloud(5, 0.0);
         let fails = |w: Array2<f64>| {
             let v = Array2::from_elem((5, 1), 1.0);
-            discrepancies((&x, &x), (w.view(), v.view()), PairFunction::Distance).is_err()
+            let of = |weights| Weighted { cells: &x, weights };
+            discrepancies(of(w.view()), of(v.view()), PairFunction::Distance).is_err()
         };
         assert!(fails(Array2::zeros((5, 1))) && fails(Array2::from_elem((4, 1), 1.0)));
         assert!(fails(Array2::from_elem((5, 2), 1.0)) && fails(Array2::from_elem((5, 1), -1.0)));

@@ -1,4 +1,4 @@
-//! Distances between all pairs of points, stored or summed, the same on any number of threads.
+//! Distances between all pairs of points, stored or summed, with results independent of threads.
 
 use ndarray::{Array2, ArrayView2};
 use rayon::prelude::*;
@@ -6,13 +6,13 @@ use rayon::prelude::*;
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 
-/// Rows of one task; fixed, so that sums do not depend on the number of threads.
+/// Number of rows in one task; fixed, so that sums do not depend on the number of threads.
 const ROWS: usize = 32;
 
-/// Points whose distances to one point are computed together.
+/// Number of points whose distances to one point are computed together.
 const LANES: usize = 8;
 
-/// Refuses clouds of different dimension.
+/// Checks that two snapshots have the same dimension.
 pub(super) fn check_same_dim(x: &Snapshot, y: &Snapshot) -> Result<()> {
     if x.dim() == y.dim() {
         return Ok(());
@@ -23,8 +23,8 @@ pub(super) fn check_same_dim(x: &Snapshot, y: &Snapshot) -> Result<()> {
 
 /// `f(‖x_i − y_j‖²)` for all pairs, `(n, m)`.
 ///
-/// Differences are squared as they are, not through `x² − 2xy + y²`: equal points have distance
-/// zero. Time `3 n m d` flops over all threads, memory `n m` numbers.
+/// The function sums squares of differences and does not use `x² − 2xy + y²`; equal points
+/// therefore have distance zero. Time `3 n m d` flops on all threads, memory `n m` numbers.
 pub(super) fn pairwise(
     x: ArrayView2<'_, f64>,
     y: ArrayView2<'_, f64>,
@@ -50,19 +50,19 @@ pub(super) fn pairwise(
     out
 }
 
-/// `Σ_ij w_i v_j ‖x_i − y_j‖` over all pairs.
+/// The weighted sum `Σ_ij w_i v_j ‖x_i − y_j‖` over all pairs.
 ///
-/// Time `3 n m d` flops and `n m` roots over all threads; memory `O(m d)`, never `n m`.
+/// Time `3 n m d` flops and `n m` roots on all threads; memory only `O(m d)`.
 pub(super) fn weighted_sum(x: &Snapshot, y: &Snapshot) -> f64 {
     sum_over_pairs(x, y, |_| 0)
 }
 
-/// `Σ_{i≠j} w_i w_j ‖x_i − x_j‖` over ordered pairs, each computed once.
+/// The weighted sum `Σ_{i≠j} w_i w_j ‖x_i − x_j‖` over ordered pairs; each distance is computed once.
 pub(super) fn weighted_sum_within(x: &Snapshot) -> f64 {
     2.0 * sum_over_pairs(x, x, |i| i + 1)
 }
 
-/// Sums over `j ≥ first(i)`; `first` never decreases.
+/// The weighted sum over pairs with `j ≥ first(i)`; `first` must not decrease.
 fn sum_over_pairs(x: &Snapshot, y: &Snapshot, first: fn(usize) -> usize) -> f64 {
     let packed = Packed::new(y.points());
     let (points, marginal) = (x.points(), x.marginal());
@@ -99,13 +99,15 @@ fn sum_over_pairs(x: &Snapshot, y: &Snapshot, first: fn(usize) -> usize) -> f64 
     sums.iter().sum()
 }
 
-/// Points in blocks of [`LANES`], coordinate by coordinate; the last block is filled with zeros.
+/// Points in blocks of [`LANES`], transposed within a block; zeros fill the last block.
 struct Packed {
     dim: usize,
+    /// For each block and each dimension the coordinates of its points.
     coordinates: Vec<[f64; LANES]>,
 }
 
 impl Packed {
+    /// A transposed copy of `points`.
     fn new(points: ArrayView2<'_, f64>) -> Self {
         let (n, dim) = points.dim();
         let coordinates = (0..n.div_ceil(LANES) * dim)
@@ -119,6 +121,7 @@ impl Packed {
         Self { dim, coordinates }
     }
 
+    /// Number of blocks.
     fn n_blocks(&self) -> usize {
         self.coordinates.len() / self.dim
     }

@@ -1,29 +1,36 @@
-//! What is drawn again to find an interval, and whether it is enough to find one.
+//! The numbers of cells and batches that a bootstrap resamples, and whether they suffice.
 
 use std::collections::BTreeSet;
 
-/// Fewer cells than this give no interval: drawn again and again they are nearly always the same.
+/// Smallest number of cells for an interval; resamples of fewer are nearly all equal.
 const FEWEST_CELLS: usize = 3;
 
-/// Fewer batches than this give none: one batch drawn again is the same batch.
+/// Smallest number of batches for an interval; all resamples of one batch are equal.
 const FEWEST_BATCHES: usize = 2;
 
-/// Cells that are drawn again, alone or in whole batches.
+/// The units of a bootstrap: cells, or whole batches of cells.
+///
+/// ```
+/// use sbcell::metrics::Drawn;
+///
+/// assert!(Drawn::cells(40).is_enough());
+/// assert!(!Drawn::batches(["d1"; 40]).is_enough());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drawn {
-    /// How many cells there are.
+    /// Number of cells.
     pub n_cells: usize,
-    /// How many batches they are in, if batches are drawn.
+    /// Number of batches, if whole batches are resampled.
     pub n_batches: Option<usize>,
 }
 
 impl Drawn {
-    /// Cells that are drawn one by one.
+    /// A bootstrap of single cells.
     pub fn cells(n_cells: usize) -> Self {
         Self { n_cells, n_batches: None }
     }
 
-    /// Cells that are drawn by batches, with the batch of each.
+    /// A bootstrap of batches; `labels` has the batch of each cell.
     pub fn batches<T: Ord>(labels: impl IntoIterator<Item = T>) -> Self {
         let (mut n_cells, mut batches) = (0, BTreeSet::new());
         for label in labels {
@@ -33,12 +40,12 @@ impl Drawn {
         Self { n_cells, n_batches: Some(batches.len()) }
     }
 
-    /// Whether there is an interval of numbers of these cells.
+    /// Whether the resamples give an interval: at least 3 cells, and at least 2 batches if given.
     pub fn is_enough(self) -> bool {
         FEWEST_CELLS <= self.n_cells && self.n_batches.is_none_or(|n| FEWEST_BATCHES <= n)
     }
 
-    /// In words: `2 cells`, `40 cells of 1 batch`.
+    /// The numbers in words for messages: `2 cells`, `40 cells of 1 batch`.
     pub fn words(self) -> String {
         let count =
             |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });

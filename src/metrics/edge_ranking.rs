@@ -1,66 +1,86 @@
-//! Ranked edges against a known network: areas under curves, early precision and signs.
+//! Scores of ranked edges against a known network: areas under curves, early precision, signs.
 
 use std::cmp::Ordering;
 
-/// A pair of genes that could be an edge: what was predicted of it, and what is true.
+/// A possible edge, with its prediction and its state in the known network.
+///
+/// [`EdgeScores`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
-    /// How strongly the edge is predicted, not negative; 0 for an edge that is not predicted.
+    /// Predicted importance, not negative; 0 for an edge that is not predicted.
     pub importance: f64,
-    /// The predicted sign: 1, −1, or 0 where nothing is said.
+    /// Predicted sign: 1, −1, or 0 if it is not predicted.
     pub sign: i8,
-    /// Whether the edge is there.
+    /// Whether the network has the edge.
     pub present: bool,
-    /// Its true sign: 1, −1, or 0 where it is absent or not known.
+    /// Sign in the network: 1, −1, or 0 if the edge is absent or its sign is not known.
     pub true_sign: i8,
 }
 
-/// How well a ranking of edges finds those of a network.
+/// Scores of a ranking of edges against a known network.
 ///
-/// A number that has no meaning (no edge is true, or all are; no sign is known) is NaN.
+/// A score that is not defined (no candidate is an edge, or all are; no sign is known) is NaN.
+///
+/// ```
+/// use sbcell::metrics::{Candidate, EdgeScores};
+///
+/// let candidate = |importance, present| {
+///     let true_sign = if present { 1 } else { 0 };
+///     Candidate { importance, sign: 1, present, true_sign }
+/// };
+/// // Both edges of the network come first.
+/// let ranking = [candidate(0.9, true), candidate(0.7, true), candidate(0.2, false)];
+/// let scores = EdgeScores::of(&ranking);
+/// assert_eq!((scores.auroc, scores.average_precision), (1.0, 1.0));
+/// assert_eq!(scores.sign_accuracy, 1.0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EdgeScores {
     /// Number of candidates.
     pub n_candidates: usize,
     /// Number of candidates that are edges.
     pub n_present: usize,
-    /// Share of candidates that are edges, the level of chance for precisions.
+    /// Share of candidates that are edges, the expected precision of a random ranking.
     pub density: f64,
-    /// Area under the receiver operating characteristic, ties counted half; 0.5 by chance.
+    /// Area under the receiver operating characteristic, with ties counted half; 0.5 by chance.
     pub auroc: f64,
     /// Average precision `Σ (R_n − R_{n−1}) P_n` over the distinct importances.
     pub average_precision: f64,
-    /// Area under the precision-recall curve by the trapezoidal rule from (recall 0, precision 1),
-    /// as BEELINE (Pratapa 2020) reports it: above the average precision, more so with many ties.
+    /// Area under the precision-recall curve by the trapezoidal rule from (recall 0, precision 1), as
+    /// in BEELINE (Pratapa 2020). It exceeds the average precision, in particular with many ties.
     pub trapezoid: f64,
-    /// Average precision over the density.
+    /// Average precision divided by the density.
     pub ap_ratio: f64,
-    /// Precision among the first `n_present` candidates. Candidates tied with the last of them
-    /// are counted too, those of importance 0 never; importances are rounded to six decimals
-    /// (as BEELINE does).
+    /// Precision among the first `n_present` candidates.
+    ///
+    /// Candidates that tie with the last of them count too, those of importance 0 never. Importances
+    /// are rounded to six decimals, as in BEELINE.
     pub early_precision: f64,
-    /// Early precision over the density.
+    /// Early precision divided by the density (early precision ratio).
     pub epr: f64,
-    /// Early precision ratio of activations: among the candidates that are no inhibitions, with
-    /// as many first as there are activations; the predicted sign plays no part (BEELINE).
+    /// Early precision ratio of activations, as in BEELINE.
+    ///
+    /// Candidates are all pairs except inhibitions, and the first ones as many as activations. The
+    /// predicted sign is ignored.
     pub epr_activation: f64,
-    /// The same of inhibitions.
+    /// Early precision ratio of inhibitions, defined likewise.
     pub epr_inhibition: f64,
-    /// Share of the first `n_present` (as in `early_precision`) that are edges with the right
-    /// sign, over half the density: both whether and how. Edges of unknown sign count as wrong.
+    /// Share of edges with correct sign among the first `n_present` candidates, divided by half the
+    /// density. Edges of unknown sign count as wrong.
     pub signed_epr: f64,
-    /// Share of the edges of known sign and importance above 0 whose predicted sign is right.
+    /// Share of correct signs among edges of known sign and importance above 0.
     pub sign_accuracy: f64,
 }
 
 impl EdgeScores {
-    /// Scores `candidates`, in any order. Time `O(n log n)`.
+    /// The scores of `candidates` in any order. Time `O(n log n)`.
     pub fn of(candidates: &[Candidate]) -> Self {
         Self::with_rest(candidates, 0)
     }
 
-    /// As [`EdgeScores::of`] with `n_rest` more candidates that are no edges and are not predicted
-    /// (importance 0), which need no memory: those of all pairs of many genes.
+    /// As [`EdgeScores::of`], with `n_rest` more candidates that are neither edges nor predicted.
+    ///
+    /// These need no memory. Among all pairs of many genes they are the majority.
     pub fn with_rest(candidates: &[Candidate], n_rest: usize) -> Self {
         let mut sorted = candidates.to_vec();
         sorted.sort_by(|a, b| b.importance.total_cmp(&a.importance));
@@ -93,7 +113,7 @@ impl EdgeScores {
         }
     }
 
-    /// The scores by name, in the order of a table's columns.
+    /// The scores with their names, in the order of columns in output tables.
     pub fn named(&self) -> [(&'static str, f64); 11] {
         [
             ("density", self.density),
@@ -111,11 +131,12 @@ impl EdgeScores {
     }
 }
 
+/// Number of candidates with a property.
 fn count(candidates: &[Candidate], is: impl Fn(&Candidate) -> bool) -> usize {
     candidates.iter().filter(|candidate| is(candidate)).count()
 }
 
-/// The areas, from candidates sorted by falling importance.
+/// The areas under the two curves; the fields are those of [`EdgeScores`].
 struct Curve {
     auroc: f64,
     average_precision: f64,
@@ -123,6 +144,7 @@ struct Curve {
 }
 
 impl Curve {
+    /// The areas for candidates sorted by decreasing importance, with `n_rest` more at the end.
     fn of(sorted: &[Candidate], n_rest: usize) -> Self {
         let n_present = count(sorted, |c| c.present) as f64;
         let n_absent = (sorted.len() + n_rest) as f64 - n_present;
@@ -133,12 +155,12 @@ impl Curve {
         let (predicted, others) = sorted.split_at(predicted);
         let ties = predicted.chunk_by(|a, b| a.importance.total_cmp(&b.importance).is_eq());
         let ties = ties.map(|tied| (tied, 0));
-        // All that is not predicted is tied.
+        // All candidates that are not predicted are tied.
         let others = (others.len() + n_rest > 0).then_some((others, n_rest));
         for (tied, more) in ties.chain(others) {
             let new_hits = count(tied, |c| c.present) as f64;
             let new_misses = (tied.len() + more) as f64 - new_hits;
-            // Pairs (absent, present) in which the present edge is ahead, ties counted half.
+            // Pairs of an absent and a present edge in which the present one is first; ties count half.
             curve.auroc += new_misses * (hits + new_hits / 2.0);
             (hits, misses) = (hits + new_hits, misses + new_misses);
             let (now, of_these) = (hits / n_present, hits / (hits + misses));
@@ -151,7 +173,7 @@ impl Curve {
     }
 }
 
-/// The first `k` of candidates sorted by falling importance, with those tied with the last.
+/// The first `k` candidates in the order of decreasing importance, and all that tie with the last.
 fn early(sorted: &[Candidate], k: usize) -> &[Candidate] {
     let rounded = |c: &Candidate| (c.importance * 1e6).round();
     let predicted = sorted.partition_point(|c| rounded(c) > 0.0);
@@ -161,7 +183,7 @@ fn early(sorted: &[Candidate], k: usize) -> &[Candidate] {
     &sorted[..sorted.partition_point(tied).min(predicted)]
 }
 
-/// Early precision ratio of the edges of one sign, among candidates that are not of the other.
+/// Early precision ratio of edges of one sign, among all candidates except edges of the other.
 fn epr_of_sign(sorted: &[Candidate], n_rest: usize, sign: i8) -> f64 {
     let of_sign = |c: &Candidate| c.present && c.true_sign == sign;
     let considered: Vec<Candidate> =

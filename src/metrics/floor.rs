@@ -1,4 +1,4 @@
-//! The noise floor: how far apart two samples of one population are.
+//! The noise floor: the distance between two samples of one population.
 
 use ndarray::{Array1, Axis};
 use rand::seq::index;
@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
-use crate::metrics::discrepancy::{PairFunction, as_column, discrepancies};
+use crate::metrics::discrepancy::{PairFunction, Weighted, as_column, discrepancies};
 use crate::metrics::energy::energy_distance;
 use crate::metrics::sliced::sliced_wasserstein;
 use crate::metrics::wasserstein::{Order, wasserstein};
@@ -14,18 +14,31 @@ use crate::progress::{Progress, Together};
 use crate::rng::Seed;
 
 /// A distance between two snapshots.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::data::Snapshot;
+/// use sbcell::metrics::{Metric, Order};
+/// use sbcell::{Seed, Silent};
+///
+/// let x = Snapshot::new(array![[0.0], [1.0]])?;
+/// let y = Snapshot::new(array![[2.0], [3.0]])?;
+/// let metric = Metric::Wasserstein(Order::One);
+/// assert_eq!(metric.measure(&x, &y, Seed(1), &mut Silent)?, 2.0);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Metric {
-    /// [`wasserstein`].
+    /// The exact Wasserstein distance, see [`wasserstein`].
     Wasserstein(Order),
     /// The value of [`energy_distance`].
     Energy,
-    /// The squared maximum mean discrepancy without bias, Gaussian kernel.
+    /// The unbiased squared maximum mean discrepancy with kernel `exp(−‖x − y‖²/2h²)`.
     Mmd {
-        /// Width of the kernel, in the units of the points.
+        /// Width `h` of the kernel, in the unit of the points.
         bandwidth: f64,
     },
-    /// [`sliced_wasserstein`].
+    /// The sliced Wasserstein distance, see [`sliced_wasserstein`].
     Sliced {
         /// The order of the distance.
         order: Order,
@@ -35,10 +48,10 @@ pub enum Metric {
 }
 
 impl Metric {
-    /// The distance; `seed` gives the directions of [`Metric::Sliced`].
+    /// The distance between `x` and `y`; `seed` determines the directions of [`Metric::Sliced`].
     ///
     /// # Errors
-    /// Those of the distance.
+    /// Those of the function that computes the distance.
     pub fn measure(
         self,
         x: &Snapshot,
@@ -50,9 +63,10 @@ impl Metric {
             Self::Wasserstein(order) => wasserstein(x, y, order, progress),
             Self::Energy => Ok(energy_distance(x, y)?.value),
             Self::Mmd { bandwidth } => {
-                let weights = (as_column(x.marginal()), as_column(y.marginal()));
-                let weights = (weights.0.view(), weights.1.view());
-                Ok(discrepancies((x, y), weights, PairFunction::Gaussian { bandwidth })?[0])
+                let (w, v) = (as_column(x.marginal()), as_column(y.marginal()));
+                let x = Weighted { cells: x, weights: w.view() };
+                let y = Weighted { cells: y, weights: v.view() };
+                Ok(discrepancies(x, y, PairFunction::Gaussian { bandwidth })?[0])
             }
             Self::Sliced { order, n_projections } => {
                 sliced_wasserstein(x, y, order, n_projections, seed)
@@ -61,34 +75,51 @@ impl Metric {
     }
 }
 
-/// Distances between disjoint random parts of one snapshot.
+/// Distances between disjoint random parts of one snapshot, from [`noise_floor`].
+///
+/// ```
+/// use ndarray::Array2;
+/// use sbcell::data::Snapshot;
+/// use sbcell::metrics::{Metric, Splits, noise_floor};
+/// use sbcell::{Seed, Silent};
+///
+/// let cells = Array2::from_shape_fn((30, 1), |(i, _)| (i as f64).sin());
+/// let splits = Splits { n_per_side: 15, n_splits: 4 };
+/// let floor =
+///     noise_floor(&Snapshot::new(cells)?, Metric::Energy, splits, Seed(1), &mut Silent)?;
+/// assert_eq!((floor.values.len(), floor.n_per_side), (4, 15));
+/// // The energy distance is unbiased, so that its floor is near zero.
+/// assert!(floor.mean.abs() < 0.3);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Floor {
     /// The mean over splits.
     pub mean: f64,
     /// One distance for each split.
     pub values: Vec<f64>,
-    /// Cells in each of the two parts.
+    /// Number of cells in each of the two parts.
     pub n_per_side: usize,
 }
 
-/// How to split a snapshot for its noise floor.
+/// The random splits of a snapshot for [`noise_floor`]; [`Floor`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Splits {
-    /// Cells in each of the two parts, if there are as many.
+    /// Number of cells in each of the two parts; at most half of the cells are used.
     pub n_per_side: usize,
     /// Number of random splits.
     pub n_splits: usize,
 }
 
-/// Measures `metric` between two disjoint random parts of `snapshot`, `n_splits` times.
+/// The noise floor of `metric`: its values between two disjoint random parts of `snapshot`.
 ///
-/// Each part has `n_per_side` cells, or half of the cells if there are not as many; a floor from
-/// smaller parts than those compared is too high for Wasserstein distances, which fall with the
-/// number of cells, and right on average for the energy distance. Weights go with their cells.
+/// Each part has `n_per_side` cells, at most half of the cells. Wasserstein distances fall with the
+/// number of cells, so their floor is too high if the parts are smaller than the compared snapshots;
+/// that of the energy distance is correct on average. Cells keep their weights. Splits are measured in
+/// parallel.
 ///
 /// # Errors
-/// [`Error::Parameter`] if `n_splits` is 0, or fewer than two cells are on each side; those of
+/// [`Error::Parameter`] if `n_splits` is 0 or there are fewer than two cells on each side; those of
 /// the metric.
 pub fn noise_floor(
     snapshot: &Snapshot,
@@ -124,11 +155,10 @@ pub fn noise_floor(
     Ok(Floor { mean, values, n_per_side })
 }
 
-/// `n` cells drawn without replacement, in their order, with their weights; all if there are not
-/// more.
+/// `n` random cells without replacement, in their order and with their weights; at most all.
 ///
 /// # Errors
-/// [`Error::Parameter`] if none of the cells drawn has weight.
+/// [`Error::Parameter`] if the weights of all drawn cells are zero.
 pub(super) fn subsample(snapshot: &Snapshot, n: usize, seed: Seed) -> Result<Snapshot> {
     if snapshot.n_cells() <= n {
         return Ok(snapshot.clone());
@@ -139,12 +169,14 @@ pub(super) fn subsample(snapshot: &Snapshot, n: usize, seed: Seed) -> Result<Sna
     select(snapshot, &cells)
 }
 
+/// Two disjoint random parts of `n` cells each; `number` is that of the split.
 fn split(snapshot: &Snapshot, n: usize, seed: Seed, number: u64) -> Result<(Snapshot, Snapshot)> {
     let mut rng = seed.stream("floor/split", number);
     let cells = index::sample(&mut rng, snapshot.n_cells(), 2 * n).into_vec();
     Ok((select(snapshot, &cells[..n])?, select(snapshot, &cells[n..])?))
 }
 
+/// The snapshot of some cells, with their weights divided by the sum.
 fn select(snapshot: &Snapshot, cells: &[usize]) -> Result<Snapshot> {
     let weights: Array1<f64> = cells.iter().map(|&cell| snapshot.marginal()[cell]).collect();
     Snapshot::weighted(snapshot.points().select(Axis(0), cells), weights)

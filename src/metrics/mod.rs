@@ -1,4 +1,10 @@
-//! HOW GOOD IS IT: distances between populations, beside the distance that noise alone gives.
+//! EVALUATION: distances between populations with their noise floors, and scores of edges.
+//!
+//! - [`wasserstein`](wasserstein()), [`energy_distance`] and [`sliced_wasserstein`] compare two
+//!   snapshots; [`noise_floor`] is their value for a perfect prediction.
+//! - [`CloudComparison`] computes all of them, [`Scoring`] with bootstrap intervals.
+//! - [`EdgeScores`] compares ranked edges with a known network.
+//! - [`Resamples`] and [`Estimate`] are bootstrap resamples and numbers with intervals.
 
 mod comparison;
 mod discrepancy;
@@ -13,7 +19,8 @@ mod sliced;
 mod wasserstein;
 
 pub use comparison::{CloudComparison, Comparison};
-pub use discrepancy::{PairFunction, discrepancies, median_distance};
+pub(crate) use discrepancy::median_distance;
+#[doc(hidden)]
 pub use drawn::Drawn;
 pub use edge_ranking::{Candidate, EdgeScores};
 pub use energy::{EnergyDistance, energy_distance};

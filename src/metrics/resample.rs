@@ -1,4 +1,4 @@
-//! Bootstrap resamples of cells, or of the batches they came in, as weights.
+//! Bootstrap resamples of cells or batches as weights, and numbers with bootstrap intervals.
 
 use std::collections::BTreeMap;
 
@@ -8,22 +8,35 @@ use rand::RngExt;
 use crate::data::Snapshot;
 use crate::rng::Seed;
 
-/// How often each cell of a snapshot is taken, in each of many resamples.
+/// The number of times each cell occurs in the original sample and in each of `B` resamples.
+///
+/// ```
+/// use sbcell::Seed;
+/// use sbcell::metrics::Resamples;
+///
+/// let resamples = Resamples::of_cells(10, 3, Seed(1));
+/// let counts = resamples.counts();
+/// assert_eq!(counts.dim(), (10, 4));
+/// assert!(counts.column(0).iter().all(|count| *count == 1.0));
+/// assert_eq!(counts.column(3).sum(), 10.0);
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resamples {
-    /// `(n, 1 + B)`: the first column is one everywhere, the sample as it is.
+    /// `(n, 1 + B)`; the first column is the original sample, with one everywhere.
     counts: Array2<f64>,
 }
 
 impl Resamples {
-    /// `n_resamples` draws with replacement of as many cells as there are.
+    /// `n_resamples` resamples of `n_cells` cells, drawn with replacement.
     pub fn of_cells(n_cells: usize, n_resamples: usize, seed: Seed) -> Self {
         let groups: Vec<usize> = (0..n_cells).collect();
         Self::of_groups(&groups, n_resamples, seed)
     }
 
-    /// `n_resamples` draws with replacement of as many groups (batches, donors) as there are;
-    /// cells go with their group. `groups[i]` is that of cell i.
+    /// `n_resamples` resamples of groups (batches, donors), drawn with replacement.
+    ///
+    /// `groups[i]` is the group of cell i. A resample has as many groups as the sample, each with all
+    /// its cells.
     pub fn of_groups<T: Ord + Clone>(groups: &[T], n_resamples: usize, seed: Seed) -> Self {
         let mut numbers = BTreeMap::new();
         for group in groups {
@@ -43,17 +56,17 @@ impl Resamples {
         Self { counts }
     }
 
-    /// How often each cell was taken, `(n, 1 + B)`: the first column is one everywhere.
+    /// The counts, `(n, 1 + B)`; the first column is one everywhere.
     pub fn counts(&self) -> ArrayView2<'_, f64> {
         self.counts.view()
     }
 
-    /// Number of columns of [`Resamples::weights`].
+    /// The number `1 + B` of columns.
     pub fn n_columns(&self) -> usize {
         self.counts.ncols()
     }
 
-    /// These cells, then those of `other`, resample by resample.
+    /// These cells followed by those of `other`; resample `b` joins the resamples `b` of both.
     #[must_use]
     pub fn followed_by(&self, other: &Self) -> Self {
         let columns = self.counts.ncols().min(other.counts.ncols());
@@ -64,16 +77,16 @@ impl Resamples {
         Self { counts }
     }
 
-    /// The cells `rows` of these, each with the resamples it has here.
+    /// The counts of the cells `rows` only.
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {
         Self { counts: self.counts.select(Axis(0), rows) }
     }
 
-    /// The weights of the cells of `snapshot` in each resample, `(n, 1 + B)`, columns of sum one:
-    /// its marginal times how often each cell was taken. The first column is the marginal.
+    /// The weights of the cells of `snapshot` in each resample, `(n, 1 + B)`.
     ///
-    /// A resample that takes no cell of positive weight falls back to the marginal.
+    /// They are the marginal times the counts, divided by the sum of the column. The first column is
+    /// the marginal. A resample without any cell of positive weight has the marginal instead.
     pub fn weights(&self, snapshot: &Snapshot) -> Array2<f64> {
         let mut weights = &self.counts * &snapshot.marginal().insert_axis(Axis(1));
         for mut column in weights.columns_mut() {
@@ -88,21 +101,33 @@ impl Resamples {
     }
 }
 
-/// A number with the interval that resampling gives it.
+/// A number with its bootstrap interval.
+///
+/// ```
+/// use ndarray::Array1;
+/// use sbcell::metrics::Estimate;
+///
+/// // The value, then its values under 101 resamples.
+/// let values: Array1<f64> = std::iter::once(50.0).chain((0..101).map(f64::from)).collect();
+/// let estimate = Estimate::of(&values);
+/// assert_eq!((estimate.value, estimate.lo, estimate.hi), (50.0, 2.5, 97.5));
+/// let difference = estimate.with(&estimate, |a, b| a - b);
+/// assert_eq!((difference.lo, difference.hi), (0.0, 0.0));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
-    /// The number.
+    /// The number in the original sample.
     pub value: f64,
-    /// The 2.5th percentile over resamples; NaN if there is none.
+    /// The 2.5th percentile over resamples; NaN without resamples.
     pub lo: f64,
-    /// The 97.5th.
+    /// The 97.5th percentile over resamples; NaN without resamples.
     pub hi: f64,
-    /// The number under each resample.
+    /// The number in each resample.
     pub resampled: Vec<f64>,
 }
 
 impl Estimate {
-    /// From the number (first) and what resamples gave.
+    /// An estimate from the number in the original sample (first entry) and in each resample.
     pub fn of(values: &Array1<f64>) -> Self {
         let value = values.first().copied().unwrap_or(f64::NAN);
         let resampled: Vec<f64> = values.iter().skip(1).copied().collect();
@@ -110,25 +135,26 @@ impl Estimate {
         Self { value, lo, hi, resampled }
     }
 
-    /// Whether there were resamples to take the interval from.
+    /// Whether the number is finite in at least one resample, so that there is an interval.
     pub fn has_interval(&self) -> bool {
         self.resampled.iter().any(|value| value.is_finite())
     }
 
-    /// The number alone, where too few cells were drawn for an interval to say anything.
+    /// The number alone, for samples with too few cells for an interval.
     #[must_use]
     pub fn without_interval(&self) -> Self {
         let (lo, hi) = (f64::NAN, f64::NAN);
         Self { value: self.value, lo, hi, resampled: Vec::new() }
     }
 
-    /// The number and its interval; NaN for ends that there are none of.
+    /// The number, `lo` and `hi`.
     pub fn with_ends(&self) -> [f64; 3] {
         [self.value, self.lo, self.hi]
     }
 
-    /// `f` of this number and another, resample by resample: of differences and ratios of numbers
-    /// that share their resamples.
+    /// The estimate of a function `f` of two numbers from the same resamples, such as a difference.
+    ///
+    /// `f` is evaluated in each resample, so that the interval includes the correlation of both.
     #[must_use]
     pub fn with(&self, other: &Self, f: impl Fn(f64, f64) -> f64) -> Self {
         let values = std::iter::once(f(self.value, other.value));
@@ -137,7 +163,7 @@ impl Estimate {
     }
 }
 
-/// The 2.5th and 97.5th percentile, between neighbouring values where they fall there.
+/// The 2.5th and 97.5th percentile of the finite values, by linear interpolation; `None` without any.
 fn interval(values: &[f64]) -> Option<(f64, f64)> {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);

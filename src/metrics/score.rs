@@ -1,4 +1,4 @@
-//! Predicted against observed cells with intervals: every distance, and how sure it is.
+//! Distances between predicted and observed cells with bootstrap intervals.
 
 use ndarray::{Array1, Array2};
 use rayon::prelude::*;
@@ -6,58 +6,76 @@ use rayon::prelude::*;
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::metrics::comparison::total_variance;
-use crate::metrics::discrepancy::{PairFunction, discrepancies};
+use crate::metrics::discrepancy::{PairFunction, Weighted, discrepancies};
 use crate::metrics::floor::{Metric, Splits, noise_floor, subsample};
 use crate::metrics::resample::{Estimate, Resamples};
 use crate::metrics::sliced::{directions, sliced_prices, sliced_wasserstein_along};
-use crate::metrics::wasserstein::{Order, priced};
+use crate::metrics::wasserstein::{Order, Prices, priced};
 use crate::progress::{Progress, Together};
 use crate::rng::Seed;
 
-/// Cells of each side that all pairs are formed of, at most.
+/// Largest number of cells on each side for distances over all pairs.
 const PAIRED_CELLS: usize = 5000;
 
-/// How to score predicted cells.
+/// The parameters of a score of predicted cells.
+///
+/// ```
+/// use ndarray::Array2;
+/// use sbcell::data::Snapshot;
+/// use sbcell::metrics::{Resamples, Scoring};
+/// use sbcell::{Seed, Silent};
+///
+/// let cells = |shift: f64| {
+///     Snapshot::new(Array2::from_shape_fn((30, 1), |(i, _)| (i as f64).sin() + shift))
+/// };
+/// let (predicted, observed) = (cells(1.0)?, cells(0.0)?);
+/// let scoring = Scoring { n_per_side: None, n_draws: 1, n_projections: 1, bandwidth: 1.0 };
+/// let resamples = Resamples::of_cells(30, 20, Seed(1));
+/// let score =
+///     scoring.score(&predicted, &resamples, &observed, &resamples, Seed(2), &mut Silent)?;
+/// assert!((score.w1.value - 1.0).abs() < 1e-9 && score.w1.has_interval());
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scoring {
-    /// Cells on each side of a Wasserstein distance; both sides whole if `None`.
+    /// Number of cells on each side of a Wasserstein distance; `None` for all cells.
     pub n_per_side: Option<usize>,
-    /// Draws of so many cells that are averaged.
+    /// Number of subsamples of this size, over which distances are averaged.
     pub n_draws: usize,
-    /// Directions of the sliced distance.
+    /// Number of directions of the sliced distance.
     pub n_projections: usize,
-    /// Width of the kernel of the maximum mean discrepancy, in the units of the points.
+    /// Width of the Gaussian kernel of the maximum mean discrepancy, in the unit of the points.
     pub bandwidth: f64,
 }
 
-/// Distances between predicted and observed cells with bootstrap intervals, in the units of the
-/// points.
+/// Distances between predicted and observed cells with bootstrap intervals, in the unit of the
+/// points; [`Scoring`] has an example.
 ///
-/// Energy distance and MMD are without bias at any number of cells and taken over all cells (at
-/// most 5000 a side). Wasserstein distances fall with the number of cells: they are the mean over
-/// draws of equal size, and comparable only at that size. Their intervals are those of the
-/// distance's first-order change under resampled weights, by the dual prices of each draw, carried
-/// to all cells (the central limit theorem of del Barrio, González-Sanz and Loubes 2024).
+/// Energy distance and MMD are unbiased at any number of cells and use all cells, at most 5000 on each
+/// side. Wasserstein distances fall with the number of cells. They are means over subsamples of equal
+/// size and comparable only at that size. Their intervals are those of the first-order change of the
+/// distance under resampled weights, from the dual prices of each subsample extended to all cells
+/// (the central limit theorem of del Barrio, González-Sanz and Loubes 2024).
 #[derive(Debug, Clone, PartialEq)]
 pub struct Score {
     /// Exact W₁.
     pub w1: Estimate,
-    /// Exact W₂ (with the root).
+    /// Exact W₂, the root of the mean squared distance.
     pub w2: Estimate,
     /// Sliced W₂.
     pub sliced_w2: Estimate,
-    /// Unbiased energy distance; half of it is what LightSB reports.
+    /// Unbiased energy distance; LightSB reports half of it.
     pub energy: Estimate,
-    /// Unbiased squared maximum mean discrepancy, Gaussian kernel.
+    /// Unbiased squared maximum mean discrepancy with a Gaussian kernel.
     pub mmd: Estimate,
-    /// Trace of the covariance of the predicted over that of the observed cells.
+    /// Trace of the covariance of predicted cells divided by that of observed cells.
     pub variance_ratio: Estimate,
-    /// Cells on each side of the Wasserstein distances.
+    /// Numbers of predicted and of observed cells in the Wasserstein distances.
     pub n_used: (usize, usize),
 }
 
 impl Score {
-    /// The metrics with their names in output files.
+    /// The metrics with their names in output files, and half the energy distance.
     pub fn entries(&self) -> [(&'static str, Estimate); 7] {
         let half = self.energy.with(&self.energy, |energy, _| 0.5 * energy);
         [
@@ -72,18 +90,30 @@ impl Score {
     }
 }
 
-/// The noise floor of each metric: two disjoint random parts of the observed cells against each
-/// other, over several splits.
+/// The noise floors of the metrics of a [`Score`]: their values between parts of the observed cells.
+///
+/// ```
+/// use ndarray::Array2;
+/// use sbcell::data::Snapshot;
+/// use sbcell::metrics::Scoring;
+/// use sbcell::{Seed, Silent};
+///
+/// let observed = Snapshot::new(Array2::from_shape_fn((30, 1), |(i, _)| (i as f64).sin()))?;
+/// let scoring = Scoring { n_per_side: None, n_draws: 1, n_projections: 1, bandwidth: 1.0 };
+/// let floor = scoring.floor(&observed, 3, Seed(1), &mut Silent)?;
+/// assert!(floor.mean("w1") > 0.0 && floor.mean("variance_ratio").is_nan());
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScoreFloor {
-    /// Name of the metric and its floor at each split.
+    /// The name of each metric with its value for each split.
     pub entries: Vec<(&'static str, Vec<f64>)>,
-    /// Cells in each part.
+    /// Number of cells in each part, for Wasserstein distances.
     pub n_per_side: usize,
 }
 
 impl ScoreFloor {
-    /// The mean over splits; not a number for a metric without floor.
+    /// The mean over splits; NaN for a metric without floor.
     pub fn mean(&self, metric: &str) -> f64 {
         let values = self.entries.iter().find(|entry| entry.0 == metric);
         values.map_or(f64::NAN, |(_, values)| values.iter().sum::<f64>() / values.len() as f64)
@@ -91,40 +121,48 @@ impl ScoreFloor {
 }
 
 impl Scoring {
-    /// Scores `predicted` against `observed`; `resamples` are those of the cells of each.
+    /// Scores `predicted` against `observed` cells.
+    ///
+    /// Both sides have their own resamples with the same number of columns. `seed` determines
+    /// subsamples and directions. Most of the time is that of `2 n_draws` exact transport problems.
     ///
     /// # Errors
-    /// [`Error::Shape`] if dimensions or numbers differ; [`Error::Parameter`] if a side has fewer
-    /// than two cells of positive weight or nothing is drawn; [`Error::Cancelled`].
+    /// [`Error::Shape`] if the dimensions or the numbers of resamples differ; [`Error::Parameter`] if
+    /// a side has fewer than two cells of positive weight, or the subsamples are empty;
+    /// [`Error::Cancelled`].
     pub fn score(
         &self,
-        (predicted, observed): (&Snapshot, &Snapshot),
-        resamples: (&Resamples, &Resamples),
+        predicted: &Snapshot,
+        predicted_resamples: &Resamples,
+        observed: &Snapshot,
+        observed_resamples: &Resamples,
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<Score> {
-        let weights = (resamples.0.weights(predicted), resamples.1.weights(observed));
-        let both = (predicted, observed);
-        let (w1, n_used) = self.wasserstein(both, &weights, (Order::One, seed), progress)?;
-        let (w2, _) = self.wasserstein(both, &weights, (Order::Two, seed), progress)?;
-        let sliced_w2 = self.sliced(both, &weights, seed)?;
-        let pair = |function| paired(both, &weights, function, seed);
-        let energy = pair(PairFunction::Distance)?;
-        let mmd = pair(PairFunction::Gaussian { bandwidth: self.bandwidth })?;
-        let variance = |cells: &Snapshot, weights: &Array2<f64>| -> Array1<f64> {
+        let of_x = predicted_resamples.weights(predicted);
+        let of_y = observed_resamples.weights(observed);
+        let x = Weighted { cells: predicted, weights: of_x.view() };
+        let y = Weighted { cells: observed, weights: of_y.view() };
+        let (w1, n_used) = self.wasserstein(x, y, Order::One, seed, progress)?;
+        let (w2, _) = self.wasserstein(x, y, Order::Two, seed, progress)?;
+        let sliced_w2 = self.sliced(x, y, seed)?;
+        let energy = paired(x, y, PairFunction::Distance, seed)?;
+        let mmd = paired(x, y, PairFunction::Gaussian { bandwidth: self.bandwidth }, seed)?;
+        let variance = |Weighted { cells, weights }: Weighted<'_>| -> Array1<f64> {
             let of = |column: ndarray::ArrayView1<'_, f64>| total_variance(cells.points(), column);
             weights.columns().into_iter().map(of).collect()
         };
-        let ratio = variance(predicted, &weights.0) / variance(observed, &weights.1);
-        let variance_ratio = Estimate::of(&ratio);
+        let variance_ratio = Estimate::of(&(variance(x) / variance(y)));
         Ok(Score { w1, w2, sliced_w2, energy, mmd, variance_ratio, n_used })
     }
 
-    /// The floor that belongs to these scores: parts of `n_per_side` cells, half of the observed
-    /// cells if that is not given.
+    /// The noise floors of these scores, from `n_splits` random splits of the observed cells.
+    ///
+    /// Parts for Wasserstein distances have `n_per_side` cells, or half of the cells if it is `None`.
+    /// Parts for energy distance and MMD have half of the cells, at most 5000.
     ///
     /// # Errors
-    /// As [`noise_floor`].
+    /// As for [`noise_floor`].
     pub fn floor(
         &self,
         observed: &Snapshot,
@@ -155,53 +193,52 @@ impl Scoring {
         Ok(ScoreFloor { entries, n_per_side: n_per_side.min(observed.n_cells() / 2) })
     }
 
+    /// The exact distance with its interval, and the numbers of cells of a subsample.
     fn wasserstein(
         &self,
-        (x, y): (&Snapshot, &Snapshot),
-        weights: &(Array2<f64>, Array2<f64>),
-        (order, seed): (Order, Seed),
+        x: Weighted<'_>,
+        y: Weighted<'_>,
+        order: Order,
+        seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(Estimate, (usize, usize))> {
         let mut mean_cost = 0.0;
-        let mut prices = (Array1::<f64>::zeros(x.n_cells()), Array1::<f64>::zeros(y.n_cells()));
+        let mut prices = Prices::zeros(x.cells.n_cells(), y.cells.n_cells());
         let mut distance = 0.0;
-        let draws = self.draws(x, y, seed)?;
+        let draws = self.draws(x.cells, y.cells, seed)?;
         let together = Together::new(progress);
         let solve = |(a, b): &(Snapshot, Snapshot)| priced(a, b, order, &mut together.unseen());
         let solved = draws.par_iter().map(solve).collect::<Result<Vec<_>>>()?;
         for ((a, b), found) in draws.iter().zip(&solved) {
             mean_cost += found.mean_cost;
             distance += order.distance(found.mean_cost);
-            let (of_x, of_y) = found.spread((a, b), (x.points(), y.points()), order);
-            prices.0 += &of_x;
-            prices.1 += &of_y;
+            let source = found.at_sources(x.cells.points(), b, order);
+            let target = found.at_targets(y.cells.points(), a, order);
+            prices.add(&Prices { source, target });
         }
         let n = draws.len() as f64;
-        let prices = (prices.0 / n, prices.1 / n);
-        let estimate = linear(distance / n, mean_cost / n, &prices, weights, order);
+        let weighted = Distance { value: distance / n, mean_cost: mean_cost / n, order };
+        let estimate = weighted.under(&prices.divided(n), x, y);
         Ok((estimate, (draws[0].0.n_cells(), draws[0].1.n_cells())))
     }
 
-    fn sliced(
-        &self,
-        (x, y): (&Snapshot, &Snapshot),
-        weights: &(Array2<f64>, Array2<f64>),
-        seed: Seed,
-    ) -> Result<Estimate> {
-        let along = directions(self.n_projections, x.dim(), seed.child("score/sliced", 0));
+    /// The sliced W₂ with its interval; the directions are the same for all subsamples.
+    fn sliced(&self, x: Weighted<'_>, y: Weighted<'_>, seed: Seed) -> Result<Estimate> {
+        let (dim, seed_along) = (x.cells.dim(), seed.child("score/sliced", 0));
+        let along = directions(self.n_projections, dim, seed_along);
         let along = along.view();
         let mut distance = 0.0;
-        let draws = self.draws(x, y, seed)?;
+        let draws = self.draws(x.cells, y.cells, seed)?;
         for (a, b) in &draws {
             distance += sliced_wasserstein_along(a, b, Order::Two, along)?;
         }
         distance /= draws.len() as f64;
-        let prices = sliced_prices(x, y, Order::Two, along)?;
-        Ok(linear(distance, distance * distance, &prices, weights, Order::Two))
+        let prices = sliced_prices(x.cells, y.cells, Order::Two, along)?;
+        let (value, mean_cost) = (distance, distance * distance);
+        Ok(Distance { value, mean_cost, order: Order::Two }.under(&prices, x, y))
     }
 
-    /// Equal numbers of cells of both sides, several times; both sides whole, once, if no number
-    /// is given.
+    /// `n_draws` subsamples of `n_per_side` cells of both sides, or once all cells if it is `None`.
     fn draws(&self, x: &Snapshot, y: &Snapshot, seed: Seed) -> Result<Vec<(Snapshot, Snapshot)>> {
         let Some(n) = self.n_per_side else { return Ok(vec![(x.clone(), y.clone())]) };
         if n < 2 || self.n_draws == 0 {
@@ -216,32 +253,41 @@ impl Scoring {
     }
 }
 
-/// A distance whose mean cost changes by the prices of mass as weights are resampled.
-fn linear(
-    distance: f64,
+/// A distance averaged over subsamples.
+struct Distance {
+    /// The mean distance.
+    value: f64,
+    /// The mean of the mean costs.
     mean_cost: f64,
-    prices: &(Array1<f64>, Array1<f64>),
-    weights: &(Array2<f64>, Array2<f64>),
     order: Order,
-) -> Estimate {
-    let costs = weights.0.t().dot(&prices.0) + weights.1.t().dot(&prices.1);
-    let usual = costs.first().copied().unwrap_or(0.0);
-    // The mean distance of the draws, moved by as much as the distance of the mean cost.
-    let change = |cost: &f64| {
-        order.distance(mean_cost + cost - usual) - order.distance(mean_cost) + distance
-    };
-    Estimate::of(&costs.iter().map(change).collect())
 }
 
+impl Distance {
+    /// The distance with its interval, from its first-order change under resampled weights.
+    ///
+    /// The change of the mean cost is the change of the weights times the prices.
+    fn under(&self, prices: &Prices, x: Weighted<'_>, y: Weighted<'_>) -> Estimate {
+        let Self { value, mean_cost, order } = *self;
+        let costs = x.weights.t().dot(&prices.source) + y.weights.t().dot(&prices.target);
+        let usual = costs.first().copied().unwrap_or(0.0);
+        // The mean distance of the subsamples changes as the distance of the mean cost does.
+        let change = |cost: &f64| {
+            order.distance(mean_cost + cost - usual) - order.distance(mean_cost) + value
+        };
+        Estimate::of(&costs.iter().map(change).collect())
+    }
+}
+
+/// A discrepancy over all pairs of cells, with its interval; at most 5000 cells on each side.
 fn paired(
-    (x, y): (&Snapshot, &Snapshot),
-    weights: &(Array2<f64>, Array2<f64>),
+    x: Weighted<'_>,
+    y: Weighted<'_>,
     function: PairFunction,
     seed: Seed,
 ) -> Result<Estimate> {
-    let some = |cells: &Snapshot, weights: &Array2<f64>, name| -> Result<_> {
+    let some = |Weighted { cells, weights }: Weighted<'_>, name| -> Result<_> {
         if cells.n_cells() <= PAIRED_CELLS {
-            return Ok((cells.clone(), weights.clone()));
+            return Ok((cells.clone(), weights.to_owned()));
         }
         let mut stream = seed.stream(name, 0);
         let n = cells.n_cells();
@@ -251,9 +297,11 @@ fn paired(
         let points = cells.points().select(axis, &rows);
         Ok((Snapshot::new(points)?, weights.select(axis, &rows)))
     };
-    let (x, w) = some(x, &weights.0, "score/paired predicted")?;
-    let (y, v) = some(y, &weights.1, "score/paired observed")?;
-    Ok(Estimate::of(&discrepancies((&x, &y), (w.view(), v.view()), function)?))
+    let (x, w) = some(x, "score/paired predicted")?;
+    let (y, v) = some(y, "score/paired observed")?;
+    let x = Weighted { cells: &x, weights: w.view() };
+    let y = Weighted { cells: &y, weights: v.view() };
+    Ok(Estimate::of(&discrepancies(x, y, function)?))
 }
 
 #[cfg(test)]
@@ -279,7 +327,7 @@ mod tests {
     fn score(scoring: &Scoring, x: &Snapshot, y: &Snapshot, n_resamples: usize) -> Score {
         let of =
             |cells: &Snapshot, seed| Resamples::of_cells(cells.n_cells(), n_resamples, Seed(seed));
-        scoring.score((x, y), (&of(x, 1), &of(y, 2)), Seed(0), &mut Silent).unwrap()
+        scoring.score(x, &of(x, 1), y, &of(y, 2), Seed(0), &mut Silent).unwrap()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Sliced Wasserstein distance: the exact distance of the shadows, over many directions.
+//! The sliced Wasserstein distance: exact distances of projections on many directions.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use rand_distr::{Distribution, StandardNormal};
@@ -8,20 +8,34 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::linalg::product_nt;
 use crate::metrics::distances::check_same_dim;
-use crate::metrics::wasserstein::Order;
+use crate::metrics::wasserstein::{Order, Prices};
 use crate::rng::Seed;
 
-/// Directions that share a product and a task.
+/// Number of directions in one task, which computes their projections by one product.
 const DIRECTIONS: usize = 16;
 
-/// `(mean over directions of W_p^p of the projections)^{1/p}`, directions uniform on the sphere.
+/// The sliced Wasserstein distance `(mean over directions of W_p^p of the projections)^{1/p}`.
 ///
-/// Smaller than [`crate::metrics::wasserstein`] of the same order, by about `√dim` for a shift.
-/// Time `O(n_projections · (n d + n log n))` over all threads, memory `O(n)` for each thread.
-/// Source: Bonneel, Rabin, Peyré and Pfister 2015.
+/// Directions are uniform on the sphere. The distance is smaller than that of
+/// [`crate::metrics::wasserstein()`] of the same order, for a shift by a factor of about `√dim`. Time
+/// `O(n_projections · (n d + n log n))` on all threads, memory `O(n)` for each thread. Source:
+/// Bonneel, Rabin, Peyré and Pfister 2015.
 ///
 /// # Errors
 /// [`Error::Shape`] if the dimensions differ; [`Error::Parameter`] if `n_projections` is 0.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Seed;
+/// use sbcell::data::Snapshot;
+/// use sbcell::metrics::{Order, sliced_wasserstein};
+///
+/// let x = Snapshot::new(array![[0.0], [1.0]])?;
+/// let y = Snapshot::new(array![[3.0], [4.0]])?;
+/// let distance = sliced_wasserstein(&x, &y, Order::One, 5, Seed(1))?;
+/// assert!((distance - 3.0).abs() < 1e-12);
+/// # sbcell::Result::Ok(())
+/// ```
 pub fn sliced_wasserstein(
     x: &Snapshot,
     y: &Snapshot,
@@ -33,11 +47,11 @@ pub fn sliced_wasserstein(
     sliced_wasserstein_along(x, y, order, directions.view())
 }
 
-/// As [`sliced_wasserstein`], along given directions `(n_directions, dim)` of length one.
+/// As [`sliced_wasserstein`], along given directions of length one, `(n_directions, dim)`.
 ///
 /// # Errors
-/// [`Error::Shape`] if the dimensions differ; [`Error::Parameter`] if there is no direction or
-/// one is not of length one (to 10⁻⁶).
+/// [`Error::Shape`] if the dimensions differ; [`Error::Parameter`] if there is no direction or the
+/// length of one differs from one by more than 10⁻⁶.
 pub fn sliced_wasserstein_along(
     x: &Snapshot,
     y: &Snapshot,
@@ -51,34 +65,31 @@ pub fn sliced_wasserstein_along(
     Ok(order.distance(total / directions.nrows() as f64))
 }
 
-/// The price of mass at each cell of `x` and of `y`, as in [`Priced`], in the mean cost over
-/// directions.
-///
-/// [`Priced`]: crate::metrics::wasserstein::Priced
+/// The dual prices of the mean cost over directions at each cell of `x` and of `y`.
 ///
 /// # Errors
-/// As [`sliced_wasserstein_along`].
+/// As for [`sliced_wasserstein_along`].
 pub(super) fn sliced_prices(
     x: &Snapshot,
     y: &Snapshot,
     order: Order,
     directions: ArrayView2<'_, f64>,
-) -> Result<(Array1<f64>, Array1<f64>)> {
+) -> Result<Prices> {
     check_same_dim(x, y)?;
     check_directions(directions, x.dim())?;
     let all = along_each(x, y, directions, |a, b| {
         let (a, b) = (Line::of(a, x), Line::of(b, y));
-        // Where the mass of both ends at once prices are not unique: the mean of both extremes.
-        let (first, second) = (line_prices(&a, &b, order, true), line_prices(&a, &b, order, false));
-        ((first.0 + second.0) * 0.5, (first.1 + second.1) * 0.5)
+        // Prices are not unique if a source and a target are used up at the same time. The result
+        // is the mean of both extremes.
+        let mut prices = line_prices(&a, &b, order, true);
+        prices.add(&line_prices(&a, &b, order, false));
+        prices.divided(2.0)
     });
-    let mut sum = (Array1::zeros(x.n_cells()), Array1::zeros(y.n_cells()));
-    for (of_x, of_y) in &all {
-        sum.0 += of_x;
-        sum.1 += of_y;
+    let mut sum = Prices::zeros(x.n_cells(), y.n_cells());
+    for prices in &all {
+        sum.add(prices);
     }
-    let n = directions.nrows() as f64;
-    Ok((sum.0 / n, sum.1 / n))
+    Ok(sum.divided(directions.nrows() as f64))
 }
 
 /// `n` directions uniform on the sphere, `(n, dim)`.
@@ -93,7 +104,7 @@ pub(super) fn directions(n: usize, dim: usize, seed: Seed) -> Array2<f64> {
     directions
 }
 
-/// `of(shadow of x, shadow of y)` for each direction, in order.
+/// `of(projection of x, projection of y)` for each direction, in order, on all threads.
 fn along_each<T: Send>(
     x: &Snapshot,
     y: &Snapshot,
@@ -114,6 +125,7 @@ fn along_each<T: Send>(
     found.into_iter().flatten().collect()
 }
 
+/// Checks the number, the dimension and the length of directions.
 fn check_directions(directions: ArrayView2<'_, f64>, dim: usize) -> Result<()> {
     if directions.nrows() == 0 {
         let got = "0".into();
@@ -127,13 +139,13 @@ fn check_directions(directions: ArrayView2<'_, f64>, dim: usize) -> Result<()> {
         let length = direction.dot(&direction).sqrt();
         if !(1.0 - 1e-6..=1.0 + 1e-6).contains(&length) {
             let got = length.to_string();
-            return Err(Error::Parameter { name: "directions", must: "of length one", got });
+            return Err(Error::Parameter { name: "directions", must: "vectors of length 1", got });
         }
     }
     Ok(())
 }
 
-/// Places on the line with their mass, from left to right.
+/// Positions on a line with their masses, by increasing position.
 fn sorted(places: ArrayView1<'_, f64>, snapshot: &Snapshot) -> Vec<(f64, f64)> {
     let mut line: Vec<(f64, f64)> =
         places.iter().copied().zip(snapshot.marginal().iter().copied()).collect();
@@ -141,7 +153,7 @@ fn sorted(places: ArrayView1<'_, f64>, snapshot: &Snapshot) -> Vec<(f64, f64)> {
     line
 }
 
-/// The cheapest cost on a line: quantile to quantile.
+/// The minimal mean cost on a line, from quantile to quantile; both sides are sorted.
 fn line_cost(x: Vec<(f64, f64)>, y: &[(f64, f64)], order: Order) -> f64 {
     let mut targets = y.iter().copied();
     let mut target = targets.next();
@@ -153,7 +165,7 @@ fn line_cost(x: Vec<(f64, f64)>, y: &[(f64, f64)], order: Order) -> f64 {
             let distance = (place - other).abs();
             cost += moved * if order == Order::One { distance } else { distance * distance };
             left -= moved;
-            // Whichever is used up is left behind, the source first.
+            // The source moves on if it is used up, otherwise the target does.
             if left <= 0.0 {
                 target = Some((other, open - moved));
                 break;
@@ -164,13 +176,16 @@ fn line_cost(x: Vec<(f64, f64)>, y: &[(f64, f64)], order: Order) -> f64 {
     cost
 }
 
-/// Cells of positive mass on a line, from left to right, by their number.
+/// The cells of positive mass on a line.
 struct Line {
+    /// Index, position and mass of each cell, by increasing position.
     cells: Vec<(usize, f64, f64)>,
+    /// Number of all cells.
     n_cells: usize,
 }
 
 impl Line {
+    /// The cells of a snapshot at these positions.
     fn of(places: ArrayView1<'_, f64>, snapshot: &Snapshot) -> Self {
         let all = places.iter().zip(snapshot.marginal()).enumerate();
         let mut cells: Vec<(usize, f64, f64)> = all
@@ -182,9 +197,14 @@ impl Line {
     }
 }
 
-/// Dual prices on a line: equal to the cost along the staircase that quantiles take.
-fn line_prices(x: &Line, y: &Line, order: Order, source_first: bool) -> (Array1<f64>, Array1<f64>) {
-    let mut prices = (Array1::zeros(x.n_cells), Array1::zeros(y.n_cells));
+/// Dual prices on a line.
+///
+/// The coupling from quantile to quantile visits pairs of cells one after the other; for each of them
+/// the prices sum to the cost, and one of the two prices is known from the previous pair. If a source
+/// and a target are used up at the same time, `source_first` decides which one moves on first. Cells
+/// of mass zero have the price 0.
+fn line_prices(x: &Line, y: &Line, order: Order, source_first: bool) -> Prices {
+    let mut prices = Prices::zeros(x.n_cells, y.n_cells);
     let (Some(&(first, _, mass)), Some(&(_, _, open))) = (x.cells.first(), y.cells.first()) else {
         return prices;
     };
@@ -193,8 +213,8 @@ fn line_prices(x: &Line, y: &Line, order: Order, source_first: bool) -> (Array1<
         if order == Order::One { distance } else { distance * distance }
     };
     let (mut i, mut j, mut left, mut open) = (0, 0, mass, open);
-    prices.0[first] = 0.0;
-    prices.1[y.cells[0].0] = cost(0, 0);
+    prices.source[first] = 0.0;
+    prices.target[y.cells[0].0] = cost(0, 0);
     while i + 1 < x.cells.len() || j + 1 < y.cells.len() {
         let tie = (left - open).abs() < 1e-12;
         let by_mass = if tie { source_first } else { left < open };
@@ -202,12 +222,12 @@ fn line_prices(x: &Line, y: &Line, order: Order, source_first: bool) -> (Array1<
             open -= left;
             i += 1;
             left = x.cells[i].2;
-            prices.0[x.cells[i].0] = cost(i, j) - prices.1[y.cells[j].0];
+            prices.source[x.cells[i].0] = cost(i, j) - prices.target[y.cells[j].0];
         } else {
             left -= open;
             j += 1;
             open = y.cells[j].2;
-            prices.1[y.cells[j].0] = cost(i, j) - prices.0[x.cells[i].0];
+            prices.target[y.cells[j].0] = cost(i, j) - prices.source[x.cells[i].0];
         }
     }
     prices
@@ -262,7 +282,8 @@ mod tests {
                     let found = sliced_wasserstein_along(x, &y, order, axes.view()).unwrap();
                     if order == Order::One { found } else { found * found }
                 };
-                let (u, v) = sliced_prices(&x, &y, order, axes.view()).unwrap();
+                let Prices { source: u, target: v } =
+                    sliced_prices(&x, &y, order, axes.view()).unwrap();
                 let dual = u.dot(&x.marginal()) + v.dot(&y.marginal());
                 assert!((dual - cost(&x)).abs() < 1e-12, "{dual} {}", cost(&x));
                 // The cost is never below its first-order change, and near it for a small one.

@@ -1,4 +1,4 @@
-//! Exact Wasserstein distances between weighted clouds.
+//! Exact Wasserstein distances between weighted snapshots, with their dual prices.
 
 use ndarray::{Array1, ArrayView1, ArrayView2};
 
@@ -8,20 +8,35 @@ use crate::linalg::{TransportPlan, exact_plan};
 use crate::metrics::distances::{check_same_dim, pairwise};
 use crate::progress::Progress;
 
-/// Pairs of cells at most: 3.2 GB of costs.
+/// Largest number of pairs of cells, 3.2 GB of costs.
 const MAX_PAIRS: usize = 400_000_000;
 
 /// The order of a Wasserstein distance with Euclidean ground distance.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Silent;
+/// use sbcell::data::Snapshot;
+/// use sbcell::metrics::{Order, wasserstein};
+///
+/// // One of two cells moves by 2, the other does not move.
+/// let x = Snapshot::new(array![[0.0], [9.0]])?;
+/// let y = Snapshot::new(array![[2.0], [9.0]])?;
+/// let w = |order| wasserstein(&x, &y, order, &mut Silent);
+/// assert!((w(Order::One)? - 1.0).abs() < 1e-12);
+/// assert!((w(Order::Two)? - 2.0_f64.sqrt()).abs() < 1e-12);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
-    /// W₁: the mean distance a cell moves.
+    /// W₁, the mean distance.
     One,
-    /// W₂: the root of the mean squared distance.
+    /// W₂, the root of the mean squared distance.
     Two,
 }
 
 impl Order {
-    /// The cost of a squared distance.
+    /// The function from a squared distance to the cost.
     pub(super) fn cost(self) -> fn(f64) -> f64 {
         match self {
             Self::One => f64::sqrt,
@@ -29,7 +44,7 @@ impl Order {
         }
     }
 
-    /// The distance that a mean cost is. Rounding may leave a cost of zero just below it.
+    /// The distance from a mean cost, which rounding can make slightly negative.
     pub(super) fn distance(self, mean_cost: f64) -> f64 {
         match self {
             Self::One => mean_cost.max(0.0),
@@ -38,15 +53,15 @@ impl Order {
     }
 }
 
-/// `W_p(x, y) = (min Σ P_ij ‖x_i − y_j‖^p)^{1/p}`, exactly (see [`exact_plan`]).
+/// The exact Wasserstein distance `W_p(x, y) = (min Σ P_ij ‖x_i − y_j‖^p)^{1/p}`.
 ///
-/// In the units of the points. Other codes may mean the mean squared distance, without the root,
-/// by W₂. With few cells in many dimensions W is far from 0 between samples of one population,
-/// and a cloud that is too narrow can be nearer than a true one: compare with
+/// It has the unit of the points. Some programs call the mean squared distance, without the root, W₂.
+/// With few cells in many dimensions the distance between samples of one population is far from 0, and
+/// a snapshot that is too narrow can have a smaller distance than a true sample. Therefore compare with
 /// [`crate::metrics::noise_floor`].
 ///
-/// Time about `O(n^2.7)` (0.03 s for 1000 cells a side, 0.6 s for 3000), memory 8 bytes per pair
-/// of cells.
+/// The method is the network simplex. Time about `O(n^2.7)` (0.03 s for 1000 cells on each side, 0.6 s
+/// for 3000), memory 8 bytes per pair of cells. [`Order`] has an example.
 ///
 /// # Errors
 /// [`Error::Shape`] if the dimensions differ; [`Error::Parameter`] if there are more than 4·10⁸
@@ -60,13 +75,13 @@ pub fn wasserstein(
     Ok(order.distance(plan(x, y, order, progress)?.cost))
 }
 
-/// As [`wasserstein`] with the dual prices, which say how the distance answers to weights.
+/// The mean cost (W₁, or W₂ squared) with its dual prices.
 ///
-/// The mean cost `C` (W₁, or W₂ squared) of weights near those of the snapshots is
-/// `C + Σ (w'_i − w_i) u_i + Σ (v'_j − v_j) p_j` to first order, and never less.
+/// For other weights `w'` and `v'` the mean cost is `C + Σ (w'_i − w_i) u_i + Σ (v'_j − v_j) p_j` to
+/// first order, where `u` and `p` are the prices. This value is also a lower bound.
 ///
 /// # Errors
-/// As [`wasserstein`].
+/// As for [`wasserstein`].
 pub(super) fn priced(
     x: &Snapshot,
     y: &Snapshot,
@@ -76,44 +91,86 @@ pub(super) fn priced(
     let plan = plan(x, y, order, progress)?;
     Ok(Priced {
         mean_cost: plan.cost,
-        source: Array1::from(plan.source_prices),
-        target: Array1::from(plan.target_prices),
+        prices: Prices {
+            source: Array1::from(plan.source_prices),
+            target: Array1::from(plan.target_prices),
+        },
     })
 }
 
-/// A mean cost with the price of mass at each cell.
+/// Dual prices: the change of a mean cost per unit of mass at each cell.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Priced {
-    /// The least mean cost of moving one cloud onto the other.
-    pub(super) mean_cost: f64,
-    /// Price of mass at each cell of the first cloud.
+pub(super) struct Prices {
+    /// Price at each cell of the first snapshot.
     pub(super) source: Array1<f64>,
-    /// Price of mass at each cell of the second.
+    /// Price at each cell of the second snapshot.
     pub(super) target: Array1<f64>,
 }
 
-impl Priced {
-    /// The prices at all cells of two clouds of which `x` and `y` are draws: the largest that are
-    /// still feasible, `min_j (c(·, y_j) − p_j)` for the first.
-    ///
-    /// Time `3 d` flops for each pair of a cell and a drawn cell.
-    pub(super) fn spread(
-        &self,
-        (x, y): (&Snapshot, &Snapshot),
-        all: (ArrayView2<'_, f64>, ArrayView2<'_, f64>),
-        order: Order,
-    ) -> (Array1<f64>, Array1<f64>) {
-        let of = |cells, drawn, prices: &Array1<f64>| -> Array1<f64> {
-            let costs = pairwise(cells, drawn, order.cost());
-            let least = |row: ArrayView1<'_, f64>| {
-                row.iter().zip(prices).fold(f64::INFINITY, |least, (c, p)| least.min(c - p))
-            };
-            costs.rows().into_iter().map(least).collect()
-        };
-        (of(all.0, y.points(), &self.target), of(all.1, x.points(), &self.source))
+impl Prices {
+    /// Prices of zero for `n` source and `m` target cells.
+    pub(super) fn zeros(n: usize, m: usize) -> Self {
+        Self { source: Array1::zeros(n), target: Array1::zeros(m) }
+    }
+
+    /// Adds other prices of the same cells.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.source += &other.source;
+        self.target += &other.target;
+    }
+
+    /// All prices divided by `n`, the mean of a sum of `n`.
+    pub(super) fn divided(self, n: f64) -> Self {
+        Self { source: self.source / n, target: self.target / n }
     }
 }
 
+/// The least mean cost between two snapshots, with its dual prices.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Priced {
+    pub(super) mean_cost: f64,
+    pub(super) prices: Prices,
+}
+
+impl Priced {
+    /// Prices at other source cells: the largest feasible ones, `min_j (c(·, y_j) − p_j)`.
+    ///
+    /// `y` is the second snapshot of this solution. Time `3 d` flops for each pair of cells.
+    pub(super) fn at_sources(
+        &self,
+        cells: ArrayView2<'_, f64>,
+        y: &Snapshot,
+        order: Order,
+    ) -> Array1<f64> {
+        largest_prices(cells, y, &self.prices.target, order)
+    }
+
+    /// Prices at other target cells, as [`Priced::at_sources`]; `x` is the first snapshot.
+    pub(super) fn at_targets(
+        &self,
+        cells: ArrayView2<'_, f64>,
+        x: &Snapshot,
+        order: Order,
+    ) -> Array1<f64> {
+        largest_prices(cells, x, &self.prices.source, order)
+    }
+}
+
+/// The largest feasible prices at `cells`, given the prices of the cells of the other side.
+fn largest_prices(
+    cells: ArrayView2<'_, f64>,
+    others: &Snapshot,
+    prices: &Array1<f64>,
+    order: Order,
+) -> Array1<f64> {
+    let costs = pairwise(cells, others.points(), order.cost());
+    let least = |row: ArrayView1<'_, f64>| {
+        row.iter().zip(prices).fold(f64::INFINITY, |least, (c, p)| least.min(c - p))
+    };
+    costs.rows().into_iter().map(least).collect()
+}
+
+/// The optimal coupling for costs of this order, after a check of dimensions and size.
 fn plan(
     x: &Snapshot,
     y: &Snapshot,

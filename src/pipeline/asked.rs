@@ -42,7 +42,7 @@ pub fn with_genes_of_file(error: Error, model: &OpenModel, data: Option<&str>) -
         Error::GeneNotAmong { gene, whose, way_out, .. } => {
             (vec![gene.clone()], Some(whose.clone()), *way_out)
         }
-        Error::NoGenes { wanted, .. } => (wanted.1.clone(), None, FIT_WITH_IT),
+        Error::NoGenes { wanted, .. } => (wanted.first.clone(), None, FIT_WITH_IT),
         _ => return error,
     };
     let Some(all) = genes_of_file(model, data) else { return told(error, model.folder()) };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::data::{GeneIndex, Naming, count_folded};
-use crate::error::{Error, Result, did_you_mean, nearest};
+use crate::error::{Error, GeneNames, Result, did_you_mean, nearest};
 use crate::pipeline::prepare::no_genes;
 use crate::progress::{self, Progress};
 
@@ -124,8 +124,8 @@ pub(super) fn refuse_strangers(
         n_found,
         n_wanted: wanted.iter().collect::<BTreeSet<_>>().len(),
         n_folded,
-        wanted: Box::new((asked.words(), first(wanted))),
-        present: (there.words(), first(present)),
+        wanted: Box::new(GeneNames { style: asked.words(), first: first(wanted) }),
+        present: GeneNames { style: there.words(), first: first(present) },
         way_out: Naming::way_out(asked, there),
     })
 }

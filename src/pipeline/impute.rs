@@ -73,8 +73,9 @@ pub fn impute(
     let own = seed.child("sample/bandwidth", 0);
     let chosen = match options.bandwidth {
         BandwidthChoice::Auto => {
-            let given = (known.map.view(), how.deviation);
-            ChosenBandwidth::to_foretell(&source.cells, given, neighbour, own, progress)?
+            let (map, deviation) = (known.map.view(), how.deviation);
+            let cells = &source.cells;
+            ChosenBandwidth::for_prediction(cells, map, deviation, neighbour, own, progress)?
         }
         other => bandwidth(other)?.choose(&source.cells, neighbour, own, progress)?,
     };

@@ -6,7 +6,7 @@ use ndarray::ArrayView2;
 
 use crate::data::time::{self, KnownTimes, TimeAxis};
 use crate::data::{Column, Naming, ObsFilter};
-use crate::error::{Error, Result, nearest};
+use crate::error::{Error, GeneNames, Result, nearest};
 use crate::io::bridge_check::is_place;
 use crate::io::h5ad::{H5ad, MatrixSource};
 use crate::pipeline::config::{FitOptions, Source, TimeOptions};
@@ -188,8 +188,8 @@ pub(crate) fn no_genes(wanted: &[String], present: &[String]) -> Error {
     let (asked, there) = (naming(wanted), naming(present));
     let near = if let [one] = wanted { nearest(one, present) } else { Vec::new() };
     Error::NoGenes {
-        wanted: Box::new((asked.words(), first(wanted))),
-        present: (there.words(), first(present)),
+        wanted: Box::new(GeneNames { style: asked.words(), first: first(wanted) }),
+        present: GeneNames { style: there.words(), first: first(present) },
         near,
         way_out: Naming::way_out(asked, there),
     }

@@ -1,4 +1,4 @@
-//! Highly variable genes, by dispersion within bins of mean expression.
+//! Highly variable genes by dispersion within bins of mean expression.
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
@@ -10,25 +10,41 @@ use crate::linalg::at_most;
 use crate::preprocess::log_scale::{LogScale, TASK, refuse_negative_block};
 use crate::progress::Progress;
 
-/// Selects genes that vary more than others of the same mean: the flavour `seurat` of
-/// `scanpy.pp.highly_variable_genes` with `n_top_genes`.
+/// Selects genes that vary more than other genes with a similar mean.
 ///
-/// Of each gene the mean and the variance (denominator `n_cells − 1`) of `exp(x) − 1` are
-/// taken; the dispersion is `ln(variance / mean)`. Genes are put into `n_bins` bins of equal
-/// width of `ln(1 + mean)`, and within its bin a dispersion is centred by the mean and divided
-/// by the standard deviation (denominator one less than the genes with a dispersion). A gene
-/// that is alone in its bin gets 1; a gene that does not vary has no dispersion and is never
-/// selected. The `n_genes` largest are selected, and with them all that tie with the last.
+/// The method is the flavour `seurat` of `scanpy.pp.highly_variable_genes` with `n_top_genes`:
 ///
-/// Source: Satija et al. 2015 (Seurat), as scanpy 1.11.5 computes it; the test compares the
-/// selections. Unlike there, a gene whose coefficient of variation is below 1e-6 counts as
-/// constant (scanpy takes the logarithm of what rounding leaves), and the two genes of a bin of
-/// two are at exactly ±1/√2 (there they differ by rounding, which then decides between ties).
+/// 1. The mean and the variance (denominator `n_cells − 1`) of `exp(x) − 1` give the dispersion
+///    `ln(variance / mean)` of each gene.
+/// 2. Genes are divided into `n_bins` bins of equal width of `ln(1 + mean)`.
+/// 3. The dispersion is centred by the mean of its bin and divided by the standard deviation there
+///    (denominator: the number of genes with a dispersion minus one). A gene that is alone in its bin
+///    has the value 1.
+/// 4. The `n_genes` genes of largest value are selected, with all genes that tie with the last. A
+///    constant gene has no dispersion and is never selected.
+///
+/// Source: Satija et al. 2015 (Seurat), as in scanpy 1.11.5; a test compares the selections. There
+/// are two differences to scanpy, both for cases that rounding decides there. A gene with a
+/// coefficient of variation below 1e-6 is constant, and the two genes of a bin of two have the
+/// values ±1/√2 exactly.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Silent;
+/// use sbcell::data::Matrix;
+/// use sbcell::preprocess::{GeneSelector, LogScale};
+///
+/// let x = Matrix::Dense(array![[1.0, 0.0, 2.0], [1.0, 2.0, 1.9], [1.0, 0.1, 2.1]]);
+/// let selector = GeneSelector { n_genes: 1, n_bins: 1 };
+/// let genes = selector.select(&x, &LogScale::AsIs, &mut Silent)?;
+/// assert_eq!(genes, [1]);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GeneSelector {
-    /// Genes to select, 1 or more.
+    /// Number of genes to select, 1 or more.
     pub n_genes: usize,
-    /// Bins of mean expression, 1 or more.
+    /// Number of bins of mean expression, 1 or more.
     pub n_bins: usize,
 }
 
@@ -38,32 +54,44 @@ impl Default for GeneSelector {
     }
 }
 
-/// What the selection rests on, for one gene.
+/// The statistics of one gene in the selection.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Silent;
+/// use sbcell::data::Matrix;
+/// use sbcell::preprocess::{GeneSelector, LogScale};
+///
+/// let x = Matrix::Dense(array![[1.0, 0.0], [1.0, 2.0]]);
+/// let genes = GeneSelector::default().statistics(&x, &LogScale::AsIs, &mut Silent)?;
+/// assert!(genes[0].dispersion.is_nan() && genes[1].dispersion > 0.0);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct GeneStatistics {
     /// `ln(1 + mean of exp(x) − 1)`.
     pub mean: f64,
-    /// `ln(variance / mean)`; NaN if the gene does not vary.
+    /// `ln(variance / mean)`; NaN for a constant gene.
     pub dispersion: f64,
-    /// The dispersion relative to the genes of the same bin; NaN if the gene does not vary, or
-    /// if no gene in its bin differs from another.
+    /// The dispersion relative to the genes of the same bin; NaN for a constant gene, or if all
+    /// dispersions of the bin are equal.
     pub normalized: f64,
 }
 
-/// Smallest squared coefficient of variation of a gene that varies.
+/// Smallest squared coefficient of variation of a gene that is not constant.
 const SMALLEST_CV2: f64 = 1e-12;
 
 impl GeneSelector {
     /// The selected columns of `x`, increasing.
     ///
-    /// `x` is brought to a log scale by `scale` and has shape `(n_cells, n_genes)`. If it has no
-    /// more genes than are asked for, all genes that vary are selected. One pass, time `O(stored
-    /// values)`, memory 16 bytes per gene for each 512 cells of a block.
+    /// `x` has shape `(n_cells, n_genes)`; `scale` converts its values to a log scale. If `x` has at
+    /// most `n_genes` genes, all genes that vary are selected. One pass, time `O(stored values)`,
+    /// memory 16 bytes per gene for each 512 cells of a block.
     ///
     /// # Errors
     /// [`Error::Parameter`] if a hyperparameter is zero; [`Error::Negative`] if a value is
     /// negative or NaN; [`Error::Overflows`] if `exp(x)` overflows; [`Error::Numerical`] if no gene
-    /// varies; those of reading `x`.
+    /// varies; errors of reading `x`.
     pub fn select(
         &self,
         x: &dyn CellBlocks,
@@ -88,11 +116,12 @@ impl GeneSelector {
         Ok(selected)
     }
 
-    /// Mean, dispersion and normalised dispersion of every column of `x`; see
-    /// [`GeneSelector::select`].
+    /// Mean, dispersion and normalised dispersion of every column of `x`.
+    ///
+    /// The arguments are those of [`GeneSelector::select`].
     ///
     /// # Errors
-    /// As [`GeneSelector::select`], but it does not fail if no gene varies.
+    /// As for [`GeneSelector::select`], except that constant genes are no error.
     pub fn statistics(
         &self,
         x: &dyn CellBlocks,
@@ -119,7 +148,7 @@ impl GeneSelector {
     }
 }
 
-/// The error that names the first value of gene `j` that is too large.
+/// The error with the first value of gene `j` that overflows; one more pass over `x`.
 fn overflow(
     x: &dyn CellBlocks,
     scale: &LogScale,
@@ -145,6 +174,7 @@ fn overflow(
     })
 }
 
+/// Entry `(i, j)` of a block.
 fn value_of(x: &Matrix, i: usize, j: usize) -> f32 {
     match x {
         Matrix::Dense(x) => x[[i, j]],
@@ -155,6 +185,7 @@ fn value_of(x: &Matrix, i: usize, j: usize) -> f32 {
     }
 }
 
+/// Means and dispersions of all genes in one pass; the sums of tasks are added in order.
 fn means_and_dispersions(
     x: &dyn CellBlocks,
     scale: &LogScale,
@@ -189,7 +220,7 @@ fn means_and_dispersions(
         let variance =
             (square / n.max(1) as f64 - mean * mean) * n as f64 / n.saturating_sub(1).max(1) as f64;
         let varies = variance > SMALLEST_CV2 * mean * mean;
-        // A gene without expression is put at 1e-12, as scanpy does; it moves the first bin.
+        // A gene without expression has the mean 1e-12, as in scanpy; it affects the first bin.
         let mean = if mean > 0.0 { mean } else { 1e-12 };
         let dispersion = if varies { (variance / mean).ln() } else { f64::NAN };
         GeneStatistics { mean: mean.ln_1p(), dispersion, normalized: f64::NAN }
@@ -197,9 +228,10 @@ fn means_and_dispersions(
     Ok(sums.into_iter().map(gene).collect())
 }
 
-/// `exp(x) − 1` of a value on the log scale, rounded to single precision as counts are: equal genes
-/// then have equal sums in any order of cells, and so tie. Of values that are no logarithms it is what the
-/// logarithm would be taken of.
+/// `exp(x) − 1` of a value on the log scale; for other values the argument of the logarithm.
+///
+/// The result is rounded to single precision, as counts are. Genes with the same values then have
+/// exactly the same sums in any order of cells, and so tie.
 fn unlogged(scale: &LogScale, cell: usize, x: f32) -> f64 {
     f64::from(match scale {
         LogScale::AsIs => f64::from(x).exp_m1() as f32,
@@ -207,6 +239,7 @@ fn unlogged(scale: &LogScale, cell: usize, x: f32) -> f64 {
     })
 }
 
+/// Adds the values of cell `i` and their squares to the sums of the genes.
 fn add_row(sums: &mut [[f64; 2]], x: &Matrix, i: usize, value: impl Fn(f32) -> f64) {
     let mut add = |j: usize, x: f32| {
         let value = value(x);
@@ -222,18 +255,19 @@ fn add_row(sums: &mut [[f64; 2]], x: &Matrix, i: usize, value: impl Fn(f32) -> f
     }
 }
 
+/// Sets [`GeneStatistics::normalized`] of all genes.
 fn normalize_within_bins(genes: &mut [GeneStatistics], n_bins: usize) {
     let edges = bin_edges(genes, n_bins);
     let mut members = vec![Vec::new(); n_bins];
     for (j, gene) in genes.iter().enumerate() {
-        // Bins are open to the left: the first edge that is not below the mean closes the bin.
+        // Bins are open to the left: the upper edge is the first edge that is at least the mean.
         let bin = edges.partition_point(|&edge| edge < gene.mean);
         if (1..=n_bins).contains(&bin) && !gene.dispersion.is_nan() {
             members[bin - 1].push(j);
         }
     }
     for bin in members {
-        // Welford's recurrence: exactly zero if all are equal.
+        // Welford's recurrence gives exactly zero if all dispersions are equal.
         let (mut mean, mut square) = (0.0, 0.0);
         for (k, &j) in bin.iter().enumerate() {
             let step = genes[j].dispersion - mean;
@@ -244,7 +278,7 @@ fn normalize_within_bins(genes: &mut [GeneStatistics], n_bins: usize) {
         for &j in &bin {
             genes[j].normalized = match bin.len() {
                 1 => 1.0,
-                // Exact, so that genes of such bins tie whatever the rounding.
+                // Exact values, so that genes of such bins tie independently of rounding.
                 2 if deviation > 0.0 => FRAC_1_SQRT_2.copysign(genes[j].dispersion - mean),
                 _ if deviation > 0.0 => (genes[j].dispersion - mean) / deviation,
                 _ => f64::NAN,
@@ -253,8 +287,10 @@ fn normalize_within_bins(genes: &mut [GeneStatistics], n_bins: usize) {
     }
 }
 
-/// The edges of `n_bins` bins of equal width, as `pandas.cut` draws them: the first is moved
-/// down by a thousandth of the range, or both ends out by a thousandth if there is no range.
+/// The `n_bins + 1` edges of bins of equal width of the means, as in `pandas.cut`.
+///
+/// The first edge is lowered by a thousandth of the range. If the range is zero, both ends move
+/// outwards by a thousandth of their value.
 fn bin_edges(genes: &[GeneStatistics], n_bins: usize) -> Vec<f64> {
     let mut low = genes.iter().map(|gene| gene.mean).fold(f64::INFINITY, f64::min);
     let mut high = genes.iter().map(|gene| gene.mean).fold(f64::NEG_INFINITY, f64::max);

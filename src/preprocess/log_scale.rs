@@ -1,4 +1,4 @@
-//! Block by block to a log scale: every cell to the same depth, some genes kept, the logarithm last.
+//! Conversion of a matrix to a log scale in blocks: common depth, selected genes, logarithm.
 
 use std::ops::Range;
 
@@ -11,39 +11,53 @@ use crate::linalg::Csr;
 use crate::preprocess::normalize::{at_depth, log1p_of, median_of_positive, refuse_negative};
 use crate::progress::Progress;
 
-/// Cells that one task works on.
+/// Number of cells in one task.
 pub(super) const TASK: usize = 512;
 
-/// Column of a gene that is not kept.
+/// New column of a gene that is not kept.
 const ABSENT: u32 = u32::MAX;
 
-/// How values become logarithms.
+/// The conversion of values to a log scale.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Silent;
+/// use sbcell::data::Matrix;
+/// use sbcell::preprocess::LogScale;
+///
+/// let counts = Matrix::Dense(array![[1.0, 3.0], [2.0, 2.0]]);
+/// let scale = LogScale::of_depths(array![4.0, 4.0]);
+/// let Matrix::Dense(x) = scale.keep(&counts, Some(&[1]), &mut Silent)? else { unreachable!() };
+/// assert_eq!(x, array![[4.0_f32.ln()], [3.0_f32.ln()]]);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum LogScale {
-    /// They are logarithms (or scaled), used as they are.
+    /// None: the values are logarithms or scaled.
     AsIs,
-    /// They are no logarithms, and used as they are all the same.
+    /// None, although the values are not logarithms.
     Plain,
-    /// They were brought to one depth before: `ln(1 + x)` is taken.
+    /// `ln(1 + x)` of values with a common depth.
     Normalised,
-    /// Counts: each cell is scaled to one depth, then `ln(1 + x)` is taken.
+    /// `ln(1 + x)` of counts after each cell is scaled to a common depth.
     Counts {
         /// The depth of every cell in the matrix.
         depths: Array1<f64>,
-        /// The depth that all are scaled to.
+        /// The common depth.
         target: f64,
     },
 }
 
 impl LogScale {
-    /// Counts of cells of these depths, to be scaled to their median; see
-    /// [`crate::preprocess::normalize_total`].
+    /// The conversion of counts with these depths of cells; the common depth is their median.
+    ///
+    /// See [`crate::preprocess::normalize_total`].
     pub fn of_depths(depths: Array1<f64>) -> Self {
         let target = median_of_positive(depths.as_slice().unwrap_or(&[]));
         Self::Counts { depths, target }
     }
 
-    /// The depth that counts are scaled to.
+    /// The common depth to which counts are scaled; `None` for other values.
     pub fn depth(&self) -> Option<f64> {
         match self {
             Self::AsIs | Self::Plain | Self::Normalised => None,
@@ -51,8 +65,7 @@ impl LogScale {
         }
     }
 
-    /// `x` before the logarithm, in single precision: what [`crate::preprocess::normalize_total`]
-    /// makes of it.
+    /// A value of `cell` before the logarithm, as after [`crate::preprocess::normalize_total`].
     pub(super) fn scaled(&self, cell: usize, x: f32) -> f32 {
         match self {
             Self::AsIs | Self::Plain | Self::Normalised => x,
@@ -60,7 +73,7 @@ impl LogScale {
         }
     }
 
-    /// `x` on the log scale.
+    /// A value of `cell` on the log scale.
     fn value(&self, cell: usize, x: f32) -> f32 {
         match self {
             Self::AsIs | Self::Plain => x,
@@ -68,10 +81,10 @@ impl LogScale {
         }
     }
 
-    /// Refuses values below zero that a logarithm is to be taken of; `first` is the number of the first cell of `block`.
+    /// Refuses negative values of which a logarithm is needed; `first` is the first cell of `block`.
     ///
     /// # Errors
-    /// [`Error::Negative`].
+    /// [`Error::Negative`] for the first such value.
     pub(super) fn check(&self, first: usize, block: &Matrix) -> Result<()> {
         match self {
             Self::AsIs | Self::Plain => Ok(()),
@@ -80,15 +93,14 @@ impl LogScale {
         }
     }
 
-    /// The genes `columns` (strictly increasing; all if `None`) of all cells on the log scale.
+    /// The genes `columns` (strictly increasing; `None` for all) of all cells on the log scale.
     ///
-    /// Reads `x` once; memory beside the result a block. Time `O(stored values)`, logarithms are
-    /// taken of what is kept only.
+    /// One pass over `x`, time `O(stored values)`; logarithms are computed only for these genes.
+    /// Memory beside the result: one block.
     ///
     /// # Errors
-    /// [`Error::Negative`] if a count is negative or NaN; [`Error::Overflows`] if one is beyond single
-    /// precision at the common depth; those of reading `x`;
-    /// [`Error::Cancelled`].
+    /// [`Error::Negative`] if a count is negative or NaN; [`Error::Overflows`] if a value exceeds
+    /// single precision at the common depth; errors of reading `x`; [`Error::Cancelled`].
     pub fn keep(
         &self,
         x: &dyn CellBlocks,
@@ -98,12 +110,12 @@ impl LogScale {
         self.keep_within(x, columns, f64::INFINITY, progress)
     }
 
-    /// As [`LogScale::keep`], if the result takes no more than `most` bytes.
+    /// As [`LogScale::keep`], with a limit of `most` bytes for the result.
     ///
     /// # Errors
-    /// As there, and [`Error::Memory`] as soon as more is kept: what is needed is reckoned from the
-    /// share of the cells gone through.
-    pub fn keep_within(
+    /// Those of [`LogScale::keep`]; [`Error::Memory`] as soon as the result exceeds the limit, with
+    /// an estimate of its size from the share of the cells read so far.
+    pub(crate) fn keep_within(
         &self,
         x: &dyn CellBlocks,
         columns: Option<&[usize]>,
@@ -133,12 +145,12 @@ impl LogScale {
     }
 }
 
-/// Cell and column of the first value that is not finite.
+/// The cell and the column of the first value that is not finite.
 fn first_infinite(x: &Matrix) -> Option<(usize, usize)> {
     match x {
         Matrix::Dense(x) => x.indexed_iter().find(|entry| !entry.1.is_finite()).map(|e| e.0),
         Matrix::Sparse(x) => {
-            // All at once first: rows only where there is something to be found.
+            // A search in all values is fast; the rows are needed only if it finds one.
             x.values().iter().find(|value| !value.is_finite())?;
             (0..x.n_rows()).find_map(|i| {
                 let (columns, values) = x.row(i);
@@ -149,13 +161,13 @@ fn first_infinite(x: &Matrix) -> Option<(usize, usize)> {
     }
 }
 
-/// The values that are kept so far.
+/// The selected values of the blocks so far.
 struct Kept {
-    /// Bytes that may be kept.
+    /// Largest size in bytes.
     most: f64,
     n_cells: usize,
     columns: Vec<usize>,
-    /// The new column of each old one.
+    /// The new position of each old column, or [`ABSENT`].
     renumbered: Vec<u32>,
     indptr: Vec<usize>,
     indices: Vec<u32>,
@@ -164,6 +176,7 @@ struct Kept {
 }
 
 impl Kept {
+    /// No values yet of the `columns` of `x`.
     fn new(x: &dyn CellBlocks, columns: &[usize], most: f64) -> Self {
         let mut renumbered = vec![ABSENT; x.n_genes()];
         for (new, &old) in columns.iter().enumerate() {
@@ -181,7 +194,7 @@ impl Kept {
         }
     }
 
-    /// Adds a block whose first cell has the number `first`.
+    /// Adds a block; `first` is the number of its first cell, `value` the conversion of a value.
     fn add(
         &mut self,
         first: usize,
@@ -226,6 +239,7 @@ impl Kept {
         Ok(())
     }
 
+    /// The matrix of all values.
     fn finish(self) -> Result<Matrix> {
         match self.dense {
             Some(kept) => Ok(Matrix::Dense(kept)),
@@ -235,7 +249,9 @@ impl Kept {
     }
 }
 
-/// Refuses more than `most` bytes for this share of the cells; says what all would take.
+/// Returns an error if a `share` of the cells has more than `most` bytes.
+///
+/// The error has an estimate for all cells, `bytes / share`.
 fn refuse_more(bytes: f64, most: f64, share: f64) -> Result<()> {
     if bytes <= most {
         return Ok(());
@@ -243,7 +259,9 @@ fn refuse_more(bytes: f64, most: f64, share: f64) -> Result<()> {
     Err(Error::Memory { needed: bytes / share, promised: most })
 }
 
-/// Grows by an eighth where there is no room: doubling would ask for memory that is never used.
+/// Appends `more` and increases the capacity by at least an eighth if necessary.
+///
+/// The usual doubling would reserve up to twice the memory that is used.
 fn append<T: Copy>(all: &mut Vec<T>, more: &[T]) {
     if all.capacity() - all.len() < more.len() {
         all.reserve_exact(more.len().max(all.len() / 8));
@@ -251,14 +269,17 @@ fn append<T: Copy>(all: &mut Vec<T>, more: &[T]) {
     all.extend_from_slice(more);
 }
 
-/// What is kept of some cells.
+/// The selected values of some cells of a sparse block.
 struct Part {
+    /// Position after the last value of each cell.
     ends: Vec<usize>,
+    /// New columns of the values.
     indices: Vec<u32>,
     values: Vec<f32>,
 }
 
 impl Part {
+    /// The values of `cells` in the columns that `renumbered` keeps, converted by `value`.
     fn of(
         x: &Csr,
         cells: Range<usize>,
@@ -281,8 +302,9 @@ impl Part {
     }
 }
 
-/// Fails on the first value of a block that is negative or NaN; `first` is the number of its first
-/// cell.
+/// Returns an error with the first value of a block that is negative or NaN.
+///
+/// `first` is the number of the block's first cell.
 pub(super) fn refuse_negative_block(step: &'static str, first: usize, x: &Matrix) -> Result<()> {
     refuse_negative(x, step).map_err(|error| match error {
         Error::Negative { step, cell, gene, got } => {

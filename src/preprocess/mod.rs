@@ -1,4 +1,9 @@
 //! COUNTS → COORDINATES: normalisation, gene selection, principal components.
+//!
+//! - [`detect`] finds out whether a matrix has counts, normalised values or logarithms.
+//! - [`normalize_total`] and [`log1p`] change a matrix in memory, [`LogScale`] reads one in blocks.
+//! - [`GeneSelector`] selects highly variable genes, [`PcaSolver`] fits a [`Pca`].
+//! - [`mean_z_score`] and [`gene_set_rates`] estimate growth rates from [`GeneSets`].
 
 mod genes;
 mod growth;
@@ -8,8 +13,14 @@ mod pca;
 mod values;
 
 pub use genes::{GeneSelector, GeneStatistics};
-pub use growth::{GeneSets, GrowthCurve, Species, find_genes, gene_set_rates, mean_z_score};
+#[doc(hidden)]
+pub use growth::find_genes;
+pub use growth::{GeneSets, Species, gene_set_rates, mean_z_score};
 pub use log_scale::LogScale;
-pub use normalize::{depths, log1p, normalize_total};
+pub(crate) use normalize::depths;
+pub use normalize::{log1p, normalize_total};
 pub use pca::{Pca, PcaMethod, PcaSolver};
-pub use values::{Detected, Values, ValuesEvidence, common_depth, detect, survey};
+pub(crate) use values::survey;
+pub use values::{Detected, Values, detect};
+#[doc(hidden)]
+pub use values::{ValuesEvidence, common_depth};

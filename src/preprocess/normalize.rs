@@ -1,4 +1,4 @@
-//! Bring every cell to the same depth, then take the logarithm.
+//! Normalisation of cells to one depth, and the logarithm of one plus the value.
 
 use ndarray::Array1;
 use rayon::prelude::*;
@@ -6,11 +6,11 @@ use rayon::prelude::*;
 use crate::data::Matrix;
 use crate::error::{Error, Result};
 
-/// Values that one task changes at a time.
+/// Number of values in one task.
 const CHUNK: usize = 1 << 16;
 
-/// The depth of every cell: the sum of its row.
-pub fn depths(x: &Matrix) -> Array1<f64> {
+/// The depth of every cell: the sum of its values, in double precision.
+pub(crate) fn depths(x: &Matrix) -> Array1<f64> {
     (0..x.n_cells())
         .map(|i| match x {
             Matrix::Dense(x) => x.row(i).iter().map(|&value| f64::from(value)).sum(),
@@ -19,17 +19,29 @@ pub fn depths(x: &Matrix) -> Array1<f64> {
         .collect()
 }
 
-/// Scales every cell of `x` to the depth `target`, in place, and returns that depth.
+/// Scales every cell of `x` to the depth `target` in place, and returns this depth.
 ///
-/// `x[i, j] ← x[i, j] · target / Σⱼ x[i, j]`. Without a target the depth is the median over the
-/// cells that have any counts, the default of `scanpy.pp.normalize_total` (for sparse input
-/// scanpy 1.11 lets empty cells into the median; we do not, so that sparse and dense agree).
-/// Empty cells stay empty; if all are empty the answer is 0. Sums are taken in double
-/// precision. Time `O(stored values)`, memory 8 bytes per cell.
+/// `x[i, j] ← x[i, j] · target / Σⱼ x[i, j]`. Without `target` the depth is the median of the cells
+/// with counts, the default of `scanpy.pp.normalize_total`. For sparse input scanpy 1.11 includes
+/// empty cells in the median; sbcell does not, so that sparse and dense input agree. Empty cells
+/// remain empty; if all are empty, the function returns 0. Sums are in double precision. Time
+/// `O(stored values)`, memory 8 bytes per cell.
 ///
 /// # Errors
-/// [`Error::Parameter`] if `target` is not positive and finite; [`Error::Negative`] if a value
-/// is negative or NaN. `x` is not changed then.
+/// [`Error::Parameter`] if `target` is not positive and finite; [`Error::Negative`] if a value is
+/// negative or NaN. In both cases `x` remains unchanged.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::data::Matrix;
+/// use sbcell::preprocess::{log1p, normalize_total};
+///
+/// let mut counts = Matrix::Dense(array![[1.0, 3.0], [4.0, 4.0]]);
+/// assert_eq!(normalize_total(&mut counts, Some(4.0))?, 4.0);
+/// assert_eq!(counts, Matrix::Dense(array![[1.0, 3.0], [2.0, 2.0]]));
+/// log1p(&mut counts)?;
+/// # sbcell::Result::Ok(())
+/// ```
 pub fn normalize_total(x: &mut Matrix, target: Option<f64>) -> Result<f64> {
     if let Some(target) = target
         && !(0.0 < target && target < f64::INFINITY)
@@ -50,10 +62,10 @@ pub fn normalize_total(x: &mut Matrix, target: Option<f64>) -> Result<f64> {
     Ok(target)
 }
 
-/// Replaces every value of `x` by `ln(1 + value)`, in place.
+/// Replaces every value of `x` by `ln(1 + value)` in place, on all threads.
 ///
 /// # Errors
-/// [`Error::Negative`] if a value is negative or NaN; `x` is not changed then.
+/// [`Error::Negative`] if a value is negative or NaN; `x` then remains unchanged.
 pub fn log1p(x: &mut Matrix) -> Result<()> {
     refuse_negative(x, "log1p")?;
     let log = |value: &mut f32| *value = log1p_of(*value);
@@ -70,18 +82,17 @@ pub fn log1p(x: &mut Matrix) -> Result<()> {
     Ok(())
 }
 
-/// A value of a cell of this depth at the depth `target`, rounded to single precision; a cell without
-/// depth stays as it is.
+/// `value · target / depth`, rounded to single precision; unchanged for a cell of depth 0.
 pub(super) fn at_depth(value: f32, depth: f64, target: f64) -> f32 {
     if depth > 0.0 { (f64::from(value) * target / depth) as f32 } else { value }
 }
 
-/// `ln(1 + value)`, in double precision and rounded at the end.
+/// `ln(1 + value)`, computed in double precision and rounded to single precision.
 pub(super) fn log1p_of(value: f32) -> f32 {
     f64::from(value).ln_1p() as f32
 }
 
-/// Fails on the first value that is negative or NaN.
+/// Returns an error with the first value that is negative or NaN, in the order of cells.
 pub(super) fn refuse_negative(x: &Matrix, step: &'static str) -> Result<()> {
     let fits = |value: &f32| 0.0 <= *value;
     for cell in 0..x.n_cells() {
@@ -102,8 +113,9 @@ pub(super) fn refuse_negative(x: &Matrix, step: &'static str) -> Result<()> {
     Ok(())
 }
 
-/// Median of the positive entries, the mean of the middle two if their number is even; 0 if
-/// there are none.
+/// The median of the positive entries; 0 without any.
+///
+/// For an even number of entries it is the mean of the middle two.
 pub(super) fn median_of_positive(depths: &[f64]) -> f64 {
     let mut positive: Vec<f64> = depths.iter().copied().filter(|&depth| depth > 0.0).collect();
     positive.sort_by(f64::total_cmp);

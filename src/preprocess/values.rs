@@ -1,4 +1,4 @@
-//! What a matrix holds (counts, normalised values, logarithms, scaled values), and what speaks for it.
+//! The kind of values of a matrix: counts, normalised values, logarithms or scaled values.
 
 use std::fmt;
 
@@ -11,21 +11,26 @@ use crate::error::Result;
 use crate::preprocess::normalize::median_of_positive;
 use crate::progress::Progress;
 
-/// What the values of a matrix are.
+/// The kind of values of a matrix.
+///
+/// ```
+/// use sbcell::preprocess::Values;
+///
+/// assert_eq!(Values::Log1p.to_string(), "log1p");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Values {
-    /// Whole numbers, none negative: molecules or reads.
+    /// Numbers of molecules or reads: integers, not negative.
     Counts,
-    /// Counts brought to one depth and not logged: not negative, not all whole, and the values of
-    /// nearly every cell sum to the same number.
+    /// Counts scaled to a common depth, without a logarithm: not negative, not all integers, and with
+    /// the same sum in nearly every cell.
     Normalised,
-    /// Logarithms of one plus something: not negative, not all whole, none of 20 or more.
+    /// Logarithms of one plus a value: not negative, not all integers, all below 20.
     Log1p,
-    /// Centred, and perhaps divided by the standard deviation: some are negative.
+    /// Centred values, perhaps divided by their standard deviation: some are negative.
     Scaled,
-    /// None of these, such as intensities of cells without a common depth, or values that are not
-    /// finite.
+    /// Other values, such as intensities without a common depth, or values that are not finite.
     Other,
 }
 
@@ -41,23 +46,23 @@ impl fmt::Display for Values {
     }
 }
 
-/// What a verdict rests on.
+/// The evidence for a kind of values, as numbers about a whole matrix.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ValuesEvidence {
     /// Smallest value, zeros included.
     pub min: f64,
     /// Largest value.
     pub max: f64,
-    /// Whether all values are whole numbers.
+    /// Whether all values are integers.
     pub all_whole: bool,
     /// Whether all values are finite.
     pub all_finite: bool,
-    /// The depth that the cells have in common, see [`common_depth`].
+    /// The common depth of the cells, see [`common_depth`].
     pub common_depth: Option<f64>,
 }
 
 impl ValuesEvidence {
-    /// The one verdict of what a matrix holds; see [`detect`].
+    /// The kind of values by the rules of [`detect`].
     pub fn verdict(&self) -> Values {
         let Self { min, max, all_whole, all_finite, common_depth } = *self;
         if !all_finite {
@@ -73,71 +78,94 @@ impl ValuesEvidence {
     }
 }
 
-/// What [`detect`] decided, and why.
+/// The result of [`detect`], with its evidence; see there for an example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Detected {
-    /// The decision.
+    /// The kind of values.
     pub values: Values,
     /// Smallest value, zeros included; 0 for a matrix without values.
     pub min: f64,
     /// Largest value.
     pub max: f64,
-    /// Values that are NaN or infinite.
+    /// Number of values that are NaN or infinite.
     pub n_not_finite: usize,
-    /// Share of whole numbers among the values that are not zero; 1 if there are none.
+    /// Share of integers among the values other than zero; 1 without such values.
     pub integer_share: f64,
-    /// Share of the cells looked at (with two values or more) whose `exp(x) − 1` are whole
-    /// multiples of their smallest, as they are behind the logarithm of scaled counts; `None`
-    /// if there are no such cells, or the values are negative or 20 and more.
+    /// Share of the sampled cells in which all `exp(x) − 1` are multiples of the smallest one.
+    ///
+    /// The logarithm of scaled counts has this property. Only cells with two or more values count;
+    /// `None` if there are none, or if values are negative or at least 20.
     pub counts_behind: Option<f64>,
-    /// Standard deviation over mean of the cells' sums of `exp(x) − 1`: near zero if every cell
-    /// was brought to the same depth before the logarithm; `None` as for `counts_behind`.
+    /// Coefficient of variation of the sums of `exp(x) − 1` of the sampled cells.
+    ///
+    /// It is near zero if every cell was scaled to the same depth before the logarithm. `None` as for
+    /// `counts_behind`.
     pub depth_spread: Option<f64>,
-    /// The depth that nearly all cells have as they are, without a logarithm undone; `None` if they
-    /// have none in common.
+    /// The common sum of values of nearly all cells; `None` if there is none, or if the values are
+    /// logarithms.
     pub common_depth: Option<f64>,
 }
 
-/// Cells that are looked at one by one; all values are looked at for sign and size.
+/// Number of sampled cells; sign and size are checked for all values.
 const N_SAMPLED: usize = 1_000;
-/// A logarithm this large would stand for half a billion molecules.
+/// Limit of logarithms; `exp(20)` would be half a billion molecules.
 const LOG_LIMIT: f64 = 20.0;
 /// Share of the cells that must have the common depth.
 const NEARLY_ALL: f64 = 0.99;
-/// How far from the common depth a cell may be, as a share of it, if values are too large for
-/// logarithms: genes may have been left out after cells were normalised. Depths of cells that were
-/// not normalised differ by far more.
+/// Largest relative difference from the common depth if values are too large for logarithms.
+///
+/// Genes may be removed after normalisation, which changes depths slightly. Depths of cells without
+/// normalisation differ by far more.
 const SAME_DEPTH: f64 = 1e-2;
-/// The same if values may be logarithms: what rounding to half precision leaves.
+/// Largest relative difference if values may be logarithms: the rounding of half precision.
 const SAME_DEPTH_OF_SMALL: f64 = 1e-4;
-/// Values that one task looks at.
+/// Number of values in one task.
 const CHUNK: usize = 1 << 16;
 
-/// Decides what `x` holds.
+/// Finds the kind of values of `x`.
 ///
-/// - counts: every value is whole and none is negative
-/// - scaled: some are negative
-/// - normalised: none is negative, not all are whole, and the values of 99 of 100 cells sum to the
-///   same number: to 1 %, or, if none is 20 or more, to 0.01 % where the sums of `exp(x) − 1` differ
-/// - log1p: none is negative, not all are whole, none is 20 or more
-/// - other: anything else, and any matrix with a NaN or an infinity
+/// - counts: all values are integers, none is negative
+/// - scaled: some values are negative
+/// - normalised: no value is negative, not all are integers, and the values of 99 % of the cells have
+///   the same sum: within 1 %, or within 0.01 % if all values are below 20 and the sums of
+///   `exp(x) − 1` differ
+/// - log1p: no value is negative, not all are integers, all are below 20
+/// - other: all other cases, and every matrix with NaN or an infinite value
 ///
-/// Logarithms of other things than `1 + count` (of `1 + Ct`, say, or logarithms to base two)
-/// cannot be told from `log1p` by sign and size; [`Detected::counts_behind`] and
-/// [`Detected::depth_spread`] speak for or against it. One pass over the stored values, with a
-/// closer look at no more than 1 000 cells, evenly spaced.
+/// Other logarithms (to base two, or of `1 + Ct`) have the sign and size of `log1p`.
+/// [`Detected::counts_behind`] and [`Detected::depth_spread`] are evidence for or against them. The
+/// function makes one pass over the stored values and examines at most 1 000 evenly spaced cells in
+/// detail.
 ///
 /// # Errors
-/// Those of reading `x`; none for a matrix in memory.
+/// Errors of reading `x`; none for a matrix in memory.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Silent;
+/// use sbcell::data::Matrix;
+/// use sbcell::preprocess::{Values, detect};
+///
+/// let x = Matrix::Dense(array![[0.0, 0.7, 1.1], [0.7, 0.0, 2.3]]);
+/// let found = detect(&x, &mut Silent)?;
+/// assert_eq!(found.values, Values::Log1p);
+/// assert!(found.integer_share < 1.0);
+/// # sbcell::Result::Ok(())
+/// ```
 pub fn detect(x: &dyn CellBlocks, progress: &mut dyn Progress) -> Result<Detected> {
     survey(x, progress).map(|surveyed| surveyed.0)
 }
 
-/// What `x` holds, and the depth of every cell: the sum of its values. One pass, without genes.
+/// The kind of values of `x`, and the depth of every cell: the sum of its values.
+///
+/// One pass over the stored values, without their columns. Time `O(stored values)` in parallel.
 ///
 /// # Errors
-/// As [`detect`].
-pub fn survey(x: &dyn CellBlocks, progress: &mut dyn Progress) -> Result<(Detected, Array1<f64>)> {
+/// As for [`detect`].
+pub(crate) fn survey(
+    x: &dyn CellBlocks,
+    progress: &mut dyn Progress,
+) -> Result<(Detected, Array1<f64>)> {
     let mut seen = Seen::default();
     let step = x.n_cells().div_ceil(N_SAMPLED).max(1);
     let mut looks = Vec::new();
@@ -169,8 +197,9 @@ pub fn survey(x: &dyn CellBlocks, progress: &mut dyn Progress) -> Result<(Detect
     Ok((detected, depths))
 }
 
-/// The depth that nearly all cells with any value have, up to the share `tolerance` of it; `None` if
-/// there is none, or fewer than two such cells.
+/// The common depth of 99 % of the cells with positive depth, within a relative `tolerance`.
+///
+/// It is their median; `None` if they differ, or if fewer than two cells have a positive depth.
 pub fn common_depth(depths: &[f64], tolerance: f64) -> Option<f64> {
     let depth = median_of_positive(depths);
     let n = depths.iter().filter(|&&depth| depth > 0.0).count();
@@ -178,7 +207,7 @@ pub fn common_depth(depths: &[f64], tolerance: f64) -> Option<f64> {
     (2 <= n && NEARLY_ALL * n as f64 <= same as f64).then_some(depth)
 }
 
-/// What was seen of the values so far; in any order.
+/// Statistics of the values so far, which do not depend on their order.
 struct Seen {
     min: f64,
     max: f64,
@@ -195,6 +224,7 @@ impl Default for Seen {
 }
 
 impl Seen {
+    /// The statistics of `values`.
     fn of(values: &[f32]) -> Self {
         let mut seen = Self::default();
         for &value in values {
@@ -203,6 +233,7 @@ impl Seen {
         seen
     }
 
+    /// Includes one value.
     fn add(&mut self, value: f64) {
         if !value.is_finite() {
             self.n_not_finite += 1;
@@ -216,6 +247,7 @@ impl Seen {
         }
     }
 
+    /// Includes the values of `other`.
     fn join(&mut self, other: &Self) {
         self.min = self.min.min(other.min);
         self.max = self.max.max(other.max);
@@ -224,6 +256,7 @@ impl Seen {
         self.n_not_finite += other.n_not_finite;
     }
 
+    /// The result from the statistics, the sampled cells and the depths of all cells.
     fn decide(mut self, looks: &[Look], depths: &[f64]) -> Detected {
         if self.max < self.min {
             (self.min, self.max) = (0.0, 0.0);
@@ -253,7 +286,9 @@ impl Seen {
         }
     }
 
-    /// The depth that cells have in common before any logarithm is undone, and not after.
+    /// The common depth of the values themselves, unless `exp(x) − 1` has a common depth too.
+    ///
+    /// In the latter case the values are logarithms.
     fn common_depth(&self, looks: &[Look], depths: &[f64]) -> Option<f64> {
         if self.n_not_finite > 0 || self.min < 0.0 {
             return None;
@@ -267,21 +302,22 @@ impl Seen {
     }
 }
 
-/// One cell, should its values be logarithms of one plus something.
+/// A sampled cell under the assumption that its values are `ln(1 + y)`.
 struct Look {
-    /// Sum of `exp(x) − 1`.
+    /// Sum of `y = exp(x) − 1`.
     depth: f64,
-    /// Whether these are whole multiples of the smallest; `None` with fewer than two.
+    /// Whether all `y` are multiples of the smallest one; `None` with fewer than two.
     whole: Option<bool>,
 }
 
 impl Look {
+    /// Examines the stored values of one cell.
     fn behind_the_logarithm(values: &[f32]) -> Self {
         let row: Vec<f64> = values.iter().map(|&value| f64::from(value).exp_m1()).collect();
         let positive = || row.iter().copied().filter(|&value| value > 0.0);
         let smallest = positive().fold(f64::INFINITY, f64::min);
-        // The smallest is one molecule in nearly every cell. A value in single precision leaves
-        // an error of about 1e-6 of the ratio.
+        // The smallest value is one molecule in nearly every cell. Rounding to single precision
+        // changes a ratio by about 1e-6 of it.
         let whole = || {
             positive().all(|value| {
                 let ratio = value / smallest;
@@ -292,7 +328,7 @@ impl Look {
     }
 }
 
-/// `counts_behind` and `depth_spread`.
+/// [`Detected::counts_behind`] and [`Detected::depth_spread`] from the sampled cells.
 fn behind_the_logarithm(looks: &[Look]) -> (Option<f64>, Option<f64>) {
     let n_cells = looks.iter().filter(|look| look.whole.is_some()).count();
     if n_cells == 0 {

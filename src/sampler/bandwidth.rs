@@ -1,4 +1,4 @@
-//! Which bandwidth: by the likelihood of cells that were held out, or by how the kernel's sum grows.
+//! The choice of the bandwidth by the likelihood of held-out cells, or by the growth of a kernel sum.
 
 use ndarray::{Array1, ArrayView1, Axis, s};
 use rand::seq::SliceRandom;
@@ -12,63 +12,98 @@ use crate::rng::Seed;
 use crate::sampler::kernel::Kernel;
 use crate::sampler::self_bridge::SelfBridge;
 
-/// Cells are dealt to so many folds.
+/// Number of folds of the cells.
 const FOLDS: usize = 5;
 
-/// Folds are held out in turn until so many cells are.
+/// Number of held-out cells after which no further fold is held out.
 const JUDGED: usize = 1_000;
 
-/// How nearly bistochastic the kernels are that are only compared.
+/// Tolerance of the scaling of kernels that are only compared.
 const ROUGH: f64 = 1e-3;
 
-/// The least likely cells of each fold, by their share of its weight, that are not judged by: a few
-/// outliers would decide alone, and widen the kernel for all.
+/// Share of the weight of the least likely held-out cells, which are ignored.
+///
+/// Otherwise a few outliers would determine the choice and widen the kernel for all cells.
 const OUTLIERS: f64 = 0.05;
 
-/// Neighbouring bandwidths that are tried differ by this factor.
+/// Ratio of neighbouring bandwidths on the grid.
 const FACTOR: f64 = std::f64::consts::SQRT_2;
 
-/// The least and the largest ε that is tried, in units of the mean variance of the cells.
+/// The smallest and the largest ε on the grid, in units of the mean variance of the cells.
 const RANGE: (f64, f64) = (1e-4, 64.0);
 
-/// ε over the variance of a kernel density estimate that smooths as much: to first order the law at
-/// rest under the bridge's drift is wider than the cells by `ε/4`.
+/// ε divided by the variance of a kernel density estimate with the same smoothing.
+///
+/// To first order the stationary distribution of the bridge's drift is wider than the cells by `ε/4`.
 const OF_DENSITY: f64 = 4.0;
 
-/// How ε is found.
+/// The method that determines the bandwidth ε, the variance of a step.
+///
+/// ```
+/// use ndarray::Array2;
+/// use sbcell::data::Snapshot;
+/// use sbcell::sampler::Bandwidth;
+/// use sbcell::{Seed, Silent};
+///
+/// let cells = Array2::from_shape_fn((40, 1), |(i, _)| (i as f64 * 0.7).sin());
+/// let cells = Snapshot::new(cells)?;
+/// let chosen = Bandwidth::HeldOut.choose(&cells, None, Seed(1), &mut Silent)?;
+/// // The bandwidth is smaller than the variance of the cells.
+/// assert!(chosen.epsilon.value() < 0.5);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Bandwidth {
-    /// Given.
+    /// This value.
     Given(Epsilon),
-    /// The largest mean log density of cells that were held out, the least likely twentieth left
-    /// out: of the law at rest ([`SelfBridge::log_density`]), or, for a variable bandwidth, of the
-    /// kernel density estimate that smooths as much.
+    /// The value with the largest mean log density of held-out cells.
+    ///
+    /// The density is the stationary one ([`SelfBridge::log_density`]), or for a variable bandwidth
+    /// that of a kernel density estimate with the same smoothing. The 5 % least likely cells are
+    /// ignored.
     HeldOut,
-    /// Where `S(ε) = Σ_ij w_i w_j t(x_i, x_j)` grows fastest in logarithms: ε is then neither below
-    /// the distances of neighbours nor above the extent of the cells (Coifman, Shkolnisky, Sigworth,
-    /// Singer 2008; Berry and Harlim 2016). Nothing is held out.
+    /// The value where `ln S(ε)` grows fastest with `ln ε`, for `S(ε) = Σ_ij w_i w_j t(x_i, x_j)`.
+    ///
+    /// ε is then between the squared distances of neighbours and the extent of the cells (Coifman,
+    /// Shkolnisky, Sigworth, Singer 2008; Berry and Harlim 2016). No cells are held out.
     Growth,
 }
 
-/// A bandwidth and how it was found.
+/// A bandwidth with the values of the criterion that determined it.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::data::Snapshot;
+/// use sbcell::sampler::Bandwidth;
+/// use sbcell::{Epsilon, Seed, Silent};
+///
+/// let cells = Snapshot::new(array![[0.0], [1.0]])?;
+/// let given = Bandwidth::Given(Epsilon::new(0.1)?);
+/// let chosen = given.choose(&cells, None, Seed(1), &mut Silent)?;
+/// assert!(chosen.tried.is_empty() && !chosen.at_limit);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct ChosenBandwidth {
     /// The variance of a step.
     pub epsilon: Epsilon,
-    /// Each ε that was tried with what it was chosen by, in order of ε.
+    /// Each ε on the grid with the value of the criterion, by increasing ε.
     pub tried: Vec<(f64, f64)>,
-    /// Whether the best was at the end of what is tried.
+    /// Whether the best ε is at an end of the grid.
     pub at_limit: bool,
 }
 
 impl Bandwidth {
-    /// The bandwidth for these cells; `neighbour` as in [`Kernel::new`].
+    /// The bandwidth for these cells.
     ///
-    /// Held out: a fifth of the cells against the rest, for so many fifths that 1 000 cells are
-    /// judged, for about eight bandwidths around the best; each takes about 12 rounds of scaling.
+    /// `neighbour` is the number `k` of a variable bandwidth, or `None` for a fixed one (see
+    /// [`SelfBridge::new`]). [`Bandwidth::HeldOut`] holds out a fifth of the cells in turn, until 1 000
+    /// cells were held out, and evaluates about eight bandwidths around the best. Each of them takes
+    /// about 12 rounds of scaling.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if all cells are the same, or fewer than ten; as [`Kernel::new`].
+    /// [`Error::Parameter`] if all cells are equal or there are fewer than ten; those of
+    /// [`SelfBridge::new`].
     pub fn choose(
         self,
         cells: &Snapshot,
@@ -82,8 +117,8 @@ impl Bandwidth {
         let variance = mean_variance(cells);
         if variance <= 0.0 || cells.points().rows().into_iter().all(|x| x == cells.points().row(0))
         {
-            let (name, must) = ("values of the cells", "not all the same, to choose a bandwidth");
-            return Err(Error::Parameter { name, must, got: "one place".into() });
+            let (name, must) = ("values of the cells", "different, to choose a bandwidth");
+            return Err(Error::Parameter { name, must, got: "equal cells".into() });
         }
         if cells.n_cells() < 2 * FOLDS {
             let (name, must) =
@@ -105,8 +140,10 @@ impl Bandwidth {
     }
 }
 
-/// Climbs on a geometric grid from a rule of thumb to the nearest summit, and puts a parabola
-/// through it and its neighbours.
+/// Hill climbing on a geometric grid of ε, with a parabola through the best value and its neighbours.
+///
+/// The climb starts at a rule of thumb for normal distributions. It stops where no value within two
+/// grid points is clearly higher ([`clearly_less`]). `height` is the criterion.
 pub(super) fn climb(
     cells: &Snapshot,
     variance: f64,
@@ -129,7 +166,7 @@ pub(super) fn climb(
     let mut best = 0_i64.clamp(least, most);
     loop {
         let here = at(best, &mut tried)?;
-        // Two steps each way, so that a dent does not end the climb.
+        // Two grid points in each direction, so that a small local maximum does not end the climb.
         let mut next = None;
         for place in [best + 1, best - 1, best + 2, best - 2] {
             if (least..=most).contains(&place) && clearly_less(here, at(place, &mut tried)?) {
@@ -155,13 +192,15 @@ pub(super) fn climb(
     })
 }
 
-/// Where the parabola through three values at −1, 0 and 1 is highest, within half a step.
+/// The position of the maximum of the parabola through values at −1, 0 and 1, within ±½.
+///
+/// 0 if the parabola has no maximum.
 fn summit(below: f64, here: f64, above: f64) -> f64 {
     let bend = below - 2.0 * here + above;
     if bend < 0.0 { (0.5 * (below - above) / bend).clamp(-0.5, 0.5) } else { 0.0 }
 }
 
-/// `d ln S / d ln ε`, by a central difference.
+/// The criterion of [`Bandwidth::Growth`], `d ln S / d ln ε`, by a central difference.
 fn growth(kernel: &Kernel, epsilon: Epsilon, progress: &mut dyn Progress) -> Result<f64> {
     let step = 1.05;
     let mut log_sum = |factor: f64| -> Result<f64> {
@@ -174,12 +213,14 @@ fn growth(kernel: &Kernel, epsilon: Epsilon, progress: &mut dyn Progress) -> Res
     Ok((above - below) / (2.0 * step.ln()))
 }
 
-/// Cells that were held out, and kernels of the rest.
+/// The folds of the cells that are held out in turn.
 struct Folds {
+    /// The kernel of the remaining cells, and the held-out cells.
     parts: Vec<(Kernel, Snapshot)>,
 }
 
 impl Folds {
+    /// Random folds of equal size; only as many as [`JUDGED`] needs.
     fn new(
         cells: &Snapshot,
         neighbour: Option<usize>,
@@ -204,6 +245,7 @@ impl Folds {
         Ok(Self { parts })
     }
 
+    /// The criterion of [`Bandwidth::HeldOut`]: the mean log density of held-out cells.
     fn log_density(&self, epsilon: Epsilon, progress: &mut dyn Progress) -> Result<f64> {
         let mut sum = 0.0;
         for (kernel, held) in &self.parts {
@@ -220,7 +262,7 @@ impl Folds {
     }
 }
 
-/// The weighted mean without the least values, which together have [`OUTLIERS`] of the weight.
+/// The weighted mean without the least values, whose weight is the share [`OUTLIERS`] of the total.
 fn trimmed_mean(values: &Array1<f64>, weights: ArrayView1<'_, f64>) -> f64 {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|&a, &b| values[a].total_cmp(&values[b]));
@@ -237,7 +279,7 @@ fn trimmed_mean(values: &Array1<f64>, weights: ArrayView1<'_, f64>) -> f64 {
     sum / kept
 }
 
-/// `ln Σ_j w_j N(x; x_j, variance ρ_j I)` at the cells that were held out.
+/// The log density `ln Σ_j w_j N(x; x_j, variance ρ_j I)` at the held-out cells.
 fn kernel_density(kernel: &Kernel, held: &Snapshot, variance: f64) -> Result<Array1<f64>> {
     let scales = kernel.scales();
     let half_dim = 0.5 * kernel.dim() as f64;
@@ -259,7 +301,7 @@ fn kernel_density(kernel: &Kernel, held: &Snapshot, variance: f64) -> Result<Arr
         .collect())
 }
 
-/// Mean over the dimensions of the variance of the cells.
+/// The weighted variance of the cells, averaged over the dimensions.
 pub(super) fn mean_variance(cells: &Snapshot) -> f64 {
     let mean = cells.marginal().dot(&cells.points());
     let mut sum = 0.0;

@@ -1,4 +1,4 @@
-//! Chains that are at rest in the law of a snapshot: noise, and the way back to the cells.
+//! Markov chains whose stationary distribution is close to that of a snapshot.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
 use rand::Rng;
@@ -15,45 +15,68 @@ use crate::sampler::condition::{Condition, Observed};
 use crate::sampler::kernel::CHUNK;
 use crate::sampler::self_bridge::SelfBridge;
 
-/// Chunks that are worked on before the next look at the stop button.
+/// Number of chunks between two progress reports.
 const GROUP: usize = 16;
 
-/// How a step is made of the conditional mean `m`, the conditional covariance `C` and noise.
+/// The step of a chain, from the conditional mean `m(x)`, the conditional covariance `C(x)` and noise.
 ///
-/// For cells of `N(0, c)`, without end of them, `m(x) = s x` with `s = (√(c² + ε²/4) − ε/2)/c`, and the
-/// variance at rest is known for each (derived here, tested in `tests/bridges/sampler_known.rs`). All are
-/// stable for every ε, because `m(x)` is in the convex hull of the cells.
+/// `ξ` is standard normal noise. For infinitely many cells with distribution `N(0, c)`, `m(x) = s x`
+/// with `s = (√(c² + ε²/4) − ε/2)/c`, and the stationary variance below follows for each scheme (own
+/// derivation, tested in `tests/bridges/sampler_known.rs`). All schemes are stable for every ε, since `m(x)` is
+/// in the convex hull of the cells.
+///
+/// ```
+/// use sbcell::sampler::{Sampler, Scheme};
+///
+/// assert_eq!(Sampler::default().scheme, Scheme::Matched);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scheme {
-    /// `m(x) + √ε ξ`. At rest `√(c² + ε²/4) + ε/2`: too wide by ε/2 to first order.
+    /// `m(x) + √ε ξ`. Stationary variance `√(c² + ε²/4) + ε/2`, too large by ε/2 to first order.
     Langevin,
-    /// `m(x) + C(x)^½ ξ`: noise only where there are cells. At rest `c`.
+    /// `m(x) + C(x)^½ ξ`, with noise only in directions of cells. Stationary variance `c`.
     DataAware,
-    /// `m(x + √ε ξ)`: in the convex hull of the cells. At rest `√(c² + ε²/4) − ε/2`: too narrow.
+    /// `m(x + √ε ξ)`, in the convex hull of the cells. Stationary variance `√(c² + ε²/4) − ε/2`, too
+    /// small.
     SplitStep,
-    /// A chain of split steps, its draws with noise of variance `ε/2` added once: at rest
-    /// `√(c² + ε²/4) = c + ε²/8c + …`, right to second order.
+    /// Split steps, with noise of variance `ε/2` added once to the draws. Stationary variance
+    /// `√(c² + ε²/4) = c + ε²/8c + …`, correct to second order.
     Corrected,
-    /// A chain of split steps, its draws with noise of covariance `(C(x)⁻¹ + I/ε)⁻¹` added once: as
-    /// wide as a step where cells are dense (`C = ε I` gives `ε/2`) and nothing where there are none.
-    /// At rest `c`.
+    /// Split steps, with noise of covariance `(C(x)⁻¹ + I/ε)⁻¹` added once to the draws. Stationary
+    /// variance `c`.
     ///
-    /// Where a step draws from few cells, their covariance says little. It is taken together with
-    /// that of a step in which nothing is known but the variances `c_d` of the axes, weighted as
-    /// one cell: `C + Σ_j p_j² diag(1/(1/ε + 1/c_d))`. From a single cell that leaves the noise of
-    /// `Corrected`, from many nothing.
+    /// For dense cells `C = ε I`, and the noise has variance `ε/2`; in directions without cells it is
+    /// zero. If a step draws from few cells, their covariance is uncertain. Therefore `C` is replaced
+    /// by `C + Σ_j p_j² diag(1/(1/ε + 1/c_d))`, where `c_d` are the variances of the cells along the
+    /// axes: a prior with the weight of one cell. For a single cell the noise is that of `Corrected`;
+    /// for many cells the prior has no effect.
     Matched,
 }
 
-/// A chain: what a step is, and how many.
+/// A sampler: Markov chains that start at cells of a snapshot.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::data::Snapshot;
+/// use sbcell::sampler::{Sampler, SelfBridge};
+/// use sbcell::{Epsilon, Seed, Silent};
+///
+/// let cells = Snapshot::new(array![[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])?;
+/// let bridge = SelfBridge::new(&cells, Epsilon::new(0.1)?, None, &mut Silent)?;
+/// let draws = Sampler::default().sample(&bridge, 10, Seed(1), &mut Silent)?;
+/// assert_eq!(draws.dim(), (10, 2));
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampler {
-    /// What a step is.
+    /// The step of the chain.
     pub scheme: Scheme,
-    /// Steps from a cell to a draw. Chains start in the law of the cells, and each step leads
-    /// towards the law at rest: more steps forget which cell a chain started from, and add up
-    /// what the scheme gets wrong. On real cells one step draws best (docs/BENCHMARKS.md).
+    /// Number of steps from a cell to a draw, ≥ 1.
+    ///
+    /// Each step moves the distribution of the cells towards the stationary one. With more steps
+    /// draws depend less on the first cell, and errors of the scheme accumulate. On real cells one
+    /// step gives the best draws (docs/BENCHMARKS.md).
     pub n_steps: usize,
 }
 
@@ -64,15 +87,14 @@ impl Default for Sampler {
 }
 
 impl Sampler {
-    /// Draws `n` cells, `(n, dim)`: chains that start from the cells, each as often as its weight
-    /// says.
+    /// Draws `n` cells, `(n, dim)`, by chains that start at cells drawn by their weights.
     ///
-    /// Time `n · n_steps` evaluations of the conditional mean, each `4 n_cells dim` flops and
-    /// `n_cells` exponentials; `Matched` and `DataAware` add `n_cells dim²` once or at each step.
-    /// The draws do not depend on threads.
+    /// Time `n · n_steps` evaluations of the conditional mean, each with `4 n_cells dim` flops and
+    /// `n_cells` exponentials. `Matched` adds `n_cells dim²` flops for each draw, `DataAware` for each
+    /// step. The draws do not depend on the number of threads.
     ///
     /// # Errors
-    /// [`Error::Parameter`] without steps; [`Error::Cancelled`].
+    /// [`Error::Parameter`] if `n_steps` is zero; [`Error::Cancelled`].
     pub fn sample(
         &self,
         bridge: &SelfBridge,
@@ -83,16 +105,16 @@ impl Sampler {
         let weights: Array1<f64> = bridge.kernel().log_weights().iter().map(|w| w.exp()).collect();
         let rows = draw_cells(weights.view(), n, seed.child("sampler/start", 0));
         let start = bridge.kernel().points().select(Axis(0), &rows);
-        self.run(bridge, (start, Prepared::new(Condition::Free, bridge)?), seed, progress)
+        self.run(bridge, start, Prepared::new(Condition::Free, bridge)?, seed, progress)
     }
 
-    /// Draws one cell for each row of `observed`, given what it says.
+    /// Draws one cell, given its measurements, for each cell of `observed`.
     ///
-    /// Chains start from cells that fit what is observed. With measurements without error these
-    /// coordinates come out as they were given.
+    /// A chain starts at a cell drawn by the likelihood of the measurements. If the measurements have
+    /// no error, the draws have exactly the measured coordinates.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `observed` is of another dimension; as [`Sampler::sample`].
+    /// [`Error::Shape`] if `observed` has another dimension; those of [`Sampler::sample`].
     pub fn sample_given(
         &self,
         bridge: &SelfBridge,
@@ -103,7 +125,7 @@ impl Sampler {
         let (expected, got) = (bridge.kernel().dim(), observed.dim());
         if expected != got {
             return Err(Error::Shape {
-                what: "the map of the measured",
+                what: "the matrix of the measurements",
                 unit: "columns",
                 expected,
                 got,
@@ -112,21 +134,22 @@ impl Sampler {
         let observed = observed.centred(bridge.kernel().centre());
         let start = fitting_cells(bridge, &observed, seed)?;
         let condition = Prepared::new(Condition::Observed(&observed), bridge)?;
-        self.run(bridge, (start, condition), seed, progress)
+        self.run(bridge, start, condition, seed, progress)
     }
 
-    /// Draws from the law of the snapshot times a likelihood, given by the gradient of its logarithm:
-    /// chains from each row of `start` `(n, dim)`.
+    /// Draws from the distribution of the snapshot times a likelihood (Bayesian inference).
     ///
-    /// Steps of `ε/2` along the gradient are explicit, as in the paper; the noise that `Corrected` and
-    /// `Matched` add at the end knows nothing of the likelihood.
+    /// A chain starts at each row of `start`, `(n, dim)`. For [`Condition::Likelihood`] it makes
+    /// explicit steps of length `ε/2` along the gradient, as in the paper; the final noise of
+    /// `Corrected` and `Matched` then ignores the likelihood.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `start` is of another dimension; as [`Sampler::sample`].
+    /// [`Error::Shape`] if `start` has another dimension; those of [`Sampler::sample`].
     pub fn sample_updated(
         &self,
         bridge: &SelfBridge,
-        (start, condition): (ArrayView2<'_, f64>, Condition<'_>),
+        start: ArrayView2<'_, f64>,
+        condition: Condition<'_>,
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<Array2<f64>> {
@@ -139,13 +162,17 @@ impl Sampler {
             }
             other => other,
         };
-        self.run(bridge, (start, Prepared::new(condition, bridge)?), seed, progress)
+        self.run(bridge, start, Prepared::new(condition, bridge)?, seed, progress)
     }
 
+    /// Runs a chain from each row of `start`, which is relative to the centre of the cells.
+    ///
+    /// A chunk of chains has its own random stream, so that draws do not depend on threads.
     fn run(
         &self,
         bridge: &SelfBridge,
-        (start, condition): (Array2<f64>, Prepared<'_>),
+        start: Array2<f64>,
+        condition: Prepared<'_>,
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<Array2<f64>> {
@@ -176,7 +203,7 @@ impl Sampler {
     }
 }
 
-/// A cell for each row of what is observed, drawn by how well it fits.
+/// For each measured cell a cell of the snapshot, drawn by weight and likelihood; centred.
 fn fitting_cells(bridge: &SelfBridge, observed: &Observed, seed: Seed) -> Result<Array2<f64>> {
     let kernel = bridge.kernel();
     let fit = observed.fit(bridge.epsilon().value())?;
@@ -200,16 +227,19 @@ fn fitting_cells(bridge: &SelfBridge, observed: &Observed, seed: Seed) -> Result
     Ok(kernel.points().select(Axis(0), &rows))
 }
 
-/// A condition with what steps of one length need.
+/// A condition with the constants for steps of one length.
 struct Prepared<'a> {
     condition: Condition<'a>,
-    /// For half of a step's way along the likelihood, `ε/4`.
+    /// The gain of a step of length `ε/4` along the likelihood, half of a full step.
     half: Array2<f64>,
+    /// The length `ε/2` of a full step.
     step: f64,
+    /// The centre of the cells.
     centre: Array1<f64>,
 }
 
 impl<'a> Prepared<'a> {
+    /// The condition for steps of this bridge; measurements must be centred.
     fn new(condition: Condition<'a>, bridge: &SelfBridge) -> Result<Self> {
         let step = 0.5 * bridge.epsilon().value();
         let half = match condition {
@@ -219,8 +249,9 @@ impl<'a> Prepared<'a> {
         Ok(Self { condition, half, step, centre: bridge.kernel().centre().to_owned() })
     }
 
-    /// Half of the way along the likelihood, before or after the step of the snapshot. An explicit
-    /// step is whole, and before.
+    /// Half a step along the likelihood, before or after the step of the bridge.
+    ///
+    /// An explicit step along a gradient is a full step, before the step of the bridge.
     fn advance(&self, mut x: ArrayViewMut2<'_, f64>, first: usize, before: bool) {
         match self.condition {
             Condition::Observed(observed) => observed.advance(x, first, self.half.view()),
@@ -233,15 +264,17 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// Chains that are moved together, with their stream of random numbers.
+/// Some chains with their random stream.
 struct Chunk<'a, R> {
     bridge: &'a SelfBridge,
     condition: &'a Prepared<'a>,
+    /// Number of the first chain.
     first: usize,
     stream: R,
 }
 
 impl<R: Rng> Chunk<'_, R> {
+    /// Replaces the starting points `x` by draws after `n_steps` steps.
     fn run(mut self, mut x: ArrayViewMut2<'_, f64>, scheme: Scheme, n_steps: usize) -> Result<()> {
         let mut state = x.to_owned();
         for _ in 0..n_steps {
@@ -269,7 +302,7 @@ impl<R: Rng> Chunk<'_, R> {
         Ok(())
     }
 
-    /// The probabilities of the cells from each place, and their mean.
+    /// The probabilities of the cells in a step from each place, and the conditional means.
     fn mean(&self, x: &Array2<f64>) -> (Array2<f64>, Array2<f64>) {
         let p = self.bridge.weights_at(x.view());
         let mean = product(p.view(), self.bridge.kernel().points());
@@ -289,6 +322,7 @@ impl<R: Rng> Chunk<'_, R> {
         }
     }
 
+    /// A step of [`Scheme::DataAware`].
     fn data_aware(&mut self, x: &Array2<f64>) -> Array2<f64> {
         let (p, mut next) = self.mean(x);
         for (mut row, p) in next.rows_mut().into_iter().zip(p.rows()) {
@@ -299,8 +333,10 @@ impl<R: Rng> Chunk<'_, R> {
         next
     }
 
-    /// A draw of `N(0, C)` for the covariance of these probabilities, without a decomposition: a
-    /// normal number for each cell, times the root of its share. With it the root of the covariance.
+    /// A draw of `N(0, C)` for the covariance `C` under these probabilities, and a root of `C`.
+    ///
+    /// The draw is a sum of one standard normal number for each cell times `√p_j (x_j − m)`, which
+    /// needs no decomposition.
     fn like_cells(
         &mut self,
         p: ArrayView1<'_, f64>,
@@ -311,6 +347,7 @@ impl<R: Rng> Chunk<'_, R> {
         (white.dot(&spread), spread)
     }
 
+    /// Adds the final noise of [`Scheme::Corrected`], conditional on measurements.
     fn correct(&mut self, x: &mut Array2<f64>) -> Result<()> {
         let Condition::Observed(observed) = self.condition.condition else {
             self.add_noise(x, 0.5);
@@ -327,8 +364,10 @@ impl<R: Rng> Chunk<'_, R> {
         Ok(())
     }
 
-    /// Adds noise of covariance `N = (C⁻¹ + I/ε)⁻¹ = C − C (C + εI)⁻¹ C` at each place: a draw of
-    /// `N(0, C)` less what of it a look with variance ε would tell. `C` with its one cell of prior.
+    /// Adds the final noise of [`Scheme::Matched`], conditional on measurements.
+    ///
+    /// Its covariance is `(C⁻¹ + I/ε)⁻¹ = C − C (C + εI)⁻¹ C`, where `C` includes the prior. The noise
+    /// is a draw of `N(0, C)` minus its regression on the draw plus noise of variance ε.
     fn match_noise(&mut self, x: &mut Array2<f64>) -> Result<()> {
         let (p, mean) = self.mean(x);
         let scales = self.bridge.kernel().local_scales(x.view());
@@ -356,10 +395,12 @@ impl<R: Rng> Chunk<'_, R> {
     }
 }
 
+/// The error for a matrix that must be positive definite.
 fn singular(what: &'static str) -> Error {
     Error::Numerical { what, why: "it is not positive definite".into() }
 }
 
+/// `n` independent standard normal numbers.
 fn normal(n: usize, stream: &mut impl Rng) -> Array1<f64> {
     Array1::from_shape_simple_fn(n, || StandardNormal.sample(stream))
 }

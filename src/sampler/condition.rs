@@ -1,4 +1,4 @@
-//! What is known of the cells to be drawn: coordinates that were measured, or any likelihood.
+//! Conditions on draws: measured coordinates, or a general likelihood.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, ArrayViewMut2, Axis, s};
 use rand::Rng;
@@ -7,21 +7,41 @@ use rand_distr::{Distribution, StandardNormal};
 use crate::error::{Error, Result};
 use crate::linalg::{Spectrum, add_product, product, product_nt};
 
-/// Directions of measured coordinates whose eigenvalue is below this share of the largest are none.
+/// Smallest eigenvalue of independent measurements, relative to the largest.
 const SAME: f64 = 1e-10;
 
-/// The gradient of a log likelihood at each row of places, as a function of these places.
+/// A function from places, `(n, dim)`, to the gradients of a log likelihood there, `(n, dim)`.
 pub type Gradient<'a> = dyn Fn(ArrayView2<'_, f64>) -> Array2<f64> + Sync + 'a;
 
-/// What is known of the cells to be drawn.
+/// A condition on draws, for [`crate::sampler::Sampler::sample_updated`].
+///
+/// ```
+/// use ndarray::{Array2, ArrayView2, array};
+/// use sbcell::data::Snapshot;
+/// use sbcell::sampler::{Condition, Sampler, SelfBridge};
+/// use sbcell::{Epsilon, Seed, Silent};
+///
+/// let cells = Snapshot::new(array![[-1.0], [0.0], [1.0]])?;
+/// let bridge = SelfBridge::new(&cells, Epsilon::new(0.2)?, None, &mut Silent)?;
+/// // The likelihood of a measurement 1 with variance 0.5.
+/// let gradient = |x: ArrayView2<'_, f64>| x.mapv(|x| (1.0 - x) / 0.5);
+/// let condition = Condition::Likelihood(&gradient);
+/// let (sampler, start) = (Sampler { n_steps: 20, ..Sampler::default() }, Array2::zeros((50, 1)));
+/// let draws =
+///     sampler.sample_updated(&bridge, start.view(), condition, Seed(1), &mut Silent)?;
+/// assert!(draws.mean().unwrap() > 0.0);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Clone, Copy)]
 pub enum Condition<'a> {
-    /// Nothing.
+    /// No condition.
     Free,
     /// Measured coordinates, exact or with an error.
     Observed(&'a Observed),
-    /// A likelihood by its gradient; steps along it are explicit, so that ε times its curvature
-    /// should be below four.
+    /// A likelihood, given by the gradient of its logarithm.
+    ///
+    /// Steps along the gradient are explicit. They are stable if ε times the curvature of the log
+    /// likelihood is below four.
     Likelihood(&'a Gradient<'a>),
 }
 
@@ -35,31 +55,49 @@ impl std::fmt::Debug for Condition<'_> {
     }
 }
 
-/// Linear measurements `y = G x + noise` of cells, each with its own `y`.
+/// Linear measurements `y = G x + noise`, with values `y` for each cell.
 ///
-/// With a standard deviation of zero the measured coordinates are held; otherwise the prior of a
-/// snapshot is updated by a Gaussian likelihood (Gottwald et al. 2024, conditional sampling and
-/// Bayesian inference). Both are one formula: a step of length τ along the likelihood, taken
-/// implicitly so that it is stable for every τ, is
+/// For a standard deviation `s = 0` of the noise the draws have exactly the measured coordinates.
+/// Otherwise the measurement is a Gaussian likelihood (Gottwald et al. 2024, conditional sampling and
+/// Bayesian inference). One formula covers both cases: an implicit step of length τ along the
+/// likelihood, which is stable for every τ, is
 ///
-/// `x + τ Gᵀ (τ G Gᵀ + s² I)⁻¹ (y − G x)`
+/// ```text
+/// x + τ Gᵀ (τ G Gᵀ + s² I)⁻¹ (y − G x)
+/// ```
 ///
-/// which for `s = 0` is the projection onto `G x = y`.
+/// For `s = 0` it is the projection onto `G x = y`.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::sampler::Observed;
+///
+/// // Coordinate 0 of two cells in three dimensions.
+/// let observed = Observed::columns(&[0], 3, array![[0.5], [1.5]], 0.1)?;
+/// assert_eq!((observed.n_cells(), observed.dim(), observed.rank()?), (2, 3, 1));
+/// assert_eq!(observed.repeated(10).n_cells(), 20);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Observed {
+    /// `G`, `(n_measured, dim)`.
     map: Array2<f64>,
+    /// `y`, `(n_cells, n_measured)`.
     values: Array2<f64>,
+    /// `s²`.
     variance: f64,
+    /// `G Gᵀ`.
     gram: Array2<f64>,
 }
 
 impl Observed {
-    /// `map` is `(n_measured, dim)`, `values` `(n_cells, n_measured)`, `deviation` that of each
-    /// measurement.
+    /// Measurements with the matrix `map`, `(n_measured, dim)`, and `values`, `(n_cells, n_measured)`.
+    ///
+    /// `deviation` is the standard deviation `s` of every measurement; 0 for exact values.
     ///
     /// # Errors
-    /// [`Error::Shape`] if they do not fit together; [`Error::Parameter`] if a number is not finite,
-    /// the deviation is negative, or nothing is measured.
+    /// [`Error::Shape`] if the numbers of measurements differ; [`Error::Parameter`] if a number is
+    /// not finite, the deviation is negative, or there are no measurements.
     pub fn new(map: Array2<f64>, values: Array2<f64>, deviation: f64) -> Result<Self> {
         if map.nrows() != values.ncols() {
             let (expected, got) = (map.nrows(), values.ncols());
@@ -86,10 +124,10 @@ impl Observed {
         Ok(Self { map, values, variance: deviation * deviation, gram })
     }
 
-    /// Some of the coordinates themselves: `columns` of `dim`.
+    /// Measurements of the coordinates `columns` of a space with `dim` dimensions.
     ///
     /// # Errors
-    /// As [`Observed::new`]; [`Error::Parameter`] if a column is not there.
+    /// Those of [`Observed::new`]; [`Error::Parameter`] if a column is not below `dim`.
     pub fn columns(
         columns: &[usize],
         dim: usize,
@@ -97,7 +135,7 @@ impl Observed {
         deviation: f64,
     ) -> Result<Self> {
         if let Some(column) = columns.iter().find(|&&column| column >= dim) {
-            let (name, must) = ("column", "one of the coordinates");
+            let (name, must) = ("column", "less than the number of dimensions");
             return Err(Error::Parameter { name, must, got: column.to_string() });
         }
         let mut map = Array2::zeros((columns.len(), dim));
@@ -107,17 +145,17 @@ impl Observed {
         Self::new(map, values, deviation)
     }
 
-    /// Cells that something is known of.
+    /// Number of measured cells.
     pub fn n_cells(&self) -> usize {
         self.values.nrows()
     }
 
-    /// Number of dimensions of the places.
+    /// Number of dimensions of the space of cells.
     pub fn dim(&self) -> usize {
         self.map.ncols()
     }
 
-    /// Each cell `n` times, one after the other.
+    /// The measurements with each cell repeated `n` times in succession, for `n` draws of each.
     #[must_use]
     pub fn repeated(&self, n: usize) -> Self {
         let rows: Vec<usize> =
@@ -125,28 +163,28 @@ impl Observed {
         Self { values: self.values.select(Axis(0), &rows), ..self.clone() }
     }
 
-    /// How many directions of the places are held or measured.
+    /// The rank of `G`: the number of independent measurements.
     ///
     /// # Errors
-    /// [`Error::Numerical`] if the eigenvalues of `G Gᵀ` cannot be found.
+    /// [`Error::Numerical`] if the eigendecomposition of `G Gᵀ` fails.
     pub fn rank(&self) -> Result<usize> {
         let spectrum = Spectrum::new(self.gram.view())?;
         let least = SAME * spectrum.values[0];
         Ok(spectrum.values.iter().filter(|&&value| value > least).count())
     }
 
-    /// The same for places less `centre`.
+    /// The measurements in coordinates relative to `centre`.
     pub(super) fn centred(&self, centre: ArrayView1<'_, f64>) -> Self {
         Self { values: &self.values - &self.map.dot(&centre), ..self.clone() }
     }
 
-    /// `(τ Gᵀ (τ G Gᵀ + s² I)⁻¹)ᵀ`, `(n_measured, dim)`.
+    /// The transposed gain `(τ Gᵀ (τ G Gᵀ + s² I)⁻¹)ᵀ`, `(n_measured, dim)`, for τ = `step`.
     pub(super) fn gain(&self, step: f64) -> Result<Array2<f64>> {
         let inverse = self.inverse(&(&self.gram * step))?;
         Ok(product(inverse.view(), self.map.view()) * step)
     }
 
-    /// `(A + s² I)⁻¹`, leaving out directions in which it is nothing.
+    /// The pseudoinverse of `A + s² I` for a symmetric `A`, without directions of zero eigenvalue.
     fn inverse(&self, matrix: &Array2<f64>) -> Result<Array2<f64>> {
         let spectrum = Spectrum::new(matrix.view())?;
         let least = SAME * spectrum.values[0].max(self.variance);
@@ -156,7 +194,9 @@ impl Observed {
         }))
     }
 
-    /// Moves rows `first…` of the places along the likelihood.
+    /// Moves the places `x` along the likelihood; they belong to the cells from `first` on.
+    ///
+    /// `gain` comes from [`Observed::gain`] and determines the length of the step.
     pub(super) fn advance(
         &self,
         mut x: ArrayViewMut2<'_, f64>,
@@ -170,7 +210,10 @@ impl Observed {
         x.assign(&moved);
     }
 
-    /// Turns a draw of `N(0, covariance)` into one of `N(0, (covariance⁻¹ + Gᵀ G / s²)⁻¹)`.
+    /// Converts a draw of `N(0, covariance)` to a draw of `N(0, (covariance⁻¹ + Gᵀ G / s²)⁻¹)`.
+    ///
+    /// The function subtracts the regression of the draw on a noisy measurement of itself. For
+    /// `s = 0` the result has no component along the measured directions.
     pub(super) fn settle(
         &self,
         mut draw: ArrayViewMut1<'_, f64>,
@@ -189,8 +232,9 @@ impl Observed {
         Ok(())
     }
 
-    /// `ln` of how likely cells at `points` (less the centre) are for row `row`, if they may be off by
-    /// a step of the reference process.
+    /// Log likelihood of the measurements of cell `row` at each of `points`, relative to the centre.
+    ///
+    /// The variance includes one step of the reference process; a constant is omitted.
     pub(super) fn log_fit(
         &self,
         points: ArrayView2<'_, f64>,
@@ -202,15 +246,16 @@ impl Observed {
         whitened.rows().into_iter().map(|row| -0.5 * row.dot(&row)).collect()
     }
 
-    /// What [`Observed::log_fit`] needs for steps of this variance.
+    /// The matrix for [`Observed::log_fit`] with steps of variance `epsilon`.
     pub(super) fn fit(&self, epsilon: f64) -> Result<Fit> {
         let inverse = self.inverse(&(&self.gram * epsilon))?;
         Ok(Fit { root: Spectrum::new(inverse.view())?.map(|value| value.max(0.0).sqrt()) })
     }
 }
 
-/// The root of the inverse covariance of measurements, one step of the reference process included.
+/// The weights of measurements in [`Observed::log_fit`].
 pub(super) struct Fit {
+    /// The square root of `(ε G Gᵀ + s² I)⁻¹`.
     root: Array2<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! Whether draws are near copies of the cells they were made from.
+//! The share of draws that are near copies of the cells.
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::seq::SliceRandom;
@@ -9,32 +9,47 @@ use crate::linalg::product_nt;
 use crate::progress::{Event, Progress, report};
 use crate::rng::Seed;
 
-/// Draws that are worked on together.
+/// Number of points in one task.
 const CHUNK: usize = 64;
 
-/// Parts of the cells, each held against the others.
+/// Number of folds of the cells; each is compared with the others.
 const FOLDS: usize = 5;
 
-/// Cells that are looked at, at most.
+/// Largest number of cells and of draws that are compared.
 const MOST: usize = 5_000;
 
-/// How many draws are nearer to a cell than that cell's nearest other cell, and how many cells are.
+/// The share of near copies among draws, and among held-out cells for comparison.
+///
+/// A near copy is nearer to a cell than this cell's nearest other cell.
+///
+/// ```
+/// use ndarray::Array2;
+/// use sbcell::sampler::Copies;
+/// use sbcell::{Seed, Silent};
+///
+/// let cells = Array2::from_shape_fn((50, 2), |(i, d)| ((7 * i + 3 * d) as f64).sin());
+/// let copies = Copies::among(cells.view(), cells.view(), Seed(1), &mut Silent)?;
+/// assert_eq!(copies.draws, 1.0);
+/// assert!(copies.too_many());
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Copies {
-    /// Share of the draws.
+    /// Share of near copies among the draws.
     pub draws: f64,
-    /// Share of cells that were held out, against the rest of the cells: what new cells would have.
+    /// Share of near copies among held-out cells, compared with the remaining cells. New cells from
+    /// the same population would have this share.
     pub held_out: f64,
 }
 
 impl Copies {
-    /// Compares `draws` with `cells`, each `(n, dim)`.
+    /// Compares `draws`, `(m, dim)`, with `cells`, `(n, dim)`.
     ///
-    /// At most 5 000 of each. Time `2 n (n + m) dim` flops for the draws and the same again for the
-    /// cells.
+    /// The function uses at most 5 000 of each; `seed` selects the cells. Time `2 n (n + m) dim` flops
+    /// for the draws, and the same again for the cells.
     ///
     /// # Errors
-    /// [`crate::Error::Cancelled`].
+    /// [`crate::Error::Cancelled`] if `progress` stops the computation.
     pub fn among(
         draws: ArrayView2<'_, f64>,
         cells: ArrayView2<'_, f64>,
@@ -67,14 +82,15 @@ impl Copies {
         })
     }
 
-    /// Whether more draws are near copies than chance explains: more than new cells by a tenth of all
-    /// and by half as many again.
+    /// Whether draws have clearly more near copies than held-out cells.
+    ///
+    /// Their share must be larger by 0.1 and by a factor of 1.5.
     pub fn too_many(&self) -> bool {
         self.draws > self.held_out + 0.1 && self.draws > 1.5 * self.held_out
     }
 }
 
-/// How many of `points` are nearer to a cell than its nearest other cell.
+/// Number of near copies among `points`; 0 if there are fewer than two cells.
 fn near(points: ArrayView2<'_, f64>, cells: ArrayView2<'_, f64>) -> usize {
     if cells.nrows() < 2 {
         return 0;
@@ -83,8 +99,9 @@ fn near(points: ArrayView2<'_, f64>, cells: ArrayView2<'_, f64>) -> usize {
     nearest(points, cells, false).into_iter().filter(|(j, square)| *square < reach[*j]).count()
 }
 
-/// The nearest cell of each point and its squared distance; `own` leaves out the cell of the same
-/// index.
+/// The nearest cell of each point and its squared distance, in parallel over points.
+///
+/// With `own` the points are the cells, and a cell is not its own neighbour.
 fn nearest(
     points: ArrayView2<'_, f64>,
     cells: ArrayView2<'_, f64>,

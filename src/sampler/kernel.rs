@@ -1,4 +1,4 @@
-//! The kernel of a snapshot: how likely a step of the reference process leads from a place to a cell.
+//! The kernel of a snapshot: transition densities of the reference process from places to cells.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
@@ -9,50 +9,58 @@ use crate::geometry::Epsilon;
 use crate::linalg::{LogSums, product_nt};
 use crate::progress::{Event, Progress, report};
 
-/// Places that are worked on together. A block of logarithms has this many rows and a column for
-/// each cell: `512 n_cells` bytes on each thread, and nothing larger is ever held.
+/// Number of places in one task. A block of logarithms has this number of rows and a column for each
+/// cell, `512 n_cells` bytes on each thread; no larger array exists.
 pub(super) const CHUNK: usize = 64;
 
-/// The local scale of a place is at most this many times that of a typical cell, and at least its
-/// inverse.
+/// Largest local scale, and inverse of the smallest.
 const MOST_UNEVEN: f64 = 100.0;
 
-/// The transition density of the reference process over one step, up to a constant of the step:
+/// The transition density of the reference process over one step, without its constant factor.
 ///
-/// `t(x, y) = exp(−|x − y|² / (ε (ρ(x) + ρ(y))))`
+/// ```text
+/// t(x, y) = exp(−|x − y|² / (ε (ρ(x) + ρ(y))))
+/// ```
 ///
-/// With `ρ = 1` (a fixed bandwidth) these are steps of `dX = √ε dW` over one unit of time. With a
+/// For a fixed bandwidth `ρ = 1`, and `t` is that of `dX = √ε dW` over one unit of time. For a
 /// variable bandwidth `ρ(x)` is the squared distance from `x` to the `k`-th nearest cell, divided by
-/// the geometric mean of that over the cells: steps are longer where cells are sparse (Gottwald,
-/// Li, Marzouk, Reich 2024, arXiv 2401.04372, who write `4ε` for our `2ε`).
+/// its geometric mean over the cells, so that steps are longer where cells are sparse. Source:
+/// Gottwald, Li, Marzouk, Reich 2024, arXiv 2401.04372, with `4ε` for `2ε` here.
 #[derive(Debug, Clone)]
-pub struct Kernel {
-    /// Cells less their mean, `(n_cells, dim)`: far from the origin squares would lose digits.
+pub(crate) struct Kernel {
+    /// Cells minus their mean, `(n_cells, dim)`, which reduces rounding errors of squares.
     points: Array2<f64>,
+    /// The weighted mean of the cells.
     centre: Array1<f64>,
+    /// Squared norms of `points`.
     squares: Vec<f64>,
+    /// Logarithms of the weights of the cells.
     log_weights: Vec<f64>,
     epsilon: Epsilon,
+    /// The local scale of a variable bandwidth.
     local: Option<Local>,
 }
 
-/// The local scale of the places.
+/// The local scale ρ of a variable bandwidth.
 #[derive(Debug, Clone)]
 struct Local {
+    /// The number `k`.
     neighbour: usize,
+    /// Geometric mean of the squared distances of cells to their `k`-th nearest cell.
     typical: f64,
+    /// ρ of each cell.
     of_cells: Vec<f64>,
 }
 
 impl Kernel {
-    /// The kernel of these cells. `neighbour` is the `k` of a variable bandwidth, `None` a fixed one.
+    /// The kernel of these cells; `neighbour` is the `k` of a variable bandwidth, or `None`.
     ///
-    /// Time `2 n² dim` flops with a variable bandwidth, `O(n dim)` without.
+    /// Time `2 n² dim` flops for a variable bandwidth, `O(n dim)` for a fixed one.
     ///
     /// # Errors
-    /// [`Error::Parameter`] if `neighbour` is zero or there are not as many cells, or if most cells
-    /// are copies of others, so that no distance is typical; [`Error::Cancelled`].
-    pub fn new(
+    /// [`Error::Parameter`] if `neighbour` is zero or not below the number of cells, or if most cells
+    /// are copies of others; [`Error::Cancelled`].
+    pub(crate) fn new(
         cells: &Snapshot,
         epsilon: Epsilon,
         neighbour: Option<usize>,
@@ -69,13 +77,14 @@ impl Kernel {
         Ok(kernel)
     }
 
-    /// The same cells with another ε.
+    /// The kernel of the same cells with another ε.
     #[must_use]
-    pub fn with_epsilon(mut self, epsilon: Epsilon) -> Self {
+    pub(crate) fn with_epsilon(mut self, epsilon: Epsilon) -> Self {
         self.epsilon = epsilon;
         self
     }
 
+    /// Computes the local scales of all cells for `k` = `neighbour`.
     fn local_scale(&self, neighbour: usize, progress: &mut dyn Progress) -> Result<Local> {
         if !(1..self.n_cells()).contains(&neighbour) {
             let must = "at least 1 and less than the number of cells";
@@ -87,7 +96,7 @@ impl Kernel {
         if 2 * logs.len() < reach.len() {
             let (name, must) =
                 ("values of the cells", "mostly different, for a variable bandwidth");
-            let got = format!("{} copies of others", reach.len() - logs.len());
+            let got = format!("{} copies of other cells", reach.len() - logs.len());
             return Err(Error::Parameter { name, must, got });
         }
         let typical = (logs.iter().sum::<f64>() / logs.len() as f64).exp();
@@ -95,8 +104,9 @@ impl Kernel {
         Ok(Local { neighbour, typical, of_cells })
     }
 
-    /// Squared distances of the rows of `x` (less the centre) to their `k`-th nearest cells; a cell
-    /// counts as its own nearest.
+    /// Squared distances of centred places to their `k`-th nearest cells, `k` = `neighbour`.
+    ///
+    /// A cell is its own nearest cell number 0.
     fn reach(&self, x: ArrayView2<'_, f64>, neighbour: usize) -> Vec<f64> {
         let mut squares = self.squared_distances(x);
         let row = |mut row: ndarray::ArrayViewMut1<'_, f64>| match row.as_slice_mut() {
@@ -106,7 +116,7 @@ impl Kernel {
         squares.rows_mut().into_iter().map(row).collect()
     }
 
-    /// Squared distances of centred places to all cells.
+    /// Squared distances of centred places to all cells, `(n, n_cells)`, by a matrix product.
     fn squared_distances(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
         let mut block = product_nt(x, self.points.view());
         for (mut row, x) in block.rows_mut().into_iter().zip(x.rows()) {
@@ -119,7 +129,7 @@ impl Kernel {
         block
     }
 
-    /// `ln t(x, x_j)` for centred places `x` `(n, dim)`, without weights: `(n, n_cells)`.
+    /// `ln t(x, x_j)` for centred places `x`, `(n, dim)`, as `(n, n_cells)`.
     pub(super) fn log_block(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
         let epsilon = self.epsilon.value();
         let mut block = self.squared_distances(x);
@@ -137,7 +147,7 @@ impl Kernel {
         block
     }
 
-    /// `ρ` at centred places: one for each row.
+    /// The local scale ρ at each of the centred places `x`.
     pub(super) fn local_scales(&self, x: ArrayView2<'_, f64>) -> Vec<f64> {
         match &self.local {
             None => vec![1.0; x.nrows()],
@@ -161,7 +171,7 @@ impl Kernel {
         Ok(Array1::from(sums))
     }
 
-    /// `ln Σ_j t(x, x_j) exp(offset_j)` at centred places.
+    /// `ln Σ_j t(x, x_j) exp(offset_j)` at each of the centred places `x`.
     pub(super) fn log_sums_at(&self, x: ArrayView2<'_, f64>, offsets: &[f64]) -> Vec<f64> {
         let mut block = self.log_block(x);
         let mut sums = LogSums::new(x.nrows());
@@ -171,12 +181,12 @@ impl Kernel {
         sums.finish()
     }
 
-    /// `ln w_j + offset_j`.
+    /// `ln w_j + offset_j` for each cell.
     pub(super) fn weighted(&self, offsets: &[f64]) -> Vec<f64> {
         self.log_weights.iter().zip(offsets).map(|(weight, offset)| weight + offset).collect()
     }
 
-    /// `work` on chunks of the cells, side by side, its results in their order.
+    /// The results of `work` for chunks of the cells, computed in parallel, in the order of cells.
     fn by_chunks(
         &self,
         progress: &mut dyn Progress,
@@ -195,28 +205,28 @@ impl Kernel {
     }
 
     /// Number of cells.
-    pub fn n_cells(&self) -> usize {
+    pub(crate) fn n_cells(&self) -> usize {
         self.points.nrows()
     }
 
     /// Number of dimensions.
-    pub fn dim(&self) -> usize {
+    pub(crate) fn dim(&self) -> usize {
         self.points.ncols()
     }
 
-    /// Variance of a step of the reference process.
-    pub fn epsilon(&self) -> Epsilon {
+    /// The variance of a step of the reference process.
+    pub(crate) fn epsilon(&self) -> Epsilon {
         self.epsilon
     }
 
-    /// Whether steps are longer where cells are sparse.
-    pub fn is_variable(&self) -> bool {
+    /// Whether the bandwidth is variable.
+    pub(crate) fn is_variable(&self) -> bool {
         self.local.is_some()
     }
 
-    /// `ρ` of each cell, `n_cells`; ones for a fixed bandwidth.
+    /// The local scale ρ of each cell; 1 for a fixed bandwidth.
     #[must_use]
-    pub fn scales(&self) -> Array1<f64> {
+    pub(crate) fn scales(&self) -> Array1<f64> {
         match &self.local {
             None => Array1::ones(self.n_cells()),
             Some(local) => Array1::from(local.of_cells.clone()),
@@ -224,11 +234,11 @@ impl Kernel {
     }
 
     /// The weighted mean of the cells.
-    pub fn centre(&self) -> ArrayView1<'_, f64> {
+    pub(crate) fn centre(&self) -> ArrayView1<'_, f64> {
         self.centre.view()
     }
 
-    /// Cells less the centre.
+    /// The cells minus the centre, `(n_cells, dim)`.
     pub(super) fn points(&self) -> ArrayView2<'_, f64> {
         self.points.view()
     }
@@ -238,7 +248,10 @@ impl Kernel {
         &self.log_weights
     }
 
-    /// Places less the centre.
+    /// The places `x` minus the centre.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if the dimension differs from that of the cells.
     pub(super) fn centred(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         if x.ncols() != self.dim() {
             let (expected, got) = (self.dim(), x.ncols());
@@ -248,6 +261,7 @@ impl Kernel {
     }
 }
 
+/// `scale` between `1 / MOST_UNEVEN` and `MOST_UNEVEN`.
 fn bounded(scale: f64) -> f64 {
     scale.clamp(1.0 / MOST_UNEVEN, MOST_UNEVEN)
 }

@@ -1,4 +1,4 @@
-//! Which bandwidth, where some coordinates are given: by how well the others are foretold.
+//! The choice of the bandwidth by the prediction of unmeasured coordinates of held-out cells.
 
 use ndarray::{Array2, ArrayView2, Axis};
 use rand::seq::SliceRandom;
@@ -16,34 +16,39 @@ use crate::sampler::condition::Observed;
 use crate::sampler::kernel::Kernel;
 use crate::sampler::self_bridge::SelfBridge;
 
-/// Cells are dealt to so many folds, of which one is held out.
+/// One of this number of equal parts of the cells is held out.
 const FOLDS: usize = 5;
 
-/// Cells that are held out, at most.
+/// Largest number of held-out cells.
 const MOST: usize = 200;
 
-/// Draws for each of them, and steps to a draw.
+/// Number of draws for each held-out cell.
 const DRAWS: usize = 16;
+
+/// Number of steps of a chain.
 const STEPS: usize = 10;
 
-/// How nearly bistochastic the kernels are that are only compared.
+/// Tolerance of the scaling of kernels that are only compared.
 const ROUGH: f64 = 1e-3;
 
 impl ChosenBandwidth {
-    /// The ε under which cells that are held out are foretold with the least squared error from what
-    /// `map` `(n_measured, dim)` tells of them with this deviation: by the mean of 16 draws for each of
-    /// at most 200 cells.
+    /// The bandwidth with the best prediction of held-out cells from linear measurements of them.
     ///
-    /// The kernel of a density need not be that of a mean of some coordinates given the others: on
-    /// cells in many dimensions draws with that of [`super::Bandwidth::HeldOut`] follow one or two
-    /// cells, on normal laws it is too wide.
-    /// [`ChosenBandwidth::tried`] holds minus the mean squared error.
+    /// The measurements are `y = G x + noise` with `map` for `G`, `(n_measured, dim)`, and the standard
+    /// deviation `deviation`. The prediction is the mean of 16 draws for each of at most 200 cells;
+    /// the criterion is its mean squared error. [`ChosenBandwidth::tried`] has the negative error.
+    /// `neighbour` is that of [`SelfBridge::new`].
+    ///
+    /// The best bandwidth for a density can differ from that for a conditional mean. In many
+    /// dimensions [`super::Bandwidth::HeldOut`] is so small that draws follow one or two cells; for
+    /// normal distributions it is too large.
     ///
     /// # Errors
-    /// As [`super::Bandwidth::choose`] and [`Observed::new`].
-    pub fn to_foretell(
+    /// Those of [`super::Bandwidth::choose`] and [`Observed::new`].
+    pub fn for_prediction(
         cells: &Snapshot,
-        (map, deviation): (ArrayView2<'_, f64>, f64),
+        map: ArrayView2<'_, f64>,
+        deviation: f64,
         neighbour: Option<usize>,
         seed: Seed,
         progress: &mut dyn Progress,
@@ -81,8 +86,10 @@ impl ChosenBandwidth {
     }
 }
 
-/// Mean over the cells of the squared distance to the mean of their draws, less what of it is the
-/// chance of so few draws.
+/// Mean squared distance of the cells to the means of their draws.
+///
+/// The variance of a mean of [`DRAWS`] draws is subtracted, so that the number of draws has no effect
+/// on average.
 fn squared_error(cells: &Array2<f64>, draws: &Array2<f64>) -> f64 {
     let mut sum = 0.0;
     for (cell, draws) in cells.rows().into_iter().zip(draws.axis_chunks_iter(Axis(0), DRAWS)) {

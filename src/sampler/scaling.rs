@@ -1,4 +1,4 @@
-//! Symmetric Sinkhorn: the one factor per cell that makes the kernel of a snapshot bistochastic.
+//! Symmetric Sinkhorn scaling: factors that make the kernel of a snapshot bistochastic.
 
 use ndarray::Array1;
 
@@ -6,34 +6,41 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::sampler::kernel::Kernel;
 
-/// Rounds, at most: each at least halves the error of a kernel without negative eigenvalues.
+/// Largest number of rounds. A round at least halves the error of a kernel without negative
+/// eigenvalues.
 const MOST_ROUNDS: usize = 200;
 
-/// The factor `v` with `v_i Σ_j t_ij v_j w_j = 1` for every cell, so that `w_i v_i t_ij v_j w_j` is a
-/// plan between the snapshot and itself.
+/// The factors `v` with `v_i Σ_j t_ij v_j w_j = 1` for every cell i.
+///
+/// Then `w_i v_i t_ij v_j w_j` is a coupling of the snapshot with itself. Symmetry of the kernel
+/// makes one factor for each cell sufficient.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Scaling {
-    /// `ln v`, one for each cell.
+    /// `ln v_i` of each cell.
     pub log_factors: Array1<f64>,
-    /// Rounds that it took.
+    /// Number of rounds.
     pub rounds: usize,
-    /// `Σ_i w_i |v_i Σ_j t_ij v_j w_j − 1|`: how far from bistochastic.
+    /// Marginal error `Σ_i w_i |v_i Σ_j t_ij v_j w_j − 1|` of the coupling.
     pub error: f64,
 }
 
 impl Scaling {
-    /// Finds it by `v ← √(v / (T W v))`, in logarithms.
+    /// Computes the factors by the iteration `v ← √(v / (T W v))` in logarithms.
     ///
-    /// Near the solution a round multiplies the error along an eigenvector of `P` by `(1 − λ)/2`,
-    /// which is between 0 and ½ where `0 ≤ λ ≤ 1`: about 30 rounds for 1e-9, however small ε is, and
-    /// without the swing of alternate scaling. Each round takes `2 n² dim` flops and `n²`
-    /// exponentials; memory `O(n)` and a block for each thread.
+    /// Near the solution a round multiplies the error along an eigenvector of the coupling by
+    /// `(1 − λ)/2`, which is at most ½ for eigenvalues `0 ≤ λ ≤ 1`. An error of 1e-9 needs about 30
+    /// rounds for any ε; alternate scaling of rows and columns would oscillate. A round takes
+    /// `2 n² dim` flops and `n²` exponentials. Memory `O(n)` and a block for each thread.
     ///
-    /// Not reaching `tolerance` is no error but `error`.
+    /// If the error does not reach `tolerance` after 200 rounds, [`Scaling::error`] shows it.
     ///
     /// # Errors
-    /// [`crate::Error::Cancelled`].
-    pub fn find(kernel: &Kernel, tolerance: f64, progress: &mut dyn Progress) -> Result<Self> {
+    /// [`crate::Error::Cancelled`] if `progress` stops the computation.
+    pub(crate) fn find(
+        kernel: &Kernel,
+        tolerance: f64,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
         let weights: Vec<f64> = kernel.log_weights().iter().map(|log| log.exp()).collect();
         let mut log_factors = vec![0.0; kernel.n_cells()];
         let mut rounds = 0;

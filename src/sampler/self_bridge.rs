@@ -1,4 +1,4 @@
-//! The bridge of a snapshot to itself: where a cell at any place is expected after one step.
+//! The Schrödinger bridge of a snapshot to itself, with steps from any place to the cells.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
@@ -11,35 +11,55 @@ use crate::progress::Progress;
 use crate::sampler::kernel::{CHUNK, Kernel};
 use crate::sampler::scaling::Scaling;
 
-/// Cells with less than this share of a place's weight are left out of covariances.
+/// Probability below which a cell is omitted from covariances.
 const NOTHING: f64 = 1e-12;
 
-/// Sum of absolute errors of the plan's marginal at which scaling ends.
+/// Marginal error at which scaling stops.
 const TOLERANCE: f64 = 1e-9;
 
-/// The Schrödinger bridge between a snapshot and itself, with a place that need not be a cell.
+/// The Schrödinger bridge between a snapshot and itself over one step of variance ε.
 ///
-/// `P = W v t v W` is the plan of the bridge over one step ([`Scaling`]). A place `x` goes to cell
-/// `j` with probability `p_j(x) ∝ w_j v_j t(x, x_j)`; at a cell that is a row of the plan. Mean and
-/// covariance of it are those of a step of `dX = (ε/2) ∇ ln p dt + √ε dW`, for which the snapshot
-/// is at rest (Gottwald, Li, Marzouk, Reich 2024, arXiv 2401.04372, where ε is half of ours).
+/// Its coupling is `P_ij = w_i v_i t(x_i, x_j) v_j w_j` with weights `w`, the kernel `t` of the
+/// reference process, and factors `v` from symmetric Sinkhorn scaling. From any place `x` a step goes
+/// to cell `j` with probability `p_j(x) ∝ w_j v_j t(x, x_j)`; for a cell this is its row of `P`. Mean
+/// and covariance of the step are those of a step of `dX = (ε/2) ∇ ln p dt + √ε dW`, of which the
+/// distribution of the snapshot is stationary (Gottwald, Li, Marzouk, Reich 2024, arXiv 2401.04372,
+/// with ε/2 for ε).
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::data::Snapshot;
+/// use sbcell::sampler::SelfBridge;
+/// use sbcell::{Epsilon, Silent};
+///
+/// let cells = Snapshot::new(array![[-1.0], [1.0]])?;
+/// let bridge = SelfBridge::new(&cells, Epsilon::new(1.0)?, None, &mut Silent)?;
+/// let places = array![[0.0], [1.0]];
+/// let mean = bridge.mean(places.view())?;
+/// assert!(mean[[0, 0]].abs() < 1e-9 && mean[[1, 0]] < 1.0);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct SelfBridge {
     kernel: Kernel,
     scaling: Scaling,
     /// `ln w_j v_j`.
     offsets: Vec<f64>,
-    /// Of the cells along each axis.
+    /// Variances of the cells along the axes.
     variances: Array1<f64>,
 }
 
 impl SelfBridge {
-    /// Scales the kernel of these cells. `neighbour`: see [`Kernel::new`].
+    /// The bridge of these cells.
     ///
-    /// Time about `30 (2 n² dim flops + n² exponentials)`, memory `O(n dim)`.
+    /// With `neighbour = None` the bandwidth is fixed. With `neighbour = Some(k)` it is variable: the
+    /// variance of a step from `x` is proportional to the squared distance from `x` to the `k`-th
+    /// nearest cell, within a factor of 100 of ε. Time about 30 rounds of `2 n² dim` flops and `n²`
+    /// exponentials, memory `O(n dim)`.
     ///
     /// # Errors
-    /// As [`Kernel::new`].
+    /// [`Error::Parameter`] if `neighbour` is zero or not below the number of cells, or if most cells
+    /// are copies of others and the bandwidth is variable; [`Error::Cancelled`].
     pub fn new(
         cells: &Snapshot,
         epsilon: Epsilon,
@@ -49,7 +69,7 @@ impl SelfBridge {
         Self::of_kernel(Kernel::new(cells, epsilon, neighbour, progress)?, TOLERANCE, progress)
     }
 
-    /// Scales a kernel to a tolerance.
+    /// The bridge of a kernel, scaled to this marginal error.
     pub(super) fn of_kernel(
         kernel: Kernel,
         tolerance: f64,
@@ -63,31 +83,31 @@ impl SelfBridge {
         Ok(Self { kernel, scaling, offsets, variances })
     }
 
-    /// `1/(1/ε + 1/c_d)` for each axis: the variance of a step of which nothing is known but the
-    /// variances of the cells.
+    /// The prior variance of a step along each axis, `1/(1/ε + 1/c_d)`, from the variances `c_d`.
     pub(super) fn prior_step(&self, epsilon: f64) -> Array1<f64> {
         self.variances.mapv(|variance| variance * epsilon / (variance + epsilon))
     }
 
     /// The kernel.
-    pub fn kernel(&self) -> &Kernel {
+    pub(crate) fn kernel(&self) -> &Kernel {
         &self.kernel
     }
 
-    /// The factors that make it bistochastic, and how nearly.
+    /// The factors `v` and the remaining marginal error.
+    #[doc(hidden)]
     pub fn scaling(&self) -> &Scaling {
         &self.scaling
     }
 
-    /// Variance of a step.
+    /// The variance ε of a step.
     pub fn epsilon(&self) -> Epsilon {
         self.kernel.epsilon()
     }
 
-    /// `p(x)`: the probabilities of all cells from each row of `x` `(n, dim)`, `(n, n_cells)`.
+    /// The probabilities `p_j(x)` of all cells for each row of `x`, `(n, dim)`, as `(n, n_cells)`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `x` does not have as many columns as the cells.
+    /// [`Error::Shape`] if the dimension of `x` differs from that of the cells.
     pub fn weights(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         let x = self.kernel.centred(x)?;
         let mut weights = Array2::zeros((x.nrows(), self.kernel.n_cells()));
@@ -99,7 +119,7 @@ impl SelfBridge {
         Ok(weights)
     }
 
-    /// `p(x)` at centred places.
+    /// The probabilities `p_j(x)` at centred places.
     pub(super) fn weights_at(&self, x: ArrayView2<'_, f64>) -> Array2<f64> {
         let mut block = self.kernel.log_block(x);
         block += &ArrayView1::from(&self.offsets);
@@ -110,11 +130,12 @@ impl SelfBridge {
         block
     }
 
-    /// `m(x) = Σ_j p_j(x) x_j`: where a cell at each row of `x` is expected after one step,
-    /// `(n, dim)`. It lies in the convex hull of the cells.
+    /// The expected positions `m(x) = Σ_j p_j(x) x_j` after a step from each row of `x`, `(n, dim)`.
+    ///
+    /// `m` is the barycentric projection; it lies in the convex hull of the cells.
     ///
     /// # Errors
-    /// As [`SelfBridge::weights`].
+    /// As for [`SelfBridge::weights`].
     pub fn mean(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         let x = self.kernel.centred(x)?;
         let mut mean = Array2::zeros(x.dim());
@@ -126,7 +147,7 @@ impl SelfBridge {
         Ok(mean + self.kernel.centre())
     }
 
-    /// `Σ_j p_j (x_j − m)(x_j − m)ᵀ` for probabilities of the cells and their mean less the centre.
+    /// The covariance `Σ_j p_j (x_j − m)(x_j − m)ᵀ` for probabilities `p` and their centred mean.
     pub(super) fn covariance_of(
         &self,
         p: ArrayView1<'_, f64>,
@@ -138,7 +159,7 @@ impl SelfBridge {
         covariance
     }
 
-    /// `√p_j (x_j − m)` for the cells that have weight: a matrix `A` with `AᵀA` the covariance.
+    /// Rows `√p_j (x_j − m)` for the cells with probability: a matrix `A` with covariance `AᵀA`.
     pub(super) fn spread(&self, p: ArrayView1<'_, f64>, mean: ArrayView1<'_, f64>) -> Array2<f64> {
         let near: Vec<usize> = (0..p.len()).filter(|&j| p[j] > NOTHING).collect();
         let mut rows = self.kernel.points().select(Axis(0), &near);
@@ -149,10 +170,10 @@ impl SelfBridge {
         rows
     }
 
-    /// The covariance of `p(x)` at one place, `(dim, dim)`.
+    /// The covariance of a step from one place `x`, `(dim, dim)`.
     ///
     /// # Errors
-    /// As [`SelfBridge::weights`].
+    /// As for [`SelfBridge::weights`].
     pub fn covariance(&self, x: ArrayView1<'_, f64>) -> Result<Array2<f64>> {
         let x = self.kernel.centred(x.insert_axis(Axis(0)))?;
         let p = self.weights_at(x.view());
@@ -160,10 +181,10 @@ impl SelfBridge {
         Ok(self.covariance_of(p.row(0), mean.row(0)))
     }
 
-    /// From how many cells a step draws: `1 / Σ_j p_j(x)²` at each row of `x`.
+    /// The number of effective neighbours `1 / Σ_j p_j(x)²` of each row of `x`.
     ///
     /// # Errors
-    /// As [`SelfBridge::weights`].
+    /// As for [`SelfBridge::weights`].
     pub fn effective_neighbours(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
         let x = self.kernel.centred(x)?;
         let chunks: Vec<_> = x.axis_chunks_iter(Axis(0), CHUNK).collect();
@@ -175,19 +196,22 @@ impl SelfBridge {
         Ok(Array1::from(parts.concat()))
     }
 
-    /// The logarithm of the density at rest under the bridge's drift, at each row of `x`.
+    /// The logarithm of the stationary density of the bridge's drift at each row of `x`.
     ///
-    /// The drift is `(m(x) − x)/ε = ∇ ln Σ_j w_j v_j t(x, x_j)`, and `dX = b dt + √ε dW` is at rest at
-    /// `ln p = 2b/ε` integrated:
+    /// The drift is `b(x) = m(x) − x = ε ∇ ln Σ_j w_j v_j t(x, x_j)`. The stationary density of
+    /// `dX = b dt + √ε dW` satisfies `∇ ln p = 2b/ε`, hence
     ///
-    /// `p(x) = (Σ_j w_j v_j t(x, x_j))² / Z`,
-    /// `Z = (πε)^(dim/2) Σ_jk w_j v_j w_k v_k exp(−|x_j − x_k|² / 4ε)`
+    /// ```text
+    /// p(x) = (Σ_j w_j v_j t(x, x_j))² / Z
+    /// Z = (πε)^(dim/2) Σ_jk w_j v_j w_k v_k exp(−|x_j − x_k|² / 4ε)
+    /// ```
     ///
-    /// (derived here: the product of two kernels is a kernel around their midpoint). For a fixed
-    /// bandwidth; with a variable one the integral has no closed form.
+    /// The constant `Z` follows because the product of two kernels is a kernel around their midpoint
+    /// (own derivation). It has a closed form only for a fixed bandwidth. Time that of a round of
+    /// scaling and `2 n n_cells dim` flops for `n` rows.
     ///
     /// # Errors
-    /// As [`SelfBridge::weights`]; [`Error::Parameter`] for a variable bandwidth.
+    /// As for [`SelfBridge::weights`]; [`Error::Parameter`] for a variable bandwidth.
     pub fn log_density(
         &self,
         x: ArrayView2<'_, f64>,
@@ -199,7 +223,7 @@ impl SelfBridge {
         }
         let x = self.kernel.centred(x)?;
         let epsilon = self.epsilon().value();
-        // The kernel of twice the variance of a step is exp(−|x − y|² / 4ε).
+        // The kernel with twice the variance of a step is exp(−|x − y|² / 4ε).
         let wider = self.kernel.clone().with_epsilon(Epsilon::new(2.0 * epsilon)?);
         let factors = self.scaling.log_factors.to_vec();
         let sums = wider.log_sums(&factors, progress)?;

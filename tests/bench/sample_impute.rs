@@ -133,8 +133,8 @@ fn foretelling(cells: &Snapshot, given: &[usize]) -> Epsilon {
     for (mut row, &gene) in map.rows_mut().into_iter().zip(given) {
         row[gene] = 1.0;
     }
-    let told = (map.view(), 0.0);
-    ChosenBandwidth::to_foretell(cells, told, None, Seed(0), &mut Silent).unwrap().epsilon
+    let (map, seed) = (map.view(), Seed(0));
+    ChosenBandwidth::for_prediction(cells, map, 0.0, None, seed, &mut Silent).unwrap().epsilon
 }
 
 /// The mean of the draws for each cell.

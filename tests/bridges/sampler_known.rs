@@ -242,8 +242,9 @@ fn a_likelihood_updates_a_normal_law_as_bayes_says() {
             let gradient = |x: ndarray::ArrayView2<'_, f64>| x.mapv(|x| (y - x) / r);
             let split = Sampler { scheme: Scheme::SplitStep, n_steps: 60 };
             let start = Array2::zeros((n, 1));
-            let given = (start.view(), Condition::Likelihood(&gradient));
-            let found = split.sample_updated(&bridge, given, Seed(2), &mut Silent).unwrap();
+            let given = Condition::Likelihood(&gradient);
+            let found =
+                split.sample_updated(&bridge, start.view(), given, Seed(2), &mut Silent).unwrap();
             assert!((found.mean().unwrap() - mean).abs() < 0.1 * mean.abs() + 0.02);
         }
     }

@@ -165,7 +165,7 @@ fn what_is_not_ours_is_not_touched() {
     for (line, code, word) in [
         ("annotate data.h5ad -o data.h5ad", 2, "--in-place"),
         ("annotate data.h5ad -o ./data.h5ad --overwrite", 2, "--in-place"),
-        ("annotate data.h5ad -o mine.h5ad", 2, "is not as sbcell wrote it"),
+        ("annotate data.h5ad -o mine.h5ad", 2, "already exists, and sbcell did not write it"),
         ("annotate data.h5ad", 2, "--in-place"),
         ("annotate data.h5ad --in-place -o out.h5ad", 2, "cannot be used with"),
         ("annotate data.h5ad --in-place --key-added a/b", 2, "--key-added"),
@@ -222,7 +222,7 @@ fn velocities_are_seen_on_an_embedding() {
     assert!(cosines[cosines.len() / 2] > 0.8, "{}", cosines[cosines.len() / 2]);
     let refused = sandbox.run("annotate data.h5ad -o genes.h5ad --layers velocity");
     assert_eq!(refused.code, 2, "{}", refused.stderr);
-    assert!(refused.stderr.contains("knows no genes"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("has no genes"), "{}", refused.stderr);
 }
 
 /// Killed at moments spread over a run, and at many while the copy is written, the file holds the old

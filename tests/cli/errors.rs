@@ -75,7 +75,7 @@ fn memory_is_kept_to_or_refused_before_anything_is_written() {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
     let refused = sandbox.run("fit data.h5ad --timepoints time --memory 10M");
     assert_eq!(refused.code, 1, "{}", refused.stderr);
-    assert!(refused.stderr.contains("more than the 10 MB it may take"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("more than the 10 MB allowed"), "{}", refused.stderr);
     assert!(refused.stderr.contains("hint: ") && refused.stderr.contains("--n-pcs"));
     assert!(!sandbox.path("sbcell-out").exists() && !sandbox.path("sbcell-out.partial").exists());
     for size in ["4", "0G", "G", "-1G", "4X"] {
@@ -120,7 +120,7 @@ fn a_folder_that_is_not_ours_is_left_alone() {
     fs::write(sandbox.path("sbcell-out/run.json"), "precious").unwrap();
     let answer = sandbox.run("fit data.h5ad --timepoints time");
     assert_eq!(answer.code, 2);
-    assert!(answer.stderr.contains("hint: choose another place"));
+    assert!(answer.stderr.contains("hint: choose another output"));
     assert_eq!(sandbox.text("sbcell-out/run.json"), "precious");
 }
 
@@ -189,7 +189,7 @@ fn a_flag_of_another_solver_is_refused_with_the_solvers_that_know_it() {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
     let answer = sandbox.run("fit data.h5ad --timepoints time --cost geodesic-path");
     assert_eq!(answer.code, 2, "{}", answer.shown());
-    assert!(answer.stderr.contains("`--cost` means nothing to `--solver lightsb`"));
+    assert!(answer.stderr.contains("`--cost` does not apply to `--solver lightsb`"));
     assert!(answer.stderr.contains("`--solver sinkhorn|ot|sf2m|ot-cfm`"), "{}", answer.stderr);
     assert!(!sandbox.path("sbcell-out").exists());
 }

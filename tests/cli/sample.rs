@@ -123,7 +123,7 @@ fn what_means_nothing_is_refused_and_leaves_no_file() {
         ("--at 6 --observe panel.csv", 2, "--observe-sd"),
         ("--at 6 --observe panel.csv --observe-sd 0", 2, "`--observe-sd`"),
         ("--at 6 --given words.csv", 3, "`high` is no number, for `a` in `Sox2`"),
-        ("--at 6 --given others.csv", 2, "none of the genes asked for"),
+        ("--at 6 --given others.csv", 2, "none of the requested genes"),
         ("--at 6 --given all.csv", 2, "something is left to draw"),
         ("--at 6 --given nowhere.csv", 3, "nowhere.csv"),
         ("--out draws.xlsx", 2, ".h5ad"),

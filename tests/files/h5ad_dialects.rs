@@ -208,7 +208,10 @@ fn without_x_the_hint_lists_the_layers() {
         let file = open(name).unwrap();
         let error = file.matrix(&MatrixSource::X, &mut Silent).unwrap_err();
         assert_eq!(error.kind(), Kind::Usage);
-        assert_eq!(error.hint().unwrap(), "choose a layer with the parameter `layer`; there are `counts`");
+        assert_eq!(
+            error.hint().unwrap(),
+            "choose a layer with the parameter `layer`; the file has `counts`"
+        );
         let layer = MatrixSource::Layer("counts".into());
         assert_eq!(file.matrices().unwrap(), std::slice::from_ref(&layer));
         let matrix = file.matrix(&layer, &mut Silent).unwrap();
@@ -226,12 +229,12 @@ fn unknown_names_are_usage_errors_that_list_what_there_is() {
         assert_eq!(error.kind(), Kind::Usage);
         error.hint().unwrap()
     };
-    assert_eq!(hint(file.obs("day").unwrap_err()), "there are `time`, `time_label`");
-    assert_eq!(hint(file.obsm("X_umap").unwrap_err()), "there are `X_pca`, `df`, `sp`");
+    assert_eq!(hint(file.obs("day").unwrap_err()), "the file has `time`, `time_label`");
+    assert_eq!(hint(file.obsm("X_umap").unwrap_err()), "the file has `X_pca`, `df`, `sp`");
     let layer = MatrixSource::Layer("counts".into());
-    assert_eq!(hint(file.matrix(&layer, &mut Silent).unwrap_err()), "there are `csc`, `dense`");
+    assert_eq!(hint(file.matrix(&layer, &mut Silent).unwrap_err()), "the file has `csc`, `dense`");
     let column = file.var(&MatrixSource::X, "highly_variable").unwrap_err();
-    assert_eq!(hint(column), "there are none in this file");
+    assert_eq!(hint(column), "the file has none");
 }
 
 #[test]

@@ -211,7 +211,7 @@ fn tells_of_the_cap_and_stops_when_asked_to() {
     let x = sparse(&matrix(60, 150));
     let mut listener = Listener { stop_at: usize::MAX, events: Vec::new() };
     PcaSolver { n_pcs: 70, ..Default::default() }.fit(&x, Seed(0), &mut listener).unwrap();
-    let text = "59 principal components, not 70: the rest is zero".to_string();
+    let text = "59 principal components, not 70: the others have no variance".to_string();
     assert!(listener.events.contains(&Event::Note { text }), "{:?}", listener.events);
     for method in METHODS {
         for stop_at in 0..2 {

@@ -77,7 +77,11 @@ fn r031_what_is_not_ours_is_replaced_only_if_asked() {
     for line in ["velocity -o notes.csv", "transitions --groupby time_label -o t.csv"] {
         let refused = sandbox.run(line);
         assert_eq!(refused.code, 2, "{line}: {}", refused.stderr);
-        assert!(refused.stderr.contains("is not as sbcell wrote it"), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("already exists, and sbcell did not write it"),
+            "{}",
+            refused.stderr
+        );
         assert!(refused.stderr.contains("--overwrite"), "{}", refused.stderr);
     }
     assert!(!sandbox.path("t.csv").exists());
@@ -197,7 +201,11 @@ fn r034_a_file_that_is_held_is_not_changed() {
     for line in ["annotate data.h5ad --in-place", "strip data.h5ad --in-place"] {
         let refused = sandbox.run(line);
         assert_eq!(refused.code, 1, "{line}: {}", refused.stderr);
-        assert!(refused.stderr.contains("data.h5ad` is being written"), "{}", refused.stderr);
+        assert!(
+            refused.stderr.contains("another process is writing to `data.h5ad`"),
+            "{}",
+            refused.stderr
+        );
     }
     assert!(fs::read(&path).unwrap() == bytes);
     // A copy may be made all the same, and one who only reads is in nobody's way.

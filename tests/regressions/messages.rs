@@ -323,7 +323,7 @@ fn r117_a_gene_that_the_fit_left_out_is_told_from_one_that_is_not_there() {
     // Not in the file either, and what may be meant.
     let answer = sandbox.run("perturb --knockout SOX2");
     assert_eq!(answer.code, 2, "{}", answer.shown());
-    has(&answer.stderr, &["none of the genes asked for is there", "did you mean `Sox2`?"]);
+    has(&answer.stderr, &["none of the requested genes exists", "did you mean `Sox2`?"]);
     // Without the file it is still said what the fit kept.
     fs::remove_file(sandbox.path("data.h5ad")).unwrap();
     let answer = sandbox.run("perturb --knockout Gata6");
@@ -342,7 +342,7 @@ fn r118_lists_of_what_there_is_say_what_may_be_meant() {
         ("fit data.h5ad --timepoints tiem", "did you mean `time`?"),
         (
             "fit data.h5ad --timepoints time --layer X_count",
-            "did you mean `counts`? there are `counts`",
+            "did you mean `counts`? the file has `counts`",
         ),
         ("fit data.h5ad --timepoints time --obs-filter 'time_label==24H'", "did you mean `24h`?"),
         ("fit data.h5ad --timepoints time --obs-filter 'Days==1'", "did you mean `day`?"),
@@ -357,7 +357,7 @@ fn r118_lists_of_what_there_is_say_what_may_be_meant() {
     }
     let answer = sandbox.run("fit data.h5ad --timepoints zzz");
     assert!(!answer.stderr.contains("did you mean"), "{}", answer.shown());
-    has(&answer.stderr, &["there are `time`"]);
+    has(&answer.stderr, &["the file has `time`"]);
 }
 
 #[test]

@@ -204,7 +204,7 @@ fn r016_two_runs_do_not_write_to_one_folder() {
     let sandbox = with_course(false);
     let held = FolderLock::take(&sandbox.path("sbcell-out")).unwrap();
     let number = format!("(process {})", std::process::id());
-    let words = ["is being written by another run of sbcell", &number, "--out"];
+    let words = ["another run of sbcell", &number, "--out"];
     let fit = format!("{FIT} --no-validation");
     let answer = refused(&sandbox, &fit, 1, &words);
     assert!(!answer.stderr.contains("--resume"), "{}", answer.stderr);

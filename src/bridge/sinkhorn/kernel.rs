@@ -116,10 +116,10 @@ impl<'a> DenseKernel<'a> {
                 add_product(out.view_mut(), 1.0 / epsilon, own, other.t());
             }
             Self::Cost { cost, epsilon } => {
-                let first = (rows.start, columns.start);
+                let (own, other) = (rows.start, columns.start);
                 match side {
-                    Side::Source => cost.block(first, out.view_mut()),
-                    Side::Target => cost.block_transposed(first, out.view_mut()),
+                    Side::Source => cost.block(own, other, out.view_mut()),
+                    Side::Target => cost.block_transposed(own, other, out.view_mut()),
                 }
                 let factor = -1.0 / epsilon;
                 out.mapv_inplace(|cost| factor * cost);

@@ -1,38 +1,50 @@
-//! A time as users ask for it: the label of a snapshot, a number, or a label of the same kind.
+//! Times in commands: the label of a snapshot, a number, or a label of the same kind.
 
 use super::labels::{Scale, read};
 use super::unit::TimeUnit;
 use crate::error::{Error, Result};
 
-/// A number that is off by this part of itself is the same number, stored in single precision.
+/// Relative difference below which two numbers are equal: the rounding of single precision.
 const ROUNDING: f64 = f32::EPSILON as f64;
 
-/// No more than this part of the way to the next snapshot.
+/// Largest difference of equal times, as a share of the shortest interval.
 const OF_INTERVAL: f64 = 1e-4;
 
-/// The snapshots of a course, by their labels and times.
+/// The labels and times of the snapshots of a course.
+///
+/// ```
+/// use sbcell::data::time::KnownTimes;
+///
+/// let known = KnownTimes::new([("D0".into(), 0.0), ("D4".into(), 4.0)], "d");
+/// assert_eq!(known.any("at", "d4")?, 4.0);
+/// assert_eq!(known.any("at", "48h")?, 2.0);
+/// assert!(known.any("at", "late").is_err());
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownTimes {
-    /// Labels and times, by increasing time.
+    /// Labels and times, with increasing times.
     snapshots: Vec<(String, f64)>,
     unit: Option<TimeUnit>,
 }
 
 impl KnownTimes {
-    /// From labels and times, by increasing time, and the unit as it is written (`d`, `h`, …; empty if
-    /// it is not known).
+    /// The course with these labels and increasing times.
+    ///
+    /// `unit` is written as `d`, `h`, …, and empty if it is not known.
     pub fn new(snapshots: impl IntoIterator<Item = (String, f64)>, unit: &str) -> Self {
         Self { snapshots: snapshots.into_iter().collect(), unit: TimeUnit::from_word(unit) }
     }
 
-    /// The time that `text` means, of a snapshot or between snapshots; `flag` is where it stands.
+    /// The time that `text` denotes, at a snapshot or between snapshots.
     ///
-    /// In this order: the label of a snapshot (in any case), a number, a label of the same kind (`D4`
-    /// for 4 where times are days). A number within rounding of a snapshot is that snapshot.
+    /// The text is, in this order: the label of a snapshot (in any case), a number, or a label of the
+    /// same kind (`D4` is 4 if times are in days). A number within rounding of a snapshot is that
+    /// snapshot. `flag` is the name of the argument in messages.
     ///
     /// # Errors
-    /// [`Error::UnknownTime`] if it is none of these; [`Error::Parameter`] if it is the label of one
-    /// time and the number of another.
+    /// [`Error::UnknownTime`] if the text is none of these; [`Error::Parameter`] if it is the label
+    /// of one time and the number of another.
     pub fn any(&self, flag: &'static str, text: &str) -> Result<f64> {
         self.resolve(flag, text, |time| {
             let (first, last) = self.ends();
@@ -40,19 +52,23 @@ impl KnownTimes {
         })
     }
 
-    /// As [`KnownTimes::any`] where only the time of a snapshot means something: a number that is no
-    /// snapshot is not taken for what a label could be.
+    /// As [`KnownTimes::any`], for arguments that must be the time of a snapshot.
+    ///
+    /// A text that is both a label and a number is ambiguous only if the number is a snapshot too. A
+    /// number between snapshots is returned; the caller refuses it.
     ///
     /// # Errors
-    /// As there. A number at which nothing was observed is given back: what it is for refuses it.
+    /// As for [`KnownTimes::any`].
     pub fn observed(&self, flag: &'static str, text: &str) -> Result<f64> {
         self.resolve(flag, text, |time| self.snapshots.iter().any(|known| same(known.1, time)))
     }
 
-    /// `TIME:REST`, or `REST` alone, which may hold colons; so may a label.
+    /// Splits `TIME:REST`, or returns `None` and the whole text if it does not start with a time.
+    ///
+    /// Both the label of the time and `REST` may contain colons.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a time that can be read in two ways.
+    /// [`Error::Parameter`] for an ambiguous time.
     pub fn before_colon<'a>(
         &self,
         flag: &'static str,
@@ -68,11 +84,13 @@ impl KnownTimes {
         Ok((None, text))
     }
 
+    /// The first and the last time.
     fn ends(&self) -> (f64, f64) {
         let time = |known: Option<&(String, f64)>| known.map_or(f64::NAN, |known| known.1);
         (time(self.snapshots.first()), time(self.snapshots.last()))
     }
 
+    /// The work of [`KnownTimes::any`]; `is_meant` tells whether a number is a plausible time.
     fn resolve(
         &self,
         flag: &'static str,
@@ -85,9 +103,9 @@ impl KnownTimes {
             (Some(of_label), Some(number)) if !same(of_label, number) && is_meant(number) => {
                 Err(Error::Parameter {
                     name: flag,
-                    must: "a time that can be read in one way",
+                    must: "an unambiguous time",
                     got: format!(
-                        "`{text}`, which is the label of time {of_label} and a time itself"
+                        "`{text}`, which is the label of time {of_label} and also a time itself"
                     ),
                 })
             }
@@ -100,8 +118,9 @@ impl KnownTimes {
         }
     }
 
+    /// The time of the snapshot with this label, first with equal case, then in any case.
     fn by_label(&self, text: &str) -> Option<f64> {
-        // Labels with the same meaning are joined.
+        // Several labels of one time are joined by ` = `.
         let parts =
             |label: &str, is: &dyn Fn(&str) -> bool| is(label) || label.split(" = ").any(is);
         let find = |is: &dyn Fn(&str) -> bool| {
@@ -111,7 +130,7 @@ impl KnownTimes {
             .or_else(|| find(&|label| label.trim().eq_ignore_ascii_case(text)))
     }
 
-    /// A label that is not there, of the kind that is there or with a unit that can be converted.
+    /// The time of a new label, of the same kind as the existing ones or with a convertible unit.
     fn by_kind(&self, text: &str) -> Option<f64> {
         let reading = read(text).ok()?;
         let time = match reading.scale {
@@ -126,7 +145,7 @@ impl KnownTimes {
         Some(self.snapped(time))
     }
 
-    /// The time of the snapshot that `number` is within rounding of, or the number.
+    /// The time of the snapshot that equals `number` within rounding, otherwise `number`.
     fn snapped(&self, number: f64) -> f64 {
         let times: Vec<f64> = self.snapshots.iter().map(|known| known.1).collect();
         let apart = times.windows(2).map(|pair| pair[1] - pair[0]).fold(f64::INFINITY, f64::min);

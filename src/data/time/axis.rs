@@ -1,4 +1,4 @@
-//! A column of `obs` as times: one number per cell, with the label and unit it came from.
+//! A column of `obs` as times: one number per cell, with its label and unit.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,31 +8,42 @@ use super::unit::TimeUnit;
 use crate::data::{Column, TimePoint};
 use crate::error::{Error, Result};
 
-/// More times than this is a pseudotime, or cells with a time each.
+/// Largest plausible number of different times; more are a pseudotime or differ for each cell.
 pub(super) const MANY_TIMES: usize = 200;
 
-/// The times of all cells, and how they were read.
+/// The times of all cells, with labels, unit and remarks on the reading.
+///
+/// ```
+/// use sbcell::data::Column;
+/// use sbcell::data::time::{TimeUnit, resolve};
+///
+/// let labels = ["D0", "D0", "36h", "D3"].map(|label| Some(label.to_string()));
+/// let axis = resolve("time", &Column::Texts(labels.to_vec()))?;
+/// assert_eq!(axis.unit, TimeUnit::Hours);
+/// assert_eq!(axis.times(), [0.0, 36.0, 72.0]);
+/// assert_eq!(axis.levels[0].n_cells, 2);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimeAxis {
-    /// The column they come from.
+    /// Name of the column.
     pub column: String,
-    /// What the numbers count.
+    /// Unit of the numbers.
     pub unit: TimeUnit,
     /// The times, strictly increasing.
     pub levels: Vec<TimeLevel>,
-    /// The time of each cell; `None` where the column has none.
+    /// The time of each cell; `None` for a missing entry.
     pub cell_times: Vec<Option<TimePoint>>,
     /// Number of cells without a time.
     pub n_missing: usize,
-    /// What the user should know about how the times were read: one sentence each, lower case,
-    /// without full stop.
+    /// Remarks on the reading for the user: one sentence each, lower case, without full stop.
     pub notes: Vec<String>,
 }
 
-/// One time of a [`TimeAxis`].
+/// One time of a [`TimeAxis`], which has an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimeLevel {
-    /// The label in the file; several with the same meaning are joined by ` = `.
+    /// The label in the file; several labels of one time are joined by ` = `.
     pub label: String,
     /// The time, in the unit of the axis.
     pub time: TimePoint,
@@ -41,7 +52,7 @@ pub struct TimeLevel {
 }
 
 impl TimeAxis {
-    /// The cells that have a time (row numbers, increasing) and their times.
+    /// The cells with a time (row numbers, increasing) and their times.
     pub fn timed_cells(&self) -> (Vec<usize>, Vec<TimePoint>) {
         self.cell_times
             .iter()
@@ -58,14 +69,14 @@ impl TimeAxis {
 
 /// Reads a column as times.
 ///
-/// Numbers are taken as they are; a label holds one number and at most one unit (`D10`, `48h`,
-/// `week 3`, `E7.5`). Several units in one column are converted to the smallest. Cells with a
-/// missing time are left out and counted. Numbers without a unit get the one in the name of the
-/// column (`day`, `time_hours`), if it has one. Time `O(n log k)` for `k` labels.
+/// Numbers remain unchanged. A label has one number and at most one unit (`D10`, `48h`, `week 3`,
+/// `E7.5`). Several units in one column are converted to the smallest. Numbers without a unit get
+/// the unit in the name of the column (`day`, `time_hours`), if there is one. Cells with a missing
+/// entry have no time and are counted. Time `O(n log k)` for `k` labels.
 ///
 /// # Errors
-/// [`Error::TimeLabels`] if labels cannot be read, or not on one scale; [`Error::TooFewTimes`]
-/// if fewer than two times are left.
+/// [`Error::TimeLabels`] if a label has no reading or two, or labels have different scales;
+/// [`Error::TooFewTimes`] if there are fewer than two times.
 pub fn resolve(column_name: &str, column: &Column) -> Result<TimeAxis> {
     let (cell_levels, representatives) = levels_with_a_label(column);
     let mut labels = Vec::with_capacity(representatives.len());
@@ -81,20 +92,21 @@ pub fn resolve(column_name: &str, column: &Column) -> Result<TimeAxis> {
         labels.push(label);
     }
     refuse(column_name, "are not times", &unread)?;
-    refuse(column_name, "can be read in two ways", &ambiguous)?;
+    refuse(column_name, "have two readings", &ambiguous)?;
     let mut notes = Vec::new();
     let (unit, times) = on_one_scale(column_name, &labels, &readings, &mut notes)?;
     build(column_name, unit, Labelled { labels, times, cell_levels }, notes)
 }
 
-/// Reads a column as times through a table from label to time.
+/// Reads a column as times with a table from labels to times.
 ///
-/// A label is looked up as it is written, then without the spaces around it; a number also by
-/// its value (`6.0` finds `6`). The unit is that of the table, [`TimeUnit::Unknown`] to us.
+/// The function looks for the label itself, then for the label without spaces around it, then for
+/// its value as a number (`6.0` finds `6`). The unit of the table is [`TimeUnit::Unknown`]. A note
+/// lists the labels of the table that are not in the column.
 ///
 /// # Errors
-/// [`Error::TimeLabels`] if a label of the column is not in the table or is given a time that is
-/// not finite; [`Error::TooFewTimes`] if fewer than two times are left.
+/// [`Error::TimeLabels`] if a label of the column is not in the table or its time is not finite;
+/// [`Error::TooFewTimes`] if there are fewer than two times.
 pub fn resolve_with_map(
     column_name: &str,
     column: &Column,
@@ -134,19 +146,23 @@ pub fn resolve_with_map(
         .collect();
     let mut notes = Vec::new();
     if !unused.is_empty() {
-        notes.push(format!("in the time map but not in `{column_name}`: {}", unused.join(", ")));
+        notes.push(format!(
+            "labels of the time map that `{column_name}` lacks: {}",
+            unused.join(", ")
+        ));
     }
     build(column_name, TimeUnit::Unknown, Labelled { labels, times, cell_levels }, notes)
 }
 
-/// Labels with their times, and which of them each cell has.
+/// Distinct labels with their times.
 struct Labelled {
     labels: Vec<String>,
     times: Vec<f64>,
+    /// The position of each cell's label.
     cell_levels: Vec<Option<usize>>,
 }
 
-/// The distinct entries of a column without those that stand for "not known".
+/// The distinct entries of a column as in [`Column::distinct`], without missing values.
 fn levels_with_a_label(column: &Column) -> (Vec<Option<usize>>, Vec<usize>) {
     let (cell_levels, all) = column.distinct();
     let mut kept = Vec::with_capacity(all.len());
@@ -161,6 +177,7 @@ fn levels_with_a_label(column: &Column) -> (Vec<Option<usize>>, Vec<usize>) {
     (cell_levels.into_iter().map(|level| level.and_then(|i| kept[i])).collect(), representatives)
 }
 
+/// The reading of an entry: a number itself, or the number in a label.
 fn read_entry(column: &Column, cell: usize, label: &str) -> std::result::Result<Reading, Unread> {
     if !column.is_numeric() {
         return read(label);
@@ -169,6 +186,7 @@ fn read_entry(column: &Column, cell: usize, label: &str) -> std::result::Result<
     Ok(Reading { value, scale: Scale::Bare })
 }
 
+/// The key and the time of a label in the table, by text or by value.
 fn look_up<'a>(
     map: &'a BTreeMap<String, f64>,
     label: &str,
@@ -185,6 +203,7 @@ fn look_up<'a>(
     by_text.or_else(by_value).map(|(key, &time)| (key.as_str(), time))
 }
 
+/// An error if there are `labels` with this problem.
 fn refuse(column: &str, problem: &'static str, labels: &[String]) -> Result<()> {
     if labels.is_empty() {
         return Ok(());
@@ -192,7 +211,7 @@ fn refuse(column: &str, problem: &'static str, labels: &[String]) -> Result<()> 
     Err(Error::TimeLabels { column: column.to_string(), problem, labels: labels.to_vec() })
 }
 
-/// Puts readings on one scale, or says which labels do not fit.
+/// Converts readings to one scale, or returns an error with the labels that do not fit.
 fn on_one_scale(
     column: &str,
     labels: &[String],
@@ -230,7 +249,8 @@ fn on_one_scale(
     if units.len() > 1 {
         let names: Vec<&str> = units.iter().map(|unit| unit.plural()).collect();
         let smallest = smallest.plural();
-        notes.push(format!("`{column}` mixes {}; all are in {smallest} now", names.join(" and ")));
+        let units = names.join(" and ");
+        notes.push(format!("`{column}` has times in {units}; all are converted to {smallest}"));
     }
     let convert = |reading: &Reading| match reading.scale {
         Scale::Unit(unit) => {
@@ -242,6 +262,7 @@ fn on_one_scale(
     Ok((smallest, readings.iter().map(convert).collect()))
 }
 
+/// The first label of each scale, as an example.
 fn first_of_each_scale(labels: &[String], readings: &[Reading]) -> Vec<String> {
     let mut seen: Vec<Scale> = Vec::new();
     let mut first = Vec::new();
@@ -254,7 +275,7 @@ fn first_of_each_scale(labels: &[String], readings: &[Reading]) -> Vec<String> {
     first
 }
 
-/// Joins labels of the same time, counts cells, and checks that there are two times.
+/// Joins labels of the same time, counts cells, and checks that there are at least two times.
 fn build(
     column: &str,
     unit: TimeUnit,
@@ -295,7 +316,7 @@ fn build(
     }
     if levels.len() > MANY_TIMES {
         let n = levels.len();
-        notes.push(format!("`{column}` has {n} different times; is it a pseudotime?"));
+        notes.push(format!("`{column}` has {n} different times and may be a pseudotime"));
     }
     Ok(TimeAxis { column: column.to_string(), unit, levels, cell_times, n_missing, notes })
 }
@@ -331,7 +352,7 @@ mod tests {
         assert_eq!(times("x", &["12h", "2d", "1wk"]), (TimeUnit::Hours, vec![12., 48., 168.]));
         assert_eq!(times("x", &["0", "6h"]), (TimeUnit::Hours, vec![0., 6.]));
         let axis = resolve("x", &texts(&["12h", "2d"])).unwrap();
-        assert_eq!(axis.notes, ["`x` mixes hours and days; all are in hours now"]);
+        assert_eq!(axis.notes, ["`x` has times in hours and days; all are converted to hours"]);
         assert!(problem(&["3", "6h"]).contains("have no unit where others have one: `3`"));
     }
 
@@ -384,13 +405,13 @@ mod tests {
         let error = resolve("t", &Column::Bools(vec![Some(true), Some(false)])).unwrap_err();
         assert!(error.to_string().contains("are not times: `True`, `False`"));
         assert!(error.hint().unwrap().contains("time_map"));
-        assert!(problem(&["3m", "6m"]).contains("two ways: `3m`, `6m`"));
+        assert!(problem(&["3m", "6m"]).contains("two readings: `3m`, `6m`"));
         assert!(resolve("t", &Column::Floats(vec![1., f64::INFINITY])).is_err());
     }
 
     #[test]
     fn one_time_or_none_is_an_error_that_says_so() {
-        let only = "`time` must hold at least two different times, found only `D3`";
+        let only = "`time` must have at least two different times, found only `D3`";
         assert_eq!(problem(&["D3", "D3"]), only);
         let none = resolve("time", &Column::Floats(vec![f64::NAN])).unwrap_err().to_string();
         assert!(none.ends_with("found none"), "{none}");

@@ -1,4 +1,4 @@
-//! Which column is the time: by its name, by its content, by what other columns say.
+//! The choice of the column of times by names, contents, and agreement of columns.
 
 use super::axis::{MANY_TIMES, TimeAxis, resolve};
 use super::names::name_rank;
@@ -6,20 +6,31 @@ use super::unit::TimeUnit;
 use crate::data::Column;
 use crate::error::{Error, Result};
 
-/// The share of the smallest gap by which times of two columns may differ and still agree: the
-/// rounding of a label such as `0.33` for a third of a day.
+/// Largest difference of equal times in two columns, as a share of the smallest gap.
+///
+/// It permits the rounding of a label such as `0.33` for a third of a day.
 const AGREEMENT: f64 = 0.011;
 
-/// Finds the time among columns, which are pairs of name and content.
+/// Finds the column of times among `columns`, pairs of name and content.
 ///
-/// Only names that [`is_time_name`](super::is_time_name) accepts are looked at. A column is plausible if every label
-/// can be read, and it has from 2 to 200 times. Of several that say the same (equal up to a
-/// change of unit) a numeric one is taken, then the better name, then the first; the others are
-/// named in [`TimeAxis::notes`] and may lend their unit.
+/// Candidates are columns with a name such as `time`, `day` or `collection_day`. A candidate is
+/// plausible if every label has one reading and there are from 2 to 200 times. If several plausible
+/// columns have the same times up to a change of unit, a numeric column comes first, then the better
+/// name, then the first in order. [`TimeAxis::notes`] list the others, which can supply the unit.
 ///
 /// # Errors
-/// [`Error::TimeColumnsDisagree`] if plausible columns contradict each other, or a column of a
-/// better name than the plausible ones cannot be read; [`Error::NoTimeColumn`] if there is none.
+/// [`Error::TimeColumnsDisagree`] if plausible columns contradict each other, or a column with a
+/// better name than theirs cannot be read; [`Error::NoTimeColumn`] if no column is plausible.
+///
+/// ```
+/// use sbcell::data::{Column, time};
+///
+/// let batch = Column::Integers(vec![Some(1), Some(1), Some(2), Some(2)]);
+/// let day = Column::Floats(vec![0.0, 0.0, 2.5, 2.5]);
+/// let axis = time::find(&[("batch".into(), batch), ("day".into(), day)])?;
+/// assert_eq!(axis.column, "day");
+/// # sbcell::Result::Ok(())
+/// ```
 pub fn find(columns: &[(String, Column)]) -> Result<TimeAxis> {
     let mut named: Vec<(usize, &str, &Column)> = columns
         .iter()
@@ -34,7 +45,8 @@ pub fn find(columns: &[(String, Column)]) -> Result<TimeAxis> {
             Ok(axis) if axis.levels.len() <= MANY_TIMES => plausible.push((rank, axis)),
             Ok(axis) => {
                 let n = axis.levels.len();
-                looked_at.push((name.to_string(), format!("{n} different times are too many")));
+                let why = format!("it has {n} different times, more than {MANY_TIMES}");
+                looked_at.push((name.to_string(), why));
             }
             Err(error @ Error::TimeLabels { .. }) => {
                 looked_at.push((name.to_string(), error.to_string()));
@@ -71,8 +83,10 @@ pub fn find(columns: &[(String, Column)]) -> Result<TimeAxis> {
     }
 }
 
-/// The factor from the times of `a` to those of `b`, if they say the same of every cell that
-/// has both.
+/// The factor from the times of `a` to those of `b`; `None` if the columns contradict each other.
+///
+/// Only cells with both times count. The factor is the ratio of the units if both are known, or the
+/// ratio of two units near the measured one.
 fn factor(a: &TimeAxis, b: &TimeAxis) -> Option<f64> {
     if a.cell_times.len() != b.cell_times.len() {
         return None;
@@ -96,7 +110,7 @@ fn factor(a: &TimeAxis, b: &TimeAxis) -> Option<f64> {
     (factor > 0.0 && agree).then_some(factor)
 }
 
-/// The ratio of two units if `measured` is one but for rounding, else `measured`.
+/// The ratio of two units that differs from `measured` by less than 1 %, otherwise `measured`.
 fn unit_ratio_near(measured: f64) -> f64 {
     let minutes = TimeUnit::KNOWN.map(|unit| unit.minutes().unwrap_or(1.0));
     minutes
@@ -106,7 +120,7 @@ fn unit_ratio_near(measured: f64) -> f64 {
         .unwrap_or(measured)
 }
 
-/// Says which columns agree or are ignored, and takes the unit from one that has it.
+/// Adds notes on columns that agree or are ignored, and takes the unit from a column that has it.
 fn with_notes(
     mut best: TimeAxis,
     others: &[(usize, TimeAxis)],
@@ -116,9 +130,9 @@ fn with_notes(
     let mut notes = vec![format!("time is taken from `{}`", best.column)];
     for ((_, other), &factor) in others.iter().zip(factors) {
         if (factor - 1.0).abs() < 1e-9 {
-            notes.push(format!("`{}` says the same", other.column));
+            notes.push(format!("`{}` has the same times", other.column));
         } else {
-            notes.push(format!("`{}` says the same in other units", other.column));
+            notes.push(format!("`{}` has the same times in another unit", other.column));
         }
         if best.unit == TimeUnit::Unknown
             && let Some(minutes) = other.unit.minutes()
@@ -172,9 +186,9 @@ mod tests {
             axis.notes,
             [
                 "time is taken from `time`",
-                "`day` says the same in other units",
+                "`day` has the same times in another unit",
                 "its unit, hours, follows from `day`",
-                "`time_label` says the same",
+                "`time_label` has the same times",
             ]
         );
     }
@@ -237,7 +251,7 @@ mod tests {
         ];
         assert_eq!(find(&columns).unwrap().column, "day");
         let error = find(&columns[..2]).unwrap_err();
-        assert!(error.to_string().contains("`t`: 300 different times"), "{error}");
+        assert!(error.to_string().contains("`t`: it has 300 different times"), "{error}");
         assert!(matches!(find(&[]).unwrap_err(), Error::NoTimeColumn { .. }));
     }
 }

@@ -1,22 +1,22 @@
-//! One label to one number: `D10`, `48h`, `E7.5`, `week 3`.
+//! Labels as times: `D10`, `48h`, `E7.5`, `week 3`.
 
 use super::unit::TimeUnit;
 
-/// What a label says.
+/// The number of a label and its scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Reading {
-    /// The number in it.
+    /// The number.
     pub(super) value: f64,
-    /// What the number counts.
+    /// The unit and the start of the number.
     pub(super) scale: Scale,
 }
 
-/// What the number in a label counts.
+/// The unit and the start of a number in a label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scale {
-    /// The label does not say.
+    /// Not given.
     Bare,
-    /// This unit, from the start of the experiment.
+    /// A unit, from the start of the experiment.
     Unit(TimeUnit),
     /// Days from conception (`E7.5`).
     Embryonic,
@@ -24,16 +24,16 @@ pub(super) enum Scale {
     Postnatal,
 }
 
-/// Why a label is not a time.
+/// The reason why a label is not a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unread {
     /// It has no reading.
     NotATime,
-    /// It has two: `day-1` is day 1 or day −1, `3m` is minutes or months.
+    /// It has two readings: `day-1` is day 1 or day −1, `3m` is minutes or months.
     TwoReadings,
 }
 
-/// Whether a label stands for "not known", as table programs write it.
+/// Whether a label stands for a missing value in table programs.
 pub(super) fn is_missing(label: &str) -> bool {
     let label = label.trim();
     ["", "nan", "na", "n/a", "<na>", "none", "null"]
@@ -43,8 +43,8 @@ pub(super) fn is_missing(label: &str) -> bool {
 
 /// Reads a label: a number, alone or with one unit before or after it.
 ///
-/// Case, spaces and underscores do not matter. Anything else in the label (a replicate, a
-/// range, a decimal comma) makes it unreadable rather than half read.
+/// Case, spaces and underscores do not matter. A label with other parts (a replicate, a range, a
+/// decimal comma) is not a time; no part of a label is ignored.
 pub(super) fn read(label: &str) -> Result<Reading, Unread> {
     let text = label.trim().to_lowercase().replace('\u{2212}', "-");
     if let Some(value) = plain_number(&text) {
@@ -60,7 +60,7 @@ pub(super) fn read(label: &str) -> Result<Reading, Unread> {
     Ok(Reading { value: if negative { -number } else { number }, scale })
 }
 
-/// A number as a computer writes it, exponent allowed.
+/// A number in the notation of computers, possibly with an exponent.
 fn plain_number(text: &str) -> Option<f64> {
     let looks_like = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
         && text.ends_with(|c: char| c.is_ascii_digit() || c == '.')
@@ -71,7 +71,7 @@ fn plain_number(text: &str) -> Option<f64> {
     text.parse().ok().filter(|value: &f64| value.is_finite())
 }
 
-/// Digits with at most one point, which stands between digits.
+/// Digits with at most one decimal point, which must not be at the end.
 fn decimal(digits: &str) -> Option<f64> {
     if digits.ends_with('.') || digits.matches('.').count() > 1 {
         return None;
@@ -79,8 +79,9 @@ fn decimal(digits: &str) -> Option<f64> {
     digits.parse().ok().filter(|value: &f64| value.is_finite())
 }
 
-/// Takes a sign off the end of what stands before the number. A hyphen that touches a word may
-/// be a sign or a hyphen.
+/// Removes a sign from the end of the text before the number; `true` for a minus.
+///
+/// A hyphen directly after a word is ambiguous: it may be a minus or separate the word.
 fn split_sign(head: &str) -> Result<(&str, bool), Unread> {
     if let Some(rest) = head.strip_suffix('+') {
         return Ok((rest, false));
@@ -95,12 +96,12 @@ fn split_sign(head: &str) -> Result<(&str, bool), Unread> {
     Err(Unread::TwoReadings)
 }
 
-/// A word without spaces and underscores; `embryonic day` becomes `embryonicday`.
+/// `word` without spaces and underscores; `embryonic day` becomes `embryonicday`.
 fn fold(word: &str) -> String {
     word.chars().filter(|c| !(c.is_whitespace() || *c == '_')).collect()
 }
 
-/// What the words before and after the number say together.
+/// The scale from the words before and after the number together.
 fn scale_of(head: &str, tail: &str) -> Result<Scale, Unread> {
     let neutral = matches!(head, "" | "t" | "time" | "timepoint" | "tp" | "age");
     match (head, tail) {

@@ -1,8 +1,8 @@
-//! Times out of a column of `obs`: labels, units, and which column it is.
+//! TIMES FROM A COLUMN: labels, their units, and the choice of the column.
 //!
-//! [`resolve`] reads one column, [`resolve_with_map`] reads it through the user's own table,
-//! [`find`] chooses the column. What was guessed is said in [`TimeAxis::notes`]; what cannot be
-//! read in exactly one way is an error.
+//! [`resolve`] reads one column, [`resolve_with_map`] reads it with a table of labels and times, and
+//! [`find`] chooses the column. [`TimeAxis::notes`] list every assumption. A label without exactly
+//! one reading is an error.
 
 mod asked;
 mod axis;
@@ -11,8 +11,9 @@ mod labels;
 mod names;
 mod unit;
 
+#[doc(hidden)]
 pub use asked::KnownTimes;
 pub use axis::{TimeAxis, TimeLevel, resolve, resolve_with_map};
 pub use candidates::find;
-pub use names::{is_time_name, name_rank};
+pub(crate) use names::{is_time_name, name_rank};
 pub use unit::TimeUnit;

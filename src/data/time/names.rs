@@ -1,8 +1,8 @@
-//! What the name of a column says: whether it may be the time, and in which unit.
+//! Names of columns: whether a name denotes a time, and in which unit.
 
 use super::unit::TimeUnit;
 
-/// Names that mean time, best first, without separators.
+/// Names of columns of times without separators, the most likely first.
 const NAMES: [&str; 23] = [
     "time",
     "timepoint",
@@ -29,7 +29,7 @@ const NAMES: [&str; 23] = [
     "timecourse",
 ];
 
-/// Words that make a longer name mean time when they begin or end it (`sample_time`).
+/// Words at the beginning or end of a longer name of a column of times (`sample_time`).
 const WORDS: [&str; 19] = [
     "time",
     "timepoint",
@@ -52,26 +52,27 @@ const WORDS: [&str; 19] = [
     "age",
 ];
 
-/// Words of names whose numbers are computed from the cells, or count something else.
+/// Words in names of columns whose numbers are computed from the cells or count something else.
 const NOT_TIME: [&str; 9] =
     ["pseudo", "pseudotime", "latent", "velocity", "diffusion", "cycle", "doubling", "run", "per"];
 
-/// Whether a column of this name may be the time: `time`, `Time point`, `day`, `hpf`, `stage`,
-/// `collection_day`, … Case, spaces, underscores and hyphens do not matter; names of computed
-/// times (`latent_time`, `dpt_pseudotime`) are refused.
-pub fn is_time_name(name: &str) -> bool {
+/// Whether the name may be that of a column of times: `time`, `Time point`, `collection_day`.
+///
+/// Case, spaces, underscores and hyphens do not matter. Names of computed times (`latent_time`,
+/// `dpt_pseudotime`) are refused.
+pub(crate) fn is_time_name(name: &str) -> bool {
     name_rank(name).is_some()
 }
 
-/// The unit in a column's name: `day`, `time_hours`, `age (weeks)`.
+/// The unit in the name of a column: `day`, `time_hours`, `age (weeks)`.
 pub(super) fn unit_of_name(name: &str) -> Option<TimeUnit> {
     let words = words(name);
     let long = |word: &&String| word.len() > 1 || words.len() > 1;
     words.iter().rev().filter(long).find_map(|word| TimeUnit::from_word(word))
 }
 
-/// How good a name for the time is, smaller is better; `None` if it is no name for it.
-pub fn name_rank(name: &str) -> Option<usize> {
+/// The rank of a name among names of columns of times, 0 for the most likely; `None` for others.
+pub(crate) fn name_rank(name: &str) -> Option<usize> {
     let words = words(name);
     let computed = |word: &String| NOT_TIME.contains(&word.as_str()) || word.starts_with("pseudo");
     if words.iter().any(computed) {
@@ -87,7 +88,7 @@ pub fn name_rank(name: &str) -> Option<usize> {
     exact.or_else(longer)
 }
 
-/// The words of a name, in lower case; `collectionDay` has two.
+/// The words of a name in lower case; `collectionDay` has two.
 fn words(name: &str) -> Vec<String> {
     let mut words = vec![String::new()];
     let mut before = ' ';

@@ -1,8 +1,15 @@
-//! Units of time, their words and their lengths.
+//! Units of time, with their names and lengths.
 
 use std::fmt;
 
 /// The unit of a time axis.
+///
+/// ```
+/// use sbcell::data::time::TimeUnit;
+///
+/// assert_eq!(TimeUnit::Days.minutes(), Some(1440.0));
+/// assert_eq!(TimeUnit::Hours.to_string(), "h");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TimeUnit {
     /// Minutes.
@@ -17,12 +24,12 @@ pub enum TimeUnit {
     Months,
     /// Years of 365.25 days.
     Years,
-    /// Numbers that nothing gives a unit to.
+    /// Numbers without a known unit.
     Unknown,
 }
 
 impl TimeUnit {
-    /// Every unit that has a length.
+    /// All units with a known length, the shortest first.
     pub(super) const KNOWN: [Self; 6] =
         [Self::Minutes, Self::Hours, Self::Days, Self::Weeks, Self::Months, Self::Years];
 
@@ -39,7 +46,7 @@ impl TimeUnit {
         }
     }
 
-    /// The unit a lower-case word means. `m` alone means nothing: minutes or months.
+    /// The unit that a lower-case word denotes; `None` for `m`, which may be minutes or months.
     pub(in crate::data) fn from_word(word: &str) -> Option<Self> {
         match word {
             "min" | "mins" | "minute" | "minutes" => Some(Self::Minutes),
@@ -52,7 +59,7 @@ impl TimeUnit {
         }
     }
 
-    /// The word for it in a sentence.
+    /// The plural of the unit in a sentence.
     pub(super) fn plural(self) -> &'static str {
         match self {
             Self::Minutes => "minutes",
@@ -67,7 +74,7 @@ impl TimeUnit {
 }
 
 impl fmt::Display for TimeUnit {
-    /// `min`, `h`, `d`, `wk`, `mo`, `yr`, or nothing.
+    /// Writes `min`, `h`, `d`, `wk`, `mo`, `yr`, or nothing for an unknown unit.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Minutes => "min",

@@ -1,4 +1,4 @@
-//! Nearest neighbours by matrix products in single precision, checked in double precision.
+//! Nearest neighbours by matrix products in single precision, verified in double precision.
 
 use ndarray::{ArrayView2, Axis};
 use rayon::prelude::*;
@@ -9,25 +9,28 @@ use crate::error::Result;
 use crate::linalg::product_nt_single;
 use crate::progress::{Event, Progress, report};
 
-/// Rows and columns of a tile of scores: half a megabyte, which stays in the second-level cache.
+/// Rows of a tile of scores. A tile has half a megabyte and stays in the second-level cache.
 const ROWS: usize = 128;
+/// Columns of a tile of scores.
 const COLUMNS: usize = 1024;
 
-/// Tiles of rows between two looks at the stop button.
+/// Number of tiles between two progress reports.
 const PER_REPORT: usize = 32;
 
-/// Scores that are compared at once before any is looked at on its own.
+/// Number of scores compared with the threshold in one vectorised test.
 const GROUP: usize = 64;
 
-/// The `k` nearest of each row of `points`.
+/// The exact `k` nearest other points of each row of `points`, which must be distinct.
 ///
-/// `s_ij = ½‖y_j‖² − x_i·y_j` orders the points `j` as their distances to `i` do. It is computed
-/// in single precision, by a product with one column more for `½‖y‖²`, in centred coordinates.
-/// The best are kept, some more than `k`, and their distances computed anew in double precision.
-/// A point that was not kept has a score of at least the worst that was, and is off by at most
-/// `c (‖x‖‖y‖ + ½‖y‖²)` with `c = (dim + 6) 2⁻²⁴`; it can only be nearer than the k-th at
-/// distance r if `‖y‖ ≤ ‖x‖ + r`. Where this does not exclude all of them, the row is computed
-/// once more against all points in double precision. So the answer is exact, whatever the data.
+/// The score `s_ij = ½‖y_j‖² − x_i·y_j` orders the points `j` by their distance to `i`. A product in
+/// single precision computes it from centred coordinates with one more column for `½‖y‖²`. For each
+/// row more than `k` candidates of least score are kept, and their distances are recomputed in double
+/// precision.
+///
+/// A rejected point has at least the worst score of the candidates. Its score has an error of at most
+/// `c (‖x‖‖y‖ + ½‖y‖²)` with `c = (dim + 6) 2⁻²⁴`. It can be nearer than the k-th candidate at
+/// distance r only if `‖y‖ ≤ ‖x‖ + r`. If these bounds do not exclude all rejected points, the row is
+/// compared with all points in double precision. The result is therefore exact for all data.
 pub(super) fn search(
     points: ArrayView2<'_, f64>,
     k: usize,
@@ -49,22 +52,23 @@ pub(super) fn search(
     Ok(found)
 }
 
-/// Points in single precision, with the sums that make a product of them a score.
+/// The two factors of the product that gives the scores.
 struct Scores {
-    /// The points in rows, as they came.
+    /// The original points in rows.
     points: Vec<f64>,
     dim: usize,
     /// `(x, 1)` in rows, centred and divided by `unit`.
     left: Vec<f32>,
-    /// `(−y, ½‖y‖²)` in rows.
+    /// `(−y, ½‖y‖²)` in rows, centred and divided by `unit`.
     right: Vec<f32>,
     /// `‖x‖²` of the centred, divided points.
     squares: Vec<f64>,
-    /// What coordinates were divided by, so that no square overflows.
+    /// Largest centred coordinate, the divisor that prevents overflow of squares.
     unit: f64,
 }
 
 impl Scores {
+    /// The factors for these points.
     fn new(points: ArrayView2<'_, f64>) -> Self {
         let (n, dim) = points.dim();
         let centre = points.sum_axis(Axis(0)) / n.max(1) as f64;
@@ -88,10 +92,12 @@ impl Scores {
         Self { points: points.iter().copied().collect(), dim, left, right, squares, unit }
     }
 
+    /// The original point `i`.
     fn point(&self, i: usize) -> &[f64] {
         &self.points[i * self.dim..(i + 1) * self.dim]
     }
 
+    /// The `k` nearest of the points `rows`, which are one tile.
     fn nearest(&self, rows: std::ops::Range<usize>, k: usize, lanes: &Lanes) -> Vec<Found> {
         let width = self.dim + 1;
         let kept = k + 1 + (k / 2).max(8);
@@ -121,14 +127,14 @@ impl Scores {
             .collect()
     }
 
-    /// Whether no point with a score of `worst` or more can be within the squared distance
-    /// `reach` of point `i`.
+    /// Whether every point with a score of at least `worst` is farther from point `i` than the
+    /// squared distance `reach`.
     fn excludes_others(&self, i: usize, worst: f32, reach: f64) -> bool {
-        // Centring and rounding the coordinates to single precision moves each of the two points
-        // by at most 2⁻²⁴ of its norm in every coordinate; both are in the six.
+        // Centring and rounding to single precision changes each coordinate of the two points by
+        // at most 2⁻²⁴ of the norm. The six includes both changes.
         let relative = (self.dim + 6) as f64 * 2.0_f64.powi(-24);
         let own = self.squares[i].sqrt();
-        // Squares of differences below 1e-154 are lost.
+        // Squares of differences below 1e-154 underflow.
         let reach = (reach.sqrt() + 1e-150) / self.unit * (1.0 + 1e-6);
         let other = (own + reach) * (1.0 + 1e-6);
         let moved = 2.0_f64.powi(-23) * (own + other);
@@ -138,18 +144,23 @@ impl Scores {
     }
 }
 
-/// The points of least score so far, and the score above which none is looked at any more.
+/// The candidates of least score of one row.
 struct Best {
+    /// Number of candidates.
     kept: usize,
+    /// The worst score of the candidates at the last [`Best::cut`]; larger scores are rejected.
     threshold: f32,
+    /// Scores and indices, up to twice the number of candidates.
     entries: Vec<(f32, u32)>,
 }
 
 impl Best {
+    /// No candidates yet.
     fn new(kept: usize) -> Self {
         Self { kept, threshold: f32::INFINITY, entries: Vec::with_capacity(2 * kept) }
     }
 
+    /// Adds a point if its score is below the threshold.
     #[inline]
     fn offer(&mut self, score: f32, index: u32) {
         if score < self.threshold {
@@ -160,6 +171,7 @@ impl Best {
         }
     }
 
+    /// Keeps only the candidates of least score and lowers the threshold.
     #[cold]
     fn cut(&mut self) {
         let order = |a: &(f32, u32), b: &(f32, u32)| a.0.total_cmp(&b.0);
@@ -168,7 +180,7 @@ impl Best {
         self.entries.truncate(self.kept);
     }
 
-    /// The worst score that was kept and the points that were.
+    /// The worst score of the candidates, and their indices.
     fn finish(mut self) -> (f32, Vec<u32>) {
         if self.entries.len() >= self.kept {
             self.cut();
@@ -177,11 +189,16 @@ impl Best {
     }
 }
 
-/// Offers every score of a tile to its row, skipping groups in which none is small enough.
+/// Passes the scores of a tile to the candidates of each row.
+///
+/// One vectorised test rejects a group of [`GROUP`] scores if all are above the threshold.
 struct Collect<'a> {
+    /// Scores in rows.
     tile: &'a [f32],
     n_columns: usize,
+    /// Index of the point in the first column.
     first: u32,
+    /// The candidates of each row.
     best: &'a mut [Best],
 }
 

@@ -1,14 +1,14 @@
-//! Squared distances as differences squared and summed in the order of the coordinates.
+//! Squared distances summed in the order of the coordinates, for many points at once.
 
 use ndarray::ArrayView2;
 
-/// Points whose distances to one point are computed side by side.
+/// Number of points in a block, whose distances are computed in parallel lanes.
 pub(crate) const LANES: usize = 8;
 
-/// `Σ_d (x_d − y_d)²`, coordinate after coordinate.
+/// The squared distance `Σ_d (x_d − y_d)²`, summed in the order of the coordinates.
 ///
-/// This sum, rounded as it comes, is what "nearest" means here: every method of this folder
-/// gives these bits, and the same neighbours.
+/// The rounded value of this sum defines the order of neighbours. All search methods compute exactly
+/// these bits and therefore find the same neighbours.
 pub(crate) fn squared_distance(x: &[f64], y: &[f64]) -> f64 {
     let mut sum = 0.0;
     for (x, y) in x.iter().zip(y) {
@@ -17,16 +17,17 @@ pub(crate) fn squared_distance(x: &[f64], y: &[f64]) -> f64 {
     sum
 }
 
-/// Points in blocks of [`LANES`], coordinate by coordinate; the last block is filled with zeros.
+/// Points in blocks of [`LANES`], transposed within a block; zeros fill the last block.
 #[derive(Debug)]
 pub(crate) struct Lanes {
     n_points: usize,
     dim: usize,
+    /// For each block and each dimension the coordinates of its points.
     coordinates: Vec<[f64; LANES]>,
 }
 
 impl Lanes {
-    /// Of the rows of `points`.
+    /// A transposed copy of the rows of `points`.
     pub(crate) fn new(points: ArrayView2<'_, f64>) -> Self {
         let (n_points, dim) = points.dim();
         let value = |i, d| points.get([i, d]).copied().unwrap_or(0.0);
@@ -37,8 +38,9 @@ impl Lanes {
         Self { n_points, dim, coordinates }
     }
 
-    /// Writes the squared distances of `point` to all points to `out`, with vector instructions
-    /// and the bits of [`squared_distance`].
+    /// Writes the squared distances of `point` to all points to `out`, with vector instructions.
+    ///
+    /// The results have the same bits as those of [`squared_distance`].
     pub(crate) fn squared_distances(&self, point: &[f64], out: &mut Vec<f64>) {
         out.resize(self.n_points.next_multiple_of(LANES), 0.0);
         pulp::Arch::new().dispatch(Squared { lanes: self, point, out });
@@ -46,6 +48,7 @@ impl Lanes {
     }
 }
 
+/// The loop of [`Lanes::squared_distances`], compiled once for each width of vectors.
 struct Squared<'a> {
     lanes: &'a Lanes,
     point: &'a [f64],

@@ -1,4 +1,4 @@
-//! NEAREST NEIGHBOURS: exact, by a k-d tree in few dimensions and matrix products in many.
+//! NEAREST NEIGHBOURS: exact search by a k-d tree in few dimensions, by matrix products in many.
 
 mod blocked;
 mod lanes;
@@ -11,10 +11,22 @@ pub(crate) use lanes::Lanes;
 use crate::error::{Error, Result};
 use crate::progress::{Event, Progress, report};
 
-/// Neighbours of one point: squared distance and index, nearest first.
+/// The neighbours of one point as squared distances and indices, the nearest first.
 type Found = Vec<(f64, u32)>;
 
-/// For every point its nearest other points, nearest first.
+/// The nearest other points of every point, from [`neighbours`].
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::Silent;
+/// use sbcell::geometry::neighbours;
+///
+/// let points = array![[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]];
+/// let near = neighbours(points.view(), 2, &mut Silent)?;
+/// assert_eq!(near.indices().row(0), array![2, 1]);
+/// assert_eq!(near.distances().row(0), array![1.0, 5.0]);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Neighbours {
     indices: Array2<u32>,
@@ -22,12 +34,12 @@ pub struct Neighbours {
 }
 
 impl Neighbours {
-    /// Indices of the neighbours, `(n_points, k)`, nearest first.
+    /// Indices of the neighbours, `(n_points, k)`, the nearest first.
     pub fn indices(&self) -> ArrayView2<'_, u32> {
         self.indices.view()
     }
 
-    /// Their Euclidean distances, `(n_points, k)`, never decreasing along a row.
+    /// Euclidean distances of the neighbours, `(n_points, k)`, not decreasing along a row.
     pub fn distances(&self) -> ArrayView2<'_, f64> {
         self.distances.view()
     }
@@ -37,21 +49,21 @@ impl Neighbours {
         self.indices.nrows()
     }
 
-    /// Neighbours of each point.
+    /// Number of neighbours of each point.
     pub fn k(&self) -> usize {
         self.indices.ncols()
     }
 }
 
-/// The `k` nearest other points of each row of `points` `(n, dim)`, exactly; all others if there
-/// are fewer than `k`.
+/// Finds the exact `k` nearest other points of each row of `points`, `(n, dim)`.
 ///
-/// Nearer is what has the smaller sum of squared differences in double precision; of points
-/// equally far the one of smaller index. A point is never its own neighbour, but a copy of it at
-/// the same place is. The result does not depend on threads.
+/// If there are fewer than `k` other points, all of them are neighbours. The order is that of the
+/// sum of squared differences in double precision; ties go to the smaller index. A point is not its
+/// own neighbour, but another point at the same place is. The result does not depend on threads.
 ///
-/// In up to five dimensions by a k-d tree, about `O(n k log n)`; in more `2 n² (dim + 1)` flops in
-/// single precision. On all cores; memory `O(n (k + dim))`.
+/// In up to five dimensions the search uses a k-d tree and takes about `O(n k log n)`. In more
+/// dimensions it takes `2 n² (dim + 1)` flops in single precision. Both use all cores; memory
+/// `O(n (k + dim))`.
 ///
 /// # Errors
 /// [`Error::Parameter`] if `k` is zero, there are fewer than two points or 2³² or more, or a
@@ -77,6 +89,7 @@ pub fn neighbours(
     Ok(places.neighbours(&found, k))
 }
 
+/// Checks `k`, the shape, and that all values are finite.
 fn check(points: ArrayView2<'_, f64>, k: usize) -> Result<()> {
     if k == 0 {
         return Err(Error::Parameter { name: "k", must: "at least 1", got: k.to_string() });
@@ -94,7 +107,7 @@ fn check(points: ArrayView2<'_, f64>, k: usize) -> Result<()> {
     }
 }
 
-/// The `k` nearest of `candidates` (squared distance, index) to point `own`, without itself.
+/// The `k` nearest of `candidates` (squared distance and index) without point `own` itself.
 fn nearest_of(candidates: impl Iterator<Item = (f64, u32)>, own: usize, k: usize) -> Found {
     let mut found: Found = candidates.filter(|entry| entry.1 as usize != own).collect();
     let order = |a: &(f64, u32), b: &(f64, u32)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
@@ -106,21 +119,23 @@ fn nearest_of(candidates: impl Iterator<Item = (f64, u32)>, own: usize, k: usize
     found
 }
 
-/// Points at the same place, so that searching meets no copies: a thousand copies of a point
-/// would all be tied.
+/// The distinct places of the points; the search runs on places.
+///
+/// A thousand copies of one point would all tie, which makes trees and blocks slow.
 struct Places {
-    /// The points at each place, by index; places by their first point.
+    /// The points at each place, by index; places are sorted by their first point.
     members: Vec<Vec<u32>>,
     /// The place of each point.
     of_point: Vec<u32>,
 }
 
 impl Places {
+    /// Groups equal points by sorting, in `O(n log n)`.
     fn new(points: ArrayView2<'_, f64>) -> Self {
         let mut order: Vec<u32> = (0..points.nrows() as u32).collect();
         let compare = |a: &u32, b: &u32| {
             let (a, b) = (points.row(*a as usize), points.row(*b as usize));
-            // Adding zero makes the two zeros equal.
+            // Adding zero turns −0 into 0, so that both are equal.
             let pairs = a.into_iter().zip(b).map(|(a, b)| (a + 0.0).total_cmp(&(b + 0.0)));
             pairs.fold(std::cmp::Ordering::Equal, std::cmp::Ordering::then)
         };
@@ -142,12 +157,13 @@ impl Places {
         Self { members: groups, of_point }
     }
 
+    /// One point for each place, `(n_places, dim)`.
     fn distinct(&self, points: ArrayView2<'_, f64>) -> Array2<f64> {
         let firsts: Vec<usize> = self.members.iter().map(|group| group[0] as usize).collect();
         points.select(Axis(0), &firsts)
     }
 
-    /// Neighbours among points from those among places.
+    /// The `k` neighbours of each point from the neighbours `found` of each place.
     fn neighbours(&self, found: &[Found], k: usize) -> Neighbours {
         let n = self.of_point.len();
         let (mut indices, mut distances) = (Array2::zeros((n, k)), Array2::zeros((n, k)));
@@ -158,8 +174,8 @@ impl Places {
                 .iter()
                 .flat_map(|&(square, other)| first(other).map(move |&j| (square, j)));
             let entries = copies.chain(others).filter(|entry| entry.1 as usize != i);
-            // Places come in order of distance; copies of two places equally far are merged by
-            // index, for which those of the last distance must all be there.
+            // Entries come in order of distance. Points of places at equal distance are sorted by
+            // index below, which needs all entries with the distance of the last one.
             let mut taken: Found = Vec::with_capacity(k);
             for entry in entries {
                 if taken.len() >= k && taken[k - 1].0 < entry.0 {

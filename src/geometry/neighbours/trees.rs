@@ -1,4 +1,4 @@
-//! Nearest neighbours in few dimensions: a k-d tree's candidates, ordered by the sum of this folder.
+//! Nearest neighbours in few dimensions by a k-d tree, in the same order as by other methods.
 
 use std::num::NonZeroUsize;
 
@@ -11,21 +11,22 @@ use super::{Found, nearest_of};
 use crate::error::Result;
 use crate::progress::{Event, Progress, report};
 
-/// Dimensions up to which a tree is faster than products (`docs/decisions/0009-neighbours.md`).
+/// Largest number of dimensions for the tree; in more dimensions products are faster
+/// (`docs/decisions/0009-neighbours.md`).
 const MOST_DIMENSIONS: usize = 5;
 
-/// Points between two looks at the stop button.
+/// Number of points between two progress reports.
 const PER_REPORT: usize = 8192;
 
-/// What two ways to round a sum of few squares may differ by, as a share, many times over.
+/// A relative difference far above that of two orders of summation of a few squares.
 const ROUNDING: f64 = 1e-13;
 
-/// The `k` nearest of each row of `points`, all different; `None` in more dimensions than a tree
-/// is good for, or if the points make no tree.
+/// The exact `k` nearest other points of each row of `points`, which must be distinct.
 ///
-/// The tree is asked for two more than `k`: the point itself, and one that shows whether others
-/// are as far as the last, up to rounding. If so, all of them are fetched, so that ties end as
-/// this folder orders them.
+/// `None` in more than [`MOST_DIMENSIONS`] dimensions, or if no tree can be built. The function asks
+/// the tree for `k + 2` points: the point itself, the neighbours, and one more, which shows whether
+/// there are ties with the last neighbour up to rounding. If there are, it fetches all tied points.
+/// [`squared_distance`] then determines the order, as in the search by products.
 pub(super) fn search(
     points: ArrayView2<'_, f64>,
     k: usize,
@@ -42,6 +43,7 @@ pub(super) fn search(
     }
 }
 
+/// [`search`] for a fixed number `D` of dimensions.
 fn in_dimensions<const D: usize>(
     points: ArrayView2<'_, f64>,
     k: usize,

@@ -70,11 +70,10 @@ pub(super) fn score_all(
     report(progress, Event::Begin { what, total })?;
     let (together, done) = (Together::new(progress), AtomicU64::new(0));
     let one = |Prediction { name, cells, resamples, kind }: Prediction| {
-        let clouds = (&cells, observed);
         // One seed for all: differences between methods are not those of the draws.
         let seed = seed.child("evaluate/score", 0);
         let unseen = &mut together.unseen();
-        let score = scoring.score(clouds, (&resamples, held), seed, unseen)?;
+        let score = scoring.score(&cells, &resamples, observed, held, seed, unseen)?;
         together.report(Event::Step { done: 1 + done.fetch_add(1, Ordering::Relaxed) })?;
         Ok(Scored { name, kind, score })
     };
@@ -109,9 +108,8 @@ pub(super) fn between_batches(
         for y in &clouds[a + 1..] {
             let n = x.n_cells().min(y.n_cells()).min(max_cells);
             let scoring = Scoring { n_per_side: Some(n), ..*scoring };
-            let none = [x, y].map(|cells| Resamples::of_cells(cells.n_cells(), 0, seed));
-            let resamples = (&none[0], &none[1]);
-            let score = scoring.score((x, y), resamples, seed, &mut Unseen(progress))?;
+            let [of_x, of_y] = [x, y].map(|cells| Resamples::of_cells(cells.n_cells(), 0, seed));
+            let score = scoring.score(x, &of_x, y, &of_y, seed, &mut Unseen(progress))?;
             for (name, estimate) in score.entries() {
                 found.entry(name).or_default().push(estimate.value);
             }

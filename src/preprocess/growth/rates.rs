@@ -1,37 +1,48 @@
-//! Scores of proliferation and apoptosis → births less deaths per day, by published curves.
+//! Growth rates (births minus deaths per day) from scores of proliferation and apoptosis.
 
 use ndarray::{Array1, ArrayView1, Zip};
 
 /// A logistic curve from `low` to `high`, `low + (high − low) / (1 + exp(−4 (x − centre) / width))`.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct GrowthCurve {
-    /// The value far below the centre, per day.
-    pub low: f64,
-    /// The value far above it, per day.
-    pub high: f64,
-    /// The score half way between.
-    pub centre: f64,
+struct GrowthCurve {
+    /// The value at very low scores, per day.
+    low: f64,
+    /// The value at very high scores, per day.
+    high: f64,
+    /// The score with the mean of `low` and `high`.
+    centre: f64,
     /// The width of the rise, in units of the score.
-    pub width: f64,
+    width: f64,
 }
 
 impl GrowthCurve {
-    /// Births per day by the score of proliferation (Waddington-OT: 0.3 to 1.7 around 0.25).
-    pub const BIRTHS: Self = Self { low: 0.3, high: 1.7, centre: 0.25, width: 0.5 };
-    /// Deaths per day by the score of apoptosis (Waddington-OT: 0.3 to 1.7 around 0.1).
-    pub const DEATHS: Self = Self { low: 0.3, high: 1.7, centre: 0.1, width: 0.2 };
+    /// Births per day as a function of the score of proliferation, from Waddington-OT.
+    const BIRTHS: Self = Self { low: 0.3, high: 1.7, centre: 0.25, width: 0.5 };
+    /// Deaths per day as a function of the score of apoptosis, from Waddington-OT.
+    const DEATHS: Self = Self { low: 0.3, high: 1.7, centre: 0.1, width: 0.2 };
 
     /// The value at a score.
-    pub fn at(self, score: f64) -> f64 {
+    fn at(self, score: f64) -> f64 {
         let Self { low, high, centre, width } = self;
         low + (high - low) / (1.0 + (-4.0 * (score - centre) / width).exp())
     }
 }
 
-/// Growth rates per day: births by proliferation less deaths by apoptosis, one for each cell.
+/// Growth rates per day from scores of proliferation and apoptosis, one for each cell.
 ///
-/// The curves are those of Waddington-OT (Schiebinger et al. 2019), which moscot uses too. They
-/// leave −1.4 to 1.4 per day: a factor of ¼ to 4 each day at most.
+/// The rate is births minus deaths. Both are logistic functions of their score, from 0.3 to 1.7 per
+/// day: births with centre 0.25 and width 0.5, deaths with centre 0.1 and width 0.2. These curves are
+/// those of Waddington-OT (Schiebinger et al. 2019), which moscot uses too. The rate is between −1.4
+/// and 1.4 per day, a factor of ¼ to 4. [`crate::preprocess::mean_z_score`] computes the scores. Both
+/// arrays must have the same length.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::preprocess::gene_set_rates;
+///
+/// let rates = gene_set_rates(array![0.25, 2.0].view(), array![0.1, -1.0].view());
+/// assert!(rates[0].abs() < 1e-12 && rates[1] > 1.3);
+/// ```
 pub fn gene_set_rates(
     proliferation: ArrayView1<'_, f64>,
     apoptosis: ArrayView1<'_, f64>,

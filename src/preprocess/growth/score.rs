@@ -1,4 +1,4 @@
-//! One number for each cell that says how much of a set of genes it expresses.
+//! The expression of a set of genes as one score for each cell.
 
 use ndarray::Array1;
 use rayon::prelude::*;
@@ -6,22 +6,33 @@ use rayon::prelude::*;
 use crate::data::Matrix;
 use crate::error::{Error, Result};
 
-/// How many standard deviations one gene can add at most.
+/// Largest z-score of one gene, in standard deviations.
 const CLIP: f64 = 5.0;
 
-/// Cells that one task scores.
+/// Number of cells in one task.
 const CHUNK: usize = 256;
 
-/// The mean over the genes `columns` of each cell's z-scores, cut at ±5.
+/// The mean z-score of each cell over the genes `columns`, with z-scores clipped at ±5.
 ///
-/// `score_i = (1/m) Σ_j clip((x_ij − mean_j) / sd_j)` over the `m` genes that vary, with means and
-/// standard deviations (denominator `n_cells`) over all cells of `x`, which should be on a log
-/// scale. This is the score for which the curves of Waddington-OT were drawn; unlike
-/// `scanpy.tl.score_genes` it needs no random genes to compare with. If no gene varies all scores
-/// are zero. Time `O(stored values of these genes)`, nothing sparse is made dense.
+/// `score_i = (1/m) Σ_j clip((x_ij − mean_j) / sd_j)` over the `m` genes that vary. Means and
+/// standard deviations (denominator `n_cells`) are over all cells of `x`, which should be on a log
+/// scale. The growth curves of Waddington-OT were made for this score. Unlike
+/// `scanpy.tl.score_genes` it needs no random reference genes. If no gene varies, all scores are
+/// zero. Time `O(stored values of these genes)`; a sparse matrix remains sparse.
 ///
 /// # Errors
 /// [`Error::Parameter`] if a value of these genes is not finite.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::data::Matrix;
+/// use sbcell::preprocess::mean_z_score;
+///
+/// let x = Matrix::Dense(array![[0.0, 7.0], [2.0, 7.0]]);
+/// let scores = mean_z_score(&x, &[0, 1])?;
+/// assert!((scores[0] + 1.0).abs() < 1e-12 && (scores[1] - 1.0).abs() < 1e-12);
+/// # sbcell::Result::Ok(())
+/// ```
 pub fn mean_z_score(x: &Matrix, columns: &[usize]) -> Result<Array1<f64>> {
     let mut columns = columns.to_vec();
     columns.sort_unstable();
@@ -37,12 +48,12 @@ pub fn mean_z_score(x: &Matrix, columns: &[usize]) -> Result<Array1<f64>> {
         return Err(Error::Parameter { name: "expression", must: "finite", got });
     }
     let mean: Vec<f64> = sum.iter().map(|sum| sum / n).collect();
-    // A value that is not stored is zero and lies `mean` away.
+    // A value that is not stored is zero, at the distance `mean` from the mean.
     let mut square: Vec<f64> = mean.iter().map(|mean| n * mean * mean).collect();
     for i in 0..x.n_cells() {
         each(&x, i, |j, value| square[j] += (value - mean[j]).powi(2) - mean[j] * mean[j]);
     }
-    // One over the standard deviation; zero for a gene that does not vary, up to rounding.
+    // The reciprocal of the standard deviation; zero for a gene that is constant up to rounding.
     let inverse: Vec<f64> = square
         .iter()
         .map(|square| (square / n).sqrt())
@@ -68,7 +79,7 @@ pub fn mean_z_score(x: &Matrix, columns: &[usize]) -> Result<Array1<f64>> {
     Ok(scores.concat().into())
 }
 
-/// Goes through the stored values of cell `i`.
+/// Calls `see` with the column and the value of every stored value of cell `i`.
 fn each(x: &Matrix, i: usize, mut see: impl FnMut(usize, f64)) {
     match x {
         Matrix::Dense(x) => {

@@ -1,4 +1,4 @@
-//! Sets of genes that tell proliferation and apoptosis, for human and mouse.
+//! Sets of genes of proliferation and apoptosis, for human and mouse.
 
 use std::str::FromStr;
 
@@ -7,7 +7,15 @@ use serde::{Deserialize, Serialize};
 use crate::data::GeneIndex;
 use crate::error::{Error, Result};
 
-/// An organism for which lists of genes are shipped.
+/// A species for which sbcell contains lists of genes.
+///
+/// ```
+/// use sbcell::preprocess::Species;
+///
+/// let species: Species = "mouse".parse()?;
+/// assert_eq!(species, Species::Mouse);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Species {
@@ -35,20 +43,29 @@ impl FromStr for Species {
 
 /// Genes of proliferation and of apoptosis.
 ///
-/// An entry is a symbol, or several with blanks between that mean one gene; the first that is in
-/// the data counts.
+/// An entry is a symbol, or several synonyms of one gene with blanks between them. The first synonym
+/// that is in the data counts.
+///
+/// ```
+/// use sbcell::preprocess::{GeneSets, Species};
+///
+/// let sets = GeneSets::shipped(Species::Human);
+/// assert!(sets.proliferation.iter().any(|gene| gene == "MKI67"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GeneSets {
-    /// Genes that tell proliferation.
+    /// Genes of proliferation.
     pub proliferation: Vec<String>,
-    /// Genes that tell apoptosis.
+    /// Genes of apoptosis.
     pub apoptosis: Vec<String>,
 }
 
 impl GeneSets {
-    /// The lists that are shipped: for proliferation the genes of S and G2/M phase of Tirosh et
-    /// al. 2016; for apoptosis two hallmarks of `MSigDB` (Liberzon et al. 2015, CC BY 4.0),
-    /// `HALLMARK_APOPTOSIS` in human and `HALLMARK_P53_PATHWAY` in mouse, as in moscot.
+    /// The lists in sbcell.
+    ///
+    /// Proliferation: the genes of S and G2/M phase of Tirosh et al. 2016. Apoptosis: hallmarks of
+    /// `MSigDB` (Liberzon et al. 2015, CC BY 4.0), `HALLMARK_APOPTOSIS` for human and
+    /// `HALLMARK_P53_PATHWAY` for mouse, as in moscot.
     pub fn shipped(species: Species) -> Self {
         let (proliferation, apoptosis) = match species {
             Species::Human => {
@@ -66,7 +83,9 @@ impl GeneSets {
     }
 }
 
-/// The columns of `genes` that `set` names (Ensembl numbers whatever their version), increasing, and the entries that are not there.
+/// The positions in `genes` of the entries of `set`, increasing, and the entries that are missing.
+///
+/// An Ensembl ID is found in any version.
 pub fn find_genes<'a>(set: &'a [String], genes: &[String]) -> (Vec<usize>, Vec<&'a str>) {
     let index = GeneIndex::new(genes);
     let (mut found, mut missing) = (Vec::new(), Vec::new());

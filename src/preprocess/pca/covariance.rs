@@ -1,4 +1,4 @@
-//! Products of the centred matrix with thin matrices, without storing anything centred.
+//! Products of the centred matrix with itself and with thin matrices, without storing it.
 
 use std::ops::Range;
 
@@ -10,20 +10,22 @@ use crate::error::Result;
 use crate::linalg::{BLOCK, Csr, Gram, add_product, product};
 use crate::progress::Progress;
 
-/// Cells that are densified at a time (dense input) or multiplied in one task.
+/// Number of cells in one task, and in one dense block.
 const ROWS: usize = 256;
-/// Parts of the cells that are summed apart; part of the result, since it rounds.
+/// Number of parts of the cells with separate sums; fixed, since rounding depends on it.
 const N_PARTS: usize = 32;
 
-/// Share of values stored from which a Gram matrix is faster from dense blocks: a scattered
-/// multiplication takes 0.7 ns, one in a dense product 0.04 ns, and `share²` of them are needed.
+/// Share of stored values from which a Gram matrix is computed from dense blocks.
+///
+/// A multiplication with a scattered addition takes 0.7 ns, one in a dense product 0.04 ns. The
+/// sparse method needs `share²` of the multiplications.
 const DENSE_SHARE: f64 = 0.25;
 
-/// `Xcᵀ Xc`, `(n_genes, n_genes)`, where `Xc = X − 1 meanᵀ`.
+/// The Gram matrix `Xcᵀ Xc`, `(n_genes, n_genes)`, where `Xc = X − 1 meanᵀ`.
 ///
-/// Sparse: `XᵀX − n mean meanᵀ`, nothing is densified; relative to `Xc` rounding grows with
-/// `mean² / variance`, harmless below 1e8. Dense, or a quarter of the values stored and more:
-/// centred block by block, 512 cells at a time.
+/// For sparse `X` it is `XᵀX − n mean meanᵀ`, without a dense copy. The rounding error relative to
+/// `Xc` grows with `mean² / variance` and is negligible below 1e8. If `X` is dense or at least a
+/// quarter of its values are stored, the function centres 512 cells at a time.
 pub(super) fn gram_of_genes(
     x: &Matrix,
     mean: ArrayView1<'_, f64>,
@@ -39,17 +41,17 @@ pub(super) fn gram_of_genes(
         x => Gram::of_blocks(
             x.n_genes(),
             x.n_cells(),
-            |block, genes, cells| fill_centred(block.reversed_axes(), (x, mean), cells, genes),
+            |block, genes, cells| fill_centred(block.reversed_axes(), x, mean, cells, genes),
             progress,
         ),
     }
 }
 
-/// `Xc Xcᵀ`, `(n_cells, n_cells)`.
+/// The Gram matrix `Xc Xcᵀ`, `(n_cells, n_cells)`.
 ///
-/// Sparse: from a transposed copy of `X` (8 bytes for each stored value), centred by
-/// `− s 1ᵀ − 1 sᵀ + |mean|²`, `s = X mean`. Dense, or a quarter of the values stored and more:
-/// centred block by block, 512 genes at a time.
+/// For sparse `X` it is `X Xᵀ − s 1ᵀ − 1 sᵀ + |mean|²` with `s = X mean`, from a transposed copy of
+/// `X` (8 bytes for each stored value). If `X` is dense or at least a quarter of its values are
+/// stored, the function centres 512 genes at a time.
 pub(super) fn gram_of_cells(
     x: &Matrix,
     mean: ArrayView1<'_, f64>,
@@ -66,20 +68,22 @@ pub(super) fn gram_of_cells(
         x => Gram::of_blocks(
             x.n_cells(),
             x.n_genes(),
-            |block, cells, genes| fill_centred(block, (x, mean), cells, genes),
+            |block, cells, genes| fill_centred(block, x, mean, cells, genes),
             progress,
         ),
     }
 }
 
+/// Whether dense blocks are faster than the sparse method.
 fn is_full(x: &Csr) -> bool {
     x.n_stored() as f64 > DENSE_SHARE * x.n_rows() as f64 * x.n_cols() as f64
 }
 
-/// Writes `Xc[cells, genes]` into `block`.
+/// Writes `Xc[cells, genes]` to `block`.
 fn fill_centred(
     mut block: ArrayViewMut2<'_, f64>,
-    (x, mean): (&Matrix, ArrayView1<'_, f64>),
+    x: &Matrix,
+    mean: ArrayView1<'_, f64>,
     cells: Range<usize>,
     genes: Range<usize>,
 ) {
@@ -103,10 +107,10 @@ fn fill_centred(
     }
 }
 
-/// `Xc W`, `(n_cells, k)`, for `W` of shape `(n_genes, k)`.
+/// The product `Xc W`, `(n_cells, k)`, for `W` of shape `(n_genes, k)`.
 ///
-/// `2 k` flops for each stored value; memory the result, and for dense input `2 048 n_genes`
-/// bytes on each thread.
+/// `2 k` flops for each stored value, on all threads. Memory beside the result: `2 048 n_genes`
+/// bytes on each thread for dense input.
 pub(super) fn scores(x: &Matrix, mean: ArrayView1<'_, f64>, w: ArrayView2<'_, f64>) -> Array2<f64> {
     let w = w.as_standard_layout();
     let mut out = Array2::zeros((x.n_cells(), w.ncols()));
@@ -134,10 +138,10 @@ pub(super) fn scores(x: &Matrix, mean: ArrayView1<'_, f64>, w: ArrayView2<'_, f6
     out
 }
 
-/// `Xcᵀ Y`, `(n_genes, k)`, for `Y` of shape `(n_cells, k)`, eight columns at a time.
+/// The product `Xcᵀ Y`, `(n_genes, k)`, for `Y` of shape `(n_cells, k)`, eight columns at a time.
 ///
-/// `2 k` flops for each stored value; memory beside the result `2 048 n_genes` bytes, since 32
-/// parts of the cells are summed apart.
+/// `2 k` flops for each stored value, on all threads. Memory beside the result: `2 048 n_genes`
+/// bytes for the separate sums of 32 parts of the cells.
 pub(super) fn scores_transposed(
     x: &Matrix,
     mean: ArrayView1<'_, f64>,
@@ -165,7 +169,7 @@ pub(super) fn scores_transposed(
     out
 }
 
-/// The part of `Xcᵀ Y` (dense) or `XᵀY` (sparse) that some cells add.
+/// The terms of `Xcᵀ Y` (dense) or `XᵀY` (sparse) from some cells.
 fn part_transposed(
     x: &Matrix,
     cells: Range<usize>,
@@ -193,11 +197,12 @@ fn part_transposed(
     sums
 }
 
-/// `sums += Σⱼ value[j] · table[j]` over the values of a sparse row, `table` in rows of the
-/// length of `sums`.
+/// `sums += Σⱼ value[j] · table[j]` over the columns `j` of a sparse row.
+///
+/// `table` has rows of the length of `sums`.
 fn gather(sums: &mut [f64], row: (&[u32], &[f32]), table: &[f64]) {
     if let Ok(sums) = <&mut [f64; BLOCK]>::try_from(&mut *sums) {
-        // In a copy the compiler keeps the eight sums in registers.
+        // The compiler keeps a local copy of the eight sums in registers.
         let (table, mut local) = (table.as_chunks::<BLOCK>().0, *sums);
         for (&j, &value) in row.0.iter().zip(row.1) {
             add_eight(&mut local, f64::from(value), &table[j as usize]);
@@ -208,7 +213,7 @@ fn gather(sums: &mut [f64], row: (&[u32], &[f32]), table: &[f64]) {
     pulp::Arch::new().dispatch(Gather { sums, row, table });
 }
 
-/// The sums of any number of columns.
+/// The loop of [`gather`] for any number of columns.
 struct Gather<'a> {
     sums: &'a mut [f64],
     row: (&'a [u32], &'a [f32]),
@@ -232,8 +237,9 @@ impl pulp::NullaryFnOnce for Gather<'_> {
     }
 }
 
-/// `table[j] += value[j] · y` over the values of a sparse row, `table` in rows of the length
-/// of `y`.
+/// `table[j] += value[j] · y` for the columns `j` of a sparse row.
+///
+/// `table` has rows of the length of `y`.
 fn scatter(table: &mut [f64], row: (&[u32], &[f32]), y: &[f64]) {
     let k = y.len();
     if let Ok(y) = <&[f64; BLOCK]>::try_from(y) {
@@ -249,6 +255,7 @@ fn scatter(table: &mut [f64], row: (&[u32], &[f32]), y: &[f64]) {
     }
 }
 
+/// `sums += factor · row` for eight columns.
 #[inline]
 fn add_eight(sums: &mut [f64; BLOCK], factor: f64, row: &[f64; BLOCK]) {
     for k in 0..BLOCK {
@@ -261,6 +268,7 @@ fn centred(x: &Array2<f32>, rows: Range<usize>, mean: ArrayView1<'_, f64>) -> Ar
     x.slice(s![rows, ..]).mapv(f64::from) - mean
 }
 
+/// The product of row `i` with `mean`.
 fn dot(x: &Csr, i: usize, mean: ArrayView1<'_, f64>) -> f64 {
     let (columns, values) = x.row(i);
     columns.iter().zip(values).map(|(&j, &value)| f64::from(value) * mean[j as usize]).sum()

@@ -1,4 +1,4 @@
-//! Principal components: from genes to coordinates, and from any point back to genes.
+//! Principal components: coordinates from expression, and expression from coordinates.
 
 mod covariance;
 mod moments;
@@ -12,11 +12,23 @@ use crate::linalg::{product_nt, product_tn};
 
 pub use solver::{PcaMethod, PcaSolver};
 
-/// Fitted principal components: a point `z` stands for the cell `mean + W z`, a cell `x` for
-/// the point `Wᵀ (x − mean)`.
+/// Fitted principal components with loadings `W`.
 ///
-/// Source: Pearson 1901; Jolliffe 2002. Variances have the denominator `n_cells − 1`. Signs are
-/// such that the loading of largest size is positive.
+/// A cell with expression `x` has the coordinates `z = Wᵀ (x − mean)`. A point `z` has the
+/// expression `mean + W z`. Variances have the denominator `n_cells − 1`. In each component the
+/// loading of largest size is positive. Source: Pearson 1901; Jolliffe 2002.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::data::Matrix;
+/// use sbcell::preprocess::Pca;
+///
+/// let pca = Pca::new(array![1.0, 5.0], array![[1.0], [0.0]], array![2.0], 3.0)?;
+/// let z = pca.transform(&Matrix::Dense(array![[4.0, 6.0]]))?;
+/// assert_eq!(z, array![[3.0]]);
+/// assert_eq!(pca.inverse(z.view())?, array![[4.0, 5.0]]);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pca {
     mean: Array1<f64>,
@@ -26,15 +38,16 @@ pub struct Pca {
 }
 
 impl Pca {
-    /// Components from their parts, as when they are read from a file.
+    /// Principal components with known values, such as those of a file.
     ///
-    /// `mean` has an entry for each gene, `loadings` the shape `(n_genes, n_pcs)` with
-    /// orthonormal columns, `explained_variance` an entry for each component, decreasing.
+    /// `mean` has an entry for each gene. `loadings` has shape `(n_genes, n_pcs)` and orthonormal
+    /// columns. `explained_variance` has a decreasing entry for each component; `total_variance` is
+    /// the sum of the variances of all genes.
     ///
     /// # Errors
-    /// [`Error::Shape`] if they do not fit together; [`Error::Parameter`] if there is no
-    /// component, a number is not finite, columns are not orthonormal to 1e-6, variances
-    /// increase or are negative, or their sum exceeds `total_variance`.
+    /// [`Error::Shape`] if the lengths do not agree; [`Error::Parameter`] if there is no component,
+    /// a number is not finite, columns are not orthonormal to 1e-6, variances increase or are
+    /// negative, or their sum exceeds `total_variance`.
     pub fn new(
         mean: Array1<f64>,
         loadings: Array2<f64>,
@@ -73,10 +86,10 @@ impl Pca {
 
     /// The coordinates `(x − mean) W` of cells, `(n_cells, n_pcs)`.
     ///
-    /// `2 n_pcs` flops for each stored value; a sparse matrix stays sparse.
+    /// `2 n_pcs` flops for each stored value; a sparse matrix remains sparse.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `x` does not have the genes of the fit.
+    /// [`Error::Shape`] if the number of genes of `x` is not that of the fit.
     pub fn transform(&self, x: &Matrix) -> Result<Array2<f64>> {
         if x.n_genes() != self.n_genes() {
             let (expected, got) = (self.n_genes(), x.n_genes());
@@ -85,10 +98,10 @@ impl Pca {
         Ok(covariance::scores(x, self.mean.view(), self.loadings.view()))
     }
 
-    /// The expression `mean + W z` of points, `(n_points, n_genes)`.
+    /// The expression `mean + W z` of points `z`, `(n_points, n_pcs)`, as `(n_points, n_genes)`.
     ///
     /// # Errors
-    /// [`Error::Shape`] if `points` does not have one column for each component.
+    /// [`Error::Shape`] if the number of columns of `points` is not that of components.
     pub fn inverse(&self, points: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
         if points.ncols() != self.n_pcs() {
             let (expected, got) = (self.n_pcs(), points.ncols());
@@ -112,7 +125,7 @@ impl Pca {
         self.mean.view()
     }
 
-    /// Loadings, `(n_genes, n_pcs)`, orthonormal columns.
+    /// The loadings `W`, `(n_genes, n_pcs)`, with orthonormal columns.
     pub fn loadings(&self) -> ArrayView2<'_, f64> {
         self.loadings.view()
     }
@@ -122,12 +135,12 @@ impl Pca {
         self.explained_variance.view()
     }
 
-    /// Variance along each component relative to the variance in all directions.
+    /// The share of each component in the total variance.
     pub fn explained_variance_ratio(&self) -> Array1<f64> {
         &self.explained_variance / self.total_variance
     }
 
-    /// Variance in all directions: the sum over all genes.
+    /// The total variance: the sum of the variances of all genes.
     pub fn total_variance(&self) -> f64 {
         self.total_variance
     }

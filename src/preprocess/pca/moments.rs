@@ -1,4 +1,4 @@
-//! Means and variances of the columns of a matrix, checked for values that are not finite.
+//! Means of the columns of a matrix and its total variance, with a check for finite values.
 
 use ndarray::Array1;
 use rayon::prelude::*;
@@ -6,12 +6,12 @@ use rayon::prelude::*;
 use crate::data::Matrix;
 use crate::error::{Error, Result};
 
-/// Parts that are summed apart; part of the result, since it rounds.
+/// Number of parts with separate sums; fixed, since the rounding of the result depends on it.
 const N_PARTS: usize = 32;
 
-/// Means of the columns, and `Σᵢⱼ (x[i, j] − mean[j])²` over all of `x`.
+/// The means of the columns, and the sum of squares `Σᵢⱼ (x[i, j] − mean[j])²`.
 ///
-/// Two passes; memory 32 numbers for each column.
+/// Two passes over the stored values in parallel; memory 32 numbers for each column.
 ///
 /// # Errors
 /// [`Error::Parameter`] if a value is NaN or infinite.
@@ -25,7 +25,7 @@ pub(super) fn means_and_square(x: &Matrix) -> Result<(Array1<f64>, f64)> {
         mean += &Array1::from(part);
     }
     mean /= n as f64;
-    // What zeros that are not stored would add, less what the stored values add in their place.
+    // All n zeros of a sparse column add n mean². A stored value replaces one of these terms.
     let add = |square: &mut f64, j: usize, value: f64| {
         let zero = if matches!(x, Matrix::Sparse(_)) { mean[j] * mean[j] } else { 0.0 };
         *square += (value - mean[j]).powi(2) - zero;
@@ -37,7 +37,9 @@ pub(super) fn means_and_square(x: &Matrix) -> Result<(Array1<f64>, f64)> {
     Ok((mean, square))
 }
 
-/// Goes through the stored values of fixed parts of the cells, each with a sum of its own.
+/// Adds the stored values (column and value) of fixed parts of the cells to separate sums.
+///
+/// The sums start at `zero` and are returned in the order of the parts.
 fn sum_parts<S: Send>(
     x: &Matrix,
     add: impl Fn(&mut S, usize, f64) + Sync,
@@ -69,6 +71,7 @@ fn sum_parts<S: Send>(
         .collect()
 }
 
+/// Returns an error with the first value that is not finite.
 fn refuse_not_finite(x: &Matrix) -> Result<()> {
     for cell in 0..x.n_cells() {
         let found = match x {

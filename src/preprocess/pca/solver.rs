@@ -1,4 +1,4 @@
-//! Fits principal components: which matrix is decomposed, and how.
+//! The fit of principal components, with the choice of the matrix and its decomposition.
 
 use ndarray::{Array1, ArrayView1, ArrayView2, Axis};
 use serde::{Deserialize, Serialize};
@@ -12,37 +12,60 @@ use crate::preprocess::pca::moments::means_and_square;
 use crate::progress::{Event, Progress, note, report};
 use crate::rng::Seed;
 
-/// How the components are computed. All give the same to about 1e-8.
+/// The numerical method of [`PcaSolver`]; results agree to about 1e-8.
+///
+/// ```
+/// use sbcell::preprocess::{PcaMethod, PcaSolver};
+///
+/// let solver = PcaSolver { n_pcs: 20, method: PcaMethod::Lanczos };
+/// assert_ne!(solver.method, PcaMethod::default());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PcaMethod {
-    /// The Gram matrix of the smaller side if that has at most 4 000 rows, otherwise Lanczos.
+    /// The Gram matrix of the smaller side if it has at most 4 000 rows, otherwise Lanczos.
     #[default]
     Auto,
-    /// Eigenvectors of `Xcᵀ Xc`, `(n_genes, n_genes)`.
+    /// Eigenvectors of `Xcᵀ Xc`, `(n_genes, n_genes)`, where `Xc` is the centred matrix.
     Genes,
     /// Eigenvectors of `Xc Xcᵀ`, `(n_cells, n_cells)`.
     Cells,
-    /// Block Lanczos with products of the matrix, sparse or dense as it is.
+    /// Block Lanczos with products of the sparse or dense matrix.
     Lanczos,
 }
 
-/// Principal components by variance, of the matrix centred gene by gene and not scaled.
+/// Principal component analysis of the matrix, with each gene centred and not scaled.
 ///
-/// Never makes a dense copy of a sparse matrix, and centres without storing it. With `p` =
-/// the smaller of `n_cells`, `n_genes`, and `p ≤ 4 000`: the Gram matrix of that side
-/// (`Σ rᵢ²/2` multiplications for sparse rows, or columns, of `rᵢ` values; `n_cells n_genes p`
-/// flops for dense ones), then its largest eigenpairs. Memory `4 p (p + 128)` bytes for it,
-/// `8 p (3 n_pcs + 550)` for blocks and basis, `n_genes (32 n_pcs + 2 048)` for the loadings;
-/// with fewer cells than genes a transposed copy of sparse input; `24 p²` more if a sixth of
-/// all components are wanted, since all are computed then. Beyond 4 000: about 50 to 200 pairs
-/// of products with 8 vectors, 32 flops for each stored value and pair; memory
-/// `8 n_genes (3 n_pcs + 300)` and 64 bytes for each cell.
+/// The solver makes no dense copy of a sparse matrix and does not store the centred matrix. Let `p`
+/// be the smaller of `n_cells` and `n_genes`.
+///
+/// - `p ≤ 4 000`: the solver forms the Gram matrix of the smaller side (`Σ rᵢ²/2` multiplications for
+///   sparse rows or columns of `rᵢ` values, `n_cells n_genes p` flops for dense ones) and computes
+///   its largest eigenpairs. Memory: `4 p (p + 128)` bytes for the matrix, `8 p (3 n_pcs + 550)` for
+///   blocks and basis, `n_genes (32 n_pcs + 2 048)` for the loadings; with fewer cells than genes a
+///   transposed copy of sparse input; `24 p²` more if `n_pcs` is more than about `p / 6`, since all
+///   eigenpairs are then computed.
+/// - `p > 4 000`: Lanczos needs about 50 to 200 pairs of products with 8 vectors, each with 32 flops
+///   for each stored value. Memory: `8 n_genes (3 n_pcs + 300)` bytes and 64 bytes for each cell.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::data::Matrix;
+/// use sbcell::preprocess::PcaSolver;
+/// use sbcell::{Seed, Silent};
+///
+/// let x = Matrix::Dense(array![[0.0, 0.0], [2.0, 2.0], [4.0, 4.0]]);
+/// let solver = PcaSolver { n_pcs: 1, ..PcaSolver::default() };
+/// let pca = solver.fit(&x, Seed(1), &mut Silent)?;
+/// // All variance is along the diagonal.
+/// assert!((pca.explained_variance_ratio()[0] - 1.0).abs() < 1e-9);
+/// # sbcell::Result::Ok(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PcaSolver {
-    /// Components wanted, 1 or more; capped by the rank.
+    /// Number of components, 1 or more; the fit has fewer if the rank is smaller.
     pub n_pcs: usize,
-    /// How they are computed.
+    /// The numerical method.
     pub method: PcaMethod,
 }
 
@@ -52,19 +75,19 @@ impl Default for PcaSolver {
     }
 }
 
-/// Largest Gram matrix that is formed unless asked for.
+/// Number of rows of the largest Gram matrix that [`PcaMethod::Auto`] forms.
 const LARGEST_GRAM: usize = 4_000;
-/// Smallest Gram matrix of which only the wanted eigenpairs are computed.
+/// Number of rows from which only the wanted eigenpairs of a Gram matrix are computed.
 const SMALLEST_LANCZOS: usize = 400;
-/// Components of less variance than this, relative to the first, are rounding.
+/// Smallest variance of a component, relative to the first; smaller ones are rounding errors.
 const SMALLEST_VARIANCE: f64 = 1e-12;
 
 impl PcaSolver {
     /// The components of largest variance of `x`, `(n_cells, n_genes)`.
     ///
-    /// At most `min(n_cells − 1, n_genes)` components are found, and those whose variance is
-    /// below 1e-12 of the first are left out; a note says so. `seed` only starts Lanczos. The
-    /// result is the same, bit for bit, on any number of threads of one machine type.
+    /// There are at most `min(n_cells − 1, n_genes)` components, and those with a variance below
+    /// 1e-12 of the first are omitted; a note reports this. `seed` sets the first vectors of
+    /// Lanczos. The result has the same bits on any number of threads of one machine type.
     ///
     /// # Errors
     /// [`Error::Parameter`] if `n_pcs` is zero, there are fewer than two cells, a value is not
@@ -78,21 +101,26 @@ impl PcaSolver {
             return Err(Error::Parameter { name: "number of cells", must: "two or more", got });
         }
         let (mean, square) = means_and_square(x)?;
-        // Rounding leaves about 1e-16 of the uncentred square of a constant matrix.
+        // Rounding errors of a constant matrix are about 1e-16 of its uncentred sum of squares.
         let uncentred = square + n_cells as f64 * mean.dot(&mean);
         if square <= 1e-13 * uncentred {
             let must = "different between cells in at least one gene";
-            return Err(Error::Parameter { name: "matrix", must, got: "only constants".into() });
+            return Err(Error::Parameter {
+                name: "matrix",
+                must,
+                got: "only constant genes".into(),
+            });
         }
         let n_pcs = self.n_pcs.min(n_cells - 1).min(n_genes);
-        let pairs = self.eigenpairs(x, mean.view(), (n_pcs, seed), progress)?;
+        let pairs = self.eigenpairs(x, mean.view(), n_pcs, seed, progress)?;
         report(progress, Event::End)?;
         let degrees = (n_cells - 1) as f64;
         let variance: Array1<f64> = &pairs.values / degrees;
         let kept = variance.iter().take_while(|&&v| v > SMALLEST_VARIANCE * variance[0]).count();
         if kept < self.n_pcs {
             let wanted = self.n_pcs;
-            note(progress, format!("{kept} principal components, not {wanted}: the rest is zero"))?;
+            let why = "the others have no variance";
+            note(progress, format!("{kept} principal components, not {wanted}: {why}"))?;
         }
         let mut loadings = pairs.vectors.slice_move(ndarray::s![..kept, ..]);
         loadings.rows_mut().into_iter().for_each(fix_sign);
@@ -101,12 +129,13 @@ impl PcaSolver {
         Pca::new(mean, loadings, variance, square / degrees)
     }
 
-    /// Eigenpairs of `Xcᵀ Xc`, by the chosen method.
+    /// The `n_pcs` largest eigenpairs of `Xcᵀ Xc` by the chosen method.
     fn eigenpairs(
         &self,
         x: &Matrix,
         mean: ArrayView1<'_, f64>,
-        (n_pcs, seed): (usize, Seed),
+        n_pcs: usize,
+        seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<Eigenpairs> {
         let (n_cells, n_genes) = (x.n_cells(), x.n_genes());
@@ -155,8 +184,10 @@ impl PcaSolver {
     }
 }
 
-/// The largest eigenpairs of a Gram matrix: by Lanczos where that is much less work than the
-/// full decomposition, which is also the way out if it does not converge.
+/// The largest eigenpairs of a Gram matrix.
+///
+/// Lanczos is used if it is much less work than the full decomposition. The full decomposition is
+/// also the fallback if Lanczos does not converge.
 fn of_gram(gram: &Gram, n_pcs: usize, seed: Seed) -> Result<Eigenpairs> {
     let lanczos = Lanczos { n_pairs: n_pcs, tolerance: 1e-10, max_blocks: 400 };
     let n = gram.dim();
@@ -169,8 +200,10 @@ fn of_gram(gram: &Gram, n_pcs: usize, seed: Seed) -> Result<Eigenpairs> {
     dense_eigenpairs(n, n_pcs, |i, j| gram.get(i, j))
 }
 
-/// From eigenvectors `u` of `Xc Xcᵀ` to those of `Xcᵀ Xc`: `Xcᵀ u`, made orthonormal again in
-/// order of variance, because rounding grows where the variance is small.
+/// Converts eigenvectors `u` of `Xc Xcᵀ` to eigenvectors `Xcᵀ u` of `Xcᵀ Xc`.
+///
+/// The vectors are made orthonormal again in the order of variance (Gram–Schmidt, two passes), since
+/// relative rounding errors grow as the variance falls. Values below [`SMALLEST_VARIANCE`] become 0.
 fn genes_from_cells(x: &Matrix, mean: ArrayView1<'_, f64>, pairs: Eigenpairs) -> Eigenpairs {
     let Eigenpairs { mut values, vectors } = pairs;
     let mut genes =
