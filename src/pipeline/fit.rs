@@ -18,7 +18,6 @@ use crate::io::model::{
 };
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
 use crate::pipeline::config::FitOptions;
-use crate::pipeline::coordinates::{Prepared, Raw};
 use crate::pipeline::counted::WHOLE_BYTES;
 use crate::pipeline::growth::given;
 use crate::pipeline::hashing::beside_hash;
@@ -27,6 +26,7 @@ use crate::pipeline::oddities::{Oddities, Taking, say_values};
 use crate::pipeline::prepare::{Selection, check_extent, file_name, named, select};
 use crate::pipeline::recorder::Recorder;
 use crate::pipeline::scale::Spread;
+use crate::pipeline::shared::coordinates::{MemoryLimit, Prepared, Raw};
 use crate::pipeline::solve::Task;
 use crate::pipeline::units::Units;
 use crate::progress::{self, Progress};
@@ -100,10 +100,10 @@ pub fn fit(
     let known = given(&opened, &selection, &options.growth, &options.source, &mut progress)?;
     let read = |progress: &mut dyn Progress| -> Result<(usize, Prepared)> {
         let most = running.whole_bytes();
-        let raw = Raw::read(&opened, (&selection, most), (options, &known), progress)?;
+        let raw = Raw::read(&opened, &selection, options, &known, most, progress)?;
         let (n_genes, size) = (raw.n_genes(), raw.footprint(&opened, &selection, options)?);
-        let memory = running.memory.map(|memory| (memory, size));
-        let prepared = raw.prepare((options, &known, memory), selection.axis.unit, progress);
+        let memory = running.memory.map(|bytes| MemoryLimit { bytes, size });
+        let prepared = raw.prepare(options, &known, memory, selection.axis.unit, progress);
         let named = |error| named(error, &opened, &selection, options);
         Ok((n_genes, prepared.map_err(named)?))
     };

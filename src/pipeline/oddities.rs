@@ -9,10 +9,10 @@ use crate::data::{Snapshot, TimeSeries, grown};
 use crate::error::{Error, Result, number};
 use crate::io::h5ad::{H5ad, MatrixSource};
 use crate::pipeline::config::{FitOptions, Source};
-use crate::pipeline::coordinates::Seen;
 use crate::pipeline::growth::Growing;
 use crate::pipeline::prepare::{Selection, matrix_source};
 use crate::pipeline::scale::{Outlying, Spread};
+use crate::pipeline::shared::coordinates::Seen;
 use crate::pipeline::units::Units;
 use crate::progress::{self, Progress};
 

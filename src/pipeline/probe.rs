@@ -8,9 +8,10 @@ use crate::error::Result;
 use crate::io::h5ad::H5ad;
 use crate::linalg::{Gram, product_nt, product_tn, softmax_rows};
 use crate::pipeline::config::FitOptions;
-use crate::pipeline::coordinates::{chosen, unique};
 use crate::pipeline::counted::{Counted, log_scale};
 use crate::pipeline::prepare::{Selection, matrix_source};
+use crate::pipeline::shared::coordinates::chosen;
+use crate::pipeline::shared::unique_names::unique;
 use crate::preprocess::{PcaMethod, PcaSolver};
 use crate::progress::Silent;
 use crate::rng::Seed;
@@ -65,7 +66,7 @@ pub(super) fn probe(
     let genes = unique(file.gene_names(&source)?, silent)?;
     let begun = clock();
     let scaled = log_scale(cells.blocks(), options, silent)?;
-    let columns = chosen(cells.blocks(), &genes, (&scaled, options), silent)?;
+    let columns = chosen(cells.blocks(), &genes, &scaled, options, silent)?;
     let kept = cells.keep(&scaled.scale, columns.as_deref(), silent)?;
     let per_cell = (clock() - begun) / tried;
 

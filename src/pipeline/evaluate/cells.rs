@@ -9,12 +9,12 @@ use crate::io::file;
 use crate::io::h5ad::H5ad;
 use crate::io::run::InputRecord;
 use crate::pipeline::config::ValuesChoice;
-use crate::pipeline::coordinates::Raw;
 use crate::pipeline::evaluate::options::EvaluateOptions;
 use crate::pipeline::growth::{Given, given};
-use crate::pipeline::lineage::say_without_batch;
 use crate::pipeline::oddities::{Taking, say_values};
 use crate::pipeline::prepare::{Selection, file_name, select};
+use crate::pipeline::shared::coordinates::Raw;
+use crate::pipeline::shared::notes::say_without_batch;
 use crate::progress::{self, Progress, Silent};
 use crate::rng::Seed;
 
@@ -56,7 +56,7 @@ impl Cells {
                 Ok(labels)
             })
             .transpose()?;
-        let raw = Raw::read_whole(&opened, &selection, (fit, &known), progress)?;
+        let raw = Raw::read_whole(&opened, &selection, fit, &known, progress)?;
         let (values, seen) = raw.settled(fit)?;
         let names = opened.obs_names()?;
         let names: Vec<String> = selection.rows.iter().map(|&row| names[row].clone()).collect();

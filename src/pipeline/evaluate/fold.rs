@@ -179,7 +179,7 @@ fn coordinates(
     };
     let unit = cells.selection.axis.unit;
     let fit = &FitOptions { values: cells.values, ..fit.clone() };
-    let prepared = cells.raw.select(learnt_from).prepare((fit, &known, None), unit, progress)?;
+    let prepared = cells.raw.select(learnt_from).prepare(fit, &known, None, unit, progress)?;
     // With all cells learnt from, the number of a cell is its row.
     let (mut of_training, growth, mut of_held) = if whole {
         let pick = |rows: &[usize]| prepared.points.select(Axis(0), rows);
