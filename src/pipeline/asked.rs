@@ -6,8 +6,8 @@ use crate::data::GeneIndex;
 use crate::error::{Error, nearest};
 use crate::io::model::{Model, OpenModel};
 use crate::io::run::{RunRecord, read_json};
+use crate::pipeline::fit::selection::no_genes;
 use crate::pipeline::fitted::Fitted;
-use crate::pipeline::prepare::no_genes;
 use crate::progress::Silent;
 
 /// What to do about a gene that the fit left out.

@@ -7,8 +7,8 @@ use crate::error::{Error, Result};
 use crate::io::measured::MeasuredTable;
 use crate::io::model::Model;
 use crate::pipeline::asked_genes::refuse_strangers;
+use crate::pipeline::fit::selection::no_genes;
 use crate::pipeline::interpolate::Space;
-use crate::pipeline::prepare::no_genes;
 use crate::pipeline::process::Process;
 use crate::pipeline::sample::{
     BandwidthChoice, MeasuredOptions, NEIGHBOUR, SampleOptions, SampleReport, Source, bandwidth,

@@ -3,37 +3,21 @@
 mod annotate;
 mod asked;
 mod asked_genes;
-mod auto;
-mod choice;
-mod config;
 mod coordinates;
 mod counted;
-mod estimate;
 mod evaluate;
 mod fit;
 mod fitted;
-mod footprint;
 mod grn;
-mod growth;
-mod hashing;
 mod impute;
-mod inner_score;
 mod inspect;
 mod interpolate;
-mod intervals;
 mod lineage;
-mod oddities;
 mod output;
-mod prepare;
-mod probe;
 mod process;
 mod recorder;
-mod reference;
 mod sample;
-mod scale;
-mod solve;
 pub mod solvers;
-mod units;
 mod velocity;
 
 pub use crate::bridge::Solver;
@@ -43,18 +27,16 @@ pub use annotate::{
     strip,
 };
 pub use asked::with_genes_of_file;
-pub use auto::AutoSolver;
-pub use choice::SolverChoice;
-pub use config::{FitOptions, Noise, Source, TimeOptions, ValuesChoice};
-pub use estimate::{Estimate, estimate};
-pub use evaluate::{EvaluateOptions, Evaluated, Method, Protocol, evaluate, validate};
-pub use fit::{FitSummary, Running, fit};
+pub use evaluate::{EvaluateOptions, Evaluated, Method, Protocol, evaluate};
+pub use fit::{
+    FitEstimate, FitOptions, FitSummary, GrowthOptions, GrowthPrior, GrowthTable, Noise, Plan,
+    Reference, Running, Selection, Source, TimeOptions, ValuesChoice, estimate, fit, select,
+};
 pub use fitted::is_fitted_file;
 pub use grn::{
     Candidates, EdgeSource, FoundEdges, GrnOptions, GrnScore, GrnScoreOptions, Overlap, Regulators,
     grn, grn_score, write_scores,
 };
-pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
 pub use impute::{Imputed, impute};
 pub use inspect::{
     Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, SampledValues,
@@ -73,10 +55,9 @@ pub use output::{
     validation_files, write_edges, write_imputed, write_populations, write_recorded,
     write_recorded_without_model, write_samples, write_validation, write_velocities,
 };
-pub use prepare::{Selection, known_times, select};
 pub use process::Process;
-pub use reference::Reference;
 pub use sample::{
     BandwidthChoice, MeasuredOptions, Null, SampleOptions, SampleReport, Sampled, sample,
 };
+pub use solvers::{AutoSolver, SolverChoice};
 pub use velocity::{SpeedAt, Velocities, VelocityOptions, VelocitySpace, velocity};

@@ -9,8 +9,8 @@ use crate::error::{Error, Result};
 use crate::io::model::Model;
 use crate::linalg::product_nt;
 use crate::pipeline::asked::not_in_model;
+use crate::pipeline::fit::oddities::say_repeated;
 use crate::pipeline::interpolate::{InterpolateOptions, Space, interpolate};
-use crate::pipeline::oddities::say_repeated;
 use crate::pipeline::process::Process;
 use crate::progress::{self, Event, Progress};
 

@@ -21,8 +21,8 @@ use crate::io::run::{RunRecord, json_sha256, read_json};
 use crate::pipeline::annotate::join::Rows;
 use crate::pipeline::annotate::mark::{CREATED, LAYER, PROJECTED, check_free, check_listed};
 use crate::pipeline::coordinates::unique;
+use crate::pipeline::fit::selection::file_name;
 use crate::pipeline::fit::to_value;
-use crate::pipeline::prepare::file_name;
 use crate::pipeline::velocity::{Velocities, VelocityOptions, VelocitySpace, velocity};
 use crate::progress::{self, Progress};
 

@@ -8,10 +8,10 @@ use crate::error::{Error, Result};
 use crate::grn::transcription_factors;
 use crate::io::model::{Model, OpenModel};
 use crate::pipeline::asked_genes::{AskedGenes, missing_words};
+use crate::pipeline::fit::selection::no_genes;
 use crate::pipeline::fitted::Fitted;
 use crate::pipeline::grn::options::{GrnOptions, Regulators};
 use crate::pipeline::lineage::{say_unlabelled, say_without_batch};
-use crate::pipeline::prepare::no_genes;
 use crate::progress::{self, Progress};
 use crate::rng::Seed;
 

@@ -13,9 +13,9 @@ use crate::lineage::{Groups, Perturbation, Response, unheld};
 use crate::metrics::{Drawn, Estimate, Resamples};
 use crate::pipeline::asked::{not_in_model, with_genes_of_file};
 use crate::pipeline::asked_genes::named_genes;
+use crate::pipeline::fit::selection::no_genes;
 use crate::pipeline::fitted::Fitted;
 use crate::pipeline::lineage::{CellSets, CourseOfCells, place_or_last};
-use crate::pipeline::prepare::no_genes;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
