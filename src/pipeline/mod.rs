@@ -1,42 +1,26 @@
 //! WHOLE JOBS: what a command does, without the words.
 
 mod annotate;
-mod auto;
-mod choice;
-mod config;
 mod counted;
 mod couplings;
 mod diagnose;
 mod drivers;
-mod estimate;
 mod evaluate;
 mod fates;
 mod fit;
-mod footprint;
 mod grn;
 mod grn_score;
-mod growth;
-mod hashing;
-mod inner_score;
 mod inspect;
 mod interpolate;
-mod intervals;
-mod oddities;
 mod perturb;
-mod prepare;
-mod probe;
 mod process;
 mod recorder;
-mod reference;
 mod sample;
-mod scale;
 mod shared;
-mod solve;
 pub mod solvers;
 mod trajectory;
 mod transitions;
 mod trends;
-mod units;
 mod velocity;
 
 pub use crate::bridge::Solver;
@@ -45,25 +29,23 @@ pub use annotate::{
     AnnotateOptions, Annotated, KEY, Mark, MarkInput, Stripped, VelocityKind, annotate, marks,
     strip,
 };
-pub use auto::AutoSolver;
-pub use choice::SolverChoice;
-pub use config::{FitOptions, Noise, Source, TimeOptions, ValuesChoice};
 pub use couplings::{CouplingOptions, Export, WrittenCoupling, coupling_files, couplings};
 pub use diagnose::{DiagnoseOptions, Diagnosed, IntervalDiagnosis, diagnose};
 pub use drivers::{DriverOptions, DriverRow, drivers};
-pub use estimate::{Estimate, estimate};
 pub use evaluate::{
-    EvaluateOptions, Evaluated, Method, Protocol, check_validation_output, evaluate, validate,
+    EvaluateOptions, Evaluated, Method, Protocol, check_validation_output, evaluate,
     validation_files, write_validation,
 };
 pub use fates::{FateOptions, FateSummary, FateTables, TerminalGroup, fates};
-pub use fit::{FitSummary, Running, fit};
+pub use fit::{
+    FitEstimate, FitOptions, FitSummary, GrowthOptions, GrowthPrior, GrowthTable, Noise, Plan,
+    Reference, Running, Selection, Source, TimeOptions, ValuesChoice, estimate, fit, select,
+};
 pub use grn::{
     EdgeFormat, EdgeSource, FoundEdges, GrnOptions, Overlap, Regulators, draw_found_edges, grn,
     picture_of, write_edges,
 };
 pub use grn_score::{Candidates, GrnScore, GrnScoreOptions, grn_score, write_scores};
-pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
 pub use inspect::{
     Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, SampledValues,
     TimeColumn, inspect,
@@ -72,9 +54,7 @@ pub use interpolate::{Dynamics, InterpolateOptions, interpolate, write_populatio
 pub use perturb::{
     GeneLevel, HeldGene, PerturbOptions, Perturbed, PerturbedGene, PerturbedGroup, perturb,
 };
-pub use prepare::{Selection, known_times, select};
 pub use process::Process;
-pub use reference::Reference;
 pub use sample::{
     BandwidthChoice, Imputed, MeasuredOptions, Null, SampleOptions, SampleReport, Sampled, impute,
     sample, write_imputed, write_samples,
@@ -87,6 +67,7 @@ pub use shared::genes_left_out::with_genes_of_file;
 pub use shared::population::{Population, Space};
 pub use shared::population_file::PopulationFormat;
 pub use shared::recorded::{write_recorded, write_recorded_without_model, write_table};
+pub use solvers::{AutoSolver, SolverChoice};
 pub use trajectory::{Direction, Trajectories, TrajectoryOptions, trajectory};
 pub use transitions::{
     FoundTransitions, ShownRow, ShownTransitions, TransitionOptions, transitions,

@@ -1,4 +1,4 @@
-//! `annotate` and `strip`: results of a model written into the `.h5ad` of its cells, and removed again.
+//! The commands `annotate` and `strip`: results of a model written into the `.h5ad` of its cells, and removed again.
 
 mod join;
 mod mark;

@@ -12,7 +12,7 @@ use crate::pipeline::annotate::AnnotateOptions;
 use crate::pipeline::annotate::join::Rows;
 use crate::pipeline::annotate::mark::{check_free, check_listed, marks};
 use crate::pipeline::annotate::parts::{CellsOfFile, Parts, paths_of_model};
-use crate::pipeline::prepare::file_name;
+use crate::pipeline::fit::selection::file_name;
 use crate::progress::{self, Progress};
 
 /// The result of [`annotate`]: what was written, and into which cells. See there for an example.

@@ -1,4 +1,4 @@
-//! `couplings`: which cell goes to which, in files of sbcell and of other tools.
+//! The command `couplings`: which cell goes to which, in files of sbcell and of other tools.
 
 mod options;
 mod run;

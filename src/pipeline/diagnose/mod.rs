@@ -1,4 +1,4 @@
-//! `diagnose`: whether the data support a fit.
+//! The command `diagnose`: whether the data support a fit.
 
 mod options;
 mod run;

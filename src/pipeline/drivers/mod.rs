@@ -1,4 +1,4 @@
-//! `drivers`: genes that correlate with a fate.
+//! The command `drivers`: genes that correlate with a fate.
 
 mod options;
 mod run;

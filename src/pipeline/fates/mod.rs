@@ -1,4 +1,4 @@
-//! `fates`: the terminal states that the descendants of each cell reach.
+//! The command `fates`: the terminal states that the descendants of each cell reach.
 
 mod options;
 mod run;

@@ -1,4 +1,4 @@
-//! `grn`: ranked regulatory edges with their stability and p-values.
+//! The command `grn`: ranked regulatory edges with their stability and p-values.
 
 mod expression;
 mod jacobian;

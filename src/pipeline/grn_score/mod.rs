@@ -1,4 +1,4 @@
-//! `grn-score`: how well an edge list finds the edges of a known network.
+//! The command `grn-score`: how well an edge list finds the edges of a known network.
 
 mod options;
 mod run;

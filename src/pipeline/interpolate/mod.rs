@@ -1,4 +1,4 @@
-//! `interpolate`: the population at any times of a course.
+//! The command `interpolate`: the population at any times of a course.
 
 mod options;
 mod run;

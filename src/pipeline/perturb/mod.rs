@@ -1,4 +1,4 @@
-//! `perturb`: the predicted effect of genes that are held at given levels.
+//! The command `perturb`: the predicted effect of genes that are held at given levels.
 
 mod effects;
 mod held;

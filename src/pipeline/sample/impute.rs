@@ -6,7 +6,7 @@ use crate::data::GeneIndex;
 use crate::error::{Error, Result};
 use crate::io::measured::MeasuredTable;
 use crate::io::model::Model;
-use crate::pipeline::prepare::no_genes;
+use crate::pipeline::fit::selection::no_genes;
 use crate::pipeline::process::Process;
 use crate::pipeline::sample::run::{NEIGHBOUR, Source, report, warn};
 use crate::pipeline::sample::{BandwidthChoice, MeasuredOptions, SampleOptions, SampleReport};

@@ -1,4 +1,4 @@
-//! `sample`: more cells like those of a time, unmeasured genes of measured cells, and null courses.
+//! The command `sample`: more cells like those of a time, unmeasured genes of measured cells, and null courses.
 
 mod impute;
 mod options;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::data::{GeneIndex, Naming, count_folded};
 use crate::error::{Error, Result, did_you_mean, nearest};
-use crate::pipeline::prepare::no_genes;
+use crate::pipeline::fit::selection::no_genes;
 use crate::progress::{self, Progress};
 
 /// The genes of a list that were found.

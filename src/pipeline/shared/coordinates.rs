@@ -7,11 +7,11 @@ use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
-use crate::pipeline::config::{FitOptions, Source, ValuesChoice};
 use crate::pipeline::counted::{Counted, Scaled, bytes_of, log_scale, record, scale_as};
-use crate::pipeline::footprint::Footprint;
-use crate::pipeline::growth::{Given, from_genes};
-use crate::pipeline::prepare::{Selection, matrix_source};
+use crate::pipeline::fit::footprint::Footprint;
+use crate::pipeline::fit::growth::{Given, from_genes};
+use crate::pipeline::fit::options::{FitOptions, Source, ValuesChoice};
+use crate::pipeline::fit::selection::{Selection, matrix_source};
 use crate::pipeline::shared::asked_genes::{AskedGenes, missing_words};
 use crate::pipeline::shared::unique_names::unique;
 use crate::preprocess::{GeneSelector, LogScale, Pca, PcaSolver};
@@ -94,7 +94,7 @@ impl<'f> Raw<'f> {
     ) -> Result<Self> {
         let source = matrix_source(&options.source);
         let matrix =
-            |progress| Counted::read(file, &source, (&selection.rows, most), progress).map(Some);
+            |progress| Counted::read(file, &source, &selection.rows, most, progress).map(Some);
         let Source::Rep(key) = &options.source else {
             let matrix = matrix(progress)?;
             let genes = unique(file.gene_names(&source)?, progress)?;

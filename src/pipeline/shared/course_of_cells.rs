@@ -7,7 +7,7 @@ use crate::data::Snapshot;
 use crate::error::Result;
 use crate::io::model::{Model, OpenModel};
 use crate::lineage::{Groups, Lineage, Resampled};
-use crate::pipeline::oddities::say_repeated;
+use crate::pipeline::fit::oddities::say_repeated;
 use crate::pipeline::process::Process;
 use crate::pipeline::shared::fitted_file::Fitted;
 use crate::pipeline::shared::notes;

@@ -11,9 +11,9 @@ use crate::io::h5ad::H5ad;
 use crate::io::identity::{Identity, compare};
 use crate::io::model::{Model, OpenModel, Reading, ValuesChoice, ValuesRecord, read_header};
 use crate::io::run::{RunRecord, read_json};
-use crate::pipeline::config::FitOptions;
 use crate::pipeline::counted::{Counted, WHOLE_BYTES, log_scale, record, scale_as};
-use crate::pipeline::prepare::{file_name, matrix_source, select};
+use crate::pipeline::fit::options::FitOptions;
+use crate::pipeline::fit::selection::{file_name, matrix_source, select};
 use crate::pipeline::shared::unique_names::unique;
 use crate::preprocess::{Values, detect};
 use crate::progress::{self, Progress};
@@ -168,7 +168,7 @@ impl Fitted {
     ) -> Result<Array2<f32>> {
         let source = matrix_source(&self.reading.source);
         let read = |rows: &[usize], progress: &mut dyn Progress| {
-            Counted::read(&self.file, &source, (rows, WHOLE_BYTES), progress)
+            Counted::read(&self.file, &source, rows, WHOLE_BYTES, progress)
         };
         let values = if let Some(values) = self.values {
             values

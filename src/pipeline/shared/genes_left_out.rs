@@ -6,7 +6,7 @@ use crate::data::GeneIndex;
 use crate::error::{Error, nearest};
 use crate::io::model::{Model, OpenModel};
 use crate::io::run::{RunRecord, read_json};
-use crate::pipeline::prepare::no_genes;
+use crate::pipeline::fit::selection::no_genes;
 use crate::pipeline::shared::fitted_file::Fitted;
 use crate::progress::Silent;
 

@@ -11,8 +11,8 @@ use crate::io::output::is_stream;
 use crate::io::recorded;
 use crate::io::run::{InputRecord, RunRecord, json_sha256};
 use crate::io::table::{self, Table, TableFormat};
+use crate::pipeline::fit::selection::file_name;
 use crate::pipeline::fit::to_value;
-use crate::pipeline::prepare::file_name;
 use crate::progress::Silent;
 
 /// Writes the file `out` with the closure `write` and puts its run record beside it.

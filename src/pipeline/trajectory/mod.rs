@@ -1,4 +1,4 @@
-//! `trajectory`: ancestors and descendants of sets of cells, and single paths.
+//! The command `trajectory`: ancestors and descendants of sets of cells, and single paths.
 
 mod options;
 mod paths;

@@ -1,4 +1,4 @@
-//! `transitions`: how much of which group becomes which.
+//! The command `transitions`: how much of which group becomes which.
 
 mod options;
 mod run;

@@ -1,4 +1,4 @@
-//! `trends`: expression of genes along trajectories.
+//! The command `trends`: expression of genes along trajectories.
 
 mod options;
 mod run;

@@ -1,4 +1,4 @@
-//! `velocity`: the direction and speed of every cell.
+//! The command `velocity`: the direction and speed of every cell.
 
 mod options;
 mod run;

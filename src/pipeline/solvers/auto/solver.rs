@@ -1,4 +1,4 @@
-//! Which splines, by holding out the inner times of the course at hand.
+//! The choice among splines by the inner times of a course, and the mixture of the best.
 
 use ndarray::{Array2, Axis};
 use serde::{Deserialize, Serialize};
@@ -9,23 +9,35 @@ use crate::bridge::{
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::linalg::at_most;
-use crate::pipeline::inner_score::{Distances, score};
+use crate::pipeline::solvers::inner_score::{Distances, score};
 use crate::progress::{self, Event, Progress, Unseen};
 use crate::rng::Seed;
 
-/// Splines chosen by nested hold-out: every way to pair and carry cells is tried on each inner time
-/// of the course, and those that do nearly as well as the best are mixed.
+/// Splines chosen by nested hold-out: each inner time of the course is predicted with every
+/// combination of relaxation and momentum, and the best combinations are mixed.
 ///
-/// With the few times that courses have, the single best way is a matter of chance; a mixture of
-/// good ones is not, and both scores are convex: that of a mixture is never worse than the mean of
-/// its members.
+/// A combination counts as good if its score is within `tolerance` of the best. Courses have few
+/// times, so chance decides which combination is the single best. A mixture depends less on chance,
+/// and both parts of the score are convex: the score of a mixture is at most the mean of its members.
+///
+/// A course of two times has no inner time. It gets the straight bridge.
+///
+/// ```
+/// use sbcell::pipeline::{AutoSolver, SolverChoice};
+///
+/// let auto = AutoSolver { cells_per_time: 500, ..AutoSolver::default() };
+/// auto.check().unwrap();
+/// assert_eq!(SolverChoice::of(auto).name(), "auto");
+/// assert!(AutoSolver { cells_per_time: 2, ..AutoSolver::default() }.check().is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AutoSolver {
-    /// Whether earlier cells keep their weight.
+    /// Whether earlier cells keep their weight in the coupling.
     pub mass: Mass,
-    /// Ways whose score is at most this share above the best are kept.
+    /// Largest relative excess over the best score with which a combination is part of the mixture, from
+    /// 0 to 100.
     pub tolerance: f64,
-    /// Cells of each time that are used to choose, at most.
+    /// Largest number of cells of each time that the choice uses, at least 10.
     pub cells_per_time: usize,
 }
 
@@ -35,19 +47,19 @@ impl Default for AutoSolver {
     }
 }
 
-/// Relaxations that are tried, in total variances.
+/// The relaxations of the grid, in units of the total variance; `None` is the exact coupling.
 const RELAXATIONS: [Option<f64>; 5] = [None, Some(1.0), Some(0.5), Some(0.2), Some(0.1)];
 
-/// Momenta that are tried.
+/// The momenta φ of the grid.
 const MOMENTA: [f64; 3] = [0.0, 1.0, 2.0];
 
-/// Shares of noise that are tried.
+/// The shares ρ of restored noise from which one is chosen.
 const NOISES: [f64; 3] = [0.0, 0.5, 1.0];
 
-/// Scores that differ by no more than this are equally good.
+/// Two amounts of restored noise count as equally good if their scores differ by at most this.
 const ENOUGH: f64 = 0.01;
 
-/// The bridge that all others are measured by.
+/// The straight bridge, whose score is 1.
 const STRAIGHT: Member = Member { relaxation: None, momentum: 0.0 };
 
 impl AutoSolver {
@@ -68,15 +80,16 @@ impl AutoSolver {
         Ok(())
     }
 
-    /// What is used where nothing can be held out: the straight bridge.
+    /// The straight bridge, for a course without inner times.
     pub(super) fn unsettled(&self) -> SplineSolver {
         let members = vec![STRAIGHT];
         SplineSolver { members, mass: self.mass, ..SplineSolver::default() }
     }
 
-    /// The ways that are tried.
+    /// All combinations of relaxation and momentum.
     fn grid(&self) -> Vec<Member> {
-        // Without leave to let earlier cells go, the strongest relaxation leaves too much behind.
+        // Only the later marginal is relaxed where earlier cells keep their weight: the strongest
+        // relaxation would leave too much of the later snapshot without mass.
         let n = if self.mass == Mass::Kept { 4 } else { 5 };
         let relaxations = RELAXATIONS.into_iter().take(n);
         relaxations
@@ -84,7 +97,13 @@ impl AutoSolver {
             .collect()
     }
 
-    /// Chooses by the inner times of `course`; says what was found.
+    /// Chooses the mixture and the restored noise by the inner times of `course`, and notes all scores.
+    ///
+    /// Each inner time costs one set of couplings (one for each relaxation) and, for each of the 12 or
+    /// 15 combinations and the three amounts of noise, one exact Wasserstein distance.
+    ///
+    /// # Errors
+    /// Those of the couplings and distances; [`Error::Cancelled`].
     pub(super) fn choose(
         &self,
         course: &Course,
@@ -138,23 +157,24 @@ impl AutoSolver {
         }
         progress::report(progress, Event::End)?;
         let noise_scores = noises.map(|found| score(&found, &straight));
-        // The least noise that is as good as any: noise is not added for nothing.
+        // The smallest amount that is as good as the best: noise must improve the score to be added.
         let best = noise_scores.iter().copied().fold(f64::INFINITY, f64::min);
         let enough = noise_scores.iter().position(|score| at_most(*score, best + ENOUGH));
         let noise_back = NOISES[enough.unwrap_or(0)];
-        for text in said(&grid, &scores, limit, (noise_back, &noise_scores)) {
+        for text in said(&grid, &scores, limit, noise_back, &noise_scores) {
             progress::note(progress, text)?;
         }
         Ok(SplineSolver { members, noise_back, ..solver })
     }
 }
 
-/// The curve: every way with its score, and what was taken.
+/// Two notes: every combination with its score and whether it is mixed; the amounts of noise with theirs.
 fn said(
     grid: &[Member],
     scores: &[f64],
     limit: f64,
-    (noise_back, noise_scores): (f64, &[f64; 3]),
+    noise_back: f64,
+    noise_scores: &[f64; 3],
 ) -> [String; 2] {
     let mut curve = Vec::new();
     for relaxation in RELAXATIONS {
@@ -186,12 +206,15 @@ fn said(
 /// A course without one of its inner times.
 struct InnerFold {
     course: Course,
+    /// The interval of `course` that contains the held-out time.
     interval: usize,
+    /// The held-out time as local time of this interval.
     local: f64,
+    /// The cells of the held-out time.
     observed: Snapshot,
 }
 
-/// Every inner time held out in turn, on at most `most` cells of each.
+/// One fold for each inner time of `course`, with at most `most` cells of each time.
 fn inner_folds(course: &Course, most: usize, seed: Seed) -> Result<Vec<InnerFold>> {
     let times = course.times();
     let problems = course.problems();
@@ -201,7 +224,7 @@ fn inner_folds(course: &Course, most: usize, seed: Seed) -> Result<Vec<InnerFold
         .chain(problems.last().map(BridgeProblem::target))
         .enumerate()
         .map(|(k, snapshot)| {
-            // Growth that is given does not decide which spline is best.
+            // Equal weights: the growth prior does not take part in the choice.
             let n = snapshot.n_cells();
             let rows = draw_cells(
                 ndarray::Array1::from_elem(n, 1.0 / n as f64).view(),
@@ -237,7 +260,7 @@ fn inner_folds(course: &Course, most: usize, seed: Seed) -> Result<Vec<InnerFold
 }
 
 impl InnerFold {
-    /// The straight bridge of exact transport, earlier cells with equal weight.
+    /// The distances of the straight bridge by the exact coupling, with equal weights of earlier cells.
     fn straight(&self, seed: Seed, progress: &mut dyn Progress) -> Result<Distances> {
         let members = vec![STRAIGHT];
         let solver = SplineSolver { members, mass: Mass::Kept, ..SplineSolver::default() };
@@ -246,7 +269,8 @@ impl InnerFold {
         self.distances(&bridge, seed, progress)
     }
 
-    /// How far the population of a bridge is from the cells that were held out.
+    /// The distances between the held-out cells and the population of `bridge` at their time: as many
+    /// draws as there are earlier cells, by the weights of the coupling.
     fn distances(
         &self,
         bridge: &PlanBridge,

@@ -1,4 +1,4 @@
-//! Which process the bridges differ least from, and the solver of each interval for it.
+//! The reference process, and the solver of each interval for it.
 
 use std::sync::Arc;
 
@@ -9,28 +9,43 @@ use crate::bridge::{BridgeSolver, Choice, Clock, OuSolver, Solver};
 use crate::data::TimeSeries;
 use crate::data::time::TimeAxis;
 use crate::error::{Error, Result};
-use crate::pipeline::choice::SolverChoice;
+use crate::pipeline::fit::units::Units;
 use crate::pipeline::solvers;
-use crate::pipeline::units::Units;
+use crate::pipeline::solvers::choice::SolverChoice;
 use crate::progress::{self, Progress};
 
-/// What cells would do if nothing but noise, or noise and a pull, moved them.
+/// The reference process: the process of cells without any information from the snapshots.
+///
+/// ```
+/// use sbcell::pipeline::{FitOptions, Reference};
+///
+/// let reference = Reference::OrnsteinUhlenbeck { rate: 0.1 };
+/// let options = FitOptions { reference, ..FitOptions::default() };
+/// assert!(options.check().is_ok());
+/// // A rate must be a number.
+/// let reference = Reference::OrnsteinUhlenbeck { rate: f64::NAN };
+/// assert!(FitOptions { reference, ..options }.check().is_err());
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reference {
-    /// `dX = σ dW`.
+    /// Brownian motion, `dX = σ dW`.
     #[default]
     Brownian,
-    /// `dX = −θ (X − m) dt + σ dW`, with m the mean of all cells of the course.
+    /// An Ornstein-Uhlenbeck process, `dX = −θ (X − m) dt + σ dW`, with the mean m of all cells of the
+    /// course. For solvers of single intervals only.
     OrnsteinUhlenbeck {
-        /// θ, per unit of time; a negative one pushes cells away from m.
+        /// θ per unit of time. A negative rate drives cells away from m.
         rate: f64,
     },
 }
 
 impl Reference {
-    /// Checks what can be checked without the file.
-    pub(super) fn check(self, solver: &SolverChoice) -> Result<()> {
+    /// Checks the rate, and that `solver` can find the bridge for this process.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`]; [`Error::ReferenceNotTaken`] for a solver of whole courses.
+    pub(crate) fn check(self, solver: &SolverChoice) -> Result<()> {
         let Self::OrnsteinUhlenbeck { rate } = self else { return Ok(()) };
         if !rate.is_finite() {
             let got = rate.to_string();
@@ -45,8 +60,11 @@ impl Reference {
         }
     }
 
-    /// Checks the rate against the lengths of the intervals.
-    pub(super) fn check_times(self, axis: &TimeAxis) -> Result<()> {
+    /// Checks the rate against the lengths of the intervals: `|θΔt|` may be at most 10.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`].
+    pub(crate) fn check_times(self, axis: &TimeAxis) -> Result<()> {
         let Self::OrnsteinUhlenbeck { rate } = self else { return Ok(()) };
         for pair in axis.levels.windows(2) {
             let length = pair[1].time - pair[0].time;
@@ -59,8 +77,12 @@ impl Reference {
         Ok(())
     }
 
-    /// What solves each interval of `series`, made of `solver`, which knows Brownian motion.
-    pub(super) fn solvers(
+    /// The solver of each interval of `series` for this process. `solver` finds bridges for Brownian
+    /// motion; for an Ornstein-Uhlenbeck process it is wrapped in an [`OuSolver`].
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    pub(crate) fn solvers(
         self,
         solver: Arc<dyn BridgeSolver>,
         series: &TimeSeries,
@@ -81,7 +103,8 @@ impl Reference {
     }
 }
 
-/// What the reference does, in words.
+/// The note on an Ornstein-Uhlenbeck reference. For a positive rate it gives the stationary variance
+/// `σ²/2θ` in units of the mean variance of a time.
 fn said(rate: f64, units: &Units) -> String {
     let per = if units.time_unit.is_empty() { "unit of time" } else { &units.time_unit };
     let begin = format!("the reference pulls cells to the mean of all cells at {rate} per {per}");
@@ -94,7 +117,7 @@ fn said(rate: f64, units: &Units) -> String {
     begin
 }
 
-/// The mean of all cells, in data units.
+/// The mean of all cells, in data units; every cell counts once.
 fn mean(series: &TimeSeries) -> Array1<f64> {
     let mut sum = Array1::zeros(series.dim());
     let mut n_cells = 0;

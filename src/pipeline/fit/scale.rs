@@ -1,57 +1,60 @@
-//! The scale of coordinates: how far the cells of one time are from one another.
+//! The scale of coordinates: the standard deviation within a time, without outlying cells.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
 use crate::data::TimeSeries;
 
-/// A cell this many times as far from the middle of its time as half of the cells are is outlying.
-/// In the sample data no cell is beyond 6; ten cells of a hundred at this distance would not be few.
-pub(super) const FAR: f64 = 10.0;
+/// A cell is outlying if its distance from the median of its time exceeds this multiple of the median
+/// distance. In the sample data no cell is beyond 6.
+pub(crate) const FAR: f64 = 10.0;
 
-/// Outlying cells are at most one in so many of their time, and at least one may be; more are a
-/// population, which is left as it is.
+/// At most one cell in this number, and at least one, may be outlying. More far cells are a population
+/// and count towards the scale.
 const ONE_IN: usize = 100;
 
-/// Times of fewer cells say little of how wide a population is.
+/// Times of fewer cells do not count towards the scale where there are others: the deviation of so
+/// few cells is too uncertain.
 const FEW: usize = 3;
 
-/// Deviations below this share of the widest time's are rounding: the cells are identical.
+/// The cells of a time count as identical if their deviation is below this share of the largest
+/// deviation: the rest is rounding.
 const NOTHING: f64 = 1e-9;
 
-/// How wide the snapshots of a course are.
+/// The width of each snapshot of a course, and the scale that follows.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Spread {
-    /// The one number all coordinates are divided by.
-    pub(super) scale: f64,
-    /// Of each snapshot: the mean over dimensions of the variance, without outlying cells; 0 where
-    /// its cells are identical.
-    pub(super) variances: Vec<f64>,
-    /// Cells that do not set the scale, in the order of times and cells.
-    pub(super) outlying: Vec<Outlying>,
+pub(crate) struct Spread {
+    /// The constant that divides all coordinates, in data units.
+    pub(crate) scale: f64,
+    /// For each snapshot the mean over dimensions of the variance, without outlying cells, in squared
+    /// data units; 0 if its cells are identical.
+    pub(crate) variances: Vec<f64>,
+    /// Cells that do not count towards the scale, in the order of times and cells.
+    pub(crate) outlying: Vec<Outlying>,
 }
 
-/// A cell far from all others of its time.
+/// A cell that is far from the other cells of its time.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Outlying {
+pub(crate) struct Outlying {
     /// Number of the snapshot.
-    pub(super) snapshot: usize,
-    /// Number of the cell in it.
-    pub(super) cell: usize,
-    /// Its distance from the middle, in the median distance of the cells of this time.
-    pub(super) distance: f64,
+    pub(crate) snapshot: usize,
+    /// Number of the cell in the snapshot.
+    pub(crate) cell: usize,
+    /// Its distance from the median of the time, divided by the median distance of the time's cells.
+    pub(crate) distance: f64,
 }
 
 impl Spread {
-    /// Of `series`: the mean over times of the mean over dimensions of the standard deviation
-    /// within the time.
+    /// The spread of `series`. Its scale is the mean over times of the mean over dimensions of the
+    /// standard deviation within the time.
     ///
-    /// What lies between times (displacement, batches) does not count. A cell more than [`FAR`]
-    /// times as far from its time's median as half of the cells is left out, if such cells are few.
-    /// Times of fewer than three cells, and times of identical cells, are left out where there are
-    /// others; the deviation over all cells is taken where there are none; 1 if nothing varies.
-    /// Time `O(cells · dimensions)`.
-    pub(super) fn within(series: &TimeSeries) -> Self {
+    /// Differences between times (displacement, batches) do not enter the scale. Outlying cells
+    /// ([`FAR`], [`ONE_IN`]) do not count. Times of fewer than three cells and times of identical
+    /// cells do not count if there are others. If no time counts, the scale is the deviation over
+    /// all cells, or 1 if nothing varies.
+    ///
+    /// Time `O(n d)` for n cells in d dimensions, in parallel over times.
+    pub(crate) fn within(series: &TimeSeries) -> Self {
         let snapshots = series.snapshots();
         let looked: Vec<Looked> =
             snapshots.par_iter().map(|snapshot| Looked::at(snapshot.points())).collect();
@@ -83,25 +86,26 @@ impl Spread {
     }
 }
 
-/// The mean over dimensions of the standard deviation over all cells (LightSB's convention, which
-/// counts what lies between times); 1 if nothing varies.
-pub(super) fn pooled(points: &Array2<f64>) -> f64 {
+/// The mean over dimensions of the standard deviation over all cells of `points` (n × d), 1 if nothing
+/// varies. This convention of LightSB includes the differences between times.
+pub(crate) fn pooled(points: &Array2<f64>) -> f64 {
     let scale = points.std_axis(Axis(0), 0.0).mean().unwrap_or(0.0);
     if 0.0 < scale { scale } else { 1.0 }
 }
 
-/// One snapshot.
+/// The width of one snapshot.
 struct Looked {
     n_cells: usize,
     /// Mean over dimensions of the standard deviation.
     deviation: f64,
     /// Mean over dimensions of the variance.
     variance: f64,
-    /// Cells that were left out, with their distances.
+    /// The numbers of the cells that do not count, increasing, with their relative distances.
     outlying: Vec<(usize, f64)>,
 }
 
 impl Looked {
+    /// The width of the cells `points` (n × d).
     fn at(points: ArrayView2<'_, f64>) -> Self {
         let outlying = outlying(points);
         let kept: Vec<usize> = (0..points.nrows())
@@ -121,7 +125,8 @@ impl Looked {
     }
 }
 
-/// The cells that are far from all others, with their distances in the median distance.
+/// The outlying cells of `points` (n × d) with their distances from the coordinate-wise median, divided
+/// by the median distance. None if more than one in [`ONE_IN`] cells is far.
 fn outlying(points: ArrayView2<'_, f64>) -> Vec<(usize, f64)> {
     let middle: Array1<f64> =
         points.columns().into_iter().map(|column| median(column.to_vec())).collect();
@@ -141,7 +146,7 @@ fn outlying(points: ArrayView2<'_, f64>) -> Vec<(usize, f64)> {
     if found.len() <= (points.nrows() / ONE_IN).max(1) { found } else { Vec::new() }
 }
 
-/// The lower median; 0 of nothing.
+/// The median; the lower of two middle values; 0 of an empty list. Time `O(n)`.
 fn median(mut values: Vec<f64>) -> f64 {
     if values.is_empty() {
         return 0.0;

@@ -1,4 +1,4 @@
-//! The problems of a time course, and their bridges.
+//! The bridge problems of a time course, and their solution with growth.
 
 use std::sync::Arc;
 
@@ -9,40 +9,50 @@ use crate::bridge::{
 };
 use crate::data::{Snapshot, TimeSeries};
 use crate::error::Result;
-use crate::pipeline::choice::SolverChoice;
-use crate::pipeline::config::FitOptions;
-use crate::pipeline::growth::Growing;
-use crate::pipeline::units::Units;
+use crate::pipeline::fit::growth::Growing;
+use crate::pipeline::fit::options::FitOptions;
+use crate::pipeline::fit::units::Units;
+use crate::pipeline::solvers::choice::SolverChoice;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// The problems of all intervals of a course, and how they are to be solved.
-pub(super) struct Task<'a> {
+/// The bridge problems of all intervals of a course, with the solver and the growth.
+pub(crate) struct Task<'a> {
     series: &'a TimeSeries,
     units: &'a Units,
     options: &'a FitOptions,
+    /// The solver of `options`, or the one that it chose ([`Task::settle`]).
     solver: SolverChoice,
+    /// One problem for each interval, with equal weights of cells.
     problems: Vec<BridgeProblem>,
+    /// The growth in each interval.
     growing: Vec<Growing>,
 }
 
-/// One interval, solved.
-pub(super) struct Solved {
-    /// The problem, its source weighed by growth.
-    pub(super) problem: BridgeProblem,
-    /// What is known of growth in it.
-    pub(super) growing: Growing,
-    pub(super) bridge: Box<dyn Bridge>,
-    pub(super) report: FitReport,
+/// The solution of one interval.
+pub(crate) struct Solved {
+    /// The problem of the last iteration, with the source marginal that growth gives.
+    pub(crate) problem: BridgeProblem,
+    /// The growth of the last iteration.
+    pub(crate) growing: Growing,
+    /// The bridge between the snapshots, in scaled coordinates and local time.
+    pub(crate) bridge: Box<dyn Bridge>,
+    /// The report of the solver.
+    pub(crate) report: FitReport,
 }
 
 impl<'a> Task<'a> {
-    /// The problem of each interval of `series`; `rates` has the growth of each cell, in the
-    /// order of `cell_times`.
-    pub(super) fn new(
+    /// The problems of all intervals of `series`, which is in data units. `rates` are the growth rates of
+    /// the cells whose times are `cell_times`, if there is a prior.
+    ///
+    /// # Errors
+    /// [`crate::Error::Parameter`] if ε of an interval is out of range.
+    pub(crate) fn new(
         series: &'a TimeSeries,
-        (units, options): (&'a Units, &'a FitOptions),
-        (rates, cell_times): (Option<&Array1<f64>>, &[f64]),
+        units: &'a Units,
+        options: &'a FitOptions,
+        rates: Option<&Array1<f64>>,
+        cell_times: &[f64],
     ) -> Result<Self> {
         let problems = problems(series, units)?;
         let solver = options.solver.clone();
@@ -59,9 +69,12 @@ impl<'a> Task<'a> {
         Ok(Self { series, units, options, solver, problems, growing })
     }
 
-    /// Settles what the solver leaves to be chosen from the data, by holding out times of this
-    /// course; the solver that is then used.
-    pub(super) fn settle(&mut self, progress: &mut dyn Progress) -> Result<&SolverChoice> {
+    /// Lets a solver that chooses from the data ([`Property::Chooses`]) make its choice, by holding out
+    /// times of this course. Returns the solver that is used from now on.
+    ///
+    /// # Errors
+    /// Those of the choice; [`crate::Error::Cancelled`].
+    pub(crate) fn settle(&mut self, progress: &mut dyn Progress) -> Result<&SolverChoice> {
         if self.solver.has(Property::Chooses) {
             let course = Course::new(self.series.times().to_vec(), self.problems.clone())?;
             let seed = Seed(self.options.seed).child("auto", 0);
@@ -73,32 +86,35 @@ impl<'a> Task<'a> {
     }
 
     /// Number of intervals.
-    pub(super) fn n_intervals(&self) -> usize {
+    pub(crate) fn n_intervals(&self) -> usize {
         self.problems.len()
     }
 
-    /// The ends of interval `k`.
-    pub(super) fn ends(&self, k: usize) -> (f64, f64) {
+    /// The times at the ends of interval `k`, in the unit of the time column.
+    pub(crate) fn ends(&self, k: usize) -> (f64, f64) {
         (self.series.times()[k], self.series.times()[k + 1])
     }
 
-    /// The problem of interval `k`, its cells as they were observed.
-    pub(super) fn problem(&self, k: usize) -> &BridgeProblem {
+    /// The problem of interval `k`, with equal weights of cells.
+    pub(crate) fn problem(&self, k: usize) -> &BridgeProblem {
         &self.problems[k]
     }
 
     /// Data units per unit of the bridges' coordinates.
-    pub(super) fn scale(&self) -> f64 {
+    pub(crate) fn scale(&self) -> f64 {
         self.units.scale
     }
 
-    /// The seed of what is random in interval `k`.
-    pub(super) fn seed(&self, k: usize) -> Seed {
+    /// The seed of all random steps in interval `k`.
+    pub(crate) fn seed(&self, k: usize) -> Seed {
         Seed(self.options.seed).child("interval", k as u64)
     }
 
-    /// The solver of each interval; or the one of the whole course.
-    pub(super) fn solvers(&self, progress: &mut dyn Progress) -> Result<Solvers> {
+    /// The solver of each interval for the reference process, or the solver of the whole course.
+    ///
+    /// # Errors
+    /// [`crate::Error::Cancelled`].
+    pub(crate) fn solvers(&self, progress: &mut dyn Progress) -> Result<Solvers> {
         Ok(match self.solver.solver() {
             Solver::Joint(solver) => Solvers::Joint(solver),
             Solver::Each(solver) => {
@@ -109,8 +125,12 @@ impl<'a> Task<'a> {
         })
     }
 
-    /// Interval `k` alone, as often as growth is to be refined.
-    pub(super) fn interval(
+    /// Solves interval `k` alone. With several growth iterations, the posterior growth of each solution is
+    /// the prior of the next.
+    ///
+    /// # Errors
+    /// Those of the solver; [`crate::Error::Cancelled`].
+    pub(crate) fn interval(
         &self,
         k: usize,
         solver: &dyn BridgeSolver,
@@ -130,8 +150,12 @@ impl<'a> Task<'a> {
         Ok(Solved { problem, growing, bridge, report })
     }
 
-    /// All intervals together, as often as growth is to be refined.
-    pub(super) fn course(
+    /// Solves all intervals together. With several growth iterations, the posterior growth of each
+    /// solution is the prior of the next.
+    ///
+    /// # Errors
+    /// Those of the solver; [`crate::Error::Cancelled`].
+    pub(crate) fn course(
         &self,
         solver: &dyn CourseSolver,
         progress: &mut dyn Progress,
@@ -164,8 +188,11 @@ impl<'a> Task<'a> {
         Ok(all.collect())
     }
 
-    /// Interval `k`, with no more of the course than its solver needs.
-    pub(super) fn only(&self, k: usize, progress: &mut dyn Progress) -> Result<Solved> {
+    /// Solves interval `k`, and no other interval unless the solver needs them.
+    ///
+    /// # Errors
+    /// Those of the solver; [`crate::Error::Cancelled`].
+    pub(crate) fn only(&self, k: usize, progress: &mut dyn Progress) -> Result<Solved> {
         let solver = match self.solvers(progress)? {
             Solvers::Each(solvers) => return self.interval(k, &*solvers[k], progress),
             Solvers::Joint(solver) => solver,
@@ -182,17 +209,20 @@ impl<'a> Task<'a> {
     }
 }
 
-/// Who solves which intervals.
-pub(super) enum Solvers {
-    /// One for each interval.
+/// The solvers of a course.
+pub(crate) enum Solvers {
+    /// One solver for each interval.
     Each(Vec<Arc<dyn BridgeSolver>>),
-    /// One for all.
+    /// One solver for all intervals.
     Joint(Box<dyn CourseSolver>),
 }
 
 /// The problem of each interval, in coordinates divided by the scale and local time.
+///
+/// # Errors
+/// [`crate::Error::Parameter`] if ε is out of range.
 fn problems(series: &TimeSeries, units: &Units) -> Result<Vec<BridgeProblem>> {
-    // Built as the model is read back: a bridge is restored with the same bits.
+    // The same operations as in `Process::restore`, so that a restored bridge has the same bits.
     let scaled = |snapshot: &Snapshot| Snapshot::new(&snapshot.points() / units.scale);
     let snapshots: Vec<Snapshot> = series.snapshots().iter().map(scaled).collect::<Result<_>>()?;
     let lengths = series.times().windows(2).map(|pair| pair[1] - pair[0]);

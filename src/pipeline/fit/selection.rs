@@ -1,32 +1,48 @@
-//! Which cells of a file take part, and when.
+//! The cells of a file that a fit uses, with their times.
 
 use std::path::Path;
 
 use ndarray::ArrayView2;
 
-use crate::data::time::{self, KnownTimes, TimeAxis};
+use crate::data::time::{self, TimeAxis};
 use crate::data::{Column, Naming, ObsFilter};
 use crate::error::{Error, Result, nearest};
 use crate::io::bridge_check::is_place;
 use crate::io::h5ad::{H5ad, MatrixSource};
-use crate::pipeline::config::{FitOptions, Source, TimeOptions};
+use crate::pipeline::fit::options::{FitOptions, Source, TimeOptions};
 use crate::progress::{self, Progress};
 
-/// The cells that take part: which rows of the file, and when.
+/// The cells of a file that a fit uses, with their times.
+///
+/// [`crate::pipeline::Plan::selection`] gives it; [`crate::pipeline::Plan`] has an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Selection {
-    /// Rows of the file, increasing.
+    /// The rows of the cells in the file, increasing.
     pub rows: Vec<usize>,
-    /// Time of each of these rows.
+    /// The time of each of these rows, in the unit of `axis`.
     pub times: Vec<f64>,
-    /// The snapshots and where they come from.
+    /// The snapshots, increasing in time, with the column that their times come from.
     pub axis: TimeAxis,
 }
 
-/// Finds the cells that meet the filters and have a time.
+impl Selection {
+    /// The names of the selected cells in `file`, in the order of `rows`.
+    ///
+    /// # Errors
+    /// As [`H5ad::obs_names`].
+    pub(crate) fn cell_names(&self, file: &H5ad) -> Result<Vec<String>> {
+        let names = file.obs_names()?;
+        Ok(self.rows.iter().map(|&row| names[row].clone()).collect())
+    }
+}
+
+/// Selects the cells of `file` that meet all filters of `options` and have a time. Notes how many
+/// cells are left out.
 ///
 /// # Errors
-/// An unknown column, a filter that cannot be met, times that cannot be read.
+/// [`Error::NoCells`] if no cell meets the filters; an unknown column; a filter that cannot be read;
+/// times that cannot be read, or too large or too uneven to compute with; [`Error::Cancelled`].
+#[doc(hidden)]
 pub fn select(file: &H5ad, options: &FitOptions, progress: &mut dyn Progress) -> Result<Selection> {
     let mut kept = vec![true; file.n_cells()];
     for text in &options.filters {
@@ -61,8 +77,9 @@ pub fn select(file: &H5ad, options: &FitOptions, progress: &mut dyn Progress) ->
     Ok(Selection { rows, times, axis })
 }
 
-/// An error of reading these cells, in which a cell and a gene that are numbers have their names.
-pub(super) fn named(
+/// Gives the cell and the gene of [`Error::Overflows`] their names: the error of a matrix in memory
+/// has only their numbers. Other errors stay as they are.
+pub(crate) fn named(
     error: Error,
     file: &H5ad,
     selection: &Selection,
@@ -80,8 +97,12 @@ pub(super) fn named(
     Error::Overflows { step, got, cell, gene }
 }
 
-/// Refuses cells that are too far out to compute with; `points` are those of `cells` in `input`.
-pub(super) fn check_extent(
+/// Refuses coordinates that are too far out to compute with, and names the farthest cell. `points`
+/// (n × d) are the coordinates of `cells` of the file `input`.
+///
+/// # Errors
+/// [`Error::Unreadable`].
+pub(crate) fn check_extent(
     input: &Path,
     cells: &[String],
     points: ArrayView2<'_, f64>,
@@ -104,13 +125,17 @@ pub(super) fn check_extent(
     }
 }
 
-/// Longest interval over the shortest, at most: ε of both must be numbers that can be divided by.
+/// Largest ratio of the longest interval to the shortest. Beyond it, ε of one of them leaves the range
+/// in which costs can be divided by it.
 const FARTHEST: f64 = 1e15;
 
-/// Largest time, in any unit.
+/// Largest absolute value of a time, in any unit.
 const LATEST: f64 = 1e30;
 
-/// Refuses times that cannot be computed with.
+/// Refuses times that are too large, and intervals that differ too much.
+///
+/// # Errors
+/// [`Error::Unreadable`].
 fn check_times(file: &H5ad, axis: &TimeAxis) -> Result<()> {
     let lengths = axis.levels.windows(2).map(|pair| (pair[1].time - pair[0].time, pair));
     let [mut least, mut most] = [f64::INFINITY, 0.0_f64];
@@ -137,16 +162,11 @@ fn check_times(file: &H5ad, axis: &TimeAxis) -> Result<()> {
     Ok(())
 }
 
-/// The times of a file, by which they can be asked for.
+/// The times of `rows`: of the column that `options` names, or of the likeliest column.
 ///
 /// # Errors
-/// As [`select`], and those of opening the file.
-pub fn known_times(input: &Path, options: &FitOptions) -> Result<KnownTimes> {
-    let axis = select(&H5ad::open(input)?, options, &mut progress::Silent)?.axis;
-    let unit = axis.unit.to_string();
-    Ok(KnownTimes::new(axis.levels.into_iter().map(|level| (level.label, level.time)), &unit))
-}
-
+/// Those of `data::time`; [`Error::TimeMapWithoutColumn`] if a map is given and it is not clear for
+/// which column.
 fn resolve_times(file: &H5ad, options: &TimeOptions, rows: &[usize]) -> Result<TimeAxis> {
     let column = |name: &str| -> Result<Column> { Ok(file.obs(name)?.select(rows)) };
     match (&options.column, &options.map) {
@@ -167,7 +187,7 @@ fn resolve_times(file: &H5ad, options: &TimeOptions, rows: &[usize]) -> Result<T
     }
 }
 
-/// The matrix of the file that `source` names; `X` for an embedding, which has none.
+/// The matrix of the file that `source` names. For an embedding it is `X`, from which genes are read.
 pub(crate) fn matrix_source(source: &Source) -> MatrixSource {
     match source {
         Source::X | Source::Rep(_) => MatrixSource::X,
@@ -176,12 +196,13 @@ pub(crate) fn matrix_source(source: &Source) -> MatrixSource {
     }
 }
 
-/// The name of a file without its folder, for records that must not depend on where it lies.
+/// The name of a file without its folder, for records that must not depend on the folder.
 pub(crate) fn file_name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// None of the genes `wanted` is among those `present`: how both are written, and five of each.
+/// The error that none of the genes `wanted` is among the genes `present`: with the naming of both
+/// (symbols, accession numbers), five names of each, and names near to a single wanted one.
 pub(crate) fn no_genes(wanted: &[String], present: &[String]) -> Error {
     let naming = |names: &[String]| Naming::of(names.iter().map(String::as_str));
     let first = |names: &[String]| names.iter().take(5).cloned().collect();

@@ -1,42 +1,42 @@
-//! How much memory a fit takes, step by step; what the parameter `memory` promises.
+//! The memory of a fit, step by step, and the check of the parameter `memory`.
 
 use crate::bridge::Held;
 use crate::error::{Error, Result};
-use crate::pipeline::prepare::Selection;
+use crate::pipeline::fit::selection::Selection;
 
-/// The sizes that memory depends on.
+/// The sizes that the memory of a fit depends on. Counts are `f64`, since estimates enter them.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Footprint {
-    /// Cells of the file, chosen or not.
-    pub(super) cells_of_file: f64,
-    /// Cells that are used.
-    pub(super) cells: f64,
+pub(crate) struct Footprint {
+    /// Cells of the file, selected or not.
+    pub(crate) cells_of_file: f64,
+    /// Selected cells.
+    pub(crate) cells: f64,
     /// Genes of the matrix.
-    pub(super) genes: f64,
-    /// Values stored of a cell.
-    pub(super) stored: f64,
-    /// Bytes of the matrix if it is held whole, 0 if it stays on disk.
-    pub(super) whole: f64,
-    /// Genes that are used, and the values they have stored in a cell.
-    pub(super) used: (f64, f64),
-    /// Whether every value is stored.
-    pub(super) dense: bool,
+    pub(crate) genes: f64,
+    /// Mean number of stored values of a cell.
+    pub(crate) stored: f64,
+    /// Bytes of the matrix if it is held whole in memory, 0 if it stays on disk.
+    pub(crate) whole: f64,
+    /// Number of genes that are used, and mean number of their stored values in a cell.
+    pub(crate) used: (f64, f64),
+    /// Whether the matrix is dense.
+    pub(crate) dense: bool,
     /// Dimensions of the bridges.
-    pub(super) dims: f64,
-    /// Cells of the two largest neighbouring snapshots together.
-    pub(super) interval: f64,
-    /// What the solver holds for the cells of an interval.
-    pub(super) held: Held,
+    pub(crate) dims: f64,
+    /// Largest number of cells of two neighbouring snapshots together.
+    pub(crate) interval: f64,
+    /// Memory of the solver for the cells of an interval.
+    pub(crate) held: Held,
 }
 
-/// The program, its threads and what they keep, before there is anything to keep.
+/// Bytes of the program and its threads without any data.
 const PROGRAM: f64 = 40e6;
-/// Bytes of the name of a cell with what holds it, taken to be twenty letters.
+/// Bytes of a cell's name of twenty letters, with the `String` that holds it.
 const NAME: f64 = 44.0;
 
 impl Footprint {
-    /// Of cells whose coordinates are in the file.
-    pub(super) fn of_embedding(selection: &Selection, cells_of_file: usize, dims: f64) -> Self {
+    /// The sizes of a fit whose coordinates are an embedding of the file.
+    pub(crate) fn of_embedding(selection: &Selection, cells_of_file: usize, dims: f64) -> Self {
         let levels = &selection.axis.levels;
         let pairs = levels.windows(2).map(|pair| pair[0].n_cells + pair[1].n_cells);
         Self {
@@ -53,7 +53,7 @@ impl Footprint {
         }
     }
 
-    /// Bytes while the matrix is gone through: two blocks, read and decoded, sums over genes.
+    /// Bytes of a pass through the matrix: blocks as they are read and decoded, sums over genes.
     fn reading(&self) -> f64 {
         let value = if self.dense { 4.0 } else { 8.0 };
         let block = crate::data::BLOCK_CELLS as f64 * self.stored * value;
@@ -61,14 +61,14 @@ impl Footprint {
         blocks + 80.0 * self.genes + 8.0 * self.cells_of_file + 24.0 * self.cells
     }
 
-    /// Bytes of the genes that are used, in all cells.
+    /// Bytes of the used genes of all selected cells.
     fn kept(&self) -> f64 {
         let (genes, stored) = self.used;
         let per_cell = if self.dense { 4.0 * genes } else { 8.0 * stored + 8.0 };
         self.cells * per_cell
     }
 
-    /// Bytes beside the genes that are used while components are found, and then coordinates.
+    /// Bytes beside the used genes while components and then coordinates are computed.
     fn components(&self) -> f64 {
         let genes = self.used.0;
         // Sums of 32 parts, the Gram matrix, Lanczos vectors.
@@ -76,13 +76,13 @@ impl Footprint {
         work.max(8.0 * self.cells * self.dims) + 24.0 * self.cells
     }
 
-    /// Bytes that the genes that are used may take of `memory`.
-    pub(super) fn room(&self, memory: f64) -> f64 {
+    /// Bytes that are left for the used genes if all may take `memory` bytes.
+    pub(crate) fn room(&self, memory: f64) -> f64 {
         memory - PROGRAM - self.reading().max(self.components())
     }
 
-    /// Bytes while bridges are found: coordinates as they are, by time, and scaled; both ends of an
-    /// interval, centred and sorted; what the solver holds.
+    /// Bytes while the solver works: all coordinates three times (as they are, by time, scaled), both
+    /// ends of an interval twice (centred, sorted), the memory of the solver, names of cells.
     fn solving(&self) -> f64 {
         let points = 8.0 * self.cells * self.dims;
         let interval = 8.0 * self.interval * 2.0 * self.dims;
@@ -90,21 +90,21 @@ impl Footprint {
         3.0 * points + interval + held + (NAME + 24.0) * self.cells
     }
 
-    /// Bytes while the end of a bridge is compared with the later snapshot: every cell of the earlier one
-    /// is carried there, in two copies of its coordinates. Beside them there was as much as nine more
-    /// (measured once, with LightSB), which the allocator keeps of what came before.
+    /// Bytes while the end of a bridge is compared with the later snapshot. Every cell of the earlier
+    /// snapshot is carried there, in two copies of its coordinates. Measured with LightSB, the process
+    /// holds 11.4 copies: the allocator keeps memory of earlier steps.
     fn comparing(&self) -> f64 {
         let carried = 8.0 * (self.interval / 2.0) * 11.4 * self.dims;
         3.0 * 8.0 * self.cells * self.dims + carried + (NAME + 24.0) * self.cells
     }
 
-    /// Bytes while the model is written: coordinates, their columns, and what the writer makes of them.
+    /// Bytes while the model is written: coordinates as rows, as columns, and as the encoded table.
     fn writing(&self) -> f64 {
         3.0 * 8.0 * self.cells * self.dims + (2.0 * NAME + 24.0) * self.cells
     }
 
-    /// The most at any time.
-    pub(super) fn peak(&self) -> f64 {
+    /// Peak memory of the fit in bytes: the largest of all steps.
+    pub(crate) fn peak(&self) -> f64 {
         let names = 2.0 * NAME * self.cells_of_file;
         let steps = [
             self.kept() + self.reading(),
@@ -116,11 +116,11 @@ impl Footprint {
         PROGRAM + steps.into_iter().fold(0.0, f64::max)
     }
 
-    /// Refuses what does not fit into `memory` bytes.
+    /// Refuses a fit that needs more than `memory` bytes; `None` allows any amount.
     ///
     /// # Errors
     /// [`Error::Memory`].
-    pub(super) fn check(&self, memory: Option<f64>) -> Result<()> {
+    pub(crate) fn check(&self, memory: Option<f64>) -> Result<()> {
         match memory {
             Some(memory) if memory < self.peak() => {
                 Err(Error::Memory { needed: self.peak(), promised: memory })

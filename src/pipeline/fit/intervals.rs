@@ -1,24 +1,31 @@
-//! Each interval solved, checked against its snapshot, and kept as soon as it is found.
+//! The bridge of each interval: solved, compared with the later snapshot, and written at once.
 
 use crate::bridge::{Bridge, BridgeProblem, Stop, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result, number};
 use crate::io::model::{Interval, PartialModel};
 use crate::metrics::{CloudComparison, Comparison};
+use crate::pipeline::fit::solve::{Solved, Solvers, Task};
 use crate::pipeline::recorder::Within;
-use crate::pipeline::solve::{Solved, Solvers, Task};
 use crate::progress::{self, Event, Progress, Unseen};
 use crate::rng::Seed;
 
-/// Cells of each side that are compared when a bridge is checked, at most.
+/// Largest number of cells on each side of the comparison of a bridge's end with the snapshot.
 const CHECKED_CELLS: usize = 500;
 
-/// A bridge misses its end if a distance from it is so many times the noise floor, or if variances differ by
-/// more than [`SPREAD`]: far more than chance, or a bridge that is a little too narrow, makes of it.
+/// A bridge misses its end if both W1 and the energy distance exceed this multiple of the noise floor.
+/// Chance, or a bridge that is a little too narrow, gives much less.
 const FLOORS: f64 = 3.0;
+/// A bridge also misses its end if the variance ratio exceeds this number or is below its inverse.
 const SPREAD: f64 = 2.0;
 
-/// Solves every interval of `task` and keeps it in `partial`; what is there already is taken over.
+/// Solves every interval of `task` and writes each to `partial` as soon as it is found. Intervals that
+/// `partial` has already are not solved again.
+///
+/// A solver of whole courses solves all intervals, unless `partial` has all of them.
+///
+/// # Errors
+/// Those of the solver, the comparison and the files; [`Error::Cancelled`].
 pub(super) fn intervals(
     task: &Task<'_>,
     partial: &PartialModel,
@@ -57,17 +64,20 @@ pub(super) fn intervals(
     }
 }
 
+/// The task with the folder of the unfinished model.
 struct Job<'a> {
     task: &'a Task<'a>,
     partial: &'a PartialModel,
 }
 
 impl Job<'_> {
+    /// The words for interval `k` before every message.
     fn place(&self, k: usize) -> String {
         let (from, to) = self.task.ends(k);
         format!("{from} → {to} ({} of {})", k + 1, self.task.n_intervals())
     }
 
+    /// Interval `k` as an earlier run has written it; `None` if there is none that can be read.
     fn kept(&self, k: usize, progress: &mut dyn Progress) -> Result<Option<Interval>> {
         let (from, to) = self.task.ends(k);
         let (text, kept) = match self.partial.interval(from, to, self.task.problem(k)) {
@@ -78,11 +88,12 @@ impl Job<'_> {
             }
             Err(error) => return Err(error),
         };
-        // Not a note: the record of the run is the same whatever was there before.
+        // An aside, since the record of the run must not depend on earlier runs.
         progress::report(progress, Event::Aside { text })?;
         Ok(kept)
     }
 
+    /// Compares the bridge's end with the later snapshot, notes a failure, and writes the interval.
     fn finish(&self, k: usize, solved: Solved, progress: &mut dyn Progress) -> Result<Interval> {
         let Solved { problem, growing, bridge, mut report } = solved;
         if report.stop == Stop::MaxIterations {
@@ -114,8 +125,14 @@ impl Job<'_> {
     }
 }
 
-/// How far the bridge's end is from the target snapshot, in data units, beside what two halves
-/// of the target are apart.
+/// The distances between the bridge's end and the later snapshot in data units, with the noise floor.
+/// `None`, with a note, if a side has too few cells.
+///
+/// All source cells are carried, since the variance of the end is compared too. Distances use at most
+/// [`CHECKED_CELLS`] cells of each side.
+///
+/// # Errors
+/// Those of the bridge and of the comparison; [`Error::Cancelled`].
 fn check_end(
     bridge: &dyn Bridge,
     problem: &BridgeProblem,
@@ -123,9 +140,8 @@ fn check_end(
     seed: Seed,
     progress: &mut dyn Progress,
 ) -> Result<Option<Comparison>> {
-    // All cells are carried, since their variance is compared too.
     let pushed = {
-        // Where the solver relaxed the source marginal it is the plan's that leads to the target.
+        // With a relaxed source marginal, only the marginal of the coupling leads to the target.
         let source = match bridge.plan_marginal() {
             None => problem.source().clone(),
             Some(plan) => {
@@ -155,7 +171,8 @@ fn nothing_known() -> Vec<(String, Option<f64>)> {
     Comparison::NAMES.iter().map(|name| ((*name).to_string(), None)).collect()
 }
 
-/// That the bridge does not end where the snapshot at `to` is, if so, whatever its solver says of itself.
+/// The note that the bridge's end is far from the snapshot at `to`, if it is. A solver can converge and
+/// still miss the snapshot, for example by a local optimum.
 fn missed(found: &Comparison, to: f64) -> Option<String> {
     let far =
         found.w1 > FLOORS * found.floor_w1 && found.energy > FLOORS * found.floor_energy.abs();

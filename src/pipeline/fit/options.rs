@@ -1,42 +1,53 @@
-//! What a command is asked to do: the parameters that go into `run.json`.
+//! The parameters of `fit`, as they are recorded in `run.json`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::Property;
 use crate::error::{Error, Result};
 pub use crate::io::model::{Source, TimeOptions, ValuesChoice};
-use crate::pipeline::choice::SolverChoice;
-use crate::pipeline::growth::GrowthOptions;
-use crate::pipeline::reference::Reference;
+use crate::pipeline::fit::growth::GrowthOptions;
+use crate::pipeline::fit::reference::Reference;
+use crate::pipeline::solvers::choice::SolverChoice;
 use crate::preprocess::{GeneSelector, PcaSolver};
 
-/// Everything `fit` can be told. `Default` is what it does when told nothing.
+/// All parameters of a fit that its result depends on. `Default` has the defaults of the command line.
+///
+/// ```
+/// use sbcell::pipeline::{FitOptions, Noise, TimeOptions};
+///
+/// let time = TimeOptions { column: Some("day".into()), map: None };
+/// let options = FitOptions { time, noise: Noise::Epsilon(0.2), n_pcs: 20, ..FitOptions::default() };
+/// assert!(options.check().is_ok());
+/// let error = FitOptions { n_pcs: 0, ..options }.check().unwrap_err();
+/// assert!(error.to_string().contains("`n_pcs`"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FitOptions {
-    /// Where the times are.
+    /// The column of `obs` that holds the times.
     pub time: TimeOptions,
-    /// Where the numbers are.
+    /// The matrix or embedding that coordinates come from.
     pub source: Source,
-    /// What the values of the matrix are taken to be.
+    /// The kind of values in the matrix (counts, normalised, logarithms), or that sbcell decides.
     pub values: ValuesChoice,
-    /// Use only these genes, and all of them that are there and vary.
+    /// The genes that components are made of. All of them that the file has are used, without a
+    /// selection of variable genes. `None` selects by variability.
     pub genes: Option<Vec<String>>,
-    /// Use only cells that meet all of these conditions, each as `COL==VALUE` and the like.
+    /// Conditions on columns of `obs`, such as `batch==d1`. Cells that meet all of them are used.
     pub filters: Vec<String>,
-    /// Highly variable genes to keep.
+    /// Number of highly variable genes that are kept, at least 1.
     pub n_top_genes: usize,
-    /// Principal components to keep.
+    /// Number of principal components, at least 1. Not used with an embedding.
     pub n_pcs: usize,
-    /// How much noise the reference process adds.
+    /// Variance of the reference process.
     pub noise: Noise,
-    /// What cells would do if nothing but noise, or noise and a pull, moved them.
+    /// The reference process.
     #[serde(default)]
     pub reference: Reference,
-    /// How fast cells multiply.
+    /// Prior knowledge of the growth of cells.
     pub growth: GrowthOptions,
-    /// Which solver with which hyperparameters.
+    /// The solver with its hyperparameters.
     pub solver: SolverChoice,
-    /// Seed of everything random.
+    /// Seed of all random steps. The same seed gives the same result on any number of threads.
     pub seed: u64,
 }
 
@@ -60,10 +71,11 @@ impl Default for FitOptions {
 }
 
 impl FitOptions {
-    /// Checks what can be checked without the file.
+    /// Checks all ranges that do not depend on the file.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a value out of range.
+    /// [`Error::Parameter`] for a value out of range; [`Error::ReferenceNotTaken`] for a solver that
+    /// cannot find the bridge for the reference process.
     pub fn check(&self) -> Result<()> {
         let Self {
             time: _,
@@ -88,17 +100,27 @@ impl FitOptions {
     }
 }
 
-/// How much noise the reference process adds.
+/// The variance of the reference process, in one of two units: `ε = σ² Δt / scale²`, with the median
+/// interval Δt of the course.
+///
+/// ```
+/// use sbcell::pipeline::Noise;
+///
+/// // Coordinates divided by a scale of 2, a median interval of 12 hours.
+/// let sigma2 = Noise::Epsilon(0.1).sigma2(2.0, 12.0);
+/// assert!((sigma2 * 12.0 / 4.0 - 0.1).abs() < 1e-12);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Noise {
-    /// ε of the median interval, on data divided by one constant (LightSB's convention).
+    /// ε of the median interval, on data divided by the scale. The convention of LightSB.
     Epsilon(f64),
-    /// Variance per unit of time, in the units of the data.
+    /// σ², the variance per unit of time, in the squared unit of the data.
     Sigma2(f64),
 }
 
 impl Noise {
+    /// Refuses values that are not finite and positive, by the name that the user gave.
     fn check(&self) -> Result<()> {
         let (name, value) = match *self {
             Self::Epsilon(value) => ("epsilon", value),
@@ -110,8 +132,8 @@ impl Noise {
         Err(Error::Parameter { name, must: "finite and > 0", got: value.to_string() })
     }
 
-    /// The variance per unit of time in data units, for data whose `scale` is divided out and
-    /// intervals of `median_interval`: `σ² = ε scale² / Δt`.
+    /// The variance per unit of time in data units: `σ² = ε scale² / Δt`, with the median interval
+    /// `median_interval` of the course and the constant `scale` that coordinates are divided by.
     pub fn sigma2(&self, scale: f64, median_interval: f64) -> f64 {
         match *self {
             Self::Epsilon(epsilon) => epsilon * scale * scale / median_interval,
@@ -120,6 +142,7 @@ impl Noise {
     }
 }
 
+/// Refuses the number 0 for the parameter `name`.
 fn at_least_one(name: &'static str, value: usize) -> Result<()> {
     if 1 <= value {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Which solver with which hyperparameters, as it is chosen, recorded and read back.
+//! A solver with its hyperparameters: chosen, written to files and read back.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -11,31 +11,43 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::bridge::{AnySolver, LightSbSolver, Mass, Property};
 use crate::pipeline::solvers;
 
-/// Which solver with which hyperparameters: any [`AnySolver`], ours or yours.
+/// A solver with its hyperparameters. It can be any [`AnySolver`], also one that you wrote.
 ///
-/// In files it is `{FAMILY: {PARAMETER: VALUE, …}}`. What is read back must be of a family in
-/// [`solvers::SOLVERS`].
+/// In files it is `{FAMILY: {PARAMETER: VALUE, …}}`. Only families of [`solvers::SOLVERS`] can be read
+/// back. The default is LightSB with its default parameters.
+///
+/// ```
+/// use sbcell::bridge::OtSolver;
+/// use sbcell::pipeline::SolverChoice;
+///
+/// let choice = SolverChoice::of(OtSolver::default());
+/// assert_eq!(choice.name(), "ot");
+/// let text = serde_json::to_string(&choice).unwrap();
+/// assert_eq!(serde_json::from_str::<SolverChoice>(&text).unwrap(), choice);
+/// assert_eq!(SolverChoice::default().name(), "lightsb");
+/// ```
 #[derive(Debug, Clone)]
 pub struct SolverChoice(Arc<dyn AnySolver>);
 
 impl SolverChoice {
-    /// This solver.
+    /// The choice of `solver`.
     pub fn of(solver: impl AnySolver + 'static) -> Self {
         Self(Arc::new(solver))
     }
 
-    /// The name of the family.
+    /// The name of the solver's family, such as `flow` for `sf2m`.
     pub fn name(&self) -> &'static str {
         self.0.family()
     }
 
-    /// Whether something is true of it.
+    /// Whether the solver has `property` with its present parameters.
     pub fn has(&self, property: Property) -> bool {
         self.0.properties().contains(&property)
     }
 
-    /// The solver with earlier cells keeping their weight, or not, if it can do both.
-    pub(super) fn with_mass(&self, mass: Mass) -> Option<Self> {
+    /// The same solver with the given treatment of the earlier cells' weights; `None` if it has no such
+    /// parameter.
+    pub(crate) fn with_mass(&self, mass: Mass) -> Option<Self> {
         self.0.with_mass(mass).map(Self)
     }
 }
@@ -61,7 +73,7 @@ impl Default for SolverChoice {
 }
 
 impl PartialEq for SolverChoice {
-    /// Two solvers are equal that are the same in files.
+    /// Two choices are equal if they are written to files in the same way.
     fn eq(&self, other: &Self) -> bool {
         let parameters = |choice: &Self| choice.0.parameters().ok();
         self.name() == other.name() && parameters(self) == parameters(other)

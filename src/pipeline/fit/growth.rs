@@ -1,9 +1,9 @@
-//! Growth of cells: from a column, a file or genes to rates, and from a plan back to rates.
+//! Growth of cells: the prior rates from a column, a file or genes; the posterior rates from a coupling.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use ndarray::Array1;
+use ndarray::{Array1, Axis};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{Bridge, BridgeProblem};
@@ -13,21 +13,32 @@ use crate::error::{Error, Result};
 use crate::io::h5ad::H5ad;
 use crate::io::lists;
 use crate::io::model::IntervalGrowth;
-use crate::pipeline::config::Source;
-use crate::pipeline::prepare::{Selection, file_name, matrix_source, no_genes};
+use crate::pipeline::fit::options::Source;
+use crate::pipeline::fit::selection::{Selection, file_name, matrix_source, no_genes};
 use crate::pipeline::shared::asked_genes::refuse_strangers;
 use crate::preprocess::{GeneSets, Species, find_genes, gene_set_rates, mean_z_score};
 use crate::progress::{self, Progress};
 
-/// What `fit` is told about growth.
+/// Prior knowledge of the growth of cells, and how a fit uses it.
+///
+/// ```
+/// use sbcell::pipeline::{GrowthOptions, GrowthPrior};
+///
+/// let unit = "factor/day".parse()?;
+/// let prior = GrowthPrior::Column("division_rate".into());
+/// let growth = GrowthOptions { prior, unit, ..GrowthOptions::default() };
+/// assert_eq!(growth.iterations, 1);
+/// # Ok::<(), sbcell::Error>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GrowthOptions {
-    /// Where the growth of each cell comes from.
+    /// The source of the growth rates.
     pub prior: GrowthPrior,
-    /// What the numbers of a column or file mean.
+    /// The unit of the numbers in a column or file.
     pub unit: GrowthUnit,
-    /// How often each interval is solved; from the second time on with the growth that the last
-    /// plan implied. More than once only with a relaxed source marginal.
+    /// Number of times that each interval is solved, at least 1. From the second time on, the
+    /// posterior growth of the last coupling is the prior. More than one needs a solver that relaxes
+    /// the source marginal.
     pub iterations: usize,
 }
 
@@ -37,37 +48,53 @@ impl Default for GrowthOptions {
     }
 }
 
-/// Where the growth of each cell comes from.
+/// The source of the prior growth rates of cells.
+///
+/// [`GrowthOptions`] has an example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrowthPrior {
-    /// Nothing is known: every cell has as many descendants as any other.
+    /// No prior: all cells of a time have the same expected number of descendants.
     None,
-    /// A column of `obs`.
+    /// A column of `obs` with one number for each cell.
     Column(String),
-    /// A table of cells and their growth.
+    /// A table of cells and numbers.
     File(GrowthTable),
-    /// Proliferation less apoptosis, by the lists of genes that are shipped.
+    /// Birth rate less death rate from the expression of proliferation and apoptosis genes, by the lists
+    /// that sbcell contains.
     Species(Species),
-    /// Proliferation less apoptosis, by the user's lists of genes.
+    /// The same by lists of the user.
     Genes(GeneSets),
 }
 
-/// The growth of cells from a file.
+/// A table of cells and their growth.
+///
+/// ```
+/// use sbcell::pipeline::GrowthTable;
+///
+/// # fn main() -> sbcell::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("growth.csv");
+/// std::fs::write(&path, "id,cell_growth_rate\nc1,0.5\nc2,-0.1\n").unwrap();
+/// let table = GrowthTable::read(&path)?;
+/// assert_eq!(table.values["c2"], -0.1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GrowthTable {
-    /// Name of the file.
+    /// Name of the file, without its folder.
     pub file: String,
-    /// SHA-256 of the file: what `run.json` keeps of it.
+    /// SHA-256 of the file. Run records contain this hash in place of the numbers.
     pub sha256: String,
-    /// The number beside each cell.
+    /// The number of each cell, by the cell's name.
     #[serde(skip)]
     pub values: BTreeMap<String, f64>,
 }
 
 impl GrowthTable {
-    /// Reads a table of two columns, cell and number, with or without a header, such as
-    /// Waddington-OT's `id`, `cell_growth_rate`.
+    /// Reads a table of two columns, cell and number, with or without a header. Waddington-OT writes such
+    /// tables with the columns `id` and `cell_growth_rate`.
     ///
     /// # Errors
     /// [`Error::Io`] or [`Error::Unreadable`] if it cannot be read.
@@ -78,12 +105,12 @@ impl GrowthTable {
 }
 
 impl GrowthOptions {
-    /// Checks what can be checked without the file; `relaxes` is whether the solver lets the
-    /// source marginal go.
+    /// Checks the number of iterations. `relaxes` says whether the solver relaxes the source marginal:
+    /// otherwise the posterior growth is the prior, and a second iteration changes nothing.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a number of iterations that means nothing.
-    pub(super) fn check(&self, relaxes: bool) -> Result<()> {
+    /// [`Error::Parameter`].
+    pub(crate) fn check(&self, relaxes: bool) -> Result<()> {
         let Self { prior: _, unit: _, iterations } = self;
         let must = match (*iterations, relaxes) {
             (0, _) => "at least 1",
@@ -96,22 +123,36 @@ impl GrowthOptions {
     }
 }
 
-/// Growth as far as it is known before the matrix is read.
+/// The growth prior of the selected cells before the matrix is read.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Given {
+pub(crate) enum Given {
     /// No prior.
     Nothing,
-    /// The rate of each selected cell per unit of time; zero where it is not needed.
+    /// The rate of each selected cell per unit of time. Zero for cells of the last time, which have no
+    /// interval.
     Rates(Array1<f64>),
-    /// Columns of the matrix for proliferation and apoptosis.
+    /// The columns of the matrix with the genes of proliferation, and those of apoptosis.
     Genes([Vec<usize>; 2]),
 }
 
-/// Reads a column or file, or finds the genes.
+impl Given {
+    /// The growth of the cells `cells`, in that order.
+    pub(crate) fn select(&self, cells: &[usize]) -> Self {
+        match self {
+            Self::Rates(rates) => Self::Rates(rates.select(Axis(0), cells)),
+            other => other.clone(),
+        }
+    }
+}
+
+/// The growth prior of the selected cells: reads the column, or finds cells of the table or the genes
+/// of the lists in the file. Notes the units that are assumed and the number of genes found.
 ///
 /// # Errors
-/// An unknown column; a cell before the last time without growth; no gene of a list in the file.
-pub(super) fn given(
+/// An unknown column, or one without numbers; [`Error::GrowthMissing`] if a cell before the last time
+/// has no number; [`Error::GrowthValue`] for a number that is no growth in the given unit;
+/// [`Error::NoGenes`] if the file has no gene of a list; [`Error::Cancelled`].
+pub(crate) fn given(
     file: &H5ad,
     selection: &Selection,
     options: &GrowthOptions,
@@ -169,6 +210,7 @@ pub(super) fn given(
     Ok(Given::Genes(found))
 }
 
+/// Notes that a rate per known unit of time is applied to times of unknown unit.
 fn say_unit(unit: GrowthUnit, times: TimeUnit, progress: &mut dyn Progress) -> Result<()> {
     if times == TimeUnit::Unknown && unit.per != TimeUnit::Unknown {
         let text = format!(
@@ -179,7 +221,7 @@ fn say_unit(unit: GrowthUnit, times: TimeUnit, progress: &mut dyn Progress) -> R
     Ok(())
 }
 
-/// Refuses a column without numbers.
+/// Refuses a column without numbers, with an example of its entries.
 fn refuse_text(column: &Column, name: &str) -> Result<()> {
     if column.is_numeric() {
         return Ok(());
@@ -193,17 +235,21 @@ fn refuse_text(column: &Column, name: &str) -> Result<()> {
     Err(Error::GrowthText { name: name.to_string(), kind, example })
 }
 
-/// What a column or a file says of the selected cells.
+/// The numbers of the selected cells in a column or file.
 struct Numbers<'a> {
+    /// One for each selected cell; `None` where there is none.
     values: Vec<Option<f64>>,
-    /// The column or file.
+    /// The name of the column or file, for messages.
     name: &'a str,
-    /// The file, if it is one.
+    /// The table, if the numbers come from a file.
     table: Option<&'a GrowthTable>,
 }
 
-/// Rates per unit of the times. Cells of the last time have
-/// no interval and need none.
+/// The rate of each selected cell per unit of the times. Cells of the last time have no interval and
+/// need no number.
+///
+/// # Errors
+/// [`Error::GrowthMissing`] and [`Error::GrowthValue`], with names of cells.
 fn per_cell(
     file: &H5ad,
     selection: &Selection,
@@ -242,13 +288,15 @@ fn per_cell(
     })
 }
 
-/// How the names of a table differ from those of the cells, if all of one have something before or
-/// after them that the others do not.
+/// The hint on how the names of a table differ from the names of the cells: by a common beginning or
+/// end, in the table or in the file. `None` if there is no such difference.
+///
+/// Tries each beginning and end of the table's first name, and up to [`MOST_ENDS`] of names of cells.
 fn other_naming(table: &GrowthTable, names: &[String]) -> Option<String> {
     let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     let there: BTreeSet<&str> = table.values.keys().map(String::as_str).collect();
     let first = there.first()?;
-    // What the names there have beside those of cells.
+    // The table's names may have an additional end or beginning.
     let cuts = || first.char_indices().map(|(at, _)| at).skip(1);
     let without = |all: &dyn Fn(&str) -> Option<&str>| {
         there.iter().all(|name| all(name).is_some_and(|rest| known.contains(rest)))
@@ -260,7 +308,7 @@ fn other_naming(table: &GrowthTable, names: &[String]) -> Option<String> {
     if let Some(begin) = cuts().map(|at| &first[..at]).find(|b| without(&|n| n.strip_prefix(b))) {
         return Some(format!("names in the file begin with `{begin}`, {more}"));
     }
-    // What names of cells have beside those there.
+    // The names of cells may have an additional end or beginning.
     let less = "which names in the file do not: add it";
     let ends =
         known.iter().filter_map(|name| name.strip_prefix(first)).filter(|end| !end.is_empty());
@@ -274,14 +322,17 @@ fn other_naming(table: &GrowthTable, names: &[String]) -> Option<String> {
     Some(format!("names of cells begin with `{begin}`, {less}"))
 }
 
-/// Endings of names that are tried.
+/// Number of ends or beginnings of names of cells that are tried.
 const MOST_ENDS: usize = 100;
 
-/// The rate of each cell per unit of the times, from the matrix on its log scale.
+/// The growth rate of each cell per unit of the times, from the log-scale expression `matrix`
+/// (n × genes): mean z-scores of the two gene sets → births less deaths per day.
+///
+/// The sets are columns of `matrix`: proliferation, then apoptosis.
 ///
 /// # Errors
 /// [`Error::Parameter`] if an expression is not finite.
-pub(super) fn from_genes(
+pub(crate) fn from_genes(
     matrix: &Matrix,
     [proliferation, apoptosis]: &[Vec<usize>; 2],
     times: TimeUnit,
@@ -293,21 +344,21 @@ pub(super) fn from_genes(
     per_day.into_iter().map(|rate| unit.rate(rate, times)).collect()
 }
 
-/// What is known of the growth in one interval.
+/// The cells at the start of one interval with their prior growth.
 #[derive(Debug, Clone)]
-pub(super) struct Growing {
-    /// The cells at the start, as they were observed, in the coordinates of the bridges.
-    pub(super) observed: Snapshot,
-    /// Their rates, if there is a prior.
-    pub(super) prior: Option<Array1<f64>>,
+pub(crate) struct Growing {
+    /// The observed cells with equal weights, in the coordinates of the bridges.
+    pub(crate) observed: Snapshot,
+    /// Their growth rates per unit of time, if there is a prior.
+    pub(crate) prior: Option<Array1<f64>>,
     /// Length of the interval, in the unit of the times.
-    pub(super) length: f64,
+    pub(crate) length: f64,
 }
 
 impl Growing {
-    /// The rates of the cells of snapshot `k` of `series`; `rates` has one for each cell in the
-    /// order of `cell_times`.
-    pub(super) fn rates(
+    /// The rates of the cells of snapshot `k` of `series`, in their order. `rates` and `cell_times` have
+    /// one entry for each cell of the course. Time `O(n)` for n cells of the course.
+    pub(crate) fn rates(
         series: &TimeSeries,
         k: usize,
         rates: &Array1<f64>,
@@ -318,16 +369,25 @@ impl Growing {
         (0..cell_times.len()).filter(here).map(|cell| rates[cell]).collect()
     }
 
-    /// `problem` with the source that `prior` makes of the observed cells.
-    pub(super) fn problem(&self, problem: &BridgeProblem) -> Result<BridgeProblem> {
+    /// `problem` with the source marginal that the prior growth gives: weights `∝ exp(ρ Δt)`. Without a
+    /// prior it is `problem`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if a rate is not finite.
+    pub(crate) fn problem(&self, problem: &BridgeProblem) -> Result<BridgeProblem> {
         let Some(prior) = &self.prior else { return Ok(problem.clone()) };
         let source = grown(&self.observed, prior.view(), self.length)?;
         BridgeProblem::new(source, problem.target().clone(), problem.epsilon())
     }
 
-    /// Prior and posterior of a bridge that was found with this prior; `None` if nothing is
-    /// known of growth.
-    pub(super) fn of(&self, bridge: &dyn Bridge) -> Result<Option<IntervalGrowth>> {
+    /// The prior and posterior rates of `bridge`, which was found with this prior. `None` if there is no
+    /// prior and the solver keeps the source marginal.
+    ///
+    /// Without a relaxed marginal the posterior equals the prior.
+    ///
+    /// # Errors
+    /// As [`posterior_rates`].
+    pub(crate) fn of(&self, bridge: &dyn Bridge) -> Result<Option<IntervalGrowth>> {
         let flat = || Array1::zeros(self.observed.n_cells());
         let (prior, posterior) = match (&self.prior, bridge.plan_marginal()) {
             (None, None) => return Ok(None),
@@ -342,9 +402,13 @@ impl Growing {
         Ok(Some(IntervalGrowth { prior: prior.to_vec(), posterior: posterior.to_vec() }))
     }
 
-    /// What `fit.csv` says of growth: the mean number of descendants over the interval, and the
-    /// share of mass that the plan moved to other source cells than the prior says.
-    pub(super) fn details(&self, growth: &IntervalGrowth) -> Result<Vec<(String, f64)>> {
+    /// The entries of `fit.csv` on growth. `growth_mean`: the mean number of descendants over the
+    /// interval. `growth_moved`: the share of the source mass that differs between prior and posterior
+    /// (total variation).
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if a rate is not finite.
+    pub(crate) fn details(&self, growth: &IntervalGrowth) -> Result<Vec<(String, f64)>> {
         let at_end =
             |rates: &[f64]| grown(&self.observed, Array1::from(rates.to_vec()).view(), self.length);
         let (before, after) = (at_end(&growth.prior)?, at_end(&growth.posterior)?);

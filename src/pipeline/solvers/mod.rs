@@ -1,4 +1,14 @@
-//! The registry of solvers: one line for each name that a solver may be given by.
+//! The solvers that sbcell knows by name, and the choice of one of them.
+//!
+//! [`SOLVERS`] is the registry: a new solver gets one entry there and is then known to the command
+//! line, to model files and to `evaluate`.
+
+mod auto;
+mod choice;
+pub(super) mod inner_score;
+
+pub use auto::AutoSolver;
+pub use choice::SolverChoice;
 
 use std::collections::BTreeSet;
 
@@ -6,24 +16,33 @@ use crate::bridge::describe::{About, Value};
 use crate::bridge::{
     Described, GAUSSIAN, I_CFM, LIGHTSB, OT, OT_CFM, Property, SF2M, SINKHORN, SPLINE, Solver,
 };
-use crate::pipeline::auto::AUTO;
+use crate::pipeline::solvers::auto::AUTO;
 
-/// All solvers by name, as help lists them.
+/// All solvers, in the order of the help text. Each has a name; solvers of one family share their
+/// parameters.
+///
+/// ```
+/// use sbcell::pipeline::solvers;
+///
+/// assert!(solvers::SOLVERS.iter().any(|solver| solver.name() == "sinkhorn"));
+/// assert_eq!(solvers::named("ot").unwrap().plain().family(), "ot");
+/// assert!(solvers::named("unknown").is_none());
+/// ```
 pub static SOLVERS: [&dyn Described; 9] =
     [&LIGHTSB, &GAUSSIAN, &SINKHORN, &OT, &SF2M, &SPLINE, &AUTO, &OT_CFM, &I_CFM];
 
-/// The solver of this name.
+/// The solver with the name `name`; see [`SOLVERS`].
 pub fn named(name: &str) -> Option<&'static dyn Described> {
     SOLVERS.into_iter().find(|solver| solver.name() == name)
 }
 
-/// The first solver of this family, which reads the parameters of all of them.
-pub fn of_family(family: &str) -> Option<&'static dyn Described> {
+/// The first solver of `family`. It reads the recorded parameters of every solver of the family.
+pub(crate) fn of_family(family: &str) -> Option<&'static dyn Described> {
     SOLVERS.into_iter().find(|solver| solver.plain().family() == family)
 }
 
-/// All families, in order.
-pub fn families() -> Vec<&'static str> {
+/// The names of all families, in the order of [`SOLVERS`].
+pub(crate) fn families() -> Vec<&'static str> {
     let mut families: Vec<&'static str> = Vec::new();
     for family in SOLVERS.map(|solver| solver.plain().family()) {
         if !families.contains(&family) {
@@ -33,36 +52,39 @@ pub fn families() -> Vec<&'static str> {
     families
 }
 
-/// The names of all solvers of which something is true when nothing is set.
+/// The names of all solvers that have `property` with their default parameters.
+#[doc(hidden)]
 pub fn with(property: Property) -> Vec<&'static str> {
     let has = |solver: &&dyn Described| solver.plain().properties().contains(&property);
     SOLVERS.into_iter().filter(has).map(Described::name).collect()
 }
 
-/// The names of all solvers that find the bridge of another reference: those that take each interval on
-/// its own, and whose bridges have the noise of the reference.
-pub fn for_any_reference() -> Vec<&'static str> {
+/// The names of all solvers that can find the bridge for an Ornstein-Uhlenbeck reference: they solve
+/// each interval alone, and their bridges have the noise of the reference.
+pub(crate) fn for_any_reference() -> Vec<&'static str> {
     let each = |name: &&str| {
         named(name).is_some_and(|solver| matches!(solver.plain().solver(), Solver::Each(_)))
     };
     with(Property::Diffuses).into_iter().filter(each).collect()
 }
 
-/// A parameter with all that is known of it.
+/// A parameter of solvers, with all solvers that have it.
+#[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct KnownParameter {
-    /// What is said of it.
+    /// Its name, kind, unit and help text.
     pub about: &'static About,
-    /// The solvers that know it, in order.
+    /// The names of the solvers that have it, in the order of [`SOLVERS`].
     pub solvers: Vec<&'static str>,
-    /// The default to show, if one holds for all of them.
+    /// The default for the help text, if all solvers have the same.
     pub default: Option<Value>,
-    /// What is to be said of it for single solvers: name and text.
+    /// Remarks that hold for one solver: the solver's name and the text.
     pub own: Vec<(&'static str, &'static str)>,
 }
 
-/// All parameters: those of solvers in general first, then group by group, each after all solvers that
-/// know any of it.
+/// All parameters of all solvers. Those without a group come first. The groups follow, each behind
+/// the last solver that has a parameter of it.
+#[doc(hidden)]
 pub fn parameters() -> Vec<KnownParameter> {
     let mut all: Vec<KnownParameter> = Vec::new();
     for solver in SOLVERS {
@@ -96,7 +118,8 @@ pub fn parameters() -> Vec<KnownParameter> {
     placed.into_iter().map(|entry| entry.1).collect()
 }
 
-/// The title of a group of parameters: the solvers that know any of it.
+/// The title of a group of parameters in the help text: the solvers that have any of them.
+#[doc(hidden)]
 pub fn title(parameters: &[KnownParameter], group: &str) -> String {
     let known = of_group(parameters, group);
     let names: Vec<&str> =
@@ -108,6 +131,7 @@ pub fn title(parameters: &[KnownParameter], group: &str) -> String {
     }
 }
 
+/// The solvers that have a parameter of `group`.
 fn of_group(parameters: &[KnownParameter], group: &str) -> BTreeSet<&'static str> {
     let of = parameters.iter().filter(|known| known.about.group == group);
     of.flat_map(|known| known.solvers.iter().copied()).collect()
@@ -148,7 +172,7 @@ mod tests {
                 if known.about.shows_default {
                     assert_eq!(known.default, settable.default, "{name} of {}", solver.name());
                 }
-                // What it is can be set, and changes nothing.
+                // Setting the default changes nothing.
                 if let Some(value) = settable.default {
                     let same = solver.with(&[(name, value)]).unwrap();
                     assert_eq!(same.parameters().unwrap(), solver.plain().parameters().unwrap());

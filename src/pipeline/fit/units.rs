@@ -1,30 +1,30 @@
-//! The scale of coordinates, and the noise of the reference process in it.
+//! The conversion between data units and the units of the bridges, and ε of each interval.
 
 use crate::data::TimeSeries;
 use crate::data::time::TimeUnit;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
-use crate::pipeline::config::Noise;
+use crate::pipeline::fit::options::Noise;
 
-/// What turns data units into those of the bridges (`docs/decisions/0001`).
+/// The constants that convert data units to the units of the bridges (`docs/decisions/0001`).
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Units {
+pub(crate) struct Units {
     /// Data units per unit of the bridges' coordinates.
-    pub(super) scale: f64,
+    pub(crate) scale: f64,
     /// Variance of the reference process per unit of time, in data units.
-    pub(super) sigma2: f64,
+    pub(crate) sigma2: f64,
     /// ε of the median interval.
-    pub(super) epsilon: f64,
-    /// Unit of the times, empty if unknown.
-    pub(super) time_unit: String,
+    pub(crate) epsilon: f64,
+    /// Unit of the times, empty if it is unknown.
+    pub(crate) time_unit: String,
 }
 
 impl Units {
-    /// For the times of `series`, on this scale (data units).
+    /// The constants for the times of `series` and coordinates divided by `scale` (in data units).
     ///
     /// # Errors
-    /// [`Error::Parameter`] if ε is out of range; said before the first bridge.
-    pub(super) fn of(
+    /// [`Error::Parameter`] if ε of the median interval is not finite or below [`LEAST`].
+    pub(crate) fn of(
         series: &TimeSeries,
         scale: f64,
         noise: Noise,
@@ -46,15 +46,19 @@ impl Units {
         Ok(Self { scale, sigma2, epsilon, time_unit: unit.to_string() })
     }
 
-    /// ε of an interval of this length.
-    pub(super) fn epsilon_of(&self, length: f64) -> Result<Epsilon> {
+    /// ε of an interval of the given length: `σ² length / scale²`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if it is out of range.
+    pub(crate) fn epsilon_of(&self, length: f64) -> Result<Epsilon> {
         Epsilon::new(self.sigma2 * length / (self.scale * self.scale))
     }
 }
 
-/// Below it, costs divided by ε leave the range of numbers in one step or another.
+/// Smallest ε. Below it, costs divided by ε overflow in some step of a solver.
 const LEAST: f64 = 1e-30;
 
+/// The median length of the intervals between `times`; the mean of the two middle ones of an even number.
 fn median_interval(times: &[f64]) -> f64 {
     let mut lengths: Vec<f64> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
     lengths.sort_by(f64::total_cmp);

@@ -1,164 +1,60 @@
-//! What is in an `.h5ad` file, and what could be run on it.
+//! The command `inspect`: the content of an `.h5ad` file, and the commands that could run on it.
 
-use std::path::{Path, PathBuf};
+mod report;
 
-use serde::Serialize;
+use std::path::Path;
+
+pub use report::{
+    Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, SampledValues, TimeColumn,
+};
 
 use crate::data::{Column, time};
 use crate::error::Result;
 use crate::io::file;
 use crate::io::h5ad::{H5ad, MatrixInfo, MatrixSource, StorageFormat, duplicates};
-use crate::preprocess::{Values as Scale, ValuesEvidence, survey};
+use crate::preprocess::{Values as Scale, survey};
 use crate::progress::Silent;
 
-/// Values of a matrix that are looked at: 2 MB in single precision.
+/// Number of values of a matrix that are sampled: 2 MB in single precision.
 const SAMPLE: usize = 1 << 19;
 
-/// Runs of neighbouring cells whose depth is looked at, and cells of each.
+/// Number of runs of neighbouring cells whose depth is computed.
 const RUNS: usize = 8;
+/// Number of cells of a run.
 const RUN: usize = 64;
 
-/// A matrix stored by columns is read for the depth of its cells if it has no more stored values.
+/// Largest number of stored values of a matrix by columns (CSC) that is read for the depth of its
+/// cells: no part of its cells can be read alone.
 const MOST_BY_COLUMNS: usize = 1 << 22;
 
-/// A column of numbers is a candidate for time if it has this many distinct values.
+/// Numbers of distinct values with which a column of numbers is a candidate for the time.
 const DISTINCT_TIMES: std::ops::RangeInclusive<usize> = 2..=50;
 
-/// A column with the name of a time is none if it has more distinct values, as pseudotime has.
+/// Largest number of distinct values of a time column. Pseudotime, whose name can look like a time, has
+/// more.
 const MOST_TIMES: usize = 1000;
 
-/// What [`inspect`] finds.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Inspection {
-    /// The file.
-    pub file: PathBuf,
-    /// Its size in bytes.
-    pub n_bytes: u64,
-    /// Which versions of anndata write such files.
-    pub written_by: String,
-    /// `encoding-type` and `encoding-version` of the file, since anndata 0.8.
-    pub encoding: Option<(String, String)>,
-    /// Number of cells.
-    pub n_cells: usize,
-    /// Number of genes of the first matrix there is, else of `var`.
-    pub n_genes: Option<usize>,
-    /// Gene names that occur more than once.
-    pub duplicate_genes: Vec<String>,
-    /// X, layers and raw, as far as they are there.
-    pub matrices: Vec<MatrixReport>,
-    /// Columns that could be the time, the likeliest first.
-    pub time_columns: Vec<TimeColumn>,
-    /// All columns of `obs`, in their order.
-    pub obs: Vec<ColumnReport>,
-    /// Entries of `obsm`.
-    pub embeddings: Vec<Embedding>,
-    /// What could be run on the file.
-    pub can_run: Vec<Ability>,
-}
-
-/// One matrix.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct MatrixReport {
-    /// "X", "layers/counts", "raw/X".
-    pub name: String,
-    /// Shape, storage and type; nothing if it cannot be read.
-    pub info: Option<MatrixInfo>,
-    /// Part of the entries that is not stored; of a dense matrix, part of the sample that is zero.
-    pub sparsity: Option<f64>,
-    /// What its values look like.
-    pub values: Option<SampledValues>,
-    /// Why it cannot be read.
-    pub problem: Option<String>,
-}
-
-/// What the values of a matrix look like, and the evidence.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct SampledValues {
-    /// The conclusion.
-    pub looks_like: Scale,
-    /// Values looked at (stored ones, spread over the file).
-    pub n_sampled: usize,
-    /// Whether all are whole numbers.
-    pub integers: bool,
-    /// The smallest finite one.
-    pub min: f32,
-    /// The largest finite one.
-    pub max: f32,
-    /// How many are NaN or infinite.
-    pub n_not_finite: usize,
-    /// The depth that the cells looked at have in common, if they have one and are not logged.
-    pub common_depth: Option<f64>,
-}
-
-/// A column that could be the time.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct TimeColumn {
-    /// Its name.
-    pub name: String,
-    /// Why it is a candidate.
-    pub by: Evidence,
-    /// Its values with their number of cells; numbers in order, categories in theirs.
-    pub values: Vec<(String, usize)>,
-    /// Unit of the values, if they or the name have one.
-    pub unit: Option<String>,
-    /// Cells without a value.
-    pub n_missing: usize,
-    /// Why its values cannot be read as times without the parameter `time_map`.
-    pub problem: Option<String>,
-}
-
-/// Why a column is a candidate for time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Evidence {
-    /// Its name.
-    Name,
-    /// It holds numbers, few of them distinct.
-    Values,
-}
-
-/// One column of `obs`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ColumnReport {
-    /// Its name.
-    pub name: String,
-    /// "floats", "integers", "bools", "texts", "categories"; nothing if it cannot be read.
-    pub kind: Option<&'static str>,
-    /// Number of distinct values.
-    pub n_distinct: usize,
-    /// Cells without a value.
-    pub n_missing: usize,
-    /// Why it cannot be read.
-    pub problem: Option<String>,
-}
-
-/// One entry of `obsm`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Embedding {
-    /// Its key.
-    pub key: String,
-    /// Number of dimensions.
-    pub dim: usize,
-}
-
-/// Whether a command could run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Ability {
-    /// The command.
-    pub command: &'static str,
-    /// Why it could not; nothing if it could.
-    pub why_not: Option<String>,
-}
-
-/// Looks at a file: its annotation, and a sample of 500 000 values of each matrix.
+/// Reads the annotation of the file `path` and a sample of 524 288 values of each matrix.
 ///
-/// Parts that cannot be read are reported with the reason; only a file that is no `.h5ad` at all
-/// is an error.
+/// Parts that cannot be read are reported with the reason. Only a file that cannot be opened as an
+/// `.h5ad` is an error.
+///
+/// ```
+/// use sbcell::pipeline::inspect;
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let found = inspect("data-samples/semrau2017_mesc_ra.h5ad".as_ref())?;
+/// assert_eq!(found.time_columns[0].name, "time");
+/// let fit = found.can_run.iter().find(|ability| ability.command == "fit").unwrap();
+/// assert!(fit.why_not.is_none());
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 /// As [`H5ad::open`].
 pub fn inspect(path: &Path) -> Result<Inspection> {
-    // First, so that what is no `.h5ad` is named for what it is.
+    // Opened first: the error of opening names the kind of a file that is no `.h5ad`.
     let file = H5ad::open(path)?;
     let n_bytes = file::open(path)?.1;
     let matrices: Vec<MatrixReport> =
@@ -181,7 +77,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
             }),
         }
     }
-    // A stable sort: columns that are equally likely stay in the order of the file.
+    // The sort is stable: equally likely columns stay in the order of the file.
     time_columns.sort_by_key(|column| (column.by, time::name_rank(&column.name)));
     let embeddings: Vec<Embedding> = file
         .obsm_keys()?
@@ -209,32 +105,8 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     })
 }
 
-impl SampledValues {
-    /// Judges values by their sign, size, whether they are whole, and the depth of cells.
-    pub fn of(values: &[f32], common_depth: Option<f64>) -> Self {
-        let finite = || values.iter().copied().filter(|value| value.is_finite());
-        let (min, max) = finite().fold((f32::INFINITY, f32::NEG_INFINITY), |(min, max), value| {
-            (min.min(value), max.max(value))
-        });
-        let (min, max) = if min <= max { (min, max) } else { (0.0, 0.0) };
-        let integers = finite().all(|value| value.fract().abs() < f32::EPSILON);
-        let (least, most) = (f64::from(min), f64::from(max));
-        // Values that are not finite are counted, and the others judged.
-        let evidence = ValuesEvidence {
-            min: least,
-            max: most,
-            all_whole: integers,
-            all_finite: true,
-            common_depth,
-        };
-        let looks_like = evidence.verdict();
-        let n_not_finite = values.len() - finite().count();
-        Self { looks_like, n_sampled: values.len(), integers, min, max, n_not_finite, common_depth }
-    }
-}
-
-/// The depth that some runs of cells have in common; `None` if they have none, or cannot be read
-/// apart from the others.
+/// The depth that all cells of a few runs have in common. `None` if the depths differ, or if the matrix
+/// is by columns and too large ([`MOST_BY_COLUMNS`]).
 fn sampled_depth(file: &H5ad, source: &MatrixSource, info: &MatrixInfo) -> Option<f64> {
     let n = info.n_cells;
     let rows: Vec<usize> = if n <= RUNS * RUN {
@@ -253,6 +125,7 @@ fn sampled_depth(file: &H5ad, source: &MatrixSource, info: &MatrixInfo) -> Optio
     found.ok()?.0.common_depth
 }
 
+/// The report of one matrix, from its metadata and a sample of its values.
 fn matrix_report(file: &H5ad, source: &MatrixSource) -> MatrixReport {
     let name = source.to_string();
     let looked = file
@@ -277,6 +150,7 @@ fn matrix_report(file: &H5ad, source: &MatrixSource) -> MatrixReport {
     MatrixReport { name, info: Some(info), sparsity: Some(sparsity), values, problem: None }
 }
 
+/// The report of a column that can be read.
 fn column_report(name: &str, column: &Column) -> ColumnReport {
     let counts = column.counts();
     let kind = match column {
@@ -295,6 +169,7 @@ fn column_report(name: &str, column: &Column) -> ColumnReport {
     }
 }
 
+/// The column as a candidate for the time, if its name or its values speak for it.
 fn time_column(report: &ColumnReport, column: &Column) -> Option<TimeColumn> {
     let few = DISTINCT_TIMES.contains(&report.n_distinct);
     let named = time::is_time_name(&report.name) && report.n_distinct <= MOST_TIMES;
@@ -314,6 +189,8 @@ fn time_column(report: &ColumnReport, column: &Column) -> Option<TimeColumn> {
     Some(TimeColumn { name, by, values, unit, n_missing, problem })
 }
 
+/// The commands with the first reason why each could not run. `interpolate` and `grn` need a fit, and so
+/// what `fit` needs; `grn` also needs a matrix that is not scaled.
 fn abilities(
     matrices: &[MatrixReport],
     time_columns: &[TimeColumn],

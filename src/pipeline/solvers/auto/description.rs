@@ -1,4 +1,4 @@
-//! What the rest of sbcell must know of the choice among splines.
+//! Name, parameters, work and memory of the solver `auto`.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use crate::bridge::{
     AnySolver, Course, CourseSize, Held, MASS, Mass, Property, SinkhornSolver, Solver,
 };
 use crate::error::Result;
-use crate::pipeline::auto::AutoSolver;
+use crate::pipeline::solvers::auto::AutoSolver;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// The choice among splines, by its name.
+/// The entry of the registry.
 pub(in crate::pipeline) static AUTO: Description<AutoSolver> = Description {
     name: "auto",
     about: "A mixture of splines, chosen by holding out the inner times of the course",
@@ -50,7 +50,7 @@ impl AnySolver for AutoSolver {
         Self::check(self)
     }
 
-    /// What it is before anything is chosen.
+    /// The straight bridge, which is used before a choice is made ([`AutoSolver`]).
     fn solver(&self) -> Solver {
         Solver::Joint(Box::new(self.unsettled()))
     }
@@ -63,7 +63,8 @@ impl AnySolver for AutoSolver {
         properties
     }
 
-    /// Six plans, and as many for every inner time on at most 1500 cells of each.
+    /// Flops of six couplings of all cells, and of eighteen couplings of the cells that the choice uses:
+    /// about six for each of three held-out times.
     fn work(&self, size: &CourseSize) -> f64 {
         let cells = size.cells as f64;
         let some = cells.min(4.0 * self.cells_per_time as f64);

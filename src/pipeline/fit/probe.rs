@@ -1,4 +1,4 @@
-//! A fit tried on some of the cells: how fast this machine is at each step, and what is kept.
+//! A trial of the steps of a fit on some of the cells: their time on this machine, and the genes kept.
 
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -7,45 +7,51 @@ use crate::data::Matrix;
 use crate::error::Result;
 use crate::io::h5ad::H5ad;
 use crate::linalg::{Gram, product_nt, product_tn, softmax_rows};
-use crate::pipeline::config::FitOptions;
 use crate::pipeline::counted::{Counted, log_scale};
-use crate::pipeline::prepare::{Selection, matrix_source};
+use crate::pipeline::fit::options::FitOptions;
+use crate::pipeline::fit::selection::{Selection, matrix_source};
 use crate::pipeline::shared::coordinates::chosen;
 use crate::pipeline::shared::unique_names::unique;
 use crate::preprocess::{PcaMethod, PcaSolver};
 use crate::progress::Silent;
 use crate::rng::Seed;
 
-/// Runs of neighbouring cells that are tried, and cells of each.
+/// The trial takes this many runs of neighbouring cells, which are read fast, spread over the file.
 const RUNS: usize = 6;
+/// Cells of a run.
 const RUN: usize = 1024;
-/// Cells of a chunk of a step that is timed, chunks, Gaussians, and how often: what comes in between makes
-/// it longer, nothing makes it shorter.
+/// Cells of a chunk of the timed step.
 const CELLS: usize = 512;
+/// Chunks of a step, which run in parallel.
 const CHUNKS: usize = 16;
+/// Gaussians of the mixture in the timed step.
 const GAUSSIANS: usize = 16;
+/// Repetitions of the step, of which the fastest counts: other work of the machine only adds time.
 const ROUNDS: usize = 20;
 
-/// Seconds on this machine, and what was kept of the cells that were tried.
+/// Times of the steps on this machine in seconds, and the size of what the trial kept.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Probe {
-    /// To read a cell as often as a fit does, look at it, and keep some genes.
+    /// Time for one cell to be read as often as a fit reads it, surveyed, and reduced to some genes.
     pub(super) per_cell: f64,
-    /// To add a cell to the Gram matrix of the genes, and to project it.
+    /// Time for one cell to be added to the Gram matrix of the genes and to be projected.
     pub(super) per_component_cell: f64,
-    /// To find the components of the Gram matrix.
+    /// Time for the decomposition of the Gram matrix.
     pub(super) components: f64,
-    /// Genes that are used, and the values they have stored in a cell.
+    /// Number of genes that are used, and number of their stored values in a cell.
     pub(super) used: (f64, f64),
 }
 
-/// Tries the steps of a fit on at most 6 144 cells; `clock` tells seconds.
+/// Tries the steps of a fit on at most [`RUNS`] × [`RUN`] = 6144 cells; `clock` gives seconds. `None`
+/// for a matrix that cannot be read in blocks.
 ///
 /// # Errors
-/// Whatever is wrong with that part of the file.
+/// Those of reading these cells; [`crate::Error::Parameter`] or [`crate::Error::Numerical`] if the
+/// trial cells do not differ.
 pub(super) fn probe(
     file: &H5ad,
-    (selection, options): (&Selection, &FitOptions),
+    selection: &Selection,
+    options: &FitOptions,
     clock: &dyn Fn() -> f64,
 ) -> Result<Option<Probe>> {
     let source = matrix_source(&options.source);
@@ -97,7 +103,8 @@ pub(super) fn probe(
     }))
 }
 
-/// Seconds for a flop of a step of LightSB in so many dimensions, on as many threads as are used here.
+/// Seconds for one flop of a step of LightSB in `dims` dimensions, with all threads of the pool: two
+/// products of cells × (2 dims + 1) features, and a softmax between them.
 pub(super) fn seconds_per_flop(dims: usize, clock: &dyn Fn() -> f64) -> f64 {
     let n_features = 2 * dims + 1;
     let wave = |(i, j): (usize, usize)| (0.1 * (i * 7 + j) as f64).sin();

@@ -1,22 +1,28 @@
-//! How good a choice is on times that are held out to choose by: relative to the straight bridge.
+//! The score of a method on inner held-out times, relative to the straight bridge.
 
 use crate::data::Snapshot;
 use crate::error::Result;
 use crate::metrics::{Order, energy_distance, wasserstein};
 use crate::progress::Progress;
 
-/// Distances of a prediction from a time that was held out to choose by.
+/// Distances between predicted cells and the cells of a held-out inner time.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Distances {
+pub(crate) struct Distances {
+    /// Exact 1-Wasserstein distance.
     w1: f64,
+    /// Unbiased energy distance, which can be negative.
     energy: f64,
-    /// What an energy distance is uncertain by, from the number of cells.
+    /// Uncertainty of the energy distance: twice the mean distance within the observed cells, divided
+    /// by their number.
     noise: f64,
 }
 
 impl Distances {
-    /// Between whole clouds.
-    pub(super) fn of(
+    /// The distances between all cells of `predicted` and all cells of `observed`.
+    ///
+    /// # Errors
+    /// Those of the distances; [`crate::Error::Cancelled`].
+    pub(crate) fn of(
         predicted: &Snapshot,
         observed: &Snapshot,
         progress: &mut dyn Progress,
@@ -28,9 +34,13 @@ impl Distances {
     }
 }
 
-/// Half the mean of W1 relative to the straight bridge's, half the root of that of the energy
-/// distance; 1 for the straight bridge.
-pub(super) fn score(found: &[Distances], straight: &[Distances]) -> f64 {
+/// The score of a method over several held-out times:
+/// `½ mean(W1/W1₀) + ½ √mean((E₊+n)/(E₀₊+n))`, where 0 is the straight bridge, `E₊ = max(E, 0)` and n the
+/// uncertainty of the energy distance.
+///
+/// The straight bridge has the score 1, better methods less. The root makes both halves linear in the
+/// distance; n keeps a distance of zero from deciding alone.
+pub(crate) fn score(found: &[Distances], straight: &[Distances]) -> f64 {
     let n = found.len().max(1) as f64;
     let (mut w1, mut energy) = (0.0, 0.0);
     for (found, straight) in found.iter().zip(straight) {

@@ -1,4 +1,4 @@
-//! The hash of a file, taken while other work on it goes on.
+//! The hash of a file, computed in parallel to other work on it.
 
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -8,12 +8,14 @@ use crate::error::Result;
 use crate::io::file;
 use crate::progress::{Event, Progress, report};
 
-/// Does `work`, and hashes the file meanwhile; what is left of that when the work is done is told to
-/// `progress`.
+/// Does `work` and computes the SHA-256 of `input` in a second thread. After the work, `progress`
+/// hears the events of the hashing that is left.
+///
+/// Returns the hash in hexadecimal digits and the result of `work`.
 ///
 /// # Errors
-/// Those of `work` and of [`file::sha256`]; [`crate::Error::Cancelled`]. Hashing ends with the first
-/// of them, not with the file.
+/// Those of `work` and of [`file::sha256`]; [`crate::Error::Cancelled`]. The first error also ends the
+/// hashing.
 pub(super) fn beside_hash<T>(
     input: &Path,
     progress: &mut dyn Progress,
@@ -22,7 +24,8 @@ pub(super) fn beside_hash<T>(
     beside(progress, work, |progress| file::sha256(input, progress))
 }
 
-/// Does `work` here and `aside` in another thread, whose events wait until the work is done.
+/// Does `work` in this thread and `aside` in a second one. The events of `aside` wait in a channel
+/// until `work` is done, so that the user sees one bar at a time.
 fn beside<T, A: Send>(
     progress: &mut dyn Progress,
     work: impl FnOnce(&mut dyn Progress) -> Result<T>,
@@ -35,7 +38,7 @@ fn beside<T, A: Send>(
             told.iter().try_for_each(|event| report(&mut *progress, event))?;
             Ok(done)
         });
-        // Nobody listens any more, so that it stops at its next event, if it has not ended.
+        // Without a receiver, `aside` stops at its next event.
         drop(told);
         let found = aside.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let done = done?;
@@ -43,7 +46,7 @@ fn beside<T, A: Send>(
     })
 }
 
-/// Goes on as long as somebody listens.
+/// Sends every event to a channel, and asks to stop when the channel has no receiver any more.
 struct Listened(Sender<Event>);
 
 impl Progress for Listened {
@@ -61,13 +64,13 @@ mod tests {
     use crate::error::Error;
     use crate::progress::Silent;
 
-    /// As a file without end is hashed.
+    /// Hashing of a file without end.
     fn endless(progress: &mut dyn Progress) -> Result<()> {
         report(progress, Event::Begin { what: "hashing".into(), total: u64::MAX })?;
         (1..).try_for_each(|done| report(progress, Event::Step { done }))
     }
 
-    /// Remembers what it is told, and stops at the step `last`.
+    /// Keeps all events, and asks to stop at the step `last`.
     struct Stopping {
         last: u64,
         told: Vec<Event>,
@@ -85,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_stop_button_ends_what_is_left_of_hashing() {
-        // That this test ends is what it is for.
+        // The test fails by not ending.
         let mut progress = Stopping { last: 1, told: Vec::new() };
         let stopped = beside(&mut progress, |_| Ok(()), endless);
         assert!(matches!(stopped, Err(Error::Cancelled)));

@@ -1,4 +1,4 @@
-//! What is odd about the cells of a fit, said before the first bridge.
+//! Notes on unusual cells, noise and growth, before the first bridge is fitted.
 
 use std::collections::BTreeMap;
 
@@ -8,51 +8,52 @@ use crate::bridge::Property;
 use crate::data::{Snapshot, TimeSeries, grown};
 use crate::error::{Error, Result, number};
 use crate::io::h5ad::{H5ad, MatrixSource};
-use crate::pipeline::config::{FitOptions, Source};
-use crate::pipeline::growth::Growing;
-use crate::pipeline::prepare::{Selection, matrix_source};
-use crate::pipeline::scale::{Outlying, Spread};
+use crate::pipeline::fit::growth::Growing;
+use crate::pipeline::fit::options::{FitOptions, Source};
+use crate::pipeline::fit::scale::{Outlying, Spread};
+use crate::pipeline::fit::selection::{Selection, matrix_source};
+use crate::pipeline::fit::units::Units;
 use crate::pipeline::shared::coordinates::Seen;
-use crate::pipeline::units::Units;
 use crate::progress::{self, Progress};
 
-/// Cells that are named, at most.
+/// Largest number of cells that a note names.
 const NAMED: usize = 3;
 
-/// Fewer effective cells than this hold all mass of a snapshot: one cell does.
+/// Below this number of effective cells, one cell has most of a snapshot's mass.
 const ONE_CELL: f64 = 2.0;
 
-/// Snapshots of fewer cells are said to be small, not to be grown out of one cell.
+/// Snapshots of fewer cells get the note on few cells, and none on growth from one cell.
 const SMALL: usize = 3;
 
-/// ε below which entropic solvers may not reach their tolerance.
+/// Below this ε, entropic solvers may not reach their tolerance.
 const LITTLE_NOISE: f64 = 1e-9;
 
-/// The cells that take part in a fit.
+/// The cells of a fit with the parameters that selected them.
 #[derive(Clone, Copy)]
-pub(super) struct Taking<'a> {
-    pub(super) selection: &'a Selection,
-    /// Names of the selected cells.
-    pub(super) cells: &'a [String],
-    pub(super) options: &'a FitOptions,
+pub(crate) struct Taking<'a> {
+    pub(crate) selection: &'a Selection,
+    /// Names of the selected cells, in the order of the selection.
+    pub(crate) cells: &'a [String],
+    pub(crate) options: &'a FitOptions,
 }
 
-/// A course with coordinates, before it is fitted.
-pub(super) struct Oddities<'a> {
-    pub(super) taking: Taking<'a>,
-    pub(super) series: &'a TimeSeries,
-    pub(super) spread: &'a Spread,
-    pub(super) units: &'a Units,
-    /// Growth rate of each selected cell.
-    pub(super) growth: Option<&'a Array1<f64>>,
+/// A course with coordinates before it is fitted: everything that the notes depend on.
+pub(crate) struct Oddities<'a> {
+    pub(crate) taking: Taking<'a>,
+    pub(crate) series: &'a TimeSeries,
+    pub(crate) spread: &'a Spread,
+    pub(crate) units: &'a Units,
+    /// Growth rate of each selected cell per unit of time, if there is a prior.
+    pub(crate) growth: Option<&'a Array1<f64>>,
 }
 
 impl Oddities<'_> {
-    /// Says all that is odd.
+    /// Sends all notes: repeated names, few cells, identical cells, outlying cells, much noise, little
+    /// noise, growth from one cell.
     ///
     /// # Errors
     /// [`Error::Cancelled`].
-    pub(super) fn say(&self, progress: &mut dyn Progress) -> Result<()> {
+    pub(crate) fn say(&self, progress: &mut dyn Progress) -> Result<()> {
         let mut texts = Vec::new();
         texts.extend(repeated(self.taking.cells));
         texts.extend(self.few());
@@ -64,11 +65,13 @@ impl Oddities<'_> {
         texts.into_iter().try_for_each(|text| progress::note(progress, text))
     }
 
+    /// The label of a snapshot, as in the file.
     fn label(&self, snapshot: usize) -> &str {
         &self.taking.selection.axis.levels[snapshot].label
     }
 
-    /// The name of a cell of a snapshot, of which cells are in the order of the selection.
+    /// The name of cell number `cell` of a snapshot; the cells of a snapshot are in the order of the
+    /// selection.
     fn name(&self, snapshot: usize, cell: usize) -> &str {
         let time = self.series.times()[snapshot];
         let here = |place: &usize| self.taking.selection.times[*place].total_cmp(&time).is_eq();
@@ -76,7 +79,7 @@ impl Oddities<'_> {
         place.map_or("", |place| self.taking.cells[place].as_str())
     }
 
-    /// Times of one or two cells.
+    /// The note on times of one or two cells.
     fn few(&self) -> Option<String> {
         let levels = &self.taking.selection.axis.levels;
         let few: Vec<String> = levels
@@ -94,7 +97,7 @@ impl Oddities<'_> {
         })
     }
 
-    /// Times whose cells are all the same.
+    /// One note for each time whose cells are identical.
     fn identical(&self) -> Vec<String> {
         self.series
             .snapshots()
@@ -112,7 +115,7 @@ impl Oddities<'_> {
             .collect()
     }
 
-    /// Cells that do not set the scale.
+    /// The note on outlying cells, which do not count towards the scale.
     fn outlying(&self) -> Option<String> {
         let all = &self.spread.outlying;
         if all.is_empty() {
@@ -140,7 +143,8 @@ impl Oddities<'_> {
         ))
     }
 
-    /// Intervals with more noise than there is difference between the cells at their ends.
+    /// The note on intervals in which the noise has a larger variance than the cells at their ends. It
+    /// names the worst interval, and the ε that reduces the noise to a tenth of the cells' variance.
     fn noisy(&self) -> Option<String> {
         let times = self.series.times();
         let found: Vec<(usize, f64, f64)> = (0..times.len() - 1)
@@ -171,7 +175,7 @@ impl Oddities<'_> {
         ))
     }
 
-    /// Noise so small that a plan without any is meant.
+    /// The note on noise that is so small that the exact coupling fits the purpose better.
     fn still(&self) -> Option<String> {
         let entropic = self.taking.options.solver.has(Property::Entropic);
         (entropic && self.units.epsilon < LITTLE_NOISE).then(|| {
@@ -183,7 +187,7 @@ impl Oddities<'_> {
         })
     }
 
-    /// Times whose mass growth puts on one cell.
+    /// One note for each time at which growth gives one cell most of the mass.
     fn outgrown(&self) -> Result<Vec<String>> {
         let Some(rates) = self.growth else { return Ok(Vec::new()) };
         let times = self.series.times();
@@ -216,11 +220,12 @@ impl Oddities<'_> {
     }
 }
 
-/// Says which cells hold nothing but zeros, and which other matrix to take for a scaled one.
+/// Notes which cells contain only zeros, and which other matrices the file has if the chosen one is
+/// scaled.
 ///
 /// # Errors
-/// [`Error::EmptyTime`] if they are all cells of a time.
-pub(super) fn say_values(
+/// [`Error::EmptyTime`] if all cells of a time contain only zeros; [`Error::Cancelled`].
+pub(crate) fn say_values(
     seen: &Seen,
     taking: Taking<'_>,
     file: &H5ad,
@@ -269,6 +274,7 @@ pub(super) fn say_values(
     progress::note(progress, text)
 }
 
+/// The parameter that selects a matrix, in the words of messages.
 fn flag_of(source: &MatrixSource) -> String {
     match source {
         MatrixSource::X => "without a parameter".into(),
@@ -277,15 +283,15 @@ fn flag_of(source: &MatrixSource) -> String {
     }
 }
 
-/// Says that names of cells occur more than once, before tables are written by them.
+/// Notes names that several cells have, since tables by cell are ambiguous for them.
 ///
 /// # Errors
 /// [`Error::Cancelled`].
-pub(super) fn say_repeated(cells: &[String], progress: &mut dyn Progress) -> Result<()> {
+pub(crate) fn say_repeated(cells: &[String], progress: &mut dyn Progress) -> Result<()> {
     repeated(cells).map_or(Ok(()), |text| progress::note(progress, text))
 }
 
-/// That names of cells occur more than once, if they do.
+/// The note on names that several cells have, if there are any.
 fn repeated(cells: &[String]) -> Option<String> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for cell in cells {
@@ -300,11 +306,12 @@ fn repeated(cells: &[String]) -> Option<String> {
     ))
 }
 
-/// `1 / Σ w²`: of how many cells of equal weight the mass could be.
+/// The effective number of cells of a snapshot with weights w that sum to one: `1 / Σ w²`.
 fn effective(snapshot: &Snapshot) -> f64 {
     1.0 / snapshot.marginal().mapv(|weight| weight * weight).sum()
 }
 
+/// `1 cell`, `2 cells`.
 fn cells_in_words(n: usize) -> String {
     if n == 1 { "1 cell".into() } else { format!("{n} cells") }
 }
