@@ -7,7 +7,21 @@ use crate::pipeline::diagnose::IntervalDiagnosis;
 use crate::pipeline::diagnose::run::DEAD;
 use crate::pipeline::shared::course_of_cells::CourseOfCells;
 
-/// The table of intervals. Columns of groups exist only if groups are given.
+/// The table of intervals.
+///
+/// | columns | meaning |
+/// |---|---|
+/// | `t0`, `t1` | the times of the interval |
+/// | `information`, `information_most` | mutual information of start and end in nats, and its upper bound |
+/// | `information_permuted`, `permuted_deviation` | the same for permuted coordinates: mean and standard deviation |
+/// | `partners` | effective number of partners of a cell |
+/// | `unseen`, `unseen_permuted` | share of the unseen half of the coordinates that a coupling carries |
+/// | `far_reach`, `far_mass` | the distance that counts as far, and the share of the mass beyond it |
+/// | `dead` | share of dead cells |
+/// | `group_information`, `group_permuted` | mutual information of groups, and its mean for permuted groups |
+/// | `SOLVER_correlation`, `SOLVER_difference` | agreement of displacements with another solver |
+///
+/// Columns of groups exist only if groups are given.
 pub(super) fn table(intervals: &[IntervalDiagnosis]) -> Table {
     let numbers =
         |of: &dyn Fn(&IntervalDiagnosis) -> f64| Cells::Floats(intervals.iter().map(of).collect());
@@ -38,7 +52,16 @@ pub(super) fn table(intervals: &[IntervalDiagnosis]) -> Table {
     table
 }
 
-/// The table of the cells of all times but the last. `turn` is NaN at the first time.
+/// The table of the cells of all times but the last.
+///
+/// | columns | meaning |
+/// |---|---|
+/// | `id`, `time` | the cell and its time |
+/// | `partners` | effective number of partners |
+/// | `far_reach`, `far_mass` | the distance that counts as far in data units, and the share of mass beyond it |
+/// | `growth` | descendants relative to the mean cell |
+/// | `dead` | 1 for a dead cell |
+/// | `turn` | cosine between the directions from its ancestors and to its descendants; NaN at the first time |
 pub(super) fn cells(
     model: &Model,
     course: &CourseOfCells,

@@ -28,8 +28,9 @@ pub struct DriverRow {
 
 /// Genes whose expression correlates with the fate probabilities of cells, by fate and then by correlation.
 ///
-/// Correlations are over cells within the same time. A correlation does not show a causal role. A note warns of
-/// a fate that correlates with the depth of cells. Memory: the expression of the genes in all cells (4 bytes
+/// Expression and fate probability are compared after the mean of each time is subtracted. A correlation does not
+/// show a causal role, and p-values are too small for genes that determine the coordinates, from which the
+/// probabilities were computed. A note warns of a fate that correlates with the depth of cells. Memory: the expression of the genes in all cells (4 bytes
 /// each).
 ///
 /// ```

@@ -74,7 +74,10 @@ impl Measured {
         }
     }
 
-    /// The expression in `file`.
+    /// The expression in `file`, with the groups and batches of the cells. Notes tell how many cells have none.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`] for a column that is not there; those of [`choose`] and [`Fitted::expression_of`].
     fn of_file(
         file: &Fitted,
         model: &Model,
@@ -103,7 +106,10 @@ impl Measured {
         Ok(Self { genes, cells, times, values, regulators, targets, groups, batches })
     }
 
-    /// The expression reconstructed from the principal components.
+    /// The expression reconstructed from the principal components, `x Wᵀ + mean`. There are no groups and batches.
+    ///
+    /// # Errors
+    /// [`Error::NoGeneSpace`] for a model of an embedding; those of [`choose`].
     fn of_components(
         model: &Model,
         options: &GrnOptions,
@@ -126,6 +132,8 @@ impl Measured {
 
 /// Rows of the analysed cells, increasing: all cells of each time and group, or a random subsample of
 /// `cells_per_time` of them, with a note.
+///
+/// Each time and group has its own stream of random numbers.
 fn drawn(
     model: &Model,
     groups: Option<&[String]>,
@@ -231,7 +239,10 @@ pub(super) fn choose(
     Ok(Chosen { columns, regulators, targets })
 }
 
-/// Columns of the targets `wanted`. A note names missing genes.
+/// Columns of the targets `wanted`, increasing. A note names missing genes.
+///
+/// # Errors
+/// Those of [`AskedGenes::find`].
 fn targets(wanted: &[String], all: &[String], progress: &mut dyn Progress) -> Result<Vec<usize>> {
     let AskedGenes { columns, n_found, missing } = AskedGenes::find(wanted, all, progress)?;
     if !missing.is_empty() {
@@ -245,7 +256,11 @@ fn targets(wanted: &[String], all: &[String], progress: &mut dyn Progress) -> Re
     Ok(columns)
 }
 
-/// Columns of the given regulators; `None` if all analysed genes may regulate.
+/// Columns of the given regulators, increasing; `None` if all analysed genes may regulate. A note tells how many of
+/// a list were found.
+///
+/// # Errors
+/// Those of [`AskedGenes::find`].
 fn regulators(
     all: &[String],
     options: &GrnOptions,

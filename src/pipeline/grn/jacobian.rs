@@ -14,8 +14,9 @@ use crate::rng::Seed;
 
 /// Edges from the Jacobian of the drift, averaged over the intervals by their length.
 ///
-/// Effects are in units of expression per unit of time for one unit more of the regulator. Rows have no
-/// stability and no p-values (NaN).
+/// The Jacobian J of the coordinates becomes `W J Wᵀ` in gene space, with the loadings W, restricted to the rows and
+/// columns of targets and regulators. Effects are in units of expression per unit of time for one unit more of the
+/// regulator. Rows have no stability, p-values and lag (NaN).
 ///
 /// # Errors
 /// [`Error::NoGeneSpace`] for a model without genes; [`Error::NoGenes`] if no regulator is among its genes.
@@ -54,6 +55,9 @@ pub(super) fn of_field(
 ///
 /// `J_k` is the Jacobian in local time. In real time the interval of length Δ has the Jacobian `J_k/Δ` and the
 /// weight `Δ/T`, so that Δ cancels. The scale of the coordinates cancels as well.
+///
+/// # Errors
+/// Those of restoring the bridges and of their Jacobians; [`Error::Cancelled`].
 fn mean_jacobian(
     model: &Model,
     kind: EdgeSource,

@@ -1,4 +1,7 @@
 //! Edges from pairs of earlier and later cells, for each part of the cells.
+//!
+//! Each part is estimated once on all of its cells. The estimate is then repeated on resampled cells, which gives
+//! the stability, and with permuted times, which gives the p-values.
 
 use ndarray::{Array1, Array2, Axis, Zip};
 use std::collections::BTreeSet;
@@ -96,7 +99,15 @@ fn growth_of(model: &Model) -> Result<Option<Array1<f64>>> {
 }
 
 impl Known<'_> {
-    /// Estimates the edges of one part and appends them to `found`. `number` seeds the resamples.
+    /// Estimates the edges of one part and appends them to `found`.
+    ///
+    /// `number`, the index of the part, seeds its resamples, so that parts are resampled
+    /// independently. With at most [`FEW_GENES`] genes, cells are compared by their standardised
+    /// expression, otherwise by the coordinates of the model. Couplings of the model are used for the estimate
+    /// on all cells only; resamples find their own.
+    ///
+    /// # Errors
+    /// Those of the estimators; [`crate::Error::Cancelled`].
     fn search_part(
         &self,
         part: &Part,
@@ -156,6 +167,13 @@ impl Known<'_> {
     }
 
     /// The coupling of the model in each interval, restricted to the cells of the part.
+    ///
+    /// Each source cell is carried to the end of the interval by one exact draw from its bridge, and paired with
+    /// the observed cells near this end ([`Step::by_ends`]). Intervals without a pair of cells of the part are
+    /// left out.
+    ///
+    /// # Errors
+    /// Those of restoring the bridges and of [`Step::by_ends`].
     fn model_steps(&self, part: &Part) -> Result<Vec<Step>> {
         let process = Process::restore(self.model)?;
         let times = process.series.times();
@@ -183,7 +201,10 @@ impl Known<'_> {
 
     /// Appends the most important edges of a part, with their stability, p- and q-values and correlation.
     ///
-    /// q-values follow Benjamini and Hochberg over all edges of the part.
+    /// The effect of an edge is its strength (in standard deviations of the target over the lag) in units of
+    /// expression: `strength · sd_target / (sd_regulator · lag)`, with the sign of its evidence. q-values follow
+    /// Benjamini and Hochberg over all edges of the part. Edges of equal importance keep the order of regulators,
+    /// then targets. The first part also sets the overlap with correlation.
     fn keep(
         &self,
         part: &Part,
@@ -235,8 +256,12 @@ impl Known<'_> {
 
 /// Edges of some cells by the estimator of `options`.
 ///
-/// `given` are the couplings of the model, if they are used. `light` estimates faster: with few bins and
-/// regulators, and without the other members of the ensemble.
+/// `given` are the couplings of the model, if they are used; otherwise the search finds its own. With `light` it has
+/// 12 bins of smoothed time and 12 regulators per target, and of the ensemble only the Hill regression; repeated
+/// estimates of many genes would take too long otherwise.
+///
+/// # Errors
+/// Those of [`EdgeSearch::run`].
 fn estimate(
     cells: &CourseCells<'_>,
     options: &GrnOptions,
@@ -270,7 +295,9 @@ fn estimate(
     search.run(cells, given.map(|steps| cells.timed(steps.to_vec())).as_ref())
 }
 
-/// Notes directions that are uncertain: resamples reverse many of them, or there are few times.
+/// Notes directions that are uncertain: resamples reverse more than 5 % of them, or there are fewer than four times.
+///
+/// The shares of correct directions come from simulated courses (docs/BENCHMARKS.md, "Direction").
 fn say_direction(
     cells: &CourseCells<'_>,
     repeats: &Replicates,
@@ -329,7 +356,10 @@ fn profiles(model: &Model, measured: &Measured) -> Profiles {
     Profiles { genes: measured.genes.clone(), times, mean, lo, hi, n_cells }
 }
 
-/// How many of the first edges in `order` are also first by absolute correlation (`plain`).
+/// How many of the first edges in `order` are also first by absolute correlation.
+///
+/// `all` are the edges (regulator, target), `order` their indices by decreasing importance, `plain` the correlations
+/// `(n_regulators, n_genes)`.
 fn overlap(
     all: &[(usize, usize)],
     order: &[usize],

@@ -17,7 +17,7 @@ const STEPS: f64 = 100.0;
 /// The population at each of the times `options.at`.
 ///
 /// Cells of the earlier snapshot are drawn by their weight and growth, and carried to the time by the exact
-/// transition kernel of the bridge. At the time of a snapshot its cells are resampled. With
+/// transition kernel of the bridge. At the time of a snapshot, its cells are drawn by their weight. With
 /// [`InterpolateOptions::dynamics`], cells are instead moved in 100 steps per interval. A time has the same
 /// cells whichever other times are asked for.
 ///

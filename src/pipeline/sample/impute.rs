@@ -55,7 +55,7 @@ pub struct Imputed {
 /// let table = MeasuredTable {
 ///     cells: vec!["mine".into()],
 ///     columns: vec!["Sox2".into()],
-///     values: ndarray::array![[7.5]], // log1p of normalised counts
+///     values: ndarray::array![[4.0]], // log1p of normalised counts
 /// };
 /// let measured = MeasuredOptions { file: "mine.csv".into(), deviation: 0.1, n_draws: 20 };
 /// let options = SampleOptions {

@@ -115,9 +115,9 @@ fn given(epsilon: f64) -> Result<Epsilon> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Null {
-    /// New cells at every time from the law of this time. Relations between single cells are absent.
+    /// New cells at every time from the law of this time. Only these laws are those of the data.
     Marginals,
-    /// Cells of every time from the common law of all times. Any dependence on time is absent.
+    /// Cells of every time from the common law of all times. There is no dependence on time.
     Pooled,
 }
 

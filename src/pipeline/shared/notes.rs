@@ -51,6 +51,12 @@ pub(crate) struct Passed {
 
 /// Notes which groups and times of `passed` have too few cells to resample, so that results have no
 /// confidence interval. Without resamples it notes nothing.
+///
+/// A confidence interval passes through the cells of all times on its way; a single time with few cells makes it
+/// unreliable ([`crate::metrics::Drawn::is_enough`]).
+///
+/// # Errors
+/// [`crate::Error::Cancelled`], as of all functions here.
 pub(crate) fn say_unknown(
     resampled: &Resampled<'_>,
     course: &CourseOfCells,
