@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use sbcell::Result;
 use sbcell::bridge::Stop;
 use sbcell::io::validation::Validation;
-use sbcell::pipeline::{self, EvaluateOptions, Evaluated, FitOptions, Method, Protocol};
+use sbcell::pipeline::{self, EvaluateOptions, Evaluated, FitOptions, Method, Plan, Protocol};
 
 use crate::cli::Outcome;
 use crate::cli::course::CourseArgs;
@@ -120,7 +120,8 @@ impl From<ProtocolName> for Protocol {
 }
 
 impl EvaluateArgs {
-    fn options(self, seed: u64) -> Result<(PathBuf, EvaluateOptions, PathBuf)> {
+    /// Reads the plan, by which the labels of times become numbers.
+    fn job(self, seed: u64, terminal: &mut Terminal) -> Result<(Plan, EvaluateOptions, PathBuf)> {
         let Self { course, scores, out } = self;
         let ScoreArgs {
             compare,
@@ -143,12 +144,9 @@ impl EvaluateArgs {
             }
         }
         let (data, fit): (PathBuf, FitOptions) = course.options(seed)?;
-        let at = if at.is_empty() {
-            Vec::new()
-        } else {
-            let known = pipeline::known_times(&data, &fit)?;
-            at.iter().map(|text| known.observed("--at", text)).collect::<Result<_>>()?
-        };
+        let plan = Plan::read(&data, &fit, terminal)?;
+        let known = plan.known_times();
+        let at = at.iter().map(|text| known.observed("--at", text)).collect::<Result<_>>()?;
         let options = EvaluateOptions {
             fit,
             methods,
@@ -161,15 +159,14 @@ impl EvaluateArgs {
             select,
             cells_per_time,
         };
-        Ok((data, options, out))
+        Ok((plan, options, out))
     }
 }
 
 pub(crate) fn run(args: EvaluateArgs, common: &Common, terminal: &mut Terminal) -> Result<Outcome> {
-    let (data, options, out) = args.options(common.seed)?;
+    let (plan, options, out) = args.job(common.seed, terminal)?;
     let _lock = pipeline::check_validation_output(&out, common.overwrite)?;
-    options.check()?;
-    let evaluated: Evaluated = pipeline::evaluate(&data, &options, terminal)?;
+    let evaluated: Evaluated = plan.evaluate(&options, terminal)?;
     pipeline::write_validation(&out, &evaluated, &options)?;
     let validation = &evaluated.validation;
     terminal.say(&format!("protocol {}", validation.protocol));

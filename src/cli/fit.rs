@@ -1,14 +1,13 @@
 //! `sbcell fit`: .h5ad → one bridge for each interval.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
 use sbcell::error::bytes_in_words;
-use sbcell::io::h5ad::H5ad;
 use sbcell::io::model::{self, Interval, detail_names, partial_folder};
 use sbcell::io::validation::Validation;
-use sbcell::pipeline::{self, Estimate, FitOptions, FitSummary, Running};
+use sbcell::pipeline::{self, FitEstimate, FitOptions, FitSummary, Plan, Running, Selection};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
@@ -111,16 +110,17 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
     let Job { data, options, out, running, dry_run, validate } = args.job(seed)?;
     model::check_output(&out)?;
     options.check()?;
+    let plan = Plan::read(&data, &options, terminal)?;
+    terminal.say(&times_table(plan.selection()));
     if dry_run {
         let begun = Instant::now();
         let clock = || begun.elapsed().as_secs_f64();
-        let estimate = pipeline::estimate(&data, &options, running, &clock, terminal)?;
+        let estimate = plan.estimate(running, &clock)?;
         say_estimate(&estimate, terminal);
         estimate.check(running)?;
         return Ok(Outcome::Done);
     }
-    say_times(&data, &options, terminal)?;
-    let summary = pipeline::fit(&data, &out, &options, running, terminal).inspect_err(|error| {
+    let summary = plan.run(&out, running, terminal).inspect_err(|error| {
         let partial = partial_folder(&out);
         let other = matches!(error, Error::OtherPlan { .. } | Error::InUse { .. });
         let resumable = partial.exists() && !other;
@@ -131,7 +131,7 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
     })?;
     say_summary(&summary, terminal);
     if validate && summary.header.snapshots.len() >= 3 {
-        match pipeline::validate(&data, &options, &summary, terminal) {
+        match plan.validate(&summary, terminal) {
             Ok((evaluated, how)) => {
                 pipeline::write_validation(&out, &evaluated, &how)?;
                 say_validation(&evaluated.validation, terminal);
@@ -144,15 +144,8 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
     if summary.converged() { Ok(Outcome::Done) } else { Ok(Outcome::NotConverged) }
 }
 
-/// Prints the resolved times before anything long begins.
-fn say_times(data: &Path, options: &FitOptions, terminal: &mut Terminal) -> Result<()> {
-    let file = H5ad::open(data)?;
-    let selection = pipeline::select(&file, options, &mut sbcell::Silent)?;
-    terminal.say(&times_table(&selection));
-    Ok(())
-}
-
-fn times_table(selection: &pipeline::Selection) -> Lines {
+/// The times of the selected cells.
+fn times_table(selection: &Selection) -> Lines {
     let axis = &selection.axis;
     let unit = axis.unit.to_string();
     let unit = if unit.is_empty() { "unit unknown".into() } else { format!("in {unit}") };
@@ -221,10 +214,9 @@ fn interval_row(interval: &Interval, details: &[String]) -> Vec<String> {
     row
 }
 
-fn say_estimate(estimate: &Estimate, terminal: &Terminal) {
-    terminal.say(&times_table(&estimate.selection));
-    let Estimate { selection: _, source, n_cells, n_genes, n_dims, bytes, .. } = estimate;
-    let Estimate { seconds_reading: reading, seconds_solving: solving, tried, .. } = estimate;
+fn say_estimate(estimate: &FitEstimate, terminal: &Terminal) {
+    let FitEstimate { source, n_cells, n_genes, n_dims, bytes, .. } = estimate;
+    let FitEstimate { seconds_reading: reading, seconds_solving: solving, tried, .. } = estimate;
     let genes = if *n_genes == 0 { String::new() } else { format!(" × {n_genes} genes") };
     terminal.say(&format!("would read {source}: {n_cells} cells{genes}"));
     terminal.say(&format!("would fit in {n_dims} dimensions"));

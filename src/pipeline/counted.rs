@@ -1,34 +1,37 @@
-//! Counts in memory or on disk, and how they come to a log scale.
+//! A matrix of expression values in memory or on disk, and its way to a log scale.
 
 use crate::data::{CellBlocks, Matrix};
 use crate::error::Result;
 use crate::io::h5ad::{H5ad, H5adBlocks, MatrixInfo, MatrixSource, StorageFormat};
 use crate::io::model::ValuesRecord;
-use crate::pipeline::config::{FitOptions, ValuesChoice};
+use crate::pipeline::fit::options::{FitOptions, ValuesChoice};
 use crate::preprocess::{Detected, LogScale, Values, survey};
 use crate::progress::{self, Progress};
 
-/// A matrix in memory, or one that stays on disk and is read at every pass.
+/// The selected cells of a matrix. Results do not depend on the variant, to the bit.
 #[derive(Debug)]
 pub(super) enum Counted<'f> {
+    /// All in memory.
     Whole(Matrix),
+    /// On disk, and read block by block at every pass.
     Blocks(H5adBlocks<'f>),
 }
 
-/// Largest matrix, in bytes, that is read whole though once through it would do. Results do not
-/// depend on it, to the bit.
+/// Size of the largest matrix that is held whole in memory, in bytes. Every pass through a matrix on
+/// disk decompresses it again, so that a small matrix is faster in memory.
 pub(super) const WHOLE_BYTES: f64 = 1e9;
 
 impl<'f> Counted<'f> {
-    /// The cells `rows` (increasing) of a matrix, whole if that takes no more than `most` bytes or
-    /// cannot be had in another way.
+    /// The cells `rows` (increasing) of a matrix. It is held whole if this takes no more than `most`
+    /// bytes, or if it is stored by columns (CSC), which cannot be read block by block.
     ///
     /// # Errors
-    /// Whatever is wrong with that part of the file.
+    /// Those of reading this part of the file; [`crate::Error::Cancelled`].
     pub(super) fn read(
         file: &'f H5ad,
         source: &MatrixSource,
-        (rows, most): (&[usize], f64),
+        rows: &[usize],
+        most: f64,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
         if most < bytes_of(&file.matrix_info(source)?, rows.len())
@@ -39,7 +42,7 @@ impl<'f> Counted<'f> {
         file.matrix_rows(source, rows, progress).map(Self::Whole)
     }
 
-    /// To be gone through.
+    /// The cells block by block, for one pass.
     pub(super) fn blocks(&self) -> &dyn CellBlocks {
         match self {
             Self::Whole(matrix) => matrix,
@@ -47,7 +50,7 @@ impl<'f> Counted<'f> {
         }
     }
 
-    /// The genes `columns`, or all, on a log scale.
+    /// The genes `columns`, or all genes, of all cells on a log scale, in memory.
     ///
     /// # Errors
     /// As [`LogScale::keep`].
@@ -60,8 +63,8 @@ impl<'f> Counted<'f> {
         self.keep_within(scale, columns, f64::INFINITY, progress)
     }
 
-    /// As [`Counted::keep`], if what is kept beside a matrix in memory takes no more than `most`
-    /// bytes.
+    /// As [`Counted::keep`], within `most` bytes for the kept values. A matrix in memory that stays as it
+    /// is does not count.
     ///
     /// # Errors
     /// As [`LogScale::keep_within`].
@@ -79,7 +82,8 @@ impl<'f> Counted<'f> {
     }
 }
 
-/// Bytes of some cells of a matrix in memory, and of what reading them takes beside.
+/// Bytes of `n_cells` cells of a matrix in memory, with those that reading takes beside: 4 for each value,
+/// 4 for each index of a sparse one, and one copy of all indices of a matrix by columns.
 pub(super) fn bytes_of(info: &MatrixInfo, n_cells: usize) -> f64 {
     let share = n_cells as f64 / info.n_cells.max(1) as f64;
     let stored = info.n_stored as f64;
@@ -90,7 +94,8 @@ pub(super) fn bytes_of(info: &MatrixInfo, n_cells: usize) -> f64 {
     }
 }
 
-/// The log scale of other cells of a file of which it is known what its values are.
+/// The log scale of further cells of a file, by the recorded kind of its values. Counts are scaled to
+/// the recorded depth.
 ///
 /// # Errors
 /// Those of reading `cells`.
@@ -108,7 +113,7 @@ pub(super) fn scale_as(
     })
 }
 
-/// What model files keep of a log scale.
+/// The record of a log scale in model files, without the depths of single cells.
 pub(super) fn record(scale: &LogScale) -> ValuesRecord {
     match scale {
         LogScale::AsIs | LogScale::Plain => ValuesRecord::AsIs,
@@ -117,18 +122,22 @@ pub(super) fn record(scale: &LogScale) -> ValuesRecord {
     }
 }
 
-/// What was found of the values of a matrix.
+/// The log scale of a matrix, with findings about its values.
 pub(super) struct Scaled {
+    /// Whether no value is negative.
     pub(super) non_negative: bool,
-    /// Cells that hold nothing but zeros.
+    /// The numbers of the cells that contain only zeros, increasing.
     pub(super) empty: Vec<usize>,
+    /// The way to a log scale.
     pub(super) scale: LogScale,
 }
 
-/// Looks at all values: how they come to a log scale, and says so.
+/// Surveys all values of `cells` in one pass, decides how they come to a log scale, and notes it.
+///
+/// The parameter `values` of `options` decides; with [`ValuesChoice::Auto`] the values do.
 ///
 /// # Errors
-/// Those of reading `cells`.
+/// Those of reading `cells`; [`crate::Error::Cancelled`].
 pub(super) fn log_scale(
     cells: &dyn CellBlocks,
     options: &FitOptions,
@@ -174,10 +183,10 @@ pub(super) fn log_scale(
     Ok(Scaled { non_negative, empty, scale: taken })
 }
 
-/// That values are normalised, and to which depth.
+/// The words for normalised values, with the depth that all cells have.
 fn depth_of(detected: &Detected) -> String {
     let depth = detected.common_depth.unwrap_or(f64::NAN);
-    // As many digits as cells may differ by.
+    // The depths of cells may differ in the digits that are left out.
     let places = if depth < 100.0 { 2 } else { 0 };
     format!("is normalised, not logged (the values of a cell sum to {depth:.places$})")
 }
@@ -191,7 +200,7 @@ mod tests {
     use crate::preprocess::GeneSelector;
     use crate::progress::Silent;
 
-    /// More cells than two blocks; counts of genes that are on in some kinds of cells.
+    /// Counts of more cells than two blocks hold, with nine genes of one third of the cells.
     fn counts() -> Csr {
         let (n_cells, n_genes) = (2 * BLOCK_CELLS + 300, 60);
         let (mut indptr, mut indices, mut values) = (vec![0], Vec::new(), Vec::new());
@@ -230,7 +239,7 @@ mod tests {
         let file = H5ad::open(&path).unwrap();
         let rows: Vec<usize> = (0..counts.n_rows()).filter(|i| i % 11 != 5).collect();
         let prepared = |most: f64| {
-            let read = Counted::read(&file, &MatrixSource::X, (&rows, most), &mut Silent).unwrap();
+            let read = Counted::read(&file, &MatrixSource::X, &rows, most, &mut Silent).unwrap();
             assert_eq!(matches!(read, Counted::Blocks(_)), most <= 0.0);
             let options = FitOptions::default();
             let Scaled { non_negative, scale, .. } =
@@ -243,7 +252,7 @@ mod tests {
         };
         let (scale, genes, kept) = prepared(f64::INFINITY);
         assert_eq!(prepared(0.0), (scale.clone(), genes.clone(), kept.clone()));
-        // And what they are, written out for one cell.
+        // The values of one cell, by the formula.
         let LogScale::Counts { depths, target } = scale else { panic!("{scale:?}") };
         let (columns, values) = counts.row(rows[5]);
         let depth: f64 = values.iter().map(|&value| f64::from(value)).sum();

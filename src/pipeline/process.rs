@@ -1,4 +1,4 @@
-//! A model brought to life: its bridges, and its snapshots in their coordinates.
+//! The process of a model: its bridges, its snapshots in their coordinates, and its growth.
 
 use ndarray::{Array1, Array2, Axis};
 
@@ -8,22 +8,49 @@ use crate::error::Result;
 use crate::io::model::Model;
 use crate::rng::Seed;
 
-/// The chained bridges of a model. Coordinates here are those of the bridges: data units
-/// divided by `scale`.
+/// The bridges of a model in a row, with its snapshots and growth. Coordinates are those of the
+/// bridges: data units divided by `scale`.
+///
+/// ```
+/// # use sbcell::bridge::GaussianSolver;
+/// use sbcell::Seed;
+/// use sbcell::io::model::Model;
+/// use sbcell::pipeline::{FitOptions, Process, Running, SolverChoice, TimeOptions, fit};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let out = folder.path().join("model");
+/// # let options = FitOptions {
+/// #     time: TimeOptions { column: Some("time".into()), map: None },
+/// #     n_pcs: 2,
+/// #     solver: SolverChoice::of(GaussianSolver {}),
+/// #     ..FitOptions::default()
+/// # };
+/// # let data = "data-samples/semrau2017_mesc_ra.h5ad".as_ref();
+/// fit(data, &out, &options, Running::default(), &mut sbcell::Silent)?;
+/// let process = Process::restore(&Model::read(&out)?)?;
+/// // A hundred cells of the population at 18 hours, between the snapshots at 12 and 24.
+/// let drawn = process.sample_at(18.0, 100, Seed(0))?;
+/// assert_eq!(drawn.dim(), (100, 2));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Process {
-    /// The bridges, addressed in the unit of the time column.
+    /// The bridges, addressed by times in the unit of the time column.
     pub series: BridgeSeries,
-    /// One snapshot for each time, as it was observed.
+    /// One snapshot for each time: the observed cells with equal weights.
     pub snapshots: Vec<Snapshot>,
-    /// For each interval the growth rates of its source cells, if something is known of them.
+    /// For each interval the posterior growth rates of its source cells per unit of time. `None` without
+    /// a growth prior or relaxed source marginal.
     pub growth: Vec<Option<Array1<f64>>>,
     /// Data units per unit of the bridges' coordinates.
     pub scale: f64,
 }
 
 impl Process {
-    /// Brings the bridges of `model` to life.
+    /// Restores the bridges of `model` from their records. Time `O(n d)` for n cells in d dimensions,
+    /// and more for bridges that keep a coupling.
     ///
     /// # Errors
     /// [`crate::Error::Parameter`] or [`crate::Error::Shape`] if its numbers contradict each
@@ -49,7 +76,7 @@ impl Process {
                 let Some(growth) = &interval.growth else {
                     return record.restore(&ends[0], &ends[1]);
                 };
-                // The bridge was found from the cells as the prior weighs them.
+                // The fit gave the source cells the weights of the growth prior.
                 let prior = Array1::from(growth.prior.clone());
                 let source = grown(&ends[0], prior.view(), interval.to - interval.from)?;
                 record.restore(&source, &ends[1])
@@ -60,12 +87,11 @@ impl Process {
         Ok(Self { series: BridgeSeries::new(times, bridges)?, snapshots, growth, scale })
     }
 
-    /// The cells at the start of interval `interval` with the weight that their descendants have
-    /// at `time`: `p_i exp(rate_i g)`, scaled to sum to one, where g is `time − start`, or the whole
-    /// length for bridges whose growth is at once ([`crate::bridge::Bridge::growth_by`]).
+    /// The cells at the start of interval `interval`, with the weights of their descendants at `time`.
     ///
-    /// It is the source cells that have it: a draw of the population at `time` takes a source cell
-    /// by this weight and carries it there.
+    /// The weights are `p_i exp(ρ_i g)`, scaled to sum to one. g is `time − start`, or the length of the
+    /// interval for bridges with all growth at the start ([`crate::bridge::Bridge::growth_by`]). A draw
+    /// of the population at `time` takes a source cell by this weight and carries it to `time`.
     ///
     /// # Errors
     /// [`crate::Error::Parameter`] if a rate is not finite.
@@ -83,8 +109,8 @@ impl Process {
         }
     }
 
-    /// Draws `n` cells of the population at `time`, `(n, dim)`; observed cells at the time of a
-    /// snapshot.
+    /// Draws `n` cells of the population at `time` (n × d), in coordinates of the bridges. At the time of
+    /// a snapshot it draws observed cells.
     ///
     /// # Errors
     /// As [`BridgeSeries::sample_at`].

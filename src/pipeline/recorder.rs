@@ -1,44 +1,51 @@
-//! Passes progress on: keeps the notes for `run.json`, says which interval is at work.
+//! Listeners that pass progress on: one keeps the notes for `run.json`, one names the interval.
 
 use std::ops::ControlFlow;
 
 use crate::progress::{Event, Progress};
 
-/// A [`Progress`] that remembers every note.
+/// A [`Progress`] that passes every event on and keeps the texts of the notes.
 pub(crate) struct Recorder<'a> {
     inner: &'a mut dyn Progress,
     notes: Vec<String>,
 }
 
 impl<'a> Recorder<'a> {
+    /// Listens before `inner`, with no notes yet.
     pub(crate) fn new(inner: &'a mut dyn Progress) -> Self {
-        Self { inner, notes: Vec::new() }
+        Self::after(&[], inner)
     }
 
+    /// Listens before `inner`, and begins with notes of an earlier step. `inner` does not hear them
+    /// again.
+    pub(crate) fn after(notes: &[String], inner: &'a mut dyn Progress) -> Self {
+        Self { inner, notes: notes.to_vec() }
+    }
+
+    /// The texts of all notes, in order.
     pub(crate) fn into_notes(self) -> Vec<String> {
         self.notes
     }
 }
 
-/// A [`Progress`] that says where a piece of work belongs.
+/// A [`Progress`] that puts a place, such as an interval, before every text.
 pub(crate) struct Within<'a> {
+    /// Hears the events.
     pub(crate) inner: &'a mut dyn Progress,
+    /// The text before the colon.
     pub(crate) place: String,
 }
 
 impl Progress for Within<'_> {
     fn report(&mut self, event: &Event) -> ControlFlow<()> {
+        let placed = |text: &str| format!("{}: {text}", self.place);
         match event {
             Event::Begin { what, total } => {
-                let what = format!("{}: {what}", self.place);
+                let what = placed(what);
                 self.inner.report(&Event::Begin { what, total: *total })
             }
-            Event::Note { text } => {
-                self.inner.report(&Event::Note { text: format!("{}: {text}", self.place) })
-            }
-            Event::Aside { text } => {
-                self.inner.report(&Event::Aside { text: format!("{}: {text}", self.place) })
-            }
+            Event::Note { text } => self.inner.report(&Event::Note { text: placed(text) }),
+            Event::Aside { text } => self.inner.report(&Event::Aside { text: placed(text) }),
             other => self.inner.report(other),
         }
     }

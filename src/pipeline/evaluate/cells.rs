@@ -1,50 +1,56 @@
-//! The cells of a course, read once, and their times.
-
-use std::path::Path;
+//! The cells of an evaluation: read once, with their times, growth and batches.
 
 use rand::seq::index;
 
 use crate::error::{Error, Result};
 use crate::io::file;
-use crate::io::h5ad::H5ad;
 use crate::io::run::InputRecord;
-use crate::pipeline::config::ValuesChoice;
-use crate::pipeline::coordinates::Raw;
 use crate::pipeline::evaluate::options::EvaluateOptions;
-use crate::pipeline::growth::{Given, given};
-use crate::pipeline::lineage::say_without_batch;
-use crate::pipeline::oddities::{Taking, say_values};
-use crate::pipeline::prepare::{Selection, file_name, select};
+use crate::pipeline::fit::Plan;
+use crate::pipeline::fit::growth::Given;
+use crate::pipeline::fit::oddities::{Taking, say_values};
+use crate::pipeline::fit::options::ValuesChoice;
+use crate::pipeline::fit::selection::{Selection, file_name};
+use crate::pipeline::shared::coordinates::Raw;
+use crate::pipeline::shared::notes::say_without_batch;
 use crate::progress::{self, Progress, Silent};
 use crate::rng::Seed;
 
-/// All cells that take part, as they were read.
+/// All cells of an evaluation.
 pub(super) struct Cells {
+    /// Their values in memory, before normalisation.
     pub(super) raw: Raw<'static>,
+    /// Their rows and times.
     pub(super) selection: Selection,
-    pub(super) known: Given,
-    /// What the values are taken to be, by all cells: the same in every fold.
+    /// Their growth prior.
+    pub(super) growth: Given,
+    /// The kind of the values, decided by all cells, so that it is the same in every fold.
     pub(super) values: ValuesChoice,
     /// The batch of each cell, if a column of batches is named.
     pub(super) batches: Option<Vec<String>>,
+    /// The record of the file.
     pub(super) input: InputRecord,
 }
 
 impl Cells {
-    /// Reads what any fold may need; hashes the file if its hash is not known.
+    /// Reads the values of the cells of `plan`, at most `cells_per_time` of each time. Computes the hash
+    /// of the file unless a fit before knows it (`sha256`).
+    ///
+    /// # Errors
+    /// Those of reading the file; an unknown column of batches; [`Error::EmptyTime`];
+    /// [`Error::Cancelled`].
     pub(super) fn read(
-        (input, sha256): (&Path, Option<&str>),
+        plan: &Plan,
         options: &EvaluateOptions,
+        sha256: Option<&str>,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
-        let opened = H5ad::open(input)?;
-        let fit = &options.fit;
-        let mut selection = select(&opened, fit, progress)?;
-        fit.reference.check_times(&selection.axis)?;
+        let (opened, fit) = (plan.file(), &options.fit);
+        let (mut selection, mut growth) = (plan.selection().clone(), plan.growth().clone());
         if let Some(most) = options.cells_per_time {
-            draw(&mut selection, most, Seed(fit.seed), progress)?;
+            let kept = draw(&mut selection, most, Seed(fit.seed), progress)?;
+            growth = growth.select(&kept);
         }
-        let known = given(&opened, &selection, &fit.growth, &fit.source, progress)?;
         let batches = options
             .batch
             .as_ref()
@@ -56,27 +62,26 @@ impl Cells {
                 Ok(labels)
             })
             .transpose()?;
-        let raw = Raw::read_whole(&opened, &selection, (fit, &known), progress)?;
+        let raw = Raw::read_whole(opened, &selection, fit, &growth, progress)?;
         let (values, seen) = raw.settled(fit)?;
-        let names = opened.obs_names()?;
-        let names: Vec<String> = selection.rows.iter().map(|&row| names[row].clone()).collect();
-        // A fit that goes before has said it.
+        let names = selection.cell_names(opened)?;
+        // A fit before has noted it.
         let mut silent = Silent;
         let told: &mut dyn Progress = if sha256.is_some() { &mut silent } else { &mut *progress };
         let taking = Taking { selection: &selection, cells: &names, options: fit };
-        say_values(&seen, taking, &opened, told)?;
+        say_values(&seen, taking, opened, told)?;
         let sha256 = match sha256 {
             Some(known) => known.to_string(),
-            None => file::sha256(input, progress)?,
+            None => file::sha256(opened.path(), progress)?,
         };
         let record = InputRecord {
-            file: file_name(input),
+            file: file_name(opened.path()),
             path: String::new(),
             sha256,
             cells: selection.rows.len(),
             genes: raw.n_genes(),
         };
-        Ok(Self { raw, selection, known, values, batches, input: record })
+        Ok(Self { raw, selection, growth, values, batches, input: record })
     }
 
     /// The times, increasing.
@@ -84,8 +89,12 @@ impl Cells {
         self.selection.axis.times()
     }
 
-    /// The numbers of the times to hold out, counted from zero: those asked for, or all but the
-    /// first and the last.
+    /// The numbers of the times to hold out, counted from zero, increasing: the times `at`, or all inner
+    /// times if `at` is empty.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if the course has fewer than three times, or for the first or last time;
+    /// [`Error::NotObserved`] for a time without cells.
     pub(super) fn held_out(&self, at: &[f64]) -> Result<Vec<usize>> {
         let times = self.times();
         let n_inner = times.len().saturating_sub(2);
@@ -119,13 +128,14 @@ impl Cells {
     }
 }
 
-/// Keeps at most `most` cells of each time, drawn at random.
+/// Keeps at most `most` cells of each time, drawn at random without replacement. Returns their
+/// numbers in the selection as it was, increasing.
 fn draw(
     selection: &mut Selection,
     most: usize,
     seed: Seed,
     progress: &mut dyn Progress,
-) -> Result<()> {
+) -> Result<Vec<usize>> {
     let mut kept = Vec::new();
     let mut drawn_from = 0;
     for (k, level) in selection.axis.levels.iter_mut().enumerate() {
@@ -150,5 +160,5 @@ fn draw(
     kept.sort_unstable();
     selection.rows = kept.iter().map(|&cell| selection.rows[cell]).collect();
     selection.times = kept.iter().map(|&cell| selection.times[cell]).collect();
-    Ok(())
+    Ok(kept)
 }

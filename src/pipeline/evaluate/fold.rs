@@ -1,52 +1,57 @@
-//! A course without one of its times: coordinates learnt without it, and its cells in them.
+//! A course without one of its times, and the cells of this time in the same coordinates.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
 
 use crate::data::{Snapshot, TimeSeries};
 use crate::error::{Error, Result};
-use crate::pipeline::config::FitOptions;
 use crate::pipeline::evaluate::cells::Cells;
-use crate::pipeline::evaluate::options::{Learnt, Protocol};
-use crate::pipeline::growth::Given;
-use crate::pipeline::scale::{Spread, pooled};
-use crate::pipeline::units::Units;
+use crate::pipeline::evaluate::options::{EvaluateOptions, Learnt, Protocol};
+use crate::pipeline::fit::options::FitOptions;
+use crate::pipeline::fit::scale::{Spread, pooled};
+use crate::pipeline::fit::units::Units;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// A course without one of its times.
+/// A course without one of its times, which is held out.
+///
+/// The *clock* is real time, or 0, 1, 2, … under protocols with equal spacing.
 pub(super) struct Fold {
     /// Label of the held-out time.
     pub(super) label: String,
-    /// The time before, the held-out time, the time after, as in the file.
+    /// The time before, the held-out time and the time after, as in the file.
     pub(super) real: [f64; 3],
-    /// The held-out time, on the clock of the series.
+    /// The held-out time on the clock.
     pub(super) at: f64,
-    /// The times that are left, on the clock of the protocol.
+    /// The snapshots of the other times, in data units and on the clock.
     pub(super) series: TimeSeries,
-    /// The cells that are left, in data units, in the order of the file.
+    /// The cells of the other times (n × d) in data units, in the order of the file.
     points: Array2<f64>,
-    /// Time of each cell that is left, on that clock.
+    /// The time of each of these cells, on the clock.
     pub(super) cell_times: Vec<f64>,
-    /// Growth rate of each cell that is left.
+    /// The growth rate of each of these cells, if there is a prior.
     pub(super) growth: Option<Array1<f64>>,
-    /// Scale and noise.
+    /// Scale and noise of the series.
     pub(super) units: Units,
-    /// The interval of the series that the held-out time is in.
+    /// The interval of the series that contains the held-out time.
     pub(super) interval: usize,
-    /// Cells of the time before, the held-out time, the time after, in data units.
+    /// The cells of the time before, the held-out time and the time after, in data units.
     pub(super) cells: [Snapshot; 3],
-    /// Their numbers among all cells.
+    /// The numbers of these cells among all cells of the evaluation.
     pub(super) rows: [Vec<usize>; 3],
 }
 
 impl Fold {
-    /// Holds out time number `k`.
+    /// Holds out inner time number `k`, by the protocol of `options`.
+    ///
+    /// # Errors
+    /// Those of normalisation, gene selection and components; [`Error::Cancelled`].
     pub(super) fn new(
         cells: &Cells,
-        (fit, protocol): (&FitOptions, Protocol),
+        options: &EvaluateOptions,
         k: usize,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
+        let protocol = options.protocol;
         let times = cells.times();
         let number = |cell: &usize| {
             let time = cells.selection.times[*cell];
@@ -62,20 +67,19 @@ impl Fold {
             Learnt::Ends => of(&is_end),
             Learnt::Training | Learnt::All => of(&|number| number != k),
         };
-        let coordinates =
-            coordinates(cells, (fit, protocol), &training, &of(&|n| n == k), progress)?;
+        let coordinates = coordinates(cells, options, &training, &of(&|n| n == k), progress)?;
         let clock = |number: usize| {
             if protocol.even_spacing() { number as f64 } else { times[number] }
         };
         let cell_times: Vec<f64> = training.iter().map(|&cell| clock(numbers[cell])).collect();
         let series = TimeSeries::new(coordinates.training.view(), &cell_times)?;
         let scale = if protocol == Protocol::LightSb {
-            // As published: over all cells of all times, which counts what lies between times.
+            // The published scale: the deviation over all cells, with the differences between times.
             pooled(&concatenate![Axis(0), coordinates.training, coordinates.held])
         } else {
             Spread::within(&series).scale
         };
-        let units = Units::of(&series, scale, fit.noise, cells.selection.axis.unit)?;
+        let units = Units::of(&series, scale, options.fit.noise, cells.selection.axis.unit)?;
         let before = clock(k - 1);
         let interval = series.times().partition_point(|&time| time < before);
         let snapshots = series.snapshots();
@@ -96,8 +100,11 @@ impl Fold {
         })
     }
 
-    /// Each inner time of what is left held out in turn, on at most `most` cells of each time: to
-    /// choose by, in the coordinates of this fold.
+    /// One fold for each inner time of this fold's series, in the coordinates of this fold and with at
+    /// most `most` cells of each time. Methods are chosen by them.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] or [`Error::Shape`] if a snapshot is impossible.
     pub(super) fn inner(&self, most: usize, seed: Seed) -> Result<Vec<Self>> {
         let times = self.series.times();
         let mut rows = Vec::new();
@@ -113,7 +120,7 @@ impl Fold {
         (1..times.len().saturating_sub(1)).map(|held| self.hold_out(held, &rows)).collect()
     }
 
-    /// Holds out inner time `held` of those that are left, among the cells `rows`.
+    /// Holds out inner time number `held` of the series as well, with the cells `rows` only.
     fn hold_out(&self, held: usize, rows: &[usize]) -> Result<Self> {
         let times = self.series.times();
         let at = times[held];
@@ -143,44 +150,53 @@ impl Fold {
         })
     }
 
-    /// The held-out time as a share of the interval it is in.
+    /// The held-out time as local time of its interval, between 0 and 1.
     pub(super) fn local(&self) -> f64 {
         let times = self.series.times();
         let (from, to) = (times[self.interval], times[self.interval + 1]);
         (self.at - from) / (to - from)
     }
 
-    /// Cells on each side that every method can have, and the floor too.
+    /// The number of cells on each side of a distance that all predictions and the noise floor can have:
+    /// the floor compares two halves of the held-out cells.
     pub(super) fn n_per_side(&self, most: usize) -> usize {
         let [earlier, held, later] = &self.cells;
         earlier.n_cells().min(later.n_cells()).min(held.n_cells() / 2).min(most)
     }
 }
 
+/// Coordinates of the cells of a fold, in data units.
 struct Coordinates {
+    /// Of the other times (n × d).
     training: Array2<f64>,
+    /// The growth rates of the cells of the other times.
     growth: Option<Array1<f64>>,
+    /// Of the held-out time (m × d).
     held: Array2<f64>,
 }
 
+/// Learns coordinates from the cells that the protocol allows, and applies them to the cells `training`
+/// and `held`.
+///
+/// # Errors
+/// Those of normalisation, gene selection and components; [`Error::Numerical`] if coordinates are to be
+/// divided by a deviation of zero.
 fn coordinates(
     cells: &Cells,
-    (fit, protocol): (&FitOptions, Protocol),
+    options: &EvaluateOptions,
     training: &[usize],
     held: &[usize],
     progress: &mut dyn Progress,
 ) -> Result<Coordinates> {
+    let protocol = options.protocol;
     let all: Vec<usize> = (0..cells.selection.rows.len()).collect();
     let whole = protocol.learnt() == Learnt::All;
     let learnt_from = if whole { all.as_slice() } else { training };
-    let known = match &cells.known {
-        Given::Rates(rates) => Given::Rates(rates.select(Axis(0), learnt_from)),
-        other => other.clone(),
-    };
+    let known = cells.growth.select(learnt_from);
     let unit = cells.selection.axis.unit;
-    let fit = &FitOptions { values: cells.values, ..fit.clone() };
-    let prepared = cells.raw.select(learnt_from).prepare((fit, &known, None), unit, progress)?;
-    // With all cells learnt from, the number of a cell is its row.
+    let fit = &FitOptions { values: cells.values, ..options.fit.clone() };
+    let prepared = cells.raw.select(learnt_from).prepare(fit, &known, None, unit, progress)?;
+    // If all cells are learnt from, the rows of `prepared` are the numbers of cells.
     let (mut of_training, growth, mut of_held) = if whole {
         let pick = |rows: &[usize]| prepared.points.select(Axis(0), rows);
         let growth = prepared.growth.as_ref().map(|rates| rates.select(Axis(0), training));
@@ -197,7 +213,10 @@ fn coordinates(
     Ok(Coordinates { training: of_training, growth, held: of_held })
 }
 
-/// Standard deviation of each coordinate over all cells, as scikit-learn's `StandardScaler`.
+/// The standard deviation of each coordinate over all cells, as in scikit-learn's `StandardScaler`.
+///
+/// # Errors
+/// [`Error::Numerical`] if a coordinate does not vary.
 fn deviations(training: ArrayView2<'_, f64>, held: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
     let deviations = concatenate![Axis(0), training, held].std_axis(Axis(0), 0.0);
     if deviations.iter().all(|&deviation| deviation > 0.0) {

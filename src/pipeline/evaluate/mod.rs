@@ -1,4 +1,6 @@
-//! Each time held out, predicted from the others, and scored beside nulls and the noise floor.
+//! The command `evaluate`: each time held out, predicted from the others, and scored.
+//!
+//! Every prediction is scored beside simple null models and the noise floor.
 
 mod cells;
 mod fold;
@@ -7,63 +9,145 @@ mod predict;
 mod score;
 mod select;
 mod words;
+mod write;
 
 use std::path::Path;
 
 pub use options::{EvaluateOptions, Method, Protocol};
+pub use write::{check_validation_output, validation_files, write_validation};
 
 use crate::bridge::Property;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::run::InputRecord;
 use crate::io::validation::{FORMAT, HeldOutRecord, Validation};
 use crate::metrics::{Drawn, Resamples};
-use crate::pipeline::config::FitOptions;
 use crate::pipeline::evaluate::cells::Cells;
 use crate::pipeline::evaluate::fold::Fold;
 use crate::pipeline::evaluate::predict::{Kind, Prediction, Sources, by_method, nulls};
-use crate::pipeline::evaluate::score::{ScoredTime, between_batches, score_all, scoring};
+use crate::pipeline::evaluate::score::{Observed, ScoredTime, between_batches, score_all, scoring};
 use crate::pipeline::evaluate::select::{inner_scores, selected};
-use crate::pipeline::fit::FitSummary;
+use crate::pipeline::fit::{FitSummary, Plan};
 use crate::pipeline::recorder::{Recorder, Within};
 use crate::progress::{self, Progress, Unseen};
 use crate::rng::Seed;
 
-/// The scores of a course, and what they were made of.
+/// The scores of an evaluation, with its input and notes.
+///
+/// [`evaluate`] has an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluated {
-    /// The scores.
+    /// The scores of all methods at all held-out times.
     pub validation: Validation,
-    /// The file that was read.
+    /// The record of the input file.
     pub input: InputRecord,
-    /// What was found out on the way.
+    /// The notes of the evaluation, for the run record.
     pub notes: Vec<String>,
 }
 
-/// Holds out each time of `input` in turn, finds every method's bridge without it, and scores what
-/// is predicted for it.
+/// Scores the predictions of several methods for each held-out time of `input`: [`Plan::read`] and
+/// [`Plan::evaluate`] in one call.
 ///
-/// Under [`Protocol::Honest`] gene selection, depth, components, scale and ε come from the other
-/// times only, and the held-out cells are brought to these coordinates afterwards.
+/// ```
+/// use sbcell::bridge::GaussianSolver;
+/// use sbcell::pipeline::{
+///     EvaluateOptions, FitOptions, Method, SolverChoice, TimeOptions, evaluate,
+/// };
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let data = "data-samples/semrau2017_mesc_ra.h5ad".as_ref();
+/// let time = TimeOptions { column: Some("time".into()), map: None };
+/// let fit = FitOptions { time, n_pcs: 2, ..FitOptions::default() };
+/// let solver = SolverChoice::of(GaussianSolver {});
+/// let methods = vec![Method { name: "gaussian".into(), solver }];
+/// let options = EvaluateOptions {
+///     at: vec![24.0],
+///     cells_per_time: Some(30),
+///     n_bootstrap: 0,
+///     ..EvaluateOptions::new(fit, methods)
+/// };
+/// let validation = evaluate(data, &options, &mut sbcell::Silent)?.validation;
+/// let energy = |name| validation.row(24.0, name, "energy").unwrap().value.unwrap();
+/// // Better than the cells of the time before (null model `F`).
+/// assert!(energy("gaussian") < energy("F"));
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
-/// Whatever is wrong with the input or the parameters; fewer than three times; the stop button.
+/// Those of [`Plan::read`] and of [`Plan::evaluate`].
 pub fn evaluate(
     input: &Path,
     options: &EvaluateOptions,
     progress: &mut dyn Progress,
 ) -> Result<Evaluated> {
-    evaluate_file((input, None), options, progress)
+    options.check()?;
+    Plan::read(input, &options.fit, progress)?.evaluate(options, progress)
 }
 
-/// As [`evaluate`], with the hash of the file if it is known.
-fn evaluate_file(
-    input: (&Path, Option<&str>),
+impl Plan {
+    /// Holds out each time in turn, finds the bridge of each method without it, and scores the
+    /// predicted cells against the cells of this time.
+    ///
+    /// Under [`Protocol::Honest`] gene selection, depth, components, scale and ε come from the other
+    /// times only. The held-out cells are brought to these coordinates afterwards.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for options out of range, for options of another fit than this plan, and
+    /// for a course of fewer than three times; [`Error::NotObserved`] for a time that the course
+    /// does not have; those of reading and fitting; [`Error::Cancelled`].
+    pub fn evaluate(
+        &self,
+        options: &EvaluateOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Evaluated> {
+        options.check()?;
+        if options.fit != *self.options() {
+            let must = "the options that the plan was read with";
+            return Err(Error::Parameter { name: "fit", must, got: "others".into() });
+        }
+        evaluate_plan(self, options, None, progress)
+    }
+
+    /// A short evaluation after [`Plan::run`]: at most 500 cells of each time and fewer draws than
+    /// [`Plan::evaluate`]. It should not take longer than the fit. A solver with
+    /// [`Property::TakesLong`] is therefore scored at the middle time only.
+    ///
+    /// Returns the scores with the options that they were made with.
+    ///
+    /// # Errors
+    /// As [`Plan::evaluate`].
+    pub fn validate(
+        &self,
+        fitted: &FitSummary,
+        progress: &mut dyn Progress,
+    ) -> Result<(Evaluated, EvaluateOptions)> {
+        let fit = self.options();
+        let name = fit.solver.name().to_string();
+        let methods = vec![Method { name, solver: fit.solver.clone() }];
+        let times = &fitted.header.snapshots;
+        let middle = times.get(times.len() / 2).filter(|_| fit.solver.has(Property::TakesLong));
+        let options = EvaluateOptions {
+            at: middle.map(|at| at.time).into_iter().collect(),
+            max_cells: 250,
+            n_draws: 3,
+            cells_per_time: Some(500),
+            ..EvaluateOptions::new(fit.clone(), methods)
+        };
+        options.check()?;
+        let evaluated = evaluate_plan(self, &options, Some(&fitted.input_sha256), progress)?;
+        Ok((evaluated, options))
+    }
+}
+
+/// Evaluates `plan`. `sha256` is the hash of its file, if a fit has taken it already.
+fn evaluate_plan(
+    plan: &Plan,
     options: &EvaluateOptions,
+    sha256: Option<&str>,
     progress: &mut dyn Progress,
 ) -> Result<Evaluated> {
-    options.check()?;
-    let mut progress = Recorder::new(progress);
-    let cells = Cells::read(input, options, &mut progress)?;
+    let mut progress = Recorder::after(plan.notes(), progress);
+    let cells = Cells::read(plan, options, sha256, &mut progress)?;
     let mut validation = Validation {
         format: FORMAT,
         sbcell: env!("CARGO_PKG_VERSION").to_string(),
@@ -81,34 +165,10 @@ fn evaluate_file(
     Ok(Evaluated { validation, input: cells.input, notes: progress.into_notes() })
 }
 
-/// The short form at the end of a fit of `input`: at most 500 cells of each time, fewer draws; with a
-/// solver that takes long (it trains networks, or chooses by held-out times itself) the middle time only,
-/// to cost no more than the fit did.
+/// Holds out time number `k` and adds its scores to `validation`.
 ///
 /// # Errors
-/// As [`evaluate`].
-pub fn validate(
-    input: &Path,
-    fit: &FitOptions,
-    fitted: &FitSummary,
-    progress: &mut dyn Progress,
-) -> Result<(Evaluated, EvaluateOptions)> {
-    let name = fit.solver.name().to_string();
-    let methods = vec![Method { name, solver: fit.solver.clone() }];
-    let times = &fitted.header.snapshots;
-    let middle = times.get(times.len() / 2).filter(|_| fit.solver.has(Property::TakesLong));
-    let options = EvaluateOptions {
-        at: middle.map(|at| at.time).into_iter().collect(),
-        max_cells: 250,
-        n_draws: 3,
-        cells_per_time: Some(500),
-        ..EvaluateOptions::new(fit.clone(), methods)
-    };
-    let input = (input, Some(fitted.input_sha256.as_str()));
-    Ok((evaluate_file(input, &options, progress)?, options))
-}
-
-/// Holds out time number `k` and adds its scores.
+/// Those of fitting and scoring; [`Error::Cancelled`].
 fn hold_out(
     cells: &Cells,
     options: &EvaluateOptions,
@@ -117,10 +177,10 @@ fn hold_out(
     progress: &mut dyn Progress,
 ) -> Result<()> {
     let seed = Seed(options.fit.seed).child("evaluate", k as u64);
-    // What is found out about the values is the same each time, and said once.
+    // The notes on the values are the same for each held-out time and are sent once.
     let said = !validation.held_out.is_empty();
     let quiet: &mut dyn Progress = if said { &mut Unseen(&mut *progress) } else { &mut *progress };
-    let fold = Fold::new(cells, (&options.fit, options.protocol), k, quiet)?;
+    let fold = Fold::new(cells, options, k, quiet)?;
     if fold.n_per_side(options.max_cells) < 4 {
         return progress::note(progress, "too few cells to score: left out");
     }
@@ -132,7 +192,7 @@ fn hold_out(
     let mut solved = Vec::new();
     for method in &options.methods {
         let progress = &mut Within { inner: &mut *progress, place: method.name.clone() };
-        let (found, records) = by_method(&fold, (method, options), &sources, progress)?;
+        let (found, records) = by_method(&fold, method, options, &sources, progress)?;
         predictions.extend(found);
         solved.extend(records);
     }
@@ -148,20 +208,21 @@ fn hold_out(
     let names: Vec<String> =
         predictions.iter().filter(|p| p.kind == Kind::Method).map(|p| p.name.clone()).collect();
     let scoring = scoring(&fold, options);
-    let observed = &fold.cells[1];
-    let found = score_all(&scoring, predictions, (observed, &held), seed, progress)?;
+    let observed = Observed { cells: &fold.cells[1], resamples: &held };
+    let found = score_all(&scoring, predictions, observed, seed, progress)?;
     let floor_seed = seed.child("evaluate/floor", 0);
-    let floor = scoring.floor(observed, options.n_draws, floor_seed, &mut Unseen(progress))?;
-    // The two neighbours against each other: the scale of what happens in between.
+    let floor =
+        scoring.floor(observed.cells, options.n_draws, floor_seed, &mut Unseen(progress))?;
+    // Row `A`: the distance between the two neighbouring times.
     let (name, kind) = ("A".to_string(), Kind::Scale);
     let apart = Prediction { name, cells: fold.cells[0].clone(), resamples: earlier, kind };
-    let apart = score_all(&scoring, vec![apart], (&fold.cells[2], &later), seed, progress)?;
+    let after = Observed { cells: &fold.cells[2], resamples: &later };
+    let apart = score_all(&scoring, vec![apart], after, seed, progress)?;
     let scored =
         ScoredTime { scored: found.into_iter().chain(apart).collect(), floor, scoring, too_few };
     let batches = match &cells.batches {
         Some(batches) => {
-            let how = (&scoring, options.max_cells);
-            between_batches(&fold, batches, how, seed, progress)?
+            between_batches(&fold, batches, &scoring, options.max_cells, seed, progress)?
         }
         None => None,
     };
@@ -180,8 +241,8 @@ fn hold_out(
     Ok(())
 }
 
-/// How many resamples there are: none, which is said, if there are too few cells or batches before, at
-/// or after the held-out time to draw them again.
+/// The number of bootstrap resamples. It is 0, with a note, if one of the three times has too few cells or
+/// batches to be resampled.
 fn resamples_of(
     cells: &Cells,
     fold: &Fold,
@@ -206,7 +267,8 @@ fn resamples_of(
     Ok(0)
 }
 
-/// Resamples of the cells before, at and after the held-out time: by cell, or by batch.
+/// Resamples of the cells before, at and after the held-out time: by cell, or by batch if a column of
+/// batches is named.
 fn resamples(cells: &Cells, fold: &Fold, n_bootstrap: usize, seed: Seed) -> [Resamples; 3] {
     [0, 1, 2].map(|place| {
         let rows = &fold.rows[place];

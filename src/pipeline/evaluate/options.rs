@@ -1,47 +1,64 @@
-//! What `evaluate` can be told, and the habits of published evaluations.
+//! The parameters of `evaluate`, and the protocols of published evaluations.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::pipeline::choice::SolverChoice;
-use crate::pipeline::config::{FitOptions, Source};
+use crate::pipeline::fit::options::{FitOptions, Source};
+use crate::pipeline::solvers::choice::SolverChoice;
 
-/// Everything `evaluate` can be told.
+/// All parameters of an evaluation.
+///
+/// [`crate::pipeline::evaluate`] has an example that runs.
+///
+/// ```
+/// use sbcell::pipeline::{EvaluateOptions, FitOptions, Method, SolverChoice};
+///
+/// let solver = SolverChoice::default();
+/// let methods = vec![Method { name: solver.name().into(), solver }];
+/// let options = EvaluateOptions::new(FitOptions::default(), methods);
+/// options.check().unwrap();
+/// assert!(EvaluateOptions { n_draws: 0, ..options }.check().is_err());
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvaluateOptions {
-    /// What is fitted, and how; its solver is not used.
+    /// The parameters of the fits. The solver in them is not used.
     pub fit: FitOptions,
-    /// The methods that are scored side by side.
+    /// The methods to score, at least one.
     pub methods: Vec<Method>,
-    /// Whose habits are followed.
+    /// The protocol of the evaluation.
     pub protocol: Protocol,
-    /// Times to hold out; every time but the first and the last if empty.
+    /// The times to hold out. Empty for all inner times.
     pub at: Vec<f64>,
-    /// Cells on each side of a Wasserstein distance, at most.
+    /// Largest number of cells on each side of a Wasserstein distance, from 10 to 20 000.
     pub max_cells: usize,
-    /// Draws of so many cells that are averaged, and splits of the noise floor.
+    /// Number of draws of cells over which scores are averaged, and number of splits for the noise floor,
+    /// from 1 to 1000.
     pub n_draws: usize,
-    /// Bootstrap resamples behind each interval.
+    /// Number of bootstrap resamples for each confidence interval, at most 100 000. 0 for no intervals.
     pub n_bootstrap: usize,
     /// The column of `obs` whose groups (batches, donors) are resampled instead of cells.
     pub batch: Option<String>,
-    /// Choose among the methods by holding out inner times of what is left, as method `selected`.
+    /// Whether a further method `selected` is scored: for each held-out time the method with the best
+    /// score on inner times of the remaining course.
     pub select: bool,
-    /// Cells of each time that take part, at most; all if `None`.
+    /// Largest number of cells of each time, drawn at random, at least 10. `None` for all cells.
     pub cells_per_time: Option<usize>,
 }
 
-/// A solver under the name it has in the output.
+/// A solver with its name in the output.
+///
+/// [`EvaluateOptions`] has an example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Method {
-    /// The name.
+    /// The name in tables and files.
     pub name: String,
-    /// The solver.
+    /// The solver with its hyperparameters.
     pub solver: SolverChoice,
 }
 
 impl EvaluateOptions {
-    /// Everything at its default, for one method.
+    /// The default evaluation of `methods`: all inner times under [`Protocol::Honest`], distances of at
+    /// most 1000 cells, 5 draws, 100 resamples.
     pub fn new(fit: FitOptions, methods: Vec<Method>) -> Self {
         Self {
             fit,
@@ -57,7 +74,7 @@ impl EvaluateOptions {
         }
     }
 
-    /// Checks what can be checked without the file.
+    /// Checks all ranges that do not depend on the file, also those of the fit with each solver.
     ///
     /// # Errors
     /// [`Error::Parameter`] for a value out of range.
@@ -87,38 +104,47 @@ impl EvaluateOptions {
     }
 }
 
-/// Whose habits are followed. The names are those of the works whose tables use them; what each
-/// one lets leak is said with its scores.
+/// The protocol of an evaluation: coordinates, spacing of times and sizes of populations.
+///
+/// The names are those of the works that use the protocol. Evaluations list what each protocol leaks
+/// of the held-out cells.
+///
+/// ```
+/// use sbcell::pipeline::Protocol;
+///
+/// assert_eq!(Protocol::Honest.headline(), "energy");
+/// assert_eq!(Protocol::TrajectoryNet.name(), "trajectorynet");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// Nothing of the held-out cells is known to anything but the scores.
+    /// Only the scores use the held-out cells.
     Honest,
     /// `[SF]²M` and torchcfm: components of all cells, equal spacing, whole populations.
     Sf2m,
     /// TrajectoryNet: as `[SF]²M` on components divided by their standard deviation over all cells.
     TrajectoryNet,
-    /// LightSB: components and scale of all cells, real spacing, half the energy distance.
+    /// LightSB: components and scale of all cells, real spacing of times, half the energy distance.
     LightSb,
     /// Waddington-OT: components of the two neighbouring times only.
     Wot,
-    /// OTP-FM: as TrajectoryNet; the choice of a checkpoint on held-out cells is not reproduced.
+    /// OTP-FM: as TrajectoryNet, without the choice of a checkpoint by the held-out cells.
     OtpFm,
 }
 
-/// Whose cells coordinates are learnt from.
+/// The cells that coordinates are learnt from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Learnt {
-    /// All but the held-out ones.
+    /// All cells except the held-out ones.
     Training,
-    /// All.
+    /// All cells.
     All,
-    /// Those of the two neighbouring times.
+    /// The cells of the two neighbouring times.
     Ends,
 }
 
 impl Protocol {
-    /// The name in files.
+    /// The name in files and on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Honest => "honest",
@@ -130,6 +156,7 @@ impl Protocol {
         }
     }
 
+    /// The cells that coordinates are learnt from.
     pub(super) fn learnt(self) -> Learnt {
         match self {
             Self::Honest => Learnt::Training,
@@ -138,22 +165,22 @@ impl Protocol {
         }
     }
 
-    /// Whether coordinates are divided by their standard deviations.
+    /// Whether each coordinate is divided by its standard deviation.
     pub(super) fn whitens(self) -> bool {
         matches!(self, Self::TrajectoryNet | Self::OtpFm)
     }
 
-    /// Whether times are taken to be 0, 1, 2, …
+    /// Whether the times 0, 1, 2, … replace the real times.
     pub(super) fn even_spacing(self) -> bool {
         matches!(self, Self::Sf2m | Self::TrajectoryNet | Self::OtpFm)
     }
 
-    /// Whether Wasserstein distances are between whole populations of different size.
+    /// Whether Wasserstein distances compare whole populations of different sizes.
     pub(super) fn whole(self) -> bool {
         self != Self::Honest
     }
 
-    /// The number that the works in question print.
+    /// The metric that the works with this protocol report, by its name in `validation.csv`.
     pub fn headline(self) -> &'static str {
         match self {
             Self::Honest => "energy",
@@ -163,7 +190,7 @@ impl Protocol {
         }
     }
 
-    /// The five facts that differ between works, and make their numbers incomparable.
+    /// Five facts in which published evaluations differ, so that their numbers cannot be compared.
     pub(super) fn facts(self, source: &Source, max_cells: usize) -> Vec<String> {
         let embedding = matches!(source, Source::Rep(_));
         let sizes = if self.whole() {
@@ -192,7 +219,8 @@ impl Protocol {
         ]
     }
 
-    /// What of the held-out cells the predictions could know.
+    /// The information on held-out cells that predictions can contain; nothing for an honest protocol
+    /// on a matrix.
     pub(super) fn leaks(self, source: &Source) -> Vec<String> {
         let mut leaks = Vec::new();
         if let Source::Rep(key) = source {

@@ -1,4 +1,4 @@
-//! What is said of a held-out time without having seen it: by methods, and by simple nulls.
+//! Predictions of a held-out time from the other times: by methods and by null models.
 
 use ndarray::{Array1, Array2, Axis, concatenate};
 use rand::seq::SliceRandom;
@@ -8,51 +8,63 @@ use crate::data::{Snapshot, grown};
 use crate::error::Result;
 use crate::io::validation::SolvedRecord;
 use crate::metrics::Resamples;
-use crate::pipeline::choice::SolverChoice;
-use crate::pipeline::config::FitOptions;
 use crate::pipeline::evaluate::fold::Fold;
 use crate::pipeline::evaluate::options::{EvaluateOptions, Method};
+use crate::pipeline::fit::options::FitOptions;
+use crate::pipeline::fit::solve::{Solved, Task};
 use crate::pipeline::fit::to_value;
-use crate::pipeline::solve::{Solved, Task};
+use crate::pipeline::solvers::choice::SolverChoice;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// Predicted cells, in data units.
+/// The predicted cells of a held-out time.
 #[derive(Clone)]
 pub(super) struct Prediction {
+    /// The name in tables and files.
     pub(super) name: String,
+    /// The predicted cells in data units.
     pub(super) cells: Snapshot,
-    /// How often each of them is taken in each resample: as often as the cell it comes from.
+    /// How often each predicted cell is taken in each resample: as often as the cell that it comes from.
     pub(super) resamples: Resamples,
+    /// A method, a null model or a scale.
     pub(super) kind: Kind,
 }
 
+/// The role of a row in the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     /// A method.
     Method,
-    /// Something simple that a method should beat.
+    /// A null model: a simple prediction that a method should beat.
     Null,
-    /// No prediction: how far apart other things are.
+    /// A distance for comparison, which is no prediction.
     Scale,
 }
 
-/// The resamples of the cells before and after.
+/// The resamples of the cells that predictions come from.
 pub(super) struct Sources<'a> {
+    /// Of the cells of the time before.
     pub(super) earlier: &'a Resamples,
+    /// Of the cells of the time after.
     pub(super) later: &'a Resamples,
 }
 
-/// Cells that the population of a growing method is drawn as where whole populations are compared.
+/// Number of draws that represent a population with growth where whole populations are compared.
 const N_DRAWN: usize = 10_000;
 
-/// `method` without the held-out time: every cell of the time before carried to it, with equal
-/// weights; and, if it knows growth, the population with growth in it.
+/// The predictions of `method`. The strict one carries every cell of the time before to the held-out
+/// time, with equal weights. The weighted one, named `NAME:weighted`, is the population with growth; it
+/// exists if the method knows growth.
 ///
-/// A solver that can keep the earlier weights or leave them is asked for both.
+/// A solver that can keep or relax the earlier weights is run in both ways. Returns a record of each run
+/// beside the predictions.
+///
+/// # Errors
+/// Those of the solver; [`crate::Error::Cancelled`].
 pub(super) fn by_method(
     fold: &Fold,
-    (method, options): (&Method, &EvaluateOptions),
+    method: &Method,
+    options: &EvaluateOptions,
     sources: &Sources<'_>,
     progress: &mut dyn Progress,
 ) -> Result<(Vec<Prediction>, Vec<SolvedRecord>)> {
@@ -60,34 +72,42 @@ pub(super) fn by_method(
     let (kept, relaxed) =
         (method.solver.with_mass(Mass::Kept), method.solver.with_mass(Mass::Relaxed));
     if let (Some(kept), Some(relaxed)) = (kept, relaxed) {
-        let strict = solve(fold, (&method.name, kept), options, progress)?;
-        let weighted = solve(fold, (&weighted_name, relaxed), options, progress)?;
+        let strict = solve(fold, &method.name, kept, options, progress)?;
+        let weighted = solve(fold, &weighted_name, relaxed, options, progress)?;
         let mut predictions = vec![strict.carried(fold, method.name.clone(), sources)?];
-        predictions.extend(weighted.grown(fold, weighted_name, (sources, options))?);
+        predictions.extend(weighted.grown(fold, weighted_name, sources, options)?);
         return Ok((predictions, vec![strict.record, weighted.record]));
     }
-    let found = solve(fold, (&method.name, method.solver.clone()), options, progress)?;
+    let found = solve(fold, &method.name, method.solver.clone(), options, progress)?;
     let mut predictions = vec![found.carried(fold, method.name.clone(), sources)?];
-    predictions.extend(found.grown(fold, weighted_name, (sources, options))?);
+    predictions.extend(found.grown(fold, weighted_name, sources, options)?);
     Ok((predictions, vec![found.record]))
 }
 
-/// A method's bridge over the gap.
+/// The bridge of a method over the gap.
 struct Bridged {
+    /// The bridge with its problem and report.
     solved: Solved,
+    /// The record for `validation.json`.
     record: SolvedRecord,
+    /// The seed of the draws from the bridge.
     seed: Seed,
 }
 
+/// Fits the bridge of `solver` over the interval that contains the held-out time.
+///
+/// # Errors
+/// Those of the solver; [`crate::Error::Cancelled`].
 fn solve(
     fold: &Fold,
-    (name, solver): (&str, SolverChoice),
+    name: &str,
+    solver: SolverChoice,
     options: &EvaluateOptions,
     progress: &mut dyn Progress,
 ) -> Result<Bridged> {
     let options = FitOptions { solver, ..options.fit.clone() };
-    let known = (fold.growth.as_ref(), fold.cell_times.as_slice());
-    let mut task = Task::new(&fold.series, (&fold.units, &options), known)?;
+    let growth = fold.growth.as_ref();
+    let mut task = Task::new(&fold.series, &fold.units, &options, growth, &fold.cell_times)?;
     let parameters = to_value(task.settle(progress)?)?;
     let solved = task.only(fold.interval, progress)?;
     let record = SolvedRecord {
@@ -101,7 +121,7 @@ fn solve(
 }
 
 impl Bridged {
-    /// Every cell of the time before, once, with equal weights.
+    /// The strict prediction: one draw at the held-out time for every cell of the time before.
     fn carried(&self, fold: &Fold, name: String, sources: &Sources<'_>) -> Result<Prediction> {
         let observed = &self.solved.growing.observed;
         let local = UnitTime::new(fold.local())?;
@@ -115,13 +135,14 @@ impl Bridged {
         Ok(Prediction { name, cells, resamples: sources.earlier.clone(), kind: Kind::Method })
     }
 
-    /// The population with growth in it, if growth is known: draws of the cells of the time before
-    /// by the weights they have at the held-out time.
+    /// The weighted prediction, if growth is known: cells of the time before, drawn by the weights of
+    /// their descendants at the held-out time, and carried there.
     fn grown(
         &self,
         fold: &Fold,
         name: String,
-        (sources, options): (&Sources<'_>, &EvaluateOptions),
+        sources: &Sources<'_>,
+        options: &EvaluateOptions,
     ) -> Result<Option<Prediction>> {
         let Solved { growing, bridge, .. } = &self.solved;
         let Some(growth) = growing.of(&**bridge)? else { return Ok(None) };
@@ -139,7 +160,16 @@ impl Bridged {
     }
 }
 
-/// What costs nothing to predict, under the names that Waddington-OT gave, and those of a kind.
+/// The predictions of the null models, some with the names of Waddington-OT.
+///
+/// - `F`: the cells of the time before; `L`: of the time after
+/// - `M`: the time before, shifted along the line between the two means
+/// - `FL`: both neighbouring times pooled, weighted by their distance in time
+/// - `R`: cells of both times paired at random, at the point between them
+/// - `Rg`: as `R`, weighted by the growth prior, if there is one
+///
+/// # Errors
+/// [`crate::Error::Parameter`] if a growth rate is not finite.
 pub(super) fn nulls(fold: &Fold, sources: &Sources<'_>, seed: Seed) -> Result<Vec<Prediction>> {
     let [earlier, _, later] = &fold.cells;
     let s = fold.local();
@@ -176,7 +206,8 @@ pub(super) fn nulls(fold: &Fold, sources: &Sources<'_>, seed: Seed) -> Result<Ve
     Ok(all)
 }
 
-/// Every earlier cell with a later one that is drawn at random, and the point between them.
+/// For every earlier cell the point `(1−s) x + s y`, with a later cell y drawn at random without
+/// replacement until all later cells are used.
 fn random_pairs(earlier: &Snapshot, later: &Snapshot, s: f64, seed: Seed) -> Array2<f64> {
     let mut stream = seed.stream("evaluate/random pairs", 0);
     let mut partners: Vec<usize> = Vec::with_capacity(earlier.n_cells());

@@ -1,4 +1,4 @@
-//! Predictions against the held-out cells: rows of `validation.csv`.
+//! Scores of predictions against the held-out cells, and the rows of `validation.csv`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,39 +16,47 @@ use crate::pipeline::evaluate::predict::{Kind, Prediction};
 use crate::progress::{Event, Progress, Together, Unseen, report};
 use crate::rng::Seed;
 
-/// A prediction's scores.
+/// The scores of one prediction.
 pub(super) struct Scored {
+    /// The name of the prediction.
     pub(super) name: String,
+    /// A method, a null model or a scale.
     pub(super) kind: Kind,
+    /// Distances to the observed cells with their intervals.
     pub(super) score: Score,
 }
 
-/// Everything scored at one held-out time.
+/// All scores at one held-out time.
 pub(super) struct ScoredTime {
+    /// The scores of all predictions.
     pub(super) scored: Vec<Scored>,
+    /// The noise floor: distances between two halves of the observed cells.
     pub(super) floor: ScoreFloor,
+    /// The settings of the scores.
     pub(super) scoring: Scoring,
-    /// Whether there are too few cells or batches to draw them again.
+    /// Whether there are too few cells or batches for resamples.
     pub(super) too_few: bool,
 }
 
-/// How sure a method's gain over the best null is, and how much of what can be explained it is.
+/// The gain of a method over the best null model.
 pub(super) struct Skill {
-    /// The null that is best by this metric.
+    /// The name of the null model with the smallest distance.
     pub(super) null: String,
-    /// `null − model`.
+    /// The gain `null − model`.
     pub(super) gain: Estimate,
-    /// `(null − model)/(null − floor)`; `None` where the null is no farther than the floor.
+    /// The skill `(null − model)/(null − floor)`; `None` if the null model is at the noise floor.
     pub(super) share: Option<Estimate>,
 }
 
-/// Directions of sliced distances.
+/// Number of directions of sliced distances.
 const N_PROJECTIONS: usize = 100;
 
-/// Metrics that skill is stated in.
+/// The metrics with a skill, each with the name of the skill's row.
 const SKILLS: [(&str, &str); 2] = [("energy", "skill_energy"), ("w1", "skill_w1")];
 
-/// How the predictions of a fold are scored: equal numbers of cells for all, the floor too.
+/// The settings of the scores of a fold: the same number of cells for all predictions and the floor, unless
+/// the protocol compares whole populations. The bandwidth of the kernel metric is the median distance of
+/// the held-out cells.
 pub(super) fn scoring(fold: &Fold, options: &EvaluateOptions) -> Scoring {
     Scoring {
         n_per_side: (!options.protocol.whole()).then(|| fold.n_per_side(options.max_cells)),
@@ -58,11 +66,22 @@ pub(super) fn scoring(fold: &Fold, options: &EvaluateOptions) -> Scoring {
     }
 }
 
-/// Scores predictions against `observed`, whose resamples are `held`.
+/// The cells that predictions are scored against.
+#[derive(Clone, Copy)]
+pub(super) struct Observed<'a> {
+    pub(super) cells: &'a Snapshot,
+    /// How often each cell is taken in each resample.
+    pub(super) resamples: &'a Resamples,
+}
+
+/// Scores predictions against `observed`, in parallel over predictions.
+///
+/// # Errors
+/// Those of the distances; [`crate::Error::Cancelled`].
 pub(super) fn score_all(
     scoring: &Scoring,
     predictions: Vec<Prediction>,
-    (observed, held): (&Snapshot, &Resamples),
+    observed: Observed<'_>,
     seed: Seed,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Scored>> {
@@ -82,11 +101,16 @@ pub(super) fn score_all(
     Ok(scored)
 }
 
-/// Waddington-OT's `P`: the batches of the held-out time against each other, all pairs of them.
+/// Row `P` of Waddington-OT: for each metric the distances of all pairs of batches of the held-out time.
+/// `None` if fewer than two batches have four cells.
+///
+/// # Errors
+/// Those of the distances; [`crate::Error::Cancelled`].
 pub(super) fn between_batches(
     fold: &Fold,
     batches: &[String],
-    (scoring, max_cells): (&Scoring, usize),
+    scoring: &Scoring,
+    max_cells: usize,
     seed: Seed,
     progress: &mut dyn Progress,
 ) -> Result<Option<BTreeMap<&'static str, Vec<f64>>>> {
@@ -119,16 +143,16 @@ pub(super) fn between_batches(
 }
 
 impl ScoredTime {
-    /// The scores of a name.
+    /// The scores of the prediction `name`.
     fn of(&self, name: &str) -> Option<&Score> {
         self.scored.iter().find(|scored| scored.name == name).map(|scored| &scored.score)
     }
 
-    /// The skill of a method by a metric, if there are nulls.
+    /// The skill of the method `name` by `metric`; `None` without scores or null models.
     pub(super) fn skill(&self, name: &str, metric: &str) -> Option<Skill> {
         let of = |score: &Score| score.entries().into_iter().find(|e| e.0 == metric).map(|e| e.1);
         let model = of(self.of(name)?)?;
-        // Pairs at random make a narrow cloud, which W1 takes for a good one.
+        // Random pairs make a narrow cloud, for which W1 is too small.
         let fair = |name: &str| metric != "w1" || !["R", "Rg"].contains(&name);
         let nulls = self.scored.iter().filter(|s| s.kind == Kind::Null && fair(&s.name));
         let mut named: Vec<(String, Estimate)> =
@@ -197,7 +221,7 @@ impl ScoredTime {
     }
 }
 
-/// The least and the most of several values; NaN for a single one, which has no range.
+/// The smallest and the largest of several values; NaN for fewer than two values.
 fn ends(values: &[f64]) -> [f64; 2] {
     if values.len() < 2 {
         return [f64::NAN; 2];

@@ -1,22 +1,28 @@
-//! Which of several methods, chosen by times that are held out of those that are left.
+//! The choice of a method by inner times of the remaining course.
 
 use crate::bridge::OtSolver;
 use crate::error::Result;
 use crate::linalg::first_least;
 use crate::metrics::Resamples;
-use crate::pipeline::choice::SolverChoice;
 use crate::pipeline::evaluate::fold::Fold;
 use crate::pipeline::evaluate::options::{EvaluateOptions, Method};
 use crate::pipeline::evaluate::predict::{Prediction, Sources, by_method};
-use crate::pipeline::inner_score::{Distances, score};
+use crate::pipeline::solvers::choice::SolverChoice;
+use crate::pipeline::solvers::inner_score::{Distances, score};
 use crate::progress::{self, Event, Progress, Unseen};
 use crate::rng::Seed;
 
-/// Cells of each time to choose by, at most.
+/// Largest number of cells of each time that the choice uses.
 const CELLS: usize = 1500;
 
-/// The score of each method at the inner times of a fold: its name, with and without growth, and a
-/// number that is 1 for the straight bridge. Empty if the fold has no inner time.
+/// The score of each method on the inner times of a fold, by the name of the prediction (strict or
+/// weighted). The straight bridge has the score 1, better methods less. Empty if the fold has no inner
+/// time.
+///
+/// Costs one fit of every method for each inner time.
+///
+/// # Errors
+/// Those of the solvers and distances; [`crate::Error::Cancelled`].
 pub(super) fn inner_scores(
     fold: &Fold,
     options: &EvaluateOptions,
@@ -36,7 +42,7 @@ pub(super) fn inner_scores(
             let (earlier, later) = (none(0), none(2));
             let sources = Sources { earlier: &earlier, later: &later };
             let silent = &mut Unseen(&mut *progress);
-            let predictions = by_method(fold, (method, options), &sources, silent)?.0;
+            let predictions = by_method(fold, method, options, &sources, silent)?.0;
             for Prediction { name, cells, .. } in predictions {
                 let distances = Distances::of(&cells, &fold.cells[1], silent)?;
                 match found.iter_mut().find(|entry| entry.0 == name) {
@@ -60,7 +66,7 @@ pub(super) fn inner_scores(
     Ok(scores)
 }
 
-/// The predictions of the methods that score best, without growth and with it, as `selected`.
+/// The predictions with the best scores as `selected` (among strict ones) and `selected:weighted`.
 pub(super) fn selected(scores: &[(String, f64)], predictions: &[Prediction]) -> Vec<Prediction> {
     let weighted = |name: &str| name.ends_with(":weighted");
     let best = |with_growth: bool| {
@@ -74,7 +80,7 @@ pub(super) fn selected(scores: &[(String, f64)], predictions: &[Prediction]) -> 
     [false, true].into_iter().filter_map(best).collect()
 }
 
-/// The curve, in words.
+/// The note with all scores.
 pub(super) fn said(scores: &[(String, f64)]) -> String {
     if scores.is_empty() {
         return "no inner time is left to choose by: the first method is taken".into();

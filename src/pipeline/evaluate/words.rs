@@ -1,8 +1,8 @@
-//! What scores say, in a line of words for each method.
+//! The verdict on each method in one line.
 
 use crate::pipeline::evaluate::score::{ScoredTime, Skill};
 
-/// What each null is, for a reader who does not know its letter.
+/// The description of a null model, for readers who do not know its letter.
 pub(super) fn null_in_words(name: &str) -> &'static str {
     match name {
         "F" => "the cells of the time before",
@@ -15,10 +15,11 @@ pub(super) fn null_in_words(name: &str) -> &'static str {
     }
 }
 
-/// Fewer resamples than this have no 2.5th percentile.
+/// Smallest number of resamples with a 2.5th percentile.
 const LEAST_RESAMPLES: usize = 20;
 
-/// One line: better than copying a neighbour, and by how much of what can be explained?
+/// The line for the method `name`: whether its energy distance is smaller than that of the best null model
+/// with confidence, its skill, and whether its population is too narrow or too wide. `None` without scores.
 pub(super) fn verdict(scored: &ScoredTime, name: &str) -> Option<String> {
     let Skill { null, gain, share: skill } = scored.skill(name, "energy")?;
     let best = null_in_words(&null);
@@ -61,7 +62,7 @@ pub(super) fn verdict(scored: &ScoredTime, name: &str) -> Option<String> {
     Some(verdict + &width)
 }
 
-/// Why there is no verdict.
+/// The reason why there is no verdict.
 fn few(n_resamples: usize, too_few: bool) -> String {
     if too_few {
         return "too few cells or batches for an interval, so no verdict".into();

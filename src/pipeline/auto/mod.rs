@@ -1,7 +1,0 @@
-//! The solver `auto`: a spline chosen by holding out the inner times of a course.
-
-mod description;
-mod solver;
-
-pub(super) use description::AUTO;
-pub use solver::AutoSolver;

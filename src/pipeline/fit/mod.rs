@@ -1,0 +1,30 @@
+//! The command `fit`: the cells of an `.h5ad` file → one bridge for each interval, in a model folder.
+//!
+//! [`Plan::read`] reads cells, times and growth once. [`Plan::estimate`] says what a fit would take,
+//! [`Plan::run`] fits. [`fit`] and [`estimate`] do both steps at once.
+
+mod estimate;
+pub(super) mod footprint;
+pub(super) mod growth;
+mod hashing;
+mod intervals;
+pub(super) mod oddities;
+pub(super) mod options;
+pub(super) mod plan;
+mod probe;
+mod reference;
+pub(super) mod run;
+pub(super) mod scale;
+pub(super) mod selection;
+pub(super) mod solve;
+pub(super) mod units;
+mod write;
+
+pub use estimate::{FitEstimate, estimate};
+pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
+pub use options::{FitOptions, Noise, Source, TimeOptions, ValuesChoice};
+pub use plan::Plan;
+pub use reference::Reference;
+pub use run::{FitSummary, Running, fit};
+pub use selection::{Selection, select};
+pub(super) use write::to_value;

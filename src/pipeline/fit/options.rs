@@ -1,0 +1,181 @@
+//! The parameters of `fit`, as they are recorded in `run.json`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::Property;
+use crate::error::{Error, Result};
+pub use crate::io::model::{Source, TimeOptions, ValuesChoice};
+use crate::pipeline::fit::growth::GrowthOptions;
+use crate::pipeline::fit::reference::Reference;
+use crate::pipeline::solvers::choice::SolverChoice;
+use crate::preprocess::{GeneSelector, PcaSolver};
+
+/// All parameters of a fit that its result depends on. `Default` has the defaults of the command line.
+///
+/// ```
+/// use sbcell::pipeline::{FitOptions, Noise, TimeOptions};
+///
+/// let time = TimeOptions { column: Some("day".into()), map: None };
+/// let options = FitOptions { time, noise: Noise::Epsilon(0.2), n_pcs: 20, ..FitOptions::default() };
+/// assert!(options.check().is_ok());
+/// let error = FitOptions { n_pcs: 0, ..options }.check().unwrap_err();
+/// assert!(error.to_string().contains("`n_pcs`"));
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FitOptions {
+    /// The column of `obs` that holds the times.
+    pub time: TimeOptions,
+    /// The matrix or embedding that coordinates come from.
+    pub source: Source,
+    /// The kind of values in the matrix (counts, normalised, logarithms), or that sbcell decides.
+    pub values: ValuesChoice,
+    /// The genes that components are made of. All of them that the file has are used, without a
+    /// selection of variable genes. `None` selects by variability.
+    pub genes: Option<Vec<String>>,
+    /// Conditions on columns of `obs`, such as `batch==d1`. Cells that meet all of them are used.
+    pub filters: Vec<String>,
+    /// Number of highly variable genes that are kept, at least 1.
+    pub n_top_genes: usize,
+    /// Number of principal components, at least 1. Not used with an embedding.
+    pub n_pcs: usize,
+    /// Variance of the reference process.
+    pub noise: Noise,
+    /// The reference process.
+    #[serde(default)]
+    pub reference: Reference,
+    /// Prior knowledge of the growth of cells.
+    pub growth: GrowthOptions,
+    /// The solver with its hyperparameters.
+    pub solver: SolverChoice,
+    /// Seed of all random steps. The same seed gives the same result on any number of threads.
+    pub seed: u64,
+}
+
+impl Default for FitOptions {
+    fn default() -> Self {
+        Self {
+            time: TimeOptions::default(),
+            source: Source::X,
+            values: ValuesChoice::Auto,
+            genes: None,
+            filters: Vec::new(),
+            n_top_genes: GeneSelector::default().n_genes,
+            n_pcs: PcaSolver::default().n_pcs,
+            noise: Noise::Epsilon(0.1),
+            reference: Reference::default(),
+            growth: GrowthOptions::default(),
+            solver: SolverChoice::default(),
+            seed: 0,
+        }
+    }
+}
+
+impl FitOptions {
+    /// Checks all ranges that do not depend on the file.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a value out of range; [`Error::ReferenceNotTaken`] for a solver that
+    /// cannot find the bridge for the reference process.
+    pub fn check(&self) -> Result<()> {
+        let Self {
+            time: _,
+            source: _,
+            values: _,
+            genes: _,
+            filters: _,
+            n_top_genes,
+            n_pcs,
+            noise,
+            reference,
+            growth,
+            solver,
+            seed: _,
+        } = self;
+        at_least_one("n_top_genes", *n_top_genes)?;
+        at_least_one("n_pcs", *n_pcs)?;
+        noise.check()?;
+        reference.check(solver)?;
+        growth.check(solver.has(Property::Relaxes))?;
+        solver.check()
+    }
+}
+
+/// The variance of the reference process, in one of two units: `ε = σ² Δt / scale²`, with the median
+/// interval Δt of the course.
+///
+/// ```
+/// use sbcell::pipeline::Noise;
+///
+/// // Coordinates divided by a scale of 2, a median interval of 12 hours.
+/// let sigma2 = Noise::Epsilon(0.1).sigma2(2.0, 12.0);
+/// assert!((sigma2 * 12.0 / 4.0 - 0.1).abs() < 1e-12);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Noise {
+    /// ε of the median interval, on data divided by the scale. The convention of LightSB.
+    Epsilon(f64),
+    /// σ², the variance per unit of time, in the squared unit of the data.
+    Sigma2(f64),
+}
+
+impl Noise {
+    /// Refuses values that are not finite and positive, by the name that the user gave.
+    fn check(&self) -> Result<()> {
+        let (name, value) = match *self {
+            Self::Epsilon(value) => ("epsilon", value),
+            Self::Sigma2(value) => ("sigma2", value),
+        };
+        if 0.0 < value && value < f64::INFINITY {
+            return Ok(());
+        }
+        Err(Error::Parameter { name, must: "finite and > 0", got: value.to_string() })
+    }
+
+    /// The variance per unit of time in data units: `σ² = ε scale² / Δt`, with the median interval
+    /// `median_interval` of the course and the constant `scale` that coordinates are divided by.
+    pub fn sigma2(&self, scale: f64, median_interval: f64) -> f64 {
+        match *self {
+            Self::Epsilon(epsilon) => epsilon * scale * scale / median_interval,
+            Self::Sigma2(sigma2) => sigma2,
+        }
+    }
+}
+
+/// Refuses the number 0 for the parameter `name`.
+fn at_least_one(name: &'static str, value: usize) -> Result<()> {
+    if 1 <= value {
+        return Ok(());
+    }
+    Err(Error::Parameter { name, must: "at least 1", got: value.to_string() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bridge::{Choice, LightSbSolver};
+
+    #[test]
+    fn refuses_values_out_of_range_by_name() {
+        let refused = |change: fn(&mut FitOptions)| {
+            let mut options = FitOptions::default();
+            change(&mut options);
+            options.check().unwrap_err().to_string()
+        };
+        assert!(refused(|o| o.n_pcs = 0).contains("`n_pcs`"));
+        assert!(refused(|o| o.noise = Noise::Epsilon(f64::NAN)).contains("`epsilon`"));
+        assert!(refused(|o| o.noise = Noise::Sigma2(0.0)).contains("`sigma2`"));
+        let none = LightSbSolver { n_gaussians: Choice::Is(0), ..LightSbSolver::default() };
+        let options = FitOptions { solver: SolverChoice::of(none), ..FitOptions::default() };
+        assert!(options.check().unwrap_err().to_string().contains("`n_gaussians`"));
+        FitOptions::default().check().unwrap();
+    }
+
+    #[test]
+    fn epsilon_and_sigma2_say_the_same_noise_in_two_units() {
+        // ε = σ² Δt / scale², METHODS: one variance per unit of real time.
+        let sigma2 = Noise::Epsilon(0.1).sigma2(2.0, 12.0);
+        assert!((sigma2 * 12.0 / 4.0 - 0.1).abs() < 1e-15);
+        assert!((Noise::Sigma2(sigma2).sigma2(2.0, 12.0) - sigma2).abs() < 1e-15);
+    }
+}

@@ -1,0 +1,232 @@
+//! A plan carried out: coordinates, scale and noise, one bridge for each interval, the model folder.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ndarray::Array1;
+
+use crate::bridge::Stop;
+use crate::data::TimeSeries;
+use crate::error::Result;
+use crate::io::file;
+use crate::io::lock::FolderLock;
+use crate::io::model::{
+    FileRecord, Header, Interval, Model, PartialModel, Published, check_output, recover,
+};
+use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
+use crate::pipeline::counted::WHOLE_BYTES;
+use crate::pipeline::fit::hashing::beside_hash;
+use crate::pipeline::fit::intervals::intervals;
+use crate::pipeline::fit::oddities::{Oddities, Taking, say_values};
+use crate::pipeline::fit::options::FitOptions;
+use crate::pipeline::fit::plan::Plan;
+use crate::pipeline::fit::scale::Spread;
+use crate::pipeline::fit::selection::{check_extent, file_name, named};
+use crate::pipeline::fit::solve::Task;
+use crate::pipeline::fit::units::Units;
+use crate::pipeline::fit::write::{header, interval_record, plan_hash, to_value};
+use crate::pipeline::recorder::Recorder;
+use crate::pipeline::shared::coordinates::{MemoryLimit, Prepared, Raw};
+use crate::progress::{self, Progress};
+
+/// The result of a fit. The bridges themselves are in the folder [`FitSummary::out`].
+///
+/// [`fit`] has an example.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FitSummary {
+    /// Times, coordinates, scale and noise.
+    pub header: Header,
+    /// One entry for each interval: the report of the solver, and the distance of the bridge's end
+    /// from the later snapshot.
+    pub intervals: Vec<Interval>,
+    /// The folder of the model.
+    pub out: PathBuf,
+    /// SHA-256 of the file that was fitted.
+    pub input_sha256: String,
+    /// The lock of the folder. No other process writes to the folder before the last clone of the
+    /// lock is dropped.
+    pub lock: Arc<FolderLock>,
+}
+
+impl FitSummary {
+    /// Whether the solver met its stopping criterion in every interval.
+    pub fn converged(&self) -> bool {
+        self.intervals.iter().all(|interval| interval.report.stop == Stop::Converged)
+    }
+}
+
+/// Settings of a fit that do not change its result.
+///
+/// ```
+/// use sbcell::pipeline::Running;
+///
+/// let running = Running { memory: Some(4e9), ..Running::default() };
+/// assert!(!running.resume);
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Running {
+    /// Take over the intervals that an interrupted fit with the same plan has found.
+    pub resume: bool,
+    /// Upper limit of the memory at any time, in bytes. A fit that needs more is refused. `None` sets
+    /// no limit.
+    pub memory: Option<f64>,
+}
+
+impl Running {
+    /// Size of the largest matrix that is held whole in memory, in bytes. A larger one stays on
+    /// disk and is read at every pass.
+    pub(super) fn whole_bytes(self) -> f64 {
+        self.memory.map_or(WHOLE_BYTES, |memory| WHOLE_BYTES.min(memory / 4.0))
+    }
+}
+
+/// Reads `input`, fits one bridge for each interval, and writes the model to the folder `out`:
+/// [`Plan::read`] and [`Plan::run`] in one call.
+///
+/// ```
+/// use sbcell::bridge::GaussianSolver;
+/// use sbcell::pipeline::{FitOptions, Running, SolverChoice, TimeOptions, fit};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// let data = "data-samples/semrau2017_mesc_ra.h5ad";
+/// let options = FitOptions {
+///     time: TimeOptions { column: Some("time".into()), map: None },
+///     n_pcs: 2,
+///     solver: SolverChoice::of(GaussianSolver {}),
+///     ..FitOptions::default()
+/// };
+/// let folder = tempfile::tempdir().unwrap();
+/// let out = folder.path().join("model");
+/// let summary = fit(data.as_ref(), &out, &options, Running::default(), &mut sbcell::Silent)?;
+/// assert_eq!(summary.intervals.len(), 8);
+/// assert!(summary.converged() && out.join("model.json").exists());
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// Those of [`Plan::read`] and of [`Plan::run`].
+pub fn fit(
+    input: &Path,
+    out: &Path,
+    options: &FitOptions,
+    running: Running,
+    progress: &mut dyn Progress,
+) -> Result<FitSummary> {
+    options.check()?;
+    check_output(out)?;
+    Plan::read(input, options, progress)?.run(out, running, progress)
+}
+
+impl Plan {
+    /// Fits one bridge for each interval and writes the model to the folder `out`.
+    ///
+    /// Each interval is written to `OUT.partial` as soon as it is found. This folder becomes `out` at
+    /// the end, as a whole. With `running.resume` the intervals of an interrupted run of the same
+    /// plan are taken over.
+    ///
+    /// `out` is locked until the summary is dropped. A second fit into the folder is refused during
+    /// this time.
+    ///
+    /// # Errors
+    /// A matrix or embedding that cannot be read or normalised; parameters that do not fit the
+    /// data; a failure of the solver; [`crate::Error::InUse`] if another process writes to `out`;
+    /// [`crate::Error::OutputTaken`] if `out` holds other files; [`crate::Error::Memory`] if the fit
+    /// needs more than `running` allows; [`crate::Error::Cancelled`].
+    pub fn run(
+        &self,
+        out: &Path,
+        running: Running,
+        progress: &mut dyn Progress,
+    ) -> Result<FitSummary> {
+        check_output(out)?;
+        let lock = Arc::new(FolderLock::take(out)?);
+        say(&recover(out)?, progress)?;
+        let listener = &mut *progress;
+        let mut progress = Recorder::after(&self.notes, &mut *listener);
+        let Self { file, options, selection, .. } = self;
+        let path = file.path();
+        let read = |progress: &mut dyn Progress| self.prepare(running, progress);
+        let (sha256, (n_genes_read, prepared)) = beside_hash(path, &mut progress, read)?;
+        let plan = plan_hash(&sha256, options)?;
+        let cells = selection.cell_names(file)?;
+        let taking = Taking { selection, cells: &cells, options };
+        say_values(&prepared.seen, taking, file, &mut progress)?;
+
+        let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
+        let growth = prepared.growth.as_ref();
+        let units = units(&series, taking, growth, &mut progress)?;
+        check_extent(path, &cells, prepared.points.view(), units.scale)?;
+        let record = FileRecord { bytes: Some(file::open(path)?.1), sha256: sha256.clone() };
+        let header = header(&units, selection, &prepared, options, plan);
+        let header = Header { file: Some(record), ..header };
+        let partial = PartialModel::start(out, &header.plan, running.resume)?;
+        let mut task = Task::new(&series, &units, options, growth, &selection.times)?;
+        task.settle(&mut progress)?;
+        let intervals = intervals(&task, &partial, &mut progress)?;
+        drop(task);
+        drop(series);
+
+        let input = InputRecord {
+            file: file_name(path),
+            path: path.to_string_lossy().into_owned(),
+            sha256,
+            cells: cells.len(),
+            genes: n_genes_read,
+        };
+        let model = Model {
+            header,
+            cells,
+            cell_times: selection.times.clone(),
+            points: prepared.points,
+            genes: prepared.genes,
+            pca: prepared.recipe.pca,
+            intervals,
+        };
+        let files = partial.complete(&model)?;
+        let mut run = RunRecord::new("fit", input, to_value(options)?);
+        run.notes = progress.into_notes();
+        run.intervals = model.intervals.iter().map(interval_record).collect();
+        for name in &files {
+            run.outputs.push(OutputRecord::of(partial.folder(), name)?);
+        }
+        write_json(&partial.folder().join("run.json"), &run)?;
+        // `run.json` does not contain these notes: it must not depend on what was in the folder before.
+        say(&partial.publish()?, listener)?;
+        let Model { header, intervals, .. } = model;
+        let (out, input_sha256) = (out.to_path_buf(), run.input.sha256);
+        Ok(FitSummary { header, intervals, out, input_sha256, lock })
+    }
+
+    /// Reads the values of the selected cells and learns their coordinates; also the number of genes
+    /// of the matrix.
+    fn prepare(&self, running: Running, progress: &mut dyn Progress) -> Result<(usize, Prepared)> {
+        let Self { file, options, selection, growth, .. } = self;
+        let most = running.whole_bytes();
+        let raw = Raw::read(file, selection, options, growth, most, progress)?;
+        let (n_genes, size) = (raw.n_genes(), raw.footprint(file, selection, options)?);
+        let memory = running.memory.map(|bytes| MemoryLimit { bytes, size });
+        let prepared = raw.prepare(options, growth, memory, selection.axis.unit, progress);
+        Ok((n_genes, prepared.map_err(|error| named(error, file, selection, options))?))
+    }
+}
+
+/// Notes which files made from an older model in the folder were removed or kept.
+fn say(published: &Published, progress: &mut dyn Progress) -> Result<()> {
+    published.notes().into_iter().try_for_each(|text| progress::note(&mut *progress, text))
+}
+
+/// The scale and the noise. Notes what is unusual about the cells that determine them.
+fn units(
+    series: &TimeSeries,
+    taking: Taking<'_>,
+    growth: Option<&Array1<f64>>,
+    progress: &mut dyn Progress,
+) -> Result<Units> {
+    let spread = &Spread::within(series);
+    let unit = taking.selection.axis.unit;
+    let units = Units::of(series, spread.scale, taking.options.noise, unit)?;
+    let odd = Oddities { taking, series, spread, units: &units, growth };
+    odd.say(progress)?;
+    Ok(units)
+}

@@ -1,0 +1,236 @@
+//! The bridge problems of a time course, and their solution with growth.
+
+use std::sync::Arc;
+
+use ndarray::Array1;
+
+use crate::bridge::{
+    Bridge, BridgeProblem, BridgeSolver, Course, CourseSolver, FitReport, Property, Solver,
+};
+use crate::data::{Snapshot, TimeSeries};
+use crate::error::Result;
+use crate::pipeline::fit::growth::Growing;
+use crate::pipeline::fit::options::FitOptions;
+use crate::pipeline::fit::units::Units;
+use crate::pipeline::solvers::choice::SolverChoice;
+use crate::progress::Progress;
+use crate::rng::Seed;
+
+/// The bridge problems of all intervals of a course, with the solver and the growth.
+pub(crate) struct Task<'a> {
+    series: &'a TimeSeries,
+    units: &'a Units,
+    options: &'a FitOptions,
+    /// The solver of `options`, or the one that it chose ([`Task::settle`]).
+    solver: SolverChoice,
+    /// One problem for each interval, with equal weights of cells.
+    problems: Vec<BridgeProblem>,
+    /// The growth in each interval.
+    growing: Vec<Growing>,
+}
+
+/// The solution of one interval.
+pub(crate) struct Solved {
+    /// The problem of the last iteration, with the source marginal that growth gives.
+    pub(crate) problem: BridgeProblem,
+    /// The growth of the last iteration.
+    pub(crate) growing: Growing,
+    /// The bridge between the snapshots, in scaled coordinates and local time.
+    pub(crate) bridge: Box<dyn Bridge>,
+    /// The report of the solver.
+    pub(crate) report: FitReport,
+}
+
+impl<'a> Task<'a> {
+    /// The problems of all intervals of `series`, which is in data units. `rates` are the growth rates of
+    /// the cells whose times are `cell_times`, if there is a prior.
+    ///
+    /// # Errors
+    /// [`crate::Error::Parameter`] if ε of an interval is out of range.
+    pub(crate) fn new(
+        series: &'a TimeSeries,
+        units: &'a Units,
+        options: &'a FitOptions,
+        rates: Option<&Array1<f64>>,
+        cell_times: &[f64],
+    ) -> Result<Self> {
+        let problems = problems(series, units)?;
+        let solver = options.solver.clone();
+        let growing = problems
+            .iter()
+            .zip(series.times().windows(2))
+            .enumerate()
+            .map(|(k, (problem, ends))| Growing {
+                observed: problem.source().clone(),
+                prior: rates.map(|rates| Growing::rates(series, k, rates, cell_times)),
+                length: ends[1] - ends[0],
+            })
+            .collect();
+        Ok(Self { series, units, options, solver, problems, growing })
+    }
+
+    /// Lets a solver that chooses from the data ([`Property::Chooses`]) make its choice, by holding out
+    /// times of this course. Returns the solver that is used from now on.
+    ///
+    /// # Errors
+    /// Those of the choice; [`crate::Error::Cancelled`].
+    pub(crate) fn settle(&mut self, progress: &mut dyn Progress) -> Result<&SolverChoice> {
+        if self.solver.has(Property::Chooses) {
+            let course = Course::new(self.series.times().to_vec(), self.problems.clone())?;
+            let seed = Seed(self.options.seed).child("auto", 0);
+            if let Some(settled) = self.solver.settle(&course, seed, progress)? {
+                self.solver = settled.into();
+            }
+        }
+        Ok(&self.solver)
+    }
+
+    /// Number of intervals.
+    pub(crate) fn n_intervals(&self) -> usize {
+        self.problems.len()
+    }
+
+    /// The times at the ends of interval `k`, in the unit of the time column.
+    pub(crate) fn ends(&self, k: usize) -> (f64, f64) {
+        (self.series.times()[k], self.series.times()[k + 1])
+    }
+
+    /// The problem of interval `k`, with equal weights of cells.
+    pub(crate) fn problem(&self, k: usize) -> &BridgeProblem {
+        &self.problems[k]
+    }
+
+    /// Data units per unit of the bridges' coordinates.
+    pub(crate) fn scale(&self) -> f64 {
+        self.units.scale
+    }
+
+    /// The seed of all random steps in interval `k`.
+    pub(crate) fn seed(&self, k: usize) -> Seed {
+        Seed(self.options.seed).child("interval", k as u64)
+    }
+
+    /// The solver of each interval for the reference process, or the solver of the whole course.
+    ///
+    /// # Errors
+    /// [`crate::Error::Cancelled`].
+    pub(crate) fn solvers(&self, progress: &mut dyn Progress) -> Result<Solvers> {
+        Ok(match self.solver.solver() {
+            Solver::Joint(solver) => Solvers::Joint(solver),
+            Solver::Each(solver) => {
+                let reference = self.options.reference;
+                let each = reference.solvers(solver.into(), self.series, self.units, progress)?;
+                Solvers::Each(each)
+            }
+        })
+    }
+
+    /// Solves interval `k` alone. With several growth iterations, the posterior growth of each solution is
+    /// the prior of the next.
+    ///
+    /// # Errors
+    /// Those of the solver; [`crate::Error::Cancelled`].
+    pub(crate) fn interval(
+        &self,
+        k: usize,
+        solver: &dyn BridgeSolver,
+        progress: &mut dyn Progress,
+    ) -> Result<Solved> {
+        let mut growing = self.growing[k].clone();
+        let mut problem = growing.problem(&self.problems[k])?;
+        let mut solved = solver.solve(&problem, self.seed(k).child("solve", 0), progress)?;
+        for round in 1..self.options.growth.iterations {
+            let Some(growth) = growing.of(&*solved.0)? else { break };
+            growing.prior = Some(growth.posterior.into());
+            problem = growing.problem(&self.problems[k])?;
+            let seed = self.seed(k).child("solve", round as u64);
+            solved = solver.solve(&problem, seed, progress)?;
+        }
+        let (bridge, report) = solved;
+        Ok(Solved { problem, growing, bridge, report })
+    }
+
+    /// Solves all intervals together. With several growth iterations, the posterior growth of each
+    /// solution is the prior of the next.
+    ///
+    /// # Errors
+    /// Those of the solver; [`crate::Error::Cancelled`].
+    pub(crate) fn course(
+        &self,
+        solver: &dyn CourseSolver,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Solved>> {
+        let mut growing = self.growing.clone();
+        let mut round = 0;
+        let (course, solved) = loop {
+            let weighed = self.problems.iter().zip(&growing).map(|(p, g)| g.problem(p));
+            let course =
+                Course::new(self.series.times().to_vec(), weighed.collect::<Result<_>>()?)?;
+            let seed = Seed(self.options.seed).child("course", round);
+            let solved = solver.solve_course(&course, seed, progress)?;
+            round += 1;
+            if round as usize >= self.options.growth.iterations {
+                break (course, solved);
+            }
+            for (growing, (bridge, _)) in growing.iter_mut().zip(&solved) {
+                if let Some(growth) = growing.of(&**bridge)? {
+                    growing.prior = Some(growth.posterior.into());
+                }
+            }
+        };
+        let ends = course.problems().iter().cloned().zip(growing);
+        let all = ends.zip(solved).map(|((problem, growing), (bridge, report))| Solved {
+            problem,
+            growing,
+            bridge,
+            report,
+        });
+        Ok(all.collect())
+    }
+
+    /// Solves interval `k`, and no other interval unless the solver needs them.
+    ///
+    /// # Errors
+    /// Those of the solver; [`crate::Error::Cancelled`].
+    pub(crate) fn only(&self, k: usize, progress: &mut dyn Progress) -> Result<Solved> {
+        let solver = match self.solvers(progress)? {
+            Solvers::Each(solvers) => return self.interval(k, &*solvers[k], progress),
+            Solvers::Joint(solver) => solver,
+        };
+        if self.options.growth.iterations > 1 {
+            return Ok(self.course(&*solver, progress)?.swap_remove(k));
+        }
+        let weighed = self.problems.iter().zip(&self.growing).map(|(p, g)| g.problem(p));
+        let course = Course::new(self.series.times().to_vec(), weighed.collect::<Result<_>>()?)?;
+        let seed = Seed(self.options.seed).child("course", 0);
+        let (bridge, report) = solver.solve_one(&course, k, seed, progress)?;
+        let problem = course.problems()[k].clone();
+        Ok(Solved { problem, growing: self.growing[k].clone(), bridge, report })
+    }
+}
+
+/// The solvers of a course.
+pub(crate) enum Solvers {
+    /// One solver for each interval.
+    Each(Vec<Arc<dyn BridgeSolver>>),
+    /// One solver for all intervals.
+    Joint(Box<dyn CourseSolver>),
+}
+
+/// The problem of each interval, in coordinates divided by the scale and local time.
+///
+/// # Errors
+/// [`crate::Error::Parameter`] if ε is out of range.
+fn problems(series: &TimeSeries, units: &Units) -> Result<Vec<BridgeProblem>> {
+    // The same operations as in `Process::restore`, so that a restored bridge has the same bits.
+    let scaled = |snapshot: &Snapshot| Snapshot::new(&snapshot.points() / units.scale);
+    let snapshots: Vec<Snapshot> = series.snapshots().iter().map(scaled).collect::<Result<_>>()?;
+    let lengths = series.times().windows(2).map(|pair| pair[1] - pair[0]);
+    snapshots
+        .windows(2)
+        .zip(lengths)
+        .map(|(ends, length)| {
+            BridgeProblem::new(ends[0].clone(), ends[1].clone(), units.epsilon_of(length)?)
+        })
+        .collect()
+}
