@@ -174,8 +174,8 @@ pub(super) fn log_scale(
         (_, Values::Normalised) => format!("{source} {}: used as it is", depth_of(&detected)),
         (_, Values::Other) => format!(
             "{source} holds neither counts nor logarithms (values up to {:.0}, not whole), and its \
-             cells have no depth in common: used as it is; with the parameter `values = counts` cells are brought \
-             to one depth and log1p is taken, with the parameter `values = normalised` only log1p",
+             cells have no depth in common: used as it is; the parameter `values = counts` brings cells to \
+             one depth and takes log1p, the parameter `values = normalised` takes only log1p",
             detected.max
         ),
     };

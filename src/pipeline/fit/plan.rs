@@ -32,10 +32,15 @@ use crate::progress::Progress;
 /// ```
 #[derive(Debug)]
 pub struct Plan {
+    /// The open file.
     pub(super) file: H5ad,
+    /// The parameters of the fit, checked.
     pub(super) options: FitOptions,
+    /// The rows and times of the selected cells.
     pub(super) selection: Selection,
+    /// The growth prior of the selected cells.
     pub(super) growth: Given,
+    /// The notes on the selection, which `progress` has heard.
     pub(super) notes: Vec<String>,
 }
 
