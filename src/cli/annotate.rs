@@ -127,7 +127,7 @@ pub(crate) fn run(args: AnnotateArgs, overwrite: bool, terminal: &mut Terminal) 
     let model = open_model(&folder, terminal)?;
     let source = if in_place { &out } else { &data };
     let fitted = in_place && pipeline::is_fitted_file(source, &folder, terminal)?;
-    let mut annotate = |out: &Path| pipeline::annotate(&model, &options, (source, out), terminal);
+    let mut annotate = |out: &Path| pipeline::annotate(&model, source, out, &options, terminal);
     let done = if in_place {
         annotate(&out)?
     } else {

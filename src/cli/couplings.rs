@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use sbcell::Result;
-use sbcell::pipeline::{self, CouplingOptions, Export};
+use sbcell::pipeline::{self, CouplingOptions, Export, WrittenCoupling};
 
 use crate::cli::Outcome;
 use crate::cli::shared::{ModelArgs, open_model, short, shown};
@@ -75,8 +75,8 @@ pub(crate) fn run(args: CouplingsArgs, seed: u64, terminal: &mut Terminal) -> Re
         seed,
     };
     let model = open_model(&folder, terminal)?;
-    for (file, kept) in pipeline::couplings(&out, &model, &options, terminal)? {
-        terminal.say(&format!("wrote {} ({} % of the mass)", shown(&file), short(100.0 * kept)));
+    for WrittenCoupling { path, kept } in pipeline::couplings(&out, &model, &options, terminal)? {
+        terminal.say(&format!("wrote {} ({} % of the mass)", shown(&path), short(100.0 * kept)));
     }
     Ok(Outcome::Done)
 }

@@ -61,12 +61,11 @@ pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Res
     let options = DiagnoseOptions { sets, deals, seed };
     let model = open_model(&folder, terminal)?;
     let found = pipeline::diagnose(&model, &options, terminal)?;
-    let command = ("diagnose", &options);
-    pipeline::write_table((&out, format), &found.table, &model, command)?;
+    pipeline::write_table(&out, format, &found.table, &model, "diagnose", &options)?;
     // What goes to standard output is one table.
     let cells = (!is_stream(&out)).then(|| beside(&out, "cells"));
     if let Some(cells) = &cells {
-        pipeline::write_table((cells, format), &found.cells, &model, command)?;
+        pipeline::write_table(cells, format, &found.cells, &model, "diagnose", &options)?;
     }
     say(&found, terminal);
     for warning in &found.warnings {

@@ -66,7 +66,7 @@ pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Resu
     let options = DriverOptions { fates, times, genes };
     let found = pipeline::drivers(&model, &options, terminal)?;
     let table = DriverRow::table(&found);
-    pipeline::write_table((&out, format), &table, &model, ("drivers", &options))?;
+    pipeline::write_table(&out, format, &table, &model, "drivers", &options)?;
     let mut rows: Vec<Vec<String>> = Vec::new();
     let (mut fate, mut said) = ("", 0);
     for row in &found {

@@ -94,7 +94,7 @@ pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result
     let model = open_model(&folder, terminal)?;
     let options = ends.options(&times_of(&model), sets, resample, seed)?;
     let found = pipeline::fates(&model, &options, terminal)?;
-    pipeline::write_table((&out, format), &found.cells, &model, ("fates", &options))?;
+    pipeline::write_table(&out, format, &found.cells, &model, "fates", &options)?;
     say(&found, terminal);
     terminal.say(&format!("wrote {} cells to {}", found.cells.n_rows(), shown(&out)));
     Ok(Outcome::Done)

@@ -103,7 +103,7 @@ pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Resu
     let options =
         PerturbOptions { knockout, levels, from, until, once, sets, n_cells, bootstrap, seed };
     let found = pipeline::perturb(&model, &options, terminal)?;
-    pipeline::write_table((&out, format), &found.genes, &model, ("perturb", &options))?;
+    pipeline::write_table(&out, format, &found.genes, &model, "perturb", &options)?;
     say(&found, terminal);
     for warning in &found.warnings {
         terminal.say(&format!("warning: {warning}"));
@@ -174,10 +174,11 @@ fn say(found: &Perturbed, terminal: &Terminal) {
     let rows: Vec<Vec<String>> = found
         .groups
         .iter()
-        .map(|(name, share, change)| {
+        .map(|of| {
             let points = |value: f64| format!("{:+.1}", 100.0 * value);
-            let interval = interval(change, points);
-            vec![name.clone(), format!("{:.1}", 100.0 * share), points(change.value), interval]
+            let interval = interval(&of.change, points);
+            let share = format!("{:.1}", 100.0 * of.share);
+            vec![of.group.clone(), share, points(of.change.value), interval]
         })
         .collect();
     terminal.say(&aligned(&["group", "% of control", "change", "95 %"], &rows));

@@ -123,16 +123,15 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
         options.to = Some((group.to_string(), time));
     }
     let found = pipeline::trajectory(&model, &options, terminal)?;
-    let command = ("trajectory", &options);
-    pipeline::write_table((&out, format), &found.shares, &model, command)?;
+    pipeline::write_table(&out, format, &found.shares, &model, "trajectory", &options)?;
     // What goes to standard output is one table.
     let summary = (!is_stream(&out)).then(|| beside(&out, "summary"));
     if let Some(summary) = &summary {
-        pipeline::write_table((summary, format), &found.spreads, &model, command)?;
+        pipeline::write_table(summary, format, &found.spreads, &model, "trajectory", &options)?;
     }
     say(&found.spreads, terminal);
     if let (Some(paths), Some((format, file))) = (&found.paths, &paths_out) {
-        pipeline::write_table((file, *format), paths, &model, command)?;
+        pipeline::write_table(file, *format, paths, &model, "trajectory", &options)?;
         terminal.say(&format!("wrote {}", shown(file)));
     }
     let also = summary.map(|summary| format!(" and {}", shown(&summary))).unwrap_or_default();

@@ -57,12 +57,11 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
     let pairs = pairs.iter().map(|text| pair(&known, text)).collect::<Result<_>>()?;
     let options = TransitionOptions { sets, pairs, bootstrap, batch: batch_key, seed };
     let found = pipeline::transitions(&model, &options, terminal)?;
-    let command = ("transitions", &options);
-    pipeline::write_table((&out, format), &found.long, &model, command)?;
+    pipeline::write_table(&out, format, &found.long, &model, "transitions", &options)?;
     // What goes to standard output is one table.
     let wide = (!is_stream(&out)).then(|| beside(&out, "wide"));
     if let Some(wide) = &wide {
-        pipeline::write_table((wide, format), &found.wide, &model, command)?;
+        pipeline::write_table(wide, format, &found.wide, &model, "transitions", &options)?;
     }
     for table in &found.shown {
         let title = format!("{} → {}", table.times.0, table.times.1);
@@ -71,9 +70,9 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
         let rows: Vec<Vec<String>> = table
             .rows
             .iter()
-            .map(|(name, n_cells, shares)| {
-                let mut cells = vec![name.clone(), n_cells.to_string()];
-                cells.extend(shares.iter().map(|share| {
+            .map(|row| {
+                let mut cells = vec![row.source.clone(), row.n_cells.to_string()];
+                cells.extend(row.shares.iter().map(|share| {
                     let percent = |value: f64| format!("{:.0}", 100.0 * value);
                     if !share.has_interval() {
                         return format!("{} %", percent(share.value));

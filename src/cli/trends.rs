@@ -77,7 +77,7 @@ pub(crate) fn run(args: TrendsArgs, seed: u64, terminal: &mut Terminal) -> Resul
         Some(plot) => Some((plot, found.draw(&plot_gene)?)),
         None => None,
     };
-    pipeline::write_table((&out, format), &found.long, &model, ("trends", &options))?;
+    pipeline::write_table(&out, format, &found.long, &model, "trends", &options)?;
     if let Some((plot, chart)) = chart {
         pipeline::write_recorded(plot, "trends", &model, &options, |plot| chart.write(plot))?;
         terminal.say(&format!("drew {}", shown(plot)));

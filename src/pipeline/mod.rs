@@ -1,23 +1,26 @@
 //! WHOLE JOBS: what a command does, without the words.
 
 mod annotate;
-mod asked;
-mod asked_genes;
-mod coordinates;
 mod counted;
+mod couplings;
+mod diagnose;
+mod drivers;
 mod evaluate;
+mod fates;
 mod fit;
-mod fitted;
 mod grn;
-mod impute;
+mod grn_score;
 mod inspect;
 mod interpolate;
-mod lineage;
-mod output;
+mod perturb;
 mod process;
 mod recorder;
 mod sample;
+mod shared;
 pub mod solvers;
+mod trajectory;
+mod transitions;
+mod trends;
 mod velocity;
 
 pub use crate::bridge::Solver;
@@ -26,38 +29,50 @@ pub use annotate::{
     AnnotateOptions, Annotated, KEY, Mark, MarkInput, Stripped, VelocityKind, annotate, marks,
     strip,
 };
-pub use asked::with_genes_of_file;
-pub use evaluate::{EvaluateOptions, Evaluated, Method, Protocol, evaluate};
+pub use couplings::{CouplingOptions, Export, WrittenCoupling, coupling_files, couplings};
+pub use diagnose::{DiagnoseOptions, Diagnosed, IntervalDiagnosis, diagnose};
+pub use drivers::{DriverOptions, DriverRow, drivers};
+pub use evaluate::{
+    EvaluateOptions, Evaluated, Method, Protocol, check_validation_output, evaluate,
+    validation_files, write_validation,
+};
+pub use fates::{FateOptions, FateSummary, FateTables, TerminalGroup, fates};
 pub use fit::{
     FitEstimate, FitOptions, FitSummary, GrowthOptions, GrowthPrior, GrowthTable, Noise, Plan,
     Reference, Running, Selection, Source, TimeOptions, ValuesChoice, estimate, fit, select,
 };
-pub use fitted::is_fitted_file;
 pub use grn::{
-    Candidates, EdgeSource, FoundEdges, GrnOptions, GrnScore, GrnScoreOptions, Overlap, Regulators,
-    grn, grn_score, write_scores,
+    EdgeFormat, EdgeSource, FoundEdges, GrnOptions, Overlap, Regulators, draw_found_edges, grn,
+    picture_of, write_edges,
 };
-pub use impute::{Imputed, impute};
+pub use grn_score::{Candidates, GrnScore, GrnScoreOptions, grn_score, write_scores};
 pub use inspect::{
     Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, SampledValues,
     TimeColumn, inspect,
 };
-pub use interpolate::{Dynamics, InterpolateOptions, Population, Space, interpolate};
-pub use lineage::{
-    CellSets, CouplingOptions, DiagnoseOptions, Diagnosed, Direction, DriverOptions, DriverRow,
-    Export, FateOptions, FateTables, FoundTransitions, GeneLevel, PerturbOptions, Perturbed,
-    TerminalGroup, Trajectories, TrajectoryOptions, TransitionOptions, TrendOptions, TrendTables,
-    coupling_files, couplings, diagnose, drivers, fates, perturb, trajectory, transitions, trends,
-    write_table,
-};
-pub use output::{
-    EdgeFormat, PopulationFormat, check_validation_output, draw_found_edges, picture_of,
-    validation_files, write_edges, write_imputed, write_populations, write_recorded,
-    write_recorded_without_model, write_samples, write_validation, write_velocities,
+pub use interpolate::{Dynamics, InterpolateOptions, interpolate, write_populations};
+pub use perturb::{
+    GeneLevel, HeldGene, PerturbOptions, Perturbed, PerturbedGene, PerturbedGroup, perturb,
 };
 pub use process::Process;
 pub use sample::{
-    BandwidthChoice, MeasuredOptions, Null, SampleOptions, SampleReport, Sampled, sample,
+    BandwidthChoice, Imputed, MeasuredOptions, Null, SampleOptions, SampleReport, Sampled, impute,
+    sample, write_imputed, write_samples,
 };
+pub use shared::cell_sets::CellSets;
+#[doc(hidden)]
+pub use shared::example_model::example_model;
+pub use shared::fitted_file::is_fitted_file;
+pub use shared::genes_left_out::with_genes_of_file;
+pub use shared::population::{Population, Space};
+pub use shared::population_file::PopulationFormat;
+pub use shared::recorded::{write_recorded, write_recorded_without_model, write_table};
 pub use solvers::{AutoSolver, SolverChoice};
-pub use velocity::{SpeedAt, Velocities, VelocityOptions, VelocitySpace, velocity};
+pub use trajectory::{Direction, Trajectories, TrajectoryOptions, trajectory};
+pub use transitions::{
+    FoundTransitions, ShownRow, ShownTransitions, TransitionOptions, transitions,
+};
+pub use trends::{TrendOptions, TrendTables, trends};
+pub use velocity::{
+    SpeedAt, Velocities, VelocityOptions, VelocitySpace, velocity, write_velocities,
+};

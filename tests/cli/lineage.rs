@@ -107,7 +107,7 @@ fn rows_of_transitions_sum_to_one_and_mass_to_the_whole() {
     let line = "transitions --cells groups.csv --pairs 48:60 --bootstrap 5 --out one.csv";
     let said = sandbox.done(&format!("{line} --batch-key time_label"));
     assert!(
-        said.stderr.contains("one value of `time_label` only at 48, 60, 72, 96"),
+        said.stderr.contains("`time_label` has a single value at 48, 60, 72, 96"),
         "{}",
         said.stderr
     );

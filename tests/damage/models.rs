@@ -51,7 +51,7 @@ fn use_model(folder: &Path, data: &Path) -> Result<()> {
     }
     assert!(found.drift.iter().all(|value| value.is_finite()), "drift {}", found.drift);
     let out = folder.with_file_name("out.h5ad");
-    annotate(&model, &AnnotateOptions::default(), (data, &out), &mut Silent).map(drop)
+    annotate(&model, data, &out, &AnnotateOptions::default(), &mut Silent).map(drop)
 }
 
 /// Files of a model that are read again.

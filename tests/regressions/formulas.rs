@@ -246,7 +246,8 @@ fn r182_what_coordinates_hold_of_a_gene_is_its_share_of_variance() {
     for row in &wide.rows {
         assert!((row.knockout - row.control - row.shift.value).abs() < 1e-9, "{row:?}");
     }
-    let (_, before, change) = wide.groups.iter().find(|group| group.0 == "high").unwrap();
+    let high = wide.groups.iter().find(|of| of.group == "high").unwrap();
+    let (before, change) = (high.share, &high.change);
     assert!((before + change.value).abs() < 1e-12 && (before - 0.5).abs() < 0.15, "{before}");
 }
 

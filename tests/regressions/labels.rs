@@ -469,7 +469,7 @@ fn r150_groups_of_one_or_two_cells_have_no_interval() {
     }
     let sandbox = course.fitted();
     let shown = said(&sandbox.done("transitions --groupby kind --bootstrap 30"));
-    assert!(shown.contains("no interval: rare at 2 (2 cells)"), "{shown}");
+    assert!(shown.contains("no confidence interval: rare at 2 (2 cells)"), "{shown}");
     let table = rows(&sandbox, "transitions.csv");
     let targets = column(&table, "target");
     for names in [["mass_lo", "mass_hi"], ["prob_lo", "prob_hi"]] {
@@ -478,7 +478,7 @@ fn r150_groups_of_one_or_two_cells_have_no_interval() {
         assert!(of(false).iter().all(|end| end.parse::<f64>().is_ok()), "{table:?}");
     }
     let shown = said(&sandbox.done("fates --groupby kind --bootstrap 30"));
-    assert!(shown.contains("no interval: rare at 2 (2 cells)"), "{shown}");
+    assert!(shown.contains("no confidence interval: rare at 2 (2 cells)"), "{shown}");
     let table = rows(&sandbox, "fates.csv");
     let times = column(&table, "time");
     let before = |name: [&str; 2]| ends(&table, name, |row| times[row] != "2.0");
@@ -486,7 +486,7 @@ fn r150_groups_of_one_or_two_cells_have_no_interval() {
     assert!(before(["A_lo", "A_hi"]).iter().all(|end| end.parse::<f64>().is_ok()));
     // Without resamples there is no interval either, and nothing to be said of it.
     let shown = said(&sandbox.done("fates --groupby kind --bootstrap 0"));
-    assert!(!shown.contains("no interval"), "{shown}");
+    assert!(!shown.contains("no confidence interval"), "{shown}");
     let table = rows(&sandbox, "fates.csv");
     assert!(ends(&table, ["A_lo", "A_hi"], |_| true).iter().all(String::is_empty));
 }
@@ -515,7 +515,7 @@ fn r151_nothing_that_passes_through_a_time_of_two_cells_has_an_interval() {
     // What goes from there passes through no such time.
     assert!(at("1.0").iter().all(|end| end.parse::<f64>().is_ok()));
     let shown = said(&sandbox.done("trends --groupby kind --bootstrap 30"));
-    assert!(shown.contains("no interval: A at 1 (2 cells)"), "{shown}");
+    assert!(shown.contains("no confidence interval: A at 1 (2 cells)"), "{shown}");
     let table = rows(&sandbox, "trends.csv");
     let times = column(&table, "time");
     for (time, empty) in [("0.0", false), ("1.0", true)] {
@@ -523,7 +523,7 @@ fn r151_nothing_that_passes_through_a_time_of_two_cells_has_an_interval() {
         assert!(!found.is_empty() && found.iter().all(|end| end.is_empty() == empty), "{time}");
     }
     let shown = said(&sandbox.done("perturb --knockout Sox2 --from 1 --bootstrap 30"));
-    assert!(shown.contains("2 cells at 1: too few to be drawn again"), "{shown}");
+    assert!(shown.contains("2 cells at 1: too few to resample"), "{shown}");
     let table = rows(&sandbox, "perturb.csv");
     assert!(ends(&table, ["lo", "hi"], |_| true).iter().all(String::is_empty));
 }

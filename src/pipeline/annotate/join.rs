@@ -1,4 +1,4 @@
-//! Values of a model or of a table brought to the rows of a file by the names of its cells.
+//! Values of a model or a table, moved to the rows of a file by the names of the cells.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,20 @@ use crate::data::Column;
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, duplicates};
 
-/// Where cells are in a file.
+/// The rows of some cells in a file.
 pub(super) struct Rows {
-    /// For each cell that was asked for its row of the file, if it has one.
+    /// For each cell its row in the file; `None` for cells that are not there.
     rows: Vec<Option<usize>>,
+    /// Number of rows of the file.
     n_rows: usize,
 }
 
 impl Rows {
-    /// Finds `cells`, of what is told by `whose`, in `file`.
+    /// Finds `cells` in `file` by name. `whose` names their origin in errors. Time O((n + m) log n).
     ///
     /// # Errors
-    /// [`Error::Unreadable`] if one of them is in the file twice; [`Error::OtherCells`] if none is
-    /// there.
+    /// [`Error::Unreadable`] if one of the cells is in the file twice; [`Error::OtherCells`] if none is in the
+    /// file.
     pub(super) fn find(file: &H5ad, cells: &[String], whose: &str) -> Result<Self> {
         let names = file.obs_names()?;
         let places: BTreeMap<&str, usize> =
@@ -56,7 +57,7 @@ impl Rows {
         self.rows.iter().flatten().count()
     }
 
-    /// Number of the cells.
+    /// Number of the cells that were looked for.
     pub(super) fn n_asked(&self) -> usize {
         self.rows.len()
     }
@@ -66,26 +67,26 @@ impl Rows {
         self.n_rows
     }
 
-    /// Row of the file and place among the cells, of those found.
+    /// For each cell that was found its row in the file and its index among the cells.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
         self.rows.iter().enumerate().filter_map(|(place, row)| Some(((*row)?, place)))
     }
 
-    /// One number for each row of the file; NaN for other cells.
+    /// A column of `obs` with the `values` of the cells; NaN for other cells.
     pub(super) fn floats(&self, values: &[f64]) -> Column {
         let mut all = vec![f64::NAN; self.n_rows];
         self.pairs().for_each(|(row, place)| all[row] = values[place]);
         Column::Floats(all)
     }
 
-    /// One entry for each row of the file; missing for other cells.
+    /// A column of `obs` with the entries of `column`; missing for other cells.
     pub(super) fn column(&self, column: &Column) -> Column {
         let mut places = vec![usize::MAX; self.n_rows];
         self.pairs().for_each(|(row, place)| places[row] = place);
         column.select(&places)
     }
 
-    /// One row of numbers for each row of the file; `elsewhere` for other cells.
+    /// An array of `obsm` with the rows of `values`; other cells have `elsewhere`.
     pub(super) fn points(&self, values: ArrayView2<'_, f64>, elsewhere: f64) -> Array2<f64> {
         let mut all = Array2::from_elem((self.n_rows, values.ncols()), elsewhere);
         self.pairs().for_each(|(row, place)| all.row_mut(row).assign(&values.row(place)));

@@ -1,50 +1,62 @@
-//! What `annotate` leaves in `uns` about what it wrote, and how `strip` takes it all out again.
+//! The mark in `uns`: the list of keys that `annotate` wrote, checked before anything is removed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::io::file;
-use crate::io::h5ad::{Edited, H5ad, H5adEdit, edit_h5ad};
-use crate::io::held::Held;
-use crate::io::output::same_file;
+use crate::io::h5ad::H5ad;
 
-/// Before the name of an embedding: the velocity that is projected on it, in `obsm`.
+/// Prefix of the keys of projected velocities in `obsm`.
 pub(super) const PROJECTED: &str = "velocity_";
 
-/// The layer of velocities.
+/// Name of the layer of velocities.
 pub(super) const LAYER: &str = "velocity";
 
-/// Groups that `annotate` may have to create.
+/// Groups that `annotate` creates if the file has none.
 pub(super) const CREATED: [&str; 3] = ["obsm", "layers", "uns"];
 
-/// The entry of `uns`, as JSON.
+/// The entry of `uns` that `annotate` writes, as JSON.
+///
+/// ```
+/// use sbcell::pipeline::Mark;
+///
+/// let text = r#"{"sbcell": "0.1.0", "command": "annotate", "parameters": {}, "seed": 0, "input": null,
+///     "model_sha256": "", "units": {}, "keys": ["obs/sbcell_time", "uns/sbcell"], "created": ["uns"]}"#;
+/// let mark: Mark = serde_json::from_str(text).unwrap();
+/// assert_eq!(mark.keys.len(), 2);
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
     /// Version of sbcell.
     pub sbcell: String,
-    /// The command.
+    /// The command, `annotate`.
     pub command: String,
-    /// What `annotate` was told.
+    /// The parameters of `annotate`.
     pub parameters: Value,
-    /// Seed of the fit.
+    /// Seed of the fit of the model.
     pub seed: u64,
-    /// Name and SHA-256 of the file that was fitted, if the model's `run.json` tells.
+    /// The file that was fitted, if the model has a run record.
     pub input: Option<MarkInput>,
-    /// SHA-256 of the model's `model.json`.
+    /// SHA-256 of the `model.json` of the model.
     pub model_sha256: String,
-    /// Units, by path.
+    /// Units of the written values, by path.
     pub units: BTreeMap<String, String>,
-    /// Paths of all that was written.
+    /// Paths of all keys that were written, the mark last.
     pub keys: Vec<String>,
-    /// Groups that were not there before.
+    /// Groups that did not exist before.
     pub created: Vec<String>,
 }
 
-/// The file a model was fitted on.
+/// The file on which a model was fitted.
+///
+/// ```
+/// use sbcell::pipeline::MarkInput;
+///
+/// let input = MarkInput { file: "cells.h5ad".into(), sha256: "ab".repeat(32) };
+/// assert_eq!(input.sha256.len(), 64);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MarkInput {
     /// File name, without folder.
@@ -53,27 +65,14 @@ pub struct MarkInput {
     pub sha256: String,
 }
 
-/// What was taken out of a file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stripped {
-    /// The marks that were found, by the name they have in `uns`.
-    pub marks: Vec<String>,
-    /// Marks that are still there, because another was asked for.
-    pub left: Vec<String>,
-    /// Paths that are not there any more.
-    pub removed: Vec<String>,
-    /// How the file was written.
-    pub edited: Edited,
-}
-
-/// All marks of a file, by their key in `uns`.
+/// All marks of a file, by their keys in `uns`. Entries that are no mark are skipped.
 ///
 /// # Errors
-/// [`Error::Unreadable`].
+/// [`Error::Unreadable`] if the keys of `uns` cannot be read.
 pub fn marks(file: &H5ad) -> Result<BTreeMap<String, Mark>> {
     let mut found = BTreeMap::new();
     for key in file.uns_keys()? {
-        // What cannot be read is none of ours.
+        // An entry that cannot be read is no mark.
         let text = file.uns_text(&key).ok().flatten();
         if let Some(mark) = text.and_then(|text| serde_json::from_str(&text).ok()) {
             found.insert(key, mark);
@@ -82,11 +81,12 @@ pub fn marks(file: &H5ad) -> Result<BTreeMap<String, Mark>> {
     Ok(found)
 }
 
-/// Refuses a mark that lists what [`crate::pipeline::annotate`] cannot have written under its key: the
-/// file would lose what is not ours.
+/// Refuses a mark that lists paths which [`annotate`](crate::pipeline::annotate()) never writes under `key`.
+///
+/// Such a mark was edited or is damaged; removing its keys would delete other content of the file.
 ///
 /// # Errors
-/// [`Error::Unreadable`] naming all that it should not list.
+/// [`Error::Unreadable`] with all of these paths.
 pub(super) fn check_listed(file: &H5ad, key: &str, mark: &Mark) -> Result<()> {
     let ours = |path: &String| match path.split_once('/') {
         Some(("obs", name)) => is_after(name, &format!("{key}_")),
@@ -116,59 +116,15 @@ pub(super) fn check_listed(file: &H5ad, key: &str, mark: &Mark) -> Result<()> {
     })
 }
 
+/// Whether `name` is `prefix` and a non-empty rest without `/`.
 fn is_after(name: &str, prefix: &str) -> bool {
     name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && !rest.contains('/'))
 }
 
-/// Takes out of `source` what `annotate` wrote under `key`, or under every key if it is `None`, and
-/// writes the rest to `out`, which may be the same file. Without a mark of ours the file stays as it
-/// is, and `out`, if it is another, is a copy. Nothing is removed that `annotate` cannot have written.
-///
-/// Keys that another mark lists too stay, if that mark does. What an annotation that overwrites
-/// replaced does not come back.
+/// Refuses to write `paths` that exist in the file, unless `annotate` wrote them (`own`).
 ///
 /// # Errors
-/// As [`edit_h5ad`]; [`Error::Unreadable`] if a mark lists what `annotate` cannot have written;
-/// [`Error::FileInUse`], [`Error::FileChanged`] if the file itself is to be changed and another process
-/// is at it.
-pub fn strip(source: &Path, out: &Path, key: Option<&str>) -> Result<Stripped> {
-    // First, so that what is no `.h5ad` is named for what it is.
-    drop(H5ad::open(source)?);
-    let held = if same_file(source, out) { Some(Held::take(source)?) } else { None };
-    let opened = H5ad::open(source)?;
-    let (kept, marks): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        marks(&opened)?.into_iter().partition(|(name, _)| key.is_some_and(|key| key != name));
-    marks.iter().try_for_each(|(key, mark)| check_listed(&opened, key, mark))?;
-    let listed = |mark: &'_ Mark| [mark.keys.clone(), mark.created.clone()].concat();
-    let others: BTreeSet<String> = kept.values().flat_map(listed).collect();
-    let mut remove: Vec<String> = Vec::new();
-    for mark in marks.values() {
-        remove.extend(listed(mark).into_iter().filter(|path| !others.contains(path)));
-    }
-    remove.sort_unstable();
-    remove.dedup();
-    let mut removed = Vec::new();
-    for path in remove.iter().filter(|path| path.contains('/')) {
-        if opened.holds(path)? {
-            removed.push(path.clone());
-        }
-    }
-    drop(opened);
-    held.iter().try_for_each(Held::check)?;
-    let mut edited = Edited::Extended;
-    if !remove.is_empty() {
-        edited = edit_h5ad(source, out, &H5adEdit { remove, ..H5adEdit::default() })?;
-    } else if held.is_none() {
-        file::replace_by_copy(source, out, |_| Ok(()))?;
-    }
-    let names = |of: BTreeMap<String, Mark>| of.into_keys().collect();
-    Ok(Stripped { marks: names(marks), left: names(kept), removed, edited })
-}
-
-/// Refuses to write over what is not ours.
-///
-/// # Errors
-/// [`Error::KeysTaken`] naming all that is in the way.
+/// [`Error::KeysTaken`] with all of the existing paths.
 pub(super) fn check_free(file: &H5ad, paths: &[String], own: &BTreeSet<String>) -> Result<()> {
     let mut taken = Vec::new();
     for path in paths.iter().filter(|path| !own.contains(*path)) {

@@ -5,14 +5,14 @@ use rand::seq::index;
 use crate::error::{Error, Result};
 use crate::io::file;
 use crate::io::run::InputRecord;
-use crate::pipeline::coordinates::Raw;
 use crate::pipeline::evaluate::options::EvaluateOptions;
 use crate::pipeline::fit::Plan;
 use crate::pipeline::fit::growth::Given;
 use crate::pipeline::fit::oddities::{Taking, say_values};
 use crate::pipeline::fit::options::ValuesChoice;
 use crate::pipeline::fit::selection::{Selection, file_name};
-use crate::pipeline::lineage::say_without_batch;
+use crate::pipeline::shared::coordinates::Raw;
+use crate::pipeline::shared::notes::say_without_batch;
 use crate::progress::{self, Progress, Silent};
 use crate::rng::Seed;
 
@@ -62,7 +62,7 @@ impl Cells {
                 Ok(labels)
             })
             .transpose()?;
-        let raw = Raw::read_whole(opened, &selection, (fit, &growth), progress)?;
+        let raw = Raw::read_whole(opened, &selection, fit, &growth, progress)?;
         let (values, seen) = raw.settled(fit)?;
         let names = selection.cell_names(opened)?;
         // A fit before has noted it.

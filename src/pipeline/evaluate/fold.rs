@@ -195,7 +195,7 @@ fn coordinates(
     let known = cells.growth.select(learnt_from);
     let unit = cells.selection.axis.unit;
     let fit = &FitOptions { values: cells.values, ..options.fit.clone() };
-    let prepared = cells.raw.select(learnt_from).prepare((fit, &known, None), unit, progress)?;
+    let prepared = cells.raw.select(learnt_from).prepare(fit, &known, None, unit, progress)?;
     // If all cells are learnt from, the rows of `prepared` are the numbers of cells.
     let (mut of_training, growth, mut of_held) = if whole {
         let pick = |rows: &[usize]| prepared.points.select(Axis(0), rows);

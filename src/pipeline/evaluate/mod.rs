@@ -17,10 +17,12 @@ mod predict;
 mod score;
 mod select;
 mod words;
+mod write;
 
 use std::path::Path;
 
 pub use options::{EvaluateOptions, Method, Protocol};
+pub use write::{check_validation_output, validation_files, write_validation};
 
 use crate::bridge::Property;
 use crate::error::{Error, Result};

@@ -13,9 +13,9 @@ use crate::error::{Error, Result};
 use crate::io::h5ad::H5ad;
 use crate::io::lists;
 use crate::io::model::IntervalGrowth;
-use crate::pipeline::asked_genes::refuse_strangers;
 use crate::pipeline::fit::options::Source;
 use crate::pipeline::fit::selection::{Selection, file_name, matrix_source, no_genes};
+use crate::pipeline::shared::asked_genes::refuse_strangers;
 use crate::preprocess::{GeneSets, Species, find_genes, gene_set_rates, mean_z_score};
 use crate::progress::{self, Progress};
 

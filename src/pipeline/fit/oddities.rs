@@ -8,12 +8,12 @@ use crate::bridge::Property;
 use crate::data::{Snapshot, TimeSeries, grown};
 use crate::error::{Error, Result, number};
 use crate::io::h5ad::{H5ad, MatrixSource};
-use crate::pipeline::coordinates::Seen;
 use crate::pipeline::fit::growth::Growing;
 use crate::pipeline::fit::options::{FitOptions, Source};
 use crate::pipeline::fit::scale::{Outlying, Spread};
 use crate::pipeline::fit::selection::{Selection, matrix_source};
 use crate::pipeline::fit::units::Units;
+use crate::pipeline::shared::coordinates::Seen;
 use crate::progress::{self, Progress};
 
 /// Largest number of cells that a note names.

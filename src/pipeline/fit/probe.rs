@@ -7,10 +7,11 @@ use crate::data::Matrix;
 use crate::error::Result;
 use crate::io::h5ad::H5ad;
 use crate::linalg::{Gram, product_nt, product_tn, softmax_rows};
-use crate::pipeline::coordinates::{chosen, unique};
 use crate::pipeline::counted::{Counted, log_scale};
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::selection::{Selection, matrix_source};
+use crate::pipeline::shared::coordinates::chosen;
+use crate::pipeline::shared::unique_names::unique;
 use crate::preprocess::{PcaMethod, PcaSolver};
 use crate::progress::Silent;
 use crate::rng::Seed;
@@ -71,7 +72,7 @@ pub(super) fn probe(
     let genes = unique(file.gene_names(&source)?, silent)?;
     let begun = clock();
     let scaled = log_scale(cells.blocks(), options, silent)?;
-    let columns = chosen(cells.blocks(), &genes, (&scaled, options), silent)?;
+    let columns = chosen(cells.blocks(), &genes, &scaled, options, silent)?;
     let kept = cells.keep(&scaled.scale, columns.as_deref(), silent)?;
     let per_cell = (clock() - begun) / tried;
 

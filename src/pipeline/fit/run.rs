@@ -14,7 +14,6 @@ use crate::io::model::{
     FileRecord, Header, Interval, Model, PartialModel, Published, check_output, recover,
 };
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
-use crate::pipeline::coordinates::{Prepared, Raw};
 use crate::pipeline::counted::WHOLE_BYTES;
 use crate::pipeline::fit::hashing::beside_hash;
 use crate::pipeline::fit::intervals::intervals;
@@ -27,6 +26,7 @@ use crate::pipeline::fit::solve::Task;
 use crate::pipeline::fit::units::Units;
 use crate::pipeline::fit::write::{header, interval_record, plan_hash, to_value};
 use crate::pipeline::recorder::Recorder;
+use crate::pipeline::shared::coordinates::{MemoryLimit, Prepared, Raw};
 use crate::progress::{self, Progress};
 
 /// The result of a fit. The bridges themselves are in the folder [`FitSummary::out`].
@@ -203,10 +203,10 @@ impl Plan {
     fn prepare(&self, running: Running, progress: &mut dyn Progress) -> Result<(usize, Prepared)> {
         let Self { file, options, selection, growth, .. } = self;
         let most = running.whole_bytes();
-        let raw = Raw::read(file, (selection, most), (options, growth), progress)?;
+        let raw = Raw::read(file, selection, options, growth, most, progress)?;
         let (n_genes, size) = (raw.n_genes(), raw.footprint(file, selection, options)?);
-        let memory = running.memory.map(|memory| (memory, size));
-        let prepared = raw.prepare((options, growth, memory), selection.axis.unit, progress);
+        let memory = running.memory.map(|bytes| MemoryLimit { bytes, size });
+        let prepared = raw.prepare(options, growth, memory, selection.axis.unit, progress);
         Ok((n_genes, prepared.map_err(|error| named(error, file, selection, options))?))
     }
 }

@@ -5,10 +5,10 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::io::file;
 use crate::io::model::{FORMAT, Header, Interval, Reading, SnapshotRecord};
-use crate::pipeline::coordinates::Prepared;
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::selection::Selection;
 use crate::pipeline::fit::units::Units;
+use crate::pipeline::shared::coordinates::Prepared;
 use crate::preprocess::Pca;
 
 /// The header of a model: times, coordinates, scale and noise. The caller adds the record of the

@@ -1,4 +1,4 @@
-//! Edges from the fitted field: its Jacobian, pulled back to genes.
+//! Edges from the fitted drift: its Jacobian in gene space.
 
 use ndarray::Array2;
 
@@ -12,12 +12,14 @@ use crate::pipeline::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
-/// Edges from the Jacobian of the drift in gene space, averaged over the intervals by their
-/// length, in units of expression per unit of time per unit of expression.
+/// Edges from the Jacobian of the drift, averaged over the intervals by their length.
+///
+/// The Jacobian J of the coordinates becomes `W J Wᵀ` in gene space, with the loadings W, restricted to the rows and
+/// columns of targets and regulators. Effects are in units of expression per unit of time for one unit more of the
+/// regulator. Rows have no stability, p-values and lag (NaN).
 ///
 /// # Errors
-/// [`Error::NoGeneSpace`] for a model without genes, [`Error::NoGenes`] if none of the
-/// regulators is among them.
+/// [`Error::NoGeneSpace`] for a model without genes; [`Error::NoGenes`] if no regulator is among its genes.
 pub(super) fn of_field(
     model: &Model,
     options: &GrnOptions,
@@ -49,8 +51,13 @@ pub(super) fn of_field(
     Ok(rows.collect())
 }
 
-/// `(1/T) Σ J`: in real time the interval of length Δ has the Jacobian `J/Δ`, with `J` that of
-/// its drift in local time, and the weight Δ/T. A factor on all coordinates cancels.
+/// The mean Jacobian of the drift, `(1/T) Σ_k J_k`, `(dim, dim)`, per unit of real time.
+///
+/// `J_k` is the Jacobian in local time. In real time the interval of length Δ has the Jacobian `J_k/Δ` and the
+/// weight `Δ/T`, so that Δ cancels. The scale of the coordinates cancels as well.
+///
+/// # Errors
+/// Those of restoring the bridges and of their Jacobians; [`Error::Cancelled`].
 fn mean_jacobian(
     model: &Model,
     kind: EdgeSource,

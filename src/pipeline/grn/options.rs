@@ -1,85 +1,107 @@
-//! What `grn` can be told.
+//! Options of `grn`.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::preprocess::Species;
 
-/// What edges are read from.
+/// The estimator of edges.
+///
+/// ```
+/// use sbcell::pipeline::{EdgeSource, GrnOptions};
+///
+/// // The baseline.
+/// let options = GrnOptions { source: EdgeSource::Correlation, ..GrnOptions::default() };
+/// assert!(options.check().is_ok());
+/// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeSource {
-    /// [`crate::grn::Estimator::Ensemble`].
+    /// Hill functions and mutual information, combined ([`crate::grn::Estimator::Ensemble`]).
     #[default]
     Ensemble,
-    /// [`crate::grn::Estimator::Hill`].
+    /// Additive Hill functions of the regulators, by adaptive ridge regression ([`crate::grn::Estimator::Hill`]).
     Hill,
-    /// [`crate::grn::Estimator::Linear`].
+    /// The same with linear functions ([`crate::grn::Estimator::Linear`]).
     Linear,
-    /// [`crate::grn::Estimator::Lasso`].
+    /// Linear regression by the lasso ([`crate::grn::Estimator::Lasso`]).
     Lasso,
-    /// [`crate::grn::Estimator::ReferenceFitting`].
+    /// A linear drift and the coupling that it implies, in turn ([`crate::grn::Estimator::ReferenceFitting`]).
     ReferenceFitting,
-    /// [`crate::grn::Estimator::Neural`].
+    /// A flow whose networks have weights for each regulator ([`crate::grn::Estimator::Neural`]).
     Ngm,
-    /// [`crate::grn::Estimator::Mutual`].
+    /// Lagged mutual information ([`crate::grn::Estimator::Mutual`]).
     Mutual,
-    /// The slope of the fitted field, [`crate::grn::drift_slope`].
+    /// The slope of the fitted drift, [`crate::grn::drift_slope`].
     Slope,
-    /// The Jacobian of the fitted field along its paths, [`crate::grn::path_jacobian`].
+    /// The Jacobian of the fitted drift along paths, [`crate::grn::path_jacobian`].
     Jacobian,
-    /// Plain correlation of the pooled cells: the baseline.
+    /// Correlation over the pooled cells of all times: the baseline.
     Correlation,
 }
 
 /// Genes that may regulate.
+///
+/// ```
+/// use sbcell::pipeline::Regulators;
+///
+/// let named = Regulators::Named(vec!["Sox2".into(), "Gata6".into()]);
+/// assert_ne!(named, Regulators::All);
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Regulators {
-    /// Every gene that is looked at.
+    /// All genes that are analysed.
     #[default]
     All,
-    /// These.
+    /// Genes of a list.
     Named(Vec<String>),
-    /// The transcription factors of a species, [`crate::grn::transcription_factors`].
+    /// The transcription factors of a species ([`crate::grn::transcription_factors`]).
     Species(Species),
 }
 
-/// Everything `grn` can be told. `Default` is what it does when told nothing.
+/// Parameters of [`grn`](crate::pipeline::grn()).
+///
+/// ```
+/// use sbcell::pipeline::GrnOptions;
+///
+/// let options = GrnOptions { top: 0, ..GrnOptions::default() };
+/// assert!(options.check().unwrap_err().to_string().contains("`top`"));
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct GrnOptions {
-    /// What edges are read from.
+    /// The estimator.
     pub source: EdgeSource,
-    /// Snapshots that are compared are so many intervals apart; `None` for bins of smoothed time.
+    /// Number of intervals between the snapshots that are compared; `None` for bins of smoothed time.
     pub lag: Option<usize>,
-    /// Pair the cells of neighbouring snapshots as the model does, not by a plan of our own.
+    /// Pair the cells of neighbouring snapshots by the couplings of the model, instead of own couplings.
     pub model_coupling: bool,
-    /// Let targets that are explained better come before others, instead of weighing each target's
-    /// regulators against each other only.
+    /// Rank edges across targets, so that targets that are explained better come first. Otherwise the
+    /// regulators of each target are ranked among themselves.
     pub across_targets: bool,
     /// Genes that may regulate.
     pub regulators: Regulators,
-    /// Genes that may be targets; those of the model if `None`.
+    /// Genes that may be targets; the genes of the model if `None`.
     pub genes: Option<Vec<String>>,
-    /// A column of `obs`: edges for each of its values.
+    /// A column of `obs`. Edges are estimated for the cells of each of its values.
     pub group: Option<String>,
-    /// Edges for each interval between neighbouring times.
+    /// Whether edges are estimated for each interval between neighbouring times.
     pub by_time: bool,
     /// A column of `obs` whose values (batches, donors) are resampled instead of cells.
     pub batch: Option<String>,
-    /// Resamples behind the stability.
+    /// Number of resamples for the stability.
     pub bootstrap: usize,
-    /// Permutations of the times behind the p-values.
+    /// Number of permutations of the times for the p-values: 0, or at least 3.
     pub permutations: usize,
-    /// Edges to keep for each group and interval, the most important first.
+    /// Largest number of edges of each group and interval, the most important first.
     pub top: usize,
-    /// Genes whose regulators are to be drawn over time; they must be among those looked at.
+    /// Genes whose regulators are drawn over time. They must be among the analysed genes.
     pub drawn: Vec<String>,
-    /// Cells of each time (of each group) that are looked at, at most; drawn evenly.
+    /// Largest number of cells of each time (and group); more are subsampled at random. At least 10.
     pub cells_per_time: usize,
-    /// The `.h5ad` file with the expression; the one that was fitted if `None`.
+    /// Path of the `.h5ad` file with the expression; the fitted file if `None`.
     pub data: Option<String>,
-    /// Seed of resamples, permutations and paths.
+    /// Seed of subsamples, resamples, permutations and paths.
     pub seed: u64,
 }
 
@@ -107,10 +129,10 @@ impl Default for GrnOptions {
 }
 
 impl GrnOptions {
-    /// Checks what can be checked without the model.
+    /// Checks the ranges, and that no parameter is without effect next to another.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a value out of range.
+    /// [`Error::Parameter`] for the first value out of range or without effect.
     pub fn check(&self) -> Result<()> {
         let refuse =
             |name, must, got: usize| Err(Error::Parameter { name, must, got: got.to_string() });
@@ -129,7 +151,7 @@ impl GrnOptions {
         self.check_together()
     }
 
-    /// Refuses what is valid alone and would do nothing together.
+    /// Refuses combinations in which a parameter would have no effect.
     fn check_together(&self) -> Result<()> {
         let refuse =
             |name, must: &'static str| Err(Error::Parameter { name, must, got: "both".into() });
@@ -164,12 +186,12 @@ impl GrnOptions {
         }
     }
 
-    /// Whether earlier cells are compared with later ones.
+    /// Whether the estimator compares earlier with later cells, so that edges have a direction in time.
     pub(super) fn compares_order(&self) -> bool {
         !self.of_field() && self.source != EdgeSource::Correlation
     }
 
-    /// Whether edges come from the fitted field and not from pairs of cells.
+    /// Whether edges come from the fitted drift, and not from pairs of cells.
     pub(super) fn of_field(&self) -> bool {
         matches!(self.source, EdgeSource::Slope | EdgeSource::Jacobian)
     }

@@ -1,4 +1,4 @@
-//! Estimates repeated on resampled cells and under permuted times.
+//! Estimates of edges repeated on resampled cells and under permuted times.
 
 use ndarray::{Array1, Array2, Axis};
 use rand::seq::SliceRandom;
@@ -10,33 +10,51 @@ use crate::metrics::Resamples;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
-/// Cells of the repeated estimates, at most, evenly over the times.
+/// Largest number of cells of a repeated estimate; more are thinned evenly over the times.
 const MOST_CELLS: usize = 3000;
 
-/// Estimates that are made at once.
+/// Number of estimates that run in parallel, which bounds the memory.
 const AT_ONCE: usize = 4;
+
+/// How often estimates are repeated.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Repeats {
+    /// Number of resamples of cells or batches.
+    pub(super) n_resamples: usize,
+    /// Number of permutations of the times.
+    pub(super) n_permutations: usize,
+    /// Seed of both.
+    pub(super) seed: Seed,
+}
 
 /// Repeated estimates.
 pub(super) struct Replicates {
-    /// The estimate on the cells that the others are made of, all of them once, at their times.
+    /// The estimate on the cells of the others, each cell once and at its own time: the reference for
+    /// permutations.
     pub(super) as_it_is: EdgeMatrix,
-    /// On resampled cells.
+    /// Estimates on resampled cells.
     pub(super) resampled: Vec<EdgeMatrix>,
-    /// Under permuted times.
+    /// Estimates with permuted times.
     pub(super) permuted: Vec<EdgeMatrix>,
 }
 
-/// Makes `n_resamples` and `n_permutations` estimates, after one of the cells as they are.
+/// Repeats `estimate`, whose result on all cells is `found`, on resampled cells and with permuted times.
 ///
-/// Resamples take cells of each time with replacement, or `batches` as a whole; permutations deal
-/// the times anew to all cells. Above [`MOST_CELLS`] cells, all of them are of that many.
+/// Resamples take the cells of each time with replacement, or whole `batches`. Permutations assign the times
+/// at random to all cells. With more than [`MOST_CELLS`] cells, all repeated estimates use a thinned set, and so
+/// does the reference estimate.
+///
+/// # Errors
+/// Those of `estimate`; [`crate::Error::Cancelled`].
 pub(super) fn replicates(
     cells: &CourseCells<'_>,
     batches: Option<&[&String]>,
-    (found, n_resamples, n_permutations, seed): (&EdgeMatrix, usize, usize, Seed),
+    found: &EdgeMatrix,
+    repeats: Repeats,
     estimate: &(dyn Fn(&CourseCells<'_>) -> Result<EdgeMatrix> + Sync),
     progress: &mut dyn Progress,
 ) -> Result<Replicates> {
+    let Repeats { n_resamples, n_permutations, seed } = repeats;
     if n_resamples + n_permutations == 0 {
         let (resampled, permuted) = (Vec::new(), Vec::new());
         return Ok(Replicates { as_it_is: found.clone(), resampled, permuted });
@@ -68,7 +86,7 @@ pub(super) fn replicates(
     let total = tasks.len() as u64;
     let begin = Event::Begin { what: "resampling cells, permuting times".into(), total };
     progress::report(progress, begin)?;
-    // Permutations are to be compared with an estimate of as many cells, by the same pairs.
+    // Permutations are compared with an estimate on the same cells.
     let as_it_is = if n_permutations > 0 { estimate(&few)? } else { found.clone() };
     let mut found = Vec::with_capacity(tasks.len());
     for some in tasks.chunks(AT_ONCE) {
@@ -81,7 +99,7 @@ pub(super) fn replicates(
     Ok(Replicates { as_it_is, resampled: found, permuted })
 }
 
-/// Rows of at most [`MOST_CELLS`] cells, every so manieth of each time.
+/// Rows of about [`MOST_CELLS`] cells: every n-th cell of each time.
 fn thinned(cells: &CourseCells<'_>) -> Vec<usize> {
     let stride = cells.times.len().div_ceil(MOST_CELLS).max(1);
     let of_times = cells.snapshots().into_iter();
@@ -90,8 +108,9 @@ fn thinned(cells: &CourseCells<'_>) -> Vec<usize> {
     rows
 }
 
-/// How often each cell is taken, one column for each resample. A time that a resample of batches
-/// leaves without cells keeps them all.
+/// How often each cell is drawn, `(n_cells, n_resamples)`.
+///
+/// A time with fewer than two cells in a resample keeps all of its cells.
 fn resampled_weights(
     cells: &CourseCells<'_>,
     batches: Option<&[&String]>,

@@ -1,10 +1,13 @@
-//! Edges from pairs of cells: for all of them, for each group, or for each interval.
+//! Edges from pairs of earlier and later cells, for each part of the cells.
+//!
+//! Each part is estimated once on all of its cells. The estimate is then repeated on resampled cells, which gives
+//! the stability, and with permuted times, which gives the p-values.
 
 use ndarray::{Array1, Array2, Axis, Zip};
 use std::collections::BTreeSet;
 
 use crate::bridge::UnitTime;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::grn::{
     Binning, CourseCells, EdgeMatrix, EdgeSearch, Estimator, Expression, FEW_GENES, Lag, Step,
     correlations, direction_agreement, is_degenerate, p_values, q_values, stability,
@@ -12,48 +15,44 @@ use crate::grn::{
 use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
 use crate::io::model::{Model, OpenModel};
-use crate::lineage::Groups;
 use crate::metrics::Drawn;
-use crate::pipeline::asked::{not_among, with_genes_of_file};
-use crate::pipeline::asked_genes::named_genes;
 use crate::pipeline::grn::expression::Measured;
 use crate::pipeline::grn::options::{EdgeSource, GrnOptions};
-use crate::pipeline::grn::replicate::{Replicates, replicates};
+use crate::pipeline::grn::parts::{Part, parts};
+use crate::pipeline::grn::replicate::{Repeats, Replicates, replicates};
 use crate::pipeline::grn::{FoundEdges, Overlap};
 use crate::pipeline::process::Process;
+use crate::pipeline::shared::asked_genes::named_genes;
+use crate::pipeline::shared::genes_left_out::{not_among, with_genes_of_file};
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
-/// Fewer cells at a time say nothing of it.
-const FEWEST_CELLS: usize = 10;
-
-/// Regulators that are fitted again, and bins of smoothed time, of repeated estimates where genes
-/// are many; of the ensemble the regression on bins alone is repeated there.
+/// Largest number of regulators of a target that repeated estimates of many genes fit.
 const LIGHT_REGULATORS: usize = 12;
+
+/// Bins of smoothed time in repeated estimates of many genes.
 const LIGHT_BINNING: Binning = Binning { n_bins: 12, offset: 0.0 };
 
-/// Where resamples keep less of the directions, they are not sure.
+/// Below this share of edges with the same direction in resamples, a note calls directions uncertain.
 const SURE_DIRECTION: f64 = 0.95;
 
-/// Fewer times than this are few.
+/// With fewer times than this, a note calls directions uncertain.
 const FEW_TIMES: usize = 4;
 
-/// Some of the cells, in which edges are looked for.
-struct Part {
-    group: String,
-    rows: Vec<usize>,
-    span: (f64, f64),
-}
-
-/// What is known of all cells.
+/// The inputs of all estimates.
 struct Known<'a> {
     model: &'a Model,
     measured: &'a Measured,
     options: &'a GrnOptions,
-    /// Growth rate of each cell over the interval that begins with it.
+    /// Growth rate of each analysed cell over the interval that begins at its time.
     growth: Option<Array1<f64>>,
 }
 
+/// Estimates the edges of every part of the cells that `options` ask for.
+///
+/// # Errors
+/// Those of [`Measured::read`], [`parts`] and the estimators; [`crate::Error::GeneNotAmong`] if a gene to draw is
+/// not among the analysed genes.
 pub(super) fn search(
     model: &OpenModel,
     options: &GrnOptions,
@@ -62,7 +61,7 @@ pub(super) fn search(
     let measured = Measured::read(model, options, progress)?;
     let growth = growth_of(model)?.map(|rates| rates.select(Axis(0), &measured.cells));
     let known = Known { model, measured: &measured, options, growth };
-    let parts = parts(&known, progress)?;
+    let parts = parts(model, &measured, options, progress)?;
     let mut found = FoundEdges {
         rows: Vec::new(),
         correlations: Vec::new(),
@@ -81,7 +80,8 @@ pub(super) fn search(
     Ok(found)
 }
 
-/// Growth rates that the model has, cell by cell; cells of the last time do not grow.
+/// Growth rate of each cell of the model per unit of time, zero at the last time; `None` for a model without
+/// growth.
 fn growth_of(model: &Model) -> Result<Option<Array1<f64>>> {
     if model.intervals.iter().all(|interval| interval.growth.is_none()) {
         return Ok(None);
@@ -98,56 +98,16 @@ fn growth_of(model: &Model) -> Result<Option<Array1<f64>>> {
     Ok(Some(rates))
 }
 
-/// The parts that were asked for; those with too few cells are named and left out.
-fn parts(known: &Known<'_>, progress: &mut dyn Progress) -> Result<Vec<Part>> {
-    let Known { model, measured, options, .. } = known;
-    let groups: BTreeSet<&String> = measured.groups.iter().flatten().collect();
-    let mut of_groups: Vec<(String, Vec<usize>)> = Vec::new();
-    match &measured.groups {
-        None => of_groups.push((String::new(), (0..measured.times.len()).collect())),
-        Some(labels) => {
-            // Cells without a label are in no group.
-            for group in groups.into_iter().filter(|group| !Groups::is_none(group)) {
-                let rows = (0..labels.len()).filter(|&row| labels[row] == *group).collect();
-                of_groups.push((group.clone(), rows));
-            }
-        }
-    }
-    let times: Vec<f64> = model.header.snapshots.iter().map(|snapshot| snapshot.time).collect();
-    let spans: Vec<Vec<f64>> =
-        if options.by_time { times.windows(2).map(<[f64]>::to_vec).collect() } else { vec![times] };
-    let mut parts = Vec::new();
-    for (group, rows) in of_groups {
-        for span in &spans {
-            let at = |row: &usize, time: &f64| measured.times[*row].total_cmp(time).is_eq();
-            let enough: Vec<f64> = span
-                .iter()
-                .copied()
-                .filter(|time| rows.iter().filter(|row| at(row, time)).count() >= FEWEST_CELLS)
-                .collect();
-            if enough.len() < 2 {
-                let text = format!(
-                    "{}times {} to {}: fewer than {FEWEST_CELLS} cells at all but one: left out",
-                    if group.is_empty() { String::new() } else { format!("{group}, ") },
-                    span[0],
-                    span[span.len() - 1]
-                );
-                progress::note(progress, text)?;
-                continue;
-            }
-            let rows = rows.iter().copied().filter(|row| enough.iter().any(|time| at(row, time)));
-            let span = (enough[0], enough[enough.len() - 1]);
-            parts.push(Part { group: group.clone(), rows: rows.collect(), span });
-        }
-    }
-    if parts.is_empty() {
-        let must = "cells at two times at least, ten at each";
-        return Err(Error::Parameter { name: "group", must, got: "fewer".into() });
-    }
-    Ok(parts)
-}
-
 impl Known<'_> {
+    /// Estimates the edges of one part and appends them to `found`.
+    ///
+    /// `number`, the index of the part, seeds its resamples, so that parts are resampled
+    /// independently. With at most [`FEW_GENES`] genes, cells are compared by their standardised
+    /// expression, otherwise by the coordinates of the model. Couplings of the model are used for the estimate
+    /// on all cells only; resamples find their own.
+    ///
+    /// # Errors
+    /// Those of the estimators; [`crate::Error::Cancelled`].
     fn search_part(
         &self,
         part: &Part,
@@ -172,12 +132,7 @@ impl Known<'_> {
             weights: Array1::ones(part.rows.len()),
             growth: self.growth.as_ref().map(|rates| rates.select(Axis(0), &part.rows)),
         };
-        let label = match (part.group.as_str(), options.by_time) {
-            ("", false) => "all cells".to_string(),
-            ("", true) => format!("{} to {}", part.span.0, part.span.1),
-            (group, false) => group.to_string(),
-            (group, true) => format!("{group}, {} to {}", part.span.0, part.span.1),
-        };
+        let label = part.label(options.by_time);
         let begin = Event::Begin { what: format!("looking for edges in {label}"), total: 1 };
         progress::report(progress, begin)?;
         let given = if options.model_coupling { Some(self.model_steps(part)?) } else { None };
@@ -186,28 +141,39 @@ impl Known<'_> {
         let batches = measured.batches.as_ref();
         let batches: Option<Vec<&String>> =
             batches.map(|labels| part.rows.iter().map(|&row| &labels[row]).collect());
-        // Plain correlation is blind to which time is which: no order to permute.
+        // Correlation does not depend on the order of times, so permuting them tests nothing.
         let blind = options.source == EdgeSource::Correlation;
         let permutations = if blind { 0 } else { options.permutations };
-        let seed = Seed(options.seed).child("grn/part", number as u64);
         let repeats = replicates(
             &cells,
             batches.as_deref(),
-            (&edges, options.bootstrap, permutations, seed),
+            &edges,
+            Repeats {
+                n_resamples: options.bootstrap,
+                n_permutations: permutations,
+                seed: Seed(options.seed).child("grn/part", number as u64),
+            },
             &|cells| estimate(cells, options, None, expression.n_genes() > FEW_GENES),
             progress,
         )?;
         if options.compares_order() && !options.by_time {
-            say_direction(&cells, (&repeats, &label), progress)?;
+            say_direction(&cells, &repeats, &label, progress)?;
         }
         if is_degenerate(&edges, expression.regulators()) {
             found.degenerate.push(label);
         }
-        self.keep((part, &cells), &edges, &repeats, found);
+        self.keep(part, &cells, &edges, &repeats, found);
         Ok(())
     }
 
-    /// The model's own coupling of each interval between cells of the part.
+    /// The coupling of the model in each interval, restricted to the cells of the part.
+    ///
+    /// Each source cell is carried to the end of the interval by one exact draw from its bridge, and paired with
+    /// the observed cells near this end ([`Step::by_ends`]). Intervals without a pair of cells of the part are
+    /// left out.
+    ///
+    /// # Errors
+    /// Those of restoring the bridges and of [`Step::by_ends`].
     fn model_steps(&self, part: &Part) -> Result<Vec<Step>> {
         let process = Process::restore(self.model)?;
         let times = process.series.times();
@@ -233,9 +199,16 @@ impl Known<'_> {
         Ok(steps)
     }
 
+    /// Appends the most important edges of a part, with their stability, p- and q-values and correlation.
+    ///
+    /// The effect of an edge is its strength (in standard deviations of the target over the lag) in units of
+    /// expression: `strength · sd_target / (sd_regulator · lag)`, with the sign of its evidence. q-values follow
+    /// Benjamini and Hochberg over all edges of the part. Edges of equal importance keep the order of regulators,
+    /// then targets. The first part also sets the overlap with correlation.
     fn keep(
         &self,
-        (part, cells): (&Part, &CourseCells<'_>),
+        part: &Part,
+        cells: &CourseCells<'_>,
         edges: &EdgeMatrix,
         repeats: &Replicates,
         found: &mut FoundEdges,
@@ -281,7 +254,14 @@ impl Known<'_> {
     }
 }
 
-/// Edges of some cells as `options` want them; `light` the quick way.
+/// Edges of some cells by the estimator of `options`.
+///
+/// `given` are the couplings of the model, if they are used; otherwise the search finds its own. With `light` it has
+/// 12 bins of smoothed time and 12 regulators per target, and of the ensemble only the Hill regression; repeated
+/// estimates of many genes would take too long otherwise.
+///
+/// # Errors
+/// Those of [`EdgeSearch::run`].
 fn estimate(
     cells: &CourseCells<'_>,
     options: &GrnOptions,
@@ -315,10 +295,13 @@ fn estimate(
     search.run(cells, given.map(|steps| cells.timed(steps.to_vec())).as_ref())
 }
 
-/// Says so if direction can hardly be told: times are few, or resamples turn edges round.
+/// Notes directions that are uncertain: resamples reverse more than 5 % of them, or there are fewer than four times.
+///
+/// The shares of correct directions come from simulated courses (docs/BENCHMARKS.md, "Direction").
 fn say_direction(
     cells: &CourseCells<'_>,
-    (repeats, label): (&Replicates, &str),
+    repeats: &Replicates,
+    label: &str,
     progress: &mut dyn Progress,
 ) -> Result<()> {
     let n_times = cells.snapshots().len();
@@ -326,15 +309,15 @@ fn say_direction(
     let agreement = direction_agreement(&repeats.as_it_is, &repeats.resampled, regulators);
     let text = if agreement < SURE_DIRECTION {
         format!(
-            "{label}: resamples turn the direction of {:.0} % of the first edges round: times may be \
-             too far apart. Take the direction of an edge as a guess; such simulated courses had about \
-             two of three right",
+            "{label}: resamples reverse the direction of {:.0} % of the first edges: times may be \
+             too far apart. The direction of an edge is a guess: in such simulated courses about two of \
+             three were right",
             100.0 * (1.0 - agreement)
         )
     } else if n_times < FEW_TIMES {
         format!(
-            "{label}: {n_times} times are few to tell a direction from; simulated courses of three had \
-             about six of ten right"
+            "{label}: {n_times} times are few to determine directions: in simulated courses of three \
+             times about six of ten were right"
         )
     } else {
         return Ok(());
@@ -342,7 +325,9 @@ fn say_direction(
     progress::note(progress, text)
 }
 
-/// Mean of every gene at every time, and two standard errors to either side.
+/// Mean of every gene at every time, with an interval of two standard errors to either side.
+///
+/// The lower end is cut at the smallest value, and times with too few cells have no interval (NaN).
 fn profiles(model: &Model, measured: &Measured) -> Profiles {
     let times: Vec<f64> = model.header.snapshots.iter().map(|snapshot| snapshot.time).collect();
     let shape = (times.len(), measured.genes.len());
@@ -353,11 +338,9 @@ fn profiles(model: &Model, measured: &Measured) -> Profiles {
         let values = measured.values.select(Axis(0), &rows.collect::<Vec<_>>()).mapv(f64::from);
         let n = values.nrows().max(1) as f64;
         let of_time = values.sum_axis(Axis(0)) / n;
-        // Of one or two cells there is no interval.
         let enough = Drawn::cells(values.nrows()).is_enough();
         let reach = values.std_axis(Axis(0), 0.0) * (2.0 / (n - 1.0).max(1.0).sqrt());
         let reach = if enough { reach } else { reach * f64::NAN };
-        // A mean is never below the least value.
         let least = values.fold_axis(Axis(0), f64::INFINITY, |a, b| a.min(*b));
         let mut below = &of_time - &reach;
         Zip::from(&mut below).and(&least).for_each(|below, least| {
@@ -373,6 +356,10 @@ fn profiles(model: &Model, measured: &Measured) -> Profiles {
     Profiles { genes: measured.genes.clone(), times, mean, lo, hi, n_cells }
 }
 
+/// How many of the first edges in `order` are also first by absolute correlation.
+///
+/// `all` are the edges (regulator, target), `order` their indices by decreasing importance, `plain` the correlations
+/// `(n_regulators, n_genes)`.
 fn overlap(
     all: &[(usize, usize)],
     order: &[usize],

@@ -1,0 +1,112 @@
+//! Options of `couplings`, and the names of its files.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::io::temporary::number_in_name;
+
+/// The file of all intervals for CellRank.
+const CELLRANK: &str = "cellrank.h5ad";
+
+/// The table of growth rates for wot.
+pub(super) const WOT_GROWTH: &str = "tmaps_g.txt";
+
+/// File format of couplings.
+///
+/// ```
+/// use sbcell::pipeline::Export;
+///
+/// assert_eq!(Export::Csv.for_spreadsheets(true), Export::SpreadsheetCsv);
+/// assert_eq!(Export::Wot.for_spreadsheets(true), Export::Wot);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Export {
+    /// `FROM_TO.parquet` for each interval, with the columns `source`, `target`, `mass`.
+    #[default]
+    Parquet,
+    /// The same columns, separated by commas.
+    Csv,
+    /// The same columns as [`TableFormat::SpreadsheetCsv`](crate::io::table::TableFormat::SpreadsheetCsv).
+    SpreadsheetCsv,
+    /// For wot: `tmaps_FROM_TO.h5ad`, cells × cells, whose rows sum to the growth of a cell relative to the mean
+    /// cell, and `tmaps_g.txt` with this growth.
+    Wot,
+    /// For CellRank: `cellrank.h5ad` with all cells and `obsp['T_fwd']`, whose rows sum to one.
+    Cellrank,
+    /// For moscot: `FROM_TO.parquet` with `id` and one column for each target cell.
+    Moscot,
+}
+
+impl Export {
+    /// With `safe`, CSV becomes [`Export::SpreadsheetCsv`], whose names no spreadsheet executes as formulas. Other
+    /// formats stay.
+    #[must_use]
+    pub fn for_spreadsheets(self, safe: bool) -> Self {
+        if safe && self == Self::Csv { Self::SpreadsheetCsv } else { self }
+    }
+
+    /// The name of the file of the interval between the times `from` and `to`.
+    pub(super) fn file(self, from: f64, to: f64) -> String {
+        let stem = format!("{}_{}", number_in_name(from), number_in_name(to));
+        match self {
+            Self::Parquet | Self::Moscot => format!("{stem}.parquet"),
+            Self::Csv | Self::SpreadsheetCsv => format!("{stem}.csv"),
+            Self::Wot => format!("tmaps_{stem}.h5ad"),
+            Self::Cellrank => CELLRANK.to_string(),
+        }
+    }
+}
+
+/// Parameters of [`couplings`](crate::pipeline::couplings()).
+///
+/// ```
+/// use sbcell::pipeline::{CouplingOptions, Export};
+///
+/// let options = CouplingOptions { export: Export::Wot, ..CouplingOptions::default() };
+/// assert_eq!(options.least, 1e-4);
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CouplingOptions {
+    /// The format of the files.
+    pub export: Export,
+    /// Pairs of cells with less mass than this share of `1/n_source`, the mass of an average source cell, are left
+    /// out. In `[0, 1)`.
+    pub least: f64,
+    /// Seed of couplings that are drawn.
+    pub seed: u64,
+}
+
+impl Default for CouplingOptions {
+    fn default() -> Self {
+        Self { export: Export::default(), least: 1e-4, seed: 0 }
+    }
+}
+
+impl CouplingOptions {
+    /// Checks the range of `least`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`].
+    pub(super) fn check(&self) -> Result<()> {
+        if (0.0..1.0).contains(&self.least) {
+            return Ok(());
+        }
+        let (name, must) = ("least", "at least 0 and below 1");
+        Err(Error::Parameter { name, must, got: self.least.to_string() })
+    }
+}
+
+/// The files that [`couplings`](crate::pipeline::couplings()) writes into the folder `out` for snapshots at `times`.
+#[doc(hidden)]
+pub fn coupling_files(out: &Path, times: &[f64], export: Export) -> Vec<PathBuf> {
+    let mut names: Vec<String> =
+        times.windows(2).map(|pair| export.file(pair[0], pair[1])).collect();
+    names.dedup();
+    if export == Export::Wot {
+        names.push(WOT_GROWTH.to_string());
+    }
+    names.into_iter().map(|name| out.join(name)).collect()
+}

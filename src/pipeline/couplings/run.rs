@@ -1,0 +1,87 @@
+//! Writes the couplings of a model, interval by interval.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::Result;
+use crate::io::model::Model;
+use crate::pipeline::couplings::options::WOT_GROWTH;
+use crate::pipeline::couplings::write::Writer;
+use crate::pipeline::couplings::{CouplingOptions, Export};
+use crate::pipeline::shared::course_of_cells::CourseOfCells;
+use crate::pipeline::shared::recorded::write_recorded;
+use crate::progress::{self, Event, Progress};
+
+/// A file of couplings. See [`couplings`] for an example.
+#[derive(Debug, Clone, PartialEq)]
+pub struct WrittenCoupling {
+    /// Path of the file.
+    pub path: PathBuf,
+    /// Share of the mass that the pairs in the file have; the smallest share of an interval if the file contains
+    /// several.
+    pub kept: f64,
+}
+
+/// Writes the couplings of `model` into the folder `out`, each file with its run record.
+///
+/// Memory: the pairs of one interval, or of all intervals for CellRank (12 bytes each).
+///
+/// ```
+/// use sbcell::pipeline::{CouplingOptions, Export, couplings, example_model};
+/// use sbcell::Silent;
+///
+/// # fn main() -> sbcell::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// let model = example_model(folder.path())?; // days 0, 1 and 2
+/// let options = CouplingOptions { export: Export::Csv, ..CouplingOptions::default() };
+/// let files = couplings(&folder.path().join("pairs"), &model, &options, &mut Silent)?;
+/// assert_eq!(files.len(), 2);
+/// assert!(files[0].path.ends_with("0_1.csv") && files[0].kept > 0.9);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// [`crate::Error::Parameter`] if `least` is out of range or a table would have too many columns;
+/// [`crate::Error::Io`] if a file cannot be written.
+pub fn couplings(
+    out: &Path,
+    model: &Model,
+    options: &CouplingOptions,
+    progress: &mut dyn Progress,
+) -> Result<Vec<WrittenCoupling>> {
+    options.check()?;
+    let course = CourseOfCells::restore(model, options.seed, progress)?;
+    let (links, times) = (course.lineage.links(), course.lineage.times());
+    let writer = Writer { model, course: &course };
+    let record = |file: &Path, write: &dyn Fn(&Path) -> Result<()>| {
+        write_recorded(file, "couplings", model, options, write)
+    };
+    let what = "writing couplings".to_string();
+    progress::report(progress, Event::Begin { what, total: links.len() as u64 })?;
+    let mut all = Vec::with_capacity(links.len());
+    let mut files = Vec::new();
+    // CellRank reads one matrix of all cells; the other tools read one file for each interval.
+    let (mut together, mut least_kept) = (None, 1.0_f64);
+    for (k, link) in links.iter().enumerate() {
+        let coupling = link.coupling(options.least)?;
+        let kept = coupling.kept() / link.marginals().0.sum();
+        let path = out.join(options.export.file(times[k], times[k + 1]));
+        if options.export == Export::Cellrank {
+            all.push(coupling);
+            (together, least_kept) = (Some(path), least_kept.min(kept));
+        } else {
+            record(&path, &|file| writer.interval(file, k, &coupling, options.export))?;
+            files.push(WrittenCoupling { path, kept });
+        }
+        progress::report(progress, Event::Step { done: k as u64 + 1 })?;
+    }
+    if let Some(path) = together {
+        record(&path, &|file| writer.transition_matrix(file, &all))?;
+        files.push(WrittenCoupling { path, kept: least_kept });
+    }
+    if options.export == Export::Wot {
+        record(&out.join(WOT_GROWTH), &|file| writer.growth_table(file))?;
+    }
+    progress::report(progress, Event::End)?;
+    Ok(files)
+}

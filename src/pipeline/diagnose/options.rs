@@ -1,0 +1,29 @@
+//! Options of `diagnose`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::pipeline::shared::cell_sets::CellSets;
+
+/// Parameters of [`diagnose`](crate::pipeline::diagnose()).
+///
+/// ```
+/// use sbcell::pipeline::DiagnoseOptions;
+///
+/// let options = DiagnoseOptions { deals: 20, ..DiagnoseOptions::default() };
+/// assert!(!options.sets.is_named());
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DiagnoseOptions {
+    /// Groups whose transitions are tested for information, if any are given.
+    pub sets: CellSets,
+    /// Number of permutations of the coordinates, and of the groups.
+    pub deals: usize,
+    /// Seed of couplings that are drawn, and of permutations.
+    pub seed: u64,
+}
+
+impl Default for DiagnoseOptions {
+    fn default() -> Self {
+        Self { sets: CellSets::default(), deals: 5, seed: 0 }
+    }
+}

@@ -1,0 +1,8 @@
+//! The command `fates`: the terminal states that the descendants of each cell reach.
+
+mod options;
+mod run;
+
+pub use options::{FateOptions, TerminalGroup};
+pub(super) use run::of_course;
+pub use run::{FateSummary, FateTables, fates};

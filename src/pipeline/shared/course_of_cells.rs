@@ -1,0 +1,153 @@
+//! The cells of a model, snapshot by snapshot, with the couplings between them.
+
+use ndarray::{Array2, Axis};
+
+use crate::bridge::Link;
+use crate::data::Snapshot;
+use crate::error::Result;
+use crate::io::model::{Model, OpenModel};
+use crate::lineage::{Groups, Lineage, Resampled};
+use crate::pipeline::fit::oddities::say_repeated;
+use crate::pipeline::process::Process;
+use crate::pipeline::shared::fitted_file::Fitted;
+use crate::pipeline::shared::notes;
+use crate::progress::{self, Event, Progress};
+use crate::rng::Seed;
+
+/// A model with the couplings of all its intervals.
+pub(crate) struct CourseOfCells {
+    /// The bridges and snapshots.
+    pub(crate) process: Process,
+    /// The couplings between neighbouring snapshots.
+    pub(crate) lineage: Lineage,
+    /// For each time the rows of its cells in the model, increasing.
+    pub(crate) rows: Vec<Vec<usize>>,
+}
+
+impl CourseOfCells {
+    /// Restores the bridges of `model` and finds the coupling of every interval.
+    ///
+    /// Bridges whose coupling is drawn use `seed`. Time and memory are those of
+    /// [`crate::bridge::Bridge::link`], once for each interval.
+    ///
+    /// # Errors
+    /// Those of [`Process::restore`] and [`crate::bridge::Bridge::link`].
+    pub(crate) fn restore(model: &Model, seed: u64, progress: &mut dyn Progress) -> Result<Self> {
+        say_repeated(&model.cells, progress)?;
+        let process = Process::restore(model)?;
+        let times = process.series.times().to_vec();
+        let rows: Vec<Vec<usize>> = times
+            .iter()
+            .map(|time| {
+                let at = |cell: &usize| model.cell_times[*cell].total_cmp(time).is_eq();
+                (0..model.cells.len()).filter(at).collect()
+            })
+            .collect();
+        let n = process.series.bridges().len();
+        let what = "which cells go to which".to_string();
+        progress::report(progress, Event::Begin { what, total: n as u64 })?;
+        let mut links: Vec<Link> = Vec::with_capacity(n);
+        for (k, bridge) in process.series.bridges().iter().enumerate() {
+            let source = process.source(k, times[k + 1])?;
+            let seed = Seed(seed).child("lineage/link", k as u64);
+            links.push(bridge.link(&source, &process.snapshots[k + 1], seed)?);
+            progress::report(progress, Event::Step { done: k as u64 + 1 })?;
+        }
+        progress::report(progress, Event::End)?;
+        let lineage = Lineage::new(times, links)?;
+        Ok(Self { process, lineage, rows })
+    }
+
+    /// Values of the cells of the model (one for each, in its order), split by time.
+    pub(crate) fn by_time<T: Clone>(&self, values: &[T]) -> Vec<Vec<T>> {
+        self.rows.iter().map(|rows| rows.iter().map(|&row| values[row].clone()).collect()).collect()
+    }
+
+    /// One snapshot for each time, in the coordinates of the bridges.
+    pub(crate) fn snapshots(&self) -> &[Snapshot] {
+        &self.process.snapshots
+    }
+
+    /// Index of the time `at`, or of the last time if it is `None`.
+    ///
+    /// # Errors
+    /// [`crate::Error::NotObserved`] if no snapshot has this time.
+    pub(crate) fn place_or_last(&self, at: Option<f64>) -> Result<usize> {
+        at.map_or(Ok(self.lineage.times().len() - 1), |time| self.lineage.place(time))
+    }
+
+    /// Bootstrap resamples of the cells of each time, or of the batches that `resampling` names.
+    ///
+    /// # Errors
+    /// Those of reading the column of batches.
+    pub(crate) fn resampled(
+        &self,
+        model: &OpenModel,
+        resampling: &Resampling<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<Resampled<'_>> {
+        let Resampling { data, batch, n_resamples, seed } = *resampling;
+        let batches = match batch {
+            None => None,
+            Some(column) => {
+                let labels = Fitted::open(model, data, progress)?.labels(column)?;
+                notes::say_without_batch(&labels, column, progress)?;
+                let batches = self.by_time(&labels);
+                self.say_lone_batches(&batches, column, progress)?;
+                Some(batches)
+            }
+        };
+        let seed = Seed(seed).child("lineage/resamples", 0);
+        Resampled::new(&self.lineage, batches.as_deref(), (n_resamples, seed))
+    }
+
+    /// Notes the times at which all cells are of one batch: resampling batches does not change them.
+    fn say_lone_batches(
+        &self,
+        batches: &[Vec<String>],
+        column: &str,
+        progress: &mut dyn Progress,
+    ) -> Result<()> {
+        let lone: Vec<String> = batches
+            .iter()
+            .zip(self.lineage.times())
+            .filter(|(labels, _)| labels.iter().all(|label| *label == labels[0]))
+            .map(|(_, time)| time.to_string())
+            .collect();
+        if lone.is_empty() {
+            return Ok(());
+        }
+        let text = format!(
+            "`{column}` has a single value at {}: resampling it shows no scatter there, so no confidence \
+             interval is computed through it",
+            lone.join(", ")
+        );
+        progress::note(progress, text)
+    }
+}
+
+/// How the cells of a course are resampled.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resampling<'a> {
+    /// Path of the fitted file, if it is not where the fit found it.
+    pub(crate) data: Option<&'a str>,
+    /// A column of `obs` whose values are resampled instead of cells.
+    pub(crate) batch: Option<&'a str>,
+    /// Number of resamples.
+    pub(crate) n_resamples: usize,
+    /// Seed of the resamples.
+    pub(crate) seed: u64,
+}
+
+/// Equal weights over the cells of each group of `of` at time `place`: one column for each group, with sum one
+/// where the group has cells.
+pub(crate) fn even_sets(groups: &Groups, place: usize, of: &[usize]) -> Array2<f64> {
+    let mut sets = groups.indicators(place, of);
+    for mut column in sets.axis_iter_mut(Axis(1)) {
+        let total: f64 = column.sum();
+        if total > 0.0 {
+            column /= total;
+        }
+    }
+    sets
+}

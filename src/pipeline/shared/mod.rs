@@ -1,0 +1,15 @@
+//! Parts that several commands share: the fitted file, the cells of a model, gene names, outputs.
+
+pub(super) mod asked_genes;
+pub(super) mod cell_sets;
+pub(super) mod coordinates;
+pub(super) mod course_of_cells;
+pub(super) mod example_model;
+pub(super) mod expression;
+pub(super) mod fitted_file;
+pub(super) mod genes_left_out;
+pub(super) mod notes;
+pub(super) mod population;
+pub(super) mod population_file;
+pub(super) mod recorded;
+pub(super) mod unique_names;

@@ -1,0 +1,9 @@
+//! The command `trajectory`: ancestors and descendants of sets of cells, and single paths.
+
+mod options;
+mod paths;
+mod run;
+
+pub use options::{Direction, TrajectoryOptions};
+pub use run::{Trajectories, trajectory};
+pub(super) use run::{chosen, steps};

@@ -1,0 +1,71 @@
+//! Options of `trajectory`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::pipeline::shared::cell_sets::CellSets;
+
+/// The direction in time in which a set of cells is followed.
+///
+/// ```
+/// use sbcell::pipeline::{Direction, TrajectoryOptions};
+///
+/// let ancestors =
+///     TrajectoryOptions { direction: Direction::Backward, ..TrajectoryOptions::default() };
+/// assert_ne!(ancestors.direction, Direction::Both);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// Ancestors and descendants.
+    #[default]
+    Both,
+    /// Descendants only.
+    Forward,
+    /// Ancestors only.
+    Backward,
+}
+
+/// Parameters of [`trajectory`](crate::pipeline::trajectory()).
+///
+/// ```
+/// use sbcell::pipeline::{CellSets, TrajectoryOptions};
+///
+/// let sets = CellSets { groupby: Some("cell_type".into()), ..CellSets::default() };
+/// let options =
+///     TrajectoryOptions { sets, only: vec!["Neuron".into()], paths: 20, ..Default::default() };
+/// assert_eq!((options.at, options.grid), (None, 10));
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrajectoryOptions {
+    /// The groups of cells.
+    pub sets: CellSets,
+    /// Names of the groups that are followed; all groups if empty.
+    pub only: Vec<String>,
+    /// Time of the sets. If `None`, each set has the last time at which its group has cells.
+    pub at: Option<f64>,
+    /// The direction in time.
+    pub direction: Direction,
+    /// Number of single paths of each set.
+    pub paths: usize,
+    /// Number of times of a path in each interval.
+    pub grid: usize,
+    /// Group in which paths end (pinned paths), and its time; the last time if `None`.
+    pub to: Option<(String, Option<f64>)>,
+    /// Seed of couplings that are drawn, and of paths.
+    pub seed: u64,
+}
+
+impl Default for TrajectoryOptions {
+    fn default() -> Self {
+        Self {
+            sets: CellSets::default(),
+            only: Vec::new(),
+            at: None,
+            direction: Direction::default(),
+            paths: 0,
+            grid: 10,
+            to: None,
+            seed: 0,
+        }
+    }
+}

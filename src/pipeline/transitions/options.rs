@@ -1,0 +1,35 @@
+//! Options of `transitions`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::pipeline::shared::cell_sets::CellSets;
+
+/// Parameters of [`transitions`](crate::pipeline::transitions()).
+///
+/// ```
+/// use sbcell::pipeline::{CellSets, TransitionOptions};
+///
+/// let sets = CellSets { groupby: Some("cell_type".into()), ..CellSets::default() };
+/// let options = TransitionOptions { sets, batch: Some("donor".into()), ..Default::default() };
+/// assert!(options.pairs.is_empty()); // all intervals, then the first and the last time
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TransitionOptions {
+    /// The groups of cells.
+    pub sets: CellSets,
+    /// Pairs of an earlier and a later time. If empty, all intervals, then the first and the last time.
+    pub pairs: Vec<(f64, f64)>,
+    /// Number of resamples for the confidence intervals.
+    pub bootstrap: usize,
+    /// A column of `obs` whose values are resampled instead of cells.
+    pub batch: Option<String>,
+    /// Seed of couplings that are drawn, and of resamples.
+    pub seed: u64,
+}
+
+impl Default for TransitionOptions {
+    fn default() -> Self {
+        let (sets, pairs) = (CellSets::default(), Vec::new());
+        Self { sets, pairs, bootstrap: 100, batch: None, seed: 0 }
+    }
+}
