@@ -35,7 +35,7 @@ use crate::pipeline::evaluate::predict::{Kind, Prediction, Sources, by_method, n
 use crate::pipeline::evaluate::score::{Observed, ScoredTime, between_batches, score_all, scoring};
 use crate::pipeline::evaluate::select::{inner_scores, selected};
 use crate::pipeline::fit::{FitSummary, Plan};
-use crate::pipeline::recorder::{Recorder, Within};
+use crate::pipeline::shared::recorder::{Recorder, Within};
 use crate::progress::{self, Progress, Unseen};
 use crate::rng::Seed;
 

@@ -6,7 +6,7 @@ use crate::error::{Error, Result, number};
 use crate::io::model::{Interval, PartialModel};
 use crate::metrics::{CloudComparison, Comparison};
 use crate::pipeline::fit::solve::{Solved, Solvers, Task};
-use crate::pipeline::recorder::Within;
+use crate::pipeline::shared::recorder::Within;
 use crate::progress::{self, Event, Progress, Unseen};
 use crate::rng::Seed;
 

@@ -8,7 +8,7 @@ use crate::io::h5ad::H5ad;
 use crate::pipeline::fit::growth::{Given, given};
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::selection::{Selection, select};
-use crate::pipeline::recorder::Recorder;
+use crate::pipeline::shared::recorder::Recorder;
 use crate::progress::Progress;
 
 /// A fit before it runs: the open file, and the cells, times and growth that are chosen in it.
