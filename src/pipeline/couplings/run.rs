@@ -70,17 +70,17 @@ pub fn couplings(
             all.push(coupling);
             (together, least_kept) = (Some(path), least_kept.min(kept));
         } else {
-            record(&path, &|file| writer.interval(file, k, &coupling, options.export))?;
+            record(&path, &|file: &Path| writer.interval(file, k, &coupling, options.export))?;
             files.push(WrittenCoupling { path, kept });
         }
         progress::report(progress, Event::Step { done: k as u64 + 1 })?;
     }
     if let Some(path) = together {
-        record(&path, &|file| writer.transition_matrix(file, &all))?;
+        record(&path, &|file: &Path| writer.transition_matrix(file, &all))?;
         files.push(WrittenCoupling { path, kept: least_kept });
     }
     if options.export == Export::Wot {
-        record(&out.join(WOT_GROWTH), &|file| writer.growth_table(file))?;
+        record(&out.join(WOT_GROWTH), &|file: &Path| writer.growth_table(file))?;
     }
     progress::report(progress, Event::End)?;
     Ok(files)

@@ -81,7 +81,7 @@ pub fn perturb(
     let course = CourseOfCells::restore(model, options.seed, progress)?;
     let lineage = &course.lineage;
     let from = options.from.map_or(Ok(0), |time| lineage.place(time))?;
-    let until = place_or_last(lineage, options.until)?;
+    let until = course.place_or_last(options.until)?;
     let data = options.sets.data.as_deref();
     let known = Known::of(model, &course, &asked, from, data, progress)?;
     let loadings = &pca.loadings() * course.process.scale;

@@ -9,13 +9,13 @@ use crate::progress::{self, Progress};
 
 /// The genes of a list that were found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct AskedGenes {
+pub(crate) struct AskedGenes {
     /// Indices of the genes that were found, increasing.
-    pub(super) columns: Vec<usize>,
+    pub(crate) columns: Vec<usize>,
     /// Number of names that were found. One name without a version may match several genes.
-    pub(super) n_found: usize,
+    pub(crate) n_found: usize,
     /// The names that were not found, in alphabetical order.
-    pub(super) missing: Vec<String>,
+    pub(crate) missing: Vec<String>,
 }
 
 impl AskedGenes {
@@ -27,7 +27,7 @@ impl AskedGenes {
     ///
     /// # Errors
     /// [`Error::NoGenes`] if no name is found; [`Error::FewGenes`] as [`refuse_strangers`].
-    pub(super) fn find(
+    pub(crate) fn find(
         wanted: &[String],
         present: &[String],
         progress: &mut dyn Progress,
@@ -69,7 +69,7 @@ impl AskedGenes {
 ///
 /// # Errors
 /// For the first gene that is not found, the error that `missing` makes from its name.
-pub(super) fn named_genes(
+pub(crate) fn named_genes(
     asked: &[String],
     present: &[String],
     missing: impl Fn(&String) -> Error,
@@ -94,7 +94,7 @@ pub(super) fn named_genes(
 }
 
 /// The first three of the `missing` names in words, each with similar names of `present`.
-pub(super) fn missing_words(missing: &[String], present: &[String]) -> String {
+pub(crate) fn missing_words(missing: &[String], present: &[String]) -> String {
     const SHOWN: usize = 3;
     let word = |name: &String| match did_you_mean(&nearest(name, present)) {
         Some(meant) => format!("`{name}` ({meant})"),
@@ -114,7 +114,7 @@ pub(super) fn missing_words(missing: &[String], present: &[String]) -> String {
 ///
 /// # Errors
 /// [`Error::FewGenes`] with the naming of both lists.
-pub(super) fn refuse_strangers(
+pub(crate) fn refuse_strangers(
     wanted: &[String],
     present: &[String],
     n_found: usize,
