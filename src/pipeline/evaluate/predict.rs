@@ -13,7 +13,7 @@ use crate::pipeline::evaluate::options::{EvaluateOptions, Method};
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::solve::{Solved, Task};
 use crate::pipeline::fit::to_value;
-use crate::pipeline::solvers::choice::SolverChoice;
+use crate::pipeline::solvers::SolverChoice;
 use crate::progress::Progress;
 use crate::rng::Seed;
 

@@ -112,7 +112,8 @@ impl AutoSolver {
     ) -> Result<SplineSolver> {
         let n_inner = course.times().len().saturating_sub(2);
         if n_inner == 0 {
-            let text = "auto: no time can be held out to choose by: the straight bridge is used";
+            let text =
+                "auto: the course has no inner time to hold out: the straight bridge is used";
             progress::note(progress, text)?;
             return Ok(self.unsettled());
         }
@@ -199,7 +200,7 @@ fn said(
             "auto: score by momentum on held-out inner times, 1 is the straight bridge (* mixed): {}",
             curve.join("; ")
         ),
-        format!("auto: noise given back {noise_back}, of {}", noises.join(", ")),
+        format!("auto: restored noise {noise_back}, of {}", noises.join(", ")),
     ]
 }
 
