@@ -71,7 +71,7 @@ pub(super) fn from_coupling(
         epsilon,
         floor,
     )?;
-    let log = |s: ArrayView1<'_, f64>| Ok(covariance.eigen(s, dim)?.map(f64::ln));
+    let log = |s: ArrayView1<'_, f64>| covariance.eigen(s, dim).map(|s| s.map(f64::ln));
     let single = log(one_gaussian(source, target, settings)?.s.row(0))?;
     let s = log(s.view())?;
     let towards = |way: f64| {
