@@ -1,4 +1,4 @@
-//! B-trees of version 2, which index links of large groups and chunks of datasets that grow in several dimensions.
+//! Reads B-trees of version 2: the links of large groups, and chunks of datasets that may grow in several dimensions.
 //!
 //! Source: HDF5 file format specification, version 4.0, III.A.2.
 
@@ -10,7 +10,8 @@ const MOST: usize = 10_000_000;
 
 /// The records of the tree at `address` (from the base of the file), node by node; `None` if it is corrupt.
 ///
-/// Records of one node are in order, nodes are not.
+/// Records of one node are in order, nodes are not. Time and memory are in proportion to the nodes, of which each
+/// is read once. The depth falls by one from node to child, so a corrupt tree ends too.
 pub(crate) fn records(file: &File, address: u64) -> Option<Vec<Vec<u8>>> {
     let (o, l) = (file.offset_size, file.length_size);
     let head = file.read_at(file.base.checked_add(address)?, 18 + o + l)?;
@@ -23,7 +24,8 @@ pub(crate) fn records(file: &File, address: u64) -> Option<Vec<Vec<u8>>> {
     if record == 0 || node_size <= 10 || depth > 16 {
         return None;
     }
-    // Widths of the counts in pointers, by depth of the node pointed to.
+    // A pointer to a child has two counts: its records, and all records below it. Their widths follow from the
+    // largest counts that nodes of this size can have.
     let bytes = |most: u64| u64::from((most.max(1).ilog2() / 8) + 1);
     let most_in_leaf = (node_size - 10) / record;
     let n_count = bytes(most_in_leaf);

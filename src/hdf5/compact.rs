@@ -39,6 +39,7 @@ pub(crate) fn compact_groups(copy: &Path, paths: &[&str]) -> Result<bool> {
     Ok(any)
 }
 
+/// Writes the patches and waits until they are on the disk.
 fn write(copy: &Path, patches: &[Patch]) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).open(copy)?;
     for (at, bytes) in patches {

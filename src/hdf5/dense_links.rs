@@ -4,12 +4,14 @@ use crate::btree2::records;
 use crate::bytes::integer;
 use crate::file::File;
 
-/// A heap and the tree over the names of what is in it, as a link info message tells.
+/// Where a group keeps its links, from its link info message: a heap, and a tree over their names.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinkInfo {
-    /// Where the addresses begin in the message.
+    /// Bytes of the message before the addresses.
     pub(crate) at: usize,
+    /// Address of the fractal heap, from the base of the file.
     pub(crate) heap: u64,
+    /// Address of the B-tree over the names, from the base of the file.
     pub(crate) names: u64,
 }
 
@@ -23,13 +25,13 @@ impl LinkInfo {
         Some(Self { at, heap, names })
     }
 
-    /// Whether the links are in a heap at all.
+    /// Whether the links are in a heap. If they are not, they are messages of the group's header.
     pub(crate) fn is_dense(&self, file: &File) -> bool {
         self.heap != undefined(file)
     }
 }
 
-/// The address that stands for none.
+/// The address that stands for no address: all bits are set.
 pub(crate) fn undefined(file: &File) -> u64 {
     if file.offset_size >= 8 { u64::MAX } else { (1 << (8 * file.offset_size)) - 1 }
 }
@@ -45,19 +47,27 @@ pub(crate) fn dense_links(file: &File, info: LinkInfo) -> Option<Vec<Vec<u8>>> {
     Some(found)
 }
 
-/// A fractal heap (III.G), as far as links need it: objects in blocks, without filters.
+/// A fractal heap (III.G), as far as links need it: objects in direct blocks, without filters.
+///
+/// The blocks are a table of `width` columns. Blocks of the first two rows have `first_block` bytes; each further
+/// row doubles the size. Rows of blocks up to `largest_block` hold data; larger ones hold tables in turn.
 struct Heap<'c> {
     file: &'c File,
+    /// Bytes of an offset within the heap.
     n_offset: usize,
+    /// Bytes of the length of an object.
     n_length: usize,
     width: u64,
     first_block: u64,
     largest_block: u64,
+    /// Address of the root block, from the base of the file.
     root: u64,
+    /// Rows of the root block; 0 if it is a direct block.
     n_rows: usize,
 }
 
 impl<'c> Heap<'c> {
+    /// Reads the header of the heap at `address`; `None` if it is corrupt or its blocks are compressed.
     fn open(file: &'c File, address: u64) -> Option<Self> {
         let (o, l) = (file.offset_size, file.length_size);
         let start = file.base.checked_add(address)?;
@@ -84,7 +94,8 @@ impl<'c> Heap<'c> {
         Some(Self { file, n_offset, n_length, width, first_block, largest_block, root, n_rows })
     }
 
-    /// The object with this identifier.
+    /// The object with the identifier `id`: flags, offset, length. Huge and tiny objects are
+    /// not supported.
     fn object(&self, id: &[u8]) -> Option<Vec<u8>> {
         if id.first()? & 0x30 != 0 {
             return None;
@@ -98,7 +109,7 @@ impl<'c> Heap<'c> {
     /// The address of the byte `offset` of the heap.
     fn place(&self, offset: u64) -> Option<u64> {
         let (mut block, mut n_rows, mut rest) = (self.root, self.n_rows, offset);
-        // Each level of indirect blocks is of fewer rows than the one above.
+        // Each level of indirect blocks has fewer rows than the level above.
         for _ in 0..64 {
             if n_rows == 0 {
                 return block.checked_add(rest);

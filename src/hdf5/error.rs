@@ -43,7 +43,7 @@ pub enum Problem {
     #[error("it is still being written, or the program that wrote it did not close it")]
     InUse,
     /// The superblock is corrupt; with the reason, if one is known.
-    #[error("not a valid HDF5 file{}", reason(.0))]
+    #[error("not a valid HDF5 file{}", reason(.0.as_deref()))]
     Invalid(Option<String>),
     /// The file ends before the place that the superblock names as its end.
     #[error("the file is truncated: {length} of {needed} bytes are there")]
@@ -108,8 +108,8 @@ impl Error {
     }
 }
 
-fn reason(found: &Option<String>) -> String {
-    found.as_ref().map_or_else(String::new, |found| format!(": {found}"))
+fn reason(found: Option<&str>) -> String {
+    found.map_or_else(String::new, |found| format!(": {found}"))
 }
 
 /// The result of every function of this crate that can fail.

@@ -45,16 +45,18 @@ pub(crate) enum Layout {
     Other,
 }
 
-/// A chunked layout, read from its message.
+/// A chunked layout, read from a data layout message.
 pub(crate) struct ChunkedLayout {
     /// Elements of a chunk along each dimension.
     pub(crate) shape: Vec<u64>,
+    /// Bytes of an element.
     element_size: u64,
     index: Index,
     /// Address of the index, from the base of the file.
     address: u64,
 }
 
+/// How the chunks of a dataset are found (VII).
 enum Index {
     Single { filtered: Option<(u64, u32)> },
     Implicit,
@@ -64,7 +66,8 @@ enum Index {
     Unknown(u8),
 }
 
-/// One entry of an index: address, bytes stored (0 if not filtered), filters skipped.
+/// One entry of an index: the address of a chunk from the base of the file (all bits set if it was never
+/// written), its bytes in the file (0 without filters: those of a whole chunk), and the filters skipped.
 type Entry = (u64, u64, u32);
 
 impl ChunkedLayout {
@@ -176,6 +179,8 @@ impl ChunkedLayout {
         if self.address == undefined(file) {
             return Some(Vec::new());
         }
+        // More records than chunks are a chunk twice.
+        let n_chunks = grid.iter().product::<u64>();
         let mut found = Vec::new();
         for record in records(file, self.address)? {
             let n_stored = record.len().checked_sub(n_offset + n_place)?;
@@ -190,6 +195,9 @@ impl ChunkedLayout {
             let place: Vec<u64> =
                 record[n_offset + n_stored..].chunks_exact(8).map(integer).collect();
             if place.iter().zip(grid).any(|(k, n)| k >= n) {
+                return None;
+            }
+            if found.len() as u64 >= n_chunks {
                 return None;
             }
             found.push(Chunk {
@@ -264,7 +272,7 @@ fn entries(file: &File, bytes: &[u8], size: usize, out: &mut Vec<Entry>) -> Opti
     Some(())
 }
 
-/// Reads forward from an address.
+/// Reads forward from an address of the file; every read is checked against the end of the file.
 struct Cursor<'c> {
     file: &'c File,
     at: u64,
@@ -296,6 +304,7 @@ impl<'c> Cursor<'c> {
     }
 }
 
+/// The entries of a fixed array (VII.C), by pages if it is long.
 fn fixed_array(file: &File, address: u64) -> Option<Vec<Entry>> {
     let mut head = Cursor::new(file, address, *b"FAHD")?;
     head.number(2)?;

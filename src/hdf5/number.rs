@@ -16,6 +16,7 @@ pub struct Number {
     big_endian: bool,
 }
 
+/// The width and kind of a stored number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Bool,
@@ -33,10 +34,10 @@ enum Format {
 }
 
 impl Number {
-    /// A truth value in one byte.
+    /// A truth value in one byte: an enumeration of `FALSE` and `TRUE`.
     pub(crate) const BOOL: Self = Self { format: Format::Bool, big_endian: false };
 
-    /// An integer of `size` bytes, if there is one.
+    /// An integer of `size` bytes; `None` unless `size` is 1, 2, 4 or 8.
     pub fn integer(size: u32, signed: bool, big_endian: bool) -> Option<Self> {
         let format = match (size, signed) {
             (1, true) => Format::I8,
@@ -52,7 +53,7 @@ impl Number {
         Some(Self { format, big_endian })
     }
 
-    /// A float of `size` bytes, if there is one.
+    /// A float of `size` bytes in the format of IEEE 754; `None` unless `size` is 2, 4 or 8.
     pub fn float(size: u32, big_endian: bool) -> Option<Self> {
         let format = match size {
             2 => Format::F16,
@@ -63,7 +64,7 @@ impl Number {
         Some(Self { format, big_endian })
     }
 
-    /// Bytes it takes.
+    /// Bytes of the number in the file.
     pub fn size(self) -> usize {
         match self.format {
             Format::Bool | Format::I8 | Format::U8 => 1,
@@ -83,7 +84,7 @@ impl Number {
         matches!(self.format, Format::F16 | Format::F32 | Format::F64)
     }
 
-    /// The name numpy uses.
+    /// The name of the type in numpy, without the byte order.
     pub fn name(self) -> &'static str {
         match self.format {
             Format::Bool => "bool",
@@ -102,16 +103,18 @@ impl Number {
     }
 }
 
-/// A type as which stored numbers can be read.
+/// A type as which stored numbers can be read: `f32`, `f64`, `u32`, `u64` and `i64`.
 ///
-/// Integers that do not fit: `u32` and `u64` (indices) become their largest value, which is out
-/// of range wherever an index is used; `i64` the nearest; floats are rounded.
+/// Floats are rounded to the nearest value. An integer that does not fit becomes the largest value of the type:
+/// as an index (`u32`, `u64`) it is out of range wherever it is used, and no negative index passes unnoticed. A
+/// float read as an integer is truncated, as by `as`. A truth value becomes 0 or 1.
 pub trait Value: Copy + Default + Send + Sync {
-    /// The loop that reads numbers stored as `number`.
+    /// The loop that decodes numbers stored as `number`, chosen once for many numbers. It reads as many as both
+    /// slices have room for, so a corrupt length cannot make it panic.
     fn decoder(number: Number) -> fn(&[u8], &mut [Self]);
 }
 
-/// A number that is stored as `SIZE` bytes.
+/// A number of `SIZE` bytes, decoded from either byte order.
 trait Stored: Sized {
     const SIZE: usize;
     fn little(bytes: &[u8]) -> Self;

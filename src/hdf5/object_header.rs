@@ -19,14 +19,18 @@ pub(crate) const SYMBOL_TABLE: u16 = 0x11;
 
 /// One message of an object header.
 pub(crate) struct Message {
+    /// Its type, such as [`LAYOUT`].
     pub(crate) kind: u16,
+    /// Bit 1: the message is kept elsewhere, and `bytes` refers to it.
     pub(crate) flags: u8,
+    /// Its place in the order of creation, 0 if the header does not keep it.
     pub(crate) order: u16,
+    /// Its content.
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The messages of the object at `address` (from the base of the file), with those in
-/// continuation blocks; `None` if there is no valid header (HDF5 specification, IV.A.1).
+/// The messages of the object at `address` (from the base of the file), with those in continuation blocks; `None`
+/// if there is no valid header (HDF5 specification, IV.A.1). Checksums are not compared.
 pub(crate) fn messages(file: &File, address: u64) -> Option<Vec<Message>> {
     let start = file.base.checked_add(address)?;
     let head = file.read_at(start, 16)?;

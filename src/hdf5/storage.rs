@@ -183,6 +183,9 @@ impl<'a> Storage<'a> {
     }
 
     /// As [`Storage::numbers`], into `out`, which has room for exactly these rows.
+    ///
+    /// # Errors
+    /// As [`Storage::numbers`].
     pub fn numbers_into<T: Value>(&self, rows: Range<usize>, out: &mut [T]) -> Result<()> {
         let decode = T::decoder(self.number()?);
         self.read(rows, &Decoding { per_element: 1, decode: &decode }, out)
@@ -213,7 +216,10 @@ impl<'a> Storage<'a> {
         texts::decode(dataset, dataset.element(), &bytes, 0, dataset.element_size())
     }
 
-    /// `n` zeros, or an error if there is no memory for them.
+    /// `n` zeros.
+    ///
+    /// # Errors
+    /// [`Problem::Object`] if there is no memory for them.
     pub fn zeros<T: Copy + Default>(&self, n: usize) -> Result<Vec<T>> {
         zeros(self.dataset, n)
     }

@@ -88,6 +88,7 @@ pub fn survey(file: &File) -> Result<Survey> {
     Ok(found)
 }
 
+/// A group with its links still to follow; notes in `found` if they cannot be read.
 fn opened(file: &File, address: u64, path: String, found: &mut Survey) -> Open {
     let links = links(file, address);
     found.unknown |= links.is_none();

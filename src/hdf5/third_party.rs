@@ -8,7 +8,7 @@
 use crate::bytes::integer;
 use crate::filters::{inflate, unshuffle};
 
-/// A problem with the data, in words.
+/// The bytes, or the problem in words.
 type Unpacked = Result<Vec<u8>, String>;
 
 /// One zstd frame of at most `most` bytes.

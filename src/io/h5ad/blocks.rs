@@ -208,6 +208,7 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The rows of `storage` in `ranges`, which increase.
 fn read<T: Value>(storage: &Storage<'_>, ranges: &[Range<usize>]) -> Result<Vec<T>> {
     let window = window_of(storage, storage.row_length());
     let mut quiet = crate::progress::Silent;

@@ -15,20 +15,25 @@ use crate::io::h5ad::write::{array, mark_categorical, mark_group, texts};
 pub(super) struct TableRecords {
     /// `obs` or `var`.
     name: &'static str,
-    /// Its name, which becomes that of the index.
+    /// Name of the field that becomes the index.
     index_name: String,
+    /// The index, one text per row.
     index: Vec<String>,
+    /// The other fields by name, in their order.
     columns: Vec<(String, Cells)>,
     /// Entries of `uns` with the categories of its columns, which go with them.
     pub(super) used: Vec<String>,
 }
 
+/// The values of a column.
 enum Cells {
+    /// One value per row.
     Plain(Stored),
+    /// One code per row, and the values for which the codes stand.
     Categories { codes: Stored, categories: Stored },
 }
 
-/// Values as they are stored, type and all; texts as texts.
+/// Values to write again: numbers in their type and with their bytes, texts decoded.
 enum Stored {
     Raw { of: StoredType, bytes: Vec<u8>, n: usize },
     Texts(Vec<String>),
@@ -111,16 +116,19 @@ impl TableRecords {
 
 /// `obsm` that was one dataset of records, to be written as a group of arrays.
 pub(super) struct SlotRecords {
+    /// Number of rows.
     n: usize,
     arrays: Vec<SlotArray>,
 }
 
+/// One array of `obsm`.
 struct SlotArray {
     name: String,
-    /// Of one number.
+    /// The type of one number.
     of: StoredType,
     /// Lengths of the array of one row.
     shape: Vec<usize>,
+    /// The numbers, row after row.
     bytes: Vec<u8>,
 }
 
@@ -172,6 +180,7 @@ impl Stored {
     }
 }
 
+/// Writes texts of one dimension.
 fn stage_texts(editor: &Editor, path: &str, values: &[String]) -> Step<()> {
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
     editor.dataset(path, &texts(&values))

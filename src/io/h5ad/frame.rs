@@ -16,6 +16,7 @@ use crate::io::h5ad::decimals::shortest;
 use crate::io::h5ad::refused::{Refuse, unreadable_at};
 use crate::io::h5ad::text;
 
+/// The group of categories beside the columns, in files of anndata 0.6 and 0.7.
 const CATEGORIES: &str = "__categories";
 
 /// A table on disk.
@@ -163,6 +164,7 @@ impl Frame {
     }
 }
 
+/// A column of a table that is a group; its categories may be in `__categories`.
 fn group_column(group: &Group, name: &str) -> Result<Option<Column>> {
     let dataset = match group.child(name)? {
         None => return Ok(None),
@@ -179,10 +181,12 @@ fn group_column(group: &Group, name: &str) -> Result<Option<Column>> {
     Ok(Some(column))
 }
 
+/// The name of the index among the columns.
 fn index_name(group: &Group) -> &str {
     group.text_attribute("_index").unwrap_or("_index")
 }
 
+/// The field that is the index of a table of records: `index`, `_index`, or else the first.
 pub(super) fn index_field(fields: &[Field]) -> Option<&Field> {
     let named = |name: &str| fields.iter().find(|field| field.name == name);
     named("index").or_else(|| named("_index")).or(fields.first())
@@ -210,6 +214,8 @@ fn encoded(group: &Group) -> Result<Column> {
     Err(group.unreadable(problem))
 }
 
+/// Values of which those under the mask are missing (`nullable-integer`, `nullable-boolean`,
+/// `nullable-string-array`).
 fn masked(group: &Group) -> Result<Column> {
     let mut column = values(&group.dataset("values")?)?;
     let Some(Node::Dataset(mask)) = group.child("mask")? else { return Ok(column) };
@@ -249,11 +255,12 @@ fn values(dataset: &Dataset) -> Result<Column> {
     }
 }
 
-/// As the decimals that they were written from.
+/// Floats as the decimals that they were written from (see [`shortest`]).
 fn floats(number: Number, values: Vec<f64>) -> Column {
     Column::Floats(values.into_iter().map(|value| shortest(number, value)).collect())
 }
 
+/// Integers, or truth values where they are stored as such.
 fn integers(number: Number, values: Vec<i64>) -> Column {
     if number.is_bool() {
         Column::Bools(values.into_iter().map(|value| Some(value != 0)).collect())

@@ -55,20 +55,28 @@ pub struct MatrixInfo {
     pub compression: Vec<String>,
 }
 
-/// A matrix on disk, its shape known and its parts checked against each other.
+/// A matrix on disk. Its shape is known, and its parts fit together as far as that shows without reading them.
 pub(super) enum StoredMatrix {
+    /// A dataset of two dimensions, cells × genes.
     Dense(Box<Dataset>),
+    /// A group of the three arrays of a sparse matrix.
     Sparse(Box<Sparse>),
 }
 
-/// The three arrays of a sparse matrix.
+/// The three arrays of a sparse matrix (`csr_matrix`, `csc_matrix`): row (or column) `i` has the values
+/// `data[indptr[i]..indptr[i + 1]]` in the columns (or rows) `indices[indptr[i]..indptr[i + 1]]`.
 pub(super) struct Sparse {
     path: String,
     file: Arc<File>,
+    /// Whether it is stored by rows (CSR), which are cells.
     pub(super) by_rows: bool,
+    /// Rows and columns.
     pub(super) shape: (usize, usize),
+    /// The stored values.
     pub(super) data: Dataset,
+    /// The column (or row) of each value.
     pub(super) indices: Dataset,
+    /// Where each row (or column) starts in `data`, and where the last one ends.
     indptr: Dataset,
 }
 
@@ -249,6 +257,7 @@ impl Sparse {
         Ok(Self { path, file, by_rows, shape, data, indices, indptr })
     }
 
+    /// An [`Error::Unreadable`] about the matrix as a whole.
     pub(super) fn corrupt(&self, why: &str) -> Error {
         unreadable_at(&self.file, &self.path, format!("the sparse matrix is corrupt: {why}"))
     }
@@ -272,6 +281,7 @@ impl Sparse {
         Ok(starts.into_iter().map(|start| start as usize).collect())
     }
 
+    /// The rows `rows` of a matrix by rows. Windows without any of them are not read.
     fn read_rows(&self, rows: Option<&[usize]>, progress: &mut dyn Progress) -> Result<Matrix> {
         let mut indptr = self.starts()?;
         let n_stored = self.data.shape()[0];
@@ -415,7 +425,7 @@ pub(super) fn ranges_of_rows(
     ranges
 }
 
-/// As [`read_ranges`], with its beginning and its end told.
+/// As [`read_ranges`], and reports the beginning and the end to `progress`.
 fn gather<T: Value>(
     storage: &Storage<'_>,
     ranges: &[Range<usize>],

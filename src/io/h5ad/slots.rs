@@ -119,11 +119,13 @@ fn shape(node: Node) -> Result<Option<(usize, usize)>> {
     }
 }
 
+/// Whether a group is a table of annotation.
 fn is_table(group: &Group) -> bool {
     group.text_attribute("encoding-type") == Some("dataframe")
         || group.attribute("column-order").is_some()
 }
 
+/// All values of a matrix, zeros included.
 fn densified(matrix: &Matrix) -> Array2<f64> {
     match matrix {
         Matrix::Dense(x) => x.mapv(f64::from),

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::io::file;
 use crate::linalg::Csr;
 
-/// What [`write_h5ad`] writes; whatever is left empty is left out.
+/// The content of a new `.h5ad` for [`write_h5ad`]. Fields that are left empty are left out.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct H5adContent<'a> {
     /// Names of the cells.
@@ -175,10 +175,12 @@ pub(super) fn mark_group(group: &mut NewGroup<'_>, kind: &str, version: &str) {
     group.attribute("encoding-version", text(version));
 }
 
+/// A text attribute.
 fn text(value: &str) -> NewAttribute {
     NewAttribute::Text(value.to_string())
 }
 
+/// A group of named entries (`dict`), such as `layers`.
 fn dict(root: &mut NewGroup<'_>, name: &str, fill: impl FnOnce(&mut NewGroup<'_>)) {
     root.group(name, |group| {
         mark_group(group, "dict", "0.1.0");
@@ -186,6 +188,7 @@ fn dict(root: &mut NewGroup<'_>, name: &str, fill: impl FnOnce(&mut NewGroup<'_>
     });
 }
 
+/// Writes a matrix as a dataset, or as a group if it is sparse.
 fn matrix(parent: &mut NewGroup<'_>, name: &str, content: MatrixContent<'_>, gzip: bool) {
     let shape = content.shape();
     match content {
@@ -201,6 +204,7 @@ fn matrix(parent: &mut NewGroup<'_>, name: &str, content: MatrixContent<'_>, gzi
     }
 }
 
+/// Writes the three arrays of a sparse matrix by rows, with indices of 32 bits.
 fn sparse(group: &mut NewGroup<'_>, matrix: &Csr, gzip: bool) {
     mark_group(group, "csr_matrix", "0.1.0");
     let shape = vec![matrix.n_rows() as i64, matrix.n_cols() as i64];
@@ -223,6 +227,7 @@ fn sparse(group: &mut NewGroup<'_>, matrix: &Csr, gzip: bool) {
     }
 }
 
+/// Writes a table: its index, and a column after the other.
 fn frame(group: &mut NewGroup<'_>, index: &[String], columns: &[(&str, &Column)]) {
     mark_group(group, "dataframe", "0.2.0");
     group.attribute("_index", text("_index"));
@@ -235,6 +240,7 @@ fn frame(group: &mut NewGroup<'_>, index: &[String], columns: &[(&str, &Column)]
     }
 }
 
+/// Writes a column in the encoding of its kind. Missing entries need a mask or, for texts, categories.
 fn write_column(group: &mut NewGroup<'_>, name: &str, column: &Column) {
     match column {
         Column::Floats(values) => group.dataset(name, &array(Values::F64(values))),
@@ -269,7 +275,7 @@ fn write_column(group: &mut NewGroup<'_>, name: &str, column: &Column) {
     }
 }
 
-/// A dataset if nothing is `missing`, else a group of values and a mask.
+/// Writes a dataset if nothing is `missing`, else a group (`kind`) of values and a mask.
 fn nullable(
     group: &mut NewGroup<'_>,
     name: &str,
@@ -287,6 +293,7 @@ fn nullable(
     });
 }
 
+/// Writes a column of codes and categories.
 fn categorical(group: &mut NewGroup<'_>, name: &str, codes: &[i32], categories: &Column) {
     group.group(name, |inner| {
         mark_categorical(inner);
