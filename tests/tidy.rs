@@ -120,7 +120,8 @@ fn only_the_terminal_prints_and_only_io_opens_files() {
         if module != "cli" && prints.iter().any(|word| code.contains(word)) {
             wrong.push(format!("{} prints", path.display()));
         }
-        if !["cli", "io"].contains(&module.as_str()) && code.contains("std::fs") {
+        // `hdf5` is the crate below `io::h5ad`.
+        if !["cli", "io", "hdf5"].contains(&module.as_str()) && code.contains("std::fs") {
             wrong.push(format!("{} opens files", path.display()));
         }
         if module != "cli" && code.contains("std::env") {
@@ -128,6 +129,18 @@ fn only_the_terminal_prints_and_only_io_opens_files() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_one_crate_of_the_workspace_knows_hdf5() {
+    let below = ["hdf5_pure", "flate2::Decompress", "zstd::", "lz4::"];
+    let wrong: Vec<String> = sources()
+        .into_iter()
+        .filter(|(path, _)| module_of(path) != "hdf5")
+        .filter(|(_, text)| below.iter().any(|name| text.contains(name)))
+        .map(|(path, _)| path.display().to_string())
+        .collect();
+    assert!(wrong.is_empty(), "not through `sbcell_hdf5`: {}", wrong.join(", "));
 }
 
 /// The first sentence of a file or a folder (of its `mod.rs` or `lib.rs`), cut to fit a line.

@@ -240,33 +240,6 @@ fn hex_digit(half: u8) -> char {
     char::from_digit(u32::from(half), 16).unwrap_or('0')
 }
 
-/// Fills `buffer` with the bytes at `offset`. On Unix this does not move the position of the file, which
-/// other threads share.
-///
-/// # Errors
-/// A system error, or `UnexpectedEof` if the file ends before.
-#[cfg(unix)]
-pub(crate) fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, buffer, offset)
-}
-
-/// Fills `buffer` with the bytes at `offset`.
-///
-/// # Errors
-/// A system error, or `UnexpectedEof` if the file ends before.
-#[cfg(windows)]
-pub(crate) fn read_exact_at(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<()> {
-    use std::os::windows::fs::FileExt;
-    let mut done = 0;
-    while done < buffer.len() {
-        match file.seek_read(&mut buffer[done..], offset + done as u64)? {
-            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            n => done += n,
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -78,7 +78,7 @@ pub(super) fn from_coupling(
     let within_source = first(&clusters.source_mean, &clusters.source_var);
     let within_target = first(&clusters.target_mean, &clusters.target_var);
     let (_, s) = closed_form(covariance, &within_source, &within_target, epsilon, floor)?;
-    let log = |s: ArrayView1<'_, f64>| Ok(covariance.eigen(s, dim)?.map(f64::ln));
+    let log = |s: ArrayView1<'_, f64>| covariance.eigen(s, dim).map(|s| s.map(f64::ln));
     let single = log(one_gaussian(source, target, settings)?.s.row(0))?;
     let s = log(s.view())?;
     let towards = |way: f64| {

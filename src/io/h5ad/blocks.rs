@@ -4,14 +4,14 @@ use std::ops::Range;
 use std::sync::mpsc::sync_channel;
 
 use ndarray::Array2;
+use sbcell_hdf5::{Dataset, Storage, Value};
 
 use crate::data::{CellBlocks, Matrix, SeeCells, SeeValues, StoredValues, blocks_of};
 use crate::error::{Error, Result};
-use crate::io::h5ad::hdf5::Array;
 use crate::io::h5ad::matrix::{
     Sparse, StoredMatrix, all_finite, ranges_of_rows, read_ranges, window_of,
 };
-use crate::io::h5ad::storage::Storage;
+use crate::io::h5ad::refused::Refuse;
 use crate::io::h5ad::{H5ad, MatrixSource};
 use crate::linalg::Csr;
 use crate::progress::{Event, Progress, report};
@@ -133,14 +133,16 @@ impl CellBlocks for H5adBlocks<'_> {
 
 /// A matrix whose parts are found, so that any cells can be read.
 enum Reader<'a> {
-    Dense { array: &'a Array, storage: Storage<'a> },
+    Dense { dataset: &'a Dataset, storage: Storage<'a> },
     Sparse { sparse: &'a Sparse, starts: Vec<usize>, data: Storage<'a>, indices: Storage<'a> },
 }
 
 impl<'a> Reader<'a> {
     fn new(stored: &'a StoredMatrix) -> Result<Self> {
         Ok(match stored {
-            StoredMatrix::Dense(array) => Self::Dense { array, storage: Storage::new(array)? },
+            StoredMatrix::Dense(dataset) => {
+                Self::Dense { dataset, storage: Storage::new(dataset)? }
+            }
             StoredMatrix::Sparse(sparse) => Self::Sparse {
                 sparse,
                 starts: sparse.starts()?,
@@ -153,12 +155,12 @@ impl<'a> Reader<'a> {
     /// The cells `rows`, strictly increasing.
     fn cells(&self, rows: &[usize]) -> Result<Matrix> {
         match self {
-            Self::Dense { array, storage } => {
+            Self::Dense { dataset, storage } => {
                 let values = read(storage, &self.ranges(rows))?;
                 let shape = (rows.len(), storage.row_length());
                 Array2::from_shape_vec(shape, values)
                     .map(Matrix::Dense)
-                    .map_err(|error| array.unreadable(error))
+                    .map_err(|error| dataset.unreadable(error))
             }
             Self::Sparse { sparse, data, indices, .. } => {
                 let ranges = self.ranges(rows);
@@ -206,7 +208,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn read<T: super::number::Value>(storage: &Storage<'_>, ranges: &[Range<usize>]) -> Result<Vec<T>> {
+/// The rows of `storage` in `ranges`, which increase.
+fn read<T: Value>(storage: &Storage<'_>, ranges: &[Range<usize>]) -> Result<Vec<T>> {
     let window = window_of(storage, storage.row_length());
     let mut quiet = crate::progress::Silent;
     read_ranges(storage, ranges, window, &mut quiet)

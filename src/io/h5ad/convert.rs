@@ -1,53 +1,57 @@
 //! Tables of records, as anndata 0.6 wrote them, as groups of columns, which can be added to.
 
-use hdf5_pure::{AttrValue, DatasetBuilder, Datatype, Group};
+use sbcell_hdf5::{
+    Dataset, Editor, Element, Field, Group, NewAttribute, Node, Records, Result as Step, Storage,
+    StoredType, Values,
+};
 
 use crate::error::Result;
-use crate::io::h5ad::element::{Element, Field, element_of};
 use crate::io::h5ad::frame::{index_field, record_labels};
-use crate::io::h5ad::hdf5::{Array, Folder, Node};
-use crate::io::h5ad::storage::Storage;
+use crate::io::h5ad::refused::Refuse;
 use crate::io::h5ad::text;
-use crate::io::h5ad::write::{encoding, mark};
-
-type Crate<T> = std::result::Result<T, hdf5_pure::Error>;
+use crate::io::h5ad::write::{array, mark_categorical, mark_group, texts};
 
 /// A table that was one dataset of records, to be written as a group.
-pub(super) struct Records {
+pub(super) struct TableRecords {
     /// `obs` or `var`.
     name: &'static str,
-    /// Its name, which becomes that of the index.
+    /// Name of the field that becomes the index.
     index_name: String,
+    /// The index, one text per row.
     index: Vec<String>,
+    /// The other fields by name, in their order.
     columns: Vec<(String, Cells)>,
     /// Entries of `uns` with the categories of its columns, which go with them.
     pub(super) used: Vec<String>,
 }
 
+/// The values of a column.
 enum Cells {
+    /// One value per row.
     Plain(Stored),
+    /// One code per row, and the values for which the codes stand.
     Categories { codes: Stored, categories: Stored },
 }
 
-/// Values as they are stored, type and all; texts as texts.
+/// Values to write again: numbers in their type and with their bytes, texts decoded.
 enum Stored {
-    Raw { datatype: Datatype, bytes: Vec<u8>, n: usize },
+    Raw { of: StoredType, bytes: Vec<u8>, n: usize },
     Texts(Vec<String>),
 }
 
-impl Records {
+impl TableRecords {
     /// The table `name`, if it is one of records.
     ///
     /// # Errors
     /// [`crate::Error::Unreadable`] if it cannot be read, or a field cannot be a column.
-    pub(super) fn of(root: &Folder, name: &'static str) -> Result<Option<Self>> {
-        let Some(Node::Array(table)) = root.child(name)? else { return Ok(None) };
-        let Element::Record(fields) = &table.element else { return Ok(None) };
+    pub(super) fn of(root: &Group, name: &'static str) -> Result<Option<Self>> {
+        let Some(Node::Dataset(table)) = root.child(name)? else { return Ok(None) };
+        let Element::Record(fields) = table.element() else { return Ok(None) };
         let Some(index) = index_field(fields) else { return Ok(None) };
-        let uns = root.folder("uns")?;
-        let bytes = Storage::new(&table)?.bytes(0..table.shape.first().copied().unwrap_or(0))?;
+        let uns = root.group("uns")?;
+        let records = Records::read(&table)?;
         let index_name = index.name.clone();
-        let index = match stored(&table, index, &bytes)? {
+        let index = match stored(&table, &records, index)? {
             Stored::Texts(texts) => texts,
             Stored::Raw { .. } => record_labels(&table, index)?,
         };
@@ -56,7 +60,7 @@ impl Records {
         }
         let (mut columns, mut used) = (Vec::new(), Vec::new());
         for field in fields.iter().filter(|field| field.name != index_name) {
-            let values = stored(&table, field, &bytes)?;
+            let values = stored(&table, &records, field)?;
             let key = format!("{}_categories", field.name);
             let categories = match (&field.element, &uns) {
                 (Element::Number(number), Some(uns)) if !number.is_float() => uns.child(&key)?,
@@ -65,7 +69,7 @@ impl Records {
             columns.push((
                 field.name.clone(),
                 match categories {
-                    Some(Node::Array(categories)) => {
+                    Some(Node::Dataset(categories)) => {
                         used.push(format!("uns/{key}"));
                         Cells::Categories { codes: values, categories: whole(&categories)? }
                     }
@@ -87,34 +91,22 @@ impl Records {
     }
 
     /// Writes the table as anndata does today.
-    pub(super) fn stage(&self, root: &Group) -> Crate<()> {
+    pub(super) fn stage(&self, editor: &Editor) -> Step<()> {
         let Self { name, index_name, index, columns, used: _ } = self;
-        let order = self.names();
-        root.create_group_with(name, |group| {
-            for (name, value) in encoding("dataframe", "0.2.0") {
-                group.set_attr(name, value);
-            }
-            group.set_attr("_index", AttrValue::VarLenString(index_name.clone()));
-            group.set_attr("column-order", listed(order));
+        editor.group(name, |group| {
+            mark_group(group, "dataframe", "0.2.0");
+            group.attribute("_index", NewAttribute::Text(index_name.clone()));
+            group.attribute("column-order", NewAttribute::Texts(self.names()));
         })?;
-        root.create_dataset(&format!("{name}/{index_name}"), |dataset| texts(dataset, index))?;
+        stage_texts(editor, &format!("{name}/{index_name}"), index)?;
         for (column, cells) in columns {
             let path = format!("{name}/{column}");
             match cells {
-                Cells::Plain(values) => {
-                    root.create_dataset(&path, |dataset| values.fill(dataset))?;
-                }
+                Cells::Plain(values) => values.stage(editor, &path)?,
                 Cells::Categories { codes, categories } => {
-                    root.create_group_with(&path, |group| {
-                        for (name, value) in encoding("categorical", "0.2.0") {
-                            group.set_attr(name, value);
-                        }
-                        group.set_attr("ordered", AttrValue::U8(0));
-                    })?;
-                    root.create_dataset(&format!("{path}/codes"), |dataset| codes.fill(dataset))?;
-                    root.create_dataset(&format!("{path}/categories"), |dataset| {
-                        categories.fill(dataset);
-                    })?;
+                    editor.group(&path, mark_categorical)?;
+                    codes.stage(editor, &format!("{path}/codes"))?;
+                    categories.stage(editor, &format!("{path}/categories"))?;
                 }
             }
         }
@@ -124,121 +116,95 @@ impl Records {
 
 /// `obsm` that was one dataset of records, to be written as a group of arrays.
 pub(super) struct SlotRecords {
+    /// Number of rows.
     n: usize,
     arrays: Vec<SlotArray>,
 }
 
+/// One array of `obsm`.
 struct SlotArray {
     name: String,
-    /// Of one number.
-    datatype: Datatype,
+    /// The type of one number.
+    of: StoredType,
     /// Lengths of the array of one row.
-    shape: Vec<u64>,
+    shape: Vec<usize>,
+    /// The numbers, row after row.
     bytes: Vec<u8>,
 }
 
 impl SlotRecords {
-    /// What is in `table`, if it is of records.
+    /// The arrays in `table`, if it is a table of records.
     ///
     /// # Errors
     /// [`crate::Error::Unreadable`] if it cannot be read, or a field is no array of numbers.
-    pub(super) fn of(table: &Array) -> Result<Option<Self>> {
-        let Element::Record(fields) = &table.element else { return Ok(None) };
-        let n = table.shape.first().copied().unwrap_or(0);
-        let bytes = Storage::new(table)?.bytes(0..n)?;
+    pub(super) fn of(table: &Dataset) -> Result<Option<Self>> {
+        let Element::Record(fields) = table.element() else { return Ok(None) };
+        let records = Records::read(table)?;
+        let types = table.stored_type()?;
         let mut arrays = Vec::new();
         for field in fields {
             let name = field.name.clone();
-            let end = field.offset + field.size;
-            let (datatype, shape) = match table.field_type(&name)? {
-                Some(Datatype::Array { base_type, dimensions }) => {
-                    (*base_type, dimensions.into_iter().map(u64::from).collect())
-                }
-                Some(one) => (one, Vec::new()),
-                None => return Err(table.unreadable(format!("`{name}` has no type"))),
+            let Some(of) = types.field(&name) else {
+                return Err(table.unreadable(format!("`{name}` has no type")));
             };
-            let whole = matches!(element_of(&datatype), Element::Number(_));
-            if !whole || name.contains('/') || end > table.element_size {
-                return Err(table.unreadable(format!("`{name}` is no array of numbers")));
-            }
-            let records = bytes.chunks_exact(table.element_size);
-            let bytes = records.flat_map(|record| &record[field.offset..end]).copied().collect();
-            arrays.push(SlotArray { name, datatype, shape, bytes });
+            let (of, shape) = of.entries();
+            let bytes = match (of.element(), records.bytes(field)) {
+                (Element::Number(_), Ok(bytes)) if !name.contains('/') => bytes,
+                _ => return Err(table.unreadable(format!("`{name}` is no array of numbers"))),
+            };
+            arrays.push(SlotArray { name, of, shape, bytes });
         }
-        Ok(Some(Self { n, arrays }))
+        Ok(Some(Self { n: records.n(), arrays }))
     }
 
     /// Writes the group `obsm`.
-    pub(super) fn stage(&self, root: &Group) -> Crate<()> {
-        root.create_group_with("obsm", |group| {
-            for (name, value) in encoding("dict", "0.1.0") {
-                group.set_attr(name, value);
-            }
-        })?;
-        for SlotArray { name, datatype, shape, bytes } in &self.arrays {
-            let shape: Vec<u64> = [self.n as u64].iter().chain(shape).copied().collect();
-            root.create_dataset(&format!("obsm/{name}"), |dataset| {
-                let n = shape.iter().product();
-                dataset.with_raw_data(datatype.clone(), bytes.clone(), n).with_shape(&shape);
-                mark(dataset, "array", "0.2.0");
-            })?;
+    pub(super) fn stage(&self, editor: &Editor) -> Step<()> {
+        editor.group("obsm", |group| mark_group(group, "dict", "0.1.0"))?;
+        for SlotArray { name, of, shape, bytes } in &self.arrays {
+            let shape: Vec<usize> = [self.n].iter().chain(shape).copied().collect();
+            let values = Values::Stored { of, bytes, n: shape.iter().product() };
+            editor.dataset(&format!("obsm/{name}"), &array(values).shape(&shape))?;
         }
         Ok(())
     }
 }
 
 impl Stored {
-    fn fill(&self, dataset: &mut DatasetBuilder) {
+    fn stage(&self, editor: &Editor, path: &str) -> Step<()> {
         match self {
-            Self::Texts(values) => texts(dataset, values),
-            Self::Raw { datatype, bytes, n } => {
-                dataset.with_raw_data(datatype.clone(), bytes.clone(), *n as u64);
-                mark(dataset, "array", "0.2.0");
+            Self::Texts(values) => stage_texts(editor, path, values),
+            Self::Raw { of, bytes, n } => {
+                editor.dataset(path, &array(Values::Stored { of, bytes, n: *n }))
             }
         }
     }
 }
 
-/// A list of names as an attribute.
-pub(super) fn listed(names: Vec<String>) -> AttrValue {
-    if names.is_empty() {
-        AttrValue::F64Array(Vec::new())
-    } else {
-        AttrValue::VarLenStringArray(names)
-    }
-}
-
-fn texts(dataset: &mut DatasetBuilder, values: &[String]) {
+/// Writes texts of one dimension.
+fn stage_texts(editor: &Editor, path: &str, values: &[String]) -> Step<()> {
     let values: Vec<&str> = values.iter().map(String::as_str).collect();
-    mark(dataset.with_vlen_strings(&values), "string-array", "0.2.0");
+    editor.dataset(path, &texts(&values))
 }
 
 /// One field of all records.
-fn stored(table: &Array, field: &Field, bytes: &[u8]) -> Result<Stored> {
-    let stride = table.element_size;
+fn stored(table: &Dataset, records: &Records<'_>, field: &Field) -> Result<Stored> {
     if let Element::FixedText { .. } | Element::HeapText = field.element {
-        return text::decode(table, &field.element, bytes, field.offset, stride).map(Stored::Texts);
+        return Ok(Stored::Texts(records.texts(field)?));
     }
-    let (Element::Number(_), Some(datatype)) = (&field.element, table.field_type(&field.name)?)
+    let (Element::Number(_), Some(of)) = (&field.element, table.stored_type()?.field(&field.name))
     else {
         return Err(table.unreadable(format!("the field `{}` cannot be a column", field.name)));
     };
-    let end = field.offset.checked_add(field.size).filter(|end| *end <= stride);
-    let Some(end) = end else {
-        return Err(table.unreadable(format!("field `{}` lies outside its record", field.name)));
-    };
-    let records = bytes.chunks_exact(stride);
-    let n = records.len();
-    let bytes = records.flat_map(|record| &record[field.offset..end]).copied().collect();
-    Ok(Stored::Raw { datatype, bytes, n })
+    Ok(Stored::Raw { of, bytes: records.bytes(field)?, n: records.n() })
 }
 
 /// All of a dataset of one dimension.
-fn whole(array: &Array) -> Result<Stored> {
-    if !matches!(array.element, Element::Number(_)) {
-        return text::strings(array).map(Stored::Texts);
+fn whole(dataset: &Dataset) -> Result<Stored> {
+    if !matches!(dataset.element(), Element::Number(_)) {
+        return text::strings(dataset).map(Stored::Texts);
     }
-    let n = array.shape.iter().product();
-    let bytes = Storage::new(array)?.bytes(0..array.shape.first().copied().unwrap_or(1))?;
-    Ok(Stored::Raw { datatype: array.datatype()?, bytes, n })
+    let n = dataset.shape().iter().product();
+    let storage = Storage::new(dataset)?;
+    let bytes = storage.bytes(0..storage.n_rows())?;
+    Ok(Stored::Raw { of: dataset.stored_type()?, bytes, n })
 }

@@ -1,37 +1,33 @@
 //! Adds, replaces and removes parts of an `.h5ad`, in a copy that then takes its place.
 //!
-//! What is there is not written again: new data and rebuilt group headers go to the end of the copy,
-//! and every other dataset stays as it is, byte for byte. Links that are kept in a way that the HDF5
-//! crate cannot extend are first brought into one that it can ([`super::compact`]), and tables of
-//! records (anndata 0.6) become groups ([`super::convert`]). What nothing leads to any more is left
-//! behind by writing the copy anew, object by object, once it is a good part of the file.
+//! Existing data are not written again. New data and rebuilt group headers go to the end of the copy, and
+//! every other dataset stays as it is, byte for byte ([`sbcell_hdf5::Editor`]). Tables of records
+//! (anndata 0.6) become groups ([`super::convert`]). Space that nothing leads to is removed by writing the
+//! copy anew, object by object, once it is a good part of the file.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use hdf5_pure::{
-    AttrValue, DatasetBuilder, FileAccessProperties, FileLocking, Group, RepackOptions,
-    StagedGroup, SyncPolicy,
-};
 use ndarray::ArrayView2;
+use sbcell_hdf5::{
+    Attribute, Editor, Extended, Group, NewAttribute, Node, Values, edit_copy, survey,
+};
 
 use crate::data::Column;
 use crate::error::{Error, Result};
 use crate::io::file;
-use crate::io::h5ad::compact::compact_groups;
-use crate::io::h5ad::convert::{Records, SlotRecords, listed};
-use crate::io::h5ad::element::Attribute;
-use crate::io::h5ad::hdf5::{Folder, Node};
+use crate::io::h5ad::convert::{SlotRecords, TableRecords};
 use crate::io::h5ad::read::H5ad;
 use crate::io::h5ad::reclaim::reclaim;
-use crate::io::h5ad::survey::{Survey, survey};
-use crate::io::h5ad::write::{MatrixContent, check_names, dense, encoding, mark};
+use crate::io::h5ad::refused::not_edited;
+use crate::io::h5ad::write::{
+    array, check_names, dense, mark_categorical, mark_group, one_text, texts, write_codes,
+};
 
 /// The groups that an edit can reach into, with `obs`.
 const SLOTS: [&str; 3] = ["obsm", "layers", "uns"];
 
-/// What is to be changed in an `.h5ad`; what is left empty stays as it is.
+/// Changes to an `.h5ad`. Fields that are left empty change nothing.
 #[derive(Debug, Clone, Default)]
 pub struct H5adEdit<'a> {
     /// Paths to remove, such as `obs/growth`; what is not there is no error. `obsm`, `layers` or
@@ -51,10 +47,10 @@ pub struct H5adEdit<'a> {
 /// How a file was edited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edited {
-    /// What was there is where it was.
+    /// All existing data are where they were.
     Extended,
-    /// The file was written anew, object by object, because it could not be extended, or was in
-    /// good part what nothing led to any more.
+    /// The file was written anew, object by object, because it could not be extended, or because nothing led
+    /// to a good part of it any more.
     Rewritten,
     /// Tables that were records, as anndata 0.6 writes them, are now groups of columns.
     Converted,
@@ -100,7 +96,7 @@ impl H5ad {
             return Ok(self.root.child(path)?.is_some());
         };
         match self.root.child(slot)? {
-            Some(Node::Folder(folder)) => Ok(folder.child(name)?.is_some()),
+            Some(Node::Group(group)) => Ok(group.child(name)?.is_some()),
             _ => Ok(false),
         }
     }
@@ -117,22 +113,19 @@ impl H5ad {
 pub fn edit_h5ad(source: &Path, path: &Path, edit: &H5adEdit<'_>) -> Result<Edited> {
     let opened = H5ad::open(source)?;
     edit.check(&opened)?;
-    let survey = survey(opened.root.container())?;
+    let survey = survey(opened.root.file())?;
     let plan = Plan::of(&opened, edit)?;
     drop(opened);
     let converted = !plan.records.is_empty() || plan.slot.is_some();
     let mut how = if converted { Edited::Converted } else { Edited::Extended };
     file::replace_by_copy(source, path, |copy| {
-        if let Err(error) = plan.applied(source, copy) {
-            let hdf5_pure::Error::EditUnsupported(why) = error else {
-                return Err(failed(source, &error.to_string()));
-            };
-            extend_otherwise(source, copy, &plan, &mut how)
-                .map_err(|also| failed(source, &format!("{why}{also}")))?;
+        let groups = ["", "obs", "obsm", "layers", "uns"];
+        if edit_copy(source, copy, &groups, &|copy| plan.apply(copy))? == Extended::Rewritten {
+            how = Edited::Rewritten;
         }
         plan.confirm(source, copy)?;
         if !plan.deleted.is_empty()
-            && survey == Survey::default()
+            && survey.is_tree()
             && reclaim(path, copy)?
             && how == Edited::Extended
         {
@@ -143,62 +136,13 @@ pub fn edit_h5ad(source: &Path, path: &Path, edit: &H5adEdit<'_>) -> Result<Edit
     Ok(how)
 }
 
-/// Edits a copy in which the crate's own way failed; what stood in the way of that, if it fails too.
-fn extend_otherwise(
-    source: &Path,
-    copy: &Path,
-    plan: &Plan<'_, '_>,
-    how: &mut Edited,
-) -> std::result::Result<(), String> {
-    let also = |error: &dyn std::fmt::Display| format!("; and {error}");
-    file::copy_into(source, copy).map_err(|error| also(&error))?;
-    let groups = ["", "obs", "obsm", "layers", "uns"];
-    if compact_groups(copy, &groups).map_err(|error| also(&error))?
-        && plan.applied(source, copy).is_ok()
-    {
-        return Ok(());
-    }
-    // Only what the crate would write again as it is.
-    let survey = H5ad::open(source).and_then(|file| survey(file.root.container()));
-    if !survey.is_ok_and(|found| found == Survey::default()) {
-        return Err(String::new());
-    }
-    *how = Edited::Rewritten;
-    guarded(source, || hdf5_pure::repack(source, copy, &RepackOptions::new()))
-        .and_then(|()| plan.applied(source, copy))
-        .map_err(|error| also(&error))
-}
-
-/// The crate's panics become its errors.
-pub(super) fn guarded(
-    source: &Path,
-    work: impl FnOnce() -> std::result::Result<(), hdf5_pure::Error>,
-) -> std::result::Result<(), hdf5_pure::Error> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-        let problem = format!("the HDF5 structures of `{}` are corrupt", source.display());
-        Err(hdf5_pure::Error::Io(std::io::Error::other(problem)))
-    })
-}
-
-fn failed(source: &Path, why: &str) -> Error {
-    Error::Unreadable {
-        path: source.to_path_buf(),
-        problem: format!("nothing can be added to it as it is stored: {why}"),
-        way_out: Some(
-            "rewrite it once with anndata, `anndata.read_h5ad(FILE).write_h5ad(NEW)`, and give the \
-             new file"
-                .into(),
-        ),
-    }
-}
-
-/// What is to be done, found out before anything is touched.
+/// The steps of an edit, decided before anything is written.
 struct Plan<'p, 'a> {
     edit: &'p H5adEdit<'a>,
     /// Paths to delete: what is removed and what is replaced.
     deleted: Vec<String>,
     /// Tables of records that become groups.
-    records: Vec<Records>,
+    records: Vec<TableRecords>,
     /// `obsm`, if it was one too.
     slot: Option<SlotRecords>,
     /// Groups to create.
@@ -211,12 +155,12 @@ struct Plan<'p, 'a> {
 impl<'p, 'a> Plan<'p, 'a> {
     fn of(file: &H5ad, edit: &'p H5adEdit<'a>) -> Result<Self> {
         let mut records = Vec::new();
-        let obs = if let Some(Node::Folder(obs)) = file.root.child("obs")? {
+        let obs = if let Some(Node::Group(obs)) = file.root.child("obs")? {
             Some(obs)
         } else {
             // anndata reads categories in `uns` only where `obs` is of records: both or none.
             for name in ["obs", "var"] {
-                records.extend(Records::of(&file.root, name)?);
+                records.extend(TableRecords::of(&file.root, name)?);
             }
             None
         };
@@ -233,15 +177,15 @@ impl<'p, 'a> Plan<'p, 'a> {
             let needed = written.iter().any(|path| path.starts_with(&format!("{slot}/")));
             match file.root.child(slot)? {
                 None if needed => created.push(slot),
-                Some(Node::Array(table)) if needed => {
+                Some(Node::Dataset(table)) if needed => {
                     slot_records = if slot == "obsm" { SlotRecords::of(&table)? } else { None };
                     if slot_records.is_none() {
-                        return Err(failed(file.path(), &format!("`{slot}` is no group")));
+                        return Err(not_edited(file.path(), &format!("`{slot}` is no group")));
                     }
                 }
-                Some(Node::Folder(folder)) if !needed && edit.remove.iter().any(|p| p == slot) => {
+                Some(Node::Group(group)) if !needed && edit.remove.iter().any(|p| p == slot) => {
                     let inside = |name: &String| gone.contains(&format!("{slot}/{name}"));
-                    if folder.children()?.iter().all(inside) {
+                    if group.children()?.iter().all(inside) {
                         deleted.retain(|path| !path.starts_with(&format!("{slot}/")));
                         deleted.push(slot.to_string());
                     }
@@ -252,88 +196,81 @@ impl<'p, 'a> Plan<'p, 'a> {
         let order = if let Some(obs) = &obs {
             order_after(file, obs, edit)?
         } else {
-            let names = records.first().map(Records::names).unwrap_or_default();
+            let names = records.first().map(TableRecords::names).unwrap_or_default();
             Some(order_with(names, edit))
         };
         let (slot, n_cells) = (slot_records, file.n_cells());
         Ok(Self { edit, deleted, records, slot, created, order, n_cells })
     }
 
-    /// [`Plan::apply`], with panics of the crate as errors.
-    fn applied(&self, source: &Path, copy: &Path) -> std::result::Result<(), hdf5_pure::Error> {
-        guarded(source, || {
-            self.regroup(copy)?;
-            self.apply(copy)
-        })
+    /// Makes all changes to `copy`.
+    fn apply(&self, copy: &Path) -> sbcell_hdf5::Result<()> {
+        self.regroup(copy)?;
+        self.change(copy)
     }
 
     /// Makes groups of tables of records, in commits of their own.
-    fn regroup(&self, copy: &Path) -> std::result::Result<(), hdf5_pure::Error> {
+    fn regroup(&self, copy: &Path) -> sbcell_hdf5::Result<()> {
         if self.records.is_empty() && self.slot.is_none() {
             return Ok(());
         }
-        let opened = hdf5_pure::File::open_rw_with_options(copy, properties())?;
-        let root = opened.root();
+        let editor = Editor::open(copy)?;
         for table in &self.records {
-            root.delete(&table.path())?;
+            editor.delete(&table.path())?;
         }
         let used: BTreeSet<&String> = self.records.iter().flat_map(|table| &table.used).collect();
-        used.into_iter().try_for_each(|path| root.delete(path))?;
-        self.slot.iter().try_for_each(|_| root.delete("obsm"))?;
-        opened.commit()?;
-        self.records.iter().try_for_each(|table| table.stage(&root))?;
-        self.slot.iter().try_for_each(|slot| slot.stage(&root))?;
-        opened.commit()?;
-        drop(root);
-        opened.close()
+        used.into_iter().try_for_each(|path| editor.delete(path))?;
+        self.slot.iter().try_for_each(|_| editor.delete("obsm"))?;
+        editor.commit()?;
+        self.records.iter().try_for_each(|table| table.stage(&editor))?;
+        self.slot.iter().try_for_each(|slot| slot.stage(&editor))?;
+        editor.commit()?;
+        editor.close()
     }
 
-    /// Stages everything and commits it at once.
-    fn apply(&self, copy: &Path) -> std::result::Result<(), hdf5_pure::Error> {
-        let opened = hdf5_pure::File::open_rw_with_options(copy, properties())?;
-        let root = opened.root();
+    /// Deletes, creates and replaces everything in one commit.
+    fn change(&self, copy: &Path) -> sbcell_hdf5::Result<()> {
+        let editor = Editor::open(copy)?;
         for path in &self.deleted {
-            root.delete(path)?;
+            editor.delete(path)?;
         }
         for slot in &self.created {
-            root.create_group_with(slot, |group| mark_group(group, "dict", "0.1.0"))?;
+            editor.group(slot, |group| mark_group(group, "dict", "0.1.0"))?;
         }
         let H5adEdit { remove: _, obs, obsm, layers, uns } = self.edit;
         for (name, column) in obs {
-            stage_column(&root, &format!("obs/{name}"), column)?;
+            stage_column(&editor, &format!("obs/{name}"), column)?;
         }
-        for (name, array) in obsm {
-            root.create_dataset(&format!("obsm/{name}"), |dataset| {
-                dense(dataset, MatrixContent::Double(*array), false);
-            })?;
+        for (name, matrix) in obsm {
+            let values = matrix.as_standard_layout();
+            let values = Values::F64(values.as_slice().unwrap_or(&[]));
+            editor.dataset(&format!("obsm/{name}"), &dense(values, matrix.dim(), false))?;
         }
         for (name, layer) in layers {
-            root.create_dataset(&format!("layers/{name}"), |dataset| {
-                dense(dataset, MatrixContent::Single(*layer), true);
-            })?;
+            let values = layer.as_standard_layout();
+            let values = Values::F32(values.as_slice().unwrap_or(&[]));
+            editor.dataset(&format!("layers/{name}"), &dense(values, layer.dim(), true))?;
         }
         for (name, text) in uns {
-            root.create_dataset(&format!("uns/{name}"), |dataset| {
-                mark(dataset.with_vlen_strings(&[text]).with_shape(&[]), "string", "0.2.0");
-            })?;
+            editor.dataset(&format!("uns/{name}"), &one_text(&[text]))?;
         }
         if let Some(order) = &self.order {
-            opened.group("obs")?.set_attr("column-order", listed(order.clone()))?;
+            editor.attribute("obs", "column-order", NewAttribute::Texts(order.clone()))?;
         }
-        opened.commit()?;
-        drop(root);
-        opened.close()
+        editor.commit()?;
+        editor.close()
     }
 
     /// Reads back from the copy that it is what was planned.
     fn confirm(&self, source: &Path, copy: &Path) -> Result<()> {
         let file = H5ad::open(copy)?;
-        let wrong = |what: &str| failed(source, &format!("`{what}` was not written as planned"));
+        let wrong =
+            |what: &str| not_edited(source, &format!("`{what}` was not written as planned"));
         if file.n_cells() != self.n_cells {
             return Err(wrong("obs"));
         }
         if let Some(order) = &self.order
-            && let Some(Node::Folder(obs)) = file.root.child("obs")?
+            && let Some(Node::Group(obs)) = file.root.child("obs")?
             && listed_in(&obs).unwrap_or_default() != *order
         {
             return Err(wrong("obs"));
@@ -356,7 +293,7 @@ impl<'p, 'a> Plan<'p, 'a> {
 }
 
 /// The columns of `obs` after the edit, if it changes them and the table lists them.
-fn order_after(file: &H5ad, obs: &Folder, edit: &H5adEdit<'_>) -> Result<Option<Vec<String>>> {
+fn order_after(file: &H5ad, obs: &Group, edit: &H5adEdit<'_>) -> Result<Option<Vec<String>>> {
     let listed = obs.attribute("column-order");
     let touched = !edit.obs.is_empty() || edit.remove.iter().any(|path| path.starts_with("obs/"));
     if !touched || listed.is_none() {
@@ -368,14 +305,17 @@ fn order_after(file: &H5ad, obs: &Folder, edit: &H5adEdit<'_>) -> Result<Option<
         // An empty list is of any type.
         None if file.obs_columns()?.is_empty() => Vec::new(),
         None => {
-            return Err(failed(file.path(), "the order of the columns of `obs` cannot be read"));
+            return Err(not_edited(
+                file.path(),
+                "the order of the columns of `obs` cannot be read",
+            ));
         }
     };
     Ok(Some(order_with(order, edit)))
 }
 
 /// The columns that a table lists.
-fn listed_in(table: &Folder) -> Option<Vec<String>> {
+fn listed_in(table: &Group) -> Option<Vec<String>> {
     match table.attribute("column-order") {
         Some(Attribute::Texts(names)) => Some(names.clone()),
         Some(Attribute::Text(name)) => Some(vec![name.clone()]),
@@ -395,57 +335,23 @@ fn order_with(mut order: Vec<String>, edit: &H5adEdit<'_>) -> Vec<String> {
     order
 }
 
-/// The copy is locked by `file::replace_by_copy`, and synced there.
-fn properties() -> FileAccessProperties {
-    FileAccessProperties::new()
-        .with_locking(FileLocking::Disabled)
-        .with_sync_policy(SyncPolicy::OnClose)
-}
-
-fn mark_group(group: &mut StagedGroup<'_>, kind: &str, version: &str) {
-    for (name, value) in encoding(kind, version) {
-        group.set_attr(name, value);
-    }
-}
-
-fn stage_column(
-    root: &Group,
-    path: &str,
-    column: &Column,
-) -> std::result::Result<(), hdf5_pure::Error> {
-    let write = |fill: &mut dyn FnMut(&mut DatasetBuilder)| {
-        root.create_dataset(path, |dataset| {
-            fill(dataset);
-            mark(dataset, "array", "0.2.0");
-        })
-        .map(|_| ())
-    };
+fn stage_column(editor: &Editor, path: &str, column: &Column) -> sbcell_hdf5::Result<()> {
     match column {
-        Column::Floats(values) => write(&mut |dataset| {
-            dataset.with_f64_data(values);
-        }),
+        Column::Floats(values) => editor.dataset(path, &array(Values::F64(values))),
         Column::Integers(values) => {
             if let Some(whole) = values.iter().copied().collect::<Option<Vec<i64>>>() {
-                return write(&mut |dataset| {
-                    dataset.with_i64_data(&whole);
-                });
+                return editor.dataset(path, &array(Values::I64(&whole)));
             }
             let floats: Vec<f64> =
                 values.iter().map(|value| value.map_or(f64::NAN, |value| value as f64)).collect();
-            write(&mut |dataset| {
-                dataset.with_f64_data(&floats);
-            })
+            editor.dataset(path, &array(Values::F64(&floats)))
         }
         // All else by what would be printed.
-        _ => stage_categorical(root, path, column),
+        _ => stage_categorical(editor, path, column),
     }
 }
 
-fn stage_categorical(
-    root: &Group,
-    path: &str,
-    column: &Column,
-) -> std::result::Result<(), hdf5_pure::Error> {
+fn stage_categorical(editor: &Editor, path: &str, column: &Column) -> sbcell_hdf5::Result<()> {
     let labels: Vec<Option<String>> = (0..column.len()).map(|i| column.label(i)).collect();
     let mut categories: Vec<&str> = labels.iter().flatten().map(String::as_str).collect();
     categories.sort_unstable();
@@ -455,21 +361,9 @@ fn stage_categorical(
         label.as_ref().map_or(-1, |label| place(label) as i32)
     };
     let codes: Vec<i32> = labels.iter().map(code).collect();
-    root.create_group_with(path, |group| {
-        mark_group(group, "categorical", "0.2.0");
-        group.set_attr("ordered", AttrValue::U8(0));
-        group.create_dataset("codes", |dataset| {
-            if i8::try_from(categories.len()).is_ok() {
-                let small: Vec<i8> = codes.iter().map(|&code| code as i8).collect();
-                dataset.with_i8_data(&small);
-            } else {
-                dataset.with_i32_data(&codes);
-            }
-            mark(dataset, "array", "0.2.0");
-        });
-        group.create_dataset("categories", |dataset| {
-            mark(dataset.with_vlen_strings(&categories), "string-array", "0.2.0");
-        });
+    editor.group(path, |group| {
+        mark_categorical(group);
+        write_codes(group, &codes, categories.len());
+        group.dataset("categories", &texts(&categories));
     })
-    .map(|_| ())
 }

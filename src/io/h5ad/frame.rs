@@ -6,38 +6,43 @@
 
 use std::sync::Arc;
 
+use sbcell_hdf5::{
+    Attribute, Dataset, Element, Field, File, Group, Node, Number, Records, Storage,
+};
+
 use crate::data::Column;
 use crate::error::Result;
-use crate::io::h5ad::element::{Attribute, Element, Field};
-use crate::io::h5ad::hdf5::{Array, Container, Folder, Node};
-use crate::io::h5ad::number::{Number, Value};
-use crate::io::h5ad::storage::Storage;
+use crate::io::h5ad::decimals::shortest;
+use crate::io::h5ad::refused::{Refuse, unreadable_at};
 use crate::io::h5ad::text;
 
+/// The group of categories beside the columns, in files of anndata 0.6 and 0.7.
 const CATEGORIES: &str = "__categories";
 
 /// A table on disk.
 pub(super) enum Frame {
     /// One node for each column.
-    Group(Folder),
+    Group(Group),
     /// One dataset of records; categories are in `uns`.
-    Records { table: Box<Array>, uns: Option<Box<Folder>> },
+    Records { table: Box<Dataset>, uns: Option<Box<Group>> },
 }
 
 impl Frame {
     /// The table `name` in `parent`, if it is there. `uns` is looked up in `root`.
-    pub(super) fn open(root: &Folder, parent: &Folder, name: &str) -> Result<Option<Self>> {
+    pub(super) fn open(root: &Group, parent: &Group, name: &str) -> Result<Option<Self>> {
         Ok(match parent.child(name)? {
-            Some(Node::Folder(folder)) => Some(Self::Group(folder)),
-            Some(Node::Array(table)) if matches!(table.element, Element::Record(_)) => {
-                let uns = root.folder("uns")?.map(Box::new);
+            Some(Node::Group(group)) => Some(Self::Group(group)),
+            Some(Node::Dataset(table)) if matches!(table.element(), Element::Record(_)) => {
+                let uns = root.group("uns")?.map(Box::new);
                 Some(Self::Records { table: Box::new(table), uns })
             }
-            Some(Node::Array(array)) if array.text_attribute("encoding-type") == Some("null") => {
+            Some(Node::Dataset(dataset))
+                if dataset.text_attribute("encoding-type") == Some("null") =>
+            {
                 None
             }
-            Some(Node::Array(array)) => {
-                return Err(array.unreadable("is not a table of annotation"));
+            Some(Node::Dataset(dataset)) => {
+                return Err(dataset.unreadable("is not a table of annotation"));
             }
             None => None,
         })
@@ -45,34 +50,34 @@ impl Frame {
 
     fn path(&self) -> &str {
         match self {
-            Self::Group(folder) => folder.path(),
-            Self::Records { table, .. } => &table.path,
+            Self::Group(group) => group.path(),
+            Self::Records { table, .. } => table.path(),
         }
     }
 
-    fn container(&self) -> &Arc<Container> {
+    fn file(&self) -> &Arc<File> {
         match self {
-            Self::Group(folder) => folder.container(),
-            Self::Records { table, .. } => &table.container,
+            Self::Group(group) => group.file(),
+            Self::Records { table, .. } => table.file(),
         }
     }
 
     /// Number of rows, from the shape of the index alone.
     pub(super) fn n_rows(&self) -> Result<usize> {
-        let length = |array: &Array| array.shape.first().copied().unwrap_or(0);
+        let length = |dataset: &Dataset| dataset.shape().first().copied().unwrap_or(0);
         match self {
             Self::Records { table, .. } => Ok(length(table)),
-            Self::Group(folder) => {
-                let name = index_name(folder);
-                match folder.child(name)? {
-                    Some(Node::Array(array)) => Ok(length(&array)),
-                    Some(Node::Folder(inner)) => match inner.child("values")? {
-                        Some(Node::Array(array)) => Ok(length(&array)),
-                        _ => Ok(length(&inner.array("codes")?)),
+            Self::Group(group) => {
+                let name = index_name(group);
+                match group.child(name)? {
+                    Some(Node::Dataset(dataset)) => Ok(length(&dataset)),
+                    Some(Node::Group(inner)) => match inner.child("values")? {
+                        Some(Node::Dataset(dataset)) => Ok(length(&dataset)),
+                        _ => Ok(length(&inner.dataset("codes")?)),
                     },
                     None => {
                         let problem = format!("its index `{name}` is missing");
-                        Err(folder.container().unreadable(folder.path(), problem))
+                        Err(group.unreadable(problem))
                     }
                 }
             }
@@ -83,15 +88,15 @@ impl Frame {
     pub(super) fn index(&self) -> Result<Vec<String>> {
         let column = match self {
             Self::Records { table, .. } => {
-                let Element::Record(fields) = &table.element else { return Ok(Vec::new()) };
+                let Element::Record(fields) = table.element() else { return Ok(Vec::new()) };
                 match index_field(fields) {
                     Some(field) => record_column(table, field)?,
                     None => return Err(table.unreadable("has no index")),
                 }
             }
-            Self::Group(folder) => match group_column(folder, index_name(folder))? {
+            Self::Group(group) => match group_column(group, index_name(group))? {
                 Some(column) => column,
-                None => return Err(self.container().unreadable(self.path(), "has no index")),
+                None => return Err(unreadable_at(self.file(), self.path(), "has no index")),
             },
         };
         if let Column::Texts(texts) = column {
@@ -104,17 +109,17 @@ impl Frame {
     pub(super) fn columns(&self) -> Result<Vec<String>> {
         match self {
             Self::Records { table, .. } => {
-                let Element::Record(fields) = &table.element else { return Ok(Vec::new()) };
+                let Element::Record(fields) = table.element() else { return Ok(Vec::new()) };
                 let index = index_field(fields).map(|field| &field.name);
                 let names = fields.iter().map(|field| &field.name);
                 Ok(names.filter(|&name| Some(name) != index).cloned().collect())
             }
-            Self::Group(folder) => {
-                let index = index_name(folder);
-                let listed = match folder.attribute("column-order") {
+            Self::Group(group) => {
+                let index = index_name(group);
+                let listed = match group.attribute("column-order") {
                     Some(Attribute::Texts(names)) => names.clone(),
                     Some(Attribute::Text(name)) => vec![name.clone()],
-                    _ => folder.children()?,
+                    _ => group.children()?,
                 };
                 let is_column = |name: &String| name != index && name != CATEGORIES;
                 Ok(listed.into_iter().filter(is_column).collect())
@@ -129,7 +134,7 @@ impl Frame {
     pub(super) fn column(&self, name: &str) -> Result<Option<Column>> {
         let column = match self {
             Self::Records { table, uns } => {
-                let Element::Record(fields) = &table.element else { return Ok(None) };
+                let Element::Record(fields) = table.element() else { return Ok(None) };
                 let Some(field) = fields.iter().find(|field| field.name == name) else {
                     return Ok(None);
                 };
@@ -139,13 +144,13 @@ impl Frame {
                     None => None,
                 };
                 match (column, categories) {
-                    (Column::Integers(codes), Some(Node::Array(categories))) => {
+                    (Column::Integers(codes), Some(Node::Dataset(categories))) => {
                         categorical(table, &codes, values(&categories)?)?
                     }
                     (column, _) => column,
                 }
             }
-            Self::Group(folder) => match group_column(folder, name)? {
+            Self::Group(group) => match group_column(group, name)? {
                 Some(column) => column,
                 None => return Ok(None),
             },
@@ -155,42 +160,45 @@ impl Frame {
             return Ok(Some(column));
         }
         let problem = format!("column `{name}` has {} entries for {n_rows} rows", column.len());
-        Err(self.container().unreadable(self.path(), problem))
+        Err(unreadable_at(self.file(), self.path(), problem))
     }
 }
 
-fn group_column(folder: &Folder, name: &str) -> Result<Option<Column>> {
-    let array = match folder.child(name)? {
+/// A column of a table that is a group; its categories may be in `__categories`.
+fn group_column(group: &Group, name: &str) -> Result<Option<Column>> {
+    let dataset = match group.child(name)? {
         None => return Ok(None),
-        Some(Node::Folder(inner)) => return encoded(&inner).map(Some),
-        Some(Node::Array(array)) => array,
+        Some(Node::Group(inner)) => return encoded(&inner).map(Some),
+        Some(Node::Dataset(dataset)) => dataset,
     };
-    let column = values(&array)?;
+    let column = values(&dataset)?;
     if let Column::Integers(codes) = &column
-        && let Some(beside) = folder.folder(CATEGORIES)?
-        && let Some(Node::Array(categories)) = beside.child(name)?
+        && let Some(beside) = group.group(CATEGORIES)?
+        && let Some(Node::Dataset(categories)) = beside.child(name)?
     {
-        return categorical(&array, codes, values(&categories)?).map(Some);
+        return categorical(&dataset, codes, values(&categories)?).map(Some);
     }
     Ok(Some(column))
 }
 
-fn index_name(folder: &Folder) -> &str {
-    folder.text_attribute("_index").unwrap_or("_index")
+/// The name of the index among the columns.
+fn index_name(group: &Group) -> &str {
+    group.text_attribute("_index").unwrap_or("_index")
 }
 
+/// The field that is the index of a table of records: `index`, `_index`, or else the first.
 pub(super) fn index_field(fields: &[Field]) -> Option<&Field> {
     let named = |name: &str| fields.iter().find(|field| field.name == name);
     named("index").or_else(|| named("_index")).or(fields.first())
 }
 
 /// A column that is a group: a categorical, or values with a mask of missing entries.
-fn encoded(folder: &Folder) -> Result<Column> {
-    if let Some(Node::Array(codes)) = folder.child("codes")? {
-        let categories = match folder.child("categories")? {
-            Some(Node::Array(array)) => values(&array)?,
+fn encoded(group: &Group) -> Result<Column> {
+    if let Some(Node::Dataset(codes)) = group.child("codes")? {
+        let categories = match group.child("categories")? {
+            Some(Node::Dataset(dataset)) => values(&dataset)?,
             // Since pandas 3 the categories may be nullable strings themselves.
-            Some(Node::Folder(inner)) => masked(&inner)?,
+            Some(Node::Group(inner)) => masked(&inner)?,
             None => return Err(codes.unreadable("its categories are missing")),
         };
         return match values(&codes)? {
@@ -198,17 +206,19 @@ fn encoded(folder: &Folder) -> Result<Column> {
             _ => Err(codes.unreadable("codes are not integers")),
         };
     }
-    if folder.child("values")?.is_some() {
-        return masked(folder);
+    if group.child("values")?.is_some() {
+        return masked(group);
     }
-    let encoding = folder.text_attribute("encoding-type").unwrap_or("none");
+    let encoding = group.text_attribute("encoding-type").unwrap_or("none");
     let problem = format!("a column of encoding-type `{encoding}` cannot be read");
-    Err(folder.container().unreadable(folder.path(), problem))
+    Err(group.unreadable(problem))
 }
 
-fn masked(folder: &Folder) -> Result<Column> {
-    let mut column = values(&folder.array("values")?)?;
-    let Some(Node::Array(mask)) = folder.child("mask")? else { return Ok(column) };
+/// Values of which those under the mask are missing (`nullable-integer`, `nullable-boolean`,
+/// `nullable-string-array`).
+fn masked(group: &Group) -> Result<Column> {
+    let mut column = values(&group.dataset("values")?)?;
+    let Some(Node::Dataset(mask)) = group.child("mask")? else { return Ok(column) };
     let storage = Storage::new(&mask)?;
     let missing: Vec<i64> = storage.numbers(0..storage.n_rows())?;
     if missing.len() != column.len() {
@@ -228,28 +238,29 @@ fn masked(folder: &Folder) -> Result<Column> {
 }
 
 /// A one-dimensional dataset (or a scalar) as a column.
-fn values(array: &Array) -> Result<Column> {
-    if array.shape.len() > 1 {
-        return Err(array.unreadable("a column must have one dimension"));
+fn values(dataset: &Dataset) -> Result<Column> {
+    if dataset.shape().len() > 1 {
+        return Err(dataset.unreadable("a column must have one dimension"));
     }
-    match &array.element {
+    match dataset.element() {
         Element::Number(number) => {
-            let storage = Storage::new(array)?;
+            let storage = Storage::new(dataset)?;
             let rows = 0..storage.n_rows();
             Ok(match number {
                 number if number.is_float() => floats(*number, storage.numbers(rows)?),
                 number => integers(*number, storage.numbers(rows)?),
             })
         }
-        _ => Ok(Column::Texts(text::strings(array)?.into_iter().map(Some).collect())),
+        _ => Ok(Column::Texts(text::strings(dataset)?.into_iter().map(Some).collect())),
     }
 }
 
-/// As the decimals that they were written from.
+/// Floats as the decimals that they were written from (see [`shortest`]).
 fn floats(number: Number, values: Vec<f64>) -> Column {
-    Column::Floats(values.into_iter().map(|value| number.shortest(value)).collect())
+    Column::Floats(values.into_iter().map(|value| shortest(number, value)).collect())
 }
 
+/// Integers, or truth values where they are stored as such.
 fn integers(number: Number, values: Vec<i64>) -> Column {
     if number.is_bool() {
         Column::Bools(values.into_iter().map(|value| Some(value != 0)).collect())
@@ -259,7 +270,7 @@ fn integers(number: Number, values: Vec<i64>) -> Column {
 }
 
 /// Codes into categories; −1 is missing.
-fn categorical(array: &Array, codes: &[Option<i64>], categories: Column) -> Result<Column> {
+fn categorical(dataset: &Dataset, codes: &[Option<i64>], categories: Column) -> Result<Column> {
     let n = categories.len() as i64;
     let mut checked = Vec::with_capacity(codes.len());
     for (i, code) in codes.iter().enumerate() {
@@ -268,7 +279,7 @@ fn categorical(array: &Array, codes: &[Option<i64>], categories: Column) -> Resu
             Some(code) if (0..n).contains(code) => Some(*code as u32),
             Some(code) => {
                 let problem = format!("entry {i} has code {code}, but there are {n} categories");
-                return Err(array.unreadable(problem));
+                return Err(dataset.unreadable(problem));
             }
         });
     }
@@ -276,46 +287,17 @@ fn categorical(array: &Array, codes: &[Option<i64>], categories: Column) -> Resu
 }
 
 /// One field of all records as text.
-pub(super) fn record_labels(table: &Array, field: &Field) -> Result<Vec<String>> {
+pub(super) fn record_labels(table: &Dataset, field: &Field) -> Result<Vec<String>> {
     let column = record_column(table, field)?;
     Ok((0..column.len()).map(|i| column.label(i).unwrap_or_default()).collect())
 }
 
 /// One field of all records.
-fn record_column(table: &Array, field: &Field) -> Result<Column> {
-    let storage = Storage::new(table)?;
-    let (stride, n_rows) = (table.element_size, storage.n_rows());
-    let end = field.offset.checked_add(field.size);
-    let size = match &field.element {
-        Element::Number(number) => number.size(),
-        _ => field.size,
-    };
-    if end.is_none_or(|end| end > stride) || size > field.size || table.shape.len() != 1 {
-        return Err(table.unreadable(format!("field `{}` lies outside its record", field.name)));
-    }
-    let bytes = storage.bytes(0..n_rows)?;
-    match &field.element {
-        Element::Number(number) => {
-            let packed: Vec<u8> = bytes
-                .chunks_exact(stride)
-                .flat_map(|record| &record[field.offset..field.offset + size])
-                .copied()
-                .collect();
-            Ok(if number.is_float() {
-                floats(*number, decoded(*number, &packed, n_rows))
-            } else {
-                integers(*number, decoded(*number, &packed, n_rows))
-            })
-        }
-        element => {
-            let texts = text::decode(table, element, &bytes, field.offset, stride)?;
-            Ok(Column::Texts(texts.into_iter().map(Some).collect()))
-        }
-    }
-}
-
-fn decoded<T: Value>(number: Number, bytes: &[u8], n: usize) -> Vec<T> {
-    let mut out = vec![T::default(); n];
-    T::decoder(number)(bytes, &mut out);
-    out
+fn record_column(table: &Dataset, field: &Field) -> Result<Column> {
+    let records = Records::read(table)?;
+    Ok(match &field.element {
+        Element::Number(number) if number.is_float() => floats(*number, records.numbers(field)?),
+        Element::Number(number) => integers(*number, records.numbers(field)?),
+        _ => Column::Texts(records.texts(field)?.into_iter().map(Some).collect()),
+    })
 }

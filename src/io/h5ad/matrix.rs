@@ -5,14 +5,11 @@ use std::sync::Arc;
 
 use ndarray::Array2;
 use rayon::prelude::*;
+use sbcell_hdf5::{Attribute, Dataset, Element, File, Group, Node, Storage, Value};
 
 use crate::data::Matrix;
 use crate::error::{Error, Result};
-use crate::io::h5ad::element::{Attribute, Element};
-use crate::io::h5ad::filters;
-use crate::io::h5ad::hdf5::{Array, Container, Folder, Node};
-use crate::io::h5ad::number::Value;
-use crate::io::h5ad::storage::Storage;
+use crate::io::h5ad::refused::{Refuse, unreadable_at};
 use crate::linalg::Csr;
 use crate::progress::{Event, Progress, report};
 
@@ -41,7 +38,7 @@ impl std::fmt::Display for StorageFormat {
     }
 }
 
-/// What is known of a matrix without reading it.
+/// The properties of a matrix that are known without reading its values.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct MatrixInfo {
     /// Dense or sparse.
@@ -58,21 +55,29 @@ pub struct MatrixInfo {
     pub compression: Vec<String>,
 }
 
-/// A matrix on disk, its shape known and its parts checked against each other.
+/// A matrix on disk. Its shape is known, and its parts fit together as far as that shows without reading them.
 pub(super) enum StoredMatrix {
-    Dense(Box<Array>),
+    /// A dataset of two dimensions, cells × genes.
+    Dense(Box<Dataset>),
+    /// A group of the three arrays of a sparse matrix.
     Sparse(Box<Sparse>),
 }
 
-/// The three arrays of a sparse matrix.
+/// The three arrays of a sparse matrix (`csr_matrix`, `csc_matrix`): row (or column) `i` has the values
+/// `data[indptr[i]..indptr[i + 1]]` in the columns (or rows) `indices[indptr[i]..indptr[i + 1]]`.
 pub(super) struct Sparse {
     path: String,
-    container: Arc<Container>,
+    file: Arc<File>,
+    /// Whether it is stored by rows (CSR), which are cells.
     pub(super) by_rows: bool,
+    /// Rows and columns.
     pub(super) shape: (usize, usize),
-    pub(super) data: Array,
-    pub(super) indices: Array,
-    indptr: Array,
+    /// The stored values.
+    pub(super) data: Dataset,
+    /// The column (or row) of each value.
+    pub(super) indices: Dataset,
+    /// Where each row (or column) starts in `data`, and where the last one ends.
+    indptr: Dataset,
 }
 
 impl StoredMatrix {
@@ -81,42 +86,42 @@ impl StoredMatrix {
     /// # Errors
     /// [`Error::Unreadable`] if it is no matrix, or its parts contradict each other.
     pub(super) fn new(node: Node) -> Result<Option<Self>> {
-        let array = match node {
-            Node::Folder(folder) => {
-                return Sparse::new(&folder).map(|s| Some(Self::Sparse(Box::new(s))));
+        let dataset = match node {
+            Node::Group(group) => {
+                return Sparse::new(&group).map(|s| Some(Self::Sparse(Box::new(s))));
             }
-            Node::Array(array) => array,
+            Node::Dataset(dataset) => dataset,
         };
-        if array.text_attribute("encoding-type") == Some("null") {
+        if dataset.text_attribute("encoding-type") == Some("null") {
             return Ok(None);
         }
-        if array.shape.len() != 2 {
-            let problem = format!("has {} dimensions, a matrix has 2", array.shape.len());
-            return Err(array.unreadable(problem));
+        if dataset.shape().len() != 2 {
+            let problem = format!("has {} dimensions, a matrix has 2", dataset.shape().len());
+            return Err(dataset.unreadable(problem));
         }
-        if !matches!(array.element, Element::Number(_)) {
-            return Err(array.unreadable("does not hold numbers"));
+        if !matches!(dataset.element(), Element::Number(_)) {
+            return Err(dataset.unreadable("does not hold numbers"));
         }
-        Ok(Some(Self::Dense(Box::new(array))))
+        Ok(Some(Self::Dense(Box::new(dataset))))
     }
 
     /// Rows and columns.
     pub(super) fn shape(&self) -> (usize, usize) {
         match self {
-            Self::Dense(array) => (array.shape[0], array.shape[1]),
+            Self::Dense(dataset) => (dataset.shape()[0], dataset.shape()[1]),
             Self::Sparse(sparse) => sparse.shape,
         }
     }
 
-    /// What is known without reading the values.
+    /// The properties that are known without reading the values.
     pub(super) fn info(&self) -> MatrixInfo {
         let (n_cells, n_genes) = self.shape();
         let (format, values) = match self {
-            Self::Dense(array) => (StorageFormat::Dense, &**array),
+            Self::Dense(dataset) => (StorageFormat::Dense, &**dataset),
             Self::Sparse(sparse) if sparse.by_rows => (StorageFormat::Csr, &sparse.data),
             Self::Sparse(sparse) => (StorageFormat::Csc, &sparse.data),
         };
-        let dtype = match &values.element {
+        let dtype = match values.element() {
             Element::Number(number) => number.name().to_string(),
             _ => "not numbers".to_string(),
         };
@@ -124,9 +129,9 @@ impl StoredMatrix {
             format,
             n_cells,
             n_genes,
-            n_stored: values.shape.iter().product(),
+            n_stored: values.shape().iter().product(),
             dtype,
-            compression: values.filters().iter().map(filters::name).collect(),
+            compression: values.filter_names(),
         }
     }
 
@@ -143,7 +148,7 @@ impl StoredMatrix {
         progress: &mut dyn Progress,
     ) -> Result<Matrix> {
         match self {
-            Self::Dense(array) => dense::<f32>(array, rows, progress).map(Matrix::Dense),
+            Self::Dense(dataset) => dense::<f32>(dataset, rows, progress).map(Matrix::Dense),
             Self::Sparse(sparse) if sparse.by_rows => sparse.read_rows(rows, progress),
             Self::Sparse(sparse) => sparse.read_columns(rows, progress),
         }
@@ -162,14 +167,14 @@ impl StoredMatrix {
     pub(super) fn sample(&self, most: usize) -> Result<Vec<f32>> {
         const PLACES: usize = 16;
         let values = match self {
-            Self::Dense(array) => array,
+            Self::Dense(dataset) => dataset,
             Self::Sparse(sparse) => &sparse.data,
         };
         let storage = Storage::new(values)?;
         let n = storage.n_rows();
         let row_length = storage.row_length().max(1);
         if n.saturating_mul(row_length) <= most {
-            return storage.numbers(0..n);
+            return Ok(storage.numbers(0..n)?);
         }
         let length = (most / PLACES / row_length).max(1);
         let n_places = (most / (length * row_length)).clamp(1, PLACES);
@@ -184,28 +189,29 @@ impl StoredMatrix {
 
 /// The rows `rows` of a dense dataset of two dimensions, or all of them.
 pub(super) fn dense<T: Value>(
-    array: &Array,
+    dataset: &Dataset,
     rows: Option<&[usize]>,
     progress: &mut dyn Progress,
 ) -> Result<Array2<T>> {
-    let storage = Storage::new(array)?;
+    let storage = Storage::new(dataset)?;
     let (n_rows, n_columns) =
-        (array.shape.first().map_or(1, |&n| n), array.shape.iter().skip(1).product());
+        (dataset.shape().first().map_or(1, |&n| n), dataset.shape().iter().skip(1).product());
     let ranges = ranges_of_rows(rows, n_rows, |row| row..row + 1);
     let n_selected = rows.map_or(n_rows, <[usize]>::len);
     let window = window_of(&storage, n_columns);
     let values = gather::<T>(&storage, &ranges, window, progress)?;
-    Array2::from_shape_vec((n_selected, n_columns), values).map_err(|error| array.unreadable(error))
+    Array2::from_shape_vec((n_selected, n_columns), values)
+        .map_err(|error| dataset.unreadable(error))
 }
 
 impl Sparse {
-    fn new(folder: &Folder) -> Result<Self> {
-        let container = Arc::clone(folder.container());
-        let path = folder.path().to_string();
-        let unreadable = |problem: String| container.unreadable(&path, problem);
-        let format = folder
+    fn new(group: &Group) -> Result<Self> {
+        let file = Arc::clone(group.file());
+        let path = group.path().to_string();
+        let unreadable = |problem: String| unreadable_at(&file, &path, problem);
+        let format = group
             .text_attribute("encoding-type")
-            .or_else(|| folder.text_attribute("h5sparse_format"))
+            .or_else(|| group.text_attribute("h5sparse_format"))
             .unwrap_or("none");
         let by_rows = match format {
             "csr_matrix" | "csr" => true,
@@ -214,7 +220,7 @@ impl Sparse {
                 return Err(unreadable(format!("is no matrix: its encoding-type is `{other}`")));
             }
         };
-        let shape = folder.attribute("shape").or_else(|| folder.attribute("h5sparse_shape"));
+        let shape = group.attribute("shape").or_else(|| group.attribute("h5sparse_shape"));
         let shape = match shape {
             Some(Attribute::Integers(shape)) => shape.clone(),
             _ => return Err(unreadable("its shape is missing".into())),
@@ -225,40 +231,42 @@ impl Sparse {
         let (Ok(n_rows), Ok(n_columns)) = (u32::try_from(n_rows), u32::try_from(n_columns)) else {
             return Err(unreadable(format!("its shape is {n_rows} × {n_columns}")));
         };
-        let (data, indices) = (folder.array("data")?, folder.array("indices")?);
-        let indptr = folder.array("indptr")?;
-        for array in [&data, &indices, &indptr] {
-            if array.shape.len() != 1 || !matches!(array.element, Element::Number(_)) {
-                return Err(array.unreadable("is not a row of numbers"));
+        let (data, indices) = (group.dataset("data")?, group.dataset("indices")?);
+        let indptr = group.dataset("indptr")?;
+        for dataset in [&data, &indices, &indptr] {
+            if dataset.shape().len() != 1 || !matches!(dataset.element(), Element::Number(_)) {
+                return Err(dataset.unreadable("is not a row of numbers"));
             }
         }
-        for array in [&indices, &indptr] {
-            if matches!(array.element, Element::Number(number) if number.is_float()) {
-                return Err(array.unreadable("does not hold integers"));
+        for dataset in [&indices, &indptr] {
+            if matches!(dataset.element(), Element::Number(number) if number.is_float()) {
+                return Err(dataset.unreadable("does not hold integers"));
             }
         }
         let n_major = if by_rows { n_rows } else { n_columns } as usize;
-        if indptr.shape[0] != n_major + 1 {
-            let problem = format!("has {} entries, expected {}", indptr.shape[0], n_major + 1);
+        if indptr.shape()[0] != n_major + 1 {
+            let problem = format!("has {} entries, expected {}", indptr.shape()[0], n_major + 1);
             return Err(indptr.unreadable(problem));
         }
-        if indices.shape != data.shape {
-            let problem = format!("has {} entries for {} values", indices.shape[0], data.shape[0]);
+        if indices.shape() != data.shape() {
+            let problem =
+                format!("has {} entries for {} values", indices.shape()[0], data.shape()[0]);
             return Err(indices.unreadable(problem));
         }
         let shape = (n_rows as usize, n_columns as usize);
-        Ok(Self { path, container, by_rows, shape, data, indices, indptr })
+        Ok(Self { path, file, by_rows, shape, data, indices, indptr })
     }
 
+    /// An [`Error::Unreadable`] about the matrix as a whole.
     pub(super) fn corrupt(&self, why: &str) -> Error {
-        self.container.unreadable(&self.path, format!("the sparse matrix is corrupt: {why}"))
+        unreadable_at(&self.file, &self.path, format!("the sparse matrix is corrupt: {why}"))
     }
 
     /// Where each row (or column) starts, checked: from 0, never back, to the number of values.
     pub(super) fn starts(&self) -> Result<Vec<usize>> {
         let storage = Storage::new(&self.indptr)?;
         let starts: Vec<u64> = storage.numbers(0..storage.n_rows())?;
-        let n_stored = self.data.shape[0];
+        let n_stored = self.data.shape()[0];
         if starts.first() != Some(&0) || starts.last() != Some(&(n_stored as u64)) {
             let (first, last) = (starts.first(), starts.last());
             return Err(self.corrupt(&format!(
@@ -273,9 +281,10 @@ impl Sparse {
         Ok(starts.into_iter().map(|start| start as usize).collect())
     }
 
+    /// The rows `rows` of a matrix by rows. Windows without any of them are not read.
     fn read_rows(&self, rows: Option<&[usize]>, progress: &mut dyn Progress) -> Result<Matrix> {
         let mut indptr = self.starts()?;
-        let n_stored = self.data.shape[0];
+        let n_stored = self.data.shape()[0];
         let ranges = match rows {
             None => std::iter::once(0..n_stored).collect(),
             Some(_) => ranges_of_rows(rows, self.shape.0, |row| indptr[row]..indptr[row + 1]),
@@ -302,7 +311,7 @@ impl Sparse {
     fn read_columns(&self, rows: Option<&[usize]>, progress: &mut dyn Progress) -> Result<Matrix> {
         const ABSENT: u32 = u32::MAX;
         let starts = self.starts()?;
-        let n_stored = self.data.shape[0];
+        let n_stored = self.data.shape()[0];
         let (n_rows, n_columns) = self.shape;
         let mut new_row: Vec<u32> = (0..n_rows as u32).collect();
         if let Some(rows) = rows {
@@ -416,7 +425,7 @@ pub(super) fn ranges_of_rows(
     ranges
 }
 
-/// As [`read_ranges`], with its beginning and its end told.
+/// As [`read_ranges`], and reports the beginning and the end to `progress`.
 fn gather<T: Value>(
     storage: &Storage<'_>,
     ranges: &[Range<usize>],

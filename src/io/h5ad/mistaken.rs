@@ -1,13 +1,14 @@
-//! What was given in place of an `.h5ad`, and the line that makes one of it.
+//! Recognises files that are given in place of an `.h5ad`, and names the command that converts them.
 
 use std::fs;
 use std::io::Read;
 use std::path::Path;
 
+use sbcell_hdf5::Group;
+
 use crate::error::{Error, Result, did_you_mean};
 use crate::io::content::{Content, HEAD, as_typed};
 use crate::io::file;
-use crate::io::h5ad::hdf5::Folder;
 
 /// Names of a folder that are looked at, at most.
 const MOST: usize = 10_000;
@@ -15,7 +16,7 @@ const MOST: usize = 10_000;
 /// Names shown of what a file or folder holds.
 const SHOWN: usize = 5;
 
-/// What has to be done about times once cells are in an `.h5ad`.
+/// The step that remains once cells are in an `.h5ad`: their times.
 const THEN_TIMES: &str = "; then give each cell its time in a column of `obs`";
 
 /// Suffixes of downloads that are under way.
@@ -71,10 +72,10 @@ pub(super) fn unfinished(path: &Path) -> Option<String> {
 ///
 /// # Errors
 /// [`Error::Unreadable`] with what it is and the line that converts it.
-pub(super) fn check_layout(root: &Folder) -> Result<()> {
-    let path = root.container().path();
+pub(super) fn check_layout(root: &Group) -> Result<()> {
+    let path = root.file().path();
     if root.text_attribute("encoding-type") == Some("MuData")
-        || (root.folder("mod").is_ok_and(|folder| folder.is_some())
+        || (root.group("mod").is_ok_and(|group| group.is_some())
             && !root.child("X").is_ok_and(|node| node.is_some()))
     {
         return Err(mudata(root, path));
@@ -85,12 +86,12 @@ pub(super) fn check_layout(root: &Folder) -> Result<()> {
     }
 }
 
-fn mudata(root: &Folder, path: &Path) -> Error {
+fn mudata(root: &Group, path: &Path) -> Error {
     let modalities = root
-        .folder("mod")
+        .group("mod")
         .ok()
         .flatten()
-        .and_then(|folder| folder.children().ok())
+        .and_then(|group| group.children().ok())
         .unwrap_or_default();
     let plain = |name: &&String| name.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c));
     let rna = modalities.iter().find(|name| name.as_str() == "rna");
@@ -107,16 +108,16 @@ fn mudata(root: &Folder, path: &Path) -> Error {
 }
 
 /// HDF5 without `obs`: what it is instead.
-fn no_obs(root: &Folder, path: &Path) -> Error {
+fn no_obs(root: &Group, path: &Path) -> Error {
     let names = root.children().unwrap_or_default();
     let has = |name: &str| names.iter().any(|other| other == name);
     let file = as_typed(path);
-    let of_10x = |inside: &Folder| {
+    let of_10x = |inside: &Group| {
         let parts = inside.children().unwrap_or_default();
         ["barcodes", "indptr", "indices", "data"].iter().all(|p| parts.iter().any(|q| q == p))
     };
     let is_10x = names.iter().any(|name| {
-        let inside = root.folder(name).ok().flatten();
+        let inside = root.group(name).ok().flatten();
         inside.is_some_and(|inside| of_10x(&inside))
     });
     if is_10x {
@@ -208,7 +209,7 @@ fn of_10x_folder(folder: &Path, names: &[String]) -> String {
     format!("{first}{line}{THEN_TIMES}")
 }
 
-/// What has to be done first, so that scanpy reads a folder: it looks for compressed files beside
+/// The commands that scanpy needs first to read a folder. It looks for compressed files beside
 /// `features.tsv`, and for plain ones beside `genes.tsv`, as the versions of Cell Ranger write them.
 fn as_scanpy_reads(folder: &Path, prefix: &str, names: &[String]) -> String {
     let there = |name: &String| names.contains(name);
@@ -235,7 +236,7 @@ fn is_matrix(name: &str) -> bool {
     ["matrix.mtx", "matrix.mtx.gz"].iter().any(|end| name.ends_with(end))
 }
 
-/// What a folder is that is given as a file.
+/// The error for a folder that is given as a file, by its content.
 fn folder(path: &Path) -> Error {
     let names = names_in(path);
     let has = |name: &str| names.iter().any(|other| other == name);

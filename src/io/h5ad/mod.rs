@@ -3,33 +3,24 @@
 //! Format: <https://anndata.readthedocs.io/en/latest/fileformat-prose.html>, and for files before
 //! anndata 0.8 what those versions wrote. From the file to its use:
 //!
-//! - `hdf5`: nodes, attributes and types, through the HDF5 crate; `links`, `object_header`: soft links
-//! - `storage`: bytes of a dataset, with `filters` (compression), `number` and `text` (decoding)
+//! - [`sbcell_hdf5`]: groups, attributes, datasets, their bytes and numbers, edits; `refused`: its errors
 //! - `frame`: `obs` and `var`; `matrix`: `X`, layers, `raw`, and `blocks` of it; `slots`: `obsm`, `varm`
 //! - [`H5ad`]: the file; [`write_h5ad`]: a new one; [`edit_h5ad`]: parts added to one that is there
+//!
+//! Nothing here knows a byte of HDF5 or a type of the crate below [`sbcell_hdf5`].
 
 mod blocks;
-mod compact;
 mod convert;
-mod dense_links;
+mod decimals;
 mod edit;
-mod element;
-mod filters;
 mod frame;
-mod hdf5;
-mod layout;
-mod links;
 mod matrix;
 mod mistaken;
-mod number;
-mod object_header;
 mod read;
 mod reclaim;
+mod refused;
 mod slots;
-mod storage;
-mod survey;
 mod text;
-mod third_party;
 mod write;
 
 pub use blocks::H5adBlocks;

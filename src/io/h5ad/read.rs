@@ -3,21 +3,22 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use sbcell_hdf5::{Element, File, Group, Node};
+
 use crate::data::{Column, Matrix};
 use crate::error::{Error, Result};
 use crate::io::h5ad::blocks::H5adBlocks;
-use crate::io::h5ad::element::Element;
 use crate::io::h5ad::frame::Frame;
-use crate::io::h5ad::hdf5::{Container, Folder, Node};
 use crate::io::h5ad::matrix::{self, MatrixInfo, StoredMatrix};
 use crate::io::h5ad::mistaken;
+use crate::io::h5ad::refused::unreadable_at;
 use crate::io::h5ad::text;
 use crate::progress::Progress;
 
 /// An open `.h5ad` file. Nothing big is read until it is asked for.
 pub struct H5ad {
     path: PathBuf,
-    pub(super) root: Folder,
+    pub(super) root: Group,
     obs: Frame,
     n_cells: usize,
 }
@@ -61,15 +62,15 @@ impl H5ad {
     /// one that is empty, truncated, or without cells.
     pub fn open(path: &Path) -> Result<Self> {
         mistaken::check_file(path)?;
-        let container = Container::open(path)?;
-        let root = container.root()?;
+        let file = File::open(path)?;
+        let root = file.root()?;
         mistaken::check_layout(&root)?;
         let Some(obs) = Frame::open(&root, &root, "obs")? else {
-            return Err(container.unreadable("obs", "is missing"));
+            return Err(unreadable_at(&file, "obs", "is missing"));
         };
         let n_cells = obs.n_rows()?;
         if n_cells == 0 {
-            return Err(container.unreadable("obs", "there are no cells"));
+            return Err(unreadable_at(&file, "obs", "there are no cells"));
         }
         Ok(Self { path: path.to_path_buf(), root, obs, n_cells })
     }
@@ -144,7 +145,7 @@ impl H5ad {
     /// # Errors
     /// [`Error::Unreadable`].
     pub fn layers(&self) -> Result<Vec<String>> {
-        self.root.folder("layers")?.map_or(Ok(Vec::new()), |folder| folder.children())
+        self.names_in("layers")
     }
 
     /// The matrices there are, X first.
@@ -155,7 +156,7 @@ impl H5ad {
         let layers = self.layers()?.into_iter().map(MatrixSource::Layer);
         let mut found = Vec::new();
         for source in [MatrixSource::X].into_iter().chain(layers).chain([MatrixSource::RawX]) {
-            // What is there but corrupt is told when it is read.
+            // A corrupt matrix is listed; reading it tells what is wrong.
             if self.node(&source).map_or(true, |node| node.is_some_and(|node| !is_null(&node))) {
                 found.push(source);
             }
@@ -283,7 +284,7 @@ impl H5ad {
     /// # Errors
     /// [`Error::Unreadable`].
     pub fn uns_keys(&self) -> Result<Vec<String>> {
-        self.root.folder("uns")?.map_or(Ok(Vec::new()), |folder| folder.children())
+        self.names_in("uns")
     }
 
     /// A text in `uns`, by path (`pca/params`); `None` if it is not there or not one text.
@@ -291,13 +292,13 @@ impl H5ad {
     /// # Errors
     /// [`Error::Unreadable`].
     pub fn uns_text(&self, key: &str) -> Result<Option<String>> {
-        let Some(uns) = self.root.folder("uns")? else { return Ok(None) };
+        let Some(uns) = self.root.group("uns")? else { return Ok(None) };
         match uns.child(key)? {
-            Some(Node::Array(array))
-                if matches!(array.element, Element::HeapText | Element::FixedText { .. })
-                    && array.shape.iter().product::<usize>() == 1 =>
+            Some(Node::Dataset(dataset))
+                if matches!(dataset.element(), Element::HeapText | Element::FixedText { .. })
+                    && dataset.shape().iter().product::<usize>() == 1 =>
             {
-                Ok(text::strings(&array)?.pop())
+                Ok(text::strings(&dataset)?.pop())
             }
             _ => Ok(None),
         }
@@ -330,6 +331,14 @@ impl H5ad {
         })
     }
 
+    /// Names in a group of the root; none if it is not there.
+    fn names_in(&self, group: &str) -> Result<Vec<String>> {
+        Ok(match self.root.group(group)? {
+            Some(group) => group.children()?,
+            None => Vec::new(),
+        })
+    }
+
     pub(super) fn unknown(&self, what: &'static str, name: &str, available: Vec<String>) -> Error {
         let (path, name) = (self.path.clone(), name.to_string());
         Error::UnknownKey { what, name, path, available }
@@ -339,29 +348,29 @@ impl H5ad {
     fn genes(&self, source: &MatrixSource) -> Result<Frame> {
         let found = match source {
             MatrixSource::X | MatrixSource::Layer(_) => Frame::open(&self.root, &self.root, "var")?,
-            MatrixSource::RawX => match self.root.folder("raw")? {
+            MatrixSource::RawX => match self.root.group("raw")? {
                 Some(raw) => Frame::open(&self.root, &raw, "var")?,
                 None => Frame::open(&self.root, &self.root, "raw.var")?,
             },
         };
         found.ok_or_else(|| {
             let node = if *source == MatrixSource::RawX { "raw/var" } else { "var" };
-            self.root.container().unreadable(node, "is missing")
+            unreadable_at(self.root.file(), node, "is missing")
         })
     }
 
     fn node(&self, source: &MatrixSource) -> Result<Option<Node>> {
-        match source {
-            MatrixSource::X => self.root.child("X"),
-            MatrixSource::Layer(name) => match self.root.folder("layers")? {
-                Some(layers) => layers.child(name),
-                None => Ok(None),
+        Ok(match source {
+            MatrixSource::X => self.root.child("X")?,
+            MatrixSource::Layer(name) => match self.root.group("layers")? {
+                Some(layers) => layers.child(name)?,
+                None => None,
             },
-            MatrixSource::RawX => match self.root.folder("raw")? {
-                Some(raw) => raw.child("X"),
-                None => self.root.child("raw.X"),
+            MatrixSource::RawX => match self.root.group("raw")? {
+                Some(raw) => raw.child("X")?,
+                None => self.root.child("raw.X")?,
             },
-        }
+        })
     }
 
     fn stored(&self, source: &MatrixSource) -> Result<StoredMatrix> {
@@ -370,20 +379,20 @@ impl H5ad {
             None => None,
         };
         let Some(stored) = stored else { return Err(self.no_matrix(source)?) };
-        let container = self.root.container();
+        let file = self.root.file();
         let node = source.to_string();
         let (n_cells, n_genes) = stored.shape();
         if n_cells != self.n_cells {
             let problem = format!("has {n_cells} rows for {} cells in obs", self.n_cells);
-            return Err(container.unreadable(&node, problem));
+            return Err(unreadable_at(file, &node, problem));
         }
         if n_genes == 0 {
-            return Err(container.unreadable(&node, "there are no genes"));
+            return Err(unreadable_at(file, &node, "there are no genes"));
         }
         let n_named = self.genes(source)?.n_rows()?;
         if n_genes != n_named {
             let problem = format!("has {n_genes} columns for {n_named} genes in var");
-            return Err(container.unreadable(&node, problem));
+            return Err(unreadable_at(file, &node, problem));
         }
         Ok(stored)
     }
@@ -409,5 +418,5 @@ pub fn duplicates(names: &[String]) -> Vec<String> {
 }
 
 fn is_null(node: &Node) -> bool {
-    matches!(node, Node::Array(array) if array.text_attribute("encoding-type") == Some("null"))
+    matches!(node, Node::Dataset(dataset) if dataset.text_attribute("encoding-type") == Some("null"))
 }

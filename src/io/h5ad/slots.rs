@@ -1,13 +1,14 @@
 //! Arrays with one row per cell or gene: `obsm` and `varm`.
 
 use ndarray::Array2;
+use sbcell_hdf5::{Group, Node};
 
 use crate::data::{Column, Matrix};
 use crate::error::Result;
 use crate::io::h5ad::frame::Frame;
-use crate::io::h5ad::hdf5::{Folder, Node};
 use crate::io::h5ad::matrix::{self, StoredMatrix};
 use crate::io::h5ad::read::H5ad;
+use crate::io::h5ad::refused::unreadable_at;
 use crate::progress::Silent;
 
 impl H5ad {
@@ -38,7 +39,7 @@ impl H5ad {
             return Ok(array);
         }
         let problem = format!("has {} rows for {} cells", array.nrows(), self.n_cells());
-        Err(self.root.container().unreadable(&format!("obsm/{key}"), problem))
+        Err(unreadable_at(self.root.file(), &format!("obsm/{key}"), problem))
     }
 
     /// An entry of `varm`, `(n_genes, dim)`.
@@ -50,11 +51,11 @@ impl H5ad {
     }
 
     fn keys(&self, slot: &str) -> Result<Vec<(String, (usize, usize))>> {
-        let Some(folder) = self.root.folder(slot)? else { return Ok(Vec::new()) };
+        let Some(group) = self.root.group(slot)? else { return Ok(Vec::new()) };
         let mut found = Vec::new();
-        for key in folder.children()? {
-            // What cannot be read here (a link that leads nowhere) is not offered.
-            if let Ok(Some(node)) = folder.child(&key)
+        for key in group.children()? {
+            // Entries that cannot be read, such as links that lead nowhere, are not listed.
+            if let Ok(Some(node)) = group.child(&key)
                 && let Ok(Some(shape)) = shape(node)
             {
                 found.push((key, shape));
@@ -64,22 +65,22 @@ impl H5ad {
     }
 
     fn slot(&self, slot: &str, what: &'static str, key: &str) -> Result<Array2<f64>> {
-        let node = match self.root.folder(slot)? {
-            Some(folder) => folder.child(key)?,
+        let node = match self.root.group(slot)? {
+            Some(group) => group.child(key)?,
             None => None,
         };
         let unreadable =
-            |problem: String| self.root.container().unreadable(&format!("{slot}/{key}"), problem);
+            |problem: String| unreadable_at(self.root.file(), &format!("{slot}/{key}"), problem);
         match node {
             None => {
                 let available = self.keys(slot)?.into_iter().map(|(key, _)| key).collect();
                 Err(self.unknown(what, key, available))
             }
-            Some(Node::Array(array)) if array.shape.len() <= 2 => {
-                matrix::dense(&array, None, &mut Silent)
+            Some(Node::Dataset(dataset)) if dataset.shape().len() <= 2 => {
+                matrix::dense(&dataset, None, &mut Silent)
             }
-            Some(Node::Array(_)) => Err(unreadable("has more than two dimensions".into())),
-            Some(Node::Folder(inner)) if is_table(&inner) => {
+            Some(Node::Dataset(_)) => Err(unreadable("has more than two dimensions".into())),
+            Some(Node::Group(inner)) if is_table(&inner) => {
                 let table = Frame::Group(inner);
                 let names = table.columns()?;
                 let mut out = Array2::zeros((table.n_rows()?, names.len()));
@@ -94,7 +95,7 @@ impl H5ad {
                 }
                 Ok(out)
             }
-            Some(node @ Node::Folder(_)) => match StoredMatrix::new(node)? {
+            Some(node @ Node::Group(_)) => match StoredMatrix::new(node)? {
                 Some(stored) => Ok(densified(&stored.read(None, &mut Silent)?)),
                 None => Err(unreadable("is empty".into())),
             },
@@ -105,24 +106,26 @@ impl H5ad {
 /// Rows and columns of an array, table or sparse matrix; `None` for anything else.
 fn shape(node: Node) -> Result<Option<(usize, usize)>> {
     match node {
-        Node::Array(array) => Ok(match array.shape[..] {
+        Node::Dataset(dataset) => Ok(match *dataset.shape() {
             [n] => Some((n, 1)),
             [n, dim] => Some((n, dim)),
             _ => None,
         }),
-        Node::Folder(folder) if is_table(&folder) => {
-            let table = Frame::Group(folder);
+        Node::Group(group) if is_table(&group) => {
+            let table = Frame::Group(group);
             Ok(Some((table.n_rows()?, table.columns()?.len())))
         }
-        node @ Node::Folder(_) => Ok(StoredMatrix::new(node)?.map(|stored| stored.shape())),
+        node @ Node::Group(_) => Ok(StoredMatrix::new(node)?.map(|stored| stored.shape())),
     }
 }
 
-fn is_table(folder: &Folder) -> bool {
-    folder.text_attribute("encoding-type") == Some("dataframe")
-        || folder.attribute("column-order").is_some()
+/// Whether a group is a table of annotation.
+fn is_table(group: &Group) -> bool {
+    group.text_attribute("encoding-type") == Some("dataframe")
+        || group.attribute("column-order").is_some()
 }
 
+/// All values of a matrix, zeros included.
 fn densified(matrix: &Matrix) -> Array2<f64> {
     match matrix {
         Matrix::Dense(x) => x.mapv(f64::from),

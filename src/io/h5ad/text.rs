@@ -1,160 +1,27 @@
-//! Strings as they are stored: fixed size, or on the global heap.
+//! Text from datasets of texts, numbers or truth values.
 
-use std::collections::BTreeMap;
+use sbcell_hdf5::{Dataset, Element, Storage};
 
 use crate::error::Result;
-use crate::io::h5ad::element::Element;
-use crate::io::h5ad::hdf5::{Array, Container};
-use crate::io::h5ad::storage::Storage;
+use crate::io::h5ad::refused::Refuse;
 
-/// Heap collections remembered; those of one column lie one after another.
-const REMEMBERED: usize = 64;
-
-/// All strings of a dataset of strings, numbers or truth values, as text.
+/// All entries of a dataset of one dimension as text: numbers with as many digits as tell them apart.
 ///
 /// # Errors
-/// [`crate::Error::Unreadable`] if it holds neither, or the strings are not in the file.
-pub(super) fn strings(array: &Array) -> Result<Vec<String>> {
-    let storage = Storage::new(array)?;
-    match &array.element {
-        Element::FixedText { .. } | Element::HeapText => {
-            let bytes = storage.bytes(0..storage.n_rows())?;
-            decode(array, &array.element, &bytes, 0, array.element_size)
-        }
+/// [`crate::Error::Unreadable`] if it holds neither texts nor numbers, or they are not in the file.
+pub(super) fn strings(dataset: &Dataset) -> Result<Vec<String>> {
+    let storage = Storage::new(dataset)?;
+    let rows = 0..storage.n_rows();
+    match dataset.element() {
+        Element::FixedText { .. } | Element::HeapText => Ok(storage.texts()?),
         Element::Number(number) if number.is_float() => {
-            let values = storage.numbers::<f64>(0..storage.n_rows())?;
+            let values = storage.numbers::<f64>(rows)?;
             Ok(values.iter().map(|value| format!("{value:?}")).collect())
         }
         Element::Number(_) => {
-            let values = storage.numbers::<i64>(0..storage.n_rows())?;
+            let values = storage.numbers::<i64>(rows)?;
             Ok(values.iter().map(ToString::to_string).collect())
         }
-        Element::Record(_) | Element::Other(_) => Err(array.unreadable("does not hold text")),
+        Element::Record(_) | Element::Other(_) => Err(dataset.unreadable("does not hold text")),
     }
-}
-
-/// Strings at `offset` of each record of `stride` bytes.
-///
-/// # Errors
-/// [`crate::Error::Unreadable`] if they are not strings, or are not in the file.
-pub(super) fn decode(
-    array: &Array,
-    element: &Element,
-    bytes: &[u8],
-    offset: usize,
-    stride: usize,
-) -> Result<Vec<String>> {
-    let mut heap = Heap::new(array);
-    let size = match element {
-        Element::FixedText { size, .. } => *size,
-        Element::HeapText => heap.reference_size(),
-        _ => return Err(array.unreadable("does not hold text")),
-    };
-    if stride == 0 || offset.checked_add(size).is_none_or(|end| end > stride) {
-        return Err(array.unreadable("its strings lie outside their records"));
-    }
-    let fields = bytes.chunks_exact(stride).map(|record| &record[offset..offset + size]);
-    match element {
-        Element::FixedText { blanks, .. } => {
-            Ok(fields.map(|field| fixed(field, *blanks)).collect())
-        }
-        _ => fields.map(|reference| heap.string(reference)).collect(),
-    }
-}
-
-/// A string of fixed size ends at its first NUL; `blanks` that pad it are not part of it.
-fn fixed(bytes: &[u8], blanks: bool) -> String {
-    let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
-    let text = String::from_utf8_lossy(&bytes[..end]);
-    if blanks { text.trim_end_matches(' ').to_string() } else { text.into_owned() }
-}
-
-/// The global heap (HDF5 specification, III.E): collections of numbered objects.
-struct Heap<'a> {
-    array: &'a Array,
-    collections: BTreeMap<u64, Collection>,
-}
-
-struct Collection {
-    bytes: Vec<u8>,
-    /// Start and length of each object, by its number.
-    objects: BTreeMap<u16, (usize, usize)>,
-}
-
-impl<'a> Heap<'a> {
-    fn new(array: &'a Array) -> Self {
-        Self { array, collections: BTreeMap::new() }
-    }
-
-    /// A reference is a length (4 bytes), an address and a number (4 bytes).
-    fn reference_size(&self) -> usize {
-        8 + self.array.container.offset_size
-    }
-
-    fn string(&mut self, reference: &[u8]) -> Result<String> {
-        let n_address = self.array.container.offset_size;
-        let length = integer(&reference[..4]) as usize;
-        let address = integer(&reference[4..4 + n_address]);
-        let number = integer(&reference[4 + n_address..]);
-        if length == 0 || address == 0 {
-            return Ok(String::new());
-        }
-        if !self.collections.contains_key(&address) {
-            let found = Collection::read(&self.array.container, address).ok_or_else(|| {
-                self.array.unreadable(format!("the heap with its strings is corrupt at {address}"))
-            })?;
-            if self.collections.len() >= REMEMBERED {
-                self.collections.pop_first();
-            }
-            self.collections.insert(address, found);
-        }
-        let missing = || self.array.unreadable(format!("string {number} at {address} is missing"));
-        let collection = self.collections.get(&address).ok_or_else(missing)?;
-        let object = u16::try_from(number).ok().and_then(|n| collection.objects.get(&n));
-        let &(start, size) = object.ok_or_else(missing)?;
-        if length > size {
-            return Err(missing());
-        }
-        let bytes = &collection.bytes[start..start + length];
-        let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(length);
-        Ok(String::from_utf8_lossy(&bytes[..end]).into_owned())
-    }
-}
-
-impl Collection {
-    /// `None` if there is no valid collection at `address`.
-    fn read(container: &Container, address: u64) -> Option<Self> {
-        let n_length = container.length_size;
-        let start = container.base.checked_add(address)?;
-        let head = container.read_at(start, 8 + n_length)?;
-        if &head[..4] != b"GCOL" {
-            return None;
-        }
-        let size = usize::try_from(integer(&head[8..])).ok()?;
-        let bytes = container.read_at(start, size)?;
-        let mut objects = BTreeMap::new();
-        let mut at = 8 + n_length;
-        // An object is its number (2 bytes), a reference count (2), 4 bytes unused, its size and
-        // its data, filled up to a multiple of 8. Number 0 is the free space at the end.
-        while at + 8 + n_length <= bytes.len() {
-            let number = u16::from_le_bytes([bytes[at], bytes[at + 1]]);
-            let size = usize::try_from(integer(&bytes[at + 8..at + 8 + n_length])).ok()?;
-            let start = at + 8 + n_length;
-            let end = start.checked_add(size)?;
-            if number == 0 {
-                break;
-            }
-            if end > bytes.len() {
-                return None;
-            }
-            objects.insert(number, (start, size));
-            at = end.checked_next_multiple_of(8)?;
-        }
-        Some(Self { bytes, objects })
-    }
-}
-
-/// A little-endian integer of up to eight bytes.
-pub(super) fn integer(bytes: &[u8]) -> u64 {
-    bytes.iter().rev().fold(0, |value, &byte| value << 8 | u64::from(byte))
 }

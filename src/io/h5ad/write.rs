@@ -2,24 +2,15 @@
 
 use std::path::Path;
 
-use hdf5_pure::{
-    AttrValue, DatasetBuilder, EnumTypeBuilder, FileBuilder, GroupBuilder, LibVer, make_i8_type,
-};
 use ndarray::ArrayView2;
+use sbcell_hdf5::{NewAttribute, NewDataset, NewFile, NewGroup, Values};
 
 use crate::data::Column;
 use crate::error::{Error, Result};
 use crate::io::file;
 use crate::linalg::Csr;
 
-/// Bytes per chunk of a compressed dataset, at most.
-const CHUNK: usize = 1 << 20;
-
-/// Chunks are shorter than this along each dimension: the crate stores longer ones in four bytes,
-/// but the HDF5 library expects three and refuses the file.
-const LONGEST: usize = 1 << 16;
-
-/// What [`write_h5ad`] writes; whatever is left empty is left out.
+/// The content of a new `.h5ad` for [`write_h5ad`]. Fields that are left empty are left out.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct H5adContent<'a> {
     /// Names of the cells.
@@ -63,70 +54,39 @@ pub enum MatrixContent<'a> {
 /// `/`, is empty or occurs twice; [`Error::Io`] if the file cannot be written.
 pub fn write_h5ad(path: &Path, content: &H5adContent<'_>) -> Result<()> {
     content.check()?;
-    let mut builder = FileBuilder::new();
-    if !content.gzip {
-        // Old enough for every reader, such as those of R.
-        builder.with_libver_bounds(LibVer::Earliest, LibVer::V18);
-    }
-    for (name, value) in encoding("anndata", "0.1.0") {
-        builder.set_attr(name, value);
-    }
+    // Without compression, old enough for every reader, such as those of R.
+    let mut new = if content.gzip { NewFile::new() } else { NewFile::compatible() };
+    let mut root = new.root();
+    mark_group(&mut root, "anndata", "0.1.0");
     if let Some(x) = content.x {
-        match x {
-            MatrixContent::Sparse(x) => {
-                let mut group = builder.create_group("X");
-                sparse(&mut group, x, content.gzip);
-                builder.add_group(group.finish());
-            }
-            _ => dense(builder.create_dataset("X"), x, content.gzip),
+        matrix(&mut root, "X", x, content.gzip);
+    }
+    root.group("obs", |obs| frame(obs, content.obs_names, content.obs));
+    root.group("var", |var| frame(var, content.var_names, &[]));
+    dict(&mut root, "layers", |layers| {
+        for &(name, layer) in content.layers {
+            matrix(layers, name, layer, content.gzip);
         }
-    }
-    let mut obs = builder.create_group("obs");
-    frame(&mut obs, content.obs_names, content.obs);
-    builder.add_group(obs.finish());
-    let mut var = builder.create_group("var");
-    frame(&mut var, content.var_names, &[]);
-    builder.add_group(var.finish());
-
-    let mut layers = dict(&mut builder, "layers");
-    for &(name, layer) in content.layers {
-        if let MatrixContent::Sparse(x) = layer {
-            let mut group = layers.create_group(name);
-            sparse(&mut group, x, content.gzip);
-            layers.add_group(group.finish());
-        } else {
-            dense(layers.create_dataset(name), layer, content.gzip);
+    });
+    dict(&mut root, "obsm", |obsm| {
+        for &(name, array) in content.obsm {
+            matrix(obsm, name, MatrixContent::Double(array), content.gzip);
         }
-    }
-    builder.add_group(layers.finish());
-    let mut obsm = dict(&mut builder, "obsm");
-    for &(name, array) in content.obsm {
-        dense(obsm.create_dataset(name), MatrixContent::Double(array), content.gzip);
-    }
-    builder.add_group(obsm.finish());
-    let mut uns = dict(&mut builder, "uns");
-    for &(name, text) in content.uns {
-        let dataset = uns.create_dataset(name).with_vlen_strings(&[text]).with_shape(&[]);
-        mark(dataset, "string", "0.2.0");
-    }
-    builder.add_group(uns.finish());
-    let mut obsp = dict(&mut builder, "obsp");
-    for &(name, matrix) in content.obsp {
-        let mut group = obsp.create_group(name);
-        sparse(&mut group, matrix, content.gzip);
-        obsp.add_group(group.finish());
-    }
-    builder.add_group(obsp.finish());
+    });
+    dict(&mut root, "uns", |uns| {
+        for &(name, text) in content.uns {
+            uns.dataset(name, &one_text(&[text]));
+        }
+    });
+    dict(&mut root, "obsp", |obsp| {
+        for &(name, of_cells) in content.obsp {
+            matrix(obsp, name, MatrixContent::Sparse(of_cells), content.gzip);
+        }
+    });
     for name in ["varm", "varp"] {
-        let empty = dict(&mut builder, name).finish();
-        builder.add_group(empty);
+        dict(&mut root, name, |_| {});
     }
-    file::replace(path, |writer| {
-        builder.finish_to(writer).map_err(|error| match error {
-            hdf5_pure::Error::Io(source) => source,
-            other => std::io::Error::other(other.to_string()),
-        })
-    })
+    file::replace(path, |writer| new.finish(writer))
 }
 
 impl MatrixContent<'_> {
@@ -183,68 +143,72 @@ pub(super) fn check_names<'n>(names: impl Iterator<Item = &'n str>) -> Result<()
     }
 }
 
-pub(super) fn encoding(kind: &str, version: &str) -> [(&'static str, AttrValue); 2] {
-    [("encoding-type", text(kind)), ("encoding-version", text(version))]
+/// A dataset with the attributes that name its encoding.
+pub(super) fn encoded<'a>(dataset: NewDataset<'a>, kind: &str, version: &str) -> NewDataset<'a> {
+    dataset.attribute("encoding-type", text(kind)).attribute("encoding-version", text(version))
 }
 
-fn text(value: &str) -> AttrValue {
-    AttrValue::VarLenString(value.to_string())
+/// Numbers or truth values, of any number of dimensions.
+pub(super) fn array(values: Values<'_>) -> NewDataset<'_> {
+    encoded(NewDataset::new(values), "array", "0.2.0")
 }
 
-pub(super) fn mark(dataset: &mut DatasetBuilder, kind: &str, version: &str) {
-    for (name, value) in encoding(kind, version) {
-        dataset.set_attr(name, value);
-    }
+/// Texts, of one dimension.
+pub(super) fn texts<'a>(values: &'a [&'a str]) -> NewDataset<'a> {
+    encoded(NewDataset::new(Values::Texts(values)), "string-array", "0.2.0")
 }
 
-fn mark_group(group: &mut GroupBuilder, kind: &str, version: &str) {
-    for (name, value) in encoding(kind, version) {
-        group.set_attr(name, value);
-    }
+/// One text without dimensions.
+pub(super) fn one_text<'a>(value: &'a [&'a str; 1]) -> NewDataset<'a> {
+    encoded(NewDataset::new(Values::Texts(value)).shape(&[]), "string", "0.2.0")
 }
 
-fn dict(builder: &mut FileBuilder, name: &str) -> GroupBuilder {
-    let mut group = builder.create_group(name);
-    mark_group(&mut group, "dict", "0.1.0");
-    group
+/// A matrix with every value, `values` row by row.
+pub(super) fn dense(values: Values<'_>, shape: (usize, usize), gzip: bool) -> NewDataset<'_> {
+    let dataset = array(values).shape(&[shape.0, shape.1]);
+    if gzip { dataset.gzip() } else { dataset }
 }
 
-/// Compresses a dataset of `shape` whose elements have `size` bytes, in chunks of whole rows.
-fn compress(dataset: &mut DatasetBuilder, shape: &[usize], size: usize) {
-    if shape.contains(&0) {
-        return;
-    }
-    let row_length = shape[1..].iter().product::<usize>();
-    let rows = (CHUNK / (row_length * size)).clamp(1, shape[0]);
-    let chunk: Vec<u64> =
-        [rows].iter().chain(&shape[1..]).map(|&length| length.min(LONGEST / 2) as u64).collect();
-    dataset.with_chunks(&chunk).with_shuffle().with_deflate(4);
+/// Gives a group the attributes that name its encoding.
+pub(super) fn mark_group(group: &mut NewGroup<'_>, kind: &str, version: &str) {
+    group.attribute("encoding-type", text(kind));
+    group.attribute("encoding-version", text(version));
 }
 
-pub(super) fn dense(dataset: &mut DatasetBuilder, matrix: MatrixContent<'_>, gzip: bool) {
-    let (n_rows, n_columns) = matrix.shape();
-    let size = match matrix {
+/// A text attribute.
+fn text(value: &str) -> NewAttribute {
+    NewAttribute::Text(value.to_string())
+}
+
+/// A group of named entries (`dict`), such as `layers`.
+fn dict(root: &mut NewGroup<'_>, name: &str, fill: impl FnOnce(&mut NewGroup<'_>)) {
+    root.group(name, |group| {
+        mark_group(group, "dict", "0.1.0");
+        fill(group);
+    });
+}
+
+/// Writes a matrix as a dataset, or as a group if it is sparse.
+fn matrix(parent: &mut NewGroup<'_>, name: &str, content: MatrixContent<'_>, gzip: bool) {
+    let shape = content.shape();
+    match content {
         MatrixContent::Single(x) => {
-            dataset.with_f32_data(x.as_standard_layout().as_slice().unwrap_or(&[]));
-            4
+            let x = x.as_standard_layout();
+            parent.dataset(name, &dense(Values::F32(x.as_slice().unwrap_or(&[])), shape, gzip));
         }
         MatrixContent::Double(x) => {
-            dataset.with_f64_data(x.as_standard_layout().as_slice().unwrap_or(&[]));
-            8
+            let x = x.as_standard_layout();
+            parent.dataset(name, &dense(Values::F64(x.as_slice().unwrap_or(&[])), shape, gzip));
         }
-        MatrixContent::Sparse(_) => return,
-    };
-    dataset.with_shape(&[n_rows as u64, n_columns as u64]);
-    if gzip {
-        compress(dataset, &[n_rows, n_columns], size);
+        MatrixContent::Sparse(x) => parent.group(name, |group| sparse(group, x, gzip)),
     }
-    mark(dataset, "array", "0.2.0");
 }
 
-fn sparse(group: &mut GroupBuilder, matrix: &Csr, gzip: bool) {
+/// Writes the three arrays of a sparse matrix by rows, with indices of 32 bits.
+fn sparse(group: &mut NewGroup<'_>, matrix: &Csr, gzip: bool) {
     mark_group(group, "csr_matrix", "0.1.0");
     let shape = vec![matrix.n_rows() as i64, matrix.n_cols() as i64];
-    group.set_attr("shape", AttrValue::I64Array(shape));
+    group.attribute("shape", NewAttribute::Integers(shape));
     let mut indices: Vec<i32> = Vec::with_capacity(matrix.n_stored());
     let mut indptr: Vec<i64> = Vec::with_capacity(matrix.n_rows() + 1);
     indptr.push(0);
@@ -252,145 +216,106 @@ fn sparse(group: &mut GroupBuilder, matrix: &Csr, gzip: bool) {
         indices.extend(matrix.row(i).0.iter().map(|&column| column as i32));
         indptr.push(indices.len() as i64);
     }
-    let mut write = |name: &str, fill: &dyn Fn(&mut DatasetBuilder), n: usize, size: usize| {
-        let dataset = group.create_dataset(name);
-        fill(dataset);
-        if gzip {
-            compress(dataset, &[n], size);
-        }
-    };
-    write(
-        "data",
-        &|d| {
-            d.with_f32_data(matrix.values());
-        },
-        matrix.n_stored(),
-        4,
-    );
-    write(
-        "indices",
-        &|d| {
-            d.with_i32_data(&indices);
-        },
-        indices.len(),
-        4,
-    );
-    write(
-        "indptr",
-        &|d| {
-            d.with_i64_data(&indptr);
-        },
-        indptr.len(),
-        8,
-    );
+    let parts = [
+        ("data", Values::F32(matrix.values())),
+        ("indices", Values::I32(&indices)),
+        ("indptr", Values::I64(&indptr)),
+    ];
+    for (name, values) in parts {
+        let dataset = NewDataset::new(values);
+        group.dataset(name, &if gzip { dataset.gzip() } else { dataset });
+    }
 }
 
-fn frame(group: &mut GroupBuilder, index: &[String], columns: &[(&str, &Column)]) {
+/// Writes a table: its index, and a column after the other.
+fn frame(group: &mut NewGroup<'_>, index: &[String], columns: &[(&str, &Column)]) {
     mark_group(group, "dataframe", "0.2.0");
-    group.set_attr("_index", text("_index"));
-    let order: Vec<String> = columns.iter().map(|(name, _)| (*name).to_string()).collect();
-    group.set_attr(
-        "column-order",
-        // What pandas writes for a table without columns.
-        if order.is_empty() {
-            AttrValue::F64Array(Vec::new())
-        } else {
-            AttrValue::VarLenStringArray(order)
-        },
-    );
-    texts(group.create_dataset("_index"), index.iter().map(String::as_str));
+    group.attribute("_index", text("_index"));
+    let order = columns.iter().map(|(name, _)| (*name).to_string()).collect();
+    group.attribute("column-order", NewAttribute::Texts(order));
+    let index: Vec<&str> = index.iter().map(String::as_str).collect();
+    group.dataset("_index", &texts(&index));
     for (name, column) in columns {
         write_column(group, name, column);
     }
 }
 
-fn texts<'t>(dataset: &mut DatasetBuilder, values: impl Iterator<Item = &'t str>) {
-    let values: Vec<&str> = values.collect();
-    mark(dataset.with_vlen_strings(&values), "string-array", "0.2.0");
-}
-
-fn write_column(group: &mut GroupBuilder, name: &str, column: &Column) {
+/// Writes a column in the encoding of its kind. Missing entries need a mask or, for texts, categories.
+fn write_column(group: &mut NewGroup<'_>, name: &str, column: &Column) {
     match column {
-        Column::Floats(values) => {
-            mark(group.create_dataset(name).with_f64_data(values), "array", "0.2.0");
-        }
+        Column::Floats(values) => group.dataset(name, &array(Values::F64(values))),
         Column::Integers(values) => {
             let filled: Vec<i64> = values.iter().map(|value| value.unwrap_or(0)).collect();
-            let write = |dataset: &mut DatasetBuilder| {
-                mark(dataset.with_i64_data(&filled), "array", "0.2.0");
-            };
             let missing: Vec<bool> = values.iter().map(Option::is_none).collect();
-            nullable(group, (name, "nullable-integer"), &missing, write);
+            nullable(group, name, "nullable-integer", Values::I64(&filled), &missing);
         }
         Column::Bools(values) => {
             let filled: Vec<bool> = values.iter().map(|value| value.unwrap_or(false)).collect();
             let missing: Vec<bool> = values.iter().map(Option::is_none).collect();
-            let write = |dataset: &mut DatasetBuilder| bools(dataset, &filled);
-            nullable(group, (name, "nullable-boolean"), &missing, write);
+            nullable(group, name, "nullable-boolean", Values::Bools(&filled), &missing);
         }
         Column::Texts(values) => {
-            if values.iter().all(Option::is_some) {
-                texts(group.create_dataset(name), values.iter().flatten().map(String::as_str));
-                return;
+            if let Some(values) = values.iter().map(Option::as_deref).collect::<Option<Vec<_>>>() {
+                return group.dataset(name, &texts(&values));
             }
             let mut categories: Vec<String> = values.iter().flatten().cloned().collect();
             categories.sort_unstable();
             categories.dedup();
-            let code = |value: &String| categories.partition_point(|other| other < value) as u32;
-            let codes: Vec<Option<u32>> =
-                values.iter().map(|value| value.as_ref().map(code)).collect();
+            let code = |value: &String| categories.partition_point(|other| other < value) as i32;
+            let codes: Vec<i32> =
+                values.iter().map(|value| value.as_ref().map_or(-1, code)).collect();
             let categories = Column::Texts(categories.into_iter().map(Some).collect());
             categorical(group, name, &codes, &categories);
         }
-        Column::Categories { codes, categories } => categorical(group, name, codes, categories),
+        Column::Categories { codes, categories } => {
+            let codes: Vec<i32> =
+                codes.iter().map(|code| code.map_or(-1, |code| code as i32)).collect();
+            categorical(group, name, &codes, categories);
+        }
     }
 }
 
-/// A dataset if nothing is `missing`, else a group of values and a mask.
+/// Writes a dataset if nothing is `missing`, else a group (`kind`) of values and a mask.
 fn nullable(
-    group: &mut GroupBuilder,
-    (name, kind): (&str, &str),
+    group: &mut NewGroup<'_>,
+    name: &str,
+    kind: &str,
+    filled: Values<'_>,
     missing: &[bool],
-    write: impl Fn(&mut DatasetBuilder),
 ) {
     if !missing.contains(&true) {
-        return write(group.create_dataset(name));
+        return group.dataset(name, &array(filled));
     }
-    let mut inner = group.create_group(name);
-    mark_group(&mut inner, kind, "0.1.0");
-    write(inner.create_dataset("values"));
-    bools(inner.create_dataset("mask"), missing);
-    group.add_group(inner.finish());
+    group.group(name, |inner| {
+        mark_group(inner, kind, "0.1.0");
+        inner.dataset("values", &array(filled));
+        inner.dataset("mask", &array(Values::Bools(missing)));
+    });
 }
 
-/// Truth values as h5py writes them: an enumeration over one byte.
-fn bools(dataset: &mut DatasetBuilder, values: &[bool]) {
-    let bytes: Vec<u8> = values.iter().map(|&value| u8::from(value)).collect();
-    let datatype = EnumTypeBuilder::with_base(make_i8_type())
-        .raw_value("FALSE", &[0])
-        .raw_value("TRUE", &[1])
-        .build();
-    match datatype {
-        Ok(datatype) => mark(dataset.with_enum_u8_data(datatype, &bytes), "array", "0.2.0"),
-        Err(_) => mark(dataset.with_u8_data(&bytes), "array", "0.2.0"),
-    }
+/// Writes a column of codes and categories.
+fn categorical(group: &mut NewGroup<'_>, name: &str, codes: &[i32], categories: &Column) {
+    group.group(name, |inner| {
+        mark_categorical(inner);
+        write_codes(inner, codes, categories.len());
+        write_column(inner, "categories", categories);
+    });
 }
 
-fn categorical(group: &mut GroupBuilder, name: &str, codes: &[Option<u32>], categories: &Column) {
-    let mut inner = group.create_group(name);
-    mark_group(&mut inner, "categorical", "0.2.0");
-    inner.set_attr("ordered", AttrValue::U8(0));
-    let codes: Vec<i32> = codes.iter().map(|code| code.map_or(-1, |code| code as i32)).collect();
-    let dataset = inner.create_dataset("codes");
-    if i8::try_from(categories.len()).is_ok() {
+/// Gives a group the attributes of a categorical column without an order.
+pub(super) fn mark_categorical(group: &mut NewGroup<'_>) {
+    mark_group(group, "categorical", "0.2.0");
+    group.attribute("ordered", NewAttribute::Byte(0));
+}
+
+/// Writes the codes of a categorical column, in one byte each if there are few categories; −1 is missing.
+pub(super) fn write_codes(group: &mut NewGroup<'_>, codes: &[i32], n_categories: usize) {
+    if i8::try_from(n_categories).is_ok() {
         let small: Vec<i8> = codes.iter().map(|&code| code as i8).collect();
-        dataset.with_i8_data(&small);
+        group.dataset("codes", &array(Values::I8(&small)));
     } else {
-        dataset.with_i32_data(&codes);
+        group.dataset("codes", &array(Values::I32(codes)));
     }
-    mark(dataset, "array", "0.2.0");
-    write_column(&mut inner, "categories", categories);
-    group.add_group(inner.finish());
 }
 
 #[cfg(test)]

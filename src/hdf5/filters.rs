@@ -1,9 +1,9 @@
-//! Chunk filters undone: deflate, shuffle, Fletcher-32, LZF and those of third parties.
+//! Undoes the filters of chunks: deflate, shuffle, Fletcher-32, LZF and those of third parties.
 
 use flate2::{Decompress, FlushDecompress, Status};
+use hdf5_pure::Filter;
 
-use crate::io::h5ad::hdf5::Filter;
-use crate::io::h5ad::third_party;
+use crate::third_party;
 
 const DEFLATE: u16 = 1;
 const SHUFFLE: u16 = 2;
@@ -19,18 +19,18 @@ const ZSTD: u16 = 32_015;
 const KNOWN: [u16; 8] = [DEFLATE, SHUFFLE, FLETCHER32, LZF, BLOSC, LZ4, BITSHUFFLE, ZSTD];
 
 /// Whether [`undo`] knows all filters.
-pub(super) fn all_known(filters: &[Filter]) -> bool {
+pub(crate) fn all_known(filters: &[Filter]) -> bool {
     filters.iter().all(|filter| KNOWN.contains(&filter.id))
 }
 
-/// The first filter that neither [`undo`] nor the HDF5 crate knows.
-pub(super) fn first_unknown(filters: &[Filter]) -> Option<&Filter> {
+/// The first filter that neither [`undo`] nor hdf5-pure knows.
+pub(crate) fn first_unknown(filters: &[Filter]) -> Option<&Filter> {
     let known = |id| KNOWN.contains(&id) || matches!(id, SZIP | NBIT | SCALE_OFFSET);
     filters.iter().find(|filter| !known(filter.id))
 }
 
 /// The name under which a filter is registered.
-pub(super) fn name(filter: &Filter) -> String {
+pub(crate) fn name(filter: &Filter) -> String {
     match filter.id {
         DEFLATE => "gzip".into(),
         SHUFFLE => "shuffle".into(),
@@ -54,7 +54,7 @@ pub(super) fn name(filter: &Filter) -> String {
 ///
 /// At most `length` bytes (and a checksum) are ever allocated per step. Errors say what is wrong
 /// with the chunk.
-pub(super) fn undo(
+pub(crate) fn undo(
     filters: &[Filter],
     mask: u32,
     element_size: usize,
@@ -90,7 +90,7 @@ pub(super) fn undo(
 }
 
 /// One zlib stream of at most `most` bytes.
-pub(super) fn inflate(bytes: &[u8], most: usize) -> Result<Vec<u8>, String> {
+pub(crate) fn inflate(bytes: &[u8], most: usize) -> Result<Vec<u8>, String> {
     let mut out = Vec::with_capacity(most);
     let status = Decompress::new(true).decompress_vec(bytes, &mut out, FlushDecompress::Finish);
     match status {
@@ -100,7 +100,7 @@ pub(super) fn inflate(bytes: &[u8], most: usize) -> Result<Vec<u8>, String> {
 }
 
 /// Bytes of equal significance lie together; puts them back into elements.
-pub(super) fn unshuffle(bytes: &[u8], size: usize) -> Vec<u8> {
+pub(crate) fn unshuffle(bytes: &[u8], size: usize) -> Vec<u8> {
     let n = bytes.len().checked_div(size).unwrap_or(0);
     let mut out = vec![0; bytes.len()];
     match size {
@@ -115,7 +115,7 @@ pub(super) fn unshuffle(bytes: &[u8], size: usize) -> Vec<u8> {
             }
         }
     }
-    // What does not fill an element is left where it is.
+    // Bytes at the end that do not fill an element are not shuffled.
     out[n * size..].copy_from_slice(&bytes[n * size..]);
     out
 }

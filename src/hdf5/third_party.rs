@@ -1,23 +1,23 @@
-//! Filters that are not part of HDF5 but common with hdf5plugin: zstd, LZ4, bitshuffle, Blosc.
+//! Undoes filters that are not part of HDF5 but common with hdf5plugin: zstd, LZ4, bitshuffle, Blosc.
 //!
 //! Formats: <https://github.com/HDFGroup/hdf5_plugins> (docs of LZ4 and zstd),
 //! <https://github.com/kiyo-masui/bitshuffle> and
 //! <https://github.com/Blosc/c-blosc/blob/main/README_CHUNK_FORMAT.rst>. Sizes in the data are
 //! checked against the size of the chunk before anything is allocated.
 
-use crate::io::h5ad::filters::{inflate, unshuffle};
-use crate::io::h5ad::text::integer;
+use crate::bytes::integer;
+use crate::filters::{inflate, unshuffle};
 
-/// A problem with the data, in words.
+/// The bytes, or the problem in words.
 type Unpacked = Result<Vec<u8>, String>;
 
 /// One zstd frame of at most `most` bytes.
-pub(super) fn zstd(bytes: &[u8], most: usize) -> Unpacked {
+pub(crate) fn zstd(bytes: &[u8], most: usize) -> Unpacked {
     zstd::bulk::decompress(bytes, most).map_err(|_| "a zstd chunk is corrupt".into())
 }
 
 /// LZ4 blocks: their total and single size (big-endian), then each block with its packed size.
-pub(super) fn lz4(bytes: &[u8], most: usize) -> Unpacked {
+pub(crate) fn lz4(bytes: &[u8], most: usize) -> Unpacked {
     let corrupt = || "an LZ4 chunk is corrupt".to_string();
     let mut reader = Reader { bytes, at: 0 };
     let total = reader.big(8).filter(|&total| total <= most).ok_or_else(corrupt)?;
@@ -33,7 +33,7 @@ pub(super) fn lz4(bytes: &[u8], most: usize) -> Unpacked {
 }
 
 /// Bitshuffle, alone or over LZ4 or zstd, as `parameters` of the filter say.
-pub(super) fn bitshuffle(bytes: &[u8], parameters: &[u32], most: usize) -> Unpacked {
+pub(crate) fn bitshuffle(bytes: &[u8], parameters: &[u32], most: usize) -> Unpacked {
     let corrupt = || "a bitshuffle chunk is corrupt".to_string();
     let parameter = |place: usize| parameters.get(place).map_or(0, |&value| value as usize);
     let size = parameter(2);
@@ -73,7 +73,7 @@ pub(super) fn bitshuffle(bytes: &[u8], parameters: &[u32], most: usize) -> Unpac
 }
 
 /// Blosc 1: a header, the starts of the blocks, and in each block one or more packed streams.
-pub(super) fn blosc(bytes: &[u8], most: usize) -> Unpacked {
+pub(crate) fn blosc(bytes: &[u8], most: usize) -> Unpacked {
     let corrupt = || "a Blosc chunk is corrupt".to_string();
     let head = bytes.get(..16).ok_or_else(corrupt)?;
     let (flags, size) = (head[2], usize::from(head[3]).max(1));

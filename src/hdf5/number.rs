@@ -1,14 +1,22 @@
-//! Numbers as they are stored (any width, either byte order) and what they are read as.
+//! Numbers of any width and byte order, and their conversion to the types of Rust.
 
-use crate::data::shortest_of_single;
-
-/// How a number is stored.
+/// The width, kind and byte order of a stored number.
+///
+/// ```
+/// use sbcell_hdf5::{Number, Value};
+///
+/// let number = Number::integer(2, true, true).unwrap();
+/// let mut out = [0.0];
+/// f64::decoder(number)(&[0xff, 0xfe], &mut out);
+/// assert_eq!((number.name(), out), ("int16", [-2.0]));
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Number {
+pub struct Number {
     format: Format,
     big_endian: bool,
 }
 
+/// The width and kind of a stored number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Format {
     Bool,
@@ -26,11 +34,11 @@ enum Format {
 }
 
 impl Number {
-    /// A truth value in one byte.
-    pub(super) const BOOL: Self = Self { format: Format::Bool, big_endian: false };
+    /// A truth value in one byte: an enumeration of `FALSE` and `TRUE`.
+    pub(crate) const BOOL: Self = Self { format: Format::Bool, big_endian: false };
 
-    /// An integer of `size` bytes, if there is one.
-    pub(super) fn integer(size: u32, signed: bool, big_endian: bool) -> Option<Self> {
+    /// An integer of `size` bytes; `None` unless `size` is 1, 2, 4 or 8.
+    pub fn integer(size: u32, signed: bool, big_endian: bool) -> Option<Self> {
         let format = match (size, signed) {
             (1, true) => Format::I8,
             (2, true) => Format::I16,
@@ -45,8 +53,8 @@ impl Number {
         Some(Self { format, big_endian })
     }
 
-    /// A float of `size` bytes, if there is one.
-    pub(super) fn float(size: u32, big_endian: bool) -> Option<Self> {
+    /// A float of `size` bytes in the format of IEEE 754; `None` unless `size` is 2, 4 or 8.
+    pub fn float(size: u32, big_endian: bool) -> Option<Self> {
         let format = match size {
             2 => Format::F16,
             4 => Format::F32,
@@ -56,8 +64,8 @@ impl Number {
         Some(Self { format, big_endian })
     }
 
-    /// Bytes it takes.
-    pub(super) fn size(self) -> usize {
+    /// Bytes of the number in the file.
+    pub fn size(self) -> usize {
         match self.format {
             Format::Bool | Format::I8 | Format::U8 => 1,
             Format::I16 | Format::U16 | Format::F16 => 2,
@@ -67,28 +75,17 @@ impl Number {
     }
 
     /// Whether it is a truth value.
-    pub(super) fn is_bool(self) -> bool {
+    pub fn is_bool(self) -> bool {
         self.format == Format::Bool
     }
 
     /// Whether it is a float.
-    pub(super) fn is_float(self) -> bool {
+    pub fn is_float(self) -> bool {
         matches!(self.format, Format::F16 | Format::F32 | Format::F64)
     }
 
-    /// The shortest decimal that is stored as `value` is: 0.3, and not 0.30000001192092896, for a
-    /// number of single precision. Annotation is read so, for people wrote decimals; matrices as
-    /// they are.
-    pub(super) fn shortest(self, value: f64) -> f64 {
-        match self.format {
-            Format::F16 => shortest_of_half(value),
-            Format::F32 => shortest_of_single(value as f32),
-            _ => value,
-        }
-    }
-
-    /// The name numpy uses.
-    pub(super) fn name(self) -> &'static str {
+    /// The name of the type in numpy, without the byte order.
+    pub fn name(self) -> &'static str {
         match self.format {
             Format::Bool => "bool",
             Format::I8 => "int8",
@@ -106,32 +103,18 @@ impl Number {
     }
 }
 
-/// The shortest decimal among those nearer to `value`, a number of half precision, than to its
-/// neighbours.
-fn shortest_of_half(value: f64) -> f64 {
-    // Normal numbers have eleven bits, those below 2⁻¹⁴ are multiples of 2⁻²⁴.
-    let exponent = ((value.to_bits() >> 52) & 0x7ff) as i32 - 1023;
-    let of_power = i32::from(value.to_bits() << 12 == 0 && exponent > -14);
-    // Below a power of two numbers are twice as close.
-    let half_a_step = 2.0_f64.powi(exponent.max(-14) - 11 - of_power);
-    let is_it = |decimal: &f64| (decimal - value).abs() < half_a_step;
-    if !value.is_finite() {
-        return value;
-    }
-    let decimals = (0..5).filter_map(|digits| format!("{value:.digits$e}").parse().ok());
-    decimals.into_iter().find(is_it).unwrap_or(value)
-}
-
-/// What stored numbers can be read as.
+/// A type as which stored numbers can be read: `f32`, `f64`, `u32`, `u64` and `i64`.
 ///
-/// Integers that do not fit: `u32` and `u64` (indices) become their largest value, which is out
-/// of range wherever an index is used; `i64` the nearest; floats are rounded.
-pub(super) trait Value: Copy + Default + Send + Sync {
-    /// The loop that reads numbers stored as `number`.
+/// Floats are rounded to the nearest value. An integer that does not fit becomes the largest value of the type:
+/// as an index (`u32`, `u64`) it is out of range wherever it is used, and no negative index passes unnoticed. A
+/// float read as an integer is truncated, as by `as`. A truth value becomes 0 or 1.
+pub trait Value: Copy + Default + Send + Sync {
+    /// The loop that decodes numbers stored as `number`, chosen once for many numbers. It reads as many as both
+    /// slices have room for, so a corrupt length cannot make it panic.
     fn decoder(number: Number) -> fn(&[u8], &mut [Self]);
 }
 
-/// A number that is stored as `SIZE` bytes.
+/// A number of `SIZE` bytes, decoded from either byte order.
 trait Stored: Sized {
     const SIZE: usize;
     fn little(bytes: &[u8]) -> Self;
@@ -305,27 +288,6 @@ mod tests {
         let expected = [1., -2., 65504., 2.0_f32.powi(-24), 0.333_251_95, f32::INFINITY, 0.];
         assert_eq!(read::<f32>(Number::float(2, false), &bytes), expected);
         assert!(read::<f32>(Number::float(2, false), &[1, 124])[0].is_nan());
-    }
-
-    #[test]
-    fn every_half_has_a_decimal_that_is_rounded_back_to_it() {
-        let f16 = Number::float(2, false).unwrap();
-        let value = |bits: u16| f64::from(Half(bits).widen());
-        let close = |bits: u16, decimal: f64| {
-            assert!((f16.shortest(value(bits)) - decimal).abs() < 1e-12, "{bits}: {decimal}");
-        };
-        // numpy: np.array([0.3, 0.1, 7.5, -0.7, 65504], 'f2').view('u2')
-        for (bits, decimal) in [(13517, 0.3), (11878, 0.1), (18304, 7.5), (47514, -0.7)] {
-            close(bits, decimal);
-        }
-        // Of neighbouring halves, each decimal is nearest to its own.
-        for bits in 0..0x7bff_u16 {
-            let (own, next) = (value(bits), value(bits + 1));
-            let (decimal, after) = (f16.shortest(own), f16.shortest(next));
-            assert!((decimal - own).abs() < (decimal - next).abs(), "{bits}: {decimal}");
-            assert!((after - next).abs() < (after - own).abs(), "{bits}: {after}");
-        }
-        assert!(f16.shortest(f64::NAN).is_nan() && f16.shortest(f64::INFINITY).is_infinite());
     }
 
     #[test]

@@ -1,26 +1,39 @@
-//! Messages of an object header, for the few things the HDF5 crate does not tell.
+//! Messages of object headers, which say what an object is and where its data or links are.
 
-use crate::io::h5ad::hdf5::Container;
-use crate::io::h5ad::text::integer;
+use crate::bytes::integer;
+use crate::file::File;
 
 /// Messages and blocks read from one header at most; real headers have a few dozen.
 const MOST: usize = 10_000;
 
-pub(super) const CONTINUATION: u16 = 0x10;
+/// Types of messages (HDF5 specification, IV.A.2).
+pub(crate) const NIL: u16 = 0x00;
+pub(crate) const LINK_INFO: u16 = 0x02;
+pub(crate) const OLD_FILL_VALUE: u16 = 0x04;
+pub(crate) const FILL_VALUE: u16 = 0x05;
+pub(crate) const LINK: u16 = 0x06;
+pub(crate) const LAYOUT: u16 = 0x08;
+pub(crate) const GROUP_INFO: u16 = 0x0a;
+pub(crate) const CONTINUATION: u16 = 0x10;
+pub(crate) const SYMBOL_TABLE: u16 = 0x11;
 
-/// One message: its type, its flags, its place in the order of creation, its bytes.
-pub(super) struct Message {
-    pub(super) kind: u16,
-    pub(super) flags: u8,
-    pub(super) order: u16,
-    pub(super) bytes: Vec<u8>,
+/// One message of an object header.
+pub(crate) struct Message {
+    /// Its type, such as [`LAYOUT`].
+    pub(crate) kind: u16,
+    /// Bit 1: the message is kept elsewhere, and `bytes` refers to it.
+    pub(crate) flags: u8,
+    /// Its place in the order of creation, 0 if the header does not keep it.
+    pub(crate) order: u16,
+    /// Its content.
+    pub(crate) bytes: Vec<u8>,
 }
 
-/// The messages of the object at `address` (from the base of the file), with those in
-/// continuation blocks; `None` if there is no valid header (HDF5 specification, IV.A.1).
-pub(super) fn messages(container: &Container, address: u64) -> Option<Vec<Message>> {
-    let start = container.base.checked_add(address)?;
-    let head = container.read_at(start, 16)?;
+/// The messages of the object at `address` (from the base of the file), with those in continuation blocks; `None`
+/// if there is no valid header (HDF5 specification, IV.A.1). Checksums are not compared.
+pub(crate) fn messages(file: &File, address: u64) -> Option<Vec<Message>> {
+    let start = file.base.checked_add(address)?;
+    let head = file.read_at(start, 16)?;
     let mut found = Vec::new();
     if &head[..4] == b"OHDR" {
         let flags = head[5];
@@ -28,14 +41,14 @@ pub(super) fn messages(container: &Container, address: u64) -> Option<Vec<Messag
         let phases = if flags & 0x10 == 0 { 0 } else { 4 };
         let n_size = 1 << (flags & 3);
         let at = 6 + times + phases;
-        let prefix = container.read_at(start, at + n_size)?;
+        let prefix = file.read_at(start, at + n_size)?;
         let size = usize::try_from(integer(&prefix[at..])).ok()?;
-        let block = container.read_at(start.checked_add((at + n_size) as u64)?, size)?;
-        collect(container, &block, Version::Two { ordered: flags & 4 != 0 }, &mut found)?;
+        let block = file.read_at(start.checked_add((at + n_size) as u64)?, size)?;
+        collect(file, &block, Version::Two { ordered: flags & 4 != 0 }, &mut found)?;
     } else if head[0] == 1 {
         let size = usize::try_from(integer(&head[8..12])).ok()?;
-        let block = container.read_at(start.checked_add(16)?, size)?;
-        collect(container, &block, Version::One, &mut found)?;
+        let block = file.read_at(start.checked_add(16)?, size)?;
+        collect(file, &block, Version::One, &mut found)?;
     } else {
         return None;
     }
@@ -51,13 +64,8 @@ enum Version {
     },
 }
 
-fn collect(
-    container: &Container,
-    block: &[u8],
-    version: Version,
-    found: &mut Vec<Message>,
-) -> Option<()> {
-    let (n_offset, n_length) = (container.offset_size, container.length_size);
+fn collect(file: &File, block: &[u8], version: Version, found: &mut Vec<Message>) -> Option<()> {
+    let (n_offset, n_length) = (file.offset_size, file.length_size);
     let mut blocks = vec![block.to_vec()];
     let mut n_blocks = 0;
     while let Some(block) = blocks.pop() {
@@ -73,9 +81,9 @@ fn collect(
                 continue;
             }
             let place = message.bytes.get(..n_offset + n_length)?;
-            let start = container.base.checked_add(integer(&place[..n_offset]))?;
+            let start = file.base.checked_add(integer(&place[..n_offset]))?;
             let length = usize::try_from(integer(&place[n_offset..])).ok()?;
-            let next = container.read_at(start, length)?;
+            let next = file.read_at(start, length)?;
             blocks.push(match version {
                 Version::One => next,
                 // "OCHK" before, a checksum behind.

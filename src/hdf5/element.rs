@@ -1,49 +1,87 @@
-//! What the elements of a dataset are, and the values of attributes.
+//! Types of elements, and values of attributes.
 
 use std::collections::BTreeMap;
 
 use hdf5_pure::{AttrValue, Datatype, DatatypeByteOrder, StringPadding};
 
-use crate::io::h5ad::number::Number;
+use crate::number::Number;
 
-/// What one element of a dataset is.
+/// The type of one element of a dataset.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Element {
+pub enum Element {
+    /// A number, or a truth value.
     Number(Number),
-    /// A string of fixed size; padded with blanks, or else ended by NUL.
+    /// A string of fixed size.
     FixedText {
+        /// Bytes of the string with its padding.
         size: usize,
+        /// Whether it is padded with blanks; otherwise its first NUL ends it.
         blanks: bool,
     },
     /// A reference to a string on the global heap.
     HeapText,
-    /// A record; name, place and element of each field.
+    /// A record (compound type) with its fields.
     Record(Vec<Field>),
-    /// Anything else, in words.
+    /// Any other type, in the words of `hdf5-pure`.
     Other(String),
 }
 
 /// One field of a record.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Field {
-    pub(super) name: String,
-    pub(super) offset: usize,
-    pub(super) size: usize,
-    pub(super) element: Element,
+pub struct Field {
+    /// Name of the field.
+    pub name: String,
+    /// Bytes of the record before the field. A corrupt file may place a field outside its record.
+    pub offset: usize,
+    /// Bytes of the field.
+    pub size: usize,
+    /// The type of the field.
+    pub element: Element,
 }
 
-/// The value of an attribute, as far as `.h5ad` uses them.
+/// The value of an attribute.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Attribute {
+pub enum Attribute {
+    /// A text, of fixed size or on the heap.
     Text(String),
+    /// A list of texts. An empty list of floats is read as one, for pandas writes a list without entries so.
     Texts(Vec<String>),
+    /// An integer or a list of integers. Numbers above `i64::MAX` wrap.
     Integers(Vec<i64>),
-    /// Anything else, such as a reference.
+    /// Any other value, such as a reference or a float.
     Other,
 }
 
-/// A text attribute; one text in a list counts.
-pub(super) fn text(attribute: Option<&Attribute>) -> Option<&str> {
+/// The type of stored elements, to write elements of the same type elsewhere.
+#[derive(Debug, Clone)]
+pub struct StoredType(pub(crate) Datatype);
+
+impl StoredType {
+    /// The type of an element, as far as it can be read.
+    pub fn element(&self) -> Element {
+        element_of(&self.0)
+    }
+
+    /// The type of the field `name`, if this is the type of records that have it.
+    pub fn field(&self, name: &str) -> Option<Self> {
+        let Datatype::Compound { members, .. } = &self.0 else { return None };
+        members.iter().find(|member| member.name == name).map(|of| Self(of.datatype.clone()))
+    }
+
+    /// For an array type: the type of one entry, and the length along each dimension. For any other type:
+    /// itself, and no dimensions.
+    pub fn entries(self) -> (Self, Vec<usize>) {
+        match self.0 {
+            Datatype::Array { base_type, dimensions } => {
+                (Self(*base_type), dimensions.into_iter().map(|n| n as usize).collect())
+            }
+            one => (Self(one), Vec::new()),
+        }
+    }
+}
+
+/// The text of an attribute; a list of one text counts as a text.
+pub(crate) fn text(attribute: Option<&Attribute>) -> Option<&str> {
     match attribute {
         Some(Attribute::Text(text)) => Some(text),
         Some(Attribute::Texts(texts)) if texts.len() == 1 => Some(&texts[0]),
@@ -51,8 +89,8 @@ pub(super) fn text(attribute: Option<&Attribute>) -> Option<&str> {
     }
 }
 
-/// All attributes of a node.
-pub(super) fn attributes(
+/// The attributes of an object, by name.
+pub(crate) fn attributes(
     found: impl IntoIterator<Item = (String, AttrValue)>,
 ) -> BTreeMap<String, Attribute> {
     found.into_iter().map(|(name, value)| (name, attribute(&value))).collect()
@@ -87,7 +125,7 @@ fn integers<T: Copy + Into<i64>>(values: &[T]) -> Attribute {
 }
 
 /// The element that a datatype describes.
-pub(super) fn element_of(datatype: &Datatype) -> Element {
+pub(crate) fn element_of(datatype: &Datatype) -> Element {
     let other = || Element::Other(datatype.to_string());
     match datatype {
         Datatype::FixedPoint { size, byte_order, layout } => {

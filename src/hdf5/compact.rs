@@ -1,50 +1,45 @@
-//! Groups whose links are in a fractal heap, given links in their headers: so the HDF5 crate edits them.
+//! Moves the links of a group from a heap into its object header, where `hdf5-pure` can add to them.
 //!
-//! The header of a group stays where it is, so that nothing that points to it changes: its messages go
+//! The header of the group keeps its address, so everything that points to it stays valid. Its messages move
 //! to a continuation block at the end of the file, with one message for each link.
 
 use std::fs::OpenOptions;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
-use crate::error::Result;
-use crate::io::file::io_error;
-use crate::io::h5ad::dense_links::{LinkInfo, dense_links, undefined};
-use crate::io::h5ad::hdf5::Container;
-use crate::io::h5ad::links::address_of;
-use crate::io::h5ad::object_header::{CONTINUATION, Message, messages};
-use crate::io::h5ad::text::integer;
-
-const NIL: u16 = 0;
-const LINK_INFO: u16 = 0x02;
-const LINK: u16 = 0x06;
-const GROUP_INFO: u16 = 0x0a;
+use crate::bytes::integer;
+use crate::dense_links::{LinkInfo, dense_links, undefined};
+use crate::error::{Error, Result};
+use crate::file::File;
+use crate::links::address_of;
+use crate::object_header::{CONTINUATION, GROUP_INFO, LINK, LINK_INFO, Message, NIL, messages};
 
 /// Bytes to write at places of a file, from its first byte.
 type Patch = (u64, Vec<u8>);
 
-/// Moves the links of those groups at `paths` that are in a heap into their headers; whether there
-/// was one.
+/// Moves the links of those groups at `paths` that keep them in a heap into their headers. Returns whether
+/// there was such a group.
 ///
 /// # Errors
-/// [`Error::Unreadable`] if the file cannot be read; [`Error::Io`].
-pub(super) fn compact_groups(copy: &Path, paths: &[&str]) -> Result<bool> {
+/// As [`File::open`], and [`crate::Problem::Io`].
+pub(crate) fn compact_groups(copy: &Path, paths: &[&str]) -> Result<bool> {
     let mut any = false;
     for path in paths {
-        let container = Container::open(copy)?;
-        let length = std::fs::metadata(copy).map_err(io_error("read", copy))?.len();
+        let file = File::open(copy)?;
+        let length = std::fs::metadata(copy).map_err(Error::io("read", copy))?.len();
         let Some(patches) =
-            address_of(&container, path).and_then(|address| compacted(&container, address, length))
+            address_of(&file, path).and_then(|address| compacted(&file, address, length))
         else {
             continue;
         };
-        drop(container);
+        drop(file);
         any = true;
-        write(copy, &patches).map_err(io_error("write", copy))?;
+        write(copy, &patches).map_err(Error::io("write", copy))?;
     }
     Ok(any)
 }
 
+/// Writes the patches and waits until they are on the disk.
 fn write(copy: &Path, patches: &[Patch]) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).open(copy)?;
     for (at, bytes) in patches {
@@ -54,11 +49,11 @@ fn write(copy: &Path, patches: &[Patch]) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// What to write so that the group at `address` has its links in its header; `None` if it has, or
-/// is not of the format that keeps links in a heap.
-fn compacted(container: &Container, address: u64, length: u64) -> Option<Vec<Patch>> {
-    let start = container.base.checked_add(address)?;
-    let head = container.read_at(start, 16)?;
+/// The bytes to write so that the group at `address` has its links in its header. `None` if it has them there
+/// already, or is of the old format. `length` is the number of bytes of the file.
+fn compacted(file: &File, address: u64, length: u64) -> Option<Vec<Patch>> {
+    let start = file.base.checked_add(address)?;
+    let head = file.read_at(start, 16)?;
     if &head[..4] != b"OHDR" {
         return None;
     }
@@ -66,14 +61,14 @@ fn compacted(container: &Container, address: u64, length: u64) -> Option<Vec<Pat
     let ordered = flags & 4 != 0;
     let at = 6 + if flags & 0x20 == 0 { 0 } else { 16 } + if flags & 0x10 == 0 { 0 } else { 4 };
     let n_size = 1_usize << (flags & 3);
-    let prefix = container.read_at(start, at + n_size)?;
+    let prefix = file.read_at(start, at + n_size)?;
     let size = usize::try_from(integer(&prefix[at..])).ok()?;
-    let block = moved(container, address, ordered)?;
+    let block = moved(file, address, ordered)?;
 
     // The block goes to the end, at a multiple of eight.
     let end = length.next_multiple_of(8);
-    let (o, l) = (container.offset_size, container.length_size);
-    let mut place = end.checked_sub(container.base)?.to_le_bytes()[..o].to_vec();
+    let (o, l) = (file.offset_size, file.length_size);
+    let mut place = end.checked_sub(file.base)?.to_le_bytes()[..o].to_vec();
     place.extend(&(block.len() as u64).to_le_bytes()[..l]);
     let mut header = Block { bytes: prefix, ordered };
     header.put(&plain(CONTINUATION, place))?;
@@ -85,21 +80,21 @@ fn compacted(container: &Container, address: u64, length: u64) -> Option<Vec<Pat
         header.bytes.resize(whole, 0);
     }
     let longer = end + block.len() as u64 - length;
-    Some(vec![(end, block), (start, header.summed()), end_of_file(container, longer)?])
+    Some(vec![(end, block), (start, header.summed()), end_of_file(file, longer)?])
 }
 
 /// The continuation block: all messages of the header, links of the heap among them.
-fn moved(container: &Container, address: u64, ordered: bool) -> Option<Vec<u8>> {
-    let messages = messages(container, address)?;
+fn moved(file: &File, address: u64, ordered: bool) -> Option<Vec<u8>> {
+    let messages = messages(file, address)?;
     let info = messages.iter().find(|message| message.kind == LINK_INFO)?;
-    let dense = LinkInfo::parse(container, &info.bytes)?;
-    if !dense.is_dense(container) {
+    let dense = LinkInfo::parse(file, &info.bytes)?;
+    if !dense.is_dense(file) {
         return None;
     }
     let mut block = Block { bytes: b"OCHK".to_vec(), ordered };
     let mut bytes = info.bytes.clone();
-    let none = undefined(container).to_le_bytes();
-    for place in bytes.get_mut(dense.at..)?.chunks_exact_mut(container.offset_size) {
+    let none = undefined(file).to_le_bytes();
+    for place in bytes.get_mut(dense.at..)?.chunks_exact_mut(file.offset_size) {
         let n = place.len();
         place.copy_from_slice(&none[..n]);
     }
@@ -109,16 +104,16 @@ fn moved(container: &Container, address: u64, ordered: bool) -> Option<Vec<u8>> 
     for other in messages.iter().filter(|of| ![NIL, LINK_INFO, GROUP_INFO].contains(&of.kind)) {
         block.put(other)?;
     }
-    for link in dense_links(container, dense)? {
+    for link in dense_links(file, dense)? {
         block.put(&plain(LINK, link))?;
     }
     Some(block.summed())
 }
 
 /// The superblock with an end of file that is `more` bytes later.
-fn end_of_file(container: &Container, more: u64) -> Option<Patch> {
-    let o = container.offset_size;
-    let head = container.read_at(container.base, 100)?;
+fn end_of_file(file: &File, more: u64) -> Option<Patch> {
+    let o = file.offset_size;
+    let head = file.read_at(file.base, 100)?;
     let version = *head.get(8)?;
     let (at, sum) = match version {
         0 => (24 + 2 * o, None),
@@ -132,7 +127,7 @@ fn end_of_file(container: &Container, more: u64) -> Option<Patch> {
     if sum.is_some() {
         block.extend(checksum(&block).to_le_bytes());
     }
-    Some((container.base, block))
+    Some((file.base, block))
 }
 
 /// Part of a header of version 2, as it grows.
