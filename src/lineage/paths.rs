@@ -290,8 +290,7 @@ mod tests {
         let all = vec![snapshots().remove(0); 2];
         let epsilon = Epsilon::new(0.5).unwrap();
         let pairs = Coupling::new(2, 2, [(0, 0, 0.5), (1, 1, 0.5)]).unwrap();
-        let bridge =
-            PlanBridge::new(&all[0], &all[1], &pairs, epsilon, Motion::Straight).unwrap();
+        let bridge = PlanBridge::new(&all[0], &all[1], &pairs, epsilon, Motion::Straight).unwrap();
         let series = BridgeSeries::new(vec![0.0, 1.0], vec![Box::new(bridge)]).unwrap();
         let (start, end) = (array![1.0, 0.0], array![0.0, 1.0]);
         let asked = |from, to| {

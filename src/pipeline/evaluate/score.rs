@@ -95,7 +95,8 @@ pub(super) fn score_all(
         // One seed for all: differences between methods are not those of the draws.
         let seed = seed.child("evaluate/score", 0);
         let unseen = &mut together.unseen();
-        let score = scoring.score(&cells, &resamples, observed, held, seed, unseen)?;
+        let score =
+            scoring.score(&cells, &resamples, observed.cells, observed.resamples, seed, unseen)?;
         together.report(Event::Step { done: 1 + done.fetch_add(1, Ordering::Relaxed) })?;
         Ok(Scored { name, kind, score })
     };
