@@ -122,8 +122,10 @@ impl Bandwidth {
             return Err(Error::Parameter { name, must, got: "equal cells".into() });
         }
         if cells.n_cells() < 2 * FOLDS {
-            let (name, must) =
-                ("number of cells", "at least ten to choose a bandwidth (or give `epsilon`)");
+            let (name, must) = (
+                "number of cells",
+                "at least ten to choose a bandwidth (or give the parameter `epsilon`)",
+            );
             return Err(Error::Parameter { name, must, got: cells.n_cells().to_string() });
         }
         let begin = Event::Begin { what: "choosing the bandwidth".into(), total: 0 };
