@@ -16,7 +16,9 @@ pub use visible::{is_hidden, visible, visible_json, visible_lines};
 pub use words::GeneNames;
 #[doc(hidden)]
 pub use words::{bytes_in_words, number};
-use words::{first_few, list, listed, one_of, one_or_none, process, some_cells, table, there};
+use words::{
+    first_few, in_file_but, list, listed, one_of, one_or_none, process, some_cells, table, there,
+};
 
 /// The result type of the crate, with [`Error`] as its error.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -399,7 +401,7 @@ pub enum Error {
         way_out: &'static str,
     },
     /// A requested gene is not among the available genes.
-    #[error("`{gene}` is {}not among the {kept} genes {whose}", if *in_file { "in the file, but " } else { "" })]
+    #[error("`{gene}` is {}not among the {kept} genes {whose}", in_file_but(*in_file))]
     GeneNotAmong {
         /// The gene.
         gene: String,
