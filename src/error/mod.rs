@@ -39,7 +39,6 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    // --- any layer ---
     /// A parameter or an argument is outside its range.
     #[error("the parameter `{name}` must be {must}, got {got}")]
     Parameter {
@@ -65,7 +64,6 @@ pub enum Error {
     /// The caller asked to stop through [`crate::progress::Progress`].
     #[error("interrupted")]
     Cancelled,
-    // --- linalg ---
     /// A decomposition failed or did not converge.
     #[error("{what} failed: {why}")]
     Numerical {
@@ -77,7 +75,6 @@ pub enum Error {
     /// The arrays of a sparse matrix contradict each other.
     #[error("the sparse matrix is corrupt: {0}")]
     SparseStructure(String),
-    // --- data ---
     /// Labels of a column cannot be turned into times.
     #[error("labels of `{column}` {problem}: {}", first_few(labels))]
     TimeLabels {
@@ -126,7 +123,6 @@ pub enum Error {
         /// Values of the column that are similar to the value of the filter.
         near: Vec<String>,
     },
-    // --- preprocess ---
     /// A step that takes logarithms or depths found a negative value or NaN.
     #[error("{step} needs values ≥ 0, got {got} in cell {cell}, gene {gene} (counted from 0)")]
     Negative {
@@ -151,7 +147,6 @@ pub enum Error {
         /// Name of the gene, or its number from 0.
         gene: String,
     },
-    // --- pipeline ---
     /// A fit needs more memory than it may use.
     #[error(
         "this fit needs about {} of memory, more than the {} allowed",
@@ -164,7 +159,6 @@ pub enum Error {
         /// Limit of the memory, in bytes.
         promised: f64,
     },
-    // --- io ---
     /// The operating system refused a file operation.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
@@ -323,7 +317,6 @@ pub enum Error {
         /// Name of the gene.
         gene: String,
     },
-    // --- pipeline ---
     /// A parameter that the chosen solver does not have.
     #[error("the parameter `{parameter}` does not apply to the parameter `solver = {solver}`")]
     ParameterOfOtherSolver {
