@@ -16,7 +16,9 @@ pub use visible::{is_hidden, visible, visible_json, visible_lines};
 pub use words::GeneNames;
 #[doc(hidden)]
 pub use words::{bytes_in_words, number};
-use words::{first_few, list, listed, one_of, one_or_none, process, some_cells, table, there};
+use words::{
+    first_few, in_file_but, list, listed, one_of, one_or_none, process, some_cells, table, there,
+};
 
 /// The result type of the crate, with [`Error`] as its error.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -37,7 +39,6 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    // --- any layer ---
     /// A parameter or an argument is outside its range.
     #[error("the parameter `{name}` must be {must}, got {got}")]
     Parameter {
@@ -63,7 +64,6 @@ pub enum Error {
     /// The caller asked to stop through [`crate::progress::Progress`].
     #[error("interrupted")]
     Cancelled,
-    // --- linalg ---
     /// A decomposition failed or did not converge.
     #[error("{what} failed: {why}")]
     Numerical {
@@ -75,7 +75,6 @@ pub enum Error {
     /// The arrays of a sparse matrix contradict each other.
     #[error("the sparse matrix is corrupt: {0}")]
     SparseStructure(String),
-    // --- data ---
     /// Labels of a column cannot be turned into times.
     #[error("labels of `{column}` {problem}: {}", first_few(labels))]
     TimeLabels {
@@ -124,7 +123,6 @@ pub enum Error {
         /// Values of the column that are similar to the value of the filter.
         near: Vec<String>,
     },
-    // --- preprocess ---
     /// A step that takes logarithms or depths found a negative value or NaN.
     #[error("{step} needs values ≥ 0, got {got} in cell {cell}, gene {gene} (counted from 0)")]
     Negative {
@@ -149,7 +147,6 @@ pub enum Error {
         /// Name of the gene, or its number from 0.
         gene: String,
     },
-    // --- pipeline ---
     /// A fit needs more memory than it may use.
     #[error(
         "this fit needs about {} of memory, more than the {} allowed",
@@ -162,7 +159,6 @@ pub enum Error {
         /// Limit of the memory, in bytes.
         promised: f64,
     },
-    // --- io ---
     /// The operating system refused a file operation.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {
@@ -321,7 +317,6 @@ pub enum Error {
         /// Name of the gene.
         gene: String,
     },
-    // --- pipeline ---
     /// A parameter that the chosen solver does not have.
     #[error("the parameter `{parameter}` does not apply to the parameter `solver = {solver}`")]
     ParameterOfOtherSolver {
@@ -399,7 +394,7 @@ pub enum Error {
         way_out: &'static str,
     },
     /// A requested gene is not among the available genes.
-    #[error("`{gene}` is {}not among the {kept} genes {whose}", if *in_file { "in the file, but " } else { "" })]
+    #[error("`{gene}` is {}not among the {kept} genes {whose}", in_file_but(*in_file))]
     GeneNotAmong {
         /// The gene.
         gene: String,

@@ -87,6 +87,11 @@ pub(super) fn there(keys: &[String]) -> String {
     format!("{} {}", list(keys), if keys.len() == 1 { "is" } else { "are" })
 }
 
+/// The words before "not among" for a gene that the file has.
+pub(super) fn in_file_but(in_file: bool) -> &'static str {
+    if in_file { "in the file, but " } else { "" }
+}
+
 /// "only `label`", or "none".
 pub(super) fn one_or_none(found: Option<&str>) -> String {
     found.map_or_else(|| "none".into(), |label| format!("only `{label}`"))

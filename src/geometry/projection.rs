@@ -75,7 +75,7 @@ impl Projection {
     /// Projects `velocity` at `points`, both `(n, dim)`, on `embedding`, `(n, q)`, as `(n, q)`.
     ///
     /// Neighbours are those of `points`. The projection is zero for a velocity of zero or NaN. Most of
-    /// the time is that of [`neighbours`].
+    /// the time is that of [`neighbours()`].
     ///
     /// # Errors
     /// [`Error::Shape`] if the shapes differ; [`Error::Parameter`] if a coordinate is not finite,

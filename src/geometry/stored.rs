@@ -112,8 +112,8 @@ mod tests {
         let value = |i: usize, j: usize| (10 * i + j) as f32;
         let rows = (0..n).flat_map(|i| (0..m).map(move |j| value(i, j))).collect();
         let columns = (0..m).flat_map(|j| (0..n).map(move |i| value(i, j))).collect();
-        let plain = StoredCost::new((n, m), rows, false).unwrap();
-        let turned = StoredCost::new((m, n), columns, true).unwrap();
+        let plain = StoredCost::new(n, m, rows, false).unwrap();
+        let turned = StoredCost::new(m, n, columns, true).unwrap();
         for cost in [plain, turned] {
             assert_eq!(cost.shape(), (n, m));
             let (mut block, mut back) = (Array2::zeros((2, 3)), Array2::zeros((3, 2)));
@@ -127,6 +127,6 @@ mod tests {
             part.rows(0, chosen.view_mut());
             assert_eq!(chosen, ndarray::array![[40.0, 46.0, 42.0], [10.0, 16.0, 12.0]]);
         }
-        assert!(StoredCost::new((2, 2), vec![0.0; 3], false).is_err());
+        assert!(StoredCost::new(2, 2, vec![0.0; 3], false).is_err());
     }
 }

@@ -31,7 +31,7 @@ impl LogSums {
     /// Adds a block of `offsets.len()` logarithms `l_ij` for each row, with the offsets `o_j`.
     ///
     /// The function uses `block` as scratch memory. It computes no exponentials for a row whose
-    /// sum would be below rounding (see [`NOTHING`]).
+    /// sum would be below rounding.
     pub fn add(&mut self, block: &mut [f64], offsets: &[f64]) {
         pulp::Arch::new().dispatch(AddLogs { sums: self, block, offsets });
     }

@@ -35,7 +35,7 @@ pub use exp::{exp_in_place, log_sum_exp, softmax_rows};
 pub use exp_sums::{LogSums, exp_block};
 pub use gram::Gram;
 pub(crate) use lanczos::{BLOCK, Lanczos};
-pub(crate) use lbfgs::{Lbfgs, Smooth};
+pub(crate) use lbfgs::Lbfgs;
 pub use mlp::{Mlp, Pass};
 pub(crate) use mlp_precise::PreciseMlp;
 pub use network_simplex::{TransportPlan, exact_plan};

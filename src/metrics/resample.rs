@@ -202,7 +202,7 @@ mod tests {
         let weights = resamples.weights(&cells);
         assert_eq!(weights.column(0).to_vec(), [0.25, 0.5, 0.25]);
         assert_eq!(weights.column(1).to_vec(), [0.0, 0.8, 0.2]);
-        // Nothing was taken: the sample as it is.
+        // No cell of positive weight is drawn, so the weights are the marginal.
         assert_eq!(weights.column(2).to_vec(), [0.25, 0.5, 0.25]);
     }
 

@@ -1,6 +1,6 @@
 //! Distances between predicted and observed cells with bootstrap intervals.
 
-use ndarray::{Array1, Array2};
+use ndarray::Array1;
 use rayon::prelude::*;
 
 use crate::data::Snapshot;
@@ -306,6 +306,7 @@ fn paired(
 
 #[cfg(test)]
 mod tests {
+    use ndarray::Array2;
     use rand_distr::{Distribution, StandardNormal};
 
     use super::*;

@@ -1,6 +1,6 @@
 //! The sliced Wasserstein distance: exact distances of projections on many directions.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView1, ArrayView2};
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 

@@ -17,7 +17,6 @@ pub use genes::{GeneSelector, GeneStatistics};
 pub use growth::find_genes;
 pub use growth::{GeneSets, Species, gene_set_rates, mean_z_score};
 pub use log_scale::LogScale;
-pub(crate) use normalize::depths;
 pub use normalize::{log1p, normalize_total};
 pub use pca::{Pca, PcaMethod, PcaSolver};
 pub(crate) use values::survey;

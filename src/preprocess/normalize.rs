@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 const CHUNK: usize = 1 << 16;
 
 /// The depth of every cell: the sum of its values, in double precision.
-pub(crate) fn depths(x: &Matrix) -> Array1<f64> {
+fn depths(x: &Matrix) -> Array1<f64> {
     (0..x.n_cells())
         .map(|i| match x {
             Matrix::Dense(x) => x.row(i).iter().map(|&value| f64::from(value)).sum(),

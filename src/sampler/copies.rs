@@ -30,7 +30,8 @@ const MOST: usize = 5_000;
 /// let cells = Array2::from_shape_fn((50, 2), |(i, d)| ((7 * i + 3 * d) as f64).sin());
 /// let copies = Copies::among(cells.view(), cells.view(), Seed(1), &mut Silent)?;
 /// assert_eq!(copies.draws, 1.0);
-/// assert!(copies.too_many());
+/// let far = &cells + 10.0;
+/// assert_eq!(Copies::among(far.view(), cells.view(), Seed(1), &mut Silent)?.draws, 0.0);
 /// # sbcell::Result::Ok(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]

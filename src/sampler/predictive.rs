@@ -54,8 +54,10 @@ impl ChosenBandwidth {
         progress: &mut dyn Progress,
     ) -> Result<Self> {
         if cells.n_cells() < 2 * FOLDS {
-            let (name, must) =
-                ("number of cells", "at least ten to choose a bandwidth (or give `epsilon`)");
+            let (name, must) = (
+                "number of cells",
+                "at least ten to choose a bandwidth (or give the parameter `epsilon`)",
+            );
             return Err(Error::Parameter { name, must, got: cells.n_cells().to_string() });
         }
         let begin = Event::Begin { what: "choosing the bandwidth".into(), total: 0 };
@@ -120,7 +122,7 @@ mod tests {
         let given = (map.view(), 0.0);
         let told = ChosenBandwidth::to_foretell(&cells, given, None, Seed(0), &mut Silent).unwrap();
         let density = Bandwidth::HeldOut.choose(&cells, None, Seed(0), &mut Silent).unwrap();
-        // The last coordinate has the variance 5, of which 1 cannot be foretold.
+        // The last coordinate has the variance 5, of which 1 cannot be predicted.
         let least = told.tried.iter().map(|entry| -entry.1).fold(f64::INFINITY, f64::min);
         assert!((0.7..3.0).contains(&least), "{least}");
         let off = |one: f64, other: f64| (one / other).ln().abs();

@@ -23,7 +23,7 @@ type Found = Vec<(f64, u32)>;
 ///
 /// let points = array![[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]];
 /// let near = neighbours(points.view(), 2, &mut Silent)?;
-/// assert_eq!(near.indices().row(0), array![2, 1]);
+/// assert_eq!(near.indices().row(0), array![2_u32, 1]);
 /// assert_eq!(near.distances().row(0), array![1.0, 5.0]);
 /// # sbcell::Result::Ok(())
 /// ```
