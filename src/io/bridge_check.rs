@@ -275,8 +275,7 @@ impl<'a> Probe<'a> {
                 return Ok(Err(problem));
             }
             let drift = self.bridge.drift(cells.view(), to)?;
-            if let Err(problem) = self.near("the drift at a moved cell", drift.view())
-            {
+            if let Err(problem) = self.near("the drift at a moved cell", drift.view()) {
                 return Ok(Err(problem));
             }
             from = to;

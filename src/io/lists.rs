@@ -122,7 +122,10 @@ fn read_numbers(
             if place == 0 && record.len() > 1 {
                 continue;
             }
-            return Err(unreadable(path, format!("`{}` has no number in the second column", record[0])));
+            return Err(unreadable(
+                path,
+                format!("`{}` has no number in the second column", record[0]),
+            ));
         };
         if let Some(other) = map.insert(record[0].clone(), time)
             && other.total_cmp(&time).is_ne()
@@ -170,7 +173,11 @@ fn unreadable(path: &Path, problem: String) -> Error {
 /// The error for a file without entries; `wanted` describes what it needs.
 fn empty(path: &Path, wanted: &str) -> Error {
     let way_out = Some(format!("the file needs {wanted}"));
-    Error::Unreadable { path: path.to_path_buf(), problem: "it contains no entries".into(), way_out }
+    Error::Unreadable {
+        path: path.to_path_buf(),
+        problem: "it contains no entries".into(),
+        way_out,
+    }
 }
 
 #[cfg(test)]

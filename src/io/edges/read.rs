@@ -107,7 +107,11 @@ pub fn read(path: &Path) -> Result<ReadEdges> {
         })
         .collect();
     if edges.is_empty() {
-        return Err(unreadable(path, "it has a header and no rows".into(), "add one row for each edge"));
+        return Err(unreadable(
+            path,
+            "it has a header and no rows".into(),
+            "add one row for each edge",
+        ));
     }
     Ok(ReadEdges { edges, tested: labels.is_some() })
 }

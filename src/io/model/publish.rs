@@ -71,9 +71,7 @@ impl Published {
         let mut notes = Vec::new();
         if !self.removed.is_empty() {
             let names = listed(&self.removed);
-            notes.push(format!(
-                "removed results of the older model in this folder: {names}"
-            ));
+            notes.push(format!("removed results of the older model in this folder: {names}"));
         }
         if !self.kept.is_empty() {
             let names = listed(&self.kept);
