@@ -299,7 +299,7 @@ mod tests {
         let targets: Vec<u32> = (0..500).collect();
         let masses: Vec<f64> =
             (0..500).map(|j| 0.001 + 0.002 * (f64::from(j) * 0.618).fract()).collect();
-        let kept = few_partners((&targets, &masses));
+        let kept = few_partners(&targets, &masses);
         assert!(kept.len() <= MOST_PARTNERS);
         let total: f64 = masses.iter().sum();
         assert!((kept.iter().map(|pair| pair.1).sum::<f64>() - total).abs() < 1e-9);

@@ -150,7 +150,7 @@ mod tests {
         let table = transitions(&resampled, &groups(), 0, 1).unwrap();
         assert_eq!(table.sources, [Some(0), Some(1)]);
         assert_eq!(table.targets, [Some(0), None]);
-        assert_eq!(table.n_cells, (vec![1, 1], vec![2, 1]));
+        assert_eq!((table.source_cells, table.target_cells), (vec![1, 1], vec![2, 1]));
         let value = |of: &[Vec<Estimate>], g: usize, h: usize| of[g][h].value;
         let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-12, "{a} {b}");
         close(value(&table.mass, 0, 0), 0.6);

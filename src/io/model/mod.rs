@@ -16,7 +16,7 @@
 //! While a fit runs, the folder has the suffix `.partial`. Every file in it is complete.
 //!
 //! [`Model::read`] reads such a folder, [`OpenModel`] also remembers where it is.
-//! [`fit`](crate::pipeline::fit()) writes it.
+//! `sbcell::pipeline::fit` writes it.
 
 mod derived;
 mod exchange;
