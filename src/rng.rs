@@ -52,6 +52,25 @@ impl Seed {
     }
 }
 
+/// The index at which the running sum of `weights` (not negative) passes `level`: a draw by weight
+/// if `level` is uniform between 0 and the sum of all.
+///
+/// An index of weight zero is never drawn. If rounding keeps the sum at or below `level`, the last
+/// index of positive weight is drawn. `None` if no weight is positive.
+pub(crate) fn weighted_index(weights: impl IntoIterator<Item = f64>, level: f64) -> Option<usize> {
+    let (mut sum, mut last) = (0.0, None);
+    for (index, weight) in weights.into_iter().enumerate() {
+        if weight > 0.0 {
+            sum += weight;
+            last = Some(index);
+            if level < sum {
+                break;
+            }
+        }
+    }
+    last
+}
+
 #[cfg(test)]
 mod tests {
     use rand::Rng;
@@ -65,5 +84,17 @@ mod tests {
         assert_ne!(first(1, "a", 0), first(2, "a", 0));
         assert_ne!(first(1, "a", 0), first(1, "b", 0));
         assert_ne!(first(1, "a", 0), first(1, "a", 1));
+    }
+
+    #[test]
+    fn an_index_of_weight_zero_is_never_drawn() {
+        let weights = [0.0, 0.25, 0.0, 0.5, 0.0];
+        let drawn = |level| weighted_index(weights, level);
+        // At both ends, at the edges between indices, and beyond the sum.
+        for (level, index) in [(0.0, 1), (0.2, 1), (0.25, 3), (0.7, 3), (0.75, 3), (2.0, 3)] {
+            assert_eq!(drawn(level), Some(index), "{level}");
+        }
+        assert_eq!(weighted_index([0.0, 0.0], 0.0), None);
+        assert_eq!(weighted_index([], 0.5), None);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::bridge::BridgeProblem;
 use crate::data::TimePoint;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 
 /// The problems of neighbouring intervals and the times at their ends.
 ///
@@ -43,23 +43,9 @@ impl Course {
                 got: "none".into(),
             });
         };
-        if times.len() != problems.len() + 1 {
-            let expected = problems.len() + 1;
-            let (what, unit) = ("the course", "times");
-            return Err(Error::Shape { what, unit, expected, got: times.len() });
-        }
-        let increasing = times.windows(2).all(|pair| pair[0] < pair[1]);
-        if !(increasing && times.iter().all(|time| time.is_finite())) {
-            let must = "finite and strictly increasing";
-            return Err(Error::Parameter {
-                name: "times of the course",
-                must,
-                got: format!("{times:?}"),
-            });
-        }
-        if let Some(other) = problems.iter().find(|problem| problem.dim() != first.dim()) {
-            let (what, unit) = ("a problem of the course", "dimensions");
-            return Err(Error::Shape { what, unit, expected: first.dim(), got: other.dim() });
+        check_times("the course", &times, problems.len())?;
+        for other in &problems {
+            shape::same("a problem of the course", "dimensions", first.dim(), other.dim())?;
         }
         Ok(Self { times, problems })
     }
@@ -78,6 +64,21 @@ impl Course {
     pub fn dim(&self) -> usize {
         self.problems[0].dim()
     }
+}
+
+/// Refuses times that are not one more than intervals, finite and strictly increasing.
+pub(super) fn check_times(
+    what: &'static str,
+    times: &[TimePoint],
+    n_intervals: usize,
+) -> Result<()> {
+    shape::same(what, "times", n_intervals + 1, times.len())?;
+    let increasing = times.windows(2).all(|pair| pair[0] < pair[1]);
+    if increasing && times.iter().all(|time| time.is_finite()) {
+        return Ok(());
+    }
+    let (name, must) = ("times of the course", "finite and strictly increasing");
+    Err(Error::Parameter { name, must, got: format!("{times:?}") })
 }
 
 #[cfg(test)]

@@ -5,11 +5,11 @@ use rand_distr::{Distribution, StandardUniform};
 
 use crate::bridge::{AllPairs, BridgeProblem, Coupling, SinkhornSolver};
 use crate::data::Snapshot;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
 use crate::linalg::exact_plan;
 use crate::progress::Silent;
-use crate::rng::Seed;
+use crate::rng::{Seed, weighted_index};
 
 /// Marginal error of the entropic couplings that are computed here.
 const TOLERANCE: f64 = 1e-6;
@@ -158,7 +158,7 @@ impl Link {
     /// # Errors
     /// [`Error::Shape`] unless there is one row for each target cell.
     pub fn pull(&self, values: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
-        check("values at the target", self.shape().1, values.nrows())?;
+        shape::rows("values at the target", self.shape().1, values.nrows())?;
         Ok(match &self.pairs {
             Pairs::All(plan) => plan.times(values),
             Pairs::Few(coupling) => {
@@ -176,7 +176,7 @@ impl Link {
     /// # Errors
     /// [`Error::Shape`] unless there is one row for each source cell.
     pub fn push(&self, values: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
-        check("values at the source", self.shape().0, values.nrows())?;
+        shape::rows("values at the source", self.shape().0, values.nrows())?;
         Ok(match &self.pairs {
             Pairs::All(plan) => plan.transposed_times(values),
             Pairs::Few(coupling) => {
@@ -242,8 +242,8 @@ impl Link {
         target: &Snapshot,
         reach: f64,
     ) -> Result<Array1<f64>> {
-        check("the source snapshot", self.shape().0, source.n_cells())?;
-        check("the target snapshot", self.shape().1, target.n_cells())?;
+        shape::rows("the source snapshot", self.shape().0, source.n_cells())?;
+        shape::rows("the target snapshot", self.shape().1, target.n_cells())?;
         let (x, y) = (source.points(), target.points());
         let far = match &self.pairs {
             Pairs::All(plan) => plan.mass_beyond(reach, x, y),
@@ -285,7 +285,7 @@ impl Link {
         weights: ArrayView1<'_, f64>,
         seed: Seed,
     ) -> Result<Vec<usize>> {
-        check("weights", self.shape().1, weights.len())?;
+        shape::rows("weights", self.shape().1, weights.len())?;
         let coupling = match &self.pairs {
             Pairs::All(plan) => return Ok(plan.draw(rows, weights, seed)),
             Pairs::Few(coupling) => coupling,
@@ -295,13 +295,12 @@ impl Link {
             let (targets, masses) = coupling.row(i);
             let level: f64 = StandardUniform.sample(&mut stream);
             let mass = |(j, mass): (&u32, &f64)| mass * weights[*j as usize];
-            let total: f64 = targets.iter().zip(masses).map(mass).sum();
-            let mut left = level * total;
-            let passed = targets.iter().zip(masses).find(|pair| {
-                left -= mass(*pair);
-                left < 0.0
-            });
-            passed.map(|pair| *pair.0 as usize).or(targets.last().map(|j| *j as usize)).unwrap_or(0)
+            let own = targets.iter().zip(masses).map(mass);
+            let total: f64 = own.clone().sum();
+            // A cell whose partners all have weight zero goes to the last of them.
+            let last = targets.len().saturating_sub(1);
+            let pair = weighted_index(own, level * total).unwrap_or(last);
+            targets.get(pair).map_or(0, |&j| j as usize)
         };
         Ok(rows.iter().map(one).collect())
     }
@@ -343,9 +342,9 @@ impl Link {
         source: ArrayView2<'_, f64>,
         target: ArrayView2<'_, f64>,
     ) -> Result<(Array2<f64>, Array2<f64>)> {
-        check("weights of the source", self.shape().0, source.nrows())?;
-        check("weights of the target", self.shape().1, target.nrows())?;
-        check("weights of the target", source.ncols(), target.ncols())?;
+        shape::rows("weights of the source", self.shape().0, source.nrows())?;
+        shape::rows("weights of the target", self.shape().1, target.nrows())?;
+        shape::rows("weights of the target", source.ncols(), target.ncols())?;
         let mut beta: Array2<f64> = Array2::ones(target.dim());
         let mut alpha: Array2<f64> = Array2::ones(source.dim());
         for round in 0..MOST_SCALINGS {
@@ -379,12 +378,4 @@ fn shares(mut parts: Array1<f64>, totals: &Array1<f64>) -> Array1<f64> {
         *part = if total > 0.0 { *part / total } else { 0.0 };
     });
     parts
-}
-
-/// Compares a number of rows with the expected one.
-fn check(what: &'static str, expected: usize, got: usize) -> Result<()> {
-    if expected == got {
-        return Ok(());
-    }
-    Err(Error::Shape { what, unit: "rows", expected, got })
 }

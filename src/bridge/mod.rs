@@ -47,6 +47,7 @@
 //! # }
 //! ```
 
+mod chunks;
 mod coupling;
 mod course;
 pub mod describe;

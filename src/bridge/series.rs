@@ -2,9 +2,10 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
+use crate::bridge::course::check_times;
 use crate::bridge::{Bridge, BridgeRecord, UnitTime, draw_cells};
 use crate::data::{Snapshot, TimePoint};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 use crate::rng::Seed;
 
 /// Bridges between neighbouring times `t_0 < … < t_n`, addressed by real time.
@@ -54,23 +55,9 @@ impl BridgeSeries {
             let got = "none".into();
             return Err(Error::Parameter { name: "bridges", must: "at least one", got });
         };
-        if times.len() != bridges.len() + 1 {
-            let expected = bridges.len() + 1;
-            let (what, unit) = ("the series", "times");
-            return Err(Error::Shape { what, unit, expected, got: times.len() });
-        }
-        let increasing = times.windows(2).all(|pair| pair[0] < pair[1]);
-        if !(increasing && times.iter().all(|time| time.is_finite())) {
-            let must = "finite and strictly increasing";
-            return Err(Error::Parameter {
-                name: "times of the course",
-                must,
-                got: format!("{times:?}"),
-            });
-        }
-        if let Some(other) = bridges.iter().find(|bridge| bridge.dim() != first.dim()) {
-            let (what, unit) = ("a bridge of the series", "dimensions");
-            return Err(Error::Shape { what, unit, expected: first.dim(), got: other.dim() });
+        check_times("the series", &times, bridges.len())?;
+        for other in &bridges {
+            shape::same("a bridge of the series", "dimensions", first.dim(), other.dim())?;
         }
         Ok(Self { times, bridges })
     }
@@ -150,19 +137,13 @@ impl BridgeSeries {
         seed: Seed,
     ) -> Result<Array2<f64>> {
         let (interval, local) = self.locate(time)?;
-        let (expected, got) = (self.times.len(), snapshots.len());
-        if expected != got {
-            return Err(Error::Shape { what: "the time course", unit: "snapshots", expected, got });
-        }
+        shape::same("the time course", "snapshots", self.times.len(), snapshots.len())?;
         let start = match local {
             UnitTime::END => interval + 1,
             _ => interval,
         };
         let source = &snapshots[start];
-        if source.dim() != self.dim() {
-            let (what, unit) = ("a snapshot", "dimensions");
-            return Err(Error::Shape { what, unit, expected: self.dim(), got: source.dim() });
-        }
+        shape::same("a snapshot", "dimensions", self.dim(), source.dim())?;
         let seed = seed.child("series", start as u64);
         if local == UnitTime::START || local == UnitTime::END {
             let rows = draw_cells(source.marginal(), n, seed);

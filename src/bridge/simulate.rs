@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayView2, s};
 
 use crate::bridge::from_cells::no_score;
 use crate::bridge::{Bridge, UnitTime, noise};
+use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 use crate::linalg::Spectrum;
 use crate::rng::Seed;
@@ -139,10 +140,7 @@ pub fn simulate(
     if length.abs() < f64::MIN_POSITIVE {
         return Ok(x);
     }
-    if n_steps == 0 {
-        let (name, must) = ("n_steps", "at least 1");
-        return Err(Error::Parameter { name, must, got: "0".into() });
-    }
+    at_least_one("n_steps", n_steps)?;
     let field = Field { bridge, diffusion, forward: length > 0.0 };
     let deviation = diffusion * (length.abs() / n_steps as f64).sqrt();
     let deviation = if bridge.noise_variance() > 0.0 { deviation } else { 0.0 };

@@ -3,6 +3,8 @@
 mod hint;
 mod kind;
 mod near;
+pub(crate) mod range;
+pub(crate) mod shape;
 mod visible;
 mod words;
 

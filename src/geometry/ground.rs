@@ -9,6 +9,7 @@ use super::heat::{HeatKernel, check_time};
 use super::heat_cost::heat_cost;
 use super::neighbours::neighbours;
 use super::shortest_paths::path_cost;
+use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
@@ -70,10 +71,7 @@ impl CostChoice {
     /// [`Error::Parameter`] for the first parameter out of its range.
     pub fn check(&self) -> Result<()> {
         let Self { kind: _, n_neighbours, heat_time } = self;
-        if *n_neighbours < 1 {
-            let (name, must) = ("n_neighbours", "at least 1");
-            return Err(Error::Parameter { name, must, got: n_neighbours.to_string() });
-        }
+        at_least_one("n_neighbours", *n_neighbours)?;
         check_time(*heat_time)
     }
 

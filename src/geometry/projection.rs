@@ -3,7 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use rayon::prelude::*;
 
-use crate::error::{Error, Result};
+use crate::error::range::at_least_one;
+use crate::error::{Error, Result, shape};
 use crate::geometry::neighbours;
 use crate::progress::Progress;
 
@@ -58,13 +59,7 @@ impl Projection {
     /// Checks the ranges of both parameters.
     fn check(self) -> Result<()> {
         let Self { n_neighbours, width } = self;
-        if n_neighbours == 0 {
-            return Err(Error::Parameter {
-                name: "n_neighbours",
-                must: "at least 1",
-                got: "0".into(),
-            });
-        }
+        at_least_one("n_neighbours", n_neighbours)?;
         if !(0.0 < width && width < f64::INFINITY) {
             let (must, got) = ("finite and > 0", width.to_string());
             return Err(Error::Parameter { name: "width", must, got });
@@ -89,12 +84,9 @@ impl Projection {
     ) -> Result<Array2<f64>> {
         self.check()?;
         let n = points.nrows();
-        let shape = |what, unit, expected, got| {
-            if expected == got { Ok(()) } else { Err(Error::Shape { what, unit, expected, got }) }
-        };
-        shape("the velocity", "rows", n, velocity.nrows())?;
-        shape("the velocity", "columns", points.ncols(), velocity.ncols())?;
-        shape("the embedding", "rows", n, embedding.nrows())?;
+        shape::rows("the velocity", n, velocity.nrows())?;
+        shape::columns("the velocity", points.ncols(), velocity.ncols())?;
+        shape::rows("the embedding", n, embedding.nrows())?;
         if let Some(value) = embedding.iter().find(|value| !value.is_finite()) {
             let got = value.to_string();
             return Err(Error::Parameter { name: "the embedding", must: "finite", got });

@@ -113,6 +113,15 @@ impl RunRecord {
     }
 }
 
+/// Parameters as JSON, for [`RunRecord::parameters`].
+///
+/// # Errors
+/// [`Error::Numerical`] if `options` cannot be written as JSON.
+pub(crate) fn to_value(options: &impl Serialize) -> Result<Value> {
+    let what = "writing the parameters";
+    serde_json::to_value(options).map_err(|error| Error::Numerical { what, why: error.to_string() })
+}
+
 /// Writes `value` as indented JSON with a final newline. The file is replaced as a whole.
 ///
 /// # Errors

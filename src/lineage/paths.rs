@@ -4,6 +4,7 @@ use ndarray::{Array2, ArrayView1, Axis};
 
 use crate::bridge::{BridgeSeries, UnitTime, draw_cells};
 use crate::data::Snapshot;
+use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 use crate::lineage::Lineage;
 use crate::rng::Seed;
@@ -96,7 +97,7 @@ pub fn free_paths(
     seed: Seed,
 ) -> Result<Vec<Path>> {
     let PathGrid { n_paths, per_interval } = grid;
-    check_grid(per_interval)?;
+    at_least_one("grid", per_interval)?;
     let (times, bridges) = (series.times(), series.bridges());
     let cells = draw_cells(weights, n_paths, seed.child("paths/start", 0));
     let mut x = source.points().select(Axis(0), &cells);
@@ -134,7 +135,7 @@ pub fn pinned_paths(
 ) -> Result<Vec<Path>> {
     let PathGrid { n_paths, per_interval } = grid;
     let PathEnds { from, to, start, end } = ends;
-    check_grid(per_interval)?;
+    at_least_one("grid", per_interval)?;
     if from >= to {
         let (name, must) = ("to", "at a later time than the set of cells");
         return Err(Error::Parameter { name, must, got: format!("time {}", lineage.times()[to]) });
@@ -178,14 +179,6 @@ pub fn pinned_paths(
         cells = next;
     }
     Ok(paths)
-}
-
-/// Refuses a grid without recorded times.
-fn check_grid(per_interval: usize) -> Result<()> {
-    if per_interval > 0 {
-        return Ok(());
-    }
-    Err(Error::Parameter { name: "grid", must: "at least 1", got: "0".into() })
 }
 
 /// Local time after `step` of `of` even steps.

@@ -4,6 +4,7 @@ use ndarray::{ArrayView1, ArrayView2};
 use serde::{Deserialize, Serialize};
 
 use crate::data::Snapshot;
+use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 use crate::metrics::distances::check_same_dim;
 use crate::metrics::floor::{Floor, Metric, Splits, noise_floor, subsample};
@@ -123,18 +124,12 @@ impl CloudComparison {
     /// [`Error::Parameter`] unless `max_cells` is from 2 to 20 000 and the others are at least 1.
     pub fn check(&self) -> Result<()> {
         let Self { max_cells, n_projections, n_splits } = self;
-        let refuse =
-            |name, must, got: &usize| Err(Error::Parameter { name, must, got: got.to_string() });
         if !(2..=20_000).contains(max_cells) {
-            return refuse("max_cells", "from 2 to 20000", max_cells);
+            let (name, must) = ("max_cells", "from 2 to 20000");
+            return Err(Error::Parameter { name, must, got: max_cells.to_string() });
         }
-        if *n_projections == 0 {
-            return refuse("n_projections", "at least 1", n_projections);
-        }
-        if *n_splits == 0 {
-            return refuse("n_splits", "at least 1", n_splits);
-        }
-        Ok(())
+        at_least_one("n_projections", *n_projections)?;
+        at_least_one("n_splits", *n_splits)
     }
 
     /// Compares `predicted` with `observed` cells.

@@ -5,6 +5,7 @@ use rand::seq::index;
 use rayon::prelude::*;
 
 use crate::data::Snapshot;
+use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 use crate::metrics::discrepancy::{PairFunction, Weighted, as_column, discrepancies};
 use crate::metrics::energy::energy_distance;
@@ -138,10 +139,7 @@ pub fn noise_floor(
             got: n_per_side.to_string(),
         });
     }
-    if n_splits == 0 {
-        let got = n_splits.to_string();
-        return Err(Error::Parameter { name: "n_splits", must: "at least 1", got });
-    }
+    at_least_one("n_splits", n_splits)?;
     let together = Together::new(progress);
     let values = (0..n_splits as u64)
         .into_par_iter()

@@ -5,6 +5,7 @@ use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
 
 use crate::data::Snapshot;
+use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 use crate::linalg::product_nt;
 use crate::metrics::distances::check_same_dim;
@@ -127,10 +128,7 @@ fn along_each<T: Send>(
 
 /// Checks the number, the dimension and the length of directions.
 fn check_directions(directions: ArrayView2<'_, f64>, dim: usize) -> Result<()> {
-    if directions.nrows() == 0 {
-        let got = "0".into();
-        return Err(Error::Parameter { name: "n_projections", must: "at least 1", got });
-    }
+    at_least_one("n_projections", directions.nrows())?;
     if directions.ncols() != dim {
         let (what, unit) = ("directions", "columns");
         return Err(Error::Shape { what, unit, expected: dim, got: directions.ncols() });

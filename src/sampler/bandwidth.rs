@@ -13,7 +13,7 @@ use crate::sampler::kernel::Kernel;
 use crate::sampler::self_bridge::SelfBridge;
 
 /// Number of folds of the cells.
-const FOLDS: usize = 5;
+pub(super) const FOLDS: usize = 5;
 
 /// Number of held-out cells after which no further fold is held out.
 const JUDGED: usize = 1_000;
@@ -121,15 +121,7 @@ impl Bandwidth {
             let (name, must) = ("values of the cells", "different, to choose a bandwidth");
             return Err(Error::Parameter { name, must, got: "equal cells".into() });
         }
-        if cells.n_cells() < 2 * FOLDS {
-            let (name, must) = (
-                "number of cells",
-                "at least ten to choose a bandwidth (or give the parameter `epsilon`)",
-            );
-            return Err(Error::Parameter { name, must, got: cells.n_cells().to_string() });
-        }
-        let begin = Event::Begin { what: "choosing the bandwidth".into(), total: 0 };
-        report(progress, begin)?;
+        begin(cells, progress)?;
         let silent = &mut Unseen(progress);
         let chosen = if self == Self::Growth {
             let kernel = Kernel::new(cells, Epsilon::new(1.0)?, neighbour, silent)?;
@@ -141,6 +133,16 @@ impl Bandwidth {
         report(progress, Event::End)?;
         chosen
     }
+}
+
+/// Refuses fewer than two cells for each fold, and reports that the choice begins.
+pub(super) fn begin(cells: &Snapshot, progress: &mut dyn Progress) -> Result<()> {
+    if cells.n_cells() < 2 * FOLDS {
+        let (name, must) =
+            ("number of cells", "at least ten to choose a bandwidth (or give `epsilon`)");
+        return Err(Error::Parameter { name, must, got: cells.n_cells().to_string() });
+    }
+    report(progress, Event::Begin { what: "choosing the bandwidth".into(), total: 0 })
 }
 
 /// Hill climbing on a geometric grid of ε, with a parabola through the best value and its neighbours.

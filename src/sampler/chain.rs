@@ -7,10 +7,11 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::draw_cells;
+use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 use crate::linalg::{Cholesky, product};
 use crate::progress::{Event, Progress, report};
-use crate::rng::Seed;
+use crate::rng::{Seed, weighted_index};
 use crate::sampler::condition::{Condition, Observed};
 use crate::sampler::kernel::CHUNK;
 use crate::sampler::self_bridge::SelfBridge;
@@ -177,10 +178,7 @@ impl Sampler {
         progress: &mut dyn Progress,
     ) -> Result<Array2<f64>> {
         let Self { scheme, n_steps } = *self;
-        if n_steps == 0 {
-            let (name, must) = ("n_steps", "at least 1");
-            return Err(Error::Parameter { name, must, got: "0".into() });
-        }
+        at_least_one("n_steps", n_steps)?;
         let mut x = start;
         let total = x.nrows().div_ceil(CHUNK) as u64;
         report(progress, Event::Begin { what: format!("drawing {} cells", x.nrows()), total })?;
@@ -216,12 +214,7 @@ fn fitting_cells(bridge: &SelfBridge, observed: &Observed, seed: Seed) -> Result
             let shares = logs.mapv(|log| (log - largest).exp());
             let mut stream = seed.stream("sampler/fitting", row as u64);
             let uniform: f64 = StandardUniform.sample(&mut stream);
-            let mut left = uniform * shares.sum();
-            let passed = |share: &f64| {
-                left -= share;
-                left < 0.0
-            };
-            shares.iter().position(passed).unwrap_or(shares.len() - 1)
+            weighted_index(shares.iter().copied(), uniform * shares.sum()).unwrap_or(0)
         })
         .collect();
     Ok(kernel.points().select(Axis(0), &rows))

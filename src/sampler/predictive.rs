@@ -5,19 +5,16 @@ use rand::seq::SliceRandom;
 use rand_distr::{Distribution, StandardNormal};
 
 use crate::data::Snapshot;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::geometry::Epsilon;
 use crate::linalg::product_nt;
 use crate::progress::{Event, Progress, Unseen, report};
 use crate::rng::Seed;
-use crate::sampler::bandwidth::{ChosenBandwidth, climb, mean_variance};
+use crate::sampler::bandwidth::{ChosenBandwidth, FOLDS, begin, climb, mean_variance};
 use crate::sampler::chain::{Sampler, Scheme};
 use crate::sampler::condition::Observed;
 use crate::sampler::kernel::Kernel;
 use crate::sampler::self_bridge::SelfBridge;
-
-/// One of this number of equal parts of the cells is held out.
-const FOLDS: usize = 5;
 
 /// Largest number of held-out cells.
 const MOST: usize = 200;
@@ -53,15 +50,7 @@ impl ChosenBandwidth {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
-        if cells.n_cells() < 2 * FOLDS {
-            let (name, must) = (
-                "number of cells",
-                "at least ten to choose a bandwidth (or give the parameter `epsilon`)",
-            );
-            return Err(Error::Parameter { name, must, got: cells.n_cells().to_string() });
-        }
-        let begin = Event::Begin { what: "choosing the bandwidth".into(), total: 0 };
-        report(progress, begin)?;
+        begin(cells, progress)?;
         let mut rows: Vec<usize> = (0..cells.n_cells()).collect();
         rows.shuffle(&mut seed.stream("sampler/foretell", 0));
         let (held, fitted) = rows.split_at((cells.n_cells() / FOLDS).min(MOST));

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array1, Array2, ArrayView2, Axis, s};
-use rayon::prelude::*;
+use ndarray::{Array1, Array2, ArrayView2, s};
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::chunks::{in_chunks, stacked};
 use crate::bridge::flow::affine::{Affine, AffineAt, PathAt};
 use crate::bridge::flow::batch::Field;
 use crate::bridge::flow::networks::FlowNetworks;
 use crate::bridge::{Bridge, BridgeRecord, Interpolant, PathShape, Simulation, UnitTime, simulate};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
 use crate::linalg::PreciseMlp;
 use crate::rng::Seed;
@@ -128,7 +128,7 @@ impl FlowBridge {
         networks: Arc<FlowNetworks>,
     ) -> Result<Self> {
         field.affine.check()?;
-        check_dim("the networks of a flow", field.affine.dim(), networks.dim())?;
+        shape::columns("the networks of a flow", field.affine.dim(), networks.dim())?;
         if !(field.clock.iter().all(|value| value.is_finite()) && n_steps > 0) {
             let (name, must) = ("clock, n_steps", "finite and at least 1");
             return Err(Error::Parameter { name, must, got: format!("{:?}", field.clock) });
@@ -156,9 +156,9 @@ impl FlowBridge {
 
     /// `w + factor · s` at each row of `x`.
     fn field_with(&self, x: ArrayView2<'_, f64>, t: UnitTime, factor: f64) -> Result<Array2<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
+        shape::points(x, self.dim())?;
         let at = self.at(t);
-        Ok(stacked(x, |x| {
+        Ok(row_by_row(x, |x| {
             let (centred, input) = at.inputs(x);
             let mut out = at.networks.0.output(input.view()) * at.reach;
             out += &(&centred * &at.known.slope);
@@ -229,10 +229,10 @@ impl Bridge for FlowBridge {
 
     /// The score network plus its affine prediction; `None` for paths without noise.
     fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
-        check_dim("x", self.dim(), x.ncols())?;
+        shape::points(x, self.dim())?;
         let at = self.at(t);
         let Some(network) = at.networks.1 else { return Ok(None) };
-        Ok(Some(stacked(x, |x| {
+        Ok(Some(row_by_row(x, |x| {
             let (centred, input) = at.inputs(x);
             at.score(network, &centred, &input)
         })))
@@ -241,9 +241,9 @@ impl Bridge for FlowBridge {
     /// The exact derivative of the networks, averaged. Takes `2 n · d · parameters` flops for each
     /// network.
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
+        shape::points(x, self.dim())?;
         let (at, factor, dim) = (self.at(t), self.score_share(t), self.dim());
-        let sums = in_chunks(x, |x| {
+        let sums = in_chunks(x, CHUNK, |_, x| {
             let (_, input) = at.inputs(x);
             let mut sum = at.networks.0.summed_jacobian(input.view(), dim) * at.reach;
             if let Some(network) = at.networks.1 {
@@ -276,7 +276,7 @@ impl Bridge for FlowBridge {
         to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
+        shape::points(x, self.dim())?;
         let span = from.until(to)?;
         let n_steps = (self.n_steps as f64 * span).ceil() as usize;
         let how = Simulation { diffusion: 1.0, n_steps };
@@ -296,37 +296,10 @@ impl Bridge for FlowBridge {
     }
 }
 
-/// `work(rows)` for chunks of fixed size, in parallel; results in order.
-fn in_chunks(
-    rows: ArrayView2<'_, f64>,
-    work: impl Fn(ArrayView2<'_, f64>) -> Array2<f64> + Sync,
-) -> Vec<Array2<f64>> {
-    (0..rows.nrows().div_ceil(CHUNK))
-        .into_par_iter()
-        .map(|chunk| {
-            let end = rows.nrows().min((chunk + 1) * CHUNK);
-            work(rows.slice(s![chunk * CHUNK..end, ..]))
-        })
-        .collect()
-}
-
-/// As [`in_chunks`], stacked: one row of results for each row, of the same width.
-fn stacked(
+/// One row of `work`'s result for each row, of the same width.
+fn row_by_row(
     rows: ArrayView2<'_, f64>,
     work: impl Fn(ArrayView2<'_, f64>) -> Array2<f64> + Sync,
 ) -> Array2<f64> {
-    let mut all = Array2::zeros(rows.dim());
-    let chunks = in_chunks(rows, work);
-    for (mut rows, chunk) in all.axis_chunks_iter_mut(Axis(0), CHUNK).zip(&chunks) {
-        rows.assign(chunk);
-    }
-    all
-}
-
-/// Compares a number of columns with the expected one.
-fn check_dim(what: &'static str, expected: usize, got: usize) -> Result<()> {
-    if expected == got {
-        return Ok(());
-    }
-    Err(Error::Shape { what, unit: "columns", expected, got })
+    stacked(&in_chunks(rows, CHUNK, |_, rows| work(rows)), rows.dim())
 }

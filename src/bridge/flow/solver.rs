@@ -17,6 +17,7 @@ use crate::bridge::{
     Interpolant, PathShape, Stop,
 };
 use crate::data::Snapshot;
+use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 use crate::geometry::CostChoice;
 use crate::progress::{Event, Progress, Unseen, report};
@@ -200,10 +201,7 @@ impl FlowSolver {
             ("patience", patience),
             ("n_steps", n_steps),
         ] {
-            if *value < 1 {
-                let got = value.to_string();
-                return Err(Error::Parameter { name, must: "at least 1", got });
-            }
+            at_least_one(name, *value)?;
         }
         if !(0.0 < *learning_rate && *learning_rate < f64::INFINITY) {
             let (name, must) = ("learning_rate", "finite and > 0");

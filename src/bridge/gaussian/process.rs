@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::bridge::record::BridgeRecord;
 use crate::bridge::{Bridge, Link, UnitTime};
 use crate::data::Snapshot;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
 use crate::linalg::{Eigenpairs, dense_eigenpairs, product, product_nt};
 use crate::rng::Seed;
@@ -108,7 +108,7 @@ impl GaussianBridge {
         epsilon: Epsilon,
     ) -> Result<Self> {
         let dim = source_mean.len();
-        check_length("the mean of the target", dim, target_mean.len())?;
+        shape::same("the mean of the target", "dimensions", dim, target_mean.len())?;
         eigenpairs(dim, source_covariance)?;
         let root = square_root(&eigenpairs(dim, target_covariance)?);
         let middle = product(product(root.view(), source_covariance).view(), root.view());
@@ -135,7 +135,7 @@ impl GaussianBridge {
         epsilon: Epsilon,
     ) -> Result<Self> {
         let dim = source_mean.len();
-        check_length("the mean of the target", dim, target_mean.len())?;
+        shape::same("the mean of the target", "dimensions", dim, target_mean.len())?;
         if let Some(value) = source_mean.iter().chain(&target_mean).find(|v| !v.is_finite()) {
             let got = value.to_string();
             return Err(Error::Parameter { name: "mean", must: "finite", got });
@@ -217,15 +217,6 @@ impl GaussianBridge {
             .and(&self.spread(to))
             .map_collect(|&from, &to| ratio(from, to))
     }
-
-    /// Compares the number of columns with the dimension.
-    fn check_columns(&self, x: ArrayView2<'_, f64>) -> Result<()> {
-        let (expected, got) = (self.dim(), x.ncols());
-        if expected == got {
-            return Ok(());
-        }
-        Err(Error::Shape { what: "x", unit: "columns", expected, got })
-    }
 }
 
 impl Bridge for GaussianBridge {
@@ -240,7 +231,7 @@ impl Bridge for GaussianBridge {
     /// `−Cov(X_t)⁻¹ (x − m(t))`, the score of the Gaussian at time t, whatever cells the bridge was
     /// fitted to. `None` at an end that has no variance in some direction.
     fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
-        self.check_columns(x)?;
+        shape::points(x, self.dim())?;
         let pairs = eigenpairs(self.dim(), self.covariance(t).view())?;
         let least = rounding(&pairs.values);
         if pairs.values.iter().any(|value| *value <= least) {
@@ -252,13 +243,13 @@ impl Bridge for GaussianBridge {
     }
 
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        self.check_columns(x)?;
+        shape::points(x, self.dim())?;
         let centred = &x - &self.mean(t);
         Ok(self.apply(centred.view(), &self.pull(t)) + &self.target_mean - &self.source_mean)
     }
 
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        self.check_columns(x)?;
+        shape::points(x, self.dim())?;
         if x.nrows() == 0 {
             return Ok(Array2::zeros((self.dim(), self.dim())));
         }
@@ -272,7 +263,7 @@ impl Bridge for GaussianBridge {
         to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
-        self.check_columns(x)?;
+        shape::points(x, self.dim())?;
         let span = from.until(to)?;
         if span <= 0.0 {
             return Ok(x.to_owned());
@@ -327,17 +318,9 @@ impl GaussianRecord {
 /// Rows of a file as a matrix of `dim` × `dim`.
 fn square(what: &'static str, rows: &[Vec<f64>], dim: usize) -> Result<Array2<f64>> {
     for got in rows.iter().map(Vec::len).chain([rows.len()]) {
-        check_length(what, dim, got)?;
+        shape::same(what, "dimensions", dim, got)?;
     }
     Ok(Array2::from_shape_fn((dim, dim), |(i, j)| rows[i][j]))
-}
-
-/// Compares a number of dimensions with the expected one.
-fn check_length(what: &'static str, expected: usize, got: usize) -> Result<()> {
-    if expected == got {
-        return Ok(());
-    }
-    Err(Error::Shape { what, unit: "dimensions", expected, got })
 }
 
 /// The eigenvalues and eigenvectors of a covariance.
@@ -346,8 +329,8 @@ fn check_length(what: &'static str, expected: usize, got: usize) -> Result<()> {
 /// [`Error::Shape`] for another shape; [`Error::Parameter`] if the matrix is not finite, not
 /// symmetric, or has a negative eigenvalue beyond rounding.
 fn eigenpairs(dim: usize, a: ArrayView2<'_, f64>) -> Result<Eigenpairs> {
-    check_length("a covariance", dim, a.nrows())?;
-    check_length("a covariance", dim, a.ncols())?;
+    shape::same("a covariance", "dimensions", dim, a.nrows())?;
+    shape::same("a covariance", "dimensions", dim, a.ncols())?;
     let largest = a.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
     let even = |((i, j), v): ((usize, usize), &f64)| (v - a[[j, i]]).abs() <= SLACK * largest;
     let refused = |got: String| {

@@ -4,10 +4,10 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
 use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::gaussians::GaussianMixture;
-use crate::bridge::lightsb::process::{LightSbBridge, check_dim};
+use crate::bridge::lightsb::process::LightSbBridge;
 use crate::bridge::{Bridge, UnitTime};
 use crate::data::Snapshot;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 use crate::linalg::{product, product_nt, softmax_rows};
 
 /// Points whose distances to all source cells are in memory together.
@@ -36,12 +36,9 @@ impl LightSbBridge {
         from: UnitTime,
         to: UnitTime,
     ) -> Result<Array1<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
-        check_dim("y", self.dim(), y.ncols())?;
-        if x.nrows() != y.nrows() {
-            let (expected, got) = (x.nrows(), y.nrows());
-            return Err(Error::Shape { what: "y", unit: "rows", expected, got });
-        }
+        shape::points(x, self.dim())?;
+        shape::columns("y", self.dim(), y.ncols())?;
+        shape::rows("y", x.nrows(), y.nrows())?;
         let variance = self.variance(from, to)?;
         let (x, y) = (self.centred(x, from), self.centred(y, to));
         let before = Array1::from(self.at(from).shares(x.view()).1);
@@ -126,8 +123,8 @@ impl LightSbBridge {
         x: ArrayView2<'_, f64>,
         t: UnitTime,
     ) -> Result<(f64, Array2<f64>, Array2<f64>)> {
-        check_dim("x", self.dim(), x.ncols())?;
-        check_dim("the source", self.dim(), source.dim())?;
+        shape::points(x, self.dim())?;
+        shape::columns("the source", self.dim(), source.dim())?;
         let variance = self.variance(UnitTime::START, t)?;
         Ok((variance, self.centred(source.points(), UnitTime::START), self.centred(x, t)))
     }
@@ -173,7 +170,7 @@ impl LightSbBridge {
         source: &GaussianMixture,
         t: UnitTime,
     ) -> Result<Option<GaussianMixture>> {
-        check_dim("the source", self.dim(), source.dim())?;
+        shape::columns("the source", self.dim(), source.dim())?;
         if self.mixture.n_gaussians() != 1 {
             return Ok(None);
         }

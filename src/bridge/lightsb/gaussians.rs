@@ -7,11 +7,10 @@ use crate::bridge::lightsb::ends::Centred;
 use crate::bridge::lightsb::held_out::{FOLDS, JUDGED, dealt};
 use crate::bridge::lightsb::mixture::{Cluster, Mixture};
 use crate::bridge::lightsb::objective::Side;
-use crate::bridge::lightsb::process::check_dim;
 use crate::bridge::lightsb::solver::most_gaussians;
 use crate::bridge::lightsb::start::{Cells, k_means};
 use crate::data::Snapshot;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 use crate::linalg::{log_sum_exp, product_nt, softmax_rows};
 use crate::rng::Seed;
 
@@ -145,7 +144,7 @@ impl GaussianMixture {
     /// # Errors
     /// [`Error::Shape`] unless `x` has d columns.
     pub fn log_density(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
+        shape::points(x, self.dim())?;
         let kind = self.parts.covariance;
         let mut values = Vec::with_capacity(x.nrows());
         for first in (0..x.nrows()).step_by(CHUNK) {

@@ -4,10 +4,10 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::objective::Objective;
-use crate::bridge::lightsb::process::{LightSbBridge, check_dim};
+use crate::bridge::lightsb::process::LightSbBridge;
 use crate::bridge::lightsb::start::Cells;
 use crate::bridge::{Bridge, BridgeProblem, UnitTime};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 use crate::linalg::add_product;
 
 /// The distribution of the end given the start, `Σ_k weights_k N(means_k, covariances_k)`.
@@ -66,7 +66,7 @@ impl LightSbBridge {
     /// # Errors
     /// [`Error::Shape`] unless `x` has d entries.
     pub fn conditional_plan(&self, x: ArrayView1<'_, f64>) -> Result<ConditionalPlan> {
-        check_dim("x", self.dim(), x.len())?;
+        shape::columns("x", self.dim(), x.len())?;
         let z = &x - &self.source_mean;
         let shares = self.at(UnitTime::START).shares(z.view().insert_axis(Axis(0))).0;
         let kind = self.mixture.covariance;
@@ -83,7 +83,7 @@ impl LightSbBridge {
     /// # Errors
     /// As [`Bridge::drift`].
     pub fn conditional_weights(&self, x: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
+        shape::points(x, self.dim())?;
         let z = &x - &self.source_mean;
         Ok(self.at(UnitTime::START).shares(z.view()).0)
     }
@@ -102,7 +102,7 @@ impl LightSbBridge {
     /// # Errors
     /// As [`Bridge::drift`].
     pub fn log_normaliser(&self, x: ArrayView2<'_, f64>) -> Result<Array1<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
+        shape::points(x, self.dim())?;
         let z = &x - &self.source_mean;
         // The exponents at time 0 contain −½|z|² of the heat kernel, which is not part of `c`.
         let totals = Array1::from(self.at(UnitTime::START).shares(z.view()).1);
@@ -129,7 +129,7 @@ impl LightSbBridge {
     /// # Errors
     /// As [`Bridge::drift`].
     pub fn potential(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array1<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
+        shape::points(x, self.dim())?;
         let epsilon = self.epsilon.value();
         let totals = self.at(t).shares(self.centred(x, t).view()).1;
         let shift = &self.target_mean - &self.source_mean;
@@ -155,7 +155,7 @@ impl LightSbBridge {
     /// [`Error::Shape`] if the dimension of the problem differs; [`Error::Parameter`] if its ε
     /// differs.
     pub fn objective(&self, problem: &BridgeProblem) -> Result<f64> {
-        check_dim("the problem", self.dim(), problem.dim())?;
+        shape::columns("the problem", self.dim(), problem.dim())?;
         if problem.epsilon() != self.epsilon {
             let got = problem.epsilon().value().to_string();
             return Err(Error::Parameter { name: "epsilon", must: "that of the bridge", got });

@@ -1,19 +1,19 @@
 //! The fitted LightSB process: drift, Jacobian, coupling and exact draws in closed form.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis, s};
-use rand::Rng;
-use rand_distr::{Distribution, StandardNormal};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut2, Axis};
+use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use rayon::prelude::*;
 
+use crate::bridge::chunks::in_chunks;
 use crate::bridge::lightsb::at_time::MixtureAtTime;
 use crate::bridge::lightsb::covariance::{Covariance, Eigen};
 use crate::bridge::lightsb::mixture::{Cluster, Mixture, closed_form};
 use crate::bridge::{Bridge, BridgeRecord, LightSbRecord, Link, UnitTime};
 use crate::data::Snapshot;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
 use crate::linalg::{add_product, log_sum_exp};
-use crate::rng::Seed;
+use crate::rng::{Seed, weighted_index};
 
 /// Rows of one task. The size is fixed, so results do not depend on the number of threads.
 const CHUNK: usize = 256;
@@ -85,7 +85,7 @@ impl LightSbBridge {
     ) -> Result<Self> {
         mixture.check()?;
         for mean in [&source_mean, &target_mean] {
-            check_dim("the mean of a snapshot", mixture.dim(), mean.len())?;
+            shape::columns("the mean of a snapshot", mixture.dim(), mean.len())?;
             if let Some(value) = mean.iter().find(|value| !value.is_finite()) {
                 let got = value.to_string();
                 return Err(Error::Parameter { name: "mean", must: "finite", got });
@@ -137,7 +137,7 @@ impl LightSbBridge {
         let (from, to) = (source_covariance, target_covariance);
         let dim = source_mean.len();
         for other in [from.nrows(), from.ncols(), target_mean.len(), to.nrows(), to.ncols()] {
-            check_dim("a mean or covariance", dim, other)?;
+            shape::columns("a mean or covariance", dim, other)?;
         }
         if let Some(value) = from.iter().chain(to).find(|value| !value.is_finite()) {
             let got = value.to_string();
@@ -194,7 +194,7 @@ impl Bridge for LightSbBridge {
 
     /// `Σ_k p_k u_k` in centred coordinates, plus the shift of the means.
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
+        shape::points(x, self.dim())?;
         let formulas = self.at(t);
         let shift = &self.target_mean - &self.source_mean;
         Ok(row_by_row(x, |_, x, mut drift| {
@@ -207,10 +207,10 @@ impl Bridge for LightSbBridge {
     /// `J = Σ_k p_k Σ_k⁻¹(S_k − I) + (1/ε) Σ_k p_k (u_k − b)(u_k − b)ᵀ`, averaged. Takes `O(n K
     /// d²)` time and `O(d²)` memory for each chunk of 256 points.
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
+        shape::points(x, self.dim())?;
         let formulas = self.at(t);
         let inverse = 1.0 / self.epsilon.value();
-        let chunks = in_chunks(x, |x| {
+        let chunks = in_chunks(x, CHUNK, |_, x| {
             let z = self.centred(x, t);
             let z = z.view();
             let shares = formulas.shares(z).0;
@@ -238,7 +238,7 @@ impl Bridge for LightSbBridge {
         to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
-        check_dim("x", self.dim(), x.ncols())?;
+        shape::points(x, self.dim())?;
         let span = from.until(to)?;
         let start = self.at(from);
         let variance = self.epsilon.value() * span;
@@ -257,7 +257,8 @@ impl Bridge for LightSbBridge {
             for ((mut draw, z), shares) in
                 draws.rows_mut().into_iter().zip(z.rows()).zip(shares.rows())
             {
-                let k = choose(shares, &mut stream);
+                let level: f64 = StandardUniform.sample(&mut stream);
+                let k = weighted_index(shares.iter().copied(), level).unwrap_or(0);
                 draw.scaled_add(span, &(start.pull(z, k) + &shift));
                 let noise =
                     Array1::from_shape_simple_fn(draw.len(), || StandardNormal.sample(&mut stream));
@@ -284,35 +285,6 @@ impl Bridge for LightSbBridge {
     }
 }
 
-/// Draws an index with the probabilities `shares`, which sum to one.
-fn choose(shares: ArrayView1<'_, f64>, stream: &mut impl Rng) -> usize {
-    let uniform: f64 = rand_distr::StandardUniform.sample(stream);
-    let mut sum = 0.0;
-    for (k, share) in shares.iter().enumerate() {
-        sum += share;
-        if uniform < sum {
-            return k;
-        }
-    }
-    // Rounding left a gap at the end of the shares: take the largest.
-    let larger = |best: usize, k: usize| if shares[k] > shares[best] { k } else { best };
-    (0..shares.len()).fold(0, larger)
-}
-
-/// `work(rows)` for chunks of fixed size, in parallel; results in order.
-fn in_chunks(
-    rows: ArrayView2<'_, f64>,
-    work: impl Fn(ArrayView2<'_, f64>) -> Array2<f64> + Sync,
-) -> Vec<Array2<f64>> {
-    (0..rows.nrows().div_ceil(CHUNK))
-        .into_par_iter()
-        .map(|chunk| {
-            let end = rows.nrows().min((chunk + 1) * CHUNK);
-            work(rows.slice(s![chunk * CHUNK..end, ..]))
-        })
-        .collect()
-}
-
 /// One row of results for each of `rows`, of the same width: `work(number of the chunk, rows,
 /// results)` for chunks of fixed size, in parallel.
 fn row_by_row(
@@ -326,12 +298,4 @@ fn row_by_row(
         work(chunk, rows, results);
     });
     all
-}
-
-/// Compares a number of columns with the expected one.
-pub(super) fn check_dim(what: &'static str, expected: usize, got: usize) -> Result<()> {
-    if expected == got {
-        return Ok(());
-    }
-    Err(Error::Shape { what, unit: "columns", expected, got })
 }

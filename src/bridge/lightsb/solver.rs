@@ -11,6 +11,7 @@ use crate::bridge::lightsb::mixture::Cluster;
 use crate::bridge::lightsb::objective::Objective;
 use crate::bridge::lightsb::start::{self, Cells, StartSettings};
 use crate::bridge::{Bridge, BridgeProblem, BridgeSolver, FitReport, LightSbBridge};
+use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 use crate::progress::{Event, Progress, Unseen, note, report};
 use crate::rng::Seed;
@@ -143,10 +144,7 @@ impl LightSbSolver {
             ("max_iterations", max_iterations),
             ("n_coupled", n_coupled),
         ] {
-            if *value < 1 {
-                let got = value.to_string();
-                return Err(Error::Parameter { name, must: "at least 1", got });
-            }
+            at_least_one(name, *value)?;
         }
         if !(0.0 <= *tolerance && *tolerance < f64::INFINITY) {
             let got = tolerance.to_string();

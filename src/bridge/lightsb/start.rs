@@ -10,7 +10,7 @@ use crate::data::Snapshot;
 use crate::error::Result;
 use crate::geometry::nearest_rows;
 use crate::linalg::{Lbfgs, product, product_nt, product_tn, softmax_rows};
-use crate::rng::Seed;
+use crate::rng::{Seed, weighted_index};
 
 /// Points with their weights.
 #[derive(Debug, Clone, Copy)]
@@ -260,13 +260,7 @@ pub(super) fn k_means(cells: Cells<'_>, k: usize, seed: Seed) -> Array2<f64> {
     while centres.nrows() < k && chances.sum() > 0.0 {
         let uniform: f64 = StandardUniform.sample(&mut stream);
         let goal = chances.sum() * uniform;
-        let mut sum = 0.0;
-        let passes = |chance: &f64| {
-            sum += chance;
-            *chance > 0.0 && goal < sum
-        };
-        let last = || chances.iter().rposition(|chance| *chance > 0.0);
-        let Some(chosen) = chances.iter().position(passes).or_else(last) else { break };
+        let Some(chosen) = weighted_index(chances.iter().copied(), goal) else { break };
         let centre = points.row(chosen);
         if centres.push_row(centre).is_err() {
             break;

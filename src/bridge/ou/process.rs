@@ -6,7 +6,7 @@ use crate::bridge::ou::clock::Clock;
 use crate::bridge::ou::record::OuRecord;
 use crate::bridge::{Bridge, BridgeRecord, Link, UnitTime};
 use crate::data::Snapshot;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
 use crate::rng::Seed;
 
@@ -117,15 +117,6 @@ impl OuBridge {
     pub fn centre(&self) -> ArrayView1<'_, f64> {
         self.place.centre.view()
     }
-
-    /// Compares the number of columns with the dimension.
-    fn check(&self, x: ArrayView2<'_, f64>) -> Result<()> {
-        let (expected, got) = (self.dim(), x.ncols());
-        if expected == got {
-            return Ok(());
-        }
-        Err(Error::Shape { what: "x", unit: "columns", expected, got })
-    }
 }
 
 impl Bridge for OuBridge {
@@ -142,7 +133,7 @@ impl Bridge for OuBridge {
     }
 
     fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
-        self.check(x)?;
+        shape::points(x, self.dim())?;
         let Place { clock, .. } = self.place;
         let score = self.inner.score(self.place.points(x, t).view(), clock.time(t))?;
         Ok(score.map(|score| score * clock.scale(t)))
@@ -154,8 +145,8 @@ impl Bridge for OuBridge {
         x: ArrayView2<'_, f64>,
         t: UnitTime,
     ) -> Result<Option<Array2<f64>>> {
-        self.check(x)?;
-        self.check(source.points())?;
+        shape::points(x, self.dim())?;
+        shape::points(source.points(), self.dim())?;
         let Place { clock, .. } = self.place;
         let (source, z) = (self.place.snapshot(source, UnitTime::START)?, self.place.points(x, t));
         let score = self.inner.score_from(&source, z.view(), clock.time(t))?;
@@ -163,14 +154,14 @@ impl Bridge for OuBridge {
     }
 
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        self.check(x)?;
+        shape::points(x, self.dim())?;
         let Place { clock, centre } = &self.place;
         let inner = self.inner.drift(self.place.points(x, t).view(), clock.time(t))?;
         Ok(inner * clock.scale(t) - (&x - centre) * clock.pull())
     }
 
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        self.check(x)?;
+        shape::points(x, self.dim())?;
         let Place { clock, .. } = self.place;
         let inner = self.inner.mean_jacobian(self.place.points(x, t).view(), clock.time(t))?;
         let mut jacobian = inner * clock.scale(t).powi(2);
@@ -187,7 +178,7 @@ impl Bridge for OuBridge {
         to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
-        self.check(x)?;
+        shape::points(x, self.dim())?;
         if from.until(to)? <= 0.0 {
             return Ok(x.to_owned());
         }
@@ -218,8 +209,8 @@ impl Bridge for OuBridge {
         to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
-        self.check(x)?;
-        self.check(end)?;
+        shape::points(x, self.dim())?;
+        shape::points(end, self.dim())?;
         let Place { clock, centre } = &self.place;
         let (z, goal) = (self.place.points(x, from), self.place.points(end, UnitTime::END));
         let (start, end) = (clock.time(from), clock.time(to));

@@ -1,18 +1,18 @@
 //! Bridges without means of two cells: cells follow their neighbours from one end of a pair.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, concatenate};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardUniform};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::plan::process::{CHUNK, stacked};
+use crate::bridge::chunks::{in_chunks, stacked};
+use crate::bridge::plan::process::CHUNK;
 use crate::bridge::record::table;
 use crate::bridge::{Bridge, BridgeRecord, Coupling, Link, UnitTime};
 use crate::data::Snapshot;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 use crate::geometry::{Epsilon, Lanes};
-use crate::rng::Seed;
+use crate::rng::{Seed, weighted_index};
 
 /// How cells end in an [`EndsBridge`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,31 +152,18 @@ impl EndsBridge {
         work: impl Fn(usize, ArrayView2<'_, f64>, &[Vec<(usize, f64)>]) -> T + Sync,
     ) -> Vec<T> {
         let (places, weights) = (self.places(t), self.weights(t));
-        (0..x.nrows().div_ceil(CHUNK))
-            .into_par_iter()
-            .map(|chunk| {
-                let rows = x.slice(s![chunk * CHUNK..x.nrows().min((chunk + 1) * CHUNK), ..]);
-                let mut squares = Vec::new();
-                let near: Vec<Vec<(usize, f64)>> = rows
-                    .rows()
-                    .into_iter()
-                    .map(|row| {
-                        places.squared_distances(&row.to_vec(), &mut squares);
-                        nearest_of(&squares, &weights)
-                    })
-                    .collect();
-                work(chunk, rows, &near)
-            })
-            .collect()
-    }
-
-    /// Compares the number of columns with the dimension.
-    fn check(&self, x: ArrayView2<'_, f64>) -> Result<()> {
-        let (expected, got) = (self.dim(), x.ncols());
-        if expected == got {
-            return Ok(());
-        }
-        Err(Error::Shape { what: "x", unit: "columns", expected, got })
+        in_chunks(x, CHUNK, |chunk, rows| {
+            let mut squares = Vec::new();
+            let near: Vec<Vec<(usize, f64)>> = rows
+                .rows()
+                .into_iter()
+                .map(|row| {
+                    places.squared_distances(&row.to_vec(), &mut squares);
+                    nearest_of(&squares, &weights)
+                })
+                .collect();
+            work(chunk, rows, &near)
+        })
     }
 
     /// The position at `to` of a cell that is on `curve` at `from`.
@@ -199,15 +186,11 @@ impl EndsBridge {
         let (targets, masses) = self.coupling.row(curve);
         let total: f64 = masses.iter().sum();
         let place: f64 = StandardUniform.sample(stream);
-        let mut left = place * total;
-        for (&j, mass) in targets.iter().zip(masses) {
-            left -= mass;
-            if left <= 0.0 {
-                let j = j as usize;
-                return &self.target.row(j) - &(&self.backward.row(j) * (1.0 - to));
-            }
-        }
-        on(curve)
+        let Some(pair) = weighted_index(masses.iter().copied(), place * total) else {
+            return on(curve);
+        };
+        let j = targets[pair] as usize;
+        &self.target.row(j) - &(&self.backward.row(j) * (1.0 - to))
     }
 }
 
@@ -243,7 +226,7 @@ impl Bridge for EndsBridge {
 
     /// The velocity of the nearest curves, averaged by weight.
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        self.check(x)?;
+        shape::points(x, self.dim())?;
         let chunks = self.nearest(x, t.value(), |_, rows, near| {
             let mut drift = Array2::zeros(rows.dim());
             for (mut row, near) in drift.rows_mut().into_iter().zip(near) {
@@ -258,7 +241,7 @@ impl Bridge for EndsBridge {
 
     /// Zero: the drift is constant around each curve.
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, _t: UnitTime) -> Result<Array2<f64>> {
-        self.check(x)?;
+        shape::points(x, self.dim())?;
         Ok(Array2::zeros((self.dim(), self.dim())))
     }
 
@@ -270,7 +253,7 @@ impl Bridge for EndsBridge {
         to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
-        self.check(x)?;
+        shape::points(x, self.dim())?;
         if from.until(to)? < f64::MIN_POSITIVE {
             return Ok(x.to_owned());
         }
@@ -280,16 +263,9 @@ impl Bridge for EndsBridge {
             let mut there = Array2::zeros(rows.dim());
             for ((mut place, row), near) in there.rows_mut().into_iter().zip(rows.rows()).zip(near)
             {
-                let mut left: f64 = StandardUniform.sample(&mut stream);
-                let mut curve = near[near.len() - 1].0;
-                for (candidate, share) in near {
-                    left -= share;
-                    if left <= 0.0 {
-                        curve = *candidate;
-                        break;
-                    }
-                }
-                place.assign(&self.carry(row, curve, from, to, &mut stream));
+                let level: f64 = StandardUniform.sample(&mut stream);
+                let chosen = weighted_index(near.iter().map(|entry| entry.1), level).unwrap_or(0);
+                place.assign(&self.carry(row, near[chosen].0, from, to, &mut stream));
             }
             there
         });

@@ -1,21 +1,21 @@
 //! The bridge of a coupling: cells move to their partners on Brownian bridges or on curves.
 
-use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis, s};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2, ArrayViewMut1, Axis};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::chunks::{in_chunks, stacked};
 use crate::bridge::plan::noise::Noise;
 use crate::bridge::plan::pairs::{AllShares, Both, Pair, Pairs, Parts};
 use crate::bridge::plan::posterior::Posterior;
 use crate::bridge::plan::record::PlanRecord;
 use crate::bridge::{Bridge, BridgeRecord, Coupling, Link, UnitTime};
 use crate::data::Snapshot;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
 use crate::linalg::{add_product, product_tn};
-use crate::rng::Seed;
+use crate::rng::{Seed, weighted_index};
 
 /// Rows of one task. The size is fixed, so results do not depend on the number of threads.
 pub(super) const CHUNK: usize = 64;
@@ -184,15 +184,6 @@ impl PlanBridge {
         }
     }
 
-    /// Compares the number of columns with the dimension.
-    fn check(&self, x: ArrayView2<'_, f64>) -> Result<()> {
-        let (expected, got) = (self.dim(), x.ncols());
-        if expected == got {
-            return Ok(());
-        }
-        Err(Error::Shape { what: "x", unit: "columns", expected, got })
-    }
-
     /// `work(number of the chunk, rows relative to the centre)` for chunks of fixed size, in
     /// parallel; results in order.
     fn in_chunks<T: Send>(
@@ -200,13 +191,7 @@ impl PlanBridge {
         x: ArrayView2<'_, f64>,
         work: impl Fn(usize, Array2<f64>) -> T + Sync,
     ) -> Vec<T> {
-        (0..x.nrows().div_ceil(CHUNK))
-            .into_par_iter()
-            .map(|chunk| {
-                let end = x.nrows().min((chunk + 1) * CHUNK);
-                work(chunk, &x.slice(s![chunk * CHUNK..end, ..]) - &self.centre)
-            })
-            .collect()
+        in_chunks(x, CHUNK, |chunk, x| work(chunk, &x - &self.centre))
     }
 
     /// Shares of the pairs for the rows of `x`.
@@ -286,7 +271,7 @@ impl Bridge for PlanBridge {
     /// `(Σ_p w_p g_p − x)/(1−t)` with at least a hundredth of the interval left (Brownian), or the
     /// velocity of the nearest pairs (straight).
     fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        self.check(x)?;
+        shape::points(x, self.dim())?;
         let t = self.inside(t);
         let posterior = Posterior::new(&self.pairs, t, &self.noise);
         let parts = match self.motion {
@@ -305,7 +290,7 @@ impl Bridge for PlanBridge {
 
     /// `(Cov_w(g, ∂ ln w/∂x) − I)/(1−t)`, averaged (Brownian); zero (straight).
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        self.check(x)?;
+        shape::points(x, self.dim())?;
         let mut sum = Array2::zeros((self.dim(), self.dim()));
         if self.motion == Motion::Straight {
             return Ok(sum);
@@ -330,7 +315,7 @@ impl Bridge for PlanBridge {
         to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
-        self.check(x)?;
+        shape::points(x, self.dim())?;
         let span = from.until(to)?;
         let (from, to) = (from.value(), to.value());
         if span < f64::MIN_POSITIVE {
@@ -348,7 +333,8 @@ impl Bridge for PlanBridge {
             let mut stream = seed.stream("plan/transition", chunk as u64);
             let mut chosen = Vec::with_capacity(x.nrows());
             posterior.each_row(x.view(), |_, shares| {
-                chosen.push(choose(shares, StandardUniform.sample(&mut stream)));
+                let level = StandardUniform.sample(&mut stream);
+                chosen.push(weighted_index(shares.iter().copied(), level).unwrap_or(0));
             });
             for (mut row, pair) in x.rows_mut().into_iter().zip(chosen) {
                 let (start, end) = (self.pairs.sum(&here, pair), self.pairs.sum(&there, pair));
@@ -387,29 +373,4 @@ impl Bridge for PlanBridge {
     fn record(&self) -> BridgeRecord {
         PlanRecord::of(self)
     }
-}
-
-/// The pair in whose interval of the cumulative shares `uniform` falls.
-fn choose(shares: &[f64], uniform: f64) -> usize {
-    let mut sum = 0.0;
-    let mut last = 0;
-    for (pair, share) in shares.iter().enumerate() {
-        if *share > 0.0 {
-            sum += share;
-            last = pair;
-            if uniform < sum {
-                break;
-            }
-        }
-    }
-    last
-}
-
-/// Chunks of [`CHUNK`] rows as one array.
-pub(super) fn stacked(chunks: &[Array2<f64>], shape: (usize, usize)) -> Array2<f64> {
-    let mut all = Array2::zeros(shape);
-    for (mut rows, chunk) in all.axis_chunks_iter_mut(Axis(0), CHUNK).zip(chunks) {
-        rows.assign(chunk);
-    }
-    all
 }

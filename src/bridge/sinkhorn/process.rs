@@ -10,7 +10,7 @@ use crate::bridge::sinkhorn::sides::{Both, Kernel, Side};
 use crate::bridge::sinkhorn::solver::centres;
 use crate::bridge::{Bridge, BridgeRecord, Coupling, Link, SinkhornRecord, UnitTime};
 use crate::data::Snapshot;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
 use crate::rng::Seed;
 
@@ -94,11 +94,11 @@ impl SinkhornBridge {
         source_relaxation: Option<f64>,
         target_relaxation: Option<f64>,
     ) -> Result<Self> {
-        shape("the target snapshot", "dimensions", source.dim(), target.dim())?;
+        shape::same("the target snapshot", "dimensions", source.dim(), target.dim())?;
         let potentials = (source_potential, target_potential);
         let relaxation = (source_relaxation, target_relaxation);
-        shape("the source potential", "cells", source.n_cells(), potentials.0.len())?;
-        shape("the target potential", "cells", target.n_cells(), potentials.1.len())?;
+        shape::same("the source potential", "cells", source.n_cells(), potentials.0.len())?;
+        shape::same("the target potential", "cells", target.n_cells(), potentials.1.len())?;
         if let Some(value) = potentials.0.iter().chain(&potentials.1).find(|f| !f.is_finite()) {
             let got = value.to_string();
             return Err(Error::Parameter { name: "potential", must: "finite", got });
@@ -185,7 +185,7 @@ impl SinkhornBridge {
 
     /// Points relative to the centre at time t, and the remaining time.
     fn located(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<(Array2<f64>, f64)> {
-        shape("x", "columns", self.dim(), x.ncols())?;
+        shape::points(x, self.dim())?;
         let t = t.value();
         let z = &x - &(&self.source_centre * (1.0 - t) + &self.target_centre * t);
         Ok((z, (1.0 - t).max(LEAST_LEFT)))
@@ -202,14 +202,6 @@ impl SinkhornBridge {
         }
         (kernel, Both { source, target })
     }
-}
-
-/// Compares a number with the expected one.
-fn shape(what: &'static str, unit: &'static str, expected: usize, got: usize) -> Result<()> {
-    if expected == got {
-        return Ok(());
-    }
-    Err(Error::Shape { what, unit, expected, got })
 }
 
 impl Bridge for SinkhornBridge {
@@ -230,7 +222,7 @@ impl Bridge for SinkhornBridge {
         x: ArrayView2<'_, f64>,
         t: UnitTime,
     ) -> Result<Option<Array2<f64>>> {
-        shape("the source", "columns", self.dim(), source.dim())?;
+        shape::columns("the source", self.dim(), source.dim())?;
         let z = self.located(x, t)?.0;
         if t == UnitTime::START || t == UnitTime::END {
             return Ok(None);
@@ -285,7 +277,7 @@ impl Bridge for SinkhornBridge {
         to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>> {
-        shape("x", "columns", self.dim(), x.ncols())?;
+        shape::points(x, self.dim())?;
         let (start, span) = (from.value(), from.until(to)?);
         if span <= 0.0 {
             return Ok(x.to_owned());

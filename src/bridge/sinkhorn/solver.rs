@@ -8,6 +8,7 @@ use crate::bridge::sinkhorn::kernel::DenseKernel;
 use crate::bridge::sinkhorn::sides::Both;
 use crate::bridge::{BridgeProblem, FitReport, SinkhornBridge, Stop};
 use crate::data::Snapshot;
+use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 use crate::geometry::CostChoice;
 use crate::progress::{Event, Progress, report};
@@ -101,10 +102,7 @@ impl SinkhornSolver {
     pub fn check(&self) -> Result<()> {
         let Self { cost, tolerance, max_iterations, source_relaxation, target_relaxation } = self;
         cost.check()?;
-        if *max_iterations < 1 {
-            let (name, must) = ("max_iterations", "at least 1");
-            return Err(Error::Parameter { name, must, got: max_iterations.to_string() });
-        }
+        at_least_one("max_iterations", *max_iterations)?;
         let positive = [
             ("tolerance", Some(*tolerance)),
             ("source_relaxation", *source_relaxation),

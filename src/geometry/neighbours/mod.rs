@@ -8,6 +8,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 pub(crate) use lanes::Lanes;
 
+use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 use crate::progress::{Event, Progress, report};
 
@@ -91,9 +92,7 @@ pub fn neighbours(
 
 /// Checks `k`, the shape, and that all values are finite.
 fn check(points: ArrayView2<'_, f64>, k: usize) -> Result<()> {
-    if k == 0 {
-        return Err(Error::Parameter { name: "k", must: "at least 1", got: k.to_string() });
-    }
+    at_least_one("k", k)?;
     if !(2..u32::MAX as usize).contains(&points.nrows()) || points.ncols() == 0 {
         let must = "at least two, in at least one dimension";
         let got = format!("{} × {}", points.nrows(), points.ncols());

@@ -7,11 +7,10 @@ use crate::io::chart::draw_validation;
 use crate::io::file;
 use crate::io::lock::FolderLock;
 use crate::io::model::recover;
-use crate::io::run::{OutputRecord, RunRecord, read_json, write_json};
+use crate::io::run::{OutputRecord, RunRecord, read_json, to_value, write_json};
 use crate::io::staged::Staged;
 use crate::io::validation::{self, Validation};
 use crate::pipeline::evaluate::{EvaluateOptions, Evaluated};
-use crate::pipeline::fit::to_value;
 
 /// The files of a validation without its run record.
 const FILES: [&str; 4] = ["validation.csv", "validation.json", "validation.svg", "validation.png"];

@@ -27,4 +27,3 @@ pub use plan::Plan;
 pub use reference::Reference;
 pub use run::{FitSummary, Running, fit};
 pub use selection::{Selection, select};
-pub(super) use write::to_value;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::Property;
+use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 pub use crate::io::model::{Source, TimeOptions, ValuesChoice};
 use crate::pipeline::fit::growth::GrowthOptions;
@@ -140,14 +141,6 @@ impl Noise {
             Self::Sigma2(sigma2) => sigma2,
         }
     }
-}
-
-/// Refuses the number 0 for the parameter `name`.
-fn at_least_one(name: &'static str, value: usize) -> Result<()> {
-    if 1 <= value {
-        return Ok(());
-    }
-    Err(Error::Parameter { name, must: "at least 1", got: value.to_string() })
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::io::lock::FolderLock;
 use crate::io::model::{
     FileRecord, Header, Interval, Model, PartialModel, Published, check_output, recover,
 };
-use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
+use crate::io::run::{InputRecord, OutputRecord, RunRecord, to_value, write_json};
 use crate::pipeline::fit::hashing::beside_hash;
 use crate::pipeline::fit::intervals::intervals;
 use crate::pipeline::fit::oddities::{Oddities, Taking, say_values};
@@ -23,7 +23,7 @@ use crate::pipeline::fit::scale::Spread;
 use crate::pipeline::fit::selection::{check_extent, file_name, named};
 use crate::pipeline::fit::solve::Task;
 use crate::pipeline::fit::units::Units;
-use crate::pipeline::fit::write::{header, interval_record, plan_hash, to_value};
+use crate::pipeline::fit::write::{header, interval_record, plan_hash};
 use crate::pipeline::shared::coordinates::{MemoryLimit, Prepared, Raw};
 use crate::pipeline::shared::counted::WHOLE_BYTES;
 use crate::pipeline::shared::recorder::Recorder;

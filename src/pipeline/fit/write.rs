@@ -2,9 +2,10 @@
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::io::file;
 use crate::io::model::{FORMAT, Header, Interval, Reading, SnapshotRecord};
+use crate::io::run::to_value;
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::selection::Selection;
 use crate::pipeline::fit::units::Units;
@@ -77,16 +78,5 @@ pub(super) fn interval_record(interval: &Interval) -> serde_json::Value {
         "from": from, "to": to, "epsilon": epsilon, "stop": report.stop,
         "iterations": report.iterations, "objective": report.objective,
         "start_objective": report.start_objective, "details": details, "fit": fit,
-    })
-}
-
-/// Parameters as JSON.
-///
-/// # Errors
-/// [`Error::Numerical`] if they cannot be written as JSON.
-pub(crate) fn to_value(options: &impl serde::Serialize) -> Result<serde_json::Value> {
-    serde_json::to_value(options).map_err(|error| Error::Numerical {
-        what: "writing the parameters",
-        why: error.to_string(),
     })
 }

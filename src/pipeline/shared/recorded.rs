@@ -9,10 +9,9 @@ use crate::io::file;
 use crate::io::model::Model;
 use crate::io::output::is_stream;
 use crate::io::recorded;
-use crate::io::run::{InputRecord, RunRecord, json_sha256};
+use crate::io::run::{InputRecord, RunRecord, json_sha256, to_value};
 use crate::io::table::{self, Table, TableFormat};
 use crate::pipeline::fit::selection::file_name;
-use crate::pipeline::fit::to_value;
 use crate::progress::Silent;
 
 /// Writes the file `out` with the closure `write` and puts its run record beside it.

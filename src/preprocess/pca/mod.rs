@@ -7,7 +7,7 @@ mod solver;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::data::Matrix;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shape};
 use crate::linalg::{product_nt, product_tn};
 
 pub use solver::{PcaMethod, PcaSolver};
@@ -55,11 +55,8 @@ impl Pca {
         total_variance: f64,
     ) -> Result<Self> {
         let (n_genes, n_pcs) = loadings.dim();
-        let shape = |what, unit, expected: usize, got: usize| {
-            if expected == got { Ok(()) } else { Err(Error::Shape { what, unit, expected, got }) }
-        };
-        shape("the mean", "genes", n_genes, mean.len())?;
-        shape("the explained variance", "components", n_pcs, explained_variance.len())?;
+        shape::same("the mean", "genes", n_genes, mean.len())?;
+        shape::same("the explained variance", "components", n_pcs, explained_variance.len())?;
         let refuse = |name, must, got| Err(Error::Parameter { name, must, got });
         if n_pcs == 0 {
             return refuse("components", "at least one", "none".into());
