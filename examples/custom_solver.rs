@@ -22,9 +22,8 @@ impl BridgeSolver for Independent {
     ) -> sbcell::Result<(Box<dyn Bridge>, FitReport)> {
         let (source, target) = (problem.source(), problem.target());
         let (n, m) = (source.n_cells(), target.n_cells());
-        let pairs = (0..n).flat_map(|i| {
-            (0..m).map(move |j| (i, j, source.marginal()[i] * target.marginal()[j]))
-        });
+        let pairs = (0..n)
+            .flat_map(|i| (0..m).map(move |j| (i, j, source.marginal()[i] * target.marginal()[j])));
         let coupling = Coupling::new(n, m, pairs.collect::<Vec<_>>())?;
         let bridge =
             PlanBridge::new(source, target, &coupling, problem.epsilon(), Motion::Straight)?;

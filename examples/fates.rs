@@ -27,14 +27,20 @@ pub(crate) fn main() -> sbcell::Result<()> {
 
     // Terminal states are sets of cells: here both branches of the last time.
     let arrived = |side: usize| (0..100).map(|i| i % 2 == side).collect();
-    let terminals = [("upper", 0), ("lower", 1)]
-        .map(|(name, side)| Terminal { name: name.into(), place: 2, arrived: arrived(side) });
+    let terminals = [("upper", 0), ("lower", 1)].map(|(name, side)| Terminal {
+        name: name.into(),
+        place: 2,
+        arrived: arrived(side),
+    });
     // Intervals come from 50 resamples of the cells.
     let resampled = Resampled::new(&lineage, None, 50, Seed(1))?;
     let fates = Fates::of(&resampled, &terminals)?;
     for (time, table) in lineage.times().iter().zip(&fates.tables) {
         let cell = (table.probabilities[[0, 0]], table.lo[[0, 0]], table.hi[[0, 0]]);
-        println!("time {time}: cell 0 becomes `upper` with {:.2} [{:.2}, {:.2}]", cell.0, cell.1, cell.2);
+        println!(
+            "time {time}: cell 0 becomes `upper` with {:.2} [{:.2}, {:.2}]",
+            cell.0, cell.1, cell.2
+        );
     }
 
     // At the second time the branches are apart: the fates of their cells are nearly certain.

@@ -9,7 +9,8 @@ use sbcell::pipeline::{Running, Source};
 use sbcell::prelude::*;
 
 pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data-samples/moon2019_embryoid_5pcs.h5ad");
+    let data =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("data-samples/moon2019_embryoid_5pcs.h5ad");
     let folder = tempfile::tempdir()?;
     let out = folder.path().join("model");
 

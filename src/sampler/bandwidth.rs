@@ -138,8 +138,10 @@ impl Bandwidth {
 /// Refuses fewer than two cells for each fold, and reports that the choice begins.
 pub(super) fn begin(cells: &Snapshot, progress: &mut dyn Progress) -> Result<()> {
     if cells.n_cells() < 2 * FOLDS {
-        let (name, must) =
-            ("number of cells", "at least ten to choose a bandwidth (or give `epsilon`)");
+        let (name, must) = (
+            "number of cells",
+            "at least ten to choose a bandwidth (or give the parameter `epsilon`)",
+        );
         return Err(Error::Parameter { name, must, got: cells.n_cells().to_string() });
     }
     report(progress, Event::Begin { what: "choosing the bandwidth".into(), total: 0 })

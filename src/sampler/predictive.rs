@@ -108,8 +108,9 @@ mod tests {
         let cells = Snapshot::new(points).unwrap();
         let mut map = Array2::zeros((9, 10));
         map.diag_mut().fill(1.0);
-        let given = (map.view(), 0.0);
-        let told = ChosenBandwidth::to_foretell(&cells, given, None, Seed(0), &mut Silent).unwrap();
+        let told =
+            ChosenBandwidth::for_prediction(&cells, map.view(), 0.0, None, Seed(0), &mut Silent)
+                .unwrap();
         let density = Bandwidth::HeldOut.choose(&cells, None, Seed(0), &mut Silent).unwrap();
         // The last coordinate has the variance 5, of which 1 cannot be predicted.
         let least = told.tried.iter().map(|entry| -entry.1).fold(f64::INFINITY, f64::min);
