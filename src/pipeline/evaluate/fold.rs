@@ -100,7 +100,7 @@ impl Fold {
         })
     }
 
-    /// One fold for each inner time of this fold's series, in the coordinates of this fold and with at
+    /// One fold for each inner time of this fold's series (nested hold-out), in the coordinates of this fold and with at
     /// most `most` cells of each time. Methods are chosen by them.
     ///
     /// # Errors
