@@ -1,7 +1,6 @@
 //! WHOLE JOBS: what a command does, without the words.
 
 mod annotate;
-mod counted;
 mod couplings;
 mod diagnose;
 mod drivers;
@@ -13,8 +12,6 @@ mod grn_score;
 mod inspect;
 mod interpolate;
 mod perturb;
-mod process;
-mod recorder;
 mod sample;
 mod shared;
 pub mod solvers;
@@ -54,7 +51,6 @@ pub use interpolate::{Dynamics, InterpolateOptions, interpolate, write_populatio
 pub use perturb::{
     GeneLevel, HeldGene, PerturbOptions, Perturbed, PerturbedGene, PerturbedGroup, perturb,
 };
-pub use process::Process;
 pub use sample::{
     BandwidthChoice, Imputed, MeasuredOptions, Null, SampleOptions, SampleReport, Sampled, impute,
     sample, write_imputed, write_samples,
@@ -66,6 +62,7 @@ pub use shared::fitted_file::is_fitted_file;
 pub use shared::genes_left_out::with_genes_of_file;
 pub use shared::population::{Population, Space};
 pub use shared::population_file::PopulationFormat;
+pub use shared::process::Process;
 pub use shared::recorded::{write_recorded, write_recorded_without_model, write_table};
 pub use solvers::{AutoSolver, SolverChoice};
 pub use trajectory::{Direction, Trajectories, TrajectoryOptions, trajectory};

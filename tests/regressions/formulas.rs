@@ -266,13 +266,13 @@ fn r183_limits_of_what_is_said_of_cells_are_where_they_are_said_to_be() {
     // Two cells are few, three are not.
     for (n, is_said) in [(2, true), (3, false)] {
         let text = said(&[60, n], &[], "--solver gaussian");
-        assert_eq!(text.contains("too few cells to know"), is_said, "{text}");
+        assert_eq!(text.contains("too few cells to describe"), is_said, "{text}");
     }
     // ε below 1e-9.
     for (epsilon, is_said) in [("5e-10", true), ("2e-9", false)] {
         let flags = format!("--solver sinkhorn --max-iterations 20 --epsilon {epsilon}");
         let text = said(&[20, 20], &[], &flags);
-        assert_eq!(text.contains("so small that plans"), is_said, "{text}");
+        assert_eq!(text.contains("so small that couplings"), is_said, "{text}");
     }
     // One cell of n that grows F times has (n−1+F)²/(n−1+F²) effective cells: of 60 cells 1.56 at 236,
     // of which the share is 80 %, and 2.99 at 80. Three cells are too few to say it of.

@@ -84,7 +84,7 @@ impl Cells {
         Ok(Self { raw, selection, growth, values, batches, input: record })
     }
 
-    /// The times, increasing.
+    /// The times of the course in the unit of the time column, increasing.
     pub(super) fn times(&self) -> Vec<f64> {
         self.selection.axis.times()
     }

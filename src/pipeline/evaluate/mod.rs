@@ -1,6 +1,14 @@
 //! The command `evaluate`: each time held out, predicted from the others, and scored.
 //!
-//! Every prediction is scored beside simple null models and the noise floor.
+//! For each held-out time:
+//!
+//! 1. [`fold`]: genes, components, scale and ε are learnt without the time. Its cells are brought to the
+//!    same coordinates.
+//! 2. [`predict`]: each method fits one bridge over the gap and carries the cells of the time before to
+//!    the held-out time. Null models predict without a fit.
+//! 3. [`score`]: distances between predicted and observed cells, beside the noise floor, with bootstrap
+//!    intervals by cell or by batch.
+//! 4. [`words`]: a verdict on each method. [`select`]: the choice of a method by inner times.
 
 mod cells;
 mod fold;
@@ -27,7 +35,7 @@ use crate::pipeline::evaluate::predict::{Kind, Prediction, Sources, by_method, n
 use crate::pipeline::evaluate::score::{Observed, ScoredTime, between_batches, score_all, scoring};
 use crate::pipeline::evaluate::select::{inner_scores, selected};
 use crate::pipeline::fit::{FitSummary, Plan};
-use crate::pipeline::recorder::{Recorder, Within};
+use crate::pipeline::shared::recorder::{Recorder, Within};
 use crate::progress::{self, Progress, Unseen};
 use crate::rng::Seed;
 
@@ -262,7 +270,7 @@ fn resamples_of(
         return Ok(options.n_bootstrap);
     }
     let (label, few) = (&fold.label, few.join(", "));
-    let text = format!("too few to be drawn again, so no interval for {label}: {few}");
+    let text = format!("too few to be drawn again, so no confidence interval for {label}: {few}");
     progress::note(progress, text)?;
     Ok(0)
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::pipeline::fit::options::{FitOptions, Source};
-use crate::pipeline::solvers::choice::SolverChoice;
+use crate::pipeline::solvers::SolverChoice;
 
 /// All parameters of an evaluation.
 ///

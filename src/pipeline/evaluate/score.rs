@@ -54,9 +54,11 @@ const N_PROJECTIONS: usize = 100;
 /// The metrics with a skill, each with the name of the skill's row.
 const SKILLS: [(&str, &str); 2] = [("energy", "skill_energy"), ("w1", "skill_w1")];
 
-/// The settings of the scores of a fold: the same number of cells for all predictions and the floor, unless
-/// the protocol compares whole populations. The bandwidth of the kernel metric is the median distance of
-/// the held-out cells.
+/// The settings of the scores of a fold.
+///
+/// All predictions and the floor are compared at the same number of cells, since distances between
+/// small samples are larger. Protocols that compare whole populations are the exception. The
+/// bandwidth of the kernel metric is the median distance between held-out cells.
 pub(super) fn scoring(fold: &Fold, options: &EvaluateOptions) -> Scoring {
     Scoring {
         n_per_side: (!options.protocol.whole()).then(|| fold.n_per_side(options.max_cells)),
@@ -69,6 +71,7 @@ pub(super) fn scoring(fold: &Fold, options: &EvaluateOptions) -> Scoring {
 /// The cells that predictions are scored against.
 #[derive(Clone, Copy)]
 pub(super) struct Observed<'a> {
+    /// The cells of the held-out time in data units.
     pub(super) cells: &'a Snapshot,
     /// How often each cell is taken in each resample.
     pub(super) resamples: &'a Resamples,
@@ -151,6 +154,9 @@ impl ScoredTime {
     }
 
     /// The skill of the method `name` by `metric`; `None` without scores or null models.
+    ///
+    /// The null model with the smallest distance counts. Gain and skill are computed within each
+    /// resample, so that the dependence between both distances enters the interval.
     pub(super) fn skill(&self, name: &str, metric: &str) -> Option<Skill> {
         let of = |score: &Score| score.entries().into_iter().find(|e| e.0 == metric).map(|e| e.1);
         let model = of(self.of(name)?)?;
@@ -168,7 +174,10 @@ impl ScoredTime {
         Some(Skill { null, gain, share })
     }
 
-    /// The rows of `validation.csv`.
+    /// The rows of `validation.csv`: all metrics of all predictions, the skills of methods, the noise
+    /// floor, and row `P` if `batches` has distances between batches.
+    ///
+    /// `n` is the smaller number of cells of a distance, `rep` the number of draws behind the value.
     pub(super) fn rows(
         &self,
         fold: &Fold,

@@ -1,4 +1,7 @@
 //! The choice of a method by inner times of the remaining course.
+//!
+//! The held-out time of the evaluation takes no part in the choice (nested hold-out). Scores are those
+//! of `inner_score`, with the straight bridge of the solver `ot` as the unit.
 
 use crate::bridge::OtSolver;
 use crate::error::Result;
@@ -7,7 +10,7 @@ use crate::metrics::Resamples;
 use crate::pipeline::evaluate::fold::Fold;
 use crate::pipeline::evaluate::options::{EvaluateOptions, Method};
 use crate::pipeline::evaluate::predict::{Prediction, Sources, by_method};
-use crate::pipeline::solvers::choice::SolverChoice;
+use crate::pipeline::solvers::SolverChoice;
 use crate::pipeline::solvers::inner_score::{Distances, score};
 use crate::progress::{self, Event, Progress, Unseen};
 use crate::rng::Seed;

@@ -1,4 +1,7 @@
 //! The verdict on each method in one line.
+//!
+//! A verdict compares energy distances: a method is better than the best null model if the bootstrap
+//! interval of the gain is above zero, and worse if it is below.
 
 use crate::pipeline::evaluate::score::{ScoredTime, Skill};
 

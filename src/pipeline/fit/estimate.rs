@@ -5,13 +5,13 @@ use std::path::Path;
 use crate::bridge::CourseSize;
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, MatrixInfo, StorageFormat};
-use crate::pipeline::counted::bytes_of;
 use crate::pipeline::fit::footprint::Footprint;
 use crate::pipeline::fit::options::{FitOptions, Source};
 use crate::pipeline::fit::plan::Plan;
 use crate::pipeline::fit::probe::{Probe, probe, seconds_per_flop};
 use crate::pipeline::fit::run::Running;
 use crate::pipeline::fit::selection::{Selection, matrix_source};
+use crate::pipeline::shared::counted::bytes_of;
 use crate::progress::Progress;
 
 /// Size, memory and time of a fit that is not run (a dry run).

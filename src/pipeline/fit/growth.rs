@@ -214,7 +214,7 @@ pub(crate) fn given(
 fn say_unit(unit: GrowthUnit, times: TimeUnit, progress: &mut dyn Progress) -> Result<()> {
     if times == TimeUnit::Unknown && unit.per != TimeUnit::Unknown {
         let text = format!(
-            "growth: the unit of the times is unknown, so {unit} is taken to be for one unit of them"
+            "growth: the unit of the times is unknown, so {unit} is applied per unit of the time column"
         );
         progress::note(progress, text)?;
     }

@@ -6,7 +6,7 @@ use crate::error::{Error, Result, number};
 use crate::io::model::{Interval, PartialModel};
 use crate::metrics::{CloudComparison, Comparison};
 use crate::pipeline::fit::solve::{Solved, Solvers, Task};
-use crate::pipeline::recorder::Within;
+use crate::pipeline::shared::recorder::Within;
 use crate::progress::{self, Event, Progress, Unseen};
 use crate::rng::Seed;
 
@@ -84,7 +84,7 @@ impl Job<'_> {
             Ok(None) => return Ok(None),
             Ok(kept) => ("found before, taken over".to_string(), kept),
             Err(error @ (Error::Unreadable { .. } | Error::NoFile { .. })) => {
-                (format!("what was found before cannot be used and is fitted anew: {error}"), None)
+                (format!("the earlier result cannot be used and is fitted again: {error}"), None)
             }
             Err(error) => return Err(error),
         };
@@ -154,7 +154,7 @@ fn check_end(
     let target = problem.target();
     let observed = Snapshot::weighted(&target.points() * scale, target.marginal().to_owned())?;
     if predicted.n_cells() < 2 || observed.n_cells() < 4 {
-        progress::note(progress, "too few cells to say how well the bridge fits")?;
+        progress::note(progress, "too few cells to measure how well the bridge fits")?;
         return Ok(None);
     }
     let checked = CloudComparison { max_cells: CHECKED_CELLS, ..CloudComparison::default() };

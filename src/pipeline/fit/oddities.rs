@@ -31,17 +31,23 @@ const LITTLE_NOISE: f64 = 1e-9;
 /// The cells of a fit with the parameters that selected them.
 #[derive(Clone, Copy)]
 pub(crate) struct Taking<'a> {
+    /// The rows and times of the cells.
     pub(crate) selection: &'a Selection,
     /// Names of the selected cells, in the order of the selection.
     pub(crate) cells: &'a [String],
+    /// The parameters of the fit.
     pub(crate) options: &'a FitOptions,
 }
 
 /// A course with coordinates before it is fitted: everything that the notes depend on.
 pub(crate) struct Oddities<'a> {
+    /// The cells, by name.
     pub(crate) taking: Taking<'a>,
+    /// Their coordinates by time, in data units.
     pub(crate) series: &'a TimeSeries,
+    /// The width of each snapshot and the outlying cells.
     pub(crate) spread: &'a Spread,
+    /// The scale and the noise.
     pub(crate) units: &'a Units,
     /// Growth rate of each selected cell per unit of time, if there is a prior.
     pub(crate) growth: Option<&'a Array1<f64>>,
@@ -89,9 +95,9 @@ impl Oddities<'_> {
             .collect();
         (!few.is_empty()).then(|| {
             format!(
-                "too few cells to know a population by at {}: the bridges lead through these \
-                 cells alone, and intervals from resampled cells say nothing there; leave such \
-                 times out with the parameter `obs_filter`",
+                "too few cells to describe the population at {}: the bridges pass through these \
+                 cells only, and confidence intervals from resampled cells are not valid there; \
+                 leave such times out with the parameter `obs_filter`",
                 few.join(", ")
             )
         })
@@ -106,8 +112,8 @@ impl Oddities<'_> {
             .filter(|(k, snapshot)| snapshot.n_cells() > 1 && self.spread.variances[*k] <= 0.0)
             .map(|(k, snapshot)| {
                 format!(
-                    "the {} cells at {} are identical in all coordinates: a population of width \
-                     zero, which tells nothing of how cells differ",
+                    "the {} cells at {} are identical in all coordinates: this snapshot does not \
+                     show how cells of one time differ",
                     snapshot.n_cells(),
                     self.label(k)
                 )
@@ -130,13 +136,13 @@ impl Oddities<'_> {
             })
             .collect();
         Some(format!(
-            "{} as far from the middle of the time as half of its cells are: {}{}; the scale of the \
-             noise is taken without, the bridges are not: look at such cells, and leave them out \
-             with the parameter `obs_filter` if they are errors",
+            "{} times as far from the median of the time as the median cell: {}{}; the scale ignores \
+             such cells, the bridges do not: check them, and leave them out with the parameter \
+             `obs_filter` if they are errors",
             if all.len() == 1 {
-                "1 cell is more than 10 times".to_string()
+                "1 cell is more than 10".to_string()
             } else {
-                format!("{} cells are more than 10 times", all.len())
+                format!("{} cells are more than 10", all.len())
             },
             named.join(", "),
             if all.len() > NAMED { ", …" } else { "" }
@@ -165,8 +171,8 @@ impl Oddities<'_> {
         };
         Some(format!(
             "the noise from {} to {} has the variance {} in each coordinate, more than the {} between \
-             cells of one time{others}: single cells are lost in it; the parameter `epsilon = {}` makes it a tenth of \
-             that",
+             cells of one time{others}: it hides the differences between cells; with the parameter \
+             `epsilon = {}` it is a tenth of that variance",
             self.label(k),
             self.label(k + 1),
             number(noise),
@@ -180,8 +186,8 @@ impl Oddities<'_> {
         let entropic = self.taking.options.solver.has(Property::Entropic);
         (entropic && self.units.epsilon < LITTLE_NOISE).then(|| {
             format!(
-                "ε = {} is so small that plans may not converge; the parameter `solver = ot` is the bridge without \
-                 noise",
+                "ε = {} is so small that couplings may not converge; the parameter `solver = ot` gives the \
+                 bridge without noise",
                 number(self.units.epsilon)
             )
         })
@@ -207,7 +213,7 @@ impl Oddities<'_> {
                 .fold((0, 0.0), |most, (i, &w)| if most.1 < w { (i, w) } else { most });
             texts.push(format!(
                 "growth puts {:.0} % of the mass at {} on one cell, `{}` ({effective:.1} effective \
-                 cells of {}): the bridge to {} starts from it alone; see what its number means \
+                 cells of {}): the bridge to {} starts from it alone; check the unit of its number \
                  (the parameter `growth_unit`)",
                 100.0 * share,
                 self.label(k),
@@ -242,8 +248,8 @@ pub(crate) fn say_values(
             .collect();
         if !others.is_empty() {
             let text = format!(
-                "scaled values weigh every gene alike, and counts or logarithms cannot be had back \
-                 from them; the file has {} too",
+                "scaled values give every gene the same weight, and counts or logarithms cannot be \
+                 recovered from them; the file also has {}",
                 others.join(", ")
             );
             progress::note(progress, text)?;
@@ -265,8 +271,8 @@ pub(crate) fn say_values(
     let named: Vec<String> =
         seen.empty.iter().take(NAMED).map(|&cell| format!("`{}`", cells[cell])).collect();
     let text = format!(
-        "{n} of {} cells hold nothing but zeros ({}{}): they take part as one point far from the \
-         others; leave cells without counts out",
+        "{n} of {} cells contain only zeros ({}{}): they are one point far from the other cells; leave \
+         cells without counts out",
         cells.len(),
         named.join(", "),
         if n > NAMED { ", …" } else { "" }
@@ -301,7 +307,7 @@ fn repeated(cells: &[String]) -> Option<String> {
     let (first, times) = counts.into_iter().find(|entry| entry.1 > 1)?;
     Some(format!(
         "{n} cell names occur more than once, such as `{first}` ({times} times): tables by cell have \
-         several lines of one name, and `annotate` refuses them; make them unique \
+         several rows with one name, and `annotate` refuses them; make them unique \
          (`adata.obs_names_make_unique()`)"
     ))
 }

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 pub use crate::io::model::{Source, TimeOptions, ValuesChoice};
 use crate::pipeline::fit::growth::GrowthOptions;
 use crate::pipeline::fit::reference::Reference;
-use crate::pipeline::solvers::choice::SolverChoice;
+use crate::pipeline::solvers::SolverChoice;
 use crate::preprocess::{GeneSelector, PcaSolver};
 
 /// All parameters of a fit that its result depends on. `Default` has the defaults of the command line.

@@ -8,7 +8,7 @@ use crate::io::h5ad::H5ad;
 use crate::pipeline::fit::growth::{Given, given};
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::selection::{Selection, select};
-use crate::pipeline::recorder::Recorder;
+use crate::pipeline::shared::recorder::Recorder;
 use crate::progress::Progress;
 
 /// A fit before it runs: the open file, and the cells, times and growth that are chosen in it.
@@ -32,10 +32,15 @@ use crate::progress::Progress;
 /// ```
 #[derive(Debug)]
 pub struct Plan {
+    /// The open file.
     pub(super) file: H5ad,
+    /// The parameters of the fit, checked.
     pub(super) options: FitOptions,
+    /// The rows and times of the selected cells.
     pub(super) selection: Selection,
+    /// The growth prior of the selected cells.
     pub(super) growth: Given,
+    /// The notes on the selection, which `progress` has heard.
     pub(super) notes: Vec<String>,
 }
 

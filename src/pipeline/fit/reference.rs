@@ -11,7 +11,7 @@ use crate::data::time::TimeAxis;
 use crate::error::{Error, Result};
 use crate::pipeline::fit::units::Units;
 use crate::pipeline::solvers;
-use crate::pipeline::solvers::choice::SolverChoice;
+use crate::pipeline::solvers::SolverChoice;
 use crate::progress::{self, Progress};
 
 /// The reference process: the process of cells without any information from the snapshots.
@@ -111,7 +111,7 @@ fn said(rate: f64, units: &Units) -> String {
     if rate > 0.0 {
         let settled = units.sigma2 / (2.0 * rate * units.scale * units.scale);
         return format!(
-            "{begin}; alone it would settle at {settled:.3} times the mean variance of the cells of a time"
+            "{begin}; its stationary variance is {settled:.3} times the mean variance within a time"
         );
     }
     begin

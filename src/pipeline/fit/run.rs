@@ -14,7 +14,6 @@ use crate::io::model::{
     FileRecord, Header, Interval, Model, PartialModel, Published, check_output, recover,
 };
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, write_json};
-use crate::pipeline::counted::WHOLE_BYTES;
 use crate::pipeline::fit::hashing::beside_hash;
 use crate::pipeline::fit::intervals::intervals;
 use crate::pipeline::fit::oddities::{Oddities, Taking, say_values};
@@ -25,8 +24,9 @@ use crate::pipeline::fit::selection::{check_extent, file_name, named};
 use crate::pipeline::fit::solve::Task;
 use crate::pipeline::fit::units::Units;
 use crate::pipeline::fit::write::{header, interval_record, plan_hash, to_value};
-use crate::pipeline::recorder::Recorder;
 use crate::pipeline::shared::coordinates::{MemoryLimit, Prepared, Raw};
+use crate::pipeline::shared::counted::WHOLE_BYTES;
+use crate::pipeline::shared::recorder::Recorder;
 use crate::progress::{self, Progress};
 
 /// The result of a fit. The bridges themselves are in the folder [`FitSummary::out`].

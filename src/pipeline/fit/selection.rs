@@ -115,8 +115,8 @@ pub(crate) fn check_extent(
         Some(((cell, d), value)) => Err(Error::Unreadable {
             path: input.to_path_buf(),
             problem: format!(
-                "cell `{}` is at {value:?} in coordinate {}, where the scale of all is {scale:?}: too \
-                 far out to compute with",
+                "cell `{}` has the value {value:?} in coordinate {}, where the scale of all cells is \
+                 {scale:?}: too far out to compute with",
                 cells[cell],
                 d + 1
             ),
@@ -147,7 +147,7 @@ fn check_times(file: &H5ad, axis: &TimeAxis) -> Result<()> {
         })
     };
     if let Some(level) = axis.levels.iter().find(|level| level.time.abs() > LATEST) {
-        return refuse(format!("holds the time {:?}", level.time));
+        return refuse(format!("holds the time {:?}, which is too large", level.time));
     }
     for (length, pair) in lengths {
         (least, most) = (least.min(length), most.max(length));

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::pipeline::fit::growth::Growing;
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::units::Units;
-use crate::pipeline::solvers::choice::SolverChoice;
+use crate::pipeline::solvers::SolverChoice;
 use crate::progress::Progress;
 use crate::rng::Seed;
 

@@ -8,7 +8,7 @@ use crate::io::edges::EdgeRow;
 use crate::io::model::Model;
 use crate::pipeline::grn::expression::{Chosen, choose};
 use crate::pipeline::grn::options::{EdgeSource, GrnOptions};
-use crate::pipeline::process::Process;
+use crate::pipeline::shared::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 

@@ -21,9 +21,9 @@ use crate::pipeline::grn::options::{EdgeSource, GrnOptions};
 use crate::pipeline::grn::parts::{Part, parts};
 use crate::pipeline::grn::replicate::{Repeats, Replicates, replicates};
 use crate::pipeline::grn::{FoundEdges, Overlap};
-use crate::pipeline::process::Process;
 use crate::pipeline::shared::asked_genes::named_genes;
 use crate::pipeline::shared::genes_left_out::{not_among, with_genes_of_file};
+use crate::pipeline::shared::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 

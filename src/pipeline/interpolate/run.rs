@@ -6,8 +6,8 @@ use crate::bridge::{FromCells, Simulation, UnitTime, Way, draw_cells, simulate};
 use crate::error::{Error, Result};
 use crate::io::model::Model;
 use crate::pipeline::interpolate::{Dynamics, InterpolateOptions};
-use crate::pipeline::process::Process;
 use crate::pipeline::shared::population::{Population, check_space};
+use crate::pipeline::shared::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 

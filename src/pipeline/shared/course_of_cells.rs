@@ -8,9 +8,9 @@ use crate::error::Result;
 use crate::io::model::{Model, OpenModel};
 use crate::lineage::{Groups, Lineage, Resampled};
 use crate::pipeline::fit::oddities::say_repeated;
-use crate::pipeline::process::Process;
 use crate::pipeline::shared::fitted_file::Fitted;
 use crate::pipeline::shared::notes;
+use crate::pipeline::shared::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 

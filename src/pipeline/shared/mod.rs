@@ -3,6 +3,7 @@
 pub(super) mod asked_genes;
 pub(super) mod cell_sets;
 pub(super) mod coordinates;
+pub(super) mod counted;
 pub(super) mod course_of_cells;
 pub(super) mod example_model;
 pub(super) mod expression;
@@ -11,5 +12,7 @@ pub(super) mod genes_left_out;
 pub(super) mod notes;
 pub(super) mod population;
 pub(super) mod population_file;
+pub(super) mod process;
 pub(super) mod recorded;
+pub(super) mod recorder;
 pub(super) mod unique_names;

@@ -80,6 +80,8 @@ impl PartialEq for SolverChoice {
     }
 }
 
+/// Writes all parameters, also those at their defaults, so that a file does not change its meaning with a
+/// later default.
 impl Serialize for SolverChoice {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let parameters = self.0.parameters().map_err(S::Error::custom)?;
@@ -89,6 +91,7 @@ impl Serialize for SolverChoice {
     }
 }
 
+/// Refuses a map that has not exactly one entry, and a family that is not in the registry.
 impl<'de> Deserialize<'de> for SolverChoice {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let entries = BTreeMap::<String, serde_json::Value>::deserialize(deserializer)?;

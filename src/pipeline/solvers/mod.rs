@@ -1,7 +1,9 @@
 //! The solvers that sbcell knows by name, and the choice of one of them.
 //!
 //! [`SOLVERS`] is the registry: a new solver gets one entry there and is then known to the command
-//! line, to model files and to `evaluate`.
+//! line, to model files and to `evaluate`. Each entry describes the solver and its parameters
+//! ([`Described`]); no other code matches on solvers. A solver outside of this crate needs no entry:
+//! [`SolverChoice::of`] takes any [`crate::bridge::AnySolver`].
 
 mod auto;
 mod choice;

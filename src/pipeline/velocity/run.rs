@@ -8,8 +8,8 @@ use crate::io::model::Model;
 use crate::linalg::product_nt;
 use crate::pipeline::fit::oddities::say_repeated;
 use crate::pipeline::interpolate::{InterpolateOptions, interpolate};
-use crate::pipeline::process::Process;
 use crate::pipeline::shared::population::Space;
+use crate::pipeline::shared::process::Process;
 use crate::pipeline::velocity::options::{VelocityOptions, chosen_genes};
 use crate::progress::{self, Event, Progress};
 

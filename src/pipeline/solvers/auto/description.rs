@@ -23,6 +23,7 @@ pub(in crate::pipeline) static AUTO: Description<AutoSolver> = Description {
     ]],
 };
 
+/// The parameter [`AutoSolver::tolerance`].
 const TOLERANCE: About = About::new(
     "auto_tolerance",
     Kind::Number { signed: false },
@@ -32,6 +33,7 @@ const TOLERANCE: About = About::new(
 .of(MASS.group)
 .with_default();
 
+/// The parameter [`AutoSolver::cells_per_time`].
 const CELLS: About =
     About::new("auto_cells", Kind::ANY_COUNT, "auto: cells of each time to choose by, at most")
         .of(MASS.group)
@@ -63,8 +65,8 @@ impl AnySolver for AutoSolver {
         properties
     }
 
-    /// Flops of six couplings of all cells, and of eighteen couplings of the cells that the choice uses:
-    /// about six for each of three held-out times.
+    /// Flops of the couplings, each as much as one of Sinkhorn's: six of all cells, and eighteen of the
+    /// cells that the choice uses (six for each of about three held-out times).
     fn work(&self, size: &CourseSize) -> f64 {
         let cells = size.cells as f64;
         let some = cells.min(4.0 * self.cells_per_time as f64);
@@ -72,6 +74,7 @@ impl AnySolver for AutoSolver {
         6.0 * (of(cells) + 3.0 * of(some))
     }
 
+    /// One number in double precision for each pair of cells: a coupling at a time.
     fn memory(&self) -> Held {
         Held { per_pair: 8.0, ..Held::default() }
     }

@@ -63,7 +63,7 @@ const ENOUGH: f64 = 0.01;
 const STRAIGHT: Member = Member { relaxation: None, momentum: 0.0 };
 
 impl AutoSolver {
-    /// Checks the ranges.
+    /// Checks the ranges of `tolerance` and `cells_per_time`.
     ///
     /// # Errors
     /// [`Error::Parameter`] for a value out of range.
@@ -112,7 +112,8 @@ impl AutoSolver {
     ) -> Result<SplineSolver> {
         let n_inner = course.times().len().saturating_sub(2);
         if n_inner == 0 {
-            let text = "auto: no time can be held out to choose by: the straight bridge is used";
+            let text =
+                "auto: the course has no inner time to hold out: the straight bridge is used";
             progress::note(progress, text)?;
             return Ok(self.unsettled());
         }
@@ -199,7 +200,7 @@ fn said(
             "auto: score by momentum on held-out inner times, 1 is the straight bridge (* mixed): {}",
             curve.join("; ")
         ),
-        format!("auto: noise given back {noise_back}, of {}", noises.join(", ")),
+        format!("auto: restored noise {noise_back}, of {}", noises.join(", ")),
     ]
 }
 
@@ -215,6 +216,12 @@ struct InnerFold {
 }
 
 /// One fold for each inner time of `course`, with at most `most` cells of each time.
+///
+/// ε of the joined interval keeps the variance per unit of time of the course. The same cells take part
+/// in all folds.
+///
+/// # Errors
+/// [`Error::Parameter`] if ε of a joined interval is out of range.
 fn inner_folds(course: &Course, most: usize, seed: Seed) -> Result<Vec<InnerFold>> {
     let times = course.times();
     let problems = course.problems();

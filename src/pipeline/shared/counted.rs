@@ -10,7 +10,7 @@ use crate::progress::{self, Progress};
 
 /// The selected cells of a matrix. Results do not depend on the variant, to the bit.
 #[derive(Debug)]
-pub(super) enum Counted<'f> {
+pub(crate) enum Counted<'f> {
     /// All in memory.
     Whole(Matrix),
     /// On disk, and read block by block at every pass.
@@ -19,7 +19,7 @@ pub(super) enum Counted<'f> {
 
 /// Size of the largest matrix that is held whole in memory, in bytes. Every pass through a matrix on
 /// disk decompresses it again, so that a small matrix is faster in memory.
-pub(super) const WHOLE_BYTES: f64 = 1e9;
+pub(crate) const WHOLE_BYTES: f64 = 1e9;
 
 impl<'f> Counted<'f> {
     /// The cells `rows` (increasing) of a matrix. It is held whole if this takes no more than `most`
@@ -27,7 +27,7 @@ impl<'f> Counted<'f> {
     ///
     /// # Errors
     /// Those of reading this part of the file; [`crate::Error::Cancelled`].
-    pub(super) fn read(
+    pub(crate) fn read(
         file: &'f H5ad,
         source: &MatrixSource,
         rows: &[usize],
@@ -43,7 +43,7 @@ impl<'f> Counted<'f> {
     }
 
     /// The cells block by block, for one pass.
-    pub(super) fn blocks(&self) -> &dyn CellBlocks {
+    pub(crate) fn blocks(&self) -> &dyn CellBlocks {
         match self {
             Self::Whole(matrix) => matrix,
             Self::Blocks(blocks) => blocks,
@@ -54,7 +54,7 @@ impl<'f> Counted<'f> {
     ///
     /// # Errors
     /// As [`LogScale::keep`].
-    pub(super) fn keep(
+    pub(crate) fn keep(
         self,
         scale: &LogScale,
         columns: Option<&[usize]>,
@@ -68,7 +68,7 @@ impl<'f> Counted<'f> {
     ///
     /// # Errors
     /// As [`LogScale::keep_within`].
-    pub(super) fn keep_within(
+    pub(crate) fn keep_within(
         self,
         scale: &LogScale,
         columns: Option<&[usize]>,
@@ -84,7 +84,7 @@ impl<'f> Counted<'f> {
 
 /// Bytes of `n_cells` cells of a matrix in memory, with those that reading takes beside: 4 for each value,
 /// 4 for each index of a sparse one, and one copy of all indices of a matrix by columns.
-pub(super) fn bytes_of(info: &MatrixInfo, n_cells: usize) -> f64 {
+pub(crate) fn bytes_of(info: &MatrixInfo, n_cells: usize) -> f64 {
     let share = n_cells as f64 / info.n_cells.max(1) as f64;
     let stored = info.n_stored as f64;
     match info.format {
@@ -99,7 +99,7 @@ pub(super) fn bytes_of(info: &MatrixInfo, n_cells: usize) -> f64 {
 ///
 /// # Errors
 /// Those of reading `cells`.
-pub(super) fn scale_as(
+pub(crate) fn scale_as(
     values: ValuesRecord,
     cells: &dyn CellBlocks,
     progress: &mut dyn Progress,
@@ -114,7 +114,7 @@ pub(super) fn scale_as(
 }
 
 /// The record of a log scale in model files, without the depths of single cells.
-pub(super) fn record(scale: &LogScale) -> ValuesRecord {
+pub(crate) fn record(scale: &LogScale) -> ValuesRecord {
     match scale {
         LogScale::AsIs | LogScale::Plain => ValuesRecord::AsIs,
         LogScale::Normalised => ValuesRecord::Normalised,
@@ -123,13 +123,13 @@ pub(super) fn record(scale: &LogScale) -> ValuesRecord {
 }
 
 /// The log scale of a matrix, with findings about its values.
-pub(super) struct Scaled {
+pub(crate) struct Scaled {
     /// Whether no value is negative.
-    pub(super) non_negative: bool,
+    pub(crate) non_negative: bool,
     /// The numbers of the cells that contain only zeros, increasing.
-    pub(super) empty: Vec<usize>,
+    pub(crate) empty: Vec<usize>,
     /// The way to a log scale.
-    pub(super) scale: LogScale,
+    pub(crate) scale: LogScale,
 }
 
 /// Surveys all values of `cells` in one pass, decides how they come to a log scale, and notes it.
@@ -138,7 +138,7 @@ pub(super) struct Scaled {
 ///
 /// # Errors
 /// Those of reading `cells`; [`crate::Error::Cancelled`].
-pub(super) fn log_scale(
+pub(crate) fn log_scale(
     cells: &dyn CellBlocks,
     options: &FitOptions,
     progress: &mut dyn Progress,
@@ -174,8 +174,8 @@ pub(super) fn log_scale(
         (_, Values::Normalised) => format!("{source} {}: used as it is", depth_of(&detected)),
         (_, Values::Other) => format!(
             "{source} holds neither counts nor logarithms (values up to {:.0}, not whole), and its \
-             cells have no depth in common: used as it is; with the parameter `values = counts` cells are brought \
-             to one depth and log1p is taken, with the parameter `values = normalised` only log1p",
+             cells have no depth in common: used as it is; the parameter `values = counts` brings cells to \
+             one depth and takes log1p, the parameter `values = normalised` takes only log1p",
             detected.max
         ),
     };

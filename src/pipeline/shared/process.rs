@@ -12,25 +12,14 @@ use crate::rng::Seed;
 /// bridges: data units divided by `scale`.
 ///
 /// ```
-/// # use sbcell::bridge::GaussianSolver;
 /// use sbcell::Seed;
-/// use sbcell::io::model::Model;
-/// use sbcell::pipeline::{FitOptions, Process, Running, SolverChoice, TimeOptions, fit};
+/// use sbcell::pipeline::{Process, example_model};
 ///
 /// # fn main() -> sbcell::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
-/// # let out = folder.path().join("model");
-/// # let options = FitOptions {
-/// #     time: TimeOptions { column: Some("time".into()), map: None },
-/// #     n_pcs: 2,
-/// #     solver: SolverChoice::of(GaussianSolver {}),
-/// #     ..FitOptions::default()
-/// # };
-/// # let data = "data-samples/semrau2017_mesc_ra.h5ad".as_ref();
-/// fit(data, &out, &options, Running::default(), &mut sbcell::Silent)?;
-/// let process = Process::restore(&Model::read(&out)?)?;
-/// // A hundred cells of the population at 18 hours, between the snapshots at 12 and 24.
-/// let drawn = process.sample_at(18.0, 100, Seed(0))?;
+/// let model = example_model(folder.path())?; // days 0, 1 and 2, two components
+/// let process = Process::restore(&model)?;
+/// let drawn = process.sample_at(0.5, 100, Seed(0))?;
 /// assert_eq!(drawn.dim(), (100, 2));
 /// # Ok(())
 /// # }
