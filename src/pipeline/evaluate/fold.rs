@@ -100,8 +100,8 @@ impl Fold {
         })
     }
 
-    /// One fold for each inner time of this fold's series, in the coordinates of this fold and with at
-    /// most `most` cells of each time. Methods are chosen by them.
+    /// One fold for each inner time of this fold's series (nested hold-out), in the coordinates of this
+    /// fold and with at most `most` cells of each time. Methods are chosen by them.
     ///
     /// # Errors
     /// [`Error::Parameter`] or [`Error::Shape`] if a snapshot is impossible.

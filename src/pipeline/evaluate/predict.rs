@@ -96,6 +96,9 @@ struct Bridged {
 
 /// Fits the bridge of `solver` over the interval that contains the held-out time.
 ///
+/// A solver of single intervals solves this interval only. A solver of whole courses sees all remaining
+/// times. A solver that chooses from the data chooses by inner times of the remaining course.
+///
 /// # Errors
 /// Those of the solver; [`crate::Error::Cancelled`].
 fn solve(
@@ -122,6 +125,9 @@ fn solve(
 
 impl Bridged {
     /// The strict prediction: one draw at the held-out time for every cell of the time before.
+    ///
+    /// # Errors
+    /// Those of the bridge's transition kernel.
     fn carried(&self, fold: &Fold, name: String, sources: &Sources<'_>) -> Result<Prediction> {
         let observed = &self.solved.growing.observed;
         let local = UnitTime::new(fold.local())?;
@@ -136,7 +142,11 @@ impl Bridged {
     }
 
     /// The weighted prediction, if growth is known: cells of the time before, drawn by the weights of
-    /// their descendants at the held-out time, and carried there.
+    /// their descendants at the held-out time, and carried there. There are as many draws as cells, or
+    /// [`N_DRAWN`] where whole populations are compared.
+    ///
+    /// # Errors
+    /// Those of the bridge's transition kernel; [`crate::Error::Parameter`] if a rate is not finite.
     fn grown(
         &self,
         fold: &Fold,

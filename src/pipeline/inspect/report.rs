@@ -38,7 +38,9 @@ pub struct Inspection {
     pub can_run: Vec<Ability>,
 }
 
-/// One matrix of a file.
+/// One matrix of a file: its storage, and the kind of its values.
+///
+/// A part of [`Inspection`]; [`crate::pipeline::inspect`] has an example.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct MatrixReport {
     /// The place in the file: `X`, `layers/counts`, `raw/X`.
@@ -82,6 +84,8 @@ pub struct SampledValues {
 }
 
 /// A column of `obs` that could be the time.
+///
+/// A part of [`Inspection`]; [`crate::pipeline::inspect`] has an example.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TimeColumn {
     /// The name of the column.
@@ -99,6 +103,8 @@ pub struct TimeColumn {
 }
 
 /// The evidence that a column holds times; the stronger first.
+///
+/// A part of [`Inspection`]; [`crate::pipeline::inspect`] has an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {
@@ -109,6 +115,8 @@ pub enum Evidence {
 }
 
 /// One column of `obs`.
+///
+/// A part of [`Inspection`]; [`crate::pipeline::inspect`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ColumnReport {
     /// The name of the column.
@@ -124,6 +132,8 @@ pub struct ColumnReport {
 }
 
 /// One entry of `obsm`: coordinates of all cells.
+///
+/// A part of [`Inspection`]; [`crate::pipeline::inspect`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Embedding {
     /// The key in `obsm`.
@@ -133,6 +143,8 @@ pub struct Embedding {
 }
 
 /// Whether a command could run on the file.
+///
+/// A part of [`Inspection`]; [`crate::pipeline::inspect`] has an example.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ability {
     /// The name of the command.

@@ -63,7 +63,7 @@ const ENOUGH: f64 = 0.01;
 const STRAIGHT: Member = Member { relaxation: None, momentum: 0.0 };
 
 impl AutoSolver {
-    /// Checks the ranges.
+    /// Checks the ranges of `tolerance` and `cells_per_time`.
     ///
     /// # Errors
     /// [`Error::Parameter`] for a value out of range.
@@ -216,6 +216,12 @@ struct InnerFold {
 }
 
 /// One fold for each inner time of `course`, with at most `most` cells of each time.
+///
+/// ε of the joined interval keeps the variance per unit of time of the course. The same cells take part
+/// in all folds.
+///
+/// # Errors
+/// [`Error::Parameter`] if ε of a joined interval is out of range.
 fn inner_folds(course: &Course, most: usize, seed: Seed) -> Result<Vec<InnerFold>> {
     let times = course.times();
     let problems = course.problems();
