@@ -15,7 +15,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = folder.path().join("model");
 
     // Coordinates that the file has already; `FitOptions::default()` computes principal components.
-    let options = FitOptions::default().with_source(Source::Rep("X_pca".into()));
+    let options = FitOptions { source: Source::Rep("X_pca".into()), ..FitOptions::default() };
     let summary = fit(&data, &out, &options, Running::default(), &mut Silent)?;
     println!("{} intervals, converged: {}", summary.intervals.len(), summary.converged());
 
