@@ -45,8 +45,8 @@ pub(crate) struct AnnotateArgs {
     #[arg(long = "table", value_name = "FILE")]
     tables: Vec<PathBuf>,
     /// The velocity to write
-    #[arg(long, value_enum, default_value = "drift")]
-    velocity: VelocityArg,
+    #[arg(long, value_enum, default_value_t)]
+    velocity: VelocityKind,
     /// Project the velocity on this embedding of obsm, as in X_umap: obsm/velocity_umap
     #[arg(long, value_name = "KEY")]
     project: Vec<String>,
@@ -91,14 +91,6 @@ impl TargetArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum VelocityArg {
-    /// Where a cell is expected to go
-    Drift,
-    /// The probability flow, where the solver knows it
-    Flow,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum LayerArg {
     Velocity,
 }
@@ -117,10 +109,6 @@ pub(crate) fn run(args: AnnotateArgs, overwrite: bool, terminal: &mut Terminal) 
     } = args;
     let in_place = target.in_place();
     let out = target.of(&data)?;
-    let velocity = match velocity {
-        VelocityArg::Drift => VelocityKind::Drift,
-        VelocityArg::Flow => VelocityKind::Flow,
-    };
     let layer = layers.contains(&LayerArg::Velocity);
     let options =
         AnnotateOptions { key: key_added, velocity, project, layer, fates, tables, overwrite };

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::Result;
 use sbcell::pipeline::{self, CouplingOptions, Export};
 
@@ -31,8 +31,8 @@ pub(crate) struct CouplingsArgs {
     #[command(flatten)]
     model: ModelArgs,
     /// Shape of the files
-    #[arg(long, value_enum, default_value = "parquet", visible_alias = "format")]
-    export: ExportArg,
+    #[arg(long, value_enum, default_value_t, visible_alias = "format")]
+    export: Export,
     /// Leave out pairs with less of the mass of an even row than this
     #[arg(long, value_name = "SHARE", default_value_t = 1e-4)]
     least: f64,
@@ -41,39 +41,10 @@ pub(crate) struct CouplingsArgs {
     out: PathBuf,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ExportArg {
-    /// source, target, mass
-    Parquet,
-    /// source, target, mass; comma-separated
-    Csv,
-    /// tmaps_FROM_TO.h5ad, cells × cells, rows summing to growth
-    Wot,
-    /// One .h5ad with T_fwd in obsp, rows summing to one
-    Cellrank,
-    /// id, then one column for each target cell
-    Moscot,
-}
-
-impl From<ExportArg> for Export {
-    fn from(export: ExportArg) -> Self {
-        match export {
-            ExportArg::Parquet => Self::Parquet,
-            ExportArg::Csv => Self::Csv,
-            ExportArg::Wot => Self::Wot,
-            ExportArg::Cellrank => Self::Cellrank,
-            ExportArg::Moscot => Self::Moscot,
-        }
-    }
-}
-
 pub(crate) fn run(args: CouplingsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let CouplingsArgs { model: ModelArgs { model: folder }, export, least, out } = args;
-    let options = CouplingOptions {
-        export: Export::from(export).for_spreadsheets(terminal.spreadsheet_safe),
-        least,
-        seed,
-    };
+    let options =
+        CouplingOptions { export: export.for_spreadsheets(terminal.spreadsheet_safe), least, seed };
     let model = open_model(&folder, terminal)?;
     for (file, kept) in pipeline::couplings(&out, &model, &options, terminal)? {
         terminal.say(&format!("wrote {} ({} % of the mass)", shown(&file), short(100.0 * kept)));

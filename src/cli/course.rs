@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::io::lists;
 use sbcell::pipeline::{FitOptions, Noise, Source, TimeOptions, ValuesChoice};
 use sbcell::{Error, Result};
@@ -68,21 +68,8 @@ struct InputArgs {
     #[arg(long = "obs-filter", value_name = "CONDITION")]
     obs_filter: Vec<String>,
     /// What the values of the matrix are
-    #[arg(long, value_enum, default_value = "auto")]
-    values: ValuesArg,
-}
-
-/// What the values of the matrix are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ValuesArg {
-    /// Found from the values
-    Auto,
-    /// Counts: scale every cell to the median depth, then log1p
-    Counts,
-    /// Every cell at one depth already, no logarithm taken: take log1p
-    Normalised,
-    /// Use them as they are
-    AsIs,
+    #[arg(long, value_enum, default_value_t = FitOptions::default().values)]
+    values: ValuesChoice,
 }
 
 #[derive(Debug, Args)]
@@ -114,17 +101,6 @@ struct NoiseArgs {
     sigma2: Option<f64>,
 }
 
-impl From<ValuesArg> for ValuesChoice {
-    fn from(values: ValuesArg) -> Self {
-        match values {
-            ValuesArg::Auto => Self::Auto,
-            ValuesArg::Counts => Self::Counts,
-            ValuesArg::Normalised => Self::Normalised,
-            ValuesArg::AsIs => Self::AsIs,
-        }
-    }
-}
-
 impl CourseArgs {
     /// Flags → parameters; reads the small files that flags name.
     pub(crate) fn options(self, seed: u64) -> Result<(PathBuf, FitOptions)> {
@@ -151,7 +127,7 @@ impl CourseArgs {
                 map: time_map.map(|path| lists::read_time_map(&path)).transpose()?,
             },
             source,
-            values: values.into(),
+            values,
             genes: genes.map(|path| lists::read_names(&path)).transpose()?,
             filters: obs_filter,
             n_top_genes,

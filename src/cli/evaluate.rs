@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::Result;
 use sbcell::bridge::Stop;
 use sbcell::io::validation::Validation;
@@ -70,8 +70,8 @@ struct ScoreArgs {
     #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
     at: Vec<String>,
     /// Whose habits to follow; only `honest` keeps the held-out cells out of everything
-    #[arg(long, value_enum, default_value = "honest")]
-    protocol: ProtocolName,
+    #[arg(long, value_enum, default_value_t = Protocol::Honest)]
+    protocol: Protocol,
     /// Cells on each side of a Wasserstein distance, at most
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_cells: usize,
@@ -87,36 +87,6 @@ struct ScoreArgs {
     /// Use at most this many cells of each time, drawn at random
     #[arg(long, value_name = "N")]
     cells_per_time: Option<usize>,
-}
-
-/// Whose habits to follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ProtocolName {
-    /// Nothing of the held-out cells is known to anything but the scores
-    Honest,
-    /// Components of all cells, times 0, 1, 2, …, whole populations, W1
-    Sf2m,
-    /// As sf2m, components divided by their standard deviation over all cells, W2
-    Trajectorynet,
-    /// Components and scale of all cells, half the energy distance
-    Lightsb,
-    /// Components of the two neighbouring times, W2
-    Wot,
-    /// As trajectorynet, W1
-    Otpfm,
-}
-
-impl From<ProtocolName> for Protocol {
-    fn from(name: ProtocolName) -> Self {
-        match name {
-            ProtocolName::Honest => Self::Honest,
-            ProtocolName::Sf2m => Self::Sf2m,
-            ProtocolName::Trajectorynet => Self::TrajectoryNet,
-            ProtocolName::Lightsb => Self::LightSb,
-            ProtocolName::Wot => Self::Wot,
-            ProtocolName::Otpfm => Self::OtpFm,
-        }
-    }
 }
 
 impl EvaluateArgs {
@@ -152,7 +122,7 @@ impl EvaluateArgs {
         let options = EvaluateOptions {
             fit,
             methods,
-            protocol: protocol.into(),
+            protocol,
             at,
             max_cells,
             n_draws: draws,

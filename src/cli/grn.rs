@@ -105,8 +105,8 @@ struct CellArgs {
 #[command(next_help_heading = "Estimate")]
 struct EstimateArgs {
     /// What edges are read from
-    #[arg(long, value_enum, default_value = "ensemble", visible_alias = "method")]
-    source: SourceArg,
+    #[arg(long, value_enum, default_value_t, visible_alias = "method")]
+    source: EdgeSource,
     /// Which cells are compared: `auto` for bins of time smoothed over neighbouring cells, or the
     /// number of intervals between the snapshots
     #[arg(long, value_name = "auto|N", default_value = "auto")]
@@ -149,48 +149,6 @@ enum CouplingArg {
     /// Between snapshots, the observed cells nearest to where the model's bridge takes each cell;
     /// the ensemble still has bins of smoothed time beside them
     Model,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SourceArg {
-    /// Hill functions of earlier cells, mutual information, and its direction
-    Ensemble,
-    /// Additive Hill functions of regulators in earlier cells
-    Hill,
-    /// Expression of regulators in earlier cells, linear
-    Linear,
-    /// The same by the lasso: few regulators of each gene
-    Lasso,
-    /// Reference fitting: a linear drift, and the pairs of cells it makes, in turn
-    Refit,
-    /// The network of [SF]²M with a penalty on each regulator's weights; slow for many genes: use
-    /// --bootstrap 0 --permutations 0
-    Ngm,
-    /// Lagged mutual information in its context
-    Mi,
-    /// Slope of the fitted field: how the mean displacement of cells depends on where they start
-    Slope,
-    /// Jacobian of the fitted field along its paths; symmetric before it is standardised
-    Jacobian,
-    /// Plain correlation of all cells: the baseline, without direction
-    Correlation,
-}
-
-impl From<SourceArg> for EdgeSource {
-    fn from(source: SourceArg) -> Self {
-        match source {
-            SourceArg::Ensemble => Self::Ensemble,
-            SourceArg::Hill => Self::Hill,
-            SourceArg::Linear => Self::Linear,
-            SourceArg::Lasso => Self::Lasso,
-            SourceArg::Refit => Self::ReferenceFitting,
-            SourceArg::Ngm => Self::Ngm,
-            SourceArg::Mi => Self::Mutual,
-            SourceArg::Slope => Self::Slope,
-            SourceArg::Jacobian => Self::Jacobian,
-            SourceArg::Correlation => Self::Correlation,
-        }
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -289,7 +247,7 @@ impl GrnArgs {
             })?),
         };
         Ok(GrnOptions {
-            source: source.into(),
+            source,
             lag,
             model_coupling: coupling == CouplingArg::Model,
             across_targets: rank == RankArg::Across,
@@ -330,7 +288,7 @@ pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<O
     if let Some(format) = format {
         format.check(&out)?;
     }
-    let no_effects = matches!(estimate.source, SourceArg::Mi | SourceArg::Correlation);
+    let no_effects = matches!(estimate.source, EdgeSource::Mutual | EdgeSource::Correlation);
     if no_effects && format == Some(FormatArg::Celloracle) {
         let must =
             "another than celloracle with --source mi or correlation, which know no coefficients";

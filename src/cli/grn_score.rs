@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::Result;
 use sbcell::io::lists;
 use sbcell::io::table::{Cells, Table};
@@ -41,7 +41,7 @@ pub(crate) struct GrnScoreArgs {
     truth: PathBuf,
     /// Which pairs could be an edge [default: listed if the network says which were tested, or all]
     #[arg(long, value_enum)]
-    candidates: Option<CandidatesArg>,
+    candidates: Option<Candidates>,
     /// Names of genes that count, one a line [default: those of the network]
     #[arg(long, value_name = "FILE")]
     genes: Option<PathBuf>,
@@ -53,31 +53,11 @@ pub(crate) struct GrnScoreArgs {
     out: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum CandidatesArg {
-    /// All ordered pairs of genes of the network
-    All,
-    /// Pairs whose regulator regulates something in the network
-    Regulators,
-    /// The pairs that the network lists
-    Listed,
-}
-
-impl From<CandidatesArg> for Candidates {
-    fn from(candidates: CandidatesArg) -> Self {
-        match candidates {
-            CandidatesArg::All => Self::All,
-            CandidatesArg::Regulators => Self::Regulators,
-            CandidatesArg::Listed => Self::Listed,
-        }
-    }
-}
-
 pub(crate) fn run(args: GrnScoreArgs, terminal: &mut Terminal) -> Result<Outcome> {
     let GrnScoreArgs { edges, truth, candidates, genes, measured, out } = args;
     let format = out.as_deref().map(|out| terminal.table_format(out)).transpose()?;
     let genes = genes.map(|path| lists::read_names(&path)).transpose()?;
-    let options = GrnScoreOptions { candidates: candidates.map(Into::into), genes, measured };
+    let options = GrnScoreOptions { candidates, genes, measured };
     let scored: Vec<GrnScore> = edges
         .iter()
         .map(|list| pipeline::grn_score(list, &truth, &options))

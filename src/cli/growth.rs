@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::Result;
 use sbcell::data::GrowthUnit;
 use sbcell::io::lists;
@@ -35,7 +35,7 @@ pub(crate) struct GrowthArgs {
     /// Births and deaths per day are the published curves of Waddington-OT and moscot over the
     /// mean z-score of each list. Genes are read whether or not they are highly variable.
     #[arg(long, value_enum, value_name = "SPECIES", conflicts_with = "prolif")]
-    growth_genes: Option<SpeciesArg>,
+    growth_genes: Option<Species>,
     /// The same with your own genes of proliferation, one name a line
     #[arg(long, value_name = "FILE", requires = "apop")]
     prolif: Option<PathBuf>,
@@ -48,15 +48,6 @@ pub(crate) struct GrowthArgs {
     growth_iters: usize,
 }
 
-/// Whose genes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SpeciesArg {
-    /// Symbols as in MKI67
-    Human,
-    /// Symbols as in Mki67
-    Mouse,
-}
-
 impl GrowthArgs {
     /// Flags → parameters; reads the small files that flags name.
     pub(crate) fn options(self) -> Result<GrowthOptions> {
@@ -65,8 +56,7 @@ impl GrowthArgs {
         let prior = match (growth_key, growth_file, growth_genes, prolif.zip(apop)) {
             (Some(column), ..) => GrowthPrior::Column(column),
             (_, Some(path), ..) => GrowthPrior::File(GrowthTable::read(&path)?),
-            (_, _, Some(SpeciesArg::Human), _) => GrowthPrior::Species(Species::Human),
-            (_, _, Some(SpeciesArg::Mouse), _) => GrowthPrior::Species(Species::Mouse),
+            (_, _, Some(species), _) => GrowthPrior::Species(species),
             (_, _, _, Some((prolif, apop))) => GrowthPrior::Genes(GeneSets {
                 proliferation: lists::read_names(&prolif)?,
                 apoptosis: lists::read_names(&apop)?,

@@ -1,14 +1,12 @@
 //! `sbcell interpolate`: model + times → the population at these times.
 
-use std::path::{Path, PathBuf};
-
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::Result;
 use sbcell::bridge::Property;
-use sbcell::pipeline::{self, Dynamics, InterpolateOptions, PopulationFormat, Space, solvers};
+use sbcell::pipeline::{self, Dynamics, InterpolateOptions, solvers};
 
 use crate::cli::Outcome;
-use crate::cli::formats::check_suffix;
+use crate::cli::formats::PopulationArgs;
 use crate::cli::shared::{ModelArgs, aligned, open_model, shown, up_to};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::{self, times_of};
@@ -44,15 +42,8 @@ pub(crate) struct InterpolateArgs {
     /// Start from the later snapshot and go back in time: ancestors of its cells
     #[arg(long)]
     backward: bool,
-    /// Coordinates to write: those of the fit, or genes (on the scale that was fitted)
-    #[arg(long, value_enum, default_value = "pca")]
-    space: SpaceArg,
-    /// Format [default: by the suffix of --out, else parquet]
-    #[arg(long, value_enum)]
-    format: Option<FormatArg>,
-    /// File to write [default: interpolated.parquet (or .csv, .h5ad) in the model's folder]
-    #[arg(short, long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    written: PopulationArgs,
 }
 
 /// What there is to read of `--diffusion`, with the solvers that know their score.
@@ -67,50 +58,6 @@ fn diffusion() -> String {
     )
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SpaceArg {
-    Pca,
-    Genes,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FormatArg {
-    Parquet,
-    Csv,
-    H5ad,
-}
-
-impl FormatArg {
-    /// Refuses a file whose suffix says otherwise.
-    fn check(self, out: &Path) -> Result<()> {
-        match self {
-            Self::Parquet => {
-                let must = "a file that ends in .parquet, or another --format";
-                check_suffix(out, "parquet", &["parquet", "pq"], must)
-            }
-            Self::Csv => {
-                check_suffix(out, "csv", &["csv"], "a file that ends in .csv, or another --format")
-            }
-            Self::H5ad => check_suffix(
-                out,
-                "h5ad",
-                &["h5ad"],
-                "a file that ends in .h5ad, or another --format",
-            ),
-        }
-    }
-}
-
-impl From<FormatArg> for PopulationFormat {
-    fn from(format: FormatArg) -> Self {
-        match format {
-            FormatArg::Parquet => Self::Parquet,
-            FormatArg::Csv => Self::Csv,
-            FormatArg::H5ad => Self::H5ad,
-        }
-    }
-}
-
 pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let InterpolateArgs {
         model: ModelArgs { model: folder },
@@ -118,26 +65,12 @@ pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> 
         n_cells,
         diffusion,
         backward,
-        space,
-        format,
-        out,
+        written,
     } = args;
     let dynamics = (diffusion.is_some() || backward)
         .then(|| Dynamics { diffusion: diffusion.unwrap_or(1.0), backward });
-    if let (Some(format), Some(out)) = (format, &out) {
-        format.check(out)?;
-    }
-    let format = match (format, &out) {
-        (Some(format), _) => format.into(),
-        (None, Some(out)) => PopulationFormat::of(out)?,
-        (None, None) => PopulationFormat::Parquet,
-    }
-    .for_spreadsheets(terminal.spreadsheet_safe);
-    let out = out.unwrap_or_else(|| folder.join(format!("interpolated.{}", format.suffix())));
-    let space = match space {
-        SpaceArg::Pca => Space::Pca,
-        SpaceArg::Genes => Space::Genes,
-    };
+    let (out, format) = written.target(&folder, "interpolated", terminal)?;
+    let space = written.space.space;
     let model = open_model(&folder, terminal)?;
     let at = times::any(&times_of(&model), "--at", &at)?;
     let options = InterpolateOptions { at, n_cells, space, dynamics, seed };

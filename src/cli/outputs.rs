@@ -6,7 +6,7 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use clap::ArgMatches;
+use clap::{ArgMatches, ValueEnum};
 use sbcell::io::model::read_header;
 use sbcell::io::output::{OutputRule, data_of_model, is_stream, same_file};
 use sbcell::pipeline::{self, Export};
@@ -137,13 +137,8 @@ impl<'m> Called<'m> {
     }
 
     fn couplings(&self, folder: &Path, out: &Path) -> Vec<PathBuf> {
-        let export = match self.raw("export").as_deref() {
-            Some("csv") => Export::Csv,
-            Some("wot") => Export::Wot,
-            Some("cellrank") => Export::Cellrank,
-            Some("moscot") => Export::Moscot,
-            _ => Export::Parquet,
-        };
+        let export = self.raw("export").and_then(|name| Export::from_str(&name, true).ok());
+        let export = export.unwrap_or_default();
         // Without a model the command ends before it writes.
         let header = read_header(folder).ok();
         let times: Vec<f64> =

@@ -1,18 +1,15 @@
 //! `sbcell sample`: more cells like those of a time, the rest of measured cells, or a null.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::Result;
 use sbcell::io::measured::read_measured;
-use sbcell::pipeline::{
-    self, BandwidthChoice, MeasuredOptions, Null, PopulationFormat, SampleOptions, SampleReport,
-    Space,
-};
+use sbcell::pipeline::{self, BandwidthChoice, MeasuredOptions, Null, SampleOptions, SampleReport};
 use sbcell::sampler::Scheme;
 
 use crate::cli::Outcome;
-use crate::cli::formats::check_suffix;
+use crate::cli::formats::PopulationArgs;
 use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to};
 use crate::cli::terminal::{Lines, Terminal};
 use crate::cli::times::{self, times_of};
@@ -47,15 +44,15 @@ pub(crate) struct SampleArgs {
     #[arg(long, value_name = "N", value_parser = up_to::<10_000_000>)]
     n_cells: Option<usize>,
     /// How a step is made
-    #[arg(long, value_enum, default_value = "matched")]
-    scheme: SchemeArg,
+    #[arg(long, value_enum, default_value_t = SampleOptions::default().scheme)]
+    scheme: Scheme,
     /// Variance of a step on data divided by the scale of the fit [default: chosen]
     #[arg(long, value_name = "E", conflicts_with = "bandwidth", allow_negative_numbers = true)]
     epsilon: Option<f64>,
     /// What the variance of a step is chosen by [default: held-out; with measured cells, how well
     /// the rest of cells held out is foretold]
     #[arg(long, value_enum)]
-    bandwidth: Option<BandwidthArg>,
+    bandwidth: Option<BandwidthChoice>,
     /// Longer steps where cells are sparse
     #[arg(long)]
     variable: bool,
@@ -79,98 +76,18 @@ pub(crate) struct SampleArgs {
     /// A course that keeps less than the data: every time drawn anew from its own law, or from the
     /// law of all times together
     #[arg(long, value_enum, conflicts_with_all = ["at", "n_cells", "given", "observe"])]
-    null: Option<NullArg>,
-    /// Coordinates to write: those of the fit, or genes (on the scale that was fitted)
-    #[arg(long, value_enum, default_value = "pca")]
-    space: SpaceArg,
-    /// Format [default: by the suffix of --out, else parquet]
-    #[arg(long, value_enum)]
-    format: Option<FormatArg>,
-    /// File to write [default: sample.parquet (or .csv, .h5ad) in the model's folder]
-    #[arg(short, long, value_name = "FILE")]
-    out: Option<PathBuf>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SchemeArg {
-    /// Back to the cells, then noise: too wide by half of a step's variance
-    Langevin,
-    /// Back to the cells, then noise as they are spread there
-    DataAware,
-    /// Noise, then back to the cells: within their hull, too narrow
-    SplitStep,
-    /// Split steps and half of a step's noise at the end: right to second order
-    Corrected,
-    /// Split steps and noise at the end that fits the cells there: right for normal laws
-    Matched,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum BandwidthArg {
-    /// The likelihood of cells that are held out
-    HeldOut,
-    /// Where the kernel's sum grows fastest
-    Rule,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum NullArg {
-    /// Each time its own law: what else could have been sampled
-    Marginals,
-    /// One law for all times: what is found where nothing changes
-    Pooled,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SpaceArg {
-    Pca,
-    Genes,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FormatArg {
-    Parquet,
-    Csv,
-    H5ad,
-}
-
-impl FormatArg {
-    /// Refuses a file whose suffix says otherwise.
-    fn check(self, out: &Path) -> Result<()> {
-        match self {
-            Self::Parquet => {
-                let must = "a file that ends in .parquet, or another --format";
-                check_suffix(out, "parquet", &["parquet", "pq"], must)
-            }
-            Self::Csv => {
-                check_suffix(out, "csv", &["csv"], "a file that ends in .csv, or another --format")
-            }
-            Self::H5ad => check_suffix(
-                out,
-                "h5ad",
-                &["h5ad"],
-                "a file that ends in .h5ad, or another --format",
-            ),
-        }
-    }
+    null: Option<Null>,
+    #[command(flatten)]
+    written: PopulationArgs,
 }
 
 pub(crate) fn run(mut args: SampleArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let (folder, format, out) = (args.model.model.clone(), args.format, args.out.clone());
+    let folder = args.model.model.clone();
     let table_file = args.given.clone().or_else(|| args.observe.clone());
     let at = std::mem::take(&mut args.at);
+    let written = args.written.target(&folder, "sample", terminal);
     let mut options = options(args, seed)?;
-    if let (Some(format), Some(out)) = (format, &out) {
-        format.check(out)?;
-    }
-    let format = match (format, &out) {
-        (Some(FormatArg::Csv), _) => PopulationFormat::Csv,
-        (Some(FormatArg::H5ad), _) => PopulationFormat::H5ad,
-        (None, Some(out)) => PopulationFormat::of(out)?,
-        (Some(FormatArg::Parquet), _) | (None, None) => PopulationFormat::Parquet,
-    }
-    .for_spreadsheets(terminal.spreadsheet_safe);
-    let out = out.unwrap_or_else(|| folder.join(format!("sample.{}", format.suffix())));
+    let (out, format) = written?;
     let model = open_model(&folder, terminal)?;
     options.at = times::any(&times_of(&model), "--at", &at)?;
     let reports = if let Some(file) = table_file {
@@ -205,9 +122,7 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
         observe_sd,
         draws,
         null,
-        space,
-        format: _,
-        out: _,
+        written,
     } = args;
     let refuse = |name, must, got: String| Err(sbcell::Error::Parameter { name, must, got });
     let file = given.or(observe);
@@ -232,48 +147,20 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
         Some(_) => MeasuredOptions::N_STEPS,
         None => SampleOptions::default().n_steps,
     };
-    let bandwidth = match (epsilon, bandwidth) {
-        (Some(epsilon), _) => BandwidthChoice::Given(epsilon),
-        (None, Some(BandwidthArg::HeldOut)) => BandwidthChoice::HeldOut,
-        (None, Some(BandwidthArg::Rule)) => BandwidthChoice::Growth,
-        (None, None) => BandwidthChoice::Auto,
-    };
+    let bandwidth =
+        epsilon.map_or(bandwidth.unwrap_or(BandwidthChoice::Auto), BandwidthChoice::Given);
     Ok(SampleOptions {
         at: Vec::new(),
         n_cells,
-        scheme: scheme.into(),
+        scheme,
         n_steps: steps.unwrap_or(default_steps),
         bandwidth,
         variable,
-        space: match space {
-            SpaceArg::Pca => Space::Pca,
-            SpaceArg::Genes => Space::Genes,
-        },
-        null: null.map(Into::into),
+        space: written.space.space,
+        null,
         measured,
         seed,
     })
-}
-
-impl From<SchemeArg> for Scheme {
-    fn from(scheme: SchemeArg) -> Self {
-        match scheme {
-            SchemeArg::Langevin => Self::Langevin,
-            SchemeArg::DataAware => Self::DataAware,
-            SchemeArg::SplitStep => Self::SplitStep,
-            SchemeArg::Corrected => Self::Corrected,
-            SchemeArg::Matched => Self::Matched,
-        }
-    }
-}
-
-impl From<NullArg> for Null {
-    fn from(null: NullArg) -> Self {
-        match null {
-            NullArg::Marginals => Self::Marginals,
-            NullArg::Pooled => Self::Pooled,
-        }
-    }
 }
 
 /// One line for each law that was learnt.

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::pipeline::{self, VelocityOptions, VelocitySpace};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::formats::SpaceArgs;
 use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::{self, times_of};
@@ -38,9 +39,8 @@ pub(crate) struct VelocityArgs {
     /// Times, or labels of snapshots: the population there instead of the cells of the file
     #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
     at: Vec<String>,
-    /// Coordinates to write: those of the fit, genes, or both
-    #[arg(long, value_enum, default_value = "pca")]
-    space: SpaceArg,
+    #[command(flatten)]
+    space: SpaceArgs<VelocitySpace>,
     /// Genes to write, with --space genes or both [default: all of the model]
     #[arg(long, value_name = "GENE,…", value_delimiter = ',')]
     genes: Vec<String>,
@@ -49,20 +49,9 @@ pub(crate) struct VelocityArgs {
     out: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SpaceArg {
-    Pca,
-    Genes,
-    Both,
-}
-
 pub(crate) fn run(args: VelocityArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let VelocityArgs { model: ModelArgs { model: folder }, at, space, genes, out } = args;
-    let space = match space {
-        SpaceArg::Pca => VelocitySpace::Pca,
-        SpaceArg::Genes => VelocitySpace::Genes,
-        SpaceArg::Both => VelocitySpace::Both,
-    };
+    let SpaceArgs { space } = space;
     if !genes.is_empty() && !space.has_genes() {
         let must = "given with `--space genes` or `--space both`";
         return Err(Error::Parameter { name: "--genes", must, got: "`--space pca`".into() });

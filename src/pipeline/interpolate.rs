@@ -38,12 +38,14 @@ pub struct Dynamics {
 const STEPS: f64 = 100.0;
 
 /// Coordinates of an output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Space {
     /// The coordinates in which the bridges were fitted.
+    #[default]
     Pca,
-    /// Expression of the genes of the model, on the scale that was fitted (log1p for counts).
+    /// Expression of the model's genes, on the scale of the fit (log1p for counts).
     Genes,
 }
 

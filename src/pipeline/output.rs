@@ -40,14 +40,16 @@ const DRAWN_EDGES: usize = 30;
 
 /// How populations are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum PopulationFormat {
-    /// `time`, `particle`, `weight`, then the coordinates.
+    /// A table: `time`, `particle`, `weight`, then the coordinates.
     Parquet,
-    /// The same, comma-separated.
+    /// The same table, comma-separated.
     Csv,
     /// The same, as [`TableFormat::SpreadsheetCsv`].
+    #[cfg_attr(feature = "cli", value(skip))]
     SpreadsheetCsv,
-    /// An AnnData file: cells of all times, `obs` with `time` and `weight`.
+    /// An AnnData file with the cells of all times; `obs` has `time` and `weight`.
     H5ad,
 }
 

@@ -62,26 +62,31 @@ impl Default for SampleOptions {
 
 /// How ε is found.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum BandwidthChoice {
     /// By cells held out: their likelihood, or, where something is measured, how well the rest of
     /// them is foretold.
+    #[cfg_attr(feature = "cli", value(skip))]
     Auto,
-    /// By the likelihood of cells held out.
+    /// The likelihood of held-out cells is largest.
     HeldOut,
-    /// Where the kernel's sum grows fastest.
+    /// The sum of the kernel grows fastest with ε.
+    #[cfg_attr(feature = "cli", value(name = "rule"))]
     Growth,
     /// This variance of a step, on data divided by the scale of the fit.
+    #[cfg_attr(feature = "cli", value(skip))]
     Given(f64),
 }
 
 /// A course that keeps less than the data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Null {
-    /// The cells of every time drawn anew from the law of that time.
+    /// Each time is drawn from its own distribution: another sample of the same course.
     Marginals,
-    /// The cells of every time drawn from the law of all times together.
+    /// Each time is drawn from the distribution of all times together: a course without change.
     Pooled,
 }
 

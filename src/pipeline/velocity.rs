@@ -29,14 +29,15 @@ pub struct VelocityOptions {
 
 /// Coordinates of velocities.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum VelocitySpace {
-    /// Those in which the bridges were fitted.
+    /// The coordinates in which the bridges were fitted.
     #[default]
     Pca,
-    /// The genes of the model, on the scale that was fitted.
+    /// Expression of the model's genes, on the scale of the fit (log1p for counts).
     Genes,
-    /// One after the other.
+    /// The coordinates, then the genes.
     Both,
 }
 

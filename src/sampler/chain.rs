@@ -24,25 +24,34 @@ const GROUP: usize = 16;
 /// variance at rest is known for each (derived here, tested in `tests/sampler_known.rs`). All are
 /// stable for every ε, because `m(x)` is in the convex hull of the cells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Scheme {
-    /// `m(x) + √ε ξ`. At rest `√(c² + ε²/4) + ε/2`: too wide by ε/2 to first order.
+    /// The conditional mean, then noise; too wide by half of a step's variance.
+    ///
+    /// `m(x) + √ε ξ`. At rest `√(c² + ε²/4) + ε/2`, too wide by ε/2 to first order.
     Langevin,
+    /// The conditional mean, then noise with the conditional covariance.
+    ///
     /// `m(x) + C(x)^½ ξ`: noise only where there are cells. At rest `c`.
     DataAware,
-    /// `m(x + √ε ξ)`: in the convex hull of the cells. At rest `√(c² + ε²/4) − ε/2`: too narrow.
-    SplitStep,
-    /// A chain of split steps, its draws with noise of variance `ε/2` added once: at rest
-    /// `√(c² + ε²/4) = c + ε²/8c + …`, right to second order.
-    Corrected,
-    /// A chain of split steps, its draws with noise of covariance `(C(x)⁻¹ + I/ε)⁻¹` added once: as
-    /// wide as a step where cells are dense (`C = ε I` gives `ε/2`) and nothing where there are none.
-    /// At rest `c`.
+    /// Noise, then the conditional mean; draws lie in the cells' convex hull and are too narrow.
     ///
-    /// Where a step draws from few cells, their covariance says little. It is taken together with
-    /// that of a step in which nothing is known but the variances `c_d` of the axes, weighted as
-    /// one cell: `C + Σ_j p_j² diag(1/(1/ε + 1/c_d))`. From a single cell that leaves the noise of
-    /// `Corrected`, from many nothing.
+    /// `m(x + √ε ξ)`. At rest `√(c² + ε²/4) − ε/2`.
+    SplitStep,
+    /// Split steps, then noise with half of a step's variance; correct to second order in ε.
+    ///
+    /// The noise of variance `ε/2` is added once to each draw: at rest `√(c² + ε²/4) = c + ε²/8c + …`.
+    Corrected,
+    /// Split steps, then noise fitted to the cells nearby; exact for normal distributions.
+    ///
+    /// The noise of covariance `(C(x)⁻¹ + I/ε)⁻¹` is added once to each draw. It is as wide as a step
+    /// where cells are dense (`C = ε I` gives `ε/2`) and zero where there are none. At rest `c`.
+    ///
+    /// Where a step draws from few cells, their covariance is a poor estimate. The scheme therefore
+    /// adds the covariance of a step that knows only the variances `c_d` of the axes, with the weight
+    /// of one cell: `C + Σ_j p_j² diag(1/(1/ε + 1/c_d))`. A single cell then gets the noise of
+    /// `Corrected`; for many cells the term vanishes.
     Matched,
 }
 

@@ -114,14 +114,15 @@ impl std::fmt::Display for Source {
 
 /// What the values of the matrix are taken to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum ValuesChoice {
-    /// Found from the values.
+    /// sbcell recognises the kind from the values.
     Auto,
-    /// Counts: normalise to the median depth, then log1p.
+    /// Counts: sbcell scales each cell to the median depth and takes log1p.
     Counts,
-    /// Normalised and not logged: log1p.
+    /// Values scaled to one depth, without logarithm: sbcell takes log1p.
     Normalised,
-    /// Already on a log scale, or otherwise to be used as they are.
+    /// Values on a log scale, or any other values: sbcell uses them unchanged.
     AsIs,
 }

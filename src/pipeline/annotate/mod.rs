@@ -66,12 +66,13 @@ impl Default for AnnotateOptions {
 
 /// One of the velocities of a process.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum VelocityKind {
-    /// The drift: where a cell is expected to go.
+    /// The drift: the expected direction of a cell.
     #[default]
     Drift,
-    /// The probability flow: how the population moves.
+    /// The probability flow, for solvers that know their score.
     Flow,
 }
 

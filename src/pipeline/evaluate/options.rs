@@ -90,19 +90,23 @@ impl EvaluateOptions {
 /// Whose habits are followed. The names are those of the works whose tables use them; what each
 /// one lets leak is said with its scores.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[cfg_attr(feature = "cli", value(rename_all = "lower"))]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// Nothing of the held-out cells is known to anything but the scores.
+    /// The held-out cells are known to the scores only.
     Honest,
-    /// `[SF]²M` and torchcfm: components of all cells, equal spacing, whole populations.
+    /// `[SF]²M` and torchcfm: components of all cells, times 0, 1, 2, …, whole populations, W1.
     Sf2m,
-    /// TrajectoryNet: as `[SF]²M` on components divided by their standard deviation over all cells.
+    /// TrajectoryNet: as `sf2m`, each component divided by its standard deviation over all cells, W2.
     TrajectoryNet,
-    /// LightSB: components and scale of all cells, real spacing, half the energy distance.
+    /// LightSB: components and scale of all cells, real times, half the energy distance.
     LightSb,
-    /// Waddington-OT: components of the two neighbouring times only.
+    /// Waddington-OT: components of the two neighbouring times, W2.
     Wot,
-    /// OTP-FM: as TrajectoryNet; the choice of a checkpoint on held-out cells is not reproduced.
+    /// OTP-FM: as `trajectorynet`, W1.
+    ///
+    /// OTP-FM also chooses a checkpoint on held-out cells; sbcell does not reproduce this step.
     OtpFm,
 }
 

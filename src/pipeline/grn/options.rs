@@ -7,28 +7,50 @@ use crate::preprocess::Species;
 
 /// What edges are read from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeSource {
+    /// Hill functions and mutual information, combined; lagged information gives the direction.
+    ///
     /// [`crate::grn::Estimator::Ensemble`].
     #[default]
     Ensemble,
+    /// Additive Hill functions of the regulators in earlier cells.
+    ///
     /// [`crate::grn::Estimator::Hill`].
     Hill,
+    /// Linear regression on the regulators in earlier cells.
+    ///
     /// [`crate::grn::Estimator::Linear`].
     Linear,
+    /// The same with the lasso: few regulators per gene.
+    ///
     /// [`crate::grn::Estimator::Lasso`].
     Lasso,
+    /// Reference fitting: a linear drift and its coupling of cells, estimated in turn.
+    ///
     /// [`crate::grn::Estimator::ReferenceFitting`].
+    #[cfg_attr(feature = "cli", value(name = "refit"))]
     ReferenceFitting,
+    /// The network of `[SF]²M` with a penalty on the weights of each regulator.
+    ///
+    /// It is slow for many genes, above all with resamples and permutations.
     /// [`crate::grn::Estimator::Neural`].
     Ngm,
+    /// Lagged mutual information, relative to the other pairs of the same two genes.
+    ///
     /// [`crate::grn::Estimator::Mutual`].
+    #[cfg_attr(feature = "cli", value(name = "mi"))]
     Mutual,
-    /// The slope of the fitted field, [`crate::grn::drift_slope`].
+    /// Slope of the drift: the best affine fit over the cells of a snapshot.
+    ///
+    /// [`crate::grn::drift_slope`].
     Slope,
-    /// The Jacobian of the fitted field along its paths, [`crate::grn::path_jacobian`].
+    /// Jacobian of the drift along paths; it is symmetric before it is standardised.
+    ///
+    /// [`crate::grn::path_jacobian`].
     Jacobian,
-    /// Plain correlation of the pooled cells: the baseline.
+    /// Correlation over all cells: a baseline without direction.
     Correlation,
 }
 

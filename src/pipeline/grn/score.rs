@@ -11,13 +11,14 @@ use crate::pipeline::output::write_recorded_without_model;
 
 /// Which pairs of genes could be an edge. Self-edges never.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Candidates {
-    /// All ordered pairs of genes of the known network (BEELINE's simulated data).
+    /// All ordered pairs of genes of the known network, as for BEELINE's simulated data.
     #[default]
     All,
-    /// Those whose regulator regulates something in the known network (BEELINE's real data).
+    /// Pairs whose regulator has a target in the known network, as for BEELINE's real data.
     Regulators,
-    /// Those that the known network lists, with a column that says which of them are edges.
+    /// Pairs that the known network lists; a column says which of them are edges.
     Listed,
 }
 

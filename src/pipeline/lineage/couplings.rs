@@ -18,20 +18,22 @@ use crate::progress::{self, Event, Progress};
 
 /// The shape of couplings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Export {
-    /// `FROM_TO.parquet`: `source`, `target`, `mass`.
+    /// `FROM_TO.parquet` with `source`, `target`, `mass`.
     #[default]
     Parquet,
-    /// The same, comma-separated.
+    /// The same table, comma-separated.
     Csv,
     /// The same, as [`TableFormat::SpreadsheetCsv`].
+    #[cfg_attr(feature = "cli", value(skip))]
     SpreadsheetCsv,
-    /// `tmaps_FROM_TO.h5ad`, cells × cells, rows summing to growth, and `tmaps_g.txt`.
+    /// `tmaps_FROM_TO.h5ad`, cells × cells, whose rows sum to the growth, and `tmaps_g.txt`.
     Wot,
-    /// `cellrank.h5ad` with `obsp['T_fwd']`: rows of sum one, all cells at once.
+    /// `cellrank.h5ad` with all cells and `obsp['T_fwd']`, whose rows sum to one.
     Cellrank,
-    /// `FROM_TO.parquet`: `id`, then one column for each target cell.
+    /// `FROM_TO.parquet` with `id`, then one column per target cell.
     Moscot,
 }
 
