@@ -1,87 +1,44 @@
-//! Formats of files: `--space`, `--format` and the suffix of `--out`, which must not contradict it.
+//! The suffix of `--out` gives the format of a file, and must not contradict `--format`.
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
-use sbcell::pipeline::{PopulationFormat, Space};
+use clap::Args;
+use sbcell::io::table::TableFormat;
 use sbcell::{Error, Result};
 
 use crate::cli::terminal::Terminal;
 
-/// Coordinates of the cells that a command writes. `S` lists those that the command can write.
-#[derive(Debug, Args)]
-pub(crate) struct SpaceArgs<S>
-where
-    S: ValueEnum + Clone + Send + Sync + 'static,
-{
-    /// Coordinates to write
-    #[arg(long, value_enum, default_value = "pca")]
-    pub(crate) space: S,
-}
-
-/// What a command that draws populations writes, and where.
-#[derive(Debug, Args)]
-pub(crate) struct PopulationArgs {
-    #[command(flatten)]
-    pub(crate) space: SpaceArgs<Space>,
-    /// Format [default: by the suffix of --out, else parquet]
-    #[arg(long, value_enum)]
-    format: Option<PopulationFormat>,
-    /// File to write [default: interpolated or sample, with the suffix of the format, in the
-    /// model's folder]
-    #[arg(short, long, value_name = "FILE")]
-    out: Option<PathBuf>,
-}
-
-impl PopulationArgs {
-    /// The file and its format: `STEM.parquet` in the model's `folder` without flags.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] if the suffix of the file contradicts `--format`, or, without `--format`,
-    /// names no format of populations.
-    pub(crate) fn target(
-        &self,
-        folder: &Path,
-        stem: &str,
-        terminal: &Terminal,
-    ) -> Result<(PathBuf, PopulationFormat)> {
-        let format = match (self.format, &self.out) {
-            (Some(format), Some(out)) => {
-                check_population(out, format)?;
-                format
-            }
-            (Some(format), None) => format,
-            (None, Some(out)) => PopulationFormat::of(out)?,
-            (None, None) => PopulationFormat::Parquet,
-        };
-        let format = format.for_spreadsheets(terminal.spreadsheet_safe);
-        let named = || folder.join(format!("{stem}.{}", format.suffix()));
-        Ok((self.out.clone().unwrap_or_else(named), format))
-    }
-}
-
-/// Refuses a file of a population whose suffix says otherwise.
-fn check_population(out: &Path, format: PopulationFormat) -> Result<()> {
-    let (fitting, must): (&[&str], _) = match format {
-        PopulationFormat::Parquet => {
-            (&["parquet", "pq"], "a file that ends in .parquet, or another --format")
-        }
-        PopulationFormat::Csv | PopulationFormat::SpreadsheetCsv => {
-            (&["csv"], "a file that ends in .csv, or another --format")
-        }
-        PopulationFormat::H5ad => (&["h5ad"], "a file that ends in .h5ad, or another --format"),
-    };
-    check_suffix(out, format.suffix(), fitting, must)
-}
-
-/// Suffixes that promise what is in a file.
-const PROMISES: [&str; 18] = [
+/// Suffixes of known formats. A file with another suffix, or without one, can have any format.
+const KNOWN: [&str; 18] = [
     "csv", "tsv", "txt", "tab", "parquet", "pq", "feather", "graphml", "xml", "json", "h5ad", "h5",
     "loom", "zarr", "xlsx", "gz", "zip", "zst",
 ];
 
-/// Refuses a file whose suffix promises something else than `format`, whose files may have the suffixes
-/// `fitting`; `must` says so in words. Other suffixes, or none, promise nothing.
+/// `--out` of a command that writes a table. Each command sets its own default.
+#[derive(Debug, Args)]
+pub(crate) struct TableArgs {
+    /// Table to write: .csv, .tsv or .parquet, or - for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "table.csv")]
+    pub(crate) out: PathBuf,
+}
+
+impl TableArgs {
+    /// The file and the format that its suffix names.
+    ///
+    /// # Errors
+    /// As [`TableFormat::of`].
+    pub(crate) fn target(self, terminal: &Terminal) -> Result<(PathBuf, TableFormat)> {
+        let format = terminal.table_format(&self.out)?;
+        Ok((self.out, format))
+    }
+}
+
+/// Refuses a file whose suffix belongs to another format than `format`.
+///
+/// Files of this format can have the suffixes in `fitting`; `must` lists them in words.
+///
+/// # Errors
+/// [`Error::Parameter`] for the suffix of another known format.
 pub(crate) fn check_suffix(
     out: &Path,
     format: &str,
@@ -90,7 +47,7 @@ pub(crate) fn check_suffix(
 ) -> Result<()> {
     let suffix = out.extension().map(|suffix| suffix.to_string_lossy().to_ascii_lowercase());
     let Some(suffix) = suffix else { return Ok(()) };
-    if fitting.contains(&suffix.as_str()) || !PROMISES.contains(&suffix.as_str()) {
+    if fitting.contains(&suffix.as_str()) || !KNOWN.contains(&suffix.as_str()) {
         return Ok(());
     }
     let got = format!("`{}` with `--format {format}`", out.display());
@@ -102,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_suffix_that_promises_something_else_is_refused() {
+    fn only_a_suffix_of_another_known_format_is_refused() {
         let check = |out: &str| check_suffix(Path::new(out), "csv", &["csv"], "a .csv");
         for out in ["a.csv", "a.CSV", "a", "a.links", "/dev/stdout", "-"] {
             assert!(check(out).is_ok(), "{out}");

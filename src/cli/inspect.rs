@@ -1,4 +1,4 @@
-//! `sbcell inspect`: what is in this .h5ad, and what could be run on it.
+//! `sbcell inspect`: the contents of an .h5ad file, and the commands that can use it.
 
 use std::path::PathBuf;
 
@@ -13,24 +13,24 @@ use crate::cli::terminal::{Lines, Terminal};
 const EXAMPLES: &str = "\
 Examples:
   sbcell inspect data.h5ad
-      shape, matrices, columns that may be the time, embeddings, what could be run
+      shape, matrices, possible time columns, embeddings, usable commands
   sbcell inspect data.h5ad --json
-      the same for programs";
+      the same as JSON, for programs";
 
-/// Values of a time column that are shown, at most.
+/// Largest number of values of a time column in the output.
 const SHOWN_TIMES: usize = 12;
 
-/// Say what is in an .h5ad file and what could be run on it
+/// Show the contents of an .h5ad file and the commands that can use it
 ///
-/// Reads the annotation and a sample of each matrix; parts that cannot be read are named with
+/// sbcell reads the annotation and a sample of each matrix. It lists the parts that it cannot read, with
 /// the reason.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct InspectArgs {
-    /// The cells: an AnnData file
+    /// AnnData file with the cells
     #[arg(value_name = "DATA.h5ad")]
     data: PathBuf,
-    /// Write JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }

@@ -67,7 +67,7 @@ pub fn pinned_paths(
 ) -> Result<Vec<Path>> {
     check_grid(per_interval)?;
     if from >= to {
-        let (name, must) = ("to", "at a later time than the set of cells");
+        let (name, must) = ("paths_to", "at a later time than the set of cells");
         return Err(Error::Parameter { name, must, got: format!("time {}", lineage.times()[to]) });
     }
     // What each cell brings to the end, from there back.
@@ -81,7 +81,7 @@ pub fn pinned_paths(
     let start = &ends.0 * &brings[0].column(0);
     let total = start.sum();
     if total.is_nan() || total <= 0.0 {
-        let (name, must) = ("to", "reached by the set of cells");
+        let (name, must) = ("paths_to", "reached by the set of cells");
         return Err(Error::Parameter { name, must, got: "cells that are not".into() });
     }
     let start = start / total;

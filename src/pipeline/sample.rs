@@ -318,7 +318,7 @@ pub(super) fn check(model: &Model, options: &SampleOptions) -> Result<()> {
         return refuse("n_cells", "at least 1", "0".into());
     }
     if *n_steps == 0 {
-        return refuse("steps", "at least 1", "0".into());
+        return refuse("n_steps", "at least 1", "0".into());
     }
     if null.is_some() && (n_cells.is_some() || !at.is_empty() || measured.is_some()) {
         return refuse(

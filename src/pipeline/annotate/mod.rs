@@ -166,7 +166,7 @@ pub fn annotate(
 fn check_key(key: &str) -> Result<()> {
     if key.is_empty() || key.contains('/') {
         let must = "a name without `/`";
-        return Err(Error::Parameter { name: "key_added", must, got: format!("`{key}`") });
+        return Err(Error::Parameter { name: "key", must, got: format!("`{key}`") });
     }
     Ok(())
 }

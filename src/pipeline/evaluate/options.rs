@@ -75,7 +75,7 @@ impl EvaluateOptions {
             return refuse("max_cells", "from 10 to 20000", max_cells);
         }
         if !(1..=1000).contains(n_draws) {
-            return refuse("draws", "from 1 to 1000", n_draws);
+            return refuse("repeats", "from 1 to 1000", n_draws);
         }
         if *n_bootstrap > 100_000 {
             return refuse("bootstrap", "at most 100000", n_bootstrap);

@@ -84,7 +84,7 @@ pub struct GrnOptions {
     /// Genes that may be targets; those of the model if `None`.
     pub genes: Option<Vec<String>>,
     /// A column of `obs`: edges for each of its values.
-    pub group: Option<String>,
+    pub groupby: Option<String>,
     /// Edges for each interval between neighbouring times.
     pub by_time: bool,
     /// A column of `obs` whose values (batches, donors) are resampled instead of cells.
@@ -114,7 +114,7 @@ impl Default for GrnOptions {
             across_targets: false,
             regulators: Regulators::default(),
             genes: None,
-            group: None,
+            groupby: None,
             by_time: false,
             batch: None,
             bootstrap: 20,
@@ -167,7 +167,7 @@ impl GrnOptions {
             );
         }
         let of_cells = [
-            ("group", self.group.is_some()),
+            ("groupby", self.groupby.is_some()),
             ("by", self.by_time),
             ("lag", self.lag.is_some()),
             ("coupling", self.model_coupling),
@@ -175,7 +175,7 @@ impl GrnOptions {
             ("genes", self.genes.is_some()),
             ("data", self.data.is_some()),
             ("rank", self.across_targets),
-            ("plot_target", !self.drawn.is_empty()),
+            ("plot_gene", !self.drawn.is_empty()),
         ];
         match of_cells.into_iter().find(|(_, given)| *given) {
             Some((name, _)) if self.of_field() => refuse(

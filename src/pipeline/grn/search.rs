@@ -142,7 +142,7 @@ fn parts(known: &Known<'_>, progress: &mut dyn Progress) -> Result<Vec<Part>> {
     }
     if parts.is_empty() {
         let must = "cells at two times at least, ten at each";
-        return Err(Error::Parameter { name: "group", must, got: "fewer".into() });
+        return Err(Error::Parameter { name: "groupby", must, got: "fewer".into() });
     }
     Ok(parts)
 }

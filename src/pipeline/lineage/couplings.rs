@@ -49,7 +49,7 @@ impl Export {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CouplingOptions {
     /// The shape.
-    pub export: Export,
+    pub format: Export,
     /// Pairs with less of the mass of an even row are left out.
     pub least: f64,
     /// Seed of plans that are drawn.
@@ -114,19 +114,19 @@ pub fn couplings(
     for k in 0..n {
         let coupling = course.lineage.links()[k].coupling(options.least)?;
         let kept = coupling.kept() / course.lineage.links()[k].marginals().0.sum();
-        if options.export == Export::Cellrank {
+        if options.format == Export::Cellrank {
             all.push((coupling, kept));
         } else {
             let times = course.lineage.times();
-            let file = out.join(options.export.file(times[k], times[k + 1]));
+            let file = out.join(options.format.file(times[k], times[k + 1]));
             write_recorded(&file, "couplings", model, options, |file| {
-                one(file, (model, &course), (k, &coupling), options.export)
+                one(file, (model, &course), (k, &coupling), options.format)
             })?;
             files.push((file, kept));
         }
         progress::report(progress, Event::Step { done: k as u64 + 1 })?;
     }
-    match options.export {
+    match options.format {
         Export::Cellrank => {
             let file = out.join(CELLRANK);
             write_recorded(&file, "couplings", model, options, |file| {
@@ -175,7 +175,7 @@ fn one(
         }
         Export::Moscot => {
             if targets.len() > MOST_COLUMNS {
-                let (name, must) = ("export", "another than moscot above 20 000 cells at a time");
+                let (name, must) = ("format", "another than moscot above 20 000 cells at a time");
                 return Err(Error::Parameter { name, must, got: targets.len().to_string() });
             }
             let mut columns = vec![vec![0.0; sources.len()]; targets.len()];

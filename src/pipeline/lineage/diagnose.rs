@@ -21,7 +21,7 @@ pub struct DiagnoseOptions {
     /// Groups whose splitting is looked at, if any are named.
     pub sets: CellSets,
     /// Deals of coordinates, and of groups.
-    pub deals: usize,
+    pub permutations: usize,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -116,11 +116,11 @@ fn interval(
     let beyond = link.marginals().0.dot(&far.beyond) / link.marginals().0.sum();
     let of_groups = match groups {
         None => None,
-        Some(groups) => Some(splitting(course, groups, (k, options.deals, seed))?),
+        Some(groups) => Some(splitting(course, groups, (k, options.permutations, seed))?),
     };
     Ok(IntervalDiagnosis {
         times: (times[k], times[k + 1]),
-        signal: signal(link, ends, bridge.epsilon(), (options.deals, seed))?,
+        signal: signal(link, ends, bridge.epsilon(), (options.permutations, seed))?,
         beyond,
         dead,
         of_groups,

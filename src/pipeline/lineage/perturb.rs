@@ -28,7 +28,7 @@ pub struct PerturbOptions {
     #[serde(default)]
     pub levels: Vec<GeneLevel>,
     /// When it begins; the first time if `None`.
-    pub from: Option<f64>,
+    pub at: Option<f64>,
     /// When it is looked at; the last time if `None`.
     pub until: Option<f64>,
     /// The genes are moved once and then left to the field, rather than held.
@@ -138,7 +138,7 @@ pub fn perturb(
     }
     let course = CourseOfCells::restore(model, options.seed, progress)?;
     let lineage = &course.lineage;
-    let from = options.from.map_or(Ok(0), |time| lineage.place(time))?;
+    let from = options.at.map_or(Ok(0), |time| lineage.place(time))?;
     let until = place_or_last(lineage, options.until)?;
     let known = Known::of(model, (&course, &asked, from), options, progress)?;
     let loadings = &pca.loadings() * course.process.scale;
@@ -305,7 +305,7 @@ impl Known {
             if 20 * on < here.len() {
                 known.warnings.push(format!(
                     "{gene} is above its lowest level in {on} of {} cells at {}: there is hardly anything \
-                     to take away; begin later with the parameter `from`",
+                     to take away; begin later with the parameter `at`",
                     here.len(),
                     course.lineage.times()[from]
                 ));

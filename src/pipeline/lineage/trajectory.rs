@@ -42,7 +42,7 @@ pub struct TrajectoryOptions {
     /// Times of a path in each interval.
     pub grid: usize,
     /// Group (and its time) that paths are to end in.
-    pub to: Option<(String, Option<f64>)>,
+    pub paths_to: Option<(String, Option<f64>)>,
     /// Seed of everything random.
     pub seed: u64,
 }
@@ -73,10 +73,10 @@ pub fn trajectory(
     notes::say_few(&course, &groups, sets.iter().copied(), progress)?;
     let steps = steps(&course, &groups, &sets, options.direction)?;
     let names: Vec<String> = sets.iter().map(|set| groups.names()[set.0].clone()).collect();
-    let paths = match (options.paths, &options.to) {
+    let paths = match (options.paths, &options.paths_to) {
         (0, None) => None,
         (0, Some(_)) => {
-            let (name, must) = ("paths", "given with the parameter `to`");
+            let (name, must) = ("paths", "given with the parameter `paths_to`");
             return Err(Error::Parameter { name, must, got: "0".into() });
         }
         _ => Some(all_paths(model, &course, (&groups, &sets), options)?),
@@ -237,7 +237,7 @@ fn paths(
     let bridges = course.process.series.bridges();
     let (n, seed) =
         ((options.paths, options.grid), Seed(options.seed).child("paths", group as u64));
-    match &options.to {
+    match &options.paths_to {
         None => {
             let source = (&course.snapshots()[at], start.column(0));
             free_paths((course.lineage.times(), bridges), source, at, n, seed)
@@ -247,7 +247,7 @@ fn paths(
             let end = super::place_or_last(&course.lineage, *time)?;
             let ends = even_sets(groups, end, &[goal]);
             if !groups.present(end).contains(&goal) {
-                let (name, must) = ("to", "a group with cells at its time");
+                let (name, must) = ("paths_to", "a group with cells at its time");
                 return Err(Error::Parameter { name, must, got: groups.names()[goal].clone() });
             }
             let both = (start.column(0), ends.column(0));
