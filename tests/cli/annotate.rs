@@ -168,7 +168,7 @@ fn what_is_not_ours_is_not_touched() {
         ("annotate data.h5ad -o mine.h5ad", 2, "is not as sbcell wrote it"),
         ("annotate data.h5ad", 2, "--in-place"),
         ("annotate data.h5ad --in-place -o out.h5ad", 2, "cannot be used with"),
-        ("annotate data.h5ad --in-place --key-added a/b", 2, "--key-added"),
+        ("annotate data.h5ad --in-place --key a/b", 2, "--key"),
         ("annotate data.h5ad --in-place --project X_umap", 2, "X_umap"),
         ("annotate mine.h5ad --in-place", 3, "not an HDF5 file"),
         ("strip mine.h5ad --in-place", 3, "not an HDF5 file"),

@@ -110,7 +110,7 @@ fn what_means_nothing_is_refused_and_leaves_no_file() {
     for (flags, code, words) in [
         ("--at 13", 2, "go from 0 to 12"),
         ("--n-cells 0", 2, "`--n-cells`"),
-        ("--steps 0", 2, "`--steps`"),
+        ("--n-steps 0", 2, "`--n-steps`"),
         ("--epsilon 0", 2, "`--epsilon` must be finite and > 0"),
         ("--epsilon nan", 2, "`--epsilon`"),
         ("--epsilon 1 --bandwidth rule", 2, "cannot be used with"),
