@@ -21,9 +21,9 @@ Examples:
       remove all of it
 
 sbcell changes nothing that the file already contains: X, raw, layers and all other parts stay the
-same byte for byte. An existing key that sbcell did not write is an error. sbcell writes a complete
-copy and then replaces the file, so that an interruption leaves the old file or the new one. Memory:
-the size of the file, for files as h5py writes them by default.";
+same byte for byte. An existing key that sbcell did not write is an error. sbcell writes a
+complete copy and then replaces the file, so that an interruption leaves the old file or the new
+one. Memory: the size of the file, for files as h5py writes them by default.";
 
 /// Write times, velocities, growth and fates into the .h5ad file
 ///
@@ -109,6 +109,11 @@ enum AddedLayer {
     Velocity,
 }
 
+/// Runs `sbcell annotate`: edits the file, remembers its new hash in the model, and prints the keys
+/// that were written.
+///
+/// # Errors
+/// As [`pipeline::annotate`]; [`Error::SameFile`] if `--out` is the input.
 pub(crate) fn run(args: AnnotateArgs, overwrite: bool, terminal: &mut Terminal) -> Result<Outcome> {
     let AnnotateArgs {
         data,

@@ -21,9 +21,9 @@ Examples:
   sbcell couplings --format moscot --least 0 --out for-moscot
       problem[(FROM, TO)].set_solution(pandas.read_parquet('FROM_TO.parquet').set_index('id'))
 
-The couplings are between observed cells. A model of the solvers sinkhorn, ot or spline contains them.
-For lightsb and gaussian, sbcell computes the entropic coupling with the ε of the model. For networks,
-sbcell draws ends of paths and assigns them to observed cells.";
+The couplings are between observed cells. A model of the solvers sinkhorn, ot or spline contains
+them. For lightsb and gaussian, sbcell computes the entropic coupling with the ε of the model. For
+networks, sbcell draws ends of paths and assigns them to observed cells.";
 
 /// Write the couplings between observed cells, also for Waddington-OT, CellRank and moscot
 #[derive(Debug, Args)]
@@ -42,6 +42,10 @@ pub(crate) struct CouplingsArgs {
     out: PathBuf,
 }
 
+/// Runs `sbcell couplings`: writes the files and prints each with the share of the mass that it has.
+///
+/// # Errors
+/// As [`pipeline::couplings`].
 pub(crate) fn run(args: CouplingsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let CouplingsArgs { model: ModelArgs { model: folder }, format, least, out } = args;
     let format = format.for_spreadsheets(terminal.spreadsheet_safe);

@@ -20,13 +20,13 @@ Examples:
       also whether the coupling separates groups more than permuted groups
 
 Columns: t0, t1; information (mutual information between the position of a cell and its target, in
-nats), its largest possible value, and its value for permuted coordinates; partners of a cell; unseen
-(how well the coupling from half of the coordinates predicts the other half: 0 not at all, 1 fully),
-and its value for permuted coordinates; far_mass (share of mass that moves further than nine of ten
-random pairs); dead (share of cells with less than a tenth of the mean number of descendants);
-correlation and difference of the displacements with those of other solvers. A second file, with
-`.cells` before the suffix, has id, time, partners, far_reach, far_mass, growth, dead, turn (cosine
-between the directions in which a cell arrives and leaves).";
+nats), its largest possible value, and its value for permuted coordinates; partners of a cell;
+unseen (how well the coupling from half of the coordinates predicts the other half: 0 not at all,
+1 fully), and its value for permuted coordinates; far_mass (share of mass that moves further than
+nine of ten random pairs); dead (share of cells with less than a tenth of the mean number of
+descendants); correlation and difference of the displacements with those of other solvers. A
+second file, with `.cells` before the suffix, has id, time, partners, far_reach, far_mass, growth,
+dead, turn (cosine between the directions in which a cell arrives and leaves).";
 
 /// How much can the fit be trusted? Lineage signal, far moves, kinks, dead cells, other solvers
 ///
@@ -46,6 +46,11 @@ pub(crate) struct DiagnoseArgs {
     table: TableArgs,
 }
 
+/// Runs `sbcell diagnose`: writes both tables and prints the intervals, the inner times and the
+/// warnings.
+///
+/// # Errors
+/// As [`pipeline::diagnose`]; [`sbcell::Error::Parameter`] for flags without an effect.
 pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let DiagnoseArgs { model: ModelArgs { model: folder }, permutations, sets, table } = args;
     let (out, format) = table.target(terminal)?;

@@ -22,14 +22,14 @@ Examples:
       genes for two groups, over the cells of three times
 
 Columns: fate, gene, correlation with the fate probability (within each time), lo and hi (95 %
-interval), effect (difference in expression between a cell that has the fate for certain and one that
-does not), beyond_depth (partial correlation given the sum of all other genes), pvalue, qvalue
-(Benjamini-Hochberg over the genes of a fate), n_cells.
+interval), effect (difference in expression between a cell that has the fate for certain and one
+that does not), beyond_depth (partial correlation given the sum of all other genes), pvalue,
+qvalue (Benjamini-Hochberg over the genes of a fate), n_cells.
 
 Limits: fates are computed from expression. Genes with a large weight in the coordinates therefore
-correlate with fates by construction, and their p-values are too small. The order of the genes, the
-effect, and the earliest time of a correlation say more. A correlation does not show that a gene
-causes the fate.";
+correlate with fates by construction, and their p-values are too small. The order of the genes,
+the effect, and the earliest time of a correlation say more. A correlation does not show that a
+gene causes the fate.";
 
 /// Genes whose expression correlates with a fate probability: 95 % interval, effect size and FDR
 #[derive(Debug, Args)]
@@ -56,6 +56,10 @@ pub(crate) struct DriversArgs {
 /// Largest number of genes per fate on the terminal.
 const FIRST: usize = 8;
 
+/// Runs `sbcell drivers`: writes all genes and prints the first ones of each fate.
+///
+/// # Errors
+/// As [`pipeline::drivers`].
 pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let DriversArgs {
         model: ModelArgs { model: folder },

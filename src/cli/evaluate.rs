@@ -28,10 +28,10 @@ Examples:
   sbcell evaluate data.h5ad --timepoints --use-rep X_pca --protocol sf2m --compare ot
       the protocol of a published table; sbcell prints which held-out information it uses
 
-Names of predictions: F, L are the cells of the time before and after; FL pools both; M is the time
-before, shifted by the mean; R pairs cells at random, Rg with growth. For scale, A is the distance
-from the time before to the time after, P the distance between batches of the held-out time, and
-floor the distance between two halves of the held-out time.
+Names of predictions: F, L are the cells of the time before and after; FL pools both; M is the
+time before, shifted by the mean; R pairs cells at random, Rg with growth. For scale, A is the
+distance from the time before to the time after, P the distance between batches of the held-out
+time, and floor the distance between two halves of the held-out time.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 not converged (scores are
 written, and the solvers listed).";
@@ -136,6 +136,12 @@ impl EvaluateArgs {
     }
 }
 
+/// Runs `sbcell evaluate`: writes the scores and prints a table per held-out time, and the means.
+///
+/// The outcome is [`Outcome::NotConverged`] if a solver did not converge on some fold.
+///
+/// # Errors
+/// As [`pipeline::evaluate`].
 pub(crate) fn run(args: EvaluateArgs, common: &Common, terminal: &mut Terminal) -> Result<Outcome> {
     let (data, options, out) = args.options(common.seed)?;
     let _lock = pipeline::check_validation_output(&out, common.overwrite)?;

@@ -24,14 +24,14 @@ Examples:
       ectoderm cells at 72 count as arrived; their descendants do not count again
 
 Columns: id, time, the probability of every fate (among the descendants of a cell that reach any
-terminal state), its 95 % interval (_lo, _hi) and log-odds (_log_odds), entropy of the fates in nats,
-reached (share of descendants that reach any terminal state), descendants (at the end, relative to the
-mean cell).
+terminal state), its 95 % interval (_lo, _hi) and log-odds (_log_odds), entropy of the fates in
+nats, reached (share of descendants that reach any terminal state), descendants (at the end,
+relative to the mean cell).
 
 Limits: fates follow the couplings between the snapshots. A coupling moves the cells as little as
 possible, so a fate shows which later cells are most similar to a cell. It does not show what this
-cell would have done. The intervals cover the variation between cells. They do not cover the choice of
-coordinates or of ε.";
+cell would have done. The intervals cover the variation between cells. They do not cover the
+choice of coordinates or of ε.";
 
 /// Fate probabilities of every cell of every earlier time
 #[derive(Debug, Args)]
@@ -94,6 +94,10 @@ impl TerminalArgs {
     }
 }
 
+/// Runs `sbcell fates`: writes the fates of each cell and prints the means of each time.
+///
+/// # Errors
+/// As [`pipeline::fates`].
 pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let FatesArgs { model: ModelArgs { model: folder }, terminal: ends, sets, resample, table } =
         args;

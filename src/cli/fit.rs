@@ -120,6 +120,14 @@ struct Job {
     validate: bool,
 }
 
+/// Runs `sbcell fit`: prints the times, fits, prints the result of each interval, and evaluates the
+/// model on held-out times.
+///
+/// A failed evaluation is a note, since the model itself is complete. The outcome is
+/// [`Outcome::NotConverged`] if the solver did not converge on some interval.
+///
+/// # Errors
+/// As [`pipeline::fit`], or [`pipeline::estimate`] with `--dry-run`.
 pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let Job { data, options, out, running, dry_run, validate } = args.job(seed)?;
     model::check_output(&out)?;
@@ -165,6 +173,7 @@ fn say_times(data: &Path, options: &FitOptions, terminal: &mut Terminal) -> Resu
     Ok(())
 }
 
+/// The time points with their labels and numbers of cells.
 fn times_table(selection: &pipeline::Selection) -> Lines {
     let axis = &selection.axis;
     let unit = axis.unit.to_string();
@@ -178,6 +187,7 @@ fn times_table(selection: &pipeline::Selection) -> Lines {
     Lines::titled(&title, &aligned(&["label", "time", "cells"], &rows))
 }
 
+/// Prints the noise, one row per interval, and the folder of the model.
 fn say_summary(summary: &FitSummary, terminal: &Terminal) {
     let header = &summary.header;
     let per = if header.time_unit.is_empty() { "unit of time" } else { &header.time_unit };
@@ -202,6 +212,7 @@ fn say_summary(summary: &FitSummary, terminal: &Terminal) {
     terminal.say(&format!("wrote {}", shown(&summary.out)));
 }
 
+/// Prints the verdicts of the evaluation on held-out times.
 fn say_validation(validation: &Validation, terminal: &Terminal) {
     terminal.say("held out in turn, on at most 500 cells of each time (`sbcell evaluate` for all)");
     for held in &validation.held_out {
@@ -211,6 +222,7 @@ fn say_validation(validation: &Validation, terminal: &Terminal) {
     }
 }
 
+/// The row of an interval. `details` are the columns of the solver, in order.
 fn interval_row(interval: &Interval, details: &[String]) -> Vec<String> {
     let found = |name: &str| {
         let entry = interval.fit.iter().find(|entry| entry.0 == name);
@@ -234,6 +246,7 @@ fn interval_row(interval: &Interval, details: &[String]) -> Vec<String> {
     row
 }
 
+/// Prints the result of a dry run: times, sizes, memory and duration.
 fn say_estimate(estimate: &Estimate, terminal: &Terminal) {
     terminal.say(&times_table(&estimate.selection));
     let Estimate { selection: _, source, n_cells, n_genes, n_dims, bytes, .. } = estimate;
@@ -252,6 +265,7 @@ fn say_estimate(estimate: &Estimate, terminal: &Terminal) {
     ));
 }
 
+/// Seconds below two minutes, else minutes.
 fn duration(seconds: f64) -> String {
     if seconds < 120.0 {
         format!("{:.0} s", seconds.max(1.0))

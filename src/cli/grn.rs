@@ -34,19 +34,19 @@ Examples:
   sbcell grn --plot edges.svg --plot-gene Sox2
       edges.svg with the first edges; edges.Sox2.svg with Sox2 and its regulators over time
 
-Columns: TF, target, importance (rank weight of the edge), sign, effect (expression of the target per
-unit of time for one unit more of the TF), stability (share of resamples in which the edge is among the
-first with the same sign), pvalue and qvalue (against permuted times), lag (mean time from the earlier
-to the later cells), t0, t1, group.
+Columns: TF, target, importance (rank weight of the edge), sign, effect (expression of the target
+per unit of time for one unit more of the TF), stability (share of resamples in which the edge is
+among the first with the same sign), pvalue and qvalue (against permuted times), lag (mean time
+from the earlier to the later cells), t0, t1, group.
 
-Limits: an edge means that cells with more of the TF later had more (or less) of the target than the
-earlier expression of the target explains. Regulators that were not measured are not considered. The
-null model permutes the times: a small q-value means that the order of the times supports the edge. It
-does not mean that the edge is direct. With few or distant times the edges are hardly more than
-associations; compare them with --source correlation.
+Limits: an edge means that cells with more of the TF later had more (or less) of the target than
+the earlier expression of the target explains. Regulators that were not measured are not
+considered. The null model permutes the times: a small q-value means that the order of the times
+supports the edge. It does not mean that the edge is direct. With few or distant times the edges
+are hardly more than associations; compare them with --source correlation.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 all edges of some part have the same
-importance (edges are written, and this part is named).";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 all edges of some part have the
+same importance (edges are written, and this part is named).";
 
 /// Signed, directed regulatory edges, with stability and q-values
 #[derive(Debug, Args)]
@@ -320,6 +320,12 @@ fn names_of_regulators(name: &str) -> Result<Vec<String>> {
     })
 }
 
+/// Runs `sbcell grn`: writes the edges, draws the charts, and prints the first edges.
+///
+/// The outcome is [`Outcome::NotConverged`] if all edges of some part have the same importance.
+///
+/// # Errors
+/// As [`pipeline::grn`]; [`Error::Parameter`] for flags that contradict each other.
 pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let EdgeArgs { format, ref out, top: _ } = args.written;
     let folder = args.model.model.clone();

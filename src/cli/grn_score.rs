@@ -21,13 +21,14 @@ Examples:
       the scores as a table
 
 sbcell reads edge lists and networks by their header: TF,target,importance (sbcell, GRNBoost2),
-Gene1,Gene2,EdgeWeight or Type (BEELINE), source,target,weight (decoupler), coef_mean (CellOracle).
-A network with a column `edge` of 0 and 1 lists the pairs that were tested; only these are candidates.
+Gene1,Gene2,EdgeWeight or Type (BEELINE), source,target,weight (decoupler), coef_mean
+(CellOracle). A network with a column `edge` of 0 and 1 lists the pairs that were tested; only
+these are candidates.
 
-A self-edge never counts. A candidate that a list does not name has importance 0. Scores are exact for
-ties. `ap` is the average precision, `trapezoid` BEELINE's area under the precision-recall curve, `epr`
-the early precision ratio; `+` and `-` are the ratios of activations and inhibitions, `signed` that of
-edges with the right sign, `signs` the share of right signs among true edges.";
+A self-edge never counts. A candidate that a list does not name has importance 0. Scores are exact
+for ties. `ap` is the average precision, `trapezoid` BEELINE's area under the precision-recall
+curve, `epr` the early precision ratio; `+` and `-` are the ratios of activations and inhibitions,
+`signed` that of edges with the right sign, `signs` the share of right signs among true edges.";
 
 /// Score edges against a known network
 #[derive(Debug, Args)]
@@ -55,6 +56,10 @@ pub(crate) struct GrnScoreArgs {
     out: Option<PathBuf>,
 }
 
+/// Runs `sbcell grn-score`: prints the scores of each edge list, and writes them if asked.
+///
+/// # Errors
+/// As [`pipeline::grn_score`].
 pub(crate) fn run(args: GrnScoreArgs, terminal: &mut Terminal) -> Result<Outcome> {
     let GrnScoreArgs { edges, truth, candidates, genes, measured, out } = args;
     let format = out.as_deref().map(|out| terminal.table_format(out)).transpose()?;

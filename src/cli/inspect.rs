@@ -35,6 +35,10 @@ pub(crate) struct InspectArgs {
     json: bool,
 }
 
+/// Runs `sbcell inspect`: prints the contents of the file, as tables or as JSON.
+///
+/// # Errors
+/// As [`pipeline::inspect`].
 pub(crate) fn run(args: InspectArgs) -> Result<Outcome> {
     let InspectArgs { data, json } = args;
     let found = pipeline::inspect(&data)?;
@@ -48,6 +52,7 @@ pub(crate) fn run(args: InspectArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// The parts of the page: file, matrices, time columns, `obs`, embeddings, commands.
 fn sections(found: &Inspection) -> Vec<Lines> {
     let mut sections = vec![head(found)];
     if !found.matrices.is_empty() {
@@ -95,6 +100,7 @@ fn sections(found: &Inspection) -> Vec<Lines> {
     sections
 }
 
+/// The size of the file, the program that wrote it, and repeated names of genes.
 fn head(found: &Inspection) -> Lines {
     let genes = found.n_genes.map_or("no genes".into(), |n| format!("{n} genes"));
     let mut lines = vec![
@@ -113,6 +119,7 @@ fn head(found: &Inspection) -> Lines {
     Lines::of(lines)
 }
 
+/// The row of a matrix, or the reason why it cannot be read.
 fn matrix_row(matrix: &MatrixReport) -> Vec<String> {
     let Some(info) = &matrix.info else {
         let problem = matrix.problem.clone().unwrap_or_default();
@@ -138,6 +145,7 @@ fn matrix_row(matrix: &MatrixReport) -> Vec<String> {
     ]
 }
 
+/// The row of a possible time column: values with their numbers of cells, missing cells, unit.
 fn time_row(column: &TimeColumn) -> Vec<String> {
     let mut values: Vec<String> = column
         .values
@@ -160,6 +168,7 @@ fn time_row(column: &TimeColumn) -> Vec<String> {
     vec![column.name.clone(), values.join(", ")]
 }
 
+/// A size in kB, MB or GB; units are powers of ten.
 fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{:.0} kB", (bytes as f64 / 1e3).max(1.0)),

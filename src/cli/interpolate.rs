@@ -60,6 +60,10 @@ fn diffusion() -> String {
     )
 }
 
+/// Runs `sbcell interpolate`: writes the populations and prints the number of cells at each time.
+///
+/// # Errors
+/// As [`pipeline::interpolate`].
 pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let InterpolateArgs {
         model: ModelArgs { model: folder },

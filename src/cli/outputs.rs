@@ -193,6 +193,7 @@ impl<'m> Called<'m> {
     }
 }
 
+/// Whether a path is standard output.
 fn is_stdout(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
 }

@@ -21,20 +21,21 @@ Examples:
   sbcell perturb --set Gata6=1.5 --knockout Sox2
       Gata6 at 1.5, on the scale of the fit, and Sox2 at zero
 
-Columns: gene, control (mean at the end without the perturbation), knockout (mean with it), shift, lo
-and hi (95 % interval over resampled cells), linear (shift by linear response), deviations (shift in
-standard deviations between cells), held_down.
+Columns: gene, control (mean at the end without the perturbation), knockout (mean with it), shift,
+lo and hi (95 % interval over resampled cells), linear (shift by linear response), deviations
+(shift in standard deviations between cells), held_down.
 
-sbcell first prints how well the coordinates represent each perturbed gene: the share of its variance
-(if the file is found), the share of a change of this gene alone, and the distance of its level from
-the cells at the start, in standard deviations. sbcell moves cells to the level by the smallest change
-of their coordinates. The worse the coordinates represent a gene, the more other genes change with it.
+sbcell first prints how well the coordinates represent each perturbed gene: the share of its
+variance (if the file is found), the share of a change of this gene alone, and the distance of its
+level from the cells at the start, in standard deviations. sbcell moves cells to the level by the
+smallest change of their coordinates. The worse the coordinates represent a gene, the more other
+genes change with it.
 
-MODEL-BASED, NOT VALIDATED. The bridge was fitted to cells without any knock-out. It pulls cells to the
-later snapshots whatever happens to them, and it treats correlation as regulation. No simulated
-knock-out was compared with a real one on your data. The intervals cover the variation between cells,
-and nothing of this. Use the result as a hypothesis, and compare the simulation with the linear
-response.";
+MODEL-BASED, NOT VALIDATED. The bridge was fitted to cells without any knock-out. It pulls cells
+to the later snapshots whatever happens to them, and it treats correlation as regulation. No
+simulated knock-out was compared with a real one on your data. The intervals cover the variation
+between cells, and nothing of this. Use the result as a hypothesis, and compare the simulation
+with the linear response.";
 
 /// Simulate knock-outs with the fitted drift: linear response and forward simulation (a hypothesis)
 #[derive(Debug, Args)]
@@ -81,6 +82,10 @@ pub(crate) struct PerturbArgs {
 /// Number of genes on the terminal besides the perturbed ones.
 const FIRST: usize = 12;
 
+/// Runs `sbcell perturb`: writes all genes and prints the genes with the largest shifts.
+///
+/// # Errors
+/// As [`pipeline::perturb`]; [`Error::Parameter`] for a level that is not a number.
 pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let PerturbArgs {
         model: ModelArgs { model: folder },

@@ -83,6 +83,11 @@ pub(crate) struct SampleArgs {
     written: PopulationArgs,
 }
 
+/// Runs `sbcell sample`: writes the draws, or the prediction for measured cells, and prints how each
+/// distribution was sampled.
+///
+/// # Errors
+/// As [`pipeline::sample`] and [`pipeline::impute`].
 pub(crate) fn run(mut args: SampleArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let folder = args.model.model.clone();
     let table_file = args.given.clone().or_else(|| args.observe.clone());

@@ -19,9 +19,9 @@ Examples:
   sbcell strip data.h5ad --key other -o without-other.h5ad
       remove what `sbcell annotate --key other` wrote
 
-sbcell removes the keys that its entry in uns lists, and this entry. All other parts stay the same byte
-for byte. A file without an entry stays unchanged (with --out it is copied); this is no error. Keys
-that an annotation with --overwrite replaced do not come back.";
+sbcell removes the keys that its entry in uns lists, and this entry. All other parts stay the same
+byte for byte. A file without an entry stays unchanged (with --out it is copied); this is no
+error. Keys that an annotation with --overwrite replaced do not come back.";
 
 /// Remove everything that annotate wrote
 #[derive(Debug, Args)]
@@ -37,6 +37,10 @@ pub(crate) struct StripArgs {
     key: KeyArgs,
 }
 
+/// Runs `sbcell strip`: removes the keys and prints each of them.
+///
+/// # Errors
+/// As [`pipeline::strip`].
 pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
     let StripArgs { data, target, key: KeyArgs { key } } = args;
     let in_place = target.in_place();

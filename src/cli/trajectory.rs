@@ -25,11 +25,11 @@ Examples:
   sbcell trajectory --groupby cell_type --at 24 --paths 50 --paths-to 96:XEN --paths-out paths.csv
       50 paths from every group at 24 to XEN cells at 96, through the times between
 
-Columns of --out: id, time, then for every set the share of each cell (the shares of one time sum to
-one). A second file, with `.summary` before the suffix, has set, time, mass (descendants relative to
-the same number of mean cells), entropy, effective_cells (number of cells with equal shares that have
-this entropy) and n_cells. Columns of paths: set, path, time, cell (where a path is at an observed
-cell), coordinates.";
+Columns of --out: id, time, then for every set the share of each cell (the shares of one time sum
+to one). A second file, with `.summary` before the suffix, has set, time, mass (descendants
+relative to the same number of mean cells), entropy, effective_cells (number of cells with equal
+shares that have this entropy) and n_cells. Columns of paths: set, path, time, cell (where a path
+is at an observed cell), coordinates.";
 
 /// Ancestors and descendants of sets of cells, and single paths
 ///
@@ -109,6 +109,10 @@ impl WayArgs {
     }
 }
 
+/// Runs `sbcell trajectory`: writes the shares, the summary and the paths, and prints the summary.
+///
+/// # Errors
+/// As [`pipeline::trajectory`]; [`Error::Parameter`] for flags out of range.
 pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let TrajectoryArgs { model: ModelArgs { model: folder }, way, sets, paths, table } = args;
     let PathArgs { paths, paths_out, paths_to, grid } = paths;

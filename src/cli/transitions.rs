@@ -23,11 +23,11 @@ Examples:
   sbcell transitions --groupby cell_type --batch-key donor
       95 % intervals from resampled donors
 
-Rows are sources (earlier time), columns are targets (later time). Columns of --out: t0, t1, source,
-target, mass (of all cells at t0, the share that is in the source and has its descendants in the
-target), prob (the same as a share of the source's descendants; it sums to one over targets), 95 %
-intervals of both (_lo, _hi), n_source, n_target. A second file, with `.wide` before the suffix, has
-prob as a matrix.";
+Rows are sources (earlier time), columns are targets (later time). Columns of --out: t0, t1,
+source, target, mass (of all cells at t0, the share that is in the source and has its descendants
+in the target), prob (the same as a share of the source's descendants; it sums to one over
+targets), 95 % intervals of both (_lo, _hi), n_source, n_target. A second file, with `.wide`
+before the suffix, has prob as a matrix.";
 
 /// Transitions between groups of cells at any two times, with 95 % intervals
 #[derive(Debug, Args)]
@@ -48,6 +48,10 @@ pub(crate) struct TransitionsArgs {
     table: TableArgs,
 }
 
+/// Runs `sbcell transitions`: writes both tables and prints a matrix for each pair of times.
+///
+/// # Errors
+/// As [`pipeline::transitions`].
 pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let TransitionsArgs { model: ModelArgs { model: folder }, pairs, sets, resample, table } = args;
     let ResampleArgs { bootstrap: BootstrapArgs { bootstrap }, batch_key } = resample;

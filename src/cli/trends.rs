@@ -21,10 +21,10 @@ Examples:
   sbcell trends --groupby cell_type=XEN,ectoderm --at 96 --plot trends.svg --plot-gene Gata6
       two groups at one time; trends.svg shows Gata6 along both trajectories
 
-Columns: set, time, gene, mean, lo and hi (95 % interval of the mean over resampled cells), deviation
-(standard deviation between cells), effective_cells (number of cells with equal shares that have the
-same entropy; sbcell notes sets with fewer than ten, and draws them with hollow points). Expression is
-on the scale of the fit (log1p for counts).";
+Columns: set, time, gene, mean, lo and hi (95 % interval of the mean over resampled cells),
+deviation (standard deviation between cells), effective_cells (number of cells with equal shares
+that have the same entropy; sbcell notes sets with fewer than ten, and draws them with hollow
+points). Expression is on the scale of the fit (log1p for counts).";
 
 /// Mean expression along the ancestors and descendants of sets of cells, with 95 % intervals
 #[derive(Debug, Args)]
@@ -51,6 +51,10 @@ pub(crate) struct TrendsArgs {
     table: TableArgs,
 }
 
+/// Runs `sbcell trends`: writes the table and draws the chart.
+///
+/// # Errors
+/// As [`pipeline::trends`].
 pub(crate) fn run(args: TrendsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let TrendsArgs {
         model: ModelArgs { model: folder },

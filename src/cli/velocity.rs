@@ -21,11 +21,11 @@ Examples:
   sbcell velocity --at 30 --out at-30.csv
       the population between two snapshots
 
-Columns: velocity_* is the drift, the expected direction of a cell, in units of the data per unit of
-time. flow_* is the velocity of the probability flow, which moves the population without noise.
+Columns: velocity_* is the drift, the expected direction of a cell, in units of the data per unit
+of time. flow_* is the velocity of the probability flow, which moves the population without noise.
 score_* is the gradient of the log density. flow_* and score_* are written where the solver knows
-them: sf2m at all times, lightsb and gaussian from the second time on, sinkhorn between the snapshots.
-Genes are on the scale of the fit (log1p for counts).";
+them: sf2m at all times, lightsb and gaussian from the second time on, sinkhorn between the
+snapshots. Genes are on the scale of the fit (log1p for counts).";
 
 /// Velocity of every cell: drift, probability flow, score, growth rate
 ///
@@ -51,6 +51,10 @@ pub(crate) struct VelocityArgs {
     out: Option<PathBuf>,
 }
 
+/// Runs `sbcell velocity`: writes the velocities and prints the median speed at each time.
+///
+/// # Errors
+/// As [`pipeline::velocity`]; [`Error::Parameter`] for `--gene` without genes in `--space`.
 pub(crate) fn run(args: VelocityArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let VelocityArgs {
         model: ModelArgs { model: folder },
