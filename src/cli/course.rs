@@ -54,7 +54,7 @@ struct TimeArgs {
 /// The matrix, the cells and the genes that take part.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
-#[command(mut_arg("genes", |genes| with_help(genes, " that vary [default: highly variable genes]")))]
+#[command(mut_arg("genes", |genes| with_help(genes, ", if they vary [default: highly variable genes]")))]
 struct InputArgs {
     /// Read layers/NAME instead of X
     #[arg(long, value_name = "NAME", conflicts_with_all = ["use_raw", "use_rep"])]

@@ -16,6 +16,7 @@ const KNOWN: [&str; 18] = [
 
 /// `--out` of a command that writes a table. Each command sets its own default.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct TableArgs {
     /// Table to write: .csv, .tsv or .parquet, or - for standard output
     #[arg(short, long, value_name = "FILE", default_value = "table.csv")]

@@ -72,8 +72,8 @@ pub(crate) struct GrnArgs {
 /// The genes and cells that are used.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Genes and cells")]
-#[command(mut_arg("genes", |genes| with_help(genes, ", and the regulators, as targets; --tfs selects \
-    regulators [default: the genes of the model]")))]
+#[command(mut_arg("genes", |genes| with_help(genes, " as targets; --tfs \
+    selects regulators [default: the genes of the model, and the regulators]")))]
 #[command(mut_arg("cells_per_time", |n| with_help(n, " (with --groupby, of each time and group) \
     [default: 2500]")))]
 struct CellArgs {

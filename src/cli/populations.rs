@@ -32,6 +32,7 @@ where
 
 /// Coordinates, format and file of the populations that a command writes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct PopulationArgs {
     #[command(flatten)]
     pub(crate) space: SpaceArgs<Space>,

@@ -180,6 +180,7 @@ pub(crate) struct CellsPerTimeArgs {
 
 /// `--plot` and `--plot-gene`, charts beside the table.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
 pub(crate) struct PlotArgs {
     /// Chart to draw, .svg or .png
     #[arg(long, value_name = "FILE")]

@@ -33,8 +33,8 @@ snapshots. Genes are on the scale of the fit (log1p for counts).";
 /// velocity at the end of the last interval; with --solver sinkhorn this velocity has no meaning.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-#[command(mut_arg("at", |at| with_help(at, " of populations to draw [default: none; the cells of \
-    the model, each at its own time]")))]
+#[command(mut_arg("at", |at| with_help(at, ": draw the populations there \
+    [default: the cells of the model, each at its own time]")))]
 pub(crate) struct VelocityArgs {
     #[command(flatten)]
     model: ModelArgs,
