@@ -1,4 +1,4 @@
-//! `sbcell annotate`: what the model knows of cells, written into their `.h5ad`.
+//! `sbcell annotate`: results of the model for each cell, written into the `.h5ad` file.
 
 use std::path::{Path, PathBuf};
 
@@ -8,57 +8,68 @@ use sbcell::pipeline::{self, AnnotateOptions, KEY, VelocityKind};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{ModelArgs, open_model, shown};
+use crate::cli::shared::{ModelArgs, open_model, shown, with_help};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
 Examples:
   sbcell annotate data.h5ad -o annotated.h5ad
       a copy with obs['sbcell_time'], obsm['X_sbcell'], obsm['sbcell_velocity'] and more
-  sbcell annotate data.h5ad --in-place --layers velocity
-      the file itself; velocities of genes where scVelo and CellRank look for them
+  sbcell annotate data.h5ad --in-place --add-layer velocity
+      the file itself; velocities of genes in the layer that scVelo and CellRank read
   sbcell strip data.h5ad --in-place
-      all of it out again
+      remove all of it
 
-Nothing that is in the file is touched: X, raw, layers and all else stay byte for byte, and a key
-that is taken and not ours is an error. The file is replaced by a finished copy, so that a kill at
-any moment leaves the old file or the new one. Memory: the whole file, for files as h5py writes
-them by default.";
+sbcell changes nothing that the file already contains: X, raw, layers and all other parts stay the
+same byte for byte. An existing key that sbcell did not write is an error. sbcell writes a
+complete copy and then replaces the file, so that an interruption leaves the old file or the new
+one. Memory: the size of the file, for files as h5py writes them by default.";
 
-/// Write times, velocities, growth and fates into the .h5ad
+/// Write times, velocities, growth and fates into the .h5ad file
 ///
-/// Cells are found by their names; cells that took no part in the fit have NaN.
+/// sbcell finds the cells by their names. Cells that did not take part in the fit get NaN.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("key", |key| with_help(key, " [default: sbcell]")))]
 pub(crate) struct AnnotateArgs {
-    /// The file the model was fitted on, or another with the same names of cells
+    /// The file of the fit, or another file with the same names of cells
     #[arg(value_name = "DATA.h5ad")]
     data: PathBuf,
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
     target: TargetArgs,
-    /// Tables of fates (cell names in the first column): obs/sbcell_fate_… of each other column
+    /// Table of fates, with names of cells in the first column: write each other column to
+    /// obs/sbcell_fate_…. You can give this flag several times
     #[arg(long, value_name = "FILE")]
     fates: Vec<PathBuf>,
-    /// Other tables (.csv, .tsv, .parquet): obs/sbcell_… of each column but the first
+    /// Another table (.csv, .tsv, .parquet), with names of cells in the first column: write each other
+    /// column to obs/sbcell_…. You can give this flag several times
     #[arg(long = "table", value_name = "FILE")]
     tables: Vec<PathBuf>,
-    /// The velocity to write
-    #[arg(long, value_enum, default_value = "drift")]
-    velocity: VelocityArg,
-    /// Project the velocity on this embedding of obsm, as in X_umap: obsm/velocity_umap
+    /// Velocity to write
+    #[arg(long, value_enum, default_value_t)]
+    velocity: VelocityKind,
+    /// Embedding of obsm, such as X_umap, on which the velocity is projected: obsm/velocity_umap. You
+    /// can give this flag several times
     #[arg(long, value_name = "KEY")]
     project: Vec<String>,
-    /// Also write layers/velocity: velocities of genes, NaN for genes outside the model
-    #[arg(long, value_enum, value_name = "LAYER")]
-    layers: Vec<LayerArg>,
-    /// Prefix of all names and key in uns, for several models in one file
-    #[arg(long, value_name = "NAME", default_value = KEY)]
-    key_added: String,
+    /// Also write this layer: layers/velocity, with NaN for genes outside the model
+    #[arg(long, alias = "layers", value_enum, value_name = "LAYER")]
+    add_layer: Vec<AddedLayer>,
+    #[command(flatten)]
+    key: KeyArgs,
 }
 
-/// Where an edited file goes.
+/// `--key` of the commands that write or remove annotations.
+#[derive(Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// Name of an annotation: its key in uns, and the prefix of its other keys
+    #[arg(long, alias = "key-added", value_name = "NAME")]
+    pub(crate) key: Option<String>,
+}
+
+/// The output of a command that edits a file.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 pub(crate) struct TargetArgs {
@@ -71,10 +82,10 @@ pub(crate) struct TargetArgs {
 }
 
 impl TargetArgs {
-    /// The file to write. With `--in-place` that is `data`, or what it links to.
+    /// The file to write. With `--in-place` this is `data`, or the file to which it links.
     ///
     /// # Errors
-    /// [`Error::SameFile`] if `--out` is the file that is read.
+    /// [`Error::SameFile`] if `--out` is the input.
     pub(crate) fn of(self, data: &Path) -> Result<PathBuf> {
         let Self { out, in_place: _ } = self;
         match out {
@@ -84,25 +95,25 @@ impl TargetArgs {
         }
     }
 
-    /// Whether the file itself is changed.
+    /// Whether the command changes the input itself.
     pub(crate) fn in_place(&self) -> bool {
         self.in_place
     }
 }
 
+/// Layers that can be added. The library has a switch, `AnnotateOptions::layer`; a word leaves room
+/// for other layers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum VelocityArg {
-    /// Where a cell is expected to go
-    Drift,
-    /// The probability flow, where the solver knows it
-    Flow,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LayerArg {
+enum AddedLayer {
+    /// Velocities of genes
     Velocity,
 }
 
+/// Runs `sbcell annotate`: edits the file, remembers its new hash in the model, and prints the keys
+/// that were written.
+///
+/// # Errors
+/// As [`pipeline::annotate`]; [`Error::SameFile`] if `--out` is the input.
 pub(crate) fn run(args: AnnotateArgs, overwrite: bool, terminal: &mut Terminal) -> Result<Outcome> {
     let AnnotateArgs {
         data,
@@ -112,18 +123,14 @@ pub(crate) fn run(args: AnnotateArgs, overwrite: bool, terminal: &mut Terminal) 
         tables,
         velocity,
         project,
-        layers,
-        key_added,
+        add_layer,
+        key: KeyArgs { key },
     } = args;
     let in_place = target.in_place();
     let out = target.of(&data)?;
-    let velocity = match velocity {
-        VelocityArg::Drift => VelocityKind::Drift,
-        VelocityArg::Flow => VelocityKind::Flow,
-    };
-    let layer = layers.contains(&LayerArg::Velocity);
-    let options =
-        AnnotateOptions { key: key_added, velocity, project, layer, fates, tables, overwrite };
+    let layer = add_layer.contains(&AddedLayer::Velocity);
+    let key = key.unwrap_or_else(|| KEY.into());
+    let options = AnnotateOptions { key, velocity, project, layer, fates, tables, overwrite };
     let model = open_model(&folder, terminal)?;
     let source = if in_place { &out } else { &data };
     let fitted = in_place && pipeline::is_fitted_file(source, &folder, terminal)?;

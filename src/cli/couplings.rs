@@ -1,8 +1,8 @@
-//! `sbcell couplings`: which cell goes to which, in files.
+//! `sbcell couplings`: the couplings between observed cells, as files.
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::Result;
 use sbcell::pipeline::{self, CouplingOptions, Export, WrittenCoupling};
 
@@ -14,66 +14,42 @@ const EXAMPLES: &str = "\
 Examples:
   sbcell couplings
       couplings/FROM_TO.parquet with source, target, mass
-  sbcell couplings --export cellrank --out for-cellrank
+  sbcell couplings --format cellrank --out for-cellrank
       cellrank.h5ad: PrecomputedKernel('T_fwd', adata=anndata.read_h5ad('cellrank.h5ad'))
-  sbcell couplings --export wot --out tmaps
-      transport maps as Waddington-OT wrote them; also for RealTimeKernel.from_wot of CellRank
-  sbcell couplings --export moscot --least 0 --out for-moscot
+  sbcell couplings --format wot --out tmaps
+      transport maps in the format of Waddington-OT; also for RealTimeKernel.from_wot of CellRank
+  sbcell couplings --format moscot --least 0 --out for-moscot
       problem[(FROM, TO)].set_solution(pandas.read_parquet('FROM_TO.parquet').set_index('id'))
 
-The couplings are between the observed cells. A model of a plan (sinkhorn, ot, spline) gives its own; for
-lightsb and gaussian it is the entropic plan with their ε; for networks, where drawn ends come down.";
+The couplings are between observed cells. A model of the solvers sinkhorn, ot or spline contains
+them. For lightsb and gaussian, sbcell computes the entropic coupling with the ε of the model. For
+networks, sbcell draws ends of paths and assigns them to observed cells.";
 
-/// The couplings between observed cells as files, also for Waddington-OT, CellRank and moscot
+/// Write the couplings between observed cells, also for Waddington-OT, CellRank and moscot
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct CouplingsArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// Shape of the files
-    #[arg(long, value_enum, default_value = "parquet", visible_alias = "format")]
-    export: ExportArg,
-    /// Leave out pairs with less of the mass of an even row than this
+    /// File format
+    #[arg(long, value_enum, default_value_t, alias = "export")]
+    format: Export,
+    /// Smallest mass of a pair to write, as a share of the mass that each pair of a uniform row has
     #[arg(long, value_name = "SHARE", default_value_t = 1e-4)]
     least: f64,
-    /// Folder to write to
+    /// Folder to write
     #[arg(short, long, value_name = "DIR", default_value = "couplings")]
     out: PathBuf,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ExportArg {
-    /// source, target, mass
-    Parquet,
-    /// source, target, mass; comma-separated
-    Csv,
-    /// tmaps_FROM_TO.h5ad, cells × cells, rows summing to growth
-    Wot,
-    /// One .h5ad with T_fwd in obsp, rows summing to one
-    Cellrank,
-    /// id, then one column for each target cell
-    Moscot,
-}
-
-impl From<ExportArg> for Export {
-    fn from(export: ExportArg) -> Self {
-        match export {
-            ExportArg::Parquet => Self::Parquet,
-            ExportArg::Csv => Self::Csv,
-            ExportArg::Wot => Self::Wot,
-            ExportArg::Cellrank => Self::Cellrank,
-            ExportArg::Moscot => Self::Moscot,
-        }
-    }
-}
-
+/// Runs `sbcell couplings`: writes the files and prints each with the share of the mass that it has.
+///
+/// # Errors
+/// As [`pipeline::couplings`].
 pub(crate) fn run(args: CouplingsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let CouplingsArgs { model: ModelArgs { model: folder }, export, least, out } = args;
-    let options = CouplingOptions {
-        export: Export::from(export).for_spreadsheets(terminal.spreadsheet_safe),
-        least,
-        seed,
-    };
+    let CouplingsArgs { model: ModelArgs { model: folder }, format, least, out } = args;
+    let format = format.for_spreadsheets(terminal.spreadsheet_safe);
+    let options = CouplingOptions { format, least, seed };
     let model = open_model(&folder, terminal)?;
     for WrittenCoupling { path, kept } in pipeline::couplings(&out, &model, &options, terminal)? {
         terminal.say(&format!("wrote {} ({} % of the mass)", shown(&path), short(100.0 * kept)));

@@ -1,20 +1,21 @@
-//! Flags that say what is fitted and how: shared by `fit` and `evaluate`.
+//! Flags of the data and the method, shared by `fit` and `evaluate`.
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::io::lists;
 use sbcell::pipeline::{FitOptions, Noise, Source, TimeOptions, ValuesChoice};
 use sbcell::{Error, Result};
 
 use crate::cli::growth::GrowthArgs;
 use crate::cli::reference::ReferenceArgs;
+use crate::cli::shared::{GeneArgs, with_help};
 use crate::cli::solver::SolverArgs;
 
 /// Everything about the data and the method.
 #[derive(Debug, Args)]
 pub(crate) struct CourseArgs {
-    /// The cells: an AnnData file
+    /// AnnData file with the cells
     #[arg(value_name = "DATA.h5ad", required_unless_present = "timepoints")]
     data: Option<PathBuf>,
     #[command(flatten)]
@@ -22,7 +23,7 @@ pub(crate) struct CourseArgs {
     #[command(flatten)]
     input: InputArgs,
     #[command(flatten)]
-    space: SpaceArgs,
+    space: DimensionArgs,
     #[command(flatten)]
     noise: NoiseArgs,
     #[command(flatten)]
@@ -33,105 +34,90 @@ pub(crate) struct CourseArgs {
     pub(crate) solver: SolverArgs,
 }
 
+/// The times of the cells.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Time")]
 struct TimeArgs {
-    /// Column of `obs` with the times; without COL (or without the flag) it is found
+    /// Column of `obs` with the times. Without COL, or without this flag, sbcell finds the column
     ///
-    /// Numbers, categories of numbers, and labels such as D10, E7.5, 48h, P0, "day 3", 2wk or
-    /// 3mo. Real spacing is used: an interval three times as long has three times the noise.
+    /// The column has numbers, categories of numbers, or labels such as D10, E7.5, 48h, P0, "day 3",
+    /// 2wk or 3mo. sbcell uses the real spacing of times: an interval that is three times as long has
+    /// three times the noise.
     #[arg(long, visible_alias = "time-key", alias = "cell-days-field", value_name = "COL",
           num_args = 0..=1, default_missing_value = "")]
     timepoints: Option<String>,
-    /// Table of two columns, label and time, for labels that are no numbers
+    /// Table with two columns, label and time, for labels that contain no number
     #[arg(long, value_name = "FILE")]
     time_map: Option<PathBuf>,
 }
 
+/// The matrix, the cells and the genes that take part.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
+#[command(mut_arg("genes", |genes| with_help(genes, ", if they vary [default: highly variable genes]")))]
 struct InputArgs {
-    /// Use layers/NAME instead of X
+    /// Read layers/NAME instead of X
     #[arg(long, value_name = "NAME", conflicts_with_all = ["use_raw", "use_rep"])]
     layer: Option<String>,
-    /// Use raw/X instead of X
+    /// Read raw/X instead of X
     #[arg(long, conflicts_with = "use_rep")]
     use_raw: bool,
-    /// Use the embedding obsm/KEY as it is; no preprocessing, no genes
+    /// Use the embedding obsm/KEY unchanged, without preprocessing and without genes
     #[arg(long, value_name = "KEY", conflicts_with_all = ["genes", "n_pcs", "n_top_genes"])]
     use_rep: Option<String>,
-    /// Use only the genes in this file (one name a line), and all of them that vary
-    #[arg(long, value_name = "FILE")]
-    genes: Option<PathBuf>,
-    /// Use only cells for which this holds: COL==VALUE, COL!=VALUE, "COL in A,B", COL<=NUMBER;
-    /// may be given several times, all must hold
+    #[command(flatten)]
+    genes: GeneArgs,
+    /// Use only cells that meet the condition: COL==VALUE, COL!=VALUE, "COL in A,B" or COL<=NUMBER.
+    /// You can give this flag several times; a cell must meet all conditions
     #[arg(long = "obs-filter", value_name = "CONDITION")]
     obs_filter: Vec<String>,
-    /// What the values of the matrix are
-    #[arg(long, value_enum, default_value = "auto")]
-    values: ValuesArg,
+    /// Kind of values in the matrix
+    #[arg(long, value_enum, default_value_t = FitOptions::default().values)]
+    values: ValuesChoice,
 }
 
-/// What the values of the matrix are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ValuesArg {
-    /// Found from the values
-    Auto,
-    /// Counts: scale every cell to the median depth, then log1p
-    Counts,
-    /// Every cell at one depth already, no logarithm taken: take log1p
-    Normalised,
-    /// Use them as they are
-    AsIs,
-}
-
+/// The coordinates of the fit.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Coordinates")]
-struct SpaceArgs {
-    /// Highly variable genes to keep (scanpy's flavour "seurat")
+struct DimensionArgs {
+    /// Number of highly variable genes to select (scanpy's flavour "seurat")
     #[arg(long, value_name = "N", default_value_t = FitOptions::default().n_top_genes)]
     n_top_genes: usize,
-    /// Principal components to keep, at most
+    /// Largest number of principal components
     #[arg(long, visible_alias = "n-comps", value_name = "N", default_value_t = FitOptions::default().n_pcs)]
     n_pcs: usize,
 }
 
+/// The noise of the reference process.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Noise")]
 struct NoiseArgs {
-    /// Noise of the reference process: ε of the median interval, on data divided by one constant
+    /// Variance ε of the reference process over the median interval, on data divided by the scale
     /// [default: 0.1]
     ///
-    /// The reference process is dX = σ dW with one σ² per unit of real time. ε = σ²Δt/scale²,
-    /// where Δt is the median interval and the scale the standard deviation of the coordinates
-    /// within a time, on average over times and coordinates: ε = 0.1 means that over a typical
-    /// interval cells wander by a third of the width of a snapshot. Smaller: nearer to optimal transport, straighter, more certain.
-    /// Larger: more mixing. 0.1 is the published choice for single-cell data in this scaling.
+    /// The reference process is dX = σ dW, with one σ² per unit of real time. ε = σ²Δt/scale², where
+    /// Δt is the median interval. The scale is the standard deviation of the coordinates within a
+    /// time, averaged over times and coordinates. With ε = 0.1, cells move over a median interval
+    /// by a third of the width of a snapshot. A smaller ε is nearer to optimal transport: paths are
+    /// straighter and couplings more certain. A larger ε mixes cells more. 0.1 is the published
+    /// choice for single-cell data with this scale.
     #[arg(long, value_name = "E", conflicts_with = "sigma2", allow_negative_numbers = true)]
     epsilon: Option<f64>,
-    /// The same noise as a variance per unit of time, in the units of the data
+    /// The same noise as σ²: variance per unit of time, in squared units of the data
     #[arg(long, value_name = "V", allow_negative_numbers = true)]
     sigma2: Option<f64>,
 }
 
-impl From<ValuesArg> for ValuesChoice {
-    fn from(values: ValuesArg) -> Self {
-        match values {
-            ValuesArg::Auto => Self::Auto,
-            ValuesArg::Counts => Self::Counts,
-            ValuesArg::Normalised => Self::Normalised,
-            ValuesArg::AsIs => Self::AsIs,
-        }
-    }
-}
-
 impl CourseArgs {
-    /// Flags → parameters; reads the small files that flags name.
+    /// The data file and the options of the fit. Reads the small files that flags name.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a value out of range; those of reading the files.
     pub(crate) fn options(self, seed: u64) -> Result<(PathBuf, FitOptions)> {
         let Self { data, time, input, space, noise, reference, growth, solver } = self;
         let TimeArgs { timepoints, time_map } = time;
         let InputArgs { layer, use_raw, use_rep, genes, obs_filter, values } = input;
-        let SpaceArgs { n_top_genes, n_pcs } = space;
+        let DimensionArgs { n_top_genes, n_pcs } = space;
         let NoiseArgs { epsilon, sigma2 } = noise;
         let (data, timepoints) = data_and_column(data, timepoints)?;
         let noise = match (epsilon, sigma2) {
@@ -151,8 +137,8 @@ impl CourseArgs {
                 map: time_map.map(|path| lists::read_time_map(&path)).transpose()?,
             },
             source,
-            values: values.into(),
-            genes: genes.map(|path| lists::read_names(&path)).transpose()?,
+            values,
+            genes: genes.names()?,
             filters: obs_filter,
             n_top_genes,
             n_pcs,
@@ -166,7 +152,8 @@ impl CourseArgs {
     }
 }
 
-/// `--timepoints data.h5ad` takes the file for its column: seen by the suffix, and put right.
+/// The data file and the time column. In `--timepoints data.h5ad` clap takes the file for the column;
+/// the suffix shows this mistake, and the function corrects it.
 fn data_and_column(
     data: Option<PathBuf>,
     column: Option<String>,

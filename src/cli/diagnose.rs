@@ -1,6 +1,4 @@
-//! `sbcell diagnose`: whether to believe a fit.
-
-use std::path::PathBuf;
+//! `sbcell diagnose`: how much a fit can be trusted.
 
 use clap::Args;
 use sbcell::Result;
@@ -8,6 +6,7 @@ use sbcell::io::output::is_stream;
 use sbcell::pipeline::{self, DiagnoseOptions, Diagnosed};
 
 use crate::cli::Outcome;
+use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to};
 use crate::cli::terminal::Terminal;
@@ -18,51 +17,58 @@ Examples:
   sbcell diagnose
       every interval and inner time of ./sbcell-out
   sbcell diagnose --groupby cell_type --out diagnose.parquet
-      also whether groups split in proportion, as if nothing were known of them
+      also whether the coupling separates groups more than permuted groups
 
-Columns: t0, t1; information (mutual, of where a cell is and where it goes, in nats), the most it could
-be, and for cells whose coordinates were dealt anew; partners of a cell; unseen (how well the plan from
-half of the coordinates carries the other half, 0 none, 1 all), and when dealt anew; far_mass (share that
-goes further than nine of ten random pairs); dead (share of cells with less than a tenth of the mean cell's
-descendants); correlation and difference of the displacements with other solvers. Beside it, with
-`.cells` before the suffix: id, time, partners, far_reach, far_mass, growth, dead, turn (cosine between
-where a cell came from and where it goes).";
+Columns: t0, t1; information (mutual information between the position of a cell and its target, in
+nats), its largest possible value, and its value for permuted coordinates; partners of a cell;
+unseen (how well the coupling from half of the coordinates predicts the other half: 0 not at all,
+1 fully), and its value for permuted coordinates; far_mass (share of mass that moves further than
+nine of ten random pairs); dead (share of cells with less than a tenth of the mean number of
+descendants); correlation and difference of the displacements with those of other solvers. A
+second file, with `.cells` before the suffix, has id, time, partners, far_reach, far_mass, growth,
+dead, turn (cosine between the directions in which a cell arrives and leaves).";
 
-/// Is there any lineage signal? Long ways, kinks, dead cells, agreement of solvers
+/// How much can the fit be trusted? Lineage signal, far moves, kinks, dead cells, other solvers
 ///
-/// Warns in words where something is to be wary of; the numbers behind each are in the table.
+/// sbcell prints a warning for each suspicious result. The table has the numbers behind it.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("out", |out| out.default_value("diagnose.csv")))]
 pub(crate) struct DiagnoseArgs {
     #[command(flatten)]
     model: ModelArgs,
+    /// Number of permutations of the coordinates (and groups) for comparison
+    #[arg(long, alias = "deals", value_name = "N", default_value_t = 5, value_parser = up_to::<100_000>)]
+    permutations: usize,
     #[command(flatten)]
     sets: SetArgs,
-    /// Deals of coordinates (and groups) that plans are compared with
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = up_to::<100_000>)]
-    deals: usize,
-    /// File to write: .csv, .tsv or .parquet, or - for standard output
-    #[arg(short, long, value_name = "FILE", default_value = "diagnose.csv")]
-    out: PathBuf,
+    #[command(flatten)]
+    table: TableArgs,
 }
 
+/// Runs `sbcell diagnose`: writes both tables and prints the intervals, the inner times and the
+/// warnings.
+///
+/// # Errors
+/// As [`pipeline::diagnose`]; [`sbcell::Error::Parameter`] for flags without an effect.
 pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let DiagnoseArgs { model: ModelArgs { model: folder }, sets, deals, out } = args;
-    let format = terminal.table_format(&out)?;
-    if deals == 0 {
-        let (name, must) = ("--deals", "at least 1");
+    let DiagnoseArgs { model: ModelArgs { model: folder }, permutations, sets, table } = args;
+    let (out, format) = table.target(terminal)?;
+    if permutations == 0 {
+        let (name, must) = ("--permutations", "at least 1");
         return Err(sbcell::Error::Parameter { name, must, got: "0".into() });
     }
     let sets = sets.all_or_none()?;
     if sets.data.is_some() && sets.groupby.is_none() {
-        let (name, must) = ("--data", "given with --groupby: nothing else is read from it");
+        let (name, must) =
+            ("--data", "given with --groupby; this command reads only groups from it");
         return Err(sbcell::Error::Parameter { name, must, got: "alone".into() });
     }
-    let options = DiagnoseOptions { sets, deals, seed };
+    let options = DiagnoseOptions { sets, permutations, seed };
     let model = open_model(&folder, terminal)?;
     let found = pipeline::diagnose(&model, &options, terminal)?;
     pipeline::write_table(&out, format, &found.table, &model, "diagnose", &options)?;
-    // What goes to standard output is one table.
+    // Standard output takes one table only.
     let cells = (!is_stream(&out)).then(|| beside(&out, "cells"));
     if let Some(cells) = &cells {
         pipeline::write_table(cells, format, &found.cells, &model, "diagnose", &options)?;
@@ -72,13 +78,14 @@ pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Res
         terminal.say(&format!("warning: {warning}"));
     }
     if found.warnings.is_empty() {
-        terminal.say("nothing to be wary of was found");
+        terminal.say("no warnings");
     }
     let also = cells.map(|cells| format!(" and {}", shown(&cells))).unwrap_or_default();
     terminal.say(&format!("wrote {}{also}", shown(&out)));
     Ok(Outcome::Done)
 }
 
+/// Prints one row per interval, then one row per inner time.
 fn say(found: &Diagnosed, terminal: &Terminal) {
     let mut header =
         vec!["interval", "nats", "dealt", "partners", "unseen", "dealt", "far", "dead"];

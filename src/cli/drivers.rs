@@ -1,68 +1,82 @@
-//! `sbcell drivers`: genes that go with a fate.
-
-use std::path::PathBuf;
+//! `sbcell drivers`: genes whose expression correlates with a fate probability.
 
 use clap::Args;
 use sbcell::Result;
-use sbcell::io::lists::read_names;
 use sbcell::pipeline::{self, DriverOptions, DriverRow};
 
 use crate::cli::Outcome;
 use crate::cli::fates::TerminalArgs;
-use crate::cli::sets::{ResampleArgs, SetArgs};
-use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown};
+use crate::cli::formats::TableArgs;
+use crate::cli::sets::SetArgs;
+use crate::cli::shared::{
+    BootstrapArgs, GeneArgs, ModelArgs, ResampleArgs, aligned, open_model, short, shown, with_help,
+};
 use crate::cli::terminal::Terminal;
-use crate::cli::times::times_of;
+use crate::cli::times::{all_observed, times_of};
 
 const EXAMPLES: &str = "\
 Examples:
   sbcell drivers --groupby cell_type
-      genes that go with the fates of the last time, over all earlier cells
+      genes for the groups of the last time, over all earlier cells
   sbcell drivers --groupby cell_type=XEN,ectoderm --at 96 --times 24,36,48 --out drivers.csv
-      in the cells of three times only
+      genes for two groups, over the cells of three times
 
-Columns: fate, gene, correlation with the probability of the fate (within each time), lo, hi (95 %),
-effect (how much higher the gene is in a cell that is sure of the fate), beyond_depth (correlation given
-the sum of all other genes), pvalue, qvalue
-(Benjamini-Hochberg over the genes of a fate), n_cells.
+Columns: fate, gene, correlation with the fate probability (within each time), lo and hi (95 %
+interval), effect (difference in expression between a cell that has the fate for certain and one
+that does not), beyond_depth (partial correlation given the sum of all other genes), pvalue,
+qvalue (Benjamini-Hochberg over the genes of a fate), n_cells.
 
-What to make of it: fates are computed from expression, so genes that weigh in the coordinates go with
-fates by construction, and p-values are too small for them. The order of genes, the effect and the time
-from which on it is there say more; a gene that goes with a fate need not bring it about.";
+Limits: fates are computed from expression. Genes with a large weight in the coordinates therefore
+correlate with fates by construction, and their p-values are too small. The order of the genes,
+the effect, and the earliest time of a correlation say more. A correlation does not show that a
+gene causes the fate.";
 
-/// Genes that go with a fate: correlation with its interval, effect size and FDR
+/// Genes whose expression correlates with a fate probability: 95 % interval, effect size and FDR
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("genes", |genes| with_help(genes, " [default: the genes of the model]")))]
+#[command(mut_arg("out", |out| out.default_value("drivers.csv")))]
 pub(crate) struct DriversArgs {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
+    terminal: TerminalArgs,
+    /// Times or labels of snapshots whose cells enter the correlation [default: all times before the
+    /// last terminal state]
+    #[arg(long, value_name = "TIME,…", value_delimiter = ',', allow_negative_numbers = true)]
+    times: Vec<String>,
+    #[command(flatten)]
+    genes: GeneArgs,
+    #[command(flatten)]
     sets: SetArgs,
     #[command(flatten)]
-    terminal: TerminalArgs,
-    /// Times (or their labels) whose cells are compared [default: all before the last terminal one]
-    #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
-    times: Vec<String>,
-    /// Genes, names one a line [default: those of the model]
-    #[arg(long, value_name = "FILE")]
-    genes: Option<PathBuf>,
-    /// File to write: .csv, .tsv or .parquet, or - for standard output
-    #[arg(short, long, value_name = "FILE", default_value = "drivers.csv")]
-    out: PathBuf,
+    table: TableArgs,
 }
 
-/// Genes of each fate on the terminal.
+/// Largest number of genes per fate on the terminal.
 const FIRST: usize = 8;
 
+/// Runs `sbcell drivers`: writes all genes and prints the first ones of each fate.
+///
+/// # Errors
+/// As [`pipeline::drivers`].
 pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let DriversArgs { model: ModelArgs { model: folder }, sets, terminal: ends, times, genes, out } =
-        args;
-    let format = terminal.table_format(&out)?;
-    let genes = genes.map(|file| read_names(&file)).transpose()?;
+    let DriversArgs {
+        model: ModelArgs { model: folder },
+        terminal: ends,
+        times,
+        genes,
+        sets,
+        table,
+    } = args;
+    let (out, format) = table.target(terminal)?;
+    let genes = genes.names()?;
     let model = open_model(&folder, terminal)?;
     let known = times_of(&model);
-    let fates = ends.options(&known, sets, ResampleArgs { bootstrap: 0, batch_key: None }, seed)?;
-    let times = times.iter().map(|text| known.observed("--times", text)).collect::<Result<_>>()?;
+    // The intervals of drivers have a closed form.
+    let no_resamples = ResampleArgs { bootstrap: BootstrapArgs { bootstrap: 0 }, batch_key: None };
+    let fates = ends.options(&known, sets, no_resamples, seed)?;
+    let times = all_observed(&known, "--times", &times)?;
     let options = DriverOptions { fates, times, genes };
     let found = pipeline::drivers(&model, &options, terminal)?;
     let table = DriverRow::table(&found);

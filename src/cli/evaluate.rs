@@ -1,8 +1,8 @@
-//! `sbcell evaluate`: each time held out, predicted from the others, and scored.
+//! `sbcell evaluate`: hold out each inner time, predict it from the others, and score the prediction.
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::Result;
 use sbcell::bridge::Stop;
 use sbcell::io::validation::Validation;
@@ -10,50 +10,63 @@ use sbcell::pipeline::{self, EvaluateOptions, Evaluated, FitOptions, Method, Pla
 
 use crate::cli::Outcome;
 use crate::cli::course::CourseArgs;
-use crate::cli::shared::{Common, aligned, short, shown, up_to};
+use crate::cli::shared::{
+    CellsPerTimeArgs, Common, ResampleArgs, aligned, short, shown, up_to, with_help,
+};
 use crate::cli::solver::{Named, named};
 use crate::cli::terminal::{Lines, Terminal};
+use crate::cli::times::AtArgs;
 
 const EXAMPLES: &str = "\
 Examples:
   sbcell evaluate data.h5ad --timepoints
-      hold out every inner time; scores, nulls and noise floors into ./sbcell-validation
+      hold out every inner time; write scores, null models and noise floors to ./sbcell-validation
   sbcell evaluate data.h5ad --timepoints --compare lightsb,sinkhorn,ot
-      solvers side by side, on the same cells
+      three solvers on the same cells
   sbcell evaluate data.h5ad --timepoints day --batch-key donor --bootstrap 1000
-      intervals over donors instead of cells
+      confidence intervals from resampled donors
   sbcell evaluate data.h5ad --timepoints --use-rep X_pca --protocol sf2m --compare ot
-      under the habits of a published table, with what they let leak
+      the protocol of a published table; sbcell prints which held-out information it uses
 
-Letters: F, L the cells of the time before and after; FL both; M the time before, shifted by the
-mean; R cells paired at random, Rg with growth; A the time before against the time after; P batches
-of the held-out time against each other.
+Names of predictions: F, L are the cells of the time before and after; FL pools both; M is the
+time before, shifted by the mean; R pairs cells at random, Rg with growth. For scale, A is the
+distance from the time before to the time after, P the distance between batches of the held-out
+time, and floor the distance between two halves of the held-out time.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 not converged (scores are
-written, the methods named).";
+written, and the solvers listed).";
 
-/// Score what bridges say of times they have not seen
+/// Hold out each inner time, predict it from the other times, and score the prediction
 ///
-/// Leaves out one time between the first and the last, finds the bridge over the gap without it,
-/// carries the cells of the time before to it, and measures how far they are from the cells that
-/// were observed there: for every such time. Genes, components, scale and noise come from the
-/// other times only.
+/// For each time between the first and the last, sbcell fits the bridge over the gap without this
+/// time. It moves the cells of the time before along the bridge, and measures their distance from the
+/// cells that were observed. Genes, components, scale and noise come from the other times only.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("at", |at| with_help(at, ", to hold out in turn [default: all inner times]")))]
 pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     course: CourseArgs,
     #[command(flatten)]
     scores: ScoreArgs,
-    /// Folder to write validation.csv, .json, .svg and .png into
-    #[arg(short, long, default_value = "sbcell-validation", value_name = "DIR")]
+    #[command(flatten)]
+    resample: ResampleArgs,
+    /// Folder for validation.csv, .json, .svg and .png
+    #[arg(
+        short,
+        long,
+        default_value = "sbcell-validation",
+        value_name = "DIR",
+        help_heading = "Output"
+    )]
     out: PathBuf,
 }
 
+/// The held-out times, the methods and their scores.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Scores")]
 struct ScoreArgs {
-    /// Solvers to score side by side [default: the one of --solver]
+    /// Solvers to score on the same cells [default: the solver of --solver]
     #[arg(
         long,
         value_parser = named(),
@@ -62,78 +75,37 @@ struct ScoreArgs {
         conflicts_with = "solver"
     )]
     compare: Vec<Named>,
-    /// Choose among the solvers of --compare for each held-out time, by holding out inner times of
-    /// those that are left; scored as `selected`, the curve is printed
+    /// Choose among the solvers of --compare for each held-out time, by a second evaluation on the
+    /// remaining inner times. The choice is scored as `selected`
     #[arg(long)]
     select: bool,
-    /// Times to hold out, or their labels [default: all but the first and the last]
-    #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
-    at: Vec<String>,
-    /// Whose habits to follow; only `honest` keeps the held-out cells out of everything
-    #[arg(long, value_enum, default_value = "honest")]
-    protocol: ProtocolName,
-    /// Cells on each side of a Wasserstein distance, at most
+    #[command(flatten)]
+    at: AtArgs,
+    /// Protocol of the evaluation. Only `honest` uses the held-out cells for the scores alone
+    #[arg(long, value_enum, default_value_t = Protocol::Honest)]
+    protocol: Protocol,
+    /// Largest number of cells on each side of a Wasserstein distance
     #[arg(long, value_name = "N", default_value_t = 1000)]
     max_cells: usize,
-    /// Draws of so many cells to average, and splits behind the noise floor
-    #[arg(long, value_name = "N", default_value_t = 5, value_parser = up_to::<10_000>)]
-    draws: usize,
-    /// Resamples behind each interval; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 100)]
-    bootstrap: usize,
-    /// Column of `obs` whose groups (batches, donors) are resampled instead of cells
-    #[arg(long, value_name = "COL")]
-    batch_key: Option<String>,
-    /// Use at most this many cells of each time, drawn at random
-    #[arg(long, value_name = "N")]
-    cells_per_time: Option<usize>,
-}
-
-/// Whose habits to follow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ProtocolName {
-    /// Nothing of the held-out cells is known to anything but the scores
-    Honest,
-    /// Components of all cells, times 0, 1, 2, …, whole populations, W1
-    Sf2m,
-    /// As sf2m, components divided by their standard deviation over all cells, W2
-    Trajectorynet,
-    /// Components and scale of all cells, half the energy distance
-    Lightsb,
-    /// Components of the two neighbouring times, W2
-    Wot,
-    /// As trajectorynet, W1
-    Otpfm,
-}
-
-impl From<ProtocolName> for Protocol {
-    fn from(name: ProtocolName) -> Self {
-        match name {
-            ProtocolName::Honest => Self::Honest,
-            ProtocolName::Sf2m => Self::Sf2m,
-            ProtocolName::Trajectorynet => Self::TrajectoryNet,
-            ProtocolName::Lightsb => Self::LightSb,
-            ProtocolName::Wot => Self::Wot,
-            ProtocolName::Otpfm => Self::OtpFm,
-        }
-    }
+    /// Number of random subsets of --max-cells cells over which scores are averaged, and of splits
+    /// for the noise floor
+    #[arg(long, alias = "draws", value_name = "N", default_value_t = 5, value_parser = up_to::<10_000>)]
+    repeats: usize,
+    #[command(flatten)]
+    cells_per_time: CellsPerTimeArgs,
 }
 
 impl EvaluateArgs {
-    /// Reads the plan, by which the labels of times become numbers.
+    /// The plan, the options and the output folder. The plan is read first, because it gives the times of
+    /// labels.
+    ///
+    /// # Errors
+    /// As [`CourseArgs::options`] and [`Plan::read`]; those of the labels in `--at`.
     fn job(self, seed: u64, terminal: &mut Terminal) -> Result<(Plan, EvaluateOptions, PathBuf)> {
-        let Self { course, scores, out } = self;
-        let ScoreArgs {
-            compare,
-            select,
-            at,
-            protocol,
-            max_cells,
-            draws,
-            bootstrap,
-            batch_key,
-            cells_per_time,
-        } = scores;
+        let Self { course, scores, resample, out } = self;
+        let ScoreArgs { compare, select, at, protocol, max_cells, repeats, cells_per_time } =
+            scores;
+        let ResampleArgs { bootstrap, batch_key } = resample;
         let one = || course.solver.named().into_iter().collect();
         let named = if compare.is_empty() { one() } else { compare };
         let mut methods: Vec<Method> = Vec::with_capacity(named.len());
@@ -145,24 +117,29 @@ impl EvaluateArgs {
         }
         let (data, fit): (PathBuf, FitOptions) = course.options(seed)?;
         let plan = Plan::read(&data, &fit, terminal)?;
-        let known = plan.known_times();
-        let at = at.iter().map(|text| known.observed("--at", text)).collect::<Result<_>>()?;
+        let at = at.observed(&plan.known_times())?;
         let options = EvaluateOptions {
             fit,
             methods,
-            protocol: protocol.into(),
+            protocol,
             at,
             max_cells,
-            n_draws: draws,
-            n_bootstrap: bootstrap,
+            n_draws: repeats,
+            n_bootstrap: bootstrap.bootstrap,
             batch: batch_key,
             select,
-            cells_per_time,
+            cells_per_time: cells_per_time.cells_per_time,
         };
         Ok((plan, options, out))
     }
 }
 
+/// Runs `sbcell evaluate`: writes the scores and prints a table per held-out time, and the means.
+///
+/// The outcome is [`Outcome::NotConverged`] if a solver did not converge on some fold.
+///
+/// # Errors
+/// As [`pipeline::evaluate`].
 pub(crate) fn run(args: EvaluateArgs, common: &Common, terminal: &mut Terminal) -> Result<Outcome> {
     let (plan, options, out) = args.job(common.seed, terminal)?;
     let _lock = pipeline::check_validation_output(&out, common.overwrite)?;
@@ -193,7 +170,7 @@ pub(crate) fn run(args: EvaluateArgs, common: &Common, terminal: &mut Terminal) 
     Ok(Outcome::NotConverged)
 }
 
-/// One table for each held-out time, with what it says in words.
+/// One table per held-out time, and the verdicts on its methods.
 fn tables(validation: &Validation, protocol: Protocol) -> Lines {
     let columns = columns(protocol);
     let mut parts = Vec::new();
@@ -224,7 +201,7 @@ fn tables(validation: &Validation, protocol: Protocol) -> Lines {
     Lines::joined(&parts, "\n")
 }
 
-/// The means over held-out times.
+/// The table of means over the held-out times.
 fn means(validation: &Validation, protocol: Protocol) -> Lines {
     let columns = columns(protocol);
     let mut rows = Vec::new();
@@ -240,7 +217,7 @@ fn means(validation: &Validation, protocol: Protocol) -> Lines {
     Lines::titled(&title, &aligned(&header, &rows))
 }
 
-/// The metrics that are printed; all are in the files.
+/// The metrics of the printed tables. The files have all metrics.
 fn columns(protocol: Protocol) -> [&'static str; 5] {
     match protocol.headline() {
         "energy_half" => ["energy_half", "w1", "variance_ratio", "skill_energy", "skill_w1"],

@@ -1,6 +1,4 @@
-//! `sbcell fates`: where each cell of each earlier time ends.
-
-use std::path::PathBuf;
+//! `sbcell fates`: fate probabilities of each cell of each earlier time.
 
 use clap::Args;
 use sbcell::data::time::KnownTimes;
@@ -8,59 +6,68 @@ use sbcell::pipeline::{self, FateOptions, FateTables, TerminalGroup};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
-use crate::cli::sets::{ResampleArgs, SetArgs};
-use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown};
+use crate::cli::formats::TableArgs;
+use crate::cli::sets::SetArgs;
+use crate::cli::shared::{
+    BootstrapArgs, ModelArgs, ResampleArgs, aligned, open_model, short, shown, with_help,
+};
 use crate::cli::terminal::Terminal;
-use crate::cli::times::{self, times_of};
+use crate::cli::times::{AtOneArgs, times_of};
 
 const EXAMPLES: &str = "\
 Examples:
   sbcell fates --groupby cell_type
-      fates are the groups of the last time
+      the terminal states are the groups of the last time
   sbcell fates --groupby cell_type=XEN,ectoderm --at 96 --out fates.parquet
-      only these two
+      two terminal states only
   sbcell fates --groupby cell_type --at 96 --terminal 72:ectoderm
-      ectoderm of 72 has arrived already: its cells stay, their own descendants do not count again
+      ectoderm cells at 72 count as arrived; their descendants do not count again
 
-Columns: id, time, the probability of every fate (of the descendants of a cell that reach any fate),
-its 95 % interval (_lo, _hi) and log-odds (_log_odds), entropy of the fates in nats, reached (share of
-descendants that reach any fate), descendants (at the end, relative to the mean cell).
+Columns: id, time, the probability of every fate (among the descendants of a cell that reach any
+terminal state), its 95 % interval (_lo, _hi) and log-odds (_log_odds), entropy of the fates in
+nats, reached (share of descendants that reach any terminal state), descendants (at the end,
+relative to the mean cell).
 
-What to make of it: a fate is that of the plans between the snapshots. It says which later cells a cell
-is most like, given that all cells move as little as they can; it does not know what the cell would have
-done. The intervals hold the scatter of the cells, not the choice of coordinates or of ε.";
+Limits: fates follow the couplings between the snapshots. A coupling moves the cells as little as
+possible, so a fate shows which later cells are most similar to a cell. It does not show what this
+cell would have done. The intervals cover the variation between cells. They do not cover the
+choice of coordinates or of ε.";
 
 /// Fate probabilities of every cell of every earlier time
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("out", |out| out.default_value("fates.csv")))]
 pub(crate) struct FatesArgs {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
-    sets: SetArgs,
-    #[command(flatten)]
     terminal: TerminalArgs,
     #[command(flatten)]
+    sets: SetArgs,
+    #[command(flatten)]
     resample: ResampleArgs,
-    /// File to write: .csv, .tsv or .parquet, or - for standard output
-    #[arg(short, long, value_name = "FILE", default_value = "fates.csv")]
-    out: PathBuf,
+    #[command(flatten)]
+    table: TableArgs,
 }
 
-/// Which groups are fates.
+/// The terminal states.
 #[derive(Debug, Args)]
+#[command(mut_arg("at", |at| with_help(at, ": its groups are the terminal states [default: the last \
+    time]")))]
 pub(crate) struct TerminalArgs {
-    /// Time (or its label) at which groups are fates [default: the last]
-    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
-    at: Option<String>,
-    /// A group that is terminal at a time of its own, beside those of --at (or of the last time,
-    /// unless one of these is of the last time); may be given several times
+    #[command(flatten)]
+    at: AtOneArgs,
+    /// A further terminal state, with a time of its own. A group of the last time replaces the
+    /// default of --at. You can give this flag several times
     #[arg(long, value_name = "TIME:GROUP", allow_hyphen_values = true)]
     terminal: Vec<String>,
 }
 
 impl TerminalArgs {
-    /// Times are those of `known`.
+    /// Options of fates. `known` holds the times of the model.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a terminal state without a time; as [`AtOneArgs::observed`].
     pub(crate) fn options(
         self,
         known: &KnownTimes,
@@ -69,8 +76,8 @@ impl TerminalArgs {
         seed: u64,
     ) -> Result<FateOptions> {
         let Self { at, terminal } = self;
-        let at = times::observed(known, "--at", at.as_ref())?;
-        let ResampleArgs { bootstrap, batch_key } = resample;
+        let at = at.observed(known)?;
+        let ResampleArgs { bootstrap: BootstrapArgs { bootstrap }, batch_key } = resample;
         let (sets, only) = sets.sets();
         let terminals = terminal
             .into_iter()
@@ -87,10 +94,14 @@ impl TerminalArgs {
     }
 }
 
+/// Runs `sbcell fates`: writes the fates of each cell and prints the means of each time.
+///
+/// # Errors
+/// As [`pipeline::fates`].
 pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let FatesArgs { model: ModelArgs { model: folder }, sets, terminal: ends, resample, out } =
+    let FatesArgs { model: ModelArgs { model: folder }, terminal: ends, sets, resample, table } =
         args;
-    let format = terminal.table_format(&out)?;
+    let (out, format) = table.target(terminal)?;
     let model = open_model(&folder, terminal)?;
     let options = ends.options(&times_of(&model), sets, resample, seed)?;
     let found = pipeline::fates(&model, &options, terminal)?;
@@ -100,6 +111,7 @@ pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result
     Ok(Outcome::Done)
 }
 
+/// Prints the mean fates of each time.
 fn say(found: &FateTables, terminal: &Terminal) {
     let mut header = vec!["time"];
     header.extend(found.names.iter().map(String::as_str));
@@ -116,7 +128,7 @@ fn say(found: &FateTables, terminal: &Terminal) {
         .collect();
     terminal.say(&aligned(&header, &rows));
     terminal.say(
-        "mean probability of each fate; undecided: mean entropy of a cell relative to that of the \
-         population (1: cells are as open as the population, 0: all are committed)",
+        "columns: mean probability of each fate; undecided: mean entropy of a cell, relative to that of \
+         the population (1: each cell is as undecided as the population; 0: every cell has one fate)",
     );
 }

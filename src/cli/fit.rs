@@ -1,4 +1,4 @@
-//! `sbcell fit`: .h5ad → one bridge for each interval.
+//! `sbcell fit`: .h5ad file → one bridge per interval.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -18,60 +18,68 @@ use crate::cli::terminal::{Lines, Terminal};
 const EXAMPLES: &str = "\
 Examples:
   sbcell fit data.h5ad --timepoints
-      find the time column, fit one bridge for each interval, write ./sbcell-out
+      find the time column, fit one bridge per interval, write ./sbcell-out
   sbcell fit data.h5ad --timepoints day --layer counts --out day-model
       times from obs['day'], counts from a layer
   sbcell fit data.h5ad --timepoints time --use-rep X_pca
-      bridges in an embedding of the file, no preprocessing
+      bridges in an embedding of the file, without preprocessing
   sbcell fit data.h5ad --timepoints --growth-genes mouse --out growing
-      cells that divide more weigh more: proliferation and apoptosis from the genes
+      growth from the expression of proliferation and apoptosis genes
   sbcell fit data.h5ad --timepoints --solver sinkhorn --cost geodesic-path --out along
-      couple all cells by their distance along the data
+      couple all cells by their distance along the neighbour graph
   sbcell fit data.h5ad --timepoints --solver sf2m --out learned
-      one velocity and one score for the whole course, as networks
+      one network for the velocity and one for the score of the whole course
   sbcell fit data.h5ad --timepoints --dry-run
-      say what would be done, and what it would take
+      print the times, the size of the data, and estimates of memory and time
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 not converged (results are
-written and marked).";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 not converged (the model is
+written, and marks these intervals).";
 
-/// Fit one Schrödinger bridge for each interval between neighbouring time points
+/// Fit one Schrödinger bridge per interval between neighbouring time points
 ///
-/// Reads what is needed of the file, normalises counts, selects genes, takes principal
-/// components, and fits a bridge between each pair of neighbouring snapshots with the solver that
-/// `--solver` names. Writes a folder with the model; `interpolate` and `grn` read it.
+/// sbcell reads the cells, normalises counts, selects genes and computes principal components. The
+/// solver of `--solver` then fits a bridge between each pair of neighbouring snapshots. sbcell writes
+/// the model into a folder, which the other commands read.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct FitArgs {
     #[command(flatten)]
     course: CourseArgs,
-    /// Folder to write; an older model in it is replaced when the new one is complete
+    #[command(flatten)]
+    job: JobArgs,
+}
+
+/// How the fit runs, and where the model goes.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Run")]
+struct JobArgs {
+    /// Folder to write. An older model in it is replaced when the new one is complete
     #[arg(short, long, default_value = MODEL_FOLDER, value_name = "DIR")]
     out: PathBuf,
-    /// Take up an interrupted fit of the same data and parameters
+    /// Continue an interrupted fit of the same data with the same parameters
     #[arg(long)]
     resume: bool,
-    /// Do not hold out times at the end to say how far the model can be believed
+    /// Skip the evaluation on held-out times after the fit
     ///
-    /// With three or more times `fit` ends by leaving out each inner one, on at most 500 cells of
-    /// each time, and writes `validation.csv` and a chart into the model's folder. `sbcell
-    /// evaluate` does the same on all cells, with more to say.
+    /// With three or more times, `fit` ends with an evaluation. It holds out each inner time in turn,
+    /// on at most 500 cells of each time, and writes `validation.csv` and a chart into the model's
+    /// folder. `sbcell evaluate` does the same on all cells, with more options.
     #[arg(long)]
     no_validation: bool,
-    /// Read only what is needed to say what would be done, and try it on some cells to say what it
-    /// would take
+    /// Do not fit. Print the times and sizes, and estimate memory and time from a trial on some cells
     #[arg(long)]
     dry_run: bool,
-    /// Memory that the fit may take, such as 4G or 800M: kept to, or refused before long
+    /// Limit for the memory of the fit, such as 4G or 800M. sbcell stays within it or refuses to
+    /// start
     ///
-    /// A large matrix is not held whole, with or without this, unless it is stored by columns (CSC):
-    /// such a matrix is always read whole. Results do not depend on it. The validation at the end
-    /// takes less than the fit.
+    /// With and without a limit, sbcell reads a large matrix in blocks. A matrix that is stored by
+    /// columns (CSC) is an exception: sbcell always reads it whole. Results do not depend on the
+    /// limit. The evaluation after the fit needs less memory than the fit.
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     memory: Option<f64>,
 }
 
-/// `4G`, `800M`, `2.5 GB`: bytes, in powers of ten.
+/// Parses `4G`, `800M` or `2.5 GB` to bytes; units are powers of ten.
 fn bytes(text: &str) -> std::result::Result<f64, String> {
     let number = text.trim_end_matches(|c: char| c.is_alphabetic() || c == ' ');
     let unit = match text[number.len()..].trim().to_ascii_uppercase().as_str() {
@@ -88,15 +96,20 @@ fn bytes(text: &str) -> std::result::Result<f64, String> {
 }
 
 impl FitArgs {
-    /// Flags → parameters; reads the small files that flags name.
+    /// The parameters of the flags. Reads the small files that flags name.
+    ///
+    /// # Errors
+    /// As [`CourseArgs::options`].
     fn job(self, seed: u64) -> Result<Job> {
-        let Self { course, out, resume, dry_run, no_validation, memory } = self;
+        let Self { course, job } = self;
+        let JobArgs { out, resume, dry_run, no_validation, memory } = job;
         let running = Running { resume, memory };
         let (data, options) = course.options(seed)?;
         Ok(Job { data, options, out, running, dry_run, validate: !no_validation })
     }
 }
 
+/// A fit that can start.
 struct Job {
     data: PathBuf,
     options: FitOptions,
@@ -106,6 +119,14 @@ struct Job {
     validate: bool,
 }
 
+/// Runs `sbcell fit`: prints the times, fits, prints the result of each interval, and evaluates the
+/// model on held-out times.
+///
+/// A failed evaluation is a note, since the model itself is complete. The outcome is
+/// [`Outcome::NotConverged`] if the solver did not converge on some interval.
+///
+/// # Errors
+/// As [`pipeline::fit`], or [`pipeline::estimate`] with `--dry-run`.
 pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let Job { data, options, out, running, dry_run, validate } = args.job(seed)?;
     model::check_output(&out)?;
@@ -158,6 +179,7 @@ fn times_table(selection: &Selection) -> Lines {
     Lines::titled(&title, &aligned(&["label", "time", "cells"], &rows))
 }
 
+/// Prints the noise, one row per interval, and the folder of the model.
 fn say_summary(summary: &FitSummary, terminal: &Terminal) {
     let header = &summary.header;
     let per = if header.time_unit.is_empty() { "unit of time" } else { &header.time_unit };
@@ -182,6 +204,7 @@ fn say_summary(summary: &FitSummary, terminal: &Terminal) {
     terminal.say(&format!("wrote {}", shown(&summary.out)));
 }
 
+/// Prints the verdicts of the evaluation on held-out times.
 fn say_validation(validation: &Validation, terminal: &Terminal) {
     terminal.say("held out in turn, on at most 500 cells of each time (`sbcell evaluate` for all)");
     for held in &validation.held_out {
@@ -191,6 +214,7 @@ fn say_validation(validation: &Validation, terminal: &Terminal) {
     }
 }
 
+/// The row of an interval. `details` are the columns of the solver, in order.
 fn interval_row(interval: &Interval, details: &[String]) -> Vec<String> {
     let found = |name: &str| {
         let entry = interval.fit.iter().find(|entry| entry.0 == name);
@@ -221,7 +245,7 @@ fn say_estimate(estimate: &FitEstimate, terminal: &Terminal) {
     terminal.say(&format!("would read {source}: {n_cells} cells{genes}"));
     terminal.say(&format!("would fit in {n_dims} dimensions"));
     let how =
-        if *tried { "as steps went here on some cells" } else { "roughly, as products go here" };
+        if *tried { "from a trial on some cells" } else { "roughly, from the speed of products" };
     terminal.say(&format!(
         "estimate: {} of memory; {}, {how}: {} to coordinates, {} for bridges",
         bytes_in_words(*bytes),
@@ -231,6 +255,7 @@ fn say_estimate(estimate: &FitEstimate, terminal: &Terminal) {
     ));
 }
 
+/// Seconds below two minutes, else minutes.
 fn duration(seconds: f64) -> String {
     if seconds < 120.0 {
         format!("{:.0} s", seconds.max(1.0))

@@ -1,4 +1,4 @@
-//! The one map from parameters of solvers to flags, in arguments, errors and texts.
+//! The one map from names of parameters to flags, in arguments, errors and texts.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -8,21 +8,24 @@ use sbcell::pipeline::solvers::{self, KnownParameter};
 
 use crate::cli::Cli;
 
-/// Parameters whose flag is not their name with hyphens.
-const CALLED: [(&str, &str); 6] = [
+/// Parameters whose flag differs from their name with hyphens, and this flag.
+const CALLED: [(&str, &str); 4] = [
     ("n_neighbours", "n-neighbors"),
-    ("n_layers", "layers"),
-    ("n_steps", "steps"),
     ("relaxation", "relax"),
     ("source_relaxation", "lambda1"),
     ("target_relaxation", "lambda2"),
 ];
 
-/// Other names of flags that are taken too.
-const ALIASES: [(&str, &str); 3] =
-    [("max_iterations", "max-iter"), ("tolerance", "tol"), ("n_neighbours", "n-neighbours")];
+/// Parameters of solvers with a second name of their flag, which the help does not list.
+const ALIASES: [(&str, &str); 5] = [
+    ("max_iterations", "max-iter"),
+    ("tolerance", "tol"),
+    ("n_neighbours", "n-neighbours"),
+    ("n_layers", "layers"),
+    ("n_steps", "steps"),
+];
 
-/// The parameters of all solvers, with their flags as they are typed.
+/// The parameters of all solvers, each with its flag as a user types it.
 static FLAGS: LazyLock<Vec<(KnownParameter, String)>> = LazyLock::new(|| {
     let flagged = |known: KnownParameter| {
         let flag = format!("--{}", long(known.about.name));
@@ -31,7 +34,7 @@ static FLAGS: LazyLock<Vec<(KnownParameter, String)>> = LazyLock::new(|| {
     solvers::parameters().into_iter().map(flagged).collect()
 });
 
-/// The long flags of all commands, without hyphens before them.
+/// The long flags of all commands, without the leading hyphens.
 static ALL: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     let program = Cli::command();
     let commands = program.get_subcommands().chain(std::iter::once(&program));
@@ -39,29 +42,30 @@ static ALL: LazyLock<BTreeSet<String>> = LazyLock::new(|| {
     arguments.filter_map(|argument| argument.get_long().map(str::to_string)).collect()
 });
 
-/// The parameters of all solvers, as help lists them.
+/// The parameters of all solvers, in the order of the help.
 pub(crate) fn parameters() -> impl Iterator<Item = &'static KnownParameter> {
     FLAGS.iter().map(|entry| &entry.0)
 }
 
-/// The long flag of a parameter, without hyphens before it.
+/// The long flag of a parameter, without the leading hyphens.
 pub(crate) fn long(parameter: &str) -> String {
     let called = CALLED.into_iter().find(|entry| entry.0 == parameter);
     called.map_or_else(|| parameter.replace('_', "-"), |entry| entry.1.into())
 }
 
-/// Another name of the flag of a parameter, if it has one.
+/// The second name of the flag of a parameter, if it has one.
 pub(crate) fn alias(parameter: &str) -> Option<&'static str> {
     ALIASES.into_iter().find(|entry| entry.0 == parameter).map(|entry| entry.1)
 }
 
-/// How the library names a parameter in a text; `` the parameter `name = value` `` gives a value too.
+/// The words before the name of a parameter in a text of the library. The name can have a value, as in
+/// `` the parameter `name = value` ``.
 const NAMED: &str = "the parameter `";
 
-/// A text of the library in which every parameter is named by its flag:
-/// `` the parameter `n_pcs = 5` `` becomes `` `--n-pcs 5` ``.
+/// Replaces the parameters in a text of the library by flags: `` the parameter `n_pcs = 5` `` becomes
+/// `` `--n-pcs 5` ``.
 ///
-/// Names that are no flag, such as those of arrays, stay without the words before them.
+/// A name without a flag, such as that of an array, loses only the words before it.
 pub(crate) fn in_text(text: &str) -> String {
     let mut parts = text.split(NAMED);
     let mut put = parts.next().unwrap_or("").to_string();
@@ -79,7 +83,7 @@ pub(crate) fn in_text(text: &str) -> String {
     put
 }
 
-/// `name`, `name = value` or `name, name` as flags are typed.
+/// `name`, `name = value` or `name, name` in the form of flags.
 fn as_typed(named: &str) -> String {
     let (names, value) = named.split_once(" = ").map_or((named, None), |(n, v)| (n, Some(v)));
     let typed = |name: &str| {
@@ -91,7 +95,7 @@ fn as_typed(named: &str) -> String {
     value.map_or(names.clone(), |value| format!("{names} {value}"))
 }
 
-/// A text in which `{parameter}` is put as its flag.
+/// Replaces each `{parameter}` in a help text of a solver by its flag.
 pub(crate) fn put(text: &str) -> String {
     let mut parts = text.split('{');
     let mut put = parts.next().unwrap_or("").to_string();
@@ -128,7 +132,7 @@ mod tests {
     fn errors_and_texts_speak_of_flags() {
         let range = |name| Error::Parameter { name, must: "at least 1", got: "0".into() };
         let shown = |name| in_text(&range(name).to_string());
-        assert_eq!(shown("n_layers"), "`--layers` must be at least 1, got 0");
+        assert_eq!(shown("n_neighbours"), "`--n-neighbors` must be at least 1, got 0");
         assert_eq!(shown("n_pcs"), "`--n-pcs` must be at least 1, got 0");
         assert_eq!(shown("knockout, set"), "`--knockout, --set` must be at least 1, got 0");
         assert_eq!(shown("number of cells"), "`number of cells` must be at least 1, got 0");
@@ -136,8 +140,8 @@ mod tests {
             "set the parameter `data = a b.h5ad`, not the parameter `in_place`; `n_pcs` stays";
         assert_eq!(in_text(text), "set `--data a b.h5ad`, not `--in-place`; `n_pcs` stays");
         assert_eq!(in_text("the parameter `open"), "`open");
-        assert_eq!(put("see {noise_back}, `{n_layers} 3`"), "see --noise-back, `--layers 3`");
-        // No mark is of a parameter that is not there.
+        assert_eq!(put("see {noise_back}, `{n_layers} 3`"), "see --noise-back, `--n-layers 3`");
+        // Each mark names a parameter of some solver.
         for known in parameters() {
             for mark in known.about.help.split('{').skip(1) {
                 let name = mark.split('}').next().unwrap();

@@ -1,11 +1,9 @@
-//! `sbcell grn`: model → edges.csv.
+//! `sbcell grn`: model → regulatory edges, edges.csv.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use sbcell::error::nearest;
-use sbcell::io::chart::ChartFormat;
 use sbcell::io::edges::EdgeDialect;
 use sbcell::io::lists;
 use sbcell::io::table::TableFormat;
@@ -15,189 +13,176 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::formats::check_suffix;
-use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to};
+use crate::cli::shared::{
+    BootstrapArgs, CellsPerTimeArgs, DataArgs, GeneArgs, ModelArgs, PlotArgs, ResampleArgs,
+    aligned, open_model, short, shown, up_to, with_help,
+};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
 Examples:
   sbcell grn --out edges.csv
-      all genes of the model may regulate; 20 resamples, 20 permutations of the times
+      all genes of the model are regulators; 20 resamples, 20 permutations of the times
   sbcell grn --tfs mouse --top 1000 --out edges.parquet
-      regulators are transcription factors of mouse (or human, or a FILE of names)
+      regulators are the transcription factors of mouse (or human, or names in a FILE)
   sbcell grn --by time --out edges.csv
-      edges of each interval between neighbouring times (--group COL: of each group of cells)
+      edges of each interval between neighbouring times (--groupby COL: of each group of cells)
   sbcell grn --format beeline --out rankedEdges.csv
       tab-separated Gene1, Gene2, EdgeWeight
   sbcell grn --out edges.graphml
-      for Cytoscape, yEd, Gephi
-  sbcell grn --plot edges.svg --plot-target Sox2
-      draws the first edges to edges.svg, Sox2 and its regulators over time to edges.Sox2.svg
+      a graph for Cytoscape, yEd or Gephi
+  sbcell grn --plot edges.svg --plot-gene Sox2
+      edges.svg with the first edges; edges.Sox2.svg with Sox2 and its regulators over time
 
-Columns: TF, target, importance (the rank of the edge), sign, effect (expression of the target per
-unit of time for a unit more of the TF), stability (share of resamples that find it again), pvalue
-and qvalue (against permuted times), lag (mean time from the earlier to the later cells), t0, t1,
-group.
+Columns: TF, target, importance (rank weight of the edge), sign, effect (expression of the target
+per unit of time for one unit more of the TF), stability (share of resamples in which the edge is
+among the first with the same sign), pvalue and qvalue (against permuted times), lag (mean time
+from the earlier to the later cells), t0, t1, group.
 
-What to make of it: an edge says that cells with more of the TF had later more (or less) of the
-target than the target's own past explains. It knows no regulator that was not measured. The null
-deals the times anew: a small q-value says that the order of time supports the edge, not that it is
-direct. Few or distant times leave little but association; compare with --source correlation.
+Limits: an edge means that cells with more of the TF later had more (or less) of the target than
+the earlier expression of the target explains. Regulators that were not measured are not
+considered. The null model permutes the times: a small q-value means that the order of the times
+supports the edge. It does not mean that the edge is direct. With few or distant times the edges
+are hardly more than associations; compare them with --source correlation.
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 all edges of some part are the
-same (written, the part named).";
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 all edges of some part have the
+same importance (edges are written, and this part is named).";
 
-/// Signed, directed regulatory edges, with how sure they are
+/// Signed, directed regulatory edges, with stability and q-values
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("plot", |plot| with_help(plot, ", with the first 30 edges")))]
+#[command(mut_arg("plot_gene", |gene| with_help(gene.alias("plot-target"), ". Each has a file of its \
+    own, with its first regulators over time")))]
 pub(crate) struct GrnArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// File to write: .csv, .tsv, .parquet or .graphml, or - for standard output
-    /// [default: edges.csv, or as --format says]
-    #[arg(short, long, value_name = "FILE")]
-    out: Option<PathBuf>,
-    /// Columns and separator; the suffix of --out must fit [default: sbcell's columns, separator by
-    /// the suffix of --out]
-    #[arg(long, value_enum)]
-    format: Option<FormatArg>,
-    /// Edges to keep of each group and interval, the most important first
-    #[arg(long, value_name = "N", default_value_t = 100_000)]
-    top: usize,
-    /// Picture of the first 30 edges to draw, .svg or .png
-    #[arg(long, value_name = "FILE")]
-    plot: Option<PathBuf>,
-    /// Also draw this gene and its first regulators over time, to FILE with the gene's name in it;
-    /// may be given several times
-    #[arg(long, value_name = "GENE", requires = "plot")]
-    plot_target: Vec<String>,
     #[command(flatten)]
     cells: CellArgs,
     #[command(flatten)]
     estimate: EstimateArgs,
+    #[command(flatten)]
+    resample: GrnResampleArgs,
+    #[command(flatten)]
+    charts: PlotArgs,
+    #[command(flatten)]
+    written: EdgeArgs,
 }
 
+/// The genes and cells that are used.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Genes and cells")]
+#[command(mut_arg("genes", |genes| with_help(genes, " as targets; --tfs \
+    selects regulators [default: the genes of the model, and the regulators]")))]
+#[command(mut_arg("cells_per_time", |n| with_help(n, " (with --groupby, of each time and group) \
+    [default: 2500]")))]
 struct CellArgs {
-    /// Genes that may regulate: `human` or `mouse` for their transcription factors, or a file of
-    /// names, one a line [default: every gene]
+    /// Regulators: `human` or `mouse` for the transcription factors of this species, or a file with one
+    /// name per line [default: every gene]
     #[arg(long, value_name = "FILE|human|mouse")]
     tfs: Option<String>,
-    /// Genes that may be targets, names, one a line; which genes may regulate is for --tfs
-    /// [default: those of the model, and regulators]
-    #[arg(long, value_name = "FILE")]
-    genes: Option<PathBuf>,
-    /// The .h5ad file with the expression [default: the one that was fitted]
-    #[arg(long, value_name = "FILE")]
-    data: Option<PathBuf>,
-    /// Column of `obs`: edges for each of its values
-    #[arg(long, value_name = "COL")]
-    group: Option<String>,
-    /// Edges of each interval between neighbouring times
+    #[command(flatten)]
+    genes: GeneArgs,
+    #[command(flatten)]
+    data: DataArgs,
+    /// Column of `obs` with groups of cells: edges for each group
+    #[arg(long, alias = "group", value_name = "COL")]
+    groupby: Option<String>,
+    /// Edges for each interval between neighbouring times
     #[arg(long, value_enum)]
-    by: Option<ByArg>,
-    /// Cells of each time (and group) that are looked at, at most, drawn evenly
-    #[arg(long, value_name = "N", default_value_t = 2500)]
-    cells_per_time: usize,
+    by: Option<By>,
+    #[command(flatten)]
+    cells_per_time: CellsPerTimeArgs,
 }
 
+/// The estimator of edges.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Estimate")]
 struct EstimateArgs {
-    /// What edges are read from
-    #[arg(long, value_enum, default_value = "ensemble", visible_alias = "method")]
-    source: SourceArg,
-    /// Which cells are compared: `auto` for bins of time smoothed over neighbouring cells, or the
-    /// number of intervals between the snapshots
+    /// Estimator of the edges
+    #[arg(long, value_enum, default_value_t, visible_alias = "method")]
+    source: EdgeSource,
+    /// Which cells are compared: `auto` for bins of smoothed time, or the number of intervals between
+    /// two snapshots
     #[arg(long, value_name = "auto|N", default_value = "auto")]
     lag: String,
-    /// How edges to different targets compare
-    #[arg(long, value_enum, default_value = "within")]
-    rank: RankArg,
-    /// Whose pairs of earlier and later cells
-    #[arg(long, value_enum, default_value = "own")]
-    coupling: CouplingArg,
-    /// Resamples of cells behind the stability; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = up_to::<100_000>)]
-    bootstrap: usize,
-    /// Permutations of the times behind p- and q-values; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = up_to::<100_000>)]
-    permutations: usize,
-    /// Column of `obs` whose groups (batches, donors) are resampled instead of cells
-    #[arg(long, value_name = "COL")]
-    batch_key: Option<String>,
+    /// How edges to different targets are ranked
+    #[arg(long, value_enum, default_value_t = Rank::Within)]
+    rank: Rank,
+    /// Coupling that pairs earlier and later cells
+    #[arg(long, value_enum, default_value_t = Pairing::Own)]
+    coupling: Pairing,
 }
 
+/// Resamples and permutations.
+#[derive(Debug, Args)]
+#[command(mut_arg("bootstrap", |n| with_help(n.default_value("20"), ". The stability needs them")))]
+struct GrnResampleArgs {
+    #[command(flatten)]
+    resample: ResampleArgs,
+    /// Number of permutations of the times, for p-values and q-values; 0 for none
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 20,
+        value_parser = up_to::<100_000>,
+        help_heading = "Bootstrap"
+    )]
+    permutations: usize,
+}
+
+/// The edge list that is written.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+struct EdgeArgs {
+    /// Largest number of edges of each group and interval, the most important first
+    #[arg(long, value_name = "N", default_value_t = 100_000)]
+    top: usize,
+    /// Columns and file format; the suffix of --out must agree [default: the columns of sbcell, and the
+    /// suffix of --out]
+    #[arg(long, value_enum)]
+    format: Option<EdgeFormatName>,
+    /// Table to write: .csv, .tsv, .parquet or .graphml, or - for standard output [default: edges.csv,
+    /// or with the suffix of --format]
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+/// Parts for which edges are estimated separately. The library has a switch, `GrnOptions::by_time`; a
+/// word leaves room for other parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ByArg {
+enum By {
     /// Each interval on its own
     Time,
 }
 
+/// Words for the library's switch `GrnOptions::across_targets`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum RankArg {
-    /// Each target's regulators against each other: right where all genes are regulated
+enum Rank {
+    /// Among the regulators of each target: for data in which all genes are regulated
     Within,
-    /// Edges to targets that are explained better first: for panels in which many genes are not
+    /// Over all targets, better explained targets first: for panels with many unregulated genes
     Across,
 }
 
+/// Words for the library's switch `GrnOptions::model_coupling`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum CouplingArg {
-    /// Entropic plans between neighbouring groups of cells, made for this
+enum Pairing {
+    /// Entropic couplings between neighbouring groups of cells, computed for this purpose
     Own,
-    /// Between snapshots, the observed cells nearest to where the model's bridge takes each cell;
-    /// the ensemble still has bins of smoothed time beside them
+    /// Between snapshots, each cell with the observed cells nearest to its end on the model's bridge.
+    /// The ensemble also uses bins of smoothed time
     Model,
 }
 
+/// One word for the columns and the file format of an edge list.
+///
+/// Not the library's [`EdgeFormat`]: there every set of columns can have every table format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SourceArg {
-    /// Hill functions of earlier cells, mutual information, and its direction
-    Ensemble,
-    /// Additive Hill functions of regulators in earlier cells
-    Hill,
-    /// Expression of regulators in earlier cells, linear
-    Linear,
-    /// The same by the lasso: few regulators of each gene
-    Lasso,
-    /// Reference fitting: a linear drift, and the pairs of cells it makes, in turn
-    Refit,
-    /// The network of [SF]²M with a penalty on each regulator's weights; slow for many genes: use
-    /// --bootstrap 0 --permutations 0
-    Ngm,
-    /// Lagged mutual information in its context
-    Mi,
-    /// Slope of the fitted field: how the mean displacement of cells depends on where they start
-    Slope,
-    /// Jacobian of the fitted field along its paths; symmetric before it is standardised
-    Jacobian,
-    /// Plain correlation of all cells: the baseline, without direction
-    Correlation,
-}
-
-impl From<SourceArg> for EdgeSource {
-    fn from(source: SourceArg) -> Self {
-        match source {
-            SourceArg::Ensemble => Self::Ensemble,
-            SourceArg::Hill => Self::Hill,
-            SourceArg::Linear => Self::Linear,
-            SourceArg::Lasso => Self::Lasso,
-            SourceArg::Refit => Self::ReferenceFitting,
-            SourceArg::Ngm => Self::Ngm,
-            SourceArg::Mi => Self::Mutual,
-            SourceArg::Slope => Self::Slope,
-            SourceArg::Jacobian => Self::Jacobian,
-            SourceArg::Correlation => Self::Correlation,
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FormatArg {
-    /// sbcell's columns, comma-separated
+enum EdgeFormatName {
+    /// Columns of sbcell, comma-separated
     Csv,
-    /// sbcell's columns, parquet
+    /// Columns of sbcell, parquet
     Parquet,
     /// TF, target, importance; comma-separated
     Grnboost2,
@@ -205,20 +190,20 @@ enum FormatArg {
     Beeline,
     /// source, target, weight (signed); comma-separated
     Decoupler,
-    /// source, target, coef_mean, coef_abs (effects), p, -logp; comma-separated
+    /// source, target, coef_mean and coef_abs (effects), p, -logp; comma-separated
     Celloracle,
-    /// A graph for Cytoscape
+    /// A graph for Cytoscape, yEd or Gephi
     Graphml,
 }
 
-/// Where edges go unless told otherwise, with `--format` as it was typed.
+/// The default of `--out`, for the text of `--format`.
 pub(crate) fn default_out(format: Option<&str>) -> &'static str {
-    let format = format.and_then(|name| <FormatArg as ValueEnum>::from_str(name, true).ok());
-    format.map_or("edges.csv", FormatArg::default_out)
+    let format = format.and_then(|name| <EdgeFormatName as ValueEnum>::from_str(name, true).ok());
+    format.map_or("edges.csv", EdgeFormatName::default_out)
 }
 
-impl FormatArg {
-    /// Where edges go unless told otherwise.
+impl EdgeFormatName {
+    /// The default of `--out`.
     fn default_out(self) -> &'static str {
         match self {
             Self::Parquet => "edges.parquet",
@@ -227,7 +212,11 @@ impl FormatArg {
         }
     }
 
-    /// Refuses a file whose suffix says otherwise; BEELINE's own lists are tab-separated `.csv`.
+    /// Refuses a file whose suffix belongs to another format. Lists of BEELINE are tab-separated files
+    /// that end in `.csv`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`], as [`check_suffix`].
     fn check(self, out: &Path) -> Result<()> {
         let name = self.to_possible_value().map(|value| value.get_name().to_string());
         let name = name.unwrap_or_default();
@@ -249,6 +238,7 @@ impl FormatArg {
         check_suffix(out, &name, fitting, must)
     }
 
+    /// The columns and the format that the word stands for.
     fn format(self) -> EdgeFormat {
         let csv = |dialect| EdgeFormat::Table(dialect, TableFormat::Csv);
         match self {
@@ -264,18 +254,19 @@ impl FormatArg {
 }
 
 impl GrnArgs {
-    fn options(
-        cells: CellArgs,
-        estimate: EstimateArgs,
-        top: usize,
-        seed: u64,
-    ) -> Result<GrnOptions> {
-        let CellArgs { tfs, genes, data, group, by, cells_per_time } = cells;
-        let EstimateArgs { source, lag, rank, coupling, bootstrap, permutations, batch_key } =
-            estimate;
+    /// The options of the flags. Reads the small files that flags name.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a lag that is not a number; those of reading the files.
+    fn options(self, seed: u64) -> Result<GrnOptions> {
+        let Self { model: _, cells, estimate, resample, charts, written } = self;
+        let CellArgs { tfs, genes, data, groupby, by, cells_per_time } = cells;
+        let EstimateArgs { source, lag, rank, coupling } = estimate;
+        let GrnResampleArgs { resample, permutations } = resample;
+        let ResampleArgs { bootstrap: BootstrapArgs { bootstrap }, batch_key } = resample;
         let regulators = match tfs {
             None => Regulators::All,
-            Some(name) => match Species::from_str(&name) {
+            Some(name) => match name.parse::<Species>() {
                 Ok(species) => Regulators::Species(species),
                 Err(_) => Regulators::Named(names_of_regulators(&name)?),
             },
@@ -289,27 +280,33 @@ impl GrnArgs {
             })?),
         };
         Ok(GrnOptions {
-            source: source.into(),
+            source,
             lag,
-            model_coupling: coupling == CouplingArg::Model,
-            across_targets: rank == RankArg::Across,
+            model_coupling: coupling == Pairing::Model,
+            across_targets: rank == Rank::Across,
             regulators,
-            genes: genes.map(|path| lists::read_names(&path)).transpose()?,
-            group,
-            by_time: by == Some(ByArg::Time),
+            genes: genes.names()?,
+            groupby,
+            by_time: by == Some(By::Time),
             batch: batch_key,
             bootstrap,
             permutations,
-            top,
-            drawn: Vec::new(),
-            cells_per_time,
-            data: data.map(|path| path.to_string_lossy().into_owned()),
+            top: written.top,
+            drawn: charts.plot_gene,
+            cells_per_time: cells_per_time
+                .cells_per_time
+                .unwrap_or(GrnOptions::default().cells_per_time),
+            data: data.path(),
             seed,
         })
     }
 }
 
-/// The names in a file, which may be a species written wrongly.
+/// The names in the file of `--tfs`. If there is no such file, the error suggests a species with a
+/// similar name.
+///
+/// # Errors
+/// As [`lists::read_names`].
 fn names_of_regulators(name: &str) -> Result<Vec<String>> {
     let species = ["human", "mouse"].map(String::from);
     lists::read_names(name.as_ref()).map_err(|error| match error {
@@ -323,31 +320,36 @@ fn names_of_regulators(name: &str) -> Result<Vec<String>> {
     })
 }
 
+/// Runs `sbcell grn`: writes the edges, draws the charts, and prints the first edges.
+///
+/// The outcome is [`Outcome::NotConverged`] if all edges of some part have the same importance.
+///
+/// # Errors
+/// As [`pipeline::grn`]; [`Error::Parameter`] for flags that contradict each other.
 pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let GrnArgs { model: ModelArgs { model: folder }, out, format, top, cells, estimate, .. } =
-        args;
-    let out = out.unwrap_or_else(|| format.map_or("edges.csv", FormatArg::default_out).into());
+    let EdgeArgs { format, ref out, top: _ } = args.written;
+    let folder = args.model.model.clone();
+    let out = out.clone();
+    let out = out.unwrap_or_else(|| format.map_or("edges.csv", EdgeFormatName::default_out).into());
     if let Some(format) = format {
         format.check(&out)?;
     }
-    let no_effects = matches!(estimate.source, SourceArg::Mi | SourceArg::Correlation);
-    if no_effects && format == Some(FormatArg::Celloracle) {
+    let no_effects = matches!(args.estimate.source, EdgeSource::Mutual | EdgeSource::Correlation);
+    if no_effects && format == Some(EdgeFormatName::Celloracle) {
         let must =
-            "another than celloracle with --source mi or correlation, which know no coefficients";
+            "another than celloracle with --source mi or correlation, which have no coefficients";
         return Err(Error::Parameter { name: "--format", must, got: "celloracle".into() });
     }
     let format = format.map_or_else(|| EdgeFormat::of(&out), |format| Ok(format.format()))?;
     let format = format.for_spreadsheets(terminal.spreadsheet_safe);
-    let mut options = GrnArgs::options(cells, estimate, top, seed)?;
-    options.drawn = args.plot_target;
-    if let Some(plot) = &args.plot {
-        ChartFormat::of(plot)?;
-    }
+    args.charts.check()?;
+    let plot = args.charts.plot.clone();
+    let options = args.options(seed)?;
     let model = open_model(&folder, terminal)?;
     let found = pipeline::grn(&model, &options, terminal)?;
     pipeline::write_edges(&out, &model, &found.rows, &options, format)?;
     say_first(&found, terminal);
-    if let Some(plot) = &args.plot {
+    if let Some(plot) = &plot {
         for picture in pipeline::draw_found_edges(plot, &model, &found, &options)? {
             terminal.say(&format!("drew {}", shown(&picture)));
         }
@@ -357,13 +359,13 @@ pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<O
         return Ok(Outcome::Done);
     }
     terminal.say(&format!(
-        "all edges are the same in {}: nothing can be told apart there",
+        "all edges have the same importance in {}: their order there has no meaning",
         found.degenerate.join("; ")
     ));
     Ok(Outcome::NotConverged)
 }
 
-/// The first edges of the first part, beside plain correlation.
+/// Prints the first edges of the first part, beside their plain correlation.
 fn say_first(found: &FoundEdges, terminal: &Terminal) {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for (place, edge) in found.rows.iter().take(10).enumerate() {
@@ -382,7 +384,7 @@ fn say_first(found: &FoundEdges, terminal: &Terminal) {
     terminal.say(&aligned(&header, &rows));
     if let Some(overlap) = found.overlap {
         terminal.say(&format!(
-            "of the first {} edges {} are also first by plain correlation ({} by chance)",
+            "of the first {} edges, {} are also among the first by plain correlation ({} by chance)",
             overlap.first,
             overlap.shared,
             short(overlap.by_chance)

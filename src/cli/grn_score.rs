@@ -1,15 +1,14 @@
-//! `sbcell grn-score`: edges against a known network.
+//! `sbcell grn-score`: scores of edges against a known network.
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::Result;
-use sbcell::io::lists;
 use sbcell::io::table::{Cells, Table};
 use sbcell::pipeline::{self, Candidates, GrnScore, GrnScoreOptions};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{aligned, short, shown};
+use crate::cli::shared::{GeneArgs, aligned, short, shown, with_help};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -17,67 +16,55 @@ Examples:
   sbcell grn-score --truth refNetwork.csv edges.csv
       all ordered pairs of genes of the network are candidates
   sbcell grn-score --truth chip.tsv --candidates regulators --measured edges.csv genie3.csv
-      two lists side by side; edges out of known regulators, among genes the lists name
+      two lists; candidates are the edges of known regulators, among the genes that the lists name
   sbcell grn-score --truth refNetwork.csv edges.csv --out scores.csv
+      the scores as a table
 
-Edge lists and networks are read by their header: TF,target,importance (sbcell, GRNBoost2),
-Gene1,Gene2,EdgeWeight or Type (BEELINE), source,target,weight (decoupler), coef_mean (CellOracle).
-A network with a column `edge` of 0 and 1 lists what was tested: only its pairs are candidates.
+sbcell reads edge lists and networks by their header: TF,target,importance (sbcell, GRNBoost2),
+Gene1,Gene2,EdgeWeight or Type (BEELINE), source,target,weight (decoupler), coef_mean
+(CellOracle). A network with a column `edge` of 0 and 1 lists the pairs that were tested; only
+these are candidates.
 
-Self-edges never count. Candidates that a list does not name have importance 0; ties are handled.
-`ap` is the average precision, `trapezoid` BEELINE's area under the precision-recall curve, `epr`
-the early precision ratio, `+` and `-` that of activations and inhibitions, `signed` that of edges
-with the right sign, `signs` the share of right signs among true edges.";
+A self-edge never counts. A candidate that a list does not name has importance 0. Scores are exact
+for ties. `ap` is the average precision, `trapezoid` BEELINE's area under the precision-recall
+curve, `epr` the early precision ratio; `+` and `-` are the ratios of activations and inhibitions,
+`signed` that of edges with the right sign, `signs` the share of right signs among true edges.";
 
 /// Score edges against a known network
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("genes", |genes| with_help(genes, " [default: the genes of the network]")))]
 pub(crate) struct GrnScoreArgs {
     /// Edge lists: .csv, .tsv or .parquet
     #[arg(required = true, value_name = "EDGES")]
     edges: Vec<PathBuf>,
-    /// The known network: .csv, .tsv or .parquet
+    /// Known network: .csv, .tsv or .parquet
     #[arg(long, value_name = "FILE")]
     truth: PathBuf,
-    /// Which pairs could be an edge [default: listed if the network says which were tested, or all]
+    /// Pairs of genes that count as candidates for an edge [default: listed, if the network lists the
+    /// tested pairs; else all]
     #[arg(long, value_enum)]
-    candidates: Option<CandidatesArg>,
-    /// Names of genes that count, one a line [default: those of the network]
-    #[arg(long, value_name = "FILE")]
-    genes: Option<PathBuf>,
+    candidates: Option<Candidates>,
+    #[command(flatten)]
+    genes: GeneArgs,
     /// Leave out genes of the network that the edge list does not name
     #[arg(long)]
     measured: bool,
-    /// Table to write as well: .csv, .tsv or .parquet, or - for standard output
+    /// Table to write: .csv, .tsv or .parquet, or - for standard output [default: none; the scores are
+    /// printed]
     #[arg(short, long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum CandidatesArg {
-    /// All ordered pairs of genes of the network
-    All,
-    /// Pairs whose regulator regulates something in the network
-    Regulators,
-    /// The pairs that the network lists
-    Listed,
-}
-
-impl From<CandidatesArg> for Candidates {
-    fn from(candidates: CandidatesArg) -> Self {
-        match candidates {
-            CandidatesArg::All => Self::All,
-            CandidatesArg::Regulators => Self::Regulators,
-            CandidatesArg::Listed => Self::Listed,
-        }
-    }
-}
-
+/// Runs `sbcell grn-score`: prints the scores of each edge list, and writes them if asked.
+///
+/// # Errors
+/// As [`pipeline::grn_score`].
 pub(crate) fn run(args: GrnScoreArgs, terminal: &mut Terminal) -> Result<Outcome> {
     let GrnScoreArgs { edges, truth, candidates, genes, measured, out } = args;
     let format = out.as_deref().map(|out| terminal.table_format(out)).transpose()?;
-    let genes = genes.map(|path| lists::read_names(&path)).transpose()?;
-    let options = GrnScoreOptions { candidates: candidates.map(Into::into), genes, measured };
+    let genes = genes.names()?;
+    let options = GrnScoreOptions { candidates, genes, measured };
     let scored: Vec<GrnScore> = edges
         .iter()
         .map(|list| pipeline::grn_score(list, &truth, &options))
@@ -92,6 +79,7 @@ pub(crate) fn run(args: GrnScoreArgs, terminal: &mut Terminal) -> Result<Outcome
     Ok(Outcome::Done)
 }
 
+/// Prints one row of scores per edge list.
 fn say(names: &[String], scored: &[GrnScore], terminal: &Terminal) {
     const HEADER: [&str; 12] = [
         "list",
@@ -133,7 +121,7 @@ fn say(names: &[String], scored: &[GrnScore], terminal: &Terminal) {
     if let Some(first) = scored.first() {
         let (n_genes, n_named) = first.genes;
         terminal.say(&format!(
-            "{n_genes} genes of the network take part, of which {} names {n_named}; chance is AP \
+            "{n_genes} genes of the network count, of which {} names {n_named}; a random list has AP \
              {}, AUROC 0.5, EPR 1",
             names[0],
             short(first.scores.density)
@@ -141,6 +129,7 @@ fn say(names: &[String], scored: &[GrnScore], terminal: &Terminal) {
     }
 }
 
+/// The scores as a table, one row per edge list.
 fn scores_table(names: Vec<String>, scored: &[GrnScore]) -> Table {
     let whole = |value: &dyn Fn(&GrnScore) -> usize| {
         Cells::Integers(scored.iter().map(|score| value(score) as i64).collect())

@@ -1,4 +1,4 @@
-//! `sbcell inspect`: what is in this .h5ad, and what could be run on it.
+//! `sbcell inspect`: the contents of an .h5ad file, and the commands that can use it.
 
 use std::path::PathBuf;
 
@@ -13,28 +13,32 @@ use crate::cli::terminal::{Lines, Terminal};
 const EXAMPLES: &str = "\
 Examples:
   sbcell inspect data.h5ad
-      shape, matrices, columns that may be the time, embeddings, what could be run
+      shape, matrices, possible time columns, embeddings, usable commands
   sbcell inspect data.h5ad --json
-      the same for programs";
+      the same as JSON, for programs";
 
-/// Values of a time column that are shown, at most.
+/// Largest number of values of a time column in the output.
 const SHOWN_TIMES: usize = 12;
 
-/// Say what is in an .h5ad file and what could be run on it
+/// Show the contents of an .h5ad file and the commands that can use it
 ///
-/// Reads the annotation and a sample of each matrix; parts that cannot be read are named with
+/// sbcell reads the annotation and a sample of each matrix. It lists the parts that it cannot read, with
 /// the reason.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct InspectArgs {
-    /// The cells: an AnnData file
+    /// AnnData file with the cells
     #[arg(value_name = "DATA.h5ad")]
     data: PathBuf,
-    /// Write JSON
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
+/// Runs `sbcell inspect`: prints the contents of the file, as tables or as JSON.
+///
+/// # Errors
+/// As [`pipeline::inspect`].
 pub(crate) fn run(args: InspectArgs) -> Result<Outcome> {
     let InspectArgs { data, json } = args;
     let found = pipeline::inspect(&data)?;
@@ -48,6 +52,7 @@ pub(crate) fn run(args: InspectArgs) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
+/// The parts of the page: file, matrices, time columns, `obs`, embeddings, commands.
 fn sections(found: &Inspection) -> Vec<Lines> {
     let mut sections = vec![head(found)];
     if !found.matrices.is_empty() {
@@ -95,6 +100,7 @@ fn sections(found: &Inspection) -> Vec<Lines> {
     sections
 }
 
+/// The size of the file, the program that wrote it, and repeated names of genes.
 fn head(found: &Inspection) -> Lines {
     let genes = found.n_genes.map_or("no genes".into(), |n| format!("{n} genes"));
     let mut lines = vec![
@@ -113,6 +119,7 @@ fn head(found: &Inspection) -> Lines {
     Lines::of(lines)
 }
 
+/// The row of a matrix, or the reason why it cannot be read.
 fn matrix_row(matrix: &MatrixReport) -> Vec<String> {
     let Some(info) = &matrix.info else {
         let problem = matrix.problem.clone().unwrap_or_default();
@@ -138,6 +145,7 @@ fn matrix_row(matrix: &MatrixReport) -> Vec<String> {
     ]
 }
 
+/// The row of a possible time column: values with their numbers of cells, missing cells, unit.
 fn time_row(column: &TimeColumn) -> Vec<String> {
     let mut values: Vec<String> = column
         .values
@@ -160,6 +168,7 @@ fn time_row(column: &TimeColumn) -> Vec<String> {
     vec![column.name.clone(), values.join(", ")]
 }
 
+/// A size in kB, MB or GB; units are powers of ten.
 fn size(bytes: u64) -> String {
     match bytes {
         0..1_000_000 => format!("{:.0} kB", (bytes as f64 / 1e3).max(1.0)),

@@ -17,6 +17,7 @@ mod inspect;
 mod interpolate;
 mod outputs;
 mod perturb;
+mod populations;
 mod reference;
 mod sample;
 mod sets;
@@ -42,8 +43,9 @@ use crate::cli::terminal::Terminal;
 
 /// Schrödinger bridges for single-cell time courses.
 ///
-/// From cells sampled on a few days to the process that connects them: where the cells were
-/// between the samples, where they are going, which genes drive it.
+/// sbcell fits the process that connects snapshots of cells from a few time points. The process
+/// gives the cells between the snapshots, their ancestors and descendants, and the genes whose
+/// expression predicts both.
 #[derive(Debug, Parser)]
 #[command(name = "sbcell", version, max_term_width = 100, propagate_version = false)]
 struct Cli {
@@ -53,6 +55,7 @@ struct Cli {
     command: Command,
 }
 
+/// The commands; each has a file of its own.
 #[derive(Debug, Subcommand)]
 enum Command {
     Inspect(inspect::InspectArgs),
@@ -75,15 +78,16 @@ enum Command {
     GrnScore(grn_score::GrnScoreArgs),
 }
 
-/// How a command that did not fail ended.
+/// The result of a command that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// Everything is as asked.
+    /// The command did everything.
     Done,
-    /// Results are written and marked, but a solver did not converge.
+    /// The results are written and marked, but a solver did not converge.
     NotConverged,
 }
 
+/// Parses the command line, runs the command, shows its error, and returns the exit code.
 pub(crate) fn main() -> ExitCode {
     let (cli, matches) = match parsed() {
         Ok(parsed) => parsed,
@@ -112,19 +116,20 @@ pub(crate) fn main() -> ExitCode {
     }
 }
 
-/// The flags, and where each of them came from.
+/// The parsed flags, and the matches that also tell which flags stand on the command line.
 fn parsed() -> Result<(Cli, ArgMatches), clap::Error> {
     let matches = Cli::command().try_get_matches_from(std::env::args_os().map(hyphens))?;
     let cli = Cli::from_arg_matches(&matches)?;
     Ok((cli, matches))
 }
 
-/// Refuses flags that are valid each and mean nothing together.
+/// Refuses flags that are valid on their own but have no effect together.
 fn check_flags(matches: &ArgMatches) -> sbcell::Result<()> {
     let with_solver = ["fit", "evaluate"].map(|name| matches.subcommand_matches(name));
     with_solver.into_iter().flatten().try_for_each(solver::check_flags)
 }
 
+/// Starts the threads and runs the command.
 fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
     let Cli { common, command } = cli;
     common.set_threads(terminal)?;
@@ -150,6 +155,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
     }
 }
 
+/// The exit code of a kind of error; `docs/CONTRIBUTING.md` lists them.
 fn exit_code(kind: Kind) -> ExitCode {
     ExitCode::from(match kind {
         Kind::Failed => 1,
@@ -159,7 +165,7 @@ fn exit_code(kind: Kind) -> ExitCode {
     })
 }
 
-/// Flags with underscores, as scanpy users type them: `--time_key` is `--time-key`.
+/// Replaces underscores in the name of a flag, since scanpy has them: `--time_key` is `--time-key`.
 fn hyphens(argument: OsString) -> OsString {
     match argument.to_str() {
         Some(text) if text.starts_with("--") => {
@@ -173,6 +179,8 @@ fn hyphens(argument: OsString) -> OsString {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     /// clap's own check is empty in a release build, so flags are counted here too.
@@ -180,11 +188,59 @@ mod tests {
     fn the_flags_do_not_contradict_each_other() {
         Cli::command().debug_assert();
         for command in Cli::command().get_subcommands() {
-            let mut taken = std::collections::BTreeSet::new();
+            let mut taken = BTreeSet::new();
             for argument in command.get_arguments() {
                 let name = argument.get_id().to_string();
                 assert!(taken.insert(name.clone()), "{}: {name} twice", command.get_name());
             }
+        }
+    }
+
+    /// Names that flags had: command, old name, present name. Scripts still use them.
+    const OLD: [(&str, &str, &str); 15] = [
+        ("annotate", "key-added", "key"),
+        ("annotate", "layers", "add-layer"),
+        ("couplings", "export", "format"),
+        ("diagnose", "deals", "permutations"),
+        ("evaluate", "draws", "repeats"),
+        ("evaluate", "layers", "n-layers"),
+        ("evaluate", "steps", "n-steps"),
+        ("fit", "layers", "n-layers"),
+        ("fit", "steps", "n-steps"),
+        ("grn", "group", "groupby"),
+        ("grn", "plot-target", "plot-gene"),
+        ("perturb", "from", "at"),
+        ("sample", "steps", "n-steps"),
+        ("trajectory", "to", "paths-to"),
+        ("velocity", "genes", "gene"),
+    ];
+
+    #[test]
+    fn old_names_of_flags_are_read_as_the_present_ones_and_not_listed() {
+        for (command, old, present) in OLD {
+            let line = |flag: &str| -> Vec<String> {
+                let (rest, value) = match (command, present) {
+                    ("annotate", "add-layer") => ("data.h5ad -o out.h5ad", "velocity"),
+                    ("annotate", _) => ("data.h5ad -o out.h5ad", "7"),
+                    ("couplings", _) => ("", "wot"),
+                    ("evaluate" | "fit", _) => ("data.h5ad", "7"),
+                    ("grn", "plot-gene") => ("--plot edges.svg", "7"),
+                    ("perturb", _) => ("--knockout Sox2", "7"),
+                    ("trajectory", _) => ("--paths 3 --paths-out paths.csv", "7"),
+                    _ => ("", "7"),
+                };
+                let text = format!("sbcell {command} {rest} --{flag} {value}");
+                text.split_whitespace().map(str::to_string).collect()
+            };
+            let parsed = |flag: &str| format!("{:?}", Cli::try_parse_from(line(flag)).unwrap());
+            assert_eq!(parsed(old), parsed(present), "{command} --{old}");
+            let program = Cli::command();
+            let own = program.find_subcommand(command).unwrap();
+            let listed = own.get_arguments().flat_map(|flag| {
+                let names = flag.get_long_and_visible_aliases().unwrap_or_default();
+                names.into_iter().map(str::to_string).collect::<Vec<_>>()
+            });
+            assert!(listed.into_iter().all(|name| name != old), "{command} --{old} is listed");
         }
     }
 

@@ -1,12 +1,12 @@
-//! One rule for all that commands write: checked from the command line, before any work.
+//! One rule for all outputs of commands, checked on the command line before any work.
 //!
-//! A flag that takes a path is an input unless it is named in [`OUTPUTS`], so that a new command
-//! cannot write over what it reads without being told so here.
+//! A flag that takes a path is an input unless [`OUTPUTS`] names it. A new command therefore cannot
+//! overwrite its inputs by mistake.
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
-use clap::ArgMatches;
+use clap::{ArgMatches, ValueEnum};
 use sbcell::io::model::read_header;
 use sbcell::io::output::{OutputRule, data_of_model, is_stream, same_file};
 use sbcell::pipeline::{self, Export};
@@ -27,30 +27,31 @@ const NO_TABLE: [(&str, &str); 5] = [
     ("strip", "an .h5ad file"),
 ];
 
-/// The flags of one command, and what it is called.
+/// The name and the flags of the command that was called.
 pub(crate) struct Called<'m> {
     name: &'m str,
     flags: &'m ArgMatches,
 }
 
 impl<'m> Called<'m> {
+    /// The command of the parsed command line.
     pub(crate) fn of(matches: &'m ArgMatches) -> Option<Self> {
         matches.subcommand().map(|(name, flags)| Self { name, flags })
     }
 
-    /// Refuses outputs that would destroy something.
+    /// Refuses outputs that would overwrite an input, a model, or a file of the user.
     ///
     /// # Errors
-    /// Those of [`OutputRule::check`]; [`Error::Parameter`] for what cannot go to standard output.
+    /// Those of [`OutputRule::check`]; [`Error::Parameter`] for an output that standard output cannot take.
     pub(crate) fn check(&self, overwrite: bool) -> Result<()> {
         self.check_streams()?;
         let rule = OutputRule { inputs: self.inputs(), overwrite };
         if ["annotate", "strip"].contains(&self.name) && self.writes_its_input() {
-            // Refused there, with the way out.
+            // The command refuses this itself, with a hint.
             return Ok(());
         }
         if ["fit", "evaluate"].contains(&self.name) {
-            // What is in the folder is theirs to judge; inputs are never.
+            // The command checks the contents of its folder. Here only inputs are protected.
             let out = self.path("out").unwrap_or_default();
             let of = |path: &Path| match rule.check_apart(path) {
                 Err(Error::OutputInModel { .. }) => Ok(()),
@@ -64,21 +65,23 @@ impl<'m> Called<'m> {
         self.files().iter().try_for_each(|file| rule.check(file))
     }
 
-    /// Whether results go to standard output, so that words must not.
+    /// Whether a result goes to standard output, so that messages go to standard error.
     pub(crate) fn fills_stdout(&self) -> bool {
         self.outputs().iter().any(|(_, path)| is_stdout(path))
     }
 
+    /// The value of a flag that takes one path.
     fn path(&self, flag: &str) -> Option<PathBuf> {
         self.flags.try_get_one::<PathBuf>(flag).ok().flatten().cloned()
     }
 
+    /// Whether `--out` is the file that the command reads.
     fn writes_its_input(&self) -> bool {
         let paths = self.path("data").zip(self.path("out"));
         paths.is_some_and(|(data, out)| same_file(&data, &out))
     }
 
-    /// Everything that is read: the paths that are no outputs, and the data of the model.
+    /// All inputs: the paths that are not outputs, and the data file of the model.
     fn inputs(&self) -> Vec<PathBuf> {
         let mut found = Vec::new();
         let ids = self.flags.ids().map(clap::Id::as_str);
@@ -87,7 +90,7 @@ impl<'m> Called<'m> {
                 found.extend(paths.cloned());
             }
         }
-        // A file, or the name of a list.
+        // `--tfs` is the path of a file or the name of a built-in list.
         if let Ok(Some(list)) = self.flags.try_get_one::<String>("tfs") {
             found.push(PathBuf::from(list));
         }
@@ -97,13 +100,14 @@ impl<'m> Called<'m> {
         found
     }
 
+    /// The outputs that flags name, with these flags.
     fn outputs(&self) -> Vec<(&'static str, PathBuf)> {
         OUTPUTS.iter().filter_map(|&flag| Some((flag, self.path(flag)?))).collect()
     }
 
-    /// Every file that is written, whose name can be known.
+    /// All files that the command will write, as far as their names are known before it runs.
     fn files(&self) -> Vec<PathBuf> {
-        let mut files: Vec<PathBuf> = Vec::new();
+        let mut files = Vec::new();
         let folder = self.path("model").unwrap_or_default();
         match (self.name, self.path("out")) {
             ("couplings", Some(out)) => files.extend(self.couplings(&folder, &out)),
@@ -128,7 +132,9 @@ impl<'m> Called<'m> {
         }
         files.extend(self.path("paths_out"));
         if let Some(plot) = self.path("plot") {
-            if let Ok(Some(genes)) = self.flags.try_get_many::<String>("plot_target") {
+            if let (Ok(Some(genes)), "grn") =
+                (self.flags.try_get_many::<String>("plot_gene"), self.name)
+            {
                 files.extend(genes.map(|gene| pipeline::picture_of(&plot, gene)));
             }
             files.push(plot);
@@ -136,27 +142,27 @@ impl<'m> Called<'m> {
         files
     }
 
+    /// The files of `sbcell couplings`.
     fn couplings(&self, folder: &Path, out: &Path) -> Vec<PathBuf> {
-        let export = match self.raw("export").as_deref() {
-            Some("csv") => Export::Csv,
-            Some("wot") => Export::Wot,
-            Some("cellrank") => Export::Cellrank,
-            Some("moscot") => Export::Moscot,
-            _ => Export::Parquet,
-        };
+        let format = self.raw("format").and_then(|name| Export::from_str(&name, true).ok());
+        let format = format.unwrap_or_default();
         // Without a model the command ends before it writes.
         let header = read_header(folder).ok();
         let times: Vec<f64> =
             header.iter().flat_map(|header| &header.snapshots).map(|of| of.time).collect();
-        pipeline::coupling_files(out, &times, export)
+        pipeline::coupling_files(out, &times, format)
     }
 
-    /// The value of a flag as it was typed.
+    /// The value of a flag as the user typed it.
     fn raw(&self, flag: &str) -> Option<String> {
         let given = self.flags.try_get_raw(flag).ok().flatten()?.next_back()?;
         Some(given.to_string_lossy().into_owned())
     }
 
+    /// Refuses standard output for outputs that are not tables, and for two tables at once.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`].
     fn check_streams(&self) -> Result<()> {
         for (flag, path) in self.outputs().into_iter().filter(|(_, path)| is_stream(path)) {
             let refused =
@@ -187,6 +193,7 @@ impl<'m> Called<'m> {
     }
 }
 
+/// Whether a path is standard output.
 fn is_stdout(path: &Path) -> bool {
     ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"].iter().any(|name| path == Path::new(name))
 }
@@ -200,7 +207,7 @@ mod tests {
 
     use super::*;
 
-    /// Flags that name something to read.
+    /// Flags that name an input.
     const INPUTS: [&str; 14] = [
         "apop",
         "cells",

@@ -1,6 +1,4 @@
-//! `sbcell perturb`: what the fitted field says of genes that are held at levels.
-
-use std::path::PathBuf;
+//! `sbcell perturb`: simulated knock-outs, the effect of genes held at a level on the fitted drift.
 
 use clap::Args;
 use sbcell::metrics::Estimate;
@@ -8,41 +6,48 @@ use sbcell::pipeline::{self, GeneLevel, PerturbOptions, Perturbed};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to};
+use crate::cli::shared::{BootstrapArgs, ModelArgs, aligned, open_model, short, shown, with_help};
 use crate::cli::terminal::{Lines, Terminal};
-use crate::cli::times::{self, times_of};
+use crate::cli::times::{AtOneArgs, observed, times_of};
 
 const EXAMPLES: &str = "\
 Examples:
   sbcell perturb --knockout Sox2
-      Sox2 held at zero from the first time to the last
-  sbcell perturb --knockout Sox2,Pou5f1 --from 12 --until 48 --groupby cell_type --out ko.csv
-      two genes between two times, and what becomes of the groups
+      Sox2 at zero from the first time to the last
+  sbcell perturb --knockout Sox2,Pou5f1 --at 12 --until 48 --groupby cell_type --out ko.csv
+      two genes between two times, and the change in the shares of groups
   sbcell perturb --set Gata6=1.5 --knockout Sox2
-      Gata6 held at 1.5, in the values that were fitted, and Sox2 at zero
+      Gata6 at 1.5, on the scale of the fit, and Sox2 at zero
 
-Columns: gene, control (mean at the end without it), knockout, shift, lo, hi (95 % over resampled
-cells), linear (shift by linear response), deviations (shift in standard deviations between cells),
-held_down.
+Columns: gene, control (mean at the end without the perturbation), knockout (mean with it), shift,
+lo and hi (95 % interval over resampled cells), linear (shift by linear response), deviations
+(shift in standard deviations between cells), held_down.
 
-First it says what the coordinates hold of each gene: the share of its variance (if the file is found),
-the share of a change of it alone, and how many standard deviations its level is from the cells at the
-start. Cells are brought to the level by the least move of their coordinates, so that the less of a gene
-they hold, the more other genes go with it.
+sbcell first prints how well the coordinates represent each perturbed gene: the share of its
+variance (if the file is found), the share of a change of this gene alone, and the distance of its
+level from the cells at the start, in standard deviations. sbcell moves cells to the level by the
+smallest change of their coordinates. The worse the coordinates represent a gene, the more other
+genes change with it.
 
-MODEL-BASED, NOT VALIDATED. The bridge was fitted to cells in which nothing was knocked out: it pulls
-cells to the later snapshots whatever happens to them, it takes what goes together for what acts, and no
-knock-out has ever been compared with it on your data. The intervals hold the scatter of the cells, not
-that. Take it as a hypothesis, and compare the simulated with the linear response.";
+MODEL-BASED, NOT VALIDATED. The bridge was fitted to cells without any knock-out. It pulls cells
+to the later snapshots whatever happens to them, and it treats correlation as regulation. No
+simulated knock-out was compared with a real one on your data. The intervals cover the variation
+between cells, and nothing of this. Use the result as a hypothesis, and compare the simulation
+with the linear response.";
 
-/// Simulated knock-outs: linear response and forward simulation of the fitted field (a hypothesis)
+/// Simulate knock-outs with the fitted drift: linear response and forward simulation (a hypothesis)
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("at", |at| with_help(at.alias("from"), ": perturb its cells and follow them from \
+    there [default: the first time]")))]
+#[command(mut_arg("bootstrap", |n| n.default_value("200")))]
+#[command(mut_arg("out", |out| out.default_value("perturb.csv")))]
 pub(crate) struct PerturbArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// Genes to take to zero (to their lowest value, where values go below zero)
+    /// Genes to set to zero (to their lowest value, where values are below zero)
     #[arg(
         long,
         visible_alias = "ko",
@@ -51,69 +56,75 @@ pub(crate) struct PerturbArgs {
         required_unless_present = "set"
     )]
     knockout: Vec<String>,
-    /// Genes to take to other levels, in the values that were fitted and are printed (of counts, the
-    /// logarithm of normalised counts)
+    /// Genes to set to other levels, on the scale of the fit (for counts, the logarithm of normalised
+    /// counts), which the output also has
     #[arg(long, value_name = "GENE=LEVEL,…", value_delimiter = ',')]
     set: Vec<String>,
-    /// When it begins, a time or label [default: the first time]
-    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
-    from: Option<String>,
-    /// When it is looked at, a time or label [default: the last time]
+    #[command(flatten)]
+    at: AtOneArgs,
+    /// Time of a snapshot, or its label, at which the effect is measured [default: the last time]
     #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
     until: Option<String>,
-    /// Move the genes once and leave them to the field, rather than hold them there
+    /// Change the genes once at the start, and do not hold them at the level
     #[arg(long)]
     once: bool,
-    /// Cells to follow, at most
+    /// Largest number of cells to follow
     #[arg(long, value_name = "N", default_value_t = 2000)]
     n_cells: usize,
-    /// Resamples of cells behind the intervals; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = up_to::<100_000>)]
-    bootstrap: usize,
     #[command(flatten)]
     sets: SetArgs,
-    /// File to write: .csv, .tsv or .parquet, or - for standard output
-    #[arg(short, long, value_name = "FILE", default_value = "perturb.csv")]
-    out: PathBuf,
+    #[command(flatten)]
+    resample: BootstrapArgs,
+    #[command(flatten)]
+    table: TableArgs,
 }
 
-/// Genes on the terminal beside those that are held.
+/// Number of genes on the terminal besides the perturbed ones.
 const FIRST: usize = 12;
 
+/// Runs `sbcell perturb`: writes all genes and prints the genes with the largest shifts.
+///
+/// # Errors
+/// As [`pipeline::perturb`]; [`Error::Parameter`] for a level that is not a number.
 pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let PerturbArgs {
         model: ModelArgs { model: folder },
         knockout,
         set,
-        from,
+        at,
         until,
         once,
         n_cells,
-        bootstrap,
         sets,
-        out,
+        resample: BootstrapArgs { bootstrap },
+        table,
     } = args;
-    let format = terminal.table_format(&out)?;
+    let (out, format) = table.target(terminal)?;
     let sets = sets.all_or_none()?;
     let levels = set.iter().map(|text| level(text)).collect::<Result<_>>()?;
     let model = open_model(&folder, terminal)?;
     let known = times_of(&model);
-    let from = times::observed(&known, "--from", from.as_ref())?;
-    let until = times::observed(&known, "--until", until.as_ref())?;
+    let at = at.observed(&known)?;
+    let until = observed(&known, "--until", until.as_ref())?;
     let options =
-        PerturbOptions { knockout, levels, from, until, once, sets, n_cells, bootstrap, seed };
+        PerturbOptions { knockout, levels, at, until, once, sets, n_cells, bootstrap, seed };
     let found = pipeline::perturb(&model, &options, terminal)?;
     pipeline::write_table(&out, format, &found.genes, &model, "perturb", &options)?;
     say(&found, terminal);
     for warning in &found.warnings {
         terminal.say(&format!("warning: {warning}"));
     }
-    terminal.say("model-based, not validated: the bridge has seen no knock-out (see --help)");
+    terminal.say(
+        "model-based, not validated: the bridge was fitted without any knock-out (see --help)",
+    );
     terminal.say(&format!("wrote {} genes to {}", found.rows.len(), shown(&out)));
     Ok(Outcome::Done)
 }
 
-/// `Sox2=1.5`: a gene, whose name may hold `=`, and its level.
+/// Parses `Sox2=1.5`, a gene and its level. The name of the gene can contain `=`.
+///
+/// # Errors
+/// [`Error::Parameter`] for a text without a gene or a finite level.
 fn level(text: &str) -> Result<GeneLevel> {
     let parsed = text.rsplit_once('=').and_then(|(gene, level)| {
         let level = level.trim().parse().ok().filter(|level: &f64| level.is_finite())?;
@@ -123,7 +134,7 @@ fn level(text: &str) -> Result<GeneLevel> {
     parsed.ok_or_else(|| Error::Parameter { name, must, got: text.into() })
 }
 
-/// What the coordinates hold of the genes that are held.
+/// The table of how well the coordinates represent the perturbed genes.
 fn held(found: &Perturbed) -> Lines {
     let percent = |share: f64| format!("{:.1}", 100.0 * share);
     let rows: Vec<Vec<String>> = found
@@ -140,6 +151,7 @@ fn held(found: &Perturbed) -> Lines {
     Lines::titled("in the coordinates of the model", &aligned(&columns, &rows))
 }
 
+/// `[lo, hi]` of an estimate, or a dash if it has no interval.
 fn interval(estimate: &Estimate, shown: impl Fn(f64) -> String) -> String {
     if !estimate.has_interval() {
         return "–".into();
@@ -147,6 +159,7 @@ fn interval(estimate: &Estimate, shown: impl Fn(f64) -> String) -> String {
     format!("[{}, {}]", shown(estimate.lo), shown(estimate.hi))
 }
 
+/// Prints the perturbed genes, those with the largest shifts, and the groups.
 fn say(found: &Perturbed, terminal: &Terminal) {
     terminal.say(&held(found));
     let (down, others): (Vec<_>, Vec<_>) = found.rows.iter().partition(|row| row.held_down);

@@ -4,26 +4,31 @@ use clap::{Args, ValueEnum};
 use sbcell::pipeline::Reference;
 use sbcell::{Error, Result};
 
-/// Which reference process.
+/// Names of reference processes.
+///
+/// Not the library's [`Reference`]: there the rate belongs to the process, here it has a flag of its
+/// own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum ReferenceName {
-    /// Cells only diffuse
+    /// Cells diffuse only: dX = σ dW
     Brownian,
-    /// Cells diffuse and are pulled to the mean of all cells (Ornstein-Uhlenbeck)
+    /// Cells diffuse and are pulled to the mean m of all cells: dX = −θ(X−m)dt + σ dW
+    /// (Ornstein-Uhlenbeck)
     Ou,
 }
 
+/// `--reference` and its rate.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reference")]
 pub(crate) struct ReferenceArgs {
-    /// What cells would do by themselves; the bridges differ from it as little as they can
+    /// Reference process. A bridge is the process between two snapshots that differs least from it
     #[arg(long, value_enum, value_name = "PROCESS", default_value = "brownian")]
     reference: ReferenceName,
-    /// Rate θ of the pull of `--reference ou`, per unit of time: of a distance from the mean,
-    /// exp(−θΔt) is left after Δt; a negative rate pushes away
+    /// Rate θ of the pull in `--reference ou`, per unit of time. The pull reduces a distance from the
+    /// mean to the share exp(−θΔt) after Δt; a negative rate increases it
     ///
-    /// Left alone, such cells settle at a variance of σ²/2θ around the mean; the fit says how much
-    /// that is. For solvers that take each interval on its own.
+    /// Without snapshots, the variance of such cells around the mean approaches σ²/2θ; `fit` prints
+    /// its value. Only solvers that fit each interval on its own have this reference.
     #[arg(
         long,
         value_name = "R",
@@ -34,7 +39,10 @@ pub(crate) struct ReferenceArgs {
 }
 
 impl ReferenceArgs {
-    /// Flags → the reference process.
+    /// The reference process of the flags.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a rate without `--reference ou`, and the other way round.
     pub(crate) fn choice(self) -> Result<Reference> {
         let Self { reference, ou_rate } = self;
         match (reference, ou_rate) {

@@ -1,178 +1,102 @@
-//! `sbcell sample`: more cells like those of a time, the rest of measured cells, or a null.
+//! `sbcell sample`: more cells like those of a time, the rest of measured cells, or a null model.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use sbcell::Result;
 use sbcell::io::measured::read_measured;
-use sbcell::pipeline::{
-    self, BandwidthChoice, MeasuredOptions, Null, PopulationFormat, SampleOptions, SampleReport,
-    Space,
-};
+use sbcell::pipeline::{self, BandwidthChoice, MeasuredOptions, Null, SampleOptions, SampleReport};
 use sbcell::sampler::Scheme;
 
 use crate::cli::Outcome;
-use crate::cli::formats::check_suffix;
-use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to};
+use crate::cli::populations::{NumberArgs, PopulationArgs};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to, with_help};
 use crate::cli::terminal::{Lines, Terminal};
-use crate::cli::times::{self, times_of};
+use crate::cli::times::{AtArgs, times_of};
 
 const EXAMPLES: &str = "\
 Examples:
   sbcell sample --at 36 --n-cells 1000
-      1000 cells like those at 36, in ./sbcell-out/sample.parquet
+      1000 cells like those at 36, to ./sbcell-out/sample.parquet
   sbcell sample --at 30 --space genes --out between.h5ad
-      cells of a time between two snapshots, as genes, for scanpy
+      cells at a time between two snapshots, as gene expression, for scanpy
   sbcell sample --at 36 --given panel.csv --space genes --out rest.csv
-      the genes that were not measured in the cells of panel.csv: mean and deviation for each
+      the genes that panel.csv does not contain, for its cells: mean and standard deviation of each
   sbcell sample --at 36 --observe panel.csv --observe-sd 0.5 --space genes --out rest.csv
-      the same where the measurements have errors
+      the same for measurements with errors
   sbcell sample --null pooled --space genes --out null.h5ad
-      a course whose times mean nothing, for `sbcell fit null.h5ad`";
+      a course without change over time, for `sbcell fit null.h5ad`";
 
-/// More cells like those of a time, the unmeasured genes of measured cells, or a null
+/// Draw more cells like those of a time, the unmeasured genes of measured cells, or a null model
 ///
-/// The Schrödinger bridge of a snapshot to itself says where a cell at any place is expected after
-/// a step; adding noise and taking that step, over and over, draws from the law of the snapshot.
+/// The Schrödinger bridge of a snapshot to itself gives, for each position, the expected position of
+/// a cell after one step. Steps of this bridge with noise draw from the distribution of the snapshot.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("at", |at| with_help(at, "; between two snapshots sbcell samples the population \
+    of the bridge [default: all snapshots]")))]
+#[command(mut_arg("n_cells", |n| with_help(n, " [default: the number of observed cells; between \
+    snapshots, that of the earlier one]")))]
+#[command(mut_arg("out", |out| with_help(out, " [default: sample.parquet, or with the suffix of \
+    --format, in the model's folder]")))]
 pub(crate) struct SampleArgs {
     #[command(flatten)]
     model: ModelArgs,
-    /// Times, in the unit of the file, or labels of snapshots; between two snapshots the population that the bridge gives
-    /// there [default: all snapshots]
-    #[arg(long, value_name = "T,…", value_delimiter = ',', allow_negative_numbers = true)]
-    at: Vec<String>,
-    /// Cells to draw at each time [default: as many as are there]
-    #[arg(long, value_name = "N", value_parser = up_to::<10_000_000>)]
-    n_cells: Option<usize>,
-    /// How a step is made
-    #[arg(long, value_enum, default_value = "matched")]
-    scheme: SchemeArg,
-    /// Variance of a step on data divided by the scale of the fit [default: chosen]
+    #[command(flatten)]
+    at: AtArgs,
+    #[command(flatten)]
+    number: NumberArgs,
+    /// How a step uses the noise and the conditional mean, the expected position after the step
+    #[arg(long, value_enum, default_value_t = SampleOptions::default().scheme)]
+    scheme: Scheme,
+    /// Variance ε of a step, on data divided by the scale of the fit [default: chosen by --bandwidth]
     #[arg(long, value_name = "E", conflicts_with = "bandwidth", allow_negative_numbers = true)]
     epsilon: Option<f64>,
-    /// What the variance of a step is chosen by [default: held-out; with measured cells, how well
-    /// the rest of cells held out is foretold]
+    /// How sbcell chooses the variance of a step [default: held-out; with measured cells, the best
+    /// prediction of the unmeasured part of held-out cells]
     #[arg(long, value_enum)]
-    bandwidth: Option<BandwidthArg>,
-    /// Longer steps where cells are sparse
+    bandwidth: Option<BandwidthChoice>,
+    /// Take longer steps where cells are sparse
     #[arg(long)]
     variable: bool,
-    /// Steps from a cell to a draw: more of them forget the cell, and add up what the scheme gets
-    /// wrong [default: 1; 10 with measured cells]
-    #[arg(long, value_name = "N", value_parser = up_to::<1_000_000>)]
-    steps: Option<usize>,
-    /// Measured cells: a CSV of names and of genes (on the scale that was fitted) or coordinates,
-    /// which draws keep
+    /// Number of steps from a cell to a draw. More steps make a draw more independent of its cell and
+    /// add up the errors of the scheme [default: 1; 10 with measured cells]
+    #[arg(long, alias = "steps", value_name = "N", value_parser = up_to::<1_000_000>)]
+    n_steps: Option<usize>,
+    /// CSV file with measured cells: a column of names, then genes (on the scale of the fit) or
+    /// coordinates. Draws keep these values
     #[arg(long, value_name = "FILE", conflicts_with = "observe")]
     given: Option<PathBuf>,
-    /// As --given, for measurements with an error
+    /// The same file for measurements with errors: draws need not keep the values
     #[arg(long, value_name = "FILE", requires = "observe_sd")]
     observe: Option<PathBuf>,
-    /// Standard deviation of the error of each measurement
+    /// Standard deviation of the error of each measurement in --observe
     #[arg(long, value_name = "S", requires = "observe", allow_negative_numbers = true)]
     observe_sd: Option<f64>,
-    /// Draws for each measured cell [default: 100]
+    /// Number of draws for each measured cell [default: 100]
     #[arg(long, value_name = "N", value_parser = up_to::<100_000>)]
     draws: Option<usize>,
-    /// A course that keeps less than the data: every time drawn anew from its own law, or from the
-    /// law of all times together
+    /// Draw a null model: the whole course without some of its information
     #[arg(long, value_enum, conflicts_with_all = ["at", "n_cells", "given", "observe"])]
-    null: Option<NullArg>,
-    /// Coordinates to write: those of the fit, or genes (on the scale that was fitted)
-    #[arg(long, value_enum, default_value = "pca")]
-    space: SpaceArg,
-    /// Format [default: by the suffix of --out, else parquet]
-    #[arg(long, value_enum)]
-    format: Option<FormatArg>,
-    /// File to write [default: sample.parquet (or .csv, .h5ad) in the model's folder]
-    #[arg(short, long, value_name = "FILE")]
-    out: Option<PathBuf>,
+    null: Option<Null>,
+    #[command(flatten)]
+    written: PopulationArgs,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SchemeArg {
-    /// Back to the cells, then noise: too wide by half of a step's variance
-    Langevin,
-    /// Back to the cells, then noise as they are spread there
-    DataAware,
-    /// Noise, then back to the cells: within their hull, too narrow
-    SplitStep,
-    /// Split steps and half of a step's noise at the end: right to second order
-    Corrected,
-    /// Split steps and noise at the end that fits the cells there: right for normal laws
-    Matched,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum BandwidthArg {
-    /// The likelihood of cells that are held out
-    HeldOut,
-    /// Where the kernel's sum grows fastest
-    Rule,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum NullArg {
-    /// Each time its own law: what else could have been sampled
-    Marginals,
-    /// One law for all times: what is found where nothing changes
-    Pooled,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SpaceArg {
-    Pca,
-    Genes,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum FormatArg {
-    Parquet,
-    Csv,
-    H5ad,
-}
-
-impl FormatArg {
-    /// Refuses a file whose suffix says otherwise.
-    fn check(self, out: &Path) -> Result<()> {
-        match self {
-            Self::Parquet => {
-                let must = "a file that ends in .parquet, or another --format";
-                check_suffix(out, "parquet", &["parquet", "pq"], must)
-            }
-            Self::Csv => {
-                check_suffix(out, "csv", &["csv"], "a file that ends in .csv, or another --format")
-            }
-            Self::H5ad => check_suffix(
-                out,
-                "h5ad",
-                &["h5ad"],
-                "a file that ends in .h5ad, or another --format",
-            ),
-        }
-    }
-}
-
+/// Runs `sbcell sample`: writes the draws, or the prediction for measured cells, and prints how each
+/// distribution was sampled.
+///
+/// # Errors
+/// As [`pipeline::sample`] and [`pipeline::impute`].
 pub(crate) fn run(mut args: SampleArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let (folder, format, out) = (args.model.model.clone(), args.format, args.out.clone());
+    let folder = args.model.model.clone();
     let table_file = args.given.clone().or_else(|| args.observe.clone());
-    let at = std::mem::take(&mut args.at);
+    let at = AtArgs { at: std::mem::take(&mut args.at.at) };
+    let written = args.written.target(&folder, "sample", terminal);
     let mut options = options(args, seed)?;
-    if let (Some(format), Some(out)) = (format, &out) {
-        format.check(out)?;
-    }
-    let format = match (format, &out) {
-        (Some(FormatArg::Csv), _) => PopulationFormat::Csv,
-        (Some(FormatArg::H5ad), _) => PopulationFormat::H5ad,
-        (None, Some(out)) => PopulationFormat::of(out)?,
-        (Some(FormatArg::Parquet), _) | (None, None) => PopulationFormat::Parquet,
-    }
-    .for_spreadsheets(terminal.spreadsheet_safe);
-    let out = out.unwrap_or_else(|| folder.join(format!("sample.{}", format.suffix())));
+    let (out, format) = written?;
     let model = open_model(&folder, terminal)?;
-    options.at = times::any(&times_of(&model), "--at", &at)?;
+    options.at = at.any(&times_of(&model))?;
     let reports = if let Some(file) = table_file {
         let table = read_measured(&file)?;
         let imputed = pipeline::impute(&model, &table, &options, terminal)
@@ -190,24 +114,26 @@ pub(crate) fn run(mut args: SampleArgs, seed: u64, terminal: &mut Terminal) -> R
     Ok(Outcome::Done)
 }
 
+/// The options of the flags, without the times, which need the model.
+///
+/// # Errors
+/// [`sbcell::Error::Parameter`] for a flag that does nothing without another, or is out of range.
 fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
     let SampleArgs {
         model: _,
         at: _,
-        n_cells,
+        number: NumberArgs { n_cells },
         scheme,
         epsilon,
         bandwidth,
         variable,
-        steps,
+        n_steps,
         given,
         observe,
         observe_sd,
         draws,
         null,
-        space,
-        format: _,
-        out: _,
+        written,
     } = args;
     let refuse = |name, must, got: String| Err(sbcell::Error::Parameter { name, must, got });
     let file = given.or(observe);
@@ -219,7 +145,7 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
     {
         return refuse(
             "--observe-sd",
-            "finite and > 0 (--given holds values)",
+            "finite and > 0 (use --given for exact values)",
             deviation.to_string(),
         );
     }
@@ -232,51 +158,23 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
         Some(_) => MeasuredOptions::N_STEPS,
         None => SampleOptions::default().n_steps,
     };
-    let bandwidth = match (epsilon, bandwidth) {
-        (Some(epsilon), _) => BandwidthChoice::Given(epsilon),
-        (None, Some(BandwidthArg::HeldOut)) => BandwidthChoice::HeldOut,
-        (None, Some(BandwidthArg::Rule)) => BandwidthChoice::Growth,
-        (None, None) => BandwidthChoice::Auto,
-    };
+    let bandwidth =
+        epsilon.map_or(bandwidth.unwrap_or(BandwidthChoice::Auto), BandwidthChoice::Given);
     Ok(SampleOptions {
         at: Vec::new(),
         n_cells,
-        scheme: scheme.into(),
-        n_steps: steps.unwrap_or(default_steps),
+        scheme,
+        n_steps: n_steps.unwrap_or(default_steps),
         bandwidth,
         variable,
-        space: match space {
-            SpaceArg::Pca => Space::Pca,
-            SpaceArg::Genes => Space::Genes,
-        },
-        null: null.map(Into::into),
+        space: written.space.space,
+        null,
         measured,
         seed,
     })
 }
 
-impl From<SchemeArg> for Scheme {
-    fn from(scheme: SchemeArg) -> Self {
-        match scheme {
-            SchemeArg::Langevin => Self::Langevin,
-            SchemeArg::DataAware => Self::DataAware,
-            SchemeArg::SplitStep => Self::SplitStep,
-            SchemeArg::Corrected => Self::Corrected,
-            SchemeArg::Matched => Self::Matched,
-        }
-    }
-}
-
-impl From<NullArg> for Null {
-    fn from(null: NullArg) -> Self {
-        match null {
-            NullArg::Marginals => Self::Marginals,
-            NullArg::Pooled => Self::Pooled,
-        }
-    }
-}
-
-/// One line for each law that was learnt.
+/// One row per distribution that was sampled.
 fn table(reports: &[SampleReport], options: &SampleOptions) -> Lines {
     let measured = options.measured.is_some();
     let mut header = vec!["time", "cells", "from", "draws", "epsilon", "neighbours", "error"];
@@ -305,22 +203,24 @@ fn table(reports: &[SampleReport], options: &SampleOptions) -> Lines {
     aligned(&header, &rows)
 }
 
+/// The line below the table that explains its columns.
 fn words(options: &SampleOptions) -> &'static str {
     match (options.bandwidth, options.measured.is_some()) {
         (BandwidthChoice::Given(_), _) => {
-            "epsilon: as given; neighbours: cells that a step draws from; error: of the plan's marginal"
+            "epsilon: the given value; neighbours: effective number of cells from which a step draws; \
+             error: marginal error of the plan"
         }
         (BandwidthChoice::Growth, _) => {
-            "epsilon: where the kernel's sum grows fastest; neighbours: cells that a step draws from; \
-             error: of the plan's marginal"
+            "epsilon: where the sum of the kernel grows fastest; neighbours: effective number of cells \
+             from which a step draws; error: marginal error of the plan"
         }
         (BandwidthChoice::Auto, true) => {
-            "epsilon: foretells best what was not measured, of cells held out; neighbours: cells \
-             that a step draws from; error: of the plan's marginal"
+            "epsilon: best prediction of the unmeasured part of held-out cells; neighbours: effective \
+             number of cells from which a step draws; error: marginal error of the plan"
         }
         (BandwidthChoice::Auto | BandwidthChoice::HeldOut, _) => {
-            "epsilon: by the likelihood of cells held out; neighbours: cells that a step draws from; \
-             error: of the plan's marginal"
+            "epsilon: largest likelihood of held-out cells; neighbours: effective number of cells from \
+             which a step draws; error: marginal error of the plan"
         }
     }
 }

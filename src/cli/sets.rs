@@ -1,4 +1,4 @@
-//! Flags that say which cells belong together, shared by the commands about cells over time
+//! Flags that define groups of cells, for the commands that follow cells over time.
 
 use std::path::PathBuf;
 
@@ -6,26 +6,26 @@ use clap::Args;
 use sbcell::pipeline::CellSets;
 use sbcell::{Error, Result};
 
-use crate::cli::shared::up_to;
+use crate::cli::shared::DataArgs;
 
-/// Groups of cells.
+/// Groups of cells, from a column of `obs` or from files.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Groups of cells")]
 pub(crate) struct SetArgs {
-    /// Column of `obs` with the groups; COL=GROUP,… for only some of them
+    /// Column of `obs` with the groups of cells. COL=GROUP,… selects some of its groups
     #[arg(long, value_name = "COL[=GROUP,…]")]
     groupby: Option<String>,
-    /// File with cells in place of --groupby: one cell a line (a set, named as the file), cell and
-    /// group on each line (.csv, .tsv), or a .gmt; may be given several times
+    /// File with groups of cells, in place of --groupby. A file with one cell per line is one group,
+    /// named after the file; a .csv or .tsv file with a cell and a group per line, or a .gmt file, has
+    /// several. You can give this flag several times
     #[arg(long, value_name = "FILE", conflicts_with = "groupby")]
     cells: Vec<PathBuf>,
-    /// The .h5ad file that was fitted [default: where the fit found it]
-    #[arg(long, value_name = "FILE")]
-    data: Option<PathBuf>,
+    #[command(flatten)]
+    data: DataArgs,
 }
 
 impl SetArgs {
-    /// The sets, and the groups of them that were named.
+    /// The sets, and the names of the selected groups (empty for all groups).
     pub(crate) fn sets(self) -> (CellSets, Vec<String>) {
         let Self { groupby, cells, data } = self;
         let text = |path: PathBuf| path.to_string_lossy().into_owned();
@@ -39,28 +39,19 @@ impl SetArgs {
             },
         };
         let files = cells.into_iter().map(text).collect();
-        (CellSets { groupby, files, data: data.map(text) }, only)
+        (CellSets { groupby, files, data: data.path() }, only)
     }
 
-    /// The sets, for a command that looks at all groups or at none.
+    /// The sets, for a command that uses all groups or none.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if some groups of the column were selected.
     pub(crate) fn all_or_none(self) -> Result<CellSets> {
         let (sets, only) = self.sets();
         if only.is_empty() {
             return Ok(sets);
         }
-        let (name, must) = ("--groupby", "a column: this command looks at all of its groups");
+        let (name, must) = ("--groupby", "a column: this command uses all of its groups");
         Err(Error::Parameter { name, must, got: only.join(",") })
     }
-}
-
-/// Resamples behind intervals.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Intervals")]
-pub(crate) struct ResampleArgs {
-    /// Resamples of the cells of each time behind the intervals; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 100, value_parser = up_to::<100_000>)]
-    pub(crate) bootstrap: usize,
-    /// Column of `obs` whose groups (batches, donors) are resampled instead of cells
-    #[arg(long, value_name = "COL")]
-    pub(crate) batch_key: Option<String>,
 }

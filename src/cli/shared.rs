@@ -1,26 +1,28 @@
-//! Flags and words that several commands share.
+//! Flags that several commands share, and the layout of numbers and tables on the terminal.
 
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Arg, Args};
 use sbcell::bridge::Stop;
 use sbcell::error::visible;
+use sbcell::io::chart::ChartFormat;
+use sbcell::io::lists::read_names;
 use sbcell::io::model::{Interval, OpenModel};
 use sbcell::{Error, Result};
 
 use crate::cli::terminal::Lines;
 use crate::cli::terminal::Terminal;
 
-/// Where `fit` writes and the other commands read, unless told otherwise.
+/// The model folder that `fit` writes and the other commands read without a flag.
 pub(crate) const MODEL_FOLDER: &str = "sbcell-out";
 
 /// Flags of every command.
 #[derive(Debug, Args)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Common {
-    /// Seed of everything random; the same seed gives the same bytes on any number of threads of
+    /// Seed of all random numbers. The same seed gives the same bytes on any number of threads of
     /// one machine type
     #[arg(
         long,
@@ -30,28 +32,34 @@ pub(crate) struct Common {
         value_name = "N"
     )]
     pub(crate) seed: u64,
-    /// Threads to use, at most one for each core [default: $SLURM_CPUS_PER_TASK, else all cores]
+    /// Number of threads, at most one per core [default: $SLURM_CPUS_PER_TASK, then
+    /// $RAYON_NUM_THREADS, then the number of cores]
     #[arg(long, visible_alias = "n-jobs", global = true, value_name = "N")]
     pub(crate) threads: Option<usize>,
-    /// Replace files that are there and not as sbcell wrote them (for annotate also keys in the file);
-    /// what is read and what belongs to a model is never replaced
+    /// Replace existing files that sbcell did not write or that changed since; with `annotate` also
+    /// existing keys of the file. sbcell never replaces inputs or files of a model
     #[arg(long, global = true)]
     pub(crate) overwrite: bool,
-    /// Print nothing but errors
+    /// Print errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Say how long each step took
+    /// Print the duration of each step, in seconds
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
-    /// In CSV and TSV, write ' before text that a spreadsheet would take for a formula (= + - @); names
-    /// are then no longer exact
+    /// Make CSV and TSV files safe for spreadsheets: write ' before text that a spreadsheet would
+    /// take for a formula (= + - @). Such names are no longer exact
     #[arg(long, global = true)]
     pub(crate) spreadsheet_safe: bool,
 }
 
 impl Common {
-    /// Gives the process its threads; called once, before any work. No more than there are cores: more
-    /// are never faster, and very many stop a machine.
+    /// Starts the thread pool of the process. Call it once, before any work.
+    ///
+    /// The pool has at most one thread per core: more threads are never faster, and a very large
+    /// number stops the machine.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for zero threads; [`Error::Numerical`] if the system refuses the threads.
     pub(crate) fn set_threads(&self, terminal: &Terminal) -> Result<()> {
         if self.threads == Some(0) {
             let must = "at least 1";
@@ -76,6 +84,7 @@ impl Common {
     }
 }
 
+/// The number of threads that the job scheduler granted, with the name of the variable.
 #[allow(clippy::disallowed_methods, reason = "the terminal is where the environment is read")]
 fn threads_of_the_job() -> Option<(usize, &'static str)> {
     ["SLURM_CPUS_PER_TASK", "RAYON_NUM_THREADS"].into_iter().find_map(|name| {
@@ -84,7 +93,7 @@ fn threads_of_the_job() -> Option<(usize, &'static str)> {
     })
 }
 
-/// A count of what is held in memory or repeated, at most `MOST`: no typing error asks for all memory.
+/// Parses a count of at most `MOST`, so that no typing error asks for all memory or never ends.
 pub(crate) fn up_to<const MOST: usize>(text: &str) -> std::result::Result<usize, String> {
     match text.parse::<usize>() {
         Ok(number) if number <= MOST => Ok(number),
@@ -93,16 +102,110 @@ pub(crate) fn up_to<const MOST: usize>(text: &str) -> std::result::Result<usize,
     }
 }
 
-/// The model folder of a command that reads one.
+/// Adds `more` to the help of a flag that several commands share: the default of one command, or
+/// its use there.
+pub(crate) fn with_help(flag: Arg, more: &str) -> Arg {
+    let shared = flag.get_help().map(ToString::to_string).unwrap_or_default();
+    flag.help(format!("{shared}{more}"))
+}
+
+/// `--model`, the folder of a fitted model.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// Folder that `sbcell fit` wrote
+    /// Folder of a fitted model, written by `sbcell fit`
     #[arg(short, long, default_value = MODEL_FOLDER, value_name = "DIR")]
     pub(crate) model: PathBuf,
 }
 
-/// Reads the model in `folder` and says which of its intervals did not converge: the door by which every
-/// command that reads a model goes.
+/// `--data`, the file with the cells of a fitted model.
+#[derive(Debug, Args)]
+pub(crate) struct DataArgs {
+    /// The .h5ad file of the fit [default: where the fit read it]
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+}
+
+impl DataArgs {
+    /// The path as text, as run records keep it.
+    pub(crate) fn path(self) -> Option<String> {
+        self.data.map(|path| path.to_string_lossy().into_owned())
+    }
+}
+
+/// `--genes`, a file with names of genes.
+#[derive(Debug, Args)]
+pub(crate) struct GeneArgs {
+    /// File with names of genes, one per line: use only these genes
+    #[arg(long, value_name = "FILE")]
+    genes: Option<PathBuf>,
+}
+
+impl GeneArgs {
+    /// The names in the file, if one was given.
+    ///
+    /// # Errors
+    /// As [`read_names`].
+    pub(crate) fn names(self) -> Result<Option<Vec<String>>> {
+        self.genes.map(|path| read_names(&path)).transpose()
+    }
+}
+
+/// `--bootstrap`, the number of resamples. A command can set another default.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Bootstrap")]
+pub(crate) struct BootstrapArgs {
+    /// Number of bootstrap resamples; 0 for none
+    #[arg(long, value_name = "N", default_value = "100", value_parser = up_to::<100_000>)]
+    pub(crate) bootstrap: usize,
+}
+
+/// `--bootstrap` and `--batch-key`, the number and the units of resamples.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Bootstrap")]
+pub(crate) struct ResampleArgs {
+    #[command(flatten)]
+    pub(crate) bootstrap: BootstrapArgs,
+    /// Column of `obs` with batches or donors: resample these instead of single cells
+    #[arg(long, value_name = "COL")]
+    pub(crate) batch_key: Option<String>,
+}
+
+/// `--cells-per-time`, a random part of the cells.
+#[derive(Debug, Args)]
+pub(crate) struct CellsPerTimeArgs {
+    /// Use at most N cells of each time, drawn at random
+    #[arg(long, value_name = "N")]
+    pub(crate) cells_per_time: Option<usize>,
+}
+
+/// `--plot` and `--plot-gene`, charts beside the table.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct PlotArgs {
+    /// Chart to draw, .svg or .png
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plot: Option<PathBuf>,
+    /// Gene to draw. You can give this flag several times
+    #[arg(long, value_name = "GENE", requires = "plot")]
+    pub(crate) plot_gene: Vec<String>,
+}
+
+impl PlotArgs {
+    /// Checks the suffix of the chart before any long computation.
+    ///
+    /// # Errors
+    /// As [`ChartFormat::of`].
+    pub(crate) fn check(&self) -> Result<()> {
+        self.plot.as_deref().map_or(Ok(()), |plot| ChartFormat::of(plot).map(|_| ()))
+    }
+}
+
+/// Opens the model in `folder`, and notes the intervals whose solver did not converge.
+///
+/// Every command that reads a model opens it here.
+///
+/// # Errors
+/// As [`OpenModel::read`].
 pub(crate) fn open_model(folder: &Path, terminal: &Terminal) -> Result<OpenModel> {
     let model = OpenModel::read(folder)?;
     if let Some(text) = not_converged(&model.intervals) {
@@ -111,7 +214,7 @@ pub(crate) fn open_model(folder: &Path, terminal: &Terminal) -> Result<OpenModel
     Ok(model)
 }
 
-/// One line that names the intervals whose solver did not converge, if there are any.
+/// A line that lists the intervals whose solver did not converge; `None` if all converged.
 fn not_converged(intervals: &[Interval]) -> Option<String> {
     let open = intervals.iter().filter(|interval| interval.report.stop != Stop::Converged);
     let open: Vec<String> = open.map(|i| format!("{} → {}", i.from, i.to)).collect();
@@ -120,16 +223,18 @@ fn not_converged(intervals: &[Interval]) -> Option<String> {
     }
     let named = open.join(", ");
     Some(format!(
-        "the solver did not converge on {named} ({} of {} intervals): results that go through them are \
-         not those of the bridge that was asked for",
+        "the solver did not converge on {named} ({} of {} intervals): results that use these intervals \
+         do not belong to the bridge with the parameters of the fit",
         open.len(),
         intervals.len()
     ))
 }
 
-/// Lays rows out in columns; numbers to the right, text to the left.
+/// Lays out rows in columns. Columns of numbers are aligned to the right, others to the left.
+///
+/// `header` and each row have the same length. Widths count characters as they are printed.
 pub(crate) fn aligned(header: &[&str], rows: &[Vec<String>]) -> Lines {
-    // What is not printed as itself has to be counted as what is printed in its place.
+    // A hidden character is printed as an escape, so that the width is that of the escape.
     let seen = |row: &Vec<String>| row.iter().map(|cell| visible(cell).into_owned()).collect();
     let rows: Vec<Vec<String>> = rows.iter().map(seen).collect();
     let header: Vec<Cow<'_, str>> = header.iter().map(|name| visible(name)).collect();
@@ -157,11 +262,14 @@ pub(crate) fn aligned(header: &[&str], rows: &[Vec<String>]) -> Lines {
     Lines::of(lines)
 }
 
+/// Whether a cell is a number, a dash for a missing number, or a ratio such as `3/10`.
 fn looks_numeric(cell: &str) -> bool {
     cell == "–" || cell.parse::<f64>().is_ok() || cell.split('/').all(|n| n.parse::<f64>().is_ok())
 }
 
-/// A number with four significant digits, or a dash where there is none.
+/// A number with four significant digits; a dash if it is not finite.
+///
+/// Numbers below 5e-13 in size are shown as 0. Numbers from 1e-5 to 1e9 have no exponent.
 pub(crate) fn short(value: f64) -> String {
     if !value.is_finite() {
         return "–".into();
@@ -179,7 +287,7 @@ pub(crate) fn short(value: f64) -> String {
     }
 }
 
-/// A path as the user would type it.
+/// A path as text, for messages.
 pub(crate) fn shown(path: &Path) -> String {
     path.display().to_string()
 }

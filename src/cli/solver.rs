@@ -1,4 +1,4 @@
-//! Flags of `fit` that choose a solver and its hyperparameters, made of what solvers say of themselves.
+//! Flags that choose a solver and its hyperparameters, from the descriptions of the solvers.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser};
 use clap::parser::ValueSource;
@@ -11,28 +11,39 @@ use sbcell::{Error, Result};
 
 use crate::cli::flags;
 
-/// A solver that was named.
+/// The description of a solver.
 pub(crate) type Named = &'static dyn Described;
 
-/// A solver and the parameters that were given.
+/// `--solver` and the flags of hyperparameters.
+///
+/// clap's derive cannot make these flags: they come from the descriptions of the solvers in
+/// `sbcell::pipeline::solvers`, so that a new hyperparameter needs no line here.
 #[derive(Debug, Clone)]
 pub(crate) struct SolverArgs {
+    /// The solver of `--solver`.
     named: Option<Named>,
+    /// The hyperparameters that the user set, by name.
     given: Vec<(&'static str, Value)>,
 }
 
 impl SolverArgs {
-    /// Flags → the solver with its hyperparameters.
+    /// The chosen solver with the hyperparameters of the flags.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a value out of range.
     pub(crate) fn choice(&self) -> Result<SolverChoice> {
         self.named.map_or_else(|| Ok(SolverChoice::default()), |named| self.choice_of(named))
     }
 
-    /// The solver that was named.
+    /// The solver of `--solver`.
     pub(crate) fn named(&self) -> Option<Named> {
         self.named
     }
 
-    /// Flags → another solver than the one that was named, with those that mean something to it.
+    /// Another solver, with those flags that it has.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for a value out of range.
     pub(crate) fn choice_of(&self, solver: Named) -> Result<SolverChoice> {
         solver.with(&self.given).map(SolverChoice::from)
     }
@@ -45,14 +56,15 @@ impl Args for SolverArgs {
             .value_name("SOLVER")
             .value_parser(named())
             .default_value(SolverChoice::default().name())
-            .help("How bridges are found")
+            .help("Method that computes the bridges")
             .help_heading("Solver");
         let all: Vec<KnownParameter> = flags::parameters().cloned().collect();
-        // What a command adds after these stands under the last title, as with derived arguments.
-        all.iter().fold(command.arg(solver), |command, known| {
+        let command = all.iter().fold(command.arg(solver), |command, known| {
             let title = solvers::title(&all, known.about.group);
             command.next_help_heading(title).arg(argument(known))
-        })
+        });
+        // Flags that a command adds after these do not belong to a solver.
+        command.next_help_heading(None::<&'static str>)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -81,11 +93,12 @@ impl FromArgMatches for SolverArgs {
     }
 }
 
+/// Whether a flag stands on the command line, rather than at its default.
 fn is_given(matches: &ArgMatches, name: &str) -> bool {
     matches.value_source(name) == Some(ValueSource::CommandLine)
 }
 
-/// Names of solvers.
+/// Parser for the name of a solver.
 pub(crate) fn named() -> ValueParser {
     let known =
         SOLVERS.map(|solver| PossibleValue::new(solver.name()).help(flags::put(solver.about())));
@@ -94,7 +107,7 @@ pub(crate) fn named() -> ValueParser {
     ValueParser::new(parser)
 }
 
-/// The flag of a parameter.
+/// The flag of a hyperparameter, with its help, default and second name.
 fn argument(known: &KnownParameter) -> Arg {
     let about = known.about;
     let help = flags::put(about.help);
@@ -121,7 +134,7 @@ fn argument(known: &KnownParameter) -> Arg {
     argument.help(help)
 }
 
-/// What a parameter is read by.
+/// The parser for the value of a hyperparameter.
 fn parser(kind: Kind) -> ValueParser {
     match kind {
         Kind::Count { most } => ValueParser::new(move |text: &str| count(text, most)),
@@ -137,7 +150,7 @@ fn parser(kind: Kind) -> ValueParser {
     }
 }
 
-/// A count of what is held in memory or repeated: no typing error asks for all memory.
+/// Parses a count of at most `most`, so that no typing error asks for all memory.
 fn count(text: &str, most: usize) -> std::result::Result<Value, String> {
     match text.parse::<usize>() {
         Ok(number) if number <= most => Ok(Value::Count(number)),
@@ -146,18 +159,23 @@ fn count(text: &str, most: usize) -> std::result::Result<Value, String> {
     }
 }
 
-/// `auto` or a number; its range is checked with the other parameters.
+/// Parses `auto` or a count. The solver checks the range with its other parameters.
 fn count_or_auto(text: &str) -> std::result::Result<Value, String> {
     if text == "auto" {
         return Ok(Value::Auto);
     }
-    text.parse().map(Value::Count).map_err(|_| "not a number, nor `auto`".into())
+    text.parse().map(Value::Count).map_err(|_| "not a number or `auto`".into())
 }
 
-/// Refuses flags that were given and mean nothing to the solver that was chosen.
+/// Refuses a flag that the chosen solver does not have.
+///
+/// A value that changes nothing for the chosen solver is accepted, such as `--cost euclidean`.
+///
+/// # Errors
+/// [`Error::ParameterOfOtherSolver`] with the solvers that have the flag.
 pub(crate) fn check_flags(matches: &ArgMatches) -> Result<()> {
     let Some(&solver) = matches.get_one::<Named>("solver") else { return Ok(()) };
-    // `evaluate --compare` has several; a flag need mean something to one of them.
+    // `evaluate --compare` chooses several solvers; one of them must have the flag.
     let chosen: Vec<&str> = match matches.try_get_many::<Named>("compare") {
         Ok(Some(several)) => several.map(|solver| solver.name()).collect(),
         Ok(None) | Err(_) => vec![solver.name()],
@@ -223,7 +241,7 @@ mod tests {
         assert_eq!(lightsb["n_gaussians"]["is"], 7);
         assert_eq!(lightsb["covariance"]["is"], "full");
         assert_eq!(lightsb["tolerance"], 0.5);
-        let (family, flow) = chosen(&["--solver", "ot-cfm", "--layers", "2", "--steps", "9"]);
+        let (family, flow) = chosen(&["--solver", "ot-cfm", "--n-layers", "2", "--n-steps", "9"]);
         assert_eq!((family, &flow["n_layers"], &flow["n_steps"]), ("flow", &2.into(), &9.into()));
         assert_eq!((&flow["block"], &flow["noise"]), (&4096.into(), &false.into()));
         let spline = chosen(&["--solver", "spline", "--relax", "inf", "--momentum", "-1"]).1;

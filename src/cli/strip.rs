@@ -1,4 +1,4 @@
-//! `sbcell strip`: everything that `annotate` wrote, out of an `.h5ad` again.
+//! `sbcell strip`: remove everything that `annotate` wrote into an `.h5ad` file.
 
 use std::path::{Path, PathBuf};
 
@@ -8,41 +8,45 @@ use sbcell::error::{did_you_mean, nearest};
 use sbcell::pipeline;
 
 use crate::cli::Outcome;
-use crate::cli::annotate::TargetArgs;
-use crate::cli::shared::{MODEL_FOLDER, shown};
+use crate::cli::annotate::{KeyArgs, TargetArgs};
+use crate::cli::shared::{MODEL_FOLDER, shown, with_help};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
 Examples:
   sbcell strip data.h5ad --in-place
-      without all that `sbcell annotate` wrote, under any key
+      remove everything that `sbcell annotate` wrote, under any key
   sbcell strip data.h5ad --key other -o without-other.h5ad
-      without what was written with --key-added other
+      remove what `sbcell annotate --key other` wrote
 
-What is removed is what the entry in uns lists, and that entry; all else stays byte for byte. A
-file without such an entry is left as it is (a copy with --out), which is no error. What an
-annotation with --overwrite replaced does not come back.";
+sbcell removes the keys that its entry in uns lists, and this entry. All other parts stay the same
+byte for byte. A file without an entry stays unchanged (with --out it is copied); this is no
+error. Keys that an annotation with --overwrite replaced do not come back.";
 
 /// Remove everything that annotate wrote
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("key", |key| with_help(key, " [default: all annotations]")))]
 pub(crate) struct StripArgs {
     /// An annotated file
     #[arg(value_name = "DATA.h5ad")]
     data: PathBuf,
     #[command(flatten)]
     target: TargetArgs,
-    /// Only what was written under this key [default: all keys]
-    #[arg(long, value_name = "NAME")]
-    key: Option<String>,
+    #[command(flatten)]
+    key: KeyArgs,
 }
 
+/// Runs `sbcell strip`: removes the keys and prints each of them.
+///
+/// # Errors
+/// As [`pipeline::strip`].
 pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
-    let StripArgs { data, target, key } = args;
+    let StripArgs { data, target, key: KeyArgs { key } } = args;
     let in_place = target.in_place();
     let out = target.of(&data)?;
     let source = if in_place { &out } else { &data };
-    // The model that `annotate` uses unless told otherwise goes on with the file.
+    // The default model of `annotate` may have recorded this file; it continues with the new one.
     let (model, silent) = (Path::new(MODEL_FOLDER), &mut sbcell::Silent);
     let fitted = in_place && pipeline::is_fitted_file(source, model, silent)?;
     let strip = |out: &Path| pipeline::strip(source, out, key.as_deref());
@@ -67,7 +71,7 @@ pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
         let meant = key.and_then(|key| did_you_mean(&nearest(&key, &done.left)));
         let meant = meant.map(|meant| format!("; {meant}")).unwrap_or_default();
         terminal
-            .say(&format!("nothing of sbcell in it{of_key}{left}: {shown_out} is {kept}{meant}"));
+            .say(&format!("no annotation of sbcell{of_key}{left}: {shown_out} is {kept}{meant}"));
         return Ok(Outcome::Done);
     }
     for path in &done.removed {

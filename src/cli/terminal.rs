@@ -1,4 +1,4 @@
-//! The only place that writes to stdout and stderr: results, progress, `error:` and `hint:`.
+//! The only file that writes to stdout and stderr: results, progress, `error:` and `hint:`.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -18,13 +18,13 @@ use sbcell::{Error, Result};
 use crate::cli::flags;
 use crate::cli::shared::Common;
 
-/// Work shorter than this shows no bar.
+/// Steps shorter than this show no progress bar.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What may be written to the terminal: nothing in it steers it. A text is one line; what has several
-/// is made of [`Lines`].
+/// Text that is safe to write to the terminal, without control characters. A string is one line; text
+/// of several lines is [`Lines`].
 pub(crate) trait Said {
-    /// The text with characters that steer a terminal made visible.
+    /// The text with control characters as visible escapes.
     fn said(&self) -> Cow<'_, str>;
 }
 
@@ -46,52 +46,56 @@ impl Said for Lines {
     }
 }
 
-/// Lines of text: a name within one of them cannot begin another.
+/// Lines of text. A name within a line cannot begin a new line.
 #[derive(Debug, Clone)]
 pub(crate) struct Lines(String);
 
 impl Lines {
-    /// Each of `lines` as one.
+    /// Makes each item of `lines` exactly one line.
     pub(crate) fn of(lines: impl IntoIterator<Item = String>) -> Self {
         let lines: Vec<String> =
             lines.into_iter().map(|line| visible(&line).into_owned()).collect();
         Self(lines.join("\n"))
     }
 
-    /// A line above others.
+    /// Puts a title line above other lines.
     pub(crate) fn titled(title: &str, below: &Self) -> Self {
         Self(format!("{}\n{}", visible(title), below.0))
     }
 
-    /// Parts one below the other, with `between` between them.
+    /// Joins parts with `between`.
     pub(crate) fn joined(parts: &[Self], between: &str) -> Self {
         let parts: Vec<&str> = parts.iter().map(|part| part.0.as_str()).collect();
         Self(parts.join(between))
     }
 
-    /// JSON: line breaks stand between values only.
+    /// JSON text, in which line breaks stand only between values.
     pub(crate) fn json(json: &str) -> Self {
         Self(visible_json(json))
     }
 }
 
-/// The terminal of this run: what is said where, and the stop button.
+/// The terminal of this run: where texts go, and whether the user pressed Ctrl-C.
 #[derive(Debug)]
-#[allow(clippy::struct_excessive_bools, reason = "each is a way of speaking that was asked for")]
+#[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Terminal {
+    /// Whether only errors are printed.
     quiet: bool,
+    /// Whether the duration of each step is printed.
     verbose: bool,
-    /// Whether stdout carries a table, so that words go to stderr.
+    /// Whether stdout carries a table, so that messages go to stderr.
     stdout_taken: bool,
-    /// Whether tables are written for spreadsheets.
+    /// Whether CSV and TSV files are made safe for spreadsheets.
     pub(crate) spreadsheet_safe: bool,
+    /// The current step.
     task: Option<Task>,
-    /// Remarks that were made: each is made once.
+    /// Notes that were printed; each is printed once.
     noted: BTreeSet<String>,
+    /// Whether the user pressed Ctrl-C.
     stop: Arc<AtomicBool>,
 }
 
-/// The piece of work going on, and its bar once it has taken longer than [`PATIENCE`].
+/// A step of the computation, with a progress bar once it has taken longer than [`PATIENCE`].
 #[derive(Debug)]
 struct Task {
     what: String,
@@ -101,6 +105,7 @@ struct Task {
 }
 
 impl Terminal {
+    /// The terminal with the flags of every command. Installs the handler of Ctrl-C.
     pub(crate) fn new(common: &Common) -> Self {
         let (quiet, verbose) = (common.quiet, common.verbose);
         let spreadsheet_safe = common.spreadsheet_safe;
@@ -124,7 +129,7 @@ impl Terminal {
         }
     }
 
-    /// Writes a result to stdout. A closed pipe is no error: the reader had enough.
+    /// Prints a result to stdout, or to stderr if stdout carries a table. A closed pipe is no error.
     pub(crate) fn say(&self, text: &(impl Said + ?Sized)) {
         if self.quiet {
             return;
@@ -136,17 +141,17 @@ impl Terminal {
         }
     }
 
-    /// Keeps words off stdout, where a table is asked for.
+    /// Sends messages to stderr from now on, since stdout carries a table.
     pub(crate) fn leave_stdout(&mut self) {
         self.stdout_taken = true;
     }
 
-    /// Writes data that was asked for to stdout, also when quiet.
+    /// Prints requested data to stdout, also with `--quiet`.
     pub(crate) fn data(text: &(impl Said + ?Sized)) {
         write_out(&text.said());
     }
 
-    /// Writes a remark to stderr.
+    /// Prints a note to stderr.
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
             let line = flags::in_text(&format!("note: {}", visible(text)));
@@ -157,7 +162,7 @@ impl Terminal {
         }
     }
 
-    /// The format that the suffix of a table's file names, for spreadsheets if so asked.
+    /// The table format that the suffix of `path` names, safe for spreadsheets if the user asked for it.
     ///
     /// # Errors
     /// As [`TableFormat::of`].
@@ -165,11 +170,11 @@ impl Terminal {
         Ok(TableFormat::of(path)?.for_spreadsheets(self.spreadsheet_safe))
     }
 
-    /// Writes help, or what is wrong with the flags.
+    /// Prints the help, or the error of the command line.
     pub(crate) fn show_usage(error: &clap::Error) {
         let plain = error.render().to_string();
         if plain.contains(|c| c != '\n' && is_hidden(c)) {
-            // An argument holds what steers a terminal: without colours, and visible.
+            // An argument has control characters: print it without colours, as visible escapes.
             write_error(&visible_lines(&plain));
         } else {
             // Help goes to stdout, errors to stderr. A closed pipe leaves nobody to tell.
@@ -177,7 +182,7 @@ impl Terminal {
         }
     }
 
-    /// Writes `error:` and, after a blank line, `hint:`.
+    /// Prints `error:` and, after a blank line, `hint:`.
     pub(crate) fn show_error(error: &Error) {
         write_error(&format!("error: {}", flags::in_text(&error.shown())));
         if let Some(hint) = error.hint() {
@@ -185,12 +190,14 @@ impl Terminal {
         }
     }
 
+    /// Begins a step of `total` units of work, and ends the one before.
     fn begin(&mut self, what: &str, total: u64) {
         self.end();
         let what = visible(what).into_owned();
         self.task = Some(Task { what, total, begun: Instant::now(), bar: None });
     }
 
+    /// Moves the progress bar, and shows it once the step has taken longer than [`PATIENCE`].
     fn step(&mut self, done: u64) {
         let quiet = self.quiet;
         let Some(task) = self.task.as_mut() else { return };
@@ -202,6 +209,7 @@ impl Terminal {
         }
     }
 
+    /// Ends the step; with `--verbose` prints its duration.
     fn end(&mut self) {
         let Some(task) = self.task.take() else { return };
         if let Some(bar) = task.bar {
@@ -232,6 +240,7 @@ impl Progress for Terminal {
     }
 }
 
+/// A progress bar on stderr, hidden if stderr is not a terminal.
 fn bar(task: &Task) -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}, {eta} left")
         .unwrap_or_else(|_| ProgressStyle::default_bar());
@@ -246,15 +255,18 @@ fn bar(task: &Task) -> ProgressBar {
         .with_elapsed(task.begun.elapsed())
 }
 
+/// Ends the process with exit code 130, at the second Ctrl-C.
 #[allow(clippy::disallowed_methods, reason = "the user asked twice; main cannot be reached")]
 fn exit_at_once() -> ! {
     std::process::exit(130)
 }
 
+/// Writes a line to stdout. A closed pipe is no error: the reader has stopped.
 fn write_out(text: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }
 
+/// Writes a line to stderr.
 fn write_error(line: &str) {
     // A closed stderr leaves nobody to tell.
     let _ = writeln!(std::io::stderr().lock(), "{line}");

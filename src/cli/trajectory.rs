@@ -1,4 +1,4 @@
-//! `sbcell trajectory`: where sets of cells came from and where they go.
+//! `sbcell trajectory`: ancestors and descendants of sets of cells, and single paths.
 
 use std::path::{Path, PathBuf};
 
@@ -10,72 +10,87 @@ use sbcell::pipeline::{self, Direction, TrajectoryOptions};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to};
+use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to, with_help};
 use crate::cli::terminal::Terminal;
-use crate::cli::times::{self, times_of};
+use crate::cli::times::{AtOneArgs, times_of};
 
 const EXAMPLES: &str = "\
 Examples:
   sbcell trajectory --groupby cell_type
-      ancestors and descendants of every group, each at the last time it is seen
+      ancestors and descendants of every group, from the last time at which it has cells
   sbcell trajectory --groupby cell_type=XEN --at 72 --backward --out ancestors.csv
-      where the XEN cells of 72 came from: the share of every earlier cell
-  sbcell trajectory --groupby cell_type --at 24 --paths 50 --to 96:XEN --paths-out paths.csv
-      50 paths from every group of 24 to XEN cells of 96, through the cells between
+      ancestors of the XEN cells at 72: the share of every earlier cell
+  sbcell trajectory --groupby cell_type --at 24 --paths 50 --paths-to 96:XEN --paths-out paths.csv
+      50 paths from every group at 24 to XEN cells at 96, through the times between
 
-Columns of --out: id, time, then for every set the share of each cell (sums to one at each time).
-Beside it, with `.summary` before the suffix: set, time, mass (descendants relative to as many mean
-cells), entropy, effective_cells (so many cells of even share would be as uncertain), n_cells.
-Columns of paths: set, path, time, cell (where a path is at one), coordinates.";
+Columns of --out: id, time, then for every set the share of each cell (the shares of one time sum
+to one). A second file, with `.summary` before the suffix, has set, time, mass (descendants
+relative to the same number of mean cells), entropy, effective_cells (number of cells with equal
+shares that have this entropy) and n_cells. Columns of paths: set, path, time, cell (where a path
+is at an observed cell), coordinates.";
 
 /// Ancestors and descendants of sets of cells, and single paths
 ///
-/// Sets are pushed forward and pulled back through the plans between the observed cells, interval by
-/// interval; no matrix between distant times is formed. Chaining assumes that where a cell goes does not
-/// depend on where it came from.
+/// sbcell multiplies the shares of a set with the coupling of each interval, forward and backward.
+/// It forms no matrix between distant times. This assumes that the future of a cell depends on its
+/// present state only, and not on its past.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("out", |out| out.default_value("trajectory.csv")))]
 pub(crate) struct TrajectoryArgs {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
+    way: WayArgs,
+    #[command(flatten)]
     sets: SetArgs,
     #[command(flatten)]
-    way: WayArgs,
-    /// Single paths of each set to draw, written to --paths-out
+    paths: PathArgs,
+    #[command(flatten)]
+    table: TableArgs,
+}
+
+/// Single paths, drawn from the sets.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Paths")]
+struct PathArgs {
+    /// Number of single paths to draw from each set, written to --paths-out
     #[arg(long, value_name = "N", requires = "paths_out", value_parser = up_to::<100_000>)]
     paths: Option<usize>,
     /// File for the paths: .csv, .tsv or .parquet
     #[arg(long, value_name = "FILE", requires = "paths")]
     paths_out: Option<PathBuf>,
-    /// Group that paths are to end in, at TIME or the last time; without it they go where they go
-    #[arg(long, value_name = "[TIME:]GROUP", requires = "paths")]
-    to: Option<String>,
-    /// Times of a path in each interval
+    /// Group in which all paths end, at TIME or at the last time. Without this flag, paths end
+    /// anywhere
+    #[arg(long, alias = "to", value_name = "[TIME:]GROUP", requires = "paths")]
+    paths_to: Option<String>,
+    /// Number of times on a path in each interval
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = up_to::<10_000>)]
     grid: usize,
-    /// File to write: .csv, .tsv or .parquet, or - for standard output
-    #[arg(short, long, value_name = "FILE", default_value = "trajectory.csv")]
-    out: PathBuf,
 }
 
 /// Time and direction of trajectories.
 #[derive(Debug, Args)]
+#[command(mut_arg("at", |at| with_help(at, ": take the sets there [default: for each set, the last \
+    time at which it has cells]")))]
 pub(crate) struct WayArgs {
-    /// Time (or its label) of the sets [default: of each the last with cells of it]
-    #[arg(long, value_name = "TIME", allow_negative_numbers = true)]
-    at: Option<String>,
-    /// Descendants only
+    #[command(flatten)]
+    at: AtOneArgs,
+    /// Compute descendants only
     #[arg(long, conflicts_with = "backward")]
     forward: bool,
-    /// Ancestors only
+    /// Compute ancestors only
     #[arg(long)]
     backward: bool,
 }
 
 impl WayArgs {
-    /// Options of trajectories without paths; times are those of `known`.
+    /// Options of trajectories without paths. `known` holds the times of the model.
+    ///
+    /// # Errors
+    /// As [`AtOneArgs::observed`].
     pub(crate) fn options(
         self,
         known: &KnownTimes,
@@ -83,29 +98,25 @@ impl WayArgs {
         seed: u64,
     ) -> Result<TrajectoryOptions> {
         let Self { at, forward, backward } = self;
-        let at = times::observed(known, "--at", at.as_ref())?;
+        let at = at.observed(known)?;
         let direction = match (forward, backward) {
             (true, _) => Direction::Forward,
             (_, true) => Direction::Backward,
             _ => Direction::Both,
         };
         let (sets, only) = sets.sets();
-        Ok(TrajectoryOptions { sets, only, at, direction, paths: 0, grid: 1, to: None, seed })
+        Ok(TrajectoryOptions { sets, only, at, direction, paths: 0, grid: 1, paths_to: None, seed })
     }
 }
 
+/// Runs `sbcell trajectory`: writes the shares, the summary and the paths, and prints the summary.
+///
+/// # Errors
+/// As [`pipeline::trajectory`]; [`Error::Parameter`] for flags out of range.
 pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let TrajectoryArgs {
-        model: ModelArgs { model: folder },
-        sets,
-        way,
-        paths,
-        paths_out,
-        to,
-        grid,
-        out,
-    } = args;
-    let format = terminal.table_format(&out)?;
+    let TrajectoryArgs { model: ModelArgs { model: folder }, way, sets, paths, table } = args;
+    let PathArgs { paths, paths_out, paths_to, grid } = paths;
+    let (out, format) = table.target(terminal)?;
     let paths_out = match paths_out {
         None => None,
         Some(file) => Some((terminal.table_format(&file)?, file)),
@@ -118,13 +129,13 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
     let mut options = way.options(&known, sets, seed)?;
     options.paths = paths.unwrap_or(0);
     options.grid = grid;
-    if let Some(text) = &to {
-        let (time, group) = known.before_colon("--to", text)?;
-        options.to = Some((group.to_string(), time));
+    if let Some(text) = &paths_to {
+        let (time, group) = known.before_colon("--paths-to", text)?;
+        options.paths_to = Some((group.to_string(), time));
     }
     let found = pipeline::trajectory(&model, &options, terminal)?;
     pipeline::write_table(&out, format, &found.shares, &model, "trajectory", &options)?;
-    // What goes to standard output is one table.
+    // Standard output takes one table only.
     let summary = (!is_stream(&out)).then(|| beside(&out, "summary"));
     if let Some(summary) = &summary {
         pipeline::write_table(summary, format, &found.spreads, &model, "trajectory", &options)?;
@@ -139,12 +150,13 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
     Ok(Outcome::Done)
 }
 
-/// `a/b.csv` → `a/b.NAME.csv`.
+/// The second file of a command: `a/b.csv` → `a/b.NAME.csv`.
 pub(crate) fn beside(out: &Path, name: &str) -> PathBuf {
     let suffix = out.extension().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     out.with_extension(format!("{name}.{suffix}"))
 }
 
+/// Prints the summary of every set and time.
 fn say(spreads: &Table, terminal: &Terminal) {
     let header = ["set", "time", "mass", "entropy", "effective cells", "cells"];
     let names = ["set", "time", "mass", "entropy", "effective_cells", "n_cells"];

@@ -1,6 +1,4 @@
-//! `sbcell transitions`: how much of which group becomes which.
-
-use std::path::PathBuf;
+//! `sbcell transitions`: mass from each group of an earlier time to each group of a later time.
 
 use clap::Args;
 use sbcell::data::time::KnownTimes;
@@ -9,8 +7,9 @@ use sbcell::pipeline::{self, TransitionOptions};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
-use crate::cli::sets::{ResampleArgs, SetArgs};
-use crate::cli::shared::{ModelArgs, aligned, open_model, shown};
+use crate::cli::formats::TableArgs;
+use crate::cli::sets::SetArgs;
+use crate::cli::shared::{BootstrapArgs, ModelArgs, ResampleArgs, aligned, open_model, shown};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::times_of;
 use crate::cli::trajectory::beside;
@@ -20,37 +19,43 @@ Examples:
   sbcell transitions --groupby cell_type
       between all neighbouring times, and from the first to the last
   sbcell transitions --groupby cell_type --pairs 24:96,36:96 --out late.csv
-      between any times, through all plans between them
+      between any two times, through all couplings between them
   sbcell transitions --groupby cell_type --batch-key donor
-      intervals from resampling donors instead of cells
+      95 % intervals from resampled donors
 
-Rows are sources (earlier), columns are targets (later). Columns of --out: t0, t1, source, target, mass
-(of all cells at t0, what is in the source and has its descendants in the target), prob (the same as a
-share of the source's descendants: sums to one over targets), their 95 % intervals (_lo, _hi), n_source,
-n_target. Beside it, with `.wide` before the suffix, prob as a matrix.";
+Rows are sources (earlier time), columns are targets (later time). Columns of --out: t0, t1,
+source, target, mass (of all cells at t0, the share that is in the source and has its descendants
+in the target), prob (the same as a share of the source's descendants; it sums to one over
+targets), 95 % intervals of both (_lo, _hi), n_source, n_target. A second file, with `.wide`
+before the suffix, has prob as a matrix.";
 
-/// Transition tables between groups of cells at any two times, with intervals
+/// Transitions between groups of cells at any two times, with 95 % intervals
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("out", |out| out.default_value("transitions.csv")))]
 pub(crate) struct TransitionsArgs {
     #[command(flatten)]
     model: ModelArgs,
-    #[command(flatten)]
-    sets: SetArgs,
-    /// Pairs of times or their labels [default: neighbouring times, then the first and the last]
+    /// Pairs of an earlier and a later time, each a time or the label of a snapshot [default:
+    /// neighbouring times, then the first and the last time]
     #[arg(long, value_name = "FROM:TO,…", value_delimiter = ',', allow_hyphen_values = true)]
     pairs: Vec<String>,
     #[command(flatten)]
+    sets: SetArgs,
+    #[command(flatten)]
     resample: ResampleArgs,
-    /// File to write: .csv, .tsv or .parquet, or - for standard output
-    #[arg(short, long, value_name = "FILE", default_value = "transitions.csv")]
-    out: PathBuf,
+    #[command(flatten)]
+    table: TableArgs,
 }
 
+/// Runs `sbcell transitions`: writes both tables and prints a matrix for each pair of times.
+///
+/// # Errors
+/// As [`pipeline::transitions`].
 pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let TransitionsArgs { model: ModelArgs { model: folder }, sets, pairs, resample, out } = args;
-    let ResampleArgs { bootstrap, batch_key } = resample;
-    let format = terminal.table_format(&out)?;
+    let TransitionsArgs { model: ModelArgs { model: folder }, pairs, sets, resample, table } = args;
+    let ResampleArgs { bootstrap: BootstrapArgs { bootstrap }, batch_key } = resample;
+    let (out, format) = table.target(terminal)?;
     let sets = sets.all_or_none()?;
     let model = open_model(&folder, terminal)?;
     let known = times_of(&model);
@@ -58,7 +63,7 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
     let options = TransitionOptions { sets, pairs, bootstrap, batch: batch_key, seed };
     let found = pipeline::transitions(&model, &options, terminal)?;
     pipeline::write_table(&out, format, &found.long, &model, "transitions", &options)?;
-    // What goes to standard output is one table.
+    // Standard output takes one table only.
     let wide = (!is_stream(&out)).then(|| beside(&out, "wide"));
     if let Some(wide) = &wide {
         pipeline::write_table(wide, format, &found.wide, &model, "transitions", &options)?;
@@ -85,12 +90,16 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
             .collect();
         terminal.say(&aligned(&header, &rows));
     }
-    terminal.say("rows become columns; each row sums to 100 %");
+    terminal.say("rows: earlier groups; columns: later groups; each row sums to 100 %");
     let also = wide.map(|wide| format!(" and {}", shown(&wide))).unwrap_or_default();
     terminal.say(&format!("wrote {}{also}", shown(&out)));
     Ok(Outcome::Done)
 }
 
+/// Parses `24:96`, a pair of times or labels.
+///
+/// # Errors
+/// [`Error::Parameter`] for a text without a colon; as [`KnownTimes::observed`].
 fn pair(known: &KnownTimes, text: &str) -> Result<(f64, f64)> {
     let (from, to) = known.before_colon("--pairs", text)?;
     let Some(from) = from else {

@@ -1,16 +1,15 @@
-//! `sbcell trends`: genes along trajectories.
-
-use std::path::PathBuf;
+//! `sbcell trends`: mean expression of genes along trajectories.
 
 use clap::Args;
 use sbcell::Result;
-use sbcell::io::chart::ChartFormat;
-use sbcell::io::lists::read_names;
 use sbcell::pipeline::{self, TrendOptions};
 
 use crate::cli::Outcome;
+use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{ModelArgs, open_model, shown, up_to};
+use crate::cli::shared::{
+    BootstrapArgs, GeneArgs, ModelArgs, PlotArgs, open_model, shown, with_help,
+};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::times_of;
 use crate::cli::trajectory::WayArgs;
@@ -20,55 +19,57 @@ Examples:
   sbcell trends --groupby cell_type
       every gene of the model along the trajectory of every group
   sbcell trends --groupby cell_type=XEN,ectoderm --at 96 --plot trends.svg --plot-gene Gata6
-      two groups of one time; Gata6 along both drawn to trends.svg
+      two groups at one time; trends.svg shows Gata6 along both trajectories
 
-Columns: set, time, gene, mean, lo, hi (95 % interval of the mean over resampled cells), deviation
-(between cells), effective_cells (so many cells of even share would be as uncertain; fewer than ten are
-said, and hollow in the picture). Expression is on the scale that was fitted (log1p for counts).";
+Columns: set, time, gene, mean, lo and hi (95 % interval of the mean over resampled cells),
+deviation (standard deviation between cells), effective_cells (number of cells with equal shares
+that have the same entropy; sbcell notes sets with fewer than ten, and draws them with hollow
+points). Expression is on the scale of the fit (log1p for counts).";
 
-/// Mean expression along the ancestors and descendants of sets of cells, with bands
+/// Mean expression along the ancestors and descendants of sets of cells, with 95 % intervals
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
+#[command(mut_arg("genes", |genes| with_help(genes, " [default: the genes of the model]")))]
+#[command(mut_arg("bootstrap", |n| n.default_value("200")))]
+#[command(mut_arg("plot", |plot| with_help(plot.requires("plot_gene"), " with the genes of \
+    --plot-gene")))]
+#[command(mut_arg("out", |out| out.default_value("trends.csv")))]
 pub(crate) struct TrendsArgs {
     #[command(flatten)]
     model: ModelArgs,
     #[command(flatten)]
+    way: WayArgs,
+    #[command(flatten)]
+    genes: GeneArgs,
+    #[command(flatten)]
     sets: SetArgs,
     #[command(flatten)]
-    way: WayArgs,
-    /// Genes, names one a line [default: those of the model]
-    #[arg(long, value_name = "FILE")]
-    genes: Option<PathBuf>,
-    /// Resamples of cells behind the bands; 0 for none
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = up_to::<100_000>)]
-    bootstrap: usize,
-    /// Picture to draw, .svg or .png
-    #[arg(long, value_name = "FILE", requires = "plot_gene")]
-    plot: Option<PathBuf>,
-    /// Gene to draw; may be given several times
-    #[arg(long, value_name = "GENE", requires = "plot")]
-    plot_gene: Vec<String>,
-    /// File to write: .csv, .tsv or .parquet, or - for standard output
-    #[arg(short, long, value_name = "FILE", default_value = "trends.csv")]
-    out: PathBuf,
+    resample: BootstrapArgs,
+    #[command(flatten)]
+    charts: PlotArgs,
+    #[command(flatten)]
+    table: TableArgs,
 }
 
+/// Runs `sbcell trends`: writes the table and draws the chart.
+///
+/// # Errors
+/// As [`pipeline::trends`].
 pub(crate) fn run(args: TrendsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let TrendsArgs {
         model: ModelArgs { model: folder },
-        sets,
         way,
         genes,
-        bootstrap,
-        plot,
-        plot_gene,
-        out,
+        sets,
+        resample,
+        charts,
+        table,
     } = args;
-    let format = terminal.table_format(&out)?;
-    if let Some(plot) = &plot {
-        ChartFormat::of(plot)?;
-    }
-    let genes = genes.map(|file| read_names(&file)).transpose()?;
+    let BootstrapArgs { bootstrap } = resample;
+    let (out, format) = table.target(terminal)?;
+    charts.check()?;
+    let PlotArgs { plot, plot_gene } = charts;
+    let genes = genes.names()?;
     let model = open_model(&folder, terminal)?;
     let trajectory = way.options(&times_of(&model), sets, seed)?;
     let options = TrendOptions { trajectory, genes, bootstrap };

@@ -164,7 +164,7 @@ impl Error {
                 path.display()
             )),
             Self::KeysTaken { .. } => Some(
-                "write under another name with the parameter `key_added`, or replace them with the parameter `overwrite`"
+                "write under another name with the parameter `key`, or replace them with the parameter `overwrite`"
                     .into(),
             ),
             Self::OtherCells { .. } => Some(

@@ -137,7 +137,7 @@ pub fn pinned_paths(
     let PathEnds { from, to, start, end } = ends;
     at_least_one("grid", per_interval)?;
     if from >= to {
-        let (name, must) = ("to", "at a later time than the set of cells");
+        let (name, must) = ("paths_to", "at a later time than the set of cells");
         return Err(Error::Parameter { name, must, got: format!("time {}", lineage.times()[to]) });
     }
     // The mass that each cell sends to the end, computed from the end back.
@@ -151,7 +151,7 @@ pub fn pinned_paths(
     let start = &start * &brings[0].column(0);
     let total = start.sum();
     if total.is_nan() || total <= 0.0 {
-        let (name, must) = ("to", "reached by the set of cells");
+        let (name, must) = ("paths_to", "reached by the set of cells");
         return Err(Error::Parameter { name, must, got: "cells that are not".into() });
     }
     let start = start / total;
@@ -291,7 +291,7 @@ mod tests {
             let grid = PathGrid { n_paths: 3, per_interval: 1 };
             pinned_paths(&lineage, &all, &series, ends, grid, Seed(1))
         };
-        assert!(asked(0, 1).unwrap_err().to_string().contains("`to`"));
+        assert!(asked(0, 1).unwrap_err().to_string().contains("`paths_to`"));
         assert!(asked(1, 1).is_err());
     }
 }

@@ -142,7 +142,7 @@ impl Perturbation<'_> {
         let refuse = |name, must, got: String| Err(Error::Parameter { name, must, got });
         let (from, to) = (self.from, self.until);
         if from >= to || to > self.series.bridges().len() {
-            return refuse("until", "later than the parameter `from`", format!("{from}, {to}"));
+            return refuse("until", "later than the parameter `at`", format!("{from}, {to}"));
         }
         if self.n_steps == 0 {
             return refuse("steps", "at least 1", "0".into());

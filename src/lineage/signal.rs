@@ -38,13 +38,13 @@ pub struct Signal {
 const MOST_CELLS: usize = 1000;
 
 /// Measures the information in the coupling `link` between the cells of `source` and `target`, and
-/// compares it with `n_deals` permutations of the coordinates.
+/// compares it with `n_permutations` permutations of the coordinates.
 ///
 /// A permutation exchanges the values of each coordinate among the cells of a snapshot, independently
 /// for each coordinate. It preserves the distribution of every coordinate and removes their
 /// dependence. The couplings of permuted cells, and of half of the coordinates, are entropic with
 /// `epsilon` and have at most 1000 cells on a side. Information grows with the number of cells, so
-/// `information` and `permuted` are comparable only up to 1000 cells. Time of `2 + 3 n_deals` entropic
+/// `information` and `permuted` are comparable only up to 1000 cells. Time of `2 + 3 n_permutations` entropic
 /// couplings.
 ///
 /// # Errors
@@ -69,7 +69,7 @@ pub fn signal(
     source: &Snapshot,
     target: &Snapshot,
     epsilon: Epsilon,
-    n_deals: usize,
+    n_permutations: usize,
     seed: Seed,
 ) -> Result<Signal> {
     let (n, m) = link.shape();
@@ -77,7 +77,7 @@ pub fn signal(
     let (source, target) = (&some, &others);
     let unseen = unseen_share(source, target, epsilon)?;
     let (mut permuted, mut unseen_permuted) = (Vec::new(), Vec::new());
-    for deal in 0..n_deals {
+    for deal in 0..n_permutations {
         let child = seed.child("lineage/deal", deal as u64);
         let (dealt, others) =
             (dealt(source, child.child("source", 0))?, dealt(target, child.child("target", 0))?);
@@ -100,10 +100,10 @@ pub fn signal(
         most: (n.min(m) as f64).ln(),
         permuted: centre,
         // One permutation gives no standard deviation.
-        permuted_deviation: if n_deals < 2 {
+        permuted_deviation: if n_permutations < 2 {
             f64::NAN
         } else {
-            (squares / (n_deals - 1) as f64).sqrt()
+            (squares / (n_permutations - 1) as f64).sqrt()
         },
         partners: (entropy / masses.sum()).exp(),
         unseen,

@@ -32,26 +32,34 @@ const GROUP: usize = 16;
 /// assert_eq!(Sampler::default().scheme, Scheme::Matched);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Scheme {
-    /// `m(x) + √ε ξ`. Stationary variance `√(c² + ε²/4) + ε/2`, too large by ε/2 to first order.
-    Langevin,
-    /// `m(x) + C(x)^½ ξ`, with noise only in directions of cells. Stationary variance `c`.
-    DataAware,
-    /// `m(x + √ε ξ)`, in the convex hull of the cells. Stationary variance `√(c² + ε²/4) − ε/2`, too
-    /// small.
-    SplitStep,
-    /// Split steps, with noise of variance `ε/2` added once to the draws. Stationary variance
-    /// `√(c² + ε²/4) = c + ε²/8c + …`, correct to second order.
-    Corrected,
-    /// Split steps, with noise of covariance `(C(x)⁻¹ + I/ε)⁻¹` added once to the draws. Stationary
-    /// variance `c`.
+    /// The conditional mean, then noise; too wide by half of a step's variance.
     ///
-    /// For dense cells `C = ε I`, and the noise has variance `ε/2`; in directions without cells it is
-    /// zero. If a step draws from few cells, their covariance is uncertain. Therefore `C` is replaced
-    /// by `C + Σ_j p_j² diag(1/(1/ε + 1/c_d))`, where `c_d` are the variances of the cells along the
-    /// axes: a prior with the weight of one cell. For a single cell the noise is that of `Corrected`;
-    /// for many cells the prior has no effect.
+    /// `m(x) + √ε ξ`. At rest `√(c² + ε²/4) + ε/2`, too wide by ε/2 to first order.
+    Langevin,
+    /// The conditional mean, then noise with the conditional covariance.
+    ///
+    /// `m(x) + C(x)^½ ξ`: noise only where there are cells. At rest `c`.
+    DataAware,
+    /// Noise, then the conditional mean; draws lie in the cells' convex hull and are too narrow.
+    ///
+    /// `m(x + √ε ξ)`. At rest `√(c² + ε²/4) − ε/2`.
+    SplitStep,
+    /// Split steps, then noise with half of a step's variance; correct to second order in ε.
+    ///
+    /// The noise of variance `ε/2` is added once to each draw: at rest `√(c² + ε²/4) = c + ε²/8c + …`.
+    Corrected,
+    /// Split steps, then noise fitted to the cells nearby; exact for normal distributions.
+    ///
+    /// The noise of covariance `(C(x)⁻¹ + I/ε)⁻¹` is added once to each draw. It is as wide as a step
+    /// where cells are dense (`C = ε I` gives `ε/2`) and zero where there are none. At rest `c`.
+    ///
+    /// Where a step draws from few cells, their covariance is a poor estimate. The scheme therefore
+    /// adds the covariance of a step that knows only the variances `c_d` of the axes, with the weight
+    /// of one cell: `C + Σ_j p_j² diag(1/(1/ε + 1/c_d))`. A single cell then gets the noise of
+    /// `Corrected`; for many cells the term vanishes.
     Matched,
 }
 

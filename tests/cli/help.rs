@@ -108,7 +108,7 @@ fn with_groups(example: &str) -> String {
         return format!("{before}--cells groups.csv {rest}");
     };
     // Paths lead to groups that are not named.
-    let all = rest.contains("--to ");
+    let all = rest.contains("--paths-to ");
     format!("{before}--cells {}.csv {rest}", if all { "groups" } else { names })
 }
 

@@ -66,7 +66,7 @@ fn measured_genes_tell_of_the_others() {
     fs::write(sandbox.path("panel.csv"), PANEL).unwrap();
     let line = "sample --at 6 --space genes --draws 40";
     let answer = sandbox.done(&format!("{line} --given panel.csv --out rest.csv"));
-    assert!(answer.stdout.contains("foretells best"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("best prediction of the unmeasured part"), "{}", answer.stdout);
     let rest = sandbox.text("rest.csv");
     assert!(rest.starts_with("cell,gene,mean,sd\nfirst,"), "{rest}");
     // All 41 genes are in the model, also the one that does not vary up to 12 h.
@@ -110,7 +110,7 @@ fn what_means_nothing_is_refused_and_leaves_no_file() {
     for (flags, code, words) in [
         ("--at 13", 2, "go from 0 to 12"),
         ("--n-cells 0", 2, "`--n-cells`"),
-        ("--steps 0", 2, "`--steps`"),
+        ("--n-steps 0", 2, "`--n-steps`"),
         ("--epsilon 0", 2, "`--epsilon` must be finite and > 0"),
         ("--epsilon nan", 2, "`--epsilon`"),
         ("--epsilon 1 --bandwidth rule", 2, "cannot be used with"),

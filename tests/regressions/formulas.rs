@@ -193,7 +193,7 @@ fn perturbed(sandbox: &Sandbox, gene: &str) -> Perturbed {
     let options = PerturbOptions {
         knockout: vec![gene.to_string()],
         levels: Vec::new(),
-        from: None,
+        at: None,
         until: None,
         once: false,
         sets: CellSets { groupby: Some("side".into()), files: Vec::new(), data: Some(data) },

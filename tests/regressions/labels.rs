@@ -163,7 +163,7 @@ fn r092_charts_of_trends_draw_the_interval_of_the_table() {
         direction: Direction::Both,
         paths: 0,
         grid: 1,
-        to: None,
+        paths_to: None,
         seed: 0,
     };
     let options = TrendOptions { trajectory, genes: None, bootstrap: 50 };

@@ -328,12 +328,12 @@ fn r137_counts_that_no_machine_can_hold_are_refused() {
         ("sample", "--draws"),
         ("grn", "--bootstrap"),
         ("grn", "--permutations"),
-        ("diagnose", "--deals"),
+        ("diagnose", "--permutations"),
         ("transitions --groupby g", "--bootstrap"),
         ("trajectory --groupby g --paths-out p.csv", "--paths"),
         ("trajectory --groupby g", "--grid"),
         ("fit x.h5ad --solver sf2m", "--width"),
-        ("fit x.h5ad --solver sf2m", "--steps"),
+        ("fit x.h5ad --solver sf2m", "--n-steps"),
     ] {
         for number in ["99999999999999", "18446744073709551615"] {
             let answer = sandbox.run(&format!("{line} {flag} {number}"));

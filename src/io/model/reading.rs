@@ -164,14 +164,15 @@ impl std::fmt::Display for Source {
 /// assert_eq!(text, "\"counts\"");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum ValuesChoice {
-    /// Determined from the values.
+    /// sbcell recognises the kind from the values.
     Auto,
-    /// Counts: they are scaled to the median depth and replaced by `ln(1 + x)`.
+    /// Counts: sbcell scales each cell to the median depth and takes log1p.
     Counts,
-    /// Normalised values: they are replaced by `ln(1 + x)`.
+    /// Values scaled to one depth, without logarithm: sbcell takes log1p.
     Normalised,
-    /// Values on a log scale, or others that are used as they are.
+    /// Values on a log scale, or any other values: sbcell uses them unchanged.
     AsIs,
 }

@@ -59,7 +59,7 @@ impl AnnotateOptions {
         let key = &self.key;
         if key.is_empty() || key.contains('/') {
             let must = "a name without `/`";
-            return Err(Error::Parameter { name: "key_added", must, got: format!("`{key}`") });
+            return Err(Error::Parameter { name: "key", must, got: format!("`{key}`") });
         }
         Ok(())
     }
@@ -74,11 +74,12 @@ impl AnnotateOptions {
 /// assert_ne!(flow.velocity, VelocityKind::default());
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum VelocityKind {
     /// The drift: the expected direction of a cell.
     #[default]
     Drift,
-    /// The probability flow: the direction of the population.
+    /// The probability flow, for solvers that know their score.
     Flow,
 }

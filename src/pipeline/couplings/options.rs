@@ -22,21 +22,22 @@ pub(super) const WOT_GROWTH: &str = "tmaps_g.txt";
 /// assert_eq!(Export::Wot.for_spreadsheets(true), Export::Wot);
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Export {
-    /// `FROM_TO.parquet` for each interval, with the columns `source`, `target`, `mass`.
+    /// `FROM_TO.parquet` with `source`, `target`, `mass`.
     #[default]
     Parquet,
-    /// The same columns, separated by commas.
+    /// The same table, comma-separated.
     Csv,
-    /// The same columns as [`TableFormat::SpreadsheetCsv`](crate::io::table::TableFormat::SpreadsheetCsv).
+    /// The same, as [`TableFormat::SpreadsheetCsv`].
+    #[cfg_attr(feature = "cli", value(skip))]
     SpreadsheetCsv,
-    /// For wot: `tmaps_FROM_TO.h5ad`, cells × cells, whose rows sum to the growth of a cell relative to the mean
-    /// cell, and `tmaps_g.txt` with this growth.
+    /// `tmaps_FROM_TO.h5ad`, cells × cells, whose rows sum to the growth, and `tmaps_g.txt`.
     Wot,
-    /// For CellRank: `cellrank.h5ad` with all cells and `obsp['T_fwd']`, whose rows sum to one.
+    /// `cellrank.h5ad` with all cells and `obsp['T_fwd']`, whose rows sum to one.
     Cellrank,
-    /// For moscot: `FROM_TO.parquet` with `id` and one column for each target cell.
+    /// `FROM_TO.parquet` with `id`, then one column per target cell.
     Moscot,
 }
 
@@ -65,13 +66,13 @@ impl Export {
 /// ```
 /// use sbcell::pipeline::{CouplingOptions, Export};
 ///
-/// let options = CouplingOptions { export: Export::Wot, ..CouplingOptions::default() };
+/// let options = CouplingOptions { format: Export::Wot, ..CouplingOptions::default() };
 /// assert_eq!(options.least, 1e-4);
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CouplingOptions {
     /// The format of the files.
-    pub export: Export,
+    pub format: Export,
     /// Pairs of cells with less mass than this share of `1/n_source`, the mass of an average source cell, are left
     /// out. In `[0, 1)`.
     pub least: f64,
@@ -81,7 +82,7 @@ pub struct CouplingOptions {
 
 impl Default for CouplingOptions {
     fn default() -> Self {
-        Self { export: Export::default(), least: 1e-4, seed: 0 }
+        Self { format: Export::default(), least: 1e-4, seed: 0 }
     }
 }
 

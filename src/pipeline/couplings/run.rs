@@ -32,7 +32,7 @@ pub struct WrittenCoupling {
 /// # fn main() -> sbcell::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// let model = example_model(folder.path())?; // days 0, 1 and 2
-/// let options = CouplingOptions { export: Export::Csv, ..CouplingOptions::default() };
+/// let options = CouplingOptions { format: Export::Csv, ..CouplingOptions::default() };
 /// let files = couplings(&folder.path().join("pairs"), &model, &options, &mut Silent)?;
 /// assert_eq!(files.len(), 2);
 /// assert!(files[0].path.ends_with("0_1.csv") && files[0].kept > 0.9);
@@ -65,12 +65,12 @@ pub fn couplings(
     for (k, link) in links.iter().enumerate() {
         let coupling = link.coupling(options.least)?;
         let kept = coupling.kept() / link.marginals().0.sum();
-        let path = out.join(options.export.file(times[k], times[k + 1]));
-        if options.export == Export::Cellrank {
+        let path = out.join(options.format.file(times[k], times[k + 1]));
+        if options.format == Export::Cellrank {
             all.push(coupling);
             (together, least_kept) = (Some(path), least_kept.min(kept));
         } else {
-            record(&path, &|file: &Path| writer.interval(file, k, &coupling, options.export))?;
+            record(&path, &|file: &Path| writer.interval(file, k, &coupling, options.format))?;
             files.push(WrittenCoupling { path, kept });
         }
         progress::report(progress, Event::Step { done: k as u64 + 1 })?;
@@ -79,7 +79,7 @@ pub fn couplings(
         record(&path, &|file: &Path| writer.transition_matrix(file, &all))?;
         files.push(WrittenCoupling { path, kept: least_kept });
     }
-    if options.export == Export::Wot {
+    if options.format == Export::Wot {
         record(&out.join(WOT_GROWTH), &|file: &Path| writer.growth_table(file))?;
     }
     progress::report(progress, Event::End)?;

@@ -70,7 +70,7 @@ impl Writer<'_> {
     fn moscot(&self, file: &Path, k: usize, coupling: &Coupling) -> Result<()> {
         let (sources, targets) = (self.names(k), self.names(k + 1));
         if targets.len() > MOST_COLUMNS {
-            let (name, must) = ("export", "another than moscot above 20 000 cells at a time");
+            let (name, must) = ("format", "another than moscot above 20 000 cells at a time");
             return Err(Error::Parameter { name, must, got: targets.len().to_string() });
         }
         let mut columns = vec![vec![0.0; sources.len()]; targets.len()];

@@ -9,7 +9,7 @@ use crate::pipeline::shared::cell_sets::CellSets;
 /// ```
 /// use sbcell::pipeline::DiagnoseOptions;
 ///
-/// let options = DiagnoseOptions { deals: 20, ..DiagnoseOptions::default() };
+/// let options = DiagnoseOptions { permutations: 20, ..DiagnoseOptions::default() };
 /// assert!(!options.sets.is_named());
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -17,13 +17,13 @@ pub struct DiagnoseOptions {
     /// Groups whose transitions are tested for information, if any are given.
     pub sets: CellSets,
     /// Number of permutations of the coordinates, and of the groups.
-    pub deals: usize,
+    pub permutations: usize,
     /// Seed of couplings that are drawn, and of permutations.
     pub seed: u64,
 }
 
 impl Default for DiagnoseOptions {
     fn default() -> Self {
-        Self { sets: CellSets::default(), deals: 5, seed: 0 }
+        Self { sets: CellSets::default(), permutations: 5, seed: 0 }
     }
 }

@@ -58,7 +58,7 @@ pub(super) const DEAD: f64 = 0.1;
 /// Diagnoses every interval and every inner time of `model`.
 ///
 /// Each interval is compared with permuted data and with the solvers `sinkhorn`, `ot` and `gaussian` on the same
-/// cells and ε. Time for each interval is that of its coupling, of `2 + 3 deals` entropic couplings of at most 1000
+/// cells and ε. Time for each interval is that of its coupling, of `2 + 3 permutations` entropic couplings of at most 1000
 /// cells a side, and of the other solvers.
 ///
 /// ```
@@ -128,11 +128,11 @@ fn interval(
     let beyond = link.marginals().0.dot(&far.beyond) / link.marginals().0.sum();
     let of_groups = match groups {
         None => None,
-        Some(groups) => Some(splitting(course, groups, k, options.deals, seed)?),
+        Some(groups) => Some(splitting(course, groups, k, options.permutations, seed)?),
     };
     Ok(IntervalDiagnosis {
         times: (times[k], times[k + 1]),
-        signal: signal(link, &source, target, bridge.epsilon(), options.deals, seed)?,
+        signal: signal(link, &source, target, bridge.epsilon(), options.permutations, seed)?,
         beyond,
         dead,
         of_groups,
@@ -147,15 +147,15 @@ fn splitting(
     course: &CourseOfCells,
     groups: &Groups,
     k: usize,
-    deals: usize,
+    permutations: usize,
     seed: Seed,
 ) -> Result<(f64, f64)> {
     let (sources, targets) = (groups.present(k), groups.present(k + 1));
     let own = groups.indicators(k, &sources);
     let ends = groups.indicators(k + 1, &targets);
     let n = ends.nrows();
-    let mut all = Array2::zeros((n, targets.len() * (deals + 1)));
-    for deal in 0..=deals {
+    let mut all = Array2::zeros((n, targets.len() * (permutations + 1)));
+    for deal in 0..=permutations {
         let mut order: Vec<usize> = (0..n).collect();
         if deal > 0 {
             order.shuffle(&mut seed.stream("diagnose/groups", deal as u64));
@@ -171,7 +171,7 @@ fn splitting(
         let first = deal * targets.len();
         information(&masses.slice(s![.., first..first + targets.len()]).to_owned())
     };
-    let dealt = (1..=deals).map(of).sum::<f64>() / deals.max(1) as f64;
+    let dealt = (1..=permutations).map(of).sum::<f64>() / permutations.max(1) as f64;
     Ok((of(0), dealt))
 }
 

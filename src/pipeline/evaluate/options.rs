@@ -92,7 +92,7 @@ impl EvaluateOptions {
             return refuse("max_cells", "from 10 to 20000", max_cells);
         }
         if !(1..=1000).contains(n_draws) {
-            return refuse("draws", "from 1 to 1000", n_draws);
+            return refuse("repeats", "from 1 to 1000", n_draws);
         }
         if *n_bootstrap > 100_000 {
             return refuse("bootstrap", "at most 100000", n_bootstrap);
@@ -116,19 +116,23 @@ impl EvaluateOptions {
 /// assert_eq!(Protocol::TrajectoryNet.name(), "trajectorynet");
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[cfg_attr(feature = "cli", value(rename_all = "lower"))]
 #[serde(rename_all = "lowercase")]
 pub enum Protocol {
-    /// Only the scores use the held-out cells.
+    /// The held-out cells are known to the scores only.
     Honest,
-    /// `[SF]²M` and torchcfm: components of all cells, equal spacing, whole populations.
+    /// `[SF]²M` and torchcfm: components of all cells, times 0, 1, 2, …, whole populations, W1.
     Sf2m,
-    /// TrajectoryNet: as `[SF]²M` on components divided by their standard deviation over all cells.
+    /// TrajectoryNet: as `sf2m`, each component divided by its standard deviation over all cells, W2.
     TrajectoryNet,
-    /// LightSB: components and scale of all cells, real spacing of times, half the energy distance.
+    /// LightSB: components and scale of all cells, real times, half the energy distance.
     LightSb,
-    /// Waddington-OT: components of the two neighbouring times only.
+    /// Waddington-OT: components of the two neighbouring times, W2.
     Wot,
-    /// OTP-FM: as TrajectoryNet, without the choice of a checkpoint by the held-out cells.
+    /// OTP-FM: as `trajectorynet`, W1.
+    ///
+    /// OTP-FM also chooses a checkpoint on held-out cells; sbcell does not reproduce this step.
     OtpFm,
 }
 

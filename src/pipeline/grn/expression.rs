@@ -56,7 +56,7 @@ impl Measured {
         options: &GrnOptions,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
-        let needs_file = options.group.is_some() || options.batch.is_some();
+        let needs_file = options.groupby.is_some() || options.batch.is_some();
         match Fitted::find(model, options.data.as_deref(), progress)? {
             Some(file) => Self::of_file(&file, model, options, progress),
             None if !needs_file && is_whole(model) => {
@@ -85,9 +85,9 @@ impl Measured {
         progress: &mut dyn Progress,
     ) -> Result<Self> {
         let labels = |column: &String| file.labels(column);
-        let groups = options.group.as_ref().map(labels).transpose()?;
+        let groups = options.groupby.as_ref().map(labels).transpose()?;
         let batches = options.batch.as_ref().map(labels).transpose()?;
-        if let (Some(labels), Some(column)) = (&groups, &options.group) {
+        if let (Some(labels), Some(column)) = (&groups, &options.groupby) {
             say_unlabelled(labels, column, progress)?;
         }
         if let (Some(labels), Some(column)) = (&batches, &options.batch) {

@@ -15,28 +15,50 @@ use crate::preprocess::Species;
 /// assert!(options.check().is_ok());
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeSource {
-    /// Hill functions and mutual information, combined ([`crate::grn::Estimator::Ensemble`]).
+    /// Hill functions and mutual information, combined; lagged information gives the direction.
+    ///
+    /// [`crate::grn::Estimator::Ensemble`].
     #[default]
     Ensemble,
-    /// Additive Hill functions of the regulators, by adaptive ridge regression ([`crate::grn::Estimator::Hill`]).
+    /// Additive Hill functions of the regulators in earlier cells.
+    ///
+    /// [`crate::grn::Estimator::Hill`].
     Hill,
-    /// The same with linear functions ([`crate::grn::Estimator::Linear`]).
+    /// Linear regression on the regulators in earlier cells.
+    ///
+    /// [`crate::grn::Estimator::Linear`].
     Linear,
-    /// Linear regression by the lasso ([`crate::grn::Estimator::Lasso`]).
+    /// The same with the lasso: few regulators per gene.
+    ///
+    /// [`crate::grn::Estimator::Lasso`].
     Lasso,
-    /// A linear drift and the coupling that it implies, in turn ([`crate::grn::Estimator::ReferenceFitting`]).
+    /// Reference fitting: a linear drift and its coupling of cells, estimated in turn.
+    ///
+    /// [`crate::grn::Estimator::ReferenceFitting`].
+    #[cfg_attr(feature = "cli", value(name = "refit"))]
     ReferenceFitting,
-    /// A flow whose networks have weights for each regulator ([`crate::grn::Estimator::Neural`]).
+    /// The network of `[SF]²M` with a penalty on the weights of each regulator.
+    ///
+    /// It is slow for many genes, above all with resamples and permutations.
+    /// [`crate::grn::Estimator::Neural`].
     Ngm,
-    /// Lagged mutual information ([`crate::grn::Estimator::Mutual`]).
+    /// Lagged mutual information, relative to the other pairs of the same two genes.
+    ///
+    /// [`crate::grn::Estimator::Mutual`].
+    #[cfg_attr(feature = "cli", value(name = "mi"))]
     Mutual,
-    /// The slope of the fitted drift, [`crate::grn::drift_slope`].
+    /// Slope of the drift: the best affine fit over the cells of a snapshot.
+    ///
+    /// [`crate::grn::drift_slope`].
     Slope,
-    /// The Jacobian of the fitted drift along paths, [`crate::grn::path_jacobian`].
+    /// Jacobian of the drift along paths; it is symmetric before it is standardised.
+    ///
+    /// [`crate::grn::path_jacobian`].
     Jacobian,
-    /// Correlation over the pooled cells of all times: the baseline.
+    /// Correlation over all cells: a baseline without direction.
     Correlation,
 }
 
@@ -83,9 +105,9 @@ pub struct GrnOptions {
     pub regulators: Regulators,
     /// Genes that may be targets; the genes of the model if `None`.
     pub genes: Option<Vec<String>>,
-    /// A column of `obs`. Edges are estimated for the cells of each of its values.
-    pub group: Option<String>,
-    /// Whether edges are estimated for each interval between neighbouring times.
+    /// A column of `obs`: edges for each of its values.
+    pub groupby: Option<String>,
+    /// Edges for each interval between neighbouring times.
     pub by_time: bool,
     /// A column of `obs` whose values (batches, donors) are resampled instead of cells.
     pub batch: Option<String>,
@@ -114,7 +136,7 @@ impl Default for GrnOptions {
             across_targets: false,
             regulators: Regulators::default(),
             genes: None,
-            group: None,
+            groupby: None,
             by_time: false,
             batch: None,
             bootstrap: 20,
@@ -167,7 +189,7 @@ impl GrnOptions {
             );
         }
         let of_cells = [
-            ("group", self.group.is_some()),
+            ("groupby", self.groupby.is_some()),
             ("by", self.by_time),
             ("lag", self.lag.is_some()),
             ("coupling", self.model_coupling),
@@ -175,7 +197,7 @@ impl GrnOptions {
             ("genes", self.genes.is_some()),
             ("data", self.data.is_some()),
             ("rank", self.across_targets),
-            ("plot_target", !self.drawn.is_empty()),
+            ("plot_gene", !self.drawn.is_empty()),
         ];
         match of_cells.into_iter().find(|(_, given)| *given) {
             Some((name, _)) if self.of_field() => refuse(

@@ -77,7 +77,7 @@ pub(super) fn parts(
     }
     if parts.is_empty() {
         let must = "cells at two times at least, ten at each";
-        return Err(Error::Parameter { name: "group", must, got: "fewer".into() });
+        return Err(Error::Parameter { name: "groupby", must, got: "fewer".into() });
     }
     Ok(parts)
 }

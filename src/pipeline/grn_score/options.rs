@@ -10,13 +10,14 @@
 /// assert!(options.genes.is_none() && !options.measured);
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Candidates {
     /// All ordered pairs of genes of the known network, as for BEELINE's simulated data.
     #[default]
     All,
-    /// The pairs whose first gene regulates a gene in the known network, as for BEELINE's real data.
+    /// Pairs whose regulator has a target in the known network, as for BEELINE's real data.
     Regulators,
-    /// The pairs that the known network lists. One of its columns says which of them are edges.
+    /// Pairs that the known network lists; a column says which of them are edges.
     Listed,
 }
 

@@ -179,7 +179,7 @@ impl Known {
             if 20 * on < here.len() {
                 known.warnings.push(format!(
                     "{gene} is above its lowest level in {on} of {} cells at {}: there is hardly anything \
-                     to take away; begin later with the parameter `from`",
+                     to take away; begin later with the parameter `at`",
                     here.len(),
                     course.lineage.times()[from]
                 ));

@@ -10,7 +10,7 @@ use crate::pipeline::shared::cell_sets::CellSets;
 /// use sbcell::pipeline::PerturbOptions;
 ///
 /// let knockout = vec!["Sox2".to_string()];
-/// let options = PerturbOptions { knockout, from: Some(1.0), ..PerturbOptions::default() };
+/// let options = PerturbOptions { knockout, at: Some(1.0), ..PerturbOptions::default() };
 /// assert!(!options.once && options.n_cells == 2000);
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,7 +21,7 @@ pub struct PerturbOptions {
     #[serde(default)]
     pub levels: Vec<GeneLevel>,
     /// Time at which the perturbation begins; the first time if `None`.
-    pub from: Option<f64>,
+    pub at: Option<f64>,
     /// Time at which cells are compared; the last time if `None`.
     pub until: Option<f64>,
     /// Whether the genes are changed once at the start and then follow the drift, instead of being held.
@@ -41,7 +41,7 @@ impl Default for PerturbOptions {
         Self {
             knockout: Vec::new(),
             levels: Vec::new(),
-            from: None,
+            at: None,
             until: None,
             once: false,
             sets: CellSets::default(),

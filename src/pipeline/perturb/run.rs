@@ -38,7 +38,7 @@ pub struct Perturbed {
 
 /// Follows cells of `model` with and without a perturbation of genes, and compares them at a later time.
 ///
-/// Cells of the time `from` are brought to the levels by the least change of their coordinates. They and unchanged
+/// Cells of the time `at` are brought to the levels by the least change of their coordinates. They and unchanged
 /// control cells then follow the bridges with the same noise, in 40 steps per interval. A held gene is returned to
 /// its level after each step. The result is a prediction of the model, which has seen no perturbation.
 ///
@@ -80,7 +80,7 @@ pub fn perturb(
     }
     let course = CourseOfCells::restore(model, options.seed, progress)?;
     let lineage = &course.lineage;
-    let from = options.from.map_or(Ok(0), |time| lineage.place(time))?;
+    let from = options.at.map_or(Ok(0), |time| lineage.place(time))?;
     let until = course.place_or_last(options.until)?;
     let data = options.sets.data.as_deref();
     let known = Known::of(model, &course, &asked, from, data, progress)?;

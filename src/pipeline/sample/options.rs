@@ -67,16 +67,20 @@ impl Default for SampleOptions {
 /// assert_ne!(options.bandwidth, SampleOptions::default().bandwidth);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum BandwidthChoice {
-    /// By cells that are held out: their likelihood, or, with measured cells, the prediction error of
-    /// coordinates that were not measured.
+    /// By cells held out: their likelihood, or, where something is measured, how well the rest of
+    /// them is foretold.
+    #[cfg_attr(feature = "cli", value(skip))]
     Auto,
-    /// By the likelihood of cells that are held out.
+    /// The likelihood of held-out cells is largest.
     HeldOut,
-    /// Where the sum of the kernel grows fastest with ε.
+    /// The sum of the kernel grows fastest with ε.
+    #[cfg_attr(feature = "cli", value(name = "rule"))]
     Growth,
-    /// A given variance, on data divided by the scale of the fit.
+    /// This variance of a step, on data divided by the scale of the fit.
+    #[cfg_attr(feature = "cli", value(skip))]
     Given(f64),
 }
 
@@ -113,11 +117,12 @@ fn given(epsilon: f64) -> Result<Epsilon> {
 /// assert_eq!(options.null, Some(Null::Marginals));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Null {
-    /// New cells at every time from the law of this time. Only these laws are those of the data.
+    /// Each time is drawn from its own distribution: another sample of the same course.
     Marginals,
-    /// Cells of every time from the common law of all times. There is no dependence on time.
+    /// Each time is drawn from the distribution of all times together: a course without change.
     Pooled,
 }
 
@@ -162,7 +167,7 @@ impl SampleOptions {
             return refuse("n_cells", "at least 1", "0".into());
         }
         if *n_steps == 0 {
-            return refuse("steps", "at least 1", "0".into());
+            return refuse("n_steps", "at least 1", "0".into());
         }
         if null.is_some() && (n_cells.is_some() || !at.is_empty() || measured.is_some()) {
             return refuse(

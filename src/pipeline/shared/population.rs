@@ -15,13 +15,13 @@ use crate::io::model::Model;
 /// assert_ne!(options.space, InterpolateOptions::default().space);
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Space {
-    /// The coordinates in which the bridges were fitted, in data units: principal components or an embedding.
+    /// The coordinates in which the bridges were fitted.
     #[default]
     Pca,
-    /// Expression of the genes of the model, on the scale that was fitted (`log1p` of normalised counts for
-    /// counts). It is the inverse of the principal components, `x Wᵀ + mean`.
+    /// Expression of the model's genes, on the scale of the fit (log1p for counts).
     Genes,
 }
 

@@ -22,14 +22,16 @@ use crate::pipeline::shared::population::{Population, Space, joined};
 /// # Ok::<(), sbcell::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum PopulationFormat {
-    /// Apache parquet with the columns `time`, `particle`, `weight` and the coordinates.
+    /// A table: `time`, `particle`, `weight`, then the coordinates.
     Parquet,
-    /// The same columns, separated by commas.
+    /// The same table, comma-separated.
     Csv,
-    /// The same columns as [`TableFormat::SpreadsheetCsv`].
+    /// The same, as [`TableFormat::SpreadsheetCsv`].
+    #[cfg_attr(feature = "cli", value(skip))]
     SpreadsheetCsv,
-    /// AnnData: the cells of all times, with `time` and `weight` in `obs`.
+    /// An AnnData file with the cells of all times; `obs` has `time` and `weight`.
     H5ad,
 }
 

@@ -50,7 +50,7 @@ pub struct TrajectoryOptions {
     /// Number of times of a path in each interval.
     pub grid: usize,
     /// Group in which paths end (pinned paths), and its time; the last time if `None`.
-    pub to: Option<(String, Option<f64>)>,
+    pub paths_to: Option<(String, Option<f64>)>,
     /// Seed of couplings that are drawn, and of paths.
     pub seed: u64,
 }
@@ -64,7 +64,7 @@ impl Default for TrajectoryOptions {
             direction: Direction::default(),
             paths: 0,
             grid: 10,
-            to: None,
+            paths_to: None,
             seed: 0,
         }
     }

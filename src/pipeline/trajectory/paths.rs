@@ -55,7 +55,7 @@ pub(super) fn all_paths(
 }
 
 /// Paths that start in cells of `set`, each cell equally often: drawn forward from the bridges, or pinned at a cell
-/// of the group [`TrajectoryOptions::to`].
+/// of the group [`TrajectoryOptions::paths_to`].
 ///
 /// # Errors
 /// [`Error::UnknownGroup`]; [`Error::NotObserved`]; [`Error::Parameter`] if the group has no cells at its time or
@@ -71,14 +71,14 @@ fn paths(
     let series = &course.process.series;
     let grid = PathGrid { n_paths: options.paths, per_interval: options.grid };
     let seed = Seed(options.seed).child("paths", group as u64);
-    match &options.to {
+    match &options.paths_to {
         None => free_paths(series, &course.snapshots()[at], start.column(0), at, grid, seed),
         Some((name, time)) => {
             let goal = groups.find(name)?;
             let end = course.place_or_last(*time)?;
             let ends = even_sets(groups, end, &[goal]);
             if !groups.present(end).contains(&goal) {
-                let (name, must) = ("to", "a group with cells at its time");
+                let (name, must) = ("paths_to", "a group with cells at its time");
                 return Err(Error::Parameter { name, must, got: groups.names()[goal].clone() });
             }
             let ends = PathEnds { from: at, to: end, start: start.column(0), end: ends.column(0) };

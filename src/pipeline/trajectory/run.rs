@@ -29,7 +29,7 @@ pub struct Trajectories {
 ///
 /// A set begins with equal mass on its cells. Pushed along the coupling of an interval, this mass becomes that
 /// of its descendants; pulled back, that of its ancestors. Single paths are drawn from the bridges, with
-/// [`TrajectoryOptions::to`] pinned at both ends.
+/// [`TrajectoryOptions::paths_to`] pinned at both ends.
 ///
 /// Time is that of the couplings (see [`crate::bridge::Bridge::link`]) and one product with each for each set.
 ///
@@ -63,10 +63,10 @@ pub fn trajectory(
     notes::say_few(&course, &groups, &sets, progress)?;
     let steps = steps(&course, &groups, &sets, options.direction)?;
     let names: Vec<String> = sets.iter().map(|set| groups.names()[set.group].clone()).collect();
-    let paths = match (options.paths, &options.to) {
+    let paths = match (options.paths, &options.paths_to) {
         (0, None) => None,
         (0, Some(_)) => {
-            let (name, must) = ("paths", "given with the parameter `to`");
+            let (name, must) = ("paths", "given with the parameter `paths_to`");
             return Err(Error::Parameter { name, must, got: "0".into() });
         }
         _ => Some(all_paths(model, &course, &groups, &sets, options)?),

@@ -37,14 +37,15 @@ pub struct VelocityOptions {
 /// assert!(VelocitySpace::Genes.has_genes() && !VelocitySpace::Pca.has_genes());
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum VelocitySpace {
     /// The coordinates in which the bridges were fitted.
     #[default]
     Pca,
-    /// The genes of the model, on the scale that was fitted.
+    /// Expression of the model's genes, on the scale of the fit (log1p for counts).
     Genes,
-    /// The fitted coordinates, then the genes.
+    /// The coordinates, then the genes.
     Both,
 }
 

@@ -17,11 +17,12 @@ use crate::error::{Error, Result};
 /// # sbcell::Result::Ok(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum Species {
-    /// *Homo sapiens*, symbols as in `MKI67`.
+    /// Human, with symbols such as `MKI67`.
     Human,
-    /// *Mus musculus*, symbols as in `Mki67`.
+    /// Mouse, with symbols such as `Mki67`.
     Mouse,
 }
 
