@@ -116,6 +116,9 @@ fn only_the_terminal_prints_and_only_io_opens_files() {
     for (path, text) in sources() {
         let module = module_of(&path);
         let code = text.split("#[cfg(test)]").next().unwrap();
+        // Examples in comments may print and open files.
+        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let code = lines.collect::<Vec<_>>().join("\n");
         let prints = ["println!", "eprintln!", "print!(", "eprint!(", "stdout()", "stderr()"];
         if module != "cli" && prints.iter().any(|word| code.contains(word)) {
             wrong.push(format!("{} prints", path.display()));

@@ -92,7 +92,7 @@ impl Dataset {
         &self.shape
     }
 
-    /// What one element is.
+    /// Type of one element.
     pub fn element(&self) -> &Element {
         &self.element
     }

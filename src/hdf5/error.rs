@@ -17,20 +17,20 @@ use std::path::{Path, PathBuf};
 pub struct Error {
     /// The file. Empty if it was opened from memory.
     pub file: PathBuf,
-    /// What is wrong with it.
+    /// The problem, in words.
     pub problem: Problem,
 }
 
-/// What is wrong with a file.
+/// The problem that was found in a file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
     /// The operating system refused.
     #[error("cannot {action} it: {source}")]
     Io {
-        /// What was tried: "read", "write", "copy".
+        /// The operation: "read", "write", "copy".
         action: &'static str,
-        /// What the system said.
+        /// The error of the system.
         source: std::io::Error,
     },
     /// The file has no bytes.
@@ -58,7 +58,7 @@ pub enum Problem {
     Object {
         /// Path from the root, without leading slash.
         path: String,
-        /// What is wrong with it.
+        /// The problem, in words.
         problem: String,
     },
     /// A dataset has a filter that cannot be undone.
@@ -78,7 +78,7 @@ pub enum Problem {
     Circle {
         /// Path of the link from the root, without leading slash.
         path: String,
-        /// What is wrong with it.
+        /// The problem, in words.
         problem: &'static str,
     },
     /// The file is stored in a way that `hdf5-pure` cannot extend in place; with its reason.

@@ -1,7 +1,7 @@
 //! NUMBERS: linear algebra, optimisation and neural networks without any notion of cells.
 //!
 //! This module is internal and hidden in the documentation. Users of the library need one type of it,
-//! [`Csr`], which they import from [`crate::data`].
+//! [`Csr`], which they import from the module `data`.
 
 mod adamw;
 mod bessel;

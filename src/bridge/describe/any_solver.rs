@@ -10,7 +10,7 @@ use crate::rng::Seed;
 
 /// A solver with its hyperparameters, and everything that the rest of sbcell must know about it.
 ///
-/// The pipeline, the estimate of `fit --dry-run`, the evaluation and model files ask this trait.
+/// The pipeline, the estimate of a dry run, the evaluation and model files ask this trait.
 /// Nothing outside of a solver's folder depends on the concrete type.
 ///
 /// ```
