@@ -31,7 +31,7 @@ points). Expression is on the scale of the fit (log1p for counts).";
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("genes", |genes| with_help(genes, " [default: the genes of the model]")))]
 #[command(mut_arg("bootstrap", |n| n.default_value("200")))]
-#[command(mut_arg("plot", |plot| with_help(plot.requires("plot_gene"), " with the genes of \
+#[command(mut_arg("plot", |plot| with_help(plot.requires("plot_gene"), ", with the genes of \
     --plot-gene")))]
 #[command(mut_arg("out", |out| out.default_value("trends.csv")))]
 pub(crate) struct TrendsArgs {

@@ -117,7 +117,7 @@ fn what_means_nothing_is_refused_and_leaves_no_file() {
         ("--null pooled --at 6", 2, "cannot be used with"),
         ("--draws 5", 2, "together with --given"),
         ("--at 6 --given panel.csv --draws 1", 2, "`--draws` must be at least 2"),
-        ("--at 6 --given panel.csv --n-cells 4", 2, "see --draws"),
+        ("--at 6 --given panel.csv --n-cells 4", 2, "see `--draws`"),
         ("--given panel.csv", 2, "`--at` must be one time"),
         ("--at 6,9 --given panel.csv", 2, "`--at` must be one time"),
         ("--at 6 --observe panel.csv", 2, "--observe-sd"),
