@@ -39,17 +39,17 @@ pub(crate) fn main() -> sbcell::Result<()> {
         CourseCells { expression: &expression, points: &points, times, weights, growth: None };
 
     // Neighbouring snapshots are coupled; the default also smooths time within them.
-    let search = EdgeSearch::default().with_lag(Lag::Intervals(1));
+    let search = EdgeSearch { lag: Lag::Intervals(1), ..EdgeSearch::default() };
     let edges = search.run(&cells, None)?;
     for (regulator, row) in edges.importance.rows().into_iter().enumerate() {
         for (target, importance) in row.iter().enumerate().filter(|entry| *entry.1 > 0.0) {
-            let sign = if edges.sign[[regulator, target]] > 0.0 { '+' } else { '-' };
+            let sign = if edges.evidence[[regulator, target]] > 0.0 { '+' } else { '-' };
             println!("{} {sign} {} {importance:.3}", genes[regulator], genes[target]);
         }
     }
 
     assert!(edges.importance[[0, 1]] > edges.importance[[3, 1]]);
     assert!(edges.importance[[0, 2]] > edges.importance[[3, 2]]);
-    assert!(edges.sign[[0, 1]] > 0.0 && edges.sign[[0, 2]] < 0.0);
+    assert!(edges.evidence[[0, 1]] > 0.0 && edges.evidence[[0, 2]] < 0.0);
     Ok(())
 }

@@ -20,9 +20,9 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{} intervals, converged: {}", summary.intervals.len(), summary.converged());
 
     let model = Model::read(&out)?;
-    let times = model.series.times().to_vec();
-    let middle = f64::midpoint(times[0], times[1]);
-    let asked = InterpolateOptions::default().with_at(vec![middle]).with_n_cells(Some(500));
+    let snapshots = &model.header.snapshots;
+    let middle = f64::midpoint(snapshots[0].time, snapshots[1].time);
+    let asked = InterpolateOptions { at: vec![middle], n_cells: Some(500), ..Default::default() };
     for population in interpolate(&model, &asked, &mut Silent)? {
         let mean = population.points.mean_axis(ndarray::Axis(0)).ok_or("no cells")?;
         println!("time {}: {} cells, mean {mean:.2}", population.time, population.points.nrows());

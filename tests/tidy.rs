@@ -179,7 +179,9 @@ fn tree(folder: &Path, depth: usize, lines: &mut Vec<String>) {
     for path in entries {
         let name = name(&path);
         let shown = if path.is_dir() { format!("{name}/") } else { name.clone() };
-        if name == "mod.rs" || !(path.is_dir() || name.ends_with(".rs")) {
+        if name == "mod.rs"
+            || !(path.is_dir() || path.extension().is_some_and(|suffix| suffix == "rs"))
+        {
             continue;
         }
         let left = format!("{}{shown}", "  ".repeat(depth));

@@ -85,7 +85,7 @@ fn edits_add_replace_and_delete_and_leave_the_rest() {
         let editor = Editor::open(path)?;
         editor.delete("inside/flags")?;
         editor.dataset("inside/flags", &NewDataset::new(Values::I8(&[5])))?;
-        editor.group("other", |other| content(other))?;
+        editor.group("other", content)?;
         editor.dataset("large", &NewDataset::new(Values::F64(&large)))?;
         editor.attribute("inside", "one", NewAttribute::Integers(vec![9]))?;
         editor.commit()?;
