@@ -39,7 +39,7 @@ pub(crate) fn main() -> sbcell::Result<()> {
         CourseCells { expression: &expression, points: &points, times, weights, growth: None };
 
     // Neighbouring snapshots are coupled; the default also smooths time within them.
-    let search = EdgeSearch { lag: Lag::Intervals(1), ..EdgeSearch::default() };
+    let search = EdgeSearch::default().with_lag(Lag::Intervals(1));
     let edges = search.run(&cells, None)?;
     for (regulator, row) in edges.importance.rows().into_iter().enumerate() {
         for (target, importance) in row.iter().enumerate().filter(|entry| *entry.1 > 0.0) {

@@ -15,14 +15,14 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = folder.path().join("model");
 
     // Coordinates that the file has already; `FitOptions::default()` computes principal components.
-    let options = FitOptions { source: Source::Rep("X_pca".into()), ..FitOptions::default() };
+    let options = FitOptions::default().with_source(Source::Rep("X_pca".into()));
     let summary = fit(&data, &out, &options, Running::default(), &mut Silent)?;
     println!("{} intervals, converged: {}", summary.intervals.len(), summary.converged());
 
     let model = Model::read(&out)?;
     let snapshots = &model.header.snapshots;
     let middle = f64::midpoint(snapshots[0].time, snapshots[1].time);
-    let asked = InterpolateOptions { at: vec![middle], n_cells: Some(500), ..Default::default() };
+    let asked = InterpolateOptions::default().with_at(vec![middle]).with_n_cells(Some(500));
     for population in interpolate(&model, &asked, &mut Silent)? {
         let mean = population.points.mean_axis(ndarray::Axis(0)).ok_or("no cells")?;
         println!("time {}: {} cells, mean {mean:.2}", population.time, population.points.nrows());

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// ```
 /// use sbcell::bridge::{FlowSolver, PathShape};
 ///
-/// let solver = FlowSolver { path: PathShape::Trigonometric, ..FlowSolver::i_cfm() };
+/// let solver = FlowSolver::i_cfm().with_path(PathShape::Trigonometric);
 /// assert!(solver.check().is_ok());
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -38,7 +38,7 @@
 //! let source = Snapshot::new(array![[0.0], [1.0], [2.0]])?;
 //! let target = Snapshot::new(array![[4.0], [5.0], [6.0]])?;
 //! let problem = BridgeProblem::new(source, target, Epsilon::new(0.1)?)?;
-//! let (bridge, report) = GaussianSolver {}.solve(&problem, Seed(0), &mut Silent)?;
+//! let (bridge, report) = GaussianSolver::default().solve(&problem, Seed(0), &mut Silent)?;
 //! // The mean moves from 1 to 5, so the drift at the mean is 4.
 //! let drift = bridge.drift(array![[3.0]].view(), UnitTime::new(0.5)?)?;
 //! assert!((drift[[0, 0]] - 4.0).abs() < 1e-9);

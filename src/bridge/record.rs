@@ -37,7 +37,7 @@ macro_rules! records {
         /// # fn main() -> sbcell::Result<()> {
         /// let (x, y) = (Snapshot::new(array![[0.0], [1.0]])?, Snapshot::new(array![[3.0], [5.0]])?);
         /// let problem = BridgeProblem::new(x.clone(), y.clone(), Epsilon::new(0.1)?)?;
-        /// let (bridge, _) = GaussianSolver {}.solve(&problem, Seed(0), &mut Silent)?;
+        /// let (bridge, _) = GaussianSolver::default().solve(&problem, Seed(0), &mut Silent)?;
         /// let text = serde_json::to_string(&bridge.record()).unwrap();
         /// let record: BridgeRecord = serde_json::from_str(&text).unwrap();
         /// assert_eq!(record.restore(&x, &y)?.record(), bridge.record());

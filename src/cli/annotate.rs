@@ -130,7 +130,14 @@ pub(crate) fn run(args: AnnotateArgs, overwrite: bool, terminal: &mut Terminal) 
     let out = target.of(&data)?;
     let layer = add_layer.contains(&AddedLayer::Velocity);
     let key = key.unwrap_or_else(|| KEY.into());
-    let options = AnnotateOptions { key, velocity, project, layer, fates, tables, overwrite };
+    let options = AnnotateOptions::default()
+        .with_key(key)
+        .with_velocity(velocity)
+        .with_project(project)
+        .with_layer(layer)
+        .with_fates(fates)
+        .with_tables(tables)
+        .with_overwrite(overwrite);
     let model = open_model(&folder, terminal)?;
     let source = if in_place { &out } else { &data };
     let fitted = in_place && pipeline::is_fitted_file(source, &folder, terminal)?;

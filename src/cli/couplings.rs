@@ -49,7 +49,7 @@ pub(crate) struct CouplingsArgs {
 pub(crate) fn run(args: CouplingsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let CouplingsArgs { model: ModelArgs { model: folder }, format, least, out } = args;
     let format = format.for_spreadsheets(terminal.spreadsheet_safe);
-    let options = CouplingOptions { format, least, seed };
+    let options = CouplingOptions::default().with_format(format).with_least(least).with_seed(seed);
     let model = open_model(&folder, terminal)?;
     for WrittenCoupling { path, kept } in pipeline::couplings(&out, &model, &options, terminal)? {
         terminal.say(&format!("wrote {} ({} % of the mass)", shown(&path), short(100.0 * kept)));

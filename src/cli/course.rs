@@ -131,23 +131,23 @@ impl CourseArgs {
             (None, false, Some(key)) => Source::Rep(key),
             (None, false, None) => Source::X,
         };
-        let options = FitOptions {
-            time: TimeOptions {
-                column: timepoints.filter(|name| !name.is_empty()),
-                map: time_map.map(|path| lists::read_time_map(&path)).transpose()?,
-            },
-            source,
-            values,
-            genes: genes.names()?,
-            filters: obs_filter,
-            n_top_genes,
-            n_pcs,
-            noise,
-            reference: reference.choice()?,
-            growth: growth.options()?,
-            solver: solver.choice()?,
-            seed,
-        };
+        let options = FitOptions::default()
+            .with_time(
+                TimeOptions::default()
+                    .with_column(timepoints.filter(|name| !name.is_empty()))
+                    .with_map(time_map.map(|path| lists::read_time_map(&path)).transpose()?),
+            )
+            .with_source(source)
+            .with_values(values)
+            .with_genes(genes.names()?)
+            .with_filters(obs_filter)
+            .with_n_top_genes(n_top_genes)
+            .with_n_pcs(n_pcs)
+            .with_noise(noise)
+            .with_reference(reference.choice()?)
+            .with_growth(growth.options()?)
+            .with_solver(solver.choice()?)
+            .with_seed(seed);
         Ok((data, options))
     }
 }

@@ -64,7 +64,8 @@ pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Res
             ("--data", "given with --groupby; this command reads only groups from it");
         return Err(sbcell::Error::Parameter { name, must, got: "alone".into() });
     }
-    let options = DiagnoseOptions { sets, permutations, seed };
+    let options =
+        DiagnoseOptions::default().with_sets(sets).with_permutations(permutations).with_seed(seed);
     let model = open_model(&folder, terminal)?;
     let found = pipeline::diagnose(&model, &options, terminal)?;
     pipeline::write_table(&out, format, &found.table, &model, "diagnose", &options)?;

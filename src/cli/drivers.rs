@@ -77,7 +77,7 @@ pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Resu
     let no_resamples = ResampleArgs { bootstrap: BootstrapArgs { bootstrap: 0 }, batch_key: None };
     let fates = ends.options(&known, sets, no_resamples, seed)?;
     let times = all_observed(&known, "--times", &times)?;
-    let options = DriverOptions { fates, times, genes };
+    let options = DriverOptions::default().with_fates(fates).with_times(times).with_genes(genes);
     let found = pipeline::drivers(&model, &options, terminal)?;
     let table = DriverRow::table(&found);
     pipeline::write_table(&out, format, &table, &model, "drivers", &options)?;

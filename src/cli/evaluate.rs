@@ -118,18 +118,15 @@ impl EvaluateArgs {
         let (data, fit): (PathBuf, FitOptions) = course.options(seed)?;
         let plan = Plan::read(&data, &fit, terminal)?;
         let at = at.observed(&plan.known_times())?;
-        let options = EvaluateOptions {
-            fit,
-            methods,
-            protocol,
-            at,
-            max_cells,
-            n_draws: repeats,
-            n_bootstrap: bootstrap.bootstrap,
-            batch: batch_key,
-            select,
-            cells_per_time: cells_per_time.cells_per_time,
-        };
+        let options = EvaluateOptions::new(fit, methods)
+            .with_protocol(protocol)
+            .with_at(at)
+            .with_max_cells(max_cells)
+            .with_n_draws(repeats)
+            .with_n_bootstrap(bootstrap.bootstrap)
+            .with_batch(batch_key)
+            .with_select(select)
+            .with_cells_per_time(cells_per_time.cells_per_time);
         Ok((plan, options, out))
     }
 }

@@ -90,7 +90,14 @@ impl TerminalArgs {
                 })
             })
             .collect::<Result<_>>()?;
-        Ok(FateOptions { sets, at, only, terminals, bootstrap, batch: batch_key, seed })
+        Ok(FateOptions::default()
+            .with_sets(sets)
+            .with_at(at)
+            .with_only(only)
+            .with_terminals(terminals)
+            .with_bootstrap(bootstrap)
+            .with_batch(batch_key)
+            .with_seed(seed))
     }
 }
 

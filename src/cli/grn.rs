@@ -279,26 +279,25 @@ impl GrnArgs {
                 got: text.into(),
             })?),
         };
-        Ok(GrnOptions {
-            source,
-            lag,
-            model_coupling: coupling == Pairing::Model,
-            across_targets: rank == Rank::Across,
-            regulators,
-            genes: genes.names()?,
-            groupby,
-            by_time: by == Some(By::Time),
-            batch: batch_key,
-            bootstrap,
-            permutations,
-            top: written.top,
-            drawn: charts.plot_gene,
-            cells_per_time: cells_per_time
-                .cells_per_time
-                .unwrap_or(GrnOptions::default().cells_per_time),
-            data: data.path(),
-            seed,
-        })
+        Ok(GrnOptions::default()
+            .with_source(source)
+            .with_lag(lag)
+            .with_model_coupling(coupling == Pairing::Model)
+            .with_across_targets(rank == Rank::Across)
+            .with_regulators(regulators)
+            .with_genes(genes.names()?)
+            .with_groupby(groupby)
+            .with_by_time(by == Some(By::Time))
+            .with_batch(batch_key)
+            .with_bootstrap(bootstrap)
+            .with_permutations(permutations)
+            .with_top(written.top)
+            .with_drawn(charts.plot_gene)
+            .with_cells_per_time(
+                cells_per_time.cells_per_time.unwrap_or(GrnOptions::default().cells_per_time),
+            )
+            .with_data(data.path())
+            .with_seed(seed))
     }
 }
 

@@ -64,7 +64,10 @@ pub(crate) fn run(args: GrnScoreArgs, terminal: &mut Terminal) -> Result<Outcome
     let GrnScoreArgs { edges, truth, candidates, genes, measured, out } = args;
     let format = out.as_deref().map(|out| terminal.table_format(out)).transpose()?;
     let genes = genes.names()?;
-    let options = GrnScoreOptions { candidates, genes, measured };
+    let options = GrnScoreOptions::default()
+        .with_candidates(candidates)
+        .with_genes(genes)
+        .with_measured(measured);
     let scored: Vec<GrnScore> = edges
         .iter()
         .map(|list| pipeline::grn_score(list, &truth, &options))

@@ -68,6 +68,9 @@ impl GrowthArgs {
             }),
             _ => GrowthPrior::None,
         };
-        Ok(GrowthOptions { prior, unit: growth_unit, iterations: growth_iters })
+        Ok(GrowthOptions::default()
+            .with_prior(prior)
+            .with_unit(growth_unit)
+            .with_iterations(growth_iters))
     }
 }

@@ -79,7 +79,12 @@ pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> 
     let SpaceArgs { space } = written.space;
     let model = open_model(&folder, terminal)?;
     let at = at.any(&times_of(&model))?;
-    let options = InterpolateOptions { at, n_cells, space, dynamics, seed };
+    let options = InterpolateOptions::default()
+        .with_at(at)
+        .with_n_cells(n_cells)
+        .with_space(space)
+        .with_dynamics(dynamics)
+        .with_seed(seed);
     let populations = pipeline::interpolate(&model, &options, terminal)?;
     pipeline::write_populations(&out, &model, &populations, &options, format)?;
     let rows: Vec<Vec<String>> = populations

@@ -106,8 +106,16 @@ pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Resu
     let known = times_of(&model);
     let at = at.observed(&known)?;
     let until = observed(&known, "--until", until.as_ref())?;
-    let options =
-        PerturbOptions { knockout, levels, at, until, once, sets, n_cells, bootstrap, seed };
+    let options = PerturbOptions::default()
+        .with_knockout(knockout)
+        .with_levels(levels)
+        .with_at(at)
+        .with_until(until)
+        .with_once(once)
+        .with_sets(sets)
+        .with_n_cells(n_cells)
+        .with_bootstrap(bootstrap)
+        .with_seed(seed);
     let found = pipeline::perturb(&model, &options, terminal)?;
     pipeline::write_table(&out, format, &found.genes, &model, "perturb", &options)?;
     say(&found, terminal);

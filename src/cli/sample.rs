@@ -160,18 +160,17 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
     };
     let bandwidth =
         epsilon.map_or(bandwidth.unwrap_or(BandwidthChoice::Auto), BandwidthChoice::Given);
-    Ok(SampleOptions {
-        at: Vec::new(),
-        n_cells,
-        scheme,
-        n_steps: n_steps.unwrap_or(default_steps),
-        bandwidth,
-        variable,
-        space: written.space.space,
-        null,
-        measured,
-        seed,
-    })
+    Ok(SampleOptions::default()
+        .with_at(Vec::new())
+        .with_n_cells(n_cells)
+        .with_scheme(scheme)
+        .with_n_steps(n_steps.unwrap_or(default_steps))
+        .with_bandwidth(bandwidth)
+        .with_variable(variable)
+        .with_space(written.space.space)
+        .with_null(null)
+        .with_measured(measured)
+        .with_seed(seed))
 }
 
 /// One row per distribution that was sampled.

@@ -39,7 +39,7 @@ impl SetArgs {
             },
         };
         let files = cells.into_iter().map(text).collect();
-        (CellSets { groupby, files, data: data.path() }, only)
+        (CellSets::default().with_groupby(groupby).with_files(files).with_data(data.path()), only)
     }
 
     /// The sets, for a command that uses all groups or none.

@@ -105,7 +105,15 @@ impl WayArgs {
             _ => Direction::Both,
         };
         let (sets, only) = sets.sets();
-        Ok(TrajectoryOptions { sets, only, at, direction, paths: 0, grid: 1, paths_to: None, seed })
+        Ok(TrajectoryOptions::default()
+            .with_sets(sets)
+            .with_only(only)
+            .with_at(at)
+            .with_direction(direction)
+            .with_paths(0)
+            .with_grid(1)
+            .with_paths_to(None)
+            .with_seed(seed))
     }
 }
 

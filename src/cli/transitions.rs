@@ -60,7 +60,12 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
     let model = open_model(&folder, terminal)?;
     let known = times_of(&model);
     let pairs = pairs.iter().map(|text| pair(&known, text)).collect::<Result<_>>()?;
-    let options = TransitionOptions { sets, pairs, bootstrap, batch: batch_key, seed };
+    let options = TransitionOptions::default()
+        .with_sets(sets)
+        .with_pairs(pairs)
+        .with_bootstrap(bootstrap)
+        .with_batch(batch_key)
+        .with_seed(seed);
     let found = pipeline::transitions(&model, &options, terminal)?;
     pipeline::write_table(&out, format, &found.long, &model, "transitions", &options)?;
     // Standard output takes one table only.

@@ -72,7 +72,10 @@ pub(crate) fn run(args: TrendsArgs, seed: u64, terminal: &mut Terminal) -> Resul
     let genes = genes.names()?;
     let model = open_model(&folder, terminal)?;
     let trajectory = way.options(&times_of(&model), sets, seed)?;
-    let options = TrendOptions { trajectory, genes, bootstrap };
+    let options = TrendOptions::default()
+        .with_trajectory(trajectory)
+        .with_genes(genes)
+        .with_bootstrap(bootstrap);
     let found = pipeline::trends(&model, &options, terminal)?;
     let chart = match &plot {
         Some(plot) => Some((plot, found.draw(&plot_gene)?)),

@@ -71,7 +71,8 @@ pub(crate) fn run(args: VelocityArgs, seed: u64, terminal: &mut Terminal) -> Res
     let format = terminal.table_format(&out)?;
     let model = open_model(&folder, terminal)?;
     let at = at.any(&times_of(&model))?;
-    let options = VelocityOptions { at, space, genes, seed };
+    let options =
+        VelocityOptions::default().with_at(at).with_space(space).with_genes(genes).with_seed(seed);
     let found = pipeline::velocity(&model, &options, terminal)
         .map_err(|error| pipeline::with_genes_of_file(error, &model, None))?;
     pipeline::write_velocities(&out, &model, &found, &options, format)?;

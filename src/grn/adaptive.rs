@@ -23,7 +23,7 @@ use crate::linalg::{Cholesky, product};
 /// use sbcell::grn::{AdaptiveRidge, EdgeSearch};
 /// // A stronger penalty shrinks small effects more.
 /// let ridge = AdaptiveRidge { penalty: 1.0, ..AdaptiveRidge::default() };
-/// let search = EdgeSearch { ridge, ..EdgeSearch::default() };
+/// let search = EdgeSearch::default().with_ridge(ridge);
 /// assert!(search.ridge.penalty > EdgeSearch::default().ridge.penalty);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]

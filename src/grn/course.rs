@@ -59,7 +59,7 @@ pub struct CourseCells<'a> {
 /// ```
 /// use sbcell::grn::{Binning, EdgeSearch};
 /// let binnings = vec![Binning { n_bins: 8, offset: 0.0 }, Binning { n_bins: 8, offset: 0.5 }];
-/// let search = EdgeSearch { binnings, ..EdgeSearch::default() };
+/// let search = EdgeSearch::default().with_binnings(binnings);
 /// assert!(search.binnings.iter().all(|binning| binning.n_bins == 8));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]

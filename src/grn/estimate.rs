@@ -43,7 +43,7 @@ const CORRELATION_WEIGHT: f64 = 0.1;
 ///
 /// ```
 /// use sbcell::grn::{EdgeSearch, Estimator};
-/// let search = EdgeSearch { estimator: Estimator::Lasso, ..EdgeSearch::default() };
+/// let search = EdgeSearch::default().with_estimator(Estimator::Lasso);
 /// assert_ne!(search.estimator, Estimator::default());
 /// assert_eq!(Estimator::default(), Estimator::Ensemble);
 /// ```
@@ -74,7 +74,7 @@ pub enum Estimator {
 /// ```
 /// use sbcell::grn::{EdgeSearch, Lag};
 /// // Couple each snapshot with the one after the next.
-/// let search = EdgeSearch { lag: Lag::Intervals(2), ..EdgeSearch::default() };
+/// let search = EdgeSearch::default().with_lag(Lag::Intervals(2));
 /// assert_ne!(search.lag, Lag::Auto);
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -106,13 +106,15 @@ pub enum Lag {
 /// let weights = Array1::ones(80);
 /// let cells =
 ///     CourseCells { expression: &expression, points: &points, times, weights, growth: None };
-/// let search = EdgeSearch { lag: Lag::Intervals(1), ..EdgeSearch::default() };
+/// let search = EdgeSearch::default().with_lag(Lag::Intervals(1));
 /// let edges = search.run(&cells, None)?;
 /// assert!(edges.importance[[0, 1]] > edges.importance[[1, 1]]);
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct EdgeSearch {
     /// Method that estimates the edges.
     pub estimator: Estimator,

@@ -15,7 +15,7 @@ const SWEEPS: usize = 60;
 /// use sbcell::grn::{EdgeSearch, Smoothing};
 /// // More smoothing: more neighbours and less weight of a cell's own time.
 /// let smoothing = Smoothing { n_neighbours: 40, own: 1.0 };
-/// let search = EdgeSearch { smoothing, ..EdgeSearch::default() };
+/// let search = EdgeSearch::default().with_smoothing(smoothing);
 /// assert!(search.smoothing.own < EdgeSearch::default().smoothing.own);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]

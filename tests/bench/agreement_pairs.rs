@@ -137,10 +137,10 @@ impl Pair {
 /// The solvers that are compared; networks are trained for so many steps.
 pub(crate) fn solvers(n_steps: usize) -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
     vec![
-        ("gaussian", Box::new(GaussianSolver {})),
+        ("gaussian", Box::new(GaussianSolver::default())),
         ("lightsb", Box::new(LightSbSolver::default())),
         ("sinkhorn", Box::new(SinkhornSolver::default())),
-        ("sf2m", Box::new(FlowSolver { max_iterations: n_steps, ..FlowSolver::sf2m() })),
+        ("sf2m", Box::new(FlowSolver::sf2m().with_max_iterations(n_steps))),
     ]
 }
 

@@ -210,7 +210,7 @@ pub(crate) fn coupled_by_truth(from: &Cells, to: &Cells, epsilon: f64) -> Coupli
 fn entropic(cost: &dyn Cost, epsilon: f64) -> Coupling {
     let even = |n: usize| Array1::from_elem(n, 1.0 / n as f64);
     let (p, q) = (even(cost.shape().0), even(cost.shape().1));
-    let solver = SinkhornSolver { tolerance: 1e-6, ..SinkhornSolver::default() };
+    let solver = SinkhornSolver::default().with_tolerance(1e-6);
     let epsilon = Epsilon::new(epsilon).unwrap();
     let plan = solver.couple(cost, p.view(), q.view(), epsilon, &mut Silent).unwrap();
     plan.coupling(1e-6).unwrap()

@@ -44,16 +44,16 @@ fn method(name: &str, solver: SolverChoice) -> Method {
 }
 
 fn spline(relaxation: Option<f64>, momentum: f64) -> SplineSolver {
-    SplineSolver { members: vec![Member { relaxation, momentum }], ..SplineSolver::default() }
+    SplineSolver::default().with_members(vec![Member { relaxation, momentum }])
 }
 
 /// Exact pairs, kept wide without noise.
 fn wide(width: Width) -> SolverChoice {
-    SolverChoice::of(SplineSolver { width, ..spline(None, 0.0) })
+    SolverChoice::of(spline(None, 0.0).with_width(width))
 }
 
 fn auto() -> SolverChoice {
-    SolverChoice::of(AutoSolver { mass: Mass::Relaxed, ..AutoSolver::default() })
+    SolverChoice::of(AutoSolver::default().with_mass(Mass::Relaxed))
 }
 
 /// The field's table: embryoid bodies, 5 components, W1 between whole populations.
@@ -100,7 +100,7 @@ fn genes() {
         ("kouno2013_thp1", "Kouno 2013, 45 components"),
         ("chu2016_hesc_de", "Chu 2016, 50 components of 100 genes"),
     ] {
-        let noisy = SplineSolver { noise_back: 1.0, ..spline(None, 0.0) };
+        let noisy = spline(None, 0.0).with_noise_back(1.0);
         let methods = vec![
             method("ot", SolverChoice::of(OtSolver::default())),
             method("sinkhorn", SolverChoice::of(SinkhornSolver::default())),
@@ -121,14 +121,13 @@ fn genes() {
 fn run(name: &str, methods: Vec<Method>, protocol: Protocol, rep: Option<&str>) -> Validation {
     let clock = Instant::now();
     let column = if rep.is_some() { None } else { Some("time".to_string()) };
-    let fit = FitOptions {
-        time: TimeOptions { column, map: None },
-        source: rep.map_or(Source::X, |key| Source::Rep(key.into())),
-        ..FitOptions::default()
-    };
+    let fit = FitOptions::default()
+        .with_time(TimeOptions::default().with_column(column).with_map(None))
+        .with_source(rep.map_or(Source::X, |key| Source::Rep(key.into())));
     let whole = protocol != Protocol::Honest;
     let n_bootstrap = if whole { 0 } else { 200 };
-    let options = EvaluateOptions { protocol, n_bootstrap, ..EvaluateOptions::new(fit, methods) };
+    let options =
+        EvaluateOptions::new(fit, methods).with_protocol(protocol).with_n_bootstrap(n_bootstrap);
     let found = evaluate(&sample(name), &options, &mut Silent).unwrap();
     println!("\n{name}: {:.0} s", clock.elapsed().as_secs_f64());
     for note in found.notes.iter().filter(|note| note.contains("auto:")) {

@@ -66,7 +66,7 @@ fn main() {
 }
 
 fn compare(name: &str, pair: &BridgeProblem, n_gaussians: usize, n_steps: usize, adam: bool) {
-    let solver = LightSbSolver { n_gaussians: n_gaussians.into(), ..Default::default() };
+    let solver = LightSbSolver::default().with_n_gaussians(n_gaussians.into());
     let clock = CpuClock::start();
     let (bridge, report) = solver.fit(pair, Seed(0), &mut Silent).unwrap();
     let seconds = clock.seconds();
@@ -84,7 +84,7 @@ fn compare(name: &str, pair: &BridgeProblem, n_gaussians: usize, n_steps: usize,
         seconds,
         1e-9 * flops / seconds,
     );
-    let single = LightSbSolver { n_gaussians: 1.into(), ..Default::default() };
+    let single = LightSbSolver::default().with_n_gaussians(1.into());
     println!("  K = 1 {:9.3}", single.fit(pair, Seed(0), &mut Silent).unwrap().1.objective);
     assert!((bridge.objective(pair).unwrap() - report.objective).abs() < 1e-6);
     if adam {
@@ -125,7 +125,7 @@ fn matching() {
                 live(&bridge, &fitted),
             );
         };
-        let ours = LightSbSolver { n_gaussians: n_gaussians.into(), ..Default::default() };
+        let ours = LightSbSolver::default().with_n_gaussians(n_gaussians.into());
         shown("ours", &|| ours.fit(&fitted, Seed(0), &mut Silent).unwrap().0);
         let published = PublishedRecipe { n_gaussians, n_steps };
         shown("LightSB, Adam", &|| published.fit(&fitted, Seed(0)));
@@ -164,11 +164,9 @@ fn held_out(only_chosen: bool) {
         for covariance in kinds.into_iter().filter(|_| !only_chosen) {
             print!("  {covariance:?}:");
             for n_gaussians in [1, 2, 5, 10, 20, 30, 50] {
-                let solver = LightSbSolver {
-                    covariance: covariance.into(),
-                    n_gaussians: n_gaussians.into(),
-                    ..Default::default()
-                };
+                let solver = LightSbSolver::default()
+                    .with_covariance(covariance.into())
+                    .with_n_gaussians(n_gaussians.into());
                 let (mean, seconds, _) = on_other_half(&solver, &pairs);
                 print!(" K={n_gaussians} {mean:.2} ({seconds:.1} s)");
             }

@@ -45,7 +45,7 @@ fn run(n: usize, m: usize, dim: usize, epsilon: f64) {
     write(&format!("{n}x{m}x{dim}"), &source, &target);
     let (source, target) = (Snapshot::new(source).unwrap(), Snapshot::new(target).unwrap());
     let problem = BridgeProblem::new(source, target, Epsilon::new(epsilon).unwrap()).unwrap();
-    let solver = SinkhornSolver { tolerance: 1e-6, ..Default::default() };
+    let solver = SinkhornSolver::default().with_tolerance(1e-6);
     let (wall, cpu) = (Instant::now(), cpu_seconds());
     let (_, report) = solver.fit(&problem, &mut Silent).unwrap();
     let (wall, cpu) = (wall.elapsed().as_secs_f64(), cpu_seconds() - cpu);

@@ -18,7 +18,7 @@ fn course(snapshots: Vec<Array2<f64>>, epsilon: f64) -> Course {
 }
 
 fn small() -> FlowSolver {
-    FlowSolver { width: 32, max_iterations: 1500, learning_rate: 3e-3, ..FlowSolver::default() }
+    FlowSolver::default().with_width(32).with_max_iterations(1500).with_learning_rate(3e-3)
 }
 
 fn fit(solver: &FlowSolver, course: &Course) -> Vec<FlowBridge> {
@@ -88,7 +88,8 @@ fn independent_pairs_of_normal_laws_give_their_velocity_and_score() {
     let epsilon = 0.5;
     for (noise, control_variate) in [(true, true), (true, false), (false, true)] {
         let coupling = CouplingKind::Independent;
-        let solver = FlowSolver { coupling, noise, control_variate, ..small() };
+        let solver =
+            small().with_coupling(coupling).with_noise(noise).with_control_variate(control_variate);
         let bridge = &fit(&solver, &pair.course(epsilon))[0];
         let epsilon = if noise { epsilon } else { 0.0 };
         for t in [0.05, 0.3, 0.7, 0.95] {
@@ -123,9 +124,8 @@ fn independent_pairs_of_normal_laws_give_their_velocity_and_score() {
 #[test]
 fn exact_pairs_of_normal_laws_give_the_straight_flow() {
     let pair = Pair::new(2000);
-    let solver = FlowSolver { max_iterations: 1500, ..FlowSolver::ot_cfm() };
-    let bridge =
-        &fit(&FlowSolver { width: 32, learning_rate: 3e-3, ..solver }, &pair.course(0.5))[0];
+    let solver = FlowSolver::ot_cfm().with_max_iterations(1500);
+    let bridge = &fit(&solver.with_width(32).with_learning_rate(3e-3), &pair.course(0.5))[0];
     // The cheapest map is x ↦ A x + shift, and the flow goes straight there.
     let x = normal(500, 2, 5);
     let end = x.dot(&pair.root) + &pair.shift;
@@ -147,7 +147,7 @@ fn exact_pairs_of_normal_laws_give_the_straight_flow() {
 fn entropic_pairs_give_the_schroedinger_bridge_and_exact_pairs_do_not() {
     // So many that what sampling and training leave is small beside what is to be told apart.
     let (pair, epsilon) = (Pair::new(8000), 1.5);
-    let long = FlowSolver { max_iterations: 6000, patience: 6000, ..small() };
+    let long = small().with_max_iterations(6000).with_patience(6000);
     let eye = Array2::<f64>::eye(2);
     let truth = GaussianBridge::between(
         Array1::zeros(2).view(),
@@ -158,7 +158,7 @@ fn entropic_pairs_give_the_schroedinger_bridge_and_exact_pairs_do_not() {
     )
     .unwrap();
     let off = |coupling| {
-        let bridge = &fit(&FlowSolver { coupling, ..long.clone() }, &pair.course(epsilon))[0];
+        let bridge = &fit(&long.clone().with_coupling(coupling), &pair.course(epsilon))[0];
         [0.1, 0.5, 0.8].map(|t| {
             let fresh = normal(2000, 2, 9);
             let t = at(t);
@@ -177,7 +177,7 @@ fn entropic_pairs_give_the_schroedinger_bridge_and_exact_pairs_do_not() {
 #[test]
 fn diffusion_may_be_chosen_after_training() {
     let pair = Pair::new(4000);
-    let solver = FlowSolver { coupling: CouplingKind::Independent, ..small() };
+    let solver = small().with_coupling(CouplingKind::Independent);
     let bridge = &fit(&solver, &pair.course(0.5))[0];
     let n = 4000;
     for (from, to) in [(0.0, 0.6), (1.0, 0.4)] {
@@ -203,8 +203,10 @@ fn diffusion_may_be_chosen_after_training() {
 fn a_control_variate_leaves_less_to_learn() {
     let pair = Pair::new(3000);
     let start = |control_variate, coupling| {
-        let solver =
-            FlowSolver { coupling, control_variate, max_iterations: 1, ..FlowSolver::default() };
+        let solver = FlowSolver::default()
+            .with_coupling(coupling)
+            .with_control_variate(control_variate)
+            .with_max_iterations(1);
         let fitted = solver.fit(&pair.course(0.5), Seed(1), &mut Silent).unwrap();
         (fitted[0].1.start_objective, fitted[0].1.detail("flow_loss").unwrap())
     };
@@ -250,8 +252,8 @@ fn eight_groups_become_two_moons() {
     let course = course(vec![rows(&source, 0), rows(&target, 0)], 0.1);
     let floor = distance(rows(&target, 0).view(), &rows(&target, 1));
     let before = distance(source.view(), &target);
-    for solver in [FlowSolver::ot_cfm(), FlowSolver { coupling: CouplingKind::Exact, ..small() }] {
-        let solver = FlowSolver { max_iterations: 3000, learning_rate: 3e-3, ..solver };
+    for solver in [FlowSolver::ot_cfm(), small().with_coupling(CouplingKind::Exact)] {
+        let solver = solver.with_max_iterations(3000).with_learning_rate(3e-3);
         let bridge = &fit(&solver, &course)[0];
         let x = rows(&source, 1);
         let end =
@@ -272,7 +274,7 @@ fn intervals_of_a_course_share_their_networks_and_meet() {
         normal(n, 2, 3) + &array![1.0, 2.0],
     ];
     let course = course(snapshots.clone(), 0.2);
-    let solver = FlowSolver { coupling: CouplingKind::Exact, ..small() };
+    let solver = small().with_coupling(CouplingKind::Exact);
     let bridges = fit(&solver, &course);
     assert_eq!(bridges.len(), 2);
     assert!(std::sync::Arc::ptr_eq(bridges[0].networks(), bridges[1].networks()));

@@ -124,14 +124,11 @@ fn tilted_snapshots_have_an_objective_below_that_of_one_diagonal_gaussian() {
     let target = normal(500, 2, 2).dot(&turn.t()) + &array![1.0, 2.0];
     let problem = problem(&source, &target, 0.3);
     let one = |covariance: Covariance| {
-        let solver = LightSbSolver {
-            n_gaussians: 1.into(),
-            covariance: covariance.into(),
-            ..LightSbSolver::default()
-        };
+        let solver =
+            LightSbSolver::default().with_n_gaussians(1.into()).with_covariance(covariance.into());
         solver.fit(&problem, Seed(0), &mut Silent).unwrap().1.objective
     };
-    let (bridge, report) = GaussianSolver {}.fit(&problem, &mut Silent).unwrap();
+    let (bridge, report) = GaussianSolver::default().fit(&problem, &mut Silent).unwrap();
     let (diagonal, full) = (one(Covariance::Diagonal), one(Covariance::Full));
     // Measured: 0.0135 nats lower.
     assert!(report.objective < diagonal - 0.01, "{} {diagonal}", report.objective);
@@ -158,7 +155,7 @@ fn covariances_of_low_rank_are_bridged() {
         [(&few, &flat), (&flat, &few), (&few, &few), (&point, &few), (&few, &point)]
     {
         let problem = problem(source, target, 0.2);
-        let bridge = GaussianSolver {}.fit(&problem, &mut Silent).unwrap().0;
+        let bridge = GaussianSolver::default().fit(&problem, &mut Silent).unwrap().0;
         close("start", &bridge.covariance(at(0.0)), &covariance(source, source), 1e-8);
         close("end", &bridge.covariance(at(1.0)), &covariance(target, target), 1e-8);
         let draws = bridge.sample_transition(source.view(), at(0.0), at(1.0), Seed(3)).unwrap();

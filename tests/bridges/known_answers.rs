@@ -68,11 +68,9 @@ fn one_full_gaussian_from_cells_is_the_closed_form_of_their_moments() {
             epsilon,
         )
         .unwrap();
-        let solver = LightSbSolver {
-            covariance: Covariance::Full.into(),
-            n_gaussians: 1.into(),
-            ..Default::default()
-        };
+        let solver = LightSbSolver::default()
+            .with_covariance(Covariance::Full.into())
+            .with_n_gaussians(1.into());
         let (bridge, _) = solver.fit(&problem(&x, &y, pair.eps), Seed(0), &mut Silent).unwrap();
         for t in [0.0, 0.5, 1.0] {
             let drift = expected.drift(x.view(), at(t)).unwrap();
@@ -159,7 +157,7 @@ impl Answers {
 }
 
 fn fitted(x: &Array2<f64>, y: &Array2<f64>, epsilon: f64, n_gaussians: usize) -> LightSbBridge {
-    let solver = LightSbSolver { n_gaussians: n_gaussians.into(), ..Default::default() };
+    let solver = LightSbSolver::default().with_n_gaussians(n_gaussians.into());
     solver.fit(&problem(x, y, epsilon), Seed(0), &mut Silent).unwrap().0
 }
 

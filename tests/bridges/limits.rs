@@ -30,7 +30,7 @@ fn entropic(
     y: &Array2<f64>,
     (epsilon, tolerance): (f64, f64),
 ) -> (SinkhornBridge, FitReport) {
-    let solver = SinkhornSolver { tolerance, ..SinkhornSolver::default() };
+    let solver = SinkhornSolver::default().with_tolerance(tolerance);
     let (bridge, report) = solver.fit(&problem(x, y, epsilon), &mut Silent).unwrap();
     assert!(report.stop.to_string().contains("converged"), "ε = {epsilon}: {report:?}");
     (bridge, report)
@@ -133,9 +133,9 @@ fn with_much_noise_every_solver_forgets_where_a_cell_came_from_at_the_same_rate(
     let (x, y) = clouds(600, 700);
     let expected = centred(&x).dot(&covariance(&y, &y));
     let solvers: [(&str, Box<dyn BridgeSolver>); 3] = [
-        ("sinkhorn", Box::new(SinkhornSolver { tolerance: 1e-10, ..SinkhornSolver::default() })),
+        ("sinkhorn", Box::new(SinkhornSolver::default().with_tolerance(1e-10))),
         ("lightsb", Box::new(LightSbSolver::default())),
-        ("gaussian", Box::new(GaussianSolver {})),
+        ("gaussian", Box::new(GaussianSolver::default())),
     ];
     for (name, solver) in solvers {
         for epsilon in [20.0, 200.0] {
@@ -169,7 +169,7 @@ fn with_little_noise_gaussian_and_lightsb_are_the_map_between_gaussians() {
     let expected = centred(&x).dot(&map);
     let solvers: [(&str, Box<dyn BridgeSolver>); 2] = [
         ("lightsb", Box::new(LightSbSolver::default())),
-        ("gaussian", Box::new(GaussianSolver {})),
+        ("gaussian", Box::new(GaussianSolver::default())),
     ];
     for (name, solver) in solvers {
         let mut last = None;

@@ -90,7 +90,7 @@ fn with_a_reference_that_pulls_it_is_that_of_the_draws() {
     let n = 200_000;
     for pull in [-1.0, 1.5] {
         let centre = Choice::Is(array![0.7]);
-        let one = LightSbSolver { n_gaussians: 1.into(), ..LightSbSolver::default() };
+        let one = LightSbSolver::default().with_n_gaussians(1.into());
         let solver = OuSolver { inner: Arc::new(one), pull, centre };
         let bridge = solver.solve(&problem, Seed(1), &mut Silent).unwrap().0;
         let start = array![[0.4]];

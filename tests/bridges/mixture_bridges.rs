@@ -135,11 +135,9 @@ fn the_plan_is_found_from_unpaired_cells() {
             _ => (50_000, 0.5),
         };
         let problem = problem(&truth, n_cells, 5);
-        let solver = LightSbSolver {
-            covariance: Covariance::Full.into(),
-            n_gaussians: 10.into(),
-            ..Default::default()
-        };
+        let solver = LightSbSolver::default()
+            .with_covariance(Covariance::Full.into())
+            .with_n_gaussians(10.into());
         let (fit, report) = solver.fit(&problem, Seed(0), &mut Silent).unwrap();
         let error = uvp(&fit, &truth, &problem.target().points().to_owned());
         let best = truth.objective(&problem).unwrap();

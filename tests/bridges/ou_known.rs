@@ -102,10 +102,10 @@ fn between_gaussians_it_is_what_transition_densities_give() {
     );
     for pull in PULLS {
         let known = Known::new(pull, epsilon, means, variances);
-        let single = LightSbSolver { n_gaussians: 1.into(), ..Default::default() };
+        let single = LightSbSolver::default().with_n_gaussians(1.into());
         let centre = array![centre];
         for bridge in [
-            fit(GaussianSolver {}, &problem, pull, centre.clone()),
+            fit(GaussianSolver::default(), &problem, pull, centre.clone()),
             fit(single, &problem, pull, centre.clone()),
         ] {
             for t in [0.05, 0.3, 0.8, 0.99] {
@@ -130,7 +130,7 @@ fn draws_have_the_mean_and_variance_of_the_pinned_process() {
     let problem = problem(&ends.0, &ends.1, epsilon);
     for pull in PULLS {
         let known = Known::new(pull, epsilon, means, variances);
-        let bridge = fit(GaussianSolver {}, &problem, pull, array![0.0]);
+        let bridge = fit(GaussianSolver::default(), &problem, pull, array![0.0]);
         let x = Array2::from_elem((n, 1), 1.2);
         for t in [0.4, 1.0] {
             let draws =
@@ -186,7 +186,7 @@ fn cost(x: &Array2<f64>, y: &Array2<f64>, centre: &Array1<f64>, pull: f64) -> Ar
 fn between_cells_it_is_a_textbook_sinkhorn_with_the_transition_for_a_cost() {
     let (x, y) = (normal(25, 2, 3), normal(35, 2, 4) * 0.7 + &array![1.0, -0.5]);
     let (centre, epsilon) = (array![0.4, 0.2], 0.5);
-    let solver = SinkhornSolver { tolerance: 1e-11, ..Default::default() };
+    let solver = SinkhornSolver::default().with_tolerance(1e-11);
     for pull in [-0.9, 0.5, 2.0] {
         let bridge = fit(solver.clone(), &problem(&x, &y, epsilon), pull, centre.clone());
         let cost = cost(&x, &y, &centre, pull);
@@ -220,12 +220,10 @@ fn between_cells_it_is_a_textbook_sinkhorn_with_the_transition_for_a_cost() {
 fn a_price_of_leaving_a_marginal_means_what_it_means_without_a_pull() {
     let (x, y) = (normal(20, 2, 5), normal(30, 2, 6) * 0.7 + &array![1.0, -0.5]);
     let (centre, epsilon, lambda, pull) = (array![0.4, 0.2], 0.5, 0.8, 0.7);
-    let solver = SinkhornSolver {
-        source_relaxation: Some(lambda),
-        target_relaxation: Some(lambda),
-        tolerance: 1e-11,
-        ..Default::default()
-    };
+    let solver = SinkhornSolver::default()
+        .with_source_relaxation(Some(lambda))
+        .with_target_relaxation(Some(lambda))
+        .with_tolerance(1e-11);
     let bridge = fit(solver, &problem(&x, &y, epsilon), pull, centre.clone());
     let cost = cost(&x, &y, &centre, pull);
     let (f, g) = textbook(&cost, epsilon, Some(lambda));
@@ -244,9 +242,9 @@ fn a_price_of_leaving_a_marginal_means_what_it_means_without_a_pull() {
 fn without_a_pull_it_is_the_bridge_of_brownian_motion() {
     let (x, y) = (normal(60, 3, 7), normal(70, 3, 8) * 0.5 + 1.0);
     let problem = problem(&x, &y, 0.4);
-    let solver = LightSbSolver { n_gaussians: 3.into(), ..Default::default() };
+    let solver = LightSbSolver::default().with_n_gaussians(3.into());
     let plain = solver.solve(&problem, Seed(1), &mut Silent).unwrap().0;
-    let sinkhorn = SinkhornSolver { tolerance: 1e-10, ..Default::default() };
+    let sinkhorn = SinkhornSolver::default().with_tolerance(1e-10);
     let plain_cells = sinkhorn.solve(&problem, Seed(1), &mut Silent).unwrap().0;
     let centre = array![0.1, -0.3, 2.0];
     for pull in [0.0, 1e-12, -1e-12, 1e-300] {
@@ -270,7 +268,7 @@ fn without_a_pull_it_is_the_bridge_of_brownian_motion() {
 #[test]
 fn small_steps_of_the_drift_go_where_draws_go() {
     let (x, y) = (normal(300, 2, 9), normal(300, 2, 10) * 0.6 + &array![2.0, 0.0]);
-    let solver = LightSbSolver { n_gaussians: 4.into(), ..Default::default() };
+    let solver = LightSbSolver::default().with_n_gaussians(4.into());
     let bridge = fit(solver, &problem(&x, &y, 0.5), 1.2, array![0.5, 0.5]);
     let x = x.select(Axis(0), &(0..30_000).map(|i| i % 300).collect::<Vec<_>>());
     let span = (UnitTime::START, at(0.6));
@@ -295,8 +293,11 @@ fn refuses_a_centre_of_another_dimension_and_a_pull_out_of_range() {
         (20.0, array![0.0, 0.0]),
         (f64::NAN, array![0.0, 0.0]),
     ] {
-        let solver =
-            OuSolver { inner: Arc::new(GaussianSolver {}), pull, centre: Choice::Is(centre) };
+        let solver = OuSolver {
+            inner: Arc::new(GaussianSolver::default()),
+            pull,
+            centre: Choice::Is(centre),
+        };
         assert!(solver.fit(&problem, Seed(1), &mut Silent).is_err(), "{pull}");
     }
 }

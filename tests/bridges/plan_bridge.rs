@@ -242,7 +242,7 @@ fn on_a_ring_the_geodesic_plan_goes_around() {
     let (x, y) = (ring(0.0, 150.0, 60), ring(150.0, 300.0, 60));
     let order = |kind| {
         let cost = CostChoice { kind, n_neighbours: 4, ..CostChoice::default() };
-        let (bridge, _) = solve(&x, &y, &OtSolver { cost });
+        let (bridge, _) = solve(&x, &y, &OtSolver::default().with_cost(cost));
         let end = bridge.sample_transition(x.view(), UnitTime::START, UnitTime::END, Seed(0));
         let end = end.unwrap();
         let angle = |row: ArrayView1<'_, f64>| row[1].atan2(row[0]).to_degrees().rem_euclid(360.0);

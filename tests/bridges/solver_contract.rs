@@ -23,7 +23,10 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
         // the descent goes on for longer.
         let tolerance = if covariance == Covariance::Full { 1e-6 } else { 1e-3 };
         let (n_gaussians, covariance) = (n_gaussians.into(), covariance.into());
-        let solver = LightSbSolver { n_gaussians, covariance, tolerance, ..Default::default() };
+        let solver = LightSbSolver::default()
+            .with_n_gaussians(n_gaussians)
+            .with_covariance(covariance)
+            .with_tolerance(tolerance);
         Box::new(solver) as Box<dyn BridgeSolver>
     };
     vec![
@@ -33,17 +36,17 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
         ("lightsb, full", lightsb(4, Covariance::Full)),
         ("lightsb, one full Gaussian", lightsb(1, Covariance::Full)),
         ("lightsb, its own choice", Box::new(LightSbSolver::default())),
-        ("gaussian", Box::new(GaussianSolver {})),
+        ("gaussian", Box::new(GaussianSolver::default())),
         ("sinkhorn", Box::new(SinkhornSolver::default())),
         ("sinkhorn, shortest paths", Box::new(along_the_data())),
-        ("sf2m", Box::new(FlowSolver { n_layers: 2, ..small_flow(FlowSolver::sf2m()) })),
+        ("sf2m", Box::new(small_flow(FlowSolver::sf2m()).with_n_layers(2))),
         ("ot-cfm", Box::new(small_flow(FlowSolver::ot_cfm()))),
         ("ot", Box::new(OtSolver::default())),
         ("spline", Box::new(spline(0.0))),
         ("spline, noise given back", Box::new(spline(10.0))),
         ("ou, lightsb", pulled(Arc::from(lightsb(4, Covariance::Diagonal)), PULL)),
         ("ou, sinkhorn", pulled(Arc::new(SinkhornSolver::default()), PULL)),
-        ("ou that repels, gaussian", pulled(Arc::new(GaussianSolver {}), -PULL)),
+        ("ou that repels, gaussian", pulled(Arc::new(GaussianSolver::default()), -PULL)),
     ]
 }
 
@@ -51,12 +54,12 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
 fn spline(noise_back: f64) -> SplineSolver {
     let member = |relaxation| Member { relaxation, momentum: 1.0 };
     let members = vec![member(None), member(Some(5.0))];
-    SplineSolver { members, mass: Mass::Kept, noise_back, ..SplineSolver::default() }
+    SplineSolver::default().with_members(members).with_mass(Mass::Kept).with_noise_back(noise_back)
 }
 
 fn along_the_data() -> SinkhornSolver {
     let kind = CostKind::GeodesicPath;
-    SinkhornSolver { cost: CostChoice { kind, ..CostChoice::default() }, ..Default::default() }
+    SinkhornSolver::default().with_cost(CostChoice { kind, ..CostChoice::default() })
 }
 
 /// Whether cells are paired by their distance in space alone: distances along the data change with
@@ -99,7 +102,7 @@ fn mean(cells: &Array2<f64>) -> Array1<f64> {
 }
 
 fn small_flow(plain: FlowSolver) -> FlowSolver {
-    FlowSolver { width: 16, batch: 128, max_iterations: 300, learning_rate: 5e-3, ..plain }
+    plain.with_width(16).with_batch(128).with_max_iterations(300).with_learning_rate(5e-3)
 }
 
 /// Whether a solver trains on random draws. Where a symmetry of the problem gives other draws (or
@@ -444,7 +447,7 @@ fn stops_when_asked_and_counts_its_steps() {
 
 #[test]
 fn a_limit_of_iterations_is_kept_and_reported() {
-    let solver = LightSbSolver { max_iterations: 2, tolerance: 0.0, ..Default::default() };
+    let solver = LightSbSolver::default().with_max_iterations(2).with_tolerance(0.0);
     let (_, report) = solve(&solver, &example());
     assert_eq!((report.iterations, report.stop), (2, sbcell::bridge::Stop::MaxIterations));
 }
@@ -453,13 +456,13 @@ fn a_limit_of_iterations_is_kept_and_reported() {
 fn refuses_parameters_out_of_range_and_arrays_of_the_wrong_shape() {
     let plain = LightSbSolver::default;
     for bad in [
-        LightSbSolver { n_gaussians: Choice::Is(0), ..plain() },
-        LightSbSolver { max_iterations: 0, ..plain() },
-        LightSbSolver { n_coupled: 0, ..plain() },
-        LightSbSolver { tolerance: f64::NAN, ..plain() },
-        LightSbSolver { tolerance: -1.0, ..plain() },
-        LightSbSolver { min_spread: 0.0, ..plain() },
-        LightSbSolver { min_spread: f64::NAN, ..plain() },
+        plain().with_n_gaussians(Choice::Is(0)),
+        plain().with_max_iterations(0),
+        plain().with_n_coupled(0),
+        plain().with_tolerance(f64::NAN),
+        plain().with_tolerance(-1.0),
+        plain().with_min_spread(0.0),
+        plain().with_min_spread(f64::NAN),
     ] {
         let answer = bad.solve(&example(), Seed(0), &mut Silent);
         assert!(matches!(answer, Err(Error::Parameter { .. })), "{bad:?}");

@@ -17,7 +17,7 @@ fn course(times: &[f64], snapshots: &[Array2<f64>]) -> Course {
 }
 
 fn solver(relaxation: Option<f64>, momentum: f64, mass: Mass) -> SplineSolver {
-    SplineSolver { members: vec![Member { relaxation, momentum }], mass, ..Default::default() }
+    SplineSolver::default().with_members(vec![Member { relaxation, momentum }]).with_mass(mass)
 }
 
 /// Where the cells of an interval are half-way, each carried once.
@@ -121,7 +121,7 @@ fn what_is_to_keep_the_width_of_the_population_keeps_it() {
     let observed = Snapshot::new(cells(3) + &Array1::from_elem(dim, 0.1)).unwrap();
     let course = course(&[0.0, 1.0], &[source, target]);
     let score = |width: Width, noise_back: f64| {
-        let solver = SplineSolver { width, noise_back, ..solver(None, 0.0, Mass::Kept) };
+        let solver = solver(None, 0.0, Mass::Kept).with_width(width).with_noise_back(noise_back);
         let points = middle(&course, 0, &solver);
         let variance = |points: &Array2<f64>| points.var_axis(Axis(0), 1.0).sum();
         let ratio = variance(&points) / variance(&observed.points().to_owned());
@@ -150,7 +150,7 @@ fn pulled_to_the_data_paths_stay_near_a_bent_sheet() {
     let (source, target) = (arc(0.0, 1.5, 200, 1), arc(0.8, 2.3, 200, 2));
     let course = course(&[0.0, 1.0], &[source, target]);
     let off = |pull: f64| {
-        let solver = SplineSolver { pull, pull_width: 5.0, ..solver(None, 0.0, Mass::Kept) };
+        let solver = solver(None, 0.0, Mass::Kept).with_pull(pull).with_pull_width(5.0);
         let radius = middle(&course, 0, &solver).map_axis(Axis(1), |row| row.dot(&row).sqrt());
         (radius - 1.0).mapv(f64::abs).mean().unwrap()
     };
@@ -163,8 +163,7 @@ fn members_are_mixed_in_equal_shares() {
     let times = [0.0, 1.0, 2.0, 3.0];
     let course = course(&times, &circle(&times));
     let member = |momentum| Member { relaxation: None, momentum };
-    let mixed =
-        SplineSolver { members: vec![member(0.0), member(1.0)], ..solver(None, 0.0, Mass::Kept) };
+    let mixed = solver(None, 0.0, Mass::Kept).with_members(vec![member(0.0), member(1.0)]);
     let radius = |cells: &Array2<f64>| cells.map_axis(Axis(1), |row| row.dot(&row).sqrt());
     let straight = radius(&middle(&course, 1, &solver(None, 0.0, Mass::Kept)));
     let curved = radius(&middle(&course, 1, &solver(None, 1.0, Mass::Kept)));
@@ -190,20 +189,16 @@ fn parameters_out_of_range_are_refused() {
     good.check().unwrap();
     let member = Member { relaxation: Some(0.0), momentum: 1.0 };
     for bad in [
-        SplineSolver { members: Vec::new(), ..good.clone() },
-        SplineSolver { members: vec![member], ..good.clone() },
-        SplineSolver { members: vec![Member { relaxation: None, momentum: -1.0 }], ..good.clone() },
-        SplineSolver { noise_back: f64::NAN, ..good.clone() },
-        SplineSolver { blur: 0.0, ..good.clone() },
-        SplineSolver { pull: 1.5, ..good.clone() },
-        SplineSolver { pull_width: 0.0, ..good.clone() },
+        good.clone().with_members(Vec::new()),
+        good.clone().with_members(vec![member]),
+        good.clone().with_members(vec![Member { relaxation: None, momentum: -1.0 }]),
+        good.clone().with_noise_back(f64::NAN),
+        good.clone().with_blur(0.0),
+        good.clone().with_pull(1.5),
+        good.clone().with_pull_width(0.0),
     ] {
         assert!(matches!(bad.check(), Err(Error::Parameter { .. })), "{bad:?}");
     }
     let course = course(&[0.0, 1.0], &[normal(5, 2, 1), normal(5, 2, 2)]);
-    assert!(
-        SplineSolver { members: Vec::new(), ..good }
-            .solve_course(&course, Seed(0), &mut Silent)
-            .is_err()
-    );
+    assert!(good.with_members(Vec::new()).solve_course(&course, Seed(0), &mut Silent).is_err());
 }

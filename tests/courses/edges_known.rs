@@ -78,7 +78,7 @@ fn model() -> (Model, Array2<f64>) {
 #[test]
 fn mean_effects_are_the_rotated_growth_rates_per_hour() {
     let (model, rotation) = model();
-    let options = GrnOptions { source: EdgeSource::Jacobian, ..GrnOptions::default() };
+    let options = GrnOptions::default().with_source(EdgeSource::Jacobian);
     let edges = grn(&OpenModel::new("", model.clone()), &options, &mut Silent).unwrap().rows;
     assert_eq!(edges.len(), 2);
     // Q diag(ln stretch) Qᵀ / hours; the midpoint rule of five points errs by less than 0.02.
@@ -95,7 +95,7 @@ fn mean_effects_are_the_rotated_growth_rates_per_hour() {
 #[test]
 fn slopes_are_the_rotated_displacements_per_hour() {
     let (model, rotation) = model();
-    let options = GrnOptions { source: EdgeSource::Slope, ..GrnOptions::default() };
+    let options = GrnOptions::default().with_source(EdgeSource::Slope);
     let edges = grn(&OpenModel::new("", model.clone()), &options, &mut Silent).unwrap().rows;
     // The cells are an uncorrelated grid of 5 × 6, so the slope is diagonal in coordinates:
     // (stretch − 1) v / (v + 0.1 v̄), with v the variances of the grid.
@@ -112,8 +112,12 @@ fn slopes_are_the_rotated_displacements_per_hour() {
 fn half_way_the_cells_are_stretched_half_way() {
     let (model, rotation) = model();
     let at = vec![HOURS / 2.0];
-    let options =
-        InterpolateOptions { at, n_cells: None, space: Space::Genes, dynamics: None, seed: 0 };
+    let options = InterpolateOptions::default()
+        .with_at(at)
+        .with_n_cells(None)
+        .with_space(Space::Genes)
+        .with_dynamics(None)
+        .with_seed(0);
     let populations = interpolate(&model, &options, &mut Silent).unwrap();
     // With ε → 0 the path of a cell is a straight line: x ↦ x (1 + stretch)/2. The noise has a
     // standard deviation of 3 · √(1e-9 / 4) ≈ 5e-5.

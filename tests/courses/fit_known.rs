@@ -60,20 +60,17 @@ fn write(path: &Path) {
 
 /// Solvers that are exact for snapshots without tilt.
 fn exact() -> [SolverChoice; 2] {
-    let one =
-        LightSbSolver { n_gaussians: 1.into(), max_iterations: 10, ..LightSbSolver::default() };
-    [SolverChoice::of(one), SolverChoice::of(GaussianSolver {})]
+    let one = LightSbSolver::default().with_n_gaussians(1.into()).with_max_iterations(10);
+    [SolverChoice::of(one), SolverChoice::of(GaussianSolver::default())]
 }
 
 fn fitted(folder: &Path, noise: Noise, solver: SolverChoice) -> Model {
     let (data, out) = (folder.join("known.h5ad"), folder.join("out"));
     write(&data);
-    let options = FitOptions {
-        source: Source::Rep("X_known".into()),
-        noise,
-        solver,
-        ..FitOptions::default()
-    };
+    let options = FitOptions::default()
+        .with_source(Source::Rep("X_known".into()))
+        .with_noise(noise)
+        .with_solver(solver);
     let summary = fit(&data, &out, &options, Running::default(), &mut Silent).unwrap();
     assert!(summary.converged());
     let model = Model::read(&out).unwrap();
@@ -93,13 +90,12 @@ fn check_population(solver: SolverChoice) {
     let model = fitted(folder.path(), Noise::Sigma2(SIGMA2), solver);
     assert_eq!(model.header.time_unit, "h");
     let at = vec![0.5, 5.0, 7.0];
-    let options = InterpolateOptions {
-        at,
-        n_cells: Some(60_000),
-        space: Space::Pca,
-        dynamics: None,
-        seed: 1,
-    };
+    let options = InterpolateOptions::default()
+        .with_at(at)
+        .with_n_cells(Some(60_000))
+        .with_space(Space::Pca)
+        .with_dynamics(None)
+        .with_seed(1);
     for population in interpolate(&model, &options, &mut Silent).unwrap() {
         let k = usize::from(population.time > 2.0);
         let ((t0, m0, s0), (t1, m1, s1)) = (COURSE[k], COURSE[k + 1]);

@@ -16,21 +16,24 @@ fn sample() -> PathBuf {
 }
 
 fn options(solver: SolverChoice) -> FitOptions {
-    FitOptions {
-        time: TimeOptions { column: Some("time".into()), map: None },
-        n_pcs: 5,
-        solver,
-        ..FitOptions::default()
-    }
+    FitOptions::default()
+        .with_time(TimeOptions::default().with_column(Some("time".into())).with_map(None))
+        .with_n_pcs(5)
+        .with_solver(solver)
 }
 
 fn short(plain: FlowSolver) -> SolverChoice {
     let block = 256;
-    SolverChoice::of(FlowSolver { width: 8, batch: 64, max_iterations: 60, block, ..plain })
+    SolverChoice::of(plain.with_width(8).with_batch(64).with_max_iterations(60).with_block(block))
 }
 
 fn at(time: f64, dynamics: Option<Dynamics>) -> InterpolateOptions {
-    InterpolateOptions { at: vec![time], n_cells: Some(50), space: Space::Pca, dynamics, seed: 1 }
+    InterpolateOptions::default()
+        .with_at(vec![time])
+        .with_n_cells(Some(50))
+        .with_space(Space::Pca)
+        .with_dynamics(dynamics)
+        .with_seed(1)
 }
 
 #[test]

@@ -83,13 +83,11 @@ impl Course {
 
     fn fit(&self, growth: GrowthOptions, solver: SolverChoice) -> (PathBuf, Model) {
         let out = self.folder.path().join("out");
-        let options = FitOptions {
-            source: Source::Rep("X_known".into()),
-            noise: Noise::Sigma2(0.05),
-            growth,
-            solver,
-            ..FitOptions::default()
-        };
+        let options = FitOptions::default()
+            .with_source(Source::Rep("X_known".into()))
+            .with_noise(Noise::Sigma2(0.05))
+            .with_growth(growth)
+            .with_solver(solver);
         fit(
             &self.folder.path().join("two-types.h5ad"),
             &out,
@@ -104,12 +102,12 @@ impl Course {
 }
 
 fn lightsb() -> SolverChoice {
-    SolverChoice::of(LightSbSolver { n_gaussians: 4.into(), ..LightSbSolver::default() })
+    SolverChoice::of(LightSbSolver::default().with_n_gaussians(4.into()))
 }
 
 fn by_column(name: &str, unit: &str) -> GrowthOptions {
     let unit: GrowthUnit = unit.parse().unwrap();
-    GrowthOptions { prior: GrowthPrior::Column(name.into()), unit, ..GrowthOptions::default() }
+    GrowthOptions::default().with_prior(GrowthPrior::Column(name.into())).with_unit(unit)
 }
 
 /// The share of cells that change their type on the way through interval `k`, by the mass they
@@ -125,13 +123,12 @@ fn jumps(model: &Model, k: usize) -> f64 {
 }
 
 fn share_at(model: &Model, day: f64) -> f64 {
-    let options = InterpolateOptions {
-        at: vec![day],
-        n_cells: Some(3000),
-        space: Space::Pca,
-        dynamics: None,
-        seed: 1,
-    };
+    let options = InterpolateOptions::default()
+        .with_at(vec![day])
+        .with_n_cells(Some(3000))
+        .with_space(Space::Pca)
+        .with_dynamics(None)
+        .with_seed(1);
     let population = interpolate(model, &options, &mut Silent).unwrap().remove(0);
     let n = population.points.nrows() as f64;
     population.points.column(0).iter().filter(|&&x| doubles(x)).count() as f64 / n
@@ -208,18 +205,16 @@ fn growth_from_a_file_is_growth_from_a_column() {
         .collect();
     std::fs::write(&path, format!("id\tcell_growth_rate\n{}", lines.concat())).unwrap();
     let prior = GrowthPrior::File(sbcell::pipeline::GrowthTable::read(&path).unwrap());
-    let growth = GrowthOptions { prior, ..GrowthOptions::default() };
+    let growth = GrowthOptions::default().with_prior(prior);
     let by_file = course.fit(growth, lightsb()).1;
     let by_column = course.fit(by_column("growth", "factor/day"), lightsb()).1;
     assert_eq!(by_file.intervals, by_column.intervals);
     // A cell that takes part and is not in the file is not guessed.
     std::fs::write(&path, format!("id\tcell_growth_rate\n{}", lines[1..].concat())).unwrap();
     let prior = GrowthPrior::File(sbcell::pipeline::GrowthTable::read(&path).unwrap());
-    let options = FitOptions {
-        source: Source::Rep("X_known".into()),
-        growth: GrowthOptions { prior, ..GrowthOptions::default() },
-        ..FitOptions::default()
-    };
+    let options = FitOptions::default()
+        .with_source(Source::Rep("X_known".into()))
+        .with_growth(GrowthOptions::default().with_prior(prior));
     let data = course.folder.path().join("two-types.h5ad");
     let error =
         fit(&data, &course.folder.path().join("no"), &options, Running::default(), &mut Silent);

@@ -70,16 +70,11 @@ fn rates_are_those_of_all_genes_whatever_is_fitted() {
     let data = folder.path().join("counts.h5ad");
     write(&data);
     for source in [Source::X, Source::Rep("X_two".into())] {
-        let options = FitOptions {
-            source,
-            n_top_genes: 10,
-            n_pcs: 3,
-            growth: GrowthOptions {
-                prior: GrowthPrior::Species(Species::Mouse),
-                ..GrowthOptions::default()
-            },
-            ..FitOptions::default()
-        };
+        let options = FitOptions::default()
+            .with_source(source)
+            .with_n_top_genes(10)
+            .with_n_pcs(3)
+            .with_growth(GrowthOptions::default().with_prior(GrowthPrior::Species(Species::Mouse)));
         let out = folder.path().join("out");
         fit(&data, &out, &options, Running::default(), &mut Silent).unwrap();
         let model = Model::read(&out).unwrap();
@@ -100,10 +95,7 @@ fn genes_of_another_species_are_an_error_that_names_both() {
     let data = folder.path().join("counts.h5ad");
     write(&data);
     let prior = GrowthPrior::Species(Species::Human);
-    let options = FitOptions {
-        growth: GrowthOptions { prior, ..GrowthOptions::default() },
-        ..FitOptions::default()
-    };
+    let options = FitOptions::default().with_growth(GrowthOptions::default().with_prior(prior));
     let error = fit(&data, &folder.path().join("out"), &options, Running::default(), &mut Silent)
         .unwrap_err();
     assert!(matches!(error, Error::NoGenes { .. }), "{error}");

@@ -50,12 +50,12 @@ fn write(path: &Path, genes: &Array2<f32>) {
 }
 
 fn options(protocol: Protocol) -> EvaluateOptions {
-    let fit = FitOptions { n_pcs: 6, source: Source::X, ..FitOptions::default() };
+    let fit = FitOptions::default().with_n_pcs(6).with_source(Source::X);
     let methods = vec![
         Method { name: "ot".into(), solver: SolverChoice::of(OtSolver::default()) },
         Method { name: "sinkhorn".into(), solver: SolverChoice::of(SinkhornSolver::default()) },
     ];
-    EvaluateOptions { protocol, n_bootstrap: 60, ..EvaluateOptions::new(fit, methods) }
+    EvaluateOptions::new(fit, methods).with_protocol(protocol).with_n_bootstrap(60)
 }
 
 fn scores(genes: &Array2<f32>, options: &EvaluateOptions) -> Validation {
@@ -122,7 +122,7 @@ fn held_out_cells_are_known_to_nothing_but_the_scores() {
     }
     let time = TIMES[held];
     let both = |protocol| {
-        let options = EvaluateOptions { at: vec![time], ..options(protocol) };
+        let options = options(protocol).with_at(vec![time]);
         [&original, &other].map(|genes| scores(genes, &options))
     };
     for protocol in [Protocol::Honest, Protocol::Wot] {
@@ -153,7 +153,7 @@ fn auto_chooses_without_the_held_out_time() {
     let held = (2 * PER_TIME..3 * PER_TIME).into();
     other.slice_axis_mut(Axis(0), held).mapv_inplace(|value| value * 1.5);
     let auto = Method { name: "auto".into(), solver: SolverChoice::of(AutoSolver::default()) };
-    let mut options = EvaluateOptions { at: vec![2.0], select: true, ..options(Protocol::Honest) };
+    let mut options = options(Protocol::Honest).with_at(vec![2.0]).with_select(true);
     options.methods.truncate(1);
     options.methods.push(auto);
     options.cells_per_time = Some(120);
@@ -175,8 +175,7 @@ fn the_wot_protocol_looks_at_the_two_neighbours_only() {
     let mut other = original.clone();
     other.slice_axis_mut(Axis(0), (0..PER_TIME).into()).mapv_inplace(|value| value * 1.5 + 1.0);
     let time = TIMES[2];
-    let at =
-        |genes, protocol| scores(genes, &EvaluateOptions { at: vec![time], ..options(protocol) });
+    let at = |genes, protocol| scores(genes, &options(protocol).with_at(vec![time]));
     for name in ["ot", "A", "floor"] {
         let of = |genes, protocol| numbers(&at(genes, protocol), time, name);
         assert_eq!(of(&original, Protocol::Wot), of(&other, Protocol::Wot), "{name}");
@@ -188,14 +187,14 @@ fn the_wot_protocol_looks_at_the_two_neighbours_only() {
 fn whole_populations_are_compared_where_the_protocol_says_so() {
     let fewer = genes().slice(ndarray::s![..PER_TIME * 4 + 40, ..]).to_owned();
     let at = |protocol| {
-        let options = EvaluateOptions { at: vec![4.0], ..options(protocol) };
+        let options = options(protocol).with_at(vec![4.0]);
         let validation = scores(&fewer, &options);
         validation.row(4.0, "L", "w1").unwrap().n
     };
     assert_eq!(at(Protocol::Honest), 40);
     assert_eq!(at(Protocol::Sf2m), 40);
     let n = |name: &str| {
-        let options = EvaluateOptions { at: vec![2.0], ..options(Protocol::Sf2m) };
+        let options = options(Protocol::Sf2m).with_at(vec![2.0]);
         scores(&fewer, &options).row(2.0, name, "w1").unwrap().n
     };
     assert_eq!((n("ot"), n("floor")), (PER_TIME, PER_TIME / 2));
@@ -211,7 +210,7 @@ fn batches_are_resampled_whole() {
     }
     let with = |batch: Option<&str>| {
         let batch = batch.map(str::to_string);
-        scores(&genes, &EvaluateOptions { batch, at: vec![2.0], ..options(Protocol::Honest) })
+        scores(&genes, &options(Protocol::Honest).with_batch(batch).with_at(vec![2.0]))
     };
     let (cells, batches) = (with(None), with(Some("batch")));
     let width = |v: &Validation, metric: &str| {
@@ -231,7 +230,7 @@ fn times_that_cannot_be_held_out_are_refused() {
     let path = folder.path().join("course.h5ad");
     write(&path, &genes());
     for (at, said) in [(0.0, "--at"), (5.0, "--at"), (3.0, "no cells were observed at 3")] {
-        let options = EvaluateOptions { at: vec![at], ..options(Protocol::Honest) };
+        let options = options(Protocol::Honest).with_at(vec![at]);
         let error = evaluate(&path, &options, &mut Silent).unwrap_err().to_string();
         assert!(error.contains(said), "{error}");
     }

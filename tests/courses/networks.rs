@@ -25,7 +25,7 @@ fn scores(name: &str, options: &GrnOptions) -> EdgeScores {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("model");
     let solver = SolverChoice::of(GaussianSolver::default());
-    let how = FitOptions { solver, ..FitOptions::default() };
+    let how = FitOptions::default().with_solver(solver);
     fit(&network(&format!("{name}.h5ad")), &out, &how, Running::default(), &mut Silent).unwrap();
     let model = OpenModel::read(&out).unwrap();
     let found = grn(&model, options, &mut Silent).unwrap();
@@ -38,7 +38,7 @@ fn scores(name: &str, options: &GrnOptions) -> EdgeScores {
 }
 
 fn quick(source: EdgeSource) -> GrnOptions {
-    GrnOptions { source, bootstrap: 0, permutations: 0, ..GrnOptions::default() }
+    GrnOptions::default().with_source(source).with_bootstrap(0).with_permutations(0)
 }
 
 #[test]
@@ -59,19 +59,19 @@ fn the_parts_of_the_ensemble_find_something_each() {
         let found = scores("dyn-bifurcating", &quick(source));
         assert!(found.average_precision > 2.0 * found.density, "{source:?}: {found:?}");
     }
-    let lagged = GrnOptions { lag: Some(1), model_coupling: true, ..quick(EdgeSource::Hill) };
+    let lagged = quick(EdgeSource::Hill).with_lag(Some(1)).with_model_coupling(true);
     assert!(scores("dyn-bifurcating", &lagged).average_precision > 0.5);
 }
 
 #[test]
 fn some_cells_of_each_time_find_the_network_too() {
-    let some = |options: GrnOptions| GrnOptions { cells_per_time: 60, ..options };
+    let some = |options: GrnOptions| options.with_cells_per_time(60);
     let found = scores("HSC", &some(quick(EdgeSource::Ensemble)));
     let all = scores("HSC", &quick(EdgeSource::Ensemble));
     assert!(found.average_precision > 0.4, "{found:?}");
     assert!((found.average_precision - all.average_precision).abs() > 0.0, "all cells are used");
     // Pairs of the model are between those of its cells that are looked at.
-    let lagged = GrnOptions { lag: Some(1), model_coupling: true, ..quick(EdgeSource::Hill) };
+    let lagged = quick(EdgeSource::Hill).with_lag(Some(1)).with_model_coupling(true);
     let found = scores("dyn-bifurcating", &some(lagged));
     assert!(found.average_precision > 0.4, "{found:?}");
 }
@@ -85,7 +85,7 @@ fn the_network_of_flows_finds_more_than_chance() {
 #[test]
 fn across_targets_the_explained_ones_come_first() {
     let within = scores("dyn-cycle", &quick(EdgeSource::Ensemble));
-    let across = GrnOptions { across_targets: true, ..quick(EdgeSource::Ensemble) };
+    let across = quick(EdgeSource::Ensemble).with_across_targets(true);
     let across = scores("dyn-cycle", &across);
     assert!(across.average_precision > 0.8, "{across:?}");
     assert!((across.average_precision - within.average_precision).abs() > 1e-6);
@@ -108,7 +108,7 @@ fn search(values: &Array2<f32>, times: &[f64], seed: u64) -> EdgeMatrix {
         weights: Array1::ones(values.nrows()),
         growth: None,
     };
-    EdgeSearch { lag: Lag::Intervals(1), ..EdgeSearch::default() }.run(&cells, None).unwrap()
+    EdgeSearch::default().with_lag(Lag::Intervals(1)).run(&cells, None).unwrap()
 }
 
 #[test]

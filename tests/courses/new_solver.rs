@@ -135,7 +135,7 @@ fn write(folder: &Path) -> PathBuf {
 }
 
 fn options(solver: SolverChoice) -> FitOptions {
-    FitOptions { source: Source::Rep("X_known".into()), solver, ..FitOptions::default() }
+    FitOptions::default().with_source(Source::Rep("X_known".into())).with_solver(solver)
 }
 
 #[test]
@@ -147,13 +147,12 @@ fn a_solver_of_yours_is_fitted_recorded_and_read_back() {
     let run: RunRecord = read_json(&out.join("run.json")).unwrap();
     assert_eq!(run.parameters["solver"], serde_json::json!({"independent": {"stride": 1}}));
     let model = Model::read(&out).unwrap();
-    let asked = InterpolateOptions {
-        at: vec![0.5],
-        n_cells: Some(20_000),
-        space: Space::Pca,
-        dynamics: None,
-        seed: 1,
-    };
+    let asked = InterpolateOptions::default()
+        .with_at(vec![0.5])
+        .with_n_cells(Some(20_000))
+        .with_space(Space::Pca)
+        .with_dynamics(None)
+        .with_seed(1);
     let points = interpolate(&model, &asked, &mut Silent).unwrap().remove(0).points;
     for d in 0..2 {
         // Half-way between independent cells of means 0, 6 and variances 1, 4: mean 3, variance 5/4;
@@ -171,11 +170,8 @@ fn a_solver_of_yours_is_scored_beside_others() {
     let yours = SolverChoice::from(INDEPENDENT.with(&[("stride", Value::Count(2))]).unwrap());
     let methods = [yours.clone(), SolverChoice::default()]
         .map(|solver| Method { name: solver.name().into(), solver });
-    let asked = EvaluateOptions {
-        n_bootstrap: 0,
-        n_draws: 2,
-        ..EvaluateOptions::new(options(yours), methods.to_vec())
-    };
+    let asked =
+        EvaluateOptions::new(options(yours), methods.to_vec()).with_n_bootstrap(0).with_n_draws(2);
     let found = evaluate(&data, &asked, &mut Silent).unwrap().validation;
     assert_eq!(found.held_out[0].solved[0].parameters["independent"]["stride"], 2);
     for name in ["independent", "lightsb"] {

@@ -39,18 +39,16 @@ fn sample() -> PathBuf {
 }
 
 fn options() -> FitOptions {
-    FitOptions {
-        time: TimeOptions { column: Some("time".into()), map: None },
-        filters: vec!["time<=24".into()],
-        n_pcs: 5,
-        solver: SolverChoice::of(LightSbSolver {
-            n_gaussians: 3.into(),
-            max_iterations: 200,
-            tolerance: 1e-5,
-            ..LightSbSolver::default()
-        }),
-        ..FitOptions::default()
-    }
+    FitOptions::default()
+        .with_time(TimeOptions::default().with_column(Some("time".into())).with_map(None))
+        .with_filters(vec!["time<=24".into()])
+        .with_n_pcs(5)
+        .with_solver(SolverChoice::of(
+            LightSbSolver::default()
+                .with_n_gaussians(3.into())
+                .with_max_iterations(200)
+                .with_tolerance(1e-5),
+        ))
 }
 
 fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -95,7 +93,7 @@ fn a_fit_of_other_parameters_is_not_mixed_in() {
     let out = folder.path().join("out");
     let mut stop = StopAt { interval: 2, begun: 0, notes: Vec::new() };
     fit(&sample(), &out, &options(), Running::default(), &mut stop).unwrap_err();
-    let other = FitOptions { noise: Noise::Epsilon(0.5), ..options() };
+    let other = options().with_noise(Noise::Epsilon(0.5));
     let refused = fit(&sample(), &out, &other, again(), &mut Silent).unwrap_err();
     assert!(matches!(refused, Error::OtherPlan { .. }), "{refused}");
     assert!(refused.hint().unwrap().contains("`resume`"));

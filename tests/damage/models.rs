@@ -41,8 +41,11 @@ fn use_model(folder: &Path, data: &Path) -> Result<()> {
         let coupling = link.coupling(1e-6)?;
         assert!(coupling.pairs().all(|pair| pair.2.is_finite()), "a plan");
     }
-    let options =
-        VelocityOptions { at: Vec::new(), space: VelocitySpace::Pca, genes: Vec::new(), seed: 0 };
+    let options = VelocityOptions::default()
+        .with_at(Vec::new())
+        .with_space(VelocitySpace::Pca)
+        .with_genes(Vec::new())
+        .with_seed(0);
     let found = velocity(&model, &options, &mut Silent)?;
     let all = [Some(&found.drift), found.score.as_ref(), found.flow.as_ref()];
     for values in all.into_iter().flatten() {

@@ -20,12 +20,10 @@ fn plans_are_those_of_pot_with_marginals_kept_and_relaxed() {
     let (source, target) = (cells(12, 1.3, 0.0, 4), cells(15, 0.7, 0.5, 3));
     let problem = BridgeProblem::new(source, target, Epsilon::new(0.2).unwrap()).unwrap();
     for (column, relaxation) in [(2, (None, None)), (3, (Some(0.5), Some(5.0)))] {
-        let solver = SinkhornSolver {
-            tolerance: 1e-12,
-            source_relaxation: relaxation.0,
-            target_relaxation: relaxation.1,
-            ..SinkhornSolver::default()
-        };
+        let solver = SinkhornSolver::default()
+            .with_tolerance(1e-12)
+            .with_source_relaxation(relaxation.0)
+            .with_target_relaxation(relaxation.1);
         let (bridge, _) = solver.fit(&problem, &mut Silent).unwrap();
         let coupling = bridge.coupling(0.0).unwrap();
         assert_eq!(coupling.n_pairs(), 180);

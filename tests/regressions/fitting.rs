@@ -36,13 +36,11 @@ fn r002_a_list_of_genes_does_not_change_the_depth() {
     let folder = tempfile::tempdir().unwrap();
     let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("data-samples/semrau2017_mesc_ra.h5ad");
     let mean_of = |genes: Option<&[&str]>, out: &str| {
-        let options = FitOptions {
-            time: TimeOptions { column: Some("time".into()), map: None },
-            source: Source::Layer("counts".into()),
-            genes: genes.map(|names| names.iter().map(|name| (*name).to_string()).collect()),
-            filters: vec!["time<=6".into()],
-            ..FitOptions::default()
-        };
+        let options = FitOptions::default()
+            .with_time(TimeOptions::default().with_column(Some("time".into())).with_map(None))
+            .with_source(Source::Layer("counts".into()))
+            .with_genes(genes.map(|names| names.iter().map(|name| (*name).to_string()).collect()))
+            .with_filters(vec!["time<=6".into()]);
         let out = folder.path().join(out);
         fit(&sample, &out, &options, Running::default(), &mut Silent).unwrap();
         let model = Model::read(&out).unwrap();
@@ -144,21 +142,20 @@ fn r050_noise_does_not_follow_displacement_between_times() {
     let folder = tempfile::tempdir().unwrap();
     let (data, out) = (folder.path().join("far.h5ad"), folder.path().join("out"));
     Course::new(1000, &[0.0, 1.0], 100.0).write(&data);
-    for solver in [SolverChoice::of(GaussianSolver {}), SolverChoice::default()] {
+    for solver in [SolverChoice::of(GaussianSolver::default()), SolverChoice::default()] {
         let options =
-            FitOptions { source: Source::Rep("X_pca".into()), solver, ..FitOptions::default() };
+            FitOptions::default().with_source(Source::Rep("X_pca".into())).with_solver(solver);
         fit(&data, &out, &options, Running::default(), &mut Silent).unwrap();
         let model = Model::read(&out).unwrap();
         assert!(
             (model.header.scale - 1.0).abs() < 1e-9 && (model.header.sigma2 - 0.1).abs() < 1e-9
         );
-        let options = InterpolateOptions {
-            at: vec![0.5],
-            n_cells: Some(20_000),
-            space: Space::Pca,
-            dynamics: None,
-            seed: 1,
-        };
+        let options = InterpolateOptions::default()
+            .with_at(vec![0.5])
+            .with_n_cells(Some(20_000))
+            .with_space(Space::Pca)
+            .with_dynamics(None)
+            .with_seed(1);
         let middle = interpolate(&model, &options, &mut Silent).unwrap().swap_remove(0);
         // Between N(0, I) and N(m, I) the covariance of the ends is s = √(1 + ε²/4) − ε/2, and the
         // variance at t is (1−t)² + t² + 2t(1−t)s + εt(1−t).

@@ -77,13 +77,12 @@ fn clouds(n: &[usize]) -> (Array2<f64>, Vec<i64>) {
 
 fn population(sandbox: &Sandbox, at: f64, n_cells: usize, dynamics: Dynamics) -> Array2<f64> {
     let model = Model::read(&sandbox.path("sbcell-out")).unwrap();
-    let options = InterpolateOptions {
-        at: vec![at],
-        n_cells: Some(n_cells),
-        space: Space::Pca,
-        dynamics: Some(dynamics),
-        seed: 1,
-    };
+    let options = InterpolateOptions::default()
+        .with_at(vec![at])
+        .with_n_cells(Some(n_cells))
+        .with_space(Space::Pca)
+        .with_dynamics(Some(dynamics))
+        .with_seed(1);
     pipeline::interpolate(&model, &options, &mut Silent).unwrap().swap_remove(0).points
 }
 
@@ -190,17 +189,21 @@ fn genes() -> Array2<f32> {
 fn perturbed(sandbox: &Sandbox, gene: &str) -> Perturbed {
     let model = OpenModel::read(sandbox.path("sbcell-out")).unwrap();
     let data = sandbox.path("d.h5ad").to_string_lossy().into_owned();
-    let options = PerturbOptions {
-        knockout: vec![gene.to_string()],
-        levels: Vec::new(),
-        at: None,
-        until: None,
-        once: false,
-        sets: CellSets { groupby: Some("side".into()), files: Vec::new(), data: Some(data) },
-        n_cells: 1000,
-        bootstrap: 0,
-        seed: 1,
-    };
+    let options = PerturbOptions::default()
+        .with_knockout(vec![gene.to_string()])
+        .with_levels(Vec::new())
+        .with_at(None)
+        .with_until(None)
+        .with_once(false)
+        .with_sets(
+            CellSets::default()
+                .with_groupby(Some("side".into()))
+                .with_files(Vec::new())
+                .with_data(Some(data)),
+        )
+        .with_n_cells(1000)
+        .with_bootstrap(0)
+        .with_seed(1);
     pipeline::perturb(&model, &options, &mut Silent).unwrap()
 }
 
@@ -388,7 +391,7 @@ fn r188_velocity_and_jacobian_of_a_flow_are_those_of_its_drift() {
     };
     let problem = problem(&cells(1, 3.0), &(cells(2, 5.0) + 1.0), 2.0);
     let course = Course::new(vec![0.0, 1.0], vec![problem]).unwrap();
-    let solver = FlowSolver { max_iterations: 40, width: 16, ..FlowSolver::default() };
+    let solver = FlowSolver::default().with_max_iterations(40).with_width(16);
     let bridge = solver.fit(&course, Seed(1), &mut Silent).unwrap().remove(0).0;
     let h = 1e-5;
     for t in [0.1, 0.5, 0.8] {

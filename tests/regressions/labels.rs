@@ -155,18 +155,18 @@ fn r092_charts_of_trends_draw_the_interval_of_the_table() {
     let sandbox = Course::new(&["0", "1", "2"], &SYMBOLS).fitted();
     let model = OpenModel::read(sandbox.path("sbcell-out")).unwrap();
     let data = sandbox.path("data.h5ad").to_string_lossy().into_owned();
-    let sets = CellSets { groupby: Some("kind".into()), data: Some(data), ..CellSets::default() };
-    let trajectory = TrajectoryOptions {
-        sets,
-        only: Vec::new(),
-        at: None,
-        direction: Direction::Both,
-        paths: 0,
-        grid: 1,
-        paths_to: None,
-        seed: 0,
-    };
-    let options = TrendOptions { trajectory, genes: None, bootstrap: 50 };
+    let sets = CellSets::default().with_groupby(Some("kind".into())).with_data(Some(data));
+    let trajectory = TrajectoryOptions::default()
+        .with_sets(sets)
+        .with_only(Vec::new())
+        .with_at(None)
+        .with_direction(Direction::Both)
+        .with_paths(0)
+        .with_grid(1)
+        .with_paths_to(None)
+        .with_seed(0);
+    let options =
+        TrendOptions::default().with_trajectory(trajectory).with_genes(None).with_bootstrap(50);
     let found = pipeline::trends(&model, &options, &mut Silent).unwrap();
     let numbers = |name: &str| match found.long.column(name).unwrap() {
         Cells::Floats(values) | Cells::Gaps(values) => values.clone(),

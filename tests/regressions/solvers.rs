@@ -232,11 +232,9 @@ fn r078_the_same_minimum_is_found_from_every_seed() {
         points
     };
     let problem = problem(&normal(300, 2, 1), &cloud(300, 2, 0.3), 0.2);
-    let solver = LightSbSolver {
-        n_gaussians: Choice::Is(5),
-        covariance: Choice::Is(Covariance::Full),
-        ..LightSbSolver::default()
-    };
+    let solver = LightSbSolver::default()
+        .with_n_gaussians(Choice::Is(5))
+        .with_covariance(Choice::Is(Covariance::Full));
     let objectives: Array1<f64> = (0..8)
         .map(|seed| solver.fit(&problem, Seed(seed), &mut Silent).unwrap().1.objective)
         .collect();
@@ -255,7 +253,7 @@ fn r079_a_flow_ends_with_the_variance_of_its_target() {
         let source = normal(n, 2, 1);
         let problem = problem(&source, &target, 1.0);
         let course = Course::new(vec![0.0, 1.0], vec![problem]).unwrap();
-        let solver = FlowSolver { max_iterations: 1, learning_rate: 1e-9, ..FlowSolver::default() };
+        let solver = FlowSolver::default().with_max_iterations(1).with_learning_rate(1e-9);
         let bridge = solver.fit(&course, Seed(1), &mut Silent).unwrap().remove(0).0;
         let x = Array2::from_shape_fn((20 * n, 2), |(i, d)| source[[i % n, d]]);
         let y =

@@ -83,7 +83,7 @@ pub trait AnySolver: Debug + Send + Sync {
 /// ```
 /// use sbcell::bridge::{AnySolver, FlowSolver, GaussianSolver, Solver};
 ///
-/// assert!(matches!(GaussianSolver {}.solver(), Solver::Each(_)));
+/// assert!(matches!(GaussianSolver::default().solver(), Solver::Each(_)));
 /// assert!(matches!(AnySolver::solver(&FlowSolver::sf2m()), Solver::Joint(_)));
 /// ```
 #[derive(Debug)]
@@ -99,7 +99,7 @@ pub enum Solver {
 /// ```
 /// use sbcell::bridge::{AnySolver, GaussianSolver, OtSolver, Property};
 ///
-/// assert!(GaussianSolver {}.properties().contains(&Property::KnowsScore));
+/// assert!(GaussianSolver::default().properties().contains(&Property::KnowsScore));
 /// assert!(!OtSolver::default().properties().contains(&Property::Diffuses));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -75,7 +75,7 @@ const LEAST_HELD_OUT: usize = 20;
 /// let (source, target) = (Snapshot::new(cells(0.0))?, Snapshot::new(cells(3.0))?);
 /// let problem = BridgeProblem::new(source.clone(), target, Epsilon::new(0.1)?)?;
 /// // Far too short for real data.
-/// let solver = FlowSolver { max_iterations: 20, width: 8, ..FlowSolver::sf2m() };
+/// let solver = FlowSolver::sf2m().with_max_iterations(20).with_width(8);
 /// let (bridge, report) = solver.solve(&problem, Seed(0), &mut Silent)?;
 /// assert!(report.objective <= report.start_objective);
 /// let ends = bridge.sample_transition(source.points(), UnitTime::START, UnitTime::END, Seed(1))?;
@@ -85,6 +85,9 @@ const LEAST_HELD_OUT: usize = 20;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[derive(derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct FlowSolver {
     /// How cells are paired.
     pub coupling: CouplingKind,

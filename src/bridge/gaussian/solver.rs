@@ -31,7 +31,7 @@ use crate::rng::Seed;
 /// let source = Snapshot::new(array![[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0]])?;
 /// let target = Snapshot::new(array![[4.0, 1.0], [8.0, 1.0], [4.0, 3.0], [8.0, 3.0]])?;
 /// let problem = BridgeProblem::new(source, target, Epsilon::new(0.1)?)?;
-/// let (bridge, _) = GaussianSolver {}.fit(&problem, &mut Silent)?;
+/// let (bridge, _) = GaussianSolver::default().fit(&problem, &mut Silent)?;
 /// let end = bridge.covariance(UnitTime::END);
 /// assert!((end[[0, 0]] - 4.0).abs() < 1e-9 && (end[[1, 1]] - 1.0).abs() < 1e-9);
 /// # Ok(())
@@ -39,6 +39,9 @@ use crate::rng::Seed;
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[derive(derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct GaussianSolver {}
 
 impl GaussianSolver {

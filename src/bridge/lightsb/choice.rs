@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// let chosen = LightSbSolver::default();
 /// assert_eq!(chosen.n_gaussians, Choice::Auto);
-/// let set = LightSbSolver { n_gaussians: 5.into(), ..LightSbSolver::default() };
+/// let set = LightSbSolver::default().with_n_gaussians(5.into());
 /// assert_eq!(set.n_gaussians, Choice::Is(5));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

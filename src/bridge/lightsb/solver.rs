@@ -77,7 +77,7 @@ const N_STARTS: usize = 8;
 /// });
 /// let epsilon = Epsilon::new(0.5)?;
 /// let problem = BridgeProblem::new(Snapshot::new(source)?, Snapshot::new(target)?, epsilon)?;
-/// let solver = LightSbSolver { n_gaussians: 2.into(), ..Default::default() };
+/// let solver = LightSbSolver::default().with_n_gaussians(2.into());
 /// let (bridge, report) = solver.fit(&problem, Seed(0), &mut Silent)?;
 /// assert_eq!((report.stop, bridge.mixture().n_gaussians()), (Stop::Converged, 2));
 /// assert!(report.objective <= report.start_objective);
@@ -86,6 +86,9 @@ const N_STARTS: usize = 8;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[derive(derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct LightSbSolver {
     /// The kind of the matrices `S_k`. `Auto` chooses it together with `n_gaussians`; if that is
     /// set, matrices are diagonal.

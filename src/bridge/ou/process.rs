@@ -43,7 +43,7 @@ use crate::rng::Seed;
 /// let cells = Snapshot::new(array![[-1.0], [0.0], [1.0]])?;
 /// let problem = BridgeProblem::new(cells.clone(), cells, Epsilon::new(0.2)?)?;
 /// let solver = OuSolver {
-///     inner: Arc::new(GaussianSolver {}),
+///     inner: Arc::new(GaussianSolver::default()),
 ///     pull: 0.5,
 ///     centre: array![0.0].into(),
 /// };

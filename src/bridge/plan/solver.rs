@@ -53,7 +53,9 @@ const LEAST_MASS: f64 = 1e-9;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct OtSolver {
     /// The cost that is minimised.
     pub cost: CostChoice,

@@ -60,7 +60,9 @@ use crate::progress::{Event, Progress, report};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct SinkhornSolver {
     /// The cost that is minimised. With ½‖x−y‖² the result is a [`SinkhornBridge`], with a geodesic
     /// cost a [`crate::bridge::PlanBridge`] on Brownian bridges.

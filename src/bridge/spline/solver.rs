@@ -19,7 +19,7 @@ use crate::rng::Seed;
 /// ```
 /// use sbcell::bridge::{Mass, SplineSolver};
 ///
-/// let kept = SplineSolver { mass: Mass::Kept, ..SplineSolver::default() };
+/// let kept = SplineSolver::default().with_mass(Mass::Kept);
 /// assert!(kept.check().is_ok());
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,7 @@ pub enum Mass {
 /// ```
 /// use sbcell::bridge::{SplineSolver, Width};
 ///
-/// let solver = SplineSolver { width: Width::Ends, ..SplineSolver::default() };
+/// let solver = SplineSolver::default().with_width(Width::Ends);
 /// assert!(solver.check().is_ok());
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,7 +64,7 @@ pub enum Width {
 ///
 /// // The straight bridge of exact transport.
 /// let straight = Member { relaxation: None, momentum: 0.0 };
-/// let solver = SplineSolver { members: vec![straight], ..SplineSolver::default() };
+/// let solver = SplineSolver::default().with_members(vec![straight]);
 /// assert!(solver.check().is_ok());
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -115,7 +115,7 @@ pub struct Member {
 /// let second = BridgeProblem::new(cell(1.0)?, cell(4.0)?, epsilon)?;
 /// let course = Course::new(vec![0.0, 1.0, 2.0], vec![first, second])?;
 /// let members = vec![Member { relaxation: None, momentum: 1.0 }];
-/// let solver = SplineSolver { members, ..SplineSolver::default() };
+/// let solver = SplineSolver::default().with_members(members);
 /// let (bridge, _) = solver.solve_one(&course, 0, Seed(0), &mut Silent)?;
 /// let (start, half) = (UnitTime::START, UnitTime::new(0.5)?);
 /// let middle = bridge.sample_transition(array![[0.0]].view(), start, half, Seed(1))?;
@@ -124,7 +124,9 @@ pub struct Member {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct SplineSolver {
     /// The bridges that are mixed, at least one.
     pub members: Vec<Member>,

@@ -114,10 +114,12 @@ fn read_older<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
 /// use sbcell::io::model::TimeOptions;
 /// // Labels of a column of text, with a time for each.
 /// let map = [("early".to_string(), 0.0), ("late".to_string(), 2.5)].into_iter().collect();
-/// let time = TimeOptions { column: Some("stage".into()), map: Some(map) };
+/// let time = TimeOptions::default().with_column(Some("stage".into())).with_map(Some(map));
 /// assert_eq!(time.map.unwrap()["late"], 2.5);
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct TimeOptions {
     /// Column of `obs`; if it is `None`, sbcell looks for a column of times.
     pub column: Option<String>,

@@ -15,10 +15,12 @@ pub const KEY: &str = "sbcell";
 /// ```
 /// use sbcell::pipeline::AnnotateOptions;
 ///
-/// let options = AnnotateOptions { project: vec!["X_umap".into()], ..AnnotateOptions::default() };
+/// let options = AnnotateOptions::default().with_project(vec!["X_umap".into()]);
 /// assert_eq!(options.key, "sbcell"); // obs/sbcell_time, obsm/sbcell_velocity, …
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct AnnotateOptions {
     /// The key in `uns`, and prefix of all other keys.
     pub key: String,
@@ -70,7 +72,7 @@ impl AnnotateOptions {
 /// ```
 /// use sbcell::pipeline::{AnnotateOptions, VelocityKind};
 ///
-/// let flow = AnnotateOptions { velocity: VelocityKind::Flow, ..AnnotateOptions::default() };
+/// let flow = AnnotateOptions::default().with_velocity(VelocityKind::Flow);
 /// assert_ne!(flow.velocity, VelocityKind::default());
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -66,10 +66,12 @@ impl Export {
 /// ```
 /// use sbcell::pipeline::{CouplingOptions, Export};
 ///
-/// let options = CouplingOptions { format: Export::Wot, ..CouplingOptions::default() };
+/// let options = CouplingOptions::default().with_format(Export::Wot);
 /// assert_eq!(options.least, 1e-4);
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct CouplingOptions {
     /// The format of the files.
     pub format: Export,

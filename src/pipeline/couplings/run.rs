@@ -32,7 +32,7 @@ pub struct WrittenCoupling {
 /// # fn main() -> sbcell::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// let model = example_model(folder.path())?; // days 0, 1 and 2
-/// let options = CouplingOptions { format: Export::Csv, ..CouplingOptions::default() };
+/// let options = CouplingOptions::default().with_format(Export::Csv);
 /// let files = couplings(&folder.path().join("pairs"), &model, &options, &mut Silent)?;
 /// assert_eq!(files.len(), 2);
 /// assert!(files[0].path.ends_with("0_1.csv") && files[0].kept > 0.9);

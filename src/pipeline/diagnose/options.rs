@@ -9,10 +9,12 @@ use crate::pipeline::shared::cell_sets::CellSets;
 /// ```
 /// use sbcell::pipeline::DiagnoseOptions;
 ///
-/// let options = DiagnoseOptions { permutations: 20, ..DiagnoseOptions::default() };
+/// let options = DiagnoseOptions::default().with_permutations(20);
 /// assert!(!options.sets.is_named());
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct DiagnoseOptions {
     /// Groups whose transitions are tested for information, if any are given.
     pub sets: CellSets,

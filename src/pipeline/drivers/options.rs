@@ -10,10 +10,12 @@ use crate::pipeline::fates::FateOptions;
 /// use sbcell::pipeline::DriverOptions;
 ///
 /// // Only the cells of days 2 and 3 are compared.
-/// let options = DriverOptions { times: vec![2.0, 3.0], ..DriverOptions::default() };
+/// let options = DriverOptions::default().with_times(vec![2.0, 3.0]);
 /// assert!(options.genes.is_none());
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct DriverOptions {
     /// The fates.
     pub fates: FateOptions,

@@ -40,9 +40,9 @@ pub struct DriverRow {
 /// # fn main() -> sbcell::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// let model = example_model(folder.path())?; // Sox2 rises in left cells
-/// let sets = CellSets { groupby: Some("cell_type".into()), ..CellSets::default() };
-/// let fates = FateOptions { sets, ..FateOptions::default() };
-/// let options = DriverOptions { fates, times: vec![1.0], genes: None };
+/// let sets = CellSets::default().with_groupby(Some("cell_type".into()));
+/// let fates = FateOptions::default().with_sets(sets);
+/// let options = DriverOptions::default().with_fates(fates).with_times(vec![1.0]).with_genes(None);
 /// let rows = drivers(&model, &options, &mut Silent)?;
 /// assert_eq!((rows[0].fate.as_str(), rows[0].gene.as_str()), ("left", "Sox2"));
 /// assert_eq!(DriverRow::table(&rows).n_rows(), 8); // four genes, two fates

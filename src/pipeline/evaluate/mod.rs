@@ -63,16 +63,11 @@ pub struct Evaluated {
 ///
 /// # fn main() -> sbcell::Result<()> {
 /// let data = "data-samples/semrau2017_mesc_ra.h5ad".as_ref();
-/// let time = TimeOptions { column: Some("time".into()), map: None };
-/// let fit = FitOptions { time, n_pcs: 2, ..FitOptions::default() };
-/// let solver = SolverChoice::of(GaussianSolver {});
+/// let time = TimeOptions::default().with_column(Some("time".into())).with_map(None);
+/// let fit = FitOptions::default().with_time(time).with_n_pcs(2);
+/// let solver = SolverChoice::of(GaussianSolver::default());
 /// let methods = vec![Method { name: "gaussian".into(), solver }];
-/// let options = EvaluateOptions {
-///     at: vec![24.0],
-///     cells_per_time: Some(30),
-///     n_bootstrap: 0,
-///     ..EvaluateOptions::new(fit, methods)
-/// };
+/// let options = EvaluateOptions::new(fit, methods).with_at(vec![24.0]).with_cells_per_time(Some(30)).with_n_bootstrap(0);
 /// let validation = evaluate(data, &options, &mut sbcell::Silent)?.validation;
 /// let energy = |name| validation.row(24.0, name, "energy").unwrap().value.unwrap();
 /// // Better than the cells of the time before (null model `F`).

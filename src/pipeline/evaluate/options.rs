@@ -17,9 +17,11 @@ use crate::pipeline::solvers::SolverChoice;
 /// let methods = vec![Method { name: solver.name().into(), solver }];
 /// let options = EvaluateOptions::new(FitOptions::default(), methods);
 /// options.check().unwrap();
-/// assert!(EvaluateOptions { n_draws: 0, ..options }.check().is_err());
+/// assert!(options.with_n_draws(0).check().is_err());
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct EvaluateOptions {
     /// The parameters of the fits. The solver in them is not used.
     pub fit: FitOptions,

@@ -10,7 +10,7 @@ use crate::pipeline::shared::cell_sets::CellSets;
 /// use sbcell::pipeline::{FateOptions, TerminalGroup};
 ///
 /// let early = TerminalGroup { time: 3.0, group: "endoderm".into() };
-/// let options = FateOptions { terminals: vec![early], ..FateOptions::default() };
+/// let options = FateOptions::default().with_terminals(vec![early]);
 /// assert_eq!(options.terminals[0].time, 3.0);
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,11 +26,13 @@ pub struct TerminalGroup {
 /// ```
 /// use sbcell::pipeline::{CellSets, FateOptions};
 ///
-/// let sets = CellSets { groupby: Some("cell_type".into()), ..CellSets::default() };
-/// let options = FateOptions { sets, at: Some(6.0), ..FateOptions::default() };
+/// let sets = CellSets::default().with_groupby(Some("cell_type".into()));
+/// let options = FateOptions::default().with_sets(sets).with_at(Some(6.0));
 /// assert!(options.only.is_empty() && options.bootstrap == 100);
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct FateOptions {
     /// The groups of cells.
     pub sets: CellSets,

@@ -60,8 +60,8 @@ pub struct FateSummary {
 /// # fn main() -> sbcell::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// let model = example_model(folder.path())?; // cell types left and right
-/// let sets = CellSets { groupby: Some("cell_type".into()), ..CellSets::default() };
-/// let found = fates(&model, &FateOptions { sets, ..FateOptions::default() }, &mut Silent)?;
+/// let sets = CellSets::default().with_groupby(Some("cell_type".into()));
+/// let found = fates(&model, &FateOptions::default().with_sets(sets), &mut Silent)?;
 /// assert_eq!(found.names, ["left", "right"]);
 /// assert!((found.summary[0].mean.iter().sum::<f64>() - 1.0).abs() < 1e-9);
 /// # Ok(())

@@ -63,8 +63,8 @@ impl FitEstimate {
 ///
 /// # fn main() -> sbcell::Result<()> {
 /// let data = "data-samples/semrau2017_mesc_ra.h5ad".as_ref();
-/// let time = TimeOptions { column: Some("time".into()), map: None };
-/// let options = FitOptions { time, n_pcs: 10, ..FitOptions::default() };
+/// let time = TimeOptions::default().with_column(Some("time".into())).with_map(None);
+/// let options = FitOptions::default().with_time(time).with_n_pcs(10);
 /// let begun = Instant::now();
 /// let clock = || begun.elapsed().as_secs_f64();
 /// let found = estimate(data, &options, Running::default(), &clock, &mut sbcell::Silent)?;

@@ -26,11 +26,13 @@ use crate::progress::{self, Progress};
 ///
 /// let unit = "factor/day".parse()?;
 /// let prior = GrowthPrior::Column("division_rate".into());
-/// let growth = GrowthOptions { prior, unit, ..GrowthOptions::default() };
+/// let growth = GrowthOptions::default().with_prior(prior).with_unit(unit);
 /// assert_eq!(growth.iterations, 1);
 /// # Ok::<(), sbcell::Error>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct GrowthOptions {
     /// The source of the growth rates.
     pub prior: GrowthPrior,

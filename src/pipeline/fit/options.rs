@@ -16,13 +16,15 @@ use crate::preprocess::{GeneSelector, PcaSolver};
 /// ```
 /// use sbcell::pipeline::{FitOptions, Noise, TimeOptions};
 ///
-/// let time = TimeOptions { column: Some("day".into()), map: None };
-/// let options = FitOptions { time, noise: Noise::Epsilon(0.2), n_pcs: 20, ..FitOptions::default() };
+/// let time = TimeOptions::default().with_column(Some("day".into())).with_map(None);
+/// let options = FitOptions::default().with_time(time).with_noise(Noise::Epsilon(0.2)).with_n_pcs(20);
 /// assert!(options.check().is_ok());
-/// let error = FitOptions { n_pcs: 0, ..options }.check().unwrap_err();
+/// let error = options.with_n_pcs(0).check().unwrap_err();
 /// assert!(error.to_string().contains("`n_pcs`"));
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct FitOptions {
     /// The column of `obs` that holds the times.
     pub time: TimeOptions,

@@ -23,8 +23,8 @@ use crate::progress::Progress;
 ///
 /// # fn main() -> sbcell::Result<()> {
 /// let data = "data-samples/semrau2017_mesc_ra.h5ad";
-/// let time = TimeOptions { column: Some("time".into()), map: None };
-/// let options = FitOptions { time, ..FitOptions::default() };
+/// let time = TimeOptions::default().with_column(Some("time".into())).with_map(None);
+/// let options = FitOptions::default().with_time(time);
 /// let plan = Plan::read(data.as_ref(), &options, &mut sbcell::Silent)?;
 /// assert_eq!(plan.selection().axis.times(), [0.0, 6.0, 12.0, 24.0, 36.0, 48.0, 60.0, 72.0, 96.0]);
 /// # Ok(())

@@ -20,11 +20,11 @@ use crate::progress::{self, Progress};
 /// use sbcell::pipeline::{FitOptions, Reference};
 ///
 /// let reference = Reference::OrnsteinUhlenbeck { rate: 0.1 };
-/// let options = FitOptions { reference, ..FitOptions::default() };
+/// let options = FitOptions::default().with_reference(reference);
 /// assert!(options.check().is_ok());
 /// // A rate must be a number.
 /// let reference = Reference::OrnsteinUhlenbeck { rate: f64::NAN };
-/// assert!(FitOptions { reference, ..options }.check().is_err());
+/// assert!(options.with_reference(reference).check().is_err());
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

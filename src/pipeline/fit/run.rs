@@ -89,12 +89,7 @@ impl Running {
 ///
 /// # fn main() -> sbcell::Result<()> {
 /// let data = "data-samples/semrau2017_mesc_ra.h5ad";
-/// let options = FitOptions {
-///     time: TimeOptions { column: Some("time".into()), map: None },
-///     n_pcs: 2,
-///     solver: SolverChoice::of(GaussianSolver {}),
-///     ..FitOptions::default()
-/// };
+/// let options = FitOptions::default().with_time(TimeOptions::default().with_column(Some("time".into())).with_map(None)).with_n_pcs(2).with_solver(SolverChoice::of(GaussianSolver::default()));
 /// let folder = tempfile::tempdir().unwrap();
 /// let out = folder.path().join("model");
 /// let summary = fit(data.as_ref(), &out, &options, Running::default(), &mut sbcell::Silent)?;

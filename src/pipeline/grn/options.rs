@@ -11,7 +11,7 @@ use crate::preprocess::Species;
 /// use sbcell::pipeline::{EdgeSource, GrnOptions};
 ///
 /// // The baseline.
-/// let options = GrnOptions { source: EdgeSource::Correlation, ..GrnOptions::default() };
+/// let options = GrnOptions::default().with_source(EdgeSource::Correlation);
 /// assert!(options.check().is_ok());
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,10 +87,12 @@ pub enum Regulators {
 /// ```
 /// use sbcell::pipeline::GrnOptions;
 ///
-/// let options = GrnOptions { top: 0, ..GrnOptions::default() };
+/// let options = GrnOptions::default().with_top(0);
 /// assert!(options.check().unwrap_err().to_string().contains("`top`"));
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct GrnOptions {
     /// The estimator.
     pub source: EdgeSource,

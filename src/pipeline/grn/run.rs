@@ -59,7 +59,7 @@ pub struct Overlap {
 /// # fn main() -> sbcell::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// let model = example_model(folder.path())?; // four genes
-/// let options = GrnOptions { source: EdgeSource::Slope, ..GrnOptions::default() };
+/// let options = GrnOptions::default().with_source(EdgeSource::Slope);
 /// let found = grn(&model, &options, &mut Silent)?;
 /// assert_eq!(found.rows.len(), 12);
 /// assert!(found.rows[0].importance >= found.rows[11].importance);

@@ -6,7 +6,7 @@
 /// use sbcell::pipeline::{Candidates, GrnScoreOptions};
 ///
 /// let candidates = Some(Candidates::Regulators);
-/// let options = GrnScoreOptions { candidates, ..GrnScoreOptions::default() };
+/// let options = GrnScoreOptions::default().with_candidates(candidates);
 /// assert!(options.genes.is_none() && !options.measured);
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,7 +22,9 @@ pub enum Candidates {
 }
 
 /// Parameters of [`grn_score`](crate::pipeline::grn_score()). See there for an example.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct GrnScoreOptions {
     /// The possible edges. If `None`, they are the listed pairs of a network that says which of its pairs are
     /// edges, and all pairs otherwise.

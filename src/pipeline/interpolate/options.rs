@@ -10,16 +10,12 @@ use crate::pipeline::shared::population::Space;
 /// use sbcell::pipeline::{Dynamics, InterpolateOptions, Space};
 ///
 /// // 200 cells at day 2.5, moved along the probability flow, in gene space.
-/// let options = InterpolateOptions {
-///     at: vec![2.5],
-///     n_cells: Some(200),
-///     space: Space::Genes,
-///     dynamics: Some(Dynamics { diffusion: 0.0, backward: false }),
-///     seed: 1,
-/// };
+/// let options = InterpolateOptions::default().with_at(vec![2.5]).with_n_cells(Some(200)).with_space(Space::Genes).with_dynamics(Some(Dynamics { diffusion: 0.0, backward: false })).with_seed(1);
 /// assert!(InterpolateOptions::default().dynamics.is_none() && options.dynamics.is_some());
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct InterpolateOptions {
     /// Times, in the unit of the file's time column; the midpoint of every interval if empty.
     pub at: Vec<f64>,

@@ -31,7 +31,7 @@ const STEPS: f64 = 100.0;
 /// # fn main() -> sbcell::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// let model = example_model(folder.path())?; // days 0, 1 and 2, two components
-/// let options = InterpolateOptions { at: vec![0.5], n_cells: Some(30), ..Default::default() };
+/// let options = InterpolateOptions::default().with_at(vec![0.5]).with_n_cells(Some(30));
 /// let populations = interpolate(&model, &options, &mut Silent)?;
 /// assert_eq!(populations[0].points.dim(), (30, 2));
 /// assert!(!populations[0].observed);

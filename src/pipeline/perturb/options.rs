@@ -10,10 +10,12 @@ use crate::pipeline::shared::cell_sets::CellSets;
 /// use sbcell::pipeline::PerturbOptions;
 ///
 /// let knockout = vec!["Sox2".to_string()];
-/// let options = PerturbOptions { knockout, at: Some(1.0), ..PerturbOptions::default() };
+/// let options = PerturbOptions::default().with_knockout(knockout).with_at(Some(1.0));
 /// assert!(!options.once && options.n_cells == 2000);
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct PerturbOptions {
     /// Genes that are held at zero, or at their lowest value if values go below zero.
     pub knockout: Vec<String>,
@@ -58,7 +60,7 @@ impl Default for PerturbOptions {
 /// use sbcell::pipeline::{GeneLevel, PerturbOptions};
 ///
 /// let levels = vec![GeneLevel { gene: "Gata6".into(), level: 2.5 }];
-/// let options = PerturbOptions { levels, ..PerturbOptions::default() };
+/// let options = PerturbOptions::default().with_levels(levels);
 /// assert!(options.knockout.is_empty());
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -50,7 +50,7 @@ pub struct Perturbed {
 /// # let folder = tempfile::tempdir().unwrap();
 /// let model = example_model(folder.path())?;
 /// let knockout = vec!["Sox2".to_string()];
-/// let options = PerturbOptions { knockout, bootstrap: 20, ..PerturbOptions::default() };
+/// let options = PerturbOptions::default().with_knockout(knockout).with_bootstrap(20);
 /// let found = perturb(&model, &options, &mut Silent)?;
 /// assert_eq!(found.rows.len(), 4);
 /// assert_eq!((found.held[0].gene.as_str(), found.held[0].level), ("Sox2", 0.0));

@@ -58,12 +58,7 @@ pub struct Imputed {
 ///     values: ndarray::array![[4.0]], // log1p of normalised counts
 /// };
 /// let measured = MeasuredOptions { file: "mine.csv".into(), deviation: 0.1, n_draws: 20 };
-/// let options = SampleOptions {
-///     at: vec![2.0],
-///     measured: Some(measured),
-///     space: Space::Genes,
-///     ..SampleOptions::default()
-/// };
+/// let options = SampleOptions::default().with_at(vec![2.0]).with_measured(Some(measured)).with_space(Space::Genes);
 /// let imputed = impute(&model, &table, &options, &mut Silent)?;
 /// assert_eq!(imputed.names, ["Gata6", "Nanog", "Actb"]);
 /// assert!(imputed.deviation.iter().all(|sd| *sd >= 0.0));

@@ -13,10 +13,12 @@ use crate::sampler::{Bandwidth, Sampler, Scheme};
 /// ```
 /// use sbcell::pipeline::{Null, SampleOptions};
 ///
-/// let null = SampleOptions { null: Some(Null::Pooled), ..SampleOptions::default() };
+/// let null = SampleOptions::default().with_null(Some(Null::Pooled));
 /// assert!(null.at.is_empty() && null.measured.is_none());
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct SampleOptions {
     /// Times, in the unit of the file's time column; those of all snapshots if empty.
     pub at: Vec<f64>,
@@ -63,7 +65,7 @@ impl Default for SampleOptions {
 /// ```
 /// use sbcell::pipeline::{BandwidthChoice, SampleOptions};
 ///
-/// let options = SampleOptions { bandwidth: BandwidthChoice::Given(0.05), ..Default::default() };
+/// let options = SampleOptions::default().with_bandwidth(BandwidthChoice::Given(0.05));
 /// assert_ne!(options.bandwidth, SampleOptions::default().bandwidth);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -113,7 +115,7 @@ fn given(epsilon: f64) -> Result<Epsilon> {
 /// ```
 /// use sbcell::pipeline::{Null, SampleOptions};
 ///
-/// let options = SampleOptions { null: Some(Null::Marginals), ..SampleOptions::default() };
+/// let options = SampleOptions::default().with_null(Some(Null::Marginals));
 /// assert_eq!(options.null, Some(Null::Marginals));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -133,7 +135,7 @@ pub enum Null {
 ///
 /// let file = "panel.csv".to_string();
 /// let measured = MeasuredOptions { file, deviation: 0.1, n_draws: MeasuredOptions::N_DRAWS };
-/// let options = SampleOptions { measured: Some(measured), at: vec![3.0], ..Default::default() };
+/// let options = SampleOptions::default().with_measured(Some(measured)).with_at(vec![3.0]);
 /// assert_eq!(options.measured.unwrap().n_draws, 100);
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -48,7 +48,7 @@ pub struct SampleReport {
 /// # fn main() -> sbcell::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// let model = example_model(folder.path())?;
-/// let options = SampleOptions { at: vec![1.0], n_cells: Some(50), ..SampleOptions::default() };
+/// let options = SampleOptions::default().with_at(vec![1.0]).with_n_cells(Some(50));
 /// let sampled = sample(&model, &options, &mut Silent)?;
 /// assert_eq!(sampled.populations[0].points.nrows(), 50);
 /// assert!(sampled.reports[0].observed && sampled.reports[0].n_cells == 24);

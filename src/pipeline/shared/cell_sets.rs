@@ -21,10 +21,12 @@ use crate::progress::{self, Progress};
 /// ```
 /// use sbcell::pipeline::CellSets;
 ///
-/// let by_column = CellSets { groupby: Some("cell_type".into()), ..CellSets::default() };
+/// let by_column = CellSets::default().with_groupby(Some("cell_type".into()));
 /// assert!(by_column.is_named() && !CellSets::default().is_named());
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct CellSets {
     /// A column of `obs` of the fitted file; each of its values is a group.
     pub groupby: Option<String>,

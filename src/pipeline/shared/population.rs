@@ -11,7 +11,7 @@ use crate::io::model::Model;
 /// ```
 /// use sbcell::pipeline::{InterpolateOptions, Space};
 ///
-/// let options = InterpolateOptions { space: Space::Genes, ..InterpolateOptions::default() };
+/// let options = InterpolateOptions::default().with_space(Space::Genes);
 /// assert_ne!(options.space, InterpolateOptions::default().space);
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ use crate::pipeline::shared::cell_sets::CellSets;
 /// use sbcell::pipeline::{Direction, TrajectoryOptions};
 ///
 /// let ancestors =
-///     TrajectoryOptions { direction: Direction::Backward, ..TrajectoryOptions::default() };
+///     TrajectoryOptions::default().with_direction(Direction::Backward);
 /// assert_ne!(ancestors.direction, Direction::Both);
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,12 +30,14 @@ pub enum Direction {
 /// ```
 /// use sbcell::pipeline::{CellSets, TrajectoryOptions};
 ///
-/// let sets = CellSets { groupby: Some("cell_type".into()), ..CellSets::default() };
+/// let sets = CellSets::default().with_groupby(Some("cell_type".into()));
 /// let options =
-///     TrajectoryOptions { sets, only: vec!["Neuron".into()], paths: 20, ..Default::default() };
+///     TrajectoryOptions::default().with_sets(sets).with_only(vec!["Neuron".into()]).with_paths(20);
 /// assert_eq!((options.at, options.grid), (None, 10));
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct TrajectoryOptions {
     /// The groups of cells.
     pub sets: CellSets,

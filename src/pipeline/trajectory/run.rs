@@ -40,8 +40,8 @@ pub struct Trajectories {
 /// # fn main() -> sbcell::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// let model = example_model(folder.path())?; // three days, cell types left and right
-/// let sets = CellSets { groupby: Some("cell_type".into()), ..CellSets::default() };
-/// let options = TrajectoryOptions { sets, only: vec!["left".into()], ..Default::default() };
+/// let sets = CellSets::default().with_groupby(Some("cell_type".into()));
+/// let options = TrajectoryOptions::default().with_sets(sets).with_only(vec!["left".into()]);
 /// let found = trajectory(&model, &options, &mut Silent)?;
 /// assert_eq!(found.shares.n_rows(), model.cells.len());
 /// assert_eq!(found.spreads.n_rows(), 3); // one set at three times

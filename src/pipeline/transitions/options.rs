@@ -9,11 +9,13 @@ use crate::pipeline::shared::cell_sets::CellSets;
 /// ```
 /// use sbcell::pipeline::{CellSets, TransitionOptions};
 ///
-/// let sets = CellSets { groupby: Some("cell_type".into()), ..CellSets::default() };
-/// let options = TransitionOptions { sets, batch: Some("donor".into()), ..Default::default() };
+/// let sets = CellSets::default().with_groupby(Some("cell_type".into()));
+/// let options = TransitionOptions::default().with_sets(sets).with_batch(Some("donor".into()));
 /// assert!(options.pairs.is_empty()); // all intervals, then the first and the last time
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct TransitionOptions {
     /// The groups of cells.
     pub sets: CellSets,

@@ -79,8 +79,8 @@ const NONE: &str = "(no group)";
 /// # fn main() -> sbcell::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// let model = example_model(folder.path())?; // cell types left and right
-/// let sets = CellSets { groupby: Some("cell_type".into()), ..CellSets::default() };
-/// let options = TransitionOptions { sets, pairs: vec![(0.0, 2.0)], ..Default::default() };
+/// let sets = CellSets::default().with_groupby(Some("cell_type".into()));
+/// let options = TransitionOptions::default().with_sets(sets).with_pairs(vec![(0.0, 2.0)]);
 /// let found = transitions(&model, &options, &mut Silent)?;
 /// let [left, right] = &found.shown[0].rows[0].shares[..] else { panic!() };
 /// assert!((left.value + right.value - 1.0).abs() < 1e-9);

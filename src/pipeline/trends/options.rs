@@ -10,10 +10,12 @@ use crate::pipeline::trajectory::TrajectoryOptions;
 /// use sbcell::pipeline::TrendOptions;
 ///
 /// let genes = Some(vec!["Sox2".to_string(), "Nanog".to_string()]);
-/// let options = TrendOptions { genes, ..TrendOptions::default() };
+/// let options = TrendOptions::default().with_genes(genes);
 /// assert_eq!(options.bootstrap, 200);
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct TrendOptions {
     /// The sets of cells and their trajectories. Paths are not used.
     pub trajectory: TrajectoryOptions,

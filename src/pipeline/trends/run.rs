@@ -40,10 +40,10 @@ pub struct TrendTables {
 /// # fn main() -> sbcell::Result<()> {
 /// # let folder = tempfile::tempdir().unwrap();
 /// let model = example_model(folder.path())?; // Sox2 rises in left cells
-/// let sets = CellSets { groupby: Some("cell_type".into()), ..CellSets::default() };
-/// let trajectory = TrajectoryOptions { sets, only: vec!["left".into()], ..Default::default() };
+/// let sets = CellSets::default().with_groupby(Some("cell_type".into()));
+/// let trajectory = TrajectoryOptions::default().with_sets(sets).with_only(vec!["left".into()]);
 /// let genes = Some(vec!["Sox2".to_string()]);
-/// let options = TrendOptions { trajectory, genes, ..TrendOptions::default() };
+/// let options = TrendOptions::default().with_trajectory(trajectory).with_genes(genes);
 /// let found = trends(&model, &options, &mut Silent)?;
 /// let (name, sox2) = &found.profiles[0];
 /// assert_eq!(name, "left");

@@ -13,10 +13,12 @@ use crate::pipeline::shared::genes_left_out::not_in_model;
 /// use sbcell::pipeline::{VelocityOptions, VelocitySpace};
 ///
 /// let genes = vec!["Sox2".to_string()];
-/// let options = VelocityOptions { space: VelocitySpace::Both, genes, ..Default::default() };
+/// let options = VelocityOptions::default().with_space(VelocitySpace::Both).with_genes(genes);
 /// assert!(options.space.has_genes() && options.at.is_empty());
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct VelocityOptions {
     /// Times of populations that are drawn from the bridges, in the unit of the file's time column. If empty,
     /// the velocities are those of the cells of the model.

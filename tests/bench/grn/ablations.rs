@@ -33,7 +33,7 @@ fn variants() -> Vec<Variant> {
         }),
         ("no information", without_information),
         ("across targets", |course| {
-            course.search(&EdgeSearch { across_targets: true, ..EdgeSearch::default() })
+            course.search(&EdgeSearch::default().with_across_targets(true))
         }),
         ("100 cells a time", |course| fewer(course, 2)),
         ("50 cells a time", |course| fewer(course, 4)),
@@ -121,11 +121,11 @@ fn by_dropout(courses: &[Simulated]) {
 }
 
 fn alone(course: &Simulated, estimator: Estimator, lag: Lag) -> EdgeMatrix {
-    course.search(&EdgeSearch { estimator, lag, ..EdgeSearch::default() })
+    course.search(&EdgeSearch::default().with_estimator(estimator).with_lag(lag))
 }
 
 fn without_information(course: &Simulated) -> EdgeMatrix {
-    course.search(&EdgeSearch { information_weight: 0.0, ..EdgeSearch::default() })
+    course.search(&EdgeSearch::default().with_information_weight(0.0))
 }
 
 /// Every so manieth cell.

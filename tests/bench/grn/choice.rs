@@ -15,10 +15,8 @@ fn settings() -> Vec<(&'static str, EdgeSearch)> {
         let pairs = numbers.iter().flat_map(|n| offsets.iter().map(move |offset| (*n, *offset)));
         pairs.map(|(n_bins, offset)| Binning { n_bins, offset }).collect()
     };
-    let clock = |n_neighbours, own| EdgeSearch {
-        smoothing: Smoothing { n_neighbours, own },
-        ..EdgeSearch::default()
-    };
+    let clock =
+        |n_neighbours, own| EdgeSearch::default().with_smoothing(Smoothing { n_neighbours, own });
     let both = [0.0, 0.5];
     vec![
         ("default", plain()),
@@ -27,19 +25,19 @@ fn settings() -> Vec<(&'static str, EdgeSearch)> {
         ("2 rounds", ridge(|s| s.ridge.rounds = 2)),
         ("8 rounds", ridge(|s| s.ridge.rounds = 8)),
         ("floor 0.02", ridge(|s| s.ridge.floor = 0.02)),
-        ("no snapshots", EdgeSearch { snapshot_weight: 0.0, ..plain() }),
-        ("snapshots 1", EdgeSearch { snapshot_weight: 1.0, ..plain() }),
-        ("no information", EdgeSearch { information_weight: 0.0, ..plain() }),
-        ("information 0.5", EdgeSearch { information_weight: 0.5, ..plain() }),
-        ("12 bins", EdgeSearch { binnings: bins(&[12], &both), ..plain() }),
-        ("24 bins", EdgeSearch { binnings: bins(&[24], &both), ..plain() }),
-        ("8, 12, 16 bins", EdgeSearch { binnings: bins(&[8, 12, 16], &[0.0]), ..plain() }),
+        ("no snapshots", plain().with_snapshot_weight(0.0)),
+        ("snapshots 1", plain().with_snapshot_weight(1.0)),
+        ("no information", plain().with_information_weight(0.0)),
+        ("information 0.5", plain().with_information_weight(0.5)),
+        ("12 bins", plain().with_binnings(bins(&[12], &both))),
+        ("24 bins", plain().with_binnings(bins(&[24], &both))),
+        ("8, 12, 16 bins", plain().with_binnings(bins(&[8, 12, 16], &[0.0]))),
         ("10 neighbours", clock(10, 2.0)),
         ("40 neighbours", clock(40, 2.0)),
         ("own time 1", clock(20, 1.0)),
         ("own time 4", clock(20, 4.0)),
-        ("memory 0.7", EdgeSearch { most_memory: 0.7, ..plain() }),
-        ("memory 1", EdgeSearch { most_memory: 1.0, ..plain() }),
+        ("memory 0.7", plain().with_most_memory(0.7)),
+        ("memory 1", plain().with_most_memory(1.0)),
     ]
 }
 

@@ -83,7 +83,9 @@ impl Known {
     }
 
     fn searched(&self, estimator: Estimator, lag: Lag) -> EdgeScores {
-        self.score(&self.course.search(&EdgeSearch { estimator, lag, ..EdgeSearch::default() }))
+        self.score(
+            &self.course.search(&EdgeSearch::default().with_estimator(estimator).with_lag(lag)),
+        )
     }
 
     fn permuted(&self, number: u64) -> EdgeScores {
@@ -108,7 +110,7 @@ pub(crate) fn run() {
         );
         println!("| | AUROC | AP | EPR | signs |\n|---|---|---|---|---|");
         row("ensemble", &[known.searched(Estimator::Ensemble, Lag::Auto)]);
-        let across = EdgeSearch { across_targets: true, ..EdgeSearch::default() };
+        let across = EdgeSearch::default().with_across_targets(true);
         row("ensemble, across targets", &[known.score(&course.search(&across))]);
         row("hill, snapshots", &[known.searched(Estimator::Hill, Lag::Intervals(1))]);
         row("linear", &[known.searched(Estimator::Linear, Lag::Auto)]);

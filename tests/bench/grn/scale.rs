@@ -61,7 +61,7 @@ pub(crate) fn prepare([n_genes, n_regulators, n_cells]: [usize; 3]) {
     let _ = std::fs::remove_dir_all(&model);
     write(&data, (n_genes, n_regulators, n_cells));
     let solver = SolverChoice::of(GaussianSolver::default());
-    let how = FitOptions { solver, ..FitOptions::default() };
+    let how = FitOptions::default().with_solver(solver);
     fit(&data, &model, &how, Running::default(), &mut Silent).unwrap();
 }
 
@@ -70,11 +70,9 @@ pub(crate) fn one([n_genes, n_regulators, n_cells]: [usize; 3]) {
     let (_, model) = places();
     let regulators = (0..n_regulators).map(|gene| format!("g{gene}")).collect();
     let genes = (0..n_genes).map(|gene| format!("g{gene}")).collect();
-    let options = GrnOptions {
-        regulators: Regulators::Named(regulators),
-        genes: Some(genes),
-        ..GrnOptions::default()
-    };
+    let options = GrnOptions::default()
+        .with_regulators(Regulators::Named(regulators))
+        .with_genes(Some(genes));
     println!("{n_genes} genes, {n_regulators} regulators, {n_cells} cells");
     let begin = Instant::now();
     let read = OpenModel::read(&model).unwrap();

@@ -8,7 +8,7 @@ use sbcell::metrics::EdgeScores;
 use crate::simulated::{Simulated, all_courses, mean, thinnings};
 
 fn searches() -> Vec<(&'static str, EdgeSearch)> {
-    let of = |estimator, lag| EdgeSearch { estimator, lag, ..EdgeSearch::default() };
+    let of = |estimator, lag| EdgeSearch::default().with_estimator(estimator).with_lag(lag);
     vec![
         ("ensemble", of(Estimator::Ensemble, Lag::Auto)),
         ("hill", of(Estimator::Hill, Lag::Auto)),

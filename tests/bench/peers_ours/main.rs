@@ -150,7 +150,7 @@ fn knn(case: &Case) -> Answer {
 
 fn sinkhorn(case: &Case) -> Answer {
     let problem = case.problem("source.npy", "target.npy");
-    let solver = SinkhornSolver { tolerance: case.number("tolerance"), ..Default::default() };
+    let solver = SinkhornSolver::default().with_tolerance(case.number("tolerance"));
     let meter = Meter::start();
     let (bridge, report) = solver.fit(&problem, &mut Silent).unwrap();
     let seconds = meter.stop();
@@ -182,7 +182,7 @@ fn exact(case: &Case) -> Answer {
 fn lightsb(case: &Case) -> Answer {
     let problem = case.problem("source.npy", "target.npy");
     let n_gaussians = case.number("n_gaussians") as usize;
-    let solver = LightSbSolver { n_gaussians: n_gaussians.into(), ..Default::default() };
+    let solver = LightSbSolver::default().with_n_gaussians(n_gaussians.into());
     let meter = Meter::start();
     let (bridge, report) = solver.fit(&problem, Seed(0), &mut Silent).unwrap();
     let seconds = meter.stop();
@@ -217,14 +217,11 @@ fn library() -> Answer {
 fn sf2m(case: &Case) -> Answer {
     let problem = case.problem("source.npy", "target.npy");
     let n_steps = case.number("n_steps") as usize;
-    let solver = FlowSolver {
-        max_iterations: n_steps,
-        // All steps, as theirs.
-        patience: n_steps,
-        batch: case.number("batch") as usize,
-        n_steps: case.number("n_draw_steps") as usize,
-        ..FlowSolver::sf2m()
-    };
+    let solver = FlowSolver::sf2m()
+        .with_max_iterations(n_steps) // All steps, as theirs.
+        .with_patience(n_steps)
+        .with_batch(case.number("batch") as usize)
+        .with_n_steps(case.number("n_draw_steps") as usize);
     let course = Course::new(vec![0.0, 1.0], vec![problem]).unwrap();
     let meter = Meter::start();
     let mut fitted = solver.fit(&course, Seed(0), &mut Silent).unwrap();

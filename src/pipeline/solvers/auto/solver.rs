@@ -25,12 +25,14 @@ use crate::rng::Seed;
 /// ```
 /// use sbcell::pipeline::{AutoSolver, SolverChoice};
 ///
-/// let auto = AutoSolver { cells_per_time: 500, ..AutoSolver::default() };
+/// let auto = AutoSolver::default().with_cells_per_time(500);
 /// auto.check().unwrap();
 /// assert_eq!(SolverChoice::of(auto).name(), "auto");
-/// assert!(AutoSolver { cells_per_time: 2, ..AutoSolver::default() }.check().is_err());
+/// assert!(AutoSolver::default().with_cells_per_time(2).check().is_err());
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
+#[setters(prefix = "with_")]
+#[non_exhaustive]
 pub struct AutoSolver {
     /// Whether earlier cells keep their weight in the coupling.
     pub mass: Mass,
