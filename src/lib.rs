@@ -54,8 +54,7 @@
 //! # Versions
 //!
 //! The crate follows semantic versioning. Before 1.0, the middle number changes if public items change
-//! incompatibly. Structs of options, solvers and enums of choices are `#[non_exhaustive]`: a new field or variant
-//! is no incompatible change. Items that are hidden in this documentation may change at any time. Models
+//! incompatibly. Structs of options and solvers are `#[non_exhaustive]`: a new field is no incompatible change. Items that are hidden in this documentation may change at any time. Models
 //! of an older version are read; results for a seed may change with any version, and `CHANGELOG.md` says when.
 //! The minimum version of Rust is in `Cargo.toml`; a rise changes the middle number.
 //!
