@@ -143,8 +143,8 @@ fn joined(n_parts: usize, links: &[GraphLink], neighbours: &Neighbours) -> Strin
     usual.sort_by(f64::total_cmp);
     let longest = links.last().map_or(0.0, |link| link.length);
     format!(
-        "the neighbour graph had {n_parts} components; {} links connect their nearest cells, with \
-         lengths from {} to {longest:.3} (the median distance of neighbour {} is {:.3})",
+        "the neighbour graph had {n_parts} components; links between their nearest cells \
+         (number: {}) connect them, with lengths from {} to {longest:.3} (the median distance of neighbour {} is {:.3})",
         links.len(),
         links.first().map_or_else(String::new, |link| format!("{:.3}", link.length)),
         neighbours.k(),
@@ -349,7 +349,11 @@ mod tests {
         let graph = NeighbourGraph::new(points.view(), &near, &mut notes).unwrap();
         // 0–1 and 2–3–4: cells 3 and 4 are one another's neighbours, and 3 is nearest to 2.
         assert_eq!(graph.links().len(), 1);
-        assert!(notes.0[0].contains("had 2 parts; joined by 1 links"), "{:?}", notes.0);
+        assert!(
+            notes.0[0].contains("had 2 components; links between their nearest cells (number: 1)"),
+            "{:?}",
+            notes.0
+        );
         let narrow = points.slice(ndarray::s![..3, ..]);
         assert!(NeighbourGraph::new(narrow, &near, &mut Silent).is_err());
     }

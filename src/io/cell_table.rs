@@ -171,7 +171,7 @@ mod tests {
             ("id,a\nx,1\nx,2\n", "`x` occurs twice"),
             ("id,a,a\nx,1,2\n", "two columns `a`"),
             ("id\nx\n", "no column"),
-            ("id,a\n", "no line"),
+            ("id,a\n", "no row"),
             ("id,a\nx,1,2\n", "fields"),
         ] {
             let error = read(text).unwrap_err().to_string();

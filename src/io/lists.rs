@@ -196,7 +196,7 @@ mod tests {
         let (_folder, path) = file_with("\u{feff}Sox2\r\n\r\n# comment\r\n\"Pou5f1\"\r\nSox2\r\n");
         assert_eq!(read_names(&path).unwrap(), ["Sox2", "Pou5f1"]);
         let (_folder, path) = file_with("\n# nothing\n");
-        assert!(read_names(&path).unwrap_err().to_string().contains("holds nothing"));
+        assert!(read_names(&path).unwrap_err().to_string().contains("no entries"));
     }
 
     #[test]

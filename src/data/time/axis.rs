@@ -311,8 +311,8 @@ fn build(
         cell_levels.iter().map(|level| level.map(|i| times[i])).collect();
     let n_missing = cell_times.iter().filter(|time| time.is_none()).count();
     if n_missing > 0 {
-        let (cells, have) = if n_missing == 1 { ("cell", "has") } else { ("cells", "have") };
-        notes.push(format!("{n_missing} {cells} {have} no time in `{column}` and are left out"));
+        let (cells, are) = if n_missing == 1 { ("cell", "is") } else { ("cells", "are") };
+        notes.push(format!("{n_missing} {cells} without a time in `{column}` {are} left out"));
     }
     if levels.len() > MANY_TIMES {
         let n = levels.len();
@@ -388,7 +388,7 @@ mod tests {
         let axis = resolve("x", &Column::Categories { codes, categories }).unwrap();
         assert_eq!(axis.cell_times, [Some(3.), None, Some(0.), Some(3.), None]);
         assert_eq!((axis.n_missing, axis.levels.len()), (2, 2));
-        assert_eq!(axis.notes, ["2 cells have no time in `x` and are left out"]);
+        assert_eq!(axis.notes, ["2 cells without a time in `x` are left out"]);
         assert_eq!(axis.timed_cells(), (vec![0, 2, 3], vec![3., 0., 3.]));
         let axis = resolve("x", &Column::Floats(vec![1., f64::NAN, 2.])).unwrap();
         assert_eq!(axis.cell_times, [Some(1.), None, Some(2.)]);
@@ -426,7 +426,7 @@ mod tests {
         let axis = resolve_with_map("x", &column, &map(&[("early", 1.), ("late", 4.), ("z", 9.)]))
             .unwrap();
         assert_eq!(axis.cell_times, [Some(4.), Some(1.), Some(4.), None]);
-        assert!(axis.notes[0].ends_with("not in `x`: `z`"), "{:?}", axis.notes);
+        assert!(axis.notes[0].ends_with("that `x` lacks: `z`"), "{:?}", axis.notes);
         let column = Column::Floats(vec![6.0, 12.0]);
         let axis = resolve_with_map("x", &column, &map(&[("6", 0.5), ("12", 1.)])).unwrap();
         assert_eq!(axis.times(), [0.5, 1.]);

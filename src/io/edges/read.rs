@@ -274,7 +274,7 @@ mod tests {
         for (text, words) in [
             ("a,b\nx,y\n", "columns are a, b"),
             ("TF,target,importance\na,b,high\n", "`high` in line 2"),
-            ("TF,target\n", "no lines"),
+            ("TF,target\n", "no rows"),
             ("TF,target\na,b,c\n", "line"),
             ("", "no regulator"),
         ] {

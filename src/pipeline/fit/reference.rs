@@ -152,7 +152,7 @@ mod tests {
         let hint = ou(0.3).check(&joint).unwrap_err().hint().unwrap();
         assert!(
             hint.starts_with(
-                "choose the parameter `solver = lightsb`, `gaussian` or `sinkhorn`, or "
+                "set the parameter `solver` to `lightsb`, `gaussian` or `sinkhorn`, or "
             ),
             "{hint}"
         );
