@@ -7,6 +7,7 @@
 )]
 
 mod edges_known;
+mod examples;
 mod fit_known;
 mod flow_model;
 mod growth;

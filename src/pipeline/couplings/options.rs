@@ -30,7 +30,7 @@ pub enum Export {
     Parquet,
     /// The same table, comma-separated.
     Csv,
-    /// The same, as [`TableFormat::SpreadsheetCsv`].
+    /// The same, as [`crate::io::table::TableFormat::SpreadsheetCsv`].
     #[cfg_attr(feature = "cli", value(skip))]
     SpreadsheetCsv,
     /// `tmaps_FROM_TO.h5ad`, cells × cells, whose rows sum to the growth, and `tmaps_g.txt`.
