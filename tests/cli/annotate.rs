@@ -132,7 +132,7 @@ fn models_live_side_by_side_and_strip_takes_out_one_or_all() {
     let one = state(&open(&sandbox, "data.h5ad"));
     let taken = sandbox.run("annotate data.h5ad --in-place --key-added other --layers velocity");
     assert_eq!(taken.code, 2, "{}", taken.stderr);
-    assert!(taken.stderr.contains("`layers/velocity` is in"), "{}", taken.stderr);
+    assert!(taken.stderr.contains("`layers/velocity` is already in"), "{}", taken.stderr);
     assert!(taken.stderr.contains("--overwrite"), "{}", taken.stderr);
     sandbox.done("annotate data.h5ad --in-place --key-added other --layers velocity --overwrite");
     let said = sandbox.done("strip data.h5ad --in-place --key sbcell").stdout;

@@ -61,7 +61,7 @@ fn few_times_are_named() {
     let said = sandbox.done(&format!("{line} few")).stderr;
     assert!(said.contains("3 times") && said.contains("direction"), "{said}");
     let said = sandbox.done("grn --bootstrap 3 --permutations 0 --model few").stderr;
-    assert!(said.contains("resamples turn") || said.contains("3 times"), "{said}");
+    assert!(said.contains("resamples reverse") || said.contains("3 times"), "{said}");
     sandbox.done(&format!("{fit} time<=48 --out more"));
     let said = sandbox.done(&format!("{line} more")).stderr;
     assert!(!said.contains("direction"), "{said}");

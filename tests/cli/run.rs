@@ -60,7 +60,7 @@ fn a_reference_that_pulls_is_fitted_interpolated_and_read_for_edges() {
     sandbox.done(&format!("{line} -0.05 --solver sinkhorn"));
     sandbox.done("interpolate --at 9");
     for (flags, message) in [
-        ("0.05 --solver sf2m", "each interval on its own"),
+        ("0.05 --solver sf2m", "fits each interval separately"),
         ("9", "`--ou-rate` must be between -10 and 10 times one over the longest interval"),
         ("nan", "`--ou-rate` must be finite"),
         ("", "--ou-rate"),
@@ -151,7 +151,7 @@ fn populations_at_observed_and_at_other_times() {
     assert_eq!(cells.lines().count(), 41);
     let outside = sandbox.run("interpolate --at 13");
     assert_eq!(outside.code, 2);
-    assert!(outside.stderr.contains("go from 0 to 12"), "{}", outside.stderr);
+    assert!(outside.stderr.contains("outside the range of the snapshots, 0 to 12"), "{}", outside.stderr);
 }
 
 #[test]
@@ -161,7 +161,7 @@ fn an_embedding_of_the_file_is_fitted_as_it_is() {
     sandbox.done(line);
     let answer = sandbox.run("grn --out edges.csv");
     assert_eq!(answer.code, 2);
-    assert!(answer.stderr.contains("hint: fit on a matrix"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("hint: fit a matrix"), "{}", answer.stderr);
     sandbox.done("interpolate --format h5ad --n-cells 10");
     let inspect = sandbox.done("inspect sbcell-out/interpolated.h5ad");
     assert!(inspect.stdout.contains("10 cells"), "{}", inspect.stdout);

@@ -18,7 +18,7 @@ const PANEL: &str = "cell,Pou5f1,Sox2,Klf4\nfirst,3,2,1\nsecond,1,0.5,0\n";
 fn cells_like_those_of_a_snapshot_and_of_a_time_between() {
     let sandbox = fitted();
     let answer = sandbox.done("sample --at 6,9 --n-cells 70 --format csv");
-    for word in ["observed", "bridge", "epsilon", "neighbours", "near copies", "held out"] {
+    for word in ["observed", "bridge", "epsilon", "neighbours", "near copies", "held-out"] {
         assert!(answer.stdout.contains(word), "{word}: {}", answer.stdout);
     }
     let cells = sandbox.text("sbcell-out/sample.csv");
@@ -108,7 +108,7 @@ fn what_means_nothing_is_refused_and_leaves_no_file() {
     let all = format!("cell,{}\na{}\n", pcs.join(","), ",0".repeat(40));
     fs::write(sandbox.path("all.csv"), all).unwrap();
     for (flags, code, words) in [
-        ("--at 13", 2, "go from 0 to 12"),
+        ("--at 13", 2, "outside the range of the snapshots, 0 to 12"),
         ("--n-cells 0", 2, "`--n-cells`"),
         ("--n-steps 0", 2, "`--n-steps`"),
         ("--epsilon 0", 2, "`--epsilon` must be finite and > 0"),
@@ -143,5 +143,5 @@ fn an_embedding_is_sampled_and_knows_no_genes() {
     sandbox.done("sample --at 0 --n-cells 50 --steps 3 --epsilon 0.3 --out draws.h5ad");
     let refused = sandbox.run("sample --at 0 --space genes");
     assert_eq!(refused.code, 2);
-    assert!(refused.stderr.contains("hint: fit on a matrix"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("hint: fit a matrix"), "{}", refused.stderr);
 }
