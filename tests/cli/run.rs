@@ -151,7 +151,11 @@ fn populations_at_observed_and_at_other_times() {
     assert_eq!(cells.lines().count(), 41);
     let outside = sandbox.run("interpolate --at 13");
     assert_eq!(outside.code, 2);
-    assert!(outside.stderr.contains("outside the range of the snapshots, 0 to 12"), "{}", outside.stderr);
+    assert!(
+        outside.stderr.contains("outside the range of the snapshots, 0 to 12"),
+        "{}",
+        outside.stderr
+    );
 }
 
 #[test]

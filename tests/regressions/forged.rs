@@ -148,7 +148,7 @@ fn r140_a_resumed_fit_finds_anew_what_was_damaged_meanwhile() {
             change_json(&partial(BRIDGE), forgery);
         }
         let answer = sandbox.done(&format!("{FIT} --no-validation --resume"));
-        let anew = answer.stderr.contains("cannot be used and is fitted anew");
+        let anew = answer.stderr.contains("cannot be used and is fitted again");
         assert_eq!(anew, number > 0, "{}", answer.stderr);
         assert!(answer.stderr.contains("found before, taken over"), "{}", answer.stderr);
         assert!(sandbox.files("sbcell-out") == expected, "forgery {number}");
@@ -158,7 +158,7 @@ fn r140_a_resumed_fit_finds_anew_what_was_damaged_meanwhile() {
     fs::write(partial("plan.json"), format!("\"{plan}\"\n")).unwrap();
     fs::write(partial(BRIDGE), "{\"from\": 0").unwrap();
     let answer = sandbox.done(&format!("{FIT} --no-validation --resume"));
-    assert!(answer.stderr.contains("fitted anew"), "{}", answer.stderr);
+    assert!(answer.stderr.contains("fitted again"), "{}", answer.stderr);
     assert!(sandbox.files("sbcell-out") == expected);
 }
 

@@ -268,7 +268,7 @@ fn r018_a_refit_takes_away_what_was_made_from_the_older_model_and_nothing_else()
         assert!(!file(gone).exists(), "{gone}");
     }
     assert!(answer.stderr.contains("edges.csv, interpolated.parquet"), "{}", answer.stderr);
-    assert!(answer.stderr.contains("changed since and left there: velocity.csv"));
+    assert!(answer.stderr.contains("that were changed since: velocity.csv"));
     assert_eq!(sandbox.text("sbcell-out/velocity.csv"), "mine now");
     assert_eq!(sandbox.text("sbcell-out/notes/a.txt"), "kept");
     assert_eq!(sandbox.text("sbcell-out/thesis.txt"), "kept");
