@@ -302,7 +302,7 @@ fn r057_growth_that_is_none_is_refused_by_the_name_of_the_cell() {
     assert!(refused("--growth-key zero").contains("has 0 for cell `c7`"));
     assert!(refused("--growth-key negative").contains("has -1 for cell `c8`"));
     assert!(refused("--growth-key missing").contains("no growth for cell `c9`"));
-    assert!(refused("--growth-key words").contains("`words`"));
+    assert!(refused("--growth-key words").contains("`words` contains text, such as `high`"));
     // Cells of the last time need none.
     assert_eq!(course.fitted("--growth-key last").1.code, 0);
     assert_eq!(course.fitted("--growth-key negative --growth-unit rate/day").1.code, 0);

@@ -78,7 +78,7 @@ fn a_group_whose_links_are_in_a_heap_is_extended() {
         editor.commit()?;
         editor.close()
     };
-    assert_eq!(edit_copy(&source, &copy, &["many"], &apply).unwrap(), Extended::InPlace);
+    assert_eq!(edit_copy(&source, &copy, &["", "many"], &apply).unwrap(), Extended::InPlace);
     let root = File::open(&copy).unwrap().root().unwrap();
     assert_eq!(root.group("many").unwrap().unwrap().children().unwrap().len(), 41);
     for (path, expected) in [("many/new", 40.0), ("many/name 00", 0.0), ("second", 7.0)] {
