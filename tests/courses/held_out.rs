@@ -229,7 +229,7 @@ fn times_that_cannot_be_held_out_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("course.h5ad");
     write(&path, &genes());
-    for (at, said) in [(0.0, "--at"), (5.0, "--at"), (3.0, "no cells were observed at 3")] {
+    for (at, said) in [(0.0, "`at`"), (5.0, "`at`"), (3.0, "no cells were observed at 3")] {
         let options = options(Protocol::Honest).with_at(vec![at]);
         let error = evaluate(&path, &options, &mut Silent).unwrap_err().to_string();
         assert!(error.contains(said), "{error}");

@@ -199,7 +199,7 @@ fn a_solver_of_yours_says_what_it_takes_and_what_is_out_of_range() {
     assert!((1.28e10..1.29e10).contains(&all.bytes), "{}", all.bytes);
     let none = options(SolverChoice::of(Independent { stride: 0 }));
     let error = none.check().unwrap_err().to_string();
-    assert_eq!(error, "`stride` must be at least 1, got 0");
+    assert_eq!(error, "the parameter `stride` must be at least 1, got 0");
     assert!(INDEPENDENT.with(&[("stride", Value::Number(0.5))]).is_err());
     // It is not one of ours: a file that names it says so.
     let text = serde_json::to_string(&none.solver).unwrap();
