@@ -116,13 +116,16 @@ fn positive(values: Array1<f64>) -> Array1<f64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use ndarray::array;
     use rand_distr::{Distribution, StandardNormal};
 
     use super::*;
 
-    fn cells<'a>(points: &'a Array2<f64>, weights: &'a Array1<f64>) -> Cells<'a> {
+    pub(in crate::bridge::lightsb) fn cells<'a>(
+        points: &'a Array2<f64>,
+        weights: &'a Array1<f64>,
+    ) -> Cells<'a> {
         Cells { points: points.view(), weights: weights.view() }
     }
 
@@ -130,7 +133,7 @@ mod tests {
     const GROUP: [usize; 6] = [0, 0, 0, 1, 2, 2];
 
     /// Three groups that move by the same step, and the weights of the cells.
-    fn groups() -> (Array2<f64>, Array2<f64>, Array1<f64>) {
+    pub(in crate::bridge::lightsb) fn groups() -> (Array2<f64>, Array2<f64>, Array1<f64>) {
         let mut stream = Seed(1).stream("test/groups", 0);
         let mut x: Array2<f64> =
             Array2::from_shape_simple_fn((90, 2), || StandardNormal.sample(&mut stream)) * 0.2;

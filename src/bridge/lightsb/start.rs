@@ -288,30 +288,9 @@ pub(super) fn k_means(cells: Cells<'_>, k: usize, seed: Seed) -> Array2<f64> {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
-    use rand_distr::StandardNormal;
-
     use super::*;
     use crate::bridge::lightsb::objective::Objective;
-
-    fn cells<'a>(points: &'a Array2<f64>, weights: &'a Array1<f64>) -> Cells<'a> {
-        Cells { points: points.view(), weights: weights.view() }
-    }
-
-    /// Of six cells in a row, which group each belongs to.
-    const GROUP: [usize; 6] = [0, 0, 0, 1, 2, 2];
-
-    /// Three groups that move by the same step, and the weights of the cells.
-    fn groups() -> (Array2<f64>, Array2<f64>, Array1<f64>) {
-        let mut stream = Seed(1).stream("test/groups", 0);
-        let mut x: Array2<f64> =
-            Array2::from_shape_simple_fn((90, 2), || StandardNormal.sample(&mut stream)) * 0.2;
-        for (i, mut cell) in x.rows_mut().into_iter().enumerate() {
-            cell[0] += 3.0 * GROUP[i % 6] as f64 - 3.0;
-        }
-        let y = &x + &array![0.5, -0.5];
-        (x, y, Array1::from_elem(90, 1.0 / 90.0))
-    }
+    use crate::bridge::lightsb::rough::tests::{cells, groups};
 
     #[test]
     fn every_gaussian_begins_with_its_share_of_the_cells() {

@@ -76,8 +76,9 @@ pub(super) fn parts(
         }
     }
     if parts.is_empty() {
-        let must = "cells at two times at least, ten at each";
-        return Err(Error::Parameter { name: "groupby", must, got: "fewer".into() });
+        let must = "at least ten at each of two times";
+        let got = "fewer in every group and span of times".into();
+        return Err(Error::Parameter { name: "number of cells", must, got });
     }
     Ok(parts)
 }
