@@ -1,4 +1,4 @@
-//! A matrix on disk as blocks of cells: read ahead by one block, again at every pass.
+//! A matrix on disk as blocks of cells. Each pass reads the file again, one block ahead of the work.
 
 use std::ops::Range;
 use std::sync::mpsc::sync_channel;
@@ -18,8 +18,8 @@ use crate::progress::{Event, Progress, report};
 
 /// Some cells of a matrix that stays on disk.
 ///
-/// Every pass reads the file anew; two blocks are in memory at a time, one that is worked on and one
-/// that is read and decoded meanwhile.
+/// Each pass reads the file again. Two blocks are in memory: the caller works on one while the other is
+/// read and decoded.
 pub struct H5adBlocks<'f> {
     file: &'f H5ad,
     source: MatrixSource,
@@ -34,8 +34,8 @@ impl std::fmt::Debug for H5adBlocks<'_> {
 }
 
 impl<'f> H5adBlocks<'f> {
-    /// The cells `rows` (strictly increasing) of a matrix; `None` if it is stored by columns, of
-    /// which no cells can be read without reading all.
+    /// The cells `rows` (strictly increasing) of a matrix. `None` for storage by columns, where one
+    /// cell cannot be read without reading all.
     pub(super) fn new(
         file: &'f H5ad,
         source: &MatrixSource,
@@ -48,7 +48,7 @@ impl<'f> H5adBlocks<'f> {
         }
     }
 
-    /// Reads block after block on a thread of its own, and gives them to `see` in order.
+    /// Reads the blocks in a separate thread and passes them to `see` in order.
     fn each<B: Send>(
         &self,
         progress: &mut dyn Progress,
@@ -65,7 +65,7 @@ impl<'f> H5adBlocks<'f> {
                 for cells in blocks_of(rows.len()) {
                     let block = read(reader, &rows[cells.clone()]);
                     let failed = block.is_err();
-                    // Nobody receives any more where the other side has failed or was stopped.
+                    // The receiver is gone after an error or a stop.
                     if send.send((cells, block)).is_err() || failed {
                         return;
                     }
@@ -120,7 +120,7 @@ impl CellBlocks for H5adBlocks<'_> {
             |reader, rows| reader.values(rows),
             &mut |first, block: &StoredValues| {
                 if !all_finite(&block.values) {
-                    // Read once more with its genes, to name the one.
+                    // The block is read once more with gene names, for the message.
                     let rows = &self.rows[first..first + block.n_cells()];
                     let block = Reader::new(&self.stored)?.cells(rows);
                     self.check(first, &block.map_err(|error| self.named(error))?)?;
@@ -131,7 +131,7 @@ impl CellBlocks for H5adBlocks<'_> {
     }
 }
 
-/// A matrix whose parts are found, so that any cells can be read.
+/// A matrix with its parts located, from which any cells can be read.
 enum Reader<'a> {
     Dense { dataset: &'a Dataset, storage: Storage<'a> },
     Sparse { sparse: &'a Sparse, starts: Vec<usize>, data: Storage<'a>, indices: Storage<'a> },

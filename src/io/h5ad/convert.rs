@@ -1,4 +1,4 @@
-//! Tables of records, as anndata 0.6 wrote them, as groups of columns, which can be added to.
+//! Conversion of tables of records (anndata 0.6) to groups of columns, to which columns can be added.
 
 use sbcell_hdf5::{
     Dataset, Editor, Element, Field, Group, NewAttribute, Node, Records, Result as Step, Storage,
@@ -21,7 +21,7 @@ pub(super) struct TableRecords {
     index: Vec<String>,
     /// The other fields by name, in their order.
     columns: Vec<(String, Cells)>,
-    /// Entries of `uns` with the categories of its columns, which go with them.
+    /// Entries of `uns` with the categories of its columns. They are removed with the table.
     pub(super) used: Vec<String>,
 }
 

@@ -1,11 +1,11 @@
-//! Numbers of low precision as the decimals that they were written from.
+//! The decimals from which numbers of low precision were written.
 
 use sbcell_hdf5::Number;
 
 use crate::data::shortest_of_single;
 
-/// The shortest decimal that is stored as `value` is: 0.3, and not 0.30000001192092896, for a number of
-/// single precision. Annotation is read so, for people wrote decimals; matrices are read as they are.
+/// The shortest decimal that has `value` as its nearest number of single precision: 0.3 and not
+/// 0.30000001192092896. Annotation is read in this way, because people wrote decimals. Matrices are not.
 pub(super) fn shortest(number: Number, value: f64) -> f64 {
     match (number.is_float(), number.size()) {
         (true, 2) => shortest_of_half(value),

@@ -2,8 +2,8 @@
 //!
 //! Existing data are not written again. New data and rebuilt group headers go to the end of the copy, and
 //! every other dataset stays as it is, byte for byte ([`sbcell_hdf5::Editor`]). Tables of records
-//! (anndata 0.6) become groups ([`super::convert`]). Space that nothing leads to is removed by writing the
-//! copy anew, object by object, once it is a good part of the file.
+//! (anndata 0.6) become groups ([`super::convert`]). If unused space is a large part of the copy, the copy is
+//! rewritten object by object.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -28,9 +28,26 @@ use crate::io::h5ad::write::{
 const SLOTS: [&str; 3] = ["obsm", "layers", "uns"];
 
 /// Changes to an `.h5ad`. Fields that are left empty change nothing.
+///
+/// ```
+/// use sbcell::data::Column;
+/// use sbcell::io::h5ad::{Edited, H5ad, H5adContent, H5adEdit, edit_h5ad, write_h5ad};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("cells.h5ad");
+/// let cells = ["a".to_string(), "b".to_string()];
+/// write_h5ad(&path, &H5adContent { obs_names: &cells, ..H5adContent::default() })?;
+/// let growth = ("growth".to_string(), Column::Floats(vec![1.5, 0.5]));
+/// let edit = H5adEdit { obs: vec![growth.clone()], ..H5adEdit::default() };
+/// assert_eq!(edit_h5ad(&path, &path, &edit)?, Edited::Extended);
+/// assert_eq!(H5ad::open(&path)?.obs("growth")?, growth.1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct H5adEdit<'a> {
-    /// Paths to remove, such as `obs/growth`; what is not there is no error. `obsm`, `layers` or
+    /// Paths to remove, such as `obs/growth`; absent paths are ignored. `obsm`, `layers` or
     /// `uns` alone is removed if nothing else is in it.
     pub remove: Vec<String>,
     /// Columns of `obs`, at the end of the table or in the place of those of the same name. Texts
@@ -44,13 +61,13 @@ pub struct H5adEdit<'a> {
     pub uns: Vec<(String, String)>,
 }
 
-/// How a file was edited.
+/// How a file was edited. See [`H5adEdit`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edited {
     /// All existing data are where they were.
     Extended,
-    /// The file was written anew, object by object, because it could not be extended, or because nothing led
-    /// to a good part of it any more.
+    /// The file was rewritten object by object, because it could not be extended or because much of it was
+    /// unused space.
     Rewritten,
     /// Tables that were records, as anndata 0.6 writes them, are now groups of columns.
     Converted,
@@ -261,7 +278,7 @@ impl<'p, 'a> Plan<'p, 'a> {
         editor.close()
     }
 
-    /// Reads back from the copy that it is what was planned.
+    /// Reads the copy and checks that it contains the planned changes.
     fn confirm(&self, source: &Path, copy: &Path) -> Result<()> {
         let file = H5ad::open(copy)?;
         let wrong =
@@ -346,7 +363,7 @@ fn stage_column(editor: &Editor, path: &str, column: &Column) -> sbcell_hdf5::Re
                 values.iter().map(|value| value.map_or(f64::NAN, |value| value as f64)).collect();
             editor.dataset(path, &array(Values::F64(&floats)))
         }
-        // All else by what would be printed.
+        // Other values are compared by their printed form.
         _ => stage_categorical(editor, path, column),
     }
 }

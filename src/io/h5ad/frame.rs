@@ -1,7 +1,7 @@
 //! Annotation tables (`obs`, `var`): their index and columns, in every dialect.
 //!
-//! Today a group with a dataset or group for each column; until anndata 0.6 one dataset of
-//! records, with the categories of a column `c` in `uns/c_categories`. Until 0.7 the categories
+//! Since anndata 0.7 a table is a group with a dataset or group for each column. In anndata 0.6 it was one
+//! dataset of records, with the categories of a column `c` in `uns/c_categories`. In 0.7 the categories
 //! were in `__categories/c` beside the column.
 
 use std::sync::Arc;

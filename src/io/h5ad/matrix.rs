@@ -9,6 +9,7 @@ use sbcell_hdf5::{Attribute, Dataset, Element, File, Group, Node, Storage, Value
 
 use crate::data::Matrix;
 use crate::error::{Error, Result};
+use crate::io::h5ad::info::{MatrixInfo, StorageFormat};
 use crate::io::h5ad::refused::{Refuse, unreadable_at};
 use crate::linalg::Csr;
 use crate::progress::{Event, Progress, report};
@@ -16,46 +17,7 @@ use crate::progress::{Event, Progress, report};
 /// Values read between two reports of progress; bounds the memory beside the result.
 const WINDOW: usize = 1 << 22;
 
-/// How a matrix is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum StorageFormat {
-    /// Every value.
-    Dense,
-    /// Sparse, by rows (cells).
-    Csr,
-    /// Sparse, by columns (genes).
-    Csc,
-}
-
-impl std::fmt::Display for StorageFormat {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::Dense => "dense",
-            Self::Csr => "CSR",
-            Self::Csc => "CSC",
-        })
-    }
-}
-
-/// The properties of a matrix that are known without reading its values.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct MatrixInfo {
-    /// Dense or sparse.
-    pub format: StorageFormat,
-    /// Number of rows.
-    pub n_cells: usize,
-    /// Number of columns.
-    pub n_genes: usize,
-    /// Values stored.
-    pub n_stored: usize,
-    /// Type of the values, as numpy names it.
-    pub dtype: String,
-    /// Filters of the values, in the order in which they were applied.
-    pub compression: Vec<String>,
-}
-
-/// A matrix on disk. Its shape is known, and its parts fit together as far as that shows without reading them.
+/// A matrix on disk. Its shape and the sizes of its parts are checked; the values are not read.
 pub(super) enum StoredMatrix {
     /// A dataset of two dimensions, cells × genes.
     Dense(Box<Dataset>),
@@ -137,8 +99,8 @@ impl StoredMatrix {
 
     /// The rows `rows` (strictly increasing and in range), or all of them.
     ///
-    /// Memory beside the result: one window of 4 million values and what is compressed of it; for
-    /// matrices by columns also all row indices (4 bytes per stored value).
+    /// Memory in addition to the result: one window of 4 million values and its compressed bytes; for
+    /// storage by columns also all row indices (4 bytes per stored value).
     ///
     /// # Errors
     /// [`Error::Unreadable`] if the data are corrupt; [`Error::Cancelled`].
@@ -401,7 +363,7 @@ pub(super) fn all_finite(values: &[f32]) -> bool {
     })
 }
 
-/// Elements per window, a multiple of what is stored together, about [`WINDOW`] values.
+/// Elements per window: about [`WINDOW`], and a multiple of the chunk length.
 pub(super) fn window_of(storage: &Storage<'_>, row_length: usize) -> usize {
     let rows = (WINDOW / row_length.max(1)).max(1);
     let together = storage.rows_together();

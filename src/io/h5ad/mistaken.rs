@@ -10,25 +10,25 @@ use crate::error::{Error, Result, did_you_mean};
 use crate::io::content::{Content, HEAD, as_typed};
 use crate::io::file;
 
-/// Names of a folder that are looked at, at most.
+/// Largest number of names of a folder that are examined.
 const MOST: usize = 10_000;
 
-/// Names shown of what a file or folder holds.
+/// Number of names that a message shows.
 const SHOWN: usize = 5;
 
-/// The step that remains once cells are in an `.h5ad`: their times.
+/// The remaining step after conversion to `.h5ad`: the times of the cells.
 const THEN_TIMES: &str = "; then give each cell its time in a column of `obs`";
 
-/// Suffixes of downloads that are under way.
+/// Suffixes of incomplete downloads.
 const UNFINISHED: [&str; 6] = ["part", "partial", "crdownload", "download", "filepart", "tmp"];
 
-/// Refuses what is no HDF5 file: folders, pipes, empty files, and files of other kinds by their first
+/// Refuses everything but HDF5 files: folders, pipes, empty files, and files of other kinds by their first
 /// bytes.
 ///
 /// # Errors
 /// [`Error::NoFile`]; [`Error::Unreadable`] with what it is and the line that converts it.
 pub(super) fn check_file(path: &Path) -> Result<()> {
-    // Before it is opened: a pipe waits for its writer.
+    // Checked before opening: opening a pipe waits for its writer.
     if let Ok(metadata) = fs::metadata(path) {
         if metadata.is_dir() {
             return Err(folder(path));
@@ -57,7 +57,7 @@ pub(super) fn check_file(path: &Path) -> Result<()> {
     Err(unreadable(path, problem, converted(&found, path)))
 }
 
-/// The way out where the file ends too early.
+/// The hint for a truncated file.
 pub(super) fn unfinished(path: &Path) -> Option<String> {
     let suffix = path.extension().map(|suffix| suffix.to_string_lossy().to_ascii_lowercase());
     let by_name = suffix.is_some_and(|suffix| UNFINISHED.contains(&suffix.as_str()));
@@ -107,7 +107,7 @@ fn mudata(root: &Group, path: &Path) -> Error {
     unreadable(path, problem, Some(way_out))
 }
 
-/// HDF5 without `obs`: what it is instead.
+/// The kind of an HDF5 file without `obs`.
 fn no_obs(root: &Group, path: &Path) -> Error {
     let names = root.children().unwrap_or_default();
     let has = |name: &str| names.iter().any(|other| other == name);
@@ -147,7 +147,7 @@ fn no_obs(root: &Group, path: &Path) -> Error {
     unreadable(path, problem, Some("write the data with anndata's `write_h5ad`".into()))
 }
 
-/// The line that makes an `.h5ad` of a file of another kind.
+/// The command that converts a file of another kind to `.h5ad`.
 fn converted(found: &Content, path: &Path) -> Option<String> {
     let file = as_typed(path);
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase());
@@ -156,7 +156,7 @@ fn converted(found: &Content, path: &Path) -> Option<String> {
     let out = output(path, "converted");
     match inside {
         Content::Rds => Some(r(&format!("anndataR::write_h5ad(readRDS(\"{file}\"), \"{out}\")"))),
-        // R compresses in other ways too, which only the name tells.
+        // R also compresses with other methods; only the file name shows which.
         Content::Gzip(None) | Content::Compressed(_) if suffix(&name, "rds") => {
             Some(r(&format!("anndataR::write_h5ad(readRDS(\"{file}\"), \"{out}\")")))
         }
@@ -181,7 +181,7 @@ fn converted(found: &Content, path: &Path) -> Option<String> {
     }
 }
 
-/// The line for a matrix whose cells and genes are in files beside it.
+/// The command for a matrix whose cells and genes are in other files of the folder.
 fn matrix_market(path: &Path) -> String {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
@@ -279,7 +279,7 @@ fn folder(path: &Path) -> Error {
     refuse("a folder", way_out)
 }
 
-/// Names in a folder, sorted; of a very large one some.
+/// Names in a folder, sorted; at most the first of a very large folder.
 fn names_in(folder: &Path) -> Vec<String> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let entries = entries.take(MOST).flatten();

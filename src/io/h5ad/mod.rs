@@ -5,15 +5,16 @@
 //!
 //! - [`sbcell_hdf5`]: groups, attributes, datasets, their bytes and numbers, edits; `refused`: its errors
 //! - `frame`: `obs` and `var`; `matrix`: `X`, layers, `raw`, and `blocks` of it; `slots`: `obsm`, `varm`
-//! - [`H5ad`]: the file; [`write_h5ad`]: a new one; [`edit_h5ad`]: parts added to one that is there
+//! - [`H5ad`] reads a file, [`write_h5ad`] writes a new one, [`edit_h5ad`] changes an existing one
 //!
-//! Nothing here knows a byte of HDF5 or a type of the crate below [`sbcell_hdf5`].
+//! This module does not parse HDF5 and does not use the crate below [`sbcell_hdf5`].
 
 mod blocks;
 mod convert;
 mod decimals;
 mod edit;
 mod frame;
+mod info;
 mod matrix;
 mod mistaken;
 mod read;
@@ -25,6 +26,6 @@ mod write;
 
 pub use blocks::H5adBlocks;
 pub use edit::{Edited, H5adEdit, edit_h5ad};
-pub use matrix::{MatrixInfo, StorageFormat};
+pub use info::{MatrixInfo, StorageFormat};
 pub use read::{H5ad, MatrixSource, duplicates};
 pub use write::{H5adContent, MatrixContent, write_h5ad};

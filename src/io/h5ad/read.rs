@@ -1,4 +1,4 @@
-//! An open `.h5ad` file: what is in it, and the parts that are asked for.
+//! An open `.h5ad` file: its contents, read in parts on request.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,13 +9,16 @@ use crate::data::{Column, Matrix};
 use crate::error::{Error, Result};
 use crate::io::h5ad::blocks::H5adBlocks;
 use crate::io::h5ad::frame::Frame;
-use crate::io::h5ad::matrix::{self, MatrixInfo, StoredMatrix};
+use crate::io::h5ad::info::MatrixInfo;
+use crate::io::h5ad::matrix::{self, StoredMatrix};
 use crate::io::h5ad::mistaken;
 use crate::io::h5ad::refused::unreadable_at;
 use crate::io::h5ad::text;
 use crate::progress::Progress;
 
-/// An open `.h5ad` file. Nothing big is read until it is asked for.
+/// An open `.h5ad` file. Matrices and columns are read on request. See [`H5adContent`] for an example.
+///
+/// [`H5adContent`]: crate::io::h5ad::H5adContent
 pub struct H5ad {
     path: PathBuf,
     pub(super) root: Group,
@@ -23,7 +26,13 @@ pub struct H5ad {
     n_cells: usize,
 }
 
-/// Which cells × genes matrix.
+/// The place of a cells × genes matrix in a file.
+///
+/// ```
+/// use sbcell::io::h5ad::MatrixSource;
+///
+/// assert_eq!(MatrixSource::Layer("counts".into()).to_string(), "layers/counts");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MatrixSource {
     /// The main matrix.
@@ -148,7 +157,7 @@ impl H5ad {
         self.names_in("layers")
     }
 
-    /// The matrices there are, X first.
+    /// The matrices of the file, X first.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
@@ -156,7 +165,7 @@ impl H5ad {
         let layers = self.layers()?.into_iter().map(MatrixSource::Layer);
         let mut found = Vec::new();
         for source in [MatrixSource::X].into_iter().chain(layers).chain([MatrixSource::RawX]) {
-            // A corrupt matrix is listed; reading it tells what is wrong.
+            // A corrupt matrix is listed too; reading it gives the error.
             if self.node(&source).map_or(true, |node| node.is_some_and(|node| !is_null(&node))) {
                 found.push(source);
             }
@@ -164,7 +173,7 @@ impl H5ad {
         Ok(found)
     }
 
-    /// Whether there is such a matrix.
+    /// Whether the file contains this matrix.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
@@ -188,7 +197,8 @@ impl H5ad {
         self.stored(source)?.sample(most)
     }
 
-    /// A whole matrix. Sparse stays sparse (by columns becomes by rows), dense stays dense.
+    /// A whole matrix. A dense matrix stays dense; a sparse one is returned by rows, also if the file stores
+    /// it by columns.
     ///
     /// # Errors
     /// [`Error::NoMatrix`] or [`Error::UnknownKey`] if there is none; [`Error::Unreadable`] if it
@@ -200,7 +210,7 @@ impl H5ad {
         Ok(matrix)
     }
 
-    /// The rows `rows` of a matrix, in that order; memory stays near their size.
+    /// The rows `rows` of a matrix, in this order. Memory is about the size of these rows.
     ///
     /// # Errors
     /// As [`H5ad::matrix`]; [`Error::Parameter`] if a row is not a cell.
@@ -230,8 +240,8 @@ impl H5ad {
         })
     }
 
-    /// The rows `rows` (strictly increasing) of a matrix that stays on disk, to be gone through block
-    /// by block; `None` if it is stored by columns.
+    /// The rows `rows` (strictly increasing) of a matrix that stays on disk, in blocks. `None` for storage
+    /// by columns.
     ///
     /// # Errors
     /// [`Error::NoMatrix`], [`Error::UnknownKey`] or [`Error::Unreadable`] as [`H5ad::matrix`];
@@ -287,7 +297,7 @@ impl H5ad {
         self.names_in("uns")
     }
 
-    /// A text in `uns`, by path (`pca/params`); `None` if it is not there or not one text.
+    /// A text in `uns`, by path (`pca/params`); `None` if it is absent or not a single text.
     ///
     /// # Errors
     /// [`Error::Unreadable`].

@@ -1,4 +1,4 @@
-//! Space that nothing in a file leads to, removed by writing the file anew.
+//! Removal of unused space from a file, by rewriting its objects.
 
 use std::path::Path;
 
@@ -9,15 +9,15 @@ use crate::io::file::{copy_into, io_error};
 use crate::io::h5ad::read::H5ad;
 use crate::io::temporary::Temporary;
 
-/// Writes `copy`, which is to become `path`, anew if nothing leads to a good part of it. Returns whether it
-/// was written.
+/// Rewrites `copy`, which will replace `path`, if much of it is unused space. Returns whether it was
+/// rewritten.
 ///
 /// Only for files in which every object has one name ([`sbcell_hdf5::Survey::is_tree`]).
 ///
 /// # Errors
 /// [`crate::Error::Io`].
 pub(super) fn reclaim(path: &Path, copy: &Path) -> Result<bool> {
-    /// Bytes that are not worth the work.
+    /// Unused bytes below which the file is not rewritten.
     const FEW: u64 = 1 << 16;
     let length =
         |at: &Path| std::fs::metadata(at).map(|found| found.len()).map_err(io_error("read", path));

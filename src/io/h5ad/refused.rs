@@ -1,4 +1,4 @@
-//! Turns errors of [`sbcell_hdf5`] into errors of sbcell, with a way out for users of `.h5ad` files.
+//! Converts errors of [`sbcell_hdf5`] to errors of sbcell, with a hint for users of `.h5ad` files.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -48,12 +48,12 @@ fn rewritten_by_anndata() -> &'static str {
     "rewrite it once with anndata, `anndata.read_h5ad(FILE).write_h5ad(NEW)`, and give the new file"
 }
 
-/// The way out of a file that is not whole.
+/// The hint for a truncated file.
 fn again(path: &Path) -> String {
     mistaken::unfinished(path).unwrap_or_else(|| "copy or download the file again".into())
 }
 
-/// Refuses an object of a file.
+/// The error for an object that cannot be read.
 pub(super) trait Refuse {
     /// An [`Error::Unreadable`] about this object.
     fn unreadable(&self, problem: impl Display) -> Error;

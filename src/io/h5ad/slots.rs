@@ -54,7 +54,7 @@ impl H5ad {
         let Some(group) = self.root.group(slot)? else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         for key in group.children()? {
-            // Entries that cannot be read, such as links that lead nowhere, are not listed.
+            // Unreadable entries, such as broken links, are not listed.
             if let Ok(Some(node)) = group.child(&key)
                 && let Ok(Some(shape)) = shape(node)
             {

@@ -1,11 +1,11 @@
-//! Text from datasets of texts, numbers or truth values.
+//! Datasets of texts, numbers or booleans, read as text.
 
 use sbcell_hdf5::{Dataset, Element, Storage};
 
 use crate::error::Result;
 use crate::io::h5ad::refused::Refuse;
 
-/// All entries of a dataset of one dimension as text: numbers with as many digits as tell them apart.
+/// All entries of a one-dimensional dataset as text; numbers with as many digits as distinguish them.
 ///
 /// # Errors
 /// [`crate::Error::Unreadable`] if it holds neither texts nor numbers, or they are not in the file.

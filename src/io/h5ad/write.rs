@@ -10,7 +10,32 @@ use crate::error::{Error, Result};
 use crate::io::file;
 use crate::linalg::Csr;
 
-/// The content of a new `.h5ad` for [`write_h5ad`]. Fields that are left empty are left out.
+/// The content of a new `.h5ad` for [`write_h5ad`]. Empty fields are not written.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::data::Column;
+/// use sbcell::io::h5ad::{H5ad, H5adContent, MatrixContent, write_h5ad};
+///
+/// # fn main() -> sbcell::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("cells.h5ad");
+/// let cells = ["a".to_string(), "b".to_string()];
+/// let genes = ["Sox2".to_string()];
+/// let days = Column::Floats(vec![0.0, 1.0]);
+/// let counts = array![[3.0_f32], [0.0]];
+/// let content = H5adContent {
+///     obs_names: &cells,
+///     obs: &[("day", &days)],
+///     var_names: &genes,
+///     x: Some(MatrixContent::Single(counts.view())),
+///     ..H5adContent::default()
+/// };
+/// write_h5ad(&path, &content)?;
+/// assert_eq!(H5ad::open(&path)?.obs("day")?, days);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, Clone, Copy, Default)]
 pub struct H5adContent<'a> {
     /// Names of the cells.
@@ -33,7 +58,16 @@ pub struct H5adContent<'a> {
     pub gzip: bool,
 }
 
-/// A matrix to write.
+/// A matrix to write. See [`H5adContent`] for an example of a file.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::io::h5ad::MatrixContent;
+///
+/// let counts = array![[3.0_f32, 0.0], [0.0, 1.0]];
+/// let layer = ("counts", MatrixContent::Single(counts.view()));
+/// assert!(matches!(layer.1, MatrixContent::Single(values) if values.nrows() == 2));
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub enum MatrixContent<'a> {
     /// Single precision, every value.

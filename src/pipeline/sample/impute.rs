@@ -77,7 +77,7 @@ pub fn impute(
 ) -> Result<Imputed> {
     options.check(model)?;
     let Some(how) = &options.measured else {
-        let (name, must) = ("given", "told how");
+        let (name, must) = ("given", "set for measured cells");
         return Err(Error::Parameter { name, must, got: "nothing".into() });
     };
     let time = check_measured(options, how)?;

@@ -72,8 +72,8 @@ impl Default for SampleOptions {
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum BandwidthChoice {
-    /// By cells held out: their likelihood, or, where something is measured, how well the rest of
-    /// them is foretold.
+    /// By held-out cells: their likelihood or, with measured cells, the prediction error of their
+    /// unmeasured coordinates.
     #[cfg_attr(feature = "cli", value(skip))]
     Auto,
     /// The likelihood of held-out cells is largest.
