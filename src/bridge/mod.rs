@@ -23,6 +23,9 @@
 //! | [`FlowSolver`] | flow and score matching with neural networks | [`FlowBridge`] |
 //! | [`OuSolver`] | any of these for an Ornstein-Uhlenbeck reference | [`OuBridge`] |
 //!
+//! A [`CurvedBridge`] moves any of these along the curve of the course, a [`ClockedBridge`] gives
+//! its cells clocks of their own.
+//!
 //! `docs/METHODS.md` derives the formulas. The module [`describe`] contains the names and
 //! parameters under which the command line offers a solver.
 //!
@@ -48,8 +51,10 @@
 //! ```
 
 mod chunks;
+mod clocked;
 mod coupling;
 mod course;
+mod curved;
 pub mod describe;
 mod draws;
 mod flow;
@@ -72,8 +77,10 @@ mod spline;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
+pub use clocked::{CellClock, Clocked, ClockedBridge, ClockedRecord, Pace, Walk, own_clock};
 pub use coupling::{Coupling, CouplingKind};
 pub use course::Course;
+pub use curved::{Curve, CurvedBridge, CurvedRecord, plain};
 pub use describe::{AnySolver, CourseSize, Described, Held, Property, Solver};
 pub use draws::brownian_bridge_sample;
 pub(crate) use draws::draw_cells;
@@ -119,8 +126,9 @@ pub use sinkhorn::{SinkhornBridge, SinkhornSolver};
 pub(crate) use spline::{MASS, SPLINE};
 pub use spline::{Mass, Member, SplineSolver, Width};
 
+use crate::bridge::clocked::each_row;
 use crate::data::Snapshot;
-use crate::error::Result;
+use crate::error::{Result, shape};
 use crate::geometry::Epsilon;
 use crate::progress::Progress;
 use crate::rng::Seed;
@@ -360,6 +368,35 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         to: UnitTime,
         seed: Seed,
     ) -> Result<Array2<f64>>;
+
+    /// Draws X at `to[i]` given that it is at row i of `x` (n × d) at `from[i]`: as
+    /// [`Bridge::sample_transition`], with times of their own for each row.
+    ///
+    /// # Errors
+    /// As [`Bridge::sample_transition`]; [`crate::Error::Shape`] unless there are n times.
+    fn sample_transitions(
+        &self,
+        x: ArrayView2<'_, f64>,
+        from: &[UnitTime],
+        to: &[UnitTime],
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        for times in [from, to] {
+            shape::same("times of rows", "numbers", x.nrows(), times.len())?;
+        }
+        each_row(x, |i, row, seed| self.sample_transition(row, from[i], to[i], seed), seed)
+    }
+
+    /// The bridge on its own clock with the clocks of its cells, if cells have their own
+    /// ([`ClockedBridge`]).
+    fn clocked(&self) -> Option<Clocked<'_>> {
+        None
+    }
+
+    /// The bridge along the straight line, if this one follows a curve ([`CurvedBridge`]).
+    fn straightened(&self) -> Option<&dyn Bridge> {
+        None
+    }
 
     /// The weights of the source cells under the coupling, `n_source` numbers that sum to one, if
     /// the solver relaxed the source marginal. `None` if the coupling keeps the source marginal.

@@ -4,8 +4,8 @@ use ndarray::Array2;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::{
-    Bridge, EndsRecord, FlowRecord, GaussianRecord, LightSbRecord, OuRecord, PlanRecord,
-    SinkhornRecord,
+    Bridge, ClockedRecord, CurvedRecord, EndsRecord, FlowRecord, GaussianRecord, LightSbRecord,
+    OuRecord, PlanRecord, SinkhornRecord,
 };
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
@@ -51,7 +51,8 @@ macro_rules! records {
         }
 
         impl BridgeRecord {
-            fn dim(&self) -> usize {
+            /// Number of dimensions.
+            pub(super) fn dim(&self) -> usize {
                 match self {
                     $(Self::$kind(record) => Recorded::dim(record),)+
                 }
@@ -82,9 +83,33 @@ records! {
     Ends(EndsRecord),
     /// A [`crate::bridge::OuBridge`].
     OrnsteinUhlenbeck(OuRecord),
+    /// A [`crate::bridge::ClockedBridge`].
+    Clocked(ClockedRecord),
+    /// A [`crate::bridge::CurvedBridge`].
+    Curved(CurvedRecord),
 }
 
 impl BridgeRecord {
+    /// The record of networks, also of a bridge on the clocks of its cells.
+    pub(crate) fn flow(&self) -> Option<&FlowRecord> {
+        match self {
+            Self::Flow(record) => Some(record),
+            Self::Clocked(record) => record.inner.flow(),
+            Self::Curved(record) => record.inner.flow(),
+            _ => None,
+        }
+    }
+
+    /// As [`BridgeRecord::flow`], to attach networks.
+    pub(crate) fn flow_mut(&mut self) -> Option<&mut FlowRecord> {
+        match self {
+            Self::Flow(record) => Some(record),
+            Self::Clocked(record) => record.inner.flow_mut(),
+            Self::Curved(record) => record.inner.flow_mut(),
+            _ => None,
+        }
+    }
+
     /// The bridge of these numbers. `source` and `target` are the snapshots of its problem: a
     /// record contains nothing that the snapshots already contain.
     ///

@@ -7,6 +7,7 @@ use sbcell::io::lists;
 use sbcell::pipeline::{FitOptions, Noise, Source, TimeOptions, ValuesChoice};
 use sbcell::{Error, Result};
 
+use crate::cli::clock::ClockArgs;
 use crate::cli::growth::GrowthArgs;
 use crate::cli::reference::ReferenceArgs;
 use crate::cli::shared::{GeneArgs, with_help};
@@ -28,6 +29,8 @@ pub(crate) struct CourseArgs {
     noise: NoiseArgs,
     #[command(flatten)]
     reference: ReferenceArgs,
+    #[command(flatten)]
+    clock: ClockArgs,
     #[command(flatten)]
     growth: GrowthArgs,
     #[command(flatten)]
@@ -114,7 +117,7 @@ impl CourseArgs {
     /// # Errors
     /// [`Error::Parameter`] for a value out of range; those of reading the files.
     pub(crate) fn options(self, seed: u64) -> Result<(PathBuf, FitOptions)> {
-        let Self { data, time, input, space, noise, reference, growth, solver } = self;
+        let Self { data, time, input, space, noise, reference, clock, growth, solver } = self;
         let TimeArgs { timepoints, time_map } = time;
         let InputArgs { layer, use_raw, use_rep, genes, obs_filter, values } = input;
         let DimensionArgs { n_top_genes, n_pcs } = space;
@@ -145,6 +148,9 @@ impl CourseArgs {
             .with_n_pcs(n_pcs)
             .with_noise(noise)
             .with_reference(reference.choice()?)
+            .with_asynchrony(clock.asynchrony)
+            .with_timing(clock.timing)
+            .with_bend(clock.bend)
             .with_growth(growth.options()?)
             .with_solver(solver.choice()?)
             .with_seed(seed);

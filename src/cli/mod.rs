@@ -1,6 +1,7 @@
 //! THE TERMINAL: parse, run, show the error, return the exit code.
 
 mod annotate;
+mod clock;
 mod couplings;
 mod course;
 mod diagnose;

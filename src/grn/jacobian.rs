@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::bridge::{Bridge, UnitTime};
+use crate::bridge::{Bridge, UnitTime, plain};
 use crate::error::Result;
 use crate::rng::Seed;
 
@@ -16,6 +16,8 @@ pub(crate) const LOCAL_TIMES: [f64; 5] = [0.1, 0.3, 0.5, 0.7, 0.9];
 /// units of 1 per local time. Cells move from one local time to the next by
 /// [`Bridge::sample_transition`], which is exact for most bridges. Time of five transitions and
 /// five mean Jacobians.
+///
+/// A bridge with clocks or along a curve counts without them ([`plain`]).
 ///
 /// The drift of a Schrödinger bridge is a gradient, so this matrix is symmetric. It shows which
 /// directions the process pushes apart or together, but not which of two genes acts on the other.
@@ -42,6 +44,7 @@ pub fn path_jacobian(
     source: ArrayView2<'_, f64>,
     seed: Seed,
 ) -> Result<Array2<f64>> {
+    let bridge = plain(bridge);
     let mut mean = Array2::zeros((bridge.dim(), bridge.dim()));
     let mut cells = source.to_owned();
     let mut now = UnitTime::START;

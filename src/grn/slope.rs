@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::bridge::{Bridge, UnitTime};
+use crate::bridge::{Bridge, UnitTime, plain};
 use crate::error::Result;
 use crate::linalg::{cross_covariance, dense_eigenpairs, product, product_tn};
 
@@ -40,7 +40,7 @@ pub(crate) const RIDGE: f64 = 0.1;
 /// # }
 /// ```
 pub fn drift_slope(bridge: &dyn Bridge, source: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
-    let drift = bridge.drift(source, UnitTime::START)?;
+    let drift = plain(bridge).drift(source, UnitTime::START)?;
     let mut covariance = cross_covariance(source, source);
     let together = cross_covariance(drift.view(), source);
     let mean_variance = covariance.diag().mean().unwrap_or(0.0);

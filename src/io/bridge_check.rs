@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
 
-use crate::bridge::{Affine, Bridge, BridgeRecord, FlowNetworks, UnitTime};
+use crate::bridge::{Affine, Bridge, BridgeRecord, FlowNetworks, UnitTime, Walk};
 use crate::data::{Snapshot, grown};
 use crate::error::Result;
 use crate::io::model::{Interval, IntervalGrowth};
@@ -50,8 +50,7 @@ pub(super) fn sound(interval: &Interval, source: &Snapshot, target: &Snapshot) -
     parts(&interval.bridge)?;
     let bridge = restored(interval, source, target).map_err(|error| error.to_string())?;
     let epsilon = bridge.epsilon().value();
-    // An Ornstein-Uhlenbeck reference has its own clock, and thus another ε.
-    let own = matches!(interval.bridge, BridgeRecord::OrnsteinUhlenbeck(_));
+    let own = scales_noise(&interval.bridge);
     if !(is_size(epsilon) && (own || same(epsilon, interval.epsilon))) {
         let told = interval.epsilon;
         return Err(format!("`epsilon` of its bridge is {epsilon:?}, of the interval {told:?}"));
@@ -175,11 +174,20 @@ fn of_record<'a>(record: &'a BridgeRecord, lists: &mut Vec<&'a [f64]>) {
             lists.extend([from_ref(&record.pull), &record.centre]);
             of_record(&record.inner, lists);
         }
+        BridgeRecord::Clocked(record) => {
+            lists.push(&record.speeds);
+            lists.extend(record.asynchrony.as_ref().map(from_ref));
+            of_record(&record.inner, lists);
+        }
+        BridgeRecord::Curved(record) => {
+            lists.extend([record.leave.as_slice(), &record.arrive]);
+            of_record(&record.inner, lists);
+        }
     }
 }
 
-/// Checks the parts of a bridge other than the size of its numbers: clock, networks and masses. For an
-/// Ornstein-Uhlenbeck bridge these are the parts of the inner bridge.
+/// Checks the parts of a bridge other than the size of its numbers: clock, networks and masses. A bridge
+/// that contains another is checked by the parts of the inner bridge.
 fn parts(record: &BridgeRecord) -> Checked {
     match record {
         BridgeRecord::Flow(record) => {
@@ -193,6 +201,8 @@ fn parts(record: &BridgeRecord) -> Checked {
         BridgeRecord::Plan(record) => mass(&record.mass, record.relaxed),
         BridgeRecord::Ends(record) => mass(&record.mass, record.relaxed),
         BridgeRecord::OrnsteinUhlenbeck(record) => parts(&record.inner),
+        BridgeRecord::Clocked(record) => parts(&record.inner),
+        BridgeRecord::Curved(record) => parts(&record.inner),
         BridgeRecord::Gaussian(_) | BridgeRecord::LightSb(_) | BridgeRecord::Sinkhorn(_) => Ok(()),
     }
 }
@@ -217,11 +227,24 @@ fn weights(networks: &FlowNetworks) -> Checked {
     }
 }
 
+/// Whether the bridge has another ε than its interval: an Ornstein-Uhlenbeck reference has a scale of its
+/// own.
+fn scales_noise(record: &BridgeRecord) -> bool {
+    match record {
+        BridgeRecord::OrnsteinUhlenbeck(_) => true,
+        BridgeRecord::Clocked(record) => scales_noise(&record.inner),
+        BridgeRecord::Curved(record) => scales_noise(&record.inner),
+        _ => false,
+    }
+}
+
 /// Number of steps of a draw over the whole interval; `None` for a bridge with exact transitions.
 fn steps_of(record: &BridgeRecord) -> Option<usize> {
     match record {
         BridgeRecord::Flow(record) => Some(record.n_steps),
         BridgeRecord::OrnsteinUhlenbeck(record) => steps_of(&record.inner),
+        BridgeRecord::Clocked(record) => steps_of(&record.inner),
+        BridgeRecord::Curved(record) => steps_of(&record.inner),
         _ => None,
     }
 }
@@ -267,18 +290,16 @@ impl<'a> Probe<'a> {
         }
         // With many steps a part of the interval is enough to see a divergence.
         let first = steps.map_or(0.5, |steps| (100.0 / steps as f64).min(0.5));
-        let mut cells = self.source.clone();
-        let mut from = UnitTime::START;
+        let mut walk = Walk::new(self.bridge, self.source.view());
         for to in [UnitTime::new(first)?, UnitTime::END] {
-            cells = self.bridge.sample_transition(cells.view(), from, to, Seed(0))?;
-            if let Err(problem) = self.near("a moved cell", cells.view()) {
+            walk.step(to, Seed(0))?;
+            if let Err(problem) = self.near("a moved cell", walk.points()) {
                 return Ok(Err(problem));
             }
-            let drift = self.bridge.drift(cells.view(), to)?;
+            let drift = self.bridge.drift(walk.points(), to)?;
             if let Err(problem) = self.near("the drift at a moved cell", drift.view()) {
                 return Ok(Err(problem));
             }
-            from = to;
             if steps.is_some_and(|steps| steps > 1000) {
                 break;
             }

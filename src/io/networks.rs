@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::bridge::{BridgeRecord, CurvePoint, FlowNetworks};
+use crate::bridge::{CurvePoint, FlowNetworks};
 use crate::error::{Error, Result};
 use crate::io::file;
 use crate::io::model::Interval;
@@ -22,7 +22,7 @@ pub const CURVE: &str = "training.csv";
 /// # Errors
 /// [`Error::Io`] if a file cannot be written.
 pub(super) fn write(folder: &Path, interval: &Interval) -> Result<()> {
-    let BridgeRecord::Flow(record) = &interval.bridge else { return Ok(()) };
+    let Some(record) = interval.bridge.flow() else { return Ok(()) };
     let Some(networks) = &record.networks else { return Ok(()) };
     let bytes = networks.to_bytes()?;
     file::replace(&folder.join(WEIGHTS), |writer| writer.write_all(&bytes))?;
@@ -41,7 +41,7 @@ pub(super) fn write(folder: &Path, interval: &Interval) -> Result<()> {
 pub(super) fn attach(folder: &Path, intervals: &mut [Interval]) -> Result<()> {
     let mut shared: Option<Arc<FlowNetworks>> = None;
     for interval in intervals {
-        let BridgeRecord::Flow(record) = &mut interval.bridge else { continue };
+        let Some(record) = interval.bridge.flow_mut() else { continue };
         let networks = match &shared {
             Some(networks) => Arc::clone(networks),
             None => Arc::new(read(&folder.join(WEIGHTS))?),

@@ -12,9 +12,9 @@ use crate::linalg::matmul::settle;
 
 /// The `k` largest eigenvalues of a symmetric `(n, n)` matrix with orthonormal eigenvectors.
 #[derive(Debug, Clone)]
-pub(crate) struct Eigenpairs {
+pub struct Eigenpairs {
     /// The `k` eigenvalues, decreasing.
-    pub(crate) values: Array1<f64>,
+    pub values: Array1<f64>,
     /// One eigenvector per row, `(k, n)`.
     pub(crate) vectors: Array2<f64>,
 }

@@ -18,13 +18,13 @@ pub(crate) const BLOCK: usize = 8;
 ///
 /// Source: Golub and Underwood 1977 (blocks), Wu and Simon 2000 (thick restart).
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Lanczos {
+pub struct Lanczos {
     /// Number of wanted eigenpairs.
-    pub(crate) n_pairs: usize,
+    pub n_pairs: usize,
     /// Largest residual of a wanted pair, relative to its eigenvalue.
-    pub(crate) tolerance: f64,
+    pub tolerance: f64,
     /// Largest number of blocks, that is, of applications of the operator.
-    pub(crate) max_blocks: usize,
+    pub max_blocks: usize,
 }
 
 impl Default for Lanczos {
@@ -53,7 +53,7 @@ impl Lanczos {
     /// # Errors
     /// [`Error::Numerical`] with the last residual if the iteration does not converge;
     /// [`Error::Parameter`] if `n` is too small (see [`Lanczos::fits`]); every error of `apply`.
-    pub(crate) fn solve(
+    pub fn solve(
         &self,
         n: usize,
         seed: Seed,

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 ///
 /// A value that is not finite marks a point outside the domain; the line search then shortens the
 /// step.
-pub(crate) type Smooth<'a> = dyn FnMut(&[f64], &mut [f64]) -> f64 + 'a;
+pub type Smooth<'a> = dyn FnMut(&[f64], &mut [f64]) -> f64 + 'a;
 
 /// The state of a minimisation; the caller decides when to stop.
 ///
@@ -14,7 +14,7 @@ pub(crate) type Smooth<'a> = dyn FnMut(&[f64], &mut [f64]) -> f64 + 'a;
 /// memory of `m` steps. The state has `2 m n` numbers. Source: Nocedal 1980 (two-loop recursion);
 /// the line search bisects until the weak Wolfe conditions hold (Lewis and Overton 2013).
 #[derive(Debug, Clone)]
-pub(crate) struct Lbfgs {
+pub struct Lbfgs {
     point: Vec<f64>,
     value: f64,
     gradient: Vec<f64>,
@@ -35,24 +35,24 @@ struct Pair {
 
 impl Lbfgs {
     /// Starts at `point` with a memory of `memory` steps; evaluates the function once.
-    pub(crate) fn new(point: Vec<f64>, memory: usize, f: &mut Smooth<'_>) -> Self {
+    pub fn new(point: Vec<f64>, memory: usize, f: &mut Smooth<'_>) -> Self {
         let mut gradient = vec![0.0; point.len()];
         let value = f(&point, &mut gradient);
         Self { point, value, gradient, memory, pairs: VecDeque::new() }
     }
 
     /// The current point, which has the least value so far.
-    pub(crate) fn point(&self) -> &[f64] {
+    pub fn point(&self) -> &[f64] {
         &self.point
     }
 
     /// The value at the current point.
-    pub(crate) fn value(&self) -> f64 {
+    pub fn value(&self) -> f64 {
         self.value
     }
 
     /// The gradient at the current point.
-    pub(crate) fn gradient(&self) -> &[f64] {
+    pub fn gradient(&self) -> &[f64] {
         &self.gradient
     }
 
@@ -60,7 +60,7 @@ impl Lbfgs {
     ///
     /// If the quasi-Newton direction fails, the memory is cleared and the step follows the negative
     /// gradient.
-    pub(crate) fn step(&mut self, f: &mut Smooth<'_>) -> bool {
+    pub fn step(&mut self, f: &mut Smooth<'_>) -> bool {
         let (mut direction, mut slope) = self.direction();
         if slope.is_nan() || slope >= 0.0 {
             self.pairs.clear();

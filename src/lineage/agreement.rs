@@ -4,7 +4,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::bridge::{
     Bridge, BridgeProblem, BridgeSolver, Coupling, GAUSSIAN, GaussianSolver, Link, OT, SINKHORN,
-    SinkhornSolver, UnitTime,
+    SinkhornSolver, UnitTime, plain,
 };
 use crate::data::Snapshot;
 use crate::error::Result;
@@ -59,7 +59,7 @@ pub fn agreement(
     target: &Snapshot,
 ) -> Result<Vec<Agreement>> {
     let problem = BridgeProblem::new(source.clone(), target.clone(), bridge.epsilon())?;
-    let own = bridge.drift(source.points(), UnitTime::START)?;
+    let own = plain(bridge).drift(source.points(), UnitTime::START)?;
     let entropic = SinkhornSolver::default().fit(&problem, &mut Silent)?.0;
     let entropic = entropic.drift(source.points(), UnitTime::START)?;
     let gaussian = GaussianSolver::default().solve(&problem, Seed(0), &mut Silent)?.0;

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView1, Axis};
 
-use crate::bridge::{BridgeSeries, UnitTime, draw_cells};
+use crate::bridge::{BridgeSeries, UnitTime, Walk, draw_cells};
 use crate::data::Snapshot;
 use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
@@ -100,16 +100,19 @@ pub fn free_paths(
     at_least_one("grid", per_interval)?;
     let (times, bridges) = (series.times(), series.bridges());
     let cells = draw_cells(weights, n_paths, seed.child("paths/start", 0));
-    let mut x = source.points().select(Axis(0), &cells);
+    let x = source.points().select(Axis(0), &cells);
     let mut paths = vec![Path { time: times[at], points: x.clone(), cells: Some(cells) }];
+    let mut start = x;
     for (k, bridge) in bridges.iter().enumerate().skip(at) {
+        let mut walk = Walk::new(&**bridge, start.view());
         for step in 0..per_interval {
-            let span = (local(step, per_interval)?, local(step + 1, per_interval)?);
+            let to = local(step + 1, per_interval)?;
             let seed = seed.child("paths/free", (k * per_interval + step) as u64);
-            x = bridge.sample_transition(x.view(), span.0, span.1, seed)?;
-            let time = between(times[k], times[k + 1], span.1);
-            paths.push(Path { time, points: x.clone(), cells: None });
+            walk.step(to, seed)?;
+            let time = between(times[k], times[k + 1], to);
+            paths.push(Path { time, points: walk.points().to_owned(), cells: None });
         }
+        start = walk.into_points();
     }
     Ok(paths)
 }
@@ -162,19 +165,21 @@ pub fn pinned_paths(
         let child = seed.child("paths/cells", k as u64);
         let next = lineage.links()[k].draw(&cells, brings[k + 1 - from].column(0), child)?;
         let end = snapshots[k + 1].points().select(Axis(0), &next);
-        let mut x = snapshots[k].points().select(Axis(0), &cells);
+        let x = snapshots[k].points().select(Axis(0), &cells);
+        let mut walk = Walk::new(&*series.bridges()[k], x.view());
         let (earlier, later) = (lineage.times()[k], lineage.times()[k + 1]);
         for step in 0..per_interval {
-            let span = (local(step, per_interval)?, local(step + 1, per_interval)?);
+            let to = local(step + 1, per_interval)?;
             let last = step + 1 == per_interval;
             let seed = seed.child("paths/pinned", (k * per_interval + step) as u64);
-            x = if last {
+            let points = if last {
                 end.clone()
             } else {
-                series.bridges()[k].sample_pinned(x.view(), end.view(), span.0, span.1, seed)?
+                walk.step_pinned(end.view(), to, seed)?;
+                walk.points().to_owned()
             };
             let cells = last.then(|| next.clone());
-            paths.push(Path { time: between(earlier, later, span.1), points: x.clone(), cells });
+            paths.push(Path { time: between(earlier, later, to), points, cells });
         }
         cells = next;
     }

@@ -35,8 +35,9 @@ pub use evaluate::{
 };
 pub use fates::{FateOptions, FateSummary, FateTables, TerminalGroup, fates};
 pub use fit::{
-    FitEstimate, FitOptions, FitSummary, GrowthOptions, GrowthPrior, GrowthTable, Noise, Plan,
-    Reference, Running, Selection, Source, TimeOptions, ValuesChoice, estimate, fit, select,
+    Asynchrony, Bending, FitEstimate, FitOptions, FitSummary, GrowthOptions, GrowthPrior,
+    GrowthTable, Noise, Plan, Reference, Running, Selection, Source, TimeOptions, Timing,
+    ValuesChoice, estimate, fit, select,
 };
 pub use grn::{
     EdgeFormat, EdgeSource, FoundEdges, GrnOptions, Overlap, Regulators, draw_found_edges, grn,

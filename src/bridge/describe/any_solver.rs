@@ -117,6 +117,12 @@ pub enum Property {
     /// One bridge takes so long that the check at the end of a fit holds out one time, not each
     /// time.
     TakesLong,
+    /// The bridges couple observed cells, so that a position between the snapshots is a mean of two
+    /// cells and populations there are narrow unless cells have clocks of their own.
+    CouplesCells,
+    /// The paths of the bridges are bent by the neighbouring intervals already, so no curve of the
+    /// course is added.
+    Bends,
     /// The solver chooses hyperparameters by the course ([`AnySolver::settle`]).
     Chooses,
 }

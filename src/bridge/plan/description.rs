@@ -101,7 +101,7 @@ impl AnySolver for OtSolver {
     }
 
     fn properties(&self) -> Vec<Property> {
-        Vec::new()
+        vec![Property::CouplesCells]
     }
 
     /// The network simplex method takes about `10 n^2.7` operations for an interval of n cells; the

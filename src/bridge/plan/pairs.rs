@@ -204,6 +204,17 @@ impl Pairs {
         parts
     }
 
+    /// Position of pair `p` at t, of curves without attraction.
+    pub(super) fn place(&self, p: usize, t: f64) -> Array1<f64> {
+        let ((i, j, factor), left) = (self.of(p), 1.0 - t);
+        let mut place = &self.source.row(i) * left + &self.target.row(j) * t;
+        if let Some(bend) = &self.bend {
+            place.scaled_add(factor * t * left * left, &bend.source.row(i));
+            place.scaled_add(-factor * t * t * left, &bend.target.row(j));
+        }
+        place
+    }
+
     /// Velocities of the curves at t, the derivative of [`Pairs::places`].
     pub(super) fn velocities(&self, t: f64) -> Parts {
         let mut parts = self.velocities_of_cubics(t);

@@ -79,7 +79,7 @@ impl AnySolver for SinkhornSolver {
     }
 
     fn properties(&self) -> Vec<Property> {
-        let mut properties = vec![Property::Entropic, Property::Diffuses];
+        let mut properties = vec![Property::Entropic, Property::Diffuses, Property::CouplesCells];
         if !self.cost.is_geodesic() {
             properties.push(Property::KnowsScore);
         }

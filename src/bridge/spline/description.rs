@@ -194,7 +194,11 @@ impl AnySolver for SplineSolver {
     }
 
     fn properties(&self) -> Vec<Property> {
-        if self.mass == Mass::Relaxed { vec![Property::Relaxes] } else { Vec::new() }
+        let mut properties = vec![Property::Bends];
+        if self.mass == Mass::Relaxed {
+            properties.push(Property::Relaxes);
+        }
+        properties
     }
 
     /// As Sinkhorn, for each relaxation and for velocities.

@@ -3,6 +3,7 @@
 //! [`Plan::read`] reads cells, times and growth once. [`Plan::estimate`] says what a fit would take,
 //! [`Plan::run`] fits. [`fit`] and [`estimate`] do both steps at once.
 
+pub(super) mod clock;
 mod estimate;
 pub(super) mod footprint;
 pub(super) mod growth;
@@ -20,6 +21,7 @@ pub(super) mod solve;
 pub(super) mod units;
 mod write;
 
+pub use clock::{Asynchrony, Bending, Timing};
 pub use estimate::{FitEstimate, estimate};
 pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
 pub use options::{FitOptions, Noise, Source, TimeOptions, ValuesChoice};

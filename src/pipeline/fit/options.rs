@@ -6,6 +6,7 @@ use crate::bridge::Property;
 use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 pub use crate::io::model::{Source, TimeOptions, ValuesChoice};
+use crate::pipeline::fit::clock::{Asynchrony, Bending, Timing};
 use crate::pipeline::fit::growth::GrowthOptions;
 use crate::pipeline::fit::reference::Reference;
 use crate::pipeline::solvers::SolverChoice;
@@ -46,6 +47,15 @@ pub struct FitOptions {
     /// The reference process.
     #[serde(default)]
     pub reference: Reference,
+    /// Whether cells move in step.
+    #[serde(default = "Asynchrony::off")]
+    pub asynchrony: Asynchrony,
+    /// How fast an interval is crossed at its ends.
+    #[serde(default = "Timing::even")]
+    pub timing: Timing,
+    /// Whether populations follow the curve of the course.
+    #[serde(default = "Bending::off")]
+    pub bend: Bending,
     /// Prior knowledge of the growth of cells.
     pub growth: GrowthOptions,
     /// The solver with its hyperparameters.
@@ -66,6 +76,9 @@ impl Default for FitOptions {
             n_pcs: PcaSolver::default().n_pcs,
             noise: Noise::Epsilon(0.1),
             reference: Reference::default(),
+            asynchrony: Asynchrony::default(),
+            timing: Timing::default(),
+            bend: Bending::default(),
             growth: GrowthOptions::default(),
             solver: SolverChoice::default(),
             seed: 0,
@@ -90,6 +103,9 @@ impl FitOptions {
             n_pcs,
             noise,
             reference,
+            asynchrony: _,
+            timing: _,
+            bend: _,
             growth,
             solver,
             seed: _,

@@ -5,10 +5,12 @@ use std::sync::Arc;
 use ndarray::Array1;
 
 use crate::bridge::{
-    Bridge, BridgeProblem, BridgeSolver, Course, CourseSolver, FitReport, Property, Solver,
+    Bridge, BridgeProblem, BridgeSolver, CellClock, ClockedBridge, Course, CourseSolver, Curve,
+    CurvedBridge, FitReport, Property, Solver,
 };
 use crate::data::{Snapshot, TimeSeries};
 use crate::error::Result;
+use crate::pipeline::fit::clock::{Bending, clocks, curves};
 use crate::pipeline::fit::growth::Growing;
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::units::Units;
@@ -27,6 +29,10 @@ pub(crate) struct Task<'a> {
     problems: Vec<BridgeProblem>,
     /// The growth in each interval.
     growing: Vec<Growing>,
+    /// The clock of the cells in each interval.
+    clocks: Vec<CellClock>,
+    /// The curve of each interval.
+    curves: Vec<Option<Curve>>,
 }
 
 /// The solution of one interval.
@@ -46,7 +52,7 @@ impl<'a> Task<'a> {
     /// the cells whose times are `cell_times`, if there is a prior.
     ///
     /// # Errors
-    /// [`crate::Error::Parameter`] if ε of an interval is out of range.
+    /// [`crate::Error::Parameter`] if ε of an interval is out of range; those of the clocks.
     pub(crate) fn new(
         series: &'a TimeSeries,
         units: &'a Units,
@@ -66,7 +72,12 @@ impl<'a> Task<'a> {
                 length: ends[1] - ends[0],
             })
             .collect();
-        Ok(Self { series, units, options, solver, problems, growing })
+        let seed = Seed(options.seed).child("clocks", 0);
+        let kappa = options.asynchrony.kappa(&solver);
+        let clocks = clocks(series, kappa, options.timing, seed)?;
+        let bend = if solver.has(Property::Bends) { Bending::Off } else { options.bend };
+        let curves = curves(series, bend, units.scale)?;
+        Ok(Self { series, units, options, solver, problems, growing, clocks, curves })
     }
 
     /// Lets a solver that chooses from the data ([`Property::Chooses`]) make its choice, by holding out
@@ -147,7 +158,7 @@ impl<'a> Task<'a> {
             solved = solver.solve(&problem, seed, progress)?;
         }
         let (bridge, report) = solved;
-        Ok(Solved { problem, growing, bridge, report })
+        Ok(Solved { problem, growing, bridge: self.clocked(k, bridge)?, report })
     }
 
     /// Solves all intervals together. With several growth iterations, the posterior growth of each
@@ -179,13 +190,25 @@ impl<'a> Task<'a> {
             }
         };
         let ends = course.problems().iter().cloned().zip(growing);
-        let all = ends.zip(solved).map(|((problem, growing), (bridge, report))| Solved {
-            problem,
-            growing,
-            bridge,
-            report,
+        let all = ends.zip(solved).enumerate();
+        let all = all.map(|(k, ((problem, growing), (bridge, report)))| {
+            Ok(Solved { problem, growing, bridge: self.clocked(k, bridge)?, report })
         });
-        Ok(all.collect())
+        all.collect()
+    }
+
+    /// The bridge of interval `k` along the curve of the course and on the clock of the cells.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`], which cannot occur for bridges of this course.
+    fn clocked(&self, k: usize, bridge: Box<dyn Bridge>) -> Result<Box<dyn Bridge>> {
+        let clock = self.clocks[k];
+        let bridge = match &self.curves[k] {
+            None => bridge,
+            Some(curve) => Box::new(CurvedBridge::new(bridge, curve.clone())?),
+        };
+        let plain = clock.is_plain();
+        Ok(if plain { bridge } else { Box::new(ClockedBridge::new(bridge, clock)) })
     }
 
     /// Solves interval `k`, and no other interval unless the solver needs them.
@@ -205,6 +228,7 @@ impl<'a> Task<'a> {
         let seed = Seed(self.options.seed).child("course", 0);
         let (bridge, report) = solver.solve_one(&course, k, seed, progress)?;
         let problem = course.problems()[k].clone();
+        let bridge = self.clocked(k, bridge)?;
         Ok(Solved { problem, growing: self.growing[k].clone(), bridge, report })
     }
 }

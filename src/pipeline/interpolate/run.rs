@@ -2,7 +2,9 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-use crate::bridge::{FromCells, Simulation, UnitTime, Way, draw_cells, simulate};
+use crate::bridge::{
+    Clocked, FromCells, Simulation, UnitTime, Way, draw_cells, own_clock, simulate,
+};
 use crate::error::{Error, Result};
 use crate::io::model::Model;
 use crate::pipeline::interpolate::{Dynamics, InterpolateOptions};
@@ -13,6 +15,9 @@ use crate::rng::Seed;
 
 /// Simulated steps over a whole interval, for [`Dynamics`].
 const STEPS: f64 = 100.0;
+
+/// Largest number of groups of similar clocks that are simulated together, for [`Dynamics`].
+const CLOCKS: usize = 100;
 
 /// The population at each of the times `options.at`.
 ///
@@ -95,7 +100,8 @@ fn population(
 /// `n_cells` at `time`, simulated from one end of their interval, in the coordinates of the bridges.
 ///
 /// A bridge that knows its score is simulated from it; otherwise the score is estimated from the cells at the
-/// ends of the interval ([`FromCells`]).
+/// ends of the interval ([`FromCells`]). Cells on clocks of their own are simulated on these clocks, in groups
+/// of similar clocks.
 fn moved(
     process: &Process,
     time: f64,
@@ -103,25 +109,71 @@ fn moved(
     dynamics: Dynamics,
     seed: Seed,
 ) -> Result<Array2<f64>> {
-    let Dynamics { diffusion, backward } = dynamics;
     let (interval, local) = process.series.locate(time)?;
     let bridge = &*process.series.bridges()[interval];
     let target = &process.snapshots[interval + 1];
     // Backward, source cells have the weight with which they arrive at the later snapshot.
-    let until = if backward { process.series.times()[interval + 1] } else { time };
+    let until = if dynamics.backward { process.series.times()[interval + 1] } else { time };
     let source = process.source(interval, until)?;
     let (start, cells) =
-        if backward { (UnitTime::END, target) } else { (UnitTime::START, &source) };
+        if dynamics.backward { (UnitTime::END, target) } else { (UnitTime::START, &source) };
     let rows = draw_cells(cells.marginal(), n_cells, seed.child("dynamics/cells", 0));
-    let x = cells.points().select(Axis(0), &rows);
-    let itself = !backward && (diffusion - 1.0).abs() < f64::EPSILON;
-    if itself || bridge.noise_variance() <= 0.0 || bridge.score(x.view(), start)?.is_some() {
-        let n_steps = (STEPS * (local.value() - start.value()).abs()).ceil() as usize;
-        return simulate(bridge, x.view(), start, local, Simulation { diffusion, n_steps }, seed);
+    let groups = match bridge.clocked() {
+        None => vec![(local, (0..n_cells).collect())],
+        Some(Clocked { clock, .. }) => {
+            grouped(&clock.start(n_cells, local, seed.child("dynamics/clocks", 0)))?
+        }
+    };
+    let ends = FromCells { bridge: own_clock(bridge), source: &source, target };
+    let mut all = Array2::zeros((n_cells, bridge.dim()));
+    for (number, (to, members)) in groups.iter().enumerate() {
+        let seed = if number == 0 { seed } else { seed.child("dynamics/group", number as u64) };
+        let rows: Vec<usize> = members.iter().map(|&member| rows[member]).collect();
+        let x = cells.points().select(Axis(0), &rows);
+        let way = Way { rows: &rows, to: *to, backward: dynamics.backward };
+        let moved = along(&ends, x, start, way, dynamics, seed)?;
+        for (&member, row) in members.iter().zip(moved.rows()) {
+            all.row_mut(member).assign(&row);
+        }
     }
-    let ends = FromCells { bridge, source: &source, target };
+    Ok(all)
+}
+
+/// The cells `x`, which are the rows of `way` of one end of the interval, simulated to the time of `way`.
+fn along(
+    ends: &FromCells<'_>,
+    x: Array2<f64>,
+    start: UnitTime,
+    way: Way<'_>,
+    dynamics: Dynamics,
+    seed: Seed,
+) -> Result<Array2<f64>> {
+    let Dynamics { diffusion, backward } = dynamics;
+    let (bridge, to) = (ends.bridge, way.to);
+    let itself = !backward && (diffusion - 1.0).abs() < f64::EPSILON;
+    if to == start {
+        return Ok(x);
+    }
+    if itself || bridge.noise_variance() <= 0.0 || bridge.score(x.view(), start)?.is_some() {
+        let n_steps = (STEPS * (to.value() - start.value()).abs()).ceil() as usize;
+        return simulate(bridge, x.view(), start, to, Simulation { diffusion, n_steps }, seed);
+    }
     let how = Simulation { diffusion, n_steps: STEPS as usize };
-    ends.follow(Way { rows: &rows, to: local, backward }, how, seed)
+    ends.follow(way, how, seed)
+}
+
+/// Cells with their own clocks in at most [`CLOCKS`] groups of similar clocks: the mean clock of each group,
+/// and its cells.
+fn grouped(clocks: &[UnitTime]) -> Result<Vec<(UnitTime, Vec<usize>)>> {
+    let mut order: Vec<usize> = (0..clocks.len()).collect();
+    order.sort_by(|&a, &b| clocks[a].value().total_cmp(&clocks[b].value()).then(a.cmp(&b)));
+    let same = order.first().map(|&cell| clocks[cell]) == order.last().map(|&cell| clocks[cell]);
+    let size = if same { clocks.len() } else { clocks.len().div_ceil(CLOCKS) };
+    let mean = |cells: &[usize]| {
+        let sum: f64 = cells.iter().map(|&cell| clocks[cell].value()).sum();
+        UnitTime::new((sum / cells.len() as f64).clamp(0.0, 1.0))
+    };
+    order.chunks(size.max(1)).map(|cells| Ok((mean(cells)?, cells.to_vec()))).collect()
 }
 
 /// The midpoint of every interval.

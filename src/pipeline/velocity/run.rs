@@ -199,7 +199,8 @@ impl Found {
         let bridge = &*process.series.bridges()[interval];
         let x = &group.points / scale;
         let drift = process.series.drift(x.view(), group.time)? * scale;
-        let sigma2 = bridge.noise_variance() * scale * scale / length;
+        let rate = bridge.clocked().map_or(1.0, |clocked| clocked.clock.pace().rate(local));
+        let sigma2 = bridge.noise_variance() * rate * scale * scale / length;
         let score = score_at(process, x.view(), group.time)?.map(|score| score / scale);
         // With noise that differs between directions, no bridge knows its score, so there is no flow.
         let noisy = sigma2 > 0.0 && bridge.noise_factor().is_none();

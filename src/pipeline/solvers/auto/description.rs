@@ -58,7 +58,7 @@ impl AnySolver for AutoSolver {
     }
 
     fn properties(&self) -> Vec<Property> {
-        let mut properties = vec![Property::TakesLong, Property::Chooses];
+        let mut properties = vec![Property::TakesLong, Property::Chooses, Property::Bends];
         if self.mass == Mass::Relaxed {
             properties.push(Property::Relaxes);
         }

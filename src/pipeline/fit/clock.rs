@@ -1,0 +1,291 @@
+//! The way between snapshots: asynchrony of the cells, pace and curve of each interval.
+
+use std::fmt;
+use std::str::FromStr;
+
+use ndarray::{Array1, Axis};
+use serde::{Deserialize, Serialize};
+
+use crate::bridge::{CellClock, Curve, Pace, Property, draw_cells};
+use crate::data::{Snapshot, TimeSeries};
+use crate::error::{Error, Result};
+use crate::metrics::energy_distance;
+use crate::pipeline::solvers::SolverChoice;
+use crate::rng::Seed;
+
+/// Whether cells move in step, or each on a clock of its own ([`CellClock`]).
+///
+/// ```
+/// use sbcell::pipeline::{Asynchrony, FitOptions};
+///
+/// let options = FitOptions::default().with_asynchrony(Asynchrony::Kappa(2.0));
+/// assert!(options.check().is_ok());
+/// assert_eq!("off".parse::<Asynchrony>().unwrap(), Asynchrony::Off);
+/// assert!("-1".parse::<Asynchrony>().is_err());
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Asynchrony {
+    /// Clocks with κ = 1 for solvers that couple observed cells ([`Property::CouplesCells`]); cells in
+    /// step for all others, whose populations are wider than means of two cells.
+    #[default]
+    Auto,
+    /// All cells are at the same fraction of their way.
+    Off,
+    /// Clocks with this κ ≥ 0: 0 for one jump of each cell, large for cells almost in step.
+    Kappa(f64),
+}
+
+/// κ of [`Asynchrony::Auto`], for solvers that couple observed cells (`docs/decisions/0027`).
+const KAPPA: f64 = 1.0;
+
+impl Asynchrony {
+    /// Cells in step, as in models without this parameter.
+    pub(crate) fn off() -> Self {
+        Self::Off
+    }
+
+    /// κ for the bridges of `solver`, infinity for cells in step.
+    pub(crate) fn kappa(self, solver: &SolverChoice) -> f64 {
+        match self {
+            Self::Auto if solver.has(Property::CouplesCells) => KAPPA,
+            Self::Auto | Self::Off => f64::INFINITY,
+            Self::Kappa(kappa) => kappa,
+        }
+    }
+}
+
+impl fmt::Display for Asynchrony {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Off => f.write_str("off"),
+            Self::Kappa(kappa) => write!(f, "{kappa}"),
+        }
+    }
+}
+
+impl FromStr for Asynchrony {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match (text, text.parse::<f64>()) {
+            ("auto", _) => Ok(Self::Auto),
+            ("off", _) => Ok(Self::Off),
+            (_, Ok(kappa)) if kappa >= 0.0 && kappa.is_finite() => Ok(Self::Kappa(kappa)),
+            _ => {
+                let must = "`auto`, `off`, or a number that is at least 0";
+                Err(Error::Parameter { name: "asynchrony", must, got: text.into() })
+            }
+        }
+    }
+}
+
+impl From<Asynchrony> for String {
+    fn from(asynchrony: Asynchrony) -> Self {
+        asynchrony.to_string()
+    }
+}
+
+impl TryFrom<String> for Asynchrony {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+/// How fast an interval is crossed at its two ends.
+///
+/// ```
+/// use sbcell::pipeline::{FitOptions, Timing};
+///
+/// let options = FitOptions::default().with_timing(Timing::Even);
+/// assert_eq!(options.timing, Timing::Even);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "snake_case")]
+pub enum Timing {
+    /// At constant speed
+    Even,
+    /// At the speed of the course, which changes between neighbouring intervals
+    #[default]
+    Auto,
+}
+
+impl Timing {
+    /// Constant speed, as in models without this parameter.
+    pub(crate) fn even() -> Self {
+        Self::Even
+    }
+}
+
+/// Whether populations follow the curve of the course between the snapshots ([`Curve`]).
+///
+/// ```
+/// use sbcell::pipeline::{Bending, FitOptions};
+///
+/// let options = FitOptions::default().with_bend(Bending::Off);
+/// assert_eq!(options.bend, Bending::Off);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "snake_case")]
+pub enum Bending {
+    /// On straight lines between the means of the snapshots
+    Off,
+    /// On a smooth curve through the means of the snapshots
+    #[default]
+    Auto,
+}
+
+impl Bending {
+    /// Straight lines, as in models without this parameter.
+    pub(crate) fn off() -> Self {
+        Self::Off
+    }
+}
+
+/// The curve of each interval, in the coordinates of `series` divided by `scale`; none without bending.
+///
+/// # Errors
+/// Those of [`Curve::through`].
+pub(crate) fn curves(series: &TimeSeries, bend: Bending, scale: f64) -> Result<Vec<Option<Curve>>> {
+    let n_intervals = series.times().len() - 1;
+    if bend == Bending::Off {
+        return Ok(vec![None; n_intervals]);
+    }
+    let mean = |snapshot: &Snapshot| snapshot.marginal().dot(&snapshot.points()) / scale;
+    let means: Vec<Array1<f64>> = series.snapshots().iter().map(mean).collect();
+    let curves = Curve::through(&means)?;
+    Ok(curves.into_iter().map(|curve| Some(curve).filter(|curve| !curve.is_straight())).collect())
+}
+
+/// Largest number of cells of each snapshot by which speeds are measured.
+const CELLS: usize = 500;
+
+/// The clock of each interval of `series`, with asynchrony `kappa`.
+///
+/// # Errors
+/// [`Error::Parameter`] for a negative κ; those of [`paces`].
+pub(crate) fn clocks(
+    series: &TimeSeries,
+    kappa: f64,
+    timing: Timing,
+    seed: Seed,
+) -> Result<Vec<CellClock>> {
+    let paces = paces(series, timing, seed)?;
+    paces.into_iter().map(|pace| CellClock::new(kappa, pace)).collect()
+}
+
+/// The pace of each interval of `series`.
+///
+/// The speed of an interval is the root of the energy distance between its snapshots, divided by its
+/// length. The speed at a snapshot is the geometric mean of the speeds of the intervals before and
+/// after it, so that an interval between a fast and a slow one is crossed early. The first and the last
+/// interval have their own speed at the outer end. An energy distance below its sampling error counts
+/// as this error. At most [`CELLS`] cells of each snapshot are compared.
+///
+/// # Errors
+/// Those of the energy distance, which needs two cells of each time.
+fn paces(series: &TimeSeries, timing: Timing, seed: Seed) -> Result<Vec<Pace>> {
+    let n_intervals = series.times().len() - 1;
+    let enough = series.snapshots().iter().all(|snapshot| snapshot.n_cells() >= 2);
+    if timing == Timing::Even || n_intervals < 2 || !enough {
+        return Ok(vec![Pace::EVEN; n_intervals]);
+    }
+    let some: Vec<Snapshot> = series
+        .snapshots()
+        .iter()
+        .enumerate()
+        .map(|(k, snapshot)| {
+            let n = snapshot.n_cells();
+            let even = Array1::from_elem(n, 1.0 / n as f64);
+            let rows = draw_cells(even.view(), n.min(CELLS), seed.child("timing", k as u64));
+            Snapshot::new(snapshot.points().select(Axis(0), &rows))
+        })
+        .collect::<Result<_>>()?;
+    let speeds: Vec<f64> = some
+        .windows(2)
+        .zip(series.times().windows(2))
+        .map(|(ends, times)| {
+            let energy = energy_distance(&ends[0], &ends[1])?;
+            let n = ends[0].n_cells().min(ends[1].n_cells()) as f64;
+            let least = f64::midpoint(energy.within_x, energy.within_y) / n;
+            let length = times[1] - times[0];
+            Ok(energy.value.max(least).max(f64::MIN_POSITIVE).sqrt() / length)
+        })
+        .collect::<Result<_>>()?;
+    let between = |a: usize, b: usize| (speeds[a] * speeds[b]).sqrt();
+    (0..n_intervals)
+        .map(|k| {
+            Pace::new(between(k.saturating_sub(1), k), between(k, (k + 1).min(n_intervals - 1)))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+
+    /// Five cells around each of these positions on a line.
+    fn course(places: &[f64], times: &[f64]) -> TimeSeries {
+        let cells: Vec<(f64, f64)> = places
+            .iter()
+            .zip(times)
+            .flat_map(|(place, time)| (0..5).map(move |i| (place + 0.01 * f64::from(i), *time)))
+            .collect();
+        let points = Array2::from_shape_fn((cells.len(), 1), |(row, _)| cells[row].0);
+        let times: Vec<f64> = cells.iter().map(|cell| cell.1).collect();
+        TimeSeries::new(points.view(), &times).unwrap()
+    }
+
+    #[test]
+    fn an_interval_between_a_fast_and_a_slow_one_is_crossed_early() {
+        // Speeds by the root of 2·distance: √16, √4, √1 over lengths 1, 1, 2.
+        let series = course(&[0.0, 8.0, 10.0, 10.5], &[0.0, 1.0, 2.0, 4.0]);
+        let paces = paces(&series, Timing::Auto, Seed(0)).unwrap();
+        // The mean distance within, 0.02, enters the energy distance.
+        let speed = |distance: f64, length: f64| (2.0 * distance - 0.04).sqrt() / length;
+        let v = [speed(8.0, 1.0), speed(2.0, 1.0), speed(0.5, 2.0)];
+        let wanted = [
+            [v[0], (v[0] * v[1]).sqrt()],
+            [(v[0] * v[1]).sqrt(), (v[1] * v[2]).sqrt()],
+            [(v[1] * v[2]).sqrt(), v[2]],
+        ];
+        for (pace, wanted) in paces.iter().zip(wanted) {
+            for (found, wanted) in pace.speeds().into_iter().zip(wanted) {
+                assert!((found / wanted - 1.0).abs() < 0.01, "{found} {wanted}");
+            }
+        }
+        assert!(paces[1].speeds()[0] > paces[1].speeds()[1]);
+    }
+
+    #[test]
+    fn equal_speeds_and_single_intervals_are_even() {
+        let series = course(&[0.0, 1.0, 2.0], &[0.0, 1.0, 2.0]);
+        assert!(paces(&series, Timing::Auto, Seed(0)).unwrap().iter().all(|pace| pace.is_even()));
+        let series = course(&[0.0, 5.0, 6.0], &[0.0, 1.0, 2.0]);
+        assert_eq!(paces(&series, Timing::Even, Seed(0)).unwrap(), [Pace::EVEN; 2]);
+        let single = course(&[0.0, 5.0], &[0.0, 1.0]);
+        assert_eq!(paces(&single, Timing::Auto, Seed(0)).unwrap(), [Pace::EVEN]);
+    }
+
+    #[test]
+    fn asynchrony_is_written_and_read_as_one_types_it() {
+        for (asynchrony, text) in
+            [(Asynchrony::Auto, "auto"), (Asynchrony::Off, "off"), (Asynchrony::Kappa(0.5), "0.5")]
+        {
+            assert_eq!(asynchrony.to_string(), text);
+            assert_eq!(text.parse::<Asynchrony>().unwrap(), asynchrony);
+            let json = serde_json::to_string(&asynchrony).unwrap();
+            assert_eq!(serde_json::from_str::<Asynchrony>(&json).unwrap(), asynchrony);
+        }
+        for bad in ["-1", "nan", "inf", "on", ""] {
+            assert!(bad.parse::<Asynchrony>().is_err(), "{bad}");
+        }
+    }
+}
