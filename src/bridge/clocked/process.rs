@@ -171,3 +171,134 @@ impl Bridge for ClockedBridge {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::bridge::{Coupling, Motion, Pace, PlanBridge};
+
+    fn time(t: f64) -> UnitTime {
+        UnitTime::new(t).unwrap()
+    }
+
+    /// Two pairs of cells: 0 → 1 and 10 → 14.
+    fn pairs(motion: Motion) -> (Snapshot, PlanBridge) {
+        let (x, y) = (array![[0.0], [10.0]], array![[1.0], [14.0]]);
+        let (x, y) = (Snapshot::new(x).unwrap(), Snapshot::new(y).unwrap());
+        let coupling = Coupling::new(2, 2, [(0, 0, 0.5), (1, 1, 0.5)]).unwrap();
+        let epsilon = Epsilon::new(0.04).unwrap();
+        (x.clone(), PlanBridge::new(&x, &y, &coupling, epsilon, motion).unwrap())
+    }
+
+    fn clocked(kappa: f64, pace: Pace, motion: Motion) -> (Snapshot, ClockedBridge) {
+        let (x, bridge) = pairs(motion);
+        (x, ClockedBridge::new(Box::new(bridge), CellClock::new(kappa, pace).unwrap()))
+    }
+
+    /// Mean and variance of many draws at `t` from the second source cell.
+    fn moments(bridge: &dyn Bridge, t: f64) -> (f64, f64) {
+        let starts = Array2::from_elem((40_000, 1), 10.0);
+        let drawn = bridge.sample_transition(starts.view(), UnitTime::START, time(t), Seed(1));
+        let drawn = drawn.unwrap();
+        (drawn.mean().unwrap(), drawn.var(0.0))
+    }
+
+    #[test]
+    fn a_pair_has_the_mean_and_the_variance_of_the_closed_form() {
+        let (kappa, t, epsilon) = (1.5, 0.3, 0.04);
+        let (_, straight) = clocked(kappa, Pace::EVEN, Motion::Straight);
+        let (mean, variance) = moments(&straight, t);
+        let spread = t * (1.0 - t) / (kappa + 1.0);
+        assert!((mean - (10.0 + 4.0 * t)).abs() < 0.03, "{mean}");
+        assert!((variance - 16.0 * spread).abs() < 0.03, "{variance}");
+        // Brownian bridges add ε E[G(1−G)] = ε (t(1−t) − Var G).
+        let (_, brownian) = clocked(kappa, Pace::EVEN, Motion::Brownian);
+        let noise = epsilon * (t * (1.0 - t) - spread);
+        let added = moments(&brownian, t).1 - variance;
+        assert!((added - noise).abs() < 0.03, "{added} {noise}");
+        // With a pace the mean local time replaces t.
+        let pace = Pace::new(3.0, 1.0).unwrap();
+        let (_, paced) = clocked(kappa, pace, Motion::Straight);
+        let q = pace.at(time(t)).value();
+        let (mean, variance) = moments(&paced, t);
+        assert!((mean - (10.0 + 4.0 * q)).abs() < 0.03, "{mean}");
+        assert!((variance - 16.0 * q * (1.0 - q) / (kappa + 1.0)).abs() < 0.04, "{variance}");
+    }
+
+    #[test]
+    fn both_limits_are_the_bridge_itself_and_the_pool_of_its_ends() {
+        let (x, step) = clocked(f64::INFINITY, Pace::EVEN, Motion::Brownian);
+        let (_, inner) = pairs(Motion::Brownian);
+        let draw = |bridge: &dyn Bridge, t| bridge.population(&x, time(t), 100, Seed(2)).unwrap();
+        assert_eq!(draw(&step, 0.4), draw(&inner, 0.4));
+        let (_, jump) = clocked(0.0, Pace::EVEN, Motion::Straight);
+        let drawn = draw(&jump, 0.25);
+        let at = |place: f64| drawn.iter().filter(|x| (**x - place).abs() < 1e-9).count();
+        assert_eq!(at(0.0) + at(1.0) + at(10.0) + at(14.0), 100);
+        assert!((at(1.0) + at(14.0)).abs_diff(25) < 20);
+        // The ends are those of the inner bridge, to the bit.
+        assert_eq!(draw(&jump, 1.0), draw(&inner, 1.0));
+    }
+
+    #[test]
+    fn two_steps_with_the_clock_have_the_law_of_one() {
+        let (kappa, s, t, n) = (1.0, 0.3, 0.7, 40_000);
+        let (_, bridge) = clocked(kappa, Pace::EVEN, Motion::Straight);
+        let starts = Array2::from_elem((n, 1), 10.0);
+        let mut walk = Walk::new(&bridge, starts.view());
+        walk.step(time(s), Seed(3)).unwrap();
+        let first = walk.points().to_owned();
+        walk.step(time(t), Seed(4)).unwrap();
+        let second = walk.points().to_owned();
+        let wanted = 16.0 * t * (1.0 - t) / (kappa + 1.0);
+        assert!((second.var(0.0) - wanted).abs() < 0.05, "{}", second.var(0.0));
+        // Cov(Y(s), Y(t)) = (y−x)² s(1−t)/(κ+1).
+        let both = (&first * &second).mean().unwrap();
+        let covariance = both - first.mean().unwrap() * second.mean().unwrap();
+        assert!((covariance - 16.0 * s * (1.0 - t) / (kappa + 1.0)).abs() < 0.05, "{covariance}");
+        assert!(first.iter().zip(&second).all(|(a, b)| a <= b));
+    }
+
+    #[test]
+    fn pinned_cells_reach_their_ends_on_their_clocks() {
+        let (_, bridge) = clocked(1.0, Pace::EVEN, Motion::Straight);
+        let n = 20_000;
+        let (start, end) = (Array2::from_elem((n, 1), 10.0), Array2::from_elem((n, 1), 20.0));
+        let half =
+            bridge.sample_pinned(start.view(), end.view(), UnitTime::START, time(0.5), Seed(5));
+        let half = half.unwrap();
+        // Mean 15, variance 100 · ¼ · ½.
+        assert!((half.mean().unwrap() - 15.0).abs() < 0.15);
+        assert!((half.var(0.0) - 12.5).abs() < 0.4);
+    }
+
+    #[test]
+    fn drift_and_jacobian_are_those_at_the_mean_local_time_per_unit_of_time() {
+        let pace = Pace::new(1.0, 3.0).unwrap();
+        let (_, bridge) = clocked(2.0, pace, Motion::Brownian);
+        let (_, inner) = pairs(Motion::Brownian);
+        let (x, t) = (array![[0.4], [11.0]], time(0.5));
+        let (q, rate) = (pace.at(t), pace.rate(t));
+        let drift = bridge.drift(x.view(), t).unwrap();
+        assert!((drift - inner.drift(x.view(), q).unwrap() * rate).iter().all(|e| e.abs() < 1e-12));
+        let jacobian = bridge.mean_jacobian(x.view(), t).unwrap();
+        let wanted = inner.mean_jacobian(x.view(), q).unwrap() * rate;
+        assert!((jacobian - wanted).iter().all(|error| error.abs() < 1e-12));
+    }
+
+    #[test]
+    fn rows_with_times_of_their_own_are_where_each_alone_would_be() {
+        let (_, bridge) = pairs(Motion::Straight);
+        let x = array![[0.0], [10.0], [10.0]];
+        let to = [time(0.5), time(0.25), UnitTime::END];
+        let moved = bridge.sample_transitions(x.view(), &[UnitTime::START; 3], &to, Seed(0));
+        assert!((moved.unwrap() - array![[0.5], [11.0], [14.0]]).iter().all(|e| e.abs() < 1e-12));
+        // From different times, row by row.
+        let (x, from) = (array![[0.5], [11.0]], [time(0.5), time(0.25)]);
+        let moved = bridge.sample_transitions(x.view(), &from, &[UnitTime::END; 2], Seed(0));
+        assert!((moved.unwrap() - array![[1.0], [14.0]]).iter().all(|e| e.abs() < 1e-12));
+        assert!(bridge.sample_transitions(x.view(), &from[..1], &to[..2], Seed(0)).is_err());
+    }
+}
