@@ -157,7 +157,7 @@ impl Plan {
             whole: if stays { 0.0 } else { whole },
             used,
             dense: info.format == StorageFormat::Dense,
-            dims: options.n_pcs.min(used.0 as usize).min(n_cells.saturating_sub(1)) as f64,
+            dims: options.n_pcs.most().min(used.0 as usize).min(n_cells.saturating_sub(1)) as f64,
             ..Footprint::of_embedding(selection, file.n_cells(), 0.0)
         }
     }

@@ -86,7 +86,7 @@ pub(super) fn probe(
     }
     let gram = clock() - begun;
     let begun = clock();
-    let pcs = PcaSolver { n_pcs: options.n_pcs, method: PcaMethod::Genes };
+    let pcs = PcaSolver { n_pcs: options.n_pcs.most(), method: PcaMethod::Genes };
     let pca = pcs.fit(&kept, Seed(options.seed), silent)?;
     let found = clock() - begun;
     let begun = clock();
