@@ -143,6 +143,9 @@ pub(crate) fn run(args: EvaluateArgs, common: &Common, terminal: &mut Terminal) 
     let evaluated: Evaluated = plan.evaluate(&options, terminal)?;
     pipeline::write_validation(&out, &evaluated, &options)?;
     let validation = &evaluated.validation;
+    for line in &validation.summary {
+        terminal.say(line);
+    }
     terminal.say(&format!("protocol {}", validation.protocol));
     for fact in &validation.facts {
         terminal.say(&format!("  {fact}"));
@@ -153,13 +156,14 @@ pub(crate) fn run(args: EvaluateArgs, common: &Common, terminal: &mut Terminal) 
     terminal.say(&tables(validation, options.protocol));
     terminal.say(&means(validation, options.protocol));
     terminal.say(&format!("wrote {}", shown(&out)));
-    let open: Vec<String> = validation
+    let mut open: Vec<String> = validation
         .held_out
         .iter()
         .flat_map(|held| held.solved.iter().map(move |solved| (held.time, solved)))
         .filter(|(_, solved)| solved.stop != Stop::Converged.to_string())
         .map(|(time, solved)| format!("{} without {time}", solved.name))
         .collect();
+    open.dedup();
     if open.is_empty() {
         return Ok(Outcome::Done);
     }

@@ -65,24 +65,41 @@ pub(super) fn discrepancies(
     y: Weighted<'_>,
     function: PairFunction,
 ) -> Result<Array1<f64>> {
+    Ok(between(x, y, function)? * 2.0 - within(x, function)? - within(y, function)?)
+}
+
+/// The mean of `k` over pairs of a cell of `x` and a cell of `y`, for each column of the weights.
+///
+/// # Errors
+/// As for [`discrepancies`].
+pub(super) fn between(
+    x: Weighted<'_>,
+    y: Weighted<'_>,
+    function: PairFunction,
+) -> Result<Array1<f64>> {
     check_same_dim(x.cells, y.cells)?;
     let (of_x, of_y) = (normalised(x)?, normalised(y)?);
     if of_x.ncols() != of_y.ncols() {
         let (what, unit) = ("the weights", "columns");
         return Err(Error::Shape { what, unit, expected: of_x.ncols(), got: of_y.ncols() });
     }
-    let between = sums(x.with(&of_x), y.with(&of_y), function);
-    let within = |cloud: Weighted<'_>, weights: &Array2<f64>| {
-        let all = sums(cloud.with(weights), cloud.with(weights), function);
-        let squares = (weights * weights).sum_axis(Axis(0));
-        // The value of k for two equal cells, on the diagonal.
-        let itself = match function {
-            PairFunction::Distance => 0.0,
-            PairFunction::Gaussian { .. } => -1.0,
-        };
-        (all - &squares * itself) / squares.mapv(|square| 1.0 - square)
+    Ok(sums(x.with(&of_x), y.with(&of_y), function))
+}
+
+/// The mean of `k` over pairs of two different cells of `x`, for each column of the weights.
+///
+/// # Errors
+/// As for [`discrepancies`].
+pub(super) fn within(x: Weighted<'_>, function: PairFunction) -> Result<Array1<f64>> {
+    let weights = normalised(x)?;
+    let all = sums(x.with(&weights), x.with(&weights), function);
+    let squares = (&weights * &weights).sum_axis(Axis(0));
+    // The value of k for two equal cells, on the diagonal.
+    let itself = match function {
+        PairFunction::Distance => 0.0,
+        PairFunction::Gaussian { .. } => -1.0,
     };
-    Ok(between * 2.0 - within(x, &of_x) - within(y, &of_y))
+    Ok((all - &squares * itself) / squares.mapv(|square| 1.0 - square))
 }
 
 impl<'a> Weighted<'a> {
