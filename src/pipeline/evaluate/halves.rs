@@ -40,7 +40,9 @@ pub(super) fn second_half(numbers: &[usize], seed: Seed) -> Vec<bool> {
 pub(super) fn halves(training: &[usize], numbers: &[usize], second: &[bool]) -> Option<[Half; 2]> {
     let n_times = training.iter().map(|&cell| numbers[cell] + 1).max().unwrap_or(0);
     let mut n_cells = vec![0; n_times];
-    training.iter().for_each(|&cell| n_cells[numbers[cell]] += 1);
+    for &cell in training {
+        n_cells[numbers[cell]] += 1;
+    }
     let fewest = n_cells.into_iter().filter(|&n| n > 0).min().unwrap_or(0);
     if fewest < 2 * FEWEST {
         return None;

@@ -37,14 +37,15 @@ pub(super) fn verdict(scored: &ScoredTime, name: &str) -> Option<(VerdictRecord,
         oracle: of(&oracle),
         oracle_null: oracle.null.clone(),
     };
-    let mut line = format!("{name}: {}", compared(&pooled, &model.energy));
+    let mut parts = vec![format!("{name}: {}", compared(&pooled, &model.energy))];
     if record.pooled == Verdict::Unknown {
-        line += &format!("; {}", few(pooled.gain.resampled.len(), scored.too_few));
+        parts.push(few(pooled.gain.resampled.len(), scored.too_few));
     }
     if oracle.null != pooled.null {
-        line += &format!("; in hindsight (an oracle): {}", compared(&oracle, &model.energy));
+        parts.push(format!("in hindsight (an oracle): {}", compared(&oracle, &model.energy)));
     }
-    Some((record, line + &width(&model.variance_ratio)))
+    parts.extend(width(&model.variance_ratio));
+    Some((record, parts.join("; ")))
 }
 
 /// The verdict that an interval allows.
@@ -91,18 +92,16 @@ fn interval(estimate: &Estimate) -> String {
     format!("{value:.3} [{lo:.3}, {hi:.3}]")
 }
 
-/// The words for a population that is too narrow or too wide beyond its interval; empty otherwise.
-fn width(ratio: &Estimate) -> String {
+/// The words for a population that is too narrow or too wide beyond its interval.
+fn width(ratio: &Estimate) -> Option<String> {
     let [value, lo, hi] = ratio.with_ends();
     let beyond = |excluded: bool| excluded || !ratio.has_interval();
     if value < 0.9 && beyond(hi < 1.0) {
         let shown = shown(ratio);
-        return format!("; too narrow (variance ratio {shown}), which W1 does not punish");
+        return Some(format!("too narrow (variance ratio {shown}), which W1 does not punish"));
     }
-    if value > 1.1 && beyond(lo > 1.0) {
-        return format!("; too wide (variance ratio {})", shown(ratio));
-    }
-    String::new()
+    let wide = value > 1.1 && beyond(lo > 1.0);
+    wide.then(|| format!("too wide (variance ratio {})", shown(ratio)))
 }
 
 /// A ratio with its interval, if there is one.

@@ -313,7 +313,7 @@ impl Operator<'_> {
                 let column = inverse.view().insert_axis(Axis(1));
                 lanczos.solve(n_genes, seed, &mut |v| {
                     let y = scores(x, mean, (&v * &column).view());
-                    Ok(scores_transposed(x, mean, y.view()) * &column)
+                    Ok(scores_transposed(x, mean, y.view()) * column)
                 })?
             }
             Products::Matrix | Products::Cells(_) => {
@@ -340,13 +340,14 @@ fn of_gram(
     let mut apply = |v: ArrayView2<'_, f64>| {
         Ok(match factors.map(|factors| factors.view().insert_axis(Axis(1))) {
             None => gram.apply(v),
-            Some(column) => gram.apply((&v * &column).view()) * &column,
+            Some(column) => gram.apply((&v * &column).view()) * column,
         })
     };
-    if n >= SMALLEST_LANCZOS && 2 * (3 * n_pcs + 5 * BLOCK) <= n {
-        if let Ok(pairs) = lanczos.solve(n, seed.child("pca", 0), &mut apply) {
-            return Ok(pairs);
-        }
+    if n >= SMALLEST_LANCZOS
+        && 2 * (3 * n_pcs + 5 * BLOCK) <= n
+        && let Ok(pairs) = lanczos.solve(n, seed.child("pca", 0), &mut apply)
+    {
+        return Ok(pairs);
     }
     let factor = |i: usize| factors.map_or(1.0, |factors| factors[i]);
     dense_eigenpairs(n, n_pcs, |i, j| gram.get(i, j) * factor(i) * factor(j))
