@@ -287,3 +287,88 @@ fn ends(values: &[f64]) -> [f64; 2] {
     let each = || values.iter().copied();
     [each().fold(f64::INFINITY, f64::min), each().fold(f64::NEG_INFINITY, f64::max)]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A score whose metrics are all `values`.
+    fn score(values: &[f64]) -> Score {
+        let all = || Estimate::of(&values.iter().copied().collect());
+        Score {
+            w1: all(),
+            w2: all(),
+            sliced_w2: all(),
+            energy: all(),
+            mmd: all(),
+            variance_ratio: all(),
+            n_used: (9, 9),
+        }
+    }
+
+    /// A method `m` and the null models `FL` and `R`; W1 has a floor of 1, 2 and 3.
+    fn scored(model: &[f64], pooled: &[f64], random: &[f64]) -> ScoredTime {
+        let of =
+            |name: &str, kind, values| Scored { name: name.into(), kind, score: score(values) };
+        let values = vec![1.0, 2.0, 3.0];
+        ScoredTime {
+            scored: vec![
+                of("m", Kind::Method, model),
+                of("FL", Kind::Null, pooled),
+                of("R", Kind::Null, random),
+            ],
+            floor: ScoreFloor {
+                entries: vec![("energy", values.clone()), ("w1", values)],
+                n_per_side: 9,
+            },
+            n_draws: 1,
+            too_few: false,
+            batches: Some(BTreeMap::from([("w1", vec![4.0])])),
+        }
+    }
+
+    #[test]
+    fn skills_are_against_the_pool_or_the_best_and_contain_the_floor() {
+        let time = scored(&[4.0, 4.0, 4.0], &[8.0, 8.0, 8.0], &[6.0, 6.0, 6.0]);
+        let share = |metric, against| {
+            let skill = time.skill("m", metric, against).unwrap();
+            (skill.null, skill.share.unwrap())
+        };
+        let (null, energy) = share("energy", Against::Pooled);
+        assert_eq!((null.as_str(), energy.value, energy.lo), ("FL", 0.5, 0.5));
+        let (null, energy) = share("energy", Against::Oracle);
+        assert_eq!(null, "R");
+        assert!((energy.value - 1.0 / 3.0).abs() < 1e-12);
+        // Random pairs are no standard for W1; its floor of 2 has an error, so the skill has one.
+        let (null, w1) = share("w1", Against::Oracle);
+        assert_eq!(null, "FL");
+        assert!((w1.value - 4.0 / 6.0).abs() < 1e-12 && w1.lo < w1.hi);
+    }
+
+    #[test]
+    fn there_is_no_skill_where_the_null_model_may_be_perfect() {
+        let share = |pooled: &[f64]| {
+            let time = scored(&[0.1, 0.1, 0.1], pooled, &[9.0, 9.0, 9.0]);
+            time.skill("m", "energy", Against::Pooled).unwrap().share
+        };
+        assert!(share(&[0.3, -0.1, 0.6]).is_none());
+        assert!(share(&[0.3, 0.1, 0.6]).is_some());
+        // Without resamples, by the value alone.
+        assert!(share(&[0.3]).is_some() && share(&[-0.3]).is_none());
+    }
+
+    #[test]
+    fn parts_are_averaged_within_each_resample() {
+        let parts = vec![
+            scored(&[4.0, 1.0], &[8.0, 2.0], &[6.0, 3.0]),
+            scored(&[2.0, 5.0], &[0.0, 4.0], &[6.0, 1.0]),
+        ];
+        let mean = ScoredTime::mean(parts).unwrap();
+        let of = |name: &str| mean.of(name).unwrap().energy.clone();
+        assert_eq!((of("m").value, of("m").resampled), (3.0, vec![3.0]));
+        assert_eq!((of("FL").value, of("FL").resampled), (4.0, vec![3.0]));
+        assert_eq!(mean.floor.entries[1].1, [1.0, 2.0, 3.0]);
+        assert_eq!(mean.batches.unwrap()["w1"], [4.0]);
+        assert!(ScoredTime::mean(Vec::new()).is_none());
+    }
+}

@@ -80,9 +80,7 @@ fn compared(skill: &Skill, energy: &Estimate) -> String {
             format!("nothing to explain: {null} is at the noise floor, energy distance {of_null}")
         }
         (Verdict::Unknown, _) => format!("{both} of {null}"),
-        _ => format!(
-            "no better and no worse than {null}, as far as these cells tell: {both}, gain {gain}"
-        ),
+        _ => format!("no better and no worse than {null}: {both}, gain {gain}"),
     }
 }
 
@@ -165,4 +163,90 @@ fn summary_of(all: &[HeldOutRecord], name: &str) -> String {
         oracle(Verdict::Better),
         oracle(Verdict::Worse),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An estimate with this value and 40 resamples from `lo` to `hi`.
+    fn estimate(value: f64, lo: f64, hi: f64) -> Estimate {
+        let step = |i: usize| lo + (hi - lo) * i as f64 / 39.0;
+        Estimate::of(&std::iter::once(value).chain((0..40).map(step)).collect())
+    }
+
+    /// A gain over a null model whose distance is one, at the noise floor or above it.
+    fn skill(gain: &Estimate, at_floor: bool) -> Skill {
+        let share = (!at_floor).then(|| gain.clone());
+        let of_null = estimate(1.0, 0.9, 1.1);
+        Skill { null: "FL".into(), of_null, gain: gain.clone(), share }
+    }
+
+    #[test]
+    fn a_verdict_needs_an_interval_without_zero_and_something_to_explain() {
+        let (above, below) = (estimate(0.5, 0.2, 0.7), estimate(-0.5, -0.7, -0.2));
+        let around = estimate(0.1, -0.1, 0.4);
+        assert_eq!(of(&skill(&above, false)), Verdict::Better);
+        assert_eq!(of(&skill(&around, false)), Verdict::Equal);
+        assert_eq!(of(&skill(&below, false)), Verdict::Worse);
+        assert_eq!(of(&skill(&above, true)), Verdict::Nothing);
+        assert_eq!(of(&skill(&around, true)), Verdict::Nothing);
+        // A method can be wrong where nothing is to be explained.
+        assert_eq!(of(&skill(&below, true)), Verdict::Worse);
+        assert_eq!(of(&skill(&above.without_interval(), false)), Verdict::Unknown);
+        let words = compared(&skill(&above, false), &estimate(0.5, 0.3, 0.8));
+        let pooled = "the two neighbouring times pooled (FL)";
+        assert!(
+            words.starts_with(&format!("better than {pooled}, by 50 % [21 %, 69 %]")),
+            "{words}"
+        );
+        let words = compared(&skill(&below, true), &estimate(1.5, 1.3, 1.8));
+        assert!(words.ends_with("1.500 against 1.000, gain -0.500 [-0.688, -0.212]"), "{words}");
+    }
+
+    #[test]
+    fn a_width_is_said_if_its_interval_excludes_the_right_one() {
+        assert_eq!(width(&estimate(0.8, 0.6, 1.1)), None);
+        assert_eq!(width(&estimate(0.95, 0.93, 0.97)), None);
+        assert!(width(&estimate(0.8, 0.7, 0.9)).unwrap().starts_with("too narrow"));
+        assert!(width(&estimate(1.3, 1.1, 1.5)).unwrap().starts_with("too wide"));
+        assert!(width(&estimate(1.3, 1.1, 1.5).without_interval()).is_some());
+    }
+
+    #[test]
+    fn the_summary_counts_verdicts_for_each_method() {
+        use Verdict::{Better, Equal, Nothing, Unknown, Worse};
+        let held = |verdicts: &[(&str, Verdict, Verdict)]| HeldOutRecord {
+            label: String::new(),
+            start: 0.0,
+            time: 1.0,
+            end: 2.0,
+            n_cells: 9,
+            n_dims: 2,
+            solved: Vec::new(),
+            verdicts: verdicts
+                .iter()
+                .map(|&(name, pooled, oracle)| VerdictRecord {
+                    name: name.into(),
+                    pooled,
+                    oracle,
+                    oracle_null: "M".into(),
+                })
+                .collect(),
+            words: Vec::new(),
+        };
+        let all = [
+            held(&[("a", Better, Better), ("b", Unknown, Unknown)]),
+            held(&[("a", Better, Worse), ("b", Unknown, Unknown)]),
+            held(&[("a", Nothing, Nothing)]),
+            held(&[("a", Equal, Equal)]),
+            held(&[("a", Worse, Worse)]),
+        ];
+        let lines = summary(&all);
+        let expected = "a: better than the two neighbouring times pooled (FL) at 2 of 5 held-out times, \
+                        not distinguishable at 2 (nothing to explain at 1 of them), worse at 1; than the \
+                        best simple guess in hindsight (an oracle): better at 1, worse at 2";
+        assert_eq!(lines[0], expected);
+        assert_eq!(lines[1], "b: no verdict at 2 held-out times, since there are no intervals");
+    }
 }
