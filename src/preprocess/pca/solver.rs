@@ -306,20 +306,30 @@ impl Operator<'_> {
         let inverse = variances
             .mapv(|variance| if variance > 0.0 { 1.0 / (degrees * variance).sqrt() } else { 0.0 });
         let seed = seed.child("correlations", 0);
+        if let Products::Genes(gram) = &self.gram {
+            let found = of_gram(gram, Some(&inverse), n_pcs, seed)?;
+            return Ok(n_above(&found.values, noise_edge(n_cells, n_varying)));
+        }
         let lanczos = lanczos(n_pcs);
-        let found = match &self.gram {
-            Products::Genes(gram) => of_gram(gram, Some(&inverse), n_pcs, seed)?,
-            Products::Matrix | Products::Cells(_) if lanczos.fits(n_genes) => {
-                let column = inverse.view().insert_axis(Axis(1));
-                lanczos.solve(n_genes, seed, &mut |v| {
-                    let y = scores(x, mean, (&v * &column).view());
-                    Ok(scores_transposed(x, mean, y.view()) * column)
-                })?
+        let column = inverse.view().insert_axis(Axis(1));
+        let by_products = if lanczos.fits(n_genes) {
+            Some(lanczos.solve(n_genes, seed, &mut |v| {
+                let y = scores(x, mean, (&v * &column).view());
+                Ok(scores_transposed(x, mean, y.view()) * column)
+            }))
+        } else {
+            None
+        };
+        let found = match by_products {
+            Some(Err(error @ Error::Numerical { .. })) if n_genes > LARGEST_GRAM => {
+                return Err(error);
             }
-            Products::Matrix | Products::Cells(_) => {
+            // Few genes, or no convergence: the full decomposition always works.
+            None | Some(Err(Error::Numerical { .. })) => {
                 let gram = gram_of_genes(x, mean, &mut Silent)?;
                 of_gram(&gram, Some(&inverse), n_pcs, seed)?
             }
+            Some(found) => found?,
         };
         Ok(n_above(&found.values, noise_edge(n_cells, n_varying)))
     }
