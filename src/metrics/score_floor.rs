@@ -62,14 +62,16 @@ impl ScoreFloor {
         Estimate::of(&means)
     }
 
-    /// The means of several floors with the same metrics, split by split.
+    /// The means of several floors with the same metrics and numbers of splits, split by split. `None` for no
+    /// floor.
     #[must_use]
     pub fn averaged(floors: &[Self]) -> Option<Self> {
         let (first, n) = (floors.first()?, floors.len() as f64);
         let mut mean = first.clone();
         for (place, (_, values)) in mean.entries.iter_mut().enumerate() {
             for (split, value) in values.iter_mut().enumerate() {
-                let all = floors.iter().filter_map(|floor| floor.entries[place].1.get(split));
+                let of = |floor: &'_ Self| floor.entries.get(place)?.1.get(split).copied();
+                let all = floors.iter().filter_map(of);
                 *value = all.sum::<f64>() / n;
             }
         }

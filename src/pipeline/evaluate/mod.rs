@@ -261,7 +261,7 @@ fn hold_out(
         .into_iter()
         .map(|part| part.score(cells, options, settings, progress))
         .collect::<Result<Vec<_>>>()?;
-    let Some(scored) = ScoredTime::mean(scored) else { return Ok(None) };
+    let Some(scored) = ScoredTime::mean(&scored) else { return Ok(None) };
     for (verdict, words) in methods.iter().filter_map(|name| words::verdict(&scored, name)) {
         record.verdicts.push(verdict);
         record.words.push(words);

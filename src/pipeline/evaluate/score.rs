@@ -177,27 +177,25 @@ impl ScoredTime {
 
     /// The means of the scores of several parts, by prediction. The parts have the same predictions in the
     /// same order.
-    pub(super) fn mean(parts: Vec<Self>) -> Option<Self> {
+    pub(super) fn mean(parts: &[Self]) -> Option<Self> {
+        let first = parts.first()?;
         let floors: Vec<ScoreFloor> = parts.iter().map(|part| part.floor.clone()).collect();
         let floor = ScoreFloor::averaged(&floors)?;
-        let scored = (0..parts[0].scored.len())
-            .filter_map(|place| {
-                let all: Vec<Score> =
-                    parts.iter().map(|part| part.scored[place].score.clone()).collect();
-                let first = &parts[0].scored[place];
-                let score = Score::averaged(&all)?;
-                Some(Scored { name: first.name.clone(), kind: first.kind, score })
-            })
-            .collect();
+        let mut scored = Vec::with_capacity(first.scored.len());
+        for (place, Scored { name, kind, .. }) in first.scored.iter().enumerate() {
+            let all = parts.iter().filter_map(|part| part.scored.get(place));
+            let all: Vec<Score> = all.map(|scored| scored.score.clone()).collect();
+            scored.push(Scored { name: name.clone(), kind: *kind, score: Score::averaged(&all)? });
+        }
         let n = parts.len() as f64;
-        let mut batches = parts[0].batches.clone();
+        let mut batches = first.batches.clone();
         for (metric, values) in batches.iter_mut().flatten() {
             for (pair, value) in values.iter_mut().enumerate() {
                 let others = parts.iter().filter_map(|part| part.batches.as_ref()?.get(metric));
-                *value = others.map(|values| values[pair]).sum::<f64>() / n;
+                *value = others.filter_map(|values| values.get(pair)).sum::<f64>() / n;
             }
         }
-        Some(Self { scored, floor, n_draws: parts[0].n_draws, too_few: parts[0].too_few, batches })
+        Some(Self { scored, floor, n_draws: first.n_draws, too_few: first.too_few, batches })
     }
 
     /// The skill of the method `name` by `metric`; `None` without scores or null models.
@@ -363,12 +361,12 @@ mod tests {
             scored(&[4.0, 1.0], &[8.0, 2.0], &[6.0, 3.0]),
             scored(&[2.0, 5.0], &[0.0, 4.0], &[6.0, 1.0]),
         ];
-        let mean = ScoredTime::mean(parts).unwrap();
+        let mean = ScoredTime::mean(&parts).unwrap();
         let of = |name: &str| mean.of(name).unwrap().energy.clone();
         assert_eq!((of("m").value, of("m").resampled), (3.0, vec![3.0]));
         assert_eq!((of("FL").value, of("FL").resampled), (4.0, vec![3.0]));
         assert_eq!(mean.floor.entries[1].1, [1.0, 2.0, 3.0]);
         assert_eq!(mean.batches.unwrap()["w1"], [4.0]);
-        assert!(ScoredTime::mean(Vec::new()).is_none());
+        assert!(ScoredTime::mean(&[]).is_none());
     }
 }
