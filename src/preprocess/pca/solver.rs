@@ -135,7 +135,7 @@ impl PcaSolver {
         let degrees = (n_cells - 1) as f64;
         let variance: Array1<f64> = &pairs.values / degrees;
         let kept = variance.iter().take_while(|&&v| v > SMALLEST_VARIANCE * variance[0]).count();
-        if kept < self.n_pcs {
+        if kept < self.n_pcs && count == Count::All {
             let wanted = self.n_pcs;
             let why = "the others have no variance";
             note(progress, format!("{kept} principal components, not {wanted}: {why}"))?;
