@@ -40,6 +40,8 @@ pub(super) struct Fold {
     pub(super) cells: [Snapshot; 3],
     /// The numbers of these cells among all cells of the evaluation.
     pub(super) rows: [Vec<usize>; 3],
+    /// Whether coordinates were learnt from one half of the training cells, for the other half.
+    pub(super) halved: bool,
 }
 
 impl Fold {
@@ -64,7 +66,7 @@ impl Fold {
             Learnt::Ends => of(&|number| number + 1 == k || number == k + 1),
             Learnt::Halves | Learnt::All => of(&|number| number != k),
         };
-        let parts = if options.splits() {
+        let mut parts = if options.splits() {
             halves(&used, &cells.numbers, &cells.second)
                 .map_or_else(|| vec![Half { learnt: used.clone(), used }], |both| both.to_vec())
         } else {
@@ -72,6 +74,9 @@ impl Fold {
                 if protocol.learnt() == Learnt::All { of(&|_| true) } else { used.clone() };
             vec![Half { learnt, used }]
         };
+        if !options.exchange {
+            parts.truncate(1);
+        }
         let mut folds = Vec::with_capacity(parts.len());
         for part in &parts {
             let mut unseen = Unseen(&mut *progress);
@@ -129,6 +134,7 @@ impl Fold {
             interval,
             cells: [earlier, Snapshot::new(coordinates.held)?, later],
             rows,
+            halved: options.splits() && part.learnt != part.used,
             series,
         })
     }
@@ -177,6 +183,7 @@ impl Fold {
             interval: held - 1,
             rows: [of(times[held - 1]), held_rows, of(times[held + 1])],
             cells: [earlier, observed, later],
+            halved: self.halved,
             points,
             cell_times,
             series,

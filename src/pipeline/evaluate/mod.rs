@@ -119,7 +119,7 @@ impl Plan {
 
     /// A short evaluation after [`Plan::run`]: at most 500 cells of each time and fewer draws than
     /// [`Plan::evaluate`]. It should not take longer than the fit. A solver with
-    /// [`Property::TakesLong`] is therefore scored at the middle time only.
+    /// [`Property::TakesLong`] is therefore scored at the middle time only, in one half of the cells.
     ///
     /// Returns the scores with the options that they were made with.
     ///
@@ -140,6 +140,7 @@ impl Plan {
             max_cells: 250,
             n_draws: 3,
             cells_per_time: Some(500),
+            exchange: middle.is_none(),
             ..EvaluateOptions::new(fit.clone(), methods)
         };
         options.check()?;
@@ -164,7 +165,7 @@ fn evaluate_plan(
         all.extend(hold_out(&cells, options, k, all.len(), progress)?);
     }
     let splits = options.splits();
-    let n_whole = all.iter().filter(|held| splits && held.n_parts < 2).count();
+    let n_whole = all.iter().filter(|held| splits && !held.halved).count();
     if n_whole > 0 {
         let text = format!(
             "{n_whole} of {} held-out times: some time has fewer than {} cells, too few to learn coordinates \
@@ -194,8 +195,8 @@ fn evaluate_plan(
 
 /// The scores of one held-out time.
 struct HeldOut {
-    /// Number of parts over which scores are averaged: 2 where coordinates are cross-fitted.
-    n_parts: usize,
+    /// Whether coordinates were learnt from one half of the training cells, for the other half.
+    halved: bool,
     record: HeldOutRecord,
     rows: Vec<ValidationRow>,
 }
@@ -227,7 +228,7 @@ fn hold_out(
         n_bootstrap = resamples_of(cells, fold, n_bootstrap, progress)?;
     }
     let too_few = n_bootstrap < options.n_bootstrap;
-    let n_parts = folds.len();
+    let (n_parts, halved) = (folds.len(), folds.iter().all(|fold| fold.halved));
     let mut parts = Vec::with_capacity(n_parts);
     for (number, fold) in folds.into_iter().enumerate() {
         parts.push(Part::predict(
@@ -266,7 +267,7 @@ fn hold_out(
         record.verdicts.push(verdict);
         record.words.push(words);
     }
-    Ok(Some(HeldOut { n_parts, record, rows: scored.rows(real) }))
+    Ok(Some(HeldOut { halved, record, rows: scored.rows(real) }))
 }
 
 /// The number of bootstrap resamples. It is 0, with a note, if one of the three times has too few cells or

@@ -45,6 +45,15 @@ pub struct EvaluateOptions {
     pub select: bool,
     /// Largest number of cells of each time, drawn at random, at least 10. `None` for all cells.
     pub cells_per_time: Option<usize>,
+    /// Whether the halves of a cross-fit are exchanged and scores averaged. Otherwise the first half learns
+    /// coordinates for the second only, in half the time.
+    #[serde(default = "exchanged")]
+    pub exchange: bool,
+}
+
+/// Halves are exchanged unless something else is said.
+fn exchanged() -> bool {
+    true
 }
 
 /// A solver with its name in the output.
@@ -73,6 +82,7 @@ impl EvaluateOptions {
             batch: None,
             select: false,
             cells_per_time: None,
+            exchange: true,
         }
     }
 
@@ -129,7 +139,9 @@ impl EvaluateOptions {
         let learnt = match (protocol.learnt(), embedding) {
             (_, true) => format!("{source}, whoever computed it from whatever cells"),
             (Learnt::Halves, _) if n_whole == 0 => {
-                "from cells of other times that are not compared (two halves, exchanged and averaged)".into()
+                let how =
+                    if self.exchange { "two halves, exchanged and averaged" } else { "one half" };
+                format!("from cells of other times that are not compared ({how})")
             }
             (Learnt::Halves, _) if n_whole == n => "without the held-out cells".into(),
             (Learnt::Halves, _) => format!(
