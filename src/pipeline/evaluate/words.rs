@@ -184,7 +184,7 @@ mod tests {
 
     #[test]
     fn a_verdict_needs_an_interval_without_zero_and_something_to_explain() {
-        let (above, below) = (estimate(0.5, 0.2, 0.7), estimate(-0.5, -0.7, -0.2));
+        let (above, below) = (estimate(0.5, 0.2, 0.7), estimate(-0.5, -0.9, -0.1));
         let around = estimate(0.1, -0.1, 0.4);
         assert_eq!(of(&skill(&above, false)), Verdict::Better);
         assert_eq!(of(&skill(&around, false)), Verdict::Equal);
@@ -201,7 +201,7 @@ mod tests {
             "{words}"
         );
         let words = compared(&skill(&below, true), &estimate(1.5, 1.3, 1.8));
-        assert!(words.ends_with("1.500 against 1.000, gain -0.500 [-0.688, -0.212]"), "{words}");
+        assert!(words.ends_with("1.500 against 1.000, gain -0.500 [-0.880, -0.120]"), "{words}");
     }
 
     #[test]
