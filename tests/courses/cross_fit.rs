@@ -4,13 +4,15 @@ use std::path::Path;
 
 use ndarray::Array2;
 use rand_distr::{Distribution, Gamma, Poisson, StandardNormal};
-use sbcell::bridge::{GaussianSolver, LightSbSolver};
+use sbcell::bridge::{GaussianSolver, LightSbSolver, SinkhornSolver};
 use sbcell::data::Column;
 use sbcell::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use sbcell::io::validation::{Validation, Verdict};
 use sbcell::pipeline::{
-    EvaluateOptions, FitOptions, Method, Protocol, SolverChoice, TimeOptions, evaluate,
+    EvaluateOptions, FitOptions, GrowthOptions, GrowthPrior, Method, Protocol, SolverChoice,
+    TimeOptions, evaluate,
 };
+use sbcell::preprocess::GeneSets;
 use sbcell::{Seed, Silent};
 
 const PER_TIME: usize = 200;
@@ -91,6 +93,25 @@ fn a_population_that_does_not_change_is_neither_narrow_nor_to_be_explained() {
     let [ratio, lo, _] = found(&inside, "F", "variance_ratio");
     println!("inside {ratio} {lo}");
     assert!(lo > 1.1, "{ratio} {lo}");
+}
+
+/// Growth from genes is that of the half that is compared: it weights null models and populations.
+#[test]
+fn growth_from_genes_goes_with_the_compared_half() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("course.h5ad");
+    write(&path);
+    let genes = |first: usize| (0..20).map(|i| format!("g{}", first + 20 * i)).collect();
+    let sets = GeneSets { proliferation: genes(0), apoptosis: genes(1) };
+    let mut options = options(5).with_n_bootstrap(0);
+    options.fit.growth = GrowthOptions::default().with_prior(GrowthPrior::Genes(sets));
+    let solver = SolverChoice::of(SinkhornSolver::default());
+    options.methods = vec![Method { name: "sinkhorn".into(), solver }];
+    let scores = evaluate(&path, &options, &mut Silent).unwrap().validation;
+    let value = |name: &str| scores.row(1.0, name, "energy").unwrap().value.unwrap();
+    assert!((value("Rg") - value("R")).abs() > 1e-6, "the weights are not equal");
+    assert!(value("sinkhorn:weighted").is_finite());
+    assert!(scores.facts[2].contains("not compared"));
 }
 
 #[test]
