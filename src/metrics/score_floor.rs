@@ -12,7 +12,8 @@ use crate::metrics::wasserstein::Order;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
-/// The noise floors of the metrics of a [`Score`]: their values between parts of the observed cells.
+/// The noise floors of the metrics of a [`crate::metrics::Score`]: their values between parts of the
+/// observed cells.
 ///
 /// ```
 /// use ndarray::Array2;
