@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sbcell::io::lists;
 use sbcell::pipeline::{FitOptions, Noise, Source, TimeOptions, ValuesChoice};
+use sbcell::preprocess::NPcs;
 use sbcell::{Error, Result};
 
 use crate::cli::clock::ClockArgs;
@@ -86,9 +87,9 @@ struct DimensionArgs {
     /// Number of highly variable genes to select (scanpy's flavour "seurat")
     #[arg(long, value_name = "N", default_value_t = FitOptions::default().n_top_genes)]
     n_top_genes: usize,
-    /// Largest number of principal components
+    /// Number of principal components, or `auto`: those above the noise edge of the data, at most 50
     #[arg(long, visible_alias = "n-comps", value_name = "N", default_value_t = FitOptions::default().n_pcs)]
-    n_pcs: usize,
+    n_pcs: NPcs,
 }
 
 /// The noise of the reference process.

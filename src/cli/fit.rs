@@ -207,6 +207,9 @@ fn say_summary(summary: &FitSummary, terminal: &Terminal) {
 /// Prints the verdicts of the evaluation on held-out times.
 fn say_validation(validation: &Validation, terminal: &Terminal) {
     terminal.say("held out in turn, on at most 500 cells of each time (`sbcell evaluate` for all)");
+    for line in &validation.summary {
+        terminal.say(line);
+    }
     for held in &validation.held_out {
         for words in &held.words {
             terminal.say(&format!("  {}: {words}", held.time));

@@ -9,7 +9,7 @@ use crate::io::table::{self, Cells, Table, TableFormat};
 use std::path::Path;
 
 /// Version of the layout of `validation.json`.
-pub(crate) const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 2;
 
 /// One score: a row of `validation.csv`. See [`Validation`] for an example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,7 +25,8 @@ pub struct ValidationRow {
     /// against each other; or `floor`, the noise floor.
     pub name: String,
     /// Name of the metric: `energy`, `energy_half`, `w1`, `w2`, `sliced_w2`, `mmd`, `variance_ratio`,
-    /// `skill_energy` or `skill_w1`.
+    /// `skill_energy`, `skill_w1` (against the null model `FL`), `skill_energy_oracle` or
+    /// `skill_w1_oracle` (against the best null model in hindsight).
     pub metric: String,
     /// The score, if it could be computed.
     pub value: Option<f64>,
@@ -52,12 +53,45 @@ pub struct HeldOutRecord {
     pub end: f64,
     /// Number of observed cells at the held-out time.
     pub n_cells: usize,
-    /// Number of dimensions in which cells were compared.
+    /// Number of dimensions in which cells were compared; the larger one of two halves.
     pub n_dims: usize,
-    /// Report of each method.
+    /// Report of each method, for each half of the training cells.
     pub solved: Vec<SolvedRecord>,
+    /// The verdict on each method.
+    #[serde(default)]
+    pub verdicts: Vec<VerdictRecord>,
     /// Summary of the scores in words, one line for each method.
     pub words: Vec<String>,
+}
+
+/// The comparison of a method with a null model by the interval of the gain in energy distance. See
+/// [`Validation`] for an example.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The method has the smaller energy distance, beyond the interval.
+    Better,
+    /// The interval of the difference contains zero.
+    Equal,
+    /// The null model has the smaller energy distance, beyond the interval.
+    Worse,
+    /// The null model is at the noise floor, so that there is nothing to explain.
+    Nothing,
+    /// There is no interval.
+    Unknown,
+}
+
+/// The verdict on a method at a held-out time. See [`Validation`] for an example.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictRecord {
+    /// Name of the method.
+    pub name: String,
+    /// Against `FL`, the two neighbouring times pooled: a null model fixed beforehand.
+    pub pooled: Verdict,
+    /// Against the null model with the smallest energy distance in hindsight: an oracle.
+    pub oracle: Verdict,
+    /// The name of this null model.
+    pub oracle_null: String,
 }
 
 /// Report of a method that was fitted without the held-out time. See [`Validation`] for an example.
@@ -65,6 +99,10 @@ pub struct HeldOutRecord {
 pub struct SolvedRecord {
     /// Name of the method.
     pub name: String,
+    /// The half of the training cells that the bridge is made from: 0, or 0 and 1 where coordinates are
+    /// learnt from the other half.
+    #[serde(default)]
+    pub part: usize,
     /// Reason why the solver stopped.
     pub stop: String,
     /// Number of iterations of the solver.
@@ -77,11 +115,19 @@ pub struct SolvedRecord {
 ///
 /// ```
 /// use sbcell::io::validation::{HeldOutRecord, SolvedRecord, Validation, ValidationRow};
+/// use sbcell::io::validation::{Verdict, VerdictRecord};
 /// let solved = SolvedRecord {
 ///     name: "lightsb".into(),
+///     part: 0,
 ///     stop: "converged".into(),
 ///     iterations: 12,
 ///     parameters: serde_json::json!({ "n_gaussians": 10 }),
+/// };
+/// let verdict = VerdictRecord {
+///     name: "lightsb".into(),
+///     pooled: Verdict::Better,
+///     oracle: Verdict::Equal,
+///     oracle_null: "L".into(),
 /// };
 /// let held = HeldOutRecord {
 ///     label: "day 2".into(),
@@ -91,6 +137,7 @@ pub struct SolvedRecord {
 ///     n_cells: 100,
 ///     n_dims: 5,
 ///     solved: vec![solved],
+///     verdicts: vec![verdict],
 ///     words: Vec::new(),
 /// };
 /// let row = ValidationRow {
@@ -106,11 +153,12 @@ pub struct SolvedRecord {
 ///     rep: 1,
 /// };
 /// let validation = Validation {
-///     format: 1,
+///     format: 2,
 ///     sbcell: "0.1.0".into(),
 ///     protocol: "strict".into(),
 ///     facts: Vec::new(),
 ///     leaks: Vec::new(),
+///     summary: Vec::new(),
 ///     held_out: vec![held],
 ///     rows: vec![row],
 /// };
@@ -129,6 +177,9 @@ pub struct Validation {
     pub facts: Vec<String>,
     /// Information on the held-out cells that was available to the methods; empty if there was none.
     pub leaks: Vec<String>,
+    /// One line for each method over all held-out times.
+    #[serde(default)]
+    pub summary: Vec<String>,
     /// The held-out times.
     pub held_out: Vec<HeldOutRecord>,
     /// All scores.
@@ -226,6 +277,7 @@ mod tests {
             n_cells: 5,
             n_dims: 2,
             solved: Vec::new(),
+            verdicts: Vec::new(),
             words: Vec::new(),
         };
         let validation = Validation {
@@ -234,6 +286,7 @@ mod tests {
             protocol: "honest".into(),
             facts: Vec::new(),
             leaks: Vec::new(),
+            summary: Vec::new(),
             held_out: vec![held(1.0), held(2.0)],
             rows: vec![
                 row(1.0, "a", Some(1.0)),

@@ -54,7 +54,7 @@ impl PairFunction {
 /// pairs of different cells, `Σ_{i≠j} w_i w_j k_ij / (1 − Σ w_i²)`, so that a cell that occurs twice in
 /// a resample is not paired with itself.
 ///
-/// Time `(3 d + 2 B)` flops for each of the `n² + m² + n m` pairs; memory `64 max(n, m)` numbers
+/// Time `(3 d + 2 B)` flops for each of the `n²/2 + m²/2 + n m` pairs; memory `64 max(n, m)` numbers
 /// for each thread.
 ///
 /// # Errors
@@ -65,24 +65,41 @@ pub(super) fn discrepancies(
     y: Weighted<'_>,
     function: PairFunction,
 ) -> Result<Array1<f64>> {
+    Ok(between(x, y, function)? * 2.0 - within(x, function)? - within(y, function)?)
+}
+
+/// The mean of `k` over pairs of a cell of `x` and a cell of `y`, for each column of the weights.
+///
+/// # Errors
+/// As for [`discrepancies`].
+pub(super) fn between(
+    x: Weighted<'_>,
+    y: Weighted<'_>,
+    function: PairFunction,
+) -> Result<Array1<f64>> {
     check_same_dim(x.cells, y.cells)?;
     let (of_x, of_y) = (normalised(x)?, normalised(y)?);
     if of_x.ncols() != of_y.ncols() {
         let (what, unit) = ("the weights", "columns");
         return Err(Error::Shape { what, unit, expected: of_x.ncols(), got: of_y.ncols() });
     }
-    let between = sums(x.with(&of_x), y.with(&of_y), function);
-    let within = |cloud: Weighted<'_>, weights: &Array2<f64>| {
-        let all = sums(cloud.with(weights), cloud.with(weights), function);
-        let squares = (weights * weights).sum_axis(Axis(0));
-        // The value of k for two equal cells, on the diagonal.
-        let itself = match function {
-            PairFunction::Distance => 0.0,
-            PairFunction::Gaussian { .. } => -1.0,
-        };
-        (all - &squares * itself) / squares.mapv(|square| 1.0 - square)
+    Ok(sums(x.with(&of_x), y.with(&of_y), function))
+}
+
+/// The mean of `k` over pairs of two different cells of `x`, for each column of the weights.
+///
+/// # Errors
+/// As for [`discrepancies`].
+pub(super) fn within(x: Weighted<'_>, function: PairFunction) -> Result<Array1<f64>> {
+    let weights = normalised(x)?;
+    let all = sums_within(x.with(&weights), function);
+    let squares = (&weights * &weights).sum_axis(Axis(0));
+    // The value of k for two equal cells, on the diagonal.
+    let itself = match function {
+        PairFunction::Distance => 0.0,
+        PairFunction::Gaussian { .. } => -1.0,
     };
-    Ok(between * 2.0 - within(x, &of_x) - within(y, &of_y))
+    Ok((all - &squares * itself) / squares.mapv(|square| 1.0 - square))
 }
 
 impl<'a> Weighted<'a> {
@@ -144,6 +161,25 @@ fn sums(x: Weighted<'_>, y: Weighted<'_>, function: PairFunction) -> Array1<f64>
         })
         .collect();
     parts.iter().fold(Array1::zeros(w.ncols()), |sum, part| sum + part)
+}
+
+/// `Σ_ij w_ib w_jb k(x_i, x_j)` for each column b of the weights, with each pair computed once.
+fn sums_within(Weighted { cells, weights }: Weighted<'_>, function: PairFunction) -> Array1<f64> {
+    let x = cells.points();
+    let parts: Vec<Array1<f64>> = (0..x.nrows().div_ceil(ROWS))
+        .into_par_iter()
+        .map(|chunk| {
+            let (first, end) = (chunk * ROWS, x.nrows().min((chunk + 1) * ROWS));
+            let mut values = pairwise(x.slice(s![first..end, ..]), x.slice(s![first.., ..]), |d| d);
+            function.apply(&mut values);
+            let own = weights.slice(s![first..end, ..]);
+            // Pairs with later rows stand for both orders, pairs among these rows for themselves.
+            let mut sums = product(values.view(), weights.slice(s![first.., ..])) * 2.0;
+            sums -= &product(values.slice(s![.., ..end - first]), own);
+            (sums * own).sum_axis(Axis(0))
+        })
+        .collect();
+    parts.iter().fold(Array1::zeros(weights.ncols()), |sum, part| sum + part)
 }
 
 /// Weights as a matrix with one column.

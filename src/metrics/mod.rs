@@ -15,6 +15,7 @@ mod energy;
 mod floor;
 mod resample;
 mod score;
+mod score_floor;
 mod sliced;
 mod wasserstein;
 
@@ -26,6 +27,7 @@ pub use edge_ranking::{Candidate, EdgeScores};
 pub use energy::{EnergyDistance, energy_distance};
 pub use floor::{Floor, Metric, Splits, noise_floor};
 pub use resample::{Estimate, Resamples};
-pub use score::{Score, ScoreFloor, Scoring};
+pub use score::{Score, Scoring};
+pub use score_floor::ScoreFloor;
 pub use sliced::{sliced_wasserstein, sliced_wasserstein_along};
 pub use wasserstein::{Order, wasserstein};

@@ -163,6 +163,21 @@ impl Estimate {
     }
 }
 
+impl Estimate {
+    /// The mean of several estimates, within each resample too. NaN for none.
+    ///
+    /// Resamples with the same number belong together, so that what the estimates share (such as the
+    /// resamples of the same observed cells) stays in the interval.
+    #[must_use]
+    pub fn averaged(all: &[&Self]) -> Self {
+        let n = all.len() as f64;
+        let value = all.iter().map(|one| one.value).sum::<f64>() / n;
+        let n_resamples = all.iter().map(|one| one.resampled.len()).min().unwrap_or(0);
+        let at = |b: usize| all.iter().map(|one| one.resampled[b]).sum::<f64>() / n;
+        Self::of(&std::iter::once(value).chain((0..n_resamples).map(at)).collect())
+    }
+}
+
 /// The 2.5th and 97.5th percentile of the finite values, by linear interpolation; `None` without any.
 fn interval(values: &[f64]) -> Option<(f64, f64)> {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
@@ -218,6 +233,16 @@ mod tests {
         assert_eq!(estimate.without_interval().resampled.len(), 0);
         assert!(estimate.has_interval() && !alone.has_interval());
         assert!(alone.with_ends()[1].is_nan() && estimate.with_ends()[1] > 24.0);
+    }
+
+    #[test]
+    fn a_mean_of_estimates_is_one_within_each_resample() {
+        let a = Estimate::of(&ndarray::array![1.0, 0.0, 4.0]);
+        let b = Estimate::of(&ndarray::array![3.0, 2.0, -4.0, 9.0]);
+        let mean = Estimate::averaged(&[&a, &b]);
+        assert_eq!((mean.value, mean.resampled), (2.0, vec![1.0, 0.0]));
+        assert_eq!(Estimate::averaged(&[&a]), a);
+        assert!(Estimate::averaged(&[]).value.is_nan());
     }
 
     #[test]

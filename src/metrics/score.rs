@@ -1,13 +1,13 @@
 //! Distances between predicted and observed cells with bootstrap intervals.
 
-use ndarray::Array1;
+use ndarray::{Array1, Array2};
 use rayon::prelude::*;
 
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::metrics::comparison::total_variance;
-use crate::metrics::discrepancy::{PairFunction, Weighted, discrepancies};
-use crate::metrics::floor::{Metric, Splits, noise_floor, subsample};
+use crate::metrics::discrepancy::{PairFunction, Weighted, between, within};
+use crate::metrics::floor::subsample;
 use crate::metrics::resample::{Estimate, Resamples};
 use crate::metrics::sliced::{directions, sliced_prices, sliced_wasserstein_along};
 use crate::metrics::wasserstein::{Order, Prices, priced};
@@ -15,7 +15,7 @@ use crate::progress::{Progress, Together};
 use crate::rng::Seed;
 
 /// Largest number of cells on each side for distances over all pairs.
-const PAIRED_CELLS: usize = 5000;
+pub(super) const PAIRED_CELLS: usize = 5000;
 
 /// The parameters of a score of predicted cells.
 ///
@@ -88,35 +88,25 @@ impl Score {
             ("variance_ratio", self.variance_ratio.clone()),
         ]
     }
-}
 
-/// The noise floors of the metrics of a [`Score`]: their values between parts of the observed cells.
-///
-/// ```
-/// use ndarray::Array2;
-/// use sbcell::data::Snapshot;
-/// use sbcell::metrics::Scoring;
-/// use sbcell::{Seed, Silent};
-///
-/// let observed = Snapshot::new(Array2::from_shape_fn((30, 1), |(i, _)| (i as f64).sin()))?;
-/// let scoring = Scoring { n_per_side: None, n_draws: 1, n_projections: 1, bandwidth: 1.0 };
-/// let floor = scoring.floor(&observed, 3, Seed(1), &mut Silent)?;
-/// assert!(floor.mean("w1") > 0.0 && floor.mean("variance_ratio").is_nan());
-/// # sbcell::Result::Ok(())
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct ScoreFloor {
-    /// The name of each metric with its value for each split.
-    pub entries: Vec<(&'static str, Vec<f64>)>,
-    /// Number of cells in each part, for Wasserstein distances.
-    pub n_per_side: usize,
-}
-
-impl ScoreFloor {
-    /// The mean over splits; NaN for a metric without floor.
-    pub fn mean(&self, metric: &str) -> f64 {
-        let values = self.entries.iter().find(|entry| entry.0 == metric);
-        values.map_or(f64::NAN, |(_, values)| values.iter().sum::<f64>() / values.len() as f64)
+    /// The means of several scores, within each resample too. `None` for no score.
+    ///
+    /// The numbers of cells are those of the first.
+    #[must_use]
+    pub fn averaged(scores: &[Self]) -> Option<Self> {
+        let first = scores.first()?;
+        let mean = |of: fn(&Self) -> &Estimate| {
+            Estimate::averaged(&scores.iter().map(of).collect::<Vec<_>>())
+        };
+        Some(Self {
+            w1: mean(|score| &score.w1),
+            w2: mean(|score| &score.w2),
+            sliced_w2: mean(|score| &score.sliced_w2),
+            energy: mean(|score| &score.energy),
+            mmd: mean(|score| &score.mmd),
+            variance_ratio: mean(|score| &score.variance_ratio),
+            n_used: first.n_used,
+        })
     }
 }
 
@@ -139,58 +129,64 @@ impl Scoring {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<Score> {
-        let of_x = predicted_resamples.weights(predicted);
-        let of_y = observed_resamples.weights(observed);
+        let target = self.target(observed, observed_resamples, seed)?;
+        self.against(&target, predicted, predicted_resamples, progress)
+    }
+
+    /// Everything about the observed cells that does not depend on the prediction, for
+    /// [`Scoring::against`]. `seed` determines subsamples and directions.
+    ///
+    /// # Errors
+    /// As for [`Scoring::score`].
+    pub(crate) fn target<'a>(
+        &self,
+        observed: &'a Snapshot,
+        resamples: &Resamples,
+        seed: Seed,
+    ) -> Result<Target<'a>> {
+        let weights = resamples.weights(observed);
+        let (few, of_few) =
+            few(Weighted { cells: observed, weights: weights.view() }, OBSERVED, seed)?;
+        let within = |function| within(Weighted { cells: &few, weights: of_few.view() }, function);
+        let (energy, mmd) = (within(PairFunction::Distance)?, within(self.gaussian())?);
+        let variances = variances(Weighted { cells: observed, weights: weights.view() });
+        Ok(Target { cells: observed, weights, few, of_few, within: [energy, mmd], variances, seed })
+    }
+
+    /// Scores `predicted` cells against a target; as [`Scoring::score`].
+    ///
+    /// # Errors
+    /// As for [`Scoring::score`].
+    pub(crate) fn against(
+        &self,
+        target: &Target<'_>,
+        predicted: &Snapshot,
+        resamples: &Resamples,
+        progress: &mut dyn Progress,
+    ) -> Result<Score> {
+        let seed = target.seed;
+        let of_x = resamples.weights(predicted);
         let x = Weighted { cells: predicted, weights: of_x.view() };
-        let y = Weighted { cells: observed, weights: of_y.view() };
+        let y = Weighted { cells: target.cells, weights: target.weights.view() };
         let (w1, n_used) = self.wasserstein(x, y, Order::One, seed, progress)?;
         let (w2, _) = self.wasserstein(x, y, Order::Two, seed, progress)?;
         let sliced_w2 = self.sliced(x, y, seed)?;
-        let energy = paired(x, y, PairFunction::Distance, seed)?;
-        let mmd = paired(x, y, PairFunction::Gaussian { bandwidth: self.bandwidth }, seed)?;
-        let variance = |Weighted { cells, weights }: Weighted<'_>| -> Array1<f64> {
-            let of = |column: ndarray::ArrayView1<'_, f64>| total_variance(cells.points(), column);
-            weights.columns().into_iter().map(of).collect()
+        let (some, of_some) = few(x, PREDICTED, seed)?;
+        let some = Weighted { cells: &some, weights: of_some.view() };
+        let others = Weighted { cells: &target.few, weights: target.of_few.view() };
+        let paired = |function, within_target: &Array1<f64>| -> Result<Estimate> {
+            let apart = between(some, others, function)? * 2.0;
+            Ok(Estimate::of(&(apart - within(some, function)? - within_target)))
         };
-        let variance_ratio = Estimate::of(&(variance(x) / variance(y)));
+        let energy = paired(PairFunction::Distance, &target.within[0])?;
+        let mmd = paired(self.gaussian(), &target.within[1])?;
+        let variance_ratio = Estimate::of(&(variances(x) / &target.variances));
         Ok(Score { w1, w2, sliced_w2, energy, mmd, variance_ratio, n_used })
     }
 
-    /// The noise floors of these scores, from `n_splits` random splits of the observed cells.
-    ///
-    /// Parts for Wasserstein distances have `n_per_side` cells, or half of the cells if it is `None`.
-    /// Parts for energy distance and MMD have half of the cells, at most 5000.
-    ///
-    /// # Errors
-    /// As for [`noise_floor`].
-    pub fn floor(
-        &self,
-        observed: &Snapshot,
-        n_splits: usize,
-        seed: Seed,
-        progress: &mut dyn Progress,
-    ) -> Result<ScoreFloor> {
-        let n_per_side = self.n_per_side.unwrap_or(observed.n_cells() / 2);
-        let sliced = Metric::Sliced { order: Order::Two, n_projections: self.n_projections };
-        let mmd = Metric::Mmd { bandwidth: self.bandwidth };
-        let metrics = [
-            ("energy", Metric::Energy, observed.n_cells() / 2),
-            ("w1", Metric::Wasserstein(Order::One), n_per_side),
-            ("w2", Metric::Wasserstein(Order::Two), n_per_side),
-            ("sliced_w2", sliced, n_per_side),
-            ("mmd", mmd, observed.n_cells() / 2),
-        ];
-        let mut entries = Vec::new();
-        for (name, metric, n_per_side) in metrics {
-            let n_per_side = n_per_side.min(PAIRED_CELLS);
-            let splits = Splits { n_per_side, n_splits };
-            let values = noise_floor(observed, metric, splits, seed, progress)?.values;
-            if name == "energy" {
-                entries.push(("energy_half", values.iter().map(|value| 0.5 * value).collect()));
-            }
-            entries.push((name, values));
-        }
-        Ok(ScoreFloor { entries, n_per_side: n_per_side.min(observed.n_cells() / 2) })
+    /// The kernel of the maximum mean discrepancy.
+    fn gaussian(&self) -> PairFunction {
+        PairFunction::Gaussian { bandwidth: self.bandwidth }
     }
 
     /// The exact distance with its interval, and the numbers of cells of a subsample.
@@ -278,35 +274,54 @@ impl Distance {
     }
 }
 
-/// A discrepancy over all pairs of cells, with its interval; at most 5000 cells on each side.
-fn paired(
-    x: Weighted<'_>,
-    y: Weighted<'_>,
-    function: PairFunction,
+/// Observed cells with everything that all scores against them share. [`Scoring::target`] makes it.
+pub(crate) struct Target<'a> {
+    /// The observed cells.
+    cells: &'a Snapshot,
+    /// Their weights in each resample.
+    weights: Array2<f64>,
+    /// At most 5000 of the cells, for distances over all pairs.
+    few: Snapshot,
+    /// The weights of these cells in each resample.
+    of_few: Array2<f64>,
+    /// Mean distance and mean kernel between two different of these cells, in each resample.
+    within: [Array1<f64>; 2],
+    /// The total variance in each resample.
+    variances: Array1<f64>,
+    /// The seed of subsamples and directions.
     seed: Seed,
-) -> Result<Estimate> {
-    let some = |Weighted { cells, weights }: Weighted<'_>, name| -> Result<_> {
-        if cells.n_cells() <= PAIRED_CELLS {
-            return Ok((cells.clone(), weights.to_owned()));
-        }
-        let mut stream = seed.stream(name, 0);
-        let n = cells.n_cells();
-        let mut rows = rand::seq::index::sample(&mut stream, n, PAIRED_CELLS).into_vec();
-        rows.sort_unstable();
-        let axis = ndarray::Axis(0);
-        let points = cells.points().select(axis, &rows);
-        Ok((Snapshot::new(points)?, weights.select(axis, &rows)))
-    };
-    let (x, w) = some(x, "score/paired predicted")?;
-    let (y, v) = some(y, "score/paired observed")?;
-    let x = Weighted { cells: &x, weights: w.view() };
-    let y = Weighted { cells: &y, weights: v.view() };
-    Ok(Estimate::of(&discrepancies(x, y, function)?))
+}
+
+/// The random stream by which predicted cells are thinned.
+const PREDICTED: &str = "score/paired predicted";
+/// The random stream by which observed cells are thinned.
+const OBSERVED: &str = "score/paired observed";
+
+/// The total variance under each column of the weights.
+fn variances(Weighted { cells, weights }: Weighted<'_>) -> Array1<f64> {
+    let of = |column: ndarray::ArrayView1<'_, f64>| total_variance(cells.points(), column);
+    weights.columns().into_iter().map(of).collect()
+}
+
+/// At most 5000 of the cells with their weights, for distances over all pairs. `name` is that of the random
+/// stream.
+fn few(
+    Weighted { cells, weights }: Weighted<'_>,
+    name: &'static str,
+    seed: Seed,
+) -> Result<(Snapshot, Array2<f64>)> {
+    if cells.n_cells() <= PAIRED_CELLS {
+        return Ok((cells.clone(), weights.to_owned()));
+    }
+    let mut stream = seed.stream(name, 0);
+    let mut rows = rand::seq::index::sample(&mut stream, cells.n_cells(), PAIRED_CELLS).into_vec();
+    rows.sort_unstable();
+    let axis = ndarray::Axis(0);
+    Ok((Snapshot::new(cells.points().select(axis, &rows))?, weights.select(axis, &rows)))
 }
 
 #[cfg(test)]
 mod tests {
-    use ndarray::Array2;
     use rand_distr::{Distribution, StandardNormal};
 
     use super::*;

@@ -21,9 +21,15 @@ fn solvers_are_scored_side_by_side_with_the_facts_that_make_numbers_comparable()
         "evaluate data.h5ad --timepoints time --at 24,48 --compare gaussian,ot --bootstrap 20 \
          --out scores",
     );
-    for word in ["W1 and W2 are both exact", "without the held-out cells", "spacing", "floor", "FL"]
-    {
+    for word in ["W1 and W2 are both exact", "that are not compared", "spacing", "floor", "FL"] {
         assert!(answer.stdout.contains(word), "{word}: {}", answer.stdout);
+    }
+    // The summary comes first, one line for each solver.
+    let first: Vec<&str> = answer.stdout.lines().take(2).collect();
+    for (line, name) in first.iter().zip(["gaussian", "ot"]) {
+        let expected = format!("{name}: better than the two neighbouring times pooled (FL) at ");
+        assert!(line.starts_with(&expected) && line.contains("of 2 held-out times"), "{line}");
+        assert!(line.contains("an oracle"), "{line}");
     }
     for file in FILES {
         assert!(sandbox.path("scores").join(file).exists(), "{file}");

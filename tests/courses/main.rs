@@ -6,6 +6,7 @@
     reason = "a test stops at the first surprise, and prints what it measured"
 )]
 
+mod cross_fit;
 mod edges_known;
 mod examples;
 mod fit_known;

@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 
 use linfa::traits::Fit;
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
+use rand_distr::{Distribution, StandardNormal};
 use sbcell::data::Matrix;
-use sbcell::preprocess::{Pca, PcaMethod, PcaSolver};
+use sbcell::preprocess::{NPcs, Pca, PcaMethod, PcaSolver};
 use sbcell::progress::{Event, Progress};
 use sbcell::{Error, Seed, Silent};
 
@@ -254,4 +255,52 @@ fn refuses_what_has_no_components_and_parts_that_contradict_each_other() {
     assert!(build(mean, loadings, variance, total / 100.0).is_err());
     assert!(pca.transform(&Matrix::Dense(matrix(20, 11))).is_err());
     assert!(pca.inverse(Array2::zeros((2, 4)).view()).is_err());
+}
+
+/// A planted rank in noise that differs between genes by a factor of 100 in variance.
+fn planted(n_cells: usize, n_genes: usize, rank: usize) -> Array2<f32> {
+    let mut rng = Seed(3).stream("test", 0);
+    let mut normal = |rows, columns| -> Array2<f64> {
+        Array2::from_shape_simple_fn((rows, columns), || StandardNormal.sample(&mut rng))
+    };
+    let signal = normal(n_cells, rank).dot(&normal(rank, n_genes)) * 0.6;
+    let noise = normal(n_cells, n_genes);
+    Array2::from_shape_fn((n_cells, n_genes), |(i, j)| {
+        let size = 10.0_f64.powf(j as f64 / n_genes as f64);
+        ((signal[[i, j]] + noise[[i, j]]) * size + 5.0) as f32
+    })
+}
+
+#[test]
+fn components_above_the_noise_edge_are_those_that_were_planted() {
+    let auto = |x: &Matrix, method| {
+        let solver = PcaSolver { method, ..PcaSolver::default() };
+        solver.fit_number(x, NPcs::Auto, Seed(1), &mut Silent).unwrap()
+    };
+    // More cells than genes, and fewer; every method counts the same.
+    for (n_cells, n_genes) in [(500, 220), (220, 500)] {
+        for rank in [3, 7] {
+            let dense = planted(n_cells, n_genes, rank);
+            let matrices = both(&dense);
+            for x in &matrices {
+                for method in [PcaMethod::Genes, PcaMethod::Cells, PcaMethod::Lanczos] {
+                    let found = auto(x, method);
+                    assert_eq!(found.n_pcs(), rank, "{n_cells} × {n_genes} {method:?}");
+                }
+            }
+            // The first of as many as are asked for.
+            let five = PcaSolver::default()
+                .fit_number(&matrices[0], NPcs::Is(5), Seed(1), &mut Silent)
+                .unwrap();
+            let first = auto(&matrices[0], PcaMethod::Auto);
+            let n = five.n_pcs().min(first.n_pcs());
+            let variances = |pca: &Pca| pca.explained_variance().to_vec()[..n].to_vec();
+            let near = |(a, b): (&f64, &f64)| (a / b - 1.0).abs() < 1e-6;
+            assert!(variances(&five).iter().zip(&variances(&first)).all(near));
+        }
+    }
+    // Nothing but noise: the smallest number. A gene that does not vary takes no part.
+    let mut noise = planted(500, 220, 0);
+    noise.column_mut(7).fill(1.0);
+    assert_eq!(auto(&Matrix::Dense(noise), PcaMethod::Auto).n_pcs(), NPcs::FEWEST);
 }

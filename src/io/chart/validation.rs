@@ -38,11 +38,12 @@ const GAP: f64 = 46.0;
 /// use sbcell::io::{chart::draw_validation, validation::Validation};
 /// # fn main() -> sbcell::Result<()> {
 /// let validation = Validation {
-///     format: 1,
+///     format: 2,
 ///     sbcell: "0.1.0".into(),
 ///     protocol: "strict".into(),
 ///     facts: Vec::new(),
 ///     leaks: Vec::new(),
+///     summary: Vec::new(),
 ///     held_out: Vec::new(),
 ///     rows: Vec::new(),
 /// };

@@ -5,6 +5,7 @@ use rand::seq::index;
 use crate::error::{Error, Result};
 use crate::io::file;
 use crate::io::run::InputRecord;
+use crate::pipeline::evaluate::halves::second_half;
 use crate::pipeline::evaluate::options::EvaluateOptions;
 use crate::pipeline::fit::Plan;
 use crate::pipeline::fit::growth::Given;
@@ -26,6 +27,10 @@ pub(super) struct Cells {
     pub(super) growth: Given,
     /// The kind of the values, decided by all cells, so that it is the same in every fold.
     pub(super) values: ValuesChoice,
+    /// The number of each cell's time, counted from zero.
+    pub(super) numbers: Vec<usize>,
+    /// Whether each cell is in the second half of its time ([`second_half`]).
+    pub(super) second: Vec<bool>,
     /// The batch of each cell, if a column of batches is named.
     pub(super) batches: Option<Vec<String>>,
     /// The record of the file.
@@ -81,12 +86,21 @@ impl Cells {
             cells: selection.rows.len(),
             genes: raw.n_genes(),
         };
-        Ok(Self { raw, selection, growth, values, batches, input: record })
+        let times = selection.axis.times();
+        let number = |time: &f64| times.partition_point(|other| other.total_cmp(time).is_lt());
+        let numbers: Vec<usize> = selection.times.iter().map(number).collect();
+        let second = second_half(&numbers, Seed(fit.seed));
+        Ok(Self { raw, selection, growth, values, numbers, second, batches, input: record })
     }
 
     /// The times of the course in the unit of the time column, increasing.
     pub(super) fn times(&self) -> Vec<f64> {
         self.selection.axis.times()
+    }
+
+    /// The cells whose time has a number that `keep` accepts, increasing.
+    pub(super) fn of(&self, keep: &dyn Fn(usize) -> bool) -> Vec<usize> {
+        (0..self.numbers.len()).filter(|&cell| keep(self.numbers[cell])).collect()
     }
 
     /// The numbers of the times to hold out, counted from zero, increasing: the times `at`, or all inner

@@ -5,11 +5,13 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, concatenate};
 use crate::data::{Snapshot, TimeSeries};
 use crate::error::{Error, Result};
 use crate::pipeline::evaluate::cells::Cells;
+use crate::pipeline::evaluate::halves::{Half, halves};
 use crate::pipeline::evaluate::options::{EvaluateOptions, Learnt, Protocol};
+use crate::pipeline::fit::growth::Given;
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::scale::{Spread, pooled};
 use crate::pipeline::fit::units::Units;
-use crate::progress::Progress;
+use crate::progress::{Progress, Unseen};
 use crate::rng::Seed;
 
 /// A course without one of its times, which is held out.
@@ -38,40 +40,73 @@ pub(super) struct Fold {
     pub(super) cells: [Snapshot; 3],
     /// The numbers of these cells among all cells of the evaluation.
     pub(super) rows: [Vec<usize>; 3],
+    /// Whether coordinates were learnt from one half of the training cells, for the other half.
+    pub(super) halved: bool,
 }
 
 impl Fold {
-    /// Holds out inner time number `k`, by the protocol of `options`.
+    /// Holds out inner time number `k`, by the protocol of `options`: one fold, or two with exchanged halves
+    /// of the training cells where coordinates are learnt ([`halves`]).
+    ///
+    /// There is one fold as well if some time has too few cells for halves. Notes about the values are sent
+    /// with `say`.
     ///
     /// # Errors
     /// Those of normalisation, gene selection and components; [`Error::Cancelled`].
-    pub(super) fn new(
+    pub(super) fn all(
         cells: &Cells,
         options: &EvaluateOptions,
         k: usize,
+        say: bool,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Self>> {
+        let protocol = options.protocol;
+        let of = |keep: &dyn Fn(usize) -> bool| cells.of(keep);
+        let used = match protocol.learnt() {
+            Learnt::Ends => of(&|number| number + 1 == k || number == k + 1),
+            Learnt::Halves | Learnt::All => of(&|number| number != k),
+        };
+        let mut parts = if options.splits() {
+            halves(&used, &cells.numbers, &cells.second)
+                .map_or_else(|| vec![Half { learnt: used.clone(), used }], |both| both.to_vec())
+        } else {
+            let learnt =
+                if protocol.learnt() == Learnt::All { of(&|_| true) } else { used.clone() };
+            vec![Half { learnt, used }]
+        };
+        if !options.exchange {
+            parts.truncate(1);
+        }
+        let mut folds = Vec::with_capacity(parts.len());
+        for part in &parts {
+            let mut unseen = Unseen(&mut *progress);
+            if say && folds.is_empty() {
+                folds.push(Self::new(cells, options, k, part, progress)?);
+            } else {
+                folds.push(Self::new(cells, options, k, part, &mut unseen)?);
+            }
+        }
+        Ok(folds)
+    }
+
+    /// Holds out inner time number `k` with the cells of `part`.
+    ///
+    /// # Errors
+    /// As [`Fold::all`].
+    fn new(
+        cells: &Cells,
+        options: &EvaluateOptions,
+        k: usize,
+        part: &Half,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
         let protocol = options.protocol;
-        let times = cells.times();
-        let number = |cell: &usize| {
-            let time = cells.selection.times[*cell];
-            times.partition_point(|other| other.total_cmp(&time).is_lt())
-        };
-        let numbers: Vec<usize> = (0..cells.selection.times.len()).map(|c| number(&c)).collect();
-        let of = |keep: &dyn Fn(usize) -> bool| -> Vec<usize> {
-            (0..numbers.len()).filter(|&cell| keep(numbers[cell])).collect()
-        };
-        let is_end = |number: usize| number + 1 == k || number == k + 1;
-        let learnt = protocol.learnt();
-        let training = match learnt {
-            Learnt::Ends => of(&is_end),
-            Learnt::Training | Learnt::All => of(&|number| number != k),
-        };
-        let coordinates = coordinates(cells, options, &training, &of(&|n| n == k), progress)?;
+        let (times, numbers) = (cells.times(), &cells.numbers);
+        let coordinates = coordinates(cells, options, part, &cells.of(&|n| n == k), progress)?;
         let clock = |number: usize| {
             if protocol.even_spacing() { number as f64 } else { times[number] }
         };
-        let cell_times: Vec<f64> = training.iter().map(|&cell| clock(numbers[cell])).collect();
+        let cell_times: Vec<f64> = part.used.iter().map(|&cell| clock(numbers[cell])).collect();
         let series = TimeSeries::new(coordinates.training.view(), &cell_times)?;
         let scale = if protocol == Protocol::LightSb {
             // The published scale: the deviation over all cells, with the differences between times.
@@ -84,7 +119,10 @@ impl Fold {
         let interval = series.times().partition_point(|&time| time < before);
         let snapshots = series.snapshots();
         let (earlier, later) = (snapshots[interval].clone(), snapshots[interval + 1].clone());
-        let rows = [k - 1, k, k + 1].map(|wanted| of(&|number| number == wanted));
+        let at = |wanted: usize| -> Vec<usize> {
+            part.used.iter().copied().filter(|&cell| numbers[cell] == wanted).collect()
+        };
+        let rows = [at(k - 1), cells.of(&|number| number == k), at(k + 1)];
         Ok(Self {
             label: cells.selection.axis.levels[k].label.clone(),
             real: [times[k - 1], times[k], times[k + 1]],
@@ -96,6 +134,7 @@ impl Fold {
             interval,
             cells: [earlier, Snapshot::new(coordinates.held)?, later],
             rows,
+            halved: options.splits() && part.learnt != part.used,
             series,
         })
     }
@@ -144,6 +183,7 @@ impl Fold {
             interval: held - 1,
             rows: [of(times[held - 1]), held_rows, of(times[held + 1])],
             cells: [earlier, observed, later],
+            halved: self.halved,
             points,
             cell_times,
             series,
@@ -175,8 +215,7 @@ struct Coordinates {
     held: Array2<f64>,
 }
 
-/// Learns coordinates from the cells that the protocol allows, and applies them to the cells `training`
-/// and `held`.
+/// Learns coordinates from the cells `part.learnt`, and applies them to the cells `part.used` and `held`.
 ///
 /// # Errors
 /// Those of normalisation, gene selection and components; [`Error::Numerical`] if coordinates are to be
@@ -184,26 +223,30 @@ struct Coordinates {
 fn coordinates(
     cells: &Cells,
     options: &EvaluateOptions,
-    training: &[usize],
+    part: &Half,
     held: &[usize],
     progress: &mut dyn Progress,
 ) -> Result<Coordinates> {
     let protocol = options.protocol;
-    let all: Vec<usize> = (0..cells.selection.rows.len()).collect();
-    let whole = protocol.learnt() == Learnt::All;
-    let learnt_from = if whole { all.as_slice() } else { training };
-    let known = cells.growth.select(learnt_from);
+    let Half { learnt, used } = part;
     let unit = cells.selection.axis.unit;
     let fit = &FitOptions { values: cells.values, ..options.fit.clone() };
-    let prepared = cells.raw.select(learnt_from).prepare(fit, &known, None, unit, progress)?;
-    // If all cells are learnt from, the rows of `prepared` are the numbers of cells.
-    let (mut of_training, growth, mut of_held) = if whole {
+    let raw = cells.raw.select(learnt);
+    let (mut of_training, growth, mut of_held) = if protocol.learnt() == Learnt::All {
+        // The rows of `prepared` are the numbers of cells.
+        let prepared = raw.prepare(fit, &cells.growth, None, unit, progress)?;
         let pick = |rows: &[usize]| prepared.points.select(Axis(0), rows);
-        let growth = prepared.growth.as_ref().map(|rates| rates.select(Axis(0), training));
-        (pick(training), growth, pick(held))
-    } else {
+        let growth = prepared.growth.as_ref().map(|rates| rates.select(Axis(0), used));
+        (pick(used), growth, pick(held))
+    } else if learnt == used {
+        let prepared = raw.prepare(fit, &cells.growth.select(used), None, unit, progress)?;
         let of_held = prepared.recipe.apply(cells.raw.select(held))?;
         (prepared.points, prepared.growth, of_held)
+    } else {
+        let recipe = raw.prepare(fit, &Given::Nothing, None, unit, progress)?.recipe;
+        let raw = cells.raw.select(used);
+        let growth = recipe.growth(&raw, &cells.growth.select(used), unit)?;
+        (recipe.apply(raw)?, growth, recipe.apply(cells.raw.select(held))?)
     };
     if protocol.whitens() {
         let deviations = deviations(of_training.view(), of_held.view())?;

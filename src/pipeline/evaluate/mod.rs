@@ -2,8 +2,9 @@
 //!
 //! For each held-out time:
 //!
-//! 1. [`fold`]: genes, components, scale and ε are learnt without the time. Its cells are brought to the
-//!    same coordinates.
+//! 1. [`fold`]: genes, components, scale and ε are learnt without the time, from one of two [`halves`] of
+//!    the other cells. The other half and the held-out cells are brought to these coordinates. The
+//!    halves are then exchanged, so that each time has two [`part`]s, whose scores are averaged.
 //! 2. [`predict`]: each method fits one bridge over the gap and carries the cells of the time before to
 //!    the held-out time. Null models predict without a fit.
 //! 3. [`score`]: distances between predicted and observed cells, beside the noise floor, with bootstrap
@@ -12,7 +13,9 @@
 
 mod cells;
 mod fold;
+mod halves;
 mod options;
+mod part;
 mod predict;
 mod score;
 mod select;
@@ -27,16 +30,16 @@ pub use write::{check_validation_output, validation_files, write_validation};
 use crate::bridge::Property;
 use crate::error::{Error, Result};
 use crate::io::run::InputRecord;
-use crate::io::validation::{FORMAT, HeldOutRecord, Validation};
-use crate::metrics::{Drawn, Resamples};
+use crate::io::validation::{FORMAT, HeldOutRecord, Validation, ValidationRow};
+use crate::metrics::Drawn;
 use crate::pipeline::evaluate::cells::Cells;
 use crate::pipeline::evaluate::fold::Fold;
-use crate::pipeline::evaluate::predict::{Kind, Prediction, Sources, by_method, nulls};
-use crate::pipeline::evaluate::score::{Observed, ScoredTime, between_batches, score_all, scoring};
-use crate::pipeline::evaluate::select::{inner_scores, selected};
+use crate::pipeline::evaluate::halves::FEWEST;
+use crate::pipeline::evaluate::part::{Drawing, Part, Settings, add_selected};
+use crate::pipeline::evaluate::score::ScoredTime;
 use crate::pipeline::fit::{FitSummary, Plan};
 use crate::pipeline::shared::recorder::{Recorder, Within};
-use crate::progress::{self, Progress, Unseen};
+use crate::progress::{self, Progress};
 use crate::rng::Seed;
 
 /// The scores of an evaluation, with its input and notes.
@@ -91,8 +94,11 @@ impl Plan {
     /// Holds out each time in turn, finds the bridge of each method without it, and scores the
     /// predicted cells against the cells of this time.
     ///
-    /// Under [`Protocol::Honest`] gene selection, depth, components, scale and ε come from the other
-    /// times only. The held-out cells are brought to these coordinates afterwards.
+    /// Under [`Protocol::Honest`] gene selection, depth and components come from one half of the cells of
+    /// the other times; bridges, null models, scale and ε from the other half. The halves are then
+    /// exchanged, and scores are means of both. No cell that is compared has therefore taken part in
+    /// learning its coordinates. Where some other time has fewer than 40 cells, there are no halves, and
+    /// a note says it.
     ///
     /// # Errors
     /// [`Error::Parameter`] for options out of range, for options of another fit than this plan, and
@@ -113,7 +119,7 @@ impl Plan {
 
     /// A short evaluation after [`Plan::run`]: at most 500 cells of each time and fewer draws than
     /// [`Plan::evaluate`]. It should not take longer than the fit. A solver with
-    /// [`Property::TakesLong`] is therefore scored at the middle time only.
+    /// [`Property::TakesLong`] is therefore scored at the middle time only, in one half of the cells.
     ///
     /// Returns the scores with the options that they were made with.
     ///
@@ -134,6 +140,7 @@ impl Plan {
             max_cells: 250,
             n_draws: 3,
             cells_per_time: Some(500),
+            exchange: middle.is_none(),
             ..EvaluateOptions::new(fit.clone(), methods)
         };
         options.check()?;
@@ -151,24 +158,53 @@ fn evaluate_plan(
 ) -> Result<Evaluated> {
     let mut progress = Recorder::after(plan.notes(), progress);
     let cells = Cells::read(plan, options, sha256, &mut progress)?;
+    let mut all = Vec::new();
+    for k in cells.held_out(&options.at)? {
+        let place = format!("without {}", cells.times()[k]);
+        let progress = &mut Within { inner: &mut progress, place };
+        all.extend(hold_out(&cells, options, k, all.len(), progress)?);
+    }
+    let splits = options.splits();
+    let n_whole = all.iter().filter(|held| splits && !held.halved).count();
+    if n_whole > 0 {
+        let text = format!(
+            "{n_whole} of {} held-out times: some time has fewer than {} cells, too few to learn coordinates \
+             from half of them; held-out cells then look narrow",
+            all.len(),
+            2 * FEWEST
+        );
+        progress::note(&mut progress, text)?;
+    }
     let mut validation = Validation {
         format: FORMAT,
         sbcell: env!("CARGO_PKG_VERSION").to_string(),
         protocol: options.protocol.name().to_string(),
-        facts: options.protocol.facts(&options.fit.source, options.max_cells),
+        facts: options.facts(n_whole, all.len()),
         leaks: options.protocol.leaks(&options.fit.source),
+        summary: Vec::new(),
         held_out: Vec::new(),
         rows: Vec::new(),
     };
-    for k in cells.held_out(&options.at)? {
-        let place = format!("without {}", cells.times()[k]);
-        let progress = &mut Within { inner: &mut progress, place };
-        hold_out(&cells, options, k, &mut validation, progress)?;
+    for held in all {
+        validation.rows.extend(held.rows);
+        validation.held_out.push(held.record);
     }
+    validation.summary = words::summary(&validation.held_out);
     Ok(Evaluated { validation, input: cells.input, notes: progress.into_notes() })
 }
 
-/// Holds out time number `k` and adds its scores to `validation`.
+/// The scores of one held-out time.
+struct HeldOut {
+    /// Whether coordinates were learnt from one half of the training cells, for the other half.
+    halved: bool,
+    record: HeldOutRecord,
+    rows: Vec<ValidationRow>,
+}
+
+/// Holds out time number `k` and scores all methods; `None`, with a note, if there are too few cells.
+/// `n_before` is the number of times that were held out before.
+///
+/// Scores are means over the parts of the cross-fit, within each resample too.
 ///
 /// # Errors
 /// Those of fitting and scoring; [`Error::Cancelled`].
@@ -176,72 +212,62 @@ fn hold_out(
     cells: &Cells,
     options: &EvaluateOptions,
     k: usize,
-    validation: &mut Validation,
+    n_before: usize,
     progress: &mut dyn Progress,
-) -> Result<()> {
+) -> Result<Option<HeldOut>> {
     let seed = Seed(options.fit.seed).child("evaluate", k as u64);
     // The notes on the values are the same for each held-out time and are sent once.
-    let said = !validation.held_out.is_empty();
-    let quiet: &mut dyn Progress = if said { &mut Unseen(&mut *progress) } else { &mut *progress };
-    let fold = Fold::new(cells, options, k, quiet)?;
-    if fold.n_per_side(options.max_cells) < 4 {
-        return progress::note(progress, "too few cells to score: left out");
+    let folds = Fold::all(cells, options, k, n_before == 0, progress)?;
+    let n_per_side = folds.iter().map(|fold| fold.n_per_side(options.max_cells)).min().unwrap_or(0);
+    if n_per_side < 4 {
+        progress::note(progress, "too few cells to score: left out")?;
+        return Ok(None);
     }
-    let n_bootstrap = resamples_of(cells, &fold, options, progress)?;
+    let mut n_bootstrap = options.n_bootstrap;
+    for fold in &folds {
+        n_bootstrap = resamples_of(cells, fold, n_bootstrap, progress)?;
+    }
     let too_few = n_bootstrap < options.n_bootstrap;
-    let [earlier, held, later] = resamples(cells, &fold, n_bootstrap, seed);
-    let sources = Sources { earlier: &earlier, later: &later };
-    let mut predictions = Vec::new();
-    let mut solved = Vec::new();
-    for method in &options.methods {
-        let progress = &mut Within { inner: &mut *progress, place: method.name.clone() };
-        let (found, records) = by_method(&fold, method, options, &sources, progress)?;
-        predictions.extend(found);
-        solved.extend(records);
+    let (n_parts, halved) = (folds.len(), folds.iter().all(|fold| fold.halved));
+    let mut parts = Vec::with_capacity(n_parts);
+    for (number, fold) in folds.into_iter().enumerate() {
+        parts.push(Part::predict(
+            cells,
+            options,
+            fold,
+            Drawing { number, n_bootstrap, seed },
+            progress,
+        )?);
     }
     if options.select {
-        let mut scores = inner_scores(&fold, options, progress)?;
-        progress::note(progress, select::said(&scores))?;
-        if scores.is_empty() {
-            scores = predictions.iter().map(|prediction| (prediction.name.clone(), 1.0)).collect();
-        }
-        predictions.extend(selected(&scores, &predictions));
+        add_selected(&mut parts, options, progress)?;
     }
-    predictions.extend(nulls(&fold, &sources, seed)?);
-    let names: Vec<String> =
-        predictions.iter().filter(|p| p.kind == Kind::Method).map(|p| p.name.clone()).collect();
-    let scoring = scoring(&fold, options);
-    let observed = Observed { cells: &fold.cells[1], resamples: &held };
-    let found = score_all(&scoring, predictions, observed, seed, progress)?;
-    let floor_seed = seed.child("evaluate/floor", 0);
-    let floor =
-        scoring.floor(observed.cells, options.n_draws, floor_seed, &mut Unseen(progress))?;
-    // Row `A`: the distance between the two neighbouring times.
-    let (name, kind) = ("A".to_string(), Kind::Scale);
-    let apart = Prediction { name, cells: fold.cells[0].clone(), resamples: earlier, kind };
-    let after = Observed { cells: &fold.cells[2], resamples: &later };
-    let apart = score_all(&scoring, vec![apart], after, seed, progress)?;
-    let scored =
-        ScoredTime { scored: found.into_iter().chain(apart).collect(), floor, scoring, too_few };
-    let batches = match &cells.batches {
-        Some(batches) => {
-            between_batches(&fold, batches, &scoring, options.max_cells, seed, progress)?
-        }
-        None => None,
-    };
-    let words = names.iter().filter_map(|name| words::verdict(&scored, name)).collect();
-    validation.rows.extend(scored.rows(&fold, batches.as_ref()));
-    validation.held_out.push(HeldOutRecord {
-        label: fold.label.clone(),
-        start: fold.real[0],
-        time: fold.real[1],
-        end: fold.real[2],
-        n_cells: fold.cells[1].n_cells(),
-        n_dims: fold.cells[1].dim(),
+    let methods = parts[0].methods();
+    let solved = parts.iter_mut().flat_map(|part| std::mem::take(&mut part.solved)).collect();
+    let n_dims = parts.iter().map(|part| part.fold.cells[1].dim()).max().unwrap_or(0);
+    let real = parts[0].fold.real;
+    let mut record = HeldOutRecord {
+        label: parts[0].fold.label.clone(),
+        start: real[0],
+        time: real[1],
+        end: real[2],
+        n_cells: parts[0].fold.cells[1].n_cells(),
+        n_dims,
         solved,
-        words,
-    });
-    Ok(())
+        verdicts: Vec::new(),
+        words: Vec::new(),
+    };
+    let settings = Settings { n_per_side, n_parts, too_few };
+    let scored = parts
+        .into_iter()
+        .map(|part| part.score(cells, options, settings, progress))
+        .collect::<Result<Vec<_>>>()?;
+    let Some(scored) = ScoredTime::mean(&scored) else { return Ok(None) };
+    for (verdict, words) in methods.iter().filter_map(|name| words::verdict(&scored, name)) {
+        record.verdicts.push(verdict);
+        record.words.push(words);
+    }
+    Ok(Some(HeldOut { halved, record, rows: scored.rows(real) }))
 }
 
 /// The number of bootstrap resamples. It is 0, with a note, if one of the three times has too few cells or
@@ -249,7 +275,7 @@ fn hold_out(
 fn resamples_of(
     cells: &Cells,
     fold: &Fold,
-    options: &EvaluateOptions,
+    n_bootstrap: usize,
     progress: &mut dyn Progress,
 ) -> Result<usize> {
     let drawn = |rows: &Vec<usize>| match &cells.batches {
@@ -261,27 +287,11 @@ fn resamples_of(
         .filter(|(_, drawn)| !drawn.is_enough())
         .map(|(time, drawn)| format!("time {time} ({})", drawn.words()))
         .collect();
-    if few.is_empty() || options.n_bootstrap == 0 {
-        return Ok(options.n_bootstrap);
+    if few.is_empty() || n_bootstrap == 0 {
+        return Ok(n_bootstrap);
     }
     let (label, few) = (&fold.label, few.join(", "));
     let text = format!("too few to be drawn again, so no confidence interval for {label}: {few}");
     progress::note(progress, text)?;
     Ok(0)
-}
-
-/// Resamples of the cells before, at and after the held-out time: by cell, or by batch if a column of
-/// batches is named.
-fn resamples(cells: &Cells, fold: &Fold, n_bootstrap: usize, seed: Seed) -> [Resamples; 3] {
-    [0, 1, 2].map(|place| {
-        let rows = &fold.rows[place];
-        let seed = seed.child("evaluate/resample", place as u64);
-        match &cells.batches {
-            None => Resamples::of_cells(rows.len(), n_bootstrap, seed),
-            Some(batches) => {
-                let groups: Vec<&String> = rows.iter().map(|&row| &batches[row]).collect();
-                Resamples::of_groups(&groups, n_bootstrap, seed)
-            }
-        }
-    })
 }

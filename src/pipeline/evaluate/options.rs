@@ -45,6 +45,15 @@ pub struct EvaluateOptions {
     pub select: bool,
     /// Largest number of cells of each time, drawn at random, at least 10. `None` for all cells.
     pub cells_per_time: Option<usize>,
+    /// Whether the halves of a cross-fit are exchanged and scores averaged. Otherwise the first half learns
+    /// coordinates for the second only, in half the time.
+    #[serde(default = "exchanged")]
+    pub exchange: bool,
+}
+
+/// Halves are exchanged unless something else is said.
+fn exchanged() -> bool {
+    true
 }
 
 /// A solver with its name in the output.
@@ -73,6 +82,7 @@ impl EvaluateOptions {
             batch: None,
             select: false,
             cells_per_time: None,
+            exchange: true,
         }
     }
 
@@ -103,6 +113,52 @@ impl EvaluateOptions {
             Some(n) if *n < 10 => refuse("cells_per_time", "at least 10", n),
             _ => Ok(()),
         }
+    }
+
+    /// Whether coordinates are learnt from one half of the training cells and compared in the other: by the
+    /// honest protocol, unless they are an embedding of the file.
+    pub(super) fn splits(&self) -> bool {
+        self.protocol.learnt() == Learnt::Halves && !matches!(self.fit.source, Source::Rep(_))
+    }
+
+    /// Five facts in which published evaluations differ, so that their numbers cannot be compared. Of `n`
+    /// held-out times `n_whole` have too few cells for halves.
+    pub(super) fn facts(&self, n_whole: usize, n: usize) -> Vec<String> {
+        let (protocol, source) = (self.protocol, &self.fit.source);
+        let embedding = matches!(source, Source::Rep(_));
+        let sizes = if protocol.whole() {
+            "whole populations, of different size".to_string()
+        } else {
+            format!("equal sizes, at most {} cells a side", self.max_cells)
+        };
+        let whitened = match (protocol.whitens(), embedding) {
+            (true, _) => "divided by their standard deviation over all cells",
+            (false, true) => "as they are in the file",
+            (false, false) => "not divided by their standard deviation",
+        };
+        let learnt = match (protocol.learnt(), embedding) {
+            (_, true) => format!("{source}, whoever computed it from whatever cells"),
+            (Learnt::Halves, _) if n_whole == 0 => {
+                let how =
+                    if self.exchange { "two halves, exchanged and averaged" } else { "one half" };
+                format!("from cells of other times that are not compared ({how})")
+            }
+            (Learnt::Halves, _) if n_whole == n => "without the held-out cells".into(),
+            (Learnt::Halves, _) => format!(
+                "from cells of other times that are not compared; at {n_whole} of {n} times, of few \
+                 cells, from all but the held-out ones"
+            ),
+            (Learnt::All, _) => "from all cells, the held-out ones too".into(),
+            (Learnt::Ends, _) => "from the cells of the two neighbouring times".into(),
+        };
+        let spacing = if protocol.even_spacing() { "equal: 0, 1, 2, …" } else { "real" };
+        vec![
+            format!("distances: W1 and W2 are both exact, W2 with the root; {sizes}"),
+            format!("coordinates: {whitened}"),
+            format!("genes and components: {learnt}"),
+            "start: the real cells of the time before the held-out one".into(),
+            format!("spacing of the times: {spacing}"),
+        ]
     }
 }
 
@@ -141,8 +197,8 @@ pub enum Protocol {
 /// The cells that coordinates are learnt from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Learnt {
-    /// All cells except the held-out ones.
-    Training,
+    /// One half of the training cells, for the other half and the held-out cells; then exchanged.
+    Halves,
     /// All cells.
     All,
     /// The cells of the two neighbouring times.
@@ -165,7 +221,7 @@ impl Protocol {
     /// The cells that coordinates are learnt from.
     pub(super) fn learnt(self) -> Learnt {
         match self {
-            Self::Honest => Learnt::Training,
+            Self::Honest => Learnt::Halves,
             Self::Wot => Learnt::Ends,
             Self::Sf2m | Self::TrajectoryNet | Self::LightSb | Self::OtpFm => Learnt::All,
         }
@@ -194,35 +250,6 @@ impl Protocol {
             Self::TrajectoryNet | Self::Wot => "w2",
             Self::LightSb => "energy_half",
         }
-    }
-
-    /// Five facts in which published evaluations differ, so that their numbers cannot be compared.
-    pub(super) fn facts(self, source: &Source, max_cells: usize) -> Vec<String> {
-        let embedding = matches!(source, Source::Rep(_));
-        let sizes = if self.whole() {
-            "whole populations, of different size".to_string()
-        } else {
-            format!("equal sizes, at most {max_cells} cells a side")
-        };
-        let whitened = match (self.whitens(), embedding) {
-            (true, _) => "divided by their standard deviation over all cells",
-            (false, true) => "as they are in the file",
-            (false, false) => "not divided by their standard deviation",
-        };
-        let learnt = match (self.learnt(), embedding) {
-            (_, true) => format!("{source}, whoever computed it from whatever cells"),
-            (Learnt::Training, _) => "without the held-out cells".into(),
-            (Learnt::All, _) => "from all cells, the held-out ones too".into(),
-            (Learnt::Ends, _) => "from the cells of the two neighbouring times".into(),
-        };
-        let spacing = if self.even_spacing() { "equal: 0, 1, 2, …" } else { "real" };
-        vec![
-            format!("distances: W1 and W2 are both exact, W2 with the root; {sizes}"),
-            format!("coordinates: {whitened}"),
-            format!("genes, components and scale: {learnt}"),
-            "start: the real cells of the time before the held-out one".into(),
-            format!("spacing of the times: {spacing}"),
-        ]
     }
 
     /// The information on held-out cells that predictions can contain; nothing for an honest protocol
@@ -260,7 +287,11 @@ mod tests {
             assert!(!protocol.leaks(&Source::X).is_empty());
         }
         for protocol in [Honest, Sf2m, TrajectoryNet, LightSb, Wot, OtpFm] {
-            assert_eq!(protocol.facts(&Source::X, 10).len(), 5);
+            let method = Method { name: "lightsb".into(), solver: SolverChoice::default() };
+            let options = EvaluateOptions::new(FitOptions::default(), vec![method]);
+            let options = options.with_protocol(protocol);
+            assert_eq!(options.facts(0, 3).len(), 5);
+            assert_eq!(options.splits(), protocol == Honest);
         }
     }
 

@@ -115,6 +115,7 @@ fn solve(
     let solved = task.only(fold.interval, progress)?;
     let record = SolvedRecord {
         name: name.to_string(),
+        part: 0,
         stop: solved.report.stop.to_string(),
         iterations: solved.report.iterations,
         parameters,

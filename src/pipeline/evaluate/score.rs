@@ -12,6 +12,7 @@ use crate::io::validation::ValidationRow;
 use crate::metrics::{Estimate, Resamples, Score, ScoreFloor, Scoring, median_distance};
 use crate::pipeline::evaluate::fold::Fold;
 use crate::pipeline::evaluate::options::EvaluateOptions;
+use crate::pipeline::evaluate::part::Settings;
 use crate::pipeline::evaluate::predict::{Kind, Prediction};
 use crate::progress::{Event, Progress, Together, Unseen, report};
 use crate::rng::Seed;
@@ -32,37 +33,59 @@ pub(super) struct ScoredTime {
     pub(super) scored: Vec<Scored>,
     /// The noise floor: distances between two halves of the observed cells.
     pub(super) floor: ScoreFloor,
-    /// The settings of the scores.
-    pub(super) scoring: Scoring,
+    /// Number of draws behind a Wasserstein distance.
+    pub(super) n_draws: usize,
     /// Whether there are too few cells or batches for resamples.
     pub(super) too_few: bool,
+    /// For each metric the distances of all pairs of batches of the held-out time.
+    pub(super) batches: Option<BTreeMap<&'static str, Vec<f64>>>,
 }
 
-/// The gain of a method over the best null model.
+/// The null model that a method is compared with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Against {
+    /// `FL`, the two neighbouring times pooled: fixed beforehand.
+    Pooled,
+    /// The null model with the smallest distance to the held-out cells: an oracle, since nobody knows
+    /// beforehand which it is.
+    Oracle,
+}
+
+/// The gain of a method over a null model.
 pub(super) struct Skill {
-    /// The name of the null model with the smallest distance.
+    /// The name of the null model.
     pub(super) null: String,
+    /// The distance of the null model.
+    pub(super) of_null: Estimate,
     /// The gain `null − model`.
     pub(super) gain: Estimate,
-    /// The skill `(null − model)/(null − floor)`; `None` if the null model is at the noise floor.
+    /// The skill `(null − model)/(null − floor)`; `None` if the null model cannot be told from the noise
+    /// floor.
     pub(super) share: Option<Estimate>,
 }
 
 /// Number of directions of sliced distances.
 const N_PROJECTIONS: usize = 100;
 
-/// The metrics with a skill, each with the name of the skill's row.
-const SKILLS: [(&str, &str); 2] = [("energy", "skill_energy"), ("w1", "skill_w1")];
+/// The metrics with a skill, each with the null model and the name of the skill's row.
+const SKILLS: [(&str, Against, &str); 4] = [
+    ("energy", Against::Pooled, "skill_energy"),
+    ("w1", Against::Pooled, "skill_w1"),
+    ("energy", Against::Oracle, "skill_energy_oracle"),
+    ("w1", Against::Oracle, "skill_w1_oracle"),
+];
 
 /// The settings of the scores of a fold.
 ///
 /// All predictions and the floor are compared at the same number of cells, since distances between
-/// small samples are larger. Protocols that compare whole populations are the exception. The
-/// bandwidth of the kernel metric is the median distance between held-out cells.
-pub(super) fn scoring(fold: &Fold, options: &EvaluateOptions) -> Scoring {
+/// small samples are larger. Protocols that compare whole populations are the exception. The parts of a
+/// cross-fit share the draws. The bandwidth of the kernel metric is the median distance between held-out
+/// cells.
+pub(super) fn scoring(fold: &Fold, options: &EvaluateOptions, settings: Settings) -> Scoring {
+    let whole = options.protocol.whole();
     Scoring {
-        n_per_side: (!options.protocol.whole()).then(|| fold.n_per_side(options.max_cells)),
-        n_draws: if options.protocol.whole() { 1 } else { options.n_draws },
+        n_per_side: (!whole).then_some(settings.n_per_side),
+        n_draws: if whole { 1 } else { options.n_draws.div_ceil(settings.n_parts) },
         n_projections: N_PROJECTIONS,
         bandwidth: median_distance(&fold.cells[1]).max(f64::MIN_POSITIVE),
     }
@@ -91,12 +114,12 @@ pub(super) fn score_all(
     let (what, total) = ("scoring".into(), predictions.len() as u64);
     report(progress, Event::Begin { what, total })?;
     let (together, done) = (Together::new(progress), AtomicU64::new(0));
+    // One seed for all: differences between methods are not those of the draws.
+    let seed = seed.child("evaluate/score", 0);
+    let target = scoring.target(observed.cells, observed.resamples, seed)?;
     let one = |Prediction { name, cells, resamples, kind }: Prediction| {
-        // One seed for all: differences between methods are not those of the draws.
-        let seed = seed.child("evaluate/score", 0);
         let unseen = &mut together.unseen();
-        let score =
-            scoring.score(&cells, &resamples, observed.cells, observed.resamples, seed, unseen)?;
+        let score = scoring.against(&target, &cells, &resamples, unseen)?;
         together.report(Event::Step { done: 1 + done.fetch_add(1, Ordering::Relaxed) })?;
         Ok(Scored { name, kind, score })
     };
@@ -152,37 +175,61 @@ impl ScoredTime {
         self.scored.iter().find(|scored| scored.name == name).map(|scored| &scored.score)
     }
 
+    /// The means of the scores of several parts, by prediction. The parts have the same predictions in the
+    /// same order.
+    pub(super) fn mean(parts: &[Self]) -> Option<Self> {
+        let first = parts.first()?;
+        let floors: Vec<ScoreFloor> = parts.iter().map(|part| part.floor.clone()).collect();
+        let floor = ScoreFloor::averaged(&floors)?;
+        let mut scored = Vec::with_capacity(first.scored.len());
+        for (place, Scored { name, kind, .. }) in first.scored.iter().enumerate() {
+            let all = parts.iter().filter_map(|part| part.scored.get(place));
+            let all: Vec<Score> = all.map(|scored| scored.score.clone()).collect();
+            scored.push(Scored { name: name.clone(), kind: *kind, score: Score::averaged(&all)? });
+        }
+        let n = parts.len() as f64;
+        let mut batches = first.batches.clone();
+        for (metric, values) in batches.iter_mut().flatten() {
+            for (pair, value) in values.iter_mut().enumerate() {
+                let others = parts.iter().filter_map(|part| part.batches.as_ref()?.get(metric));
+                *value = others.filter_map(|values| values.get(pair)).sum::<f64>() / n;
+            }
+        }
+        Some(Self { scored, floor, n_draws: first.n_draws, too_few: first.too_few, batches })
+    }
+
     /// The skill of the method `name` by `metric`; `None` without scores or null models.
     ///
-    /// The null model with the smallest distance counts. Gain and skill are computed within each
-    /// resample, so that the dependence between both distances enters the interval.
-    pub(super) fn skill(&self, name: &str, metric: &str) -> Option<Skill> {
+    /// Gain and skill are computed within each resample, so that the dependence between both distances
+    /// and the error of the noise floor enter the interval.
+    pub(super) fn skill(&self, name: &str, metric: &str, against: Against) -> Option<Skill> {
         let of = |score: &Score| score.entries().into_iter().find(|e| e.0 == metric).map(|e| e.1);
         let model = of(self.of(name)?)?;
-        // Random pairs make a narrow cloud, for which W1 is too small.
-        let fair = |name: &str| metric != "w1" || !["R", "Rg"].contains(&name);
+        let fair = |name: &str| match against {
+            Against::Pooled => name == "FL",
+            // Random pairs make a narrow cloud, for which W1 is too small.
+            Against::Oracle => metric != "w1" || !["R", "Rg"].contains(&name),
+        };
         let nulls = self.scored.iter().filter(|s| s.kind == Kind::Null && fair(&s.name));
         let mut named: Vec<(String, Estimate)> =
             nulls.filter_map(|scored| Some((scored.name.clone(), of(&scored.score)?))).collect();
         named.sort_by(|a, b| a.1.value.total_cmp(&b.1.value));
-        let (null, best) = named.into_iter().next()?;
-        let floor = self.floor.mean(metric);
-        let gain = best.with(&model, |null, model| null - model);
-        let share = (best.value > floor)
-            .then(|| best.with(&model, |null, model| (null - model) / (null - floor)));
-        Some(Skill { null, gain, share })
+        let (null, of_null) = named.into_iter().next()?;
+        let gain = of_null.with(&model, |null, model| null - model);
+        let floor = self.floor.estimate(metric, of_null.resampled.len(), Seed(0));
+        let explainable = of_null.with(&floor, |null, floor| null - floor);
+        let least = if explainable.has_interval() { explainable.lo } else { explainable.value };
+        let share = (least > 0.0).then(|| gain.with(&explainable, |gain, all| gain / all));
+        Some(Skill { null, of_null, gain, share })
     }
 
     /// The rows of `validation.csv`: all metrics of all predictions, the skills of methods, the noise
-    /// floor, and row `P` if `batches` has distances between batches.
+    /// floor, and row `P` if there are distances between batches. `real` are the time before, the held-out
+    /// time and the time after.
     ///
     /// `n` is the smaller number of cells of a distance, `rep` the number of draws behind the value.
-    pub(super) fn rows(
-        &self,
-        fold: &Fold,
-        batches: Option<&BTreeMap<&'static str, Vec<f64>>>,
-    ) -> Vec<ValidationRow> {
-        let [interval_start, interval_mid, interval_end] = fold.real;
+    pub(super) fn rows(&self, real: [f64; 3]) -> Vec<ValidationRow> {
+        let [interval_start, interval_mid, interval_end] = real;
         let row = |name: &str, metric: &str, [value, lo, hi]: [f64; 3], n, rep| {
             let finite = |value: f64| Some(value).filter(|value| value.is_finite());
             ValidationRow {
@@ -203,16 +250,15 @@ impl ScoredTime {
             let n = scored.score.n_used.0.min(scored.score.n_used.1);
             for (metric, found) in scored.score.entries() {
                 let numbers = found.with_ends();
-                rows.push(row(&scored.name, metric, numbers, n, self.scoring.n_draws));
+                rows.push(row(&scored.name, metric, numbers, n, self.n_draws));
             }
             if scored.kind != Kind::Method {
                 continue;
             }
-            for (metric, skill_metric) in SKILLS {
-                if let Some(skill) = self.skill(&scored.name, metric).and_then(|found| found.share)
-                {
-                    let numbers = skill.with_ends();
-                    rows.push(row(&scored.name, skill_metric, numbers, n, self.scoring.n_draws));
+            for (metric, against, skill_metric) in SKILLS {
+                let found = self.skill(&scored.name, metric, against);
+                if let Some(skill) = found.and_then(|found| found.share) {
+                    rows.push(row(&scored.name, skill_metric, skill.with_ends(), n, self.n_draws));
                 }
             }
         }
@@ -221,7 +267,7 @@ impl ScoredTime {
             let numbers = [self.floor.mean(metric), lo, hi];
             rows.push(row("floor", metric, numbers, self.floor.n_per_side, values.len()));
         }
-        for (metric, values) in batches.into_iter().flatten() {
+        for (metric, values) in self.batches.iter().flatten() {
             let mean = values.iter().sum::<f64>() / values.len() as f64;
             let [lo, hi] = ends(values);
             let numbers = [mean, lo, hi];
@@ -238,4 +284,89 @@ fn ends(values: &[f64]) -> [f64; 2] {
     }
     let each = || values.iter().copied();
     [each().fold(f64::INFINITY, f64::min), each().fold(f64::NEG_INFINITY, f64::max)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A score whose metrics are all `values`.
+    fn score(values: &[f64]) -> Score {
+        let all = || Estimate::of(&values.iter().copied().collect());
+        Score {
+            w1: all(),
+            w2: all(),
+            sliced_w2: all(),
+            energy: all(),
+            mmd: all(),
+            variance_ratio: all(),
+            n_used: (9, 9),
+        }
+    }
+
+    /// A method `m` and the null models `FL` and `R`; W1 has a floor of 1, 2 and 3.
+    fn scored(model: &[f64], pooled: &[f64], random: &[f64]) -> ScoredTime {
+        let of =
+            |name: &str, kind, values| Scored { name: name.into(), kind, score: score(values) };
+        let values = vec![1.0, 2.0, 3.0];
+        ScoredTime {
+            scored: vec![
+                of("m", Kind::Method, model),
+                of("FL", Kind::Null, pooled),
+                of("R", Kind::Null, random),
+            ],
+            floor: ScoreFloor {
+                entries: vec![("energy", values.clone()), ("w1", values)],
+                n_per_side: 9,
+            },
+            n_draws: 1,
+            too_few: false,
+            batches: Some(BTreeMap::from([("w1", vec![4.0])])),
+        }
+    }
+
+    #[test]
+    fn skills_are_against_the_pool_or_the_best_and_contain_the_floor() {
+        let time = scored(&[4.0, 4.0, 4.0], &[8.0, 8.0, 8.0], &[6.0, 6.0, 6.0]);
+        let share = |metric, against| {
+            let skill = time.skill("m", metric, against).unwrap();
+            (skill.null, skill.share.unwrap())
+        };
+        let (null, energy) = share("energy", Against::Pooled);
+        assert_eq!((null.as_str(), energy.value, energy.lo), ("FL", 0.5, 0.5));
+        let (null, energy) = share("energy", Against::Oracle);
+        assert_eq!(null, "R");
+        assert!((energy.value - 1.0 / 3.0).abs() < 1e-12);
+        // Random pairs are no standard for W1; its floor of 2 has an error, so the skill has one.
+        let (null, w1) = share("w1", Against::Oracle);
+        assert_eq!(null, "FL");
+        assert!((w1.value - 4.0 / 6.0).abs() < 1e-12 && w1.lo < w1.hi);
+    }
+
+    #[test]
+    fn there_is_no_skill_where_the_null_model_may_be_perfect() {
+        let share = |pooled: &[f64]| {
+            let time = scored(&[0.1, 0.1, 0.1], pooled, &[9.0, 9.0, 9.0]);
+            time.skill("m", "energy", Against::Pooled).unwrap().share
+        };
+        assert!(share(&[0.3, -0.1, 0.6]).is_none());
+        assert!(share(&[0.3, 0.1, 0.6]).is_some());
+        // Without resamples, by the value alone.
+        assert!(share(&[0.3]).is_some() && share(&[-0.3]).is_none());
+    }
+
+    #[test]
+    fn parts_are_averaged_within_each_resample() {
+        let parts = vec![
+            scored(&[4.0, 1.0], &[8.0, 2.0], &[6.0, 3.0]),
+            scored(&[2.0, 5.0], &[0.0, 4.0], &[6.0, 1.0]),
+        ];
+        let mean = ScoredTime::mean(&parts).unwrap();
+        let of = |name: &str| mean.of(name).unwrap().energy.clone();
+        assert_eq!((of("m").value, of("m").resampled), (3.0, vec![3.0]));
+        assert_eq!((of("FL").value, of("FL").resampled), (4.0, vec![3.0]));
+        assert_eq!(mean.floor.entries[1].1, [1.0, 2.0, 3.0]);
+        assert_eq!(mean.batches.unwrap()["w1"], [4.0]);
+        assert!(ScoredTime::mean(&[]).is_none());
+    }
 }

@@ -12,6 +12,7 @@ use crate::pipeline::fit::probe::{Probe, probe, seconds_per_flop};
 use crate::pipeline::fit::run::Running;
 use crate::pipeline::fit::selection::{Selection, matrix_source};
 use crate::pipeline::shared::counted::bytes_of;
+use crate::preprocess::NPcs;
 use crate::progress::Progress;
 
 /// Size, memory and time of a fit that is not run (a dry run).
@@ -25,7 +26,7 @@ pub struct FitEstimate {
     pub n_cells: usize,
     /// Number of genes of the matrix, 0 for an embedding.
     pub n_genes: usize,
-    /// Number of dimensions of the bridges.
+    /// Number of dimensions of the bridges; that of the trial cells if the data choose it.
     pub n_dims: usize,
     /// Peak memory in bytes.
     pub bytes: f64,
@@ -117,7 +118,12 @@ impl Plan {
             }
         };
         let footprint = Footprint { held: options.solver.memory(), ..footprint };
-        let (cells, dims) = (n_cells as f64, footprint.dims);
+        // Memory is that of the largest number of components, time that of the number in the trial.
+        let dims = match found {
+            Some(Probe { n_pcs, .. }) if options.n_pcs == NPcs::Auto => n_pcs as f64,
+            _ => footprint.dims,
+        };
+        let cells = n_cells as f64;
         let reading = match found {
             Some(Probe { per_cell, per_component_cell, components, .. }) => {
                 (per_cell + per_component_cell) * cells + components
@@ -157,7 +163,7 @@ impl Plan {
             whole: if stays { 0.0 } else { whole },
             used,
             dense: info.format == StorageFormat::Dense,
-            dims: options.n_pcs.min(used.0 as usize).min(n_cells.saturating_sub(1)) as f64,
+            dims: options.n_pcs.most().min(used.0 as usize).min(n_cells.saturating_sub(1)) as f64,
             ..Footprint::of_embedding(selection, file.n_cells(), 0.0)
         }
     }

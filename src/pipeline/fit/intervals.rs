@@ -128,6 +128,9 @@ impl Job<'_> {
 /// The distances between the bridge's end and the later snapshot in data units, with the noise floor.
 /// `None`, with a note, if a side has too few cells.
 ///
+/// The components of a fit are learnt from both sides alike, so that their overfit widens both. A cross-fit
+/// as in `evaluate`, where held-out cells take no part in learning, is not needed here.
+///
 /// All source cells are carried, since the variance of the end is compared too. Distances use at most
 /// [`CHECKED_CELLS`] cells of each side.
 ///

@@ -10,7 +10,7 @@ use crate::pipeline::fit::clock::{Asynchrony, Bending, Timing};
 use crate::pipeline::fit::growth::GrowthOptions;
 use crate::pipeline::fit::reference::Reference;
 use crate::pipeline::solvers::SolverChoice;
-use crate::preprocess::{GeneSelector, PcaSolver};
+use crate::preprocess::{GeneSelector, NPcs};
 
 /// All parameters of a fit that its result depends on. `Default` has the defaults of the command line.
 ///
@@ -40,8 +40,10 @@ pub struct FitOptions {
     pub filters: Vec<String>,
     /// Number of highly variable genes that are kept, at least 1.
     pub n_top_genes: usize,
-    /// Number of principal components, at least 1. Not used with an embedding.
-    pub n_pcs: usize,
+    /// Number of principal components, at least 1, or that the data choose it. Not used with an
+    /// embedding.
+    #[setters(into)]
+    pub n_pcs: NPcs,
     /// Variance of the reference process.
     pub noise: Noise,
     /// The reference process.
@@ -73,7 +75,7 @@ impl Default for FitOptions {
             genes: None,
             filters: Vec::new(),
             n_top_genes: GeneSelector::default().n_genes,
-            n_pcs: PcaSolver::default().n_pcs,
+            n_pcs: NPcs::default(),
             noise: Noise::Epsilon(0.1),
             reference: Reference::default(),
             asynchrony: Asynchrony::default(),
@@ -111,7 +113,7 @@ impl FitOptions {
             seed: _,
         } = self;
         at_least_one("n_top_genes", *n_top_genes)?;
-        at_least_one("n_pcs", *n_pcs)?;
+        n_pcs.check()?;
         noise.check()?;
         reference.check(solver)?;
         growth.check(solver.has(Property::Relaxes))?;
@@ -173,7 +175,7 @@ mod tests {
             change(&mut options);
             options.check().unwrap_err().to_string()
         };
-        assert!(refused(|o| o.n_pcs = 0).contains("`n_pcs`"));
+        assert!(refused(|o| o.n_pcs = 0.into()).contains("`n_pcs`"));
         assert!(refused(|o| o.noise = Noise::Epsilon(f64::NAN)).contains("`epsilon`"));
         assert!(refused(|o| o.noise = Noise::Sigma2(0.0)).contains("`sigma2`"));
         let none = LightSbSolver { n_gaussians: Choice::Is(0), ..LightSbSolver::default() };

@@ -40,6 +40,8 @@ pub(super) struct Probe {
     pub(super) components: f64,
     /// Number of genes that are used, and number of their stored values in a cell.
     pub(super) used: (f64, f64),
+    /// Number of components of the trial cells.
+    pub(super) n_pcs: usize,
 }
 
 /// Tries the steps of a fit on at most [`RUNS`] × [`RUN`] = 6144 cells; `clock` gives seconds. `None`
@@ -86,8 +88,8 @@ pub(super) fn probe(
     }
     let gram = clock() - begun;
     let begun = clock();
-    let pcs = PcaSolver { n_pcs: options.n_pcs, method: PcaMethod::Genes };
-    let pca = pcs.fit(&kept, Seed(options.seed), silent)?;
+    let pcs = PcaSolver { method: PcaMethod::Genes, ..PcaSolver::default() };
+    let pca = pcs.fit_number(&kept, options.n_pcs, Seed(options.seed), silent)?;
     let found = clock() - begun;
     let begun = clock();
     pca.transform(&kept)?;
@@ -96,6 +98,7 @@ pub(super) fn probe(
 
     let used = (kept.n_genes() as f64, stored);
     Ok(Some(Probe {
+        n_pcs: pca.n_pcs(),
         per_cell,
         per_component_cell: (gram + projected) / tried,
         components: (found - gram).max(0.0),

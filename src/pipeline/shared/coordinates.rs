@@ -191,7 +191,7 @@ impl<'f> Raw<'f> {
                 Counted::Blocks(_) => 0.0,
             },
             dense,
-            dims: if self.embedding.is_some() { dims } else { options.n_pcs as f64 },
+            dims: if self.embedding.is_some() { dims } else { options.n_pcs.most() as f64 },
             ..size
         })
     }
@@ -241,8 +241,9 @@ impl<'f> Raw<'f> {
         if let Some(columns) = &columns {
             genes = columns.iter().map(|&column| genes[column].clone()).collect();
         }
-        let solver = PcaSolver { n_pcs: options.n_pcs, ..PcaSolver::default() };
-        let pca = solver.fit(&matrix, Seed(options.seed), progress)?;
+        let solver = PcaSolver { n_pcs: options.n_pcs.most(), ..PcaSolver::default() };
+        let seed = Seed(options.seed);
+        let pca = solver.fit_number(&matrix, options.n_pcs, seed, progress)?;
         let points = pca.transform(&matrix)?;
         let share = pca.explained_variance().sum() / pca.total_variance();
         let text = format!(
@@ -270,6 +271,29 @@ impl Recipe {
         let silent = &mut progress::Silent;
         let scale = scale_as(values, cells.blocks(), silent)?;
         pca.transform(&cells.keep(&scale, self.columns.as_deref(), silent)?)
+    }
+}
+
+impl Recipe {
+    /// Growth rates per `unit` of other cells of the same file, from what is `known` of them.
+    ///
+    /// # Errors
+    /// Those of [`scale_as`] and of reading the genes.
+    pub(in crate::pipeline) fn growth(
+        &self,
+        cells: &Raw<'_>,
+        known: &Given,
+        unit: TimeUnit,
+    ) -> Result<Option<Array1<f64>>> {
+        match (known, self.values, &cells.matrix) {
+            (Given::Rates(rates), ..) => Ok(Some(rates.clone())),
+            (Given::Genes(sets), Some(values), Some(cells)) => {
+                let silent = &mut progress::Silent;
+                let scale = scale_as(values, cells.blocks(), silent)?;
+                growth_of(cells.blocks(), &scale, sets, unit, silent).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 }
 

@@ -55,7 +55,7 @@ pub fn example_model(folder: &Path) -> Result<OpenModel> {
     write_h5ad(&path, &content)?;
     let options = FitOptions {
         time: TimeOptions { column: Some("day".into()), map: None },
-        n_pcs: 2,
+        n_pcs: 2.into(),
         solver: SolverChoice::of(GaussianSolver {}),
         ..FitOptions::default()
     };

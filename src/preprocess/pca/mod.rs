@@ -2,6 +2,7 @@
 
 mod covariance;
 mod moments;
+mod number;
 mod solver;
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
@@ -10,6 +11,7 @@ use crate::data::Matrix;
 use crate::error::{Error, Result, shape};
 use crate::linalg::{product_nt, product_tn};
 
+pub use number::{NPcs, noise_edge};
 pub use solver::{PcaMethod, PcaSolver};
 
 /// Fitted principal components with loadings `W`.
@@ -105,6 +107,19 @@ impl Pca {
             return Err(Error::Shape { what: "the points", unit: "columns", expected, got });
         }
         Ok(product_nt(points, self.loadings.view()) + &self.mean)
+    }
+
+    /// The first `n_pcs` components, or all if there are fewer. At least one is kept.
+    #[must_use]
+    pub fn first(&self, n_pcs: usize) -> Self {
+        let n = n_pcs.clamp(1, self.n_pcs());
+        let columns = ndarray::s![.., ..n];
+        Self {
+            mean: self.mean.clone(),
+            loadings: self.loadings.slice(columns).as_standard_layout().into_owned(),
+            explained_variance: self.explained_variance.slice(ndarray::s![..n]).to_owned(),
+            total_variance: self.total_variance,
+        }
     }
 
     /// Number of genes.

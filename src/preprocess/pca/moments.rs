@@ -37,6 +37,32 @@ pub(super) fn means_and_square(x: &Matrix) -> Result<(Array1<f64>, f64)> {
     Ok((mean, square))
 }
 
+/// The variance of each column, with the denominator `n_cells − 1`.
+///
+/// Two passes over the stored values in parallel; memory 33 numbers for each column.
+///
+/// # Errors
+/// [`Error::Parameter`] for fewer than two cells or a value that is not finite.
+pub(super) fn column_variances(x: &Matrix) -> Result<Array1<f64>> {
+    let (n, n_genes) = (x.n_cells(), x.n_genes());
+    if n < 2 {
+        let (name, must) = ("number of cells", "two or more");
+        return Err(Error::Parameter { name, must, got: n.to_string() });
+    }
+    let mean = means_and_square(x)?.0;
+    let sparse = matches!(x, Matrix::Sparse(_));
+    let add = |squares: &mut Vec<f64>, j: usize, value: f64| {
+        let zero = if sparse { mean[j] * mean[j] } else { 0.0 };
+        squares[j] += (value - mean[j]).powi(2) - zero;
+    };
+    let zero = if sparse { n as f64 } else { 0.0 };
+    let mut squares = mean.mapv(|mean| zero * mean * mean);
+    for part in sum_parts(x, add, &|| vec![0.0; n_genes]) {
+        squares += &Array1::from(part);
+    }
+    Ok(squares.mapv(|square| square.max(0.0) / (n - 1) as f64))
+}
+
 /// Adds the stored values (column and value) of fixed parts of the cells to separate sums.
 ///
 /// The sums start at `zero` and are returned in the order of the parts.

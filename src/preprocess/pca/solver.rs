@@ -8,8 +8,9 @@ use crate::error::{Error, Result};
 use crate::linalg::{BLOCK, Eigenpairs, Gram, Lanczos, dense_eigenpairs, fix_sign};
 use crate::preprocess::pca::Pca;
 use crate::preprocess::pca::covariance::{gram_of_cells, gram_of_genes, scores, scores_transposed};
-use crate::preprocess::pca::moments::means_and_square;
-use crate::progress::{Event, Progress, note, report};
+use crate::preprocess::pca::moments::{column_variances, means_and_square};
+use crate::preprocess::pca::number::{NPcs, n_above, noise_edge};
+use crate::progress::{Event, Progress, Silent, note, report};
 use crate::rng::Seed;
 
 /// The numerical method of [`PcaSolver`]; results agree to about 1e-8.
@@ -94,6 +95,18 @@ impl PcaSolver {
     /// finite, or no gene varies; [`Error::Numerical`] if Lanczos does not converge to a
     /// residual of 1e-7 of each variance; [`Error::Cancelled`].
     pub fn fit(&self, x: &Matrix, seed: Seed, progress: &mut dyn Progress) -> Result<Pca> {
+        self.fit_counted(x, Count::All, seed, progress).map(|found| found.0)
+    }
+
+    /// As [`PcaSolver::fit`]; also the number of eigenvalues of the correlation matrix above the noise edge,
+    /// if it is asked for.
+    fn fit_counted(
+        &self,
+        x: &Matrix,
+        count: Count,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<(Pca, Option<usize>)> {
         self.check()?;
         let (n_cells, n_genes) = (x.n_cells(), x.n_genes());
         if n_cells < 2 {
@@ -112,12 +125,17 @@ impl PcaSolver {
             });
         }
         let n_pcs = self.n_pcs.min(n_cells - 1).min(n_genes);
-        let pairs = self.eigenpairs(x, mean.view(), n_pcs, seed, progress)?;
+        let work = self.operator(x, mean.view(), n_pcs, progress)?;
+        let pairs = work.eigenpairs(n_pcs, seed, progress)?;
+        let n_above = match count {
+            Count::All => None,
+            Count::AboveEdge => Some(work.n_above(n_pcs, seed)?),
+        };
         report(progress, Event::End)?;
         let degrees = (n_cells - 1) as f64;
         let variance: Array1<f64> = &pairs.values / degrees;
         let kept = variance.iter().take_while(|&&v| v > SMALLEST_VARIANCE * variance[0]).count();
-        if kept < self.n_pcs {
+        if kept < self.n_pcs && count == Count::All {
             let wanted = self.n_pcs;
             let why = "the others have no variance";
             note(progress, format!("{kept} principal components, not {wanted}: {why}"))?;
@@ -126,21 +144,59 @@ impl PcaSolver {
         loadings.rows_mut().into_iter().for_each(fix_sign);
         let loadings = loadings.reversed_axes().as_standard_layout().into_owned();
         let variance = variance.slice_move(ndarray::s![..kept]);
-        Pca::new(mean, loadings, variance, square / degrees)
+        Ok((Pca::new(mean, loadings, variance, square / degrees)?, n_above))
     }
 
-    /// The `n_pcs` largest eigenpairs of `Xcᵀ Xc` by the chosen method.
-    fn eigenpairs(
+    /// As [`PcaSolver::fit`], with the number of components of `n_pcs` in place of that of the solver. A
+    /// note says a number that the data choose.
+    ///
+    /// With [`NPcs::Auto`] the solver computes [`NPcs::MOST`] components and keeps those above the
+    /// [`noise_edge`], at least [`NPcs::FEWEST`].
+    ///
+    /// # Errors
+    /// As [`PcaSolver::fit`].
+    #[doc(hidden)]
+    pub fn fit_number(
         &self,
         x: &Matrix,
-        mean: ArrayView1<'_, f64>,
-        n_pcs: usize,
+        n_pcs: NPcs,
         seed: Seed,
         progress: &mut dyn Progress,
-    ) -> Result<Eigenpairs> {
+    ) -> Result<Pca> {
+        let n = match n_pcs {
+            NPcs::Is(n) => return Self { n_pcs: n, ..self.clone() }.fit(x, seed, progress),
+            NPcs::Auto => NPcs::MOST.min(x.n_genes()).min(x.n_cells().saturating_sub(1)).max(1),
+        };
+        let solver = Self { n_pcs: n, ..self.clone() };
+        let (pca, above) = solver.fit_counted(x, Count::AboveEdge, seed, progress)?;
+        let above = above.unwrap_or(n);
+        let chosen = pca.first(above.max(NPcs::FEWEST));
+        let text = format!(
+            "number of components: {}; {above}{} above the noise edge of the correlations of genes",
+            chosen.n_pcs(),
+            if above == NPcs::MOST {
+                " or more are"
+            } else if above == 1 {
+                " is"
+            } else {
+                " are"
+            },
+        );
+        note(progress, text)?;
+        Ok(chosen)
+    }
+
+    /// The operator of the chosen method, with its Gram matrix if it has one.
+    fn operator<'a>(
+        &self,
+        x: &'a Matrix,
+        mean: ArrayView1<'a, f64>,
+        n_pcs: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<Operator<'a>> {
         let (n_cells, n_genes) = (x.n_cells(), x.n_genes());
         let what = "principal components".to_string();
-        let lanczos = Lanczos { n_pairs: n_pcs, tolerance: 1e-7, ..Default::default() };
+        let lanczos = lanczos(n_pcs);
         let method = match self.method {
             PcaMethod::Auto if n_cells.min(n_genes) > LARGEST_GRAM && lanczos.fits(n_genes) => {
                 PcaMethod::Lanczos
@@ -149,29 +205,21 @@ impl PcaSolver {
             PcaMethod::Auto => PcaMethod::Genes,
             chosen => chosen,
         };
-        match method {
+        let gram = match method {
             PcaMethod::Lanczos => {
                 report(progress, Event::Begin { what, total: lanczos.max_blocks as u64 })?;
-                let mut done = 0;
-                lanczos.solve(n_genes, seed.child("pca", 0), &mut |v| {
-                    done += 1;
-                    report(progress, Event::Step { done })?;
-                    let y = scores(x, mean, v);
-                    Ok(scores_transposed(x, mean, y.view()))
-                })
+                Products::Matrix
             }
             PcaMethod::Cells => {
                 report(progress, Event::Begin { what, total: n_genes as u64 })?;
-                let gram = gram_of_cells(x, mean, progress)?;
-                let pairs = of_gram(&gram, n_pcs, seed)?;
-                Ok(genes_from_cells(x, mean, pairs))
+                Products::Cells(gram_of_cells(x, mean, progress)?)
             }
             PcaMethod::Genes | PcaMethod::Auto => {
                 report(progress, Event::Begin { what, total: n_cells as u64 })?;
-                let gram = gram_of_genes(x, mean, progress)?;
-                of_gram(&gram, n_pcs, seed)
+                Products::Genes(gram_of_genes(x, mean, progress)?)
             }
-        }
+        };
+        Ok(Operator { x, mean, gram })
     }
 
     fn check(&self) -> Result<()> {
@@ -184,20 +232,135 @@ impl PcaSolver {
     }
 }
 
-/// The largest eigenpairs of a Gram matrix.
+/// Whether components above the noise edge are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Count {
+    /// All components are kept, and nothing is counted.
+    All,
+    /// Eigenvalues of the correlation matrix above the noise edge are counted.
+    AboveEdge,
+}
+
+/// The products by which eigenpairs are found.
+enum Products {
+    /// Those of the matrix and its transpose with thin matrices.
+    Matrix,
+    /// Those of the Gram matrix of the cells.
+    Cells(Gram),
+    /// Those of the Gram matrix of the genes.
+    Genes(Gram),
+}
+
+/// The centred matrix as an operator, with the products of the chosen method.
+struct Operator<'a> {
+    /// The matrix, `(n_cells, n_genes)`.
+    x: &'a Matrix,
+    /// The mean of each gene.
+    mean: ArrayView1<'a, f64>,
+    /// The products.
+    gram: Products,
+}
+
+/// Lanczos for `n_pcs` components of the matrix itself.
+fn lanczos(n_pcs: usize) -> Lanczos {
+    Lanczos { n_pairs: n_pcs, tolerance: 1e-7, ..Default::default() }
+}
+
+impl Operator<'_> {
+    /// The `n_pcs` largest eigenpairs of `Xcᵀ Xc`.
+    fn eigenpairs(
+        &self,
+        n_pcs: usize,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Eigenpairs> {
+        let (x, mean) = (self.x, self.mean);
+        match &self.gram {
+            Products::Matrix => {
+                let mut done = 0;
+                lanczos(n_pcs).solve(x.n_genes(), seed.child("pca", 0), &mut |v| {
+                    done += 1;
+                    report(progress, Event::Step { done })?;
+                    let y = scores(x, mean, v);
+                    Ok(scores_transposed(x, mean, y.view()))
+                })
+            }
+            Products::Cells(gram) => {
+                Ok(genes_from_cells(x, mean, of_gram(gram, None, n_pcs, seed)?))
+            }
+            Products::Genes(gram) => of_gram(gram, None, n_pcs, seed),
+        }
+    }
+
+    /// The number of the `n_pcs` largest eigenvalues of the correlation matrix of the genes that are above
+    /// the noise edge. Genes that do not vary take no part.
+    ///
+    /// The correlation matrix is `D Xcᵀ Xc D / (n − 1)` with the inverse deviations `D`. The Gram matrix of
+    /// the genes is used again if there is one.
+    fn n_above(&self, n_pcs: usize, seed: Seed) -> Result<usize> {
+        let (x, mean) = (self.x, self.mean);
+        let (n_cells, n_genes) = (x.n_cells(), x.n_genes());
+        let variances = column_variances(x)?;
+        let n_varying = variances.iter().filter(|&&variance| variance > 0.0).count();
+        let degrees = (n_cells - 1) as f64;
+        let inverse = variances
+            .mapv(|variance| if variance > 0.0 { 1.0 / (degrees * variance).sqrt() } else { 0.0 });
+        let seed = seed.child("correlations", 0);
+        if let Products::Genes(gram) = &self.gram {
+            let found = of_gram(gram, Some(&inverse), n_pcs, seed)?;
+            return Ok(n_above(&found.values, noise_edge(n_cells, n_varying)));
+        }
+        let lanczos = lanczos(n_pcs);
+        let column = inverse.view().insert_axis(Axis(1));
+        let by_products = if lanczos.fits(n_genes) {
+            Some(lanczos.solve(n_genes, seed, &mut |v| {
+                let y = scores(x, mean, (&v * &column).view());
+                Ok(scores_transposed(x, mean, y.view()) * column)
+            }))
+        } else {
+            None
+        };
+        let found = match by_products {
+            Some(Err(error @ Error::Numerical { .. })) if n_genes > LARGEST_GRAM => {
+                return Err(error);
+            }
+            // Few genes, or no convergence: the full decomposition always works.
+            None | Some(Err(Error::Numerical { .. })) => {
+                let gram = gram_of_genes(x, mean, &mut Silent)?;
+                of_gram(&gram, Some(&inverse), n_pcs, seed)?
+            }
+            Some(found) => found?,
+        };
+        Ok(n_above(&found.values, noise_edge(n_cells, n_varying)))
+    }
+}
+
+/// The largest eigenpairs of a Gram matrix, with rows and columns multiplied by `factors` if there are some.
 ///
 /// Lanczos is used if it is much less work than the full decomposition. The full decomposition is
 /// also the fallback if Lanczos does not converge.
-fn of_gram(gram: &Gram, n_pcs: usize, seed: Seed) -> Result<Eigenpairs> {
+fn of_gram(
+    gram: &Gram,
+    factors: Option<&Array1<f64>>,
+    n_pcs: usize,
+    seed: Seed,
+) -> Result<Eigenpairs> {
     let lanczos = Lanczos { n_pairs: n_pcs, tolerance: 1e-10, max_blocks: 400 };
     let n = gram.dim();
-    if n >= SMALLEST_LANCZOS && 2 * (3 * n_pcs + 5 * BLOCK) <= n {
-        let seed = seed.child("pca", 0);
-        if let Ok(pairs) = lanczos.solve(n, seed, &mut |v: ArrayView2<'_, f64>| Ok(gram.apply(v))) {
-            return Ok(pairs);
-        }
+    let mut apply = |v: ArrayView2<'_, f64>| {
+        Ok(match factors.map(|factors| factors.view().insert_axis(Axis(1))) {
+            None => gram.apply(v),
+            Some(column) => gram.apply((&v * &column).view()) * column,
+        })
+    };
+    if n >= SMALLEST_LANCZOS
+        && 2 * (3 * n_pcs + 5 * BLOCK) <= n
+        && let Ok(pairs) = lanczos.solve(n, seed.child("pca", 0), &mut apply)
+    {
+        return Ok(pairs);
     }
-    dense_eigenpairs(n, n_pcs, |i, j| gram.get(i, j))
+    let factor = |i: usize| factors.map_or(1.0, |factors| factors[i]);
+    dense_eigenpairs(n, n_pcs, |i, j| gram.get(i, j) * factor(i) * factor(j))
 }
 
 /// Converts eigenvectors `u` of `Xc Xcᵀ` to eigenvectors `Xcᵀ u` of `Xcᵀ Xc`.
