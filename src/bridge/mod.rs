@@ -21,6 +21,7 @@
 //! | [`OtSolver`] | exact optimal transport, the limit ε → 0 | [`PlanBridge`] |
 //! | [`SplineSolver`] | transport with relaxed marginals, on cubic paths | [`PlanBridge`] |
 //! | [`FlowSolver`] | flow and score matching with neural networks | [`FlowBridge`] |
+//! | [`DsbmSolver`] | iterated Markovian fitting with neural networks | [`FlowBridge`] |
 //! | [`OuSolver`] | any of these for an Ornstein-Uhlenbeck reference | [`OuBridge`] |
 //!
 //! `docs/METHODS.md` derives the formulas. The module [`describe`] contains the names and
@@ -52,6 +53,7 @@ mod coupling;
 mod course;
 pub mod describe;
 mod draws;
+mod dsbm;
 mod flow;
 mod from_cells;
 mod gaussian;
@@ -78,6 +80,8 @@ pub use describe::{AnySolver, CourseSize, Described, Held, Property, Solver};
 pub use draws::brownian_bridge_sample;
 pub(crate) use draws::draw_cells;
 use draws::{noise, pinned_step};
+pub(crate) use dsbm::DSBM;
+pub use dsbm::DsbmSolver;
 #[doc(hidden)]
 pub use flow::{Affine, FlowRecord};
 pub use flow::{CurvePoint, FlowBridge, FlowNetworks, FlowSolver};

@@ -9,6 +9,7 @@
 
 mod agreement;
 mod answers;
+mod dsbm_known;
 mod flow_known;
 mod gaussian_known;
 mod geodesic_courses;
