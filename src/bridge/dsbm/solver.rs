@@ -34,7 +34,7 @@ use crate::rng::Seed;
 ///    not add up. The pairs of the last projection come from backward paths.
 ///
 /// The KL divergence to the Schrödinger bridge decreases in every exact projection. Networks start
-/// from those of the projection before.
+/// from those of the projection before, with a smaller learning rate each time.
 ///
 /// **Source.** Shi, De Bortoli, Campbell, Doucet 2023 (arXiv 2303.16852); Peluchetti 2023 (arXiv
 /// 2304.00917). Differences: both networks are trained in each projection on one set of pairs,
@@ -86,7 +86,8 @@ pub struct DsbmSolver {
     pub n_layers: usize,
     /// Number of units in each hidden layer, ≥ 1.
     pub width: usize,
-    /// Initial learning rate of each projection, > 0.
+    /// Initial learning rate of the first projection, > 0. It decreases linearly over the
+    /// projections.
     pub learning_rate: f64,
     /// Weight decay per step and unit of learning rate, ≥ 0.
     pub weight_decay: f64,
@@ -118,14 +119,14 @@ impl Default for DsbmSolver {
             ..
         } = FlowSolver::sf2m();
         Self {
-            n_projections: 6,
+            n_projections: 12,
             n_pairs: 4096,
             n_layers,
             width,
             learning_rate,
             weight_decay,
             batch,
-            max_iterations: 1500,
+            max_iterations: 1000,
             patience,
             held_out,
             n_steps,
@@ -215,7 +216,7 @@ impl DsbmSolver {
         progress: &mut dyn Progress,
     ) -> Result<Vec<Vec<(FlowBridge, FitReport)>>> {
         self.check()?;
-        let flow = self.flow();
+        let mut flow = self.flow();
         let parts = flow.parts(course, seed)?;
         let total = (self.n_projections * self.max_iterations) as u64;
         report(progress, Event::Begin { what: "training the networks".into(), total })?;
@@ -227,6 +228,8 @@ impl DsbmSolver {
             let prepared = self.prepare(course, &parts, before, k, seed, progress)?;
             let initial = before.map(|fitted| fitted[0].0.networks().as_ref());
             let (training, held_out) = prepared.intervals();
+            // Later projections change less, and with smaller steps they average over more pairs.
+            flow.learning_rate = self.learning_rate * (1.0 - k as f64 / self.n_projections as f64);
             let mut counted = Counted { progress: &mut *progress, before: steps };
             let mut trained = train(&flow, &training, &held_out, initial, seed, &mut counted)?;
             trained.networks = continued(initial, trained.networks, steps)?;
@@ -304,7 +307,7 @@ impl DsbmSolver {
             .map(|(i, field)| {
                 let epsilon = course.problems()[i].epsilon();
                 let bridge = FlowBridge::new(epsilon, field, self.n_steps, Arc::clone(&networks))?;
-                let energy = prepared.held_out[i].energy(&bridge, seed.child("dsbm", i as u64))?;
+                let energy = prepared.training[i].energy(&bridge, seed.child("dsbm", i as u64))?;
                 let energy_of = |fitted: &Vec<Fitted>| fitted[i].1.detail("energy");
                 let first = all.first().and_then(energy_of).unwrap_or(energy);
                 let before = all.last().and_then(energy_of).unwrap_or(energy);

@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-use crate::bridge::{FromCells, Simulation, UnitTime, Way, draw_cells, simulate};
+use crate::bridge::{FromCells, UnitTime, Way, draw_cells, simulate_schedule};
 use crate::error::{Error, Result};
 use crate::io::model::Model;
 use crate::pipeline::interpolate::{Dynamics, InterpolateOptions};
@@ -61,7 +61,7 @@ pub fn interpolate(
     progress::report(progress, begin)?;
     let mut populations = Vec::with_capacity(times.len());
     for (done, &time) in times.iter().enumerate() {
-        populations.push(population(&process, time, *n_cells, *dynamics, Seed(*seed))?);
+        populations.push(population(&process, time, *n_cells, dynamics.as_ref(), Seed(*seed))?);
         progress::report(progress, Event::Step { done: done as u64 + 1 })?;
     }
     progress::report(progress, Event::End)?;
@@ -73,7 +73,7 @@ fn population(
     process: &Process,
     time: f64,
     n_cells: Option<usize>,
-    dynamics: Option<Dynamics>,
+    dynamics: Option<&Dynamics>,
     seed: Seed,
 ) -> Result<Population> {
     let (interval, local) = process.series.locate(time)?;
@@ -100,10 +100,10 @@ fn moved(
     process: &Process,
     time: f64,
     n_cells: usize,
-    dynamics: Dynamics,
+    dynamics: &Dynamics,
     seed: Seed,
 ) -> Result<Array2<f64>> {
-    let Dynamics { diffusion, backward } = dynamics;
+    let &Dynamics { ref diffusion, backward } = dynamics;
     let (interval, local) = process.series.locate(time)?;
     let bridge = &*process.series.bridges()[interval];
     let target = &process.snapshots[interval + 1];
@@ -114,14 +114,14 @@ fn moved(
         if backward { (UnitTime::END, target) } else { (UnitTime::START, &source) };
     let rows = draw_cells(cells.marginal(), n_cells, seed.child("dynamics/cells", 0));
     let x = cells.points().select(Axis(0), &rows);
-    let itself = !backward && (diffusion - 1.0).abs() < f64::EPSILON;
+    let itself = !backward && diffusion.is_of_process();
     if itself || bridge.noise_variance() <= 0.0 || bridge.score(x.view(), start)?.is_some() {
         let n_steps = (STEPS * (local.value() - start.value()).abs()).ceil() as usize;
-        return simulate(bridge, x.view(), start, local, Simulation { diffusion, n_steps }, seed);
+        return simulate_schedule(bridge, x.view(), [start, local], diffusion, n_steps, seed);
     }
     let ends = FromCells { bridge, source: &source, target };
-    let how = Simulation { diffusion, n_steps: STEPS as usize };
-    ends.follow(Way { rows: &rows, to: local, backward }, how, seed)
+    let way = Way { rows: &rows, to: local, backward };
+    ends.follow_schedule(way, diffusion, STEPS as usize, seed)
 }
 
 /// The midpoint of every interval.
