@@ -21,6 +21,7 @@ use sbcell::bridge::{
     GaussianBridge, LightSbBridge, LightSbSolver, Mixture, SinkhornSolver, UnitTime,
 };
 use sbcell::data::Snapshot;
+use sbcell::linalg::Cholesky;
 use sbcell::progress::{Event, Progress};
 use sbcell::{Epsilon, Seed, Silent};
 
@@ -40,6 +41,8 @@ struct Case {
     problem: BridgeProblem,
     fresh: Array2<f64>,
     cross: Array2<f64>,
+    /// Covariances of both ends, if these are Gaussian: then exact projections are known.
+    ends: Option<[Array2<f64>; 2]>,
 }
 
 impl Case {
@@ -64,7 +67,7 @@ impl Case {
             let x = cells(200_000, 7);
             covariance(&x, &end(&x, 8))
         });
-        Self { name, fresh: cells(FRESH, 4), truth, problem, cross }
+        Self { name, fresh: cells(FRESH, 4), truth, problem, cross, ends: None }
     }
 
     /// Two tilted Gaussians.
@@ -77,7 +80,20 @@ impl Case {
             .unwrap();
         let cross = truth.cross_covariance(UnitTime::START, UnitTime::END);
         let name = format!("Gaussian pair, {dim} dimensions, ε = {epsilon}");
-        Self::new(name, Box::new(truth), &roots[0], Some(cross))
+        let case = Self::new(name, Box::new(truth), &roots[0], Some(cross));
+        Self { ends: Some([a, b]), ..case }
+    }
+
+    /// Relative errors of the covariance of both ends after `n` exact projections; empty if they are
+    /// not known.
+    fn exact(&self, n: usize) -> Vec<f64> {
+        let Some(ends) = &self.ends else { return Vec::new() };
+        let mut c = Array2::zeros(self.cross.dim());
+        let mut next = || {
+            c = project(ends, &c, self.truth.epsilon().value());
+            size(&(&c - &self.cross)) / size(&self.cross)
+        };
+        (0..n).map(|_| next()).collect()
     }
 
     /// From a standard Gaussian by a potential of `n` Gaussians.
@@ -167,11 +183,14 @@ fn compare(case: &Case) {
     let mut laps = Laps(Vec::new());
     let all = iterated().projections(&course, Seed(0), &mut laps).unwrap();
     laps.0.push(thread_seconds());
+    let exact = case.exact(all.len());
     for (k, fitted) in all.iter().enumerate() {
         let (bridge, report) = &fitted[0];
         let energy = report.detail("energy").unwrap();
         let name = format!("dsbm, projection {}", k + 1);
-        let more = format!("energy {energy:.3}, {} steps", report.iterations);
+        let exact =
+            exact.get(k).map_or(String::new(), |off| format!("; exact projection {off:.4}"));
+        let more = format!("energy {energy:.3}, {} steps{exact}", report.iterations);
         case.print(&name, bridge, laps.0[k + 1] - laps.0[0], &more);
     }
     if argument("only").is_some() {
@@ -188,6 +207,28 @@ fn compare(case: &Case) {
         let seconds = thread_seconds() - clock;
         case.print(name, &*bridge, seconds, &format!("{} iterations", report.iterations));
     }
+}
+
+/// `Cov(X₀, X₁)` after one exact projection of Gaussian ends with covariances `a`, `b` and `c =
+/// Cov(X₀, X₁)`.
+///
+/// With `C(t) = Cov(X₁ − X₀, X_t)` the drift has the slope `(C(t) − ε t I) Var(X_t)⁻¹`, and `Φ' =
+/// slope · Φ` carries the start to the mean of the end. The midpoint rule in 300 steps.
+fn project([a, b]: &[Array2<f64>; 2], c: &Array2<f64>, epsilon: f64) -> Array2<f64> {
+    let eye = Array2::<f64>::eye(a.nrows());
+    let n = 300;
+    let mut phi = eye.clone();
+    for i in 0..n {
+        let t = (f64::from(i) + 0.5) / f64::from(n);
+        let noise = &eye * (epsilon * t * (1.0 - t));
+        let both = (c + &c.t()) * (t * (1.0 - t));
+        let own = a * (1.0 - t).powi(2) + b * t.powi(2) + both + noise;
+        let with = &c.t() * (1.0 - t) + b * t - a * (1.0 - t) - c * t - &eye * (epsilon * t);
+        let inverse = Cholesky::new(own.view()).unwrap().inverse();
+        let slope = with.dot(&inverse) / f64::from(n);
+        phi = &phi + &slope.dot(&(&phi + &(slope.dot(&phi) * 0.5)));
+    }
+    a.dot(&phi.t())
 }
 
 /// The error of LightSB against its number of Gaussians, for a potential of 20.

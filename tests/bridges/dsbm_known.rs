@@ -119,9 +119,11 @@ fn exact_projections_of_normal_laws_approach_the_closed_form() {
         c = pair.project(&c);
         let off = size(&(&c - &limit));
         println!("projection {k}: {:.2e}", off / size(&limit));
-        assert!(off < 0.3 * before + 1e-5, "{off} after {before}");
+        // Ends whose axes differ leave a part that rotates.
+        assert!(off < 0.7 * before + 1e-5, "{off} after {before}");
         before = off;
     }
+    assert!(before < 0.01 * size(&limit));
 }
 
 #[test]
@@ -143,9 +145,14 @@ fn every_projection_of_normal_laws_is_the_exact_one() {
         println!(
             "covariance off by {from_exact:.3} from the exact projection, {from_limit:.3} from the limit; drift {drift:.3}; {report:?}"
         );
+        // Cells are 6 000, and pairs 4 000: covariances of them are off by 0.02 to 0.03 of this one,
+        // and networks and the least seen of the last pairs by as much again.
+        assert!(from_exact < 0.12, "{from_exact}");
         off.push([from_exact, from_limit, drift]);
     }
     println!("{off:.3?}");
+    assert!(off[3][1] < 0.1 && off[3][2] < 0.15, "{off:?}");
+    assert!(off[3][2] < 0.5 * off[0][2], "{off:?}");
 }
 
 /// A bridge in the plane from the standard normal law to three groups.
@@ -168,11 +175,23 @@ fn projections_approach_a_bridge_to_three_groups() {
     let fitted = projections(&small().with_n_projections(5), &source, &target, 0.5);
     let x = normal(20_000, 2, 4);
     let limit = cross(&truth, &x);
+    let mut drifts = Vec::new();
     for (bridge, report) in &fitted {
         let off = size(&(cross(bridge, &x) - &limit)) / size(&limit);
-        println!(
-            "covariance off by {off:.3}, drift {:.3}; {report:?}",
-            drift_off(bridge, &truth, &x)
-        );
+        let drift = drift_off(bridge, &truth, &x);
+        println!("covariance off by {off:.3}, drift {drift:.3}; {report:?}");
+        drifts.push(drift);
     }
+    assert!(drifts[4] < 0.3 && drifts[4] < 0.5 * drifts[0], "{drifts:?}");
+    let energy = |k: usize| fitted[k].1.detail("energy").unwrap();
+    assert!(energy(4) < energy(0), "{} {}", energy(4), energy(0));
+    // The divergence of the bridge to its reference, in the same way: an estimate within a tenth.
+    let times = (0..20).map(|k| {
+        let t = at((f64::from(k) + 0.5) / 20.0);
+        let y = truth.sample_transition(x.view(), START, t, Seed(7)).unwrap();
+        truth.drift(y.view(), t).unwrap().mapv(|b| b * b).sum() / (2.0 * 0.5 * x.nrows() as f64)
+    });
+    let least = times.sum::<f64>() / 20.0;
+    println!("energy {:.3}, of the bridge {least:.3}", energy(4));
+    assert!((energy(4) / least - 1.0).abs() < 0.15);
 }

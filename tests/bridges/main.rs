@@ -18,6 +18,7 @@ mod known_sinkhorn;
 mod limits;
 mod marginal_score;
 mod mixture_bridges;
+mod other_diffusion;
 mod ou_known;
 mod plan_bent;
 mod plan_bridge;
