@@ -3,7 +3,8 @@
 //! `cargo bench --bench iterated` prints, for pairs of Gaussians and a mixture, the error of the
 //! covariance of both ends and of the drift, with CPU seconds of one thread; then the error of
 //! LightSB against its number of Gaussians. Arguments after `--` such as `n_pairs=8192` set
-//! hyperparameters of the iterated fit, and `only=dsbm` leaves out the other solvers.
+//! hyperparameters of the iterated fit; `only=dsbm` leaves out the other solvers, and `dim=30` the
+//! other dimensions.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -257,13 +258,19 @@ fn by_size() {
 fn main() {
     let one_thread = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     one_thread.install(|| {
+        let wanted = argument("dim").map(|text| text.parse::<usize>().unwrap());
+        let is_wanted = |dim: usize| wanted.is_none_or(|wanted| wanted == dim);
         for (dim, epsilon) in [(2, 0.2), (2, 1.0), (10, 0.2), (30, 0.2)] {
-            compare(&Case::gaussian(dim, epsilon));
+            if is_wanted(dim) {
+                compare(&Case::gaussian(dim, epsilon));
+            }
         }
         for (dim, n) in [(2, 5), (10, 5)] {
-            compare(&Case::mixture(dim, n, 0.5).0);
+            if is_wanted(dim) {
+                compare(&Case::mixture(dim, n, 0.5).0);
+            }
         }
-        if argument("only").is_none() {
+        if argument("only").is_none() && is_wanted(2) {
             by_size();
         }
     });
