@@ -43,7 +43,7 @@ pub(crate) struct InterpolateArgs {
     number: NumberArgs,
     /// Diffusion as a multiple of the diffusion of the process, in small time steps; 0 follows the
     /// probability flow [default: the process itself, by exact draws where the solver has them]
-    #[arg(long, value_name = "G[:G]", allow_hyphen_values = true, long_help = diffusion())]
+    #[arg(long, value_name = "G[:G]", allow_negative_numbers = true, long_help = diffusion())]
     diffusion: Option<String>,
     /// Diffusion that changes over an interval: a table with a header and the columns local time
     /// (0 to 1) and G, linear between its rows

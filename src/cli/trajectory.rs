@@ -73,7 +73,7 @@ struct PathArgs {
     #[arg(long, value_enum, default_value_t, requires = "paths", conflicts_with = "paths_to")]
     scheme: PathScheme,
     /// Number of Euler-Maruyama steps in each interval, with --scheme em [default: 100]
-    #[arg(long, alias = "steps", value_name = "N", requires = "scheme", value_parser = up_to::<1_000_000>)]
+    #[arg(long, alias = "steps", value_name = "N", value_parser = up_to::<1_000_000>)]
     n_steps: Option<usize>,
 }
 

@@ -15,6 +15,15 @@ fn fitted(solver: &str) -> Sandbox {
     sandbox
 }
 
+/// Writes the file `start.csv`, in which the cells at 0 are one group.
+fn with_start(sandbox: &Sandbox) {
+    sandbox.done("velocity --out velocity.csv");
+    let cells = columns(sandbox, "velocity.csv");
+    let rows = cells["id"].iter().zip(&cells["time"]).filter(|(_, time)| *time == "0");
+    let lines: Vec<String> = rows.map(|(cell, _)| format!("{cell},start")).collect();
+    fs::write(sandbox.path("start.csv"), format!("cell,group\n{}\n", lines.join("\n"))).unwrap();
+}
+
 fn mean(of: &[f64]) -> f64 {
     of.iter().sum::<f64>() / of.len() as f64
 }
@@ -65,9 +74,10 @@ fn diffusions_are_numbers_lines_and_tables_and_keep_the_population() {
 #[test]
 fn paths_in_small_steps_end_where_exact_paths_end() {
     let sandbox = fitted("--n-gaussians 3");
+    with_start(&sandbox);
     let ends = |flags: &str| {
         let line =
-            "trajectory --groupby time=0 --forward --paths 1500 --grid 2 --paths-out paths.csv";
+            "trajectory --cells start.csv --forward --paths 1500 --grid 2 --paths-out paths.csv";
         sandbox.done(&format!("{line} {flags}"));
         let paths = columns(&sandbox, "paths.csv");
         let mut of: BTreeMap<String, Vec<f64>> = BTreeMap::new();
@@ -86,10 +96,10 @@ fn paths_in_small_steps_end_where_exact_paths_end() {
     assert_eq!(steps, ends("--scheme em --n-steps 60 --threads 1"));
     for (flags, words) in [
         ("--n-steps 60", "--scheme em"),
-        ("--scheme em --n-steps 60 --paths-to 12:12", "cannot be used with"),
+        ("--scheme em --n-steps 60 --paths-to 12:start", "cannot be used with"),
         ("--scheme em --n-steps 0", "at least 1"),
     ] {
-        let line = "trajectory --groupby time=0 --paths 5 --paths-out paths.csv";
+        let line = "trajectory --cells start.csv --paths 5 --paths-out paths.csv";
         let answer = sandbox.run(&format!("{line} {flags}"));
         assert!(answer.code != 0 && answer.stderr.contains(words), "{flags}: {}", answer.stderr);
     }
