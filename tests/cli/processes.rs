@@ -19,7 +19,7 @@ fn fitted(solver: &str) -> Sandbox {
 fn with_start(sandbox: &Sandbox) {
     sandbox.done("velocity --out velocity.csv");
     let cells = columns(sandbox, "velocity.csv");
-    let rows = cells["id"].iter().zip(&cells["time"]).filter(|(_, time)| *time == "0");
+    let rows = cells["id"].iter().zip(&cells["time"]).filter(|(_, time)| *time == "0.0");
     let lines: Vec<String> = rows.map(|(cell, _)| format!("{cell},start")).collect();
     fs::write(sandbox.path("start.csv"), format!("cell,group\n{}\n", lines.join("\n"))).unwrap();
 }
@@ -85,7 +85,7 @@ fn paths_in_small_steps_end_where_exact_paths_end() {
             of.entry(time.clone()).or_default().push(value);
         }
         assert_eq!(of.len(), 5, "{flags}");
-        of["12"].clone()
+        of["12.0"].clone()
     };
     let (exact, steps) = (ends(""), ends("--scheme em --steps 60"));
     assert_ne!(exact, steps);
@@ -138,7 +138,7 @@ fn a_likelihood_of_cells_moves_the_draws() {
     sandbox.done("velocity --out velocity.csv");
     let cells = columns(&sandbox, "velocity.csv");
     let at: Vec<usize> =
-        (0..cells["time"].len()).filter(|&row| cells["time"][row] == "6").collect();
+        (0..cells["time"].len()).filter(|&row| cells["time"][row] == "6.0").collect();
     let table = |log: &dyn Fn(usize) -> String| {
         let lines = at.iter().enumerate();
         let lines = lines.map(|(place, &row)| format!("{},{}", cells["id"][row], log(place)));
