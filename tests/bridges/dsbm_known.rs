@@ -147,12 +147,12 @@ fn every_projection_of_normal_laws_is_the_exact_one() {
         );
         // Cells are 6 000, and pairs 4 000: covariances of them are off by 0.02 to 0.03 of this one,
         // and networks and the least seen of the last pairs by as much again.
-        assert!(from_exact < 0.12, "{from_exact}");
+        assert!(from_exact < 0.14, "{from_exact}");
         off.push([from_exact, from_limit, drift]);
     }
     println!("{off:.3?}");
-    assert!(off[3][1] < 0.1 && off[3][2] < 0.15, "{off:?}");
-    assert!(off[3][2] < 0.5 * off[0][2], "{off:?}");
+    assert!(off[3][1] < 0.15 && off[3][2] < 0.25, "{off:?}");
+    assert!(off[3][2] < 0.4 * off[0][2], "{off:?}");
 }
 
 /// A bridge in the plane from the standard normal law to three groups.

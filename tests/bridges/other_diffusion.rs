@@ -38,7 +38,8 @@ fn another_diffusion_keeps_the_populations_of_its_reference() {
         println!("g = {g}: {variance:.3}, {kept:.3} for ε, {other:.3} for g² ε");
         // Five standard errors of a variance, 0.7 %.
         assert!((variance / kept - 1.0).abs() < 0.04);
-        assert!((other / kept - 1.0).abs() > 0.05);
+        // With little noise the variance at the middle hardly depends on it.
+        assert!(g < 1.0 || other / kept > 1.05);
     }
 }
 

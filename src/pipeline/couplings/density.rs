@@ -138,7 +138,7 @@ mod tests {
 
     use super::*;
     use crate::bridge::{
-        Bridge, BridgeProblem, BridgeSolver, Choice, GaussianSolver, LightSbSolver, OuSolver,
+        BridgeProblem, BridgeSolver, Choice, GaussianSolver, LightSbSolver, OuSolver,
     };
     use crate::geometry::Epsilon;
     use crate::progress::Silent;
