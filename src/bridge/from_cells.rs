@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
-use crate::bridge::{Bridge, BridgeRecord, Link, Simulation, UnitTime, simulate};
+use crate::bridge::{Bridge, BridgeRecord, Diffusion, Link, Simulation, UnitTime, simulate};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
 use crate::geometry::Epsilon;
@@ -88,6 +88,23 @@ impl FromCells<'_> {
     /// # Errors
     /// As [`simulate`]; [`Error::Parameter`] if a score is needed and the bridge does not know one.
     pub fn follow(&self, way: Way<'_>, how: Simulation, seed: Seed) -> Result<Array2<f64>> {
+        let Simulation { diffusion, n_steps } = how;
+        self.follow_schedule(way, &diffusion.into(), n_steps, seed)
+    }
+
+    /// As [`FromCells::follow`], with a diffusion that changes over time: each step has the
+    /// diffusion of its middle.
+    ///
+    /// # Errors
+    /// As [`FromCells::follow`]; those of [`Diffusion::check`].
+    pub fn follow_schedule(
+        &self,
+        way: Way<'_>,
+        diffusion: &Diffusion,
+        n_steps: usize,
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        diffusion.check()?;
         let Way { rows, to, backward } = way;
         let (start, cells) =
             if backward { (UnitTime::END, self.target) } else { (UnitTime::START, self.source) };
@@ -95,28 +112,30 @@ impl FromCells<'_> {
         let angle = |t: UnitTime| t.value().sqrt().asin();
         let length = angle(to) - angle(start);
         let whole = std::f64::consts::FRAC_PI_2;
-        let n_steps = ((how.n_steps as f64 * length.abs() / whole).ceil() as usize).max(1);
+        let n_steps = ((n_steps as f64 * length.abs() / whole).ceil() as usize).max(1);
         let time = |i: usize| {
             let angle = angle(start) + length * i as f64 / n_steps as f64;
             if i == n_steps { Ok(to) } else { UnitTime::new(angle.sin().powi(2).clamp(0.0, 1.0)) }
         };
-        let itself = !backward && (how.diffusion - 1.0).abs() < f64::EPSILON;
+        let itself = !backward && diffusion.is_of_process();
         let mut first = 0;
         if itself || self.score(x.view(), start)?.is_none() {
-            let at_once = AT_ONCE * how.diffusion.powi(2).max(1.0);
+            let at_once = AT_ONCE * diffusion.largest().powi(2).max(1.0);
             first =
                 if itself || at_once >= n_steps as f64 { n_steps } else { at_once.ceil() as usize };
             let near = time(first)?;
             // Without a score in the interior, every other diffusion would be wrong.
             if !itself && self.score(x.view(), near)?.is_none() {
-                return Err(no_score(how.diffusion));
+                return Err(no_score(diffusion));
             }
             x = self.leave(x, Way { to: near, ..way }, seed.child("from cells/leave", 0))?;
         }
         for i in first..n_steps {
-            let how = Simulation { n_steps: 1, ..how };
+            let (now, next) = (time(i)?, time(i + 1)?);
+            let middle = UnitTime::new(f64::midpoint(now.value(), next.value()))?;
+            let how = Simulation { diffusion: diffusion.at(middle), n_steps: 1 };
             let seed = seed.child("from cells/step", i as u64);
-            x = simulate(self, x.view(), time(i)?, time(i + 1)?, how, seed)?;
+            x = simulate(self, x.view(), now, next, how, seed)?;
         }
         Ok(x)
     }
@@ -137,7 +156,7 @@ impl FromCells<'_> {
 }
 
 /// The error for a simulation that needs a score, with a bridge that does not know one.
-pub(super) fn no_score(diffusion: f64) -> Error {
+pub(super) fn no_score(diffusion: &Diffusion) -> Error {
     Error::Parameter {
         name: "diffusion",
         must: "1, and forward in time, for a bridge that does not know its score",
@@ -217,17 +236,17 @@ mod tests {
         n: usize,
         backward: bool,
         t: f64,
-        diffusion: f64,
+        diffusion: Diffusion,
     }
 
     impl Followed {
         /// Their mean and variance.
         fn moments(&self, ends: &FromCells<'_>) -> (f64, f64) {
-            let Self { n, backward, t, diffusion } = *self;
+            let Self { n, backward, t, ref diffusion } = *self;
             let from = if backward { ends.target } else { ends.source };
             let rows: Vec<usize> = (0..n).map(|i| i % from.n_cells()).collect();
-            let how = Simulation { diffusion, n_steps: 100 };
-            let y = ends.follow(Way { rows: &rows, to: at(t), backward }, how, Seed(3)).unwrap();
+            let way = Way { rows: &rows, to: at(t), backward };
+            let y = ends.follow_schedule(way, diffusion, 100, Seed(3)).unwrap();
             (y.mean().unwrap(), y.var(0.0))
         }
     }
@@ -243,10 +262,19 @@ mod tests {
         let bridge = SinkhornSolver::default().solve(&problem, Seed(0), &mut Silent).unwrap().0;
         let ends = FromCells { bridge: &*bridge, source: &source, target: &target };
         for backward in [false, true] {
-            for (t, diffusion) in [(0.3, 0.0), (0.7, 0.0), (0.5, 0.5), (0.5, 1.0), (0.6, 2.0)] {
+            let rising = Diffusion::Linear { start: 0.0, end: 2.0 };
+            for (t, diffusion) in [
+                (0.3, 0.0.into()),
+                (0.7, 0.0.into()),
+                (0.5, 0.5.into()),
+                (0.5, 1.0.into()),
+                (0.6, 2.0.into()),
+                (0.5, rising),
+            ] {
+                let text = diffusion.to_string();
                 let (mean, variance) = Followed { n, backward, t, diffusion }.moments(&ends);
                 let (wanted, spread) = (1.0 - 3.0 * t, epsilon * t * (1.0 - t));
-                let what = format!("{backward} {t} {diffusion}: {mean} {variance}");
+                let what = format!("{backward} {t} {text}: {mean} {variance}");
                 // Five standard errors, and two per cent for steps near the end.
                 let error = 5.0 / (n as f64).sqrt();
                 assert!((mean - wanted).abs() < error * spread.sqrt() + 0.01, "{what}");
@@ -278,10 +306,18 @@ mod tests {
         let ends = FromCells { bridge: &bridge, source: &source, target: &target };
         let n = 20_010;
         for backward in [false, true] {
-            for (t, diffusion) in [(0.3, 0.0), (0.6, 0.5), (0.5, 1.0), (0.5, 1.5)] {
+            let falling = Diffusion::Linear { start: 1.5, end: 0.5 };
+            for (t, diffusion) in [
+                (0.3, 0.0.into()),
+                (0.6, 0.5.into()),
+                (0.5, 1.0.into()),
+                (0.5, 1.5.into()),
+                (0.4, falling),
+            ] {
+                let text = diffusion.to_string();
                 let (mean, variance) = Followed { n, backward, t, diffusion }.moments(&ends);
                 let (wanted, spread) = ((1.0 - t) * 0.7 + t * end, epsilon * t * (1.0 - t + t * s));
-                let what = format!("{backward} {t} {diffusion}: {mean} {variance}");
+                let what = format!("{backward} {t} {text}: {mean} {variance}");
                 let error = 5.0 / (n as f64).sqrt();
                 assert!((mean - wanted).abs() < error * spread.sqrt() + 0.01, "{what}");
                 assert!((variance / spread - 1.0).abs() < error * 1.5 + 0.02, "{what}");

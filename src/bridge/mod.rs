@@ -21,6 +21,7 @@
 //! | [`OtSolver`] | exact optimal transport, the limit ε → 0 | [`PlanBridge`] |
 //! | [`SplineSolver`] | transport with relaxed marginals, on cubic paths | [`PlanBridge`] |
 //! | [`FlowSolver`] | flow and score matching with neural networks | [`FlowBridge`] |
+//! | [`DsbmSolver`] | iterated Markovian fitting with neural networks | [`FlowBridge`] |
 //! | [`OuSolver`] | any of these for an Ornstein-Uhlenbeck reference | [`OuBridge`] |
 //!
 //! A [`CurvedBridge`] moves any of these along the curve of the course, a [`ClockedBridge`] gives
@@ -56,7 +57,9 @@ mod coupling;
 mod course;
 mod curved;
 pub mod describe;
+mod diffusion;
 mod draws;
+mod dsbm;
 mod flow;
 mod from_cells;
 mod gaussian;
@@ -82,9 +85,12 @@ pub use coupling::{Coupling, CouplingKind};
 pub use course::Course;
 pub use curved::{Curve, CurvedBridge, CurvedRecord, plain};
 pub use describe::{AnySolver, CourseSize, Described, Held, Property, Solver};
+pub use diffusion::{Diffusion, simulate_schedule};
 pub use draws::brownian_bridge_sample;
 pub(crate) use draws::draw_cells;
 use draws::{noise, pinned_step};
+pub(crate) use dsbm::DSBM;
+pub use dsbm::DsbmSolver;
 #[doc(hidden)]
 pub use flow::{Affine, FlowRecord};
 pub use flow::{CurvePoint, FlowBridge, FlowNetworks, FlowSolver};

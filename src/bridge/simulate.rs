@@ -255,7 +255,7 @@ impl Field<'_> {
         }
         match self.bridge.score(x, t)? {
             Some(score) => Ok(drift + score * factor),
-            None => Err(no_score(self.diffusion)),
+            None => Err(no_score(&self.diffusion.into())),
         }
     }
 }

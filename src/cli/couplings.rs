@@ -14,6 +14,8 @@ const EXAMPLES: &str = "\
 Examples:
   sbcell couplings
       couplings/FROM_TO.parquet with source, target, mass
+  sbcell couplings --density --format csv
+      the same as text, with log densities of the plan of lightsb or gaussian
   sbcell couplings --format cellrank --out for-cellrank
       cellrank.h5ad: PrecomputedKernel('T_fwd', adata=anndata.read_h5ad('cellrank.h5ad'))
   sbcell couplings --format wot --out tmaps
@@ -37,6 +39,10 @@ pub(crate) struct CouplingsArgs {
     /// Smallest mass of a pair to write, as a share of the mass that each pair of a uniform row has
     #[arg(long, value_name = "SHARE", default_value_t = 1e-4)]
     least: f64,
+    /// Also write log densities of the plan at every pair, in the units of the data: log_given, of
+    /// the later cell given the earlier one, and log_density, of both. For lightsb and gaussian
+    #[arg(long)]
+    density: bool,
     /// Folder to write
     #[arg(short, long, value_name = "DIR", default_value = "couplings")]
     out: PathBuf,
@@ -47,9 +53,13 @@ pub(crate) struct CouplingsArgs {
 /// # Errors
 /// As [`pipeline::couplings`].
 pub(crate) fn run(args: CouplingsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let CouplingsArgs { model: ModelArgs { model: folder }, format, least, out } = args;
+    let CouplingsArgs { model: ModelArgs { model: folder }, format, least, density, out } = args;
     let format = format.for_spreadsheets(terminal.spreadsheet_safe);
-    let options = CouplingOptions::default().with_format(format).with_least(least).with_seed(seed);
+    let options = CouplingOptions::default()
+        .with_format(format)
+        .with_least(least)
+        .with_density(density)
+        .with_seed(seed);
     let model = open_model(&folder, terminal)?;
     for WrittenCoupling { path, kept } in pipeline::couplings(&out, &model, &options, terminal)? {
         terminal.say(&format!("wrote {} ({} % of the mass)", shown(&path), short(100.0 * kept)));

@@ -1,5 +1,7 @@
 //! `sbcell interpolate`: model and times → the populations at these times.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use sbcell::Result;
 use sbcell::bridge::Property;
@@ -18,7 +20,9 @@ Examples:
   sbcell interpolate --at 36,54 --space genes --format h5ad --out at-36-54.h5ad
       expression of the model's genes at two times, as an AnnData file for scanpy
   sbcell interpolate --at 36 --n-cells 500 --out cells.csv
-      500 cells at one time, as text";
+      500 cells at one time, as text
+  sbcell interpolate --at 36 --diffusion 0:1
+      without noise at the earlier snapshot, with more and more noise later";
 
 /// Draw the population at any time between the snapshots
 ///
@@ -39,8 +43,12 @@ pub(crate) struct InterpolateArgs {
     number: NumberArgs,
     /// Diffusion as a multiple of the diffusion of the process, in small time steps; 0 follows the
     /// probability flow [default: the process itself, by exact draws where the solver has them]
-    #[arg(long, value_name = "G", allow_negative_numbers = true, long_help = diffusion())]
-    diffusion: Option<f64>,
+    #[arg(long, value_name = "G[:G]", allow_negative_numbers = true, long_help = diffusion())]
+    diffusion: Option<String>,
+    /// Diffusion that changes over an interval: a table with a header and the columns local time
+    /// (0 to 1) and G, linear between its rows
+    #[arg(long, value_name = "FILE", conflicts_with = "diffusion")]
+    diffusion_file: Option<PathBuf>,
     /// Start from the later snapshot and go back in time, to the ancestors of its cells
     #[arg(long)]
     backward: bool,
@@ -54,6 +62,9 @@ fn diffusion() -> String {
     format!(
         "Diffusion as a multiple of the diffusion of the process, in small time steps; 0 follows the \
          probability flow [default: the process itself, by exact draws where the solver has them]\n\n\
+         0.5:1.5 rises from 0.5 at the earlier snapshot to 1.5 at the later one, also with --backward. \
+         Every diffusion gives the same populations, up to errors of the score and of the steps. It \
+         changes which cells descend from which.\n\n\
          A value other than 1, and --backward, need a solver that knows its score: {known}. The solvers \
          ot-cfm and i-cfm have no diffusion. For lightsb and sinkhorn the score is a sum over the cells \
          of the earlier snapshot, so the time grows with the square of their number."
@@ -70,11 +81,17 @@ pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> 
         at,
         number: NumberArgs { n_cells },
         diffusion,
+        diffusion_file,
         backward,
         written,
     } = args;
+    let diffusion = match (&diffusion, &diffusion_file) {
+        (Some(text), _) => Some(pipeline::diffusion_of(text)?),
+        (None, Some(file)) => Some(pipeline::read_diffusion(file)?),
+        (None, None) => None,
+    };
     let dynamics = (diffusion.is_some() || backward)
-        .then(|| Dynamics { diffusion: diffusion.unwrap_or(1.0), backward });
+        .then(|| Dynamics { diffusion: diffusion.unwrap_or(1.0.into()), backward });
     let (out, format) = written.target(&folder, "interpolated", terminal)?;
     let SpaceArgs { space } = written.space;
     let model = open_model(&folder, terminal)?;

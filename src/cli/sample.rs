@@ -24,6 +24,8 @@ Examples:
       the genes that panel.csv does not contain, for its cells: mean and standard deviation of each
   sbcell sample --at 36 --observe panel.csv --observe-sd 0.5 --space genes --out rest.csv
       the same for measurements with errors
+  sbcell sample --at 36 --likelihood loglik.csv
+      cells like those at 36 for which other data (a label, a lineage, a measurement) are likely
   sbcell sample --null pooled --space genes --out null.h5ad
       a course without change over time, for `sbcell fit null.h5ad`";
 
@@ -79,6 +81,10 @@ pub(crate) struct SampleArgs {
     /// Draw a null model: the whole course without some of its information
     #[arg(long, value_enum, conflicts_with_all = ["at", "n_cells", "given", "observe"])]
     null: Option<Null>,
+    /// Table with the log likelihood of every cell at the time of --at: a column of names, then one of
+    /// numbers (-inf for zero). sbcell draws from the distribution of the cells times this likelihood
+    #[arg(long, value_name = "FILE", requires = "at", conflicts_with_all = ["given", "observe", "null"])]
+    likelihood: Option<PathBuf>,
     #[command(flatten)]
     written: PopulationArgs,
 }
@@ -90,6 +96,7 @@ pub(crate) struct SampleArgs {
 /// As [`pipeline::sample`] and [`pipeline::impute`].
 pub(crate) fn run(mut args: SampleArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let folder = args.model.model.clone();
+    let likelihood_file = args.likelihood.clone();
     let table_file = args.given.clone().or_else(|| args.observe.clone());
     let at = AtArgs { at: std::mem::take(&mut args.at.at) };
     let written = args.written.target(&folder, "sample", terminal);
@@ -103,6 +110,11 @@ pub(crate) fn run(mut args: SampleArgs, seed: u64, terminal: &mut Terminal) -> R
             .map_err(|error| pipeline::with_genes_of_file(error, &model, None))?;
         pipeline::write_imputed(&out, &model, &imputed, &options, format)?;
         vec![imputed.report]
+    } else if let Some(file) = likelihood_file {
+        let likelihood = pipeline::read_likelihood(&file)?;
+        let sampled = pipeline::sample_posterior(&model, &likelihood, &options, terminal)?;
+        pipeline::write_samples(&out, &model, &sampled, &options, format)?;
+        sampled.reports
     } else {
         let sampled = pipeline::sample(&model, &options, terminal)?;
         pipeline::write_samples(&out, &model, &sampled, &options, format)?;
@@ -133,6 +145,7 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
         observe_sd,
         draws,
         null,
+        likelihood,
         written,
     } = args;
     let refuse = |name, must, got: String| Err(sbcell::Error::Parameter { name, must, got });
@@ -149,8 +162,11 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
             deviation.to_string(),
         );
     }
+    let name = |file: PathBuf| {
+        file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    };
     let measured = file.map(|file| MeasuredOptions {
-        file: file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+        file: name(file),
         deviation: observe_sd.unwrap_or(0.0),
         n_draws: draws.unwrap_or(MeasuredOptions::N_DRAWS),
     });
@@ -170,6 +186,7 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
         .with_space(written.space.space)
         .with_null(null)
         .with_measured(measured)
+        .with_likelihood(likelihood.map(name))
         .with_seed(seed))
 }
 
@@ -177,6 +194,10 @@ fn options(args: SampleArgs, seed: u64) -> Result<SampleOptions> {
 fn table(reports: &[SampleReport], options: &SampleOptions) -> Lines {
     let measured = options.measured.is_some();
     let mut header = vec!["time", "cells", "from", "draws", "epsilon", "neighbours", "error"];
+    let weighted = options.likelihood.is_some();
+    if weighted {
+        header.push("effective cells");
+    }
     if !measured {
         header.extend(["near copies", "new cells"]);
     }
@@ -193,6 +214,9 @@ fn table(reports: &[SampleReport], options: &SampleOptions) -> Lines {
                 format!("{:.1}", report.neighbours),
                 format!("{:.0e}", report.error),
             ];
+            if weighted {
+                row.push(format!("{:.1}", report.effective_cells));
+            }
             if let Some(copies) = report.copies {
                 row.extend([percent(copies.draws), percent(copies.held_out)]);
             }

@@ -6,7 +6,7 @@ use clap::Args;
 use sbcell::data::time::KnownTimes;
 use sbcell::io::output::is_stream;
 use sbcell::io::table::{Cells, Table};
-use sbcell::pipeline::{self, Direction, TrajectoryOptions};
+use sbcell::pipeline::{self, Direction, PathScheme, TrajectoryOptions};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
@@ -69,6 +69,12 @@ struct PathArgs {
     /// Number of times on a path in each interval
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = up_to::<10_000>)]
     grid: usize,
+    /// How paths without --paths-to are drawn
+    #[arg(long, value_enum, default_value_t, requires = "paths", conflicts_with = "paths_to")]
+    scheme: PathScheme,
+    /// Number of Euler-Maruyama steps in each interval, with --scheme em [default: 100]
+    #[arg(long, alias = "steps", value_name = "N", value_parser = up_to::<1_000_000>)]
+    n_steps: Option<usize>,
 }
 
 /// Time and direction of trajectories.
@@ -123,7 +129,7 @@ impl WayArgs {
 /// As [`pipeline::trajectory`]; [`Error::Parameter`] for flags out of range.
 pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
     let TrajectoryArgs { model: ModelArgs { model: folder }, way, sets, paths, table } = args;
-    let PathArgs { paths, paths_out, paths_to, grid } = paths;
+    let PathArgs { paths, paths_out, paths_to, grid, scheme, n_steps } = paths;
     let (out, format) = table.target(terminal)?;
     let paths_out = match paths_out {
         None => None,
@@ -137,6 +143,14 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
     let mut options = way.options(&known, sets, seed)?;
     options.paths = paths.unwrap_or(0);
     options.grid = grid;
+    options.scheme = scheme;
+    if let Some(n_steps) = n_steps {
+        if scheme == PathScheme::Exact {
+            let (name, must) = ("--n-steps", "used with --scheme em");
+            return Err(Error::Parameter { name, must, got: n_steps.to_string() });
+        }
+        options.n_steps = n_steps;
+    }
     if let Some(text) = &paths_to {
         let (time, group) = known.before_colon("--paths-to", text)?;
         options.paths_to = Some((group.to_string(), time));

@@ -24,7 +24,7 @@ Examples:
 Columns: velocity_* is the drift, the expected direction of a cell, in units of the data per unit
 of time. flow_* is the velocity of the probability flow, which moves the population without noise.
 score_* is the gradient of the log density. flow_* and score_* are written where the solver knows
-them: sf2m at all times, lightsb and gaussian from the second time on, sinkhorn between the
+them: sf2m and dsbm at all times, lightsb and gaussian from the second time on, sinkhorn between the
 snapshots. Genes are on the scale of the fit (log1p for counts).";
 
 /// Velocity of every cell: drift, probability flow, score, growth rate

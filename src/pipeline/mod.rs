@@ -48,13 +48,15 @@ pub use inspect::{
     Ability, ColumnReport, Embedding, Evidence, Inspection, MatrixReport, SampledValues,
     TimeColumn, inspect,
 };
-pub use interpolate::{Dynamics, InterpolateOptions, interpolate, write_populations};
+pub use interpolate::{
+    Dynamics, InterpolateOptions, diffusion_of, interpolate, read_diffusion, write_populations,
+};
 pub use perturb::{
     GeneLevel, HeldGene, PerturbOptions, Perturbed, PerturbedGene, PerturbedGroup, perturb,
 };
 pub use sample::{
-    BandwidthChoice, Imputed, MeasuredOptions, Null, SampleOptions, SampleReport, Sampled, impute,
-    sample, write_imputed, write_samples,
+    BandwidthChoice, Imputed, Likelihood, MeasuredOptions, Null, SampleOptions, SampleReport,
+    Sampled, impute, read_likelihood, sample, sample_posterior, write_imputed, write_samples,
 };
 pub use shared::cell_sets::CellSets;
 #[doc(hidden)]
@@ -66,7 +68,7 @@ pub use shared::population_file::PopulationFormat;
 pub use shared::process::Process;
 pub use shared::recorded::{write_recorded, write_recorded_without_model, write_table};
 pub use solvers::{AutoSolver, SolverChoice};
-pub use trajectory::{Direction, Trajectories, TrajectoryOptions, trajectory};
+pub use trajectory::{Direction, PathScheme, Trajectories, TrajectoryOptions, trajectory};
 pub use transitions::{
     FoundTransitions, ShownRow, ShownTransitions, TransitionOptions, transitions,
 };

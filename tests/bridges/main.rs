@@ -9,6 +9,7 @@
 
 mod agreement;
 mod answers;
+mod dsbm_known;
 mod flow_known;
 mod gaussian_known;
 mod geodesic_courses;
@@ -17,6 +18,7 @@ mod known_sinkhorn;
 mod limits;
 mod marginal_score;
 mod mixture_bridges;
+mod other_diffusion;
 mod ou_known;
 mod plan_bent;
 mod plan_bridge;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use ndarray::{Array1, Array2, ArrayView2, Axis, array, concatenate, s};
 use rand::Rng;
 use sbcell::bridge::{
-    Bridge, BridgeProblem, BridgeRecord, BridgeSolver, Choice, Covariance, FitReport, FlowNetworks,
-    FlowSolver, GaussianSolver, LightSbSolver, Mass, Member, OtSolver, OuSolver, SinkhornSolver,
-    SplineSolver, UnitTime, euler_maruyama,
+    Bridge, BridgeProblem, BridgeRecord, BridgeSolver, Choice, Covariance, DsbmSolver, FitReport,
+    FlowNetworks, FlowSolver, GaussianSolver, LightSbSolver, Mass, Member, OtSolver, OuSolver,
+    SinkhornSolver, SplineSolver, UnitTime, euler_maruyama,
 };
 use sbcell::data::Snapshot;
 use sbcell::geometry::{CostChoice, CostKind};
@@ -41,6 +41,7 @@ fn solvers() -> Vec<(&'static str, Box<dyn BridgeSolver>)> {
         ("sinkhorn, shortest paths", Box::new(along_the_data())),
         ("sf2m", Box::new(small_flow(FlowSolver::sf2m()).with_n_layers(2))),
         ("ot-cfm", Box::new(small_flow(FlowSolver::ot_cfm()))),
+        ("dsbm", Box::new(small_iterated())),
         ("ot", Box::new(OtSolver::default())),
         ("spline", Box::new(spline(0.0))),
         ("spline, noise given back", Box::new(spline(10.0))),
@@ -105,10 +106,21 @@ fn small_flow(plain: FlowSolver) -> FlowSolver {
     plain.with_width(16).with_batch(128).with_max_iterations(300).with_learning_rate(5e-3)
 }
 
+fn small_iterated() -> DsbmSolver {
+    DsbmSolver::default()
+        .with_n_projections(3)
+        .with_n_pairs(600)
+        .with_n_layers(2)
+        .with_width(16)
+        .with_batch(128)
+        .with_max_iterations(150)
+        .with_learning_rate(5e-3)
+}
+
 /// Whether a solver trains on random draws. Where a symmetry of the problem gives other draws (or
 /// the same in other digits), it promises the same field in law only.
 fn is_trained(name: &str) -> bool {
-    ["sf2m", "ot-cfm"].contains(&name)
+    ["sf2m", "ot-cfm", "dsbm"].contains(&name)
 }
 
 /// How far drifts may be apart, in units of the largest: `exact` where a solver has no draws of its

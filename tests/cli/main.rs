@@ -8,6 +8,7 @@ mod evaluate;
 mod help;
 mod interrupt;
 mod lineage;
+mod processes;
 mod readme;
 mod run;
 mod sample;

@@ -42,6 +42,7 @@ fn flows_go_from_fit_to_edges() {
         "--solver sf2m --coupling exact --cost geodesic-heat --max-iterations 100",
         "--solver ot-cfm --max-iterations 100 --block 100",
         "--solver i-cfm --max-iterations 100",
+        "--solver dsbm --max-iterations 60 --n-projections 3 --n-pairs 300",
     ] {
         through(line);
     }

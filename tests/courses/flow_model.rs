@@ -57,7 +57,8 @@ fn networks_are_written_once_read_again_and_gone_with_the_model() {
     assert!(curve.starts_with("step,flow_training,flow_held_out,score_training,score_held_out\n"));
     assert_eq!(curve.lines().count(), networks[0].curve().len() + 1);
 
-    let dynamics = |diffusion, backward| Some(Dynamics { diffusion, backward });
+    let dynamics =
+        |diffusion: f64, backward| Some(Dynamics { diffusion: diffusion.into(), backward });
     let plain = interpolate(&model, &at(3.0, None), &mut Silent).unwrap();
     for other in [dynamics(0.0, false), dynamics(1.0, true), dynamics(0.5, true)] {
         let moved = interpolate(&model, &at(3.0, other), &mut Silent).unwrap();

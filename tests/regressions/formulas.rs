@@ -113,7 +113,8 @@ fn follows_the_law(sandbox: &Sandbox, [a, v]: [f64; 2]) {
         let noise = epsilon * t * (1.0 - t);
         let law = (1.0 - t) * (1.0 - t) * a + t * t * v + 2.0 * t * (1.0 - t) * a * s + noise;
         for diffusion in [0.0, 0.5, 2.0] {
-            let found = population(sandbox, t, n, Dynamics { diffusion, backward });
+            let found =
+                population(sandbox, t, n, Dynamics { diffusion: diffusion.into(), backward });
             let (mean, variance) = (found.column(0).mean().unwrap(), found.column(0).var(0.0));
             let what = format!("{t} {backward} {diffusion}: {mean} {variance} {law}");
             // Every cell is taken as often: without diffusion only the steps (of second order, 100 for
@@ -141,7 +142,8 @@ fn r181_ancestors_are_cells_of_the_grown_snapshot() {
     let grown: f64 = rates[..n].iter().map(|x| x * weight(&x)).sum::<f64>() / total;
     assert!(grown > 1.0);
     for t in [0.05, 0.2, 0.5] {
-        let found = population(&sandbox, t, 4000, Dynamics { diffusion: 1.0, backward: true });
+        let found =
+            population(&sandbox, t, 4000, Dynamics { diffusion: 1.0.into(), backward: true });
         // The mean moves evenly from that of the grown cells to that of the later ones, which is 0.
         let (mean, wanted) = (found.mean().unwrap(), (1.0 - t) * grown);
         // Five standard errors of a deviation of 1.8, and steps.

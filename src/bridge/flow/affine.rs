@@ -57,7 +57,7 @@ pub(super) struct AffineAt {
 impl Affine {
     /// Moments of two snapshots, and the covariance of `pairs` drawn between them. Takes
     /// `O((n_source + n_target + n_pairs) d)` time.
-    pub(super) fn of(
+    pub(in crate::bridge) fn of(
         source: &Snapshot,
         target: &Snapshot,
         pairs: &Pairs,

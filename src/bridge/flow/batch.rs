@@ -11,26 +11,26 @@ use crate::linalg::{Mlp, Pass};
 
 /// One interval from which points are drawn.
 #[derive(Debug)]
-pub(super) struct Interval<'a> {
+pub(in crate::bridge) struct Interval<'a> {
     /// The snapshot at local time 0.
-    pub(super) source: &'a Snapshot,
+    pub(in crate::bridge) source: &'a Snapshot,
     /// The snapshot at local time 1.
-    pub(super) target: &'a Snapshot,
+    pub(in crate::bridge) target: &'a Snapshot,
     /// The distribution of pairs.
-    pub(super) pairs: &'a Pairs,
+    pub(in crate::bridge) pairs: &'a Pairs,
     /// The units of the networks in this interval.
-    pub(super) field: &'a Field,
+    pub(in crate::bridge) field: &'a Field,
 }
 
 /// How the outputs of the networks are read in one interval.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Field {
+pub(in crate::bridge) struct Field {
     /// The affine prediction to which the networks add their output.
-    pub(super) affine: Affine,
+    pub(in crate::bridge) affine: Affine,
     /// The path between paired cells.
-    pub(super) path: Interpolant,
+    pub(in crate::bridge) path: Interpolant,
     /// The networks' time at local time 0, and its length over the interval.
-    pub(super) clock: [f64; 2],
+    pub(in crate::bridge) clock: [f64; 2],
 }
 
 impl Field {

@@ -24,11 +24,11 @@ const TOLERANCE: f64 = 1e-5;
 /// The cells of a snapshot for training and for evaluation. In each part the cells of the other
 /// have weight zero.
 #[derive(Debug, Clone)]
-pub(super) struct Split {
+pub(in crate::bridge) struct Split {
     /// The cells for training.
-    pub(super) training: Snapshot,
+    pub(in crate::bridge) training: Snapshot,
     /// The cells for evaluation.
-    pub(super) held_out: Snapshot,
+    pub(in crate::bridge) held_out: Snapshot,
 }
 
 /// How cells are paired.

@@ -74,19 +74,19 @@ const COUPLING: About = About::new(
 .of(GROUP);
 
 /// Number of hidden layers.
-const N_LAYERS: About =
+pub(in crate::bridge) const N_LAYERS: About =
     About::new("n_layers", Kind::Count { most: 100 }, "Number of hidden layers of each network")
         .of(GROUP)
         .with_default();
 
 /// Number of units of a hidden layer.
-const WIDTH: About =
+pub(in crate::bridge) const WIDTH: About =
     About::new("width", Kind::Count { most: 10_000 }, "Number of units in each hidden layer")
         .of(GROUP)
         .with_default();
 
 /// Initial learning rate.
-const LEARNING_RATE: About = About::new(
+pub(in crate::bridge) const LEARNING_RATE: About = About::new(
     "learning_rate",
     NUMBER,
     "Initial learning rate; it decreases to zero over {max_iterations} steps",
@@ -96,11 +96,11 @@ const LEARNING_RATE: About = About::new(
 .with_default();
 
 /// Weight decay.
-const WEIGHT_DECAY: About =
+pub(in crate::bridge) const WEIGHT_DECAY: About =
     About::new("weight_decay", NUMBER, "Weight decay (AdamW)").value("W").of(GROUP).with_default();
 
 /// Size of a batch.
-const BATCH: About = About::new(
+pub(in crate::bridge) const BATCH: About = About::new(
     "batch",
     Kind::Count { most: 1_000_000 },
     "Number of points in a batch, over all intervals",
@@ -109,7 +109,7 @@ const BATCH: About = About::new(
 .with_default();
 
 /// When training ends early.
-const PATIENCE: About = About::new(
+pub(in crate::bridge) const PATIENCE: About = About::new(
     "patience",
     Kind::ANY_COUNT,
     "Training ends after this number of evaluations on held-out cells without improvement (a complete \
@@ -119,7 +119,7 @@ const PATIENCE: About = About::new(
 .with_default();
 
 /// Fraction of held-out cells.
-const HELD_OUT: About = About::new(
+pub(in crate::bridge) const HELD_OUT: About = About::new(
     "held_out",
     NUMBER,
     "Fraction of the cells of each snapshot that is held out, to decide when training ends",
@@ -145,7 +145,7 @@ const PATH: About =
         .with_default();
 
 /// Number of steps of a draw.
-const N_STEPS: About = About::new(
+pub(in crate::bridge) const N_STEPS: About = About::new(
     "n_steps",
     Kind::Count { most: 1_000_000 },
     "Number of time steps from one snapshot to the next when cells are moved",

@@ -26,7 +26,15 @@ mod solver;
 mod training;
 
 pub use affine::Affine;
+pub(super) use batch::{Field, Interval};
+pub(super) use couple::Split;
+pub(super) use description::{
+    BATCH, HELD_OUT, LEARNING_RATE, N_LAYERS, N_STEPS, PATIENCE, WEIGHT_DECAY, WIDTH,
+};
 pub(crate) use description::{I_CFM, OT_CFM, SF2M};
 pub use networks::{CurvePoint, FlowNetworks};
+pub(super) use pairs::Pairs;
 pub use process::{FlowBridge, FlowRecord};
 pub use solver::FlowSolver;
+pub(super) use solver::clocks;
+pub(super) use training::{Trained, train};

@@ -9,7 +9,7 @@ use crate::data::Snapshot;
 
 /// A distribution of pairs (source cell, target cell).
 #[derive(Debug, Clone)]
-pub(super) enum Pairs {
+pub(in crate::bridge) enum Pairs {
     /// Source and target cells are independent.
     Independent { source: Alias, target: Alias },
     /// The pairs of a coupling: entry e is `(i, j)`.
@@ -18,9 +18,16 @@ pub(super) enum Pairs {
 
 impl Pairs {
     /// Each cell with the probability of its weight, independent of the other cell.
-    pub(super) fn independent(source: &Snapshot, target: &Snapshot) -> Self {
+    pub(in crate::bridge) fn independent(source: &Snapshot, target: &Snapshot) -> Self {
         let alias = |snapshot: &Snapshot| Alias::new(&snapshot.marginal().to_vec());
         Self::Independent { source: alias(source), target: alias(target) }
+    }
+
+    /// Row i of the source with row i of the target, all `n` with the same probability.
+    pub(in crate::bridge) fn rows(n: usize) -> Self {
+        let masses = vec![1.0 / n as f64; n];
+        let alias = Alias::new(&masses);
+        Self::Joint { entries: (0..n as u32).map(|i| (i, i)).collect(), masses, alias }
     }
 
     /// The pairs (i, j) of a coupling that are `wanted`, with their masses scaled to sum to one.
@@ -39,7 +46,7 @@ impl Pairs {
     }
 
     /// Draws a source cell and a target cell in constant time.
-    pub(super) fn draw(&self, stream: &mut impl Rng) -> (usize, usize) {
+    pub(in crate::bridge) fn draw(&self, stream: &mut impl Rng) -> (usize, usize) {
         match self {
             Self::Independent { source, target } => (source.draw(stream), target.draw(stream)),
             Self::Joint { entries, alias, .. } => {
@@ -74,7 +81,7 @@ impl Pairs {
 
 /// Draws indices with given probabilities in constant time: Walker's alias method (1977).
 #[derive(Debug, Clone)]
-pub(super) struct Alias {
+pub(in crate::bridge) struct Alias {
     /// Probability of keeping each index.
     keep: Vec<f64>,
     /// The index in its place otherwise.
@@ -164,5 +171,9 @@ mod tests {
             let drawn = joint.draw(&mut stream);
             assert!([(0, 0), (1, 1), (0, 1)].contains(&drawn));
         }
+        let rows = Pairs::rows(2);
+        let found = rows.covariance(&source, &target, mean0.view(), mean1.view());
+        assert!((found[0] - 2.0).abs() < 1e-12);
+        assert!((0..100).all(|_| [(0, 0), (1, 1)].contains(&rows.draw(&mut stream))));
     }
 }

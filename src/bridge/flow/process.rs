@@ -121,7 +121,7 @@ impl FlowBridge {
     ///
     /// # Errors
     /// [`Error::Shape`] and [`Error::Parameter`] if they do not fit together.
-    pub(super) fn new(
+    pub(in crate::bridge) fn new(
         epsilon: Epsilon,
         field: Field,
         n_steps: usize,
@@ -145,6 +145,11 @@ impl FlowBridge {
         &self.networks
     }
 
+    /// Number of steps of a draw over the whole interval.
+    pub(in crate::bridge) fn n_steps(&self) -> usize {
+        self.n_steps
+    }
+
     /// The velocity `v(x, t)` of the probability flow, which moves the source distribution to the
     /// target distribution, at each row of `x` (n × d); same shape.
     ///
@@ -155,7 +160,12 @@ impl FlowBridge {
     }
 
     /// `w + factor · s` at each row of `x`.
-    fn field_with(&self, x: ArrayView2<'_, f64>, t: UnitTime, factor: f64) -> Result<Array2<f64>> {
+    pub(in crate::bridge) fn field_with(
+        &self,
+        x: ArrayView2<'_, f64>,
+        t: UnitTime,
+        factor: f64,
+    ) -> Result<Array2<f64>> {
         shape::points(x, self.dim())?;
         let at = self.at(t);
         Ok(row_by_row(x, |x| {
@@ -168,6 +178,39 @@ impl FlowBridge {
             }
             out
         }))
+    }
+
+    /// The derivative of `w + factor · s`, averaged over the rows of `x`.
+    pub(in crate::bridge) fn jacobian_with(
+        &self,
+        x: ArrayView2<'_, f64>,
+        t: UnitTime,
+        factor: f64,
+    ) -> Result<Array2<f64>> {
+        shape::points(x, self.dim())?;
+        let (at, dim) = (self.at(t), self.dim());
+        let sums = in_chunks(x, CHUNK, |_, x| {
+            let (_, input) = at.inputs(x);
+            let mut sum = at.networks.0.summed_jacobian(input.view(), dim) * at.reach;
+            if let Some(network) = at.networks.1 {
+                let jacobian = network.summed_jacobian(input.view(), dim);
+                sum.scaled_add(factor * at.score_unit, &jacobian);
+            }
+            sum
+        });
+        let mut mean = Array2::zeros((dim, dim));
+        for sum in &sums {
+            mean += sum;
+        }
+        mean /= x.nrows().max(1) as f64 * at.known.spread;
+        let noisy = at.networks.1.is_some();
+        let known: Array1<f64> = if noisy {
+            &at.known.slope - &(&at.known.precision * factor)
+        } else {
+            at.known.slope.clone()
+        };
+        mean.diag_mut().scaled_add(1.0, &known);
+        Ok(mean)
     }
 
     /// The factor of the score in the drift, `ε/2 − γγ'`; zero without noise.
@@ -241,30 +284,7 @@ impl Bridge for FlowBridge {
     /// The exact derivative of the networks, averaged. Takes `2 n · d · parameters` flops for each
     /// network.
     fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        shape::points(x, self.dim())?;
-        let (at, factor, dim) = (self.at(t), self.score_share(t), self.dim());
-        let sums = in_chunks(x, CHUNK, |_, x| {
-            let (_, input) = at.inputs(x);
-            let mut sum = at.networks.0.summed_jacobian(input.view(), dim) * at.reach;
-            if let Some(network) = at.networks.1 {
-                let jacobian = network.summed_jacobian(input.view(), dim);
-                sum.scaled_add(factor * at.score_unit, &jacobian);
-            }
-            sum
-        });
-        let mut mean = Array2::zeros((dim, dim));
-        for sum in &sums {
-            mean += sum;
-        }
-        mean /= x.nrows().max(1) as f64 * at.known.spread;
-        let noisy = at.networks.1.is_some();
-        let known: Array1<f64> = if noisy {
-            &at.known.slope - &(&at.known.precision * factor)
-        } else {
-            at.known.slope.clone()
-        };
-        mean.diag_mut().scaled_add(1.0, &known);
-        Ok(mean)
+        self.jacobian_with(x, t, self.score_share(t))
     }
 
     /// Draws in small steps ([`simulate`]), `n_steps` for a whole interval. The error is of second

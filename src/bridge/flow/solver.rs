@@ -245,7 +245,7 @@ impl FlowSolver {
         let (training, held_out) = (intervals(false), intervals(true));
         let (what, total) = ("training the networks".into(), self.max_iterations as u64);
         report(progress, Event::Begin { what, total })?;
-        let trained = train(self, &training, &held_out, seed, progress)?;
+        let trained = train(self, &training, &held_out, None, seed, progress)?;
         report(progress, Event::End)?;
         let networks = Arc::new(trained.networks.clone());
         let bridges = all.into_iter().enumerate().map(|(k, (pairs, field))| {
@@ -300,7 +300,7 @@ impl FlowSolver {
 
     /// Training cells and held-out cells of each snapshot. If too few could be held out, both parts
     /// contain all cells.
-    fn parts(&self, course: &Course, seed: Seed) -> Result<Vec<Split>> {
+    pub(in crate::bridge) fn parts(&self, course: &Course, seed: Seed) -> Result<Vec<Split>> {
         let problems = course.problems();
         let mut snapshots: Vec<&Snapshot> = problems.iter().map(BridgeProblem::source).collect();
         snapshots.extend(problems.last().map(BridgeProblem::target));
@@ -351,7 +351,7 @@ impl FlowSolver {
 
 /// The networks' time at the start of each interval, and its length: zero in the middle of the
 /// course, two for an interval of mean length.
-fn clocks(times: &[f64]) -> Vec<[f64; 2]> {
+pub(in crate::bridge) fn clocks(times: &[f64]) -> Vec<[f64; 2]> {
     let (first, last) = (times[0], times[times.len() - 1]);
     let unit = 0.5 * (last - first) / (times.len() - 1) as f64;
     let middle = f64::midpoint(first, last);

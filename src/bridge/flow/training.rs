@@ -25,15 +25,15 @@ const LOOKS: usize = 50;
 const REPORTED: usize = 10;
 
 /// The result of a training.
-pub(super) struct Trained {
+pub(in crate::bridge) struct Trained {
     /// The networks with the lowest held-out losses.
-    pub(super) networks: FlowNetworks,
+    pub(in crate::bridge) networks: FlowNetworks,
     /// Number of steps.
-    pub(super) steps: usize,
+    pub(in crate::bridge) steps: usize,
     /// Held-out losses `[flow, score]` of each interval before the first step.
-    pub(super) start: Vec<[f64; 2]>,
+    pub(in crate::bridge) start: Vec<[f64; 2]>,
     /// The same for the networks that are kept.
-    pub(super) end: Vec<[f64; 2]>,
+    pub(in crate::bridge) end: Vec<[f64; 2]>,
 }
 
 /// A network during its descent: the current state, and the state with the lowest held-out loss.
@@ -82,19 +82,24 @@ impl Descent {
 }
 
 /// Trains on pairs of `training` and stops by pairs of `held_out`; both have the same intervals.
+/// The weights are those of `initial` at first, or random.
 ///
 /// Each step takes `6 · batch · parameters` flops for each network.
-pub(super) fn train(
+pub(in crate::bridge) fn train(
     solver: &FlowSolver,
     training: &[Interval<'_>],
     held_out: &[Interval<'_>],
+    initial: Option<&FlowNetworks>,
     seed: Seed,
     progress: &mut dyn Progress,
 ) -> Result<Trained> {
-    let mut flow = Descent::new(solver.network(training, seed, 0), solver.weight_decay);
+    let descent = |known: Option<&Mlp>, index: u64| {
+        let network = known.cloned().unwrap_or_else(|| solver.network(training, seed, index));
+        Descent::new(network, solver.weight_decay)
+    };
+    let mut flow = descent(initial.map(FlowNetworks::flow), 0);
     let noisy = training.iter().any(|interval| interval.field.path.epsilon > 0.0);
-    let mut score =
-        noisy.then(|| Descent::new(solver.network(training, seed, 1), solver.weight_decay));
+    let mut score = noisy.then(|| descent(initial.and_then(FlowNetworks::score), 1));
     let mut measured = chunks(MEASURED, &flow, score.as_ref());
     draw(&mut measured, held_out, seed, "flow/held out", 0);
     let mut batch = chunks(solver.batch, &flow, score.as_ref());

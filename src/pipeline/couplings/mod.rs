@@ -1,5 +1,6 @@
 //! The command `couplings`: which cell goes to which, in files of sbcell and of other tools.
 
+mod density;
 mod options;
 mod run;
 mod write;

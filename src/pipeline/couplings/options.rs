@@ -78,22 +78,30 @@ pub struct CouplingOptions {
     /// Pairs of cells with less mass than this share of `1/n_source`, the mass of an average source cell, are left
     /// out. In `[0, 1)`.
     pub least: f64,
-    /// Seed of couplings that are drawn.
+    /// Whether tables of pairs have the log densities of the plan, `log_given` and `log_density`, in the units of
+    /// the data.
+    pub density: bool,
+    /// Seed of couplings that are drawn, and of densities that are fitted.
     pub seed: u64,
 }
 
 impl Default for CouplingOptions {
     fn default() -> Self {
-        Self { format: Export::default(), least: 1e-4, seed: 0 }
+        Self { format: Export::default(), least: 1e-4, density: false, seed: 0 }
     }
 }
 
 impl CouplingOptions {
-    /// Checks the range of `least`.
+    /// Checks the range of `least`, and that a format with densities is a table of pairs.
     ///
     /// # Errors
     /// [`Error::Parameter`].
     pub(super) fn check(&self) -> Result<()> {
+        let pairs = [Export::Parquet, Export::Csv, Export::SpreadsheetCsv];
+        if self.density && !pairs.contains(&self.format) {
+            let (name, must) = ("density", "used with a table of pairs, in parquet or csv");
+            return Err(Error::Parameter { name, must, got: "another format".into() });
+        }
         if (0.0..1.0).contains(&self.least) {
             return Ok(());
         }

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::io::model::Model;
 use crate::pipeline::couplings::options::WOT_GROWTH;
-use crate::pipeline::couplings::write::Writer;
+use crate::pipeline::couplings::write::{Interval, Writer};
 use crate::pipeline::couplings::{CouplingOptions, Export};
 use crate::pipeline::shared::course_of_cells::CourseOfCells;
 use crate::pipeline::shared::recorded::write_recorded;
 use crate::progress::{self, Event, Progress};
+use crate::rng::Seed;
 
 /// A file of couplings. See [`couplings`] for an example.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +42,8 @@ pub struct WrittenCoupling {
 /// ```
 ///
 /// # Errors
-/// [`crate::Error::Parameter`] if `least` is out of range or a table would have too many columns;
+/// [`crate::Error::Parameter`] if `least` is out of range, a table would have too many columns, or the plan of the
+/// bridges has no density in closed form;
 /// [`crate::Error::Io`] if a file cannot be written.
 pub fn couplings(
     out: &Path,
@@ -70,7 +72,13 @@ pub fn couplings(
             all.push(coupling);
             (together, least_kept) = (Some(path), least_kept.min(kept));
         } else {
-            record(&path, &|file: &Path| writer.interval(file, k, &coupling, options.format))?;
+            let densities = if options.density {
+                writer.densities(k, &coupling, Seed(options.seed))?
+            } else {
+                Vec::new()
+            };
+            let interval = Interval { k, coupling: &coupling, densities };
+            record(&path, &|file: &Path| writer.interval(file, &interval, options.format))?;
             files.push(WrittenCoupling { path, kept });
         }
         progress::report(progress, Event::Step { done: k as u64 + 1 })?;

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use ndarray::Axis;
+
 use crate::bridge::Coupling;
 use crate::data::Column;
 use crate::error::{Error, Result};
@@ -10,10 +12,15 @@ use crate::io::model::Model;
 use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::linalg::Csr;
 use crate::pipeline::couplings::Export;
+use crate::pipeline::couplings::density::PlanDensity;
 use crate::pipeline::shared::course_of_cells::CourseOfCells;
+use crate::rng::Seed;
 
 /// Largest number of target cells that may be columns of a table for moscot.
 const MOST_COLUMNS: usize = 20_000;
+
+/// Pairs whose densities are computed together.
+const AT_ONCE: usize = 65_536;
 
 /// Writes files of couplings between the cells of a model.
 pub(super) struct Writer<'a> {
@@ -21,31 +28,69 @@ pub(super) struct Writer<'a> {
     pub(super) course: &'a CourseOfCells,
 }
 
+/// The coupling of one interval, with further columns for its pairs.
+pub(super) struct Interval<'a> {
+    /// Number of the interval.
+    pub(super) k: usize,
+    /// The pairs.
+    pub(super) coupling: &'a Coupling,
+    /// Names and values of further columns, one value for each pair.
+    pub(super) densities: Vec<(&'static str, Vec<f64>)>,
+}
+
 impl Writer<'_> {
+    /// `log_given`, `ln π(y | x)`, and `log_density`, `ln π(x, y)`, at the pairs of the coupling of interval `k`, in
+    /// the units of the data.
+    ///
+    /// # Errors
+    /// Those of [`PlanDensity::of`].
+    pub(super) fn densities(
+        &self,
+        k: usize,
+        coupling: &Coupling,
+        seed: Seed,
+    ) -> Result<Vec<(&'static str, Vec<f64>)>> {
+        let process = &self.course.process;
+        let source = process.source(k, process.series.times()[k + 1])?;
+        let target = &process.snapshots[k + 1];
+        let record = &self.model.intervals[k].bridge;
+        let plan = PlanDensity::of(record, &source, seed.child("couplings/density", k as u64))?;
+        // The density of a point in data units is lower by the scale for each dimension.
+        let unit = source.dim() as f64 * process.scale.ln();
+        let (mut of_given, mut of_both) = (Vec::new(), Vec::new());
+        let pairs: Vec<(usize, usize)> = coupling.pairs().map(|(i, j, _)| (i, j)).collect();
+        for some in pairs.chunks(AT_ONCE) {
+            let (rows, columns): (Vec<usize>, Vec<usize>) = some.iter().copied().unzip();
+            let x = source.points().select(Axis(0), &rows);
+            let y = target.points().select(Axis(0), &columns);
+            let [first, given] = plan.log(x.view(), y.view())?;
+            of_both.extend((&first + &given).iter().map(|log| log - 2.0 * unit));
+            of_given.extend(given.iter().map(|log| log - unit));
+        }
+        Ok(vec![("log_given", of_given), ("log_density", of_both)])
+    }
+
     /// Names of the cells at the time with index `k`.
     fn names(&self, k: usize) -> Vec<String> {
         self.course.rows[k].iter().map(|&row| self.model.cells[row].clone()).collect()
     }
 
-    /// Writes the coupling of the interval `k`.
+    /// Writes the coupling of an interval.
     ///
     /// # Errors
     /// [`Error::Parameter`] if a table for moscot would have too many columns; [`Error::Io`].
     pub(super) fn interval(
         &self,
         file: &Path,
-        k: usize,
-        coupling: &Coupling,
+        interval: &Interval<'_>,
         export: Export,
     ) -> Result<()> {
         match export {
-            Export::Wot => self.wot(file, k, coupling),
-            Export::Moscot => self.moscot(file, k, coupling),
-            Export::Csv => self.pairs(file, k, coupling, TableFormat::Csv),
-            Export::SpreadsheetCsv => self.pairs(file, k, coupling, TableFormat::SpreadsheetCsv),
-            Export::Parquet | Export::Cellrank => {
-                self.pairs(file, k, coupling, TableFormat::Parquet)
-            }
+            Export::Wot => self.wot(file, interval.k, interval.coupling),
+            Export::Moscot => self.moscot(file, interval.k, interval.coupling),
+            Export::Csv => self.pairs(file, interval, TableFormat::Csv),
+            Export::SpreadsheetCsv => self.pairs(file, interval, TableFormat::SpreadsheetCsv),
+            Export::Parquet | Export::Cellrank => self.pairs(file, interval, TableFormat::Parquet),
         }
     }
 
@@ -82,14 +127,18 @@ impl Writer<'_> {
         table::write(file, &table, TableFormat::Parquet)
     }
 
-    /// A table of pairs: `source`, `target`, `mass`.
-    fn pairs(&self, file: &Path, k: usize, coupling: &Coupling, format: TableFormat) -> Result<()> {
-        let (sources, targets) = (self.names(k), self.names(k + 1));
+    /// A table of pairs: `source`, `target`, `mass`, then further columns.
+    fn pairs(&self, file: &Path, interval: &Interval<'_>, format: TableFormat) -> Result<()> {
+        let Interval { k, coupling, densities } = interval;
+        let (sources, targets) = (self.names(*k), self.names(k + 1));
         let pairs: Vec<(usize, usize, f64)> = coupling.pairs().collect();
-        let table = Table::default()
+        let mut table = Table::default()
             .with("source", Cells::Texts(pairs.iter().map(|p| sources[p.0].clone()).collect()))
             .with("target", Cells::Texts(pairs.iter().map(|p| targets[p.1].clone()).collect()))
             .with("mass", Cells::Floats(pairs.iter().map(|p| p.2).collect()));
+        for (name, values) in densities {
+            table.push(*name, Cells::Floats(values.clone()));
+        }
         table::write(file, &table, format)
     }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::Diffusion;
 use crate::pipeline::shared::population::Space;
 
 /// Parameters of [`interpolate`](crate::pipeline::interpolate()).
@@ -10,7 +11,7 @@ use crate::pipeline::shared::population::Space;
 /// use sbcell::pipeline::{Dynamics, InterpolateOptions, Space};
 ///
 /// // 200 cells at day 2.5, moved along the probability flow, in gene space.
-/// let options = InterpolateOptions::default().with_at(vec![2.5]).with_n_cells(Some(200)).with_space(Space::Genes).with_dynamics(Some(Dynamics { diffusion: 0.0, backward: false })).with_seed(1);
+/// let options = InterpolateOptions::default().with_at(vec![2.5]).with_n_cells(Some(200)).with_space(Space::Genes).with_dynamics(Some(Dynamics { diffusion: 0.0.into(), backward: false })).with_seed(1);
 /// assert!(InterpolateOptions::default().dynamics.is_none() && options.dynamics.is_some());
 /// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, derive_setters::Setters)]
@@ -37,13 +38,14 @@ pub struct InterpolateOptions {
 /// use sbcell::pipeline::Dynamics;
 ///
 /// // From the later snapshot to its ancestors, with the noise of the bridge.
-/// let ancestors = Dynamics { diffusion: 1.0, backward: true };
-/// assert!(ancestors.backward && ancestors.diffusion > 0.0);
+/// let ancestors = Dynamics { diffusion: 1.0.into(), backward: true };
+/// assert!(ancestors.backward && ancestors.diffusion.is_of_process());
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Dynamics {
-    /// Diffusion relative to that of the bridge. 1 is the bridge itself, 0 its probability flow.
-    pub diffusion: f64,
+    /// Diffusion relative to that of the bridge, as it changes over the local time of an interval. 1
+    /// is the bridge itself, 0 its probability flow.
+    pub diffusion: Diffusion,
     /// Whether cells move backward in time, from the later snapshot to their ancestors.
     pub backward: bool,
 }

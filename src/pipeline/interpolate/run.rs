@@ -2,9 +2,7 @@
 
 use ndarray::{Array1, Array2, Axis};
 
-use crate::bridge::{
-    Clocked, FromCells, Simulation, UnitTime, Way, draw_cells, own_clock, simulate,
-};
+use crate::bridge::{Clocked, FromCells, UnitTime, Way, draw_cells, own_clock, simulate_schedule};
 use crate::error::{Error, Result};
 use crate::io::model::Model;
 use crate::pipeline::interpolate::{Dynamics, InterpolateOptions};
@@ -66,7 +64,7 @@ pub fn interpolate(
     progress::report(progress, begin)?;
     let mut populations = Vec::with_capacity(times.len());
     for (done, &time) in times.iter().enumerate() {
-        populations.push(population(&process, time, *n_cells, *dynamics, Seed(*seed))?);
+        populations.push(population(&process, time, *n_cells, dynamics.as_ref(), Seed(*seed))?);
         progress::report(progress, Event::Step { done: done as u64 + 1 })?;
     }
     progress::report(progress, Event::End)?;
@@ -78,7 +76,7 @@ fn population(
     process: &Process,
     time: f64,
     n_cells: Option<usize>,
-    dynamics: Option<Dynamics>,
+    dynamics: Option<&Dynamics>,
     seed: Seed,
 ) -> Result<Population> {
     let (interval, local) = process.series.locate(time)?;
@@ -106,7 +104,7 @@ fn moved(
     process: &Process,
     time: f64,
     n_cells: usize,
-    dynamics: Dynamics,
+    dynamics: &Dynamics,
     seed: Seed,
 ) -> Result<Array2<f64>> {
     let (interval, local) = process.series.locate(time)?;
@@ -145,21 +143,20 @@ fn along(
     x: Array2<f64>,
     start: UnitTime,
     way: Way<'_>,
-    dynamics: Dynamics,
+    dynamics: &Dynamics,
     seed: Seed,
 ) -> Result<Array2<f64>> {
-    let Dynamics { diffusion, backward } = dynamics;
+    let &Dynamics { ref diffusion, backward } = dynamics;
     let (bridge, to) = (ends.bridge, way.to);
-    let itself = !backward && (diffusion - 1.0).abs() < f64::EPSILON;
+    let itself = !backward && diffusion.is_of_process();
     if to == start {
         return Ok(x);
     }
     if itself || bridge.noise_variance() <= 0.0 || bridge.score(x.view(), start)?.is_some() {
         let n_steps = (STEPS * (to.value() - start.value()).abs()).ceil() as usize;
-        return simulate(bridge, x.view(), start, to, Simulation { diffusion, n_steps }, seed);
+        return simulate_schedule(bridge, x.view(), [start, to], diffusion, n_steps, seed);
     }
-    let how = Simulation { diffusion, n_steps: STEPS as usize };
-    ends.follow(way, how, seed)
+    ends.follow_schedule(way, diffusion, STEPS as usize, seed)
 }
 
 /// Cells with their own clocks in at most [`CLOCKS`] groups of similar clocks: the mean clock of each group,

@@ -38,6 +38,8 @@ pub struct SampleOptions {
     pub null: Option<Null>,
     /// Complete measured cells instead of drawing a population.
     pub measured: Option<MeasuredOptions>,
+    /// Name of the file of a likelihood without its folder, for the run record.
+    pub likelihood: Option<String>,
     /// Seed of all random draws.
     pub seed: u64,
 }
@@ -55,6 +57,7 @@ impl Default for SampleOptions {
             space: Space::Pca,
             null: None,
             measured: None,
+            likelihood: None,
             seed: 0,
         }
     }

@@ -1,6 +1,6 @@
 //! Draws from the law of a time, by chains along the bridge of its cells to themselves.
 
-use ndarray::{Array2, Axis, concatenate, s};
+use ndarray::{Array1, Array2, Axis, concatenate, s};
 
 use crate::bridge::UnitTime;
 use crate::data::Snapshot;
@@ -27,6 +27,8 @@ pub struct SampleReport {
     pub n_cells: usize,
     /// Whether these cells were observed, and not drawn from the bridge.
     pub observed: bool,
+    /// Effective number of these cells by their weights, `1/Σ_i w_i²`; all of them without a likelihood.
+    pub effective_cells: f64,
     /// Number of draws.
     pub n_draws: usize,
     /// The bandwidth, and how it was chosen.
@@ -116,6 +118,16 @@ pub(super) struct Source {
 }
 
 impl Source {
+    /// The cells of the snapshot with index `k`, with these weights. Cells whose weight is below 1e-12 of the
+    /// largest are left out.
+    pub(super) fn weighted(process: &Process, k: usize, weights: &Array1<f64>) -> Result<Self> {
+        let least = 1e-12 * weights.iter().fold(0.0, |most: f64, weight| most.max(*weight));
+        let rows: Vec<usize> = (0..weights.len()).filter(|&i| weights[i] > least).collect();
+        let points = process.snapshots[k].points().select(Axis(0), &rows);
+        let cells = Snapshot::weighted(points, weights.select(Axis(0), &rows))?;
+        Ok(Self { cells, observed: true })
+    }
+
     /// The cells of the snapshot at `time`; between snapshots as many draws from the bridge as the earlier
     /// snapshot has cells.
     pub(super) fn at(process: &Process, time: f64, seed: Seed) -> Result<Self> {
@@ -164,7 +176,7 @@ fn pooled(
 }
 
 /// `n_draws` draws from the law of `source`, `(n_draws, dim)`, in the coordinates of the bridges.
-fn draw(
+pub(super) fn draw(
     source: &Source,
     n_draws: usize,
     options: &SampleOptions,
@@ -198,6 +210,7 @@ pub(super) fn report(
         time: None,
         n_cells: source.cells.n_cells(),
         observed: source.observed,
+        effective_cells: 1.0 / source.cells.marginal().mapv(|w| w * w).sum(),
         n_draws,
         bandwidth,
         neighbours: neighbours[neighbours.len() / 2],

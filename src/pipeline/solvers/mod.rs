@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 
 use crate::bridge::describe::{About, Value};
 use crate::bridge::{
-    Described, GAUSSIAN, I_CFM, LIGHTSB, OT, OT_CFM, Property, SF2M, SINKHORN, SPLINE, Solver,
+    DSBM, Described, GAUSSIAN, I_CFM, LIGHTSB, OT, OT_CFM, Property, SF2M, SINKHORN, SPLINE, Solver,
 };
 use crate::pipeline::solvers::auto::AUTO;
 
@@ -30,8 +30,8 @@ use crate::pipeline::solvers::auto::AUTO;
 /// assert_eq!(solvers::named("ot").unwrap().plain().family(), "ot");
 /// assert!(solvers::named("unknown").is_none());
 /// ```
-pub static SOLVERS: [&dyn Described; 9] =
-    [&LIGHTSB, &GAUSSIAN, &SINKHORN, &OT, &SF2M, &SPLINE, &AUTO, &OT_CFM, &I_CFM];
+pub static SOLVERS: [&dyn Described; 10] =
+    [&LIGHTSB, &GAUSSIAN, &SINKHORN, &OT, &SF2M, &SPLINE, &AUTO, &OT_CFM, &I_CFM, &DSBM];
 
 /// The solver with the name `name`; see [`SOLVERS`].
 pub fn named(name: &str) -> Option<&'static dyn Described> {
@@ -153,7 +153,10 @@ mod tests {
             solver.plain().check().unwrap();
         }
         assert!(named("of-the-future").is_none() && of_family("of_the_future").is_none());
-        assert_eq!(families(), ["lightsb", "gaussian", "sinkhorn", "ot", "flow", "spline", "auto"]);
+        assert_eq!(
+            families(),
+            ["lightsb", "gaussian", "sinkhorn", "ot", "flow", "spline", "auto", "dsbm"]
+        );
     }
 
     #[test]
@@ -201,14 +204,15 @@ mod tests {
                 "Solver sinkhorn",
                 "Solvers spline, auto",
                 "Solvers sinkhorn, ot, sf2m, ot-cfm",
-                "Solvers sf2m, ot-cfm, i-cfm",
+                "Solvers sf2m, ot-cfm, i-cfm, dsbm",
+                "Solver dsbm",
             ]
         );
     }
 
     #[test]
     fn lists_of_solvers_are_those_of_their_properties() {
-        assert_eq!(with(Property::KnowsScore), ["lightsb", "gaussian", "sinkhorn", "sf2m"]);
+        assert_eq!(with(Property::KnowsScore), ["lightsb", "gaussian", "sinkhorn", "sf2m", "dsbm"]);
         assert_eq!(for_any_reference(), ["lightsb", "gaussian", "sinkhorn"]);
     }
 }

@@ -3,7 +3,8 @@
 mod options;
 mod paths;
 mod run;
+mod stepped;
 
-pub use options::{Direction, TrajectoryOptions};
+pub use options::{Direction, PathScheme, TrajectoryOptions};
 pub use run::{Trajectories, trajectory};
 pub(super) use run::{chosen, steps};

@@ -25,6 +25,26 @@ pub enum Direction {
     Backward,
 }
 
+/// How single paths are drawn.
+///
+/// ```
+/// use sbcell::pipeline::{PathScheme, TrajectoryOptions};
+///
+/// let options = TrajectoryOptions::default().with_scheme(PathScheme::Em).with_n_steps(50);
+/// assert_eq!((TrajectoryOptions::default().scheme, options.n_steps), (PathScheme::Exact, 50));
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "snake_case")]
+pub enum PathScheme {
+    /// By the transition of the bridge, exact for most solvers.
+    #[default]
+    Exact,
+    /// By Euler–Maruyama steps of the drift, as most programs do; with an error that decreases with
+    /// the number of steps.
+    Em,
+}
+
 /// Parameters of [`trajectory`](crate::pipeline::trajectory()).
 ///
 /// ```
@@ -53,6 +73,11 @@ pub struct TrajectoryOptions {
     pub grid: usize,
     /// Group in which paths end (pinned paths), and its time; the last time if `None`.
     pub paths_to: Option<(String, Option<f64>)>,
+    /// How free paths are drawn; pinned paths are always exact.
+    pub scheme: PathScheme,
+    /// Number of Euler–Maruyama steps in each interval, ≥ 1. At least one step is made between two
+    /// times of `grid`.
+    pub n_steps: usize,
     /// Seed of couplings that are drawn, and of paths.
     pub seed: u64,
 }
@@ -67,6 +92,8 @@ impl Default for TrajectoryOptions {
             paths: 0,
             grid: 10,
             paths_to: None,
+            scheme: PathScheme::default(),
+            n_steps: 100,
             seed: 0,
         }
     }

@@ -2,13 +2,15 @@
 
 use ndarray::{Array2, Axis};
 
+use crate::bridge::BridgeSeries;
 use crate::error::{Error, Result};
 use crate::io::model::Model;
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Groups, Path, PathEnds, PathGrid, free_paths, pinned_paths};
 use crate::pipeline::shared::cell_sets::GroupAt;
 use crate::pipeline::shared::course_of_cells::{CourseOfCells, even_sets};
-use crate::pipeline::trajectory::TrajectoryOptions;
+use crate::pipeline::trajectory::stepped::stepped;
+use crate::pipeline::trajectory::{PathScheme, TrajectoryOptions};
 use crate::rng::Seed;
 
 /// The table of paths: `set`, `path`, `time`, `cell`, then the coordinates in data units.
@@ -27,9 +29,14 @@ pub(super) fn all_paths(
     let (mut names, mut numbers, mut times, mut cells) =
         (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut points: Vec<Array2<f64>> = Vec::new();
+    let steps = match options.scheme {
+        PathScheme::Exact => None,
+        PathScheme::Em => Some(stepped(&course.process, options.n_steps)?),
+    };
+    let series = steps.as_ref().unwrap_or(&course.process.series);
     for &set in sets {
         let name = &groups.names()[set.group];
-        for path in paths(course, groups, set, options)? {
+        for path in paths(course, series, groups, set, options)? {
             let n = path.points.nrows();
             names.extend(std::iter::repeat_n(name.clone(), n));
             numbers.extend(0..n as i64);
@@ -54,21 +61,21 @@ pub(super) fn all_paths(
     Ok(table)
 }
 
-/// Paths that start in cells of `set`, each cell equally often: drawn forward from the bridges, or pinned at a cell
-/// of the group [`TrajectoryOptions::paths_to`].
+/// Paths that start in cells of `set`, each cell equally often: drawn forward from `series`, or pinned at a cell of
+/// the group [`TrajectoryOptions::paths_to`].
 ///
 /// # Errors
 /// [`Error::UnknownGroup`]; [`Error::NotObserved`]; [`Error::Parameter`] if the group has no cells at its time or
 /// the time is not later; those of the bridges.
 fn paths(
     course: &CourseOfCells,
+    series: &BridgeSeries,
     groups: &Groups,
     set: GroupAt,
     options: &TrajectoryOptions,
 ) -> Result<Vec<Path>> {
     let GroupAt { place: at, group } = set;
     let start = even_sets(groups, at, &[group]);
-    let series = &course.process.series;
     let grid = PathGrid { n_paths: options.paths, per_interval: options.grid };
     let seed = Seed(options.seed).child("paths", group as u64);
     match &options.paths_to {

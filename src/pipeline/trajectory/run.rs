@@ -1,5 +1,6 @@
 //! Follows sets of cells along the couplings of a model.
 
+use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 use crate::io::model::{Model, OpenModel};
 use crate::io::table::{Cells, Table};
@@ -8,7 +9,7 @@ use crate::pipeline::shared::cell_sets::GroupAt;
 use crate::pipeline::shared::course_of_cells::{CourseOfCells, even_sets};
 use crate::pipeline::shared::notes;
 use crate::pipeline::trajectory::paths::all_paths;
-use crate::pipeline::trajectory::{Direction, TrajectoryOptions};
+use crate::pipeline::trajectory::{Direction, PathScheme, TrajectoryOptions};
 use crate::progress::Progress;
 
 /// Ancestors and descendants of sets of cells. See [`trajectory`] for an example.
@@ -28,8 +29,8 @@ pub struct Trajectories {
 /// Follows sets of cells of `model` to their ancestors and descendants along the couplings.
 ///
 /// A set begins with equal mass on its cells. Pushed along the coupling of an interval, this mass becomes that
-/// of its descendants; pulled back, that of its ancestors. Single paths are drawn from the bridges, with
-/// [`TrajectoryOptions::paths_to`] pinned at both ends.
+/// of its descendants; pulled back, that of its ancestors. Single paths are drawn from the bridges, exactly or
+/// in small steps ([`TrajectoryOptions::scheme`]), with [`TrajectoryOptions::paths_to`] pinned at both ends.
 ///
 /// Time is that of the couplings (see [`crate::bridge::Bridge::link`]) and one product with each for each set.
 ///
@@ -57,6 +58,11 @@ pub fn trajectory(
     options: &TrajectoryOptions,
     progress: &mut dyn Progress,
 ) -> Result<Trajectories> {
+    at_least_one("n_steps", options.n_steps)?;
+    if options.scheme == PathScheme::Em && (options.paths == 0 || options.paths_to.is_some()) {
+        let (name, must) = ("scheme", "exact, without free paths");
+        return Err(Error::Parameter { name, must, got: "em".into() });
+    }
     let course = CourseOfCells::restore(model, options.seed, progress)?;
     let groups = options.sets.read(model, &course, progress)?;
     let sets = chosen(&groups, &course, options)?;
