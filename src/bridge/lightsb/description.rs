@@ -17,7 +17,8 @@ pub(crate) static LIGHTSB: Description<LightSbSolver> = Description {
         parameter!(
             TOLERANCE,
             tolerance,
-            "stops when five iterations together gain less than this, in nats (0.001)."
+            "stops when the expected further decrease is less than this share of the objective's \
+             standard error (0.01)."
         ),
         parameter!(N_GAUSSIANS, n_gaussians),
         parameter!(COVARIANCE, covariance),
