@@ -43,7 +43,7 @@ pub(super) fn shrunk(cells: Cells<'_>) -> Cluster {
 ///
 /// `share = b²/d²` with `d² = |S − m I|²`, `m = tr S / d`, `b² = min(d², Σ_i w_i² |x_i x_iᵀ −
 /// S|²)`, and the squared Frobenius norm `|·|²`; the paper has equal weights `w_i = 1/n`. Source:
-/// Ledoit and Wolf 2004, Lemmas 3.2 to 3.4.
+/// Ledoit and Wolf 2004.
 fn share(points: ArrayView2<'_, f64>, weights: &[f64]) -> f64 {
     let dim = points.ncols();
     let mut covariance = Array2::zeros((dim, dim));
