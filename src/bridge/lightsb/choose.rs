@@ -1,5 +1,7 @@
 //! The choice of the size: one Gaussian of each kind, then doubled sizes within a budget of counted work.
 
+use std::ops::ControlFlow;
+
 use crate::bridge::LightSbBridge;
 use crate::bridge::lightsb::choice::Choice;
 use crate::bridge::lightsb::covariance::Covariance;
@@ -13,7 +15,7 @@ use crate::bridge::lightsb::solver::{LightSbSolver, most_gaussians};
 use crate::bridge::lightsb::start::{StartSettings, one_gaussian};
 use crate::error::Result;
 use crate::linalg::{at_most, clearly_less};
-use crate::progress::{Event, Progress, Unseen, note, report};
+use crate::progress::{Event, Progress, note, report};
 use crate::rng::Seed;
 
 /// Largest number of steps of one size on one part.
@@ -192,7 +194,8 @@ impl<'a> Comparison<'a> {
             self.flops_of_final(Size { covariance: *kind, n_gaussians: self.most(*kind) })
         };
         let most = kinds.iter().map(final_fit).fold(0.0, f64::max);
-        1 + (most / 1e6) as u64
+        let singles: f64 = kinds.iter().map(|kind| self.flops_of_single(*kind)).sum();
+        1 + ((most + singles) / 1e6) as u64
     }
 
     /// One Gaussian of each kind, in closed form. Full matrices are left out if they would take
@@ -281,11 +284,12 @@ impl<'a> Comparison<'a> {
             let next = grown(objective, mixture, size.n_gaussians, floor)?;
             let value = objective.evaluate(&next).value;
             let mut descent = Descent::begin(next, value);
-            let unseen = &mut Unseen(&mut *progress);
-            self.solver.round(objective, &mut descent, floor, until, unseen)?;
+            let n_cells = objective.n_cells() as f64;
+            let step = flops_of(size.covariance, size.n_gaussians, self.dim, n_cells);
+            let work = &mut Work { progress, done: self.flops, step };
+            self.solver.round(objective, &mut descent, floor, until, work)?;
             self.flops += objective.flops() - before;
             doubled.push(descent.mixture);
-            report(progress, Event::Step { done: (self.flops / 1e6) as u64 })?;
         }
         Ok(doubled)
     }
@@ -300,5 +304,108 @@ impl<'a> Comparison<'a> {
         let tried = self.parts.judge(size, mixtures, &bridges)?;
         self.tried.push(tried);
         Ok(())
+    }
+}
+
+/// Reports the steps of a descent as megaflops of the whole comparison.
+struct Work<'a> {
+    /// The receiver.
+    progress: &'a mut dyn Progress,
+    /// Flops before the descent.
+    done: f64,
+    /// Flops of a step.
+    step: f64,
+}
+
+impl Progress for Work<'_> {
+    fn report(&mut self, event: &Event) -> ControlFlow<()> {
+        let event = match event {
+            Event::Step { done } => {
+                let flops = self.done + self.step * *done as f64;
+                Event::Step { done: (flops / 1e6) as u64 }
+            }
+            _ => Event::Pulse,
+        };
+        self.progress.report(&event)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::{Array2, array};
+    use rand_distr::{Distribution, StandardNormal};
+
+    use super::*;
+    use crate::bridge::BridgeProblem;
+    use crate::data::Snapshot;
+    use crate::geometry::Epsilon;
+
+    /// Keeps the notes, the total of the comparison, and its steps.
+    #[derive(Default)]
+    struct Seen {
+        notes: Vec<String>,
+        total: u64,
+        steps: Vec<u64>,
+        comparing: bool,
+    }
+
+    impl Progress for Seen {
+        fn report(&mut self, event: &Event) -> ControlFlow<()> {
+            match event {
+                Event::Begin { what, total } if what.starts_with("choosing") => {
+                    (self.total, self.comparing) = (*total, true);
+                }
+                Event::Step { done } if self.comparing => self.steps.push(*done),
+                Event::End => self.comparing = false,
+                Event::Note { text } => self.notes.push(text.clone()),
+                _ => {}
+            }
+            ControlFlow::Continue(())
+        }
+    }
+
+    fn normal(n: usize, seed: u64) -> Array2<f64> {
+        let mut stream = Seed(seed).stream("test/normal", 0);
+        Array2::from_shape_simple_fn((n, 3), || StandardNormal.sample(&mut stream))
+    }
+
+    fn fitted(y: Array2<f64>) -> (LightSbBridge, crate::bridge::FitReport, Seen) {
+        let snapshots = [normal(500, 1), y].map(|cells| Snapshot::new(cells).unwrap());
+        let [source, target] = snapshots;
+        let problem = BridgeProblem::new(source, target, Epsilon::new(0.2).unwrap()).unwrap();
+        let mut seen = Seen::default();
+        let fit = LightSbSolver::default().fit(&problem, Seed(0), &mut seen).unwrap();
+        (fit.0, fit.1, seen)
+    }
+
+    #[test]
+    fn kinds_that_lose_with_one_gaussian_are_not_doubled() {
+        let shear = array![[1.0, 0.9, 0.0], [0.0, 0.4, 0.0], [0.0, 0.0, 1.0]];
+        let (_, _, seen) = fitted(normal(500, 2).dot(&shear));
+        let [note] = &seen.notes[..] else { panic!("{:?}", seen.notes) };
+        let kinds: Vec<&str> = note.split_once(':').unwrap().1.split(';').collect();
+        assert!(kinds[0].starts_with(" 1 diagonal") && !kinds[0].contains(','), "{note}");
+        assert!(kinds[1].starts_with(" 1 full") && kinds[1].contains(", 2 "), "{note}");
+        assert!(kinds[2].starts_with(" 1 scalar") && !kinds[2].contains(','), "{note}");
+    }
+
+    #[test]
+    fn the_work_of_the_comparison_is_bounded_and_its_steps_are_reported() {
+        let mut parted = normal(500, 2) * 0.3;
+        for (i, mut cell) in parted.rows_mut().into_iter().enumerate() {
+            cell[0] += [-4.0, -1.0, 1.0, 4.0][i % 4];
+        }
+        let (bridge, report, seen) = fitted(parted);
+        assert_eq!(bridge.mixture().n_gaussians(), 4, "{:?}", seen.notes);
+        let largest = seen.notes[0].split([',', ':', ';']).filter_map(|text| {
+            text.trim().split(' ').next().and_then(|number| number.parse::<usize>().ok())
+        });
+        let largest = largest.max().unwrap();
+        let kind = bridge.mixture().covariance;
+        let limit = FINAL as f64 * flops_of(kind, largest, 3, 1000.0);
+        let compared = report.detail("compared_gflop").unwrap() * 1e9;
+        assert!(0.0 < compared && compared < 1.1 * limit, "{compared:e} {limit:e}");
+        assert!(seen.steps.len() > 20 && seen.steps.is_sorted());
+        assert!(seen.steps.iter().all(|step| *step <= seen.total), "{:?}", seen.total);
     }
 }
