@@ -3,10 +3,11 @@
 use crate::bridge::Stop;
 use crate::bridge::lightsb::anchored::Anchored;
 use crate::bridge::lightsb::ends::Ends;
+use crate::bridge::lightsb::grown::{LEAST_SHARE, revived};
 use crate::bridge::lightsb::mixture::Mixture;
 use crate::bridge::lightsb::objective::Objective;
-use crate::bridge::lightsb::solver::{LightSbSolver, ROUGH};
-use crate::bridge::lightsb::split::{LEAST_SHARE, revived};
+use crate::bridge::lightsb::solver::LightSbSolver;
+
 use crate::bridge::lightsb::start::{self, StartSettings};
 use crate::error::{Error, Result};
 use crate::linalg::Lbfgs;
@@ -16,14 +17,20 @@ use crate::rng::Seed;
 /// Number of steps in the memory of L-BFGS.
 const MEMORY: usize = 15;
 
+/// Steps whose gain is compared with the gain of as many steps before.
+const WINDOW: usize = 5;
+
 /// Multiple of the tolerance at which the descent stops before Gaussians without cells are moved.
 const COARSE: f64 = 50.0;
 
 /// Largest number of times that Gaussians without cells are moved.
 const MOST_REVIVALS: usize = 5;
 
-/// Gain of five steps, in nats, below which two initialisations count as equally good.
-const LEAST_TOLD: f64 = 0.01;
+/// Multiple of the tolerance at which the comparison of initialisations stops.
+const ROUGH: f64 = 10.0;
+
+/// Largest number of steps of each initialisation before they are compared.
+const MOST_ROUGH: usize = 30;
 
 impl LightSbSolver {
     /// Initial mixtures: for each seed the better of the two mixtures from its clusters, without
@@ -54,14 +61,15 @@ impl LightSbSolver {
         floor: f64,
         progress: &mut dyn Progress,
     ) -> Result<Descent> {
-        let (only, coarse) = (starts.len() < 2, (ROUGH * self.tolerance).max(LEAST_TOLD));
+        let only = starts.len() < 2;
+        let until = Until { share: ROUGH * self.tolerance, steps: MOST_ROUGH };
         let mut best: Option<Descent> = None;
         for start in starts {
             let mut descent = Descent::begin(start, f64::NAN);
             if !only {
                 let unseen = &mut Unseen(&mut *progress);
                 descent.start_value = objective.evaluate(&descent.mixture).value;
-                self.round(objective, &mut descent, floor, coarse, unseen)?;
+                self.round(objective, &mut descent, floor, until, unseen)?;
             }
             // `total_cmp` sorts NaN above all numbers.
             let lower = best.as_ref().is_none_or(|b| descent.value.total_cmp(&b.value).is_lt());
@@ -88,30 +96,31 @@ impl LightSbSolver {
             descent.value = objective.evaluate(&descent.mixture).value;
             descent.start_value = descent.value;
         }
+        let until = |share: f64| Until { share, steps: self.max_iterations };
         for _ in 0..=MOST_REVIVALS {
             let before = descent.value;
-            self.round(objective, &mut descent, floor, COARSE * self.tolerance, progress)?;
-            let gained = before - descent.value > self.tolerance;
-            match revived(objective, &descent.mixture) {
+            self.round(objective, &mut descent, floor, until(COARSE * self.tolerance), progress)?;
+            let gained = before - descent.value > self.tolerance * objective.error();
+            match revived(objective, &descent.mixture, floor)? {
                 Some(mixture) if gained => descent.mixture = mixture,
                 _ => break,
             }
         }
-        self.round(objective, &mut descent, floor, self.tolerance, progress)?;
+        self.round(objective, &mut descent, floor, until(self.tolerance), progress)?;
         Ok(descent)
     }
 
-    /// One L-BFGS descent, until five steps together gain less than `tolerance`. `floor` is the
-    /// lower bound of S.
-    fn round(
+    /// One L-BFGS descent. `floor` is the lower bound of S.
+    pub(super) fn round(
         &self,
         objective: &mut Objective<'_>,
         descent: &mut Descent,
         floor: f64,
-        tolerance: f64,
+        until: Until,
         progress: &mut dyn Progress,
     ) -> Result<()> {
         let evaluation = objective.evaluate(&descent.mixture);
+        let tolerance = until.share * objective.error();
         let epsilon = objective.epsilon();
         let (coordinates, point) = Anchored::new(&descent.mixture, &evaluation, epsilon, floor)?;
         let mut f =
@@ -119,7 +128,7 @@ impl LightSbSolver {
         let mut search = Lbfgs::new(point, MEMORY, &mut f);
         let mut values = vec![search.value()];
         descent.stop = Stop::MaxIterations;
-        while descent.iterations < self.max_iterations {
+        while values.len() <= until.steps && descent.iterations < self.max_iterations {
             if !search.step(&mut f) {
                 descent.stop = Stop::Converged;
                 break;
@@ -127,7 +136,7 @@ impl LightSbSolver {
             descent.iterations += 1;
             values.push(search.value());
             report(progress, Event::Step { done: descent.iterations as u64 })?;
-            if values.len() > 5 && values[values.len() - 6] - search.value() < tolerance {
+            if expected_decrease(&values).is_some_and(|decrease| decrease < tolerance) {
                 descent.stop = Stop::Converged;
                 break;
             }
@@ -136,6 +145,31 @@ impl LightSbSolver {
         descent.value = search.value();
         Ok(())
     }
+}
+
+/// When a descent ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Until {
+    /// The further decrease that may remain, as a share of the standard error of the objective.
+    pub(super) share: f64,
+    /// Largest number of steps.
+    pub(super) steps: usize,
+}
+
+/// The further decrease of the objective that its last values let expect, after five steps.
+///
+/// The gains of successive windows of five steps are continued as a geometric series: `gain · q /
+/// (1 − q)`, where q is the ratio of the last two gains, from 0.2 to 0.9. Before ten steps q is
+/// one half.
+fn expected_decrease(values: &[f64]) -> Option<f64> {
+    let gain = |ago: usize| {
+        let last = values.len().checked_sub(1 + ago)?;
+        Some(values[last.checked_sub(WINDOW)?] - values[last])
+    };
+    let last = gain(0)?;
+    let ratio = gain(WINDOW).map_or(0.5, |before| (last / before).clamp(0.2, 0.9));
+    // Two gains of zero have no ratio.
+    Some(if ratio.is_nan() { 0.0 } else { last * ratio / (1.0 - ratio) })
 }
 
 /// The mixture with the lowest objective.
@@ -192,6 +226,22 @@ mod tests {
     use super::*;
     use crate::bridge::Covariance;
     use crate::bridge::lightsb::start::Cells;
+
+    #[test]
+    fn a_geometric_decrease_is_continued_to_its_end() {
+        let geometric = |q: f64, n: i32| (0..n).map(|i| q.powi(i)).collect::<Vec<_>>();
+        assert!(expected_decrease(&geometric(0.8, 5)).is_none());
+        // The value after infinitely many steps is zero.
+        let values = geometric(0.8, 20);
+        let expected = expected_decrease(&values).unwrap();
+        assert!((expected - values[19]).abs() < 1e-12, "{expected} and {}", values[19]);
+        let first = geometric(0.8, 8);
+        assert!((expected_decrease(&first).unwrap() - (first[2] - first[7])).abs() < 1e-12);
+        // A decrease that does not slow down lasts for nine more windows at least.
+        let even: Vec<f64> = (0..20).map(|i| -f64::from(i)).collect();
+        assert!((expected_decrease(&even).unwrap() - 45.0).abs() < 1e-9);
+        assert!(expected_decrease(&[1.0; 12]).unwrap().abs() < 1e-300);
+    }
 
     #[test]
     fn what_has_no_cells_is_left_out_unless_that_costs_too_much() {

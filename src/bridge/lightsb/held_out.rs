@@ -4,11 +4,12 @@ use ndarray::{Array1, Axis};
 use rand::Rng;
 
 use crate::bridge::lightsb::covariance::Covariance;
+use crate::bridge::lightsb::mixture::Mixture;
 use crate::bridge::{BridgeProblem, LightSbBridge};
 use crate::data::Snapshot;
 use crate::error::Result;
 use crate::geometry::Epsilon;
-use crate::linalg::{at_most, clearly_less, first_least};
+use crate::linalg::{at_most, first_least};
 use crate::rng::Seed;
 
 /// Number of parts into which the cells are divided. One part at a time is held out.
@@ -21,9 +22,6 @@ pub(super) const JUDGED: usize = 400;
 /// Largest number of Gaussians with diagonal matrices. No size is tried whose steps take longer
 /// than theirs.
 pub(super) const MOST: usize = 64;
-
-/// Up to this number of Gaussians scalar matrices are tried as well.
-const FEW: usize = 4;
 
 /// A number of Gaussians with one kind of matrix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +57,8 @@ pub(super) struct Tried {
     pub(super) size: Size,
     /// Objective on held-out cells, mean over the parts.
     pub(super) held_out: f64,
+    /// The mixture fitted to each part, relative to the means of the part.
+    pub(super) mixtures: Vec<Mixture>,
     /// For each part `ln c` at the held-out source cells and `ln v` at the held-out target cells.
     scores: Vec<(Array1<f64>, Array1<f64>)>,
 }
@@ -119,65 +119,23 @@ impl Parts {
         self.parts.iter().map(|part| &part.0)
     }
 
-    /// Fits sizes from small to large, for every kind of matrix. Scalar matrices come last, and
-    /// only if few Gaussians did best before: if the cells determine many Gaussians, they also
-    /// determine the variances of the dimensions.
-    ///
-    /// `fit` fits one part with one size. The search of a kind ends when the objective is clearly
-    /// above its best value, or above it for two sizes in a row.
-    ///
-    /// # Errors
-    /// Those of `fit`.
-    pub(super) fn ladder(
-        &self,
-        kinds: &[Covariance],
-        most_gaussians: impl Fn(Covariance, usize) -> usize,
-        mut fit: impl FnMut(usize, Size) -> Result<LightSbBridge>,
-    ) -> Result<Vec<Tried>> {
-        let cells = self.parts.iter().map(|part| part.0.target().n_cells()).min().unwrap_or(0);
-        let dim = self.parts.first().map_or(1, |part| part.0.dim());
-        let mut all: Vec<Tried> = Vec::new();
-        for &covariance in kinds {
-            let best = best_of(&all);
-            let many = best.is_some_and(|best| best.size.n_gaussians > FEW);
-            if covariance == Covariance::Scalar && many {
-                continue;
-            }
-            let affordable =
-                MOST * Covariance::Diagonal.n_features(dim) / covariance.n_features(dim);
-            let most = most_gaussians(covariance, cells).min(MOST).min(affordable.max(1));
-            let mut of_kind: Vec<Tried> = Vec::new();
-            let mut worse = 0;
-            for n_gaussians in (0..).map(|power| 1 << power).take_while(|&n| n <= most) {
-                let size = Size { covariance, n_gaussians };
-                let tried = self.judge(size, &mut fit)?;
-                let best = best_of(&of_kind);
-                // An improvement within rounding does not count.
-                let above = best.is_some_and(|best| !clearly_less(tried.held_out, best.held_out));
-                let clearly = best.is_some_and(|best| {
-                    let limit = best.held_out + 2.0 * self.error(&tried, best);
-                    clearly_less(limit, tried.held_out)
-                });
-                worse = if above { worse + 1 } else { 0 };
-                of_kind.push(tried);
-                if clearly || worse == 2 {
-                    break;
-                }
-            }
-            all.append(&mut of_kind);
-        }
-        Ok(all)
+    /// Number of parts that are held out.
+    pub(super) fn len(&self) -> usize {
+        self.parts.len()
     }
 
-    /// Fits one size to every part and evaluates it.
-    fn judge(
+    /// Evaluates one bridge for each part on the cells that it has not seen.
+    ///
+    /// # Errors
+    /// Those of [`LightSbBridge`].
+    pub(super) fn judge(
         &self,
         size: Size,
-        fit: &mut impl FnMut(usize, Size) -> Result<LightSbBridge>,
+        mixtures: Vec<Mixture>,
+        bridges: &[LightSbBridge],
     ) -> Result<Tried> {
-        let mut tried = Tried { size, held_out: 0.0, scores: Vec::new() };
-        for (number, (_, held)) in self.parts.iter().enumerate() {
-            let bridge = fit(number, size)?;
+        let mut tried = Tried { size, held_out: 0.0, mixtures, scores: Vec::new() };
+        for (bridge, (_, held)) in bridges.iter().zip(&self.parts) {
             let c = bridge.log_normaliser(held.source().points())?;
             let v = bridge.log_mixture(held.target().points())?;
             let value = held.source().marginal().dot(&c) - held.target().marginal().dot(&v);
@@ -189,7 +147,7 @@ impl Parts {
 
     /// Standard error of the difference of two held-out objectives, from the differences at each
     /// cell.
-    fn error(&self, a: &Tried, b: &Tried) -> f64 {
+    pub(super) fn error(&self, a: &Tried, b: &Tried) -> f64 {
         let mut square = 0.0;
         for ((a, b), (_, held)) in a.scores.iter().zip(&b.scores).zip(&self.parts) {
             square += square_error(&(&a.0 - &b.0), held.source());
@@ -212,7 +170,7 @@ impl Parts {
 }
 
 /// The best size on held-out cells; the first of equals.
-fn best_of(tried: &[Tried]) -> Option<&Tried> {
+pub(super) fn best_of(tried: &[Tried]) -> Option<&Tried> {
     first_least(tried.iter().map(|entry| entry.held_out)).map(|place| &tried[place])
 }
 

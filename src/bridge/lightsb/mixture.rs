@@ -103,6 +103,30 @@ impl Mixture {
         }
     }
 
+    /// The same mixture in coordinates whose origins lie `source` and `target` (d numbers each)
+    /// further along.
+    ///
+    /// The exponents of `c` change by a function of `x` that all Gaussians share, so coupling and
+    /// process stay the same.
+    #[must_use]
+    pub(super) fn moved(
+        &self,
+        source: ArrayView1<'_, f64>,
+        target: ArrayView1<'_, f64>,
+        epsilon: f64,
+    ) -> Self {
+        let mut moved = self.clone();
+        for k in 0..self.n_gaussians() {
+            let mut carried = Array1::zeros(self.dim());
+            self.covariance.add_times(self.s.row(k), source, carried.view_mut());
+            let tilt = source.dot(&carried) + 2.0 * source.dot(&self.r.row(k));
+            moved.log_alpha[k] += tilt / (2.0 * epsilon);
+            carried -= &target;
+            moved.r.row_mut(k).scaled_add(1.0, &carried);
+        }
+        moved
+    }
+
     /// Coefficients of `ln α̃_k(x) = ln α_k + (xᵀS_k x + 2 r_kᵀx)/2ε`, the exponents of `c(x)`, for
     /// the features of x; one row for each Gaussian.
     pub(super) fn start_coefficients(&self, epsilon: f64) -> Array2<f64> {
@@ -232,6 +256,34 @@ mod tests {
             let s = kind.matrix(s.view(), 2);
             let off = s.dot(cx).dot(&s) + &s * epsilon - cy;
             assert!(off.iter().all(|value| value.abs() < 1e-13), "{off}");
+        }
+    }
+
+    #[test]
+    fn moved_origins_change_no_plan() {
+        let mixture = Mixture {
+            covariance: Covariance::Full,
+            log_alpha: array![0.3, -0.4],
+            r: array![[0.5, -1.0], [0.2, 0.7]],
+            s: array![[0.8, 0.1, 0.5], [1.2, -0.3, 0.9]],
+        };
+        let (epsilon, source, target) = (0.6, array![0.4, -0.3], array![-0.2, 0.9]);
+        let moved = mixture.moved(source.view(), target.view(), epsilon);
+        let x = array![1.3, 0.2];
+        let plan = |mixture: &Mixture, x: &Array1<f64>| {
+            let logs = (0..2).map(|k| {
+                let carried = mixture.matrix(k).dot(x) + &mixture.r.row(k) * 2.0;
+                mixture.log_alpha[k] + x.dot(&carried) / (2.0 * epsilon)
+            });
+            let logs: Vec<f64> = logs.collect();
+            let ends = [0, 1].map(|k| mixture.matrix(k).dot(x) + mixture.r.row(k));
+            (logs[0] - logs[1], ends)
+        };
+        let (odds, ends) = plan(&mixture, &x);
+        let (same_odds, same_ends) = plan(&moved, &(&x - &source));
+        assert!((odds - same_odds).abs() < 1e-12, "{odds} {same_odds}");
+        for (end, same) in ends.iter().zip(&same_ends) {
+            assert!((end - &target - same).iter().all(|value| value.abs() < 1e-12));
         }
     }
 

@@ -15,6 +15,7 @@
 mod anchored;
 mod at_time;
 mod choice;
+mod choose;
 mod covariance;
 mod density;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod description;
 mod ends;
 mod frame;
 mod gaussians;
+mod grown;
 mod held_out;
 mod mixture;
 mod objective;
@@ -31,8 +33,8 @@ mod potential;
 mod process;
 mod record;
 mod rough;
+mod shrunk;
 mod solver;
-mod split;
 mod start;
 
 pub use choice::Choice;

@@ -1,15 +1,19 @@
 //! The LightSB objective over all cells, with the moments from which its gradient follows.
 
-use ndarray::{Array1, Array2, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
 use crate::bridge::lightsb::covariance::{Covariance, triangle};
 use crate::bridge::lightsb::mixture::{Cluster, Mixture};
 use crate::bridge::lightsb::start::Cells;
-use crate::linalg::{add_product, product_tn, softmax_rows};
+use crate::linalg::{add_product, product_nt, product_tn, softmax_rows};
 
 /// Cells of one task. The size is fixed, so results do not depend on the number of threads.
 const CHUNK: usize = 512;
+
+/// Largest number of cells of each snapshot in the standard error of the objective. Beyond so many
+/// the mixture deviates from the law of the cells by more than their number does.
+const COUNTED: f64 = 1e4;
 
 /// Features that are in memory at a time: one megabyte, which stays in the cache.
 const FEATURES: usize = 1 << 17;
@@ -29,6 +33,8 @@ pub(super) struct Objective<'a> {
     target: Side<'a>,
     /// ε of the problem.
     epsilon: f64,
+    /// Flops of all evaluations so far.
+    flops: f64,
 }
 
 /// The value at a mixture, and the moments of the responsibilities.
@@ -62,7 +68,41 @@ pub(super) struct Moments {
 impl<'a> Objective<'a> {
     /// `source` and `target` are centred, with weights that sum to one.
     pub(super) fn new(source: Cells<'a>, target: Cells<'a>, epsilon: f64) -> Self {
-        Self { source: Side::new(source), target: Side::new(target), epsilon }
+        Self { source: Side::new(source), target: Side::new(target), epsilon, flops: 0.0 }
+    }
+
+    /// Number of cells of both snapshots.
+    pub(super) fn n_cells(&self) -> usize {
+        self.source.points.nrows() + self.target.points.nrows()
+    }
+
+    /// Flops of all evaluations so far, as [`flops_of`] counts them.
+    pub(super) fn flops(&self) -> f64 {
+        self.flops
+    }
+
+    /// Standard error of the objective at the mixture of the last evaluation.
+    ///
+    /// The terms of a cell are `ln c(x) − |x|²/2ε` and `ln v(y) + |y|²/2ε`, the potentials for the
+    /// cost `½|x − y|²`. Their sum over cells differs from the objective by a constant of the data,
+    /// whose error no mixture changes. At most [`COUNTED`] cells of each snapshot are counted.
+    pub(super) fn error(&self) -> f64 {
+        let half = 0.5 / self.epsilon;
+        (self.source.square_error(-half) + self.target.square_error(half)).sqrt()
+    }
+
+    /// For each Gaussian its covariance times its vector: with the responsibilities of the last
+    /// evaluation, of the source cells or of the target cells around `means`. All three are K × d.
+    pub(super) fn covariance_times(
+        &self,
+        end: End,
+        means: ArrayView2<'_, f64>,
+        vectors: ArrayView2<'_, f64>,
+    ) -> Array2<f64> {
+        match end {
+            End::Source => self.source.covariance_times(means, vectors),
+            End::Target => self.target.covariance_times(means, vectors),
+        }
     }
 
     /// ε of the problem.
@@ -70,26 +110,37 @@ impl<'a> Objective<'a> {
         self.epsilon
     }
 
-    /// Covariances of source and target cells around the given means, weighted by the
-    /// responsibilities of Gaussian `k` in the last evaluation; d × d each.
-    pub(super) fn covariances(
-        &self,
-        k: usize,
-        source_mean: &Array1<f64>,
-        target_mean: &Array1<f64>,
-    ) -> (Array2<f64>, Array2<f64>) {
-        (self.source.covariance(k, source_mean), self.target.covariance(k, target_mean))
-    }
-
     /// The value and the moments of the responsibilities.
     pub(super) fn evaluate(&mut self, mixture: &Mixture) -> Evaluation {
         let covariance = mixture.covariance;
+        self.flops +=
+            flops_of(covariance, mixture.n_gaussians(), mixture.dim(), self.n_cells() as f64);
         let starts = mixture.start_coefficients(self.epsilon);
         let (ends, inverses) = mixture.end_coefficients(self.epsilon);
         let source = self.source.moments(covariance, starts.view());
         let target = self.target.moments(covariance, ends.view());
         Evaluation { value: source.value - target.value, source, target, inverses }
     }
+}
+
+/// Flops of one evaluation over `n_cells` cells of both snapshots: two products of `2 n K F` flops
+/// and `n K` exponentials of about 20 flops, for K Gaussians of F features.
+pub(super) fn flops_of(
+    covariance: Covariance,
+    n_gaussians: usize,
+    dim: usize,
+    n_cells: f64,
+) -> f64 {
+    n_cells * n_gaussians as f64 * (4.0 * covariance.n_features(dim) as f64 + 20.0)
+}
+
+/// One of the two snapshots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The earlier one.
+    Source,
+    /// The later one.
+    Target,
 }
 
 impl Moments {
@@ -170,17 +221,48 @@ impl<'a> Side<'a> {
         Self { points, chunks }
     }
 
-    /// Covariance around `mean` weighted by the responsibilities of Gaussian `k`.
-    fn covariance(&self, k: usize, mean: &Array1<f64>) -> Array2<f64> {
-        let points = self.points;
-        let sums: Vec<Array2<f64>> =
-            self.chunks.par_iter().map(|chunk| chunk.scatter(points, k, mean)).collect();
-        let mass: f64 = self.chunks.iter().map(|chunk| chunk.shares.column(k).sum()).sum();
-        let mut total = Array2::zeros((mean.len(), mean.len()));
-        for sum in &sums {
-            total += sum;
+    /// Squared standard error of the mean over cells of the logarithm of the sum over Gaussians, plus
+    /// `factor` times the squared length of the cell.
+    fn square_error(&self, factor: f64) -> f64 {
+        let (mut mean, mut second, mut squares) = (0.0, 0.0, 0.0);
+        for chunk in &self.chunks {
+            let rows = self.points.slice(s![chunk.first.., ..]);
+            let cells = rows.rows().into_iter().zip(&chunk.totals).zip(&chunk.weights);
+            for ((row, total), weight) in cells {
+                let value = total + factor * row.dot(&row);
+                mean += weight * value;
+                second += weight * value * value;
+                squares += weight * weight;
+            }
         }
-        total / mass.max(1e-300)
+        (second - mean * mean).max(0.0) * squares.max(1.0 / COUNTED)
+    }
+
+    /// For each Gaussian its covariance around its mean, times its vector.
+    fn covariance_times(
+        &self,
+        means: ArrayView2<'_, f64>,
+        vectors: ArrayView2<'_, f64>,
+    ) -> Array2<f64> {
+        let points = self.points;
+        let offsets: Array1<f64> = (&means * &vectors).sum_axis(Axis(1));
+        let sums: Vec<(Array2<f64>, Array1<f64>, Array1<f64>)> = self
+            .chunks
+            .par_iter()
+            .map(|chunk| chunk.projected(points, vectors, &offsets))
+            .collect();
+        let mut total = Array2::zeros(means.dim());
+        let (mut first, mut mass) = (Array1::zeros(means.nrows()), Array1::zeros(means.nrows()));
+        for (sum, projected, shares) in &sums {
+            total += sum;
+            first += projected;
+            mass += shares;
+        }
+        for (k, mut row) in total.rows_mut().into_iter().enumerate() {
+            row.scaled_add(-first[k], &means.row(k));
+            row /= mass[k].max(1e-300);
+        }
+        total
     }
 
     /// The moments of the responsibilities whose exponents are `linear` times the features.
@@ -207,15 +289,20 @@ impl<'a> Side<'a> {
 }
 
 impl Chunk {
-    /// Sum of outer products of deviations from `mean`, weighted by the responsibilities of
-    /// Gaussian `k`.
-    fn scatter(&self, points: ArrayView2<'_, f64>, k: usize, mean: &Array1<f64>) -> Array2<f64> {
-        let rows = self.first..self.first + self.weights.len();
-        let mut deviations = &points.slice(s![rows, ..]) - mean;
-        for (mut row, share) in deviations.rows_mut().into_iter().zip(self.shares.column(k)) {
-            row *= share.sqrt();
-        }
-        product_tn(deviations.view(), deviations.view())
+    /// With `p_k = v_kᵀx − offset_k`: the sums `E ρ_k p_k x` (K × d), `E ρ_k p_k` and `E ρ_k` over
+    /// the cells.
+    fn projected(
+        &self,
+        points: ArrayView2<'_, f64>,
+        vectors: ArrayView2<'_, f64>,
+        offsets: &Array1<f64>,
+    ) -> (Array2<f64>, Array1<f64>, Array1<f64>) {
+        let cells = points.slice(s![self.first..self.first + self.weights.len(), ..]);
+        let mut values = product_nt(cells, vectors);
+        values -= offsets;
+        values *= &self.shares;
+        let first = values.sum_axis(Axis(0));
+        (product_tn(values.view(), cells), first, self.shares.sum_axis(Axis(0)))
     }
 
     /// Responsibilities, their total and their sums, for as many rows at a time as `scratch` has.
@@ -265,6 +352,68 @@ mod tests {
         ] {
             let r = array![[0.5, -0.3], [-1.0, 0.8]];
             agrees(&Mixture { covariance, log_alpha: array![0.2, -0.4], r, s });
+        }
+    }
+
+    #[test]
+    fn the_error_is_that_of_the_mean_over_cells() {
+        let x = Array2::from_shape_fn((700, 2), |(i, d)| ((i * (d + 1)) as f64 * 0.37).sin());
+        let weights = Array1::from_shape_fn(700, |i| 1.0 + (i % 3) as f64);
+        let weights = &weights / weights.sum();
+        let epsilon = 0.4;
+        let mixture = Mixture {
+            covariance: Covariance::Scalar,
+            log_alpha: array![0.0],
+            r: array![[0.2, -0.1]],
+            s: array![[1.3]],
+        };
+        let cells = Cells { points: x.view(), weights: weights.view() };
+        let mut objective = Objective::new(cells, cells, epsilon);
+        objective.evaluate(&mixture);
+        // ln c(x) − |x|²/2ε = ((s − 1)|x|² + 2 rᵀx)/2ε, and
+        // ln v(y) + |y|²/2ε = (|y|² − |y − r|²/s)/2ε + const.
+        let mut expected = 0.0;
+        let terms: [&dyn Fn(ArrayView1<'_, f64>) -> f64; 2] =
+            [&|x| 0.3 * x.dot(&x) + 2.0 * (0.2 * x[0] - 0.1 * x[1]), &|y| {
+                y.dot(&y) - ((y[0] - 0.2).powi(2) + (y[1] + 0.1).powi(2)) / 1.3
+            }];
+        for term in terms {
+            let values: Array1<f64> =
+                x.rows().into_iter().map(|row| term(row) / (2.0 * epsilon)).collect();
+            let mean = weights.dot(&values);
+            let variance = weights.dot(&values.mapv(|value| (value - mean).powi(2)));
+            expected += variance * weights.dot(&weights);
+        }
+        let found = objective.error();
+        assert!((found - expected.sqrt()).abs() < 1e-12, "{found} {}", expected.sqrt());
+    }
+
+    #[test]
+    fn covariances_times_vectors_are_those_of_each_gaussian() {
+        let x = Array2::from_shape_fn((600, 3), |(i, d)| ((i * (d + 2)) as f64 * 0.61).sin());
+        let weights = Array1::from_elem(600, 1.0 / 600.0);
+        let cells = Cells { points: x.view(), weights: weights.view() };
+        let mut objective = Objective::new(cells, cells, 0.5);
+        let covariance = Covariance::Full;
+        let unit = array![1.0, 0.0, 0.0, 1.0, 0.0, 1.0];
+        let mixture = Mixture {
+            covariance,
+            log_alpha: array![0.0, 0.3],
+            r: array![[0.4, 0.0, -0.2], [-0.5, 0.1, 0.0]],
+            s: ndarray::stack![Axis(0), unit.clone() * 0.7, unit],
+        };
+        let evaluation = objective.evaluate(&mixture);
+        let vectors = array![[1.0, -0.5, 0.2], [0.3, 0.8, -1.0]];
+        for (end, moments) in [(End::Source, &evaluation.source), (End::Target, &evaluation.target)]
+        {
+            let clusters = [moments.cluster(0), moments.cluster(1)];
+            let means = ndarray::stack![Axis(0), clusters[0].mean, clusters[1].mean];
+            let found = objective.covariance_times(end, means.view(), vectors.view());
+            for (k, cluster) in clusters.iter().enumerate() {
+                let expected = covariance.matrix(cluster.covariance.view(), 3).dot(&vectors.row(k));
+                let off = &found.row(k) - &expected;
+                assert!(off.iter().all(|value| value.abs() < 1e-12), "{end:?} {k}: {off}");
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use rand_distr::{Distribution, StandardUniform};
 use crate::bridge::lightsb::covariance::Covariance;
 use crate::bridge::lightsb::mixture::{Cluster, Mixture, closed_form};
 use crate::bridge::lightsb::rough::RoughCoupling;
+use crate::bridge::lightsb::shrunk::shrunk;
 use crate::data::Snapshot;
 use crate::error::Result;
 use crate::geometry::nearest_rows;
@@ -38,8 +39,14 @@ pub(super) fn one_gaussian(
     settings: StartSettings,
 ) -> Result<Mixture> {
     let StartSettings { covariance, epsilon, floor, .. } = settings;
-    let source = Cluster::of(source.points, source.weights, covariance);
-    let target = Cluster::of(target.points, target.weights, covariance);
+    let cluster = |cells: Cells<'_>| {
+        if settings.shrinks && covariance == Covariance::Full {
+            shrunk(cells)
+        } else {
+            Cluster::of(cells.points, cells.weights, covariance)
+        }
+    };
+    let (source, target) = (cluster(source), cluster(target));
     let (r, s) = closed_form(covariance, &source, &target, epsilon, floor)?;
     let (r, s) = (r.insert_axis(Axis(0)), s.insert_axis(Axis(0)));
     Ok(Mixture { covariance, log_alpha: Array1::zeros(1), r, s })
@@ -63,7 +70,7 @@ pub(super) fn from_coupling(
     settings: StartSettings,
     seed: Seed,
 ) -> Result<Vec<Mixture>> {
-    let StartSettings { covariance, n_gaussians, epsilon, floor } = settings;
+    let StartSettings { covariance, n_gaussians, epsilon, floor, .. } = settings;
     let centres = k_means(target, n_gaussians, seed);
     let from = Cells { points: coupling.source.view(), weights: coupling.weights.view() };
     let came =
@@ -210,6 +217,8 @@ pub(super) struct StartSettings {
     pub(super) epsilon: f64,
     /// Lower bound of S.
     pub(super) floor: f64,
+    /// Whether the covariances of one full Gaussian are shrunk towards their diagonal.
+    pub(super) shrinks: bool,
 }
 
 impl Cluster {
@@ -297,7 +306,13 @@ mod tests {
         let (x, y, even) = groups();
         let (source, target) = (cells(&x, &even), cells(&y, &even));
         for covariance in [Covariance::Scalar, Covariance::Diagonal, Covariance::Full] {
-            let settings = StartSettings { covariance, n_gaussians: 3, epsilon: 0.1, floor: 1e-4 };
+            let settings = StartSettings {
+                covariance,
+                n_gaussians: 3,
+                epsilon: 0.1,
+                floor: 1e-4,
+                shrinks: false,
+            };
             let coupling = RoughCoupling::new(source, target, 200, 0.1, Seed(2));
             for mixture in from_coupling(&coupling, source, target, settings, Seed(2)).unwrap() {
                 let mass = Objective::new(source, target, 0.1).evaluate(&mixture).source.mass;
