@@ -59,6 +59,9 @@ fn every_example_of_every_help_page_runs() {
     fs::write(sandbox.path("refNetwork.csv"), "Gene1,Gene2,Type\nPou5f1,Sox2,+\n").unwrap();
     fs::write(sandbox.path("chip.tsv"), "regulator\ttarget\nSox2\tPou5f1\n").unwrap();
     fs::write(sandbox.path("panel.csv"), "cell,Pou5f1,Sox2\na,3,2\n").unwrap();
+    let logs = (0..5000).map(|cell| format!("cell_{cell},-{}\n", cell % 7));
+    let logs = format!("cell,loglik\n{}", logs.collect::<Vec<_>>().concat());
+    fs::write(sandbox.path("loglik.csv"), logs).unwrap();
     fs::write(sandbox.path("genie3.csv"), "TF,target,importance\nSox2,Pou5f1,2\n").unwrap();
     let groups = fs::read_to_string(root().join("data-samples/semrau2017_groups.csv")).unwrap();
     fs::write(sandbox.path("groups.csv"), &groups).unwrap();

@@ -158,8 +158,26 @@ fn a_likelihood_of_cells_moves_the_draws() {
     let (some, _) = draw(&table(&half));
     assert_eq!((plain.len(), some.len()), (400, 400));
     assert_ne!(plain, some);
-    let (_, said) = draw(&table(&|place| (if place < 5 { "0" } else { "-50" }).into()));
-    assert!(said.contains("leaves 5.0 cells"), "{said}");
+    // A measurement of PC1: draws have the mean and the deviation of the weighted cells. At the time of
+    // a snapshot `interpolate` writes its cells in order.
+    sandbox.done("interpolate --at 6 --out observed.csv");
+    let x = numbers(&columns(&sandbox, "observed.csv")["PC1"]);
+    let log = |x: f64| -(x - 2.0).powi(2) / 3.0;
+    let weights: Vec<f64> = x.iter().map(|x| log(*x).exp()).collect();
+    let total: f64 = weights.iter().sum();
+    let weighted = |of: &dyn Fn(f64) -> f64| {
+        x.iter().zip(&weights).map(|(x, w)| w * of(*x)).sum::<f64>() / total
+    };
+    let centre = weighted(&|x| x);
+    let spread = weighted(&|x| (x - centre).powi(2)).sqrt();
+    let (draws, _) = draw(&table(&|place| log(x[place]).to_string()));
+    let found = mean(&draws);
+    let found_spread = mean(&draws.iter().map(|x| (x - found).powi(2)).collect::<Vec<_>>()).sqrt();
+    // 400 draws: three standard errors are 0.15 of a mean and 0.11 of a deviation.
+    assert!((found - centre).abs() < 0.15 * spread, "{found} {centre}");
+    assert!((found_spread / spread - 1.0).abs() < 0.15, "{found_spread} {spread}");
+    let (_, said) = draw(&table(&|place| (if place < 15 { "0" } else { "-50" }).into()));
+    assert!(said.contains("leaves 15.0 cells"), "{said}");
     fs::write(sandbox.path("loglik.csv"), "cell,loglik\nnobody,1\n").unwrap();
     for (flags, words) in [
         ("--at 6", "a value for every cell"),
