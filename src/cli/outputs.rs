@@ -208,15 +208,17 @@ mod tests {
     use super::*;
 
     /// Flags that name an input.
-    const INPUTS: [&str; 14] = [
+    const INPUTS: [&str; 16] = [
         "apop",
         "cells",
         "data",
+        "diffusion_file",
         "edges",
         "fates",
         "genes",
         "given",
         "growth_file",
+        "likelihood",
         "model",
         "observe",
         "prolif",

@@ -1,7 +1,7 @@
 //! Held-out times: the table of docs/BENCHMARKS.md, with its ablations, made and not typed.
 //!
-//! `cargo bench --bench heldout` runs everything (about half an hour on two cores); `-- embryoid`,
-//! `-- ablation` and `-- genes` one part. Scores are those of `sbcell evaluate`; the lines that say
+//! `cargo bench --bench heldout` runs everything (about half an hour on two cores); `-- defaults`,
+//! `-- embryoid`, `-- ablation` and `-- genes` one part. Scores are those of `sbcell evaluate`; the lines that say
 //! "published" are from the works named.
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use sbcell::Silent;
 use sbcell::bridge::{LightSbSolver, Mass, Member, OtSolver, SinkhornSolver, SplineSolver, Width};
-use sbcell::io::validation::Validation;
+use sbcell::io::validation::{Validation, Verdict};
 use sbcell::pipeline::{
     AutoSolver, EvaluateOptions, FitOptions, Method, Protocol, SolverChoice, Source, TimeOptions,
     evaluate,
@@ -24,6 +24,9 @@ use sbcell::pipeline::{
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     let asked = |word: &str| words.is_empty() || words.iter().any(|other| other == word);
+    if asked("defaults") {
+        defaults();
+    }
     if asked("embryoid") {
         embryoid();
     }
@@ -54,6 +57,74 @@ fn wide(width: Width) -> SolverChoice {
 
 fn auto() -> SolverChoice {
     SolverChoice::of(AutoSolver::default().with_mass(Mass::Relaxed))
+}
+
+/// The defaults on all sample courses: energy distance over that of `FL`, a null model fixed beforehand, and
+/// over that of the best null model in hindsight, an oracle.
+fn defaults() {
+    println!("\n## Defaults on all sample courses, protocol honest\n");
+    println!(
+        "| course | times | of FL | of the oracle | FL: better, worse | oracle: better, worse |"
+    );
+    println!("|---|---:|---:|---:|---:|---:|");
+    let mut all = (Vec::new(), Vec::new());
+    for (name, rep) in [
+        ("semrau2017_mesc_ra", None),
+        ("kouno2013_thp1", None),
+        ("chu2016_hesc_de", None),
+        ("moon2019_embryoid_5pcs", Some("X_pca")),
+    ] {
+        let solver = FitOptions::default().solver;
+        let method = solver.name();
+        let methods = vec![Method { name: method.into(), solver }];
+        let found = run(name, methods, Protocol::Honest, rep);
+        let (mut of_pooled, mut of_oracle) = (Vec::new(), Vec::new());
+        for held in &found.held_out {
+            let energy = |name: &str| found.row(held.time, name, "energy").unwrap().value.unwrap();
+            let least = ["F", "L", "M", "FL", "R"].map(energy).into_iter().fold(f64::MAX, f64::min);
+            of_pooled.push(energy(method) / energy("FL"));
+            // An oracle at the noise floor can be zero by chance.
+            of_oracle.push(energy(method) / least.max(1e-6));
+        }
+        let verdicts = || found.held_out.iter().flat_map(|held| &held.verdicts);
+        let count = |pooled: bool, verdict: Verdict| {
+            verdicts().filter(|v| (if pooled { v.pooled } else { v.oracle }) == verdict).count()
+        };
+        println!(
+            "| {name} | {} | {:.2} | {:.2} | {}, {} | {}, {} |",
+            of_pooled.len(),
+            mean(&of_pooled),
+            mean(&of_oracle),
+            count(true, Verdict::Better),
+            count(true, Verdict::Worse),
+            count(false, Verdict::Better),
+            count(false, Verdict::Worse)
+        );
+        all.0.extend(of_pooled);
+        all.1.extend(of_oracle);
+    }
+    println!(
+        "| all: mean, median | {} | {:.2}, {:.2} | {:.2}, {:.2} | | |",
+        all.0.len(),
+        mean(&all.0),
+        median(&mut all.0),
+        mean(&all.1),
+        median(&mut all.1)
+    );
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len() % 2 == 1 {
+        values[middle]
+    } else {
+        f64::midpoint(values[middle - 1], values[middle])
+    }
 }
 
 /// The field's table: embryoid bodies, 5 components, W1 between whole populations.

@@ -3,7 +3,8 @@
 use crate::sandbox::{Sandbox, sample};
 use crate::tables::{columns, numbers};
 
-const FIT: &str = "fit data.h5ad --timepoints time --obs-filter time<=24 --no-validation";
+const FIT: &str = "fit data.h5ad --timepoints time --obs-filter time<=24 --no-validation \
+                   --bend off --timing even";
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, n) = values.fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));

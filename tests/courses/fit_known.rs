@@ -9,7 +9,8 @@ use sbcell::data::Column;
 use sbcell::io::h5ad::{H5adContent, write_h5ad};
 use sbcell::io::model::Model;
 use sbcell::pipeline::{
-    FitOptions, InterpolateOptions, Noise, Running, SolverChoice, Source, Space, fit, interpolate,
+    Bending, FitOptions, InterpolateOptions, Noise, Running, SolverChoice, Source, Space, Timing,
+    fit, interpolate,
 };
 use sbcell::{Seed, Silent};
 
@@ -70,6 +71,8 @@ fn fitted(folder: &Path, noise: Noise, solver: SolverChoice) -> Model {
     let options = FitOptions::default()
         .with_source(Source::Rep("X_known".into()))
         .with_noise(noise)
+        .with_bend(Bending::Off)
+        .with_timing(Timing::Even)
         .with_solver(solver);
     let summary = fit(&data, &out, &options, Running::default(), &mut Silent).unwrap();
     assert!(summary.converged());

@@ -6,8 +6,8 @@ use sbcell::bridge::{BridgeRecord, FlowSolver};
 use sbcell::io::model::Model;
 use sbcell::io::networks::{CURVE, WEIGHTS};
 use sbcell::pipeline::{
-    Dynamics, FitOptions, InterpolateOptions, Running, SolverChoice, Space, TimeOptions, fit,
-    interpolate,
+    Bending, Dynamics, FitOptions, InterpolateOptions, Running, SolverChoice, Space, TimeOptions,
+    Timing, fit, interpolate,
 };
 use sbcell::{Error, Silent};
 
@@ -19,6 +19,8 @@ fn options(solver: SolverChoice) -> FitOptions {
     FitOptions::default()
         .with_time(TimeOptions::default().with_column(Some("time".into())).with_map(None))
         .with_n_pcs(5)
+        .with_bend(Bending::Off)
+        .with_timing(Timing::Even)
         .with_solver(solver)
 }
 

@@ -9,7 +9,8 @@ use sbcell::data::Column;
 use sbcell::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use sbcell::io::validation::Validation;
 use sbcell::pipeline::{
-    AutoSolver, EvaluateOptions, FitOptions, Method, Protocol, SolverChoice, Source, evaluate,
+    Asynchrony, AutoSolver, Bending, EvaluateOptions, FitOptions, Method, Protocol, SolverChoice,
+    Source, evaluate,
 };
 use sbcell::{Seed, Silent};
 
@@ -50,7 +51,12 @@ fn write(path: &Path, genes: &Array2<f32>) {
 }
 
 fn options(protocol: Protocol) -> EvaluateOptions {
-    let fit = FitOptions::default().with_n_pcs(6).with_source(Source::X);
+    // Cells of this course move in step, on straight lines.
+    let fit = FitOptions::default()
+        .with_n_pcs(6)
+        .with_source(Source::X)
+        .with_asynchrony(Asynchrony::Off)
+        .with_bend(Bending::Off);
     let methods = vec![
         Method { name: "ot".into(), solver: SolverChoice::of(OtSolver::default()) },
         Method { name: "sinkhorn".into(), solver: SolverChoice::of(SinkhornSolver::default()) },

@@ -15,8 +15,8 @@ use sbcell::io::h5ad::{H5adContent, write_h5ad};
 use sbcell::io::model::Model;
 use sbcell::io::run::{RunRecord, read_json};
 use sbcell::pipeline::{
-    EvaluateOptions, FitOptions, InterpolateOptions, Method, Running, SolverChoice, Source, Space,
-    estimate, evaluate, fit, interpolate,
+    Bending, EvaluateOptions, FitOptions, InterpolateOptions, Method, Running, SolverChoice,
+    Source, Space, Timing, estimate, evaluate, fit, interpolate,
 };
 use sbcell::progress::Progress;
 use sbcell::{Error, Result, Seed, Silent};
@@ -135,7 +135,11 @@ fn write(folder: &Path) -> PathBuf {
 }
 
 fn options(solver: SolverChoice) -> FitOptions {
-    FitOptions::default().with_source(Source::Rep("X_known".into())).with_solver(solver)
+    FitOptions::default()
+        .with_source(Source::Rep("X_known".into()))
+        .with_bend(Bending::Off)
+        .with_timing(Timing::Even)
+        .with_solver(solver)
 }
 
 #[test]

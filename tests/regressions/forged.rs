@@ -133,7 +133,10 @@ fn r140_a_resumed_fit_finds_anew_what_was_damaged_meanwhile() {
     let partial = |name: &str| sandbox.path(&format!("sbcell-out.partial/{name}"));
     let forgeries: [fn(&mut serde_json::Value); 5] = [
         |_| {},
-        |b| b["bridge"]["lightsb"]["r"][0][0] = 1e55.into(),
+        |b| {
+            let curved = &mut b["bridge"]["clocked"]["inner"]["curved"];
+            curved["inner"]["lightsb"]["r"][0][0] = 1e55.into();
+        },
         |b| b["epsilon"] = 3.into(),
         |b| b["fit"] = serde_json::json!([]),
         |b| b["from"] = 0.5.into(),

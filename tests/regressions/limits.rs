@@ -91,7 +91,10 @@ fn bridge_of(sandbox: &Sandbox) -> String {
 #[test]
 fn r131_a_model_that_contradicts_itself_is_refused_when_it_is_opened() {
     let sandbox = Sandbox::with(&dialect("dense_float32"));
-    sandbox.done("-q fit data.h5ad --timepoints time --n-pcs 3 --n-gaussians 2 --out m");
+    sandbox.done(
+        "-q fit data.h5ad --timepoints time --n-pcs 3 --n-gaussians 2 --out m \
+         --bend off --timing even",
+    );
     sandbox.done("interpolate --model m --out whole.csv");
     fs::remove_file(sandbox.path("m/run.json")).unwrap();
     let bridge = bridge_of(&sandbox);
@@ -175,6 +178,17 @@ fn r132_cells_and_genes_of_a_model_are_checked_too() {
 fn r133_plans_potentials_growth_and_networks_of_a_model_are_checked() {
     for (flags, cases) in [
         (
+            "--solver gaussian --bend auto --asynchrony 2",
+            vec![
+                ("/bridge/clocked/asynchrony", Some(json!(-1.0))),
+                ("/bridge/clocked/speeds/0", Some(json!(0.0))),
+                ("/bridge/clocked/speeds/1", None),
+                ("/bridge/clocked/inner/curved/leave/0", None),
+                ("/bridge/clocked/inner/curved/arrive/0", Some(json!(1e300))),
+                ("/bridge/clocked/inner/curved/inner/gaussian/slope/0/0", Some(json!(-5.0))),
+            ],
+        ),
+        (
             "--solver ot",
             vec![
                 ("/bridge/plan/source/0", Some(json!(4_000_000_000_u32))),
@@ -217,7 +231,10 @@ fn r133_plans_potentials_growth_and_networks_of_a_model_are_checked() {
         let names = H5ad::open(&sandbox.path("data.h5ad")).unwrap().obs_names().unwrap();
         let growth: String = names.iter().map(|cell| format!("{cell},1.5\n")).collect();
         fs::write(sandbox.path("growth.csv"), growth).unwrap();
-        let line = format!("-q fit data.h5ad --timepoints time --n-pcs 3 --out m {flags}");
+        let straight =
+            if flags.contains("--bend") { "" } else { "--bend off --timing even --asynchrony off" };
+        let line =
+            format!("-q fit data.h5ad --timepoints time --n-pcs 3 --out m {flags} {straight}");
         assert!(matches!(sandbox.run(&line).code, 0 | 4), "{line}");
         sandbox.done("interpolate --model m --out whole.csv");
         let bridge = bridge_of(&sandbox);
