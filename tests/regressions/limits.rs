@@ -174,6 +174,17 @@ fn r132_cells_and_genes_of_a_model_are_checked_too() {
     });
 }
 
+/// Fits a model with these flags, on straight lines unless they bend. `growth.csv` has a rate for each cell.
+fn fit_with_growth(sandbox: &Sandbox, flags: &str) {
+    let names = H5ad::open(&sandbox.path("data.h5ad")).unwrap().obs_names().unwrap();
+    let growth: String = names.iter().map(|cell| format!("{cell},1.5\n")).collect();
+    fs::write(sandbox.path("growth.csv"), growth).unwrap();
+    let bends = flags.contains("--bend");
+    let straight = if bends { "" } else { "--bend off --timing even --asynchrony off" };
+    let line = format!("-q fit data.h5ad --timepoints time --n-pcs 3 --out m {flags} {straight}");
+    assert!(matches!(sandbox.run(&line).code, 0 | 4), "{line}");
+}
+
 #[test]
 fn r133_plans_potentials_growth_and_networks_of_a_model_are_checked() {
     for (flags, cases) in [
@@ -228,14 +239,7 @@ fn r133_plans_potentials_growth_and_networks_of_a_model_are_checked() {
         ),
     ] {
         let sandbox = Sandbox::with(&dialect("dense_float32"));
-        let names = H5ad::open(&sandbox.path("data.h5ad")).unwrap().obs_names().unwrap();
-        let growth: String = names.iter().map(|cell| format!("{cell},1.5\n")).collect();
-        fs::write(sandbox.path("growth.csv"), growth).unwrap();
-        let straight =
-            if flags.contains("--bend") { "" } else { "--bend off --timing even --asynchrony off" };
-        let line =
-            format!("-q fit data.h5ad --timepoints time --n-pcs 3 --out m {flags} {straight}");
-        assert!(matches!(sandbox.run(&line).code, 0 | 4), "{line}");
+        fit_with_growth(&sandbox, flags);
         sandbox.done("interpolate --model m --out whole.csv");
         let bridge = bridge_of(&sandbox);
         for (place, value) in cases {

@@ -373,11 +373,12 @@ mod tests {
         // ln c(x) − |x|²/2ε = ((s − 1)|x|² + 2 rᵀx)/2ε, and
         // ln v(y) + |y|²/2ε = (|y|² − |y − r|²/s)/2ε + const.
         let mut expected = 0.0;
-        let terms: [&dyn Fn(ArrayView1<'_, f64>) -> f64; 2] =
-            [&|x| 0.3 * x.dot(&x) + 2.0 * (0.2 * x[0] - 0.1 * x[1]), &|y| {
-                y.dot(&y) - ((y[0] - 0.2).powi(2) + (y[1] + 0.1).powi(2)) / 1.3
-            }];
-        for term in terms {
+        let source = |x: ArrayView1<'_, f64>| 0.3 * x.dot(&x) + 2.0 * (0.2 * x[0] - 0.1 * x[1]);
+        let target = |y: ArrayView1<'_, f64>| {
+            y.dot(&y) - ((y[0] - 0.2).powi(2) + (y[1] + 0.1).powi(2)) / 1.3
+        };
+        for at_source in [true, false] {
+            let term = |row| if at_source { source(row) } else { target(row) };
             let values: Array1<f64> =
                 x.rows().into_iter().map(|row| term(row) / (2.0 * epsilon)).collect();
             let mean = weights.dot(&values);
