@@ -29,21 +29,32 @@ type Forgery = (&'static str, &'static str, fn(&mut serde_json::Value));
 
 const BRIDGE: &str = "bridges/0_1.json";
 
+/// The bridge of an interval without clock and curve.
+fn plain(interval: &mut serde_json::Value) -> &mut serde_json::Value {
+    let mut bridge = &mut interval["bridge"];
+    for layer in ["clocked", "curved"] {
+        if bridge.get(layer).is_some() {
+            bridge = &mut bridge[layer]["inner"];
+        }
+    }
+    bridge
+}
+
 /// Numbers that are finite one by one, and of which no fit is.
 const FORGERIES: [Forgery; 13] = [
     ("--solver sinkhorn", BRIDGE, |b| {
-        b["bridge"]["sinkhorn"]["source_potential"][3] = 1e9.into();
+        plain(b)["sinkhorn"]["source_potential"][3] = 1e9.into();
     }),
     ("--solver sinkhorn", BRIDGE, |b| {
-        b["bridge"]["sinkhorn"]["target_potential"][5] = 500.into();
+        plain(b)["sinkhorn"]["target_potential"][5] = 500.into();
     }),
     ("--solver sinkhorn", BRIDGE, |b| {
         // A cell's own potential by which it would send e¹⁰⁰ times its mass.
-        let f = &mut b["bridge"]["sinkhorn"]["source_potential"][7];
+        let f = &mut plain(b)["sinkhorn"]["source_potential"][7];
         *f = (f.as_f64().unwrap() + 10.0).into();
     }),
     ("--solver sinkhorn --growth-file growth.csv", BRIDGE, |b| {
-        b["bridge"]["sinkhorn"]["source_potential"][3] = (-1e9).into();
+        plain(b)["sinkhorn"]["source_potential"][3] = (-1e9).into();
     }),
     ("--solver sinkhorn", "model.json", |m| {
         m["scale"] = (m["scale"].as_f64().unwrap() * 1e-9).into();
@@ -51,21 +62,21 @@ const FORGERIES: [Forgery; 13] = [
     ("--solver ot", "model.json", |m| {
         m["sigma2"] = (m["sigma2"].as_f64().unwrap() * 1e3).into();
     }),
-    ("--solver ot", BRIDGE, |b| b["bridge"]["plan"]["mass"][0] = 1e9.into()),
+    ("--solver ot", BRIDGE, |b| plain(b)["plan"]["mass"][0] = 1e9.into()),
     ("--solver gaussian", BRIDGE, |b| {
         for d in 0..3 {
-            b["bridge"]["gaussian"]["slope"][d][d] = 1e59.into();
+            plain(b)["gaussian"]["slope"][d][d] = 1e59.into();
         }
     }),
-    ("--solver gaussian", BRIDGE, |b| b["bridge"]["gaussian"]["source_mean"][0] = 1e50.into()),
-    ("--n-gaussians 1", BRIDGE, |b| b["bridge"]["lightsb"]["r"][0][0] = 1e55.into()),
+    ("--solver gaussian", BRIDGE, |b| plain(b)["gaussian"]["source_mean"][0] = 1e50.into()),
+    ("--n-gaussians 1", BRIDGE, |b| plain(b)["lightsb"]["r"][0][0] = 1e55.into()),
     ("--solver sinkhorn --reference ou --ou-rate 0.1", BRIDGE, |b| {
-        let inner = &mut b["bridge"]["ornstein_uhlenbeck"]["inner"]["sinkhorn"];
+        let inner = &mut plain(b)["ornstein_uhlenbeck"]["inner"]["sinkhorn"];
         inner["target_potential"][0] = 1e30.into();
     }),
     ("--solver ot", BRIDGE, |b| b["epsilon"] = 7.into()),
     ("--solver sf2m --max-iterations 5 --steps 4", BRIDGE, |b| {
-        b["bridge"]["flow"]["affine"]["target_mean"][0] = 1e55.into();
+        plain(b)["flow"]["affine"]["target_mean"][0] = 1e55.into();
     }),
 ];
 
@@ -133,10 +144,7 @@ fn r140_a_resumed_fit_finds_anew_what_was_damaged_meanwhile() {
     let partial = |name: &str| sandbox.path(&format!("sbcell-out.partial/{name}"));
     let forgeries: [fn(&mut serde_json::Value); 5] = [
         |_| {},
-        |b| {
-            let curved = &mut b["bridge"]["clocked"]["inner"]["curved"];
-            curved["inner"]["lightsb"]["r"][0][0] = 1e55.into();
-        },
+        |b| plain(b)["lightsb"]["r"][0][0] = 1e55.into(),
         |b| b["epsilon"] = 3.into(),
         |b| b["fit"] = serde_json::json!([]),
         |b| b["from"] = 0.5.into(),

@@ -165,6 +165,9 @@ pub(crate) fn curves(series: &TimeSeries, bend: Bending, scale: f64) -> Result<V
 /// Largest number of cells of each snapshot by which speeds are measured.
 const CELLS: usize = 500;
 
+/// Smallest speed of an interval relative to the fastest one.
+const SLOWEST: f64 = 1e-3;
+
 /// The clock of each interval of `series`, with asynchrony `kappa`.
 ///
 /// # Errors
@@ -186,7 +189,8 @@ pub(crate) fn clocks(
 /// δ for which `E = 2 (√(w² + δ²) − w)`, the energy distance of two equal populations that are δ apart
 /// in many dimensions: `√(E w)` for a small shift, `E/2` for a large one. The speed at a snapshot is the geometric mean of the speeds of the intervals before and
 /// after it, so that an interval between a fast and a slow one is crossed early. The first and the last
-/// interval have their own speed at the outer end. An energy distance below its sampling error counts
+/// interval have their own speed at the outer end. Only ratios of speeds matter; none counts as slower
+/// than a thousandth of the fastest. An energy distance below its sampling error counts
 /// as this error. At most [`CELLS`] cells of each snapshot are compared.
 ///
 /// # Errors
@@ -217,10 +221,15 @@ fn paces(series: &TimeSeries, timing: Timing, seed: Seed) -> Result<Vec<Pace>> {
             let within = f64::midpoint(energy.within_x, energy.within_y);
             let apart = energy.value.max(within / n);
             let shift = (apart * within + apart * apart / 4.0).sqrt();
-            Ok(shift.max(f64::MIN_POSITIVE) / (times[1] - times[0]))
+            Ok(shift / (times[1] - times[0]))
         })
         .collect::<Result<_>>()?;
-    let between = |a: usize, b: usize| (speeds[a] * speeds[b]).sqrt();
+    let fastest = speeds.iter().copied().fold(0.0, f64::max);
+    if !(fastest > 0.0 && fastest.is_finite()) {
+        return Ok(vec![Pace::EVEN; n_intervals]);
+    }
+    let share = |k: usize| (speeds[k] / fastest).max(SLOWEST).sqrt();
+    let between = |a: usize, b: usize| share(a) * share(b);
     (0..n_intervals)
         .map(|k| {
             Pace::new(between(k.saturating_sub(1), k), between(k, (k + 1).min(n_intervals - 1)))
@@ -251,7 +260,7 @@ mod tests {
         // Narrow snapshots: the energy distance is twice the shift, but for the distances within.
         let series = course(&[0.0, 8.0, 10.0, 10.5], &[0.0, 1.0, 2.0, 4.0]);
         let paces = paces(&series, Timing::Auto, Seed(0)).unwrap();
-        let v: [f64; 3] = [8.0, 2.0, 0.25];
+        let v = [8.0, 2.0, 0.25].map(|speed| speed / 8.0_f64);
         let wanted = [
             [v[0], (v[0] * v[1]).sqrt()],
             [(v[0] * v[1]).sqrt(), (v[1] * v[2]).sqrt()],
@@ -292,6 +301,14 @@ mod tests {
         assert!(paces(&series, Timing::Auto, Seed(0)).unwrap().iter().all(|pace| pace.is_even()));
         let series = course(&[0.0, 5.0, 6.0], &[0.0, 1.0, 2.0]);
         assert_eq!(paces(&series, Timing::Even, Seed(0)).unwrap(), [Pace::EVEN; 2]);
+        // Without any movement or width there is no speed; beside a fast interval a still one is slow.
+        let still = TimeSeries::new(Array2::zeros((6, 1)).view(), &[0., 0., 1., 1., 2., 2.]);
+        let paces_of = |series: &TimeSeries| paces(series, Timing::Auto, Seed(0)).unwrap();
+        assert_eq!(paces_of(&still.unwrap()), [Pace::EVEN; 2]);
+        let mut points = Array2::zeros((6, 1));
+        points[[0, 0]] = 1e300;
+        let far = TimeSeries::new(points.view(), &[0., 0., 1., 1., 2., 2.]).unwrap();
+        assert!(paces_of(&far).iter().all(|pace| pace.speeds().iter().all(|v| *v > 0.0)));
         let single = course(&[0.0, 5.0], &[0.0, 1.0]);
         assert_eq!(paces(&single, Timing::Auto, Seed(0)).unwrap(), [Pace::EVEN]);
     }

@@ -14,8 +14,9 @@ use crate::rng::Seed;
 /// Simulated steps over a whole interval, for [`Dynamics`].
 const STEPS: f64 = 100.0;
 
-/// Largest distance in local time that is not simulated: cells whose clocks have hardly moved.
-const NEAR: f64 = 1e-6;
+/// Smallest distance in local time of clocks from both ends of an interval, where cells-based scores end. Cells
+/// whose clocks are nearer to their start stay there.
+const NEAR: f64 = 1e-4;
 
 /// Largest number of groups of similar clocks that are simulated together, for [`Dynamics`].
 const CLOCKS: usize = 100;
@@ -131,7 +132,11 @@ fn moved(
         let seed = if number == 0 { seed } else { seed.child("dynamics/group", number as u64) };
         let rows: Vec<usize> = members.iter().map(|&member| rows[member]).collect();
         let x = cells.points().select(Axis(0), &rows);
-        let way = Way { rows: &rows, to: *to, backward: dynamics.backward };
+        let to = match bridge.clocked() {
+            None => *to,
+            Some(_) => UnitTime::new(to.value().clamp(NEAR, 1.0 - NEAR))?,
+        };
+        let way = Way { rows: &rows, to, backward: dynamics.backward };
         let moved = along(&ends, x, start, way, dynamics, seed)?;
         for (&member, row) in members.iter().zip(moved.rows()) {
             all.row_mut(member).assign(&row);
@@ -152,7 +157,7 @@ fn along(
     let &Dynamics { ref diffusion, backward } = dynamics;
     let (bridge, to) = (ends.bridge, way.to);
     let itself = !backward && diffusion.is_of_process();
-    if (to.value() - start.value()).abs() < NEAR {
+    if (to.value() - start.value()).abs() <= 1.5 * NEAR {
         return Ok(x);
     }
     if itself || bridge.noise_variance() <= 0.0 || bridge.score(x.view(), start)?.is_some() {
