@@ -1,6 +1,6 @@
 //! All intervals of a time course, for solvers that treat them together.
 
-use crate::bridge::BridgeProblem;
+use crate::bridge::{Bridge, BridgeProblem, FitReport};
 use crate::data::TimePoint;
 use crate::error::{Error, Result, shape};
 
@@ -60,10 +60,26 @@ impl Course {
         &self.problems
     }
 
+    /// A course of one interval, of length one.
+    ///
+    /// # Errors
+    /// As [`Course::new`], which accepts such a course.
+    pub(super) fn of_one(problem: &BridgeProblem) -> Result<Self> {
+        Self::new(vec![0.0, 1.0], vec![problem.clone()])
+    }
+
     /// Number of dimensions d.
     pub fn dim(&self) -> usize {
         self.problems[0].dim()
     }
+}
+
+/// Bridges of one type as solvers return them.
+pub(super) fn boxed<B: Bridge + 'static>(
+    fitted: Vec<(B, FitReport)>,
+) -> Vec<(Box<dyn Bridge>, FitReport)> {
+    let boxed = |(bridge, report)| (Box::new(bridge) as Box<dyn Bridge>, report);
+    fitted.into_iter().map(boxed).collect()
 }
 
 /// Refuses times that are not one more than intervals, finite and strictly increasing.

@@ -1,11 +1,11 @@
 //! A bridge with the cells at its ends: score, and simulation forward or backward at any diffusion.
 
-use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::bridge::{Bridge, BridgeRecord, Diffusion, Link, Simulation, UnitTime, simulate};
+use crate::bridge::inherit;
+use crate::bridge::{Bridge, Diffusion, Simulation, UnitTime, simulate};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
-use crate::geometry::Epsilon;
 use crate::rng::Seed;
 
 /// A bridge together with the weighted cells from which it starts and those at which it arrives.
@@ -165,57 +165,13 @@ pub(super) fn no_score(diffusion: &Diffusion) -> Error {
 }
 
 impl Bridge for FromCells<'_> {
-    fn dim(&self) -> usize {
-        self.bridge.dim()
-    }
-
-    fn epsilon(&self) -> Epsilon {
-        self.bridge.epsilon()
-    }
-
-    fn noise_variance(&self) -> f64 {
-        self.bridge.noise_variance()
-    }
-
-    fn noise_factor(&self) -> Option<ArrayView2<'_, f64>> {
-        self.bridge.noise_factor()
-    }
+    inherit!(bridge: dim, epsilon, noise_variance, noise_factor, drift, mean_jacobian, sample_transition, plan_marginal, growth_by, link, record);
 
     fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
         match self.bridge.score(x, t)? {
             Some(score) => Ok(Some(score)),
             None => self.bridge.score_from(self.source, x, t),
         }
-    }
-
-    fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        self.bridge.drift(x, t)
-    }
-
-    fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        self.bridge.mean_jacobian(x, t)
-    }
-
-    fn sample_transition(
-        &self,
-        x: ArrayView2<'_, f64>,
-        from: UnitTime,
-        to: UnitTime,
-        seed: Seed,
-    ) -> Result<Array2<f64>> {
-        self.bridge.sample_transition(x, from, to, seed)
-    }
-
-    fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
-        self.bridge.plan_marginal()
-    }
-
-    fn link(&self, source: &Snapshot, target: &Snapshot, seed: Seed) -> Result<Link> {
-        self.bridge.link(source, target, seed)
-    }
-
-    fn record(&self) -> BridgeRecord {
-        self.bridge.record()
     }
 }
 
@@ -225,6 +181,7 @@ mod tests {
 
     use super::*;
     use crate::bridge::{BridgeProblem, BridgeSolver, LightSbBridge, SinkhornSolver};
+    use crate::geometry::Epsilon;
     use crate::progress::Silent;
 
     fn at(t: f64) -> UnitTime {

@@ -63,6 +63,7 @@ mod dsbm;
 mod flow;
 mod from_cells;
 mod gaussian;
+mod inherit;
 mod interpolant;
 mod lightsb;
 mod link;
@@ -100,6 +101,7 @@ pub(crate) use gaussian::GAUSSIAN;
 #[doc(hidden)]
 pub use gaussian::GaussianRecord;
 pub use gaussian::{GaussianBridge, GaussianSolver};
+pub(crate) use inherit::inherit;
 use interpolant::Interpolant;
 pub use interpolant::PathShape;
 pub(crate) use lightsb::LIGHTSB;

@@ -1,7 +1,7 @@
 //! Held-out times: the table of docs/BENCHMARKS.md, with its ablations, made and not typed.
 //!
 //! `cargo bench --bench heldout` runs everything (about half an hour on two cores); `-- defaults`,
-//! `-- embryoid`, `-- ablation` and `-- genes` one part. Scores are those of `sbcell evaluate`; the lines that say
+//! `-- ways`, `-- embryoid`, `-- ablation` and `-- genes` one part. Scores are those of `sbcell evaluate`; the lines that say
 //! "published" are from the works named.
 #![allow(
     clippy::unwrap_used,
@@ -14,11 +14,13 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use sbcell::Silent;
-use sbcell::bridge::{LightSbSolver, Mass, Member, OtSolver, SinkhornSolver, SplineSolver, Width};
-use sbcell::io::validation::{Validation, Verdict};
+use sbcell::bridge::{
+    GaussianSolver, LightSbSolver, Mass, Member, OtSolver, SinkhornSolver, SplineSolver, Width,
+};
+use sbcell::io::validation::{HeldOutRecord, Validation, Verdict};
 use sbcell::pipeline::{
-    AutoSolver, EvaluateOptions, FitOptions, Method, Protocol, SolverChoice, Source, TimeOptions,
-    evaluate,
+    Asynchrony, AutoSolver, Bending, EvaluateOptions, Evaluated, FitOptions, Method, Protocol,
+    SolverChoice, Source, TimeOptions, Timing, evaluate,
 };
 
 fn main() {
@@ -26,6 +28,9 @@ fn main() {
     let asked = |word: &str| words.is_empty() || words.iter().any(|other| other == word);
     if asked("defaults") {
         defaults();
+    }
+    if asked("ways") {
+        ways();
     }
     if asked("embryoid") {
         embryoid();
@@ -59,58 +64,114 @@ fn auto() -> SolverChoice {
     SolverChoice::of(AutoSolver::default().with_mass(Mass::Relaxed))
 }
 
+/// The sample courses, each with its embedding if it has one.
+const COURSES: [(&str, Option<&str>); 4] = [
+    ("semrau2017_mesc_ra", None),
+    ("kouno2013_thp1", None),
+    ("chu2016_hesc_de", None),
+    ("moon2019_embryoid_5pcs", Some("X_pca")),
+];
+
 /// The defaults on all sample courses: energy distance over that of `FL`, a null model fixed beforehand, and
 /// over that of the best null model in hindsight, an oracle.
 fn defaults() {
+    let solver = FitOptions::default().solver;
+    let name = solver.name();
+    let found = COURSES.map(|(course, rep)| {
+        run(course, vec![method(name, solver.clone())], Protocol::Honest, rep)
+    });
     println!("\n## Defaults on all sample courses, protocol honest\n");
     println!(
         "| course | times | of FL | of the oracle | FL: better, worse | oracle: better, worse |"
     );
     println!("|---|---:|---:|---:|---:|---:|");
-    let mut all = (Vec::new(), Vec::new());
-    for (name, rep) in [
-        ("semrau2017_mesc_ra", None),
-        ("kouno2013_thp1", None),
-        ("chu2016_hesc_de", None),
-        ("moon2019_embryoid_5pcs", Some("X_pca")),
-    ] {
-        let solver = FitOptions::default().solver;
-        let method = solver.name();
-        let methods = vec![Method { name: method.into(), solver }];
-        let found = run(name, methods, Protocol::Honest, rep);
-        let (mut of_pooled, mut of_oracle) = (Vec::new(), Vec::new());
-        for held in &found.held_out {
-            let energy = |name: &str| found.row(held.time, name, "energy").unwrap().value.unwrap();
-            let least = ["F", "L", "M", "FL", "R"].map(energy).into_iter().fold(f64::MAX, f64::min);
-            of_pooled.push(energy(method) / energy("FL"));
-            // An oracle at the noise floor can be zero by chance.
-            of_oracle.push(energy(method) / least.max(1e-6));
-        }
+    let mut counts = [0; 4];
+    for ((course, _), found) in COURSES.iter().zip(&found) {
+        let (of_pooled, of_oracle) = ratios(found, name);
         let verdicts = || found.held_out.iter().flat_map(|held| &held.verdicts);
         let count = |pooled: bool, verdict: Verdict| {
             verdicts().filter(|v| (if pooled { v.pooled } else { v.oracle }) == verdict).count()
         };
+        let of_course = [(true, Verdict::Better), (true, Verdict::Worse)]
+            .into_iter()
+            .chain([(false, Verdict::Better), (false, Verdict::Worse)])
+            .map(|(pooled, verdict)| count(pooled, verdict));
+        let of_course: Vec<usize> = of_course.collect();
         println!(
-            "| {name} | {} | {:.2} | {:.2} | {}, {} | {}, {} |",
+            "| {course} | {} | {:.2} | {:.2} | {}, {} | {}, {} |",
             of_pooled.len(),
             mean(&of_pooled),
             mean(&of_oracle),
-            count(true, Verdict::Better),
-            count(true, Verdict::Worse),
-            count(false, Verdict::Better),
-            count(false, Verdict::Worse)
+            of_course[0],
+            of_course[1],
+            of_course[2],
+            of_course[3]
         );
-        all.0.extend(of_pooled);
-        all.1.extend(of_oracle);
+        counts.iter_mut().zip(of_course).for_each(|(sum, n)| *sum += n);
     }
-    println!(
-        "| all: mean, median | {} | {:.2}, {:.2} | {:.2}, {:.2} | | |",
-        all.0.len(),
-        mean(&all.0),
-        median(&mut all.0),
-        mean(&all.1),
-        median(&mut all.1)
-    );
+    let [a, b, c, d] = counts;
+    println!("| all: mean (median) | {} | {a}, {b} | {c}, {d} |", line(&found, name));
+}
+
+/// The solvers with and without pace, curve and clocks.
+fn ways() {
+    let names = ["lightsb", "gaussian", "sinkhorn", "ot"];
+    let methods = || {
+        vec![
+            method(names[0], SolverChoice::of(LightSbSolver::default())),
+            method(names[1], SolverChoice::of(GaussianSolver::default())),
+            method(names[2], SolverChoice::of(SinkhornSolver::default())),
+            method(names[3], SolverChoice::of(OtSolver::default())),
+        ]
+    };
+    println!("\n## Ways between the snapshots, 20 held-out times, protocol honest\n");
+    println!("| way | solver | times | of FL | of the oracle |\n|---|---|---:|---:|---:|");
+    for (way, timing, bend, asynchrony) in [
+        ("straight, even, in step", Timing::Even, Bending::Off, Asynchrony::Off),
+        ("pace", Timing::Auto, Bending::Off, Asynchrony::Off),
+        ("curve", Timing::Even, Bending::Auto, Asynchrony::Off),
+        ("pace and curve", Timing::Auto, Bending::Auto, Asynchrony::Off),
+        ("κ = 1", Timing::Even, Bending::Off, Asynchrony::Kappa(1.0)),
+        ("pace and curve, κ = 1", Timing::Auto, Bending::Auto, Asynchrony::Kappa(1.0)),
+        ("pace and curve, κ = 4", Timing::Auto, Bending::Auto, Asynchrony::Kappa(4.0)),
+    ] {
+        let found = COURSES.map(|(course, rep)| {
+            let fit = |fit: FitOptions| {
+                fit.with_timing(timing).with_bend(bend).with_asynchrony(asynchrony)
+            };
+            let options = |options: EvaluateOptions| {
+                options.with_n_bootstrap(0).with_cells_per_time(Some(1000))
+            };
+            evaluated(course, methods(), Protocol::Honest, rep, fit, options).validation
+        });
+        for name in names {
+            println!("| {way} | {name} | {} |", line(&found, name));
+        }
+    }
+}
+
+/// Number of times, and means (medians) of both ratios over all courses.
+fn line(found: &[Validation], name: &str) -> String {
+    let (mut of_pooled, mut of_oracle) = (Vec::new(), Vec::new());
+    for found in found {
+        let (pooled, oracle) = ratios(found, name);
+        of_pooled.extend(pooled);
+        of_oracle.extend(oracle);
+    }
+    let n = of_pooled.len();
+    let shown = |values: &mut [f64]| format!("{:.3} ({:.3})", mean(values), median(values));
+    format!("{n} | {} | {}", shown(&mut of_pooled), shown(&mut of_oracle))
+}
+
+/// The energy distance of a method over that of `FL`, and over that of the best null model, at each time.
+fn ratios(found: &Validation, name: &str) -> (Vec<f64>, Vec<f64>) {
+    let at = |held: &HeldOutRecord| {
+        let energy = |name: &str| found.row(held.time, name, "energy").unwrap().value.unwrap();
+        let least = ["F", "L", "M", "FL", "R"].map(energy).into_iter().fold(f64::MAX, f64::min);
+        // An oracle at the noise floor can be zero by chance.
+        (energy(name) / energy("FL"), energy(name) / least.max(1e-6))
+    };
+    found.held_out.iter().map(at).unzip()
 }
 
 fn mean(values: &[f64]) -> f64 {
@@ -191,20 +252,31 @@ fn genes() {
 
 fn run(name: &str, methods: Vec<Method>, protocol: Protocol, rep: Option<&str>) -> Validation {
     let clock = Instant::now();
-    let column = if rep.is_some() { None } else { Some("time".to_string()) };
-    let fit = FitOptions::default()
-        .with_time(TimeOptions::default().with_column(column).with_map(None))
-        .with_source(rep.map_or(Source::X, |key| Source::Rep(key.into())));
-    let whole = protocol != Protocol::Honest;
-    let n_bootstrap = if whole { 0 } else { 200 };
-    let options =
-        EvaluateOptions::new(fit, methods).with_protocol(protocol).with_n_bootstrap(n_bootstrap);
-    let found = evaluate(&sample(name), &options, &mut Silent).unwrap();
+    let n_bootstrap = if protocol == Protocol::Honest { 200 } else { 0 };
+    let options = |options: EvaluateOptions| options.with_n_bootstrap(n_bootstrap);
+    let found = evaluated(name, methods, protocol, rep, |fit| fit, options);
     println!("\n{name}: {:.0} s", clock.elapsed().as_secs_f64());
     for note in found.notes.iter().filter(|note| note.contains("auto:")) {
         println!("  {note}");
     }
     found.validation
+}
+
+/// An evaluation with changes of the default options.
+fn evaluated(
+    name: &str,
+    methods: Vec<Method>,
+    protocol: Protocol,
+    rep: Option<&str>,
+    fit: impl Fn(FitOptions) -> FitOptions,
+    options: impl Fn(EvaluateOptions) -> EvaluateOptions,
+) -> Evaluated {
+    let column = if rep.is_some() { None } else { Some("time".to_string()) };
+    let plain = FitOptions::default()
+        .with_time(TimeOptions::default().with_column(column).with_map(None))
+        .with_source(rep.map_or(Source::X, |key| Source::Rep(key.into())));
+    let plain = EvaluateOptions::new(fit(plain), methods).with_protocol(protocol);
+    evaluate(&sample(name), &options(plain), &mut Silent).unwrap()
 }
 
 /// W1 at each time, then the means.

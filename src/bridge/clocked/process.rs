@@ -1,11 +1,11 @@
 //! The bridge whose cells have clocks of their own.
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView2};
 
-use crate::bridge::{Bridge, BridgeRecord, CellClock, ClockedRecord, Link, UnitTime, Walk};
+use crate::bridge::inherit;
+use crate::bridge::{Bridge, BridgeRecord, CellClock, ClockedRecord, UnitTime, Walk};
 use crate::data::Snapshot;
 use crate::error::Result;
-use crate::geometry::Epsilon;
 use crate::rng::Seed;
 
 /// The process `Y(t) = X(G(t))`: a bridge X at the random local time G of each cell.
@@ -75,22 +75,8 @@ impl ClockedBridge {
 }
 
 impl Bridge for ClockedBridge {
-    fn dim(&self) -> usize {
-        self.inner.dim()
-    }
-
-    fn epsilon(&self) -> Epsilon {
-        self.inner.epsilon()
-    }
-
-    /// Per unit of the cells' own clocks.
-    fn noise_variance(&self) -> f64 {
-        self.inner.noise_variance()
-    }
-
-    fn noise_factor(&self) -> Option<ArrayView2<'_, f64>> {
-        self.inner.noise_factor()
-    }
+    // Noise is per unit of the cells' own clocks; growth takes place in real time.
+    inherit!(inner: dim, epsilon, noise_variance, noise_factor, plan_marginal, growth_by, link);
 
     fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
         self.inner.score(x, self.clock.pace().at(t))
@@ -132,19 +118,6 @@ impl Bridge for ClockedBridge {
         Ok(walk.into_points())
     }
 
-    fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
-        self.inner.plan_marginal()
-    }
-
-    /// Growth takes place in real time, not on the clock of a cell.
-    fn growth_by(&self, t: UnitTime) -> f64 {
-        self.inner.growth_by(t)
-    }
-
-    fn link(&self, source: &Snapshot, target: &Snapshot, seed: Seed) -> Result<Link> {
-        self.inner.link(source, target, seed)
-    }
-
     fn sample_pinned(
         &self,
         x: ArrayView2<'_, f64>,
@@ -178,6 +151,7 @@ mod tests {
 
     use super::*;
     use crate::bridge::{Coupling, Motion, Pace, PlanBridge};
+    use crate::geometry::Epsilon;
 
     fn time(t: f64) -> UnitTime {
         UnitTime::new(t).unwrap()

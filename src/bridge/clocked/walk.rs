@@ -142,6 +142,31 @@ fn same(clocks: &[UnitTime]) -> Option<UnitTime> {
     clocks.iter().all(|clock| *clock == first).then_some(first)
 }
 
+/// As [`Bridge::sample_transitions`], for a bridge whose cells move to a drawn end on a Brownian bridge:
+/// the ends of all rows that start together in one draw, then each row at its own time.
+///
+/// This is exact, because the process given both ends is the reference process pinned to them. Rows
+/// that start at different times are drawn one by one.
+pub(in crate::bridge) fn through_ends(
+    bridge: &dyn Bridge,
+    x: ArrayView2<'_, f64>,
+    from: &[UnitTime],
+    to: &[UnitTime],
+    seed: Seed,
+) -> Result<Array2<f64>> {
+    for times in [from, to] {
+        shape::same("times of rows", "numbers", x.nrows(), times.len())?;
+    }
+    let Some(start) = same(from) else {
+        return each_row(x, |i, row, s| bridge.sample_transition(row, from[i], to[i], s), seed);
+    };
+    let ends = bridge.sample_transition(x, start, UnitTime::END, seed.child("ends", 0))?;
+    let pinned = |i: usize, row: ArrayView2<'_, f64>, seed| {
+        bridge.sample_pinned(row, ends.slice(s![i..=i, ..]), start, to[i], seed)
+    };
+    each_row(x, pinned, seed)
+}
+
 /// `work(number of the row, the row as 1 × d, a seed of its own)` for each row of `x`, in parallel;
 /// the results one below the other.
 pub(in crate::bridge) fn each_row(

@@ -1,11 +1,11 @@
 //! The bridge along the curve of its course.
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView2};
 
-use crate::bridge::{Bridge, BridgeRecord, Curve, CurvedRecord, Link, UnitTime};
+use crate::bridge::inherit;
+use crate::bridge::{Bridge, BridgeRecord, Curve, CurvedRecord, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Result, shape};
-use crate::geometry::Epsilon;
 use crate::rng::Seed;
 
 /// The process `Y(t) = X(t) + c(t)`: a bridge X whose population follows a [`Curve`] c.
@@ -68,21 +68,7 @@ impl CurvedBridge {
 }
 
 impl Bridge for CurvedBridge {
-    fn dim(&self) -> usize {
-        self.inner.dim()
-    }
-
-    fn epsilon(&self) -> Epsilon {
-        self.inner.epsilon()
-    }
-
-    fn noise_variance(&self) -> f64 {
-        self.inner.noise_variance()
-    }
-
-    fn noise_factor(&self) -> Option<ArrayView2<'_, f64>> {
-        self.inner.noise_factor()
-    }
+    inherit!(inner: dim, epsilon, noise_variance, noise_factor, plan_marginal, growth_by, link);
 
     fn score(&self, y: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
         self.inner.score(self.inside(y, t)?.view(), t)
@@ -144,18 +130,6 @@ impl Bridge for CurvedBridge {
         Some(&*self.inner)
     }
 
-    fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
-        self.inner.plan_marginal()
-    }
-
-    fn growth_by(&self, t: UnitTime) -> f64 {
-        self.inner.growth_by(t)
-    }
-
-    fn link(&self, source: &Snapshot, target: &Snapshot, seed: Seed) -> Result<Link> {
-        self.inner.link(source, target, seed)
-    }
-
     fn sample_pinned(
         &self,
         y: ArrayView2<'_, f64>,
@@ -181,6 +155,7 @@ mod tests {
 
     use super::*;
     use crate::bridge::{BridgeProblem, CellClock, ClockedBridge, LightSbBridge, Pace};
+    use crate::geometry::Epsilon;
 
     fn straight() -> LightSbBridge {
         let (a, b, var) = (array![0.0, 1.0], array![2.0, -1.0], array![1.0, 0.5]);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::course::boxed;
 use crate::bridge::dsbm::ends::{Direction, Ends};
 use crate::bridge::flow::{Field, Interval, Split, Trained, clocks, train};
 use crate::bridge::{
@@ -390,11 +391,7 @@ impl CourseSolver for DsbmSolver {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<Vec<(Box<dyn Bridge>, FitReport)>> {
-        let fitted = self.fit(course, seed, progress)?;
-        let boxed = fitted
-            .into_iter()
-            .map(|(bridge, report)| (Box::new(bridge) as Box<dyn Bridge>, report));
-        Ok(boxed.collect())
+        self.fit(course, seed, progress).map(boxed)
     }
 }
 
@@ -406,11 +403,6 @@ impl BridgeSolver for DsbmSolver {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(Box<dyn Bridge>, FitReport)> {
-        let course = Course::new(vec![0.0, 1.0], vec![problem.clone()])?;
-        let mut solved = self.solve_course(&course, seed, progress)?;
-        solved.pop().ok_or_else(|| Error::Numerical {
-            what: "iterated fitting",
-            why: "there is no interval".into(),
-        })
+        self.solve_one(&Course::of_one(problem)?, 0, seed, progress)
     }
 }

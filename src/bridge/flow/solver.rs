@@ -6,6 +6,7 @@ use ndarray::Array1;
 use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::course::boxed;
 use crate::bridge::flow::affine::Affine;
 use crate::bridge::flow::batch::{Field, Interval};
 use crate::bridge::flow::couple::{Paired, Pairing, Split};
@@ -365,11 +366,7 @@ impl CourseSolver for FlowSolver {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<Vec<(Box<dyn Bridge>, FitReport)>> {
-        let fitted = self.fit(course, seed, progress)?;
-        let boxed = fitted
-            .into_iter()
-            .map(|(bridge, report)| (Box::new(bridge) as Box<dyn Bridge>, report));
-        Ok(boxed.collect())
+        self.fit(course, seed, progress).map(boxed)
     }
 }
 
@@ -381,11 +378,6 @@ impl BridgeSolver for FlowSolver {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(Box<dyn Bridge>, FitReport)> {
-        let course = Course::new(vec![0.0, 1.0], vec![problem.clone()])?;
-        let mut solved = self.solve_course(&course, seed, progress)?;
-        solved.pop().ok_or_else(|| Error::Numerical {
-            what: "training a flow",
-            why: "there is no interval".into(),
-        })
+        self.solve_one(&Course::of_one(problem)?, 0, seed, progress)
     }
 }

@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
+use crate::bridge::clocked::through_ends;
 use crate::bridge::record::BridgeRecord;
 use crate::bridge::{Bridge, Link, UnitTime};
 use crate::data::Snapshot;
@@ -280,6 +281,17 @@ impl Bridge for GaussianBridge {
         let centred = &x - &self.mean(from);
         let draws = product_nt(centred.view(), self.axes.view()) * ratio + noise * &deviation;
         Ok(product(draws.view(), self.axes.view()) + &self.mean(to))
+    }
+
+    /// By the ends of the rows, which is exact for a Schrödinger bridge.
+    fn sample_transitions(
+        &self,
+        x: ArrayView2<'_, f64>,
+        from: &[UnitTime],
+        to: &[UnitTime],
+        seed: Seed,
+    ) -> Result<Array2<f64>> {
+        through_ends(self, x, from, to, seed)
     }
 
     /// The entropic coupling between the cells, with the ε of the bridge.

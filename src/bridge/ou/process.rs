@@ -2,12 +2,12 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
+use crate::bridge::inherit;
 use crate::bridge::ou::clock::Clock;
 use crate::bridge::ou::record::OuRecord;
 use crate::bridge::{Bridge, BridgeRecord, Link, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result, shape};
-use crate::geometry::Epsilon;
 use crate::rng::Seed;
 
 /// The bridge that differs least from `dX = −b (X − m) dt + √ε dW`.
@@ -120,16 +120,10 @@ impl OuBridge {
 }
 
 impl Bridge for OuBridge {
+    inherit!(inner: epsilon, noise_variance, plan_marginal);
+
     fn dim(&self) -> usize {
         self.place.centre.len()
-    }
-
-    fn epsilon(&self) -> Epsilon {
-        self.inner.epsilon()
-    }
-
-    fn noise_variance(&self) -> f64 {
-        self.inner.noise_variance()
     }
 
     fn score(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Option<Array2<f64>>> {
@@ -187,10 +181,6 @@ impl Bridge for OuBridge {
         let span = (clock.time(from), clock.time(to));
         let draws = self.inner.sample_transition(z.view(), span.0, span.1, seed)?;
         Ok(draws / clock.scale(to) + centre)
-    }
-
-    fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
-        self.inner.plan_marginal()
     }
 
     /// The coupling of the bridge of z, between the cells in the coordinates z.

@@ -204,15 +204,9 @@ impl Pairs {
         parts
     }
 
-    /// Position of pair `p` at t, of curves without attraction.
-    pub(super) fn place(&self, p: usize, t: f64) -> Array1<f64> {
-        let ((i, j, factor), left) = (self.of(p), 1.0 - t);
-        let mut place = &self.source.row(i) * left + &self.target.row(j) * t;
-        if let Some(bend) = &self.bend {
-            place.scaled_add(factor * t * left * left, &bend.source.row(i));
-            place.scaled_add(-factor * t * t * left, &bend.target.row(j));
-        }
-        place
+    /// Whether all pairs move on straight lines, apart from noise.
+    pub(super) fn is_straight(&self) -> bool {
+        self.bend.is_none() && self.attracted.is_none()
     }
 
     /// Velocities of the curves at t, the derivative of [`Pairs::places`].

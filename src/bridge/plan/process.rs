@@ -6,7 +6,7 @@ use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::chunks::{in_chunks, stacked};
-use crate::bridge::clocked::each_row;
+use crate::bridge::clocked::{each_row, through_ends};
 use crate::bridge::plan::noise::Noise;
 use crate::bridge::plan::pairs::{AllShares, Both, Pair, Pairs, Parts};
 use crate::bridge::plan::posterior::Posterior;
@@ -348,8 +348,7 @@ impl Bridge for PlanBridge {
         Ok(stacked(&chunks, x.dim()))
     }
 
-    /// For rows that start together and curves without attraction, one search for pairs serves all
-    /// rows; else each row is drawn for itself.
+    /// Pairs on lines or on Brownian bridges are drawn by their ends, pairs on curves row by row.
     fn sample_transitions(
         &self,
         x: ArrayView2<'_, f64>,
@@ -357,41 +356,10 @@ impl Bridge for PlanBridge {
         to: &[UnitTime],
         seed: Seed,
     ) -> Result<Array2<f64>> {
-        shape::points(x, self.dim())?;
-        for times in [from, to] {
-            shape::same("times of rows", "numbers", x.nrows(), times.len())?;
+        if self.pairs.is_straight() {
+            return through_ends(self, x, from, to, seed);
         }
-        let together = from.first().filter(|first| from.iter().all(|time| time == *first));
-        let (Some(&start), None) = (together, &self.pairs.attracted) else {
-            return each_row(x, |i, row, s| self.sample_transition(row, from[i], to[i], s), seed);
-        };
-        for end in to {
-            start.until(*end)?;
-        }
-        let (from, posterior) =
-            (start.value(), Posterior::new(&self.pairs, start.value(), &self.noise));
-        let chunks = self.in_chunks(x, |chunk, mut x| {
-            let mut stream = seed.stream("plan/transitions", chunk as u64);
-            let mut chosen = Vec::with_capacity(x.nrows());
-            posterior.each_row(x.view(), |_, shares| {
-                let level = StandardUniform.sample(&mut stream);
-                chosen.push(weighted_index(shares.iter().copied(), level).unwrap_or(0));
-            });
-            let rows = x.rows_mut().into_iter().zip(&to[chunk * CHUNK..]);
-            for ((mut row, to), pair) in rows.zip(chosen) {
-                let (to, left) = (to.value(), (1.0 - from).max(f64::MIN_POSITIVE));
-                let kept = match self.motion {
-                    Motion::Straight => 1.0,
-                    Motion::Brownian => (1.0 - to) / left,
-                };
-                let (here, there) = (self.pairs.place(pair, from), self.pairs.place(pair, to));
-                let moved = (&row - &here) * kept + &there;
-                row.assign(&moved);
-                self.add_noise(&mut row, ((to - from) * (1.0 - to) / left).sqrt(), &mut stream);
-            }
-            x + &self.centre
-        });
-        Ok(stacked(&chunks, x.dim()))
+        each_row(x, |i, row, s| self.sample_transition(row, from[i], to[i], s), seed)
     }
 
     fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {

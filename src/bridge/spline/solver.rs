@@ -335,8 +335,7 @@ impl BridgeSolver for SplineSolver {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<(Box<dyn Bridge>, FitReport)> {
-        let course = Course::new(vec![0.0, 1.0], vec![problem.clone()])?;
-        self.solve_one(&course, 0, seed, progress)
+        self.solve_one(&Course::of_one(problem)?, 0, seed, progress)
     }
 }
 

@@ -1,13 +1,10 @@
 //! A bridge whose draws are Euler–Maruyama steps of its drift, beside its own exact draws.
 
-use ndarray::{Array2, ArrayView1, ArrayView2};
+use ndarray::{Array2, ArrayView2};
 
-use crate::bridge::{
-    Bridge, BridgeRecord, BridgeSeries, ClockedBridge, Link, UnitTime, euler_maruyama,
-};
-use crate::data::Snapshot;
+use crate::bridge::inherit;
+use crate::bridge::{Bridge, BridgeRecord, BridgeSeries, ClockedBridge, UnitTime, euler_maruyama};
 use crate::error::Result;
-use crate::geometry::Epsilon;
 use crate::pipeline::shared::process::Process;
 use crate::rng::Seed;
 
@@ -47,29 +44,7 @@ pub(super) fn stepped(process: &Process, n_steps: usize) -> Result<BridgeSeries>
 }
 
 impl Bridge for Stepped {
-    fn dim(&self) -> usize {
-        self.inner.dim()
-    }
-
-    fn epsilon(&self) -> Epsilon {
-        self.inner.epsilon()
-    }
-
-    fn noise_variance(&self) -> f64 {
-        self.inner.noise_variance()
-    }
-
-    fn noise_factor(&self) -> Option<ArrayView2<'_, f64>> {
-        self.inner.noise_factor()
-    }
-
-    fn drift(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        self.inner.drift(x, t)
-    }
-
-    fn mean_jacobian(&self, x: ArrayView2<'_, f64>, t: UnitTime) -> Result<Array2<f64>> {
-        self.inner.mean_jacobian(x, t)
-    }
+    inherit!(inner: dim, epsilon, noise_variance, noise_factor, drift, mean_jacobian, plan_marginal, growth_by, link, record);
 
     fn sample_transition(
         &self,
@@ -82,18 +57,6 @@ impl Bridge for Stepped {
         let n_steps = ((self.n_steps as f64 * span).ceil() as usize).max(1);
         euler_maruyama(&*self.inner, x, from, to, n_steps, seed)
     }
-
-    fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {
-        self.inner.plan_marginal()
-    }
-
-    fn link(&self, source: &Snapshot, target: &Snapshot, seed: Seed) -> Result<Link> {
-        self.inner.link(source, target, seed)
-    }
-
-    fn record(&self) -> BridgeRecord {
-        self.inner.record()
-    }
 }
 
 #[cfg(test)]
@@ -102,6 +65,8 @@ mod tests {
 
     use super::*;
     use crate::bridge::GaussianBridge;
+    use crate::data::Snapshot;
+    use crate::geometry::Epsilon;
 
     /// Between normal laws both ways to draw have the law of the target, and the covariance with
     /// the start.
