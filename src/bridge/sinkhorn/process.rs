@@ -442,9 +442,8 @@ mod tests {
                 assert!((found - slope).abs() < 1e-5 * (1.0 + slope.abs()), "{t}: {found} {slope}");
             }
         }
-        for end in [UnitTime::START, UnitTime::END] {
-            assert!(bridge.score_from(&source, x.view(), end).unwrap().is_none());
-        }
+        let at = |end| bridge.score_from(&source, x.view(), end).unwrap();
+        assert!(at(UnitTime::START).is_none() && at(UnitTime::END).is_none());
     }
 
     #[test]
@@ -458,11 +457,9 @@ mod tests {
         let (targets, masses) = coupling.row(2);
         for (j, mass) in targets.iter().zip(masses) {
             let cell = problem.target().points().row(*j as usize).to_owned();
-            let hits = ends.rows().into_iter().filter(|end| {
-                let apart = &cell - end;
-                apart.dot(&apart) < 1e-20
-            });
-            let (share, wanted) = (hits.count() as f64 / n as f64, mass * 5.0);
+            let at = |end: &ArrayView1<'_, f64>| (&cell - end).pow2().sum() < 1e-20;
+            let hits = ends.rows().into_iter().filter(at).count();
+            let (share, wanted) = (hits as f64 / n as f64, mass * 5.0);
             // Five standard errors of a share.
             assert!((share - wanted).abs() < 5.0 * (wanted / n as f64).sqrt(), "{share} {wanted}");
         }
@@ -488,10 +485,9 @@ mod tests {
 
     #[test]
     fn refuses_potentials_that_are_not_one_for_each_cell() {
-        let (problem, bridge) = example(waves(5, 1.3), waves(6, 0.7));
-        let (source, target) = (problem.source(), problem.target());
+        let (of, bridge) = example(waves(5, 1.3), waves(6, 0.7));
         let made = |f: Array1<f64>, g: Array1<f64>, lambda: Option<f64>| {
-            SinkhornBridge::new(source, target, bridge.epsilon, f, g, lambda, None)
+            SinkhornBridge::new(of.source(), of.target(), bridge.epsilon, f, g, lambda, None)
         };
         let (f, g) = bridge.potentials.clone();
         assert_eq!(made(f.clone(), g.clone(), None).unwrap(), bridge);
