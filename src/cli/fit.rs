@@ -39,7 +39,8 @@ written, and marks these intervals).";
 ///
 /// sbcell reads the cells, normalises counts, selects genes and computes principal components. The
 /// solver of `--solver` then fits a bridge between each pair of neighbouring snapshots. sbcell writes
-/// the model into a folder, which the other commands read.
+/// the model into a folder, which the other commands read. With `--n-pcs auto`, the files `scree.csv`
+/// and `scree.svg` in this folder show how the number of components was chosen.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct FitArgs {

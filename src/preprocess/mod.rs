@@ -18,7 +18,7 @@ pub use growth::find_genes;
 pub use growth::{GeneSets, Species, gene_set_rates, mean_z_score};
 pub use log_scale::LogScale;
 pub use normalize::{log1p, normalize_total};
-pub use pca::{NPcs, Pca, PcaMethod, PcaSolver, noise_edge};
+pub use pca::{NPcs, Pca, PcaMethod, PcaSolver, Scree, noise_edge};
 pub(crate) use values::survey;
 pub use values::{Detected, Values, detect};
 #[doc(hidden)]

@@ -6,6 +6,7 @@ use std::fs;
 use sha2::{Digest, Sha256};
 
 use crate::sandbox::{Sandbox, dialect, sample};
+use crate::tables::{columns, numbers};
 
 #[test]
 fn fit_interpolate_and_grn_follow_each_other() {
@@ -124,6 +125,35 @@ fn an_older_model_is_replaced_and_other_files_stay() {
 }
 
 #[test]
+fn the_choice_of_the_number_of_components_is_a_table_and_a_chart() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let line = "fit data.h5ad --timepoints time --solver gaussian --no-validation";
+    sandbox.done(line);
+    let text = sandbox.text("sbcell-out/scree.csv");
+    assert!(text.starts_with("component,eigenvalue,noise_edge,kept\n1,"), "{text}");
+    let scree = columns(&sandbox, "sbcell-out/scree.csv");
+    let n_kept = scree["kept"].iter().filter(|kept| *kept == "true").count();
+    let n_pcs = sandbox.text("sbcell-out/pcs.csv").lines().count() - 1;
+    assert_eq!((n_kept, scree["kept"].len()), (n_pcs, 41));
+    // The kept ones are the first, and those above the edge.
+    let (values, edges) = (numbers(&scree["eigenvalue"]), numbers(&scree["noise_edge"]));
+    assert!(values.is_sorted_by(|a, b| a >= b));
+    for (place, (value, edge)) in values.iter().zip(&edges).enumerate() {
+        assert_eq!((value > edge, scree["kept"][place] == "true"), (place < n_pcs, place < n_pcs));
+    }
+    let chart = sandbox.text("sbcell-out/scree.svg");
+    assert!(chart.contains(&format!("{n_pcs} of 41 components are above the noise edge")));
+    assert!(sandbox.text("sbcell-out/run.json").contains("scree.svg"));
+    // A number is no choice: the files of the older model go, and there are no new ones.
+    sandbox.done(&format!("{line} --n-pcs 5"));
+    assert_eq!(sandbox.text("sbcell-out/pcs.csv").lines().count(), 6);
+    for name in ["scree.csv", "scree.svg"] {
+        assert!(!sandbox.path("sbcell-out").join(name).exists(), "{name}");
+    }
+    sandbox.done("interpolate --at 9");
+}
+
+#[test]
 fn underscores_and_the_names_of_other_tools_work_in_flags() {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
     sandbox.done("fit data.h5ad --time_key time --n_comps 5 --random_state 3 --n_jobs 1 --dry_run");
@@ -163,6 +193,7 @@ fn an_embedding_of_the_file_is_fitted_as_it_is() {
     let sandbox = Sandbox::with(&sample("moon2019_embryoid_5pcs"));
     let line = "fit data.h5ad --timepoints --use-rep X_pca --n-gaussians 5 --obs-filter time<=1";
     sandbox.done(line);
+    assert!(!sandbox.path("sbcell-out/scree.csv").exists());
     let answer = sandbox.run("grn --out edges.csv");
     assert_eq!(answer.code, 2);
     assert!(answer.stderr.contains("hint: fit a matrix"), "{}", answer.stderr);

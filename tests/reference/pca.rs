@@ -275,7 +275,11 @@ fn planted(n_cells: usize, n_genes: usize, rank: usize) -> Array2<f32> {
 fn components_above_the_noise_edge_are_those_that_were_planted() {
     let auto = |x: &Matrix, method| {
         let solver = PcaSolver { method, ..PcaSolver::default() };
-        solver.fit_number(x, NPcs::Auto, Seed(1), &mut Silent).unwrap()
+        let (pca, scree) = solver.fit_number(x, NPcs::Auto, Seed(1), &mut Silent).unwrap();
+        let scree = scree.unwrap();
+        assert_eq!(scree.eigenvalues.len(), NPcs::MOST);
+        assert_eq!(scree.n_above().max(NPcs::FEWEST), pca.n_pcs(), "{method:?}");
+        pca
     };
     // More cells than genes, and fewer; every method counts the same.
     for (n_cells, n_genes) in [(500, 220), (220, 500)] {
@@ -291,7 +295,8 @@ fn components_above_the_noise_edge_are_those_that_were_planted() {
             // The first of as many as are asked for.
             let five = PcaSolver::default()
                 .fit_number(&matrices[0], NPcs::Is(5), Seed(1), &mut Silent)
-                .unwrap();
+                .unwrap()
+                .0;
             let first = auto(&matrices[0], PcaMethod::Auto);
             let n = five.n_pcs().min(first.n_pcs());
             let variances = |pca: &Pca| pca.explained_variance().to_vec()[..n].to_vec();

@@ -48,6 +48,49 @@ impl Axis {
     }
 }
 
+/// A vertical axis on a log scale, between two ticks.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct LogAxis {
+    /// The ticks and their labels, increasing; at least two.
+    ticks: Vec<(f64, String)>,
+    bottom: f64,
+    top: f64,
+}
+
+impl LogAxis {
+    /// An axis from `low` at the height `bottom` of the page to `high` at the height `top`, both above zero.
+    /// The range is widened to whole ticks: 1, 2 and 5 times powers of ten, or only powers of ten in a
+    /// range of more than a factor of 1 000.
+    pub(super) fn new(low: f64, high: f64, bottom: f64, top: f64) -> Self {
+        let steps: &[f64] = if high > 1e3 * low { &[1.0] } else { &[1.0, 2.0, 5.0] };
+        let [least, most] = [low, high].map(|end| end.log10().floor() as i32);
+        let tick = |power: i32, step: f64| {
+            let value = step * 10_f64.powi(power);
+            let digits = (-power).max(0) as usize;
+            (value, format!("{value:.digits$}"))
+        };
+        let ticks: Vec<(f64, String)> = (least..=most + 1)
+            .flat_map(|power| steps.iter().map(move |&step| tick(power, step)))
+            .collect();
+        let first = ticks.partition_point(|tick| tick.0 <= low).saturating_sub(1);
+        let last = ticks.partition_point(|tick| tick.0 < high).max(first + 1);
+        let last = last.min(ticks.len() - 1);
+        Self { ticks: ticks[first..=last].to_vec(), bottom, top }
+    }
+
+    /// Height of a number on the page; a number outside the range is placed at its end.
+    pub(super) fn place(&self, value: f64) -> f64 {
+        let (low, high) = (self.ticks[0].0, self.ticks[self.ticks.len() - 1].0);
+        let share = ((value / low).ln() / (high / low).ln()).clamp(0.0, 1.0);
+        self.bottom + share * (self.top - self.bottom)
+    }
+
+    /// The ticks from the lower to the upper end, with their labels.
+    pub(super) fn ticks(&self) -> &[(f64, String)] {
+        &self.ticks
+    }
+}
+
 /// Distance between ticks: 1, 2 or 5 times a power of ten, with three to seven steps in the range.
 fn step(range: f64) -> f64 {
     let power = 10_f64.powf((range / 3.0).log10().floor());
@@ -82,5 +125,20 @@ mod tests {
             assert!((3..=9).contains(&n), "{range}: {n}");
         }
         assert_eq!(Axis::new(2.0, 2.0, 1.0, 0.0).ticks().len(), 6);
+    }
+
+    #[test]
+    fn a_log_axis_ends_at_ticks_and_places_factors_evenly() {
+        let labels = |low: f64, high: f64| -> Vec<String> {
+            let axis = LogAxis::new(low, high, 100.0, 0.0);
+            axis.ticks().iter().map(|tick| tick.1.clone()).collect()
+        };
+        assert_eq!(labels(0.3, 7.0), ["0.2", "0.5", "1", "2", "5", "10"]);
+        assert_eq!(labels(0.02, 90.0), ["0.01", "0.1", "1", "10", "100"]);
+        assert_eq!(labels(1.5, 1.5), ["1", "2"]);
+        assert_eq!(labels(1.0, 10.0), ["1", "2", "5", "10"]);
+        let axis = LogAxis::new(1.0, 100.0, 100.0, 0.0);
+        assert!((axis.place(10.0) - 50.0).abs() < 1e-9 && axis.place(1e9).abs() < 1e-9);
+        assert!((axis.place(0.0) - 100.0).abs() < 1e-9);
     }
 }

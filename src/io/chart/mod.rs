@@ -1,8 +1,9 @@
-//! CHARTS: of edges, trends and validations, written as SVG and PNG without system libraries.
+//! CHARTS: of components, edges, trends and validations, as SVG and PNG without system libraries.
 
 mod axis;
 mod edges;
 mod profiles;
+mod scree;
 mod trends;
 mod validation;
 
@@ -17,6 +18,7 @@ use crate::io::file;
 
 pub use edges::{draw_edges, draw_regulators};
 pub use profiles::Profiles;
+pub(crate) use scree::draw_scree;
 pub(crate) use trends::draw_trends;
 pub use validation::draw_validation;
 
@@ -107,6 +109,19 @@ impl Chart {
             stroke: Color::from(colour),
             stroke_width: width,
             stroke_dasharray: None,
+        });
+    }
+
+    /// Adds a straight dashed line.
+    pub(super) fn dashes(&mut self, from: (f64, f64), to: (f64, f64), colour: &str) {
+        self.scene.add(Primitive::Line {
+            x1: from.0,
+            y1: from.1,
+            x2: to.0,
+            y2: to.1,
+            stroke: Color::from(colour),
+            stroke_width: 1.5,
+            stroke_dasharray: Some("6 4".into()),
         });
     }
 

@@ -6,6 +6,8 @@
 //! | `cells.parquet` | `cell`, `time`, `growth_prior` and `growth_rate` if growth is modelled, then the coordinates of every cell, in data units |
 //! | `genes.parquet` | `gene`, `mean`, then the loadings; absent for an embedding from the file |
 //! | `pcs.csv` | `pc`, `variance`, `share` of the total; absent for an embedding |
+//! | `scree.csv` | `component`, `eigenvalue` of the correlation matrix of the genes, `noise_edge`, `kept`; only if the data chose the number of components |
+//! | `scree.svg` | the same as a chart |
 //! | `bridges/FROM_TO.json` | [`Interval`]: one bridge, the report of its solver and its fit |
 //! | `networks.safetensors` | weights of the networks, if the bridges use networks |
 //! | `training.csv` | losses of these networks by step |

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::bridge::BridgeProblem;
 use crate::error::{Error, Result};
 use crate::io::bridge_check;
+use crate::io::chart::draw_scree;
 use crate::io::file::{self, io_error};
 use crate::io::model::exchange::{names_in, partial_folder, remove_any};
-use crate::io::model::publish::{PLAN, check_output};
+use crate::io::model::publish::{PLAN, SCREE, check_output};
 use crate::io::model::{
     BRIDGES, GENES, HEADER, Interval, Model, bridge_file, detail_names, longest_bridge,
 };
@@ -16,7 +17,7 @@ use crate::io::model_check;
 use crate::io::networks;
 use crate::io::run::{json_text, read_json, read_json_of, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
-use crate::preprocess::Pca;
+use crate::preprocess::{Pca, Scree};
 
 /// The folder of an unfinished fit, `OUT.partial`.
 ///
@@ -113,11 +114,12 @@ impl PartialModel {
     }
 
     /// Writes all files except the intervals and `run.json`. Returns the names of all files of the model.
+    /// `scree` is the choice of the number of components, if the data chose it.
     ///
     /// # Errors
     /// [`Error::Numerical`] if the model could not be read again; [`Error::Io`] if a file cannot be
     /// written.
-    pub(crate) fn complete(&self, model: &Model) -> Result<Vec<String>> {
+    pub(crate) fn complete(&self, model: &Model, scree: Option<&Scree>) -> Result<Vec<String>> {
         model_check::writable(model)?;
         let mut files = vec![HEADER.to_string(), "cells.parquet".to_string()];
         let mut cells = Table::default()
@@ -139,6 +141,12 @@ impl PartialModel {
             let pcs = variance_table(&model.header.dimensions, pca);
             table::write(&self.folder.join("pcs.csv"), &pcs, TableFormat::Csv)?;
             files.extend([GENES.into(), "pcs.csv".into()]);
+            if let Some(scree) = scree {
+                let [csv, svg] = SCREE.map(|name| self.folder.join(name));
+                table::write(&csv, &scree_table(scree, pca.n_pcs()), TableFormat::Csv)?;
+                draw_scree(scree, pca.n_pcs()).write_svg(&svg)?;
+                files.extend(SCREE.map(String::from));
+            }
         }
         files.extend(model.intervals.iter().map(|i| bridge_file(i.from, i.to)));
         let fit = fit_table(&model.intervals);
@@ -185,6 +193,19 @@ fn variance_table(names: &[String], pca: &Pca) -> Table {
         .with("pc", Cells::Texts(names.to_vec()))
         .with("variance", Cells::Floats(variance.to_vec()))
         .with("share", Cells::Floats((&variance / pca.total_variance()).to_vec()))
+}
+
+/// The content of `scree.csv`: the eigenvalues by which the number of components was chosen. The first
+/// `n_kept` components are kept.
+fn scree_table(scree: &Scree, n_kept: usize) -> Table {
+    let Scree { eigenvalues, edge } = scree;
+    let n = eigenvalues.len();
+    let kept = (0..n).map(|place| (place < n_kept).to_string());
+    Table::default()
+        .with("component", Cells::Integers((1..=n as i64).collect()))
+        .with("eigenvalue", Cells::Floats(eigenvalues.to_vec()))
+        .with("noise_edge", Cells::Floats(vec![*edge; n]))
+        .with("kept", Cells::Texts(kept.collect()))
 }
 
 /// The content of `fit.csv`: report and distances of each interval.

@@ -34,12 +34,17 @@ const WHOLE: &str = ".sbcell-whole.json";
 /// Number of times, ten milliseconds apart, that a reader waits for a fit to publish its model.
 const LOOKS: usize = 200;
 
+/// Names of the table and the chart of the choice of components.
+pub(super) const SCREE: [&str; 2] = ["scree.csv", "scree.svg"];
+
 /// Names of the files and folders that a fit writes besides `model.json`.
-pub(in crate::io) const OWN_NAMES: [&str; 8] = [
+pub(in crate::io) const OWN_NAMES: [&str; 10] = [
     RUN,
     "cells.parquet",
     GENES,
     "pcs.csv",
+    SCREE[0],
+    SCREE[1],
     "fit.csv",
     networks::WEIGHTS,
     networks::CURVE,

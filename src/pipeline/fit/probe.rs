@@ -89,7 +89,7 @@ pub(super) fn probe(
     let gram = clock() - begun;
     let begun = clock();
     let pcs = PcaSolver { method: PcaMethod::Genes, ..PcaSolver::default() };
-    let pca = pcs.fit_number(&kept, options.n_pcs, Seed(options.seed), silent)?;
+    let (pca, _) = pcs.fit_number(&kept, options.n_pcs, Seed(options.seed), silent)?;
     let found = clock() - begun;
     let begun = clock();
     pca.transform(&kept)?;

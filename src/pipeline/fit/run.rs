@@ -178,7 +178,7 @@ impl Plan {
             pca: prepared.recipe.pca,
             intervals,
         };
-        let files = partial.complete(&model)?;
+        let files = partial.complete(&model, prepared.scree.as_ref())?;
         let mut run = RunRecord::new("fit", input, to_value(options)?);
         run.notes = progress.into_notes();
         run.intervals = model.intervals.iter().map(interval_record).collect();

@@ -14,7 +14,7 @@ use crate::pipeline::fit::selection::{Selection, matrix_source};
 use crate::pipeline::shared::asked_genes::{AskedGenes, missing_words};
 use crate::pipeline::shared::counted::{Counted, Scaled, bytes_of, log_scale, record, scale_as};
 use crate::pipeline::shared::unique_names::unique;
-use crate::preprocess::{GeneSelector, LogScale, Pca, PcaSolver};
+use crate::preprocess::{GeneSelector, LogScale, Pca, PcaSolver, Scree};
 use crate::progress::{self, Progress};
 use crate::rng::Seed;
 
@@ -51,6 +51,8 @@ pub(in crate::pipeline) struct Prepared {
     pub(in crate::pipeline) growth: Option<Array1<f64>>,
     /// The transformation, to be applied to other cells of the file.
     pub(in crate::pipeline) recipe: Recipe,
+    /// The choice of the number of components; none if it is given, and with an embedding.
+    pub(in crate::pipeline) scree: Option<Scree>,
     /// Oddities of the values; none with an embedding.
     pub(in crate::pipeline) seen: Seen,
 }
@@ -243,7 +245,7 @@ impl<'f> Raw<'f> {
         }
         let solver = PcaSolver { n_pcs: options.n_pcs.most(), ..PcaSolver::default() };
         let seed = Seed(options.seed);
-        let pca = solver.fit_number(&matrix, options.n_pcs, seed, progress)?;
+        let (pca, scree) = solver.fit_number(&matrix, options.n_pcs, seed, progress)?;
         let points = pca.transform(&matrix)?;
         let share = pca.explained_variance().sum() / pca.total_variance();
         let text = format!(
@@ -255,7 +257,7 @@ impl<'f> Raw<'f> {
         progress::note(progress, text)?;
         let dimensions = (1..=points.ncols()).map(|d| format!("PC{d}")).collect();
         let recipe = Recipe { values: Some(record(scale)), columns, pca: Some(pca) };
-        Ok(Prepared { points, dimensions, genes, growth, recipe, seen })
+        Ok(Prepared { points, dimensions, genes, growth, recipe, scree, seen })
     }
 }
 
@@ -362,7 +364,7 @@ fn embedded(points: Array2<f64>, options: &FitOptions, growth: Option<Array1<f64
     let dimensions = (1..=points.ncols()).map(|d| format!("{stem}{d}")).collect();
     let recipe = Recipe { values: None, columns: None, pca: None };
     let seen = Seen::default();
-    Prepared { points, dimensions, genes: Vec::new(), growth, recipe, seen }
+    Prepared { points, dimensions, genes: Vec::new(), growth, recipe, scree: None, seen }
 }
 
 /// Columns of the genes that are used, increasing; `None` for all `genes` of the matrix `cells`.

@@ -11,7 +11,7 @@ use crate::data::Matrix;
 use crate::error::{Error, Result, shape};
 use crate::linalg::{product_nt, product_tn};
 
-pub use number::{NPcs, noise_edge};
+pub use number::{NPcs, Scree, noise_edge};
 pub use solver::{PcaMethod, PcaSolver};
 
 /// Fitted principal components with loadings `W`.

@@ -147,9 +147,30 @@ pub fn noise_edge(n_cells: usize, n_genes: usize) -> f64 {
     (1.0 + share.sqrt()).powi(2)
 }
 
-/// The number of eigenvalues of a correlation matrix, decreasing, that are clearly above `edge`.
-pub(super) fn n_above(eigenvalues: &Array1<f64>, edge: f64) -> usize {
-    eigenvalues.iter().take_while(|&&value| clearly_less(edge, value)).count()
+/// The eigenvalues and the edge by which [`NPcs::Auto`] chooses the number of components.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::preprocess::Scree;
+///
+/// let scree = Scree { eigenvalues: array![2.9, 1.7, 0.3, 0.1], edge: 1.5 };
+/// assert_eq!(scree.n_above(), 2);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scree {
+    /// The largest eigenvalues of the correlation matrix of the genes, decreasing and not negative: as many
+    /// as components can be chosen.
+    pub eigenvalues: Array1<f64>,
+    /// The [`noise_edge`] of the cells and of the genes that vary.
+    pub edge: f64,
+}
+
+impl Scree {
+    /// The number of eigenvalues that are clearly above the edge.
+    pub fn n_above(&self) -> usize {
+        let Self { eigenvalues, edge } = self;
+        eigenvalues.iter().take_while(|&&value| clearly_less(*edge, value)).count()
+    }
 }
 
 #[cfg(test)]
@@ -171,7 +192,10 @@ mod tests {
 
     #[test]
     fn values_on_the_edge_are_not_above_it() {
-        let values = ndarray::array![4.0, 2.0, 1.0 + 1e-9, 0.5];
-        assert_eq!((n_above(&values, 1.0), n_above(&values, 0.9)), (2, 3));
+        let n_above = |edge: f64| {
+            let eigenvalues = ndarray::array![4.0, 2.0, 1.0 + 1e-9, 0.5];
+            Scree { eigenvalues, edge }.n_above()
+        };
+        assert_eq!((n_above(1.0), n_above(0.9)), (2, 3));
     }
 }

@@ -9,7 +9,7 @@ use crate::linalg::{BLOCK, Eigenpairs, Gram, Lanczos, dense_eigenpairs, fix_sign
 use crate::preprocess::pca::Pca;
 use crate::preprocess::pca::covariance::{gram_of_cells, gram_of_genes, scores, scores_transposed};
 use crate::preprocess::pca::moments::{column_variances, means_and_square};
-use crate::preprocess::pca::number::{NPcs, n_above, noise_edge};
+use crate::preprocess::pca::number::{NPcs, Scree, noise_edge};
 use crate::progress::{Event, Progress, Silent, note, report};
 use crate::rng::Seed;
 
@@ -98,15 +98,15 @@ impl PcaSolver {
         self.fit_counted(x, Count::All, seed, progress).map(|found| found.0)
     }
 
-    /// As [`PcaSolver::fit`]; also the number of eigenvalues of the correlation matrix above the noise edge,
-    /// if it is asked for.
+    /// As [`PcaSolver::fit`]; also the eigenvalues of the correlation matrix with the noise edge, if
+    /// components above it are counted.
     fn fit_counted(
         &self,
         x: &Matrix,
         count: Count,
         seed: Seed,
         progress: &mut dyn Progress,
-    ) -> Result<(Pca, Option<usize>)> {
+    ) -> Result<(Pca, Option<Scree>)> {
         self.check()?;
         let (n_cells, n_genes) = (x.n_cells(), x.n_genes());
         if n_cells < 2 {
@@ -127,9 +127,9 @@ impl PcaSolver {
         let n_pcs = self.n_pcs.min(n_cells - 1).min(n_genes);
         let work = self.operator(x, mean.view(), n_pcs, progress)?;
         let pairs = work.eigenpairs(n_pcs, seed, progress)?;
-        let n_above = match count {
+        let scree = match count {
             Count::All => None,
-            Count::AboveEdge => Some(work.n_above(n_pcs, seed)?),
+            Count::AboveEdge => Some(work.scree(n_pcs, seed)?),
         };
         report(progress, Event::End)?;
         let degrees = (n_cells - 1) as f64;
@@ -144,14 +144,15 @@ impl PcaSolver {
         loadings.rows_mut().into_iter().for_each(fix_sign);
         let loadings = loadings.reversed_axes().as_standard_layout().into_owned();
         let variance = variance.slice_move(ndarray::s![..kept]);
-        Ok((Pca::new(mean, loadings, variance, square / degrees)?, n_above))
+        Ok((Pca::new(mean, loadings, variance, square / degrees)?, scree))
     }
 
     /// As [`PcaSolver::fit`], with the number of components of `n_pcs` in place of that of the solver. A
     /// note says a number that the data choose.
     ///
     /// With [`NPcs::Auto`] the solver computes [`NPcs::MOST`] components and keeps those above the
-    /// [`noise_edge`], at least [`NPcs::FEWEST`].
+    /// [`noise_edge`], at least [`NPcs::FEWEST`]. The [`Scree`] of this choice is the second part of the
+    /// result; there is none for a number that is given.
     ///
     /// # Errors
     /// As [`PcaSolver::fit`].
@@ -162,14 +163,17 @@ impl PcaSolver {
         n_pcs: NPcs,
         seed: Seed,
         progress: &mut dyn Progress,
-    ) -> Result<Pca> {
+    ) -> Result<(Pca, Option<Scree>)> {
         let n = match n_pcs {
-            NPcs::Is(n) => return Self { n_pcs: n, ..self.clone() }.fit(x, seed, progress),
+            NPcs::Is(n) => {
+                let solver = Self { n_pcs: n, ..self.clone() };
+                return solver.fit_counted(x, Count::All, seed, progress);
+            }
             NPcs::Auto => NPcs::MOST.min(x.n_genes()).min(x.n_cells().saturating_sub(1)).max(1),
         };
         let solver = Self { n_pcs: n, ..self.clone() };
-        let (pca, above) = solver.fit_counted(x, Count::AboveEdge, seed, progress)?;
-        let above = above.unwrap_or(n);
+        let (pca, scree) = solver.fit_counted(x, Count::AboveEdge, seed, progress)?;
+        let above = scree.as_ref().map_or(n, Scree::n_above);
         let chosen = pca.first(above.max(NPcs::FEWEST));
         let text = format!(
             "number of components: {}; {above}{} above the noise edge of the correlations of genes",
@@ -183,7 +187,7 @@ impl PcaSolver {
             },
         );
         note(progress, text)?;
-        Ok(chosen)
+        Ok((chosen, scree))
     }
 
     /// The operator of the chosen method, with its Gram matrix if it has one.
@@ -292,12 +296,12 @@ impl Operator<'_> {
         }
     }
 
-    /// The number of the `n_pcs` largest eigenvalues of the correlation matrix of the genes that are above
-    /// the noise edge. Genes that do not vary take no part.
+    /// The `n_pcs` largest eigenvalues of the correlation matrix of the genes, and the noise edge. Genes that
+    /// do not vary take no part.
     ///
     /// The correlation matrix is `D Xcᵀ Xc D / (n − 1)` with the inverse deviations `D`. The Gram matrix of
     /// the genes is used again if there is one.
-    fn n_above(&self, n_pcs: usize, seed: Seed) -> Result<usize> {
+    fn scree(&self, n_pcs: usize, seed: Seed) -> Result<Scree> {
         let (x, mean) = (self.x, self.mean);
         let (n_cells, n_genes) = (x.n_cells(), x.n_genes());
         let variances = column_variances(x)?;
@@ -305,10 +309,14 @@ impl Operator<'_> {
         let degrees = (n_cells - 1) as f64;
         let inverse = variances
             .mapv(|variance| if variance > 0.0 { 1.0 / (degrees * variance).sqrt() } else { 0.0 });
+        // An eigenvalue of zero may be negative by rounding.
+        let scree = |pairs: Eigenpairs| Scree {
+            eigenvalues: pairs.values.mapv(|value| value.max(0.0)),
+            edge: noise_edge(n_cells, n_varying),
+        };
         let seed = seed.child("correlations", 0);
         if let Products::Genes(gram) = &self.gram {
-            let found = of_gram(gram, Some(&inverse), n_pcs, seed)?;
-            return Ok(n_above(&found.values, noise_edge(n_cells, n_varying)));
+            return of_gram(gram, Some(&inverse), n_pcs, seed).map(scree);
         }
         let lanczos = lanczos(n_pcs);
         let column = inverse.view().insert_axis(Axis(1));
@@ -331,7 +339,7 @@ impl Operator<'_> {
             }
             Some(found) => found?,
         };
-        Ok(n_above(&found.values, noise_edge(n_cells, n_varying)))
+        Ok(scree(found))
     }
 }
 
@@ -394,6 +402,7 @@ fn genes_from_cells(x: &Matrix, mean: ArrayView1<'_, f64>, pairs: Eigenpairs) ->
 #[cfg(test)]
 mod tests {
     use ndarray::{Array2, array};
+    use rand_distr::{Distribution, StandardNormal};
 
     use super::*;
 
@@ -402,5 +411,29 @@ mod tests {
         let mut vectors: Array2<f64> = array![[0.1, -0.9, 0.2], [-0.5, 0.5, 0.1], [0.5, -0.5, 0.0]];
         vectors.rows_mut().into_iter().for_each(fix_sign);
         assert_eq!(vectors, array![[-0.1, 0.9, -0.2], [0.5, -0.5, -0.1], [0.5, -0.5, 0.0]]);
+    }
+
+    #[test]
+    fn the_scree_has_as_many_eigenvalues_above_the_edge_as_components_are_kept() {
+        let (n_cells, n_genes, rank) = (200_usize, 40_usize, 3_usize);
+        let mut rng = Seed(5).stream("test", 0);
+        let mut normal = |rows: usize, columns: usize| -> Array2<f64> {
+            Array2::from_shape_simple_fn((rows, columns), || StandardNormal.sample(&mut rng))
+        };
+        let signal = normal(n_cells, rank).dot(&normal(rank, n_genes));
+        let values = signal + normal(n_cells, n_genes);
+        let x = Matrix::Dense(values.mapv(|value| value as f32));
+        // With and without the Gram matrix of the genes.
+        for method in [PcaMethod::Genes, PcaMethod::Cells] {
+            let solver = PcaSolver { method, ..PcaSolver::default() };
+            let (pca, scree) = solver.fit_number(&x, NPcs::Auto, Seed(1), &mut Silent).unwrap();
+            let scree = scree.unwrap();
+            assert_eq!((scree.n_above(), pca.n_pcs()), (rank, rank), "{method:?}");
+            assert!((scree.edge - noise_edge(n_cells, n_genes)).abs() < 1e-12);
+            // All eigenvalues were found, and each gene has variance one.
+            assert!((scree.eigenvalues.sum() - n_genes as f64).abs() < 1e-6, "{method:?}");
+            let (pca, scree) = solver.fit_number(&x, NPcs::Is(5), Seed(1), &mut Silent).unwrap();
+            assert!(pca.n_pcs() == 5 && scree.is_none());
+        }
     }
 }
