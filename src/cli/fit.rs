@@ -186,7 +186,8 @@ fn say_summary(summary: &FitSummary, terminal: &Terminal) {
     let per = if header.time_unit.is_empty() { "unit of time" } else { &header.time_unit };
     terminal.say(&format!(
         "noise: σ² = {} per {per} in data units; ε = {} over the median interval, on data divided \
-         by {}",
+         by {}; a small ε is right for populations, the ε of a coupling (fates, transitions) is \
+         another number",
         short(header.sigma2),
         short(header.epsilon),
         short(header.scale)

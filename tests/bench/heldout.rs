@@ -1,8 +1,8 @@
 //! Held-out times: the table of docs/BENCHMARKS.md, with its ablations, made and not typed.
 //!
 //! `cargo bench --bench heldout` runs everything (about half an hour on two cores); `-- defaults`,
-//! `-- ways`, `-- embryoid`, `-- ablation` and `-- genes` one part. Scores are those of `sbcell evaluate`; the lines that say
-//! "published" are from the works named.
+//! `-- ways`, `-- embryoid`, `-- ablation` and `-- genes` one part. Scores are those of
+//! `sbcell evaluate`; the lines that say "published" are from the works named.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -72,8 +72,8 @@ const COURSES: [(&str, Option<&str>); 4] = [
     ("moon2019_embryoid_5pcs", Some("X_pca")),
 ];
 
-/// The defaults on all sample courses: energy distance over that of `FL`, a null model fixed beforehand, and
-/// over that of the best null model in hindsight, an oracle.
+/// The defaults on all sample courses: energy distance over that of `FL`, a null model fixed
+/// beforehand, and over that of the best null model in hindsight, an oracle.
 fn defaults() {
     let solver = FitOptions::default().solver;
     let name = solver.name();
@@ -163,7 +163,8 @@ fn line(found: &[Validation], name: &str) -> String {
     format!("{n} | {} | {}", shown(&mut of_pooled), shown(&mut of_oracle))
 }
 
-/// The energy distance of a method over that of `FL`, and over that of the best null model, at each time.
+/// The energy distance of a method over that of `FL`, and over that of the best null model, at
+/// each time.
 fn ratios(found: &Validation, name: &str) -> (Vec<f64>, Vec<f64>) {
     let at = |held: &HeldOutRecord| {
         let energy = |name: &str| found.row(held.time, name, "energy").unwrap().value.unwrap();

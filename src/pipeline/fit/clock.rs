@@ -26,8 +26,8 @@ use crate::rng::Seed;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Asynchrony {
-    /// Clocks with κ = 1 for solvers that couple observed cells ([`Property::CouplesCells`]); cells in
-    /// step for all others, whose populations are wider than means of two cells.
+    /// Clocks with κ = 1 for solvers that couple observed cells ([`Property::CouplesCells`]); cells
+    /// in step for all others, whose populations are wider than means of two cells.
     #[default]
     Auto,
     /// All cells are at the same fraction of their way.
@@ -147,7 +147,8 @@ impl Bending {
     }
 }
 
-/// The curve of each interval, in the coordinates of `series` divided by `scale`; none without bending.
+/// The curve of each interval, in the coordinates of `series` divided by `scale`; none without
+/// bending.
 ///
 /// # Errors
 /// Those of [`Curve::through`].
@@ -185,13 +186,14 @@ pub(crate) fn clocks(
 /// The pace of each interval of `series`.
 ///
 /// The speed of an interval is the distance `√(E w + E²/4)` between its snapshots divided by its
-/// length, with the energy distance E and the mean distance w within both snapshots. This is the shift
-/// δ for which `E = 2 (√(w² + δ²) − w)`, the energy distance of two equal populations that are δ apart
-/// in many dimensions: `√(E w)` for a small shift, `E/2` for a large one. The speed at a snapshot is the geometric mean of the speeds of the intervals before and
-/// after it, so that an interval between a fast and a slow one is crossed early. The first and the last
-/// interval have their own speed at the outer end. Only ratios of speeds matter; none counts as slower
-/// than a thousandth of the fastest. An energy distance below its sampling error counts
-/// as this error. At most [`CELLS`] cells of each snapshot are compared.
+/// length, with the energy distance E and the mean distance w within both snapshots. This is the
+/// shift δ for which `E = 2 (√(w² + δ²) − w)`, the energy distance of two equal populations that
+/// are δ apart in many dimensions: `√(E w)` for a small shift, `E/2` for a large one. The speed at
+/// a snapshot is the geometric mean of the speeds of the intervals before and after it, so that an
+/// interval between a fast and a slow one is crossed early. The first and the last interval have
+/// their own speed at the outer end. Only ratios of speeds matter; none counts as slower than a
+/// thousandth of the fastest. An energy distance below its sampling error counts as this error. At
+/// most [`CELLS`] cells of each snapshot are compared.
 ///
 /// # Errors
 /// Those of the energy distance, which needs two cells of each time.
