@@ -57,6 +57,11 @@ macro_rules! inherit {
             self.$inner.sample_transition(x, from, to, seed)
         }
     };
+    (@curve $inner:ident) => {
+        fn curve(&self) -> Option<&$crate::bridge::Curve> {
+            self.$inner.curve()
+        }
+    };
     (@plan_marginal $inner:ident) => {
         fn plan_marginal(&self) -> Option<::ndarray::ArrayView1<'_, f64>> {
             self.$inner.plan_marginal()

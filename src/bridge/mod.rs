@@ -85,7 +85,7 @@ pub use clocked::{CellClock, Clocked, ClockedBridge, ClockedRecord, Pace, Walk, 
 pub use coupling::{Coupling, CouplingKind};
 pub use course::Course;
 pub use curved::{Curve, CurvedBridge, CurvedRecord, plain};
-pub use describe::{AnySolver, CourseSize, Described, Held, Property, Solver};
+pub use describe::{AnySolver, Candidate, CourseSize, Described, Held, Property, Solver};
 pub use diffusion::{Diffusion, simulate_schedule};
 pub use draws::brownian_bridge_sample;
 pub(crate) use draws::draw_cells;
@@ -403,6 +403,11 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
 
     /// The bridge along the straight line, if this one follows a curve ([`CurvedBridge`]).
     fn straightened(&self) -> Option<&dyn Bridge> {
+        None
+    }
+
+    /// The curve that the population follows, if it follows one ([`CurvedBridge`]).
+    fn curve(&self) -> Option<&Curve> {
         None
     }
 

@@ -177,6 +177,7 @@ fn of_record<'a>(record: &'a BridgeRecord, lists: &mut Vec<&'a [f64]>) {
         BridgeRecord::Clocked(record) => {
             lists.push(&record.speeds);
             lists.extend(record.asynchrony.as_ref().map(from_ref));
+            lists.extend(record.displacement.as_deref());
             of_record(&record.inner, lists);
         }
         BridgeRecord::Curved(record) => {

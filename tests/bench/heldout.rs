@@ -1,7 +1,7 @@
 //! Held-out times: the table of docs/BENCHMARKS.md, with its ablations, made and not typed.
 //!
 //! `cargo bench --bench heldout` runs everything (about half an hour on two cores); `-- defaults`,
-//! `-- ways`, `-- embryoid`, `-- ablation` and `-- genes` one part. Scores are those of
+//! `-- ways`, `-- auto`, `-- embryoid`, `-- ablation` and `-- genes` one part. Scores are those of
 //! `sbcell evaluate`; the lines that say "published" are from the works named.
 #![allow(
     clippy::unwrap_used,
@@ -19,8 +19,8 @@ use sbcell::bridge::{
 };
 use sbcell::io::validation::{HeldOutRecord, Validation, Verdict};
 use sbcell::pipeline::{
-    Asynchrony, AutoSolver, Bending, EvaluateOptions, Evaluated, FitOptions, Method, Protocol,
-    SolverChoice, Source, TimeOptions, Timing, evaluate,
+    Asynchrony, AutoSolver, AutoWay, Bending, EvaluateOptions, Evaluated, FitOptions, Method,
+    Protocol, SolverChoice, Source, TimeOptions, Timing, evaluate,
 };
 
 fn main() {
@@ -31,6 +31,9 @@ fn main() {
     }
     if asked("ways") {
         ways();
+    }
+    if asked("auto") {
+        candidates();
     }
     if asked("embryoid") {
         embryoid();
@@ -133,6 +136,9 @@ fn ways() {
         ("pace and curve", Timing::Auto, Bending::Auto, Asynchrony::Off),
         ("κ = 1", Timing::Even, Bending::Off, Asynchrony::Kappa(1.0)),
         ("pace and curve, κ = 1", Timing::Auto, Bending::Auto, Asynchrony::Kappa(1.0)),
+        ("pace and curve, κ = 0", Timing::Auto, Bending::Auto, Asynchrony::Kappa(0.0)),
+        ("pace and curve, κ = 2", Timing::Auto, Bending::Auto, Asynchrony::Kappa(2.0)),
+        ("pace and curve, κ chosen", Timing::Auto, Bending::Auto, Asynchrony::Auto),
         ("pace and curve, κ = 4", Timing::Auto, Bending::Auto, Asynchrony::Kappa(4.0)),
     ] {
         let found = COURSES.map(|(course, rep)| {
@@ -147,6 +153,40 @@ fn ways() {
         for name in names {
             println!("| {way} | {name} | {} |", line(&found, name));
         }
+    }
+}
+
+/// Each way among which `auto` chooses, and `auto`.
+fn candidates() {
+    let kept = || AutoSolver::default().with_mass(Mass::Kept);
+    let one = |way: AutoWay| SolverChoice::of(kept().with_ways(vec![way]));
+    let name = |way: AutoWay| format!("{way:?}").to_lowercase();
+    let methods = || {
+        let mut all: Vec<Method> =
+            AutoWay::ALL.into_iter().map(|way| method(&name(way), one(way))).collect();
+        all.push(method("auto", SolverChoice::of(kept())));
+        all
+    };
+    let found = COURSES.map(|(course, rep)| run(course, methods(), Protocol::Honest, rep));
+    println!("\n## Candidates of auto, energy distance over that of FL\n");
+    let names: Vec<String> = AutoWay::ALL.into_iter().map(name).chain(["auto".into()]).collect();
+    println!(
+        "| time | {} | oracle |\n|---|{}---:|",
+        names.join(" | "),
+        "---:|".repeat(names.len())
+    );
+    for ((course, _), found) in COURSES.iter().zip(&found) {
+        for (place, held) in found.held_out.iter().enumerate() {
+            let each: Vec<String> =
+                names.iter().map(|name| format!("{:.2}", ratios(found, name).0[place])).collect();
+            let (of_pooled, of_oracle) = ratios(found, "auto");
+            let oracle = of_pooled[place] / of_oracle[place];
+            println!("| {course} {} | {} | {oracle:.2} |", held.time, each.join(" | "));
+        }
+    }
+    println!("\n| way | times | of FL | of the oracle |\n|---|---:|---:|---:|");
+    for name in &names {
+        println!("| {name} | {} |", line(&found, name));
     }
 }
 

@@ -1,11 +1,13 @@
 //! The bridge whose cells have clocks of their own.
 
-use ndarray::{Array2, ArrayView2};
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::bridge::inherit;
 use crate::bridge::{Bridge, BridgeRecord, CellClock, ClockedRecord, UnitTime, Walk};
 use crate::data::Snapshot;
-use crate::error::Result;
+use crate::error::{Result, shape};
 use crate::rng::Seed;
 
 /// The process `Y(t) = X(G(t))`: a bridge X at the random local time G of each cell.
@@ -19,7 +21,13 @@ use crate::rng::Seed;
 /// - **Drift, Jacobian and score** are those of X at the mean local time f(t). Drift and Jacobian
 ///   are per unit of t, thus multiplied by f'(t). [`own_clock`] gives X itself.
 ///
+/// With [`ClockedBridge::about_the_mean`] the population's mean moves in step, and clocks act on the
+/// distance of a cell from it: `Y(t) = X(G) + p(f(t)) − p(G)`, where p is the path of the mean, the
+/// displacement between the means of both snapshots plus the curve of X. Drift and ends are the same.
+///
 /// ```
+/// use std::sync::Arc;
+///
 /// use ndarray::array;
 /// use sbcell::bridge::{
 ///     Bridge, CellClock, ClockedBridge, Coupling, Motion, Pace, PlanBridge, UnitTime,
@@ -31,7 +39,7 @@ use crate::rng::Seed;
 /// let (x, y) = (Snapshot::new(array![[0.0]])?, Snapshot::new(array![[1.0]])?);
 /// let coupling = Coupling::new(1, 1, [(0, 0, 1.0)])?;
 /// let bridge = PlanBridge::new(&x, &y, &coupling, Epsilon::new(0.1)?, Motion::Straight)?;
-/// let clocked = ClockedBridge::new(Box::new(bridge), CellClock::new(1.0, Pace::EVEN)?);
+/// let clocked = ClockedBridge::new(Arc::new(bridge), CellClock::new(1.0, Pace::EVEN)?);
 /// let cells = clocked.population(&x, UnitTime::new(0.5)?, 2000, Seed(0))?;
 /// // On a line, position is local time: mean ½, variance ½ · ½ / (1 + κ).
 /// assert!((cells.mean().unwrap() - 0.5).abs() < 0.05);
@@ -42,9 +50,11 @@ use crate::rng::Seed;
 #[derive(Debug)]
 pub struct ClockedBridge {
     /// The bridge on its own clock.
-    inner: Box<dyn Bridge>,
+    inner: Arc<dyn Bridge>,
     /// The clocks of the cells.
     clock: CellClock,
+    /// The displacement of the population's mean, if clocks act on distances from it.
+    displacement: Option<Array1<f64>>,
 }
 
 /// A bridge on its own clock, and the clocks of its cells. [`ClockedBridge`] has an example.
@@ -54,6 +64,31 @@ pub struct Clocked<'a> {
     pub bridge: &'a dyn Bridge,
     /// The clocks of the cells.
     pub clock: &'a CellClock,
+    /// The displacement of the population's mean, if clocks act on distances from it.
+    pub displacement: Option<ArrayView1<'a, f64>>,
+}
+
+impl Clocked<'_> {
+    /// The rows of `points` (n × d) moved by `sign · (p(f(t)) − p(G))`, for cells with the clocks G at t: from
+    /// the inner bridge to the process (1) or back (−1). Nothing moves without a displacement.
+    pub(crate) fn moved(
+        &self,
+        mut points: Array2<f64>,
+        clocks: &[UnitTime],
+        t: UnitTime,
+        sign: f64,
+    ) -> Array2<f64> {
+        let Some(displacement) = self.displacement else { return points };
+        let path = |q: f64| {
+            let line = &displacement * q;
+            self.bridge.curve().map_or_else(|| line.clone(), |curve| &line + &curve.at(q))
+        };
+        let mean = path(self.clock.pace().at(t).value());
+        for (mut row, clock) in points.rows_mut().into_iter().zip(clocks) {
+            row.scaled_add(sign, &(&mean - &path(clock.value())));
+        }
+        points
+    }
 }
 
 /// The bridge on its own clock: the inner bridge of a [`ClockedBridge`], any other bridge itself.
@@ -63,14 +98,31 @@ pub fn own_clock(bridge: &dyn Bridge) -> &dyn Bridge {
 
 impl ClockedBridge {
     /// Puts the cells of `inner` on `clock`.
-    pub fn new(inner: Box<dyn Bridge>, clock: CellClock) -> Self {
-        Self { inner, clock }
+    pub fn new(inner: Arc<dyn Bridge>, clock: CellClock) -> Self {
+        Self { inner, clock, displacement: None }
+    }
+
+    /// Lets the mean of the population move in step, by `displacement` (d numbers) from the mean of the
+    /// earlier snapshot to that of the later one; nothing changes for `None`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`] if the dimension differs.
+    pub fn about_the_mean(self, displacement: Option<Array1<f64>>) -> Result<Self> {
+        let n = displacement.as_ref().map_or(self.inner.dim(), Array1::len);
+        shape::same("the displacement of a mean", "dimensions", self.inner.dim(), n)?;
+        Ok(Self { displacement, ..self })
+    }
+
+    /// The inner bridge with the clocks.
+    fn parts(&self) -> Clocked<'_> {
+        let displacement = self.displacement.as_ref().map(|d| d.view());
+        Clocked { bridge: &*self.inner, clock: &self.clock, displacement }
     }
 
     /// The cells `x` at `from`, with clocks from their law at this time.
     fn walk(&self, x: ArrayView2<'_, f64>, from: UnitTime, seed: Seed) -> Walk<'_> {
         let clocks = self.clock.start(x.nrows(), from, seed.child("clocked/from", 0));
-        Walk::of_clocked(Clocked { bridge: &*self.inner, clock: &self.clock }, x, from, clocks)
+        Walk::of_clocked(self.parts(), x, from, clocks)
     }
 }
 
@@ -133,13 +185,14 @@ impl Bridge for ClockedBridge {
     }
 
     fn clocked(&self) -> Option<Clocked<'_>> {
-        Some(Clocked { bridge: &*self.inner, clock: &self.clock })
+        Some(self.parts())
     }
 
     fn record(&self) -> BridgeRecord {
         BridgeRecord::Clocked(ClockedRecord {
             asynchrony: Some(self.clock.asynchrony()).filter(|kappa| kappa.is_finite()),
             speeds: self.clock.pace().speeds(),
+            displacement: self.displacement.as_ref().map(|d| d.to_vec()),
             inner: Box::new(self.inner.record()),
         })
     }
@@ -150,7 +203,7 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::bridge::{Coupling, Motion, Pace, PlanBridge};
+    use crate::bridge::{Coupling, Curve, CurvedBridge, Motion, Pace, PlanBridge};
     use crate::geometry::Epsilon;
 
     fn time(t: f64) -> UnitTime {
@@ -168,7 +221,7 @@ mod tests {
 
     fn clocked(kappa: f64, pace: Pace, motion: Motion) -> (Snapshot, ClockedBridge) {
         let (x, bridge) = pairs(motion);
-        (x, ClockedBridge::new(Box::new(bridge), CellClock::new(kappa, pace).unwrap()))
+        (x, ClockedBridge::new(Arc::new(bridge), CellClock::new(kappa, pace).unwrap()))
     }
 
     /// Mean and variance of many draws at `t` from the second source cell.
@@ -233,6 +286,46 @@ mod tests {
         let covariance = both - first.mean().unwrap() * second.mean().unwrap();
         assert!((covariance - 16.0 * s * (1.0 - t) / (kappa + 1.0)).abs() < 0.05, "{covariance}");
         assert!(first.iter().zip(&second).all(|(a, b)| a <= b));
+    }
+
+    #[test]
+    fn about_the_mean_clocks_change_distances_from_it_and_the_mean_follows_the_curve() {
+        let (kappa, s, t, n) = (1.0, 0.3, 0.7, 40_000);
+        let pace = Pace::new(3.0, 1.0).unwrap();
+        let (_, inner) = pairs(Motion::Straight);
+        let curve = Curve::new(array![8.0], array![-4.0]).unwrap();
+        let inner = CurvedBridge::new(Arc::new(inner), curve.clone()).unwrap();
+        let clock = CellClock::new(kappa, pace).unwrap();
+        let bridge = ClockedBridge::new(Arc::new(inner), clock);
+        // The mean moves from 5 to 7.5, the second cell from 10 to 14: by 1.5 more.
+        let bridge = bridge.about_the_mean(Some(array![2.5])).unwrap();
+        let starts = Array2::from_elem((n, 1), 10.0);
+        let mut walk = Walk::new(&bridge, starts.view());
+        walk.step(time(s), Seed(3)).unwrap();
+        let first = walk.points().to_owned();
+        walk.step(time(t), Seed(4)).unwrap();
+        let second = walk.points().to_owned();
+        let (p, q) = (pace.at(time(s)).value(), pace.at(time(t)).value());
+        for (points, q) in [(&first, p), (&second, q)] {
+            let (mean, variance) = (points.mean().unwrap(), points.var(0.0));
+            let wanted = 10.0 + 4.0 * q + curve.at(q)[0];
+            assert!((mean - wanted).abs() < 0.02, "{mean} {wanted}");
+            let wanted = 2.25 * q * (1.0 - q) / (kappa + 1.0);
+            assert!((variance - wanted).abs() < 0.01, "{variance} {wanted}");
+        }
+        let both = (&first * &second).mean().unwrap();
+        let covariance = both - first.mean().unwrap() * second.mean().unwrap();
+        assert!((covariance - 2.25 * p * (1.0 - q) / (kappa + 1.0)).abs() < 0.01, "{covariance}");
+        // Ends, drift and pinned ends are those without the shift.
+        walk.step(UnitTime::END, Seed(5)).unwrap();
+        assert!(walk.points().iter().all(|end| (end - 14.0).abs() < 1e-9));
+        let end = Array2::from_elem((n, 1), 14.0);
+        let pinned =
+            bridge.sample_pinned(starts.view(), end.view(), UnitTime::START, time(t), Seed(6));
+        assert!((pinned.unwrap().mean().unwrap() - second.mean().unwrap()).abs() < 0.02);
+        let BridgeRecord::Clocked(record) = bridge.record() else { panic!("another record") };
+        assert_eq!(record.displacement, Some(vec![2.5]));
+        assert!(bridge.about_the_mean(Some(array![1.0, 2.0])).is_err());
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A bridge on the clocks of its cells as plain numbers: the clock and the inner bridge.
 
+use ndarray::Array1;
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::record::Recorded;
@@ -15,6 +16,9 @@ pub struct ClockedRecord {
     pub asynchrony: Option<f64>,
     /// Speeds at the start and at the end of the interval, > 0.
     pub speeds: [f64; 2],
+    /// Displacement of the population's mean, d numbers, if clocks act on distances from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub displacement: Option<Vec<f64>>,
     /// The bridge on its own clock.
     pub inner: Box<BridgeRecord>,
 }
@@ -41,6 +45,7 @@ impl Recorded for ClockedRecord {
             return Err(Error::Parameter { name, must, got: "another clock".into() });
         }
         let clock = self.clock()?;
-        Ok(Box::new(ClockedBridge::new(self.inner.restore(source, target)?, clock)))
+        let bridge = ClockedBridge::new(self.inner.restore(source, target)?.into(), clock);
+        Ok(Box::new(bridge.about_the_mean(self.displacement.map(Array1::from))?))
     }
 }

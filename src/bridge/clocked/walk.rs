@@ -78,20 +78,21 @@ impl<'a> Walk<'a> {
     /// # Errors
     /// As [`Bridge::sample_transition`].
     pub fn step(&mut self, to: UnitTime, seed: Seed) -> Result<()> {
-        let (x, bridge) = (self.points.view(), self.bridge);
-        self.points = match &mut self.clocks {
-            None => bridge.sample_transition(x, self.at, to, seed)?,
-            Some((clocked, clocks)) => {
-                let next = clocked.clock.advance(clocks, self.at, to, clock_seed(seed))?;
-                let moved = match same(clocks).zip(same(&next)) {
-                    Some((from, to)) => bridge.sample_transition(x, from, to, seed)?,
-                    None => bridge.sample_transitions(x, clocks, &next, seed)?,
-                };
-                *clocks = next;
-                moved
-            }
+        let bridge = self.bridge;
+        let Some((clocked, clocks)) = &mut self.clocks else {
+            self.points = bridge.sample_transition(self.points.view(), self.at, to, seed)?;
+            self.at = to;
+            return Ok(());
         };
-        self.at = to;
+        let next = clocked.clock.advance(clocks, self.at, to, clock_seed(seed))?;
+        let inside = clocked.moved(self.points.clone(), clocks, self.at, -1.0);
+        let x = inside.view();
+        let moved = match same(clocks).zip(same(&next)) {
+            Some((from, to)) => bridge.sample_transition(x, from, to, seed)?,
+            None => bridge.sample_transitions(x, clocks, &next, seed)?,
+        };
+        self.points = clocked.moved(moved, &next, to, 1.0);
+        (*clocks, self.at) = (next, to);
         Ok(())
     }
 
@@ -105,28 +106,27 @@ impl<'a> Walk<'a> {
         to: UnitTime,
         seed: Seed,
     ) -> Result<()> {
-        let (x, bridge) = (self.points.view(), self.bridge);
-        self.points = match &mut self.clocks {
-            None => bridge.sample_pinned(x, end, self.at, to, seed)?,
-            Some((clocked, clocks)) => {
-                let next = clocked.clock.advance(clocks, self.at, to, clock_seed(seed))?;
-                shape::same("the ends of a path", "rows", x.nrows(), end.nrows())?;
-                let moved = match same(clocks).zip(same(&next)) {
-                    Some((from, to)) => bridge.sample_pinned(x, end, from, to, seed)?,
-                    None => each_row(
-                        x,
-                        |i, row, seed| {
-                            let end = end.slice(s![i..=i, ..]);
-                            bridge.sample_pinned(row, end, clocks[i], next[i], seed)
-                        },
-                        seed,
-                    )?,
+        let bridge = self.bridge;
+        let Some((clocked, clocks)) = &mut self.clocks else {
+            self.points = bridge.sample_pinned(self.points.view(), end, self.at, to, seed)?;
+            self.at = to;
+            return Ok(());
+        };
+        shape::same("the ends of a path", "rows", self.points.nrows(), end.nrows())?;
+        let next = clocked.clock.advance(clocks, self.at, to, clock_seed(seed))?;
+        let inside = clocked.moved(self.points.clone(), clocks, self.at, -1.0);
+        let x = inside.view();
+        let moved = match same(clocks).zip(same(&next)) {
+            Some((from, to)) => bridge.sample_pinned(x, end, from, to, seed)?,
+            None => {
+                let pinned = |i: usize, row: ArrayView2<'_, f64>, seed| {
+                    bridge.sample_pinned(row, end.slice(s![i..=i, ..]), clocks[i], next[i], seed)
                 };
-                *clocks = next;
-                moved
+                each_row(x, pinned, seed)?
             }
         };
-        self.at = to;
+        self.points = clocked.moved(moved, &next, to, 1.0);
+        (*clocks, self.at) = (next, to);
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
 //! The bridge along the curve of its course.
 
+use std::sync::Arc;
+
 use ndarray::{Array2, ArrayView2};
 
 use crate::bridge::inherit;
@@ -16,6 +18,8 @@ use crate::rng::Seed;
 /// as exact as those of X.
 ///
 /// ```
+/// use std::sync::Arc;
+///
 /// use ndarray::array;
 /// use sbcell::bridge::{Bridge, Curve, CurvedBridge, GaussianBridge, UnitTime};
 /// use sbcell::{Epsilon, Seed, data::Snapshot};
@@ -24,7 +28,7 @@ use crate::rng::Seed;
 /// let (zero, unit) = (array![0.0], array![[1.0]]);
 /// let (z, u) = (zero.view(), unit.view());
 /// let bridge = GaussianBridge::between(z, u, z, u, Epsilon::new(0.2)?)?;
-/// let curved = CurvedBridge::new(Box::new(bridge), Curve::new(array![8.0], array![-8.0])?)?;
+/// let curved = CurvedBridge::new(Arc::new(bridge), Curve::new(array![8.0], array![-8.0])?)?;
 /// let cells = Snapshot::new(array![[-1.0], [0.0], [1.0]])?;
 /// // The population leaves its mean and comes back: c(½) = 8/8 + 8/8 = 2.
 /// let half = curved.population(&cells, UnitTime::new(0.5)?, 3000, Seed(0))?;
@@ -35,7 +39,7 @@ use crate::rng::Seed;
 #[derive(Debug)]
 pub struct CurvedBridge {
     /// The bridge along the straight line.
-    inner: Box<dyn Bridge>,
+    inner: Arc<dyn Bridge>,
     /// The displacement of the population.
     curve: Curve,
 }
@@ -55,7 +59,7 @@ impl CurvedBridge {
     ///
     /// # Errors
     /// [`crate::Error::Shape`] if they differ in dimension.
-    pub fn new(inner: Box<dyn Bridge>, curve: Curve) -> Result<Self> {
+    pub fn new(inner: Arc<dyn Bridge>, curve: Curve) -> Result<Self> {
         shape::same("the curve of a bridge", "dimensions", inner.dim(), curve.dim())?;
         Ok(Self { inner, curve })
     }
@@ -130,6 +134,10 @@ impl Bridge for CurvedBridge {
         Some(&*self.inner)
     }
 
+    fn curve(&self) -> Option<&Curve> {
+        Some(&self.curve)
+    }
+
     fn sample_pinned(
         &self,
         y: ArrayView2<'_, f64>,
@@ -165,7 +173,7 @@ mod tests {
 
     fn curved() -> CurvedBridge {
         let curve = Curve::new(array![1.0, -2.0], array![0.5, 3.0]).unwrap();
-        CurvedBridge::new(Box::new(straight()), curve).unwrap()
+        CurvedBridge::new(Arc::new(straight()), curve).unwrap()
     }
 
     #[test]
@@ -212,7 +220,7 @@ mod tests {
     #[test]
     fn records_and_layers_are_kept() {
         let clock = CellClock::new(2.0, Pace::new(2.0, 1.0).unwrap()).unwrap();
-        let bridge = ClockedBridge::new(Box::new(curved()), clock);
+        let bridge = ClockedBridge::new(Arc::new(curved()), clock);
         let cells = Snapshot::new(array![[0.0, 1.0], [1.0, 0.0]]).unwrap();
         let problem =
             BridgeProblem::new(cells.clone(), cells.clone(), Epsilon::new(0.3).unwrap()).unwrap();

@@ -30,6 +30,6 @@ impl Recorded for CurvedRecord {
             return Err(Error::Parameter { name, must, got: "another".into() });
         }
         let curve = Curve::new(self.leave.into(), self.arrive.into())?;
-        Ok(Box::new(CurvedBridge::new(self.inner.restore(source, target)?, curve)?))
+        Ok(Box::new(CurvedBridge::new(self.inner.restore(source, target)?.into(), curve)?))
     }
 }

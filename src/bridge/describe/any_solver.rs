@@ -3,10 +3,8 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use crate::bridge::{BridgeSolver, Course, CourseSolver, Mass};
+use crate::bridge::{BridgeSolver, CourseSolver, Mass};
 use crate::error::Result;
-use crate::progress::Progress;
-use crate::rng::Seed;
 
 /// A solver with its hyperparameters, and everything that the rest of sbcell must know about it.
 ///
@@ -62,20 +60,44 @@ pub trait AnySolver: Debug + Send + Sync {
         None
     }
 
-    /// Chooses the remaining hyperparameters by the data of `course`. sbcell calls it for a solver
-    /// with [`Property::Chooses`]. `None` if there is nothing to choose.
-    ///
-    /// # Errors
-    /// As [`CourseSolver::solve_course`].
-    fn settle(
-        &self,
-        course: &Course,
-        seed: Seed,
-        progress: &mut dyn Progress,
-    ) -> Result<Option<Arc<dyn AnySolver>>> {
-        let _ = (course, seed, progress);
-        Ok(None)
+    /// The ways among which the data choose, for a solver with [`Property::Chooses`]. The first one is for
+    /// courses without inner times. Each inner time of a course is held out and predicted with every
+    /// candidate, by [`AnySolver::choice_cells`] cells of each time.
+    fn candidates(&self) -> Vec<Candidate> {
+        Vec::new()
     }
+
+    /// Largest number of cells of each time that a choice by held-out inner times uses.
+    fn choice_cells(&self) -> usize {
+        500
+    }
+}
+
+/// One of the ways among which a solver lets the data choose ([`AnySolver::candidates`]).
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use sbcell::bridge::{Candidate, OtSolver};
+///
+/// // Both neighbouring snapshots pooled: each cell jumps to its partner at a random time.
+/// let solver = Arc::new(OtSolver::default());
+/// let (asynchrony, paced, curved) = (0.0, false, false);
+/// let pooled = Candidate { name: "pooled", solver, asynchrony, paced, curved };
+/// assert_eq!(pooled.solver.family(), "ot");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The name in notes.
+    pub name: &'static str,
+    /// The solver.
+    pub solver: Arc<dyn AnySolver>,
+    /// Asynchrony κ ≥ 0 of the cells' clocks; infinity for cells that move in step.
+    pub asynchrony: f64,
+    /// Whether populations move at the pace of the course; otherwise at constant speed.
+    pub paced: bool,
+    /// Whether populations follow the curve of the course; otherwise straight lines.
+    pub curved: bool,
 }
 
 /// A solver, by the input it takes.
@@ -123,7 +145,7 @@ pub enum Property {
     /// The paths of the bridges are bent by the neighbouring intervals already, so no curve of the
     /// course is added.
     Bends,
-    /// The solver chooses hyperparameters by the course ([`AnySolver::settle`]).
+    /// The solver is chosen among several by the course ([`AnySolver::candidates`]).
     Chooses,
 }
 

@@ -28,7 +28,7 @@ mod any_solver;
 mod description;
 mod parameter;
 
-pub use any_solver::{AnySolver, CourseSize, Held, Property, Solver};
+pub use any_solver::{AnySolver, Candidate, CourseSize, Held, Property, Solver};
 pub use description::{Described, Description, Settable};
 pub(crate) use parameter::parameter;
 pub use parameter::{

@@ -57,7 +57,7 @@ const RELAXATION: About = About::new(
     "relaxation",
     SHARE,
     "Price of deviating from the weights of the snapshots, in total variances of the cells; `inf` \
-     keeps them (exact transport) [default: 0.5; auto chooses it]",
+     keeps them (exact transport) [default: 0.5]",
 )
 .value("LAMBDA")
 .of(GROUP);
@@ -67,7 +67,7 @@ const MOMENTUM: About = About::new(
     "momentum",
     SHARE,
     "Weight of the neighbouring intervals' velocities in a path: 0 for straight lines, 1 for a \
-     spline through the mean partners [default: 1; auto chooses it]",
+     spline through the mean partners [default: 1]",
 )
 .value("PHI")
 .of(GROUP);
@@ -87,7 +87,7 @@ const NOISE_BACK: About = About::new(
     "noise_back",
     SHARE,
     "Fraction of the noise in displacements that is returned to the paths, so that populations \
-     between the snapshots are not too narrow [default: 0; auto chooses it]",
+     between the snapshots are not too narrow [default: 0]",
 )
 .value("RHO")
 .of(GROUP);

@@ -26,7 +26,8 @@ use crate::rng::Seed;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Asynchrony {
-    /// Clocks with κ = 1 for solvers that couple observed cells ([`Property::CouplesCells`]); cells
+    /// Clocks with κ = 2 for solvers that couple observed cells ([`Property::CouplesCells`]), unless
+    /// another κ predicts the inner times of the course clearly better; cells
     /// in step for all others, whose populations are wider than means of two cells.
     #[default]
     Auto,
@@ -36,10 +37,11 @@ pub enum Asynchrony {
     Kappa(f64),
 }
 
-/// κ of [`Asynchrony::Auto`], for solvers that couple observed cells (`docs/decisions/0027`).
-const KAPPA: f64 = 1.0;
-
 impl Asynchrony {
+    /// κ of [`Asynchrony::Auto`] for solvers that couple observed cells, where a course cannot tell
+    /// (`docs/decisions/0027`).
+    pub(super) const COUPLED: f64 = 2.0;
+
     /// Cells in step, as in models without this parameter.
     pub(crate) fn off() -> Self {
         Self::Off
@@ -48,7 +50,7 @@ impl Asynchrony {
     /// κ for the bridges of `solver`, infinity for cells in step.
     pub(crate) fn kappa(self, solver: &SolverChoice) -> f64 {
         match self {
-            Self::Auto if solver.has(Property::CouplesCells) => KAPPA,
+            Self::Auto if solver.has(Property::CouplesCells) => Self::COUPLED,
             Self::Auto | Self::Off => f64::INFINITY,
             Self::Kappa(kappa) => kappa,
         }

@@ -3,6 +3,7 @@
 //! [`Plan::read`] reads cells, times and growth once. [`Plan::estimate`] says what a fit would take,
 //! [`Plan::run`] fits. [`fit`] and [`estimate`] do both steps at once.
 
+mod choose;
 pub(super) mod clock;
 mod estimate;
 pub(super) mod footprint;
@@ -14,6 +15,7 @@ pub(super) mod options;
 pub(super) mod plan;
 mod probe;
 mod reference;
+mod route;
 pub(super) mod run;
 pub(super) mod scale;
 pub(super) mod selection;

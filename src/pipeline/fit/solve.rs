@@ -4,15 +4,13 @@ use std::sync::Arc;
 
 use ndarray::Array1;
 
-use crate::bridge::{
-    Bridge, BridgeProblem, BridgeSolver, CellClock, ClockedBridge, Course, CourseSolver, Curve,
-    CurvedBridge, FitReport, Property, Solver,
-};
+use crate::bridge::{Bridge, BridgeProblem, BridgeSolver, Course, CourseSolver, FitReport, Solver};
 use crate::data::{Snapshot, TimeSeries};
 use crate::error::Result;
-use crate::pipeline::fit::clock::{Bending, clocks, curves};
+use crate::pipeline::fit::choose::choose;
 use crate::pipeline::fit::growth::Growing;
 use crate::pipeline::fit::options::FitOptions;
+use crate::pipeline::fit::route::{Between, Route};
 use crate::pipeline::fit::units::Units;
 use crate::pipeline::solvers::SolverChoice;
 use crate::progress::Progress;
@@ -23,16 +21,14 @@ pub(crate) struct Task<'a> {
     series: &'a TimeSeries,
     units: &'a Units,
     options: &'a FitOptions,
-    /// The solver of `options`, or the one that it chose ([`Task::settle`]).
-    solver: SolverChoice,
+    /// The solver with clocks, pace and curve, before and after the data chose ([`Task::settle`]).
+    route: Route,
+    /// The clocks and curves of this route.
+    between: Between,
     /// One problem for each interval, with equal weights of cells.
     problems: Vec<BridgeProblem>,
     /// The growth in each interval.
     growing: Vec<Growing>,
-    /// The clock of the cells in each interval.
-    clocks: Vec<CellClock>,
-    /// The curve of each interval.
-    curves: Vec<Option<Curve>>,
 }
 
 /// The solution of one interval.
@@ -42,7 +38,7 @@ pub(crate) struct Solved {
     /// The growth of the last iteration.
     pub(crate) growing: Growing,
     /// The bridge between the snapshots, in scaled coordinates and local time.
-    pub(crate) bridge: Box<dyn Bridge>,
+    pub(crate) bridge: Arc<dyn Bridge>,
     /// The report of the solver.
     pub(crate) report: FitReport,
 }
@@ -60,40 +56,46 @@ impl<'a> Task<'a> {
         rates: Option<&Array1<f64>>,
         cell_times: &[f64],
     ) -> Result<Self> {
+        let mut task = Self::along(Route::first(options), series, units, options)?;
+        for (k, growing) in task.growing.iter_mut().enumerate() {
+            growing.prior = rates.map(|rates| Growing::rates(series, k, rates, cell_times));
+        }
+        Ok(task)
+    }
+
+    /// As [`Task::new`], along `route` and without growth.
+    ///
+    /// # Errors
+    /// As [`Task::new`].
+    pub(super) fn along(
+        route: Route,
+        series: &'a TimeSeries,
+        units: &'a Units,
+        options: &'a FitOptions,
+    ) -> Result<Self> {
         let problems = problems(series, units)?;
-        let solver = options.solver.clone();
         let growing = problems
             .iter()
             .zip(series.times().windows(2))
-            .enumerate()
-            .map(|(k, (problem, ends))| Growing {
+            .map(|(problem, ends)| Growing {
                 observed: problem.source().clone(),
-                prior: rates.map(|rates| Growing::rates(series, k, rates, cell_times)),
+                prior: None,
                 length: ends[1] - ends[0],
             })
             .collect();
-        let seed = Seed(options.seed).child("clocks", 0);
-        let kappa = options.asynchrony.kappa(&solver);
-        let clocks = clocks(series, kappa, options.timing, seed)?;
-        let bend = if solver.has(Property::Bends) { Bending::Off } else { options.bend };
-        let curves = curves(series, bend, units.scale)?;
-        Ok(Self { series, units, options, solver, problems, growing, clocks, curves })
+        let between = route.between(series, units.scale, options.seed)?;
+        Ok(Self { series, units, options, route, between, problems, growing })
     }
 
-    /// Lets a solver that chooses from the data ([`Property::Chooses`]) make its choice, by holding out
-    /// times of this course. Returns the solver that is used from now on.
+    /// Lets the data choose among the routes of the options, by holding out times of this course. Returns the
+    /// solver that is used from now on.
     ///
     /// # Errors
     /// Those of the choice; [`crate::Error::Cancelled`].
     pub(crate) fn settle(&mut self, progress: &mut dyn Progress) -> Result<&SolverChoice> {
-        if self.solver.has(Property::Chooses) {
-            let course = Course::new(self.series.times().to_vec(), self.problems.clone())?;
-            let seed = Seed(self.options.seed).child("auto", 0);
-            if let Some(settled) = self.solver.settle(&course, seed, progress)? {
-                self.solver = settled.into();
-            }
-        }
-        Ok(&self.solver)
+        self.route = choose(self.series, self.units, self.options, progress)?;
+        self.between = self.route.between(self.series, self.units.scale, self.options.seed)?;
+        Ok(&self.route.solver)
     }
 
     /// Number of intervals.
@@ -126,7 +128,7 @@ impl<'a> Task<'a> {
     /// # Errors
     /// [`crate::Error::Cancelled`].
     pub(crate) fn solvers(&self, progress: &mut dyn Progress) -> Result<Solvers> {
-        Ok(match self.solver.solver() {
+        Ok(match self.route.solver.solver() {
             Solver::Joint(solver) => Solvers::Joint(solver),
             Solver::Each(solver) => {
                 let reference = self.options.reference;
@@ -147,6 +149,54 @@ impl<'a> Task<'a> {
         solver: &dyn BridgeSolver,
         progress: &mut dyn Progress,
     ) -> Result<Solved> {
+        self.finished(k, self.bare_interval(k, solver, progress)?)
+    }
+
+    /// Solves all intervals together. With several growth iterations, the posterior growth of each
+    /// solution is the prior of the next.
+    ///
+    /// # Errors
+    /// Those of the solver; [`crate::Error::Cancelled`].
+    pub(crate) fn course(
+        &self,
+        solver: &dyn CourseSolver,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Solved>> {
+        let all = self.bare_course(solver, progress)?.into_iter().enumerate();
+        all.map(|(k, solved)| self.finished(k, solved)).collect()
+    }
+
+    /// Solves interval `k`, and no other interval unless the solver needs them.
+    ///
+    /// # Errors
+    /// Those of the solver; [`crate::Error::Cancelled`].
+    pub(crate) fn only(&self, k: usize, progress: &mut dyn Progress) -> Result<Solved> {
+        self.finished(k, self.bare(k, progress)?)
+    }
+
+    /// The solution with its bridge along the curve of the course and on the clock of the cells.
+    ///
+    /// # Errors
+    /// Those of [`Task::around`].
+    fn finished(&self, k: usize, solved: Solved) -> Result<Solved> {
+        Ok(Solved { bridge: self.around(k, solved.bridge)?, ..solved })
+    }
+
+    /// A bridge of interval `k` along the curve of the course and on the clock of the cells.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`], which cannot occur for bridges of this course.
+    pub(super) fn around(&self, k: usize, bridge: Arc<dyn Bridge>) -> Result<Arc<dyn Bridge>> {
+        self.between.around(k, bridge, &self.problems[k])
+    }
+
+    /// As [`Task::interval`], along the straight line and in step.
+    fn bare_interval(
+        &self,
+        k: usize,
+        solver: &dyn BridgeSolver,
+        progress: &mut dyn Progress,
+    ) -> Result<Solved> {
         let mut growing = self.growing[k].clone();
         let mut problem = growing.problem(&self.problems[k])?;
         let mut solved = solver.solve(&problem, self.seed(k).child("solve", 0), progress)?;
@@ -157,16 +207,11 @@ impl<'a> Task<'a> {
             let seed = self.seed(k).child("solve", round as u64);
             solved = solver.solve(&problem, seed, progress)?;
         }
-        let (bridge, report) = solved;
-        Ok(Solved { problem, growing, bridge: self.clocked(k, bridge)?, report })
+        Ok(Solved { problem, growing, bridge: solved.0.into(), report: solved.1 })
     }
 
-    /// Solves all intervals together. With several growth iterations, the posterior growth of each
-    /// solution is the prior of the next.
-    ///
-    /// # Errors
-    /// Those of the solver; [`crate::Error::Cancelled`].
-    pub(crate) fn course(
+    /// As [`Task::course`], along straight lines and in step.
+    fn bare_course(
         &self,
         solver: &dyn CourseSolver,
         progress: &mut dyn Progress,
@@ -190,46 +235,33 @@ impl<'a> Task<'a> {
             }
         };
         let ends = course.problems().iter().cloned().zip(growing);
-        let all = ends.zip(solved).enumerate();
-        let all = all.map(|(k, ((problem, growing), (bridge, report)))| {
-            Ok(Solved { problem, growing, bridge: self.clocked(k, bridge)?, report })
+        let all = ends.zip(solved).map(|((problem, growing), (bridge, report))| Solved {
+            problem,
+            growing,
+            bridge: bridge.into(),
+            report,
         });
-        all.collect()
+        Ok(all.collect())
     }
 
-    /// The bridge of interval `k` along the curve of the course and on the clock of the cells.
+    /// As [`Task::only`], along the straight line and in step.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`], which cannot occur for bridges of this course.
-    fn clocked(&self, k: usize, bridge: Box<dyn Bridge>) -> Result<Box<dyn Bridge>> {
-        let clock = self.clocks[k];
-        let bridge = match &self.curves[k] {
-            None => bridge,
-            Some(curve) => Box::new(CurvedBridge::new(bridge, curve.clone())?),
-        };
-        let plain = clock.is_plain();
-        Ok(if plain { bridge } else { Box::new(ClockedBridge::new(bridge, clock)) })
-    }
-
-    /// Solves interval `k`, and no other interval unless the solver needs them.
-    ///
-    /// # Errors
-    /// Those of the solver; [`crate::Error::Cancelled`].
-    pub(crate) fn only(&self, k: usize, progress: &mut dyn Progress) -> Result<Solved> {
+    /// As [`Task::only`].
+    pub(super) fn bare(&self, k: usize, progress: &mut dyn Progress) -> Result<Solved> {
         let solver = match self.solvers(progress)? {
-            Solvers::Each(solvers) => return self.interval(k, &*solvers[k], progress),
+            Solvers::Each(solvers) => return self.bare_interval(k, &*solvers[k], progress),
             Solvers::Joint(solver) => solver,
         };
         if self.options.growth.iterations > 1 {
-            return Ok(self.course(&*solver, progress)?.swap_remove(k));
+            return Ok(self.bare_course(&*solver, progress)?.swap_remove(k));
         }
         let weighed = self.problems.iter().zip(&self.growing).map(|(p, g)| g.problem(p));
         let course = Course::new(self.series.times().to_vec(), weighed.collect::<Result<_>>()?)?;
         let seed = Seed(self.options.seed).child("course", 0);
         let (bridge, report) = solver.solve_one(&course, k, seed, progress)?;
         let problem = course.problems()[k].clone();
-        let bridge = self.clocked(k, bridge)?;
-        Ok(Solved { problem, growing: self.growing[k].clone(), bridge, report })
+        Ok(Solved { problem, growing: self.growing[k].clone(), bridge: bridge.into(), report })
     }
 }
 

@@ -137,7 +137,10 @@ fn moved(
             Some(_) => UnitTime::new(to.value().clamp(NEAR, 1.0 - NEAR))?,
         };
         let way = Way { rows: &rows, to, backward: dynamics.backward };
-        let moved = along(&ends, x, start, way, dynamics, seed)?;
+        let mut moved = along(&ends, x, start, way, dynamics, seed)?;
+        if let Some(clocked) = bridge.clocked() {
+            moved = clocked.moved(moved, &vec![to; members.len()], local, 1.0);
+        }
         for (&member, row) in members.iter().zip(moved.rows()) {
             all.row_mut(member).assign(&row);
         }

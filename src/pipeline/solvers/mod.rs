@@ -9,7 +9,7 @@ mod auto;
 mod choice;
 pub(super) mod inner_score;
 
-pub use auto::AutoSolver;
+pub use auto::{AutoSolver, AutoWay};
 pub use choice::SolverChoice;
 
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! A bridge whose draws are Euler–Maruyama steps of its drift, beside its own exact draws.
 
-use ndarray::{Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2};
 
 use crate::bridge::inherit;
 use crate::bridge::{Bridge, BridgeRecord, BridgeSeries, ClockedBridge, UnitTime, euler_maruyama};
@@ -35,7 +35,9 @@ pub(super) fn stepped(process: &Process, n_steps: usize) -> Result<BridgeSeries>
             BridgeRecord::Clocked(record) => {
                 let clock = record.clock()?;
                 let inner = stepped(*record.inner)?;
-                Ok(Box::new(ClockedBridge::new(inner, clock)) as Box<dyn Bridge>)
+                let bridge = ClockedBridge::new(inner.into(), clock);
+                let bridge = bridge.about_the_mean(record.displacement.map(Array1::from))?;
+                Ok(Box::new(bridge) as Box<dyn Bridge>)
             }
             record => stepped(record),
         }
@@ -44,7 +46,7 @@ pub(super) fn stepped(process: &Process, n_steps: usize) -> Result<BridgeSeries>
 }
 
 impl Bridge for Stepped {
-    inherit!(inner: dim, epsilon, noise_variance, noise_factor, drift, mean_jacobian, plan_marginal, growth_by, link, record);
+    inherit!(inner: dim, epsilon, noise_variance, noise_factor, drift, mean_jacobian, curve, plan_marginal, growth_by, link, record);
 
     fn sample_transition(
         &self,

@@ -1,7 +1,7 @@
-//! The solver `auto`: a mixture of splines, chosen by holding out the inner times of a course.
+//! The solver `auto`: one of several ways between the snapshots, chosen by holding out inner times.
 
 mod description;
 mod solver;
 
 pub(super) use description::AUTO;
-pub use solver::AutoSolver;
+pub use solver::{AutoSolver, AutoWay};

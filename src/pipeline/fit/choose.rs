@@ -1,0 +1,234 @@
+//! The choice of a route by holding out the inner times of a course.
+
+use std::sync::Arc;
+
+use ndarray::{Array1, Array2, Axis, concatenate, s};
+
+use crate::bridge::{Bridge, Property, UnitTime, draw_cells};
+use crate::data::{Snapshot, TimeSeries};
+use crate::error::Result;
+use crate::linalg::first_least;
+use crate::metrics::energy_distance;
+use crate::pipeline::fit::growth::GrowthOptions;
+use crate::pipeline::fit::options::FitOptions;
+use crate::pipeline::fit::route::Route;
+use crate::pipeline::fit::solve::Task;
+use crate::pipeline::fit::units::Units;
+use crate::progress::{self, Event, Progress, Unseen};
+use crate::rng::Seed;
+
+/// Number of imagined inner times at which all routes are as good as the first.
+///
+/// A course has few inner times, so the best of several routes is often best by chance.
+const PULL: f64 = 2.0;
+
+/// How much lower than that of the first route the score of another one must be (`docs/decisions/0028`).
+const MARGIN: f64 = 0.1;
+
+/// The best route for `series` among those that `options` allow ([`Route::all`]).
+///
+/// Each inner time is predicted with every route from the other times. The score of a route is the mean of its
+/// energy distances, each divided by that of the two neighbouring times pooled (the null model `FL`). All
+/// distances are increased by the uncertainty of an energy distance, so that one of zero does not decide alone.
+/// Another route than the first is used if its score is lower by [`MARGIN`], after the difference is multiplied
+/// by `n/(n + 2)` for n inner times. Means, not logarithms, because one bad prediction outweighs one that is
+/// near the noise floor.
+///
+/// # Errors
+/// Those of the solvers and distances; [`crate::Error::Cancelled`].
+pub(super) fn choose(
+    series: &TimeSeries,
+    units: &Units,
+    options: &FitOptions,
+    progress: &mut dyn Progress,
+) -> Result<Route> {
+    let mut routes = Route::all(options);
+    let n_inner = series.times().len().saturating_sub(2);
+    if routes.len() == 1 || n_inner == 0 {
+        let first = routes.swap_remove(0);
+        if options.solver.has(Property::Chooses) {
+            let why = "the course has no inner time to hold out";
+            progress::note(progress, format!("auto: {why}: `{}` is used", first.name))?;
+        }
+        return Ok(first);
+    }
+    let what = "choosing by held-out times".to_string();
+    progress::report(progress, Event::Begin { what, total: n_inner as u64 })?;
+    let most = options.solver.choice_cells();
+    let seed = Seed(options.seed).child("choice", 0);
+    let snapshots = some_cells(series, most, seed)?;
+    let plain = FitOptions { growth: GrowthOptions::default(), ..options.clone() };
+    let mut scores = vec![0.0; routes.len()];
+    for held in 1..=n_inner {
+        let fold = InnerFold::new(series, &snapshots, held)?;
+        let seed = seed.child("fold", held as u64);
+        let found = fold.ratios(units, &plain, &routes, seed, &mut Unseen(&mut *progress))?;
+        scores.iter_mut().zip(&found).for_each(|(score, ratio)| *score += ratio / n_inner as f64);
+        progress::report(progress, Event::Step { done: held as u64 })?;
+    }
+    progress::report(progress, Event::End)?;
+    let best = best(&scores, n_inner);
+    progress::note(progress, said(options.solver.name(), &routes, &scores, best))?;
+    Ok(routes.swap_remove(best))
+}
+
+/// The route with the least of `scores`, if it is clearly better than the first one.
+fn best(scores: &[f64], n_inner: usize) -> usize {
+    let n = n_inner as f64;
+    let lead = |score: f64| (scores[0] - score) * n / (n + PULL);
+    let least = first_least(scores.iter().copied()).unwrap_or(0);
+    if lead(scores[least]) > MARGIN { least } else { 0 }
+}
+
+/// The choice in words, with the scores of all routes.
+fn said(solver: &str, routes: &[Route], scores: &[f64], best: usize) -> String {
+    let each = routes.iter().zip(scores).map(|(route, score)| format!("{} {score:.2}", route.name));
+    format!(
+        "{solver}: `{}` is used; energy distance at held-out inner times over that of the neighbouring times \
+         pooled: {}",
+        routes[best].name,
+        each.collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// The snapshots of `series` with at most `most` cells each.
+///
+/// # Errors
+/// Those of [`Snapshot::new`].
+fn some_cells(series: &TimeSeries, most: usize, seed: Seed) -> Result<Vec<Snapshot>> {
+    let of = |(k, snapshot): (usize, &Snapshot)| {
+        let n = snapshot.n_cells();
+        let even = Array1::from_elem(n, 1.0 / n as f64);
+        let rows = draw_cells(even.view(), n.min(most), seed.child("cells", k as u64));
+        Snapshot::new(snapshot.points().select(Axis(0), &rows))
+    };
+    series.snapshots().iter().enumerate().map(of).collect()
+}
+
+/// A course without one of its inner times.
+struct InnerFold<'a> {
+    /// The other times.
+    series: TimeSeries,
+    /// The interval of `series` that contains the held-out time.
+    interval: usize,
+    /// The held-out time as local time of this interval.
+    local: UnitTime,
+    /// The cells of the held-out time.
+    observed: &'a Snapshot,
+}
+
+impl<'a> InnerFold<'a> {
+    /// Holds out time number `held` of `series`, whose cells are `snapshots`.
+    ///
+    /// # Errors
+    /// Those of [`TimeSeries::new`].
+    fn new(series: &TimeSeries, snapshots: &'a [Snapshot], held: usize) -> Result<Self> {
+        let times = series.times();
+        let left = || (0..times.len()).filter(|&k| k != held);
+        let n = left().map(|k| snapshots[k].n_cells()).sum();
+        let (mut points, mut cell_times) = (Array2::zeros((n, series.dim())), Vec::new());
+        for k in left() {
+            let rows = cell_times.len()..cell_times.len() + snapshots[k].n_cells();
+            points.slice_mut(s![rows.clone(), ..]).assign(&snapshots[k].points());
+            cell_times.extend(rows.map(|_| times[k]));
+        }
+        let local = (times[held] - times[held - 1]) / (times[held + 1] - times[held - 1]);
+        Ok(Self {
+            series: TimeSeries::new(points.view(), &cell_times)?,
+            interval: held - 1,
+            local: UnitTime::new(local)?,
+            observed: &snapshots[held],
+        })
+    }
+
+    /// The energy distance of each route's population from the held-out cells over that of the two neighbouring
+    /// times pooled, both with their uncertainty added.
+    ///
+    /// Routes with the same solver share the bridge along the straight line.
+    ///
+    /// # Errors
+    /// Those of the solvers and distances; [`crate::Error::Cancelled`].
+    fn ratios(
+        &self,
+        units: &Units,
+        options: &FitOptions,
+        routes: &[Route],
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<f64>> {
+        let observed = Snapshot::new(&self.observed.points() / units.scale)?;
+        let pooled = at_least_noise(&self.pooled(units.scale)?, &observed)?;
+        let mut solved: Vec<(usize, Arc<dyn Bridge>)> = Vec::new();
+        let mut found = Vec::with_capacity(routes.len());
+        for (number, route) in routes.iter().enumerate() {
+            let task = Task::along(route.clone(), &self.series, units, options)?;
+            let same = solved.iter().find(|(first, _)| routes[*first].solver == route.solver);
+            let bare = match same {
+                Some((_, bare)) => Arc::clone(bare),
+                None => {
+                    let bare: Arc<dyn Bridge> = task.bare(self.interval, progress)?.bridge.into();
+                    solved.push((number, Arc::clone(&bare)));
+                    bare
+                }
+            };
+            let bridge = task.around(self.interval, bare)?;
+            let source = task.problem(self.interval).source();
+            let marginal = bridge.plan_marginal().unwrap_or_else(|| source.marginal());
+            let rows = draw_cells(marginal, source.n_cells(), seed.child("drawn", 0));
+            let start = source.points().select(Axis(0), &rows);
+            let seed = seed.child("drawn", 1);
+            let points =
+                bridge.sample_transition(start.view(), UnitTime::START, self.local, seed)?;
+            found.push(at_least_noise(&Snapshot::new(points)?, &observed)? / pooled);
+        }
+        Ok(found)
+    }
+    /// The cells of both neighbouring times, weighted by their distance in time, in the coordinates of bridges.
+    ///
+    /// # Errors
+    /// Those of [`Snapshot::weighted`].
+    fn pooled(&self, scale: f64) -> Result<Snapshot> {
+        let [earlier, later] = [0, 1].map(|k| &self.series.snapshots()[self.interval + k]);
+        let s = self.local.value();
+        let points = concatenate![Axis(0), earlier.points(), later.points()] / scale;
+        let weights = concatenate![Axis(0), &earlier.marginal() * (1.0 - s), &later.marginal() * s];
+        Snapshot::weighted(points, weights)
+    }
+}
+
+/// The energy distance, at least zero, plus the uncertainty of one: twice the mean distance within `observed`
+/// over its number of cells.
+///
+/// # Errors
+/// Those of the energy distance.
+fn at_least_noise(predicted: &Snapshot, observed: &Snapshot) -> Result<f64> {
+    let energy = energy_distance(predicted, observed)?;
+    let noise = 2.0 * energy.within_y / observed.n_cells() as f64;
+    Ok(energy.value.max(0.0) + noise.max(f64::MIN_POSITIVE))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_route_must_be_clearly_better_and_more_so_by_few_times() {
+        // A lead of 0.15 counts as 0.05 by one inner time, as 0.1125 by six.
+        let scores = [0.9, 0.75, 1.2];
+        assert_eq!(best(&scores, 1), 0);
+        assert_eq!(best(&scores, 6), 1);
+        assert_eq!(best(&[0.9, 0.85, 0.88], 100), 0);
+        assert_eq!(best(&[0.9, 0.9, 0.9], 6), 0);
+        assert_eq!(best(&[0.9, f64::NAN, 0.9], 6), 0);
+    }
+
+    #[test]
+    fn a_distance_of_zero_does_not_decide_alone() {
+        let cells = Snapshot::new(ndarray::array![[0.0], [1.0], [3.0]]).unwrap();
+        let moved = Snapshot::new(ndarray::array![[5.0], [6.0], [8.0]]).unwrap();
+        let (same, far) = (at_least_noise(&cells, &cells), at_least_noise(&moved, &cells));
+        // Mean distance between different cells: (1 + 3 + 2)/3 = 2; 2 · 2/3.
+        assert!((same.unwrap() - 4.0 / 3.0).abs() < 1e-12);
+        assert!(far.unwrap() > 5.0);
+    }
+}

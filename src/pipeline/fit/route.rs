@@ -1,0 +1,128 @@
+//! One way between the snapshots of a course: solver, clocks of cells, pace and curve.
+
+use std::sync::Arc;
+
+use ndarray::Array1;
+
+use crate::bridge::{
+    Bridge, BridgeProblem, Candidate, CellClock, ClockedBridge, Curve, CurvedBridge, Property,
+};
+use crate::data::{Snapshot, TimeSeries};
+use crate::error::Result;
+use crate::pipeline::fit::clock::{Asynchrony, Bending, Timing, clocks, curves};
+use crate::pipeline::fit::options::FitOptions;
+use crate::pipeline::solvers::SolverChoice;
+use crate::rng::Seed;
+
+/// A solver with asynchrony, timing and curve.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Route {
+    /// The name in notes.
+    pub(super) name: String,
+    /// The solver.
+    pub(super) solver: SolverChoice,
+    /// Asynchrony κ, infinity for cells that move in step.
+    pub(super) kappa: f64,
+    /// How fast an interval is crossed at its ends.
+    pub(super) timing: Timing,
+    /// Whether populations follow the curve of the course.
+    pub(super) bend: Bending,
+}
+
+/// Asynchronies among which the inner times choose. The first one is the default.
+const KAPPAS: [f64; 3] = [Asynchrony::COUPLED, f64::INFINITY, 0.5];
+
+impl Route {
+    /// The routes among which `options` let the data choose. The first one is for courses that cannot tell.
+    pub(super) fn all(options: &FitOptions) -> Vec<Self> {
+        let FitOptions { solver, asynchrony, timing, bend, .. } = options;
+        let candidates = solver.candidates();
+        if !candidates.is_empty() {
+            return candidates.into_iter().map(|candidate| Self::of(candidate, options)).collect();
+        }
+        let chosen = *asynchrony == Asynchrony::Auto && solver.has(Property::CouplesCells);
+        let kappas = if chosen { KAPPAS.to_vec() } else { vec![asynchrony.kappa(solver)] };
+        let bend = if solver.has(Property::Bends) { Bending::Off } else { *bend };
+        let route = |kappa: f64| Self {
+            name: if kappa.is_finite() { format!("κ = {kappa}") } else { "in step".into() },
+            solver: solver.clone(),
+            kappa,
+            timing: *timing,
+            bend,
+        };
+        kappas.into_iter().map(route).collect()
+    }
+
+    /// The first route of [`Route::all`].
+    pub(super) fn first(options: &FitOptions) -> Self {
+        Self::all(options).swap_remove(0)
+    }
+
+    /// The route of `candidate`, where `options` leave it to the data.
+    fn of(candidate: Candidate, options: &FitOptions) -> Self {
+        let Candidate { name, solver, asynchrony, paced, curved } = candidate;
+        let kappa = match options.asynchrony {
+            Asynchrony::Auto => asynchrony,
+            Asynchrony::Off => f64::INFINITY,
+            Asynchrony::Kappa(kappa) => kappa,
+        };
+        Self {
+            name: name.into(),
+            solver: solver.into(),
+            kappa,
+            timing: if paced { options.timing } else { Timing::Even },
+            bend: if curved { options.bend } else { Bending::Off },
+        }
+    }
+
+    /// The clocks and curves of all intervals of `series`, in its coordinates divided by `scale`.
+    ///
+    /// # Errors
+    /// Those of the clocks and curves.
+    pub(super) fn between(&self, series: &TimeSeries, scale: f64, seed: u64) -> Result<Between> {
+        let seed = Seed(seed).child("clocks", 0);
+        Ok(Between {
+            clocks: clocks(series, self.kappa, self.timing, seed)?,
+            curves: curves(series, self.bend, scale)?,
+            about_the_mean: self.bend == Bending::Auto && self.kappa.is_finite(),
+        })
+    }
+}
+
+/// The clocks and curves of all intervals of a course.
+pub(super) struct Between {
+    /// The clock of the cells in each interval.
+    clocks: Vec<CellClock>,
+    /// The curve of each interval.
+    curves: Vec<Option<Curve>>,
+    /// Whether the mean of the population follows the curve in step, and clocks act on distances from it.
+    about_the_mean: bool,
+}
+
+impl Between {
+    /// The bridge of interval `k` along the curve and on the clock of the cells, from the one along the
+    /// straight line that solves `problem`.
+    ///
+    /// # Errors
+    /// [`crate::Error::Shape`], which cannot occur for bridges of this course.
+    pub(super) fn around(
+        &self,
+        k: usize,
+        bridge: Arc<dyn Bridge>,
+        problem: &BridgeProblem,
+    ) -> Result<Arc<dyn Bridge>> {
+        let bridge: Arc<dyn Bridge> = match &self.curves[k] {
+            None => bridge,
+            Some(curve) => Arc::new(CurvedBridge::new(bridge, curve.clone())?),
+        };
+        let clock = self.clocks[k];
+        if clock.is_plain() {
+            return Ok(bridge);
+        }
+        let displacement = self.about_the_mean.then(|| {
+            let mean = |cells: &Snapshot| -> Array1<f64> { cells.marginal().dot(&cells.points()) };
+            mean(problem.target()) - mean(problem.source())
+        });
+        Ok(Arc::new(ClockedBridge::new(bridge, clock).about_the_mean(displacement)?))
+    }
+}
