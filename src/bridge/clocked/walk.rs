@@ -116,14 +116,13 @@ impl<'a> Walk<'a> {
         let next = clocked.clock.advance(clocks, self.at, to, clock_seed(seed))?;
         let inside = clocked.moved(self.points.clone(), clocks, self.at, -1.0);
         let x = inside.view();
-        let moved = match same(clocks).zip(same(&next)) {
-            Some((from, to)) => bridge.sample_pinned(x, end, from, to, seed)?,
-            None => {
-                let pinned = |i: usize, row: ArrayView2<'_, f64>, seed| {
-                    bridge.sample_pinned(row, end.slice(s![i..=i, ..]), clocks[i], next[i], seed)
-                };
-                each_row(x, pinned, seed)?
-            }
+        let moved = if let Some((from, to)) = same(clocks).zip(same(&next)) {
+            bridge.sample_pinned(x, end, from, to, seed)?
+        } else {
+            let pinned = |i: usize, row: ArrayView2<'_, f64>, seed| {
+                bridge.sample_pinned(row, end.slice(s![i..=i, ..]), clocks[i], next[i], seed)
+            };
+            each_row(x, pinned, seed)?
         };
         self.points = clocked.moved(moved, &next, to, 1.0);
         (*clocks, self.at) = (next, to);

@@ -163,13 +163,12 @@ impl<'a> InnerFold<'a> {
         for (number, route) in routes.iter().enumerate() {
             let task = Task::along(route.clone(), &self.series, units, options)?;
             let same = solved.iter().find(|(first, _)| routes[*first].solver == route.solver);
-            let bare = match same {
-                Some((_, bare)) => Arc::clone(bare),
-                None => {
-                    let bare: Arc<dyn Bridge> = task.bare(self.interval, progress)?.bridge.into();
-                    solved.push((number, Arc::clone(&bare)));
-                    bare
-                }
+            let bare = if let Some((_, bare)) = same {
+                Arc::clone(bare)
+            } else {
+                let bare = task.bare(self.interval, progress)?.bridge;
+                solved.push((number, Arc::clone(&bare)));
+                bare
             };
             let bridge = task.around(self.interval, bare)?;
             let source = task.problem(self.interval).source();
