@@ -4,7 +4,7 @@ use std::path::Path;
 
 use ndarray::{Array2, Axis};
 use rand_distr::{Distribution, StandardNormal};
-use sbcell::bridge::{OtSolver, SinkhornSolver};
+use sbcell::bridge::{Mass, OtSolver, SinkhornSolver};
 use sbcell::data::Column;
 use sbcell::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use sbcell::io::validation::Validation;
@@ -172,6 +172,44 @@ fn auto_chooses_without_the_held_out_time() {
     // `--select` takes one of the two, by name.
     let selected = energy("selected");
     assert!((selected - energy("auto")).abs().min((selected - energy("ot")).abs()) < 1e-15);
+}
+
+/// Where cells jump at random times, the pool of both neighbouring times is the truth and `auto` takes it;
+/// where they move at constant speed, it takes pairs that move. A course of three times has no inner time.
+#[test]
+fn auto_takes_the_pool_where_cells_jump_and_pairs_where_they_move() {
+    let mut rng = Seed(6).stream("test", 0);
+    let jumping = Array2::from_shape_fn((PER_TIME * TIMES.len(), 12), |(cell, gene)| {
+        let share = TIMES[cell / PER_TIME] / TIMES[TIMES.len() - 1];
+        // The share of cells that have jumped is exactly that of the time which has passed.
+        let jumped = (cell * 7 % PER_TIME) as f64 / (PER_TIME as f64) < share;
+        let noise: f64 = StandardNormal.sample(&mut rng);
+        let level = if jumped && gene < 6 { 20.0 } else { 10.0 };
+        (level + 0.5 * noise) as f32
+    });
+    let auto = SolverChoice::of(AutoSolver::default().with_mass(Mass::Kept));
+    let mut options = options(Protocol::Honest).with_at(vec![2.0]);
+    options.methods = vec![Method { name: "auto".into(), solver: auto }];
+    options.fit = options.fit.with_asynchrony(Asynchrony::Auto).with_bend(Bending::Auto);
+    let family = |validation: &Validation| {
+        let solved = &validation.held_out[0].solved;
+        let auto = solved.iter().find(|solved| solved.name == "auto").unwrap();
+        auto.parameters.as_object().unwrap().keys().next().unwrap().clone()
+    };
+    let found = scores(&jumping, &options);
+    assert_eq!(family(&found), "ot");
+    let energy = |found: &Validation, name: &str| {
+        found.row(2.0, name, "energy").and_then(|row| row.value).unwrap()
+    };
+    // Half-way between the two states there is no cell.
+    let (auto, pairs) = (energy(&found, "auto"), energy(&found, "R"));
+    assert!(auto < 0.1 && pairs > 1.0, "{auto} {pairs}");
+    let found = scores(&genes(), &options);
+    let (auto, pool) = (energy(&found, "auto"), energy(&found, "FL"));
+    assert!(auto < 0.1 * pool, "{auto} {pool}");
+    // Times 0, 1 and 2, of which 1 is held out.
+    let three = jumping.slice(ndarray::s![..3 * PER_TIME, ..]).to_owned();
+    assert_eq!(family(&scores(&three, &options.with_at(vec![1.0]))), "spline");
 }
 
 /// Waddington-OT's components are those of the two neighbouring times: other times do not matter.

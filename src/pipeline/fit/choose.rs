@@ -44,11 +44,14 @@ pub(super) fn choose(
 ) -> Result<Route> {
     let mut routes = Route::all(options);
     let n_inner = series.times().len().saturating_sub(2);
-    if routes.len() == 1 || n_inner == 0 {
+    // An energy distance needs two cells.
+    let enough = series.snapshots().iter().all(|snapshot| snapshot.n_cells() >= 2);
+    if routes.len() == 1 || n_inner == 0 || !enough {
         let first = routes.swap_remove(0);
         if options.solver.has(Property::Chooses) {
-            let why = "the course has no inner time to hold out";
-            progress::note(progress, format!("auto: {why}: `{}` is used", first.name))?;
+            let why =
+                if enough { "has no inner time to hold out" } else { "has a time of one cell" };
+            progress::note(progress, format!("`{}` is used: the course {why}", first.name))?;
         }
         return Ok(first);
     }
@@ -68,7 +71,7 @@ pub(super) fn choose(
     }
     progress::report(progress, Event::End)?;
     let best = best(&scores, n_inner);
-    progress::note(progress, said(options.solver.name(), &routes, &scores, best))?;
+    progress::note(progress, said(&routes, &scores, best))?;
     Ok(routes.swap_remove(best))
 }
 
@@ -81,13 +84,15 @@ fn best(scores: &[f64], n_inner: usize) -> usize {
 }
 
 /// The choice in words, with the scores of all routes.
-fn said(solver: &str, routes: &[Route], scores: &[f64], best: usize) -> String {
-    let each = routes.iter().zip(scores).map(|(route, score)| format!("{} {score:.2}", route.name));
+fn said(routes: &[Route], scores: &[f64], best: usize) -> String {
+    let each = routes.iter().zip(scores).map(|(route, s)| format!("{}: {s:.2}", route.name));
+    let each: Vec<String> = each.collect();
+    let why = if best == 0 { "no other way is clearly better" } else { "it is clearly better" };
     format!(
-        "{solver}: `{}` is used; energy distance at held-out inner times over that of the neighbouring times \
-         pooled: {}",
+        "`{}` is used: {why} at held-out inner times, by the energy distance over that of the neighbouring \
+         times pooled ({})",
         routes[best].name,
-        each.collect::<Vec<_>>().join(", ")
+        each.join(", ")
     )
 }
 
@@ -170,7 +175,7 @@ impl<'a> InnerFold<'a> {
                 solved.push((number, Arc::clone(&bare)));
                 bare
             };
-            let bridge = task.around(self.interval, bare)?;
+            let bridge = task.around(self.interval, bare, task.problem(self.interval))?;
             let source = task.problem(self.interval).source();
             let marginal = bridge.plan_marginal().unwrap_or_else(|| source.marginal());
             let rows = draw_cells(marginal, source.n_cells(), seed.child("drawn", 0));
@@ -209,6 +214,8 @@ fn at_least_noise(predicted: &Snapshot, observed: &Snapshot) -> Result<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::time::TimeUnit;
+    use crate::pipeline::{Asynchrony, AutoSolver, SolverChoice};
 
     #[test]
     fn another_route_must_be_clearly_better_and_more_so_by_few_times() {
@@ -229,5 +236,40 @@ mod tests {
         // Mean distance between different cells: (1 + 3 + 2)/3 = 2; 2 · 2/3.
         assert!((same.unwrap() - 4.0 / 3.0).abs() < 1e-12);
         assert!(far.unwrap() > 5.0);
+    }
+
+    /// A course with these numbers of cells at the times 0, 1, 2, …, on a line.
+    fn course(cells: &[usize]) -> TimeSeries {
+        let times: Vec<f64> =
+            cells.iter().enumerate().flat_map(|(k, n)| vec![k as f64; *n]).collect();
+        let points = Array2::from_shape_fn((times.len(), 2), |(cell, d)| {
+            times[cell] * (1.0 + d as f64) + 0.1 * (cell * 7 % 5) as f64
+        });
+        TimeSeries::new(points.view(), &times).unwrap()
+    }
+
+    /// The route that `options` take for a course with these numbers of cells.
+    fn chosen(cells: &[usize], options: &FitOptions) -> Route {
+        let series = course(cells);
+        let units = Units::of(&series, 1.0, options.noise, TimeUnit::Unknown).unwrap();
+        choose(&series, &units, options, &mut crate::Silent).unwrap()
+    }
+
+    #[test]
+    fn times_of_one_cell_do_not_choose() {
+        let options = FitOptions::default().with_solver(SolverChoice::of(AutoSolver::default()));
+        for cells in [&[20, 1, 20, 20][..], &[1, 20, 20], &[20, 20]] {
+            assert_eq!(chosen(cells, &options), Route::first(&options));
+        }
+        assert!(Route::all(&options).contains(&chosen(&[20, 2, 20, 20], &options)));
+    }
+
+    #[test]
+    fn ways_that_the_options_make_equal_are_compared_once() {
+        let auto = SolverChoice::of(AutoSolver::default());
+        let options = FitOptions::default().with_solver(auto).with_asynchrony(Asynchrony::Off);
+        let names: Vec<String> = Route::all(&options).into_iter().map(|route| route.name).collect();
+        // `pooled` is `straight` and `shifted` is `clocked` if all cells move in step.
+        assert_eq!(names, ["mixed", "clocked", "straight", "spline", "relaxed"]);
     }
 }

@@ -6,11 +6,13 @@ use ndarray::Array1;
 
 use crate::bridge::{
     Bridge, BridgeProblem, Candidate, CellClock, ClockedBridge, Curve, CurvedBridge, Property,
+    UnitTime,
 };
-use crate::data::{Snapshot, TimeSeries};
+use crate::data::TimeSeries;
 use crate::error::Result;
 use crate::pipeline::fit::clock::{Asynchrony, Bending, Timing, clocks, curves};
 use crate::pipeline::fit::options::FitOptions;
+use crate::pipeline::fit::reference::Reference;
 use crate::pipeline::solvers::SolverChoice;
 use crate::rng::Seed;
 
@@ -38,7 +40,14 @@ impl Route {
         let FitOptions { solver, asynchrony, timing, bend, .. } = options;
         let candidates = solver.candidates();
         if !candidates.is_empty() {
-            return candidates.into_iter().map(|candidate| Self::of(candidate, options)).collect();
+            // Ways that differ only in what the options fix are one.
+            let mut routes: Vec<Self> = Vec::new();
+            for route in candidates.into_iter().map(|candidate| Self::of(candidate, options)) {
+                if !routes.iter().any(|other| other.is_as(&route)) {
+                    routes.push(route);
+                }
+            }
+            return routes;
         }
         let chosen = *asynchrony == Asynchrony::Auto && solver.has(Property::CouplesCells);
         let kappas = if chosen { KAPPAS.to_vec() } else { vec![asynchrony.kappa(solver)] };
@@ -75,16 +84,29 @@ impl Route {
         }
     }
 
+    /// Whether both are the same but for their names.
+    fn is_as(&self, other: &Self) -> bool {
+        self == &Self { name: self.name.clone(), ..other.clone() }
+    }
+
     /// The clocks and curves of all intervals of `series`, in its coordinates divided by `scale`.
     ///
     /// # Errors
     /// Those of the clocks and curves.
-    pub(super) fn between(&self, series: &TimeSeries, scale: f64, seed: u64) -> Result<Between> {
-        let seed = Seed(seed).child("clocks", 0);
+    pub(super) fn between(
+        &self,
+        series: &TimeSeries,
+        scale: f64,
+        options: &FitOptions,
+    ) -> Result<Between> {
+        let seed = Seed(options.seed).child("clocks", 0);
+        // Only the mean of a Brownian reference moves on a straight line.
+        let straight = options.reference == Reference::Brownian;
         Ok(Between {
             clocks: clocks(series, self.kappa, self.timing, seed)?,
             curves: curves(series, self.bend, scale)?,
-            about_the_mean: self.bend == Bending::Auto && self.kappa.is_finite(),
+            about_the_mean: straight && self.bend == Bending::Auto && self.kappa.is_finite(),
+            seed,
         })
     }
 }
@@ -97,6 +119,8 @@ pub(super) struct Between {
     curves: Vec<Option<Curve>>,
     /// Whether the mean of the population follows the curve in step, and clocks act on distances from it.
     about_the_mean: bool,
+    /// The seed of the draws by which the displacement of the mean is found.
+    seed: Seed,
 }
 
 impl Between {
@@ -104,7 +128,7 @@ impl Between {
     /// straight line that solves `problem`.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`], which cannot occur for bridges of this course.
+    /// Those of the bridge's transition kernel.
     pub(super) fn around(
         &self,
         k: usize,
@@ -119,10 +143,26 @@ impl Between {
         if clock.is_plain() {
             return Ok(bridge);
         }
-        let displacement = self.about_the_mean.then(|| {
-            let mean = |cells: &Snapshot| -> Array1<f64> { cells.marginal().dot(&cells.points()) };
-            mean(problem.target()) - mean(problem.source())
-        });
+        let displacement = if self.about_the_mean {
+            Some(displacement(&*bridge, problem, self.seed.child("displacement", k as u64))?)
+        } else {
+            None
+        };
         Ok(Arc::new(ClockedBridge::new(bridge, clock).about_the_mean(displacement)?))
     }
+}
+
+/// The mean displacement of cells by the coupling of `bridge`: one draw of the end for each source cell.
+///
+/// With relaxed weights it differs from the displacement between the means of the snapshots. Its sampling
+/// error does not move the mean of the clocked process.
+///
+/// # Errors
+/// Those of the bridge's transition kernel.
+fn displacement(bridge: &dyn Bridge, problem: &BridgeProblem, seed: Seed) -> Result<Array1<f64>> {
+    let source = problem.source();
+    let marginal = bridge.plan_marginal().unwrap_or_else(|| source.marginal());
+    let (start, end) = (UnitTime::START, UnitTime::END);
+    let ends = bridge.sample_transition(source.points(), start, end, seed)?;
+    Ok(marginal.dot(&(ends - source.points())))
 }

@@ -83,7 +83,7 @@ impl<'a> Task<'a> {
                 length: ends[1] - ends[0],
             })
             .collect();
-        let between = route.between(series, units.scale, options.seed)?;
+        let between = route.between(series, units.scale, options)?;
         Ok(Self { series, units, options, route, between, problems, growing })
     }
 
@@ -94,7 +94,7 @@ impl<'a> Task<'a> {
     /// Those of the choice; [`crate::Error::Cancelled`].
     pub(crate) fn settle(&mut self, progress: &mut dyn Progress) -> Result<&SolverChoice> {
         self.route = choose(self.series, self.units, self.options, progress)?;
-        self.between = self.route.between(self.series, self.units.scale, self.options.seed)?;
+        self.between = self.route.between(self.series, self.units.scale, self.options)?;
         Ok(&self.route.solver)
     }
 
@@ -179,15 +179,21 @@ impl<'a> Task<'a> {
     /// # Errors
     /// Those of [`Task::around`].
     fn finished(&self, k: usize, solved: Solved) -> Result<Solved> {
-        Ok(Solved { bridge: self.around(k, solved.bridge)?, ..solved })
+        Ok(Solved { bridge: self.around(k, solved.bridge, &solved.problem)?, ..solved })
     }
 
-    /// A bridge of interval `k` along the curve of the course and on the clock of the cells.
+    /// A bridge of interval `k` that solves `problem`, along the curve of the course and on the clock of the
+    /// cells.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`], which cannot occur for bridges of this course.
-    pub(super) fn around(&self, k: usize, bridge: Arc<dyn Bridge>) -> Result<Arc<dyn Bridge>> {
-        self.between.around(k, bridge, &self.problems[k])
+    /// Those of the bridge's transition kernel.
+    pub(super) fn around(
+        &self,
+        k: usize,
+        bridge: Arc<dyn Bridge>,
+        problem: &BridgeProblem,
+    ) -> Result<Arc<dyn Bridge>> {
+        self.between.around(k, bridge, problem)
     }
 
     /// As [`Task::interval`], along the straight line and in step.

@@ -12,7 +12,7 @@ use crate::pipeline::solvers::auto::AutoSolver;
 /// The entry of the registry.
 pub(in crate::pipeline) static AUTO: Description<AutoSolver> = Description {
     name: "auto",
-    about: "A mixture of splines with clocks, unless another way predicts the inner times of the course clearly better",
+    about: "A mixture of splines, unless another way predicts the inner times of the course clearly better",
     plain: AutoSolver::default,
     parameters: &[&[parameter!(MASS, mass), parameter!(CELLS, cells_per_time)]],
 };

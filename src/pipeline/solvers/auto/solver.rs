@@ -48,7 +48,7 @@ pub struct AutoSolver {
 #[non_exhaustive]
 pub enum AutoWay {
     /// Four splines in equal shares: exact and relaxed pairs, each on straight lines and on paths bent by the
-    /// velocities of the neighbouring intervals; at the pace of the course, with κ = 2.
+    /// velocities of the neighbouring intervals; in step and at constant speed.
     Mixed,
     /// The default of `fit`: LightSB along the curve and at the pace of the course. Not available with
     /// relaxed weights.
@@ -74,7 +74,7 @@ impl Default for AutoSolver {
     }
 }
 
-/// κ of [`AutoWay::Mixed`], [`AutoWay::Clocked`] and [`AutoWay::Relaxed`].
+/// κ of [`AutoWay::Clocked`] and [`AutoWay::Relaxed`].
 const KAPPA: f64 = 2.0;
 
 /// Price of deviating from a marginal in [`AutoWay::Mixed`] and [`AutoWay::Relaxed`], in total variances of the cells.
@@ -110,7 +110,7 @@ impl AutoWay {
             Self::Lightsb => (Arc::new(LightSbSolver::default()) as _, in_step, true, true),
             Self::Mixed => {
                 let members = [(None, 0.0), (None, 1.0), (relaxed, 0.0), (relaxed, 1.0)];
-                (splines(&members), KAPPA, true, false)
+                (splines(&members), in_step, false, false)
             }
             Self::Clocked => (pairs(), KAPPA, true, true),
             Self::Straight => (pairs(), in_step, false, false),
