@@ -134,7 +134,7 @@ pub use sinkhorn::{SinkhornBridge, SinkhornSolver};
 pub(crate) use spline::{MASS, SPLINE};
 pub use spline::{Mass, Member, SplineSolver, Width};
 
-use crate::bridge::clocked::each_row;
+use crate::bridge::clocked::{each_row, same, through_ends};
 use crate::data::Snapshot;
 use crate::error::{Result, shape};
 use crate::geometry::Epsilon;
@@ -392,7 +392,19 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         for times in [from, to] {
             shape::same("times of rows", "numbers", x.nrows(), times.len())?;
         }
-        each_row(x, |i, row, seed| self.sample_transition(row, from[i], to[i], seed), seed)
+        match same(from).filter(|_| self.draws_by_ends()) {
+            Some(start) => through_ends(self, x, start, to, seed),
+            None => {
+                each_row(x, |i, row, seed| self.sample_transition(row, from[i], to[i], seed), seed)
+            }
+        }
+    }
+
+    /// Whether cells whose end is drawn first ([`Bridge::sample_transition`] to t = 1, then
+    /// [`Bridge::sample_pinned`]) have the law of the bridge: the process given both ends is the
+    /// reference process pinned to them. Many rows with times of their own are then drawn faster.
+    fn draws_by_ends(&self) -> bool {
+        false
     }
 
     /// The bridge on its own clock with the clocks of its cells, if cells have their own

@@ -22,4 +22,4 @@ pub use pace::Pace;
 pub use process::{Clocked, ClockedBridge, own_clock};
 pub use record::ClockedRecord;
 pub use walk::Walk;
-pub(super) use walk::{each_row, through_ends};
+pub(super) use walk::{each_row, same, through_ends};

@@ -22,8 +22,8 @@ use crate::rng::Seed;
 ///   are per unit of t, thus multiplied by f'(t). [`own_clock`] gives X itself.
 ///
 /// With [`ClockedBridge::about_the_mean`] the population's mean moves in step, and clocks act on the
-/// distance of a cell from it: `Y(t) = X(G) + p(f(t)) − p(G)`, where p is the path of the mean, the
-/// displacement between the means of both snapshots plus the curve of X. Drift and ends are the same.
+/// distance of a cell from it: `Y(t) = X(G) + p(f(t)) − p(G)`, where p is the path of the mean: the
+/// mean displacement of the coupling times local time, plus the curve of X. Drift and ends are the same.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -102,8 +102,8 @@ impl ClockedBridge {
         Self { inner, clock, displacement: None }
     }
 
-    /// Lets the mean of the population move in step, by `displacement` (d numbers) from the mean of the
-    /// earlier snapshot to that of the later one; nothing changes for `None`.
+    /// Lets the mean of the population move in step, by `displacement` (d numbers), the mean displacement of
+    /// cells over the interval; nothing changes for `None`.
     ///
     /// # Errors
     /// [`crate::Error::Shape`] if the dimension differs.

@@ -136,29 +136,20 @@ fn clock_seed(seed: Seed) -> Seed {
 }
 
 /// The clock that all cells have; `None` if they differ.
-fn same(clocks: &[UnitTime]) -> Option<UnitTime> {
+pub(in crate::bridge) fn same(clocks: &[UnitTime]) -> Option<UnitTime> {
     let first = *clocks.first()?;
     clocks.iter().all(|clock| *clock == first).then_some(first)
 }
 
-/// As [`Bridge::sample_transitions`], for a bridge whose cells move to a drawn end on a Brownian bridge:
-/// the ends of all rows that start together in one draw, then each row at its own time.
-///
-/// This is exact, because the process given both ends is the reference process pinned to them. Rows
-/// that start at different times are drawn one by one.
-pub(in crate::bridge) fn through_ends(
-    bridge: &dyn Bridge,
+/// Draws at `to[i]` for the rows of `x` at `start`, for a bridge with [`Bridge::draws_by_ends`]: the ends of all
+/// rows in one draw, then each row at its own time.
+pub(in crate::bridge) fn through_ends<B: Bridge + ?Sized>(
+    bridge: &B,
     x: ArrayView2<'_, f64>,
-    from: &[UnitTime],
+    start: UnitTime,
     to: &[UnitTime],
     seed: Seed,
 ) -> Result<Array2<f64>> {
-    for times in [from, to] {
-        shape::same("times of rows", "numbers", x.nrows(), times.len())?;
-    }
-    let Some(start) = same(from) else {
-        return each_row(x, |i, row, s| bridge.sample_transition(row, from[i], to[i], s), seed);
-    };
     let ends = bridge.sample_transition(x, start, UnitTime::END, seed.child("ends", 0))?;
     let pinned = |i: usize, row: ArrayView2<'_, f64>, seed| {
         bridge.sample_pinned(row, ends.slice(s![i..=i, ..]), start, to[i], seed)

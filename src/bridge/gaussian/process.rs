@@ -4,7 +4,6 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
-use crate::bridge::clocked::through_ends;
 use crate::bridge::record::BridgeRecord;
 use crate::bridge::{Bridge, Link, UnitTime};
 use crate::data::Snapshot;
@@ -283,15 +282,8 @@ impl Bridge for GaussianBridge {
         Ok(product(draws.view(), self.axes.view()) + &self.mean(to))
     }
 
-    /// By the ends of the rows, which is exact for a Schrödinger bridge.
-    fn sample_transitions(
-        &self,
-        x: ArrayView2<'_, f64>,
-        from: &[UnitTime],
-        to: &[UnitTime],
-        seed: Seed,
-    ) -> Result<Array2<f64>> {
-        through_ends(self, x, from, to, seed)
+    fn draws_by_ends(&self) -> bool {
+        true
     }
 
     /// The entropic coupling between the cells, with the ε of the bridge.

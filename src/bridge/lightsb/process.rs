@@ -5,7 +5,6 @@ use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use rayon::prelude::*;
 
 use crate::bridge::chunks::in_chunks;
-use crate::bridge::clocked::through_ends;
 use crate::bridge::lightsb::at_time::MixtureAtTime;
 use crate::bridge::lightsb::covariance::{Covariance, Eigen};
 use crate::bridge::lightsb::mixture::{Cluster, Mixture, closed_form};
@@ -268,15 +267,8 @@ impl Bridge for LightSbBridge {
         }))
     }
 
-    /// By the ends of the rows, which is exact for a Schrödinger bridge.
-    fn sample_transitions(
-        &self,
-        x: ArrayView2<'_, f64>,
-        from: &[UnitTime],
-        to: &[UnitTime],
-        seed: Seed,
-    ) -> Result<Array2<f64>> {
-        through_ends(self, x, from, to, seed)
+    fn draws_by_ends(&self) -> bool {
+        true
     }
 
     /// The entropic coupling between the cells, with the ε of the bridge.

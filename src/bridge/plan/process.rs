@@ -6,7 +6,6 @@ use rand_distr::{Distribution, StandardNormal, StandardUniform};
 use serde::{Deserialize, Serialize};
 
 use crate::bridge::chunks::{in_chunks, stacked};
-use crate::bridge::clocked::{each_row, through_ends};
 use crate::bridge::plan::noise::Noise;
 use crate::bridge::plan::pairs::{AllShares, Both, Pair, Pairs, Parts};
 use crate::bridge::plan::posterior::Posterior;
@@ -348,18 +347,9 @@ impl Bridge for PlanBridge {
         Ok(stacked(&chunks, x.dim()))
     }
 
-    /// Pairs on lines or on Brownian bridges are drawn by their ends, pairs on curves row by row.
-    fn sample_transitions(
-        &self,
-        x: ArrayView2<'_, f64>,
-        from: &[UnitTime],
-        to: &[UnitTime],
-        seed: Seed,
-    ) -> Result<Array2<f64>> {
-        if self.pairs.is_straight() {
-            return through_ends(self, x, from, to, seed);
-        }
-        each_row(x, |i, row, s| self.sample_transition(row, from[i], to[i], s), seed)
+    /// Pairs on lines or on Brownian bridges; not pairs on curves.
+    fn draws_by_ends(&self) -> bool {
+        self.pairs.is_straight()
     }
 
     fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {

@@ -3,7 +3,6 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rand_distr::{Distribution, StandardNormal, StandardUniform};
 
-use crate::bridge::clocked::through_ends;
 use crate::bridge::sinkhorn::all_pairs::AllPairs;
 use crate::bridge::sinkhorn::kernel::DenseKernel;
 use crate::bridge::sinkhorn::pairs::{coupling, logs};
@@ -308,15 +307,8 @@ impl Bridge for SinkhornBridge {
         Ok(draws)
     }
 
-    /// By the ends of the rows, which is exact for a Schrödinger bridge.
-    fn sample_transitions(
-        &self,
-        x: ArrayView2<'_, f64>,
-        from: &[UnitTime],
-        to: &[UnitTime],
-        seed: Seed,
-    ) -> Result<Array2<f64>> {
-        through_ends(self, x, from, to, seed)
+    fn draws_by_ends(&self) -> bool {
+        true
     }
 
     fn plan_marginal(&self) -> Option<ArrayView1<'_, f64>> {

@@ -166,3 +166,45 @@ fn displacement(bridge: &dyn Bridge, problem: &BridgeProblem, seed: Seed) -> Res
     let ends = bridge.sample_transition(source.points(), start, end, seed)?;
     Ok(marginal.dot(&(ends - source.points())))
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::Array2;
+
+    use super::*;
+    use crate::bridge::SinkhornSolver;
+    use crate::data::Snapshot;
+    use crate::geometry::Epsilon;
+    use crate::progress::Silent;
+
+    /// Half of the later cells are far away. A coupling with relaxed weights leaves them out, and its mean
+    /// displacement is then far from that between the means of the snapshots.
+    #[test]
+    fn the_displacement_is_that_of_the_coupling() {
+        let source = Array2::from_shape_fn((40, 1), |(cell, _)| 0.01 * cell as f64);
+        let far = |cell: usize| if cell.is_multiple_of(2) { 1.0 } else { 9.0 };
+        let target = Array2::from_shape_fn((40, 1), |(cell, _)| far(cell) + 0.01 * cell as f64);
+        let (source, target) = (Snapshot::new(source).unwrap(), Snapshot::new(target).unwrap());
+        let epsilon = Epsilon::new(0.05).unwrap();
+        let problem = BridgeProblem::new(source.clone(), target.clone(), epsilon).unwrap();
+        let found = |lambda: Option<f64>| {
+            let solver = SinkhornSolver {
+                source_relaxation: lambda,
+                target_relaxation: lambda,
+                ..SinkhornSolver::default()
+            };
+            let bridge = solver.fit(&problem, &mut Silent).unwrap().0;
+            let coupling = bridge.coupling(0.0).unwrap();
+            let of = |(i, j, mass): (usize, usize, f64)| {
+                mass * (target.points()[[j, 0]] - source.points()[[i, 0]])
+            };
+            let mass: f64 = coupling.pairs().map(|pair| pair.2).sum();
+            let wanted = coupling.pairs().map(of).sum::<f64>() / mass;
+            (displacement(&bridge, &problem, Seed(0)).unwrap()[0], wanted)
+        };
+        let ((kept, kept_wanted), (relaxed, relaxed_wanted)) = (found(None), found(Some(0.5)));
+        // 40 draws of a displacement whose deviation is 4.
+        assert!((kept - kept_wanted).abs() < 2.5 && (kept_wanted - 5.0).abs() < 1e-6);
+        assert!((relaxed - relaxed_wanted).abs() < 0.3 && relaxed_wanted < 1.5);
+    }
+}
