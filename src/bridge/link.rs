@@ -102,8 +102,21 @@ impl Link {
     /// # Errors
     /// As [`SinkhornSolver::fit`].
     pub fn entropic(source: &Snapshot, target: &Snapshot, epsilon: Epsilon) -> Result<Self> {
+        Self::entropic_within(source, target, epsilon, TOLERANCE)
+    }
+
+    /// As [`Link::entropic`], with marginal errors up to `tolerance`.
+    ///
+    /// # Errors
+    /// As [`SinkhornSolver::fit`].
+    pub(crate) fn entropic_within(
+        source: &Snapshot,
+        target: &Snapshot,
+        epsilon: Epsilon,
+        tolerance: f64,
+    ) -> Result<Self> {
         let problem = BridgeProblem::new(source.clone(), target.clone(), epsilon)?;
-        let solver = SinkhornSolver { tolerance: TOLERANCE, ..SinkhornSolver::default() };
+        let solver = SinkhornSolver { tolerance, ..SinkhornSolver::default() };
         Self::all(solver.fit(&problem, &mut Silent)?.0.plan())
     }
 

@@ -7,7 +7,7 @@ use sbcell::Result;
 use sbcell::pipeline::{self, CouplingOptions, Export, WrittenCoupling};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{ModelArgs, open_model, short, shown};
+use crate::cli::shared::{CouplingNoiseArgs, ModelArgs, open_model, short, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -23,9 +23,10 @@ Examples:
   sbcell couplings --format moscot --least 0 --out for-moscot
       problem[(FROM, TO)].set_solution(pandas.read_parquet('FROM_TO.parquet').set_index('id'))
 
-The couplings are between observed cells. A model of the solvers sinkhorn, ot or spline contains
-them. For lightsb and gaussian, sbcell computes the entropic coupling with the ε of the model. For
-networks, sbcell draws ends of paths and assigns them to observed cells.";
+The couplings are between observed cells. By default they are entropic, with the ε of couplings that
+the fit chose. With --coupling-epsilon fit they are those of the bridges: a model of the solvers
+sinkhorn, ot or spline contains them; for lightsb and gaussian, sbcell computes the entropic coupling
+with the ε of the bridges; for networks, it draws ends of paths and assigns them to observed cells.";
 
 /// Write the couplings between observed cells, also for Waddington-OT, CellRank and moscot
 #[derive(Debug, Args)]
@@ -43,6 +44,8 @@ pub(crate) struct CouplingsArgs {
     /// the later cell given the earlier one, and log_density, of both. For lightsb and gaussian
     #[arg(long)]
     density: bool,
+    #[command(flatten)]
+    noise: CouplingNoiseArgs,
     /// Folder to write
     #[arg(short, long, value_name = "DIR", default_value = "couplings")]
     out: PathBuf,
@@ -53,12 +56,14 @@ pub(crate) struct CouplingsArgs {
 /// # Errors
 /// As [`pipeline::couplings`].
 pub(crate) fn run(args: CouplingsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let CouplingsArgs { model: ModelArgs { model: folder }, format, least, density, out } = args;
+    let CouplingsArgs { model: ModelArgs { model: folder }, format, least, density, noise, out } =
+        args;
     let format = format.for_spreadsheets(terminal.spreadsheet_safe);
     let options = CouplingOptions::default()
         .with_format(format)
         .with_least(least)
         .with_density(density)
+        .with_coupling_epsilon(noise.coupling_epsilon)
         .with_seed(seed);
     let model = open_model(&folder, terminal)?;
     for WrittenCoupling { path, kept } in pipeline::couplings(&out, &model, &options, terminal)? {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sbcell::io::lists;
-use sbcell::pipeline::{FitOptions, Noise, Source, TimeOptions, ValuesChoice};
+use sbcell::pipeline::{CouplingEpsilon, FitOptions, Noise, Source, TimeOptions, ValuesChoice};
 use sbcell::preprocess::NPcs;
 use sbcell::{Error, Result};
 
@@ -110,6 +110,17 @@ struct NoiseArgs {
     /// The same noise as σ²: variance per unit of time, in squared units of the data
     #[arg(long, value_name = "V", allow_negative_numbers = true)]
     sigma2: Option<f64>,
+    /// ε of the couplings between observed cells, on data divided by the scale: `auto`, `fit` or a
+    /// number
+    ///
+    /// Fates, transitions and trajectories follow these couplings. The bridges, and populations, do
+    /// not depend on this number. With `auto`, sbcell couples the cells by each of two halves of the
+    /// genes, and takes the ε at which both predict the same futures; `coupling.csv` and
+    /// `coupling.svg` show the choice. For an embedding it is 0.7 for each dimension. With `fit`, the
+    /// couplings are those of the bridges.
+    #[arg(long, value_name = "E", default_value_t = FitOptions::default().coupling_epsilon,
+          allow_negative_numbers = true)]
+    coupling_epsilon: CouplingEpsilon,
 }
 
 impl CourseArgs {
@@ -122,7 +133,7 @@ impl CourseArgs {
         let TimeArgs { timepoints, time_map } = time;
         let InputArgs { layer, use_raw, use_rep, genes, obs_filter, values } = input;
         let DimensionArgs { n_top_genes, n_pcs } = space;
-        let NoiseArgs { epsilon, sigma2 } = noise;
+        let NoiseArgs { epsilon, sigma2, coupling_epsilon } = noise;
         let (data, timepoints) = data_and_column(data, timepoints)?;
         let noise = match (epsilon, sigma2) {
             (Some(epsilon), _) => Noise::Epsilon(epsilon),
@@ -148,6 +159,7 @@ impl CourseArgs {
             .with_n_top_genes(n_top_genes)
             .with_n_pcs(n_pcs)
             .with_noise(noise)
+            .with_coupling_epsilon(coupling_epsilon)
             .with_reference(reference.choice()?)
             .with_asynchrony(clock.asynchrony)
             .with_timing(clock.timing)

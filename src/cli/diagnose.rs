@@ -8,7 +8,7 @@ use sbcell::pipeline::{self, DiagnoseOptions, Diagnosed};
 use crate::cli::Outcome;
 use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to};
+use crate::cli::shared::{CouplingNoiseArgs, ModelArgs, aligned, open_model, short, shown, up_to};
 use crate::cli::terminal::Terminal;
 use crate::cli::trajectory::beside;
 
@@ -43,6 +43,8 @@ pub(crate) struct DiagnoseArgs {
     #[command(flatten)]
     sets: SetArgs,
     #[command(flatten)]
+    noise: CouplingNoiseArgs,
+    #[command(flatten)]
     table: TableArgs,
 }
 
@@ -52,7 +54,8 @@ pub(crate) struct DiagnoseArgs {
 /// # Errors
 /// As [`pipeline::diagnose`]; [`sbcell::Error::Parameter`] for flags without an effect.
 pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let DiagnoseArgs { model: ModelArgs { model: folder }, permutations, sets, table } = args;
+    let DiagnoseArgs { model: ModelArgs { model: folder }, permutations, sets, noise, table } =
+        args;
     let (out, format) = table.target(terminal)?;
     if permutations == 0 {
         let (name, must) = ("--permutations", "at least 1");
@@ -64,8 +67,11 @@ pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Res
             ("--data", "given with --groupby; this command reads only groups from it");
         return Err(sbcell::Error::Parameter { name, must, got: "alone".into() });
     }
-    let options =
-        DiagnoseOptions::default().with_sets(sets).with_permutations(permutations).with_seed(seed);
+    let options = DiagnoseOptions::default()
+        .with_sets(sets)
+        .with_permutations(permutations)
+        .with_coupling_epsilon(noise.coupling_epsilon)
+        .with_seed(seed);
     let model = open_model(&folder, terminal)?;
     let found = pipeline::diagnose(&model, &options, terminal)?;
     pipeline::write_table(&out, format, &found.table, &model, "diagnose", &options)?;

@@ -9,7 +9,8 @@ use crate::cli::Outcome;
 use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{
-    BootstrapArgs, ModelArgs, ResampleArgs, aligned, open_model, short, shown, with_help,
+    BootstrapArgs, CouplingNoiseArgs, ModelArgs, ResampleArgs, aligned, open_model, short, shown,
+    with_help,
 };
 use crate::cli::terminal::Terminal;
 use crate::cli::times::{AtOneArgs, times_of};
@@ -61,6 +62,8 @@ pub(crate) struct TerminalArgs {
     /// default of --at. You can give this flag several times
     #[arg(long, value_name = "TIME:GROUP", allow_hyphen_values = true)]
     terminal: Vec<String>,
+    #[command(flatten)]
+    noise: CouplingNoiseArgs,
 }
 
 impl TerminalArgs {
@@ -75,7 +78,7 @@ impl TerminalArgs {
         resample: ResampleArgs,
         seed: u64,
     ) -> Result<FateOptions> {
-        let Self { at, terminal } = self;
+        let Self { at, terminal, noise } = self;
         let at = at.observed(known)?;
         let ResampleArgs { bootstrap: BootstrapArgs { bootstrap }, batch_key } = resample;
         let (sets, only) = sets.sets();
@@ -97,6 +100,7 @@ impl TerminalArgs {
             .with_terminals(terminals)
             .with_bootstrap(bootstrap)
             .with_batch(batch_key)
+            .with_coupling_epsilon(noise.coupling_epsilon)
             .with_seed(seed))
     }
 }

@@ -186,12 +186,18 @@ fn say_summary(summary: &FitSummary, terminal: &Terminal) {
     let per = if header.time_unit.is_empty() { "unit of time" } else { &header.time_unit };
     terminal.say(&format!(
         "noise: σ² = {} per {per} in data units; ε = {} over the median interval, on data divided \
-         by {}; a small ε is right for populations, the ε of a coupling (fates, transitions) is \
-         another number",
+         by {}",
         short(header.sigma2),
         short(header.epsilon),
         short(header.scale)
     ));
+    terminal.say(&match header.coupling_epsilon {
+        Some(epsilon) => format!(
+            "couplings (fates, transitions, trajectories): entropic with ε = {} over each interval",
+            short(epsilon)
+        ),
+        None => "couplings (fates, transitions, trajectories): those of the bridges".into(),
+    });
     let details = detail_names(&summary.intervals);
     let rows: Vec<Vec<String>> =
         summary.intervals.iter().map(|interval| interval_row(interval, &details)).collect();

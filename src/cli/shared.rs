@@ -10,6 +10,7 @@ use sbcell::error::visible;
 use sbcell::io::chart::ChartFormat;
 use sbcell::io::lists::read_names;
 use sbcell::io::model::{Interval, OpenModel};
+use sbcell::pipeline::CouplingEpsilon;
 use sbcell::{Error, Result};
 
 use crate::cli::terminal::Lines;
@@ -115,6 +116,15 @@ pub(crate) struct ModelArgs {
     /// Folder of a fitted model, written by `sbcell fit`
     #[arg(short, long, default_value = MODEL_FOLDER, value_name = "DIR")]
     pub(crate) model: PathBuf,
+}
+
+/// `--coupling-epsilon`, the noise of the couplings between observed cells.
+#[derive(Debug, Args)]
+pub(crate) struct CouplingNoiseArgs {
+    /// ε of the couplings between observed cells, on data divided by the scale: `auto` (the choice of
+    /// the fit), `fit` (the couplings of the bridges, with their ε), or a number
+    #[arg(long, value_name = "E", default_value_t, allow_negative_numbers = true)]
+    pub(crate) coupling_epsilon: CouplingEpsilon,
 }
 
 /// `--data`, the file with the cells of a fitted model.

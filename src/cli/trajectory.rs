@@ -12,7 +12,9 @@ use sbcell::{Error, Result};
 use crate::cli::Outcome;
 use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to, with_help};
+use crate::cli::shared::{
+    CouplingNoiseArgs, ModelArgs, aligned, open_model, short, shown, up_to, with_help,
+};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::{AtOneArgs, times_of};
 
@@ -90,6 +92,8 @@ pub(crate) struct WayArgs {
     /// Compute ancestors only
     #[arg(long)]
     backward: bool,
+    #[command(flatten)]
+    noise: CouplingNoiseArgs,
 }
 
 impl WayArgs {
@@ -103,7 +107,7 @@ impl WayArgs {
         sets: SetArgs,
         seed: u64,
     ) -> Result<TrajectoryOptions> {
-        let Self { at, forward, backward } = self;
+        let Self { at, forward, backward, noise } = self;
         let at = at.observed(known)?;
         let direction = match (forward, backward) {
             (true, _) => Direction::Forward,
@@ -119,6 +123,7 @@ impl WayArgs {
             .with_paths(0)
             .with_grid(1)
             .with_paths_to(None)
+            .with_coupling_epsilon(noise.coupling_epsilon)
             .with_seed(seed))
     }
 }

@@ -9,7 +9,9 @@ use sbcell::{Error, Result};
 use crate::cli::Outcome;
 use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{BootstrapArgs, ModelArgs, ResampleArgs, aligned, open_model, shown};
+use crate::cli::shared::{
+    BootstrapArgs, CouplingNoiseArgs, ModelArgs, ResampleArgs, aligned, open_model, shown,
+};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::times_of;
 use crate::cli::trajectory::beside;
@@ -43,6 +45,8 @@ pub(crate) struct TransitionsArgs {
     #[command(flatten)]
     sets: SetArgs,
     #[command(flatten)]
+    noise: CouplingNoiseArgs,
+    #[command(flatten)]
     resample: ResampleArgs,
     #[command(flatten)]
     table: TableArgs,
@@ -53,7 +57,8 @@ pub(crate) struct TransitionsArgs {
 /// # Errors
 /// As [`pipeline::transitions`].
 pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let TransitionsArgs { model: ModelArgs { model: folder }, pairs, sets, resample, table } = args;
+    let TransitionsArgs { model: ModelArgs { model: folder }, pairs, sets, noise, resample, table } =
+        args;
     let ResampleArgs { bootstrap: BootstrapArgs { bootstrap }, batch_key } = resample;
     let (out, format) = table.target(terminal)?;
     let sets = sets.all_or_none()?;
@@ -65,6 +70,7 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
         .with_pairs(pairs)
         .with_bootstrap(bootstrap)
         .with_batch(batch_key)
+        .with_coupling_epsilon(noise.coupling_epsilon)
         .with_seed(seed);
     let found = pipeline::transitions(&model, &options, terminal)?;
     pipeline::write_table(&out, format, &found.long, &model, "transitions", &options)?;

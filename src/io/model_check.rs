@@ -102,6 +102,9 @@ fn numbers_of_header(header: &Header) -> std::result::Result<(), String> {
     if let Some(ValuesRecord::Counts { depth }) = header.values {
         positive.push(("depth", depth));
     }
+    if let Some(epsilon) = header.coupling_epsilon {
+        positive.push(("coupling_epsilon", epsilon));
+    }
     if let Some((name, value)) = positive.into_iter().find(|entry| !is_size(entry.1)) {
         return wrong(format!("`{name}` must be finite and > 0, got {value}"));
     }

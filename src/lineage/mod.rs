@@ -2,6 +2,7 @@
 //!
 //! - [`Lineage`]: the couplings between neighbouring snapshots
 //! - [`Groups`]: the group of each cell; [`Resampled`]: the couplings under bootstrap weights
+//! - [`coupling_noise`]: the ε of couplings, by the agreement of two halves of the data
 //! - [`trajectory()`]: ancestors and descendants of sets of cells; [`Fates`]: fate probabilities of each
 //!   cell; [`transitions()`]: mass between groups of two times
 //! - [`trends()`]: expression along a trajectory; [`drivers()`]: genes that correlate with a fate
@@ -14,6 +15,7 @@ mod course;
 mod drivers;
 mod fates;
 mod groups;
+mod halves;
 mod hold;
 mod kinks;
 mod paths;
@@ -30,6 +32,7 @@ pub(crate) use drivers::goes_with_depth;
 pub use drivers::{Driver, drivers};
 pub use fates::{FateTable, Fates, Terminal};
 pub use groups::Groups;
+pub use halves::{CouplingNoise, Halved, HalvesAgreement, coupling_noise, snapshot_width};
 pub(crate) use hold::unheld;
 pub use kinks::{Kink, kinks};
 pub use paths::{Path, PathEnds, PathGrid, free_paths, pinned_paths};

@@ -59,6 +59,7 @@ pub use sample::{
     Sampled, impute, read_likelihood, sample, sample_posterior, write_imputed, write_samples,
 };
 pub use shared::cell_sets::CellSets;
+pub use shared::coupling_epsilon::CouplingEpsilon;
 #[doc(hidden)]
 pub use shared::example_model::example_model;
 pub use shared::fitted_file::is_fitted_file;

@@ -145,6 +145,9 @@ pub enum Property {
     /// The paths of the bridges are bent by the neighbouring intervals already, so no curve of the
     /// course is added.
     Bends,
+    /// The couplings minimise another cost than ½‖x−y‖², such as a geodesic one. Fates then follow
+    /// them, and not entropic couplings for ½‖x−y‖².
+    OwnCost,
     /// The solver is chosen among several by the course ([`AnySolver::candidates`]).
     Chooses,
 }

@@ -203,6 +203,9 @@ impl AnySolver for FlowSolver {
         if self.noise {
             properties.extend([Property::Diffuses, Property::KnowsScore]);
         }
+        if self.cost.is_geodesic() {
+            properties.push(Property::OwnCost);
+        }
         properties
     }
 

@@ -101,7 +101,8 @@ impl AnySolver for OtSolver {
     }
 
     fn properties(&self) -> Vec<Property> {
-        vec![Property::CouplesCells]
+        let own = self.cost.is_geodesic().then_some(Property::OwnCost);
+        own.into_iter().chain([Property::CouplesCells]).collect()
     }
 
     /// The network simplex method takes about `10 n^2.7` operations for an interval of n cells; the

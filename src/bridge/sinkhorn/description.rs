@@ -82,6 +82,8 @@ impl AnySolver for SinkhornSolver {
         let mut properties = vec![Property::Entropic, Property::Diffuses, Property::CouplesCells];
         if !self.cost.is_geodesic() {
             properties.push(Property::KnowsScore);
+        } else {
+            properties.push(Property::OwnCost);
         }
         if self.source_relaxation.is_some() {
             properties.push(Property::Relaxes);

@@ -8,6 +8,8 @@
 //! | `pcs.csv` | `pc`, `variance`, `share` of the total; absent for an embedding |
 //! | `scree.csv` | `component`, `eigenvalue` of the correlation matrix of the genes, `noise_edge`, `kept`; only if the data chose the number of components |
 //! | `scree.svg` | the same as a chart |
+//! | `coupling.csv` | `epsilon`, `agreement` of the futures that two halves of the genes predict, its standard `error`, `chosen`; only if the data chose the ε of couplings |
+//! | `coupling.svg` | the same as a chart |
 //! | `bridges/FROM_TO.json` | [`Interval`]: one bridge, the report of its solver and its fit |
 //! | `networks.safetensors` | weights of the networks, if the bridges use networks |
 //! | `training.csv` | losses of these networks by step |
@@ -43,7 +45,7 @@ use crate::io::temporary::number_in_name;
 use crate::preprocess::Pca;
 
 pub use opened::OpenModel;
-pub(crate) use partial::PartialModel;
+pub(crate) use partial::{Choices, PartialModel};
 pub(super) use publish::{OWN_NAMES, PLAN, VALIDATION};
 pub(crate) use publish::{Published, recover};
 #[doc(hidden)]
@@ -107,6 +109,10 @@ pub struct Header {
     pub sigma2: f64,
     /// ε of the interval of median length, in scaled units.
     pub epsilon: f64,
+    /// ε of the entropic couplings between observed cells over each interval, in scaled units. Absent if
+    /// the couplings are those of the bridges, as in models of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coupling_epsilon: Option<f64>,
     /// Seed of the fit.
     pub seed: u64,
     /// Variance along each principal component, in data units; empty for an embedding from the file.

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::bridge::BridgeProblem;
 use crate::error::{Error, Result};
 use crate::io::bridge_check;
-use crate::io::chart::draw_scree;
+use crate::io::chart::{draw_coupling_noise, draw_scree};
 use crate::io::file::{self, io_error};
 use crate::io::model::exchange::{names_in, partial_folder, remove_any};
-use crate::io::model::publish::{PLAN, SCREE, check_output};
+use crate::io::model::publish::{COUPLING, PLAN, SCREE, check_output};
 use crate::io::model::{
     BRIDGES, GENES, HEADER, Interval, Model, bridge_file, detail_names, longest_bridge,
 };
@@ -17,7 +17,17 @@ use crate::io::model_check;
 use crate::io::networks;
 use crate::io::run::{json_text, read_json, read_json_of, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
+use crate::lineage::CouplingNoise;
 use crate::preprocess::{Pca, Scree};
+
+/// The choices that the data made in a fit; each is written as a table and a chart.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Choices<'a> {
+    /// The number of components, if the data chose it.
+    pub(crate) scree: Option<&'a Scree>,
+    /// The ε of couplings, if the data chose it.
+    pub(crate) coupling: Option<&'a CouplingNoise>,
+}
 
 /// The folder of an unfinished fit, `OUT.partial`.
 ///
@@ -114,12 +124,12 @@ impl PartialModel {
     }
 
     /// Writes all files except the intervals and `run.json`. Returns the names of all files of the model.
-    /// `scree` is the choice of the number of components, if the data chose it.
+    /// `choices` are those that the data made.
     ///
     /// # Errors
     /// [`Error::Numerical`] if the model could not be read again; [`Error::Io`] if a file cannot be
     /// written.
-    pub(crate) fn complete(&self, model: &Model, scree: Option<&Scree>) -> Result<Vec<String>> {
+    pub(crate) fn complete(&self, model: &Model, choices: Choices<'_>) -> Result<Vec<String>> {
         model_check::writable(model)?;
         let mut files = vec![HEADER.to_string(), "cells.parquet".to_string()];
         let mut cells = Table::default()
@@ -141,12 +151,18 @@ impl PartialModel {
             let pcs = variance_table(&model.header.dimensions, pca);
             table::write(&self.folder.join("pcs.csv"), &pcs, TableFormat::Csv)?;
             files.extend([GENES.into(), "pcs.csv".into()]);
-            if let Some(scree) = scree {
+            if let Some(scree) = choices.scree {
                 let [csv, svg] = SCREE.map(|name| self.folder.join(name));
                 table::write(&csv, &scree_table(scree, pca.n_pcs()), TableFormat::Csv)?;
                 draw_scree(scree, pca.n_pcs()).write_svg(&svg)?;
                 files.extend(SCREE.map(String::from));
             }
+        }
+        if let Some(noise) = choices.coupling {
+            let [csv, svg] = COUPLING.map(|name| self.folder.join(name));
+            table::write(&csv, &coupling_table(noise), TableFormat::Csv)?;
+            draw_coupling_noise(noise).write_svg(&svg)?;
+            files.extend(COUPLING.map(String::from));
         }
         files.extend(model.intervals.iter().map(|i| bridge_file(i.from, i.to)));
         let fit = fit_table(&model.intervals);
@@ -206,6 +222,17 @@ fn scree_table(scree: &Scree, n_kept: usize) -> Table {
         .with("eigenvalue", Cells::Floats(eigenvalues.to_vec()))
         .with("noise_edge", Cells::Floats(vec![*edge; n]))
         .with("kept", Cells::Texts(kept.collect()))
+}
+
+/// The content of `coupling.csv`: the agreement of both halves of the genes at every ε that was tried.
+fn coupling_table(noise: &CouplingNoise) -> Table {
+    let CouplingNoise { epsilon, curve } = noise;
+    let chosen = curve.iter().map(|point| point.epsilon.total_cmp(epsilon).is_eq().to_string());
+    Table::default()
+        .with("epsilon", Cells::Floats(curve.iter().map(|point| point.epsilon).collect()))
+        .with("agreement", Cells::Gaps(curve.iter().map(|point| point.agreement).collect()))
+        .with("error", Cells::Gaps(curve.iter().map(|point| point.error).collect()))
+        .with("chosen", Cells::Texts(chosen.collect()))
 }
 
 /// The content of `fit.csv`: report and distances of each interval.

@@ -37,14 +37,19 @@ const LOOKS: usize = 200;
 /// Names of the table and the chart of the choice of components.
 pub(super) const SCREE: [&str; 2] = ["scree.csv", "scree.svg"];
 
+/// Names of the table and the chart of the choice of the ε of couplings.
+pub(super) const COUPLING: [&str; 2] = ["coupling.csv", "coupling.svg"];
+
 /// Names of the files and folders that a fit writes besides `model.json`.
-pub(in crate::io) const OWN_NAMES: [&str; 10] = [
+pub(in crate::io) const OWN_NAMES: [&str; 12] = [
     RUN,
     "cells.parquet",
     GENES,
     "pcs.csv",
     SCREE[0],
     SCREE[1],
+    COUPLING[0],
+    COUPLING[1],
     "fit.csv",
     networks::WEIGHTS,
     networks::CURVE,

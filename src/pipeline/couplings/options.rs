@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::io::temporary::number_in_name;
+use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 
 /// The file of all intervals for CellRank.
 const CELLRANK: &str = "cellrank.h5ad";
@@ -81,17 +82,30 @@ pub struct CouplingOptions {
     /// Whether tables of pairs have the log densities of the plan, `log_given` and `log_density`, in the units of
     /// the data.
     pub density: bool,
+    /// ε of the couplings; by default the choice of the fit. Densities are those of the bridges, so that
+    /// with `density` the couplings are too, whatever the default.
+    #[serde(default = "CouplingEpsilon::fit")]
+    pub coupling_epsilon: CouplingEpsilon,
     /// Seed of couplings that are drawn, and of densities that are fitted.
     pub seed: u64,
 }
 
 impl Default for CouplingOptions {
     fn default() -> Self {
-        Self { format: Export::default(), least: 1e-4, density: false, seed: 0 }
+        let coupling_epsilon = CouplingEpsilon::default();
+        Self { format: Export::default(), least: 1e-4, density: false, coupling_epsilon, seed: 0 }
     }
 }
 
 impl CouplingOptions {
+    /// ε of the couplings that are written: that of the bridges if their densities are written beside.
+    pub(super) fn links(&self) -> CouplingEpsilon {
+        match self.coupling_epsilon {
+            CouplingEpsilon::Auto if self.density => CouplingEpsilon::Fit,
+            other => other,
+        }
+    }
+
     /// Checks the range of `least`, and that a format with densities is a table of pairs.
     ///
     /// # Errors
@@ -101,6 +115,10 @@ impl CouplingOptions {
         if self.density && !pairs.contains(&self.format) {
             let (name, must) = ("density", "used with a table of pairs, in parquet or csv");
             return Err(Error::Parameter { name, must, got: "another format".into() });
+        }
+        if let (true, CouplingEpsilon::Is(value)) = (self.density, self.coupling_epsilon) {
+            let (name, must) = ("coupling_epsilon", "`auto` or `fit` with `density`");
+            return Err(Error::Parameter { name, must, got: value.to_string() });
         }
         if (0.0..1.0).contains(&self.least) {
             return Ok(());

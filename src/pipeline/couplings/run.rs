@@ -52,7 +52,7 @@ pub fn couplings(
     progress: &mut dyn Progress,
 ) -> Result<Vec<WrittenCoupling>> {
     options.check()?;
-    let course = CourseOfCells::restore(model, options.seed, progress)?;
+    let course = CourseOfCells::restore(model, options.links(), options.seed, progress)?;
     let (links, times) = (course.lineage.links(), course.lineage.times());
     let writer = Writer { model, course: &course };
     let record = |file: &Path, write: &dyn Fn(&Path) -> Result<()>| {

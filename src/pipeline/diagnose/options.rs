@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::shared::cell_sets::CellSets;
+use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 
 /// Parameters of [`diagnose`](crate::pipeline::diagnose()).
 ///
@@ -20,12 +21,16 @@ pub struct DiagnoseOptions {
     pub sets: CellSets,
     /// Number of permutations of the coordinates, and of the groups.
     pub permutations: usize,
+    /// ε of the couplings between observed cells; by default the choice of the fit.
+    #[serde(default = "CouplingEpsilon::fit")]
+    pub coupling_epsilon: CouplingEpsilon,
     /// Seed of couplings that are drawn, and of permutations.
     pub seed: u64,
 }
 
 impl Default for DiagnoseOptions {
     fn default() -> Self {
-        Self { sets: CellSets::default(), permutations: 5, seed: 0 }
+        let coupling_epsilon = CouplingEpsilon::default();
+        Self { sets: CellSets::default(), permutations: 5, coupling_epsilon, seed: 0 }
     }
 }

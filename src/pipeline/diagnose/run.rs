@@ -82,7 +82,7 @@ pub fn diagnose(
     options: &DiagnoseOptions,
     progress: &mut dyn Progress,
 ) -> Result<Diagnosed> {
-    let course = CourseOfCells::restore(model, options.seed, progress)?;
+    let course = CourseOfCells::restore(model, options.coupling_epsilon, options.seed, progress)?;
     let groups = if options.sets.is_named() {
         Some(options.sets.read(model, &course, progress)?)
     } else {
@@ -119,6 +119,7 @@ fn interval(
     let source = course.process.source(k, times[k + 1])?;
     let target = &course.process.snapshots[k + 1];
     let bridge = &*course.process.series.bridges()[k];
+    let epsilon = course.epsilons[k];
     let seed = Seed(options.seed).child("diagnose", k as u64);
     let far = far_cells(link, &source, target, seed)?;
     let share = |of: &dyn Fn(usize) -> bool| {
@@ -132,7 +133,7 @@ fn interval(
     };
     Ok(IntervalDiagnosis {
         times: (times[k], times[k + 1]),
-        signal: signal(link, &source, target, bridge.epsilon(), options.permutations, seed)?,
+        signal: signal(link, &source, target, epsilon, options.permutations, seed)?,
         beyond,
         dead,
         of_groups,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::shared::cell_sets::CellSets;
+use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 
 /// A group of cells that is a terminal state at a time.
 ///
@@ -47,6 +48,9 @@ pub struct FateOptions {
     pub bootstrap: usize,
     /// A column of `obs` whose values are resampled instead of cells.
     pub batch: Option<String>,
+    /// ε of the couplings between observed cells; by default the choice of the fit.
+    #[serde(default = "CouplingEpsilon::fit")]
+    pub coupling_epsilon: CouplingEpsilon,
     /// Seed of couplings that are drawn, and of resamples.
     pub seed: u64,
 }
@@ -60,6 +64,7 @@ impl Default for FateOptions {
             terminals: Vec::new(),
             bootstrap: 100,
             batch: None,
+            coupling_epsilon: CouplingEpsilon::default(),
             seed: 0,
         }
     }

@@ -5,6 +5,7 @@
 
 mod choose;
 pub(super) mod clock;
+mod coupling;
 mod estimate;
 pub(super) mod footprint;
 pub(super) mod growth;

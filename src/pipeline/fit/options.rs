@@ -9,6 +9,7 @@ pub use crate::io::model::{Source, TimeOptions, ValuesChoice};
 use crate::pipeline::fit::clock::{Asynchrony, Bending, Timing};
 use crate::pipeline::fit::growth::GrowthOptions;
 use crate::pipeline::fit::reference::Reference;
+use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 use crate::pipeline::solvers::SolverChoice;
 use crate::preprocess::{GeneSelector, NPcs};
 
@@ -46,6 +47,10 @@ pub struct FitOptions {
     pub n_pcs: NPcs,
     /// Variance of the reference process.
     pub noise: Noise,
+    /// ε of the couplings between observed cells, which the model records for fates, transitions and
+    /// trajectories. Bridges do not depend on it.
+    #[serde(default = "CouplingEpsilon::fit")]
+    pub coupling_epsilon: CouplingEpsilon,
     /// The reference process.
     #[serde(default)]
     pub reference: Reference,
@@ -77,6 +82,7 @@ impl Default for FitOptions {
             n_top_genes: GeneSelector::default().n_genes,
             n_pcs: NPcs::default(),
             noise: Noise::Epsilon(0.1),
+            coupling_epsilon: CouplingEpsilon::default(),
             reference: Reference::default(),
             asynchrony: Asynchrony::default(),
             timing: Timing::default(),
@@ -104,6 +110,7 @@ impl FitOptions {
             n_top_genes,
             n_pcs,
             noise,
+            coupling_epsilon,
             reference,
             asynchrony: _,
             timing: _,
@@ -115,6 +122,7 @@ impl FitOptions {
         at_least_one("n_top_genes", *n_top_genes)?;
         n_pcs.check()?;
         noise.check()?;
+        coupling_epsilon.check()?;
         reference.check(solver)?;
         growth.check(solver.has(Property::Relaxes))?;
         solver.check()

@@ -9,7 +9,7 @@ use crate::io::h5ad::H5ad;
 use crate::linalg::{Gram, product_nt, product_tn, softmax_rows};
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::selection::{Selection, matrix_source};
-use crate::pipeline::shared::coordinates::chosen;
+use crate::pipeline::shared::chosen_genes::chosen;
 use crate::pipeline::shared::counted::{Counted, log_scale};
 use crate::pipeline::shared::unique_names::unique;
 use crate::preprocess::{PcaMethod, PcaSolver};

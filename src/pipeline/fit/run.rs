@@ -11,9 +11,10 @@ use crate::error::Result;
 use crate::io::file;
 use crate::io::lock::FolderLock;
 use crate::io::model::{
-    FileRecord, Header, Interval, Model, PartialModel, Published, check_output, recover,
+    Choices, FileRecord, Header, Interval, Model, PartialModel, Published, check_output, recover,
 };
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, to_value, write_json};
+use crate::pipeline::fit::coupling::choose;
 use crate::pipeline::fit::hashing::beside_hash;
 use crate::pipeline::fit::intervals::intervals;
 use crate::pipeline::fit::oddities::{Oddities, Taking, say_values};
@@ -26,6 +27,8 @@ use crate::pipeline::fit::units::Units;
 use crate::pipeline::fit::write::{header, interval_record, plan_hash};
 use crate::pipeline::shared::coordinates::{MemoryLimit, Prepared, Raw};
 use crate::pipeline::shared::counted::WHOLE_BYTES;
+use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
+use crate::pipeline::shared::halves::halved_rows;
 use crate::pipeline::shared::recorder::Recorder;
 use crate::progress::{self, Progress};
 
@@ -154,7 +157,9 @@ impl Plan {
         check_extent(path, &cells, prepared.points.view(), units.scale)?;
         let record = FileRecord { bytes: Some(file::open(path)?.1), sha256: sha256.clone() };
         let header = header(&units, selection, &prepared, options, plan);
-        let header = Header { file: Some(record), ..header };
+        let coupling = choose(&prepared, &selection.times, options, &mut progress)?;
+        let (file, coupling_epsilon) = (Some(record), coupling.epsilon);
+        let header = Header { file, coupling_epsilon, ..header };
         let partial = PartialModel::start(out, &header.plan, running.resume)?;
         let mut task = Task::new(&series, &units, options, growth, &selection.times)?;
         task.settle(&mut progress)?;
@@ -178,7 +183,8 @@ impl Plan {
             pca: prepared.recipe.pca,
             intervals,
         };
-        let files = partial.complete(&model, prepared.scree.as_ref())?;
+        let (scree, coupling) = (prepared.scree.as_ref(), coupling.noise.as_ref());
+        let files = partial.complete(&model, Choices { scree, coupling })?;
         let mut run = RunRecord::new("fit", input, to_value(options)?);
         run.notes = progress.into_notes();
         run.intervals = model.intervals.iter().map(interval_record).collect();
@@ -199,6 +205,9 @@ impl Plan {
         let Self { file, options, selection, growth, .. } = self;
         let most = running.whole_bytes();
         let raw = Raw::read(file, selection, options, growth, most, progress)?;
+        let is_chosen = options.coupling_epsilon == CouplingEpsilon::Auto;
+        let halved = if is_chosen { halved_rows(&selection.times) } else { Vec::new() };
+        let raw = raw.halving(halved);
         let (n_genes, size) = (raw.n_genes(), raw.footprint(file, selection, options)?);
         let memory = running.memory.map(|bytes| MemoryLimit { bytes, size });
         let prepared = raw.prepare(options, growth, memory, selection.axis.unit, progress);

@@ -13,7 +13,7 @@ use crate::pipeline::shared::coordinates::Prepared;
 use crate::preprocess::Pca;
 
 /// The header of a model: times, coordinates, scale and noise. The caller adds the record of the
-/// file. `plan` is the hash of [`plan_hash`].
+/// file and the ε of couplings. `plan` is the hash of [`plan_hash`].
 pub(super) fn header(
     units: &Units,
     selection: &Selection,
@@ -48,6 +48,7 @@ pub(super) fn header(
         scale: units.scale,
         sigma2: units.sigma2,
         epsilon: units.epsilon,
+        coupling_epsilon: None,
         seed: options.seed,
         explained_variance: pca.map(|pca| pca.explained_variance().to_vec()).unwrap_or_default(),
         total_variance: pca.map_or(0.0, Pca::total_variance),

@@ -11,6 +11,7 @@ use crate::metrics::{Drawn, Resamples};
 use crate::pipeline::perturb::effects::{correlation, marked, of_genes, of_groups, table};
 use crate::pipeline::perturb::held::{Known, asked, places};
 use crate::pipeline::perturb::{HeldGene, PerturbOptions, PerturbedGene, PerturbedGroup};
+use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 use crate::pipeline::shared::course_of_cells::CourseOfCells;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
@@ -78,7 +79,7 @@ pub fn perturb(
         let genes = cannot.iter().map(|&gene| model.genes[gene].clone()).collect();
         return Err(Error::NotHeld { genes });
     }
-    let course = CourseOfCells::restore(model, options.seed, progress)?;
+    let course = CourseOfCells::restore(model, CouplingEpsilon::Auto, options.seed, progress)?;
     let lineage = &course.lineage;
     let from = options.at.map_or(Ok(0), |time| lineage.place(time))?;
     let until = course.place_or_last(options.until)?;

@@ -11,10 +11,11 @@ use crate::pipeline::fit::footprint::Footprint;
 use crate::pipeline::fit::growth::{Given, from_genes};
 use crate::pipeline::fit::options::{FitOptions, Source, ValuesChoice};
 use crate::pipeline::fit::selection::{Selection, matrix_source};
-use crate::pipeline::shared::asked_genes::{AskedGenes, missing_words};
-use crate::pipeline::shared::counted::{Counted, Scaled, bytes_of, log_scale, record, scale_as};
+use crate::pipeline::shared::chosen_genes::chosen;
+use crate::pipeline::shared::counted::{Counted, bytes_of, log_scale, record, scale_as};
+use crate::pipeline::shared::halves::Halves;
 use crate::pipeline::shared::unique_names::unique;
-use crate::preprocess::{GeneSelector, LogScale, Pca, PcaSolver, Scree};
+use crate::preprocess::{LogScale, Pca, PcaSolver, Scree};
 use crate::progress::{self, Progress};
 use crate::rng::Seed;
 
@@ -27,6 +28,8 @@ pub(in crate::pipeline) struct Raw<'f> {
     genes: Vec<String>,
     /// Coordinates of an embedding of the file, `(n_cells, dim)`.
     embedding: Option<Array2<f64>>,
+    /// The cells whose coordinates are also computed from each half of the genes, increasing.
+    halved: Vec<usize>,
 }
 
 /// A limit of memory, and the sizes on which the memory of a fit depends.
@@ -53,6 +56,8 @@ pub(in crate::pipeline) struct Prepared {
     pub(in crate::pipeline) recipe: Recipe,
     /// The choice of the number of components; none if it is given, and with an embedding.
     pub(in crate::pipeline) scree: Option<Scree>,
+    /// Coordinates of some cells from each half of the genes, if they were asked for.
+    pub(in crate::pipeline) halves: Option<Halves>,
     /// Oddities of the values; none with an embedding.
     pub(in crate::pipeline) seen: Seen,
 }
@@ -100,7 +105,7 @@ impl<'f> Raw<'f> {
         let Source::Rep(key) = &options.source else {
             let matrix = matrix(progress)?;
             let genes = unique(file.gene_names(&source)?, progress)?;
-            return Ok(Self { matrix, genes, embedding: None });
+            return Ok(Self { matrix, genes, embedding: None, halved: Vec::new() });
         };
         let points = file.obsm(key)?.select(Axis(0), &selection.rows);
         refuse_not_finite(&points, selection, file, key)?;
@@ -108,7 +113,7 @@ impl<'f> Raw<'f> {
             Given::Genes(_) => matrix(progress)?,
             Given::Nothing | Given::Rates(_) => None,
         };
-        Ok(Self { matrix, genes: Vec::new(), embedding: Some(points) })
+        Ok(Self { matrix, genes: Vec::new(), embedding: Some(points), halved: Vec::new() })
     }
 
     /// As [`Raw::read`], with the whole matrix in memory, so that cells can be selected from it.
@@ -122,13 +127,18 @@ impl<'f> Raw<'f> {
         known: &Given,
         progress: &mut dyn Progress,
     ) -> Result<Raw<'static>> {
-        let Raw { matrix, genes, embedding } =
+        let Raw { matrix, genes, embedding, halved } =
             Raw::read(file, selection, options, known, f64::INFINITY, progress)?;
         let matrix = match matrix {
             Some(Counted::Whole(matrix)) => Some(Counted::Whole(matrix)),
             Some(Counted::Blocks(_)) | None => None,
         };
-        Ok(Raw { matrix, genes, embedding })
+        Ok(Raw { matrix, genes, embedding, halved })
+    }
+
+    /// Asks for coordinates of the cells `rows` (increasing) from each half of the genes.
+    pub(in crate::pipeline) fn halving(self, rows: Vec<usize>) -> Self {
+        Self { halved: rows, ..self }
     }
 
     /// Number of genes of the matrix that was read; zero with an embedding.
@@ -166,6 +176,7 @@ impl<'f> Raw<'f> {
             matrix: self.matrix.as_ref().and_then(select),
             genes: self.genes.clone(),
             embedding: self.embedding.as_ref().map(|points| points.select(Axis(0), rows)),
+            halved: Vec::new(),
         }
     }
 
@@ -216,7 +227,7 @@ impl<'f> Raw<'f> {
         unit: TimeUnit,
         progress: &mut dyn Progress,
     ) -> Result<Prepared> {
-        let Self { matrix, mut genes, embedding } = self;
+        let Self { matrix, mut genes, embedding, halved } = self;
         let Some(cells) = matrix else {
             let growth = match known {
                 Given::Rates(rates) => Some(rates.clone()),
@@ -247,6 +258,7 @@ impl<'f> Raw<'f> {
         let seed = Seed(options.seed);
         let (pca, scree) = solver.fit_number(&matrix, options.n_pcs, seed, progress)?;
         let points = pca.transform(&matrix)?;
+        let halves = Halves::of(&matrix, &pca, halved, seed)?;
         let share = pca.explained_variance().sum() / pca.total_variance();
         let text = format!(
             "{} principal components of {} genes hold {:.1} % of the variance",
@@ -257,7 +269,7 @@ impl<'f> Raw<'f> {
         progress::note(progress, text)?;
         let dimensions = (1..=points.ncols()).map(|d| format!("PC{d}")).collect();
         let recipe = Recipe { values: Some(record(scale)), columns, pca: Some(pca) };
-        Ok(Prepared { points, dimensions, genes, growth, recipe, scree, seen })
+        Ok(Prepared { points, dimensions, genes, growth, recipe, scree, halves, seen })
     }
 }
 
@@ -364,67 +376,8 @@ fn embedded(points: Array2<f64>, options: &FitOptions, growth: Option<Array1<f64
     let dimensions = (1..=points.ncols()).map(|d| format!("{stem}{d}")).collect();
     let recipe = Recipe { values: None, columns: None, pca: None };
     let seen = Seen::default();
-    Prepared { points, dimensions, genes: Vec::new(), growth, recipe, scree: None, seen }
-}
-
-/// Columns of the genes that are used, increasing; `None` for all `genes` of the matrix `cells`.
-///
-/// They are the genes of the parameter `genes`, or else the `n_top_genes` most variable ones. Values below
-/// zero have no log scale on which dispersion is defined; then all genes are kept, with a note.
-///
-/// # Errors
-/// As [`AskedGenes::find`] and [`GeneSelector::select`].
-pub(in crate::pipeline) fn chosen(
-    cells: &dyn CellBlocks,
-    genes: &[String],
-    scaled: &Scaled,
-    options: &FitOptions,
-    progress: &mut dyn Progress,
-) -> Result<Option<Vec<usize>>> {
-    if let Some(wanted) = &options.genes {
-        return named(genes, wanted, progress).map(Some);
-    }
-    if genes.len() <= options.n_top_genes {
-        return Ok(None);
-    }
-    if scaled.non_negative {
-        return variable(cells, &scaled.scale, options, progress);
-    }
-    let text = "gene selection needs a log scale without negative values: all genes kept";
-    progress::note(progress, text)?;
-    Ok(None)
-}
-
-/// Columns of the `n_top_genes` most variable genes; `None` if these are all.
-fn variable(
-    cells: &dyn CellBlocks,
-    scale: &LogScale,
-    options: &FitOptions,
-    progress: &mut dyn Progress,
-) -> Result<Option<Vec<usize>>> {
-    let (n_genes, n_all) = (options.n_top_genes, cells.n_genes());
-    let selector = GeneSelector { n_genes, ..GeneSelector::default() };
-    let columns = selector.select(cells, scale, progress)?;
-    if columns.len() == n_all {
-        return Ok(None);
-    }
-    let text = format!("{} of {n_all} genes highly variable (flavour seurat)", columns.len());
-    progress::note(progress, text)?;
-    Ok(Some(columns))
-}
-
-/// Columns of the genes `wanted` that are in the file. A note names missing genes.
-fn named(genes: &[String], wanted: &[String], progress: &mut dyn Progress) -> Result<Vec<usize>> {
-    let AskedGenes { columns, n_found, missing } = AskedGenes::find(wanted, genes, progress)?;
-    if !missing.is_empty() {
-        let text = format!(
-            "{n_found} of {} genes asked for are in the file; missing: {}",
-            n_found + missing.len(),
-            missing_words(&missing, genes)
-        );
-        progress::note(progress, text)?;
-    }
-    Ok(columns)
+    let (genes, scree, halves) = (Vec::new(), None, None);
+    Prepared { points, dimensions, genes, growth, recipe, scree, halves, seen }
 }
 
 /// Refuses embeddings with values that are not finite or do not fit into single precision.

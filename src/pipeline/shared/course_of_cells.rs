@@ -5,9 +5,11 @@ use ndarray::{Array2, Axis};
 use crate::bridge::Link;
 use crate::data::Snapshot;
 use crate::error::Result;
+use crate::geometry::Epsilon;
 use crate::io::model::{Model, OpenModel};
 use crate::lineage::{Groups, Lineage, Resampled};
 use crate::pipeline::fit::oddities::say_repeated;
+use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 use crate::pipeline::shared::fitted_file::Fitted;
 use crate::pipeline::shared::notes;
 use crate::pipeline::shared::process::Process;
@@ -22,17 +24,35 @@ pub(crate) struct CourseOfCells {
     pub(crate) lineage: Lineage,
     /// For each time the rows of its cells in the model, increasing.
     pub(crate) rows: Vec<Vec<usize>>,
+    /// For each interval ε of its coupling, in the units of the bridges.
+    pub(crate) epsilons: Vec<Epsilon>,
 }
 
 impl CourseOfCells {
-    /// Restores the bridges of `model` and finds the coupling of every interval.
+    /// Restores the bridges of `model` and finds the coupling of every interval, with an ε of its own or
+    /// from the bridges.
     ///
-    /// Bridges whose coupling is drawn use `seed`. Time and memory are those of
-    /// [`crate::bridge::Bridge::link`], once for each interval.
+    /// Source cells have the weights of their descendants at the end of the interval. Bridges whose
+    /// coupling is drawn use `seed`. Time and memory are those of an entropic coupling, or of
+    /// [`crate::bridge::Bridge::link`], once for each interval. A note says which couplings are used.
     ///
     /// # Errors
-    /// Those of [`Process::restore`] and [`crate::bridge::Bridge::link`].
-    pub(crate) fn restore(model: &Model, seed: u64, progress: &mut dyn Progress) -> Result<Self> {
+    /// [`crate::Error::Parameter`] for an ε out of range; those of [`Process::restore`],
+    /// [`Link::entropic`] and [`crate::bridge::Bridge::link`].
+    pub(crate) fn restore(
+        model: &Model,
+        coupling: CouplingEpsilon,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
+        coupling.check()?;
+        let own = match coupling {
+            CouplingEpsilon::Auto => model.header.coupling_epsilon,
+            CouplingEpsilon::Fit => None,
+            CouplingEpsilon::Is(value) => Some(value),
+        };
+        let own = own.map(Epsilon::new).transpose()?;
+        say_couplings(own, model, progress)?;
         say_repeated(&model.cells, progress)?;
         let process = Process::restore(model)?;
         let times = process.series.times().to_vec();
@@ -47,15 +67,21 @@ impl CourseOfCells {
         let what = "which cells go to which".to_string();
         progress::report(progress, Event::Begin { what, total: n as u64 })?;
         let mut links: Vec<Link> = Vec::with_capacity(n);
+        let mut epsilons = Vec::with_capacity(n);
         for (k, bridge) in process.series.bridges().iter().enumerate() {
             let source = process.source(k, times[k + 1])?;
+            let target = &process.snapshots[k + 1];
             let seed = Seed(seed).child("lineage/link", k as u64);
-            links.push(bridge.link(&source, &process.snapshots[k + 1], seed)?);
+            links.push(match own {
+                Some(epsilon) => Link::entropic(&source, target, epsilon)?,
+                None => bridge.link(&source, target, seed)?,
+            });
+            epsilons.push(own.unwrap_or(bridge.epsilon()));
             progress::report(progress, Event::Step { done: k as u64 + 1 })?;
         }
         progress::report(progress, Event::End)?;
         let lineage = Lineage::new(times, links)?;
-        Ok(Self { process, lineage, rows })
+        Ok(Self { process, lineage, rows, epsilons })
     }
 
     /// Values of the cells of the model (one for each, in its order), split by time.
@@ -124,6 +150,19 @@ impl CourseOfCells {
         );
         progress::note(progress, text)
     }
+}
+
+/// Notes which couplings are used: entropic ones with the ε `own`, or those of the bridges.
+fn say_couplings(own: Option<Epsilon>, model: &Model, progress: &mut dyn Progress) -> Result<()> {
+    let of_bridges = model.header.epsilon;
+    let text = match own {
+        Some(own) => format!(
+            "couplings are entropic with ε = {:.3}; the bridges, for populations, have ε = {of_bridges}",
+            own.value()
+        ),
+        None => format!("couplings are those of the bridges, with ε = {of_bridges}"),
+    };
+    progress::note(progress, text)
 }
 
 /// How the cells of a course are resampled.

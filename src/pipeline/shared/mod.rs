@@ -2,13 +2,16 @@
 
 pub(super) mod asked_genes;
 pub(super) mod cell_sets;
+pub(super) mod chosen_genes;
 pub(super) mod coordinates;
 pub(super) mod counted;
+pub(super) mod coupling_epsilon;
 pub(super) mod course_of_cells;
 pub(super) mod example_model;
 pub(super) mod expression;
 pub(super) mod fitted_file;
 pub(super) mod genes_left_out;
+pub(super) mod halves;
 pub(super) mod notes;
 pub(super) mod population;
 pub(super) mod population_file;

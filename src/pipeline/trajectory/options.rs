@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::shared::cell_sets::CellSets;
+use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 
 /// The direction in time in which a set of cells is followed.
 ///
@@ -78,6 +79,9 @@ pub struct TrajectoryOptions {
     /// Number of Euler–Maruyama steps in each interval, ≥ 1. At least one step is made between two
     /// times of `grid`.
     pub n_steps: usize,
+    /// ε of the couplings between observed cells; by default the choice of the fit.
+    #[serde(default = "CouplingEpsilon::fit")]
+    pub coupling_epsilon: CouplingEpsilon,
     /// Seed of couplings that are drawn, and of paths.
     pub seed: u64,
 }
@@ -94,6 +98,7 @@ impl Default for TrajectoryOptions {
             paths_to: None,
             scheme: PathScheme::default(),
             n_steps: 100,
+            coupling_epsilon: CouplingEpsilon::default(),
             seed: 0,
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::shared::cell_sets::CellSets;
+use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 
 /// Parameters of [`transitions`](crate::pipeline::transitions()).
 ///
@@ -25,6 +26,9 @@ pub struct TransitionOptions {
     pub bootstrap: usize,
     /// A column of `obs` whose values are resampled instead of cells.
     pub batch: Option<String>,
+    /// ε of the couplings between observed cells; by default the choice of the fit.
+    #[serde(default = "CouplingEpsilon::fit")]
+    pub coupling_epsilon: CouplingEpsilon,
     /// Seed of couplings that are drawn, and of resamples.
     pub seed: u64,
 }
@@ -32,6 +36,7 @@ pub struct TransitionOptions {
 impl Default for TransitionOptions {
     fn default() -> Self {
         let (sets, pairs) = (CellSets::default(), Vec::new());
-        Self { sets, pairs, bootstrap: 100, batch: None, seed: 0 }
+        let coupling_epsilon = CouplingEpsilon::default();
+        Self { sets, pairs, bootstrap: 100, batch: None, coupling_epsilon, seed: 0 }
     }
 }

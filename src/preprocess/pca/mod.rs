@@ -97,6 +97,21 @@ impl Pca {
         Ok(covariance::scores(x, self.mean.view(), self.loadings.view()))
     }
 
+    /// As [`Pca::transform`] by some of the genes: the part of the coordinates that the genes with
+    /// `is_used(gene)` contribute. The parts of disjoint sets of genes sum to the coordinates.
+    ///
+    /// # Errors
+    /// As [`Pca::transform`].
+    pub fn transform_by(&self, x: &Matrix, is_used: impl Fn(usize) -> bool) -> Result<Array2<f64>> {
+        let mut loadings = self.loadings.clone();
+        for (gene, mut row) in loadings.rows_mut().into_iter().enumerate() {
+            if !is_used(gene) {
+                row.fill(0.0);
+            }
+        }
+        Self { loadings, ..self.clone() }.transform(x)
+    }
+
     /// The expression `mean + W z` of points `z`, `(n_points, n_pcs)`, as `(n_points, n_genes)`.
     ///
     /// # Errors

@@ -1,0 +1,282 @@
+//! The ε of couplings: the noise at which both halves of the data predict the same futures.
+
+use ndarray::{Array1, Array2, ArrayView2, Axis};
+use rayon::prelude::*;
+
+use crate::bridge::Link;
+use crate::data::Snapshot;
+use crate::error::{Error, Result, shape};
+use crate::geometry::Epsilon;
+
+/// The cells of one time, in coordinates from each half of the data and from all of it.
+///
+/// The halves are disjoint sets of genes, so that a cell's noise in one half says nothing of its noise
+/// in the other. Each half has the scale of [`CouplingNoise`]: the standard deviation within a time is
+/// one, as a mean over times and coordinates.
+///
+/// ```
+/// use ndarray::array;
+/// use sbcell::data::Snapshot;
+/// use sbcell::lineage::Halved;
+/// # fn main() -> sbcell::Result<()> {
+/// let half = |x: f64| Snapshot::new(array![[x, 0.0], [0.0, 1.0]]);
+/// let cells = Halved { halves: [half(1.0)?, half(0.9)?], whole: half(0.95)? };
+/// assert_eq!(cells.whole.n_cells(), 2);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Halved {
+    /// The same cells in the coordinates of each half.
+    pub halves: [Snapshot; 2],
+    /// The same cells in all coordinates.
+    pub whole: Snapshot,
+}
+
+/// How well the halves agree at one ε. See [`coupling_noise`] for an example.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct HalvesAgreement {
+    /// ε of the couplings, in squared units of the coordinates.
+    pub epsilon: f64,
+    /// Correlation between the futures that the couplings of both halves predict, over cells,
+    /// coordinates and intervals. NaN if a half predicts the same future for all cells.
+    pub agreement: f64,
+    /// Standard error of the agreement over cells.
+    pub error: f64,
+}
+
+/// The chosen ε of the couplings of a course, with the agreement at every ε that was tried. See
+/// [`coupling_noise`] for an example.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CouplingNoise {
+    /// The chosen ε, in squared units of the coordinates.
+    pub epsilon: f64,
+    /// The agreement by increasing ε.
+    pub curve: Vec<HalvesAgreement>,
+}
+
+/// ε per coordinate at which a coupling is as wide as a snapshot: the mean squared distance between two
+/// cells of a time is twice the number of coordinates.
+const WIDTH: f64 = 1.0;
+
+/// The ε that are tried, as powers of √2 times [`WIDTH`] per coordinate.
+const POWERS: std::ops::RangeInclusive<i32> = -7..=3;
+
+/// Marginal error of the couplings.
+const TOLERANCE: f64 = 1e-3;
+
+/// Chooses the ε of the couplings between the snapshots of `course`, from couplings of each half.
+///
+/// The future of a cell is the mean over its descendants, `ŷ_i = Σ_j T_ij y_j / Σ_j T_ij`, in all
+/// coordinates y. It is predicted twice, by the coupling of each half. Too small an ε couples cells by
+/// their noise, and the predictions disagree; too large an ε gives all cells the same future, and the
+/// rest is noise. The chosen ε is, among those whose agreement is within one standard error of the
+/// best, the one nearest to the number of coordinates, on a log scale. At this ε a coupling is as wide
+/// as a snapshot (the median heuristic of kernel methods). So the data decide where they can, and the
+/// width of a snapshot where they cannot.
+///
+/// Time of 22 entropic couplings for each interval.
+///
+/// # Errors
+/// [`Error::Parameter`] for fewer than two times; [`Error::Shape`] if the halves have other numbers of
+/// cells; those of [`Link::entropic`].
+///
+/// ```
+/// use ndarray::Array2;
+/// use sbcell::data::Snapshot;
+/// use sbcell::lineage::{Halved, coupling_noise};
+/// # fn main() -> sbcell::Result<()> {
+/// // Two cell types at -2 and 2, which both halves tell apart.
+/// let half = |shift: f64| {
+///     Snapshot::new(Array2::from_shape_fn((20, 1), |(i, _)| {
+///         let side = if i % 2 == 0 { 2.0 } else { -2.0 };
+///         side + (i as f64 + shift).sin()
+///     }))
+/// };
+/// let cells = Halved { halves: [half(0.0)?, half(3.0)?], whole: half(1.5)? };
+/// let found = coupling_noise(&[cells.clone(), cells])?;
+/// assert!(found.curve.iter().all(|point| point.agreement > 0.9));
+/// assert!(found.curve.iter().any(|point| point.epsilon == found.epsilon));
+/// # Ok(())
+/// # }
+/// ```
+pub fn coupling_noise(course: &[Halved]) -> Result<CouplingNoise> {
+    let [first, _, ..] = course else {
+        let (name, must) = ("course", "at least two times");
+        return Err(Error::Parameter { name, must, got: course.len().to_string() });
+    };
+    for cells in course {
+        for half in &cells.halves {
+            shape::rows("a half of the data", cells.whole.n_cells(), half.n_cells())?;
+        }
+    }
+    let width = snapshot_width(first.whole.dim());
+    let tried: Vec<f64> = POWERS.map(|power| width * 2_f64.powf(f64::from(power) / 2.0)).collect();
+    let intervals = course.len() - 1;
+    let sums = (0..tried.len() * intervals)
+        .into_par_iter()
+        .map(|at| {
+            let (epsilon, k) = (Epsilon::new(tried[at / intervals])?, at % intervals);
+            products(&course[k], &course[k + 1], epsilon)
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let curve: Vec<HalvesAgreement> =
+        tried.iter().zip(sums.chunks(intervals)).map(|(&epsilon, of)| point(epsilon, of)).collect();
+    Ok(CouplingNoise { epsilon: chosen(&curve, width), curve })
+}
+
+/// The ε at which a coupling in `dim` coordinates is as wide as a snapshot, in squared units of the
+/// standard deviation within a time: the number of coordinates.
+pub fn snapshot_width(dim: usize) -> f64 {
+    WIDTH * dim as f64
+}
+
+/// The ε nearest to `width` on a log scale among those within one standard error of the best agreement.
+fn chosen(curve: &[HalvesAgreement], width: f64) -> f64 {
+    let known = || curve.iter().filter(|point| point.agreement.is_finite());
+    let Some(best) = known().max_by(|a, b| a.agreement.total_cmp(&b.agreement)) else {
+        return width;
+    };
+    let least = best.agreement - best.error.max(0.0);
+    let off = |point: &&HalvesAgreement| (point.epsilon / width).ln().abs();
+    known()
+        .filter(|point| point.agreement >= least)
+        .min_by(|a, b| off(a).total_cmp(&off(b)))
+        .map_or(width, |point| point.epsilon)
+}
+
+/// For each source cell the products of its two predicted futures, centred over the cells:
+/// `a·b`, `a·a`, `b·b`, `(n, 3)`.
+fn products(source: &Halved, target: &Halved, epsilon: Epsilon) -> Result<Array2<f64>> {
+    let future = |half: usize| -> Result<Array2<f64>> {
+        let (x, y) = (&source.halves[half], &target.halves[half]);
+        let link = Link::entropic_within(x, y, epsilon, TOLERANCE)?;
+        let ends = link.pull(target.whole.points())?;
+        Ok(centred(ends / link.marginals().0.insert_axis(Axis(1))))
+    };
+    let (a, b) = (future(0)?, future(1)?);
+    let mut sums = Array2::zeros((a.nrows(), 3));
+    for ((mut row, a), b) in sums.rows_mut().into_iter().zip(a.rows()).zip(b.rows()) {
+        row.assign(&Array1::from(vec![a.dot(&b), a.dot(&a), b.dot(&b)]));
+    }
+    Ok(sums)
+}
+
+/// Rows less their mean.
+fn centred(rows: Array2<f64>) -> Array2<f64> {
+    let mean = rows.sum_axis(Axis(0)) / rows.nrows().max(1) as f64;
+    rows - &mean
+}
+
+/// The correlation of both futures from the [`products`] of all intervals, with its standard error by
+/// the delta method: the influence of a cell on `Σab / √(Σaa Σbb)`.
+fn point(epsilon: f64, products: &[Array2<f64>]) -> HalvesAgreement {
+    let views: Vec<ArrayView2<'_, f64>> = products.iter().map(|of| of.view()).collect();
+    let all = ndarray::concatenate(Axis(0), &views).unwrap_or_default();
+    let n = all.nrows() as f64;
+    let mean = all.sum_axis(Axis(0)) / n;
+    let size = (mean[1] * mean[2]).sqrt();
+    let agreement = mean[0] / size;
+    let influence = |row: ndarray::ArrayView1<'_, f64>| {
+        row[0] / size - 0.5 * agreement * (row[1] / mean[1] + row[2] / mean[2])
+    };
+    let squares: f64 = all.rows().into_iter().map(|row| influence(row).powi(2)).sum();
+    HalvesAgreement { epsilon, agreement, error: squares.sqrt() / n }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_distr::{Distribution, StandardNormal};
+
+    use super::*;
+    use crate::rng::Seed;
+
+    /// `n` cells of `kinds` kinds on the corners of a simplex of size `apart`, with unit noise in every
+    /// half, in `dim` coordinates of standard deviation one.
+    fn cells(n: usize, dim: usize, kinds: usize, apart: f64, seed: u64) -> Halved {
+        let mut stream = Seed(seed).stream("halves", 0);
+        let mut draw = |_: usize| -> Array2<f64> {
+            Array2::from_shape_fn((n, dim), |(i, d)| {
+                let noise: f64 = StandardNormal.sample(&mut stream);
+                let place = if i % kinds == d { apart } else { 0.0 };
+                place + noise
+            })
+        };
+        let (a, b) = (draw(0), draw(1));
+        let scaled = |points: &Array2<f64>| {
+            let scale = points.std_axis(Axis(0), 0.0).mean().unwrap();
+            Snapshot::new(points / scale).unwrap()
+        };
+        let whole = scaled(&(&a + &b));
+        Halved { halves: [scaled(&a), scaled(&b)], whole }
+    }
+
+    #[test]
+    fn the_agreement_is_the_correlation_written_out_and_its_error_that_of_the_jackknife() {
+        let (a, b) = (cells(30, 3, 2, 2.0, 1), cells(40, 3, 2, 2.0, 2));
+        let epsilon = Epsilon::new(0.7).unwrap();
+        let sums = products(&a, &b, epsilon).unwrap();
+        // Slowly: the plan as a matrix, futures cell by cell.
+        let future = |half: usize| {
+            let link = Link::entropic(&a.halves[half], &b.halves[half], epsilon).unwrap();
+            let plan = link.pull(Array2::eye(40).view()).unwrap();
+            let mut ends = Array2::<f64>::zeros((30, 3));
+            for i in 0..30 {
+                for j in 0..40 {
+                    let share = plan[[i, j]] / plan.row(i).sum();
+                    ends.row_mut(i).scaled_add(share, &b.whole.points().row(j));
+                }
+            }
+            &ends - &ends.mean_axis(Axis(0)).unwrap()
+        };
+        let (u, v) = (future(0), future(1));
+        let wanted = (&u * &v).sum() / ((&u * &u).sum() * (&v * &v).sum()).sqrt();
+        let found = point(0.7, std::slice::from_ref(&sums));
+        assert!((found.agreement - wanted).abs() < 1e-3, "{} {wanted}", found.agreement);
+        // The jackknife over cells, with the means of the futures held.
+        let without = |left: usize| {
+            let rows: Vec<usize> = (0..30).filter(|&row| row != left).collect();
+            point(0.7, &[sums.select(Axis(0), &rows)]).agreement
+        };
+        let values: Array1<f64> = (0..30).map(without).collect();
+        let jackknife = (values.var(0.0) * 29.0).sqrt();
+        assert!((found.error / jackknife - 1.0).abs() < 0.1, "{} {jackknife}", found.error);
+    }
+
+    #[test]
+    fn the_nearest_to_the_width_is_chosen_among_those_as_good_as_the_best() {
+        let curve = |values: [f64; 5]| -> Vec<HalvesAgreement> {
+            let points = values.iter().zip([1.0, 2.0, 4.0, 8.0, 16.0]);
+            points
+                .map(|(&agreement, epsilon)| HalvesAgreement { epsilon, agreement, error: 0.02 })
+                .collect()
+        };
+        let of = |values: [f64; 5]| chosen(&curve(values), 8.0);
+        assert_eq!(of([0.80, 0.90, 0.80, 0.70, 0.60]), 2.0);
+        assert_eq!(of([0.80, 0.90, 0.885, 0.70, 0.60]), 4.0);
+        assert_eq!(of([0.80, 0.90, 0.90, 0.89, 0.895]), 8.0);
+        assert_eq!(of([0.10, 0.20, 0.30, 0.40, 0.50]), 16.0);
+        assert_eq!(of([f64::NAN; 5]), 8.0);
+    }
+
+    #[test]
+    fn kinds_far_apart_are_coupled_sharply_and_a_cloud_as_widely_as_a_snapshot() {
+        let course = |kinds: usize, apart: f64| -> Vec<Halved> {
+            (0..2).map(|k| cells(120, 6, kinds, apart, 10 + k)).collect()
+        };
+        // Five kinds, ten standard deviations apart: a coupling as wide as a snapshot mixes them.
+        let sharp = coupling_noise(&course(5, 10.0)).unwrap();
+        assert!(sharp.epsilon < 0.5 * snapshot_width(6), "{sharp:?}");
+        let wide = coupling_noise(&course(1, 0.0)).unwrap();
+        assert_eq!(wide.epsilon, snapshot_width(6), "{wide:?}");
+        assert_eq!(sharp.curve.len(), 11);
+    }
+
+    #[test]
+    fn a_course_needs_two_times_and_halves_the_same_cells() {
+        let one = cells(5, 2, 1, 0.0, 1);
+        assert!(coupling_noise(std::slice::from_ref(&one)).is_err());
+        let other = Halved { whole: cells(6, 2, 1, 0.0, 2).whole, ..one.clone() };
+        assert!(coupling_noise(&[one, other]).is_err());
+    }
+}
