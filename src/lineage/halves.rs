@@ -38,8 +38,8 @@ pub struct Halved {
 pub struct HalvesAgreement {
     /// ε of the couplings, in squared units of the coordinates.
     pub epsilon: f64,
-    /// Correlation between the futures that the couplings of both halves predict, over cells,
-    /// coordinates and intervals. NaN if a half predicts the same future for all cells.
+    /// Correlation between the futures at the last time that the couplings of both halves predict, over
+    /// cells, coordinates and times. NaN if a half predicts the same future for all cells.
     pub agreement: f64,
     /// Standard error of the agreement over cells.
     pub error: f64,
@@ -55,11 +55,7 @@ pub struct CouplingNoise {
     pub curve: Vec<HalvesAgreement>,
 }
 
-/// ε per coordinate at which a coupling is as wide as a snapshot: the mean squared distance between two
-/// cells of a time is twice the number of coordinates.
-const WIDTH: f64 = 1.0;
-
-/// The ε that are tried, as powers of √2 times [`WIDTH`] per coordinate.
+/// The ε that are tried, as powers of √2 times [`chain_width`].
 const POWERS: std::ops::RangeInclusive<i32> = -7..=3;
 
 /// Marginal error of the couplings.
@@ -67,13 +63,13 @@ const TOLERANCE: f64 = 1e-3;
 
 /// Chooses the ε of the couplings between the snapshots of `course`, from couplings of each half.
 ///
-/// The future of a cell is the mean over its descendants, `ŷ_i = Σ_j T_ij y_j / Σ_j T_ij`, in all
-/// coordinates y. It is predicted twice, by the coupling of each half. Too small an ε couples cells by
-/// their noise, and the predictions disagree; too large an ε gives all cells the same future, and the
-/// rest is noise. The chosen ε is, among those whose agreement is within one standard error of the
-/// best, the one nearest to the number of coordinates, on a log scale. At this ε a coupling is as wide
-/// as a snapshot (the median heuristic of kernel methods). So the data decide where they can, and the
-/// width of a snapshot where they cannot.
+/// The future of a cell is the mean over its descendants at the last time, along the chain of
+/// couplings: `ŷ_i = Σ_j T_ij ŷ_j / Σ_j T_ij`, with the coordinates y of the last cells. It is
+/// predicted twice, by the couplings of each half. Too small an ε couples cells by their noise, and the
+/// predictions disagree; too large an ε gives all cells the same future, and the rest is noise. Among
+/// the ε whose agreement is within one standard error of the best, the one nearest to [`chain_width`]
+/// is chosen, on a log scale. So the data decide where they can, and the width of a snapshot where they
+/// cannot.
 ///
 /// Time of 22 entropic couplings for each interval.
 ///
@@ -110,25 +106,28 @@ pub fn coupling_noise(course: &[Halved]) -> Result<CouplingNoise> {
             shape::rows("a half of the data", cells.whole.n_cells(), half.n_cells())?;
         }
     }
-    let width = snapshot_width(first.whole.dim());
+    let width = chain_width(first.whole.dim(), course.len() - 1);
     let tried: Vec<f64> = POWERS.map(|power| width * 2_f64.powf(f64::from(power) / 2.0)).collect();
-    let intervals = course.len() - 1;
-    let sums = (0..tried.len() * intervals)
+    let curve = tried
         .into_par_iter()
-        .map(|at| {
-            let (epsilon, k) = (Epsilon::new(tried[at / intervals])?, at % intervals);
-            products(&course[k], &course[k + 1], epsilon)
-        })
+        .map(|epsilon| Ok(point(epsilon, &products(course, Epsilon::new(epsilon)?)?)))
         .collect::<Result<Vec<_>>>()?;
-    let curve: Vec<HalvesAgreement> =
-        tried.iter().zip(sums.chunks(intervals)).map(|(&epsilon, of)| point(epsilon, of)).collect();
     Ok(CouplingNoise { epsilon: chosen(&curve, width), curve })
 }
 
-/// The ε at which a coupling in `dim` coordinates is as wide as a snapshot, in squared units of the
-/// standard deviation within a time: the number of coordinates.
-pub fn snapshot_width(dim: usize) -> f64 {
-    WIDTH * dim as f64
+/// The ε at which a chain of `n_intervals` couplings in `dim` coordinates is about as wide as a
+/// snapshot, `dim / √n_intervals`, in squared units of the standard deviation within a time.
+///
+/// The mean squared distance of two cells of a time is twice the number of coordinates, so that one
+/// coupling with ε = `dim` is as wide as a snapshot (the median heuristic of kernel methods). Every
+/// interval adds noise, which the cells at its end partly remove again (`docs/decisions/0029`).
+///
+/// ```
+/// use sbcell::lineage::chain_width;
+/// assert_eq!((chain_width(10, 1), chain_width(10, 4)), (10.0, 5.0));
+/// ```
+pub fn chain_width(dim: usize, n_intervals: usize) -> f64 {
+    dim as f64 / (n_intervals.max(1) as f64).sqrt()
 }
 
 /// The ε nearest to `width` on a log scale among those within one standard error of the best agreement.
@@ -145,30 +144,36 @@ fn chosen(curve: &[HalvesAgreement], width: f64) -> f64 {
         .map_or(width, |point| point.epsilon)
 }
 
-/// For each source cell the products of its two predicted futures, centred over the cells:
-/// `a·b`, `a·a`, `b·b`, `(n, 3)`.
-fn products(source: &Halved, target: &Halved, epsilon: Epsilon) -> Result<Array2<f64>> {
-    let future = |half: usize| -> Result<Array2<f64>> {
-        let (x, y) = (&source.halves[half], &target.halves[half]);
-        let link = Link::entropic_within(x, y, epsilon, TOLERANCE)?;
-        let ends = link.pull(target.whole.points())?;
-        Ok(centred(ends / link.marginals().0.insert_axis(Axis(1))))
-    };
-    let (a, b) = (future(0)?, future(1)?);
-    let mut sums = Array2::zeros((a.nrows(), 3));
-    for ((mut row, a), b) in sums.rows_mut().into_iter().zip(a.rows()).zip(b.rows()) {
-        row.assign(&Array1::from(vec![a.dot(&b), a.dot(&a), b.dot(&b)]));
+/// For each cell before the last time the products of its two predicted futures, centred over the cells
+/// of its time: `a·b`, `a·a`, `b·b`, `(n, 3)` for each time from the last but one to the first.
+fn products(course: &[Halved], epsilon: Epsilon) -> Result<Vec<Array2<f64>>> {
+    let Some(last) = course.last() else { return Ok(Vec::new()) };
+    let mut futures = [0, 1].map(|_| last.whole.points().to_owned());
+    let mut all = Vec::with_capacity(course.len() - 1);
+    for pair in course.windows(2).rev() {
+        for (half, future) in futures.iter_mut().enumerate() {
+            let (x, y) = (&pair[0].halves[half], &pair[1].halves[half]);
+            let link = Link::entropic_within(x, y, epsilon, TOLERANCE)?;
+            let ends = link.pull(future.view())?;
+            *future = ends / link.marginals().0.insert_axis(Axis(1));
+        }
+        let [a, b] = [centred(&futures[0]), centred(&futures[1])];
+        let mut sums = Array2::zeros((a.nrows(), 3));
+        for ((mut row, a), b) in sums.rows_mut().into_iter().zip(a.rows()).zip(b.rows()) {
+            row.assign(&Array1::from(vec![a.dot(&b), a.dot(&a), b.dot(&b)]));
+        }
+        all.push(sums);
     }
-    Ok(sums)
+    Ok(all)
 }
 
 /// Rows less their mean.
-fn centred(rows: Array2<f64>) -> Array2<f64> {
+fn centred(rows: &Array2<f64>) -> Array2<f64> {
     let mean = rows.sum_axis(Axis(0)) / rows.nrows().max(1) as f64;
     rows - &mean
 }
 
-/// The correlation of both futures from the [`products`] of all intervals, with its standard error by
+/// The correlation of both futures from the [`products`] of all times, with its standard error by
 /// the delta method: the influence of a cell on `Σab / √(Σaa Σbb)`.
 fn point(epsilon: f64, products: &[Array2<f64>]) -> HalvesAgreement {
     let views: Vec<ArrayView2<'_, f64>> = products.iter().map(|of| of.view()).collect();
@@ -215,7 +220,7 @@ mod tests {
     fn the_agreement_is_the_correlation_written_out_and_its_error_that_of_the_jackknife() {
         let (a, b) = (cells(30, 3, 2, 2.0, 1), cells(40, 3, 2, 2.0, 2));
         let epsilon = Epsilon::new(0.7).unwrap();
-        let sums = products(&a, &b, epsilon).unwrap();
+        let sums = products(&[a.clone(), b.clone()], epsilon).unwrap();
         // Slowly: the plan as a matrix, futures cell by cell.
         let future = |half: usize| {
             let link = Link::entropic(&a.halves[half], &b.halves[half], epsilon).unwrap();
@@ -231,12 +236,12 @@ mod tests {
         };
         let (u, v) = (future(0), future(1));
         let wanted = (&u * &v).sum() / ((&u * &u).sum() * (&v * &v).sum()).sqrt();
-        let found = point(0.7, std::slice::from_ref(&sums));
+        let found = point(0.7, &sums);
         assert!((found.agreement - wanted).abs() < 1e-3, "{} {wanted}", found.agreement);
         // The jackknife over cells, with the means of the futures held.
         let without = |left: usize| {
             let rows: Vec<usize> = (0..30).filter(|&row| row != left).collect();
-            point(0.7, &[sums.select(Axis(0), &rows)]).agreement
+            point(0.7, &[sums[0].select(Axis(0), &rows)]).agreement
         };
         let values: Array1<f64> = (0..30).map(without).collect();
         let jackknife = (values.var(0.0) * 29.0).sqrt();
@@ -266,10 +271,29 @@ mod tests {
         };
         // Five kinds, ten standard deviations apart: a coupling as wide as a snapshot mixes them.
         let sharp = coupling_noise(&course(5, 10.0)).unwrap();
-        assert!(sharp.epsilon < 0.5 * snapshot_width(6), "{sharp:?}");
+        assert!(sharp.epsilon < 0.5 * chain_width(6, 1), "{sharp:?}");
         let wide = coupling_noise(&course(1, 0.0)).unwrap();
-        assert_eq!(wide.epsilon, snapshot_width(6), "{wide:?}");
+        assert_eq!(wide.epsilon, chain_width(6, 1), "{wide:?}");
         assert_eq!(sharp.curve.len(), 11);
+    }
+
+    #[test]
+    fn futures_are_those_at_the_last_time_along_the_chain() {
+        let course: Vec<Halved> = (0..3).map(|k| cells(12, 2, 2, 1.0, 20 + k)).collect();
+        let epsilon = Epsilon::new(0.9).unwrap();
+        let found = products(&course, epsilon).unwrap();
+        // Slowly, for the first half and the first time: two matrices.
+        let step = |k: usize| {
+            let (x, y) = (&course[k].halves[0], &course[k + 1].halves[0]);
+            let link = Link::entropic(x, y, epsilon).unwrap();
+            let plan = link.pull(Array2::eye(12).view()).unwrap();
+            &plan / &plan.sum_axis(Axis(1)).insert_axis(Axis(1))
+        };
+        let future = step(0).dot(&step(1)).dot(&course[2].whole.points());
+        let future = &future - &future.mean_axis(Axis(0)).unwrap();
+        for (row, future) in found[1].rows().into_iter().zip(future.rows()) {
+            assert!((row[1] - future.dot(&future)).abs() < 2e-3, "{row} {future}");
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) use drivers::goes_with_depth;
 pub use drivers::{Driver, drivers};
 pub use fates::{FateTable, Fates, Terminal};
 pub use groups::Groups;
-pub use halves::{CouplingNoise, Halved, HalvesAgreement, coupling_noise, snapshot_width};
+pub use halves::{CouplingNoise, Halved, HalvesAgreement, chain_width, coupling_noise};
 pub(crate) use hold::unheld;
 pub use kinks::{Kink, kinks};
 pub use paths::{Path, PathEnds, PathGrid, free_paths, pinned_paths};

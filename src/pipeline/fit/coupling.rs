@@ -2,14 +2,14 @@
 
 use crate::bridge::Property;
 use crate::error::Result;
-use crate::lineage::{CouplingNoise, coupling_noise, snapshot_width};
+use crate::lineage::{CouplingNoise, chain_width, coupling_noise};
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::reference::Reference;
 use crate::pipeline::shared::coordinates::Prepared;
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 use crate::progress::{self, Event, Progress};
 
-/// ε of couplings in an embedding, as a share of the width of a snapshot. Simulated courses with known
+/// ε of couplings in an embedding, as a share of [`chain_width`]. Simulated courses with known
 /// fates were predicted best between 0.56 and 0.8 (`docs/decisions/0029`).
 const EMBEDDED: f64 = 0.7;
 
@@ -23,7 +23,7 @@ pub(super) struct ChosenCoupling {
 }
 
 /// The ε of couplings for the cells `prepared` at `times`. If the data choose it: from two halves of the
-/// genes; [`EMBEDDED`] of the width of a snapshot without genes; and the couplings of the bridges if
+/// genes; [`EMBEDDED`] of [`chain_width`] without genes; and the couplings of the bridges if
 /// these have a cost or a reference process of their own.
 ///
 /// Time of 22 entropic couplings of at most 500 cells a side for each interval.
@@ -48,8 +48,11 @@ pub(super) fn choose(
     if own {
         return Ok(ChosenCoupling { epsilon: None, noise: None });
     }
-    let width = snapshot_width(prepared.points.ncols());
     let Some(halves) = &prepared.halves else {
+        let mut known = times.to_vec();
+        known.sort_by(f64::total_cmp);
+        known.dedup();
+        let width = chain_width(prepared.points.ncols(), known.len() - 1);
         return Ok(ChosenCoupling { epsilon: Some(EMBEDDED * width), noise: None });
     };
     let what = "choosing the noise of couplings".to_string();

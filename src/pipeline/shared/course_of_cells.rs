@@ -157,10 +157,10 @@ fn say_couplings(own: Option<Epsilon>, model: &Model, progress: &mut dyn Progres
     let of_bridges = model.header.epsilon;
     let text = match own {
         Some(own) => format!(
-            "couplings are entropic with ε = {:.3}; the bridges, for populations, have ε = {of_bridges}",
+            "couplings are entropic with ε = {:.3}; the bridges, for populations, have ε = {of_bridges:.3}",
             own.value()
         ),
-        None => format!("couplings are those of the bridges, with ε = {of_bridges}"),
+        None => format!("couplings are those of the bridges, with ε = {of_bridges:.3}"),
     };
     progress::note(progress, text)
 }
