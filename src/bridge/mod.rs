@@ -74,6 +74,7 @@ mod plan;
 mod problem;
 mod record;
 mod report;
+mod rescale;
 mod series;
 mod simulate;
 mod sinkhorn;
@@ -129,7 +130,7 @@ pub use sinkhorn::EntropicPlan;
 pub(crate) use sinkhorn::SINKHORN;
 #[doc(hidden)]
 pub use sinkhorn::SinkhornRecord;
-use sinkhorn::{AllPairs, debiased_map};
+use sinkhorn::{AllPairs, SingleRatios, debiased_map};
 pub use sinkhorn::{SinkhornBridge, SinkhornSolver};
 pub(crate) use spline::{MASS, SPLINE};
 pub use spline::{Mass, Member, SplineSolver, Width};

@@ -10,7 +10,7 @@ use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::Link;
 use sbcell::data::Snapshot;
 use sbcell::lineage::{Fates, Groups, Lineage, Resampled, Terminal, transitions};
-use sbcell::{Epsilon, Seed};
+use sbcell::{Epsilon, Seed, Silent};
 
 /// Dimensions of the clouds.
 const DIM: usize = 5;
@@ -57,8 +57,8 @@ fn course(n: usize, apart: f64, seed: Seed) -> (Lineage, Groups) {
 /// Share of the descendants of A that are A, with its interval.
 fn share(n: usize, apart: f64, n_resamples: usize, seed: Seed) -> (f64, f64, f64) {
     let (lineage, groups) = course(n, apart, seed);
-    let resampled = Resampled::new(&lineage, None, n_resamples, seed).unwrap();
-    let table = transitions(&resampled, &groups, 0, 1).unwrap();
+    let resampled = Resampled::new(&lineage, None, n_resamples, seed, &mut Silent).unwrap();
+    let table = transitions(&resampled, &groups, 0, 1, &mut Silent).unwrap();
     let found = &table.shares[0][0];
     (found.value, found.lo, found.hi)
 }
@@ -103,8 +103,9 @@ fn cost() {
             .collect();
         let timed = |n_resamples: usize| {
             let start = Instant::now();
-            let resampled = Resampled::new(&lineage, None, n_resamples, Seed(1)).unwrap();
-            Fates::of(&resampled, &terminals).unwrap();
+            let resampled =
+                Resampled::new(&lineage, None, n_resamples, Seed(1), &mut Silent).unwrap();
+            Fates::of(&resampled, &terminals, &mut Silent).unwrap();
             start.elapsed().as_secs_f64()
         };
         let (alone, many) = (timed(0), timed(100));

@@ -98,7 +98,7 @@ impl CourseOfCells {
             }
         };
         let seed = Seed(seed).child("lineage/resamples", 0);
-        Resampled::new(&self.lineage, batches.as_deref(), n_resamples, seed)
+        Resampled::new(&self.lineage, batches.as_deref(), n_resamples, seed, progress)
     }
 
     /// Notes the times at which all cells are of one batch: resampling batches does not change them.
