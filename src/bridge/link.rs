@@ -9,7 +9,7 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
 use crate::linalg::exact_plan;
-use crate::progress::Silent;
+use crate::progress::{Event, Progress, Silent, report};
 use crate::rng::{Seed, weighted_index};
 
 /// Marginal error of the entropic couplings that are computed here.
@@ -70,11 +70,16 @@ impl Link {
     /// From an entropic coupling. Takes two passes over all pairs.
     ///
     /// # Errors
-    /// [`Error::Numerical`] if the coupling has no mass or its masses are not finite.
-    pub(in crate::bridge) fn all(plan: AllPairs) -> Result<Self> {
+    /// [`Error::Numerical`] if the coupling has no mass or its masses are not finite;
+    /// [`Error::Cancelled`].
+    pub(in crate::bridge) fn all(plan: AllPairs, progress: &mut dyn Progress) -> Result<Self> {
         let (n, m) = plan.shape();
+        let what = "masses of the cells".to_string();
+        report(progress, Event::Begin { what, total: 2 })?;
         let source = plan.times(Array2::ones((m, 1)).view()).column(0).to_owned();
+        report(progress, Event::Step { done: 1 })?;
         let target = plan.transposed_times(Array2::ones((n, 1)).view()).column(0).to_owned();
+        report(progress, Event::End)?;
         Self::new(Pairs::All(plan), source, target)
     }
 
@@ -103,9 +108,22 @@ impl Link {
     /// # Errors
     /// As [`SinkhornSolver::fit`].
     pub fn entropic(source: &Snapshot, target: &Snapshot, epsilon: Epsilon) -> Result<Self> {
+        Self::entropic_with(source, target, epsilon, &mut Silent)
+    }
+
+    /// As [`Link::entropic`], with reports to `progress`.
+    ///
+    /// # Errors
+    /// As there; [`Error::Cancelled`].
+    pub(crate) fn entropic_with(
+        source: &Snapshot,
+        target: &Snapshot,
+        epsilon: Epsilon,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
         let problem = BridgeProblem::new(source.clone(), target.clone(), epsilon)?;
         let solver = SinkhornSolver { tolerance: TOLERANCE, ..SinkhornSolver::default() };
-        Self::all(solver.fit(&problem, &mut Silent)?.0.plan())
+        Self::all(solver.fit(&problem, progress)?.0.plan(), progress)
     }
 
     /// The coupling that assigns drawn ends of the source cells to the cells of `target` at the
@@ -117,11 +135,12 @@ impl Link {
     /// transport grows faster than the number of pairs.
     ///
     /// # Errors
-    /// [`Error::Shape`] if numbers or dimensions do not fit.
+    /// [`Error::Shape`] if numbers or dimensions do not fit; [`Error::Cancelled`].
     pub fn of_ends(
         ends: Array2<f64>,
         masses: ArrayView1<'_, f64>,
         target: &Snapshot,
+        progress: &mut dyn Progress,
     ) -> Result<Self> {
         let ends = Snapshot::weighted(ends, masses.to_owned())?;
         let (n, m) = (ends.n_cells(), target.n_cells());
@@ -134,13 +153,13 @@ impl Link {
                 + target.marginal().dot(&y2)
                 - to.dot(&to);
             let epsilon = Epsilon::new((SHARP * 0.5 * spread).max(f64::MIN_POSITIVE))?;
-            return Self::entropic(&ends, target, epsilon);
+            return Self::entropic_with(&ends, target, epsilon, progress);
         }
         let mut cost = ends.points().dot(&target.points().t());
         for ((i, j), value) in cost.indexed_iter_mut() {
             *value = (0.5 * (x2[i] + y2[j]) - *value).max(0.0);
         }
-        let plan = exact_plan(cost.view(), ends.marginal(), target.marginal(), &mut Silent)?;
+        let plan = exact_plan(cost.view(), ends.marginal(), target.marginal(), progress)?;
         Self::pairs(Coupling::from_exact(n, m, &plan)?)
     }
 
@@ -370,19 +389,8 @@ impl Link {
                 factors.target.row_mut(column).assign(&again.target.row(row));
             }
         }
-        let per_mass = |factors: Array2<f64>, masses: &Array1<f64>| {
-            let columns = factors.rows().into_iter().map(|row| shares(row.to_owned(), masses));
-            let all: Vec<f64> = columns.flatten().collect();
-            Array2::from_shape_vec(factors.dim(), all).map(|all| all.reversed_axes())
-        };
-        let alpha = per_mass(factors.source, &self.source);
-        let beta = per_mass(factors.target, &self.target);
-        alpha.and_then(|alpha| beta.map(|beta| (alpha, beta))).map_err(|_| Error::Shape {
-            what: "scalings",
-            unit: "columns",
-            expected: 0,
-            got: 0,
-        })
+        let alpha = over(factors.source.t(), &self.source);
+        Ok((alpha, over(factors.target.t(), &self.target)))
     }
 }
 

@@ -33,7 +33,7 @@ fn example() -> (Snapshot, Snapshot, Array2<f64>, Link) {
         let exponent = (f[i] + g[j] - 0.5 * off.dot(&off)) / 0.4;
         source.marginal()[i] * target.marginal()[j] * exponent.exp()
     });
-    (source, target, plan, Link::all(bridge.plan()).unwrap())
+    (source, target, plan, Link::all(bridge.plan(), &mut Silent).unwrap())
 }
 
 fn close(a: &Array2<f64>, b: &Array2<f64>) {
@@ -134,7 +134,8 @@ fn plans_for_other_weights_are_those_that_a_solver_finds() {
 fn drawn_ends_are_taken_to_their_cells() {
     let target = Snapshot::new(array![[0.0], [10.0], [20.0]]).unwrap();
     let ends = array![[19.0], [1.0], [9.0]];
-    let link = Link::of_ends(ends, Array1::from_elem(3, 1.0 / 3.0).view(), &target).unwrap();
+    let masses = Array1::from_elem(3, 1.0 / 3.0);
+    let link = Link::of_ends(ends, masses.view(), &target, &mut Silent).unwrap();
     let went = link.pull(target.points()).unwrap() * 3.0;
     close(&went, &array![[20.0], [0.0], [10.0]]);
 }

@@ -11,7 +11,7 @@ use crate::pipeline::fit::oddities::say_repeated;
 use crate::pipeline::shared::fitted_file::Fitted;
 use crate::pipeline::shared::notes;
 use crate::pipeline::shared::process::Process;
-use crate::progress::{self, Event, Progress};
+use crate::progress::{self, Event, Progress, Within};
 use crate::rng::Seed;
 
 /// A model with the couplings of all its intervals.
@@ -45,13 +45,15 @@ impl CourseOfCells {
             .collect();
         let n = process.series.bridges().len();
         let what = "which cells go to which".to_string();
-        progress::report(progress, Event::Begin { what, total: n as u64 })?;
+        progress::report(progress, Event::Begin { what, total: n as u64 * STEPS })?;
         let mut links: Vec<Link> = Vec::with_capacity(n);
         for (k, bridge) in process.series.bridges().iter().enumerate() {
             let source = process.source(k, times[k + 1])?;
             let seed = Seed(seed).child("lineage/link", k as u64);
-            links.push(bridge.link(&source, &process.snapshots[k + 1], seed)?);
-            progress::report(progress, Event::Step { done: k as u64 + 1 })?;
+            let (from, to) = (k as u64 * STEPS, (k as u64 + 1) * STEPS);
+            let mut within = Within::new(progress, from, to);
+            links.push(bridge.link(&source, &process.snapshots[k + 1], seed, &mut within)?);
+            progress::report(progress, Event::Step { done: to })?;
         }
         progress::report(progress, Event::End)?;
         let lineage = Lineage::new(times, links)?;
@@ -125,6 +127,9 @@ impl CourseOfCells {
         progress::note(progress, text)
     }
 }
+
+/// Units of the progress for one coupling.
+const STEPS: u64 = 100;
 
 /// How the cells of a course are resampled.
 #[derive(Debug, Clone, Copy)]
