@@ -33,8 +33,8 @@ pub(crate) fn main() -> sbcell::Result<()> {
         arrived: arrived(side),
     });
     // Intervals come from 50 resamples of the cells.
-    let resampled = Resampled::new(&lineage, None, 50, Seed(1))?;
-    let fates = Fates::of(&resampled, &terminals)?;
+    let resampled = Resampled::new(&lineage, None, 50, Seed(1), &mut Silent)?;
+    let fates = Fates::of(&resampled, &terminals, &mut Silent)?;
     for (time, table) in lineage.times().iter().zip(&fates.tables) {
         let cell = (table.probabilities[[0, 0]], table.lo[[0, 0]], table.hi[[0, 0]]);
         println!(

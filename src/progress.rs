@@ -123,6 +123,49 @@ impl Progress for Unseen<'_> {
     }
 }
 
+/// A receiver that shows the steps of one piece of work as part of a larger one, whose caller reports
+/// `Begin` and `End`. Notes are hidden.
+pub(crate) struct Within<'a> {
+    /// The receiver of the larger piece.
+    progress: &'a mut dyn Progress,
+    /// Steps of the larger piece before and after this one.
+    steps: (u64, u64),
+    /// Expected steps of the piece itself.
+    total: u64,
+    /// Steps that were reported.
+    done: u64,
+}
+
+impl std::fmt::Debug for Within<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Within")
+    }
+}
+
+impl<'a> Within<'a> {
+    /// A receiver for the piece between the steps `from` and `to` of the larger one.
+    pub(crate) fn new(progress: &'a mut dyn Progress, from: u64, to: u64) -> Self {
+        Self { progress, steps: (from, to), total: 1, done: from }
+    }
+}
+
+impl Progress for Within<'_> {
+    fn report(&mut self, event: &Event) -> ControlFlow<()> {
+        match event {
+            Event::Begin { total, .. } => self.total = (*total).max(1),
+            Event::Step { done } => {
+                let (from, to) = self.steps;
+                let share = (*done as f64 / self.total as f64).min(1.0);
+                let done = from + (share * to.saturating_sub(from) as f64) as u64;
+                // A second piece begins at zero again.
+                self.done = self.done.max(done);
+            }
+            _ => return self.progress.report(&Event::Pulse),
+        }
+        self.progress.report(&Event::Step { done: self.done })
+    }
+}
+
 /// One receiver that several threads share, behind a mutex.
 pub(crate) struct Together<'a>(Mutex<&'a mut dyn Progress>);
 
@@ -178,4 +221,31 @@ pub fn report(progress: &mut dyn Progress, event: Event) -> Result<()> {
 /// [`Error::Cancelled`] if the receiver answers [`ControlFlow::Break`].
 pub fn note(progress: &mut dyn Progress, text: impl Into<String>) -> Result<()> {
     report(progress, Event::Note { text: text.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_move_the_larger_piece_between_their_ends_and_never_back() {
+        struct Steps(Vec<u64>);
+        impl Progress for Steps {
+            fn report(&mut self, event: &Event) -> ControlFlow<()> {
+                match event {
+                    Event::Step { done } => self.0.push(*done),
+                    event => assert_eq!(*event, Event::Pulse),
+                }
+                ControlFlow::Continue(())
+            }
+        }
+        let mut steps = Steps(Vec::new());
+        let mut piece = Within::new(&mut steps, 100, 200);
+        let begin = |total| Event::Begin { what: "piece".into(), total };
+        let step = |done| Event::Step { done };
+        for event in [begin(4), step(1), step(9), Event::End, begin(10), step(1)] {
+            assert!(piece.report(&event).is_continue());
+        }
+        assert_eq!(steps.0, [100, 125, 200, 200, 200]);
+    }
 }

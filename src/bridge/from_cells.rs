@@ -6,6 +6,7 @@ use crate::bridge::inherit;
 use crate::bridge::{Bridge, Diffusion, Simulation, UnitTime, simulate};
 use crate::data::Snapshot;
 use crate::error::{Error, Result};
+use crate::progress::Silent;
 use crate::rng::Seed;
 
 /// A bridge together with the weighted cells from which it starts and those at which it arrives.
@@ -148,7 +149,8 @@ impl FromCells<'_> {
         if !backward {
             return self.bridge.sample_transition(x.view(), UnitTime::START, to, seed);
         }
-        let link = self.bridge.link(self.source, self.target, seed.child("link", 0))?;
+        let link =
+            self.bridge.link(self.source, self.target, seed.child("link", 0), &mut Silent)?;
         let starts = link.draw_back(rows, seed.child("ends", 0))?;
         let starts = self.source.points().select(Axis(0), &starts);
         self.bridge.sample_pinned(starts.view(), x.view(), UnitTime::START, to, seed)
@@ -182,7 +184,6 @@ mod tests {
     use super::*;
     use crate::bridge::{BridgeProblem, BridgeSolver, LightSbBridge, SinkhornSolver};
     use crate::geometry::Epsilon;
-    use crate::progress::Silent;
 
     fn at(t: f64) -> UnitTime {
         UnitTime::new(t).unwrap()

@@ -78,8 +78,9 @@ macro_rules! inherit {
             source: &$crate::data::Snapshot,
             target: &$crate::data::Snapshot,
             seed: $crate::rng::Seed,
+            progress: &mut dyn $crate::progress::Progress,
         ) -> $crate::error::Result<$crate::bridge::Link> {
-            self.$inner.link(source, target, seed)
+            self.$inner.link(source, target, seed, progress)
         }
     };
     (@record $inner:ident) => {

@@ -3,12 +3,13 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, Zip};
 use rand_distr::{Distribution, StandardUniform};
 
-use crate::bridge::{AllPairs, BridgeProblem, Coupling, SinkhornSolver};
+use crate::bridge::rescale::{Ratios, Wanted, rescale};
+use crate::bridge::{AllPairs, BridgeProblem, Coupling, SingleRatios, SinkhornSolver};
 use crate::data::Snapshot;
 use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
 use crate::linalg::exact_plan;
-use crate::progress::Silent;
+use crate::progress::{Event, Progress, Silent, report};
 use crate::rng::{Seed, weighted_index};
 
 /// Marginal error of the entropic couplings that are computed here.
@@ -69,11 +70,16 @@ impl Link {
     /// From an entropic coupling. Takes two passes over all pairs.
     ///
     /// # Errors
-    /// [`Error::Numerical`] if the coupling has no mass or its masses are not finite.
-    pub(in crate::bridge) fn all(plan: AllPairs) -> Result<Self> {
+    /// [`Error::Numerical`] if the coupling has no mass or its masses are not finite;
+    /// [`Error::Cancelled`].
+    pub(in crate::bridge) fn all(plan: AllPairs, progress: &mut dyn Progress) -> Result<Self> {
         let (n, m) = plan.shape();
+        let what = "masses of the cells".to_string();
+        report(progress, Event::Begin { what, total: 2 })?;
         let source = plan.times(Array2::ones((m, 1)).view()).column(0).to_owned();
+        report(progress, Event::Step { done: 1 })?;
         let target = plan.transposed_times(Array2::ones((n, 1)).view()).column(0).to_owned();
+        report(progress, Event::End)?;
         Self::new(Pairs::All(plan), source, target)
     }
 
@@ -102,7 +108,22 @@ impl Link {
     /// # Errors
     /// As [`SinkhornSolver::fit`].
     pub fn entropic(source: &Snapshot, target: &Snapshot, epsilon: Epsilon) -> Result<Self> {
-        Self::entropic_within(source, target, epsilon, TOLERANCE)
+        Self::entropic_with(source, target, epsilon, &mut Silent)
+    }
+
+    /// As [`Link::entropic`], with reports to `progress`.
+    ///
+    /// # Errors
+    /// As there; [`Error::Cancelled`].
+    pub(crate) fn entropic_with(
+        source: &Snapshot,
+        target: &Snapshot,
+        epsilon: Epsilon,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
+        let problem = BridgeProblem::new(source.clone(), target.clone(), epsilon)?;
+        let solver = SinkhornSolver { tolerance: TOLERANCE, ..SinkhornSolver::default() };
+        Self::all(solver.fit(&problem, progress)?.0.plan(), progress)
     }
 
     /// As [`Link::entropic`], with marginal errors up to `tolerance`.
@@ -117,7 +138,7 @@ impl Link {
     ) -> Result<Self> {
         let problem = BridgeProblem::new(source.clone(), target.clone(), epsilon)?;
         let solver = SinkhornSolver { tolerance, ..SinkhornSolver::default() };
-        Self::all(solver.fit(&problem, &mut Silent)?.0.plan())
+        Self::all(solver.fit(&problem, &mut Silent)?.0.plan(), &mut Silent)
     }
 
     /// The coupling that assigns drawn ends of the source cells to the cells of `target` at the
@@ -129,11 +150,12 @@ impl Link {
     /// transport grows faster than the number of pairs.
     ///
     /// # Errors
-    /// [`Error::Shape`] if numbers or dimensions do not fit.
+    /// [`Error::Shape`] if numbers or dimensions do not fit; [`Error::Cancelled`].
     pub fn of_ends(
         ends: Array2<f64>,
         masses: ArrayView1<'_, f64>,
         target: &Snapshot,
+        progress: &mut dyn Progress,
     ) -> Result<Self> {
         let ends = Snapshot::weighted(ends, masses.to_owned())?;
         let (n, m) = (ends.n_cells(), target.n_cells());
@@ -146,13 +168,13 @@ impl Link {
                 + target.marginal().dot(&y2)
                 - to.dot(&to);
             let epsilon = Epsilon::new((SHARP * 0.5 * spread).max(f64::MIN_POSITIVE))?;
-            return Self::entropic(&ends, target, epsilon);
+            return Self::entropic_with(&ends, target, epsilon, progress);
         }
         let mut cost = ends.points().dot(&target.points().t());
         for ((i, j), value) in cost.indexed_iter_mut() {
             *value = (0.5 * (x2[i] + y2[j]) - *value).max(0.0);
         }
-        let plan = exact_plan(cost.view(), ends.marginal(), target.marginal(), &mut Silent)?;
+        let plan = exact_plan(cost.view(), ends.marginal(), target.marginal(), progress)?;
         Self::pairs(Coupling::from_exact(n, m, &plan)?)
     }
 
@@ -174,13 +196,7 @@ impl Link {
         shape::rows("values at the target", self.shape().1, values.nrows())?;
         Ok(match &self.pairs {
             Pairs::All(plan) => plan.times(values),
-            Pairs::Few(coupling) => {
-                let mut sums = Array2::zeros((self.shape().0, values.ncols()));
-                for (i, j, mass) in coupling.pairs() {
-                    sums.row_mut(i).scaled_add(mass, &values.row(j));
-                }
-                sums
-            }
+            Pairs::Few(coupling) => coupling.times(values),
         })
     }
 
@@ -192,13 +208,7 @@ impl Link {
         shape::rows("values at the source", self.shape().0, values.nrows())?;
         Ok(match &self.pairs {
             Pairs::All(plan) => plan.transposed_times(values),
-            Pairs::Few(coupling) => {
-                let mut sums = Array2::zeros((self.shape().1, values.ncols()));
-                for (i, j, mass) in coupling.pairs() {
-                    sums.row_mut(j).scaled_add(mass, &values.row(i));
-                }
-                sums
-            }
+            Pairs::Few(coupling) => coupling.transposed_times(values),
         })
     }
 
@@ -343,46 +353,95 @@ impl Link {
     /// `target` as marginals.
     ///
     /// Columns of `source` and `target` are not negative and sum to one. The results are the
-    /// entropic couplings for these weights, obtained from this one by Sinkhorn iterations. Target
-    /// marginals are exact; source marginals are within 1e-4 (sum of absolute differences), or as
-    /// close as 100 iterations come. Pairs without mass stay without mass. Each iteration takes two
-    /// passes over all pairs.
+    /// entropic couplings for these weights, obtained from this one by accelerated Sinkhorn
+    /// iterations. Target marginals are exact to the rounding of the products; source marginals are
+    /// within 1e-4 (sum of absolute differences), or as close as 100 iterations come. Pairs without
+    /// mass stay without mass. Each iteration takes two products with b columns. `progress` is told
+    /// the done share, from 0 to 1.
+    ///
+    /// A coupling stored as potentials is written out in single precision if it takes at most 512
+    /// MB. Columns in which a cell needs partners of too little mass for that are computed again in
+    /// double precision.
     ///
     /// # Errors
-    /// [`Error::Shape`] if numbers of cells or columns do not fit.
+    /// [`Error::Shape`] if numbers of cells or columns do not fit; those of `progress`.
     pub(crate) fn scaled_to(
         &self,
         source: ArrayView2<'_, f64>,
         target: ArrayView2<'_, f64>,
+        progress: &mut dyn FnMut(f64) -> Result<()>,
     ) -> Result<(Array2<f64>, Array2<f64>)> {
-        shape::rows("weights of the source", self.shape().0, source.nrows())?;
-        shape::rows("weights of the target", self.shape().1, target.nrows())?;
+        self.scaled_within(MOST_STORED, source, target, progress)
+    }
+
+    /// As [`Link::scaled_to`] with at most `most_stored` masses in single precision.
+    pub(super) fn scaled_within(
+        &self,
+        most_stored: usize,
+        source: ArrayView2<'_, f64>,
+        target: ArrayView2<'_, f64>,
+        progress: &mut dyn FnMut(f64) -> Result<()>,
+    ) -> Result<(Array2<f64>, Array2<f64>)> {
+        let (n, m) = self.shape();
+        shape::rows("weights of the source", n, source.nrows())?;
+        shape::rows("weights of the target", m, target.nrows())?;
         shape::rows("weights of the target", source.ncols(), target.ncols())?;
-        let mut beta: Array2<f64> = Array2::ones(target.dim());
-        let mut alpha: Array2<f64> = Array2::ones(source.dim());
-        for round in 0..MOST_SCALINGS {
-            let rows = self.pull(beta.view())?;
-            let off = (&alpha * &rows - source).iter().map(|off| off.abs()).sum::<f64>();
-            if round > 0 && off <= ROWS_OFF * source.ncols() as f64 {
-                break;
+        let wanted = Wanted { source: source.t(), target: target.t() };
+        let mut factors = match &self.pairs {
+            Pairs::All(plan) if n * m <= most_stored => {
+                let ratios = SingleRatios::new(plan, self.source.view(), self.target.view());
+                rescale(&ratios, wanted, progress)?
             }
-            alpha = ratios(source, &rows);
-            beta = ratios(target, &self.push(alpha.view())?);
+            _ => rescale(self, wanted, progress)?,
+        };
+        let lost: Vec<usize> = (0..source.ncols()).filter(|&c| factors.lost[c]).collect();
+        if !lost.is_empty() {
+            let (source, target) = (source.select(Axis(1), &lost), target.select(Axis(1), &lost));
+            let wanted = Wanted { source: source.t(), target: target.t() };
+            let again = rescale(self, wanted, progress)?;
+            for (row, &column) in lost.iter().enumerate() {
+                factors.source.row_mut(column).assign(&again.source.row(row));
+                factors.target.row_mut(column).assign(&again.target.row(row));
+            }
         }
-        Ok((alpha, beta))
+        let alpha = over(factors.source.t(), &self.source);
+        Ok((alpha, over(factors.target.t(), &self.target)))
     }
 }
 
-/// Largest number of iterations of [`Link::scaled_to`].
-const MOST_SCALINGS: usize = 100;
-/// Marginal error of the source at which they stop.
-const ROWS_OFF: f64 = 1e-4;
+/// Most masses that [`Link::scaled_to`] writes out, of 4 bytes each.
+const MOST_STORED: usize = 1 << 27;
 
-/// `wanted / sums`, and zero where one of them is zero.
-fn ratios(wanted: ArrayView2<'_, f64>, sums: &Array2<f64>) -> Array2<f64> {
-    Zip::from(wanted)
-        .and(sums)
-        .map_collect(|wanted, sum| if *sum > 0.0 && *wanted > 0.0 { wanted / sum } else { 0.0 })
+impl Ratios for Link {
+    fn pull(&self, b: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        let sums = Link::pull(self, over(b.t(), &self.target).view())?;
+        Ok(over(sums.view(), &self.source).reversed_axes())
+    }
+
+    fn push(&self, a: ArrayView2<'_, f64>) -> Result<Array2<f64>> {
+        let sums = Link::push(self, over(a.t(), &self.source).view())?;
+        Ok(over(sums.view(), &self.target).reversed_axes())
+    }
+
+    fn least(&self) -> f64 {
+        0.0
+    }
+
+    fn is_complete(&self) -> bool {
+        matches!(self.pairs, Pairs::All(_))
+    }
+}
+
+/// `values / masses` row by row, and zero where the mass is zero; in rows.
+fn over(values: ArrayView2<'_, f64>, masses: &Array1<f64>) -> Array2<f64> {
+    let mut divided = Array2::zeros(values.dim());
+    for ((mut row, values), mass) in divided.rows_mut().into_iter().zip(values.rows()).zip(masses) {
+        if *mass > 0.0 {
+            row.assign(&values);
+            row /= *mass;
+        }
+    }
+    divided
 }
 
 /// `parts / totals`, and zero where the total is zero.

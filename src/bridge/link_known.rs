@@ -33,7 +33,7 @@ fn example() -> (Snapshot, Snapshot, Array2<f64>, Link) {
         let exponent = (f[i] + g[j] - 0.5 * off.dot(&off)) / 0.4;
         source.marginal()[i] * target.marginal()[j] * exponent.exp()
     });
-    (source, target, plan, Link::all(bridge.plan()).unwrap())
+    (source, target, plan, Link::all(bridge.plan(), &mut Silent).unwrap())
 }
 
 fn close(a: &Array2<f64>, b: &Array2<f64>) {
@@ -117,7 +117,7 @@ fn plans_for_other_weights_are_those_that_a_solver_finds() {
     let q = Array1::from_shape_fn(530, |j| target.marginal()[j] * (j % 3) as f64);
     let (p, q) = (&p / p.sum(), &q / q.sum());
     let columns = (p.view().insert_axis(Axis(1)), q.view().insert_axis(Axis(1)));
-    let (alpha, beta) = link.scaled_to(columns.0, columns.1).unwrap();
+    let (alpha, beta) = link.scaled_to(columns.0, columns.1, &mut |_| Ok(())).unwrap();
     let scaled =
         Array2::from_shape_fn((150, 530), |(i, j)| alpha[[i, 0]] * plan[[i, j]] * beta[[j, 0]]);
     let weighted = |s: &Snapshot, w: &Array1<f64>| {
@@ -134,7 +134,8 @@ fn plans_for_other_weights_are_those_that_a_solver_finds() {
 fn drawn_ends_are_taken_to_their_cells() {
     let target = Snapshot::new(array![[0.0], [10.0], [20.0]]).unwrap();
     let ends = array![[19.0], [1.0], [9.0]];
-    let link = Link::of_ends(ends, Array1::from_elem(3, 1.0 / 3.0).view(), &target).unwrap();
+    let masses = Array1::from_elem(3, 1.0 / 3.0);
+    let link = Link::of_ends(ends, masses.view(), &target, &mut Silent).unwrap();
     let went = link.pull(target.points()).unwrap() * 3.0;
     close(&went, &array![[20.0], [0.0], [10.0]]);
 }
@@ -150,4 +151,131 @@ fn sources_are_drawn_for_targets_of_a_coupling_that_is_held_as_pairs() {
     let n = 10_000;
     let first = link.draw_back(&vec![1; n], Seed(2)).unwrap().iter().filter(|i| **i == 0).count();
     assert!((first as f64 / n as f64 - 0.5).abs() < 5.0 * 0.5 / (n as f64).sqrt());
+}
+
+/// Weights of `n_columns` resamples of the cells of a snapshot, some of them zero.
+fn drawn(snapshot: &Snapshot, n_columns: usize, shift: usize) -> Array2<f64> {
+    let mut weights = Array2::from_shape_fn((snapshot.n_cells(), n_columns), |(i, c)| {
+        snapshot.marginal()[i] * (((i * 7 + c * 5 + shift) * 31 % 11) % 4) as f64
+    });
+    for mut column in weights.columns_mut() {
+        let total = column.sum();
+        column /= total;
+    }
+    weights
+}
+
+/// The weights of both ends under resamples, and the scalings of `link` to them.
+fn resampled(most_stored: usize) -> (Array2<f64>, [Array2<f64>; 4]) {
+    let (source, target, plan, link) = example();
+    let (p, q) = (drawn(&source, 5, 0), drawn(&target, 5, 3));
+    let (alpha, beta) =
+        link.scaled_within(most_stored, p.view(), q.view(), &mut |_| Ok(())).unwrap();
+    (plan, [p, q, alpha, beta])
+}
+
+#[test]
+fn scaled_plans_have_the_wanted_marginals_in_single_and_in_double_precision() {
+    // The second bound is in use above its limit.
+    for most_stored in [usize::MAX, 0] {
+        let (plan, [p, q, alpha, beta]) = resampled(most_stored);
+        for c in 0..5 {
+            let scaled = Array2::from_shape_fn(plan.dim(), |(i, j)| {
+                alpha[[i, c]] * plan[[i, j]] * beta[[j, c]]
+            });
+            let off = |sums: Array1<f64>, wanted: ndarray::ArrayView1<'_, f64>| {
+                (sums - wanted).iter().map(|off| off.abs()).sum::<f64>()
+            };
+            // 1e-4 is asked for; rounding of sums in single precision is 1e-6.
+            assert!(off(scaled.sum_axis(Axis(1)), p.column(c)) < 1.03e-4, "{most_stored} {c}");
+            assert!(off(scaled.sum_axis(Axis(0)), q.column(c)) < 3e-6, "{most_stored} {c}");
+        }
+    }
+}
+
+#[test]
+fn scalings_are_the_same_from_stored_and_from_recomputed_masses() {
+    let (_, [p, _, single, single_beta]) = resampled(usize::MAX);
+    let (_, [_, _, double, double_beta]) = resampled(0);
+    for (single, double) in [(single, double), (single_beta, double_beta)] {
+        for (one, other) in single.iter().zip(&double) {
+            // Rounding of single precision, through some iterations.
+            assert!((one - other).abs() <= 1e-5 * other, "{one} {other}");
+        }
+    }
+    assert!(p.iter().any(|weight| *weight < 1e-30));
+}
+
+#[test]
+fn scalings_do_not_depend_on_threads() {
+    let on = |threads: usize, most_stored: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| resampled(most_stored).1)
+    };
+    for most_stored in [usize::MAX, 0] {
+        assert_eq!(on(1, most_stored), on(2, most_stored));
+    }
+}
+
+/// Two far groups of cells with one cell each drawn, on different sides: the only partners have a
+/// mass that single precision does not hold.
+#[test]
+fn partners_of_very_little_mass_are_found_in_double_precision() {
+    let snapshot = |points: [f64; 4]| {
+        Snapshot::new(Array2::from_shape_fn((4, 1), |(i, _)| points[i])).unwrap()
+    };
+    let (source, target) = (snapshot([0.0, 1.0, 10.0, 11.0]), snapshot([0.1, 1.1, 9.9, 11.1]));
+    let link = Link::entropic(&source, &target, Epsilon::new(0.5).unwrap()).unwrap();
+    // exp(−100) between the groups.
+    let far = link.pull(array![[0.0], [0.0], [1.0], [1.0]].view()).unwrap()[[0, 0]];
+    assert!(0.0 < far && far < 1e-30, "{far:e}");
+    let (p, q) = (array![[0.5], [0.5], [0.0], [0.0]], array![[0.0], [0.0], [0.5], [0.5]]);
+    let (alpha, beta) = link.scaled_to(p.view(), q.view(), &mut |_| Ok(())).unwrap();
+    let left = link.pull(beta.view()).unwrap() * &alpha;
+    assert!((&left - &p).iter().all(|off| off.abs() < 1e-4), "{left}");
+    assert!(alpha[[0, 0]].is_finite() && beta[[2, 0]].is_finite());
+}
+
+#[test]
+fn scalings_of_pairs_keep_to_them_and_stop_where_no_scaling_comes_closer() {
+    let pairs = (0..40).map(|i| (i, i, 0.025));
+    let link = Link::pairs(Coupling::new(40, 40, pairs).unwrap()).unwrap();
+    let weights = |shift: usize| {
+        let weights = Array2::from_shape_fn((40, 1), |(i, _)| ((i + shift) % 3) as f64);
+        let total = weights.sum();
+        weights / total
+    };
+    let (p, q) = (weights(0), weights(1));
+    let mut rounds = 0;
+    let (alpha, beta) = link
+        .scaled_to(p.view(), q.view(), &mut |_| {
+            rounds += 1;
+            Ok(())
+        })
+        .unwrap();
+    // A cell has its partner's weight if both are drawn, and nothing otherwise.
+    for i in 0..40 {
+        let mass = alpha[[i, 0]] * 0.025 * beta[[i, 0]];
+        let both = p[[i, 0]] > 0.0 && q[[i, 0]] > 0.0;
+        assert!((mass - if both { q[[i, 0]] } else { 0.0 }).abs() < 1e-12, "{i} {mass}");
+    }
+    assert!(rounds < 8, "{rounds}");
+}
+
+#[test]
+fn scalings_end_after_few_rounds_tell_their_share_and_can_be_stopped() {
+    let (source, target, _, link) = example();
+    let (p, q) = (drawn(&source, 5, 0), drawn(&target, 5, 3));
+    let mut told = Vec::new();
+    let mut tell = |share| {
+        told.push(share);
+        Ok(())
+    };
+    link.scaled_to(p.view(), q.view(), &mut tell).unwrap();
+    assert!(told.windows(2).all(|pair| pair[0] <= pair[1]), "{told:?}");
+    assert!(told[0] < 0.1 && (told[told.len() - 1] - 1.0).abs() < 1e-12, "{told:?}");
+    // Plain iterations take more than 20 rounds.
+    assert!(told.len() < 16, "{told:?}");
+    let stopped = link.scaled_to(p.view(), q.view(), &mut |_| Err(crate::Error::Cancelled));
+    assert!(matches!(stopped, Err(crate::Error::Cancelled)));
 }

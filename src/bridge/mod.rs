@@ -74,6 +74,7 @@ mod plan;
 mod problem;
 mod record;
 mod report;
+mod rescale;
 mod series;
 mod simulate;
 mod sinkhorn;
@@ -124,12 +125,10 @@ pub use record::BridgeRecord;
 pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
 pub use simulate::{Simulation, euler_maruyama, simulate};
-#[doc(hidden)]
-pub use sinkhorn::EntropicPlan;
 pub(crate) use sinkhorn::SINKHORN;
+use sinkhorn::{AllPairs, SingleRatios, debiased_map};
 #[doc(hidden)]
-pub use sinkhorn::SinkhornRecord;
-use sinkhorn::{AllPairs, debiased_map};
+pub use sinkhorn::{EntropicPlan, SinkhornRecord};
 pub use sinkhorn::{SinkhornBridge, SinkhornSolver};
 pub(crate) use spline::{MASS, SPLINE};
 pub use spline::{Mass, Member, SplineSolver, Width};
@@ -456,21 +455,24 @@ pub trait Bridge: std::fmt::Debug + Send + Sync {
         self.sample_transition(cells.view(), UnitTime::START, t, seed)
     }
 
-    /// The coupling between the observed cells of `source` and `target`, the snapshots at the ends
-    /// of this bridge.
+    /// The coupling between the cells of `source` and `target`, the snapshots at both ends.
     ///
-    /// - A bridge that was made from a coupling returns this coupling.
-    /// - A Schrödinger bridge that is a continuous distribution returns the entropic coupling of
-    ///   these cells with the same ε: the same problem for the observed cells.
-    /// - Any other bridge draws an end for each source cell and assigns the ends to target cells
-    ///   ([`Link::of_ends`]). This is the default.
+    /// - A bridge made from a coupling returns it, a continuous Schrödinger bridge the entropic
+    ///   coupling of these cells with its ε.
+    /// - Any other bridge assigns drawn ends to target cells ([`Link::of_ends`]), the default.
     ///
     /// # Errors
-    /// [`crate::Error::Shape`] if the numbers of cells or dimensions are not those of the bridge.
-    fn link(&self, source: &Snapshot, target: &Snapshot, seed: Seed) -> Result<Link> {
+    /// [`crate::Error::Shape`] if numbers of cells or dimensions differ; [`crate::Error::Cancelled`].
+    fn link(
+        &self,
+        source: &Snapshot,
+        target: &Snapshot,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Link> {
         let seed = seed.child("link/ends", 0);
         let ends = self.sample_transition(source.points(), UnitTime::START, UnitTime::END, seed)?;
-        Link::of_ends(ends, source.marginal(), target)
+        Link::of_ends(ends, source.marginal(), target, progress)
     }
 
     /// Draws `X_to` given `X_from = x` and `X_1 = end`, row by row; all arrays are n × d.

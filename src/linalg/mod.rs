@@ -4,6 +4,7 @@
 //! [`Csr`], which they import from the module `data`.
 
 mod adamw;
+mod anderson;
 mod bessel;
 mod cholesky;
 mod clear;
@@ -26,6 +27,7 @@ mod stored;
 mod symmetric;
 
 pub use adamw::AdamW;
+pub(crate) use anderson::Anderson;
 pub(crate) use bessel::scaled_bessel;
 pub use cholesky::Cholesky;
 pub(crate) use clear::{at_most, clearly_less, first_least};
@@ -44,7 +46,7 @@ pub use network_simplex::{TransportPlan, exact_plan};
 pub(crate) use product::cross_covariance;
 pub use product::{add_product, product, product_nt, product_tn};
 pub use product_single::product_nt_single;
-pub(crate) use product_single::product_tn_single;
+pub(crate) use product_single::{product_columns_single, product_tn_single};
 pub use stored::add_weighted;
 pub(crate) use stored::add_weighted_rows;
 pub use symmetric::Spectrum;

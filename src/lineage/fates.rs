@@ -5,6 +5,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 use crate::error::{Error, Result};
 use crate::lineage::resampled::{intervals, repeated};
 use crate::lineage::{Lineage, Resampled};
+use crate::progress::{Event, Progress, report};
 
 /// A terminal state: a set of cells of one time that count as arrived at a fate. Several terminal
 /// states may have the same name; they are then one fate with cells of several times.
@@ -30,7 +31,7 @@ pub struct Terminal {
 /// ```
 /// use ndarray::array;
 /// use sbcell::lineage::{Fates, Lineage, Resampled, Terminal};
-/// use sbcell::{Epsilon, Seed, bridge::Link, data::Snapshot};
+/// use sbcell::{Epsilon, Seed, Silent, bridge::Link, data::Snapshot};
 /// # fn main() -> sbcell::Result<()> {
 /// let cells = Snapshot::new(array![[0.0], [4.0]])?;
 /// let link = Link::entropic(&cells, &cells, Epsilon::new(0.1)?)?;
@@ -38,7 +39,8 @@ pub struct Terminal {
 /// // Both cells at the end are terminal states.
 /// let terminal = |name: &str, arrived| Terminal { name: name.into(), place: 1, arrived };
 /// let ends = [terminal("left", vec![true, false]), terminal("right", vec![false, true])];
-/// let fates = Fates::of(&Resampled::new(&lineage, None, 0, Seed(0))?, &ends)?;
+/// let resampled = Resampled::new(&lineage, None, 0, Seed(0), &mut Silent)?;
+/// let fates = Fates::of(&resampled, &ends, &mut Silent)?;
 /// // The first of the earlier cells ends on the left.
 /// assert_eq!(fates.names, ["left", "right"]);
 /// assert!(fates.tables[0].probabilities[[0, 0]] > 0.99);
@@ -113,8 +115,12 @@ impl Fates {
     /// # Errors
     /// [`Error::Parameter`] if there is no terminal state, one without cells, none after the first
     /// time, or if two of them share a cell; [`Error::Shape`] if `arrived` has not one entry for each
-    /// cell.
-    pub fn of(resampled: &Resampled<'_>, terminals: &[Terminal]) -> Result<Self> {
+    /// cell; [`Error::Cancelled`].
+    pub fn of(
+        resampled: &Resampled<'_>,
+        terminals: &[Terminal],
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
         let lineage = resampled.lineage();
         let (names, end) = checked(lineage, terminals)?;
         let n_fates = names.len();
@@ -123,9 +129,17 @@ impl Fates {
         let each = n_fates + 1;
         let (values, mut descendants) = arrivals(lineage, terminals, &names, end, None);
         let mut all = repeated(values.view(), columns);
+        let what = "following the cells to their fates".to_string();
+        let total = end as u64 * resampled.n_steps(each);
+        report(progress, Event::Begin { what, total })?;
+        let mut done = 0;
+        let mut step = || {
+            done += 1;
+            report(progress, Event::Step { done })
+        };
         let mut tables = vec![table(&all, each, descendants.clone())];
         for k in (0..end).rev() {
-            let mut becomes = resampled.becomes(k, all)?;
+            let mut becomes = resampled.becomes(k, all, &mut step)?;
             let expected = lineage.expect(k, descendants.view().insert_axis(Axis(1)))?;
             let before = Some(expected.column(0).to_owned());
             let (values, after) = arrivals(lineage, terminals, &names, k, before);
@@ -140,6 +154,7 @@ impl Fates {
             }
             tables.push(table(&becomes, each, descendants.clone()));
         }
+        report(progress, Event::End)?;
         tables.reverse();
         let mut found = Self { names, tables };
         found.leave_out_unknown(resampled, terminals, end);
@@ -258,6 +273,7 @@ fn table(values: &Array2<f64>, each: usize, descendants: Array1<f64>) -> FateTab
 mod tests {
     use super::*;
     use crate::lineage::course::tests::{example, example_of};
+    use crate::progress::Silent;
     use crate::rng::Seed;
 
     fn terminal(name: &str, place: usize, arrived: &[bool]) -> Terminal {
@@ -266,8 +282,8 @@ mod tests {
 
     fn fates(terminals: &[Terminal], n_resamples: usize) -> Fates {
         let lineage = example();
-        let resampled = Resampled::new(&lineage, None, n_resamples, Seed(2)).unwrap();
-        Fates::of(&resampled, terminals).unwrap()
+        let resampled = Resampled::new(&lineage, None, n_resamples, Seed(2), &mut Silent).unwrap();
+        Fates::of(&resampled, terminals, &mut Silent).unwrap()
     }
 
     fn close(a: f64, b: f64) {
@@ -312,11 +328,11 @@ mod tests {
     fn fates_of_one_or_two_cells_have_no_interval() {
         for copies in [1, 2, 3] {
             let lineage = example_of(copies);
-            let resampled = Resampled::new(&lineage, None, 60, Seed(2)).unwrap();
+            let resampled = Resampled::new(&lineage, None, 60, Seed(2), &mut Silent).unwrap();
             let arrived =
                 |first: bool| (0..2 * copies).map(|i| (i < copies) == first).collect::<Vec<_>>();
             let ends = [terminal("A", 2, &arrived(true)), terminal("B", 2, &arrived(false))];
-            let fates = Fates::of(&resampled, &ends).unwrap();
+            let fates = Fates::of(&resampled, &ends, &mut Silent).unwrap();
             for table in &fates.tables[..2] {
                 assert!(table.probabilities.iter().all(|p| p.is_finite()));
                 let all = table.lo.iter().chain(&table.hi);
@@ -328,10 +344,10 @@ mod tests {
     #[test]
     fn intervals_hold_the_estimate_and_widen_with_uncertainty() {
         let lineage = example_of(4);
-        let resampled = Resampled::new(&lineage, None, 200, Seed(2)).unwrap();
+        let resampled = Resampled::new(&lineage, None, 200, Seed(2), &mut Silent).unwrap();
         let arrived = |first: bool| (0..8).map(|i| (i < 4) == first).collect::<Vec<_>>();
         let ends = [terminal("A", 2, &arrived(true)), terminal("B", 2, &arrived(false))];
-        let fates = Fates::of(&resampled, &ends).unwrap();
+        let fates = Fates::of(&resampled, &ends, &mut Silent).unwrap();
         let first = &fates.tables[0];
         assert!(first.lo[[0, 0]] <= first.probabilities[[0, 0]] + 1e-9);
         assert!(first.hi[[0, 0]] >= first.probabilities[[0, 0]] - 1e-9);
@@ -341,7 +357,7 @@ mod tests {
     #[test]
     fn groups_that_overlap_are_empty_or_at_the_start_are_refused() {
         let lineage = example();
-        let resampled = Resampled::new(&lineage, None, 0, Seed(0)).unwrap();
+        let resampled = Resampled::new(&lineage, None, 0, Seed(0), &mut Silent).unwrap();
         for bad in [
             vec![],
             vec![terminal("A", 2, &[false, false])],
@@ -349,7 +365,7 @@ mod tests {
             vec![terminal("A", 0, &[true, false])],
             vec![terminal("A", 2, &[true])],
         ] {
-            assert!(Fates::of(&resampled, &bad).is_err(), "{bad:?}");
+            assert!(Fates::of(&resampled, &bad, &mut Silent).is_err(), "{bad:?}");
         }
     }
 
@@ -362,12 +378,12 @@ mod tests {
         let ends = [terminal("A", 2, &arrived(true)), terminal("B", 2, &arrived(false))];
         let lineage = example_of(3);
         for seed in 0..8 {
-            let resampled = Resampled::new(&lineage, None, 1, Seed(seed)).unwrap();
-            let found = Fates::of(&resampled, &ends).unwrap();
+            let resampled = Resampled::new(&lineage, None, 1, Seed(seed), &mut Silent).unwrap();
+            let found = Fates::of(&resampled, &ends, &mut Silent).unwrap();
             let arrived =
                 ndarray::Array2::from_shape_fn((6, 2), |(i, k)| f64::from(is_a(i) == (k == 0)));
             let middle = resampled.expect(1, repeated(arrived.view(), 2)).unwrap();
-            let first = resampled.becomes(0, middle).unwrap();
+            let first = resampled.becomes(0, middle, &mut || Ok(())).unwrap();
             for (i, row) in first.rows().into_iter().enumerate() {
                 let share = row[2] / (row[2] + row[3]);
                 let both = [found.tables[0].lo[[i, 0]], found.tables[0].hi[[i, 0]]];

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 use crate::lineage::resampled::repeated;
 use crate::lineage::{Groups, Resampled};
 use crate::metrics::Estimate;
+use crate::progress::{Event, Progress, report};
 
 /// Masses from the groups of an earlier time (rows) to the groups of a later time (columns). Cells
 /// without a group form the last row or column, if there are any. See [`transitions()`] for an
@@ -40,19 +41,20 @@ pub struct Transitions {
 ///
 /// # Errors
 /// [`Error::Parameter`] if the second time is not later or not in the course; [`Error::Shape`] if
-/// `groups` do not have one entry for each cell.
+/// `groups` do not have one entry for each cell; [`Error::Cancelled`].
 ///
 /// ```
 /// use ndarray::array;
 /// use sbcell::lineage::{Groups, Lineage, Resampled, transitions};
-/// use sbcell::{Epsilon, Seed, bridge::Link, data::Snapshot};
+/// use sbcell::{Epsilon, Seed, Silent, bridge::Link, data::Snapshot};
 /// # fn main() -> sbcell::Result<()> {
 /// let cells = Snapshot::new(array![[0.0], [4.0]])?;
 /// let link = Link::entropic(&cells, &cells, Epsilon::new(0.1)?)?;
 /// let lineage = Lineage::new(vec![0.0, 1.0], vec![link])?;
 /// let labels = [["a", "b"], ["a", "c"]].map(|at| at.map(String::from).to_vec());
-/// let resampled = Resampled::new(&lineage, None, 0, Seed(0))?;
-/// let table = transitions(&resampled, &Groups::of_labels(&labels), 0, 1)?;
+/// let resampled = Resampled::new(&lineage, None, 0, Seed(0), &mut Silent)?;
+/// let groups = Groups::of_labels(&labels);
+/// let table = transitions(&resampled, &groups, 0, 1, &mut Silent)?;
 /// // Group b becomes group c.
 /// assert_eq!((table.sources[1], table.targets[1]), (Some(1), Some(2)));
 /// assert!(table.shares[1][1].value > 0.99);
@@ -64,6 +66,7 @@ pub fn transitions(
     groups: &Groups,
     from: usize,
     to: usize,
+    progress: &mut dyn Progress,
 ) -> Result<Transitions> {
     let lineage = resampled.lineage();
     if from >= to || to >= lineage.times().len() {
@@ -80,12 +83,22 @@ pub fn transitions(
     let (sources, targets) = (with_none(groups, from), with_none(groups, to));
     let columns = resampled.n_columns();
     let mut values = repeated(indicators(groups, to, &targets).view(), columns);
+    let each = targets.len();
+    let what = "counting transitions".to_string();
+    let total = (to - from) as u64 * resampled.n_steps(each);
+    report(progress, Event::Begin { what, total })?;
+    let mut done = 0;
+    let mut step = || {
+        done += 1;
+        report(progress, Event::Step { done })
+    };
     for k in (from..to).rev() {
-        values = resampled.expect(k, values)?;
+        let becomes = resampled.becomes(k, values, &mut step)?;
+        values = resampled.weighed(k, becomes);
     }
+    report(progress, Event::End)?;
     let weights = resampled.weights(from);
     let own = indicators(groups, from, &sources);
-    let each = targets.len();
     let mass_of = |g: usize, h: usize, b: usize| -> f64 {
         let cells = own.column(g);
         let rows = cells.iter().zip(weights.column(b)).zip(values.column(b * each + h));
@@ -136,6 +149,7 @@ fn indicators(groups: &Groups, k: usize, of: &[Option<usize>]) -> Array2<f64> {
 mod tests {
     use super::*;
     use crate::lineage::course::tests::{example, example_of};
+    use crate::progress::Silent;
     use crate::rng::Seed;
 
     fn groups() -> Groups {
@@ -146,8 +160,8 @@ mod tests {
     #[test]
     fn masses_are_sums_over_the_plan_and_rows_are_shares() {
         let lineage = example();
-        let resampled = Resampled::new(&lineage, None, 0, Seed(0)).unwrap();
-        let table = transitions(&resampled, &groups(), 0, 1).unwrap();
+        let resampled = Resampled::new(&lineage, None, 0, Seed(0), &mut Silent).unwrap();
+        let table = transitions(&resampled, &groups(), 0, 1, &mut Silent).unwrap();
         assert_eq!(table.sources, [Some(0), Some(1)]);
         assert_eq!(table.targets, [Some(0), None]);
         assert_eq!((table.source_cells, table.target_cells), (vec![1, 1], vec![2, 1]));
@@ -157,11 +171,11 @@ mod tests {
         close(value(&table.mass, 1, 1), 0.3);
         close(value(&table.shares, 1, 0), 0.25);
         // Over both intervals: cell 0 has ½(0.8·0.75 + 0.4·0.75) in the first of the last cells.
-        let both = transitions(&resampled, &groups(), 0, 2).unwrap();
+        let both = transitions(&resampled, &groups(), 0, 2, &mut Silent).unwrap();
         close(value(&both.mass, 0, 0), 0.5 * (0.8 * 0.75 + 0.4 * 0.75));
         close(value(&both.mass, 0, 1), 0.5 * 0.4 * 0.3);
-        assert!(transitions(&resampled, &groups(), 1, 1).is_err());
-        assert!(transitions(&resampled, &groups(), 1, 5).is_err());
+        assert!(transitions(&resampled, &groups(), 1, 1, &mut Silent).is_err());
+        assert!(transitions(&resampled, &groups(), 1, 5, &mut Silent).is_err());
     }
 
     /// As `groups` with every cell `copies` times.
@@ -176,15 +190,15 @@ mod tests {
     #[test]
     fn resampled_masses_scatter_around_the_estimate() {
         let lineage = example_of(4);
-        let resampled = Resampled::new(&lineage, None, 300, Seed(5)).unwrap();
-        let table = transitions(&resampled, &groups_of(4), 0, 1).unwrap();
+        let resampled = Resampled::new(&lineage, None, 300, Seed(5), &mut Silent).unwrap();
+        let table = transitions(&resampled, &groups_of(4), 0, 1, &mut Silent).unwrap();
         let estimate = &table.mass[0][0];
         assert!((estimate.value - 0.6).abs() < 1e-9);
         assert!(estimate.lo < 0.6 && 0.6 < estimate.hi);
         // One batch, drawn again, is the same batch: no scatter is seen, and no interval given.
         let batches = [8, 12, 8].map(|n| vec!["one".to_string(); n]);
-        let whole = Resampled::new(&lineage, Some(&batches), 20, Seed(5)).unwrap();
-        let table = transitions(&whole, &groups_of(4), 0, 1).unwrap();
+        let whole = Resampled::new(&lineage, Some(&batches), 20, Seed(5), &mut Silent).unwrap();
+        let table = transitions(&whole, &groups_of(4), 0, 1, &mut Silent).unwrap();
         assert!(table.mass[0][0].hi.is_nan() && (table.mass[0][0].value - 0.6).abs() < 1e-9);
     }
 
@@ -192,8 +206,10 @@ mod tests {
     fn groups_and_times_of_one_or_two_cells_have_no_interval() {
         for copies in [1, 2, 3] {
             let lineage = example_of(copies);
-            let resampled = Resampled::new(&lineage, None, 60, Seed(5)).unwrap();
-            let table = |from, to| transitions(&resampled, &groups_of(copies), from, to).unwrap();
+            let resampled = Resampled::new(&lineage, None, 60, Seed(5), &mut Silent).unwrap();
+            let table = |from, to| {
+                transitions(&resampled, &groups_of(copies), from, to, &mut Silent).unwrap()
+            };
             let has = |of: &Estimate| of.lo.is_finite() && of.hi.is_finite();
             let all = [table(0, 1), table(0, 2), table(1, 2)];
             for table in &all {
@@ -212,7 +228,7 @@ mod tests {
     #[test]
     fn no_mass_is_lost_or_made_under_any_resample() {
         let lineage = example();
-        let resampled = Resampled::new(&lineage, None, 50, Seed(8)).unwrap();
+        let resampled = Resampled::new(&lineage, None, 50, Seed(8), &mut Silent).unwrap();
         for k in 0..2 {
             let ones = Array2::ones((lineage.n_cells(k + 1), resampled.n_columns()));
             let left = resampled.expect(k, ones).unwrap();

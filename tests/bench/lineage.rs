@@ -10,7 +10,7 @@ use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::Link;
 use sbcell::data::Snapshot;
 use sbcell::lineage::{Fates, Groups, Lineage, Resampled, Terminal, transitions};
-use sbcell::{Epsilon, Seed};
+use sbcell::{Epsilon, Seed, Silent};
 
 /// Dimensions of the clouds.
 const DIM: usize = 5;
@@ -30,18 +30,18 @@ fn main() {
 
 /// Two kinds of cells, `apart` from each other, that move on: a third of the first kind, and half of it
 /// later, so that some must change.
-fn course(n: usize, apart: f64, seed: Seed) -> (Lineage, Groups) {
+fn course(n: usize, dim: usize, apart: f64, seed: Seed) -> (Lineage, Groups) {
     let mut snapshots = Vec::new();
     let mut labels = Vec::new();
     for (k, share) in [1.0 / 3.0, 0.5].into_iter().enumerate() {
         let mut stream = seed.stream("bench/lineage", k as u64);
         let mut of_cells = Vec::new();
-        let mut points = Array2::zeros((n, DIM));
+        let mut points = Array2::zeros((n, dim));
         for i in 0..n {
             let uniform: f64 = rand_distr::StandardUniform.sample(&mut stream);
             let first = uniform < share;
             of_cells.push(if first { "A".to_string() } else { "B".to_string() });
-            for d in 0..DIM {
+            for d in 0..dim {
                 let noise: f64 = StandardNormal.sample(&mut stream);
                 points[[i, d]] = noise + if d == 0 && first { apart } else { 0.0 } + 0.5 * k as f64;
             }
@@ -56,9 +56,9 @@ fn course(n: usize, apart: f64, seed: Seed) -> (Lineage, Groups) {
 
 /// Share of the descendants of A that are A, with its interval.
 fn share(n: usize, apart: f64, n_resamples: usize, seed: Seed) -> (f64, f64, f64) {
-    let (lineage, groups) = course(n, apart, seed);
-    let resampled = Resampled::new(&lineage, None, n_resamples, seed).unwrap();
-    let table = transitions(&resampled, &groups, 0, 1).unwrap();
+    let (lineage, groups) = course(n, DIM, apart, seed);
+    let resampled = Resampled::new(&lineage, None, n_resamples, seed, &mut Silent).unwrap();
+    let table = transitions(&resampled, &groups, 0, 1, &mut Silent).unwrap();
     let found = &table.shares[0][0];
     (found.value, found.lo, found.hi)
 }
@@ -88,12 +88,17 @@ fn coverage() {
 }
 
 fn cost() {
-    println!("fates of two groups, one interval, {DIM} dimensions");
-    println!("cells   pairs     plan s   fates s   with 100 resamples s   ns a pair and column");
-    for n in [500, 1000, 2000, 4000] {
-        let start = Instant::now();
-        let (lineage, groups) = course(n, 3.0, Seed(1));
-        let plan = start.elapsed().as_secs_f64();
+    println!("fates of two groups and transitions over one interval, with 100 resamples");
+    println!(
+        "a pass: the coupling times 101 vectors in double precision, computed from potentials"
+    );
+    println!(
+        "dims cells   pairs   plan s  pass s  resamples s  fates s  transitions s  all s  passes"
+    );
+    for (dim, n) in [(5, 500), (5, 1000), (5, 2000), (5, 4000), (30, 2000), (30, 4000)] {
+        let clock = Instant::now();
+        let (lineage, groups) = course(n, dim, 3.0, Seed(1));
+        let plan = clock.elapsed().as_secs_f64();
         let terminals: Vec<Terminal> = (0..2)
             .map(|g| Terminal {
                 name: groups.names()[g].clone(),
@@ -101,17 +106,24 @@ fn cost() {
                 arrived: groups.at(1).iter().map(|of| *of == Some(g)).collect(),
             })
             .collect();
-        let timed = |n_resamples: usize| {
-            let start = Instant::now();
-            let resampled = Resampled::new(&lineage, None, n_resamples, Seed(1)).unwrap();
-            Fates::of(&resampled, &terminals).unwrap();
-            start.elapsed().as_secs_f64()
-        };
-        let (alone, many) = (timed(0), timed(100));
-        let pairs = (n * n) as f64;
+        let clock = Instant::now();
+        let ones = Array2::from_elem((n, 101), 1.0);
+        std::hint::black_box(lineage.links()[0].pull(ones.view()).unwrap());
+        let pass = clock.elapsed().as_secs_f64();
+        let clock = Instant::now();
+        let resampled = Resampled::new(&lineage, None, 100, Seed(1), &mut Silent).unwrap();
+        let scaled = clock.elapsed().as_secs_f64();
+        let clock = Instant::now();
+        std::hint::black_box(Fates::of(&resampled, &terminals, &mut Silent).unwrap());
+        let fates = clock.elapsed().as_secs_f64();
+        let clock = Instant::now();
+        std::hint::black_box(transitions(&resampled, &groups, 0, 1, &mut Silent).unwrap());
+        let moved = clock.elapsed().as_secs_f64();
+        let (pairs, all) = ((n * n) as f64, scaled + fates);
         println!(
-            "{n:5}  {pairs:9.1e}  {plan:7.3}  {alone:8.3}   {many:20.3}   {:20.2}",
-            many / pairs / 101.0 * 1e9
+            "{dim:4} {n:5}  {pairs:7.1e}  {plan:6.3}  {pass:6.3}  {scaled:11.3}  {fates:7.3}  \
+             {moved:13.3}  {all:5.2}  {:6.1}",
+            all / pass
         );
     }
 }

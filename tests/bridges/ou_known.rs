@@ -339,7 +339,7 @@ fn cells_are_linked_by_the_transition_density_of_the_reference() {
     let problem = problem(&source, &target, epsilon);
     for pull in [-3.0, 0.3, 6.0] {
         let bridge = fit(GaussianSolver::default(), &problem, pull, centre.clone());
-        let link = bridge.link(problem.source(), problem.target(), Seed(0)).unwrap();
+        let link = bridge.link(problem.source(), problem.target(), Seed(0), &mut Silent).unwrap();
         let plan = link.pull(Array2::eye(9).view()).unwrap();
         let (left, variance) = transition(pull, epsilon, 1.0);
         let log = |i: usize, j: usize| {

@@ -37,7 +37,7 @@ fn use_model(folder: &Path, data: &Path) -> Result<()> {
         let drift = bridge.drift(drawn.view(), middle)?;
         assert!(drift.iter().all(|value| value.is_finite()), "drift {drift}");
         let source = process.source(k, pair[1])?;
-        let link = bridge.link(&source, &process.snapshots[k + 1], Seed(2))?;
+        let link = bridge.link(&source, &process.snapshots[k + 1], Seed(2), &mut Silent)?;
         let coupling = link.coupling(1e-6)?;
         assert!(coupling.pairs().all(|pair| pair.2.is_finite()), "a plan");
     }

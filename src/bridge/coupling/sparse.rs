@@ -1,11 +1,17 @@
 //! A coupling as the pairs that carry mass, in sparse rows.
 
-use ndarray::{Array1, Array2, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand_distr::{Distribution, StandardUniform};
+use rayon::prelude::*;
 
 use crate::error::{Error, Result};
 use crate::linalg::TransportPlan;
 use crate::rng::Seed;
+
+/// Rows of one task of a product.
+const ROWS: usize = 128;
+/// Columns of one task of a transposed product.
+const COLUMNS: usize = 32;
 
 /// A coupling between source and target cells: the pairs that carry mass, sorted by source cell,
 /// then target cell.
@@ -155,6 +161,35 @@ impl Coupling {
             mean /= masses.iter().sum::<f64>();
         }
         Ok(means)
+    }
+
+    /// `T V` for `values` V (n_target × k); n_source × k. One row for each target cell is needed.
+    pub(in crate::bridge) fn times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
+        let mut sums = Array2::zeros((self.shape().0, values.ncols()));
+        let tasks: Vec<_> = sums.axis_chunks_iter_mut(Axis(0), ROWS).enumerate().collect();
+        tasks.into_par_iter().for_each(|(task, mut sums)| {
+            for (row, mut sum) in sums.rows_mut().into_iter().enumerate() {
+                let (targets, masses) = self.row(task * ROWS + row);
+                for (j, mass) in targets.iter().zip(masses) {
+                    sum.scaled_add(*mass, &values.row(*j as usize));
+                }
+            }
+        });
+        sums
+    }
+
+    /// `Tᵀ U` for `values` U (n_source × k); n_target × k. One row for each source cell is needed.
+    pub(in crate::bridge) fn transposed_times(&self, values: ArrayView2<'_, f64>) -> Array2<f64> {
+        let mut sums = Array2::zeros((self.n_target, values.ncols()));
+        // Several pairs add to one row, so tasks have columns of their own.
+        let columns = values.axis_chunks_iter(Axis(1), COLUMNS);
+        let tasks: Vec<_> = sums.axis_chunks_iter_mut(Axis(1), COLUMNS).zip(columns).collect();
+        tasks.into_par_iter().for_each(|(mut sums, values)| {
+            for (i, j, mass) in self.pairs() {
+                sums.row_mut(j).scaled_add(mass, &values.row(i));
+            }
+        });
+        sums
     }
 
     /// Draws `n` pairs (source cell, target cell) independently, with probabilities proportional to

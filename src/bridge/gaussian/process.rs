@@ -10,6 +10,7 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
 use crate::linalg::{Eigenpairs, dense_eigenpairs, product, product_nt};
+use crate::progress::Progress;
 use crate::rng::Seed;
 
 /// Rows that share a stream of random numbers. The size is fixed, so draws do not depend on the
@@ -287,8 +288,14 @@ impl Bridge for GaussianBridge {
     }
 
     /// The entropic coupling between the cells, with the ε of the bridge.
-    fn link(&self, source: &Snapshot, target: &Snapshot, _: Seed) -> Result<Link> {
-        Link::entropic(source, target, self.epsilon)
+    fn link(
+        &self,
+        source: &Snapshot,
+        target: &Snapshot,
+        _: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Link> {
+        Link::entropic_with(source, target, self.epsilon, progress)
     }
 
     fn record(&self) -> BridgeRecord {

@@ -13,6 +13,7 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
 use crate::linalg::{add_product, log_sum_exp};
+use crate::progress::Progress;
 use crate::rng::{Seed, weighted_index};
 
 /// Rows of one task. The size is fixed, so results do not depend on the number of threads.
@@ -272,8 +273,14 @@ impl Bridge for LightSbBridge {
     }
 
     /// The entropic coupling between the cells, with the ε of the bridge.
-    fn link(&self, source: &Snapshot, target: &Snapshot, _: Seed) -> Result<Link> {
-        Link::entropic(source, target, self.epsilon)
+    fn link(
+        &self,
+        source: &Snapshot,
+        target: &Snapshot,
+        _: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Link> {
+        Link::entropic_with(source, target, self.epsilon, progress)
     }
 
     fn record(&self) -> BridgeRecord {

@@ -8,6 +8,7 @@ use crate::bridge::ou::record::OuRecord;
 use crate::bridge::{Bridge, BridgeRecord, Link, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result, shape};
+use crate::progress::Progress;
 use crate::rng::Seed;
 
 /// The bridge that differs least from `dX = −b (X − m) dt + √ε dW`.
@@ -184,10 +185,16 @@ impl Bridge for OuBridge {
     }
 
     /// The coupling of the bridge of z, between the cells in the coordinates z.
-    fn link(&self, source: &Snapshot, target: &Snapshot, seed: Seed) -> Result<Link> {
+    fn link(
+        &self,
+        source: &Snapshot,
+        target: &Snapshot,
+        seed: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Link> {
         let source = self.place.snapshot(source, UnitTime::START)?;
         let target = self.place.snapshot(target, UnitTime::END)?;
-        self.inner.link(&source, &target, seed)
+        self.inner.link(&source, &target, seed, progress)
     }
 
     /// The pinned path of the bridge of z, between the two positions in the coordinates z.

@@ -12,6 +12,7 @@ use crate::bridge::{Bridge, BridgeRecord, Coupling, Link, UnitTime};
 use crate::data::Snapshot;
 use crate::error::{Error, Result, shape};
 use crate::geometry::{Epsilon, Lanes};
+use crate::progress::Progress;
 use crate::rng::{Seed, weighted_index};
 
 /// How cells end in an [`EndsBridge`].
@@ -216,7 +217,7 @@ impl Bridge for EndsBridge {
     }
 
     /// The pairs of this bridge.
-    fn link(&self, _: &Snapshot, _: &Snapshot, _: Seed) -> Result<Link> {
+    fn link(&self, _: &Snapshot, _: &Snapshot, _: Seed, _: &mut dyn Progress) -> Result<Link> {
         Link::pairs(self.coupling.clone())
     }
 

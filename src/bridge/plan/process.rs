@@ -15,6 +15,7 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
 use crate::linalg::{add_product, product_tn};
+use crate::progress::Progress;
 use crate::rng::{Seed, weighted_index};
 
 /// Rows of one task. The size is fixed, so results do not depend on the number of threads.
@@ -357,7 +358,13 @@ impl Bridge for PlanBridge {
     }
 
     /// The pairs of this bridge; masses of equal pairs are added.
-    fn link(&self, source: &Snapshot, target: &Snapshot, _: Seed) -> Result<Link> {
+    fn link(
+        &self,
+        source: &Snapshot,
+        target: &Snapshot,
+        _: Seed,
+        _: &mut dyn Progress,
+    ) -> Result<Link> {
         // A pair of cells can appear more than once, with different factors of the bend.
         let mut pairs: Vec<(usize, usize, f64)> = self.pairs().collect();
         pairs.dedup_by(|next, kept| {

@@ -44,8 +44,13 @@ impl AllPairs {
         (self.source.nrows(), self.target.nrows())
     }
 
+    /// The logarithms a and b.
+    pub(super) fn logs(&self) -> &Both {
+        &self.logs
+    }
+
     /// The kernel of these cells.
-    fn kernel(&self) -> DenseKernel<'_> {
+    pub(super) fn kernel(&self) -> DenseKernel<'_> {
         DenseKernel::points(self.source.view(), self.target.view(), self.epsilon)
     }
 

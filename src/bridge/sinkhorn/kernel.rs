@@ -144,6 +144,30 @@ impl<'a> DenseKernel<'a> {
             .collect()
     }
 
+    /// Fills `out`, n_source × n_target in rows, by `write(P, out)` block by block, with P as in
+    /// [`Kernel::plan`] and each row of a block beside its place in `out`.
+    pub(super) fn write_rows<T: Send>(
+        &self,
+        logs: &Both,
+        out: &mut [T],
+        write: impl Fn(&[f64], &mut [T]) + Sync,
+    ) {
+        let own = self.with_norms(Side::Source, &logs.source);
+        let other = self.with_norms(Side::Target, &logs.target);
+        let width = other.len().max(1);
+        out.par_chunks_mut(ROWS * width).enumerate().for_each(|(chunk, out)| {
+            let rows = chunk * ROWS..own.len().min((chunk + 1) * ROWS);
+            let mut blocks = Blocks { kernel: self, side: Side::Source, rows: rows.clone() };
+            blocks.visit(|columns, block| {
+                exp_block(flat(block), &own[rows.clone()], &other[columns.clone()]);
+                let rows = flat(block).chunks_exact(columns.len());
+                for (masses, out) in rows.zip(out.chunks_exact_mut(width)) {
+                    write(masses, &mut out[columns.clone()]);
+                }
+            });
+        });
+    }
+
     /// `Σ_j P_ij values_j` for each cell i of `side`, with P as in [`Kernel::plan`]. `values` have
     /// a row for each cell of the other side.
     pub(super) fn means(

@@ -25,7 +25,8 @@
 //! - `dual`: value, gradient and Newton step; `ascent`: decreasing ε, choice of step, stopping
 //! - `sides`: the interface of a kernel; `kernel`: recomputed in blocks; `held`: stored; `sparse`:
 //!   of the pairs with relevant mass
-//! - `plan`, `pairs`, `all_pairs`: the coupling for any cost, as pairs, and as potentials
+//! - `plan`, `pairs`, `all_pairs`: the coupling for any cost, as pairs, and as potentials; `single`:
+//!   stored in single precision
 //! - `geodesic`: the bridge for a geodesic cost
 
 mod all_pairs;
@@ -41,6 +42,7 @@ mod plan;
 mod process;
 mod record;
 mod sides;
+mod single;
 mod solver;
 mod sparse;
 
@@ -50,4 +52,5 @@ pub use plan::EntropicPlan;
 pub(super) use plan::debiased_map;
 pub use process::SinkhornBridge;
 pub use record::SinkhornRecord;
+pub(super) use single::SingleRatios;
 pub use solver::SinkhornSolver;

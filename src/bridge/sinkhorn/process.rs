@@ -12,6 +12,7 @@ use crate::bridge::{Bridge, BridgeRecord, Coupling, Link, SinkhornRecord, UnitTi
 use crate::data::Snapshot;
 use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
+use crate::progress::Progress;
 use crate::rng::Seed;
 
 /// Smallest remaining fraction of the interval at which drift and Jacobian are evaluated.
@@ -316,8 +317,14 @@ impl Bridge for SinkhornBridge {
     }
 
     /// The coupling of this bridge.
-    fn link(&self, _: &Snapshot, _: &Snapshot, _: Seed) -> Result<Link> {
-        Link::all(self.plan())
+    fn link(
+        &self,
+        _: &Snapshot,
+        _: &Snapshot,
+        _: Seed,
+        progress: &mut dyn Progress,
+    ) -> Result<Link> {
+        Link::all(self.plan(), progress)
     }
 
     fn record(&self) -> BridgeRecord {

@@ -10,7 +10,7 @@ use crate::pipeline::fates::FateOptions;
 use crate::pipeline::shared::cell_sets::GroupAt;
 use crate::pipeline::shared::course_of_cells::{CourseOfCells, Resampling};
 use crate::pipeline::shared::notes::{self, Passed};
-use crate::progress::{self, Progress};
+use crate::progress::Progress;
 
 /// Fate probabilities of cells, and their means by time. See [`fates`] for an example.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,8 +101,6 @@ pub(in crate::pipeline) fn of_course(
     };
     let named = terminals.iter().map(group_at).collect::<Result<Vec<_>>>()?;
     notes::say_few(course, groups, &named, progress)?;
-    let what = "following cells to their fates".to_string();
-    progress::report(progress, progress::Event::Begin { what, total: 1 })?;
     let resampling = Resampling {
         data: options.sets.data.as_deref(),
         batch: options.batch.as_deref(),
@@ -110,8 +108,7 @@ pub(in crate::pipeline) fn of_course(
         seed: options.seed,
     };
     let resampled = course.resampled(model, &resampling, progress)?;
-    let found = Fates::of(&resampled, &terminals)?;
-    progress::report(progress, progress::Event::End)?;
+    let found = Fates::of(&resampled, &terminals, progress)?;
     let passed = Passed { named, between: (1..found.tables.len()).collect() };
     notes::say_unknown(&resampled, course, groups, passed, progress)?;
     Ok(found)

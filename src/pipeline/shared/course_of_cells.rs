@@ -13,7 +13,7 @@ use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 use crate::pipeline::shared::fitted_file::Fitted;
 use crate::pipeline::shared::notes;
 use crate::pipeline::shared::process::Process;
-use crate::progress::{self, Event, Progress};
+use crate::progress::{self, Event, Progress, Within};
 use crate::rng::Seed;
 
 /// A model with the couplings of all its intervals.
@@ -65,19 +65,21 @@ impl CourseOfCells {
             .collect();
         let n = process.series.bridges().len();
         let what = "which cells go to which".to_string();
-        progress::report(progress, Event::Begin { what, total: n as u64 })?;
+        progress::report(progress, Event::Begin { what, total: n as u64 * STEPS })?;
         let mut links: Vec<Link> = Vec::with_capacity(n);
         let mut epsilons = Vec::with_capacity(n);
         for (k, bridge) in process.series.bridges().iter().enumerate() {
             let source = process.source(k, times[k + 1])?;
             let target = &process.snapshots[k + 1];
             let seed = Seed(seed).child("lineage/link", k as u64);
+            let (from, to) = (k as u64 * STEPS, (k as u64 + 1) * STEPS);
+            let mut within = Within::new(progress, from, to);
             links.push(match own {
-                Some(epsilon) => Link::entropic(&source, target, epsilon)?,
-                None => bridge.link(&source, target, seed)?,
+                Some(epsilon) => Link::entropic_with(&source, target, epsilon, &mut within)?,
+                None => bridge.link(&source, target, seed, &mut within)?,
             });
             epsilons.push(own.unwrap_or(bridge.epsilon()));
-            progress::report(progress, Event::Step { done: k as u64 + 1 })?;
+            progress::report(progress, Event::Step { done: to })?;
         }
         progress::report(progress, Event::End)?;
         let lineage = Lineage::new(times, links)?;
@@ -124,7 +126,7 @@ impl CourseOfCells {
             }
         };
         let seed = Seed(seed).child("lineage/resamples", 0);
-        Resampled::new(&self.lineage, batches.as_deref(), n_resamples, seed)
+        Resampled::new(&self.lineage, batches.as_deref(), n_resamples, seed, progress)
     }
 
     /// Notes the times at which all cells are of one batch: resampling batches does not change them.
@@ -164,6 +166,9 @@ fn say_couplings(own: Option<Epsilon>, model: &Model, progress: &mut dyn Progres
     };
     progress::note(progress, text)
 }
+
+/// Units of the progress for one coupling.
+const STEPS: u64 = 100;
 
 /// How the cells of a course are resampled.
 #[derive(Debug, Clone, Copy)]

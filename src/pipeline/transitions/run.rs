@@ -9,7 +9,7 @@ use crate::pipeline::shared::cell_sets::GroupAt;
 use crate::pipeline::shared::course_of_cells::{CourseOfCells, Resampling};
 use crate::pipeline::shared::notes::{self, Passed};
 use crate::pipeline::transitions::TransitionOptions;
-use crate::progress::{self, Event, Progress};
+use crate::progress::Progress;
 
 /// Transitions between groups for all pairs of times. See [`transitions`] for an example.
 #[derive(Debug, Clone, PartialEq)]
@@ -106,8 +106,6 @@ pub fn transitions(
         let place = |time: f64| course.lineage.place(time);
         options.pairs.iter().map(|&(a, b)| Ok((place(a)?, place(b)?))).collect::<Result<_>>()?
     };
-    let what = "counting transitions".to_string();
-    progress::report(progress, Event::Begin { what, total: pairs.len() as u64 })?;
     let resampling = Resampling {
         data: options.sets.data.as_deref(),
         batch: options.batch.as_deref(),
@@ -116,11 +114,9 @@ pub fn transitions(
     };
     let resampled = course.resampled(model, &resampling, progress)?;
     let mut tables = Vec::new();
-    for (done, &(from, to)) in pairs.iter().enumerate() {
-        tables.push(between(&resampled, &groups, from, to)?);
-        progress::report(progress, Event::Step { done: done as u64 + 1 })?;
+    for (from, to) in pairs {
+        tables.push(between(&resampled, &groups, from, to, progress)?);
     }
-    progress::report(progress, Event::End)?;
     let sides = tables.iter().flat_map(|table| {
         let of = |groups: &[Option<usize>], place: usize| -> Vec<GroupAt> {
             groups.iter().flatten().map(|&group| GroupAt { place, group }).collect()
