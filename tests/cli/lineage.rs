@@ -35,7 +35,7 @@ fn fates_stand_beside_their_baselines(
     solver: &str,
 ) {
     assert!(
-        said.contains("terminal cells") && said.contains("80 nearest terminal cells"),
+        said.contains("terminal cells") && said.contains("26 nearest terminal cells"),
         "{said}"
     );
     let of = |name: &str| ends(&fates[name]);
@@ -49,9 +49,9 @@ fn fates_stand_beside_their_baselines(
         assert!(odds[i].is_nan() || odds[i].abs() <= (n + 1.0).ln() + 1e-9, "{solver}: {p} {n}");
         let own = (p / (1.0 - p)).ln();
         assert!(own.is_nan() || own.abs() > (n + 1.0).ln() || (own - odds[i]).abs() < 1e-9);
-        // Of 80 neighbours a share is a number of eightieths.
-        let eightieths = near[i] * 80.0;
-        assert!(near[i].is_nan() || (eightieths - eightieths.round()).abs() < 1e-9, "{solver}");
+        // Of 133 terminal cells a fifth are neighbours.
+        let count = near[i] * 26.0;
+        assert!(near[i].is_nan() || (count - count.round()).abs() < 1e-9, "{solver}");
         assert_eq!(near[i].is_nan(), fates["time"][i] == "96.0" && xen[i].is_nan(), "{solver}");
     }
 }

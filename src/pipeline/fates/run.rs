@@ -9,7 +9,7 @@ use crate::lineage::{
     Fates, Groups, Terminal, TerminalCells, neighbour_fates, terminal_shares, undecided,
 };
 use crate::pipeline::fates::FateOptions;
-use crate::pipeline::fates::summary::{FateSummary, N_NEIGHBOURS, summary, words};
+use crate::pipeline::fates::summary::{FateSummary, n_neighbours, summary, words};
 use crate::pipeline::shared::cell_sets::GroupAt;
 use crate::pipeline::shared::course_of_cells::{CourseOfCells, Resampling};
 use crate::pipeline::shared::notes::{self, Passed};
@@ -20,7 +20,7 @@ use crate::rng::Seed;
 #[derive(Debug, Clone, PartialEq)]
 pub struct FateTables {
     /// One row for each cell: `id`, `time`, the probability of each fate, the ends of its confidence interval
-    /// (`_lo`, `_hi`), its share among the 80 nearest terminal cells (`_neighbours`), its log-odds (`_log_odds`),
+    /// (`_lo`, `_hi`), its share among the nearest terminal cells (`_neighbours`), its log-odds (`_log_odds`),
     /// then `entropy` (in nats), `undecided` (0: one fate, 1: as mixed as the terminal cells), `reached` (share of
     /// descendants that reach a terminal state), `descendants` (relative to the mean cell) and
     /// `terminal_cells` (effective number of terminal cells behind the fates, see [`TerminalCells`]).
@@ -70,14 +70,14 @@ pub fn fates(
     let Followed { fates: found, terminals } =
         of_course(model, &course, &groups, options, progress)?;
     let shares = terminal_shares(&found.names, &terminals);
-    let near =
-        neighbour_fates(course.snapshots(), &found.names, &terminals, N_NEIGHBOURS, progress)?;
     let behind = TerminalCells::of(&course.lineage, &terminals, Seed(options.seed), progress)?;
+    let k = n_neighbours(behind.n_cells);
+    let near = neighbour_fates(course.snapshots(), &found.names, &terminals, k, progress)?;
     let compared = Compared { shares, near, behind };
     let cells = table(model, &course, &found, &compared);
     let Compared { shares, near, .. } = compared;
     let summary = summary(course.lineage.times(), &found, &near, shares.view());
-    let words = words(&summary);
+    let words = words(&summary, k);
     Ok(FateTables { cells, summary, shares: shares.to_vec(), names: found.names, words })
 }
 

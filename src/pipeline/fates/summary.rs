@@ -4,8 +4,10 @@ use ndarray::{Array1, Array2, ArrayView1, Axis};
 
 use crate::lineage::{FateTable, Fates, fate_correlation, undecided};
 
-/// Number of nearest terminal cells that a fate is compared with.
-pub(super) const N_NEIGHBOURS: usize = 80;
+/// Largest number of nearest terminal cells that a fate is compared with.
+const MOST_NEIGHBOURS: usize = 80;
+/// Of this number of terminal cells, at most one is a neighbour: of few, most would be neighbours of every cell.
+const ONE_OF: usize = 5;
 
 /// From this correlation over cells on, plan and neighbours agree closely.
 const CLOSE: f64 = 0.8;
@@ -25,7 +27,7 @@ const HARDLY: f64 = 0.5;
 /// let found = fates(&model, &FateOptions::default().with_sets(sets), &mut Silent)?;
 /// let first = &found.summary[0];
 /// assert!((0.0..=1.0).contains(&first.undecided));
-/// assert!(first.correlation <= 1.0);
+/// assert!((first.neighbours.iter().sum::<f64>() - 1.0).abs() < 1e-9);
 /// # Ok(())
 /// # }
 /// ```
@@ -36,7 +38,7 @@ pub struct FateSummary {
     pub time: f64,
     /// Mean probability of each fate.
     pub mean: Vec<f64>,
-    /// Mean share of each fate among the 80 terminal cells nearest to a cell.
+    /// Mean share of each fate among the nearest terminal cells of a cell.
     pub neighbours: Vec<f64>,
     /// Correlation over cells between the fate probabilities and these shares
     /// ([`fate_correlation`](crate::lineage::fate_correlation)). NaN at the last terminal time, where both are
@@ -47,6 +49,11 @@ pub struct FateSummary {
     pub undecided: f64,
     /// Mean share of descendants that reach a terminal state.
     pub reached: f64,
+}
+
+/// The number of nearest terminal cells with which fates are compared: 80, and at most a fifth of all `n_terminal`.
+pub(super) fn n_neighbours(n_terminal: usize) -> usize {
+    MOST_NEIGHBOURS.min(n_terminal / ONE_OF).max(1)
 }
 
 /// The summary of each time of `times`. `neighbours` are the fates of the nearest terminal cells at each time, and
@@ -85,18 +92,23 @@ fn means(of: &Array2<f64>) -> Array1<f64> {
     of.select(Axis(0), &known).sum_axis(Axis(0)) / known.len().max(1) as f64
 }
 
-/// Plain sentences on the fates, one line each. Further comparisons are further lines.
-pub(super) fn words(summary: &[FateSummary]) -> Vec<String> {
-    vec![agreement(summary)]
+/// Plain sentences on the fates and their `n_neighbours` nearest terminal cells, one line each. Further comparisons are further lines.
+pub(super) fn words(summary: &[FateSummary], n_neighbours: usize) -> Vec<String> {
+    vec![agreement(summary, n_neighbours)]
 }
 
 /// How far the plan and the nearest terminal cells give the same fates.
-fn agreement(summary: &[FateSummary]) -> String {
+fn agreement(summary: &[FateSummary], n_neighbours: usize) -> String {
+    let near = if n_neighbours == 1 {
+        "nearest terminal cell".to_string()
+    } else {
+        format!("{n_neighbours} nearest terminal cells")
+    };
     let known: Vec<&FateSummary> = summary.iter().filter(|at| at.correlation.is_finite()).collect();
     let order = |a: &&&FateSummary, b: &&&FateSummary| a.correlation.total_cmp(&b.correlation);
     let (Some(least), Some(most)) = (known.iter().min_by(order), known.iter().max_by(order)) else {
         return format!(
-            "the fates by the plan and by the {N_NEIGHBOURS} nearest terminal cells cannot be compared: one of \
+            "the fates by the plan and by the {near} cannot be compared: one of \
              them is the same for all cells"
         );
     };
@@ -120,7 +132,7 @@ fn agreement(summary: &[FateSummary]) -> String {
         )
     };
     format!(
-        "the fates by the plan and by the {N_NEIGHBOURS} nearest terminal cells {how} (correlation over cells: \
+        "the fates by the plan and by the {near} {how} (correlation over cells: \
          {span}){so}"
     )
 }
@@ -141,13 +153,15 @@ mod tests {
         let said = |of: &[f64]| {
             let rows: Vec<FateSummary> =
                 of.iter().enumerate().map(|(k, c)| at(k as f64, *c)).collect();
-            words(&rows).join("\n")
+            words(&rows, 80).join("\n")
         };
         let close = said(&[0.85, 0.95, f64::NAN]);
         assert!(close.contains("agree closely") && close.contains("0.85 at 0 to 0.95 at 1"));
         assert!(said(&[0.85, 0.6]).contains("agree in part"));
         assert!(said(&[0.4]).contains("hardly agree (correlation over cells: 0.40 at 0)"));
         assert!(said(&[f64::NAN]).contains("cannot be compared"));
+        assert!(words(&[at(0.0, 0.9)], 1)[0].contains("by the nearest terminal cell agree"));
+        assert_eq!([3, 40, 399, 400, 5000].map(n_neighbours), [1, 8, 79, 80, 80]);
     }
 
     #[test]
