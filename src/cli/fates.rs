@@ -25,15 +25,15 @@ Examples:
 
 Columns: id, time, the probability of every fate (among the descendants of a cell that reach any
 terminal state), its 95 % interval (_lo, _hi), its share among the terminal cells that are
-nearest to the cell (_neighbours: 80 cells, and at most a fifth of all), its log-odds (_log_odds), entropy of the fates in nats,
-undecided (0: one fate, 1: as mixed as the terminal cells), reached (share of descendants that
-reach any terminal state), descendants (at the end, relative to the mean cell), terminal_cells
-(effective number n of terminal cells among the descendants; log-odds end at those of
-1/(n+2) and (n+1)/(n+2), because n cells cannot show more).
+nearest to the cell (_neighbours: 80 cells, and at most a fifth of all), its log-odds (_log_odds),
+entropy of the fates in nats, undecided (0: one fate, 1: as mixed as the terminal cells), reached
+(share of descendants that reach any terminal state), descendants (at the end, relative to the
+mean cell), terminal_cells (effective number n of terminal cells among the descendants; log-odds
+end at those of 1/(n+2) and (n+1)/(n+2), because n cells cannot show more).
 
 Two baselines stand beside the fates: the share of each fate among the terminal cells, which knows
-nothing of the cell, and the nearest terminal cells, which know its state but no plan. A plan that
-agrees with neither should be checked with clones or markers.
+nothing of the cell, and the nearest terminal cells, which know its state but no plan. Check a
+plan that disagrees with them with clones, markers or another time.
 
 Limits: fates follow the couplings between the snapshots. A coupling moves the cells as little as
 possible, so a fate shows which later cells are most similar to a cell. It does not show what this

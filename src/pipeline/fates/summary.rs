@@ -117,7 +117,7 @@ fn agreement(summary: &[FateSummary], n_neighbours: usize) -> String {
     } else if most.correlation < HARDLY {
         (
             "hardly agree",
-            "; at least one of them is wrong, so check the fates with clones, markers or another time",
+            "; check the fates with clones, markers or another time before you trust either",
         )
     } else {
         ("agree in part", "; where they differ, the data alone do not say which is right")
