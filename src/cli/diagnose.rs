@@ -1,5 +1,7 @@
 //! `sbcell diagnose`: how much a fit can be trusted.
 
+use std::f64::consts::LOG2_E;
+
 use clap::Args;
 use sbcell::Result;
 use sbcell::io::output::is_stream;
@@ -19,18 +21,30 @@ Examples:
   sbcell diagnose --groupby cell_type --out diagnose.parquet
       also whether the coupling separates groups more than permuted groups
 
-Columns: t0, t1; information (mutual information between the position of a cell and its target, in
-nats), its largest possible value, and its value for permuted coordinates; partners of a cell;
-unseen (how well the coupling from half of the coordinates predicts the other half: 0 not at all,
-1 fully), and its value for permuted coordinates; far_mass (share of mass that moves further than
-nine of ten random pairs); dead (share of cells with less than a tenth of the mean number of
-descendants); correlation and difference of the displacements with those of other solvers. A
-second file, with `.cells` before the suffix, has id, time, partners, far_reach, far_mass, growth,
-dead, turn (cosine between the directions in which a cell arrives and leaves).";
+Columns, for each interval from t0 to t1:
+  predicted             a coupling from half of the coordinates predicts this share of the other
+                        half: 0 = the coupling knows nothing, 1 = it knows all
+  information_bits      bits that the earlier cell tells of the later cell; one bit halves the
+                        later cells to which a cell can go (_most: the largest possible value)
+  later_cells           typical number of later cells to which a cell is coupled
+  far_mass              share of the mass that goes further than nine of ten random pairs of
+                        cells are apart (far_distance, in data units)
+  dying                 share of cells with less than a tenth of the mean number of descendants
+  group_bits            bits that the group of a cell tells of its later group
+  sinkhorn_correlation  correlation of the displacements with those of this solver (also ot,
+                        gaussian), and their relative difference
+  _by_chance            the same number after the coordinates, or groups, were permuted
 
-/// How much can the fit be trusted? Lineage signal, far moves, kinks, dead cells, other solvers
+A second file, with `.cells` before the suffix, has one row for each cell: id, time, later_cells,
+far_distance, far_mass, descendants (at the next time, relative to the mean cell), dying (1 or 0),
+straight_on (cosine between the directions in which a cell arrives and leaves: 1 = straight on,
+-1 = back).";
+
+/// How much can the fit be trusted? Lineage signal, jumps, turns, dying cells, other solvers
 ///
-/// sbcell prints a warning for each suspicious result. The table has the numbers behind it.
+/// sbcell answers three questions in plain sentences: do the couplings know more than chance, are there
+/// jumps, do cells die or turn? It prints a warning for each suspicious result. The table has the
+/// numbers behind them.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("out", |out| out.default_value("diagnose.csv")))]
@@ -48,8 +62,8 @@ pub(crate) struct DiagnoseArgs {
     table: TableArgs,
 }
 
-/// Runs `sbcell diagnose`: writes both tables and prints the intervals, the inner times and the
-/// warnings.
+/// Runs `sbcell diagnose`: writes both tables and prints the intervals, the inner times, the warnings
+/// and the three answers.
 ///
 /// # Errors
 /// As [`pipeline::diagnose`]; [`sbcell::Error::Parameter`] for flags without an effect.
@@ -87,6 +101,9 @@ pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Res
     if found.warnings.is_empty() {
         terminal.say("no warnings");
     }
+    for answer in &found.answers {
+        terminal.say(answer);
+    }
     let also = cells.map(|cells| format!(" and {}", shown(&cells))).unwrap_or_default();
     terminal.say(&format!("wrote {}{also}", shown(&out)));
     Ok(Outcome::Done)
@@ -94,27 +111,35 @@ pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Res
 
 /// Prints one row per interval, then one row per inner time.
 fn say(found: &Diagnosed, terminal: &Terminal) {
-    let mut header =
-        vec!["interval", "nats", "dealt", "partners", "unseen", "dealt", "far", "dead"];
+    let mut header = vec![
+        "interval",
+        "predicted",
+        "by chance",
+        "bits",
+        "by chance",
+        "later cells",
+        "far mass",
+        "dying",
+    ];
     let grouped = found.intervals.iter().any(|interval| interval.of_groups.is_some());
     if grouped {
-        header.extend(["groups", "dealt"]);
+        header.extend(["group bits", "by chance"]);
     }
     header.extend(found.intervals.iter().take(1).flat_map(|i| i.agreement.iter().map(|a| a.other)));
+    let two = |value: f64| if value.is_finite() { format!("{value:.2}") } else { "–".into() };
+    let bits = |nats: f64| two(nats * LOG2_E);
     let rows: Vec<Vec<String>> = found
         .intervals
         .iter()
         .map(|interval| {
             let signal = &interval.signal;
             let mut row = vec![format!("{} → {}", interval.times.0, interval.times.1)];
-            let two =
-                |value: f64| if value.is_finite() { format!("{value:.2}") } else { "–".into() };
-            row.extend([two(signal.information), two(signal.permuted), short(signal.partners)]);
-            row.extend([two(signal.unseen), two(signal.unseen_permuted)]);
-            row.extend([two(interval.beyond), two(interval.dead)]);
+            row.extend([two(signal.predicted), two(signal.predicted_by_chance)]);
+            row.extend([bits(signal.information), bits(signal.by_chance), short(signal.partners)]);
+            row.extend([two(interval.far_mass), two(interval.dying)]);
             if grouped {
-                let (own, dealt) = interval.of_groups.unwrap_or((f64::NAN, f64::NAN));
-                row.extend([two(own), two(dealt)]);
+                let (own, by_chance) = interval.of_groups.unwrap_or((f64::NAN, f64::NAN));
+                row.extend([bits(own), bits(by_chance)]);
             }
             row.extend(interval.agreement.iter().map(|other| two(other.correlation)));
             row
@@ -129,6 +154,6 @@ fn say(found: &Diagnosed, terminal: &Terminal) {
         })
         .collect();
     if !kinks.is_empty() {
-        terminal.say(&aligned(&["time", "straight on", "speed ratio"], &kinks));
+        terminal.say(&aligned(&["time", "straight on", "speed after/before"], &kinks));
     }
 }

@@ -25,9 +25,16 @@ Examples:
       ectoderm cells at 72 count as arrived; their descendants do not count again
 
 Columns: id, time, the probability of every fate (among the descendants of a cell that reach any
-terminal state), its 95 % interval (_lo, _hi) and log-odds (_log_odds), entropy of the fates in
-nats, reached (share of descendants that reach any terminal state), descendants (at the end,
-relative to the mean cell).
+terminal state), its 95 % interval (_lo, _hi), its share among the terminal cells that are
+nearest to the cell (_neighbours: 80 cells, and at most a fifth of all), its log-odds (_log_odds),
+entropy of the fates in nats, undecided (0: one fate, 1: as mixed as the terminal cells), reached
+(share of descendants that reach any terminal state), descendants (at the end, relative to the
+mean cell), terminal_cells (effective number n of terminal cells among the descendants; log-odds
+end at those of 1/(n+2) and (n+1)/(n+2), because n cells cannot show more).
+
+Two baselines stand beside the fates: the share of each fate among the terminal cells, which knows
+nothing of the cell, and the nearest terminal cells, which know its state but no plan. Check a
+plan that disagrees with them with clones, markers or another time.
 
 Limits: fates follow the couplings between the snapshots. A coupling moves the cells as little as
 possible, so a fate shows which later cells are most similar to a cell. It does not show what this
@@ -122,24 +129,29 @@ pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result
     Ok(Outcome::Done)
 }
 
-/// Prints the mean fates of each time.
+/// Prints the mean fates of each time, the share of the terminal cells, and the sentences.
 fn say(found: &FateTables, terminal: &Terminal) {
     let mut header = vec!["time"];
     header.extend(found.names.iter().map(String::as_str));
-    header.extend(["undecided", "reached"]);
-    let rows: Vec<Vec<String>> = found
+    header.extend(["undecided", "reached", "like neighbours"]);
+    let numbers = |of: &[f64]| of.iter().map(|p| short(*p)).collect::<Vec<_>>();
+    let mut rows: Vec<Vec<String>> = found
         .summary
         .iter()
         .map(|row| {
-            let mut cells = vec![row.time.to_string()];
-            cells.extend(row.mean.iter().map(|p| short(*p)));
-            cells.extend([short(row.undecided), short(row.reached)]);
-            cells
+            let after = numbers(&[row.undecided, row.reached, row.correlation]);
+            [vec![row.time.to_string()], numbers(&row.mean), after].concat()
         })
         .collect();
+    let shares = vec!["terminal cells".to_string()];
+    rows.push([shares, numbers(&found.shares), vec!["–".into(); 3]].concat());
     terminal.say(&aligned(&header, &rows));
     terminal.say(
-        "columns: mean probability of each fate; undecided: mean entropy of a cell, relative to that of \
-         the population (1: each cell is as undecided as the population; 0: every cell has one fate)",
+        "columns: mean probability of each fate, and in the last row its share of the terminal cells; \
+         undecided: 0 = every cell has one fate, 1 = every cell is as mixed as the population; like \
+         neighbours: correlation over cells with the nearest terminal cells",
     );
+    for words in &found.words {
+        terminal.say(words);
+    }
 }

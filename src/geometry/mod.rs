@@ -28,7 +28,7 @@ pub use heat::HeatKernel;
 pub use heat_cost::heat_cost;
 pub(crate) use nearest::nearest_rows;
 pub(crate) use neighbours::Lanes;
-pub use neighbours::{Neighbours, neighbours};
+pub use neighbours::{Neighbours, neighbours, neighbours_among};
 pub use projection::Projection;
 #[doc(hidden)]
 pub use shortest_paths::path_cost;

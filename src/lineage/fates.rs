@@ -75,15 +75,6 @@ pub struct FateTable {
 }
 
 impl FateTable {
-    /// Log-odds `ln(p / (1 − p))` of each fate, `(n_cells, n_fates)`, with p limited to
-    /// `[10⁻⁶, 1 − 10⁻⁶]`.
-    pub fn log_odds(&self) -> Array2<f64> {
-        self.probabilities.mapv(|p| {
-            let p = if p.is_nan() { p } else { p.clamp(LEAST_ODDS, 1.0 - LEAST_ODDS) };
-            (p / (1.0 - p)).ln()
-        })
-    }
-
     /// Entropy of the fate probabilities of each cell in nats, `n_cells`: 0 for a committed cell, NaN
     /// for a cell without a fate.
     pub fn entropy(&self) -> Array1<f64> {
@@ -95,9 +86,6 @@ impl FateTable {
         })
     }
 }
-
-/// Smallest distance of a probability from 0 and 1 in log-odds.
-const LEAST_ODDS: f64 = 1e-6;
 
 impl Fates {
     /// Computes the fates of all cells, interval by interval from the last terminal time back. With
@@ -184,7 +172,7 @@ impl Fates {
 
 /// Checks the terminal states. Returns the names of the fates in order, and the place of the last
 /// terminal time.
-fn checked(lineage: &Lineage, terminals: &[Terminal]) -> Result<(Vec<String>, usize)> {
+pub(super) fn checked(lineage: &Lineage, terminals: &[Terminal]) -> Result<(Vec<String>, usize)> {
     let refuse = |must, got: String| Err(Error::Parameter { name: "terminal groups", must, got });
     let Some(end) = terminals.iter().map(|terminal| terminal.place).max() else {
         return refuse("at least one", "none".into());
@@ -302,7 +290,6 @@ mod tests {
         let first = &fates.tables[0];
         close(first.probabilities[[0, 0]], a / (a + b));
         close(first.descendants[0], a + b);
-        close(first.log_odds()[[0, 0]], (a / b).ln());
         close(first.reached[0], 1.0);
         let p = a / (a + b);
         close(first.entropy()[0], -p * p.ln() - (1.0 - p) * (1.0 - p).ln());
@@ -392,13 +379,5 @@ mod tests {
                 assert!(share.is_nan() || both.into_iter().all(same), "{seed}: {both:?} {share}");
             }
         }
-    }
-
-    #[test]
-    fn odds_of_what_is_sure_are_those_of_a_millionth() {
-        let ends = [terminal("A", 2, &[true, false]), terminal("B", 2, &[false, true])];
-        let odds = fates(&ends, 0).tables[2].log_odds();
-        let sure = (1e6_f64 - 1.0).ln();
-        assert!((odds[[0, 0]] - sure).abs() < 1e-6 && (odds[[0, 1]] + sure).abs() < 1e-6);
     }
 }

@@ -5,6 +5,7 @@
 //! - [`coupling_noise`]: the ε of couplings, by the agreement of two halves of the data
 //! - [`trajectory()`]: ancestors and descendants of sets of cells; [`Fates`]: fate probabilities of each
 //!   cell; [`transitions()`]: mass between groups of two times
+//! - [`neighbour_fates`], [`terminal_shares`]: baselines of fates; [`TerminalCells`]: log-odds
 //! - [`trends()`]: expression along a trajectory; [`drivers()`]: genes that correlate with a fate
 //! - [`pinned_paths`], [`free_paths`]: single paths
 //! - [`signal()`], [`kinks()`], [`far_cells`], [`agreement()`]: diagnostics of a fit
@@ -13,6 +14,8 @@
 mod agreement;
 mod course;
 mod drivers;
+mod fate_baselines;
+mod fate_odds;
 mod fates;
 mod groups;
 mod halves;
@@ -30,6 +33,8 @@ pub use agreement::{Agreement, agreement};
 pub use course::Lineage;
 pub(crate) use drivers::goes_with_depth;
 pub use drivers::{Driver, drivers};
+pub use fate_baselines::{fate_correlation, neighbour_fates, terminal_shares, undecided};
+pub use fate_odds::TerminalCells;
 pub use fates::{FateTable, Fates, Terminal};
 pub use groups::Groups;
 pub use halves::{CouplingNoise, Halved, HalvesAgreement, chain_width, coupling_noise};

@@ -9,29 +9,30 @@ use crate::error::Result;
 use crate::geometry::Epsilon;
 use crate::rng::Seed;
 
-/// Information in a coupling on the fate of cells, and the same quantities for permuted data. See
-/// [`signal()`] for an example.
+/// How much a coupling knows of the future of cells, and the same quantities by chance: for permuted data.
+/// See [`signal()`] for an example.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Signal {
     /// Mutual information of start and end cell in nats; 0 if all cells have the same distribution of
-    /// descendants.
+    /// descendants. Divided by ln 2 it is in bits: one bit halves the later cells to which a cell can go.
     pub information: f64,
     /// Upper bound of the information: the logarithm of the smaller number of cells.
     pub most: f64,
-    /// Mean information over couplings of cells with permuted coordinates.
-    pub permuted: f64,
-    /// Standard deviation of this information over permutations; NaN for fewer than two.
-    pub permuted_deviation: f64,
-    /// Effective number of partners of a cell: `exp` of the mean entropy of rows, weighted by mass.
+    /// Information by chance: its mean over couplings of cells with permuted coordinates, in nats.
+    pub by_chance: f64,
+    /// Standard deviation of the information by chance over permutations; NaN for fewer than two.
+    pub by_chance_deviation: f64,
+    /// Typical number of later cells to which a cell is coupled, its effective number of partners: `exp` of
+    /// the mean entropy of rows, weighted by mass.
     pub partners: f64,
-    /// Share of the squared distance in unseen coordinates that a coupling explains. The coupling is
-    /// computed from half of the coordinates; the share is
+    /// Share of the squared distance in unseen coordinates that a coupling predicts: how much the coupling
+    /// knows (0: nothing, 1: all). The coupling is computed from half of the coordinates; the share is
     /// `1 − Σ T_ij ‖d_ij‖² / Σ p_i q_j ‖d_ij‖²` over the other half, with `d_ij = y_j − x_i` minus its
     /// mean, averaged over both halves. 0 for a coupling without information on them, negative for a
     /// misleading one; NaN in one dimension.
-    pub unseen: f64,
-    /// Mean of the same share for cells with permuted coordinates.
-    pub unseen_permuted: f64,
+    pub predicted: f64,
+    /// The same share by chance: its mean for cells with permuted coordinates.
+    pub predicted_by_chance: f64,
 }
 
 /// Largest number of cells on a side in couplings of permuted cells and of half of the coordinates.
@@ -43,9 +44,9 @@ const MOST_CELLS: usize = 1000;
 /// A permutation exchanges the values of each coordinate among the cells of a snapshot, independently
 /// for each coordinate. It preserves the distribution of every coordinate and removes their
 /// dependence. Principal components learnt from the same cells raise neither number: they are uncorrelated
-/// over all of these cells, so that chance makes `unseen` slightly negative. The couplings of permuted cells, and of half of the coordinates, are entropic with
-/// `epsilon` and have at most 1000 cells on a side. Information grows with the number of cells, so
-/// `information` and `permuted` are comparable only up to 1000 cells. Time of `2 + 3 n_permutations` entropic
+/// over all of these cells, so that chance makes `predicted` slightly negative. The couplings of permuted
+/// cells, and of half of the coordinates, are entropic with `epsilon` and have at most 1000 cells on a side.
+/// Information grows with the number of cells, so `information` and `by_chance` are comparable only up to 1000 cells. Time of `2 + 3 n_permutations` entropic
 /// couplings.
 ///
 /// # Errors
@@ -61,7 +62,7 @@ const MOST_CELLS: usize = 1000;
 /// let link = Link::entropic(&cells, &cells, epsilon)?;
 /// let found = signal(&link, &cells, &cells, epsilon, 2, Seed(0))?;
 /// assert!((found.information - 2.0_f64.ln()).abs() < 1e-3);
-/// assert!(found.unseen > 0.99);
+/// assert!(found.predicted > 0.99);
 /// # Ok(())
 /// # }
 /// ```
@@ -76,14 +77,14 @@ pub fn signal(
     let (n, m) = link.shape();
     let (some, others) = (few(source)?, few(target)?);
     let (source, target) = (&some, &others);
-    let unseen = unseen_share(source, target, epsilon)?;
-    let (mut permuted, mut unseen_permuted) = (Vec::new(), Vec::new());
-    for deal in 0..n_permutations {
-        let child = seed.child("lineage/deal", deal as u64);
-        let (dealt, others) =
-            (dealt(source, child.child("source", 0))?, dealt(target, child.child("target", 0))?);
-        permuted.push(Link::entropic(&dealt, &others, epsilon)?.information());
-        unseen_permuted.push(unseen_share(&dealt, &others, epsilon)?);
+    let predicted = predicted_share(source, target, epsilon)?;
+    let (mut permuted, mut predicted_permuted) = (Vec::new(), Vec::new());
+    for number in 0..n_permutations {
+        let child = seed.child("lineage/deal", number as u64);
+        let own = shuffled(source, child.child("source", 0))?;
+        let others = shuffled(target, child.child("target", 0))?;
+        permuted.push(Link::entropic(&own, &others, epsilon)?.information());
+        predicted_permuted.push(predicted_share(&own, &others, epsilon)?);
     }
     let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len() as f64;
     let centre = mean(&permuted);
@@ -99,16 +100,16 @@ pub fn signal(
     Ok(Signal {
         information: link.information().max(0.0),
         most: (n.min(m) as f64).ln(),
-        permuted: centre,
+        by_chance: centre,
         // One permutation gives no standard deviation.
-        permuted_deviation: if n_permutations < 2 {
+        by_chance_deviation: if n_permutations < 2 {
             f64::NAN
         } else {
             (squares / (n_permutations - 1) as f64).sqrt()
         },
         partners: (entropy / masses.sum()).exp(),
-        unseen,
-        unseen_permuted: mean(&unseen_permuted),
+        predicted,
+        predicted_by_chance: mean(&predicted_permuted),
     })
 }
 
@@ -121,7 +122,7 @@ fn few(cells: &Snapshot) -> Result<Snapshot> {
 }
 
 /// The cells with each coordinate permuted on its own; weights stay in place.
-fn dealt(cells: &Snapshot, seed: Seed) -> Result<Snapshot> {
+fn shuffled(cells: &Snapshot, seed: Seed) -> Result<Snapshot> {
     let mut points = cells.points().to_owned();
     for (d, mut column) in points.columns_mut().into_iter().enumerate() {
         let mut values = column.to_vec();
@@ -131,9 +132,9 @@ fn dealt(cells: &Snapshot, seed: Seed) -> Result<Snapshot> {
     Snapshot::weighted(points, cells.marginal().to_owned())
 }
 
-/// Share of the squared distance in unseen coordinates that is explained; see [`Signal::unseen`]. Even
+/// Share of the squared distance in unseen coordinates that is predicted; see [`Signal::predicted`]. Even
 /// and odd coordinates are the halves.
-fn unseen_share(source: &Snapshot, target: &Snapshot, epsilon: Epsilon) -> Result<f64> {
+fn predicted_share(source: &Snapshot, target: &Snapshot, epsilon: Epsilon) -> Result<f64> {
     let dim = source.dim();
     if dim < 2 {
         return Ok(f64::NAN);
@@ -256,14 +257,14 @@ mod tests {
     }
 
     #[test]
-    fn kinds_that_every_coordinate_tells_are_signal_and_dealt_coordinates_are_none() {
+    fn kinds_that_every_coordinate_tells_are_signal_and_permuted_coordinates_are_none() {
         let clear = told(2.0, 1.0);
         // Which of two kinds: ln 2 at least; and coordinates vouch for each other.
-        assert!(clear.information > 0.69 && clear.unseen > 0.6, "{clear:?}");
-        assert!(clear.unseen > clear.unseen_permuted + 0.5, "{clear:?}");
+        assert!(clear.information > 0.69 && clear.predicted > 0.6, "{clear:?}");
+        assert!(clear.predicted > clear.predicted_by_chance + 0.5, "{clear:?}");
         assert!(clear.most <= 80.0_f64.ln() + 1e-12);
         let none = told(0.0, 1.0);
-        assert!(none.unseen.abs() < 0.1, "{none:?}");
+        assert!(none.predicted.abs() < 0.1, "{none:?}");
     }
 
     #[test]

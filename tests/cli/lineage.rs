@@ -28,6 +28,34 @@ fn ends(of: &[String]) -> Vec<f64> {
     of.iter().map(end).collect()
 }
 
+/// Checks the columns of baselines, the limits of log-odds, and the words of `fates`.
+fn fates_stand_beside_their_baselines(
+    said: &str,
+    fates: &BTreeMap<String, Vec<String>>,
+    solver: &str,
+) {
+    assert!(
+        said.contains("terminal cells") && said.contains("26 nearest terminal cells"),
+        "{said}"
+    );
+    let of = |name: &str| ends(&fates[name]);
+    let (xen, near, odds) = (of("XEN"), of("XEN_neighbours"), of("XEN_log_odds"));
+    let (behind, undecided) = (of("terminal_cells"), of("undecided"));
+    let n_terminal =
+        (0..xen.len()).filter(|&i| fates["time"][i] == "96.0" && xen[i] >= 0.0).count();
+    for i in 0..xen.len() {
+        assert!(xen[i].is_nan() || (0.0..=1.0).contains(&undecided[i]), "{solver}");
+        let (p, n) = (xen[i], if behind[i].is_nan() { n_terminal as f64 } else { behind[i] });
+        assert!(odds[i].is_nan() || odds[i].abs() <= (n + 1.0).ln() + 1e-9, "{solver}: {p} {n}");
+        let own = (p / (1.0 - p)).ln();
+        assert!(own.is_nan() || own.abs() > (n + 1.0).ln() || (own - odds[i]).abs() < 1e-9);
+        // Of 133 terminal cells a fifth are neighbours.
+        let count = near[i] * 26.0;
+        assert!(near[i].is_nan() || (count - count.round()).abs() < 1e-9, "{solver}");
+        assert_eq!(near[i].is_nan(), fates["time"][i] == "96.0" && xen[i].is_nan(), "{solver}");
+    }
+}
+
 const SOLVERS: [&str; 4] =
     ["--n-gaussians 3", "--solver sinkhorn --epsilon 1", "--solver ot", "--solver gaussian"];
 
@@ -57,6 +85,7 @@ fn shares_of_trajectories_and_probabilities_of_fates_sum_to_one() {
             assert_eq!(lo[i].is_nan(), xen[i].is_nan());
             assert!(lo[i].is_nan() || lo[i] <= hi[i]);
         }
+        fates_stand_beside_their_baselines(&said, &fates, solver);
         // Cells that already are XEN at 72 mostly stay; that is what fates are for.
         let mean = |group: &str| {
             let groups = sandbox.text("groups.csv");
@@ -223,13 +252,17 @@ fn a_plan_that_knows_nothing_is_told_in_words() {
     let said = sandbox.done("diagnose --cells groups.csv --deals 2").stdout;
     assert!(said.contains("no lineage signal"), "{said}");
     assert!(said.contains("groups split in proportion"), "{said}");
+    assert!(said.contains("know more than chance? No: "), "{said}");
     let found = columns(&sandbox, "diagnose.csv");
-    assert!(numbers(&found["information"]).iter().all(|nats| *nats < 0.1));
+    assert!(numbers(&found["information_bits"]).iter().all(|bits| *bits < 0.15));
     let cells = columns(&sandbox, "diagnose.cells.csv");
-    assert!(numbers(&cells["partners"]).iter().all(|partners| *partners > 50.0));
+    assert!(numbers(&cells["later_cells"]).iter().all(|later| *later > 50.0));
     let sharp = fitted("--solver ot");
     let said = sharp.done("diagnose --deals 2").stdout;
     assert!(said.contains("follows single cells") && !said.contains("no lineage signal"), "{said}");
+    for answer in ["know more than chance? Yes: ", "Are there jumps? ", "No cell can die"] {
+        assert!(said.contains(answer), "{said}");
+    }
 }
 
 #[test]

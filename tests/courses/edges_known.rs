@@ -53,6 +53,7 @@ fn model() -> (Model, Array2<f64>) {
             scale: SCALE,
             sigma2: 1e-9,
             epsilon: 1e-9,
+            coupling_epsilon: None,
             seed: 0,
             explained_variance: vec![1.0, 1.0],
             total_variance: 2.0,

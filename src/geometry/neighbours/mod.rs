@@ -1,11 +1,13 @@
 //! NEAREST NEIGHBOURS: exact search by a k-d tree in few dimensions, by matrix products in many.
 
+mod among;
 mod blocked;
 mod lanes;
 mod trees;
 
 use ndarray::{Array2, ArrayView2, Axis};
 
+pub use among::neighbours_among;
 pub(crate) use lanes::Lanes;
 
 use crate::error::range::at_least_one;
@@ -15,7 +17,7 @@ use crate::progress::{Event, Progress, report};
 /// The neighbours of one point as squared distances and indices, the nearest first.
 type Found = Vec<(f64, u32)>;
 
-/// The nearest other points of every point, from [`neighbours`].
+/// The nearest points of every point, from [`neighbours`] or [`neighbours_among`].
 ///
 /// ```
 /// use ndarray::array;
@@ -98,10 +100,13 @@ fn check(points: ArrayView2<'_, f64>, k: usize) -> Result<()> {
         let got = format!("{} × {}", points.nrows(), points.ncols());
         return Err(Error::Parameter { name: "points", must, got });
     }
+    refuse_not_finite("points", points)
+}
+
+/// Checks that all values are finite.
+fn refuse_not_finite(name: &'static str, points: ArrayView2<'_, f64>) -> Result<()> {
     match points.iter().find(|value| !value.is_finite()) {
-        Some(value) => {
-            Err(Error::Parameter { name: "points", must: "finite", got: value.to_string() })
-        }
+        Some(value) => Err(Error::Parameter { name, must: "finite", got: value.to_string() }),
         None => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! The command `diagnose`: whether the data support a fit.
 
+mod answers;
 mod options;
 mod run;
 mod tables;

@@ -10,6 +10,7 @@ use crate::lineage::{
     Agreement, FarCells, Groups, Kink, Signal, agreement, far_cells, kinks, signal,
 };
 use crate::pipeline::diagnose::DiagnoseOptions;
+use crate::pipeline::diagnose::answers::answers;
 use crate::pipeline::diagnose::tables::{cells, table};
 use crate::pipeline::diagnose::warnings::warnings;
 use crate::pipeline::shared::course_of_cells::CourseOfCells;
@@ -23,12 +24,15 @@ pub struct Diagnosed {
     pub intervals: Vec<IntervalDiagnosis>,
     /// For each inner time the time and the kink of the course there.
     pub kinks: Vec<(f64, Kink)>,
-    /// Warnings in words.
+    /// Three plain sentences: whether the couplings know more than chance, whether there are jumps, and whether
+    /// cells die or turn.
+    pub answers: Vec<String>,
+    /// Warnings in words, with the way out.
     pub warnings: Vec<String>,
     /// One row for each interval: its times and all of its diagnostics.
     pub table: Table,
-    /// One row for each cell of all times but the last: `id`, `time`, `partners`, `far_reach`, `far_mass`, `growth`,
-    /// `dead`, `turn`.
+    /// One row for each cell of all times but the last: `id`, `time`, `later_cells`, `far_distance`, `far_mass`,
+    /// `descendants`, `dying`, `straight_on`.
     pub cells: Table,
 }
 
@@ -41,19 +45,19 @@ pub struct IntervalDiagnosis {
     pub signal: Signal,
     /// Distances, partners and growth of single cells.
     pub far: FarCells,
-    /// Share of the mass that goes further than nine of ten random pairs of cells.
-    pub beyond: f64,
-    /// Share of dead cells.
-    pub dead: f64,
-    /// Mutual information between the groups of both times in nats, and its mean over permutations of the later
-    /// groups; `None` without groups.
+    /// Share of the mass that goes further than nine of ten random pairs of cells are apart.
+    pub far_mass: f64,
+    /// Share of dying cells: those with less than a tenth of the mean number of descendants.
+    pub dying: f64,
+    /// Mutual information between the groups of both times in nats, and by chance: its mean over permutations of
+    /// the later groups; `None` without groups.
     pub of_groups: Option<(f64, f64)>,
     /// Agreement with the couplings of other solvers.
     pub agreement: Vec<Agreement>,
 }
 
-/// A dead cell has fewer descendants than this, relative to the mean cell.
-pub(super) const DEAD: f64 = 0.1;
+/// A dying cell has fewer descendants than this, relative to the mean cell.
+pub(super) const DYING: f64 = 0.1;
 
 /// Diagnoses every interval and every inner time of `model`.
 ///
@@ -69,7 +73,7 @@ pub(super) const DEAD: f64 = 0.1;
 /// # let folder = tempfile::tempdir().unwrap();
 /// let model = example_model(folder.path())?; // days 0, 1 and 2
 /// let found = diagnose(&model, &DiagnoseOptions::default(), &mut Silent)?;
-/// assert_eq!((found.intervals.len(), found.kinks.len()), (2, 1));
+/// assert_eq!((found.intervals.len(), found.kinks.len(), found.answers.len()), (2, 1, 3));
 /// assert!(found.intervals[0].signal.information <= found.intervals[0].signal.most);
 /// # Ok(())
 /// # }
@@ -101,10 +105,11 @@ pub fn diagnose(
         .into_iter()
         .map(|kink| (course.lineage.times()[kink.place], kink))
         .collect();
+    let answers = answers(&intervals, &kinks);
     let warnings = warnings(&intervals, &kinks);
-    let table = table(&intervals);
+    let table = table(&intervals, course.process.scale);
     let cells = cells(model, &course, &intervals, &kinks);
-    Ok(Diagnosed { intervals, kinks, warnings, table, cells })
+    Ok(Diagnosed { intervals, kinks, answers, warnings, table, cells })
 }
 
 /// The diagnostics of the interval `k`.
@@ -125,8 +130,8 @@ fn interval(
     let share = |of: &dyn Fn(usize) -> bool| {
         (0..far.growth.len()).filter(|&i| of(i)).count() as f64 / far.growth.len() as f64
     };
-    let dead = share(&|i| far.growth[i] < DEAD);
-    let beyond = link.marginals().0.dot(&far.beyond) / link.marginals().0.sum();
+    let dying = share(&|i| far.growth[i] < DYING);
+    let far_mass = link.marginals().0.dot(&far.beyond) / link.marginals().0.sum();
     let of_groups = match groups {
         None => None,
         Some(groups) => Some(splitting(course, groups, k, options.permutations, seed)?),
@@ -134,8 +139,8 @@ fn interval(
     Ok(IntervalDiagnosis {
         times: (times[k], times[k + 1]),
         signal: signal(link, &source, target, epsilon, options.permutations, seed)?,
-        beyond,
-        dead,
+        far_mass,
+        dying,
         of_groups,
         agreement: agreement(bridge, &source, target)?,
         far,
@@ -156,24 +161,24 @@ fn splitting(
     let ends = groups.indicators(k + 1, &targets);
     let n = ends.nrows();
     let mut all = Array2::zeros((n, targets.len() * (permutations + 1)));
-    for deal in 0..=permutations {
+    for number in 0..=permutations {
         let mut order: Vec<usize> = (0..n).collect();
-        if deal > 0 {
-            order.shuffle(&mut seed.stream("diagnose/groups", deal as u64));
+        if number > 0 {
+            order.shuffle(&mut seed.stream("diagnose/groups", number as u64));
         }
         for (place, &row) in order.iter().enumerate() {
             for g in 0..targets.len() {
-                all[[place, deal * targets.len() + g]] = ends[[row, g]];
+                all[[place, number * targets.len() + g]] = ends[[row, g]];
             }
         }
     }
     let masses = own.t().dot(&course.lineage.links()[k].pull(all.view())?);
-    let of = |deal: usize| {
-        let first = deal * targets.len();
+    let of = |number: usize| {
+        let first = number * targets.len();
         information(&masses.slice(s![.., first..first + targets.len()]).to_owned())
     };
-    let dealt = (1..=permutations).map(of).sum::<f64>() / permutations.max(1) as f64;
-    Ok((of(0), dealt))
+    let by_chance = (1..=permutations).map(of).sum::<f64>() / permutations.max(1) as f64;
+    Ok((of(0), by_chance))
 }
 
 /// Mutual information of a table of masses in nats, `Σ p_gh ln(p_gh / (p_g p_h))`; NaN without mass.

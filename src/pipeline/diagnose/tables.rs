@@ -2,46 +2,50 @@
 
 use crate::io::model::Model;
 use crate::io::table::{Cells, Table};
-use crate::lineage::Kink;
+use crate::lineage::{Kink, Signal};
 use crate::pipeline::diagnose::IntervalDiagnosis;
-use crate::pipeline::diagnose::run::DEAD;
+use crate::pipeline::diagnose::run::DYING;
 use crate::pipeline::shared::course_of_cells::CourseOfCells;
 
-/// The table of intervals.
+/// Bits of one nat.
+const BITS: f64 = std::f64::consts::LOG2_E;
+
+/// The table of intervals. `scale` is the number of data units per unit of the coordinates.
 ///
 /// | columns | meaning |
 /// |---|---|
 /// | `t0`, `t1` | the times of the interval |
-/// | `information`, `information_most` | mutual information of start and end in nats, and its upper bound |
-/// | `information_permuted`, `permuted_deviation` | the same for permuted coordinates: mean and standard deviation |
-/// | `partners` | effective number of partners of a cell |
-/// | `unseen`, `unseen_permuted` | share of the unseen half of the coordinates that a coupling carries |
-/// | `far_reach`, `far_mass` | the distance that counts as far, and the share of the mass beyond it |
-/// | `dead` | share of dead cells |
-/// | `group_information`, `group_permuted` | mutual information of groups, and its mean for permuted groups |
+/// | `predicted`, `predicted_by_chance` | share of one half of the coordinates that a coupling from the other half predicts (0: nothing, 1: all), and for permuted coordinates |
+/// | `information_bits`, `information_bits_most` | mutual information of start and end in bits, and its upper bound |
+/// | `information_bits_by_chance`, `information_bits_by_chance_sd` | the same for permuted coordinates: mean and standard deviation |
+/// | `later_cells` | typical number of later cells to which a cell is coupled |
+/// | `far_distance`, `far_mass` | the distance that counts as far in data units, and the share of the mass that goes further |
+/// | `dying` | share of cells with less than a tenth of the mean number of descendants |
+/// | `group_bits`, `group_bits_by_chance` | mutual information of groups in bits, and its mean for permuted groups |
 /// | `SOLVER_correlation`, `SOLVER_difference` | agreement of displacements with another solver |
 ///
 /// Columns of groups exist only if groups are given.
-pub(super) fn table(intervals: &[IntervalDiagnosis]) -> Table {
+pub(super) fn table(intervals: &[IntervalDiagnosis], scale: f64) -> Table {
     let numbers =
         |of: &dyn Fn(&IntervalDiagnosis) -> f64| Cells::Floats(intervals.iter().map(of).collect());
+    let bits = |of: fn(&Signal) -> f64| numbers(&|found| BITS * of(&found.signal));
     let mut table = Table::default()
         .with("t0", numbers(&|found| found.times.0))
         .with("t1", numbers(&|found| found.times.1))
-        .with("information", numbers(&|found| found.signal.information))
-        .with("information_most", numbers(&|found| found.signal.most))
-        .with("information_permuted", numbers(&|found| found.signal.permuted))
-        .with("permuted_deviation", numbers(&|found| found.signal.permuted_deviation))
-        .with("partners", numbers(&|found| found.signal.partners))
-        .with("unseen", numbers(&|found| found.signal.unseen))
-        .with("unseen_permuted", numbers(&|found| found.signal.unseen_permuted))
-        .with("far_reach", numbers(&|found| found.far.reach))
-        .with("far_mass", numbers(&|found| found.beyond))
-        .with("dead", numbers(&|found| found.dead));
+        .with("predicted", numbers(&|found| found.signal.predicted))
+        .with("predicted_by_chance", numbers(&|found| found.signal.predicted_by_chance))
+        .with("information_bits", bits(|signal| signal.information))
+        .with("information_bits_most", bits(|signal| signal.most))
+        .with("information_bits_by_chance", bits(|signal| signal.by_chance))
+        .with("information_bits_by_chance_sd", bits(|signal| signal.by_chance_deviation))
+        .with("later_cells", numbers(&|found| found.signal.partners))
+        .with("far_distance", numbers(&|found| found.far.reach * scale))
+        .with("far_mass", numbers(&|found| found.far_mass))
+        .with("dying", numbers(&|found| found.dying));
     if intervals.iter().any(|found| found.of_groups.is_some()) {
         let groups = |found: &IntervalDiagnosis| found.of_groups.unwrap_or((f64::NAN, f64::NAN));
-        table.push("group_information", numbers(&|found| groups(found).0));
-        table.push("group_permuted", numbers(&|found| groups(found).1));
+        table.push("group_bits", numbers(&|found| BITS * groups(found).0));
+        table.push("group_bits_by_chance", numbers(&|found| BITS * groups(found).1));
     }
     for place in 0..intervals.first().map_or(0, |found| found.agreement.len()) {
         let name = intervals[0].agreement[place].other;
@@ -57,11 +61,11 @@ pub(super) fn table(intervals: &[IntervalDiagnosis]) -> Table {
 /// | columns | meaning |
 /// |---|---|
 /// | `id`, `time` | the cell and its time |
-/// | `partners` | effective number of partners |
-/// | `far_reach`, `far_mass` | the distance that counts as far in data units, and the share of mass beyond it |
-/// | `growth` | descendants relative to the mean cell |
-/// | `dead` | 1 for a dead cell |
-/// | `turn` | cosine between the directions from its ancestors and to its descendants; NaN at the first time |
+/// | `later_cells` | number of later cells to which it is coupled (effective number of partners) |
+/// | `far_distance`, `far_mass` | the distance that counts as far in data units, and the share of its mass that goes further |
+/// | `descendants` | number at the next time, relative to the mean cell |
+/// | `dying` | 1 for a cell with less than a tenth of the mean number of descendants, else 0 |
+/// | `straight_on` | cosine between the directions from its ancestors and to its descendants (1: straight on, −1: back); NaN at the first time |
 pub(super) fn cells(
     model: &Model,
     course: &CourseOfCells,
@@ -73,19 +77,19 @@ pub(super) fn cells(
     let numbers = |of: &dyn Fn(usize, usize) -> f64| {
         Cells::Floats(all.iter().map(|&(k, i)| of(k, i)).collect())
     };
-    let turn = |k: usize, i: usize| {
+    let straight_on = |k: usize, i: usize| {
         kinks.iter().find(|(_, kink)| kink.place == k).map_or(f64::NAN, |(_, kink)| kink.cosines[i])
     };
     let id = |&(k, i): &(usize, usize)| model.cells[course.rows[k][i]].clone();
-    let dead = |&(k, i): &(usize, usize)| i64::from(intervals[k].far.growth[i] < DEAD);
+    let dying = |&(k, i): &(usize, usize)| i64::from(intervals[k].far.growth[i] < DYING);
     let scale = course.process.scale;
     Table::default()
         .with("id", Cells::Texts(all.iter().map(id).collect()))
         .with("time", numbers(&|k, _| course.lineage.times()[k]))
-        .with("partners", numbers(&|k, i| intervals[k].far.partners[i]))
-        .with("far_reach", numbers(&|k, _| intervals[k].far.reach * scale))
+        .with("later_cells", numbers(&|k, i| intervals[k].far.partners[i]))
+        .with("far_distance", numbers(&|k, _| intervals[k].far.reach * scale))
         .with("far_mass", numbers(&|k, i| intervals[k].far.beyond[i]))
-        .with("growth", numbers(&|k, i| intervals[k].far.growth[i]))
-        .with("dead", Cells::Integers(all.iter().map(dead).collect()))
-        .with("turn", numbers(&turn))
+        .with("descendants", numbers(&|k, i| intervals[k].far.growth[i]))
+        .with("dying", Cells::Integers(all.iter().map(dying).collect()))
+        .with("straight_on", numbers(&straight_on))
 }

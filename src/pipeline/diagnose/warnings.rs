@@ -1,24 +1,25 @@
 //! The warnings of `diagnose` in words.
 
+use std::f64::consts::LOG2_E;
+
 use crate::bridge::SINKHORN;
 use crate::lineage::{Kink, Signal};
 use crate::pipeline::diagnose::IntervalDiagnosis;
 
-/// A coupling with less information than this (in nats) counts as uninformative.
-const NO_SIGNAL: f64 = 0.1;
-/// Smallest share of the unseen half of the coordinates that an informative coupling carries, above permuted data.
-const LITTLE_UNSEEN: f64 = 0.05;
-/// With fewer partners per cell, the coupling follows single cells.
+/// A coupling with less information than this (in nats; 0.14 bits) counts as uninformative.
+pub(super) const NO_SIGNAL: f64 = 0.1;
+/// Smallest share of the unseen half of the coordinates that an informative coupling predicts, above chance.
+pub(super) const LITTLE_PREDICTED: f64 = 0.05;
+/// With fewer later cells for each cell, the coupling follows single cells.
 const FEW_PARTNERS: f64 = 3.0;
 /// A cell goes far if more than this share of its mass does.
 const FAR: f64 = 0.5;
 /// Share of such cells above which a warning is given.
-const MANY_FAR: f64 = 0.05;
+pub(super) const MANY_FAR: f64 = 0.05;
 /// Solvers disagree below this correlation of their displacements.
 const DISAGREE: f64 = 0.5;
-
 /// A population turns back if the cosine of its velocities before and after a time is lower.
-const BACK: f64 = -0.1;
+pub(super) const BACK: f64 = -0.1;
 
 /// A warning, and the test that returns the numbers of an interval for which it is given.
 type Check = (&'static str, fn(&IntervalDiagnosis) -> Option<String>);
@@ -27,23 +28,23 @@ type Check = (&'static str, fn(&IntervalDiagnosis) -> Option<String>);
 const CHECKS: [Check; 7] = [
     (
         "no lineage signal: every cell goes to all later cells in proportion (information of the \
-         coupling in nats); use less noise (a smaller ε) or closer times",
+         coupling in bits); use less noise (a smaller ε) or closer times",
         |of| {
             let known = of.signal.information;
-            number(known < NO_SIGNAL, format!("{known:.3}"))
+            number(known < NO_SIGNAL, format!("{:.3}", known * LOG2_E))
         },
     ),
     (
         "a coupling from half of the coordinates predicts hardly anything of the other half (share \
-         carried): the cells have no distinct types that a coupling could follow",
+         predicted): the cells have no distinct types that a coupling could follow",
         |of| {
-            let Signal { information, unseen, unseen_permuted, .. } = of.signal;
-            let little = NO_SIGNAL <= information && unseen - unseen_permuted < LITTLE_UNSEEN;
-            number(little, format!("{unseen:.2}"))
+            let Signal { information, predicted, predicted_by_chance, .. } = of.signal;
+            let little = predicted - predicted_by_chance < LITTLE_PREDICTED;
+            number(NO_SIGNAL <= information && little, format!("{predicted:.2}"))
         },
     ),
     (
-        "the coupling follows single cells (partners of a cell): fates depend on which cells were \
+        "the coupling follows single cells (later cells to which a cell is coupled): fates depend on which cells were \
          sampled, look at their confidence intervals; more noise (a larger ε) smooths",
         |of| number(of.signal.partners < FEW_PARTNERS, format!("{:.1}", of.signal.partners)),
     ),
@@ -51,20 +52,21 @@ const CHECKS: [Check; 7] = [
         "cells send most of their mass further than nine of ten random pairs (share of cells): cell types \
          that appear or vanish between these times, growth that the fit ignores, or another batch",
         |of| {
-            let far = of.far.beyond.iter().filter(|share| **share > FAR).count();
-            let share = far as f64 / of.far.beyond.len() as f64;
+            let share = share_of_far_cells(of);
             number(share > MANY_FAR, format!("{:.0} %", 100.0 * share))
         },
     ),
-    ("dead cells: less than a tenth of the mean number of descendants (share of cells)", |of| {
-        number(of.dead > 0.0, format!("{:.0} %", 100.0 * of.dead))
-    }),
     (
-        "groups split in proportion, as if the coupling did not depend on them (nats, and with \
-         permuted groups)",
+        "cells die out: they leave less than a tenth of the mean number of descendants (share of cells)",
+        |of| number(of.dying > 0.0, format!("{:.0} %", 100.0 * of.dying)),
+    ),
+    (
+        "groups split in proportion, as if the coupling did not depend on them (bits, and by \
+         chance)",
         |of| {
-            let (own, dealt) = of.of_groups?;
-            number(own < 2.0 * dealt.max(1e-3), format!("{own:.3}, {dealt:.3}"))
+            let (own, by_chance) = of.of_groups?;
+            let text = format!("{:.3}, {:.3}", own * LOG2_E, by_chance * LOG2_E);
+            number(own < 2.0 * by_chance.max(1e-3), text)
         },
     ),
     (
@@ -76,6 +78,12 @@ const CHECKS: [Check; 7] = [
         },
     ),
 ];
+
+/// Share of the source cells that send most of their mass further than nine of ten random pairs are apart.
+pub(super) fn share_of_far_cells(of: &IntervalDiagnosis) -> f64 {
+    let far = of.far.beyond.iter().filter(|share| **share > FAR).count();
+    far as f64 / of.far.beyond.len() as f64
+}
 
 /// The text if the warning applies.
 fn number(found: bool, text: String) -> Option<String> {

@@ -61,7 +61,7 @@ pub fn drivers(
     let DriverOptions { fates, times, genes } = options;
     let course = CourseOfCells::restore(model, fates.coupling_epsilon, fates.seed, progress)?;
     let groups = fates.sets.read(model, &course, progress)?;
-    let found = of_course(model, &course, &groups, fates, progress)?;
+    let found = of_course(model, &course, &groups, fates, progress)?.fates;
     let last = found.tables.len() - 1;
     let places: Vec<usize> = if times.is_empty() {
         (0..last).collect()

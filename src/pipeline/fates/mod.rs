@@ -2,7 +2,9 @@
 
 mod options;
 mod run;
+mod summary;
 
 pub use options::{FateOptions, TerminalGroup};
 pub(super) use run::of_course;
-pub use run::{FateSummary, FateTables, fates};
+pub use run::{FateTables, fates};
+pub use summary::FateSummary;

@@ -1,49 +1,38 @@
 //! Fate probabilities of all cells before the last terminal time.
 
-use ndarray::Axis;
+use ndarray::{Array1, Array2};
 
 use crate::error::{Error, Result};
 use crate::io::model::{Model, OpenModel};
 use crate::io::table::{Cells, Table};
-use crate::lineage::{FateTable, Fates, Groups, Terminal};
+use crate::lineage::{
+    Fates, Groups, Terminal, TerminalCells, neighbour_fates, terminal_shares, undecided,
+};
 use crate::pipeline::fates::FateOptions;
+use crate::pipeline::fates::summary::{FateSummary, n_neighbours, summary, words};
 use crate::pipeline::shared::cell_sets::GroupAt;
 use crate::pipeline::shared::course_of_cells::{CourseOfCells, Resampling};
 use crate::pipeline::shared::notes::{self, Passed};
 use crate::progress::Progress;
+use crate::rng::Seed;
 
 /// Fate probabilities of cells, and their means by time. See [`fates`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FateTables {
     /// One row for each cell: `id`, `time`, the probability of each fate, the ends of its confidence interval
-    /// (`_lo`, `_hi`), its log-odds (`_log_odds`), then `entropy` (in nats), `reached` (share of descendants that
-    /// reach a terminal state) and `descendants` (relative to the mean cell).
+    /// (`_lo`, `_hi`), its share among the nearest terminal cells (`_neighbours`), its log-odds (`_log_odds`),
+    /// then `entropy` (in nats), `undecided` (0: one fate, 1: as mixed as the terminal cells), `reached` (share of
+    /// descendants that reach a terminal state), `descendants` (relative to the mean cell) and
+    /// `terminal_cells` (effective number of terminal cells behind the fates, see [`TerminalCells`]).
     pub cells: Table,
-    /// Mean probabilities and entropy at each time.
+    /// Mean probabilities and baselines at each time.
     pub summary: Vec<FateSummary>,
+    /// The share of each fate among the terminal cells.
+    pub shares: Vec<f64>,
     /// Names of the fates, in the order of the columns.
     pub names: Vec<String>,
-}
-
-/// Means over the cells of one time.
-///
-/// ```
-/// use sbcell::pipeline::FateSummary;
-///
-/// let day2 = FateSummary { time: 2.0, mean: vec![0.7, 0.3], undecided: 0.4, reached: 1.0 };
-/// assert!((day2.mean.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct FateSummary {
-    /// The time.
-    pub time: f64,
-    /// Mean probability of each fate.
-    pub mean: Vec<f64>,
-    /// Mean entropy of the cells relative to the entropy of the mean: 1 if every cell is as undecided as the
-    /// population, 0 if every cell has one fate.
-    pub undecided: f64,
-    /// Mean share of descendants that reach a terminal state.
-    pub reached: f64,
+    /// Plain sentences on the fates.
+    pub words: Vec<String>,
 }
 
 /// The fate probabilities of all cells of `model` up to the last terminal time.
@@ -78,10 +67,36 @@ pub fn fates(
 ) -> Result<FateTables> {
     let course = CourseOfCells::restore(model, options.coupling_epsilon, options.seed, progress)?;
     let groups = options.sets.read(model, &course, progress)?;
-    let found = of_course(model, &course, &groups, options, progress)?;
-    let cells = table(model, &course, &found);
-    let summary = summary(&course, &found);
-    Ok(FateTables { cells, summary, names: found.names })
+    let Followed { fates: found, terminals } =
+        of_course(model, &course, &groups, options, progress)?;
+    let shares = terminal_shares(&found.names, &terminals);
+    let behind = TerminalCells::of(&course.lineage, &terminals, Seed(options.seed), progress)?;
+    let k = n_neighbours(behind.n_cells);
+    let near = neighbour_fates(course.snapshots(), &found.names, &terminals, k, progress)?;
+    let compared = Compared { shares, near, behind };
+    let cells = table(model, &course, &found, &compared);
+    let Compared { shares, near, .. } = compared;
+    let summary = summary(course.lineage.times(), &found, &near, shares.view());
+    let words = words(&summary, k);
+    Ok(FateTables { cells, summary, shares: shares.to_vec(), names: found.names, words })
+}
+
+/// The numbers beside fates.
+struct Compared {
+    /// Share of each fate among the terminal cells.
+    shares: Array1<f64>,
+    /// Fates of the nearest terminal cells, for each time.
+    near: Vec<Array2<f64>>,
+    /// The number of terminal cells behind each cell.
+    behind: TerminalCells,
+}
+
+/// Fates with the terminal states that they lead to.
+pub(in crate::pipeline) struct Followed {
+    /// The fates.
+    pub(in crate::pipeline) fates: Fates,
+    /// The terminal states.
+    terminals: Vec<Terminal>,
 }
 
 /// Fate probabilities of the cells of `course`. Notes name terminal states with few cells.
@@ -94,7 +109,7 @@ pub(in crate::pipeline) fn of_course(
     groups: &Groups,
     options: &FateOptions,
     progress: &mut dyn Progress,
-) -> Result<Fates> {
+) -> Result<Followed> {
     let terminals = terminals(course, groups, options)?;
     let group_at = |terminal: &Terminal| {
         Ok(GroupAt { place: terminal.place, group: groups.find(&terminal.name)? })
@@ -108,10 +123,10 @@ pub(in crate::pipeline) fn of_course(
         seed: options.seed,
     };
     let resampled = course.resampled(model, &resampling, progress)?;
-    let found = Fates::of(&resampled, &terminals, progress)?;
-    let passed = Passed { named, between: (1..found.tables.len()).collect() };
+    let fates = Fates::of(&resampled, &terminals, progress)?;
+    let passed = Passed { named, between: (1..fates.tables.len()).collect() };
     notes::say_unknown(&resampled, course, groups, passed, progress)?;
-    Ok(found)
+    Ok(Followed { fates, terminals })
 }
 
 /// The terminal states that `options` name, each once.
@@ -164,7 +179,7 @@ fn terminals(
 }
 
 /// The table [`FateTables::cells`].
-fn table(model: &Model, course: &CourseOfCells, fates: &Fates) -> Table {
+fn table(model: &Model, course: &CourseOfCells, fates: &Fates, compared: &Compared) -> Table {
     let of_rows = |k: usize| course.rows[k].iter();
     let n_times = fates.tables.len();
     let ids = (0..n_times).flat_map(|k| of_rows(k).map(|&row| model.cells[row].clone())).collect();
@@ -186,29 +201,20 @@ fn table(model: &Model, course: &CourseOfCells, fates: &Fates) -> Table {
         table.push(name, Cells::Floats(all(of)));
     };
     for (f, name) in fates.names.iter().enumerate() {
-        push(format!("{name}_log_odds"), &|k| fates.tables[k].log_odds().column(f).to_vec());
+        push(format!("{name}_neighbours"), &|k| compared.near[k].column(f).to_vec());
+    }
+    let odds: Vec<Array2<f64>> = (0..n_times)
+        .map(|k| compared.behind.log_odds(k, fates.tables[k].probabilities.view()))
+        .collect();
+    for (f, name) in fates.names.iter().enumerate() {
+        push(format!("{name}_log_odds"), &|k| odds[k].column(f).to_vec());
     }
     push("entropy".into(), &|k| fates.tables[k].entropy().to_vec());
+    push("undecided".into(), &|k| {
+        undecided(fates.tables[k].probabilities.view(), compared.shares.view()).to_vec()
+    });
     push("reached".into(), &|k| fates.tables[k].reached.to_vec());
     push("descendants".into(), &|k| fates.tables[k].descendants.to_vec());
-    table
-}
-
-/// Means over the cells of each time whose fate probabilities are known.
-fn summary(course: &CourseOfCells, fates: &Fates) -> Vec<FateSummary> {
-    let of_time = |(k, table): (usize, &FateTable)| {
-        let known: Vec<usize> =
-            (0..table.reached.len()).filter(|&i| table.probabilities[[i, 0]].is_finite()).collect();
-        let n = known.len().max(1) as f64;
-        let mean = table.probabilities.select(Axis(0), &known).sum_axis(Axis(0)) / n;
-        let of_mean: f64 = mean.iter().filter(|p| **p > 0.0).map(|p| -p * p.ln()).sum();
-        let entropy = table.entropy().select(Axis(0), &known).sum() / n;
-        FateSummary {
-            time: course.lineage.times()[k],
-            mean: mean.to_vec(),
-            undecided: if of_mean > 0.0 { entropy / of_mean } else { 0.0 },
-            reached: table.reached.sum() / table.reached.len().max(1) as f64,
-        }
-    };
-    fates.tables.iter().enumerate().map(of_time).collect()
+    let behind = all(&|k| compared.behind.effective[k].to_vec());
+    table.with("terminal_cells", Cells::Gaps(behind))
 }
