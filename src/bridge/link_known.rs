@@ -176,7 +176,7 @@ fn resampled(most_stored: usize) -> (Array2<f64>, [Array2<f64>; 4]) {
 
 #[test]
 fn scaled_plans_have_the_wanted_marginals_in_single_and_in_double_precision() {
-    // The second bound is in use above its limit.
+    // All pairs in single precision, or none.
     for most_stored in [usize::MAX, 0] {
         let (plan, [p, q, alpha, beta]) = resampled(most_stored);
         for c in 0..5 {
@@ -274,7 +274,7 @@ fn scalings_end_after_few_rounds_tell_their_share_and_can_be_stopped() {
     link.scaled_to(p.view(), q.view(), &mut tell).unwrap();
     assert!(told.windows(2).all(|pair| pair[0] <= pair[1]), "{told:?}");
     assert!(told[0] < 0.1 && (told[told.len() - 1] - 1.0).abs() < 1e-12, "{told:?}");
-    // Plain iterations take more than 20 rounds.
+    // At most a hundred are allowed.
     assert!(told.len() < 16, "{told:?}");
     let stopped = link.scaled_to(p.view(), q.view(), &mut |_| Err(crate::Error::Cancelled));
     assert!(matches!(stopped, Err(crate::Error::Cancelled)));

@@ -118,11 +118,11 @@ fn iterate(ratios: &dyn Ratios, scalings: &mut [Scaling], round: usize) -> Resul
         let sums: Vec<ArrayView1<'_, f64>> = sums.rows().into_iter().collect();
         open.par_iter_mut().zip(sums).for_each(|(scaling, sums)| work(scaling, sums));
     };
-    with(&columns, &mut open, &|scaling, sums| scaling.to_target(sums, least));
+    with(&columns, &mut open, &|scaling, sums| scaling.match_target(sums, least));
     let rows = ratios.pull(stacked(open.iter().map(|scaling| &scaling.b)).view())?;
     let is_last = round + 1 == MOST_ROUNDS;
     with(&rows, &mut open, &|scaling, sums| {
-        scaling.to_source(sums, least);
+        scaling.compare_source(sums, least);
         if scaling.state == State::Open && !is_last {
             scaling.step(sums, extrapolates);
         }
@@ -204,7 +204,7 @@ impl Scaling {
     }
 
     /// `b = q / sums`, so that the target marginal is exact.
-    fn to_target(&mut self, sums: ArrayView1<'_, f64>, least: f64) {
+    fn match_target(&mut self, sums: ArrayView1<'_, f64>, least: f64) {
         for ((b, q), sum) in self.b.iter_mut().zip(&self.q).zip(sums) {
             if *q > 0.0 && !(*sum >= least && sum.is_finite()) {
                 self.state = State::Lost;
@@ -214,7 +214,7 @@ impl Scaling {
     }
 
     /// Compares the source marginal `a · sums` with p.
-    fn to_source(&mut self, sums: ArrayView1<'_, f64>, least: f64) {
+    fn compare_source(&mut self, sums: ArrayView1<'_, f64>, least: f64) {
         let (mut error, mut change) = (0.0, 0.0);
         for (i, sum) in sums.iter().enumerate().filter(|entry| self.p[entry.0] > 0.0) {
             if !(*sum >= least && sum.is_finite()) {
