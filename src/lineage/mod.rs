@@ -5,6 +5,7 @@
 //! - [`trajectory()`]: ancestors and descendants of sets of cells; [`Fates`]: fate probabilities of each
 //!   cell; [`transitions()`]: mass between groups of two times
 //! - [`trends()`]: expression along a trajectory; [`drivers()`]: genes that correlate with a fate
+//! - [`Macrostates`]: groups of late or early cells that stay apart; [`arrival_times`]
 //! - [`pinned_paths`], [`free_paths`]: single paths
 //! - [`signal()`], [`kinks()`], [`far_cells`], [`agreement()`]: diagnostics of a fit
 //! - [`Perturbation`]: the predicted response to genes that are held at given levels
@@ -16,6 +17,7 @@ mod fates;
 mod groups;
 mod hold;
 mod kinks;
+mod macrostates;
 mod paths;
 mod perturb;
 mod resampled;
@@ -32,6 +34,7 @@ pub use fates::{FateTable, Fates, Terminal};
 pub use groups::Groups;
 pub(crate) use hold::unheld;
 pub use kinks::{Kink, kinks};
+pub use macrostates::{MacrostateOptions, Macrostates, Side, arrival_times, regions};
 pub use paths::{Path, PathEnds, PathGrid, free_paths, pinned_paths};
 pub use perturb::{Perturbation, Response};
 pub use resampled::Resampled;
