@@ -10,6 +10,7 @@ use sbcell::pipeline::{self, Direction, PathScheme, TrajectoryOptions};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::fates::{AUTO, StateArgs};
 use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{ModelArgs, aligned, open_model, short, shown, up_to, with_help};
@@ -90,6 +91,12 @@ pub(crate) struct WayArgs {
     /// Compute ancestors only
     #[arg(long)]
     backward: bool,
+    /// `auto`: the sets are the terminal states that are found without labels, as with `sbcell fates`;
+    /// --groupby then only gives them names
+    #[arg(long, value_name = "auto", value_parser = [AUTO])]
+    terminal: Option<String>,
+    #[command(flatten)]
+    states: StateArgs,
 }
 
 impl WayArgs {
@@ -103,14 +110,15 @@ impl WayArgs {
         sets: SetArgs,
         seed: u64,
     ) -> Result<TrajectoryOptions> {
-        let Self { at, forward, backward } = self;
+        let Self { at, forward, backward, terminal, states } = self;
         let at = at.observed(known)?;
         let direction = match (forward, backward) {
             (true, _) => Direction::Forward,
             (_, true) => Direction::Backward,
             _ => Direction::Both,
         };
-        let (sets, only) = sets.sets();
+        let (mut sets, only) = sets.sets();
+        sets.states = terminal.map(|_| states.options(None, seed));
         Ok(TrajectoryOptions::default()
             .with_sets(sets)
             .with_only(only)

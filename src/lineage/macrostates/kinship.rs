@@ -3,8 +3,8 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 
 use crate::error::{Error, Result};
-use crate::lineage::Resampled;
 use crate::linalg::clearly_less;
+use crate::lineage::Resampled;
 
 /// The side from which the cells of a time are compared.
 ///
@@ -122,7 +122,11 @@ impl<'a> Kinship<'a> {
     /// Sums over the pairs of an interval: from near to far cells if `outward`, or back.
     fn across(&self, k: usize, values: ArrayView2<'_, f64>, outward: bool) -> Result<Array2<f64>> {
         let link = &self.resampled.lineage().links()[k];
-        if outward == (self.side == Side::Ancestors) { link.pull(values) } else { link.push(values) }
+        if outward == (self.side == Side::Ancestors) {
+            link.pull(values)
+        } else {
+            link.push(values)
+        }
     }
 
     /// `S h` for the columns of `h`, `(n, n_columns · c)` with the c columns of a resample side by side.

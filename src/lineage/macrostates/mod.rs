@@ -5,8 +5,10 @@ mod dip;
 mod kinship;
 mod modes;
 mod partition;
+#[cfg(test)]
+mod tests;
 
-use ndarray::{Array1, ArrayView2, s};
+use ndarray::{Array1, ArrayView2};
 use rayon::prelude::*;
 
 pub use arrival::{arrival_times, regions};
@@ -172,7 +174,7 @@ impl Macrostates {
             place,
             gap_probability: cells.gap_probabilities(&labels),
             of_cells: labels,
-            eigenvalues: modes.values.slice(s![..]).to_owned(),
+            eigenvalues: modes.values.clone(),
             stability: order.into_iter().map(|state| stability[state]).collect(),
             kept,
         })
@@ -215,16 +217,12 @@ fn check(options: &MacrostateOptions) -> Result<()> {
 /// The states of `cells`; `scale` is the root of the share of
 /// distinct cells, with which √n · dip decreases.
 fn states(cells: &Cells<'_>, options: &MacrostateOptions, scale: f64) -> Result<Labels> {
-    match options.n_states {
-        Some(n) => cells.pieces(n),
-        None => {
-            let least_dip = options.least_dip * scale;
-            // A resample has fewer distinct cells of a state.
-            let min_cells = (options.min_cells as f64 * scale * scale).ceil() as usize;
-            let of = Separation { min_cells, least_dip };
-            cells.separate(options.n_pieces, of)
-        }
+    if let Some(n) = options.n_states {
+        return cells.pieces(n);
     }
+    // A resample has fewer distinct cells of a state.
+    let min_cells = (options.min_cells as f64 * scale * scale).ceil() as usize;
+    cells.separate(options.n_pieces, Separation { min_cells, least_dip: options.least_dip * scale })
 }
 
 /// Mean of [`recovered`] over the resamples; NaN without resamples, 1 for a single state.

@@ -3,14 +3,16 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, s};
 
 use crate::error::Result;
-use crate::lineage::macrostates::kinship::Kinship;
 use crate::linalg::{Lanczos, Spectrum, product, product_tn};
+use crate::lineage::macrostates::kinship::Kinship;
 use crate::rng::Seed;
 
 /// Largest number of cells for which the operator is written out.
 const FEW: usize = 128;
 /// Number of power steps for the modes of a resample, from those of the course.
 const ROUNDS: usize = 3;
+/// Largest eigenvalue that is rounding.
+const ROUNDING: f64 = 1e-9;
 /// Smallest relative variance of a direction that counts in an orthonormal basis.
 const NOTHING: f64 = 1e-12;
 
@@ -86,7 +88,8 @@ impl Modes {
 
     /// From eigenvalues with the trivial one and eigenvectors in columns.
     fn new(values: Array1<f64>, vectors: Array2<f64>, weights: ArrayView1<'_, f64>) -> Self {
-        let values = values.slice(s![1..]).mapv(|value| value.clamp(0.0, 1.0));
+        let known = |value: f64| if value > ROUNDING { value.min(1.0) } else { 0.0 };
+        let values = values.slice(s![1..]).mapv(known);
         let mut places = vectors.slice(s![.., 1..]).to_owned();
         for (mut row, &weight) in places.rows_mut().into_iter().zip(weights) {
             let root = weight.sqrt();

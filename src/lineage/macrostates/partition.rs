@@ -5,11 +5,15 @@ use std::cmp::Ordering;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use crate::error::Result;
-use crate::lineage::macrostates::dip::{dip, tail};
 use crate::linalg::{Spectrum, clearly_less};
+use crate::lineage::macrostates::dip::{dip, tail};
 
 /// Largest number of rounds of k-means.
 const ROUNDS: usize = 100;
+
+/// Least distance of the centres of two states, in standard deviations within them along the line
+/// through both. Halves of a bell-shaped population are 2.7 of these apart.
+const LEAST_WIDTH: f64 = 2.0;
 
 /// The cells of one time in the coordinates of the slow modes and of the model.
 #[derive(Clone, Copy)]
@@ -22,7 +26,7 @@ pub(super) struct Cells<'a> {
     pub(super) weights: ArrayView1<'a, f64>,
 }
 
-/// What separates two states.
+/// Conditions for two separate states.
 #[derive(Clone, Copy)]
 pub(super) struct Separation {
     /// Smallest number of cells of a state.
@@ -86,6 +90,9 @@ impl Cells<'_> {
         for (mut row, &i) in around.rows_mut().into_iter().zip(&own) {
             row -= &centre;
             row *= self.weights[i].sqrt();
+        }
+        if around.ncols() == 0 {
+            return Ok(None);
         }
         let axes = Spectrum::new(around.t().dot(&around).view())?;
         if axes.values.first().is_none_or(|&most| most <= 0.0) {
@@ -164,7 +171,8 @@ impl Cells<'_> {
 
     /// `√n · dip` between two states along the line through their centres in the coordinates of the
     /// model: over the smaller state and as many cells of the larger one next to it, so that a rare
-    /// state counts as much as a frequent one.
+    /// state counts as much as a frequent one. Zero if the centres are less than two standard deviations
+    /// within states apart: a gap on the line then lies within the states, not between them.
     pub(super) fn gap(&self, labels: &Labels, a: usize, b: usize) -> f64 {
         let mut sets =
             [a, b].map(|s| (0..labels.len()).filter(|&i| labels[i] == Some(s)).collect::<Vec<_>>());
@@ -176,8 +184,15 @@ impl Cells<'_> {
             return 0.0;
         };
         let line = at_few - at_many;
-        let mut along: Vec<f64> =
-            few.iter().chain(many).map(|&i| self.points.row(i).dot(&line)).collect();
+        let on_line = |rows: &Vec<usize>| -> Vec<f64> {
+            rows.iter().map(|&i| self.points.row(i).dot(&line)).collect()
+        };
+        let (few_on, many_on) = (on_line(few), on_line(many));
+        let within = (squares(&few_on) + squares(&many_on)) / (few_on.len() + many_on.len()) as f64;
+        if line.dot(&line).powi(2) < LEAST_WIDTH * LEAST_WIDTH * within {
+            return 0.0;
+        }
+        let mut along = [few_on, many_on].concat();
         along.sort_by(f64::total_cmp);
         let near = &along[along.len().saturating_sub(2 * few.len())..];
         dip(near) * (near.len() as f64).sqrt()
@@ -194,6 +209,12 @@ impl Cells<'_> {
     }
 }
 
+/// The sum of squares around the mean.
+fn squares(values: &[f64]) -> f64 {
+    let mean = values.iter().sum::<f64>() / values.len().max(1) as f64;
+    values.iter().map(|value| (value - mean) * (value - mean)).sum()
+}
+
 /// The weight of `rows` and their weighted mean; `None` without weight.
 fn centre(
     points: ArrayView2<'_, f64>,
@@ -202,7 +223,9 @@ fn centre(
 ) -> Option<(f64, Array1<f64>)> {
     let total: f64 = rows.iter().map(|&i| weights[i]).sum();
     let mut sum = Array1::zeros(points.ncols());
-    rows.iter().for_each(|&i| sum.scaled_add(weights[i], &points.row(i)));
+    for &i in rows {
+        sum.scaled_add(weights[i], &points.row(i));
+    }
     (total > 0.0).then(|| (total, sum / total))
 }
 

@@ -2,6 +2,7 @@
 
 mod options;
 mod run;
+mod terminal_auto;
 
 pub use options::{FateOptions, TerminalGroup};
 pub(super) use run::of_course;

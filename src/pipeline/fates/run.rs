@@ -7,6 +7,7 @@ use crate::io::model::{Model, OpenModel};
 use crate::io::table::{Cells, Table};
 use crate::lineage::{FateTable, Fates, Groups, Terminal};
 use crate::pipeline::fates::FateOptions;
+use crate::pipeline::fates::terminal_auto::{add_columns, states_table};
 use crate::pipeline::shared::cell_sets::GroupAt;
 use crate::pipeline::shared::course_of_cells::{CourseOfCells, Resampling};
 use crate::pipeline::shared::notes::{self, Passed};
@@ -23,6 +24,13 @@ pub struct FateTables {
     pub summary: Vec<FateSummary>,
     /// Names of the fates, in the order of the columns.
     pub names: Vec<String>,
+    /// The terminal and initial states, if they were found without labels ([`CellSets::states`]). `cells`
+    /// then has three more columns: `state` (at the end; before it, the state in whose region the cell
+    /// is), `origin` (the initial state of a cell of the first time) and `arrival_time` (mean time at
+    /// which the descendants enter their final state for good, [`crate::lineage::arrival_times`]).
+    ///
+    /// [`CellSets::states`]: crate::pipeline::CellSets::states
+    pub states: Option<Table>,
 }
 
 /// Means over the cells of one time.
@@ -77,11 +85,23 @@ pub fn fates(
     progress: &mut dyn Progress,
 ) -> Result<FateTables> {
     let course = CourseOfCells::restore(model, options.seed, progress)?;
-    let groups = options.sets.read(model, &course, progress)?;
+    let auto = options.sets.found(model, &course, options.at, progress)?;
+    let groups = match &auto {
+        Some(auto) => auto.groups(&course),
+        None => options.sets.read(model, &course, progress)?,
+    };
     let found = of_course(model, &course, &groups, options, progress)?;
-    let cells = table(model, &course, &found);
+    let mut cells = table(model, &course, &found);
     let summary = summary(&course, &found);
-    Ok(FateTables { cells, summary, names: found.names })
+    let states = match &auto {
+        Some(auto) => {
+            add_columns(&mut cells, &course, auto)?;
+            let data = options.sets.data.as_deref();
+            Some(states_table(model, &course, auto, data, progress)?)
+        }
+        None => None,
+    };
+    Ok(FateTables { cells, summary, names: found.names, states })
 }
 
 /// Fate probabilities of the cells of `course`. Notes name terminal states with few cells.
