@@ -2,7 +2,8 @@
 
 use clap::Args;
 use sbcell::data::time::KnownTimes;
-use sbcell::pipeline::{self, FateOptions, FateTables, TerminalGroup};
+use sbcell::io::output::is_stream;
+use sbcell::pipeline::{self, FateOptions, FateTables, StateOptions, TerminalGroup};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
@@ -14,6 +15,7 @@ use crate::cli::shared::{
 };
 use crate::cli::terminal::Terminal;
 use crate::cli::times::{AtOneArgs, times_of};
+use crate::cli::trajectory::beside;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -23,6 +25,8 @@ Examples:
       two terminal states only
   sbcell fates --groupby cell_type --at 96 --terminal 72:ectoderm
       ectoderm cells at 72 count as arrived; their descendants do not count again
+  sbcell fates --terminal auto --groupby cell_type
+      terminal states without labels, each named after the group that it shares most cells with
 
 Columns: id, time, the probability of every fate (among the descendants of a cell that reach any
 terminal state), its 95 % interval (_lo, _hi), its share among the terminal cells that are
@@ -35,6 +39,15 @@ end at those of 1/(n+2) and (n+1)/(n+2), because n cells cannot show more).
 Two baselines stand beside the fates: the share of each fate among the terminal cells, which knows
 nothing of the cell, and the nearest terminal cells, which know its state but no plan. Check a
 plan that disagrees with them with clones, markers or another time.
+
+With --terminal auto the table has three more columns: state (at the end; before it, the state in
+whose region a cell is already), origin (the initial state of a cell of the first time) and
+arrival_time (mean time from which on the descendants are in their final state for good; its
+resolution is the spacing of the times). A second file, with `.states` before the suffix, has
+state, kind (terminal or initial), time, n_cells, group, purity (share of the state that is in the
+group), share (of the group that is in the state), stability (mean Jaccard index with the state
+found in a resample), gap_p (dip test of the smallest gap to another state), kept (probability that
+a cell with a common ancestor is in the same state) and genes (largest difference of means).
 
 Limits: fates follow the couplings between the snapshots. A coupling moves the cells as little as
 possible, so a fate shows which later cells are most similar to a cell. It does not show what this
@@ -66,11 +79,34 @@ pub(crate) struct TerminalArgs {
     #[command(flatten)]
     at: AtOneArgs,
     /// A further terminal state, with a time of its own. A group of the last time replaces the
-    /// default of --at. You can give this flag several times
-    #[arg(long, value_name = "TIME:GROUP", allow_hyphen_values = true)]
+    /// default of --at. You can give this flag several times. `auto` finds the terminal states without
+    /// labels: groups of late cells whose ancestors stay apart; --groupby then only gives them names
+    #[arg(long, value_name = "TIME:GROUP|auto", allow_hyphen_values = true)]
     terminal: Vec<String>,
     #[command(flatten)]
     noise: CouplingNoiseArgs,
+    #[command(flatten)]
+    states: StateArgs,
+}
+
+/// The value of `--terminal` that asks for states without labels.
+pub(crate) const AUTO: &str = "auto";
+
+/// States without labels.
+#[derive(Debug, Args)]
+pub(crate) struct StateArgs {
+    /// Number of terminal states with --terminal auto [default: as many as have gaps between them and
+    /// are found again in resamples]
+    #[arg(long, value_name = "N", requires = "terminal")]
+    n_states: Option<usize>,
+}
+
+impl StateArgs {
+    /// Options of states without labels.
+    pub(crate) fn options(self, batch: Option<String>, seed: u64) -> StateOptions {
+        let Self { n_states } = self;
+        StateOptions::default().with_n_states(n_states).with_batch(batch).with_seed(seed)
+    }
 }
 
 impl TerminalArgs {
@@ -85,10 +121,21 @@ impl TerminalArgs {
         resample: ResampleArgs,
         seed: u64,
     ) -> Result<FateOptions> {
-        let Self { at, terminal, noise } = self;
+        let Self { at, mut terminal, noise, states } = self;
         let at = at.observed(known)?;
         let ResampleArgs { bootstrap: BootstrapArgs { bootstrap }, batch_key } = resample;
-        let (sets, only) = sets.sets();
+        let (mut sets, only) = sets.sets();
+        if terminal.iter().any(|text| text == AUTO) {
+            if terminal.len() > 1 {
+                let (name, must) = ("--terminal", "auto alone, or times and groups");
+                return Err(Error::Parameter { name, must, got: terminal.join(", ") });
+            }
+            terminal.clear();
+            sets.states = Some(states.options(batch_key.clone(), seed));
+        } else if states.n_states.is_some() {
+            let (name, must) = ("--terminal", "auto with --n-states");
+            return Err(Error::Parameter { name, must, got: terminal.join(", ") });
+        }
         let terminals = terminal
             .into_iter()
             .map(|text| {
@@ -124,8 +171,15 @@ pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result
     let options = ends.options(&times_of(&model), sets, resample, seed)?;
     let found = pipeline::fates(&model, &options, terminal)?;
     pipeline::write_table(&out, format, &found.cells, &model, "fates", &options)?;
+    let states = found.states.as_ref().filter(|_| !is_stream(&out));
+    let states = states.map(|table| (beside(&out, "states"), table));
+    if let Some((path, table)) = &states {
+        pipeline::write_table(path, format, table, &model, "fates", &options)?;
+    }
     say(&found, terminal);
-    terminal.say(&format!("wrote {} cells to {}", found.cells.n_rows(), shown(&out)));
+    let also = states.map(|(path, table)| (table.n_rows(), shown(&path)));
+    let also = also.map(|(n, path)| format!(", {n} states to {path}")).unwrap_or_default();
+    terminal.say(&format!("wrote {} cells to {}{also}", found.cells.n_rows(), shown(&out)));
     Ok(Outcome::Done)
 }
 

@@ -12,6 +12,7 @@ use sbcell::io::output::{OutputRule, data_of_model, is_stream, same_file};
 use sbcell::pipeline::{self, Export};
 use sbcell::{Error, Result};
 
+use crate::cli::fates::AUTO;
 use crate::cli::grn::default_out;
 use crate::cli::trajectory::beside;
 
@@ -116,6 +117,7 @@ impl<'m> Called<'m> {
                     "trajectory" => Some("summary"),
                     "transitions" => Some("wide"),
                     "diagnose" => Some("cells"),
+                    "fates" if self.raw("terminal").as_deref() == Some(AUTO) => Some("states"),
                     _ => None,
                 };
                 files.extend(also.filter(|_| !is_stream(&out)).map(|name| beside(&out, name)));

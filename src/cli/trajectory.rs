@@ -10,6 +10,7 @@ use sbcell::pipeline::{self, Direction, PathScheme, TrajectoryOptions};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::fates::{AUTO, StateArgs};
 use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{
@@ -94,6 +95,12 @@ pub(crate) struct WayArgs {
     backward: bool,
     #[command(flatten)]
     noise: CouplingNoiseArgs,
+    /// `auto`: the sets are the terminal states that are found without labels, as with `sbcell fates`;
+    /// --groupby then only gives them names
+    #[arg(long, value_name = "auto", value_parser = [AUTO])]
+    terminal: Option<String>,
+    #[command(flatten)]
+    states: StateArgs,
 }
 
 impl WayArgs {
@@ -107,14 +114,15 @@ impl WayArgs {
         sets: SetArgs,
         seed: u64,
     ) -> Result<TrajectoryOptions> {
-        let Self { at, forward, backward, noise } = self;
+        let Self { at, forward, backward, noise, terminal, states } = self;
         let at = at.observed(known)?;
         let direction = match (forward, backward) {
             (true, _) => Direction::Forward,
             (_, true) => Direction::Backward,
             _ => Direction::Both,
         };
-        let (sets, only) = sets.sets();
+        let (mut sets, only) = sets.sets();
+        sets.states = terminal.map(|_| states.options(None, seed));
         Ok(TrajectoryOptions::default()
             .with_sets(sets)
             .with_only(only)

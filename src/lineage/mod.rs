@@ -7,6 +7,7 @@
 //!   cell; [`transitions()`]: mass between groups of two times
 //! - [`neighbour_fates`], [`terminal_shares`]: baselines of fates; [`TerminalCells`]: log-odds
 //! - [`trends()`]: expression along a trajectory; [`drivers()`]: genes that correlate with a fate
+//! - [`Macrostates`]: groups of late or early cells that stay apart; [`arrival_times`]
 //! - [`pinned_paths`], [`free_paths`]: single paths
 //! - [`signal()`], [`kinks()`], [`far_cells`], [`agreement()`]: diagnostics of a fit
 //! - [`Perturbation`]: the predicted response to genes that are held at given levels
@@ -21,6 +22,7 @@ mod groups;
 mod halves;
 mod hold;
 mod kinks;
+mod macrostates;
 mod paths;
 mod perturb;
 mod resampled;
@@ -40,6 +42,7 @@ pub use groups::Groups;
 pub use halves::{CouplingNoise, Halved, HalvesAgreement, chain_width, coupling_noise};
 pub(crate) use hold::unheld;
 pub use kinks::{Kink, kinks};
+pub use macrostates::{MacrostateOptions, Macrostates, Side, arrival_times, regions};
 pub use paths::{Path, PathEnds, PathGrid, free_paths, pinned_paths};
 pub use perturb::{Perturbation, Response};
 pub use resampled::Resampled;

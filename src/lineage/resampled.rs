@@ -127,6 +127,11 @@ impl<'a> Resampled<'a> {
         self.weights[k].view()
     }
 
+    /// Scalings of rows and columns of the coupling of interval `k`, `(n, n_columns)` and `(m, n_columns)`.
+    pub(super) fn scalings(&self, k: usize) -> (ArrayView2<'_, f64>, ArrayView2<'_, f64>) {
+        (self.scalings[k].0.view(), self.scalings[k].1.view())
+    }
+
     /// [`Lineage::expect`] under every resample. `values` are `(m, n_columns · c)` with the c columns
     /// of a resample side by side; the result is `(n, n_columns · c)`. The rows of cells that a
     /// resample has not drawn are zero in its columns.

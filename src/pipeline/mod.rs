@@ -68,6 +68,7 @@ pub use shared::population::{Population, Space};
 pub use shared::population_file::PopulationFormat;
 pub use shared::process::Process;
 pub use shared::recorded::{write_recorded, write_recorded_without_model, write_table};
+pub use shared::states::StateOptions;
 pub use solvers::{AutoSolver, AutoWay, SolverChoice};
 pub use trajectory::{Direction, PathScheme, Trajectories, TrajectoryOptions, trajectory};
 pub use transitions::{

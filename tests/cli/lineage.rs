@@ -101,6 +101,39 @@ fn shares_of_trajectories_and_probabilities_of_fates_sum_to_one() {
 }
 
 #[test]
+fn states_without_labels_are_terminal_groups_with_names_and_arrivals() {
+    let sandbox = fitted("--solver sinkhorn --epsilon 1");
+    // The cells of this course are a continuum at the end, so the number is set.
+    let line = "fates --cells groups.csv --terminal auto --n-states 2 --bootstrap 5";
+    let said = sandbox.done(line);
+    assert!(said.stderr.contains("terminal states at 96: "), "{}", said.stderr);
+    assert!(said.stderr.contains("no gap separates"), "{}", said.stderr);
+    let states = columns(&sandbox, "fates.states.csv");
+    let terminal = states["kind"].iter().filter(|kind| *kind == "terminal").count();
+    assert_eq!(terminal, 2);
+    let fates = columns(&sandbox, "fates.csv");
+    let (first, second) =
+        (numbers(&fates[&states["state"][0]]), numbers(&fates[&states["state"][1]]));
+    let arrival = numbers(&fates["arrival_time"]);
+    for i in 0..first.len() {
+        assert!((first[i] + second[i] - 1.0).abs() < 1e-9);
+        let time: f64 = fates["time"][i].parse().unwrap();
+        // Nobody arrives before the cell is there, or after the end.
+        assert!(time - 1e-9 <= arrival[i] && arrival[i] <= 96.0 + 1e-9, "{time} {}", arrival[i]);
+        assert!(time < 96.0 || states["state"].contains(&fates["state"][i]));
+        assert_eq!(time > 48.0, fates["origin"][i].is_empty());
+    }
+    sandbox.done("trajectory --terminal auto --n-states 2 --out sets.csv");
+    assert_eq!(columns(&sandbox, "sets.csv")["state_1"].len(), 922);
+    let refused = sandbox.run("fates --terminal auto --terminal 96:XEN --cells groups.csv");
+    assert!(refused.stderr.contains("auto alone"), "{}", refused.stderr);
+    let refused = sandbox.run("fates --terminal auto --n-states 1 --out x.csv");
+    assert!(refused.stderr.contains("at least 2"), "{}", refused.stderr);
+    let refused = sandbox.run("fates --terminal auto --at 48 --out x.csv");
+    assert!(refused.stderr.contains("later than the first time"), "{}", refused.stderr);
+}
+
+#[test]
 fn rows_of_transitions_sum_to_one_and_mass_to_the_whole() {
     let sandbox = fitted("--solver sinkhorn --epsilon 1");
     sandbox.done("transitions --cells groups.csv --pairs 48:60,48:96 --bootstrap 10");
@@ -303,6 +336,8 @@ fn what_cannot_be_meant_is_refused_with_the_way_out() {
         ("fates --cells missing.txt", "missing.txt"),
         ("fates --cells groups.csv --at 50", "times are 48, 60, 72, 96"),
         ("fates --cells groups.csv --terminal XEN", "a time and a group"),
+        ("fates --cells groups.csv --terminal auto", "one group without a gap"),
+        ("fates --cells groups.csv --n-states 2", "--terminal"),
         ("fates --cells groups.csv --terminal 96:Neuron", "no group `Neuron`"),
         ("fates --cells groups.csv --terminal 96:XEN", "at least two"),
         ("fates --groupby time_label --cells groups.csv", "cannot be used with"),

@@ -60,7 +60,7 @@ pub fn drivers(
 ) -> Result<Vec<DriverRow>> {
     let DriverOptions { fates, times, genes } = options;
     let course = CourseOfCells::restore(model, fates.coupling_epsilon, fates.seed, progress)?;
-    let groups = fates.sets.read(model, &course, progress)?;
+    let groups = fates.sets.read_at(model, &course, fates.at, progress)?;
     let found = of_course(model, &course, &groups, fates, progress)?.fates;
     let last = found.tables.len() - 1;
     let places: Vec<usize> = if times.is_empty() {

@@ -3,6 +3,7 @@
 mod options;
 mod run;
 mod summary;
+mod terminal_auto;
 
 pub use options::{FateOptions, TerminalGroup};
 pub(super) use run::of_course;

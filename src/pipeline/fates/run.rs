@@ -10,6 +10,7 @@ use crate::lineage::{
 };
 use crate::pipeline::fates::FateOptions;
 use crate::pipeline::fates::summary::{FateSummary, n_neighbours, summary, words};
+use crate::pipeline::fates::terminal_auto::{add_columns, states_table};
 use crate::pipeline::shared::cell_sets::GroupAt;
 use crate::pipeline::shared::course_of_cells::{CourseOfCells, Resampling};
 use crate::pipeline::shared::notes::{self, Passed};
@@ -33,6 +34,13 @@ pub struct FateTables {
     pub names: Vec<String>,
     /// Plain sentences on the fates.
     pub words: Vec<String>,
+    /// The terminal and initial states, if they were found without labels ([`CellSets::states`]). `cells`
+    /// then has three more columns: `state` (at the end; before it, the state in whose region the cell
+    /// is), `origin` (the initial state of a cell of the first time) and `arrival_time` (mean time at
+    /// which the descendants enter their final state for good, [`crate::lineage::arrival_times`]).
+    ///
+    /// [`CellSets::states`]: crate::pipeline::CellSets::states
+    pub states: Option<Table>,
 }
 
 /// The fate probabilities of all cells of `model` up to the last terminal time.
@@ -66,7 +74,11 @@ pub fn fates(
     progress: &mut dyn Progress,
 ) -> Result<FateTables> {
     let course = CourseOfCells::restore(model, options.coupling_epsilon, options.seed, progress)?;
-    let groups = options.sets.read(model, &course, progress)?;
+    let auto = options.sets.found(model, &course, options.at, progress)?;
+    let groups = match &auto {
+        Some(auto) => auto.groups(&course),
+        None => options.sets.read(model, &course, progress)?,
+    };
     let Followed { fates: found, terminals } =
         of_course(model, &course, &groups, options, progress)?;
     let shares = terminal_shares(&found.names, &terminals);
@@ -74,11 +86,20 @@ pub fn fates(
     let k = n_neighbours(behind.n_cells);
     let near = neighbour_fates(course.snapshots(), &found.names, &terminals, k, progress)?;
     let compared = Compared { shares, near, behind };
-    let cells = table(model, &course, &found, &compared);
+    let mut cells = table(model, &course, &found, &compared);
     let Compared { shares, near, .. } = compared;
     let summary = summary(course.lineage.times(), &found, &near, shares.view());
     let words = words(&summary, k);
-    Ok(FateTables { cells, summary, shares: shares.to_vec(), names: found.names, words })
+    let states = match &auto {
+        Some(auto) => {
+            add_columns(&mut cells, &course, auto)?;
+            let data = options.sets.data.as_deref();
+            Some(states_table(model, &course, auto, data, progress)?)
+        }
+        None => None,
+    };
+    let (names, shares) = (found.names, shares.to_vec());
+    Ok(FateTables { cells, summary, shares, names, words, states })
 }
 
 /// The numbers beside fates.

@@ -12,11 +12,12 @@ use crate::lineage::Groups;
 use crate::pipeline::shared::course_of_cells::CourseOfCells;
 use crate::pipeline::shared::fitted_file::Fitted;
 use crate::pipeline::shared::notes;
+use crate::pipeline::shared::states::{Asked, FoundStates, StateOptions};
 use crate::progress::{self, Progress};
 
 /// Where the groups of cells are written: a column of the fitted file, or files that list cells.
 ///
-/// Exactly one of `groupby` and `files` is given.
+/// Exactly one of `groupby` and `files` is given, or at most one with `states`.
 ///
 /// ```
 /// use sbcell::pipeline::CellSets;
@@ -35,6 +36,10 @@ pub struct CellSets {
     pub files: Vec<String>,
     /// Path of the fitted file, if it is not where the fit found it.
     pub data: Option<String>,
+    /// How groups are found without labels: the terminal states of the course. Columns and files then
+    /// only give names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub states: Option<StateOptions>,
 }
 
 /// A group of cells at one of the times of a model.
@@ -47,6 +52,41 @@ pub(crate) struct GroupAt {
 }
 
 impl CellSets {
+    /// As [`CellSets::read`]; with [`CellSets::states`] the groups are the terminal states at `at`, or at
+    /// the last time.
+    ///
+    /// # Errors
+    /// As [`CellSets::read`] and [`FoundStates::of`].
+    pub(crate) fn read_at(
+        &self,
+        model: &OpenModel,
+        course: &CourseOfCells,
+        at: Option<f64>,
+        progress: &mut dyn Progress,
+    ) -> Result<Groups> {
+        match self.found(model, course, at, progress)? {
+            Some(found) => Ok(found.groups(course)),
+            None => self.read(model, course, progress),
+        }
+    }
+
+    /// The states of the course, if [`CellSets::states`] asks for them.
+    ///
+    /// # Errors
+    /// As [`CellSets::read`] and [`FoundStates::of`].
+    pub(crate) fn found(
+        &self,
+        model: &OpenModel,
+        course: &CourseOfCells,
+        at: Option<f64>,
+        progress: &mut dyn Progress,
+    ) -> Result<Option<FoundStates>> {
+        let Some(options) = &self.states else { return Ok(None) };
+        let groups = if self.is_named() { Some(self.read(model, course, progress)?) } else { None };
+        let asked = Asked { groups: groups.as_ref(), at, data: self.data.as_deref() };
+        FoundStates::of(model, course, options, &asked, progress).map(Some)
+    }
+
     /// Whether a column or a file of groups is given.
     pub fn is_named(&self) -> bool {
         self.groupby.is_some() || !self.files.is_empty()

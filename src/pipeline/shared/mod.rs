@@ -18,4 +18,5 @@ pub(super) mod population_file;
 pub(super) mod process;
 pub(super) mod recorded;
 pub(super) mod recorder;
+pub(super) mod states;
 pub(super) mod unique_names;

@@ -64,7 +64,7 @@ pub fn trajectory(
         return Err(Error::Parameter { name, must, got: "em".into() });
     }
     let course = CourseOfCells::restore(model, options.coupling_epsilon, options.seed, progress)?;
-    let groups = options.sets.read(model, &course, progress)?;
+    let groups = options.sets.read_at(model, &course, options.at, progress)?;
     let sets = chosen(&groups, &course, options)?;
     notes::say_few(&course, &groups, &sets, progress)?;
     let steps = steps(&course, &groups, &sets, options.direction)?;

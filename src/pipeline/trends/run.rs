@@ -63,7 +63,7 @@ pub fn trends(
     let TrendOptions { trajectory, genes, bootstrap } = options;
     let course =
         CourseOfCells::restore(model, trajectory.coupling_epsilon, trajectory.seed, progress)?;
-    let groups = trajectory.sets.read(model, &course, progress)?;
+    let groups = trajectory.sets.read_at(model, &course, trajectory.at, progress)?;
     let sets = chosen(&groups, &course, trajectory)?;
     let all = steps(&course, &groups, &sets, trajectory.direction)?;
     let data = trajectory.sets.data.as_deref();
