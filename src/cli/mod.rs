@@ -2,6 +2,7 @@
 
 mod annotate;
 mod clock;
+mod conditions;
 mod couplings;
 mod course;
 mod diagnose;

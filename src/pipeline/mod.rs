@@ -35,8 +35,9 @@ pub use evaluate::{
 };
 pub use fates::{FateOptions, FateSummary, FateTables, TerminalGroup, fates};
 pub use fit::{
-    Asynchrony, Bending, FitEstimate, FitOptions, FitSummary, GrowthOptions, GrowthPrior,
-    GrowthTable, Noise, Plan, Reference, Running, Selection, Source, TimeOptions, Timing,
+    Asynchrony, Bending, ConditionCourse, ConditionOptions, ConditionSummary, Conditions,
+    FitEstimate, FitOptions, FitSummary, FittedCondition, GrowthOptions, GrowthPrior, GrowthTable,
+    Noise, ParentTable, Plan, Reference, Running, Selection, Source, TimeOptions, Timing,
     ValuesChoice, estimate, fit, select,
 };
 pub use grn::{

@@ -5,6 +5,7 @@
 
 mod choose;
 pub(super) mod clock;
+mod conditions;
 mod estimate;
 pub(super) mod footprint;
 pub(super) mod growth;
@@ -24,6 +25,9 @@ pub(super) mod units;
 mod write;
 
 pub use clock::{Asynchrony, Bending, Timing};
+pub use conditions::{
+    ConditionCourse, ConditionOptions, ConditionSummary, Conditions, FittedCondition, ParentTable,
+};
 pub use estimate::{FitEstimate, estimate};
 pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
 pub use options::{FitOptions, Noise, Source, TimeOptions, ValuesChoice};
