@@ -2,6 +2,7 @@
 //!
 //! - [`Lineage`]: the couplings between neighbouring snapshots
 //! - [`Groups`]: the group of each cell; [`Resampled`]: the couplings under bootstrap weights
+//! - [`Labellings`]: cells of two conditions with exchanged labels; [`Relabelled`]: their couplings
 //! - [`trajectory()`]: ancestors and descendants of sets of cells; [`Fates`]: fate probabilities of each
 //!   cell; [`transitions()`]: mass between groups of two times
 //! - [`trends()`]: expression along a trajectory; [`drivers()`]: genes that correlate with a fate
@@ -16,8 +17,10 @@ mod fates;
 mod groups;
 mod hold;
 mod kinks;
+mod labellings;
 mod paths;
 mod perturb;
+mod relabelled;
 mod resampled;
 mod signal;
 mod trajectory;
@@ -32,8 +35,10 @@ pub use fates::{FateTable, Fates, Terminal};
 pub use groups::Groups;
 pub(crate) use hold::unheld;
 pub use kinks::{Kink, kinks};
+pub use labellings::{Labellings, Sides};
 pub use paths::{Path, PathEnds, PathGrid, free_paths, pinned_paths};
 pub use perturb::{Perturbation, Response};
+pub use relabelled::Relabelled;
 pub use resampled::Resampled;
 pub use signal::{FarCells, Signal, far_cells, signal};
 pub use trajectory::{Spread, TrajectoryStep, trajectory};

@@ -1,6 +1,7 @@
 //! WHOLE JOBS: what a command does, without the words.
 
 mod annotate;
+mod compare;
 mod couplings;
 mod diagnose;
 mod drivers;
@@ -25,6 +26,9 @@ pub use crate::io::identity::remember_annotated;
 pub use annotate::{
     AnnotateOptions, Annotated, KEY, Mark, MarkInput, Stripped, VelocityKind, annotate, marks,
     strip,
+};
+pub use compare::{
+    CompareKind, CompareOptions, Compared, ComparedRow, ConditionModel, compare, condition_folders,
 };
 pub use couplings::{CouplingOptions, Export, WrittenCoupling, coupling_files, couplings};
 pub use diagnose::{DiagnoseOptions, Diagnosed, IntervalDiagnosis, diagnose};

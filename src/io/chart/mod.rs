@@ -1,6 +1,7 @@
 //! CHARTS: of components, edges, trends and validations, as SVG and PNG without system libraries.
 
 mod axis;
+mod differences;
 mod edges;
 mod profiles;
 mod scree;
@@ -16,6 +17,7 @@ use kuva::{PngBackend, backend::svg::SvgBackend};
 use crate::error::{Error, Result, visible};
 use crate::io::file;
 
+pub use differences::{Difference, draw_differences};
 pub use edges::{draw_edges, draw_regulators};
 pub use profiles::Profiles;
 pub(crate) use scree::draw_scree;
