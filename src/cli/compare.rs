@@ -25,7 +25,7 @@ Examples:
   sbcell compare --model models --groupby cell_type --reference control --genes markers.txt
       also the mean expression of some genes; control is the reference
   sbcell compare --model models --groupby cell_type --plot compare.svg
-      the largest differences of each kind with their intervals
+      the clearest differences of each kind with their intervals
 
 Columns: kind, reference, condition, time, time_to, group, target, n_reference and n_condition
 (cells), value_reference, value_condition, difference (condition minus reference), lo and hi (95 %
@@ -77,7 +77,7 @@ pub(crate) struct CompareArgs {
     test_cells: usize,
     #[command(flatten)]
     table: TableArgs,
-    /// Chart to draw, .svg or .png: the largest differences of each kind
+    /// Chart to draw, .svg or .png: the clearest differences of each kind
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     plot: Option<PathBuf>,
 }
@@ -143,7 +143,7 @@ pub(crate) fn run(args: CompareArgs, seed: u64, terminal: &mut Terminal) -> Resu
     Ok(Outcome::Done)
 }
 
-/// The chart of the largest differences of each kind.
+/// The chart of the clearest differences of each kind.
 fn draw(found: &Compared) -> sbcell::io::chart::Chart {
     let first = found.rows.first();
     let several =
@@ -164,29 +164,31 @@ fn draw(found: &Compared) -> sbcell::io::chart::Chart {
     draw_differences(&title, &found.rows.iter().map(of).collect::<Vec<_>>(), DRAWN)
 }
 
-/// One line for each kind: how many rows differ, and the largest difference among these, or among all.
+/// One line for each kind: how many rows differ, and the row with the smallest p-value, of equal ones the
+/// largest difference.
 fn said(found: &Compared) -> Lines {
     let line = |kind: CompareKind| -> Option<Vec<String>> {
         let rows: Vec<&ComparedRow> = found.rows.iter().filter(|row| row.kind == kind).collect();
-        let clear: Vec<&&ComparedRow> = rows.iter().filter(|row| row.q < CLEAR).collect();
-        let size = |row: &ComparedRow| row.difference.abs();
-        let most = |a: &&&ComparedRow, b: &&&ComparedRow| size(a).total_cmp(&size(b));
+        let clear = rows.iter().filter(|row| row.q < CLEAR).count();
         let known = rows.iter().filter(|row| row.difference.is_finite());
-        let largest = clear.iter().copied().max_by(most).or_else(|| known.max_by(most))?;
-        let interval = if largest.lo.is_finite() {
-            format!("[{}, {}]", short(largest.lo), short(largest.hi))
+        let clearest = known.min_by(|a, b| {
+            let sizes = b.difference.abs().total_cmp(&a.difference.abs());
+            a.p.total_cmp(&b.p).then(sizes)
+        })?;
+        let interval = if clearest.lo.is_finite() {
+            format!("[{}, {}]", short(clearest.lo), short(clearest.hi))
         } else {
             "–".into()
         };
         Some(vec![
             kind.to_string(),
-            format!("{}/{}", clear.len(), rows.len()),
-            format!("{}: {}", largest.condition, largest.name()),
-            short(largest.difference),
+            format!("{clear}/{}", rows.len()),
+            format!("{}: {}", clearest.condition, clearest.name()),
+            short(clearest.difference),
             interval,
-            short(largest.q),
+            short(clearest.q),
         ])
     };
     let rows: Vec<Vec<String>> = CompareKind::ALL.into_iter().filter_map(line).collect();
-    aligned(&["kind", "q < 0.05", "largest", "difference", "95 % interval", "q"], &rows)
+    aligned(&["kind", "q < 0.05", "clearest", "difference", "95 % interval", "q"], &rows)
 }

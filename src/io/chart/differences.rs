@@ -33,8 +33,9 @@ pub struct Difference {
     pub q: f64,
 }
 
-/// Draws for each panel, in the order of first appearance, its `most` largest differences by size, as dots with
-/// their 95 % intervals about a line at zero. Dots are filled where the q-value is below 0.05.
+/// Draws for each panel, in the order of first appearance, the `most` differences with the smallest q-values (of
+/// equal ones the largest), sorted by size, as dots with their 95 % intervals about a line at zero. Dots are filled
+/// where the q-value is below 0.05.
 ///
 /// ```
 /// use sbcell::io::chart::{Difference, draw_differences};
@@ -74,7 +75,7 @@ pub fn draw_differences(title: &str, all: &[Difference], most: usize) -> Chart {
     chart
 }
 
-/// The largest differences of each panel, the largest first.
+/// The clearest differences of each panel, the largest first.
 fn panels(all: &[Difference], most: usize) -> Vec<(&str, Vec<&Difference>)> {
     let mut panels: Vec<(&str, Vec<&Difference>)> = Vec::new();
     for one in all.iter().filter(|one| one.value.is_finite()) {
@@ -84,8 +85,11 @@ fn panels(all: &[Difference], most: usize) -> Vec<(&str, Vec<&Difference>)> {
         }
     }
     for (_, rows) in &mut panels {
-        rows.sort_by(|a, b| b.value.abs().total_cmp(&a.value.abs()));
+        let size = |a: &&Difference, b: &&Difference| b.value.abs().total_cmp(&a.value.abs());
+        // Without a q-value (NaN) a difference comes last.
+        rows.sort_by(|a, b| a.q.total_cmp(&b.q).then(size(a, b)));
         rows.truncate(most);
+        rows.sort_by(size);
     }
     panels
 }
