@@ -1,16 +1,20 @@
 //! `sbcell fit`: .h5ad file → one bridge per interval.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::Args;
 use sbcell::error::bytes_in_words;
 use sbcell::io::model::{self, Interval, detail_names, partial_folder};
 use sbcell::io::validation::Validation;
-use sbcell::pipeline::{self, FitEstimate, FitOptions, FitSummary, Plan, Running, Selection};
+use sbcell::pipeline::{
+    self, ConditionOptions, Conditions, FitEstimate, FitOptions, FitSummary, FittedCondition, Plan,
+    Running, Selection,
+};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::conditions::{ConditionArgs, conditions_table};
 use crate::cli::course::CourseArgs;
 use crate::cli::shared::{MODEL_FOLDER, aligned, short, shown};
 use crate::cli::terminal::{Lines, Terminal};
@@ -29,6 +33,8 @@ Examples:
       couple all cells by their distance along the neighbour graph
   sbcell fit data.h5ad --timepoints --solver sf2m --out learned
       one network for the velocity and one for the score of the whole course
+  sbcell fit data.h5ad --timepoints day --condition-key medium --shared before --out media
+      one model for each medium in the same coordinates; cells of `before` belong to all of them
   sbcell fit data.h5ad --timepoints --dry-run
       print the times, the size of the data, and estimates of memory and time
 
@@ -46,6 +52,8 @@ written, and marks these intervals).";
 pub(crate) struct FitArgs {
     #[command(flatten)]
     course: CourseArgs,
+    #[command(flatten)]
+    conditions: ConditionArgs,
     #[command(flatten)]
     job: JobArgs,
 }
@@ -102,11 +110,12 @@ impl FitArgs {
     /// # Errors
     /// As [`CourseArgs::options`].
     fn job(self, seed: u64) -> Result<Job> {
-        let Self { course, job } = self;
+        let Self { course, conditions, job } = self;
         let JobArgs { out, resume, dry_run, no_validation, memory } = job;
         let running = Running { resume, memory };
+        let conditions = conditions.options()?;
         let (data, options) = course.options(seed)?;
-        Ok(Job { data, options, out, running, dry_run, validate: !no_validation })
+        Ok(Job { data, options, conditions, out, running, dry_run, validate: !no_validation })
     }
 }
 
@@ -114,6 +123,7 @@ impl FitArgs {
 struct Job {
     data: PathBuf,
     options: FitOptions,
+    conditions: Option<ConditionOptions>,
     out: PathBuf,
     running: Running,
     dry_run: bool,
@@ -129,11 +139,22 @@ struct Job {
 /// # Errors
 /// As [`pipeline::fit`], or [`pipeline::estimate`] with `--dry-run`.
 pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let Job { data, options, out, running, dry_run, validate } = args.job(seed)?;
-    model::check_output(&out)?;
+    let Job { data, options, conditions, out, running, dry_run, validate } = args.job(seed)?;
+    if conditions.is_none() {
+        model::check_output(&out)?;
+    }
     options.check()?;
     let plan = Plan::read(&data, &options, terminal)?;
     terminal.say(&times_table(plan.selection()));
+    let conditions = match conditions {
+        None => None,
+        Some(options) => Some(Conditions::read(&plan, &options, terminal)?),
+    };
+    if let Some(conditions) = &conditions {
+        let levels = plan.selection().axis.levels.iter();
+        let times: Vec<_> = levels.map(|level| (level.label.clone(), level.time)).collect();
+        terminal.say(&conditions_table(conditions, &times));
+    }
     if dry_run {
         let begun = Instant::now();
         let clock = || begun.elapsed().as_secs_f64();
@@ -142,28 +163,63 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
         estimate.check(running)?;
         return Ok(Outcome::Done);
     }
-    let summary = plan.run(&out, running, terminal).inspect_err(|error| {
-        let partial = partial_folder(&out);
-        let other = matches!(error, Error::OtherPlan { .. } | Error::InUse { .. });
-        let resumable = partial.exists() && !other;
-        if resumable {
-            let text = "finished intervals are kept in";
-            terminal.note(&format!("{text} `{}`; add `--resume` to go on", shown(&partial)));
-        }
-    })?;
-    say_summary(&summary, terminal);
-    if validate && summary.header.snapshots.len() >= 3 {
-        match plan.validate(&summary, terminal) {
-            Ok((evaluated, how)) => {
-                pipeline::write_validation(&out, &evaluated, &how)?;
-                say_validation(&evaluated.validation, terminal);
-            }
-            Err(Error::Cancelled) => return Err(Error::Cancelled),
-            // The model is whole, and may be wanted all the more.
-            Err(error) => terminal.note(&format!("held-out times were not scored: {error}")),
-        }
+    let Some(conditions) = conditions else {
+        let found = plan.run(&out, running, terminal);
+        let summary = found.inspect_err(|error| say_kept(&out, error, terminal))?;
+        say_summary(&summary, terminal);
+        validated(&plan, &summary, validate, terminal)?;
+        return Ok(outcome(summary.converged()));
+    };
+    let found = plan.run_conditions(&conditions, &out, running, terminal);
+    let summary = found.inspect_err(|error| say_kept(&out, error, terminal))?;
+    for FittedCondition { name, plan, summary } in &summary.conditions {
+        terminal.say(&format!("condition {name}"));
+        say_summary(summary, terminal);
+        validated(plan, summary, validate, terminal)?;
     }
-    if summary.converged() { Ok(Outcome::Done) } else { Ok(Outcome::NotConverged) }
+    let text = "a model for each condition; compare them with `sbcell compare`";
+    terminal.say(&format!("wrote {}: {text}", shown(&out)));
+    Ok(outcome(summary.conditions.iter().all(|condition| condition.summary.converged())))
+}
+
+/// The outcome of fits that converged or not.
+fn outcome(converged: bool) -> Outcome {
+    if converged { Outcome::Done } else { Outcome::NotConverged }
+}
+
+/// Notes that an interrupted fit can be resumed.
+fn say_kept(out: &Path, error: &Error, terminal: &Terminal) {
+    let partial = partial_folder(out);
+    let other = matches!(error, Error::OtherPlan { .. } | Error::InUse { .. });
+    if partial.exists() && !other {
+        let text = "finished intervals are kept in";
+        terminal.note(&format!("{text} `{}`; add `--resume` to go on", shown(&partial)));
+    }
+}
+
+/// Evaluates a model on held-out times, if it has any and the user wants it.
+///
+/// # Errors
+/// [`Error::Cancelled`]; those of writing.
+fn validated(
+    plan: &Plan,
+    summary: &FitSummary,
+    wanted: bool,
+    terminal: &mut Terminal,
+) -> Result<()> {
+    if !wanted || summary.header.snapshots.len() < 3 {
+        return Ok(());
+    }
+    match plan.validate(summary, terminal) {
+        Ok((evaluated, how)) => {
+            pipeline::write_validation(&summary.out, &evaluated, &how)?;
+            say_validation(&evaluated.validation, terminal);
+        }
+        Err(Error::Cancelled) => return Err(Error::Cancelled),
+        // The model is whole, and may be wanted all the more.
+        Err(error) => terminal.note(&format!("held-out times were not scored: {error}")),
+    }
+    Ok(())
 }
 
 /// The times of the selected cells.

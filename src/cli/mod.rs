@@ -2,6 +2,8 @@
 
 mod annotate;
 mod clock;
+mod compare;
+mod conditions;
 mod couplings;
 mod course;
 mod diagnose;
@@ -68,6 +70,7 @@ enum Command {
     Transitions(transitions::TransitionsArgs),
     Trends(trends::TrendsArgs),
     Drivers(drivers::DriversArgs),
+    Compare(Box<compare::CompareArgs>),
     Couplings(couplings::CouplingsArgs),
     Perturb(perturb::PerturbArgs),
     Diagnose(diagnose::DiagnoseArgs),
@@ -144,6 +147,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Transitions(args) => transitions::run(args, common.seed, terminal),
         Command::Trends(args) => trends::run(args, common.seed, terminal),
         Command::Drivers(args) => drivers::run(args, common.seed, terminal),
+        Command::Compare(args) => compare::run(*args, common.seed, terminal),
         Command::Couplings(args) => couplings::run(args, common.seed, terminal),
         Command::Perturb(args) => perturb::run(args, common.seed, terminal),
         Command::Diagnose(args) => diagnose::run(args, common.seed, terminal),

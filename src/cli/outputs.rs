@@ -7,7 +7,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use clap::{ArgMatches, ValueEnum};
-use sbcell::io::model::read_header;
+use sbcell::io::model::{read_conditions, read_header};
 use sbcell::io::output::{OutputRule, data_of_model, is_stream, same_file};
 use sbcell::pipeline::{self, Export};
 use sbcell::{Error, Result};
@@ -97,6 +97,10 @@ impl<'m> Called<'m> {
         }
         if let Some(model) = self.path("model") {
             found.extend(data_of_model(&model));
+            if let Ok(record) = read_conditions(&model) {
+                let of = record.conditions.iter();
+                found.extend(of.flat_map(|of| data_of_model(&model.join(&of.folder))));
+            }
         }
         found
     }
@@ -210,7 +214,7 @@ mod tests {
     use super::*;
 
     /// Flags that name an input.
-    const INPUTS: [&str; 16] = [
+    const INPUTS: [&str; 17] = [
         "apop",
         "cells",
         "data",
@@ -223,6 +227,7 @@ mod tests {
         "likelihood",
         "model",
         "observe",
+        "parents",
         "prolif",
         "tables",
         "time_map",

@@ -160,6 +160,18 @@ impl TimeSeries {
         Ok(Self { times, snapshots })
     }
 
+    /// The first `n` times of the course.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for fewer than two times or more than the course has.
+    pub(crate) fn first(&self, n: usize) -> Result<Self> {
+        if n < 2 || n > self.times.len() {
+            let (name, must) = ("times of the course", "at least two, and not more than there are");
+            return Err(Error::Parameter { name, must, got: n.to_string() });
+        }
+        Ok(Self { times: self.times[..n].to_vec(), snapshots: self.snapshots[..n].to_vec() })
+    }
+
     /// The times, strictly increasing.
     pub fn times(&self) -> &[TimePoint] {
         &self.times

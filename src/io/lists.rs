@@ -61,6 +61,52 @@ pub fn read_growth(path: &Path) -> Result<(BTreeMap<String, f64>, String)> {
     Ok((read_numbers(path, &text, "growth rates", wanted)?, hash))
 }
 
+/// Reads the parent of each sample: two columns, sample and parent. The parent of a first sample is empty.
+/// A first line whose second column is `parent` is a header. Also returns the SHA-256 of the file.
+///
+/// # Errors
+/// [`Error::Io`] or [`Error::NoFile`] if the file cannot be read; [`Error::Unreadable`] if it contains no
+/// sample, or if a sample has two parents.
+///
+/// ```
+/// # fn main() -> sbcell::Result<()> {
+/// let folder = tempfile::tempdir().unwrap();
+/// let path = folder.path().join("parents.csv");
+/// std::fs::write(&path, "sample,parent\nday2,\nday4_A,day2\nday4_B,day2\n").unwrap();
+/// let (parents, _) = sbcell::io::lists::read_parents(&path)?;
+/// assert_eq!(parents["day2"], None);
+/// assert_eq!(parents["day4_B"].as_deref(), Some("day2"));
+/// # Ok(())
+/// # }
+/// ```
+pub fn read_parents(path: &Path) -> Result<(BTreeMap<String, Option<String>>, String)> {
+    let (text, hash) = text::read_hashed(path)?;
+    let mut parents = BTreeMap::new();
+    for (place, record) in records_of(path, &text)?.into_iter().enumerate() {
+        let parent = record.get(1).filter(|parent| !parent.is_empty()).cloned();
+        if place == 0 && parent.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("parent")) {
+            continue;
+        }
+        let child = record[0].clone();
+        if child.is_empty() {
+            let problem = "a line has a parent and no sample".to_string();
+            return Err(unreadable(path, problem));
+        }
+        match parents.insert(child.clone(), parent.clone()) {
+            Some(other) if other != parent => {
+                let [one, other] = [other, parent].map(|of| of.unwrap_or_else(|| "none".into()));
+                let problem = format!("sample `{child}` has two parents, {one} and {other}");
+                return Err(unreadable(path, problem));
+            }
+            _ => {}
+        }
+    }
+    if parents.is_empty() {
+        return Err(empty(path, "a sample and its parent on each line"));
+    }
+    Ok((parents, hash))
+}
+
 /// Reads groups of cells: one pair of cell and group for each cell that is in a group, in the order of
 /// the file.
 ///

@@ -3,6 +3,7 @@
 //! - [`Lineage`]: the couplings between neighbouring snapshots
 //! - [`Groups`]: the group of each cell; [`Resampled`]: the couplings under bootstrap weights
 //! - [`coupling_noise`]: the ε of couplings, by the agreement of two halves of the data
+//! - [`Labellings`]: cells of two conditions with exchanged labels; [`Relabelled`]: their couplings
 //! - [`trajectory()`]: ancestors and descendants of sets of cells; [`Fates`]: fate probabilities of each
 //!   cell; [`transitions()`]: mass between groups of two times
 //! - [`neighbour_fates`], [`terminal_shares`]: baselines of fates; [`TerminalCells`]: log-odds
@@ -22,9 +23,11 @@ mod groups;
 mod halves;
 mod hold;
 mod kinks;
+mod labellings;
 mod macrostates;
 mod paths;
 mod perturb;
+mod relabelled;
 mod resampled;
 mod signal;
 mod trajectory;
@@ -42,9 +45,11 @@ pub use groups::Groups;
 pub use halves::{CouplingNoise, Halved, HalvesAgreement, chain_width, coupling_noise};
 pub(crate) use hold::unheld;
 pub use kinks::{Kink, kinks};
+pub use labellings::{Labellings, Sides};
 pub use macrostates::{MacrostateOptions, Macrostates, Side, arrival_times, regions};
 pub use paths::{Path, PathEnds, PathGrid, free_paths, pinned_paths};
 pub use perturb::{Perturbation, Response};
+pub use relabelled::Relabelled;
 pub use resampled::Resampled;
 pub use signal::{FarCells, Signal, far_cells, signal};
 pub use trajectory::{Spread, TrajectoryStep, trajectory};

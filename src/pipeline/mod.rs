@@ -1,6 +1,7 @@
 //! WHOLE JOBS: what a command does, without the words.
 
 mod annotate;
+mod compare;
 mod couplings;
 mod diagnose;
 mod drivers;
@@ -26,6 +27,9 @@ pub use annotate::{
     AnnotateOptions, Annotated, KEY, Mark, MarkInput, Stripped, VelocityKind, annotate, marks,
     strip,
 };
+pub use compare::{
+    CompareKind, CompareOptions, Compared, ComparedRow, ConditionModel, compare, condition_folders,
+};
 pub use couplings::{CouplingOptions, Export, WrittenCoupling, coupling_files, couplings};
 pub use diagnose::{DiagnoseOptions, Diagnosed, IntervalDiagnosis, diagnose};
 pub use drivers::{DriverOptions, DriverRow, drivers};
@@ -35,8 +39,9 @@ pub use evaluate::{
 };
 pub use fates::{FateOptions, FateSummary, FateTables, TerminalGroup, fates};
 pub use fit::{
-    Asynchrony, Bending, FitEstimate, FitOptions, FitSummary, GrowthOptions, GrowthPrior,
-    GrowthTable, Noise, Plan, Reference, Running, Selection, Source, TimeOptions, Timing,
+    Asynchrony, Bending, ConditionCourse, ConditionOptions, ConditionSummary, Conditions,
+    FitEstimate, FitOptions, FitSummary, FittedCondition, GrowthOptions, GrowthPrior, GrowthTable,
+    Noise, ParentTable, Plan, Reference, Running, Selection, Source, TimeOptions, Timing,
     ValuesChoice, estimate, fit, select,
 };
 pub use grn::{

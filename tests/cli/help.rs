@@ -2,9 +2,13 @@
 
 use std::fs;
 
+use sbcell::Silent;
+use sbcell::data::{Column, Matrix};
+use sbcell::io::h5ad::{H5ad, H5adContent, MatrixContent, MatrixSource, write_h5ad};
+
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 19] = [
     "inspect",
     "fit",
     "evaluate",
@@ -15,6 +19,7 @@ const COMMANDS: [&str; 18] = [
     "transitions",
     "trends",
     "drivers",
+    "compare",
     "couplings",
     "perturb",
     "diagnose",
@@ -56,6 +61,8 @@ fn the_page_of_all_commands_is_up_to_date() {
 fn every_example_of_every_help_page_runs() {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
     fs::write(sandbox.path("tfs.txt"), "Pou5f1\nSox2\n").unwrap();
+    fs::write(sandbox.path("markers.txt"), "Pou5f1\nSox2\n").unwrap();
+    write_conditions(&sandbox.path("conditions.h5ad"));
     fs::write(sandbox.path("refNetwork.csv"), "Gene1,Gene2,Type\nPou5f1,Sox2,+\n").unwrap();
     fs::write(sandbox.path("chip.tsv"), "regulator\ttarget\nSox2\tPou5f1\n").unwrap();
     fs::write(sandbox.path("panel.csv"), "cell,Pou5f1,Sox2\na,3,2\n").unwrap();
@@ -93,6 +100,11 @@ fn every_example_of_every_help_page_runs() {
                 // Nor does it have donors; its wells are not in the file. Its groups are in one of
                 // their own.
                 let example = example.replace("--batch-key donor", "--batch-key time_label");
+                // Conditions by chance are in a copy.
+                let example = match example.contains("--condition-key") {
+                    true => example.replace("data.h5ad", "conditions.h5ad"),
+                    false => example,
+                };
                 sandbox.done(&format!("{} {}", with_groups(&example), shorter(&example)));
             }
             n_run += 1;
@@ -101,10 +113,44 @@ fn every_example_of_every_help_page_runs() {
     assert!(n_run >= 8, "only {n_run} examples were found");
 }
 
+/// Writes the sample with the columns `treatment` (every other cell) and `medium` (`before` at the first time).
+fn write_conditions(path: &std::path::Path) {
+    let file = H5ad::open(&sample("semrau2017_mesc_ra")).unwrap();
+    let rows: Vec<usize> = (0..file.n_cells()).collect();
+    let matrix = file.matrix_rows(&MatrixSource::X, &rows, &mut Silent).unwrap();
+    let Matrix::Dense(x) = matrix else { panic!("the sample is dense") };
+    let [time, day, label] = ["time", "day", "time_label"].map(|name| file.obs(name).unwrap());
+    let texts = |of: &dyn Fn(usize) -> &'static str| {
+        Column::Texts(rows.iter().map(|&i| Some(of(i).to_string())).collect())
+    };
+    let treatment = texts(&|i| if i % 2 == 0 { "control" } else { "drug" });
+    let first = |i: usize| time.number(i).is_some_and(|time| time < 1.0);
+    let medium = texts(&|i| match (first(i), i % 2) {
+        (true, _) => "before",
+        (false, 0) => "A",
+        (false, _) => "B",
+    });
+    let content = H5adContent {
+        obs_names: &file.obs_names().unwrap(),
+        obs: &[
+            ("day", &day),
+            ("time_label", &label),
+            ("treatment", &treatment),
+            ("medium", &medium),
+        ],
+        var_names: &file.gene_names(&MatrixSource::X).unwrap(),
+        x: Some(MatrixContent::Single(x.view())),
+        ..H5adContent::default()
+    };
+    write_h5ad(path, &content).unwrap();
+}
+
 /// Flags with which an example that takes many seconds takes one: the same work with fewer repeats.
 fn shorter(example: &str) -> &'static str {
     match example {
         _ if example.starts_with("grn ") => "--bootstrap 3 --permutations 3",
+        _ if example.contains("--condition-key") => "--no-validation",
+        _ if example.starts_with("compare ") => "--permutations 9 --bootstrap 9 --test-cells 60",
         _ if example.contains("--solver sf2m") => "--max-iterations 100 --no-validation",
         _ => "",
     }

@@ -2,6 +2,7 @@
 
 mod axis;
 mod coupling;
+mod differences;
 mod edges;
 mod profiles;
 mod scree;
@@ -18,6 +19,7 @@ use crate::error::{Error, Result, visible};
 use crate::io::file;
 
 pub(crate) use coupling::draw_coupling_noise;
+pub use differences::{Difference, draw_differences};
 pub use edges::{draw_edges, draw_regulators};
 pub use profiles::Profiles;
 pub(crate) use scree::draw_scree;

@@ -17,11 +17,15 @@
 //! | `run.json` | provenance and hashes of all files |
 //! | `validation.*` | scores of held-out times; absent with fewer than three times |
 //!
+//! A fit of several conditions writes one such folder for each condition and [`ConditionsRecord`]
+//! (`conditions.json`) beside them.
+//!
 //! While a fit runs, the folder has the suffix `.partial`. Every file in it is complete.
 //!
 //! [`Model::read`] reads such a folder, [`OpenModel`] also remembers where it is.
 //! `sbcell::pipeline::fit` writes it.
 
+mod conditions;
 mod derived;
 mod exchange;
 mod opened;
@@ -44,6 +48,8 @@ use crate::io::table::{self, Cells};
 use crate::io::temporary::number_in_name;
 use crate::preprocess::Pca;
 
+pub use conditions::{ConditionRecord, ConditionsRecord, is_conditions, read_conditions};
+pub(crate) use conditions::{PartialConditions, check_conditions_output};
 pub use opened::OpenModel;
 pub(crate) use partial::{Choices, PartialModel};
 pub(super) use publish::{OWN_NAMES, PLAN, VALIDATION};
@@ -299,12 +305,12 @@ impl Model {
 /// Reads only the `model.json` of the model in `folder`. See [`Header`] for an example.
 ///
 /// # Errors
-/// [`Error::NoModel`] if there is no model; [`Error::Unreadable`] if the file is damaged or has a newer
-/// layout.
+/// [`Error::NoModel`] if there is no model; [`Error::Parameter`] if there is one for each condition;
+/// [`Error::Unreadable`] if the file is damaged or has a newer layout.
 pub fn read_header(folder: &Path) -> Result<Header> {
     let path = folder.join(HEADER);
     if !path.exists() {
-        return Err(Error::NoModel { folder: folder.to_path_buf() });
+        return Err(conditions::instead_of_model(folder));
     }
     let format: FormatOnly = read_json(&path)?;
     if format.format != FORMAT {

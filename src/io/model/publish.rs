@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::io::file::io_error;
 use crate::io::lock::FolderLock;
+use crate::io::model::conditions::{holds, is_conditions};
 use crate::io::model::exchange::{carry_over, exchange, names_in, remove_any};
 use crate::io::model::{BRIDGES, GENES, HEADER, PartialModel, RUN, derived};
 use crate::io::networks;
@@ -156,12 +157,16 @@ pub(super) fn settle(out: &Path) {
 /// contains a model; and `OUT.partial` contains nothing but an unfinished fit.
 ///
 /// # Errors
-/// [`Error::OutputTaken`] if one of the folders contains foreign files.
+/// [`Error::OutputTaken`] if one of the folders contains foreign files; [`Error::Parameter`] if `out`
+/// holds the models of several conditions.
 #[doc(hidden)]
 pub fn check_output(out: &Path) -> Result<()> {
     let by_fit = |folder: &Path| {
         read_json::<RunRecord>(&folder.join(RUN)).is_ok_and(|run| run.command == "fit")
     };
+    if is_conditions(out) {
+        return Err(holds(out, "the models of several conditions"));
+    }
     let foreign = || OWN_NAMES.iter().chain(&VALIDATION).any(|name| out.join(name).exists());
     let ours = out.join(HEADER).exists() || out.join(WHOLE).exists() || by_fit(out);
     let partial = partial_folder(out);
@@ -189,10 +194,7 @@ fn put_in_place(partial: &Path, out: &Path, files: Vec<String>) -> Result<Publis
         finish(partial, out)?;
         return Ok(published);
     }
-    let stays = |name: &str| {
-        let own = name == HEADER || OWN_NAMES.contains(&name) || VALIDATION.contains(&name);
-        !own && !is_of_dead_run(name) && !whole.dropped.iter().any(|dropped| dropped == name)
-    };
+    let stays = |name: &str| is_foreign(name, &whole.dropped);
     // An exchange is wrong if a dead process has already moved some files.
     let together = whole.files.iter().all(|name| partial.join(name).exists());
     if !(together && carry_over(out, partial, &stays) && exchange(partial, out)) {
@@ -225,6 +227,12 @@ fn clear_bridges(folder: &Path, files: &[String]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Whether `name` in the folder of an older model belongs neither to the model nor to the results `dropped`.
+pub(super) fn is_foreign(name: &str, dropped: &[String]) -> bool {
+    let own = name == HEADER || OWN_NAMES.contains(&name) || VALIDATION.contains(&name);
+    !own && !is_of_dead_run(name) && !dropped.iter().any(|dropped| dropped == name)
 }
 
 /// Whether `name` is that of a temporary file, which remains only if its process died.

@@ -25,9 +25,9 @@ const PULL: f64 = 2.0;
 /// How much lower than that of the first route the score of another one must be (`docs/decisions/0028`).
 const MARGIN: f64 = 0.1;
 
-/// The best route for `series` among those that `options` allow ([`Route::all`]).
+/// The best route for `courses`, which have the same units, among those that `options` allow ([`Route::all`]).
 ///
-/// Each inner time is predicted with every route from the other times. The score of a route is the mean of its
+/// Each inner time of each course is predicted with every route from the other times of this course. The score of a route is the mean of its
 /// energy distances, each divided by that of the two neighbouring times pooled (the null model `FL`). All
 /// distances are increased by the uncertainty of an energy distance, so that one of zero does not decide alone.
 /// Another route than the first is used if its score is lower by [`MARGIN`], after the difference is multiplied
@@ -37,15 +37,17 @@ const MARGIN: f64 = 0.1;
 /// # Errors
 /// Those of the solvers and distances; [`crate::Error::Cancelled`].
 pub(super) fn choose(
-    series: &TimeSeries,
+    courses: &[&TimeSeries],
     units: &Units,
     options: &FitOptions,
     progress: &mut dyn Progress,
 ) -> Result<Route> {
     let mut routes = Route::all(options);
-    let n_inner = series.times().len().saturating_sub(2);
+    let inner = |series: &&TimeSeries| series.times().len().saturating_sub(2);
+    let n_inner: usize = courses.iter().map(inner).sum();
     // An energy distance needs two cells.
-    let enough = series.snapshots().iter().all(|snapshot| snapshot.n_cells() >= 2);
+    let mut snapshots = courses.iter().flat_map(|series| series.snapshots());
+    let enough = snapshots.all(|snapshot| snapshot.n_cells() >= 2);
     if routes.len() == 1 || n_inner == 0 || !enough {
         let first = routes.swap_remove(0);
         if options.solver.has(Property::Chooses) {
@@ -59,15 +61,20 @@ pub(super) fn choose(
     progress::report(progress, Event::Begin { what, total: n_inner as u64 })?;
     let most = options.solver.choice_cells();
     let seed = Seed(options.seed).child("choice", 0);
-    let snapshots = some_cells(series, most, seed)?;
     let plain = FitOptions { growth: GrowthOptions::default(), ..options.clone() };
     let mut scores = vec![0.0; routes.len()];
-    for held in 1..=n_inner {
-        let fold = InnerFold::new(series, &snapshots, held)?;
-        let seed = seed.child("fold", held as u64);
-        let found = fold.ratios(units, &plain, &routes, seed, &mut Unseen(&mut *progress))?;
-        scores.iter_mut().zip(&found).for_each(|(score, ratio)| *score += ratio / n_inner as f64);
-        progress::report(progress, Event::Step { done: held as u64 })?;
+    let mut done = 0;
+    for series in courses {
+        let snapshots = some_cells(series, most, seed)?;
+        for held in 1..=inner(series) {
+            let fold = InnerFold::new(series, &snapshots, held)?;
+            let seed = seed.child("fold", held as u64);
+            let found = fold.ratios(units, &plain, &routes, seed, &mut Unseen(&mut *progress))?;
+            let scored = scores.iter_mut().zip(&found);
+            scored.for_each(|(score, ratio)| *score += ratio / n_inner as f64);
+            done += 1;
+            progress::report(progress, Event::Step { done })?;
+        }
     }
     progress::report(progress, Event::End)?;
     let best = best(&scores, n_inner);
@@ -252,7 +259,7 @@ mod tests {
     fn chosen(cells: &[usize], options: &FitOptions) -> Route {
         let series = course(cells);
         let units = Units::of(&series, 1.0, options.noise, TimeUnit::Unknown).unwrap();
-        choose(&series, &units, options, &mut crate::Silent).unwrap()
+        choose(&[&series], &units, options, &mut crate::Silent).unwrap()
     }
 
     #[test]

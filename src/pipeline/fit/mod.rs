@@ -5,6 +5,7 @@
 
 mod choose;
 pub(super) mod clock;
+mod conditions;
 mod coupling;
 mod estimate;
 pub(super) mod footprint;
@@ -25,6 +26,9 @@ pub(super) mod units;
 mod write;
 
 pub use clock::{Asynchrony, Bending, Timing};
+pub use conditions::{
+    ConditionCourse, ConditionOptions, ConditionSummary, Conditions, FittedCondition, ParentTable,
+};
 pub use estimate::{FitEstimate, estimate};
 pub use growth::{GrowthOptions, GrowthPrior, GrowthTable};
 pub use options::{FitOptions, Noise, Source, TimeOptions, ValuesChoice};

@@ -124,6 +124,12 @@ pub(super) struct Between {
 }
 
 impl Between {
+    /// Takes the clock and the curve of interval `k` from `other`.
+    pub(super) fn replace(&mut self, k: usize, other: &Self) {
+        self.clocks[k] = other.clocks[k];
+        self.curves[k].clone_from(&other.curves[k]);
+    }
+
     /// The bridge of interval `k` along the curve and on the clock of the cells, from the one along the
     /// straight line that solves `problem`.
     ///

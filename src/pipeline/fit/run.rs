@@ -144,13 +144,10 @@ impl Plan {
         let mut progress = Recorder::after(&self.notes, &mut *listener);
         let Self { file, options, selection, .. } = self;
         let path = file.path();
-        let read = |progress: &mut dyn Progress| self.prepare(running, progress);
-        let (sha256, (n_genes_read, prepared)) = beside_hash(path, &mut progress, read)?;
+        let Ready { sha256, n_genes: n_genes_read, prepared, cells } =
+            self.ready(running, &mut progress)?;
         let plan = plan_hash(&sha256, options)?;
-        let cells = selection.cell_names(file)?;
         let taking = Taking { selection, cells: &cells, options };
-        say_values(&prepared.seen, taking, file, &mut progress)?;
-
         let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
         let growth = prepared.growth.as_ref();
         let units = units(&series, taking, growth, &mut progress)?;
@@ -183,20 +180,29 @@ impl Plan {
             pca: prepared.recipe.pca,
             intervals,
         };
-        let (scree, coupling) = (prepared.scree.as_ref(), coupling.noise.as_ref());
-        let files = partial.complete(&model, Choices { scree, coupling })?;
         let mut run = RunRecord::new("fit", input, to_value(options)?);
         run.notes = progress.into_notes();
-        run.intervals = model.intervals.iter().map(interval_record).collect();
-        for name in &files {
-            run.outputs.push(OutputRecord::of(partial.folder(), name)?);
-        }
-        write_json(&partial.folder().join("run.json"), &run)?;
+        let (scree, coupling) = (prepared.scree.as_ref(), coupling.noise.as_ref());
+        let run = complete(&partial, &model, Choices { scree, coupling }, run)?;
         // `run.json` does not contain these notes: it must not depend on what was in the folder before.
         say(&partial.publish()?, listener)?;
         let Model { header, intervals, .. } = model;
         let (out, input_sha256) = (out.to_path_buf(), run.input.sha256);
         Ok(FitSummary { header, intervals, out, input_sha256, lock })
+    }
+
+    /// Reads the values of the selected cells, learns their coordinates, and notes their oddities.
+    ///
+    /// # Errors
+    /// As [`Plan::run`].
+    pub(super) fn ready(&self, running: Running, progress: &mut dyn Progress) -> Result<Ready> {
+        let Self { file, options, selection, .. } = self;
+        let read = |progress: &mut dyn Progress| self.prepare(running, progress);
+        let (sha256, (n_genes, prepared)) = beside_hash(file.path(), progress, read)?;
+        let cells = selection.cell_names(file)?;
+        let taking = Taking { selection, cells: &cells, options };
+        say_values(&prepared.seen, taking, file, progress)?;
+        Ok(Ready { sha256, n_genes, prepared, cells })
     }
 
     /// Reads the values of the selected cells and learns their coordinates; also the number of genes
@@ -215,13 +221,45 @@ impl Plan {
     }
 }
 
+/// Everything that a fit reads of its cells.
+pub(super) struct Ready {
+    /// SHA-256 of the file.
+    pub(super) sha256: String,
+    /// Number of genes of the matrix that was read; zero with an embedding.
+    pub(super) n_genes: usize,
+    /// Coordinates and growth of the selected cells.
+    pub(super) prepared: Prepared,
+    /// Names of the selected cells.
+    pub(super) cells: Vec<String>,
+}
+
+/// Writes all files of `model` except its intervals into the unfinished folder, `run` last, which gets its
+/// intervals and outputs here.
+///
+/// # Errors
+/// Those of [`PartialModel::complete`].
+pub(super) fn complete(
+    partial: &PartialModel,
+    model: &Model,
+    choices: Choices<'_>,
+    mut run: RunRecord,
+) -> Result<RunRecord> {
+    let files = partial.complete(model, choices)?;
+    run.intervals = model.intervals.iter().map(interval_record).collect();
+    for name in &files {
+        run.outputs.push(OutputRecord::of(partial.folder(), name)?);
+    }
+    write_json(&partial.folder().join("run.json"), &run)?;
+    Ok(run)
+}
+
 /// Notes which files made from an older model in the folder were removed or kept.
-fn say(published: &Published, progress: &mut dyn Progress) -> Result<()> {
+pub(super) fn say(published: &Published, progress: &mut dyn Progress) -> Result<()> {
     published.notes().into_iter().try_for_each(|text| progress::note(&mut *progress, text))
 }
 
 /// The scale and the noise. Notes what is unusual about the cells that determine them.
-fn units(
+pub(super) fn units(
     series: &TimeSeries,
     taking: Taking<'_>,
     growth: Option<&Array1<f64>>,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use ndarray::Array1;
 
-use crate::bridge::{Bridge, BridgeProblem, BridgeSolver, Course, CourseSolver, FitReport, Solver};
+use crate::bridge::{
+    Bridge, BridgeProblem, BridgeSolver, Course, CourseSolver, FitReport, Property, Solver,
+};
 use crate::data::{Snapshot, TimeSeries};
 use crate::error::Result;
 use crate::pipeline::fit::choose::choose;
@@ -29,6 +31,8 @@ pub(crate) struct Task<'a> {
     problems: Vec<BridgeProblem>,
     /// The growth in each interval.
     growing: Vec<Growing>,
+    /// The first times that this course shares with others, and the intervals whose bridges they give.
+    trunks: Vec<(Vec<usize>, Task<'a>)>,
 }
 
 /// The solution of one interval.
@@ -84,7 +88,8 @@ impl<'a> Task<'a> {
             })
             .collect();
         let between = route.between(series, units.scale, options)?;
-        Ok(Self { series, units, options, route, between, problems, growing })
+        let trunks = Vec::new();
+        Ok(Self { series, units, options, route, between, problems, growing, trunks })
     }
 
     /// Lets the data choose among the routes of the options, by holding out times of this course. Returns the
@@ -93,9 +98,30 @@ impl<'a> Task<'a> {
     /// # Errors
     /// Those of the choice; [`crate::Error::Cancelled`].
     pub(crate) fn settle(&mut self, progress: &mut dyn Progress) -> Result<&SolverChoice> {
-        self.route = choose(self.series, self.units, self.options, progress)?;
-        self.between = self.route.between(self.series, self.units.scale, self.options)?;
+        let route = choose(&[self.series], self.units, self.options, progress)?;
+        self.between = route.between(self.series, self.units.scale, self.options)?;
+        self.route = route;
         Ok(&self.route.solver)
+    }
+
+    /// Takes the `route` that was chosen for several courses.
+    ///
+    /// # Errors
+    /// Those of the clocks and curves.
+    pub(super) fn take(&mut self, route: Route) -> Result<()> {
+        self.between = route.between(self.series, self.units.scale, self.options)?;
+        self.route = route;
+        Ok(())
+    }
+
+    /// Takes the bridges of `intervals` from `trunk`, the first times of this course, which other courses share.
+    ///
+    /// The pace, the curve, and with some solvers the coupling of an interval depend on the other times of a
+    /// course. Those of a shared interval follow from the shared times, so that it has the same bridge in all
+    /// courses. Networks are learnt for a whole course and are not shared.
+    pub(super) fn share(&mut self, trunk: Self, intervals: Vec<usize>) {
+        intervals.iter().for_each(|&k| self.between.replace(k, &trunk.between));
+        self.trunks.push((intervals, trunk));
     }
 
     /// Number of intervals.
@@ -162,7 +188,14 @@ impl<'a> Task<'a> {
         solver: &dyn CourseSolver,
         progress: &mut dyn Progress,
     ) -> Result<Vec<Solved>> {
-        let all = self.bare_course(solver, progress)?.into_iter().enumerate();
+        let mut all = self.bare_course(solver, progress)?;
+        let trunks = self.trunks.iter().filter(|_| !self.route.solver.has(Property::TakesLong));
+        for (intervals, trunk) in trunks {
+            for &k in intervals {
+                all[k] = trunk.bare(k, progress)?;
+            }
+        }
+        let all = all.into_iter().enumerate();
         all.map(|(k, solved)| self.finished(k, solved)).collect()
     }
 

@@ -26,6 +26,8 @@ pub(crate) struct CourseOfCells {
     pub(crate) rows: Vec<Vec<usize>>,
     /// For each interval ε of its coupling, in the units of the bridges.
     pub(crate) epsilons: Vec<Epsilon>,
+    /// ε of the couplings, if they are not those of the bridges.
+    pub(crate) own: Option<Epsilon>,
 }
 
 impl CourseOfCells {
@@ -83,7 +85,7 @@ impl CourseOfCells {
         }
         progress::report(progress, Event::End)?;
         let lineage = Lineage::new(times, links)?;
-        Ok(Self { process, lineage, rows, epsilons })
+        Ok(Self { process, lineage, rows, epsilons, own })
     }
 
     /// Values of the cells of the model (one for each, in its order), split by time.
