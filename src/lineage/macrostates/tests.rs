@@ -18,7 +18,7 @@ fn dense(resampled: &Resampled<'_>, column: usize) -> Vec<Array2<f64>> {
             let plain = link.pull(Array2::eye(link.shape().1).view()).unwrap();
             let (alpha, beta) = resampled.scalings(k);
             let rows = alpha.column(column).to_owned().insert_axis(Axis(1));
-            plain * &rows * &beta.column(column)
+            plain * &rows * beta.column(column)
         })
         .collect()
 }
