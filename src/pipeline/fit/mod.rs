@@ -3,11 +3,13 @@
 //! [`Plan::read`] reads cells, times and growth once. [`Plan::estimate`] says what a fit would take,
 //! [`Plan::run`] fits. [`fit`] and [`estimate`] do both steps at once.
 
+pub(super) mod auto_growth;
 mod choose;
 pub(super) mod clock;
 mod estimate;
 pub(super) mod footprint;
 pub(super) mod growth;
+mod growth_share;
 mod hashing;
 mod intervals;
 pub(super) mod oddities;

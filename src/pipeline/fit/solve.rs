@@ -9,6 +9,7 @@ use crate::data::{Snapshot, TimeSeries};
 use crate::error::Result;
 use crate::pipeline::fit::choose::choose;
 use crate::pipeline::fit::growth::Growing;
+use crate::pipeline::fit::growth_share::CouplingGrowth;
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::route::{Between, Route};
 use crate::pipeline::fit::units::Units;
@@ -29,6 +30,8 @@ pub(crate) struct Task<'a> {
     problems: Vec<BridgeProblem>,
     /// The growth in each interval.
     growing: Vec<Growing>,
+    /// The growth that only couplings use, if there is any.
+    coupling: Option<CouplingGrowth>,
 }
 
 /// The solution of one interval.
@@ -84,7 +87,8 @@ impl<'a> Task<'a> {
             })
             .collect();
         let between = route.between(series, units.scale, options)?;
-        Ok(Self { series, units, options, route, between, problems, growing })
+        let coupling = None;
+        Ok(Self { series, units, options, route, between, problems, growing, coupling })
     }
 
     /// Lets the data choose among the routes of the options, by holding out times of this course. Returns the
@@ -96,6 +100,16 @@ impl<'a> Task<'a> {
         self.route = choose(self.series, self.units, self.options, progress)?;
         self.between = self.route.between(self.series, self.units.scale, self.options)?;
         Ok(&self.route.solver)
+    }
+
+    /// Lets couplings use `growth`, which the bridges do not use.
+    pub(super) fn couple(&mut self, growth: Option<CouplingGrowth>) {
+        self.coupling = growth;
+    }
+
+    /// The share and the rates of the growth that only couplings use in interval `k`.
+    pub(super) fn coupling_growth(&self, k: usize) -> Option<(f64, Vec<f64>)> {
+        self.coupling.as_ref().map(|growth| (growth.shares[k], growth.rates[k].to_vec()))
     }
 
     /// Number of intervals.

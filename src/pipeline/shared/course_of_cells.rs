@@ -48,7 +48,7 @@ impl CourseOfCells {
         progress::report(progress, Event::Begin { what, total: n as u64 })?;
         let mut links: Vec<Link> = Vec::with_capacity(n);
         for (k, bridge) in process.series.bridges().iter().enumerate() {
-            let source = process.source(k, times[k + 1])?;
+            let source = process.coupling_source(k)?;
             let seed = Seed(seed).child("lineage/link", k as u64);
             links.push(bridge.link(&source, &process.snapshots[k + 1], seed)?);
             progress::report(progress, Event::Step { done: k as u64 + 1 })?;
