@@ -11,10 +11,28 @@ use sbcell::preprocess::{GeneSets, Species};
 
 use crate::cli::shared::up_to;
 
+/// Growth where no flag says where it comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Unasked {
+    /// By the genes in the file, for couplings, where it helps.
+    Auto,
+    /// None.
+    None,
+}
+
 /// Growth rates of cells, and how often the solver refines them.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Growth")]
 pub(crate) struct GrowthArgs {
+    /// Growth by the proliferation and apoptosis genes in the file (auto), or no growth (none)
+    ///
+    /// With auto, sbcell finds the species by its genes and computes growth rates as with
+    /// --growth-genes. Couplings (fates, transitions, trends, drivers and the like) use the share of
+    /// the rates that the data confirm, if they improve the prediction of inner times. Populations
+    /// between the times do not use them.
+    #[arg(long, value_enum, value_name = "WHEN", default_value_t = Unasked::Auto,
+          conflicts_with_all = ["growth_key", "growth_file", "growth_genes", "prolif"])]
+    growth: Unasked,
     /// Column of `obs` with the growth of each cell, in the unit of --growth-unit
     ///
     /// Cells divide and die, so the share of a cell type can change although no cell changes its
@@ -56,8 +74,16 @@ impl GrowthArgs {
     /// # Errors
     /// Those of reading the files.
     pub(crate) fn options(self) -> Result<GrowthOptions> {
-        let Self { growth_key, growth_file, growth_unit, growth_genes, prolif, apop, growth_iters } =
-            self;
+        let Self {
+            growth,
+            growth_key,
+            growth_file,
+            growth_unit,
+            growth_genes,
+            prolif,
+            apop,
+            growth_iters,
+        } = self;
         let prior = match (growth_key, growth_file, growth_genes, prolif.zip(apop)) {
             (Some(column), ..) => GrowthPrior::Column(column),
             (_, Some(path), ..) => GrowthPrior::File(GrowthTable::read(&path)?),
@@ -66,7 +92,8 @@ impl GrowthArgs {
                 proliferation: lists::read_names(&prolif)?,
                 apoptosis: lists::read_names(&apop)?,
             }),
-            _ => GrowthPrior::None,
+            _ if growth == Unasked::None => GrowthPrior::None,
+            _ => GrowthPrior::Auto,
         };
         Ok(GrowthOptions::default()
             .with_prior(prior)

@@ -47,6 +47,12 @@ type Checked = std::result::Result<(), String>;
 /// A description of the problem, in words that follow the name of the file.
 pub(super) fn sound(interval: &Interval, source: &Snapshot, target: &Snapshot) -> Checked {
     numbers(interval)?;
+    if let Some(rates) = &interval.coupling_growth
+        && rates.len() != source.n_cells()
+    {
+        let (n, m) = (rates.len(), source.n_cells());
+        return Err(format!("it has {n} rates of growth for the couplings of {m} cells"));
+    }
     parts(&interval.bridge)?;
     let bridge = restored(interval, source, target).map_err(|error| error.to_string())?;
     let epsilon = bridge.epsilon().value();
@@ -89,7 +95,7 @@ fn restored(interval: &Interval, source: &Snapshot, target: &Snapshot) -> Result
 
 /// Checks that no number of an interval would overflow in computations.
 fn numbers(interval: &Interval) -> Checked {
-    let Interval { from, to, epsilon, report, fit, bridge, growth } = interval;
+    let Interval { from, to, epsilon, report, fit, bridge, growth, coupling_growth } = interval;
     if !is_size(*epsilon) {
         return Err(format!("`epsilon` must be finite and > 0, got {epsilon:?}"));
     }
@@ -101,15 +107,17 @@ fn numbers(interval: &Interval) -> Checked {
     if let Some(value) = lists.into_iter().flatten().find(|value| !is_number(**value)) {
         return Err(format!("a number must not be too large for computations, got {value:?}"));
     }
+    let most = MOST_GROWTH / (to - from);
+    let wild = |rate: &&f64| rate.is_nan() || rate.abs() > most;
+    if let Some(rate) = coupling_growth.iter().flatten().find(wild) {
+        return Err(format!("a cell grows at the rate {rate:?} in couplings"));
+    }
     if let Some(IntervalGrowth { prior, posterior }) = growth {
         if prior.len() != posterior.len() {
             let (n, m) = (prior.len(), posterior.len());
             return Err(format!("it has {n} rates of growth before the fit and {m} after"));
         }
-        let most = MOST_GROWTH / (to - from);
-        if let Some(rate) =
-            prior.iter().chain(posterior).find(|rate| rate.is_nan() || rate.abs() > most)
-        {
+        if let Some(rate) = prior.iter().chain(posterior).find(wild) {
             return Err(format!("a cell grows at the rate {rate:?}"));
         }
     }

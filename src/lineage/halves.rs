@@ -120,7 +120,7 @@ pub fn coupling_noise(course: &[Halved]) -> Result<CouplingNoise> {
 ///
 /// The mean squared distance of two cells of a time is twice the number of coordinates, so that one
 /// coupling with ε = `dim` is as wide as a snapshot (the median heuristic of kernel methods). Every
-/// interval adds noise, which the cells at its end partly remove again (`docs/decisions/0029`).
+/// interval adds noise, which the cells at its end partly remove again (`docs/decisions/0030`).
 ///
 /// ```
 /// use sbcell::lineage::chain_width;

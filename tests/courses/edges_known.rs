@@ -71,6 +71,7 @@ fn model() -> (Model, Array2<f64>) {
             fit: Vec::new(),
             bridge: bridge.record(),
             growth: None,
+            coupling_growth: None,
         }],
     };
     (model, rotation)

@@ -12,6 +12,7 @@ mod examples;
 mod fit_known;
 mod flow_model;
 mod growth;
+mod growth_auto;
 mod growth_genes;
 mod held_out;
 mod metric_on_trial;

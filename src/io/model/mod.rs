@@ -3,7 +3,7 @@
 //! | file | content |
 //! |---|---|
 //! | `model.json` | [`Header`]: times, scale, noise, input; written last |
-//! | `cells.parquet` | `cell`, `time`, `growth_prior` and `growth_rate` if growth is modelled, then the coordinates of every cell, in data units |
+//! | `cells.parquet` | `cell`, `time`, `growth_prior` and `growth_rate` if growth is modelled, `growth_coupling` if only couplings use it, then the coordinates of every cell, in data units |
 //! | `genes.parquet` | `gene`, `mean`, then the loadings; absent for an embedding from the file |
 //! | `pcs.csv` | `pc`, `variance`, `share` of the total; absent for an embedding |
 //! | `scree.csv` | `component`, `eigenvalue` of the correlation matrix of the genes, `noise_edge`, `kept`; only if the data chose the number of components |
@@ -191,6 +191,10 @@ pub struct Interval {
     /// Growth of the cells of the source snapshot; absent if growth is not modelled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub growth: Option<IntervalGrowth>,
+    /// Growth rates of the cells of the source snapshot per unit of time that couplings use and the bridge
+    /// does not; absent if couplings use [`Interval::growth`] or no growth.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coupling_growth: Option<Vec<f64>>,
 }
 
 /// Growth rates ρ over one interval, one for each cell of the source snapshot, per unit of time: a cell

@@ -140,6 +140,9 @@ impl PartialModel {
                 cells.push(name, Cells::Floats(rates));
             }
         }
+        if model.intervals.iter().any(|interval| interval.coupling_growth.is_some()) {
+            cells.push("growth_coupling", Cells::Floats(coupling_growth(model)));
+        }
         cells.push_points(&model.header.dimensions, model.points.view());
         table::write(&self.folder.join("cells.parquet"), &cells, TableFormat::Parquet)?;
         if let Some(pca) = &model.pca {
@@ -200,6 +203,18 @@ fn growth_columns(model: &Model) -> [(&'static str, Vec<f64>); 2] {
     }
     let [prior, posterior] = columns;
     [("growth_prior", prior), ("growth_rate", posterior)]
+}
+
+/// The growth rate of every cell that couplings use and bridges do not; NaN where there is none.
+fn coupling_growth(model: &Model) -> Vec<f64> {
+    let mut column = vec![f64::NAN; model.cells.len()];
+    for interval in &model.intervals {
+        let here = |cell: &usize| model.cell_times[*cell].total_cmp(&interval.from).is_eq();
+        let cells = (0..model.cells.len()).filter(here);
+        let rates = interval.coupling_growth.iter().flatten();
+        cells.zip(rates).for_each(|(cell, rate)| column[cell] = *rate);
+    }
+    column
 }
 
 /// The content of `pcs.csv`: variance and share of the total of each component.

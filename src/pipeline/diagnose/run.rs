@@ -121,7 +121,7 @@ fn interval(
 ) -> Result<IntervalDiagnosis> {
     let times = course.lineage.times();
     let link = &course.lineage.links()[k];
-    let source = course.process.source(k, times[k + 1])?;
+    let source = course.process.coupling_source(k)?;
     let target = &course.process.snapshots[k + 1];
     let bridge = &*course.process.series.bridges()[k];
     let epsilon = course.epsilons[k];

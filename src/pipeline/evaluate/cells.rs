@@ -51,7 +51,7 @@ impl Cells {
         progress: &mut dyn Progress,
     ) -> Result<Self> {
         let (opened, fit) = (plan.file(), &options.fit);
-        let (mut selection, mut growth) = (plan.selection().clone(), plan.growth().clone());
+        let (mut selection, mut growth) = (plan.selection().clone(), plan.growth().of_bridges());
         if let Some(most) = options.cells_per_time {
             let kept = draw(&mut selection, most, Seed(fit.seed), progress)?;
             growth = growth.select(&kept);

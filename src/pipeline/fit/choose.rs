@@ -20,7 +20,7 @@ use crate::rng::Seed;
 /// Number of imagined inner times at which all routes are as good as the first.
 ///
 /// A course has few inner times, so the best of several routes is often best by chance.
-const PULL: f64 = 2.0;
+pub(super) const PULL: f64 = 2.0;
 
 /// How much lower than that of the first route the score of another one must be (`docs/decisions/0028`).
 const MARGIN: f64 = 0.1;
@@ -200,11 +200,19 @@ impl<'a> InnerFold<'a> {
     /// Those of [`Snapshot::weighted`].
     fn pooled(&self, scale: f64) -> Result<Snapshot> {
         let [earlier, later] = [0, 1].map(|k| &self.series.snapshots()[self.interval + k]);
-        let s = self.local.value();
-        let points = concatenate![Axis(0), earlier.points(), later.points()] / scale;
-        let weights = concatenate![Axis(0), &earlier.marginal() * (1.0 - s), &later.marginal() * s];
-        Snapshot::weighted(points, weights)
+        pooled(earlier, later, self.local.value(), scale)
     }
+}
+
+/// The cells of two times together, weighted by their distance in time from local time `s`, in coordinates
+/// divided by `scale`.
+///
+/// # Errors
+/// Those of [`Snapshot::weighted`].
+pub(super) fn pooled(earlier: &Snapshot, later: &Snapshot, s: f64, scale: f64) -> Result<Snapshot> {
+    let points = concatenate![Axis(0), earlier.points(), later.points()] / scale;
+    let weights = concatenate![Axis(0), &earlier.marginal() * (1.0 - s), &later.marginal() * s];
+    Snapshot::weighted(points, weights)
 }
 
 /// The energy distance, at least zero, plus the uncertainty of one: twice the mean distance within `observed`
@@ -212,7 +220,7 @@ impl<'a> InnerFold<'a> {
 ///
 /// # Errors
 /// Those of the energy distance.
-fn at_least_noise(predicted: &Snapshot, observed: &Snapshot) -> Result<f64> {
+pub(super) fn at_least_noise(predicted: &Snapshot, observed: &Snapshot) -> Result<f64> {
     let energy = energy_distance(predicted, observed)?;
     let noise = 2.0 * energy.within_y / observed.n_cells() as f64;
     Ok(energy.value.max(0.0) + noise.max(f64::MIN_POSITIVE))

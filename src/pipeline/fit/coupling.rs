@@ -10,7 +10,7 @@ use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 use crate::progress::{self, Event, Progress};
 
 /// ε of couplings in an embedding, as a share of [`chain_width`]. Simulated courses with known
-/// fates were predicted best between 0.56 and 0.8 (`docs/decisions/0029`).
+/// fates were predicted best between 0.56 and 0.8 (`docs/decisions/0030`).
 const EMBEDDED: f64 = 0.7;
 
 /// The ε of couplings that a model records, and how the data chose it.

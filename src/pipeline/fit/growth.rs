@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::io::h5ad::H5ad;
 use crate::io::lists;
 use crate::io::model::IntervalGrowth;
+use crate::pipeline::fit::auto_growth::{Search, search};
 use crate::pipeline::fit::options::Source;
 use crate::pipeline::fit::selection::{Selection, file_name, matrix_source, no_genes};
 use crate::pipeline::shared::asked_genes::refuse_strangers;
@@ -46,7 +47,7 @@ pub struct GrowthOptions {
 
 impl Default for GrowthOptions {
     fn default() -> Self {
-        Self { prior: GrowthPrior::None, unit: GrowthUnit::default(), iterations: 1 }
+        Self { prior: GrowthPrior::Auto, unit: GrowthUnit::default(), iterations: 1 }
     }
 }
 
@@ -56,6 +57,13 @@ impl Default for GrowthOptions {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum GrowthPrior {
+    /// By the lists that sbcell contains, for couplings only, and as far as the data confirm it.
+    ///
+    /// The species is that of the genes in the file. Each interval uses the share of the rates that a coupling
+    /// with relaxed weights confirms. Growth is off, with a note, if the genes are not there or do not improve
+    /// the prediction of inner times. Bridges do not use it, so that populations are those of
+    /// [`GrowthPrior::None`].
+    Auto,
     /// No prior: all cells of a time have the same expected number of descendants.
     None,
     /// A column of `obs` with one number for each cell.
@@ -135,9 +143,19 @@ pub(crate) enum Given {
     Rates(Array1<f64>),
     /// The columns of the matrix with the genes of proliferation, and those of apoptosis.
     Genes([Vec<usize>; 2]),
+    /// The genes that were searched for without being asked. Only couplings use them.
+    Auto(Search),
 }
 
 impl Given {
+    /// The growth that bridges use.
+    pub(crate) fn of_bridges(&self) -> Self {
+        match self {
+            Self::Auto(_) => Self::Nothing,
+            other => other.clone(),
+        }
+    }
+
     /// The growth of the cells `cells`, in that order.
     pub(crate) fn select(&self, cells: &[usize]) -> Self {
         match self {
@@ -166,6 +184,7 @@ pub(crate) fn given(
         |numbers: Numbers<'_>| per_cell(file, selection, options.unit, numbers).map(Given::Rates);
     let sets = match &options.prior {
         GrowthPrior::None => return Ok(Given::Nothing),
+        GrowthPrior::Auto => return Ok(Given::Auto(search(file, source))),
         GrowthPrior::Column(name) => {
             say_unit(options.unit, unit, progress)?;
             let column = file.obs(name)?;

@@ -117,9 +117,11 @@ impl Job<'_> {
         if let Some(growth) = &growth {
             report.details.extend(growing.details(growth)?);
         }
+        let (share, coupling_growth) = self.task.coupling_growth(k).unzip();
+        report.details.extend(share.map(|share| ("growth_share".to_string(), share)));
         let epsilon = problem.epsilon().value();
         let bridge = bridge.record();
-        let interval = Interval { from, to, epsilon, report, fit, bridge, growth };
+        let interval = Interval { from, to, epsilon, report, fit, bridge, growth, coupling_growth };
         self.partial.keep(&interval, self.task.problem(k))?;
         Ok(interval)
     }

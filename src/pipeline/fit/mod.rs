@@ -3,6 +3,7 @@
 //! [`Plan::read`] reads cells, times and growth once. [`Plan::estimate`] says what a fit would take,
 //! [`Plan::run`] fits. [`fit`] and [`estimate`] do both steps at once.
 
+pub(super) mod auto_growth;
 mod choose;
 pub(super) mod clock;
 mod conditions;
@@ -10,6 +11,7 @@ mod coupling;
 mod estimate;
 pub(super) mod footprint;
 pub(super) mod growth;
+mod growth_share;
 mod hashing;
 mod intervals;
 pub(super) mod oddities;

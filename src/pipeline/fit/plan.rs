@@ -2,10 +2,12 @@
 
 use std::path::Path;
 
+use crate::bridge::Property;
 use crate::data::time::KnownTimes;
 use crate::error::Result;
 use crate::io::h5ad::H5ad;
-use crate::pipeline::fit::growth::{Given, given};
+use crate::pipeline::fit::auto_growth::Search;
+use crate::pipeline::fit::growth::{Given, GrowthPrior, given};
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::selection::{Selection, select};
 use crate::pipeline::shared::recorder::Recorder;
@@ -60,7 +62,12 @@ impl Plan {
         let file = H5ad::open(input)?;
         let selection = select(&file, options, &mut progress)?;
         options.reference.check_times(&selection.axis)?;
-        let growth = given(&file, &selection, &options.growth, &options.source, &mut progress)?;
+        let unasked = options.growth.prior == GrowthPrior::Auto;
+        let growth = if unasked && options.solver.has(Property::Relaxes) {
+            Given::Auto(Search::Nothing("the relaxed weights of the solver give the growth".into()))
+        } else {
+            given(&file, &selection, &options.growth, &options.source, &mut progress)?
+        };
         let notes = progress.into_notes();
         Ok(Self { file, options: options.clone(), selection, growth, notes })
     }

@@ -14,7 +14,10 @@ use crate::io::model::{
     Choices, FileRecord, Header, Interval, Model, PartialModel, Published, check_output, recover,
 };
 use crate::io::run::{InputRecord, OutputRecord, RunRecord, to_value, write_json};
+use crate::pipeline::fit::auto_growth::{Search, or_off, say_off};
 use crate::pipeline::fit::coupling::choose;
+use crate::pipeline::fit::growth::Given;
+use crate::pipeline::fit::growth_share::{CouplingGrowth, Course, coupling_growth};
 use crate::pipeline::fit::hashing::beside_hash;
 use crate::pipeline::fit::intervals::intervals;
 use crate::pipeline::fit::oddities::{Oddities, Taking, say_values};
@@ -31,6 +34,7 @@ use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 use crate::pipeline::shared::halves::halved_rows;
 use crate::pipeline::shared::recorder::Recorder;
 use crate::progress::{self, Progress};
+use crate::rng::Seed;
 
 /// The result of a fit. The bridges themselves are in the folder [`FitSummary::out`].
 ///
@@ -144,11 +148,13 @@ impl Plan {
         let mut progress = Recorder::after(&self.notes, &mut *listener);
         let Self { file, options, selection, .. } = self;
         let path = file.path();
-        let Ready { sha256, n_genes: n_genes_read, prepared, cells } =
+        let Ready { sha256, n_genes: n_genes_read, mut prepared, cells } =
             self.ready(running, &mut progress)?;
         let plan = plan_hash(&sha256, options)?;
         let taking = Taking { selection, cells: &cells, options };
         let series = TimeSeries::new(prepared.points.view(), &selection.times)?;
+        // Bridges do not use growth that nobody asked for.
+        let auto = if let Given::Auto(_) = self.growth { prepared.growth.take() } else { None };
         let growth = prepared.growth.as_ref();
         let units = units(&series, taking, growth, &mut progress)?;
         check_extent(path, &cells, prepared.points.view(), units.scale)?;
@@ -160,6 +166,7 @@ impl Plan {
         let partial = PartialModel::start(out, &header.plan, running.resume)?;
         let mut task = Task::new(&series, &units, options, growth, &selection.times)?;
         task.settle(&mut progress)?;
+        task.couple(self.coupling_growth(&series, units.scale, auto.as_ref(), &mut progress)?);
         let intervals = intervals(&task, &partial, &mut progress)?;
         drop(task);
         drop(series);
@@ -217,7 +224,38 @@ impl Plan {
         let (n_genes, size) = (raw.n_genes(), raw.footprint(file, selection, options)?);
         let memory = running.memory.map(|bytes| MemoryLimit { bytes, size });
         let prepared = raw.prepare(options, growth, memory, selection.axis.unit, progress);
-        Ok((n_genes, prepared.map_err(|error| named(error, file, selection, options))?))
+        let prepared = prepared.map_err(|error| named(error, file, selection, options))?;
+        let own = match growth {
+            Given::Auto(Search::Found(genes)) => {
+                or_off(genes.own_rates(file, selection, options, most, progress), progress)?
+            }
+            _ => None,
+        };
+        Ok((n_genes, Prepared { growth: own.or(prepared.growth), ..prepared }))
+    }
+
+    /// The growth that couplings use, from the gene-based rates `auto`. `None`, with a note, if there are none
+    /// or if they do not help.
+    ///
+    /// # Errors
+    /// Those of [`coupling_growth`].
+    pub(super) fn coupling_growth(
+        &self,
+        series: &TimeSeries,
+        scale: f64,
+        auto: Option<&Array1<f64>>,
+        progress: &mut dyn Progress,
+    ) -> Result<Option<CouplingGrowth>> {
+        let (genes, rates) = match (&self.growth, auto) {
+            (Given::Auto(Search::Nothing(why)), _) => {
+                return say_off(why, progress).map(|()| None);
+            }
+            (Given::Auto(Search::Found(genes)), Some(rates)) => (genes, rates),
+            _ => return Ok(None),
+        };
+        let seed = Seed(self.options.seed).child("growth", 0);
+        let course = Course { series, scale, rates, cell_times: &self.selection.times, seed };
+        coupling_growth(&course, &genes.words(), progress)
     }
 }
 

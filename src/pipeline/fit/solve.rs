@@ -11,6 +11,7 @@ use crate::data::{Snapshot, TimeSeries};
 use crate::error::Result;
 use crate::pipeline::fit::choose::choose;
 use crate::pipeline::fit::growth::Growing;
+use crate::pipeline::fit::growth_share::CouplingGrowth;
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::route::{Between, Route};
 use crate::pipeline::fit::units::Units;
@@ -33,6 +34,8 @@ pub(crate) struct Task<'a> {
     growing: Vec<Growing>,
     /// The first times that this course shares with others, and the intervals whose bridges they give.
     trunks: Vec<(Vec<usize>, Task<'a>)>,
+    /// The growth that only couplings use, if there is any.
+    coupling: Option<CouplingGrowth>,
 }
 
 /// The solution of one interval.
@@ -88,8 +91,8 @@ impl<'a> Task<'a> {
             })
             .collect();
         let between = route.between(series, units.scale, options)?;
-        let trunks = Vec::new();
-        Ok(Self { series, units, options, route, between, problems, growing, trunks })
+        let (trunks, coupling) = (Vec::new(), None);
+        Ok(Self { series, units, options, route, between, problems, growing, trunks, coupling })
     }
 
     /// Lets the data choose among the routes of the options, by holding out times of this course. Returns the
@@ -122,6 +125,16 @@ impl<'a> Task<'a> {
     pub(super) fn share(&mut self, trunk: Self, intervals: Vec<usize>) {
         intervals.iter().for_each(|&k| self.between.replace(k, &trunk.between));
         self.trunks.push((intervals, trunk));
+    }
+
+    /// Lets couplings use `growth`, which the bridges do not use.
+    pub(super) fn couple(&mut self, growth: Option<CouplingGrowth>) {
+        self.coupling = growth;
+    }
+
+    /// The share and the rates of the growth that only couplings use in interval `k`.
+    pub(super) fn coupling_growth(&self, k: usize) -> Option<(f64, Vec<f64>)> {
+        self.coupling.as_ref().map(|growth| (growth.shares[k], growth.rates[k].to_vec()))
     }
 
     /// Number of intervals.

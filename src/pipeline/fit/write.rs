@@ -70,7 +70,8 @@ pub(super) fn plan_hash(input_sha256: &str, options: &FitOptions) -> Result<Stri
 
 /// The entry of one interval in `run.json`: its report and its scores, without the bridge.
 pub(super) fn interval_record(interval: &Interval) -> serde_json::Value {
-    let Interval { from, to, epsilon, report, fit, bridge: _, growth: _ } = interval;
+    let Interval { from, to, epsilon, report, fit, bridge: _, growth: _, coupling_growth: _ } =
+        interval;
     let fit: serde_json::Map<String, serde_json::Value> =
         fit.iter().map(|(name, value)| (name.clone(), (*value).into())).collect();
     let details: serde_json::Map<String, serde_json::Value> =

@@ -7,6 +7,7 @@ use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
+use crate::pipeline::fit::auto_growth::or_off;
 use crate::pipeline::fit::footprint::Footprint;
 use crate::pipeline::fit::growth::{Given, from_genes};
 use crate::pipeline::fit::options::{FitOptions, Source, ValuesChoice};
@@ -111,7 +112,7 @@ impl<'f> Raw<'f> {
         refuse_not_finite(&points, selection, file, key)?;
         let matrix = match known {
             Given::Genes(_) => matrix(progress)?,
-            Given::Nothing | Given::Rates(_) => None,
+            Given::Nothing | Given::Rates(_) | Given::Auto(_) => None,
         };
         Ok(Self { matrix, genes: Vec::new(), embedding: Some(points), halved: Vec::new() })
     }
@@ -231,7 +232,7 @@ impl<'f> Raw<'f> {
         let Some(cells) = matrix else {
             let growth = match known {
                 Given::Rates(rates) => Some(rates.clone()),
-                Given::Nothing | Given::Genes(_) => None,
+                Given::Nothing | Given::Genes(_) | Given::Auto(_) => None,
             };
             memory.map_or(Ok(()), |limit| limit.size.check(Some(limit.bytes)))?;
             return Ok(embedded(embedding.unwrap_or_default(), options, growth));
@@ -244,6 +245,11 @@ impl<'f> Raw<'f> {
             Given::Nothing => None,
             Given::Rates(rates) => Some(rates.clone()),
             Given::Genes(sets) => Some(growth_of(cells.blocks(), scale, sets, unit, progress)?),
+            Given::Auto(search) => {
+                let rates = |sets| growth_of(cells.blocks(), scale, sets, unit, progress);
+                let rates = search.shared().map(rates).transpose();
+                or_off(rates, progress)?
+            }
         };
         if let Some(points) = embedding {
             memory.map_or(Ok(()), |limit| limit.size.check(Some(limit.bytes)))?;
@@ -348,7 +354,7 @@ fn kept(
 }
 
 /// Growth rate of each cell per `unit`, from its expression of proliferation and apoptosis genes.
-fn growth_of(
+pub(in crate::pipeline) fn growth_of(
     cells: &dyn CellBlocks,
     scale: &LogScale,
     sets: &[Vec<usize>; 2],

@@ -71,7 +71,7 @@ impl CourseOfCells {
         let mut links: Vec<Link> = Vec::with_capacity(n);
         let mut epsilons = Vec::with_capacity(n);
         for (k, bridge) in process.series.bridges().iter().enumerate() {
-            let source = process.source(k, times[k + 1])?;
+            let source = process.coupling_source(k)?;
             let target = &process.snapshots[k + 1];
             let seed = Seed(seed).child("lineage/link", k as u64);
             let (from, to) = (k as u64 * STEPS, (k as u64 + 1) * STEPS);

@@ -33,6 +33,9 @@ pub struct Process {
     /// For each interval the posterior growth rates of its source cells per unit of time. `None` without
     /// a growth prior or relaxed source marginal.
     pub growth: Vec<Option<Array1<f64>>>,
+    /// For each interval the growth rates of its source cells per unit of time that only couplings use. `None`
+    /// without them.
+    pub coupling_growth: Vec<Option<Array1<f64>>>,
     /// Data units per unit of the bridges' coordinates.
     pub scale: f64,
 }
@@ -73,7 +76,10 @@ impl Process {
             .collect::<Result<_>>()?;
         let rates = |growth: &crate::io::model::IntervalGrowth| growth.posterior.clone().into();
         let growth = model.intervals.iter().map(|i| i.growth.as_ref().map(rates)).collect();
-        Ok(Self { series: BridgeSeries::new(times, bridges)?, snapshots, growth, scale })
+        let coupling_growth =
+            model.intervals.iter().map(|i| i.coupling_growth.clone().map(Array1::from)).collect();
+        let series = BridgeSeries::new(times, bridges)?;
+        Ok(Self { series, snapshots, growth, coupling_growth, scale })
     }
 
     /// The cells at the start of interval `interval`, with the weights of their descendants at `time`.
@@ -95,6 +101,23 @@ impl Process {
                 let share = self.series.bridges()[interval].growth_by(local);
                 grown(observed, rates.view(), length * share)
             }
+        }
+    }
+
+    /// The cells at the start of interval `interval`, with the weights of their descendants at its end: the
+    /// source of the coupling between the observed cells.
+    ///
+    /// As [`Process::source`] at the end of the interval. Where only couplings have growth, the weights are
+    /// `p_i exp(ρ_i Δt)` with the rates [`Process::coupling_growth`].
+    ///
+    /// # Errors
+    /// [`crate::Error::Parameter`] if a rate is not finite.
+    pub fn coupling_source(&self, interval: usize) -> Result<Snapshot> {
+        let times = self.series.times();
+        let [from, to] = [times[interval], times[interval + 1]];
+        match &self.coupling_growth[interval] {
+            None => self.source(interval, to),
+            Some(rates) => grown(&self.snapshots[interval], rates.view(), to - from),
         }
     }
 

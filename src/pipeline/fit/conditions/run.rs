@@ -20,6 +20,7 @@ use crate::io::run::{InputRecord, RunRecord, to_value};
 use crate::pipeline::fit::choose::choose;
 use crate::pipeline::fit::conditions::courses::{ConditionCourse, Conditions};
 use crate::pipeline::fit::coupling::{self, ChosenCoupling};
+use crate::pipeline::fit::growth::Given;
 use crate::pipeline::fit::intervals::intervals;
 use crate::pipeline::fit::oddities::Taking;
 use crate::pipeline::fit::options::Noise;
@@ -72,6 +73,8 @@ struct Cells {
     plan: Plan,
     points: Array2<f64>,
     growth: Option<Array1<f64>>,
+    /// Gene-based rates, which only couplings may use.
+    auto: Option<Array1<f64>>,
     series: TimeSeries,
     units: Units,
 }
@@ -168,7 +171,9 @@ impl Plan {
         let taking = Taking { selection, cells: &ready.cells, options };
         let points = ready.prepared.points.view();
         let series = TimeSeries::new(points, &selection.times)?;
-        let units = units(&series, taking, ready.prepared.growth.as_ref(), progress)?;
+        let growth = ready.prepared.growth.as_ref();
+        let growth = growth.filter(|_| !matches!(self.growth, Given::Auto(_)));
+        let units = units(&series, taking, growth, progress)?;
         check_extent(file.path(), &ready.cells, points, units.scale)?;
         Ok(units)
     }
@@ -209,11 +214,13 @@ impl Common<'_> {
         };
         let prepared = &self.ready.prepared;
         let points = prepared.points.select(Axis(0), &course.places);
-        let growth = prepared.growth.as_ref().map(|all| all.select(Axis(0), &course.places));
+        let rates = prepared.growth.as_ref().map(|all| all.select(Axis(0), &course.places));
+        let (growth, auto) =
+            if let Given::Auto(_) = plan.growth { (None, rates) } else { (rates, None) };
         let series = TimeSeries::new(points.view(), &plan.selection.times)?;
         let noise = Noise::Sigma2(self.units.sigma2);
         let units = Units::of(&series, self.units.scale, noise, selection.axis.unit)?;
-        Ok(Cells { plan, points, growth, series, units })
+        Ok(Cells { plan, points, growth, auto, series, units })
     }
 
     /// Fits condition number `number` along `route` and writes its model to the first of `target`, with the
@@ -235,7 +242,7 @@ impl Common<'_> {
             return Ok(kept);
         }
         let mut progress = Recorder::after(notes, progress);
-        let Cells { plan, points, growth, series, units } = cells;
+        let Cells { plan, points, growth, auto, series, units } = cells;
         let Plan { options, selection, .. } = plan;
         let prepared = &self.ready.prepared;
         let header = header(units, selection, prepared, options, hash);
@@ -244,6 +251,7 @@ impl Common<'_> {
         let partial = PartialModel::start(out, &header.plan, self.resume)?;
         let mut task = Task::new(series, units, options, growth.as_ref(), &selection.times)?;
         task.take(route.clone())?;
+        task.couple(plan.coupling_growth(series, units.scale, auto.as_ref(), &mut progress)?);
         let shared = self.conditions.shared_intervals(number, &self.plan.selection);
         let lengths = shared.iter().map(|(length, _)| series.first(*length));
         let trunks: Vec<TimeSeries> = lengths.collect::<Result<_>>()?;
