@@ -113,6 +113,11 @@ struct NoiseArgs {
 }
 
 impl CourseArgs {
+    /// The first argument, if it was given.
+    pub(crate) fn data(self) -> Option<PathBuf> {
+        self.data
+    }
+
     /// The data file and the options of the fit. Reads the small files that flags name.
     ///
     /// # Errors

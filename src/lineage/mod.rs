@@ -2,6 +2,7 @@
 //!
 //! - [`Lineage`]: the couplings between neighbouring snapshots
 //! - [`Groups`]: the group of each cell; [`Resampled`]: the couplings under bootstrap weights
+//! - [`Clones`]: cells that share a lineage barcode, and the fates of late sisters
 //! - [`trajectory()`]: ancestors and descendants of sets of cells; [`Fates`]: fate probabilities of each
 //!   cell; [`transitions()`]: mass between groups of two times
 //! - [`trends()`]: expression along a trajectory; [`drivers()`]: genes that correlate with a fate
@@ -10,6 +11,7 @@
 //! - [`Perturbation`]: the predicted response to genes that are held at given levels
 
 mod agreement;
+mod clones;
 mod course;
 mod drivers;
 mod fates;
@@ -25,6 +27,7 @@ mod transitions;
 mod trends;
 
 pub use agreement::{Agreement, agreement};
+pub use clones::{Clones, Sisters};
 pub use course::Lineage;
 pub(crate) use drivers::goes_with_depth;
 pub use drivers::{Driver, drivers};

@@ -4,6 +4,7 @@
 //!   snapshots; [`noise_floor`] is their value for a perfect prediction.
 //! - [`CloudComparison`] computes all of them, [`Scoring`] with bootstrap intervals.
 //! - [`EdgeScores`] compares ranked edges with a known network.
+//! - [`FateScoring`] compares fate probabilities with the fates of cells of the same clone.
 //! - [`Resamples`] and [`Estimate`] are bootstrap resamples and numbers with intervals.
 
 mod comparison;
@@ -12,6 +13,7 @@ mod distances;
 mod drawn;
 mod edge_ranking;
 mod energy;
+mod fate_scores;
 mod floor;
 mod resample;
 mod score;
@@ -25,6 +27,7 @@ pub(crate) use discrepancy::median_distance;
 pub use drawn::Drawn;
 pub use edge_ranking::{Candidate, EdgeScores};
 pub use energy::{EnergyDistance, energy_distance};
+pub use fate_scores::{FateMetric, FateScores, FateScoring};
 pub use floor::{Floor, Metric, Splits, noise_floor};
 pub use resample::{Estimate, Resamples};
 pub use score::{Score, Scoring};

@@ -1,6 +1,7 @@
 //! WHOLE JOBS: what a command does, without the words.
 
 mod annotate;
+mod clones;
 mod couplings;
 mod diagnose;
 mod drivers;
@@ -25,6 +26,10 @@ pub use crate::io::identity::remember_annotated;
 pub use annotate::{
     AnnotateOptions, Annotated, KEY, Mark, MarkInput, Stripped, VelocityKind, annotate, marks,
     strip,
+};
+pub use clones::{
+    ClonePredictor, CloneScore, CloneScoreOptions, CloneScores, check_clone_output,
+    clone_score_files, score_clones, write_clone_scores,
 };
 pub use couplings::{CouplingOptions, Export, WrittenCoupling, coupling_files, couplings};
 pub use diagnose::{DiagnoseOptions, Diagnosed, IntervalDiagnosis, diagnose};
@@ -59,6 +64,7 @@ pub use sample::{
     Sampled, impute, read_likelihood, sample, sample_posterior, write_imputed, write_samples,
 };
 pub use shared::cell_sets::CellSets;
+pub use shared::clone_keys::CloneKeys;
 #[doc(hidden)]
 pub use shared::example_model::example_model;
 pub use shared::fitted_file::is_fitted_file;
