@@ -124,12 +124,12 @@ pub use record::BridgeRecord;
 pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
 pub use simulate::{Simulation, euler_maruyama, simulate};
-#[doc(hidden)]
-pub use sinkhorn::EntropicPlan;
 pub(crate) use sinkhorn::SINKHORN;
 #[doc(hidden)]
 pub use sinkhorn::SinkhornRecord;
 use sinkhorn::{AllPairs, debiased_map};
+#[doc(hidden)]
+pub use sinkhorn::{CloneCost, EntropicPlan, SharedClones};
 pub use sinkhorn::{SinkhornBridge, SinkhornSolver};
 pub(crate) use spline::{MASS, SPLINE};
 pub use spline::{Mass, Member, SplineSolver, Width};

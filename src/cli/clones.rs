@@ -7,7 +7,8 @@ use clap::{ArgMatches, Args, CommandFactory};
 use sbcell::io::model::OpenModel;
 use sbcell::metrics::{Estimate, FateMetric};
 use sbcell::pipeline::{
-    self, CellSets, CloneKeys, ClonePredictor, CloneScore, CloneScoreOptions, CloneScores,
+    self, CellSets, CloneCoupling, CloneKeys, ClonePredictor, CloneScore, CloneScoreOptions,
+    CloneScores, CloneWeight,
 };
 use sbcell::{Error, Result};
 
@@ -41,6 +42,29 @@ pub(crate) struct CloneKeyArgs {
     /// obsm['X_clone']]
     #[arg(long, value_name = "COL,…", value_delimiter = ',')]
     pub(crate) clone_key: Vec<String>,
+}
+
+/// `--clone-key` and `--clone-weight`, for commands whose couplings can use clones.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Clones")]
+pub(crate) struct CloneCouplingArgs {
+    #[command(flatten)]
+    key: CloneKeyArgs,
+    /// Weight of clones in couplings, in units of ε: a pair of cells of different clones counts exp(−W)
+    /// of a pair of one clone. `auto` chooses the weight that best predicts where held-out sisters are,
+    /// or 0 [default: auto with --clone-key, otherwise 0]
+    #[arg(long, value_name = "W")]
+    clone_weight: Option<CloneWeight>,
+}
+
+impl CloneCouplingArgs {
+    /// Whether couplings use clones of the file `data` (`None` for where the fit read it).
+    pub(crate) fn coupling(self, data: Option<String>) -> CloneCoupling {
+        let Self { key: CloneKeyArgs { clone_key }, clone_weight } = self;
+        let by_key = if clone_key.is_empty() { CloneWeight::default() } else { CloneWeight::Auto };
+        let keys = CloneKeys::default().with_keys(clone_key).with_data(data);
+        CloneCoupling::default().with_keys(keys).with_weight(clone_weight.unwrap_or(by_key))
+    }
 }
 
 /// Everything about the clones.

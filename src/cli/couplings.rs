@@ -7,7 +7,8 @@ use sbcell::Result;
 use sbcell::pipeline::{self, CouplingOptions, Export, WrittenCoupling};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{ModelArgs, open_model, short, shown};
+use crate::cli::clones::CloneCouplingArgs;
+use crate::cli::shared::{DataArgs, ModelArgs, open_model, short, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -43,6 +44,10 @@ pub(crate) struct CouplingsArgs {
     /// the later cell given the earlier one, and log_density, of both. For lightsb and gaussian
     #[arg(long)]
     density: bool,
+    #[command(flatten)]
+    clones: CloneCouplingArgs,
+    #[command(flatten)]
+    data: DataArgs,
     /// Folder to write
     #[arg(short, long, value_name = "DIR", default_value = "couplings")]
     out: PathBuf,
@@ -53,12 +58,21 @@ pub(crate) struct CouplingsArgs {
 /// # Errors
 /// As [`pipeline::couplings`].
 pub(crate) fn run(args: CouplingsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let CouplingsArgs { model: ModelArgs { model: folder }, format, least, density, out } = args;
+    let CouplingsArgs {
+        model: ModelArgs { model: folder },
+        format,
+        least,
+        density,
+        clones,
+        data,
+        out,
+    } = args;
     let format = format.for_spreadsheets(terminal.spreadsheet_safe);
     let options = CouplingOptions::default()
         .with_format(format)
         .with_least(least)
         .with_density(density)
+        .with_clones(clones.coupling(data.path()))
         .with_seed(seed);
     let model = open_model(&folder, terminal)?;
     for WrittenCoupling { path, kept } in pipeline::couplings(&out, &model, &options, terminal)? {

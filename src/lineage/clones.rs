@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::Array2;
 
+use crate::bridge::SharedClones;
 use crate::error::{Error, Result, shape};
 use crate::lineage::Groups;
 
@@ -96,6 +97,16 @@ impl Clones {
     /// cell without a clone.
     pub fn families(&self, k: usize) -> &[Option<usize>] {
         &self.families[k]
+    }
+
+    /// The clones of the cells at the places `k` and `k + 1`, level by level, for couplings that respect
+    /// them.
+    pub fn between(&self, k: usize) -> Vec<SharedClones> {
+        let of = |level: &Groups| SharedClones {
+            source: level.at(k).to_vec(),
+            target: level.at(k + 1).to_vec(),
+        };
+        self.levels.iter().map(of).collect()
     }
 
     /// Number of cells with a clone at the time of place `k`.

@@ -11,6 +11,7 @@
 //! - [`Perturbation`]: the predicted response to genes that are held at given levels
 
 mod agreement;
+mod clone_weight;
 mod clones;
 mod course;
 mod drivers;
@@ -27,6 +28,7 @@ mod transitions;
 mod trends;
 
 pub use agreement::{Agreement, agreement};
+pub(crate) use clone_weight::{CLONE_WEIGHTS, CloneGain, CloneInterval, try_clone_weights};
 pub use clones::{Clones, Sisters};
 pub use course::Lineage;
 pub(crate) use drivers::goes_with_depth;

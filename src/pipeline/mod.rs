@@ -64,6 +64,7 @@ pub use sample::{
     Sampled, impute, read_likelihood, sample, sample_posterior, write_imputed, write_samples,
 };
 pub use shared::cell_sets::CellSets;
+pub use shared::clone_couplings::{CloneCoupling, CloneWeight};
 pub use shared::clone_keys::CloneKeys;
 #[doc(hidden)]
 pub use shared::example_model::example_model;

@@ -172,3 +172,50 @@ fn flags_and_files_without_a_meaning_are_refused_with_the_way_out() {
     std::fs::write(sandbox.path("mine/clones.csv"), "my,own\n").unwrap();
     refused(&format!("{base} --out mine"), 2, &["mine"]);
 }
+
+/// Share of the mass of the pairs of the coupling `file` that stays in its clone, among pairs with clones.
+fn share_in_clones(sandbox: &Sandbox, file: &str) -> f64 {
+    let pairs = columns(sandbox, file);
+    let clone = |cell: &String| {
+        let i: usize = cell.trim_start_matches("cell").parse().unwrap();
+        (i % 10 != 3).then_some(i % CLONES)
+    };
+    let (mut stays, mut all) = (0.0, 0.0);
+    for (row, mass) in numbers(&pairs["mass"]).into_iter().enumerate() {
+        let ends = (clone(&pairs["source"][row]), clone(&pairs["target"][row]));
+        if let (Some(a), Some(b)) = ends {
+            all += mass;
+            stays += if a == b { mass } else { 0.0 };
+        }
+    }
+    stays / all
+}
+
+#[test]
+fn couplings_respect_clones_where_they_say_where_held_out_sisters_are() {
+    let sandbox = course();
+    let said = sandbox.done("couplings --format csv --clone-key barcode --out with").stderr;
+    assert!(said.contains("couplings use clones with weight"), "{said}");
+    assert!(said.contains("which was chosen") && said.contains("from state alone"), "{said}");
+    sandbox.done("couplings --format csv --out without");
+    let (with, without) =
+        (share_in_clones(&sandbox, "with/0_1.csv"), share_in_clones(&sandbox, "without/0_1.csv"));
+    assert!(with > 2.0 * without, "{with} {without}");
+    // A weight of zero is state alone; a key alone chooses the weight.
+    sandbox.done("couplings --format csv --clone-key barcode --clone-weight 0 --out zero");
+    assert_eq!(sandbox.text("zero/0_1.csv"), sandbox.text("without/0_1.csv"));
+    for command in ["fates", "transitions", "trajectory"] {
+        let line = format!("{command} --groupby cell_type");
+        sandbox.done(&format!("{line} --out plain.csv"));
+        let said = sandbox.done(&format!("{line} --clone-weight 4 --out clones.csv")).stderr;
+        assert!(said.contains("couplings use clones with weight 4: "), "{command}: {said}");
+        assert!(said.contains("held-out sisters"), "{command}: {said}");
+        assert_ne!(sandbox.text("plain.csv"), sandbox.text("clones.csv"), "{command}");
+        sandbox.done(&format!("{line} --clone-weight 4 --out again.csv --threads 1"));
+        assert_eq!(sandbox.text("clones.csv"), sandbox.text("again.csv"), "{command}");
+    }
+    let refused = sandbox.run("fates --groupby cell_type --clone-weight -1");
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    let refused = sandbox.run("couplings --format csv --density --clone-key barcode --out no");
+    assert!(refused.code == 2 && refused.stderr.contains("--density"), "{}", refused.stderr);
+}

@@ -26,10 +26,11 @@
 //! - `sides`: the interface of a kernel; `kernel`: recomputed in blocks; `held`: stored; `sparse`:
 //!   of the pairs with relevant mass
 //! - `plan`, `pairs`, `all_pairs`: the coupling for any cost, as pairs, and as potentials
-//! - `geodesic`: the bridge for a geodesic cost
+//! - `clones`: a cost for leaving one's clone; `geodesic`: the bridge for a geodesic cost
 
 mod all_pairs;
 mod ascent;
+mod clones;
 mod description;
 mod dual;
 mod geodesic;
@@ -45,6 +46,7 @@ mod solver;
 mod sparse;
 
 pub(super) use all_pairs::AllPairs;
+pub use clones::{CloneCost, SharedClones};
 pub(crate) use description::SINKHORN;
 pub use plan::EntropicPlan;
 pub(super) use plan::debiased_map;

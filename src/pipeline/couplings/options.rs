@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::io::temporary::number_in_name;
+use crate::pipeline::shared::clone_couplings::CloneCoupling;
 
 /// The file of all intervals for CellRank.
 const CELLRANK: &str = "cellrank.h5ad";
@@ -81,13 +82,17 @@ pub struct CouplingOptions {
     /// Whether tables of pairs have the log densities of the plan, `log_given` and `log_density`, in the units of
     /// the data.
     pub density: bool,
+    /// Whether couplings use clones. Then there are no densities.
+    #[serde(default, skip_serializing_if = "CloneCoupling::is_unused")]
+    pub clones: CloneCoupling,
     /// Seed of couplings that are drawn, and of densities that are fitted.
     pub seed: u64,
 }
 
 impl Default for CouplingOptions {
     fn default() -> Self {
-        Self { format: Export::default(), least: 1e-4, density: false, seed: 0 }
+        let (format, clones) = (Export::default(), CloneCoupling::default());
+        Self { format, least: 1e-4, density: false, clones, seed: 0 }
     }
 }
 
@@ -101,6 +106,11 @@ impl CouplingOptions {
         if self.density && !pairs.contains(&self.format) {
             let (name, must) = ("density", "used with a table of pairs, in parquet or csv");
             return Err(Error::Parameter { name, must, got: "another format".into() });
+        }
+        if self.density && self.clones.is_used() {
+            let (name, must) =
+                ("density", "used without clones, which the fitted plan does not know");
+            return Err(Error::Parameter { name, must, got: "both".into() });
         }
         if (0.0..1.0).contains(&self.least) {
             return Ok(());

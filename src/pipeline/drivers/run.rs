@@ -59,7 +59,7 @@ pub fn drivers(
     progress: &mut dyn Progress,
 ) -> Result<Vec<DriverRow>> {
     let DriverOptions { fates, times, genes } = options;
-    let course = CourseOfCells::restore(model, fates.seed, progress)?;
+    let course = CourseOfCells::restore_with(model, &fates.clones, fates.seed, progress)?;
     let groups = fates.sets.read(model, &course, progress)?;
     let found = of_course(model, &course, &groups, fates, progress)?;
     let last = found.tables.len() - 1;

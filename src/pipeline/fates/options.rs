@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::shared::cell_sets::CellSets;
+use crate::pipeline::shared::clone_couplings::CloneCoupling;
 
 /// A group of cells that is a terminal state at a time.
 ///
@@ -47,6 +48,9 @@ pub struct FateOptions {
     pub bootstrap: usize,
     /// A column of `obs` whose values are resampled instead of cells.
     pub batch: Option<String>,
+    /// Whether couplings use clones.
+    #[serde(default, skip_serializing_if = "CloneCoupling::is_unused")]
+    pub clones: CloneCoupling,
     /// Seed of couplings that are drawn, and of resamples.
     pub seed: u64,
 }
@@ -60,6 +64,7 @@ impl Default for FateOptions {
             terminals: Vec::new(),
             bootstrap: 100,
             batch: None,
+            clones: CloneCoupling::default(),
             seed: 0,
         }
     }

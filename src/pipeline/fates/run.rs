@@ -76,7 +76,7 @@ pub fn fates(
     options: &FateOptions,
     progress: &mut dyn Progress,
 ) -> Result<FateTables> {
-    let course = CourseOfCells::restore(model, options.seed, progress)?;
+    let course = CourseOfCells::restore_with(model, &options.clones, options.seed, progress)?;
     let groups = options.sets.read(model, &course, progress)?;
     let found = of_course(model, &course, &groups, options, progress)?;
     let cells = table(model, &course, &found);

@@ -5,9 +5,11 @@ use ndarray::{Array2, Axis};
 use crate::bridge::Link;
 use crate::data::Snapshot;
 use crate::error::Result;
+use crate::geometry::Epsilon;
 use crate::io::model::{Model, OpenModel};
 use crate::lineage::{Groups, Lineage, Resampled};
 use crate::pipeline::fit::oddities::say_repeated;
+use crate::pipeline::shared::clone_couplings::{Cells, CloneCoupling, CloneLinks};
 use crate::pipeline::shared::fitted_file::Fitted;
 use crate::pipeline::shared::notes;
 use crate::pipeline::shared::process::Process;
@@ -35,22 +37,52 @@ impl CourseOfCells {
     pub(crate) fn restore(model: &Model, seed: u64, progress: &mut dyn Progress) -> Result<Self> {
         say_repeated(&model.cells, progress)?;
         let process = Process::restore(model)?;
+        let rows = rows_by_time(model, &process);
+        Self::linked(model, process, rows, None, seed, progress)
+    }
+
+    /// As [`CourseOfCells::restore`], with couplings that use `clones` if they ask for it.
+    ///
+    /// # Errors
+    /// As [`CourseOfCells::restore`], and those of [`CloneCoupling::prepare`].
+    pub(crate) fn restore_with(
+        model: &OpenModel,
+        clones: &CloneCoupling,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
+        say_repeated(&model.cells, progress)?;
+        let process = Process::restore(model)?;
+        let rows = rows_by_time(model, &process);
+        let epsilons = epsilons(model)?;
+        let cells = Cells { process: &process, rows: &rows, epsilons: &epsilons };
+        let clones = clones.prepare(model, cells, seed, progress)?;
+        Self::linked(model, process, rows, clones.as_ref(), seed, progress)
+    }
+
+    /// The course with the coupling of every interval.
+    fn linked(
+        model: &Model,
+        process: Process,
+        rows: Vec<Vec<usize>>,
+        clones: Option<&CloneLinks>,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
         let times = process.series.times().to_vec();
-        let rows: Vec<Vec<usize>> = times
-            .iter()
-            .map(|time| {
-                let at = |cell: &usize| model.cell_times[*cell].total_cmp(time).is_eq();
-                (0..model.cells.len()).filter(at).collect()
-            })
-            .collect();
         let n = process.series.bridges().len();
         let what = "which cells go to which".to_string();
         progress::report(progress, Event::Begin { what, total: n as u64 })?;
+        let epsilons = epsilons(model)?;
         let mut links: Vec<Link> = Vec::with_capacity(n);
         for (k, bridge) in process.series.bridges().iter().enumerate() {
             let source = process.source(k, times[k + 1])?;
             let seed = Seed(seed).child("lineage/link", k as u64);
-            links.push(bridge.link(&source, &process.snapshots[k + 1], seed)?);
+            let target = &process.snapshots[k + 1];
+            links.push(match clones {
+                Some(clones) => clones.link(k, &source, target, epsilons[k])?,
+                None => bridge.link(&source, target, seed)?,
+            });
             progress::report(progress, Event::Step { done: k as u64 + 1 })?;
         }
         progress::report(progress, Event::End)?;
@@ -124,6 +156,20 @@ impl CourseOfCells {
         );
         progress::note(progress, text)
     }
+}
+
+/// ε of each interval.
+fn epsilons(model: &Model) -> Result<Vec<Epsilon>> {
+    model.intervals.iter().map(|interval| Epsilon::new(interval.epsilon)).collect()
+}
+
+/// For each time the rows of its cells in the model, increasing.
+fn rows_by_time(model: &Model, process: &Process) -> Vec<Vec<usize>> {
+    let of_time = |time: &f64| {
+        let at = |cell: &usize| model.cell_times[*cell].total_cmp(time).is_eq();
+        (0..model.cells.len()).filter(at).collect()
+    };
+    process.series.times().iter().map(of_time).collect()
 }
 
 /// How the cells of a course are resampled.

@@ -2,6 +2,7 @@
 
 pub(super) mod asked_genes;
 pub(super) mod cell_sets;
+pub(super) mod clone_couplings;
 pub(super) mod clone_keys;
 pub(super) mod coordinates;
 pub(super) mod counted;

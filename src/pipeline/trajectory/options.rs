@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::shared::cell_sets::CellSets;
+use crate::pipeline::shared::clone_couplings::CloneCoupling;
 
 /// The direction in time in which a set of cells is followed.
 ///
@@ -78,6 +79,9 @@ pub struct TrajectoryOptions {
     /// Number of Euler–Maruyama steps in each interval, ≥ 1. At least one step is made between two
     /// times of `grid`.
     pub n_steps: usize,
+    /// Whether couplings use clones.
+    #[serde(default, skip_serializing_if = "CloneCoupling::is_unused")]
+    pub clones: CloneCoupling,
     /// Seed of couplings that are drawn, and of paths.
     pub seed: u64,
 }
@@ -94,6 +98,7 @@ impl Default for TrajectoryOptions {
             paths_to: None,
             scheme: PathScheme::default(),
             n_steps: 100,
+            clones: CloneCoupling::default(),
             seed: 0,
         }
     }

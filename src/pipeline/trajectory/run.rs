@@ -63,7 +63,7 @@ pub fn trajectory(
         let (name, must) = ("scheme", "exact, without free paths");
         return Err(Error::Parameter { name, must, got: "em".into() });
     }
-    let course = CourseOfCells::restore(model, options.seed, progress)?;
+    let course = CourseOfCells::restore_with(model, &options.clones, options.seed, progress)?;
     let groups = options.sets.read(model, &course, progress)?;
     let sets = chosen(&groups, &course, options)?;
     notes::say_few(&course, &groups, &sets, progress)?;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::shared::cell_sets::CellSets;
+use crate::pipeline::shared::clone_couplings::CloneCoupling;
 
 /// Parameters of [`transitions`](crate::pipeline::transitions()).
 ///
@@ -25,13 +26,16 @@ pub struct TransitionOptions {
     pub bootstrap: usize,
     /// A column of `obs` whose values are resampled instead of cells.
     pub batch: Option<String>,
+    /// Whether couplings use clones.
+    #[serde(default, skip_serializing_if = "CloneCoupling::is_unused")]
+    pub clones: CloneCoupling,
     /// Seed of couplings that are drawn, and of resamples.
     pub seed: u64,
 }
 
 impl Default for TransitionOptions {
     fn default() -> Self {
-        let (sets, pairs) = (CellSets::default(), Vec::new());
-        Self { sets, pairs, bootstrap: 100, batch: None, seed: 0 }
+        let (sets, pairs, clones) = (CellSets::default(), Vec::new(), CloneCoupling::default());
+        Self { sets, pairs, bootstrap: 100, batch: None, clones, seed: 0 }
     }
 }

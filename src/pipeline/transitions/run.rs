@@ -96,7 +96,7 @@ pub fn transitions(
     options: &TransitionOptions,
     progress: &mut dyn Progress,
 ) -> Result<FoundTransitions> {
-    let course = CourseOfCells::restore(model, options.seed, progress)?;
+    let course = CourseOfCells::restore_with(model, &options.clones, options.seed, progress)?;
     let groups = options.sets.read(model, &course, progress)?;
     let last = course.rows.len() - 1;
     let pairs: Vec<(usize, usize)> = if options.pairs.is_empty() {

@@ -61,7 +61,7 @@ pub fn trends(
     progress: &mut dyn Progress,
 ) -> Result<TrendTables> {
     let TrendOptions { trajectory, genes, bootstrap } = options;
-    let course = CourseOfCells::restore(model, trajectory.seed, progress)?;
+    let course = CourseOfCells::restore_with(model, &trajectory.clones, trajectory.seed, progress)?;
     let groups = trajectory.sets.read(model, &course, progress)?;
     let sets = chosen(&groups, &course, trajectory)?;
     let all = steps(&course, &groups, &sets, trajectory.direction)?;
