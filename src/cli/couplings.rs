@@ -7,7 +7,8 @@ use sbcell::Result;
 use sbcell::pipeline::{self, CouplingOptions, Export, WrittenCoupling};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{CouplingNoiseArgs, ModelArgs, open_model, short, shown};
+use crate::cli::clones::CloneCouplingArgs;
+use crate::cli::shared::{CouplingNoiseArgs, DataArgs, ModelArgs, open_model, short, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -46,6 +47,10 @@ pub(crate) struct CouplingsArgs {
     density: bool,
     #[command(flatten)]
     noise: CouplingNoiseArgs,
+    #[command(flatten)]
+    clones: CloneCouplingArgs,
+    #[command(flatten)]
+    data: DataArgs,
     /// Folder to write
     #[arg(short, long, value_name = "DIR", default_value = "couplings")]
     out: PathBuf,
@@ -56,14 +61,23 @@ pub(crate) struct CouplingsArgs {
 /// # Errors
 /// As [`pipeline::couplings`].
 pub(crate) fn run(args: CouplingsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let CouplingsArgs { model: ModelArgs { model: folder }, format, least, density, noise, out } =
-        args;
+    let CouplingsArgs {
+        model: ModelArgs { model: folder },
+        format,
+        least,
+        density,
+        noise,
+        clones,
+        data,
+        out,
+    } = args;
     let format = format.for_spreadsheets(terminal.spreadsheet_safe);
     let options = CouplingOptions::default()
         .with_format(format)
         .with_least(least)
         .with_density(density)
         .with_coupling_epsilon(noise.coupling_epsilon)
+        .with_clones(clones.coupling(data.path()))
         .with_seed(seed);
     let model = open_model(&folder, terminal)?;
     for WrittenCoupling { path, kept } in pipeline::couplings(&out, &model, &options, terminal)? {

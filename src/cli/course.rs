@@ -124,6 +124,16 @@ struct NoiseArgs {
 }
 
 impl CourseArgs {
+    /// ε of the couplings between observed cells.
+    pub(crate) fn coupling_epsilon(&self) -> CouplingEpsilon {
+        self.noise.coupling_epsilon
+    }
+
+    /// The first argument, if it was given.
+    pub(crate) fn data(self) -> Option<PathBuf> {
+        self.data
+    }
+
     /// The data file and the options of the fit. Reads the small files that flags name.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use sbcell::Result;
 use sbcell::pipeline::{self, DriverOptions, DriverRow};
 
 use crate::cli::Outcome;
+use crate::cli::clones::CloneCouplingArgs;
 use crate::cli::fates::TerminalArgs;
 use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
@@ -50,6 +51,8 @@ pub(crate) struct DriversArgs {
     #[command(flatten)]
     sets: SetArgs,
     #[command(flatten)]
+    clones: CloneCouplingArgs,
+    #[command(flatten)]
     table: TableArgs,
 }
 
@@ -67,6 +70,7 @@ pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Resu
         times,
         genes,
         sets,
+        clones,
         table,
     } = args;
     let (out, format) = table.target(terminal)?;
@@ -76,6 +80,8 @@ pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Resu
     // The intervals of drivers have a closed form.
     let no_resamples = ResampleArgs { bootstrap: BootstrapArgs { bootstrap: 0 }, batch_key: None };
     let fates = ends.options(&known, sets, no_resamples, seed)?;
+    let clones = clones.coupling(fates.sets.data.clone());
+    let fates = fates.with_clones(clones);
     let times = all_observed(&known, "--times", &times)?;
     let options = DriverOptions::default().with_fates(fates).with_times(times).with_genes(genes);
     let found = pipeline::drivers(&model, &options, terminal)?;

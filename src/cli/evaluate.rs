@@ -9,6 +9,7 @@ use sbcell::io::validation::Validation;
 use sbcell::pipeline::{self, EvaluateOptions, Evaluated, FitOptions, Method, Plan, Protocol};
 
 use crate::cli::Outcome;
+use crate::cli::clones::CloneArgs;
 use crate::cli::course::CourseArgs;
 use crate::cli::shared::{
     CellsPerTimeArgs, Common, ResampleArgs, aligned, short, shown, up_to, with_help,
@@ -27,11 +28,22 @@ Examples:
       confidence intervals from resampled donors
   sbcell evaluate data.h5ad --timepoints --use-rep X_pca --protocol sf2m --compare ot
       the protocol of a published table; sbcell prints which held-out information it uses
+  sbcell evaluate sbcell-out --clones --clone-key barcode --groupby cell_type
+      the fates of a fitted model against lineage barcodes
 
 Names of predictions: F, L are the cells of the time before and after; FL pools both; M is the
 time before, shifted by the mean; R pairs cells at random, Rg with growth. For scale, A is the
 distance from the time before to the time after, P the distance between batches of the held-out
 time, and floor the distance between two halves of the held-out time.
+
+With --clones, sbcell scores the fates of a fitted model instead. Each cell of an earlier time with
+sisters (cells of its clone) at the terminal time has predicted fate probabilities and the observed
+shares of its sisters' fates. Metrics: correlation of both, AUROC for the most frequent fate,
+log_likelihood of a sister in nats, Brier score. Predictions: model; shares, those of the terminal
+groups; nearest20 and nearest80, the nearest cells of the terminal time. Intervals and differences
+(model minus prediction) resample clones. Files: clones.csv with the columns time (empty: mean over
+times), terminal_time, fate, metric, predictor, value, lo, hi, difference, difference_lo,
+difference_hi, n_cells, n_clones; clones.cells.csv with each scored cell.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 not converged (scores are
 written, and the solvers listed).";
@@ -47,7 +59,13 @@ written, and the solvers listed).";
 /// model fixed beforehand, and than the best null model in hindsight, an oracle.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
-#[command(mut_arg("at", |at| with_help(at, ", to hold out in turn [default: all inner times]")))]
+#[command(mut_arg("at", |at| with_help(at, ", to hold out in turn [default: all inner times]; with \
+    --clones times whose cells are scored [default: all before the terminal time]")))]
+#[command(mut_arg("data", |data| with_help(data.required_unless_present_any(["timepoints", "clones"]),
+    "; with --clones the folder of a fitted model, or the file of the fit")))]
+#[command(mut_arg("clone_key", |key| key.requires("clones")))]
+#[command(mut_arg("groupby", |column| column.requires("clones")))]
+#[command(mut_arg("cells", |files| files.requires("clones")))]
 pub(crate) struct EvaluateArgs {
     #[command(flatten)]
     course: CourseArgs,
@@ -55,7 +73,10 @@ pub(crate) struct EvaluateArgs {
     scores: ScoreArgs,
     #[command(flatten)]
     resample: ResampleArgs,
-    /// Folder for validation.csv, .json, .svg and .png
+    #[command(flatten)]
+    clones: CloneArgs,
+    /// Folder for validation.csv, .json, .svg and .png, or with --clones for clones.csv and
+    /// clones.cells.csv
     #[arg(
         short,
         long,
@@ -106,7 +127,7 @@ impl EvaluateArgs {
     /// # Errors
     /// As [`CourseArgs::options`] and [`Plan::read`]; those of the labels in `--at`.
     fn job(self, seed: u64, terminal: &mut Terminal) -> Result<(Plan, EvaluateOptions, PathBuf)> {
-        let Self { course, scores, resample, out } = self;
+        let Self { course, scores, resample, clones: _, out } = self;
         let ScoreArgs { compare, select, at, protocol, max_cells, repeats, cells_per_time } =
             scores;
         let ResampleArgs { bootstrap, batch_key } = resample;
@@ -140,8 +161,14 @@ impl EvaluateArgs {
 /// The outcome is [`Outcome::NotConverged`] if a solver did not converge on some fold.
 ///
 /// # Errors
-/// As [`pipeline::evaluate`].
+/// As [`pipeline::evaluate`], or [`pipeline::score_clones`].
 pub(crate) fn run(args: EvaluateArgs, common: &Common, terminal: &mut Terminal) -> Result<Outcome> {
+    if args.clones.is_asked() {
+        let EvaluateArgs { course, scores, resample, mut clones, out } = args;
+        clones.coupling_epsilon = course.coupling_epsilon();
+        let (data, at, n_bootstrap) = (course.data(), scores.at, resample.bootstrap.bootstrap);
+        return clones.run(data, &at, n_bootstrap, &out, common, terminal);
+    }
     let (plan, options, out) = args.job(common.seed, terminal)?;
     let _lock = pipeline::check_validation_output(&out, common.overwrite)?;
     let evaluated: Evaluated = plan.evaluate(&options, terminal)?;

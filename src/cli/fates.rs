@@ -7,6 +7,7 @@ use sbcell::pipeline::{self, FateOptions, FateTables, StateOptions, TerminalGrou
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::clones::CloneCouplingArgs;
 use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{
@@ -67,6 +68,8 @@ pub(crate) struct FatesArgs {
     sets: SetArgs,
     #[command(flatten)]
     resample: ResampleArgs,
+    #[command(flatten)]
+    clones: CloneCouplingArgs,
     #[command(flatten)]
     table: TableArgs,
 }
@@ -164,11 +167,19 @@ impl TerminalArgs {
 /// # Errors
 /// As [`pipeline::fates`].
 pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let FatesArgs { model: ModelArgs { model: folder }, terminal: ends, sets, resample, table } =
-        args;
+    let FatesArgs {
+        model: ModelArgs { model: folder },
+        terminal: ends,
+        sets,
+        resample,
+        clones,
+        table,
+    } = args;
     let (out, format) = table.target(terminal)?;
     let model = open_model(&folder, terminal)?;
     let options = ends.options(&times_of(&model), sets, resample, seed)?;
+    let clones = clones.coupling(options.sets.data.clone());
+    let options = options.with_clones(clones);
     let found = pipeline::fates(&model, &options, terminal)?;
     pipeline::write_table(&out, format, &found.cells, &model, "fates", &options)?;
     let states = found.states.as_ref().filter(|_| !is_stream(&out));

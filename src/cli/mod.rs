@@ -2,6 +2,7 @@
 
 mod annotate;
 mod clock;
+mod clones;
 mod compare;
 mod conditions;
 mod couplings;
@@ -129,6 +130,9 @@ fn parsed() -> Result<(Cli, ArgMatches), clap::Error> {
 
 /// Refuses flags that are valid on their own but have no effect together.
 fn check_flags(matches: &ArgMatches) -> sbcell::Result<()> {
+    if let Some(evaluate) = matches.subcommand_matches("evaluate") {
+        clones::check_flags(evaluate)?;
+    }
     let with_solver = ["fit", "evaluate"].map(|name| matches.subcommand_matches(name));
     with_solver.into_iter().flatten().try_for_each(solver::check_flags)
 }

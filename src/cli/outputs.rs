@@ -61,6 +61,7 @@ impl<'m> Called<'m> {
             return [out.clone()]
                 .into_iter()
                 .chain(pipeline::validation_files(&out))
+                .chain(pipeline::clone_score_files(&out))
                 .try_for_each(|path| of(&path));
         }
         self.files().iter().try_for_each(|file| rule.check(file))

@@ -8,10 +8,20 @@ use sbcell::{Error, Result};
 
 use crate::cli::shared::DataArgs;
 
-/// Groups of cells, from a column of `obs` or from files.
+/// Groups of cells, from a column of `obs` or from files, and the file with the cells.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Groups of cells")]
 pub(crate) struct SetArgs {
+    #[command(flatten)]
+    groups: GroupArgs,
+    #[command(flatten)]
+    data: DataArgs,
+}
+
+/// Groups of cells, from a column of `obs` or from files.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Groups of cells")]
+pub(crate) struct GroupArgs {
     /// Column of `obs` with the groups of cells. COL=GROUP,… selects some of its groups
     #[arg(long, value_name = "COL[=GROUP,…]")]
     groupby: Option<String>,
@@ -20,26 +30,13 @@ pub(crate) struct SetArgs {
     /// several. You can give this flag several times
     #[arg(long, value_name = "FILE", conflicts_with = "groupby")]
     cells: Vec<PathBuf>,
-    #[command(flatten)]
-    data: DataArgs,
 }
 
 impl SetArgs {
     /// The sets, and the names of the selected groups (empty for all groups).
     pub(crate) fn sets(self) -> (CellSets, Vec<String>) {
-        let Self { groupby, cells, data } = self;
-        let text = |path: PathBuf| path.to_string_lossy().into_owned();
-        let (groupby, only) = match groupby {
-            None => (None, Vec::new()),
-            Some(all) => match all.split_once('=') {
-                None => (Some(all), Vec::new()),
-                Some((column, names)) => {
-                    (Some(column.to_string()), names.split(',').map(str::to_string).collect())
-                }
-            },
-        };
-        let files = cells.into_iter().map(text).collect();
-        (CellSets::default().with_groupby(groupby).with_files(files).with_data(data.path()), only)
+        let Self { groups, data } = self;
+        groups.sets(data.path())
     }
 
     /// The sets, for a command that uses all groups or none.
@@ -53,5 +50,25 @@ impl SetArgs {
         }
         let (name, must) = ("--groupby", "a column: this command uses all of its groups");
         Err(Error::Parameter { name, must, got: only.join(",") })
+    }
+}
+
+impl GroupArgs {
+    /// The sets of cells of the file `data` (`None` for where the fit read it), and the names of the
+    /// selected groups (empty for all groups).
+    pub(crate) fn sets(self, data: Option<String>) -> (CellSets, Vec<String>) {
+        let Self { groupby, cells } = self;
+        let text = |path: PathBuf| path.to_string_lossy().into_owned();
+        let (groupby, only) = match groupby {
+            None => (None, Vec::new()),
+            Some(all) => match all.split_once('=') {
+                None => (Some(all), Vec::new()),
+                Some((column, names)) => {
+                    (Some(column.to_string()), names.split(',').map(str::to_string).collect())
+                }
+            },
+        };
+        let files = cells.into_iter().map(text).collect();
+        (CellSets::default().with_groupby(groupby).with_files(files).with_data(data), only)
     }
 }

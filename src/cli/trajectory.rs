@@ -10,6 +10,7 @@ use sbcell::pipeline::{self, Direction, PathScheme, TrajectoryOptions};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::clones::CloneCouplingArgs;
 use crate::cli::fates::{AUTO, StateArgs};
 use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
@@ -51,6 +52,8 @@ pub(crate) struct TrajectoryArgs {
     sets: SetArgs,
     #[command(flatten)]
     paths: PathArgs,
+    #[command(flatten)]
+    clones: CloneCouplingArgs,
     #[command(flatten)]
     table: TableArgs,
 }
@@ -141,7 +144,8 @@ impl WayArgs {
 /// # Errors
 /// As [`pipeline::trajectory`]; [`Error::Parameter`] for flags out of range.
 pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let TrajectoryArgs { model: ModelArgs { model: folder }, way, sets, paths, table } = args;
+    let TrajectoryArgs { model: ModelArgs { model: folder }, way, sets, paths, clones, table } =
+        args;
     let PathArgs { paths, paths_out, paths_to, grid, scheme, n_steps } = paths;
     let (out, format) = table.target(terminal)?;
     let paths_out = match paths_out {
@@ -154,6 +158,7 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
     let model = open_model(&folder, terminal)?;
     let known = times_of(&model);
     let mut options = way.options(&known, sets, seed)?;
+    options.clones = clones.coupling(options.sets.data.clone());
     options.paths = paths.unwrap_or(0);
     options.grid = grid;
     options.scheme = scheme;

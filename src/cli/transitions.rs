@@ -7,6 +7,7 @@ use sbcell::pipeline::{self, TransitionOptions};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::clones::CloneCouplingArgs;
 use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{
@@ -49,6 +50,8 @@ pub(crate) struct TransitionsArgs {
     #[command(flatten)]
     resample: ResampleArgs,
     #[command(flatten)]
+    clones: CloneCouplingArgs,
+    #[command(flatten)]
     table: TableArgs,
 }
 
@@ -57,16 +60,25 @@ pub(crate) struct TransitionsArgs {
 /// # Errors
 /// As [`pipeline::transitions`].
 pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> Result<Outcome> {
-    let TransitionsArgs { model: ModelArgs { model: folder }, pairs, sets, noise, resample, table } =
-        args;
+    let TransitionsArgs {
+        model: ModelArgs { model: folder },
+        pairs,
+        sets,
+        noise,
+        resample,
+        clones,
+        table,
+    } = args;
     let ResampleArgs { bootstrap: BootstrapArgs { bootstrap }, batch_key } = resample;
     let (out, format) = table.target(terminal)?;
     let sets = sets.all_or_none()?;
     let model = open_model(&folder, terminal)?;
     let known = times_of(&model);
     let pairs = pairs.iter().map(|text| pair(&known, text)).collect::<Result<_>>()?;
+    let clones = clones.coupling(sets.data.clone());
     let options = TransitionOptions::default()
         .with_sets(sets)
+        .with_clones(clones)
         .with_pairs(pairs)
         .with_bootstrap(bootstrap)
         .with_batch(batch_key)

@@ -5,6 +5,7 @@ use sbcell::Result;
 use sbcell::pipeline::{self, TrendOptions};
 
 use crate::cli::Outcome;
+use crate::cli::clones::CloneCouplingArgs;
 use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{
@@ -48,6 +49,8 @@ pub(crate) struct TrendsArgs {
     #[command(flatten)]
     charts: PlotArgs,
     #[command(flatten)]
+    clones: CloneCouplingArgs,
+    #[command(flatten)]
     table: TableArgs,
 }
 
@@ -63,6 +66,7 @@ pub(crate) fn run(args: TrendsArgs, seed: u64, terminal: &mut Terminal) -> Resul
         sets,
         resample,
         charts,
+        clones,
         table,
     } = args;
     let BootstrapArgs { bootstrap } = resample;
@@ -72,6 +76,8 @@ pub(crate) fn run(args: TrendsArgs, seed: u64, terminal: &mut Terminal) -> Resul
     let genes = genes.names()?;
     let model = open_model(&folder, terminal)?;
     let trajectory = way.options(&times_of(&model), sets, seed)?;
+    let clones = clones.coupling(trajectory.sets.data.clone());
+    let trajectory = trajectory.with_clones(clones);
     let options = TrendOptions::default()
         .with_trajectory(trajectory)
         .with_genes(genes)

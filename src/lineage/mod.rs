@@ -4,6 +4,7 @@
 //! - [`Groups`]: the group of each cell; [`Resampled`]: the couplings under bootstrap weights
 //! - [`coupling_noise`]: the ε of couplings, by the agreement of two halves of the data
 //! - [`Labellings`]: cells of two conditions with exchanged labels; [`Relabelled`]: their couplings
+//! - [`Clones`]: cells that share a lineage barcode, and the fates of late sisters
 //! - [`trajectory()`]: ancestors and descendants of sets of cells; [`Fates`]: fate probabilities of each
 //!   cell; [`transitions()`]: mass between groups of two times
 //! - [`neighbour_fates`], [`terminal_shares`]: baselines of fates; [`TerminalCells`]: log-odds
@@ -14,6 +15,8 @@
 //! - [`Perturbation`]: the predicted response to genes that are held at given levels
 
 mod agreement;
+mod clone_weight;
+mod clones;
 mod course;
 mod drivers;
 mod fate_baselines;
@@ -35,6 +38,8 @@ mod transitions;
 mod trends;
 
 pub use agreement::{Agreement, agreement};
+pub(crate) use clone_weight::{CLONE_WEIGHTS, CloneGain, CloneInterval, try_clone_weights};
+pub use clones::{Clones, Sisters};
 pub use course::Lineage;
 pub(crate) use drivers::goes_with_depth;
 pub use drivers::{Driver, drivers};

@@ -5,6 +5,7 @@
 //! - [`CloudComparison`] computes all of them, [`Scoring`] with bootstrap intervals.
 //! - [`EdgeScores`] compares ranked edges with a known network.
 //! - [`exchange_p`] and [`q_values`] test differences between conditions.
+//! - [`FateScoring`] compares fate probabilities with the fates of cells of the same clone.
 //! - [`Resamples`] and [`Estimate`] are bootstrap resamples and numbers with intervals.
 
 mod comparison;
@@ -14,6 +15,7 @@ mod drawn;
 mod edge_ranking;
 mod energy;
 mod exchange;
+mod fate_scores;
 mod floor;
 mod resample;
 mod score;
@@ -29,6 +31,7 @@ pub use edge_ranking::{Candidate, EdgeScores};
 pub use energy::{EnergyDistance, energy_distance};
 pub(crate) use exchange::{all_distances, energies};
 pub use exchange::{exchange_p, q_values};
+pub use fate_scores::{FateMetric, FateScores, FateScoring};
 pub use floor::{Floor, Metric, Splits, noise_floor};
 pub use resample::{Estimate, Resamples};
 pub use score::{Score, Scoring};

@@ -1,6 +1,7 @@
 //! WHOLE JOBS: what a command does, without the words.
 
 mod annotate;
+mod clones;
 mod compare;
 mod couplings;
 mod diagnose;
@@ -26,6 +27,10 @@ pub use crate::io::identity::remember_annotated;
 pub use annotate::{
     AnnotateOptions, Annotated, KEY, Mark, MarkInput, Stripped, VelocityKind, annotate, marks,
     strip,
+};
+pub use clones::{
+    ClonePredictor, CloneScore, CloneScoreOptions, CloneScores, check_clone_output,
+    clone_score_files, score_clones, write_clone_scores,
 };
 pub use compare::{
     CompareKind, CompareOptions, Compared, ComparedRow, ConditionModel, compare, condition_folders,
@@ -64,6 +69,8 @@ pub use sample::{
     Sampled, impute, read_likelihood, sample, sample_posterior, write_imputed, write_samples,
 };
 pub use shared::cell_sets::CellSets;
+pub use shared::clone_couplings::{CloneCoupling, CloneWeight};
+pub use shared::clone_keys::CloneKeys;
 pub use shared::coupling_epsilon::CouplingEpsilon;
 #[doc(hidden)]
 pub use shared::example_model::example_model;

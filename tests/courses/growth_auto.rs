@@ -191,7 +191,9 @@ fn genes_that_predict_inner_times_weigh_the_cells_of_couplings_and_not_those_of_
 fn lost(model: &Model) -> f64 {
     let process = Process::restore(model).unwrap();
     let source = process.coupling_source(0).unwrap();
-    let link = process.series.bridges()[0].link(&source, &process.snapshots[1], Seed(0)).unwrap();
+    let link = process.series.bridges()[0]
+        .link(&source, &process.snapshots[1], Seed(0), &mut Silent)
+        .unwrap();
     let growing =
         Array2::from_shape_fn((60, 1), |(cell, _)| f64::from(u8::from(cell < CELLS[1][0])));
     let reached = link.pull(growing.view()).unwrap();

@@ -4,6 +4,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rand_distr::{Distribution, StandardUniform};
 
 use crate::bridge::Coupling;
+use crate::bridge::sinkhorn::clones::CloneCost;
 use crate::bridge::sinkhorn::kernel::{DenseKernel, flat};
 use crate::bridge::sinkhorn::pairs::coupling;
 use crate::bridge::sinkhorn::sides::{Both, Kernel, Side};
@@ -26,6 +27,8 @@ pub(crate) struct AllPairs {
     epsilon: f64,
     /// The logarithms a and b.
     logs: Both,
+    /// The cost of leaving one's clone, which is added to the cost of a pair.
+    clones: Option<CloneCost>,
 }
 
 impl AllPairs {
@@ -36,7 +39,12 @@ impl AllPairs {
         epsilon: Epsilon,
         logs: Both,
     ) -> Self {
-        Self { source, target, epsilon: epsilon.value(), logs }
+        Self { source, target, epsilon: epsilon.value(), logs, clones: None }
+    }
+
+    /// With a cost for leaving one's clone.
+    pub(super) fn with_clones(self, clones: CloneCost) -> Self {
+        Self { clones: Some(clones), ..self }
     }
 
     /// Number of source cells and number of target cells.
@@ -52,6 +60,7 @@ impl AllPairs {
     /// The kernel of these cells.
     pub(super) fn kernel(&self) -> DenseKernel<'_> {
         DenseKernel::points(self.source.view(), self.target.view(), self.epsilon)
+            .with_clones(self.clones.as_ref(), self.epsilon)
     }
 
     /// `T V` for `values` V (n_target × k); n_source × k.
@@ -69,6 +78,9 @@ impl AllPairs {
         let kernel = self.kernel();
         let own = kernel.with_norms(Side::Source, &self.logs.source);
         let other = kernel.with_norms(Side::Target, &self.logs.target);
+        if self.clones.is_some() {
+            return log_moments(&kernel, &own, &other);
+        }
         let dim = self.source.ncols();
         let mut values = Array2::ones((self.target.nrows(), dim + 2));
         values.slice_mut(s![.., 2..]).assign(&self.target);
@@ -126,9 +138,10 @@ impl AllPairs {
 
     /// The same coupling with source and target exchanged.
     pub(crate) fn transposed(&self) -> Self {
-        let Self { source, target, epsilon, logs } = self;
+        let Self { source, target, epsilon, logs, clones } = self;
         let logs = Both { source: logs.target.clone(), target: logs.source.clone() };
-        Self { source: target.clone(), target: source.clone(), epsilon: *epsilon, logs }
+        let clones = clones.as_ref().map(CloneCost::transposed);
+        Self { source: target.clone(), target: source.clone(), epsilon: *epsilon, logs, clones }
     }
 
     /// Draws a target cell for each of `rows` (source cells, in any order and number), with
@@ -140,7 +153,9 @@ impl AllPairs {
         seed: Seed,
     ) -> Vec<usize> {
         let points = self.source.select(Axis(0), rows);
-        let kernel = DenseKernel::points(points.view(), self.target.view(), self.epsilon);
+        let clones = self.clones.as_ref().map(|clones| clones.select(rows));
+        let kernel = DenseKernel::points(points.view(), self.target.view(), self.epsilon)
+            .with_clones(clones.as_ref(), self.epsilon);
         let target: Vec<f64> =
             self.logs.target.iter().zip(weights).map(|(log, weight)| log + weight.ln()).collect();
         // With these logarithms the rows of the weighted coupling sum to one.
@@ -150,4 +165,19 @@ impl AllPairs {
         let levels: Vec<f64> = rows.iter().map(|_| StandardUniform.sample(&mut stream)).collect();
         kernel.choose(&Both { source, target }, &levels)
     }
+}
+
+/// `Σ_j T_ij ln T_ij` pair by pair. `own` and `other` are the logarithms with the parts of single cells.
+fn log_moments(kernel: &DenseKernel<'_>, own: &[f64], other: &[f64]) -> Array1<f64> {
+    let chunks = kernel.in_chunks(Side::Source, |rows, blocks| {
+        let mut sums = vec![0.0; rows.len()];
+        blocks.visit(|columns, block| {
+            exp_block(flat(block), &own[rows.clone()], &other[columns]);
+            for (sum, row) in sums.iter_mut().zip(block.rows()) {
+                *sum += row.iter().filter(|t| **t > 0.0).map(|t| t * t.ln()).sum::<f64>();
+            }
+        });
+        sums
+    });
+    Array1::from(chunks.concat())
 }

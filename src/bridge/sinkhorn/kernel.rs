@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use ndarray::{Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
+use crate::bridge::sinkhorn::clones::CloneCost;
 use crate::bridge::sinkhorn::sides::{Both, Kernel, Plan, Side};
 use crate::geometry::Cost;
 use crate::linalg::{LogSums, add_product, add_weighted, add_weighted_rows, exp_block};
@@ -24,7 +25,16 @@ const COLUMNS: usize = 512;
 #[derive(Debug)]
 pub(super) enum DenseKernel<'a> {
     /// The cost ½‖x−y‖² between points, from matrix products.
-    Points { source: Points<'a>, target: Points<'a>, epsilon: f64 },
+    Points {
+        /// The source cells.
+        source: Points<'a>,
+        /// The target cells.
+        target: Points<'a>,
+        /// ε of the kernel.
+        epsilon: f64,
+        /// The cost of leaving one's clone, and the ε that is its unit.
+        clones: Option<(&'a CloneCost, f64)>,
+    },
     /// Any cost that fills blocks.
     Cost { cost: &'a dyn Cost, epsilon: f64 },
 }
@@ -50,7 +60,16 @@ impl<'a> DenseKernel<'a> {
             let log = |row: ArrayView1<'_, f64>| -0.5 * row.dot(&row) / epsilon;
             Points { points, logs: points.rows().into_iter().map(log).collect() }
         };
-        Self::Points { source: with_logs(source), target: with_logs(target), epsilon }
+        let (source, target) = (with_logs(source), with_logs(target));
+        Self::Points { source, target, epsilon, clones: None }
+    }
+
+    /// The kernel of points with a cost for leaving one's clone, in units of the ε `unit`.
+    pub(super) fn with_clones(mut self, cost: Option<&'a CloneCost>, unit: f64) -> Self {
+        if let Self::Points { clones, .. } = &mut self {
+            *clones = cost.map(|cost| (cost, unit));
+        }
+        self
     }
 
     /// ε of the kernel.
@@ -76,11 +95,12 @@ impl<'a> DenseKernel<'a> {
 
     /// Upper bound of `C/ε`, from the distances of points to the origin; `None` for other costs.
     pub(super) fn most_cost(&self) -> Option<f64> {
-        let Self::Points { source, target, .. } = self else { return None };
+        let Self::Points { source, target, epsilon, clones } = self else { return None };
         let farthest = |points: &Points<'_>| {
             points.logs.iter().fold(0.0, |most: f64, log| most.max(-log)).sqrt()
         };
-        Some((farthest(source) + farthest(target)).powi(2))
+        let apart = clones.map_or(0.0, |(cost, unit)| cost.most() * unit / epsilon);
+        Some((farthest(source) + farthest(target)).powi(2) + apart)
     }
 
     /// The part of `−C/ε` that depends on a single cell of `side`; empty for a stored cost.
@@ -105,15 +125,18 @@ impl<'a> DenseKernel<'a> {
     /// the other side.
     fn fill(&self, side: Side, rows: Range<usize>, columns: Range<usize>, out: &mut Array2<f64>) {
         match self {
-            Self::Points { source, target, epsilon } => {
+            Self::Points { source, target, epsilon, clones } => {
                 let (own, other) = match side {
                     Side::Source => (source, target),
                     Side::Target => (target, source),
                 };
-                let own = own.points.slice(s![rows, ..]);
-                let other = other.points.slice(s![columns, ..]);
+                let own = own.points.slice(s![rows.clone(), ..]);
+                let other = other.points.slice(s![columns.clone(), ..]);
                 out.fill(0.0);
                 add_product(out.view_mut(), 1.0 / epsilon, own, other.t());
+                if let Some((cost, unit)) = clones {
+                    cost.subtract(side, rows, columns, unit / epsilon, out);
+                }
             }
             Self::Cost { cost, epsilon } => {
                 let (own, other) = (rows.start, columns.start);

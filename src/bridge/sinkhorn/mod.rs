@@ -27,10 +27,11 @@
 //!   of the pairs with relevant mass
 //! - `plan`, `pairs`, `all_pairs`: the coupling for any cost, as pairs, and as potentials; `single`:
 //!   stored in single precision
-//! - `geodesic`: the bridge for a geodesic cost
+//! - `clones`: a cost for leaving one's clone; `geodesic`: the bridge for a geodesic cost
 
 mod all_pairs;
 mod ascent;
+mod clones;
 mod description;
 mod dual;
 mod geodesic;
@@ -47,6 +48,7 @@ mod solver;
 mod sparse;
 
 pub(super) use all_pairs::AllPairs;
+pub use clones::{CloneCost, SharedClones};
 pub(crate) use description::SINKHORN;
 pub use plan::EntropicPlan;
 pub(super) use plan::debiased_map;

@@ -42,6 +42,52 @@ impl H5ad {
         Err(unreadable_at(self.root.file(), &format!("obsm/{key}"), problem))
     }
 
+    /// An entry of `obsm` with many columns, such as a matrix of cells × clones: an array or a sparse
+    /// matrix, of numbers or truth values. A sparse matrix stays sparse.
+    ///
+    /// ```
+    /// use sbcell::data::Matrix;
+    /// use sbcell::io::h5ad::{H5ad, H5adContent, write_h5ad};
+    /// use sbcell::linalg::Csr;
+    ///
+    /// # fn main() -> sbcell::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("cells.h5ad");
+    /// // Three cells; the first is in clone 1, the last in clone 0.
+    /// let clones = Csr::new(2, vec![0, 1, 1, 2], vec![1, 0], vec![1.0, 1.0])?;
+    /// let cells = ["a", "b", "c"].map(String::from);
+    /// let sparse = [("X_clone", &clones)];
+    /// let content = H5adContent { obs_names: &cells, obsm_sparse: &sparse, ..H5adContent::default() };
+    /// write_h5ad(&path, &content)?;
+    /// assert_eq!(H5ad::open(&path)?.obsm_matrix("X_clone")?, Matrix::Sparse(clones));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`H5ad::obsm`]; [`crate::Error::Unreadable`] for a table.
+    pub fn obsm_matrix(&self, key: &str) -> Result<Matrix> {
+        let unreadable =
+            |problem: &str| unreadable_at(self.root.file(), &format!("obsm/{key}"), problem);
+        let node = match self.root.group("obsm")? {
+            Some(group) => group.child(key)?,
+            None => None,
+        };
+        let Some(node) = node else {
+            let available = self.keys("obsm")?.into_iter().map(|(key, _)| key).collect();
+            return Err(self.unknown("key of obsm", key, available));
+        };
+        if matches!(&node, Node::Group(inner) if is_table(inner)) {
+            return Err(unreadable("is a table, not a matrix"));
+        }
+        let Some(stored) = StoredMatrix::new(node)? else { return Err(unreadable("is empty")) };
+        if stored.shape().0 != self.n_cells() {
+            let problem = format!("has {} rows for {} cells", stored.shape().0, self.n_cells());
+            return Err(unreadable(&problem));
+        }
+        stored.read(None, &mut Silent)
+    }
+
     /// An entry of `varm`, `(n_genes, dim)`.
     ///
     /// # Errors

@@ -50,6 +50,8 @@ pub struct H5adContent<'a> {
     pub layers: &'a [(&'a str, MatrixContent<'a>)],
     /// Arrays with one row per cell.
     pub obsm: &'a [(&'a str, ArrayView2<'a, f64>)],
+    /// Sparse matrices with one row per cell, also in `obsm`, such as cells × clones.
+    pub obsm_sparse: &'a [(&'a str, &'a Csr)],
     /// Sparse matrices between cells.
     pub obsp: &'a [(&'a str, &'a Csr)],
     /// Texts.
@@ -106,6 +108,9 @@ pub fn write_h5ad(path: &Path, content: &H5adContent<'_>) -> Result<()> {
         for &(name, array) in content.obsm {
             matrix(obsm, name, MatrixContent::Double(array), content.gzip);
         }
+        for &(name, sparse) in content.obsm_sparse {
+            matrix(obsm, name, MatrixContent::Sparse(sparse), content.gzip);
+        }
     });
     dict(&mut root, "uns", |uns| {
         for &(name, text) in content.uns {
@@ -135,7 +140,8 @@ impl MatrixContent<'_> {
 
 impl H5adContent<'_> {
     fn check(&self) -> Result<()> {
-        let Self { obs_names, obs, var_names, x, layers, obsm, obsp, uns, gzip: _ } = self;
+        let Self { obs_names, obs, var_names, x, layers, obsm, obsm_sparse, obsp, uns, gzip: _ } =
+            self;
         let (n_cells, n_genes) = (obs_names.len(), var_names.len());
         let same = |what, unit, got, expected| {
             if got == expected { Ok(()) } else { Err(Error::Shape { what, unit, expected, got }) }
@@ -150,6 +156,9 @@ impl H5adContent<'_> {
         for (_, array) in *obsm {
             same("an array of obsm", "rows", array.nrows(), n_cells)?;
         }
+        for (_, matrix) in *obsm_sparse {
+            same("a matrix of obsm", "rows", matrix.n_rows(), n_cells)?;
+        }
         for (_, matrix) in *obsp {
             same("a matrix of obsp", "rows", matrix.n_rows(), n_cells)?;
             same("a matrix of obsp", "columns", matrix.n_cols(), n_cells)?;
@@ -157,7 +166,8 @@ impl H5adContent<'_> {
         check_names(obsp.iter().map(|(name, _)| *name))?;
         check_names(obs.iter().map(|(name, _)| *name).chain(["_index"]))?;
         check_names(layers.iter().map(|(name, _)| *name))?;
-        check_names(obsm.iter().map(|(name, _)| *name))?;
+        let sparse = obsm_sparse.iter().map(|(name, _)| *name);
+        check_names(obsm.iter().map(|(name, _)| *name).chain(sparse))?;
         check_names(uns.iter().map(|(name, _)| *name))
     }
 }
@@ -397,6 +407,7 @@ mod tests {
                 x: Some(MatrixContent::Single(x.view())),
                 layers: &[("counts", MatrixContent::Sparse(&sparse))],
                 obsm: &[("X_pca", pca.view())],
+                obsm_sparse: &[("X_clone", &sparse)],
                 obsp: &[],
                 uns: &[("sbcell", "{}")],
                 gzip,
@@ -418,6 +429,8 @@ mod tests {
             let read = file.matrix(&layer, &mut Silent).unwrap();
             assert_eq!(read, Matrix::Sparse(sparse.clone()));
             assert_eq!(file.obsm("X_pca").unwrap(), pca);
+            assert_eq!(file.obsm_matrix("X_pca").unwrap(), Matrix::Dense(pca.mapv(|v| v as f32)));
+            assert_eq!(file.obsm_matrix("X_clone").unwrap(), Matrix::Sparse(sparse.clone()));
             assert_eq!(file.uns_text("sbcell").unwrap(), Some("{}".into()));
             let info = file.matrix_info(&layer).unwrap();
             assert_eq!(info.compression.is_empty(), !gzip);

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::io::temporary::number_in_name;
+use crate::pipeline::shared::clone_couplings::CloneCoupling;
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 
 /// The file of all intervals for CellRank.
@@ -86,14 +87,18 @@ pub struct CouplingOptions {
     /// with `density` the couplings are too, whatever the default.
     #[serde(default = "CouplingEpsilon::fit")]
     pub coupling_epsilon: CouplingEpsilon,
+    /// Whether couplings use clones. Then there are no densities.
+    #[serde(default, skip_serializing_if = "CloneCoupling::is_unused")]
+    pub clones: CloneCoupling,
     /// Seed of couplings that are drawn, and of densities that are fitted.
     pub seed: u64,
 }
 
 impl Default for CouplingOptions {
     fn default() -> Self {
+        let (format, clones) = (Export::default(), CloneCoupling::default());
         let coupling_epsilon = CouplingEpsilon::default();
-        Self { format: Export::default(), least: 1e-4, density: false, coupling_epsilon, seed: 0 }
+        Self { format, least: 1e-4, density: false, coupling_epsilon, clones, seed: 0 }
     }
 }
 
@@ -119,6 +124,11 @@ impl CouplingOptions {
         if let (true, CouplingEpsilon::Is(value)) = (self.density, self.coupling_epsilon) {
             let (name, must) = ("coupling_epsilon", "`auto` or `fit` with `density`");
             return Err(Error::Parameter { name, must, got: value.to_string() });
+        }
+        if self.density && self.clones.is_used() {
+            let (name, must) =
+                ("density", "used without clones, which the fitted plan does not know");
+            return Err(Error::Parameter { name, must, got: "both".into() });
         }
         if (0.0..1.0).contains(&self.least) {
             return Ok(());

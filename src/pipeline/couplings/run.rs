@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Result;
-use crate::io::model::Model;
+use crate::io::model::OpenModel;
 use crate::pipeline::couplings::options::WOT_GROWTH;
 use crate::pipeline::couplings::write::{Interval, Writer};
 use crate::pipeline::couplings::{CouplingOptions, Export};
@@ -47,12 +47,13 @@ pub struct WrittenCoupling {
 /// [`crate::Error::Io`] if a file cannot be written.
 pub fn couplings(
     out: &Path,
-    model: &Model,
+    model: &OpenModel,
     options: &CouplingOptions,
     progress: &mut dyn Progress,
 ) -> Result<Vec<WrittenCoupling>> {
     options.check()?;
-    let course = CourseOfCells::restore(model, options.links(), options.seed, progress)?;
+    let (epsilon, clones) = (options.links(), &options.clones);
+    let course = CourseOfCells::restore_with(model, epsilon, clones, options.seed, progress)?;
     let (links, times) = (course.lineage.links(), course.lineage.times());
     let writer = Writer { model, course: &course };
     let record = |file: &Path, write: &dyn Fn(&Path) -> Result<()>| {

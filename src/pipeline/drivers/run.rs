@@ -59,7 +59,8 @@ pub fn drivers(
     progress: &mut dyn Progress,
 ) -> Result<Vec<DriverRow>> {
     let DriverOptions { fates, times, genes } = options;
-    let course = CourseOfCells::restore(model, fates.coupling_epsilon, fates.seed, progress)?;
+    let (epsilon, clones) = (fates.coupling_epsilon, &fates.clones);
+    let course = CourseOfCells::restore_with(model, epsilon, clones, fates.seed, progress)?;
     let groups = fates.sets.read_at(model, &course, fates.at, progress)?;
     let found = of_course(model, &course, &groups, fates, progress)?.fates;
     let last = found.tables.len() - 1;

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::shared::cell_sets::CellSets;
+use crate::pipeline::shared::clone_couplings::CloneCoupling;
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 
 /// A group of cells that is a terminal state at a time.
@@ -51,6 +52,9 @@ pub struct FateOptions {
     /// ε of the couplings between observed cells; by default the choice of the fit.
     #[serde(default = "CouplingEpsilon::fit")]
     pub coupling_epsilon: CouplingEpsilon,
+    /// Whether couplings use clones.
+    #[serde(default, skip_serializing_if = "CloneCoupling::is_unused")]
+    pub clones: CloneCoupling,
     /// Seed of couplings that are drawn, and of resamples.
     pub seed: u64,
 }
@@ -65,6 +69,7 @@ impl Default for FateOptions {
             bootstrap: 100,
             batch: None,
             coupling_epsilon: CouplingEpsilon::default(),
+            clones: CloneCoupling::default(),
             seed: 0,
         }
     }

@@ -73,7 +73,8 @@ pub fn fates(
     options: &FateOptions,
     progress: &mut dyn Progress,
 ) -> Result<FateTables> {
-    let course = CourseOfCells::restore(model, options.coupling_epsilon, options.seed, progress)?;
+    let (epsilon, clones) = (options.coupling_epsilon, &options.clones);
+    let course = CourseOfCells::restore_with(model, epsilon, clones, options.seed, progress)?;
     let auto = options.sets.found(model, &course, options.at, progress)?;
     let groups = match &auto {
         Some(auto) => auto.groups(&course),

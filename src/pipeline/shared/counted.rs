@@ -231,6 +231,7 @@ mod tests {
             x: Some(MatrixContent::Sparse(&counts)),
             layers: &[],
             obsm: &[],
+            obsm_sparse: &[],
             obsp: &[],
             uns: &[],
             gzip: true,

@@ -6,9 +6,10 @@ use crate::bridge::Link;
 use crate::data::Snapshot;
 use crate::error::Result;
 use crate::geometry::Epsilon;
-use crate::io::model::{Model, OpenModel};
+use crate::io::model::{Interval, Model, OpenModel};
 use crate::lineage::{Groups, Lineage, Resampled};
 use crate::pipeline::fit::oddities::say_repeated;
+use crate::pipeline::shared::clone_couplings::{Cells, CloneCoupling, CloneLinks};
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 use crate::pipeline::shared::fitted_file::Fitted;
 use crate::pipeline::shared::notes;
@@ -30,6 +31,49 @@ pub(crate) struct CourseOfCells {
     pub(crate) own: Option<Epsilon>,
 }
 
+/// A model before its couplings are found.
+struct Unlinked {
+    process: Process,
+    rows: Vec<Vec<usize>>,
+    epsilons: Vec<Epsilon>,
+    own: Option<Epsilon>,
+}
+
+impl Unlinked {
+    /// The course with the coupling of every interval.
+    fn linked(
+        self,
+        clones: Option<&CloneLinks>,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<CourseOfCells> {
+        let Self { process, rows, epsilons, own } = self;
+        let times = process.series.times().to_vec();
+        let n = process.series.bridges().len();
+        let what = "which cells go to which".to_string();
+        progress::report(progress, Event::Begin { what, total: n as u64 * STEPS })?;
+        let mut links: Vec<Link> = Vec::with_capacity(n);
+        for (k, bridge) in process.series.bridges().iter().enumerate() {
+            let source = process.coupling_source(k)?;
+            let target = &process.snapshots[k + 1];
+            let seed = Seed(seed).child("lineage/link", k as u64);
+            let (from, to) = (k as u64 * STEPS, (k as u64 + 1) * STEPS);
+            let mut within = Within::new(progress, from, to);
+            links.push(match (clones, own) {
+                (Some(clones), _) => clones.link(k, &source, target, epsilons[k])?,
+                (None, Some(epsilon)) => {
+                    Link::entropic_with(&source, target, epsilon, &mut within)?
+                }
+                (None, None) => bridge.link(&source, target, seed, &mut within)?,
+            });
+            progress::report(progress, Event::Step { done: to })?;
+        }
+        progress::report(progress, Event::End)?;
+        let lineage = Lineage::new(times, links)?;
+        Ok(CourseOfCells { process, lineage, rows, epsilons, own })
+    }
+}
+
 impl CourseOfCells {
     /// Restores the bridges of `model` and finds the coupling of every interval, with an ε of its own or
     /// from the bridges.
@@ -47,45 +91,39 @@ impl CourseOfCells {
         seed: u64,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
-        coupling.check()?;
-        let own = match coupling {
-            CouplingEpsilon::Auto => model.header.coupling_epsilon,
-            CouplingEpsilon::Fit => None,
-            CouplingEpsilon::Is(value) => Some(value),
-        };
-        let own = own.map(Epsilon::new).transpose()?;
-        say_couplings(own, model, progress)?;
+        Self::unlinked(model, coupling, progress)?.linked(None, seed, progress)
+    }
+
+    /// As [`CourseOfCells::restore`], with couplings that use `clones` if they ask for it.
+    ///
+    /// # Errors
+    /// As [`CourseOfCells::restore`], and those of [`CloneCoupling::prepare`].
+    pub(crate) fn restore_with(
+        model: &OpenModel,
+        coupling: CouplingEpsilon,
+        clones: &CloneCoupling,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
+        let course = Self::unlinked(model, coupling, progress)?;
+        let Unlinked { process, rows, epsilons, .. } = &course;
+        let cells = Cells { process, rows, epsilons };
+        let clones = clones.prepare(model, cells, seed, progress)?;
+        course.linked(clones.as_ref(), seed, progress)
+    }
+
+    /// The course without its couplings.
+    fn unlinked(
+        model: &Model,
+        coupling: CouplingEpsilon,
+        progress: &mut dyn Progress,
+    ) -> Result<Unlinked> {
+        let own = own_epsilon(model, coupling, progress)?;
         say_repeated(&model.cells, progress)?;
         let process = Process::restore(model)?;
-        let times = process.series.times().to_vec();
-        let rows: Vec<Vec<usize>> = times
-            .iter()
-            .map(|time| {
-                let at = |cell: &usize| model.cell_times[*cell].total_cmp(time).is_eq();
-                (0..model.cells.len()).filter(at).collect()
-            })
-            .collect();
-        let n = process.series.bridges().len();
-        let what = "which cells go to which".to_string();
-        progress::report(progress, Event::Begin { what, total: n as u64 * STEPS })?;
-        let mut links: Vec<Link> = Vec::with_capacity(n);
-        let mut epsilons = Vec::with_capacity(n);
-        for (k, bridge) in process.series.bridges().iter().enumerate() {
-            let source = process.coupling_source(k)?;
-            let target = &process.snapshots[k + 1];
-            let seed = Seed(seed).child("lineage/link", k as u64);
-            let (from, to) = (k as u64 * STEPS, (k as u64 + 1) * STEPS);
-            let mut within = Within::new(progress, from, to);
-            links.push(match own {
-                Some(epsilon) => Link::entropic_with(&source, target, epsilon, &mut within)?,
-                None => bridge.link(&source, target, seed, &mut within)?,
-            });
-            epsilons.push(own.unwrap_or(bridge.epsilon()));
-            progress::report(progress, Event::Step { done: to })?;
-        }
-        progress::report(progress, Event::End)?;
-        let lineage = Lineage::new(times, links)?;
-        Ok(Self { process, lineage, rows, epsilons, own })
+        let rows = rows_by_time(model, &process);
+        let epsilons = epsilons(model, own)?;
+        Ok(Unlinked { process, rows, epsilons, own })
     }
 
     /// Values of the cells of the model (one for each, in its order), split by time.
@@ -171,6 +209,38 @@ fn say_couplings(own: Option<Epsilon>, model: &Model, progress: &mut dyn Progres
 
 /// Units of the progress for one coupling.
 const STEPS: u64 = 100;
+
+/// ε of the couplings, if they are not those of the bridges. A note says which are used.
+fn own_epsilon(
+    model: &Model,
+    coupling: CouplingEpsilon,
+    progress: &mut dyn Progress,
+) -> Result<Option<Epsilon>> {
+    coupling.check()?;
+    let own = match coupling {
+        CouplingEpsilon::Auto => model.header.coupling_epsilon,
+        CouplingEpsilon::Fit => None,
+        CouplingEpsilon::Is(value) => Some(value),
+    };
+    let own = own.map(Epsilon::new).transpose()?;
+    say_couplings(own, model, progress)?;
+    Ok(own)
+}
+
+/// ε of each interval: `own`, or that of the bridges.
+fn epsilons(model: &Model, own: Option<Epsilon>) -> Result<Vec<Epsilon>> {
+    let of = |interval: &Interval| own.map_or_else(|| Epsilon::new(interval.epsilon), Ok);
+    model.intervals.iter().map(of).collect()
+}
+
+/// For each time the rows of its cells in the model, increasing.
+fn rows_by_time(model: &Model, process: &Process) -> Vec<Vec<usize>> {
+    let of_time = |time: &f64| {
+        let at = |cell: &usize| model.cell_times[*cell].total_cmp(time).is_eq();
+        (0..model.cells.len()).filter(at).collect()
+    };
+    process.series.times().iter().map(of_time).collect()
+}
 
 /// How the cells of a course are resampled.
 #[derive(Debug, Clone, Copy)]

@@ -114,6 +114,16 @@ impl Fitted {
         })
     }
 
+    /// The open file.
+    pub(crate) fn file(&self) -> &H5ad {
+        &self.file
+    }
+
+    /// For each cell of the model its row in the file.
+    pub(crate) fn rows(&self) -> &[usize] {
+        &self.rows
+    }
+
     /// The labels of the cells of the model in a column of `obs`; empty for cells without a label.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::shared::cell_sets::CellSets;
+use crate::pipeline::shared::clone_couplings::CloneCoupling;
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 
 /// The direction in time in which a set of cells is followed.
@@ -82,6 +83,9 @@ pub struct TrajectoryOptions {
     /// ε of the couplings between observed cells; by default the choice of the fit.
     #[serde(default = "CouplingEpsilon::fit")]
     pub coupling_epsilon: CouplingEpsilon,
+    /// Whether couplings use clones.
+    #[serde(default, skip_serializing_if = "CloneCoupling::is_unused")]
+    pub clones: CloneCoupling,
     /// Seed of couplings that are drawn, and of paths.
     pub seed: u64,
 }
@@ -99,6 +103,7 @@ impl Default for TrajectoryOptions {
             scheme: PathScheme::default(),
             n_steps: 100,
             coupling_epsilon: CouplingEpsilon::default(),
+            clones: CloneCoupling::default(),
             seed: 0,
         }
     }

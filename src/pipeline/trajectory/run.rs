@@ -63,7 +63,8 @@ pub fn trajectory(
         let (name, must) = ("scheme", "exact, without free paths");
         return Err(Error::Parameter { name, must, got: "em".into() });
     }
-    let course = CourseOfCells::restore(model, options.coupling_epsilon, options.seed, progress)?;
+    let (epsilon, clones) = (options.coupling_epsilon, &options.clones);
+    let course = CourseOfCells::restore_with(model, epsilon, clones, options.seed, progress)?;
     let groups = options.sets.read_at(model, &course, options.at, progress)?;
     let sets = chosen(&groups, &course, options)?;
     notes::say_few(&course, &groups, &sets, progress)?;

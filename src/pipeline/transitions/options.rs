@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::pipeline::shared::cell_sets::CellSets;
+use crate::pipeline::shared::clone_couplings::CloneCoupling;
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 
 /// Parameters of [`transitions`](crate::pipeline::transitions()).
@@ -29,14 +30,17 @@ pub struct TransitionOptions {
     /// ε of the couplings between observed cells; by default the choice of the fit.
     #[serde(default = "CouplingEpsilon::fit")]
     pub coupling_epsilon: CouplingEpsilon,
+    /// Whether couplings use clones.
+    #[serde(default, skip_serializing_if = "CloneCoupling::is_unused")]
+    pub clones: CloneCoupling,
     /// Seed of couplings that are drawn, and of resamples.
     pub seed: u64,
 }
 
 impl Default for TransitionOptions {
     fn default() -> Self {
-        let (sets, pairs) = (CellSets::default(), Vec::new());
+        let (sets, pairs, clones) = (CellSets::default(), Vec::new(), CloneCoupling::default());
         let coupling_epsilon = CouplingEpsilon::default();
-        Self { sets, pairs, bootstrap: 100, batch: None, coupling_epsilon, seed: 0 }
+        Self { sets, pairs, bootstrap: 100, batch: None, coupling_epsilon, clones, seed: 0 }
     }
 }

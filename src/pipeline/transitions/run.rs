@@ -96,7 +96,8 @@ pub fn transitions(
     options: &TransitionOptions,
     progress: &mut dyn Progress,
 ) -> Result<FoundTransitions> {
-    let course = CourseOfCells::restore(model, options.coupling_epsilon, options.seed, progress)?;
+    let (epsilon, clones) = (options.coupling_epsilon, &options.clones);
+    let course = CourseOfCells::restore_with(model, epsilon, clones, options.seed, progress)?;
     let groups = options.sets.read(model, &course, progress)?;
     let last = course.rows.len() - 1;
     let pairs: Vec<(usize, usize)> = if options.pairs.is_empty() {

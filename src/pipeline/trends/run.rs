@@ -61,8 +61,8 @@ pub fn trends(
     progress: &mut dyn Progress,
 ) -> Result<TrendTables> {
     let TrendOptions { trajectory, genes, bootstrap } = options;
-    let course =
-        CourseOfCells::restore(model, trajectory.coupling_epsilon, trajectory.seed, progress)?;
+    let (epsilon, clones) = (trajectory.coupling_epsilon, &trajectory.clones);
+    let course = CourseOfCells::restore_with(model, epsilon, clones, trajectory.seed, progress)?;
     let groups = trajectory.sets.read_at(model, &course, trajectory.at, progress)?;
     let sets = chosen(&groups, &course, trajectory)?;
     let all = steps(&course, &groups, &sets, trajectory.direction)?;
