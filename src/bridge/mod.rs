@@ -126,11 +126,9 @@ pub use report::{FitReport, Stop};
 pub use series::BridgeSeries;
 pub use simulate::{Simulation, euler_maruyama, simulate};
 pub(crate) use sinkhorn::SINKHORN;
-#[doc(hidden)]
-pub use sinkhorn::SinkhornRecord;
 use sinkhorn::{AllPairs, SingleRatios, debiased_map};
 #[doc(hidden)]
-pub use sinkhorn::{CloneCost, EntropicPlan, SharedClones};
+pub use sinkhorn::{CloneCost, EntropicPlan, SharedClones, SinkhornRecord};
 pub use sinkhorn::{SinkhornBridge, SinkhornSolver};
 pub(crate) use spline::{MASS, SPLINE};
 pub use spline::{Mass, Member, SplineSolver, Width};
