@@ -338,7 +338,8 @@ mod tests {
     #[test]
     fn few_clones_are_no_ground_for_a_choice() {
         let mut few = interval(true);
-        for clones in [&mut few.clones[0].source, &mut few.clones[0].target] {
+        let level = &mut few.clones[0];
+        for clones in [&mut level.source, &mut level.target] {
             clones.iter_mut().for_each(|clone| *clone = clone.filter(|c| *c < 3));
         }
         let found = tried(few).best();
