@@ -123,7 +123,9 @@ impl<'a> Task<'a> {
     /// course. Those of a shared interval follow from the shared times, so that it has the same bridge in all
     /// courses. Networks are learnt for a whole course and are not shared.
     pub(super) fn share(&mut self, trunk: Self, intervals: Vec<usize>) {
-        intervals.iter().for_each(|&k| self.between.replace(k, &trunk.between));
+        for &k in &intervals {
+            self.between.replace(k, &trunk.between);
+        }
         self.trunks.push((intervals, trunk));
     }
 

@@ -340,7 +340,7 @@ mod tests {
         of.iter().map(|of| Some((*of).to_string()).filter(|of| !of.is_empty())).collect()
     }
 
-    fn names<'a>(labels: &'a [Option<String>]) -> BTreeSet<&'a String> {
+    fn names(labels: &[Option<String>]) -> BTreeSet<&String> {
         labels.iter().flatten().collect()
     }
 
