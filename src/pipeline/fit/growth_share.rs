@@ -98,7 +98,9 @@ pub(super) fn coupling_growth(
     let n = leads.len() as f64;
     let mean = leads.iter().sum::<f64>() / n.max(1.0);
     let why = if leads.is_empty() {
-        shares.iter_mut().for_each(|share| *share *= UNSEEN);
+        for share in &mut shares {
+            *share *= UNSEEN;
+        }
         "half of what relaxed couplings confirm, as there is no inner time to hold out".to_string()
     } else if mean * n / (n + PULL) > LEAD {
         format!(
