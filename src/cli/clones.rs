@@ -40,7 +40,7 @@ const WITH_CLONES: [&str; 12] = [
 pub(crate) struct CloneKeyArgs {
     /// Column of `obs` with the clone of each cell (empty for none), or key of a cells × clones matrix
     /// in `obsm`. Barcodes that were added one after the other: several, from coarse to fine [default:
-    /// obsm['X_clone']]
+    /// X_clone of obsm]
     #[arg(long, value_name = "COL,…", value_delimiter = ',')]
     pub(crate) clone_key: Vec<String>,
 }

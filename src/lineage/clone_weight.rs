@@ -340,7 +340,9 @@ mod tests {
         let mut few = interval(true);
         let level = &mut few.clones[0];
         for clones in [&mut level.source, &mut level.target] {
-            clones.iter_mut().for_each(|clone| *clone = clone.filter(|c| *c < 3));
+            for clone in clones {
+                *clone = clone.filter(|c| *c < 3);
+            }
         }
         let found = tried(few).best();
         assert!(!found.is_clear() && !found.is_informed() && found.n_clones == 3);

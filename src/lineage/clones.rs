@@ -202,10 +202,8 @@ fn nest(labels: &mut [Vec<Vec<String>>]) {
         let parents = parents(coarse, fine);
         for (own, coarse) in fine.iter_mut().flatten().zip(coarse.iter().flatten()) {
             if parents.get(own).is_some_and(|parents| parents.len() > 1) {
-                *own = match Groups::is_none(coarse) {
-                    true => String::new(),
-                    false => format!("{coarse}/{own}"),
-                };
+                *own =
+                    if Groups::is_none(coarse) { String::new() } else { format!("{coarse}/{own}") };
             }
         }
     }

@@ -122,7 +122,7 @@ impl FateScoring {
         shape::rows("resamples", sisters.nrows(), resamples.counts().nrows())?;
         shape::rows("clones", sisters.nrows(), clones.len())?;
         let totals = sisters.sum_axis(Axis(1));
-        if totals.is_empty() || totals.iter().any(|total| !(*total > 0.0)) {
+        if totals.is_empty() || !totals.iter().all(|total| *total > 0.0) {
             let (name, must) = ("sisters", "at least one for each cell, and at least one cell");
             return Err(Error::Parameter { name, must, got: format!("{} cells", totals.len()) });
         }
@@ -344,8 +344,8 @@ mod tests {
             x.push(p[[i, fate]]);
             y.push(row[fate] / total);
             let best = row.iter().copied().fold(0.0, f64::max);
-            if row.iter().filter(|n| **n == best).count() == 1 {
-                if row[fate] == best { &mut hits } else { &mut misses }.push(p[[i, fate]]);
+            if row.iter().filter(|n| best <= **n).count() == 1 {
+                if best <= row[fate] { &mut hits } else { &mut misses }.push(p[[i, fate]]);
             }
             let floor: Vec<f64> = p.row(i).iter().map(|p| p.max(least)).collect();
             let q = floor[fate] / floor.iter().sum::<f64>();
@@ -366,7 +366,7 @@ mod tests {
             .flat_map(|h| {
                 misses
                     .iter()
-                    .map(move |m| if h > m { 1.0 } else { 0.5 * f64::from(u8::from(h == m)) })
+                    .map(move |m| if h > m { 1.0 } else { 0.5 * f64::from(u8::from(h >= m)) })
             })
             .sum();
         [r, wins / (hits.len() * misses.len()) as f64, log / n, brier / n]

@@ -80,11 +80,8 @@ impl AnySolver for SinkhornSolver {
 
     fn properties(&self) -> Vec<Property> {
         let mut properties = vec![Property::Entropic, Property::Diffuses, Property::CouplesCells];
-        if !self.cost.is_geodesic() {
-            properties.push(Property::KnowsScore);
-        } else {
-            properties.push(Property::OwnCost);
-        }
+        let geodesic = self.cost.is_geodesic();
+        properties.push(if geodesic { Property::OwnCost } else { Property::KnowsScore });
         if self.source_relaxation.is_some() {
             properties.push(Property::Relaxes);
         }

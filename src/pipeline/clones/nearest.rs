@@ -43,7 +43,9 @@ pub(super) fn shares_of_nearest(
                 for &k in ks {
                     let near = &order[..k.min(order.len())];
                     let mut counts = vec![0.0; n_fates];
-                    near.iter().for_each(|&j| counts[fates[j]] += 1.0);
+                    for &j in near {
+                        counts[fates[j]] += 1.0;
+                    }
                     shares.extend(counts.iter().map(|count| count / near.len().max(1) as f64));
                 }
                 shares

@@ -125,15 +125,12 @@ fn of_matrix(
         let most = entries.iter().fold(0.0, |most: f32, entry| most.max(entry.1));
         let largest: Vec<usize> =
             entries.iter().filter(|entry| entry.1 >= most).map(|entry| entry.0).collect();
-        match largest[..] {
-            [clone] => {
-                resolved += usize::from(entries.len() > 1);
-                labels.push(clone.to_string());
-            }
-            _ => {
-                open += usize::from(!largest.is_empty());
-                labels.push(String::new());
-            }
+        if let [clone] = largest[..] {
+            resolved += usize::from(entries.len() > 1);
+            labels.push(clone.to_string());
+        } else {
+            open += usize::from(!largest.is_empty());
+            labels.push(String::new());
         }
     }
     if resolved + open > 0 {
