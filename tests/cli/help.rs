@@ -101,9 +101,10 @@ fn every_example_of_every_help_page_runs() {
                 // their own.
                 let example = example.replace("--batch-key donor", "--batch-key time_label");
                 // Conditions by chance are in a copy.
-                let example = match example.contains("--condition-key") {
-                    true => example.replace("data.h5ad", "conditions.h5ad"),
-                    false => example,
+                let example = if example.contains("--condition-key") {
+                    example.replace("data.h5ad", "conditions.h5ad")
+                } else {
+                    example
                 };
                 sandbox.done(&format!("{} {}", with_groups(&example), shorter(&example)));
             }
