@@ -240,7 +240,7 @@ mod tests {
             target: (0..41).map(|j| clone(j, n, shift)).collect(),
         };
         let masses = (0..30).map(|i| 1.0 + f64::from(i % 3)).collect();
-        let source = Snapshot::weighted(waves(30, 1.3) + 5.0, masses).unwrap();
+        let source = Snapshot::weighted(waves(30, 1.3) + 0.5, masses).unwrap();
         (source, Snapshot::new(waves(41, 0.7)).unwrap(), [level(5, 2), level(11, 4)])
     }
 
