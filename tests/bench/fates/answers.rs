@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ndarray::{Array1, Array2, Axis, s};
-use sbcell::Silent;
+use sbcell::bridge::Link;
+use sbcell::data::Snapshot;
 use sbcell::io::model::OpenModel;
 use sbcell::io::table::{Cells, Table, TableFormat, write};
 use sbcell::metrics::Estimate;
 use sbcell::pipeline::{
     CellSets, FateOptions, FitOptions, Running, TransitionOptions, fates, fit, transitions,
 };
+use sbcell::{Epsilon, Silent};
 use tempfile::TempDir;
 
 use crate::score::correlation;
@@ -86,13 +88,30 @@ impl<'a> Fitted<'a> {
         }
     }
 
+    /// Fates of the early cells by one entropic plan from the first to the last time, with all cells of a time of
+    /// equal weight, in the coordinates and scale of the model.
+    pub(crate) fn plan(&self, epsilon: f64) -> Array2<f64> {
+        let course = self.course;
+        let points = &self.points / self.model.header.scale;
+        let [early, late] = [0..course.n_early, course.late()]
+            .map(|rows| Snapshot::new(points.slice(s![rows, ..]).to_owned()).unwrap());
+        let link = Link::entropic(&early, &late, Epsilon::new(epsilon).unwrap()).unwrap();
+        let mut found = link.pull(course.late_fates().view()).unwrap();
+        for mut row in found.rows_mut() {
+            row /= row.sum();
+        }
+        found
+    }
+
     /// Shares of the fates among the descendants of each of `groups`, with intervals from resampled cells, or from
     /// resampled replicates. Groups and fates in order.
     pub(crate) fn shares(&self, groups: &EarlyGroups, by_batch: bool) -> Vec<Vec<Estimate>> {
         let course = self.course;
         let mut labels = course.labels();
         for (name, members) in groups.names.iter().zip(&groups.members) {
-            members.iter().for_each(|&cell| labels[cell].clone_from(name));
+            for &cell in members {
+                labels[cell].clone_from(name);
+            }
         }
         let table = Table::default()
             .with("cell", Cells::Texts(course.names.clone()))

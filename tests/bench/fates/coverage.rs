@@ -8,18 +8,21 @@ use crate::simulate::Course;
 
 /// Intervals and how many of them hold the truth.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Held {
+pub(crate) struct Tally {
     n: f64,
     held: f64,
     width: f64,
     off: f64,
     above: f64,
     unknown: f64,
+    /// Sums of estimate times truth, and of squared estimates, both as differences from the share of all cells.
+    products: [f64; 2],
 }
 
-impl Held {
-    fn add(&mut self, value: f64, ends: [f64; 2], truth: f64) {
-        let [lo, hi] = ends;
+impl Tally {
+    /// Adds an estimate with the ends of its interval. `middle` is the true share of all cells.
+    fn add(&mut self, of: &Interval, truth: f64, middle: f64) {
+        let Interval { value, lo, hi } = *of;
         if !(lo.is_finite() && hi.is_finite()) {
             self.unknown += 1.0;
             return;
@@ -29,26 +32,32 @@ impl Held {
         self.above += f64::from(u8::from(truth > hi));
         self.width += hi - lo;
         self.off += (value - truth).abs();
+        self.products[0] += (value - middle) * (truth - middle);
+        self.products[1] += (value - middle) * (value - middle);
     }
 
     fn sum(mut self, other: &Self) -> Self {
-        let Self { n, held, width, off, above, unknown } = other;
+        let Self { n, held, width, off, above, unknown, products } = other;
         self.n += n;
         self.held += held;
         self.width += width;
         self.off += off;
         self.above += above;
         self.unknown += unknown;
+        self.products = [self.products[0] + products[0], self.products[1] + products[1]];
         self
     }
 
-    /// The share that holds the truth in percent, mean width, mean distance of the estimate from the truth, and the
-    /// number of intervals.
+    /// The columns of the table. The slope is that of the truth on the estimates, through the share of all cells: less
+    /// than 1 if estimates are too far apart, more if they are too close.
     fn row(&self) -> String {
         let mean = |sum: f64| sum / self.n;
         let (held, above) = (100.0 * mean(self.held), 100.0 * mean(self.above));
+        // The truth of all cells is the middle itself.
+        let [both, own] = self.products;
+        let slope = if both.abs() > 0.0 { format!("{:.2}", both / own) } else { "–".into() };
         format!(
-            "{held:5.1} % | {:5.1} | {above:5.1} | {:.3} | {:.3} | {:.0} | {:.0}",
+            "{held:.1} % | {:.1} | {above:.1} | {:.3} | {:.3} | {slope} | {:.0} | {:.0}",
             100.0 - held - above,
             mean(self.width),
             mean(self.off),
@@ -56,6 +65,14 @@ impl Held {
             self.unknown
         )
     }
+}
+
+/// An estimate with the ends of its interval.
+#[derive(Debug, Clone, Copy)]
+struct Interval {
+    value: f64,
+    lo: f64,
+    hi: f64,
 }
 
 /// Names of the rows of [`Coverage`].
@@ -69,27 +86,31 @@ const ROWS: [&str; 5] = [
 
 /// Intervals of all kinds, over courses.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Coverage([Held; ROWS.len()]);
+pub(crate) struct Coverage([Tally; ROWS.len()]);
 
 impl Coverage {
     /// Adds the intervals of one course.
     pub(crate) fn add(&mut self, course: &Course, fitted: &Fitted<'_>, fates: &FoundFates) {
         let [everyone, thirds] = [fitted.everyone(), fitted.thirds()];
         let truth = [course.of_all[..1].to_vec(), of_groups(course, &thirds)];
+        let middle = &course.of_all[0];
         let rows = self.0.chunks_mut(2);
         for ((groups, truth), rows) in [everyone, thirds].iter().zip(&truth).zip(rows) {
-            for (held, by_batch) in rows.iter_mut().zip([false, true]) {
+            for (tally, by_batch) in rows.iter_mut().zip([false, true]) {
                 let found = fitted.shares(groups, by_batch);
-                for (share, truth) in found.iter().flatten().zip(truth.iter().flatten()) {
-                    let Estimate { value, lo, hi, .. } = *share;
-                    held.add(value, [lo, hi], *truth);
+                for (shares, truth) in found.iter().zip(truth) {
+                    for ((share, truth), middle) in shares.iter().zip(truth).zip(middle) {
+                        let Estimate { value, lo, hi, .. } = *share;
+                        tally.add(&Interval { value, lo, hi }, *truth, *middle);
+                    }
                 }
             }
         }
         let truth = course.shares.slice(s![..course.n_early, ..]);
         let single = &mut self.0[ROWS.len() - 1];
         for (at, value) in fates.probabilities.indexed_iter() {
-            single.add(*value, [fates.lo[at], fates.hi[at]], truth[at]);
+            let interval = Interval { value: *value, lo: fates.lo[at], hi: fates.hi[at] };
+            single.add(&interval, truth[at], middle[at.1]);
         }
     }
 
@@ -103,8 +124,8 @@ impl Coverage {
 
     /// Prints one line for each kind of interval.
     pub(crate) fn print(&self, family: &str) {
-        for (name, held) in ROWS.iter().zip(&self.0) {
-            println!("| {family} | {name} | {} |", held.row());
+        for (name, tally) in ROWS.iter().zip(&self.0) {
+            println!("| {family} | {name} | {} |", tally.row());
         }
     }
 }
@@ -112,8 +133,8 @@ impl Coverage {
 /// Prints the header of the table.
 pub(crate) fn print_header() {
     println!(
-        "| family | of | held | truth below | truth above | width | off | intervals | without |\n\
-         |---|---|---:|---:|---:|---:|---:|---:|---:|"
+        "| family | of | held | truth below | truth above | width | off | slope | intervals | without |\n\
+         |---|---|---:|---:|---:|---:|---:|---:|---:|---:|"
     );
 }
 

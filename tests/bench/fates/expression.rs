@@ -13,7 +13,7 @@ use crate::population::{Cell, PerFate, births, deaths, softmax};
 /// Genes of apoptosis.
 const N_APOPTOSIS: usize = 60;
 /// Genes that a fate switches on early, and genes of its mature cells.
-const N_EARLY: usize = 20;
+const N_EARLY: usize = 50;
 const N_MATURE: usize = 40;
 /// Genes of immature cells.
 const N_STEM: usize = 60;
@@ -21,7 +21,7 @@ const N_STEM: usize = 60;
 /// Programs beside those of the fates: immaturity, two phases of division, death.
 const N_OTHER: usize = 4;
 /// Programs that have nothing to do with fates.
-const N_NUISANCE: usize = 3;
+const N_NUISANCE: usize = 18;
 /// Standard deviation of their loadings.
 const NUISANCE: f64 = 0.2;
 /// Standard deviation of a gene's logarithm between replicates.
@@ -29,16 +29,16 @@ const BATCH: f64 = 0.1;
 /// Share of the counts of a cell that come from its whole replicate.
 const AMBIENT: f64 = 0.05;
 /// Dispersion of the negative binomial counts: variance `μ + φ μ²`.
-const DISPERSION: f64 = 0.25;
+const DISPERSION: f64 = 0.2;
 /// Logarithmic standard deviation of the number of counts of a cell.
 const DEPTH_SPREAD: f64 = 0.35;
 /// Days over which undecided cells approach their largest expression of a fate's early genes.
 const PRIMING: f64 = 1.5;
 /// Days after the decision over which early genes, and genes of mature cells, approach their level.
-const COMMITTING: f64 = 0.7;
-const MATURING: f64 = 1.5;
+const COMMITTING: f64 = 1.5;
+const MATURING: f64 = 3.0;
 /// Logarithmic standard deviation of the pace of a cell.
-const PACE: f64 = 0.3;
+const PACE: f64 = 0.5;
 /// Births per day at which half of the cells are in a phase of division that shows.
 const HALF_CYCLING: f64 = 0.6;
 
@@ -87,8 +87,8 @@ impl Genes {
         block(other + 2, n_division - n_division / 2, 0.7, &mut stream);
         block(other + 3, N_APOPTOSIS, 0.6, &mut stream);
         for fate in 0..n_fates {
-            block(2 * fate, N_EARLY, 1.2, &mut stream);
-            block(2 * fate + 1, N_MATURE, 2.0, &mut stream);
+            block(2 * fate, N_EARLY, 0.9, &mut stream);
+            block(2 * fate + 1, N_MATURE, 1.0, &mut stream);
         }
         block(other, N_STEM, 1.5, &mut stream);
         for program in other + N_OTHER..n_programs {
@@ -172,7 +172,7 @@ fn activity(family: &Family, seen: &Seen, stream: &mut impl RngExt) -> Array1<f6
         let age = pace * (time - since - family.delay).max(0.0);
         let committed = 1.0 - (-age / COMMITTING).exp();
         maturity = 1.0 - (-age / MATURING).exp();
-        early.iter_mut().for_each(|level| *level *= 1.0 - committed);
+        early = early.map(|level| level * (1.0 - committed));
         early[fate] += committed * (1.0 - 0.5 * maturity);
         mature[fate] = maturity.powf(1.5);
     }

@@ -44,7 +44,7 @@ pub(crate) struct Family {
     pub(crate) drift: f64,
     /// Share of the variance of the logits that expression does not show.
     pub(crate) hidden: f64,
-    /// The largest expression of a fate's early genes in undecided cells, relative to decided ones.
+    /// Activity of a fate's early genes in an undecided cell that leans to this fate alone. It is 1 after the decision.
     pub(crate) shown: f64,
     /// Median number of counts of a cell.
     pub(crate) depth: f64,
@@ -59,7 +59,7 @@ impl Family {
     fn plain(name: &'static str) -> Self {
         Self {
             name,
-            n_founders: 850,
+            n_founders: 650,
             times: vec![2.0, 6.0],
             sampled: vec![0.25, 0.12],
             fates: even(2),
@@ -71,7 +71,7 @@ impl Family {
             leaning: 2.0,
             drift: 0.6,
             hidden: 0.3,
-            shown: 0.7,
+            shown: 1.5,
             depth: 3000.0,
             n_genes: 800,
             n_batches: 3,
@@ -91,22 +91,34 @@ fn even(n: usize) -> Vec<Rates> {
 pub(crate) fn all() -> Vec<Family> {
     let plain = Family::plain;
     let unequal = vec![
-        Rates { birth: 1.2, lasting: 0.2, death: 0.05, logit: -0.3 },
-        Rates { birth: 0.4, lasting: 0.0, death: 0.3, logit: 0.3 },
+        Rates { birth: 0.9, lasting: 0.1, death: 0.1, logit: -0.5 },
+        Rates { birth: 0.5, lasting: 0.0, death: 0.2, logit: 0.5 },
     ];
     vec![
         // Many cells have decided by the first sampling, and it shows.
-        Family { window: [0.5, 3.5], delay: 0.0, hidden: 0.1, ..plain("visible") },
+        Family {
+            window: [0.5, 3.5],
+            delay: 0.0,
+            hidden: 0.1,
+            sampled: vec![0.25, 0.2],
+            ..plain("visible")
+        },
         // Cells decide after the first sampling.
-        Family { window: [3.0, 5.0], delay: 0.0, ..plain("late") },
+        Family { window: [3.0, 5.0], delay: 0.0, n_founders: 450, ..plain("late") },
         // Cells decide before the first sampling, and it shows long after.
-        Family { window: [0.5, 2.5], delay: 1.5, hidden: 0.6, ..plain("hidden") },
+        Family {
+            window: [0.5, 2.5],
+            delay: 1.5,
+            hidden: 0.6,
+            sampled: vec![0.25, 0.25],
+            ..plain("hidden")
+        },
         Family { fates: even(3), ..plain("three") },
         Family { fates: even(4), n_batches: 2, ..plain("four") },
-        Family { fates: unequal, vigour: 0.3, ..plain("growth") },
+        Family { fates: unequal, vigour: 0.3, n_founders: 300, ..plain("growth") },
         Family { depth: 1500.0, n_genes: 1000, ..plain("shallow") },
         Family {
-            n_founders: 1000,
+            n_founders: 800,
             times: vec![2.0, 3.0, 4.0, 6.0],
             sampled: vec![0.15, 0.1, 0.1, 0.1],
             ..plain("times")

@@ -58,10 +58,15 @@ fn main() {
         families.into_iter().filter(|family| all_families || named(family.name)).collect();
 
     if asked("check") {
-        families.iter().for_each(population::check);
+        for family in &families {
+            population::check(family);
+            score::check(&course(family, 0));
+        }
     }
     if named("write") {
-        families.iter().for_each(|family| write(family, n_courses));
+        for family in &families {
+            write(family, n_courses);
+        }
     }
     if !(asked("scores") || asked("coverage")) {
         return;
@@ -82,7 +87,16 @@ fn main() {
 }
 
 /// Answers and baselines in the order of the tables.
-const WAYS: [&str; 5] = ["true probability", "sbcell", "nearest 20", "nearest 80", "shares"];
+const WAYS: [&str; 8] = [
+    "true probability",
+    "sbcell",
+    "nearest 20",
+    "nearest 80",
+    "shares",
+    "plan, ε = 1",
+    "plan, ε = 3",
+    "plan, ε = 10",
+];
 const OURS: usize = 1;
 const NEAREST: [usize; 2] = [2, 3];
 
@@ -121,8 +135,9 @@ fn run(family: &Family, n_courses: u64, intervals: bool) -> Found {
         clock(2, begun, &mut seconds);
         let truth = course.shares.slice(s![..course.n_early, ..]).to_owned();
         let [near, far] = nearest(&course, &fitted.points, [20, 80]);
+        let [low, middle, high] = [1.0, 3.0, 10.0].map(|epsilon| fitted.plan(epsilon));
         let ways: [&Array2<f64>; WAYS.len()] =
-            [&truth, &fates.probabilities, &near, &far, &shares(&course)];
+            [&truth, &fates.probabilities, &near, &far, &shares(&course), &low, &middle, &high];
         for (scores, predicted) in scores.iter_mut().zip(ways) {
             scores.push(score(&course, predicted));
         }
@@ -141,9 +156,7 @@ fn run(family: &Family, n_courses: u64, intervals: bool) -> Found {
         "\n## {}: {} early and {} late cells, {n_courses} courses, fates {shares_of_all:.2?}\n",
         family.name, cells[0], cells[1]
     );
-    println!(
-        "| | clones' bias | truth | log-likelihood | off the truth |\n|---|---:|---:|---:|---:|"
-    );
+    println!("| | clones' bias | truth | log-likelihood | slope |\n|---|---:|---:|---:|---:|");
     for (way, scores) in WAYS.iter().zip(&scores) {
         let of = |of: fn(&Scores) -> f64| text(&scores.iter().map(of).collect::<Vec<_>>());
         println!(
@@ -151,7 +164,7 @@ fn run(family: &Family, n_courses: u64, intervals: bool) -> Found {
             of(|s| s.bias),
             of(|s| s.truth),
             of(|s| s.likelihood),
-            of(|s| s.off)
+            of(|s| s.slope)
         );
     }
     println!("\nnumbers of descendants: correlation with the truth {}", text(&growth));
@@ -165,7 +178,11 @@ fn run(family: &Family, n_courses: u64, intervals: bool) -> Found {
 /// Mean and standard error over courses.
 fn text(values: &[f64]) -> String {
     let [mean, error] = mean_with_error(values);
-    if mean.is_nan() { "–".into() } else { format!("{mean:.3} ± {error:.3}") }
+    match (mean.is_nan(), error.is_nan()) {
+        (true, _) => "–".into(),
+        (false, true) => format!("{mean:.3}"),
+        (false, false) => format!("{mean:.3} ± {error:.3}"),
+    }
 }
 
 /// Prints by how much sbcell differs from the nearest neighbours, course by course.

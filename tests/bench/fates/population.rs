@@ -177,9 +177,14 @@ pub(crate) fn probabilities(family: &Family, cell: &Cell) -> PerFate {
 /// Exponentials over their sum.
 pub(crate) fn softmax(of: &mut [f64]) {
     let most = of.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    of.iter_mut().for_each(|x| *x = (*x - most).exp());
-    let sum: f64 = of.iter().sum();
-    of.iter_mut().for_each(|x| *x /= sum);
+    let mut sum = 0.0;
+    for x in of.iter_mut() {
+        *x = (*x - most).exp();
+        sum += *x;
+    }
+    for x in of {
+        *x /= sum;
+    }
 }
 
 fn draw(of: &PerFate, stream: &mut impl RngExt) -> usize {

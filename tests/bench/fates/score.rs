@@ -18,8 +18,9 @@ pub(crate) struct Scores {
     pub(crate) truth: f64,
     /// Mean log-likelihood of a late sister's fate, in nats.
     pub(crate) likelihood: f64,
-    /// Mean absolute difference from the true shares.
-    pub(crate) off: f64,
+    /// Slope of the regression of the true shares on the predicted ones, all fates together: 1 if predictions are
+    /// calibrated, less if they are too sure.
+    pub(crate) slope: f64,
 }
 
 /// Scores `predicted`, the probability of each fate of each cell of the first time, `(n_early, n_fates)`, fates in
@@ -55,8 +56,18 @@ pub(crate) fn score(course: &Course, predicted: &Array2<f64>) -> Scores {
         bias: mean_correlation(of_cells.view(), bias.view()),
         truth: mean_correlation(predicted.view(), truth),
         likelihood: likelihood.sum::<f64>() / cells.len() as f64,
-        off: (&predicted - &truth).mapv(f64::abs).mean().unwrap(),
+        slope: slope(predicted.view(), truth),
     }
+}
+
+/// Slope of the regression of `b` on `a`, both centred column by column; NaN if `a` is constant.
+fn slope(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> f64 {
+    let mut sums = [0.0, 0.0];
+    for (a, b) in a.columns().into_iter().zip(b.columns()) {
+        let a = centred(a);
+        sums = [sums[0] + a.dot(&b), sums[1] + a.dot(&a)];
+    }
+    sums[0] / sums[1]
 }
 
 /// Number of late sisters of each early cell by fate, `(n_early, n_fates)`.
@@ -86,10 +97,15 @@ fn mean_correlation(a: ArrayView2<'_, f64>, b: ArrayView2<'_, f64>) -> f64 {
 
 /// Pearson's correlation; NaN for a constant.
 pub(crate) fn correlation(a: ArrayView1<'_, f64>, b: ArrayView1<'_, f64>) -> f64 {
-    let (a, b) = (&a - a.mean().unwrap(), &b - b.mean().unwrap());
-    let scale = (a.dot(&a) * b.dot(&b)).sqrt();
-    // Rounding leaves about 1e-16 of a constant's square.
-    if scale > 1e-12 { a.dot(&b) / scale } else { f64::NAN }
+    let (a, b) = (centred(a), centred(b));
+    a.dot(&b) / (a.dot(&a) * b.dot(&b)).sqrt()
+}
+
+/// `x` less its mean; NaN for a constant.
+fn centred(x: ArrayView1<'_, f64>) -> Array1<f64> {
+    let (size, centred) = (x.dot(&x), &x - x.mean().unwrap());
+    // Rounding leaves about 1e-32 of a constant's square.
+    if centred.dot(&centred) > 1e-24 * size { centred } else { centred * f64::NAN }
 }
 
 /// The shares of the late cells for every early cell.
@@ -122,11 +138,41 @@ pub(crate) fn nearest<const N: usize>(
     found
 }
 
-/// Mean of the finite `values` and its standard error.
+/// Mean of the finite `values` and its standard error, which is NaN for a single value.
 pub(crate) fn mean_with_error(values: &[f64]) -> [f64; 2] {
     let known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
     let n = known.len() as f64;
     let mean = known.iter().sum::<f64>() / n;
     let variance = known.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / (n - 1.0);
     [mean, (variance / n).sqrt()]
+}
+
+/// Compares scores of `course` with those of predictions whose scores are known.
+pub(crate) fn check(course: &Course) {
+    let close = |a: f64, b: f64| assert!((a - b).abs() < 1e-9, "{a} is not {b}");
+    let truth = course.shares.slice(ndarray::s![..course.n_early, ..]).to_owned();
+    let of_truth = score(course, &truth);
+    close(of_truth.truth, 1.0);
+    close(of_truth.slope, 1.0);
+    // Predictions twice as far from the middle, and mirrored ones.
+    let middle = 1.0 / course.fate_names.len() as f64;
+    close(score(course, &truth.mapv(|p| middle + 2.0 * (p - middle))).slope, 0.5);
+    close(score(course, &truth.mapv(|p| 2.0 * middle - p)).bias, -of_truth.bias);
+    // All late cells are nearest: the shares, whose likelihood counts the late sisters by hand.
+    let of_all = shares(course);
+    let [all] = nearest(course, &course.shares, [course.n_late]);
+    assert!((&all - &of_all).iter().all(|off| off.abs() < 1e-12), "not the shares");
+    let (mut sum, mut n) = (0.0, 0.0);
+    for cell in 0..course.n_early {
+        let Some(clone) = &course.clones[cell] else { continue };
+        let is_sister = |late: &usize| course.clones[*late].as_ref() == Some(clone);
+        let late: Vec<usize> = course.late().filter(is_sister).collect();
+        if late.len() >= 2 {
+            let of_sister = |&late: &usize| of_all[[0, course.fates[late].unwrap()]].ln();
+            sum += late.iter().map(of_sister).sum::<f64>() / late.len() as f64;
+            n += 1.0;
+        }
+    }
+    close(score(course, &of_all).likelihood, sum / n);
+    println!("scores: those of known predictions, {n} early cells with late sisters");
 }
