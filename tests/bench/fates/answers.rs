@@ -10,7 +10,8 @@ use sbcell::io::model::OpenModel;
 use sbcell::io::table::{Cells, Table, TableFormat, write};
 use sbcell::metrics::Estimate;
 use sbcell::pipeline::{
-    CellSets, FateOptions, FitOptions, Running, TransitionOptions, fates, fit, transitions,
+    CellSets, CouplingEpsilon, FateOptions, FitOptions, Running, TransitionOptions, fates, fit,
+    transitions,
 };
 use sbcell::{Epsilon, Silent};
 use tempfile::TempDir;
@@ -67,11 +68,14 @@ impl<'a> Fitted<'a> {
         self.folder.path().join(name)
     }
 
-    /// The fates of the early cells, with intervals from `bootstrap` resamples.
-    pub(crate) fn fates(&self, bootstrap: usize) -> FoundFates {
+    /// The fates of the early cells by couplings with the noise `epsilon`, with intervals from `bootstrap` resamples.
+    pub(crate) fn fates(&self, bootstrap: usize, epsilon: CouplingEpsilon) -> FoundFates {
         let course = self.course;
         let sets = CellSets::default().with_groupby(Some("cell_type".into()));
-        let options = FateOptions::default().with_sets(sets).with_bootstrap(bootstrap);
+        let options = FateOptions::default()
+            .with_sets(sets)
+            .with_bootstrap(bootstrap)
+            .with_coupling_epsilon(epsilon);
         let found = fates(&self.model, &options, &mut Silent).unwrap();
         let rows = rows_of(course, &found.cells);
         let floats = |suffix: &str| {

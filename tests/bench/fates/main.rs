@@ -25,7 +25,7 @@ use std::time::Instant;
 
 use ndarray::{Array2, s};
 use sbcell::Seed;
-use sbcell::pipeline::FitOptions;
+use sbcell::pipeline::{CouplingEpsilon, FitOptions};
 
 use answers::Fitted;
 use coverage::Coverage;
@@ -87,16 +87,21 @@ fn main() {
 }
 
 /// Answers and baselines in the order of the tables.
-const WAYS: [&str; 8] = [
+const WAYS: [&str; 11] = [
     "true probability",
     "sbcell",
     "nearest 20",
     "nearest 80",
     "shares",
-    "plan, ε = 1",
-    "plan, ε = 3",
-    "plan, ε = 10",
+    "couplings of the bridges",
+    "plan, ε = 0.1 d",
+    "plan, ε = 0.35 d",
+    "plan, ε = 0.7 d",
+    "plan, ε = d",
+    "plan, ε = 2 d",
 ];
+/// ε of the plans from the first to the last time, for each of d coordinates.
+const PER_DIMENSION: [f64; 5] = [0.1, 0.35, 0.7, 1.0, 2.0];
 const OURS: usize = 1;
 const NEAREST: [usize; 2] = [2, 3];
 
@@ -131,14 +136,16 @@ fn run(family: &Family, n_courses: u64, intervals: bool) -> Found {
         let fitted = Fitted::of(&course, &FitOptions::default());
         clock(1, begun, &mut seconds);
         let begun = Instant::now();
-        let fates = fitted.fates(if intervals { N_RESAMPLES } else { 0 });
+        let fates = fitted.fates(if intervals { N_RESAMPLES } else { 0 }, CouplingEpsilon::Auto);
         clock(2, begun, &mut seconds);
         let truth = course.shares.slice(s![..course.n_early, ..]).to_owned();
         let [near, far] = nearest(&course, &fitted.points, [20, 80]);
-        let [low, middle, high] = [1.0, 3.0, 10.0].map(|epsilon| fitted.plan(epsilon));
-        let ways: [&Array2<f64>; WAYS.len()] =
-            [&truth, &fates.probabilities, &near, &far, &shares(&course), &low, &middle, &high];
-        for (scores, predicted) in scores.iter_mut().zip(ways) {
+        let of_bridges = fitted.fates(0, CouplingEpsilon::Fit).probabilities;
+        let dim = fitted.points.ncols() as f64;
+        let plans = PER_DIMENSION.map(|share| fitted.plan(share * dim));
+        let shares = shares(&course);
+        let ways = [&truth, &fates.probabilities, &near, &far, &shares, &of_bridges];
+        for (scores, predicted) in scores.iter_mut().zip(ways.into_iter().chain(&plans)) {
             scores.push(score(&course, predicted));
         }
         let descendants = course.descendants.slice(s![..course.n_early]);
