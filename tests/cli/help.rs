@@ -103,6 +103,8 @@ fn every_example_of_every_help_page_runs() {
                 // Nor does it have donors; its wells are not in the file. Its groups are in one of
                 // their own.
                 let example = example.replace("--batch-key donor", "--batch-key time_label");
+                // The late cells of the sample are one group without a gap.
+                let example = example.replace("--terminal auto", "--terminal auto --n-states 2");
                 // Conditions by chance are in a copy.
                 let example = if example.contains("--condition-key") {
                     example.replace("data.h5ad", "conditions.h5ad")

@@ -281,7 +281,7 @@ fn a_knock_out_takes_the_gene_away_and_says_what_it_is() {
 
 #[test]
 fn a_plan_that_knows_nothing_is_told_in_words() {
-    let sandbox = fitted("--solver sinkhorn --epsilon 10000");
+    let sandbox = fitted("--solver sinkhorn --epsilon 10000 --coupling-epsilon 10000");
     let said = sandbox.done("diagnose --cells groups.csv --deals 2").stdout;
     assert!(said.contains("no lineage signal"), "{said}");
     assert!(said.contains("groups split in proportion"), "{said}");
@@ -291,7 +291,7 @@ fn a_plan_that_knows_nothing_is_told_in_words() {
     let cells = columns(&sandbox, "diagnose.cells.csv");
     assert!(numbers(&cells["later_cells"]).iter().all(|later| *later > 50.0));
     let sharp = fitted("--solver ot");
-    let said = sharp.done("diagnose --deals 2").stdout;
+    let said = sharp.done("diagnose --deals 2 --coupling-epsilon fit").stdout;
     assert!(said.contains("follows single cells") && !said.contains("no lineage signal"), "{said}");
     for answer in ["know more than chance? Yes: ", "Are there jumps? ", "No cell can die"] {
         assert!(said.contains(answer), "{said}");
