@@ -206,7 +206,7 @@ pub fn undecided(probabilities: ArrayView2<'_, f64>, shares: ArrayView1<'_, f64>
             return f64::NAN;
         }
         let own = crate::lineage::trajectory::entropy(row);
-        if whole > 0.0 { (own / whole).min(1.0) } else { 0.0 }
+        if whole > 0.0 { (own / whole).clamp(0.0, 1.0) + 0.0 } else { 0.0 }
     })
 }
 

@@ -272,8 +272,8 @@ fn correlation(fates: &[Moments]) -> Array1<f64> {
     };
     let (x, y) = (sum(|fate| &fate.predicted), sum(|fate| &fate.observed));
     Zip::from(&sum(|fate| &fate.both)).and(&x).and(&y).map_collect(|both, x, y| {
-        // Rounding leaves a constant with a variance of about 1e-32.
-        if *x > 1e-24 && *y > 1e-24 { both / (x * y).sqrt() } else { f64::NAN }
+        // Rounding leaves a constant with a variance of about 1e-16 of its square.
+        if *x > 1e-14 && *y > 1e-14 { both / (x * y).sqrt() } else { f64::NAN }
     })
 }
 

@@ -52,12 +52,17 @@ pub(super) fn growth(pair: &Pair<'_>) -> Vec<ComparedRow> {
         if values.iter().flatten().all(|growth| (growth - 1.0).abs() < EVEN) {
             continue;
         }
+        // The share of gene-based rates is found for each condition: exchanged labels and resamples keep
+        // it, so that they do not show its scatter.
+        let estimated = (0..2)
+            .any(|side| pair.sides[side].course.process.coupling_growth[places[side]].is_some());
         for group in &pair.groups {
             let own = [0, 1].map(|side| pair.sides[side].members(places[side], group));
             let members = [&own[0][..], &own[1][..]];
             let Some(found) = pair.mean(k, members, [values[0].view(), values[1].view()]) else {
                 continue;
             };
+            let found = if estimated { found.untested() } else { found };
             let at = pair.at(k, CompareKind::Growth, Pair::counts(members));
             let time_to = Some(pair.times[k + 1]);
             let subject = Subject { group: group.clone(), time_to, ..at };

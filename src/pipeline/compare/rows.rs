@@ -153,6 +153,12 @@ impl Found {
         let difference = if known { difference } else { difference.without_interval() };
         Self { sides, difference, exchanged }
     }
+
+    /// The same numbers without an interval and without a test.
+    pub(super) fn untested(self) -> Self {
+        let difference = self.difference.without_interval();
+        Self { difference, exchanged: Vec::new(), ..self }
+    }
 }
 
 /// The row of `subject` between the conditions `names`.

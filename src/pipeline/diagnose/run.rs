@@ -134,6 +134,8 @@ fn interval(
     let far_mass = link.marginals().0.dot(&far.beyond) / link.marginals().0.sum();
     let of_groups = match groups {
         None => None,
+        // A single group on a side has nothing to split.
+        Some(groups) if [k, k + 1].iter().any(|&at| groups.present(at).len() < 2) => None,
         Some(groups) => Some(splitting(course, groups, k, options.permutations, seed)?),
     };
     Ok(IntervalDiagnosis {
@@ -142,7 +144,8 @@ fn interval(
         far_mass,
         dying,
         of_groups,
-        agreement: agreement(bridge, &source, target)?,
+        // Other solvers get the cells of the bridge, which has no growth that only couplings use.
+        agreement: agreement(bridge, &course.process.source(k, times[k + 1])?, target)?,
         far,
     })
 }

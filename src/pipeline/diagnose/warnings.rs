@@ -70,8 +70,8 @@ const CHECKS: [Check; 7] = [
         },
     ),
     (
-        "entropic transport with the same ε sends single cells elsewhere (correlation of \
-         displacements): trust groups and populations more than single cells",
+        "entropic transport with the ε of the bridge sends single cells elsewhere than the bridge \
+         (correlation of displacements): trust its velocities and paths of single cells less",
         |of| {
             let other = of.agreement.iter().find(|other| other.other == SINKHORN.name)?;
             number(other.correlation < DISAGREE, format!("{:.2}", other.correlation))

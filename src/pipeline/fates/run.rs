@@ -194,7 +194,8 @@ fn terminals(
     names.sort();
     names.dedup();
     if names.len() == 1 {
-        let (name, must) = ("fates", "at least two, to choose between");
+        let (name, must) =
+            ("groupby", "a column with at least two groups at the time of the terminal states");
         return Err(Error::Parameter { name, must, got: names[0].clone() });
     }
     Ok(found)

@@ -114,7 +114,7 @@ fn agreement(summary: &[FateSummary], n_neighbours: usize) -> String {
     };
     let (how, so) = if least.correlation >= CLOSE {
         ("agree closely", "")
-    } else if most.correlation < HARDLY {
+    } else if most.correlation < HARDLY || least.correlation < 0.0 {
         (
             "hardly agree",
             "; check the fates with clones, markers or another time before you trust either",

@@ -2,7 +2,7 @@
 
 use crate::bridge::Property;
 use crate::error::Result;
-use crate::lineage::{CouplingNoise, chain_width, coupling_noise};
+use crate::lineage::{CouplingNoise, HalvesAgreement, chain_width, coupling_noise};
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::reference::Reference;
 use crate::pipeline::shared::coordinates::Prepared;
@@ -59,5 +59,25 @@ pub(super) fn choose(
     progress::report(progress, Event::Begin { what, total: 1 })?;
     let noise = coupling_noise(&halves.course(&prepared.points, times)?)?;
     progress::report(progress, Event::End)?;
+    say_end(&noise, progress)?;
     Ok(ChosenCoupling { epsilon: Some(noise.epsilon), noise: Some(noise) })
+}
+
+/// Notes that the chosen ε is the smallest or largest that was tried.
+fn say_end(noise: &CouplingNoise, progress: &mut dyn Progress) -> Result<()> {
+    let is_chosen = |point: Option<&HalvesAgreement>| {
+        point.is_some_and(|point| point.epsilon.total_cmp(&noise.epsilon).is_eq())
+    };
+    let which = if is_chosen(noise.curve.first()) {
+        "smallest"
+    } else if is_chosen(noise.curve.last()) {
+        "largest"
+    } else {
+        return Ok(());
+    };
+    let text = format!(
+        "the ε of couplings is the {which} that was tried: look at coupling.svg, and try others with the \
+         parameter `coupling_epsilon`"
+    );
+    progress::note(progress, text)
 }

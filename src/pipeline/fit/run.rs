@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ndarray::Array1;
 
-use crate::bridge::Stop;
+use crate::bridge::{Property, Stop};
 use crate::data::TimeSeries;
 use crate::error::Result;
 use crate::io::file;
@@ -234,6 +234,14 @@ impl Plan {
         Ok((n_genes, Prepared { growth: own.or(prepared.growth), ..prepared }))
     }
 
+    /// Whether couplings can have growth of their own: those that the bridges hold cannot.
+    fn couplings_grow(&self) -> bool {
+        let FitOptions { solver, coupling_epsilon, .. } = &self.options;
+        let held = solver.has(Property::CouplesCells) || solver.has(Property::OwnCost);
+        let of_bridges = *coupling_epsilon == CouplingEpsilon::Fit || solver.has(Property::OwnCost);
+        !(held && of_bridges)
+    }
+
     /// The growth that couplings use, from the gene-based rates `auto`. `None`, with a note, if there are none
     /// or if they do not help.
     ///
@@ -247,6 +255,11 @@ impl Plan {
         progress: &mut dyn Progress,
     ) -> Result<Option<CouplingGrowth>> {
         let (genes, rates) = match (&self.growth, auto) {
+            (Given::Auto(Search::Found(_)), Some(_)) if !self.couplings_grow() => {
+                let why =
+                    "the couplings are those of the bridges, which cells of equal growth have";
+                return say_off(why, progress).map(|()| None);
+            }
             (Given::Auto(Search::Nothing(why)), _) => {
                 return say_off(why, progress).map(|()| None);
             }

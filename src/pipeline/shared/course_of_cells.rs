@@ -4,7 +4,7 @@ use ndarray::{Array2, Axis};
 
 use crate::bridge::Link;
 use crate::data::Snapshot;
-use crate::error::Result;
+use crate::error::{Result, number};
 use crate::geometry::Epsilon;
 use crate::io::model::{Interval, Model, OpenModel};
 use crate::lineage::{Groups, Lineage, Resampled};
@@ -196,13 +196,13 @@ impl CourseOfCells {
 
 /// Notes which couplings are used: entropic ones with the ε `own`, or those of the bridges.
 fn say_couplings(own: Option<Epsilon>, model: &Model, progress: &mut dyn Progress) -> Result<()> {
-    let of_bridges = model.header.epsilon;
+    let of_bridges = number(model.header.epsilon);
     let text = match own {
         Some(own) => format!(
-            "couplings are entropic with ε = {:.3}; the bridges, for populations, have ε = {of_bridges:.3}",
-            own.value()
+            "couplings are entropic with ε = {}; the bridges, for populations, have ε = {of_bridges}",
+            number(own.value())
         ),
-        None => format!("couplings are those of the bridges, with ε = {of_bridges:.3}"),
+        None => format!("couplings are those of the bridges, with ε = {of_bridges}"),
     };
     progress::note(progress, text)
 }

@@ -23,7 +23,7 @@ mod simulate;
 use std::path::Path;
 use std::time::Instant;
 
-use ndarray::{Array2, s};
+use ndarray::s;
 use sbcell::Seed;
 use sbcell::pipeline::{CouplingEpsilon, FitOptions};
 
