@@ -446,7 +446,7 @@ fn r120_nothing_of_a_file_steers_the_terminal() {
     has(&answer.stdout, &["two\\nlines", "evil\\u{1b}]0;pwned\\u{7}"]);
     assert!(!answer.stdout.lines().any(|line| line.starts_with("lines")), "{}", answer.stdout);
     let answer = sandbox.run("trajectory --groupby group=nothing");
-    assert_eq!(answer.stderr.lines().count(), 3, "{}", answer.stderr);
+    assert_eq!(answer.stderr.lines().count(), 4, "{}", answer.stderr);
     let answer: Answer = sandbox.done("inspect evil.h5ad --json");
     let json: serde_json::Value = serde_json::from_str(&answer.stdout).unwrap();
     assert!(json.to_string().contains("group"));
@@ -476,8 +476,8 @@ fn r121_graphs_and_charts_are_xml_whatever_genes_are_called() {
             n_pictures += 1;
         }
     }
-    // p.svg, one for each target, t.svg, e.graphml, and that of the validation.
-    assert_eq!(n_pictures, genes.len() + 4, "a file for each gene");
+    // p.svg, one for each target, t.svg, e.graphml, those of the validation and of the noise of couplings.
+    assert_eq!(n_pictures, genes.len() + 5, "a file for each gene");
     let chart = sandbox.text("t.svg");
     has(&chart, &["&amp;amp;$x_1$", "\\u{1b}[31mRED"]);
 }
