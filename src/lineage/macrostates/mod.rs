@@ -82,14 +82,14 @@ impl Default for MacrostateOptions {
 /// ```
 /// use ndarray::{Array2, array};
 /// use sbcell::lineage::{Lineage, MacrostateOptions, Macrostates, Resampled, Side};
-/// use sbcell::{Epsilon, Seed, bridge::Link, data::Snapshot};
+/// use sbcell::{Epsilon, Seed, Silent, bridge::Link, data::Snapshot};
 /// # fn main() -> sbcell::Result<()> {
 /// // Forty cells in two groups, at 0 and at 10, which stay apart.
 /// let points = Array2::from_shape_fn((40, 1), |(i, _)| (i / 20 * 10) as f64 + 0.1 * (i % 20) as f64);
 /// let cells = Snapshot::new(points.clone())?;
 /// let link = Link::entropic(&cells, &cells, Epsilon::new(1.0)?)?;
 /// let lineage = Lineage::new(vec![0.0, 1.0], vec![link])?;
-/// let resampled = Resampled::new(&lineage, None, 5, Seed(0))?;
+/// let resampled = Resampled::new(&lineage, None, 5, Seed(0), &mut Silent)?;
 /// let options = MacrostateOptions::default();
 /// let found = Macrostates::of(&resampled, 1, Side::Ancestors, points.view(), &options, Seed(0))?;
 /// assert_eq!(found.n_states(), 2);
