@@ -275,7 +275,7 @@ impl Job<'_> {
             .filter_map(|of| if let ClonePredictor::Nearest(k) = of { Some(*k) } else { None })
             .collect();
         let mut near =
-            shares_of_nearest(points.view(), after.view(), &late.fates, n_fates, &ks).into_iter();
+            shares_of_nearest(points.view(), after.view(), &late.fates, n_fates, &ks)?.into_iter();
         let constant = || Array2::from_shape_fn((n, n_fates), |(_, f)| late.shares[f]);
         let of = |predictor: &ClonePredictor| match predictor {
             ClonePredictor::Model => model.clone(),

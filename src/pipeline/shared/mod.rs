@@ -20,5 +20,6 @@ pub(super) mod population_file;
 pub(super) mod process;
 pub(super) mod recorded;
 pub(super) mod recorder;
+pub(super) mod score_files;
 pub(super) mod states;
 pub(super) mod unique_names;
