@@ -53,7 +53,9 @@ a cell with a common ancestor is in the same state) and genes (largest differenc
 Limits: fates follow the couplings between the snapshots. A coupling moves the cells as little as
 possible, so a fate shows which later cells are most similar to a cell. It does not show what this
 cell would have done. The intervals cover the variation between cells. They do not cover the
-choice of coordinates or of ε.";
+choice of coordinates or of ε. In simulated courses with known fates, the order of the cells by these
+probabilities is as good as that by their 80 nearest late cells, and worse over several intervals;
+the probabilities are too close to the shares of the terminal cells, by more than the intervals say.";
 
 /// Fate probabilities of every cell of every earlier time
 #[derive(Debug, Args)]
