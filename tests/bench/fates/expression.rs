@@ -173,7 +173,7 @@ fn activity(family: &Family, seen: &Seen, stream: &mut impl RngExt) -> Array1<f6
         let committed = 1.0 - (-age / COMMITTING).exp();
         maturity = 1.0 - (-age / MATURING).exp();
         early = early.map(|level| level * (1.0 - committed));
-        early[fate] += committed * (1.0 - 0.5 * maturity);
+        early[fate] += committed * (1.0 - family.fading * maturity).max(0.0);
         mature[fate] = maturity.powf(1.5);
     }
     let normal = |stream: &mut _| -> f64 { StandardNormal.sample(stream) };

@@ -46,6 +46,8 @@ pub(crate) struct Family {
     pub(crate) hidden: f64,
     /// Activity of a fate's early genes in an undecided cell that leans to this fate alone. It is 1 after the decision.
     pub(crate) shown: f64,
+    /// Share of the activity of early genes that a mature cell loses; above 1 all of it goes before maturity.
+    pub(crate) fading: f64,
     /// Median number of counts of a cell.
     pub(crate) depth: f64,
     pub(crate) n_genes: usize,
@@ -72,6 +74,7 @@ impl Family {
             drift: 0.6,
             hidden: 0.3,
             shown: 1.5,
+            fading: 0.5,
             depth: 3000.0,
             n_genes: 800,
             n_batches: 3,
@@ -122,6 +125,15 @@ pub(crate) fn all() -> Vec<Family> {
             times: vec![2.0, 3.0, 4.0, 6.0],
             sampled: vec![0.15, 0.1, 0.1, 0.1],
             ..plain("times")
+        },
+        // As `times`, but mature cells have lost the genes by which their fate showed first.
+        Family {
+            n_founders: 800,
+            times: vec![2.0, 3.0, 4.0, 6.0],
+            sampled: vec![0.15, 0.1, 0.1, 0.1],
+            window: [1.0, 3.0],
+            fading: 2.5,
+            ..plain("turning")
         },
         Family { n_founders: 150, n_batches: 2, n_genes: 600, ..plain("few") },
     ]
