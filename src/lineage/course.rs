@@ -1,17 +1,20 @@
 //! The couplings of a whole course, along which masses of cells are carried forward and back.
 
+use std::ops::Range;
+
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::bridge::Link;
 use crate::error::{Error, Result};
 
-/// The couplings of a course: one for each interval, from the cells of one snapshot to those of the
-/// next.
+/// The couplings of a course: a chain with one for each interval, or couplings that go straight from
+/// each time to the last one.
 ///
-/// A time is addressed by its place k = 0, 1, … in the course. Masses between distant times are
-/// carried along the couplings one after the other, as in a Markov chain. This assumes that the
-/// future of a cell does not depend on its past, given its state. No matrix between the cells of
-/// distant times is formed.
+/// A time is addressed by its place k = 0, 1, … in the course. Along a chain, masses between distant
+/// times are carried from coupling to coupling, as in a Markov chain. This assumes that the future of a
+/// cell does not depend on its past, given its measured state; measurement noise at every time in
+/// between blurs it (`docs/decisions/0031`). Straight couplings ([`Lineage::straight`]) depend on the
+/// cells of two times only.
 ///
 /// ```
 /// use ndarray::array;
@@ -30,6 +33,8 @@ use crate::error::{Error, Result};
 pub struct Lineage {
     times: Vec<f64>,
     links: Vec<Link>,
+    /// Whether every coupling leads to the last time.
+    is_straight: bool,
 }
 
 impl Lineage {
@@ -41,21 +46,70 @@ impl Lineage {
     /// differ in the number of cells of the time between them; [`Error::Parameter`] if there is no
     /// coupling.
     pub fn new(times: Vec<f64>, links: Vec<Link>) -> Result<Self> {
-        if links.is_empty() {
-            let (name, must) = ("plans", "at least one");
-            return Err(Error::Parameter { name, must, got: "none".into() });
-        }
-        let (expected, got) = (links.len() + 1, times.len());
-        if expected != got {
-            return Err(Error::Shape { what: "a lineage", unit: "times", expected, got });
-        }
+        check_number(&times, &links)?;
         for pair in links.windows(2) {
             let (expected, got) = (pair[0].shape().1, pair[1].shape().0);
             if expected != got {
                 return Err(Error::Shape { what: "a plan", unit: "source cells", expected, got });
             }
         }
-        Ok(Self { times, links })
+        Ok(Self { times, links, is_straight: false })
+    }
+
+    /// The couplings `links` that go straight to the last time: `links[k]` leads from the cells at
+    /// `times[k]` to the cells at the last of `times`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] if there is not one coupling fewer than times, or if they differ in the number
+    /// of cells of the last time; [`Error::Parameter`] if there is no coupling.
+    ///
+    /// ```
+    /// use ndarray::array;
+    /// use sbcell::{Epsilon, bridge::Link, data::Snapshot, lineage::Lineage};
+    /// # fn main() -> sbcell::Result<()> {
+    /// let [a, b, c] = [array![[0.0]], array![[1.0], [2.0]], array![[3.0]]].map(Snapshot::new);
+    /// let (a, b, c, epsilon) = (a?, b?, c?, Epsilon::new(0.1)?);
+    /// let links = vec![Link::entropic(&a, &c, epsilon)?, Link::entropic(&b, &c, epsilon)?];
+    /// let lineage = Lineage::straight(vec![0.0, 1.0, 2.0], links)?;
+    /// assert_eq!((lineage.n_cells(1), lineage.end_of(0)), (2, 2));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn straight(times: Vec<f64>, links: Vec<Link>) -> Result<Self> {
+        check_number(&times, &links)?;
+        for link in &links[1..] {
+            let (expected, got) = (links[0].shape().1, link.shape().1);
+            if expected != got {
+                return Err(Error::Shape { what: "a plan", unit: "target cells", expected, got });
+            }
+        }
+        Ok(Self { times, links, is_straight: true })
+    }
+
+    /// Whether every coupling leads to the last time.
+    pub fn is_straight(&self) -> bool {
+        self.is_straight
+    }
+
+    /// Place of the time to which coupling `k` leads.
+    pub fn end_of(&self, k: usize) -> usize {
+        if self.is_straight { self.links.len() } else { k + 1 }
+    }
+
+    /// The couplings on the way from the time of place `from` to that of place `to`, in the order of
+    /// time.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if couplings go straight to another time.
+    pub fn route(&self, from: usize, to: usize) -> Result<Range<usize>> {
+        if !self.is_straight || from == to {
+            return Ok(from..to);
+        }
+        if from < to && to == self.links.len() {
+            return Ok(from..from + 1);
+        }
+        let (name, must) = ("to", "the last time, to which the couplings go");
+        Err(Error::Parameter { name, must, got: format!("the time of place {to}") })
     }
 
     /// The times of the snapshots, one more than couplings.
@@ -63,17 +117,14 @@ impl Lineage {
         &self.times
     }
 
-    /// The couplings, one for each interval.
+    /// The couplings, one for each interval or each time before the last.
     pub fn links(&self) -> &[Link] {
         &self.links
     }
 
     /// Number of cells at the time of place `k`.
     pub fn n_cells(&self, k: usize) -> usize {
-        match k.checked_sub(1) {
-            None => self.links[0].shape().0,
-            Some(before) => self.links[before].shape().1,
-        }
+        self.links.get(k).map_or_else(|| self.links[k - 1].shape().1, |link| link.shape().0)
     }
 
     /// Place of the observed time `time`.
@@ -87,7 +138,7 @@ impl Lineage {
         })
     }
 
-    /// Descendants of source cells over interval `k`: `n Σ_i T_ij u_i`, `(m, c)`, for c columns of
+    /// Descendants of source cells over coupling `k`: `n Σ_i T_ij u_i`, `(m, c)`, for c columns of
     /// numbers of cells `u` `(n, c)`. One source cell has `n Σ_j T_ij` descendants, which is one if
     /// growth is even.
     ///
@@ -97,7 +148,7 @@ impl Lineage {
         Ok(self.links[k].push(u)? * self.n_cells(k) as f64)
     }
 
-    /// Ancestors of target cells over interval `k`: `Σ_j (T_ij / Σ_i T_ij) v_j`, `(n, c)`, for c
+    /// Ancestors of target cells over coupling `k`: `Σ_j (T_ij / Σ_i T_ij) v_j`, `(n, c)`, for c
     /// columns of mass `v` `(m, c)`. The total of a column is preserved, except for the mass of
     /// target cells to which no mass leads.
     ///
@@ -112,7 +163,7 @@ impl Lineage {
         self.links[k].pull(shares.view())
     }
 
-    /// Sum of values over the descendants of each source cell over interval `k`: `n Σ_j T_ij v_j`,
+    /// Sum of values over the descendants of each source cell over coupling `k`: `n Σ_j T_ij v_j`,
     /// `(n, c)`, for values `v` `(m, c)` of the target cells. A value can be the number of a target
     /// cell's own descendants of some kind at a later time.
     ///
@@ -122,11 +173,24 @@ impl Lineage {
         Ok(self.links[k].pull(v)? * self.n_cells(k) as f64)
     }
 
-    /// Number of descendants of each source cell over interval `k`, relative to the mean cell, `n`.
+    /// Number of descendants of each source cell over coupling `k`, relative to the mean cell, `n`.
     pub fn growth(&self, k: usize) -> ndarray::Array1<f64> {
         let own = self.links[k].marginals().0;
         &own * (own.len() as f64 / own.sum())
     }
+}
+
+/// Refuses other than one coupling fewer than times.
+fn check_number(times: &[f64], links: &[Link]) -> Result<()> {
+    if links.is_empty() {
+        let (name, must) = ("plans", "at least one");
+        return Err(Error::Parameter { name, must, got: "none".into() });
+    }
+    let (expected, got) = (links.len() + 1, times.len());
+    if expected != got {
+        return Err(Error::Shape { what: "a lineage", unit: "times", expected, got });
+    }
+    Ok(())
 }
 
 /// Columns scaled to a sum of one; a column of zeros stays.
@@ -194,6 +258,35 @@ pub(super) mod tests {
         let expected = lineage.expect(0, values.view()).unwrap();
         close(&expected, &array![[0.8 + 4.0], [2.0 + 60.0]]);
         assert_eq!([0, 1, 2].map(|k| lineage.n_cells(k)), [2, 3, 2]);
+    }
+
+    /// Couplings of two and three cells straight to the two cells of the last time.
+    pub(in crate::lineage) fn example_straight() -> Lineage {
+        let [first, second] = [
+            vec![(0, 0, 0.4), (0, 1, 0.1), (1, 1, 0.5)],
+            vec![(0, 0, 0.25), (1, 0, 0.25), (1, 1, 0.1), (2, 1, 0.4)],
+        ];
+        let link = |n: usize, pairs: Vec<_>| Link::pairs(Coupling::new(n, 2, pairs).unwrap());
+        Lineage::straight(
+            vec![0.0, 1.0, 3.0],
+            vec![link(2, first).unwrap(), link(3, second).unwrap()],
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn straight_couplings_lead_to_the_last_time() {
+        let lineage = example_straight();
+        assert_eq!([0, 1, 2].map(|k| lineage.n_cells(k)), [2, 3, 2]);
+        assert_eq!([0, 1].map(|k| lineage.end_of(k)), [2, 2]);
+        assert_eq!((lineage.route(0, 2).unwrap(), lineage.route(1, 2).unwrap()), (0..1, 1..2));
+        assert!(lineage.route(0, 1).is_err());
+        assert_eq!(example().route(0, 2).unwrap(), 0..2);
+        // The second early cell goes to the second late one alone.
+        let found = lineage.descend(0, array![[0.0], [1.0]].view()).unwrap();
+        close(&found, &array![[0.0], [1.0]]);
+        let links = example().links().to_vec();
+        assert!(Lineage::straight(vec![0.0, 1.0, 3.0], links).is_err());
     }
 
     #[test]

@@ -78,9 +78,12 @@ impl TerminalCells {
         let mut values: Array2<f64> = Array2::zeros((0, columns + 1));
         let mut effective = Vec::with_capacity(end + 1);
         let mut next = 0;
+        let mut at_end = Array2::zeros((0, 0));
         for k in (0..=end).rev() {
             values = if k == end {
                 Array2::zeros((lineage.n_cells(k), columns + 1))
+            } else if lineage.is_straight() {
+                lineage.expect(k, at_end.view())?
             } else {
                 lineage.expect(k, values.view())?
             };
@@ -98,6 +101,9 @@ impl TerminalCells {
                 }
                 row[columns] = 1.0;
                 next += 1;
+            }
+            if k == end && lineage.is_straight() {
+                at_end.clone_from(&values);
             }
             report(progress, Event::Step { done: (end - k) as u64 + 1 })?;
         }

@@ -88,7 +88,7 @@ impl FateTable {
 }
 
 impl Fates {
-    /// Computes the fates of all cells, interval by interval from the last terminal time back. With
+    /// Computes the fates of all cells, coupling by coupling from the last terminal time back. With
     /// `N^f_j = 1` for the cells that have arrived at fate f,
     ///
     /// ```text
@@ -96,7 +96,8 @@ impl Fates {
     /// ```
     ///
     /// A cell that arrives before the last terminal time stays: its own descendants do not count
-    /// again. Growth counts: a cell contributes all its descendants. Intervals show the sampling
+    /// again. Straight couplings ([`Lineage::straight`]) take terminal states of the last time only.
+    /// Growth counts: a cell contributes all its descendants. Intervals show the sampling
     /// variation of the cells (see [`Resampled`]). Time of one pass over all pairs of each interval
     /// for each fate and resample.
     ///
@@ -116,7 +117,8 @@ impl Fates {
         // One column for each fate, then one for all descendants.
         let each = n_fates + 1;
         let (values, mut descendants) = arrivals(lineage, terminals, &names, end, None);
-        let mut all = repeated(values.view(), columns);
+        let at_end = repeated(values.view(), columns);
+        let mut all = at_end.clone();
         let what = "following the cells to their fates".to_string();
         let total = end as u64 * resampled.n_steps(each);
         report(progress, Event::Begin { what, total })?;
@@ -127,6 +129,10 @@ impl Fates {
         };
         let mut tables = vec![table(&all, each, descendants.clone())];
         for k in (0..end).rev() {
+            if lineage.is_straight() {
+                all.clone_from(&at_end);
+                descendants = Array1::ones(lineage.n_cells(end));
+            }
             let mut becomes = resampled.becomes(k, all, &mut step)?;
             let expected = lineage.expect(k, descendants.view().insert_axis(Axis(1)))?;
             let before = Some(expected.column(0).to_owned());
@@ -161,7 +167,8 @@ impl Fates {
         let known: Vec<bool> = self.names.iter().map(arrived_is_enough).collect();
         for (k, table) in self.tables.iter_mut().enumerate() {
             // At the last time fates are known without sampling variation.
-            let through = resampled.is_enough(k + 1..=end);
+            let passed = if resampled.lineage().is_straight() { end..=end } else { k + 1..=end };
+            let through = resampled.is_enough(passed);
             for fate in (0..known.len()).filter(|&fate| k < end && !(through && known[fate])) {
                 table.lo.column_mut(fate).fill(f64::NAN);
                 table.hi.column_mut(fate).fill(f64::NAN);
@@ -179,6 +186,10 @@ pub(super) fn checked(lineage: &Lineage, terminals: &[Terminal]) -> Result<(Vec<
     };
     if end == 0 {
         return refuse("at a later time than the first", "the first time".into());
+    }
+    let is_last = |terminal: &Terminal| terminal.place + 1 == lineage.times().len();
+    if lineage.is_straight() && !terminals.iter().all(is_last) {
+        return refuse("at the last time, to which the couplings go", "an earlier time".into());
     }
     let mut names: Vec<String> = Vec::new();
     for (number, terminal) in terminals.iter().enumerate() {

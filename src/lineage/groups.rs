@@ -94,6 +94,12 @@ impl Groups {
         })
     }
 
+    /// The cells of the times at `places` only, in this order.
+    pub fn at_places(&self, places: &[usize]) -> Self {
+        let of_cells = places.iter().map(|&k| self.of_cells[k].clone()).collect();
+        Self { names: self.names.clone(), of_cells }
+    }
+
     /// The same cells with only the group `name`; cells of other groups are in none.
     ///
     /// # Errors
@@ -119,6 +125,7 @@ mod tests {
         assert_eq!(groups.at(0), [Some(1), None, Some(0)]);
         assert_eq!((groups.present(0), groups.present(1)), (vec![0, 1], vec![1]));
         assert_eq!(groups.indicators(0, &[1]).column(0).to_vec(), [1.0, 0.0, 0.0]);
+        assert_eq!(groups.at_places(&[1, 0]).at(1), groups.at(0));
         let only = groups.only("b").unwrap();
         assert_eq!(
             (only.names(), only.at(0)),

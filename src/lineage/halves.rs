@@ -20,7 +20,8 @@ use crate::geometry::Epsilon;
 /// use sbcell::lineage::Halved;
 /// # fn main() -> sbcell::Result<()> {
 /// let half = |x: f64| Snapshot::new(array![[x, 0.0], [0.0, 1.0]]);
-/// let cells = Halved { halves: [half(1.0)?, half(0.9)?], whole: half(0.95)? };
+/// let depth = array![0.0, 0.0];
+/// let cells = Halved { halves: [half(1.0)?, half(0.9)?], whole: half(0.95)?, depth };
 /// assert_eq!(cells.whole.n_cells(), 2);
 /// # Ok(())
 /// # }
@@ -31,6 +32,10 @@ pub struct Halved {
     pub halves: [Snapshot; 2],
     /// The same cells in all coordinates.
     pub whole: Snapshot,
+    /// How much was measured of each cell, in any unit (such as the sum of its expression), `n_cells`.
+    /// Both halves share it, so that what follows it is not counted as agreement. Zeros if it is not
+    /// known.
+    pub depth: Array1<f64>,
 }
 
 /// How well the halves agree at one ε. See [`coupling_noise`] for an example.
@@ -53,9 +58,12 @@ pub struct CouplingNoise {
     pub epsilon: f64,
     /// The agreement by increasing ε.
     pub curve: Vec<HalvesAgreement>,
+    /// Share of the variance of the predicted futures that goes with the depth of cells, at the chosen
+    /// ε. NaN if all cells have the same future.
+    pub of_depth: f64,
 }
 
-/// The ε that are tried, as powers of √2 times [`chain_width`].
+/// The ε that are tried, as powers of √2 times [`snapshot_width`].
 const POWERS: std::ops::RangeInclusive<i32> = -7..=3;
 
 /// Marginal error of the couplings.
@@ -63,13 +71,13 @@ const TOLERANCE: f64 = 1e-3;
 
 /// Chooses the ε of the couplings between the snapshots of `course`, from couplings of each half.
 ///
-/// The future of a cell is the mean over its descendants at the last time, along the chain of
-/// couplings: `ŷ_i = Σ_j T_ij ŷ_j / Σ_j T_ij`, with the coordinates y of the last cells. It is
-/// predicted twice, by the couplings of each half. Too small an ε couples cells by their noise, and the
-/// predictions disagree; too large an ε gives all cells the same future, and the rest is noise. Among
-/// the ε whose agreement is within one standard error of the best, the one nearest to [`chain_width`]
-/// is chosen, on a log scale. So the data decide where they can, and the width of a snapshot where they
-/// cannot.
+/// The future of a cell is the mean over its descendants at the last time, by the coupling that goes
+/// straight there: `ŷ_i = Σ_j T_ij y_j / Σ_j T_ij`, with the coordinates y of the last cells. It is
+/// predicted twice, by the couplings of each half; what is linear in the depth of cells is subtracted
+/// from both predictions. Too small an ε couples cells by their noise, and the predictions disagree; too
+/// large an ε gives all cells the same future, and the rest is noise. Among the ε whose agreement is
+/// within one standard error of the best, the one nearest to [`snapshot_width`] is chosen, on a log
+/// scale. So the data decide where they can, and the width of a snapshot where they cannot.
 ///
 /// Time of 22 entropic couplings for each interval.
 ///
@@ -78,7 +86,7 @@ const TOLERANCE: f64 = 1e-3;
 /// cells; those of [`Link::entropic`].
 ///
 /// ```
-/// use ndarray::Array2;
+/// use ndarray::{Array1, Array2};
 /// use sbcell::data::Snapshot;
 /// use sbcell::lineage::{Halved, coupling_noise};
 /// # fn main() -> sbcell::Result<()> {
@@ -89,7 +97,8 @@ const TOLERANCE: f64 = 1e-3;
 ///         side + (i as f64 + shift).sin()
 ///     }))
 /// };
-/// let cells = Halved { halves: [half(0.0)?, half(3.0)?], whole: half(1.5)? };
+/// let (whole, depth) = (half(1.5)?, Array1::zeros(20));
+/// let cells = Halved { halves: [half(0.0)?, half(3.0)?], whole, depth };
 /// let found = coupling_noise(&[cells.clone(), cells])?;
 /// assert!(found.curve.iter().all(|point| point.agreement > 0.9));
 /// assert!(found.curve.iter().any(|point| point.epsilon == found.epsilon));
@@ -105,29 +114,33 @@ pub fn coupling_noise(course: &[Halved]) -> Result<CouplingNoise> {
         for half in &cells.halves {
             shape::rows("a half of the data", cells.whole.n_cells(), half.n_cells())?;
         }
+        shape::rows("depth of cells", cells.whole.n_cells(), cells.depth.len())?;
     }
-    let width = chain_width(first.whole.dim(), course.len() - 1);
+    let width = snapshot_width(first.whole.dim());
     let tried: Vec<f64> = POWERS.map(|power| width * 2_f64.powf(f64::from(power) / 2.0)).collect();
-    let curve = tried
-        .into_par_iter()
-        .map(|epsilon| Ok(point(epsilon, &products(course, Epsilon::new(epsilon)?)?)))
-        .collect::<Result<Vec<_>>>()?;
-    Ok(CouplingNoise { epsilon: chosen(&curve, width), curve })
+    let at = |epsilon: f64| {
+        let Products { of_times, of_depth } = products(course, Epsilon::new(epsilon)?)?;
+        Ok((point(epsilon, &of_times), of_depth))
+    };
+    let found = tried.into_par_iter().map(at).collect::<Result<Vec<_>>>()?;
+    let (curve, of_depth): (Vec<HalvesAgreement>, Vec<f64>) = found.into_iter().unzip();
+    let epsilon = chosen(&curve, width);
+    let place = curve.iter().position(|point| point.epsilon.total_cmp(&epsilon).is_eq());
+    let of_depth = place.map_or(f64::NAN, |place| of_depth[place]);
+    Ok(CouplingNoise { epsilon, curve, of_depth })
 }
 
-/// The ε at which a chain of `n_intervals` couplings in `dim` coordinates is about as wide as a
-/// snapshot, `dim / √n_intervals`, in squared units of the standard deviation within a time.
+/// The ε at which a coupling in `dim` coordinates is about as wide as a snapshot, `dim`, in squared units
+/// of the standard deviation within a time.
 ///
-/// The mean squared distance of two cells of a time is twice the number of coordinates, so that one
-/// coupling with ε = `dim` is as wide as a snapshot (the median heuristic of kernel methods). Every
-/// interval adds noise, which the cells at its end partly remove again (`docs/decisions/0030`).
+/// The mean squared distance of two cells of a time is twice the number of coordinates (the median
+/// heuristic of kernel methods).
 ///
 /// ```
-/// use sbcell::lineage::chain_width;
-/// assert_eq!((chain_width(10, 1), chain_width(10, 4)), (10.0, 5.0));
+/// assert_eq!(sbcell::lineage::snapshot_width(10), 10.0);
 /// ```
-pub fn chain_width(dim: usize, n_intervals: usize) -> f64 {
-    dim as f64 / (n_intervals.max(1) as f64).sqrt()
+pub fn snapshot_width(dim: usize) -> f64 {
+    dim.max(1) as f64
 }
 
 /// The ε nearest to `width` on a log scale among those within one standard error of the best agreement.
@@ -144,27 +157,52 @@ fn chosen(curve: &[HalvesAgreement], width: f64) -> f64 {
         .map_or(width, |point| point.epsilon)
 }
 
-/// For each cell before the last time the products of its two predicted futures, centred over the cells
-/// of its time: `a·b`, `a·a`, `b·b`, `(n, 3)` for each time from the last but one to the first.
-fn products(course: &[Halved], epsilon: Epsilon) -> Result<Vec<Array2<f64>>> {
-    let Some(last) = course.last() else { return Ok(Vec::new()) };
-    let mut futures = [0, 1].map(|_| last.whole.points().to_owned());
-    let mut all = Vec::with_capacity(course.len() - 1);
-    for pair in course.windows(2).rev() {
-        for (half, future) in futures.iter_mut().enumerate() {
-            let (x, y) = (&pair[0].halves[half], &pair[1].halves[half]);
-            let link = Link::entropic_within(x, y, epsilon, TOLERANCE)?;
-            let ends = link.pull(future.view())?;
-            *future = ends / link.marginals().0.insert_axis(Axis(1));
+/// The products of both predicted futures at one ε.
+struct Products {
+    /// For each cell before the last time `a·b`, `a·a`, `b·b`, centred over the cells of its time and
+    /// without what goes with depth: `(n, 3)` for each time.
+    of_times: Vec<Array2<f64>>,
+    /// Share of the variance of the futures that goes with depth.
+    of_depth: f64,
+}
+
+/// The products of the futures that both halves predict with `epsilon`.
+fn products(course: &[Halved], epsilon: Epsilon) -> Result<Products> {
+    let mut of_times = Vec::new();
+    let mut squares = [0.0, 0.0];
+    if let Some((last, before)) = course.split_last() {
+        for cells in before {
+            let future = |half: usize| -> Result<Array2<f64>> {
+                let (x, y) = (&cells.halves[half], &last.halves[half]);
+                let link = Link::entropic_within(x, y, epsilon, TOLERANCE)?;
+                let ends = link.pull(last.whole.points())?;
+                Ok(centred(&(ends / link.marginals().0.insert_axis(Axis(1)))))
+            };
+            let futures = [future(0)?, future(1)?];
+            let [a, b] = futures.each_ref().map(|of| without(of, &cells.depth));
+            for (whole, rest) in futures.iter().zip([&a, &b]) {
+                squares[0] += (whole * whole).sum();
+                squares[1] += (rest * rest).sum();
+            }
+            let mut sums = Array2::zeros((a.nrows(), 3));
+            for ((mut row, a), b) in sums.rows_mut().into_iter().zip(a.rows()).zip(b.rows()) {
+                row.assign(&Array1::from(vec![a.dot(&b), a.dot(&a), b.dot(&b)]));
+            }
+            of_times.push(sums);
         }
-        let [a, b] = [centred(&futures[0]), centred(&futures[1])];
-        let mut sums = Array2::zeros((a.nrows(), 3));
-        for ((mut row, a), b) in sums.rows_mut().into_iter().zip(a.rows()).zip(b.rows()) {
-            row.assign(&Array1::from(vec![a.dot(&b), a.dot(&a), b.dot(&b)]));
-        }
-        all.push(sums);
     }
-    Ok(all)
+    Ok(Products { of_times, of_depth: 1.0 - squares[1] / squares[0] })
+}
+
+/// Centred `rows` less their regression on `depth`.
+fn without(rows: &Array2<f64>, depth: &Array1<f64>) -> Array2<f64> {
+    let depth = depth - depth.mean().unwrap_or(0.0);
+    let square = depth.dot(&depth);
+    if square <= 0.0 {
+        return rows.clone();
+    }
+    let slope = rows.t().dot(&depth) / square;
+    rows - &(depth.insert_axis(Axis(1)) * slope.insert_axis(Axis(0)))
 }
 
 /// Rows less their mean.
@@ -213,14 +251,14 @@ mod tests {
             Snapshot::new(points / scale).unwrap()
         };
         let whole = scaled(&(&a + &b));
-        Halved { halves: [scaled(&a), scaled(&b)], whole }
+        Halved { halves: [scaled(&a), scaled(&b)], whole, depth: Array1::zeros(n) }
     }
 
     #[test]
     fn the_agreement_is_the_correlation_written_out_and_its_error_that_of_the_jackknife() {
         let (a, b) = (cells(30, 3, 2, 2.0, 1), cells(40, 3, 2, 2.0, 2));
         let epsilon = Epsilon::new(0.7).unwrap();
-        let sums = products(&[a.clone(), b.clone()], epsilon).unwrap();
+        let sums = products(&[a.clone(), b.clone()], epsilon).unwrap().of_times;
         // Slowly: the plan as a matrix, futures cell by cell.
         let future = |half: usize| {
             let link = Link::entropic(&a.halves[half], &b.halves[half], epsilon).unwrap();
@@ -275,29 +313,66 @@ mod tests {
         };
         // Five kinds, ten standard deviations apart: a coupling as wide as a snapshot mixes them.
         let sharp = coupling_noise(&course(5, 10.0)).unwrap();
-        assert!(sharp.epsilon < 0.5 * chain_width(6, 1), "{sharp:?}");
+        assert!(sharp.epsilon < 0.5 * snapshot_width(6), "{sharp:?}");
         let wide = coupling_noise(&course(1, 0.0)).unwrap();
-        is(wide.epsilon, chain_width(6, 1));
+        is(wide.epsilon, snapshot_width(6));
         assert_eq!(sharp.curve.len(), 11);
     }
 
     #[test]
-    fn futures_are_those_at_the_last_time_along_the_chain() {
-        let course: Vec<Halved> = (0..3).map(|k| cells(12, 2, 2, 1.0, 20 + k)).collect();
+    fn futures_are_those_at_the_last_time_without_what_goes_with_depth() {
+        let mut course: Vec<Halved> = (0..3).map(|k| cells(12, 2, 2, 1.0, 20 + k)).collect();
+        course[0].depth = Array1::from_shape_fn(12, |i| (i * i) as f64);
         let epsilon = Epsilon::new(0.9).unwrap();
         let found = products(&course, epsilon).unwrap();
-        // Slowly, for the first half and the first time: two matrices.
-        let step = |k: usize| {
-            let (x, y) = (&course[k].halves[0], &course[k + 1].halves[0]);
-            let link = Link::entropic(x, y, epsilon).unwrap();
-            let plan = link.pull(Array2::eye(12).view()).unwrap();
-            &plan / &plan.sum_axis(Axis(1)).insert_axis(Axis(1))
+        // Slowly, for the first half and the first time: the plan straight to the last time, and the
+        // residuals of a regression on depth.
+        let link = Link::entropic(&course[0].halves[0], &course[2].halves[0], epsilon).unwrap();
+        let plan = link.pull(Array2::eye(12).view()).unwrap() * 12.0;
+        let future = plan.dot(&course[2].whole.points());
+        let depth = &course[0].depth;
+        let slope = |column: usize| {
+            let (mean, middle) = (future.column(column).mean().unwrap(), depth.mean().unwrap());
+            let both = |i: usize| (future[[i, column]] - mean) * (depth[i] - middle);
+            let own = |i: usize| (depth[i] - middle) * (depth[i] - middle);
+            let sum = |of: &dyn Fn(usize) -> f64| (0..12).map(of).sum::<f64>();
+            (mean, middle, sum(&both) / sum(&own))
         };
-        let future = step(0).dot(&step(1)).dot(&course[2].whole.points());
-        let future = &future - &future.mean_axis(Axis(0)).unwrap();
-        for (row, future) in found[1].rows().into_iter().zip(future.rows()) {
-            assert!((row[1] - future.dot(&future)).abs() < 2e-3, "{row} {future}");
+        for i in 0..12 {
+            let rest = |column: usize| {
+                let (mean, middle, slope) = slope(column);
+                future[[i, column]] - mean - slope * (depth[i] - middle)
+            };
+            let square = rest(0) * rest(0) + rest(1) * rest(1);
+            assert!((found.of_times[0][[i, 1]] - square).abs() < 3e-3, "{square}");
         }
+        assert!(found.of_depth > 0.0 && found.of_depth < 1.0);
+    }
+
+    #[test]
+    fn halves_that_share_depth_alone_do_not_agree() {
+        // Noise in both halves and a depth that shifts every coordinate of both, at both times.
+        let with_depth = |seed: u64| {
+            let mut of = cells(200, 3, 1, 0.0, seed);
+            let depth = Array1::from_shape_fn(200, |i| (i % 20) as f64 / 3.0);
+            let shift = |cells: &Snapshot| {
+                Snapshot::new(&cells.points() + &depth.clone().insert_axis(Axis(1))).unwrap()
+            };
+            of.halves = of.halves.each_ref().map(shift);
+            of.whole = shift(&of.whole);
+            of.depth = depth;
+            of
+        };
+        let course = [with_depth(30), with_depth(31)];
+        let agreed = |course: &[Halved]| {
+            let found = coupling_noise(course).unwrap();
+            let best = found.curve.iter().map(|point| point.agreement).fold(f64::NAN, f64::max);
+            (best, found.of_depth)
+        };
+        let (best, of_depth) = agreed(&course);
+        assert!(best < 0.3 && of_depth > 0.9, "{best} {of_depth}");
+        let unknown = course.map(|of| Halved { depth: Array1::zeros(200), ..of });
+        assert!(agreed(&unknown).0 > 0.9);
     }
 
     #[test]

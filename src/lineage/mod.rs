@@ -1,8 +1,9 @@
 //! CELLS OVER TIME: ancestors, descendants, fates and transitions along the couplings of a course.
 //!
-//! - [`Lineage`]: the couplings between neighbouring snapshots
+//! - [`Lineage`]: the couplings between neighbouring snapshots, or straight to the last one
 //! - [`Groups`]: the group of each cell; [`Resampled`]: the couplings under bootstrap weights
-//! - [`coupling_noise`]: the ε of couplings, by the agreement of two halves of the data
+//! - [`coupling_noise`]: the ε of couplings, by the agreement of two halves of the data;
+//!   [`apart`]: less noise between groups than within them
 //! - [`Labellings`]: cells of two conditions with exchanged labels; [`Relabelled`]: their couplings
 //! - [`Clones`]: cells that share a lineage barcode, and the fates of late sisters
 //! - [`trajectory()`]: ancestors and descendants of sets of cells; [`Fates`]: fate probabilities of each
@@ -15,6 +16,7 @@
 //! - [`Perturbation`]: the predicted response to genes that are held at given levels
 
 mod agreement;
+mod apart;
 mod clone_weight;
 mod clones;
 mod course;
@@ -38,6 +40,7 @@ mod transitions;
 mod trends;
 
 pub use agreement::{Agreement, agreement};
+pub use apart::{apart, group_noise};
 pub(crate) use clone_weight::{CLONE_WEIGHTS, CloneGain, CloneInterval, try_clone_weights};
 pub use clones::{Clones, Sisters};
 pub use course::Lineage;
@@ -47,7 +50,7 @@ pub use fate_baselines::{fate_correlation, neighbour_fates, terminal_shares, und
 pub use fate_odds::TerminalCells;
 pub use fates::{FateTable, Fates, Terminal};
 pub use groups::Groups;
-pub use halves::{CouplingNoise, Halved, HalvesAgreement, chain_width, coupling_noise};
+pub use halves::{CouplingNoise, Halved, HalvesAgreement, coupling_noise, snapshot_width};
 pub(crate) use hold::unheld;
 pub use kinks::{Kink, kinks};
 pub use labellings::{Labellings, Sides};

@@ -79,7 +79,8 @@ impl<'a> Resampled<'a> {
             };
             let (own, arrived) = link.marginals();
             let source = shares(&weights[k] * &own.insert_axis(Axis(1)));
-            let target = shares(&weights[k + 1] * &arrived.insert_axis(Axis(1)));
+            let ends = &weights[lineage.end_of(k)];
+            let target = shares(ends * &arrived.insert_axis(Axis(1)));
             // The course as it is has the marginals of the coupling.
             let mut alpha = Array2::from_elem(source.dim(), 1.0 / own.sum());
             let mut beta = Array2::ones(target.dim());
@@ -127,7 +128,7 @@ impl<'a> Resampled<'a> {
         self.weights[k].view()
     }
 
-    /// Scalings of rows and columns of the coupling of interval `k`, `(n, n_columns)` and `(m, n_columns)`.
+    /// Scalings of rows and columns of the coupling of coupling `k`, `(n, n_columns)` and `(m, n_columns)`.
     pub(super) fn scalings(&self, k: usize) -> (ArrayView2<'_, f64>, ArrayView2<'_, f64>) {
         (self.scalings[k].0.view(), self.scalings[k].1.view())
     }
@@ -171,7 +172,7 @@ impl<'a> Resampled<'a> {
         Ok(becomes)
     }
 
-    /// Number of steps of an expectation over one interval with `each` columns for each resample.
+    /// Number of steps of an expectation over one coupling with `each` columns for each resample.
     pub(super) fn n_steps(&self, each: usize) -> u64 {
         (each * self.n_columns()).div_ceil(STEP) as u64
     }

@@ -35,15 +35,26 @@ pub struct TrajectoryStep {
     pub spreads: Vec<Spread>,
 }
 
+impl TrajectoryStep {
+    /// The sets themselves, columns of weights over the cells at the time of `place`, `(n_cells, n_sets)`.
+    pub fn start(sets: ArrayView2<'_, f64>, place: usize) -> Self {
+        let shares = normalised(sets.to_owned());
+        let ones = Array1::ones(shares.ncols());
+        step(place, shares, &ones)
+    }
+}
+
 /// Computes the ancestors and descendants of sets of cells at the time of place `at`, for all times
 /// whose places are in the range `places`. The result is in the order of time.
 ///
 /// `sets` are columns of weights over the cells at this time, `(n_cells, n_sets)`, not negative.
-/// Ancestors are `Σ_j T_ij v_j / Σ_i T_ij`, descendants `n Σ_i T_ij u_i`, interval by interval. Time of
+/// Ancestors are `Σ_j T_ij v_j / Σ_i T_ij`, descendants `n Σ_i T_ij u_i`, coupling by coupling. Time of
 /// one pass over all pairs of each interval for each set.
 ///
 /// # Errors
-/// [`crate::Error::Shape`] if `sets` has not one row for each cell of its time.
+/// [`crate::Error::Shape`] if `sets` has not one row for each cell of its time;
+/// [`crate::Error::Parameter`] for descendants along couplings that go straight to the last time, unless
+/// it is the only one.
 ///
 /// ```
 /// use ndarray::array;
@@ -71,20 +82,24 @@ pub fn trajectory(
     let mut earlier = Vec::new();
     let mut shares = start.clone();
     for k in (first..at).rev() {
+        if lineage.end_of(k) == at {
+            shares.clone_from(&start);
+        }
         shares = normalised(lineage.ascend(k, shares.view())?);
         earlier.push(step(k, shares.clone(), &Array1::ones(shares.ncols())));
     }
     earlier.reverse();
     let mut steps = earlier;
     if places.contains(&at) {
-        steps.push(step(at, start.clone(), &Array1::ones(start.ncols())));
+        steps.push(TrajectoryStep::start(sets, at));
     }
     let mut mass = start;
-    for k in at..last {
+    for k in lineage.route(at, last.max(at))? {
         mass = lineage.descend(k, mass.view())?;
-        if k + 1 >= first {
+        let after = lineage.end_of(k);
+        if after >= first {
             let totals = mass.sum_axis(Axis(0));
-            steps.push(step(k + 1, normalised(mass.clone()), &totals));
+            steps.push(step(after, normalised(mass.clone()), &totals));
         }
     }
     Ok(steps)

@@ -36,7 +36,7 @@ pub struct Transitions {
 }
 
 /// Computes the transitions from the time of place `from` to the time of place `to` along all
-/// couplings between them, with 95 % intervals from the resamples. Time of one pass over all pairs of
+/// couplings on the way between them, with 95 % intervals from the resamples. Time of one pass over all pairs of
 /// each interval for each target group and resample.
 ///
 /// # Errors
@@ -85,14 +85,15 @@ pub fn transitions(
     let mut values = repeated(indicators(groups, to, &targets).view(), columns);
     let each = targets.len();
     let what = "counting transitions".to_string();
-    let total = (to - from) as u64 * resampled.n_steps(each);
+    let route = lineage.route(from, to)?;
+    let total = route.len() as u64 * resampled.n_steps(each);
     report(progress, Event::Begin { what, total })?;
     let mut done = 0;
     let mut step = || {
         done += 1;
         report(progress, Event::Step { done })
     };
-    for k in (from..to).rev() {
+    for k in route.rev() {
         let becomes = resampled.becomes(k, values, &mut step)?;
         values = resampled.weighed(k, becomes);
     }
@@ -108,7 +109,7 @@ pub fn transitions(
         let of_group = |group| resampled.drawn(k, |i| groups.at(k)[i] == group).is_enough();
         of.iter().map(|&group| of_group(group)).collect()
     };
-    let between = resampled.is_enough(from + 1..to);
+    let between = lineage.is_straight() || resampled.is_enough(from + 1..to);
     let (of_sources, of_targets) = (enough(from, &sources), enough(to, &targets));
     let estimates = |g: usize, row: &Array2<f64>| -> Vec<Estimate> {
         let rows = row.rows().into_iter().zip(&of_targets);

@@ -19,7 +19,7 @@ const BOTTOM: f64 = 286.0;
 /// Draws the agreement of both halves by ε, with bars of one standard error. The chosen ε is a filled dot,
 /// the others are hollow. ε without an agreement have no dot.
 pub(crate) fn draw_coupling_noise(noise: &CouplingNoise) -> Chart {
-    let CouplingNoise { epsilon, curve } = noise;
+    let CouplingNoise { epsilon, curve, .. } = noise;
     let mut chart = Chart::new(WIDTH, BOTTOM + 48.0);
     let title = format!("ε of couplings: {epsilon:.2} of {} values tried", curve.len());
     chart.title((LEFT, 24.0), &title);
@@ -69,7 +69,9 @@ mod tests {
         let curve = vec![point(1.0, 0.8), point(2.0, 0.9), point(4.0, f64::NAN)];
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("coupling.svg");
-        draw_coupling_noise(&CouplingNoise { epsilon: 2.0, curve }).write(&path).unwrap();
+        draw_coupling_noise(&CouplingNoise { epsilon: 2.0, curve, of_depth: 0.1 })
+            .write(&path)
+            .unwrap();
         let text = std::fs::read_to_string(path).unwrap();
         let dots: Vec<&str> =
             text.split("<circle").skip(1).map(|part| &part[..part.find('>').unwrap()]).collect();
@@ -77,7 +79,8 @@ mod tests {
         assert!(dots[0].contains("#ffffff") && !dots[1].contains("#ffffff"), "{dots:?}");
         assert!(text.contains("2.00 of 3 values tried") && text.contains("4.00"), "{text}");
         // Nothing is known: axes without dots.
-        let empty = CouplingNoise { epsilon: 1.0, curve: vec![point(1.0, f64::NAN)] };
+        let empty =
+            CouplingNoise { epsilon: 1.0, curve: vec![point(1.0, f64::NAN)], of_depth: f64::NAN };
         draw_coupling_noise(&empty).write(&folder.path().join("none.svg")).unwrap();
     }
 }

@@ -241,7 +241,7 @@ fn scree_table(scree: &Scree, n_kept: usize) -> Table {
 
 /// The content of `coupling.csv`: the agreement of both halves of the genes at every ε that was tried.
 fn coupling_table(noise: &CouplingNoise) -> Table {
-    let CouplingNoise { epsilon, curve } = noise;
+    let CouplingNoise { epsilon, curve, .. } = noise;
     let chosen = curve.iter().map(|point| point.epsilon.total_cmp(epsilon).is_eq().to_string());
     Table::default()
         .with("epsilon", Cells::Floats(curve.iter().map(|point| point.epsilon).collect()))

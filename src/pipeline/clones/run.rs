@@ -85,7 +85,7 @@ pub fn score_clones(
     let groups = options.sets.read(model, &course, &mut progress)?;
     let of_fates = FateOptions::default()
         .with_sets(options.sets.clone())
-        .with_at(Some(course.lineage.times()[end]))
+        .with_at(Some(course.times()[end]))
         .with_only(options.only.clone())
         .with_bootstrap(0)
         .with_seed(options.seed);
@@ -98,7 +98,7 @@ pub fn score_clones(
     let (times, n_clones) = job.scored(&found, &late, &mut progress)?;
     let scores = scored::scores(&times, &fates.names, n_clones)?;
     progress::report(&mut progress, Event::End)?;
-    let terminal_time = course.lineage.times()[end];
+    let terminal_time = course.times()[end];
     Ok(CloneScores {
         table: scored::table(&scores, terminal_time),
         cells: job.table(model, &found, &times),
@@ -119,7 +119,7 @@ fn early(course: &CourseOfCells, options: &CloneScoreOptions, end: usize) -> Res
     }
     let mut places = Vec::with_capacity(options.at.len());
     for &time in &options.at {
-        let place = course.lineage.place(time)?;
+        let place = course.place(time)?;
         if place >= end {
             let (name, must) = ("at", "before the terminal time");
             return Err(Error::Parameter { name, must, got: time.to_string() });
@@ -186,7 +186,7 @@ impl Job<'_> {
         for &k in early {
             let of_time = self.clones.sisters(k, self.end, &late.of_cells, n_fates, least)?;
             if of_time.cells.is_empty() {
-                empty.push(self.course.lineage.times()[k].to_string());
+                empty.push(self.course.times()[k].to_string());
             } else {
                 found.push((k, of_time));
             }
@@ -217,7 +217,7 @@ impl Job<'_> {
         let seed = Seed(self.options.seed).child("clones/resamples", 0);
         let resamples = Resamples::of_groups(&families, self.options.bootstrap, seed);
         let count = |families: &[usize]| families.iter().collect::<BTreeSet<_>>().len();
-        let least = 1.0 / (self.course.lineage.n_cells(self.end) as f64 + 2.0);
+        let least = 1.0 / (self.course.rows[self.end].len() as f64 + 2.0);
         let mut times = Vec::with_capacity(found.len());
         let mut first = 0;
         for (done, (k, sisters)) in found.iter().enumerate() {
@@ -225,7 +225,7 @@ impl Job<'_> {
             first += sisters.cells.len();
             let own = resamples.select(&rows);
             times.push(Scored {
-                time: self.course.lineage.times()[*k],
+                time: self.course.times()[*k],
                 scoring: crate::metrics::FateScoring::new(
                     sisters.counts.clone(),
                     own,
@@ -264,7 +264,7 @@ impl Job<'_> {
             let text = format!(
                 "{unknown} of {n} cells at {} have no descendants in the terminal groups: the shares of \
                  these groups are their prediction",
-                self.course.lineage.times()[k]
+                self.course.times()[k]
             );
             progress::note(progress, text)?;
         }
@@ -291,7 +291,7 @@ impl Job<'_> {
         for (k, sisters) in found {
             for (row, &cell) in sisters.cells.iter().enumerate() {
                 ids.push(model.cells[self.course.rows[*k][cell]].clone());
-                at.push(self.course.lineage.times()[*k]);
+                at.push(self.course.times()[*k]);
                 let level = self.clones.level(sisters.levels[row]);
                 clones.push(level.names()[sisters.clones[row]].clone());
                 numbers.push(sisters.counts.row(row).sum() as i64);

@@ -2,9 +2,11 @@
 
 use ndarray::Array1;
 
+use crate::error::Result;
 use crate::pipeline::compare::CompareKind;
 use crate::pipeline::compare::pair::Pair;
 use crate::pipeline::compare::rows::{ComparedRow, Subject, row};
+use crate::progress::Silent;
 
 /// Growth that differs by less than this share from that of the mean cell counts as even.
 const EVEN: f64 = 1e-6;
@@ -40,7 +42,10 @@ pub(super) fn shares(pair: &Pair<'_>) -> Vec<ComparedRow> {
 /// the mean cell. There are no rows if all cells grow alike.
 ///
 /// Under exchanged labels each cell keeps its number of descendants.
-pub(super) fn growth(pair: &Pair<'_>) -> Vec<ComparedRow> {
+///
+/// # Errors
+/// Those of the couplings.
+pub(super) fn growth(pair: &Pair<'_>) -> Result<Vec<ComparedRow>> {
     let mut rows = Vec::new();
     for k in 0..pair.times.len() - 1 {
         let [places, next] = [pair.cells[k].places, pair.cells[k + 1].places];
@@ -48,7 +53,11 @@ pub(super) fn growth(pair: &Pair<'_>) -> Vec<ComparedRow> {
         if pair.is_common(k) || (0..2).any(|side| places[side] + 1 != next[side]) {
             continue;
         }
-        let values = [0, 1].map(|side| pair.sides[side].course.lineage.growth(places[side]));
+        let of = |side: usize| -> Result<Array1<f64>> {
+            let course = &pair.sides[side].course;
+            Ok(course.chain(&mut Silent)?.growth(places[side]))
+        };
+        let values = [of(0)?, of(1)?];
         if values.iter().flatten().all(|growth| (growth - 1.0).abs() < EVEN) {
             continue;
         }
@@ -69,7 +78,7 @@ pub(super) fn growth(pair: &Pair<'_>) -> Vec<ComparedRow> {
             rows.push(row(subject, pair.names(), &found));
         }
     }
-    rows
+    Ok(rows)
 }
 
 /// Mean expression of each gene at each common time, in all cells and in each group.

@@ -205,7 +205,7 @@ fn rows_of(
     };
     let mut rows = population_rows::at_snapshots(pair);
     rows.extend(mean_rows::shares(pair));
-    rows.extend(mean_rows::growth(pair));
+    rows.extend(mean_rows::growth(pair)?);
     rows.extend(mean_rows::trends(pair));
     step(progress)?;
     // Populations have the noise of the bridges, fates and transitions that of couplings.

@@ -72,7 +72,9 @@ impl<'m> Side<'m> {
             n_resamples: options.bootstrap,
             seed: Seed(options.seed).child("compare", number).0,
         };
-        self.course.resampled(self.model, &resampling, progress)
+        let chain = self.course.chain(progress)?;
+        let places: Vec<usize> = (0..self.times().len()).collect();
+        self.course.resampled((chain, &places), self.model, &resampling, progress)
     }
 
     /// The names of all batches.
@@ -82,7 +84,7 @@ impl<'m> Side<'m> {
 
     /// The times of the snapshots.
     pub(super) fn times(&self) -> &[f64] {
-        self.course.lineage.times()
+        self.course.times()
     }
 
     /// Whether each cell at `place` is in the group `name`; all cells for an empty name.

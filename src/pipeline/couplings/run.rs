@@ -54,8 +54,9 @@ pub fn couplings(
     options.check()?;
     let (epsilon, clones) = (options.links(), &options.clones);
     let course = CourseOfCells::restore_with(model, epsilon, clones, options.seed, progress)?;
-    let (links, times) = (course.lineage.links(), course.lineage.times());
-    let writer = Writer { model, course: &course };
+    let lineage = course.neighbours(progress)?;
+    let (links, times) = (lineage.links(), course.times());
+    let writer = Writer { model, course: &course, lineage: &lineage };
     let record = |file: &Path, write: &dyn Fn(&Path) -> Result<()>| {
         write_recorded(file, "couplings", model, options, write)
     };

@@ -11,6 +11,7 @@ use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 use crate::io::model::Model;
 use crate::io::table::{self, Cells, Table, TableFormat};
 use crate::linalg::Csr;
+use crate::lineage::Lineage;
 use crate::pipeline::couplings::Export;
 use crate::pipeline::couplings::density::PlanDensity;
 use crate::pipeline::shared::course_of_cells::CourseOfCells;
@@ -26,6 +27,8 @@ const AT_ONCE: usize = 65_536;
 pub(super) struct Writer<'a> {
     pub(super) model: &'a Model,
     pub(super) course: &'a CourseOfCells,
+    /// The couplings of all intervals.
+    pub(super) lineage: &'a Lineage,
 }
 
 /// The coupling of one interval, with further columns for its pairs.
@@ -96,7 +99,7 @@ impl Writer<'_> {
 
     /// A transition map for wot: `X` is cells × cells, `g0` and `g1` in `obs` are the growth of each cell.
     fn wot(&self, file: &Path, k: usize, coupling: &Coupling) -> Result<()> {
-        let growth = self.course.lineage.growth(k).to_vec();
+        let growth = self.lineage.growth(k).to_vec();
         let maps = growing(coupling, &growth)?;
         let growth = Column::Floats(growth);
         write_h5ad(
@@ -149,8 +152,7 @@ impl Writer<'_> {
     pub(super) fn growth_table(&self, file: &Path) -> Result<()> {
         let last = self.course.rows.len() - 1;
         let ids = (0..last).flat_map(|k| self.names(k)).collect();
-        let growth: Vec<f64> =
-            (0..last).flat_map(|k| self.course.lineage.growth(k).to_vec()).collect();
+        let growth: Vec<f64> = (0..last).flat_map(|k| self.lineage.growth(k).to_vec()).collect();
         let table = Table::default()
             .with("id", Cells::Texts(ids))
             .with("g0", Cells::Floats(growth.clone()))
@@ -166,7 +168,7 @@ impl Writer<'_> {
     /// # Errors
     /// [`Error::Io`].
     pub(super) fn transition_matrix(&self, file: &Path, all: &[Coupling]) -> Result<()> {
-        let Self { model, course } = self;
+        let Self { model, course, .. } = self;
         let mut rows: Vec<(Vec<u32>, Vec<f32>)> = vec![(Vec::new(), Vec::new()); model.cells.len()];
         for (k, coupling) in all.iter().enumerate() {
             for (i, &row) in course.rows[k].iter().enumerate() {

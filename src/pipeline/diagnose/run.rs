@@ -3,11 +3,12 @@
 use ndarray::{Array2, Axis, s};
 use rand::seq::SliceRandom;
 
+use crate::bridge::Link;
 use crate::error::Result;
 use crate::io::model::OpenModel;
 use crate::io::table::Table;
 use crate::lineage::{
-    Agreement, FarCells, Groups, Kink, Signal, agreement, far_cells, kinks, signal,
+    Agreement, FarCells, Groups, Kink, Lineage, Signal, agreement, far_cells, kinks, signal,
 };
 use crate::pipeline::diagnose::DiagnoseOptions;
 use crate::pipeline::diagnose::answers::answers;
@@ -92,18 +93,20 @@ pub fn diagnose(
     } else {
         None
     };
-    let n = course.lineage.links().len();
+    let lineage = course.neighbours(progress)?;
+    let lineage = &*lineage;
+    let n = lineage.links().len();
     let what = "looking at every interval".to_string();
     progress::report(progress, Event::Begin { what, total: n as u64 })?;
     let mut intervals = Vec::with_capacity(n);
     for k in 0..n {
-        intervals.push(interval(&course, groups.as_ref(), k, options)?);
+        intervals.push(interval((&course, lineage), groups.as_ref(), k, options)?);
         progress::report(progress, Event::Step { done: k as u64 + 1 })?;
     }
     progress::report(progress, Event::End)?;
-    let kinks: Vec<(f64, Kink)> = kinks(&course.lineage, course.snapshots())?
+    let kinks: Vec<(f64, Kink)> = kinks(lineage, course.snapshots())?
         .into_iter()
-        .map(|kink| (course.lineage.times()[kink.place], kink))
+        .map(|kink| (course.times()[kink.place], kink))
         .collect();
     let answers = answers(&intervals, &kinks);
     let warnings = warnings(&intervals, &kinks);
@@ -114,17 +117,17 @@ pub fn diagnose(
 
 /// The diagnostics of the interval `k`.
 fn interval(
-    course: &CourseOfCells,
+    (course, lineage): (&CourseOfCells, &Lineage),
     groups: Option<&Groups>,
     k: usize,
     options: &DiagnoseOptions,
 ) -> Result<IntervalDiagnosis> {
-    let times = course.lineage.times();
-    let link = &course.lineage.links()[k];
+    let times = course.times();
+    let link = &lineage.links()[k];
     let source = course.process.coupling_source(k)?;
     let target = &course.process.snapshots[k + 1];
     let bridge = &*course.process.series.bridges()[k];
-    let epsilon = course.epsilons[k];
+    let epsilon = course.epsilon(k);
     let seed = Seed(options.seed).child("diagnose", k as u64);
     let far = far_cells(link, &source, target, seed)?;
     let share = |of: &dyn Fn(usize) -> bool| {
@@ -136,7 +139,7 @@ fn interval(
         None => None,
         // A single group on a side has nothing to split.
         Some(groups) if [k, k + 1].iter().any(|&at| groups.present(at).len() < 2) => None,
-        Some(groups) => Some(splitting(course, groups, k, options.permutations, seed)?),
+        Some(groups) => Some(splitting(link, groups, k, options.permutations, seed)?),
     };
     Ok(IntervalDiagnosis {
         times: (times[k], times[k + 1]),
@@ -153,7 +156,7 @@ fn interval(
 /// Mutual information between the groups of both ends of the interval `k`, and its mean over permutations of the
 /// later groups. All permutations are pulled through the coupling in one product.
 fn splitting(
-    course: &CourseOfCells,
+    link: &Link,
     groups: &Groups,
     k: usize,
     permutations: usize,
@@ -175,7 +178,7 @@ fn splitting(
             }
         }
     }
-    let masses = own.t().dot(&course.lineage.links()[k].pull(all.view())?);
+    let masses = own.t().dot(&link.pull(all.view())?);
     let of = |number: usize| {
         let first = number * targets.len();
         information(&masses.slice(s![.., first..first + targets.len()]).to_owned())

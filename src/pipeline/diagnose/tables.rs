@@ -85,7 +85,7 @@ pub(super) fn cells(
     let scale = course.process.scale;
     Table::default()
         .with("id", Cells::Texts(all.iter().map(id).collect()))
-        .with("time", numbers(&|k, _| course.lineage.times()[k]))
+        .with("time", numbers(&|k, _| course.times()[k]))
         .with("later_cells", numbers(&|k, i| intervals[k].far.partners[i]))
         .with("far_distance", numbers(&|k, _| intervals[k].far.reach * scale))
         .with("far_mass", numbers(&|k, i| intervals[k].far.beyond[i]))

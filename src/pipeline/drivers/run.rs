@@ -67,11 +67,11 @@ pub fn drivers(
     let places: Vec<usize> = if times.is_empty() {
         (0..last).collect()
     } else {
-        times.iter().map(|&time| course.lineage.place(time)).collect::<Result<_>>()?
+        times.iter().map(|&time| course.place(time)).collect::<Result<_>>()?
     };
     if let Some(&late) = places.iter().find(|&&k| k >= last) {
         let (name, must) = ("times", "before the last terminal time");
-        let got = course.lineage.times()[late].to_string();
+        let got = course.times()[late].to_string();
         return Err(Error::Parameter { name, must, got });
     }
     let data = fates.sets.data.as_deref();

@@ -1,12 +1,14 @@
 //! Fate probabilities of all cells before the last terminal time.
 
+use std::borrow::Cow;
+
 use ndarray::{Array1, Array2};
 
 use crate::error::{Error, Result};
 use crate::io::model::{Model, OpenModel};
 use crate::io::table::{Cells, Table};
 use crate::lineage::{
-    Fates, Groups, Terminal, TerminalCells, neighbour_fates, terminal_shares, undecided,
+    Fates, Groups, Lineage, Terminal, TerminalCells, neighbour_fates, terminal_shares, undecided,
 };
 use crate::pipeline::fates::FateOptions;
 use crate::pipeline::fates::summary::{FateSummary, n_neighbours, summary, words};
@@ -46,7 +48,7 @@ pub struct FateTables {
 /// The fate probabilities of all cells of `model` up to the last terminal time.
 ///
 /// The fate probability of a cell is the share of its descendants that reach a terminal state, among those that
-/// reach any. Descendants follow the couplings of the intervals. Confidence intervals (95 %) come from bootstrap
+/// reach any. Descendants follow couplings straight to the time of the terminal states. Confidence intervals (95 %) come from bootstrap
 /// resamples of cells, or of batches. Time is that of the couplings and one product with each for all fates
 /// and resamples.
 ///
@@ -80,20 +82,20 @@ pub fn fates(
         Some(auto) => auto.groups(&course),
         None => options.sets.read(model, &course, progress)?,
     };
-    let Followed { fates: found, terminals } =
+    let Followed { fates: found, terminals, lineage } =
         of_course(model, &course, &groups, options, progress)?;
     let shares = terminal_shares(&found.names, &terminals);
-    let behind = TerminalCells::of(&course.lineage, &terminals, Seed(options.seed), progress)?;
+    let behind = TerminalCells::of(&lineage, &terminals, Seed(options.seed), progress)?;
     let k = n_neighbours(behind.n_cells);
     let near = neighbour_fates(course.snapshots(), &found.names, &terminals, k, progress)?;
     let compared = Compared { shares, near, behind };
     let mut cells = table(model, &course, &found, &compared);
     let Compared { shares, near, .. } = compared;
-    let summary = summary(course.lineage.times(), &found, &near, shares.view());
+    let summary = summary(course.times(), &found, &near, shares.view());
     let words = words(&summary, k);
     let states = match &auto {
         Some(auto) => {
-            add_columns(&mut cells, &course, auto)?;
+            add_columns(&mut cells, &course, auto, progress)?;
             let data = options.sets.data.as_deref();
             Some(states_table(model, &course, auto, data, progress)?)
         }
@@ -114,24 +116,29 @@ struct Compared {
 }
 
 /// Fates with the terminal states that they lead to.
-pub(in crate::pipeline) struct Followed {
+pub(in crate::pipeline) struct Followed<'c> {
     /// The fates.
     pub(in crate::pipeline) fates: Fates,
     /// The terminal states.
     terminals: Vec<Terminal>,
+    /// The couplings along which cells were followed.
+    lineage: Cow<'c, Lineage>,
 }
 
 /// Fate probabilities of the cells of `course`. Notes name terminal states with few cells.
 ///
+/// Terminal states of one time are reached by couplings straight to this time, those of several times along the
+/// chain.
+///
 /// # Errors
 /// As [`fates`].
-pub(in crate::pipeline) fn of_course(
+pub(in crate::pipeline) fn of_course<'c>(
     model: &OpenModel,
-    course: &CourseOfCells,
+    course: &'c CourseOfCells,
     groups: &Groups,
     options: &FateOptions,
     progress: &mut dyn Progress,
-) -> Result<Followed> {
+) -> Result<Followed<'c>> {
     let terminals = terminals(course, groups, options)?;
     let group_at = |terminal: &Terminal| {
         Ok(GroupAt { place: terminal.place, group: groups.find(&terminal.name)? })
@@ -144,11 +151,20 @@ pub(in crate::pipeline) fn of_course(
         n_resamples: options.bootstrap,
         seed: options.seed,
     };
-    let resampled = course.resampled(model, &resampling, progress)?;
+    let end = terminals[0].place;
+    let lineage = if terminals.iter().all(|terminal| terminal.place == end) {
+        course.lineage_to(end, Some(groups), progress)?
+    } else {
+        Cow::Borrowed(course.chain(progress)?)
+    };
+    let places: Vec<usize> = (0..lineage.times().len()).collect();
+    let resampled = course.resampled((&lineage, &places), model, &resampling, progress)?;
     let fates = Fates::of(&resampled, &terminals, progress)?;
-    let passed = Passed { named, between: (1..fates.tables.len()).collect() };
-    notes::say_unknown(&resampled, course, groups, passed, progress)?;
-    Ok(Followed { fates, terminals })
+    let last = fates.tables.len() - 1;
+    let between = if lineage.is_straight() { vec![last] } else { (1..=last).collect() };
+    let passed = Passed { named, between };
+    notes::say_unknown((&resampled, &places), course, groups, passed, progress)?;
+    Ok(Followed { fates, terminals, lineage })
 }
 
 /// The terminal states that `options` name, each once.
@@ -171,7 +187,7 @@ fn terminals(
     let own: Vec<(usize, usize)> = options
         .terminals
         .iter()
-        .map(|own| Ok((groups.find(&own.group)?, course.lineage.place(own.time)?)))
+        .map(|own| Ok((groups.find(&own.group)?, course.place(own.time)?)))
         .collect::<Result<_>>()?;
     let mut found = Vec::new();
     let place = course.place_or_last(options.at)?;

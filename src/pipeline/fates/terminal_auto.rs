@@ -23,6 +23,7 @@ pub(super) fn add_columns(
     table: &mut Table,
     course: &CourseOfCells,
     found: &FoundStates,
+    progress: &mut dyn Progress,
 ) -> Result<()> {
     let NamedStates { states, names } = &found.late;
     let late = course.snapshots()[states.place].points();
@@ -30,7 +31,7 @@ pub(super) fn add_columns(
         .map(|k| regions(late, &states.of_cells, course.snapshots()[k].points()))
         .collect::<Result<_>>()?;
     all.push(states.of_cells.clone());
-    let arrival = arrival_times(&course.lineage, &all)?;
+    let arrival = arrival_times(course.chain(progress)?, &all)?;
     let name = |names: &[StateName], state: Option<usize>| {
         state.map(|state| names[state].name.clone()).unwrap_or_default()
     };
@@ -83,7 +84,7 @@ pub(super) fn states_table(
     }
     let texts = |text: &dyn Fn(&Row<'_>) -> String| Cells::Texts(rows.iter().map(text).collect());
     let gaps = |number: &dyn Fn(&Row<'_>) -> f64| Cells::Gaps(rows.iter().map(number).collect());
-    let times = rows.iter().map(|row| course.lineage.times()[row.of.states.place]).collect();
+    let times = rows.iter().map(|row| course.times()[row.of.states.place]).collect();
     Ok(Table::default()
         .with("state", texts(&|row| row.name().name.clone()))
         .with("kind", texts(&|row| row.kind.into()))

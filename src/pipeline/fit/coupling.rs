@@ -2,14 +2,14 @@
 
 use crate::bridge::Property;
 use crate::error::Result;
-use crate::lineage::{CouplingNoise, HalvesAgreement, chain_width, coupling_noise};
+use crate::lineage::{CouplingNoise, HalvesAgreement, coupling_noise, snapshot_width};
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::reference::Reference;
 use crate::pipeline::shared::coordinates::Prepared;
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 use crate::progress::{self, Event, Progress};
 
-/// ε of couplings in an embedding, as a share of [`chain_width`]. Simulated courses with known
+/// ε of couplings in an embedding, as a share of [`snapshot_width`]. Simulated courses with known
 /// fates were predicted best between 0.56 and 0.8 (`docs/decisions/0030`).
 const EMBEDDED: f64 = 0.7;
 
@@ -23,7 +23,7 @@ pub(super) struct ChosenCoupling {
 }
 
 /// The ε of couplings for the cells `prepared` at `times`. If the data choose it: from two halves of the
-/// genes; [`EMBEDDED`] of [`chain_width`] without genes; and the couplings of the bridges if
+/// genes; [`EMBEDDED`] of [`snapshot_width`] without genes; and the couplings of the bridges if
 /// these have a cost or a reference process of their own.
 ///
 /// Time of 22 entropic couplings of at most 500 cells a side for each interval.
@@ -49,10 +49,7 @@ pub(super) fn choose(
         return Ok(ChosenCoupling { epsilon: None, noise: None });
     }
     let Some(halves) = &prepared.halves else {
-        let mut known = times.to_vec();
-        known.sort_by(f64::total_cmp);
-        known.dedup();
-        let width = chain_width(prepared.points.ncols(), known.len() - 1);
+        let width = snapshot_width(prepared.points.ncols());
         return Ok(ChosenCoupling { epsilon: Some(EMBEDDED * width), noise: None });
     };
     let what = "choosing the noise of couplings".to_string();
@@ -60,6 +57,7 @@ pub(super) fn choose(
     let noise = coupling_noise(&halves.course(&prepared.points, times)?)?;
     progress::report(progress, Event::End)?;
     say_end(&noise, progress)?;
+    say_depth(&noise, progress)?;
     Ok(ChosenCoupling { epsilon: Some(noise.epsilon), noise: Some(noise) })
 }
 
@@ -78,6 +76,23 @@ fn say_end(noise: &CouplingNoise, progress: &mut dyn Progress) -> Result<()> {
     let text = format!(
         "the ε of couplings is the {which} that was tried: look at coupling.svg, and try others with the \
          parameter `coupling_epsilon`"
+    );
+    progress::note(progress, text)
+}
+
+/// Above this share of the variance of predicted futures that goes with depth, a note warns of it.
+const MOST_OF_DEPTH: f64 = 0.3;
+
+/// Notes that predicted futures follow how much was measured of a cell.
+fn say_depth(noise: &CouplingNoise, progress: &mut dyn Progress) -> Result<()> {
+    if noise.of_depth.is_nan() || noise.of_depth <= MOST_OF_DEPTH {
+        return Ok(());
+    }
+    let text = format!(
+        "{:.0} % of the differences between the predicted futures of cells go with the sum of their \
+         expression: fates may show how much was measured of a cell. If the values are not counts or scaled to \
+         one depth, fit on the counts of the file (the parameter `layer`, or `raw`)",
+        100.0 * noise.of_depth
     );
     progress::note(progress, text)
 }

@@ -181,7 +181,7 @@ impl Known {
                     "{gene} is above its lowest level in {on} of {} cells at {}: there is hardly anything \
                      to take away; begin later with the parameter `at`",
                     here.len(),
-                    course.lineage.times()[from]
+                    course.times()[from]
                 ));
             }
         }

@@ -80,8 +80,7 @@ pub fn perturb(
         return Err(Error::NotHeld { genes });
     }
     let course = CourseOfCells::restore(model, CouplingEpsilon::Auto, options.seed, progress)?;
-    let lineage = &course.lineage;
-    let from = options.at.map_or(Ok(0), |time| lineage.place(time))?;
+    let from = options.at.map_or(Ok(0), |time| course.place(time))?;
     let until = course.place_or_last(options.until)?;
     let data = options.sets.data.as_deref();
     let known = Known::of(model, &course, &asked, from, data, progress)?;
@@ -114,7 +113,7 @@ pub fn perturb(
     warnings.extend(held.iter().flat_map(HeldGene::warnings));
     let drawn = Drawn::cells(rows.len());
     if options.bootstrap > 0 && !drawn.is_enough() {
-        let time = lineage.times()[from];
+        let time = course.times()[from];
         warnings.push(format!(
             "{} at {time}: too few to resample, so no confidence interval",
             drawn.words()

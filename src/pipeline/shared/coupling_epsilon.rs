@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 #[serde(from = "Written", into = "Written")]
 pub enum CouplingEpsilon {
     /// In a fit, the ε at which two halves of the genes predict the same futures
-    /// ([`crate::lineage::coupling_noise`]), or 0.7 of [`crate::lineage::chain_width`] for an embedding. In other
+    /// ([`crate::lineage::coupling_noise`]), or 0.7 of [`crate::lineage::snapshot_width`] for an embedding. In other
     /// commands, the choice of the fit.
     #[default]
     Auto,

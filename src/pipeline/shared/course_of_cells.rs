@@ -1,13 +1,16 @@
 //! The cells of a model, snapshot by snapshot, with the couplings between them.
 
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
 use ndarray::{Array2, Axis};
 
 use crate::bridge::Link;
 use crate::data::Snapshot;
-use crate::error::{Result, number};
+use crate::error::{Error, Result, number};
 use crate::geometry::Epsilon;
 use crate::io::model::{Interval, Model, OpenModel};
-use crate::lineage::{Groups, Lineage, Resampled};
+use crate::lineage::{Groups, Lineage, Resampled, apart, group_noise};
 use crate::pipeline::fit::oddities::say_repeated;
 use crate::pipeline::shared::clone_couplings::{Cells, CloneCoupling, CloneLinks};
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
@@ -17,81 +20,52 @@ use crate::pipeline::shared::process::Process;
 use crate::progress::{self, Event, Progress, Within};
 use crate::rng::Seed;
 
-/// A model with the couplings of all its intervals.
+/// A model with its cells, and the couplings between them.
+///
+/// Couplings go straight from one time to another, or from interval to interval (a chain). The chain is
+/// computed when it is first asked for.
 pub(crate) struct CourseOfCells {
     /// The bridges and snapshots.
     pub(crate) process: Process,
-    /// The couplings between neighbouring snapshots.
-    pub(crate) lineage: Lineage,
     /// For each time the rows of its cells in the model, increasing.
     pub(crate) rows: Vec<Vec<usize>>,
-    /// For each interval ε of its coupling, in the units of the bridges.
+    /// For each interval ε of its coupling in the chain, in the units of the bridges.
     pub(crate) epsilons: Vec<Epsilon>,
-    /// ε of the couplings, if they are not those of the bridges.
+    /// ε of couplings between any two times, if they are not those of the bridges.
     pub(crate) own: Option<Epsilon>,
-}
-
-/// A model before its couplings are found.
-struct Unlinked {
-    process: Process,
-    rows: Vec<Vec<usize>>,
-    epsilons: Vec<Epsilon>,
-    own: Option<Epsilon>,
-}
-
-impl Unlinked {
-    /// The course with the coupling of every interval.
-    fn linked(
-        self,
-        clones: Option<&CloneLinks>,
-        seed: u64,
-        progress: &mut dyn Progress,
-    ) -> Result<CourseOfCells> {
-        let Self { process, rows, epsilons, own } = self;
-        let times = process.series.times().to_vec();
-        let n = process.series.bridges().len();
-        let what = "which cells go to which".to_string();
-        progress::report(progress, Event::Begin { what, total: n as u64 * STEPS })?;
-        let mut links: Vec<Link> = Vec::with_capacity(n);
-        for (k, bridge) in process.series.bridges().iter().enumerate() {
-            let source = process.coupling_source(k)?;
-            let target = &process.snapshots[k + 1];
-            let seed = Seed(seed).child("lineage/link", k as u64);
-            let (from, to) = (k as u64 * STEPS, (k as u64 + 1) * STEPS);
-            let mut within = Within::new(progress, from, to);
-            links.push(match (clones, own) {
-                (Some(clones), _) => clones.link(k, &source, target, epsilons[k])?,
-                (None, Some(epsilon)) => {
-                    Link::entropic_with(&source, target, epsilon, &mut within)?
-                }
-                (None, None) => bridge.link(&source, target, seed, &mut within)?,
-            });
-            progress::report(progress, Event::Step { done: to })?;
-        }
-        progress::report(progress, Event::End)?;
-        let lineage = Lineage::new(times, links)?;
-        Ok(CourseOfCells { process, lineage, rows, epsilons, own })
-    }
+    /// ε between the groups of a later time; `None` if it is not another one.
+    between: Option<f64>,
+    /// Couplings that keep to clones.
+    clones: Option<CloneLinks>,
+    /// Seed of the couplings that are drawn.
+    seed: u64,
+    /// The chain.
+    chain: OnceLock<Lineage>,
 }
 
 impl CourseOfCells {
-    /// Restores the bridges of `model` and finds the coupling of every interval, with an ε of its own or
-    /// from the bridges.
-    ///
-    /// Source cells have the weights of their descendants at the end of the interval. Bridges whose
-    /// coupling is drawn use `seed`. Time and memory are those of an entropic coupling, or of
-    /// [`crate::bridge::Bridge::link`], once for each interval. A note says which couplings are used.
+    /// Restores the bridges of `model`. Couplings have an ε of their own, or are those of the bridges. A note
+    /// says which couplings are used.
     ///
     /// # Errors
-    /// [`crate::Error::Parameter`] for an ε out of range; those of [`Process::restore`],
-    /// [`Link::entropic`] and [`crate::bridge::Bridge::link`].
+    /// [`crate::Error::Parameter`] for an ε out of range; those of [`Process::restore`].
     pub(crate) fn restore(
         model: &Model,
         coupling: CouplingEpsilon,
         seed: u64,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
-        Self::unlinked(model, coupling, progress)?.linked(None, seed, progress)
+        let own = own_epsilon(model, coupling)?;
+        let between = (coupling == CouplingEpsilon::Auto)
+            .then(|| group_noise(model.header.dimensions.len()))
+            .filter(|between| own.is_some_and(|own| own.value() > *between));
+        say_couplings(own, between, model, progress)?;
+        say_repeated(&model.cells, progress)?;
+        let process = Process::restore(model)?;
+        let rows = rows_by_time(model, &process);
+        let epsilons = epsilons(model, coupling, own)?;
+        let chain = OnceLock::new();
+        Ok(Self { process, rows, epsilons, own, between, clones: None, seed, chain })
     }
 
     /// As [`CourseOfCells::restore`], with couplings that use `clones` if they ask for it.
@@ -105,25 +79,192 @@ impl CourseOfCells {
         seed: u64,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
-        let course = Self::unlinked(model, coupling, progress)?;
-        let Unlinked { process, rows, epsilons, .. } = &course;
+        let mut course = Self::restore(model, coupling, seed, progress)?;
+        let Self { process, rows, epsilons, .. } = &course;
         let cells = Cells { process, rows, epsilons };
-        let clones = clones.prepare(model, cells, seed, progress)?;
-        course.linked(clones.as_ref(), seed, progress)
+        course.clones = clones.prepare(model, cells, seed, progress)?;
+        Ok(course)
     }
 
-    /// The course without its couplings.
-    fn unlinked(
-        model: &Model,
-        coupling: CouplingEpsilon,
+    /// The couplings of all intervals: entropic ones with a part of ε for each interval, ones that keep to
+    /// clones, or those of the bridges.
+    ///
+    /// Source cells have the weights of their descendants at the end of the interval. Bridges whose
+    /// coupling is drawn use the seed. Time and memory are those of an entropic coupling, or of
+    /// [`crate::bridge::Bridge::link`], once for each interval.
+    ///
+    /// # Errors
+    /// Those of [`Link::entropic`] and [`crate::bridge::Bridge::link`].
+    pub(crate) fn chain(&self, progress: &mut dyn Progress) -> Result<&Lineage> {
+        if let Some(chain) = self.chain.get() {
+            return Ok(chain);
+        }
+        let n = self.epsilons.len();
+        let what = "which cells go to which".to_string();
+        progress::report(progress, Event::Begin { what, total: n as u64 * STEPS })?;
+        let mut links: Vec<Link> = Vec::with_capacity(n);
+        for (k, bridge) in self.process.series.bridges().iter().enumerate() {
+            let source = self.process.coupling_source(k)?;
+            let target = &self.process.snapshots[k + 1];
+            let seed = Seed(self.seed).child("lineage/link", k as u64);
+            let (from, to) = (k as u64 * STEPS, (k as u64 + 1) * STEPS);
+            let mut within = Within::new(progress, from, to);
+            links.push(match (&self.clones, self.own) {
+                (Some(clones), _) => clones.link(k, &source, target, self.epsilons[k])?,
+                (None, Some(_)) => {
+                    Link::entropic_with(&source, target, self.epsilons[k], &mut within)?
+                }
+                (None, None) => bridge.link(&source, target, seed, &mut within)?,
+            });
+            progress::report(progress, Event::Step { done: to })?;
+        }
+        progress::report(progress, Event::End)?;
+        let lineage = Lineage::new(self.times().to_vec(), links)?;
+        Ok(self.chain.get_or_init(|| lineage))
+    }
+
+    /// Whether couplings go straight from one time to another. Those of bridges do not, and neither do
+    /// those that keep to clones, except over a single interval.
+    fn is_straight(&self, from: usize, to: usize) -> bool {
+        self.own.is_some() && (self.clones.is_none() || from + 1 == to)
+    }
+
+    /// The couplings to the time of place `end` from all times before it: straight ones, with less noise
+    /// between the `groups` of that time than within them ([`apart`]), or the chain.
+    ///
+    /// # Errors
+    /// As [`CourseOfCells::chain`].
+    pub(crate) fn lineage_to(
+        &self,
+        end: usize,
+        groups: Option<&Groups>,
         progress: &mut dyn Progress,
-    ) -> Result<Unlinked> {
-        let own = own_epsilon(model, coupling, progress)?;
-        say_repeated(&model.cells, progress)?;
-        let process = Process::restore(model)?;
-        let rows = rows_by_time(model, &process);
-        let epsilons = epsilons(model, own)?;
-        Ok(Unlinked { process, rows, epsilons, own })
+    ) -> Result<Cow<'_, Lineage>> {
+        if end == 0 || !self.is_straight(0, end) {
+            return Ok(Cow::Borrowed(self.chain(progress)?));
+        }
+        let what = "which cells go to which".to_string();
+        progress::report(progress, Event::Begin { what, total: end as u64 * STEPS })?;
+        let mut links = Vec::with_capacity(end);
+        for k in 0..end {
+            let (from, to) = (k as u64 * STEPS, (k as u64 + 1) * STEPS);
+            let mut within = Within::new(progress, from, to);
+            links.push(self.straight(k, end, groups, &mut within)?);
+            progress::report(progress, Event::Step { done: to })?;
+        }
+        progress::report(progress, Event::End)?;
+        Ok(Cow::Owned(Lineage::straight(self.times()[..=end].to_vec(), links)?))
+    }
+
+    /// The couplings of all intervals, each with the ε of couplings between any two times: those on which
+    /// single intervals depend.
+    ///
+    /// # Errors
+    /// As [`CourseOfCells::chain`].
+    pub(crate) fn neighbours(&self, progress: &mut dyn Progress) -> Result<Cow<'_, Lineage>> {
+        let n = self.epsilons.len();
+        if n == 1 || !self.is_straight(0, n) {
+            return Ok(Cow::Borrowed(self.chain(progress)?));
+        }
+        let what = "which cells go to which".to_string();
+        progress::report(progress, Event::Begin { what, total: n as u64 * STEPS })?;
+        let mut links = Vec::with_capacity(n);
+        for k in 0..n {
+            let (from, to) = (k as u64 * STEPS, (k as u64 + 1) * STEPS);
+            links.push(self.straight(k, k + 1, None, &mut Within::new(progress, from, to))?);
+            progress::report(progress, Event::Step { done: to })?;
+        }
+        progress::report(progress, Event::End)?;
+        Ok(Cow::Owned(Lineage::new(self.times().to_vec(), links)?))
+    }
+
+    /// ε of the coupling over interval `k` alone.
+    pub(crate) fn epsilon(&self, k: usize) -> Epsilon {
+        self.own.unwrap_or(self.epsilons[k])
+    }
+
+    /// The couplings from the time of place `from` to that of place `to`: a straight one, or the chain.
+    ///
+    /// # Errors
+    /// As [`CourseOfCells::chain`].
+    pub(crate) fn between(
+        &self,
+        from: usize,
+        to: usize,
+        groups: Option<&Groups>,
+        progress: &mut dyn Progress,
+    ) -> Result<Way<'_>> {
+        if from >= to || !self.is_straight(from, to) {
+            let places = (0..self.times().len()).collect();
+            return Ok(Way { lineage: Cow::Borrowed(self.chain(progress)?), places, from, to });
+        }
+        let what = "which cells go to which".to_string();
+        progress::report(progress, Event::Begin { what, total: STEPS })?;
+        let link = self.straight(from, to, groups, &mut Within::new(progress, 0, STEPS))?;
+        progress::report(progress, Event::End)?;
+        let times = [from, to].map(|k| self.times()[k]).to_vec();
+        let lineage = Cow::Owned(Lineage::new(times, vec![link])?);
+        Ok(Way { lineage, places: vec![from, to], from: 0, to: 1 })
+    }
+
+    /// The coupling straight from the time of place `from` to that of place `to`.
+    fn straight(
+        &self,
+        from: usize,
+        to: usize,
+        groups: Option<&Groups>,
+        progress: &mut dyn Progress,
+    ) -> Result<Link> {
+        let Some(own) = self.own else {
+            let (name, must) =
+                ("coupling_epsilon", "a number, for couplings over several intervals");
+            return Err(Error::Parameter { name, must, got: "fit".into() });
+        };
+        let source = self.straight_source(from, to, progress)?;
+        let target = &self.process.snapshots[to];
+        let target = match (groups, self.between) {
+            (Some(groups), Some(between)) => apart(target, groups.at(to), own, between)?,
+            _ => target.clone(),
+        };
+        match &self.clones {
+            Some(clones) => clones.link(from, &source, &target, own),
+            None => Link::entropic_with(&source, &target, own, progress),
+        }
+    }
+
+    /// The cells of place `from` with the weights of their descendants at place `to`. Growth over later
+    /// intervals is that of the descendants along the chain.
+    fn straight_source(
+        &self,
+        from: usize,
+        to: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<Snapshot> {
+        if !(from + 1..to).any(|k| self.process.has_growth(k)) {
+            return self.process.coupling_source(from);
+        }
+        let chain = self.chain(progress)?;
+        let mut descendants = Array2::ones((chain.n_cells(to), 1));
+        for k in (from..to).rev() {
+            descendants = chain.expect(k, descendants.view())?;
+        }
+        let weights = descendants.column(0).to_owned();
+        let total = weights.sum();
+        Snapshot::weighted(self.process.snapshots[from].points().to_owned(), weights / total)
+    }
+
+    /// The times of the course.
+    pub(crate) fn times(&self) -> &[f64] {
+        self.process.series.times()
+    }
+
+    /// Place of the observed time `time`.
+    ///
+    /// # Errors
+    /// [`Error::NotObserved`].
+    pub(crate) fn place(&self, time: f64) -> Result<usize> {
+        let found = self.times().iter().position(|other| other.total_cmp(&time).is_eq());
+        found.ok_or_else(|| Error::NotObserved { time, times: self.times().to_vec() })
     }
 
     /// Values of the cells of the model (one for each, in its order), split by time.
@@ -141,19 +282,21 @@ impl CourseOfCells {
     /// # Errors
     /// [`crate::Error::NotObserved`] if no snapshot has this time.
     pub(crate) fn place_or_last(&self, at: Option<f64>) -> Result<usize> {
-        at.map_or(Ok(self.lineage.times().len() - 1), |time| self.lineage.place(time))
+        at.map_or(Ok(self.times().len() - 1), |time| self.place(time))
     }
 
-    /// Bootstrap resamples of the cells of each time, or of the batches that `resampling` names.
+    /// Bootstrap resamples of the cells of each time of `lineage`, or of the batches that `resampling` names.
+    /// `places` are those of its times in the course.
     ///
     /// # Errors
     /// Those of reading the column of batches.
-    pub(crate) fn resampled(
+    pub(crate) fn resampled<'l>(
         &self,
+        (lineage, places): (&'l Lineage, &[usize]),
         model: &OpenModel,
         resampling: &Resampling<'_>,
         progress: &mut dyn Progress,
-    ) -> Result<Resampled<'_>> {
+    ) -> Result<Resampled<'l>> {
         let Resampling { data, batch, n_resamples, seed } = *resampling;
         let batches = match batch {
             None => None,
@@ -161,48 +304,72 @@ impl CourseOfCells {
                 let labels = Fitted::open(model, data, progress)?.labels(column)?;
                 notes::say_without_batch(&labels, column, progress)?;
                 let batches = self.by_time(&labels);
-                self.say_lone_batches(&batches, column, progress)?;
+                let batches: Vec<Vec<String>> =
+                    places.iter().map(|&place| batches[place].clone()).collect();
+                say_lone_batches(&batches, lineage.times(), column, progress)?;
                 Some(batches)
             }
         };
         let seed = Seed(seed).child("lineage/resamples", 0);
-        Resampled::new(&self.lineage, batches.as_deref(), n_resamples, seed, progress)
-    }
-
-    /// Notes the times at which all cells are of one batch: resampling batches does not change them.
-    fn say_lone_batches(
-        &self,
-        batches: &[Vec<String>],
-        column: &str,
-        progress: &mut dyn Progress,
-    ) -> Result<()> {
-        let lone: Vec<String> = batches
-            .iter()
-            .zip(self.lineage.times())
-            .filter(|(labels, _)| labels.iter().all(|label| *label == labels[0]))
-            .map(|(_, time)| time.to_string())
-            .collect();
-        if lone.is_empty() {
-            return Ok(());
-        }
-        let text = format!(
-            "`{column}` has a single value at {}: resampling it shows no scatter there, so no confidence \
-             interval is computed through it",
-            lone.join(", ")
-        );
-        progress::note(progress, text)
+        Resampled::new(lineage, batches.as_deref(), n_resamples, seed, progress)
     }
 }
 
-/// Notes which couplings are used: entropic ones with the ε `own`, or those of the bridges.
-fn say_couplings(own: Option<Epsilon>, model: &Model, progress: &mut dyn Progress) -> Result<()> {
+/// The couplings on the way between two times.
+pub(crate) struct Way<'a> {
+    /// The couplings.
+    pub(crate) lineage: Cow<'a, Lineage>,
+    /// The places of their times in the course.
+    pub(crate) places: Vec<usize>,
+    /// Place of the earlier time among these.
+    pub(crate) from: usize,
+    /// Place of the later time among these.
+    pub(crate) to: usize,
+}
+
+/// Notes the times at which all cells are of one batch: resampling batches does not change them.
+fn say_lone_batches(
+    batches: &[Vec<String>],
+    times: &[f64],
+    column: &str,
+    progress: &mut dyn Progress,
+) -> Result<()> {
+    let lone: Vec<String> = batches
+        .iter()
+        .zip(times)
+        .filter(|(labels, _)| labels.iter().all(|label| *label == labels[0]))
+        .map(|(_, time)| time.to_string())
+        .collect();
+    if lone.is_empty() {
+        return Ok(());
+    }
+    let text = format!(
+        "`{column}` has a single value at {}: resampling it shows no scatter there, so no confidence \
+         interval is computed through it",
+        lone.join(", ")
+    );
+    progress::note(progress, text)
+}
+
+/// Notes which couplings are used.
+fn say_couplings(
+    own: Option<Epsilon>,
+    between: Option<f64>,
+    model: &Model,
+    progress: &mut dyn Progress,
+) -> Result<()> {
     let of_bridges = number(model.header.epsilon);
-    let text = match own {
-        Some(own) => format!(
-            "couplings are entropic with ε = {}; the bridges, for populations, have ε = {of_bridges}",
-            number(own.value())
+    let own = own.map(|own| number(own.value()));
+    let text = match (own, between) {
+        (Some(own), Some(between)) => format!(
+            "couplings are entropic with ε = {own}, and {} between the groups of the later time; the \
+             bridges, for populations, have ε = {of_bridges}",
+            number(between)
         ),
-        None => format!("couplings are those of the bridges, with ε = {of_bridges}"),
+        (Some(own), None) => format!(
+            "couplings are entropic with ε = {own}; the bridges, for populations, have ε = {of_bridges}"
+        ),
+        (None, _) => format!("couplings are those of the bridges, with ε = {of_bridges}"),
     };
     progress::note(progress, text)
 }
@@ -210,26 +377,30 @@ fn say_couplings(own: Option<Epsilon>, model: &Model, progress: &mut dyn Progres
 /// Units of the progress for one coupling.
 const STEPS: u64 = 100;
 
-/// ε of the couplings, if they are not those of the bridges. A note says which are used.
-fn own_epsilon(
-    model: &Model,
-    coupling: CouplingEpsilon,
-    progress: &mut dyn Progress,
-) -> Result<Option<Epsilon>> {
+/// ε of the couplings between any two times, if they are not those of the bridges.
+fn own_epsilon(model: &Model, coupling: CouplingEpsilon) -> Result<Option<Epsilon>> {
     coupling.check()?;
     let own = match coupling {
         CouplingEpsilon::Auto => model.header.coupling_epsilon,
         CouplingEpsilon::Fit => None,
         CouplingEpsilon::Is(value) => Some(value),
     };
-    let own = own.map(Epsilon::new).transpose()?;
-    say_couplings(own, model, progress)?;
-    Ok(own)
+    own.map(Epsilon::new).transpose()
 }
 
-/// ε of each interval: `own`, or that of the bridges.
-fn epsilons(model: &Model, own: Option<Epsilon>) -> Result<Vec<Epsilon>> {
-    let of = |interval: &Interval| own.map_or_else(|| Epsilon::new(interval.epsilon), Ok);
+/// ε of the coupling of each interval in a chain: a part of a chosen ε, such that the whole chain is about
+/// as wide as one coupling with it; a given ε as it is; or that of the bridge.
+fn epsilons(
+    model: &Model,
+    coupling: CouplingEpsilon,
+    own: Option<Epsilon>,
+) -> Result<Vec<Epsilon>> {
+    let part = match coupling {
+        CouplingEpsilon::Auto => (model.intervals.len().max(1) as f64).sqrt(),
+        _ => 1.0,
+    };
+    let of =
+        |interval: &Interval| Epsilon::new(own.map_or(interval.epsilon, |own| own.value() / part));
     model.intervals.iter().map(of).collect()
 }
 

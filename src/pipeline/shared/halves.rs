@@ -1,6 +1,6 @@
 //! Coordinates of some cells from each of two halves of the genes.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array1, Array2, Axis};
 use rand::seq::SliceRandom;
 
 use crate::data::{Matrix, Snapshot, TimeSeries};
@@ -23,6 +23,8 @@ pub(in crate::pipeline) struct Halves {
     pub(in crate::pipeline) rows: Vec<usize>,
     /// Their coordinates by the genes of each half, `(rows.len(), dim)`.
     pub(in crate::pipeline) points: [Array2<f64>; 2],
+    /// The sum of their expression over all genes, `rows.len()`.
+    pub(in crate::pipeline) depth: Array1<f64>,
 }
 
 impl Halves {
@@ -49,7 +51,8 @@ impl Halves {
             pca.transform_by(&cells, |gene| is_first[gene])?,
             pca.transform_by(&cells, |gene| !is_first[gene])?,
         ];
-        Ok(Some(Self { rows, points }))
+        let depth = sums(&cells);
+        Ok(Some(Self { rows, points, depth }))
     }
 
     /// The halved cells of each time of `times` (one for each cell of the course). All coordinates are
@@ -70,8 +73,28 @@ impl Halves {
         };
         let [first, second] = [series(&self.points[0])?, series(&self.points[1])?];
         let whole = series(&points.select(Axis(0), &self.rows))?;
-        let each = first.into_iter().zip(second).zip(whole);
-        Ok(each.map(|((a, b), whole)| Halved { halves: [a, b], whole }).collect())
+        let mut known = own.clone();
+        known.sort_by(f64::total_cmp);
+        known.dedup_by(|a, b| a.total_cmp(b).is_eq());
+        let depths = known.iter().map(|time| -> Array1<f64> {
+            let here = own.iter().zip(&self.depth).filter(|(at, _)| at.total_cmp(time).is_eq());
+            here.map(|(_, depth)| *depth).collect()
+        });
+        let each = first.into_iter().zip(second).zip(whole).zip(depths);
+        let of_time = |(((a, b), whole), depth)| Halved { halves: [a, b], whole, depth };
+        Ok(each.map(of_time).collect())
+    }
+}
+
+/// The sum of the values of each cell.
+fn sums(cells: &Matrix) -> Array1<f64> {
+    match cells {
+        Matrix::Dense(values) => {
+            values.map_axis(Axis(1), |row| row.iter().map(|x| f64::from(*x)).sum())
+        }
+        Matrix::Sparse(values) => (0..values.n_rows())
+            .map(|row| values.row(row).1.iter().map(|x| f64::from(*x)).sum())
+            .collect(),
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn say_few(
     let few = named.into_iter().filter_map(|GroupAt { place, group }| {
         let n = groups.at(place).iter().filter(|of| **of == Some(group)).count();
         let name = &groups.names()[group];
-        ((n as f64) < FEW).then(|| format!("{name} at {} ({n})", course.lineage.times()[place]))
+        ((n as f64) < FEW).then(|| format!("{name} at {} ({n})", course.times()[place]))
     });
     say_list(&few.collect::<Vec<_>>(), progress)
 }
@@ -50,7 +50,8 @@ pub(crate) struct Passed {
 }
 
 /// Notes which groups and times of `passed` have too few cells to resample, so that results have no
-/// confidence interval. Without resamples it notes nothing.
+/// confidence interval. Without resamples it notes nothing. The second of `resampled` are the places of its
+/// times in the course.
 ///
 /// A confidence interval passes through the cells of all times on its way; a single time with few cells makes it
 /// unreliable ([`crate::metrics::Drawn::is_enough`]).
@@ -58,31 +59,44 @@ pub(crate) struct Passed {
 /// # Errors
 /// [`crate::Error::Cancelled`], as of all functions here.
 pub(crate) fn say_unknown(
-    resampled: &Resampled<'_>,
+    resampled: (&Resampled<'_>, &[usize]),
     course: &CourseOfCells,
     groups: &Groups,
     passed: Passed,
     progress: &mut dyn Progress,
 ) -> Result<()> {
-    if resampled.n_columns() < 2 {
-        return Ok(());
-    }
-    let times = course.lineage.times();
+    say_no_interval(&unknown(resampled, course, groups, passed), progress)
+}
+
+/// The groups and times of [`say_unknown`], in words.
+pub(crate) fn unknown(
+    (resampled, places): (&Resampled<'_>, &[usize]),
+    course: &CourseOfCells,
+    groups: &Groups,
+    passed: Passed,
+) -> Vec<String> {
     let mut unknown = Vec::new();
+    if resampled.n_columns() < 2 {
+        return unknown;
+    }
+    let times = course.times();
+    let own = |place: usize| places.iter().position(|other| *other == place);
     for place in passed.between.into_iter().collect::<BTreeSet<_>>() {
-        let drawn = resampled.drawn(place, |_| true);
+        let Some(own) = own(place) else { continue };
+        let drawn = resampled.drawn(own, |_| true);
         if !drawn.is_enough() {
             unknown.push(format!("time {} ({})", times[place], drawn.words()));
         }
     }
     for GroupAt { place, group } in passed.named.into_iter().collect::<BTreeSet<_>>() {
-        let drawn = resampled.drawn(place, |i| groups.at(place)[i] == Some(group));
+        let Some(own) = own(place) else { continue };
+        let drawn = resampled.drawn(own, |i| groups.at(place)[i] == Some(group));
         if !drawn.is_enough() {
             let name = &groups.names()[group];
             unknown.push(format!("{name} at {} ({})", times[place], drawn.words()));
         }
     }
-    say_no_interval(&unknown, progress)
+    unknown
 }
 
 /// Notes the groups `unknown` without a confidence interval, such as `gone at 2 (1 cell)`, if there are any.

@@ -121,6 +121,12 @@ impl Process {
         }
     }
 
+    /// Whether the cells at the start of interval `interval` have different numbers of descendants at its
+    /// end, in the coupling.
+    pub fn has_growth(&self, interval: usize) -> bool {
+        self.coupling_growth[interval].is_some() || self.growth[interval].is_some()
+    }
+
     /// Draws `n` cells of the population at `time` (n × d), in coordinates of the bridges. At the time of
     /// a snapshot it draws observed cells.
     ///

@@ -96,18 +96,16 @@ impl FoundStates {
         let place = course.place_or_last(asked.at)?;
         if place == 0 {
             let (name, must) = ("at", "later than the first time");
-            return Err(Error::Parameter {
-                name,
-                must,
-                got: course.lineage.times()[0].to_string(),
-            });
+            return Err(Error::Parameter { name, must, got: course.times()[0].to_string() });
         }
         let what = "groups of cells that stay apart".to_string();
         progress::report(progress, Event::Begin { what, total: 3 })?;
         let batch = batch.as_deref();
         let resampling =
             Resampling { data: asked.data, batch, n_resamples: *bootstrap, seed: *seed };
-        let resampled = course.resampled(model, &resampling, progress)?;
+        let chain = course.chain(progress)?;
+        let places: Vec<usize> = (0..course.times().len()).collect();
+        let resampled = course.resampled((chain, &places), model, &resampling, progress)?;
         progress::report(progress, Event::Step { done: 1 })?;
         let auto = MacrostateOptions::default();
         let chosen = auto.clone().with_n_states(*n_states);
@@ -136,7 +134,7 @@ impl FoundStates {
 
     /// Notes the states.
     fn say(&self, course: &CourseOfCells, progress: &mut dyn Progress) -> Result<()> {
-        let time = |of: &NamedStates| course.lineage.times()[of.states.place];
+        let time = |of: &NamedStates| course.times()[of.states.place];
         let text = format!("terminal states at {}: {}", time(&self.late), self.late.words());
         progress::note(progress, text)?;
         let first = time(&self.early);

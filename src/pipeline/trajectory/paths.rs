@@ -11,6 +11,7 @@ use crate::pipeline::shared::cell_sets::GroupAt;
 use crate::pipeline::shared::course_of_cells::{CourseOfCells, even_sets};
 use crate::pipeline::trajectory::stepped::stepped;
 use crate::pipeline::trajectory::{PathScheme, TrajectoryOptions};
+use crate::progress::Silent;
 use crate::rng::Seed;
 
 /// The table of paths: `set`, `path`, `time`, `cell`, then the coordinates in data units.
@@ -41,7 +42,7 @@ pub(super) fn all_paths(
             names.extend(std::iter::repeat_n(name.clone(), n));
             numbers.extend(0..n as i64);
             times.extend(std::iter::repeat_n(path.time, n));
-            let k = course.lineage.place(path.time).ok();
+            let k = course.place(path.time).ok();
             cells.extend((0..n).map(|p| match (&path.cells, k) {
                 (Some(cells), Some(k)) => model.cells[course.rows[k][cells[p]]].clone(),
                 _ => String::new(),
@@ -89,7 +90,7 @@ fn paths(
                 return Err(Error::Parameter { name, must, got: groups.names()[goal].clone() });
             }
             let ends = PathEnds { from: at, to: end, start: start.column(0), end: ends.column(0) };
-            pinned_paths(&course.lineage, course.snapshots(), series, ends, grid, seed)
+            pinned_paths(course.chain(&mut Silent)?, course.snapshots(), series, ends, grid, seed)
         }
     }
 }

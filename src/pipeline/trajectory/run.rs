@@ -1,5 +1,7 @@
 //! Follows sets of cells along the couplings of a model.
 
+use std::collections::BTreeMap;
+
 use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
 use crate::io::model::{Model, OpenModel};
@@ -26,7 +28,8 @@ pub struct Trajectories {
     pub paths: Option<Table>,
 }
 
-/// Follows sets of cells of `model` to their ancestors and descendants along the couplings.
+/// Follows sets of cells of `model` to their ancestors and descendants along couplings that go straight to
+/// each other time; those of bridges are chained.
 ///
 /// A set begins with equal mass on its cells. Pushed along the coupling of an interval, this mass becomes that
 /// of its descendants; pulled back, that of its ancestors. Single paths are drawn from the bridges, exactly or
@@ -68,7 +71,7 @@ pub fn trajectory(
     let groups = options.sets.read_at(model, &course, options.at, progress)?;
     let sets = chosen(&groups, &course, options)?;
     notes::say_few(&course, &groups, &sets, progress)?;
-    let steps = steps(&course, &groups, &sets, options.direction)?;
+    let steps = steps(&course, &groups, &sets, options.direction, progress)?;
     let names: Vec<String> = sets.iter().map(|set| groups.names()[set.group].clone()).collect();
     let paths = match (options.paths, &options.paths_to) {
         (0, None) => None,
@@ -99,7 +102,7 @@ pub(in crate::pipeline) fn chosen(
     } else {
         options.only.iter().map(|name| groups.find(name)).collect::<Result<_>>()?
     };
-    let at = options.at.map(|time| course.lineage.place(time)).transpose()?;
+    let at = options.at.map(|time| course.place(time)).transpose()?;
     let mut sets = Vec::new();
     for group in wanted {
         let place = match at {
@@ -131,18 +134,34 @@ pub(in crate::pipeline) fn steps(
     groups: &Groups,
     sets: &[GroupAt],
     direction: Direction,
+    progress: &mut dyn Progress,
 ) -> Result<Vec<Vec<TrajectoryStep>>> {
     let last = course.rows.len() - 1;
-    sets.iter()
-        .map(|&GroupAt { place: at, group }| {
-            let range = match direction {
-                Direction::Both => 0..=last,
-                Direction::Forward => at..=last,
-                Direction::Backward => 0..=at,
-            };
-            follow(&course.lineage, even_sets(groups, at, &[group]).view(), at, range)
-        })
-        .collect()
+    let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
+    let mut all = Vec::with_capacity(sets.len());
+    for &GroupAt { place: at, group } in sets {
+        let own = even_sets(groups, at, &[group]);
+        let mut steps = Vec::new();
+        if direction == Direction::Forward || at == 0 {
+            steps.push(TrajectoryStep::start(own.view(), at));
+        } else {
+            if !before.contains_key(&at) {
+                before.insert(at, course.lineage_to(at, Some(groups), progress)?);
+            }
+            steps.extend(follow(&before[&at], own.view(), at, 0..=at)?);
+        }
+        let forward = if direction == Direction::Backward { at..at } else { at..last };
+        for to in forward.map(|k| k + 1) {
+            if !after.contains_key(&(at, to)) {
+                after.insert((at, to), course.between(at, to, Some(groups), progress)?);
+            }
+            let way = &after[&(at, to)];
+            let found = follow(&way.lineage, own.view(), way.from, way.to..=way.to)?;
+            steps.extend(found.into_iter().map(|step| TrajectoryStep { place: to, ..step }));
+        }
+        all.push(steps);
+    }
+    Ok(all)
 }
 
 /// The table [`Trajectories::shares`].
@@ -161,7 +180,7 @@ fn shares(
             continue;
         }
         ids.extend(rows.iter().map(|&row| model.cells[row].clone()));
-        times.extend(std::iter::repeat_n(course.lineage.times()[k], rows.len()));
+        times.extend(std::iter::repeat_n(course.times()[k], rows.len()));
         for (column, step) in columns.iter_mut().zip(here) {
             match step {
                 Some(step) => column.extend(step.shares.column(0)),
@@ -190,7 +209,7 @@ fn spreads(course: &CourseOfCells, names: &[String], steps: &[Vec<TrajectoryStep
     let n_cells = all.iter().map(|(_, step)| step.spreads[0].n_cells as i64).collect();
     Table::default()
         .with("set", Cells::Texts(all.iter().map(|(name, _)| (*name).clone()).collect()))
-        .with("time", number(&|step| course.lineage.times()[step.place]))
+        .with("time", number(&|step| course.times()[step.place]))
         .with("mass", number(&|step| step.spreads[0].mass))
         .with("entropy", number(&|step| step.spreads[0].entropy))
         .with("effective_cells", number(&|step| step.spreads[0].effective_cells))

@@ -1,5 +1,7 @@
 //! Transition tables: the mass from each group of an earlier time to each group of a later time.
 
+use std::collections::BTreeSet;
+
 use crate::error::Result;
 use crate::io::model::OpenModel;
 use crate::io::table::{Cells, Table};
@@ -68,7 +70,7 @@ const NONE: &str = "(no group)";
 
 /// Transitions between the groups of `model` for the pairs of times in `options`.
 ///
-/// Couplings of several intervals are chained. Cells without a group form a group of their own. Confidence
+/// The coupling of a pair of times goes straight from one to the other; those of bridges are chained. Cells without a group form a group of their own. Confidence
 /// intervals (95 %) come from bootstrap resamples of cells, or of batches. Time is that of the couplings and one
 /// product with each for each pair of times.
 ///
@@ -104,7 +106,7 @@ pub fn transitions(
         let whole = (last > 1).then_some((0, last));
         (0..last).map(|k| (k, k + 1)).chain(whole).collect()
     } else {
-        let place = |time: f64| course.lineage.place(time);
+        let place = |time: f64| course.place(time);
         options.pairs.iter().map(|&(a, b)| Ok((place(a)?, place(b)?))).collect::<Result<_>>()?
     };
     let resampling = Resampling {
@@ -113,25 +115,29 @@ pub fn transitions(
         n_resamples: options.bootstrap,
         seed: options.seed,
     };
-    let resampled = course.resampled(model, &resampling, progress)?;
-    let mut tables = Vec::new();
+    let (mut tables, mut sides, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for (from, to) in pairs {
-        tables.push(between(&resampled, &groups, from, to, progress)?);
-    }
-    let sides = tables.iter().flat_map(|table| {
+        let way = course.between(from, to, Some(&groups), progress)?;
+        let places = &way.places[..];
+        let resampled = course.resampled((&way.lineage, places), model, &resampling, progress)?;
+        let here = groups.at_places(places);
+        let found = between(&resampled, &here, way.from, way.to, progress)?;
         let of = |groups: &[Option<usize>], place: usize| -> Vec<GroupAt> {
             groups.iter().flatten().map(|&group| GroupAt { place, group }).collect()
         };
-        [of(&table.sources, table.from), of(&table.targets, table.to)].concat()
-    });
-    let sides: Vec<GroupAt> = sides.collect();
+        let named = [of(&found.sources, from), of(&found.targets, to)].concat();
+        sides.extend(named.clone());
+        let passed = Passed { named, between: (from + 1..to).collect() };
+        unknown.extend(notes::unknown((&resampled, places), &course, &groups, passed));
+        tables.push(Transitions { from, to, ..found });
+    }
     notes::say_few(&course, &groups, &sides, progress)?;
-    let between = tables.iter().flat_map(|table| table.from + 1..table.to).collect();
-    let passed = Passed { named: sides, between };
-    notes::say_unknown(&resampled, &course, &groups, passed, progress)?;
+    let mut known = BTreeSet::new();
+    unknown.retain(|text| known.insert(text.clone()));
+    notes::say_no_interval(&unknown, progress)?;
     let shown: Vec<ShownTransitions> =
-        tables.iter().map(|table| shown(table, &groups, course.lineage.times())).collect();
-    let long = long(&tables, &groups, course.lineage.times());
+        tables.iter().map(|table| shown(table, &groups, course.times())).collect();
+    let long = long(&tables, &groups, course.times());
     Ok(FoundTransitions { long, wide: wide(&shown), shown })
 }
 

@@ -65,7 +65,7 @@ pub fn trends(
     let course = CourseOfCells::restore_with(model, epsilon, clones, trajectory.seed, progress)?;
     let groups = trajectory.sets.read_at(model, &course, trajectory.at, progress)?;
     let sets = chosen(&groups, &course, trajectory)?;
-    let all = steps(&course, &groups, &sets, trajectory.direction)?;
+    let all = steps(&course, &groups, &sets, trajectory.direction, progress)?;
     let data = trajectory.sets.data.as_deref();
     let expressed = Expressed::read(model, data, genes.as_deref(), progress)?;
     let total = all.iter().map(Vec::len).sum::<usize>() as u64;
@@ -87,7 +87,7 @@ pub fn trends(
             let here = expressed.values.select(Axis(0), &course.rows[step.place]);
             let counts = resamples[step.place].counts();
             let trend = along(here.view(), step.shares.column(0), counts)?;
-            let time = course.lineage.times()[step.place];
+            let time = course.times()[step.place];
             let n_cells = step.spreads[0].effective_cells;
             if n_cells < FEW - ROUNDING {
                 few.push(format!("{name} at {time} ({n_cells:.1})"));
