@@ -129,6 +129,19 @@ fn states_without_labels_are_terminal_groups_with_names_and_arrivals() {
     assert!(refused.stderr.contains("auto alone"), "{}", refused.stderr);
     let refused = sandbox.run("fates --terminal auto --n-states 1 --out x.csv");
     assert!(refused.stderr.contains("at least 2"), "{}", refused.stderr);
+    for (line, message) in [
+        ("fates --terminal auto --n-states 9999 --out x.csv", "at most the number of cells"),
+        ("fates --terminal auto --groupby time_label=96h --out x.csv", "a column without groups"),
+        ("trajectory --terminal auto --groupby time_label=96h", "a column without groups"),
+    ] {
+        let refused = sandbox.run(line);
+        assert_eq!(refused.code, 2, "{line}: {}", refused.stderr);
+        assert!(refused.stderr.contains(message), "{line}: {}", refused.stderr);
+    }
+    // Standard output takes the fates; the note tells how to have the states.
+    let said = sandbox.done("fates --terminal auto --n-states 2 --bootstrap 5 --out -");
+    assert!(said.stdout.starts_with("id,time,"), "{}", said.stdout);
+    assert!(said.stderr.contains("also writes FILE.states.csv"), "{}", said.stderr);
     let refused = sandbox.run("fates --terminal auto --at 48 --out x.csv");
     assert!(refused.stderr.contains("later than the first time"), "{}", refused.stderr);
 }
