@@ -133,19 +133,7 @@ impl Clones {
     ) -> Result<Sisters> {
         crate::error::range::at_least_one("min_sisters", least)?;
         shape::rows("fates", self.families[late].len(), fates.len())?;
-        let counts: Vec<Array2<f64>> = self
-            .levels
-            .iter()
-            .map(|level| {
-                let mut counts = Array2::zeros((level.names().len(), n_fates));
-                for (clone, fate) in level.at(late).iter().zip(fates) {
-                    if let (Some(clone), Some(fate)) = (clone, fate) {
-                        counts[[*clone, *fate]] += 1.0;
-                    }
-                }
-                counts
-            })
-            .collect();
+        let counts = self.late_cells(late, fates, n_fates);
         let mut found = Sisters {
             cells: Vec::new(),
             counts: Array2::zeros((0, n_fates)),
@@ -171,6 +159,37 @@ impl Clones {
         found.counts = Array2::from_shape_vec((found.cells.len(), n_fates), rows)
             .unwrap_or_else(|_| Array2::zeros((0, n_fates)));
         Ok(found)
+    }
+
+    /// The largest number of late sisters with a fate that a cell at place `early` has on any level: above it,
+    /// [`Clones::sisters`] finds no cell.
+    pub(crate) fn most_sisters(
+        &self,
+        early: usize,
+        late: usize,
+        fates: &[Option<usize>],
+        n_fates: usize,
+    ) -> usize {
+        let counts = self.late_cells(late, fates, n_fates);
+        let of_level = |(level, counts): (&Groups, &Array2<f64>)| {
+            let own = level.at(early).iter().flatten();
+            own.map(|&clone| counts.row(clone).sum() as usize).max().unwrap_or(0)
+        };
+        self.levels.iter().zip(&counts).map(of_level).max().unwrap_or(0)
+    }
+
+    /// For each level the number of cells at place `late` of each clone and fate, `(n_clones, n_fates)`.
+    fn late_cells(&self, late: usize, fates: &[Option<usize>], n_fates: usize) -> Vec<Array2<f64>> {
+        let of_level = |level: &Groups| {
+            let mut counts = Array2::zeros((level.names().len(), n_fates));
+            for (clone, fate) in level.at(late).iter().zip(fates) {
+                if let (Some(clone), Some(fate)) = (clone, fate) {
+                    counts[[*clone, *fate]] += 1.0;
+                }
+            }
+            counts
+        };
+        self.levels.iter().map(of_level).collect()
     }
 }
 
@@ -266,6 +285,10 @@ mod tests {
         // With three sisters at least, cell 0 counts those of its founder too, and cell 2 none.
         let found = clones.sisters(0, 1, &fates, 2, 3).unwrap();
         assert_eq!((found.cells, found.levels), (vec![0, 1], vec![0, 0]));
+        // The founder A has three late cells, and no clone has more.
+        assert_eq!(clones.most_sisters(0, 1, &fates, 2), 3);
+        assert!(clones.sisters(0, 1, &fates, 2, 4).unwrap().cells.is_empty());
+        assert_eq!(clones.most_sisters(0, 1, &[None; 5], 2), 0);
         assert_eq!((clones.n_cells(0), clones.n_cells(1)), (4, 5));
         assert!(clones.sisters(0, 1, &fates[..2], 2, 1).is_err());
         assert!(clones.sisters(0, 1, &fates, 2, 0).is_err());
