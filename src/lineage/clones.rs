@@ -199,6 +199,36 @@ fn none(got: &str) -> Error {
     Error::Parameter { name, must, got: got.into() }
 }
 
+/// Largest share of cells that may contradict an order of two barcodes: errors of reading.
+const MISREAD: f64 = 0.05;
+
+/// Whether the clones `coarse` lie within the clones `fine`, one label for each cell: the barcodes were given
+/// in the wrong order.
+///
+/// Among cells with both, nearly all of a clone `coarse` are in one clone `fine`, and most of a clone `fine`
+/// are in several clones `coarse`. Clones of one cell tell nothing.
+pub(crate) fn is_reversed(coarse: &[String], fine: &[String]) -> bool {
+    let both: Vec<(&String, &String)> = coarse
+        .iter()
+        .zip(fine)
+        .filter(|(coarse, fine)| !Groups::is_none(coarse) && !Groups::is_none(fine))
+        .collect();
+    // Share of the cells whose clone (first of a pair) has several clones of the other kind.
+    let split = |pairs: &[(&String, &String)]| {
+        let mut others: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
+        for (own, other) in pairs {
+            others.entry(own).or_default().push(other);
+        }
+        let large = || others.values().filter(|of| of.len() > 1);
+        let divided = large().filter(|of| of.iter().any(|other| *other != of[0]));
+        let n: usize = large().map(Vec::len).sum();
+        divided.map(Vec::len).sum::<usize>() as f64 / n as f64
+    };
+    let turned: Vec<(&String, &String)> = both.iter().map(|(own, other)| (*other, *own)).collect();
+    // Without a clone of two cells the share is NaN.
+    split(&both) <= MISREAD && split(&turned) > 0.5
+}
+
 /// Fills in coarse barcodes from fine ones and splits fine barcodes by coarse ones, level by level.
 fn nest(labels: &mut [Vec<Vec<String>>]) {
     // From fine to coarse, so that a barcode is passed on over several levels.
@@ -292,6 +322,21 @@ mod tests {
         assert_eq!((clones.n_cells(0), clones.n_cells(1)), (4, 5));
         assert!(clones.sisters(0, 1, &fates[..2], 2, 1).is_err());
         assert!(clones.sisters(0, 1, &fates, 2, 0).is_err());
+    }
+
+    #[test]
+    fn the_wrong_order_of_barcodes_is_seen_and_equal_or_crossed_ones_are_not() {
+        let of = |labels: &str| labels.split(' ').map(str::to_string).collect::<Vec<_>>();
+        let founder = of("A A A B B B C C");
+        let second = of("1 1 2 3 4 4 5 nan");
+        assert!(is_reversed(&second, &founder) && !is_reversed(&founder, &second));
+        assert!(!is_reversed(&founder, &founder));
+        // Barcodes that are used again in each founder are no order at all.
+        let again = of("1 2 3 1 2 3 1 2");
+        assert!(!is_reversed(&founder, &again) && !is_reversed(&again, &founder));
+        // Founders of one cell, and late barcodes that are used again.
+        assert!(!is_reversed(&of("A B C D"), &of("1 1 2 2")));
+        assert!(!is_reversed(&[], &[]));
     }
 
     #[test]

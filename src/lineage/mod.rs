@@ -39,6 +39,7 @@ mod trends;
 
 pub use agreement::{Agreement, agreement};
 pub(crate) use clone_weight::{CLONE_WEIGHTS, CloneGain, CloneInterval, try_clone_weights};
+pub(crate) use clones::is_reversed;
 pub use clones::{Clones, Sisters};
 pub use course::Lineage;
 pub(crate) use drivers::goes_with_depth;
