@@ -151,7 +151,7 @@ pub(super) fn below_zero(genes: &[PerturbedGene], mean: ArrayView1<'_, f64>) -> 
     let without = others().filter(|gene| gene.control < ABOUT_ZERO).count();
     Some(format!(
         "the predicted mean of {} of {} genes is below zero ({without} without the perturbation), down to {:.2} \
-         of {}; expression cannot be below zero: read such genes as off, and not their shifts by size",
+         of {}; expression cannot be: the model extrapolates, and the sizes of these shifts cannot be right",
         low.len(),
         others().count(),
         least.knockout,
