@@ -67,7 +67,7 @@ fn without_interval(n_resamples: usize) -> String {
     match n_resamples {
         0 => "no resamples were asked for".into(),
         n if n < LEAST_RESAMPLES => {
-            format!("{n} of at least {LEAST_RESAMPLES} resamples were asked for")
+            format!("too few resamples: {n}, and at least {LEAST_RESAMPLES} are needed")
         }
         _ => "too few clones".into(),
     }
@@ -114,7 +114,7 @@ mod tests {
         assert!(words([f64::NAN; 3]).is_empty());
         let reason = |n_resamples: usize| scored(Estimate::of(&array![0.4]), n_resamples).concat();
         assert!(reason(0).contains("(no resamples were asked for), against"), "{}", reason(0));
-        assert!(reason(1).contains("(1 of at least 20 resamples were asked for)"));
+        assert!(reason(1).contains("(too few resamples: 1, and at least 20 are needed)"));
         assert!(reason(100).contains("(too few clones)"));
     }
 }

@@ -53,7 +53,7 @@ fn chance(intervals: &[IntervalDiagnosis], embedded: bool) -> String {
     };
     let why = if open {
         ". The coordinates of an embedding can tell of different things, so that half of them need not predict \
-         the others where the couplings know much; fit the genes, or score the fates by clones"
+         the others where the couplings know much; fit the genes, if the file has them, or score the fates by clones"
     } else {
         ""
     };
