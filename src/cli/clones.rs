@@ -157,22 +157,33 @@ fn places(data: Option<PathBuf>, model: Option<PathBuf>) -> Result<(PathBuf, Opt
     }
 }
 
-/// Refuses flags that have no effect on scores by clones.
+/// Refuses flags that have no effect on scores by clones, and without them ε of couplings, which has none on
+/// held-out times.
 ///
 /// # Errors
 /// [`Error::Parameter`] that names the first one.
 pub(crate) fn check_flags(matches: &ArgMatches) -> Result<()> {
+    let is_typed = |id: &str| {
+        matches.try_contains_id(id).unwrap_or(false)
+            && matches.value_source(id) == Some(ValueSource::CommandLine)
+    };
     if !matches.get_flag("clones") {
-        return Ok(());
+        if !is_typed("coupling_epsilon") {
+            return Ok(());
+        }
+        let (name, must) = (
+            "--coupling-epsilon",
+            "given with --clones only: held-out times compare populations, which do not depend on the \
+             couplings between observed cells; --epsilon sets the noise of populations",
+        );
+        return Err(Error::Parameter { name, must, got: "no --clones".into() });
     }
     let program = Cli::command();
     let own =
         program.find_subcommand("evaluate").into_iter().flat_map(clap::Command::get_arguments);
     for argument in own {
         let id = argument.get_id().as_str();
-        let typed = matches.try_contains_id(id).unwrap_or(false)
-            && matches.value_source(id) == Some(ValueSource::CommandLine);
-        if typed && !WITH_CLONES.contains(&id) {
+        if is_typed(id) && !WITH_CLONES.contains(&id) {
             let (name, must) = (
                 "--clones",
                 "given without flags of fits and held-out times, which have no effect",

@@ -12,7 +12,7 @@ use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{CouplingNoiseArgs, ModelArgs, aligned, open_model, short, shown, up_to};
 use crate::cli::terminal::Terminal;
-use crate::cli::trajectory::beside;
+use crate::cli::trajectory::{beside, say_left_out};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -93,6 +93,9 @@ pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Res
     let cells = (!is_stream(&out)).then(|| beside(&out, "cells"));
     if let Some(cells) = &cells {
         pipeline::write_table(cells, format, &found.cells, &model, "diagnose", &options)?;
+    }
+    if cells.is_none() {
+        say_left_out("cells", terminal);
     }
     say(&found, terminal);
     for warning in &found.warnings {

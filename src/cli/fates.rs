@@ -16,7 +16,7 @@ use crate::cli::shared::{
 };
 use crate::cli::terminal::Terminal;
 use crate::cli::times::{AtOneArgs, times_of};
-use crate::cli::trajectory::beside;
+use crate::cli::trajectory::{beside, say_left_out};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -114,11 +114,28 @@ impl StateArgs {
     }
 }
 
+/// Refuses selected groups, if states without labels only take their names from groups.
+///
+/// # Errors
+/// [`Error::Parameter`].
+pub(crate) fn check_names_only(only: &[String]) -> Result<()> {
+    if only.is_empty() {
+        return Ok(());
+    }
+    let (name, must) = (
+        "--groupby",
+        "a column without groups with `--terminal auto`, which finds the states itself and takes only their \
+         names from the column; leave out `--terminal auto` for groups as terminal states",
+    );
+    Err(Error::Parameter { name, must, got: format!("={}", only.join(",")) })
+}
+
 impl TerminalArgs {
     /// Options of fates. `known` holds the times of the model.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for a terminal state without a time; as [`AtOneArgs::observed`].
+    /// [`Error::Parameter`] for a terminal state without a time; as [`AtOneArgs::observed`] and
+    /// [`check_names_only`].
     pub(crate) fn options(
         self,
         known: &KnownTimes,
@@ -131,6 +148,7 @@ impl TerminalArgs {
         let ResampleArgs { bootstrap: BootstrapArgs { bootstrap }, batch_key } = resample;
         let (mut sets, only) = sets.sets();
         if terminal.iter().any(|text| text == AUTO) {
+            check_names_only(&only)?;
             if terminal.len() > 1 {
                 let (name, must) = ("--terminal", "auto alone, or times and groups");
                 return Err(Error::Parameter { name, must, got: terminal.join(", ") });
@@ -188,6 +206,9 @@ pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result
     let states = states.map(|table| (beside(&out, "states"), table));
     if let Some((path, table)) = &states {
         pipeline::write_table(path, format, table, &model, "fates", &options)?;
+    }
+    if found.states.is_some() && states.is_none() {
+        say_left_out("states", terminal);
     }
     say(&found, terminal);
     let also = states.map(|(path, table)| (table.n_rows(), shown(&path)));

@@ -11,7 +11,7 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::clones::CloneCouplingArgs;
-use crate::cli::fates::{AUTO, StateArgs};
+use crate::cli::fates::{AUTO, StateArgs, check_names_only};
 use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{
@@ -110,7 +110,7 @@ impl WayArgs {
     /// Options of trajectories without paths. `known` holds the times of the model.
     ///
     /// # Errors
-    /// As [`AtOneArgs::observed`].
+    /// As [`AtOneArgs::observed`] and [`check_names_only`].
     pub(crate) fn options(
         self,
         known: &KnownTimes,
@@ -125,6 +125,9 @@ impl WayArgs {
             _ => Direction::Both,
         };
         let (mut sets, only) = sets.sets();
+        if terminal.is_some() {
+            check_names_only(&only)?;
+        }
         sets.states = terminal.map(|_| states.options(None, seed));
         Ok(TrajectoryOptions::default()
             .with_sets(sets)
@@ -180,6 +183,9 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
     if let Some(summary) = &summary {
         pipeline::write_table(summary, format, &found.spreads, &model, "trajectory", &options)?;
     }
+    if summary.is_none() {
+        say_left_out("summary", terminal);
+    }
     say(&found.spreads, terminal);
     if let (Some(paths), Some((format, file))) = (&found.paths, &paths_out) {
         pipeline::write_table(file, *format, paths, &model, "trajectory", &options)?;
@@ -194,6 +200,15 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
 pub(crate) fn beside(out: &Path, name: &str) -> PathBuf {
     let suffix = out.extension().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
     out.with_extension(format!("{name}.{suffix}"))
+}
+
+/// Notes that the second table of a command, with the name `name` in [`beside`], is not written because the
+/// first one goes to standard output.
+pub(crate) fn say_left_out(name: &str, terminal: &Terminal) {
+    terminal.note(&format!(
+        "the table of {name} is not written, as standard output takes one table: `--out FILE.csv` also \
+         writes FILE.{name}.csv"
+    ));
 }
 
 /// Prints the summary of every set and time.

@@ -61,12 +61,12 @@ pub fn read_growth(path: &Path) -> Result<(BTreeMap<String, f64>, String)> {
     Ok((read_numbers(path, &text, "growth rates", wanted)?, hash))
 }
 
-/// Reads the parent of each sample: two columns, sample and parent. The parent of a first sample is empty.
-/// A first line whose second column is `parent` is a header. Also returns the SHA-256 of the file.
+/// Reads the parent of each sample from the columns `sample` and `parent`, which the first line names, in any
+/// order and among others. The parent of a first sample is empty. Also returns the SHA-256 of the file.
 ///
 /// # Errors
-/// [`Error::Io`] or [`Error::NoFile`] if the file cannot be read; [`Error::Unreadable`] if it contains no
-/// sample, or if a sample has two parents.
+/// [`Error::Io`] or [`Error::NoFile`] if the file cannot be read; [`Error::Unreadable`] if its first line does not
+/// name both columns once, if it contains no sample, or if a sample has two parents.
 ///
 /// ```
 /// # fn main() -> sbcell::Result<()> {
@@ -81,17 +81,23 @@ pub fn read_growth(path: &Path) -> Result<(BTreeMap<String, f64>, String)> {
 /// ```
 pub fn read_parents(path: &Path) -> Result<(BTreeMap<String, Option<String>>, String)> {
     let (text, hash) = text::read_hashed(path)?;
+    let mut records = records_of(path, &text)?.into_iter();
+    let Some(header) = records.next() else {
+        return Err(empty(path, "a sample and its parent on each line"));
+    };
+    let column = |name: &str| {
+        let is = |place: &usize| header[*place].eq_ignore_ascii_case(name);
+        let places: Vec<usize> = (0..header.len()).filter(is).collect();
+        if let [place] = places[..] { Ok(place) } else { Err(not_named(path, &header)) }
+    };
+    let (sample, parent) = (column("sample")?, column("parent")?);
     let mut parents = BTreeMap::new();
-    for (place, record) in records_of(path, &text)?.into_iter().enumerate() {
-        let parent = record.get(1).filter(|parent| !parent.is_empty()).cloned();
-        if place == 0 && parent.as_deref().is_some_and(|name| name.eq_ignore_ascii_case("parent")) {
-            continue;
-        }
-        let child = record[0].clone();
-        if child.is_empty() {
-            let problem = "a line has a parent and no sample".to_string();
-            return Err(unreadable(path, problem));
-        }
+    for record in records {
+        let name = |place: usize| record.get(place).filter(|name| !name.is_empty()).cloned();
+        let Some(child) = name(sample) else {
+            return Err(unreadable(path, "a line has no sample".to_string()));
+        };
+        let parent = name(parent);
         match parents.insert(child.clone(), parent.clone()) {
             Some(other) if other != parent => {
                 let [one, other] = [other, parent].map(|of| of.unwrap_or_else(|| "none".into()));
@@ -105,6 +111,18 @@ pub fn read_parents(path: &Path) -> Result<(BTreeMap<String, Option<String>>, St
         return Err(empty(path, "a sample and its parent on each line"));
     }
     Ok((parents, hash))
+}
+
+/// The error for a first line that does not name the columns of a table of parents.
+fn not_named(path: &Path, header: &[String]) -> Error {
+    Error::Unreadable {
+        path: path.to_path_buf(),
+        problem: format!(
+            "its first line does not name the columns `sample` and `parent` once each: `{}`",
+            header.join(",")
+        ),
+        way_out: Some("begin the file with the line `sample,parent`".into()),
+    }
 }
 
 /// Reads groups of cells: one pair of cell and group for each cell that is in a group, in the order of
@@ -263,6 +281,24 @@ mod tests {
         assert!(read_cell_groups(&path).unwrap_err().to_string().contains("two groups"));
         let (_folder, path) = file_with("cell,group\n");
         assert!(read_cell_groups(&path).is_err());
+    }
+
+    #[test]
+    fn parents_are_read_by_the_names_of_their_columns() {
+        let of = |text: &str| {
+            let (_folder, path) = file_with(text);
+            read_parents(&path).map(|read| read.0.into_iter().collect::<Vec<_>>())
+        };
+        let tree = [("A".into(), Some("r".into())), ("r".into(), None)];
+        assert_eq!(of("sample,parent\nr,\nA,r\n").unwrap(), tree);
+        assert_eq!(of("Parent\tday\tSample\n\t0\tr\nr\t1\tA\n").unwrap(), tree);
+        let refused = |text: &str| of(text).unwrap_err().to_string();
+        assert!(refused("r,\nA,r\n").contains("columns `sample` and `parent` once each: `r,`"));
+        assert!(refused("child,parent\nr,\n").contains("`child,parent`"));
+        assert!(refused("sample,parent,parent\nr,,\n").contains("once each"));
+        assert!(refused("sample,parent\n,r\n").contains("no sample"));
+        assert!(refused("sample,parent\nA,r\nA,q\n").contains("two parents, r and q"));
+        assert!(refused("sample,parent\n").contains("no entries"));
     }
 
     #[test]

@@ -133,19 +133,7 @@ impl Clones {
     ) -> Result<Sisters> {
         crate::error::range::at_least_one("min_sisters", least)?;
         shape::rows("fates", self.families[late].len(), fates.len())?;
-        let counts: Vec<Array2<f64>> = self
-            .levels
-            .iter()
-            .map(|level| {
-                let mut counts = Array2::zeros((level.names().len(), n_fates));
-                for (clone, fate) in level.at(late).iter().zip(fates) {
-                    if let (Some(clone), Some(fate)) = (clone, fate) {
-                        counts[[*clone, *fate]] += 1.0;
-                    }
-                }
-                counts
-            })
-            .collect();
+        let counts = self.late_cells(late, fates, n_fates);
         let mut found = Sisters {
             cells: Vec::new(),
             counts: Array2::zeros((0, n_fates)),
@@ -172,12 +160,73 @@ impl Clones {
             .unwrap_or_else(|_| Array2::zeros((0, n_fates)));
         Ok(found)
     }
+
+    /// The largest number of late sisters with a fate that a cell at place `early` has on any level: above it,
+    /// [`Clones::sisters`] finds no cell.
+    pub(crate) fn most_sisters(
+        &self,
+        early: usize,
+        late: usize,
+        fates: &[Option<usize>],
+        n_fates: usize,
+    ) -> usize {
+        let counts = self.late_cells(late, fates, n_fates);
+        let of_level = |(level, counts): (&Groups, &Array2<f64>)| {
+            let own = level.at(early).iter().flatten();
+            own.map(|&clone| counts.row(clone).sum() as usize).max().unwrap_or(0)
+        };
+        self.levels.iter().zip(&counts).map(of_level).max().unwrap_or(0)
+    }
+
+    /// For each level the number of cells at place `late` of each clone and fate, `(n_clones, n_fates)`.
+    fn late_cells(&self, late: usize, fates: &[Option<usize>], n_fates: usize) -> Vec<Array2<f64>> {
+        let of_level = |level: &Groups| {
+            let mut counts = Array2::zeros((level.names().len(), n_fates));
+            for (clone, fate) in level.at(late).iter().zip(fates) {
+                if let (Some(clone), Some(fate)) = (clone, fate) {
+                    counts[[*clone, *fate]] += 1.0;
+                }
+            }
+            counts
+        };
+        self.levels.iter().map(of_level).collect()
+    }
 }
 
 /// The error of cells without barcodes.
 fn none(got: &str) -> Error {
     let (name, must) = ("clone_key", "barcodes that some cells of the model have");
     Error::Parameter { name, must, got: got.into() }
+}
+
+/// Largest share of cells that may contradict an order of two barcodes: errors of reading.
+const MISREAD: f64 = 0.05;
+
+/// Whether the clones `coarse` lie within the clones `fine`, one label for each cell: the barcodes were given
+/// in the wrong order.
+///
+/// Among cells with both, nearly all of a clone `coarse` are in one clone `fine`, and most of a clone `fine`
+/// are in several clones `coarse`. Clones of one cell tell nothing.
+pub(crate) fn is_reversed(coarse: &[String], fine: &[String]) -> bool {
+    let both: Vec<(&String, &String)> = coarse
+        .iter()
+        .zip(fine)
+        .filter(|(coarse, fine)| !Groups::is_none(coarse) && !Groups::is_none(fine))
+        .collect();
+    // Share of the cells whose clone (first of a pair) has several clones of the other kind.
+    let split = |pairs: &[(&String, &String)]| {
+        let mut others: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
+        for (own, other) in pairs {
+            others.entry(own).or_default().push(other);
+        }
+        let large = || others.values().filter(|of| of.len() > 1);
+        let divided = large().filter(|of| of.iter().any(|other| *other != of[0]));
+        let n: usize = large().map(Vec::len).sum();
+        divided.map(Vec::len).sum::<usize>() as f64 / n as f64
+    };
+    let turned: Vec<(&String, &String)> = both.iter().map(|(own, other)| (*other, *own)).collect();
+    // Without a clone of two cells the share is NaN.
+    split(&both) <= MISREAD && split(&turned) > 0.5
 }
 
 /// Fills in coarse barcodes from fine ones and splits fine barcodes by coarse ones, level by level.
@@ -266,9 +315,28 @@ mod tests {
         // With three sisters at least, cell 0 counts those of its founder too, and cell 2 none.
         let found = clones.sisters(0, 1, &fates, 2, 3).unwrap();
         assert_eq!((found.cells, found.levels), (vec![0, 1], vec![0, 0]));
+        // The founder A has three late cells, and no clone has more.
+        assert_eq!(clones.most_sisters(0, 1, &fates, 2), 3);
+        assert!(clones.sisters(0, 1, &fates, 2, 4).unwrap().cells.is_empty());
+        assert_eq!(clones.most_sisters(0, 1, &[None; 5], 2), 0);
         assert_eq!((clones.n_cells(0), clones.n_cells(1)), (4, 5));
         assert!(clones.sisters(0, 1, &fates[..2], 2, 1).is_err());
         assert!(clones.sisters(0, 1, &fates, 2, 0).is_err());
+    }
+
+    #[test]
+    fn the_wrong_order_of_barcodes_is_seen_and_equal_or_crossed_ones_are_not() {
+        let of = |labels: &str| labels.split(' ').map(str::to_string).collect::<Vec<_>>();
+        let founder = of("A A A B B B C C");
+        let second = of("1 1 2 3 4 4 5 nan");
+        assert!(is_reversed(&second, &founder) && !is_reversed(&founder, &second));
+        assert!(!is_reversed(&founder, &founder));
+        // Barcodes that are used again in each founder are no order at all.
+        let again = of("1 2 3 1 2 3 1 2");
+        assert!(!is_reversed(&founder, &again) && !is_reversed(&again, &founder));
+        // Founders of one cell, and late barcodes that are used again.
+        assert!(!is_reversed(&of("A B C D"), &of("1 1 2 2")));
+        assert!(!is_reversed(&[], &[]));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
 use crate::error::{Error, Result};
+use crate::lineage::doubt::Predicted;
 use crate::lineage::resampled::{intervals, repeated};
 use crate::lineage::{Lineage, Resampled};
 use crate::progress::{Event, Progress, report};
@@ -61,8 +62,10 @@ pub struct FateTable {
     /// Fate probabilities, `(n_cells, n_fates)`: the share of each fate among the descendants of a
     /// cell that reach any fate. Rows sum to one; they are NaN for a cell without such descendants.
     pub probabilities: Array2<f64>,
-    /// Lower ends of the 95 % intervals of the probabilities by resampling, `(n_cells, n_fates)`. NaN
-    /// without resamples, and where the fate or a time in between has too few cells to resample
+    /// Lower ends of the 95 % intervals of the probabilities, `(n_cells, n_fates)`: by resampling, and
+    /// widened by how far predicted fates were off in simulated courses. They are about the share of a
+    /// fate among cells that are measured like this one; whether a single cell has decided may not show
+    /// in what is measured. NaN without resamples, and where the fate or a time in between has too few cells to resample
     /// ([`crate::metrics::Drawn`]).
     pub lo: Array2<f64>,
     /// Upper ends of the 95 % intervals, `(n_cells, n_fates)`.
@@ -98,7 +101,7 @@ impl Fates {
     /// A cell that arrives before the last terminal time stays: its own descendants do not count
     /// again. Straight couplings ([`Lineage::straight`]) take terminal states of the last time only.
     /// Growth counts: a cell contributes all its descendants. Intervals show the sampling
-    /// variation of the cells (see [`Resampled`]). Time of one pass over all pairs of each interval
+    /// variation of the cells (see [`Resampled`]) and the error of predicted fates in simulated courses. Time of one pass over all pairs of each interval
     /// for each fate and resample.
     ///
     /// # Errors
@@ -152,6 +155,7 @@ impl Fates {
         tables.reverse();
         let mut found = Self { names, tables };
         found.leave_out_unknown(resampled, terminals, end);
+        found.add_doubt(end);
         Ok(found)
     }
 }
@@ -172,6 +176,25 @@ impl Fates {
             for fate in (0..known.len()).filter(|&fate| k < end && !(through && known[fate])) {
                 table.lo.column_mut(fate).fill(f64::NAN);
                 table.hi.column_mut(fate).fill(f64::NAN);
+            }
+        }
+    }
+}
+
+impl Fates {
+    /// Widens the intervals of all times before `end` by what resampling cannot show.
+    fn add_doubt(&mut self, end: usize) {
+        for table in &mut self.tables[..end] {
+            for fate in 0..self.names.len() {
+                let probabilities = table.probabilities.column(fate);
+                let known = probabilities.iter().filter(|p| p.is_finite());
+                let of_all = known.clone().sum::<f64>() / known.count() as f64;
+                for (i, &value) in probabilities.iter().enumerate() {
+                    let at = [i, fate];
+                    let ends = [table.lo[at], table.hi[at]];
+                    let ends = Predicted { value, ends, of_all, rest: 1.0 }.ends();
+                    (table.lo[at], table.hi[at]) = (ends[0], ends[1]);
+                }
             }
         }
     }
@@ -382,12 +405,17 @@ mod tests {
                 ndarray::Array2::from_shape_fn((6, 2), |(i, k)| f64::from(is_a(i) == (k == 0)));
             let middle = resampled.expect(1, repeated(arrived.view(), 2)).unwrap();
             let first = resampled.becomes(0, middle, &mut || Ok(())).unwrap();
+            let of_a = found.tables[0].probabilities.column(0);
+            let of_all = of_a.mean().unwrap();
             for (i, row) in first.rows().into_iter().enumerate() {
                 let share = row[2] / (row[2] + row[3]);
                 let both = [found.tables[0].lo[[i, 0]], found.tables[0].hi[[i, 0]]];
+                let ends = [share, share];
+                let wanted = Predicted { value: of_a[i], ends, of_all, rest: 1.0 }.ends();
                 // None of those that it becomes may have been drawn.
-                let same = |end: f64| (end - share).abs() < 1e-12;
-                assert!(share.is_nan() || both.into_iter().all(same), "{seed}: {both:?} {share}");
+                let same =
+                    both.iter().zip(wanted).all(|(end, wanted)| (end - wanted).abs() < 1e-12);
+                assert!(share.is_nan() || same, "{seed}: {both:?} {wanted:?}");
             }
         }
     }

@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use crate::error::{Error, Result};
+use crate::lineage::doubt::Predicted;
 use crate::lineage::resampled::repeated;
 use crate::lineage::{Groups, Resampled};
 use crate::metrics::Estimate;
@@ -36,7 +37,8 @@ pub struct Transitions {
 }
 
 /// Computes the transitions from the time of place `from` to the time of place `to` along all
-/// couplings on the way between them, with 95 % intervals from the resamples. Time of one pass over all pairs of
+/// couplings on the way between them, with 95 % intervals from the resamples, widened by how far
+/// predicted fates were off in simulated courses. Time of one pass over all pairs of
 /// each interval for each target group and resample.
 ///
 /// # Errors
@@ -127,11 +129,34 @@ pub fn transitions(
         mass.push(estimates(g, &row));
         shares.push(estimates(g, &(&row / &totals)));
     }
+    add_doubt(&mut mass, &mut shares);
     let count = |k: usize, of: &[Option<usize>]| -> Vec<usize> {
         of.iter().map(|group| groups.at(k).iter().filter(|own| *own == group).count()).collect()
     };
     let (source_cells, target_cells) = (count(from, &sources), count(to, &targets));
     Ok(Transitions { from, to, sources, targets, source_cells, target_cells, mass, shares })
+}
+
+/// Widens the intervals of `shares` by what resampling cannot show, and those of `mass` in proportion.
+fn add_doubt(mass: &mut [Vec<Estimate>], shares: &mut [Vec<Estimate>]) {
+    let sum = |of: &[Estimate]| -> f64 { of.iter().map(|estimate| estimate.value).sum() };
+    let totals: Vec<f64> = mass.iter().map(|row| sum(row)).collect();
+    let all: f64 = totals.iter().sum();
+    let n_targets = mass.first().map_or(0, Vec::len);
+    for h in 0..n_targets {
+        let of_all = mass.iter().map(|row| row[h].value).sum::<f64>() / all;
+        for (g, total) in totals.iter().enumerate() {
+            let share = &mut shares[g][h];
+            let (value, ends) = (share.value, [share.lo, share.hi]);
+            [share.lo, share.hi] =
+                Predicted { value, ends, of_all, rest: 1.0 - total / all }.ends();
+            let mass = &mut mass[g][h];
+            if share.has_interval() {
+                mass.lo = mass.lo.min(total * share.lo);
+                mass.hi = mass.hi.max(total * share.hi);
+            }
+        }
+    }
 }
 
 /// Numbers of the groups with cells at the time of place `k`, then `None` if cells have no group.

@@ -8,6 +8,9 @@ const FEWEST_CELLS: usize = 3;
 /// Smallest number of batches for an interval; all resamples of one batch are equal.
 const FEWEST_BATCHES: usize = 2;
 
+/// Smallest number of resamples with a 2.5th percentile.
+pub(crate) const LEAST_RESAMPLES: usize = 20;
+
 /// The units of a bootstrap: cells, or whole batches of cells.
 ///
 /// ```

@@ -27,6 +27,7 @@ pub use comparison::{CloudComparison, Comparison};
 pub(crate) use discrepancy::median_distance;
 #[doc(hidden)]
 pub use drawn::Drawn;
+pub(crate) use drawn::LEAST_RESAMPLES;
 pub use edge_ranking::{Candidate, EdgeScores};
 pub use energy::{EnergyDistance, energy_distance};
 pub(crate) use exchange::{all_distances, energies};

@@ -163,7 +163,8 @@ fn flags_and_files_without_a_meaning_are_refused_with_the_way_out() {
     refused(&format!("{base} --clone-key clon"), 2, &["clon", "barcode", "X_clone"]);
     refused(&format!("{base} --epsilon 1"), 2, &["--clones", "--epsilon"]);
     refused(&format!("{base} --min-sisters 0"), 2, &["--min-sisters"]);
-    refused(&format!("{base} --min-sisters 999"), 2, &["--clone-key", "sisters"]);
+    refused(&format!("{base} --min-sisters 999"), 2, &["--min-sisters", "no cell has more than 5"]);
+    refused(&format!("{base} --clone-key barcode,founder"), 2, &["--clone-key founder,barcode"]);
     refused(&format!("{base} --at 2"), 2, &["--at", "before the terminal time"]);
     refused("evaluate --clones", 2, &["--groupby"]);
     refused("evaluate data.h5ad --clone-key barcode", 2, &["--clones"]);

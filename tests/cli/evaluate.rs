@@ -88,6 +88,7 @@ fn mistakes_are_said_and_nothing_is_written() {
         ("evaluate data.h5ad --timepoints time --solver ot --compare ot,gaussian", "--solver"),
         ("evaluate data.h5ad --timepoints time --compare ot,gaussian --width 3", "--width"),
         ("evaluate data.h5ad --timepoints time --max-cells 1", "--max-cells"),
+        ("evaluate data.h5ad --timepoints time --coupling-epsilon 1", "given with --clones only"),
         ("evaluate data.h5ad --timepoints time --batch-key donor", "donor"),
     ] {
         let sandbox = course();

@@ -129,6 +129,19 @@ fn states_without_labels_are_terminal_groups_with_names_and_arrivals() {
     assert!(refused.stderr.contains("auto alone"), "{}", refused.stderr);
     let refused = sandbox.run("fates --terminal auto --n-states 1 --out x.csv");
     assert!(refused.stderr.contains("at least 2"), "{}", refused.stderr);
+    for (line, message) in [
+        ("fates --terminal auto --n-states 9999 --out x.csv", "at most the number of cells"),
+        ("fates --terminal auto --groupby time_label=96h --out x.csv", "a column without groups"),
+        ("trajectory --terminal auto --groupby time_label=96h", "a column without groups"),
+    ] {
+        let refused = sandbox.run(line);
+        assert_eq!(refused.code, 2, "{line}: {}", refused.stderr);
+        assert!(refused.stderr.contains(message), "{line}: {}", refused.stderr);
+    }
+    // Standard output takes the fates; the note tells how to have the states.
+    let said = sandbox.done("fates --terminal auto --n-states 2 --bootstrap 5 --out -");
+    assert!(said.stdout.starts_with("id,time,"), "{}", said.stdout);
+    assert!(said.stderr.contains("also writes FILE.states.csv"), "{}", said.stderr);
     let refused = sandbox.run("fates --terminal auto --at 48 --out x.csv");
     assert!(refused.stderr.contains("later than the first time"), "{}", refused.stderr);
 }
@@ -251,7 +264,10 @@ fn genes_follow_fates_and_trajectories() {
 #[test]
 fn a_knock_out_takes_the_gene_away_and_says_what_it_is() {
     let sandbox = fitted("--n-gaussians 3 --n-pcs 38");
-    let said = sandbox.done("perturb --knockout Sparc --cells groups.csv").stdout;
+    let said = sandbox.done("perturb --knockout Sparc --cells groups.csv");
+    // Cells follow the bridges: no note on couplings between observed cells.
+    assert!(!said.stderr.contains("couplings"), "{}", said.stderr);
+    let said = said.stdout;
     assert!(said.contains("not validated") && said.contains("% of control"), "{said}");
     let found = columns(&sandbox, "perturb.csv");
     let row = found["gene"].iter().position(|gene| gene == "Sparc").unwrap();

@@ -123,7 +123,8 @@ impl Macrostates {
     /// The resamples give the stability; some tens suffice.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for options out of range, and if there is no other time on `side`;
+    /// [`Error::Parameter`] for options out of range, for more states than cells that mass of the couplings
+    /// reaches, and if there is no other time on `side`;
     /// [`Error::Shape`] unless there is one row of points for each cell.
     pub fn of(
         resampled: &Resampled<'_>,
@@ -136,6 +137,13 @@ impl Macrostates {
         check(options)?;
         let kinship = Kinship::new(resampled, place, side, 0..1)?;
         shape::rows("coordinates", kinship.n_cells(), points.nrows())?;
+        let n_live = kinship.weights.column(0).iter().filter(|weight| **weight > 0.0).count();
+        if let Some(n) = options.n_states.filter(|&n| n > n_live) {
+            let (name, must) =
+                ("n_states", "at most the number of cells at the time of the states");
+            let got = format!("{n}, with {n_live} cells");
+            return Err(Error::Parameter { name, must, got });
+        }
         let modes = Modes::of(&kinship, options.n_modes, seed.child("macrostates", 0))?;
         let weights = kinship.weights.column(0);
         let cells = Cells { places: modes.places.view(), points, weights };

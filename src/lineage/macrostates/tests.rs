@@ -247,6 +247,8 @@ fn what_cannot_be_asked_is_refused_and_one_cell_is_one_state() {
     ] {
         assert!(of(2, two.clone(), &wrong).is_err());
     }
+    let three = of(2, two.clone(), &auto.clone().with_n_states(Some(3)));
+    assert!(three.unwrap_err().to_string().ends_with("got 3, with 2 cells"));
     // Two cells are fewer than a state has.
     assert_eq!(of(2, two, &auto).unwrap().n_states(), 1);
     let one = Coupling::new(2, 1, [(0, 0, 0.5), (1, 0, 0.5)]).unwrap();

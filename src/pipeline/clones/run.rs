@@ -102,11 +102,26 @@ pub fn score_clones(
     Ok(CloneScores {
         table: scored::table(&scores, terminal_time),
         cells: job.table(model, &found, &times),
-        summary: words::summary(&scores),
+        summary: words::summary(&scores, options.bootstrap),
         scores,
         terminal_time,
         notes: progress.into_notes(),
     })
+}
+
+/// The error of no cell with `least` late sisters, if the largest number of a cell is `most`.
+fn without_sisters(least: usize, most: usize) -> Error {
+    if most == 0 {
+        let (name, must) =
+            ("clone_key", "barcodes that cells of an earlier and of the terminal time share");
+        let got = "no cell with late sisters in the terminal groups".into();
+        return Error::Parameter { name, must, got };
+    }
+    let (name, must) = (
+        "min_sisters",
+        "at most the largest number of late sisters in the terminal groups of a cell",
+    );
+    Error::Parameter { name, must, got: format!("{least}, and no cell has more than {most}") }
 }
 
 /// Places of the times that are scored.
@@ -192,10 +207,8 @@ impl Job<'_> {
             }
         }
         if found.is_empty() {
-            let (name, must) =
-                ("clone_key", "barcodes that cells of an earlier and of the terminal time share");
-            let got = "no cell with enough late sisters in the terminal groups".into();
-            return Err(Error::Parameter { name, must, got });
+            let most = |&k: &usize| self.clones.most_sisters(k, self.end, &late.of_cells, n_fates);
+            return Err(without_sisters(least, early.iter().map(most).max().unwrap_or(0)));
         }
         if !empty.is_empty() {
             let text = format!("no cell at {} has enough late sisters", empty.join(", "));

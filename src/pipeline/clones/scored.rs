@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2};
 
 use crate::error::Result;
 use crate::io::table::{Cells, Table};
-use crate::metrics::{Estimate, FateMetric, FateScores, FateScoring};
+use crate::metrics::{Estimate, FateMetric, FateScores, FateScoring, LEAST_RESAMPLES};
 
 /// A prediction of the late fates of cells.
 ///
@@ -132,7 +132,8 @@ pub(super) fn scores(
                     let model = of(0, fate, metric);
                     for (p, predictor) in ClonePredictor::ALL.into_iter().enumerate() {
                         let value = of(p, fate, metric);
-                        let difference = (p > 0).then(|| model.with(&value, |a, b| a - b));
+                        let difference = (p > 0).then(|| enough(model.with(&value, |a, b| a - b)));
+                        let value = enough(value);
                         let fate = fate.map(|fate| names[fate].clone());
                         let score = CloneScore {
                             time,
@@ -162,6 +163,12 @@ pub(super) fn scores(
         push(None, weights.iter().sum::<f64>() as usize, n_clones, &mean);
     }
     Ok(all)
+}
+
+/// The estimate, without its interval if fewer than [`LEAST_RESAMPLES`] resamples have a number.
+fn enough(estimate: Estimate) -> Estimate {
+    let n = estimate.resampled.iter().filter(|value| value.is_finite()).count();
+    if n < LEAST_RESAMPLES { estimate.without_interval() } else { estimate }
 }
 
 /// The mean of estimates from the same resamples, over those that are defined.
@@ -211,6 +218,17 @@ mod tests {
     use ndarray::array;
 
     use super::*;
+
+    #[test]
+    fn a_few_resamples_are_no_interval() {
+        let of = |n: usize| {
+            let values = std::iter::once(0.5).chain((0..n).map(|b| b as f64)).chain([f64::NAN]);
+            enough(Estimate::of(&values.collect()))
+        };
+        let (few, many) = (of(19), of(20));
+        assert!(few.lo.is_nan() && few.resampled.is_empty() && (few.value - 0.5).abs() < 1e-12);
+        assert!(many.lo < many.hi);
+    }
 
     #[test]
     fn a_mean_over_times_has_the_weights_of_the_cells_and_leaves_out_what_is_not_defined() {

@@ -48,6 +48,11 @@ pub(super) struct Tested {
 }
 
 impl TimeCells {
+    /// Number of cells of the condition `side` that permutations use.
+    pub(super) fn n_tested(&self, side: usize) -> usize {
+        self.tested.iter().filter(|cell| cell.of[side].is_some()).count()
+    }
+
     /// Values of the cells, from those of each condition.
     pub(super) fn values<T: Copy>(&self, of: [&[T]; 2]) -> Vec<T> {
         let value = |cell: &Tested| match cell.of {
@@ -158,7 +163,7 @@ impl<'s> Pair<'s> {
     }
 
     /// The means of `values` over the cells with `members` at common time k, for each condition all of its
-    /// cells, and of their difference under exchanged labels; `None` if a condition has no such cell.
+    /// cells, and of their difference under exchanged labels of the tested cells; `None` if a condition has no such cell.
     pub(super) fn mean(
         &self,
         k: usize,

@@ -10,7 +10,7 @@ use crate::io::model::{OpenModel, read_conditions};
 use crate::io::table::Table;
 use crate::lineage::{Lineage, Relabelled};
 use crate::pipeline::compare::options::CompareOptions;
-use crate::pipeline::compare::pair::Pair;
+use crate::pipeline::compare::pair::{Pair, TimeCells};
 use crate::pipeline::compare::rows::{CompareKind, ComparedRow, fill_q, table};
 use crate::pipeline::compare::side::Side;
 use crate::pipeline::compare::{course_rows, mean_rows, population_rows};
@@ -252,8 +252,29 @@ fn relabelled_sides<'l>(pair: &Pair<'_>, lineage: &'l Lineage) -> Result<[Relabe
     Ok([own(false)?, own(true)?])
 }
 
-/// Notes whether the conditions differ at their first time, times of one condition only, common cells, and
-/// batches that allow few labellings.
+/// The words for p-values of fewer cells than the differences beside them; `None` if they have the same cells or
+/// there are no p-values.
+fn thinned(pair: &Pair<'_>) -> Option<String> {
+    let numbers = |of: &TimeCells| {
+        let cells = (0..2).map(|side| pair.sides[side].course.rows[of.places[side]].len());
+        cells.enumerate().map(|(side, n)| (of.n_tested(side), n)).collect::<Vec<_>>()
+    };
+    let all: Vec<(usize, usize)> = pair.cells.iter().flat_map(numbers).collect();
+    let most = all.iter().map(|of| of.1).max().unwrap_or(0);
+    if !pair.is_testable() || all.iter().all(|(tested, n)| tested >= n) {
+        return None;
+    }
+    let [reference, condition] = pair.names();
+    let fewest = all.iter().filter(|(tested, n)| tested < n).map(|of| of.0).min().unwrap_or(0);
+    Some(format!(
+        "p-values of {condition} against {reference}, and distances of populations, are of a random part of the \
+         cells ({fewest} or more of a condition and time), other values and intervals of all: a p-value can be \
+         larger than its interval suggests; the parameter `test_cells = {most}` tests all cells"
+    ))
+}
+
+/// Notes whether the conditions differ at their first time, p-values of fewer cells, times of one condition only,
+/// common cells, and batches that allow few labellings.
 fn say(
     pair: &Pair<'_>,
     rows: &[ComparedRow],
@@ -288,6 +309,7 @@ fn say(
         ));
     }
     let distinct = pair.labels.distinct();
+    texts.extend(thinned(pair));
     if !pair.is_testable() {
         texts.push(format!(
             "the batches of {condition} and {reference} cannot be exchanged, so that there are no p-values: \

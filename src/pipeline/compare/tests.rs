@@ -140,6 +140,19 @@ fn cells_that_are_split_by_chance_do_not_differ_and_moved_ones_do() {
 }
 
 #[test]
+fn p_values_of_a_part_of_the_cells_are_noted() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = cells(folder.path(), 0.0);
+    let said = |n: usize| {
+        let mut notes = Notes(Vec::new());
+        let options = options().with_genes(None).with_permutations(9).with_test_cells(n);
+        compared(&data, options, &mut notes);
+        notes.0.into_iter().filter(|text| text.contains("a random part of the cells")).count()
+    };
+    assert_eq!((said(10), said(40)), (1, 0));
+}
+
+#[test]
 fn few_batches_allow_no_small_p_value_and_say_so() {
     let folder = tempfile::tempdir().unwrap();
     let mut notes = Notes(Vec::new());

@@ -11,13 +11,20 @@ use crate::pipeline::diagnose::warnings::{
 const EVEN: f64 = 1e-6;
 
 /// The answers to three questions, each with its numbers: whether the couplings know more than chance, whether
-/// there are jumps, and whether cells die or turn.
-pub(super) fn answers(intervals: &[IntervalDiagnosis], kinks: &[(f64, Kink)]) -> Vec<String> {
-    vec![chance(intervals), jumps(intervals), ends(intervals, kinks)]
+/// there are jumps, and whether cells die or turn. `embedded`: the coordinates are an embedding of the file.
+pub(super) fn answers(
+    intervals: &[IntervalDiagnosis],
+    kinks: &[(f64, Kink)],
+    embedded: bool,
+) -> Vec<String> {
+    vec![chance(intervals, embedded), jumps(intervals), ends(intervals, kinks)]
 }
 
 /// Whether the couplings know more than chance.
-fn chance(intervals: &[IntervalDiagnosis]) -> String {
+///
+/// Coordinates of an embedding that do not predict each other do not show that a coupling knows nothing: each
+/// may tell of something else, as the axes of a map do.
+fn chance(intervals: &[IntervalDiagnosis], embedded: bool) -> String {
     let ask = "Do the couplings know more than chance?";
     let signal = |of: &&IntervalDiagnosis| of.signal.information >= NO_SIGNAL;
     let lost: Vec<&IntervalDiagnosis> = intervals.iter().filter(|of| !signal(of)).collect();
@@ -35,16 +42,24 @@ fn chance(intervals: &[IntervalDiagnosis]) -> String {
         of.signal.information >= NO_SIGNAL && gain >= LITTLE_PREDICTED
     };
     let not: Vec<String> = intervals.iter().filter(|of| !knows(of)).map(named).collect();
-    let verdict = if not.is_empty() {
-        "Yes".to_string()
-    } else if not.len() == intervals.len() {
-        "No".to_string()
+    // Without information a coupling knows nothing in any coordinates.
+    let open = embedded && intervals.iter().any(|of| !knows(of) && signal(&of));
+    let verdict = match (not.len(), open) {
+        (0, _) => "Yes".to_string(),
+        (n, true) if n == intervals.len() => "This cannot be told".to_string(),
+        (n, false) if n == intervals.len() => "No".to_string(),
+        (_, true) => format!("Yes, except in {}, where it cannot be told", not.join(", ")),
+        (_, false) => format!("Yes, except in {}", not.join(", ")),
+    };
+    let why = if open {
+        ". The coordinates of an embedding can tell of different things, so that half of them need not predict \
+         the others where the couplings know much; fit the genes, if the file has them, or score the fates by clones"
     } else {
-        format!("Yes, except in {}", not.join(", "))
+        ""
     };
     format!(
         "{ask} {verdict}: from half of the coordinates a coupling predicts {} of the other half, and {} by \
-         chance (with permuted coordinates).",
+         chance (with permuted coordinates){why}.",
         span(intervals, |of| of.signal.predicted),
         span(intervals, |of| of.signal.predicted_by_chance)
     )
@@ -175,7 +190,7 @@ mod tests {
     #[test]
     fn a_course_without_oddities_is_answered_by_yes_no_and_no() {
         let all = [0.0, 1.0].map(|t| interval(t, 0.2 + 0.1 * t, none(), Array1::ones(4)));
-        let said = answers(&all, &[kink(0.3)]);
+        let said = answers(&all, &[kink(0.3)], true);
         assert_eq!(said.len(), 3);
         assert!(said[0].contains("chance? Yes: ") && said[0].contains("20 to 30 %"), "{}", said[0]);
         assert!(said[0].contains("and 0 % by chance"), "{}", said[0]);
@@ -194,13 +209,13 @@ mod tests {
             interval(0.0, 0.2, none(), Array1::ones(4)),
             interval(1.0, 0.01, array![0.9, 0.0, 0.0, 0.0], grown),
         ];
-        let said = answers(&all, &[kink(-0.4)]);
+        let said = answers(&all, &[kink(-0.4)], false);
         assert!(said[0].contains("Yes, except in 1 → 2: "), "{}", said[0]);
         assert!(said[1].contains("Yes, in 1 → 2 (25 % of the cells)"), "{}", said[1]);
         assert!(said[2].contains("die out in 1 → 2 (25 % of the cells)"), "{}", said[2]);
         assert!(said[2].contains("turns back at 1 of 1 inner times (1)"), "{}", said[2]);
         let mild = [interval(0.0, 0.0, none(), array![0.5, 1.5, 1.0, 1.0])];
-        let said = answers(&mild, &[]);
+        let said = answers(&mild, &[], false);
         assert!(said[0].contains("chance? No: from half"), "{}", said[0]);
         assert!(
             said[2].contains("at least 0.1 of") && said[2].contains("no inner time"),
@@ -210,11 +225,32 @@ mod tests {
     }
 
     #[test]
+    fn an_embedding_whose_halves_do_not_predict_each_other_tells_nothing() {
+        let of = |t: f64, predicted: f64| interval(t, predicted, none(), Array1::ones(4));
+        let said =
+            |all: &[IntervalDiagnosis], embedded: bool| answers(all, &[], embedded).remove(0);
+        let open = said(&[of(0.0, 0.0)], true);
+        assert!(open.contains("chance? This cannot be told: from half"), "{open}");
+        assert!(open.contains("fit the genes"), "{open}");
+        let genes = said(&[of(0.0, 0.0)], false);
+        assert!(genes.contains("chance? No: ") && !genes.contains("embedding"), "{genes}");
+        let part = said(&[of(0.0, 0.3), of(1.0, 0.0)], true);
+        assert!(part.contains("except in 1 → 2, where it cannot be told: "), "{part}");
+        // An interval without information is a no, whatever the coordinates.
+        let mut lost = of(1.0, 0.0);
+        lost.signal.information = 0.0;
+        let part = said(&[of(0.0, 0.3), lost], true);
+        assert!(part.contains("except in 1 → 2: ") && !part.contains("told"), "{part}");
+    }
+
+    #[test]
     fn without_information_or_a_second_coordinate_it_is_said() {
         let mut lost = interval(0.0, 0.3, none(), Array1::ones(4));
         lost.signal.information = 0.0;
-        assert!(answers(&[lost], &[])[0].contains("No: every cell goes to all later cells alike"));
+        assert!(
+            answers(&[lost], &[], true)[0].contains("No: every cell goes to all later cells alike")
+        );
         let one = interval(0.0, f64::NAN, none(), Array1::ones(4));
-        assert!(answers(&[one], &[])[0].contains("cannot be tested"));
+        assert!(answers(&[one], &[], false)[0].contains("cannot be tested"));
     }
 }

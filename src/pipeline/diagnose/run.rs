@@ -108,7 +108,7 @@ pub fn diagnose(
         .into_iter()
         .map(|kink| (course.times()[kink.place], kink))
         .collect();
-    let answers = answers(&intervals, &kinks);
+    let answers = answers(&intervals, &kinks, model.pca.is_none());
     let warnings = warnings(&intervals, &kinks);
     let table = table(&intervals, course.process.scale);
     let cells = cells(model, &course, &intervals, &kinks);

@@ -36,7 +36,8 @@ const CHECKS: [Check; 7] = [
     ),
     (
         "a coupling from half of the coordinates predicts hardly anything of the other half (share \
-         predicted): the cells have no distinct types that a coupling could follow",
+         predicted): the cells have no distinct types that a coupling could follow, or each half of the \
+         coordinates tells of other types, as in an embedding",
         |of| {
             let Signal { information, predicted, predicted_by_chance, .. } = of.signal;
             let little = predicted - predicted_by_chance < LITTLE_PREDICTED;

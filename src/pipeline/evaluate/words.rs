@@ -5,7 +5,7 @@
 //! beforehand. The second is the best one in hindsight, an oracle.
 
 use crate::io::validation::{HeldOutRecord, Verdict, VerdictRecord};
-use crate::metrics::Estimate;
+use crate::metrics::{Estimate, LEAST_RESAMPLES};
 use crate::pipeline::evaluate::score::{Against, ScoredTime, Skill};
 
 /// The description of a null model, for readers who do not know its letter.
@@ -20,9 +20,6 @@ pub(super) fn null_in_words(name: &str) -> &'static str {
         _ => "another prediction",
     }
 }
-
-/// Smallest number of resamples with a 2.5th percentile.
-const LEAST_RESAMPLES: usize = 20;
 
 /// The verdict on the method `name`, and its line: whether its energy distance is smaller than that of the
 /// null models with confidence, its skill, and whether its population is too narrow or too wide. `None`

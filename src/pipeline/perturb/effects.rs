@@ -7,7 +7,6 @@ use crate::io::table::{Cells, Table};
 use crate::lineage::{Groups, Response};
 use crate::metrics::{Estimate, Resamples};
 use crate::pipeline::perturb::HeldGene;
-use crate::pipeline::shared::course_of_cells::CourseOfCells;
 
 /// The effect of a perturbation on one gene.
 ///
@@ -137,6 +136,29 @@ pub(super) fn correlation(genes: &[PerturbedGene]) -> f64 {
     sum(&|p| (p.0 - a) * (p.1 - b)) / (xx * yy).sqrt()
 }
 
+/// Means of expression from here on count as zero: coordinates hold a gene only in part.
+const ABOUT_ZERO: f64 = -0.01;
+
+/// A warning of genes whose predicted mean is below zero, which expression cannot be. `None` without such genes,
+/// and for scaled values, whose means `mean` over all cells are below zero too. Held genes have their levels.
+pub(super) fn below_zero(genes: &[PerturbedGene], mean: ArrayView1<'_, f64>) -> Option<String> {
+    if mean.iter().any(|mean| *mean < 0.0) {
+        return None;
+    }
+    let others = || genes.iter().filter(|gene| !gene.held_down);
+    let low: Vec<&PerturbedGene> = others().filter(|gene| gene.knockout < ABOUT_ZERO).collect();
+    let least = low.iter().min_by(|a, b| a.knockout.total_cmp(&b.knockout))?;
+    let without = others().filter(|gene| gene.control < ABOUT_ZERO).count();
+    Some(format!(
+        "the predicted mean of {} of {} genes is below zero ({without} without the perturbation), down to {:.2} \
+         of {}; expression cannot be: the model extrapolates, and the sizes of these shifts cannot be right",
+        low.len(),
+        others().count(),
+        least.knockout,
+        least.gene
+    ))
+}
+
 /// The table of all genes.
 pub(super) fn table(genes: &[PerturbedGene]) -> Table {
     let numbers =
@@ -157,19 +179,17 @@ pub(super) fn table(genes: &[PerturbedGene]) -> Table {
         )
 }
 
-/// The effect on the share of each group at the time with index `until`.
+/// The effect on the share of each group at the end, where cells are observed at `observed` and have `groups`.
 ///
 /// Each simulated cell belongs to the group of its nearest observed cell.
 pub(super) fn of_groups(
     response: &Response,
-    course: &CourseOfCells,
+    observed: ArrayView2<'_, f64>,
     groups: &Groups,
-    until: usize,
     resamples: &Resamples,
 ) -> Vec<PerturbedGroup> {
-    let observed = course.process.snapshots[until].points();
     let [control, perturbed] = [&response.control, &response.perturbed]
-        .map(|cells| nearest_rows(cells.view(), observed).into_iter().map(|j| groups.at(until)[j]));
+        .map(|cells| nearest_rows(cells.view(), observed).into_iter().map(|j| groups.at(0)[j]));
     let (control, perturbed): (Vec<_>, Vec<_>) = (control.collect(), perturbed.collect());
     let weights = &resamples.counts() / control.len().max(1) as f64;
     let shares = |group: usize, cells: &[Option<usize>]| -> Array1<f64> {
@@ -177,7 +197,7 @@ pub(super) fn of_groups(
         weights.t().dot(&cells.iter().map(member).collect::<Array1<f64>>())
     };
     groups
-        .present(until)
+        .present(0)
         .into_iter()
         .map(|group| {
             let (before, after) = (shares(group, &control), shares(group, &perturbed));
@@ -193,6 +213,26 @@ pub(super) fn of_groups(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn genes_below_zero_are_counted_unless_values_are_scaled() {
+        let gene = |(name, control, knockout): (&str, f64, f64)| PerturbedGene {
+            gene: name.into(),
+            held_down: name == "held",
+            control,
+            knockout,
+            shift: Estimate::of(&Array1::from_elem(1, knockout - control)),
+            linear: 0.0,
+            deviations: 0.0,
+        };
+        let all = [("held", 1.0, -9.0), ("a", 0.2, -0.3), ("b", -0.1, -0.5), ("c", 0.1, -0.001)]
+            .map(gene);
+        let said = below_zero(&all, ndarray::aview1(&[1.0, 0.0, 0.2, 0.1])).unwrap();
+        assert!(said.contains("mean of 2 of 3 genes is below zero (1 without"), "{said}");
+        assert!(said.contains("down to -0.50 of b"), "{said}");
+        assert!(below_zero(&all, ndarray::aview1(&[1.0, -0.1, 0.2, 0.1])).is_none());
+        assert!(below_zero(&all[3..], ndarray::aview1(&[0.1])).is_none());
+    }
 
     #[test]
     fn agreement_is_the_correlation_over_genes_that_are_not_held() {

@@ -9,7 +9,6 @@ use crate::lineage::Response;
 use crate::pipeline::fit::selection::no_genes;
 use crate::pipeline::perturb::{GeneLevel, PerturbOptions};
 use crate::pipeline::shared::asked_genes::named_genes;
-use crate::pipeline::shared::course_of_cells::CourseOfCells;
 use crate::pipeline::shared::fitted_file::Fitted;
 use crate::pipeline::shared::genes_left_out::{not_in_model, with_genes_of_file};
 use crate::progress::Progress;
@@ -123,6 +122,14 @@ impl HeldGene {
     }
 }
 
+/// The time at which the perturbation begins.
+pub(super) struct Start<'a> {
+    /// The time.
+    pub(super) time: f64,
+    /// The rows of its cells in the model.
+    pub(super) rows: &'a [usize],
+}
+
 /// The held genes in the data, before the perturbation.
 pub(super) struct Known {
     /// Level of each gene: the given one, or zero, or the lowest value if values go below zero.
@@ -135,15 +142,14 @@ pub(super) struct Known {
 
 impl Known {
     /// Reads the expression of the genes `asked` from the fitted file. Without the file, levels are zero if none
-    /// is given. `from` is the index of the time at which the perturbation begins.
+    /// is given.
     ///
     /// # Errors
     /// Those of [`Fitted::find`] and [`Fitted::expression`].
     pub(super) fn of(
         model: &OpenModel,
-        course: &CourseOfCells,
+        start: &Start<'_>,
         asked: &[Asked],
-        from: usize,
         data: Option<&str>,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
@@ -174,14 +180,14 @@ impl Known {
                 continue;
             }
             known.levels[g] = f64::from(least.min(0.0));
-            let here = &course.rows[from];
+            let here = start.rows;
             let on = here.iter().filter(|&&row| f64::from(column[row]) > known.levels[g]).count();
             if 20 * on < here.len() {
                 known.warnings.push(format!(
                     "{gene} is above its lowest level in {on} of {} cells at {}: there is hardly anything \
                      to take away; begin later with the parameter `at`",
                     here.len(),
-                    course.times()[from]
+                    start.time
                 ));
             }
         }

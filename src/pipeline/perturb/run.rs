@@ -4,15 +4,16 @@ use ndarray::Axis;
 
 use crate::bridge::draw_cells;
 use crate::error::{Error, Result};
-use crate::io::model::OpenModel;
+use crate::io::model::{Model, OpenModel};
 use crate::io::table::Table;
-use crate::lineage::{Perturbation, unheld};
+use crate::lineage::{Groups, Perturbation, unheld};
 use crate::metrics::{Drawn, Resamples};
-use crate::pipeline::perturb::effects::{correlation, marked, of_genes, of_groups, table};
-use crate::pipeline::perturb::held::{Known, asked, places};
+use crate::pipeline::perturb::effects::{
+    below_zero, correlation, marked, of_genes, of_groups, table,
+};
+use crate::pipeline::perturb::held::{Known, Start, asked, places};
 use crate::pipeline::perturb::{HeldGene, PerturbOptions, PerturbedGene, PerturbedGroup};
-use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
-use crate::pipeline::shared::course_of_cells::CourseOfCells;
+use crate::pipeline::shared::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
@@ -35,6 +36,21 @@ pub struct Perturbed {
     pub warnings: Vec<String>,
     /// Correlation of simulated and linear shifts over the genes that are not held.
     pub agreement: f64,
+}
+
+/// Place of the observed time `time` in `times`.
+///
+/// # Errors
+/// [`Error::NotObserved`].
+fn place(times: &[f64], time: f64) -> Result<usize> {
+    let found = times.iter().position(|other| other.total_cmp(&time).is_eq());
+    found.ok_or_else(|| Error::NotObserved { time, times: times.to_vec() })
+}
+
+/// The rows of the cells of `time` in the model, increasing.
+fn rows_at(model: &Model, time: f64) -> Vec<usize> {
+    let at = |row: &usize| model.cell_times[*row].total_cmp(&time).is_eq();
+    (0..model.cell_times.len()).filter(at).collect()
 }
 
 /// Follows cells of `model` with and without a perturbation of genes, and compares them at a later time.
@@ -79,14 +95,17 @@ pub fn perturb(
         let genes = cannot.iter().map(|&gene| model.genes[gene].clone()).collect();
         return Err(Error::NotHeld { genes });
     }
-    let course = CourseOfCells::restore(model, CouplingEpsilon::Auto, options.seed, progress)?;
-    let from = options.at.map_or(Ok(0), |time| course.place(time))?;
-    let until = course.place_or_last(options.until)?;
+    // Cells follow the bridges: no coupling between observed cells is needed.
+    let process = Process::restore(model)?;
+    let times = process.series.times();
+    let from = options.at.map_or(Ok(0), |time| place(times, time))?;
+    let until = options.until.map_or(Ok(times.len() - 1), |time| place(times, time))?;
     let data = options.sets.data.as_deref();
-    let known = Known::of(model, &course, &asked, from, data, progress)?;
-    let loadings = &pca.loadings() * course.process.scale;
+    let start = Start { time: times[from], rows: &rows_at(model, times[from]) };
+    let known = Known::of(model, &start, &asked, data, progress)?;
+    let loadings = &pca.loadings() * process.scale;
     let perturbation = Perturbation {
-        series: &course.process.series,
+        series: &process.series,
         loadings: loadings.view(),
         mean: pca.mean(),
         genes: &genes,
@@ -96,7 +115,7 @@ pub fn perturb(
         until,
         n_steps: STEPS,
     };
-    let source = &course.process.snapshots[from];
+    let source = &process.snapshots[from];
     let seed = Seed(options.seed).child("perturb", 0);
     let rows: Vec<usize> = if source.n_cells() <= options.n_cells {
         (0..source.n_cells()).collect()
@@ -113,20 +132,23 @@ pub fn perturb(
     warnings.extend(held.iter().flat_map(HeldGene::warnings));
     let drawn = Drawn::cells(rows.len());
     if options.bootstrap > 0 && !drawn.is_enough() {
-        let time = course.times()[from];
         warnings.push(format!(
-            "{} at {time}: too few to resample, so no confidence interval",
-            drawn.words()
+            "{} at {}: too few to resample, so no confidence interval",
+            drawn.words(),
+            times[from]
         ));
     }
     let bootstrap = if drawn.is_enough() { options.bootstrap } else { 0 };
     let resamples = Resamples::of_cells(rows.len(), bootstrap, seed.child("resamples", 0));
     let found = of_genes(&model.genes, &response, loadings.view(), pca.mean(), &resamples);
     let found = marked(found, &held, options.once);
+    warnings.extend(below_zero(&found, pca.mean()));
     let agreement = correlation(&found);
     let groups = if options.sets.is_named() {
-        let groups = options.sets.read(model, &course, progress)?;
-        of_groups(&response, &course, &groups, until, &resamples)
+        let labels = options.sets.labels(model, progress)?;
+        let at_end = rows_at(model, times[until]).into_iter().map(|row| labels[row].clone());
+        let groups = Groups::of_labels(&[at_end.collect()]);
+        of_groups(&response, process.snapshots[until].points(), &groups, &resamples)
     } else {
         Vec::new()
     };

@@ -103,27 +103,38 @@ impl CellSets {
         course: &CourseOfCells,
         progress: &mut dyn Progress,
     ) -> Result<Groups> {
-        let labels = match (&self.groupby, self.files.is_empty()) {
+        Ok(Groups::of_labels(&course.by_time(&self.labels(model, progress)?)))
+    }
+
+    /// The group of each cell of `model`, in its order; empty for none. Notes are those of [`CellSets::read`].
+    ///
+    /// # Errors
+    /// As [`CellSets::read`].
+    pub(crate) fn labels(
+        &self,
+        model: &OpenModel,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<String>> {
+        match (&self.groupby, self.files.is_empty()) {
             (Some(column), true) => {
                 let data = self.data.as_deref();
                 let labels = Fitted::open(model, data, progress)?.labels(column)?;
                 notes::say_unlabelled(&labels, column, progress)?;
-                labels
+                Ok(labels)
             }
             (None, false) => {
                 if self.data.is_some() {
                     // The groups do not need this file, but a wrong path is an error all the same.
                     Fitted::open(model, self.data.as_deref(), progress)?;
                 }
-                self.of_files(model, progress)?
+                self.of_files(model, progress)
             }
             (both, _) => {
                 let got = if both.is_some() { "both" } else { "neither" };
                 let (name, must) = ("groupby", "given, or the parameter `cells` in its place");
-                return Err(Error::Parameter { name, must, got: got.into() });
+                Err(Error::Parameter { name, must, got: got.into() })
             }
-        };
-        Ok(Groups::of_labels(&course.by_time(&labels)))
+        }
     }
 
     /// The label of each cell of `model` from the files; empty for cells that no file lists.

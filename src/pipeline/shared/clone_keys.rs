@@ -1,6 +1,6 @@
 //! Clones of the cells of a model, from columns of `obs` or matrices of `obsm` with lineage barcodes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ndarray::ArrayView1;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::Matrix;
 use crate::error::{Error, Result};
 use crate::io::model::OpenModel;
-use crate::lineage::{Clones, Groups};
+use crate::lineage::{Clones, Groups, is_reversed};
 use crate::pipeline::shared::fitted_file::Fitted;
 use crate::progress::{self, Progress};
 
@@ -49,8 +49,8 @@ impl CloneKeys {
     ///
     /// # Errors
     /// [`Error::UnknownKey`] if a key is neither in `obs` nor in `obsm`; [`Error::Parameter`] if no key
-    /// is given and the file has no `X_clone`, or no cell has a clone; [`Error::Unreadable`] if an entry
-    /// of a matrix is negative or not finite.
+    /// is given and the file has no `X_clone`, if no cell has a clone, or if keys are given from fine to
+    /// coarse; [`Error::Unreadable`] if an entry of a matrix is negative or not finite.
     pub(crate) fn read(
         &self,
         model: &OpenModel,
@@ -70,10 +70,34 @@ impl CloneKeys {
         for key in &keys {
             let labels = labels(&fitted, key, progress)?;
             say(&labels, key, progress)?;
-            levels.push(by_time(&labels));
+            levels.push(labels);
         }
+        check_order(&keys, &levels)?;
+        let levels: Vec<_> = levels.iter().map(|labels| by_time(labels)).collect();
         Clones::of_labels(&levels)
     }
+}
+
+/// Refuses keys that are given from fine to coarse. `levels` has the labels of the cells by each key.
+///
+/// # Errors
+/// [`Error::Parameter`] with the right order.
+fn check_order(keys: &[String], levels: &[Vec<String>]) -> Result<()> {
+    let wrong = (1..keys.len()).find(|&fine| is_reversed(&levels[fine - 1], &levels[fine]));
+    let Some(fine) = wrong else { return Ok(()) };
+    let n_clones = |level: &Vec<String>| level.iter().collect::<BTreeSet<_>>().len();
+    let mut order: Vec<usize> = (0..keys.len()).collect();
+    order.sort_by_key(|&place| n_clones(&levels[place]));
+    let order: Vec<&str> = order.into_iter().map(|place| keys[place].as_str()).collect();
+    let (name, must) = ("clone_key", "keys from coarse (early barcodes) to fine (late ones)");
+    let got = format!(
+        "`{}`, though the clones of `{}` lie within those of `{}`: use the parameter `clone_key = {}`",
+        keys.join(","),
+        keys[fine - 1],
+        keys[fine],
+        order.join(",")
+    );
+    Err(Error::Parameter { name, must, got })
 }
 
 /// The clone of each cell of the model by the key `key`; empty for none.
@@ -192,6 +216,19 @@ mod tests {
     use super::*;
     use crate::linalg::Csr;
     use crate::progress::Silent;
+
+    #[test]
+    fn keys_from_fine_to_coarse_are_refused_with_the_right_order() {
+        let of = |labels: &str| labels.split(' ').map(str::to_string).collect::<Vec<_>>();
+        let (founder, second) = (of("A A A B B B"), of("1 1 2 3 3 4"));
+        let named = |keys: [&str; 2]| keys.map(String::from);
+        let right = [founder.clone(), second.clone()];
+        assert!(check_order(&named(["founder", "second"]), &right).is_ok());
+        let said = check_order(&named(["second", "founder"]), &[second, founder]).unwrap_err();
+        let said = said.to_string();
+        assert!(said.contains("`second` lie within those of `founder`"), "{said}");
+        assert!(said.contains("`clone_key = founder,second`"), "{said}");
+    }
 
     #[test]
     fn a_cell_in_several_clones_is_in_that_of_its_largest_entry_or_in_none() {

@@ -2,11 +2,13 @@
 
 use ndarray::{Array1, Array2, Axis};
 
+use crate::bridge::Property;
 use crate::data::time::TimeUnit;
 use crate::data::{CellBlocks, Matrix};
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5ad, StorageFormat};
 use crate::io::model::ValuesRecord;
+use crate::pipeline::Reference;
 use crate::pipeline::fit::auto_growth::or_off;
 use crate::pipeline::fit::footprint::Footprint;
 use crate::pipeline::fit::growth::{Given, from_genes};
@@ -264,7 +266,11 @@ impl<'f> Raw<'f> {
         let seed = Seed(options.seed);
         let (pca, scree) = solver.fit_number(&matrix, options.n_pcs, seed, progress)?;
         let points = pca.transform(&matrix)?;
+        let is_asked = !halved.is_empty();
         let halves = Halves::of(&matrix, &pca, halved, seed)?;
+        if is_asked && halves.is_none() {
+            say_not_halved(genes.len(), options, progress)?;
+        }
         let share = pca.explained_variance().sum() / pca.total_variance();
         let text = format!(
             "{} principal components of {} genes hold {:.1} % of the variance",
@@ -315,6 +321,19 @@ impl Recipe {
             _ => Ok(None),
         }
     }
+}
+
+/// Notes that `n_genes` genes are too few to choose the ε of couplings, unless these are those of the bridges.
+fn say_not_halved(n_genes: usize, options: &FitOptions, progress: &mut dyn Progress) -> Result<()> {
+    if options.solver.has(Property::OwnCost) || options.reference != Reference::Brownian {
+        return Ok(());
+    }
+    let text = format!(
+        "{n_genes} genes are too few to choose the ε of couplings by two halves of them, which takes at least \
+         four: ε follows from the numbers of coordinates and times, as for an embedding; set it with the \
+         parameter `coupling_epsilon`"
+    );
+    progress::note(progress, text)
 }
 
 /// The selected genes on the log scale, within the limit of memory.
@@ -410,7 +429,37 @@ fn refuse_not_finite(
 mod tests {
     use super::*;
     use crate::linalg::Csr;
-    use crate::progress::Silent;
+    use crate::progress::{Event, Silent};
+
+    #[test]
+    fn genes_that_are_too_few_to_be_halved_are_noted() {
+        struct Notes(usize);
+        impl Progress for Notes {
+            fn report(&mut self, event: &Event) -> std::ops::ControlFlow<()> {
+                let is = |text: &str| text.contains("3 genes are too few to choose the ε");
+                self.0 += usize::from(matches!(event, Event::Note { text } if is(text)));
+                std::ops::ControlFlow::Continue(())
+            }
+        }
+        let said = |n_genes: usize, halved: Vec<usize>| {
+            let value = |(i, j): (usize, usize)| ((3 * i * (j + 1) + i * i * j) % 7) as f32;
+            let raw = Raw {
+                matrix: Some(Counted::Whole(Matrix::Dense(Array2::from_shape_fn(
+                    (20, n_genes),
+                    value,
+                )))),
+                genes: (0..n_genes).map(|gene| format!("g{gene}")).collect(),
+                embedding: None,
+                halved,
+            };
+            let options = FitOptions::default().with_n_pcs(2).with_values(ValuesChoice::AsIs);
+            let mut notes = Notes(0);
+            raw.prepare(&options, &Given::Nothing, None, TimeUnit::Unknown, &mut notes).unwrap();
+            notes.0
+        };
+        let all = || (0..20).collect::<Vec<_>>();
+        assert_eq!((said(3, all()), said(3, Vec::new()), said(4, all())), (1, 0, 0));
+    }
 
     #[test]
     fn genes_are_kept_in_the_memory_that_they_need_and_not_in_less() {

@@ -5,6 +5,7 @@ use crate::error::Result;
 use crate::io::h5ad::{H5ad, H5adBlocks, MatrixInfo, MatrixSource, StorageFormat};
 use crate::io::model::ValuesRecord;
 use crate::pipeline::fit::options::{FitOptions, ValuesChoice};
+use crate::pipeline::fit::selection::matrix_source;
 use crate::preprocess::{Detected, LogScale, Values, survey};
 use crate::progress::{self, Progress};
 
@@ -144,7 +145,8 @@ pub(crate) fn log_scale(
     progress: &mut dyn Progress,
 ) -> Result<Scaled> {
     let (detected, depths) = survey(cells, progress)?;
-    let source = &options.source;
+    // Beside an embedding, genes are read from a matrix.
+    let source = matrix_source(&options.source);
     let non_negative = 0.0 <= detected.min;
     let is_empty = |cell: &usize| non_negative && depths[*cell] <= 0.0;
     let empty = (0..depths.len()).filter(is_empty).collect();
@@ -198,7 +200,32 @@ mod tests {
     use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
     use crate::linalg::Csr;
     use crate::preprocess::GeneSelector;
-    use crate::progress::Silent;
+    use crate::progress::{Event, Silent};
+
+    /// Keeps the notes.
+    struct Notes(Vec<String>);
+
+    impl Progress for Notes {
+        fn report(&mut self, event: &Event) -> std::ops::ControlFlow<()> {
+            if let Event::Note { text } = event {
+                self.0.push(text.clone());
+            }
+            std::ops::ControlFlow::Continue(())
+        }
+    }
+
+    #[test]
+    fn the_note_names_the_matrix_of_the_values_also_beside_an_embedding() {
+        use crate::pipeline::fit::options::Source;
+        let of = |source: Source| {
+            let cells = Matrix::Dense(ndarray::array![[1.0, 3.0], [2.0, 2.0]]);
+            let mut notes = Notes(Vec::new());
+            log_scale(&cells, &FitOptions::default().with_source(source), &mut notes).unwrap();
+            notes.0.concat()
+        };
+        assert!(of(Source::Rep("X_umap".into())).starts_with("X holds counts"));
+        assert!(of(Source::Layer("raw".into())).starts_with("layers/raw holds counts"));
+    }
 
     /// Counts of more cells than two blocks hold, with nine genes of one third of the cells.
     fn counts() -> Csr {

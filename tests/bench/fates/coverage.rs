@@ -76,13 +76,17 @@ struct Interval {
 }
 
 /// Names of the rows of [`Coverage`].
-const ROWS: [&str; 5] = [
+const ROWS: [&str; 6] = [
     "all early cells, cells resampled",
     "all early cells, replicates resampled",
     "thirds, cells resampled",
     "thirds, replicates resampled",
+    "tenths of like prediction, cells resampled",
     "single cells, cells resampled",
 ];
+
+/// Cells of like prediction are compared in this number of parts.
+const PARTS: usize = 10;
 
 /// Intervals of all kinds, over courses.
 #[derive(Debug, Clone, Default)]
@@ -107,6 +111,19 @@ impl Coverage {
             }
         }
         let truth = course.shares.slice(s![..course.n_early, ..]);
+        for fate in 0..course.fate_names.len() {
+            let p = fates.probabilities.column(fate);
+            let mut order: Vec<usize> = (0..p.len()).collect();
+            order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
+            for cells in order.chunks(order.len().div_ceil(PARTS)) {
+                let mean = |of: ndarray::ArrayView1<'_, f64>| {
+                    cells.iter().map(|&i| of[i]).sum::<f64>() / cells.len() as f64
+                };
+                let [lo, hi] = [&fates.lo, &fates.hi].map(|ends| mean(ends.column(fate)));
+                let interval = Interval { value: mean(p), lo, hi };
+                self.0[ROWS.len() - 2].add(&interval, mean(truth.column(fate)), middle[fate]);
+            }
+        }
         let single = &mut self.0[ROWS.len() - 1];
         for (at, value) in fates.probabilities.indexed_iter() {
             let interval = Interval { value: *value, lo: fates.lo[at], hi: fates.hi[at] };

@@ -81,7 +81,7 @@ pub struct ParentTable {
 }
 
 impl ParentTable {
-    /// Reads a table of two columns, sample and parent.
+    /// Reads a table with the columns `sample` and `parent`, which its first line names.
     ///
     /// # Errors
     /// As [`lists::read_parents`].
