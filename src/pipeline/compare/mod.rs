@@ -8,6 +8,7 @@ mod population_rows;
 mod rows;
 mod run;
 mod side;
+mod ways;
 
 pub use options::CompareOptions;
 pub use rows::{CompareKind, ComparedRow};

@@ -19,6 +19,7 @@ use crate::rng::Seed;
 pub(super) struct Pair<'s> {
     pub(super) sides: [&'s Side<'s>; 2],
     pub(super) resampled: [&'s Resampled<'s>; 2],
+    pub(super) options: &'s CompareOptions,
     /// The times that both conditions have.
     pub(super) times: Vec<f64>,
     /// The cells of these times.
@@ -83,7 +84,7 @@ impl<'s> Pair<'s> {
     pub(super) fn new(
         sides: [&'s Side<'s>; 2],
         resampled: [&'s Resampled<'s>; 2],
-        options: &CompareOptions,
+        options: &'s CompareOptions,
     ) -> Result<Self> {
         check_same_space(sides)?;
         let seed = Seed(options.seed).child("compare/test", 0);
@@ -121,7 +122,7 @@ impl<'s> Pair<'s> {
             _ => Labellings::of_cells(&all, options.permutations, seed)?,
         };
         let groups = sides.iter().flat_map(|side| side.groups.names()).cloned().collect();
-        Ok(Self { sides, resampled, times, cells, labels, groups })
+        Ok(Self { sides, resampled, options, times, cells, labels, groups })
     }
 
     /// Names of both conditions.
@@ -144,20 +145,31 @@ impl<'s> Pair<'s> {
         self.cells[k].same && self.cells[k + 1].same
     }
 
-    /// Entropic couplings of the tested cells of all common times, with the ε of couplings between observed
-    /// cells, or with the noise of the bridges (`of_bridges`).
+    /// The number of the group of each tested cell at common time k, in the order of [`Pair::groups`].
+    pub(super) fn groups_of(&self, k: usize) -> Vec<Option<usize>> {
+        let of = &self.cells[k];
+        let own = |side: usize| -> Vec<Option<usize>> {
+            let groups = &self.sides[side].groups;
+            let number = |group: &Option<usize>| {
+                group.and_then(|g| self.groups.iter().position(|name| *name == groups.names()[g]))
+            };
+            groups.at(of.places[side]).iter().map(number).collect()
+        };
+        let (first, second) = (own(0), own(1));
+        of.values([&first, &second])
+    }
+
+    /// Entropic couplings of the tested cells of all common times, with the noise of the bridges.
     ///
     /// # Errors
     /// Those of [`Link::entropic`].
-    pub(super) fn lineage(&self, of_bridges: bool) -> Result<Lineage> {
+    pub(super) fn chain(&self) -> Result<Lineage> {
         let header = &self.sides[0].model.header;
         let snapshots: Vec<Snapshot> =
             self.cells.iter().map(|of| Snapshot::new(of.points.clone())).collect::<Result<_>>()?;
         let links = snapshots.windows(2).zip(self.times.windows(2)).map(|(ends, times)| {
             let noise = header.sigma2 * (times[1] - times[0]) / (header.scale * header.scale);
-            let own = self.sides[0].course.own.filter(|_| !of_bridges);
-            let epsilon = own.map_or_else(|| Epsilon::new(noise), Ok)?;
-            Link::entropic(&ends[0], &ends[1], epsilon)
+            Link::entropic(&ends[0], &ends[1], Epsilon::new(noise)?)
         });
         Lineage::new(self.times.clone(), links.collect::<Result<_>>()?)
     }

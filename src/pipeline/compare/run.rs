@@ -3,17 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use ndarray::Array2;
-
 use crate::error::{Error, Result, nearest};
 use crate::io::model::{OpenModel, read_conditions};
 use crate::io::table::Table;
-use crate::lineage::{Lineage, Relabelled};
 use crate::pipeline::compare::options::CompareOptions;
 use crate::pipeline::compare::pair::{Pair, TimeCells};
 use crate::pipeline::compare::rows::{CompareKind, ComparedRow, fill_q, table};
 use crate::pipeline::compare::side::Side;
-use crate::pipeline::compare::{course_rows, mean_rows, population_rows};
+use crate::pipeline::compare::{course_rows, mean_rows, population_rows, ways};
 use crate::pipeline::shared::recorder::Within;
 use crate::progress::{self, Event, Progress};
 
@@ -159,7 +156,13 @@ pub fn compare(
     let mut sides = Vec::with_capacity(models.len());
     for ConditionModel { name, model } in models {
         let mut within = Within { inner: &mut *progress, place: name.clone() };
-        sides.push(Side::read(name, model, options, &mut within)?);
+        let mut side = Side::read(name, model, options, &mut within)?;
+        // Batches of both conditions (pairs) are drawn together.
+        let is_paired =
+            |first: &Side<'_>| side.batches.is_some() && side.batch_names() == first.batch_names();
+        let paired = sides.first().is_some_and(is_paired);
+        side.number = if paired { 0 } else { sides.len() as u64 };
+        sides.push(side);
     }
     if options.batch.is_none() {
         let text = "cells are resampled and exchanged, which are not independent within a sample: intervals are \
@@ -167,13 +170,9 @@ pub fn compare(
         progress::note(progress, text)?;
     }
     let mut resampled = Vec::with_capacity(sides.len());
-    for (number, side) in sides.iter().enumerate() {
-        // Batches of both conditions (pairs) are drawn together.
-        let paired =
-            side.batches.is_some() && number > 0 && side.batch_names() == sides[0].batch_names();
-        let number = if paired { 0 } else { number as u64 };
+    for side in &sides {
         let mut within = Within { inner: &mut *progress, place: side.name.to_string() };
-        resampled.push(side.resampled(options, number, &mut within)?);
+        resampled.push(side.resampled(options, &mut within)?);
     }
     let mut rows = Vec::new();
     for other in 1..sides.len() {
@@ -209,24 +208,23 @@ fn rows_of(
     rows.extend(mean_rows::trends(pair));
     step(progress)?;
     // Populations have the noise of the bridges, fates and transitions that of couplings.
-    let lineage = pair.lineage(true)?;
-    let relabelled = relabelled_sides(pair, &lineage)?;
+    let lineage = pair.chain()?;
+    let all: Vec<usize> = (0..n).collect();
+    let relabelled = ways::relabelled(pair, &lineage, &all)?;
     let relabelled = [&relabelled[0], &relabelled[1]];
     step(progress)?;
     rows.extend(population_rows::halfway(pair, &lineage, relabelled, options)?);
-    let lineage = pair.lineage(false)?;
-    let relabelled = relabelled_sides(pair, &lineage)?;
-    let relabelled = [&relabelled[0], &relabelled[1]];
     step(progress)?;
-    rows.extend(course_rows::between(pair, relabelled, CompareKind::Fate, [0, n - 1])?);
+    let chain = pair.sides[0].course.own.is_none().then_some(relabelled);
+    rows.extend(course_rows::between(pair, chain, CompareKind::Fate, [0, n - 1])?);
     // Over a single interval, transitions are the fates.
     if n > 2 {
         for k in (0..n - 1).filter(|&k| !pair.is_common(k)) {
             let kind = CompareKind::Transition;
-            rows.extend(course_rows::between(pair, relabelled, kind, [k, k + 1])?);
+            rows.extend(course_rows::between(pair, chain, kind, [k, k + 1])?);
         }
     }
-    rows.extend(course_rows::ancestors(pair, relabelled)?);
+    rows.extend(course_rows::ancestors(pair, chain)?);
     step(progress)?;
     progress::report(progress, Event::End)?;
     rows.sort_by(|a, b| {
@@ -236,20 +234,6 @@ fn rows_of(
             .then(a.target.cmp(&b.target))
     });
     Ok(rows)
-}
-
-/// The couplings `lineage` of the tested cells under all labellings, for each condition.
-fn relabelled_sides<'l>(pair: &Pair<'_>, lineage: &'l Lineage) -> Result<[Relabelled<'l>; 2]> {
-    let own = |second: bool| -> Result<Relabelled<'l>> {
-        let weights: Vec<Array2<f64>> = (0..pair.times.len())
-            .map(|k| {
-                let of = if second { pair.labels.second(k) } else { pair.labels.first(k) };
-                of.to_owned()
-            })
-            .collect();
-        Relabelled::new(lineage, &weights)
-    };
-    Ok([own(false)?, own(true)?])
 }
 
 /// The words for p-values of fewer cells than the differences beside them; `None` if they have the same cells or

@@ -6,7 +6,7 @@ use ndarray::Array1;
 
 use crate::error::Result;
 use crate::io::model::OpenModel;
-use crate::lineage::{Groups, Resampled};
+use crate::lineage::{Groups, Lineage, Resampled};
 use crate::pipeline::compare::options::CompareOptions;
 use crate::pipeline::shared::course_of_cells::{CourseOfCells, Resampling};
 use crate::pipeline::shared::expression::Expressed;
@@ -24,6 +24,8 @@ pub(super) struct Side<'m> {
     pub(super) batches: Option<Vec<Vec<String>>>,
     /// Expression of the genes that are compared, in the order of the model's cells.
     pub(super) expressed: Option<Expressed>,
+    /// Number of its resamples. Two sides with the same number and the same batches get the same draws of batches.
+    pub(super) number: u64,
 }
 
 impl<'m> Side<'m> {
@@ -52,29 +54,40 @@ impl<'m> Side<'m> {
             None => None,
             Some(genes) => Some(Expressed::read(model, data, Some(genes), progress)?),
         };
-        Ok(Self { name, model, course, groups, batches, expressed })
+        Ok(Self { name, model, course, groups, batches, expressed, number: 0 })
     }
 
-    /// Resamples of the cells or batches. `number` names the resamples; two sides with the same number and
-    /// the same batches get the same draws of batches.
+    /// Resamples of the cells or batches of all times.
     ///
     /// # Errors
     /// Those of reading the batches and of the scalings.
     pub(super) fn resampled(
         &self,
         options: &CompareOptions,
-        number: u64,
         progress: &mut dyn Progress,
     ) -> Result<Resampled<'_>> {
+        let chain = self.course.chain(progress)?;
+        let places: Vec<usize> = (0..self.times().len()).collect();
+        self.resampled_along((chain, &places), options, progress)
+    }
+
+    /// As [`Side::resampled`], along a `lineage` with the times at these places of the course.
+    ///
+    /// # Errors
+    /// As [`Side::resampled`].
+    pub(super) fn resampled_along<'l>(
+        &self,
+        lineage: (&'l Lineage, &[usize]),
+        options: &CompareOptions,
+        progress: &mut dyn Progress,
+    ) -> Result<Resampled<'l>> {
         let resampling = Resampling {
             data: options.sets.data.as_deref(),
             batch: options.batch.as_deref(),
             n_resamples: options.bootstrap,
-            seed: Seed(options.seed).child("compare", number).0,
+            seed: Seed(options.seed).child("compare", self.number).0,
         };
-        let chain = self.course.chain(progress)?;
-        let places: Vec<usize> = (0..self.times().len()).collect();
-        self.course.resampled((chain, &places), self.model, &resampling, progress)
+        self.course.resampled(lineage, self.model, &resampling, progress)
     }
 
     /// The names of all batches.

@@ -222,13 +222,25 @@ impl CourseOfCells {
         };
         let source = self.straight_source(from, to, progress)?;
         let target = &self.process.snapshots[to];
-        let target = match (groups, self.between) {
-            (Some(groups), Some(between)) => apart(target, groups.at(to), own, between)?,
-            _ => target.clone(),
+        let target = match groups {
+            Some(groups) => self.apart(target, groups.at(to))?,
+            None => target.clone(),
         };
         match &self.clones {
             Some(clones) => clones.link(from, &source, &target, own),
             None => Link::entropic_with(&source, &target, own, progress),
+        }
+    }
+
+    /// The cells of `target` as couplings see them that have less noise between its groups than within them
+    /// ([`apart`]).
+    ///
+    /// # Errors
+    /// As [`apart`].
+    pub(crate) fn apart(&self, target: &Snapshot, groups: &[Option<usize>]) -> Result<Snapshot> {
+        match (self.own, self.between) {
+            (Some(own), Some(between)) => apart(target, groups, own, between),
+            _ => Ok(target.clone()),
         }
     }
 
