@@ -50,12 +50,14 @@ group), share (of the group that is in the state), stability (mean Jaccard index
 found in a resample), gap_p (dip test of the smallest gap to another state), kept (probability that
 a cell with a common ancestor is in the same state) and genes (largest difference of means).
 
-Limits: fates follow the couplings between the snapshots. A coupling moves the cells as little as
-possible, so a fate shows which later cells are most similar to a cell. It does not show what this
-cell would have done. The intervals cover the variation between cells. They do not cover the
-choice of coordinates or of ε. In simulated courses with known fates, the order of the cells by these
-probabilities is as good as that by their 80 nearest late cells, and worse over several intervals;
-the probabilities are too close to the shares of the terminal cells, by more than the intervals say.";
+Limits: fates follow a coupling of each time with that of the terminal states. It moves the cells as
+little as possible, so a fate shows which later cells are most similar to a cell. It does not show what
+this cell would have done. In simulated courses with known fates, the order of the cells by these
+probabilities agrees with the fates of late sisters somewhat better than that by their 80 nearest late
+cells (correlation 0.47 and 0.43), and the probabilities are about right on average. The intervals
+cover the variation between cells and the error that fates had in these courses. They are about cells
+that are measured like this one: whether a single cell has decided may not show. They do not cover the
+choice of coordinates.";
 
 /// Fate probabilities of every cell of every earlier time
 #[derive(Debug, Args)]

@@ -249,7 +249,7 @@ fn say_summary(summary: &FitSummary, terminal: &Terminal) {
     ));
     terminal.say(&match header.coupling_epsilon {
         Some(epsilon) => format!(
-            "couplings (fates, transitions, trajectories): entropic with ε = {} over each interval",
+            "couplings (fates, transitions, trajectories): entropic with ε = {}, straight to each later time",
             short(epsilon)
         ),
         None => "couplings (fates, transitions, trajectories): those of the bridges".into(),

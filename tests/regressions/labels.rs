@@ -503,17 +503,21 @@ fn r151_nothing_that_passes_through_a_time_of_two_cells_has_an_interval() {
         "fit data.h5ad --timepoints day --obs-filter kind!=out --n-pcs 3 --solver gaussian \
          --no-validation",
     );
-    let shown = said(&sandbox.done("transitions --groupby kind --bootstrap 30"));
+    let shown =
+        said(&sandbox.done("transitions --groupby kind --coupling-epsilon fit --bootstrap 30"));
     assert!(shown.contains("time 1 (2 cells)"), "{shown}");
     let table = rows(&sandbox, "transitions.csv");
     assert!(ends(&table, ["prob_lo", "prob_hi"], |_| true).iter().all(String::is_empty));
-    sandbox.done("fates --groupby kind --bootstrap 30");
-    let table = rows(&sandbox, "fates.csv");
-    let times = column(&table, "time");
-    let at = |time: &'static str| ends(&table, ["A_lo", "A_hi"], |row| times[row] == time);
-    assert!(at("0.0").iter().all(String::is_empty));
-    // What goes from there passes through no such time.
-    assert!(at("1.0").iter().all(|end| end.parse::<f64>().is_ok()));
+    // Couplings of the bridges go from time to time; those of the default go straight to the last one.
+    for (epsilon, passes) in [("fit", true), ("auto", false)] {
+        sandbox.done(&format!("fates --groupby kind --coupling-epsilon {epsilon} --bootstrap 30"));
+        let table = rows(&sandbox, "fates.csv");
+        let times = column(&table, "time");
+        let at = |time: &'static str| ends(&table, ["A_lo", "A_hi"], |row| times[row] == time);
+        assert!(at("0.0").iter().all(|end| end.is_empty() == passes), "{epsilon}");
+        // What goes from there passes through no such time.
+        assert!(at("1.0").iter().all(|end| end.parse::<f64>().is_ok()));
+    }
     let shown = said(&sandbox.done("trends --groupby kind --bootstrap 30"));
     assert!(shown.contains("no confidence interval: A at 1 (2 cells)"), "{shown}");
     let table = rows(&sandbox, "trends.csv");

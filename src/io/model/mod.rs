@@ -115,7 +115,7 @@ pub struct Header {
     pub sigma2: f64,
     /// ε of the interval of median length, in scaled units.
     pub epsilon: f64,
-    /// ε of the entropic couplings between observed cells over each interval, in scaled units. Absent if
+    /// ε of the entropic couplings between observed cells of any two times, in scaled units. Absent if
     /// the couplings are those of the bridges, as in models of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coupling_epsilon: Option<f64>,

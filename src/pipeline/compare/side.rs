@@ -6,12 +6,11 @@ use ndarray::Array1;
 
 use crate::error::Result;
 use crate::io::model::OpenModel;
-use crate::lineage::{Groups, Lineage, Resampled};
+use crate::lineage::{Groups, Resampled};
 use crate::pipeline::compare::options::CompareOptions;
-use crate::pipeline::shared::course_of_cells::{CourseOfCells, Resampling};
+use crate::pipeline::shared::course_of_cells::{Along, CourseOfCells, Resampling};
 use crate::pipeline::shared::expression::Expressed;
-use crate::pipeline::shared::fitted_file::Fitted;
-use crate::progress::{Progress, Silent};
+use crate::progress::Progress;
 use crate::rng::Seed;
 
 /// One condition.
@@ -43,13 +42,9 @@ impl<'m> Side<'m> {
             CourseOfCells::restore(model, options.coupling_epsilon, options.seed, progress)?;
         let groups = options.sets.read(model, &course, progress)?;
         let data = options.sets.data.as_deref();
-        let batches = match &options.batch {
-            None => None,
-            Some(column) => {
-                let labels = Fitted::open(model, data, &mut Silent)?.labels(column)?;
-                Some(course.by_time(&labels))
-            }
-        };
+        let batch = options.batch.as_deref();
+        let resampling = Resampling { data, batch, n_resamples: options.bootstrap, seed: 0 };
+        let batches = course.batches(model, &resampling, progress)?;
         let expressed = match &options.genes {
             None => None,
             Some(genes) => Some(Expressed::read(model, data, Some(genes), progress)?),
@@ -68,16 +63,16 @@ impl<'m> Side<'m> {
     ) -> Result<Resampled<'_>> {
         let chain = self.course.chain(progress)?;
         let places: Vec<usize> = (0..self.times().len()).collect();
-        self.resampled_along((chain, &places), options, progress)
+        self.resampled_along(Along { lineage: chain, places: &places }, options, progress)
     }
 
-    /// As [`Side::resampled`], along a `lineage` with the times at these places of the course.
+    /// As [`Side::resampled`], for the times of some couplings.
     ///
     /// # Errors
     /// As [`Side::resampled`].
     pub(super) fn resampled_along<'l>(
         &self,
-        lineage: (&'l Lineage, &[usize]),
+        along: Along<'l, '_>,
         options: &CompareOptions,
         progress: &mut dyn Progress,
     ) -> Result<Resampled<'l>> {
@@ -87,7 +82,7 @@ impl<'m> Side<'m> {
             n_resamples: options.bootstrap,
             seed: Seed(options.seed).child("compare", self.number).0,
         };
-        self.course.resampled(lineage, self.model, &resampling, progress)
+        self.course.resampled(along, self.batches.as_ref(), &resampling, progress)
     }
 
     /// The names of all batches.

@@ -8,6 +8,7 @@ use crate::data::Snapshot;
 use crate::error::Result;
 use crate::lineage::{Groups, Lineage, Relabelled, Resampled};
 use crate::pipeline::compare::pair::Pair;
+use crate::pipeline::shared::course_of_cells::Along;
 use crate::progress::Silent;
 
 /// The resampled couplings of one condition between two places, the groups of their times, and the number of
@@ -32,7 +33,11 @@ pub(super) fn of_side<T>(
 ) -> Result<T> {
     let own = pair.sides[side];
     let way = own.course.between(from, to, Some(&own.groups), &mut Silent)?;
-    let resampled = own.resampled_along((&way.lineage, &way.places), pair.options, &mut Silent)?;
+    let resampled = own.resampled_along(
+        Along { lineage: &way.lineage, places: &way.places },
+        pair.options,
+        &mut Silent,
+    )?;
     let groups = own.groups.at_places(&way.places);
     work(&OwnWay { resampled: &resampled, groups: &groups, from: way.from, to: way.to })
 }

@@ -100,7 +100,7 @@ pub fn diagnose(
     progress::report(progress, Event::Begin { what, total: n as u64 })?;
     let mut intervals = Vec::with_capacity(n);
     for k in 0..n {
-        intervals.push(interval((&course, lineage), groups.as_ref(), k, options)?);
+        intervals.push(interval(&course, lineage, groups.as_ref(), k, options)?);
         progress::report(progress, Event::Step { done: k as u64 + 1 })?;
     }
     progress::report(progress, Event::End)?;
@@ -117,7 +117,8 @@ pub fn diagnose(
 
 /// The diagnostics of the interval `k`.
 fn interval(
-    (course, lineage): (&CourseOfCells, &Lineage),
+    course: &CourseOfCells,
+    lineage: &Lineage,
     groups: Option<&Groups>,
     k: usize,
     options: &DiagnoseOptions,

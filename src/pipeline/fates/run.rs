@@ -14,7 +14,7 @@ use crate::pipeline::fates::FateOptions;
 use crate::pipeline::fates::summary::{FateSummary, n_neighbours, summary, words};
 use crate::pipeline::fates::terminal_auto::{add_columns, states_table};
 use crate::pipeline::shared::cell_sets::GroupAt;
-use crate::pipeline::shared::course_of_cells::{CourseOfCells, Resampling};
+use crate::pipeline::shared::course_of_cells::{Along, CourseOfCells, Resampling};
 use crate::pipeline::shared::notes::{self, Passed};
 use crate::progress::Progress;
 use crate::rng::Seed;
@@ -158,12 +158,14 @@ pub(in crate::pipeline) fn of_course<'c>(
         Cow::Borrowed(course.chain(progress)?)
     };
     let places: Vec<usize> = (0..lineage.times().len()).collect();
-    let resampled = course.resampled((&lineage, &places), model, &resampling, progress)?;
+    let batches = course.batches(model, &resampling, progress)?;
+    let along = Along { lineage: &lineage, places: &places };
+    let resampled = course.resampled(along, batches.as_ref(), &resampling, progress)?;
     let fates = Fates::of(&resampled, &terminals, progress)?;
     let last = fates.tables.len() - 1;
     let between = if lineage.is_straight() { vec![last] } else { (1..=last).collect() };
     let passed = Passed { named, between };
-    notes::say_unknown((&resampled, &places), course, groups, passed, progress)?;
+    notes::say_unknown(&resampled, &places, course, groups, passed, progress)?;
     Ok(Followed { fates, terminals, lineage })
 }
 

@@ -25,12 +25,13 @@ use crate::error::{Error, Result};
 pub enum CouplingEpsilon {
     /// In a fit, the ε at which two halves of the genes predict the same futures
     /// ([`crate::lineage::coupling_noise`]), or 0.7 of [`crate::lineage::snapshot_width`] for an embedding. In other
-    /// commands, the choice of the fit.
+    /// commands, the choice of the fit, with less noise between groups of later cells
+    /// ([`crate::lineage::group_noise`]).
     #[default]
     Auto,
     /// The couplings of the bridges, with their ε.
     Fit,
-    /// ε of an entropic coupling over each interval, on data divided by the scale.
+    /// ε of plain entropic couplings, on data divided by the scale.
     Is(f64),
 }
 

@@ -55,17 +55,55 @@ impl CourseOfCells {
         seed: u64,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
+        let course = Self::unlinked(model, coupling, seed, progress)?;
+        course.say_couplings(model, progress)?;
+        Ok(course)
+    }
+
+    /// As [`CourseOfCells::restore`], without the note on couplings.
+    fn unlinked(
+        model: &Model,
+        coupling: CouplingEpsilon,
+        seed: u64,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
         let own = own_epsilon(model, coupling)?;
         let between = (coupling == CouplingEpsilon::Auto)
             .then(|| group_noise(model.header.dimensions.len()))
             .filter(|between| own.is_some_and(|own| own.value() > *between));
-        say_couplings(own, between, model, progress)?;
         say_repeated(&model.cells, progress)?;
         let process = Process::restore(model)?;
         let rows = rows_by_time(model, &process);
         let epsilons = epsilons(model, coupling, own)?;
         let chain = OnceLock::new();
         Ok(Self { process, rows, epsilons, own, between, clones: None, seed, chain })
+    }
+
+    /// Notes which couplings are used.
+    fn say_couplings(&self, model: &Model, progress: &mut dyn Progress) -> Result<()> {
+        let of_bridges = number(model.header.epsilon);
+        let own = self.own.map(|own| number(own.value()));
+        let between = self.between.map(number);
+        let text = match (&self.clones, own, between) {
+            (Some(_), _, _) => format!(
+                "couplings are entropic and keep to clones, with ε = {} over each interval; the bridges, for \
+                 populations, have ε = {of_bridges}",
+                number(self.epsilons[0].value())
+            ),
+            (None, Some(own), Some(between)) => format!(
+                "couplings are entropic with ε = {own}, and {between} between groups of later cells where groups \
+                 are asked for; the bridges, for populations, have ε = {of_bridges}"
+            ),
+            (None, Some(own), None) => format!(
+                "couplings are entropic with ε = {own}; the bridges, for populations, have ε = {of_bridges}"
+            ),
+            (None, None, _) => {
+                format!(
+                    "couplings are those of the bridges, with ε = {of_bridges}, in a chain of intervals"
+                )
+            }
+        };
+        progress::note(progress, text)
     }
 
     /// As [`CourseOfCells::restore`], with couplings that use `clones` if they ask for it.
@@ -79,10 +117,11 @@ impl CourseOfCells {
         seed: u64,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
-        let mut course = Self::restore(model, coupling, seed, progress)?;
+        let mut course = Self::unlinked(model, coupling, seed, progress)?;
         let Self { process, rows, epsilons, .. } = &course;
         let cells = Cells { process, rows, epsilons };
         course.clones = clones.prepare(model, cells, seed, progress)?;
+        course.say_couplings(model, progress)?;
         Ok(course)
     }
 
@@ -297,34 +336,51 @@ impl CourseOfCells {
         at.map_or(Ok(self.times().len() - 1), |time| self.place(time))
     }
 
-    /// Bootstrap resamples of the cells of each time of `lineage`, or of the batches that `resampling` names.
-    /// `places` are those of its times in the course.
+    /// The batches that `resampling` names, for each time those of its cells; `None` if it resamples cells.
     ///
     /// # Errors
     /// Those of reading the column of batches.
-    pub(crate) fn resampled<'l>(
+    pub(crate) fn batches(
         &self,
-        (lineage, places): (&'l Lineage, &[usize]),
         model: &OpenModel,
         resampling: &Resampling<'_>,
         progress: &mut dyn Progress,
-    ) -> Result<Resampled<'l>> {
-        let Resampling { data, batch, n_resamples, seed } = *resampling;
-        let batches = match batch {
-            None => None,
-            Some(column) => {
-                let labels = Fitted::open(model, data, progress)?.labels(column)?;
-                notes::say_without_batch(&labels, column, progress)?;
-                let batches = self.by_time(&labels);
-                let batches: Vec<Vec<String>> =
-                    places.iter().map(|&place| batches[place].clone()).collect();
-                say_lone_batches(&batches, lineage.times(), column, progress)?;
-                Some(batches)
-            }
-        };
-        let seed = Seed(seed).child("lineage/resamples", 0);
-        Resampled::new(lineage, batches.as_deref(), n_resamples, seed, progress)
+    ) -> Result<Option<Vec<Vec<String>>>> {
+        let Some(column) = resampling.batch else { return Ok(None) };
+        let labels = Fitted::open(model, resampling.data, progress)?.labels(column)?;
+        notes::say_without_batch(&labels, column, progress)?;
+        let batches = self.by_time(&labels);
+        say_lone_batches(&batches, self.times(), column, progress)?;
+        Ok(Some(batches))
     }
+
+    /// Bootstrap resamples of the cells of each time of the couplings `along`, or of their batches.
+    ///
+    /// # Errors
+    /// Those of [`Resampled::new`].
+    pub(crate) fn resampled<'l>(
+        &self,
+        along: Along<'l, '_>,
+        batches: Option<&Vec<Vec<String>>>,
+        resampling: &Resampling<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<Resampled<'l>> {
+        let Along { lineage, places } = along;
+        let here = batches.map(|batches| -> Vec<Vec<String>> {
+            places.iter().map(|&place| batches[place].clone()).collect()
+        });
+        let seed = Seed(resampling.seed).child("lineage/resamples", 0);
+        Resampled::new(lineage, here.as_deref(), resampling.n_resamples, seed, progress)
+    }
+}
+
+/// Couplings of some times of a course.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Along<'l, 'p> {
+    /// The couplings.
+    pub(crate) lineage: &'l Lineage,
+    /// The places of their times in the course.
+    pub(crate) places: &'p [usize],
 }
 
 /// The couplings on the way between two times.
@@ -360,29 +416,6 @@ fn say_lone_batches(
          interval is computed through it",
         lone.join(", ")
     );
-    progress::note(progress, text)
-}
-
-/// Notes which couplings are used.
-fn say_couplings(
-    own: Option<Epsilon>,
-    between: Option<f64>,
-    model: &Model,
-    progress: &mut dyn Progress,
-) -> Result<()> {
-    let of_bridges = number(model.header.epsilon);
-    let own = own.map(|own| number(own.value()));
-    let text = match (own, between) {
-        (Some(own), Some(between)) => format!(
-            "couplings are entropic with ε = {own}, and {} between the groups of the later time; the \
-             bridges, for populations, have ε = {of_bridges}",
-            number(between)
-        ),
-        (Some(own), None) => format!(
-            "couplings are entropic with ε = {own}; the bridges, for populations, have ε = {of_bridges}"
-        ),
-        (None, _) => format!("couplings are those of the bridges, with ε = {of_bridges}"),
-    };
     progress::note(progress, text)
 }
 

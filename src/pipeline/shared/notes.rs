@@ -50,8 +50,8 @@ pub(crate) struct Passed {
 }
 
 /// Notes which groups and times of `passed` have too few cells to resample, so that results have no
-/// confidence interval. Without resamples it notes nothing. The second of `resampled` are the places of its
-/// times in the course.
+/// confidence interval. Without resamples it notes nothing. `places` are those of the resampled times in the
+/// course.
 ///
 /// A confidence interval passes through the cells of all times on its way; a single time with few cells makes it
 /// unreliable ([`crate::metrics::Drawn::is_enough`]).
@@ -59,18 +59,20 @@ pub(crate) struct Passed {
 /// # Errors
 /// [`crate::Error::Cancelled`], as of all functions here.
 pub(crate) fn say_unknown(
-    resampled: (&Resampled<'_>, &[usize]),
+    resampled: &Resampled<'_>,
+    places: &[usize],
     course: &CourseOfCells,
     groups: &Groups,
     passed: Passed,
     progress: &mut dyn Progress,
 ) -> Result<()> {
-    say_no_interval(&unknown(resampled, course, groups, passed), progress)
+    say_no_interval(&unknown(resampled, places, course, groups, passed), progress)
 }
 
 /// The groups and times of [`say_unknown`], in words.
 pub(crate) fn unknown(
-    (resampled, places): (&Resampled<'_>, &[usize]),
+    resampled: &Resampled<'_>,
+    places: &[usize],
     course: &CourseOfCells,
     groups: &Groups,
     passed: Passed,

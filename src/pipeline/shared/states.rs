@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 use crate::io::model::OpenModel;
 use crate::lineage::{Groups, MacrostateOptions, Macrostates, Side};
-use crate::pipeline::shared::course_of_cells::{CourseOfCells, Resampling};
+use crate::pipeline::shared::course_of_cells::{Along, CourseOfCells, Resampling};
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
@@ -103,9 +103,15 @@ impl FoundStates {
         let batch = batch.as_deref();
         let resampling =
             Resampling { data: asked.data, batch, n_resamples: *bootstrap, seed: *seed };
+        let batches = course.batches(model, &resampling, progress)?;
         let chain = course.chain(progress)?;
         let places: Vec<usize> = (0..course.times().len()).collect();
-        let resampled = course.resampled((chain, &places), model, &resampling, progress)?;
+        let resampled = course.resampled(
+            Along { lineage: chain, places: &places },
+            batches.as_ref(),
+            &resampling,
+            progress,
+        )?;
         progress::report(progress, Event::Step { done: 1 })?;
         let auto = MacrostateOptions::default();
         let chosen = auto.clone().with_n_states(*n_states);

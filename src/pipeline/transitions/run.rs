@@ -8,7 +8,7 @@ use crate::io::table::{Cells, Table};
 use crate::lineage::{Groups, Transitions, transitions as between};
 use crate::metrics::Estimate;
 use crate::pipeline::shared::cell_sets::GroupAt;
-use crate::pipeline::shared::course_of_cells::{CourseOfCells, Resampling};
+use crate::pipeline::shared::course_of_cells::{Along, CourseOfCells, Resampling};
 use crate::pipeline::shared::notes::{self, Passed};
 use crate::pipeline::transitions::TransitionOptions;
 use crate::progress::Progress;
@@ -115,11 +115,13 @@ pub fn transitions(
         n_resamples: options.bootstrap,
         seed: options.seed,
     };
+    let batches = course.batches(model, &resampling, progress)?;
     let (mut tables, mut sides, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
     for (from, to) in pairs {
         let way = course.between(from, to, Some(&groups), progress)?;
         let places = &way.places[..];
-        let resampled = course.resampled((&way.lineage, places), model, &resampling, progress)?;
+        let along = Along { lineage: &way.lineage, places };
+        let resampled = course.resampled(along, batches.as_ref(), &resampling, progress)?;
         let here = groups.at_places(places);
         let found = between(&resampled, &here, way.from, way.to, progress)?;
         let of = |groups: &[Option<usize>], place: usize| -> Vec<GroupAt> {
@@ -128,7 +130,7 @@ pub fn transitions(
         let named = [of(&found.sources, from), of(&found.targets, to)].concat();
         sides.extend(named.clone());
         let passed = Passed { named, between: (from + 1..to).collect() };
-        unknown.extend(notes::unknown((&resampled, places), &course, &groups, passed));
+        unknown.extend(notes::unknown(&resampled, places, &course, &groups, passed));
         tables.push(Transitions { from, to, ..found });
     }
     notes::say_few(&course, &groups, &sides, progress)?;
