@@ -91,7 +91,7 @@ fn say_depth(noise: &CouplingNoise, progress: &mut dyn Progress) -> Result<()> {
     let text = format!(
         "{:.0} % of the differences between the predicted futures of cells go with the sum of their \
          expression: fates may show how much was measured of a cell. If the values are not counts or scaled to \
-         one depth, fit on the counts of the file (the parameter `layer`, or `raw`)",
+         one depth, fit on the counts of the file (the parameters `layer` and `use_raw`)",
         100.0 * noise.of_depth
     );
     progress::note(progress, text)
