@@ -136,13 +136,15 @@ impl<'p> EdgeCells<'p> {
     }
 
     /// The `most` most important edges of the cells of both conditions together, as rows and columns of
-    /// [`EdgeMatrix`]. The order does not depend on labels, so that it does not favour edges that differ.
+    /// [`EdgeMatrix`]. The order does not depend on labels, so that it does not favour edges that differ. It is across
+    /// targets: among few regulators of one target nearly every edge is important.
     ///
     /// # Errors
     /// Those of the estimator.
     pub(super) fn first(&self, most: usize) -> Result<Vec<[usize; 2]>> {
         let all: Vec<usize> = (0..self.at.len()).collect();
-        let importance = self.edges(0, &all, None)?.0.importance;
+        let across = self.options.clone().with_across_targets(true);
+        let importance = self.edges(&across, 0, &all, None)?.0.importance;
         let (regulators, targets) = (self.regulators(), &self.measured.targets);
         let mut edges: Vec<[usize; 2]> = importance
             .indexed_iter()
@@ -208,7 +210,7 @@ impl<'p> EdgeCells<'p> {
         weights: Option<Array1<f64>>,
         shown: &[[usize; 2]],
     ) -> Result<Vec<f64>> {
-        let found = self.edges(side, rows, weights)?;
+        let found = self.edges(&self.options, side, rows, weights)?;
         let effects = found.0.effects(&found.1);
         Ok(shown.iter().map(|edge| effects[*edge]).collect())
     }
@@ -216,6 +218,7 @@ impl<'p> EdgeCells<'p> {
     /// The edges in the cells `rows`, which grow as in the condition `side`, and their expression.
     fn edges(
         &self,
+        options: &GrnOptions,
         side: usize,
         rows: &[usize],
         weights: Option<Array1<f64>>,
@@ -229,7 +232,7 @@ impl<'p> EdgeCells<'p> {
             weights: weights.unwrap_or_else(|| Array1::ones(rows.len())),
             growth: self.growth.as_ref().map(|rates| rates[side].select(Axis(0), rows)),
         };
-        let edges = estimate(&cells, &self.options, None, is_slow(expression.n_genes()))?;
+        let edges = estimate(&cells, options, None, is_slow(expression.n_genes()))?;
         Ok((edges, expression))
     }
 }
