@@ -13,8 +13,8 @@ use crate::cli::Outcome;
 use crate::cli::formats::TableArgs;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{
-    BootstrapArgs, CouplingNoiseArgs, GeneArgs, ModelArgs, ResampleArgs, aligned, open_model,
-    short, shown, up_to,
+    BootstrapArgs, CouplingNoiseArgs, GeneArgs, ModelArgs, RegulatorArgs, ResampleArgs, aligned,
+    open_model, short, shown, up_to, with_help,
 };
 use crate::cli::terminal::{Lines, Terminal};
 
@@ -27,6 +27,8 @@ Examples:
       also the mean expression of some genes; control is the reference
   sbcell compare --model models --groupby cell_type --plot compare.svg
       the clearest differences of each kind with their intervals
+  sbcell compare --model models --groupby cell_type --edges 20 --tfs tfs.txt
+      also the first 20 regulatory edges of both conditions together, from the regulators of a list
 
 Columns: kind, reference, condition, time, time_to, group, target, n_reference and n_condition
 (cells), value_reference, value_condition, difference (condition minus reference), lo and hi (95 %
@@ -38,20 +40,27 @@ in units of the scale of the fit), share (of a group in a time), fate (share of 
 common time among the descendants of cells of the first one; no group: of all its cells),
 transition (the same over one interval), growth (descendants of a group's cells relative to the
 mean cell), trend (mean expression), ancestors (mean expression, in which a cell counts by its
-descendants in a group of the last common time).
+descendants in a group of the last common time), edge (effect of the regulator in `group` on
+`target`: expression per unit of time for one unit more of the regulator, as in `sbcell grn`).
+
+Edges: the rows are the most important edges of the cells of both conditions together, not those
+that differ most, so that the test is fair. An edge that `sbcell grn` finds in one condition alone
+is no proof of a difference: read the row of the difference, its interval and its q-value.
 
 Permutations exchange labels of cells within a time, or of whole batches with --batch-key. The
 coordinates and ε are held. Fates, transitions and populations halfway are computed for each
 labelling on the entropic coupling of its cells alone, without growth, clocks and curves.";
 
-/// Compare conditions: populations, shares, fates, transitions, growth and genes, with tests
+/// Compare conditions: populations, shares, fates, transitions, growth, genes and edges, with tests
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("model", |model| model.help("Folder of the models of several conditions, written \
     by `sbcell fit --condition-key`")))]
 #[command(mut_arg("out", |out| out.default_value("compare.csv")))]
 #[command(mut_arg("genes", |genes| genes.help("File with names of genes, one per line, whose mean \
-    expression is compared [default: none]")))]
+    expression is compared [default: none]. With --edges also the targets of edges [default: the genes \
+    of the model]")))]
+#[command(mut_arg("tfs", |tfs| with_help(tfs.requires("edges"), ". For --edges")))]
 pub(crate) struct CompareArgs {
     #[command(flatten)]
     model: ModelArgs,
@@ -74,15 +83,30 @@ pub(crate) struct CompareArgs {
     #[arg(long, value_name = "N", default_value_t = CompareOptions::default().permutations,
           value_parser = up_to::<100_000>, help_heading = "Bootstrap")]
     permutations: usize,
-    /// Largest number of cells of each condition and time that permutations use, drawn at random
+    /// Largest number of cells of each condition and time that permutations and edges use, drawn at random
     #[arg(long, value_name = "N", default_value_t = CompareOptions::default().test_cells,
           help_heading = "Bootstrap")]
     test_cells: usize,
+    #[command(flatten)]
+    edges: EdgeArgs,
     #[command(flatten)]
     table: TableArgs,
     /// Chart to draw, .svg or .png: the clearest differences of each kind
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     plot: Option<PathBuf>,
+}
+
+/// The regulatory edges that are compared.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Edges")]
+struct EdgeArgs {
+    /// Compare regulatory edges: the N most important ones of both conditions together, 50 without N.
+    /// Every resample and permutation estimates them anew, which takes time [default: none]
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "50",
+          value_parser = up_to::<100_000>)]
+    edges: Option<usize>,
+    #[command(flatten)]
+    tfs: RegulatorArgs,
 }
 
 /// Largest number of differences of one kind in the chart.
@@ -106,6 +130,7 @@ pub(crate) fn run(args: CompareArgs, seed: u64, terminal: &mut Terminal) -> Resu
         resample,
         permutations,
         test_cells,
+        edges: EdgeArgs { edges, tfs },
         table,
         plot,
     } = args;
@@ -121,6 +146,8 @@ pub(crate) fn run(args: CompareArgs, seed: u64, terminal: &mut Terminal) -> Resu
         .with_bootstrap(bootstrap)
         .with_permutations(permutations)
         .with_test_cells(test_cells)
+        .with_edges(edges)
+        .with_regulators(tfs.regulators()?)
         .with_coupling_epsilon(noise.coupling_epsilon)
         .with_seed(seed);
     options.check()?;

@@ -3,19 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use sbcell::error::nearest;
 use sbcell::io::edges::EdgeDialect;
-use sbcell::io::lists;
 use sbcell::io::table::TableFormat;
-use sbcell::pipeline::{self, EdgeFormat, EdgeSource, FoundEdges, GrnOptions, Regulators};
-use sbcell::preprocess::Species;
+use sbcell::pipeline::{self, EdgeFormat, EdgeSource, FoundEdges, GrnOptions};
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::formats::check_suffix;
 use crate::cli::shared::{
-    BootstrapArgs, CellsPerTimeArgs, DataArgs, GeneArgs, ModelArgs, PlotArgs, ResampleArgs,
-    aligned, open_model, short, shown, up_to, with_help,
+    BootstrapArgs, CellsPerTimeArgs, DataArgs, GeneArgs, ModelArgs, PlotArgs, RegulatorArgs,
+    ResampleArgs, aligned, open_model, short, shown, up_to, with_help,
 };
 use crate::cli::terminal::Terminal;
 
@@ -77,10 +74,8 @@ pub(crate) struct GrnArgs {
 #[command(mut_arg("cells_per_time", |n| with_help(n, " (with --groupby, of each time and group) \
     [default: 2500]")))]
 struct CellArgs {
-    /// Regulators: `human` or `mouse` for the transcription factors of this species, or a file with one
-    /// name per line [default: every gene]
-    #[arg(long, value_name = "FILE|human|mouse")]
-    tfs: Option<String>,
+    #[command(flatten)]
+    tfs: RegulatorArgs,
     #[command(flatten)]
     genes: GeneArgs,
     #[command(flatten)]
@@ -264,13 +259,6 @@ impl GrnArgs {
         let EstimateArgs { source, lag, rank, coupling } = estimate;
         let GrnResampleArgs { resample, permutations } = resample;
         let ResampleArgs { bootstrap: BootstrapArgs { bootstrap }, batch_key } = resample;
-        let regulators = match tfs {
-            None => Regulators::All,
-            Some(name) => match name.parse::<Species>() {
-                Ok(species) => Regulators::Species(species),
-                Err(_) => Regulators::Named(names_of_regulators(&name)?),
-            },
-        };
         let lag = match lag.as_str() {
             "auto" => None,
             text => Some(text.parse().map_err(|_| Error::Parameter {
@@ -284,7 +272,7 @@ impl GrnArgs {
             .with_lag(lag)
             .with_model_coupling(coupling == Pairing::Model)
             .with_across_targets(rank == Rank::Across)
-            .with_regulators(regulators)
+            .with_regulators(tfs.regulators()?)
             .with_genes(genes.names()?)
             .with_groupby(groupby)
             .with_by_time(by == Some(By::Time))
@@ -299,24 +287,6 @@ impl GrnArgs {
             .with_data(data.path())
             .with_seed(seed))
     }
-}
-
-/// The names in the file of `--tfs`. If there is no such file, the error suggests a species with a
-/// similar name.
-///
-/// # Errors
-/// As [`lists::read_names`].
-fn names_of_regulators(name: &str) -> Result<Vec<String>> {
-    let species = ["human", "mouse"].map(String::from);
-    lists::read_names(name.as_ref()).map_err(|error| match error {
-        Error::NoFile { path, near, others } => {
-            let meant = nearest(name, &species);
-            let others =
-                if others.is_empty() && near.is_empty() { species.to_vec() } else { others };
-            Error::NoFile { path, near: [meant, near].concat(), others }
-        }
-        other => other,
-    })
 }
 
 /// Runs `sbcell grn`: writes the edges, draws the charts, and prints the first edges.

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Arg, Args};
 use sbcell::bridge::Stop;
-use sbcell::error::visible;
+use sbcell::error::{nearest, visible};
 use sbcell::io::chart::ChartFormat;
 use sbcell::io::lists::read_names;
 use sbcell::io::model::{Interval, OpenModel};
-use sbcell::pipeline::CouplingEpsilon;
+use sbcell::pipeline::{CouplingEpsilon, Regulators};
+use sbcell::preprocess::Species;
 use sbcell::{Error, Result};
 
 use crate::cli::terminal::Lines;
@@ -159,6 +160,47 @@ impl GeneArgs {
     pub(crate) fn names(self) -> Result<Option<Vec<String>>> {
         self.genes.map(|path| read_names(&path)).transpose()
     }
+}
+
+/// `--tfs`, the genes that may regulate.
+#[derive(Debug, Args)]
+pub(crate) struct RegulatorArgs {
+    /// Regulators: `human` or `mouse` for the transcription factors of this species, or a file with one
+    /// name per line [default: every gene]
+    #[arg(long, value_name = "FILE|human|mouse")]
+    tfs: Option<String>,
+}
+
+impl RegulatorArgs {
+    /// The regulators. Reads the names in a file.
+    ///
+    /// # Errors
+    /// As [`read_names`].
+    pub(crate) fn regulators(self) -> Result<Regulators> {
+        let Some(name) = self.tfs else { return Ok(Regulators::All) };
+        Ok(match name.parse::<Species>() {
+            Ok(species) => Regulators::Species(species),
+            Err(_) => Regulators::Named(names_of_regulators(&name)?),
+        })
+    }
+}
+
+/// The names in the file of `--tfs`. If there is no such file, the error suggests a species with a
+/// similar name.
+///
+/// # Errors
+/// As [`read_names`].
+fn names_of_regulators(name: &str) -> Result<Vec<String>> {
+    let species = ["human", "mouse"].map(String::from);
+    read_names(name.as_ref()).map_err(|error| match error {
+        Error::NoFile { path, near, others } => {
+            let meant = nearest(name, &species);
+            let others =
+                if others.is_empty() && near.is_empty() { species.to_vec() } else { others };
+            Error::NoFile { path, near: [meant, near].concat(), others }
+        }
+        other => other,
+    })
 }
 
 /// `--bootstrap`, the number of resamples. A command can set another default.

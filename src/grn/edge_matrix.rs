@@ -2,6 +2,8 @@
 
 use ndarray::Array2;
 
+use crate::grn::expression::Expression;
+
 /// Edges from each of R regulators to each of G genes.
 ///
 /// ```
@@ -40,6 +42,18 @@ impl EdgeMatrix {
             lag: f64::NAN,
         };
         without_self_edges(found, regulators)
+    }
+
+    /// The effect of each edge, `(R, G)`: expression of the target per unit of time for one unit more of the
+    /// regulator, with the sign of the evidence. It is `strength · sd_target / (sd_regulator · lag)`, with the
+    /// standard deviations of the cells of `expression`. NaN without a strength, and for a regulator that does not
+    /// vary.
+    pub(crate) fn effects(&self, expression: &Expression) -> Array2<f64> {
+        let (spread, regulators) = (expression.spread(), expression.regulators());
+        Array2::from_shape_fn(self.strength.raw_dim(), |(r, g)| {
+            let size = self.strength[[r, g]] * spread[g] / (spread[regulators[r]] * self.lag);
+            if self.evidence[[r, g]] >= 0.0 { size } else { -size }
+        })
     }
 }
 

@@ -1,6 +1,10 @@
-//! `grn`: the same bytes on any number of threads, pictures, and words where times are few.
+//! `grn` and the edges of `compare`: the same bytes on any number of threads, pictures, and words where times are few.
 
-use crate::sandbox::{Sandbox, sample};
+use std::fs;
+
+use crate::help::write_conditions;
+use crate::sandbox::{Sandbox, root, sample};
+use crate::tables::{columns, numbers};
 
 const QUICK: &str = "--bootstrap 3 --permutations 3";
 
@@ -65,4 +69,40 @@ fn few_times_are_named() {
     sandbox.done(&format!("{fit} time<=48 --out more"));
     let said = sandbox.done(&format!("{line} more")).stderr;
     assert!(!said.contains("direction"), "{said}");
+}
+
+#[test]
+fn edges_of_conditions_are_compared_on_any_number_of_threads() {
+    let sandbox = Sandbox::new();
+    write_conditions(&sandbox.path("data.h5ad"));
+    fs::copy(root().join("data-samples/semrau2017_groups.csv"), sandbox.path("groups.csv"))
+        .unwrap();
+    fs::write(sandbox.path("tfs.txt"), "Pou5f1\nSox2\n").unwrap();
+    fs::write(sandbox.path("genes.txt"), "Pou5f1\nGata4\nGata6\nSox17\n").unwrap();
+    sandbox.done(
+        "fit data.h5ad --timepoints day --obs-filter day<=1.5 --condition-key treatment --n-pcs 4 \
+         --solver gaussian --no-validation --out models",
+    );
+    let line = "compare --model models --cells groups.csv --genes genes.txt --tfs tfs.txt --bootstrap 4 \
+                --permutations 4 --test-cells 40";
+    let answer =
+        sandbox.done(&format!("{line} --edges 5 --threads 1 --out one.csv --plot one.svg"));
+    sandbox.done(&format!("{line} --edges 5 --threads 2 --out two.csv"));
+    assert!(sandbox.text("one.csv") == sandbox.text("two.csv"));
+    assert!(sandbox.text("one.svg").contains("edge"));
+    assert!(answer.stdout.contains("edge"), "{}", answer.stdout);
+    let table = columns(&sandbox, "one.csv");
+    let rows: Vec<usize> =
+        (0..table["kind"].len()).filter(|&i| table["kind"][i] == "edge").collect();
+    assert_eq!(rows.len(), 5);
+    for i in rows {
+        let (tf, target) = (table["group"][i].as_str(), table["target"][i].as_str());
+        assert!(["Pou5f1", "Sox2"].contains(&tf) && tf != target, "{tf} {target}");
+        assert!(["Pou5f1", "Gata4", "Gata6", "Sox17"].contains(&target), "{target}");
+        assert!((0.2..=1.0).contains(&numbers(&table["p"][i..=i])[0]));
+    }
+    // Without the flag there are no edges, and regulators have no use.
+    sandbox.done(&format!("{} --out none.csv", line.replace("--tfs tfs.txt", "")));
+    assert!(!sandbox.text("none.csv").contains("\nedge,"));
+    assert_eq!(sandbox.run(&format!("{line} --out wrong.csv")).code, 2);
 }

@@ -120,7 +120,7 @@ fn every_example_of_every_help_page_runs() {
 }
 
 /// Writes the sample with the columns `treatment` (every other cell) and `medium` (`before` at the first time).
-fn write_conditions(path: &std::path::Path) {
+pub(crate) fn write_conditions(path: &std::path::Path) {
     let file = H5ad::open(&sample("semrau2017_mesc_ra")).unwrap();
     let rows: Vec<usize> = (0..file.n_cells()).collect();
     let matrix = file.matrix_rows(&MatrixSource::X, &rows, &mut Silent).unwrap();

@@ -1,6 +1,8 @@
 //! The command `compare`: condition against condition, with intervals, p-values and q-values.
 
 mod course_rows;
+mod edge_cells;
+mod edge_rows;
 mod mean_rows;
 mod options;
 mod pair;
@@ -14,5 +16,7 @@ pub use options::CompareOptions;
 pub use rows::{CompareKind, ComparedRow};
 pub use run::{Compared, ConditionModel, compare, condition_folders};
 
+#[cfg(test)]
+mod edge_tests;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
+use crate::pipeline::grn::Regulators;
 use crate::pipeline::shared::cell_sets::CellSets;
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 
@@ -23,7 +24,8 @@ use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
 pub struct CompareOptions {
     /// The groups of cells.
     pub sets: CellSets,
-    /// Genes whose mean expression is compared; `None` for none.
+    /// Genes whose mean expression is compared; `None` for none. With `edges` they are also the targets of edges,
+    /// which are the genes of the model if `None`.
     pub genes: Option<Vec<String>>,
     /// A column of `obs` with replicates (batches, donors). They are resampled, and their labels exchanged, in
     /// place of single cells.
@@ -37,6 +39,13 @@ pub struct CompareOptions {
     /// ε of the couplings between observed cells; by default the choice of the fit.
     #[serde(default = "CouplingEpsilon::fit")]
     pub coupling_epsilon: CouplingEpsilon,
+    /// Number of regulatory edges that are compared, the most important ones of both conditions together; `None` for
+    /// none.
+    #[serde(default)]
+    pub edges: Option<usize>,
+    /// Genes that may regulate, as in [`GrnOptions`](crate::pipeline::GrnOptions).
+    #[serde(default)]
+    pub regulators: Regulators,
     /// Seed of couplings that are drawn, of resamples and of permutations.
     pub seed: u64,
 }
@@ -51,6 +60,8 @@ impl Default for CompareOptions {
             permutations: 199,
             test_cells: 500,
             coupling_epsilon: CouplingEpsilon::default(),
+            edges: None,
+            regulators: Regulators::default(),
             seed: 0,
         }
     }
@@ -70,10 +81,18 @@ impl CompareOptions {
             permutations,
             test_cells,
             coupling_epsilon,
+            edges,
+            regulators,
             seed: _,
         } = self;
         coupling_epsilon.check()?;
         at_least_one("permutations", *permutations)?;
+        if let Some(edges) = edges {
+            at_least_one("edges", *edges)?;
+        } else if *regulators != Regulators::All {
+            let (name, must) = ("tfs", "left out without the parameter `edges`");
+            return Err(Error::Parameter { name, must, got: "given".into() });
+        }
         if *test_cells < 2 {
             let (name, must) = ("test_cells", "at least 2");
             return Err(Error::Parameter { name, must, got: test_cells.to_string() });

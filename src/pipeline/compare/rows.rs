@@ -28,11 +28,14 @@ pub enum CompareKind {
     /// Mean expression of a gene in the cells of a time by their share of the ancestors of a group at the last
     /// time.
     Ancestors,
+    /// Effect of a regulator on a target: expression of the target per unit of time for one unit more of the
+    /// regulator.
+    Edge,
 }
 
 impl CompareKind {
     /// All kinds, in the order of tables.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Population,
         Self::Share,
         Self::Fate,
@@ -40,6 +43,7 @@ impl CompareKind {
         Self::Growth,
         Self::Trend,
         Self::Ancestors,
+        Self::Edge,
     ];
 }
 
@@ -53,6 +57,7 @@ impl fmt::Display for CompareKind {
             Self::Growth => "growth",
             Self::Trend => "trend",
             Self::Ancestors => "ancestors",
+            Self::Edge => "edge",
         })
     }
 }
@@ -79,13 +84,13 @@ pub struct ComparedRow {
     pub condition: String,
     /// The time, or the earlier of two times.
     pub time: f64,
-    /// The later of two times, for fates, transitions and growth.
+    /// The later of two times, for fates, transitions, growth and edges.
     pub time_to: Option<f64>,
-    /// The group of cells; empty for all cells.
+    /// The group of cells, empty for all cells; the regulator of an edge.
     pub group: String,
-    /// The group of the descendants, or the gene; empty for other kinds.
+    /// The group of the descendants, or the gene (the target of an edge); empty for other kinds.
     pub target: String,
-    /// Number of cells of the reference and of the condition.
+    /// Number of cells of the reference and of the condition; of edges, of the cells in which they are sought.
     pub n_cells: [usize; 2],
     /// The number in the reference and in the condition; NaN for distances between them.
     pub values: [f64; 2],

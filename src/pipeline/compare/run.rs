@@ -10,7 +10,7 @@ use crate::pipeline::compare::options::CompareOptions;
 use crate::pipeline::compare::pair::{Pair, TimeCells};
 use crate::pipeline::compare::rows::{CompareKind, ComparedRow, fill_q, table};
 use crate::pipeline::compare::side::Side;
-use crate::pipeline::compare::{course_rows, mean_rows, population_rows, ways};
+use crate::pipeline::compare::{course_rows, edge_rows, mean_rows, population_rows, ways};
 use crate::pipeline::shared::recorder::Within;
 use crate::progress::{self, Event, Progress};
 
@@ -98,7 +98,7 @@ pub struct Compared {
 /// Compares each further condition of `models` with the first one.
 ///
 /// Populations, shares of groups, fates, transitions, growth and expression are compared at the times that both
-/// conditions have. Intervals (95 %) come from bootstrap resamples, p-values from permutations of the labels of
+/// conditions have, and on request regulatory edges over these times. Intervals (95 %) come from bootstrap resamples, p-values from permutations of the labels of
 /// the cells within each time, or of whole batches, and q-values from all rows of one kind.
 ///
 /// The test holds the coordinates and ε. Fates, transitions and populations halfway between times are computed
@@ -227,6 +227,9 @@ fn rows_of(
     rows.extend(course_rows::ancestors(pair, chain)?);
     step(progress)?;
     progress::report(progress, Event::End)?;
+    if let Some(most) = options.edges {
+        rows.extend(edge_rows::edges(pair, most, progress)?);
+    }
     rows.sort_by(|a, b| {
         (a.kind.cmp(&b.kind))
             .then(a.time.total_cmp(&b.time))
@@ -250,8 +253,12 @@ fn thinned(pair: &Pair<'_>) -> Option<String> {
     }
     let [reference, condition] = pair.names();
     let fewest = all.iter().filter(|(tested, n)| tested < n).map(|of| of.0).min().unwrap_or(0);
+    let also = match pair.options.edges {
+        None => "distances of populations",
+        Some(_) => "distances of populations and edges",
+    };
     Some(format!(
-        "p-values of {condition} against {reference}, and distances of populations, are of a random part of the \
+        "p-values of {condition} against {reference}, and {also}, are of a random part of the \
          cells ({fewest} or more of a condition and time), other values and intervals of all: a p-value can be \
          larger than its interval suggests; the parameter `test_cells = {most}` tests all cells"
     ))

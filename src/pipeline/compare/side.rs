@@ -7,6 +7,7 @@ use ndarray::Array1;
 use crate::error::Result;
 use crate::io::model::OpenModel;
 use crate::lineage::{Groups, Resampled};
+use crate::pipeline::compare::edge_cells::EdgeSide;
 use crate::pipeline::compare::options::CompareOptions;
 use crate::pipeline::shared::course_of_cells::{Along, CourseOfCells, Resampling};
 use crate::pipeline::shared::expression::Expressed;
@@ -23,6 +24,8 @@ pub(super) struct Side<'m> {
     pub(super) batches: Option<Vec<Vec<String>>>,
     /// Expression of the genes that are compared, in the order of the model's cells.
     pub(super) expressed: Option<Expressed>,
+    /// The cells in which edges are sought, if they are compared.
+    pub(super) edges: Option<EdgeSide>,
     /// Number of its resamples. Two sides with the same number and the same batches get the same draws of batches.
     pub(super) number: u64,
 }
@@ -49,7 +52,11 @@ impl<'m> Side<'m> {
             None => None,
             Some(genes) => Some(Expressed::read(model, data, Some(genes), progress)?),
         };
-        Ok(Self { name, model, course, groups, batches, expressed, number: 0 })
+        let edges = match options.edges {
+            None => None,
+            Some(_) => Some(EdgeSide::read(model, options, progress)?),
+        };
+        Ok(Self { name, model, course, groups, batches, expressed, edges, number: 0 })
     }
 
     /// Resamples of the cells or batches of all times.

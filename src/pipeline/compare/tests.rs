@@ -17,7 +17,7 @@ use crate::progress::{Event, Progress, Silent};
 use crate::rng::Seed;
 
 /// Keeps the notes.
-struct Notes(Vec<String>);
+pub(super) struct Notes(pub(super) Vec<String>);
 
 impl Progress for Notes {
     fn report(&mut self, event: &Event) -> std::ops::ControlFlow<()> {
@@ -73,7 +73,7 @@ fn cells(folder: &Path, moved: f32) -> std::path::PathBuf {
 }
 
 /// Fits the conditions of the file `data` and compares them by `state`.
-fn compared(data: &Path, options: CompareOptions, notes: &mut Notes) -> Compared {
+pub(super) fn compared(data: &Path, options: CompareOptions, notes: &mut Notes) -> Compared {
     let time = TimeOptions::default().with_column(Some("day".into()));
     let solver = SolverChoice::of(SinkhornSolver::default());
     let fit = FitOptions::default().with_time(time).with_n_pcs(4).with_solver(solver);
@@ -99,7 +99,7 @@ fn options() -> CompareOptions {
         .with_permutations(99)
 }
 
-fn of_kind(found: &Compared, kind: CompareKind) -> Vec<&ComparedRow> {
+pub(super) fn of_kind(found: &Compared, kind: CompareKind) -> Vec<&ComparedRow> {
     found.rows.iter().filter(|row| row.kind == kind).collect()
 }
 

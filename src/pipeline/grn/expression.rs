@@ -22,23 +22,23 @@ const MANY_REGULATORS: usize = 300;
 const WHOLE: f64 = 0.999;
 
 /// Expression of the analysed genes in the analysed cells.
-pub(super) struct Measured {
+pub(in crate::pipeline) struct Measured {
     /// Names of the genes.
-    pub(super) genes: Vec<String>,
+    pub(in crate::pipeline) genes: Vec<String>,
     /// The analysed cells as rows of the model, increasing.
-    pub(super) cells: Vec<usize>,
+    pub(in crate::pipeline) cells: Vec<usize>,
     /// Time of each cell.
-    pub(super) times: Vec<f64>,
+    pub(in crate::pipeline) times: Vec<f64>,
     /// Expression on the log scale that was fitted, `(n_cells, n_genes)`.
-    pub(super) values: Array2<f32>,
+    pub(in crate::pipeline) values: Array2<f32>,
     /// Columns of the genes that may regulate, increasing.
-    pub(super) regulators: Vec<usize>,
+    pub(in crate::pipeline) regulators: Vec<usize>,
     /// Whether each gene may be a target.
-    pub(super) targets: Vec<bool>,
+    pub(in crate::pipeline) targets: Vec<bool>,
     /// Group of each cell, if a column of groups is given.
-    pub(super) groups: Option<Vec<String>>,
+    pub(in crate::pipeline) groups: Option<Vec<String>>,
     /// Batch of each cell, if a column of batches is given.
-    pub(super) batches: Option<Vec<String>>,
+    pub(in crate::pipeline) batches: Option<Vec<String>>,
 }
 
 impl Measured {
@@ -51,7 +51,7 @@ impl Measured {
     /// # Errors
     /// Those of [`Fitted::find`] and [`Fitted::open`]; [`Error::NoGenes`] if none of the given genes or regulators
     /// is in the file.
-    pub(super) fn read(
+    pub(in crate::pipeline) fn read(
         model: &OpenModel,
         options: &GrnOptions,
         progress: &mut dyn Progress,

@@ -1,5 +1,6 @@
 //! The command `grn`: ranked regulatory edges with their stability and p-values.
 
+mod estimate;
 mod expression;
 mod jacobian;
 mod options;
@@ -9,6 +10,9 @@ mod run;
 mod search;
 mod write;
 
+pub(super) use estimate::{estimate, growth_of, is_slow, points_of};
+pub(super) use expression::Measured;
 pub use options::{EdgeSource, GrnOptions, Regulators};
+pub(super) use parts::FEWEST_CELLS;
 pub use run::{FoundEdges, Overlap, grn};
 pub use write::{EdgeFormat, draw_found_edges, picture_of, write_edges};

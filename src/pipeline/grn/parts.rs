@@ -10,7 +10,7 @@ use crate::pipeline::grn::expression::Measured;
 use crate::progress::{self, Progress};
 
 /// With fewer cells, a time of a part is left out.
-const FEWEST_CELLS: usize = 10;
+pub(in crate::pipeline) const FEWEST_CELLS: usize = 10;
 
 /// A set of cells in which edges are estimated.
 pub(super) struct Part {

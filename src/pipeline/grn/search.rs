@@ -9,13 +9,14 @@ use std::collections::BTreeSet;
 use crate::bridge::UnitTime;
 use crate::error::Result;
 use crate::grn::{
-    Binning, CourseCells, EdgeMatrix, EdgeSearch, Estimator, Expression, FEW_GENES, Lag, Step,
-    correlations, direction_agreement, is_degenerate, p_values, q_values, stability,
+    CourseCells, EdgeMatrix, Expression, Step, correlations, direction_agreement, is_degenerate,
+    p_values, q_values, stability,
 };
 use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
 use crate::io::model::{Model, OpenModel};
 use crate::metrics::Drawn;
+use crate::pipeline::grn::estimate::{estimate, growth_of, is_slow, points_of};
 use crate::pipeline::grn::expression::Measured;
 use crate::pipeline::grn::options::{EdgeSource, GrnOptions};
 use crate::pipeline::grn::parts::{Part, parts};
@@ -26,12 +27,6 @@ use crate::pipeline::shared::genes_left_out::{not_among, with_genes_of_file};
 use crate::pipeline::shared::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
-
-/// Largest number of regulators of a target that repeated estimates of many genes fit.
-const LIGHT_REGULATORS: usize = 12;
-
-/// Bins of smoothed time in repeated estimates of many genes.
-const LIGHT_BINNING: Binning = Binning { n_bins: 12, offset: 0.0 };
 
 /// Below this share of edges with the same direction in resamples, a note calls directions uncertain.
 const SURE_DIRECTION: f64 = 0.95;
@@ -80,24 +75,6 @@ pub(super) fn search(
     Ok(found)
 }
 
-/// Growth rate of each cell of the model per unit of time, zero at the last time; `None` for a model without
-/// growth.
-fn growth_of(model: &Model) -> Result<Option<Array1<f64>>> {
-    if model.intervals.iter().all(|interval| interval.growth.is_none()) {
-        return Ok(None);
-    }
-    let process = Process::restore(model)?;
-    let mut rates = Array1::zeros(model.cells.len());
-    for (k, growth) in process.growth.iter().enumerate() {
-        let time = process.series.times()[k];
-        let rows = (0..model.cells.len()).filter(|&c| model.cell_times[c].total_cmp(&time).is_eq());
-        for (place, row) in rows.enumerate() {
-            rates[row] = growth.as_ref().map_or(0.0, |rates| rates[place]);
-        }
-    }
-    Ok(Some(rates))
-}
-
 impl Known<'_> {
     /// Estimates the edges of one part and appends them to `found`.
     ///
@@ -118,13 +95,8 @@ impl Known<'_> {
         let Self { model, measured, options, .. } = self;
         let values = measured.values.select(Axis(0), &part.rows);
         let expression = Expression::new(values, &measured.regulators)?;
-        let points = if expression.n_genes() <= FEW_GENES {
-            let all: Vec<usize> = (0..part.rows.len()).collect();
-            expression.standardised(&all)
-        } else {
-            let cells: Vec<usize> = part.rows.iter().map(|&row| measured.cells[row]).collect();
-            model.points.select(Axis(0), &cells)
-        };
+        let cells: Vec<usize> = part.rows.iter().map(|&row| measured.cells[row]).collect();
+        let points = points_of(&expression, || model.points.select(Axis(0), &cells));
         let cells = CourseCells {
             expression: &expression,
             points: &points,
@@ -153,7 +125,7 @@ impl Known<'_> {
                 n_permutations: permutations,
                 seed: Seed(options.seed).child("grn/part", number as u64),
             },
-            &|cells| estimate(cells, options, None, expression.n_genes() > FEW_GENES),
+            &|cells| estimate(cells, options, None, is_slow(expression.n_genes())),
             progress,
         )?;
         if options.compares_order() && !options.by_time {
@@ -201,8 +173,7 @@ impl Known<'_> {
 
     /// Appends the most important edges of a part, with their stability, p- and q-values and correlation.
     ///
-    /// The effect of an edge is its strength (in standard deviations of the target over the lag) in units of
-    /// expression: `strength · sd_target / (sd_regulator · lag)`, with the sign of its evidence. q-values follow
+    /// The effect of an edge is that of [`EdgeMatrix::effects`]. q-values follow
     /// Benjamini and Hochberg over all edges of the part. Edges of equal importance keep the order of regulators,
     /// then targets. The first part also sets the overlap with correlation.
     fn keep(
@@ -217,7 +188,7 @@ impl Known<'_> {
         let stable = stability(edges, &repeats.resampled, regulators);
         let p = p_values(&repeats.as_it_is, &repeats.permuted, regulators);
         let plain = correlations(cells.expression, &cells.snapshots(), cells.weights.view());
-        let spread = cells.expression.spread();
+        let effects = edges.effects(cells.expression);
         let n_genes = cells.expression.n_genes();
         let all: Vec<(usize, usize)> = (0..regulators.len())
             .flat_map(|r| (0..n_genes).map(move |g| (r, g)))
@@ -235,13 +206,12 @@ impl Known<'_> {
         for place in order.into_iter().take(self.options.top) {
             let edge @ (r, g) = all[place];
             let activates = edges.evidence[edge] >= 0.0;
-            let size = edges.strength[edge] * spread[g] / (spread[regulators[r]] * edges.lag);
             found.rows.push(EdgeRow {
                 regulator: name(regulators[r]),
                 target: name(g),
                 importance: edges.importance[edge],
                 activates,
-                effect: if activates { size } else { -size },
+                effect: effects[edge],
                 stability: stable[edge],
                 p_value: p[edge],
                 q_value: q[place],
@@ -253,47 +223,6 @@ impl Known<'_> {
             found.correlations.push(plain[edge]);
         }
     }
-}
-
-/// Edges of some cells by the estimator of `options`.
-///
-/// `given` are the couplings of the model, if they are used; otherwise the search finds its own. With `light` it has
-/// 12 bins of smoothed time and 12 regulators per target, and of the ensemble only the Hill regression; repeated
-/// estimates of many genes would take too long otherwise.
-///
-/// # Errors
-/// Those of [`EdgeSearch::run`].
-fn estimate(
-    cells: &CourseCells<'_>,
-    options: &GrnOptions,
-    given: Option<&[Step]>,
-    light: bool,
-) -> Result<EdgeMatrix> {
-    let estimator = match options.source {
-        EdgeSource::Ensemble => Estimator::Ensemble,
-        EdgeSource::Hill => Estimator::Hill,
-        EdgeSource::Linear => Estimator::Linear,
-        EdgeSource::Lasso => Estimator::Lasso,
-        EdgeSource::ReferenceFitting => Estimator::ReferenceFitting,
-        EdgeSource::Ngm => Estimator::Neural,
-        EdgeSource::Mutual => Estimator::Mutual,
-        EdgeSource::Slope | EdgeSource::Jacobian | EdgeSource::Correlation => {
-            let plain = correlations(cells.expression, &cells.snapshots(), cells.weights.view());
-            return Ok(EdgeMatrix::of_correlations(plain, cells.expression.regulators()));
-        }
-    };
-    let lag = options.lag.map_or(Lag::Auto, Lag::Intervals);
-    let seed = Seed(options.seed);
-    let across_targets = options.across_targets;
-    let mut search = EdgeSearch { estimator, lag, across_targets, seed, ..EdgeSearch::default() };
-    if light {
-        search.binnings = vec![LIGHT_BINNING];
-        search.ridge.most = LIGHT_REGULATORS;
-        if estimator == Estimator::Ensemble {
-            search.estimator = Estimator::Hill;
-        }
-    }
-    search.run(cells, given.map(|steps| cells.timed(steps.to_vec())).as_ref())
 }
 
 /// Notes directions that are uncertain: resamples reverse more than 5 % of them, or there are fewer than four times.
