@@ -240,6 +240,24 @@ impl Link {
         (self.log_moments().sum() - source - target) / total + total.ln()
     }
 
+    /// `Σ_j T_ij²` of each source cell over the `marked` target cells. Time of one pass over all pairs.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] unless there is one mark for each target cell.
+    pub(crate) fn squares(&self, marked: &[bool]) -> Result<Array1<f64>> {
+        shape::rows("marks of the target", self.shape().1, marked.len())?;
+        Ok(match &self.pairs {
+            Pairs::All(plan) => plan.squares(marked),
+            Pairs::Few(coupling) => {
+                let mut squares = Array1::zeros(self.shape().0);
+                for (i, _, mass) in coupling.pairs().filter(|pair| marked[pair.1]) {
+                    squares[i] += mass * mass;
+                }
+                squares
+            }
+        })
+    }
+
     /// `Σ_j T_ij ln T_ij` of each source cell.
     fn log_moments(&self) -> Array1<f64> {
         match &self.pairs {

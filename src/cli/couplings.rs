@@ -25,8 +25,8 @@ Examples:
       problem[(FROM, TO)].set_solution(pandas.read_parquet('FROM_TO.parquet').set_index('id'))
 
 The couplings are between observed cells of neighbouring times. By default they are entropic, with the
-ε of couplings that the fit chose. fates and transitions couple distant times directly, and use less
-noise between groups of cells; these couplings do not know groups. With --coupling-epsilon fit they are those of the bridges: a model of the solvers
+ε of couplings that the fit chose. fates and transitions couple distant times directly, and cells
+choose among groups there; these couplings do not know groups. With --coupling-epsilon fit they are those of the bridges: a model of the solvers
 sinkhorn, ot or spline contains them; for lightsb and gaussian, sbcell computes the entropic coupling
 with the ε of the bridges; for networks, it draws ends of paths and assigns them to observed cells.";
 

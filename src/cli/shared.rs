@@ -123,7 +123,7 @@ pub(crate) struct ModelArgs {
 #[derive(Debug, Args)]
 pub(crate) struct CouplingNoiseArgs {
     /// ε of the couplings between observed cells, on data divided by the scale: `auto` (the choice of
-    /// the fit, with less noise between groups of later cells than within them), `fit` (the couplings of
+    /// the fit; cells choose among groups of later cells by means and covariance), `fit` (the couplings of
     /// the bridges, with their ε, chained over the intervals), or a number (plain couplings with this ε)
     #[arg(long, value_name = "E", default_value_t, allow_negative_numbers = true)]
     pub(crate) coupling_epsilon: CouplingEpsilon,

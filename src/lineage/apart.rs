@@ -1,40 +1,37 @@
-//! Couplings to groups of cells: less noise between the groups than within them.
+//! Couplings to groups of cells: cells choose among groups by their means and covariance.
 
 use ndarray::{Array1, Array2, Axis};
 
 use crate::data::Snapshot;
 use crate::error::{Result, shape};
 use crate::geometry::Epsilon;
+use crate::linalg::Cholesky;
 
-/// Coordinates for each unit of [`group_noise`].
-const PER_UNIT: f64 = 20.0;
-
-/// The ε with which cells are coupled to groups of later cells, in squared units of the standard deviation
-/// within a time: `max(1, dim / 20)`.
+/// The noise with which cells are coupled to groups of later cells, in units of the covariance of the
+/// cells within their groups.
 ///
-/// Between two groups with means μ₁ and μ₂ and unit variance in every coordinate, the log-odds of a cell
-/// x are `x·(μ₁ − μ₂)` plus a constant (linear discriminant analysis). An entropic coupling gives
-/// `x·(μ₁ − μ₂)/ε`, so that ε = 1 is right where all variance is within the groups. Many coordinates
-/// have means that are less certain; `dim / 20` was right for simulated fates at 26 and 60 coordinates
+/// With 1, the log-odds of two groups are those of linear discriminant analysis for the later cells.
+/// Earlier cells differ less: most have gone only a part of the way to a group. With 6, probabilities had
+/// the right size in simulated courses with known fates, at 26 and at 60 coordinates
 /// (`docs/decisions/0031`).
-///
-/// ```
-/// use sbcell::lineage::group_noise;
-/// assert_eq!((group_noise(10), group_noise(50)), (1.0, 2.5));
-/// ```
-pub fn group_noise(dim: usize) -> f64 {
-    (dim as f64 / PER_UNIT).max(1.0)
-}
+pub const GROUP_NOISE: f64 = 6.0;
 
-/// The cells of `target` moved apart by `groups`, such that the entropic coupling to them with `epsilon`
-/// has the noise `between` between the groups.
+/// Least part of the covariance within groups that is replaced by its diagonal.
+const LEAST_DIAGONAL: f64 = 0.2;
+
+/// Least variance of a coordinate within groups, as a part of the mean of all coordinates.
+const LEAST_VARIANCE: f64 = 0.05;
+
+/// The cells of `target` moved by their `groups`, such that the entropic coupling to them with `epsilon`
+/// chooses among the groups as a linear discriminant does.
 ///
-/// The entropic coupling of x to y depends on `x·y/ε`, and on marginals. The part of y that is common to
-/// its group, `μ_g − μ`, gets the factor `ε / between`: `x·(y − μ_g)/ε + x·(μ_g − μ)/between`. So cells
-/// choose among groups by all cells of a group together, and among the cells of a group widely. Means
+/// The entropic coupling of x to y depends on `x·y/ε`, and on marginals. Here the part of y that is common
+/// to its group, `δ_g = μ_g − μ`, is replaced: `x·(y − δ_g)/ε + xᵀ Σ⁻¹ δ_g / noise`, with the covariance Σ of
+/// the cells within their groups. So cells choose among groups by all cells of a group together, and
+/// among the cells of a group with ε. A fifth of Σ, and `dim / n` if that is more, is its diagonal. Means
 /// are shrunk towards the mean of all cells by what their scatter explains (positive-part James–Stein
-/// estimate), so that groups without a difference of their means change nothing. Groups are moved apart
-/// only: for `between` ≥ ε the cells stay. Cells without a group are one group.
+/// estimate, in units of Σ), so that groups without a difference of their means change nothing. Cells
+/// without a group are one group.
 ///
 /// # Errors
 /// [`crate::Error::Shape`] if there is not one group for each cell.
@@ -44,12 +41,14 @@ pub fn group_noise(dim: usize) -> f64 {
 /// use sbcell::data::Snapshot;
 /// use sbcell::{Epsilon, lineage::apart};
 /// # fn main() -> sbcell::Result<()> {
-/// let cells = Snapshot::new(array![[-10.0], [-10.2], [10.2], [10.0]])?;
+/// let cells = Snapshot::new(array![[-11.0], [-9.0], [9.0], [11.0]])?;
 /// let groups = [Some(0), Some(0), Some(1), Some(1)];
-/// let found = apart(&cells, &groups, Epsilon::new(2.0)?, 1.0)?;
-/// // Twice as far from the middle; within a group as far as before.
-/// assert!((found.points()[[0, 0]] + 20.1).abs() < 0.01);
-/// assert!((found.points()[[2, 0]] - found.points()[[3, 0]] - 0.2).abs() < 1e-9);
+/// let found = apart(&cells, &groups, Epsilon::new(8.0)?, 2.0)?;
+/// // The variance within groups is 2: means of ±10 become ±10 · 8 / (2 · 2), less what chance explains.
+/// let points = found.points();
+/// assert!((points[[2, 0]] + points[[3, 0]]) / 2.0 > 19.8);
+/// // Within a group cells are as far apart as before.
+/// assert!((points[[3, 0]] - points[[2, 0]] - 2.0).abs() < 1e-9);
 /// # Ok(())
 /// # }
 /// ```
@@ -57,57 +56,89 @@ pub fn apart(
     target: &Snapshot,
     groups: &[Option<usize>],
     epsilon: Epsilon,
-    between: f64,
+    noise: f64,
 ) -> Result<Snapshot> {
     shape::rows("groups of the target", target.n_cells(), groups.len())?;
-    let factor = epsilon.value() / between - 1.0;
     let mut points = target.points().to_owned();
-    if factor <= 0.0 {
-        return Ok(target.clone());
-    }
-    let offsets = offsets(&points, groups);
-    let n_groups = offsets.nrows() - 1;
+    let moves = moves(&points, groups, epsilon.value() / noise);
+    let n_groups = moves.nrows() - 1;
     for (mut row, group) in points.rows_mut().into_iter().zip(groups) {
-        row.scaled_add(factor, &offsets.row(group.unwrap_or(n_groups)));
+        row += &moves.row(group.unwrap_or(n_groups));
     }
     Snapshot::weighted(points, target.marginal().to_owned())
 }
 
-/// The shrunk offset of the mean of each group from that of all cells; the last row is that of cells
-/// without a group, `(n_groups + 1, dim)`.
-fn offsets(points: &Array2<f64>, groups: &[Option<usize>]) -> Array2<f64> {
+/// By how much the cells of each group are moved: `shrunk (factor Σ⁻¹ δ_g − δ_g)`. The last row is that of
+/// cells without a group, `(n_groups + 1, dim)`.
+fn moves(points: &Array2<f64>, groups: &[Option<usize>], factor: f64) -> Array2<f64> {
+    let Means { offsets, counts } = means(points, groups);
+    let n_groups = offsets.nrows() - 1;
+    let mean = points.sum_axis(Axis(0)) / points.nrows().max(1) as f64;
+    let mut rest = points - &mean;
+    for (mut row, group) in rest.rows_mut().into_iter().zip(groups) {
+        row -= &offsets.row(group.unwrap_or(n_groups));
+    }
+    let n = points.nrows() as f64;
+    let present = counts.iter().filter(|count| **count > 0.0).count() as f64;
+    let Some(within) = covariance(&rest, n - present) else { return offsets * 0.0 };
+    let mut moves = offsets;
+    for (mut offset, count) in moves.rows_mut().into_iter().zip(&counts) {
+        let solved = within.solve(offset.view());
+        let square = solved.dot(&offset);
+        if square <= 0.0 {
+            continue;
+        }
+        let by_chance = offset.len() as f64 * (1.0 / count - 1.0 / n);
+        let shrunk = (1.0 - by_chance / square).max(0.0);
+        let moved = (solved * factor - &offset) * shrunk;
+        offset.assign(&moved);
+    }
+    moves
+}
+
+/// The means of groups.
+struct Means {
+    /// Differences from the mean of all cells; zero for groups without cells. The last row is that of cells
+    /// without a group, `(n_groups + 1, dim)`.
+    offsets: Array2<f64>,
+    /// Numbers of cells, `n_groups + 1`.
+    counts: Array1<f64>,
+}
+
+/// The means of `groups`.
+fn means(points: &Array2<f64>, groups: &[Option<usize>]) -> Means {
     let n_groups = groups.iter().flatten().map(|group| group + 1).max().unwrap_or(0);
-    let (n, dim) = points.dim();
-    let mut sums: Array2<f64> = Array2::zeros((n_groups + 1, dim));
+    let mut offsets: Array2<f64> = Array2::zeros((n_groups + 1, points.ncols()));
     let mut counts: Array1<f64> = Array1::zeros(n_groups + 1);
     for (row, group) in points.rows().into_iter().zip(groups) {
         let group = group.unwrap_or(n_groups);
-        sums.row_mut(group).scaled_add(1.0, &row);
+        offsets.row_mut(group).scaled_add(1.0, &row);
         counts[group] += 1.0;
     }
-    let mean = points.sum_axis(Axis(0)) / n.max(1) as f64;
-    let mut offsets = sums;
+    let mean = points.sum_axis(Axis(0)) / points.nrows().max(1) as f64;
     for (mut row, count) in offsets.rows_mut().into_iter().zip(&counts) {
         if *count > 0.0 {
             row /= *count;
             row -= &mean;
         }
     }
-    let mut within = 0.0;
-    for (row, group) in points.rows().into_iter().zip(groups) {
-        let off = &row - &mean - offsets.row(group.unwrap_or(n_groups));
-        within += off.dot(&off);
+    Means { offsets, counts }
+}
+
+/// The covariance of the cells within their groups, from their differences `rest` to the means of the groups
+/// and `degrees` of freedom, with a part of it replaced by its diagonal. `None` if no cell differs from
+/// its group.
+fn covariance(rest: &Array2<f64>, degrees: f64) -> Option<Cholesky> {
+    let dim = rest.ncols();
+    let mut within = rest.t().dot(rest) / degrees.max(1.0);
+    let diagonal = within.diag().to_owned();
+    let least = LEAST_VARIANCE * diagonal.mean().unwrap_or(0.0);
+    let part = (dim as f64 / degrees.max(1.0)).clamp(LEAST_DIAGONAL, 1.0);
+    within *= 1.0 - part;
+    for (k, variance) in diagonal.iter().enumerate() {
+        within[[k, k]] = variance.max(least);
     }
-    let present = counts.iter().filter(|count| **count > 0.0).count();
-    let scatter = within / n.saturating_sub(present).max(1) as f64;
-    for (mut row, count) in offsets.rows_mut().into_iter().zip(&counts) {
-        let square = row.dot(&row);
-        if square > 0.0 {
-            let by_chance = scatter * (1.0 / count - 1.0 / n as f64);
-            row *= (1.0 - by_chance / square).max(0.0);
-        }
-    }
-    offsets
+    Cholesky::new(within.view())
 }
 
 #[cfg(test)]
@@ -119,11 +150,13 @@ mod tests {
     use crate::bridge::Link;
     use crate::rng::Seed;
 
-    /// `n` cells with unit noise in `dim` coordinates; the first half is shifted by `shift` in the first.
+    /// `n` cells with unit noise in `dim` coordinates, times 3 in the second; the first half is shifted by
+    /// `shift` in the first.
     fn two_groups(n: usize, dim: usize, shift: f64, seed: u64) -> (Snapshot, Vec<Option<usize>>) {
         let mut stream = Seed(seed).stream("apart", 0);
         let points = Array2::from_shape_fn((n, dim), |(i, d)| {
             let noise: f64 = StandardNormal.sample(&mut stream);
+            let noise = if d == 1 { 3.0 * noise } else { noise };
             noise + if d == 0 && i < n / 2 { shift } else { 0.0 }
         });
         (Snapshot::new(points).unwrap(), (0..n).map(|i| Some(usize::from(i >= n / 2))).collect())
@@ -131,50 +164,76 @@ mod tests {
 
     #[test]
     fn log_odds_of_two_groups_are_those_of_the_linear_discriminant() {
-        // Late cells of two groups with unit variance, early cells between them: with wide noise within
-        // groups and unit noise between them, log-odds have the slope of the discriminant in x.
         let (late, groups) = two_groups(2000, 4, 3.0, 1);
         let (early, _) = two_groups(300, 4, 0.0, 2);
         let epsilon = Epsilon::new(60.0).unwrap();
-        let moved = apart(&late, &groups, epsilon, 1.0).unwrap();
-        let link = Link::entropic(&early, &moved, epsilon).unwrap();
         let own =
             Array2::from_shape_fn((2000, 2), |(j, g)| f64::from(u8::from(groups[j] == Some(g))));
-        let found = link.pull(own.view()).unwrap();
-        let odds: Array1<f64> =
-            found.rows().into_iter().map(|row| (row[0] / row[1]).ln()).collect();
-        let x = early.points().column(0).to_owned();
-        let (x, odds) = (&x - x.mean().unwrap(), &odds - odds.mean().unwrap());
-        let slope = x.dot(&odds) / x.dot(&x);
-        assert!((slope - 3.0).abs() < 0.25, "{slope}");
+        let slopes = |late: &Snapshot| {
+            let link = Link::entropic(&early, late, epsilon).unwrap();
+            let found = link.pull(own.view()).unwrap();
+            let odds: Array1<f64> =
+                found.rows().into_iter().map(|row| (row[0] / row[1]).ln()).collect();
+            let odds = &odds - odds.mean().unwrap();
+            [0, 1].map(|column| {
+                let x = early.points().column(column).to_owned();
+                let x = &x - x.mean().unwrap();
+                x.dot(&odds) / x.dot(&x)
+            })
+        };
+        // Means 3 apart with unit variance: log-odds 3 x; nothing follows the noisy coordinate.
+        let [shown, noisy] = slopes(&apart(&late, &groups, epsilon, 1.0).unwrap());
+        assert!((shown - 3.0).abs() < 0.25 && noisy.abs() < 0.1, "{shown} {noisy}");
+        let [shown, _] = slopes(&apart(&late, &groups, epsilon, 4.0).unwrap());
+        assert!((shown - 0.75).abs() < 0.1, "{shown}");
         // The coupling alone has a twentieth of it.
-        let plain = Link::entropic(&early, &late, epsilon).unwrap().pull(own.view()).unwrap();
-        let odds: Array1<f64> =
-            plain.rows().into_iter().map(|row| (row[0] / row[1]).ln()).collect();
-        assert!(x.dot(&odds) / x.dot(&x) < 0.1);
+        assert!(slopes(&late)[0] < 0.1);
     }
 
     #[test]
-    fn groups_without_a_difference_stay_and_those_with_one_are_hardly_shrunk() {
+    fn moves_of_correlated_coordinates_are_those_of_the_inverse_written_out() {
+        // Four cells within each of two groups at ±1, with covariance [[2, 1], [1, 2]] · 4 / 3 (8 − 2 degrees).
+        let within = [[1.0, 1.0], [-1.0, -1.0], [1.0, 0.0], [-1.0, 0.0]];
+        let mut rows = Vec::new();
+        for side in [1.0, -1.0] {
+            rows.extend(within.iter().map(|at| [at[0] + side, at[1]]));
+        }
+        let points = Array2::from_shape_fn((8, 2), |(i, d)| rows[i][d]);
+        let groups: Vec<Option<usize>> = (0..8).map(|i| Some(i / 4)).collect();
+        let found = moves(&points, &groups, 5.0);
+        // Sums of squares 8 and 4, of products 4, over 6; a third (2 / 6) is the diagonal.
+        let (a, b, c) = (8.0 / 6.0, 4.0 / 6.0, 4.0 / 6.0 * (2.0 / 3.0));
+        let det = a * b - c * c;
+        let solved = [b / det, -c / det];
+        let shrunk = 1.0 - 2.0 * (0.25 - 0.125) / solved[0];
+        let wanted = array![(5.0 * solved[0] - 1.0) * shrunk, 5.0 * solved[1] * shrunk];
+        let off = &found.row(0) - &wanted;
+        assert!(off.iter().all(|off| off.abs() < 1e-9), "{found} {wanted}");
+    }
+
+    #[test]
+    fn groups_without_a_difference_stay() {
         let (same, groups) = two_groups(400, 10, 0.0, 3);
-        let moved = offsets(&same.points().to_owned(), &groups);
-        assert!(moved.row(0).dot(&moved.row(0)) < 0.01, "{moved}");
+        let moved = apart(&same, &groups, Epsilon::new(10.0).unwrap(), 1.0).unwrap();
+        let far = (&moved.points() - &same.points()).mapv(f64::abs).sum() / 4000.0;
         let (other, groups) = two_groups(400, 10, 4.0, 4);
-        let moved = offsets(&other.points().to_owned(), &groups);
-        assert!((moved[[0, 0]] - 2.0).abs() < 0.2 && (moved[[1, 0]] + 2.0).abs() < 0.2);
+        let moved = apart(&other, &groups, Epsilon::new(10.0).unwrap(), 1.0).unwrap();
+        let further = (&moved.points() - &other.points()).mapv(f64::abs).sum() / 4000.0;
+        assert!(far < 0.3 && further > 1.0, "{far} {further}");
     }
 
     #[test]
-    fn cells_without_a_group_are_one_and_wide_groups_stay() {
+    fn cells_without_a_group_are_one_and_cells_that_do_not_differ_stay() {
         let cells = Snapshot::new(array![[0.0], [0.2], [8.0], [8.2]]).unwrap();
         let groups = [Some(3), Some(3), None, None];
         let epsilon = Epsilon::new(4.0).unwrap();
         let found = apart(&cells, &groups, epsilon, 2.0).unwrap();
-        // Offsets of −4 and 4, shrunk by 0.02 (1/2 − 1/4) / 16.
-        let shrunk = 4.0 * (1.0 - 0.02 * 0.25 / 16.0);
-        assert!((found.points()[[0, 0]] + shrunk).abs() < 1e-9);
-        assert!((found.points()[[3, 0]] - 8.2 - shrunk).abs() < 1e-9);
-        assert_eq!(apart(&cells, &groups, epsilon, 5.0).unwrap(), cells);
+        // Means ±4 with variance 0.02 within: ∓4 (2 / 0.02 − 1), shrunk by 0.02 (1/2 − 1/4) / 16.
+        let moved = 4.0 * (2.0 / 0.02 - 1.0) * (1.0 - 0.02 * 0.25 / 16.0);
+        assert!((found.points()[[0, 0]] + moved).abs() < 1e-6, "{}", found.points());
+        assert!((found.points()[[3, 0]] - 8.2 - moved).abs() < 1e-6);
+        let equal = Snapshot::new(array![[0.0], [0.0], [8.0], [8.0]]).unwrap();
+        assert_eq!(apart(&equal, &groups, epsilon, 2.0).unwrap(), equal);
         assert!(apart(&cells, &groups[..2], epsilon, 1.0).is_err());
     }
 }

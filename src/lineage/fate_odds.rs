@@ -50,7 +50,9 @@ impl TerminalCells {
     /// `w_ij` of the terminal cell j is the number of descendants of cell i in j divided by that in all
     /// terminal cells, over all intervals between them.
     ///
-    /// No matrix between distant times is formed. Of random signs `s_j = ±1` the sum `Σ_j w_ij s_j` has
+    /// Along straight couplings the result is exact, by one pass over all pairs of each.
+    ///
+    /// Along a chain no matrix between distant times is formed. Of random signs `s_j = ±1` the sum `Σ_j w_ij s_j` has
     /// the mean square `Σ_j w_ij²`; signs follow the couplings back like numbers of descendants, and the
     /// mean over 64 of them is the estimate. With up to 64 terminal cells each has a column of its own
     /// and the result is exact. Time of one product with 65 columns for each interval.
@@ -69,6 +71,9 @@ impl TerminalCells {
         let (_, end) = checked(lineage, terminals)?;
         let arrived: Vec<Array1<bool>> = (0..=end).map(|k| any(lineage, terminals, k)).collect();
         let n_cells = arrived.iter().flatten().filter(|arrived| **arrived).count();
+        if lineage.is_straight() {
+            return Self::straight(lineage, &arrived, n_cells, progress);
+        }
         let exact = n_cells <= SIGNS;
         let columns = if exact { n_cells } else { SIGNS };
         let mut signs = seed.stream("lineage/signs", 0);
@@ -78,12 +83,9 @@ impl TerminalCells {
         let mut values: Array2<f64> = Array2::zeros((0, columns + 1));
         let mut effective = Vec::with_capacity(end + 1);
         let mut next = 0;
-        let mut at_end = Array2::zeros((0, 0));
         for k in (0..=end).rev() {
             values = if k == end {
                 Array2::zeros((lineage.n_cells(k), columns + 1))
-            } else if lineage.is_straight() {
-                lineage.expect(k, at_end.view())?
             } else {
                 lineage.expect(k, values.view())?
             };
@@ -102,13 +104,37 @@ impl TerminalCells {
                 row[columns] = 1.0;
                 next += 1;
             }
-            if k == end && lineage.is_straight() {
-                at_end.clone_from(&values);
-            }
             report(progress, Event::Step { done: (end - k) as u64 + 1 })?;
         }
         report(progress, Event::End)?;
         effective.reverse();
+        Ok(Self { n_cells, effective })
+    }
+
+    /// [`TerminalCells::of`] for straight couplings to the time at which cells have `arrived`: exact.
+    fn straight(
+        lineage: &Lineage,
+        arrived: &[Array1<bool>],
+        n_cells: usize,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
+        let end = arrived.len() - 1;
+        let marks = arrived[end].to_vec();
+        let ones = Array2::from_shape_fn((marks.len(), 1), |(j, _)| f64::from(u8::from(marks[j])));
+        let what = "terminal cells behind each cell".to_string();
+        report(progress, Event::Begin { what, total: end as u64 })?;
+        let mut effective = Vec::with_capacity(end + 1);
+        for (k, link) in lineage.links().iter().enumerate() {
+            let (totals, squares) = (link.pull(ones.view())?, link.squares(&marks)?);
+            let number = |(total, square): (&f64, &f64)| {
+                let known = *total > 0.0 && *square > 0.0;
+                if known { (total * total / square).clamp(1.0, n_cells as f64) } else { f64::NAN }
+            };
+            effective.push(totals.column(0).iter().zip(&squares).map(number).collect());
+            report(progress, Event::Step { done: k as u64 + 1 })?;
+        }
+        effective.push(Array1::from_elem(marks.len(), f64::NAN));
+        report(progress, Event::End)?;
         Ok(Self { n_cells, effective })
     }
 
@@ -181,6 +207,32 @@ mod tests {
 
     fn close(a: f64, b: f64) {
         assert!((a - b).abs() < 1e-12, "{a} {b}");
+    }
+
+    #[test]
+    fn straight_couplings_give_the_number_exactly() {
+        use crate::lineage::course::tests::example_straight;
+        // The first early cell has 0.4 and 0.1 in the two late cells, the second 0.5 in one.
+        let ends = [terminal("a", 2, &[true, false]), terminal("b", 2, &[false, true])];
+        let found = TerminalCells::of(&example_straight(), &ends, Seed(1), &mut Silent).unwrap();
+        let wanted = 0.5 * 0.5 / (0.4 * 0.4 + 0.1 * 0.1);
+        assert!((found.effective[0][0] - wanted).abs() < 1e-12);
+        assert!((found.effective[0][1] - 1.0).abs() < 1e-12);
+        assert!((found.effective[1][1] - 0.35 * 0.35 / (0.25 * 0.25 + 0.1 * 0.1)).abs() < 1e-12);
+        assert!(found.effective[2].iter().all(|n| n.is_nan()));
+        // Potentials give the same as their pairs.
+        let points = |n: usize| {
+            let at = Array2::from_shape_fn((n, 2), |(i, d)| ((i * 7 + d * 3) % 5) as f64 / 3.0);
+            crate::data::Snapshot::new(at).unwrap()
+        };
+        let epsilon = crate::Epsilon::new(0.3).unwrap();
+        let link = Link::entropic(&points(6), &points(9), epsilon).unwrap();
+        let marks: Vec<bool> = (0..9).map(|j| j % 2 == 0).collect();
+        let plan = link.pull(Array2::eye(9).view()).unwrap();
+        for (i, square) in link.squares(&marks).unwrap().iter().enumerate() {
+            let slow: f64 = (0..9).step_by(2).map(|j| plan[[i, j]] * plan[[i, j]]).sum();
+            assert!((square - slow).abs() < 1e-12);
+        }
     }
 
     #[test]

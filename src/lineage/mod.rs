@@ -3,7 +3,7 @@
 //! - [`Lineage`]: the couplings between neighbouring snapshots, or straight to the last one
 //! - [`Groups`]: the group of each cell; [`Resampled`]: the couplings under bootstrap weights
 //! - [`coupling_noise`]: the ε of couplings, by the agreement of two halves of the data;
-//!   [`apart`]: less noise between groups than within them
+//!   [`apart`]: cells choose among groups as by a linear discriminant
 //! - [`Labellings`]: cells of two conditions with exchanged labels; [`Relabelled`]: their couplings
 //! - [`Clones`]: cells that share a lineage barcode, and the fates of late sisters
 //! - [`trajectory()`]: ancestors and descendants of sets of cells; [`Fates`]: fate probabilities of each
@@ -41,7 +41,7 @@ mod transitions;
 mod trends;
 
 pub use agreement::{Agreement, agreement};
-pub use apart::{apart, group_noise};
+pub use apart::{GROUP_NOISE, apart};
 pub(crate) use clone_weight::{CLONE_WEIGHTS, CloneGain, CloneInterval, try_clone_weights};
 pub(crate) use clones::is_reversed;
 pub use clones::{Clones, Sisters};

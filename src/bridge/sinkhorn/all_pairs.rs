@@ -79,7 +79,7 @@ impl AllPairs {
         let own = kernel.with_norms(Side::Source, &self.logs.source);
         let other = kernel.with_norms(Side::Target, &self.logs.target);
         if self.clones.is_some() {
-            return log_moments(&kernel, &own, &other);
+            return sums_of(&kernel, &own, &other, |_, t| t * t.ln());
         }
         let dim = self.source.ncols();
         let mut values = Array2::ones((self.target.nrows(), dim + 2));
@@ -95,6 +95,14 @@ impl AllPairs {
             row[0] * log + row[1] + self.source.row(i).dot(&row.slice(s![2..])) / self.epsilon
         };
         (0..own.len()).map(of_row).collect()
+    }
+
+    /// `Σ_j T_ij²` of each source cell over the `marked` target cells.
+    pub(crate) fn squares(&self, marked: &[bool]) -> Array1<f64> {
+        let kernel = self.kernel();
+        let own = kernel.with_norms(Side::Source, &self.logs.source);
+        let other = kernel.with_norms(Side::Target, &self.logs.target);
+        sums_of(&kernel, &own, &other, |j, t| if marked[j] { t * t } else { 0.0 })
     }
 
     /// For each source cell the mass of its pairs that are further apart than `reach`. `x`
@@ -167,14 +175,21 @@ impl AllPairs {
     }
 }
 
-/// `Σ_j T_ij ln T_ij` pair by pair. `own` and `other` are the logarithms with the parts of single cells.
-fn log_moments(kernel: &DenseKernel<'_>, own: &[f64], other: &[f64]) -> Array1<f64> {
+/// `Σ_j f(j, T_ij)` over the pairs with mass of each source cell. `own` and `other` are the logarithms with the
+/// parts of single cells.
+fn sums_of(
+    kernel: &DenseKernel<'_>,
+    own: &[f64],
+    other: &[f64],
+    f: impl Fn(usize, f64) -> f64 + Sync,
+) -> Array1<f64> {
     let chunks = kernel.in_chunks(Side::Source, |rows, blocks| {
         let mut sums = vec![0.0; rows.len()];
         blocks.visit(|columns, block| {
-            exp_block(flat(block), &own[rows.clone()], &other[columns]);
+            exp_block(flat(block), &own[rows.clone()], &other[columns.clone()]);
             for (sum, row) in sums.iter_mut().zip(block.rows()) {
-                *sum += row.iter().filter(|t| **t > 0.0).map(|t| t * t.ln()).sum::<f64>();
+                let pairs = columns.clone().zip(row).filter(|(_, t)| **t > 0.0);
+                *sum += pairs.map(|(j, t)| f(j, *t)).sum::<f64>();
             }
         });
         sums

@@ -25,8 +25,7 @@ use crate::error::{Error, Result};
 pub enum CouplingEpsilon {
     /// In a fit, the ε at which two halves of the genes predict the same futures
     /// ([`crate::lineage::coupling_noise`]), or 0.7 of [`crate::lineage::snapshot_width`] for an embedding. In other
-    /// commands, the choice of the fit, with less noise between groups of later cells
-    /// ([`crate::lineage::group_noise`]).
+    /// commands, the choice of the fit; cells choose among groups of later cells by [`crate::lineage::apart`].
     #[default]
     Auto,
     /// The couplings of the bridges, with their ε.

@@ -10,7 +10,7 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result, number};
 use crate::geometry::Epsilon;
 use crate::io::model::{Interval, Model, OpenModel};
-use crate::lineage::{Groups, Lineage, Resampled, apart, group_noise};
+use crate::lineage::{GROUP_NOISE, Groups, Lineage, Resampled, apart};
 use crate::pipeline::fit::oddities::say_repeated;
 use crate::pipeline::shared::clone_couplings::{Cells, CloneCoupling, CloneLinks};
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
@@ -33,8 +33,8 @@ pub(crate) struct CourseOfCells {
     pub(crate) epsilons: Vec<Epsilon>,
     /// ε of couplings between any two times, if they are not those of the bridges.
     pub(crate) own: Option<Epsilon>,
-    /// ε between the groups of a later time; `None` if it is not another one.
-    between: Option<f64>,
+    /// Whether cells choose among groups of later cells by [`apart`].
+    by_groups: bool,
     /// Couplings that keep to clones.
     clones: Option<CloneLinks>,
     /// Seed of the couplings that are drawn.
@@ -68,36 +68,29 @@ impl CourseOfCells {
         progress: &mut dyn Progress,
     ) -> Result<Self> {
         let own = own_epsilon(model, coupling)?;
-        let between = (coupling == CouplingEpsilon::Auto)
-            .then(|| group_noise(model.header.dimensions.len()))
-            .filter(|between| own.is_some_and(|own| own.value() > *between));
+        let by_groups = own.is_some() && coupling == CouplingEpsilon::Auto;
         say_repeated(&model.cells, progress)?;
         let process = Process::restore(model)?;
         let rows = rows_by_time(model, &process);
         let epsilons = epsilons(model, coupling, own)?;
         let chain = OnceLock::new();
-        Ok(Self { process, rows, epsilons, own, between, clones: None, seed, chain })
+        Ok(Self { process, rows, epsilons, own, by_groups, clones: None, seed, chain })
     }
 
     /// Notes which couplings are used.
     fn say_couplings(&self, model: &Model, progress: &mut dyn Progress) -> Result<()> {
         let of_bridges = number(model.header.epsilon);
         let own = self.own.map(|own| number(own.value()));
-        let between = self.between.map(number);
-        let text = match (&self.clones, own, between) {
-            (Some(_), _, _) => format!(
+        let text = match (&self.clones, own) {
+            (Some(_), _) => format!(
                 "couplings are entropic and keep to clones, with ε = {} over each interval; the bridges, for \
                  populations, have ε = {of_bridges}",
                 number(self.epsilons[0].value())
             ),
-            (None, Some(own), Some(between)) => format!(
-                "couplings are entropic with ε = {own}, and {between} between groups of later cells where groups \
-                 are asked for; the bridges, for populations, have ε = {of_bridges}"
-            ),
-            (None, Some(own), None) => format!(
+            (None, Some(own)) => format!(
                 "couplings are entropic with ε = {own}; the bridges, for populations, have ε = {of_bridges}"
             ),
-            (None, None, _) => {
+            (None, None) => {
                 format!(
                     "couplings are those of the bridges, with ε = {of_bridges}, in a chain of intervals"
                 )
@@ -168,8 +161,8 @@ impl CourseOfCells {
         self.own.is_some() && (self.clones.is_none() || from + 1 == to)
     }
 
-    /// The couplings to the time of place `end` from all times before it: straight ones, with less noise
-    /// between the `groups` of that time than within them ([`apart`]), or the chain.
+    /// The couplings to the time of place `end` from all times before it: straight ones, in which cells choose
+    /// among the `groups` of that time by [`apart`], or the chain.
     ///
     /// # Errors
     /// As [`CourseOfCells::chain`].
@@ -271,14 +264,13 @@ impl CourseOfCells {
         }
     }
 
-    /// The cells of `target` as couplings see them that have less noise between its groups than within them
-    /// ([`apart`]).
+    /// The cells of `target` as couplings see them in which cells choose among its groups ([`apart`]).
     ///
     /// # Errors
     /// As [`apart`].
     pub(crate) fn apart(&self, target: &Snapshot, groups: &[Option<usize>]) -> Result<Snapshot> {
-        match (self.own, self.between) {
-            (Some(own), Some(between)) => apart(target, groups, own, between),
+        match self.own {
+            Some(own) if self.by_groups => apart(target, groups, own, GROUP_NOISE),
             _ => Ok(target.clone()),
         }
     }
