@@ -192,7 +192,7 @@ impl Fates {
                 for (i, &value) in probabilities.iter().enumerate() {
                     let at = [i, fate];
                     let ends = [table.lo[at], table.hi[at]];
-                    let ends = Predicted { value, ends, of_all, rest: 1.0 }.ends();
+                    let ends = Predicted { value, ends, of_all, rest: None }.ends();
                     (table.lo[at], table.hi[at]) = (ends[0], ends[1]);
                 }
             }
@@ -411,7 +411,7 @@ mod tests {
                 let share = row[2] / (row[2] + row[3]);
                 let both = [found.tables[0].lo[[i, 0]], found.tables[0].hi[[i, 0]]];
                 let ends = [share, share];
-                let wanted = Predicted { value: of_a[i], ends, of_all, rest: 1.0 }.ends();
+                let wanted = Predicted { value: of_a[i], ends, of_all, rest: None }.ends();
                 // None of those that it becomes may have been drawn.
                 let same =
                     both.iter().zip(wanted).all(|(end, wanted)| (end - wanted).abs() < 1e-12);

@@ -149,7 +149,7 @@ fn add_doubt(mass: &mut [Vec<Estimate>], shares: &mut [Vec<Estimate>]) {
             let share = &mut shares[g][h];
             let (value, ends) = (share.value, [share.lo, share.hi]);
             [share.lo, share.hi] =
-                Predicted { value, ends, of_all, rest: 1.0 - total / all }.ends();
+                Predicted { value, ends, of_all, rest: Some(1.0 - total / all) }.ends();
             let mass = &mut mass[g][h];
             if share.has_interval() {
                 mass.lo = mass.lo.min(total * share.lo);
