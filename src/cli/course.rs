@@ -116,8 +116,8 @@ struct NoiseArgs {
     /// Fates, transitions and trajectories follow these couplings. The bridges, and populations, do
     /// not depend on this number. With `auto`, sbcell couples the cells by each of two halves of the
     /// genes, and takes the ε at which both predict the same futures; `coupling.csv` and
-    /// `coupling.svg` show the choice. For an embedding it is 0.7 for each dimension, divided by the
-    /// root of the number of intervals. With `fit`, the couplings are those of the bridges.
+    /// `coupling.svg` show the choice. For an embedding it is 0.7 for each dimension. With `fit`, the
+    /// couplings are those of the bridges.
     #[arg(long, value_name = "E", default_value_t = FitOptions::default().coupling_epsilon,
           allow_negative_numbers = true)]
     coupling_epsilon: CouplingEpsilon,

@@ -54,7 +54,7 @@ Limits: fates follow a coupling of each time with that of the terminal states. I
 little as possible, so a fate shows which later cells are most similar to a cell. It does not show what
 this cell would have done. In simulated courses with known fates, the order of the cells by these
 probabilities agrees with the fates of late sisters somewhat better than that by their 80 nearest late
-cells (correlation 0.47 and 0.43), and the probabilities are about right on average. The intervals
+cells (correlation 0.52 and 0.43), and the probabilities are about right on average. The intervals
 cover the variation between cells and the error that fates had in these courses. They are about cells
 that are measured like this one: whether a single cell has decided may not show. They do not cover the
 choice of coordinates.";

@@ -99,12 +99,12 @@ impl Clones {
         &self.families[k]
     }
 
-    /// The clones of the cells at the places `k` and `k + 1`, level by level, for couplings that respect
+    /// The clones of the cells at the places `from` and `to`, level by level, for couplings that respect
     /// them.
-    pub fn between(&self, k: usize) -> Vec<SharedClones> {
+    pub fn between(&self, from: usize, to: usize) -> Vec<SharedClones> {
         let of = |level: &Groups| SharedClones {
-            source: level.at(k).to_vec(),
-            target: level.at(k + 1).to_vec(),
+            source: level.at(from).to_vec(),
+            target: level.at(to).to_vec(),
         };
         self.levels.iter().map(of).collect()
     }

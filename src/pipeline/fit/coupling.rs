@@ -58,6 +58,7 @@ pub(super) fn choose(
     progress::report(progress, Event::End)?;
     say_end(&noise, progress)?;
     say_depth(&noise, progress)?;
+    say_agreement(&noise, progress)?;
     Ok(ChosenCoupling { epsilon: Some(noise.epsilon), noise: Some(noise) })
 }
 
@@ -80,6 +81,18 @@ fn say_end(noise: &CouplingNoise, progress: &mut dyn Progress) -> Result<()> {
     progress::note(progress, text)
 }
 
+/// Notes that both halves of the genes agree on no future.
+fn say_agreement(noise: &CouplingNoise, progress: &mut dyn Progress) -> Result<()> {
+    let agree = |point: &HalvesAgreement| point.agreement > 2.0 * point.error;
+    if noise.curve.iter().any(agree) {
+        return Ok(());
+    }
+    let text = "two halves of the genes predict different futures of the cells at every ε of couplings: fates of \
+                single cells say little here"
+        .to_string();
+    progress::note(progress, text)
+}
+
 /// Above this share of the variance of predicted futures that goes with depth, a note warns of it.
 const MOST_OF_DEPTH: f64 = 0.3;
 
@@ -90,9 +103,35 @@ fn say_depth(noise: &CouplingNoise, progress: &mut dyn Progress) -> Result<()> {
     }
     let text = format!(
         "{:.0} % of the differences between the predicted futures of cells go with the sum of their \
-         expression: fates may show how much was measured of a cell. If the values are not counts or scaled to \
-         one depth, fit on the counts of the file (the parameters `layer` and `use_raw`)",
+         expression: fates may show how much was measured of a cell. If the values are not scaled to one \
+         depth, fit on counts if the file has them (the parameters `layer` and `use_raw`)",
         100.0 * noise.of_depth
     );
     progress::note(progress, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::shared::recorder::Recorder;
+    use crate::progress::Silent;
+
+    #[test]
+    fn notes_tell_of_depth_and_of_halves_that_never_agree() {
+        let said = |agreement: f64, of_depth: f64| {
+            let point = |epsilon: f64| HalvesAgreement { epsilon, agreement, error: 0.02 };
+            let curve = [1.0, 2.0, 4.0].map(point).to_vec();
+            let noise = CouplingNoise { epsilon: 2.0, curve, of_depth };
+            let mut silent = Silent;
+            let mut notes = Recorder::new(&mut silent);
+            say_depth(&noise, &mut notes).unwrap();
+            say_agreement(&noise, &mut notes).unwrap();
+            notes.into_notes().join("\n")
+        };
+        assert_eq!(said(0.3, 0.1), "");
+        assert_eq!(said(0.3, f64::NAN), "");
+        assert!(said(0.3, 0.58).starts_with("58 % of the differences"));
+        assert!(said(0.03, 0.1).contains("fates of single cells say little"));
+        assert!(said(f64::NAN, 0.1).contains("predict different futures"));
+    }
 }

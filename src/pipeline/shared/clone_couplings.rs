@@ -129,7 +129,7 @@ impl CloneCoupling {
                     source: process.coupling_source(k)?,
                     target: process.snapshots[k + 1].clone(),
                     epsilon: epsilons[k],
-                    clones: clones.between(k),
+                    clones: clones.between(k, k + 1),
                 })
             })
             .collect::<Result<Vec<_>>>()?;
@@ -200,18 +200,18 @@ pub(crate) struct CloneLinks {
 }
 
 impl CloneLinks {
-    /// The coupling of interval `k` with clones.
+    /// The coupling with clones between the cells at places `from` and `to`.
     ///
     /// # Errors
     /// As [`Link::with_clones`].
     pub(crate) fn link(
         &self,
-        k: usize,
+        [from, to]: [usize; 2],
         source: &Snapshot,
         target: &Snapshot,
         epsilon: Epsilon,
     ) -> Result<Link> {
-        let cost = CloneCost::new(&self.clones.between(k), self.weight)?;
+        let cost = CloneCost::new(&self.clones.between(from, to), self.weight)?;
         Link::with_clones(source, target, epsilon, cost)
     }
 }

@@ -82,10 +82,10 @@ impl CourseOfCells {
         let of_bridges = number(model.header.epsilon);
         let own = self.own.map(|own| number(own.value()));
         let text = match (&self.clones, own) {
-            (Some(_), _) => format!(
-                "couplings are entropic and keep to clones, with ε = {} over each interval; the bridges, for \
-                 populations, have ε = {of_bridges}",
-                number(self.epsilons[0].value())
+            (Some(_), own) => format!(
+                "couplings are entropic and keep to clones, with ε = {}; the bridges, for populations, have \
+                 ε = {of_bridges}",
+                own.unwrap_or_else(|| number(self.epsilons[0].value()))
             ),
             (None, Some(own)) => format!(
                 "couplings are entropic with ε = {own}; the bridges, for populations, have ε = {of_bridges}"
@@ -142,7 +142,7 @@ impl CourseOfCells {
             let (from, to) = (k as u64 * STEPS, (k as u64 + 1) * STEPS);
             let mut within = Within::new(progress, from, to);
             links.push(match (&self.clones, self.own) {
-                (Some(clones), _) => clones.link(k, &source, target, self.epsilons[k])?,
+                (Some(clones), _) => clones.link([k, k + 1], &source, target, self.epsilons[k])?,
                 (None, Some(_)) => {
                     Link::entropic_with(&source, target, self.epsilons[k], &mut within)?
                 }
@@ -155,10 +155,9 @@ impl CourseOfCells {
         Ok(self.chain.get_or_init(|| lineage))
     }
 
-    /// Whether couplings go straight from one time to another. Those of bridges do not, and neither do
-    /// those that keep to clones, except over a single interval.
-    fn is_straight(&self, from: usize, to: usize) -> bool {
-        self.own.is_some() && (self.clones.is_none() || from + 1 == to)
+    /// Whether couplings go straight from one time to another. Those of bridges do not.
+    fn is_straight(&self) -> bool {
+        self.own.is_some()
     }
 
     /// The couplings to the time of place `end` from all times before it: straight ones, in which cells choose
@@ -172,7 +171,7 @@ impl CourseOfCells {
         groups: Option<&Groups>,
         progress: &mut dyn Progress,
     ) -> Result<Cow<'_, Lineage>> {
-        if end == 0 || !self.is_straight(0, end) {
+        if end == 0 || !self.is_straight() {
             return Ok(Cow::Borrowed(self.chain(progress)?));
         }
         let what = "which cells go to which".to_string();
@@ -195,7 +194,7 @@ impl CourseOfCells {
     /// As [`CourseOfCells::chain`].
     pub(crate) fn neighbours(&self, progress: &mut dyn Progress) -> Result<Cow<'_, Lineage>> {
         let n = self.epsilons.len();
-        if n == 1 || !self.is_straight(0, n) {
+        if n == 1 || !self.is_straight() {
             return Ok(Cow::Borrowed(self.chain(progress)?));
         }
         let what = "which cells go to which".to_string();
@@ -226,7 +225,7 @@ impl CourseOfCells {
         groups: Option<&Groups>,
         progress: &mut dyn Progress,
     ) -> Result<Way<'_>> {
-        if from >= to || !self.is_straight(from, to) {
+        if from >= to || !self.is_straight() {
             let places = (0..self.times().len()).collect();
             return Ok(Way { lineage: Cow::Borrowed(self.chain(progress)?), places, from, to });
         }
@@ -259,7 +258,7 @@ impl CourseOfCells {
             None => target.clone(),
         };
         match &self.clones {
-            Some(clones) => clones.link(from, &source, &target, own),
+            Some(clones) => clones.link([from, to], &source, &target, own),
             None => Link::entropic_with(&source, &target, own, progress),
         }
     }
