@@ -22,8 +22,20 @@ const LEAST_DIAGONAL: f64 = 0.2;
 /// Least variance of a coordinate within groups, as a part of the mean of all coordinates.
 const LEAST_VARIANCE: f64 = 0.05;
 
+/// Later cells for a coupling to groups of them. See [`apart`] for an example.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Apart {
+    /// The cells, moved by their groups.
+    pub target: Snapshot,
+    /// ε of the coupling to them.
+    pub epsilon: Epsilon,
+}
+
 /// The cells of `target` moved by their `groups`, such that the entropic coupling to them with `epsilon`
 /// chooses among the groups as a linear discriminant does.
+///
+/// ε is at least `noise` times the largest variance of a coordinate within groups. With less, a cell would
+/// choose a wide group for the cells at its edge.
 ///
 /// The entropic coupling of x to y depends on `x·y/ε`, and on marginals. Here the part of y that is common
 /// to its group, `δ_g = μ_g − μ`, is replaced: `x·(y − δ_g)/ε + xᵀ Σ⁻¹ δ_g / noise`, with the covariance Σ of
@@ -45,7 +57,7 @@ const LEAST_VARIANCE: f64 = 0.05;
 /// let groups = [Some(0), Some(0), Some(1), Some(1)];
 /// let found = apart(&cells, &groups, Epsilon::new(8.0)?, 2.0)?;
 /// // The variance within groups is 2: means of ±10 become ±10 · 8 / (2 · 2), less what chance explains.
-/// let points = found.points();
+/// let points = found.target.points();
 /// assert!((points[[2, 0]] + points[[3, 0]]) / 2.0 > 19.8);
 /// // Within a group cells are as far apart as before.
 /// assert!((points[[3, 0]] - points[[2, 0]] - 2.0).abs() < 1e-9);
@@ -57,20 +69,29 @@ pub fn apart(
     groups: &[Option<usize>],
     epsilon: Epsilon,
     noise: f64,
-) -> Result<Snapshot> {
+) -> Result<Apart> {
     shape::rows("groups of the target", target.n_cells(), groups.len())?;
     let mut points = target.points().to_owned();
-    let moves = moves(&points, groups, epsilon.value() / noise);
-    let n_groups = moves.nrows() - 1;
+    let Moves { rows, epsilon } = moves(&points, groups, epsilon.value(), noise);
+    let n_groups = rows.nrows() - 1;
     for (mut row, group) in points.rows_mut().into_iter().zip(groups) {
-        row += &moves.row(group.unwrap_or(n_groups));
+        row += &rows.row(group.unwrap_or(n_groups));
     }
-    Snapshot::weighted(points, target.marginal().to_owned())
+    let target = Snapshot::weighted(points, target.marginal().to_owned())?;
+    Ok(Apart { target, epsilon: Epsilon::new(epsilon)? })
 }
 
-/// By how much the cells of each group are moved: `shrunk (factor Σ⁻¹ δ_g − δ_g)`. The last row is that of
-/// cells without a group, `(n_groups + 1, dim)`.
-fn moves(points: &Array2<f64>, groups: &[Option<usize>], factor: f64) -> Array2<f64> {
+/// How cells are moved.
+struct Moves {
+    /// By how much the cells of each group are moved: `shrunk (ε / noise Σ⁻¹ δ_g − δ_g)`. The last row is
+    /// that of cells without a group, `(n_groups + 1, dim)`.
+    rows: Array2<f64>,
+    /// ε of the coupling.
+    epsilon: f64,
+}
+
+/// How cells of `groups` are moved for a coupling with at least `epsilon`.
+fn moves(points: &Array2<f64>, groups: &[Option<usize>], epsilon: f64, noise: f64) -> Moves {
     let Means { offsets, counts } = means(points, groups);
     let n_groups = offsets.nrows() - 1;
     let mean = points.sum_axis(Axis(0)) / points.nrows().max(1) as f64;
@@ -80,20 +101,23 @@ fn moves(points: &Array2<f64>, groups: &[Option<usize>], factor: f64) -> Array2<
     }
     let n = points.nrows() as f64;
     let present = counts.iter().filter(|count| **count > 0.0).count() as f64;
-    let Some(within) = covariance(&rest, n - present) else { return offsets * 0.0 };
-    let mut moves = offsets;
-    for (mut offset, count) in moves.rows_mut().into_iter().zip(&counts) {
-        let solved = within.solve(offset.view());
+    let Some(Within { covariance, widest }) = within(&rest, n - present) else {
+        return Moves { rows: offsets * 0.0, epsilon };
+    };
+    let epsilon = epsilon.max(noise * widest);
+    let mut rows = offsets;
+    for (mut offset, count) in rows.rows_mut().into_iter().zip(&counts) {
+        let solved = covariance.solve(offset.view());
         let square = solved.dot(&offset);
         if square <= 0.0 {
             continue;
         }
         let by_chance = offset.len() as f64 * (1.0 / count - 1.0 / n);
         let shrunk = (1.0 - by_chance / square).max(0.0);
-        let moved = (solved * factor - &offset) * shrunk;
+        let moved = (solved * (epsilon / noise) - &offset) * shrunk;
         offset.assign(&moved);
     }
-    moves
+    Moves { rows, epsilon }
 }
 
 /// The means of groups.
@@ -125,10 +149,17 @@ fn means(points: &Array2<f64>, groups: &[Option<usize>]) -> Means {
     Means { offsets, counts }
 }
 
-/// The covariance of the cells within their groups, from their differences `rest` to the means of the groups
-/// and `degrees` of freedom, with a part of it replaced by its diagonal. `None` if no cell differs from
-/// its group.
-fn covariance(rest: &Array2<f64>, degrees: f64) -> Option<Cholesky> {
+/// The scatter of cells within their groups.
+struct Within {
+    /// Covariance, with a part of it replaced by its diagonal.
+    covariance: Cholesky,
+    /// Largest variance of a coordinate.
+    widest: f64,
+}
+
+/// The scatter within groups from the differences `rest` of cells to the means of their groups, with `degrees`
+/// of freedom. `None` if no cell differs from its group.
+fn within(rest: &Array2<f64>, degrees: f64) -> Option<Within> {
     let dim = rest.ncols();
     let mut within = rest.t().dot(rest) / degrees.max(1.0);
     let diagonal = within.diag().to_owned();
@@ -138,7 +169,8 @@ fn covariance(rest: &Array2<f64>, degrees: f64) -> Option<Cholesky> {
     for (k, variance) in diagonal.iter().enumerate() {
         within[[k, k]] = variance.max(least);
     }
-    Cholesky::new(within.view())
+    let widest = diagonal.iter().copied().fold(0.0, f64::max);
+    Some(Within { covariance: Cholesky::new(within.view())?, widest })
 }
 
 #[cfg(test)]
@@ -182,9 +214,9 @@ mod tests {
             })
         };
         // Means 3 apart with unit variance: log-odds 3 x; nothing follows the noisy coordinate.
-        let [shown, noisy] = slopes(&apart(&late, &groups, epsilon, 1.0).unwrap());
+        let [shown, noisy] = slopes(&apart(&late, &groups, epsilon, 1.0).unwrap().target);
         assert!((shown - 3.0).abs() < 0.25 && noisy.abs() < 0.1, "{shown} {noisy}");
-        let [shown, _] = slopes(&apart(&late, &groups, epsilon, 4.0).unwrap());
+        let [shown, _] = slopes(&apart(&late, &groups, epsilon, 4.0).unwrap().target);
         assert!((shown - 0.75).abs() < 0.1, "{shown}");
         // The coupling alone has a twentieth of it.
         assert!(slopes(&late)[0] < 0.1);
@@ -200,7 +232,7 @@ mod tests {
         }
         let points = Array2::from_shape_fn((8, 2), |(i, d)| rows[i][d]);
         let groups: Vec<Option<usize>> = (0..8).map(|i| Some(i / 4)).collect();
-        let found = moves(&points, &groups, 5.0);
+        let found = moves(&points, &groups, 5.0, 1.0).rows;
         // Sums of squares 8 and 4, of products 4, over 6; a third (2 / 6) is the diagonal.
         let (a, b, c) = (8.0 / 6.0, 4.0 / 6.0, 4.0 / 6.0 * (2.0 / 3.0));
         let det = a * b - c * c;
@@ -214,12 +246,38 @@ mod tests {
     #[test]
     fn groups_without_a_difference_stay() {
         let (same, groups) = two_groups(400, 10, 0.0, 3);
-        let moved = apart(&same, &groups, Epsilon::new(10.0).unwrap(), 1.0).unwrap();
+        let moved = apart(&same, &groups, Epsilon::new(10.0).unwrap(), 1.0).unwrap().target;
         let far = (&moved.points() - &same.points()).mapv(f64::abs).sum() / 4000.0;
         let (other, groups) = two_groups(400, 10, 4.0, 4);
-        let moved = apart(&other, &groups, Epsilon::new(10.0).unwrap(), 1.0).unwrap();
+        let moved = apart(&other, &groups, Epsilon::new(10.0).unwrap(), 1.0).unwrap().target;
         let further = (&moved.points() - &other.points()).mapv(f64::abs).sum() / 4000.0;
         assert!(far < 0.3 && further > 1.0, "{far} {further}");
+    }
+
+    #[test]
+    fn a_wide_group_does_not_take_the_cells_at_the_edges() {
+        // Two groups with the same mean; one is four times as wide. Cells at the edges are no more of it
+        // than their linear log-odds say: half and half.
+        let place = |i: usize| (i as f64 / 199.0 - 0.5) * 2.0;
+        let late =
+            Array2::from_shape_fn(
+                (400, 1),
+                |(i, _)| {
+                    if i < 200 { place(i) } else { 4.0 * place(i - 200) }
+                },
+            );
+        let groups: Vec<Option<usize>> = (0..400).map(|i| Some(i / 200)).collect();
+        let early = Snapshot::new(Array2::from_shape_fn((50, 1), |(i, _)| i as f64 / 10.0 - 2.45));
+        let (early, late) = (early.unwrap(), Snapshot::new(late).unwrap());
+        let wide = |late: &Snapshot, epsilon: Epsilon| {
+            let link = Link::entropic(&early, late, epsilon).unwrap();
+            let own = Array2::from_shape_fn((400, 1), |(j, _)| f64::from(u8::from(j >= 200)));
+            link.pull(own.view()).unwrap()[[49, 0]] * 50.0
+        };
+        let epsilon = Epsilon::new(1.0).unwrap();
+        let found = apart(&late, &groups, epsilon, 6.0).unwrap();
+        assert!((wide(&found.target, found.epsilon) - 0.5).abs() < 0.12);
+        assert!(wide(&late, epsilon) > 0.85);
     }
 
     #[test]
@@ -227,13 +285,13 @@ mod tests {
         let cells = Snapshot::new(array![[0.0], [0.2], [8.0], [8.2]]).unwrap();
         let groups = [Some(3), Some(3), None, None];
         let epsilon = Epsilon::new(4.0).unwrap();
-        let found = apart(&cells, &groups, epsilon, 2.0).unwrap();
+        let found = apart(&cells, &groups, epsilon, 2.0).unwrap().target;
         // Means ±4 with variance 0.02 within: ∓4 (2 / 0.02 − 1), shrunk by 0.02 (1/2 − 1/4) / 16.
         let moved = 4.0 * (2.0 / 0.02 - 1.0) * (1.0 - 0.02 * 0.25 / 16.0);
         assert!((found.points()[[0, 0]] + moved).abs() < 1e-6, "{}", found.points());
         assert!((found.points()[[3, 0]] - 8.2 - moved).abs() < 1e-6);
         let equal = Snapshot::new(array![[0.0], [0.0], [8.0], [8.0]]).unwrap();
-        assert_eq!(apart(&equal, &groups, epsilon, 2.0).unwrap(), equal);
+        assert_eq!(apart(&equal, &groups, epsilon, 2.0).unwrap(), Apart { target: equal, epsilon });
         assert!(apart(&cells, &groups[..2], epsilon, 1.0).is_err());
     }
 }

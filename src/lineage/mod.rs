@@ -41,7 +41,7 @@ mod transitions;
 mod trends;
 
 pub use agreement::{Agreement, agreement};
-pub use apart::{GROUP_NOISE, apart};
+pub use apart::{Apart, GROUP_NOISE, apart};
 pub(crate) use clone_weight::{CLONE_WEIGHTS, CloneGain, CloneInterval, try_clone_weights};
 pub(crate) use clones::is_reversed;
 pub use clones::{Clones, Sisters};

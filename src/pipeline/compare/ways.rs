@@ -6,7 +6,7 @@ use ndarray::Array2;
 use crate::bridge::Link;
 use crate::data::Snapshot;
 use crate::error::Result;
-use crate::lineage::{Groups, Lineage, Relabelled, Resampled};
+use crate::lineage::{Apart, Groups, Lineage, Relabelled, Resampled};
 use crate::pipeline::compare::pair::Pair;
 use crate::pipeline::shared::course_of_cells::Along;
 use crate::progress::Silent;
@@ -66,8 +66,9 @@ pub(super) fn exchanged<T>(
     }
     let course = &pair.sides[0].course;
     let [source, target] = [from, to].map(|k| Snapshot::new(pair.cells[k].points.clone()));
-    let target = course.apart(&target?, &pair.groups_of(to))?;
-    let link = Link::entropic(&source?, &target, course.epsilon(0))?;
+    let Apart { target, epsilon } =
+        course.apart(&target?, &pair.groups_of(to), course.epsilon(0))?;
+    let link = Link::entropic(&source?, &target, epsilon)?;
     let lineage = Lineage::new([from, to].map(|k| pair.times[k]).to_vec(), vec![link])?;
     let [first, second] = relabelled(pair, &lineage, &[from, to])?;
     work(&Exchanged { relabelled: [&first, &second], from: 0, to: 1 })

@@ -10,7 +10,7 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result, number};
 use crate::geometry::Epsilon;
 use crate::io::model::{Interval, Model, OpenModel};
-use crate::lineage::{GROUP_NOISE, Groups, Lineage, Resampled, apart};
+use crate::lineage::{Apart, GROUP_NOISE, Groups, Lineage, Resampled, apart};
 use crate::pipeline::fit::oddities::say_repeated;
 use crate::pipeline::shared::clone_couplings::{Cells, CloneCoupling, CloneLinks};
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
@@ -86,6 +86,10 @@ impl CourseOfCells {
                 "couplings are entropic and keep to clones, with ε = {}; the bridges, for populations, have \
                  ε = {of_bridges}",
                 own.unwrap_or_else(|| number(self.epsilons[0].value()))
+            ),
+            (None, Some(own)) if self.by_groups => format!(
+                "couplings are entropic with ε = {own}, and go by means and covariance where groups of later \
+                 cells are asked for; the bridges, for populations, have ε = {of_bridges}"
             ),
             (None, Some(own)) => format!(
                 "couplings are entropic with ε = {own}; the bridges, for populations, have ε = {of_bridges}"
@@ -253,25 +257,30 @@ impl CourseOfCells {
         };
         let source = self.straight_source(from, to, progress)?;
         let target = &self.process.snapshots[to];
-        let target = match groups {
-            Some(groups) => self.apart(target, groups.at(to))?,
-            None => target.clone(),
+        let Apart { target, epsilon } = match groups {
+            Some(groups) => self.apart(target, groups.at(to), own)?,
+            None => Apart { target: target.clone(), epsilon: own },
         };
         match &self.clones {
-            Some(clones) => clones.link([from, to], &source, &target, own),
-            None => Link::entropic_with(&source, &target, own, progress),
+            Some(clones) => clones.link([from, to], &source, &target, epsilon),
+            None => Link::entropic_with(&source, &target, epsilon, progress),
         }
     }
 
-    /// The cells of `target` as couplings see them in which cells choose among its groups ([`apart`]).
+    /// The cells of `target`, and ε, for couplings in which cells choose among its groups ([`apart`]).
     ///
     /// # Errors
     /// As [`apart`].
-    pub(crate) fn apart(&self, target: &Snapshot, groups: &[Option<usize>]) -> Result<Snapshot> {
-        match self.own {
-            Some(own) if self.by_groups => apart(target, groups, own, GROUP_NOISE),
-            _ => Ok(target.clone()),
+    pub(crate) fn apart(
+        &self,
+        target: &Snapshot,
+        groups: &[Option<usize>],
+        epsilon: Epsilon,
+    ) -> Result<Apart> {
+        if self.by_groups {
+            return apart(target, groups, epsilon, GROUP_NOISE);
         }
+        Ok(Apart { target: target.clone(), epsilon })
     }
 
     /// The cells of place `from` with the weights of their descendants at place `to`. Growth over later
