@@ -95,6 +95,7 @@ impl Groups {
     }
 
     /// The cells of the times at `places` only, in this order.
+    #[must_use]
     pub fn at_places(&self, places: &[usize]) -> Self {
         let of_cells = places.iter().map(|&k| self.of_cells[k].clone()).collect();
         Self { names: self.names.clone(), of_cells }

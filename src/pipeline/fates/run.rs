@@ -160,7 +160,7 @@ pub(in crate::pipeline) fn of_course<'c>(
     let places: Vec<usize> = (0..lineage.times().len()).collect();
     let batches = course.batches(model, &resampling, progress)?;
     let along = Along { lineage: &lineage, places: &places };
-    let resampled = course.resampled(along, batches.as_ref(), &resampling, progress)?;
+    let resampled = along.resampled(batches.as_ref(), &resampling, progress)?;
     let fates = Fates::of(&resampled, &terminals, progress)?;
     let last = fates.tables.len() - 1;
     let between = if lineage.is_straight() { vec![last] } else { (1..=last).collect() };

@@ -88,8 +88,9 @@ impl CourseOfCells {
                 own.unwrap_or_else(|| number(self.epsilons[0].value()))
             ),
             (None, Some(own)) if self.by_groups => format!(
-                "couplings are entropic with ε = {own}, and go by means and covariance where groups of later \
-                 cells are asked for; the bridges, for populations, have ε = {of_bridges}"
+                "couplings are entropic with ε = {own}; where groups of later cells are asked for, they go by \
+                 means and covariance, with a larger ε if groups are wide; the bridges, for populations, have \
+                 ε = {of_bridges}"
             ),
             (None, Some(own)) => format!(
                 "couplings are entropic with ε = {own}; the bridges, for populations, have ε = {of_bridges}"
@@ -353,25 +354,6 @@ impl CourseOfCells {
         say_lone_batches(&batches, self.times(), column, progress)?;
         Ok(Some(batches))
     }
-
-    /// Bootstrap resamples of the cells of each time of the couplings `along`, or of their batches.
-    ///
-    /// # Errors
-    /// Those of [`Resampled::new`].
-    pub(crate) fn resampled<'l>(
-        &self,
-        along: Along<'l, '_>,
-        batches: Option<&Vec<Vec<String>>>,
-        resampling: &Resampling<'_>,
-        progress: &mut dyn Progress,
-    ) -> Result<Resampled<'l>> {
-        let Along { lineage, places } = along;
-        let here = batches.map(|batches| -> Vec<Vec<String>> {
-            places.iter().map(|&place| batches[place].clone()).collect()
-        });
-        let seed = Seed(resampling.seed).child("lineage/resamples", 0);
-        Resampled::new(lineage, here.as_deref(), resampling.n_resamples, seed, progress)
-    }
 }
 
 /// Couplings of some times of a course.
@@ -381,6 +363,26 @@ pub(crate) struct Along<'l, 'p> {
     pub(crate) lineage: &'l Lineage,
     /// The places of their times in the course.
     pub(crate) places: &'p [usize],
+}
+
+impl<'l> Along<'l, '_> {
+    /// Bootstrap resamples of the cells of each time, or of their batches.
+    ///
+    /// # Errors
+    /// Those of [`Resampled::new`].
+    pub(crate) fn resampled(
+        self,
+        batches: Option<&Vec<Vec<String>>>,
+        resampling: &Resampling<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<Resampled<'l>> {
+        let Along { lineage, places } = self;
+        let here = batches.map(|batches| -> Vec<Vec<String>> {
+            places.iter().map(|&place| batches[place].clone()).collect()
+        });
+        let seed = Seed(resampling.seed).child("lineage/resamples", 0);
+        Resampled::new(lineage, here.as_deref(), resampling.n_resamples, seed, progress)
+    }
 }
 
 /// The couplings on the way between two times.

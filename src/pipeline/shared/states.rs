@@ -106,8 +106,7 @@ impl FoundStates {
         let batches = course.batches(model, &resampling, progress)?;
         let chain = course.chain(progress)?;
         let places: Vec<usize> = (0..course.times().len()).collect();
-        let resampled = course.resampled(
-            Along { lineage: chain, places: &places },
+        let resampled = Along { lineage: chain, places: &places }.resampled(
             batches.as_ref(),
             &resampling,
             progress,

@@ -1,6 +1,7 @@
 //! Follows sets of cells along the couplings of a model.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use crate::error::range::at_least_one;
 use crate::error::{Error, Result};
@@ -145,17 +146,18 @@ pub(in crate::pipeline) fn steps(
         if direction == Direction::Forward || at == 0 {
             steps.push(TrajectoryStep::start(own.view(), at));
         } else {
-            if !before.contains_key(&at) {
-                before.insert(at, course.lineage_to(at, Some(groups), progress)?);
-            }
-            steps.extend(follow(&before[&at], own.view(), at, 0..=at)?);
+            let lineage = match before.entry(at) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(course.lineage_to(at, Some(groups), progress)?),
+            };
+            steps.extend(follow(lineage, own.view(), at, 0..=at)?);
         }
         let forward = if direction == Direction::Backward { at..at } else { at..last };
         for to in forward.map(|k| k + 1) {
-            if !after.contains_key(&(at, to)) {
-                after.insert((at, to), course.between(at, to, Some(groups), progress)?);
-            }
-            let way = &after[&(at, to)];
+            let way = match after.entry((at, to)) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(course.between(at, to, Some(groups), progress)?),
+            };
             let found = follow(&way.lineage, own.view(), way.from, way.to..=way.to)?;
             steps.extend(found.into_iter().map(|step| TrajectoryStep { place: to, ..step }));
         }

@@ -121,7 +121,7 @@ pub fn transitions(
         let way = course.between(from, to, Some(&groups), progress)?;
         let places = &way.places[..];
         let along = Along { lineage: &way.lineage, places };
-        let resampled = course.resampled(along, batches.as_ref(), &resampling, progress)?;
+        let resampled = along.resampled(batches.as_ref(), &resampling, progress)?;
         let here = groups.at_places(places);
         let found = between(&resampled, &here, way.from, way.to, progress)?;
         let of = |groups: &[Option<usize>], place: usize| -> Vec<GroupAt> {

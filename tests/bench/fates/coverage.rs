@@ -111,7 +111,7 @@ impl Coverage {
             }
         }
         let truth = course.shares.slice(s![..course.n_early, ..]);
-        for fate in 0..course.fate_names.len() {
+        for (fate, &middle) in middle.iter().enumerate() {
             let p = fates.probabilities.column(fate);
             let mut order: Vec<usize> = (0..p.len()).collect();
             order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
@@ -121,7 +121,7 @@ impl Coverage {
                 };
                 let [lo, hi] = [&fates.lo, &fates.hi].map(|ends| mean(ends.column(fate)));
                 let interval = Interval { value: mean(p), lo, hi };
-                self.0[ROWS.len() - 2].add(&interval, mean(truth.column(fate)), middle[fate]);
+                self.0[ROWS.len() - 2].add(&interval, mean(truth.column(fate)), middle);
             }
         }
         let single = &mut self.0[ROWS.len() - 1];
