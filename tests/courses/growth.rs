@@ -7,10 +7,10 @@ use rand_distr::{Distribution, StandardNormal};
 use sbcell::bridge::{LightSbSolver, UnitTime};
 use sbcell::data::{Column, GrowthUnit};
 use sbcell::io::h5ad::{H5adContent, write_h5ad};
-use sbcell::io::model::Model;
+use sbcell::io::model::{Model, OpenModel};
 use sbcell::pipeline::{
-    FitOptions, GrowthOptions, GrowthPrior, InterpolateOptions, Noise, Process, Running,
-    SolverChoice, Source, Space, fit, interpolate,
+    CellSets, FateOptions, FitOptions, GrowthOptions, GrowthPrior, InterpolateOptions, Noise,
+    Process, Running, SolverChoice, Source, Space, fates, fit, interpolate,
 };
 use sbcell::{Seed, Silent};
 
@@ -57,12 +57,15 @@ fn write(path: &Path) {
     let rates = factors.iter().map(|factor: &f64| factor.ln() / 24.0).collect();
     let days = (0..points.nrows()).map(|cell| DAYS[cell / N]).collect();
     let names: Vec<String> = (0..points.nrows()).map(|cell| format!("c{cell}")).collect();
+    let kind = |x: &f64| Some(if doubles(*x) { "doubling" } else { "still" }.to_string());
+    let kinds = points.column(0).iter().map(kind).collect();
     let content = H5adContent {
         obs_names: &names,
         obs: &[
             ("day", &Column::Floats(days)),
             ("growth", &Column::Floats(factors)),
             ("rate_h", &Column::Floats(rates)),
+            ("kind", &Column::Texts(kinds)),
         ],
         obsm: &[("X_known", points.view())],
         ..H5adContent::default()
@@ -220,4 +223,30 @@ fn growth_from_a_file_is_growth_from_a_column() {
         fit(&data, &course.folder.path().join("no"), &options, Running::default(), &mut Silent);
     let text = error.unwrap_err().to_string();
     assert!(text.contains("c0"), "{text}");
+}
+
+/// Growth over both intervals: a cell that doubles each day has 2^3.5 times as many descendants after 3.5 days,
+/// also by a coupling that goes straight over both.
+#[test]
+fn straight_couplings_have_the_growth_of_all_intervals() {
+    let course = Course::new();
+    let (out, _) = course.fit(by_column("growth", "factor/day"), lightsb());
+    let model = OpenModel::read(&out).unwrap();
+    let sets = CellSets::default().with_groupby(Some("kind".into()));
+    let options = FateOptions::default().with_sets(sets).with_bootstrap(0);
+    let found = fates(&model, &options, &mut Silent).unwrap().cells;
+    let names = ["time", "descendants", "doubling"].map(String::from);
+    let columns = found.floats(&names).unwrap();
+    let mut sums = [[0.0; 3]; 2];
+    for (cell, row) in columns.rows().into_iter().enumerate().filter(|(_, row)| row[0] < 1.5) {
+        let own = usize::from(cell as f64 >= n_doubling(0));
+        let values = [row[1], row[2], 1.0];
+        sums[own].iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+    }
+    // Nearly all descendants are of the cell's own kind.
+    let [of_doubling, of_still] = sums.map(|[_, sum, n]| sum / n);
+    assert!(of_doubling > 0.99 && of_still < 0.01, "{of_doubling} {of_still}");
+    let [doubling, still] = sums.map(|[sum, _, n]| sum / n);
+    let wanted = 2_f64.powf(DAYS[2] - DAYS[0]);
+    assert!((doubling / still / wanted).ln().abs() < 0.1, "{} {wanted}", doubling / still);
 }
