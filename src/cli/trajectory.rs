@@ -37,9 +37,9 @@ is at an observed cell), coordinates.";
 
 /// Ancestors and descendants of sets of cells, and single paths
 ///
-/// sbcell multiplies the shares of a set with the coupling of each interval, forward and backward.
-/// It forms no matrix between distant times. This assumes that the future of a cell depends on its
-/// present state only, and not on its past.
+/// sbcell multiplies the shares of a set with the coupling of its time with each other time. The
+/// couplings of the bridges (--coupling-epsilon fit) are chained over the intervals. Single paths follow
+/// the bridges.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("out", |out| out.default_value("trajectory.csv")))]
