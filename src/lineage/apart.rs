@@ -19,8 +19,9 @@ pub const GROUP_NOISE: f64 = 6.0;
 /// Least part of the covariance within groups that is replaced by its diagonal.
 const LEAST_DIAGONAL: f64 = 0.2;
 
-/// Least variance of a coordinate within groups, as a part of the mean of all coordinates.
-const LEAST_VARIANCE: f64 = 0.05;
+/// Least variance of a coordinate within groups, as a part of the mean of all coordinates, within groups and
+/// over all cells. The second keeps the log-odds of groups of equal cells finite.
+const LEAST_VARIANCE: [f64; 2] = [0.05, 0.01];
 
 /// Later cells for a coupling to groups of them. See [`apart`] for an example.
 #[derive(Debug, Clone, PartialEq)]
@@ -101,7 +102,8 @@ fn moves(points: &Array2<f64>, groups: &[Option<usize>], epsilon: f64, noise: f6
     }
     let n = points.nrows() as f64;
     let present = counts.iter().filter(|count| **count > 0.0).count() as f64;
-    let Some(Within { covariance, widest }) = within(&rest, n - present) else {
+    let all = (points - &mean).mapv(|off| off * off).sum() / (n * points.ncols().max(1) as f64);
+    let Some(Within { covariance, widest }) = within(&rest, n - present, all) else {
         return Moves { rows: offsets * 0.0, epsilon };
     };
     let epsilon = epsilon.max(noise * widest);
@@ -158,12 +160,13 @@ struct Within {
 }
 
 /// The scatter within groups from the differences `rest` of cells to the means of their groups, with `degrees`
-/// of freedom. `None` if no cell differs from its group.
-fn within(rest: &Array2<f64>, degrees: f64) -> Option<Within> {
+/// of freedom. `all` is the mean variance of a coordinate over all cells. `None` if all cells are equal.
+fn within(rest: &Array2<f64>, degrees: f64, all: f64) -> Option<Within> {
     let dim = rest.ncols();
     let mut within = rest.t().dot(rest) / degrees.max(1.0);
     let diagonal = within.diag().to_owned();
-    let least = LEAST_VARIANCE * diagonal.mean().unwrap_or(0.0);
+    let [of_within, of_all] = LEAST_VARIANCE;
+    let least = (of_within * diagonal.mean().unwrap_or(0.0)).max(of_all * all);
     let part = (dim as f64 / degrees.max(1.0)).clamp(LEAST_DIAGONAL, 1.0);
     within *= 1.0 - part;
     for (k, variance) in diagonal.iter().enumerate() {
@@ -281,17 +284,26 @@ mod tests {
     }
 
     #[test]
-    fn cells_without_a_group_are_one_and_cells_that_do_not_differ_stay() {
+    fn cells_without_a_group_are_one_and_equal_cells_do_no_harm() {
         let cells = Snapshot::new(array![[0.0], [0.2], [8.0], [8.2]]).unwrap();
         let groups = [Some(3), Some(3), None, None];
         let epsilon = Epsilon::new(4.0).unwrap();
         let found = apart(&cells, &groups, epsilon, 2.0).unwrap().target;
-        // Means ±4 with variance 0.02 within: ∓4 (2 / 0.02 − 1), shrunk by 0.02 (1/2 − 1/4) / 16.
-        let moved = 4.0 * (2.0 / 0.02 - 1.0) * (1.0 - 0.02 * 0.25 / 16.0);
+        // Means ±4 with variance 0.02 within, below a hundredth of that of all cells, 16.01.
+        let least = 0.1601;
+        let moved = 4.0 * (2.0 / least - 1.0) * (1.0 - least * (0.5 - 0.25) / 16.0);
         assert!((found.points()[[0, 0]] + moved).abs() < 1e-6, "{}", found.points());
         assert!((found.points()[[3, 0]] - 8.2 - moved).abs() < 1e-6);
-        let equal = Snapshot::new(array![[0.0], [0.0], [8.0], [8.0]]).unwrap();
-        assert_eq!(apart(&equal, &groups, epsilon, 2.0).unwrap(), Apart { target: equal, epsilon });
+        // Groups of equal cells have finite couplings.
+        let points = Snapshot::new(array![[0.0], [0.0], [8.0], [8.0]]).unwrap();
+        let found = apart(&points, &groups, epsilon, 2.0).unwrap();
+        let link = Link::entropic(&cells, &found.target, found.epsilon).unwrap();
+        assert!(
+            (link.pull(array![[1.0], [1.0], [0.0], [0.0]].view()).unwrap()[[0, 0]] - 0.25).abs()
+                < 1e-6
+        );
+        let equal = Snapshot::new(Array2::ones((4, 1))).unwrap();
+        assert_eq!(apart(&equal, &groups, epsilon, 2.0).unwrap().target, equal);
         assert!(apart(&cells, &groups[..2], epsilon, 1.0).is_err());
     }
 }

@@ -10,6 +10,9 @@ const OF_CELLS: [f64; 2] = [0.55, 0.5];
 /// The same in a group of cells, whose errors partly cancel.
 const OF_GROUP: [f64; 2] = [0.35, 0.3];
 
+/// Largest difference of log-odds that counts.
+const FARTHEST: f64 = 4.0;
+
 /// 97.5th percentile of the normal distribution.
 const QUANTILE: f64 = 1.96;
 
@@ -32,7 +35,7 @@ impl Predicted {
     ///
     /// On the scale of log-odds, the half-width is `√(h² + (1.96 τ)²)` with the half-width h by resampling
     /// and `τ² = 0.1² + rest (0.35² + 0.3² D²)`, where D is the difference of the log-odds of group and
-    /// whole; for a single cell `0.1² + 0.55² + 0.5² D²`. The constants are those with which intervals of simulated courses with known fates hold the
+    /// whole, at most 4; for a single cell `0.1² + 0.55² + 0.5² D²`. The constants are those with which intervals of simulated courses with known fates hold the
     /// truth in 95 % (`docs/decisions/0031`). The share of all cells is nearly fixed by the later cells;
     /// that of a part depends on the direction in which the coordinates tell fates. Shares of zero or
     /// one, and ends that are not known, stay.
@@ -43,7 +46,8 @@ impl Predicted {
         }
         let middle = log_odds(value);
         let difference = middle - log_odds(of_all);
-        let difference = if difference.is_finite() { difference } else { 0.0 };
+        let known = difference.is_finite();
+        let difference = if known { difference.clamp(-FARTHEST, FARTHEST) } else { 0.0 };
         let [alike, unlike] = if rest.is_some() { OF_GROUP } else { OF_CELLS };
         let part = alike * alike + (unlike * difference).powi(2);
         let rest = rest.unwrap_or(1.0).clamp(0.0, 1.0);
@@ -102,6 +106,8 @@ mod tests {
         assert!(of(0.5, [f64::NAN, f64::NAN])[0].is_nan());
         // An end at zero stays there, and a fate that no cell has does no harm.
         assert_eq!(of(0.1, [0.0, 0.3])[0].total_cmp(&0.0), std::cmp::Ordering::Equal);
+        // A share of nearly zero keeps the end that resampling gives.
+        assert!(of(1e-300, [1e-300, 0.6])[1] < 0.61);
         let none = Predicted { value: 0.2, ends: [0.1, 0.3], of_all: 0.0, rest: None }.ends();
         assert!(none[0] < 0.1 && none[1] > 0.3 && none[1] < 0.5);
     }

@@ -127,7 +127,7 @@ fn rows(
         let labelled = [0, 1].map(|side| estimates.labelled(number, side));
         let side = |side: usize| {
             let value = labelled[side].first().copied().unwrap_or(f64::NAN);
-            let resampled = estimates.resampled(number, side);
+            let resampled = around(value, estimates.resampled(number, side));
             let all: Array1<f64> = std::iter::once(value).chain(resampled).collect();
             let estimate = Estimate::of(&all);
             if enough[side] { estimate } else { estimate.without_interval() }
@@ -143,6 +143,13 @@ fn rows(
         row(subject, pair.names(), &found)
     };
     shown.iter().enumerate().map(row_of).collect()
+}
+
+/// The `resampled` values with their scatter around `value`. Cells that a resample draws several times move all
+/// effects, which says nothing of the uncertainty.
+fn around(value: f64, resampled: Vec<f64>) -> Vec<f64> {
+    let mean = resampled.iter().sum::<f64>() / resampled.len().max(1) as f64;
+    resampled.into_iter().map(|of| value + of - mean).collect()
 }
 
 /// Notes light estimates, and q-values that a single edge cannot reach.
@@ -163,12 +170,26 @@ fn say(
     if pair.is_testable() && least > CLEAR {
         let enough = (n_edges as f64 / CLEAR).ceil();
         let text = format!(
-            "{n_edges} edges and {} permutations: a single edge that differs has a q-value of {:.2} or more; \
-             `permutations = {enough}` or fewer edges allow {CLEAR}",
+            "{n_edges} edges and {} permutations: a single edge that differs has a q-value of at least {:.2}; {enough} \
+             permutations (the parameter `permutations`) or fewer edges allow {CLEAR}",
             labellings - 1,
             least.min(1.0)
         );
         progress::note(progress, text)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn resamples_scatter_around_the_value() {
+        // Mean 3, scatter −1, 0, 1.
+        let found = around(10.0, vec![2.0, 3.0, 4.0]);
+        let wanted = [9.0, 10.0, 11.0];
+        assert!(found.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 1e-12));
+        assert!(around(1.0, Vec::new()).is_empty());
+    }
 }
