@@ -92,9 +92,24 @@ fn means(of: &Array2<f64>) -> Array1<f64> {
     of.select(Axis(0), &known).sum_axis(Axis(0)) / known.len().max(1) as f64
 }
 
-/// Plain sentences on the fates and their `n_neighbours` nearest terminal cells, one line each. Further comparisons are further lines.
+/// Plain sentences on the fates, one line each: whether they say more than the shares of the terminal cells, and how
+/// far their `n_neighbours` nearest terminal cells give the same.
 pub(super) fn words(summary: &[FateSummary], n_neighbours: usize) -> Vec<String> {
-    vec![agreement(summary, n_neighbours)]
+    mixed(summary).into_iter().chain([agreement(summary, n_neighbours)]).collect()
+}
+
+/// At this mean of `undecided` and above, fates say hardly more than the shares.
+const MIXED: f64 = 0.9;
+
+/// The sentence that fates say hardly more than the shares of the terminal cells, if this is so at every time.
+fn mixed(summary: &[FateSummary]) -> Option<String> {
+    let (_, before) = summary.split_last()?;
+    let all = !before.is_empty() && before.iter().all(|at| at.undecided >= MIXED);
+    all.then(|| {
+        "at every time the cells are nearly as mixed as the terminal cells: these fates say hardly more than the \
+         shares of the terminal cells"
+            .to_string()
+    })
 }
 
 /// How far the plan and the nearest terminal cells give the same fates.
@@ -161,6 +176,12 @@ mod tests {
         assert!(said(&[0.4]).contains("hardly agree (correlation over cells: 0.40 at 0)"));
         assert!(said(&[f64::NAN]).contains("cannot be compared"));
         assert!(words(&[at(0.0, 0.9)], 1)[0].contains("by the nearest terminal cell agree"));
+        // Undecided at all times but the last, and at one of them not.
+        let undecided = |of: [f64; 3]| {
+            words(&of.map(|undecided| FateSummary { undecided, ..at(0.0, 0.9) }), 80)
+        };
+        assert!(undecided([0.95, 0.92, 0.0])[0].contains("hardly more than the shares"));
+        assert_eq!(undecided([0.95, 0.8, 0.0]).len(), 1);
         assert_eq!([3, 40, 399, 400, 5000].map(n_neighbours), [1, 8, 79, 80, 80]);
     }
 

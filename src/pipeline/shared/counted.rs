@@ -199,29 +199,19 @@ mod tests {
     use crate::data::BLOCK_CELLS;
     use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
     use crate::linalg::Csr;
+    use crate::pipeline::shared::recorder::Recorder;
     use crate::preprocess::GeneSelector;
-    use crate::progress::{Event, Silent};
-
-    /// Keeps the notes.
-    struct Notes(Vec<String>);
-
-    impl Progress for Notes {
-        fn report(&mut self, event: &Event) -> std::ops::ControlFlow<()> {
-            if let Event::Note { text } = event {
-                self.0.push(text.clone());
-            }
-            std::ops::ControlFlow::Continue(())
-        }
-    }
+    use crate::progress::Silent;
 
     #[test]
     fn the_note_names_the_matrix_of_the_values_also_beside_an_embedding() {
         use crate::pipeline::fit::options::Source;
         let of = |source: Source| {
             let cells = Matrix::Dense(ndarray::array![[1.0, 3.0], [2.0, 2.0]]);
-            let mut notes = Notes(Vec::new());
+            let mut silent = Silent;
+            let mut notes = Recorder::new(&mut silent);
             log_scale(&cells, &FitOptions::default().with_source(source), &mut notes).unwrap();
-            notes.0.concat()
+            notes.into_notes().concat()
         };
         assert!(of(Source::Rep("X_umap".into())).starts_with("X holds counts"));
         assert!(of(Source::Layer("raw".into())).starts_with("layers/raw holds counts"));

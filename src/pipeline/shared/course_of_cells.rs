@@ -179,16 +179,8 @@ impl CourseOfCells {
         if end == 0 || !self.is_straight() {
             return Ok(Cow::Borrowed(self.chain(progress)?));
         }
-        let what = "which cells go to which".to_string();
-        progress::report(progress, Event::Begin { what, total: end as u64 * STEPS })?;
-        let mut links = Vec::with_capacity(end);
-        for k in 0..end {
-            let (from, to) = (k as u64 * STEPS, (k as u64 + 1) * STEPS);
-            let mut within = Within::new(progress, from, to);
-            links.push(self.straight(k, end, groups, &mut within)?);
-            progress::report(progress, Event::Step { done: to })?;
-        }
-        progress::report(progress, Event::End)?;
+        let pairs: Vec<[usize; 2]> = (0..end).map(|k| [k, end]).collect();
+        let links = self.all_straight(&pairs, groups, progress)?;
         Ok(Cow::Owned(Lineage::straight(self.times()[..=end].to_vec(), links)?))
     }
 
@@ -202,15 +194,8 @@ impl CourseOfCells {
         if n == 1 || !self.is_straight() {
             return Ok(Cow::Borrowed(self.chain(progress)?));
         }
-        let what = "which cells go to which".to_string();
-        progress::report(progress, Event::Begin { what, total: n as u64 * STEPS })?;
-        let mut links = Vec::with_capacity(n);
-        for k in 0..n {
-            let (from, to) = (k as u64 * STEPS, (k as u64 + 1) * STEPS);
-            links.push(self.straight(k, k + 1, None, &mut Within::new(progress, from, to))?);
-            progress::report(progress, Event::Step { done: to })?;
-        }
-        progress::report(progress, Event::End)?;
+        let pairs: Vec<[usize; 2]> = (0..n).map(|k| [k, k + 1]).collect();
+        let links = self.all_straight(&pairs, None, progress)?;
         Ok(Cow::Owned(Lineage::new(self.times().to_vec(), links)?))
     }
 
@@ -234,13 +219,30 @@ impl CourseOfCells {
             let places = (0..self.times().len()).collect();
             return Ok(Way { lineage: Cow::Borrowed(self.chain(progress)?), places, from, to });
         }
-        let what = "which cells go to which".to_string();
-        progress::report(progress, Event::Begin { what, total: STEPS })?;
-        let link = self.straight(from, to, groups, &mut Within::new(progress, 0, STEPS))?;
-        progress::report(progress, Event::End)?;
+        let links = self.all_straight(&[[from, to]], groups, progress)?;
         let times = [from, to].map(|k| self.times()[k]).to_vec();
-        let lineage = Cow::Owned(Lineage::new(times, vec![link])?);
+        let lineage = Cow::Owned(Lineage::new(times, links)?);
         Ok(Way { lineage, places: vec![from, to], from: 0, to: 1 })
+    }
+
+    /// The couplings that go straight from the first to the second place of each of `pairs`.
+    fn all_straight(
+        &self,
+        pairs: &[[usize; 2]],
+        groups: Option<&Groups>,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Link>> {
+        let what = "which cells go to which".to_string();
+        progress::report(progress, Event::Begin { what, total: pairs.len() as u64 * STEPS })?;
+        let mut links = Vec::with_capacity(pairs.len());
+        for (number, &[from, to]) in pairs.iter().enumerate() {
+            let (begun, done) = (number as u64 * STEPS, (number as u64 + 1) * STEPS);
+            let mut within = Within::new(progress, begun, done);
+            links.push(self.straight(from, to, groups, &mut within)?);
+            progress::report(progress, Event::Step { done })?;
+        }
+        progress::report(progress, Event::End)?;
+        Ok(links)
     }
 
     /// The coupling straight from the time of place `from` to that of place `to`.
