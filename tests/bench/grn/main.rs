@@ -3,6 +3,10 @@
 //! `cargo bench --bench grn` runs everything; `-- courses`, `thinned`, `dense`, `ablations`,
 //! `choice`, `direction`, `real` or `scale` (alone or with genes, regulators and cells) one part. What
 //! `docs/pictures/draw.py` draws is written to `target/grn-bench`.
+//!
+//! `-- families` prints scores of methods on the simulated families, `leave-family-out` those of
+//! settings chosen on all families but one, `sizes` those of linear systems up to 500 genes. A number
+//! is the number of courses of each family. `-- export FOLDER` writes the courses with their networks.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -13,6 +17,7 @@
 mod ablations;
 mod choice;
 mod direction;
+mod families;
 mod real;
 mod scale;
 mod simulated;
@@ -24,10 +29,11 @@ fn main() {
     match words.first().map(String::as_str) {
         Some("scale-fit") => return scale::prepare(size(&words[1..])),
         Some("scale-grn") => return scale::one(size(&words[1..])),
+        Some("export") => return families::export(words[1].as_ref()),
         Some("scale") if words.len() > 3 => return scale::run(&[size(&words[1..])]),
         _ => {}
     }
-    let parts: [(&str, fn()); 8] = [
+    let parts: [(&str, fn()); 11] = [
         ("courses", tables::courses),
         ("thinned", tables::thinned),
         ("dense", tables::dense),
@@ -35,6 +41,9 @@ fn main() {
         ("choice", choice::run),
         ("direction", direction::run),
         ("real", real::run),
+        ("families", families::methods_by_family),
+        ("leave-family-out", families::leave_family_out),
+        ("sizes", families::sizes),
         ("scale", || scale::run(&[[1000, 100, 10_000], [2000, 200, 50_000]])),
     ];
     for (name, part) in parts {
