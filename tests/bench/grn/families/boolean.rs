@@ -67,7 +67,9 @@ impl Drawn {
         let n = self.wiring.n_genes();
         let rules = &self.wiring.rules;
         let mut mrna: Vec<f64> = self.start.iter().map(|on| (on * ON).max(OFF)).collect();
-        let mut protein: Vec<f64> = mrna.iter().map(|x| x * TRANSLATION / PROTEIN_DECAY).collect();
+        let mut protein: Vec<f64> = mrna.iter().map(|x| x * ON_PROTEIN / ON).collect();
+        // The protein of the initiating gene is made only now, so that its targets change too.
+        protein[self.first] = OFF;
         let mut on = vec![0.0; n];
         let n_steps = (time / STEP).round() as usize;
         for step in 0..n_steps {

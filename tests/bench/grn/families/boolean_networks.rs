@@ -17,8 +17,8 @@ pub(super) enum Shape {
     Ring,
     /// Two switches, one after the other.
     Switches,
-    /// A chain of 4 to 6 genes without more edges, all off at first.
-    Rising,
+    /// A chain of this many genes without more edges, all off at first.
+    Rising(usize),
     /// A chain or a switch, and half as many genes that nothing regulates.
     Unregulated,
 }
@@ -51,10 +51,9 @@ impl Shape {
             Self::Switch => switch(stream),
             Self::Ring => ring(stream),
             Self::Switches => switches(stream),
-            Self::Rising => {
+            Self::Rising(n) => {
                 let mut wiring = Wiring::default();
                 wiring.add(Production::Regulated);
-                let n = stream.random_range(4..=6);
                 extend(&mut wiring, 0, n - 1);
                 let mut drawn = Drawn::new(wiring, Vec::new());
                 drawn.start[0] = 0.0;
@@ -78,7 +77,7 @@ impl Drawn {
     fn new(wiring: Wiring, toggles: Vec<[usize; 2]>) -> Self {
         let mut start = vec![0.0; wiring.n_genes()];
         start[0] = 1.0;
-        let end = 0.8 * wiring.depth(&[0]) as f64 + 1.5;
+        let end = 0.8 * wiring.depth(&[0]) as f64 + 1.5 + 1.2 * toggles.len() as f64;
         Self { wiring, start, first: 0, toggles, end }
     }
 }
@@ -162,7 +161,10 @@ fn switches(stream: &mut ChaCha8Rng) -> Drawn {
     }
     let (n_genes, n_more) = (wiring.n_genes(), stream.random_range(1..=2));
     cross(&mut wiring, branches..n_genes, n_more, stream);
-    Drawn::new(wiring, vec![first])
+    let mut drawn = Drawn::new(wiring, vec![first]);
+    // The second switch needs time too.
+    drawn.end += 1.2;
+    drawn
 }
 
 fn ring(stream: &mut ChaCha8Rng) -> Drawn {

@@ -111,7 +111,9 @@ impl Stimulated {
             let stimulated = self.stimulated.contains(&gene);
             let n_active = rule.activators.len() + usize::from(stimulated);
             let n_needed = if rule.needs_all { n_active } else { n_active.min(1) };
-            let sum = |of: &[usize]| of.iter().map(|&g| protein[g]).sum::<f64>();
+            // A gene acts on itself half as much, so that it does not go on without a stimulus.
+            let acts = |g: usize| if g == gene { 0.5 } else { 1.0 } * protein[g];
+            let sum = |of: &[usize]| of.iter().map(|&g| acts(g)).sum::<f64>();
             let stimulus = f64::from(stimulated && now > 0.0);
             let odds = BASAL - EFFECT * n_needed as f64
                 + EFFECT * (stimulus + sum(&rule.activators) - sum(&rule.inhibitors));

@@ -18,8 +18,8 @@ pub(super) enum Kind {
     Eight,
     /// A random tree of ten.
     Tree,
-    /// A chain of 4 to 6.
-    Rising,
+    /// A chain of this many.
+    Rising(usize),
     /// A random tree, and half as many genes that nothing regulates.
     Unregulated,
 }
@@ -49,7 +49,7 @@ impl Kind {
             Self::Cycle => of_edges(5, &[(0, 1, -1), (1, 2, -1), (2, 3, 1), (3, 4, 1), (4, 0, -1)]),
             Self::Eight => eight(),
             Self::Tree => tree(10, stream),
-            Self::Rising => chain(stream.random_range(4..=6)),
+            Self::Rising(n) => chain(n),
             Self::Unregulated => {
                 let n = stream.random_range(6..=10);
                 with_unregulated(tree(n, stream), stream)

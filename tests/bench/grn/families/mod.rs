@@ -41,10 +41,11 @@ pub(crate) fn all() -> Vec<Family> {
         ("linear", |number, seed| System::of(number).course(seed)),
         ("bursty", |number, seed| bursty::course(Kind::of(number), seed)),
         ("chain", |number, seed| {
+            let n_genes = 4 + (number as usize / 2) % 3;
             if number % 2 == 0 {
-                boolean::course(Shape::Rising, seed)
+                boolean::course(Shape::Rising(n_genes), seed)
             } else {
-                bursty::course(Kind::Rising, seed)
+                bursty::course(Kind::Rising(n_genes), seed)
             }
         }),
         ("unregulated", |number, seed| {
@@ -68,7 +69,7 @@ pub(crate) fn all() -> Vec<Family> {
                 1 => System::of(number / 3).course(seed),
                 _ => bursty::course(Kind::of(number / 3 + 3), seed),
             };
-            changed::few(&course, 3 + (number as usize / 3 + number as usize) % 2)
+            changed::few(&course, 3 + number as usize % 2)
         }),
     ];
     let mut families: Vec<Family> = simulated
