@@ -89,7 +89,9 @@ impl Scored {
             .map(|(from, to)| {
                 let (from, to) = (place(from), place(to));
                 let (right, turned) = (found.importance[[from, to]], found.importance[[to, from]]);
-                if right > turned { 1.0 } else { 0.5 * f64::from(right >= turned) }
+                // A symmetric importance may differ by rounding.
+                let tie = (right - turned).abs() <= 1e-9 * right.abs();
+                if tie { 0.5 } else { f64::from(right > turned) }
             })
             .collect();
         let direction = right.iter().sum::<f64>() / right.len() as f64;
