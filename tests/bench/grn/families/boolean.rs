@@ -1,7 +1,6 @@
 //! Stochastic differential equations of mRNA and protein under Boolean rules (BoolODE, Pratapa 2020).
 
 use ndarray::{Array2, Axis};
-use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use rayon::prelude::*;
@@ -127,9 +126,4 @@ fn probability(rule: &Rule, on: &[f64]) -> f64 {
         1.0 - activators.map(|on| 1.0 - on).product::<f64>()
     };
     active * rule.inhibitors.iter().map(|&gene| 1.0 - on[gene]).product::<f64>()
-}
-
-/// A random member.
-pub(super) fn pick<T: Copy>(of: &[T], stream: &mut ChaCha8Rng) -> T {
-    of[stream.random_range(0..of.len())]
 }

@@ -3,7 +3,6 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::families::boolean::pick;
 use crate::families::wiring::{Production, Wiring};
 
 /// What a random network is made of.
@@ -140,7 +139,8 @@ fn switch(stream: &mut ChaCha8Rng) -> Drawn {
     cross(&mut wiring, branches..n_genes, n_more, stream);
     if stream.random_bool(0.5) {
         let target = stream.random_range(branches..n_genes);
-        wiring.try_link(pick(&pair, stream), target, -1);
+        let regulator = pair[stream.random_range(0..2)];
+        wiring.try_link(regulator, target, -1);
     }
     Drawn::new(wiring, vec![pair])
 }
@@ -197,32 +197,11 @@ fn ring(stream: &mut ChaCha8Rng) -> Drawn {
     drawn
 }
 
-/// Adds half as many genes that nothing regulates: constant ones and ones with a trend, the first
-/// of each kind with a target.
+/// Adds half as many genes that nothing regulates.
 fn with_unregulated(mut drawn: Drawn, stream: &mut ChaCha8Rng) -> Drawn {
     let n = drawn.wiring.n_genes();
-    for number in 0..n / 2 {
-        let regulates = number < 2 || stream.random_bool(0.3);
-        let production = if number % 2 == 0 {
-            // Near the threshold if it regulates.
-            let level = if regulates { 0.4..0.6 } else { 0.1..0.9 };
-            Production::Constant(stream.random_range(level))
-        } else {
-            let (low, high) = (stream.random_range(0.0..0.2), stream.random_range(0.7..1.0));
-            let slowness = drawn.end * stream.random_range(0.15..0.5);
-            if stream.random_bool(0.5) {
-                Production::Trend { from: low, to: high, slowness }
-            } else {
-                Production::Trend { from: high, to: low, slowness }
-            }
-        };
-        let gene = drawn.wiring.add(production);
-        drawn.start.push(drawn.wiring.rules[gene].own_level(0.0).unwrap_or(0.0));
-        if regulates {
-            let sign = if stream.random_bool(0.5) { 1 } else { -1 };
-            let target = stream.random_range(1..n);
-            drawn.wiring.try_link(gene, target, sign);
-        }
-    }
+    drawn.wiring.add_unregulated(0.15 * drawn.end..0.5 * drawn.end, stream);
+    let added = &drawn.wiring.rules[n..];
+    drawn.start.extend(added.iter().map(|rule| rule.own_level(0.0).unwrap_or(0.0)));
     drawn
 }

@@ -8,7 +8,7 @@ use rand_distr::{Distribution, Exp1, Poisson};
 use rayon::prelude::*;
 use sbcell::Seed;
 
-use crate::families::bursty_networks::{Kind, Stimulated};
+use crate::families::bursty_networks::{Drawn, Kind};
 use crate::families::wiring::{Rule, of_cells, spread};
 use crate::simulated::Simulated;
 
@@ -62,7 +62,7 @@ fn counted(levels: &Array2<f64>, stream: &mut ChaCha8Rng) -> Array2<f32> {
     values
 }
 
-impl Stimulated {
+impl Drawn {
     /// mRNA of cells at `times`, 1 on average if a gene is on.
     fn simulate(&self, times: &[f64], seed: Seed) -> Array2<f64> {
         let cells: Vec<f64> = times
@@ -79,7 +79,7 @@ impl Stimulated {
         let rules = &self.wiring.rules;
         let n = rules.len();
         let (d1, d0) = (self.decay, self.decay * RATIO);
-        let mut mrna: Vec<f64> = rules.iter().map(|rule| self.initial(rule)).collect();
+        let mut mrna: Vec<f64> = rules.iter().map(initial).collect();
         let mut protein = mrna.clone();
         let mut now = -BURN_IN / d1;
         let rate = n as f64 * BURSTS * d0;
@@ -122,12 +122,6 @@ impl Stimulated {
         LEAK + (1.0 - LEAK) * level
     }
 
-    /// Level at which a gene begins.
-    fn initial(&self, rule: &Rule) -> f64 {
-        let only_inhibited = rule.activators.is_empty() && !rule.inhibitors.is_empty();
-        rule.own_level(0.0).unwrap_or(f64::from(only_inhibited))
-    }
-
     /// Whether the mean of each regulated gene changes over time, and each switch goes both ways.
     fn varies(&self, levels: &Array2<f64>, n_cells: usize) -> bool {
         let rules = self.wiring.rules.iter().enumerate();
@@ -144,4 +138,10 @@ impl Stimulated {
         let both = |pair: &[usize; 2]| pair.iter().all(|&gene| used(gene) * 6 > n_cells);
         moved && self.toggles.iter().all(both)
     }
+}
+
+/// Level at which a gene begins.
+fn initial(rule: &Rule) -> f64 {
+    let only_inhibited = rule.activators.is_empty() && !rule.inhibitors.is_empty();
+    rule.own_level(0.0).unwrap_or(f64::from(only_inhibited))
 }

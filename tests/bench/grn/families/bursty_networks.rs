@@ -26,7 +26,7 @@ pub(super) enum Kind {
 
 /// A network under a stimulus.
 #[derive(Debug, Clone)]
-pub(super) struct Stimulated {
+pub(super) struct Drawn {
     pub(super) wiring: Wiring,
     /// Genes that the stimulus activates.
     pub(super) stimulated: Vec<usize>,
@@ -42,7 +42,7 @@ impl Kind {
         kinds[(number % 6) as usize]
     }
 
-    pub(super) fn draw(self, stream: &mut ChaCha8Rng) -> Stimulated {
+    pub(super) fn draw(self, stream: &mut ChaCha8Rng) -> Drawn {
         match self {
             Self::Four => chain(4),
             Self::Branches => branches(),
@@ -52,20 +52,22 @@ impl Kind {
             Self::Rising(n) => chain(n),
             Self::Unregulated => {
                 let n = stream.random_range(6..=10);
-                with_unregulated(tree(n, stream), stream)
+                let mut found = tree(n, stream);
+                found.wiring.add_unregulated(10.0..40.0, stream);
+                found
             }
         }
     }
 }
 
-impl Stimulated {
+impl Drawn {
     fn new(wiring: Wiring) -> Self {
         let decay = (wiring.depth(&[0]) as f64 + 1.5) / 96.0;
         Self { wiring, stimulated: vec![0], toggles: Vec::new(), decay: decay.max(0.04) }
     }
 }
 
-fn of_edges(n: usize, edges: &[(usize, usize, i8)]) -> Stimulated {
+fn of_edges(n: usize, edges: &[(usize, usize, i8)]) -> Drawn {
     let mut wiring = Wiring::default();
     for _ in 0..n {
         wiring.add(Production::Regulated);
@@ -73,15 +75,15 @@ fn of_edges(n: usize, edges: &[(usize, usize, i8)]) -> Stimulated {
     for &(regulator, target, sign) in edges {
         wiring.link(regulator, target, sign);
     }
-    Stimulated::new(wiring)
+    Drawn::new(wiring)
 }
 
-fn chain(n: usize) -> Stimulated {
+fn chain(n: usize) -> Drawn {
     of_edges(n, &(1..n).map(|gene| (gene - 1, gene, 1)).collect::<Vec<_>>())
 }
 
 /// The switch keeps itself on.
-fn branches() -> Stimulated {
+fn branches() -> Drawn {
     let mut edges = vec![(0, 1, 1), (0, 2, 1), (1, 2, -1), (2, 1, -1), (1, 1, 1), (2, 2, 1)];
     edges.extend([(1, 3, 1), (2, 4, 1), (3, 5, 1), (4, 6, 1), (3, 6, -1), (4, 5, -1)]);
     let mut found = of_edges(7, &edges);
@@ -90,7 +92,7 @@ fn branches() -> Stimulated {
 }
 
 /// A chain of three that activates three genes, which inhibit its first and keep themselves on.
-fn eight() -> Stimulated {
+fn eight() -> Drawn {
     let mut edges = vec![(0, 1, 1), (1, 2, 1), (2, 3, 1), (2, 4, 1), (2, 5, 1)];
     for gene in [3, 4, 5] {
         edges.extend([(gene, 0, -1), (gene, gene, 1)]);
@@ -100,7 +102,7 @@ fn eight() -> Stimulated {
 }
 
 /// Each gene has one regulator among those before it; one edge in five inhibits.
-fn tree(n: usize, stream: &mut ChaCha8Rng) -> Stimulated {
+fn tree(n: usize, stream: &mut ChaCha8Rng) -> Drawn {
     let edges: Vec<(usize, usize, i8)> = (1..n)
         .map(|gene| {
             let regulator = stream.random_range(gene.saturating_sub(4)..gene);
@@ -108,32 +110,4 @@ fn tree(n: usize, stream: &mut ChaCha8Rng) -> Stimulated {
         })
         .collect();
     of_edges(n, &edges)
-}
-
-/// Adds half as many genes that nothing regulates: constant ones and ones with a trend, the first
-/// of each kind with a target.
-fn with_unregulated(mut found: Stimulated, stream: &mut ChaCha8Rng) -> Stimulated {
-    let n = found.wiring.n_genes();
-    for number in 0..n / 2 {
-        let regulates = number < 2 || stream.random_bool(0.3);
-        let production = if number % 2 == 0 {
-            let level = if regulates { 0.4..0.6 } else { 0.1..0.9 };
-            Production::Constant(stream.random_range(level))
-        } else {
-            let (low, high) = (stream.random_range(0.0..0.2), stream.random_range(0.7..1.0));
-            let slowness = stream.random_range(10.0..40.0);
-            if stream.random_bool(0.5) {
-                Production::Trend { from: low, to: high, slowness }
-            } else {
-                Production::Trend { from: high, to: low, slowness }
-            }
-        };
-        let gene = found.wiring.add(production);
-        if regulates {
-            let target = stream.random_range(1..n);
-            let sign = if stream.random_bool(0.5) { 1 } else { -1 };
-            found.wiring.try_link(gene, target, sign);
-        }
-    }
-    found
 }

@@ -25,6 +25,9 @@ use linear::System;
 
 const N_SEEDS: u64 = 6;
 
+/// Name of a family, and the course of a number.
+type Simulator = (&'static str, fn(u64, Seed) -> Simulated);
+
 /// Courses of one kind.
 pub(crate) struct Family {
     pub(crate) name: &'static str,
@@ -36,7 +39,7 @@ pub(crate) struct Family {
 pub(crate) fn all() -> Vec<Family> {
     let number = std::env::args().skip(1).find_map(|word| word.parse().ok());
     let numbers = 0..number.unwrap_or(N_SEEDS);
-    let simulated: [(&'static str, fn(u64, Seed) -> Simulated); 7] = [
+    let simulated: [Simulator; 7] = [
         ("boolean", |number, seed| boolean::course(Shape::of(number), seed)),
         ("linear", |number, seed| System::of(number).course(seed)),
         ("bursty", |number, seed| bursty::course(Kind::of(number), seed)),

@@ -6,6 +6,9 @@ use crate::families::methods::{Scored, mean, methods, settings};
 use crate::families::{Family, all};
 use crate::simulated::Simulated;
 
+/// Title and value of a column.
+type Column = (&'static str, fn(&Scored) -> f64);
+
 /// Scores of each course of each family.
 type ByFamily = Vec<Vec<Scored>>;
 
@@ -37,7 +40,7 @@ pub(crate) fn methods_by_family() {
     let methods = methods();
     let found: Vec<ByFamily> =
         methods.iter().map(|(_, method)| scored(&families, method)).collect();
-    let columns: [(&str, fn(&Scored) -> f64); 4] = [
+    let columns: [Column; 4] = [
         ("average precision", |of| of.scores.average_precision),
         ("AUROC", |of| of.scores.auroc),
         ("right directions of one-way edges", |of| of.direction),

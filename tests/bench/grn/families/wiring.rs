@@ -1,8 +1,10 @@
 //! Genes with their signed regulators, of which the simulators make courses.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use ndarray::{Array2, Axis};
+use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
@@ -91,6 +93,33 @@ impl Wiring {
             self.link(regulator, target, sign);
         }
         possible
+    }
+
+    /// Adds half as many genes that nothing regulates: constant ones and ones with a trend, in turn.
+    /// The first of each kind regulates another gene, and so do three of ten others.
+    pub(super) fn add_unregulated(&mut self, slowness: Range<f64>, stream: &mut ChaCha8Rng) {
+        let n = self.n_genes();
+        for number in 0..n / 2 {
+            let regulates = number < 2 || stream.random_bool(0.3);
+            let production = if number % 2 == 0 {
+                // Near the threshold if it regulates.
+                let level = if regulates { 0.4..0.6 } else { 0.1..0.9 };
+                Production::Constant(stream.random_range(level))
+            } else {
+                let (low, high) = (stream.random_range(0.0..0.2), stream.random_range(0.7..1.0));
+                let slowness = stream.random_range(slowness.clone());
+                if stream.random_bool(0.5) {
+                    Production::Trend { from: low, to: high, slowness }
+                } else {
+                    Production::Trend { from: high, to: low, slowness }
+                }
+            };
+            let gene = self.add(production);
+            if regulates {
+                let sign = if stream.random_bool(0.5) { 1 } else { -1 };
+                self.try_link(gene, stream.random_range(1..n), sign);
+            }
+        }
     }
 
     pub(super) fn n_genes(&self) -> usize {
