@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::families::wiring::{Production, Wiring};
 
-/// What a random network is made of.
+/// Parts of a random network.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Shape {
     /// A chain of 6 to 9 genes, with feedback and edges across.

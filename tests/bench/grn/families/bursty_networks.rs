@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::families::wiring::{Production, Wiring};
 
-/// What a network looks like.
+/// Form of a network.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kind {
     /// A chain of four.

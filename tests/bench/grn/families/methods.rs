@@ -1,4 +1,4 @@
-//! Methods and settings that are compared on the families, and what is counted.
+//! Methods and settings that are compared on the families, and their scores.
 
 use sbcell::grn::{EdgeMatrix, EdgeSearch, Estimator, Lag, correlations};
 use sbcell::metrics::EdgeScores;

@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::simulated::Simulated;
 
-/// What sets the production of a gene, as a share of its maximum.
+/// Source of a gene's production, which is a share of its maximum.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Production {
     /// The regulators.
