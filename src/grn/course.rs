@@ -205,12 +205,24 @@ impl CourseCells<'_> {
     /// # Errors
     /// Those of [`Step::paired`].
     pub(crate) fn steps_of_bins(&self, cells: &SmoothedCells, binning: Binning) -> Result<Steps> {
+        self.steps_between(&self.groups_of_bins(cells, binning))
+    }
+
+    /// Rows of the cells of each bin of smoothed time, in the order of time.
+    pub(crate) fn groups_of_bins(
+        &self,
+        cells: &SmoothedCells,
+        binning: Binning,
+    ) -> Vec<Vec<usize>> {
         let SmoothedCells { rows, tau } = cells;
         let n_bins = binning.n_bins.min(rows.len() / CELLS_OF_A_BIN).max(2);
         let bins = equal_bins(tau, n_bins, binning.offset);
-        let groups: Vec<Vec<usize>> =
-            bins.iter().map(|bin| bin.iter().map(|&place| rows[place]).collect()).collect();
-        self.steps_between(&groups)
+        bins.iter().map(|bin| bin.iter().map(|&place| rows[place]).collect()).collect()
+    }
+
+    /// Lengths of the intervals between the mean times of neighbouring groups of cells.
+    pub(crate) fn lengths_between(&self, groups: &[Vec<usize>]) -> Vec<f64> {
+        groups.windows(2).map(|pair| self.mean_time(&pair[1]) - self.mean_time(&pair[0])).collect()
     }
 
     /// Memory: the mean over genes of the correlation between a gene's expression in earlier cells

@@ -4,16 +4,18 @@ use ndarray::{Array1, Array2, Axis};
 
 use crate::error::{Error, Result};
 use crate::grn::adaptive::AdaptiveRidge;
-use crate::grn::course::{Binning, CourseCells, Steps};
+use crate::grn::course::{Binning, CourseCells, SmoothedCells, Steps};
 use crate::grn::edge_matrix::{
     EdgeMatrix, Gathered, sign, silence_self, unit_columns, without_self_edges,
 };
 use crate::grn::lasso::Lasso;
+use crate::grn::moment_sum::MomentSum;
 use crate::grn::moments::{LaggedMoments, Shapes};
 use crate::grn::mutual::{Bins, context_likelihood, correlations};
 use crate::grn::neural::NeuralFlow;
 use crate::grn::reference_fitting::reference_fitting;
 use crate::grn::smoothed_time::Smoothing;
+use crate::grn::snapshot_moments::MomentFit;
 use crate::rng::Seed;
 
 /// Default binnings of smoothed time: two numbers of bins, each with and without an offset of half a
@@ -57,14 +59,18 @@ pub enum Estimator {
     Lasso,
     /// Reference fitting: a linear drift and the couplings that it implies, in turn.
     ReferenceFitting,
+    /// [`MomentFit`] of the snapshots, with one and with three steps of an interval: a linear drift
+    /// that carries means and covariances. It needs no couplings.
+    Moments,
     /// Lagged mutual information, scored by the context likelihood of relatedness (Faith et al.
     /// 2007).
     Mutual,
     /// Networks trained by flow matching, one for each target (Tong et al. 2024). This is the only
     /// estimator with random numbers.
     Neural,
-    /// Sum of [`Estimator::Hill`] on bins of smoothed time, of the same on snapshots, and of mutual
-    /// information within cells, to which lagged information gives the direction.
+    /// Sum of [`Estimator::Hill`] on bins of smoothed time, of the same on snapshots, of mutual
+    /// information within cells, to which lagged information gives the direction, and of
+    /// [`Estimator::Moments`] on snapshots and on bins.
     #[default]
     Ensemble,
 }
@@ -134,6 +140,11 @@ pub struct EdgeSearch {
     pub snapshot_weight: f64,
     /// Weight of mutual information in [`Estimator::Ensemble`], on the same scale.
     pub information_weight: f64,
+    /// Weight of each fit to moments in [`Estimator::Ensemble`], relative to its default.
+    pub moment_weight: f64,
+    /// Fits to moments of [`Estimator::Moments`] and [`Estimator::Ensemble`]; the number of Euler
+    /// steps is that of the fits to bins.
+    pub moment_fit: MomentFit,
     /// Whether importances are comparable between targets. If not (the default), the importances of
     /// each target are scaled to the same length, so that only the regulators of one target
     /// compete with each other.
@@ -153,6 +164,8 @@ impl Default for EdgeSearch {
             most_memory: 0.85,
             snapshot_weight: 0.25,
             information_weight: 0.25,
+            moment_weight: 1.0,
+            moment_fit: MomentFit::default(),
             across_targets: false,
             seed: Seed::default(),
         }
@@ -170,20 +183,44 @@ impl EdgeSearch {
     /// Those of [`CourseCells::steps_between`]; [`crate::Error::Parameter`] if no two snapshots are
     /// as far apart as `lag` says; [`crate::Error::Numerical`] if moments are not finite.
     pub fn run(&self, cells: &CourseCells<'_>, given: Option<&Steps>) -> Result<EdgeMatrix> {
+        if self.estimator == Estimator::Moments {
+            let found = self.moments(cells, None)?.edges();
+            return Ok(without_self_edges(found, cells.expression.regulators()));
+        }
         let snapshots = self.snapshot_steps(cells, given)?;
-        let binned = match self.lag {
-            Lag::Auto => self.binned_steps(cells)?,
-            Lag::Intervals(_) => Vec::new(),
-        };
         if given.is_some() && self.estimator != Estimator::Ensemble {
             return self.edges_of(cells, &[], &snapshots);
         }
-        self.edges_of(cells, &binned, &snapshots)
+        let smoothed = match self.lag {
+            Lag::Auto => Some(cells.smoothed(self.smoothing)?),
+            Lag::Intervals(_) => None,
+        };
+        let binned = match &smoothed {
+            Some(smoothed) => self.steps_of_binnings(cells, smoothed)?,
+            None => Vec::new(),
+        };
+        let mut found = self.edges_of(cells, &binned, &snapshots)?;
+        if self.estimator == Estimator::Ensemble && self.moment_weight > 0.0 {
+            let moments = self.moments(cells, smoothed.as_ref())?;
+            found.importance.scaled_add(self.moment_weight * moments.weight(), &moments.importance);
+        }
+        Ok(found)
+    }
+
+    /// Fits to the moments of the snapshots, and with `smoothed` of bins of smoothed time.
+    fn moments(
+        &self,
+        cells: &CourseCells<'_>,
+        smoothed: Option<&SmoothedCells>,
+    ) -> Result<MomentSum> {
+        let snapshots = cells.merged_snapshots(DENSE, MERGED);
+        let bins = smoothed.map(|smoothed| cells.bins_for_moments(smoothed)).unwrap_or_default();
+        MomentSum::of(cells, &snapshots, &bins, self.moment_fit)
     }
 
     /// Estimates edges from given steps: from those between bins of smoothed time, from those
     /// between snapshots, or from both, depending on the estimator. Without `binned` steps only
-    /// `snapshots` count.
+    /// `snapshots` count. The ensemble is without the fits to moments, which have no steps.
     ///
     /// # Errors
     /// [`Error::Numerical`] if moments are not finite.
@@ -202,6 +239,7 @@ impl EdgeSearch {
             Estimator::ReferenceFitting => reference_fitting(cells, snapshots)?,
             Estimator::Neural => NeuralFlow::default().edges(cells, snapshots, self.seed)?,
             Estimator::Mutual => Self::mutual(cells, alone),
+            Estimator::Moments => self.moments(cells, None)?.edges(),
             Estimator::Ensemble => self.ensemble(cells, binned, snapshots)?,
         };
         Ok(without_self_edges(found, cells.expression.regulators()))
@@ -214,12 +252,20 @@ impl EdgeSearch {
     /// Those of the search of neighbours and of [`Step::paired`](crate::grn::Step::paired).
     #[doc(hidden)]
     pub fn binned_steps(&self, cells: &CourseCells<'_>) -> Result<Vec<Steps>> {
-        let smoothed = cells.smoothed(self.smoothing)?;
+        self.steps_of_binnings(cells, &cells.smoothed(self.smoothing)?)
+    }
+
+    /// As [`EdgeSearch::binned_steps`], for known smoothed times.
+    fn steps_of_binnings(
+        &self,
+        cells: &CourseCells<'_>,
+        smoothed: &SmoothedCells,
+    ) -> Result<Vec<Steps>> {
         let all: Vec<(Steps, f64)> = self
             .binnings
             .iter()
             .map(|binning| {
-                let steps = cells.steps_of_bins(&smoothed, *binning)?;
+                let steps = cells.steps_of_bins(smoothed, *binning)?;
                 let memory = cells.memory(&steps);
                 Ok((steps, memory))
             })

@@ -16,6 +16,7 @@ mod estimate;
 mod expression;
 mod jacobian;
 mod lasso;
+mod moment_sum;
 mod moments;
 mod mutual;
 mod neural;
@@ -24,6 +25,7 @@ mod regulators;
 mod replicates;
 mod slope;
 mod smoothed_time;
+mod snapshot_moments;
 mod step;
 
 #[cfg(test)]
@@ -43,4 +45,5 @@ pub(crate) use replicates::is_degenerate;
 pub use replicates::{direction_agreement, p_values, q_values, stability};
 pub use slope::drift_slope;
 pub use smoothed_time::Smoothing;
+pub use snapshot_moments::MomentFit;
 pub use step::Step;
