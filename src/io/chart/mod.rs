@@ -1,4 +1,4 @@
-//! CHARTS: of components, edges, trends and validations, as SVG and PNG without system libraries.
+//! CHARTS: of components, edges, networks, trends and validations, as SVG and PNG without system libraries.
 
 mod axis;
 mod coupling;

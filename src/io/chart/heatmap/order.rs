@@ -25,7 +25,7 @@ pub(super) fn similar_together(rows: &[Vec<f64>]) -> Vec<usize> {
         let Some((a, b)) = nearest(&clusters, &linkage) else { break };
         let (m, k) = (clusters[a].rows.len() as f64, clusters[b].rows.len() as f64);
         for other in 0..n {
-            // The mean over all pairs of rows (Lance and Williams).
+            // The mean over all pairs of rows (Lance and Williams 1967).
             let mean = (m * linkage[a][other] + k * linkage[b][other]) / (m + k);
             linkage[a][other] = mean;
             linkage[other][a] = mean;
@@ -96,13 +96,11 @@ mod tests {
 
     #[test]
     fn linkage_is_the_mean_over_all_pairs() {
-        // The mean distance of the row at 38° to 0° and 30° exceeds its distance to 90°... but a single
-        // linkage would join it to 30° first.
+        // Single linkage would join the row at 62° to that at 30°; average linkage joins it to that at 97°.
         let rows = at_angles(&[0.0, 30.0, 62.0, 97.0]);
         let order = similar_together(&rows);
         let mean = |a: f64, b: f64| 0.5 * (a + b);
         let distance = |a: usize, b: usize| cosine_distance(&rows[a], &rows[b]);
-        // 62° joins 97° (distance 0.18), although 30° is nearer (0.15), since 0° and 30° are one cluster.
         assert!(
             mean(distance(2, 0), distance(2, 1)) > distance(2, 3)
                 && distance(2, 1) < distance(2, 3)

@@ -16,27 +16,44 @@ const ABSENT: f64 = 3.0;
 
 /// Draws an edge along `curve`, which ends at the borders of its nodes.
 pub(super) fn stroke(chart: &mut Chart, curve: Curve, link: &Link, width: f64) {
-    let colour = if link.activates { ACTIVATES } else { INHIBITS };
-    if !link.directed {
-        chart.curve(curve.path(), colour, width);
-        return;
-    }
-    let tip = curve.to;
-    if link.activates {
-        let (length, half) = (6.5 + 1.7 * width, 2.8 + 1.0 * width);
-        let (dx, dy) = curve.heading(length);
-        let base = (tip.0 - length * dx, tip.1 - length * dy);
-        let sides = [half, -half].map(|side| (base.0 - side * dy, base.1 + side * dx));
-        // The line ends inside of the head.
-        chart.curve(curve.part(0.0, curve.entry(0.8 * length)).path(), colour, width);
-        chart.polygon(&[tip, sides[0], sides[1]], colour);
-    } else {
-        let (half, thick) = (4.0 + 1.3 * width, 1.6 + 0.4 * width);
-        let (dx, dy) = curve.heading(6.0);
-        let centre = (tip.0 - 0.5 * thick * dx, tip.1 - 0.5 * thick * dy);
-        chart.curve(curve.part(0.0, curve.entry(0.5 * thick)).path(), colour, width);
-        let end = |side: f64| (centre.0 - side * dy, centre.1 + side * dx);
-        chart.line(end(half), end(-half), colour, thick);
+    line(chart, curve, link, width);
+    head(chart, curve, link, width);
+}
+
+/// Colour of an edge.
+fn colour(link: &Link) -> &'static str {
+    if link.activates { ACTIVATES } else { INHIBITS }
+}
+
+/// Length of an arrow head, and thickness of a bar.
+fn length(link: &Link, width: f64) -> f64 {
+    if link.activates { 6.5 + 1.7 * width } else { 1.6 + 0.4 * width }
+}
+
+/// Draws the line of an edge, which ends inside of its head.
+fn line(chart: &mut Chart, curve: Curve, link: &Link, width: f64) {
+    let inside = if link.activates { 0.8 } else { 0.5 };
+    let end = if link.directed { curve.entry(inside * length(link, width)) } else { 1.0 };
+    chart.curve(curve.part(0.0, end).path(), colour(link), width);
+}
+
+/// Draws the arrow head or the bar of an edge; nothing without a direction.
+fn head(chart: &mut Chart, curve: Curve, link: &Link, width: f64) {
+    let length = length(link, width);
+    let (dx, dy) = curve.heading(length.max(6.0));
+    let back =
+        |by: f64, side: f64| (curve.to.0 - by * dx - side * dy, curve.to.1 - by * dy + side * dx);
+    match (link.directed, link.activates) {
+        (false, _) => {}
+        (true, true) => {
+            let half = 2.8 + width;
+            chart.polygon(&[curve.to, back(length, half), back(length, -half)], colour(link));
+        }
+        (true, false) => {
+            let half = 4.0 + 1.3 * width;
+            let at = 0.5 * length;
+            chart.line(back(at, half), back(at, -half), colour(link), length);
+        }
     }
 }
 
@@ -91,14 +108,13 @@ impl Picture {
         let links = &drawn.panels[number];
         let outgoing = outgoing(links, drawn.genes.len());
         let moved = |at: Place| (at.0 + origin.0, at.1 + origin.1);
-        let name = |chart: &mut Chart, gene: usize, radius: f64, colour: &str| {
-            let side = self.sides[gene];
-            let name = self.nodes[gene].name(side, radius);
-            let corner = moved((name[0], name[1]));
-            if side != Side::Inside {
-                chart.veil(corner, (name[2] - name[0], name[3] - name[1]));
-            }
-            let at = (corner.0 + 0.5 * self.nodes[gene].width, corner.1 + 11.0);
+        let name = |gene: usize, radius: f64| {
+            let name = self.nodes[gene].name(self.sides[gene], radius);
+            (moved((name[0], name[1])), (name[2] - name[0], name[3] - name[1]))
+        };
+        let words = |chart: &mut Chart, gene: usize, radius: f64, colour: &str| {
+            let (corner, size) = name(gene, radius);
+            let at = (corner.0 + 0.5 * size.0, corner.1 + 11.0);
             chart.words(at, &drawn.genes[gene], TextAnchor::Middle, colour);
         };
         let (present, absent): (Vec<usize>, Vec<usize>) =
@@ -106,21 +122,31 @@ impl Picture {
         // Genes without an edge lie below the edges.
         for &gene in &absent {
             chart.circle(moved(self.nodes[gene].at), ABSENT, "#ffffff", "#cccccc");
-            name(chart, gene, ABSENT, "#b4b4b4");
+            words(chart, gene, ABSENT, "#b4b4b4");
         }
-        let mut sorted: Vec<(&Link, &Curve)> = links.iter().zip(&self.curves[number]).collect();
-        // The most important edges lie on top.
-        sorted.sort_by(|a, b| a.0.weight.total_cmp(&b.0.weight));
-        for (link, curve) in sorted {
-            let [begin, end] = [link.regulator, link.target].map(|g| drawn.radius(outgoing[g]));
+        let radius = |gene: usize| drawn.radius(outgoing[gene]);
+        let mut edges: Vec<(&Link, Curve)> = Vec::with_capacity(links.len());
+        for (link, curve) in links.iter().zip(&self.curves[number]) {
             let gap = if link.directed { 3.0 } else { 1.0 };
-            let curve = curve.mapped(moved).between(begin + 1.0, end + gap);
-            stroke(chart, curve, link, drawn.width(link.weight));
+            let (begin, end) = (radius(link.regulator) + 1.0, radius(link.target) + gap);
+            edges.push((link, curve.mapped(moved).between(begin, end)));
+        }
+        // The most important edges lie on top.
+        edges.sort_by(|a, b| a.0.weight.total_cmp(&b.0.weight));
+        for (link, curve) in &edges {
+            line(chart, *curve, link, drawn.width(link.weight));
+        }
+        for &gene in present.iter().filter(|&&gene| self.sides[gene] != Side::Inside) {
+            let (corner, size) = name(gene, radius(gene));
+            chart.veil(corner, size);
+        }
+        // Heads lie above the veils of names, so that all of them are visible.
+        for (link, curve) in &edges {
+            head(chart, *curve, link, drawn.width(link.weight));
         }
         for &gene in &present {
-            let radius = drawn.radius(outgoing[gene]);
-            chart.circle(moved(self.nodes[gene].at), radius, fill(outgoing[gene]), "#444444");
-            name(chart, gene, radius, "#222222");
+            chart.circle(moved(self.nodes[gene].at), radius(gene), fill(outgoing[gene]), "#444444");
+            words(chart, gene, radius(gene), "#222222");
         }
     }
 }

@@ -40,7 +40,27 @@ pub(super) enum Side {
     Right,
     /// To its left.
     Left,
+    /// Above it and to its right.
+    AboveRight,
+    /// Above it and to its left.
+    AboveLeft,
+    /// Below it and to its right.
+    BelowRight,
+    /// Below it and to its left.
+    BelowLeft,
 }
+
+/// Sides for names outside of their circles; of equally good ones the first one is taken.
+const OUTSIDE: [Side; 8] = [
+    Side::Below,
+    Side::Above,
+    Side::Right,
+    Side::Left,
+    Side::AboveRight,
+    Side::AboveLeft,
+    Side::BelowRight,
+    Side::BelowLeft,
+];
 
 impl Labelled {
     /// Whether the name fits into the circle.
@@ -52,12 +72,19 @@ impl Labelled {
     pub(super) fn name(&self, side: Side, radius: f64) -> [f64; 4] {
         let (x, y) = self.at;
         let (half, away) = (0.5 * self.width, radius + 3.0);
+        // The corner of a name beside a diagonal of the circle.
+        let (right, left) = (x + 0.7 * away + half, x - 0.7 * away - half);
+        let (above, below) = (y - 0.7 * away - HEIGHT + 2.0, y + 0.7 * away - 2.0);
         let (middle, top) = match side {
             Side::Inside => (x, y - 0.5 * HEIGHT),
             Side::Below => (x, y + away - 1.0),
             Side::Above => (x, y - away - HEIGHT + 1.0),
             Side::Right => (x + away + half, y - 0.5 * HEIGHT),
             Side::Left => (x - away - half, y - 0.5 * HEIGHT),
+            Side::AboveRight => (right, above),
+            Side::AboveLeft => (left, above),
+            Side::BelowRight => (right, below),
+            Side::BelowLeft => (left, below),
         };
         [middle - half, top, middle + half, top + HEIGHT]
     }
@@ -87,7 +114,7 @@ pub(super) fn sides(nodes: &[Labelled], edges: &[(usize, usize)]) -> Vec<Side> {
     let mut sides: Vec<Side> = nodes.iter().map(below).collect();
     let curves = bend(nodes, edges, &[]);
     for node in (0..nodes.len()).filter(|&node| !nodes[node].is_inside()) {
-        let costs = [Side::Below, Side::Above, Side::Right, Side::Left].map(|side| {
+        let costs = OUTSIDE.map(|side| {
             let name = nodes[node].name(side, nodes[node].radius);
             let free = side == Side::Below || is_free(node, name, nodes, &sides);
             let crossed = curves
@@ -122,7 +149,7 @@ pub(super) fn bend(nodes: &[Labelled], edges: &[(usize, usize)], names: &[[f64; 
                 && curve.points().any(|at| distance(at, node.at) < node.radius + 4.0)
         });
         let names = names.iter().map(|&name| hidden(curve, nodes[ends.1].radius, name));
-        4 * circles.count() + names.sum::<usize>()
+        8 * circles.count() + names.sum::<usize>()
     };
     edges
         .iter()
@@ -138,13 +165,19 @@ pub(super) fn bend(nodes: &[Labelled], edges: &[(usize, usize)], names: &[[f64; 
         .collect()
 }
 
-/// How much a name hides of a curve to a circle with this radius: 1 for a part of its line, 4 for its head.
+/// How much a name hides of a curve to a circle with this radius: 2 for a part of its line, 6 for its head, and 3 if
+/// its head is near the name.
 fn hidden(curve: &Curve, radius: f64, name: [f64; 4]) -> usize {
     let wider = |by: f64| [name[0] - by, name[1] - by, name[2] + by, name[3] + by];
-    let (near, far) = (wider(6.0), wider(1.0));
+    let (near, inside) = (wider(6.0), wider(1.0));
     let of = |at: Place| {
         let is_head = distance(at, curve.to) < radius + HEAD;
-        if is_head && is_in(at, near) { 4 } else { usize::from(is_in(at, far)) }
+        match (is_in(at, inside), is_head) {
+            (true, true) => 6,
+            (true, false) => 2,
+            (false, true) if is_in(at, near) => 3,
+            (false, _) => 0,
+        }
     };
     curve.points().map(of).max().unwrap_or(0)
 }
@@ -178,9 +211,10 @@ mod tests {
         let straight = bend(&nodes, &[(0, 1)], &[])[0];
         // A name above the line, in the way of the first bend.
         let name = [80.0, -20.0, 120.0, -6.0];
-        assert_eq!(hidden(&straight, 8.0, name), 1);
+        assert_eq!(hidden(&straight, 8.0, name), 2);
         assert_eq!(hidden(&bend(&nodes, &[(0, 1)], &[name])[0], 8.0, name), 0);
-        assert_eq!(hidden(&straight, 8.0, [170.0, -30.0, 210.0, -8.0]), 4);
+        assert_eq!(hidden(&straight, 8.0, [170.0, -30.0, 210.0, -8.0]), 3);
+        assert_eq!(hidden(&straight, 8.0, [170.0, -20.0, 210.0, 2.0]), 6);
         let around = extent(&nodes, &[Side::Below, Side::Right], &[straight]);
         assert!((around[0] + 20.0).abs() < 1e-9 && (around[2] - 251.0).abs() < 1e-9, "{around:?}");
         assert!((around[1] + 12.0).abs() < 0.1 && (around[3] - 24.0).abs() < 1e-9, "{around:?}");

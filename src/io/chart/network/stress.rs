@@ -27,7 +27,7 @@ pub(super) fn stress(places: &[Place], distances: &Array2<f64>) -> f64 {
 /// Moves `places` until the stress hardly decreases. No round increases it.
 ///
 /// In each round every place in turn moves to the minimum of the convex function that bounds the stress from
-/// above and touches it at the present places (Gansner, Koren and North 2004, the localised form of section 2.3).
+/// above and touches it at the present places (Gansner, Koren and North 2004, in the form for one node at a time).
 pub(super) fn majorise(places: &mut [Place], distances: &Array2<f64>) {
     let mut before = stress(places, distances);
     for _ in 0..ROUNDS {
