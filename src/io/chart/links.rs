@@ -1,6 +1,6 @@
 //! Edges of a list as links between genes, in one panel for each group and interval.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::io::edges::EdgeRow;
 
@@ -116,8 +116,13 @@ impl<'a> Links<'a> {
 
     /// A sentence for a picture in which parts are missing; `None` if all are drawn.
     pub(super) fn left_out(&self) -> Option<String> {
-        let (n, all, kind) = (self.panels.len(), self.n_parts, self.kind);
-        (n < all).then(|| format!("Only the first {n} of {all} {kind}s are drawn."))
+        let (n, all) = (self.panels.len(), self.n_parts);
+        let parts = match self.kind {
+            "group" => "groups",
+            "interval" => "intervals",
+            _ => "intervals of groups",
+        };
+        (n < all).then(|| format!("Only the first {n} of {all} {parts} are drawn."))
     }
 }
 
@@ -150,7 +155,7 @@ impl<'a> Parts<'a> {
 
     /// Whether some group has several intervals.
     fn has_intervals(&self) -> bool {
-        let groups: BTreeMap<&str, ()> = self.keys.iter().map(|key| (key.0, ())).collect();
+        let groups: BTreeSet<&str> = self.keys.iter().map(|key| key.0).collect();
         groups.len() < self.keys.len()
     }
 
@@ -240,6 +245,11 @@ pub(super) mod tests {
         let links = Links::of(&rows);
         assert_eq!((links.panels.len(), links.n_parts), (9, 11));
         assert_eq!(links.left_out().unwrap(), "Only the first 9 of 11 intervals are drawn.");
+        let both: Vec<EdgeRow> = (0..20)
+            .map(|i| edge_of(edge("A", "B", 1.0), if i < 10 { "x" } else { "y" }, f64::from(i)))
+            .collect();
+        let said = Links::of(&both).left_out().unwrap();
+        assert_eq!(said, "Only the first 9 of 20 intervals of groups are drawn.");
         assert!(Links::of(&[]).panels.is_empty());
     }
 }

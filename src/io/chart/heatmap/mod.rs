@@ -326,6 +326,10 @@ mod tests {
                 assert_eq!(grid.panels[0][i][j], found.map(Link::signed));
             }
         }
+        // Of two edges of a pair the first one counts.
+        rows.push(edge("A", "u", 0.5));
+        assert_eq!(Grid::of(&Links::of(&rows)).panels, grid.panels);
+        let links = Links::of(&rows);
         // Regulators of the same targets are neighbours, and targets of the same regulators.
         let place = |genes: &[usize], name: &str| {
             genes.iter().position(|&gene| links.genes[gene] == name).unwrap()
@@ -333,6 +337,26 @@ mod tests {
         assert_eq!(place(&grid.regulators, "A").abs_diff(place(&grid.regulators, "C")), 1);
         assert_eq!(place(&grid.targets, "u").abs_diff(place(&grid.targets, "w")), 1);
         assert!((grid.most - 6.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn cells_stand_beside_their_regulator_and_below_their_target() {
+        let text = svg(&[edge("A", "X", 2.0), edge("B", "Y", -2.0)]);
+        let number = |tag: &str, key: &str| -> f64 {
+            let rest = tag.split(&format!(" {key}=\"")).nth(1).unwrap();
+            rest[..rest.find('"').unwrap()].parse().unwrap()
+        };
+        let place = |kind: &str, with: &str| -> (f64, f64) {
+            let tags = text.split(kind).skip(1).filter_map(|part| part.split('<').next());
+            let tag = tags.into_iter().find(|tag| tag.contains(with));
+            (number(tag.unwrap(), "x"), number(tag.unwrap(), "y"))
+        };
+        for (colour, regulator, target) in [(ACTIVATES, ">A", ">X"), (INHIBITS, ">B", ">Y")] {
+            let cell = place("<rect", colour);
+            let (beside, above) = (place("<text", regulator), place("<text", target));
+            assert!((beside.1 - cell.1 - 11.0).abs() < 1e-6 && beside.0 < cell.0, "{text}");
+            assert!((above.0 - cell.0 - 11.0).abs() < 1e-6 && above.1 < cell.1, "{text}");
+        }
     }
 
     #[test]

@@ -15,25 +15,31 @@ struct Cluster {
 /// rounding count as equal, and the cluster whose first row comes first goes first, so that the order is always the
 /// same. A row of zeros has the distance 1 to every other row.
 pub(super) fn similar_together(rows: &[Vec<f64>]) -> Vec<usize> {
-    let n = rows.len();
     let between: Vec<Vec<f64>> =
         rows.iter().map(|a| rows.iter().map(|b| cosine_distance(a, b)).collect()).collect();
-    let mut linkage = between.clone();
+    ordered(&between)
+}
+
+/// The order of rows with the distances `between` them.
+fn ordered(between: &[Vec<f64>]) -> Vec<usize> {
+    let n = between.len();
+    let mut linkage = between.to_vec();
     let mut clusters: Vec<Cluster> =
         (0..n).map(|row| Cluster { rows: vec![row], alive: true }).collect();
     for _ in 1..n {
         let Some((a, b)) = nearest(&clusters, &linkage) else { break };
         let (m, k) = (clusters[a].rows.len() as f64, clusters[b].rows.len() as f64);
-        for other in 0..n {
-            // The mean over all pairs of rows (Lance and Williams 1967).
-            let mean = (m * linkage[a][other] + k * linkage[b][other]) / (m + k);
-            linkage[a][other] = mean;
-            linkage[other][a] = mean;
+        // The mean over all pairs of rows (Lance and Williams 1967).
+        let mean = |(x, y): (&f64, &f64)| (m * x + k * y) / (m + k);
+        let joined_row: Vec<f64> = linkage[a].iter().zip(&linkage[b]).map(mean).collect();
+        for (row, &mean) in linkage.iter_mut().zip(&joined_row) {
+            row[a] = mean;
         }
+        linkage[a] = joined_row;
         let second = std::mem::take(&mut clusters[b].rows);
         clusters[b].alive = false;
         let first = std::mem::take(&mut clusters[a].rows);
-        clusters[a].rows = joined(first, second, &between);
+        clusters[a].rows = joined(first, second, between);
     }
     clusters.into_iter().flat_map(|cluster| cluster.rows).collect()
 }
@@ -96,16 +102,22 @@ mod tests {
 
     #[test]
     fn linkage_is_the_mean_over_all_pairs() {
-        // Single linkage would join the row at 62° to that at 30°; average linkage joins it to that at 97°.
-        let rows = at_angles(&[0.0, 30.0, 62.0, 97.0]);
-        let order = similar_together(&rows);
-        let mean = |a: f64, b: f64| 0.5 * (a + b);
-        let distance = |a: usize, b: usize| cosine_distance(&rows[a], &rows[b]);
-        assert!(
-            mean(distance(2, 0), distance(2, 1)) > distance(2, 3)
-                && distance(2, 1) < distance(2, 3)
-        );
-        assert_eq!(order, [0, 1, 2, 3]);
+        // A quadrilateral of the rows 0, 1, 2, 3 with long diagonals. Single linkage would join 2 to 1 and 3 to 0.
+        let between = [
+            vec![0.0, 0.9, 1.4, 1.0],
+            vec![0.9, 0.0, 1.0, 1.4],
+            vec![1.4, 1.0, 0.0, 1.05],
+            vec![1.0, 1.4, 1.05, 0.0],
+        ];
+        assert_eq!(ordered(&between), [0, 1, 2, 3]);
+        // With shorter diagonals, 2 is nearer to both others than to 3, and 3 follows at the side of 0.
+        let between = [
+            vec![0.0, 0.9, 1.08, 1.0],
+            vec![0.9, 0.0, 1.0, 1.4],
+            vec![1.08, 1.0, 0.0, 1.05],
+            vec![1.0, 1.4, 1.05, 0.0],
+        ];
+        assert_eq!(ordered(&between), [2, 1, 0, 3]);
     }
 
     #[test]

@@ -158,7 +158,7 @@ fn first(links: &[Link], most: usize) -> Vec<Link> {
     let mut seen = BTreeSet::new();
     let new = |link: &&Link| {
         let (a, b) = link.ends();
-        !(!link.directed && seen.contains(&(b, a, false))) && seen.insert((a, b, link.directed))
+        (link.directed || !seen.contains(&(b, a, false))) && seen.insert((a, b, link.directed))
     };
     links.iter().filter(new).take(most).copied().collect()
 }

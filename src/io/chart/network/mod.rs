@@ -178,6 +178,10 @@ mod tests {
         assert_eq!((klf4.len(), esrrb.len()), (2, 2));
         let aside = klf4[1].0 - klf4[0].0;
         assert!(aside > 100.0 && (esrrb[1].0 - esrrb[0].0 - aside).abs() < 0.02);
+        // The edge of the second panel, the most important one, begins in this panel.
+        let path = tags(&text, "<path", &format!("stroke-width=\"{:.1}\"", 4.5));
+        let begin = path[0].split("d=\"M").nth(1).unwrap().split(' ').next().unwrap();
+        assert!(begin.parse::<f64>().unwrap() > aside, "{path:?}");
     }
 
     #[test]

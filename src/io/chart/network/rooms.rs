@@ -156,6 +156,18 @@ mod tests {
     }
 
     #[test]
+    fn rooms_move_in_the_direction_of_the_smaller_overlap() {
+        let mut places = vec![(0.0, 0.0), (45.0, 3.0)];
+        separate(&mut places, &[ROOM; 2]);
+        assert!((places[1].1 - places[0].1 - 3.0).abs() < 0.03, "{places:?}");
+        assert!((places[1].0 - places[0].0 - 50.0 - GAP).abs() < 0.01, "{places:?}");
+        let mut places = vec![(0.0, 0.0), (3.0, 25.0)];
+        separate(&mut places, &[ROOM; 2]);
+        assert!((places[1].0 - places[0].0 - 3.0).abs() < 0.03, "{places:?}");
+        assert!((places[1].1 - places[0].1 - 30.0 - GAP).abs() < 0.01, "{places:?}");
+    }
+
+    #[test]
     fn packed_boxes_do_not_overlap_and_fill_the_page() {
         let sizes = [(300.0, 200.0), (90.0, 40.0), (80.0, 40.0), (90.0, 60.0), (80.0, 30.0)];
         let corners = pack(&sizes);

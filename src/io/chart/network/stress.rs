@@ -165,6 +165,33 @@ mod tests {
     }
 
     #[test]
+    fn the_stress_has_no_slope_at_the_end() {
+        // Three joined nodes, one of them with two leaves: their distances fit no places of the plane.
+        let mut distances = Array2::from_elem((5, 5), 14.0);
+        for (a, b, d) in [(0, 1, 10.0), (0, 2, 10.0), (0, 3, 4.0), (0, 4, 4.0), (3, 4, 8.0)] {
+            distances[[a, b]] = d;
+            distances[[b, a]] = d;
+        }
+        let mut places = circle(&[0, 1, 3, 2, 4], 10.0);
+        for _ in 0..20_000 {
+            round(&mut places, &distances);
+        }
+        assert!(stress(&places, &distances) > 1e-3);
+        for node in 0..5 {
+            for aside in [(1e-5, 0.0), (0.0, 1e-5)] {
+                let moved = |sign: f64| {
+                    let mut other = places.clone();
+                    other[node].0 += sign * aside.0;
+                    other[node].1 += sign * aside.1;
+                    stress(&other, &distances)
+                };
+                let slope = (moved(1.0) - moved(-1.0)) / 2e-5;
+                assert!(slope.abs() < 1e-7, "{node}: {slope}");
+            }
+        }
+    }
+
+    #[test]
     fn classical_scaling_recovers_places_of_the_plane() {
         let at: [Place; 4] = [(0.0, 0.0), (3.0, 0.0), (3.0, 4.0), (-1.0, 2.0)];
         let distances = Array2::from_shape_fn((4, 4), |(i, j)| apart(at[i], at[j]));
