@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn cells_stand_beside_their_regulator_and_below_their_target() {
-        let text = svg(&[edge("A", "X", 2.0), edge("B", "Y", -2.0)]);
+        let text = svg(&[edge("A", "X", 2.0), edge("A", "W", 0.5), edge("B", "Y", -2.0)]);
         let number = |tag: &str, key: &str| -> f64 {
             let rest = tag.split(&format!(" {key}=\"")).nth(1).unwrap();
             rest[..rest.find('"').unwrap()].parse().unwrap()
