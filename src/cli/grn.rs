@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use sbcell::io::chart::ChartFormat;
 use sbcell::io::edges::EdgeDialect;
+use sbcell::io::model::OpenModel;
 use sbcell::io::table::TableFormat;
 use sbcell::pipeline::{self, EdgeFormat, EdgeSource, FoundEdges, GrnOptions};
 use sbcell::{Error, Result};
@@ -30,6 +32,8 @@ Examples:
       a graph for Cytoscape, yEd or Gephi
   sbcell grn --plot edges.svg --plot-gene Sox2
       edges.svg with the first edges; edges.Sox2.svg with Sox2 and its regulators over time
+  sbcell grn --by time --plot-network network.svg --plot-heatmap heatmap.png
+      the first edges of each interval as a graph, and the main regulators and targets as a heat map
 
 Columns: TF, target, importance (rank weight of the edge), sign, effect (expression of the target
 per unit of time for one unit more of the TF), stability (share of resamples in which the edge is
@@ -62,6 +66,8 @@ pub(crate) struct GrnArgs {
     resample: GrnResampleArgs,
     #[command(flatten)]
     charts: PlotArgs,
+    #[command(flatten)]
+    networks: NetworkArgs,
     #[command(flatten)]
     written: EdgeArgs,
 }
@@ -124,6 +130,65 @@ struct GrnResampleArgs {
         help_heading = "Bootstrap"
     )]
     permutations: usize,
+}
+
+/// Charts of all edges together.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+struct NetworkArgs {
+    /// Graph to draw, .svg or .png, with the first 40 edges; with --by and --groupby a panel for each
+    /// interval and group, at most nine
+    #[arg(long, value_name = "FILE")]
+    plot_network: Option<PathBuf>,
+    /// Heat map to draw, .svg or .png, of the 40 regulators and 60 targets with the most important edges
+    /// (25 and 30 in more than two panels); with --by and --groupby panels as in --plot-network
+    #[arg(long, value_name = "FILE")]
+    plot_heatmap: Option<PathBuf>,
+}
+
+impl NetworkArgs {
+    /// Checks the suffixes of the charts, and that all charts are different files, before any long computation.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`].
+    fn check(&self, plot: Option<&Path>) -> Result<()> {
+        let Self { plot_network, plot_heatmap } = self;
+        let mut before: Vec<&Path> = plot.into_iter().collect();
+        for (name, file) in [("--plot-network", plot_network), ("--plot-heatmap", plot_heatmap)] {
+            let Some(file) = file.as_deref() else { continue };
+            let refuse = |must| Error::Parameter { name, must, got: file.display().to_string() };
+            ChartFormat::of(file).map_err(|_| refuse("a file that ends in .svg or .png"))?;
+            if before.contains(&file) {
+                return Err(refuse("another file than that of another chart"));
+            }
+            before.push(file);
+        }
+        Ok(())
+    }
+
+    /// Draws the charts, and says which files they are.
+    ///
+    /// # Errors
+    /// As [`pipeline::draw_found_network`].
+    fn draw(
+        &self,
+        model: &OpenModel,
+        found: &FoundEdges,
+        options: &GrnOptions,
+        terminal: &Terminal,
+    ) -> Result<()> {
+        let Self { plot_network, plot_heatmap } = self;
+        if let Some(file) = plot_network {
+            pipeline::draw_found_network(file, model, found, options)?;
+        }
+        if let Some(file) = plot_heatmap {
+            pipeline::draw_found_heatmap(file, model, found, options)?;
+        }
+        for file in [plot_network, plot_heatmap].into_iter().flatten() {
+            terminal.say(&format!("drew {}", shown(file)));
+        }
+        Ok(())
+    }
 }
 
 /// The edge list that is written.
@@ -254,7 +319,7 @@ impl GrnArgs {
     /// # Errors
     /// [`Error::Parameter`] for a lag that is not a number; those of reading the files.
     fn options(self, seed: u64) -> Result<GrnOptions> {
-        let Self { model: _, cells, estimate, resample, charts, written } = self;
+        let Self { model: _, cells, estimate, resample, charts, networks: _, written } = self;
         let CellArgs { tfs, genes, data, groupby, by, cells_per_time } = cells;
         let EstimateArgs { source, lag, rank, coupling } = estimate;
         let GrnResampleArgs { resample, permutations } = resample;
@@ -312,7 +377,8 @@ pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<O
     let format = format.map_or_else(|| EdgeFormat::of(&out), |format| Ok(format.format()))?;
     let format = format.for_spreadsheets(terminal.spreadsheet_safe);
     args.charts.check()?;
-    let plot = args.charts.plot.clone();
+    let (plot, networks) = (args.charts.plot.clone(), args.networks.clone());
+    networks.check(plot.as_deref())?;
     let options = args.options(seed)?;
     let model = open_model(&folder, terminal)?;
     let found = pipeline::grn(&model, &options, terminal)?;
@@ -323,6 +389,7 @@ pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<O
             terminal.say(&format!("drew {}", shown(&picture)));
         }
     }
+    networks.draw(&model, &found, &options, terminal)?;
     terminal.say(&format!("wrote {} edges to {}", found.rows.len(), shown(&out)));
     if found.degenerate.is_empty() {
         return Ok(Outcome::Done);

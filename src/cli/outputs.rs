@@ -17,7 +17,11 @@ use crate::cli::grn::default_out;
 use crate::cli::trajectory::beside;
 
 /// Flags that name a file or folder to write.
-const OUTPUTS: [&str; 3] = ["out", "plot", "paths_out"];
+const OUTPUTS: [&str; 5] = ["out", "plot", "plot_network", "plot_heatmap", "paths_out"];
+
+/// Those of them that name a chart, with the flag as the user types it.
+const CHARTS: [(&str, &str); 3] =
+    [("plot", "--plot"), ("plot_network", "--plot-network"), ("plot_heatmap", "--plot-heatmap")];
 
 /// Commands whose `--out` is a folder, or an `.h5ad` in every case.
 const NO_TABLE: [(&str, &str); 5] = [
@@ -137,7 +141,8 @@ impl<'m> Called<'m> {
             ("velocity", None) => files.push(folder.join("velocity.parquet")),
             _ => {}
         }
-        files.extend(self.path("paths_out"));
+        let others = ["paths_out", "plot_network", "plot_heatmap"];
+        files.extend(others.iter().filter_map(|flag| self.path(flag)));
         if let Some(plot) = self.path("plot") {
             if let (Ok(Some(genes)), "grn") =
                 (self.flags.try_get_many::<String>("plot_gene"), self.name)
@@ -177,8 +182,9 @@ impl<'m> Called<'m> {
             if let Some((_, what)) = NO_TABLE.iter().find(|(name, _)| *name == self.name) {
                 return refused("--out", what);
             }
-            if flag == "plot" && is_stdout(&path) {
-                return refused("--plot", "a file: a chart is not written to standard output");
+            let chart = CHARTS.iter().find(|chart| chart.0 == flag && is_stdout(&path));
+            if let Some((_, name)) = chart {
+                return refused(name, "a file: a chart is not written to standard output");
             }
             let format = if flag == "out" { self.raw("format") } else { None };
             match format.as_deref() {

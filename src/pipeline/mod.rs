@@ -50,8 +50,8 @@ pub use fit::{
     ValuesChoice, estimate, fit, select,
 };
 pub use grn::{
-    EdgeFormat, EdgeSource, FoundEdges, GrnOptions, Overlap, Regulators, draw_found_edges, grn,
-    picture_of, write_edges,
+    EdgeFormat, EdgeSource, FoundEdges, GrnOptions, Overlap, Regulators, draw_found_edges,
+    draw_found_heatmap, draw_found_network, grn, picture_of, write_edges,
 };
 pub use grn_score::{Candidates, GrnScore, GrnScoreOptions, grn_score, write_scores};
 pub use inspect::{

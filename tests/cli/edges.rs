@@ -39,6 +39,26 @@ fn pictures_are_drawn_beside_the_list() {
     assert!(drawn.contains(&format!("{} {arrow} {}", first[0], first[1])));
     assert!(sandbox.text("e.Sox2.svg").contains("Sox2 and its first regulators"));
     assert!(sandbox.text("e.Gata4.svg").contains("Gata4"));
+    let answer = sandbox
+        .done(&format!("{line} --by time --plot-network network.svg --plot-heatmap heatmap.svg"));
+    for (file, words) in [("network.svg", "of each interval"), ("heatmap.svg", "regulators")] {
+        assert!(answer.stdout.contains(&format!("drew {file}")), "{}", answer.stdout);
+        let drawn = sandbox.text(file);
+        assert!(drawn.contains(words) && drawn.contains("0 to 6") && drawn.contains("importance"));
+        assert!(sandbox.path(&format!("{file}.run.json")).exists());
+    }
+    for (flags, words) in [
+        ("--plot-network n.pdf", "`--plot-network` must be a file that ends in .svg or .png"),
+        ("--plot-heatmap n.pdf", "`--plot-heatmap` must be a file that ends in .svg or .png"),
+        ("--plot-network n.svg --plot-heatmap n.svg", "another file"),
+        ("--plot n.svg --plot-network n.svg", "another file"),
+        ("--plot-network -", "standard output"),
+        ("--plot-heatmap e.csv", "ends in .svg or .png"),
+    ] {
+        let refused = sandbox.run(&format!("{line} {flags}"));
+        assert_eq!(refused.code, 2, "{flags}");
+        assert!(refused.stderr.contains(words), "{flags}: {}", refused.stderr);
+    }
     let refused = sandbox.run(&format!("{line} --plot e.pdf"));
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains("ends in .svg or .png"), "{}", refused.stderr);

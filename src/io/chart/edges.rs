@@ -10,9 +10,9 @@ use crate::io::edges::EdgeRow;
 const N_REGULATORS: usize = 5;
 
 /// Colour of activations.
-const ACTIVATES: &str = "#0072b2";
+pub(super) const ACTIVATES: &str = "#0072b2";
 /// Colour of inhibitions.
-const INHIBITS: &str = "#d55e00";
+pub(super) const INHIBITS: &str = "#d55e00";
 
 /// Smallest width of the names on the left.
 const LEFT: f64 = 170.0;

@@ -1,9 +1,12 @@
-//! CHARTS: of components, edges, trends and validations, as SVG and PNG without system libraries.
+//! CHARTS: of components, edges, networks, trends and validations, as SVG and PNG without system libraries.
 
 mod axis;
 mod coupling;
 mod differences;
 mod edges;
+mod heatmap;
+mod links;
+mod network;
 mod profiles;
 mod scree;
 mod trends;
@@ -12,7 +15,7 @@ mod validation;
 use std::path::Path;
 
 use kuva::render::color::Color;
-use kuva::render::render::{Primitive, Scene, TextAnchor};
+use kuva::render::render::{PathData, Primitive, Scene, TextAnchor};
 use kuva::{PngBackend, backend::svg::SvgBackend};
 
 use crate::error::{Error, Result, visible};
@@ -21,6 +24,8 @@ use crate::io::file;
 pub(crate) use coupling::draw_coupling_noise;
 pub use differences::{Difference, draw_differences};
 pub use edges::{draw_edges, draw_regulators};
+pub use heatmap::draw_heatmap;
+pub use network::draw_network;
 pub use profiles::Profiles;
 pub(crate) use scree::draw_scree;
 pub(crate) use trends::draw_trends;
@@ -103,6 +108,22 @@ impl Chart {
         visible(text).chars().map(wide).sum()
     }
 
+    /// `text`, cut and with an ellipsis if it is wider than `width`. Hidden characters are escaped.
+    pub(super) fn shortened(text: &str, width: f64) -> String {
+        let text = visible(text);
+        if Self::width_of(&text) <= width {
+            return text.into_owned();
+        }
+        let mut room = width - Self::width_of("…");
+        let fits = |c: &char| {
+            room -= Self::width_of(c.encode_utf8(&mut [0; 4]));
+            room >= 0.0
+        };
+        let mut short: String = text.chars().take_while(fits).collect();
+        short.push('…');
+        short
+    }
+
     /// Adds a straight line.
     pub(super) fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: &str, width: f64) {
         self.scene.add(Primitive::Line {
@@ -144,6 +165,17 @@ impl Chart {
 
     /// Adds a filled rectangle with this upper left `corner`.
     pub(super) fn band(&mut self, corner: (f64, f64), size: (f64, f64), colour: &str) {
+        self.rectangle(corner, size, colour, None);
+    }
+
+    /// Adds a filled rectangle, opaque unless `opacity` is given.
+    fn rectangle(
+        &mut self,
+        corner: (f64, f64),
+        size: (f64, f64),
+        colour: &str,
+        opacity: Option<f64>,
+    ) {
         self.scene.add(Primitive::Rect {
             x: corner.0,
             y: corner.1,
@@ -152,7 +184,68 @@ impl Chart {
             fill: Color::from(colour),
             stroke: None,
             stroke_width: None,
-            opacity: None,
+            opacity,
+        });
+    }
+
+    /// Adds a filled circle with a thin line of another colour around it.
+    pub(super) fn circle(&mut self, at: (f64, f64), radius: f64, fill: &str, line: &str) {
+        self.scene.add(Primitive::Circle {
+            cx: at.0,
+            cy: at.1,
+            r: radius,
+            fill: Color::from(fill),
+            fill_opacity: None,
+            stroke: Some(Color::from(line)),
+            stroke_width: Some(1.2),
+        });
+    }
+
+    /// Adds a nearly opaque white rectangle, on which text is legible above lines.
+    pub(super) fn veil(&mut self, corner: (f64, f64), size: (f64, f64)) {
+        self.rectangle(corner, size, "#ffffff", Some(0.75));
+    }
+
+    /// Adds the outline of a rectangle.
+    pub(super) fn frame(&mut self, corner: (f64, f64), size: (f64, f64), colour: &str) {
+        let (right, bottom) = (corner.0 + size.0, corner.1 + size.1);
+        self.line(corner, (right, corner.1), colour, 1.0);
+        self.line((right, corner.1), (right, bottom), colour, 1.0);
+        self.line((right, bottom), (corner.0, bottom), colour, 1.0);
+        self.line((corner.0, bottom), corner, colour, 1.0);
+    }
+
+    /// Adds a curve in the language of SVG paths.
+    pub(super) fn curve(&mut self, path: String, colour: &str, width: f64) {
+        self.path(path, Color::None, Color::from(colour), width);
+    }
+
+    /// Adds a filled polygon.
+    pub(super) fn polygon(&mut self, corners: &[(f64, f64)], colour: &str) {
+        let points: Vec<String> =
+            corners.iter().map(|at| format!("{:.2} {:.2}", at.0, at.1)).collect();
+        self.path(format!("M{}Z", points.join("L")), Color::from(colour), Color::None, 0.0);
+    }
+
+    /// Adds a path.
+    fn path(&mut self, d: String, fill: Color, stroke: Color, stroke_width: f64) {
+        let (opacity, stroke_dasharray) = (None, None);
+        let fill = Some(fill);
+        let data = PathData { d, fill, stroke, stroke_width, opacity, stroke_dasharray };
+        self.scene.add(Primitive::Path(Box::new(data)));
+    }
+
+    /// Adds ordinary text that is read upwards from the place `at`.
+    pub(super) fn upright(&mut self, at: (f64, f64), text: &str, colour: &str) {
+        self.scene.add(Primitive::Text {
+            x: at.0,
+            y: at.1,
+            content: printed(text),
+            size: WORDS,
+            anchor: TextAnchor::Start,
+            rotate: Some(-90.0),
+            bold: false,
+            color: Some(Color::from(colour)),
         });
     }
 

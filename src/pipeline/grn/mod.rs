@@ -15,4 +15,6 @@ pub(super) use expression::Measured;
 pub use options::{EdgeSource, GrnOptions, Regulators};
 pub(super) use parts::FEWEST_CELLS;
 pub use run::{FoundEdges, Overlap, grn};
-pub use write::{EdgeFormat, draw_found_edges, picture_of, write_edges};
+pub use write::{
+    EdgeFormat, draw_found_edges, draw_found_heatmap, draw_found_network, picture_of, write_edges,
+};

@@ -1,10 +1,10 @@
-//! The output of `grn`: an edge list or a graph, and pictures of the first edges.
+//! The output of `grn`: an edge list or a graph, and pictures of the edges.
 
 use std::path::{Path, PathBuf};
 
 use crate::data::GeneIndex;
 use crate::error::Result;
-use crate::io::chart::{Chart, draw_edges, draw_regulators};
+use crate::io::chart::{Chart, draw_edges, draw_heatmap, draw_network, draw_regulators};
 use crate::io::edges::{self, EdgeDialect, EdgeRow};
 use crate::io::file;
 use crate::io::model::Model;
@@ -14,6 +14,8 @@ use crate::pipeline::shared::recorded::write_recorded;
 
 /// Number of edges in a picture.
 const DRAWN_EDGES: usize = 30;
+/// Number of edges in a picture of a network.
+const DRAWN_LINKS: usize = 40;
 
 /// File format of an edge list.
 ///
@@ -104,6 +106,36 @@ pub fn draw_found_edges(
         files.push(file);
     }
     Ok(files)
+}
+
+/// Draws the first 40 edges of `found`, or of each of its groups and intervals, as a network into `file`, with its
+/// run record beside it ([`draw_network`]).
+///
+/// # Errors
+/// As [`draw_found_edges`].
+pub fn draw_found_network(
+    file: &Path,
+    model: &Model,
+    found: &FoundEdges,
+    options: &GrnOptions,
+) -> Result<()> {
+    let chart = draw_network(&found.rows, DRAWN_LINKS);
+    write_recorded(file, "grn", model, options, |file| chart.write(file))
+}
+
+/// Draws the edges of `found` between the most important genes as a heat map into `file`, with its run record
+/// beside it ([`draw_heatmap`]).
+///
+/// # Errors
+/// As [`draw_found_edges`].
+pub fn draw_found_heatmap(
+    file: &Path,
+    model: &Model,
+    found: &FoundEdges,
+    options: &GrnOptions,
+) -> Result<()> {
+    let chart = draw_heatmap(&found.rows);
+    write_recorded(file, "grn", model, options, |file| chart.write(file))
 }
 
 /// The file of the picture of `gene`: `plot` with the name of the gene before the suffix.
