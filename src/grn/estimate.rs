@@ -134,6 +134,9 @@ pub struct EdgeSearch {
     pub snapshot_weight: f64,
     /// Weight of mutual information in [`Estimator::Ensemble`], on the same scale.
     pub information_weight: f64,
+    /// Weight of the regression on means of groups ([`CourseCells::perturbed`]) if all regulators were
+    /// perturbed, on the same scale. If a share of them was perturbed, the weight is in proportion.
+    pub means_weight: f64,
     /// Whether importances are comparable between targets. If not (the default), the importances of
     /// each target are scaled to the same length, so that only the regulators of one target
     /// compete with each other.
@@ -153,6 +156,7 @@ impl Default for EdgeSearch {
             most_memory: 0.85,
             snapshot_weight: 0.25,
             information_weight: 0.25,
+            means_weight: 2.0,
             across_targets: false,
             seed: Seed::default(),
         }

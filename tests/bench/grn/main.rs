@@ -1,7 +1,7 @@
 //! Edges against known networks: the tables of docs/BENCHMARKS.md, made and not typed.
 //!
 //! `cargo bench --bench grn` runs everything; `-- courses`, `thinned`, `dense`, `ablations`,
-//! `choice`, `direction`, `real` or `scale` (alone or with genes, regulators and cells) one part. What
+//! `choice`, `direction`, `real`, `interventions` or `scale` (alone or with genes, regulators and cells) one part. What
 //! `docs/pictures/draw.py` draws is written to `target/grn-bench`.
 #![allow(
     clippy::unwrap_used,
@@ -13,6 +13,7 @@
 mod ablations;
 mod choice;
 mod direction;
+mod interventions;
 mod real;
 mod scale;
 mod simulated;
@@ -27,7 +28,7 @@ fn main() {
         Some("scale") if words.len() > 3 => return scale::run(&[size(&words[1..])]),
         _ => {}
     }
-    let parts: [(&str, fn()); 8] = [
+    let parts: [(&str, fn()); 9] = [
         ("courses", tables::courses),
         ("thinned", tables::thinned),
         ("dense", tables::dense),
@@ -35,6 +36,7 @@ fn main() {
         ("choice", choice::run),
         ("direction", direction::run),
         ("real", real::run),
+        ("interventions", interventions::run),
         ("scale", || scale::run(&[[1000, 100, 10_000], [2000, 200, 50_000]])),
     ];
     for (name, part) in parts {

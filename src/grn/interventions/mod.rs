@@ -1,42 +1,24 @@
 //! Edges from courses in which genes were perturbed: each target without the cells in which it was set.
 
-use ndarray::{Array1, Array2, Axis, s};
+mod information;
+mod steps;
+
+use ndarray::Array2;
 
 use crate::error::{Error, Result};
 use crate::grn::adaptive::{AdaptiveRidge, Components};
 use crate::grn::course::{CourseCells, Steps};
-use crate::grn::edge_matrix::{
-    EdgeMatrix, Gathered, sign, silence_self, unit_columns, without_self_edges,
-};
-use crate::grn::estimate::{
-    DENSE, EdgeSearch, Estimator, HILL, LINEAR, Lag, MERGED, STANDARD, not_finite,
-};
+use crate::grn::edge_matrix::{EdgeMatrix, Gathered, sign, silence_self, without_self_edges};
+use crate::grn::estimate::{DENSE, EdgeSearch, Estimator, HILL, LINEAR, Lag, STANDARD, not_finite};
 use crate::grn::lasso::Lasso;
 use crate::grn::moments::{LaggedMoments, Shapes, Sums};
-use crate::grn::mutual::{Bins, context_likelihood};
 use crate::grn::perturbations::{LeftOut, Perturbations};
 use crate::grn::step::Step;
+use steps::GroupedSteps;
 
 /// Penalty of the regression on means. It is smaller than that on cells, because means have little
 /// noise.
 const MEANS_PENALTY: f64 = 0.03;
-
-/// Weight of the regression on means if all regulators were perturbed.
-const MEANS_WEIGHT: f64 = 2.0;
-
-/// Steps within the groups of a course, and the group of each step.
-struct GroupedSteps {
-    steps: Steps,
-    groups: Vec<usize>,
-}
-
-impl GroupedSteps {
-    /// The steps of the groups `of`, or with `others` those of all other groups.
-    fn of_groups(&self, of: &[usize], others: bool) -> Vec<&Step> {
-        let steps = self.steps.steps.iter().zip(&self.groups);
-        steps.filter(|(_, group)| of.contains(group) != others).map(|(step, _)| step).collect()
-    }
-}
 
 /// A course of perturbed cells, and how its targets leave cells out.
 struct Perturbed<'a> {
@@ -60,7 +42,7 @@ impl EdgeSearch {
     /// target is estimated without the groups in which it was perturbed itself; there, its regulators
     /// have no influence on it. As regulators, perturbed genes count with their measured values.
     /// [`Estimator::Ensemble`] and [`Estimator::Hill`] also use a regression on the means of groups
-    /// ([`Perturbed::means`]), with the weight 2 times the share of regulators that were perturbed.
+    /// ([`Perturbed::means`]), with a weight in proportion to the share of regulators that were perturbed.
     ///
     /// # Errors
     /// As [`EdgeSearch::run`]; [`Error::Parameter`] for an estimator that cannot leave cells out.
@@ -142,9 +124,10 @@ impl Perturbed<'_> {
             Some(weights) => self.groups.share_of(regulators, weights),
             None => self.groups.share_of(regulators, &self.cells.weights.to_vec()),
         };
-        if share > 0.0 {
+        let weight = self.search.means_weight * share;
+        if weight > 0.0 {
             let means = self.means(snapshots)?;
-            found.importance.scaled_add(MEANS_WEIGHT * share, &means.importance);
+            found.importance.scaled_add(weight, &means.importance);
             found.evidence += &means.evidence.mapv(sign);
         }
         Ok(())
@@ -153,77 +136,6 @@ impl Perturbed<'_> {
     /// Number of regulators and of genes.
     fn shape(&self) -> (usize, usize) {
         (self.cells.expression.regulators().len(), self.cells.expression.n_genes())
-    }
-
-    /// The course of every group that has cells at two times at least: the same cells, with weight in
-    /// this group only.
-    fn courses(&self) -> impl Iterator<Item = (usize, CourseCells<'_>)> {
-        (0..self.groups.n_groups()).filter_map(|group| {
-            let mut of_group = CourseCells { perturbed: None, ..self.cells.clone() };
-            for (cell, weight) in of_group.weights.iter_mut().enumerate() {
-                if self.groups.group(cell) != group {
-                    *weight = 0.0;
-                }
-            }
-            (of_group.snapshots().len() > 1).then_some((group, of_group))
-        })
-    }
-
-    /// The steps that `steps` makes of the course of each group.
-    fn grouped(
-        &self,
-        steps: impl Fn(&CourseCells<'_>) -> Result<Vec<Step>>,
-    ) -> Result<GroupedSteps> {
-        let (mut all, mut groups) = (Vec::new(), Vec::new());
-        for (group, course) in self.courses() {
-            let of_group = steps(&course)?;
-            groups.extend(std::iter::repeat_n(group, of_group.len()));
-            all.extend(of_group);
-        }
-        if all.is_empty() {
-            let must = "at least two in one group of cells";
-            return Err(Error::Parameter { name: "number of times", must, got: "fewer".into() });
-        }
-        Ok(GroupedSteps { steps: self.cells.timed(all), groups })
-    }
-
-    /// Steps between the snapshots of each group that are as far apart as the lag says. Groups with
-    /// too few times have none.
-    fn snapshot_steps(&self) -> Result<GroupedSteps> {
-        self.grouped(|course| match self.search.lag {
-            Lag::Auto => Ok(course.steps_between(&course.merged_snapshots(DENSE, MERGED))?.steps),
-            Lag::Intervals(lag) if lag > 0 && lag < course.snapshots().len() => {
-                Ok(self.search.snapshot_steps(course, None)?.steps)
-            }
-            Lag::Intervals(_) => Ok(Vec::new()),
-        })
-    }
-
-    /// Steps between bins of smoothed time within each group, as [`EdgeSearch::binned_steps`].
-    fn binned_steps(&self) -> Result<Vec<GroupedSteps>> {
-        let search = self.search;
-        let courses: Vec<_> = self
-            .courses()
-            .map(|(group, course)| Ok((group, course.smoothed(search.smoothing)?)))
-            .collect::<Result<_>>()?;
-        let all: Vec<(GroupedSteps, f64)> = search
-            .binnings
-            .iter()
-            .map(|binning| {
-                let (mut steps, mut groups) = (Vec::new(), Vec::new());
-                for (group, smoothed) in &courses {
-                    let of_group = self.cells.steps_of_bins(smoothed, *binning)?.steps;
-                    groups.extend(std::iter::repeat_n(*group, of_group.len()));
-                    steps.extend(of_group);
-                }
-                let steps = self.cells.timed(steps);
-                let memory = self.cells.memory(&steps);
-                Ok((GroupedSteps { steps, groups }, memory))
-            })
-            .collect::<Result<_>>()?;
-        let least = all.iter().fold(f64::INFINITY, |least, (_, memory)| least.min(*memory));
-        let kept = all.into_iter().filter(|(_, memory)| *memory <= least.max(search.most_memory));
-        Ok(kept.map(|(steps, _)| steps).collect())
     }
 
     /// Moments for the targets `of`: those over all steps but the ones of the groups that these
@@ -343,94 +255,185 @@ impl Perturbed<'_> {
         self.add_components(&mut sum, HILL, of_shapes, true);
         Ok(sum.finish(&Array2::zeros(self.shape())))
     }
+}
 
-    /// Information of each earlier gene `(earlier)` with each later gene of all genes; every later gene
-    /// without the groups in which it was perturbed.
-    fn lagged(&self, earlier: &[usize], later: &[usize], course: &GroupedSteps) -> Array2<f64> {
-        let bins = Bins::of(self.cells.expression);
-        let mut found = Array2::zeros((earlier.len(), self.cells.expression.n_genes()));
-        for of in &self.left_out {
-            let targets: Vec<usize> =
-                of.targets.iter().copied().filter(|gene| later.contains(gene)).collect();
-            let steps = course.of_groups(&of.groups, true);
-            if steps.is_empty() || targets.is_empty() {
-                continue;
-            }
-            let part = bins.forward(earlier, &targets, &steps);
-            for (column, &target) in part.columns().into_iter().zip(&targets) {
-                found.column_mut(target).assign(&column);
-            }
-        }
-        found
+#[cfg(test)]
+mod tests {
+    use ndarray::Array1;
+
+    use super::*;
+    use crate::bridge::Coupling;
+    use crate::grn::expression::Expression;
+
+    /// Numbers without a pattern.
+    fn noise(i: usize, j: usize) -> f32 {
+        let place = (i as f32 + 1.0) * 0.618_034 + (j as f32 + 1.0) * 0.414_214 * (i as f32 + 0.5);
+        place.fract()
     }
 
-    /// Context likelihood of lagged information, averaged over `courses`.
-    fn mutual(&self, courses: &[GroupedSteps]) -> Gathered {
-        let regulators = self.cells.expression.regulators();
-        let all: Vec<usize> = (0..self.cells.expression.n_genes()).collect();
-        let mut sum = Gathered::zeros(self.shape());
-        for course in courses {
-            let forward = self.lagged(regulators, &all, course);
-            sum.importance += &context_likelihood(&forward, regulators);
-            sum.lag += course.steps.lag / courses.len() as f64;
-            sum.count += 1.0;
-        }
-        sum.strength.fill(f64::NAN);
-        sum
+    fn close(ours: f64, theirs: f64) {
+        assert!((ours - theirs).abs() < 1e-9, "{ours} {theirs}");
     }
 
-    /// Mutual information within cells, times the share of the lagged information that goes from
-    /// regulator to target, as [`EdgeSearch::directed_information`]. Information with a later gene, and
-    /// with a target within cells, leaves out the groups in which this gene was perturbed.
-    fn directed_information(
-        &self,
-        binned: &[GroupedSteps],
-        snapshots: &GroupedSteps,
-    ) -> Array2<f64> {
-        let regulators = self.cells.expression.regulators();
-        let all: Vec<usize> = (0..self.cells.expression.n_genes()).collect();
-        let (mut forward, mut backward) =
-            (Array2::<f64>::zeros(self.shape()), Array2::<f64>::zeros(self.shape()));
-        for course in std::iter::once(snapshots).chain(binned) {
-            let mut onward = self.lagged(regulators, &all, course);
-            let mut back = self.lagged(&all, regulators, course).select(Axis(1), regulators);
-            silence_self(&mut onward, regulators);
-            regulators.iter().enumerate().for_each(|(r, &gene)| back[[gene, r]] = 0.0);
-            // The scale of a later regulator is the length of its column in the forward matrix.
-            let lengths: Array1<f64> = regulators
-                .iter()
-                .map(|&gene| onward.column(gene).mapv(|x| x * x).sum().sqrt())
-                .collect();
-            let scale = lengths.mapv(|length| if length > 0.0 { 1.0 / length } else { 0.0 });
-            backward += &(&back.t() * &scale.insert_axis(Axis(1)));
-            forward += &unit_columns(onward);
-        }
-        let mut within = self.within();
-        silence_self(&mut within, regulators);
-        let share = &forward / &(&forward + &backward).mapv(|both| both.max(1e-12));
-        self.search.comparable(within * share)
+    /// Four groups of 40 cells at two times: controls, gene 1 set, genes 0 and 1 set, gene 2 set.
+    fn course() -> (Array2<f32>, Perturbations) {
+        let sets = vec![vec![], vec![1], vec![0, 1], vec![2]];
+        let groups: Vec<usize> = (0..160).map(|i| i / 40).collect();
+        let perturbed = Perturbations::new(groups, sets).unwrap();
+        let values =
+            Array2::from_shape_fn(
+                (160, 4),
+                |(i, j)| {
+                    if perturbed.is_set(i, j) { 0.0 } else { noise(i, j) }
+                },
+            );
+        (values, perturbed)
     }
 
-    /// Information of each regulator with each gene in the same cell; every gene without the groups in
-    /// which it was perturbed.
-    fn within(&self) -> Array2<f64> {
-        let regulators = self.cells.expression.regulators();
-        let bins = Bins::of(self.cells.expression);
-        let strata = self.cells.strata();
-        let mut found = Array2::zeros(self.shape());
-        for of in &self.left_out {
-            let kept: Vec<Vec<usize>> = strata
-                .iter()
-                .filter(|rows| {
-                    rows.first().is_some_and(|row| !of.groups.contains(&self.groups.group(*row)))
-                })
-                .cloned()
-                .collect();
-            let part = bins.within_of(regulators, &of.targets, &kept, self.cells.weights.view());
-            for (column, &target) in part.columns().into_iter().zip(&of.targets) {
-                found.slice_mut(s![.., target]).assign(&column);
+    fn with<T>(
+        values: Array2<f32>,
+        perturbed: &Perturbations,
+        f: impl FnOnce(&CourseCells<'_>) -> T,
+    ) -> T {
+        let n = values.nrows();
+        let expression = Expression::new(values, &[0, 1, 2]).unwrap();
+        let points = expression.standardised(&(0..n).collect::<Vec<_>>());
+        f(&CourseCells {
+            expression: &expression,
+            points: &points,
+            // Two times within each group.
+            times: (0..n).map(|i| f64::from(i % 40 >= 20)).collect(),
+            weights: Array1::ones(n),
+            growth: None,
+            perturbed: Some(perturbed.clone()),
+        })
+    }
+
+    #[test]
+    fn moments_of_a_target_are_those_of_the_steps_that_it_keeps() {
+        let (values, perturbed) = course();
+        with(values, &perturbed, |cells| {
+            let search = EdgeSearch::default();
+            let left_out = perturbed.targets(4);
+            let groups = &perturbed;
+            let of = Perturbed { search: &search, cells, groups, left_out: left_out.clone() };
+            let steps = of.snapshot_steps().unwrap();
+            assert_eq!(steps.groups, [0, 1, 2, 3]);
+            let total = of.sums(&steps.of_groups(&[], true), &steps, Units::Cells, HILL);
+            for out in &left_out {
+                let ours = of.moments_without(out, &total, &steps, Units::Cells, HILL);
+                let of_group = steps.steps.steps.iter().zip(&steps.groups);
+                let kept = of_group.filter(|(_, group)| !out.groups.contains(group));
+                let kept: Vec<Step> = kept.map(|(step, _)| step.clone()).collect();
+                assert_eq!(kept.len(), 4 - out.groups.len());
+                // No cell of these steps has a target that was set.
+                let mut rows =
+                    kept.iter().flat_map(|step| step.sources.iter().chain(&step.targets));
+                assert!(rows.all(|&row| out.targets.iter().all(|&g| !perturbed.is_set(row, g))));
+                let theirs = LaggedMoments::of(cells.expression, &kept, HILL);
+                for (a, b) in [
+                    (&ours.regulators, &theirs.regulators),
+                    (&ours.later, &theirs.later),
+                    (&ours.own, &theirs.own),
+                    (&ours.own_among, &theirs.own_among),
+                    (&ours.own_later, &theirs.own_later),
+                ] {
+                    a.iter().zip(b).for_each(|(a, b)| close(*a, *b));
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn moments_of_means_are_correlations_over_the_means_of_steps() {
+        let values = Array2::from_shape_fn((240, 3), |(i, j)| noise(i, j));
+        let expression = Expression::new(values, &[0, 2]).unwrap();
+        let steps: Vec<Step> = (0..6)
+            .map(|k| {
+                let pairs = (0..20).map(|i| (i, (i + k) % 20, 0.1 + f64::from(noise(i, k + 9))));
+                let mut pairs: Vec<_> = pairs.collect();
+                pairs.sort_by_key(|pair| (pair.0, pair.1));
+                let coupling = Coupling::new(20, 20, pairs).unwrap();
+                let side = |from: usize| (from..from + 20).collect();
+                Step { sources: side(40 * k), targets: side(40 * k + 20), coupling }
+            })
+            .collect();
+        let all: Vec<&Step> = steps.iter().collect();
+        let moments = Sums::over_means(&expression, &all, 6, HILL).moments(&expression, HILL);
+        let mean = |step: &Step, later: bool, gene: usize, shape: usize| {
+            let (mut sum, mut total) = (0.0, 0.0);
+            for (i, j, mass) in step.coupling.pairs() {
+                let cell = if later { step.targets[j] } else { step.sources[i] };
+                sum += mass * expression.shape(cell, gene, shape);
+                total += mass;
+            }
+            sum / total
+        };
+        let list = |later, gene, shape| -> Vec<f64> {
+            steps.iter().map(|step| mean(step, later, gene, shape)).collect()
+        };
+        let correlation = |a: &[f64], b: &[f64]| {
+            let mean = |of: &[f64]| of.iter().sum::<f64>() / 6.0;
+            let covariance = |a: &[f64], b: &[f64]| {
+                let (ma, mb) = (mean(a), mean(b));
+                a.iter().zip(b).map(|(x, y)| (x - ma) * (y - mb)).sum::<f64>()
+            };
+            covariance(a, b) / (covariance(a, a) * covariance(b, b)).sqrt()
+        };
+        for (r, gene) in [0, 2].into_iter().enumerate() {
+            for shape in 0..3 {
+                let x = list(false, gene, shape);
+                for target in 0..3 {
+                    for (l, later) in [0, STANDARD].into_iter().enumerate() {
+                        let y = list(true, target, later);
+                        let ours = moments.later[[3 * r + shape, 3 * l + target]];
+                        close(ours, correlation(&x, &y));
+                    }
+                    let own = list(false, target, 1);
+                    close(moments.own[[3 * r + shape, 3 * target + 1]], correlation(&x, &own));
+                }
             }
         }
-        found
+    }
+
+    /// Gene 1 follows gene 0 at once, and neither has a memory, so that time tells nothing. Gene 2 is
+    /// noise. Group 1 has gene 0 set, group 2 gene 1.
+    fn without_memory() -> (Array2<f32>, Perturbations) {
+        let groups = (0..1200).map(|i| i / 40 % 3).collect();
+        let perturbed = Perturbations::new(groups, vec![vec![], vec![0], vec![1]]).unwrap();
+        let values = Array2::from_shape_fn((1200, 3), |(i, j)| {
+            let x = if perturbed.is_set(i, 0) { 0.0 } else { 1.0 + noise(i, 0) };
+            match j {
+                _ if perturbed.is_set(i, j) => 0.0,
+                0 => x,
+                1 => x + 0.3 * noise(i, 1),
+                _ => noise(i, 2),
+            }
+        });
+        (values, perturbed)
+    }
+
+    #[test]
+    fn interventions_tell_a_direction_that_correlation_cannot() {
+        let (values, perturbed) = without_memory();
+        with(values, &perturbed, |cells| {
+            for estimator in [Estimator::Ensemble, Estimator::Hill, Estimator::Linear] {
+                let search =
+                    EdgeSearch { estimator, across_targets: true, ..EdgeSearch::default() };
+                let ratio = |cells: &CourseCells<'_>| {
+                    let found = search.run(cells, None).unwrap();
+                    assert!(found.evidence[[0, 1]] > 0.0, "{:?}", found.evidence);
+                    found.importance[[0, 1]] / found.importance[[1, 0]]
+                };
+                let found = ratio(cells);
+                assert!(found > 5.0, "{estimator:?}: {found}");
+                // Without the cells of the knock-outs neither direction is preferred.
+                let weights =
+                    (0..1200).map(|i| f64::from(perturbed.group(i) == 0)).collect::<Array1<_>>();
+                let plain = CourseCells { weights, perturbed: None, ..cells.clone() };
+                let plain = ratio(&plain);
+                assert!((0.3..3.0).contains(&plain), "{estimator:?}: {plain}");
+            }
+        });
     }
 }
