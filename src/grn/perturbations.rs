@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ndarray::ArrayView1;
+
 use crate::error::{Error, Result};
 
 /// Groups of cells in which the same genes were perturbed. A perturbed gene has a value that was set,
@@ -83,9 +85,9 @@ impl Perturbations {
     }
 
     /// Share of the genes `regulators` that were perturbed in some cell of positive weight.
-    pub(crate) fn share_of(&self, regulators: &[usize], weights: &[f64]) -> f64 {
+    pub(crate) fn share_of(&self, regulators: &[usize], weights: ArrayView1<'_, f64>) -> f64 {
         let mut used = vec![false; self.genes.len()];
-        for (group, weight) in self.groups.iter().zip(weights) {
+        for (group, weight) in self.groups.iter().zip(&weights) {
             used[*group] |= *weight > 0.0;
         }
         let set = |gene: &&usize| self.groups_of(**gene).into_iter().any(|group| used[group]);
@@ -120,7 +122,7 @@ mod tests {
         let few = perturbed.select(&[4, 0]);
         assert_eq!((few.group(0), few.group(1)), (1, 0));
         // Gene 0 only counts while a cell of group 1 has weight.
-        let share = |weights: [f64; 5]| perturbed.share_of(&[0, 1, 2], &weights);
+        let share = |weights: [f64; 5]| perturbed.share_of(&[0, 1, 2], ArrayView1::from(&weights));
         assert!((share([1.0; 5]) - 2.0 / 3.0).abs() < 1e-12);
         assert!((share([1.0, 0.0, 1.0, 1.0, 0.0]) - 1.0 / 3.0).abs() < 1e-12);
         assert!(Perturbations::new(vec![0, 2], vec![vec![], vec![1]]).is_err());

@@ -91,7 +91,8 @@ impl Perturbed<'_> {
     }
 
     /// The sum of the regressions on bins of smoothed time and on snapshots, of directed information
-    /// and of the regression on means. The sign is the majority of the three regressions.
+    /// and of the regression on means. The sign is the majority of the three regressions; in a dense
+    /// course it is that of the regression on bins.
     fn ensemble(&self, binned: &[GroupedSteps], snapshots: &GroupedSteps) -> Result<EdgeMatrix> {
         let search = self.search;
         let nothing = Array2::zeros(self.shape());
@@ -99,38 +100,40 @@ impl Perturbed<'_> {
         let of_snapshots = || -> Result<EdgeMatrix> {
             Ok(self.gather(std::slice::from_ref(snapshots))?.finish(&nothing))
         };
-        let mut found = if binned.is_empty() {
-            of_snapshots()?
-        } else {
-            let mut found = self.gather(binned)?.finish(&nothing);
-            if !is_dense {
-                let direct = of_snapshots()?;
-                found.importance.scaled_add(search.snapshot_weight, &direct.importance);
-                found.evidence = found.evidence.mapv(sign) + direct.evidence.mapv(sign);
+        let mut found =
+            if binned.is_empty() { of_snapshots()? } else { self.gather(binned)?.finish(&nothing) };
+        let means = self.add_means(&mut found, snapshots)?;
+        if !binned.is_empty() && !is_dense {
+            let direct = of_snapshots()?;
+            found.importance.scaled_add(search.snapshot_weight, &direct.importance);
+            let others = [Some(direct), means].into_iter().flatten();
+            found.evidence.mapv_inplace(sign);
+            for other in others {
+                found.evidence += &other.evidence.mapv(sign);
             }
-            found
-        };
+        }
         let information = self.directed_information(binned, snapshots);
         found.importance.scaled_add(search.information_weight, &information);
-        self.add_means(&mut found, snapshots)?;
         Ok(found)
     }
 
-    /// Adds the regression on the means of `snapshots` to `found`, with a weight in proportion to the
-    /// share of regulators that were perturbed. Its sign counts as much as that of another regression.
-    fn add_means(&self, found: &mut EdgeMatrix, snapshots: &GroupedSteps) -> Result<()> {
+    /// Adds the regression on the means of `snapshots` to the importance of `found`, with a weight in
+    /// proportion to the share of regulators that were perturbed. Returns this regression, or `None` if
+    /// the weight is 0.
+    fn add_means(
+        &self,
+        found: &mut EdgeMatrix,
+        snapshots: &GroupedSteps,
+    ) -> Result<Option<EdgeMatrix>> {
         let regulators = self.cells.expression.regulators();
-        let share = match self.cells.weights.as_slice() {
-            Some(weights) => self.groups.share_of(regulators, weights),
-            None => self.groups.share_of(regulators, &self.cells.weights.to_vec()),
-        };
+        let share = self.groups.share_of(regulators, self.cells.weights.view());
         let weight = self.search.means_weight * share;
-        if weight > 0.0 {
-            let means = self.means(snapshots)?;
-            found.importance.scaled_add(weight, &means.importance);
-            found.evidence += &means.evidence.mapv(sign);
+        if weight <= 0.0 {
+            return Ok(None);
         }
-        Ok(())
+        let means = self.means(snapshots)?;
+        found.importance.scaled_add(weight, &means.importance);
+        Ok(Some(means))
     }
 
     /// Number of regulators and of genes.
