@@ -106,7 +106,7 @@ impl<'a> Block<'a> {
 }
 
 /// Shapes of earlier cells, and of the later cells that are coupled to them.
-struct Rows {
+struct CoupledShapes {
     /// Earlier shapes of all genes, one row for each earlier cell, `(n, GF)`.
     own: Array2<f64>,
     /// Later shapes summed over the partners of each earlier cell by mass, `(n, LG)`.
@@ -179,7 +179,7 @@ impl Sums {
             sums.add_rows(
                 expression.regulators(),
                 f,
-                &Rows {
+                &CoupledShapes {
                     own: earlier,
                     carried: &later * weight,
                     later,
@@ -230,14 +230,14 @@ impl Sums {
         let own = evaluated(expression, &step.sources[rows.clone()], shapes.earlier, [1, f]);
         let carried = product(masses.view(), later.view());
         let (of_rows, of_targets) = (masses.sum_axis(Axis(1)), masses.sum_axis(Axis(0)));
-        let rows = Rows { own, carried, later, of_rows, of_targets };
+        let rows = CoupledShapes { own, carried, later, of_rows, of_targets };
         self.add_rows(expression.regulators(), f, &rows);
     }
 
     /// Adds the products of `rows`. `genes` are the regulators' gene numbers and `f` the number of
     /// earlier shapes.
-    fn add_rows(&mut self, genes: &[usize], f: usize, rows: &Rows) {
-        let Rows { own, carried, later, of_rows, of_targets } = rows;
+    fn add_rows(&mut self, genes: &[usize], f: usize, rows: &CoupledShapes) {
+        let CoupledShapes { own, carried, later, of_rows, of_targets } = rows;
         self.weight += of_rows.sum();
         self.mean_own += &of_rows.dot(own);
         self.mean_later += &of_targets.dot(later);

@@ -139,8 +139,12 @@ impl System {
         let n = self.genes.len();
         let dt = 0.01;
         let mut x = Array1::from_elem(n, 0.01);
-        first.iter().for_each(|&g| x[g] = 2.0);
-        knocked.iter().for_each(|&g| x[g] = 0.0);
+        for &g in first {
+            x[g] = 2.0;
+        }
+        for &g in knocked {
+            x[g] = 0.0;
+        }
         let mut p = &x * 10.0;
         for _ in 0..(until / dt).round() as usize {
             let on = p.mapv(|p: f64| (p / 10.0).powi(10)).mapv(|h| h / (1.0 + h));
@@ -202,7 +206,11 @@ fn linear_cell(
     rng: &mut impl Rng,
 ) -> Array1<f64> {
     let dt = 0.01;
-    let clamp = |x: &mut Array1<f64>| knocked.iter().for_each(|&g| x[g] = 0.0);
+    let clamp = |x: &mut Array1<f64>| {
+        for &g in knocked {
+            x[g] = 0.0;
+        }
+    };
     let mut x = start.mapv(|value| value + 0.5 * normal(rng));
     clamp(&mut x);
     for _ in 0..(until / dt).round() as usize {
