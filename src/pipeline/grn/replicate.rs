@@ -169,3 +169,51 @@ fn resampled_weights(
     }
     weights
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grn::Perturbations;
+
+    /// 200 cells of two groups: controls at times 0 to 3, knock-outs at times 0 and 3 only.
+    fn with(f: impl FnOnce(&CourseCells<'_>)) {
+        let expression =
+            Expression::new(Array2::from_shape_fn((200, 2), |(i, j)| (i * j) as f32), &[0])
+                .unwrap();
+        let points = Array2::zeros((200, 1));
+        let groups = (0..200).map(|i| usize::from(i >= 160)).collect();
+        f(&CourseCells {
+            expression: &expression,
+            points: &points,
+            times: (0..200).map(|i| f64::from(if i < 160 { i % 4 } else { 3 * (i % 2) })).collect(),
+            weights: Array1::ones(200),
+            growth: None,
+            perturbed: Some(Perturbations::new(groups, vec![vec![], vec![1]]).unwrap()),
+        });
+    }
+
+    #[test]
+    fn permutations_and_resamples_stay_within_a_perturbation() {
+        with(|cells| {
+            let permuted = permuted_times(cells, &mut Seed(1).stream("test", 0));
+            assert_ne!(permuted, cells.times);
+            for group in [0..160, 160..200] {
+                let sorted = |of: &Array1<f64>| {
+                    let mut of = of.to_vec()[group.clone()].to_vec();
+                    of.sort_by(f64::total_cmp);
+                    of
+                };
+                assert_eq!(sorted(&permuted), sorted(&cells.times));
+            }
+            let weights = resampled_weights(cells, None, 5, Seed(2));
+            let strata = cells.strata();
+            assert_eq!(strata.iter().map(Vec::len).collect::<Vec<_>>(), [40, 40, 40, 40, 20, 20]);
+            for rows in strata {
+                for draw in weights.columns() {
+                    let total: f64 = rows.iter().map(|&row| draw[row]).sum();
+                    assert!((total - rows.len() as f64).abs() < 1e-9);
+                }
+            }
+        });
+    }
+}
