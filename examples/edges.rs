@@ -35,8 +35,14 @@ pub(crate) fn main() -> sbcell::Result<()> {
     let points = expression.standardised(&(0..n).collect::<Vec<_>>());
     let times = (0..n).map(|row| (row / N_CELLS) as f64).collect();
     let weights = Array1::ones(n);
-    let cells =
-        CourseCells { expression: &expression, points: &points, times, weights, growth: None };
+    let cells = CourseCells {
+        expression: &expression,
+        points: &points,
+        times,
+        weights,
+        growth: None,
+        perturbed: None,
+    };
 
     // Neighbouring snapshots are coupled; the default also smooths time within them.
     let search = EdgeSearch::default().with_lag(Lag::Intervals(1));

@@ -26,6 +26,8 @@ Examples:
       regulators are the transcription factors of mouse (or human, or names in a FILE)
   sbcell grn --by time --out edges.csv
       edges of each interval between neighbouring times (--groupby COL: of each group of cells)
+  sbcell grn --perturbation-key knockout --out edges.csv
+      a file with knock-outs beside controls: edges that also explain what the knock-outs changed
   sbcell grn --format beeline --out rankedEdges.csv
       tab-separated Gene1, Gene2, EdgeWeight
   sbcell grn --out edges.graphml
@@ -43,7 +45,7 @@ from the earlier to the later cells), t0, t1, group.
 Limits: an edge means that cells with more of the TF later had more (or less) of the target than
 the earlier expression of the target explains. Regulators that were not measured are not
 considered. The null model permutes the times: a small q-value means that the order of the times
-supports the edge. It does not mean that the edge is direct. With few or distant times the edges
+supports the edge (with knock-outs: the order within each of them). It does not mean that the edge is direct. With few or distant times the edges
 are hardly more than associations; compare them with --source correlation.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 all edges of some part have the
@@ -92,6 +94,13 @@ struct CellArgs {
     /// Edges for each interval between neighbouring times
     #[arg(long, value_enum)]
     by: Option<By>,
+    /// Column of `obs` with the gene that was knocked out in each cell (several joined by `+` or `,`).
+    /// Controls have no label, or `control`, `ctrl`, `wt`, `wild type`, `none`, `non-targeting` or `nt`
+    #[arg(long, value_name = "COL")]
+    perturbation_key: Option<String>,
+    /// A further label of controls in the column of --perturbation-key
+    #[arg(long, value_name = "LABEL")]
+    control: Option<String>,
     #[command(flatten)]
     cells_per_time: CellsPerTimeArgs,
 }
@@ -320,7 +329,8 @@ impl GrnArgs {
     /// [`Error::Parameter`] for a lag that is not a number; those of reading the files.
     fn options(self, seed: u64) -> Result<GrnOptions> {
         let Self { model: _, cells, estimate, resample, charts, networks: _, written } = self;
-        let CellArgs { tfs, genes, data, groupby, by, cells_per_time } = cells;
+        let CellArgs { tfs, genes, data, groupby, by, perturbation_key, control, cells_per_time } =
+            cells;
         let EstimateArgs { source, lag, rank, coupling } = estimate;
         let GrnResampleArgs { resample, permutations } = resample;
         let ResampleArgs { bootstrap: BootstrapArgs { bootstrap }, batch_key } = resample;
@@ -342,6 +352,8 @@ impl GrnArgs {
             .with_groupby(groupby)
             .with_by_time(by == Some(By::Time))
             .with_batch(batch_key)
+            .with_perturbation(perturbation_key)
+            .with_control(control)
             .with_bootstrap(bootstrap)
             .with_permutations(permutations)
             .with_top(written.top)

@@ -72,6 +72,15 @@ impl AdaptiveRidge {
     /// predictors anyway, and any other gene is added. Time `O((RF)² (RF + LG + GF))` for the
     /// first fits, and `(F · most)³ / 3` for each refit of each target and later shape.
     pub(crate) fn solve(&self, moments: &LaggedMoments) -> Option<Vec<Components>> {
+        self.solve_for(moments, &(0..moments.n_genes).collect::<Vec<_>>())
+    }
+
+    /// As [`AdaptiveRidge::solve`], for the genes `targets`; the columns of other genes are 0.
+    pub(crate) fn solve_for(
+        &self,
+        moments: &LaggedMoments,
+        targets: &[usize],
+    ) -> Option<Vec<Components>> {
         let mut system = moments.regulators.clone();
         system.diag_mut().mapv_inplace(|value| value + self.penalty);
         let inverse = Cholesky::new(system.view())?.inverse();
@@ -80,21 +89,23 @@ impl AdaptiveRidge {
         let of_later = product(inverse.view(), moments.later.view());
         let shared = Shared { moments, of_later, of_own };
         let n_later = moments.later.ncols() / moments.n_genes.max(1);
-        (0..n_later).map(|later| self.of_shape(&shared, later)).collect()
+        (0..n_later).map(|later| self.of_shape(&shared, targets, later)).collect()
     }
 
-    /// Fits later shape number `later` of every gene, in parallel over genes.
-    fn of_shape(&self, shared: &Shared<'_>, later: usize) -> Option<Components> {
+    /// Fits later shape number `later` of the genes `targets`, in parallel over genes.
+    fn of_shape(&self, shared: &Shared<'_>, targets: &[usize], later: usize) -> Option<Components> {
         let moments = shared.moments;
-        let columns: Vec<(Array1<f64>, Array1<f64>)> = (0..moments.n_genes)
-            .into_par_iter()
-            .map(|target| self.column(shared, target, later))
+        let columns: Vec<(Array1<f64>, Array1<f64>)> = targets
+            .par_iter()
+            .map(|&target| self.column(shared, target, later))
             .collect::<Option<_>>()?;
         let shape = (moments.regulator_genes.len(), moments.n_genes);
-        Some(Components {
-            strength: Array2::from_shape_fn(shape, |(r, g)| columns[g].0[r]),
-            slope: Array2::from_shape_fn(shape, |(r, g)| columns[g].1[r]),
-        })
+        let (mut strength, mut slope) = (Array2::zeros(shape), Array2::zeros(shape));
+        for (&target, column) in targets.iter().zip(&columns) {
+            strength.column_mut(target).assign(&column.0);
+            slope.column_mut(target).assign(&column.1);
+        }
+        Some(Components { strength, slope })
     }
 
     /// Strength and slope of every regulator of one target: the first fit of all regulators, then

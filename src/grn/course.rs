@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use crate::error::Result;
 use crate::grn::expression::{Expression, THRESHOLDS};
+use crate::grn::perturbations::Perturbations;
 use crate::grn::smoothed_time::{Smoothing, equal_bins, smoothed_time, whitened_columns};
 use crate::grn::step::Step;
 
@@ -33,6 +34,7 @@ pub(crate) const FEW_GENES: usize = 100;
 ///     times: array![0.0, 0.0, 1.0, 1.0],
 ///     weights: Array1::ones(4),
 ///     growth: None,
+///     perturbed: None,
 /// };
 /// assert_eq!(cells.snapshots(), [[0, 1], [2, 3]]);
 /// # Ok(())
@@ -52,6 +54,10 @@ pub struct CourseCells<'a> {
     /// Growth rate of each cell per unit of time, `n_cells`, or `None` for even growth. An earlier
     /// cell counts by its expected number of descendants at the later time.
     pub growth: Option<Array1<f64>>,
+    /// Genes that were perturbed in each cell, or `None` for cells without perturbations. Cells are
+    /// then only paired with cells of the same perturbation, and a target is estimated without the
+    /// cells in which it was perturbed.
+    pub perturbed: Option<Perturbations>,
 }
 
 /// Division of smoothed time into bins with equal numbers of cells.
@@ -80,8 +86,8 @@ pub struct Binning {
 /// let points = expression.standardised(&[0, 1, 2, 3]);
 /// let times = array![0.0, 0.0, 3.0, 3.0];
 /// let weights = Array1::ones(4);
-/// let cells =
-///     CourseCells { expression: &expression, points: &points, times, weights, growth: None };
+/// let (expression, points, growth) = (&expression, &points, None);
+/// let cells = CourseCells { expression, points, times, weights, growth, perturbed: None };
 /// let steps = cells.steps_between(&cells.snapshots())?;
 /// assert_eq!(steps.steps.len(), 1);
 /// assert!((steps.lag - 3.0).abs() < 1e-9);
@@ -116,6 +122,21 @@ impl CourseCells<'_> {
         order.sort_by(|&a, &b| times[a].total_cmp(&times[b]).then(a.cmp(&b)));
         let same = |a: &usize, b: &usize| times[*a].total_cmp(&times[*b]).is_eq();
         order.chunk_by(same).map(<[usize]>::to_vec).collect()
+    }
+
+    /// Rows of the cells of each time, or of each perturbation and time. Cells of weight 0 are left out.
+    /// Resamples draw within these sets.
+    pub(crate) fn strata(&self) -> Vec<Vec<usize>> {
+        let Some(perturbed) = &self.perturbed else { return self.snapshots() };
+        let snapshots = self.snapshots();
+        let of_group = |group: usize| {
+            let snapshots = snapshots.iter();
+            snapshots.map(move |rows| -> Vec<usize> {
+                rows.iter().copied().filter(|&row| perturbed.group(row) == group).collect()
+            })
+        };
+        let all = (0..perturbed.n_groups()).flat_map(of_group);
+        all.filter(|rows| !rows.is_empty()).collect()
     }
 
     /// The snapshots. If there are more than `dense`, neighbouring snapshots are merged into `most`
@@ -311,6 +332,7 @@ mod tests {
             times: Array1::from(vec![1.0, 1.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0]),
             weights: Array1::ones(8),
             growth: Some(growth),
+            perturbed: None,
         };
         let steps = cells.steps_between(&cells.snapshots()).unwrap();
         assert!((steps.lag - 2.0).abs() < 1e-12);
@@ -334,6 +356,7 @@ mod tests {
             times: (0..12).map(|i| f64::from(i / 6)).collect(),
             weights: Array1::ones(12),
             growth: None,
+            perturbed: None,
         };
         let pairs: Vec<(usize, usize, f64)> =
             (0..6).flat_map(|i| [(i, i, 1.0 + i as f64), (i, (i + 1) % 6, 0.5)]).collect();
@@ -371,6 +394,7 @@ mod tests {
             times: (0..100).map(|i| f64::from(i / 25)).collect(),
             weights: Array1::ones(100),
             growth: None,
+            perturbed: None,
         };
         let tau = SmoothedCells { rows, tau: cells.times.clone() };
         let of = |n_bins, offset| cells.steps_of_bins(&tau, Binning { n_bins, offset }).unwrap();
@@ -392,6 +416,7 @@ mod tests {
             times: (0..20).map(f64::from).collect(),
             weights: Array1::ones(20),
             growth: None,
+            perturbed: None,
         };
         assert_eq!(cells.merged_snapshots(20, 8).len(), 20);
         let sizes: Vec<usize> = cells.merged_snapshots(12, 8).iter().map(Vec::len).collect();

@@ -28,14 +28,14 @@ const BINNINGS: [Binning; 4] = [
 ];
 
 /// A course with more snapshots than this is dense.
-const DENSE: usize = 12;
+pub(super) const DENSE: usize = 12;
 
 /// Number of groups into which the snapshots of a dense course are merged, where steps lead from
 /// snapshot to snapshot.
-const MERGED: usize = 8;
+pub(super) const MERGED: usize = 8;
 
 /// Number of the last shape of [`crate::grn::Expression::shape`], the standardised value.
-const STANDARD: usize = 3;
+pub(super) const STANDARD: usize = 3;
 
 /// Weight of the sign of the plain correlation relative to the signs of the components, in a course
 /// that is not dense.
@@ -110,8 +110,8 @@ pub enum Lag {
 /// let points = expression.standardised(&(0..80).collect::<Vec<_>>());
 /// let times = (0..80).map(|i| f64::from(i / 40)).collect();
 /// let weights = Array1::ones(80);
-/// let cells =
-///     CourseCells { expression: &expression, points: &points, times, weights, growth: None };
+/// let (expression, points, growth) = (&expression, &points, None);
+/// let cells = CourseCells { expression, points, times, weights, growth, perturbed: None };
 /// let search = EdgeSearch::default().with_lag(Lag::Intervals(1));
 /// let edges = search.run(&cells, None)?;
 /// assert!(edges.importance[[0, 1]] > edges.importance[[1, 1]]);
@@ -145,6 +145,9 @@ pub struct EdgeSearch {
     /// Fits to moments of [`Estimator::Moments`] and [`Estimator::Ensemble`]; the number of Euler
     /// steps is that of the fits to bins.
     pub moment_fit: MomentFit,
+    /// Weight of the regression on means of groups ([`CourseCells::perturbed`]) if all regulators were
+    /// perturbed, on the same scale. If a share of them was perturbed, the weight is in proportion.
+    pub means_weight: f64,
     /// Whether importances are comparable between targets. If not (the default), the importances of
     /// each target are scaled to the same length, so that only the regulators of one target
     /// compete with each other.
@@ -166,6 +169,7 @@ impl Default for EdgeSearch {
             information_weight: 0.25,
             moment_weight: 1.0,
             moment_fit: MomentFit::default(),
+            means_weight: 2.0,
             across_targets: false,
             seed: Seed::default(),
         }
@@ -177,12 +181,15 @@ impl EdgeSearch {
     ///
     /// `given` are steps between snapshots with a known coupling, such as that of a fitted bridge.
     /// Single estimators then use only these steps. The ensemble uses them instead of its own
-    /// couplings between snapshots.
+    /// couplings between snapshots. Cells with [`CourseCells::perturbed`] genes take none.
     ///
     /// # Errors
     /// Those of [`CourseCells::steps_between`]; [`crate::Error::Parameter`] if no two snapshots are
     /// as far apart as `lag` says; [`crate::Error::Numerical`] if moments are not finite.
     pub fn run(&self, cells: &CourseCells<'_>, given: Option<&Steps>) -> Result<EdgeMatrix> {
+        if let Some(groups) = &cells.perturbed {
+            return self.run_perturbed(cells, groups, given);
+        }
         if self.estimator == Estimator::Moments {
             let found = self.moments(cells, None)?.edges();
             return Ok(without_self_edges(found, cells.expression.regulators()));
@@ -420,7 +427,7 @@ impl EdgeSearch {
 
     /// Scales scores `(R, G)`: each column to unit length, or with `across_targets` the whole matrix
     /// to a mean column length of one.
-    fn comparable(&self, scores: Array2<f64>) -> Array2<f64> {
+    pub(super) fn comparable(&self, scores: Array2<f64>) -> Array2<f64> {
         if !self.across_targets {
             return unit_columns(scores);
         }
@@ -431,7 +438,7 @@ impl EdgeSearch {
 
     /// Weighted signs of the plain correlations. In a dense course they have no weight: there are
     /// enough steps for the components alone to determine the sign.
-    fn plain_signs(cells: &CourseCells<'_>) -> Array2<f64> {
+    pub(super) fn plain_signs(cells: &CourseCells<'_>) -> Array2<f64> {
         let snapshots = cells.snapshots();
         let found = correlations(cells.expression, &snapshots, cells.weights.view());
         let weight = if snapshots.len() > DENSE { 0.0 } else { CORRELATION_WEIGHT };
@@ -440,11 +447,11 @@ impl EdgeSearch {
 }
 
 /// Shapes of the Hill regressions: all Hill functions before, the first one and the value after.
-const HILL: Shapes = Shapes { earlier: &[0, 1, 2], later: &[0, STANDARD] };
+pub(super) const HILL: Shapes = Shapes { earlier: &[0, 1, 2], later: &[0, STANDARD] };
 /// Shapes of the linear regressions: the standardised value before and after.
-const LINEAR: Shapes = Shapes { earlier: &[STANDARD], later: &[STANDARD] };
+pub(super) const LINEAR: Shapes = Shapes { earlier: &[STANDARD], later: &[STANDARD] };
 
-fn not_finite() -> Error {
+pub(super) fn not_finite() -> Error {
     Error::Numerical { what: "fitting regulators", why: "moments are not finite".into() }
 }
 

@@ -4,6 +4,7 @@
 //!   information over the [`Steps`] between groups of cells
 //! - [`stability`], [`p_values`], [`q_values`], [`direction_agreement`]: support of edges from repeated
 //!   estimates; [`correlations`]: the baseline
+//! - [`Perturbations`]: knock-outs and controls among these cells
 //! - [`path_jacobian`], [`drift_slope`]: effects between coordinates, directly from the drift of a
 //!   bridge; [`pull_back`] converts them into effects between genes, [`EdgeRanking`] into [`Edge`]s
 //! - [`transcription_factors`]: lists of human and mouse regulators
@@ -14,12 +15,14 @@ mod edge_matrix;
 mod edges;
 mod estimate;
 mod expression;
+mod interventions;
 mod jacobian;
 mod lasso;
 mod moment_sum;
 mod moments;
 mod mutual;
 mod neural;
+mod perturbations;
 mod reference_fitting;
 mod regulators;
 mod replicates;
@@ -27,6 +30,7 @@ mod slope;
 mod smoothed_time;
 mod snapshot_moments;
 mod step;
+mod step_means;
 
 #[cfg(test)]
 mod known;
@@ -40,6 +44,7 @@ pub use estimate::{EdgeSearch, Estimator, Lag};
 pub use expression::Expression;
 pub use jacobian::path_jacobian;
 pub use mutual::correlations;
+pub use perturbations::Perturbations;
 pub use regulators::transcription_factors;
 pub(crate) use replicates::is_degenerate;
 pub use replicates::{direction_agreement, p_values, q_values, stability};

@@ -7,10 +7,11 @@ use rayon::prelude::*;
 
 use crate::grn::expression::Expression;
 use crate::grn::step::Step;
+use crate::grn::step_means::StepMeans;
 use crate::linalg::{add_product, product};
 
 /// Number of earlier cells in a block of the sums.
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
 
 /// Number of partial sums that run in parallel. Their number is fixed and they are added in order,
 /// so that the result does not depend on the number of threads.
@@ -58,24 +59,8 @@ impl LaggedMoments {
     /// `O(n (RF)(RF + GF + LG) + n m LG)`; memory for each lane that of the result plus
     /// `(512 + m)(F + L) G` numbers. Pairs are never expanded into a list of their own.
     pub(crate) fn of(expression: &Expression, steps: &[Step], shapes: Shapes) -> Self {
-        let n_regulators = expression.regulators().len() * shapes.earlier.len();
-        let blocks: Vec<Block<'_>> =
-            steps.iter().flat_map(|step| Block::all(step, steps.len())).collect();
-        let lanes: Vec<Sums> = (0..LANES.min(blocks.len()))
-            .into_par_iter()
-            .map(|lane| {
-                let mut sums = Sums::zeros(expression, shapes);
-                let of_lane = blocks.iter().skip(lane).step_by(LANES);
-                of_lane.for_each(|block| sums.add_block(expression, shapes, block));
-                sums
-            })
-            .collect();
-        let mut total = Sums::zeros(expression, shapes);
-        for lane in &lanes {
-            total.add(lane);
-        }
-        let genes: Vec<usize> = expression.regulators().to_vec();
-        total.correlations(&genes, shapes.earlier.len(), n_regulators)
+        let steps: Vec<&Step> = steps.iter().collect();
+        Sums::over(expression, &steps, steps.len(), shapes).moments(expression, shapes)
     }
 }
 
@@ -120,9 +105,24 @@ impl<'a> Block<'a> {
     }
 }
 
+/// Shapes of earlier cells, and of the later cells that are coupled to them.
+struct CoupledShapes {
+    /// Earlier shapes of all genes, one row for each earlier cell, `(n, GF)`.
+    own: Array2<f64>,
+    /// Later shapes summed over the partners of each earlier cell by mass, `(n, LG)`.
+    carried: Array2<f64>,
+    /// Later shapes, one row for each later cell, `(m, LG)`.
+    later: Array2<f64>,
+    /// Mass of each earlier cell, `n`.
+    of_rows: Array1<f64>,
+    /// Mass of each later cell, `m`.
+    of_targets: Array1<f64>,
+}
+
 /// Weighted sums over pairs of cells, in the layout of [`LaggedMoments`], before centring and
 /// scaling. The sums of `own` cover all genes, regulators included.
-struct Sums {
+#[derive(Debug, Clone)]
+pub(crate) struct Sums {
     weight: f64,
     regulators: Array2<f64>,
     later: Array2<f64>,
@@ -135,6 +135,74 @@ struct Sums {
 }
 
 impl Sums {
+    /// Sums over all coupled pairs of `steps`, each with the weight `1 / n_steps`.
+    pub(crate) fn over(
+        expression: &Expression,
+        steps: &[&Step],
+        n_steps: usize,
+        shapes: Shapes,
+    ) -> Self {
+        let blocks: Vec<Block<'_>> =
+            steps.iter().flat_map(|step| Block::all(step, n_steps)).collect();
+        let lanes: Vec<Sums> = (0..LANES.min(blocks.len()))
+            .into_par_iter()
+            .map(|lane| {
+                let mut sums = Sums::zeros(expression, shapes);
+                let of_lane = blocks.iter().skip(lane).step_by(LANES);
+                of_lane.for_each(|block| sums.add_block(expression, shapes, block));
+                sums
+            })
+            .collect();
+        let mut total = Sums::zeros(expression, shapes);
+        for lane in &lanes {
+            total.add(lane);
+        }
+        total
+    }
+
+    /// Sums over the means of `steps`, each with the weight `1 / n_steps`: all earlier cells of a step
+    /// count as one cell whose shapes are their means, and so do all later cells. Cells have the
+    /// masses of the coupling. Time `O(n (F + L) G)` for n cells, and `O((RF)(RF + GF + LG))` for each
+    /// step.
+    pub(crate) fn over_means(
+        expression: &Expression,
+        steps: &[&Step],
+        n_steps: usize,
+        shapes: Shapes,
+    ) -> Self {
+        let f = shapes.earlier.len();
+        let weight = 1.0 / n_steps as f64;
+        let means: Vec<StepMeans> =
+            steps.par_iter().map(|step| StepMeans::of(expression, step, shapes)).collect();
+        let mut sums = Self::zeros(expression, shapes);
+        for StepMeans { earlier, later } in means {
+            sums.add_rows(
+                expression.regulators(),
+                f,
+                &CoupledShapes {
+                    own: earlier,
+                    carried: &later * weight,
+                    later,
+                    of_rows: Array1::from_elem(1, weight),
+                    of_targets: Array1::from_elem(1, weight),
+                },
+            );
+        }
+        sums
+    }
+
+    /// Subtracts the sums `other` of a part of the pairs.
+    pub(crate) fn subtract(&mut self, mut other: Self) {
+        other.scale(-1.0);
+        self.add(&other);
+    }
+
+    /// The correlations of these sums.
+    pub(crate) fn moments(self, expression: &Expression, shapes: Shapes) -> LaggedMoments {
+        let n_regulators = expression.regulators().len() * shapes.earlier.len();
+        self.correlations(expression.regulators(), shapes.earlier.len(), n_regulators)
+    }
+
     /// Empty sums for the genes and regulators of `expression`.
     fn zeros(expression: &Expression, shapes: Shapes) -> Self {
         let (f, l) = (shapes.earlier.len(), shapes.later.len());
@@ -162,22 +230,30 @@ impl Sums {
         let own = evaluated(expression, &step.sources[rows.clone()], shapes.earlier, [1, f]);
         let carried = product(masses.view(), later.view());
         let (of_rows, of_targets) = (masses.sum_axis(Axis(1)), masses.sum_axis(Axis(0)));
+        let rows = CoupledShapes { own, carried, later, of_rows, of_targets };
+        self.add_rows(expression.regulators(), f, &rows);
+    }
+
+    /// Adds the products of `rows`. `genes` are the regulators' gene numbers and `f` the number of
+    /// earlier shapes.
+    fn add_rows(&mut self, genes: &[usize], f: usize, rows: &CoupledShapes) {
+        let CoupledShapes { own, carried, later, of_rows, of_targets } = rows;
         self.weight += of_rows.sum();
-        self.mean_own += &of_rows.dot(&own);
-        self.mean_later += &of_targets.dot(&later);
-        for (row, mass) in later.rows().into_iter().zip(&of_targets) {
+        self.mean_own += &of_rows.dot(own);
+        self.mean_later += &of_targets.dot(later);
+        for (row, mass) in later.rows().into_iter().zip(of_targets) {
             for (sum, value) in self.square_later.iter_mut().zip(row) {
                 *sum += mass * value * value;
             }
         }
-        self.add_own(&own, &carried, &of_rows, f);
+        self.add_own(own, carried, of_rows, f);
         let mut regulators = Array2::<f64>::zeros((own.nrows(), self.regulators.nrows()));
-        for (r, &gene) in expression.regulators().iter().enumerate() {
+        for (r, &gene) in genes.iter().enumerate() {
             let mut place = regulators.slice_mut(s![.., r * f..(r + 1) * f]);
             place.assign(&own.slice(s![.., gene * f..(gene + 1) * f]));
         }
         add_product(self.later.view_mut(), 1.0, regulators.t(), carried.view());
-        let weighted = &regulators * &of_rows.insert_axis(Axis(1));
+        let weighted = &regulators * &of_rows.view().insert_axis(Axis(1));
         add_product(self.regulators.view_mut(), 1.0, weighted.t(), regulators.view());
         add_product(self.own.view_mut(), 1.0, weighted.t(), own.view());
     }
@@ -282,7 +358,7 @@ impl Sums {
 
 /// Shapes of all genes in `cells`, one row for each cell. `[by_shape, by_gene]` are the strides:
 /// shape number k of gene g is in column `k · by_shape + g · by_gene`.
-fn evaluated(
+pub(super) fn evaluated(
     expression: &Expression,
     cells: &[usize],
     shapes: &[usize],

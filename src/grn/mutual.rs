@@ -49,12 +49,23 @@ impl<'a> Bins<'a> {
 
     /// Lagged information in both directions over all `steps`, each with the same weight.
     pub(crate) fn over(self, regulators: &[usize], steps: &[Step]) -> Information {
-        let followed = self.follow(steps);
+        let followed = self.follow(&steps.iter().collect::<Vec<_>>());
         let n_genes = self.codes.ncols();
         let genes: Vec<usize> = (0..n_genes).collect();
         let forward = self.table(&followed, regulators, &genes);
         let backward = self.table(&followed, &genes, regulators);
         Information { forward, backward: backward.reversed_axes() }
+    }
+
+    /// Information of each of the genes `earlier` with each of the genes `later` in their coupled
+    /// cells, over all `steps` with the same weight, `(earlier, later)`.
+    pub(crate) fn forward(
+        self,
+        earlier: &[usize],
+        later: &[usize],
+        steps: &[&Step],
+    ) -> Array2<f64> {
+        self.table(&self.follow(steps), earlier, later)
     }
 
     /// Information of each regulator with each gene in the same cell, `(R, G)`. `groups` are the
@@ -63,6 +74,18 @@ impl<'a> Bins<'a> {
     pub(crate) fn within(
         self,
         regulators: &[usize],
+        groups: &[Vec<usize>],
+        weights: ArrayView1<'_, f64>,
+    ) -> Array2<f64> {
+        let genes: Vec<usize> = (0..self.codes.ncols()).collect();
+        self.within_of(regulators, &genes, groups, weights)
+    }
+
+    /// As [`Bins::within`], for the genes `targets`.
+    pub(crate) fn within_of(
+        self,
+        regulators: &[usize],
+        targets: &[usize],
         groups: &[Vec<usize>],
         weights: ArrayView1<'_, f64>,
     ) -> Array2<f64> {
@@ -85,13 +108,12 @@ impl<'a> Bins<'a> {
                 followed.later[[place, N_BINS * gene + bin]] = followed.masses[place] as f32;
             }
         }
-        let genes: Vec<usize> = (0..n_genes).collect();
-        self.table(&followed, regulators, &genes)
+        self.table(&followed, regulators, targets)
     }
 
     /// The earlier cells of `steps` and the bins of their partners. Memory `8 G` single-precision
     /// numbers for each of at most [`MOST_CELLS`] cells.
-    fn follow(self, steps: &[Step]) -> Followed {
+    fn follow(self, steps: &[&Step]) -> Followed {
         let n_genes = self.codes.ncols();
         let mut followed = Followed::none();
         let stride = stride(steps.iter().map(|step| step.sources.len()).sum());

@@ -221,6 +221,7 @@ mod tests {
             times: (0..2 * n).map(|i| if i < n { 0.0 } else { 4.0 }).collect(),
             weights: Array1::ones(2 * n),
             growth: None,
+            perturbed: None,
         };
         let coupling = Coupling::new(n, n, (0..n).map(|i| (i, i, 1.0))).unwrap();
         let step = Step { sources: (0..n).collect(), targets: (n..2 * n).collect(), coupling };

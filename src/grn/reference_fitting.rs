@@ -240,6 +240,7 @@ mod tests {
             times: (0..2 * n).map(|i| if i < n { 0.0 } else { 3.0 }).collect(),
             weights: Array1::ones(2 * n),
             growth: None,
+            perturbed: None,
         };
         let steps = cells.steps_between(&cells.snapshots()).unwrap();
         let found = reference_fitting(&cells, &steps).unwrap();
@@ -268,6 +269,7 @@ mod tests {
             times: (0..40).map(|i| f64::from(i / 20)).collect(),
             weights: Array1::ones(40),
             growth: None,
+            perturbed: None,
         };
         let coupling = crate::bridge::Coupling::new(20, 20, (0..20).map(|i| (i, i, 0.05))).unwrap();
         let step = Step { sources: (0..20).collect(), targets: (20..40).collect(), coupling };
@@ -313,6 +315,7 @@ mod tests {
             times: rows.iter().map(|row| [0.0, 1.0, 4.0][row / n]).collect(),
             weights: Array1::ones(3 * n),
             growth: None,
+            perturbed: None,
         };
         let steps = (0..2).map(|k| {
             let pairs = (0..n).map(|i| (i, i, 1.0));

@@ -36,24 +36,53 @@ fn main() {
         let cells = CourseCells {
             expression: &e,
             points: &points,
-            times,
+            times: times.clone(),
             weights: Array1::ones(e.n_cells()),
             growth: None,
+            perturbed: None,
         };
         let dir = out.join(path.file_stem().unwrap());
         std::fs::create_dir_all(&dir).unwrap();
         let snaps = cells.snapshots();
         save(&dir.join("corr.f32"), &correlations(&e, &snaps, cells.weights.view()));
-        let mut run = |name: &str, s: EdgeSearch| {
-            let t0 = std::time::Instant::now();
-            let m = s.run(&cells, None).unwrap();
+        let run = |e: &Expression, name: &str| {
+            let points = e.standardised(&all);
+            let cells = CourseCells {
+                expression: e,
+                points: &points,
+                times: times.clone(),
+                weights: Array1::ones(e.n_cells()),
+                growth: None,
+                perturbed: None,
+            };
+            let m = EdgeSearch::default().run(&cells, None).unwrap();
             save(&dir.join(format!("{name}.imp.f32")), &m.importance);
-            save(&dir.join(format!("{name}.sgn.f32")), &m.evidence);
-            print!("{name} {:.2} ", t0.elapsed().as_secs_f64());
+            save(&dir.join(format!("{name}.str.f32")), &m.strength);
+            let m =
+                EdgeSearch::default().with_estimator(Estimator::Moments).run(&cells, None).unwrap();
+            save(&dir.join(format!("{name}mom.str.f32")), &m.strength);
         };
-        run("new", EdgeSearch::default());
-        run("mom", EdgeSearch::default().with_estimator(Estimator::Moments));
-        run("old", EdgeSearch::default().with_moment_weight(0.0));
+        run(&e, "new");
+        for k in 0..4u64 {
+            let mut x = e.values().to_owned();
+            let mut seed = 88172645463325252u64 ^ (k + 1);
+            for rows in &snaps {
+                for g in 0..n {
+                    for i in (1..rows.len()).rev() {
+                        seed ^= seed << 13;
+                        seed ^= seed >> 7;
+                        seed ^= seed << 17;
+                        let j = (seed >> 11) as usize % (i + 1);
+                        let (a, b) = (rows[i], rows[j]);
+                        let t = x[[a, g]];
+                        x[[a, g]] = x[[b, g]];
+                        x[[b, g]] = t;
+                    }
+                }
+            }
+            let e2 = Expression::new(x, &regs).unwrap();
+            run(&e2, &format!("sh{k}"));
+        }
         println!("{file}");
     }
 }

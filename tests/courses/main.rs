@@ -15,6 +15,7 @@ mod growth;
 mod growth_auto;
 mod growth_genes;
 mod held_out;
+mod knockouts;
 mod metric_on_trial;
 mod networks;
 mod new_solver;

@@ -107,6 +107,7 @@ fn search(values: &Array2<f32>, times: &[f64], seed: u64) -> EdgeMatrix {
         times: Array1::from(times),
         weights: Array1::ones(values.nrows()),
         growth: None,
+        perturbed: None,
     };
     EdgeSearch::default().with_lag(Lag::Intervals(1)).run(&cells, None).unwrap()
 }

@@ -231,6 +231,7 @@ impl<'p> EdgeCells<'p> {
             times: self.at.select(Axis(0), rows),
             weights: weights.unwrap_or_else(|| Array1::ones(rows.len())),
             growth: self.growth.as_ref().map(|rates| rates[side].select(Axis(0), rows)),
+            perturbed: None,
         };
         let edges = estimate(&cells, options, None, is_slow(expression.n_genes()))?;
         Ok((edges, expression))

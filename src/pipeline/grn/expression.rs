@@ -9,6 +9,7 @@ use crate::grn::transcription_factors;
 use crate::io::model::{Model, OpenModel};
 use crate::pipeline::fit::selection::no_genes;
 use crate::pipeline::grn::options::{GrnOptions, Regulators};
+use crate::pipeline::grn::perturbed::{Known, Perturbed};
 use crate::pipeline::shared::asked_genes::{AskedGenes, missing_words};
 use crate::pipeline::shared::fitted_file::Fitted;
 use crate::pipeline::shared::notes::{say_unlabelled, say_without_batch};
@@ -39,6 +40,8 @@ pub(in crate::pipeline) struct Measured {
     pub(in crate::pipeline) groups: Option<Vec<String>>,
     /// Batch of each cell, if a column of batches is given.
     pub(in crate::pipeline) batches: Option<Vec<String>>,
+    /// The perturbation of each cell, if a column names them.
+    pub(in crate::pipeline) perturbed: Option<Perturbed>,
 }
 
 impl Measured {
@@ -56,7 +59,8 @@ impl Measured {
         options: &GrnOptions,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
-        let needs_file = options.groupby.is_some() || options.batch.is_some();
+        let needs_file =
+            options.groupby.is_some() || options.batch.is_some() || options.perturbation.is_some();
         match Fitted::find(model, options.data.as_deref(), progress)? {
             Some(file) => Self::of_file(&file, model, options, progress),
             None if !needs_file && is_whole(model) => {
@@ -77,7 +81,8 @@ impl Measured {
     /// The expression in `file`, with the groups and batches of the cells. Notes tell how many cells have none.
     ///
     /// # Errors
-    /// [`Error::UnknownKey`] for a column that is not there; those of [`choose`] and [`Fitted::expression_of`].
+    /// [`Error::UnknownKey`] for a column that is not there; those of [`choose`], [`Perturbed::of_labels`] and
+    /// [`Fitted::expression_of`].
     fn of_file(
         file: &Fitted,
         model: &Model,
@@ -93,17 +98,25 @@ impl Measured {
         if let (Some(labels), Some(column)) = (&batches, &options.batch) {
             say_without_batch(labels, column, progress)?;
         }
-        let cells = drawn(model, groups.as_deref(), options, progress)?;
-        let of_cells =
-            |labels: Vec<String>| cells.iter().map(|&cell| labels[cell].clone()).collect();
+        let labels = options.perturbation.as_ref().map(labels).transpose()?;
+        let strata = strata(groups.as_deref(), labels.as_deref());
+        let cells = drawn(model, strata.as_deref(), options, progress)?;
+        let of_cells = |labels: Vec<String>| -> Vec<String> {
+            cells.iter().map(|&cell| labels[cell].clone()).collect()
+        };
         let (groups, batches) = (groups.map(of_cells), batches.map(of_cells));
         let all = file.genes(progress)?;
         let Chosen { columns, regulators, targets } =
             choose(&all, &model.genes, options, progress)?;
+        let control = options.control.as_deref();
+        let known = Known { all: &all, analysed: &columns, control };
+        let perturbed = labels
+            .map(|labels| Perturbed::of_labels(&of_cells(labels), &known, progress))
+            .transpose()?;
         let values = file.expression_of(&cells, &columns, progress)?;
         let genes = columns.iter().map(|&column| all[column].clone()).collect();
         let times = cells.iter().map(|&cell| model.cell_times[cell]).collect();
-        Ok(Self { genes, cells, times, values, regulators, targets, groups, batches })
+        Ok(Self { genes, cells, times, values, regulators, targets, groups, batches, perturbed })
     }
 
     /// The expression reconstructed from the principal components, `x Wᵀ + mean`. There are no groups and batches.
@@ -125,8 +138,19 @@ impl Measured {
         let all = pca.inverse(model.points.select(ndarray::Axis(0), &cells).view())?;
         let values = all.select(ndarray::Axis(1), &columns).mapv(|value| value as f32);
         let genes = columns.iter().map(|&column| model.genes[column].clone()).collect();
-        let (groups, batches) = (None, None);
-        Ok(Self { genes, cells, times, values, regulators, targets, groups, batches })
+        let (groups, batches, perturbed) = (None, None, None);
+        Ok(Self { genes, cells, times, values, regulators, targets, groups, batches, perturbed })
+    }
+}
+
+/// Labels of the cells that are subsampled together: `groups`, perturbations, or both.
+fn strata(groups: Option<&[String]>, perturbations: Option<&[String]>) -> Option<Vec<String>> {
+    match (groups, perturbations) {
+        (Some(groups), Some(perturbations)) => {
+            let both = groups.iter().zip(perturbations);
+            Some(both.map(|(group, label)| format!("{group}\0{label}")).collect())
+        }
+        (one, other) => one.or(other).map(<[String]>::to_vec),
     }
 }
 

@@ -5,6 +5,7 @@ mod expression;
 mod jacobian;
 mod options;
 mod parts;
+mod perturbed;
 mod replicate;
 mod run;
 mod search;

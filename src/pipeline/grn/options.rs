@@ -113,6 +113,13 @@ pub struct GrnOptions {
     pub by_time: bool,
     /// A column of `obs` whose values (batches, donors) are resampled instead of cells.
     pub batch: Option<String>,
+    /// A column of `obs` with the gene that was perturbed (knocked out) in each cell. Several genes are joined by
+    /// `+` or `,`. Controls have no label, or `control`, `ctrl`, `wt`, `wild type`, `wildtype`, `none`,
+    /// `non-targeting` or `nt` in any case, or the label `control`. Edges to a gene are then estimated without the
+    /// cells in which this gene was perturbed.
+    pub perturbation: Option<String>,
+    /// A further label of controls in the column of perturbations.
+    pub control: Option<String>,
     /// Number of resamples for the stability.
     pub bootstrap: usize,
     /// Number of permutations of the times for the p-values: 0, or at least 3.
@@ -141,6 +148,8 @@ impl Default for GrnOptions {
             groupby: None,
             by_time: false,
             batch: None,
+            perturbation: None,
+            control: None,
             bootstrap: 20,
             permutations: 20,
             top: 100_000,
@@ -190,7 +199,23 @@ impl GrnOptions {
                 "within where the parameter `source` is mi, refit, ngm or correlation",
             );
         }
+        if self.control.is_some() && self.perturbation.is_none() {
+            let must = "left out without the parameter `perturbation_key`";
+            let got = self.control.clone().unwrap_or_default();
+            return Err(Error::Parameter { name: "control", must, got });
+        }
+        let leave_out = scaled.contains(&self.source) || self.source == EdgeSource::Mutual;
+        if self.perturbation.is_some() && !self.of_field() && !leave_out {
+            return refuse(
+                "perturbation_key",
+                "left out with the parameter `source = refit`, `ngm` or `correlation`",
+            );
+        }
+        if self.perturbation.is_some() && self.model_coupling {
+            return refuse("coupling", "own with the parameter `perturbation_key`");
+        }
         let of_cells = [
+            ("perturbation_key", self.perturbation.is_some()),
             ("groupby", self.groupby.is_some()),
             ("by", self.by_time),
             ("lag", self.lag.is_some()),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::{Error, Result};
+use crate::grn::Perturbations;
 use crate::io::model::Model;
 use crate::lineage::Groups;
 use crate::pipeline::grn::GrnOptions;
@@ -20,6 +21,8 @@ pub(super) struct Part {
     pub(super) rows: Vec<usize>,
     /// First and last time of the cells.
     pub(super) span: (f64, f64),
+    /// The perturbed genes of each cell, if a column names them.
+    pub(super) perturbed: Option<Perturbations>,
 }
 
 impl Part {
@@ -38,10 +41,12 @@ impl Part {
 /// The parts that `options` ask for.
 ///
 /// Only times with at least ten cells of a part count. A note names parts with fewer than two such times, which
-/// are left out.
+/// are left out. With perturbed cells this also holds for each perturbation ([`Perturbed::divide`]).
 ///
 /// # Errors
-/// [`Error::Parameter`] if no part is left.
+/// [`Error::Parameter`] if no part is left; those of [`Perturbed::divide`].
+///
+/// [`Perturbed::divide`]: crate::pipeline::grn::perturbed::Perturbed::divide
 pub(super) fn parts(
     model: &Model,
     measured: &Measured,
@@ -72,7 +77,13 @@ pub(super) fn parts(
             }
             let rows = rows.iter().copied().filter(|row| enough.iter().any(|time| at(row, time)));
             let span = (enough[0], enough[enough.len() - 1]);
-            parts.push(Part { group: group.clone(), rows: rows.collect(), span });
+            let group = group.clone();
+            let mut part = Part { group, rows: rows.collect(), span, perturbed: None };
+            if let Some(perturbed) = &measured.perturbed {
+                let label = part.label(options.by_time);
+                perturbed.divide(&mut part, &measured.times, &label, progress)?;
+            }
+            parts.push(part);
         }
     }
     if parts.is_empty() {

@@ -1,6 +1,7 @@
 //! Estimates of edges repeated on resampled cells and under permuted times.
 
 use ndarray::{Array1, Array2, Axis};
+use rand::Rng;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
@@ -12,6 +13,9 @@ use crate::rng::Seed;
 
 /// Largest number of cells of a repeated estimate; more are thinned evenly over the times.
 const MOST_CELLS: usize = 3000;
+
+/// Smallest number of cells of a perturbation and time that are kept where cells are thinned.
+const FEWEST_PERTURBED: usize = 20;
 
 /// Number of estimates that run in parallel, which bounds the memory.
 const AT_ONCE: usize = 4;
@@ -40,8 +44,8 @@ pub(super) struct Replicates {
 
 /// Repeats `estimate`, whose result on all cells is `found`, on resampled cells and with permuted times.
 ///
-/// Resamples take the cells of each time with replacement, or whole `batches`. Permutations assign the times
-/// at random to all cells. With more than [`MOST_CELLS`] cells, all repeated estimates use a thinned set, and so
+/// Resamples take the cells of each time (and perturbation) with replacement, or whole `batches`. Permutations
+/// assign the times at random to all cells (of a perturbation). With more than [`MOST_CELLS`] cells, all repeated estimates use a thinned set, and so
 /// does the reference estimate.
 ///
 /// # Errors
@@ -71,14 +75,14 @@ pub(super) fn replicates(
         times: cells.times.select(Axis(0), &rows),
         weights: cells.weights.select(Axis(0), &rows),
         growth: cells.growth.as_ref().map(|rates| rates.select(Axis(0), &rows)),
+        perturbed: cells.perturbed.as_ref().map(|groups| groups.select(&rows)),
     };
     let batches: Option<Vec<&String>> =
         batches.map(|labels| rows.iter().map(|&row| labels[row]).collect());
     let weights = resampled_weights(&few, batches.as_deref(), n_resamples, seed);
     let permuted = (0..n_permutations).map(|b| {
-        let mut times = few.times.to_vec();
-        times.shuffle(&mut seed.stream("grn/permutation", b as u64));
-        CourseCells { times: Array1::from(times), ..few.clone() }
+        let times = permuted_times(&few, &mut seed.stream("grn/permutation", b as u64));
+        CourseCells { times, ..few.clone() }
     });
     let resampled = (0..n_resamples)
         .map(|b| CourseCells { weights: weights.column(b).to_owned(), ..few.clone() });
@@ -99,18 +103,46 @@ pub(super) fn replicates(
     Ok(Replicates { as_it_is, resampled: found, permuted })
 }
 
-/// Rows of about [`MOST_CELLS`] cells: every n-th cell of each time.
+/// The times of `cells`, permuted among all cells, or among the cells of each perturbation.
+fn permuted_times(cells: &CourseCells<'_>, rng: &mut impl Rng) -> Array1<f64> {
+    let Some(perturbed) = &cells.perturbed else {
+        let mut times = cells.times.to_vec();
+        times.shuffle(rng);
+        return Array1::from(times);
+    };
+    let mut permuted = cells.times.clone();
+    for group in 0..perturbed.n_groups() {
+        let rows: Vec<usize> =
+            (0..permuted.len()).filter(|&row| perturbed.group(row) == group).collect();
+        let mut times: Vec<f64> = rows.iter().map(|&row| cells.times[row]).collect();
+        times.shuffle(rng);
+        rows.iter().zip(times).for_each(|(&row, time)| permuted[row] = time);
+    }
+    permuted
+}
+
+/// Rows of about [`MOST_CELLS`] cells: every n-th cell of each time. Of each perturbation and time at
+/// least [`FEWEST_PERTURBED`] cells are kept if there are as many.
 fn thinned(cells: &CourseCells<'_>) -> Vec<usize> {
     let stride = cells.times.len().div_ceil(MOST_CELLS).max(1);
-    let of_times = cells.snapshots().into_iter();
-    let mut rows: Vec<usize> = of_times.flat_map(|rows| rows.into_iter().step_by(stride)).collect();
+    let most = |n: usize| match cells.perturbed {
+        Some(_) => stride.min(n / FEWEST_PERTURBED).max(1),
+        None => stride,
+    };
+    let strata = cells.strata().into_iter();
+    let mut rows: Vec<usize> = strata
+        .flat_map(|rows| {
+            let stride = most(rows.len());
+            rows.into_iter().step_by(stride)
+        })
+        .collect();
     rows.sort_unstable();
     rows
 }
 
 /// How often each cell is drawn, `(n_cells, n_resamples)`.
 ///
-/// A time with fewer than two cells in a resample keeps all of its cells.
+/// A time (of a perturbation) with fewer than two cells in a resample keeps all of its cells.
 fn resampled_weights(
     cells: &CourseCells<'_>,
     batches: Option<&[&String]>,
@@ -118,9 +150,9 @@ fn resampled_weights(
     seed: Seed,
 ) -> Array2<f64> {
     let mut weights = Array2::ones((cells.times.len(), n_resamples));
-    let snapshots = cells.snapshots();
+    let strata = cells.strata();
     let of_batches = batches.map(|labels| Resamples::of_groups(labels, n_resamples, seed));
-    for (k, rows) in snapshots.iter().enumerate() {
+    for (k, rows) in strata.iter().enumerate() {
         let of_cells =
             Resamples::of_cells(rows.len(), n_resamples, seed.child("grn/time", k as u64));
         for b in 0..n_resamples {
@@ -136,4 +168,52 @@ fn resampled_weights(
         }
     }
     weights
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grn::Perturbations;
+
+    /// 200 cells of two groups: controls at times 0 to 3, knock-outs at times 0 and 3 only.
+    fn with(f: impl FnOnce(&CourseCells<'_>)) {
+        let expression =
+            Expression::new(Array2::from_shape_fn((200, 2), |(i, j)| (i * j) as f32), &[0])
+                .unwrap();
+        let points = Array2::zeros((200, 1));
+        let groups = (0..200).map(|i| usize::from(i >= 160)).collect();
+        f(&CourseCells {
+            expression: &expression,
+            points: &points,
+            times: (0..200).map(|i| f64::from(if i < 160 { i % 4 } else { 3 * (i % 2) })).collect(),
+            weights: Array1::ones(200),
+            growth: None,
+            perturbed: Some(Perturbations::new(groups, vec![vec![], vec![1]]).unwrap()),
+        });
+    }
+
+    #[test]
+    fn permutations_and_resamples_stay_within_a_perturbation() {
+        with(|cells| {
+            let permuted = permuted_times(cells, &mut Seed(1).stream("test", 0));
+            assert_ne!(permuted, cells.times);
+            for group in [0..160, 160..200] {
+                let sorted = |of: &Array1<f64>| {
+                    let mut of = of.to_vec()[group.clone()].to_vec();
+                    of.sort_by(f64::total_cmp);
+                    of
+                };
+                assert_eq!(sorted(&permuted), sorted(&cells.times));
+            }
+            let weights = resampled_weights(cells, None, 5, Seed(2));
+            let strata = cells.strata();
+            assert_eq!(strata.iter().map(Vec::len).collect::<Vec<_>>(), [40, 40, 40, 40, 20, 20]);
+            for rows in strata {
+                for draw in weights.columns() {
+                    let total: f64 = rows.iter().map(|&row| draw[row]).sum();
+                    assert!((total - rows.len() as f64).abs() < 1e-9);
+                }
+            }
+        });
+    }
 }

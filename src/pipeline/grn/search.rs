@@ -103,6 +103,7 @@ impl Known<'_> {
             times: part.rows.iter().map(|&row| measured.times[row]).collect(),
             weights: Array1::ones(part.rows.len()),
             growth: self.growth.as_ref().map(|rates| rates.select(Axis(0), &part.rows)),
+            perturbed: part.perturbed.clone(),
         };
         let label = part.label(options.by_time);
         let begin = Event::Begin { what: format!("looking for edges in {label}"), total: 1 };

@@ -220,6 +220,7 @@ fn of_single_pairs(course: &Simulated, part: f32) -> EdgeMatrix {
             times: Array1::from(times.clone()),
             weights: weights.collect(),
             growth: None,
+            perturbed: None,
         };
         let snapshots = all.pop().unwrap();
         search.edges_of(&more, &all, &snapshots).unwrap()

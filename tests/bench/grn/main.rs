@@ -1,7 +1,7 @@
 //! Edges against known networks: the tables of docs/BENCHMARKS.md, made and not typed.
 //!
 //! `cargo bench --bench grn` runs everything; `-- courses`, `thinned`, `dense`, `ablations`,
-//! `choice`, `direction`, `real` or `scale` (alone or with genes, regulators and cells) one part. What
+//! `choice`, `direction`, `real`, `interventions` or `scale` (alone or with genes, regulators and cells) one part. What
 //! `docs/pictures/draw.py` draws is written to `target/grn-bench`.
 //!
 //! `-- families` prints scores of methods on the simulated families, `leave-family-out` those of
@@ -18,6 +18,7 @@ mod ablations;
 mod choice;
 mod direction;
 mod families;
+mod interventions;
 mod real;
 mod scale;
 mod simulated;
@@ -33,7 +34,7 @@ fn main() {
         Some("scale") if words.len() > 3 => return scale::run(&[size(&words[1..])]),
         _ => {}
     }
-    let parts: [(&str, fn()); 11] = [
+    let parts: [(&str, fn()); 12] = [
         ("courses", tables::courses),
         ("thinned", tables::thinned),
         ("dense", tables::dense),
@@ -44,6 +45,7 @@ fn main() {
         ("families", families::methods_by_family),
         ("leave-family-out", families::leave_family_out),
         ("sizes", families::sizes),
+        ("interventions", interventions::run),
         ("scale", || scale::run(&[[1000, 100, 10_000], [2000, 200, 50_000]])),
     ];
     for (name, part) in parts {

@@ -123,6 +123,7 @@ impl Simulated {
             times: Array1::from(self.times.clone()),
             weights: Array1::ones(expression.n_cells()),
             growth: None,
+            perturbed: None,
         })
     }
 
