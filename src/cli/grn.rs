@@ -38,20 +38,24 @@ Examples:
       the first edges of each interval as a graph, and the main regulators and targets as a heat map
 
 Columns: TF, target, importance (rank weight of the edge), sign, effect (expression of the target
-per unit of time for one unit more of the TF), stability (share of resamples in which the edge is
-among the first with the same sign), pvalue and qvalue (against permuted times), lag (mean time
-from the earlier to the later cells), t0, t1, group.
+per unit of time for one unit more of the TF), confidence (probability that the edge is true, as
+in simulated courses), direction (probability that the edge goes this way and not back, if it goes
+one way), stability (share of resamples in which the edge is among the first with the same sign),
+p_time and q_time (against permuted times), lag (mean time from the earlier to the later cells),
+t0, t1, group. Edges are sorted by confidence.
 
 Limits: an edge means that cells with more of the TF later had more (or less) of the target than
 the earlier expression of the target explains. Regulators that were not measured are not
-considered. The null model permutes the times: a small q-value means that the order of the times
-supports the edge (with knock-outs: the order within each of them). It does not mean that the edge is direct. With few or distant times the edges
-are hardly more than associations; compare them with --source correlation.
+considered, and a hidden cause of both genes looks like an edge. The confidence was calibrated on
+simulated courses in which all regulators are measured; expect less in real data. A small q_time
+means that the order of the times matters (with knock-outs: within each of them), not that the
+edge is true. With few or distant times the edges are hardly more than associations; compare them
+with --source correlation.
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 all edges of some part have the
 same importance (edges are written, and this part is named).";
 
-/// Signed, directed regulatory edges, with stability and q-values
+/// Signed, directed regulatory edges, with confidence and stability
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("plot", |plot| with_help(plot, ", with the first 30 edges")))]
@@ -413,6 +417,30 @@ pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<O
     Ok(Outcome::NotConverged)
 }
 
+/// Prints how many edges are more likely true than false, and how many of these are expected to be true.
+fn say_confident(found: &FoundEdges, terminal: &Terminal) {
+    let known: Vec<f64> =
+        found.rows.iter().map(|edge| edge.confidence).filter(|p| p.is_finite()).collect();
+    if known.is_empty() {
+        return;
+    }
+    let likely: Vec<f64> = known.iter().copied().filter(|p| *p >= 0.5).collect();
+    if likely.is_empty() {
+        terminal.say(
+            "no edge is more likely true than false (confidence of at least 0.5): the first edges are \
+             candidates at most",
+        );
+        return;
+    }
+    let expected: f64 = likely.iter().sum();
+    terminal.say(&format!(
+        "{} edges are more likely true than false; {:.0} of them are expected to be true, as in \
+         simulated courses",
+        likely.len(),
+        expected
+    ));
+}
+
 /// Prints the first edges of the first part, beside their plain correlation.
 fn say_first(found: &FoundEdges, terminal: &Terminal) {
     let mut rows: Vec<Vec<String>> = Vec::new();
@@ -420,16 +448,19 @@ fn say_first(found: &FoundEdges, terminal: &Terminal) {
         let arrow = if edge.activates { "→" } else { "⊣" };
         let mut row = vec![
             format!("{} {arrow} {}", edge.regulator, edge.target),
+            short(edge.confidence),
+            short(edge.direction),
             short(edge.importance),
             short(edge.effect),
             short(edge.stability),
-            short(edge.q_value),
         ];
         row.push(found.correlations.get(place).map_or_else(|| "–".into(), |r| short(*r)));
         rows.push(row);
     }
-    let header = ["edge", "importance", "effect", "stability", "q", "correlation"];
+    let header =
+        ["edge", "confidence", "direction", "importance", "effect", "stability", "correlation"];
     terminal.say(&aligned(&header, &rows));
+    say_confident(found, terminal);
     if let Some(overlap) = found.overlap {
         terminal.say(&format!(
             "of the first {} edges, {} are also among the first by plain correlation ({} by chance)",

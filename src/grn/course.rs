@@ -290,6 +290,30 @@ impl CourseCells<'_> {
         found.iter().sum::<f64>() / found.len().max(1) as f64
     }
 
+    /// Share of the variance of each gene that is between the means of the snapshots (η²), `n_genes`.
+    /// All snapshots have the same weight; within one, cells count by their weights. 0 for a gene that
+    /// does not vary.
+    pub(crate) fn change_of_genes(&self) -> Array1<f64> {
+        let snapshots = self.snapshots();
+        let n_genes = self.expression.n_genes();
+        let mut means = Array2::zeros((snapshots.len(), n_genes));
+        let mut within = Array1::<f64>::zeros(n_genes);
+        for (k, rows) in snapshots.iter().enumerate() {
+            let values = self.expression.standardised(rows);
+            let weights: Array1<f64> = rows.iter().map(|&row| self.weights[row]).collect();
+            let weights = &weights / weights.sum();
+            let mean = weights.dot(&values);
+            within += &weights.dot(&(&values - &mean).mapv(|value| value * value));
+            means.row_mut(k).assign(&mean);
+        }
+        let between = means.var_axis(Axis(0), 0.0);
+        let within = within / snapshots.len().max(1) as f64;
+        Zip::from(&between).and(&within).map_collect(|between, within| {
+            let total = between + within;
+            if total > 0.0 { between / total } else { 0.0 }
+        })
+    }
+
     /// Weighted mean time of the cells `rows`.
     fn mean_time(&self, rows: &[usize]) -> f64 {
         let total: f64 = rows.iter().map(|&row| self.weights[row]).sum();
@@ -318,6 +342,31 @@ impl CourseCells<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_change_of_a_gene_is_the_share_of_its_variance_between_times() {
+        // Gene 0 changes only between times, gene 1 only within, gene 2 does not vary.
+        let values = ndarray::array![
+            [1.0, 0.0, 2.0],
+            [1.0, 4.0, 2.0],
+            [3.0, 0.0, 2.0],
+            [3.0, 4.0, 2.0],
+            [3.5, 4.0, 2.0]
+        ];
+        let expression = Expression::new(values, &[0]).unwrap();
+        let points = expression.standardised(&[0, 1, 2, 3, 4]);
+        let cells = CourseCells {
+            expression: &expression,
+            points: &points,
+            times: ndarray::array![0.0, 0.0, 1.0, 1.0, 1.0],
+            weights: ndarray::array![1.0, 1.0, 1.0, 1.0, 0.0],
+            growth: None,
+            perturbed: None,
+        };
+        let change = cells.change_of_genes();
+        assert!((change[0] - 1.0).abs() < 1e-12 && change[1].abs() < 1e-12);
+        assert!(change[2].abs() < 1e-12);
+    }
 
     #[test]
     fn an_earlier_cell_counts_for_its_descendants_at_the_later_time() {

@@ -10,6 +10,7 @@
 //! - [`transcription_factors`]: lists of human and mouse regulators
 
 mod adaptive;
+mod confidence;
 mod course;
 mod edge_matrix;
 mod edges;
@@ -36,6 +37,9 @@ mod step_means;
 mod known;
 
 pub use adaptive::AdaptiveRidge;
+pub use confidence::{
+    N_FEATURES, confidence, direction_confidence, direction_ratio, features, shuffled_within_times,
+};
 pub(crate) use course::FEW_GENES;
 pub use course::{Binning, CourseCells, Steps};
 pub use edge_matrix::EdgeMatrix;

@@ -16,10 +16,14 @@ const BINS: [usize; 2] = [12, 6];
 /// Largest number of regulators whose moments are fitted.
 const MOST_REGULATORS: usize = 600;
 
-/// Weight of each fit in the ensemble; the regression on bins of smoothed time has the weight 1.
-const WEIGHT: f64 = 0.2;
+/// Weight of each fit to snapshots in the ensemble; the regression on bins of smoothed time has the
+/// weight 1.
+const OF_SNAPSHOTS: f64 = 0.1;
 
-/// What a perfect fit adds to [`WEIGHT`].
+/// Weight of each fit to bins of smoothed time.
+const OF_BINS: f64 = 0.3;
+
+/// What a perfect fit to snapshots adds to all weights.
 const PERFECT: f64 = 1.5;
 
 /// Excess of the negative log-likelihood per gene at which [`PERFECT`] falls to a share of 1/e.
@@ -27,21 +31,23 @@ const MISFIT: f64 = 0.03;
 
 /// Fits of linear processes to moments.
 pub(super) struct MomentSum {
-    /// Sum of `|a|` over the fits, each scaled to a mean column length of one, `(R, G)`.
-    pub(super) importance: Array2<f64>,
-    /// The same with the signs of a, `(R, G)`.
-    pub(super) signed: Array2<f64>,
+    /// Sum of `|a|` over the fits to snapshots, each scaled to a mean column length of one, `(R, G)`.
+    snapshots: Array2<f64>,
+    /// The same over the fits to bins of smoothed time.
+    bins: Array2<f64>,
+    /// Sum of a over all fits, scaled in the same way, `(R, G)`.
+    signed: Array2<f64>,
     /// Number of fits.
-    pub(super) count: f64,
+    count: f64,
     /// Mean length of the intervals between snapshots.
-    pub(super) lag: f64,
+    lag: f64,
     /// The least misfit of the fits to snapshots.
-    pub(super) misfit: f64,
+    misfit: f64,
 }
 
 impl MomentSum {
-    /// Fits the moments of the snapshots of `cells` (neighbours merged if there are more than
-    /// `dense`, to `merged`), and with `binned` those of bins of smoothed time.
+    /// Fits the moments of `snapshots` of `cells`, and of each division into `bins` of smoothed time.
+    /// All sums are 0 if there are more than 600 regulators.
     ///
     /// # Errors
     /// Those of [`MomentFit::edges`] and of the search of neighbours.
@@ -54,7 +60,8 @@ impl MomentSum {
         let regulators = cells.expression.regulators();
         let shape = (regulators.len(), cells.expression.n_genes());
         let mut sum = Self {
-            importance: Array2::zeros(shape),
+            snapshots: Array2::zeros(shape),
+            bins: Array2::zeros(shape),
             signed: Array2::zeros(shape),
             count: 0.0,
             lag: f64::NAN,
@@ -66,40 +73,45 @@ impl MomentSum {
         let lengths = cells.lengths_between(snapshots);
         for n_substeps in SUBSTEPS {
             let fit = MomentFit { n_substeps, ..fit };
-            let (found, misfit) = fit.edges(cells, snapshots, &lengths)?;
+            let (mut found, misfit) = fit.edges(cells, snapshots, &lengths)?;
             sum.misfit = sum.misfit.min(misfit);
             sum.lag = found.lag;
-            sum.add(found, regulators);
+            let scale = sum.scale(&mut found, regulators);
+            sum.snapshots.scaled_add(scale, &found.importance);
         }
         for groups in bins {
             let equal = vec![1.0; groups.len().saturating_sub(1)];
-            sum.add(fit.edges(cells, groups, &equal)?.0, regulators);
+            let (mut found, _) = fit.edges(cells, groups, &equal)?;
+            let scale = sum.scale(&mut found, regulators);
+            sum.bins.scaled_add(scale, &found.importance);
         }
         Ok(sum)
     }
 
-    /// Weight of each fit in the ensemble: it is greater where a linear process fits the snapshots.
-    pub(super) fn weight(&self) -> f64 {
-        WEIGHT + PERFECT * (-self.misfit / MISFIT).exp()
+    /// What the fits add to the importance of the ensemble, `(R, G)`. Their weight is greater where a
+    /// linear process fits the snapshots.
+    pub(super) fn importance(&self) -> Array2<f64> {
+        let perfect = PERFECT * (-self.misfit / MISFIT).exp();
+        &self.snapshots * (OF_SNAPSHOTS + perfect) + &self.bins * (OF_BINS + perfect)
     }
 
-    /// Adds a fit, scaled to a mean column length of one.
-    fn add(&mut self, mut found: EdgeMatrix, regulators: &[usize]) {
+    /// Counts a fit and returns the factor that scales it to a mean column length of one.
+    fn scale(&mut self, found: &mut EdgeMatrix, regulators: &[usize]) -> f64 {
         silence_self(&mut found.importance, regulators);
         silence_self(&mut found.evidence, regulators);
         let squares: f64 = found.importance.iter().map(|a| a * a).sum();
         let length = (squares / found.importance.ncols().max(1) as f64).sqrt();
         let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
-        self.importance.scaled_add(scale, &found.importance);
         self.signed.scaled_add(scale, &found.evidence);
         self.count += 1.0;
+        scale
     }
 
     /// The fits as an estimate of their own.
     pub(super) fn edges(self) -> EdgeMatrix {
         let share = 1.0 / self.count.max(1.0);
         EdgeMatrix {
-            importance: self.importance * share,
+            importance: (self.snapshots + self.bins) * share,
             strength: self.signed.mapv(f64::abs) * share,
             evidence: self.signed,
             lag: self.lag,

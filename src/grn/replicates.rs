@@ -10,7 +10,7 @@ use crate::grn::edge_matrix::EdgeMatrix;
 const FIRST: f64 = 0.1;
 
 /// All candidate edges: from each regulator, by place in `regulators`, to every other gene.
-fn candidates(regulators: &[usize], n_genes: usize) -> Vec<(usize, usize)> {
+pub(super) fn candidates(regulators: &[usize], n_genes: usize) -> Vec<(usize, usize)> {
     let pairs = (0..regulators.len()).flat_map(|r| (0..n_genes).map(move |g| (r, g)));
     pairs.filter(|&(r, g)| regulators[r] != g).collect()
 }

@@ -17,9 +17,6 @@ const FIRST_NOISE: f64 = 0.1;
 /// Number of steps that the minimisation remembers.
 const MEMORY: usize = 20;
 
-/// Largest number of steps of each minimisation, for up to [`SMALL`] genes.
-const MAX_STEPS: usize = 150;
-
 /// Number of genes above which each minimisation takes fewer steps.
 const SMALL: usize = 60;
 
@@ -55,11 +52,14 @@ pub struct MomentFit {
     pub floor: f64,
     /// Number of Euler steps of an interval, at least 1.
     pub n_substeps: usize,
+    /// Largest number of steps of each minimisation for up to 60 genes; in inverse proportion to the
+    /// genes for more, but at least 25.
+    pub max_steps: usize,
 }
 
 impl Default for MomentFit {
     fn default() -> Self {
-        Self { penalty: 0.1, rounds: 3, floor: 0.05, n_substeps: 1 }
+        Self { penalty: 0.1, rounds: 3, floor: 0.05, n_substeps: 1, max_steps: 150 }
     }
 }
 
@@ -170,7 +170,7 @@ impl MomentFit {
         }
         let mut point = system.pack(&system.start);
         let n = system.start.drift.nrows();
-        let steps = (MAX_STEPS * SMALL / n.max(SMALL)).max(LEAST_STEPS);
+        let steps = (self.max_steps * SMALL / n.max(SMALL)).max(LEAST_STEPS);
         for round in 0..=self.rounds {
             let mut value = |point: &[f64], gradient: &mut [f64]| {
                 system.value(point, gradient, &penalties, self.n_substeps)

@@ -115,7 +115,7 @@ fn knock_outs_give_edges_their_direction() {
         rows.find(|of| of.regulator == regulator && of.target == target).unwrap().activates
     };
     assert!(signs("Gata1", "Sox2") && !signs("Sox2", "Klf4"));
-    assert!(found.rows.iter().all(|edge| edge.stability.is_finite() && edge.p_value.is_finite()));
+    assert!(found.rows.iter().all(|edge| edge.stability.is_finite() && edge.p_time.is_finite()));
     let said = notes.0.join("\n");
     assert!(
         said.contains(

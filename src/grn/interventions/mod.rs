@@ -56,7 +56,8 @@ impl EdgeSearch {
             let must = "left out for perturbed cells, whose steps stay within their group";
             return Err(Error::Parameter { name: "given", must, got: "steps".into() });
         }
-        if matches!(self.estimator, Estimator::ReferenceFitting | Estimator::Neural) {
+        let pools = [Estimator::ReferenceFitting, Estimator::Moments, Estimator::Neural];
+        if pools.contains(&self.estimator) {
             let must = "ensemble, hill, linear, lasso or mutual information for perturbed cells";
             let got = format!("{:?}", self.estimator);
             return Err(Error::Parameter { name: "estimator", must, got });

@@ -29,8 +29,19 @@ fn colour(edge: &EdgeRow) -> &'static str {
     if edge.activates { ACTIVATES } else { INHIBITS }
 }
 
-/// Draws the first `n` of `rows` as bars whose length is the importance. Activations are blue and
-/// inhibitions red. Stability and q-value are written beside each bar.
+/// Pale colour of an edge that is more likely false than true.
+fn pale(edge: &EdgeRow) -> &'static str {
+    if edge.activates { "#b3d1e6" } else { "#f2cdb3" }
+}
+
+/// Whether an edge is more likely false than true.
+fn is_doubtful(edge: &EdgeRow) -> bool {
+    edge.confidence < 0.5
+}
+
+/// Draws the first `n` of `rows` as bars whose length is the confidence, or the importance of edges without one.
+/// Activations are blue and inhibitions red; edges that are more likely false than true are pale. Confidence and
+/// stability are written beside each bar.
 ///
 /// ```
 /// use sbcell::io::{chart::draw_edges, edges::EdgeRow};
@@ -67,15 +78,21 @@ pub fn draw_edges(rows: &[EdgeRow], n: usize) -> Chart {
         chart.words((x, 44.0), text, TextAnchor::Start, colour);
     }
     let ends = (left, width - 170.0);
-    chart.words((ends.1 + 12.0, 44.0), "stability", TextAnchor::Start, GREY);
-    chart.words((ends.1 + 92.0, 44.0), "q", TextAnchor::Start, GREY);
-    let most = rows.iter().map(|edge| edge.importance).fold(0.0, f64::max);
+    chart.words((ends.1 + 12.0, 44.0), "confidence", TextAnchor::Start, GREY);
+    chart.words((ends.1 + 92.0, 44.0), "stability", TextAnchor::Start, GREY);
+    let is_known = rows.iter().any(|edge| edge.confidence.is_finite());
+    let length = |edge: &EdgeRow| if is_known { edge.confidence } else { edge.importance };
+    let most = if is_known { 1.0 } else { rows.iter().map(length).fold(0.0, f64::max) };
+    if is_known && rows.iter().any(is_doubtful) {
+        chart.words((196.0, 44.0), "pale: more likely false than true", TextAnchor::Start, GREY);
+    }
     for (place, edge) in rows.iter().enumerate() {
         let y = top + BAR * place as f64;
         chart.words((left - 8.0, y + 13.0), &names[place], TextAnchor::End, "#222222");
-        let share = if most > 0.0 { (edge.importance / most).max(0.0) } else { 0.0 };
-        chart.band((ends.0, y + 2.0), (share * (ends.1 - ends.0), BAR - 5.0), colour(edge));
-        for (value, x) in [(edge.stability, ends.1 + 12.0), (edge.q_value, ends.1 + 92.0)] {
+        let share = if most > 0.0 { (length(edge) / most).max(0.0) } else { 0.0 };
+        let shade = if is_doubtful(edge) { pale(edge) } else { colour(edge) };
+        chart.band((ends.0, y + 2.0), (share * (ends.1 - ends.0), BAR - 5.0), shade);
+        for (value, x) in [(edge.confidence, ends.1 + 12.0), (edge.stability, ends.1 + 92.0)] {
             let text = if value.is_finite() { format!("{value:.2}") } else { "–".into() };
             chart.words((x, y + 13.0), &text, TextAnchor::Start, GREY);
         }
@@ -160,8 +177,8 @@ mod tests {
             activates,
             effect: 0.0,
             stability: 0.9,
-            p_value: 0.01,
-            q_value: f64::NAN,
+            p_time: 0.01,
+            q_time: f64::NAN,
             lag: 1.0,
             from: 0.0,
             to: 2.0,

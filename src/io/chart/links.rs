@@ -4,6 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::io::edges::EdgeRow;
 
+/// Smallest probability of a direction that is drawn.
+const SURE_DIRECTION: f64 = 0.6;
+
 /// Largest number of panels in a picture.
 const MOST_PANELS: usize = 9;
 
@@ -44,14 +47,17 @@ pub(super) struct Weight {
 
 impl Weight {
     /// The number that pictures of `rows` show.
-    fn of_list(_rows: &[EdgeRow]) -> Self {
+    fn of_list(rows: &[EdgeRow]) -> Self {
+        if rows.iter().any(|row| row.confidence.is_finite()) {
+            return Self { name: "confidence", of: |row| row.confidence };
+        }
         Self { name: "importance", of: |row| row.importance }
     }
 }
 
 /// Whether the direction of an edge is known, so that it is drawn with an arrow.
-fn is_directed(_row: &EdgeRow) -> bool {
-    true
+fn is_directed(row: &EdgeRow) -> bool {
+    row.direction.is_nan() || row.direction >= SURE_DIRECTION
 }
 
 /// The links of one group or interval.

@@ -12,13 +12,15 @@ use crate::io::file;
 type Number = (&'static str, fn(&EdgeRow) -> f64);
 
 /// The numerical attributes that are written.
-const NUMBERS: [Number; 6] = [
+const NUMBERS: [Number; 8] = [
     ("importance", |edge| edge.importance),
     ("sign", |edge| edge.sign() as f64),
     ("effect", |edge| edge.effect),
+    ("confidence", |edge| edge.confidence),
+    ("direction", |edge| edge.direction),
     ("stability", |edge| edge.stability),
-    ("pvalue", |edge| edge.p_value),
-    ("qvalue", |edge| edge.q_value),
+    ("p_time", |edge| edge.p_time),
+    ("q_time", |edge| edge.q_time),
 ];
 
 /// Writes `edges` as a directed graph with one node for each gene and one edge for each row. The edge
@@ -141,12 +143,12 @@ mod tests {
     #[test]
     fn genes_are_nodes_and_numbers_that_are_not_there_are_left_out() {
         let mut odd = edge(2.0, "a & b");
-        (odd.regulator, odd.p_value) = ("<x>".into(), f64::NAN);
+        (odd.regulator, odd.p_time) = ("<x>".into(), f64::NAN);
         let text = text(&[edge(1.0, ""), odd]);
         assert_eq!(text.matches("<node ").count(), 3);
         assert_eq!(text.matches("<edge ").count(), 2);
         assert!(text.contains("&lt;x&gt;") && text.contains("a &amp; b"));
-        assert_eq!(text.matches("key=\"pvalue\"").count(), 1);
+        assert_eq!(text.matches("key=\"p_time\"").count(), 1);
         assert_eq!(text.matches("<data ").count(), text.matches("</data>").count());
     }
 }

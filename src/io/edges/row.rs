@@ -30,12 +30,20 @@ pub struct EdgeRow {
     pub activates: bool,
     /// Signed effect: expression of the target per unit of time for one unit more of the regulator.
     pub effect: f64,
+    /// Probability that the edge is true, calibrated on simulated courses; NaN if the estimator has no
+    /// calibration or nothing was shuffled.
+    pub confidence: f64,
+    /// Probability that the edge has this direction rather than the reverse one, if it is one-way; NaN
+    /// without a calibration.
+    pub direction: f64,
     /// Share of resamples in which the edge is found again with the same sign; NaN without resamples.
     pub stability: f64,
-    /// P-value against permuted times; NaN without permutations.
-    pub p_value: f64,
-    /// Q-value of Benjamini and Hochberg, within group and interval; NaN without permutations.
-    pub q_value: f64,
+    /// P-value of the order of times: how often permuted times give as much importance; NaN without
+    /// permutations. It does not test that the edge is true.
+    pub p_time: f64,
+    /// The p-values `p_time`, adjusted by Benjamini and Hochberg within group and interval; NaN without
+    /// permutations.
+    pub q_time: f64,
     /// Mean time from the earlier to the later cells; NaN where none are compared.
     pub lag: f64,
     /// First time of the cells from which the edge was estimated.
@@ -55,9 +63,11 @@ impl Default for EdgeRow {
             importance: 0.0,
             activates: true,
             effect: f64::NAN,
+            confidence: f64::NAN,
+            direction: f64::NAN,
             stability: f64::NAN,
-            p_value: f64::NAN,
-            q_value: f64::NAN,
+            p_time: f64::NAN,
+            q_time: f64::NAN,
             lag: f64::NAN,
             from: f64::NAN,
             to: f64::NAN,
@@ -87,7 +97,7 @@ impl EdgeRow {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EdgeDialect {
-    /// sbcell: `TF,target,importance,sign,effect,stability,pvalue,qvalue,lag,t0,t1,group`.
+    /// sbcell: `TF,target,importance,sign,effect,confidence,direction,stability,p_time,q_time,lag,t0,t1,group`.
     Sbcell,
     /// GRNBoost2 and pySCENIC: `TF,target,importance`.
     Grnboost2,
@@ -123,9 +133,11 @@ pub fn table(edges: &[EdgeRow], dialect: EdgeDialect) -> Table {
             .with("importance", importance)
             .with("sign", Cells::Integers(kept.iter().map(|edge| edge.sign()).collect()))
             .with("effect", floats(|edge| edge.effect))
+            .with("confidence", floats(|edge| edge.confidence))
+            .with("direction", floats(|edge| edge.direction))
             .with("stability", floats(|edge| edge.stability))
-            .with("pvalue", floats(|edge| edge.p_value))
-            .with("qvalue", floats(|edge| edge.q_value))
+            .with("p_time", floats(|edge| edge.p_time))
+            .with("q_time", floats(|edge| edge.q_time))
             .with("lag", floats(|edge| edge.lag))
             .with("t0", floats(|edge| edge.from))
             .with("t1", floats(|edge| edge.to))
@@ -147,8 +159,8 @@ pub fn table(edges: &[EdgeRow], dialect: EdgeDialect) -> Table {
             .with("target", targets)
             .with("coef_mean", floats(|edge| edge.effect))
             .with("coef_abs", floats(|edge| edge.effect.abs()))
-            .with("p", floats(|edge| edge.p_value))
-            .with("-logp", floats(|edge| -edge.p_value.log10())),
+            .with("p", floats(|edge| edge.p_time))
+            .with("-logp", floats(|edge| -edge.p_time.log10())),
     }
 }
 
@@ -186,7 +198,7 @@ pub(super) mod tests {
     fn each_dialect_has_its_columns() {
         let edges = [edge(1.0, "a"), edge(2.0, "b")];
         let ours = table(&edges, EdgeDialect::Sbcell);
-        let columns = "TF,target,importance,sign,effect,stability,pvalue,qvalue,lag,t0,t1,group";
+        let columns = "TF,target,importance,sign,effect,confidence,direction,stability,p_time,q_time,lag,t0,t1,group";
         assert_eq!((ours.names().join(",").as_str(), ours.n_rows()), (columns, 2));
         for (dialect, columns) in [
             (EdgeDialect::Grnboost2, "TF,target,importance"),

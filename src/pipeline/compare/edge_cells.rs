@@ -8,7 +8,7 @@ use crate::io::model::OpenModel;
 use crate::pipeline::compare::options::CompareOptions;
 use crate::pipeline::compare::pair::Pair;
 use crate::pipeline::grn::{
-    FEWEST_CELLS, GrnOptions, Measured, estimate, growth_of, is_slow, points_of,
+    Effort, FEWEST_CELLS, GrnOptions, Measured, estimate, growth_of, is_slow, points_of,
 };
 use crate::progress::Progress;
 
@@ -233,7 +233,7 @@ impl<'p> EdgeCells<'p> {
             growth: self.growth.as_ref().map(|rates| rates[side].select(Axis(0), rows)),
             perturbed: None,
         };
-        let edges = estimate(&cells, options, None, is_slow(expression.n_genes()))?;
+        let edges = estimate(&cells, options, None, Effort::Pairs)?;
         Ok((edges, expression))
     }
 }

@@ -15,6 +15,9 @@ use crate::rng::Seed;
 /// Largest number of regulators of a target that repeated estimates of many genes fit.
 const LIGHT_REGULATORS: usize = 12;
 
+/// Largest number of steps of fits to moments in repeated estimates.
+const REPEATED_STEPS: usize = 40;
+
 /// Bins of smoothed time in repeated estimates of many genes.
 const LIGHT_BINNING: Binning = Binning { n_bins: 12, offset: 0.0 };
 
@@ -57,11 +60,23 @@ pub(in crate::pipeline) fn is_slow(n_genes: usize) -> bool {
     n_genes > FEW_GENES
 }
 
+/// How much an estimate may cost.
+///
+/// Estimates of more than [`FEW_GENES`] genes that are not full have 12 bins of smoothed time and 12 regulators per
+/// target, and of the ensemble only the Hill regression; repeats would take too long otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::pipeline) enum Effort {
+    /// Everything.
+    Full,
+    /// Fits to moments without adaptive rounds.
+    Repeated,
+    /// No fits to moments, whose sizes are no effects, and no account of how much targets change.
+    Pairs,
+}
+
 /// Edges of some cells by the estimator of `options`.
 ///
-/// `given` are the couplings of the model, if they are used; otherwise the search finds its own. With `light` it has
-/// 12 bins of smoothed time and 12 regulators per target, and of the ensemble only the Hill regression; repeated
-/// estimates of many genes would take too long otherwise.
+/// `given` are the couplings of the model, if they are used; otherwise the search finds its own.
 ///
 /// # Errors
 /// Those of [`EdgeSearch::run`].
@@ -69,7 +84,7 @@ pub(in crate::pipeline) fn estimate(
     cells: &CourseCells<'_>,
     options: &GrnOptions,
     given: Option<&[Step]>,
-    light: bool,
+    effort: Effort,
 ) -> Result<EdgeMatrix> {
     let estimator = match options.source {
         EdgeSource::Ensemble => Estimator::Ensemble,
@@ -77,6 +92,7 @@ pub(in crate::pipeline) fn estimate(
         EdgeSource::Linear => Estimator::Linear,
         EdgeSource::Lasso => Estimator::Lasso,
         EdgeSource::ReferenceFitting => Estimator::ReferenceFitting,
+        EdgeSource::Moments => Estimator::Moments,
         EdgeSource::Ngm => Estimator::Neural,
         EdgeSource::Mutual => Estimator::Mutual,
         EdgeSource::Slope | EdgeSource::Jacobian | EdgeSource::Correlation => {
@@ -88,7 +104,15 @@ pub(in crate::pipeline) fn estimate(
     let seed = Seed(options.seed);
     let across_targets = options.across_targets;
     let mut search = EdgeSearch { estimator, lag, across_targets, seed, ..EdgeSearch::default() };
-    if light {
+    match effort {
+        Effort::Full => {}
+        Effort::Repeated => {
+            search.moment_fit.rounds = 0;
+            search.moment_fit.max_steps = REPEATED_STEPS;
+        }
+        Effort::Pairs => (search.moment_weight, search.change_weight) = (0.0, 0.0),
+    }
+    if effort != Effort::Full && is_slow(cells.expression.n_genes()) {
         search.binnings = vec![LIGHT_BINNING];
         search.ridge.most = LIGHT_REGULATORS;
         if estimator == Estimator::Ensemble {

@@ -11,7 +11,7 @@ mod run;
 mod search;
 mod write;
 
-pub(super) use estimate::{estimate, growth_of, is_slow, points_of};
+pub(super) use estimate::{Effort, estimate, growth_of, is_slow, points_of};
 pub(super) use expression::Measured;
 pub use options::{EdgeSource, GrnOptions, Regulators};
 pub(super) use parts::FEWEST_CELLS;

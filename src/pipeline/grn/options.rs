@@ -18,7 +18,7 @@ use crate::preprocess::Species;
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeSource {
-    /// Hill functions and mutual information, combined; lagged information gives the direction.
+    /// Hill functions, mutual information and fits to the moments of snapshots, combined.
     ///
     /// [`crate::grn::Estimator::Ensemble`].
     #[default]
@@ -40,6 +40,10 @@ pub enum EdgeSource {
     /// [`crate::grn::Estimator::ReferenceFitting`].
     #[cfg_attr(feature = "cli", value(name = "refit"))]
     ReferenceFitting,
+    /// Linear process fitted to the means and covariances of the snapshots, without pairs of cells.
+    ///
+    /// [`crate::grn::Estimator::Moments`].
+    Moments,
     /// The network of `[SF]²M` with a penalty on the weights of each regulator.
     ///
     /// It is slow for many genes, above all with resamples and permutations.
@@ -191,12 +195,19 @@ impl GrnOptions {
         if self.model_coupling && self.lag.is_some_and(|lag| lag > 1) {
             return refuse("coupling", "own where the parameter `lag` spans several intervals");
         }
+        if self.source == EdgeSource::Moments && (self.lag.is_some() || self.model_coupling) {
+            let name = if self.lag.is_some() { "lag" } else { "coupling" };
+            return refuse(
+                name,
+                "left out with the parameter `source = moments`, which pairs no cells",
+            );
+        }
         let scaled =
             [EdgeSource::Ensemble, EdgeSource::Hill, EdgeSource::Linear, EdgeSource::Lasso];
         if self.across_targets && !self.of_field() && !scaled.contains(&self.source) {
             return refuse(
                 "rank",
-                "within where the parameter `source` is mi, refit, ngm or correlation",
+                "within where the parameter `source` is moments, mi, refit, ngm or correlation",
             );
         }
         if self.control.is_some() && self.perturbation.is_none() {
@@ -208,7 +219,7 @@ impl GrnOptions {
         if self.perturbation.is_some() && !self.of_field() && !leave_out {
             return refuse(
                 "perturbation_key",
-                "left out with the parameter `source = refit`, `ngm` or `correlation`",
+                "left out with the parameter `source = moments`, `refit`, `ngm` or `correlation`",
             );
         }
         if self.perturbation.is_some() && self.model_coupling {

@@ -6,8 +6,9 @@ use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
 use crate::error::Result;
-use crate::grn::{CourseCells, EdgeMatrix, Expression};
+use crate::grn::{CourseCells, EdgeMatrix, Expression, shuffled_within_times};
 use crate::metrics::Resamples;
+use crate::pipeline::grn::estimate::is_slow;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
@@ -27,6 +28,8 @@ pub(super) struct Repeats {
     pub(super) n_resamples: usize,
     /// Number of permutations of the times.
     pub(super) n_permutations: usize,
+    /// Number of shuffles of the values of each gene within times.
+    pub(super) n_shuffles: usize,
     /// Seed of both.
     pub(super) seed: Seed,
 }
@@ -40,9 +43,12 @@ pub(super) struct Replicates {
     pub(super) resampled: Vec<EdgeMatrix>,
     /// Estimates with permuted times.
     pub(super) permuted: Vec<EdgeMatrix>,
+    /// Estimates in which every gene is shuffled within times.
+    pub(super) shuffled: Vec<EdgeMatrix>,
 }
 
-/// Repeats `estimate`, whose result on all cells is `found`, on resampled cells and with permuted times.
+/// Repeats `estimate`, whose result on all cells is `found`, on resampled cells, with permuted times, and with genes
+/// shuffled within times.
 ///
 /// Resamples take the cells of each time (and perturbation) with replacement, or whole `batches`. Permutations
 /// assign the times at random to all cells (of a perturbation). With more than [`MOST_CELLS`] cells, all repeated estimates use a thinned set, and so
@@ -58,10 +64,10 @@ pub(super) fn replicates(
     estimate: &(dyn Fn(&CourseCells<'_>) -> Result<EdgeMatrix> + Sync),
     progress: &mut dyn Progress,
 ) -> Result<Replicates> {
-    let Repeats { n_resamples, n_permutations, seed } = repeats;
-    if n_resamples + n_permutations == 0 {
-        let (resampled, permuted) = (Vec::new(), Vec::new());
-        return Ok(Replicates { as_it_is: found.clone(), resampled, permuted });
+    let Repeats { n_resamples, n_permutations, n_shuffles, seed } = repeats;
+    if n_resamples + n_permutations + n_shuffles == 0 {
+        let (resampled, permuted, shuffled) = (Vec::new(), Vec::new(), Vec::new());
+        return Ok(Replicates { as_it_is: found.clone(), resampled, permuted, shuffled });
     }
     let rows = thinned(cells);
     let expression = Expression::new(
@@ -86,12 +92,19 @@ pub(super) fn replicates(
     });
     let resampled = (0..n_resamples)
         .map(|b| CourseCells { weights: weights.column(b).to_owned(), ..few.clone() });
-    let tasks: Vec<CourseCells<'_>> = resampled.chain(permuted).collect();
+    let blurred = shuffled_genes(&few, n_shuffles, seed)?;
+    let shuffled = blurred.iter().map(|(expression, points)| CourseCells {
+        expression,
+        points: points.as_ref().unwrap_or(&few.points),
+        ..few.clone()
+    });
+    let tasks: Vec<CourseCells<'_>> = resampled.chain(permuted).chain(shuffled).collect();
     let total = tasks.len() as u64;
     let begin = Event::Begin { what: "resampling cells, permuting times".into(), total };
     progress::report(progress, begin)?;
     // Permutations are compared with an estimate on the same cells.
-    let as_it_is = if n_permutations > 0 { estimate(&few)? } else { found.clone() };
+    let compares = n_permutations + n_shuffles > 0;
+    let as_it_is = if compares { estimate(&few)? } else { found.clone() };
     let mut found = Vec::with_capacity(tasks.len());
     for some in tasks.chunks(AT_ONCE) {
         let some: Vec<EdgeMatrix> = some.par_iter().map(estimate).collect::<Result<_>>()?;
@@ -99,8 +112,27 @@ pub(super) fn replicates(
         progress::report(progress, Event::Step { done: found.len() as u64 })?;
     }
     progress::report(progress, Event::End)?;
+    let shuffled = found.split_off(n_resamples + n_permutations);
     let permuted = found.split_off(n_resamples);
-    Ok(Replicates { as_it_is, resampled: found, permuted })
+    Ok(Replicates { as_it_is, resampled: found, permuted, shuffled })
+}
+
+/// Expression in which every gene is shuffled within times, and the positions of cells that follow from it (`None`
+/// if positions do not depend on the genes).
+fn shuffled_genes(
+    cells: &CourseCells<'_>,
+    n_shuffles: usize,
+    seed: Seed,
+) -> Result<Vec<(Expression, Option<Array2<f64>>)>> {
+    (0..n_shuffles)
+        .map(|b| {
+            let values = shuffled_within_times(cells, seed.child("grn/shuffle", b as u64));
+            let expression = Expression::new(values, cells.expression.regulators())?;
+            let all: Vec<usize> = (0..expression.n_cells()).collect();
+            let points = (!is_slow(expression.n_genes())).then(|| expression.standardised(&all));
+            Ok((expression, points))
+        })
+        .collect()
 }
 
 /// The times of `cells`, permuted among all cells, or among the cells of each perturbation.

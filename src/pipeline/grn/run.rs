@@ -11,7 +11,7 @@ use crate::progress::Progress;
 /// Ranked edges, with quantities that help to judge them. See [`grn`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FoundEdges {
-    /// The edges, sorted by group, interval, and decreasing importance.
+    /// The edges, sorted by group, interval, and decreasing confidence, or importance where there is no confidence.
     pub rows: Vec<EdgeRow>,
     /// For each edge the correlation of regulator and target over its cells; empty for edges of the fitted
     /// field.

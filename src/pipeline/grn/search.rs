@@ -6,30 +6,36 @@
 use ndarray::{Array1, Array2, Axis, Zip};
 use std::collections::BTreeSet;
 
-use crate::bridge::UnitTime;
 use crate::error::Result;
 use crate::grn::{
-    CourseCells, EdgeMatrix, Expression, Step, correlations, direction_agreement, is_degenerate,
-    p_values, q_values, stability,
+    CourseCells, EdgeMatrix, Expression, Step, confidence, correlations, direction_agreement,
+    direction_confidence, is_degenerate, p_values, q_values, stability,
 };
 use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
 use crate::io::model::{Model, OpenModel};
 use crate::metrics::Drawn;
-use crate::pipeline::grn::estimate::{estimate, growth_of, is_slow, points_of};
+use crate::pipeline::grn::estimate::{Effort, estimate, growth_of, points_of};
 use crate::pipeline::grn::expression::Measured;
 use crate::pipeline::grn::options::{EdgeSource, GrnOptions};
 use crate::pipeline::grn::parts::{Part, parts};
 use crate::pipeline::grn::replicate::{Repeats, Replicates, replicates};
 use crate::pipeline::grn::{FoundEdges, Overlap};
 use crate::pipeline::shared::asked_genes::named_genes;
+use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
+use crate::pipeline::shared::course_of_cells::CourseOfCells;
 use crate::pipeline::shared::genes_left_out::{not_among, with_genes_of_file};
-use crate::pipeline::shared::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
 /// Below this share of edges with the same direction in resamples, a note calls directions uncertain.
 const SURE_DIRECTION: f64 = 0.95;
+
+/// Smallest mass of a pair of a coupling of the model, relative to the mass of an average cell.
+const LEAST_MASS: f64 = 1e-4;
+
+/// Number of estimates in which genes are shuffled within times, for the confidence of edges.
+const N_SHUFFLES: usize = 6;
 
 /// With fewer times than this, a note calls directions uncertain.
 const FEW_TIMES: usize = 4;
@@ -108,8 +114,9 @@ impl Known<'_> {
         let label = part.label(options.by_time);
         let begin = Event::Begin { what: format!("looking for edges in {label}"), total: 1 };
         progress::report(progress, begin)?;
-        let given = if options.model_coupling { Some(self.model_steps(part)?) } else { None };
-        let edges = estimate(&cells, options, given.as_deref(), false)?;
+        let given =
+            if options.model_coupling { Some(self.model_steps(part, progress)?) } else { None };
+        let edges = estimate(&cells, options, given.as_deref(), Effort::Full)?;
         progress::report(progress, Event::End)?;
         let batches = measured.batches.as_ref();
         let batches: Option<Vec<&String>> =
@@ -124,9 +131,10 @@ impl Known<'_> {
             Repeats {
                 n_resamples: options.bootstrap,
                 n_permutations: permutations,
+                n_shuffles: self.n_shuffles(),
                 seed: Seed(options.seed).child("grn/part", number as u64),
             },
-            &|cells| estimate(cells, options, None, is_slow(expression.n_genes())),
+            &|cells| estimate(cells, options, None, Effort::Repeated),
             progress,
         )?;
         if options.compares_order() && !options.by_time {
@@ -139,35 +147,34 @@ impl Known<'_> {
         Ok(())
     }
 
-    /// The coupling of the model in each interval, restricted to the cells of the part.
-    ///
-    /// Each source cell is carried to the end of the interval by one exact draw from its bridge, and paired with
-    /// the observed cells near this end ([`Step::by_ends`]). Intervals without a pair of cells of the part are
-    /// left out.
+    /// Number of estimates in which genes are shuffled within times. There are none if the confidence is not
+    /// calibrated for the estimator, and none for an estimate without repeats.
+    fn n_shuffles(&self) -> usize {
+        let options = self.options;
+        let is_calibrated = options.source == EdgeSource::Ensemble
+            && !options.across_targets
+            && options.perturbation.is_none();
+        if is_calibrated && options.bootstrap + options.permutations > 0 { N_SHUFFLES } else { 0 }
+    }
+
+    /// The coupling of the model between neighbouring times, restricted to the cells of the part: the straight
+    /// couplings of fates and transitions, or those of the bridges in a model without them. Intervals without a pair
+    /// of cells of the part are left out.
     ///
     /// # Errors
-    /// Those of restoring the bridges and of [`Step::by_ends`].
-    fn model_steps(&self, part: &Part) -> Result<Vec<Step>> {
-        let process = Process::restore(self.model)?;
-        let times = process.series.times();
+    /// Those of [`CourseOfCells::restore`] and [`CourseOfCells::neighbours`].
+    fn model_steps(&self, part: &Part, progress: &mut dyn Progress) -> Result<Vec<Step>> {
+        let seed = self.options.seed;
+        let course = CourseOfCells::restore(self.model, CouplingEpsilon::Auto, seed, progress)?;
+        let lineage = course.neighbours(progress)?;
+        let place = |cell: &usize| {
+            let row = self.measured.cells.binary_search(cell).ok()?;
+            part.rows.binary_search(&row).ok()
+        };
         let mut steps = Vec::new();
-        for (k, bridge) in process.series.bridges().iter().enumerate() {
-            let rows = |time: f64| -> Vec<usize> {
-                let cells = &self.model.cell_times;
-                (0..cells.len()).filter(|&row| cells[row].total_cmp(&time).is_eq()).collect()
-            };
-            let (sources, targets) = (rows(times[k]), rows(times[k + 1]));
-            let place = |cell: &usize| {
-                let row = self.measured.cells.binary_search(cell).ok()?;
-                part.rows.binary_search(&row).ok()
-            };
-            let source = process.source(k, times[k + 1])?;
-            let seed = Seed(self.options.seed).child("grn/coupling", k as u64);
-            let ends =
-                bridge.sample_transition(source.points(), UnitTime::START, UnitTime::END, seed)?;
-            let targets_at = process.snapshots[k + 1].points();
-            let step = Step::by_ends(ends.view(), source.marginal(), targets_at)?;
-            steps.extend(step.within(&sources, &targets, place));
+        for (link, rows) in lineage.links().iter().zip(course.rows.windows(2)) {
+            let step = Step::of_coupling(&link.coupling(LEAST_MASS)?)?;
+            steps.extend(step.within(&rows[0], &rows[1], place));
         }
         Ok(steps)
     }
@@ -196,9 +203,14 @@ impl Known<'_> {
             .filter(|&(r, g)| regulators[r] != g && self.measured.targets[g])
             .collect();
         let q = q_values(&all.iter().map(|&edge| p[edge]).collect());
+        let sure = confidence(edges, &repeats.as_it_is, &repeats.shuffled, regulators);
+        let direction = direction_confidence(edges, regulators);
+        let is_calibrated = !repeats.shuffled.is_empty();
         let mut order: Vec<usize> = (0..all.len()).collect();
+        let rank = |place: usize| if is_calibrated { sure[all[place]] } else { 0.0 };
         order.sort_by(|&a, &b| {
-            edges.importance[all[b]].total_cmp(&edges.importance[all[a]]).then(a.cmp(&b))
+            let by_importance = edges.importance[all[b]].total_cmp(&edges.importance[all[a]]);
+            rank(b).total_cmp(&rank(a)).then(by_importance).then(a.cmp(&b))
         });
         if found.overlap.is_none() {
             found.overlap = Some(overlap(&all, &order, &plain, n_genes));
@@ -214,8 +226,10 @@ impl Known<'_> {
                 activates,
                 effect: effects[edge],
                 stability: stable[edge],
-                p_value: p[edge],
-                q_value: q[place],
+                confidence: sure[edge],
+                direction: if is_calibrated { direction[edge] } else { f64::NAN },
+                p_time: p[edge],
+                q_time: q[place],
                 lag: edges.lag,
                 from: part.span.0,
                 to: part.span.1,

@@ -5,7 +5,7 @@
 //! `docs/pictures/draw.py` draws is written to `target/grn-bench`.
 //!
 //! `-- families` prints scores of methods on the simulated families, `leave-family-out` those of
-//! settings chosen on all families but one, `sizes` those of linear systems up to 500 genes. A number
+//! settings chosen on all families but one, `reliability` calibrates the confidence, `sizes` prints those of linear systems up to 500 genes. A number
 //! is the number of courses of each family. `-- export FOLDER` writes the courses with their networks.
 #![allow(
     clippy::unwrap_used,
@@ -34,7 +34,7 @@ fn main() {
         Some("scale") if words.len() > 3 => return scale::run(&[size(&words[1..])]),
         _ => {}
     }
-    let parts: [(&str, fn()); 12] = [
+    let parts: [(&str, fn()); 13] = [
         ("courses", tables::courses),
         ("thinned", tables::thinned),
         ("dense", tables::dense),
@@ -44,6 +44,7 @@ fn main() {
         ("real", real::run),
         ("families", families::methods_by_family),
         ("leave-family-out", families::leave_family_out),
+        ("reliability", families::reliability),
         ("sizes", families::sizes),
         ("interventions", interventions::run),
         ("scale", || scale::run(&[[1000, 100, 10_000], [2000, 200, 50_000]])),

@@ -6,13 +6,16 @@ mod bursty;
 mod bursty_networks;
 mod changed;
 mod export;
+mod independent;
 mod linear;
 mod methods;
+mod reliability;
 mod sizes;
 mod tables;
 mod wiring;
 
 pub(crate) use export::export;
+pub(crate) use reliability::reliability;
 pub(crate) use sizes::sizes;
 pub(crate) use tables::{leave_family_out, methods_by_family};
 
