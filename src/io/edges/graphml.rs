@@ -12,13 +12,15 @@ use crate::io::file;
 type Number = (&'static str, fn(&EdgeRow) -> f64);
 
 /// The numerical attributes that are written.
-const NUMBERS: [Number; 6] = [
+const NUMBERS: [Number; 8] = [
     ("importance", |edge| edge.importance),
     ("sign", |edge| edge.sign() as f64),
     ("effect", |edge| edge.effect),
     ("stability", |edge| edge.stability),
     ("pvalue", |edge| edge.p_value),
     ("qvalue", |edge| edge.q_value),
+    ("prior", |edge| edge.prior),
+    ("importance_unaided", |edge| edge.unaided),
 ];
 
 /// Writes `edges` as a directed graph with one node for each gene and one edge for each row. The edge

@@ -44,6 +44,10 @@ pub struct EdgeRow {
     pub to: f64,
     /// Group of these cells; empty for all cells.
     pub group: String,
+    /// Weight of the pair in the prior network, 0 to 1; NaN without one.
+    pub prior: f64,
+    /// Importance without the prior network; NaN without one.
+    pub unaided: f64,
 }
 
 /// An activation without names and importance, whose other numbers are missing (NaN).
@@ -62,6 +66,8 @@ impl Default for EdgeRow {
             from: f64::NAN,
             to: f64::NAN,
             group: String::new(),
+            prior: f64::NAN,
+            unaided: f64::NAN,
         }
     }
 }
@@ -87,7 +93,7 @@ impl EdgeRow {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EdgeDialect {
-    /// sbcell: `TF,target,importance,sign,effect,stability,pvalue,qvalue,lag,t0,t1,group`.
+    /// sbcell: `TF,target,importance,sign,effect,stability,pvalue,qvalue,lag,t0,t1,group,prior,importance_unaided`.
     Sbcell,
     /// GRNBoost2 and pySCENIC: `TF,target,importance`.
     Grnboost2,
@@ -129,7 +135,9 @@ pub fn table(edges: &[EdgeRow], dialect: EdgeDialect) -> Table {
             .with("lag", floats(|edge| edge.lag))
             .with("t0", floats(|edge| edge.from))
             .with("t1", floats(|edge| edge.to))
-            .with("group", texts(|edge| &edge.group)),
+            .with("group", texts(|edge| &edge.group))
+            .with("prior", floats(|edge| edge.prior))
+            .with("importance_unaided", floats(|edge| edge.unaided)),
         EdgeDialect::Grnboost2 => Table::default()
             .with("TF", regulators)
             .with("target", targets)
@@ -179,6 +187,8 @@ pub(super) mod tests {
             from: 0.0,
             to: 96.0,
             group: group.into(),
+            prior: 1.0,
+            unaided: importance,
         }
     }
 
@@ -186,7 +196,8 @@ pub(super) mod tests {
     fn each_dialect_has_its_columns() {
         let edges = [edge(1.0, "a"), edge(2.0, "b")];
         let ours = table(&edges, EdgeDialect::Sbcell);
-        let columns = "TF,target,importance,sign,effect,stability,pvalue,qvalue,lag,t0,t1,group";
+        let columns = "TF,target,importance,sign,effect,stability,pvalue,qvalue,lag,t0,t1,group,prior,\
+                       importance_unaided";
         assert_eq!((ours.names().join(",").as_str(), ours.n_rows()), (columns, 2));
         for (dialect, columns) in [
             (EdgeDialect::Grnboost2, "TF,target,importance"),

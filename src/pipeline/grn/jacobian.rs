@@ -41,13 +41,9 @@ pub(super) fn of_field(
         importance: edge.importance,
         activates: edge.effect >= 0.0,
         effect: edge.effect,
-        stability: f64::NAN,
-        p_value: f64::NAN,
-        q_value: f64::NAN,
-        lag: f64::NAN,
         from,
         to,
-        group: String::new(),
+        ..EdgeRow::default()
     });
     Ok(rows.collect())
 }

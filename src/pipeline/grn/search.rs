@@ -9,8 +9,8 @@ use std::collections::BTreeSet;
 use crate::bridge::UnitTime;
 use crate::error::Result;
 use crate::grn::{
-    CourseCells, EdgeMatrix, Expression, Step, correlations, direction_agreement, is_degenerate,
-    p_values, q_values, stability,
+    CourseCells, EdgeMatrix, Expression, Prior, Step, correlations, direction_agreement,
+    is_degenerate, p_values, q_values, stability,
 };
 use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
@@ -20,6 +20,7 @@ use crate::pipeline::grn::estimate::{estimate, growth_of, is_slow, points_of};
 use crate::pipeline::grn::expression::Measured;
 use crate::pipeline::grn::options::{EdgeSource, GrnOptions};
 use crate::pipeline::grn::parts::{Part, parts};
+use crate::pipeline::grn::prior::read_prior;
 use crate::pipeline::grn::replicate::{Repeats, Replicates, replicates};
 use crate::pipeline::grn::{FoundEdges, Overlap};
 use crate::pipeline::shared::asked_genes::named_genes;
@@ -41,6 +42,8 @@ struct Known<'a> {
     options: &'a GrnOptions,
     /// Growth rate of each analysed cell over the interval that begins at its time.
     growth: Option<Array1<f64>>,
+    /// The prior network, if one is given.
+    prior: Option<Prior>,
 }
 
 /// Estimates the edges of every part of the cells that `options` ask for.
@@ -55,7 +58,8 @@ pub(super) fn search(
 ) -> Result<FoundEdges> {
     let measured = Measured::read(model, options, progress)?;
     let growth = growth_of(model)?.map(|rates| rates.select(Axis(0), &measured.cells));
-    let known = Known { model, measured: &measured, options, growth };
+    let prior = read_prior(&measured, options, progress)?;
+    let known = Known { model, measured: &measured, options, growth, prior };
     let parts = parts(model, &measured, options, progress)?;
     let mut found = FoundEdges {
         rows: Vec::new(),
@@ -109,7 +113,8 @@ impl Known<'_> {
         let begin = Event::Begin { what: format!("looking for edges in {label}"), total: 1 };
         progress::report(progress, begin)?;
         let given = if options.model_coupling { Some(self.model_steps(part)?) } else { None };
-        let edges = estimate(&cells, options, given.as_deref(), false)?;
+        let unaided = estimate(&cells, options, given.as_deref(), false)?;
+        let edges = self.with_prior(&unaided);
         progress::report(progress, Event::End)?;
         let batches = measured.batches.as_ref();
         let batches: Option<Vec<&String>> =
@@ -126,17 +131,25 @@ impl Known<'_> {
                 n_permutations: permutations,
                 seed: Seed(options.seed).child("grn/part", number as u64),
             },
-            &|cells| estimate(cells, options, None, is_slow(expression.n_genes())),
+            &|cells| {
+                let found = estimate(cells, options, None, is_slow(expression.n_genes()))?;
+                Ok(self.with_prior(&found))
+            },
             progress,
         )?;
         if options.compares_order() && !options.by_time {
             say_direction(&cells, &repeats, &label, progress)?;
         }
-        if is_degenerate(&edges, expression.regulators()) {
+        if is_degenerate(&unaided, expression.regulators()) {
             found.degenerate.push(label);
         }
-        self.keep(part, &cells, &edges, &repeats, found);
+        self.keep(part, &cells, [&edges, &unaided], &repeats, found);
         Ok(())
+    }
+
+    /// `edges` weighted by the prior network, if one is given.
+    fn with_prior(&self, edges: &EdgeMatrix) -> EdgeMatrix {
+        self.prior.as_ref().map_or_else(|| edges.clone(), |prior| prior.apply(edges))
     }
 
     /// The coupling of the model in each interval, restricted to the cells of the part.
@@ -172,7 +185,8 @@ impl Known<'_> {
         Ok(steps)
     }
 
-    /// Appends the most important edges of a part, with their stability, p- and q-values and correlation.
+    /// Appends the most important edges of a part, with their stability, p- and q-values and correlation. The edges
+    /// are given with and without the prior network.
     ///
     /// The effect of an edge is that of [`EdgeMatrix::effects`]. q-values follow
     /// Benjamini and Hochberg over all edges of the part. Edges of equal importance keep the order of regulators,
@@ -181,7 +195,7 @@ impl Known<'_> {
         &self,
         part: &Part,
         cells: &CourseCells<'_>,
-        edges: &EdgeMatrix,
+        [edges, unaided]: [&EdgeMatrix; 2],
         repeats: &Replicates,
         found: &mut FoundEdges,
     ) {
@@ -220,6 +234,8 @@ impl Known<'_> {
                 from: part.span.0,
                 to: part.span.1,
                 group: part.group.clone(),
+                prior: self.prior.as_ref().map_or(f64::NAN, |prior| prior.weights[edge]),
+                unaided: self.prior.as_ref().map_or(f64::NAN, |_| unaided.importance[edge]),
             });
             found.correlations.push(plain[edge]);
         }
