@@ -28,6 +28,8 @@ Examples:
       edges of each interval between neighbouring times (--groupby COL: of each group of cells)
   sbcell grn --perturbation-key knockout --out edges.csv
       a file with knock-outs beside controls: edges that also explain what the knock-outs changed
+  sbcell grn --prior motifs.csv --out edges.csv
+      edges whose regulator has a motif near the target (TF, target, weight) come first
   sbcell grn --format beeline --out rankedEdges.csv
       tab-separated Gene1, Gene2, EdgeWeight
   sbcell grn --out edges.graphml
@@ -42,7 +44,8 @@ per unit of time for one unit more of the TF), confidence (probability that the 
 in simulated courses), direction (probability that the edge goes this way and not back, if it goes
 one way), stability (share of resamples in which the edge is among the first with the same sign),
 p_time and q_time (against permuted times), lag (mean time from the earlier to the later cells),
-t0, t1, group. Edges are sorted by confidence.
+t0, t1, group, prior and importance_unaided (weight of the pair in --prior, and importance
+without it). Edges are sorted by confidence.
 
 Limits: an edge means that cells with more of the TF later had more (or less) of the target than
 the earlier expression of the target explains. Regulators that were not measured are not
@@ -123,6 +126,14 @@ struct EstimateArgs {
     /// How edges to different targets are ranked
     #[arg(long, value_enum, default_value_t = Rank::Within)]
     rank: Rank,
+    /// Table of possible edges with weights from 0 to 1 (as from motifs or ChIP), .csv, .tsv or .parquet,
+    /// with columns such as TF, target, weight; 1 without weights. An edge of weight 0 keeps half of its
+    /// importance, one of weight 1 all of it
+    #[arg(long, value_name = "FILE")]
+    prior: Option<PathBuf>,
+    /// Weight of the pairs that are not in the table of --prior [default: 0]
+    #[arg(long, value_name = "W", allow_negative_numbers = true)]
+    prior_default: Option<f64>,
     /// Coupling that pairs earlier and later cells
     #[arg(long, value_enum, default_value_t = Pairing::Own)]
     coupling: Pairing,
@@ -335,7 +346,7 @@ impl GrnArgs {
         let Self { model: _, cells, estimate, resample, charts, networks: _, written } = self;
         let CellArgs { tfs, genes, data, groupby, by, perturbation_key, control, cells_per_time } =
             cells;
-        let EstimateArgs { source, lag, rank, coupling } = estimate;
+        let EstimateArgs { source, lag, rank, prior, prior_default, coupling } = estimate;
         let GrnResampleArgs { resample, permutations } = resample;
         let ResampleArgs { bootstrap: BootstrapArgs { bootstrap }, batch_key } = resample;
         let lag = match lag.as_str() {
@@ -358,6 +369,8 @@ impl GrnArgs {
             .with_batch(batch_key)
             .with_perturbation(perturbation_key)
             .with_control(control)
+            .with_prior(prior.map(|path| path.to_string_lossy().into_owned()))
+            .with_prior_default(prior_default)
             .with_bootstrap(bootstrap)
             .with_permutations(permutations)
             .with_top(written.top)

@@ -4,7 +4,7 @@
 //!   information over the [`Steps`] between groups of cells
 //! - [`stability`], [`p_values`], [`q_values`], [`direction_agreement`]: support of edges from repeated
 //!   estimates; [`correlations`]: the baseline
-//! - [`Perturbations`]: knock-outs and controls among these cells
+//! - [`Perturbations`]: knock-outs and controls among these cells; [`Prior`]: pairs that other data support
 //! - [`path_jacobian`], [`drift_slope`]: effects between coordinates, directly from the drift of a
 //!   bridge; [`pull_back`] converts them into effects between genes, [`EdgeRanking`] into [`Edge`]s
 //! - [`transcription_factors`]: lists of human and mouse regulators
@@ -24,6 +24,7 @@ mod moments;
 mod mutual;
 mod neural;
 mod perturbations;
+mod prior;
 mod reference_fitting;
 mod regulators;
 mod replicates;
@@ -49,6 +50,7 @@ pub use expression::Expression;
 pub use jacobian::path_jacobian;
 pub use mutual::correlations;
 pub use perturbations::Perturbations;
+pub use prior::Prior;
 pub use regulators::transcription_factors;
 pub(crate) use replicates::is_degenerate;
 pub use replicates::{direction_agreement, p_values, q_values, stability};

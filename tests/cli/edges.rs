@@ -1,5 +1,6 @@
 //! `grn` and the edges of `compare`: the same bytes on any number of threads, pictures, and words where times are few.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use crate::help::write_conditions;
@@ -125,4 +126,54 @@ fn edges_of_conditions_are_compared_on_any_number_of_threads() {
     sandbox.done(&format!("{} --out none.csv", line.replace("--tfs tfs.txt", "")));
     assert!(!sandbox.text("none.csv").contains("\nedge,"));
     assert_eq!(sandbox.run(&format!("{line} --out wrong.csv")).code, 2);
+}
+
+#[test]
+fn a_prior_network_lifts_an_edge_and_a_column_tells_what_it_was() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    sandbox.done(
+        "fit data.h5ad --timepoints time --obs-filter time<=24 --solver gaussian --no-validation",
+    );
+    let line = format!("grn {QUICK} --source linear");
+    sandbox.done(&format!("{line} --out plain.csv"));
+    let plain = columns(&sandbox, "plain.csv");
+    assert!(plain["prior"].iter().chain(&plain["importance_unaided"]).all(String::is_empty));
+    let pair = |table: &BTreeMap<String, Vec<String>>, row: usize| {
+        (table["TF"][row].clone(), table["target"][row].clone())
+    };
+    let before = 40;
+    let (tf, target) = pair(&plain, before);
+    let rows = format!("Gene1\tGene2\tEdgeWeight\n{tf}\t{target}\t1\nNoGene\t{target}\t0.5\n");
+    fs::write(sandbox.path("motifs.tsv"), rows).unwrap();
+    let said = sandbox.done(&format!("{line} --prior motifs.tsv --prior-default 0.2")).stderr;
+    assert!(said.contains("1 of the possible edges; 1 of its genes are not analysed"), "{said}");
+    let aided = columns(&sandbox, "edges.csv");
+    let n = aided["TF"].len();
+    let after = (0..n).find(|&row| pair(&aided, row) == pair(&plain, before)).unwrap();
+    assert!(after < before / 2, "{after}");
+    assert_eq!(aided["importance"][after], plain["importance"][before]);
+    let unaided: BTreeMap<_, _> =
+        (0..n).map(|row| (pair(&plain, row), &plain["importance"][row])).collect();
+    let [importance, without, weights] =
+        ["importance", "importance_unaided", "prior"].map(|name| numbers(&aided[name]));
+    for row in 0..n {
+        assert_eq!(&aided["importance_unaided"][row], unaided[&pair(&aided, row)]);
+        let weight = if row == after { 1.0 } else { 0.2 };
+        assert!((weights[row] - weight).abs() < 1e-12);
+        assert!((importance[row] - without[row] * (0.5 + 0.5 * weight)).abs() < 1e-12);
+    }
+    // Resamples use it too: the edge is among their first edges more often.
+    let stability = |of: &[String], row: usize| numbers(&of[row..=row])[0];
+    assert!(stability(&aided["stability"], after) >= stability(&plain["stability"], before));
+    for (flags, code, words) in [
+        ("--prior-default 0.5", 2, "`--prior-default` must be left out without `--prior`"),
+        ("--prior motifs.tsv --prior-default 1.5", 2, "`--prior-default` must be between 0 and 1"),
+        ("--prior motifs.tsv --source slope", 2, "`--prior` must be left out with"),
+        ("--prior nowhere.csv", 3, "there is no file `nowhere.csv`"),
+        ("--prior motifs.tsv --out motifs.tsv --overwrite", 2, "motifs.tsv"),
+    ] {
+        let refused = sandbox.run(&format!("{} {flags}", line.replace("--source linear", "")));
+        assert_eq!(refused.code, code, "{flags}: {}", refused.stderr);
+        assert!(refused.stderr.contains(words), "{flags}: {}", refused.stderr);
+    }
 }

@@ -24,7 +24,8 @@ fn fit_interpolate_and_grn_follow_each_other() {
     assert!(cells.starts_with("time,particle,weight,PC1,PC2"), "{}", &cells[..60]);
     sandbox.done("grn --out edges.csv --bootstrap 3 --permutations 3");
     let edges = sandbox.text("edges.csv");
-    let columns = "TF,target,importance,sign,effect,confidence,direction,stability,p_time,q_time,lag,t0,t1,group\n";
+    let columns = "TF,target,importance,sign,effect,confidence,direction,stability,p_time,q_time,lag,t0,t1,group,\
+                   prior,importance_unaided\n";
     assert!(edges.starts_with(columns));
     assert_eq!(edges.lines().count(), 1 + 41 * 40);
     assert!(sandbox.path("edges.csv.run.json").exists());

@@ -182,7 +182,7 @@ mod tests {
             lag: 1.0,
             from: 0.0,
             to: 2.0,
-            group: String::new(),
+            ..EdgeRow::default()
         }
     }
 

@@ -12,7 +12,7 @@ use crate::io::file;
 type Number = (&'static str, fn(&EdgeRow) -> f64);
 
 /// The numerical attributes that are written.
-const NUMBERS: [Number; 8] = [
+const NUMBERS: [Number; 10] = [
     ("importance", |edge| edge.importance),
     ("sign", |edge| edge.sign() as f64),
     ("effect", |edge| edge.effect),
@@ -21,6 +21,8 @@ const NUMBERS: [Number; 8] = [
     ("stability", |edge| edge.stability),
     ("p_time", |edge| edge.p_time),
     ("q_time", |edge| edge.q_time),
+    ("prior", |edge| edge.prior),
+    ("importance_unaided", |edge| edge.unaided),
 ];
 
 /// Writes `edges` as a directed graph with one node for each gene and one edge for each row. The edge

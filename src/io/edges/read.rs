@@ -28,6 +28,8 @@ pub struct ReadEdge {
     pub target: Arc<str>,
     /// Rank weight, not negative; 1 if the list has no weights.
     pub importance: f64,
+    /// The weight as the list gives it; 1 if the list has no weights.
+    pub weight: f64,
     /// Sign: 1, −1, or 0 if the list does not give it.
     pub sign: i8,
     /// Whether the pair is an edge. It is false for a pair that the list labels as tested and absent.
@@ -101,6 +103,7 @@ pub fn read(path: &Path) -> Result<ReadEdges> {
                 regulator: names.of(regulators, row),
                 target: names.of(targets, row),
                 importance: weight.abs(),
+                weight,
                 sign: signs.as_ref().map_or(of_weight, |signs| signs[row]),
                 present: labels.as_ref().is_none_or(|labels| labels[row] > 0.0),
             }
@@ -256,11 +259,20 @@ mod tests {
                 regulator: "a".into(),
                 target: "b".into(),
                 importance,
+                weight: read.edges[0].weight,
                 sign,
                 present: true,
             };
+            assert!((read.edges[0].weight.abs() - importance).abs() < 1e-15, "{text}");
             assert_eq!(read, ReadEdges { edges: vec![edge], tested: false }, "{text}");
         }
+    }
+
+    #[test]
+    fn weights_keep_their_signs_beside_a_column_of_signs() {
+        let read = of("TF,target,weight,sign\na,b,-0.5,1\n").unwrap();
+        let edge = &read.edges[0];
+        assert_eq!((edge.importance, edge.weight, edge.sign), (0.5, -0.5, 1));
     }
 
     #[test]

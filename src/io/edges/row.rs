@@ -52,6 +52,10 @@ pub struct EdgeRow {
     pub to: f64,
     /// Group of these cells; empty for all cells.
     pub group: String,
+    /// Weight of the pair in the prior network, 0 to 1; NaN without one.
+    pub prior: f64,
+    /// Importance without the prior network; NaN without one.
+    pub unaided: f64,
 }
 
 /// An activation without names and importance, whose other numbers are missing (NaN).
@@ -72,6 +76,8 @@ impl Default for EdgeRow {
             from: f64::NAN,
             to: f64::NAN,
             group: String::new(),
+            prior: f64::NAN,
+            unaided: f64::NAN,
         }
     }
 }
@@ -97,7 +103,8 @@ impl EdgeRow {
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EdgeDialect {
-    /// sbcell: `TF,target,importance,sign,effect,confidence,direction,stability,p_time,q_time,lag,t0,t1,group`.
+    /// sbcell: `TF,target,importance,sign,effect,confidence,direction,stability,p_time,q_time,lag,t0,t1,group,prior,
+    /// importance_unaided`.
     Sbcell,
     /// GRNBoost2 and pySCENIC: `TF,target,importance`.
     Grnboost2,
@@ -141,7 +148,9 @@ pub fn table(edges: &[EdgeRow], dialect: EdgeDialect) -> Table {
             .with("lag", floats(|edge| edge.lag))
             .with("t0", floats(|edge| edge.from))
             .with("t1", floats(|edge| edge.to))
-            .with("group", texts(|edge| &edge.group)),
+            .with("group", texts(|edge| &edge.group))
+            .with("prior", floats(|edge| edge.prior))
+            .with("importance_unaided", floats(|edge| edge.unaided)),
         EdgeDialect::Grnboost2 => Table::default()
             .with("TF", regulators)
             .with("target", targets)
@@ -185,12 +194,16 @@ pub(super) mod tests {
             activates: false,
             effect: -0.5,
             stability: 0.9,
-            p_value: 0.01,
-            q_value: 0.05,
+            confidence: 0.7,
+            direction: 0.8,
+            p_time: 0.01,
+            q_time: 0.05,
             lag: 12.0,
             from: 0.0,
             to: 96.0,
             group: group.into(),
+            prior: 1.0,
+            unaided: importance,
         }
     }
 
@@ -198,7 +211,8 @@ pub(super) mod tests {
     fn each_dialect_has_its_columns() {
         let edges = [edge(1.0, "a"), edge(2.0, "b")];
         let ours = table(&edges, EdgeDialect::Sbcell);
-        let columns = "TF,target,importance,sign,effect,confidence,direction,stability,p_time,q_time,lag,t0,t1,group";
+        let columns = "TF,target,importance,sign,effect,confidence,direction,stability,p_time,q_time,lag,t0,t1,\
+                       group,prior,importance_unaided";
         assert_eq!((ours.names().join(",").as_str(), ours.n_rows()), (columns, 2));
         for (dialect, columns) in [
             (EdgeDialect::Grnboost2, "TF,target,importance"),

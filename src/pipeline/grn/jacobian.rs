@@ -41,15 +41,9 @@ pub(super) fn of_field(
         importance: edge.importance,
         activates: edge.effect >= 0.0,
         effect: edge.effect,
-        stability: f64::NAN,
-        confidence: f64::NAN,
-        direction: f64::NAN,
-        p_time: f64::NAN,
-        q_time: f64::NAN,
-        lag: f64::NAN,
         from,
         to,
-        group: String::new(),
+        ..EdgeRow::default()
     });
     Ok(rows.collect())
 }

@@ -6,6 +6,7 @@ mod jacobian;
 mod options;
 mod parts;
 mod perturbed;
+mod prior;
 mod replicate;
 mod run;
 mod search;

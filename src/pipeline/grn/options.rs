@@ -124,6 +124,11 @@ pub struct GrnOptions {
     pub perturbation: Option<String>,
     /// A further label of controls in the column of perturbations.
     pub control: Option<String>,
+    /// Path of a table of possible edges with weights from 0 to 1, a prior network: importance is multiplied as by
+    /// [`Prior`](crate::grn::Prior).
+    pub prior: Option<String>,
+    /// Weight from 0 to 1 of pairs that are not in this table; 0 if `None`.
+    pub prior_default: Option<f64>,
     /// Number of resamples for the stability.
     pub bootstrap: usize,
     /// Number of permutations of the times for the p-values: 0, or at least 3.
@@ -154,6 +159,8 @@ impl Default for GrnOptions {
             batch: None,
             perturbation: None,
             control: None,
+            prior: None,
+            prior_default: None,
             bootstrap: 20,
             permutations: 20,
             top: 100_000,
@@ -185,6 +192,10 @@ impl GrnOptions {
         if (1..3).contains(&self.permutations) {
             return refuse("permutations", "0, or at least 3", self.permutations);
         }
+        if let Some(weight) = self.prior_default.filter(|weight| !(0.0..=1.0).contains(weight)) {
+            let must = "between 0 and 1";
+            return Err(Error::Parameter { name: "prior_default", must, got: weight.to_string() });
+        }
         self.check_together()
     }
 
@@ -215,6 +226,10 @@ impl GrnOptions {
             let got = self.control.clone().unwrap_or_default();
             return Err(Error::Parameter { name: "control", must, got });
         }
+        if let (Some(weight), None) = (self.prior_default, &self.prior) {
+            let must = "left out without the parameter `prior`";
+            return Err(Error::Parameter { name: "prior_default", must, got: weight.to_string() });
+        }
         let leave_out = scaled.contains(&self.source) || self.source == EdgeSource::Mutual;
         if self.perturbation.is_some() && !self.of_field() && !leave_out {
             return refuse(
@@ -226,6 +241,7 @@ impl GrnOptions {
             return refuse("coupling", "own with the parameter `perturbation_key`");
         }
         let of_cells = [
+            ("prior", self.prior.is_some()),
             ("perturbation_key", self.perturbation.is_some()),
             ("groupby", self.groupby.is_some()),
             ("by", self.by_time),

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 
 use crate::error::Result;
 use crate::grn::{
-    CourseCells, EdgeMatrix, Expression, Step, confidence, correlations, direction_agreement,
-    direction_confidence, is_degenerate, p_values, q_values, stability,
+    CourseCells, EdgeMatrix, Expression, Prior, Step, confidence, correlations,
+    direction_agreement, direction_confidence, is_degenerate, p_values, q_values, stability,
 };
 use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
@@ -19,6 +19,7 @@ use crate::pipeline::grn::estimate::{Effort, estimate, growth_of, points_of};
 use crate::pipeline::grn::expression::Measured;
 use crate::pipeline::grn::options::{EdgeSource, GrnOptions};
 use crate::pipeline::grn::parts::{Part, parts};
+use crate::pipeline::grn::prior::read_prior;
 use crate::pipeline::grn::replicate::{Repeats, Replicates, replicates};
 use crate::pipeline::grn::{FoundEdges, Overlap};
 use crate::pipeline::shared::asked_genes::named_genes;
@@ -47,6 +48,8 @@ struct Known<'a> {
     options: &'a GrnOptions,
     /// Growth rate of each analysed cell over the interval that begins at its time.
     growth: Option<Array1<f64>>,
+    /// The prior network, if one is given.
+    prior: Option<Prior>,
 }
 
 /// Estimates the edges of every part of the cells that `options` ask for.
@@ -61,7 +64,8 @@ pub(super) fn search(
 ) -> Result<FoundEdges> {
     let measured = Measured::read(model, options, progress)?;
     let growth = growth_of(model)?.map(|rates| rates.select(Axis(0), &measured.cells));
-    let known = Known { model, measured: &measured, options, growth };
+    let prior = read_prior(&measured, options, progress)?;
+    let known = Known { model, measured: &measured, options, growth, prior };
     let parts = parts(model, &measured, options, progress)?;
     let mut found = FoundEdges {
         rows: Vec::new(),
@@ -116,7 +120,8 @@ impl Known<'_> {
         progress::report(progress, begin)?;
         let given =
             if options.model_coupling { Some(self.model_steps(part, progress)?) } else { None };
-        let edges = estimate(&cells, options, given.as_deref(), Effort::Full)?;
+        let unaided = estimate(&cells, options, given.as_deref(), Effort::Full)?;
+        let edges = self.with_prior(&unaided);
         progress::report(progress, Event::End)?;
         let batches = measured.batches.as_ref();
         let batches: Option<Vec<&String>> =
@@ -134,17 +139,22 @@ impl Known<'_> {
                 n_shuffles: self.n_shuffles(),
                 seed: Seed(options.seed).child("grn/part", number as u64),
             },
-            &|cells| estimate(cells, options, None, Effort::Repeated),
+            &|cells| Ok(self.with_prior(&estimate(cells, options, None, Effort::Repeated)?)),
             progress,
         )?;
         if options.compares_order() && !options.by_time {
             say_direction(&cells, &repeats, &label, progress)?;
         }
-        if is_degenerate(&edges, expression.regulators()) {
+        if is_degenerate(&unaided, expression.regulators()) {
             found.degenerate.push(label);
         }
-        self.keep(part, &cells, &edges, &repeats, found);
+        self.keep(part, &cells, [&edges, &unaided], &repeats, found);
         Ok(())
+    }
+
+    /// `edges` weighted by the prior network, if one is given.
+    fn with_prior(&self, edges: &EdgeMatrix) -> EdgeMatrix {
+        self.prior.as_ref().map_or_else(|| edges.clone(), |prior| prior.apply(edges))
     }
 
     /// Number of estimates in which genes are shuffled within times. There are none if the confidence is not
@@ -179,7 +189,8 @@ impl Known<'_> {
         Ok(steps)
     }
 
-    /// Appends the most important edges of a part, with their stability, p- and q-values and correlation.
+    /// Appends the most important edges of a part, with their stability, p- and q-values and correlation. The edges
+    /// are given with and without the prior network.
     ///
     /// The effect of an edge is that of [`EdgeMatrix::effects`]. q-values follow
     /// Benjamini and Hochberg over all edges of the part. Edges of equal importance keep the order of regulators,
@@ -188,7 +199,7 @@ impl Known<'_> {
         &self,
         part: &Part,
         cells: &CourseCells<'_>,
-        edges: &EdgeMatrix,
+        [edges, unaided]: [&EdgeMatrix; 2],
         repeats: &Replicates,
         found: &mut FoundEdges,
     ) {
@@ -234,6 +245,8 @@ impl Known<'_> {
                 from: part.span.0,
                 to: part.span.1,
                 group: part.group.clone(),
+                prior: self.prior.as_ref().map_or(f64::NAN, |prior| prior.weights[edge]),
+                unaided: self.prior.as_ref().map_or(f64::NAN, |_| unaided.importance[edge]),
             });
             found.correlations.push(plain[edge]);
         }
