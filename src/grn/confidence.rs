@@ -13,11 +13,12 @@ pub const N_FEATURES: usize = 8;
 
 /// Coefficients of [`features`], for the logarithm of the odds that an edge is true. They are printed
 /// by `cargo bench --bench grn -- reliability`.
-const COEFFICIENTS: [f64; N_FEATURES] = [0.0; N_FEATURES];
+const COEFFICIENTS: [f64; N_FEATURES] =
+    [3.1492, 2.8064, 0.7627, 0.8550, -0.3910, 0.4173, 0.1001, -1.6643];
 
 /// Coefficient of the logarithm of the ratio of importances in both directions, for the logarithm of
 /// the odds that an edge has this direction. It is printed by the same bench.
-const DIRECTION: f64 = 1.0;
+const DIRECTION: f64 = 3.1557;
 
 /// Added to a relative importance before its logarithm is taken.
 const LEAST: f64 = 0.03;

@@ -20,6 +20,7 @@ mod interventions;
 mod jacobian;
 mod lasso;
 mod moment_sum;
+mod moment_targets;
 mod moments;
 mod mutual;
 mod neural;
