@@ -187,7 +187,8 @@ mod tests {
             assert_eq!(sorted(&shuffled, time, gene), sorted(&values, time, gene));
         }
         // Genes 0 and 1 no longer go together in the same cells.
-        let together = (0..n).filter(|&i| 2.0 * shuffled[[i, 0]] == shuffled[[i, 1]]).count();
+        let gap = |i: usize| (2.0 * shuffled[[i, 0]] - shuffled[[i, 1]]).abs();
+        let together = (0..n).filter(|&i| gap(i) < 0.5).count();
         assert!(together < n / 4, "{together}");
         assert_eq!(shuffled, shuffled_within_times(&cells, Seed(1)));
     }

@@ -12,6 +12,9 @@ use crate::grn::step::Step;
 /// Smallest mean number of cells in a bin of smoothed time.
 const CELLS_OF_A_BIN: usize = 20;
 
+/// Numbers of bins of smoothed time to whose moments linear processes are fitted.
+const MOMENT_BINS: [usize; 2] = [12, 6];
+
 /// Largest number of earlier cells from which the memory of genes is estimated.
 const MEMORY_CELLS: usize = 2000;
 
@@ -111,6 +114,21 @@ pub(crate) struct SmoothedCells {
     pub(crate) rows: Vec<usize>,
     /// Smoothed time of each of them, in numbers of snapshots.
     pub(crate) tau: Array1<f64>,
+}
+
+impl SmoothedCells {
+    /// Rows of the cells of each bin of smoothed time, in the order of time.
+    pub(crate) fn groups(&self, binning: Binning) -> Vec<Vec<usize>> {
+        let n_bins = binning.n_bins.min(self.rows.len() / CELLS_OF_A_BIN).max(2);
+        let bins = equal_bins(&self.tau, n_bins, binning.offset);
+        let rows = |bin: &Vec<usize>| bin.iter().map(|&place| self.rows[place]).collect();
+        bins.iter().map(rows).collect()
+    }
+
+    /// The groups of cells to whose moments linear processes are fitted.
+    pub(crate) fn groups_for_moments(&self) -> Vec<Vec<Vec<usize>>> {
+        MOMENT_BINS.map(|n_bins| self.groups(Binning { n_bins, offset: 0.0 })).to_vec()
+    }
 }
 
 impl CourseCells<'_> {
@@ -226,19 +244,7 @@ impl CourseCells<'_> {
     /// # Errors
     /// Those of [`Step::paired`].
     pub(crate) fn steps_of_bins(&self, cells: &SmoothedCells, binning: Binning) -> Result<Steps> {
-        self.steps_between(&self.groups_of_bins(cells, binning))
-    }
-
-    /// Rows of the cells of each bin of smoothed time, in the order of time.
-    pub(crate) fn groups_of_bins(
-        &self,
-        cells: &SmoothedCells,
-        binning: Binning,
-    ) -> Vec<Vec<usize>> {
-        let SmoothedCells { rows, tau } = cells;
-        let n_bins = binning.n_bins.min(rows.len() / CELLS_OF_A_BIN).max(2);
-        let bins = equal_bins(tau, n_bins, binning.offset);
-        bins.iter().map(|bin| bin.iter().map(|&place| rows[place]).collect()).collect()
+        self.steps_between(&cells.groups(binning))
     }
 
     /// Lengths of the intervals between the mean times of neighbouring groups of cells.

@@ -235,7 +235,7 @@ impl EdgeSearch {
         smoothed: Option<&SmoothedCells>,
     ) -> Result<MomentSum> {
         let snapshots = cells.merged_snapshots(DENSE, MERGED);
-        let bins = smoothed.map(|smoothed| cells.bins_for_moments(smoothed)).unwrap_or_default();
+        let bins = smoothed.map(SmoothedCells::groups_for_moments).unwrap_or_default();
         MomentSum::of(cells, &snapshots, &bins, self.moment_fit)
     }
 

@@ -3,15 +3,12 @@
 use ndarray::Array2;
 
 use crate::error::Result;
-use crate::grn::course::{Binning, CourseCells};
+use crate::grn::course::CourseCells;
 use crate::grn::edge_matrix::{EdgeMatrix, silence_self};
 use crate::grn::snapshot_moments::MomentFit;
 
 /// Numbers of Euler steps of the fits to snapshots.
 const SUBSTEPS: [usize; 2] = [1, 3];
-
-/// Numbers of bins of smoothed time.
-const BINS: [usize; 2] = [12, 6];
 
 /// Largest number of regulators whose moments are fitted.
 const MOST_REGULATORS: usize = 600;
@@ -116,15 +113,5 @@ impl MomentSum {
             evidence: self.signed,
             lag: self.lag,
         }
-    }
-}
-
-impl CourseCells<'_> {
-    /// Groups of cells in order of smoothed time, for the fits to bins.
-    pub(super) fn bins_for_moments(
-        &self,
-        smoothed: &crate::grn::course::SmoothedCells,
-    ) -> Vec<Vec<Vec<usize>>> {
-        BINS.map(|n_bins| self.groups_of_bins(smoothed, Binning { n_bins, offset: 0.0 })).to_vec()
     }
 }

@@ -46,8 +46,9 @@ if have("pandas", "pyarrow"):
     for column in csv.columns:
         equal(column, csv[column], parquet[column])
     edges = pandas.read_csv(folder / "edges.csv")
-    equal("edge columns", edges.columns, "TF target importance sign effect stability pvalue qvalue lag t0 t1 group prior importance_unaided".split())
-    assert edges["importance"].is_monotonic_decreasing and set(edges["sign"]) <= {-1, 1}
+    equal("edge columns", edges.columns, "TF target importance sign effect confidence direction stability p_time q_time lag t0 t1 group prior importance_unaided".split())
+    ranked = edges["confidence"].fillna(edges["importance"])
+    assert ranked.is_monotonic_decreasing and set(edges["sign"]) <= {-1, 1}
     print("checked pandas", version("pandas"))
 
 if have("polars", "pandas"):

@@ -107,7 +107,9 @@ fn weights(
         ));
     }
     let mut weights = Array2::from_elem((regulators.len(), genes.len()), by_default);
-    given.iter().for_each(|(pair, weight)| weights[*pair] = *weight);
+    for (pair, weight) in &given {
+        weights[*pair] = *weight;
+    }
     let with_pair = (0..regulators.len()).filter(|&r| given.range((r, 0)..(r + 1, 0)).count() > 0);
     let without = regulators.len() - with_pair.count();
     let mut text = format!(
@@ -115,11 +117,12 @@ fn weights(
         given.len()
     );
     if without > 0 {
-        text += &format!(
-            "; {without} of the {} regulators are in none of its pairs: all of their edges have the weight \
-             {by_default}",
-            regulators.len()
+        let all = regulators.len();
+        let of_regulators = format!(
+            "; {without} of the {all} regulators are in none of its pairs: all of their edges have the weight \
+             {by_default}"
         );
+        text.push_str(&of_regulators);
     }
     progress::note(progress, text)?;
     Ok(weights)

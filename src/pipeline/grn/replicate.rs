@@ -95,7 +95,7 @@ pub(super) fn replicates(
     let blurred = shuffled_genes(&few, n_shuffles, seed)?;
     let shuffled = blurred.iter().map(|(expression, points)| CourseCells {
         expression,
-        points: points.as_ref().unwrap_or(&few.points),
+        points: points.as_ref().unwrap_or(few.points),
         ..few.clone()
     });
     let tasks: Vec<CourseCells<'_>> = resampled.chain(permuted).chain(shuffled).collect();

@@ -1,5 +1,7 @@
 //! Genes that do not regulate each other, with courses of their own over time.
 
+use std::collections::BTreeMap;
+
 use ndarray::Array2;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
@@ -66,5 +68,5 @@ pub(super) fn course(number: usize) -> Simulated {
         }
     }
     let genes = (0..n_genes).map(|gene| format!("g{}", gene + 1)).collect();
-    Simulated { name: String::new(), values, times: of_cells, genes, network: Default::default() }
+    Simulated { name: String::new(), values, times: of_cells, genes, network: BTreeMap::default() }
 }
