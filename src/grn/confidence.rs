@@ -48,7 +48,7 @@ pub fn shuffled_within_times(cells: &CourseCells<'_>, seed: Seed) -> Array2<f32>
     values
 }
 
-/// What tells a true edge from a false one, for each candidate edge from a regulator (by place) to a
+/// Features that tell true edges from false ones, for each candidate edge from a regulator (by place) to a
 /// gene, in the order of regulators, then genes.
 ///
 /// `found` is the estimate, `real` an estimate on the cells from which `shuffled` were made by

@@ -20,7 +20,7 @@ const OF_SNAPSHOTS: f64 = 0.1;
 /// Weight of each fit to bins of smoothed time.
 const OF_BINS: f64 = 0.3;
 
-/// What a perfect fit to snapshots adds to all weights.
+/// Weight that a perfect fit to snapshots adds to all fits.
 const PERFECT: f64 = 1.5;
 
 /// Excess of the negative log-likelihood per gene at which [`PERFECT`] falls to a share of 1/e.
@@ -85,7 +85,7 @@ impl MomentSum {
         Ok(sum)
     }
 
-    /// What the fits add to the importance of the ensemble, `(R, G)`. Their weight is greater where a
+    /// Contribution of the fits to the importance of the ensemble, `(R, G)`. Their weight is greater where a
     /// linear process fits the snapshots.
     pub(super) fn importance(&self) -> Array2<f64> {
         let perfect = PERFECT * (-self.misfit / MISFIT).exp();

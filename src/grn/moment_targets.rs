@@ -27,7 +27,7 @@ struct TargetMoments {
     with_regulators: Array2<f64>,
 }
 
-/// What one interval says about targets, for R regulators and T targets.
+/// Evidence of one interval about targets, for R regulators and T targets.
 ///
 /// The carried covariance of the regulators with a target is linear in the effects a and the decay d
 /// of the target: `P_Rg = F (Σ_RR h a + Σ_Rg (1 + h d))`. Its regression on the regulators,
