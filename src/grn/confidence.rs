@@ -1,6 +1,6 @@
 //! Confidence of edges: the probability that an edge is true, calibrated on simulated courses.
 
-use ndarray::{Array1, Array2};
+use ndarray::Array2;
 use rand::seq::SliceRandom;
 
 use crate::grn::course::CourseCells;
@@ -14,17 +14,20 @@ pub const N_FEATURES: usize = 8;
 /// Coefficients of [`features`], for the logarithm of the odds that an edge is true. They are printed
 /// by `cargo bench --bench grn -- reliability`.
 const COEFFICIENTS: [f64; N_FEATURES] =
-    [3.1492, 2.8064, 0.7627, 0.8550, -0.3910, 0.4173, 0.1001, -1.6643];
+    [3.1605, 2.8594, 0.7846, 0.8640, -0.4066, 0.4192, 0.1072, -1.6761];
 
 /// Coefficient of the logarithm of the ratio of importances in both directions, for the logarithm of
 /// the odds that an edge has this direction. It is printed by the same bench.
-const DIRECTION: f64 = 3.1557;
+const DIRECTION: f64 = 3.2698;
 
 /// Added to a relative importance before its logarithm is taken.
 const LEAST: f64 = 0.03;
 
 /// Added to the relative importances of both directions before they are compared.
 const LEAST_OF_PAIR: f64 = 0.1;
+
+/// Added to the losses of targets and edges before their logarithm is taken.
+const LEAST_LOSS: f64 = 0.1;
 
 /// Variance of a component that is too small to matter, for a target of unit variance.
 const NEGLIGIBLE: f64 = 1e-4;
@@ -48,6 +51,57 @@ pub fn shuffled_within_times(cells: &CourseCells<'_>, seed: Seed) -> Array2<f32>
     values
 }
 
+/// Squared components of the regulators of each gene: of an estimate on cells, and of estimates on shuffled cells.
+struct Losses {
+    /// Squared strengths on cells, `(R, G)`.
+    of_cells: Array2<f64>,
+    /// Mean squared strengths on shuffled cells, `(R, G)`.
+    by_chance: Array2<f64>,
+    /// Sums of both over the regulators of each gene, `G`.
+    columns: Vec<[f64; 2]>,
+}
+
+impl Losses {
+    fn of(real: &EdgeMatrix, shuffled: &[EdgeMatrix], regulators: &[usize]) -> Self {
+        let squares =
+            |of: &EdgeMatrix| of.strength.mapv(|s| if s.is_finite() { s * s } else { 0.0 });
+        let of_cells = squares(real);
+        let mut by_chance = Array2::<f64>::zeros(of_cells.raw_dim());
+        for other in shuffled {
+            by_chance += &(squares(other) / shuffled.len() as f64);
+        }
+        let sum = |of: &Array2<f64>, g: usize| -> f64 {
+            let rows = (0..regulators.len()).filter(|&r| regulators[r] != g);
+            rows.map(|r| of[[r, g]]).sum()
+        };
+        let columns =
+            (0..of_cells.ncols()).map(|g| [sum(&of_cells, g), sum(&by_chance, g)]).collect();
+        Self { of_cells, by_chance, columns }
+    }
+
+    /// Share of `real` that is lost if only `chance` is left.
+    fn share([real, chance]: [f64; 2]) -> f64 {
+        (1.0 - chance / real.max(NEGLIGIBLE)).clamp(0.0, 1.0)
+    }
+
+    /// Share that the whole course loses.
+    fn of_course(&self) -> f64 {
+        let sum = |k: usize| self.columns.iter().map(|of| of[k]).sum::<f64>();
+        Self::share([sum(0), sum(1)])
+    }
+}
+
+/// Share of the squared components of all regulators that is lost if genes are shuffled within times, from 0 to 1.
+///
+/// It is near 0 where genes say nothing about each other beyond their courses over time. The arguments are those of
+/// [`confidence`]. NaN without `shuffled` estimates.
+pub fn lost_by_shuffling(real: &EdgeMatrix, shuffled: &[EdgeMatrix], regulators: &[usize]) -> f64 {
+    if shuffled.is_empty() {
+        return f64::NAN;
+    }
+    Losses::of(real, shuffled, regulators).of_course()
+}
+
 /// Features that tell true edges from false ones, for each candidate edge from a regulator (by place) to a
 /// gene, in the order of regulators, then genes.
 ///
@@ -66,28 +120,16 @@ pub fn features(
     let (n_regulators, n_genes) = found.importance.dim();
     let all = candidates(regulators, n_genes);
     let scale = root_mean_square(&found.importance, &all);
-    let squares = |of: &EdgeMatrix| of.strength.mapv(|s| if s.is_finite() { s * s } else { 0.0 });
-    let of_cells = squares(real);
-    let mut by_chance = Array2::<f64>::zeros((n_regulators, n_genes));
-    for other in shuffled {
-        by_chance += &(squares(other) / shuffled.len() as f64);
-    }
-    let column = |of: &Array2<f64>, g: usize| -> f64 {
-        let rows = (0..n_regulators).filter(|&r| regulators[r] != g);
-        rows.map(|r| of[[r, g]]).sum()
-    };
-    let lost = |real: f64, chance: f64| (1.0 - chance / real.max(NEGLIGIBLE)).clamp(0.0, 1.0);
-    let columns: Vec<(f64, f64)> =
-        (0..n_genes).map(|g| (column(&of_cells, g), column(&by_chance, g))).collect();
-    let sum = columns.iter().fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
-    let of_course = (lost(sum.0, sum.1) + LEAST).ln();
-    let of_target: Array1<f64> =
-        columns.iter().map(|(real, chance)| (lost(*real, *chance) + 0.1).ln()).collect();
+    let losses = Losses::of(real, shuffled, regulators);
+    let of_course = (losses.of_course() + LEAST).ln();
+    let of_target: Vec<f64> =
+        losses.columns.iter().map(|of| (Losses::share(*of) + LEAST_LOSS).ln()).collect();
     let of_number = (n_regulators as f64).ln();
     all.iter()
         .map(|&edge| {
             let v = (found.importance[edge] / scale + LEAST).ln();
-            let of_edge = (lost(of_cells[edge] + NEGLIGIBLE, by_chance[edge]) + 0.1).ln();
+            let of_edge = [losses.of_cells[edge] + NEGLIGIBLE, losses.by_chance[edge]];
+            let of_edge = (Losses::share(of_edge) + LEAST_LOSS).ln();
             [1.0, v, v * v, of_course, v * of_course, of_target[edge.1], of_edge, of_number]
         })
         .collect()
@@ -154,7 +196,7 @@ fn root_mean_square(of: &Array2<f64>, all: &[(usize, usize)]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use ndarray::array;
+    use ndarray::{Array1, array};
 
     use super::*;
     use crate::grn::expression::Expression;
@@ -203,7 +245,7 @@ mod tests {
         let half = edges(found.importance.clone(), &found.strength * 0.5_f64.sqrt());
         let gone = edges(found.importance.clone(), &found.strength * 0.0);
         // On average a quarter of the squares is left: the loss is 3/4.
-        let of = features(&found, &found, &[half, gone], &[0, 2]);
+        let of = features(&found, &found, &[half.clone(), gone.clone()], &[0, 2]);
         assert_eq!(of.len(), 4);
         let scale = (1.0_f64 / 4.0).sqrt();
         let v = (0.8 / scale + LEAST).ln();
@@ -212,6 +254,8 @@ mod tests {
         for (place, (ours, theirs)) in of[0].iter().zip(expected).enumerate() {
             assert!(place == 6 || (ours - theirs).abs() < 1e-12, "{place}: {ours} {theirs}");
         }
+        assert!((lost_by_shuffling(&found, &[half, gone], &[0, 2]) - 0.75).abs() < 1e-12);
+        assert!(lost_by_shuffling(&found, &[], &[0, 2]).is_nan());
         let of_edge = (1.0 - 0.25 * 0.25 / (0.25 + NEGLIGIBLE) + 0.1).ln();
         assert!((of[0][6] - of_edge).abs() < 1e-12);
     }

@@ -40,7 +40,8 @@ mod known;
 
 pub use adaptive::AdaptiveRidge;
 pub use confidence::{
-    N_FEATURES, confidence, direction_confidence, direction_ratio, features, shuffled_within_times,
+    N_FEATURES, confidence, direction_confidence, direction_ratio, features, lost_by_shuffling,
+    shuffled_within_times,
 };
 pub(crate) use course::FEW_GENES;
 pub use course::{Binning, CourseCells, Steps};

@@ -31,7 +31,7 @@ pub(super) fn read_prior(
     check_weights(path, &list)?;
     let by_default = options.prior_default.unwrap_or(0.0);
     let weights = weights(path, &list, measured, by_default, progress)?;
-    Ok(Some(Prior { weights, floor: Prior::FLOOR }))
+    Ok(Some(Prior { weights, gain: Prior::GAIN }))
 }
 
 /// The weight of a row; 0 for a pair that the table labels as absent.
@@ -187,7 +187,7 @@ mod tests {
             .with_prior_default(by_default);
         let mut notes = Notes(Vec::new());
         let prior = read_prior(&measured(), &options, &mut notes)?.unwrap();
-        assert!((prior.floor - Prior::FLOOR).abs() < 1e-15);
+        assert!((prior.gain - Prior::GAIN).abs() < 1e-15);
         Ok((prior.weights, notes.0.join("\n")))
     }
 

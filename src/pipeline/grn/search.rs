@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use crate::error::Result;
 use crate::grn::{
     CourseCells, EdgeMatrix, Expression, Prior, Step, confidence, correlations,
-    direction_agreement, direction_confidence, is_degenerate, p_values, q_values, stability,
+    direction_agreement, direction_confidence, is_degenerate, lost_by_shuffling, p_values,
+    q_values, stability,
 };
 use crate::io::chart::Profiles;
 use crate::io::edges::EdgeRow;
@@ -31,6 +32,10 @@ use crate::rng::Seed;
 
 /// Below this share of edges with the same direction in resamples, a note calls directions uncertain.
 const SURE_DIRECTION: f64 = 0.95;
+
+/// Below this share of what regulators explain that is lost by shuffling, a note warns: courses of independent genes
+/// lose 0 to 0.1.
+const LITTLE_LOST: f64 = 0.1;
 
 /// Smallest mass of a pair of a coupling of the model, relative to the mass of an average cell.
 const LEAST_MASS: f64 = 1e-4;
@@ -145,6 +150,7 @@ impl Known<'_> {
         if options.compares_order() && !options.by_time {
             say_direction(&cells, &repeats, &label, progress)?;
         }
+        say_lost(&repeats, expression.regulators(), &label, progress)?;
         if is_degenerate(&unaided, expression.regulators()) {
             found.degenerate.push(label);
         }
@@ -154,7 +160,9 @@ impl Known<'_> {
 
     /// `edges` weighted by the prior network, if one is given.
     fn with_prior(&self, edges: &EdgeMatrix) -> EdgeMatrix {
-        self.prior.as_ref().map_or_else(|| edges.clone(), |prior| prior.apply(edges))
+        self.prior
+            .as_ref()
+            .map_or_else(|| edges.clone(), |prior| prior.apply(edges, &self.measured.regulators))
     }
 
     /// Number of estimates in which genes are shuffled within times. There are none if the confidence is not
@@ -281,6 +289,27 @@ fn say_direction(
         return Ok(());
     };
     progress::note(progress, text)
+}
+
+/// Notes that genes say little about each other beyond their courses over time.
+fn say_lost(
+    repeats: &Replicates,
+    regulators: &[usize],
+    label: &str,
+    progress: &mut dyn Progress,
+) -> Result<()> {
+    let lost = lost_by_shuffling(&repeats.as_it_is, &repeats.shuffled, regulators);
+    if lost.is_nan() || lost >= LITTLE_LOST {
+        return Ok(());
+    }
+    progress::note(
+        progress,
+        format!(
+            "{label}: if genes are shuffled among the cells of the same time, regulators explain only {:.0} % less. \
+             Genes may change over time without acting on each other: do not trust the confidence of single edges",
+            100.0 * lost
+        ),
+    )
 }
 
 /// Mean of every gene at every time, with an interval of two standard errors to either side.
