@@ -130,21 +130,6 @@ impl Step {
         Ok(step)
     }
 
-    /// The step of a given coupling, in which a cell keeps at most 64 partners. The rows are those of the
-    /// coupling.
-    ///
-    /// # Errors
-    /// Those of [`Coupling::new`].
-    pub fn of_coupling(coupling: &Coupling) -> Result<Self> {
-        let (n, m) = coupling.shape();
-        let rows = (0..n).flat_map(|i| {
-            let (partners, masses) = coupling.row(i);
-            few_partners(partners, masses).into_iter().map(move |(j, mass)| (i, j, mass))
-        });
-        let coupling = Coupling::new(n, m, rows)?;
-        Ok(Self { sources: (0..n).collect(), targets: (0..m).collect(), coupling })
-    }
-
     /// The step restricted to some of its cells, with renumbered rows.
     ///
     /// A row r of this step is first replaced by `sources[r]` (or `targets[r]`), and the result by

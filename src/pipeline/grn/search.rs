@@ -6,6 +6,7 @@
 use ndarray::{Array1, Array2, Axis, Zip};
 use std::collections::BTreeSet;
 
+use crate::bridge::UnitTime;
 use crate::error::Result;
 use crate::grn::{
     CourseCells, EdgeMatrix, Expression, Prior, Step, confidence, correlations,
@@ -24,9 +25,8 @@ use crate::pipeline::grn::prior::read_prior;
 use crate::pipeline::grn::replicate::{Repeats, Replicates, replicates};
 use crate::pipeline::grn::{FoundEdges, Overlap};
 use crate::pipeline::shared::asked_genes::named_genes;
-use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
-use crate::pipeline::shared::course_of_cells::CourseOfCells;
 use crate::pipeline::shared::genes_left_out::{not_among, with_genes_of_file};
+use crate::pipeline::shared::process::Process;
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
@@ -36,9 +36,6 @@ const SURE_DIRECTION: f64 = 0.95;
 /// Below this share of what regulators explain that is lost by shuffling, a note warns: courses of independent genes
 /// lose 0 to 0.1.
 const LITTLE_LOST: f64 = 0.1;
-
-/// Smallest mass of a pair of a coupling of the model, relative to the mass of an average cell.
-const LEAST_MASS: f64 = 1e-4;
 
 /// Number of estimates in which genes are shuffled within times, for the confidence of edges.
 const N_SHUFFLES: usize = 6;
@@ -123,8 +120,7 @@ impl Known<'_> {
         let label = part.label(options.by_time);
         let begin = Event::Begin { what: format!("looking for edges in {label}"), total: 1 };
         progress::report(progress, begin)?;
-        let given =
-            if options.model_coupling { Some(self.model_steps(part, progress)?) } else { None };
+        let given = if options.model_coupling { Some(self.model_steps(part)?) } else { None };
         let unaided = estimate(&cells, options, given.as_deref(), Effort::Full)?;
         let edges = self.with_prior(&unaided);
         progress::report(progress, Event::End)?;
@@ -175,24 +171,35 @@ impl Known<'_> {
         if is_calibrated && options.bootstrap + options.permutations > 0 { N_SHUFFLES } else { 0 }
     }
 
-    /// The coupling of the model between neighbouring times, restricted to the cells of the part: the straight
-    /// couplings of fates and transitions, or those of the bridges in a model without them. Intervals without a pair
-    /// of cells of the part are left out.
+    /// The coupling of the model in each interval, restricted to the cells of the part.
+    ///
+    /// Each source cell is carried to the end of the interval by one exact draw from its bridge, and paired with
+    /// the observed cells near this end ([`Step::by_ends`]). Intervals without a pair of cells of the part are
+    /// left out.
     ///
     /// # Errors
-    /// Those of [`CourseOfCells::restore`] and [`CourseOfCells::neighbours`].
-    fn model_steps(&self, part: &Part, progress: &mut dyn Progress) -> Result<Vec<Step>> {
-        let seed = self.options.seed;
-        let course = CourseOfCells::restore(self.model, CouplingEpsilon::Auto, seed, progress)?;
-        let lineage = course.neighbours(progress)?;
-        let place = |cell: &usize| {
-            let row = self.measured.cells.binary_search(cell).ok()?;
-            part.rows.binary_search(&row).ok()
-        };
+    /// Those of restoring the bridges and of [`Step::by_ends`].
+    fn model_steps(&self, part: &Part) -> Result<Vec<Step>> {
+        let process = Process::restore(self.model)?;
+        let times = process.series.times();
         let mut steps = Vec::new();
-        for (link, rows) in lineage.links().iter().zip(course.rows.windows(2)) {
-            let step = Step::of_coupling(&link.coupling(LEAST_MASS)?)?;
-            steps.extend(step.within(&rows[0], &rows[1], place));
+        for (k, bridge) in process.series.bridges().iter().enumerate() {
+            let rows = |time: f64| -> Vec<usize> {
+                let cells = &self.model.cell_times;
+                (0..cells.len()).filter(|&row| cells[row].total_cmp(&time).is_eq()).collect()
+            };
+            let (sources, targets) = (rows(times[k]), rows(times[k + 1]));
+            let place = |cell: &usize| {
+                let row = self.measured.cells.binary_search(cell).ok()?;
+                part.rows.binary_search(&row).ok()
+            };
+            let source = process.source(k, times[k + 1])?;
+            let seed = Seed(self.options.seed).child("grn/coupling", k as u64);
+            let ends =
+                bridge.sample_transition(source.points(), UnitTime::START, UnitTime::END, seed)?;
+            let targets_at = process.snapshots[k + 1].points();
+            let step = Step::by_ends(ends.view(), source.marginal(), targets_at)?;
+            steps.extend(step.within(&sources, &targets, place));
         }
         Ok(steps)
     }
