@@ -44,7 +44,7 @@ pub(super) struct MomentSum {
     factor: f64,
     /// Mean length of the intervals between snapshots.
     lag: f64,
-    /// The least misfit of the fits to snapshots.
+    /// The least misfit of the fits to snapshots; infinite for two snapshots, which nearly any process can join.
     misfit: f64,
 }
 
@@ -82,7 +82,9 @@ impl MomentSum {
         for &n_substeps in substeps {
             let fit = MomentFit { n_substeps, ..fit };
             let (mut found, misfit) = fit.edges(cells, snapshots, &lengths)?;
-            sum.misfit = sum.misfit.min(misfit);
+            if snapshots.len() > 2 {
+                sum.misfit = sum.misfit.min(misfit);
+            }
             sum.lag = found.lag;
             let scale = sum.scale(&mut found, regulators);
             sum.snapshots.scaled_add(scale, &found.importance);

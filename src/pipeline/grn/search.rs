@@ -167,6 +167,7 @@ impl Known<'_> {
         let options = self.options;
         let is_calibrated = options.source == EdgeSource::Ensemble
             && !options.across_targets
+            && !options.by_time
             && options.perturbation.is_none();
         if is_calibrated && options.bootstrap + options.permutations > 0 { N_SHUFFLES } else { 0 }
     }

@@ -1,6 +1,6 @@
 //! Methods and settings that are compared on the families, and their scores.
 
-use sbcell::grn::{EdgeMatrix, EdgeSearch, Estimator, Lag, correlations};
+use sbcell::grn::{EdgeMatrix, EdgeSearch, Estimator, Lag, MomentFit, correlations};
 use sbcell::metrics::EdgeScores;
 
 use crate::simulated::Simulated;
@@ -50,25 +50,30 @@ pub(super) fn settings() -> Vec<(&'static str, EdgeSearch)> {
     let weights = |snapshots: f64, information: f64| {
         plain().with_snapshot_weight(snapshots).with_information_weight(information)
     };
+    let moments = |penalty: f64, rounds: usize| {
+        let fit = MomentFit { penalty, rounds, ..MomentFit::default() };
+        plain().with_moment_fit(fit)
+    };
     vec![
         ("default", plain()),
         ("penalty 0.1", penalty(0.1)),
         ("penalty 1", penalty(1.0)),
-        ("penalty 3", penalty(3.0)),
         ("no snapshots", weights(0.0, 0.25)),
         ("snapshots 0.5", weights(0.5, 0.25)),
         ("snapshots 1", weights(1.0, 0.25)),
-        ("snapshots 2", weights(2.0, 0.25)),
         ("no information", weights(0.25, 0.0)),
         ("information 0.5", weights(0.25, 0.5)),
-        ("information 1", weights(0.25, 1.0)),
-        ("snapshots 1, information 0.5", weights(1.0, 0.5)),
-        ("snapshots 1, information 1", weights(1.0, 1.0)),
+        ("no moments", plain().with_moment_weight(0.0)),
+        ("moments 0.5", plain().with_moment_weight(0.5)),
+        ("moments 2", plain().with_moment_weight(2.0)),
+        ("moments, penalty 0.03", moments(0.03, 3)),
+        ("moments, penalty 0.3", moments(0.3, 3)),
+        ("moments, no adaptive rounds", moments(0.1, 0)),
+        ("no change", plain().with_change_weight(0.0)),
+        ("change 0.7", plain().with_change_weight(0.7)),
         ("across targets", plain().with_across_targets(true)),
-        ("across targets, penalty 1", penalty(1.0).with_across_targets(true)),
         ("hill", plain().with_estimator(Estimator::Hill)),
-        ("linear", plain().with_estimator(Estimator::Linear)),
-        ("lasso", plain().with_estimator(Estimator::Lasso)),
+        ("moments alone", plain().with_estimator(Estimator::Moments)),
     ]
 }
 
