@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     /// Flags that name an input.
-    const INPUTS: [&str; 17] = [
+    const INPUTS: [&str; 18] = [
         "apop",
         "cells",
         "data",
@@ -235,6 +235,7 @@ mod tests {
         "model",
         "observe",
         "parents",
+        "prior",
         "prolif",
         "tables",
         "time_map",

@@ -37,6 +37,13 @@ const SURE_DIRECTION: f64 = 0.95;
 /// lose 0 to 0.1.
 const LITTLE_LOST: f64 = 0.1;
 
+/// Edges with less stability than this were not among the confident ones of the simulated courses, so that their
+/// confidence is not calibrated.
+const UNSTABLE: f64 = 0.25;
+
+/// Largest confidence of these edges: of those predicted between 0.5 and 0.7 this share was true.
+const SURE_OF_UNSTABLE: f64 = 0.47;
+
 /// Number of estimates in which genes are shuffled within times, for the confidence of edges.
 const N_SHUFFLES: usize = 6;
 
@@ -230,7 +237,12 @@ impl Known<'_> {
             .filter(|&(r, g)| regulators[r] != g && self.measured.targets[g])
             .collect();
         let q = q_values(&all.iter().map(|&edge| p[edge]).collect());
-        let sure = confidence(edges, &repeats.as_it_is, &repeats.shuffled, regulators);
+        let mut sure = confidence(edges, &repeats.as_it_is, &repeats.shuffled, regulators);
+        Zip::from(&mut sure).and(&stable).for_each(|sure, stable| {
+            if *stable < UNSTABLE {
+                *sure = sure.min(SURE_OF_UNSTABLE);
+            }
+        });
         let direction = direction_confidence(edges, regulators);
         let is_calibrated = !repeats.shuffled.is_empty();
         let mut order: Vec<usize> = (0..all.len()).collect();
