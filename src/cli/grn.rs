@@ -446,11 +446,14 @@ fn say_confident(found: &FoundEdges, terminal: &Terminal) {
         return;
     }
     let expected: f64 = likely.iter().sum();
+    let who = match likely.len() {
+        1 => "1 edge is".into(),
+        n => format!("{n} edges are"),
+    };
     terminal.say(&format!(
-        "{} edges are more likely true than false; {:.0} of them are expected to be true, as in \
-         simulated courses",
-        likely.len(),
-        expected
+        "{who} more likely true than false; {expected:.1} of {} expected to be true, as in simulated \
+         courses",
+        likely.len()
     ));
 }
 
