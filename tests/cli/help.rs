@@ -69,6 +69,7 @@ fn every_example_of_every_help_page_runs() {
     let logs = (0..5000).map(|cell| format!("cell_{cell},-{}\n", cell % 7));
     let logs = format!("cell,loglik\n{}", logs.collect::<Vec<_>>().concat());
     fs::write(sandbox.path("loglik.csv"), logs).unwrap();
+    fs::write(sandbox.path("motifs.csv"), "TF,target,weight\nSox2,Pou5f1,1\n").unwrap();
     fs::write(sandbox.path("genie3.csv"), "TF,target,importance\nSox2,Pou5f1,2\n").unwrap();
     let groups = fs::read_to_string(root().join("data-samples/semrau2017_groups.csv")).unwrap();
     fs::write(sandbox.path("groups.csv"), &groups).unwrap();
@@ -105,7 +106,9 @@ fn every_example_of_every_help_page_runs() {
                 let example = example.replace("--batch-key donor", "--batch-key time_label");
                 // The late cells of the sample are one group without a gap.
                 let example = example.replace("--terminal auto", "--terminal auto --n-states 2");
-                // Conditions by chance are in a copy.
+                // Conditions and knock-outs by chance are in a copy.
+                let knocked_out = "--perturbation-key knockout --data conditions.h5ad";
+                let example = example.replace("--perturbation-key knockout", knocked_out);
                 let example = if example.contains("--condition-key") {
                     example.replace("data.h5ad", "conditions.h5ad")
                 } else {
@@ -119,7 +122,8 @@ fn every_example_of_every_help_page_runs() {
     assert!(n_run >= 8, "only {n_run} examples were found");
 }
 
-/// Writes the sample with the columns `treatment` (every other cell) and `medium` (`before` at the first time).
+/// Writes the sample with the columns `treatment` (every other cell), `medium` (`before` at the first time) and
+/// `knockout` (every third cell).
 pub(crate) fn write_conditions(path: &std::path::Path) {
     let file = H5ad::open(&sample("semrau2017_mesc_ra")).unwrap();
     let rows: Vec<usize> = (0..file.n_cells()).collect();
@@ -130,6 +134,7 @@ pub(crate) fn write_conditions(path: &std::path::Path) {
         Column::Texts(rows.iter().map(|&i| Some(of(i).to_string())).collect())
     };
     let treatment = texts(&|i| if i % 2 == 0 { "control" } else { "drug" });
+    let knockout = texts(&|i| if i % 3 == 0 { "Sox2" } else { "control" });
     let first = |i: usize| time.number(i).is_some_and(|time| time < 1.0);
     let medium = texts(&|i| match (first(i), i % 2) {
         (true, _) => "before",
@@ -143,6 +148,7 @@ pub(crate) fn write_conditions(path: &std::path::Path) {
             ("time_label", &label),
             ("treatment", &treatment),
             ("medium", &medium),
+            ("knockout", &knockout),
         ],
         var_names: &file.gene_names(&MatrixSource::X).unwrap(),
         x: Some(MatrixContent::Single(x.view())),
