@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use crate::error::Result;
 use crate::grn::{CourseCells, EdgeMatrix, Expression, shuffled_within_times};
 use crate::metrics::Resamples;
-use crate::pipeline::grn::estimate::is_slow;
+use crate::pipeline::grn::estimate::{Effort, is_slow};
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
 
@@ -37,8 +37,10 @@ pub(super) struct Repeats {
 /// Repeated estimates.
 pub(super) struct Replicates {
     /// The estimate on the cells of the others, each cell once and at its own time: the reference for
-    /// permutations.
+    /// resamples.
     pub(super) as_it_is: EdgeMatrix,
+    /// The same from pairs alone: the reference for permutations and shuffles.
+    pub(super) of_pairs: EdgeMatrix,
     /// Estimates on resampled cells.
     pub(super) resampled: Vec<EdgeMatrix>,
     /// Estimates with permuted times.
@@ -47,8 +49,8 @@ pub(super) struct Replicates {
     pub(super) shuffled: Vec<EdgeMatrix>,
 }
 
-/// Repeats `estimate`, whose result on all cells is `found`, on resampled cells, with permuted times, and with genes
-/// shuffled within times.
+/// Repeats `estimate`, whose result on all cells is `found`, on resampled cells, and from pairs alone with permuted times
+/// and with genes shuffled within times.
 ///
 /// Resamples take the cells of each time (and perturbation) with replacement, or whole `batches`. Permutations
 /// assign the times at random to all cells (of a perturbation). With more than [`MOST_CELLS`] cells, all repeated estimates use a thinned set, and so
@@ -61,13 +63,14 @@ pub(super) fn replicates(
     batches: Option<&[&String]>,
     found: &EdgeMatrix,
     repeats: Repeats,
-    estimate: &(dyn Fn(&CourseCells<'_>) -> Result<EdgeMatrix> + Sync),
+    estimate: &(dyn Fn(&CourseCells<'_>, Effort) -> Result<EdgeMatrix> + Sync),
     progress: &mut dyn Progress,
 ) -> Result<Replicates> {
     let Repeats { n_resamples, n_permutations, n_shuffles, seed } = repeats;
     if n_resamples + n_permutations + n_shuffles == 0 {
         let (resampled, permuted, shuffled) = (Vec::new(), Vec::new(), Vec::new());
-        return Ok(Replicates { as_it_is: found.clone(), resampled, permuted, shuffled });
+        let (as_it_is, of_pairs) = (found.clone(), found.clone());
+        return Ok(Replicates { as_it_is, of_pairs, resampled, permuted, shuffled });
     }
     let rows = thinned(cells);
     let expression = Expression::new(
@@ -98,23 +101,28 @@ pub(super) fn replicates(
         points: points.as_ref().unwrap_or(few.points),
         ..few.clone()
     });
-    let tasks: Vec<CourseCells<'_>> = resampled.chain(permuted).chain(shuffled).collect();
+    let resampled = resampled.map(|cells| (cells, Effort::Repeated));
+    let nulls = permuted.chain(shuffled).map(|cells| (cells, Effort::Pairs));
+    let tasks: Vec<(CourseCells<'_>, Effort)> = resampled.chain(nulls).collect();
     let total = tasks.len() as u64;
     let begin = Event::Begin { what: "resampling cells, permuting times".into(), total };
     progress::report(progress, begin)?;
-    // Permutations are compared with an estimate on the same cells.
-    let compares = n_permutations + n_shuffles > 0;
-    let as_it_is = if compares { estimate(&few)? } else { found.clone() };
+    // Repeats are compared with an estimate on the same cells.
+    let as_it_is = estimate(&few, Effort::Repeated)?;
+    let of_pairs = estimate(&few, Effort::Pairs)?;
     let mut found = Vec::with_capacity(tasks.len());
     for some in tasks.chunks(AT_ONCE) {
-        let some: Vec<EdgeMatrix> = some.par_iter().map(estimate).collect::<Result<_>>()?;
+        let some: Vec<EdgeMatrix> = some
+            .par_iter()
+            .map(|(cells, effort)| estimate(cells, *effort))
+            .collect::<Result<_>>()?;
         found.extend(some);
         progress::report(progress, Event::Step { done: found.len() as u64 })?;
     }
     progress::report(progress, Event::End)?;
     let shuffled = found.split_off(n_resamples + n_permutations);
     let permuted = found.split_off(n_resamples);
-    Ok(Replicates { as_it_is, resampled: found, permuted, shuffled })
+    Ok(Replicates { as_it_is, of_pairs, resampled: found, permuted, shuffled })
 }
 
 /// Expression in which every gene is shuffled within times, and the positions of cells that follow from it (`None`

@@ -147,7 +147,7 @@ impl Known<'_> {
                 n_shuffles: self.n_shuffles(),
                 seed: Seed(options.seed).child("grn/part", number as u64),
             },
-            &|cells| Ok(self.with_prior(&estimate(cells, options, None, Effort::Repeated)?)),
+            &|cells, effort| Ok(self.with_prior(&estimate(cells, options, None, effort)?)),
             progress,
         )?;
         if options.compares_order() && !options.by_time {
@@ -228,7 +228,7 @@ impl Known<'_> {
     ) {
         let regulators = cells.expression.regulators();
         let stable = stability(edges, &repeats.resampled, regulators);
-        let p = p_values(&repeats.as_it_is, &repeats.permuted, regulators);
+        let p = p_values(&repeats.of_pairs, &repeats.permuted, regulators);
         let plain = correlations(cells.expression, &cells.snapshots(), cells.weights.view());
         let effects = edges.effects(cells.expression);
         let n_genes = cells.expression.n_genes();
@@ -237,7 +237,7 @@ impl Known<'_> {
             .filter(|&(r, g)| regulators[r] != g && self.measured.targets[g])
             .collect();
         let q = q_values(&all.iter().map(|&edge| p[edge]).collect());
-        let mut sure = confidence(edges, &repeats.as_it_is, &repeats.shuffled, regulators);
+        let mut sure = confidence(edges, &repeats.of_pairs, &repeats.shuffled, regulators);
         Zip::from(&mut sure).and(&stable).for_each(|sure, stable| {
             if *stable < UNSTABLE {
                 *sure = sure.min(SURE_OF_UNSTABLE);
@@ -318,7 +318,7 @@ fn say_lost(
     label: &str,
     progress: &mut dyn Progress,
 ) -> Result<()> {
-    let lost = lost_by_shuffling(&repeats.as_it_is, &repeats.shuffled, regulators);
+    let lost = lost_by_shuffling(&repeats.of_pairs, &repeats.shuffled, regulators);
     if lost.is_nan() || lost >= LITTLE_LOST {
         return Ok(());
     }
