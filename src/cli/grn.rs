@@ -451,9 +451,8 @@ fn say_confident(found: &FoundEdges, terminal: &Terminal) {
         n => format!("{n} edges are"),
     };
     terminal.say(&format!(
-        "{who} more likely true than false; {expected:.1} of {} expected to be true, as in simulated \
-         courses",
-        likely.len()
+        "{who} more likely true than false: about {expected:.0} should be true, if this course is like the \
+         simulated ones"
     ));
 }
 

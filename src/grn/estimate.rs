@@ -9,7 +9,7 @@ use crate::grn::edge_matrix::{
     EdgeMatrix, Gathered, sign, silence_self, unit_columns, without_self_edges,
 };
 use crate::grn::lasso::Lasso;
-use crate::grn::moment_sum::MomentSum;
+use crate::grn::moment_sum::{MOST_REGULATORS, MomentSum};
 use crate::grn::moments::{LaggedMoments, Shapes};
 use crate::grn::mutual::{Bins, context_likelihood, correlations};
 use crate::grn::neural::NeuralFlow;
@@ -200,6 +200,12 @@ impl EdgeSearch {
             return self.run_perturbed(cells, groups, given);
         }
         if self.estimator == Estimator::Moments {
+            let regulators = cells.expression.regulators();
+            if regulators.len() > MOST_REGULATORS {
+                let must = "at most 600 for fits to moments: name transcription factors, or use another estimator";
+                let got = regulators.len().to_string();
+                return Err(Error::Parameter { name: "number of regulators", must, got });
+            }
             let found = self.moments(cells, None)?.edges();
             return Ok(without_self_edges(found, cells.expression.regulators()));
         }

@@ -11,7 +11,7 @@ use crate::grn::snapshot_moments::MomentFit;
 const SUBSTEPS: [usize; 2] = [1, 3];
 
 /// Largest number of regulators whose moments are fitted.
-const MOST_REGULATORS: usize = 600;
+pub(super) const MOST_REGULATORS: usize = 600;
 
 /// With more regulators than this there are two fits with one adaptive round, instead of four: to the snapshots
 /// with one Euler step, and to the last division into bins. They take a tenth of the time.

@@ -283,7 +283,7 @@ impl Known<'_> {
 
 /// Notes directions that are uncertain: resamples reverse more than 5 % of them, or there are fewer than four times.
 ///
-/// The shares of correct directions come from simulated courses (docs/BENCHMARKS.md, "Direction").
+/// The limit comes from simulated courses (docs/BENCHMARKS.md, "Direction").
 fn say_direction(
     cells: &CourseCells<'_>,
     repeats: &Replicates,
@@ -296,14 +296,12 @@ fn say_direction(
     let text = if agreement < SURE_DIRECTION {
         format!(
             "{label}: resamples reverse the direction of {:.0} % of the first edges: times may be \
-             too far apart. The direction of an edge is a guess: in such simulated courses about two of \
-             three were right",
+             too far apart. Without more support in the column `direction`, the direction of an edge is a guess",
             100.0 * (1.0 - agreement)
         )
     } else if n_times < FEW_TIMES {
         format!(
-            "{label}: {n_times} times are few to determine directions: in simulated courses of three \
-             times about six of ten were right"
+            "{label}: {n_times} times are few to determine directions: compare the column `direction`"
         )
     } else {
         return Ok(());
