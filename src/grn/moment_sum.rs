@@ -129,3 +129,24 @@ impl MomentSum {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+
+    #[test]
+    fn fits_weigh_more_where_a_linear_process_leaves_nothing_unexplained() {
+        let of = |misfit: f64, factor: f64| {
+            let (snapshots, bins, signed) = (array![[1.0]], array![[2.0]], array![[3.0]]);
+            let sum = MomentSum { snapshots, bins, signed, count: 4.0, factor, lag: 1.0, misfit };
+            sum.importance()[[0, 0]]
+        };
+        // 1.6 · 1 + 1.8 · 2 for a perfect fit, 0.1 · 1 + 0.3 · 2 for a poor one.
+        assert!((of(0.0, 1.0) - 5.2).abs() < 1e-12);
+        assert!((of(f64::INFINITY, 1.0) - 0.7).abs() < 1e-12);
+        assert!((of(MISFIT, 1.0) - 0.7 - 4.5 / 1.0_f64.exp()).abs() < 1e-12);
+        assert!((of(0.0, 2.0) - 10.4).abs() < 1e-12);
+    }
+}
