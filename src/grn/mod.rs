@@ -19,6 +19,7 @@ mod expression;
 mod interventions;
 mod jacobian;
 mod lasso;
+mod moment_penalty;
 mod moment_sum;
 mod moment_targets;
 mod moments;

@@ -79,8 +79,10 @@ impl MomentSum {
         let substeps = if is_large { &SUBSTEPS[..1] } else { &SUBSTEPS[..] };
         let bins = if is_large { &bins[bins.len().saturating_sub(1)..] } else { bins };
         let lengths = cells.lengths_between(snapshots);
+        let one_step = MomentFit { n_substeps: 1, ..fit };
+        let of_snapshots = one_step.with_chosen_penalty(cells, snapshots, &lengths)?;
         for &n_substeps in substeps {
-            let fit = MomentFit { n_substeps, ..fit };
+            let fit = MomentFit { n_substeps, ..of_snapshots };
             let (mut found, misfit) = fit.edges(cells, snapshots, &lengths)?;
             if snapshots.len() > 2 {
                 sum.misfit = sum.misfit.min(misfit);

@@ -44,6 +44,9 @@ const TOLERANCE: f64 = 1e-8;
 pub struct MomentFit {
     /// Penalty λ of the first fit, for standardised genes and a likelihood per cell; greater than 0.
     pub penalty: f64,
+    /// Whether fits to snapshots choose their penalty by cells held out, among 10, 3, 1 and 0.3
+    /// times `penalty`.
+    pub held_out: bool,
     /// Number of refits with adapted penalties.
     pub rounds: usize,
     /// Smallest relative size in a penalty, in (0, 1].
@@ -57,7 +60,7 @@ pub struct MomentFit {
 
 impl Default for MomentFit {
     fn default() -> Self {
-        Self { penalty: 0.1, rounds: 3, floor: 0.05, n_substeps: 1, max_steps: 150 }
+        Self { penalty: 0.1, held_out: true, rounds: 3, floor: 0.05, n_substeps: 1, max_steps: 150 }
     }
 }
 
@@ -92,13 +95,14 @@ pub(super) struct Process {
 }
 
 /// The entries of A that are fitted, in a system of N genes; the others are fixed.
-struct System {
-    intervals: Vec<Interval>,
+#[derive(Clone)]
+pub(super) struct System {
+    pub(super) intervals: Vec<Interval>,
     /// Entries of A that are fitted, row by row.
     free: Vec<(usize, usize)>,
     /// Genes whose constant and noise are fitted.
     rows: Vec<usize>,
-    start: Process,
+    pub(super) start: Process,
 }
 
 impl MomentFit {
@@ -152,7 +156,7 @@ impl MomentFit {
     }
 
     /// The process of greatest penalised likelihood, after all rounds.
-    fn fit(&self, system: &System) -> Result<Process> {
+    pub(super) fn fit(&self, system: &System) -> Result<Process> {
         let mut penalties = vec![self.penalty; system.free.len()];
         for (penalty, (row, column)) in penalties.iter_mut().zip(&system.free) {
             if row == column {
@@ -199,7 +203,7 @@ impl MomentFit {
 
 impl System {
     /// The system of all pairs of `genes`.
-    fn of(
+    pub(super) fn of(
         cells: &CourseCells<'_>,
         groups: &[Vec<usize>],
         lengths: &[f64],
@@ -334,7 +338,7 @@ impl Interval {
     /// The negative log-likelihood `½(tr(P⁻¹E) + log det P)` of the later moments, and its gradient.
     /// P is the carried covariance, and E the second moment of later cells about the carried mean.
     /// `None` if P is not positive definite.
-    fn value(&self, process: &Process, n_substeps: usize) -> Option<(f64, Process)> {
+    pub(super) fn value(&self, process: &Process, n_substeps: usize) -> Option<(f64, Process)> {
         let h = self.length / n_substeps as f64;
         let mut step = &process.drift * h;
         step.diag_mut().mapv_inplace(|value| value + 1.0);

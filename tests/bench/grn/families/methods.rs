@@ -51,7 +51,7 @@ pub(super) fn settings() -> Vec<(&'static str, EdgeSearch)> {
         plain().with_snapshot_weight(snapshots).with_information_weight(information)
     };
     let moments = |penalty: f64, rounds: usize| {
-        let fit = MomentFit { penalty, rounds, ..MomentFit::default() };
+        let fit = MomentFit { penalty, held_out: false, rounds, ..MomentFit::default() };
         plain().with_moment_fit(fit)
     };
     vec![
@@ -67,6 +67,7 @@ pub(super) fn settings() -> Vec<(&'static str, EdgeSearch)> {
         ("moments 0.5", plain().with_moment_weight(0.5)),
         ("moments 2", plain().with_moment_weight(2.0)),
         ("moments, penalty 0.03", moments(0.03, 3)),
+        ("moments, penalty 0.1", moments(0.1, 3)),
         ("moments, penalty 0.3", moments(0.3, 3)),
         ("moments, no adaptive rounds", moments(0.1, 0)),
         ("no change", plain().with_change_weight(0.0)),
