@@ -56,6 +56,12 @@ pub enum Event {
         /// One sentence, lower case, without full stop.
         text: String,
     },
+    /// A detail of a choice, such as the objectives of all sizes that a solver compared. The run record
+    /// contains it; the terminal shows it on request.
+    Detail {
+        /// One sentence, lower case, without full stop.
+        text: String,
+    },
     /// A remark about the result, such as the number of cells left out. The run record contains it.
     Note {
         /// One sentence, lower case, without full stop.
@@ -221,6 +227,14 @@ pub fn report(progress: &mut dyn Progress, event: Event) -> Result<()> {
 /// [`Error::Cancelled`] if the receiver answers [`ControlFlow::Break`].
 pub fn note(progress: &mut dyn Progress, text: impl Into<String>) -> Result<()> {
     report(progress, Event::Note { text: text.into() })
+}
+
+/// Sends `text` to `progress` as an [`Event::Detail`].
+///
+/// # Errors
+/// [`Error::Cancelled`] if the receiver answers [`ControlFlow::Break`].
+pub fn detail(progress: &mut dyn Progress, text: impl Into<String>) -> Result<()> {
+    report(progress, Event::Detail { text: text.into() })
 }
 
 #[cfg(test)]

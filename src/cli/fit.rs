@@ -5,19 +5,19 @@ use std::time::Instant;
 
 use clap::Args;
 use sbcell::error::bytes_in_words;
-use sbcell::io::model::{self, Interval, detail_names, partial_folder};
-use sbcell::io::validation::Validation;
+use sbcell::io::model::{self, partial_folder};
 use sbcell::pipeline::{
     self, ConditionOptions, Conditions, FitEstimate, FitOptions, FitSummary, FittedCondition, Plan,
-    Running, Selection,
+    Running,
 };
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::conditions::{ConditionArgs, conditions_table};
 use crate::cli::course::CourseArgs;
-use crate::cli::shared::{MODEL_FOLDER, aligned, short, shown};
-use crate::cli::terminal::{Lines, Terminal};
+use crate::cli::fit_summary::{say_next, say_summary, say_times, say_validation};
+use crate::cli::shared::{MODEL_FOLDER, shown};
+use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -145,7 +145,7 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
     }
     options.check()?;
     let plan = Plan::read(&data, &options, terminal)?;
-    terminal.say(&times_table(plan.selection()));
+    say_times(plan.selection(), dry_run, terminal);
     let conditions = match conditions {
         None => None,
         Some(options) => Some(Conditions::read(&plan, &options, terminal)?),
@@ -168,6 +168,7 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
         let summary = found.inspect_err(|error| say_kept(&out, error, terminal))?;
         say_summary(&summary, terminal);
         validated(&plan, &summary, validate, terminal)?;
+        say_next(&summary, terminal);
         return Ok(outcome(summary.converged()));
     };
     let found = plan.run_conditions(&conditions, &out, running, terminal);
@@ -176,6 +177,7 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
         terminal.say(&format!("condition {name}"));
         say_summary(summary, terminal);
         validated(plan, summary, validate, terminal)?;
+        terminal.say(&format!("wrote {}: fit.csv has one row per interval", shown(&summary.out)));
     }
     let text = "a model for each condition; compare them with `sbcell compare`";
     terminal.say(&format!("wrote {}: {text}", shown(&out)));
@@ -220,89 +222,6 @@ fn validated(
         Err(error) => terminal.note(&format!("held-out times were not scored: {error}")),
     }
     Ok(())
-}
-
-/// The times of the selected cells.
-fn times_table(selection: &Selection) -> Lines {
-    let axis = &selection.axis;
-    let unit = axis.unit.to_string();
-    let unit = if unit.is_empty() { "unit unknown".into() } else { format!("in {unit}") };
-    let rows: Vec<Vec<String>> = axis
-        .levels
-        .iter()
-        .map(|level| vec![level.label.clone(), level.time.to_string(), level.n_cells.to_string()])
-        .collect();
-    let title = format!("times from obs['{}'], {unit}", axis.column);
-    Lines::titled(&title, &aligned(&["label", "time", "cells"], &rows))
-}
-
-/// Prints the noise, one row per interval, and the folder of the model.
-fn say_summary(summary: &FitSummary, terminal: &Terminal) {
-    let header = &summary.header;
-    let per = if header.time_unit.is_empty() { "unit of time" } else { &header.time_unit };
-    terminal.say(&format!(
-        "noise: σ² = {} per {per} in data units; ε = {} over the median interval, on data divided \
-         by {}",
-        short(header.sigma2),
-        short(header.epsilon),
-        short(header.scale)
-    ));
-    terminal.say(&match header.coupling_epsilon {
-        Some(epsilon) => format!(
-            "couplings (fates, transitions, trajectories): entropic with ε = {}, straight to each later time",
-            short(epsilon)
-        ),
-        None => "couplings (fates, transitions, trajectories): those of the bridges".into(),
-    });
-    let details = detail_names(&summary.intervals);
-    let rows: Vec<Vec<String>> =
-        summary.intervals.iter().map(|interval| interval_row(interval, &details)).collect();
-    let mut columns = vec!["interval", "ε", "stop", "iterations"];
-    columns.extend(details.iter().map(String::as_str));
-    columns.extend(["W1", "floor", "energy", "floor", "var ratio"]);
-    terminal.say(&aligned(&columns, &rows));
-    terminal.say(
-        "W1, energy: the bridge's end against the later snapshot; floor: two halves of that \
-         snapshot",
-    );
-    terminal.say(&format!("wrote {}", shown(&summary.out)));
-}
-
-/// Prints the verdicts of the evaluation on held-out times.
-fn say_validation(validation: &Validation, terminal: &Terminal) {
-    terminal.say("held out in turn, on at most 500 cells of each time (`sbcell evaluate` for all)");
-    for line in &validation.summary {
-        terminal.say(line);
-    }
-    for held in &validation.held_out {
-        for words in &held.words {
-            terminal.say(&format!("  {}: {words}", held.time));
-        }
-    }
-}
-
-/// The row of an interval. `details` are the columns of the solver, in order.
-fn interval_row(interval: &Interval, details: &[String]) -> Vec<String> {
-    let found = |name: &str| {
-        let entry = interval.fit.iter().find(|entry| entry.0 == name);
-        short(entry.and_then(|entry| entry.1).unwrap_or(f64::NAN))
-    };
-    let report = &interval.report;
-    let mut row = vec![
-        format!("{} → {}", interval.from, interval.to),
-        short(interval.epsilon),
-        report.stop.to_string(),
-        report.iterations.to_string(),
-    ];
-    row.extend(details.iter().map(|name| match report.detail(name) {
-        Some(value) if value.fract().abs() < f64::MIN_POSITIVE && value.abs() < 1e9 => {
-            value.to_string()
-        }
-        value => short(value.unwrap_or(f64::NAN)),
-    }));
-    let names = ["w1", "w1_floor", "energy", "energy_floor", "variance_ratio"];
-    row.extend(names.map(found));
-    row
 }
 
 fn say_estimate(estimate: &FitEstimate, terminal: &Terminal) {

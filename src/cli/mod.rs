@@ -12,6 +12,7 @@ mod drivers;
 mod evaluate;
 mod fates;
 mod fit;
+mod fit_summary;
 mod flags;
 mod formats;
 mod grn;

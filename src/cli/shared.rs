@@ -45,7 +45,8 @@ pub(crate) struct Common {
     /// Print errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub(crate) quiet: bool,
-    /// Print the duration of each step, in seconds
+    /// Print details: the duration of each step in seconds, what solvers compared, and with `fit` one
+    /// row for each interval and held-out time
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
     /// Make CSV and TSV files safe for spreadsheets: write ' before text that a spreadsheet would

@@ -81,7 +81,7 @@ impl Lines {
 pub(crate) struct Terminal {
     /// Whether only errors are printed.
     quiet: bool,
-    /// Whether the duration of each step is printed.
+    /// Whether details are printed: the duration of each step, and what solvers compared.
     verbose: bool,
     /// Whether stdout carries a table, so that messages go to stderr.
     stdout_taken: bool,
@@ -139,6 +139,11 @@ impl Terminal {
         } else {
             write_out(&flags::in_text(&text.said()));
         }
+    }
+
+    /// Whether the user asked for details.
+    pub(crate) fn is_verbose(&self) -> bool {
+        self.verbose
     }
 
     /// Sends messages to stderr from now on, since stdout carries a table.
@@ -228,6 +233,9 @@ impl Progress for Terminal {
             Event::Step { done } => self.step(*done),
             Event::End => self.end(),
             Event::Note { text } | Event::Aside { text } if self.noted.insert(text.clone()) => {
+                self.note(text);
+            }
+            Event::Detail { text } if self.verbose && self.noted.insert(text.clone()) => {
                 self.note(text);
             }
             _ => {}

@@ -15,7 +15,7 @@ use crate::bridge::lightsb::solver::{LightSbSolver, most_gaussians};
 use crate::bridge::lightsb::start::{StartSettings, one_gaussian};
 use crate::error::Result;
 use crate::linalg::{at_most, clearly_less};
-use crate::progress::{Event, Progress, note, report};
+use crate::progress::{Event, Progress, detail, report};
 use crate::rng::Seed;
 
 /// Largest number of steps of one size on one part.
@@ -98,7 +98,7 @@ impl LightSbSolver {
             chosen.details.push(("held_out_error".into(), error));
         }
         chosen.details.push(("compared_gflop".into(), flops / 1e9));
-        note(progress, curve(chosen.size, &tried))?;
+        detail(progress, curve(chosen.size, &tried))?;
         report(progress, Event::End)?;
         Ok(chosen)
     }
@@ -357,7 +357,7 @@ mod tests {
                 }
                 Event::Step { done } if self.comparing => self.steps.push(*done),
                 Event::End => self.comparing = false,
-                Event::Note { text } => self.notes.push(text.clone()),
+                Event::Detail { text } => self.notes.push(text.clone()),
                 _ => {}
             }
             ControlFlow::Continue(())

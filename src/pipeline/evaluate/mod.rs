@@ -38,7 +38,7 @@ use crate::pipeline::evaluate::halves::FEWEST;
 use crate::pipeline::evaluate::part::{Drawing, Part, Settings, add_selected};
 use crate::pipeline::evaluate::score::ScoredTime;
 use crate::pipeline::fit::{FitSummary, Plan};
-use crate::pipeline::shared::recorder::{Recorder, Within};
+use crate::pipeline::shared::recorder::{Recorder, Repeated, Within};
 use crate::progress::{self, Progress};
 use crate::rng::Seed;
 
@@ -161,7 +161,8 @@ fn evaluate_plan(
     let mut all = Vec::new();
     for k in cells.held_out(&options.at)? {
         let place = format!("without {}", cells.times()[k]);
-        let progress = &mut Within { inner: &mut progress, place };
+        let mut repeated = Repeated(&mut progress);
+        let progress = &mut Within { inner: &mut repeated, place };
         all.extend(hold_out(&cells, options, k, all.len(), progress)?);
     }
     let splits = options.splits();

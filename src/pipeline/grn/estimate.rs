@@ -108,6 +108,7 @@ pub(in crate::pipeline) fn estimate(
         Effort::Full => {}
         Effort::Repeated => {
             search.moment_fit.rounds = 0;
+            search.moment_fit.held_out = false;
             search.moment_fit.max_steps = REPEATED_STEPS;
         }
         Effort::Pairs => (search.moment_weight, search.change_weight) = (0.0, 0.0),

@@ -1,10 +1,10 @@
-//! Listeners that pass progress on: one keeps the notes for `run.json`, one names the interval.
+//! Listeners that pass progress on: they keep notes for `run.json`, name the interval, or lower notes to details.
 
 use std::ops::ControlFlow;
 
 use crate::progress::{Event, Progress};
 
-/// A [`Progress`] that passes every event on and keeps the texts of the notes.
+/// A [`Progress`] that passes every event on and keeps the texts of notes and details.
 pub(crate) struct Recorder<'a> {
     inner: &'a mut dyn Progress,
     notes: Vec<String>,
@@ -22,7 +22,7 @@ impl<'a> Recorder<'a> {
         Self { inner, notes: notes.to_vec() }
     }
 
-    /// The texts of all notes, in order.
+    /// The texts of all notes and details, in order.
     pub(crate) fn into_notes(self) -> Vec<String> {
         self.notes
     }
@@ -45,15 +45,29 @@ impl Progress for Within<'_> {
                 self.inner.report(&Event::Begin { what, total: *total })
             }
             Event::Note { text } => self.inner.report(&Event::Note { text: placed(text) }),
+            Event::Detail { text } => self.inner.report(&Event::Detail { text: placed(text) }),
             Event::Aside { text } => self.inner.report(&Event::Aside { text: placed(text) }),
             other => self.inner.report(other),
         }
     }
 }
 
+/// A [`Progress`] that passes notes on as details. Fits without some cells repeat the choices of the whole
+/// fit, whose notes were shown.
+pub(crate) struct Repeated<'a>(pub(crate) &'a mut dyn Progress);
+
+impl Progress for Repeated<'_> {
+    fn report(&mut self, event: &Event) -> ControlFlow<()> {
+        match event {
+            Event::Note { text } => self.0.report(&Event::Detail { text: text.clone() }),
+            other => self.0.report(other),
+        }
+    }
+}
+
 impl Progress for Recorder<'_> {
     fn report(&mut self, event: &Event) -> ControlFlow<()> {
-        if let Event::Note { text } = event {
+        if let Event::Note { text } | Event::Detail { text } = event {
             self.notes.push(text.clone());
         }
         self.inner.report(event)
