@@ -314,6 +314,24 @@ impl H5ad {
         }
     }
 
+    /// A list of texts in `uns`, such as the colours in `cell_type_colors`; `None` if it is absent or no list
+    /// of texts.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn uns_texts(&self, key: &str) -> Result<Option<Vec<String>>> {
+        let Some(uns) = self.root.group("uns")? else { return Ok(None) };
+        match uns.child(key)? {
+            Some(Node::Dataset(dataset))
+                if matches!(dataset.element(), Element::HeapText | Element::FixedText { .. })
+                    && dataset.shape().len() == 1 =>
+            {
+                text::strings(&dataset).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Whether `uns` says that X was log-transformed (scanpy's `log1p` entry).
     ///
     /// # Errors

@@ -1,0 +1,1 @@
+//! Tests of the page as a whole: escaping, size, missing parts and determinism.

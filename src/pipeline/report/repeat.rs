@@ -1,0 +1,141 @@
+//! The commands that made the results, from their run records.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::io::report::Repeat;
+use crate::io::run::{RunRecord, to_value};
+use crate::pipeline::{
+    FateOptions, FitOptions, GrnOptions, InterpolateOptions, TransitionOptions, TrendOptions,
+};
+
+/// Parameters whose name in a run record is not that of the parameter of a command.
+const NAMES: [(&str, &str); 15] = [
+    ("time.column", "timepoints"),
+    ("time.map", "time_map"),
+    ("filters", "obs_filter"),
+    ("noise.epsilon", "epsilon"),
+    ("noise.sigma2", "sigma2"),
+    ("source.layer", "layer"),
+    ("source.embedding", "use_rep"),
+    ("sets.groupby", "groupby"),
+    ("sets.files", "cells"),
+    ("sets.data", "data"),
+    ("trajectory.sets.groupby", "groupby"),
+    ("trajectory.sets.files", "cells"),
+    ("trajectory.sets.data", "data"),
+    ("regulators.species", "tfs"),
+    ("batch", "batch_key"),
+];
+
+/// The command of `run` with the parameters that differ from their defaults.
+pub(super) fn repeat(run: &RunRecord) -> Repeat {
+    let input = if run.input.path.is_empty() { &run.input.file } else { &run.input.path };
+    let command = match run.command.as_str() {
+        "fit" | "evaluate" => format!("sbcell {} {}", run.command, quoted(input)),
+        name => format!("sbcell {name}"),
+    };
+    let default = default_of(&run.command).unwrap_or(Value::Null);
+    let mut differing = Vec::new();
+    differences(&run.parameters, &default, "", &mut differing);
+    let also = differing
+        .into_iter()
+        .map(|(path, value)| {
+            let known = NAMES.iter().find(|entry| entry.0 == path).map(|entry| entry.1);
+            let solver = path.strip_prefix("solver.").and_then(|rest| rest.split_once('.'));
+            let name =
+                known.map(str::to_string).or(solver.map(|of| of.1.to_string())).unwrap_or(path);
+            format!("the parameter `{name} = {value}`")
+        })
+        .collect();
+    Repeat { command, also }
+}
+
+/// Text of a shell word.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=,:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_string()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+/// The default parameters of a command, as its run record has them.
+fn default_of(command: &str) -> Option<Value> {
+    fn value(of: &impl Serialize) -> Option<Value> {
+        to_value(of).ok()
+    }
+    match command {
+        "fit" => value(&FitOptions::default()),
+        "interpolate" => value(&InterpolateOptions::default()),
+        "fates" => value(&FateOptions::default()),
+        "transitions" => value(&TransitionOptions::default()),
+        "trends" => value(&TrendOptions::default()),
+        "grn" => value(&GrnOptions::default()),
+        _ => None,
+    }
+}
+
+/// Paths and values in `of` that differ from `default`.
+fn differences(of: &Value, default: &Value, path: &str, found: &mut Vec<(String, String)>) {
+    if of == default || of.is_null() {
+        return;
+    }
+    if let Value::Object(parts) = of {
+        for (name, part) in parts {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            differences(part, default.get(name).unwrap_or(&Value::Null), &path, found);
+        }
+        return;
+    }
+    if of.as_array().is_some_and(Vec::is_empty) {
+        return;
+    }
+    found.push((path.to_string(), text(of)));
+}
+
+/// A value as a word of a command line.
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => quoted(text),
+        Value::Array(values) => quoted(&values.iter().map(plain).collect::<Vec<_>>().join(",")),
+        other => other.to_string(),
+    }
+}
+
+/// A value without quotes.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::io::run::InputRecord;
+
+    #[test]
+    fn only_parameters_that_differ_from_defaults_are_named() {
+        let mut parameters = to_value(&FitOptions::default()).unwrap();
+        parameters["n_top_genes"] = json!(500);
+        parameters["time"]["column"] = json!("my day");
+        parameters["filters"] = json!(["batch==a b"]);
+        let input = InputRecord {
+            file: "c.h5ad".into(),
+            path: "data/it's.h5ad".into(),
+            sha256: String::new(),
+            cells: 1,
+            genes: 1,
+        };
+        let repeat = repeat(&RunRecord::new("fit", input, parameters));
+        assert_eq!(repeat.command, r"sbcell fit 'data/it'\''s.h5ad'");
+        let expected = [
+            "the parameter `obs_filter = 'batch==a b'`",
+            "the parameter `n_top_genes = 500`",
+            "the parameter `timepoints = 'my day'`",
+        ];
+        assert_eq!(repeat.also, expected);
+    }
+}
