@@ -18,7 +18,8 @@ pub(super) fn figures(report: &Report) -> Vec<Figure> {
     let total: usize = times.iter().map(|at| at.n_cells).sum();
     let most = times.iter().map(|at| at.n_cells).max().unwrap_or(0).max(1);
     let mut svg = Svg::new(WIDTH, 34.0 + ROW * times.len() as f64);
-    svg.text([LEFT - 10.0, 15.0], &time_title(&report.unit), "a", Anchor::End);
+    let unit = if report.unit.is_empty() { String::new() } else { format!(" ({})", report.unit) };
+    svg.text([LEFT - 10.0, 15.0], &format!("Time{unit}"), "a", Anchor::End);
     svg.text([LEFT, 15.0], "Cells", "a", Anchor::Start);
     for (row, at) in times.iter().enumerate() {
         let y = 28.0 + ROW * row as f64;

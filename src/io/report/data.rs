@@ -272,6 +272,9 @@ pub struct Fates {
 pub struct FateAt {
     /// The time.
     pub time: f64,
+    /// Mean of how undecided these cells are, from 0 (certain) to 1 (nothing more is known than the shares
+    /// of the fates); NaN if unknown.
+    pub undecided: f64,
     /// For each fate the probabilities of all cells that have them.
     pub probabilities: Vec<Vec<f64>>,
 }

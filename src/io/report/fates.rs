@@ -38,13 +38,12 @@ fn distributions(fates: &Fates, report: &Report) -> Figure {
     for at in &fates.at {
         for (name, values) in fates.names.iter().zip(&at.probabilities) {
             let n = values.len().max(1) as f64;
-            let decided = values.iter().filter(|p| **p >= 0.8).count();
             rows.push(vec![
                 time(at.time),
                 name.clone(),
                 count(values.len()),
                 number(values.iter().sum::<f64>() / n),
-                number(decided as f64 / n),
+                number(at.undecided),
             ]);
         }
     }
@@ -64,8 +63,9 @@ fn distributions(fates: &Fates, report: &Report) -> Figure {
         ),
         picture,
         reading: format!(
-            "The wider a shape, the more cells of that time have this probability; the dot is the mean. Undecided \
-             cells lie in the middle, decided ones at 0 and 1.{more}"
+            "The wider a shape, the more cells of that time have this probability; the dot is the mean. \
+             Cells near the mean are undecided: nothing more is known of them than the shares of the fates. Decided \
+             cells lie at 0 and 1.{more}"
         ),
         table: Table::new(
             &[
@@ -73,7 +73,7 @@ fn distributions(fates: &Fates, report: &Report) -> Figure {
                 "Fate",
                 "Cells",
                 "Mean probability",
-                "Share of cells at 0.8 or more",
+                "Undecided (0 to 1), all fates",
             ],
             rows,
         ),

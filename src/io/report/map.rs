@@ -87,13 +87,20 @@ pub(super) fn figure(map: &CellMap, payload: &mut Payload) -> Figure {
     );
     Figure {
         id: "fig-map",
-        title: format!("{} of the cells", map.name),
+        title: capital(&format!("{} of the cells", map.name)),
         n,
         picture: moving("map", &fallback),
-        reading: "Each dot is a measured cell. Distances between far groups have no meaning on an embedding."
+        reading: "Each dot is a measured cell. On an embedding such as UMAP, distances between far groups have no \
+                  meaning."
             .into(),
         table: of_colourings(map),
     }
+}
+
+/// `text` with a capital first letter.
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// How many cells have each category, or the quartiles of each number.

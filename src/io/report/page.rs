@@ -103,6 +103,8 @@ pub(super) fn html(report: &Report) -> String {
     let mut payload = Payload::default();
     let sections = sections(report, &mut payload);
     let title = escaped(&report.title);
+    // Long names of files break at their marks.
+    let broken = title.replace('_', "_<wbr>").replace('.', "<wbr>.");
     let hash = base64_of_hash(SCRIPT);
     let nav: String = sections
         .iter()
@@ -117,7 +119,7 @@ pub(super) fn html(report: &Report) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · sbcell report</title>\n\
          <style>{STYLE}</style>\n</head>\n<body>\n<a class=\"skip\" href=\"#summary\">Skip to the summary</a>\n\
-         <header><p class=\"kicker\">Schrödinger bridges for a single-cell time course</p><h1>{title}</h1>{}</header>\n\
+         <header><p class=\"kicker\">Schrödinger bridges for a single-cell time course</p><h1>{broken}</h1>{}</header>\n\
          <nav aria-label=\"Contents\"><ul>{nav}</ul></nav>\n<main>\n{body}</main>\n\
          <footer><p>Made by sbcell. This page needs no network and no other file.</p></footer>\n\
          <script type=\"application/json\" id=\"data\">{data}</script>\n<script>{SCRIPT}</script>\n</body>\n</html>\n",
@@ -302,7 +304,7 @@ pub(super) fn legend(entries: &[(String, String)]) -> String {
 /// A picture that keeps its size and scrolls where the page is narrow.
 pub(super) fn wide(picture: &str, about: &str) -> String {
     format!(
-        "<div class=\"scroll wide\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">{picture}</div>",
+        "<p class=\"n hint\">Scroll sideways to see all of it.</p><div class=\"scroll wide\" tabindex=\"0\" role=\"region\" aria-label=\"{}\">{picture}</div>",
         escaped(about)
     )
 }

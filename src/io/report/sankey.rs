@@ -19,6 +19,8 @@ const TOP: f64 = 14.0;
 const NAMES: f64 = 108.0;
 /// Bands with a smaller share of the mass of a time are not drawn.
 const LEAST: f64 = 0.002;
+/// Most bands; the thickest are drawn.
+const BANDS: usize = 400;
 
 /// A group at a time: its place on the page and the mass that has already left and arrived.
 struct Node {
@@ -109,6 +111,9 @@ impl<'a> Picture<'a> {
         let mut svg = Svg::new(width, TOP + HEIGHT + 50.0);
         let x = |k: usize| NAMES + step * k as f64;
         let mut nodes = self.nodes();
+        let mut shares: Vec<f64> = self.flows.values().copied().collect();
+        shares.sort_by(|one, other| other.total_cmp(one));
+        let least = shares.get(BANDS).map_or(LEAST, |share| share.max(LEAST));
         for (&(from, source, target), &share) in &self.flows {
             // Scale of both ends: a band keeps the share of the mass of its time.
             let arriving: f64 = self
@@ -131,7 +136,7 @@ impl<'a> Picture<'a> {
             let end_thick = end.height * share / arriving.max(1e-300);
             let y1 = end.y + end.arrived;
             end.arrived += end_thick;
-            if share < LEAST {
+            if share < least || share <= LEAST {
                 continue;
             }
             let (x0, x1) = (x(from) + BAR, x(from + 1));
@@ -221,7 +226,7 @@ pub(super) fn figure(rows: &[FlowRow], report: &Report) -> Figure {
         n: format!("n = {} groups at {} times", picture.groups.len(), picture.times.len()),
         picture: drawn,
         reading: "The height of a bar is the share of the cells of a time. A band is the share of a group whose \
-                  descendants reach a group of the next time. Bands under 0.2 % are not drawn."
+                  descendants reach a group of the next time. Bands under 0.2 %, and all but the 400 thickest, are not drawn."
             .into(),
         table: Table::new(
             &["From", "To", "Source", "Target", "Mass", "Share of the source", "95 % from", "95 % to"],

@@ -3,13 +3,13 @@
 use crate::io::report::axis::{Axis, time_title};
 use crate::io::report::data::{HeldOutScore, Interval95, Report};
 use crate::io::report::escape::{count, counted, number, place, time};
-use crate::io::report::page::{Figure, Table, wide};
+use crate::io::report::page::{Figure, Table};
 use crate::io::report::svg::{Anchor, Svg};
 
 /// Height of the row of a time.
 const ROW: f64 = 44.0;
-const WIDTH: f64 = 640.0;
-const LEFT: f64 = 70.0;
+const WIDTH: f64 = 500.0;
+const LEFT: f64 = 62.0;
 const TOP: f64 = 12.0;
 
 /// The figure.
@@ -18,17 +18,17 @@ pub(super) fn figure(scores: &[HeldOutScore], report: &Report) -> Figure {
     let mut svg = Svg::new(WIDTH, bottom + 46.0);
     let values = scores.iter().flat_map(|score| {
         let three = [&score.prediction, &score.pooled, &score.best.1];
-        let ends = three.map(|of| [of.value, if of.hi.is_finite() { of.hi } else { of.value }]);
+        let ends = three.map(|of| [of.value, of.lo, of.hi]);
         ends.concat().into_iter().chain([score.floor, 0.0])
     });
     let x = Axis::over(values, 0.03, [LEFT, WIDTH - 14.0]);
-    for tick in x.ticks(6) {
+    for tick in x.ticks(5) {
         svg.line([x.at(tick), TOP], [x.at(tick), bottom], "g");
         svg.text([x.at(tick), bottom + 17.0], &number(tick), "k", Anchor::Middle);
     }
     svg.text(
         [0.5 * (LEFT + WIDTH), bottom + 38.0],
-        "Distance to the cells that were held out (energy distance; 0 is perfect)",
+        "Energy distance to the held-out cells (0: perfect)",
         "a",
         Anchor::Middle,
     );
@@ -80,7 +80,7 @@ pub(super) fn figure(scores: &[HeldOutScore], report: &Report) -> Figure {
         id: "fig-validation",
         title: "Held-out times: how well the model predicts what it has not seen".into(),
         n: format!("n = {}, {}", counted(scores.len(), "held-out time"), counted(n, "cell")),
-        picture: format!("{}{}", key(method), wide(&picture, "Scores of held-out times")),
+        picture: format!("{}{picture}", key(method)),
         reading: "Each time was left out in turn and predicted from the others. A prediction left of the simple guess \
                   is better; intervals that overlap much cannot be told apart. No method gets much below the noise \
                   floor, the distance between two halves of the same cells. The best simple guess is chosen in \

@@ -20,8 +20,10 @@ use crate::rng::Seed;
 
 /// Most cells that are drawn.
 pub(super) const SHOWN: usize = 50_000;
-/// Most fates with a colouring of their own.
-const FATES: usize = 8;
+/// Most fates with a colouring of their own, and with many cells, so that the page stays below a megabyte.
+const FATES: [usize; 2] = [8, 4];
+/// Cells from which there are many.
+const MANY: usize = 20_000;
 /// Most groups with a colour.
 const GROUPS: usize = 250;
 /// The embedding that is looked for.
@@ -205,7 +207,7 @@ fn by_fate(model: &Model, shown: &[usize], fates: &FateTable) -> Vec<Colouring> 
             values: Values::Numbers { values, from: 0.0, to: 1.0 },
         }
     };
-    order.into_iter().take(FATES).map(of).collect()
+    order.into_iter().take(FATES[usize::from(shown.len() > MANY)]).map(of).collect()
 }
 
 /// The growth rate of each cell, if growth is modelled. Cells of the last time have none.

@@ -11,7 +11,7 @@ use crate::io::report::{Frame, Populations, Rows};
 use crate::rng::Seed;
 
 /// Most points of all populations together.
-const POINTS: usize = 30_000;
+const POINTS: usize = 18_000;
 /// Most populations.
 const FRAMES: usize = 400;
 

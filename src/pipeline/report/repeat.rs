@@ -6,7 +6,8 @@ use serde_json::Value;
 use crate::io::report::Repeat;
 use crate::io::run::{RunRecord, to_value};
 use crate::pipeline::{
-    FateOptions, FitOptions, GrnOptions, InterpolateOptions, TransitionOptions, TrendOptions,
+    EvaluateOptions, FateOptions, FitOptions, GrnOptions, InterpolateOptions, TransitionOptions,
+    TrendOptions,
 };
 
 /// Parameters whose name in a run record is not that of the parameter of a command.
@@ -29,7 +30,9 @@ const NAMES: [(&str, &str); 15] = [
 ];
 
 /// The command of `run` with the parameters that differ from their defaults.
-pub(super) fn repeat(run: &RunRecord) -> Repeat {
+///
+/// `model` is the name of the folder of the model.
+pub(super) fn repeat(run: &RunRecord, model: &str) -> Repeat {
     let input = if run.input.path.is_empty() { &run.input.file } else { &run.input.path };
     let command = match run.command.as_str() {
         "fit" | "evaluate" => format!("sbcell {} {}", run.command, quoted(input)),
@@ -38,16 +41,32 @@ pub(super) fn repeat(run: &RunRecord) -> Repeat {
     let default = default_of(&run.command).unwrap_or(Value::Null);
     let mut differing = Vec::new();
     differences(&run.parameters, &default, "", &mut differing);
-    let also = differing
+    let place = |name: &str, at: &str| format!("the parameter `{name} = {}`", quoted(at));
+    let mut also = Vec::new();
+    match (run.command.as_str(), run.outputs.first()) {
+        ("fit", _) => also.push(place("out", model)),
+        ("evaluate", _) => also.push(place("out", "validation")),
+        (_, written) => {
+            also.push(place("model", model));
+            also.extend(written.map(|written| place("out", &written.file)));
+        }
+    }
+    let parameters = differing
         .into_iter()
+        // Commands set it themselves.
+        .filter(|entry| entry.0 != "trajectory.grid")
         .map(|(path, value)| {
+            // The options of the fits of a validation.
+            let path = path.strip_prefix("fit.").unwrap_or(&path);
             let known = NAMES.iter().find(|entry| entry.0 == path).map(|entry| entry.1);
             let solver = path.strip_prefix("solver.").and_then(|rest| rest.split_once('.'));
-            let name =
-                known.map(str::to_string).or(solver.map(|of| of.1.to_string())).unwrap_or(path);
+            let name = known
+                .map(str::to_string)
+                .or(solver.map(|of| of.1.to_string()))
+                .unwrap_or(path.to_string());
             format!("the parameter `{name} = {value}`")
-        })
-        .collect();
+        });
+    also.extend(parameters);
     Repeat { command, also }
 }
 
@@ -72,6 +91,7 @@ fn default_of(command: &str) -> Option<Value> {
         "fates" => value(&FateOptions::default()),
         "transitions" => value(&TransitionOptions::default()),
         "trends" => value(&TrendOptions::default()),
+        "evaluate" => value(&EvaluateOptions::new(FitOptions::default(), Vec::new())),
         "grn" => value(&GrnOptions::default()),
         _ => None,
     }
@@ -90,6 +110,13 @@ fn differences(of: &Value, default: &Value, path: &str, found: &mut Vec<(String,
         return;
     }
     if of.as_array().is_some_and(Vec::is_empty) {
+        return;
+    }
+    if path == "methods" {
+        // The name of each method is enough; its parameters are in the run record.
+        let names = of.as_array().into_iter().flatten().filter_map(|method| method.get("name"));
+        let names: Vec<String> = names.map(plain).collect();
+        found.push(("solver".into(), quoted(&names.join(","))));
         return;
     }
     found.push((path.to_string(), text(of)));
@@ -129,9 +156,10 @@ mod tests {
             cells: 1,
             genes: 1,
         };
-        let repeat = repeat(&RunRecord::new("fit", input, parameters));
+        let repeat = repeat(&RunRecord::new("fit", input, parameters), "model");
         assert_eq!(repeat.command, r"sbcell fit 'data/it'\''s.h5ad'");
         let expected = [
+            "the parameter `out = model`",
             "the parameter `obs_filter = 'batch==a b'`",
             "the parameter `n_top_genes = 500`",
             "the parameter `timepoints = 'my day'`",

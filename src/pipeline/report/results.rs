@@ -23,6 +23,7 @@ pub(super) struct FateTable {
     /// The probabilities of all cells, fate by fate.
     pub(super) probabilities: Vec<Vec<f64>>,
     times: Vec<f64>,
+    undecided: Vec<f64>,
 }
 
 impl FateTable {
@@ -38,7 +39,8 @@ impl FateTable {
             all.iter().filter(|name| has(name, "_log_odds") || has(name, "_lo")).cloned().collect();
         let probabilities = names.iter().map(|name| table.numbers(name)).collect();
         let rows = table.texts("id").into_iter().enumerate().map(|(row, id)| (id, row)).collect();
-        Ok(Self { names, rows, probabilities, times: table.numbers("time") })
+        let (times, undecided) = (table.numbers("time"), table.numbers("undecided"));
+        Ok(Self { names, rows, probabilities, times, undecided })
     }
 
     /// The probabilities by time, of cells that have them.
@@ -54,7 +56,13 @@ impl FateTable {
                 let rows: Vec<usize> =
                     (0..self.times.len()).filter(|r| here(r) && known(r)).collect();
                 let of = |values: &Vec<f64>| rows.iter().map(|row| values[*row]).collect();
-                FateAt { time, probabilities: self.probabilities.iter().map(of).collect() }
+                let undecided = rows.iter().map(|row| self.undecided[*row]).sum::<f64>()
+                    / rows.len().max(1) as f64;
+                FateAt {
+                    time,
+                    undecided,
+                    probabilities: self.probabilities.iter().map(of).collect(),
+                }
             })
             .filter(|at: &FateAt| at.probabilities.iter().any(|of| !of.is_empty()))
             .collect();

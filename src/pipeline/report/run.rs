@@ -243,16 +243,21 @@ fn provenance(
         ("Plan of the fit (SHA-256)".into(), header.plan.clone()),
     ];
     facts.extend(solver(run).map(|solver| ("Solver".into(), solver)));
+    let named = model.folder().file_name().map(|name| name.to_string_lossy().into_owned());
+    let folder = named.unwrap_or_default();
     let mut commands = Vec::new();
     if let Some(run) = run {
         facts.push(("Input".into(), run.input.file.clone()));
         facts.push(("Input (SHA-256)".into(), run.input.sha256.clone()));
-        commands.push(repeat(run));
+        commands.push(repeat(run, &folder));
+        let held_out = options.validation.as_ref().map(|place| place.join("validation.run.json"));
+        let held_out = held_out.and_then(|path| read_json::<RunRecord>(&path).ok());
+        commands.extend(held_out.map(|held_out| repeat(&held_out, &folder)));
     }
     let mut files = vec![shown_file(&model.folder().join("model.json"))?];
     for path in options.files() {
         if let Ok(run) = read_json::<RunRecord>(&run_record(path)) {
-            commands.push(repeat(&run));
+            commands.push(repeat(&run, &folder));
         }
         files.push(shown_file(path)?);
     }

@@ -2,12 +2,10 @@
 
 use crate::bridge::Stop;
 use crate::io::model::Model;
-use crate::io::report::{Fates, HeldOutScore, Part, Report};
+use crate::io::report::{FateAt, Fates, HeldOutScore, Part, Report};
 
 /// Number of cells of a time below which a warning is shown.
 const FEW: usize = 50;
-/// Probability from which a cell counts as decided.
-const DECIDED: f64 = 0.8;
 
 /// Fills the three sentences from the parts of the report.
 pub(super) fn fill(report: &mut Report, model: &Model) {
@@ -40,7 +38,7 @@ fn found(report: &Report, model: &Model) -> String {
     text
 }
 
-/// The commonest fates of the first cells, and how many cells are decided early and late.
+/// The commonest fates of the first cells, and how undecided cells are early and late.
 fn of_fates(fates: &Fates) -> Option<String> {
     let first = fates.at.first()?;
     let mean = |values: &Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
@@ -52,22 +50,20 @@ fn of_fates(fates: &Fates) -> Option<String> {
         .take(3)
         .map(|(share, name)| format!("{:.0} % {name}", 100.0 * share))
         .collect();
-    let decided = |at: &crate::io::report::FateAt| {
-        let n = at.probabilities.first().map_or(0, Vec::len);
-        let of = |cell: &usize| at.probabilities.iter().any(|of| of[*cell] >= DECIDED);
-        100.0 * (0..n).filter(of).count() as f64 / n.max(1) as f64
-    };
+    let percent = |at: &FateAt| format!("{:.0} %", 100.0 * at.undecided);
     let last = fates.at.len().checked_sub(2).and_then(|place| fates.at.get(place));
-    let later = last
-        .filter(|at| at.time > first.time)
-        .map_or_else(String::new, |at| format!(", and {:.0} % at {}", decided(at), at.time));
-    Some(format!(
-        "the cells at {} go on average to {}, and {:.0} % of them are decided already (a fate with probability {DECIDED} \
-         or more){later}",
-        first.time,
-        named.join(", "),
-        decided(first)
-    ))
+    let later = last.filter(|at| at.time > first.time && at.undecided.is_finite());
+    let later =
+        later.map_or_else(String::new, |at| format!(", and by {} at {}", percent(at), at.time));
+    let open = if first.undecided.is_finite() {
+        format!(
+            ", and single cells are undecided by {} there{later} (100 %: no more is known of a cell than these shares)",
+            percent(first)
+        )
+    } else {
+        String::new()
+    };
+    Some(format!("the cells at {} go on average to {}{open}", first.time, named.join(", ")))
 }
 
 fn trust(report: &Report) -> String {
