@@ -8,7 +8,7 @@ use crate::io::report::page::{Figure, Table, wide};
 /// Edges of the graph.
 const GRAPH: usize = 30;
 /// Edges of the heat map.
-const HEAT: usize = 800;
+const HEAT: usize = 600;
 
 /// The graph and the heat map.
 pub(super) fn figures(edges: &ShownEdges) -> Vec<Figure> {

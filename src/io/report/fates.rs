@@ -11,7 +11,7 @@ use crate::io::report::svg::{Anchor, Svg, path, shortened};
 const PANEL: [f64; 2] = [350.0, 230.0];
 const LEFT: f64 = 46.0;
 /// Height steps of a distribution.
-const BINS: usize = 24;
+const BINS: usize = 18;
 /// Most panels.
 const MOST: usize = 12;
 /// Most dots of a triangle.

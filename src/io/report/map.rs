@@ -17,9 +17,9 @@ const SIZE: [f64; 2] = [760.0, 560.0];
 /// Margin of the axes.
 const MARGIN: f64 = 34.0;
 /// Most dots of a static picture.
-const STILL: usize = 4000;
+const STILL: usize = 3000;
 /// Most dots behind arrows.
-const BEHIND: usize = 2500;
+const BEHIND: usize = 1500;
 
 /// An empty picture with the names of its axes, and the axes over `points`.
 fn frame<'a>(

@@ -13,7 +13,7 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
 /// Most rows of a table on the page.
-const MOST_ROWS: usize = 200;
+const MOST_ROWS: usize = 150;
 
 /// A figure with all that belongs to it.
 pub(super) struct Figure {
@@ -58,9 +58,8 @@ impl Table {
                     e.chars().next().is_none_or(|c| c.is_ascii_digit() || "−–".contains(c))
                 })
         };
-        let classes: Vec<&str> = (0..self.header.len())
-            .map(|i| if is_number(i) { " class=\"num\"" } else { "" })
-            .collect();
+        let classes: Vec<&str> =
+            (0..self.header.len()).map(|i| if is_number(i) { " class=r" } else { "" }).collect();
         for (name, class) in self.header.iter().zip(&classes) {
             let _ = write!(put, "<th scope=\"col\"{class}>{}</th>", escaped(name));
         }
@@ -68,9 +67,8 @@ impl Table {
         for row in self.rows.iter().take(MOST_ROWS) {
             put.push_str("<tr>");
             for (entry, class) in row.iter().zip(&classes) {
-                let _ = write!(put, "<td{class}>{}</td>", escaped(entry));
+                let _ = write!(put, "<td{class}>{}", escaped(entry));
             }
-            put.push_str("</tr>");
         }
         put.push_str("</tbody></table></div>");
         if self.rows.len() > MOST_ROWS {

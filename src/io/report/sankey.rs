@@ -1,6 +1,6 @@
 //! Transitions between groups of neighbouring times as bands between bars.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::io::report::axis::time_title;
 use crate::io::report::data::{FlowRow, Report};
@@ -111,9 +111,11 @@ impl<'a> Picture<'a> {
         let mut svg = Svg::new(width, TOP + HEIGHT + 50.0);
         let x = |k: usize| NAMES + step * k as f64;
         let mut nodes = self.nodes();
-        let mut shares: Vec<f64> = self.flows.values().copied().collect();
-        shares.sort_by(|one, other| other.total_cmp(one));
-        let least = shares.get(BANDS).map_or(LEAST, |share| share.max(LEAST));
+        let mut thickest: Vec<(f64, (usize, usize, usize))> =
+            self.flows.iter().map(|(key, share)| (*share, *key)).collect();
+        thickest.retain(|entry| entry.0 > LEAST);
+        thickest.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(&other.1)));
+        let drawn: BTreeSet<_> = thickest.into_iter().take(BANDS).map(|entry| entry.1).collect();
         for (&(from, source, target), &share) in &self.flows {
             // Scale of both ends: a band keeps the share of the mass of its time.
             let arriving: f64 = self
@@ -136,7 +138,7 @@ impl<'a> Picture<'a> {
             let end_thick = end.height * share / arriving.max(1e-300);
             let y1 = end.y + end.arrived;
             end.arrived += end_thick;
-            if share < least || share <= LEAST {
+            if !drawn.contains(&(from, source, target)) {
                 continue;
             }
             let (x0, x1) = (x(from) + BAR, x(from + 1));

@@ -63,8 +63,7 @@ impl Svg {
         let width = place(width);
         let _ = write!(
             self.body,
-            "<path d=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"{width}\" \
-             stroke-linejoin=\"round\" stroke-linecap=\"round\"/>"
+            "<path class=\"w\" d=\"{path}\" stroke=\"{colour}\" stroke-width=\"{width}\"/>"
         );
     }
 

@@ -94,7 +94,7 @@ fn full(n: usize, k: usize, name: &str) -> Report {
         times: times.iter().map(|at| at.time).collect(),
         means: vec![with(1.0); 6],
     };
-    let genes = (0..12)
+    let genes = (0..(100 / k).min(12))
         .map(|gene| GeneTrend {
             gene: format!("{name}{gene}"),
             lines: names.iter().map(line).collect(),

@@ -9,8 +9,9 @@ use crate::io::report::{
     FateAt, Fates, FlowRow, GeneTrend, Interval95, Rows, ShownEdges, TrendLine, Trends,
 };
 
-/// Most genes with a trend.
+/// Most genes with a trend, and most lines of all genes together.
 const GENES: usize = 12;
+const LINES: usize = 100;
 /// Edges that are read for the pictures.
 const EDGES: usize = 2000;
 
@@ -135,7 +136,9 @@ pub(super) fn trends(path: &Path) -> Result<Trends> {
         .collect();
     // Stable: genes of equal difference stay in the order of the table.
     ranked.sort_by(|one, other| other.0.total_cmp(&one.0));
-    let genes: Vec<GeneTrend> = ranked.into_iter().take(GENES).map(|entry| entry.1).collect();
+    let n_sets = ranked.iter().map(|entry| entry.1.lines.len()).max().unwrap_or(1).max(1);
+    let most = GENES.min((LINES / n_sets).max(1));
+    let genes: Vec<GeneTrend> = ranked.into_iter().take(most).map(|entry| entry.1).collect();
     let why = if one { "change most over time" } else { "differ most between the sets" };
     let selected = if genes.len() < n_genes {
         format!("Shown are the {} genes that {why}, relative to their intervals.", genes.len())
