@@ -14,8 +14,8 @@ pub(super) const NONE: &str = "#b4b8bd";
 
 /// Viridis in nine steps, without its darkest and lightest ends.
 const SCALE: [[f64; 3]; 9] = [
-    [70.0, 33.0, 110.0],
-    [66.0, 64.0, 134.0],
+    [86.0, 50.0, 140.0],
+    [72.0, 80.0, 155.0],
     [51.0, 99.0, 141.0],
     [39.0, 130.0, 142.0],
     [31.0, 158.0, 137.0],
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn the_scale_has_its_ends_and_takes_any_number() {
-        assert_eq!((scale(0.0).as_str(), scale(1.0).as_str()), ("#46216e", "#e8d625"));
+        assert_eq!((scale(0.0).as_str(), scale(1.0).as_str()), ("#56328c", "#e8d625"));
         assert_eq!(scale(f64::NAN), scale(-3.0));
         assert_eq!(of_times(1).len(), 1);
     }

@@ -36,7 +36,7 @@ pub struct Report {
     pub title: String,
     /// Unit of the times; empty if it is unknown.
     pub unit: String,
-    /// What was found, how far to trust it, and what to do next: one sentence each.
+    /// One sentence each on the findings, on how far to trust them, and on the next step.
     pub summary: [String; 3],
     /// Key numbers, each with its name.
     pub facts: Vec<(String, String)>,

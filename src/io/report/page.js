@@ -1,7 +1,7 @@
 'use strict';
 (() => {
   const data = JSON.parse(document.getElementById('data').textContent);
-  const RAMP = [[70, 33, 110], [66, 64, 134], [51, 99, 141], [39, 130, 142], [31, 158, 137], [63, 182, 116], [115, 203, 84], [176, 211, 50], [232, 214, 37]];
+  const RAMP = [[86, 50, 140], [72, 80, 155], [51, 99, 141], [39, 130, 142], [31, 158, 137], [63, 182, 116], [115, 203, 84], [176, 211, 50], [232, 214, 37]];
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const ramp = (part) => {

@@ -19,7 +19,7 @@ const MOST_ROWS: usize = 150;
 pub(super) struct Figure {
     /// Name of the element.
     pub(super) id: &'static str,
-    /// What is shown.
+    /// Title of the figure.
     pub(super) title: String,
     /// From how many cells, genes or times.
     pub(super) n: String,
@@ -177,7 +177,7 @@ fn sections(report: &Report, payload: &mut Payload) -> Vec<Section> {
         section("map", "Map of cells", part(&report.map, |map| vec![map::figure(map, payload)])),
         section(
             "between",
-            "Populations in between",
+            "In between",
             part(&report.populations, |frames| vec![populations::figure(frames, report, payload)]),
         ),
         section("streams", "Streams", part(&report.streams, |streams| vec![map::streams(streams)])),
@@ -198,7 +198,7 @@ fn sections(report: &Report, payload: &mut Payload) -> Vec<Section> {
             "Can I believe it?",
             part(&report.validation, |scores| vec![validation::figure(scores, report)]),
         ),
-        section("provenance", "How this was made", provenance(&report.provenance)),
+        section("provenance", "How it was made", provenance(&report.provenance)),
     ]
 }
 

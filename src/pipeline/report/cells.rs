@@ -86,7 +86,7 @@ impl Place {
 
 /// The group of each cell of a model, with colours.
 pub(super) struct CellGroups {
-    /// What defines the groups: the name of a column, or of a file.
+    /// Name of the column that defines the groups, or `group`.
     name: String,
     /// The group of each cell; empty for none.
     labels: Vec<String>,
@@ -259,6 +259,6 @@ pub(super) fn file_of(
     }
 }
 
-/// What a reader must know if the file of the cells is not used.
+/// Note for readers of a page without the file of the cells.
 const NOT_HERE: &str = "The file with the cells was not found as it was fitted, so its UMAP and its colours are not \
                         shown: say where it is with the parameter `data`.";

@@ -53,11 +53,11 @@ fn of_fates(fates: &Fates) -> Option<String> {
     let percent = |at: &FateAt| format!("{:.0} %", 100.0 * at.undecided);
     let last = fates.at.len().checked_sub(2).and_then(|place| fates.at.get(place));
     let later = last.filter(|at| at.time > first.time && at.undecided.is_finite());
-    let later =
-        later.map_or_else(String::new, |at| format!(", and by {} at {}", percent(at), at.time));
+    let later = later
+        .map_or_else(String::new, |at| format!(" and {} undecided at {}", percent(at), at.time));
     let open = if first.undecided.is_finite() {
         format!(
-            ", and single cells are undecided by {} there{later} (100 %: no more is known of a cell than these shares)",
+            ", and the fate of a single cell is {} undecided then{later} (100 %: no more is known than these shares)",
             percent(first)
         )
     } else {
