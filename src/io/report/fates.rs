@@ -131,7 +131,7 @@ fn panel(fates: &Fates, fate: usize, report: &Report) -> String {
 
 /// The distribution of probabilities over bins, relative to its largest bin.
 fn shape(values: &[f64]) -> Vec<f64> {
-    let mut bins = vec![0.0; BINS];
+    let mut bins = [0.0; BINS];
     for value in values {
         let bin = ((value.clamp(0.0, 1.0) * BINS as f64) as usize).min(BINS - 1);
         bins[bin] += 1.0;

@@ -104,10 +104,11 @@ pub(super) fn html(report: &Report) -> String {
     // Long names of files break at their marks.
     let broken = title.replace('_', "_<wbr>").replace('.', "<wbr>.");
     let hash = base64_of_hash(SCRIPT);
-    let nav: String = sections
+    let nav: Vec<String> = sections
         .iter()
         .map(|section| format!("<li><a href=\"#{}\">{}</a></li>", section.id, section.name))
         .collect();
+    let nav = nav.concat();
     let body: String = sections.iter().map(Section::html).collect();
     let data = escape::json(&payload.json());
     format!(
@@ -135,12 +136,13 @@ fn facts(facts: &[(String, String)]) -> String {
     if facts.is_empty() {
         return String::new();
     }
-    let items: String = facts
+    let items: Vec<String> = facts
         .iter()
         .map(|(name, value)| {
             format!("<div><dt>{}</dt><dd>{}</dd></div>", escaped(name), escaped(value))
         })
         .collect();
+    let items = items.concat();
     format!("<dl class=\"facts\">{items}</dl>")
 }
 
@@ -205,33 +207,36 @@ fn sections(report: &Report, payload: &mut Payload) -> Vec<Section> {
 /// The three sentences, warnings and notes.
 fn summary(report: &Report) -> String {
     let heads = ["What was found", "How far to trust it", "What to do next"];
-    let cards: String = heads
+    let cards: Vec<String> = heads
         .iter()
         .zip(&report.summary)
         .map(|(head, text)| format!("<div><h3>{head}</h3><p>{}</p></div>", prose(text)))
         .collect();
+    let cards = cards.concat();
     let mut put = format!("<div class=\"three\">{cards}</div>\n");
     let list = |texts: &[String]| -> String {
-        texts.iter().map(|text| format!("<li>{}</li>", prose(text))).collect()
+        let items: Vec<String> =
+            texts.iter().map(|text| format!("<li>{}</li>", prose(text))).collect();
+        items.concat()
     };
     if !report.warnings.is_empty() {
-        let _ = write!(
+        let _ = writeln!(
             put,
-            "<div class=\"warn\"><h3>Know this first</h3><ul>{}</ul></div>\n",
+            "<div class=\"warn\"><h3>Know this first</h3><ul>{}</ul></div>",
             list(&report.warnings)
         );
     }
     if !report.notes.is_empty() {
-        let _ = write!(
+        let _ = writeln!(
             put,
-            "<h3>Notes of the run</h3><ul class=\"notes\">{}</ul>\n",
+            "<h3>Notes of the run</h3><ul class=\"notes\">{}</ul>",
             list(&report.notes)
         );
     }
     if !report.details.is_empty() {
-        let _ = write!(
+        let _ = writeln!(
             put,
-            "<details><summary>Choices of the solver ({})</summary><ul class=\"notes\">{}</ul></details>\n",
+            "<details><summary>Choices of the solver ({})</summary><ul class=\"notes\">{}</ul></details>",
             counted(report.details.len(), "note"),
             list(&report.details)
         );
@@ -250,15 +255,15 @@ fn provenance(made: &Provenance) -> String {
         put.push_str("</code></pre>\n");
         for repeat in made.commands.iter().filter(|repeat| !repeat.also.is_empty()) {
             let name: String = repeat.command.split(' ').take(2).collect::<Vec<_>>().join(" ");
-            let _ = write!(
+            let _ = writeln!(
                 put,
-                "<p class=\"reading\">Also set for <code>{}</code>: {}.</p>\n",
+                "<p class=\"reading\">Also set for <code>{}</code>: {}.</p>",
                 escaped(&name),
                 prose(&repeat.also.join(", "))
             );
         }
     }
-    let rows: String = made
+    let rows: Vec<String> = made
         .facts
         .iter()
         .map(|(name, value)| {
@@ -269,17 +274,18 @@ fn provenance(made: &Provenance) -> String {
             )
         })
         .collect();
-    let _ = write!(
+    let rows = rows.concat();
+    let _ = writeln!(
         put,
-        "<h3>Versions and input</h3><table class=\"plain\"><tbody>{rows}</tbody></table>\n"
+        "<h3>Versions and input</h3><table class=\"plain\"><tbody>{rows}</tbody></table>"
     );
     if !made.files.is_empty() {
         let rows =
             made.files.iter().map(|file| vec![file.name.clone(), file.sha256.clone()]).collect();
         let table = Table::new(&["File", "SHA-256"], rows).html("files that this page shows");
-        let _ = write!(
+        let _ = writeln!(
             put,
-            "<details><summary>Files that this page shows</summary>{table}</details>\n"
+            "<details><summary>Files that this page shows</summary>{table}</details>"
         );
     }
     put

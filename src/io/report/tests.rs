@@ -17,89 +17,108 @@ fn with(value: f64) -> Interval95 {
     Interval95 { value, lo: value - 0.1, hi: value + 0.1 }
 }
 
-/// A report of all parts, of `n` cells and `k` groups and fates, with names that begin with `name`.
-fn full(n: usize, k: usize, name: &str) -> Report {
-    let mut stream = Seed(7).stream("test", 0);
-    let mut number = || stream.random::<f64>();
-    let names: Vec<String> = (0..k).map(|group| format!("{name}{group}")).collect();
-    let points: Vec<[f64; 2]> = (0..n).map(|_| [number(), number()]).collect();
-    let codes: Vec<Option<usize>> = (0..n).map(|cell| Some(cell % k)).collect();
-    let times: Vec<TimePoint> = (0..6u32)
-        .map(|at| TimePoint { time: f64::from(at), label: format!("{name}{at}"), n_cells: n / 6 })
-        .collect();
-    let colours = Colours::of(&names, &[]);
+/// Names of `k` groups.
+fn groups(k: usize, name: &str) -> Vec<String> {
+    (0..k).map(|group| format!("{name}{group}")).collect()
+}
+
+/// Points at random.
+fn points(n: usize, index: u64) -> Vec<[f64; 2]> {
+    let mut stream = Seed(7).stream("test", index);
+    (0..n).map(|_| [stream.random(), stream.random()]).collect()
+}
+
+/// The first of each point.
+fn numbers(n: usize, index: u64) -> Vec<f64> {
+    points(n, index).into_iter().map(|point| point[0]).collect()
+}
+
+fn times(n: usize, name: &str) -> Vec<TimePoint> {
+    let at =
+        |at: u32| TimePoint { time: f64::from(at), label: format!("{name}{at}"), n_cells: n / 6 };
+    (0..6).map(at).collect()
+}
+
+/// A map of `n` cells with as many colourings as the pipeline makes.
+fn map(n: usize, k: usize, name: &str) -> CellMap {
     let by = |name: &str, values| Colouring { name: name.into(), legend: name.into(), values };
+    let of = |names: Vec<String>, colours, k: usize| Values::Categories {
+        names,
+        colours,
+        codes: (0..n).map(|cell| Some(cell % k)).collect(),
+    };
+    let known = Colours::of(&groups(k, name), &[]).of_groups;
+    let colours = known.into_iter().map(|entry| entry.1).collect();
     let mut colourings = vec![
-        by(
-            "Time",
-            Values::Categories {
-                names: times.iter().map(|at| at.label.clone()).collect(),
-                colours: of_times(6),
-                codes: (0..n).map(|cell| Some(cell % 6)).collect(),
-            },
-        ),
-        by(
-            "Group",
-            Values::Categories {
-                names: names.clone(),
-                colours: colours.of_groups.iter().map(|entry| entry.1.clone()).collect(),
-                codes,
-            },
-        ),
+        by("Time", of(times(n, name).into_iter().map(|at| at.label).collect(), of_times(6), 6)),
+        by("Group", of(groups(k, name), colours, k)),
     ];
-    for fate in names.iter().take(if n > 20_000 { 4 } else { 8 }) {
-        let values = (0..n).map(|_| number()).collect();
-        colourings.push(by(fate, Values::Numbers { values, from: 0.0, to: 1.0 }));
+    for (fate, label) in groups(k, name).iter().take(if n > 20_000 { 4 } else { 8 }).enumerate() {
+        let values = numbers(n, fate as u64);
+        colourings.push(by(label, Values::Numbers { values, from: 0.0, to: 1.0 }));
     }
-    let axes = ["UMAP 1".to_string(), "UMAP 2".to_string()];
-    let frames = (0..11u32)
-        .map(|at| Frame {
-            time: 0.5 * f64::from(at),
-            measured: at % 2 == 0,
-            n_cells: n,
-            points: (0..n.min(1636)).map(|_| [number(), number()]).collect(),
-        })
-        .collect();
-    let arrows = (0..300u32)
-        .map(|i| Arrow {
-            at: [number(), number()],
-            to: [number(), number()],
-            time: f64::from(i) / 300.0,
-        })
-        .collect();
-    let flows = times
-        .windows(2)
-        .flat_map(|pair| names.iter().flat_map(move |a| names_of(a, pair)))
-        .flat_map(|(from, to, source)| {
-            names.iter().map(move |target| FlowRow {
-                from,
-                to,
-                source: source.clone(),
-                target: target.clone(),
-                mass: 1.0,
-                share: with(0.5),
-            })
-        })
-        .collect();
-    let at = times
-        .iter()
-        .map(|at| FateAt {
-            time: at.time,
-            undecided: 0.5,
-            probabilities: vec![(0..n / 6).map(|_| number()).collect(); k],
-        })
-        .collect();
-    let line = |set: &String| TrendLine {
-        set: set.clone(),
-        times: times.iter().map(|at| at.time).collect(),
+    let axes = [name.into(), name.into()];
+    CellMap { name: name.into(), axes, points: points(n, 10), n_cells: 2 * n, colourings }
+}
+
+fn populations(n: usize) -> Populations {
+    let frame = |at: u32| Frame {
+        time: 0.5 * f64::from(at),
+        measured: at.is_multiple_of(2),
+        n_cells: n,
+        points: points(n.min(1636), 20 + u64::from(at)),
+    };
+    Populations { axes: ["PC1".into(), "PC2".into()], frames: (0..11).map(frame).collect() }
+}
+
+fn streams(n: usize, name: &str) -> Streams {
+    let arrow = |(at, to)| Arrow { at, to, time: at[0] };
+    let arrows = points(300, 40).into_iter().zip(points(300, 41)).map(arrow).collect();
+    let axes = [name.into(), name.into()];
+    Streams { name: name.into(), axes, points: points(n, 10), n_cells: n, arrows }
+}
+
+fn flows(n: usize, k: usize, name: &str) -> Vec<FlowRow> {
+    let mut found = Vec::new();
+    for pair in times(n, name).windows(2) {
+        for source in groups(k, name) {
+            for target in groups(k, name) {
+                found.push(FlowRow {
+                    from: pair[0].time,
+                    to: pair[1].time,
+                    source: source.clone(),
+                    target,
+                    mass: 1.0,
+                    share: with(0.5),
+                });
+            }
+        }
+    }
+    found
+}
+
+fn fates(n: usize, k: usize, name: &str) -> Fates {
+    let at = |at: TimePoint| FateAt {
+        time: at.time,
+        undecided: 0.5,
+        probabilities: vec![numbers(n / 6, 50); k],
+    };
+    Fates { names: groups(k, name), at: times(n, name).into_iter().map(at).collect() }
+}
+
+fn trends(k: usize, name: &str) -> Trends {
+    let line = |set: String| TrendLine {
+        set,
+        times: times(6, name).iter().map(|at| at.time).collect(),
         means: vec![with(1.0); 6],
     };
-    let genes = (0..(100 / k).min(12))
-        .map(|gene| GeneTrend {
-            gene: format!("{name}{gene}"),
-            lines: names.iter().map(line).collect(),
-        })
-        .collect();
+    let gene =
+        |gene: String| GeneTrend { gene, lines: groups(k, name).into_iter().map(line).collect() };
+    let genes = groups((100 / k).min(12), name).into_iter().map(gene).collect();
+    Trends { genes, n_genes: 2000, selected: name.into() }
+}
+
+fn edges(name: &str) -> ShownEdges {
     let edge = |i: usize| EdgeRow {
         regulator: format!("{name}R{}", i % 20),
         target: format!("{name}T{}", i % 61),
@@ -107,8 +126,12 @@ fn full(n: usize, k: usize, name: &str) -> Report {
         activates: i.is_multiple_of(3),
         ..EdgeRow::default()
     };
-    let score = |time: f64| HeldOutScore {
-        time,
+    ShownEdges { rows: (0..2000).map(edge).collect(), n_edges: 5000 }
+}
+
+fn score(time: u32, name: &str) -> HeldOutScore {
+    HeldOutScore {
+        time: f64::from(time),
         method: name.into(),
         n_cells: 100,
         prediction: with(0.1),
@@ -117,7 +140,11 @@ fn full(n: usize, k: usize, name: &str) -> Report {
         floor: 0.01,
         verdict: name.into(),
         sign: 1,
-    };
+    }
+}
+
+/// A report of all parts, of `n` cells and `k` groups and fates, with names that begin with `name`.
+fn full(n: usize, k: usize, name: &str) -> Report {
     Report {
         title: name.into(),
         unit: "h".into(),
@@ -126,34 +153,22 @@ fn full(n: usize, k: usize, name: &str) -> Report {
         warnings: vec![name.into()],
         notes: vec![name.into()],
         details: vec![name.into()],
-        map: Part::Shown(CellMap {
-            name: name.into(),
-            axes: [name.into(), name.into()],
-            points: points.clone(),
-            n_cells: 2 * n,
-            colourings,
-        }),
-        populations: Part::Shown(Populations { axes: axes.clone(), frames }),
-        streams: Part::Shown(Streams { name: name.into(), axes, points, n_cells: n, arrows }),
-        transitions: Part::Shown(flows),
-        fates: Part::Shown(Fates { names: names.clone(), at }),
-        trends: Part::Shown(Trends { genes, n_genes: 2000, selected: name.into() }),
-        edges: Part::Shown(ShownEdges { rows: (0..2000).map(edge).collect(), n_edges: 5000 }),
-        validation: Part::Shown((1..5u32).map(|time| score(f64::from(time))).collect()),
-        colours,
+        times: times(n, name),
+        map: Part::Shown(map(n, k, name)),
+        populations: Part::Shown(populations(n)),
+        streams: Part::Shown(streams(n, name)),
+        transitions: Part::Shown(flows(n, k, name)),
+        fates: Part::Shown(fates(n, k, name)),
+        trends: Part::Shown(trends(k, name)),
+        edges: Part::Shown(edges(name)),
+        validation: Part::Shown((1..5).map(|time| score(time, name)).collect()),
+        colours: Colours::of(&groups(k, name), &[]),
         provenance: Provenance {
             facts: vec![(name.into(), name.into())],
             commands: vec![Repeat { command: format!("sbcell {name}"), also: vec![name.into()] }],
             files: vec![ShownFile { name: name.into(), sha256: name.into() }],
         },
-        times,
     }
-}
-
-/// A source at both ends of an interval.
-fn names_of(source: &str, pair: &[TimePoint]) -> Option<(f64, f64, String)> {
-    let [from, to] = pair else { return None };
-    Some((from.time, to.time, source.to_string()))
 }
 
 #[test]

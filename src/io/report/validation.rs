@@ -1,5 +1,7 @@
 //! Scores of held-out times: the prediction beside simple guesses and the noise floor.
 
+use std::fmt::Write;
+
 use crate::io::report::axis::{Axis, time_title};
 use crate::io::report::data::{HeldOutScore, Interval95, Report};
 use crate::io::report::escape::{count, counted, number, place, time};
@@ -12,8 +14,8 @@ const WIDTH: f64 = 500.0;
 const LEFT: f64 = 62.0;
 const TOP: f64 = 12.0;
 
-/// The figure.
-pub(super) fn figure(scores: &[HeldOutScore], report: &Report) -> Figure {
+/// The picture: one row for each time.
+fn picture(scores: &[HeldOutScore], report: &Report) -> Svg {
     let bottom = TOP + ROW * scores.len() as f64;
     let mut svg = Svg::new(WIDTH, bottom + 46.0);
     let values = scores.iter().flat_map(|score| {
@@ -54,6 +56,12 @@ pub(super) fn figure(scores: &[HeldOutScore], report: &Report) -> Figure {
         [14.0, 0.5 * (TOP + bottom)],
         &format!("Held-out {}", time_title(&report.unit).to_lowercase()),
     );
+    svg
+}
+
+/// The figure.
+pub(super) fn figure(scores: &[HeldOutScore], report: &Report) -> Figure {
+    let svg = picture(scores, report);
     let alt: Vec<String> = scores
         .iter()
         .map(|score| format!("time {}: {}", time(score.time), score.verdict))
@@ -149,10 +157,11 @@ fn key(method: &str) -> String {
     ];
     for (class, name) in entries {
         let mark = mark(7.0, 7.0, class);
-        put.push_str(&format!(
+        let _ = write!(
+            put,
             "<li><svg class=\"chip\" width=\"14\" height=\"14\" aria-hidden=\"true\">{mark}</svg>{}</li>",
             crate::io::report::escape::html(&name)
-        ));
+        );
     }
     put.push_str(
         "<li><svg class=\"chip\" width=\"14\" height=\"14\" aria-hidden=\"true\"><path class=\"floor\" \

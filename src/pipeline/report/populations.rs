@@ -12,6 +12,9 @@ use crate::rng::Seed;
 
 /// Most points of all populations together.
 const POINTS: usize = 18_000;
+/// The points of one time.
+type Cloud = (f64, Vec<[f64; 2]>);
+
 /// Most populations.
 const FRAMES: usize = 400;
 
@@ -36,7 +39,7 @@ pub(super) fn populations(path: &Path, model: &Model, seed: Seed) -> Result<Popu
     let times = table.numbers("time");
     let (x, y) = (table.numbers(needed[0]), table.numbers(needed[1]));
     let points = (0..table.len()).map(|row| (times[row], [x[row], y[row]]));
-    let mut drawn: Vec<(f64, Vec<[f64; 2]>)> = Vec::new();
+    let mut drawn: Vec<Cloud> = Vec::new();
     for (time, point) in points.filter(|(t, p)| t.is_finite() && p.iter().all(|v| v.is_finite())) {
         match drawn.iter_mut().find(|entry| entry.0.total_cmp(&time).is_eq()) {
             Some(entry) => entry.1.push(point),
@@ -48,11 +51,11 @@ pub(super) fn populations(path: &Path, model: &Model, seed: Seed) -> Result<Popu
         let here = here.filter(|entry| entry.0.total_cmp(&snapshot.time).is_eq());
         (snapshot.time, here.map(|entry| pair(entry.1.as_slice().unwrap_or_default())).collect())
     });
-    let measured: Vec<(f64, Vec<[f64; 2]>)> = measured.collect();
+    let measured: Vec<Cloud> = measured.collect();
     // A population drawn at the time of a snapshot is the snapshot again.
     drawn.retain(|entry| measured.iter().all(|other| other.0.total_cmp(&entry.0).is_ne()));
     let drawn = drawn.into_iter().map(|entry| (false, entry));
-    let mut all: Vec<(bool, (f64, Vec<[f64; 2]>))> =
+    let mut all: Vec<(bool, Cloud)> =
         measured.into_iter().map(|entry| (true, entry)).chain(drawn).collect();
     all.sort_by(|one, other| one.1.0.total_cmp(&other.1.0));
     all.truncate(FRAMES);
