@@ -9,7 +9,7 @@ const FEW: usize = 50;
 
 /// Fills the three sentences from the parts of the report.
 pub(super) fn fill(report: &mut Report, model: &Model) {
-    report.summary = [found(report, model), trust(report), next(report)];
+    report.summary = [found(report, model), trust(report), next(report, model)];
 }
 
 fn found(report: &Report, model: &Model) -> String {
@@ -88,13 +88,15 @@ fn trust(report: &Report) -> String {
     )
 }
 
-fn next(report: &Report) -> String {
+fn next(report: &Report, model: &Model) -> String {
+    // A model of an embedding may lie in a file without genes.
+    let genes = !model.genes.is_empty();
     let missing = |part: bool, what: &str| part.then(|| what.to_string());
     let wanted: Vec<String> = [
         missing(report.fates.shown().is_none(), "`sbcell fates`"),
         missing(report.transitions.shown().is_none(), "`sbcell transitions`"),
-        missing(report.trends.shown().is_none(), "`sbcell trends`"),
-        missing(report.edges.shown().is_none(), "`sbcell grn`"),
+        missing(genes && report.trends.shown().is_none(), "`sbcell trends`"),
+        missing(genes && report.edges.shown().is_none(), "`sbcell grn`"),
         missing(report.populations.shown().is_none(), "`sbcell interpolate`"),
     ]
     .into_iter()
