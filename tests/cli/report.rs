@@ -115,7 +115,11 @@ fn cells_are_drawn_on_the_umap_of_the_file() {
     let umap = ndarray::Array2::from_shape_fn((x.nrows(), 2), |(i, k)| {
         f64::from(x[[i, 3 * k]]) + (i % 7) as f64
     });
-    let kind = Column::Texts(rows.iter().map(|i| Some(["a", "b"][i % 2].to_string())).collect());
+    let categories = Box::new(Column::Texts(vec![Some("a".into()), Some("b".into())]));
+    let kind = Column::Categories {
+        codes: (0..).take(rows.len()).map(|i| Some(i % 2)).collect(),
+        categories,
+    };
     let content = H5adContent {
         obs_names: &file.obs_names().unwrap(),
         obs: &[("time", &file.obs("time").unwrap()), ("kind", &kind)],
@@ -125,9 +129,20 @@ fn cells_are_drawn_on_the_umap_of_the_file() {
         ..H5adContent::default()
     };
     write_h5ad(&sandbox.path("data.h5ad"), &content).unwrap();
+    // As scanpy writes them; the second is no colour that a page takes.
+    let edited = hdf5_pure::File::open_rw(sandbox.path("data.h5ad")).unwrap();
+    let root = edited.root();
+    root.create_dataset("uns/kind_colors", |dataset| {
+        dataset.with_vlen_strings(&["#12ab34", "red}</style>"]);
+    })
+    .unwrap();
+    edited.commit().unwrap();
+    drop(root);
+    edited.close().unwrap();
     sandbox.done(&format!("{FIT} --no-validation"));
     sandbox.done("report --groupby kind --out page.html");
     let page = sandbox.text("page.html");
+    assert!(page.contains("\"colours\":[\"#12ab34\",\"#0072b2\"]"));
     assert!(
         page.contains("UMAP of the cells") && page.contains("Mean direction of cells on the UMAP")
     );

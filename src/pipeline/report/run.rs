@@ -9,7 +9,7 @@ use crate::io::file;
 use crate::io::model::{Model, OpenModel};
 use crate::io::output::{is_stream, run_record};
 use crate::io::report::{Colours, Part, Provenance, Report, ShownFile, TimePoint};
-use crate::io::run::{RunRecord, read_json};
+use crate::io::run::{RunRecord, json_sha256, read_json};
 use crate::pipeline::report::cells::{self, CellGroups, Place};
 use crate::pipeline::report::options::ReportOptions;
 use crate::pipeline::report::populations::populations;
@@ -80,11 +80,28 @@ pub fn report(
     } else {
         Part::Shown(streams(model, &place, &order, progress)?)
     };
+    report.warnings = foreign(model, options)?;
     let run_notes = run.as_ref().map(|run| run.notes.clone()).unwrap_or_default();
     summary::sort_notes(&mut report, model, [notes, run_notes].concat());
     report.provenance = provenance(model, options, run.as_ref())?;
     summary::fill(&mut report, model);
     Ok(report)
+}
+
+/// Warnings of results that were computed from another model.
+fn foreign(model: &Model, options: &ReportOptions) -> Result<Vec<String>> {
+    let own = json_sha256(&model.header)?;
+    let of_other = |path: &&PathBuf| {
+        let run: Result<RunRecord> = read_json(&run_record(path));
+        run.is_ok_and(|run| run.input.file == "model.json" && run.input.sha256 != own)
+    };
+    let say = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        format!(
+            "`{name}` was computed from another fit than the one of this page: compute it again."
+        )
+    };
+    Ok(options.files().filter(of_other).map(say).collect())
 }
 
 /// The parts that come from tables.
