@@ -314,8 +314,7 @@ impl H5ad {
         }
     }
 
-    /// A list of texts in `uns`, such as the colours in `cell_type_colors`; `None` if it is absent or no list
-    /// of texts.
+    /// The texts of an entry of `uns`, by path (`cell_type_colors`); `None` if it is absent or not a list of texts.
     ///
     /// # Errors
     /// [`Error::Unreadable`].
@@ -323,8 +322,7 @@ impl H5ad {
         let Some(uns) = self.root.group("uns")? else { return Ok(None) };
         match uns.child(key)? {
             Some(Node::Dataset(dataset))
-                if matches!(dataset.element(), Element::HeapText | Element::FixedText { .. })
-                    && dataset.shape().len() == 1 =>
+                if matches!(dataset.element(), Element::HeapText | Element::FixedText { .. }) =>
             {
                 text::strings(&dataset).map(Some)
             }
