@@ -24,6 +24,7 @@ mod outputs;
 mod perturb;
 mod populations;
 mod reference;
+mod report;
 mod sample;
 mod sets;
 mod shared;
@@ -82,6 +83,7 @@ enum Command {
     Strip(strip::StripArgs),
     Grn(grn::GrnArgs),
     GrnScore(grn_score::GrnScoreArgs),
+    Report(report::ReportArgs),
 }
 
 /// The result of a command that did not fail.
@@ -162,6 +164,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Strip(args) => strip::run(args, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),
         Command::GrnScore(args) => grn_score::run(args, terminal),
+        Command::Report(args) => report::run(args, common.seed, terminal),
     }
 }
 

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, ValueEnum};
 use sbcell::io::model::{read_conditions, read_header};
 use sbcell::io::output::{OutputRule, data_of_model, is_stream, same_file};
-use sbcell::pipeline::{self, Export};
+use sbcell::pipeline::{self, Export, ReportOptions};
 use sbcell::{Error, Result};
 
 use crate::cli::fates::AUTO;
 use crate::cli::grn::default_out;
+use crate::cli::report::default_page;
 use crate::cli::trajectory::beside;
 
 /// Flags that name a file or folder to write.
@@ -24,12 +25,13 @@ const CHARTS: [(&str, &str); 3] =
     [("plot", "--plot"), ("plot_network", "--plot-network"), ("plot_heatmap", "--plot-heatmap")];
 
 /// Commands whose `--out` is a folder, or an `.h5ad` in every case.
-const NO_TABLE: [(&str, &str); 5] = [
+const NO_TABLE: [(&str, &str); 6] = [
     ("fit", "a folder"),
     ("evaluate", "a folder"),
     ("couplings", "a folder"),
     ("annotate", "an .h5ad file"),
     ("strip", "an .h5ad file"),
+    ("report", "a file that ends in .html"),
 ];
 
 /// The name and the flags of the command that was called.
@@ -100,6 +102,9 @@ impl<'m> Called<'m> {
         if let Ok(Some(list)) = self.flags.try_get_one::<String>("tfs") {
             found.push(PathBuf::from(list));
         }
+        if let Some(folder) = self.path("folder") {
+            found.extend(data_of_model(&ReportOptions::in_folder(&folder).model));
+        }
         if let Some(model) = self.path("model") {
             found.extend(data_of_model(&model));
             if let Ok(record) = read_conditions(&model) {
@@ -117,6 +122,11 @@ impl<'m> Called<'m> {
 
     /// All files that the command will write, as far as their names are known before it runs.
     fn files(&self) -> Vec<PathBuf> {
+        if self.name == "report" {
+            let folder = self.path("folder").unwrap_or_default();
+            let out = self.path("out").unwrap_or_else(|| default_page(&folder));
+            return vec![pipeline::multiqc_beside(&out), out];
+        }
         let mut files = Vec::new();
         let folder = self.path("model").unwrap_or_default();
         match (self.name, self.path("out")) {
@@ -221,13 +231,14 @@ mod tests {
     use super::*;
 
     /// Flags that name an input.
-    const INPUTS: [&str; 18] = [
+    const INPUTS: [&str; 23] = [
         "apop",
         "cells",
         "data",
         "diffusion_file",
         "edges",
         "fates",
+        "folder",
         "genes",
         "given",
         "growth_file",
@@ -235,11 +246,15 @@ mod tests {
         "model",
         "observe",
         "parents",
+        "populations",
         "prior",
         "prolif",
         "tables",
         "time_map",
+        "transitions",
+        "trends",
         "truth",
+        "validation",
     ];
 
     #[test]

@@ -3,6 +3,7 @@
 //! - [`h5ad`]: AnnData files; [`table`]: tables as CSV, TSV or parquet
 //! - [`model`]: the folder of a fitted model; [`run`]: the record of a run beside each result
 //! - [`edges`]: edge lists; [`validation`]: scores of held-out times; [`chart`]: charts as SVG or PNG
+//! - [`report`]: one page of HTML with all results
 //! - [`cell_table`], [`lists`], [`measured`]: tables and lists that users provide
 //!
 //! A file is replaced as a whole or not at all: it is written under a temporary name and renamed.
@@ -30,6 +31,7 @@ pub mod networks;
 pub mod output;
 mod parquet;
 pub(crate) mod recorded;
+pub mod report;
 pub mod run;
 pub(crate) mod staged;
 pub mod table;

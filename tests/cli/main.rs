@@ -11,6 +11,7 @@ mod interrupt;
 mod lineage;
 mod processes;
 mod readme;
+mod report;
 mod run;
 mod sample;
 #[path = "../support/sandbox.rs"]

@@ -289,12 +289,22 @@ impl Chart {
         }
     }
 
+    /// The chart as SVG text.
+    ///
+    /// ```
+    /// use sbcell::io::chart::draw_edges;
+    /// assert!(draw_edges(&[], 3).svg_text().starts_with("<svg"));
+    /// ```
+    pub fn svg_text(&self) -> String {
+        SvgBackend::new().render_scene(&self.scene)
+    }
+
     /// Writes the chart as SVG.
     ///
     /// # Errors
     /// [`Error::Io`] if the file cannot be written.
     pub(crate) fn write_svg(&self, path: &Path) -> Result<()> {
-        let text = SvgBackend::new().render_scene(&self.scene);
+        let text = self.svg_text();
         file::replace(path, |writer| writer.write_all(text.as_bytes()))
     }
 

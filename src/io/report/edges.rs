@@ -1,0 +1,112 @@
+//! Regulatory edges as a graph and as a heat map.
+
+use crate::io::chart::{draw_heatmap, draw_network};
+use crate::io::report::data::ShownEdges;
+use crate::io::report::escape::{count, html, number};
+use crate::io::report::page::{Figure, Table, wide};
+
+/// Edges of the graph.
+const GRAPH: usize = 30;
+/// Edges of the heat map.
+const HEAT: usize = 600;
+
+/// The graph and the heat map.
+pub(super) fn figures(edges: &ShownEdges) -> Vec<Figure> {
+    let n =
+        |drawn: usize| format!("n = the first {} of {} edges", count(drawn), count(edges.n_edges));
+    let graph = GRAPH.min(edges.rows.len());
+    let picture = |svg: String, about: &str| wide(&embedded(&svg, about), about);
+    let about = format!("Graph of the first {graph} edges: arrows activate, bars inhibit");
+    let network = Figure {
+        id: "fig-graph",
+        title: "The most important edges".into(),
+        n: n(graph),
+        picture: picture(draw_network(&edges.rows, GRAPH).svg_text(), &about),
+        reading: "A thicker curve is an edge of higher confidence (or importance), a larger circle has more targets. \
+                  Blue arrows activate, red bars inhibit. An edge is a prediction from expression, not a measured \
+                  binding."
+            .into(),
+        table: table(edges, GRAPH),
+    };
+    let about = "Heat map of regulators (rows) and targets (columns), with their signed importance";
+    let heat = Figure {
+        id: "fig-heat",
+        title: "Regulators and their targets".into(),
+        n: n(edges.rows.len().min(HEAT)),
+        picture: picture(draw_heatmap(&edges.rows[..edges.rows.len().min(HEAT)]).svg_text(), about),
+        reading: "Colour is the confidence (or importance) of an edge with its sign, as the scale says. Similar rows \
+                  and columns are neighbours."
+            .into(),
+        table: table(edges, usize::MAX),
+    };
+    vec![network, heat]
+}
+
+/// The first rows of the list.
+fn table(edges: &ShownEdges, most: usize) -> Table {
+    let rows = edges
+        .rows
+        .iter()
+        .take(most)
+        .map(|edge| {
+            vec![
+                edge.regulator.clone(),
+                edge.target.clone(),
+                if edge.activates { "activates" } else { "inhibits" }.into(),
+                number(edge.importance),
+                number(edge.confidence),
+                number(edge.stability),
+                edge.group.clone(),
+            ]
+        })
+        .collect();
+    let header =
+        ["Regulator", "Target", "Effect", "Importance", "Confidence", "Stability", "Group"];
+    Table::new(&header, rows)
+}
+
+/// The picture of a chart inside a page: its text takes the colour of the page, and readers who do not see it
+/// hear `about`.
+fn embedded(svg: &str, about: &str) -> String {
+    let svg = slim(svg);
+    let text = svg.replacen(
+        "<svg",
+        &format!("<svg class=\"chart\" role=\"img\" aria-label=\"{}\"", html(about)),
+        1,
+    );
+    match text.find("<svg") {
+        Some(start) => text[start..].to_string(),
+        None => String::new(),
+    }
+}
+
+/// The same picture in fewer bytes: at most two decimals, and no spaces that nothing needs.
+fn slim(svg: &str) -> String {
+    let mut put = String::with_capacity(svg.len());
+    let mut decimals = None;
+    let mut inside = false;
+    for c in svg.chars() {
+        // Only numbers in tags are cut, never text.
+        inside = if c == '<' || c == '>' { c == '<' } else { inside };
+        decimals = match (c, decimals) {
+            ('.', _) if inside => Some(0),
+            ('0'..='9', Some(n)) => Some(n + 1),
+            _ => None,
+        };
+        if decimals.is_none_or(|n| n <= 2) {
+            put.push(c);
+        }
+    }
+    put.replace("\" />", "\"/>")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_pictures_are_cut_and_texts_are_not() {
+        let svg = "<svg x=\"1.23456\" y=\"0.5\" /><text>v1.23456</text></svg>";
+        assert_eq!(slim(svg), "<svg x=\"1.23\" y=\"0.5\"/><text>v1.23456</text></svg>");
+    }
+}

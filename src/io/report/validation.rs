@@ -1,0 +1,171 @@
+//! Scores of held-out times: the prediction beside simple guesses and the noise floor.
+
+use std::fmt::Write;
+
+use crate::io::report::axis::{Axis, time_title};
+use crate::io::report::data::{HeldOutScore, Interval95, Report};
+use crate::io::report::escape::{count, counted, number, place, time};
+use crate::io::report::page::{Figure, Table};
+use crate::io::report::svg::{Anchor, Svg};
+
+/// Height of the row of a time.
+const ROW: f64 = 44.0;
+const WIDTH: f64 = 500.0;
+const LEFT: f64 = 62.0;
+const TOP: f64 = 12.0;
+
+/// The picture: one row for each time.
+fn picture(scores: &[HeldOutScore], report: &Report) -> Svg {
+    let bottom = TOP + ROW * scores.len() as f64;
+    let mut svg = Svg::new(WIDTH, bottom + 46.0);
+    let values = scores.iter().flat_map(|score| {
+        let three = [&score.prediction, &score.pooled, &score.best.1];
+        let ends = three.map(|of| [of.value, of.lo, of.hi]);
+        ends.concat().into_iter().chain([score.floor, 0.0])
+    });
+    let x = Axis::over(values, 0.03, [LEFT, WIDTH - 14.0]);
+    for tick in x.ticks(5) {
+        svg.line([x.at(tick), TOP], [x.at(tick), bottom], "g");
+        svg.text([x.at(tick), bottom + 17.0], &number(tick), "k", Anchor::Middle);
+    }
+    svg.text(
+        [0.5 * (LEFT + WIDTH), bottom + 38.0],
+        "Energy distance to the held-out cells (0: perfect)",
+        "a",
+        Anchor::Middle,
+    );
+    for (row, score) in scores.iter().enumerate() {
+        let y = TOP + ROW * row as f64 + 0.5 * ROW;
+        svg.text([LEFT - 12.0, y + 4.0], &time(score.time), "k", Anchor::End);
+        if row > 0 {
+            svg.line([0.0, y - 0.5 * ROW], [WIDTH - 14.0, y - 0.5 * ROW], "g");
+        }
+        if score.floor.is_finite() {
+            let at = place(x.at(score.floor));
+            svg.raw(&format!(
+                "<path class=\"floor\" d=\"M{at} {}V{}\"/>",
+                place(y - 0.36 * ROW),
+                place(y + 0.36 * ROW)
+            ));
+        }
+        interval(&mut svg, &x, y - 9.0, &score.prediction, "model");
+        interval(&mut svg, &x, y + 1.0, &score.pooled, "guess");
+        interval(&mut svg, &x, y + 11.0, &score.best.1, "best");
+    }
+    svg.upright(
+        [14.0, 0.5 * (TOP + bottom)],
+        &format!("Held-out {}", time_title(&report.unit).to_lowercase()),
+    );
+    svg
+}
+
+/// The figure.
+pub(super) fn figure(scores: &[HeldOutScore], report: &Report) -> Figure {
+    let svg = picture(scores, report);
+    let alt: Vec<String> = scores
+        .iter()
+        .map(|score| format!("time {}: {}", time(score.time), score.verdict))
+        .collect();
+    let picture = svg.element(&format!("Scores of held-out times. {}", alt.join(". ")));
+    let rows = scores
+        .iter()
+        .map(|score| {
+            vec![
+                time(score.time),
+                count(score.n_cells),
+                with_interval(&score.prediction),
+                with_interval(&score.pooled),
+                with_interval(&score.best.1),
+                score.best.0.clone(),
+                number(score.floor),
+                score.verdict.clone(),
+            ]
+        })
+        .collect();
+    let method = scores.first().map_or("", |score| score.method.as_str());
+    let n: usize = scores.iter().map(|score| score.n_cells).sum();
+    Figure {
+        id: "fig-validation",
+        title: "Held-out times: how well the model predicts what it has not seen".into(),
+        n: format!("n = {}, {}", counted(scores.len(), "held-out time"), counted(n, "cell")),
+        picture: format!("{}{picture}", key(method)),
+        reading: "Each time was left out in turn and predicted from the others. A prediction left of the simple guess \
+                  is better; intervals that overlap much cannot be told apart. No method gets much below the noise \
+                  floor, the distance between two halves of the same cells. The best simple guess is chosen in \
+                  hindsight, which no method could do."
+            .into(),
+        table: Table::new(
+            &[
+                &time_title(&report.unit),
+                "Cells",
+                "Prediction",
+                "Simple guess: both neighbouring times pooled",
+                "Best simple guess",
+                "which is",
+                "Noise floor",
+                "Verdict",
+            ],
+            rows,
+        ),
+    }
+}
+
+/// A number with its interval as text.
+fn with_interval(of: &Interval95) -> String {
+    if of.lo.is_finite() && of.hi.is_finite() {
+        format!("{} ({} to {})", number(of.value), number(of.lo), number(of.hi))
+    } else {
+        number(of.value)
+    }
+}
+
+/// A mark with its interval.
+fn interval(svg: &mut Svg, x: &Axis, y: f64, of: &Interval95, class: &str) {
+    if !of.value.is_finite() {
+        return;
+    }
+    if of.lo.is_finite() && of.hi.is_finite() {
+        svg.line([x.at(of.lo.max(x.values[0])), y], [x.at(of.hi.min(x.values[1])), y], class);
+    }
+    svg.raw(&mark(x.at(of.value), y, class));
+}
+
+/// The mark of the model (dot), the guess (square) or the best guess (hollow diamond).
+fn mark(x: f64, y: f64, class: &str) -> String {
+    let at = |dx: f64, dy: f64| format!("{} {}", place(x + dx), place(y + dy));
+    let shape = match class {
+        "model" => {
+            return format!(
+                "<circle class=\"{class}\" cx=\"{}\" cy=\"{}\" r=\"4.5\"/>",
+                place(x),
+                place(y)
+            );
+        }
+        "guess" => [at(-4.0, -4.0), at(4.0, -4.0), at(4.0, 4.0), at(-4.0, 4.0)],
+        _ => [at(0.0, -5.0), at(5.0, 0.0), at(0.0, 5.0), at(-5.0, 0.0)],
+    };
+    format!("<path class=\"{class}\" d=\"M{}Z\"/>", shape.join("L"))
+}
+
+/// The legend of the marks.
+fn key(method: &str) -> String {
+    let mut put = String::from("<ul class=\"legend\">");
+    let entries = [
+        ("model", format!("prediction of the model ({method})")),
+        ("guess", "simple guess: both neighbouring times pooled".into()),
+        ("best", "best simple guess, chosen in hindsight".into()),
+    ];
+    for (class, name) in entries {
+        let mark = mark(7.0, 7.0, class);
+        let _ = write!(
+            put,
+            "<li><svg class=\"chip\" width=\"14\" height=\"14\" aria-hidden=\"true\">{mark}</svg>{}</li>",
+            crate::io::report::escape::html(&name)
+        );
+    }
+    put.push_str(
+        "<li><svg class=\"chip\" width=\"14\" height=\"14\" aria-hidden=\"true\"><path class=\"floor\" \
+         d=\"M7 0V14\"/></svg>noise floor</li></ul>",
+    );
+    put
+}

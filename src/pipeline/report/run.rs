@@ -1,0 +1,312 @@
+//! Collects the results of a folder into a report, and writes the page.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::io::file;
+use crate::io::model::{Model, OpenModel};
+use crate::io::output::{is_stream, run_record};
+use crate::io::report::{Colours, Part, Provenance, Report, ShownFile, TimePoint};
+use crate::io::run::{RunRecord, json_sha256, read_json};
+use crate::pipeline::report::cells::{self, CellGroups, Place};
+use crate::pipeline::report::options::ReportOptions;
+use crate::pipeline::report::populations::populations;
+use crate::pipeline::report::repeat::repeat;
+use crate::pipeline::report::results::{self, FateTable};
+use crate::pipeline::report::scores::scores;
+use crate::pipeline::report::streams::streams;
+use crate::pipeline::report::summary;
+use crate::pipeline::shared::cell_sets::CellSets;
+use crate::pipeline::shared::recorded::write_recorded;
+use crate::progress::{Progress, Silent};
+use crate::rng::Seed;
+
+/// Name of the table for `MultiQC`.
+const MULTIQC: &str = "sbcell_mqc.json";
+
+/// Collects the results that `options` names, for `model`, into a report. Results that are not there are left
+/// out, with a sentence that says how to get them.
+///
+/// Time: that of reading the tables, and of the neighbours of at most 4000 cells.
+///
+/// ```
+/// use sbcell::pipeline::{ReportOptions, example_model, report};
+/// use sbcell::Silent;
+///
+/// # fn main() -> sbcell::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// let model = example_model(folder.path())?;
+/// let options = ReportOptions::in_folder(&folder.path().join("model"));
+/// let report = report(&model, &options, &mut Silent)?;
+/// assert_eq!(report.times.len(), 3);
+/// assert!(report.fates.shown().is_none() && report.html().contains("sbcell fates"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+/// Those of reading the files that `options` names; [`Error::UnknownKey`] for a basis that the file lacks.
+pub fn report(
+    model: &OpenModel,
+    options: &ReportOptions,
+    progress: &mut dyn Progress,
+) -> Result<Report> {
+    let seed = Seed(options.seed);
+    let run: Option<RunRecord> = read_json(&model.folder().join("run.json")).ok();
+    let (file, missing_file) = cells::file_of(model, options, progress)?;
+    let mut notes: Vec<String> = missing_file.into_iter().collect();
+    let place = Place::find(model, options.basis.as_deref(), file.as_ref())?;
+    let order = place.order(seed);
+    let fates = options.fates.as_deref().map(FateTable::read).transpose()?;
+    let groups = match sets_of(options) {
+        None => None,
+        Some((sets, asked)) => match CellGroups::read(model, &sets, file.as_ref(), progress) {
+            Ok(groups) => Some(groups),
+            Err(error) if asked || matches!(error, Error::Cancelled) => return Err(error),
+            Err(error) => {
+                notes.push(format!("The groups of cells could not be read again: {error}."));
+                None
+            }
+        },
+    };
+    let mut report = parts(model, options, run.as_ref(), fates.as_ref())?;
+    report.colours = colours(&report, groups.as_ref());
+    let map = cells::map(model, &place, &order, groups.as_ref(), fates.as_ref(), &report.colours);
+    report.map = Part::Shown(map);
+    report.streams = if order.len() < 3 {
+        Part::Missing("There are too few cells for streams.".into())
+    } else {
+        Part::Shown(streams(model, &place, &order, progress)?)
+    };
+    report.warnings = foreign(model, options)?;
+    let run_notes = run.as_ref().map(|run| run.notes.clone()).unwrap_or_default();
+    summary::sort_notes(&mut report, model, [notes, run_notes].concat());
+    report.provenance = provenance(model, options, run.as_ref())?;
+    summary::fill(&mut report, model);
+    Ok(report)
+}
+
+/// Warnings of results that were computed from another model.
+fn foreign(model: &Model, options: &ReportOptions) -> Result<Vec<String>> {
+    let own = json_sha256(&model.header)?;
+    let of_other = |path: &&PathBuf| {
+        let run: Result<RunRecord> = read_json(&run_record(path));
+        run.is_ok_and(|run| run.input.file == "model.json" && run.input.sha256 != own)
+    };
+    let say = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        format!(
+            "`{name}` was computed from another fit than the one of this page: compute it again."
+        )
+    };
+    Ok(options.files().filter(of_other).map(say).collect())
+}
+
+/// The parts that come from tables.
+fn parts(
+    model: &OpenModel,
+    options: &ReportOptions,
+    run: Option<&RunRecord>,
+    fates: Option<&FateTable>,
+) -> Result<Report> {
+    let seed = Seed(options.seed);
+    let part = |path: &Option<PathBuf>, what: &str, command: &str| {
+        path.clone().ok_or_else(|| format!("{what} were not computed: run `sbcell {command}`."))
+    };
+    let snapshots = model.header.snapshots.iter();
+    let times = snapshots.map(|at| TimePoint {
+        time: at.time,
+        label: at.label.clone(),
+        n_cells: at.n_cells,
+    });
+    let title = run.map_or_else(|| "Report".into(), |run| run.input.file.clone());
+    Ok(Report {
+        title,
+        unit: model.header.time_unit.clone(),
+        times: times.collect(),
+        facts: facts(model, run),
+        populations: shown(
+            part(&options.populations, "Populations in between", "interpolate"),
+            |path| populations(path, model, seed),
+        )?,
+        transitions: shown(
+            part(&options.transitions, "Transitions", "transitions"),
+            results::transitions,
+        )?,
+        fates: fates.map_or_else(
+            || Part::Missing("Fates were not computed: run `sbcell fates`.".into()),
+            |fates| Part::Shown(fates.by_time()),
+        ),
+        trends: shown(part(&options.trends, "Trends of genes", "trends"), results::trends)?,
+        edges: shown(part(&options.edges, "Regulatory edges", "grn"), results::edges)?,
+        validation: validation(model, options)?,
+        ..Report::default()
+    })
+}
+
+/// The part at a path, or the sentence in its place.
+fn shown<T>(
+    path: std::result::Result<PathBuf, String>,
+    read: impl FnOnce(&Path) -> Result<T>,
+) -> Result<Part<T>> {
+    match path {
+        Ok(path) => read(&path).map(Part::Shown),
+        Err(why) => Ok(Part::Missing(why)),
+    }
+}
+
+/// The scores of the folder, or the short ones of the model.
+fn validation(
+    model: &OpenModel,
+    options: &ReportOptions,
+) -> Result<Part<Vec<crate::io::report::HeldOutScore>>> {
+    let own = model.folder().join("validation.json");
+    let place = options.validation.clone().or_else(|| own.is_file().then_some(own));
+    let found = place.map(|place| scores(&place)).transpose()?.filter(|found| !found.is_empty());
+    Ok(found.map_or_else(
+        || {
+            Part::Missing(
+                "No time was held out: run `sbcell evaluate` (it needs at least three times)."
+                    .into(),
+            )
+        },
+        Part::Shown,
+    ))
+}
+
+/// The key numbers at the head of the page.
+fn facts(model: &Model, run: Option<&RunRecord>) -> Vec<(String, String)> {
+    let fact = |name: &str, value: String| (name.to_string(), value);
+    let mut facts = vec![
+        fact("Cells", model.cells.len().to_string()),
+        fact("Times", model.header.snapshots.len().to_string()),
+    ];
+    if !model.genes.is_empty() {
+        facts.push(fact("Genes of the model", model.genes.len().to_string()));
+    }
+    facts.push(fact("Coordinates", model.header.dimensions.len().to_string()));
+    facts.extend(solver(run).map(|solver| fact("Solver", solver)));
+    facts
+}
+
+/// Name of the solver of the fit.
+fn solver(run: Option<&RunRecord>) -> Option<String> {
+    match run?.parameters.get("solver")? {
+        Value::String(name) => Some(name.clone()),
+        Value::Object(of) => of.keys().next().cloned(),
+        _ => None,
+    }
+}
+
+/// The groups to colour by, and whether the user asked for them: those of the options, otherwise those of the
+/// fates, transitions, trends or edges.
+fn sets_of(options: &ReportOptions) -> Option<(CellSets, bool)> {
+    if options.sets.is_named() {
+        return Some((options.sets.clone(), true));
+    }
+    let of = |path: &PathBuf| -> Option<CellSets> {
+        let run: RunRecord = read_json(&run_record(path)).ok()?;
+        let sets = ["/sets", "/trajectory/sets"].iter().find_map(|at| run.parameters.pointer(at));
+        let mut sets: CellSets = match sets {
+            Some(sets) => serde_json::from_value(sets.clone()).ok()?,
+            None => CellSets::default().with_groupby(
+                run.parameters.get("groupby").and_then(Value::as_str).map(str::to_string),
+            ),
+        };
+        sets.states = None;
+        sets.data = options.sets.data.clone().or(sets.data);
+        sets.is_named().then_some(sets)
+    };
+    let paths = [&options.fates, &options.transitions, &options.trends, &options.edges];
+    paths.into_iter().flatten().find_map(of).map(|sets| (sets, false))
+}
+
+/// Colours of all groups that the page names.
+fn colours(report: &Report, groups: Option<&CellGroups>) -> Colours {
+    let mut names: Vec<String> = groups.map(|groups| groups.names.clone()).unwrap_or_default();
+    let fates = report.fates.shown().map(|fates| fates.names.clone()).unwrap_or_default();
+    let flows = report.transitions.shown().into_iter().flatten();
+    let flows = flows.flat_map(|row| [row.source.clone(), row.target.clone()]);
+    let sets = report.trends.shown().into_iter().flat_map(|trends| &trends.genes);
+    let sets = sets.flat_map(|gene| gene.lines.iter().map(|line| line.set.clone()));
+    let mut more: Vec<String> = fates.into_iter().chain(flows).chain(sets).collect();
+    more.sort();
+    more.dedup();
+    for name in more {
+        // Cells without a group are grey.
+        if !names.contains(&name) && name != "(no group)" {
+            names.push(name);
+        }
+    }
+    Colours::of(&names, groups.map_or(&[], |groups| &groups.known))
+}
+
+/// Versions, seed, hashes and commands.
+fn provenance(
+    model: &OpenModel,
+    options: &ReportOptions,
+    run: Option<&RunRecord>,
+) -> Result<Provenance> {
+    let header = &model.header;
+    let mut facts = vec![
+        ("sbcell, this page".to_string(), env!("CARGO_PKG_VERSION").to_string()),
+        ("sbcell, the fit".into(), header.sbcell.clone()),
+        ("Seed of the fit".into(), header.seed.to_string()),
+        ("Values".into(), header.source.clone()),
+        ("Column of times".into(), header.time_column.clone()),
+        ("Noise σ² per unit of time".into(), format!("{}", header.sigma2)),
+        ("Plan of the fit (SHA-256)".into(), header.plan.clone()),
+    ];
+    facts.extend(solver(run).map(|solver| ("Solver".into(), solver)));
+    let named = model.folder().file_name().map(|name| name.to_string_lossy().into_owned());
+    let folder = named.unwrap_or_default();
+    let mut commands = Vec::new();
+    if let Some(run) = run {
+        facts.push(("Input".into(), run.input.file.clone()));
+        facts.push(("Input (SHA-256)".into(), run.input.sha256.clone()));
+        commands.push(repeat(run, &folder));
+        let held_out = options.validation.as_ref().map(|place| place.join("validation.run.json"));
+        let held_out = held_out.and_then(|path| read_json::<RunRecord>(&path).ok());
+        commands.extend(held_out.map(|held_out| repeat(&held_out, &folder)));
+    }
+    let mut files = vec![shown_file(&model.folder().join("model.json"))?];
+    for path in options.files() {
+        if let Ok(run) = read_json::<RunRecord>(&run_record(path)) {
+            commands.push(repeat(&run, &folder));
+        }
+        files.push(shown_file(path)?);
+    }
+    Ok(Provenance { facts, commands, files })
+}
+
+/// The name of a file with its hash.
+fn shown_file(path: &Path) -> Result<ShownFile> {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    Ok(ShownFile { name, sha256: file::sha256(path, &mut Silent)? })
+}
+
+/// The path of the table for `MultiQC` beside the page `out`.
+pub fn multiqc_beside(out: &Path) -> PathBuf {
+    out.with_file_name(MULTIQC)
+}
+
+/// Writes the page to `out`, with its run record, and the table for `MultiQC` beside it unless `out` is a
+/// stream.
+///
+/// # Errors
+/// [`Error::Io`] if a file cannot be written.
+pub fn write_report(
+    out: &Path,
+    model: &Model,
+    report: &Report,
+    options: &ReportOptions,
+) -> Result<()> {
+    write_recorded(out, "report", model, options, |out| report.write(out))?;
+    if is_stream(out) {
+        return Ok(());
+    }
+    let beside = multiqc_beside(out);
+    write_recorded(&beside, "report", model, options, |out| report.write_multiqc(out))
+}

@@ -1,0 +1,163 @@
+//! The summary in three sentences, and the warnings of a report.
+
+use crate::bridge::Stop;
+use crate::io::model::Model;
+use crate::io::report::{FateAt, Fates, HeldOutScore, Part, Report};
+
+/// Number of cells of a time below which a warning is shown.
+const FEW: usize = 50;
+
+/// Fills the three sentences from the parts of the report.
+pub(super) fn fill(report: &mut Report, model: &Model) {
+    report.summary = [found(report, model), trust(report), next(report, model)];
+}
+
+fn found(report: &Report, model: &Model) -> String {
+    let n: usize = report.times.iter().map(|at| at.n_cells).sum();
+    let (first, last) = (report.times.first(), report.times.last());
+    let unit = if report.unit.is_empty() { String::new() } else { format!(" {}", report.unit) };
+    let span = first.zip(last).map_or_else(String::new, |(first, last)| {
+        format!(", from {} to {}{unit}", first.time, last.time)
+    });
+    let genes = match model.genes.len() {
+        0 => String::new(),
+        genes => format!(" of {genes} genes"),
+    };
+    let dimensions = model.header.dimensions.len();
+    let mut text = format!(
+        "One process connects {n} cells of {} times{span}, in {dimensions} coordinates{genes}",
+        report.times.len()
+    );
+    if let Some(fates) = report.fates.shown()
+        && let Some(words) = of_fates(fates)
+    {
+        text.push_str("; ");
+        text.push_str(&words);
+    }
+    text.push('.');
+    text
+}
+
+/// The commonest fates of the first cells, and how undecided cells are early and late.
+fn of_fates(fates: &Fates) -> Option<String> {
+    let first = fates.at.first()?;
+    let mean = |values: &Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
+    let mut shares: Vec<(f64, &String)> =
+        first.probabilities.iter().map(mean).zip(&fates.names).collect();
+    shares.sort_by(|one, other| other.0.total_cmp(&one.0));
+    let named: Vec<String> = shares
+        .iter()
+        .take(3)
+        .map(|(share, name)| format!("{:.0} % {name}", 100.0 * share))
+        .collect();
+    let percent = |at: &FateAt| format!("{:.0} %", 100.0 * at.undecided);
+    let last = fates.at.len().checked_sub(2).and_then(|place| fates.at.get(place));
+    let later = last.filter(|at| at.time > first.time && at.undecided.is_finite());
+    let later = later
+        .map_or_else(String::new, |at| format!(" and {} undecided at {}", percent(at), at.time));
+    let open = if first.undecided.is_finite() {
+        format!(
+            ", and the fate of a single cell is {} undecided then{later} (100 %: no more is known than these shares)",
+            percent(first)
+        )
+    } else {
+        String::new()
+    };
+    Some(format!("the cells at {} go on average to {}{open}", first.time, named.join(", ")))
+}
+
+fn trust(report: &Report) -> String {
+    let Part::Shown(scores) = &report.validation else {
+        return "No time was held out, so nothing is known about how well populations in between are predicted."
+            .into();
+    };
+    let n = scores.len();
+    let count = |sign: i8| scores.iter().filter(|score| score.sign == sign).count();
+    let (better, worse) = (count(1), count(-1));
+    let advice = if 2 * worse > n {
+        "do not trust the populations in between"
+    } else if 2 * better > n {
+        "the populations in between are worth more than the measured times around them"
+    } else {
+        "between the measured times, the model says little more than the neighbouring times do"
+    };
+    format!(
+        "Of {n} held-out times, the model predicted {better} better than a simple guess (both neighbouring times \
+         pooled), {} about as well, and {worse} worse: {advice}.",
+        n - better - worse
+    )
+}
+
+fn next(report: &Report, model: &Model) -> String {
+    // A model of an embedding may lie in a file without genes.
+    let genes = !model.genes.is_empty();
+    let missing = |part: bool, what: &str| part.then(|| what.to_string());
+    let wanted: Vec<String> = [
+        missing(report.fates.shown().is_none(), "`sbcell fates`"),
+        missing(report.transitions.shown().is_none(), "`sbcell transitions`"),
+        missing(genes && report.trends.shown().is_none(), "`sbcell trends`"),
+        missing(genes && report.edges.shown().is_none(), "`sbcell grn`"),
+        missing(report.populations.shown().is_none(), "`sbcell interpolate`"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let first = if report.warnings.is_empty() { "" } else { "Read the warnings first, then " };
+    let rest = if report.validation.shown().is_none() {
+        "run `sbcell evaluate` to see how far to trust the fit".to_string()
+    } else if wanted.is_empty() {
+        "run `sbcell diagnose` before you build on single fates or edges, and test the first edges and genes in an \
+         experiment"
+            .to_string()
+    } else {
+        format!("add what is missing here with {}", wanted.join(", "))
+    };
+    let mut text = format!("{first}{rest}.");
+    if let Some(start) = text.get_mut(..1) {
+        start.make_ascii_uppercase();
+    }
+    text
+}
+
+/// Sorts the notes of the fit into warnings, notes and details, and adds what the results show.
+pub(super) fn sort_notes(report: &mut Report, model: &Model, notes: Vec<String>) {
+    let open: Vec<String> = model
+        .intervals
+        .iter()
+        .filter(|interval| interval.report.stop != Stop::Converged)
+        .map(|interval| format!("{} → {}", interval.from, interval.to))
+        .collect();
+    if !open.is_empty() {
+        report.warnings.push(format!(
+            "The solver did not converge on {}: results of these intervals are not those of the model that was asked \
+             for.",
+            open.join(", ")
+        ));
+    }
+    for at in report.times.iter().filter(|at| at.n_cells < FEW) {
+        let text = format!("Time {} has only {} cells.", at.time, at.n_cells);
+        report.warnings.push(text);
+    }
+    if let Part::Shown(scores) = &report.validation {
+        let worse: Vec<&HeldOutScore> = scores.iter().filter(|score| score.sign < 0).collect();
+        if !worse.is_empty() {
+            let times: Vec<String> = worse.iter().map(|score| score.time.to_string()).collect();
+            report.warnings.push(format!(
+                "The prediction is worse than the simple guess at {}: do not use populations near these times.",
+                times.join(", ")
+            ));
+        }
+    }
+    for note in notes {
+        if note.contains(" by the objective on held-out cells") || note.contains(" of 1): ") {
+            report.details.push(note);
+        } else if ["check ", "leave ", "may show", "did not converge"]
+            .iter()
+            .any(|word| note.contains(word))
+        {
+            report.warnings.push(note);
+        } else {
+            report.notes.push(note);
+        }
+    }
+}
