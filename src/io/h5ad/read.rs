@@ -314,6 +314,22 @@ impl H5ad {
         }
     }
 
+    /// The texts of an entry of `uns`, by path (`cell_type_colors`); `None` if it is absent or not a list of texts.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`].
+    pub fn uns_texts(&self, key: &str) -> Result<Option<Vec<String>>> {
+        let Some(uns) = self.root.group("uns")? else { return Ok(None) };
+        match uns.child(key)? {
+            Some(Node::Dataset(dataset))
+                if matches!(dataset.element(), Element::HeapText | Element::FixedText { .. }) =>
+            {
+                text::strings(&dataset).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Whether `uns` says that X was log-transformed (scanpy's `log1p` entry).
     ///
     /// # Errors

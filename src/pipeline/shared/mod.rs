@@ -9,6 +9,7 @@ pub(super) mod coordinates;
 pub(super) mod counted;
 pub(super) mod coupling_epsilon;
 pub(super) mod course_of_cells;
+pub(super) mod embedding;
 pub(super) mod example_model;
 pub(super) mod expression;
 pub(super) mod fitted_file;
