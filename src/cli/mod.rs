@@ -21,6 +21,7 @@ mod inspect;
 mod interpolate;
 mod outputs;
 mod perturb;
+mod plot;
 mod populations;
 mod reference;
 mod sample;
@@ -77,6 +78,7 @@ enum Command {
     Diagnose(diagnose::DiagnoseArgs),
     Sample(Box<sample::SampleArgs>),
     Velocity(velocity::VelocityArgs),
+    Plot(Box<plot::PlotArgs>),
     Annotate(annotate::AnnotateArgs),
     Strip(strip::StripArgs),
     Grn(grn::GrnArgs),
@@ -157,6 +159,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Diagnose(args) => diagnose::run(args, common.seed, terminal),
         Command::Sample(args) => sample::run(*args, common.seed, terminal),
         Command::Velocity(args) => velocity::run(args, common.seed, terminal),
+        Command::Plot(args) => plot::run(*args, terminal),
         Command::Annotate(args) => annotate::run(args, common.overwrite, terminal),
         Command::Strip(args) => strip::run(args, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),

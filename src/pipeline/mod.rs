@@ -14,6 +14,7 @@ mod grn_score;
 mod inspect;
 mod interpolate;
 mod perturb;
+mod plot;
 mod sample;
 mod shared;
 pub mod solvers;
@@ -64,6 +65,7 @@ pub use interpolate::{
 pub use perturb::{
     GeneLevel, HeldGene, PerturbOptions, Perturbed, PerturbedGene, PerturbedGroup, perturb,
 };
+pub use plot::{ColourBy, PlotKind, PlotOptions, draw_plot, plot};
 pub use sample::{
     BandwidthChoice, Imputed, Likelihood, MeasuredOptions, Null, SampleOptions, SampleReport,
     Sampled, impute, read_likelihood, sample, sample_posterior, write_imputed, write_samples,

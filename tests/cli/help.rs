@@ -8,7 +8,7 @@ use sbcell::io::h5ad::{H5ad, H5adContent, MatrixContent, MatrixSource, write_h5a
 
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "inspect",
     "fit",
     "evaluate",
@@ -28,6 +28,7 @@ const COMMANDS: [&str; 19] = [
     "strip",
     "grn",
     "grn-score",
+    "plot",
 ];
 
 #[test]

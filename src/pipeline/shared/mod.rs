@@ -16,6 +16,7 @@ pub(super) mod fitted_file;
 pub(super) mod genes_left_out;
 pub(super) mod halves;
 pub(super) mod notes;
+pub(super) mod placed;
 pub(super) mod population;
 pub(super) mod population_file;
 pub(super) mod process;
