@@ -37,7 +37,7 @@ pub struct Streamlines {
 
 impl Default for Streamlines {
     fn default() -> Self {
-        Self { grid: 50, density: 24, shortest: 0.06 }
+        Self { grid: 50, density: 24, shortest: 0.08 }
     }
 }
 
@@ -48,7 +48,7 @@ const MOST_STEPS: usize = 500;
 /// Steps between two places of a line.
 const PER_PLACE: usize = 2;
 /// Weight below which a node has no field, as a share of the weight of a typical node.
-const LEAST_WEIGHT: f64 = 0.05;
+const LEAST_WEIGHT: f64 = 0.08;
 
 impl Streamlines {
     /// The lines of the arrows `arrows` of cells at `points`, both `(n, 2)`. Places of the lines are in the

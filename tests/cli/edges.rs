@@ -60,7 +60,7 @@ fn pictures_are_drawn_beside_the_list() {
         assert_eq!(refused.code, 2, "{flags}");
         assert!(refused.stderr.contains(words), "{flags}: {}", refused.stderr);
     }
-    let refused = sandbox.run(&format!("{line} --plot e.pdf"));
+    let refused = sandbox.run(&format!("{line} --plot e.eps"));
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains("ends in .svg, .png or .pdf"), "{}", refused.stderr);
     let unknown = sandbox.run(&format!("{line} --plot f.svg --plot-target sox2"));

@@ -153,20 +153,20 @@ fn bars(picture: &FatePicture, size: PageSize) -> Chart {
     let times = distinct(&picture.times);
     let widest = picture.fates.iter().map(|name| Chart::width_of(name)).fold(0.0, f64::max);
     let legend = widest.min(NAMES) + 44.0;
-    let (left, foot) = (64.0, 62.0);
+    let (left, foot) = (54.0, 62.0);
     let natural = left + 46.0 * times.len().max(4) as f64 + legend;
     let width = size.width.unwrap_or(natural).max(left + 60.0 + legend);
     let rows = HEAD + ROW * picture.fates.len() as f64 + foot;
     let height = size.height.unwrap_or(360.0_f64.max(rows)).max(180.0);
     let mut chart = titled(width, height, [&picture.title, &picture.subtitle]);
     let (right, bottom) = (width - legend, height - foot);
-    let axis = Axis::new(0.0, 1.0, bottom, HEAD + 8.0);
+    let axis = Axis::new(0.0, 1.0, bottom, HEAD + 28.0);
     for (value, label) in axis.ticks() {
         let y = axis.place(value);
         chart.line((left, y), (right, y), "#e6e6e6", 1.0);
         chart.words((left - 6.0, y + 4.0), &label, TextAnchor::End, "#444444");
     }
-    chart.upright((20.0, bottom), "mean fate probability", GREY);
+    chart.words((MARGIN, HEAD + 12.0), "mean fate probability", TextAnchor::Start, GREY);
     let slot = (right - left) / times.len().max(1) as f64;
     let bar = (0.72 * slot).min(60.0);
     for (number, time) in times.iter().enumerate() {
@@ -191,7 +191,7 @@ fn bars(picture: &FatePicture, size: PageSize) -> Chart {
     let middle = f64::midpoint(left, right);
     chart.words((middle, bottom + 52.0), &picture.time_title, TextAnchor::Middle, GREY);
     for (row, (name, colour)) in picture.fates.iter().zip(&picture.colours).enumerate() {
-        let y = HEAD + 14.0 + ROW * row as f64;
+        let y = HEAD + 34.0 + ROW * row as f64;
         if y > height - 8.0 {
             break;
         }

@@ -56,7 +56,7 @@ pub fn draw_genes(picture: &GenePicture, size: PageSize) -> Chart {
     let (n_genes, n_times) = picture.mean.dim();
     let widest = picture.genes.iter().map(|gene| Chart::width_of(gene)).fold(0.0, f64::max);
     let left = MARGIN + widest.min(150.0) + 8.0;
-    let right_room = ColourBar::WIDTH + 40.0;
+    let right_room = ColourBar::WIDTH + 58.0;
     let natural = left + 44.0 * n_times.max(5) as f64 + right_room;
     let width = size.width.unwrap_or(natural).max(left + 40.0 + right_room);
     let natural = HEAD + 8.0 + ROW * n_genes.max(6) as f64 + FOOT;

@@ -100,7 +100,7 @@ pub fn draw_sankey(picture: &SankeyPicture, size: PageSize) -> Chart {
     };
     let left = MARGIN + names_of(picture.columns.first()) + 8.0;
     let right_room = MARGIN + names_of(picture.columns.last()) + 8.0;
-    let natural = left + right_room + 92.0 * n.saturating_sub(1).max(2) as f64 + NODE;
+    let natural = left + right_room + 92.0 * n.saturating_sub(1).max(3) as f64 + NODE;
     let width = size.width.unwrap_or(natural).max(left + right_room + 60.0);
     let most = picture.columns.iter().map(|of| of.cells.iter().filter(|n| **n > 0).count()).max();
     let natural = HEAD + FOOT + (26.0 * most.unwrap_or(0) as f64).max(300.0);
@@ -249,18 +249,28 @@ fn ribbons<'a>(
         if out.max(into) < 0.15 {
             continue;
         }
-        let [x0, x1] = between;
-        let middle = f64::midpoint(x0, x1);
-        let (z0, z1) = (y0 + out, y1 + into);
-        found.push((
-            ribbon,
-            format!(
-                "M{x0:.2} {y0:.2}C{middle:.2} {y0:.2} {middle:.2} {y1:.2} {x1:.2} {y1:.2}\
-                 L{x1:.2} {z1:.2}C{middle:.2} {z1:.2} {middle:.2} {z0:.2} {x0:.2} {z0:.2}Z"
-            ),
-        ));
+        found.push((ribbon, band(between, [y0, y0 + out], [y1, y1 + into])));
     }
     found
+}
+
+/// Straight pieces of each side of a ribbon. The renderer of PNG has no cubic curves.
+const PIECES: usize = 24;
+
+/// The path of a ribbon from `left` to `right`, both from above, between two places.
+fn band(between: [f64; 2], left: [f64; 2], right: [f64; 2]) -> String {
+    let side = |end: usize, backward: bool| {
+        (0..=PIECES).map(move |piece| {
+            let piece = if backward { PIECES - piece } else { piece };
+            let t = piece as f64 / PIECES as f64;
+            let x = between[0] + t * (between[1] - between[0]);
+            // Level at both ends.
+            let rise = t * t * (3.0 - 2.0 * t);
+            format!("{x:.2} {:.2}", left[end] + rise * (right[end] - left[end]))
+        })
+    };
+    let all: Vec<String> = side(0, false).chain(side(1, true)).collect();
+    format!("M{}Z", all.join("L"))
 }
 
 #[cfg(test)]
@@ -320,9 +330,11 @@ mod tests {
         let order: Vec<(usize, usize)> = found.iter().map(|f| (f.0.source, f.0.target)).collect();
         assert_eq!(order, [(0, 0), (0, 1), (1, 0)]);
         // A quarter of the first node; a fifth of what arrives at the first target.
-        assert!(found[0].1.starts_with("M0.00 0.00C") && found[0].1.contains("L10.00 12.00C"));
+        assert!(found[0].1.starts_with("M0.00 0.00L") && found[0].1.contains("L10.00 12.00L"));
         assert!(found[0].1.ends_with("0.00 10.00Z"), "{}", found[0].1);
-        assert!(found[2].1.contains("L10.00 60.00C"), "{}", found[2].1);
+        assert!(found[2].1.contains("L10.00 60.00L"), "{}", found[2].1);
+        // Half-way between 10 and 12.
+        assert!(found[0].1.contains("L5.00 11.00L"), "{}", found[0].1);
     }
 
     #[test]

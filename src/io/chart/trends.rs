@@ -27,10 +27,10 @@ pub(crate) fn draw_trends(
     let names: Vec<&str> = sets.iter().map(|set| set.0.as_str()).collect();
     let width = width_for(names.iter().copied());
     let mut chart = Chart::new(width, height);
-    let mut title = format!("mean expression along {}", names.join(", "));
+    let mut title = format!("Mean expression along {}", names.join(", "));
     // A title is bold and a sixth larger than ordinary text.
     if 1.3 * Chart::width_of(&title) > width - 32.0 {
-        title = format!("mean expression along {} trajectories", names.len());
+        title = format!("Mean expression along {} trajectories", names.len());
     }
     chart.title((16.0, 24.0), &title);
     for (place, gene) in genes.iter().enumerate() {
@@ -40,7 +40,7 @@ pub(crate) fn draw_trends(
             (0..sets.len()).map(|s| (s, sets[s].0.clone(), COLOURS[s])).collect();
         Panel { profiles: &one, bottom }.draw(&mut chart, &lines, gene);
     }
-    chart.words((WIDTH / 2.0, height - 12.0), time_title, TextAnchor::Middle, GREY);
+    chart.words((WIDTH / 2.0 - 50.0, height - 32.0), time_title, TextAnchor::Middle, GREY);
     if few {
         chart.words((16.0, height - 12.0), FEW_WORDS, TextAnchor::Start, GREY);
     }
@@ -102,7 +102,7 @@ mod tests {
         let path = file.path().join("trends.svg");
         draw_trends(&sets, &["b".into()], "time").unwrap().write(&path).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
-        assert!(text.contains("mean expression along one, two") && !text.contains("NaN"));
+        assert!(text.contains("Mean expression along one, two") && !text.contains("NaN"));
         assert!(draw_trends(&vec![sets[0].clone(); 8], &["b".into()], "time").is_err());
     }
 }

@@ -102,7 +102,7 @@ fn by_time(model: &OpenModel, options: &PlotOptions) -> Result<Coloured> {
     };
     let of_cell = |time: &f64| times.iter().position(|other| other.total_cmp(time).is_eq());
     let of_cells = model.cell_times.iter().map(of_cell).collect();
-    let colouring = Colouring::Groups { names, colours, of_cells };
+    let colouring = Colouring::Groups { names, colours, of_cells, ordered: true };
     Ok(Coloured { by: "time".into(), colouring, note: String::new() })
 }
 
@@ -118,7 +118,7 @@ fn by_group(
     let ColouredGroups { names, of_cells, .. } = groups;
     Ok(Coloured {
         by,
-        colouring: Colouring::Groups { names, colours, of_cells },
+        colouring: Colouring::Groups { names, colours, of_cells, ordered: false },
         note: String::new(),
     })
 }

@@ -34,8 +34,8 @@ pub(super) fn fates(source: &Source<'_>, progress: &mut dyn Progress) -> Result<
     let unit = source.unit();
     let at = source.parameters().get("at").and_then(serde_json::Value::as_f64);
     let title = match at {
-        Some(at) => format!("Fates of earlier cells at {}", at_time(at, &unit)),
-        None => "Fates of earlier cells".into(),
+        Some(at) => format!("Fates of cells at {}", at_time(at, &unit)),
+        None => "Fates of cells".into(),
     };
     let form = if names.len() == 3 {
         "each dot is a cell, nearer to a corner the more likely its fate"

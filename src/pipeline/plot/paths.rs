@@ -60,12 +60,10 @@ pub(super) fn paths(
     let (first, last) = times
         .iter()
         .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), t| (low.min(*t), high.max(*t)));
-    let title = format!(
-        "Paths of {} from {} to {}",
-        if names.len() == 1 { names[0].clone() } else { format!("{} sets", names.len()) },
-        at_time(first, unit),
-        at_time(last, unit)
-    );
+    let whose = if names.len() == 1 { names[0].clone() } else { format!("{} sets", names.len()) };
+    let (from, to) = (at_time(first, unit), at_time(last, unit));
+    let when = if last > first { format!("{from} to {to}") } else { format!("only at {from}") };
+    let title = format!("Paths of {whose}, {when}");
     let ends = if stops > 1 { "; dots: their ends" } else { "" };
     let below = format!("{} paths{ends}; cells in grey", lines.len());
     // The legend counts paths, not cells.

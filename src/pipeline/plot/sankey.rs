@@ -65,7 +65,7 @@ pub(super) fn sankey(source: &Source<'_>, progress: &mut dyn Progress) -> Result
     let unit = source.unit();
     let picture = SankeyPicture {
         title: "Transitions between groups".into(),
-        subtitle: "nodes: shares of the cells of a time; ribbons: descendants in each group".into(),
+        subtitle: "columns: the cells of each time; ribbons: where their descendants are".into(),
         time_title: time_title(&unit),
         groups,
         colours,

@@ -10,7 +10,7 @@ use crate::io::chart::palette::NO_GROUP;
 /// Height of a row.
 const ROW: f64 = 17.0;
 /// Widest name in one column, and in each of several columns.
-const NAMES: [f64; 2] = [190.0, 118.0];
+const NAMES: [f64; 2] = [190.0, 132.0];
 /// Largest number of groups without numbers on the map: those whose colours can be told apart.
 const UNNUMBERED: usize = 8;
 
@@ -34,13 +34,16 @@ struct Row {
     colour: String,
     number: Option<usize>,
     words: String,
+    /// The number of cells, which is never shortened.
+    count: String,
 }
 
 impl Row {
     /// The width of the number, and the words shortened to `room`.
     fn text(&self, room: f64) -> (f64, String) {
         let number = if self.number.is_some() { 22.0 } else { 0.0 };
-        (number, Chart::shortened(&self.words, room - number))
+        let count = Chart::width_of(&self.count);
+        (number, format!("{}{}", Chart::shortened(&self.words, room - number - count), self.count))
     }
 }
 
@@ -56,13 +59,14 @@ impl Legend {
                     colour: colour.clone(),
                     number: None,
                     words: name.clone(),
+                    count: String::new(),
                 }));
             }
             Colouring::Numbers { title, .. } => {
                 bar = (Chart::width_of(title) + 20.0).clamp(ColourBar::WIDTH, 170.0);
             }
-            Colouring::Groups { names, colours, of_cells } => {
-                numbered = names.len() > UNNUMBERED;
+            Colouring::Groups { names, colours, of_cells, ordered } => {
+                numbered = !ordered && names.len() > UNNUMBERED;
                 let mut counts = vec![0; names.len()];
                 let mut others = 0;
                 for group in of_cells {
@@ -73,12 +77,12 @@ impl Legend {
                 }
                 for (place, (name, colour)) in names.iter().zip(colours).enumerate() {
                     let number = numbered.then_some(place + 1);
-                    let words = format!("{name} ({})", counts[place]);
-                    rows.push(Row { colour: colour.clone(), number, words });
+                    let count = format!(" ({})", counts[place]);
+                    rows.push(Row { colour: colour.clone(), number, words: name.clone(), count });
                 }
                 if others > 0 {
-                    let words = format!("no group ({others})");
-                    rows.push(Row { colour: NO_GROUP.into(), number: None, words });
+                    let (words, count) = ("no group".into(), format!(" ({others})"));
+                    rows.push(Row { colour: NO_GROUP.into(), number: None, words, count });
                 }
             }
         }
@@ -102,6 +106,12 @@ impl Legend {
     pub(super) fn width(&self) -> f64 {
         let columns = self.columns.iter().sum::<f64>() + self.bar;
         if columns > 0.0 { columns + 16.0 } else { 0.0 }
+    }
+
+    /// Height of the longest column, or of a scale of colours.
+    pub(super) fn height(&self) -> f64 {
+        let rows = self.rows.len().min(self.per_column) as f64;
+        if self.bar > 0.0 { 200.0 } else { ROW * rows }
     }
 
     /// Whether groups have numbers.

@@ -15,11 +15,11 @@ const HEIGHT: f64 = 440.0;
 /// Width of the panel of a map without another wish.
 const PANEL: f64 = 400.0;
 /// Space below the panel, with the name of the first axis.
-const FOOT: f64 = 34.0;
+const FOOT: f64 = 26.0;
 /// Space left of the panel, with the name of the second axis.
-const LEFT: f64 = 34.0;
+const LEFT: f64 = 26.0;
 /// Length of the arrows that show the axes.
-const ARROW: f64 = 56.0;
+const ARROW: f64 = 46.0;
 
 /// Cells on an embedding. See [`draw_map`] for an example.
 #[derive(Debug, Clone, PartialEq)]
@@ -62,6 +62,9 @@ pub enum Colouring {
         colours: Vec<String>,
         /// The group of each cell; grey for `None`.
         of_cells: Vec<Option<usize>>,
+        /// Whether the groups have an order, such as times, that their colours show. Other groups are
+        /// numbered on the map if there are more than eight.
+        ordered: bool,
     },
     /// Cells in grey, and a legend of the lines.
     Lines {
@@ -113,6 +116,15 @@ pub enum Colouring {
 pub fn draw_map(picture: &MapPicture, size: PageSize) -> Chart {
     let height = size.height.unwrap_or(HEIGHT).max(HEAD + FOOT + 60.0);
     let legend = Legend::of(picture, height - HEAD - FOOT);
+    // A narrow map is not as high as a wide one, but as high as its legend.
+    let height = match (size.width, size.height) {
+        (Some(width), None) => {
+            let panel = width - LEFT - MARGIN - legend.width();
+            let least = (panel + HEAD + FOOT).max(legend.height() + HEAD + 8.0);
+            least.clamp(HEAD + FOOT + 60.0, HEIGHT)
+        }
+        _ => height,
+    };
     let natural = LEFT + PANEL + legend.width() + MARGIN;
     let width = size.width.unwrap_or(natural).max(LEFT + 80.0 + legend.width() + MARGIN);
     let mut chart = titled(width, height, [&picture.title, &picture.subtitle]);
@@ -186,7 +198,7 @@ impl Panel {
         let middle = |d: usize| if low[d].is_finite() { low[d] - 0.5 } else { 0.0 };
         let low = [0, 1].map(|d| if is_range(d) { low[d] } else { middle(d) });
         let n = points.nrows().max(1) as f64;
-        let radius = (0.1 * size[0] * size[1] / (std::f64::consts::PI * n)).sqrt().clamp(0.8, 3.5);
+        let radius = (0.13 * size[0] * size[1] / (std::f64::consts::PI * n)).sqrt().clamp(0.8, 3.5);
         Self { corner, size, low, range, radius }
     }
 
@@ -278,9 +290,10 @@ impl Panel {
         let (right, up) = (x + ARROW, y - ARROW);
         chart.polygon(&[(right + 5.0, y), (right - 2.0, y - 3.0), (right - 2.0, y + 3.0)], colour);
         chart.polygon(&[(x, up - 5.0), (x - 3.0, up + 2.0), (x + 3.0, up + 2.0)], colour);
-        let first = Chart::shortened(&titles[0], self.size[0]);
-        chart.words((x, y + 17.0), &first, TextAnchor::Start, colour);
-        chart.upright((x - 8.0, y), &Chart::shortened(&titles[1], self.size[1]), colour);
+        let first = Chart::shortened(&titles[0], self.size[0] - ARROW);
+        chart.words((right + 10.0, y + 4.0), &first, TextAnchor::Start, colour);
+        let second = Chart::shortened(&titles[1], self.size[0]);
+        chart.words((x - 4.0, up - 11.0), &second, TextAnchor::Start, colour);
     }
 }
 
@@ -363,6 +376,7 @@ mod tests {
                 names: vec!["a".repeat(200)],
                 colours: vec!["#0072b2".into()],
                 of_cells: vec![Some(0); n],
+                ordered: false,
             };
             let size = PageSize { width: Some(1.0), height: Some(1.0) };
             let svg = draw_map(&picture(groups, points), size).svg();
@@ -377,6 +391,7 @@ mod tests {
             names: (0..n).map(|g| format!("group {g}")).collect(),
             colours: crate::io::chart::palette(n),
             of_cells: (0..n).map(Some).collect(),
+            ordered: false,
         };
         let points = Array2::from_shape_fn((n, 2), |(i, d)| ((i * (d + 3)) % 11) as f64);
         let svg = draw_map(&picture(groups, points), PageSize::default()).svg();
