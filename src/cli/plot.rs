@@ -40,7 +40,7 @@ Kinds and the files that they read:
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct PlotArgs {
-    /// What to draw
+    /// Kind of figure
     #[arg(value_name = "KIND", hide_possible_values = true)]
     kind: PlotKind,
     /// File to draw; also the table of fates for --colour-by fate=NAME [default: the file of the kind

@@ -95,7 +95,12 @@ fn a_missing_or_damaged_input_is_one_clear_error_and_nothing_is_written() {
             assert_eq!(refused.code, 3, "{kind} {damage:?}: {}", refused.stderr);
         }
     }
-    // Each number of a table in turn is something else.
+    assert!(!sandbox.path("no.svg").exists() && !sandbox.path("no.svg.run.json").exists());
+}
+
+#[test]
+fn a_table_with_a_wrong_entry_is_drawn_or_refused() {
+    let sandbox = ready();
     for (kind, file) in [
         ("sankey", "transitions.csv"),
         ("fates", "fates.csv"),
@@ -124,6 +129,12 @@ fn a_missing_or_damaged_input_is_one_clear_error_and_nothing_is_written() {
             }
         }
     }
+}
+
+#[test]
+fn an_option_that_cannot_be_met_is_refused_and_nothing_is_written() {
+    let sandbox = ready();
+    fs::create_dir(sandbox.path("empty")).unwrap();
     for (line, words) in [
         ("plot sankey --out no.eps", "`--out` must be a file that ends in .svg, .png or .pdf"),
         ("plot sankey --out -", "--out"),

@@ -11,7 +11,7 @@ use crate::io::chart::{Chart, ramp};
 /// Fate probabilities of cells. See [`draw_fates`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FatePicture {
-    /// What is shown.
+    /// Title: the contents of the chart in a few words.
     pub title: String,
     /// A line below the title, such as the number of cells.
     pub subtitle: String,
@@ -78,8 +78,9 @@ fn cells_at(picture: &FatePicture, time: f64) -> Vec<usize> {
 fn triangle(picture: &FatePicture, size: PageSize) -> Chart {
     let times = distinct(&picture.times);
     let legend = 112.0_f64.max(Chart::width_of(&picture.time_title) + 24.0);
-    let height = size.height.unwrap_or(430.0).max(180.0);
-    let width = size.width.unwrap_or(420.0 + legend).max(200.0 + legend);
+    let width = size.width.unwrap_or(400.0 + legend).max(200.0 + legend);
+    let natural = (width - legend - 3.0 * MARGIN) * 0.75_f64.sqrt() + HEAD + 64.0;
+    let height = size.height.unwrap_or(natural).max(180.0);
     let mut chart = titled(width, height, [&picture.title, &picture.subtitle]);
     let right = width - legend - MARGIN;
     // The names of both lower corners are below them; that of the upper one is above it.
@@ -256,7 +257,8 @@ mod tests {
         let shares = array![[0.2, 0.8], [0.4, 0.6], [f64::NAN, 0.0]];
         let two = FatePicture { shares, ..picture(2) };
         let svg = draw_fates(&two, PageSize::default()).svg();
-        let bars: Vec<f64> = tags(&svg, "<rect").iter().map(|tag| number(tag, "height")).collect();
+        let bars: Vec<f64> =
+            tags(&svg, "<rect").iter().skip(1).map(|tag| number(tag, "height")).collect();
         assert!((bars[0] / (bars[0] + bars[1]) - 0.3).abs() < 1e-3, "{bars:?}");
         assert!(svg.contains("fate &lt;1&gt;") && !svg.contains("NaN"), "{svg}");
     }

@@ -11,7 +11,7 @@ use crate::io::chart::profiles::GREY;
 /// Mean expression of genes over time. See [`draw_genes`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GenePicture {
-    /// What is shown, such as `Ancestors of XEN, 96 h`.
+    /// Title, such as `Ancestors of XEN, 96 h`.
     pub title: String,
     /// A line below the title.
     pub subtitle: String,

@@ -12,7 +12,7 @@ use crate::io::chart::profiles::{GREY, LINE, apart};
 /// Transitions between groups of cells. See [`draw_sankey`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SankeyPicture {
-    /// What is shown.
+    /// Title: the contents of the chart in a few words.
     pub title: String,
     /// A line below the title.
     pub subtitle: String,

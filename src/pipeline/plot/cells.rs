@@ -17,7 +17,7 @@ use crate::progress::{Progress, Silent};
 
 /// Colours of cells, with words for the title.
 pub(super) struct Coloured {
-    /// What the colours show, in words that follow "cells by".
+    /// The quantity that the colours show, in words that follow "cells by".
     pub(super) by: String,
     /// The colours.
     pub(super) colouring: Colouring,

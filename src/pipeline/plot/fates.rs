@@ -38,7 +38,7 @@ pub(super) fn fates(source: &Source<'_>, progress: &mut dyn Progress) -> Result<
         None => "Fates of cells".into(),
     };
     let form = if names.len() == 3 {
-        "each dot is a cell, nearer to a corner the more likely its fate"
+        "near a corner, its fate is likely"
     } else {
         "mean over the cells of each time"
     };

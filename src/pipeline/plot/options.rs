@@ -83,7 +83,7 @@ impl PlotKind {
     }
 }
 
-/// What the colours of cells show.
+/// The quantity that the colours of cells show.
 ///
 /// ```
 /// use sbcell::pipeline::ColourBy;
@@ -139,7 +139,7 @@ pub struct PlotOptions {
     pub input: Option<PathBuf>,
     /// Groups of cells, and the path of the fitted file.
     pub sets: CellSets,
-    /// What colours show; `None` for groups if they are given, and for times otherwise.
+    /// The quantity that colours show; `None` for groups if they are given, and for times otherwise.
     pub colour_by: Option<ColourBy>,
     /// Embedding of the fitted file; `None` for `X_umap`, `X_tsne` or the coordinates of the model.
     pub basis: Option<String>,

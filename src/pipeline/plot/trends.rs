@@ -113,7 +113,7 @@ mod tests {
         assert!(sets[1].1.mean[[0, 1]].is_nan());
         let options = PlotOptions::of(PlotKind::Trends);
         assert_eq!(genes_to_draw(&sets, &options, 9).unwrap(), ["y", "x"]);
-        let options = options.with_genes(vec!["X".into()]);
+        let options = options.with_genes(vec!["x".into()]);
         assert!(genes_to_draw(&sets, &options, 9).is_ok_and(|genes| genes == ["x"]));
         let options = options.with_genes(vec!["nowhere".into()]);
         assert!(genes_to_draw(&sets, &options, 9).is_err());

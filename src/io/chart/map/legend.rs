@@ -48,8 +48,8 @@ impl Row {
 }
 
 impl Legend {
-    /// The legend of `picture` beside a panel of this height.
-    pub(super) fn of(picture: &MapPicture, height: f64) -> Self {
+    /// The legend of `picture` beside a panel of this height. On a page of a given width, it takes less than half.
+    pub(super) fn of(picture: &MapPicture, height: f64, width: Option<f64>) -> Self {
         let mut rows = Vec::new();
         let (mut numbered, mut bar) = (false, 0.0);
         match &picture.colouring {
@@ -88,7 +88,9 @@ impl Legend {
         }
         let per_column = ((height / ROW).floor() as usize).max(1);
         let n_columns = rows.len().div_ceil(per_column);
-        let room = NAMES[usize::from(n_columns > 1)];
+        let most =
+            width.map_or(f64::INFINITY, |width| 0.42 * width / n_columns.max(1) as f64 - 24.0);
+        let room = NAMES[usize::from(n_columns > 1)].min(most.max(40.0));
         let columns = rows
             .chunks(per_column)
             .map(|rows| {

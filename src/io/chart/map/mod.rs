@@ -24,7 +24,7 @@ const ARROW: f64 = 46.0;
 /// Cells on an embedding. See [`draw_map`] for an example.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MapPicture {
-    /// What is shown, such as `Cells by time`.
+    /// Title, such as `Cells by time`.
     pub title: String,
     /// A line below the title, such as the number of cells.
     pub subtitle: String,
@@ -115,7 +115,7 @@ pub enum Colouring {
 /// ```
 pub fn draw_map(picture: &MapPicture, size: PageSize) -> Chart {
     let height = size.height.unwrap_or(HEIGHT).max(HEAD + FOOT + 60.0);
-    let legend = Legend::of(picture, height - HEAD - FOOT);
+    let legend = Legend::of(picture, height - HEAD - FOOT, size.width);
     // A narrow map is not as high as a wide one, but as high as its legend.
     let height = match (size.width, size.height) {
         (Some(width), None) => {
@@ -293,6 +293,7 @@ impl Panel {
         let first = Chart::shortened(&titles[0], self.size[0] - ARROW);
         chart.words((right + 10.0, y + 4.0), &first, TextAnchor::Start, colour);
         let second = Chart::shortened(&titles[1], self.size[0]);
+        chart.veil((x - 6.0, up - 23.0), (Chart::width_of(&second) + 2.0, 16.0));
         chart.words((x - 4.0, up - 11.0), &second, TextAnchor::Start, colour);
     }
 }

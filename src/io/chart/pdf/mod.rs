@@ -125,22 +125,22 @@ impl Page {
                 });
             }
             Primitive::Line { x1, y1, x2, y2, stroke, stroke_width, stroke_dasharray } => {
-                self.content.move_to(*x1 as f32, *y1 as f32).line_to(*x2 as f32, *y2 as f32);
+                self.content.move_to(short(*x1), short(*y1)).line_to(short(*x2), short(*y2));
                 self.paint(None, Some((stroke, *stroke_width)), stroke_dasharray.as_deref());
             }
             Primitive::PolyLine { points, stroke, stroke_width, stroke_dasharray } => {
                 for (place, at) in points.iter().enumerate() {
                     if place == 0 {
-                        self.content.move_to(at.0 as f32, at.1 as f32);
+                        self.content.move_to(short(at.0), short(at.1));
                     } else {
-                        self.content.line_to(at.0 as f32, at.1 as f32);
+                        self.content.line_to(short(at.0), short(at.1));
                     }
                 }
                 self.paint(None, Some((stroke, *stroke_width)), stroke_dasharray.as_deref());
             }
             Primitive::Rect { x, y, width, height, fill, stroke, stroke_width, opacity } => {
                 self.with_opacity(*opacity, |page| {
-                    page.content.rect(*x as f32, *y as f32, *width as f32, *height as f32);
+                    page.content.rect(short(*x), short(*y), short(*width), short(*height));
                     let line = stroke.as_ref().map(|colour| (colour, stroke_width.unwrap_or(1.0)));
                     page.paint(Some(fill), line, None);
                 });
@@ -161,11 +161,11 @@ impl Page {
     /// Adds a circle without a line as a point of a wide pen with a round tip, a fifth of the bytes of four curves.
     fn spot(&mut self, at: (f64, f64), radius: f64, fill: &Color) {
         let Some([red, green, blue]) = intensities(fill) else { return };
-        let (x, y) = (at.0 as f32, at.1 as f32);
+        let (x, y) = (short(at.0), short(at.1));
         self.content
             .set_line_cap(LineCapStyle::RoundCap)
             .set_stroke_rgb(red, green, blue)
-            .set_line_width(2.0 * radius as f32)
+            .set_line_width(short(2.0 * radius))
             .set_dash_pattern([], 0.0)
             .move_to(x, y)
             .line_to(x, y)
@@ -194,7 +194,7 @@ impl Page {
             self.content.set_fill_rgb(red, green, blue);
         }
         if let Some(([red, green, blue], width)) = line {
-            self.content.set_stroke_rgb(red, green, blue).set_line_width(width as f32);
+            self.content.set_stroke_rgb(red, green, blue).set_line_width(short(width));
             let dashes = dashes.unwrap_or_default().split([' ', ',']);
             self.content.set_dash_pattern(dashes.filter_map(|text| text.parse().ok()), 0.0);
         }
@@ -227,7 +227,7 @@ impl Page {
         for run in runs {
             let (x, y) = (words.at.0 + along * cos, words.at.1 + along * sin);
             // Letters stand upright although y increases downwards.
-            let matrix = [cos, sin, sin, -cos, x, y].map(|number| number as f32);
+            let matrix = [cos, sin, sin, -cos, x, y].map(short);
             self.content
                 .begin_text()
                 .set_font(Name(run.font.resource().as_bytes()), words.size as f32)
@@ -253,16 +253,24 @@ const TEXT: [f32; 3] = [0.133, 0.133, 0.133];
 /// Red, green and blue from 0 to 1; `None` without a colour.
 fn intensities(colour: &Color) -> Option<[f32; 3]> {
     match colour {
-        Color::Rgb(red, green, blue) => Some([*red, *green, *blue].map(|c| f32::from(c) / 255.0)),
+        Color::Rgb(red, green, blue) => {
+            Some([*red, *green, *blue].map(|c| short(f64::from(c) / 255.0)))
+        }
         Color::None => None,
         Color::Css(_) => Some([0.0; 3]),
     }
 }
 
+/// A number with three digits, which are enough on paper.
+fn short(number: f64) -> f32 {
+    // Adding zero turns −0 into 0.
+    ((number * 1000.0).round() / 1000.0 + 0.0) as f32
+}
+
 /// Adds a circle.
 fn circle(content: &mut Content, at: (f64, f64), radius: f64) {
-    let (x, y, r) = (at.0 as f32, at.1 as f32, radius as f32);
-    let k = QUARTER * r;
+    let (x, y, r) = (short(at.0), short(at.1), short(radius));
+    let k = short(f64::from(QUARTER * r));
     content
         .move_to(x + r, y)
         .cubic_to(x + r, y + k, x + k, y + r, x, y + r)
@@ -318,9 +326,9 @@ mod tests {
             "0 0 1 rg",
             "1 J\n1 0 1 RG\n5 w\n[] 0 d\n7 6 m\n7 6 l\nS\n0 J",
             "/G750 gs",
-            "(Fates \\(<&\"> \\\\ ??\\) $5) Tj",
+            "(Fates (<&\"> \\\\ ??) $5) Tj",
             "/F2 12 Tf",
-            "0 -1 -1 -0 50 40 Tm",
+            "0 -1 -1 0 50 40 Tm",
         ] {
             assert!(page.contains(part), "{part}: {page}");
         }
