@@ -22,7 +22,7 @@ Examples:
       streamlines of the velocities
   sbcell plot sankey transitions.csv
       transitions between groups, to sankey.svg
-  sbcell plot heatmap trends.csv --set XEN --title \"Ancestors of XEN\"
+  sbcell plot heatmap trends.csv --set XEN --height 120
       genes over time
 
 Kinds and the files that they read:
