@@ -71,7 +71,7 @@ pub fn plot(
     if let Some(character) = chart.missing_in(format) {
         let text = format!(
             "the fonts of a PDF lack characters such as `{character}`, which are shown as ?; an .svg \
-             or .png shows them"
+             shows them"
         );
         progress::note(progress, text)?;
     }

@@ -167,8 +167,8 @@ impl Page {
             .set_stroke_rgb(red, green, blue)
             .set_line_width(short(2.0 * radius))
             .set_dash_pattern([], 0.0)
-            .move_to(x, y)
-            .line_to(x, y)
+            .move_to(x - TIP, y)
+            .line_to(x + TIP, y)
             .stroke()
             .set_line_cap(LineCapStyle::ButtCap);
     }
@@ -247,6 +247,9 @@ struct Words {
     turn: Option<f64>,
 }
 
+/// Half of the length of a point: some readers (pdfium) widen points without a length.
+const TIP: f32 = 0.01;
+
 /// Colour of text without one.
 const TEXT: [f32; 3] = [0.133, 0.133, 0.133];
 
@@ -324,7 +327,7 @@ mod tests {
             "1 0 0 RG\n2 w",
             "[6 4] 0 d",
             "0 0 1 rg",
-            "1 J\n1 0 1 RG\n5 w\n[] 0 d\n7 6 m\n7 6 l\nS\n0 J",
+            "1 J\n1 0 1 RG\n5 w\n[] 0 d\n6.99 6 m\n7.01 6 l\nS\n0 J",
             "/G750 gs",
             "(Fates (<&\"> \\\\ ??) $5) Tj",
             "/F2 12 Tf",
