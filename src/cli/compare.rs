@@ -91,7 +91,7 @@ pub(crate) struct CompareArgs {
     edges: EdgeArgs,
     #[command(flatten)]
     table: TableArgs,
-    /// Chart to draw, .svg or .png: the clearest differences of each kind
+    /// Chart to draw, .svg, .png or .pdf: the clearest differences of each kind
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     plot: Option<PathBuf>,
 }

@@ -160,11 +160,11 @@ struct GrnResampleArgs {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 struct NetworkArgs {
-    /// Graph to draw, .svg or .png, with the first 40 edges; with --by and --groupby a panel for each
+    /// Graph to draw, .svg, .png or .pdf, with the first 40 edges; with --by and --groupby a panel for each
     /// interval and group, at most nine
     #[arg(long, value_name = "FILE")]
     plot_network: Option<PathBuf>,
-    /// Heat map to draw, .svg or .png, of the 40 regulators and 60 targets with the most important edges
+    /// Heat map to draw, .svg, .png or .pdf, of the 40 regulators and 60 targets with the most important edges
     /// (25 and 30 in more than two panels); with --by and --groupby panels as in --plot-network
     #[arg(long, value_name = "FILE")]
     plot_heatmap: Option<PathBuf>,
@@ -181,7 +181,7 @@ impl NetworkArgs {
         for (name, file) in [("--plot-network", plot_network), ("--plot-heatmap", plot_heatmap)] {
             let Some(file) = file.as_deref() else { continue };
             let refuse = |must| Error::Parameter { name, must, got: file.display().to_string() };
-            ChartFormat::of(file).map_err(|_| refuse("a file that ends in .svg or .png"))?;
+            ChartFormat::of(file).map_err(|_| refuse(ChartFormat::SUFFIXES))?;
             if before.contains(&file) {
                 return Err(refuse("another file than that of another chart"));
             }

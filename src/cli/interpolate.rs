@@ -9,7 +9,7 @@ use sbcell::pipeline::{self, Dynamics, InterpolateOptions, solvers};
 
 use crate::cli::Outcome;
 use crate::cli::populations::{NumberArgs, PopulationArgs, SpaceArgs};
-use crate::cli::shared::{ModelArgs, aligned, open_model, shown, with_help};
+use crate::cli::shared::{DataArgs, ModelArgs, aligned, open_model, shown, with_help};
 use crate::cli::terminal::Terminal;
 use crate::cli::times::{AtArgs, times_of};
 
@@ -52,6 +52,12 @@ pub(crate) struct InterpolateArgs {
     /// Start from the later snapshot and go back in time, to the ancestors of its cells
     #[arg(long)]
     backward: bool,
+    /// Embedding of the .h5ad file, such as umap: also write the places of the cells on it, each the
+    /// mean place of its eight nearest observed cells
+    #[arg(long, value_name = "KEY")]
+    basis: Option<String>,
+    #[command(flatten)]
+    data: DataArgs,
     #[command(flatten)]
     written: PopulationArgs,
 }
@@ -83,6 +89,8 @@ pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> 
         diffusion,
         diffusion_file,
         backward,
+        basis,
+        data,
         written,
     } = args;
     let diffusion = match (&diffusion, &diffusion_file) {
@@ -101,9 +109,11 @@ pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> 
         .with_n_cells(n_cells)
         .with_space(space)
         .with_dynamics(dynamics)
+        .with_basis(basis)
+        .with_data(data.path())
         .with_seed(seed);
     let populations = pipeline::interpolate(&model, &options, terminal)?;
-    pipeline::write_populations(&out, &model, &populations, &options, format)?;
+    pipeline::write_populations(&out, &model, &populations, &options, format, terminal)?;
     let rows: Vec<Vec<String>> = populations
         .iter()
         .map(|population| {

@@ -22,6 +22,7 @@ mod inspect;
 mod interpolate;
 mod outputs;
 mod perturb;
+mod plot;
 mod populations;
 mod reference;
 mod report;
@@ -79,6 +80,7 @@ enum Command {
     Diagnose(diagnose::DiagnoseArgs),
     Sample(Box<sample::SampleArgs>),
     Velocity(velocity::VelocityArgs),
+    Plot(Box<plot::PlotArgs>),
     Annotate(annotate::AnnotateArgs),
     Strip(strip::StripArgs),
     Grn(grn::GrnArgs),
@@ -160,6 +162,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Diagnose(args) => diagnose::run(args, common.seed, terminal),
         Command::Sample(args) => sample::run(*args, common.seed, terminal),
         Command::Velocity(args) => velocity::run(args, common.seed, terminal),
+        Command::Plot(args) => plot::run(*args, terminal),
         Command::Annotate(args) => annotate::run(args, common.overwrite, terminal),
         Command::Strip(args) => strip::run(args, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),

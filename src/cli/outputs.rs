@@ -14,6 +14,7 @@ use sbcell::{Error, Result};
 
 use crate::cli::fates::AUTO;
 use crate::cli::grn::default_out;
+use crate::cli::plot::default_out as default_of;
 use crate::cli::report::default_page;
 use crate::cli::trajectory::beside;
 
@@ -24,14 +25,15 @@ const OUTPUTS: [&str; 5] = ["out", "plot", "plot_network", "plot_heatmap", "path
 const CHARTS: [(&str, &str); 3] =
     [("plot", "--plot"), ("plot_network", "--plot-network"), ("plot_heatmap", "--plot-heatmap")];
 
-/// Commands whose `--out` is a folder, or an `.h5ad` in every case.
-const NO_TABLE: [(&str, &str); 6] = [
+/// Commands whose `--out` is a folder, an `.h5ad` or a figure in every case.
+const NO_TABLE: [(&str, &str); 7] = [
     ("fit", "a folder"),
     ("evaluate", "a folder"),
     ("couplings", "a folder"),
     ("annotate", "an .h5ad file"),
     ("strip", "an .h5ad file"),
     ("report", "a file that ends in .html"),
+    ("plot", "a file that ends in .svg, .png or .pdf"),
 ];
 
 /// The name and the flags of the command that was called.
@@ -147,6 +149,7 @@ impl<'m> Called<'m> {
                 let format = self.raw("format").unwrap_or_else(|| "parquet".into());
                 files.push(folder.join(format!("{stem}.{format}")));
             }
+            ("plot", None) => files.extend(self.raw("kind").map(|kind| default_of(&kind).into())),
             ("grn", None) => files.push(default_out(self.raw("format").as_deref()).into()),
             ("velocity", None) => files.push(folder.join("velocity.parquet")),
             _ => {}
@@ -231,7 +234,7 @@ mod tests {
     use super::*;
 
     /// Flags that name an input.
-    const INPUTS: [&str; 23] = [
+    const INPUTS: [&str; 24] = [
         "apop",
         "cells",
         "data",
@@ -242,6 +245,7 @@ mod tests {
         "genes",
         "given",
         "growth_file",
+        "input",
         "likelihood",
         "model",
         "observe",

@@ -236,7 +236,7 @@ pub(crate) struct CellsPerTimeArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct PlotArgs {
-    /// Chart to draw, .svg or .png
+    /// Chart to draw, .svg, .png or .pdf
     #[arg(long, value_name = "FILE")]
     pub(crate) plot: Option<PathBuf>,
     /// Gene to draw. You can give this flag several times

@@ -17,6 +17,7 @@ mod neighbours;
 mod projection;
 mod shortest_paths;
 mod stored;
+mod streamlines;
 
 pub use cost::{Cost, SquaredEuclidean};
 pub use epsilon::Epsilon;
@@ -32,5 +33,6 @@ pub use neighbours::{Neighbours, neighbours, neighbours_among};
 pub use projection::Projection;
 #[doc(hidden)]
 pub use shortest_paths::path_cost;
-#[doc(hidden)]
 pub use stored::StoredCost;
+#[doc(hidden)]
+pub use streamlines::Streamlines;

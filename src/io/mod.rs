@@ -11,6 +11,7 @@
 pub(crate) mod bridge_check;
 pub mod cell_table;
 pub mod chart;
+pub(crate) mod columns;
 mod content;
 pub mod edges;
 #[doc(hidden)]

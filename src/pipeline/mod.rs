@@ -14,6 +14,7 @@ mod grn_score;
 mod inspect;
 mod interpolate;
 mod perturb;
+mod plot;
 mod report;
 mod sample;
 mod shared;
@@ -65,6 +66,7 @@ pub use interpolate::{
 pub use perturb::{
     GeneLevel, HeldGene, PerturbOptions, Perturbed, PerturbedGene, PerturbedGroup, perturb,
 };
+pub use plot::{ColourBy, PlotKind, PlotOptions, draw_plot, plot};
 pub use report::{ReportOptions, multiqc_beside, report, write_report};
 pub use sample::{
     BandwidthChoice, Imputed, Likelihood, MeasuredOptions, Null, SampleOptions, SampleReport,

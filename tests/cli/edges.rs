@@ -49,20 +49,20 @@ fn pictures_are_drawn_beside_the_list() {
         assert!(sandbox.path(&format!("{file}.run.json")).exists());
     }
     for (flags, words) in [
-        ("--plot-network n.pdf", "`--plot-network` must be a file that ends in .svg or .png"),
-        ("--plot-heatmap n.pdf", "`--plot-heatmap` must be a file that ends in .svg or .png"),
+        ("--plot-network n.eps", "`--plot-network` must be a file that ends in .svg, .png or .pdf"),
+        ("--plot-heatmap n.eps", "`--plot-heatmap` must be a file that ends in .svg, .png or .pdf"),
         ("--plot-network n.svg --plot-heatmap n.svg", "another file"),
         ("--plot n.svg --plot-network n.svg", "another file"),
         ("--plot-network -", "standard output"),
-        ("--plot-heatmap e.csv", "ends in .svg or .png"),
+        ("--plot-heatmap e.csv", "ends in .svg, .png or .pdf"),
     ] {
         let refused = sandbox.run(&format!("{line} {flags}"));
         assert_eq!(refused.code, 2, "{flags}");
         assert!(refused.stderr.contains(words), "{flags}: {}", refused.stderr);
     }
-    let refused = sandbox.run(&format!("{line} --plot e.pdf"));
+    let refused = sandbox.run(&format!("{line} --plot e.eps"));
     assert_eq!(refused.code, 2);
-    assert!(refused.stderr.contains("ends in .svg or .png"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("ends in .svg, .png or .pdf"), "{}", refused.stderr);
     let unknown = sandbox.run(&format!("{line} --plot f.svg --plot-target sox2"));
     assert_eq!(unknown.code, 2);
     assert!(

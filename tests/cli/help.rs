@@ -8,7 +8,7 @@ use sbcell::io::h5ad::{H5ad, H5adContent, MatrixContent, MatrixSource, write_h5a
 
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "inspect",
     "fit",
     "evaluate",
@@ -29,6 +29,7 @@ const COMMANDS: [&str; 20] = [
     "grn",
     "grn-score",
     "report",
+    "plot",
 ];
 
 #[test]

@@ -9,6 +9,7 @@ mod evaluate;
 mod help;
 mod interrupt;
 mod lineage;
+mod plot;
 mod processes;
 mod readme;
 mod report;

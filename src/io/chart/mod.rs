@@ -1,32 +1,44 @@
-//! CHARTS: of components, edges, networks, trends and validations, as SVG and PNG without system libraries.
+//! CHARTS: cells, fates, transitions, trends, edges and validations as SVG, PNG and PDF, without system libraries.
 
 mod axis;
 mod coupling;
 mod differences;
 mod edges;
+mod export;
+mod fates;
+mod genes;
 mod heatmap;
 mod links;
+mod map;
 mod network;
+mod page;
+mod palette;
+mod pdf;
 mod profiles;
+mod sankey;
 mod scree;
 mod trends;
 mod validation;
 
-use std::path::Path;
-
 use kuva::render::color::Color;
 use kuva::render::render::{PathData, Primitive, Scene, TextAnchor};
-use kuva::{PngBackend, backend::svg::SvgBackend};
 
-use crate::error::{Error, Result, visible};
-use crate::io::file;
+use crate::error::visible;
 
 pub(crate) use coupling::draw_coupling_noise;
 pub use differences::{Difference, draw_differences};
 pub use edges::{draw_edges, draw_regulators};
+pub use export::ChartFormat;
+pub use fates::{FatePicture, draw_fates};
+pub use genes::{GenePicture, draw_genes};
 pub use heatmap::draw_heatmap;
+pub use map::{Colouring, MapLine, MapPicture, draw_map};
 pub use network::draw_network;
+pub use page::PageSize;
+pub(crate) use palette::{NO_GROUP, ramp};
+pub use palette::{as_hex, palette};
 pub use profiles::Profiles;
+pub use sankey::{SankeyColumn, SankeyPicture, SankeyRibbon, draw_sankey};
 pub(crate) use scree::draw_scree;
 pub(crate) use trends::draw_trends;
 pub use validation::draw_validation;
@@ -37,43 +49,10 @@ pub use validation::draw_validation;
 #[derive(Debug)]
 pub struct Chart {
     scene: Scene,
-}
-
-/// File format of a chart. This is the only place that relates formats of charts to suffixes.
-///
-/// ```
-/// use std::path::Path;
-/// use sbcell::io::chart::ChartFormat;
-/// # fn main() -> sbcell::Result<()> {
-/// assert_eq!(ChartFormat::of(Path::new("edges.SVG"))?, ChartFormat::Svg);
-/// assert!(ChartFormat::of(Path::new("edges.pdf")).is_err());
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChartFormat {
-    /// Scalable vector graphics.
-    Svg,
-    /// Portable network graphics, with two pixels for each unit of the chart.
-    Png,
-}
-
-impl ChartFormat {
-    /// The format with the suffix of `path`, in upper or lower case.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for another suffix than `.svg` or `.png`.
-    pub fn of(path: &Path) -> Result<Self> {
-        let suffix = path.extension().map(|suffix| suffix.to_string_lossy().to_ascii_lowercase());
-        match suffix.as_deref() {
-            Some("svg") => Ok(Self::Svg),
-            Some("png") => Ok(Self::Png),
-            _ => {
-                let (name, must) = ("plot", "a file that ends in .svg or .png");
-                Err(Error::Parameter { name, must, got: path.display().to_string() })
-            }
-        }
-    }
+    /// Factor of all lengths when the chart is written.
+    scale: f64,
+    /// Pixels per inch of a PNG.
+    dpi: f64,
 }
 
 /// Colours that people with colour vision deficiency can distinguish (Okabe and Ito).
@@ -89,7 +68,7 @@ impl Chart {
         let mut scene = Scene::new(width, height);
         scene.font_family = Some("DejaVu Sans, Helvetica, Arial, sans-serif".into());
         scene.text_color = Some("#222222".into());
-        Self { scene }
+        Self { scene, scale: 1.0, dpi: 192.0 }
     }
 
     /// Upper estimate of the width of `text` in the font of ordinary text.
@@ -201,6 +180,43 @@ impl Chart {
         });
     }
 
+    /// Adds a filled circle without a line, such as a cell.
+    pub(super) fn spot(&mut self, at: (f64, f64), radius: f64, colour: &str) {
+        self.scene.add(Primitive::Circle {
+            cx: at.0,
+            cy: at.1,
+            r: radius,
+            fill: Color::from(colour),
+            fill_opacity: None,
+            stroke: None,
+            stroke_width: None,
+        });
+    }
+
+    /// Adds a line through `points`.
+    pub(super) fn polyline(&mut self, points: Vec<(f64, f64)>, colour: &str, width: f64) {
+        let (stroke, stroke_dasharray) = (Color::from(colour), None);
+        self.scene.add(Primitive::PolyLine {
+            points,
+            stroke,
+            stroke_width: width,
+            stroke_dasharray,
+        });
+    }
+
+    /// Adds a filled path with this opacity, in the language of SVG paths.
+    pub(super) fn ribbon(&mut self, d: String, colour: &str, opacity: f64) {
+        let data = PathData {
+            d,
+            fill: Some(Color::from(colour)),
+            stroke: Color::None,
+            stroke_width: 0.0,
+            opacity: Some(opacity),
+            stroke_dasharray: None,
+        };
+        self.scene.add(Primitive::Path(Box::new(data)));
+    }
+
     /// Adds a nearly opaque white rectangle, on which text is legible above lines.
     pub(super) fn veil(&mut self, corner: (f64, f64), size: (f64, f64)) {
         self.rectangle(corner, size, "#ffffff", Some(0.75));
@@ -276,71 +292,10 @@ impl Chart {
             color: None,
         });
     }
-
-    /// Writes the chart in the format with the suffix of `path` ([`ChartFormat::of`]). The file is
-    /// replaced as a whole.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] for another suffix than `.svg` or `.png`; those of writing the format.
-    pub fn write(&self, path: &Path) -> Result<()> {
-        match ChartFormat::of(path)? {
-            ChartFormat::Svg => self.write_svg(path),
-            ChartFormat::Png => self.write_png(path),
-        }
-    }
-
-    /// The chart as SVG text.
-    ///
-    /// ```
-    /// use sbcell::io::chart::draw_edges;
-    /// assert!(draw_edges(&[], 3).svg_text().starts_with("<svg"));
-    /// ```
-    pub fn svg_text(&self) -> String {
-        SvgBackend::new().render_scene(&self.scene)
-    }
-
-    /// Writes the chart as SVG.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if the file cannot be written.
-    pub(crate) fn write_svg(&self, path: &Path) -> Result<()> {
-        let text = self.svg_text();
-        file::replace(path, |writer| writer.write_all(text.as_bytes()))
-    }
-
-    /// Writes the chart as PNG with two pixels for each unit.
-    ///
-    /// # Errors
-    /// [`Error::Io`] if the file cannot be written; [`Error::Numerical`] if the chart cannot be rendered.
-    pub(crate) fn write_png(&self, path: &Path) -> Result<()> {
-        let bytes = PngBackend::new()
-            .with_scale(2.0)
-            .render_scene(&self.scene)
-            .map_err(|why| Error::Numerical { what: "drawing a chart", why })?;
-        file::replace(path, |writer| writer.write_all(&bytes))
-    }
 }
 
 /// `text` for the renderer: characters that XML forbids are made visible, and `$` is escaped, because
 /// `kuva` interprets `$…$` as a formula.
 fn printed(text: &str) -> String {
     visible(text).replace('$', "\\$")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn writes_both_formats_with_what_was_drawn() {
-        let folder = tempfile::tempdir().unwrap();
-        let mut chart = Chart::new(100.0, 50.0);
-        chart.words((10.0, 20.0), "a < b", TextAnchor::Start, "#000000");
-        let (svg, png) = (folder.path().join("c.svg"), folder.path().join("c.png"));
-        chart.write_svg(&svg).unwrap();
-        chart.write_png(&png).unwrap();
-        let text = std::fs::read_to_string(svg).unwrap();
-        assert!(text.starts_with("<svg") && text.contains("a &lt; b"), "{text}");
-        assert!(std::fs::read(png).unwrap().starts_with(b"\x89PNG"));
-    }
 }

@@ -48,7 +48,7 @@ pub(super) const WIDTH: f64 = 640.0;
 /// Part of this width for the names at the right ends of lines.
 const NAMES: f64 = 150.0;
 /// Smallest vertical distance between two names.
-const LINE: f64 = 14.0;
+pub(super) const LINE: f64 = 14.0;
 /// Height of a panel.
 pub(super) const PANEL: f64 = 170.0;
 
@@ -60,7 +60,7 @@ pub(super) fn width_for<'a>(names: impl IntoIterator<Item = &'a str>) -> f64 {
 
 /// Heights of names near the heights `wanted`, which increase. Names are at least [`LINE`] apart, and
 /// between `top` and `bottom` if there is room.
-fn apart(wanted: &[f64], top: f64, bottom: f64) -> Vec<f64> {
+pub(super) fn apart(wanted: &[f64], top: f64, bottom: f64) -> Vec<f64> {
     let mut places = wanted.to_vec();
     // First push names down from the top, then up from the bottom.
     let mut least = top;
@@ -99,7 +99,9 @@ impl Panel<'_> {
         if !(low.is_finite() && high.is_finite()) {
             return;
         }
-        let axis = Axis::new(low, high, self.bottom, top);
+        // Rounding of a band must not give expression that is never negative a negative axis.
+        let positive = all().all(|at| mean[at].is_nan() || mean[at] >= 0.0);
+        let axis = Axis::new(if positive { low.max(0.0) } else { low }, high, self.bottom, top);
         for (value, label) in axis.ticks() {
             let y = axis.place(value);
             chart.line((left, y), (right, y), "#e6e6e6", 1.0);

@@ -8,11 +8,15 @@ use crate::io::chart::profiles::{FEW_WORDS, GREY, PANEL, Panel, WIDTH, width_for
 use crate::io::chart::{COLOURS, Chart, Profiles};
 
 /// Draws one panel for each of `genes`, with one line for each of the named trajectories `sets`. Vertical
-/// lines are 95 % intervals of the mean. The panel of a gene that no trajectory has is empty.
+/// lines are 95 % intervals of the mean. `time_title` is the title of the axis of time, with its unit. The panel of a gene that no trajectory has is empty.
 ///
 /// # Errors
 /// [`Error::Parameter`] if there are more than seven trajectories, the number of colours.
-pub(crate) fn draw_trends(sets: &[(String, Profiles)], genes: &[String]) -> Result<Chart> {
+pub(crate) fn draw_trends(
+    sets: &[(String, Profiles)],
+    genes: &[String],
+    time_title: &str,
+) -> Result<Chart> {
     if sets.len() > COLOURS.len() {
         let (name, must) =
             ("plot", "for at most seven sets: name them with the parameter `groupby = COL=A,B`");
@@ -23,10 +27,10 @@ pub(crate) fn draw_trends(sets: &[(String, Profiles)], genes: &[String]) -> Resu
     let names: Vec<&str> = sets.iter().map(|set| set.0.as_str()).collect();
     let width = width_for(names.iter().copied());
     let mut chart = Chart::new(width, height);
-    let mut title = format!("mean expression along {}", names.join(", "));
+    let mut title = format!("Mean expression along {}", names.join(", "));
     // A title is bold and a sixth larger than ordinary text.
     if 1.3 * Chart::width_of(&title) > width - 32.0 {
-        title = format!("mean expression along {} trajectories", names.len());
+        title = format!("Mean expression along {} trajectories", names.len());
     }
     chart.title((16.0, 24.0), &title);
     for (place, gene) in genes.iter().enumerate() {
@@ -36,7 +40,7 @@ pub(crate) fn draw_trends(sets: &[(String, Profiles)], genes: &[String]) -> Resu
             (0..sets.len()).map(|s| (s, sets[s].0.clone(), COLOURS[s])).collect();
         Panel { profiles: &one, bottom }.draw(&mut chart, &lines, gene);
     }
-    chart.words((WIDTH / 2.0, height - 12.0), "time", TextAnchor::Middle, GREY);
+    chart.words((WIDTH / 2.0 - 50.0, height - 32.0), time_title, TextAnchor::Middle, GREY);
     if few {
         chart.words((16.0, height - 12.0), FEW_WORDS, TextAnchor::Start, GREY);
     }
@@ -96,9 +100,9 @@ mod tests {
         assert!(panel.mean[[1, 0]].is_nan() && panel.mean[[0, 1]].is_nan());
         let file = tempfile::tempdir().unwrap();
         let path = file.path().join("trends.svg");
-        draw_trends(&sets, &["b".into()]).unwrap().write(&path).unwrap();
+        draw_trends(&sets, &["b".into()], "time").unwrap().write(&path).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
-        assert!(text.contains("mean expression along one, two") && !text.contains("NaN"));
-        assert!(draw_trends(&vec![sets[0].clone(); 8], &["b".into()]).is_err());
+        assert!(text.contains("Mean expression along one, two") && !text.contains("NaN"));
+        assert!(draw_trends(&vec![sets[0].clone(); 8], &["b".into()], "time").is_err());
     }
 }

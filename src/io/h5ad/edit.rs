@@ -384,3 +384,19 @@ fn stage_categorical(editor: &Editor, path: &str, column: &Column) -> sbcell_hdf
         group.dataset("categories", &texts(&categories));
     })
 }
+
+/// Adds a list of texts to `uns` of a file, for tests.
+#[cfg(test)]
+pub(crate) fn add_texts(path: &Path, key: &str, texts: &[&str]) {
+    use sbcell_hdf5::{NewDataset, Values};
+
+    let has_uns = H5ad::open(path).unwrap().holds("uns").unwrap();
+    let editor = Editor::open(path).unwrap();
+    if !has_uns {
+        editor.group("uns", |_| {}).unwrap();
+    }
+    let texts = NewDataset::new(Values::Texts(texts));
+    editor.dataset(&format!("uns/{key}"), &texts).unwrap();
+    editor.commit().unwrap();
+    editor.close().unwrap();
+}

@@ -25,6 +25,8 @@ mod text;
 mod write;
 
 pub use blocks::H5adBlocks;
+#[cfg(test)]
+pub(crate) use edit::add_texts;
 pub use edit::{Edited, H5adEdit, edit_h5ad};
 pub use info::{MatrixInfo, StorageFormat};
 pub use read::{H5ad, MatrixSource, duplicates};

@@ -21,7 +21,7 @@ pub(super) fn figures(edges: &ShownEdges) -> Vec<Figure> {
         id: "fig-graph",
         title: "The most important edges".into(),
         n: n(graph),
-        picture: picture(draw_network(&edges.rows, GRAPH).svg_text(), &about),
+        picture: picture(draw_network(&edges.rows, GRAPH).svg(), &about),
         reading: "A thicker curve is an edge of higher confidence (or importance), a larger circle has more targets. \
                   Blue arrows activate, red bars inhibit. An edge is a prediction from expression, not a measured \
                   binding."
@@ -33,7 +33,7 @@ pub(super) fn figures(edges: &ShownEdges) -> Vec<Figure> {
         id: "fig-heat",
         title: "Regulators and their targets".into(),
         n: n(edges.rows.len().min(HEAT)),
-        picture: picture(draw_heatmap(&edges.rows[..edges.rows.len().min(HEAT)]).svg_text(), about),
+        picture: picture(draw_heatmap(&edges.rows[..edges.rows.len().min(HEAT)]).svg(), about),
         reading: "Colour is the confidence (or importance) of an edge with its sign, as the scale says. Similar rows \
                   and columns are neighbours."
             .into(),

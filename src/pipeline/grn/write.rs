@@ -83,7 +83,7 @@ pub fn write_edges(
 /// Returns the files that were drawn.
 ///
 /// # Errors
-/// [`crate::Error::Parameter`] if the suffix is neither `.svg` nor `.png`; [`crate::Error::Io`] if a file cannot
+/// [`crate::Error::Parameter`] if the suffix is not `.svg`, `.png` or `.pdf`; [`crate::Error::Io`] if a file cannot
 /// be written.
 pub fn draw_found_edges(
     plot: &Path,

@@ -26,6 +26,12 @@ pub struct InterpolateOptions {
     pub space: Space,
     /// The process that moves the cells; exact draws from the bridge if `None`.
     pub dynamics: Option<Dynamics>,
+    /// Embedding of the fitted file, such as `umap`, on which the cells are placed as well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<String>,
+    /// Path of the fitted file for `basis`, if it is not where the fit found it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
     /// Seed of all random draws.
     pub seed: u64,
 }

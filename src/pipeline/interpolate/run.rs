@@ -54,7 +54,7 @@ pub fn interpolate(
     options: &InterpolateOptions,
     progress: &mut dyn Progress,
 ) -> Result<Vec<Population>> {
-    let InterpolateOptions { at, n_cells, space, dynamics, seed } = options;
+    let InterpolateOptions { at, n_cells, space, dynamics, seed, basis: _, data: _ } = options;
     if *n_cells == Some(0) {
         return Err(Error::Parameter { name: "n_cells", must: "at least 1", got: "0".into() });
     }

@@ -24,7 +24,7 @@ pub fn write_samples(
     format: PopulationFormat,
 ) -> Result<()> {
     write_recorded(out, "sample", model, options, |out| {
-        population_file::write(out, model, &sampled.populations, options.space, format)
+        population_file::write(out, model, &sampled.populations, options.space, format, None)
     })
 }
 

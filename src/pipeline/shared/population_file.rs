@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use ndarray::Array2;
+
 use crate::data::Column;
 use crate::error::{Error, Result};
 use crate::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
@@ -81,7 +83,17 @@ impl PopulationFormat {
     }
 }
 
-/// Writes all `populations` of `model` into the file `out`, in the coordinates `space`.
+/// Places of the cells of populations on an embedding.
+#[derive(Debug)]
+pub(crate) struct Places {
+    /// Key of the embedding in `obsm`.
+    pub(crate) key: String,
+    /// The places, `(n, 2)`, population after population.
+    pub(crate) points: Array2<f64>,
+}
+
+/// Writes all `populations` of `model` into the file `out`, in the coordinates `space`, with their `places` on an
+/// embedding.
 ///
 /// An `.h5ad` always has the fitted coordinates in `obsm`, and the genes in `X` with [`Space::Genes`].
 /// Cells are called `tTIME-NUMBER`.
@@ -95,6 +107,7 @@ pub(crate) fn write(
     populations: &[Population],
     space: Space,
     format: PopulationFormat,
+    places: Option<&Places>,
 ) -> Result<()> {
     let (names, points) = joined(model, populations, space)?;
     let mut times = Vec::new();
@@ -112,6 +125,11 @@ pub(crate) fn write(
         let (times, weights) = (Column::Floats(times), Column::Floats(weights));
         let in_genes = space == Space::Genes;
         let key = model.header.source.strip_prefix("obsm/").unwrap_or("X_pca");
+        let mut obsm = vec![(key, pcs.view())];
+        // The coordinates of the model may be this embedding.
+        obsm.extend(
+            places.filter(|of| of.key != key).map(|of| (of.key.as_str(), of.points.view())),
+        );
         return write_h5ad(
             out,
             &H5adContent {
@@ -119,7 +137,7 @@ pub(crate) fn write(
                 obs: &[("time", &times), ("weight", &weights)],
                 var_names: if in_genes { &names } else { &[] },
                 x: in_genes.then(|| MatrixContent::Double(points.view())),
-                obsm: &[(key, pcs.view())],
+                obsm: &obsm,
                 ..H5adContent::default()
             },
         );
@@ -129,5 +147,9 @@ pub(crate) fn write(
         .with("particle", Cells::Integers(particles))
         .with("weight", Cells::Floats(weights));
     table.push_points(&names, points.view());
+    if let Some(Places { key, points }) = places {
+        let name = key.strip_prefix("X_").unwrap_or(key);
+        table.push_points(&[format!("{name}_1"), format!("{name}_2")], points.view());
+    }
     table::write(out, &table, format.of_tables())
 }

@@ -121,7 +121,7 @@ impl TrendTables {
             Some(found) => Ok(all[found.places[0]].clone()),
             None => Err(not_among(gene, all, "of these trends")),
         };
-        draw_trends(&self.profiles, &genes.iter().map(named).collect::<Result<Vec<_>>>()?)
+        draw_trends(&self.profiles, &genes.iter().map(named).collect::<Result<Vec<_>>>()?, "time")
     }
 }
 

@@ -136,6 +136,7 @@ pub fn velocity(
             space: Space::Pca,
             dynamics: None,
             seed: *seed,
+            ..InterpolateOptions::default()
         };
         interpolate(model, &populations, progress)?
             .into_iter()

@@ -1,0 +1,93 @@
+//! Reading of the files that figures show, with the unit of time of the model that they come from.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::error::Result;
+use crate::io::columns::Columns;
+use crate::io::model::{OpenModel, read_header};
+use crate::io::output::run_record;
+use crate::io::run::{RunRecord, json_sha256, read_json};
+use crate::pipeline::plot::PlotOptions;
+use crate::pipeline::shared::embedding::ColouredGroups;
+use crate::progress::Progress;
+
+/// A file to draw, and the folder of the model beside it.
+pub(super) struct Source<'a> {
+    /// The options.
+    pub(super) options: &'a PlotOptions,
+    /// The folder of the model, which need not exist.
+    pub(super) model: &'a Path,
+}
+
+impl Source<'_> {
+    /// The path of the file that the kind reads, and the command that writes it.
+    pub(super) fn path(&self) -> (PathBuf, &'static str) {
+        let kind = self.options.kind;
+        let (name, command) = kind.reads().unwrap_or_default();
+        let folder = if kind.is_in_model() { self.model } else { Path::new("") };
+        match &self.options.input {
+            // A folder of a validation or a model is meant for the file in it.
+            Some(given) if kind.is_in_model() && given.extension().is_none() => {
+                (given.join(name), command)
+            }
+            Some(given) => (given.clone(), command),
+            None => (folder.join(name), command),
+        }
+    }
+
+    /// The table that the kind reads.
+    ///
+    /// # Errors
+    /// As [`Columns::read`].
+    pub(super) fn table(&self) -> Result<Columns> {
+        let (path, command) = self.path();
+        Columns::read(&path, command)
+    }
+
+    /// The run record of the file, if there is one that can be read.
+    pub(super) fn record(&self) -> Option<RunRecord> {
+        read_json(&run_record(&self.path().0)).ok()
+    }
+
+    /// The parameters of the command that wrote the file; null if they are unknown.
+    pub(super) fn parameters(&self) -> Value {
+        self.record().map_or(Value::Null, |record| record.parameters)
+    }
+
+    /// The unit of time of the model, if the file comes from this model; empty otherwise.
+    pub(super) fn unit(&self) -> String {
+        let Ok(header) = read_header(self.model) else { return String::new() };
+        let same = |record: RunRecord| {
+            json_sha256(&header).is_ok_and(|sha256| sha256 == record.input.sha256)
+        };
+        if self.record().is_some_and(same) { header.time_unit } else { String::new() }
+    }
+
+    /// Groups with the colours of the fitted file, if groups are named.
+    ///
+    /// # Errors
+    /// Those of reading the model and [`ColouredGroups::read`].
+    pub(super) fn groups(&self, progress: &mut dyn Progress) -> Result<Option<ColouredGroups>> {
+        if !self.options.sets.is_named() {
+            return Ok(None);
+        }
+        let model = OpenModel::read(self.model)?;
+        ColouredGroups::read(&model, &self.options.sets, progress).map(Some)
+    }
+}
+
+/// The distinct texts in the order of first appearance.
+pub(super) fn distinct(texts: &[String]) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    texts.iter().filter(|text| seen.insert(*text)).cloned().collect()
+}
+
+/// The distinct finite numbers, increasing.
+pub(super) fn times_of(numbers: &[f64]) -> Vec<f64> {
+    let mut all: Vec<f64> = numbers.iter().copied().filter(|x| x.is_finite()).collect();
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    all
+}

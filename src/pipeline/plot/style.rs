@@ -1,0 +1,174 @@
+//! Sizes, colours and titles of figures, from the options of `plot`.
+
+use crate::error::{Error, Result};
+use crate::io::chart::{Chart, PageSize, as_hex, palette};
+use crate::io::model::Model;
+use crate::pipeline::plot::PlotOptions;
+use crate::pipeline::shared::embedding::ColouredGroups;
+
+/// Size of ordinary text in points without another wish: 12 units of a chart.
+const POINTS: f64 = 9.0;
+
+impl PlotOptions {
+    /// Checks ranges and colours before any work.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`].
+    pub(super) fn check(&self) -> Result<()> {
+        let range = |name, value: Option<f64>, [low, high]: [f64; 2], must| match value {
+            Some(value) if !(low..=high).contains(&value) => {
+                Err(Error::Parameter { name, must, got: value.to_string() })
+            }
+            _ => Ok(()),
+        };
+        let side = [20.0, 2000.0];
+        range("width", self.width, side, "from 20 to 2000 mm")?;
+        range("height", self.height, side, "from 20 to 2000 mm")?;
+        range("font_size", self.font_size, [3.0, 72.0], "from 3 to 72 points")?;
+        range("dpi", Some(self.dpi), [30.0, 2400.0], "from 30 to 2400")?;
+        match self.palette.iter().find(|colour| as_hex(colour).is_none()) {
+            None => Ok(()),
+            Some(colour) => {
+                let (name, must) = ("palette", "colours such as #0072b2");
+                Err(Error::Parameter { name, must, got: colour.clone() })
+            }
+        }
+    }
+
+    /// Factor of all lengths from the size of text.
+    fn factor(&self) -> f64 {
+        self.font_size.unwrap_or(POINTS) / POINTS
+    }
+
+    /// The size that a figure is laid out in.
+    pub(super) fn page(&self) -> PageSize {
+        let size = PageSize::of_millimetres(self.width, self.height);
+        let factor = self.factor();
+        PageSize {
+            width: size.width.map(|width| width / factor),
+            height: size.height.map(|height| height / factor),
+        }
+    }
+
+    /// A chart that was laid out in [`PlotOptions::page`], in its final size.
+    pub(super) fn laid_out(&self, chart: Chart) -> Chart {
+        self.finished(chart.scaled(self.factor()))
+    }
+
+    /// A chart whose layout is its own: a width or height enlarges all of it with its text.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] for options that such a chart does not have.
+    pub(super) fn fixed(&self, chart: Chart) -> Result<Chart> {
+        let refused = |name, got: String| {
+            let must = "left out for this kind of figure";
+            Err(Error::Parameter { name, must, got })
+        };
+        if !self.palette.is_empty() {
+            return refused("palette", self.palette.join(","));
+        }
+        let size = chart.size();
+        let factor = match (self.width, self.height, self.font_size) {
+            (None, None, _) => self.factor(),
+            (_, _, Some(points)) => {
+                let must =
+                    "left out with a width or height: text of this kind grows with the figure";
+                return Err(Error::Parameter { name: "font_size", must, got: points.to_string() });
+            }
+            (Some(width), None, None) => width / size.0,
+            (None, Some(height), None) => height / size.1,
+            (Some(width), Some(height), None) => (width / size.0).min(height / size.1),
+        };
+        Ok(self.finished(chart.scaled(factor)))
+    }
+
+    fn finished(&self, chart: Chart) -> Chart {
+        let chart = chart.with_dpi(self.dpi);
+        match &self.title {
+            Some(title) => chart.retitled(title),
+            None => chart,
+        }
+    }
+
+    /// The colours of `names`: of the palette that was asked for, else of `groups` by their names, else our own.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if the palette has too few colours.
+    pub(super) fn colours(
+        &self,
+        names: &[String],
+        groups: Option<&ColouredGroups>,
+    ) -> Result<Vec<String>> {
+        if self.palette.is_empty() {
+            let own = palette(names.len());
+            let of = |(name, own): (&String, String)| {
+                let place = groups.and_then(|of| of.names.iter().position(|other| other == name));
+                groups.zip(place).map_or(own, |(of, place)| of.colours[place].clone())
+            };
+            return Ok(names.iter().zip(own).map(of).collect());
+        }
+        if self.palette.len() < names.len() {
+            let (name, must) = ("palette", "one colour for each group");
+            let got = format!("{} colours for {} groups", self.palette.len(), names.len());
+            return Err(Error::Parameter { name, must, got });
+        }
+        Ok(self.palette.iter().filter_map(|colour| as_hex(colour)).collect())
+    }
+}
+
+/// `time (h)`, or `time` without a known unit.
+pub(super) fn time_title(unit: &str) -> String {
+    if unit.is_empty() { "time".into() } else { format!("time ({unit})") }
+}
+
+/// `96 h`, or `96` without a known unit.
+pub(super) fn at_time(time: f64, unit: &str) -> String {
+    if unit.is_empty() { time.to_string() } else { format!("{time} {unit}") }
+}
+
+/// `n = 2449 cells`, and where they are shown.
+pub(super) fn n_cells(model: &Model) -> String {
+    format!("n = {} cells", model.cells.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::plot::PlotKind;
+
+    fn options() -> PlotOptions {
+        PlotOptions::of(PlotKind::Sankey)
+    }
+
+    #[test]
+    fn text_has_its_size_and_the_figure_its_width() {
+        let of = options().with_width(Some(85.0)).with_font_size(Some(6.0));
+        let width = of.page().width.unwrap();
+        let chart = of.laid_out(crate::io::chart::draw_edges(&[], 1));
+        // Smaller text has more room.
+        assert!(width > 321.0 * 1.4);
+        assert!(chart.size().0 > 0.0);
+        let fixed = options().with_width(Some(60.0)).with_dpi(100.0);
+        let chart = fixed.fixed(crate::io::chart::draw_edges(&[], 1)).unwrap();
+        assert!((chart.size().0 - 60.0).abs() < 1e-9);
+        assert!(fixed.with_font_size(Some(8.0)).fixed(chart).is_err());
+    }
+
+    #[test]
+    fn values_out_of_range_and_wrong_colours_are_refused() {
+        for (wrong, name) in [
+            (options().with_width(Some(0.0)), "width"),
+            (options().with_height(Some(f64::NAN)), "height"),
+            (options().with_font_size(Some(1e9)), "font_size"),
+            (options().with_dpi(0.0), "dpi"),
+            (options().with_palette(vec!["red".into()]), "palette"),
+        ] {
+            let error = wrong.check().unwrap_err();
+            assert!(matches!(error, Error::Parameter { name: n, .. } if n == name), "{error}");
+        }
+        let names = ["a", "b"].map(String::from);
+        let few = options().with_palette(vec!["#ff0000".into()]);
+        assert!(few.colours(&names, None).is_err());
+        assert_eq!(options().colours(&names, None).unwrap(), palette(2));
+    }
+}
