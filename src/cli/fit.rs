@@ -242,7 +242,7 @@ fn say_estimate(estimate: &FitEstimate, terminal: &Terminal) {
 }
 
 /// Seconds below two minutes, else minutes.
-fn duration(seconds: f64) -> String {
+pub(crate) fn duration(seconds: f64) -> String {
     if seconds < 120.0 {
         format!("{:.0} s", seconds.max(1.0))
     } else {

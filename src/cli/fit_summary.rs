@@ -159,11 +159,11 @@ impl Count {
         let total = better + equal + worse + nothing;
         let rest = match nothing {
             0 => String::new(),
-            n => format!(", nothing to explain at {n}"),
+            n => format!(", {n} with nothing to gain"),
         };
         let found = format!(
-            "held out in turn, against the neighbouring times pooled: better at {better} of {total}, as good at \
-             {equal}, worse at {worse}{rest}"
+            "held-out times: {better} of {total} better than the pooled neighbours, {equal} as good, \
+             {worse} worse{rest}"
         );
         let trust = if worse > better {
             "trust: between the samples a simple guess is better; do not rely on interpolated cells"
@@ -211,7 +211,7 @@ mod tests {
         use Verdict::{Better, Equal, Nothing, Unknown, Worse};
         let trust = |verdicts: &[Verdict]| {
             let lines = Count::of(verdicts).lines();
-            assert!(lines.iter().all(|line| line.chars().count() <= 110), "{lines:?}");
+            assert!(lines.iter().all(|line| line.chars().count() <= 100), "{lines:?}");
             lines[1].clone()
         };
         assert!(trust(&[Better, Better, Equal, Nothing]).contains("the bridge adds"));
@@ -219,9 +219,8 @@ mod tests {
         assert!(trust(&[Better, Worse, Worse]).contains("do not rely"));
         assert!(trust(&[Nothing, Nothing]).contains("nothing"));
         let counted = Count::of(&[Better, Worse, Nothing, Equal, Unknown]).lines()[0].clone();
-        assert!(
-            counted
-                .ends_with("better at 1 of 5, as good at 2, worse at 1, nothing to explain at 1")
-        );
+        assert!(counted.ends_with(
+            "1 of 5 better than the pooled neighbours, 2 as good, 1 worse, 1 with nothing to gain"
+        ));
     }
 }

@@ -26,6 +26,7 @@ mod plot;
 mod populations;
 mod reference;
 mod report;
+mod run;
 mod sample;
 mod sets;
 mod shared;
@@ -42,6 +43,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use sbcell::Error;
 use sbcell::error::Kind;
 
 use crate::cli::outputs::Called;
@@ -65,6 +67,7 @@ struct Cli {
 /// The commands; each has a file of its own.
 #[derive(Debug, Subcommand)]
 enum Command {
+    Run(Box<run::RunArgs>),
     Inspect(inspect::InspectArgs),
     Fit(Box<fit::FitArgs>),
     Evaluate(Box<evaluate::EvaluateArgs>),
@@ -144,9 +147,15 @@ fn check_flags(matches: &ArgMatches) -> sbcell::Result<()> {
 
 /// Starts the threads and runs the command.
 fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
+    cli.common.set_threads(terminal)?;
+    run_command(cli, terminal)
+}
+
+/// Runs the command.
+fn run_command(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
     let Cli { common, command } = cli;
-    common.set_threads(terminal)?;
     match command {
+        Command::Run(args) => run::run(*args, &common, terminal),
         Command::Inspect(args) => inspect::run(args),
         Command::Fit(args) => fit::run(*args, common.seed, terminal),
         Command::Evaluate(args) => evaluate::run(*args, &common, terminal),
@@ -169,6 +178,38 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::GrnScore(args) => grn_score::run(args, terminal),
         Command::Report(args) => report::run(args, common.seed, terminal),
     }
+}
+
+/// Parses the arguments of a step of `run`, without running it.
+///
+/// # Errors
+/// [`Error::Parameter`] with the problem of the first flag that is wrong.
+fn parsed_step(step: &'static str, arguments: &[String]) -> sbcell::Result<(Cli, ArgMatches)> {
+    let wrong = |error: clap::Error| {
+        let text = error.render().to_string();
+        let problem = text.lines().next().unwrap_or_default();
+        let got = problem.strip_prefix("error: ").unwrap_or(problem).to_string();
+        Error::Parameter { name: step, must: "flags and values that this command takes", got }
+    };
+    let line = std::iter::once("sbcell").chain(arguments.iter().map(String::as_str));
+    let matches = Cli::command().try_get_matches_from(line).map_err(wrong)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(wrong)?;
+    check_flags(&matches)?;
+    Ok((cli, matches))
+}
+
+/// Runs a step of `run` as if its arguments stood on the command line.
+///
+/// # Errors
+/// As [`parsed_step`]; those of the command.
+fn run_step(
+    step: &'static str,
+    arguments: &[String],
+    terminal: &mut Terminal,
+) -> sbcell::Result<Outcome> {
+    let (cli, matches) = parsed_step(step, arguments)?;
+    Called::of(&matches).map_or(Ok(()), |called| called.check(cli.common.overwrite))?;
+    run_command(cli, terminal)
 }
 
 /// The exit code of a kind of error; `docs/CONTRIBUTING.md` lists them.

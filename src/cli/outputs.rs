@@ -26,7 +26,8 @@ const CHARTS: [(&str, &str); 3] =
     [("plot", "--plot"), ("plot_network", "--plot-network"), ("plot_heatmap", "--plot-heatmap")];
 
 /// Commands whose `--out` is a folder, an `.h5ad` or a figure in every case.
-const NO_TABLE: [(&str, &str); 7] = [
+const NO_TABLE: [(&str, &str); 8] = [
+    ("run", "a folder"),
     ("fit", "a folder"),
     ("evaluate", "a folder"),
     ("couplings", "a folder"),
@@ -54,6 +55,10 @@ impl<'m> Called<'m> {
     /// Those of [`OutputRule::check`]; [`Error::Parameter`] for an output that standard output cannot take.
     pub(crate) fn check(&self, overwrite: bool) -> Result<()> {
         self.check_streams()?;
+        if self.name == "run" {
+            // The command checks its folder, and each of its steps the files of the step.
+            return Ok(());
+        }
         let rule = OutputRule { inputs: self.inputs(), overwrite };
         if ["annotate", "strip"].contains(&self.name) && self.writes_its_input() {
             // The command refuses this itself, with a hint.

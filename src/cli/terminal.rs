@@ -87,6 +87,8 @@ pub(crate) struct Terminal {
     stdout_taken: bool,
     /// Whether CSV and TSV files are made safe for spreadsheets.
     pub(crate) spreadsheet_safe: bool,
+    /// The step of `run` whose command is running. Its lines and notes are details.
+    stage: Option<&'static str>,
     /// The current step.
     task: Option<Task>,
     /// Notes that were printed; each is printed once.
@@ -123,6 +125,7 @@ impl Terminal {
             verbose,
             spreadsheet_safe,
             stdout_taken: false,
+            stage: None,
             task: None,
             noted: BTreeSet::new(),
             stop,
@@ -131,7 +134,7 @@ impl Terminal {
 
     /// Prints a result to stdout, or to stderr if stdout carries a table. A closed pipe is no error.
     pub(crate) fn say(&self, text: &(impl Said + ?Sized)) {
-        if self.quiet {
+        if self.quiet || self.is_inside() {
             return;
         }
         if self.stdout_taken {
@@ -139,6 +142,23 @@ impl Terminal {
         } else {
             write_out(&flags::in_text(&text.said()));
         }
+    }
+
+    /// Begins a step of `run`: what its command prints is a detail until [`Self::leave`].
+    pub(crate) fn enter(&mut self, stage: &'static str) {
+        self.stage = Some(stage);
+    }
+
+    /// Ends a step of `run`.
+    pub(crate) fn leave(&mut self) {
+        self.end();
+        self.stage = None;
+        self.noted.clear();
+    }
+
+    /// Whether a step of `run` prints, and the user did not ask for details.
+    fn is_inside(&self) -> bool {
+        self.stage.is_some() && !self.verbose
     }
 
     /// Whether the user asked for details.
@@ -158,7 +178,7 @@ impl Terminal {
 
     /// Prints a note to stderr.
     pub(crate) fn note(&self, text: &str) {
-        if !self.quiet {
+        if !self.quiet && !self.is_inside() {
             let line = flags::in_text(&format!("note: {}", visible(text)));
             match self.task.as_ref().and_then(|task| task.bar.as_ref()) {
                 Some(bar) => bar.suspend(|| write_error(&line)),
@@ -199,6 +219,7 @@ impl Terminal {
     fn begin(&mut self, what: &str, total: u64) {
         self.end();
         let what = visible(what).into_owned();
+        let what = self.stage.map_or(what.clone(), |stage| format!("{stage}: {what}"));
         self.task = Some(Task { what, total, begun: Instant::now(), bar: None });
     }
 

@@ -8,7 +8,8 @@ use sbcell::io::h5ad::{H5ad, H5adContent, MatrixContent, MatrixSource, write_h5a
 
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
+    "run",
     "inspect",
     "fit",
     "evaluate",

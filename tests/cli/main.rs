@@ -21,3 +21,4 @@ mod solvers;
 mod tables;
 mod tutorial;
 mod velocity;
+mod whole_run;

@@ -53,17 +53,21 @@ fn of_fates(fates: &Fates) -> Option<String> {
     let percent = |at: &FateAt| format!("{:.0} %", 100.0 * at.undecided);
     let last = fates.at.len().checked_sub(2).and_then(|place| fates.at.get(place));
     let later = last.filter(|at| at.time > first.time && at.undecided.is_finite());
-    let later = later
-        .map_or_else(String::new, |at| format!(" and {} undecided at {}", percent(at), at.time));
+    let later = later.map_or_else(String::new, |at| format!(", and {} at {}", percent(at), at.time));
+    let how = match first.undecided {
+        high if high > 0.8 => "hardly",
+        middle if middle > 0.4 => "partly",
+        _ => "mostly",
+    };
     let open = if first.undecided.is_finite() {
         format!(
-            ", and the fate of a single cell is {} undecided then{later} (100 %: no more is known than these shares)",
+            ", and single cells are {how} decided (their fates are {} as uncertain as these shares{later})",
             percent(first)
         )
     } else {
         String::new()
     };
-    Some(format!("the cells at {} go on average to {}{open}", first.time, named.join(", ")))
+    Some(format!("cells at {} become {} on average{open}", first.time, named.join(", ")))
 }
 
 fn trust(report: &Report) -> String {

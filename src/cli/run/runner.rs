@@ -1,0 +1,330 @@
+//! The steps of `sbcell run`, one after the other.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use sbcell::io::model::partial_folder;
+use sbcell::io::run::{RunRecord, read_json, write_json};
+use sbcell::pipeline::{Inspection, inspect, is_fitted_file};
+use sbcell::{Error, Result};
+
+use crate::cli::Outcome;
+use crate::cli::fit::duration;
+use crate::cli::run::groups::{Groups, column_of, write_states};
+use crate::cli::run::plan::{FEWEST_TIMES, Job, Line, embedding_of, relative};
+use crate::cli::run::record::{ResultsRecord, StepRecord, hash};
+use crate::cli::run::steps::Step;
+use crate::cli::shared::shown;
+use crate::cli::terminal::Terminal;
+use crate::cli::{parsed_step, run_step};
+
+/// The found states of cells, relative to the folder of the results.
+const STATES: &str = "states.csv";
+
+/// A run: what is to be done, and what was.
+#[derive(Debug)]
+pub(super) struct Runner {
+    job: Job,
+    /// The record of an earlier run in this folder.
+    before: Option<ResultsRecord>,
+    /// The record that is written after each step.
+    record: ResultsRecord,
+    /// Whether done steps are done again.
+    fresh: bool,
+    /// The first error of a step that later steps do not need.
+    failed: Option<Error>,
+    /// Whether some solver did not converge.
+    open: bool,
+}
+
+impl Runner {
+    /// A run of `job` in a folder with the record `before`.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if the parameters of a step are wrong, so that nothing is computed in vain.
+    pub(super) fn new(job: Job, before: Option<ResultsRecord>, fresh: bool) -> Result<Self> {
+        let what = "writing the parameters";
+        let parameters = serde_json::to_value(&job.config)
+            .map_err(|error| Error::Numerical { what, why: error.to_string() })?;
+        let mut record = ResultsRecord::new(parameters);
+        // Results of steps that are left out now stay recorded.
+        record.steps = before.iter().flat_map(|before| before.steps.clone()).collect();
+        Ok(Self { job, before, record, fresh, failed: None, open: false })
+    }
+
+    /// Runs all steps.
+    ///
+    /// # Errors
+    /// Those of reading the file and of the fit; the first error of another step, at the end.
+    pub(super) fn run(mut self, terminal: &mut Terminal) -> Result<Outcome> {
+        let found = self.inspect(terminal)?;
+        let embedding = embedding_of(&found, &self.job);
+        self.check(embedding.as_deref())?;
+        self.fit(embedding.as_deref(), terminal)?;
+        let n_times = self.job.header()?.snapshots.len();
+        if n_times < FEWEST_TIMES {
+            let why = format!("no time can be held out of {n_times}");
+            self.leave(Step::Evaluate, &why, terminal)?;
+        } else {
+            self.step(Step::Evaluate, self.job.evaluate(embedding.as_deref()), terminal)?;
+        }
+        self.step(Step::Interpolate, self.job.interpolate(&self.job.header()?), terminal)?;
+        let groups = self.groups(&found, terminal)?;
+        let no_genes = found.can_run.iter().find(|of| of.command == "grn");
+        match no_genes.and_then(|of| of.why_not.clone()) {
+            Some(why) => self.leave(Step::Grn, &why, terminal)?,
+            None => self.step(Step::Grn, self.job.grn(), terminal)?,
+        }
+        self.step(Step::Annotate, self.job.annotate(&found), terminal)?;
+        self.report(groups.as_ref(), terminal)?;
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        Ok(if self.open { Outcome::NotConverged } else { Outcome::Done })
+    }
+
+    /// Checks the lines of all steps before the first one runs.
+    fn check(&self, embedding: Option<&str>) -> Result<()> {
+        let job = &self.job;
+        let lines = [job.fit(embedding), job.evaluate(embedding), job.grn(), job.report(None)];
+        let whole = [Step::Fit, Step::Evaluate, Step::Grn, Step::Report].into_iter().zip(lines);
+        let others = [Step::Interpolate, Step::Fates, Step::Transitions, Step::Trends];
+        let lines = whole
+            .map(|(step, line)| (step, line.arguments))
+            .chain(others.map(|step| (step, job.only_given(step))));
+        for (step, arguments) in lines {
+            parsed_step(step.name(), &arguments)?;
+        }
+        Ok(())
+    }
+
+    /// Describes the file, and writes `inspect.json`.
+    fn inspect(&mut self, terminal: &mut Terminal) -> Result<Inspection> {
+        let found = inspect(&self.job.data)?;
+        if self.is_left_out(Step::Inspect) {
+            return Ok(found);
+        }
+        write_json(&Step::Inspect.path(&self.job.out), &found)?;
+        let data = self.job.data.display().to_string();
+        let record = StepRecord::before(
+            Step::Inspect,
+            vec!["inspect".into(), data, "--json".into()],
+            BTreeMap::new(),
+        );
+        self.record.set(record.done(&self.job.out)?);
+        let genes = found.n_genes.map_or_else(String::new, |n| format!(" × {n} genes"));
+        self.say(Step::Inspect, &format!("{} cells{genes}", found.n_cells), terminal);
+        Ok(found)
+    }
+
+    /// Fits the model, unless it is there.
+    fn fit(&mut self, embedding: Option<&str>, terminal: &mut Terminal) -> Result<()> {
+        let line = self.job.fit(embedding);
+        let model = Step::Fit.path(&self.job.out);
+        if self.is_left_out(Step::Fit) {
+            self.job.header()?;
+            self.say(Step::Fit, "left out, model/ of an earlier run", terminal);
+            return Ok(());
+        }
+        let arguments = relative(&line.arguments, &self.job.out);
+        let wanted = StepRecord::before(Step::Fit, arguments, BTreeMap::new());
+        let known =
+            !self.fresh && self.before.as_ref().is_some_and(|old| old.has(&wanted, &self.job.out));
+        if known && is_fitted_file(&self.job.data, &model, terminal)? {
+            self.say(Step::Fit, "model/, as before", terminal);
+            return Ok(());
+        }
+        let begun = Instant::now();
+        let mut arguments = line.arguments;
+        if partial_folder(&model).exists() && !self.fresh {
+            arguments.push("--resume".into());
+        }
+        let mut ran = quietly(Step::Fit, &arguments, terminal);
+        if matches!(ran, Err(Error::OtherPlan { .. })) {
+            arguments.pop();
+            ran = quietly(Step::Fit, &arguments, terminal);
+        }
+        if matches!(ran, Err(Error::Cancelled)) {
+            terminal.note("the same command goes on where it was interrupted");
+        }
+        self.open |= ran? == Outcome::NotConverged;
+        self.keep(wanted.done(&self.job.out)?)?;
+        let n_times = self.job.header()?.snapshots.len();
+        let text = format!("model/: {} bridges{}", n_times.saturating_sub(1), took(begun));
+        self.say(Step::Fit, &text, terminal);
+        Ok(())
+    }
+
+    /// Runs the steps that follow groups of cells, and returns the groups.
+    fn groups(&mut self, found: &Inspection, terminal: &mut Terminal) -> Result<Option<Groups>> {
+        let config = &self.job.config;
+        let (groups, asked) = if let Some(column) = &config.groupby {
+            (Groups::Column(column.clone()), true)
+        } else if !config.cells.is_empty() {
+            (Groups::Files(config.cells.clone()), true)
+        } else if let Some(column) = column_of(found) {
+            terminal.say(&format!("groups of cells from obs['{column}'] (--groupby for others)"));
+            (Groups::Column(column), false)
+        } else {
+            (Groups::Found, false)
+        };
+        let header = self.job.header()?;
+        let optional = |step: Step| (step, self.job.of_groups(step, &groups, &header));
+        if groups != Groups::Found {
+            for (step, line) in [Step::Fates, Step::Transitions, Step::Trends].map(optional) {
+                self.try_step(step, line, asked, terminal)?;
+            }
+            return Ok(Some(groups));
+        }
+        let (step, line) = optional(Step::Fates);
+        let left_out = self.is_left_out(step);
+        let there = self.try_step(step, line, false, terminal)?;
+        let states = self.job.out.join(STATES);
+        let n_states = if there && !left_out {
+            write_states(&Step::Fates.path(&self.job.out), &states)?
+        } else {
+            0
+        };
+        if n_states < 2 {
+            let why = "there are no groups of cells: give --groupby COLUMN or --cells FILE";
+            self.leave(Step::Transitions, why, terminal)?;
+            self.leave(Step::Trends, why, terminal)?;
+            return Ok(None);
+        }
+        let groups = Groups::Files(vec![states]);
+        for step in [Step::Transitions, Step::Trends] {
+            let line = self.job.of_groups(step, &groups, &header);
+            self.try_step(step, line, false, terminal)?;
+        }
+        Ok(Some(groups))
+    }
+
+    /// Writes the page. It is cheap, and anything of the folder may have changed.
+    fn report(&mut self, groups: Option<&Groups>, terminal: &mut Terminal) -> Result<()> {
+        let line = self.job.report(groups);
+        if self.is_left_out(Step::Report) {
+            self.say(Step::Report, "left out", terminal);
+        } else {
+            let record = self.before(Step::Report, &line)?;
+            run_step(Step::Report.name(), &line.arguments, terminal)?;
+            self.keep(record.done(&self.job.out)?)?;
+        }
+        terminal
+            .say(&format!("wrote {}: model, tables and a copy of the file", shown(&self.job.out)));
+        Ok(())
+    }
+
+    /// Runs a step. An error other than an interruption is kept for the end.
+    fn step(&mut self, step: Step, line: Line, terminal: &mut Terminal) -> Result<()> {
+        self.try_step(step, line, true, terminal).map(|_| ())
+    }
+
+    /// Runs a step unless it is left out or done. Returns whether its results are there. If it `must` succeed, an
+    /// error is kept for the end; otherwise it is a reason why the step was not done.
+    fn try_step(
+        &mut self,
+        step: Step,
+        line: Line,
+        must: bool,
+        terminal: &mut Terminal,
+    ) -> Result<bool> {
+        if self.is_left_out(step) {
+            let there = step.path(&self.job.out).exists();
+            self.say(
+                step,
+                if there { "left out, results of an earlier run" } else { "left out" },
+                terminal,
+            );
+            return Ok(there);
+        }
+        let record = self.before(step, &line)?;
+        let known =
+            !self.fresh && self.before.as_ref().is_some_and(|old| old.has(&record, &self.job.out));
+        if known {
+            self.say(step, &format!("{}, as before", step.shown()), terminal);
+            return Ok(true);
+        }
+        let begun = Instant::now();
+        match quietly(step, &line.arguments, terminal) {
+            Ok(outcome) => {
+                self.open |= outcome == Outcome::NotConverged;
+                self.keep(record.done(&self.job.out)?)?;
+                self.say(step, &format!("{}{}", step.shown(), took(begun)), terminal);
+                Ok(true)
+            }
+            Err(Error::Cancelled) => {
+                terminal.note("the same command goes on where it was interrupted");
+                Err(Error::Cancelled)
+            }
+            Err(error) if must => {
+                self.keep(StepRecord::not_done(step, &error.to_string()))?;
+                self.say(step, "failed, see below", terminal);
+                self.failed.get_or_insert(error);
+                Ok(false)
+            }
+            Err(error) => {
+                let why = match error {
+                    Error::Parameter { must, got, .. } => format!("{must}, got {got}"),
+                    other => other.to_string(),
+                };
+                self.leave(step, &why, terminal)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Records and says that a step is not possible.
+    fn leave(&mut self, step: Step, why: &str, terminal: &Terminal) -> Result<()> {
+        self.say(step, &format!("not done: {why}"), terminal);
+        self.keep(StepRecord::not_done(step, why))
+    }
+
+    /// The record of a step before it is done: with the hashes of what it reads.
+    fn before(&self, step: Step, line: &Line) -> Result<StepRecord> {
+        let model = Step::Fit.path(&self.job.out);
+        let fitted: RunRecord = read_json(&model.join("run.json"))?;
+        let mut inputs = BTreeMap::from([
+            ("data".to_string(), fitted.input.sha256),
+            ("model".to_string(), hash(&model.join("model.json"))),
+        ]);
+        for path in &line.reads {
+            let name = relative(&[format!("--={}", path.display())], &self.job.out);
+            let name = name.first().map(|name| name.trim_start_matches("--=").to_string());
+            inputs.insert(name.unwrap_or_default(), hash(path));
+        }
+        Ok(StepRecord::before(step, relative(&line.arguments, &self.job.out), inputs))
+    }
+
+    /// Writes the record with a step that is done.
+    fn keep(&mut self, record: StepRecord) -> Result<()> {
+        self.record.set(record);
+        self.record.write(&self.job.out)
+    }
+
+    /// Whether the user left the step out.
+    fn is_left_out(&self, step: Step) -> bool {
+        self.job.config.skip.iter().any(|name| name == step.name())
+    }
+
+    /// Prints the line of a step.
+    #[allow(clippy::unused_self, reason = "one form of line for all steps")]
+    fn say(&self, step: Step, text: &str, terminal: &Terminal) {
+        let place = Step::ALL.iter().position(|other| *other == step).unwrap_or_default() + 1;
+        let n_steps = Step::ALL.len();
+        terminal.say(&format!("[{place}/{n_steps}] {:<11} {text}", step.name()));
+    }
+}
+
+/// Runs a step. What its command prints appears with `--verbose` only; progress bars name the step.
+fn quietly(step: Step, arguments: &[String], terminal: &mut Terminal) -> Result<Outcome> {
+    terminal.enter(step.name());
+    let ran = run_step(step.name(), arguments, terminal);
+    terminal.leave();
+    ran
+}
+
+/// The time since `begun`, if it is a second or more.
+fn took(begun: Instant) -> String {
+    let seconds = begun.elapsed().as_secs_f64();
+    if seconds < 1.0 { String::new() } else { format!(", {}", duration(seconds)) }
+}

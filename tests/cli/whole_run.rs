@@ -1,0 +1,168 @@
+//! `run`: all steps in one folder, what is not computed twice, the file of parameters, and steps that fail.
+
+use std::fs;
+
+use crate::sandbox::{Sandbox, root, sample};
+
+/// Flags that make all steps fast.
+const FAST: &str = "--set fit.obs-filter=time<=24 --set fit.bend=off --set fit.timing=even \
+                    --set fit.n-gaussians=2 --set evaluate.repeats=1 --set evaluate.max-cells=100 \
+                    --set evaluate.bootstrap=20 --set interpolate.number=50 --set fates.bootstrap=3 \
+                    --set transitions.bootstrap=3 --set trends.bootstrap=3 --set grn.source=correlation \
+                    --set grn.bootstrap=0 --set grn.permutations=0";
+
+/// A sandbox with the sample and its groups.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let groups = root().join("data-samples/semrau2017_groups.csv");
+    fs::copy(groups, sandbox.path("groups.csv")).unwrap();
+    sandbox
+}
+
+/// The lines of the steps, without number and name.
+fn steps(said: &str) -> Vec<(String, String)> {
+    let lines = said.lines().filter_map(|line| line.split_once("/10] "));
+    lines
+        .map(|(_, line)| {
+            let (name, text) = line.split_once(' ').unwrap();
+            (name.to_string(), text.trim().to_string())
+        })
+        .collect()
+}
+
+/// The text of a step.
+fn step(said: &str, name: &str) -> String {
+    let all = steps(said);
+    let found = all.into_iter().find(|step| step.0 == name);
+    found.unwrap_or_else(|| panic!("no step {name}: {said}")).1
+}
+
+#[test]
+fn one_command_makes_everything_and_the_same_command_computes_nothing_again() {
+    let sandbox = sandbox();
+    let line = format!("run data.h5ad --cells groups.csv --out results {FAST}");
+    let said = sandbox.done(&line).stdout;
+    let names: Vec<String> = steps(&said).into_iter().map(|step| step.0).collect();
+    let all = ["inspect", "fit", "evaluate", "interpolate", "fates", "transitions", "trends", "grn", "annotate"];
+    assert_eq!(names, all, "{said}");
+    assert!(said.contains("wrote results/report.html: open it in a browser"), "{said}");
+    let ending = said.lines().skip_while(|line| line.starts_with('[')).count();
+    assert_eq!(ending, 5, "three sentences, the page and the folder: {said}");
+    for file in [
+        "inspect.json",
+        "model/model.json",
+        "validation/validation.csv",
+        "populations.parquet",
+        "fates.csv",
+        "transitions.csv",
+        "transitions.wide.csv",
+        "trends.csv",
+        "edges.csv",
+        "annotated.h5ad",
+        "report.html",
+        "sbcell_mqc.json",
+        "run.json",
+    ] {
+        assert!(sandbox.path("results").join(file).is_file(), "{file}");
+    }
+    let page = sandbox.text("results/report.html");
+    for id in ["map", "between", "transitions", "fates", "trends", "graph", "validation"] {
+        assert!(page.contains(&format!("id=\"fig-{id}\"")), "{id}");
+    }
+    let before = sandbox.files("results");
+    let said = sandbox.done(&line).stdout;
+    for name in &all[1..] {
+        assert!(step(&said, name).ends_with("as before"), "{name}: {said}");
+    }
+    assert!(sandbox.files("results") == before, "the same command changed a file");
+
+    // Another parameter concerns its own step and those that read its result.
+    let said = sandbox.done(&format!("{line} --set fates.bootstrap=4")).stdout;
+    assert_eq!(step(&said, "fates"), "fates.csv");
+    assert_eq!(step(&said, "annotate"), "annotated.h5ad");
+    for name in ["fit", "evaluate", "transitions", "trends", "grn"] {
+        assert!(step(&said, name).ends_with("as before"), "{name}: {said}");
+    }
+    // A file that is gone or damaged is computed again.
+    fs::remove_file(sandbox.path("results/trends.csv")).unwrap();
+    let said = sandbox.done(&format!("{line} --set fates.bootstrap=4")).stdout;
+    assert_eq!(step(&said, "trends"), "trends.csv");
+    assert!(step(&said, "fates").ends_with("as before"));
+}
+
+#[test]
+fn parameters_come_from_a_file_and_unknown_keys_are_refused() {
+    let sandbox = sandbox();
+    sandbox.done("run --init-config");
+    let written = sandbox.text("sbcell.toml");
+    assert!(written.contains("[fit]") && written.contains("# n-pcs = \"auto\""));
+    let taken = sandbox.run("run --init-config");
+    assert_eq!(taken.code, 2, "{}", taken.stderr);
+    assert_eq!(sandbox.text("sbcell.toml"), written);
+
+    let fast = "[fit]\nobs-filter = 'time<=12'\nbend = 'off'\nn-gaussians = 2\ntiming = 'even'\nn_pcs = 3\n";
+    let skip = "skip = ['evaluate', 'fates', 'transitions', 'trends', 'grn', 'annotate']\n";
+    fs::write(sandbox.path("sbcell.toml"), format!("data = 'data.h5ad'\nout = 'there'\n{skip}{fast}")).unwrap();
+    let said = sandbox.done("run --set interpolate.number=20").stdout;
+    assert!(said.starts_with("parameters from sbcell.toml"), "{said}");
+    assert_eq!(step(&said, "grn"), "left out");
+    assert!(sandbox.text("there/model/pcs.csv").lines().count() > 3);
+    let header = sandbox.text("there/model/model.json");
+    assert!(header.contains("\"PC3\"") && !header.contains("\"PC4\""));
+    let recorded = sandbox.text("there/run.json");
+    assert!(recorded.contains("--n-pcs=3") && recorded.contains("--number=20"), "{recorded}");
+
+    fs::write(sandbox.path("sbcell.toml"), "[fit]\nn-pc = 3\n").unwrap();
+    let refused = sandbox.run("run data.h5ad --out elsewhere");
+    assert_eq!(refused.code, 3);
+    assert!(refused.stderr.contains("[fit] has no key `n-pc`"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("did you mean `n-pcs`?"), "{}", refused.stderr);
+    assert!(!sandbox.path("elsewhere").exists());
+    fs::remove_file(sandbox.path("sbcell.toml")).unwrap();
+
+    // A wrong value is found before the first step.
+    let refused = sandbox.run("run data.h5ad --out elsewhere --set grn.bootstrap=many");
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(refused.stderr.contains("many"), "{}", refused.stderr);
+    assert!(!sandbox.path("elsewhere/model").exists());
+}
+
+#[test]
+fn a_folder_of_others_stays_as_it_is() {
+    let sandbox = sandbox();
+    fs::create_dir(sandbox.path("results")).unwrap();
+    fs::write(sandbox.path("results/thesis.txt"), "mine").unwrap();
+    let refused = sandbox.run("run data.h5ad --out results");
+    assert_eq!(refused.code, 1, "{}", refused.stderr);
+    assert!(refused.stderr.contains("already exists"), "{}", refused.stderr);
+    assert_eq!(fs::read_dir(sandbox.path("results")).unwrap().count(), 1);
+}
+
+#[test]
+fn a_step_that_fails_does_not_keep_the_others_from_running() {
+    let sandbox = sandbox();
+    let line = format!("run data.h5ad --groupby nothing --skip evaluate,grn --out results {FAST}");
+    let failed = sandbox.run(&line);
+    assert_eq!(failed.code, 2, "{}", failed.stderr);
+    assert!(failed.stderr.contains("nothing"), "{}", failed.stderr);
+    assert_eq!(step(&failed.stdout, "fates"), "failed, see below");
+    assert_eq!(step(&failed.stdout, "annotate"), "annotated.h5ad");
+    assert!(sandbox.path("results/report.html").is_file());
+    // Without groups, states are looked for; that there are none is no failure.
+    let line = format!("run data.h5ad --skip evaluate,grn --out results {FAST}");
+    let said = sandbox.done(&line).stdout;
+    assert!(step(&said, "fit").ends_with("as before"), "{said}");
+    assert!(!step(&said, "transitions").is_empty(), "{said}");
+}
+
+#[test]
+fn an_embedding_without_genes_is_fitted_as_it_is() {
+    let sandbox = Sandbox::with(&sample("moon2019_embryoid_5pcs"));
+    let line = "run data.h5ad --out results --set fit.obs-filter=time<=1 --set fit.n-gaussians=2 \
+                --skip annotate --set interpolate.number=20";
+    let said = sandbox.done(line).stdout;
+    assert!(step(&said, "evaluate").starts_with("not done: no time can be held out of 2"), "{said}");
+    assert!(step(&said, "grn").starts_with("not done:"), "{said}");
+    assert!(sandbox.text("results/model/model.json").contains("obsm/X_pca"));
+    assert!(sandbox.path("results/report.html").is_file());
+}
