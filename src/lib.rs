@@ -122,7 +122,7 @@ pub mod prelude {
     pub use crate::rng::Seed;
 }
 
-/// The example of the README compiles and runs.
+/// The example of the page on the library compiles and runs.
 #[cfg(doctest)]
-#[doc = include_str!("../README.md")]
+#[doc = include_str!("../docs/LIBRARY.md")]
 mod readme {}
