@@ -6,7 +6,7 @@ use crate::sandbox::{Sandbox, sample};
 fn through(line: &str) -> String {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
     let fit =
-        sandbox.done(&format!("fit data.h5ad --timepoints time --obs-filter time<=12 {line}"));
+        sandbox.done(&format!("fit -v data.h5ad --timepoints time --obs-filter time<=12 {line}"));
     sandbox.done("interpolate --at 3,9 --n-cells 100 --format csv");
     let cells = sandbox.text("sbcell-out/interpolated.csv");
     assert_eq!(cells.lines().count(), 1 + 200, "{line}");
