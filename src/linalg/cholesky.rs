@@ -69,25 +69,31 @@ impl Cholesky {
         x
     }
 
-    /// The inverse `A⁻¹ = L⁻ᵀ L⁻¹`, symmetric to the last bit. Time `n³` flops.
+    /// The inverse `A⁻¹ = L⁻ᵀ L⁻¹`, symmetric to the last bit. Time `2n³/3` flops.
     #[must_use]
     pub fn inverse(&self) -> Array2<f64> {
         let n = self.lower.nrows();
-        // First the rows of `L⁻¹` from top to bottom, then the product `L⁻ᵀ L⁻¹`.
-        let mut rows = Array2::<f64>::zeros((n, n));
+        // First the rows of `L⁻¹` from top to bottom, then the product `L⁻ᵀ L⁻¹`. Both are lower triangular.
+        let mut rows = vec![0.0; n * n];
         for i in 0..n {
-            let (above, mut below) = rows.view_mut().split_at(ndarray::Axis(0), i);
-            let mut row = below.row_mut(0);
-            for (j, other) in above.rows().into_iter().enumerate() {
-                row.scaled_add(-self.lower[[i, j]], &other);
+            let (above, below) = rows.split_at_mut(i * n);
+            let row = &mut below[..=i];
+            for j in 0..i {
+                add_scaled(&mut row[..=j], -self.lower[[i, j]], &above[j * n..=j * n + j]);
             }
             row[i] += 1.0;
-            row /= self.lower[[i, i]];
+            let pivot = self.lower[[i, i]];
+            for value in row {
+                *value /= pivot;
+            }
         }
         let mut inverse = Array2::<f64>::zeros((n, n));
-        for row in rows.rows() {
-            for (i, &factor) in row.iter().enumerate().filter(|entry| *entry.1 != 0.0) {
-                inverse.slice_mut(s![i, ..=i]).scaled_add(factor, &row.slice(s![..=i]));
+        if let Some(entries) = inverse.as_slice_mut() {
+            for k in 0..n {
+                let row = &rows[k * n..=k * n + k];
+                for (i, &factor) in row.iter().enumerate() {
+                    add_scaled(&mut entries[i * n..=i * n + i], factor, &row[..=i]);
+                }
             }
         }
         for i in 0..n {
@@ -96,6 +102,15 @@ impl Cholesky {
             }
         }
         inverse
+    }
+}
+
+/// `sum += factor · x`.
+///
+/// `scaled_add` of `ndarray` does the same, but its checks and slices cost more than a few dozen sums.
+fn add_scaled(sum: &mut [f64], factor: f64, x: &[f64]) {
+    for (sum, x) in sum.iter_mut().zip(x) {
+        *sum += factor * x;
     }
 }
 

@@ -149,7 +149,8 @@ impl Plan {
     }
 }
 
-/// Evaluates `plan`. `sha256` is the hash of its file, if a fit has taken it already.
+/// Evaluates `plan`. `sha256` is the hash of its file, if a fit has taken it already and has shown the notes on its
+/// choices.
 fn evaluate_plan(
     plan: &Plan,
     options: &EvaluateOptions,
@@ -161,8 +162,14 @@ fn evaluate_plan(
     let mut all = Vec::new();
     for k in cells.held_out(&options.at)? {
         let place = format!("without {}", cells.times()[k]);
-        let mut repeated = Repeated(&mut progress);
-        let progress = &mut Within { inner: &mut repeated, place };
+        let mut repeated;
+        let inner: &mut dyn Progress = if sha256.is_some() {
+            repeated = Repeated(&mut progress);
+            &mut repeated
+        } else {
+            &mut progress
+        };
+        let progress = &mut Within { inner, place };
         all.extend(hold_out(&cells, options, k, all.len(), progress)?);
     }
     let splits = options.splits();
