@@ -43,7 +43,17 @@ fn one_command_makes_everything_and_the_same_command_computes_nothing_again() {
     let line = format!("run data.h5ad --cells groups.csv --out results {FAST}");
     let said = sandbox.done(&line).stdout;
     let names: Vec<String> = steps(&said).into_iter().map(|step| step.0).collect();
-    let all = ["inspect", "fit", "evaluate", "interpolate", "fates", "transitions", "trends", "grn", "annotate"];
+    let all = [
+        "inspect",
+        "fit",
+        "evaluate",
+        "interpolate",
+        "fates",
+        "transitions",
+        "trends",
+        "grn",
+        "annotate",
+    ];
     assert_eq!(names, all, "{said}");
     assert!(said.contains("wrote results/report.html: open it in a browser"), "{said}");
     let ending = said.lines().skip_while(|line| line.starts_with('[')).count();
@@ -102,7 +112,11 @@ fn parameters_come_from_a_file_and_unknown_keys_are_refused() {
 
     let fast = "[fit]\nobs-filter = 'time<=12'\nbend = 'off'\nn-gaussians = 2\ntiming = 'even'\nn_pcs = 3\n";
     let skip = "skip = ['evaluate', 'fates', 'transitions', 'trends', 'grn', 'annotate']\n";
-    fs::write(sandbox.path("sbcell.toml"), format!("data = 'data.h5ad'\nout = 'there'\n{skip}{fast}")).unwrap();
+    fs::write(
+        sandbox.path("sbcell.toml"),
+        format!("data = 'data.h5ad'\nout = 'there'\n{skip}{fast}"),
+    )
+    .unwrap();
     let said = sandbox.done("run --set interpolate.number=20").stdout;
     assert!(said.starts_with("parameters from sbcell.toml"), "{said}");
     assert_eq!(step(&said, "grn"), "left out");
@@ -161,7 +175,10 @@ fn an_embedding_without_genes_is_fitted_as_it_is() {
     let line = "run data.h5ad --out results --set fit.obs-filter=time<=1 --set fit.n-gaussians=2 \
                 --skip annotate --set interpolate.number=20";
     let said = sandbox.done(line).stdout;
-    assert!(step(&said, "evaluate").starts_with("not done: no time can be held out of 2"), "{said}");
+    assert!(
+        step(&said, "evaluate").starts_with("not done: no time can be held out of 2"),
+        "{said}"
+    );
     assert!(step(&said, "grn").starts_with("not done:"), "{said}");
     assert!(sandbox.text("results/model/model.json").contains("obsm/X_pca"));
     assert!(sandbox.path("results/report.html").is_file());

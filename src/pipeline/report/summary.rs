@@ -53,7 +53,8 @@ fn of_fates(fates: &Fates) -> Option<String> {
     let percent = |at: &FateAt| format!("{:.0} %", 100.0 * at.undecided);
     let last = fates.at.len().checked_sub(2).and_then(|place| fates.at.get(place));
     let later = last.filter(|at| at.time > first.time && at.undecided.is_finite());
-    let later = later.map_or_else(String::new, |at| format!(", and {} at {}", percent(at), at.time));
+    let later =
+        later.map_or_else(String::new, |at| format!(", and {} at {}", percent(at), at.time));
     let how = match first.undecided {
         high if high > 0.8 => "hardly",
         middle if middle > 0.4 => "partly",
