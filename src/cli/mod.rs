@@ -18,6 +18,7 @@ mod formats;
 mod grn;
 mod grn_score;
 mod growth;
+mod help;
 mod inspect;
 mod interpolate;
 mod outputs;
@@ -37,6 +38,7 @@ mod trajectory;
 mod transitions;
 mod trends;
 mod velocity;
+mod width;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -128,7 +130,8 @@ pub(crate) fn main() -> ExitCode {
 
 /// The parsed flags, and the matches that also tell which flags stand on the command line.
 fn parsed() -> Result<(Cli, ArgMatches), clap::Error> {
-    let matches = Cli::command().try_get_matches_from(std::env::args_os().map(hyphens))?;
+    let matches =
+        help::arranged(Cli::command()).try_get_matches_from(std::env::args_os().map(hyphens))?;
     let cli = Cli::from_arg_matches(&matches)?;
     Ok((cli, matches))
 }
@@ -203,6 +206,7 @@ mod tests {
     #[test]
     fn the_flags_do_not_contradict_each_other() {
         Cli::command().debug_assert();
+        help::arranged(Cli::command()).debug_assert();
         for command in Cli::command().get_subcommands() {
             let mut taken = BTreeSet::new();
             for argument in command.get_arguments() {
