@@ -31,6 +31,7 @@ mod sample;
 mod sets;
 mod shared;
 mod solver;
+mod steps;
 mod strip;
 mod terminal;
 mod times;
@@ -118,6 +119,8 @@ pub(crate) fn main() -> ExitCode {
     let ran = check_flags(&matches)
         .and_then(|()| called.map_or(Ok(()), |called| called.check(overwrite)))
         .and_then(|()| run(cli, &mut terminal));
+    // No bar stays on the screen.
+    terminal.end();
     match ran {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NotConverged) => ExitCode::from(4),

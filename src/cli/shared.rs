@@ -14,6 +14,7 @@ use sbcell::pipeline::{CouplingEpsilon, Regulators};
 use sbcell::preprocess::Species;
 use sbcell::{Error, Result};
 
+use crate::cli::steps::Show;
 use crate::cli::terminal::Lines;
 use crate::cli::terminal::Terminal;
 
@@ -49,6 +50,9 @@ pub(crate) struct Common {
     /// row for each interval and held-out time
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    /// How progress is shown on standard error
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "HOW")]
+    pub(crate) progress: Show,
     /// Make CSV and TSV files safe for spreadsheets: write ' before text that a spreadsheet would
     /// take for a formula (= + - @). Such names are no longer exact
     #[arg(long, global = true)]

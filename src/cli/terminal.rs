@@ -2,14 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sbcell::error::{is_hidden, visible, visible_json, visible_lines};
 use sbcell::io::table::TableFormat;
 use sbcell::progress::{Event, Progress};
@@ -17,9 +15,7 @@ use sbcell::{Error, Result};
 
 use crate::cli::flags;
 use crate::cli::shared::Common;
-
-/// Steps shorter than this show no progress bar.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::cli::steps::{Show, Steps};
 
 /// Text that is safe to write to the terminal, without control characters. A string is one line; text
 /// of several lines is [`Lines`].
@@ -88,20 +84,11 @@ pub(crate) struct Terminal {
     /// Whether CSV and TSV files are made safe for spreadsheets.
     pub(crate) spreadsheet_safe: bool,
     /// The current step.
-    task: Option<Task>,
+    steps: Steps,
     /// Notes that were printed; each is printed once.
     noted: BTreeSet<String>,
     /// Whether the user pressed Ctrl-C.
     stop: Arc<AtomicBool>,
-}
-
-/// A step of the computation, with a progress bar once it has taken longer than [`PATIENCE`].
-#[derive(Debug)]
-struct Task {
-    what: String,
-    total: u64,
-    begun: Instant,
-    bar: Option<ProgressBar>,
 }
 
 impl Terminal {
@@ -123,7 +110,7 @@ impl Terminal {
             verbose,
             spreadsheet_safe,
             stdout_taken: false,
-            task: None,
+            steps: Steps::new(if quiet { Show::None } else { common.progress }),
             noted: BTreeSet::new(),
             stop,
         }
@@ -134,11 +121,9 @@ impl Terminal {
         if self.quiet {
             return;
         }
-        if self.stdout_taken {
-            write_error(&flags::in_text(&text.said()));
-        } else {
-            write_out(&flags::in_text(&text.said()));
-        }
+        let text = flags::in_text(&text.said());
+        let write = if self.stdout_taken { write_error } else { write_out };
+        self.steps.aside(|| write(&text));
     }
 
     /// Whether the user asked for details.
@@ -160,10 +145,7 @@ impl Terminal {
     pub(crate) fn note(&self, text: &str) {
         if !self.quiet {
             let line = flags::in_text(&format!("note: {}", visible(text)));
-            match self.task.as_ref().and_then(|task| task.bar.as_ref()) {
-                Some(bar) => bar.suspend(|| write_error(&line)),
-                None => write_error(&line),
-            }
+            self.steps.aside(|| write_error(&line));
         }
     }
 
@@ -198,30 +180,14 @@ impl Terminal {
     /// Begins a step of `total` units of work, and ends the one before.
     fn begin(&mut self, what: &str, total: u64) {
         self.end();
-        let what = visible(what).into_owned();
-        self.task = Some(Task { what, total, begun: Instant::now(), bar: None });
-    }
-
-    /// Moves the progress bar, and shows it once the step has taken longer than [`PATIENCE`].
-    fn step(&mut self, done: u64) {
-        let quiet = self.quiet;
-        let Some(task) = self.task.as_mut() else { return };
-        if task.bar.is_none() && !quiet && task.begun.elapsed() > PATIENCE {
-            task.bar = Some(bar(task));
-        }
-        if let Some(bar) = &task.bar {
-            bar.set_position(done);
-        }
+        self.steps.begin(what, total);
     }
 
     /// Ends the step; with `--verbose` prints its duration.
-    fn end(&mut self) {
-        let Some(task) = self.task.take() else { return };
-        if let Some(bar) = task.bar {
-            bar.finish_and_clear();
-        }
-        if self.verbose {
-            write_error(&format!("{}: {:.2} s", task.what, task.begun.elapsed().as_secs_f64()));
+    pub(crate) fn end(&mut self) {
+        let ended = self.steps.end();
+        if let Some((what, took)) = ended.filter(|_| self.verbose) {
+            write_error(&format!("{what}: {:.2} s", took.as_secs_f64()));
         }
     }
 }
@@ -230,7 +196,7 @@ impl Progress for Terminal {
     fn report(&mut self, event: &Event) -> ControlFlow<()> {
         match event {
             Event::Begin { what, total } => self.begin(what, *total),
-            Event::Step { done } => self.step(*done),
+            Event::Step { done } => self.steps.step(*done),
             Event::End => self.end(),
             Event::Note { text } | Event::Aside { text } if self.noted.insert(text.clone()) => {
                 self.note(text);
@@ -246,21 +212,6 @@ impl Progress for Terminal {
         }
         ControlFlow::Continue(())
     }
-}
-
-/// A progress bar on stderr, hidden if stderr is not a terminal.
-fn bar(task: &Task) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}, {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    let target = if std::io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    ProgressBar::with_draw_target(Some(task.total), target)
-        .with_style(style)
-        .with_message(task.what.clone())
-        .with_elapsed(task.begun.elapsed())
 }
 
 /// Ends the process with exit code 130, at the second Ctrl-C.

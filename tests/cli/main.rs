@@ -11,6 +11,7 @@ mod interrupt;
 mod lineage;
 mod plot;
 mod processes;
+mod progress;
 mod readme;
 mod report;
 mod run;
