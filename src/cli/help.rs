@@ -53,7 +53,7 @@ const PLACED: [(&str, &str); 12] = [
 
 /// The flags of each command that `-h` shows, most used first.
 const COMMON: [(&str, &[&str]); 23] = [
-    ("inspect", &["json"]),
+    ("inspect", &[]),
     (
         "fit",
         &["timepoints", "out", "layer", "use_rep", "solver", "growth", "no_validation", "dry_run"],
@@ -359,7 +359,7 @@ fn hang(line: &str, indent: usize) -> usize {
 }
 
 /// A line filled to `width` characters; further lines begin with `hang` spaces.
-fn fill(line: &str, hang: usize, width: usize) -> String {
+pub(crate) fn fill(line: &str, hang: usize, width: usize) -> String {
     let (mut filled, mut used) = (String::new(), 0);
     // Spaces at the start and between columns stay.
     for (number, word) in line.split(' ').enumerate() {

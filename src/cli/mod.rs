@@ -1,6 +1,7 @@
 //! THE TERMINAL: parse, run, show the error, return the exit code.
 
 mod annotate;
+mod answer;
 mod clock;
 mod clones;
 mod compare;
@@ -21,6 +22,7 @@ mod growth;
 mod help;
 mod inspect;
 mod interpolate;
+mod layout;
 mod outputs;
 mod perturb;
 mod plot;
@@ -112,13 +114,15 @@ pub(crate) fn main() -> ExitCode {
     };
     let mut terminal = Terminal::new(&cli.common);
     let called = Called::of(&matches);
+    let name = matches.subcommand_name().unwrap_or_default().to_string();
     if called.as_ref().is_some_and(Called::fills_stdout) {
         terminal.leave_stdout();
     }
     let overwrite = cli.common.overwrite;
     let ran = check_flags(&matches)
-        .and_then(|()| called.map_or(Ok(()), |called| called.check(overwrite)))
-        .and_then(|()| run(cli, &mut terminal));
+        .and_then(|()| called.map_or(Ok(()), |called| called.check(overwrite, terminal.is_json())))
+        .and_then(|()| run(cli, &mut terminal))
+        .and_then(|outcome| terminal.answer(&name).map(|()| outcome));
     // No bar stays on the screen.
     terminal.end();
     match ran {
@@ -153,7 +157,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
     let Cli { common, command } = cli;
     common.set_threads(terminal)?;
     match command {
-        Command::Inspect(args) => inspect::run(args),
+        Command::Inspect(args) => inspect::run(args, terminal),
         Command::Fit(args) => fit::run(*args, common.seed, terminal),
         Command::Evaluate(args) => evaluate::run(*args, &common, terminal),
         Command::Interpolate(args) => interpolate::run(args, common.seed, terminal),

@@ -52,8 +52,12 @@ impl<'m> Called<'m> {
     ///
     /// # Errors
     /// Those of [`OutputRule::check`]; [`Error::Parameter`] for an output that standard output cannot take.
-    pub(crate) fn check(&self, overwrite: bool) -> Result<()> {
+    pub(crate) fn check(&self, overwrite: bool, json: bool) -> Result<()> {
         self.check_streams()?;
+        if json && self.fills_stdout() {
+            let (name, must) = ("--json", "given without a table on standard output");
+            return Err(Error::Parameter { name, must, got: "both".into() });
+        }
         let rule = OutputRule { inputs: self.inputs(), overwrite };
         if ["annotate", "strip"].contains(&self.name) && self.writes_its_input() {
             // The command refuses this itself, with a hint.

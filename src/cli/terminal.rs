@@ -1,6 +1,7 @@
 //! The only file that writes to stdout and stderr: results, progress, `error:` and `hint:`.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::ops::ControlFlow;
@@ -13,61 +14,117 @@ use sbcell::io::table::TableFormat;
 use sbcell::progress::{Event, Progress};
 use sbcell::{Error, Result};
 
-use crate::cli::flags;
+use crate::cli::answer::Answer;
+use crate::cli::layout::Grid;
 use crate::cli::shared::Common;
 use crate::cli::steps::{Show, Steps};
+use crate::cli::{flags, width};
 
 /// Text that is safe to write to the terminal, without control characters. A string is one line; text
 /// of several lines is [`Lines`].
 pub(crate) trait Said {
-    /// The text with control characters as visible escapes.
-    fn said(&self) -> Cow<'_, str>;
+    /// The text with control characters as visible escapes; tables are at most `width` characters wide.
+    fn said(&self, width: usize) -> Cow<'_, str>;
+
+    /// Adds the text to the answer of `--json`.
+    fn collect(&self, answer: &mut Answer) {
+        answer.sentence(&flags::in_text(&self.said(usize::MAX)));
+    }
 }
 
 impl Said for str {
-    fn said(&self) -> Cow<'_, str> {
+    fn said(&self, _width: usize) -> Cow<'_, str> {
         visible(self)
     }
 }
 
 impl Said for String {
-    fn said(&self) -> Cow<'_, str> {
+    fn said(&self, _width: usize) -> Cow<'_, str> {
         visible(self)
     }
 }
 
 impl Said for Lines {
-    fn said(&self) -> Cow<'_, str> {
-        visible_lines(&self.0)
+    fn said(&self, width: usize) -> Cow<'_, str> {
+        let texts: Vec<Cow<'_, str>> = self.0.iter().map(|part| part.said(width)).collect();
+        texts.join("\n").into()
+    }
+
+    fn collect(&self, answer: &mut Answer) {
+        let mut title = "";
+        for part in &self.0 {
+            match part {
+                Part::Title(text) => title = text,
+                Part::Text(text) => {
+                    for line in text.lines() {
+                        answer.sentence(&flags::in_text(line));
+                    }
+                }
+                Part::Table(grid) => {
+                    answer.table(title, grid.json());
+                    title = "";
+                }
+            }
+        }
     }
 }
 
-/// Lines of text. A name within a line cannot begin a new line.
+/// A piece of [`Lines`].
 #[derive(Debug, Clone)]
-pub(crate) struct Lines(String);
+enum Part {
+    /// The line above a table.
+    Title(String),
+    Text(String),
+    Table(Grid),
+}
+
+impl Part {
+    fn said(&self, width: usize) -> Cow<'_, str> {
+        match self {
+            Self::Title(text) | Self::Text(text) => visible_lines(text),
+            Self::Table(grid) => grid.text(width).into(),
+        }
+    }
+}
+
+/// Lines of text and tables. A name within a line cannot begin a new line.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines(Vec<Part>);
 
 impl Lines {
     /// Makes each item of `lines` exactly one line.
     pub(crate) fn of(lines: impl IntoIterator<Item = String>) -> Self {
         let lines: Vec<String> =
             lines.into_iter().map(|line| visible(&line).into_owned()).collect();
-        Self(lines.join("\n"))
+        Self(vec![Part::Text(lines.join("\n"))])
+    }
+
+    /// A table.
+    pub(crate) fn of_grid(grid: Grid) -> Self {
+        Self(vec![Part::Table(grid)])
     }
 
     /// Puts a title line above other lines.
     pub(crate) fn titled(title: &str, below: &Self) -> Self {
-        Self(format!("{}\n{}", visible(title), below.0))
+        let title = Part::Title(visible(title).into_owned());
+        Self(std::iter::once(title).chain(below.0.iter().cloned()).collect())
     }
 
-    /// Joins parts with `between`.
+    /// Joins parts with `between`, one or two line breaks.
     pub(crate) fn joined(parts: &[Self], between: &str) -> Self {
-        let parts: Vec<&str> = parts.iter().map(|part| part.0.as_str()).collect();
-        Self(parts.join(between))
+        let mut joined: Vec<Part> = Vec::new();
+        for part in parts {
+            if !joined.is_empty() && between.len() > 1 {
+                joined.push(Part::Text(String::new()));
+            }
+            joined.extend(part.0.iter().cloned());
+        }
+        Self(joined)
     }
 
     /// JSON text, in which line breaks stand only between values.
     pub(crate) fn json(json: &str) -> Self {
-        Self(visible_json(json))
+        Self(vec![Part::Text(visible_json(json))])
     }
 }
 
@@ -79,6 +136,10 @@ pub(crate) struct Terminal {
     quiet: bool,
     /// Whether details are printed: the duration of each step, and what solvers compared.
     verbose: bool,
+    /// Whether stdout carries one JSON object, and no other text.
+    json: bool,
+    /// The files, notes and texts so far, for the JSON object.
+    answer: RefCell<Answer>,
     /// Whether stdout carries a table, so that messages go to stderr.
     stdout_taken: bool,
     /// Whether CSV and TSV files are made safe for spreadsheets.
@@ -108,6 +169,8 @@ impl Terminal {
         Self {
             quiet,
             verbose,
+            json: common.json,
+            answer: RefCell::default(),
             spreadsheet_safe,
             stdout_taken: false,
             steps: Steps::new(if quiet { Show::None } else { common.progress }),
@@ -118,10 +181,14 @@ impl Terminal {
 
     /// Prints a result to stdout, or to stderr if stdout carries a table. A closed pipe is no error.
     pub(crate) fn say(&self, text: &(impl Said + ?Sized)) {
+        if self.json {
+            return text.collect(&mut self.answer.borrow_mut());
+        }
         if self.quiet {
             return;
         }
-        let text = flags::in_text(&text.said());
+        let width = width::of_output(self.stdout_taken);
+        let text = flags::in_text(&text.said(width));
         let write = if self.stdout_taken { write_error } else { write_out };
         self.steps.aside(|| write(&text));
     }
@@ -137,12 +204,53 @@ impl Terminal {
     }
 
     /// Prints requested data to stdout, also with `--quiet`.
-    pub(crate) fn data(text: &(impl Said + ?Sized)) {
-        write_out(&text.said());
+    pub(crate) fn data(&self, text: &(impl Said + ?Sized)) {
+        let text = text.said(width::of_output(false));
+        self.steps.aside(|| write_out(&text));
+    }
+
+    /// Whether the user asked for JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Takes a file or folder that was written.
+    pub(crate) fn wrote(&self, path: &Path) {
+        self.answer.borrow_mut().wrote(path);
+    }
+
+    /// Takes numbers of the command under a name of its summary. Only `--json` shows them.
+    pub(crate) fn record(&self, name: &str, value: &impl serde::Serialize) {
+        if self.json {
+            self.answer.borrow_mut().record(name, value);
+        }
+    }
+
+    /// Takes the fields of a report that stand beside those of every command with `--json`.
+    pub(crate) fn extend(&self, report: &impl serde::Serialize) {
+        self.answer.borrow_mut().extend(report);
+    }
+
+    /// Prints the JSON object of `command`, if the user asked for it.
+    ///
+    /// # Errors
+    /// [`Error::Numerical`] if the report cannot be written as JSON.
+    pub(crate) fn answer(&self, command: &str) -> Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let text = self.answer.borrow().json(command);
+        let why = "a report has no form in JSON".to_string();
+        let text = text.ok_or(Error::Numerical { what: "writing JSON", why })?;
+        self.data(&Lines::json(&text));
+        Ok(())
     }
 
     /// Prints a note to stderr.
     pub(crate) fn note(&self, text: &str) {
+        if self.json {
+            self.answer.borrow_mut().note(flags::in_text(&visible(text)));
+        }
         if !self.quiet {
             let line = flags::in_text(&format!("note: {}", visible(text)));
             self.steps.aside(|| write_error(&line));

@@ -8,6 +8,7 @@ mod errors;
 mod evaluate;
 mod help;
 mod interrupt;
+mod json;
 mod lineage;
 mod plot;
 mod processes;
