@@ -5,6 +5,7 @@ use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Wi
 use sbcell::error::visible;
 use serde_json::{Map, Value};
 
+use crate::cli::help;
 use crate::cli::terminal::Lines;
 
 /// Spaces before every column.
@@ -131,10 +132,10 @@ fn looks_numeric(cell: &str) -> bool {
     cell == "–" || cell.parse::<f64>().is_ok() || cell.split('/').all(|n| n.parse::<f64>().is_ok())
 }
 
-/// A line broken between words after at most `width` characters; further lines keep its indent.
+/// A line broken between words after at most `width` characters; further lines are indented a little more.
 pub(crate) fn filled(line: &str, width: usize) -> String {
     let indent = line.chars().take_while(|c| *c == ' ').count();
-    crate::cli::help::fill(line, indent, width)
+    help::fill(line, indent + GAP, width)
 }
 
 #[cfg(test)]

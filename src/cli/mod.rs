@@ -11,6 +11,7 @@ mod course;
 mod diagnose;
 mod drivers;
 mod evaluate;
+mod export;
 mod fates;
 mod fit;
 mod fit_summary;
@@ -91,6 +92,7 @@ enum Command {
     Grn(grn::GrnArgs),
     GrnScore(grn_score::GrnScoreArgs),
     Report(report::ReportArgs),
+    Export(export::ExportArgs),
 }
 
 /// The result of a command that did not fail.
@@ -177,6 +179,7 @@ fn run(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Strip(args) => strip::run(args, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),
         Command::GrnScore(args) => grn_score::run(args, terminal),
+        Command::Export(args) => export::run(args, terminal),
         Command::Report(args) => report::run(args, common.seed, terminal),
     }
 }

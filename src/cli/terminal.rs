@@ -18,7 +18,7 @@ use crate::cli::answer::Answer;
 use crate::cli::layout::Grid;
 use crate::cli::shared::Common;
 use crate::cli::steps::{Show, Steps};
-use crate::cli::{flags, width};
+use crate::cli::{flags, layout, width};
 
 /// Text that is safe to write to the terminal, without control characters. A string is one line; text
 /// of several lines is [`Lines`].
@@ -28,20 +28,29 @@ pub(crate) trait Said {
 
     /// Adds the text to the answer of `--json`.
     fn collect(&self, answer: &mut Answer) {
-        answer.sentence(&flags::in_text(&self.said(usize::MAX)));
+        answer.sentence(&self.said(usize::MAX));
     }
 }
 
 impl Said for str {
-    fn said(&self, _width: usize) -> Cow<'_, str> {
-        visible(self)
+    fn said(&self, width: usize) -> Cow<'_, str> {
+        filled(visible(self), width)
     }
 }
 
 impl Said for String {
-    fn said(&self, _width: usize) -> Cow<'_, str> {
-        visible(self)
+    fn said(&self, width: usize) -> Cow<'_, str> {
+        filled(visible(self), width)
     }
+}
+
+/// Lines with flags for parameters, broken between words after at most `width` characters.
+fn filled(text: Cow<'_, str>, width: usize) -> Cow<'_, str> {
+    let text = flags::in_text(&text);
+    if text.lines().all(|line| line.chars().count() <= width) {
+        return text.into();
+    }
+    text.lines().map(|line| layout::filled(line, width)).collect::<Vec<_>>().join("\n").into()
 }
 
 impl Said for Lines {
@@ -55,7 +64,7 @@ impl Said for Lines {
         for part in &self.0 {
             match part {
                 Part::Title(text) => title = text,
-                Part::Text(text) => {
+                Part::Text(text) | Part::Whole(text) => {
                     for line in text.lines() {
                         answer.sentence(&flags::in_text(line));
                     }
@@ -75,13 +84,16 @@ enum Part {
     /// The line above a table.
     Title(String),
     Text(String),
+    /// Text whose lines are never broken.
+    Whole(String),
     Table(Grid),
 }
 
 impl Part {
     fn said(&self, width: usize) -> Cow<'_, str> {
         match self {
-            Self::Title(text) | Self::Text(text) => visible_lines(text),
+            Self::Title(text) | Self::Text(text) => filled(visible_lines(text), width),
+            Self::Whole(text) => text.into(),
             Self::Table(grid) => grid.text(width).into(),
         }
     }
@@ -124,7 +136,7 @@ impl Lines {
 
     /// JSON text, in which line breaks stand only between values.
     pub(crate) fn json(json: &str) -> Self {
-        Self(vec![Part::Text(visible_json(json))])
+        Self(vec![Part::Whole(visible_json(json))])
     }
 }
 
@@ -188,7 +200,7 @@ impl Terminal {
             return;
         }
         let width = width::of_output(self.stdout_taken);
-        let text = flags::in_text(&text.said(width));
+        let text = text.said(width);
         let write = if self.stdout_taken { write_error } else { write_out };
         self.steps.aside(|| write(&text));
     }

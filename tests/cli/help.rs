@@ -9,7 +9,7 @@ use sbcell::io::h5ad::{H5ad, H5adContent, MatrixContent, MatrixSource, write_h5a
 
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "inspect",
     "fit",
     "evaluate",
@@ -31,6 +31,7 @@ const COMMANDS: [&str; 21] = [
     "grn-score",
     "report",
     "plot",
+    "export",
 ];
 
 #[test]
