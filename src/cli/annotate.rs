@@ -155,6 +155,10 @@ pub(crate) fn run(args: AnnotateArgs, overwrite: bool, terminal: &mut Terminal) 
         let (slot, name) = path.split_once('/').unwrap_or((path, ""));
         terminal.say(&format!("  {slot}['{name}']"));
     }
+    terminal.record("n_found", &done.n_found);
+    terminal.record("n_cells", &done.n_cells);
+    terminal.record("written", &done.written);
+    terminal.wrote(if in_place { &data } else { &out });
     terminal.say(&format!("wrote {}", shown(if in_place { &data } else { &out })));
     Ok(Outcome::Done)
 }

@@ -137,6 +137,9 @@ impl CloneArgs {
         let found = pipeline::score_clones(&opened, &options, terminal)?;
         pipeline::write_clone_scores(out, &found, &opened, &options, format)?;
         say(&found, &opened, terminal);
+        for file in pipeline::clone_score_files(out).iter().filter(|file| file.exists()) {
+            terminal.wrote(file);
+        }
         terminal.say(&format!("wrote {}", shown(&out.join("clones.csv"))));
         Ok(Outcome::Done)
     }

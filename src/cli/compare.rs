@@ -168,9 +168,12 @@ pub(crate) fn run(args: CompareArgs, seed: u64, terminal: &mut Terminal) -> Resu
         pipeline::write_recorded_without_model(plot, "compare", &record, &recorded, |plot| {
             chart.write(plot)
         })?;
+        terminal.wrote(plot);
         terminal.say(&format!("drew {}", shown(plot)));
     }
     terminal.say(&said(&found));
+    terminal.wrote(&out);
+    terminal.record("n_rows", &found.rows.len());
     terminal.say(&format!("wrote {} rows to {}", found.rows.len(), shown(&out)));
     Ok(Outcome::Done)
 }

@@ -81,7 +81,11 @@ pub(crate) fn run(args: CouplingsArgs, seed: u64, terminal: &mut Terminal) -> Re
         .with_clones(clones.coupling(data.path()))
         .with_seed(seed);
     let model = open_model(&folder, terminal)?;
-    for WrittenCoupling { path, kept } in pipeline::couplings(&out, &model, &options, terminal)? {
+    let written = pipeline::couplings(&out, &model, &options, terminal)?;
+    let kept: Vec<f64> = written.iter().map(|of| of.kept).collect();
+    terminal.record("kept", &kept);
+    for WrittenCoupling { path, kept } in written {
+        terminal.wrote(&path);
         terminal.say(&format!("wrote {} ({} % of the mass)", shown(&path), short(100.0 * kept)));
     }
     Ok(Outcome::Done)

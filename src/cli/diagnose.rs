@@ -107,6 +107,11 @@ pub(crate) fn run(args: DiagnoseArgs, seed: u64, terminal: &mut Terminal) -> Res
     for answer in &found.answers {
         terminal.say(answer);
     }
+    terminal.record("warnings", &found.warnings);
+    terminal.record("answers", &found.answers);
+    for file in std::iter::once(&out).chain(&cells) {
+        terminal.wrote(file);
+    }
     let also = cells.map(|cells| format!(" and {}", shown(&cells))).unwrap_or_default();
     terminal.say(&format!("wrote {}{also}", shown(&out)));
     Ok(Outcome::Done)

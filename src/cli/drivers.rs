@@ -109,6 +109,8 @@ pub(crate) fn run(args: DriversArgs, seed: u64, terminal: &mut Terminal) -> Resu
         &["fate", "gene", "correlation", "95 %", "beyond depth", "effect", "q"],
         &rows,
     ));
+    terminal.wrote(&out);
+    terminal.record("n_rows", &found.len());
     terminal.say(&format!("wrote {} rows to {}", found.len(), shown(&out)));
     Ok(Outcome::Done)
 }

@@ -186,6 +186,10 @@ pub(crate) fn run(args: EvaluateArgs, common: &Common, terminal: &mut Terminal) 
     }
     terminal.say(&tables(validation, options.protocol));
     terminal.say(&means(validation, options.protocol));
+    for file in pipeline::validation_files(&out).iter().filter(|file| file.exists()) {
+        terminal.wrote(file);
+    }
+    terminal.record("validation", validation);
     terminal.say(&format!("wrote {}", shown(&out)));
     let mut open: Vec<String> = validation
         .held_out

@@ -213,6 +213,12 @@ pub(crate) fn run(args: FatesArgs, seed: u64, terminal: &mut Terminal) -> Result
         say_left_out("states", terminal);
     }
     say(&found, terminal);
+    for file in std::iter::once(&out).chain(states.as_ref().map(|states| &states.0)) {
+        terminal.wrote(file);
+    }
+    terminal.record("n_cells", &found.cells.n_rows());
+    terminal.record("fates", &found.names);
+    terminal.record("shares", &found.shares);
     let also = states.map(|(path, table)| (table.n_rows(), shown(&path)));
     let also = also.map(|(n, path)| format!(", {n} states to {path}")).unwrap_or_default();
     terminal.say(&format!("wrote {} cells to {}{also}", found.cells.n_rows(), shown(&out)));

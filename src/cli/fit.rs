@@ -177,9 +177,11 @@ pub(crate) fn run(args: FitArgs, seed: u64, terminal: &mut Terminal) -> Result<O
         terminal.say(&format!("condition {name}"));
         say_summary(summary, terminal);
         validated(plan, summary, validate, terminal)?;
+        terminal.wrote(&summary.out);
         terminal.say(&format!("wrote {}: fit.csv has one row per interval", shown(&summary.out)));
     }
     let text = "a model for each condition; compare them with `sbcell compare`";
+    terminal.wrote(&out);
     terminal.say(&format!("wrote {}: {text}", shown(&out)));
     Ok(outcome(summary.conditions.iter().all(|condition| condition.summary.converged())))
 }
@@ -215,6 +217,7 @@ fn validated(
     match plan.validate(summary, terminal) {
         Ok((evaluated, how)) => {
             pipeline::write_validation(&summary.out, &evaluated, &how)?;
+            terminal.record("validation", &evaluated.validation);
             say_validation(&evaluated.validation, terminal);
         }
         Err(Error::Cancelled) => return Err(Error::Cancelled),

@@ -67,11 +67,15 @@ pub(crate) fn say_summary(summary: &FitSummary, terminal: &Terminal) {
         format!("{} of them not converged: {}", open.len(), open.join(", "))
     };
     let n_dims = summary.header.dimensions.len();
+    terminal.record("n_intervals", &n_intervals);
+    terminal.record("n_dimensions", &n_dims);
+    terminal.record("not_converged", &open);
     terminal.say(&format!("fitted {bridges} in {n_dims} dimensions, {ended}"));
 }
 
 /// Prints where the model is, and commands that read it.
 pub(crate) fn say_next(summary: &FitSummary, terminal: &Terminal) {
+    terminal.wrote(&summary.out);
     let out = shown(&summary.out);
     terminal.say(&format!("wrote {out}: fit.csv has one row per interval"));
     let of = if out == MODEL_FOLDER { String::new() } else { format!(" --model {out}") };

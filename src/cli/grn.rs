@@ -209,6 +209,7 @@ impl NetworkArgs {
             pipeline::draw_found_heatmap(file, model, found, options)?;
         }
         for file in [plot_network, plot_heatmap].into_iter().flatten() {
+            terminal.wrote(file);
             terminal.say(&format!("drew {}", shown(file)));
         }
         Ok(())
@@ -415,10 +416,13 @@ pub(crate) fn run(args: GrnArgs, seed: u64, terminal: &mut Terminal) -> Result<O
     say_first(&found, terminal);
     if let Some(plot) = &plot {
         for picture in pipeline::draw_found_edges(plot, &model, &found, &options)? {
+            terminal.wrote(&picture);
             terminal.say(&format!("drew {}", shown(&picture)));
         }
     }
     networks.draw(&model, &found, &options, terminal)?;
+    terminal.wrote(&out);
+    terminal.record("n_edges", &found.rows.len());
     terminal.say(&format!("wrote {} edges to {}", found.rows.len(), shown(&out)));
     if found.degenerate.is_empty() {
         return Ok(Outcome::Done);

@@ -77,6 +77,7 @@ pub(crate) fn run(args: GrnScoreArgs, terminal: &mut Terminal) -> Result<Outcome
     if let (Some(path), Some(format)) = (out, format) {
         let table = scores_table(names, &scored);
         pipeline::write_scores(&path, &table, format, &truth, &options)?;
+        terminal.wrote(&path);
         terminal.say(&format!("wrote {}", shown(&path)));
     }
     Ok(Outcome::Done)

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use sbcell::Result;
 use sbcell::pipeline::{self, Inspection, MatrixReport, TimeColumn};
-use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::shared::{aligned, short};
@@ -30,24 +30,24 @@ pub(crate) struct InspectArgs {
     /// AnnData file with the cells
     #[arg(value_name = "DATA.h5ad")]
     data: PathBuf,
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
 }
 
 /// Runs `sbcell inspect`: prints the contents of the file, as tables or as JSON.
 ///
 /// # Errors
 /// As [`pipeline::inspect`].
-pub(crate) fn run(args: InspectArgs) -> Result<Outcome> {
-    let InspectArgs { data, json } = args;
+pub(crate) fn run(args: InspectArgs, terminal: &Terminal) -> Result<Outcome> {
+    let InspectArgs { data } = args;
     let found = pipeline::inspect(&data)?;
-    if json {
-        let text = serde_json::to_string_pretty(&found)
-            .map_err(|error| Error::Numerical { what: "writing JSON", why: error.to_string() })?;
-        Terminal::data(&Lines::json(&text));
+    if terminal.is_json() {
+        terminal.extend(&found);
+        let usable = found.can_run.iter().filter(|ability| ability.why_not.is_none());
+        let usable: Vec<&str> = usable.map(|ability| ability.command).collect();
+        terminal.record("n_cells", &found.n_cells);
+        terminal.record("n_genes", &found.n_genes);
+        terminal.record("usable_commands", &usable);
     } else {
-        Terminal::data(&Lines::joined(&sections(&found), "\n\n"));
+        terminal.data(&Lines::joined(&sections(&found), "\n\n"));
     }
     Ok(Outcome::Done)
 }

@@ -123,6 +123,7 @@ pub(crate) fn run(args: InterpolateArgs, seed: u64, terminal: &mut Terminal) -> 
         })
         .collect();
     terminal.say(&aligned(&["time", "cells", "from"], &rows));
+    terminal.wrote(&out);
     terminal.say(&format!("wrote {}", shown(&out)));
     Ok(Outcome::Done)
 }

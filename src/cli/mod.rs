@@ -1,6 +1,7 @@
 //! THE TERMINAL: parse, run, show the error, return the exit code.
 
 mod annotate;
+mod answer;
 mod clock;
 mod clones;
 mod compare;
@@ -10,6 +11,7 @@ mod course;
 mod diagnose;
 mod drivers;
 mod evaluate;
+mod export;
 mod fates;
 mod fit;
 mod fit_summary;
@@ -18,8 +20,10 @@ mod formats;
 mod grn;
 mod grn_score;
 mod growth;
+mod help;
 mod inspect;
 mod interpolate;
+mod layout;
 mod outputs;
 mod perturb;
 mod plot;
@@ -31,6 +35,7 @@ mod sample;
 mod sets;
 mod shared;
 mod solver;
+mod steps;
 mod strip;
 mod terminal;
 mod times;
@@ -38,6 +43,7 @@ mod trajectory;
 mod transitions;
 mod trends;
 mod velocity;
+mod width;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -89,6 +95,7 @@ enum Command {
     Grn(grn::GrnArgs),
     GrnScore(grn_score::GrnScoreArgs),
     Report(report::ReportArgs),
+    Export(export::ExportArgs),
 }
 
 /// The result of a command that did not fail.
@@ -112,13 +119,17 @@ pub(crate) fn main() -> ExitCode {
     };
     let mut terminal = Terminal::new(&cli.common);
     let called = Called::of(&matches);
+    let name = matches.subcommand_name().unwrap_or_default().to_string();
     if called.as_ref().is_some_and(Called::fills_stdout) {
         terminal.leave_stdout();
     }
     let overwrite = cli.common.overwrite;
     let ran = check_flags(&matches)
-        .and_then(|()| called.map_or(Ok(()), |called| called.check(overwrite)))
-        .and_then(|()| run(cli, &mut terminal));
+        .and_then(|()| called.map_or(Ok(()), |called| called.check(overwrite, terminal.is_json())))
+        .and_then(|()| run(cli, &mut terminal))
+        .and_then(|outcome| terminal.answer(&name).map(|()| outcome));
+    // No bar stays on the screen.
+    terminal.end();
     match ran {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NotConverged) => ExitCode::from(4),
@@ -131,7 +142,8 @@ pub(crate) fn main() -> ExitCode {
 
 /// The parsed flags, and the matches that also tell which flags stand on the command line.
 fn parsed() -> Result<(Cli, ArgMatches), clap::Error> {
-    let matches = Cli::command().try_get_matches_from(std::env::args_os().map(hyphens))?;
+    let matches =
+        help::arranged(Cli::command()).try_get_matches_from(std::env::args_os().map(hyphens))?;
     let cli = Cli::from_arg_matches(&matches)?;
     Ok((cli, matches))
 }
@@ -156,7 +168,7 @@ fn run_command(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
     let Cli { common, command } = cli;
     match command {
         Command::Run(args) => run::run(*args, &common, terminal),
-        Command::Inspect(args) => inspect::run(args),
+        Command::Inspect(args) => inspect::run(args, terminal),
         Command::Fit(args) => fit::run(*args, common.seed, terminal),
         Command::Evaluate(args) => evaluate::run(*args, &common, terminal),
         Command::Interpolate(args) => interpolate::run(args, common.seed, terminal),
@@ -176,6 +188,7 @@ fn run_command(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Strip(args) => strip::run(args, terminal),
         Command::Grn(args) => grn::run(args, common.seed, terminal),
         Command::GrnScore(args) => grn_score::run(args, terminal),
+        Command::Export(args) => export::run(args, terminal),
         Command::Report(args) => report::run(args, common.seed, terminal),
     }
 }
@@ -208,7 +221,7 @@ fn run_step(
     terminal: &mut Terminal,
 ) -> sbcell::Result<Outcome> {
     let (cli, matches) = parsed_step(step, arguments)?;
-    Called::of(&matches).map_or(Ok(()), |called| called.check(cli.common.overwrite))?;
+    Called::of(&matches).map_or(Ok(()), |called| called.check(cli.common.overwrite, false))?;
     run_command(cli, terminal)
 }
 
@@ -244,6 +257,7 @@ mod tests {
     #[test]
     fn the_flags_do_not_contradict_each_other() {
         Cli::command().debug_assert();
+        help::arranged(Cli::command()).debug_assert();
         for command in Cli::command().get_subcommands() {
             let mut taken = BTreeSet::new();
             for argument in command.get_arguments() {

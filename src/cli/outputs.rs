@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use clap::{ArgMatches, ValueEnum};
 use sbcell::io::model::{read_conditions, read_header};
 use sbcell::io::output::{OutputRule, data_of_model, is_stream, same_file};
-use sbcell::pipeline::{self, Export, ReportOptions};
+use sbcell::pipeline::{self, Export, ExportFormat, ReportOptions, TableExportOptions};
 use sbcell::{Error, Result};
 
 use crate::cli::fates::AUTO;
@@ -26,11 +26,12 @@ const CHARTS: [(&str, &str); 3] =
     [("plot", "--plot"), ("plot_network", "--plot-network"), ("plot_heatmap", "--plot-heatmap")];
 
 /// Commands whose `--out` is a folder, an `.h5ad` or a figure in every case.
-const NO_TABLE: [(&str, &str); 8] = [
+const NO_TABLE: [(&str, &str); 9] = [
     ("run", "a folder"),
     ("fit", "a folder"),
     ("evaluate", "a folder"),
     ("couplings", "a folder"),
+    ("export", "a folder"),
     ("annotate", "an .h5ad file"),
     ("strip", "an .h5ad file"),
     ("report", "a file that ends in .html"),
@@ -53,8 +54,12 @@ impl<'m> Called<'m> {
     ///
     /// # Errors
     /// Those of [`OutputRule::check`]; [`Error::Parameter`] for an output that standard output cannot take.
-    pub(crate) fn check(&self, overwrite: bool) -> Result<()> {
+    pub(crate) fn check(&self, overwrite: bool, json: bool) -> Result<()> {
         self.check_streams()?;
+        if json && self.fills_stdout() {
+            let (name, must) = ("--json", "given without a table on standard output");
+            return Err(Error::Parameter { name, must, got: "both".into() });
+        }
         if self.name == "run" {
             // The command checks its folder, and each of its steps the files of the step.
             return Ok(());
@@ -138,6 +143,7 @@ impl<'m> Called<'m> {
         let folder = self.path("model").unwrap_or_default();
         match (self.name, self.path("out")) {
             ("couplings", Some(out)) => files.extend(self.couplings(&folder, &out)),
+            ("export", Some(out)) => files.extend(self.tables(&out)),
             (_, Some(out)) => {
                 let also = match self.name {
                     "trajectory" => Some("summary"),
@@ -181,6 +187,15 @@ impl<'m> Called<'m> {
         let times: Vec<f64> =
             header.iter().flat_map(|header| &header.snapshots).map(|of| of.time).collect();
         pipeline::coupling_files(out, &times, format)
+    }
+
+    /// The files of `sbcell export`.
+    fn tables(&self, out: &Path) -> Vec<PathBuf> {
+        let format = self.raw("format").and_then(|name| ExportFormat::from_str(&name, true).ok());
+        let options = TableExportOptions::default().with_format(format.unwrap_or_default());
+        // Without the folder the command ends before it writes.
+        let folder = self.path("folder").unwrap_or_default();
+        pipeline::export_files(&folder, out, &options).unwrap_or_default()
     }
 
     /// The value of a flag as the user typed it.

@@ -125,6 +125,9 @@ pub(crate) fn run(args: PerturbArgs, seed: u64, terminal: &mut Terminal) -> Resu
     terminal.say(
         "model-based, not validated: the bridge was fitted without any knock-out (see --help)",
     );
+    terminal.wrote(&out);
+    terminal.record("n_genes", &found.rows.len());
+    terminal.record("agreement", &found.agreement);
     terminal.say(&format!("wrote {} genes to {}", found.rows.len(), shown(&out)));
     Ok(Outcome::Done)
 }

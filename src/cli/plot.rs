@@ -130,6 +130,8 @@ pub(crate) fn run(args: PlotArgs, terminal: &mut Terminal) -> Result<Outcome> {
         .with_dpi(dpi)
         .with_log(log);
     pipeline::plot(&model.model, &out, &options, terminal)?;
+    terminal.wrote(&out);
+    terminal.record("kind", &kind.name());
     terminal.say(&format!("drew {}", shown(&out)));
     Ok(Outcome::Done)
 }

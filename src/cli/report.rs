@@ -132,6 +132,9 @@ pub(crate) fn write_page(
     let mut report = pipeline::report(&model, options, terminal)?;
     report.reword(&|text| flags::in_text(text));
     pipeline::write_report(out, &model, &report, options)?;
+    terminal.wrote(out);
+    terminal.wrote(&pipeline::multiqc_beside(out));
+    terminal.record("findings", &report.summary);
     for sentence in &report.summary {
         terminal.say(sentence);
     }

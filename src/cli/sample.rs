@@ -122,6 +122,7 @@ pub(crate) fn run(mut args: SampleArgs, seed: u64, terminal: &mut Terminal) -> R
     };
     terminal.say(&table(&reports, &options));
     terminal.say(words(&options));
+    terminal.wrote(&out);
     terminal.say(&format!("wrote {}", shown(&out)));
     Ok(Outcome::Done)
 }

@@ -1,12 +1,11 @@
-//! Flags that several commands share, and the layout of numbers and tables on the terminal.
+//! Flags that several commands share, and the layout of numbers on the terminal.
 
-use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, Args};
 use sbcell::bridge::Stop;
-use sbcell::error::{nearest, visible};
+use sbcell::error::nearest;
 use sbcell::io::chart::ChartFormat;
 use sbcell::io::lists::read_names;
 use sbcell::io::model::{Interval, OpenModel};
@@ -14,7 +13,8 @@ use sbcell::pipeline::{CouplingEpsilon, Regulators};
 use sbcell::preprocess::Species;
 use sbcell::{Error, Result};
 
-use crate::cli::terminal::Lines;
+pub(crate) use crate::cli::layout::aligned;
+use crate::cli::steps::Show;
 use crate::cli::terminal::Terminal;
 
 /// The model folder that `fit` writes and the other commands read without a flag.
@@ -49,6 +49,13 @@ pub(crate) struct Common {
     /// row for each interval and held-out time
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
+    /// How progress is shown on standard error
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "HOW")]
+    pub(crate) progress: Show,
+    /// Print one JSON object to standard output in place of texts and tables: command, version, files,
+    /// notes and summary
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
     /// Make CSV and TSV files safe for spreadsheets: write ' before text that a spreadsheet would
     /// take for a formula (= + - @). Such names are no longer exact
     #[arg(long, global = true)]
@@ -282,43 +289,6 @@ fn not_converged(intervals: &[Interval]) -> Option<String> {
         open.len(),
         intervals.len()
     ))
-}
-
-/// Lays out rows in columns. Columns of numbers are aligned to the right, others to the left.
-///
-/// `header` and each row have the same length. Widths count characters as they are printed.
-pub(crate) fn aligned(header: &[&str], rows: &[Vec<String>]) -> Lines {
-    // A hidden character is printed as an escape, so that the width is that of the escape.
-    let seen = |row: &Vec<String>| row.iter().map(|cell| visible(cell).into_owned()).collect();
-    let rows: Vec<Vec<String>> = rows.iter().map(seen).collect();
-    let header: Vec<Cow<'_, str>> = header.iter().map(|name| visible(name)).collect();
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([header[column].chars().count()]).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..header.len()).map(width).collect();
-    let right: Vec<bool> = (0..header.len())
-        .map(|column| rows.iter().all(|row| looks_numeric(&row[column])))
-        .collect();
-    let line = |cells: Vec<&str>| {
-        let padded: Vec<String> = cells
-            .iter()
-            .enumerate()
-            .map(|(column, cell)| {
-                let space = " ".repeat(widths[column] - cell.chars().count());
-                if right[column] { format!("{space}{cell}") } else { format!("{cell}{space}") }
-            })
-            .collect();
-        format!("  {}", padded.join("  ")).trim_end().to_string()
-    };
-    let mut lines = vec![line(header.iter().map(AsRef::as_ref).collect())];
-    lines.extend(rows.iter().map(|row| line(row.iter().map(String::as_str).collect())));
-    Lines::of(lines)
-}
-
-/// Whether a cell is a number, a dash for a missing number, or a ratio such as `3/10`.
-fn looks_numeric(cell: &str) -> bool {
-    cell == "–" || cell.parse::<f64>().is_ok() || cell.split('/').all(|n| n.parse::<f64>().is_ok())
 }
 
 /// A number with four significant digits; a dash if it is not finite.

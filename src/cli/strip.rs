@@ -65,6 +65,9 @@ pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
     } else {
         format!("; left: {}", done.left.join(", "))
     };
+    if !in_place {
+        terminal.wrote(&out);
+    }
     if done.marks.is_empty() {
         let of_key = key.as_ref().map(|key| format!(" under the key `{key}`")).unwrap_or_default();
         let kept = if in_place { "unchanged" } else { "a copy" };
@@ -74,6 +77,9 @@ pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
             .say(&format!("no annotation of sbcell{of_key}{left}: {shown_out} is {kept}{meant}"));
         return Ok(Outcome::Done);
     }
+    terminal.wrote(if in_place { &data } else { &out });
+    terminal.record("removed", &done.removed);
+    terminal.record("left", &done.left);
     for path in &done.removed {
         let (slot, name) = path.split_once('/').unwrap_or((path, ""));
         terminal.say(&format!("  removed {slot}['{name}']"));

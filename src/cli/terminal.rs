@@ -1,77 +1,142 @@
 //! The only file that writes to stdout and stderr: results, progress, `error:` and `hint:`.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sbcell::error::{is_hidden, visible, visible_json, visible_lines};
 use sbcell::io::table::TableFormat;
 use sbcell::progress::{Event, Progress};
 use sbcell::{Error, Result};
 
-use crate::cli::flags;
+use crate::cli::answer::Answer;
+use crate::cli::layout::Grid;
 use crate::cli::shared::Common;
-
-/// Steps shorter than this show no progress bar.
-const PATIENCE: Duration = Duration::from_secs(1);
+use crate::cli::steps::{Show, Steps};
+use crate::cli::{flags, layout, width};
 
 /// Text that is safe to write to the terminal, without control characters. A string is one line; text
 /// of several lines is [`Lines`].
 pub(crate) trait Said {
-    /// The text with control characters as visible escapes.
-    fn said(&self) -> Cow<'_, str>;
+    /// The text with control characters as visible escapes; tables are at most `width` characters wide.
+    fn said(&self, width: usize) -> Cow<'_, str>;
+
+    /// Adds the text to the answer of `--json`.
+    fn collect(&self, answer: &mut Answer) {
+        answer.sentence(&self.said(usize::MAX));
+    }
 }
 
 impl Said for str {
-    fn said(&self) -> Cow<'_, str> {
-        visible(self)
+    fn said(&self, width: usize) -> Cow<'_, str> {
+        filled(visible(self), width)
     }
 }
 
 impl Said for String {
-    fn said(&self) -> Cow<'_, str> {
-        visible(self)
+    fn said(&self, width: usize) -> Cow<'_, str> {
+        filled(visible(self), width)
     }
+}
+
+/// Lines with flags for parameters, broken between words after at most `width` characters.
+fn filled(text: Cow<'_, str>, width: usize) -> Cow<'_, str> {
+    let text = flags::in_text(&text);
+    if text.lines().all(|line| line.chars().count() <= width) {
+        return text.into();
+    }
+    text.lines().map(|line| layout::filled(line, width)).collect::<Vec<_>>().join("\n").into()
 }
 
 impl Said for Lines {
-    fn said(&self) -> Cow<'_, str> {
-        visible_lines(&self.0)
+    fn said(&self, width: usize) -> Cow<'_, str> {
+        let texts: Vec<Cow<'_, str>> = self.0.iter().map(|part| part.said(width)).collect();
+        texts.join("\n").into()
+    }
+
+    fn collect(&self, answer: &mut Answer) {
+        let mut title = "";
+        for part in &self.0 {
+            match part {
+                Part::Title(text) => title = text,
+                Part::Text(text) | Part::Whole(text) => {
+                    for line in text.lines() {
+                        answer.sentence(&flags::in_text(line));
+                    }
+                }
+                Part::Table(grid) => {
+                    answer.table(title, grid.json());
+                    title = "";
+                }
+            }
+        }
     }
 }
 
-/// Lines of text. A name within a line cannot begin a new line.
+/// A piece of [`Lines`].
 #[derive(Debug, Clone)]
-pub(crate) struct Lines(String);
+enum Part {
+    /// The line above a table.
+    Title(String),
+    Text(String),
+    /// Text whose lines are never broken.
+    Whole(String),
+    Table(Grid),
+}
+
+impl Part {
+    fn said(&self, width: usize) -> Cow<'_, str> {
+        match self {
+            Self::Title(text) | Self::Text(text) => filled(visible_lines(text), width),
+            Self::Whole(text) => text.into(),
+            Self::Table(grid) => grid.text(width).into(),
+        }
+    }
+}
+
+/// Lines of text and tables. A name within a line cannot begin a new line.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines(Vec<Part>);
 
 impl Lines {
     /// Makes each item of `lines` exactly one line.
     pub(crate) fn of(lines: impl IntoIterator<Item = String>) -> Self {
         let lines: Vec<String> =
             lines.into_iter().map(|line| visible(&line).into_owned()).collect();
-        Self(lines.join("\n"))
+        Self(vec![Part::Text(lines.join("\n"))])
+    }
+
+    /// A table.
+    pub(crate) fn of_grid(grid: Grid) -> Self {
+        Self(vec![Part::Table(grid)])
     }
 
     /// Puts a title line above other lines.
     pub(crate) fn titled(title: &str, below: &Self) -> Self {
-        Self(format!("{}\n{}", visible(title), below.0))
+        let title = Part::Title(visible(title).into_owned());
+        Self(std::iter::once(title).chain(below.0.iter().cloned()).collect())
     }
 
-    /// Joins parts with `between`.
+    /// Joins parts with `between`, one or two line breaks.
     pub(crate) fn joined(parts: &[Self], between: &str) -> Self {
-        let parts: Vec<&str> = parts.iter().map(|part| part.0.as_str()).collect();
-        Self(parts.join(between))
+        let mut joined: Vec<Part> = Vec::new();
+        for part in parts {
+            if !joined.is_empty() && between.len() > 1 {
+                joined.push(Part::Text(String::new()));
+            }
+            joined.extend(part.0.iter().cloned());
+        }
+        Self(joined)
     }
 
     /// JSON text, in which line breaks stand only between values.
     pub(crate) fn json(json: &str) -> Self {
-        Self(visible_json(json))
+        Self(vec![Part::Whole(visible_json(json))])
     }
 }
 
@@ -83,6 +148,10 @@ pub(crate) struct Terminal {
     quiet: bool,
     /// Whether details are printed: the duration of each step, and what solvers compared.
     verbose: bool,
+    /// Whether stdout carries one JSON object, and no other text.
+    json: bool,
+    /// The files, notes and texts so far, for the JSON object.
+    answer: RefCell<Answer>,
     /// Whether stdout carries a table, so that messages go to stderr.
     stdout_taken: bool,
     /// Whether CSV and TSV files are made safe for spreadsheets.
@@ -90,20 +159,11 @@ pub(crate) struct Terminal {
     /// The step of `run` whose command is running. Its lines and notes are details.
     stage: Option<&'static str>,
     /// The current step.
-    task: Option<Task>,
+    steps: Steps,
     /// Notes that were printed; each is printed once.
     noted: BTreeSet<String>,
     /// Whether the user pressed Ctrl-C.
     stop: Arc<AtomicBool>,
-}
-
-/// A step of the computation, with a progress bar once it has taken longer than [`PATIENCE`].
-#[derive(Debug)]
-struct Task {
-    what: String,
-    total: u64,
-    begun: Instant,
-    bar: Option<ProgressBar>,
 }
 
 impl Terminal {
@@ -123,10 +183,12 @@ impl Terminal {
         Self {
             quiet,
             verbose,
+            json: common.json,
+            answer: RefCell::default(),
             spreadsheet_safe,
             stdout_taken: false,
             stage: None,
-            task: None,
+            steps: Steps::new(if quiet { Show::None } else { common.progress }),
             noted: BTreeSet::new(),
             stop,
         }
@@ -134,14 +196,19 @@ impl Terminal {
 
     /// Prints a result to stdout, or to stderr if stdout carries a table. A closed pipe is no error.
     pub(crate) fn say(&self, text: &(impl Said + ?Sized)) {
-        if self.quiet || self.is_inside() {
+        if self.stage.is_some() && (self.json || !self.verbose) {
             return;
         }
-        if self.stdout_taken {
-            write_error(&flags::in_text(&text.said()));
-        } else {
-            write_out(&flags::in_text(&text.said()));
+        if self.json {
+            return text.collect(&mut self.answer.borrow_mut());
         }
+        if self.quiet {
+            return;
+        }
+        let width = width::of_output(self.stdout_taken);
+        let text = text.said(width);
+        let write = if self.stdout_taken { write_error } else { write_out };
+        self.steps.aside(|| write(&text));
     }
 
     /// Begins a step of `run`: what its command prints is a detail until [`Self::leave`].
@@ -172,18 +239,58 @@ impl Terminal {
     }
 
     /// Prints requested data to stdout, also with `--quiet`.
-    pub(crate) fn data(text: &(impl Said + ?Sized)) {
-        write_out(&text.said());
+    pub(crate) fn data(&self, text: &(impl Said + ?Sized)) {
+        let text = text.said(width::of_output(false));
+        self.steps.aside(|| write_out(&text));
+    }
+
+    /// Whether the user asked for JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Takes a file or folder that was written.
+    pub(crate) fn wrote(&self, path: &Path) {
+        self.answer.borrow_mut().wrote(path);
+    }
+
+    /// Takes numbers of the command under a name of its summary. Only `--json` shows them.
+    pub(crate) fn record(&self, name: &str, value: &impl serde::Serialize) {
+        if self.json && self.stage.is_none() {
+            self.answer.borrow_mut().record(name, value);
+        }
+    }
+
+    /// Takes the fields of a report that stand beside those of every command with `--json`.
+    pub(crate) fn extend(&self, report: &impl serde::Serialize) {
+        if self.stage.is_none() {
+            self.answer.borrow_mut().extend(report);
+        }
+    }
+
+    /// Prints the JSON object of `command`, if the user asked for it.
+    ///
+    /// # Errors
+    /// [`Error::Numerical`] if the report cannot be written as JSON.
+    pub(crate) fn answer(&self, command: &str) -> Result<()> {
+        if !self.json {
+            return Ok(());
+        }
+        let text = self.answer.borrow().json(command);
+        let why = "a report has no form in JSON".to_string();
+        let text = text.ok_or(Error::Numerical { what: "writing JSON", why })?;
+        self.data(&Lines::json(&text));
+        Ok(())
     }
 
     /// Prints a note to stderr.
     pub(crate) fn note(&self, text: &str) {
+        if self.json && self.stage.is_none() {
+            self.answer.borrow_mut().note(flags::in_text(&visible(text)));
+        }
         if !self.quiet && !self.is_inside() {
             let line = flags::in_text(&format!("note: {}", visible(text)));
-            match self.task.as_ref().and_then(|task| task.bar.as_ref()) {
-                Some(bar) => bar.suspend(|| write_error(&line)),
-                None => write_error(&line),
-            }
+            self.steps.aside(|| write_error(&line));
         }
     }
 
@@ -218,31 +325,17 @@ impl Terminal {
     /// Begins a step of `total` units of work, and ends the one before.
     fn begin(&mut self, what: &str, total: u64) {
         self.end();
-        let what = visible(what).into_owned();
-        let what = self.stage.map_or(what.clone(), |stage| format!("{stage}: {what}"));
-        self.task = Some(Task { what, total, begun: Instant::now(), bar: None });
-    }
-
-    /// Moves the progress bar, and shows it once the step has taken longer than [`PATIENCE`].
-    fn step(&mut self, done: u64) {
-        let quiet = self.quiet;
-        let Some(task) = self.task.as_mut() else { return };
-        if task.bar.is_none() && !quiet && task.begun.elapsed() > PATIENCE {
-            task.bar = Some(bar(task));
-        }
-        if let Some(bar) = &task.bar {
-            bar.set_position(done);
+        match self.stage {
+            Some(stage) => self.steps.begin(&format!("{stage}: {what}"), total),
+            None => self.steps.begin(what, total),
         }
     }
 
     /// Ends the step; with `--verbose` prints its duration.
-    fn end(&mut self) {
-        let Some(task) = self.task.take() else { return };
-        if let Some(bar) = task.bar {
-            bar.finish_and_clear();
-        }
-        if self.verbose {
-            write_error(&format!("{}: {:.2} s", task.what, task.begun.elapsed().as_secs_f64()));
+    pub(crate) fn end(&mut self) {
+        let ended = self.steps.end();
+        if let Some((what, took)) = ended.filter(|_| self.verbose) {
+            write_error(&format!("{what}: {:.2} s", took.as_secs_f64()));
         }
     }
 }
@@ -251,7 +344,7 @@ impl Progress for Terminal {
     fn report(&mut self, event: &Event) -> ControlFlow<()> {
         match event {
             Event::Begin { what, total } => self.begin(what, *total),
-            Event::Step { done } => self.step(*done),
+            Event::Step { done } => self.steps.step(*done),
             Event::End => self.end(),
             Event::Note { text } | Event::Aside { text } if self.noted.insert(text.clone()) => {
                 self.note(text);
@@ -267,21 +360,6 @@ impl Progress for Terminal {
         }
         ControlFlow::Continue(())
     }
-}
-
-/// A progress bar on stderr, hidden if stderr is not a terminal.
-fn bar(task: &Task) -> ProgressBar {
-    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len}, {eta} left")
-        .unwrap_or_else(|_| ProgressStyle::default_bar());
-    let target = if std::io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    ProgressBar::with_draw_target(Some(task.total), target)
-        .with_style(style)
-        .with_message(task.what.clone())
-        .with_elapsed(task.begun.elapsed())
 }
 
 /// Ends the process with exit code 130, at the second Ctrl-C.

@@ -189,7 +189,11 @@ pub(crate) fn run(args: TrajectoryArgs, seed: u64, terminal: &mut Terminal) -> R
     say(&found.spreads, terminal);
     if let (Some(paths), Some((format, file))) = (&found.paths, &paths_out) {
         pipeline::write_table(file, *format, paths, &model, "trajectory", &options)?;
+        terminal.wrote(file);
         terminal.say(&format!("wrote {}", shown(file)));
+    }
+    for file in std::iter::once(&out).chain(&summary) {
+        terminal.wrote(file);
     }
     let also = summary.map(|summary| format!(" and {}", shown(&summary))).unwrap_or_default();
     terminal.say(&format!("wrote {}{also}", shown(&out)));

@@ -114,6 +114,9 @@ pub(crate) fn run(args: TransitionsArgs, seed: u64, terminal: &mut Terminal) -> 
         terminal.say(&aligned(&header, &rows));
     }
     terminal.say("rows: earlier groups; columns: later groups; each row sums to 100 %");
+    for file in std::iter::once(&out).chain(&wide) {
+        terminal.wrote(file);
+    }
     let also = wide.map(|wide| format!(" and {}", shown(&wide))).unwrap_or_default();
     terminal.say(&format!("wrote {}{also}", shown(&out)));
     Ok(Outcome::Done)

@@ -90,8 +90,11 @@ pub(crate) fn run(args: TrendsArgs, seed: u64, terminal: &mut Terminal) -> Resul
     pipeline::write_table(&out, format, &found.long, &model, "trends", &options)?;
     if let Some((plot, chart)) = chart {
         pipeline::write_recorded(plot, "trends", &model, &options, |plot| chart.write(plot))?;
+        terminal.wrote(plot);
         terminal.say(&format!("drew {}", shown(plot)));
     }
+    terminal.wrote(&out);
+    terminal.record("n_rows", &found.long.n_rows());
     terminal.say(&format!("wrote {} rows to {}", found.long.n_rows(), shown(&out)));
     Ok(Outcome::Done)
 }

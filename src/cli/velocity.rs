@@ -98,6 +98,7 @@ pub(crate) fn run(args: VelocityArgs, seed: u64, terminal: &mut Terminal) -> Res
     if let Some(last) = found.speeds.iter().find(|at| at.arriving) {
         terminal.say(&format!("at {}: velocity at the end of the last interval", last.time));
     }
+    terminal.wrote(&out);
     terminal.say(&format!("wrote {}", shown(&out)));
     Ok(Outcome::Done)
 }

@@ -13,6 +13,7 @@ pub mod cell_table;
 pub mod chart;
 pub(crate) mod columns;
 mod content;
+pub(crate) mod convert;
 pub mod edges;
 #[doc(hidden)]
 pub mod file;

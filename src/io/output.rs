@@ -76,6 +76,37 @@ pub fn is_stream(path: &Path) -> bool {
     stream_of(path).is_some()
 }
 
+/// All tables that sbcell wrote into `folder` and its subfolders, in order of their paths.
+///
+/// A table is a .csv, .tsv or .parquet file. sbcell wrote it if a run record is beside it, under its whole name
+/// or without its suffix, or if the folder has the run record of a model. Hidden and unfinished folders, and
+/// the folder `except`, are left out.
+///
+/// # Errors
+/// [`Error::NoFile`] or [`Error::Io`] if a folder cannot be read.
+pub(crate) fn tables_below(folder: &Path, except: &Path) -> Result<Vec<PathBuf>> {
+    const SUFFIXES: [&str; 3] = ["csv", "tsv", "parquet"];
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).map_err(file::io_error("read", folder))? {
+        let path = entry.map_err(file::io_error("read", folder))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && !path.is_symlink() {
+            let is_left_out = name.starts_with('.') || name.ends_with(".partial");
+            if !is_left_out && !same_file(&path, except) {
+                found.extend(tables_below(&path, except)?);
+            }
+            continue;
+        }
+        let suffix = path.extension().unwrap_or_default().to_string_lossy().into_owned();
+        let records = [run_record(&path), path.with_extension("run.json"), folder.join("run.json")];
+        if SUFFIXES.contains(&suffix.as_str()) && records.iter().any(|record| record.exists()) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Path of the run record of the file `out`.
 pub(crate) fn run_record(out: &Path) -> PathBuf {
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

@@ -241,6 +241,47 @@ pub fn read_parquet(path: &Path) -> Result<Table> {
     Ok(Table { columns })
 }
 
+/// A writer of delimited text, row by row.
+pub(crate) struct TextWriter<W: Write> {
+    text: csv::Writer<W>,
+    for_spreadsheets: bool,
+}
+
+impl<W: Write> std::fmt::Debug for TextWriter<W> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("TextWriter")
+    }
+}
+
+impl<W: Write> TextWriter<W> {
+    /// A writer in the text format `format`; parquet, which is no text, is written as CSV.
+    pub(crate) fn new(writer: W, format: TableFormat) -> Self {
+        let is_tab = matches!(format, TableFormat::Tsv | TableFormat::SpreadsheetTsv);
+        let delimiter = if is_tab { b'\t' } else { b',' };
+        let for_spreadsheets =
+            matches!(format, TableFormat::SpreadsheetCsv | TableFormat::SpreadsheetTsv);
+        let text = csv::WriterBuilder::new().delimiter(delimiter).from_writer(writer);
+        Self { text, for_spreadsheets }
+    }
+
+    /// Writes a row of texts. Numbers are texts that parse as such.
+    pub(crate) fn row<'a>(
+        &mut self,
+        entries: impl Iterator<Item = &'a str>,
+    ) -> std::io::Result<()> {
+        if self.for_spreadsheets {
+            let safe = entries.map(|entry| no_formula(entry.to_string()));
+            return self.text.write_record(safe).map_err(system);
+        }
+        self.text.write_record(entries).map_err(system)
+    }
+
+    /// Writes what is left in memory.
+    pub(crate) fn finish(mut self) -> std::io::Result<()> {
+        self.text.flush()
+    }
+}
+
 /// Writes a table as delimited text with a header.
 fn write_text(writer: &mut dyn Write, table: &Table, how: Text) -> std::io::Result<()> {
     let mut text = csv::WriterBuilder::new().delimiter(how.delimiter).from_writer(writer);

@@ -1,5 +1,7 @@
 //! The ε of couplings: the noise at which both halves of the data predict the same futures.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rayon::prelude::*;
 
@@ -7,6 +9,7 @@ use crate::bridge::Link;
 use crate::data::Snapshot;
 use crate::error::{Error, Result, shape};
 use crate::geometry::Epsilon;
+use crate::progress::{Event, Progress, Together, report};
 
 /// The cells of one time, in coordinates from each half of the data and from all of it.
 ///
@@ -83,7 +86,7 @@ const TOLERANCE: f64 = 1e-3;
 ///
 /// # Errors
 /// [`Error::Parameter`] for fewer than two times; [`Error::Shape`] if the halves have other numbers of
-/// cells; those of [`Link::entropic`].
+/// cells; those of [`Link::entropic`]; [`Error::Cancelled`].
 ///
 /// ```
 /// use ndarray::{Array1, Array2};
@@ -99,13 +102,13 @@ const TOLERANCE: f64 = 1e-3;
 /// };
 /// let (whole, depth) = (half(1.5)?, Array1::zeros(20));
 /// let cells = Halved { halves: [half(0.0)?, half(3.0)?], whole, depth };
-/// let found = coupling_noise(&[cells.clone(), cells])?;
+/// let found = coupling_noise(&[cells.clone(), cells], &mut sbcell::Silent)?;
 /// assert!(found.curve.iter().all(|point| point.agreement > 0.9));
 /// assert!(found.curve.iter().any(|point| point.epsilon == found.epsilon));
 /// # Ok(())
 /// # }
 /// ```
-pub fn coupling_noise(course: &[Halved]) -> Result<CouplingNoise> {
+pub fn coupling_noise(course: &[Halved], progress: &mut dyn Progress) -> Result<CouplingNoise> {
     let [first, _, ..] = course else {
         let (name, must) = ("course", "at least two times");
         return Err(Error::Parameter { name, must, got: course.len().to_string() });
@@ -118,11 +121,16 @@ pub fn coupling_noise(course: &[Halved]) -> Result<CouplingNoise> {
     }
     let width = snapshot_width(first.whole.dim());
     let tried: Vec<f64> = POWERS.map(|power| width * 2_f64.powf(f64::from(power) / 2.0)).collect();
+    let (what, total) = ("choosing the noise of couplings".to_string(), tried.len() as u64);
+    report(progress, Event::Begin { what, total })?;
+    let (together, done) = (Together::new(progress), AtomicU64::new(0));
     let at = |epsilon: f64| {
         let Products { of_times, of_depth } = products(course, Epsilon::new(epsilon)?)?;
+        together.report(Event::Step { done: 1 + done.fetch_add(1, Ordering::Relaxed) })?;
         Ok((point(epsilon, &of_times), of_depth))
     };
     let found = tried.into_par_iter().map(at).collect::<Result<Vec<_>>>()?;
+    report(progress, Event::End)?;
     let (curve, of_depth): (Vec<HalvesAgreement>, Vec<f64>) = found.into_iter().unzip();
     let epsilon = chosen(&curve, width);
     let place = curve.iter().position(|point| point.epsilon.total_cmp(&epsilon).is_eq());
@@ -232,6 +240,7 @@ mod tests {
     use rand_distr::{Distribution, StandardNormal};
 
     use super::*;
+    use crate::progress::Silent;
     use crate::rng::Seed;
 
     /// `n` cells of `kinds` kinds on the corners of a simplex of size `apart`, with unit noise in every
@@ -312,9 +321,9 @@ mod tests {
             (0..2).map(|k| cells(120, 6, kinds, apart, 10 + k)).collect()
         };
         // Five kinds, ten standard deviations apart: a coupling as wide as a snapshot mixes them.
-        let sharp = coupling_noise(&course(5, 10.0)).unwrap();
+        let sharp = coupling_noise(&course(5, 10.0), &mut Silent).unwrap();
         assert!(sharp.epsilon < 0.5 * snapshot_width(6), "{sharp:?}");
-        let wide = coupling_noise(&course(1, 0.0)).unwrap();
+        let wide = coupling_noise(&course(1, 0.0), &mut Silent).unwrap();
         is(wide.epsilon, snapshot_width(6));
         assert_eq!(sharp.curve.len(), 11);
     }
@@ -365,7 +374,7 @@ mod tests {
         };
         let course = [with_depth(30), with_depth(31)];
         let agreed = |course: &[Halved]| {
-            let found = coupling_noise(course).unwrap();
+            let found = coupling_noise(course, &mut Silent).unwrap();
             let best = found.curve.iter().map(|point| point.agreement).fold(f64::NAN, f64::max);
             (best, found.of_depth)
         };
@@ -378,8 +387,8 @@ mod tests {
     #[test]
     fn a_course_needs_two_times_and_halves_the_same_cells() {
         let one = cells(5, 2, 1, 0.0, 1);
-        assert!(coupling_noise(std::slice::from_ref(&one)).is_err());
+        assert!(coupling_noise(std::slice::from_ref(&one), &mut Silent).is_err());
         let other = Halved { whole: cells(6, 2, 1, 0.0, 2).whole, ..one.clone() };
-        assert!(coupling_noise(&[one, other]).is_err());
+        assert!(coupling_noise(&[one, other], &mut Silent).is_err());
     }
 }

@@ -7,6 +7,7 @@ mod couplings;
 mod diagnose;
 mod drivers;
 mod evaluate;
+mod export;
 mod fates;
 mod fit;
 mod grn;
@@ -44,6 +45,7 @@ pub use evaluate::{
     EvaluateOptions, Evaluated, Method, Protocol, check_validation_output, evaluate,
     validation_files, write_validation,
 };
+pub use export::{ExportFormat, ExportedTable, TableExportOptions, export, export_files};
 pub use fates::{FateOptions, FateSummary, FateTables, TerminalGroup, fates};
 pub use fit::{
     Asynchrony, Bending, ConditionCourse, ConditionOptions, ConditionSummary, Conditions,

@@ -1,5 +1,6 @@
 //! `--help` and `--version`: complete, up to date in docs/CLI.md, and every example runs.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use sbcell::Silent;
@@ -8,7 +9,7 @@ use sbcell::io::h5ad::{H5ad, H5adContent, MatrixContent, MatrixSource, write_h5a
 
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "run",
     "inspect",
     "fit",
@@ -31,6 +32,7 @@ const COMMANDS: [&str; 22] = [
     "grn-score",
     "report",
     "plot",
+    "export",
 ];
 
 #[test]
@@ -38,6 +40,65 @@ fn version_is_one_line() {
     let answer = Sandbox::new().done("--version");
     assert_eq!(answer.stdout, format!("sbcell {}\n", env!("CARGO_PKG_VERSION")));
     assert_eq!(answer.stderr, "");
+}
+
+#[test]
+fn the_short_help_fits_a_screen_and_begins_with_examples() {
+    let sandbox = Sandbox::new();
+    for command in COMMANDS {
+        let help = sandbox.done(&format!("{command} -h")).stdout;
+        assert!(help.lines().count() <= 24, "`sbcell {command} -h` is long:\n{help}");
+        let wide = help.lines().find(|line| 100 < line.chars().count());
+        assert_eq!(wide, None, "`sbcell {command} -h`");
+        let example = help.find("\n  sbcell ").unwrap();
+        assert!(help.find("flags:").is_none_or(|flags| example < flags), "{command}");
+        let last = help.trim_end().lines().last().unwrap().to_string();
+        assert_eq!(last, format!("`sbcell {command} --help` shows all flags"));
+    }
+    let help = sandbox.done("-h").stdout;
+    assert!(help.lines().count() <= 42, "{help}");
+    for command in COMMANDS {
+        let line = format!("\n  {command} ");
+        assert_eq!(help.matches(&line).count(), 1, "{command}");
+    }
+}
+
+/// The sections of a page: lines without indent that end in a colon and have flags below.
+fn sections(help: &str) -> Vec<&str> {
+    let lines: Vec<&str> = help.lines().collect();
+    let titles = lines.windows(2).filter(|two| {
+        two[1].trim_start().starts_with('-') && !two[0].starts_with(' ') && two[0].ends_with(':')
+    });
+    titles.map(|two| two[0]).collect()
+}
+
+#[test]
+fn the_sections_of_the_whole_help_have_one_order() {
+    let sandbox = Sandbox::new();
+    let mut before = BTreeSet::new();
+    for command in COMMANDS {
+        let help = sandbox.done(&format!("{command} --help")).stdout;
+        let found = sections(&help);
+        assert_eq!(found.last(), Some(&"Flags of every command:"), "{command}");
+        let (input, output) = ("Input:", "Output:");
+        let first = found.iter().find(|title| ![input, output].contains(title)).unwrap();
+        assert!(
+            found.iter().skip_while(|title| *title != first).all(|t| ![input, output].contains(t))
+        );
+        for (place, first) in found.iter().enumerate() {
+            for second in &found[place + 1..] {
+                assert!(!before.contains(&(second.to_string(), first.to_string())), "{command}");
+                assert_ne!(first, second, "{command}");
+                before.insert((first.to_string(), second.to_string()));
+            }
+        }
+        let usage = help.find("\nUsage:").unwrap();
+        let example = help.find("\n  sbcell ").unwrap();
+        let flags = help.find("\nFlags of every command:").unwrap();
+        assert!(usage < example && example < flags, "{command}");
+        let wide = help.lines().find(|line| 100 < line.chars().count());
+        assert_eq!(wide, None, "`sbcell {command} --help`");
+    }
 }
 
 #[test]

@@ -64,7 +64,7 @@ pub(crate) struct RunArgs {
 
 /// The flags of single steps that most people need.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Data")]
+#[command(next_help_heading = "Input")]
 struct RunCourseArgs {
     /// Column of `obs` with the times. Without this flag, sbcell finds the column
     #[arg(long, visible_alias = "time-key", value_name = "COL")]
@@ -90,7 +90,7 @@ struct RunCourseArgs {
 
 /// Which steps run, and with what.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Steps")]
+#[command(next_help_heading = "Run")]
 struct StepArgs {
     /// Steps to leave out. Results of an earlier run stay
     #[arg(long, value_enum, value_name = "STEP,…", value_delimiter = ',')]
@@ -181,6 +181,7 @@ fn write_template(path: &Path, overwrite: bool, terminal: &Terminal) -> Result<O
         return Err(Error::FileTaken { path: path.into() });
     }
     replace(path, |writer| writer.write_all(template::template().as_bytes()))?;
+    terminal.wrote(path);
     let text = "remove the # before the keys to set, then run `sbcell run`";
     terminal.say(&format!("wrote {}: {text}", shown(path)));
     Ok(Outcome::Done)

@@ -77,6 +77,7 @@ impl Runner {
         }
         self.step(Step::Annotate, self.job.annotate(&found), terminal)?;
         self.report(groups.as_ref(), terminal)?;
+        terminal.record("steps", &self.record.steps);
         if let Some(error) = self.failed {
             return Err(error);
         }
@@ -112,6 +113,7 @@ impl Runner {
             BTreeMap::new(),
         );
         self.record.set(record.done(&self.job.out)?);
+        terminal.wrote(&Step::Inspect.path(&self.job.out));
         let genes = found.n_genes.map_or_else(String::new, |n| format!(" × {n} genes"));
         self.say(Step::Inspect, &format!("{} cells{genes}", found.n_cells), terminal);
         Ok(found)

@@ -7,7 +7,7 @@ use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::reference::Reference;
 use crate::pipeline::shared::coordinates::Prepared;
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
-use crate::progress::{self, Event, Progress};
+use crate::progress::{self, Progress};
 
 /// ε of couplings in an embedding, as a share of [`snapshot_width`]. Simulated courses with known
 /// fates were predicted best between 0.56 and 0.8 (`docs/decisions/0030`).
@@ -52,10 +52,7 @@ pub(super) fn choose(
         let width = snapshot_width(prepared.points.ncols());
         return Ok(ChosenCoupling { epsilon: Some(EMBEDDED * width), noise: None });
     };
-    let what = "choosing the noise of couplings".to_string();
-    progress::report(progress, Event::Begin { what, total: 1 })?;
-    let noise = coupling_noise(&halves.course(&prepared.points, times)?)?;
-    progress::report(progress, Event::End)?;
+    let noise = coupling_noise(&halves.course(&prepared.points, times)?, progress)?;
     say_end(&noise, progress)?;
     say_depth(&noise, progress)?;
     say_agreement(&noise, progress)?;

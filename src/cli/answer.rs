@@ -1,0 +1,117 @@
+//! The one JSON object that a command prints with `--json`.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// What a command did, collected while it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Answer {
+    files: Vec<String>,
+    notes: Vec<String>,
+    summary: Map<String, Value>,
+    /// Fields beside those of every command.
+    others: Map<String, Value>,
+    /// Tables that the terminal would show.
+    tables: Vec<Value>,
+    /// Sentences that the terminal would show.
+    sentences: Vec<String>,
+}
+
+/// The printed object.
+#[derive(Serialize)]
+struct Printed<'a> {
+    command: &'a str,
+    version: &'a str,
+    files: &'a [String],
+    notes: &'a [String],
+    summary: Map<String, Value>,
+    #[serde(flatten)]
+    others: &'a Map<String, Value>,
+}
+
+impl Answer {
+    /// Adds a file or folder that was written; each once.
+    pub(crate) fn wrote(&mut self, path: &Path) {
+        let path = path.display().to_string();
+        if !self.files.contains(&path) {
+            self.files.push(path);
+        }
+    }
+
+    /// Adds a remark about the run.
+    pub(crate) fn note(&mut self, text: String) {
+        self.notes.push(text);
+    }
+
+    /// Adds numbers of the command under a name. Numbers that are not finite become null.
+    pub(crate) fn record(&mut self, name: &str, value: &impl Serialize) {
+        let value = serde_json::to_value(value).unwrap_or(Value::Null);
+        self.summary.insert(name.to_string(), value);
+    }
+
+    /// Adds the fields of a report beside those of every command.
+    pub(crate) fn extend(&mut self, report: &impl Serialize) {
+        if let Ok(Value::Object(fields)) = serde_json::to_value(report) {
+            self.others.extend(fields);
+        }
+    }
+
+    /// Adds a table that the terminal would show, with its title.
+    pub(crate) fn table(&mut self, title: &str, rows: Value) {
+        self.tables.push(serde_json::json!({ "title": title, "rows": rows }));
+    }
+
+    /// Adds a sentence that the terminal would show.
+    pub(crate) fn sentence(&mut self, text: &str) {
+        let text = text.trim();
+        if !text.is_empty() {
+            self.sentences.push(text.to_string());
+        }
+    }
+
+    /// The JSON text of the object of `command`.
+    pub(crate) fn json(&self, command: &str) -> Option<String> {
+        let mut summary = self.summary.clone();
+        if !self.tables.is_empty() {
+            summary.insert("tables".into(), Value::Array(self.tables.clone()));
+        }
+        if !self.sentences.is_empty() {
+            summary.insert("sentences".into(), self.sentences.clone().into());
+        }
+        let printed = Printed {
+            command,
+            version: env!("CARGO_PKG_VERSION"),
+            files: &self.files,
+            notes: &self.notes,
+            summary,
+            others: &self.others,
+        };
+        serde_json::to_string_pretty(&printed).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_object_has_the_fields_of_every_command() {
+        let mut answer = Answer::default();
+        answer.wrote(Path::new("a.csv"));
+        answer.wrote(Path::new("a.csv"));
+        answer.note("one cell is left out".into());
+        answer.record("n", &f64::NAN);
+        answer.sentence("  a sentence ");
+        let read: Value = serde_json::from_str(&answer.json("fit").unwrap()).unwrap();
+        let wanted = serde_json::json!({
+            "command": "fit",
+            "version": env!("CARGO_PKG_VERSION"),
+            "files": ["a.csv"],
+            "notes": ["one cell is left out"],
+            "summary": {"n": null, "sentences": ["a sentence"]},
+        });
+        assert_eq!(read, wanted);
+    }
+}

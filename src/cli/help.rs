@@ -1,0 +1,424 @@
+//! The layout of `-h` and `--help`: examples first, then flags in sections of one order.
+
+use clap::builder::StyledStr;
+use clap::{Arg, ArgAction, Command};
+
+use crate::cli::width;
+
+/// Section of the flags that all commands share.
+pub(crate) const EVERYWHERE: &str = "Flags of every command";
+
+/// Sections of flags, in the order of every page. Others stand before the last two.
+const SECTIONS: [&str; 23] = [
+    "Input",
+    "Output",
+    "Options",
+    "Results outside of FOLDER",
+    "Time",
+    "Groups of cells",
+    "Genes and cells",
+    "Coordinates",
+    "Noise",
+    "Reference",
+    "Clock",
+    "Growth",
+    "Solver",
+    "Conditions",
+    "Run",
+    "Scores",
+    "Couplings",
+    "Clones",
+    "Paths",
+    "Estimate",
+    "Edges",
+    "Figure",
+    "Bootstrap",
+];
+
+/// Flags whose section does not depend on the command.
+const PLACED: [(&str, &str); 12] = [
+    ("model", "Input"),
+    ("data", "Input"),
+    ("out", "Output"),
+    ("in_place", "Output"),
+    ("format", "Output"),
+    ("space", "Output"),
+    ("plot", "Output"),
+    ("plot_gene", "Output"),
+    ("plot_network", "Output"),
+    ("plot_heatmap", "Output"),
+    ("paths_out", "Output"),
+    ("groupby", "Groups of cells"),
+];
+
+/// The flags of each command that `-h` shows, most used first.
+const COMMON: [(&str, &[&str]); 23] = [
+    ("inspect", &[]),
+    (
+        "fit",
+        &["timepoints", "out", "layer", "use_rep", "solver", "growth", "no_validation", "dry_run"],
+    ),
+    ("run", &["timepoints", "groupby", "cells", "skip", "set", "config", "out"]),
+    ("evaluate", &["timepoints", "out", "solver", "compare", "at", "max_cells", "clones"]),
+    ("interpolate", &["at", "n_cells", "space", "format", "model", "out"]),
+    ("sample", &["at", "n_cells", "given", "null", "space", "format", "model", "out"]),
+    ("trajectory", &["groupby", "cells", "at", "paths", "paths_out", "model", "out"]),
+    ("fates", &["groupby", "cells", "at", "terminal", "batch_key", "model", "out"]),
+    ("transitions", &["groupby", "cells", "pairs", "batch_key", "model", "out"]),
+    ("trends", &["groupby", "cells", "genes", "plot", "plot_gene", "model", "out"]),
+    ("drivers", &["groupby", "cells", "at", "times", "genes", "model", "out"]),
+    ("compare", &["reference", "conditions", "groupby", "edges", "plot", "model", "out"]),
+    ("couplings", &["format", "least", "density", "model", "out"]),
+    ("perturb", &["knockout", "set", "at", "until", "groupby", "model", "out"]),
+    ("diagnose", &["groupby", "permutations", "model", "out"]),
+    ("velocity", &["at", "space", "genes", "model", "out"]),
+    ("plot", &["input", "groupby", "colour_by", "basis", "gene", "width", "model", "out"]),
+    ("annotate", &["in_place", "fates", "velocity", "key", "model", "out"]),
+    ("strip", &["in_place", "key", "out"]),
+    ("grn", &["tfs", "groupby", "by", "top", "plot", "plot_network", "model", "out"]),
+    ("grn-score", &["truth", "candidates", "genes", "out"]),
+    ("report", &["groupby", "fates", "transitions", "edges", "basis", "out"]),
+    ("export", &["format", "out"]),
+];
+
+/// Texts of `-h` for flags whose first sentence says too little: command, flag, text.
+const SHORTER: [(&str, &str, &str); 4] = [
+    ("fit", "dry_run", "Print times, sizes and estimates of memory and time; do not fit"),
+    ("fates", "at", "Time whose groups are the terminal states [default: the last time]"),
+    ("fates", "terminal", "A further terminal state; `auto` finds all of them without labels"),
+    ("evaluate", "at", "Times to hold out in turn [default: all inner times]"),
+];
+
+/// The commands by what a person wants.
+const WANTED: [(&str, &[&str]); 5] = [
+    ("Start", &["run", "inspect", "fit"]),
+    ("Predict", &["interpolate", "sample", "perturb"]),
+    (
+        "Explain",
+        &["fates", "transitions", "trajectory", "trends", "drivers", "compare", "grn", "velocity"],
+    ),
+    ("Draw and export", &["report", "plot", "export", "annotate", "strip", "couplings"]),
+    ("Check", &["evaluate", "diagnose", "grn-score"]),
+];
+
+/// Number of flags in `-h` of a command that [`COMMON`] does not list.
+const N_OTHER: usize = 6;
+
+/// Number of examples in `-h`.
+const N_EXAMPLES: usize = 3;
+
+/// Order of the parts of every page.
+const TEMPLATE: &str =
+    "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}";
+
+/// The program with its help in the order of all pages. Flags and their meaning stay as they are.
+pub(crate) fn arranged(program: Command) -> Command {
+    let program = program.disable_help_flag(true).arg(
+        Arg::new("help")
+            .short('h')
+            .long("help")
+            .action(ArgAction::Help)
+            .global(true)
+            .help("Print help: `-h` in short, `--help` in full"),
+    );
+    let program = program
+        .mut_args(|arg| arg.help_heading(EVERYWHERE).hide_short_help(true))
+        .mut_subcommands(|command| page(&command));
+    let groups = groups(&program);
+    let short =
+        format!("{groups}\n\n`sbcell COMMAND -h` is a short help, `--help` shows all flags");
+    program
+        .mut_subcommands(|command| command.hide(true))
+        .override_usage("sbcell [FLAGS] <COMMAND>")
+        .disable_help_subcommand(false)
+        .help_template(TEMPLATE)
+        .before_help(short)
+        .before_long_help(groups)
+}
+
+/// The commands in groups, one line each.
+fn groups(program: &Command) -> String {
+    let names: Vec<&str> = program.get_subcommands().map(Command::get_name).collect();
+    let listed = |name: &&str| WANTED.iter().any(|group| group.1.contains(name));
+    let others: Vec<&str> = names.iter().copied().filter(|name| !listed(name)).collect();
+    let mut lines = Vec::new();
+    for (title, wanted) in WANTED.into_iter().chain([("Others", others.as_slice())]) {
+        let found = wanted.iter().filter_map(|name| program.find_subcommand(name));
+        let rows = found.map(|command| {
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            (format!("  {}", command.get_name()), about)
+        });
+        let rows: Vec<(String, String)> = rows.collect();
+        if !rows.is_empty() {
+            lines.push(format!("{title}:"));
+            lines.extend(in_two(&rows, 15));
+        }
+    }
+    lines.join("\n")
+}
+
+/// A command with its flags in the order of all pages and its common flags in the short help.
+fn page(command: &Command) -> Command {
+    let name = command.get_name();
+    let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+    let (examples, notes) = text.split_once("\n\n").unwrap_or((&text, ""));
+    let examples: Vec<String> = examples.lines().map(String::from).collect();
+    let mut arguments: Vec<Arg> = command.get_arguments().map(placed).collect();
+    arguments.sort_by_key(rank);
+    let all = format!("`sbcell {name} --help` shows all flags");
+    let short = [first(&examples), common(name, &arguments), all];
+    let short: Vec<String> = short.into_iter().filter(|part| !part.is_empty()).collect();
+    let hidden = arguments.into_iter().map(|arg| arg.hide_short_help(true));
+    let empty = Command::new(name.to_string())
+        .aliases(command.get_all_aliases().map(String::from).collect::<Vec<_>>());
+    let page = empty
+        .args(hidden)
+        .groups(command.get_groups().cloned())
+        .help_template(TEMPLATE)
+        .before_help(short.join("\n\n"))
+        .before_long_help(lines(&examples))
+        .after_long_help(wrapped(notes));
+    let page = command.get_about().cloned().map_or(page.clone(), |about| page.about(about));
+    command.get_long_about().cloned().map_or(page.clone(), |about| page.long_about(about))
+}
+
+/// A flag in the section of all pages.
+fn placed(arg: &Arg) -> Arg {
+    if arg.is_positional() {
+        return arg.clone();
+    }
+    let id = arg.get_id().as_str();
+    let heading = arg.get_help_heading().map(String::from);
+    let own = PLACED.iter().find(|placed| placed.0 == id).map(|placed| placed.1.to_string());
+    let own = match (id, heading.as_deref()) {
+        ("coupling_epsilon", Some("Noise")) => None,
+        ("coupling_epsilon", _) => Some("Couplings".to_string()),
+        ("groupby", Some("Genes and cells")) => None,
+        ("basis", Some("Groups of cells")) => Some("Options".to_string()),
+        _ => own,
+    };
+    arg.clone().help_heading(own.or(heading).unwrap_or_else(|| "Options".into()))
+}
+
+/// Where a flag stands: arguments without a flag first, then by section, `--out` first in its own.
+fn rank(arg: &Arg) -> (usize, bool) {
+    if arg.is_positional() {
+        return (0, false);
+    }
+    let heading = arg.get_help_heading().unwrap_or("");
+    // The sections of the solvers follow each other.
+    let section = if heading.starts_with("Solver") { "Solver" } else { heading };
+    let place = SECTIONS.iter().position(|known| *known == section);
+    let other = 2 * SECTIONS.len() - 3;
+    (place.map_or(other, |place| 2 * place + 1), arg.get_id() != "out")
+}
+
+/// The first examples of a page.
+fn first(examples: &[String]) -> String {
+    let mut n_seen = 0;
+    let lines = examples.iter().take_while(|line| {
+        n_seen += usize::from(line.starts_with("  sbcell "));
+        n_seen <= N_EXAMPLES
+    });
+    self::lines(&lines.cloned().collect::<Vec<_>>())
+}
+
+/// Lines that stay apart, each wrapped to the width of the page. A command is never broken.
+fn lines(lines: &[String]) -> String {
+    let width = width::of_help();
+    let filled = lines.iter().map(|line| {
+        let indent = line.len() - line.trim_start().len();
+        let is_command = line.starts_with("  sbcell ");
+        if is_command { line.clone() } else { fill(line, indent, width) }
+    });
+    filled.collect::<Vec<_>>().join("\n")
+}
+
+/// The common flags of a command, one line each; nothing if it has none.
+fn common(name: &str, arguments: &[Arg]) -> String {
+    let shown = |arg: &&Arg| !arg.is_hide_set();
+    let rows: Vec<(String, String)> = match COMMON.iter().find(|of| of.0 == name) {
+        Some((_, ids)) => {
+            let find = |id: &&str| arguments.iter().find(|arg| arg.get_id() == id);
+            ids.iter().filter_map(find).map(|arg| row(name, arg)).collect()
+        }
+        None => arguments.iter().filter(shown).take(N_OTHER).map(|arg| row(name, arg)).collect(),
+    };
+    if rows.is_empty() {
+        return String::new();
+    }
+    let spec = rows.iter().map(|row| row.0.chars().count()).max().unwrap_or(0);
+    let mut lines = vec!["Common flags:".to_string()];
+    lines.extend(in_two(&rows, spec));
+    lines.join("\n")
+}
+
+/// A flag as it is typed, and what it is.
+fn row(command: &str, arg: &Arg) -> (String, String) {
+    let names = arg.get_value_names().unwrap_or_default();
+    let value = names.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+    let flag = arg.get_long().map(|long| format!("--{long}")).unwrap_or_default();
+    let optional = arg.get_num_args().is_some_and(|number| number.min_values() == 0);
+    let spec = match (arg.is_positional(), arg.get_action().takes_values(), optional) {
+        (true, _, _) => format!("[{value}]"),
+        (_, false, _) => flag,
+        (_, _, true) => format!("{flag} [<{value}>]"),
+        _ => format!("{flag} <{value}>"),
+    };
+    let short = arg.get_short().map_or("    ".into(), |short| format!("-{short}, "));
+    let mut help = arg.get_help().map(StyledStr::to_string).unwrap_or_default();
+    if let Some(default) = arg.get_default_values().first().and_then(|value| value.to_str())
+        && arg.get_action().takes_values()
+    {
+        help = format!("{help} [default: {default}]");
+    }
+    if let Some(own) = SHORTER.iter().find(|own| own.0 == command && arg.get_id() == own.1) {
+        help = own.2.to_string();
+    }
+    let lead = if arg.is_positional() { String::new() } else { short };
+    (format!("  {lead}{spec}"), help)
+}
+
+/// Lines of two columns; the second is cut to the width of the page, at a place where a sentence may end.
+fn in_two(rows: &[(String, String)], first: usize) -> Vec<String> {
+    let room = width::of_help().saturating_sub(first + 2);
+    let lines = rows.iter().map(|(left, right)| format!("{left:first$}  {}", brief(right, room)));
+    lines.collect()
+}
+
+/// The first sentence of a text, with its default if both fit; less of it if it does not fit.
+fn brief(text: &str, room: usize) -> String {
+    let (text, default) = match text.rsplit_once(" [default: ") {
+        Some((text, default)) => {
+            let value = default.split(']').next().unwrap_or(default);
+            (text, format!(" [default: {value}]"))
+        }
+        None => (text, String::new()),
+    };
+    let sentence = text.split(". ").next().unwrap_or(text).trim_end_matches('.');
+    let fits = |text: &str| text.chars().count() <= room;
+    let with = format!("{sentence}{default}");
+    if fits(&with) {
+        return with;
+    }
+    if fits(sentence) {
+        return sentence.to_string();
+    }
+    let cuts = [": ", "; ", ", such as ", " (", ", "];
+    let ends = cuts.iter().flat_map(|cut| sentence.match_indices(cut).map(|found| found.0));
+    let whole = |text: &&str| text.matches('(').count() == text.matches(')').count() && fits(text);
+    let shorter = ends.filter_map(|end| sentence.get(..end)).filter(whole);
+    let shorter = shorter.max_by_key(|text| text.len());
+    shorter.map_or_else(|| cut_at_a_word(sentence, room), String::from)
+}
+
+/// As many words as fit, and an ellipsis.
+fn cut_at_a_word(text: &str, room: usize) -> String {
+    let mut cut = String::new();
+    for word in text.split(' ') {
+        if cut.chars().count() + word.chars().count() + 1 > room {
+            break;
+        }
+        cut.push_str(word);
+        cut.push(' ');
+    }
+    format!("{}…", cut.trim_end())
+}
+
+/// Paragraphs wrapped to the width of the page. Lines that continue a sentence are joined before.
+///
+/// A line without indent continues the one above, and so does one that is indented to the second column
+/// of a table; every other indented line begins anew.
+pub(crate) fn wrapped(text: &str) -> String {
+    let mut lines: Vec<(String, usize)> = Vec::new();
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        let last = lines.last_mut().filter(|last| !last.0.is_empty() && !line.is_empty());
+        match last {
+            Some((above, hang)) if indent == *hang && !above.ends_with(':') => {
+                above.push(' ');
+                above.push_str(line.trim_start());
+            }
+            _ => lines.push((line.to_string(), hang(line, indent))),
+        }
+    }
+    let width = width::of_help();
+    let lines = lines.iter().map(|(line, hang)| fill(line, *hang, width));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The column at which a line goes on: that of its second column, or its own.
+fn hang(line: &str, indent: usize) -> usize {
+    let Some(body) = line.get(indent..).filter(|_| 0 < indent) else { return 0 };
+    let gap = body.find("  ").map(|gap| {
+        let rest = body.get(gap..).unwrap_or("");
+        indent + body.get(..gap).unwrap_or("").chars().count() + rest.len()
+            - rest.trim_start().len()
+    });
+    gap.unwrap_or(indent + 4)
+}
+
+/// A line filled to `width` characters; further lines begin with `hang` spaces.
+pub(crate) fn fill(line: &str, hang: usize, width: usize) -> String {
+    let (mut filled, mut used) = (String::new(), 0);
+    // Spaces at the start and between columns stay.
+    for (number, word) in line.split(' ').enumerate() {
+        let length = word.chars().count();
+        let space = usize::from(0 < number);
+        if used + space + length > width && hang < used {
+            filled = filled.trim_end().to_string();
+            filled.push('\n');
+            filled.push_str(&" ".repeat(hang));
+            used = hang;
+        } else if 0 < space {
+            filled.push(' ');
+            used += 1;
+        }
+        filled.push_str(word);
+        used += length;
+    }
+    filled
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    #[test]
+    fn lines_that_continue_a_sentence_are_joined_and_tables_stay() {
+        let text =
+            "One sentence that\ngoes on.\n\nKinds:\n  a    first\n       more\n  bcd  second";
+        let joined = "One sentence that goes on.\n\nKinds:\n  a    first more\n  bcd  second";
+        assert_eq!(wrapped(text), joined);
+        let narrow = "  a    first\n       more\n       words";
+        assert_eq!(fill("  a    first more words", 7, 12), narrow);
+    }
+
+    #[test]
+    fn short_texts_end_where_a_sentence_may_end() {
+        let text = "Chart to draw, .svg or .png (a, b) [default: none]. You can repeat it";
+        assert_eq!(brief("One. Two [default: x]", 30), "One [default: x]");
+        assert_eq!(brief(text, 100), "Chart to draw, .svg or .png (a, b) [default: none]");
+        assert_eq!(brief("Chart to draw, .svg or .png (a, b)", 31), "Chart to draw, .svg or .png");
+        assert_eq!(brief("no place to cut this text", 12), "no place to…");
+    }
+
+    #[test]
+    fn common_flags_and_groups_name_what_there_is() {
+        let program = Cli::command();
+        for (name, ids) in COMMON {
+            let Some(command) = program.find_subcommand(name) else { continue };
+            for id in ids {
+                assert!(command.get_arguments().any(|arg| arg.get_id() == id), "{name} {id}");
+            }
+        }
+        for command in program.get_subcommands() {
+            let name = command.get_name();
+            assert!(WANTED.iter().any(|group| group.1.contains(&name)), "{name} is in no group");
+            assert!(COMMON.iter().any(|of| of.0 == name), "{name} has no common flags");
+        }
+    }
+}
