@@ -191,9 +191,8 @@ fn placed(arg: &Arg) -> Arg {
     let heading = arg.get_help_heading().map(String::from);
     let own = PLACED.iter().find(|placed| placed.0 == id).map(|placed| placed.1.to_string());
     let own = match (id, heading.as_deref()) {
-        ("coupling_epsilon", Some("Noise")) => None,
+        ("coupling_epsilon", Some("Noise")) | ("groupby", Some("Genes and cells")) => None,
         ("coupling_epsilon", _) => Some("Couplings".to_string()),
-        ("groupby", Some("Genes and cells")) => None,
         ("basis", Some("Groups of cells")) => Some("Options".to_string()),
         _ => own,
     };
