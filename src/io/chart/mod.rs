@@ -32,7 +32,7 @@ pub use export::ChartFormat;
 pub use fates::{FatePicture, draw_fates};
 pub use genes::{GenePicture, draw_genes};
 pub use heatmap::draw_heatmap;
-pub use map::{Colouring, MapLine, MapPicture, draw_map};
+pub use map::{Colouring, LineMark, MapLine, MapPicture, draw_map};
 pub use network::draw_network;
 pub use page::PageSize;
 pub(crate) use palette::{NO_GROUP, ramp};

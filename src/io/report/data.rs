@@ -182,11 +182,16 @@ pub enum Values {
     },
 }
 
-/// Populations at several times, in the first two coordinates of the model.
+/// Populations at several times, in the same plane as the cells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Populations {
+    /// Name of the plane, such as `UMAP`, or `PC1 and PC2`.
+    pub name: String,
     /// Names of the two axes.
     pub axes: [String; 2],
+    /// Whether predicted cells have the mean place of the measured cells that are nearest to them, as on a
+    /// UMAP; otherwise they are where their own coordinates are.
+    pub by_neighbours: bool,
     /// The populations in the order of time.
     pub frames: Vec<Frame>,
 }

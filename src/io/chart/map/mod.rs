@@ -45,8 +45,19 @@ pub struct MapLine {
     pub places: Vec<[f64; 2]>,
     /// Its colour.
     pub colour: String,
-    /// Whether an arrow in the middle shows its direction; otherwise a dot shows its end.
-    pub is_stream: bool,
+    /// The mark that shows its direction.
+    pub mark: LineMark,
+}
+
+/// The mark that shows the direction of a line on a map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineMark {
+    /// A head of an arrow in the middle, as on streamlines.
+    Middle,
+    /// A head of an arrow at the end.
+    End,
+    /// A dot at the end, as on paths of cells.
+    Dot,
 }
 
 /// Colours of the cells of a map.
@@ -238,25 +249,31 @@ impl Panel {
     fn line(&self, chart: &mut Chart, line: &MapLine) {
         let places: Vec<(f64, f64)> = line.places.iter().filter_map(|at| self.place(*at)).collect();
         let Some(&end) = places.last() else { return };
-        if !line.is_stream {
-            chart.polyline(places, &line.colour, 0.9);
-            chart.spot(end, 2.2, &line.colour);
-            return;
-        }
-        let middle = places.len() / 2;
-        let tip = places[middle];
-        let before = places[middle.saturating_sub(2)];
+        let (tip, before) = match line.mark {
+            LineMark::Dot => {
+                chart.polyline(places, &line.colour, 0.9);
+                chart.spot(end, 2.2, &line.colour);
+                return;
+            }
+            LineMark::Middle => {
+                let middle = places.len() / 2;
+                (places[middle], places[middle.saturating_sub(2)])
+            }
+            LineMark::End => (end, places[places.len().saturating_sub(2)]),
+        };
         chart.polyline(places, &line.colour, 1.1);
         let (dx, dy) = (tip.0 - before.0, tip.1 - before.1);
         let length = dx.hypot(dy);
         if length > 0.0 {
             let (ux, uy) = (dx / length, dy / length);
-            let side =
-                |way: f64| (tip.0 - 6.0 * ux - way * 3.2 * uy, tip.1 - 6.0 * uy + way * 3.2 * ux);
-            chart.polygon(
-                &[(tip.0 + 2.0 * ux, tip.1 + 2.0 * uy), side(1.0), side(-1.0)],
-                &line.colour,
-            );
+            // The head of a short arrow is not longer than the arrow.
+            let head = if line.mark == LineMark::End { (0.5 * length).min(6.0) } else { 6.0 };
+            let side = |way: f64| {
+                let (back, aside) = (head, way * 0.53 * head);
+                (tip.0 - back * ux - aside * uy, tip.1 - back * uy + aside * ux)
+            };
+            let nose = (tip.0 + head / 3.0 * ux, tip.1 + head / 3.0 * uy);
+            chart.polygon(&[nose, side(1.0), side(-1.0)], &line.colour);
         }
     }
 
