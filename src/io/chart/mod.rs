@@ -39,9 +39,10 @@ pub(crate) use palette::{NO_GROUP, ramp};
 pub use palette::{as_hex, palette};
 pub use profiles::Profiles;
 pub use sankey::{SankeyColumn, SankeyPicture, SankeyRibbon, draw_sankey};
-pub(crate) use scree::draw_scree;
-pub(crate) use trends::draw_trends;
+pub(crate) use scree::{draw_scree, draw_scree_on};
+pub(crate) use trends::{TrendWords, draw_trends};
 pub use validation::draw_validation;
+pub(crate) use validation::draw_validation_on;
 
 /// A chart: a scene of lines, dots, bars and text. See [`draw_edges`] for an example.
 ///

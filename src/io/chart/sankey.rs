@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kuva::render::render::TextAnchor;
 
 use crate::io::chart::Chart;
-use crate::io::chart::page::{HEAD, MARGIN, PageSize, titled};
+use crate::io::chart::page::{Head, MARGIN, PageSize};
 use crate::io::chart::palette::NO_GROUP;
 use crate::io::chart::profiles::{GREY, LINE, apart};
 
@@ -103,10 +103,12 @@ pub fn draw_sankey(picture: &SankeyPicture, size: PageSize) -> Chart {
     let natural = left + right_room + 92.0 * n.saturating_sub(1).max(3) as f64 + NODE;
     let width = size.width.unwrap_or(natural).max(left + right_room + 60.0);
     let most = picture.columns.iter().map(|of| of.cells.iter().filter(|n| **n > 0).count()).max();
-    let natural = HEAD + FOOT + (26.0 * most.unwrap_or(0) as f64).max(300.0);
-    let height = size.height.unwrap_or(natural).max(HEAD + FOOT + 60.0);
-    let mut chart = titled(width, height, [&picture.title, &picture.subtitle]);
-    let ends = [HEAD + 6.0, height - FOOT];
+    let head = Head::of(width, [&picture.title, &picture.subtitle]);
+    let natural = head.height() + FOOT + (26.0 * most.unwrap_or(0) as f64).max(300.0);
+    let height = size.height.unwrap_or(natural).max(head.height() + FOOT + 60.0);
+    let mut chart = Chart::new(width, height);
+    head.draw(&mut chart);
+    let ends = [head.height() + 6.0, height - FOOT];
     let nodes: Vec<Vec<[f64; 2]>> =
         picture.columns.iter().map(|column| heights(&column.cells, ends)).collect();
     let step = (width - left - right_room - NODE) / n.saturating_sub(1).max(1) as f64;

@@ -341,6 +341,10 @@ pub struct HeldOutScore {
     pub best: (String, Interval95),
     /// Distance between two halves of the held-out cells; NaN if unknown.
     pub floor: f64,
+    /// Variance of the predicted cells over that of the held-out cells: 1 is right.
+    pub ratio: Interval95,
+    /// Whether the predicted population is too narrow beyond the interval of `ratio`.
+    pub too_narrow: bool,
     /// The verdict in words.
     pub verdict: String,
     /// Whether the prediction is better (1), not distinguishable (0) or worse (−1) than the guess.

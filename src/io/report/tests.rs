@@ -143,6 +143,8 @@ fn score(time: u32, name: &str) -> HeldOutScore {
         pooled: with(0.2),
         best: (name.into(), with(0.15)),
         floor: 0.01,
+        ratio: with(0.8),
+        too_narrow: time == 2,
         verdict: name.into(),
         sign: 1,
     }

@@ -55,6 +55,18 @@ impl PlotOptions {
         self.finished(chart.scaled(self.factor()))
     }
 
+    /// Refuses a palette for a kind of figure that has no colours of groups.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`].
+    pub(super) fn without_palette(&self) -> Result<()> {
+        if self.palette.is_empty() {
+            return Ok(());
+        }
+        let (name, must) = ("palette", "left out for this kind of figure");
+        Err(Error::Parameter { name, must, got: self.palette.join(",") })
+    }
+
     /// A chart whose layout is its own: a width or height enlarges all of it with its text.
     ///
     /// # Errors

@@ -187,7 +187,7 @@ impl Grid {
             let x = left + SCALE * step as f64 / STEPS as f64;
             // Steps overlap, or thin gaps would show between them.
             let width = (SCALE / STEPS as f64 + 0.5).min(left + SCALE - x);
-            chart.band((x, 43.0), (width, 14.0), &shade(share));
+            shaded(chart, (x, 43.0), (width, 14.0), share);
         }
         chart.words((left + SCALE + 8.0, 54.0), "activates →", TextAnchor::Start, ACTIVATES);
         for (share, value) in [(0.0, self.most), (0.5, 0.0), (1.0, self.most)] {
@@ -208,8 +208,11 @@ impl Grid {
             for (j, cell) in row.iter().enumerate() {
                 let at = (corner.0 + CELL * j as f64, corner.1 + CELL * i as f64);
                 let share = |value: f64| if self.most > 0.0 { value / self.most } else { 0.0 };
-                let colour = cell.map_or_else(|| NONE.to_string(), |value| shade(share(value)));
-                chart.band(at, (CELL - 1.0, CELL - 1.0), &colour);
+                let size = (CELL - 1.0, CELL - 1.0);
+                match cell {
+                    Some(value) => shaded(chart, at, size, share(*value)),
+                    None => chart.band(at, size, NONE),
+                }
             }
         }
     }
@@ -277,12 +280,11 @@ fn most_important(
     genes.into_iter().take(most).map(|gene| gene.0).collect()
 }
 
-/// The colour of a share of the largest weight, from −1 (inhibition) over 0 (white) to 1 (activation).
-fn shade(share: f64) -> String {
-    let end: [f64; 3] = if share > 0.0 { [0.0, 114.0, 178.0] } else { [213.0, 94.0, 0.0] };
-    let part = share.abs().min(1.0);
-    let [r, g, b] = end.map(|end| (255.0 + part * (end - 255.0)).round() as u8);
-    format!("#{r:02x}{g:02x}{b:02x}")
+/// Draws a rectangle of a share of the largest weight, from −1 (inhibition) over 0 (paper) to 1 (activation): the
+/// full colour as opaque as the share, so that it mixes with the paper of a page, also of a dark one.
+fn shaded(chart: &mut Chart, corner: (f64, f64), size: (f64, f64), share: f64) {
+    let colour = if share > 0.0 { ACTIVATES } else { INHIBITS };
+    chart.rectangle(corner, size, colour, Some((share.abs().min(1.0) * 1e3).round() / 1e3));
 }
 
 #[cfg(test)]
@@ -302,11 +304,13 @@ mod tests {
         let rows = [edge("A", "X", 2.0), edge("A", "Y", -1.0), edge("B", "X", 0.0)];
         let text = svg(&rows);
         // The largest weight has the full colour, half of it a colour half way to white.
-        for colour in [ACTIVATES, &shade(-0.5), "#ffffff", NONE] {
-            assert!(text.contains(colour), "{colour}");
-        }
-        assert_eq!([shade(1.0), shade(-1.0), shade(0.0)], [ACTIVATES, INHIBITS, "#ffffff"]);
-        assert_eq!(shade(-0.5), "#eaaf80");
+        let rect = |colour: &str, opacity: &str| {
+            let is = |part: &str| part.contains(colour) && part.contains(opacity);
+            text.split("<rect").any(|part| is(&part[..part.find('>').unwrap()]))
+        };
+        assert!(rect(ACTIVATES, "opacity=\"1\"") || rect(ACTIVATES, "width=\"14\""), "{text}");
+        assert!(rect(INHIBITS, "opacity=\"0.5\"") && rect(INHIBITS, "opacity=\"0\""), "{text}");
+        assert!(rect(NONE, "width=\"14\""));
         assert!(text.contains("2 regulators") && text.contains("2.00"), "{text}");
     }
 

@@ -7,7 +7,7 @@ use ndarray::Array2;
 
 use crate::io::chart::Chart;
 use crate::io::chart::map::legend::Legend;
-use crate::io::chart::page::{ColourBar, HEAD, MARGIN, PageSize, Ramp, titled};
+use crate::io::chart::page::{ColourBar, HEAD, Head, MARGIN, PageSize, Ramp};
 use crate::io::chart::palette::NO_GROUP;
 
 /// Height of a map without another wish.
@@ -138,11 +138,15 @@ pub fn draw_map(picture: &MapPicture, size: PageSize) -> Chart {
     };
     let natural = LEFT + PANEL + legend.width() + MARGIN;
     let width = size.width.unwrap_or(natural).max(LEFT + 80.0 + legend.width() + MARGIN);
-    let mut chart = titled(width, height, [&picture.title, &picture.subtitle]);
+    let head = Head::of(width, [&picture.title, &picture.subtitle]);
+    let top = head.height();
+    let height = if size.height.is_some() { height } else { height + top - HEAD };
+    let mut chart = Chart::new(width, height);
+    head.draw(&mut chart);
     let panel = Panel::new(
         &picture.points,
-        [LEFT, HEAD],
-        [width - LEFT - MARGIN - legend.width(), height - HEAD - FOOT],
+        [LEFT, top],
+        [width - LEFT - MARGIN - legend.width(), height - top - FOOT],
     );
     let left = panel.right() + 20.0;
     match &picture.colouring {
@@ -166,8 +170,8 @@ pub fn draw_map(picture: &MapPicture, size: PageSize) -> Chart {
                 let all = || values.iter().filter(shown).copied();
                 [all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max)]
             });
-            let top = HEAD + 24.0;
-            let bar = ColourBar::new(ramp, ends, [left, top, (top + 180.0).min(panel.bottom())]);
+            let at = [left, top + 24.0, (top + 204.0).min(panel.bottom())];
+            let bar = ColourBar::new(ramp, ends, at);
             let value = |i: usize| values.get(i).filter(shown).copied().unwrap_or(f64::NAN);
             panel.cells(&mut chart, picture, &|i| bar.colour(value(i)));
             bar.draw(&mut chart, title, legend.width() - 20.0);
@@ -181,7 +185,7 @@ pub fn draw_map(picture: &MapPicture, size: PageSize) -> Chart {
     {
         panel.numbers(&mut chart, picture, of_cells);
     }
-    legend.draw(&mut chart, [left, HEAD]);
+    legend.draw(&mut chart, [left, top]);
     panel.axes(&mut chart, &picture.axes);
     chart
 }
