@@ -309,6 +309,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_spread_counts_beyond_its_interval() {
+        assert_eq!(Spread::of(0.8, [0.7, 0.9]), Spread::Narrow);
+        assert_eq!(Spread::of(0.8, [0.7, 1.1]), Spread::Right);
+        assert_eq!(Spread::of(0.95, [0.92, 0.98]), Spread::Right);
+        assert_eq!(Spread::of(1.5, [1.1, 1.9]), Spread::Wide);
+        assert_eq!(Spread::of(0.5, [f64::NAN; 2]), Spread::Narrow);
+        assert_eq!(Spread::of(f64::NAN, [f64::NAN; 2]), Spread::Right);
+    }
+
+    #[test]
     fn means_are_over_all_held_out_times_or_there_is_none() {
         let row = |time: f64, name: &str, value| ValidationRow {
             interval_start: 0.0,

@@ -32,8 +32,10 @@ pub use export::ChartFormat;
 pub use fates::{FatePicture, draw_fates};
 pub use genes::{GenePicture, draw_genes};
 pub use heatmap::draw_heatmap;
+pub(crate) use heatmap::draw_heatmap_on;
 pub use map::{Colouring, LineMark, MapLine, MapPicture, draw_map};
 pub use network::draw_network;
+pub(crate) use network::draw_network_on;
 pub use page::PageSize;
 pub(crate) use palette::{NO_GROUP, ramp};
 pub use palette::{as_hex, palette};
@@ -70,6 +72,11 @@ impl Chart {
         scene.font_family = Some("DejaVu Sans, Helvetica, Arial, sans-serif".into());
         scene.text_color = Some("#222222".into());
         Self { scene, scale: 1.0, dpi: 192.0 }
+    }
+
+    /// Width of the layout, before it is scaled.
+    pub(super) fn width(&self) -> f64 {
+        self.scene.width
     }
 
     /// Upper estimate of the width of `text` in the font of ordinary text.

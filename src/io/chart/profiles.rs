@@ -96,7 +96,7 @@ impl Panel<'_> {
         let (left, right) = (60.0, self.right);
         let [top, bottom] = self.ends;
         let words = Chart::shortened(title, right - 16.0);
-        chart.words((16.0, top - 12.0), &words, TextAnchor::Start, GREY);
+        chart.words((16.0, top - 14.0), &words, TextAnchor::Start, GREY);
         let Profiles { times, mean, lo, hi, n_cells, .. } = self.profiles;
         let all = || (0..times.len()).flat_map(|k| lines.iter().map(move |line| [k, line.0]));
         let low = all().map(|at| lo[at].min(mean[at])).fold(f64::INFINITY, f64::min);

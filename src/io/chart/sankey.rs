@@ -121,6 +121,12 @@ pub fn draw_sankey(picture: &SankeyPicture, size: PageSize) -> Chart {
             chart.ribbon(path, colour, 0.42);
         }
     }
+    let labels = picture
+        .columns
+        .iter()
+        .flat_map(|of| [of.time.to_string(), of.cells.iter().sum::<usize>().to_string()]);
+    let widest = labels.map(|label| Chart::width_of(&label)).fold(0.0, f64::max);
+    let every = ((widest + 5.0) / step).ceil().max(1.0) as usize;
     for (number, column) in picture.columns.iter().enumerate() {
         for (group, [top, bottom]) in nodes[number].iter().enumerate() {
             if column.cells[group] > 0 {
@@ -129,6 +135,10 @@ pub fn draw_sankey(picture: &SankeyPicture, size: PageSize) -> Chart {
             }
         }
         let middle = x(number) + NODE / 2.0;
+        // Labels that would touch their neighbours are left out.
+        if !number.is_multiple_of(every) {
+            continue;
+        }
         let time = column.time.to_string();
         chart.words((middle, ends[1] + 18.0), &time, TextAnchor::Middle, "#444444");
         let cells = column.cells.iter().sum::<usize>().to_string();

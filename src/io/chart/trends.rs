@@ -49,7 +49,7 @@ pub(crate) fn draw_trends(
     head.draw(&mut chart);
     for (place, gene) in genes.iter().enumerate() {
         let one = of_gene(sets, gene);
-        let top = head.height() + 18.0 + (high + GAP) * place as f64;
+        let top = head.height() + 22.0 + (high + GAP) * place as f64;
         let lines: Vec<(usize, String, &str)> =
             (0..sets.len()).map(|s| (s, sets[s].0.clone(), COLOURS[s])).collect();
         let panel = Panel { profiles: &one, ends: [top, top + high], right: width - room, room };
@@ -65,7 +65,7 @@ pub(crate) fn draw_trends(
 }
 
 /// Space between two panels, with the labels of times and the title of a gene.
-const GAP: f64 = 56.0;
+const GAP: f64 = 64.0;
 
 /// Numbers of cells of the means that are drawn, and how to read the lines.
 fn subtitle(sets: &[(String, Profiles)], genes: &[String]) -> String {

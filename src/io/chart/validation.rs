@@ -77,7 +77,7 @@ pub(crate) fn draw_validation_on(validation: &Validation, size: PageSize) -> Cha
     let key = Key::of(&methods, width);
     let titles = PANELS.map(|panel| wrapped(panel.1, room));
     let warning = warning(validation, &methods).map(|text| wrapped(&text, room));
-    let top = head.height() + LINE * key.n_lines as f64;
+    let top = head.height() + 8.0 + LINE * key.n_lines as f64;
     let lines: usize = titles.iter().map(Vec::len).sum();
     let foot = 44.0 + LINE * warning.as_ref().map_or(0, Vec::len) as f64;
     let fixed = top + LINE * lines as f64 + 46.0 * PANELS.len() as f64 + foot;
@@ -85,7 +85,7 @@ pub(crate) fn draw_validation_on(validation: &Validation, size: PageSize) -> Cha
     let high = high.max(50.0);
     let mut chart = Chart::new(width, fixed + high * PANELS.len() as f64);
     head.draw(&mut chart);
-    key.draw(&mut chart, &methods, head.height() - 4.0);
+    key.draw(&mut chart, &methods, head.height() + 6.0);
     let mut y = top + 8.0;
     for ((metric, _), title) in PANELS.iter().zip(&titles) {
         let below = paragraph(&mut chart, (MARGIN, y + 8.0), title);
@@ -119,6 +119,11 @@ fn subtitle(validation: &Validation) -> String {
     )
 }
 
+/// The label of a time: a number without `.0`, or the text of the file.
+fn label(held: &HeldOutRecord) -> String {
+    held.label.parse::<f64>().map_or_else(|_| held.label.clone(), |time| time.to_string())
+}
+
 /// The sentence about predicted populations that are too narrow; `None` if there are none.
 fn warning(validation: &Validation, methods: &[&str]) -> Option<String> {
     let narrow = |held: &&HeldOutRecord, name: &str| {
@@ -129,7 +134,7 @@ fn warning(validation: &Validation, methods: &[&str]) -> Option<String> {
     };
     let of = |name: &&str| {
         let held = validation.held_out.iter().filter(|held| narrow(held, name));
-        let times: Vec<&str> = held.map(|held| held.label.as_str()).collect();
+        let times: Vec<String> = held.map(label).collect();
         (!times.is_empty()).then(|| format!("{} ({name})", times.join(", ")))
     };
     let found: Vec<String> = methods.iter().filter_map(of).collect();
@@ -230,7 +235,8 @@ impl Panel<'_> {
             chart.words((LEFT - 6.0, y + 4.0), &label, TextAnchor::End, "#444444");
         }
         let held_out = &self.validation.held_out;
-        let widest = held_out.iter().map(|held| Chart::width_of(&held.label)).fold(0.0, f64::max);
+        let labels: Vec<String> = held_out.iter().map(label).collect();
+        let widest = labels.iter().map(|label| Chart::width_of(label)).fold(0.0, f64::max);
         // Labels that would touch are left out.
         let every = ((widest.min(90.0) + 8.0) / self.slot).ceil().max(1.0) as usize;
         for (number, held) in held_out.iter().enumerate() {
@@ -238,7 +244,7 @@ impl Panel<'_> {
             self.slot_of(chart, &axis, held, left, methods);
             if number.is_multiple_of(every) {
                 let at = (left + self.slot / 2.0, bottom + 18.0);
-                let label = Chart::shortened(&held.label, 90.0);
+                let label = Chart::shortened(&labels[number], 90.0);
                 chart.words(at, &label, TextAnchor::Middle, "#222222");
             }
         }

@@ -81,24 +81,26 @@ fn embedded(svg: &str, about: &str) -> String {
 }
 
 /// Colours of charts, with the colours of the page in their place, which are others on dark paper.
-const COLOURS: [(&str, &str); 12] = [
-    ("#ffffff", "paper"),
-    ("#222222", "ink"),
-    ("#444444", "soft"),
-    ("#666666", "soft"),
-    ("#b4b4b4", "none"),
-    ("#cccccc", "none"),
-    ("#dddddd", "line"),
-    ("#e4e4e4", "line"),
-    ("#e6e6e6", "line"),
-    ("#d4dde6", "node"),
-    ("#0072b2", "activates"),
-    ("#d55e00", "inhibits"),
+/// Their names are short, since a heat map has many cells; the style sheet says what they are.
+const COLOURS: [(&str, char); 12] = [
+    ("#ffffff", 'p'),
+    ("#222222", 'i'),
+    ("#444444", 's'),
+    ("#666666", 's'),
+    ("#b4b4b4", 'n'),
+    ("#cccccc", 'n'),
+    ("#dddddd", 'l'),
+    ("#e4e4e4", 'l'),
+    ("#e6e6e6", 'l'),
+    ("#d4dde6", 'c'),
+    ("#0072b2", 'a'),
+    ("#d55e00", 'h'),
 ];
 
 /// The picture with the colours of the page in place of those of charts.
 fn with_page_colours(svg: &str) -> String {
-    let mut svg = svg.to_string();
+    // The page has a ground of its own.
+    let mut svg = svg.replace("<rect width=\"100%\" height=\"100%\" fill=\"white\"/>", "");
     for (colour, name) in COLOURS {
         for attribute in ["fill", "stroke"] {
             let (from, to) =
@@ -146,10 +148,11 @@ mod tests {
             [draw_network(&[edge(true), edge(false)], 9), draw_heatmap(&[edge(true), edge(false)])]
         {
             let text = embedded(&chart.svg(), "about");
+            assert!(!text.contains("100%"), "{text}");
             for (colour, _) in COLOURS {
                 assert!(!text.contains(colour), "{colour}: {text}");
             }
-            assert!(text.contains("var(--ink)") && text.contains("var(--inhibits)"), "{text}");
+            assert!(text.contains("var(--i)") && text.contains("var(--h)"), "{text}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! Heat map of genes over the times of a trajectory, or of edges.
 
 use crate::error::{Error, Result};
-use crate::io::chart::{Chart, GenePicture, draw_genes, draw_heatmap};
+use crate::io::chart::{Chart, GenePicture, draw_genes, draw_heatmap_on};
 use crate::pipeline::plot::edges::rows;
 use crate::pipeline::plot::read::Source;
 use crate::pipeline::plot::style::time_title;
@@ -19,7 +19,8 @@ pub(super) fn heatmap(source: &Source<'_>, progress: &mut dyn Progress) -> Resul
     let options = source.options;
     let table = source.table()?;
     if !table.has(&["set", "gene"]) {
-        return options.fixed(draw_heatmap(&rows(source)?));
+        options.without_palette()?;
+        return Ok(options.laid_out(draw_heatmap_on(&rows(source)?, options.page())));
     }
     if !options.palette.is_empty() {
         let (name, must) = ("palette", "left out where colours show numbers");

@@ -18,7 +18,7 @@ use crate::progress::{self, Progress};
 /// Colour of streamlines and arrows.
 const LINES: &str = "#333333";
 /// The grid of arrows.
-const GRID: ArrowGrid = ArrowGrid { per_side: 22, least: 1.5 };
+const GRID: ArrowGrid = ArrowGrid { per_side: 18, least: 2.0 };
 
 /// Draws streamlines of the drift of `model` above its cells, or a grid of arrows with [`PlotOptions::arrows`].
 ///

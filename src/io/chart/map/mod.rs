@@ -139,7 +139,8 @@ pub fn draw_map(picture: &MapPicture, size: PageSize) -> Chart {
     let natural = LEFT + PANEL + legend.width() + MARGIN;
     let width = size.width.unwrap_or(natural).max(LEFT + 80.0 + legend.width() + MARGIN);
     let head = Head::of(width, [&picture.title, &picture.subtitle]);
-    let top = head.height();
+    // Arrows may begin at the margin.
+    let top = head.height() + if picture.lines.is_empty() { 0.0 } else { 10.0 };
     let height = if size.height.is_some() { height } else { height + top - HEAD };
     let mut chart = Chart::new(width, height);
     head.draw(&mut chart);
@@ -265,13 +266,14 @@ impl Panel {
             }
             LineMark::End => (end, places[places.len().saturating_sub(2)]),
         };
-        chart.polyline(places, &line.colour, 1.1);
+        let width = if line.mark == LineMark::End { 0.9 } else { 1.1 };
+        chart.polyline(places, &line.colour, width);
         let (dx, dy) = (tip.0 - before.0, tip.1 - before.1);
         let length = dx.hypot(dy);
         if length > 0.0 {
             let (ux, uy) = (dx / length, dy / length);
             // The head of a short arrow is not longer than the arrow.
-            let head = if line.mark == LineMark::End { (0.5 * length).min(6.0) } else { 6.0 };
+            let head = if line.mark == LineMark::End { (0.45 * length).min(5.0) } else { 6.0 };
             let side = |way: f64| {
                 let (back, aside) = (head, way * 0.53 * head);
                 (tip.0 - back * ux - aside * uy, tip.1 - back * uy + aside * ux)
