@@ -19,7 +19,7 @@ Examples:
   sbcell plot embedding --colour-by Sox2 --width 85 --font-size 7 --out sox2.svg
       the expression of a gene, in the width of a column of a paper
   sbcell plot stream --out stream.png --dpi 150
-      streamlines of the velocities
+      streamlines of the velocities; with --arrows a grid of arrows
   sbcell plot sankey transitions.csv
       transitions between groups, to sankey.svg
   sbcell plot heatmap trends.csv --set XEN --height 120
@@ -64,6 +64,9 @@ pub(crate) struct PlotArgs {
     /// Set of cells whose genes a heatmap shows [default: the first]
     #[arg(long, value_name = "NAME")]
     set: Option<String>,
+    /// Draw a stream as a grid of arrows in place of streamlines
+    #[arg(long)]
+    arrows: bool,
     #[command(flatten)]
     sets: SetArgs,
     #[command(flatten)]
@@ -111,7 +114,7 @@ pub(crate) fn default_out(kind: &str) -> String {
 /// # Errors
 /// As [`pipeline::plot()`].
 pub(crate) fn run(args: PlotArgs, terminal: &mut Terminal) -> Result<Outcome> {
-    let PlotArgs { kind, input, model, colour_by, basis, gene, set, sets, figure } = args;
+    let PlotArgs { kind, input, model, colour_by, basis, gene, set, arrows, sets, figure } = args;
     let FigureArgs { out, width, height, font_size, dpi, palette, title, log } = figure;
     let out = out.unwrap_or_else(|| default_out(kind.name()).into());
     check_suffix(&out)?;
@@ -122,6 +125,7 @@ pub(crate) fn run(args: PlotArgs, terminal: &mut Terminal) -> Result<Outcome> {
         .with_basis(basis)
         .with_genes(gene)
         .with_set(set)
+        .with_arrows(arrows)
         .with_title(title)
         .with_palette(palette)
         .with_width(width)

@@ -6,6 +6,7 @@
 //! - [`neighbours()`] finds nearest neighbours, [`NeighbourGraph`] connects them.
 //! - [`Projection`] shows velocities on an embedding.
 
+mod arrows;
 mod cost;
 mod epsilon;
 mod graph;
@@ -19,6 +20,8 @@ mod shortest_paths;
 mod stored;
 mod streamlines;
 
+#[doc(hidden)]
+pub use arrows::{ArrowGrid, GridArrow};
 pub use cost::{Cost, SquaredEuclidean};
 pub use epsilon::Epsilon;
 pub use graph::{GraphLink, NeighbourGraph};

@@ -22,16 +22,24 @@ impl Columns {
     /// [`Error::Unreadable`] if the file does not exist (with the command that writes it), is damaged, or has
     /// no row; [`Error::Io`].
     pub(crate) fn read(path: &Path, command: &'static str) -> Result<Self> {
+        let columns = Self::read_any(path, command)?;
+        if columns.table.n_rows() == 0 {
+            return Err(columns.unreadable("it has a header and no rows".into()));
+        }
+        Ok(columns)
+    }
+
+    /// As [`Columns::read`], also for a table without rows, such as one of no edges.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] if the file does not exist or is damaged; [`Error::Io`].
+    pub(crate) fn read_any(path: &Path, command: &'static str) -> Result<Self> {
         let read = match TableFormat::of_suffix(path) {
             Some(TableFormat::Parquet) => table::read_parquet(path),
             _ => of_text(path),
         };
         let table = read.map_err(|error| written_by(error, command))?;
-        let columns = Self { path: path.to_path_buf(), table, command };
-        if columns.table.n_rows() == 0 {
-            return Err(columns.unreadable("it has a header and no rows".into()));
-        }
-        Ok(columns)
+        Ok(Self { path: path.to_path_buf(), table, command })
     }
 
     /// Number of rows.
@@ -75,6 +83,25 @@ impl Columns {
             }),
         };
         texts.iter().enumerate().map(number).collect()
+    }
+
+    /// As [`Columns::numbers`], and NaN for all rows of a table without this column.
+    ///
+    /// # Errors
+    /// [`Error::Unreadable`] with the line for a text that is no number.
+    pub(crate) fn numbers_or_nan(&self, name: &str) -> Result<Vec<f64>> {
+        if self.has(&[name]) { self.numbers(name) } else { Ok(vec![f64::NAN; self.n_rows()]) }
+    }
+
+    /// As [`Columns::texts`], and empty texts for a table without this column.
+    pub(crate) fn texts_or_empty(&self, name: &str) -> Vec<String> {
+        self.texts(name).unwrap_or_else(|_| vec![String::new(); self.n_rows()])
+    }
+
+    /// The fates of a table of `sbcell fates`: the columns that also have log-odds.
+    pub(crate) fn fate_names(&self) -> Vec<String> {
+        let odds = |name: &String| self.has(&[&format!("{name}_log_odds")]);
+        self.names().into_iter().filter(odds).collect()
     }
 
     /// An error about the contents of this table, with the command that writes it.
@@ -153,6 +180,9 @@ mod tests {
         let shares = columns.numbers("share").unwrap();
         assert!((shares[0] - 0.5).abs() < 1e-15 && shares[1].is_nan());
         assert!(columns.has(&["id", "share"]) && !columns.has(&["id", "other"]));
+        assert!(columns.numbers_or_nan("other").unwrap().iter().all(|x| x.is_nan()));
+        assert_eq!(columns.texts_or_empty("other"), ["", ""]);
+        assert!(columns.fate_names().is_empty());
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("t.parquet");
         let table = Table::default().with("n", Cells::Integers(vec![3]));

@@ -11,6 +11,45 @@ use std::path::Path;
 /// Version of the layout of `validation.json`.
 pub(crate) const FORMAT: u32 = 2;
 
+/// Simple guesses (null models) by their names in the files, in words.
+pub(crate) const GUESSES: [(&str, &str); 6] = [
+    ("F", "the cells of the time before"),
+    ("L", "the cells of the time after"),
+    ("M", "the time before, shifted by the mean"),
+    (POOLED, "the two neighbouring times pooled"),
+    ("R", "cells paired at random"),
+    ("Rg", "cells paired at random, with growth"),
+];
+
+/// Name of the guess that is fixed beforehand: the two neighbouring times pooled.
+pub(crate) const POOLED: &str = "FL";
+
+/// How the spread of a predicted population compares with that of the observed cells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Spread {
+    /// The population is too narrow: predicted cells vary less than observed ones.
+    Narrow,
+    /// No difference beyond the interval, or one of less than a tenth.
+    Right,
+    /// The population is too wide.
+    Wide,
+}
+
+impl Spread {
+    /// The spread by a variance ratio (predicted over observed) `value`, with the ends of its 95 % interval, NaN
+    /// without one. A ratio counts if it is below 0.9 or above 1.1 and its interval leaves out 1.
+    pub(crate) fn of(value: f64, [lo, hi]: [f64; 2]) -> Self {
+        let unknown = !(lo.is_finite() && hi.is_finite());
+        if value < 0.9 && (unknown || hi < 1.0) {
+            Self::Narrow
+        } else if value > 1.1 && (unknown || lo > 1.0) {
+            Self::Wide
+        } else {
+            Self::Right
+        }
+    }
+}
+
 /// One score: a row of `validation.csv`. See [`Validation`] for an example.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ValidationRow {
@@ -205,6 +244,20 @@ impl Validation {
         Some(found.iter().sum::<f64>() / found.len() as f64)
     }
 
+    /// The simple guess with the smallest score in `metric` at the held-out time `time`, in hindsight: its words
+    /// and its row.
+    pub(crate) fn best_guess(
+        &self,
+        time: f64,
+        metric: &str,
+    ) -> Option<(&'static str, &ValidationRow)> {
+        let scored = GUESSES.iter().filter_map(|(name, words)| {
+            let row = self.row(time, name, metric)?;
+            Some((*words, row, row.value?))
+        });
+        scored.min_by(|one, other| one.2.total_cmp(&other.2)).map(|best| (best.0, best.1))
+    }
+
     /// Names of all that is scored, in order of first appearance.
     pub fn names(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
@@ -254,6 +307,16 @@ pub(crate) fn write(path: &Path, validation: &Validation) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_spread_counts_beyond_its_interval() {
+        assert_eq!(Spread::of(0.8, [0.7, 0.9]), Spread::Narrow);
+        assert_eq!(Spread::of(0.8, [0.7, 1.1]), Spread::Right);
+        assert_eq!(Spread::of(0.95, [0.92, 0.98]), Spread::Right);
+        assert_eq!(Spread::of(1.5, [1.1, 1.9]), Spread::Wide);
+        assert_eq!(Spread::of(0.5, [f64::NAN; 2]), Spread::Narrow);
+        assert_eq!(Spread::of(f64::NAN, [f64::NAN; 2]), Spread::Right);
+    }
 
     #[test]
     fn means_are_over_all_held_out_times_or_there_is_none() {

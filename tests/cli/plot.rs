@@ -26,12 +26,13 @@ fn ready() -> Sandbox {
     sandbox
 }
 
-const KINDS: [&str; 16] = [
+const KINDS: [&str; 19] = [
     "embedding",
     "embedding --cells groups.csv",
     "embedding --colour-by Sox2 --log",
     "embedding fates.csv --colour-by fate=ectoderm",
     "stream",
+    "stream --arrows --width 85 --font-size 7",
     "paths",
     "sankey",
     "sankey --cells groups.csv --palette #112233,#445566,#778899",
@@ -40,6 +41,8 @@ const KINDS: [&str; 16] = [
     "heatmap --set ectoderm --width 85 --height 100 --font-size 6",
     "heatmap edges.csv",
     "edges",
+    "edges --width 85 --font-size 7",
+    "heatmap edges.csv --width 85 --font-size 7",
     "validation --width 180",
     "validation sbcell-out/validation.json",
     "scree --font-size 12",
@@ -147,6 +150,7 @@ fn an_option_that_cannot_be_met_is_refused_and_nothing_is_written() {
         ("plot sankey --width 1 --out no.svg", "--width"),
         ("plot trends --gene Nowhere --out no.svg", "Nowhere"),
         ("plot edges --palette #112233 --out no.svg", "--palette"),
+        ("plot edges --arrows --out no.svg", "--arrows"),
         ("plot nothing --out no.svg", "sankey"),
         ("plot sankey transitions.csv --width 2000 --dpi 2400 --out no.png", "pixels"),
         ("plot scree --out sbcell-out/scree.svg", "sbcell-out"),

@@ -129,23 +129,25 @@ fn cells_are_drawn_on_the_umap_of_the_file() {
         ..H5adContent::default()
     };
     write_h5ad(&sandbox.path("data.h5ad"), &content).unwrap();
-    // As scanpy writes them; the second is no colour that a page takes.
+    // As scanpy writes them.
     let edited = hdf5_pure::File::open_rw(sandbox.path("data.h5ad")).unwrap();
     let root = edited.root();
     root.create_dataset("uns/kind_colors", |dataset| {
-        dataset.with_vlen_strings(&["#12ab34", "red}</style>"]);
+        dataset.with_vlen_strings(&["#12ab34", "#345678ff"]);
     })
     .unwrap();
     edited.commit().unwrap();
     drop(root);
     edited.close().unwrap();
     sandbox.done(&format!("{FIT} --no-validation"));
+    sandbox.done("interpolate --n-cells 40 --out sbcell-out/populations.csv");
     sandbox.done("report --groupby kind --out page.html");
     let page = sandbox.text("page.html");
-    assert!(page.contains("\"colours\":[\"#12ab34\",\"#0072b2\"]"));
-    assert!(
-        page.contains("UMAP of the cells") && page.contains("Mean direction of cells on the UMAP")
-    );
+    assert!(page.contains("\"colours\":[\"#12ab34\",\"#345678\"]"));
+    assert!(page.contains("UMAP of the cells") && page.contains("Mean direction of cells on UMAP"));
+    // Populations are in the same plane as the cells.
+    assert!(page.contains("Populations at and between the measured times: UMAP"));
+    assert!(page.contains("mean place of the eight measured cells") && !page.contains("PC1"));
     assert!(page.contains("\"name\":\"Group\"") && page.contains("\"legend\":\"kind\""));
     let answer = sandbox.run("report --basis X_tsne --out page.html");
     assert!(answer.code != 0 && answer.stderr.contains("X_umap"), "{}", answer.stderr);

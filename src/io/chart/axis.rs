@@ -28,11 +28,6 @@ impl Axis {
         self.bottom + share * (self.top - self.bottom)
     }
 
-    /// Whether a number exceeds the upper end of the axis.
-    pub(super) fn is_above(&self, value: f64) -> bool {
-        value > self.high
-    }
-
     /// The ticks from the lower to the upper end, with their labels. All labels have the same number of
     /// decimals.
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {

@@ -2,7 +2,7 @@
 
 use kuva::render::render::TextAnchor;
 
-use crate::io::chart::profiles::{FEW_WORDS, GREY, PANEL, Panel, WIDTH, width_for};
+use crate::io::chart::profiles::{FEW_WORDS, GREY, NAMES, PANEL, Panel, WIDTH, width_for};
 use crate::io::chart::{COLOURS, Chart, Profiles};
 use crate::io::edges::EdgeRow;
 
@@ -144,7 +144,8 @@ pub fn draw_regulators(profiles: &Profiles, rows: &[EdgeRow], target: &str) -> O
     let width = width_for(names) + 8.0;
     let mut chart = Chart::new(width, height);
     chart.title((16.0, 24.0), &format!("{target} and its first regulators over time"));
-    let panel = Panel { profiles, bottom: 60.0 + PANEL };
+    let (right, room) = (WIDTH - NAMES, width - WIDTH + NAMES);
+    let panel = Panel { profiles, ends: [60.0, 60.0 + PANEL], right, room };
     panel.draw(&mut chart, &[(of_target, target.to_string(), "#222222")], "expression");
     let lines: Vec<(usize, String, &str)> = found
         .iter()
@@ -154,7 +155,8 @@ pub fn draw_regulators(profiles: &Profiles, rows: &[EdgeRow], target: &str) -> O
             Some((column(&edge.regulator)?, name, COLOURS[place]))
         })
         .collect();
-    let panel = Panel { profiles, bottom: height - 50.0 };
+    let bottom = height - 50.0;
+    let panel = Panel { profiles, ends: [bottom - PANEL, bottom], right, room };
     panel.draw(&mut chart, &lines, "expression of regulators");
     if profiles.has_few() {
         chart.words((16.0, height - 10.0), FEW_WORDS, TextAnchor::Start, GREY);

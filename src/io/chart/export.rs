@@ -7,6 +7,7 @@ use kuva::render::render::Primitive;
 use kuva::{PngBackend, backend::svg::SvgBackend};
 
 use crate::error::{Error, Result};
+use crate::io::chart::page::wrapped;
 use crate::io::chart::{Chart, pdf, printed};
 use crate::io::file;
 
@@ -83,14 +84,25 @@ impl Chart {
         self
     }
 
-    /// The same chart with another title. A chart without a title stays without one.
+    /// The same chart with another title, on as many lines as the first title has. A chart without a title stays
+    /// without one.
     #[must_use]
     pub fn retitled(mut self, title: &str) -> Self {
-        let room = self.scene.width - 24.0;
-        for element in &mut self.scene.elements {
-            if let Primitive::Text { content, x, bold: true, .. } = element {
-                *content = printed(&Self::shortened(title, (room - *x) / 1.25));
-                break;
+        let width = self.scene.width - 24.0;
+        let is_title = |of: &Primitive| matches!(of, Primitive::Text { bold: true, .. });
+        let all = self.scene.elements.iter_mut().skip_while(|of| !is_title(of));
+        let mut slots: Vec<&mut Primitive> = all.take_while(|of| is_title(of)).collect();
+        let mut rest = title.to_string();
+        let last = slots.len().saturating_sub(1);
+        for (place, slot) in slots.iter_mut().enumerate() {
+            let Primitive::Text { content, x, .. } = slot else { continue };
+            let room = (width - *x) / 1.25;
+            if place == last {
+                *content = printed(&Self::shortened(&rest, room));
+            } else {
+                let mut lines = wrapped(&rest, room);
+                *content = printed(&lines.remove(0));
+                rest = lines.join(" ");
             }
         }
         self

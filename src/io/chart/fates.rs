@@ -4,7 +4,7 @@ use kuva::render::render::TextAnchor;
 use ndarray::Array2;
 
 use crate::io::chart::axis::Axis;
-use crate::io::chart::page::{HEAD, MARGIN, PageSize, titled};
+use crate::io::chart::page::{Head, MARGIN, PageSize};
 use crate::io::chart::profiles::GREY;
 use crate::io::chart::{Chart, ramp};
 
@@ -79,15 +79,18 @@ fn triangle(picture: &FatePicture, size: PageSize) -> Chart {
     let times = distinct(&picture.times);
     let legend = 112.0_f64.max(Chart::width_of(&picture.time_title) + 24.0);
     let width = size.width.unwrap_or(400.0 + legend).max(200.0 + legend);
-    let natural = (width - legend - 3.0 * MARGIN) * 0.75_f64.sqrt() + HEAD + 64.0;
+    let head = Head::of(width, [&picture.title, &picture.subtitle]);
+    let top = head.height();
+    let natural = (width - legend - 3.0 * MARGIN) * 0.75_f64.sqrt() + top + 64.0;
     let height = size.height.unwrap_or(natural).max(180.0);
-    let mut chart = titled(width, height, [&picture.title, &picture.subtitle]);
+    let mut chart = Chart::new(width, height);
+    head.draw(&mut chart);
     let right = width - legend - MARGIN;
     // The names of both lower corners are below them; that of the upper one is above it.
-    let room = [right - 2.0 * MARGIN, height - HEAD - 64.0];
+    let room = [right - 2.0 * MARGIN, height - top - 64.0];
     let side = room[0].min(room[1] / 0.75_f64.sqrt());
     let middle = MARGIN + room[0] / 2.0 + 8.0;
-    let bottom = HEAD + 26.0 + side * 0.75_f64.sqrt();
+    let bottom = top + 26.0 + side * 0.75_f64.sqrt();
     let corners = [
         (middle, bottom - side * 0.75_f64.sqrt()),
         (middle - side / 2.0, bottom),
@@ -129,9 +132,9 @@ fn triangle(picture: &FatePicture, size: PageSize) -> Chart {
         chart.words(at, &names[place], anchors[place], &picture.colours[place]);
     }
     let left = width - legend;
-    chart.words((left, HEAD + 4.0), &picture.time_title, TextAnchor::Start, GREY);
+    chart.words((left, top + 4.0), &picture.time_title, TextAnchor::Start, GREY);
     for (row, (time, colour)) in times.iter().zip(&colours).enumerate() {
-        let y = HEAD + 20.0 + ROW * row as f64;
+        let y = top + 20.0 + ROW * row as f64;
         if y > height - 8.0 {
             break;
         }
@@ -157,17 +160,20 @@ fn bars(picture: &FatePicture, size: PageSize) -> Chart {
     let (left, foot) = (54.0, 62.0);
     let natural = left + 46.0 * times.len().max(4) as f64 + legend;
     let width = size.width.unwrap_or(natural).max(left + 60.0 + legend);
-    let rows = HEAD + ROW * picture.fates.len() as f64 + foot;
+    let head = Head::of(width, [&picture.title, &picture.subtitle]);
+    let top = head.height();
+    let rows = top + ROW * picture.fates.len() as f64 + foot;
     let height = size.height.unwrap_or(360.0_f64.max(rows)).max(180.0);
-    let mut chart = titled(width, height, [&picture.title, &picture.subtitle]);
+    let mut chart = Chart::new(width, height);
+    head.draw(&mut chart);
     let (right, bottom) = (width - legend, height - foot);
-    let axis = Axis::new(0.0, 1.0, bottom, HEAD + 28.0);
+    let axis = Axis::new(0.0, 1.0, bottom, top + 28.0);
     for (value, label) in axis.ticks() {
         let y = axis.place(value);
         chart.line((left, y), (right, y), "#e6e6e6", 1.0);
         chart.words((left - 6.0, y + 4.0), &label, TextAnchor::End, "#444444");
     }
-    chart.words((MARGIN, HEAD + 12.0), "mean fate probability", TextAnchor::Start, GREY);
+    chart.words((MARGIN, top + 12.0), "mean fate probability", TextAnchor::Start, GREY);
     let slot = (right - left) / times.len().max(1) as f64;
     let bar = (0.72 * slot).min(60.0);
     for (number, time) in times.iter().enumerate() {
@@ -192,7 +198,7 @@ fn bars(picture: &FatePicture, size: PageSize) -> Chart {
     let middle = f64::midpoint(left, right);
     chart.words((middle, bottom + 52.0), &picture.time_title, TextAnchor::Middle, GREY);
     for (row, (name, colour)) in picture.fates.iter().zip(&picture.colours).enumerate() {
-        let y = HEAD + 34.0 + ROW * row as f64;
+        let y = top + 34.0 + ROW * row as f64;
         if y > height - 8.0 {
             break;
         }

@@ -5,7 +5,7 @@ use ndarray::Array2;
 
 use crate::io::chart::Chart;
 use crate::io::chart::fates::fits;
-use crate::io::chart::page::{ColourBar, HEAD, MARGIN, PageSize, Ramp, titled};
+use crate::io::chart::page::{ColourBar, Head, MARGIN, PageSize, Ramp};
 use crate::io::chart::profiles::GREY;
 
 /// Mean expression of genes over time. See [`draw_genes`] for an example.
@@ -59,10 +59,12 @@ pub fn draw_genes(picture: &GenePicture, size: PageSize) -> Chart {
     let right_room = ColourBar::WIDTH + 58.0;
     let natural = left + 44.0 * n_times.max(5) as f64 + right_room;
     let width = size.width.unwrap_or(natural).max(left + 40.0 + right_room);
-    let natural = HEAD + 8.0 + ROW * n_genes.max(6) as f64 + FOOT;
-    let height = size.height.unwrap_or(natural).max(HEAD + FOOT + 40.0);
-    let mut chart = titled(width, height, [&picture.title, &picture.subtitle]);
-    let (right, top, bottom) = (width - right_room, HEAD + 8.0, height - FOOT);
+    let head = Head::of(width, [&picture.title, &picture.subtitle]);
+    let natural = head.height() + 8.0 + ROW * n_genes.max(6) as f64 + FOOT;
+    let height = size.height.unwrap_or(natural).max(head.height() + FOOT + 40.0);
+    let mut chart = Chart::new(width, height);
+    head.draw(&mut chart);
+    let (right, top, bottom) = (width - right_room, head.height() + 8.0, height - FOOT);
     let [slot, row] =
         [(right - left) / n_times.max(1) as f64, (bottom - top) / n_genes.max(1) as f64];
     let end = (top + 24.0 + 140.0).min(bottom);

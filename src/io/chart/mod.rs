@@ -32,16 +32,19 @@ pub use export::ChartFormat;
 pub use fates::{FatePicture, draw_fates};
 pub use genes::{GenePicture, draw_genes};
 pub use heatmap::draw_heatmap;
-pub use map::{Colouring, MapLine, MapPicture, draw_map};
+pub(crate) use heatmap::draw_heatmap_on;
+pub use map::{Colouring, LineMark, MapLine, MapPicture, draw_map};
 pub use network::draw_network;
+pub(crate) use network::draw_network_on;
 pub use page::PageSize;
 pub(crate) use palette::{NO_GROUP, ramp};
 pub use palette::{as_hex, palette};
 pub use profiles::Profiles;
 pub use sankey::{SankeyColumn, SankeyPicture, SankeyRibbon, draw_sankey};
-pub(crate) use scree::draw_scree;
-pub(crate) use trends::draw_trends;
+pub(crate) use scree::{draw_scree, draw_scree_on};
+pub(crate) use trends::{TrendWords, draw_trends};
 pub use validation::draw_validation;
+pub(crate) use validation::draw_validation_on;
 
 /// A chart: a scene of lines, dots, bars and text. See [`draw_edges`] for an example.
 ///
@@ -69,6 +72,11 @@ impl Chart {
         scene.font_family = Some("DejaVu Sans, Helvetica, Arial, sans-serif".into());
         scene.text_color = Some("#222222".into());
         Self { scene, scale: 1.0, dpi: 192.0 }
+    }
+
+    /// Width of the layout, before it is scaled.
+    pub(super) fn width(&self) -> f64 {
+        self.scene.width
     }
 
     /// Upper estimate of the width of `text` in the font of ordinary text.

@@ -33,18 +33,69 @@ impl PageSize {
 
 /// Margin of titles and legends.
 pub(super) const MARGIN: f64 = 16.0;
-/// Height of the title and the line below it.
+/// Height of a title of one line and one line below it.
 pub(super) const HEAD: f64 = 58.0;
 
-/// A new chart with a title and a line of grey text below it. Both are shortened to the width.
-pub(super) fn titled(width: f64, height: f64, words: [&str; 2]) -> Chart {
-    let mut chart = Chart::new(width, height);
-    let room = width - 2.0 * MARGIN;
-    // A title is bold and a sixth larger than ordinary text.
-    chart.title((MARGIN, 24.0), &Chart::shortened(words[0], room / 1.25));
-    let below = Chart::shortened(words[1], room);
-    chart.words((MARGIN, 43.0), &below, TextAnchor::Start, GREY);
-    chart
+/// Distance of lines of ordinary text.
+const LINE: f64 = 16.0;
+/// Distance of lines of a title.
+const TITLE_LINE: f64 = 19.0;
+
+/// The title of a chart and the grey text below it, both broken into the lines that its width allows.
+pub(super) struct Head {
+    title: Vec<String>,
+    below: Vec<String>,
+}
+
+impl Head {
+    /// The title `words[0]` and the text `words[1]` of a chart of this width.
+    pub(super) fn of(width: f64, words: [&str; 2]) -> Self {
+        let room = width - 2.0 * MARGIN;
+        // A title is bold and a sixth larger than ordinary text.
+        Self { title: wrapped(words[0], room / 1.25), below: wrapped(words[1], room) }
+    }
+
+    /// Height of the title and the text; [`HEAD`] if each has one line.
+    pub(super) fn height(&self) -> f64 {
+        let more = |lines: &[String]| lines.len().saturating_sub(1) as f64;
+        HEAD + TITLE_LINE * more(&self.title) + LINE * more(&self.below)
+    }
+
+    /// Writes both at the upper left corner.
+    pub(super) fn draw(&self, chart: &mut Chart) {
+        let mut y = 24.0;
+        for line in &self.title {
+            chart.title((MARGIN, y), line);
+            y += TITLE_LINE;
+        }
+        paragraph(chart, (MARGIN, y), &self.below);
+    }
+}
+
+/// Writes lines of grey text below each other, the first one with its baseline at `at`. Returns the height below.
+pub(super) fn paragraph(chart: &mut Chart, at: (f64, f64), lines: &[String]) -> f64 {
+    let mut y = at.1;
+    for line in lines {
+        chart.words((at.0, y), line, TextAnchor::Start, GREY);
+        y += LINE;
+    }
+    y
+}
+
+/// `text` in lines of at most this width, broken between words; at least one line. A word that is wider is cut.
+pub(super) fn wrapped(text: &str, width: f64) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let longer = lines.last().map(|line| format!("{line} {word}"));
+        match (longer, lines.last_mut()) {
+            (Some(longer), Some(line)) if Chart::width_of(&longer) <= width => *line = longer,
+            _ => lines.push(Chart::shortened(word, width)),
+        }
+    }
+    if lines.is_empty() {
+        lines.push(String::new());
+    }
+    lines
 }
 
 /// How numbers become colours.

@@ -46,7 +46,7 @@ pub(super) const GREY: &str = "#666666";
 /// Smallest width of a chart.
 pub(super) const WIDTH: f64 = 640.0;
 /// Part of this width for the names at the right ends of lines.
-const NAMES: f64 = 150.0;
+pub(super) const NAMES: f64 = 150.0;
 /// Smallest vertical distance between two names.
 pub(super) const LINE: f64 = 14.0;
 /// Height of a panel.
@@ -80,8 +80,12 @@ pub(super) fn apart(wanted: &[f64], top: f64, bottom: f64) -> Vec<f64> {
 pub(super) struct Panel<'a> {
     /// The means and intervals that are drawn.
     pub(super) profiles: &'a Profiles,
-    /// Height of its time axis on the page.
-    pub(super) bottom: f64,
+    /// Heights of the upper end of the axis of expression, and of the axis of time below it, on the page.
+    pub(super) ends: [f64; 2],
+    /// Right end of the axis of time; names of lines are to the right of it.
+    pub(super) right: f64,
+    /// Width for these names.
+    pub(super) room: f64,
 }
 
 impl Panel<'_> {
@@ -89,9 +93,10 @@ impl Panel<'_> {
     /// skips times without a mean. Means of fewer than ten cells are hollow dots. Draws only the title
     /// if there is no mean.
     pub(super) fn draw(&self, chart: &mut Chart, lines: &[(usize, String, &str)], title: &str) {
-        let (left, right) = (60.0, WIDTH - NAMES);
-        let top = self.bottom - PANEL;
-        chart.words((16.0, top - 12.0), title, TextAnchor::Start, GREY);
+        let (left, right) = (60.0, self.right);
+        let [top, bottom] = self.ends;
+        let words = Chart::shortened(title, right - 16.0);
+        chart.words((16.0, top - 14.0), &words, TextAnchor::Start, GREY);
         let Profiles { times, mean, lo, hi, n_cells, .. } = self.profiles;
         let all = || (0..times.len()).flat_map(|k| lines.iter().map(move |line| [k, line.0]));
         let low = all().map(|at| lo[at].min(mean[at])).fold(f64::INFINITY, f64::min);
@@ -99,9 +104,10 @@ impl Panel<'_> {
         if !(low.is_finite() && high.is_finite()) {
             return;
         }
-        // Rounding of a band must not give expression that is never negative a negative axis.
-        let positive = all().all(|at| mean[at].is_nan() || mean[at] >= 0.0);
-        let axis = Axis::new(if positive { low.max(0.0) } else { low }, high, self.bottom, top);
+        // Rounding of a mean or band must not give expression that is never negative a negative axis.
+        let zero = -1e-6 * (high - low).abs();
+        let positive = all().all(|at| mean[at].is_nan() || mean[at] >= zero);
+        let axis = Axis::new(if positive { low.max(0.0) } else { low }, high, bottom, top);
         for (value, label) in axis.ticks() {
             let y = axis.place(value);
             chart.line((left, y), (right, y), "#e6e6e6", 1.0);
@@ -114,9 +120,9 @@ impl Panel<'_> {
         };
         let mut said = f64::NEG_INFINITY;
         for (k, time) in times.iter().enumerate() {
-            if x(k) - said > 28.0 {
-                let text = format!("{time}");
-                chart.words((x(k), self.bottom + 18.0), &text, TextAnchor::Middle, "#444444");
+            let text = format!("{time}");
+            if x(k) - said > 12.0 + Chart::width_of(&text) {
+                chart.words((x(k), bottom + 18.0), &text, TextAnchor::Middle, "#444444");
                 said = x(k);
             }
         }
@@ -145,9 +151,10 @@ impl Panel<'_> {
         // Names are at the right ends of their lines, moved apart.
         labels.sort_by(|a, b| a.0.total_cmp(&b.0));
         let wanted: Vec<f64> = labels.iter().map(|label| label.0 + 4.0).collect();
-        let places = apart(&wanted, top + 4.0, self.bottom + 4.0);
+        let places = apart(&wanted, top + 4.0, bottom + 4.0);
         for ((_, name, colour), y) in labels.into_iter().zip(places) {
-            chart.words((right + 10.0, y), name, TextAnchor::Start, colour);
+            let name = Chart::shortened(name, self.room - 14.0);
+            chart.words((right + 10.0, y), &name, TextAnchor::Start, colour);
         }
     }
 }
@@ -180,7 +187,8 @@ mod tests {
             n_cells: array![[30.0], [9.0]],
         };
         let mut chart = Chart::new(WIDTH, 300.0);
-        let panel = Panel { profiles: &profiles, bottom: 200.0 };
+        let panel =
+            Panel { profiles: &profiles, ends: [30.0, 200.0], right: WIDTH - NAMES, room: NAMES };
         panel.draw(&mut chart, &[(0, "a".into(), "#0072b2")], "expression");
         let folder = tempfile::tempdir().unwrap();
         chart.write(&folder.path().join("c.svg")).unwrap();
@@ -217,7 +225,11 @@ mod tests {
         let profiles = Profiles { genes, times: vec![0.0], mean, lo, hi, n_cells };
         let mut chart = Chart::new(WIDTH, 300.0);
         let lines = [(0, "a".into(), "#0072b2"), (1, "b".into(), "#d55e00")];
-        Panel { profiles: &profiles, bottom: 200.0 }.draw(&mut chart, &lines, "expression");
+        Panel { profiles: &profiles, ends: [30.0, 200.0], right: WIDTH - NAMES, room: NAMES }.draw(
+            &mut chart,
+            &lines,
+            "expression",
+        );
         let folder = tempfile::tempdir().unwrap();
         chart.write(&folder.path().join("c.svg")).unwrap();
         let text = std::fs::read_to_string(folder.path().join("c.svg")).unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use kuva::render::render::TextAnchor;
 
 use crate::io::chart::Chart;
-use crate::io::chart::page::{HEAD, MARGIN, PageSize, titled};
+use crate::io::chart::page::{Head, MARGIN, PageSize};
 use crate::io::chart::palette::NO_GROUP;
 use crate::io::chart::profiles::{GREY, LINE, apart};
 
@@ -103,10 +103,12 @@ pub fn draw_sankey(picture: &SankeyPicture, size: PageSize) -> Chart {
     let natural = left + right_room + 92.0 * n.saturating_sub(1).max(3) as f64 + NODE;
     let width = size.width.unwrap_or(natural).max(left + right_room + 60.0);
     let most = picture.columns.iter().map(|of| of.cells.iter().filter(|n| **n > 0).count()).max();
-    let natural = HEAD + FOOT + (26.0 * most.unwrap_or(0) as f64).max(300.0);
-    let height = size.height.unwrap_or(natural).max(HEAD + FOOT + 60.0);
-    let mut chart = titled(width, height, [&picture.title, &picture.subtitle]);
-    let ends = [HEAD + 6.0, height - FOOT];
+    let head = Head::of(width, [&picture.title, &picture.subtitle]);
+    let natural = head.height() + FOOT + (26.0 * most.unwrap_or(0) as f64).max(300.0);
+    let height = size.height.unwrap_or(natural).max(head.height() + FOOT + 60.0);
+    let mut chart = Chart::new(width, height);
+    head.draw(&mut chart);
+    let ends = [head.height() + 6.0, height - FOOT];
     let nodes: Vec<Vec<[f64; 2]>> =
         picture.columns.iter().map(|column| heights(&column.cells, ends)).collect();
     let step = (width - left - right_room - NODE) / n.saturating_sub(1).max(1) as f64;
@@ -119,6 +121,12 @@ pub fn draw_sankey(picture: &SankeyPicture, size: PageSize) -> Chart {
             chart.ribbon(path, colour, 0.42);
         }
     }
+    let labels = picture
+        .columns
+        .iter()
+        .flat_map(|of| [of.time.to_string(), of.cells.iter().sum::<usize>().to_string()]);
+    let widest = labels.map(|label| Chart::width_of(&label)).fold(0.0, f64::max);
+    let every = ((widest + 5.0) / step).ceil().max(1.0) as usize;
     for (number, column) in picture.columns.iter().enumerate() {
         for (group, [top, bottom]) in nodes[number].iter().enumerate() {
             if column.cells[group] > 0 {
@@ -127,6 +135,10 @@ pub fn draw_sankey(picture: &SankeyPicture, size: PageSize) -> Chart {
             }
         }
         let middle = x(number) + NODE / 2.0;
+        // Labels that would touch their neighbours are left out.
+        if !number.is_multiple_of(every) {
+            continue;
+        }
         let time = column.time.to_string();
         chart.words((middle, ends[1] + 18.0), &time, TextAnchor::Middle, "#444444");
         let cells = column.cells.iter().sum::<usize>().to_string();

@@ -3,6 +3,7 @@
 use kuva::render::render::TextAnchor;
 
 use crate::io::chart::axis::LogAxis;
+use crate::io::chart::page::{Head, PageSize};
 use crate::io::chart::profiles::{GREY, WIDTH};
 use crate::io::chart::{COLOURS, Chart};
 use crate::preprocess::Scree;
@@ -11,52 +12,62 @@ use crate::preprocess::Scree;
 const LEFT: f64 = 60.0;
 /// Margin on the right.
 const RIGHT: f64 = 16.0;
-/// Height of the upper end of the axis on the page.
-const TOP: f64 = 66.0;
-/// Height of the lower end of the axis on the page.
-const BOTTOM: f64 = 286.0;
+/// Height of the axis.
+const HIGH: f64 = 220.0;
+/// Space below the axis.
+const FOOT: f64 = 48.0;
 
 /// Smallest eigenvalue that is drawn, as a share of the noise edge. Zero has no place on a log axis.
 const SMALLEST: f64 = 1e-3;
-/// Largest number of components that all have a label.
-const ALL_LABELS: usize = 12;
 
-/// Draws the eigenvalues of `scree` by component on a log axis, with the noise edge as a dashed line. The
-/// first `n_kept` dots are filled, the others hollow. Eigenvalues below a thousandth of the edge have no
-/// dot.
+/// Draws the eigenvalues of `scree` by component on a log axis, with the noise edge as a dashed line. The first
+/// `n_kept` dots are filled, the others hollow. Eigenvalues below a thousandth of the edge have no dot.
 pub(crate) fn draw_scree(scree: &Scree, n_kept: usize) -> Chart {
+    draw_scree_on(scree, n_kept, PageSize::default())
+}
+
+/// As [`draw_scree`], on a page of this size.
+pub(crate) fn draw_scree_on(scree: &Scree, n_kept: usize, size: PageSize) -> Chart {
     let Scree { eigenvalues, edge } = scree;
-    let mut chart = Chart::new(WIDTH, BOTTOM + 48.0);
-    chart.title((LEFT, 24.0), &title(scree, n_kept));
-    let words = "eigenvalues of the correlation matrix of the genes; filled: kept";
-    chart.words((LEFT, 44.0), words, TextAnchor::Start, GREY);
+    let width = size.width.unwrap_or(WIDTH).max(220.0);
+    let words = "eigenvalue of the correlation matrix of the genes (log scale); filled: kept";
+    let head = Head::of(width, [&title(scree, n_kept), words]);
+    let top = head.height() + 8.0;
+    let bottom = size.height.map_or(top + HIGH, |height| height - FOOT).max(top + 60.0);
+    let mut chart = Chart::new(width, bottom + FOOT);
+    head.draw(&mut chart);
     let smallest = SMALLEST * edge;
     let shown = || eigenvalues.iter().copied().filter(move |value| *value >= smallest);
     let (low, high) = (shown().fold(*edge, f64::min), shown().fold(*edge, f64::max));
-    let axis = LogAxis::new(low, high, BOTTOM, TOP);
+    let axis = LogAxis::new(low, high, bottom, top);
+    let right = width - RIGHT;
     for (value, label) in axis.ticks() {
         let y = axis.place(*value);
-        chart.line((LEFT, y), (WIDTH - RIGHT, y), "#e6e6e6", 1.0);
+        chart.line((LEFT, y), (right, y), "#e6e6e6", 1.0);
         chart.words((LEFT - 6.0, y + 4.0), label, TextAnchor::End, "#444444");
     }
     let y = axis.place(*edge);
-    chart.dashes((LEFT, y), (WIDTH - RIGHT, y), GREY);
-    chart.words((WIDTH - RIGHT, y - 6.0), "noise edge", TextAnchor::End, GREY);
+    chart.dashes((LEFT, y), (right, y), GREY);
+    chart.words((right, y - 6.0), "noise edge", TextAnchor::End, GREY);
     let n = eigenvalues.len();
-    let slot = (WIDTH - LEFT - RIGHT) / n.max(1) as f64;
-    let every = if n <= ALL_LABELS { 1 } else { 5 };
+    let slot = (right - LEFT) / n.max(1) as f64;
+    // Labels have room for their digits.
+    let every = [1, 2, 5, 10, 20, 50, 100].into_iter().find(|every| *every as f64 * slot > 24.0);
+    let every = every.unwrap_or(100);
+    let radius = (0.4 * slot).clamp(1.2, 4.0);
     for (place, value) in eigenvalues.iter().enumerate() {
         let (number, x) = (place + 1, LEFT + slot * (place as f64 + 0.5));
-        if number == 1 || number.is_multiple_of(every) {
+        let is_first = number == 1 && (every - 1) as f64 * slot > 20.0;
+        if number.is_multiple_of(every) || is_first {
             let text = number.to_string();
-            chart.words((x, BOTTOM + 18.0), &text, TextAnchor::Middle, "#444444");
+            chart.words((x, bottom + 18.0), &text, TextAnchor::Middle, "#444444");
         }
         if *value >= smallest {
-            chart.dot((x, axis.place(*value)), 4.0, COLOURS[0], place < n_kept);
+            chart.dot((x, axis.place(*value)), radius, COLOURS[0], place < n_kept);
         }
     }
-    let middle = f64::midpoint(LEFT, WIDTH - RIGHT);
-    chart.words((middle, BOTTOM + 38.0), "component", TextAnchor::Middle, GREY);
+    let middle = f64::midpoint(LEFT, right);
+    chart.words((middle, bottom + 38.0), "component", TextAnchor::Middle, GREY);
     chart
 }
 

@@ -4,47 +4,86 @@ use kuva::render::render::TextAnchor;
 use ndarray::Array2;
 
 use crate::error::{Error, Result};
-use crate::io::chart::profiles::{FEW_WORDS, GREY, PANEL, Panel, WIDTH, width_for};
+use crate::io::chart::page::{Head, PageSize};
+use crate::io::chart::profiles::{FEW_WORDS, GREY, PANEL, Panel, width_for};
 use crate::io::chart::{COLOURS, Chart, Profiles};
 
-/// Draws one panel for each of `genes`, with one line for each of the named trajectories `sets`. Vertical
-/// lines are 95 % intervals of the mean. `time_title` is the title of the axis of time, with its unit. The panel of a gene that no trajectory has is empty.
+/// Words around the panels of trends.
+pub(crate) struct TrendWords<'a> {
+    /// Title; `None` for one that names the trajectories.
+    pub(crate) title: Option<String>,
+    /// Title of the axis of time, with its unit.
+    pub(crate) time_title: &'a str,
+}
+
+/// Draws one panel for each of `genes`, with one line for each of the named trajectories `sets`. Vertical lines are
+/// 95 % intervals of the mean. The panel of a gene that no trajectory has is empty.
 ///
 /// # Errors
 /// [`Error::Parameter`] if there are more than seven trajectories, the number of colours.
 pub(crate) fn draw_trends(
     sets: &[(String, Profiles)],
     genes: &[String],
-    time_title: &str,
+    words: &TrendWords<'_>,
+    size: PageSize,
 ) -> Result<Chart> {
     if sets.len() > COLOURS.len() {
         let (name, must) =
             ("plot", "for at most seven sets: name them with the parameter `groupby = COL=A,B`");
         return Err(Error::Parameter { name, must, got: sets.len().to_string() });
     }
-    let few = sets.iter().any(|set| set.1.has_few());
-    let height = 70.0 + genes.len() as f64 * (PANEL + 60.0);
     let names: Vec<&str> = sets.iter().map(|set| set.0.as_str()).collect();
-    let width = width_for(names.iter().copied());
+    let width = size.width.unwrap_or_else(|| width_for(names.iter().copied())).max(220.0);
+    let longest = names.iter().map(|name| Chart::width_of(name)).fold(0.0, f64::max);
+    let room = (longest + 24.0).min(0.4 * width);
+    let title = words.title.clone();
+    let title = title.unwrap_or_else(|| format!("Mean expression along {}", names.join(", ")));
+    let head = Head::of(width, [&title, &subtitle(sets, genes)]);
+    let few = sets.iter().any(|set| set.1.has_few());
+    let foot = if few { 44.0 } else { 24.0 };
+    let n = genes.len().max(1) as f64;
+    let fixed = head.height() + GAP * n + foot;
+    let high = size.height.map_or(PANEL, |height| (height - fixed) / n).max(40.0);
+    let height = fixed + high * genes.len() as f64;
     let mut chart = Chart::new(width, height);
-    let mut title = format!("Mean expression along {}", names.join(", "));
-    // A title is bold and a sixth larger than ordinary text.
-    if 1.3 * Chart::width_of(&title) > width - 32.0 {
-        title = format!("Mean expression along {} trajectories", names.len());
-    }
-    chart.title((16.0, 24.0), &title);
+    head.draw(&mut chart);
     for (place, gene) in genes.iter().enumerate() {
         let one = of_gene(sets, gene);
-        let bottom = 60.0 + PANEL + place as f64 * (PANEL + 60.0);
+        let top = head.height() + 22.0 + (high + GAP) * place as f64;
         let lines: Vec<(usize, String, &str)> =
             (0..sets.len()).map(|s| (s, sets[s].0.clone(), COLOURS[s])).collect();
-        Panel { profiles: &one, bottom }.draw(&mut chart, &lines, gene);
+        let panel = Panel { profiles: &one, ends: [top, top + high], right: width - room, room };
+        panel.draw(&mut chart, &lines, &format!("{gene}: mean expression"));
     }
-    chart.words((WIDTH / 2.0 - 50.0, height - 32.0), time_title, TextAnchor::Middle, GREY);
+    let middle = f64::midpoint(60.0, width - room);
+    let y = height - foot + 8.0;
+    chart.words((middle, y), words.time_title, TextAnchor::Middle, GREY);
     if few {
-        chart.words((16.0, height - 12.0), FEW_WORDS, TextAnchor::Start, GREY);
+        chart.words((16.0, y + 22.0), FEW_WORDS, TextAnchor::Start, GREY);
     }
     Ok(chart)
+}
+
+/// Space between two panels, with the labels of times and the title of a gene.
+const GAP: f64 = 64.0;
+
+/// Numbers of cells of the means that are drawn, and how to read the lines.
+fn subtitle(sets: &[(String, Profiles)], genes: &[String]) -> String {
+    let of = |(_, of): &(String, Profiles)| -> Vec<f64> {
+        let columns = genes.iter().filter_map(|gene| of.genes.iter().position(|g| g == gene));
+        columns.flat_map(|column| of.n_cells.column(column).to_vec()).collect()
+    };
+    let all = sets.iter().flat_map(of).filter(|n| n.is_finite());
+    let (low, high) =
+        all.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), n| (low.min(n), high.max(n)));
+    let intervals = "lines: 95 % intervals";
+    if low > high {
+        return intervals.into();
+    }
+    // An effective number of ten may be rounded down slightly.
+    let [low, high] = [low, high].map(|n| (n + 1e-6).floor());
+    let n = if high > low { format!("{low} to {high}") } else { format!("{high}") };
+    format!("n = {n} effective cells in each mean; {intervals}")
 }
 
 /// Profiles of one gene with the trajectories in place of genes, at all times of any trajectory. Missing
@@ -100,9 +139,16 @@ mod tests {
         assert!(panel.mean[[1, 0]].is_nan() && panel.mean[[0, 1]].is_nan());
         let file = tempfile::tempdir().unwrap();
         let path = file.path().join("trends.svg");
-        draw_trends(&sets, &["b".into()], "time").unwrap().write(&path).unwrap();
+        let words = TrendWords { title: None, time_title: "time" };
+        let draw = |sets: &[(String, Profiles)], width: Option<f64>| {
+            draw_trends(sets, &["b".into()], &words, PageSize { width, height: None })
+        };
+        draw(&sets, None).unwrap().write(&path).unwrap();
         let text = std::fs::read_to_string(path).unwrap();
         assert!(text.contains("Mean expression along one, two") && !text.contains("NaN"));
-        assert!(draw_trends(&vec![sets[0].clone(); 8], &["b".into()], "time").is_err());
+        assert!(draw(&vec![sets[0].clone(); 8], None).is_err());
+        assert!(text.contains("n = 20 effective cells") && text.contains("b: mean expression"));
+        let chart = draw(&sets, Some(250.0)).unwrap();
+        assert!((chart.size().0 - 250.0 / 96.0 * 25.4).abs() < 1e-9);
     }
 }

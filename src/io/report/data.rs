@@ -182,11 +182,16 @@ pub enum Values {
     },
 }
 
-/// Populations at several times, in the first two coordinates of the model.
+/// Populations at several times, in the same plane as the cells.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Populations {
+    /// Name of the plane, such as `UMAP`, or `PC1 and PC2`.
+    pub name: String,
     /// Names of the two axes.
     pub axes: [String; 2],
+    /// Whether predicted cells have the mean place of the measured cells that are nearest to them, as on a
+    /// UMAP; otherwise they are where their own coordinates are.
+    pub by_neighbours: bool,
     /// The populations in the order of time.
     pub frames: Vec<Frame>,
 }
@@ -336,6 +341,10 @@ pub struct HeldOutScore {
     pub best: (String, Interval95),
     /// Distance between two halves of the held-out cells; NaN if unknown.
     pub floor: f64,
+    /// Variance of the predicted cells over that of the held-out cells: 1 is right.
+    pub ratio: Interval95,
+    /// Whether the predicted population is too narrow beyond the interval of `ratio`.
+    pub too_narrow: bool,
     /// The verdict in words.
     pub verdict: String,
     /// Whether the prediction is better (1), not distinguishable (0) or worse (−1) than the guess.

@@ -68,7 +68,7 @@ fn table(edges: &ShownEdges, most: usize) -> Table {
 /// The picture of a chart inside a page: its text takes the colour of the page, and readers who do not see it
 /// hear `about`.
 fn embedded(svg: &str, about: &str) -> String {
-    let svg = slim(svg);
+    let svg = with_page_colours(&slim(svg));
     let text = svg.replacen(
         "<svg",
         &format!("<svg class=\"chart\" role=\"img\" aria-label=\"{}\"", html(about)),
@@ -78,6 +78,37 @@ fn embedded(svg: &str, about: &str) -> String {
         Some(start) => text[start..].to_string(),
         None => String::new(),
     }
+}
+
+/// Colours of charts, with the colours of the page in their place, which are others on dark paper.
+/// Their names are short, since a heat map has many cells; the style sheet says what they are.
+const COLOURS: [(&str, char); 12] = [
+    ("#ffffff", 'p'),
+    ("#222222", 'i'),
+    ("#444444", 's'),
+    ("#666666", 's'),
+    ("#b4b4b4", 'n'),
+    ("#cccccc", 'n'),
+    ("#dddddd", 'l'),
+    ("#e4e4e4", 'l'),
+    ("#e6e6e6", 'l'),
+    ("#d4dde6", 'c'),
+    ("#0072b2", 'a'),
+    ("#d55e00", 'h'),
+];
+
+/// The picture with the colours of the page in place of those of charts.
+fn with_page_colours(svg: &str) -> String {
+    // The page has a ground of its own.
+    let mut svg = svg.replace("<rect width=\"100%\" height=\"100%\" fill=\"white\"/>", "");
+    for (colour, name) in COLOURS {
+        for attribute in ["fill", "stroke"] {
+            let (from, to) =
+                (format!("{attribute}=\"{colour}\""), format!("{attribute}=\"var(--{name})\""));
+            svg = svg.replace(&from, &to);
+        }
+    }
+    svg
 }
 
 /// The same picture in fewer bytes: at most two decimals, and no spaces that nothing needs.
@@ -103,6 +134,27 @@ fn slim(svg: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn charts_have_the_colours_of_the_page() {
+        let edge = |activates| crate::io::edges::EdgeRow {
+            regulator: "A".into(),
+            target: if activates { "B" } else { "C" }.into(),
+            importance: if activates { 1.0 } else { 0.5 },
+            activates,
+            ..Default::default()
+        };
+        for chart in
+            [draw_network(&[edge(true), edge(false)], 9), draw_heatmap(&[edge(true), edge(false)])]
+        {
+            let text = embedded(&chart.svg(), "about");
+            assert!(!text.contains("100%"), "{text}");
+            for (colour, _) in COLOURS {
+                assert!(!text.contains(colour), "{colour}: {text}");
+            }
+            assert!(text.contains("var(--i)") && text.contains("var(--h)"), "{text}");
+        }
+    }
 
     #[test]
     fn numbers_of_pictures_are_cut_and_texts_are_not() {

@@ -184,7 +184,7 @@ pub(super) fn streams(streams: &Streams) -> Figure {
     let header = [&names[0][0], &names[1][0], &names[0][1], &names[1][1]].map(String::as_str);
     Figure {
         id: "fig-streams",
-        title: format!("Mean direction of cells on the {}", streams.name),
+        title: format!("Mean direction of cells on {}", streams.name),
         n: format!("n = {}; {}", counted(streams.n_cells, "cell"), counted(arrows.len(), "arrow")),
         picture,
         reading: "An arrow is the mean drift of the cells around it: where they are expected to go next. \

@@ -16,7 +16,6 @@ mod multiqc;
 mod page;
 mod payload;
 mod populations;
-mod rows;
 mod sankey;
 mod svg;
 #[cfg(test)]
@@ -36,7 +35,6 @@ pub use data::{
     Interval95, Part, Populations, Provenance, Repeat, Report, ShownEdges, ShownFile, Streams,
     TimePoint, TrendLine, Trends, Values,
 };
-pub(crate) use rows::Rows;
 
 impl Report {
     /// The page, as HTML. The same report gives the same bytes.

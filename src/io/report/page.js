@@ -1,7 +1,7 @@
 'use strict';
 (() => {
   const data = JSON.parse(document.getElementById('data').textContent);
-  const RAMP = [[86, 50, 140], [72, 80, 155], [51, 99, 141], [39, 130, 142], [31, 158, 137], [63, 182, 116], [115, 203, 84], [176, 211, 50], [232, 214, 37]];
+  const RAMP = data.ramp.map((text) => [1, 3, 5].map((at) => parseInt(text.slice(at, at + 2), 16)));
   const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
   const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const ramp = (part) => {

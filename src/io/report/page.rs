@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
+use crate::io::report::colours::scale;
 use crate::io::report::data::{Part, Provenance, Report};
 use crate::io::report::escape::{self, counted, html as escaped, prose};
 use crate::io::report::payload::Payload;
@@ -110,6 +111,7 @@ pub(super) fn html(report: &Report) -> String {
         .collect();
     let nav = nav.concat();
     let body: String = sections.iter().map(Section::html).collect();
+    payload.add("ramp", (0..9).map(|stop| scale(f64::from(stop) / 8.0)).collect());
     let data = escape::json(&payload.json());
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::io::report::axis::time_title;
 use crate::io::report::colours::of_times;
 use crate::io::report::data::{Frame, Populations, Report};
-use crate::io::report::escape::{count, counted, time};
+use crate::io::report::escape::{count, counted, number, time};
 use crate::io::report::page::{Figure, Table, moving};
 use crate::io::report::payload::{Payload, packed, square};
 use crate::io::report::svg::{Anchor, Svg};
@@ -18,6 +18,10 @@ const SMALL: f64 = 190.0;
 const DOTS: usize = 220;
 /// Most small pictures.
 const FRAMES: usize = 24;
+
+/// How predicted cells come to places on an embedding that the model does not know.
+const BY_NEIGHBOURS: &str = " A predicted cell is at the mean place of the eight measured cells that are nearest to it \
+                             in the coordinates of the model, so it never lies outside of them.";
 
 /// The figure.
 pub(super) fn figure(populations: &Populations, report: &Report, payload: &mut Payload) -> Figure {
@@ -58,16 +62,18 @@ pub(super) fn figure(populations: &Populations, report: &Report, payload: &mut P
     };
     Figure {
         id: "fig-between",
-        title: "Populations at and between the measured times".into(),
+        title: format!("Populations at and between the measured times: {}", populations.name),
         n: format!(
             "n = {} between {}{of}",
             counted(n_between, "predicted population"),
             counted(frames.len() - n_between, "measured one")
         ),
         picture: moving("frames", &fallback),
-        reading: "Coloured: the population of one time. Grey: all measured cells. Predicted populations are drawn \
-                  from the model; no cell was measured there."
-            .into(),
+        reading: format!(
+            "Coloured: the population of one time. Grey: all measured cells. Predicted populations are drawn from the \
+             model; no cell was measured there.{}",
+            if populations.by_neighbours { BY_NEIGHBOURS } else { "" }
+        ),
         table: table(frames, report, &populations.axes),
     }
 }
@@ -109,8 +115,8 @@ fn table(frames: &[Frame], report: &Report, axes: &[String; 2]) -> Table {
                 let mean = frame.points.iter().map(|point| point[k]).sum::<f64>() / n;
                 let square =
                     frame.points.iter().map(|point| (point[k] - mean).powi(2)).sum::<f64>();
-                row.push(crate::io::report::escape::number(mean));
-                row.push(crate::io::report::escape::number((square / n).sqrt()));
+                row.push(number(mean));
+                row.push(number((square / n).sqrt()));
             }
             row
         })

@@ -68,7 +68,12 @@ fn populations(n: usize) -> Populations {
         n_cells: n,
         points: points(n.min(1636), 20 + u64::from(at)),
     };
-    Populations { axes: ["PC1".into(), "PC2".into()], frames: (0..11).map(frame).collect() }
+    Populations {
+        name: "UMAP".into(),
+        axes: ["UMAP 1".into(), "UMAP 2".into()],
+        by_neighbours: true,
+        frames: (0..11).map(frame).collect(),
+    }
 }
 
 fn streams(n: usize, name: &str) -> Streams {
@@ -138,6 +143,8 @@ fn score(time: u32, name: &str) -> HeldOutScore {
         pooled: with(0.2),
         best: (name.into(), with(0.15)),
         floor: 0.01,
+        ratio: with(0.8),
+        too_narrow: time == 2,
         verdict: name.into(),
         sign: 1,
     }

@@ -78,6 +78,8 @@ pub(super) fn figure(scores: &[HeldOutScore], report: &Report) -> Figure {
                 with_interval(&score.best.1),
                 score.best.0.clone(),
                 number(score.floor),
+                with_interval(&score.ratio),
+                if score.too_narrow { "yes" } else { "no" }.into(),
                 score.verdict.clone(),
             ]
         })
@@ -88,7 +90,7 @@ pub(super) fn figure(scores: &[HeldOutScore], report: &Report) -> Figure {
         id: "fig-validation",
         title: "Held-out times: how well the model predicts what it has not seen".into(),
         n: format!("n = {}, {}", counted(scores.len(), "held-out time"), counted(n, "cell")),
-        picture: format!("{}{picture}", key(method)),
+        picture: format!("{}{picture}{}", key(method), narrow(scores)),
         reading: "Each time was left out in turn and predicted from the others. A prediction left of the simple guess \
                   is better; intervals that overlap much cannot be told apart. No method gets much below the noise \
                   floor, the distance between two halves of the same cells. The best simple guess is chosen in \
@@ -99,15 +101,31 @@ pub(super) fn figure(scores: &[HeldOutScore], report: &Report) -> Figure {
                 &time_title(&report.unit),
                 "Cells",
                 "Prediction",
-                "Simple guess: both neighbouring times pooled",
+                "Simple guess: neighbouring times pooled",
                 "Best simple guess",
                 "which is",
                 "Noise floor",
+                "Variance ratio",
+                "Too narrow",
                 "Verdict",
             ],
             rows,
         ),
     }
+}
+
+/// The warning about predicted populations that are too narrow; empty if there are none.
+fn narrow(scores: &[HeldOutScore]) -> String {
+    let times: Vec<String> =
+        scores.iter().filter(|score| score.too_narrow).map(|score| time(score.time)).collect();
+    if times.is_empty() {
+        return String::new();
+    }
+    format!(
+        "<p class=\"warn\">The population is too narrow at {}: predicted cells vary less than the held-out ones \
+         (variance ratio below 1), so rare and extreme cells are missing there.</p>",
+        times.join(", ")
+    )
 }
 
 /// A number with its interval as text.
@@ -152,7 +170,7 @@ fn key(method: &str) -> String {
     let mut put = String::from("<ul class=\"legend\">");
     let entries = [
         ("model", format!("prediction of the model ({method})")),
-        ("guess", "simple guess: both neighbouring times pooled".into()),
+        ("guess", "simple guess: neighbouring times pooled".into()),
         ("best", "best simple guess, chosen in hindsight".into()),
     ];
     for (class, name) in entries {

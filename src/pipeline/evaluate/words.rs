@@ -4,21 +4,14 @@
 //! of the gain is above zero, and worse if it is below. The first null model is `FL`, which is fixed
 //! beforehand. The second is the best one in hindsight, an oracle.
 
-use crate::io::validation::{HeldOutRecord, Verdict, VerdictRecord};
+use crate::io::validation::{GUESSES, HeldOutRecord, Spread, Verdict, VerdictRecord};
 use crate::metrics::{Estimate, LEAST_RESAMPLES};
 use crate::pipeline::evaluate::score::{Against, ScoredTime, Skill};
 
 /// The description of a null model, for readers who do not know its letter.
 pub(super) fn null_in_words(name: &str) -> &'static str {
-    match name {
-        "F" => "the cells of the time before",
-        "L" => "the cells of the time after",
-        "M" => "the time before, shifted by the mean",
-        "FL" => "the two neighbouring times pooled",
-        "R" => "cells paired at random",
-        "Rg" => "cells paired at random, with growth",
-        _ => "another prediction",
-    }
+    let found = GUESSES.iter().find(|guess| guess.0 == name);
+    found.map_or("another prediction", |guess| guess.1)
 }
 
 /// The verdict on the method `name`, and its line: whether its energy distance is smaller than that of the
@@ -90,13 +83,15 @@ fn interval(estimate: &Estimate) -> String {
 /// The words for a population that is too narrow or too wide beyond its interval.
 fn width(ratio: &Estimate) -> Option<String> {
     let [value, lo, hi] = ratio.with_ends();
-    let beyond = |excluded: bool| excluded || !ratio.has_interval();
-    if value < 0.9 && beyond(hi < 1.0) {
-        let shown = shown(ratio);
-        return Some(format!("too narrow (variance ratio {shown}), which W1 does not punish"));
+    let ends = if ratio.has_interval() { [lo, hi] } else { [f64::NAN; 2] };
+    let shown = shown(ratio);
+    match Spread::of(value, ends) {
+        Spread::Narrow => {
+            Some(format!("too narrow (variance ratio {shown}), which W1 does not punish"))
+        }
+        Spread::Wide => Some(format!("too wide (variance ratio {shown})")),
+        Spread::Right => None,
     }
-    let wide = value > 1.1 && beyond(lo > 1.0);
-    wide.then(|| format!("too wide (variance ratio {})", shown(ratio)))
 }
 
 /// A ratio with its interval, if there is one.

@@ -12,8 +12,8 @@ use crate::pipeline::plot::{ColourBy, PlotKind, PlotOptions};
 use crate::pipeline::shared::embedding::ColouredGroups;
 use crate::pipeline::shared::expression::Expressed;
 use crate::pipeline::shared::genes_left_out::with_genes_of_file;
-use crate::pipeline::velocity::{VelocityOptions, velocity};
-use crate::progress::{Progress, Silent};
+use crate::pipeline::shared::growth_rates::growth_rates;
+use crate::progress::Progress;
 
 /// Colours of cells, with words for the title.
 pub(super) struct Coloured {
@@ -124,28 +124,15 @@ fn by_group(
 }
 
 /// The growth rate of each cell per unit of time; NaN at the last time.
+///
+/// # Errors
+/// [`Error::Parameter`] if the model was fitted without growth.
 fn growth(model: &OpenModel) -> Result<Vec<f64>> {
-    let found = velocity(model, &VelocityOptions::default(), &mut Silent)?;
-    if let Some(growth) = found.growth {
-        return Ok(growth);
-    }
-    let mut rates = vec![f64::NAN; model.cells.len()];
-    let mut known = false;
-    for interval in &model.intervals {
-        let Some(of_interval) = &interval.coupling_growth else { continue };
-        let here = (0..model.cells.len())
-            .filter(|&i| model.cell_times[i].total_cmp(&interval.from).is_eq());
-        for (i, rate) in here.zip(of_interval) {
-            rates[i] = *rate;
-            known = true;
-        }
-    }
-    if known {
-        return Ok(rates);
-    }
-    let (name, must) =
-        ("colour_by", "something other than growth: the model was fitted without growth");
-    Err(Error::Parameter { name, must, got: "growth".into() })
+    growth_rates(model).ok_or_else(|| {
+        let (name, must) =
+            ("colour_by", "something other than growth: the model was fitted without growth");
+        Error::Parameter { name, must, got: "growth".into() }
+    })
 }
 
 /// The probability of the fate `name` of each cell of `model`; NaN for cells that are not in the table.
@@ -153,7 +140,7 @@ fn fate(model: &OpenModel, options: &PlotOptions, name: &str) -> Result<Vec<f64>
     let reads = PlotKind::Fates.reads().unwrap_or_default();
     let path = options.input.clone().unwrap_or_else(|| reads.0.into());
     let table = Columns::read(&path, reads.1)?;
-    let known = fate_names(&table);
+    let known = table.fate_names();
     if !known.iter().any(|other| other == name) {
         let names = known.join(", ");
         return Err(table.unreadable(format!("it has no fate `{name}`; its fates are {names}")));
@@ -161,10 +148,4 @@ fn fate(model: &OpenModel, options: &PlotOptions, name: &str) -> Result<Vec<f64>
     let (cells, shares) = (table.texts("id")?, table.numbers(name)?);
     let of: BTreeMap<&String, f64> = cells.iter().zip(shares).collect();
     Ok(model.cells.iter().map(|cell| of.get(cell).copied().unwrap_or(f64::NAN)).collect())
-}
-
-/// The fates of a table of `sbcell fates`: the columns that also have log-odds.
-pub(super) fn fate_names(table: &Columns) -> Vec<String> {
-    let odds = |name: &String| table.has(&[&format!("{name}_log_odds")]);
-    table.names().into_iter().filter(odds).collect()
 }

@@ -1,7 +1,7 @@
 //! Edges as a network.
 
 use crate::error::Result;
-use crate::io::chart::{Chart, draw_network};
+use crate::io::chart::{Chart, draw_network_on};
 use crate::io::columns::{Columns, written_by};
 use crate::io::edges::{self, EdgeRow};
 use crate::pipeline::plot::read::Source;
@@ -14,7 +14,11 @@ const DRAWN: usize = 40;
 /// # Errors
 /// As [`rows`].
 pub(super) fn network(source: &Source<'_>) -> Result<Chart> {
-    source.options.fixed(draw_network(&rows(source)?, DRAWN))
+    let options = source.options;
+    options.without_palette()?;
+    let page = options.page();
+    let chart = draw_network_on(&rows(source)?, DRAWN, page.width);
+    Ok(options.laid_out(options.within_height(chart)))
 }
 
 /// The edges of a list in the columns of sbcell or of another tool, with confidence, direction, group and times

@@ -4,7 +4,6 @@ use ndarray::Array2;
 
 use crate::error::Result;
 use crate::io::chart::{Chart, FatePicture, draw_fates};
-use crate::pipeline::plot::cells::fate_names;
 use crate::pipeline::plot::read::Source;
 use crate::pipeline::plot::style::{at_time, time_title};
 use crate::progress::Progress;
@@ -16,7 +15,7 @@ use crate::progress::Progress;
 pub(super) fn fates(source: &Source<'_>, progress: &mut dyn Progress) -> Result<Chart> {
     let options = source.options;
     let table = source.table()?;
-    let names = fate_names(&table);
+    let names = table.fate_names();
     if names.is_empty() {
         let all = table.names().join(", ");
         return Err(table.unreadable(format!("it has no fates; its columns are {all}")));

@@ -1,13 +1,11 @@
 //! Heat map of genes over the times of a trajectory, or of edges.
 
-use serde_json::Value;
-
 use crate::error::{Error, Result};
-use crate::io::chart::{Chart, GenePicture, Profiles, draw_genes, draw_heatmap};
+use crate::io::chart::{Chart, GenePicture, draw_genes, draw_heatmap_on};
 use crate::pipeline::plot::edges::rows;
 use crate::pipeline::plot::read::Source;
-use crate::pipeline::plot::style::{at_time, time_title};
-use crate::pipeline::plot::trends::{genes_to_draw, profiles};
+use crate::pipeline::plot::style::time_title;
+use crate::pipeline::plot::trends::{genes_to_draw, profiles, trajectory_title};
 use crate::progress::{self, Progress};
 
 /// Largest number of genes that are drawn without names.
@@ -21,7 +19,8 @@ pub(super) fn heatmap(source: &Source<'_>, progress: &mut dyn Progress) -> Resul
     let options = source.options;
     let table = source.table()?;
     if !table.has(&["set", "gene"]) {
-        return options.fixed(draw_heatmap(&rows(source)?));
+        options.without_palette()?;
+        return Ok(options.laid_out(draw_heatmap_on(&rows(source)?, options.page())));
     }
     if !options.palette.is_empty() {
         let (name, must) = ("palette", "left out where colours show numbers");
@@ -57,7 +56,7 @@ pub(super) fn heatmap(source: &Source<'_>, progress: &mut dyn Progress) -> Resul
         format!("mean expression of {} genes", genes.len())
     };
     let picture = GenePicture {
-        title: title(name, of, &source.parameters(), &unit),
+        title: trajectory_title(name, &of.times, &source.parameters(), &unit),
         subtitle,
         time_title: time_title(&unit),
         mean: of.mean.select(ndarray::Axis(1), &columns).reversed_axes(),
@@ -65,55 +64,4 @@ pub(super) fn heatmap(source: &Source<'_>, progress: &mut dyn Progress) -> Resul
         genes,
     };
     Ok(options.laid_out(draw_genes(&picture, options.page())))
-}
-
-/// `Ancestors of XEN, 96 h`, as far as the record of the run tells.
-fn title(set: &str, of: &Profiles, parameters: &Value, unit: &str) -> String {
-    let trajectory = parameters.get("trajectory").unwrap_or(&Value::Null);
-    let at = trajectory.get("at").and_then(Value::as_f64);
-    let last = of.times.last().copied();
-    let is_last = at.zip(last).is_some_and(|(at, last)| at >= last);
-    let is_first = at.zip(of.times.first()).is_some_and(|(at, first)| at <= *first);
-    let who = match trajectory.get("direction").and_then(Value::as_str) {
-        Some("backward") => "Ancestors",
-        Some("forward") => "Descendants",
-        Some("both") if is_last => "Ancestors",
-        Some("both") if is_first => "Descendants",
-        Some("both") => "Ancestors and descendants",
-        _ => "Trajectory",
-    };
-    match at {
-        Some(at) => format!("{who} of {set}, {}", at_time(at, unit)),
-        None => format!("{who} of {set}"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use ndarray::Array2;
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn the_title_says_who_is_shown() {
-        let none = Array2::zeros((2, 0));
-        let of = Profiles {
-            genes: Vec::new(),
-            times: vec![0.0, 96.0],
-            mean: none.clone(),
-            lo: none.clone(),
-            hi: none.clone(),
-            n_cells: none,
-        };
-        let title = |at: Value, direction: &str| {
-            let parameters = json!({ "trajectory": { "at": at, "direction": direction } });
-            title("XEN", &of, &parameters, "h")
-        };
-        assert_eq!(title(json!(96.0), "both"), "Ancestors of XEN, 96 h");
-        assert_eq!(title(json!(0.0), "both"), "Descendants of XEN, 0 h");
-        assert_eq!(title(json!(48.0), "both"), "Ancestors and descendants of XEN, 48 h");
-        assert_eq!(title(Value::Null, "backward"), "Ancestors of XEN");
-        assert_eq!(super::title("XEN", &of, &Value::Null, ""), "Trajectory of XEN");
-    }
 }

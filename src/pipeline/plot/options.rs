@@ -20,7 +20,7 @@ use crate::pipeline::shared::cell_sets::CellSets;
 pub enum PlotKind {
     /// Cells on an embedding, coloured by time, group, fate, growth or a gene
     Embedding,
-    /// Streamlines of the velocities on an embedding
+    /// Streamlines of the velocities on an embedding, or a grid of arrows
     Stream,
     /// Sampled paths of cells on an embedding (of `trajectory`)
     Paths,
@@ -147,6 +147,9 @@ pub struct PlotOptions {
     pub genes: Vec<String>,
     /// The set whose genes a heat map shows; `None` for the first one.
     pub set: Option<String>,
+    /// Whether a stream is a grid of arrows in place of streamlines.
+    #[serde(default)]
+    pub arrows: bool,
     /// Title in place of the one that says what is shown.
     pub title: Option<String>,
     /// Colours of groups in hex notation, in the order of the legend; if empty, those of the file or a
@@ -175,6 +178,7 @@ impl PlotOptions {
             basis: None,
             genes: Vec::new(),
             set: None,
+            arrows: false,
             title: None,
             palette: Vec::new(),
             width: None,

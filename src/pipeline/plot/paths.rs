@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ndarray::Array2;
 
 use crate::error::Result;
-use crate::io::chart::{Chart, Colouring, MapLine};
+use crate::io::chart::{Chart, Colouring, LineMark, MapLine};
 use crate::io::model::OpenModel;
 use crate::pipeline::plot::cells::Coloured;
 use crate::pipeline::plot::embedding::drawn;
@@ -54,7 +54,7 @@ pub(super) fn paths(
         counts[set] += 1;
         stops = stops.max(rows.len());
         let places = rows.iter().map(|&row| [places[[row, 0]], places[[row, 1]]]).collect();
-        lines.push(MapLine { places, colour: colours[set].clone(), is_stream: false });
+        lines.push(MapLine { places, colour: colours[set].clone(), mark: LineMark::Dot });
     }
     let unit = &model.header.time_unit;
     let (first, last) = times

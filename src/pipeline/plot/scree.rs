@@ -3,7 +3,7 @@
 use ndarray::Array1;
 
 use crate::error::Result;
-use crate::io::chart::{Chart, draw_scree};
+use crate::io::chart::{Chart, draw_scree_on};
 use crate::io::columns::written_by;
 use crate::pipeline::plot::read::Source;
 use crate::preprocess::Scree;
@@ -24,5 +24,8 @@ pub(super) fn scree(source: &Source<'_>) -> Result<Chart> {
     }
     let kept = table.texts("kept")?;
     let n_kept = kept.iter().filter(|kept| kept.eq_ignore_ascii_case("true")).count();
-    source.options.fixed(draw_scree(&Scree { eigenvalues, edge }, n_kept))
+    let options = source.options;
+    options.without_palette()?;
+    let chart = draw_scree_on(&Scree { eigenvalues, edge }, n_kept, options.page());
+    Ok(options.laid_out(chart))
 }

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use crate::io::chart::{Chart, PageSize, as_hex, palette};
 use crate::io::model::Model;
-use crate::pipeline::plot::PlotOptions;
+use crate::pipeline::plot::{PlotKind, PlotOptions};
 use crate::pipeline::shared::embedding::ColouredGroups;
 
 /// Size of ordinary text in points without another wish: 12 units of a chart.
@@ -26,6 +26,10 @@ impl PlotOptions {
         range("height", self.height, side, "from 20 to 2000 mm")?;
         range("font_size", self.font_size, [3.0, 72.0], "from 3 to 72 points")?;
         range("dpi", Some(self.dpi), [30.0, 2400.0], "from 30 to 2400")?;
+        if self.arrows && self.kind != PlotKind::Stream {
+            let (name, must) = ("arrows", "left out for other kinds of figures than stream");
+            return Err(Error::Parameter { name, must, got: self.kind.name().into() });
+        }
         match self.palette.iter().find(|colour| as_hex(colour).is_none()) {
             None => Ok(()),
             Some(colour) => {
@@ -55,31 +59,25 @@ impl PlotOptions {
         self.finished(chart.scaled(self.factor()))
     }
 
-    /// A chart whose layout is its own: a width or height enlarges all of it with its text.
+    /// Refuses a palette for a kind of figure that has no colours of groups.
     ///
     /// # Errors
-    /// [`Error::Parameter`] for options that such a chart does not have.
-    pub(super) fn fixed(&self, chart: Chart) -> Result<Chart> {
-        let refused = |name, got: String| {
-            let must = "left out for this kind of figure";
-            Err(Error::Parameter { name, must, got })
-        };
-        if !self.palette.is_empty() {
-            return refused("palette", self.palette.join(","));
+    /// [`Error::Parameter`].
+    pub(super) fn without_palette(&self) -> Result<()> {
+        if self.palette.is_empty() {
+            return Ok(());
         }
-        let size = chart.size();
-        let factor = match (self.width, self.height, self.font_size) {
-            (None, None, _) => self.factor(),
-            (_, _, Some(points)) => {
-                let must =
-                    "left out with a width or height: text of this kind grows with the figure";
-                return Err(Error::Parameter { name: "font_size", must, got: points.to_string() });
-            }
-            (Some(width), None, None) => width / size.0,
-            (None, Some(height), None) => height / size.1,
-            (Some(width), Some(height), None) => (width / size.0).min(height / size.1),
-        };
-        Ok(self.finished(chart.scaled(factor)))
+        let (name, must) = ("palette", "left out for this kind of figure");
+        Err(Error::Parameter { name, must, got: self.palette.join(",") })
+    }
+
+    /// A chart that has a width but no height of its own choice: smaller if it is higher than asked.
+    pub(super) fn within_height(&self, chart: Chart) -> Chart {
+        let high = chart.size().1 * self.factor();
+        match self.height {
+            Some(height) if high > height => chart.scaled(height / high),
+            _ => chart,
+        }
     }
 
     fn finished(&self, chart: Chart) -> Chart {
@@ -134,7 +132,6 @@ pub(super) fn n_cells(model: &Model) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::plot::PlotKind;
 
     fn options() -> PlotOptions {
         PlotOptions::of(PlotKind::Sankey)
@@ -148,10 +145,10 @@ mod tests {
         // Smaller text has more room.
         assert!(width > 321.0 * 1.4);
         assert!(chart.size().0 > 0.0);
-        let fixed = options().with_width(Some(60.0)).with_dpi(100.0);
-        let chart = fixed.fixed(crate::io::chart::draw_edges(&[], 1)).unwrap();
-        assert!((chart.size().0 - 60.0).abs() < 1e-9);
-        assert!(fixed.with_font_size(Some(8.0)).fixed(chart).is_err());
+        let low = options().with_height(Some(20.0));
+        let chart = low.laid_out(low.within_height(crate::io::chart::draw_edges(&[], 1)));
+        assert!(chart.size().1 <= 20.0 + 1e-9);
+        assert!(options().with_palette(vec!["#ff0000".into()]).without_palette().is_err());
     }
 
     #[test]
@@ -161,6 +158,7 @@ mod tests {
             (options().with_height(Some(f64::NAN)), "height"),
             (options().with_font_size(Some(1e9)), "font_size"),
             (options().with_dpi(0.0), "dpi"),
+            (options().with_arrows(true), "arrows"),
             (options().with_palette(vec!["red".into()]), "palette"),
         ] {
             let error = wrong.check().unwrap_err();

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 
 use ndarray::Array2;
+use serde_json::Value;
 
 use crate::data::GeneIndex;
 use crate::error::Result;
-use crate::io::chart::{Chart, Profiles, draw_trends};
+use crate::io::chart::{Chart, Profiles, TrendWords, draw_trends};
 use crate::io::columns::Columns;
 use crate::pipeline::plot::PlotOptions;
 use crate::pipeline::plot::read::{Source, distinct, times_of};
-use crate::pipeline::plot::style::time_title;
+use crate::pipeline::plot::style::{at_time, time_title};
 use crate::pipeline::shared::genes_left_out::not_among;
 
 /// Number of genes that are drawn without names.
@@ -24,8 +25,37 @@ const DRAWN: usize = 4;
 pub(super) fn trends(source: &Source<'_>) -> Result<Chart> {
     let sets = profiles(&source.table()?)?;
     let genes = genes_to_draw(&sets, source.options, DRAWN)?;
-    let chart = draw_trends(&sets, &genes, &time_title(&source.unit()))?;
-    source.options.fixed(chart)
+    let options = source.options;
+    options.without_palette()?;
+    let unit = source.unit();
+    let names: Vec<&str> = sets.iter().map(|set| set.0.as_str()).collect();
+    let times = sets.first().map_or(&[][..], |set| &set.1.times);
+    let words = TrendWords {
+        title: Some(trajectory_title(&names.join(", "), times, &source.parameters(), &unit)),
+        time_title: &time_title(&unit),
+    };
+    Ok(options.laid_out(draw_trends(&sets, &genes, &words, options.page())?))
+}
+
+/// `Ancestors of XEN, 96 h`, as far as the record of the run tells.
+pub(super) fn trajectory_title(set: &str, times: &[f64], parameters: &Value, unit: &str) -> String {
+    let trajectory = parameters.get("trajectory").unwrap_or(&Value::Null);
+    let at = trajectory.get("at").and_then(Value::as_f64);
+    let last = times.last().copied();
+    let is_last = at.zip(last).is_some_and(|(at, last)| at >= last);
+    let is_first = at.zip(times.first()).is_some_and(|(at, first)| at <= *first);
+    let who = match trajectory.get("direction").and_then(Value::as_str) {
+        Some("backward") => "Ancestors",
+        Some("forward") => "Descendants",
+        Some("both") if is_last => "Ancestors",
+        Some("both") if is_first => "Descendants",
+        Some("both") => "Ancestors and descendants",
+        _ => "Trajectory",
+    };
+    match at {
+        Some(at) => format!("{who} of {set}, {}", at_time(at, unit)),
+        None => format!("{who} of {set}"),
+    }
 }
 
 /// The profiles of each set of a table of trends.
@@ -95,6 +125,8 @@ pub(super) fn genes_to_draw(
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
     use crate::pipeline::plot::PlotKind;
 
@@ -117,5 +149,18 @@ mod tests {
         assert!(genes_to_draw(&sets, &options, 9).is_ok_and(|genes| genes == ["x"]));
         let options = options.with_genes(vec!["nowhere".into()]);
         assert!(genes_to_draw(&sets, &options, 9).is_err());
+    }
+
+    #[test]
+    fn the_title_says_who_is_shown() {
+        let title = |at: Value, direction: &str| {
+            let parameters = json!({ "trajectory": { "at": at, "direction": direction } });
+            trajectory_title("XEN", &[0.0, 96.0], &parameters, "h")
+        };
+        assert_eq!(title(json!(96.0), "both"), "Ancestors of XEN, 96 h");
+        assert_eq!(title(json!(0.0), "both"), "Descendants of XEN, 0 h");
+        assert_eq!(title(json!(48.0), "both"), "Ancestors and descendants of XEN, 48 h");
+        assert_eq!(title(Value::Null, "backward"), "Ancestors of XEN");
+        assert_eq!(trajectory_title("XEN", &[0.0, 96.0], &Value::Null, ""), "Trajectory of XEN");
     }
 }

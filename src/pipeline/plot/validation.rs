@@ -1,7 +1,7 @@
 //! Scores of held-out times.
 
 use crate::error::Result;
-use crate::io::chart::{Chart, draw_validation};
+use crate::io::chart::{Chart, draw_validation_on};
 use crate::io::columns::written_by;
 use crate::io::run::read_json;
 use crate::io::validation::Validation;
@@ -14,5 +14,7 @@ use crate::pipeline::plot::read::Source;
 pub(super) fn validation(source: &Source<'_>) -> Result<Chart> {
     let (path, command) = source.path();
     let scores: Validation = read_json(&path).map_err(|error| written_by(error, command))?;
-    source.options.fixed(draw_validation(&scores))
+    let options = source.options;
+    options.without_palette()?;
+    Ok(options.laid_out(draw_validation_on(&scores, options.page())))
 }

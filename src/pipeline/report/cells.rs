@@ -1,20 +1,15 @@
 //! The cells on an embedding, and the ways to colour them: time, group, fates and growth.
 
-use std::collections::BTreeSet;
-
-use ndarray::Axis;
 use rand::seq::SliceRandom;
 
-use crate::data::Column;
 use crate::error::{Error, Result};
 use crate::io::model::{Model, OpenModel};
-use crate::io::report::{CellMap, Colouring, Colours, Values, of_times};
-use crate::lineage::Groups;
+use crate::io::report::{CellMap, Colouring, Values, of_times};
 use crate::pipeline::report::options::ReportOptions;
-use crate::pipeline::report::populations::{first_two, pairs};
 use crate::pipeline::report::results::FateTable;
-use crate::pipeline::shared::cell_sets::CellSets;
+use crate::pipeline::shared::embedding::{CellEmbedding, ColouredGroups};
 use crate::pipeline::shared::fitted_file::Fitted;
+use crate::pipeline::shared::growth_rates::growth_rates;
 use crate::progress::Progress;
 use crate::rng::Seed;
 
@@ -26,148 +21,52 @@ const FATES: [usize; 2] = [8, 4];
 const MANY: usize = 20_000;
 /// Most groups with a colour.
 const GROUPS: usize = 250;
-/// The embedding that is looked for.
-const UMAP: &str = "X_umap";
 
-/// Where the cells of a model are on an embedding.
-pub(super) struct Place {
-    /// Name of the embedding.
-    pub(super) name: String,
-    /// Names of its axes.
-    pub(super) axes: [String; 2],
-    /// The place of each cell of the model; NaN for a cell without one.
-    pub(super) points: Vec<[f64; 2]>,
-    /// Whether these are the first two coordinates of the model.
-    pub(super) of_model: bool,
+/// The cells that have a place on `map`, in the random order in which they are drawn.
+pub(super) fn order(map: &CellEmbedding, seed: Seed) -> Vec<usize> {
+    let mut order = map.known();
+    order.shuffle(&mut seed.stream("report/cells", 0));
+    order
 }
 
-impl Place {
-    /// The first two coordinates of the model.
-    fn of_model(model: &Model) -> Self {
-        let axes = first_two(model);
-        let name =
-            if model.pca.is_some() { "first two components" } else { "first two coordinates" };
-        Self { name: name.into(), axes, points: pairs(model.points.view()), of_model: true }
-    }
-
-    /// The embedding `basis` of the file, or `X_umap` if the file has it, or the coordinates of the model.
-    ///
-    /// # Errors
-    /// [`Error::UnknownKey`] for a basis that the file lacks; those of reading the file.
-    pub(super) fn find(
-        model: &OpenModel,
-        basis: Option<&str>,
-        file: Option<&Fitted>,
-    ) -> Result<Self> {
-        let Some(fitted) = file else { return Ok(Self::of_model(model)) };
-        let keys = fitted.file().obsm_keys()?;
-        let has = |key: &str| keys.iter().any(|(name, (_, columns))| name == key && *columns >= 2);
-        let key = match basis {
-            Some(key) => key,
-            None if has(UMAP) => UMAP,
-            None => return Ok(Self::of_model(model)),
-        };
-        let array = fitted.file().obsm(key)?;
-        let points = pairs(array.select(Axis(0), fitted.rows()).view());
-        let short = key.strip_prefix("X_").unwrap_or(key);
-        let name = if short == "umap" { "UMAP".to_string() } else { short.to_string() };
-        let axes = [format!("{name} 1"), format!("{name} 2")];
-        Ok(Self { name, axes, points, of_model: false })
-    }
-
-    /// The cells that have a place, in the random order in which they are drawn.
-    pub(super) fn order(&self, seed: Seed) -> Vec<usize> {
-        let has = |cell: &usize| self.points[*cell].iter().all(|value| value.is_finite());
-        let mut order: Vec<usize> = (0..self.points.len()).filter(has).collect();
-        order.shuffle(&mut seed.stream("report/cells", 0));
-        order
-    }
-}
-
-/// The group of each cell of a model, with colours.
-pub(super) struct CellGroups {
-    /// Name of the column that defines the groups, or `group`.
-    name: String,
-    /// The group of each cell; empty for none.
-    labels: Vec<String>,
-    /// Names of the groups, sorted.
-    pub(super) names: Vec<String>,
-    /// Colours that the file gives.
-    pub(super) known: Vec<(String, String)>,
-}
-
-impl CellGroups {
-    /// Reads the groups `sets`.
-    ///
-    /// # Errors
-    /// As [`CellSets::labels`].
-    pub(super) fn read(
-        model: &OpenModel,
-        sets: &CellSets,
-        file: Option<&Fitted>,
-        progress: &mut dyn Progress,
-    ) -> Result<Self> {
-        let labels = sets.labels(model, progress)?;
-        let known = match (&sets.groupby, file) {
-            (Some(column), Some(file)) => colours_of_file(file, column)?,
-            _ => Vec::new(),
-        };
-        let names: BTreeSet<&String> =
-            labels.iter().filter(|label| !Groups::is_none(label)).collect();
-        let names = names.into_iter().take(GROUPS).cloned().collect();
-        let name = sets.groupby.clone().unwrap_or_else(|| "group".into());
-        Ok(Self { name, labels, names, known })
-    }
-}
-
-/// The colours that scanpy wrote for the categories of a column.
-///
-/// # Errors
-/// Those of reading the file.
-fn colours_of_file(file: &Fitted, column: &str) -> Result<Vec<(String, String)>> {
-    let Some(colours) = file.file().uns_texts(&format!("{column}_colors"))? else {
-        return Ok(Vec::new());
-    };
-    let Column::Categories { categories, .. } = file.file().obs(column)? else {
-        return Ok(Vec::new());
-    };
-    let names = (0..categories.len()).filter_map(|k| categories.label(k));
-    Ok(names.zip(colours).collect())
-}
-
-/// The cells of the model with all their colourings. `order` are the cells that are drawn.
+/// The cells of the model on `map` with all their colourings. `order` are the cells that are drawn; `groups` are
+/// named after the column `by`.
 pub(super) fn map(
     model: &Model,
-    place: &Place,
+    map: &CellEmbedding,
     order: &[usize],
-    groups: Option<&CellGroups>,
+    groups: Option<(&str, &ColouredGroups)>,
     fates: Option<&FateTable>,
-    colours: &Colours,
 ) -> CellMap {
     let shown = &order[..order.len().min(SHOWN)];
     let mut colourings = vec![by_time(model, shown)];
-    if let Some(groups) = groups {
-        let codes = shown.iter().map(|cell| groups.names.binary_search(&groups.labels[*cell]).ok());
-        let of = |name: &String| {
-            colours.of_groups.iter().find(|entry| entry.0 == *name).map(|entry| entry.1.clone())
-        };
-        let colours = groups.names.iter().map(|name| of(name).unwrap_or_else(|| "#777777".into()));
-        let values = Values::Categories {
-            names: groups.names.clone(),
-            colours: colours.collect(),
-            codes: codes.collect(),
-        };
-        colourings.push(Colouring { name: "Group".into(), legend: groups.name.clone(), values });
-    }
+    colourings.extend(groups.map(|(by, groups)| by_group(by, groups, shown)));
     colourings.extend(fates.map(|fates| by_fate(model, shown, fates)).unwrap_or_default());
     colourings.extend(by_growth(model, shown));
     CellMap {
-        name: place.name.clone(),
-        axes: place.axes.clone(),
-        points: shown.iter().map(|cell| place.points[*cell]).collect(),
+        name: map.name(),
+        axes: map.axes.clone(),
+        points: shown.iter().map(|cell| place(map, *cell)).collect(),
         n_cells: model.cells.len(),
         colourings,
     }
+}
+
+/// The place of a cell of the model.
+pub(super) fn place(map: &CellEmbedding, cell: usize) -> [f64; 2] {
+    [map.points[[cell, 0]], map.points[[cell, 1]]]
+}
+
+/// The group of each cell, in the colours of the file where it has them.
+fn by_group(by: &str, groups: &ColouredGroups, shown: &[usize]) -> Colouring {
+    let code = |cell: &usize| groups.of_cells[*cell].filter(|group| *group < GROUPS);
+    let first = |of: &Vec<String>| of.iter().take(GROUPS).cloned().collect();
+    let values = Values::Categories {
+        names: first(&groups.names),
+        colours: first(&groups.colours),
+        codes: shown.iter().map(code).collect(),
+    };
+    Colouring { name: "Group".into(), legend: by.into(), values }
 }
 
 /// The time of each cell.
@@ -212,16 +111,7 @@ fn by_fate(model: &Model, shown: &[usize], fates: &FateTable) -> Vec<Colouring> 
 
 /// The growth rate of each cell, if growth is modelled. Cells of the last time have none.
 fn by_growth(model: &Model, shown: &[usize]) -> Option<Colouring> {
-    let mut rates = vec![f64::NAN; model.cells.len()];
-    for interval in &model.intervals {
-        let of = interval.growth.as_ref().map(|growth| &growth.posterior);
-        let Some(of) = of.or(interval.coupling_growth.as_ref()) else { continue };
-        let here = model.cell_times.iter().enumerate();
-        let here = here.filter(|(_, time)| time.total_cmp(&interval.from).is_eq());
-        for ((cell, _), rate) in here.zip(of) {
-            rates[cell] = *rate;
-        }
-    }
+    let rates = growth_rates(model)?;
     let mut known: Vec<f64> = rates.iter().copied().filter(|rate| rate.is_finite()).collect();
     known.sort_by(f64::total_cmp);
     let end =
@@ -243,18 +133,20 @@ fn by_growth(model: &Model, shown: &[usize]) -> Option<Colouring> {
 /// Opens the file of the cells, or says in a sentence why it cannot be used.
 ///
 /// # Errors
-/// [`Error::Cancelled`], and all errors if the user named the file.
+/// [`Error::Cancelled`], and all errors if the user named the file or an embedding of it.
 pub(super) fn file_of(
     model: &OpenModel,
     options: &ReportOptions,
     progress: &mut dyn Progress,
 ) -> Result<(Option<Fitted>, Option<String>)> {
     let given = options.sets.data.as_deref();
-    match Fitted::find(model, given, progress) {
+    if given.is_some() || options.basis.is_some() {
+        return Ok((Some(Fitted::open(model, given, progress)?), None));
+    }
+    match Fitted::find(model, None, progress) {
         Ok(Some(fitted)) => Ok((Some(fitted), None)),
         Ok(None) => Ok((None, Some(NOT_HERE.into()))),
         Err(Error::Cancelled) => Err(Error::Cancelled),
-        Err(error) if given.is_some() || options.basis.is_some() => Err(error),
         Err(error) => Ok((None, Some(format!("{NOT_HERE} ({error})")))),
     }
 }

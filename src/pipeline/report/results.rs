@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::Result;
+use crate::io::columns::Columns;
 use crate::io::edges::EdgeRow;
 use crate::io::report::{
-    FateAt, Fates, FlowRow, GeneTrend, Interval95, Rows, ShownEdges, TrendLine, Trends,
+    FateAt, Fates, FlowRow, GeneTrend, Interval95, ShownEdges, TrendLine, Trends,
 };
 
 /// Most genes with a trend, and most lines of all genes together.
@@ -31,16 +32,13 @@ impl FateTable {
     /// Reads the table that `fates` wrote.
     ///
     /// # Errors
-    /// As [`Rows::read`].
+    /// As [`Columns::read`].
     pub(super) fn read(path: &Path) -> Result<Self> {
-        let table = Rows::read(path, &["id", "time"])?;
-        let all = table.names();
-        let has = |name: &String, suffix: &str| all.contains(&format!("{name}{suffix}"));
-        let names: Vec<String> =
-            all.iter().filter(|name| has(name, "_log_odds") || has(name, "_lo")).cloned().collect();
-        let probabilities = names.iter().map(|name| table.numbers(name)).collect();
-        let rows = table.texts("id").into_iter().enumerate().map(|(row, id)| (id, row)).collect();
-        let (times, undecided) = (table.numbers("time"), table.numbers("undecided"));
+        let table = Columns::read(path, "fates")?;
+        let names = table.fate_names();
+        let probabilities = names.iter().map(|name| table.numbers(name)).collect::<Result<_>>()?;
+        let rows = table.texts("id")?.into_iter().enumerate().map(|(row, id)| (id, row)).collect();
+        let (times, undecided) = (table.numbers("time")?, table.numbers_or_nan("undecided")?);
         Ok(Self { names, rows, probabilities, times, undecided })
     }
 
@@ -74,14 +72,15 @@ impl FateTable {
 /// Reads the table that `transitions` wrote.
 ///
 /// # Errors
-/// As [`Rows::read`].
+/// As [`Columns::read`].
 pub(super) fn transitions(path: &Path) -> Result<Vec<FlowRow>> {
-    let table = Rows::read(path, &["t0", "t1", "source", "target", "mass"])?;
-    let number = |name: &str| table.numbers(name);
-    let (from, to, mass) = (number("t0"), number("t1"), number("mass"));
-    let share = [number("prob"), number("prob_lo"), number("prob_hi")];
-    let (source, target) = (table.texts("source"), table.texts("target"));
-    Ok((0..table.len())
+    let table = Columns::read(path, "transitions")?;
+    let (from, to) = (table.numbers("t0")?, table.numbers("t1")?);
+    let mass = table.numbers("mass")?;
+    let number = |name: &str| table.numbers_or_nan(name);
+    let share = [number("prob")?, number("prob_lo")?, number("prob_hi")?];
+    let (source, target) = (table.texts("source")?, table.texts("target")?);
+    Ok((0..table.n_rows())
         .map(|row| FlowRow {
             from: from[row],
             to: to[row],
@@ -97,14 +96,15 @@ pub(super) fn transitions(path: &Path) -> Result<Vec<FlowRow>> {
 /// if there is one set.
 ///
 /// # Errors
-/// As [`Rows::read`].
+/// As [`Columns::read`].
 pub(super) fn trends(path: &Path) -> Result<Trends> {
-    let table = Rows::read(path, &["set", "time", "gene", "mean"])?;
-    let (sets, genes, times) = (table.texts("set"), table.texts("gene"), table.numbers("time"));
-    let [mean, lo, hi] = ["mean", "lo", "hi"].map(|name| table.numbers(name));
+    let table = Columns::read(path, "trends")?;
+    let (sets, genes) = (table.texts("set")?, table.texts("gene")?);
+    let (times, mean) = (table.numbers("time")?, table.numbers("mean")?);
+    let (lo, hi) = (table.numbers_or_nan("lo")?, table.numbers_or_nan("hi")?);
     let mut all: Vec<GeneTrend> = Vec::new();
     let mut place: BTreeMap<&str, usize> = BTreeMap::new();
-    for row in 0..table.len() {
+    for row in 0..table.n_rows() {
         let at = *place.entry(&genes[row]).or_insert_with(|| {
             all.push(GeneTrend { gene: genes[row].clone(), lines: Vec::new() });
             all.len() - 1
@@ -185,16 +185,18 @@ fn change(gene: &GeneTrend) -> f64 {
 /// Reads the first edges of the list that `grn` wrote.
 ///
 /// # Errors
-/// As [`Rows::read`].
+/// As [`Columns::read`].
 pub(super) fn edges(path: &Path) -> Result<ShownEdges> {
-    let table = Rows::read(path, &["TF", "target", "importance"])?;
-    let number = |name: &str| table.numbers(name);
-    let (regulator, target, group) =
-        (table.texts("TF"), table.texts("target"), table.texts("group"));
-    let [importance, sign, effect] = ["importance", "sign", "effect"].map(number);
-    let [confidence, direction, stability] = ["confidence", "direction", "stability"].map(number);
-    let [p_time, q_time, lag, from, to] = ["p_time", "q_time", "lag", "t0", "t1"].map(number);
-    let rows = (0..table.len().min(EDGES))
+    let table = Columns::read_any(path, "grn")?;
+    let (regulator, target) = (table.texts("TF")?, table.texts("target")?);
+    let importance = table.numbers("importance")?;
+    let group = table.texts_or_empty("group");
+    let number = |name: &str| table.numbers_or_nan(name);
+    let (sign, effect) = (number("sign")?, number("effect")?);
+    let (confidence, direction) = (number("confidence")?, number("direction")?);
+    let (stability, p_time, q_time) = (number("stability")?, number("p_time")?, number("q_time")?);
+    let (lag, from, to) = (number("lag")?, number("t0")?, number("t1")?);
+    let rows = (0..table.n_rows().min(EDGES))
         .map(|row| EdgeRow {
             regulator: regulator[row].clone(),
             target: target[row].clone(),
@@ -213,5 +215,5 @@ pub(super) fn edges(path: &Path) -> Result<ShownEdges> {
             ..EdgeRow::default()
         })
         .collect();
-    Ok(ShownEdges { rows, n_edges: table.len() })
+    Ok(ShownEdges { rows, n_edges: table.n_rows() })
 }

@@ -10,7 +10,7 @@ use crate::io::model::{Model, OpenModel};
 use crate::io::output::{is_stream, run_record};
 use crate::io::report::{Colours, Part, Provenance, Report, ShownFile, TimePoint};
 use crate::io::run::{RunRecord, json_sha256, read_json};
-use crate::pipeline::report::cells::{self, CellGroups, Place};
+use crate::pipeline::report::cells;
 use crate::pipeline::report::options::ReportOptions;
 use crate::pipeline::report::populations::populations;
 use crate::pipeline::report::repeat::repeat;
@@ -19,8 +19,11 @@ use crate::pipeline::report::scores::scores;
 use crate::pipeline::report::streams::streams;
 use crate::pipeline::report::summary;
 use crate::pipeline::shared::cell_sets::CellSets;
+use crate::pipeline::shared::embedding::{CellEmbedding, ColouredGroups};
+use crate::pipeline::shared::fitted_file::Fitted;
 use crate::pipeline::shared::recorded::write_recorded;
-use crate::progress::{Progress, Silent};
+use crate::pipeline::shared::recorder::Recorder;
+use crate::progress::{self, Progress, Silent};
 use crate::rng::Seed;
 
 /// Name of the table for `MultiQC`.
@@ -57,35 +60,57 @@ pub fn report(
     let run: Option<RunRecord> = read_json(&model.folder().join("run.json")).ok();
     let (file, missing_file) = cells::file_of(model, options, progress)?;
     let mut notes: Vec<String> = missing_file.into_iter().collect();
-    let place = Place::find(model, options.basis.as_deref(), file.as_ref())?;
-    let order = place.order(seed);
-    let fates = options.fates.as_deref().map(FateTable::read).transpose()?;
-    let groups = match sets_of(options) {
-        None => None,
-        Some((sets, asked)) => match CellGroups::read(model, &sets, file.as_ref(), progress) {
-            Ok(groups) => Some(groups),
-            Err(error) if asked || matches!(error, Error::Cancelled) => return Err(error),
-            Err(error) => {
-                notes.push(format!("The groups of cells could not be read again: {error}."));
-                None
-            }
-        },
+    let mut recorder = Recorder::new(progress);
+    let map = match &file {
+        Some(file) => CellEmbedding::of_file(model, file, options.basis.as_deref(), &mut recorder)?,
+        None => CellEmbedding::of_model(model),
     };
+    let order = cells::order(&map, seed);
+    let fates = options.fates.as_deref().map(FateTable::read).transpose()?;
+    let groups = groups(model, options, file.as_ref(), &mut recorder)?;
     let mut report = parts(model, options, run.as_ref(), fates.as_ref())?;
-    report.colours = colours(&report, groups.as_ref());
-    let map = cells::map(model, &place, &order, groups.as_ref(), fates.as_ref(), &report.colours);
-    report.map = Part::Shown(map);
+    report.colours = colours(&report, groups.as_ref().map(|of| &of.1));
+    let by = groups.as_ref().map(|(name, groups)| (name.as_str(), groups));
+    report.map = Part::Shown(cells::map(model, &map, &order, by, fates.as_ref()));
+    if let Some(path) = &options.populations {
+        let found = populations(path, model, &map, seed, &mut recorder)?;
+        report.populations = Part::Shown(found);
+    }
     report.streams = if order.len() < 3 {
         Part::Missing("There are too few cells for streams.".into())
     } else {
-        Part::Shown(streams(model, &place, &order, progress)?)
+        Part::Shown(streams(model, &map, &order, &mut recorder)?)
     };
+    notes.extend(recorder.into_notes());
     report.warnings = foreign(model, options)?;
     let run_notes = run.as_ref().map(|run| run.notes.clone()).unwrap_or_default();
     summary::sort_notes(&mut report, model, [notes, run_notes].concat());
     report.provenance = provenance(model, options, run.as_ref())?;
     summary::fill(&mut report, model);
     Ok(report)
+}
+
+/// The groups of cells with the name of their column, if there are any. Groups of earlier results that cannot be read
+/// again are left out with a note; those that the user asks for are an error.
+///
+/// # Errors
+/// As [`ColouredGroups::read`].
+fn groups(
+    model: &OpenModel,
+    options: &ReportOptions,
+    file: Option<&Fitted>,
+    progress: &mut dyn Progress,
+) -> Result<Option<(String, ColouredGroups)>> {
+    let Some((sets, asked)) = sets_of(options) else { return Ok(None) };
+    match ColouredGroups::with_colours_of(file, model, &sets, progress) {
+        Ok(groups) => Ok(Some((sets.groupby.unwrap_or_else(|| "group".into()), groups))),
+        Err(error) if asked || matches!(error, Error::Cancelled) => Err(error),
+        Err(error) => {
+            let text = format!("The groups of cells could not be read again: {error}.");
+            progress::note(progress, text)?;
+            Ok(None)
+        }
+    }
 }
 
 /// Warnings of results that were computed from another model.
@@ -111,7 +136,6 @@ fn parts(
     run: Option<&RunRecord>,
     fates: Option<&FateTable>,
 ) -> Result<Report> {
-    let seed = Seed(options.seed);
     let part = |path: &Option<PathBuf>, what: &str, command: &str| {
         path.clone().ok_or_else(|| format!("{what} were not computed: run `sbcell {command}`."))
     };
@@ -127,10 +151,9 @@ fn parts(
         unit: model.header.time_unit.clone(),
         times: times.collect(),
         facts: facts(model, run),
-        populations: shown(
-            part(&options.populations, "Populations in between", "interpolate"),
-            |path| populations(path, model, seed),
-        )?,
+        populations: Part::Missing(
+            "Populations in between were not computed: run `sbcell interpolate`.".into(),
+        ),
         transitions: shown(
             part(&options.transitions, "Transitions", "transitions"),
             results::transitions,
@@ -223,8 +246,8 @@ fn sets_of(options: &ReportOptions) -> Option<(CellSets, bool)> {
     paths.into_iter().flatten().find_map(of).map(|sets| (sets, false))
 }
 
-/// Colours of all groups that the page names.
-fn colours(report: &Report, groups: Option<&CellGroups>) -> Colours {
+/// Colours of all groups that the page names: those of `groups`, and others for further names of tables.
+fn colours(report: &Report, groups: Option<&ColouredGroups>) -> Colours {
     let mut names: Vec<String> = groups.map(|groups| groups.names.clone()).unwrap_or_default();
     let fates = report.fates.shown().map(|fates| fates.names.clone()).unwrap_or_default();
     let flows = report.transitions.shown().into_iter().flatten();
@@ -240,7 +263,9 @@ fn colours(report: &Report, groups: Option<&CellGroups>) -> Colours {
             names.push(name);
         }
     }
-    Colours::of(&names, groups.map_or(&[], |groups| &groups.known))
+    let known = groups.into_iter().flat_map(|of| of.names.iter().zip(&of.colours));
+    let known: Vec<_> = known.map(|(name, colour)| (name.clone(), colour.clone())).collect();
+    Colours::of(&names, &known)
 }
 
 /// Versions, seed, hashes and commands.

@@ -5,20 +5,7 @@ use std::path::Path;
 use crate::error::Result;
 use crate::io::report::{HeldOutScore, Interval95};
 use crate::io::run::read_json;
-use crate::io::validation::{HeldOutRecord, Validation, Verdict};
-
-/// Simple guesses by their names in a validation, in words.
-const GUESSES: [(&str, &str); 6] = [
-    ("F", "the cells of the time before"),
-    ("L", "the cells of the time after"),
-    ("M", "the time before, shifted by the mean"),
-    ("FL", POOLED),
-    ("R", "midpoints of random pairs"),
-    ("Rg", "midpoints of random pairs, weighted by growth"),
-];
-
-/// The guess that is fixed beforehand.
-const POOLED: &str = "both neighbouring times pooled";
+use crate::io::validation::{HeldOutRecord, POOLED, Spread, Validation, ValidationRow, Verdict};
 
 /// Reads `validation.json` in `place`, which may also be the file itself.
 ///
@@ -33,17 +20,13 @@ pub(super) fn scores(place: &Path) -> Result<Vec<HeldOutScore>> {
 /// The score of the first method at one time.
 fn score(all: &Validation, held: &HeldOutRecord) -> Option<HeldOutScore> {
     let verdict = held.verdicts.first()?;
-    let of = |name: &str| -> Option<Interval95> {
-        let row = all.row(held.time, name, "energy")?;
-        let or_nan = |value: Option<f64>| value.unwrap_or(f64::NAN);
-        Some(Interval95 { value: row.value?, lo: or_nan(row.lo), hi: or_nan(row.hi) })
-    };
+    let of = |name: &str| all.row(held.time, name, "energy").and_then(interval);
     let none = Interval95 { value: f64::NAN, lo: f64::NAN, hi: f64::NAN };
-    let best = GUESSES
-        .iter()
-        .filter_map(|(name, words)| Some((*words, of(name)?)))
-        .min_by(|one, other| one.1.value.total_cmp(&other.1.value));
-    let (best_name, best) = best.unwrap_or(("", none));
+    let best = all.best_guess(held.time, "energy");
+    let best_name = best.map_or("", |best| best.0);
+    let best = best.and_then(|best| interval(best.1)).unwrap_or(none);
+    let ratio = all.row(held.time, &verdict.name, "variance_ratio").and_then(interval);
+    let ratio = ratio.unwrap_or(none);
     let (sign, verdict_words) = match verdict.pooled {
         Verdict::Better => (1, "better than the simple guess"),
         Verdict::Equal => (0, "no better and no worse than the simple guess"),
@@ -56,10 +39,18 @@ fn score(all: &Validation, held: &HeldOutRecord) -> Option<HeldOutScore> {
         method: verdict.name.clone(),
         n_cells: held.n_cells,
         prediction: of(&verdict.name)?,
-        pooled: of("FL").unwrap_or(none),
+        pooled: of(POOLED).unwrap_or(none),
         best: (best_name.to_string(), best),
         floor: of("floor").map_or(f64::NAN, |floor| floor.value),
+        ratio,
+        too_narrow: Spread::of(ratio.value, [ratio.lo, ratio.hi]) == Spread::Narrow,
         verdict: verdict_words.into(),
         sign,
     })
+}
+
+/// A score with its interval, if it could be computed.
+fn interval(row: &ValidationRow) -> Option<Interval95> {
+    let or_nan = |value: Option<f64>| value.unwrap_or(f64::NAN);
+    Some(Interval95 { value: row.value?, lo: or_nan(row.lo), hi: or_nan(row.hi) })
 }

@@ -87,7 +87,7 @@ fn trust(report: &Report) -> String {
         "between the measured times, the model says little more than the neighbouring times do"
     };
     format!(
-        "Of {n} held-out times, the model predicted {better} better than a simple guess (both neighbouring times \
+        "Of {n} held-out times, the model predicted {better} better than a simple guess (neighbouring times \
          pooled), {} about as well, and {worse} worse: {advice}.",
         n - better - worse
     )
@@ -149,6 +149,17 @@ pub(super) fn sort_notes(report: &mut Report, model: &Model, notes: Vec<String>)
             let times: Vec<String> = worse.iter().map(|score| score.time.to_string()).collect();
             report.warnings.push(format!(
                 "The prediction is worse than the simple guess at {}: do not use populations near these times.",
+                times.join(", ")
+            ));
+        }
+    }
+    if let Part::Shown(scores) = &report.validation {
+        let narrow = scores.iter().filter(|score| score.too_narrow);
+        let times: Vec<String> = narrow.map(|score| score.time.to_string()).collect();
+        if !times.is_empty() {
+            report.warnings.push(format!(
+                "The population is too narrow at the held-out times {}: predicted cells vary less than measured \
+                 ones, so rare and extreme cells are missing in populations between the times.",
                 times.join(", ")
             ));
         }

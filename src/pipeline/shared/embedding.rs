@@ -8,7 +8,7 @@ use crate::data::Column;
 use crate::error::{Error, Result};
 use crate::io::chart::{as_hex, palette};
 use crate::io::h5ad::H5ad;
-use crate::io::model::OpenModel;
+use crate::io::model::{Model, OpenModel};
 use crate::lineage::Groups;
 use crate::pipeline::shared::cell_sets::CellSets;
 use crate::pipeline::shared::fitted_file::Fitted;
@@ -48,10 +48,23 @@ impl CellEmbedding {
             (Some(_), _) | (_, Some(_)) => Some(Fitted::open(model, data, progress)?),
             (None, None) => Fitted::find(model, None, progress)?,
         };
-        let Some(fitted) = fitted else {
-            let why = "the fitted file is not here";
-            return Self::of_model(model, why, progress);
-        };
+        match &fitted {
+            Some(fitted) => Self::of_file(model, fitted, basis, progress),
+            None => Self::instead(model, "the fitted file is not here", progress),
+        }
+    }
+
+    /// As [`CellEmbedding::read`], from the file that is open already.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`] with the existing keys; [`Error::Parameter`] for an embedding of one column; those of
+    /// reading the file.
+    pub(crate) fn of_file(
+        model: &OpenModel,
+        fitted: &Fitted,
+        basis: Option<&str>,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
         let keys: Vec<String> =
             fitted.file().obsm_keys()?.into_iter().map(|(key, _)| key).collect();
         let there = |key: &str| keys.iter().any(|other| other == key);
@@ -62,7 +75,7 @@ impl CellEmbedding {
             }
             None => match DEFAULT.into_iter().find(|key| there(key)) {
                 Some(key) => key.to_string(),
-                None => return Self::of_model(model, "the file has no X_umap or X_tsne", progress),
+                None => return Self::instead(model, "the file has no X_umap or X_tsne", progress),
             },
         };
         let all = fitted.file().obsm(&key)?;
@@ -91,8 +104,19 @@ impl CellEmbedding {
         Ok(Self { points, axes: [format!("{name} 1"), format!("{name} 2")], key: Some(key) })
     }
 
+    /// The coordinates of `model`, with a note that says why.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`].
+    fn instead(model: &OpenModel, why: &str, progress: &mut dyn Progress) -> Result<Self> {
+        let found = Self::of_model(model);
+        let text = format!("{why}: cells are shown in {} of the model", found.name());
+        progress::note(progress, text)?;
+        Ok(found)
+    }
+
     /// The first two coordinates of `model`; of a model with one coordinate, its time and this coordinate.
-    fn of_model(model: &OpenModel, why: &str, progress: &mut dyn Progress) -> Result<Self> {
+    pub(crate) fn of_model(model: &Model) -> Self {
         let names = &model.header.dimensions;
         let name =
             |d: usize| names.get(d).cloned().unwrap_or_else(|| format!("dimension {}", d + 1));
@@ -103,9 +127,24 @@ impl CellEmbedding {
             (true, _) => model.points[[i, 0]],
             (false, d) => model.points[[i, d]],
         });
-        let text = format!("{why}: cells are shown in {} and {} of the model", axes[0], axes[1]);
-        progress::note(progress, text)?;
-        Ok(Self { points, axes, key: None })
+        Self { points, axes, key: None }
+    }
+
+    /// Name of the plane in titles: `UMAP`, or `PC1 and PC2` for coordinates of the model.
+    pub(crate) fn name(&self) -> String {
+        let [first, second] = &self.axes;
+        self.key.as_deref().map_or_else(|| format!("{first} and {second}"), named)
+    }
+
+    /// The cells that have a place, in the order of the model.
+    pub(crate) fn known(&self) -> Vec<usize> {
+        let finite = |i: &usize| self.points.row(*i).iter().all(|x| x.is_finite());
+        (0..self.points.nrows()).filter(finite).collect()
+    }
+
+    /// Whether the plane is that of the first two coordinates of `model`, in which any point has its own place.
+    pub(crate) fn is_of(&self, model: &Model) -> bool {
+        self.key.is_none() && model.points.ncols() >= 2
     }
 }
 
@@ -143,9 +182,27 @@ impl ColouredGroups {
         sets: &CellSets,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
+        let fitted = match sets.groupby {
+            Some(_) => Some(Fitted::open(model, sets.data.as_deref(), &mut progress::Silent)?),
+            None => None,
+        };
+        Self::with_colours_of(fitted.as_ref(), model, sets, progress)
+    }
+
+    /// As [`ColouredGroups::read`], with colours of the file that is open already, or of [`palette`] without it.
+    ///
+    /// # Errors
+    /// As [`CellSets::labels`].
+    pub(crate) fn with_colours_of(
+        fitted: Option<&Fitted>,
+        model: &OpenModel,
+        sets: &CellSets,
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
         let labels = sets.labels(model, progress)?;
-        let Some(column) = &sets.groupby else { return Ok(Self::of_labels(&labels, None, &[])) };
-        let fitted = Fitted::open(model, sets.data.as_deref(), &mut progress::Silent)?;
+        let (Some(column), Some(fitted)) = (&sets.groupby, fitted) else {
+            return Ok(Self::of_labels(&labels, None, &[]));
+        };
         let order = categories(&fitted.file().obs(column)?);
         let colours = stored_colours(fitted.file(), column, order.len(), progress)?;
         Ok(Self::of_labels(&labels, Some(&order), &colours))

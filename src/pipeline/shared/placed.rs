@@ -1,9 +1,9 @@
-//! Places of any points of a model on an embedding of its cells: the mean of the places of the nearest cells.
+//! Places of any points of a model on an embedding of its cells, and directions of its cells there.
 
 use ndarray::{Array2, ArrayView2, Axis};
 
 use crate::error::Result;
-use crate::geometry::neighbours_among;
+use crate::geometry::{Projection, neighbours_among};
 use crate::io::model::Model;
 use crate::pipeline::shared::embedding::CellEmbedding;
 use crate::progress::Progress;
@@ -14,8 +14,8 @@ const NEAREST: usize = 8;
 /// The place of each of `points`, `(n, dim)` in the coordinates of `model`, on `map`, as `(n, 2)`.
 ///
 /// It is the mean of the places of the eight nearest cells in the coordinates of the model, weighted by
-/// `exp(−(d/d₈)²)` with `d₈` the distance to the eighth. A point at a cell is at the place of this cell. On the first two coordinates of the model, a point is
-/// where these coordinates are. Cells without a place are left out.
+/// `exp(−(d/d₈)²)` with `d₈` the distance to the eighth. A point at a cell is at the place of this cell. On the first
+/// two coordinates of the model, a point is where these coordinates are. Cells without a place are left out.
 ///
 /// # Errors
 /// Those of [`neighbours_among`], such as for a map without places.
@@ -25,12 +25,10 @@ pub(crate) fn placed(
     map: &CellEmbedding,
     progress: &mut dyn Progress,
 ) -> Result<Array2<f64>> {
-    if map.key.is_none() && model.points.ncols() >= 2 {
+    if map.is_of(model) {
         return Ok(points.slice(ndarray::s![.., ..2]).to_owned());
     }
-    let known: Vec<usize> = (0..model.cells.len())
-        .filter(|&i| map.points.row(i).iter().all(|x| x.is_finite()))
-        .collect();
+    let known = map.known();
     let cells = model.points.select(Axis(0), &known);
     let near = neighbours_among(points, cells.view(), NEAREST, progress)?;
     let mut places = Array2::zeros((points.nrows(), 2));
@@ -50,6 +48,28 @@ pub(crate) fn placed(
         place /= total;
     }
     Ok(places)
+}
+
+/// The directions of `cells` of `model` on `map`, `(n, 2)`. `velocity` are those in the coordinates of the model,
+/// `(n, dim)`, in the order of `cells`, which must have a place.
+///
+/// On the first two coordinates of the model they are the first two components. Otherwise they are projected by the
+/// directions to neighbouring cells ([`Projection`]), so that only relative lengths have a meaning.
+///
+/// # Errors
+/// Those of [`Projection::project`].
+pub(crate) fn directed(
+    cells: &[usize],
+    velocity: ArrayView2<'_, f64>,
+    model: &Model,
+    map: &CellEmbedding,
+    progress: &mut dyn Progress,
+) -> Result<Array2<f64>> {
+    if map.is_of(model) {
+        return Ok(velocity.slice(ndarray::s![.., ..2]).to_owned());
+    }
+    let (points, seen) = (model.points.select(Axis(0), cells), map.points.select(Axis(0), cells));
+    Projection::default().project(points.view(), velocity, seen.view(), progress)
 }
 
 #[cfg(test)]
@@ -90,5 +110,25 @@ mod tests {
         map.key = None;
         let own = placed(model.points.view(), &model, &map, &mut Silent).unwrap();
         assert_eq!(own, model.points);
+    }
+
+    #[test]
+    fn directions_turn_with_the_embedding_and_are_those_of_the_model_on_its_coordinates() {
+        let folder = tempfile::tempdir().unwrap();
+        let model = example_model(folder.path()).unwrap();
+        let points = Array2::from_shape_fn((72, 2), |(i, d)| {
+            if d == 0 { -5.0 * model.points[[i, 1]] } else { 5.0 * model.points[[i, 0]] }
+        });
+        let axes = ["a".to_string(), "b".to_string()];
+        let mut map = CellEmbedding { points, axes, key: Some("X_umap".into()) };
+        let all: Vec<usize> = (0..72).collect();
+        // To the right in the model, upwards on the map.
+        let right = Array2::from_shape_fn((72, 2), |(_, d)| [1.0, 0.0][d]);
+        let of =
+            |map: &CellEmbedding| directed(&all, right.view(), &model, map, &mut Silent).unwrap();
+        let seen = of(&map).sum_axis(Axis(0));
+        assert!(seen[1] > 3.0 * seen[0].abs(), "{seen}");
+        map.key = None;
+        assert_eq!(of(&map), right);
     }
 }

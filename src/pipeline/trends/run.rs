@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, Axis};
 
 use crate::data::GeneIndex;
 use crate::error::Result;
-use crate::io::chart::{Chart, Profiles, draw_trends};
+use crate::io::chart::{Chart, PageSize, Profiles, TrendWords, draw_trends};
 use crate::io::model::OpenModel;
 use crate::io::table::{Cells, Table};
 use crate::lineage::{Trend, trends as along};
@@ -121,7 +121,9 @@ impl TrendTables {
             Some(found) => Ok(all[found.places[0]].clone()),
             None => Err(not_among(gene, all, "of these trends")),
         };
-        draw_trends(&self.profiles, &genes.iter().map(named).collect::<Result<Vec<_>>>()?, "time")
+        let genes = genes.iter().map(named).collect::<Result<Vec<_>>>()?;
+        let words = TrendWords { title: None, time_title: "time" };
+        draw_trends(&self.profiles, &genes, &words, PageSize::default())
     }
 }
 

@@ -8,6 +8,7 @@ use crate::io::chart::Chart;
 use crate::io::chart::edges::{ACTIVATES, INHIBITS};
 use crate::io::chart::heatmap::order::similar_together;
 use crate::io::chart::links::{Link, Links};
+use crate::io::chart::page::{Head, PageSize};
 use crate::io::chart::profiles::{GREY, WIDTH};
 use crate::io::edges::EdgeRow;
 
@@ -21,15 +22,15 @@ const CELL: f64 = 15.0;
 const NAME: f64 = 90.0;
 /// Margin around the picture and between panels.
 const MARGIN: f64 = 16.0;
-/// Height of title and legend.
-const TOP: f64 = 96.0;
+/// Width below which the legend has two lines.
+const NARROW: f64 = 600.0;
 /// Height of the name of a panel.
 const HEAD: f64 = 24.0;
 /// Colour of pairs without an edge.
 const NONE: &str = "#e4e4e4";
 /// Width of the scale in the legend, and its number of steps.
 const SCALE: f64 = 240.0;
-const STEPS: usize = 50;
+const STEPS: usize = 48;
 
 /// Draws the edges between the most important regulators (rows) and targets (columns) of `rows` as a heat map. The
 /// colour is the importance with the sign of the edge: blue for activations, red for inhibitions.
@@ -56,26 +57,38 @@ const STEPS: usize = 50;
 /// # }
 /// ```
 pub fn draw_heatmap(rows: &[EdgeRow]) -> Chart {
+    draw_heatmap_on(rows, PageSize::default())
+}
+
+/// As [`draw_heatmap`], on a page of this size. A smaller page has fewer genes, so that their names keep their size.
+pub(crate) fn draw_heatmap_on(rows: &[EdgeRow], size: PageSize) -> Chart {
     let links = Links::of(rows);
-    let grid = Grid::of(&links);
+    let grid = Grid::of(&links, limits(links.panels.len(), size));
+    let least = size.width.unwrap_or(WIDTH);
     if grid.regulators.is_empty() {
-        let mut chart = Chart::new(WIDTH, 80.0);
-        chart.title((MARGIN, 24.0), "Regulators and targets");
-        chart.words((MARGIN, 52.0), "There are no edges to draw.", TextAnchor::Start, GREY);
+        let head = Head::of(least, ["Regulators and targets", "There are no edges to draw."]);
+        let mut chart = Chart::new(least, head.height() + 22.0);
+        head.draw(&mut chart);
         return chart;
     }
     let names = Names::of(&links, &grid);
     let n_panels = grid.panels.len();
-    let columns = columns(n_panels, names.panel.0);
-    let width = WIDTH.max(MARGIN + names.panel.0 * columns as f64);
-    let bottom = TOP + names.panel.1 * n_panels.div_ceil(columns) as f64;
+    let most = size
+        .width
+        .map_or(usize::MAX, |width| (((width - MARGIN) / names.panel.0).floor() as usize).max(1));
+    let columns = columns(n_panels, names.panel.0).min(most);
+    let width = least.max(MARGIN + names.panel.0 * columns as f64);
+    let head = Head::of(width, [&grid.title(&links), &grid.subtitle()]);
+    let is_narrow = width < NARROW;
+    let top = head.height() + if is_narrow { 62.0 } else { 42.0 };
+    let bottom = top + names.panel.1 * n_panels.div_ceil(columns) as f64;
     let note = links.left_out();
     let mut chart = Chart::new(width, bottom + if note.is_some() { 24.0 } else { 0.0 });
-    chart.title((MARGIN, 24.0), &grid.title(&links));
-    grid.legend(&mut chart, links.weight.name);
+    head.draw(&mut chart);
+    grid.legend(&mut chart, links.weight.name, head.height() - 6.0, is_narrow);
     for number in 0..n_panels {
         let (column, row) = (number % columns, number / columns);
-        let corner = (MARGIN + names.panel.0 * column as f64, TOP + names.panel.1 * row as f64);
+        let corner = (MARGIN + names.panel.0 * column as f64, top + names.panel.1 * row as f64);
         if n_panels > 1 {
             let label = Chart::shortened(&links.panels[number].label, names.panel.0 - MARGIN);
             chart.words((corner.0, corner.1 + 12.0), &label, TextAnchor::Start, "#222222");
@@ -87,6 +100,19 @@ pub fn draw_heatmap(rows: &[EdgeRow]) -> Chart {
         chart.words((MARGIN, bottom + 8.0), &note, TextAnchor::Start, GREY);
     }
     chart
+}
+
+/// Largest numbers of regulators and targets of so many panels on a page of this size.
+fn limits(n_panels: usize, size: PageSize) -> (usize, usize) {
+    let (rows, columns) = if n_panels > 2 { MOST_IN_PANELS } else { MOST };
+    let room = |length: Option<f64>, other: f64, most: usize| {
+        length
+            .map_or(most, |length| (((length - other) / CELL).floor().max(3.0) as usize).min(most))
+    };
+    (
+        room(size.height, 2.0 * HEAD + 96.0 + NAME, rows),
+        room(size.width, 2.0 * MARGIN + NAME + 6.0, columns),
+    )
 }
 
 /// Number of panels side by side: wide panels stand below each other.
@@ -109,18 +135,19 @@ struct Grid {
     panels: Vec<Vec<Vec<Option<f64>>>>,
     /// Largest weight.
     most: f64,
+    /// Largest numbers of regulators and targets.
+    limits: (usize, usize),
 }
 
 impl Grid {
     /// The most important genes of all panels, ordered by similarity.
-    fn of(links: &Links) -> Self {
+    fn of(links: &Links, limits: (usize, usize)) -> Self {
         let all = || links.panels.iter().flat_map(|panel| &panel.links);
         let n = links.genes.len();
-        let limits = if links.panels.len() > 2 { MOST_IN_PANELS } else { MOST };
         let regulators =
             most_important(all().map(|link| (link.regulator, link.weight)), n, limits.0);
         let targets = most_important(all().map(|link| (link.target, link.weight)), n, limits.1);
-        let mut grid = Self { regulators, targets, panels: Vec::new(), most: 0.0 };
+        let mut grid = Self { regulators, targets, panels: Vec::new(), most: 0.0, limits };
         let unordered = grid.cells(links);
         let entry = |cell: &Option<f64>| cell.unwrap_or(0.0);
         let of_row =
@@ -167,7 +194,7 @@ impl Grid {
             n if n == most => format!("the first {n} {name}s"),
             n => format!("{n} {name}s"),
         };
-        let limits = if links.panels.len() > 2 { MOST_IN_PANELS } else { MOST };
+        let limits = self.limits;
         let regulators = count(&self.regulators, limits.0, "regulator");
         let targets = count(&self.targets, limits.1, "target");
         let of = if links.panels.len() > 1 {
@@ -178,28 +205,43 @@ impl Grid {
         format!("Edges from {regulators} (rows) to {targets} (columns){of}")
     }
 
-    /// Draws the scale of the colours, with its ends and zero.
-    fn legend(&self, chart: &mut Chart, weight: &str) {
-        let left = MARGIN + Chart::width_of("inhibits ⊣") + 8.0;
-        chart.words((left - 8.0, 54.0), "inhibits ⊣", TextAnchor::End, INHIBITS);
+    /// Number of edges that are drawn.
+    fn subtitle(&self) -> String {
+        let n = self.panels.iter().flatten().flatten().flatten().count();
+        format!("n = {n} edges; rows and columns in the order of similarity")
+    }
+
+    /// Draws the scale of the colours, with its ends and zero, below the height `top`. On a narrow page, the colour of
+    /// other pairs is in a second line.
+    fn legend(&self, chart: &mut Chart, weight: &str, top: f64, is_narrow: bool) {
+        let scale = if is_narrow { 0.6 * SCALE } else { SCALE };
+        let y = top - 42.0;
+        let left = (MARGIN + Chart::width_of("inhibits ⊣") + 8.0).round();
+        chart.words((left - 8.0, y + 54.0), "inhibits ⊣", TextAnchor::End, INHIBITS);
         for step in 0..STEPS {
             let share = 2.0 * (step as f64 + 0.5) / STEPS as f64 - 1.0;
-            let x = left + SCALE * step as f64 / STEPS as f64;
-            // Steps overlap, or thin gaps would show between them.
-            let width = (SCALE / STEPS as f64 + 0.5).min(left + SCALE - x);
-            chart.band((x, 43.0), (width, 14.0), &shade(share));
+            let x = left + scale * step as f64 / STEPS as f64;
+            // Steps are whole pixels wide: they neither overlap, which would be darker, nor leave gaps.
+            shaded(chart, (x, y + 43.0), (scale / STEPS as f64, 14.0), share);
         }
-        chart.words((left + SCALE + 8.0, 54.0), "activates →", TextAnchor::Start, ACTIVATES);
+        chart.words((left + scale + 8.0, y + 54.0), "activates →", TextAnchor::Start, ACTIVATES);
         for (share, value) in [(0.0, self.most), (0.5, 0.0), (1.0, self.most)] {
-            let x = left + share * SCALE;
-            chart.line((x, 57.0), (x, 61.0), GREY, 1.0);
+            let x = left + share * scale;
+            chart.line((x, y + 57.0), (x, y + 61.0), GREY, 1.0);
             let text = if value > 0.0 { format!("{value:.2}") } else { "0".into() };
-            chart.words((x, 74.0), &text, TextAnchor::Middle, GREY);
+            chart.words((x, y + 74.0), &text, TextAnchor::Middle, GREY);
         }
-        chart.words((left + 0.25 * SCALE, 74.0), weight, TextAnchor::Middle, GREY);
-        let x = left + SCALE + 16.0 + Chart::width_of("activates →") + 16.0;
-        chart.band((x, 43.0), (14.0, 14.0), NONE);
-        chart.words((x + 20.0, 54.0), "not in the list", TextAnchor::Start, GREY);
+        if !is_narrow {
+            chart.words((left + 0.25 * scale, y + 74.0), weight, TextAnchor::Middle, GREY);
+        }
+        let beside = left + scale + 16.0 + Chart::width_of("activates →") + 16.0;
+        let (x, y) = if is_narrow { (MARGIN, y + 40.0) } else { (beside, y) };
+        chart.band((x, y + 43.0), (14.0, 14.0), NONE);
+        chart.words((x + 20.0, y + 54.0), "not in the list", TextAnchor::Start, GREY);
+        if is_narrow {
+            let right = x + 20.0 + Chart::width_of("not in the list") + 16.0;
+            chart.words((right, y + 54.0), weight, TextAnchor::Start, GREY);
+        }
     }
 
     /// Draws the cells of a panel with this upper left corner.
@@ -208,8 +250,11 @@ impl Grid {
             for (j, cell) in row.iter().enumerate() {
                 let at = (corner.0 + CELL * j as f64, corner.1 + CELL * i as f64);
                 let share = |value: f64| if self.most > 0.0 { value / self.most } else { 0.0 };
-                let colour = cell.map_or_else(|| NONE.to_string(), |value| shade(share(value)));
-                chart.band(at, (CELL - 1.0, CELL - 1.0), &colour);
+                let size = (CELL - 1.0, CELL - 1.0);
+                match cell {
+                    Some(value) => shaded(chart, at, size, share(*value)),
+                    None => chart.band(at, size, NONE),
+                }
             }
         }
     }
@@ -277,12 +322,11 @@ fn most_important(
     genes.into_iter().take(most).map(|gene| gene.0).collect()
 }
 
-/// The colour of a share of the largest weight, from −1 (inhibition) over 0 (white) to 1 (activation).
-fn shade(share: f64) -> String {
-    let end: [f64; 3] = if share > 0.0 { [0.0, 114.0, 178.0] } else { [213.0, 94.0, 0.0] };
-    let part = share.abs().min(1.0);
-    let [r, g, b] = end.map(|end| (255.0 + part * (end - 255.0)).round() as u8);
-    format!("#{r:02x}{g:02x}{b:02x}")
+/// Draws a rectangle of a share of the largest weight, from −1 (inhibition) over 0 (paper) to 1 (activation): the
+/// full colour as opaque as the share, so that it mixes with the paper of a page, also of a dark one.
+fn shaded(chart: &mut Chart, corner: (f64, f64), size: (f64, f64), share: f64) {
+    let colour = if share > 0.0 { ACTIVATES } else { INHIBITS };
+    chart.rectangle(corner, size, colour, Some((share.abs().min(1.0) * 1e3).round() / 1e3));
 }
 
 #[cfg(test)]
@@ -302,12 +346,27 @@ mod tests {
         let rows = [edge("A", "X", 2.0), edge("A", "Y", -1.0), edge("B", "X", 0.0)];
         let text = svg(&rows);
         // The largest weight has the full colour, half of it a colour half way to white.
-        for colour in [ACTIVATES, &shade(-0.5), "#ffffff", NONE] {
-            assert!(text.contains(colour), "{colour}");
-        }
-        assert_eq!([shade(1.0), shade(-1.0), shade(0.0)], [ACTIVATES, INHIBITS, "#ffffff"]);
-        assert_eq!(shade(-0.5), "#eaaf80");
+        let rect = |colour: &str, opacity: &str| {
+            let is = |part: &str| part.contains(colour) && part.contains(opacity);
+            text.split("<rect").any(|part| is(&part[..part.find('>').unwrap()]))
+        };
+        assert!(rect(ACTIVATES, "opacity=\"1\"") || rect(ACTIVATES, "width=\"14\""), "{text}");
+        assert!(rect(INHIBITS, "opacity=\"0.5\"") && rect(INHIBITS, "opacity=\"0\""), "{text}");
+        assert!(rect(NONE, "width=\"14\""));
         assert!(text.contains("2 regulators") && text.contains("2.00"), "{text}");
+    }
+
+    #[test]
+    fn a_narrow_page_has_fewer_genes_and_its_width() {
+        let rows: Vec<EdgeRow> = (0..900)
+            .map(|i| edge(&format!("R{}", i % 30), &format!("T{}", i / 30), 1.0 + f64::from(i)))
+            .collect();
+        let width = Some(400.0);
+        let chart = draw_heatmap_on(&rows, PageSize { width, height: None });
+        assert!((chart.width() - 400.0).abs() < 1e-9);
+        // (400 − 2·16 − 90 − 6)/15 = 18.1.
+        assert_eq!(limits(1, PageSize { width, height: None }), (40, 18));
+        assert!(chart.svg().contains("18 targets"));
     }
 
     #[test]
@@ -319,7 +378,7 @@ mod tests {
             }
         }
         let links = Links::of(&rows);
-        let grid = Grid::of(&links);
+        let grid = Grid::of(&links, MOST);
         for (i, &regulator) in grid.regulators.iter().enumerate() {
             for (j, &target) in grid.targets.iter().enumerate() {
                 let found = links.panels[0].links.iter().find(|l| l.ends() == (regulator, target));
@@ -328,7 +387,7 @@ mod tests {
         }
         // Of two edges of a pair the first one counts.
         rows.push(edge("A", "u", 0.5));
-        assert_eq!(Grid::of(&Links::of(&rows)).panels, grid.panels);
+        assert_eq!(Grid::of(&Links::of(&rows), MOST).panels, grid.panels);
         let links = Links::of(&rows);
         // Regulators of the same targets are neighbours, and targets of the same regulators.
         let place = |genes: &[usize], name: &str| {
@@ -352,7 +411,7 @@ mod tests {
             (number(tag.unwrap(), "x"), number(tag.unwrap(), "y"))
         };
         for (colour, regulator, target) in [(ACTIVATES, ">A", ">X"), (INHIBITS, ">B", ">Y")] {
-            let cell = place("<rect", colour);
+            let cell = place("<rect", &format!("fill=\"{colour}\" fill-opacity=\"1\""));
             let (beside, above) = (place("<text", regulator), place("<text", target));
             assert!((beside.1 - cell.1 - 11.0).abs() < 1e-6 && beside.0 < cell.0, "{text}");
             assert!((above.0 - cell.0 - 11.0).abs() < 1e-6 && above.1 < cell.1, "{text}");
@@ -382,7 +441,8 @@ mod tests {
         assert_eq!(text.matches(">A<").count(), 9, "{text}");
         assert!(text.contains("8 to 9") && !text.contains("9 to 10"));
         assert!(text.contains("Only the first 9 of 11 intervals are drawn."));
-        assert!(text.contains("for each interval") && text.contains(">9.00<"));
+        assert!(text.contains("for each") && text.contains("interval</text>"));
+        assert!(text.contains(">9.00<"));
         assert!(svg(&[]).contains("There are no edges to draw."));
         assert!(svg(&[edge("A", "A", 1.0)]).contains("There are no edges to draw."));
         assert!(svg(&[edge(&"long".repeat(20), "B", 0.0)]).contains('…'));

@@ -7,7 +7,7 @@ use ndarray::Array2;
 
 use crate::io::chart::Chart;
 use crate::io::chart::map::legend::Legend;
-use crate::io::chart::page::{ColourBar, HEAD, MARGIN, PageSize, Ramp, titled};
+use crate::io::chart::page::{ColourBar, HEAD, Head, MARGIN, PageSize, Ramp};
 use crate::io::chart::palette::NO_GROUP;
 
 /// Height of a map without another wish.
@@ -45,8 +45,19 @@ pub struct MapLine {
     pub places: Vec<[f64; 2]>,
     /// Its colour.
     pub colour: String,
-    /// Whether an arrow in the middle shows its direction; otherwise a dot shows its end.
-    pub is_stream: bool,
+    /// The mark that shows its direction.
+    pub mark: LineMark,
+}
+
+/// The mark that shows the direction of a line on a map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LineMark {
+    /// A head of an arrow in the middle, as on streamlines.
+    Middle,
+    /// A head of an arrow at the end.
+    End,
+    /// A dot at the end, as on paths of cells.
+    Dot,
 }
 
 /// Colours of the cells of a map.
@@ -127,11 +138,16 @@ pub fn draw_map(picture: &MapPicture, size: PageSize) -> Chart {
     };
     let natural = LEFT + PANEL + legend.width() + MARGIN;
     let width = size.width.unwrap_or(natural).max(LEFT + 80.0 + legend.width() + MARGIN);
-    let mut chart = titled(width, height, [&picture.title, &picture.subtitle]);
+    let head = Head::of(width, [&picture.title, &picture.subtitle]);
+    // Arrows may begin at the margin.
+    let top = head.height() + if picture.lines.is_empty() { 0.0 } else { 10.0 };
+    let height = if size.height.is_some() { height } else { height + top - HEAD };
+    let mut chart = Chart::new(width, height);
+    head.draw(&mut chart);
     let panel = Panel::new(
         &picture.points,
-        [LEFT, HEAD],
-        [width - LEFT - MARGIN - legend.width(), height - HEAD - FOOT],
+        [LEFT, top],
+        [width - LEFT - MARGIN - legend.width(), height - top - FOOT],
     );
     let left = panel.right() + 20.0;
     match &picture.colouring {
@@ -155,8 +171,8 @@ pub fn draw_map(picture: &MapPicture, size: PageSize) -> Chart {
                 let all = || values.iter().filter(shown).copied();
                 [all().fold(f64::INFINITY, f64::min), all().fold(f64::NEG_INFINITY, f64::max)]
             });
-            let top = HEAD + 24.0;
-            let bar = ColourBar::new(ramp, ends, [left, top, (top + 180.0).min(panel.bottom())]);
+            let at = [left, top + 24.0, (top + 204.0).min(panel.bottom())];
+            let bar = ColourBar::new(ramp, ends, at);
             let value = |i: usize| values.get(i).filter(shown).copied().unwrap_or(f64::NAN);
             panel.cells(&mut chart, picture, &|i| bar.colour(value(i)));
             bar.draw(&mut chart, title, legend.width() - 20.0);
@@ -170,7 +186,7 @@ pub fn draw_map(picture: &MapPicture, size: PageSize) -> Chart {
     {
         panel.numbers(&mut chart, picture, of_cells);
     }
-    legend.draw(&mut chart, [left, HEAD]);
+    legend.draw(&mut chart, [left, top]);
     panel.axes(&mut chart, &picture.axes);
     chart
 }
@@ -238,25 +254,32 @@ impl Panel {
     fn line(&self, chart: &mut Chart, line: &MapLine) {
         let places: Vec<(f64, f64)> = line.places.iter().filter_map(|at| self.place(*at)).collect();
         let Some(&end) = places.last() else { return };
-        if !line.is_stream {
-            chart.polyline(places, &line.colour, 0.9);
-            chart.spot(end, 2.2, &line.colour);
-            return;
-        }
-        let middle = places.len() / 2;
-        let tip = places[middle];
-        let before = places[middle.saturating_sub(2)];
-        chart.polyline(places, &line.colour, 1.1);
+        let (tip, before) = match line.mark {
+            LineMark::Dot => {
+                chart.polyline(places, &line.colour, 0.9);
+                chart.spot(end, 2.2, &line.colour);
+                return;
+            }
+            LineMark::Middle => {
+                let middle = places.len() / 2;
+                (places[middle], places[middle.saturating_sub(2)])
+            }
+            LineMark::End => (end, places[places.len().saturating_sub(2)]),
+        };
+        let width = if line.mark == LineMark::End { 0.9 } else { 1.1 };
+        chart.polyline(places, &line.colour, width);
         let (dx, dy) = (tip.0 - before.0, tip.1 - before.1);
         let length = dx.hypot(dy);
         if length > 0.0 {
             let (ux, uy) = (dx / length, dy / length);
-            let side =
-                |way: f64| (tip.0 - 6.0 * ux - way * 3.2 * uy, tip.1 - 6.0 * uy + way * 3.2 * ux);
-            chart.polygon(
-                &[(tip.0 + 2.0 * ux, tip.1 + 2.0 * uy), side(1.0), side(-1.0)],
-                &line.colour,
-            );
+            // The head of a short arrow is not longer than the arrow.
+            let head = if line.mark == LineMark::End { (0.45 * length).min(5.0) } else { 6.0 };
+            let side = |way: f64| {
+                let (back, aside) = (head, way * 0.53 * head);
+                (tip.0 - back * ux - aside * uy, tip.1 - back * uy + aside * ux)
+            };
+            let nose = (tip.0 + head / 3.0 * ux, tip.1 + head / 3.0 * uy);
+            chart.polygon(&[nose, side(1.0), side(-1.0)], &line.colour);
         }
     }
 

@@ -113,41 +113,53 @@ impl Drawn {
         SMALL + (largest - SMALL) * share.sqrt()
     }
 
-    /// Draws the legend: signs in the first line, widths and sizes in the second.
-    pub(super) fn legend(&self, chart: &mut Chart, weight: &str) {
+    /// Numbers of genes, and of the edges of the list that could be drawn.
+    pub(super) fn subtitle(&self, links: &Links) -> String {
+        let all: usize = links.panels.iter().map(|panel| panel.links.len()).sum();
+        let drawn: usize = self.panels.iter().map(Vec::len).sum();
+        format!("n = {} genes; {drawn} of {all} edges of the list", self.genes.len())
+    }
+
+    /// Draws the legend below the height `top`: signs in the first line, widths and sizes in the second, or sizes in
+    /// a third one on a narrow page.
+    pub(super) fn legend(&self, chart: &mut Chart, weight: &str, top: f64, is_narrow: bool) {
+        let (first, mut second) = (top + 8.0, top + 40.0);
         let mut x = MARGIN;
         for (text, colour, activates) in
             [("activates", ACTIVATES, true), ("inhibits", INHIBITS, false)]
         {
             let link = Link { regulator: 0, target: 1, weight: 1.0, activates, directed: true };
-            stroke(chart, Curve::bent((x, 46.0), (x + 34.0, 46.0), 0.0), &link, 2.5);
-            chart.words((x + 42.0, 50.0), text, TextAnchor::Start, colour);
+            stroke(chart, Curve::bent((x, first), (x + 34.0, first), 0.0), &link, 2.5);
+            chart.words((x + 42.0, first + 4.0), text, TextAnchor::Start, colour);
             x += 42.0 + Chart::width_of(text) + 18.0;
         }
         if self.panels.iter().flatten().any(|link| !link.directed) {
-            chart.line((x, 46.0), (x + 34.0, 46.0), GREY, 2.5);
-            chart.words((x + 42.0, 50.0), "direction unknown", TextAnchor::Start, GREY);
+            chart.line((x, first), (x + 34.0, first), GREY, 2.5);
+            chart.words((x + 42.0, first + 4.0), "direction unknown", TextAnchor::Start, GREY);
         }
         x = MARGIN;
         let (low, high) = self.range;
         let ends = if high > low { vec![low, high] } else { vec![high] };
-        chart.words((x, 80.0), weight, TextAnchor::Start, GREY);
+        chart.words((x, second + 4.0), weight, TextAnchor::Start, GREY);
         x += Chart::width_of(weight) + 8.0;
         for value in ends {
-            chart.line((x, 76.0), (x + 26.0, 76.0), GREY, self.width(value));
+            chart.line((x, second), (x + 26.0, second), GREY, self.width(value));
             let text = format!("{value:.2}");
-            chart.words((x + 32.0, 80.0), &text, TextAnchor::Start, GREY);
+            chart.words((x + 32.0, second + 4.0), &text, TextAnchor::Start, GREY);
             x += 32.0 + Chart::width_of(&text) + 12.0;
         }
         x += 12.0;
-        chart.words((x, 80.0), "outgoing edges", TextAnchor::Start, GREY);
+        if is_narrow {
+            (x, second) = (MARGIN, second + 34.0);
+        }
+        chart.words((x, second + 4.0), "outgoing edges", TextAnchor::Start, GREY);
         x += Chart::width_of("outgoing edges") + 10.0;
         let mut sizes = vec![0, 1, self.most_outgoing];
         sizes.dedup();
         for n in sizes {
             let r = self.radius(n);
-            chart.circle((x + r, 76.0), r, fill(n), "#444444");
-            chart.words((x + 2.0 * r + 6.0, 80.0), &n.to_string(), TextAnchor::Start, GREY);
+            chart.circle((x + r, second), r, fill(n), "#444444");
+            chart.words((x + 2.0 * r + 6.0, second + 4.0), &n.to_string(), TextAnchor::Start, GREY);
             x += 2.0 * r + 6.0 + Chart::width_of(&n.to_string()) + 12.0;
         }
     }

@@ -14,13 +14,16 @@ use crate::io::chart::Chart;
 use crate::io::chart::links::Links;
 use crate::io::chart::network::drawn::Drawn;
 use crate::io::chart::network::picture::Picture;
+use crate::io::chart::page::Head;
 use crate::io::chart::profiles::{GREY, WIDTH};
 use crate::io::edges::EdgeRow;
 
 /// Margin around the picture and between panels.
 const MARGIN: f64 = 16.0;
-/// Height of title and legend.
-const TOP: f64 = 100.0;
+/// Height of a legend in two lines.
+const LEGEND: f64 = 74.0;
+/// Width below which the legend has three lines.
+const NARROW: f64 = 560.0;
 /// Height of the name of a panel.
 const HEAD: f64 = 28.0;
 
@@ -52,16 +55,36 @@ const HEAD: f64 = 28.0;
 /// # }
 /// ```
 pub fn draw_network(rows: &[EdgeRow], n: usize) -> Chart {
-    draw_links(&Links::of(rows), n)
+    draw_links(&Links::of(rows), n, WIDTH, f64::INFINITY)
 }
 
-/// As [`draw_network`].
-fn draw_links(links: &Links, n: usize) -> Chart {
+/// As [`draw_network`], on a page of this width, or of its own without one. On a narrow page there are fewer edges, so
+/// that names keep their size; a page that is too narrow for three edges shows them smaller.
+pub(crate) fn draw_network_on(rows: &[EdgeRow], n: usize, width: Option<f64>) -> Chart {
+    let Some(width) = width else { return draw_network(rows, n) };
+    let links = Links::of(rows);
+    let fewer = FEWER.into_iter().filter(|few| *few < n);
+    let mut chart = draw_links(&links, n, width, width);
+    for few in fewer {
+        if chart.width() <= width + 0.5 {
+            break;
+        }
+        chart = draw_links(&links, few, width, width);
+    }
+    let wide = chart.width();
+    if wide > width + 0.5 { chart.scaled(width / wide) } else { chart }
+}
+
+/// Numbers of edges that are tried on a narrow page.
+const FEWER: [usize; 7] = [30, 24, 18, 13, 9, 6, 3];
+
+/// A network on a page of at least the width `least`, with panels side by side up to the width `most`.
+fn draw_links(links: &Links, n: usize, least: f64, most: f64) -> Chart {
     let drawn = Drawn::of(links, n);
     if drawn.genes.is_empty() {
-        let mut chart = Chart::new(WIDTH, 80.0);
-        chart.title((MARGIN, 24.0), "Network of the first edges");
-        chart.words((MARGIN, 52.0), "There are no edges to draw.", TextAnchor::Start, GREY);
+        let head = Head::of(least, ["Network of the first edges", "There are no edges to draw."]);
+        let mut chart = Chart::new(least, head.height() + 22.0);
+        head.draw(&mut chart);
         return chart;
     }
     let picture = Picture::new(&drawn);
@@ -73,17 +96,21 @@ fn draw_links(links: &Links, n: usize) -> Chart {
     };
     let head = if n_panels > 1 { HEAD } else { 0.0 };
     let (wide, high) = (picture.size.0 + 2.0 * MARGIN, picture.size.1 + 2.0 * MARGIN + head);
-    let width = WIDTH.max(wide * columns as f64);
+    let columns = columns.min(((most / wide).floor() as usize).max(1));
+    let width = least.max(wide * columns as f64);
     let note = links.left_out();
     let foot = if note.is_some() { 24.0 } else { 0.0 };
-    let bottom = TOP + high * n_panels.div_ceil(columns) as f64;
+    let head_of = Head::of(width, [&drawn.title(links.kind), &drawn.subtitle(links)]);
+    let is_narrow = width < NARROW;
+    let top = head_of.height() + LEGEND + if is_narrow { 34.0 } else { 0.0 };
+    let bottom = top + high * n_panels.div_ceil(columns) as f64;
     let mut chart = Chart::new(width, bottom + foot);
-    chart.title((MARGIN, 24.0), &drawn.title(links.kind));
-    drawn.legend(&mut chart, links.weight.name);
+    head_of.draw(&mut chart);
+    drawn.legend(&mut chart, links.weight.name, head_of.height(), is_narrow);
     let left = 0.5 * (width - wide * columns as f64);
     for number in 0..n_panels {
         let column = number % columns;
-        let corner = (left + wide * column as f64, TOP + high * (number / columns) as f64);
+        let corner = (left + wide * column as f64, top + high * (number / columns) as f64);
         if n_panels > 1 {
             let (from, size) = ((corner.0 + 4.0, corner.1 + 4.0), (wide - 8.0, high - 8.0));
             chart.frame(from, size, "#dddddd");
@@ -110,6 +137,28 @@ mod tests {
         let path = folder.path().join("n.svg");
         chart.write(&path).unwrap();
         std::fs::read_to_string(path).unwrap()
+    }
+
+    #[test]
+    fn a_narrow_page_has_fewer_edges_and_its_width() {
+        let edges: Vec<EdgeRow> = (0..60)
+            .map(|i| {
+                edge(
+                    &format!("Regulator{}", i % 7),
+                    &format!("Target{}", i % 31),
+                    60.0 - f64::from(i),
+                )
+            })
+            .collect();
+        let wide = draw_network(&edges, 40);
+        let narrow = draw_network_on(&edges, 40, Some(400.0));
+        assert!(wide.width() > 500.0 && (narrow.width() - 400.0).abs() < 1e-9);
+        assert!(
+            svg(&narrow).contains("outgoing edges") && !svg(&narrow).contains("first 40 edges")
+        );
+        // Too narrow for any: smaller as a whole.
+        let tiny = draw_network_on(&edges, 40, Some(60.0));
+        assert!((tiny.size().0 - 60.0 / 96.0 * 25.4).abs() < 0.2, "{:?}", tiny.size());
     }
 
     /// The tags of a kind that contain a text.
@@ -150,7 +199,7 @@ mod tests {
         for link in &mut links.panels[0].links {
             link.directed = false;
         }
-        let text = svg(&draw_links(&links, 40));
+        let text = svg(&draw_links(&links, 40, WIDTH, f64::INFINITY));
         assert!(text.contains("direction unknown"));
         // Only the legend has a head and a bar; the pair Sox2, Nanog is one line.
         assert_eq!(tags(&text, "<path", &format!("fill=\"{ACTIVATES}\"")).len(), 1);
