@@ -307,3 +307,110 @@ fn the_code_is_documented_and_files_are_short() {
     assert!(share >= 0.3, "{share:.3} doc lines for each line of code");
     assert!(riddles.is_empty(), "say it with a subject first:\n{}", riddles.join("\n"));
 }
+
+fn markdown_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            markdown_files(&path, found);
+        } else if path.extension().is_some_and(|ending| ending == "md") {
+            found.push(path);
+        }
+    }
+}
+
+/// The pages that people read: `README.md`, `docs/**/*.md` and `data-samples/README.md`.
+fn pages() -> Vec<PathBuf> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = vec![root.join("README.md"), root.join("data-samples/README.md")];
+    markdown_files(&root.join("docs"), &mut found);
+    found.sort();
+    found
+}
+
+/// The lines of a page outside of fenced code.
+fn prose(text: &str) -> impl Iterator<Item = &str> {
+    let mut inside = false;
+    text.lines().filter(move |line| {
+        let fence = line.trim_start().starts_with("```");
+        inside ^= fence;
+        !inside && !fence
+    })
+}
+
+/// The targets of links and pictures in a page, `TARGET` of `[text](TARGET)`; code does not count.
+fn targets(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for line in prose(text).filter(|line| !line.starts_with("    ")) {
+        // Every second part of a line lies between backticks.
+        let parts: Vec<&str> = line.split('`').step_by(2).collect();
+        for part in parts.join("").split("](").skip(1) {
+            found.extend(part.split_once(')').map(|parts| parts.0.to_string()));
+        }
+    }
+    found
+}
+
+/// The anchors of a page by GitHub's rule: small letters, digits, `-` and `_` of each heading, a
+/// hyphen for each space, and a number after the second heading of a name.
+fn anchors(text: &str) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut seen = Vec::new();
+    for line in prose(text).filter(|line| line.starts_with('#')) {
+        let heading = line.trim_start_matches('#').trim().to_lowercase();
+        let kept = |c: &char| c.is_alphabetic() || c.is_ascii_digit() || "-_ ".contains(*c);
+        let anchor = heading.chars().filter(kept).collect::<String>().replace(' ', "-");
+        let before = seen.iter().filter(|earlier| **earlier == anchor).count();
+        seen.push(anchor.clone());
+        found.push(if before == 0 { anchor } else { format!("{anchor}-{before}") });
+    }
+    found
+}
+
+#[test]
+fn anchors_follow_the_rule_of_github() {
+    let page = "# 1 What is fitted\n## ε of populations, and `ε`\n```sh\n# no heading\n```\n## Held-out times °\n## A\n## A\n";
+    let expected = ["1-what-is-fitted", "ε-of-populations-and-ε", "held-out-times-", "a", "a-1"];
+    assert_eq!(anchors(page), expected);
+    let page = "[a](b.md#c) and ![d](e.svg)\n`[f](g)`\n    [h](i)\n```\n[j](k)\n```\n";
+    assert_eq!(targets(page), ["b.md#c", "e.svg"]);
+}
+
+#[test]
+fn links_of_pages_lead_somewhere() {
+    let mut wrong = Vec::new();
+    for page in pages() {
+        let text = fs::read_to_string(&page).unwrap();
+        for target in targets(&text) {
+            // An empty target is a chapter without a page in the table of contents.
+            if target.is_empty() || target.contains("://") || target.starts_with("mailto:") {
+                continue;
+            }
+            let (name, anchor) = target.split_once('#').unwrap_or((&target, ""));
+            let folder = page.parent().unwrap();
+            let path = if name.is_empty() { page.clone() } else { folder.join(name) };
+            let known = || anchors(&fs::read_to_string(&path).unwrap_or_default());
+            if !path.exists() {
+                wrong.push(format!("{}: no file {target}", page.display()));
+            } else if !anchor.is_empty() && !known().iter().any(|known| known == anchor) {
+                wrong.push(format!("{}: no heading {target}", page.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_page_is_in_the_table_of_contents() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    let contents = targets(&fs::read_to_string(docs.join("SUMMARY.md")).unwrap());
+    let mut found = Vec::new();
+    markdown_files(&docs, &mut found);
+    found.sort();
+    let missing: Vec<String> = found
+        .iter()
+        .map(|path| path.strip_prefix(&docs).unwrap().to_str().unwrap().to_string())
+        .filter(|name| name != "SUMMARY.md" && !contents.contains(name))
+        .collect();
+    assert!(missing.is_empty(), "add to docs/SUMMARY.md: {}", missing.join(", "));
+}
