@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-/// What a command did, collected while it runs.
+/// The files, notes and numbers of a command, collected while it runs.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
     files: Vec<String>,

@@ -157,7 +157,7 @@ impl Count {
         }
     }
 
-    /// What was found, and how far to trust it.
+    /// One line on the finding and one on how far to trust it.
     fn lines(&self) -> Vec<String> {
         let Self { better, equal, worse, nothing } = *self;
         let total = better + equal + worse + nothing;
