@@ -347,10 +347,11 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
 
 /// The targets of links and pictures in a page, `TARGET` of `[text](TARGET)`; code does not count.
 fn targets(text: &str) -> Vec<String> {
+    let lines: Vec<&str> = prose(text).filter(|line| !line.starts_with("    ")).collect();
     let mut found = Vec::new();
-    for line in prose(text).filter(|line| !line.starts_with("    ")) {
-        // Every second part of a line lies between backticks.
-        let parts: Vec<&str> = line.split('`').step_by(2).collect();
+    for paragraph in lines.join("\n").split("\n\n") {
+        // Every second part of a paragraph lies between backticks.
+        let parts: Vec<&str> = paragraph.split('`').step_by(2).collect();
         for part in parts.join("").split("](").skip(1) {
             found.extend(part.split_once(')').map(|parts| parts.0.to_string()));
         }
@@ -379,8 +380,9 @@ fn anchors_follow_the_rule_of_github() {
     let page = "# 1 What is fitted\n## ε of populations, and `ε`\n```sh\n# no heading\n```\n## Held-out times °\n## A\n## A\n";
     let expected = ["1-what-is-fitted", "ε-of-populations-and-ε", "held-out-times-", "a", "a-1"];
     assert_eq!(anchors(page), expected);
-    let page = "[a](b.md#c) and ![d](e.svg)\n`[f](g)`\n    [h](i)\n```\n[j](k)\n```\n";
-    assert_eq!(targets(page), ["b.md#c", "e.svg"]);
+    let page =
+        "[a](b.md#c) and ![d](e.svg)\n`[f](g)`, `l\nm`\n    [h](i)\n```\n[j](k)\n```\n[n](o.md)\n";
+    assert_eq!(targets(page), ["b.md#c", "e.svg", "o.md"]);
 }
 
 #[test]

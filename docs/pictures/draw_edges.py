@@ -1,4 +1,4 @@
-"""The picture of edges in BENCHMARKS.md, from what `cargo bench --bench grn -- ablations` wrote.
+"""The picture of edges in docs/benchmarks/edges.md, from what `cargo bench --bench grn -- ablations` wrote.
 
 python3 docs/pictures/draw_edges.py [--png FOLDER]     (needs matplotlib)
 """
