@@ -1,4 +1,23 @@
 //! The one JSON object that a command prints with `--json`.
+//!
+//! ```json
+//! {
+//!   "command": "fates",
+//!   "version": "0.1.0",
+//!   "files": ["fates.csv"],
+//!   "notes": ["the solver did not converge on 0 → 6 (1 of 8 intervals)"],
+//!   "summary": {
+//!     "n_cells": 2449,
+//!     "sentences": ["wrote 2449 cells to fates.csv"],
+//!     "tables": [{"title": "", "rows": [{"time": 0, "XEN": 0.84}]}]
+//!   }
+//! }
+//! ```
+//!
+//! `files` are the files and folders that were written, as paths from the working folder. `notes` are the
+//! remarks that also go to stderr. `summary` has numbers under names that belong to the command. Below
+//! `tables` and `sentences` it has all that the command would print without `--json`; the numbers in these
+//! tables are rounded to four digits, those in the files are not.
 
 use std::path::Path;
 
@@ -8,8 +27,11 @@ use serde_json::{Map, Value};
 /// The files, notes and numbers of a command, collected while it runs.
 #[derive(Debug, Default)]
 pub(crate) struct Answer {
+    /// Paths of files and folders, in the order of writing.
     files: Vec<String>,
+    /// Remarks about the run, in the order of their appearance.
     notes: Vec<String>,
+    /// Numbers of the command, by name.
     summary: Map<String, Value>,
     /// Fields beside those of every command.
     others: Map<String, Value>,
@@ -22,7 +44,9 @@ pub(crate) struct Answer {
 /// The printed object.
 #[derive(Serialize)]
 struct Printed<'a> {
+    /// Name of the command, such as `fit`.
     command: &'a str,
+    /// Version of sbcell.
     version: &'a str,
     files: &'a [String],
     notes: &'a [String],
@@ -59,6 +83,8 @@ impl Answer {
     }
 
     /// Adds a table that the terminal would show, with its title.
+    ///
+    /// `rows` is an array of objects, one for each row; a table without a title has an empty one.
     pub(crate) fn table(&mut self, title: &str, rows: Value) {
         self.tables.push(serde_json::json!({ "title": title, "rows": rows }));
     }
@@ -72,6 +98,8 @@ impl Answer {
     }
 
     /// The JSON text of the object of `command`.
+    ///
+    /// Parts of the summary that nothing was added to are left out. `None` if a number cannot be written.
     pub(crate) fn json(&self, command: &str) -> Option<String> {
         let mut summary = self.summary.clone();
         if !self.tables.is_empty() {

@@ -1,4 +1,19 @@
 //! The layout of `-h` and `--help`: examples first, then flags in sections of one order.
+//!
+//! Commands declare flags where they use them. This file puts the pages of all commands in one order, so that
+//! no command has to think of it. The short help (`-h`) fits a screen:
+//!
+//! 1. one sentence and the usage;
+//! 2. up to three examples;
+//! 3. the common flags, one line each: the first sentence of their help;
+//! 4. where all flags are.
+//!
+//! The whole help (`--help`) has all sentences, the usage and all examples. Then come the arguments, the
+//! sections Input and Output, those of the command, and the flags of every command. Notes on columns and exit
+//! codes are at the end.
+//!
+//! Texts are wrapped here to the width of the terminal, at most 100 columns. Lines in the source may therefore
+//! end anywhere. Examples and tables keep their lines.
 
 use clap::builder::StyledStr;
 use clap::{Arg, ArgAction, Command};
@@ -112,6 +127,8 @@ const TEMPLATE: &str =
     "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}";
 
 /// The program with its help in the order of all pages. Flags and their meaning stay as they are.
+///
+/// The page of the program itself lists the commands by what a person wants.
 pub(crate) fn arranged(program: Command) -> Command {
     let program = program.disable_help_flag(true).arg(
         Arg::new("help")
@@ -158,6 +175,9 @@ fn groups(program: &Command) -> String {
 }
 
 /// A command with its flags in the order of all pages and its common flags in the short help.
+///
+/// clap shows sections in the order in which their first flags were added, so the command is made anew from
+/// its sorted flags.
 fn page(command: &Command) -> Command {
     let name = command.get_name();
     let text = command.get_after_help().map(ToString::to_string).unwrap_or_default();
@@ -286,6 +306,9 @@ fn in_two(rows: &[(String, String)], first: usize) -> Vec<String> {
 }
 
 /// The first sentence of a text, with its default if both fit; less of it if it does not fit.
+///
+/// A sentence is cut before a colon, a comma or a bracket, at the last of these places that fits. Brackets
+/// stay whole.
 fn brief(text: &str, room: usize) -> String {
     let (text, default) = match text.rsplit_once(" [default: ") {
         Some((text, default)) => {

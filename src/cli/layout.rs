@@ -1,4 +1,10 @@
 //! Tables on the terminal: columns that fit its width, and the same rows as JSON.
+//!
+//! A table is kept as texts until it is printed, because its width depends on where it goes. If it is too wide,
+//!
+//! 1. headers of several words, and cells of more than 30 characters, are broken between words;
+//! 2. then columns are left out, from the last one on. Commands put the columns that matter most first. A line
+//!    below the table names the columns left out; the files that the command writes have them all.
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, Width};
@@ -17,7 +23,9 @@ const UNBROKEN: usize = 30;
 /// A table of text.
 #[derive(Debug, Clone)]
 pub(crate) struct Grid {
+    /// Names of the columns.
     header: Vec<String>,
+    /// Cells of each row, as many as there are columns, without control characters.
     rows: Vec<Vec<String>>,
 }
 

@@ -1,4 +1,16 @@
 //! Progress on stderr: a bar on a terminal, or plain lines for log files.
+//!
+//! Plain lines look like this; a line without a share belongs to a step of unknown length:
+//!
+//! ```text
+//! sbcell: 0 → 6 (1 of 8): fitting the mixture
+//! sbcell: looking at every interval: 3/8, about 67 s left
+//! sbcell: computing the hash of the file: 10 s so far
+//! ```
+//!
+//! The computation reports steps from its own thread. A second thread looks at the current step five times a
+//! second. It draws the bar, so that a step that reports nothing for a long time is still seen to run. Both
+//! share the step behind a mutex. Whatever else is printed takes the bar off the screen first.
 
 use std::io::{IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -35,10 +47,13 @@ pub(crate) enum Show {
 /// A step of the computation.
 #[derive(Debug)]
 struct Task {
+    /// Name of the step, without control characters.
     what: String,
     /// Expected number of pieces; less than two if it is not known.
     total: u64,
+    /// Number of finished pieces.
     done: u64,
+    /// When the step began.
     begun: Instant,
     /// The bar, once the step has taken longer than [`PATIENCE`].
     bar: Option<ProgressBar>,
@@ -47,6 +62,7 @@ struct Task {
 }
 
 impl Task {
+    /// A step that begins now. A `total` of `u64::MAX` means that it is not known.
     fn new(what: &str, total: u64) -> Self {
         let now = Instant::now();
         // The largest number stands for a number that is not known.
@@ -55,6 +71,8 @@ impl Task {
     }
 
     /// The line of a step that has run for `elapsed`.
+    ///
+    /// The time left assumes that all pieces take the same time.
     fn line(&self, elapsed: Duration) -> String {
         let Self { what, total, done, .. } = self;
         let seconds = elapsed.as_secs_f64();
@@ -74,6 +92,7 @@ struct State {
     bars: bool,
     /// Whether plain lines are written.
     lines: bool,
+    /// The current step; `None` between two steps.
     task: Option<Task>,
 }
 
@@ -104,6 +123,8 @@ pub(crate) struct Steps(Arc<Mutex<State>>);
 
 impl Steps {
     /// Shows steps as `show` says.
+    ///
+    /// The watching thread is started only if there is something to show. It ends with this value.
     pub(crate) fn new(show: Show) -> Self {
         let bars = show == Show::Auto && std::io::stderr().is_terminal();
         let lines = show == Show::Plain;
@@ -154,6 +175,7 @@ impl Steps {
         }
     }
 
+    /// The shared state. A thread that panicked leaves it usable, as every change of it is complete.
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

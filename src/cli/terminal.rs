@@ -83,6 +83,7 @@ impl Said for Lines {
 enum Part {
     /// The line above a table.
     Title(String),
+    /// Lines that are broken at the width of the terminal.
     Text(String),
     /// Text whose lines are never broken.
     Whole(String),
@@ -255,6 +256,8 @@ impl Terminal {
     }
 
     /// Takes numbers of the command under a name of its summary. Only `--json` shows them.
+    ///
+    /// Tables and sentences are in the summary without this.
     pub(crate) fn record(&self, name: &str, value: &impl serde::Serialize) {
         if self.json && self.stage.is_none() {
             self.answer.borrow_mut().record(name, value);

@@ -1,4 +1,7 @@
 //! How many columns the terminal has.
+//!
+//! Where output goes to a file or a pipe there is no terminal. Lines then have at most 100 columns, whatever the
+//! terminal of the caller is, so that the same command gives the same file everywhere.
 
 use terminal_size::{Width, terminal_size_of};
 

@@ -33,7 +33,7 @@ fn first(found: &EdgeMatrix, regulators: &[usize]) -> Vec<(usize, usize)> {
 ///
 /// `regulators` are the gene numbers of the rows, increasing. In simulated courses two of three
 /// one-way edges had the right direction where this is below 0.95, and seven of eight where it is
-/// not (docs/BENCHMARKS.md, "Direction").
+/// not (docs/benchmarks, "Direction").
 pub fn direction_agreement(
     found: &EdgeMatrix,
     resampled: &[EdgeMatrix],

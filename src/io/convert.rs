@@ -1,9 +1,19 @@
 //! Tables in another format: the same columns and values, as CSV, TSV or parquet.
+//!
+//! - Text to text: each entry is copied as it is; delimiter and quotes change.
+//! - Parquet to text: numbers become the shortest decimals that read back as the same numbers. A missing number
+//!   becomes an empty entry.
+//! - Text to parquet: columns of numbers are found by their entries, and an empty entry becomes a missing number.
+//! - Parquet to parquet: the columns are written again as sbcell writes them.
+//!
+//! A table that goes from one format to another and back has the same values as before.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use parquet::file::metadata::RowGroupMetaData;
 use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::statistics::Statistics;
 
 use crate::error::{Error, Result};
 use crate::io::file;
@@ -50,16 +60,9 @@ fn with_nulls(path: &Path) -> Result<BTreeSet<String>> {
     let (opened, _) = file::open(path)?;
     // The file was read as parquet before.
     let Ok(reader) = SerializedFileReader::new(opened) else { return Ok(BTreeSet::new()) };
-    let columns = reader
-        .metadata()
-        .row_groups()
-        .iter()
-        .flat_map(parquet::file::metadata::RowGroupMetaData::columns);
+    let columns = reader.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
     let missing = columns.filter(|column| {
-        column
-            .statistics()
-            .and_then(parquet::file::statistics::Statistics::null_count_opt)
-            .is_some_and(|n| 0 < n)
+        column.statistics().and_then(Statistics::null_count_opt).is_some_and(|n| 0 < n)
     });
     Ok(missing.map(|column| column.column_path().string()).collect())
 }

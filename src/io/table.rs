@@ -242,8 +242,13 @@ pub fn read_parquet(path: &Path) -> Result<Table> {
 }
 
 /// A writer of delimited text, row by row.
+///
+/// It serves tables that are too large for the memory, or that are text already. Tables in memory are written
+/// by [`write`].
 pub(crate) struct TextWriter<W: Write> {
+    /// Adds delimiters and quotes.
     text: csv::Writer<W>,
+    /// Whether text that a spreadsheet program would evaluate as a formula gets an apostrophe.
     for_spreadsheets: bool,
 }
 

@@ -85,7 +85,7 @@ pub struct Sampler {
     ///
     /// Each step moves the distribution of the cells towards the stationary one. With more steps
     /// draws depend less on the first cell, and errors of the scheme accumulate. On real cells one
-    /// step gives the best draws (docs/BENCHMARKS.md).
+    /// step gives the best draws (docs/benchmarks).
     pub n_steps: usize,
 }
 

@@ -15,7 +15,9 @@ fn no_line_is_wider_than_100_columns_without_a_terminal() {
     let few = "--cells groups.csv --bootstrap 3";
     for line in [
         format!("fit data.h5ad {some} -v"),
-        "evaluate data.h5ad --timepoints time --obs-filter time<=12 --n-gaussians 2 --cells-per-time 60 -v".to_string(),
+        "evaluate data.h5ad --timepoints time --obs-filter time<=12 --n-gaussians 2 \
+         --cells-per-time 60 -v"
+            .into(),
         "grn --bootstrap 0 --permutations 0".into(),
         format!("fates {few}"),
         format!("transitions {few}"),

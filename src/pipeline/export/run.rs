@@ -1,4 +1,14 @@
 //! Finds the tables that sbcell wrote into a folder, and writes each in the wanted format.
+//!
+//! ```text
+//! results/                          tables/
+//!   fates.csv                         fates.parquet
+//!   fates.csv.run.json                fates.parquet.run.json
+//!   model/cells.parquet        →      model/cells.parquet
+//!   model/fit.csv                     model/fit.parquet
+//!   model/run.json                    …
+//!   groups.csv (of the user)
+//! ```
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -36,7 +46,7 @@ pub struct ExportedTable {
 /// example_model(folder.path())?;
 /// let options = TableExportOptions::default().with_format(ExportFormat::Csv);
 /// let tables = export(folder.path(), &folder.path().join("tables"), &options, &mut Silent)?;
-/// assert!(tables.iter().any(|table| table.path.ends_with("tables/cells.csv")));
+/// assert!(tables.iter().any(|table| table.path.ends_with("tables/model/cells.csv")));
 /// # Ok(())
 /// # }
 /// ```
@@ -140,6 +150,6 @@ mod tests {
         let first = export(folder.path(), &at("out"), &options, &mut Silent).unwrap();
         let second = export(folder.path(), &at("out"), &options, &mut Silent).unwrap();
         assert_eq!(first, second);
-        assert!(first.iter().any(|table| table.path == at("out/model/cells.csv")));
+        assert!(first.iter().any(|table| table.path == at("out/model/model/cells.csv")));
     }
 }

@@ -283,7 +283,7 @@ impl Known<'_> {
 
 /// Notes directions that are uncertain: resamples reverse more than 5 % of them, or there are fewer than four times.
 ///
-/// The limit comes from simulated courses (docs/BENCHMARKS.md, "Direction").
+/// The limit comes from simulated courses (docs/benchmarks, "Direction").
 fn say_direction(
     cells: &CourseCells<'_>,
     repeats: &Replicates,

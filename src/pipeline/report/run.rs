@@ -294,7 +294,13 @@ fn provenance(
         commands.push(repeat(run, &folder));
         let held_out = options.validation.as_ref().map(|place| place.join("validation.run.json"));
         let held_out = held_out.and_then(|path| read_json::<RunRecord>(&path).ok());
-        commands.extend(held_out.map(|held_out| repeat(&held_out, &folder)));
+        commands.extend(held_out.map(|mut held_out| {
+            // Only a fit records where the file lies.
+            if held_out.input.path.is_empty() && held_out.input.sha256 == run.input.sha256 {
+                held_out.input.path.clone_from(&run.input.path);
+            }
+            repeat(&held_out, &folder)
+        }));
     }
     let mut files = vec![shown_file(&model.folder().join("model.json"))?];
     for path in options.files() {
