@@ -247,6 +247,7 @@ impl Runner {
             return Ok(true);
         }
         let begun = Instant::now();
+        let of_states = line.arguments.iter().any(|argument| argument == "--terminal=auto");
         match quietly(step, &line.arguments, terminal) {
             Ok(outcome) => {
                 self.open |= outcome == Outcome::NotConverged;
@@ -266,7 +267,11 @@ impl Runner {
             }
             Err(error) => {
                 let why = match error {
-                    Error::Parameter { must, got, .. } => format!("{must}, got {got}"),
+                    Error::Parameter { .. } if of_states => {
+                        "there are no groups of cells, and the late cells form one group \
+                        without a gap: give --groupby COLUMN or --cells FILE"
+                            .into()
+                    }
                     other => other.to_string(),
                 };
                 self.leave(step, &why, terminal)?;

@@ -121,9 +121,8 @@ impl FoundStates {
         progress::report(progress, Event::Step { done: 2 })?;
         if late.n_states() < 2 {
             let name = "terminal";
-            let must = "a time and a group, such as 72:Neuron: the late cells form one group without a \
-                        gap, so there are no separate states to find (the parameter `n_states` cuts it \
-                        all the same)";
+            let must = "a time and a group, such as 72:Neuron, where the late cells form one group without a \
+                        gap (the parameter `n_states` cuts it all the same)";
             return Err(Error::Parameter { name, must, got: "auto".into() });
         }
         let early = Macrostates::of(&resampled, 0, Side::Descendants, points(0), &auto, seed)?;
