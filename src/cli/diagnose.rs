@@ -134,7 +134,11 @@ fn say(found: &Diagnosed, terminal: &Terminal) {
         header.extend(["group bits", "by chance"]);
     }
     header.extend(found.intervals.iter().take(1).flat_map(|i| i.agreement.iter().map(|a| a.other)));
-    let two = |value: f64| if value.is_finite() { format!("{value:.2}") } else { "–".into() };
+    // A sum with 0 has no negative zero.
+    let rounded = |value: f64| (value * 100.0).round() / 100.0 + 0.0;
+    let two = |value: f64| {
+        if value.is_finite() { format!("{:.2}", rounded(value)) } else { "–".into() }
+    };
     let bits = |nats: f64| two(nats * LOG2_E);
     let rows: Vec<Vec<String>> = found
         .intervals

@@ -39,7 +39,7 @@ time, and floor the distance between two halves of the held-out time.
 With --clones, sbcell scores the fates of a fitted model instead. Each cell of an earlier time with
 sisters (cells of its clone) at the terminal time has predicted fate probabilities and the observed
 shares of its sisters' fates. Metrics: correlation of both, AUROC for the most frequent fate,
-log_likelihood of a sister in nats, Brier score. Predictions: model; shares, those of the terminal
+log_likelihood of a sister (natural logarithm), Brier score. Predictions: model; shares, those of the terminal
 groups; nearest20 and nearest80, the nearest cells of the terminal time. Intervals and differences
 (model minus prediction) resample clones. Files: clones.csv with the columns time (empty: mean over
 times), terminal_time, fate, metric, predictor, value, lo, hi, difference, difference_lo,

@@ -32,7 +32,7 @@ Examples:
 Columns: id, time, the probability of every fate (among the descendants of a cell that reach any
 terminal state), its 95 % interval (_lo, _hi), its share among the terminal cells that are
 nearest to the cell (_neighbours: 80 cells, and at most a fifth of all), its log-odds (_log_odds),
-entropy of the fates in nats, undecided (0: one fate, 1: as mixed as the terminal cells), reached
+entropy of the fates (natural logarithm), undecided (0: one fate, 1: as mixed as the terminal cells), reached
 (share of descendants that reach any terminal state), descendants (at the end, relative to the
 mean cell), terminal_cells (effective number n of terminal cells among the descendants; log-odds
 end at those of 1/(n+2) and (n+1)/(n+2), because n cells cannot show more).

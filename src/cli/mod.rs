@@ -24,6 +24,7 @@ mod help;
 mod inspect;
 mod interpolate;
 mod layout;
+mod next;
 mod outputs;
 mod perturb;
 mod plot;
@@ -124,9 +125,15 @@ pub(crate) fn main() -> ExitCode {
         terminal.leave_stdout();
     }
     let overwrite = cli.common.overwrite;
+    let next = matches.subcommand().and_then(|(name, flags)| next::line(name, flags));
     let ran = check_flags(&matches)
         .and_then(|()| called.map_or(Ok(()), |called| called.check(overwrite, terminal.is_json())))
         .and_then(|()| run(cli, &mut terminal))
+        .inspect(|_| {
+            if let Some(line) = &next {
+                terminal.say(line);
+            }
+        })
         .and_then(|outcome| terminal.answer(&name).map(|()| outcome));
     // No bar stays on the screen.
     terminal.end();
