@@ -7,7 +7,7 @@ use clap::parser::ValueSource;
 
 use crate::cli::shared::shown;
 
-/// What to do after each command. OUT stands for the file that was written, if the user named it.
+/// The next commands after each command. OUT stands for the file that was written, if the user named it.
 const NEXT: [(&str, &str); 8] = [
     ("evaluate", "`sbcell plot validation` draws the scores; `sbcell report` has them in words"),
     (
