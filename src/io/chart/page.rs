@@ -219,4 +219,11 @@ pub(super) mod tests {
         assert_eq!(none.colour(0.5), ramp(0.5));
         assert_ne!(ColourBar::new(Ramp::Signed, [0.0, 0.0], place).colour(1.0), ramp(f64::NAN));
     }
+
+    #[test]
+    fn a_scale_with_signs_is_white_at_zero_and_even_on_both_sides() {
+        let bar = ColourBar::new(Ramp::Signed, [-2.0, 1.0], [0.0, 0.0, 100.0]);
+        assert_eq!(bar.colour(0.0), signed(0.5));
+        assert_eq!((bar.colour(-2.0), bar.colour(1.0)), (signed(0.0), signed(0.75)));
+    }
 }

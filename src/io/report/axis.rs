@@ -1,4 +1,6 @@
 //! Axes of pictures: round ticks, and positions of numbers on the page.
+//!
+//! Positions are in pixels; an upright axis has its larger position at the lower end, as y grows downwards.
 
 use crate::io::report::escape::{number, time};
 use crate::io::report::svg::{Anchor, Svg};
@@ -25,14 +27,14 @@ impl Axis {
         Self { values: [lo - margin * length, hi + margin * length], places }
     }
 
-    /// The position of `value`.
+    /// The position of `value`, also outside of the axis: a linear map of the ends of the numbers to the positions.
     pub(super) fn at(&self, value: f64) -> f64 {
         let [lo, hi] = self.values;
         let part = (value - lo) / (hi - lo);
         self.places[0] + part * (self.places[1] - self.places[0])
     }
 
-    /// About `n` round numbers within the axis.
+    /// About `n` numbers within the axis that are multiples of 1, 2 or 5 times a power of ten, at most 50.
     pub(super) fn ticks(&self, n: usize) -> Vec<f64> {
         let [lo, hi] = self.values;
         let rough = (hi - lo) / n.max(1) as f64;

@@ -1,4 +1,7 @@
 //! The number of cells of each time, as bars.
+//!
+//! The picture has one row for each time: its label, a bar whose length is the number of cells, and this number.
+//! All bars have the same scale, which begins at zero.
 
 use crate::io::report::axis::time_title;
 use crate::io::report::data::Report;
@@ -6,13 +9,17 @@ use crate::io::report::escape::{count, counted, time};
 use crate::io::report::page::{Figure, Table};
 use crate::io::report::svg::{Anchor, Svg, shortened};
 
-/// Height of a bar with its gap.
+/// Height of a bar with its gap, in pixels.
 const ROW: f64 = 26.0;
+/// Width of the picture with the numbers beside the bars, in pixels.
 const WIDTH: f64 = 560.0;
-/// Width of the labels.
+/// Width of the labels on the left, in pixels.
 const LEFT: f64 = 84.0;
 
-/// The figure, or none without cells.
+/// The figure of the numbers of cells.
+///
+/// Its table has a row for each time with the label of the file, the time, and the number of cells. The words below
+/// name the time with the fewest cells, since it limits all intervals that follow.
 pub(super) fn figures(report: &Report) -> Vec<Figure> {
     let times = &report.times;
     let total: usize = times.iter().map(|at| at.n_cells).sum();

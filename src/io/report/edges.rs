@@ -1,16 +1,19 @@
 //! Regulatory edges as a graph and as a heat map.
+//!
+//! Both pictures are charts of `io/chart`, in the colours of the page: text, lines and the paper below half-opaque
+//! cells follow the page, also on dark paper.
 
 use crate::io::chart::{draw_heatmap, draw_network};
 use crate::io::report::data::ShownEdges;
 use crate::io::report::escape::{count, html, number};
 use crate::io::report::page::{Figure, Table, wide};
 
-/// Edges of the graph.
+/// Number of edges of the graph, the first of the list.
 const GRAPH: usize = 30;
-/// Edges of the heat map.
+/// Number of edges of the heat map, which limits the bytes of the page.
 const HEAT: usize = 600;
 
-/// The graph and the heat map.
+/// The figure of the graph and that of the heat map, each with the edges that it shows as a table.
 pub(super) fn figures(edges: &ShownEdges) -> Vec<Figure> {
     let n =
         |drawn: usize| format!("n = the first {} of {} edges", count(drawn), count(edges.n_edges));
@@ -42,7 +45,7 @@ pub(super) fn figures(edges: &ShownEdges) -> Vec<Figure> {
     vec![network, heat]
 }
 
-/// The first rows of the list.
+/// The table of the first `most` edges: both genes, the sign, importance, confidence, stability and group.
 fn table(edges: &ShownEdges, most: usize) -> Table {
     let rows = edges
         .rows

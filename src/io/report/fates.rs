@@ -1,4 +1,7 @@
 //! Fate probabilities: their distribution over the cells of each time, and a triangle for three fates.
+//!
+//! A distribution is a shape that is symmetric about the position of its time: its half width at a height is the
+//! square root of the smoothed share of cells with this probability, relative to the largest share of the time.
 
 use crate::io::report::axis::{Axis, time_title};
 use crate::io::report::colours::of_times;
@@ -7,14 +10,15 @@ use crate::io::report::escape::{count, counted, number, place, time};
 use crate::io::report::page::{Figure, Table, legend};
 use crate::io::report::svg::{Anchor, Svg, path, shortened};
 
-/// Size of a panel.
+/// Width and height of a panel, in pixels.
 const PANEL: [f64; 2] = [350.0, 230.0];
+/// Width for the labels of the axis of probability, in pixels.
 const LEFT: f64 = 46.0;
-/// Height steps of a distribution.
+/// Number of equal steps of probability, from 0 to 1, in which cells are counted.
 const BINS: usize = 18;
-/// Most panels.
+/// Most panels: further fates are only in the table.
 const MOST: usize = 12;
-/// Most dots of a triangle.
+/// Most dots of a triangle: of more cells, every second, third, … is drawn.
 const DOTS: usize = 2500;
 
 /// The figures: distributions, and a triangle if there are three fates.
@@ -26,7 +30,12 @@ pub(super) fn figures(fates: &Fates, report: &Report) -> Vec<Figure> {
     put
 }
 
-/// One panel for each fate: the distribution of its probability over the cells of each time.
+/// The figure with one panel for each fate.
+///
+/// Its table has a row for each time and fate: the number of cells, their mean probability, and how undecided they
+/// are over all fates (0 to 1).
+///
+/// A panel shows the distribution of its probability over the cells of each time.
 fn distributions(fates: &Fates, report: &Report) -> Figure {
     let mut picture = String::from("<div class=\"panels\">");
     for fate in 0..fates.names.len().min(MOST) {
@@ -80,7 +89,7 @@ fn distributions(fates: &Fates, report: &Report) -> Figure {
     }
 }
 
-/// The panel of one fate.
+/// The panel of one fate as an SVG element: a shape and the mean as a dot for each time that has cells.
 fn panel(fates: &Fates, fate: usize, report: &Report) -> String {
     let [width, height] = PANEL;
     let times: Vec<f64> = fates.at.iter().map(|at| at.time).collect();
@@ -129,7 +138,10 @@ fn panel(fates: &Fates, fate: usize, report: &Report) -> String {
     svg.element(&format!("Probability of the fate {name} over time; mean {}", means.join(", ")))
 }
 
-/// The distribution of probabilities over bins, relative to its largest bin.
+/// The half widths of the shape of `values` (probabilities) at the middles of all bins, from 0 to 1.
+///
+/// Counts are smoothed with the weights ¼, ½, ¼ over neighbouring bins, divided by the largest one, and their square
+/// roots are taken, so that a few cells of another fate remain visible.
 fn shape(values: &[f64]) -> Vec<f64> {
     let mut bins = [0.0; BINS];
     for value in values {
@@ -148,7 +160,11 @@ fn shape(values: &[f64]) -> Vec<f64> {
     smooth.iter().map(|share| (share / most).sqrt()).collect()
 }
 
-/// Cells in a triangle whose corners are the fates.
+/// The figure of cells in a triangle whose corners are the fates.
+///
+/// A cell is at `Σ_f p_f c_f`, with its probabilities `p_f` and the corners `c_f`: in a corner if one fate is certain,
+/// on a side if two are possible, and in the middle if all three are alike. Its colour is its time. The table has the
+/// share of cells of each time that no fate claims with at least one half.
 fn triangle(fates: &Fates, report: &Report) -> Figure {
     let (width, height) = (560.0, 500.0);
     let corners = [[280.0, 40.0], [40.0, 456.0], [520.0, 456.0]];

@@ -1,4 +1,7 @@
 //! Cells on an embedding: dots that the script colours in several ways, and arrows of their direction.
+//!
+//! Both axes have their own scale and no ticks, since coordinates of an embedding have no unit. The still picture has
+//! fewer cells than the canvas of the script, which has all cells of the map.
 
 use std::fmt::Write;
 
@@ -12,9 +15,9 @@ use crate::io::report::page::{Figure, Table, legend, moving};
 use crate::io::report::payload::{Payload, colouring, packed, square};
 use crate::io::report::svg::{Anchor, Svg};
 
-/// Width and height of static pictures.
+/// Width and height of still pictures, in pixels.
 const SIZE: [f64; 2] = [760.0, 560.0];
-/// Margin of the axes.
+/// Margin of the axes, with their names, in pixels.
 const MARGIN: f64 = 34.0;
 /// Most dots of a static picture.
 const STILL: usize = 3000;
@@ -37,7 +40,10 @@ fn frame<'a>(
     (svg, [x, y])
 }
 
-/// The figure of the cells.
+/// The figure of the cells, whose data for the script go to `payload`.
+///
+/// The still picture has the first colouring. The table counts the cells of each category of each colouring, and has
+/// the quartiles of colourings by numbers.
 pub(super) fn figure(map: &CellMap, payload: &mut Payload) -> Figure {
     let (mut svg, [x, y]) = frame(&map.axes, map.points.iter());
     let shown = map.points.len().min(STILL);
@@ -139,7 +145,10 @@ fn of_colourings(map: &CellMap) -> Table {
     Table::new(&["Colour", "Value", "Cells", "Range"], rows)
 }
 
-/// The figure of arrows.
+/// The figure of arrows over grey cells.
+///
+/// The colour of an arrow is the mean time of the cells around it. Arrows of less than a pixel are left out. The
+/// table has both ends of each arrow in the coordinates of the embedding.
 pub(super) fn streams(streams: &Streams) -> Figure {
     let arrows = &streams.arrows;
     let (mut svg, [x, y]) = frame(&streams.axes, streams.points.iter());

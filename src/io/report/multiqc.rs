@@ -1,11 +1,17 @@
 //! A table for `MultiQC`, which collects the quality of many analyses on one page.
+//!
+//! The file is custom content of the plot type `table`: `MultiQC` finds it by the ending `_mqc.json`.
 
 use serde_json::{Map, Value, json};
 
 use crate::io::report::data::Report;
 use crate::io::report::escape::time;
 
-/// The content of `sbcell_mqc.json`: one row for each time.
+/// The content of `sbcell_mqc.json`: one row for each time, named after the file, the time and its unit.
+///
+/// A row has the number of cells and, if the time was held out, the energy distances of the prediction, of the
+/// neighbouring times pooled, of the best simple guess and of the noise floor, and the verdict in words. Numbers that
+/// are unknown are left out, since JSON has no NaN.
 pub(super) fn table(report: &Report) -> Value {
     let name = report.title.strip_suffix(".h5ad").unwrap_or(&report.title);
     let scores = report.validation.shown();

@@ -1,4 +1,7 @@
 //! The page: its head, its sections, and the frame of each figure with title, caption and table.
+//!
+//! A section is shown also if its part is missing: then it has the sentence that says how to get it. All text of files
+//! goes through `escape`.
 
 use std::fmt::Write;
 
@@ -97,7 +100,10 @@ impl Figure {
     }
 }
 
-/// The whole page.
+/// The whole page as HTML, with style, script and data inside.
+///
+/// The content security policy names the SHA-256 of the script, so that the browser runs no other one. The same report
+/// gives the same bytes.
 pub(super) fn html(report: &Report) -> String {
     let mut payload = Payload::default();
     let sections = sections(report, &mut payload);
@@ -172,7 +178,8 @@ fn part<T>(part: &Part<T>, figures: impl FnOnce(&T) -> Vec<Figure>) -> String {
     }
 }
 
-/// All sections in order. Data for the script go to `payload`.
+/// All sections in order: summary, cells, map, populations, streams, transitions, fates, genes, regulation, validation
+/// and how it was made. Data for the script go to `payload`.
 fn sections(report: &Report, payload: &mut Payload) -> Vec<Section> {
     let section = |id, name, body| Section { id, name, body };
     vec![
@@ -246,7 +253,7 @@ fn summary(report: &Report) -> String {
     put
 }
 
-/// Versions, hashes and commands.
+/// Versions, hashes and commands. Parameters that the command line cannot give are named below the commands.
 fn provenance(made: &Provenance) -> String {
     let mut put = String::new();
     if !made.commands.is_empty() {

@@ -1,11 +1,14 @@
 //! Numbers for the script of the page, packed so that 50 000 cells fit.
+//!
+//! A cell takes four characters of base64 for its place, and two thirds of a character for each colouring of at most
+//! 15 values. `page.js` unpacks them.
 
 use serde_json::{Value, json};
 
 use crate::io::report::axis::Axis;
 use crate::io::report::data::{Colouring, Values};
 
-/// Largest number of 12 bits.
+/// Largest number of 12 bits: places of points are from 0 to 4095.
 const MOST: f64 = 4095.0;
 
 /// The data of the page by the name of the figure.
@@ -20,7 +23,7 @@ impl Payload {
         self.entries.push((name, value));
     }
 
-    /// All data as JSON.
+    /// All data as the text of a JSON object, with the names of the figures as keys.
     pub(super) fn json(&self) -> String {
         let all: serde_json::Map<String, Value> =
             self.entries.iter().map(|(name, value)| ((*name).to_string(), value.clone())).collect();
@@ -28,7 +31,8 @@ impl Payload {
     }
 }
 
-/// Both axes over `points`, which keep the same scale: a square around them.
+/// Both axes over `points`, from 0 to 4095 with a margin of 4 % on each side. Each axis has its own scale, so that
+/// the points fill a square.
 pub(super) fn square<'a>(points: impl Iterator<Item = &'a [f64; 2]> + Clone) -> [Axis; 2] {
     let over = |k: usize| Axis::over(points.clone().map(move |point| point[k]), 0.04, [0.0, MOST]);
     [over(0), over(1)]

@@ -1,37 +1,42 @@
 //! Populations at and between the times: one small picture each, and a slider with the script.
+//!
+//! All pictures have the same axes, which are those of the map of cells. Measured and predicted populations are told
+//! apart by words, not by colour: the colour is the position of the time in the course.
 
 use std::fmt::Write;
 
 use serde_json::json;
 
 use crate::io::report::axis::time_title;
-use crate::io::report::colours::of_times;
+use crate::io::report::colours::{NONE, of_times};
 use crate::io::report::data::{Frame, Populations, Report};
 use crate::io::report::escape::{count, counted, number, time};
 use crate::io::report::page::{Figure, Table, moving};
 use crate::io::report::payload::{Payload, packed, square};
 use crate::io::report::svg::{Anchor, Svg};
 
-/// Size of a small picture.
+/// Width and height of a small picture, in pixels.
 const SMALL: f64 = 190.0;
-/// Most dots of a small picture.
+/// Most dots of a small picture; the canvas of the script has all points.
 const DOTS: usize = 220;
-/// Most small pictures.
+/// Most small pictures; the slider has all times.
 const FRAMES: usize = 24;
 
 /// How predicted cells come to places on an embedding that the model does not know.
 const BY_NEIGHBOURS: &str = " A predicted cell is at the mean place of the eight measured cells that are nearest to it \
                              in the coordinates of the model, so it never lies outside of them.";
 
-/// The figure.
+/// The figure of all populations, whose data for the script go to `payload`.
+///
+/// Without the script and in print it is a small picture for each time. With it, a slider moves through the times.
 pub(super) fn figure(populations: &Populations, report: &Report, payload: &mut Payload) -> Figure {
     let frames = &populations.frames;
     let all = frames.iter().flat_map(|frame| &frame.points);
     let axes = square(all.clone());
     let colours = of_times(frames.len());
     let mut fallback = String::from("<div class=\"small\">");
-    for (frame, colour) in frames.iter().zip(&colours).take(FRAMES) {
-        fallback.push_str(&small(frame, populations, colour));
+    for (number, (frame, colour)) in frames.iter().zip(&colours).take(FRAMES).enumerate() {
+        fallback.push_str(&small(frame, populations, colour, number == 0));
     }
     fallback.push_str("</div>");
     if frames.len() > FRAMES {
@@ -78,8 +83,10 @@ pub(super) fn figure(populations: &Populations, report: &Report, payload: &mut P
     }
 }
 
-/// The small picture of one time.
-fn small(frame: &Frame, populations: &Populations, colour: &str) -> String {
+/// The small picture of one time as an SVG element: its population in `colour`, with the time and its kind above.
+///
+/// Grey dots behind it are measured cells of all times. They are drawn in the first picture, to which the others refer.
+fn small(frame: &Frame, populations: &Populations, colour: &str, is_first: bool) -> String {
     let [mut x, mut y] = square(populations.frames.iter().flat_map(|frame| &frame.points));
     x.places = [4.0, SMALL - 4.0];
     y.places = [SMALL - 18.0, 20.0];
@@ -89,6 +96,16 @@ fn small(frame: &Frame, populations: &Populations, colour: &str) -> String {
     svg.text([4.0, 13.0], &name, "k", Anchor::Start);
     svg.line([4.0, SMALL - 16.0], [SMALL - 4.0, SMALL - 16.0], "x");
     let place = |point: &[f64; 2]| [x.at(point[0]), y.at(point[1])];
+    if is_first {
+        let measured = populations.frames.iter().filter(|frame| frame.measured);
+        let each = DOTS / measured.clone().count().max(1);
+        svg.raw("<g id=\"measured-cells\" class=\"behind\">");
+        let all = measured.flat_map(|frame| frame.points.iter().take(each));
+        svg.dots(all.map(place), 2.0, NONE);
+        svg.raw("</g>");
+    } else {
+        svg.raw("<use href=\"#measured-cells\"/>");
+    }
     svg.dots(frame.points.iter().take(DOTS).map(place), 3.0, colour);
     svg.text([4.0, SMALL - 3.0], &populations.axes[0], "s", Anchor::Start);
     svg.element(&format!(
@@ -100,7 +117,8 @@ fn small(frame: &Frame, populations: &Populations, colour: &str) -> String {
     ))
 }
 
-/// Cells, means and standard deviations of each population.
+/// The table of the populations: the number of cells, and the mean and standard deviation (over n) along both axes
+/// of the points that are shown.
 fn table(frames: &[Frame], report: &Report, axes: &[String; 2]) -> Table {
     let rows = frames
         .iter()

@@ -1,4 +1,7 @@
 //! Transitions between groups of neighbouring times as bands between bars.
+//!
+//! A column of bars is a time, a bar a group. Heights of the bars of a time are shares of its mass, which sum to one,
+//! so that all columns are equally high apart from the gaps between groups.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,6 +17,7 @@ const BAR: f64 = 12.0;
 const HEIGHT: f64 = 320.0;
 /// Gap between two groups.
 const GAP: f64 = 8.0;
+/// Height of the upper ends of the columns, in pixels.
 const TOP: f64 = 14.0;
 /// Width for the names of the groups on both sides.
 const NAMES: f64 = 108.0;
@@ -30,7 +34,7 @@ struct Node {
     arrived: f64,
 }
 
-/// The picture: columns of groups, one for each time.
+/// The picture: columns of groups, one for each time, and the flows between neighbouring columns.
 struct Picture<'a> {
     /// The times, increasing.
     times: Vec<f64>,
@@ -42,6 +46,10 @@ struct Picture<'a> {
 }
 
 impl<'a> Picture<'a> {
+    /// The picture of the flows of `rows`.
+    ///
+    /// Groups have the order of the colours of the report, then that of the table. Flows between times that are not
+    /// neighbours, and masses that are not finite, are left out. Between two times, the flows sum to one.
     fn of(rows: &'a [FlowRow], report: &'a Report) -> Self {
         let mut times: Vec<f64> = rows.iter().flat_map(|row| [row.from, row.to]).collect();
         times.sort_by(f64::total_cmp);
@@ -104,6 +112,10 @@ impl<'a> Picture<'a> {
             .collect()
     }
 
+    /// Draws the bands, then the bars above them, and returns the picture and its width in pixels.
+    ///
+    /// A band leaves its source below the bands of earlier groups and arrives in the same order at its target. Its
+    /// thickness is the share of the source that leaves, and the share of the target that arrives.
     fn draw(&self, report: &Report) -> (Svg, f64) {
         let n = self.times.len();
         let step = (700.0 / n.saturating_sub(1).max(1) as f64).max(74.0);
@@ -190,7 +202,10 @@ impl<'a> Picture<'a> {
     }
 }
 
-/// The figure.
+/// The figure of all transitions, with a legend of the groups.
+///
+/// Its table has a row for each pair of times and groups: the mass, and the share of the source with both ends of its
+/// interval.
 pub(super) fn figure(rows: &[FlowRow], report: &Report) -> Figure {
     let picture = Picture::of(rows, report);
     let (svg, _) = picture.draw(report);
@@ -234,5 +249,38 @@ pub(super) fn figure(rows: &[FlowRow], report: &Report) -> Figure {
             &["From", "To", "Source", "Target", "Mass", "Share of the source", "95 % from", "95 % to"],
             lines,
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::report::Interval95;
+
+    #[test]
+    fn bars_are_shares_of_the_mass_of_a_time_and_fill_its_column() {
+        let none = Interval95 { value: f64::NAN, lo: f64::NAN, hi: f64::NAN };
+        let row = |source: &str, mass: f64| FlowRow {
+            from: 0.0,
+            to: 6.0,
+            source: source.into(),
+            target: "c".into(),
+            mass,
+            share: none,
+        };
+        // Masses of a time need not sum to one.
+        let rows = [row("a", 6.0), row("b", 2.0), FlowRow { to: 99.0, ..row("b", 50.0) }];
+        let report = Report::default();
+        let picture = Picture::of(&rows, &report);
+        let shares: Vec<f64> = picture.flows.values().copied().collect();
+        assert!((shares[0] - 0.75).abs() < 1e-12 && (shares[1] - 0.25).abs() < 1e-12);
+        let nodes = picture.nodes();
+        // Groups come in the order of the table: a, c, b.
+        let room = HEIGHT - GAP;
+        assert!((nodes[0][0].height - 0.75 * room).abs() < 1e-9);
+        assert!((nodes[0][2].y - TOP - 0.75 * room - GAP).abs() < 1e-9);
+        assert!((nodes[0][2].y + nodes[0][2].height - TOP - HEIGHT).abs() < 1e-9);
+        // One group at the second time has the whole column.
+        assert!((nodes[1][1].height - HEIGHT).abs() < 1e-9);
     }
 }

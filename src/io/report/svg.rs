@@ -1,4 +1,7 @@
 //! Small pictures as SVG text, whose colours follow the page.
+//!
+//! Classes of the style sheet give text and lines their colours: `k` labels, `a` titles of axes, `s` small text, `b`
+//! titles of panels, `g` pale grid lines and `x` axes. All places have at most one decimal.
 
 use std::fmt::Write;
 
@@ -41,7 +44,7 @@ impl Svg {
         );
     }
 
-    /// Adds a filled rectangle.
+    /// Adds a filled rectangle with this upper left `corner`; a negative length counts as zero.
     pub(super) fn rect(&mut self, corner: [f64; 2], size: [f64; 2], fill: &str) {
         let [x, y] = corner.map(place);
         let [width, height] = size.map(|length| place(length.max(0.0)));
@@ -51,14 +54,14 @@ impl Svg {
         );
     }
 
-    /// Adds a filled area.
+    /// Adds a filled area with this opacity, 0 to 1.
     pub(super) fn area(&mut self, path: &str, fill: &str, opacity: f64) {
         let opacity = place(opacity * 100.0);
         let _ =
             write!(self.body, "<path d=\"{path}\" fill=\"{fill}\" fill-opacity=\"{opacity}%\"/>");
     }
 
-    /// Adds a curve.
+    /// Adds a curve of this colour and width in pixels.
     pub(super) fn curve(&mut self, path: &str, colour: &str, width: f64) {
         let width = place(width);
         let _ = write!(

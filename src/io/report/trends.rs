@@ -1,4 +1,7 @@
 //! Mean expression of genes along trajectories, with bands of their 95 % intervals.
+//!
+//! Each gene has a panel, and each set of cells a line in the colour of its group. Time is to scale, and the axis of
+//! expression (the scale of the fit) is that of the gene, so that panels are compared by shape and not by height.
 
 use crate::io::report::axis::{Axis, TimeAxis, time_title};
 use crate::io::report::data::{GeneTrend, Report, Trends};
@@ -6,11 +9,15 @@ use crate::io::report::escape::{counted, number, time};
 use crate::io::report::page::{Figure, Table, legend};
 use crate::io::report::svg::{Anchor, Svg, path, shortened};
 
-/// Size of a panel.
+/// Width and height of a panel, in pixels.
 const PANEL: [f64; 2] = [350.0, 200.0];
+/// Width for the labels of the axis of expression, in pixels.
 const LEFT: f64 = 46.0;
 
-/// The figure.
+/// The figure of all genes, with one legend for all panels.
+///
+/// Its table has a row for each gene, set and time: the mean and both ends of its interval, which are dashes where
+/// there is no interval.
 pub(super) fn figure(trends: &Trends, report: &Report) -> Figure {
     let mut sets: Vec<&str> = Vec::new();
     for line in trends.genes.iter().flat_map(|gene| &gene.lines) {
@@ -63,7 +70,10 @@ pub(super) fn figure(trends: &Trends, report: &Report) -> Figure {
     }
 }
 
-/// The panel of one gene.
+/// The panel of one gene as an SVG element.
+///
+/// A line joins the means at the times that have one. A band joins the ends of their intervals, where at least two
+/// times have them. The axis does not go below zero unless a number does.
 fn panel(gene: &GeneTrend, report: &Report) -> String {
     let [width, height] = PANEL;
     let mut times: Vec<f64> = gene.lines.iter().flat_map(|line| line.times.clone()).collect();

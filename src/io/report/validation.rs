@@ -1,4 +1,8 @@
 //! Scores of held-out times: the prediction beside simple guesses and the noise floor.
+//!
+//! A row is a held-out time. Its marks are the prediction (dot), the neighbouring times pooled (square) and the best
+//! simple guess in hindsight (hollow diamond), each with its 95 % interval; a dashed line is the noise floor. Further
+//! left is better.
 
 use std::fmt::Write;
 
@@ -8,13 +12,16 @@ use crate::io::report::escape::{count, counted, number, place, time};
 use crate::io::report::page::{Figure, Table};
 use crate::io::report::svg::{Anchor, Svg};
 
-/// Height of the row of a time.
+/// Height of the row of a time, in pixels.
 const ROW: f64 = 44.0;
+/// Width of the picture, in pixels.
 const WIDTH: f64 = 500.0;
+/// Width for the times on the left, in pixels.
 const LEFT: f64 = 62.0;
+/// Height of the upper end of the first row, in pixels.
 const TOP: f64 = 12.0;
 
-/// The picture: one row for each time.
+/// The picture, with one row for each time and a common axis of the energy distance, which includes zero.
 fn picture(scores: &[HeldOutScore], report: &Report) -> Svg {
     let bottom = TOP + ROW * scores.len() as f64;
     let mut svg = Svg::new(WIDTH, bottom + 46.0);
@@ -59,7 +66,10 @@ fn picture(scores: &[HeldOutScore], report: &Report) -> Svg {
     svg
 }
 
-/// The figure.
+/// The figure of all held-out times.
+///
+/// Its table has a row for each time: cells, scores with their intervals, the name of the best guess, the variance
+/// ratio, and the verdict. A warning below the picture names times at which the population is too narrow.
 pub(super) fn figure(scores: &[HeldOutScore], report: &Report) -> Figure {
     let svg = picture(scores, report);
     let alt: Vec<String> = scores
@@ -137,7 +147,8 @@ fn with_interval(of: &Interval95) -> String {
     }
 }
 
-/// A mark with its interval.
+/// Adds a mark with its interval at the height `y`; nothing for a score that is unknown. The interval is cut at the
+/// ends of the axis.
 fn interval(svg: &mut Svg, x: &Axis, y: f64, of: &Interval95, class: &str) {
     if !of.value.is_finite() {
         return;

@@ -69,7 +69,7 @@ fn by_group(by: &str, groups: &ColouredGroups, shown: &[usize]) -> Colouring {
     Colouring { name: "Group".into(), legend: by.into(), values }
 }
 
-/// The time of each cell.
+/// The time of each cell, as categories in the order of time with the unit in their names.
 fn by_time(model: &Model, shown: &[usize]) -> Colouring {
     let times: Vec<f64> = model.header.snapshots.iter().map(|snapshot| snapshot.time).collect();
     let unit = &model.header.time_unit;
@@ -84,7 +84,9 @@ fn by_time(model: &Model, shown: &[usize]) -> Colouring {
     Colouring { name: "Time".into(), legend: "time".into(), values }
 }
 
-/// The probability of each fate, the commonest first.
+/// The probability of each fate (0 to 1) as a colouring of its own, the commonest fate first.
+///
+/// At most eight fates have one, and four on a map of more than 20 000 cells. Cells that are not in the table are grey.
 fn by_fate(model: &Model, shown: &[usize], fates: &FateTable) -> Vec<Colouring> {
     let mean = |values: &Vec<f64>| {
         let known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
@@ -109,7 +111,10 @@ fn by_fate(model: &Model, shown: &[usize], fates: &FateTable) -> Vec<Colouring> 
     order.into_iter().take(FATES[usize::from(shown.len() > MANY)]).map(of).collect()
 }
 
-/// The growth rate of each cell, if growth is modelled. Cells of the last time have none.
+/// The growth rate of each cell per unit of time, if growth is modelled and differs. Cells of the last time have none.
+///
+/// The scale ends at the 2nd and the 98th percentile, so that single cells do not set it; rates beyond have the colours
+/// of its ends.
 fn by_growth(model: &Model, shown: &[usize]) -> Option<Colouring> {
     let rates = growth_rates(model)?;
     let mut known: Vec<f64> = rates.iter().copied().filter(|rate| rate.is_finite()).collect();
@@ -154,3 +159,26 @@ pub(super) fn file_of(
 /// Note for readers of a page without the file of the cells.
 const NOT_HERE: &str = "The file with the cells was not found as it was fitted, so its UMAP and its colours are not \
                         shown: say where it is with the parameter `data`.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pipeline::example_model;
+
+    #[test]
+    fn colours_of_growth_end_at_percentiles() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut model = (*example_model(folder.path()).unwrap()).clone();
+        let all: Vec<usize> = (0..model.cells.len()).collect();
+        assert!(by_growth(&model, &all).is_none());
+        // 24 cells with the rates 0 to 23: places 0.02·23 and 0.98·23, rounded down.
+        model.intervals[1].coupling_growth = Some((0..24).map(f64::from).collect());
+        let found = by_growth(&model, &all).unwrap();
+        let Values::Numbers { values, from, to } = found.values else { panic!("no numbers") };
+        assert!(from.abs() < 1e-12 && (to - 22.0).abs() < 1e-12, "{from} {to}");
+        assert_eq!(values.iter().filter(|value| value.is_finite()).count(), 24);
+        // The same rate everywhere has no colours.
+        model.intervals[1].coupling_growth = Some(vec![0.5; 24]);
+        assert!(by_growth(&model, &all).is_none());
+    }
+}

@@ -1,4 +1,6 @@
 //! Scores of held-out times, in words.
+//!
+//! Scores are energy distances to the held-out cells. The files name simple guesses by letters, the page by words.
 
 use std::path::Path;
 
@@ -17,7 +19,7 @@ pub(super) fn scores(place: &Path) -> Result<Vec<HeldOutScore>> {
     Ok(validation.held_out.iter().filter_map(|held| score(&validation, held)).collect())
 }
 
-/// The score of the first method at one time.
+/// The score of the first method at one time; `None` without a verdict or a score.
 fn score(all: &Validation, held: &HeldOutRecord) -> Option<HeldOutScore> {
     let verdict = held.verdicts.first()?;
     let of = |name: &str| all.row(held.time, name, "energy").and_then(interval);

@@ -1,4 +1,7 @@
 //! The mean direction of cells on an embedding, as arrows on a grid.
+//!
+//! Directions are those of the drift of the bridge that begins at the time of a cell (at the last time, of the bridge
+//! that ends there), which `directed` carries onto the embedding.
 
 use ndarray::{Array2, Axis};
 

@@ -1,4 +1,6 @@
 //! The summary in three sentences, and the warnings of a report.
+//!
+//! The sentences use only numbers that the page shows. They are the same for the same results.
 
 use crate::bridge::Stop;
 use crate::io::model::Model;
@@ -12,6 +14,7 @@ pub(super) fn fill(report: &mut Report, model: &Model) {
     report.summary = [found(report, model), trust(report), next(report, model)];
 }
 
+/// The first sentence: cells, times and coordinates, and the commonest fates of the first cells.
 fn found(report: &Report, model: &Model) -> String {
     let n: usize = report.times.iter().map(|at| at.n_cells).sum();
     let (first, last) = (report.times.first(), report.times.last());
@@ -71,6 +74,8 @@ fn of_fates(fates: &Fates) -> Option<String> {
     Some(format!("cells at {} become {} on average{open}", first.time, named.join(", ")))
 }
 
+/// The second sentence: at how many held-out times the prediction is better or worse than the neighbouring times
+/// pooled. More than half of the times decide the advice.
 fn trust(report: &Report) -> String {
     let Part::Shown(scores) = &report.validation else {
         return "No time was held out, so nothing is known about how well populations in between are predicted."
@@ -93,6 +98,7 @@ fn trust(report: &Report) -> String {
     )
 }
 
+/// The third sentence: the next command. A validation comes first, then results that are missing, then `diagnose`.
 fn next(report: &Report, model: &Model) -> String {
     // A model of an embedding may lie in a file without genes.
     let genes = !model.genes.is_empty();
