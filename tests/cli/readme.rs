@@ -86,7 +86,8 @@ fn alike(a: &str, b: &str) -> bool {
     a.len() == b.len() && a.iter().zip(&b).all(|(a, b)| word_alike(a, b))
 }
 
-fn word_alike(a: &str, b: &str) -> bool {
+/// Whether two words are the same or, nearly, the same numbers.
+pub(crate) fn word_alike(a: &str, b: &str) -> bool {
     let number =
         |word: &str| word.trim_matches(|c: char| "[](),;%".contains(c)).parse::<f64>().ok();
     match (number(a), number(b)) {

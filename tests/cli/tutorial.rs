@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::sandbox::{Sandbox, root};
+use crate::readme::word_alike;
+use crate::sandbox::{Answer, Sandbox, root};
 
 /// Files of `data-samples` that the tutorials read.
 const FILES: [&str; 6] = [
@@ -34,6 +35,7 @@ fn commands(text: &str) -> Vec<&str> {
     found
 }
 
+/// Runs the commands of a page in order, and finds every printed line of the page in what they printed or wrote.
 fn every_command_runs(page: &str) {
     let sandbox = Sandbox::new();
     fs::create_dir_all(sandbox.path("data-samples/networks")).unwrap();
@@ -42,9 +44,48 @@ fn every_command_runs(page: &str) {
         fs::copy(root().join(&name), sandbox.path(&name)).unwrap();
     }
     let text = fs::read_to_string(root().join(page)).unwrap();
-    for command in commands(&text) {
-        sandbox.done(command);
+    let (mut kind, mut printed, mut missing) = ("", String::new(), Vec::new());
+    for line in text.lines() {
+        match (kind, line) {
+            ("", _) if line.starts_with("```") => kind = line,
+            (_, "```") => kind = "",
+            ("```sh", _) => printed += &said(&sandbox.done(line.strip_prefix("sbcell ").unwrap())),
+            ("```text", _) => match line.strip_prefix("$ sbcell ") {
+                // A command that ends with an error.
+                Some(command) => printed += &said(&sandbox.run(command)),
+                None if is_printed(line, &printed) => {}
+                None => missing.push(line),
+            },
+            _ => {}
+        }
     }
+    assert!(missing.is_empty(), "{page} shows what was not printed:\n{}", missing.join("\n"));
+}
+
+/// All that a command printed.
+fn said(answer: &Answer) -> String {
+    format!("{}\n{}\n", answer.stdout, answer.stderr)
+}
+
+/// Whether the words of a line stand one after the other in `printed`. `…` stands for any words; numbers may differ
+/// a little.
+fn is_printed(line: &str, printed: &str) -> bool {
+    let printed: Vec<&str> = printed.split_whitespace().collect();
+    line.split('…').all(|part| {
+        let words: Vec<&str> = part.split_whitespace().collect();
+        // What stands before a cut may be a part of a word.
+        let words = words.as_slice();
+        let fits = |window: &[&str]| window.iter().zip(words).all(|(a, b)| word_alike(a, b));
+        words.is_empty() || printed.windows(words.len()).any(fits)
+    })
+}
+
+#[test]
+fn printed_lines_are_found_across_line_breaks_and_others_are_not() {
+    let printed = "wrote 1640 edges\nto edges.csv, 3 s\n";
+    assert!(is_printed("wrote 1640 edges to …", printed) && is_printed("…", printed));
+    assert!(is_printed("wrote 1641 edges", printed));
+    assert!(!is_printed("wrote 1940 edges", printed) && !is_printed("read 1640 edges", printed));
 }
 
 #[test]

@@ -34,7 +34,7 @@ Examples:
       everything with defaults, into ./sbcell-results; open report.html there
   sbcell run data.h5ad --timepoints day --groupby cell_type --out results
       times from obs['day'], fates and transitions between cell types
-  sbcell run data.h5ad --skip grn,annotate --set fit.n-pcs=20 --set interpolate.number=500
+  sbcell run data.h5ad --skip grn,annotate --set fit.n-pcs=20 --set interpolate.n-cells=500
       without edges and without a copy of the file; two flags of single steps
   sbcell run --init-config; sbcell run data.h5ad
       write ./sbcell.toml with all parameters of all steps, change some, and run with them
