@@ -155,7 +155,9 @@ mod tests {
             for (colour, _) in COLOURS {
                 assert!(!text.contains(colour), "{colour}: {text}");
             }
-            assert!(text.contains("var(--i)") && text.contains("var(--h)"), "{text}");
+            for name in ['i', 'h'] {
+                assert!(text.contains(&format!("var(--{name})")), "{text}");
+            }
         }
     }
 
