@@ -105,9 +105,9 @@ fn say_intervals(summary: &FitSummary, terminal: &Terminal) {
     let details = detail_names(&summary.intervals);
     let rows: Vec<Vec<String>> =
         summary.intervals.iter().map(|interval| interval_row(interval, &details)).collect();
-    let mut columns = vec!["interval", "ε", "stop", "iterations"];
+    let mut columns = vec!["interval", "ε", "stop", "W1", "floor", "energy", "floor", "var ratio"];
+    columns.push("iterations");
     columns.extend(details.iter().map(String::as_str));
-    columns.extend(["W1", "floor", "energy", "floor", "var ratio"]);
     terminal.say(&aligned(&columns, &rows));
     terminal.say(
         "W1, energy: the bridge's end against the later snapshot; floor: two halves of that \
@@ -193,16 +193,16 @@ fn interval_row(interval: &Interval, details: &[String]) -> Vec<String> {
         format!("{} → {}", interval.from, interval.to),
         short(interval.epsilon),
         report.stop.to_string(),
-        report.iterations.to_string(),
     ];
+    let names = ["w1", "w1_floor", "energy", "energy_floor", "variance_ratio"];
+    row.extend(names.map(found));
+    row.push(report.iterations.to_string());
     row.extend(details.iter().map(|name| match report.detail(name) {
         Some(value) if value.fract().abs() < f64::MIN_POSITIVE && value.abs() < 1e9 => {
             value.to_string()
         }
         value => short(value.unwrap_or(f64::NAN)),
     }));
-    let names = ["w1", "w1_floor", "energy", "energy_floor", "variance_ratio"];
-    row.extend(names.map(found));
     row
 }
 

@@ -194,6 +194,22 @@ mod tests {
     }
 
     #[test]
+    fn many_cells_have_no_longer_arrows_than_few() {
+        // Five cells at one corner, one at each other corner, all equally fast.
+        let mut points = array![[0.0, 0.0], [2.0, 0.0], [0.0, 2.0], [2.0, 2.0]];
+        for _ in 0..4 {
+            points.push_row(array![2.0, 2.0].view()).unwrap();
+        }
+        let right = Array2::from_shape_fn((8, 2), |(_, d)| [0.3, 0.0][d]);
+        let grid = ArrowGrid { per_side: 1, least: 0.0 };
+        let found = grid.arrows(points.view(), right.view(), &[]).unwrap();
+        assert_eq!(found.len(), 4);
+        for arrow in found {
+            assert!((arrow.to[0] - arrow.at[0] - 1.15 * 2.0).abs() < 1e-9, "{arrow:?}");
+        }
+    }
+
+    #[test]
     fn arrows_follow_the_cells_and_stay_where_they_are() {
         let at = |i: usize, d: usize| [(i % 20) as f64, (i / 20) as f64][d];
         let points = Array2::from_shape_fn((400, 2), |(i, d)| at(i, d));

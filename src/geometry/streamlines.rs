@@ -274,6 +274,26 @@ mod tests {
     }
 
     #[test]
+    fn steps_by_the_midpoint_stay_on_a_circle() {
+        // A rotation about the middle of the square, which the grid has exactly.
+        let at = |x: usize| x as f64 / 20.0 - 0.5;
+        let turn = |(i, j, d): (usize, usize, usize)| if d == 0 { -at(i) } else { at(j) };
+        let field = Field { nodes: Array3::from_shape_fn((21, 21, 2), turn) };
+        let whole = Streamlines { grid: 21, density: 1, shortest: 0.0 };
+        let mut taken = Array2::from_elem((1, 1), true);
+        let line = whole.half(&field, [0.8, 0.5], 1.0, &mut taken, &mut Vec::new());
+        assert_eq!(line.len(), MOST_STEPS / PER_PLACE);
+        // Euler's method would end at 0.327.
+        for [x, y] in &line {
+            assert!(((x - 0.5).hypot(y - 0.5) - 0.3).abs() < 1e-4, "{x} {y}");
+        }
+        // The length of the way is that of the steps: an angle of 500·0.004/0.3.
+        let angle = MOST_STEPS as f64 * STEP / 0.3;
+        let end = line.last().unwrap();
+        assert!((end[0] - 0.5 - 0.3 * angle.cos()).abs() < 1e-3, "{end:?}");
+    }
+
+    #[test]
     fn lines_stay_where_cells_are_and_apart_from_each_other() {
         // Two clouds with a wide gap between them.
         let mut points = square(30);

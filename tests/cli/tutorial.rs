@@ -72,8 +72,8 @@ fn said(answer: &Answer) -> String {
 fn is_printed(line: &str, printed: &str) -> bool {
     let printed: Vec<&str> = printed.split_whitespace().collect();
     line.split('…').all(|part| {
+        let part = part.trim_start_matches([';', ',', ' ']);
         let words: Vec<&str> = part.split_whitespace().collect();
-        // What stands before a cut may be a part of a word.
         let words = words.as_slice();
         let fits = |window: &[&str]| window.iter().zip(words).all(|(a, b)| word_alike(a, b));
         words.is_empty() || printed.windows(words.len()).any(fits)

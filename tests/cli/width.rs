@@ -24,9 +24,9 @@ fn no_line_is_wider_than_100_columns_without_a_terminal() {
         "diagnose --permutations 1".into(),
         "inspect data.h5ad".into(),
         "velocity".into(),
-        format!(
-            "fit conditions.h5ad {some} --no-validation --condition-key treatment --out models"
-        ),
+        "fit conditions.h5ad --timepoints day --obs-filter day<=0.5 --n-gaussians 2 --coupling-epsilon 1 \
+         --no-validation --condition-key treatment --out models"
+            .into(),
         "compare --model models --permutations 9 --bootstrap 9 --test-cells 60".into(),
     ] {
         let answer = sandbox.done(&line);

@@ -345,6 +345,8 @@ mod tests {
         assert!(found[0].1.starts_with("M0.00 0.00L") && found[0].1.contains("L10.00 12.00L"));
         assert!(found[0].1.ends_with("0.00 10.00Z"), "{}", found[0].1);
         assert!(found[2].1.contains("L10.00 60.00L"), "{}", found[2].1);
+        // Level at its ends: after a quarter of the way, 3/16 − 1/32 of the rise.
+        assert!(found[0].1.contains("L2.50 10.31L"), "{}", found[0].1);
         // Half-way between 10 and 12.
         assert!(found[0].1.contains("L5.00 11.00L"), "{}", found[0].1);
     }
