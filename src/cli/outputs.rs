@@ -254,9 +254,10 @@ mod tests {
     use super::*;
 
     /// Flags that name an input.
-    const INPUTS: [&str; 24] = [
+    const INPUTS: [&str; 25] = [
         "apop",
         "cells",
+        "config",
         "data",
         "diffusion_file",
         "edges",

@@ -27,7 +27,7 @@ fn no_line_is_wider_than_100_columns_without_a_terminal() {
         "fit conditions.h5ad --timepoints day --obs-filter day<=0.5 --n-gaussians 2 --coupling-epsilon 1 \
          --no-validation --condition-key treatment --out models"
             .into(),
-        "compare --model models --permutations 9 --bootstrap 9 --test-cells 60".into(),
+        "compare --model models --cells groups.csv --permutations 9 --bootstrap 9 --test-cells 60".into(),
     ] {
         let answer = sandbox.done(&line);
         let wide = answer.stdout.lines().find(|line| 100 < line.chars().count());

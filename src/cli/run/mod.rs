@@ -36,8 +36,8 @@ Examples:
       times from obs['day'], fates and transitions between cell types
   sbcell run data.h5ad --skip grn,annotate --set fit.n-pcs=20 --set interpolate.n-cells=500
       without edges and without a copy of the file; two flags of single steps
-  sbcell run --init-config; sbcell run data.h5ad
-      write ./sbcell.toml with all parameters of all steps, change some, and run with them
+  sbcell run --init-config
+      write ./sbcell.toml with all parameters of all steps; the next `sbcell run` reads it
 
 Steps, each a command of its own with its own help: inspect, fit, evaluate, interpolate, fates,
 transitions, trends, grn, annotate, report. A step that is done and whose input and parameters are the

@@ -173,10 +173,12 @@ impl Runner {
         let header = self.job.header()?;
         let optional = |step: Step| (step, self.job.of_groups(step, &groups, &header));
         if groups != Groups::Found {
+            let mut usable = false;
             for (step, line) in [Step::Fates, Step::Transitions, Step::Trends].map(optional) {
-                self.try_step(step, line, asked, terminal)?;
+                usable |= self.try_step(step, line, asked, terminal)? || self.is_left_out(step);
             }
-            return Ok(Some(groups));
+            // Groups that no step could use are not drawn either.
+            return Ok(usable.then_some(groups));
         }
         let (step, line) = optional(Step::Fates);
         let left_out = self.is_left_out(step);

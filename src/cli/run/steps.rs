@@ -101,7 +101,7 @@ impl Step {
     /// Flags that `run` sets itself. The file of parameters may not have them.
     pub(crate) fn own_flags(self) -> &'static [&'static str] {
         match self {
-            Self::Inspect => &["json"],
+            Self::Inspect => &[],
             Self::Fit => &["out", "resume", "no-validation", "dry-run", "condition-key", "shared"],
             Self::Evaluate => &["out"],
             Self::Annotate => &["model", "out", "in-place", "fates"],
