@@ -46,7 +46,7 @@ fn solvers_are_scored_side_by_side_with_the_facts_that_make_numbers_comparable()
         assert!(table.lines().any(|line| line.starts_with(beginning)), "{beginning}");
     }
     let svg = sandbox.text("scores/validation.svg");
-    assert!(svg.contains("gaussian") && svg.contains("variance ratio"));
+    assert!(svg.contains("gaussian") && svg.contains("Variance ratio"));
 }
 
 #[test]
