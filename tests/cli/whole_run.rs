@@ -53,6 +53,7 @@ fn one_command_makes_everything_and_the_same_command_computes_nothing_again() {
         "trends",
         "grn",
         "annotate",
+        "report",
     ];
     assert_eq!(names, all, "{said}");
     assert!(said.contains("wrote results/report.html: open it in a browser"), "{said}");
@@ -83,7 +84,7 @@ fn one_command_makes_everything_and_the_same_command_computes_nothing_again() {
     }
     let before = sandbox.files("results");
     let said = sandbox.done(&line).stdout;
-    for name in &all[1..] {
+    for name in &all[1..9] {
         assert!(step(&said, name).ends_with("as before"), "{name}: {said}");
     }
     assert!(sandbox.files("results") == before, "the same command changed a file");
@@ -184,4 +185,50 @@ fn an_embedding_without_genes_is_fitted_as_it_is() {
     assert!(step(&said, "grn").starts_with("not done:"), "{said}");
     assert!(sandbox.text("results/model/model.json").contains("obsm/X_pca"));
     assert!(sandbox.path("results/report.html").is_file());
+}
+
+#[test]
+fn a_folder_is_that_of_a_run_from_its_beginning_and_parameters_can_be_corrected() {
+    let sandbox = sandbox();
+    let some = "--skip evaluate,grn,annotate --out results";
+    let wrong = sandbox.run(&format!("run data.h5ad --timepoints nothing {some} {FAST}"));
+    assert_eq!(wrong.code, 2, "{}", wrong.stderr);
+    fs::write(sandbox.path("genes.txt"), "Pou5f1\nSox2\nSparc\nDppa3\nFst\nKlf4\n").unwrap();
+    let line = format!("run data.h5ad --cells groups.csv {some} {FAST} --set fit.genes=genes.txt");
+    sandbox.done(&line);
+    let model = sandbox.text("results/model/model.json");
+    // A file that a parameter names has changed.
+    fs::write(sandbox.path("genes.txt"), "Pou5f1\nSox2\nSparc\nDppa3\nFst\n").unwrap();
+    let said = sandbox.done(&line).stdout;
+    assert!(!step(&said, "fit").ends_with("as before"), "{said}");
+    assert_ne!(sandbox.text("results/model/model.json"), model);
+}
+
+#[test]
+fn results_of_other_groups_are_not_shown() {
+    let sandbox = sandbox();
+    let some = "--out results --skip evaluate,grn,annotate,trends";
+    sandbox.done(&format!("run data.h5ad --cells groups.csv {some} {FAST}"));
+    let names = sandbox.text("groups.csv").replace("XEN", "endoderm");
+    fs::write(sandbox.path("others.csv"), names).unwrap();
+    let line = format!("run data.h5ad --cells others.csv {some},fates {FAST}");
+    let said = sandbox.done(&line).stdout;
+    assert!(step(&said, "fates").contains("moved to earlier/"), "{said}");
+    assert!(!said.contains("XEN"), "{said}");
+    assert!(sandbox.path("results/earlier/fates.csv").is_file());
+    assert!(!sandbox.path("results/fates.csv").exists());
+    assert!(sandbox.text("results/report.html").contains("endoderm"));
+}
+
+#[test]
+fn a_run_that_did_not_converge_says_so_each_time() {
+    let sandbox = sandbox();
+    let line = format!(
+        "run data.h5ad --skip evaluate,grn,annotate,fates,interpolate --out results {FAST} \
+         --set fit.max-iterations=1 --set fit.tolerance=1e-12"
+    );
+    for _ in 0..2 {
+        let answer = sandbox.run(&line);
+        assert_eq!(answer.code, 4, "{}{}", answer.stdout, answer.stderr);
+    }
 }

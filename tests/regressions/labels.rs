@@ -1,5 +1,6 @@
 //! Times, labels, names of genes and groups, edges and charts.
 
+use std::fs;
 use std::path::Path;
 
 use ndarray::Array2;
@@ -606,4 +607,15 @@ fn r154_a_gene_can_be_held_at_another_level_than_zero() {
     let refused = sandbox.run("perturb --set Sox2=1 --knockout Sox2");
     assert!(refused.stderr.contains("one level for each gene"), "{}", refused.stderr);
     assert_eq!(sandbox.run("perturb").code, 2);
+}
+
+#[test]
+fn r191_fates_without_a_group_at_the_last_time_are_an_error_and_no_panic() {
+    let semrau = Sandbox::with(&root().join("data-samples/semrau2017_mesc_ra.h5ad"));
+    semrau.done("fit data.h5ad --timepoints time --n-pcs 3 --solver gaussian --no-validation");
+    fs::write(semrau.path("early.csv"), "cell,group\ncell_0,A\ncell_1,B\n").unwrap();
+    let answer = semrau.run("fates --cells early.csv");
+    assert_eq!(answer.code, 2, "{}", answer.stderr);
+    let words: Vec<&str> = answer.stderr.split_whitespace().collect();
+    assert!(words.join(" ").contains("no cell of the last time has a group"), "{words:?}");
 }

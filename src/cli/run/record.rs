@@ -41,6 +41,9 @@ pub(super) struct StepRecord {
     /// The written files.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) outputs: Vec<OutputRecord>,
+    /// Whether a solver did not converge.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) not_converged: bool,
     /// Why the step was not done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) not_done: Option<String>,
@@ -107,7 +110,8 @@ impl StepRecord {
         inputs: BTreeMap<String, String>,
     ) -> Self {
         let step = step.name().to_string();
-        Self { step, arguments, inputs, outputs: Vec::new(), not_done: None }
+        let (outputs, not_converged) = (Vec::new(), false);
+        Self { step, arguments, inputs, outputs, not_converged, not_done: None }
     }
 
     /// The step after it was done: with the hashes of its files in the folder `out`.

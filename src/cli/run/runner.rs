@@ -1,6 +1,8 @@
 //! The steps of `sbcell run`, one after the other.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 use std::time::Instant;
 
 use sbcell::io::model::partial_folder;
@@ -20,6 +22,9 @@ use crate::cli::{parsed_step, run_step};
 
 /// The found states of cells, relative to the folder of the results.
 const STATES: &str = "states.csv";
+
+/// The folder of results that do not belong to the present parameters.
+const EARLIER: &str = "earlier";
 
 /// A run: what is to be done, and what was.
 #[derive(Debug)]
@@ -57,6 +62,8 @@ impl Runner {
     /// # Errors
     /// Those of reading the file and of the fit; the first error of another step, at the end.
     pub(super) fn run(mut self, terminal: &mut Terminal) -> Result<Outcome> {
+        // From now on this is the folder of a run, also after an interruption.
+        self.record.write(&self.job.out)?;
         let found = self.inspect(terminal)?;
         let embedding = embedding_of(&found, &self.job);
         self.check(embedding.as_deref())?;
@@ -129,10 +136,10 @@ impl Runner {
             return Ok(());
         }
         let arguments = relative(&line.arguments, &self.job.out);
-        let wanted = StepRecord::before(Step::Fit, arguments, BTreeMap::new());
-        let known =
-            !self.fresh && self.before.as_ref().is_some_and(|old| old.has(&wanted, &self.job.out));
-        if known && is_fitted_file(&self.job.data, &model, terminal)? {
+        let inputs = self.named_files(&line);
+        let mut wanted = StepRecord::before(Step::Fit, arguments, inputs);
+        if self.is_known(&wanted) && is_fitted_file(&self.job.data, &model, terminal)? {
+            self.open |= self.was_open(Step::Fit);
             self.say(Step::Fit, "model/, as before", terminal);
             return Ok(());
         }
@@ -149,7 +156,8 @@ impl Runner {
         if matches!(ran, Err(Error::Cancelled)) {
             terminal.note("the same command goes on where it was interrupted");
         }
-        self.open |= ran? == Outcome::NotConverged;
+        wanted.not_converged = ran? == Outcome::NotConverged;
+        self.open |= wanted.not_converged;
         self.keep(wanted.done(&self.job.out)?)?;
         let n_times = self.job.header()?.snapshots.len();
         let text = format!("model/: {} bridges{}", n_times.saturating_sub(1), took(begun));
@@ -210,11 +218,13 @@ impl Runner {
             self.say(Step::Report, "left out", terminal);
         } else {
             let record = self.before(Step::Report, &line)?;
+            self.say(Step::Report, Step::Report.output(), terminal);
             run_step(Step::Report.name(), &line.arguments, terminal)?;
             self.keep(record.done(&self.job.out)?)?;
         }
-        terminal
-            .say(&format!("wrote {}: model, tables and a copy of the file", shown(&self.job.out)));
+        let copy = Step::Annotate.path(&self.job.out).exists();
+        let what = if copy { "model, tables and a copy of the file" } else { "model and tables" };
+        terminal.say(&format!("wrote {}: {what}", shown(&self.job.out)));
         Ok(())
     }
 
@@ -232,19 +242,22 @@ impl Runner {
         must: bool,
         terminal: &mut Terminal,
     ) -> Result<bool> {
+        let mut record = self.before(step, &line)?;
+        let known = self.is_known(&record);
         if self.is_left_out(step) {
-            let there = step.path(&self.job.out).exists();
-            self.say(
-                step,
-                if there { "left out, results of an earlier run" } else { "left out" },
-                terminal,
-            );
-            return Ok(there);
+            let aside = !known && self.set_aside(step)?;
+            let text = match (known, aside) {
+                (true, _) => "left out, results of an earlier run",
+                (false, true) => {
+                    "left out; earlier results are of other parameters: moved to earlier/"
+                }
+                (false, false) => "left out",
+            };
+            self.say(step, text, terminal);
+            return Ok(known);
         }
-        let record = self.before(step, &line)?;
-        let known =
-            !self.fresh && self.before.as_ref().is_some_and(|old| old.has(&record, &self.job.out));
         if known {
+            self.open |= self.was_open(step);
             self.say(step, &format!("{}, as before", step.shown()), terminal);
             return Ok(true);
         }
@@ -252,7 +265,8 @@ impl Runner {
         let of_states = line.arguments.iter().any(|argument| argument == "--terminal=auto");
         match quietly(step, &line.arguments, terminal) {
             Ok(outcome) => {
-                self.open |= outcome == Outcome::NotConverged;
+                record.not_converged = outcome == Outcome::NotConverged;
+                self.open |= record.not_converged;
                 self.keep(record.done(&self.job.out)?)?;
                 self.say(step, &format!("{}{}", step.shown(), took(begun)), terminal);
                 Ok(true)
@@ -262,6 +276,7 @@ impl Runner {
                 Err(Error::Cancelled)
             }
             Err(error) if must => {
+                self.set_aside(step)?;
                 self.keep(StepRecord::not_done(step, &error.to_string()))?;
                 self.say(step, "failed, see below", terminal);
                 self.failed.get_or_insert(error);
@@ -284,6 +299,7 @@ impl Runner {
 
     /// Records and says that a step is not possible.
     fn leave(&mut self, step: Step, why: &str, terminal: &Terminal) -> Result<()> {
+        self.set_aside(step)?;
         self.say(step, &format!("not done: {why}"), terminal);
         self.keep(StepRecord::not_done(step, why))
     }
@@ -301,7 +317,56 @@ impl Runner {
             let name = name.first().map(|name| name.trim_start_matches("--=").to_string());
             inputs.insert(name.unwrap_or_default(), hash(path));
         }
+        inputs.extend(self.named_files(line));
         Ok(StepRecord::before(step, relative(&line.arguments, &self.job.out), inputs))
+    }
+
+    /// The hashes of the files of the user that the arguments of a step name.
+    fn named_files(&self, line: &Line) -> BTreeMap<String, String> {
+        let values = line.arguments.iter().filter_map(|argument| argument.split_once('='));
+        let files = values
+            .map(|(_, value)| Path::new(value))
+            .filter(|path| path.is_file() && !path.starts_with(&self.job.out));
+        files.map(|path| (path.display().to_string(), hash(path))).collect()
+    }
+
+    /// Whether an earlier run has done this, and nothing has changed.
+    fn is_known(&self, wanted: &StepRecord) -> bool {
+        !self.fresh && self.before.as_ref().is_some_and(|old| old.has(wanted, &self.job.out))
+    }
+
+    /// Whether a solver did not converge in a step of an earlier run.
+    fn was_open(&self, step: Step) -> bool {
+        let old = self.before.as_ref().and_then(|old| old.of(step));
+        old.is_some_and(|old| old.not_converged)
+    }
+
+    /// Moves the results of a step in an earlier run, which do not belong to this one, to `earlier/`. Returns whether
+    /// there were any.
+    fn set_aside(&self, step: Step) -> Result<bool> {
+        let earlier = self.job.out.join(EARLIER);
+        let mut names = vec![step.output().to_string()];
+        names.extend(
+            step.files().into_iter().filter(|name| !name.contains('/')).map(str::to_string),
+        );
+        names.dedup();
+        let mut moved = false;
+        for name in names {
+            for name in [name.clone(), format!("{name}.run.json")] {
+                let (from, to) = (self.job.out.join(&name), earlier.join(&name));
+                if !from.exists() {
+                    continue;
+                }
+                let io = |source| Error::Io { action: "move", path: from.clone(), source };
+                fs::create_dir_all(&earlier).map_err(io)?;
+                if to.is_dir() {
+                    fs::remove_dir_all(&to).map_err(io)?;
+                }
+                fs::rename(&from, &to).map_err(io)?;
+                moved = true;
+            }
+        }
+        Ok(moved)
     }
 
     /// Writes the record with a step that is done.

@@ -140,6 +140,10 @@ pub(in crate::pipeline) fn of_course<'c>(
     progress: &mut dyn Progress,
 ) -> Result<Followed<'c>> {
     let terminals = terminals(course, groups, options)?;
+    if terminals.is_empty() {
+        let must = "a time and a group, as no cell of the last time has a group";
+        return Err(Error::Parameter { name: "terminal", must, got: "nothing".into() });
+    }
     let group_at = |terminal: &Terminal| {
         Ok(GroupAt { place: terminal.place, group: groups.find(&terminal.name)? })
     };
