@@ -209,7 +209,8 @@ fn parsed_step(step: &'static str, arguments: &[String]) -> sbcell::Result<(Cli,
         let text = error.render().to_string();
         let problem = text.lines().next().unwrap_or_default();
         let got = problem.strip_prefix("error: ").unwrap_or(problem).to_string();
-        Error::Parameter { name: step, must: "flags and values that this command takes", got }
+        let (name, must) = ("--set or sbcell.toml", "flags of each step with valid values");
+        Error::Parameter { name, must, got: format!("for {step}: {got}") }
     };
     let line = std::iter::once("sbcell").chain(arguments.iter().map(String::as_str));
     let matches = Cli::command().try_get_matches_from(line).map_err(wrong)?;

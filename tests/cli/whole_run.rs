@@ -82,6 +82,9 @@ fn one_command_makes_everything_and_the_same_command_computes_nothing_again() {
     for id in ["map", "between", "transitions", "fates", "trends", "graph", "validation"] {
         assert!(page.contains(&format!("id=\"fig-{id}\"")), "{id}");
     }
+    // A quarter, a half and three quarters of each interval: 0 to 6, 6 to 12, 12 to 24.
+    let times = "--at=1.5,3,4.5,7.5,9,10.5,15,18,21";
+    assert!(sandbox.text("results/run.json").contains(times));
     let before = sandbox.files("results");
     let said = sandbox.done(&line).stdout;
     for name in &all[1..9] {
@@ -140,7 +143,7 @@ fn parameters_come_from_a_file_and_unknown_keys_are_refused() {
     // A wrong value is found before the first step.
     let refused = sandbox.run("run data.h5ad --out elsewhere --set grn.bootstrap=many");
     assert_eq!(refused.code, 2, "{}", refused.stderr);
-    assert!(refused.stderr.contains("many"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("for grn: invalid value 'many'"), "{}", refused.stderr);
     assert!(!sandbox.path("elsewhere/model").exists());
 }
 
@@ -158,10 +161,18 @@ fn a_folder_of_others_stays_as_it_is() {
 #[test]
 fn a_step_that_fails_does_not_keep_the_others_from_running() {
     let sandbox = sandbox();
-    let line = format!("run data.h5ad --groupby nothing --skip evaluate,grn --out results {FAST}");
-    let failed = sandbox.run(&line);
+    // What is missing is found before the fit.
+    for (groups, code) in [("--groupby nothing", 2), ("--cells nothing.csv", 3)] {
+        let refused = sandbox.run(&format!("run data.h5ad {groups} --out results {FAST}"));
+        assert_eq!(refused.code, code, "{}", refused.stderr);
+        assert!(refused.stderr.contains("nothing") && refused.stderr.contains("there is no"));
+        assert!(!sandbox.path("results/model").exists());
+    }
+    let line =
+        "run data.h5ad --cells groups.csv --skip evaluate,grn --out results --set fates.at=7";
+    let failed = sandbox.run(&format!("{line} {FAST}"));
     assert_eq!(failed.code, 2, "{}", failed.stderr);
-    assert!(failed.stderr.contains("nothing"), "{}", failed.stderr);
+    assert!(failed.stderr.contains('7'), "{}", failed.stderr);
     assert_eq!(step(&failed.stdout, "fates"), "failed, see below");
     assert_eq!(step(&failed.stdout, "annotate"), "annotated.h5ad");
     assert!(sandbox.path("results/report.html").is_file());

@@ -92,7 +92,8 @@ struct RunCourseArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Run")]
 struct StepArgs {
-    /// Steps to leave out. Results of an earlier run stay
+    /// Steps to leave out. Results of an earlier run with the same parameters stay; others are moved to the
+    /// folder earlier/ in that of the results
     #[arg(long, value_enum, value_name = "STEP,…", value_delimiter = ',')]
     skip: Vec<Step>,
     /// A flag of one step, as in `fit.n-pcs=20`. You can give this flag several times

@@ -65,6 +65,7 @@ impl Runner {
         // From now on this is the folder of a run, also after an interruption.
         self.record.write(&self.job.out)?;
         let found = self.inspect(terminal)?;
+        self.check_groups(&found)?;
         let embedding = embedding_of(&found, &self.job);
         self.check(embedding.as_deref())?;
         self.fit(embedding.as_deref(), terminal)?;
@@ -89,6 +90,24 @@ impl Runner {
             return Err(error);
         }
         Ok(if self.open { Outcome::NotConverged } else { Outcome::Done })
+    }
+
+    /// Checks that the column and the files of groups are there, before the fit.
+    fn check_groups(&self, found: &Inspection) -> Result<()> {
+        let config = &self.job.config;
+        if let Some(path) = config.cells.iter().find(|path| !path.is_file()) {
+            return Err(Error::NoFile { path: path.clone(), near: Vec::new(), others: Vec::new() });
+        }
+        // A column may be followed by some of its groups: `cell_type=A,B`.
+        let column = config.groupby.as_deref().map(|all| all.split('=').next().unwrap_or(all));
+        let available: Vec<String> = found.obs.iter().map(|column| column.name.clone()).collect();
+        match column.filter(|name| !available.iter().any(|known| known == name)) {
+            None => Ok(()),
+            Some(name) => {
+                let (what, path) = ("column of obs", self.job.data.clone());
+                Err(Error::UnknownKey { what, name: name.into(), path, available })
+            }
+        }
     }
 
     /// Checks the lines of all steps before the first one runs.
