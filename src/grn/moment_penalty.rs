@@ -10,6 +10,10 @@ const FACTORS: [f64; 4] = [10.0, 3.0, 1.0, 0.3];
 /// Largest number of regulators to which the choice looks. It takes evenly spaced ones of more.
 const LARGEST: usize = 60;
 
+/// Steps of the fits that are compared end when the value falls by less than this fraction. Losses of the penalties
+/// differ by far more.
+const TOLERANCE: f64 = 1e-5;
+
 impl MomentFit {
     /// The same fit with the penalty that cells held out call for.
     ///
@@ -57,7 +61,7 @@ impl MomentFit {
             .iter()
             .map(|factor| {
                 let fit = Self { penalty: self.penalty * factor, ..*self };
-                fitted.start = fit.fit(&fitted)?;
+                fitted.start = fit.fit(&fitted, TOLERANCE)?;
                 let losses = held_out.intervals.iter().map(|interval| {
                     let value = interval.value(&fitted.start, self.n_substeps);
                     value.map_or(f64::INFINITY, |(loss, _)| loss)

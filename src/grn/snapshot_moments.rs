@@ -134,7 +134,7 @@ impl MomentFit {
             (0..n_genes).filter(|gene| regulators.binary_search(gene).is_err()).collect();
         let mut drift = Array2::zeros((n_regulators, n_genes));
         let core = System::of(cells, groups, lengths, regulators);
-        let fitted = self.fit(&core)?;
+        let fitted = self.fit(&core, TOLERANCE)?;
         let misfit = core.misfit(&fitted, self.n_substeps);
         for (r, _) in regulators.iter().enumerate() {
             for (t, &target) in regulators.iter().enumerate() {
@@ -155,8 +155,9 @@ impl MomentFit {
         Ok((found, misfit))
     }
 
-    /// The process of greatest penalised likelihood, after all rounds.
-    pub(super) fn fit(&self, system: &System) -> Result<Process> {
+    /// The process of greatest penalised likelihood, after all rounds. Steps of a round end when the value falls by
+    /// less than the fraction `tolerance`.
+    pub(super) fn fit(&self, system: &System, tolerance: f64) -> Result<Process> {
         let mut penalties = vec![self.penalty; system.free.len()];
         for (penalty, (row, column)) in penalties.iter_mut().zip(&system.free) {
             if row == column {
@@ -178,7 +179,7 @@ impl MomentFit {
             for _ in 0..steps {
                 let before = search.value();
                 let moved = search.step(&mut value);
-                if !moved || before - search.value() < TOLERANCE * before.abs().max(1.0) {
+                if !moved || before - search.value() < tolerance * before.abs().max(1.0) {
                     break;
                 }
             }
@@ -477,7 +478,7 @@ mod tests {
     fn a_process_that_moments_follow_is_found_with_its_direction() {
         for n_substeps in [1, 3] {
             let fit = MomentFit { penalty: 1e-7, rounds: 0, n_substeps, ..MomentFit::default() };
-            let found = fit.fit(&followed(&known(), n_substeps)).unwrap();
+            let found = fit.fit(&followed(&known(), n_substeps), TOLERANCE).unwrap();
             let gap = (&found.drift - &known()).mapv(f64::abs).fold(0.0, |a: f64, b| a.max(*b));
             assert!(gap < 0.02, "{:?}", found.drift);
             let system = followed(&known(), n_substeps);
@@ -489,8 +490,8 @@ mod tests {
     #[test]
     fn a_penalty_shrinks_what_moments_do_not_need() {
         let system = followed(&known(), 1);
-        let free = MomentFit { rounds: 0, ..MomentFit::default() }.fit(&system).unwrap();
-        let adapted = MomentFit::default().fit(&system).unwrap();
+        let free = MomentFit { rounds: 0, ..MomentFit::default() }.fit(&system, TOLERANCE).unwrap();
+        let adapted = MomentFit::default().fit(&system, TOLERANCE).unwrap();
         // No edge from gene 0 to gene 2: the adaptive rounds bring it nearer to zero.
         let share = |of: &Process| of.drift[[2, 0]].abs() / of.drift[[2, 1]].abs();
         assert!(share(&adapted) < share(&free), "{} {}", share(&adapted), share(&free));
