@@ -66,6 +66,7 @@
 pub mod error;
 pub mod progress;
 pub mod rng;
+pub mod share;
 
 #[doc(hidden)]
 pub mod linalg;

@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use crate::error::{Error, Result};
+use crate::share::Sharing;
 
 /// A report of a running computation.
 ///
@@ -93,6 +94,12 @@ pub enum Event {
 pub trait Progress: Send {
     /// Receives an event; `Break` stops the computation with [`Error::Cancelled`].
     fn report(&mut self, event: &Event) -> ControlFlow<()>;
+
+    /// The receiver of the parts of a divided computation, where there is one. A receiver that passes events on
+    /// passes this question on too, unless its caller is a part itself.
+    fn sharing(&mut self) -> Option<&mut dyn Sharing> {
+        None
+    }
 }
 
 /// A receiver that ignores all events and never stops the computation.

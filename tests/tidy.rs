@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Layers from low to high; a module imports only from those before it. Equal rank (`error`,
-/// `progress`, `rng`) may import each other.
-const LAYERS: [(&str, usize); 15] = [
+/// `progress`, `rng`, `share`) may import each other.
+const LAYERS: [(&str, usize); 16] = [
     ("error", 0),
     ("progress", 0),
     ("rng", 0),
+    ("share", 0),
     ("linalg", 1),
     ("data", 2),
     ("preprocess", 3),

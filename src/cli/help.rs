@@ -67,7 +67,7 @@ const PLACED: [(&str, &str); 12] = [
 ];
 
 /// The flags of each command that `-h` shows, most used first.
-const COMMON: [(&str, &[&str]); 23] = [
+const COMMON: [(&str, &[&str]); 26] = [
     ("inspect", &[]),
     (
         "fit",
@@ -94,6 +94,9 @@ const COMMON: [(&str, &[&str]); 23] = [
     ("grn-score", &["truth", "candidates", "genes", "out"]),
     ("report", &["groupby", "fates", "transitions", "edges", "basis", "out"]),
     ("export", &["format", "out"]),
+    ("plan", &["out"]),
+    ("step", &["unit"]),
+    ("merge", &[]),
 ];
 
 /// Texts of `-h` for flags whose first sentence says too little: command, flag, text.
@@ -105,7 +108,7 @@ const SHORTER: [(&str, &str, &str); 4] = [
 ];
 
 /// The commands by what a person wants.
-const WANTED: [(&str, &[&str]); 5] = [
+const WANTED: [(&str, &[&str]); 6] = [
     ("Start", &["run", "inspect", "fit"]),
     ("Predict", &["interpolate", "sample", "perturb"]),
     (
@@ -114,6 +117,7 @@ const WANTED: [(&str, &[&str]); 5] = [
     ),
     ("Draw and export", &["report", "plot", "export", "annotate", "strip", "couplings"]),
     ("Check", &["evaluate", "diagnose", "grn-score"]),
+    ("Divide among machines", &["plan", "step", "merge"]),
 ];
 
 /// Number of flags in `-h` of a command that [`COMMON`] does not list.

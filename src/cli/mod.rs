@@ -27,6 +27,7 @@ mod layout;
 mod next;
 mod outputs;
 mod perturb;
+mod plan;
 mod plot;
 mod populations;
 mod reference;
@@ -97,6 +98,9 @@ enum Command {
     GrnScore(grn_score::GrnScoreArgs),
     Report(report::ReportArgs),
     Export(export::ExportArgs),
+    Plan(plan::PlanArgs),
+    Step(plan::StepArgs),
+    Merge(plan::MergeArgs),
 }
 
 /// The result of a command that did not fail.
@@ -197,6 +201,9 @@ fn run_command(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::GrnScore(args) => grn_score::run(args, terminal),
         Command::Export(args) => export::run(args, terminal),
         Command::Report(args) => report::run(args, common.seed, terminal),
+        Command::Plan(args) => plan::plan(args, &common, terminal),
+        Command::Step(args) => plan::step(args, &common, terminal),
+        Command::Merge(args) => plan::merge(args, terminal),
     }
 }
 
@@ -213,7 +220,9 @@ fn parsed_step(step: &'static str, arguments: &[String]) -> sbcell::Result<(Cli,
         Error::Parameter { name, must, got: format!("for {step}: {got}") }
     };
     let line = std::iter::once("sbcell").chain(arguments.iter().map(String::as_str));
-    let matches = Cli::command().try_get_matches_from(line).map_err(wrong)?;
+    // The last of two values counts, as that of `--out` in a unit of a plan.
+    let program = Cli::command().args_override_self(true);
+    let matches = program.try_get_matches_from(line).map_err(wrong)?;
     let cli = Cli::from_arg_matches(&matches).map_err(wrong)?;
     check_flags(&matches)?;
     Ok((cli, matches))

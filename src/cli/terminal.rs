@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use sbcell::error::{is_hidden, visible, visible_json, visible_lines};
 use sbcell::io::table::TableFormat;
 use sbcell::progress::{Event, Progress};
+use sbcell::share::Sharing;
 use sbcell::{Error, Result};
 
 use crate::cli::answer::Answer;
@@ -165,6 +166,8 @@ pub(crate) struct Terminal {
     noted: BTreeSet<String>,
     /// Whether the user pressed Ctrl-C.
     stop: Arc<AtomicBool>,
+    /// The parts of a divided command, where this process does some of them.
+    sharing: Option<Box<dyn Sharing>>,
 }
 
 impl Terminal {
@@ -192,6 +195,7 @@ impl Terminal {
             steps: Steps::new(if quiet { Show::None } else { common.progress }),
             noted: BTreeSet::new(),
             stop,
+            sharing: None,
         }
     }
 
@@ -215,6 +219,16 @@ impl Terminal {
     /// Begins a step of `run`: what its command prints is a detail until [`Self::leave`].
     pub(crate) fn enter(&mut self, stage: &'static str) {
         self.stage = Some(stage);
+    }
+
+    /// Takes the parts of a divided command.
+    pub(crate) fn share(&mut self, sharing: impl Sharing + 'static) {
+        self.sharing = Some(Box::new(sharing));
+    }
+
+    /// Whether the user pressed Ctrl-C.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
     }
 
     /// Ends a step of `run`.
@@ -362,6 +376,10 @@ impl Progress for Terminal {
             return ControlFlow::Break(());
         }
         ControlFlow::Continue(())
+    }
+
+    fn sharing(&mut self) -> Option<&mut dyn Sharing> {
+        self.sharing.as_deref_mut().map(|sharing| sharing as &mut dyn Sharing)
     }
 }
 

@@ -40,3 +40,4 @@ pub mod table;
 pub(crate) mod temporary;
 pub(crate) mod text;
 pub mod validation;
+pub mod work_plan;

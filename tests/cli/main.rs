@@ -11,6 +11,7 @@ mod help;
 mod interrupt;
 mod json;
 mod lineage;
+mod plan;
 mod plot;
 mod processes;
 mod progress;

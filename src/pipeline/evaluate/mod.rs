@@ -24,6 +24,8 @@ mod write;
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 pub use options::{EvaluateOptions, Method, Protocol};
 pub use write::{check_validation_output, validation_files, write_validation};
 
@@ -41,6 +43,7 @@ use crate::pipeline::fit::{FitSummary, Plan};
 use crate::pipeline::shared::recorder::{Recorder, Repeated, Within};
 use crate::progress::{self, Progress};
 use crate::rng::Seed;
+use crate::share::{self, Division, Whole};
 
 /// The scores of an evaluation, with its input and notes.
 ///
@@ -144,7 +147,8 @@ impl Plan {
             ..EvaluateOptions::new(fit.clone(), methods)
         };
         options.check()?;
-        let evaluated = evaluate_plan(self, &options, Some(&fitted.input_sha256), progress)?;
+        let mut whole = Whole(progress);
+        let evaluated = evaluate_plan(self, &options, Some(&fitted.input_sha256), &mut whole)?;
         Ok((evaluated, options))
     }
 }
@@ -159,19 +163,27 @@ fn evaluate_plan(
 ) -> Result<Evaluated> {
     let mut progress = Recorder::after(plan.notes(), progress);
     let cells = Cells::read(plan, options, sha256, &mut progress)?;
-    let mut all = Vec::new();
-    for k in cells.held_out(&options.at)? {
-        let place = format!("without {}", cells.times()[k]);
-        let mut repeated;
-        let inner: &mut dyn Progress = if sha256.is_some() {
-            repeated = Repeated(&mut progress);
-            &mut repeated
-        } else {
-            &mut progress
-        };
-        let progress = &mut Within { inner, place };
-        all.extend(hold_out(&cells, options, k, all.len(), progress)?);
-    }
+    let held_out = cells.held_out(&options.at)?;
+    let parts = held_out.iter().map(|&k| cells.times()[k].to_string()).collect();
+    let division = Division { what: "held-out times", parts };
+    let all = share::divided(&division, &mut progress, &mut |range, progress| {
+        let is_repeated = sha256.is_some();
+        let asked = range.map(|number| (number, held_out[number]));
+        asked
+            .map(|(number, k)| {
+                let place = format!("without {}", cells.times()[k]);
+                let mut repeated;
+                let inner: &mut dyn Progress = if is_repeated {
+                    repeated = Repeated(&mut *progress);
+                    &mut repeated
+                } else {
+                    &mut *progress
+                };
+                hold_out(&cells, options, k, number, &mut Within { inner, place })
+            })
+            .collect()
+    })?;
+    let all: Vec<HeldOut> = all.into_iter().flatten().collect();
     let splits = options.splits();
     let n_whole = all.iter().filter(|held| splits && !held.halved).count();
     if n_whole > 0 {
@@ -202,6 +214,7 @@ fn evaluate_plan(
 }
 
 /// The scores of one held-out time.
+#[derive(Serialize, Deserialize)]
 struct HeldOut {
     /// Whether coordinates were learnt from one half of the training cells, for the other half.
     halved: bool,
@@ -210,7 +223,7 @@ struct HeldOut {
 }
 
 /// Holds out time number `k` and scores all methods; `None`, with a note, if there are too few cells.
-/// `n_before` is the number of times that were held out before.
+/// `n_before` is the number of times that are held out before it.
 ///
 /// Scores are means over the parts of the cross-fit, within each resample too.
 ///

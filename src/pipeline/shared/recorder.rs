@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use crate::progress::{Event, Progress};
+use crate::share::Sharing;
 
 /// A [`Progress`] that passes every event on and keeps the texts of notes and details.
 pub(crate) struct Recorder<'a> {
@@ -50,6 +51,10 @@ impl Progress for Within<'_> {
             other => self.inner.report(other),
         }
     }
+
+    fn sharing(&mut self) -> Option<&mut dyn Sharing> {
+        self.inner.sharing()
+    }
 }
 
 /// A [`Progress`] that passes notes on as details. Fits without some cells repeat the choices of the whole
@@ -63,6 +68,10 @@ impl Progress for Repeated<'_> {
             other => self.0.report(other),
         }
     }
+
+    fn sharing(&mut self) -> Option<&mut dyn Sharing> {
+        self.0.sharing()
+    }
 }
 
 impl Progress for Recorder<'_> {
@@ -71,5 +80,9 @@ impl Progress for Recorder<'_> {
             self.notes.push(text.clone());
         }
         self.inner.report(event)
+    }
+
+    fn sharing(&mut self) -> Option<&mut dyn Sharing> {
+        self.inner.sharing()
     }
 }

@@ -1,0 +1,62 @@
+//! `sbcell plan`, `step` and `merge`: the bytes of the command alone, and an error for each thing that is wrong.
+
+use std::fs;
+
+use crate::sandbox::{Sandbox, sample};
+
+/// A short evaluation of two held-out times.
+const EVALUATE: &str = "evaluate data.h5ad --timepoints time --obs-filter time<=24 --n-pcs 2 \
+    --compare gaussian,ot --cells-per-time 60 --max-cells 30 --repeats 2 --bootstrap 20";
+
+/// What a command that must fail with `code` says.
+fn fails(sandbox: &Sandbox, line: &str, code: i32) -> String {
+    let answer = sandbox.run(line);
+    assert_eq!(answer.code, code, "`sbcell {line}`\n{}{}", answer.stdout, answer);
+    answer.stderr
+}
+
+#[test]
+fn units_in_any_order_and_on_any_number_of_threads_merge_to_the_bytes_of_one_command() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    sandbox.done(&format!("{EVALUATE} --out alone"));
+    let planned = sandbox.done(&format!("plan {EVALUATE} --out merged"));
+    assert!(planned.stdout.contains("2 units (held-out times): 6, 12"), "{}", planned.stdout);
+    assert!(!sandbox.path("merged").exists());
+    sandbox.done("step plan.json --unit 1 --threads 2");
+    let early = fails(&sandbox, "merge plan.json", 3);
+    assert!(early.contains("1 of 2 units"), "{early}");
+    assert!(!sandbox.path("merged").exists());
+    sandbox.done("step plan.json --unit 0 --threads 1");
+    let again = sandbox.done("step plan.json --unit 0");
+    assert!(again.stdout.contains("unit 0 (6) is done"), "{}", again.stdout);
+    sandbox.done("merge plan.json");
+    let (alone, merged) = (sandbox.files("alone"), sandbox.files("merged"));
+    assert!(alone.len() > 2 && alone.len() == merged.len());
+    for ((name, one), (other_name, other)) in alone.iter().zip(&merged) {
+        assert_eq!(name, other_name);
+        assert!(one == other, "{name} differs");
+    }
+}
+
+#[test]
+fn wrong_units_changed_plans_and_changed_files_have_an_error_each() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let other = fails(&sandbox, "plan inspect data.h5ad", 2);
+    assert!(other.contains("`evaluate`"), "{other}");
+    let wrong = fails(&sandbox, "plan evaluate data.h5ad --no-such-flag", 2);
+    assert!(wrong.contains("no-such-flag"), "{wrong}");
+    assert!(!sandbox.path("plan.json").exists());
+    sandbox.done(&format!("plan {EVALUATE}"));
+    let unit = fails(&sandbox, "step plan.json --unit 2", 2);
+    assert!(unit.contains("2 of 2 units"), "{unit}");
+    sandbox.done("step plan.json --unit 0");
+    // A part of unit 0 does not stand for unit 1.
+    fs::copy(sandbox.path("plan.parts/0.json"), sandbox.path("plan.parts/1.json")).unwrap();
+    let part = fails(&sandbox, "merge plan.json", 3);
+    assert!(part.contains("another plan or unit"), "{part}");
+    let mut data = fs::read(sandbox.path("data.h5ad")).unwrap();
+    data.push(0);
+    fs::write(sandbox.path("data.h5ad"), data).unwrap();
+    let changed = fails(&sandbox, "step plan.json --unit 1", 3);
+    assert!(changed.contains("changed after the plan was made"), "{changed}");
+}
