@@ -11,7 +11,7 @@ const EVALUATE: &str = "evaluate data.h5ad --timepoints time --obs-filter time<=
 /// What a command that must fail with `code` says.
 fn fails(sandbox: &Sandbox, line: &str, code: i32) -> String {
     let answer = sandbox.run(line);
-    assert_eq!(answer.code, code, "`sbcell {line}`\n{}{}", answer.stdout, answer);
+    assert_eq!(answer.code, code, "`sbcell {line}`\n{}{}", answer.stdout, answer.stderr);
     answer.stderr
 }
 
