@@ -12,7 +12,11 @@ use crate::cli::terminal::Terminal;
 use crate::cli::{Outcome, parsed_step, run_step};
 
 /// Commands that can be divided, each with its units.
-const DIVISIBLE: [(&str, &str); 1] = [("evaluate", "one unit for each held-out time")];
+const DIVISIBLE: [(&str, &str); 3] = [
+    ("fit", "a unit for each interval"),
+    ("evaluate", "a unit for each held-out time"),
+    ("grn", "up to 50 units of resamples, permutations and shuffles"),
+];
 
 const EXAMPLES: &str = "\
 Examples:

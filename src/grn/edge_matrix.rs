@@ -1,6 +1,7 @@
 //! The matrix of edges from regulators to genes, and sums of scores of several estimates.
 
-use ndarray::Array2;
+use ndarray::{Array2, ShapeError};
+use serde::{Deserialize, Serialize};
 
 use crate::grn::expression::Expression;
 
@@ -14,7 +15,8 @@ use crate::grn::expression::Expression;
 /// assert_eq!((edges.importance[[0, 1]], edges.evidence[[0, 1]]), (0.8, -0.8));
 /// assert_eq!(edges.importance[[0, 0]], 0.0);
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "PlainEdges", try_from = "PlainEdges")]
 pub struct EdgeMatrix {
     /// Rank weight of each edge, `(R, G)`, not negative; 0 from a gene to itself. Its scale depends
     /// on the estimator.
@@ -27,6 +29,48 @@ pub struct EdgeMatrix {
     pub strength: Array2<f64>,
     /// Mean time from earlier to later cells, in the unit of the course; NaN if none are compared.
     pub lag: f64,
+}
+
+/// An [`EdgeMatrix`] as lists. Numbers that are not finite are `None`, and NaN again.
+#[derive(Serialize, Deserialize)]
+struct PlainEdges {
+    shape: [usize; 2],
+    importance: Vec<Option<f64>>,
+    evidence: Vec<Option<f64>>,
+    strength: Vec<Option<f64>>,
+    lag: Option<f64>,
+}
+
+impl From<EdgeMatrix> for PlainEdges {
+    fn from(edges: EdgeMatrix) -> Self {
+        let finite = |value: f64| Some(value).filter(|value| value.is_finite());
+        let plain = |values: &Array2<f64>| values.iter().copied().map(finite).collect();
+        let (rows, columns) = edges.importance.dim();
+        Self {
+            shape: [rows, columns],
+            importance: plain(&edges.importance),
+            evidence: plain(&edges.evidence),
+            strength: plain(&edges.strength),
+            lag: finite(edges.lag),
+        }
+    }
+}
+
+impl TryFrom<PlainEdges> for EdgeMatrix {
+    type Error = ShapeError;
+
+    fn try_from(plain: PlainEdges) -> Result<Self, ShapeError> {
+        let matrix = |values: Vec<Option<f64>>| {
+            let values = values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect();
+            Array2::from_shape_vec(plain.shape, values)
+        };
+        Ok(Self {
+            importance: matrix(plain.importance)?,
+            evidence: matrix(plain.evidence)?,
+            strength: matrix(plain.strength)?,
+            lag: plain.lag.unwrap_or(f64::NAN),
+        })
+    }
 }
 
 impl EdgeMatrix {

@@ -38,6 +38,48 @@ fn units_in_any_order_and_on_any_number_of_threads_merge_to_the_bytes_of_one_com
     }
 }
 
+/// Plans `line`, does its `n` units in reverse order, and merges. The files must be those of the command alone.
+fn check(line: &str, out: &str, n: usize, before: &[&str]) {
+    let (alone, divided) = (
+        Sandbox::with(&sample("semrau2017_mesc_ra")),
+        Sandbox::with(&sample("semrau2017_mesc_ra")),
+    );
+    for sandbox in [&alone, &divided] {
+        before.iter().for_each(|line| drop(sandbox.done(line)));
+    }
+    alone.done(line);
+    let planned = divided.done(&format!("plan {line}"));
+    assert!(planned.stdout.contains(&format!("{n} units")), "{}", planned.stdout);
+    for unit in (0..n).rev() {
+        divided.done(&format!("step plan.json --unit {unit}"));
+    }
+    assert!(!divided.path(out).exists());
+    divided.done("merge plan.json");
+    let files = |sandbox: &Sandbox| {
+        let all = sandbox.files(".").into_iter();
+        all.filter(|file| !file.0.starts_with("plan.")).collect::<Vec<_>>()
+    };
+    let (alone, divided) = (files(&alone), files(&divided));
+    let names =
+        |files: &[(String, Vec<u8>)]| files.iter().map(|file| file.0.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&alone), names(&divided));
+    for ((name, one), (_, other)) in alone.iter().zip(&divided) {
+        assert!(one == other, "{name} differs");
+    }
+}
+
+#[test]
+fn a_fit_of_units_is_the_fit_of_one_machine() {
+    let line = "fit data.h5ad --timepoints time --obs-filter time<=24 --n-pcs 3 --solver lightsb --n-gaussians 2";
+    check(line, "sbcell-out/model.json", 3, &[]);
+}
+
+#[test]
+fn edges_of_units_are_those_of_one_machine() {
+    let fit = "fit data.h5ad --timepoints time --obs-filter time<=24 --n-pcs 3 --solver gaussian --no-validation";
+    check("grn --bootstrap 3 --permutations 2 --out edges.csv", "edges.csv", 13, &[fit]);
+}
+
 #[test]
 fn wrong_units_changed_plans_and_changed_files_have_an_error_each() {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));

@@ -9,6 +9,7 @@ use crate::pipeline::fit::solve::{Solved, Solvers, Task};
 use crate::pipeline::shared::recorder::Within;
 use crate::progress::{self, Event, Progress, Unseen};
 use crate::rng::Seed;
+use crate::share::{self, Division};
 
 /// Largest number of cells on each side of the comparison of a bridge's end with the snapshot.
 const CHECKED_CELLS: usize = 500;
@@ -34,17 +35,21 @@ pub(super) fn intervals(
     let job = Job { task, partial };
     match task.solvers(progress)? {
         Solvers::Each(solvers) => {
-            let mut intervals = Vec::with_capacity(solvers.len());
-            for (k, solver) in solvers.iter().enumerate() {
-                let progress = &mut Within { inner: &mut *progress, place: job.place(k) };
-                if let Some(kept) = job.kept(k, progress)? {
-                    intervals.push(kept);
-                    continue;
-                }
-                let solved = task.interval(k, &**solver, progress)?;
-                intervals.push(job.finish(k, solved, progress)?);
-            }
-            Ok(intervals)
+            let name = |k| job.name(k);
+            let parts = (0..solvers.len()).map(name).collect();
+            let division = Division { what: "intervals", parts };
+            let all = share::divided(&division, progress, &mut |range, progress| {
+                let one = |k: usize| {
+                    let progress = &mut Within { inner: &mut *progress, place: job.place(k) };
+                    match job.kept(k, progress)? {
+                        Some(kept) => Ok(kept),
+                        None => job.finish(k, task.interval(k, &*solvers[k], progress)?, progress),
+                    }
+                };
+                range.map(one).collect()
+            })?;
+            job.complete(&all)?;
+            Ok(all)
         }
         Solvers::Joint(solver) => {
             let kept: Vec<Interval> = (0..task.n_intervals())
@@ -71,10 +76,26 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
+    /// The times at the ends of interval `k`.
+    fn name(&self, k: usize) -> String {
+        let (from, to) = self.task.ends(k);
+        format!("{from} → {to}")
+    }
+
     /// The words for interval `k` before every message.
     fn place(&self, k: usize) -> String {
-        let (from, to) = self.task.ends(k);
-        format!("{from} → {to} ({} of {})", k + 1, self.task.n_intervals())
+        format!("{} ({} of {})", self.name(k), k + 1, self.task.n_intervals())
+    }
+
+    /// Writes those of all `intervals` that another process has found.
+    fn complete(&self, intervals: &[Interval]) -> Result<()> {
+        for (k, interval) in intervals.iter().enumerate() {
+            let problem = self.task.problem(k);
+            if self.partial.interval(interval.from, interval.to, problem)?.is_none() {
+                self.partial.keep(interval, problem)?;
+            }
+        }
+        Ok(())
     }
 
     /// Interval `k` as an earlier run has written it; `None` if there is none that can be read.

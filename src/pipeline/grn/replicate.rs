@@ -5,12 +5,13 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use rayon::prelude::*;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::grn::{CourseCells, EdgeMatrix, Expression, shuffled_within_times};
 use crate::metrics::Resamples;
 use crate::pipeline::grn::estimate::{Effort, is_slow};
 use crate::progress::{self, Event, Progress};
 use crate::rng::Seed;
+use crate::share::{self, Division};
 
 /// Largest number of cells of a repeated estimate; more are thinned evenly over the times.
 const MOST_CELLS: usize = 3000;
@@ -20,6 +21,9 @@ const FEWEST_PERTURBED: usize = 20;
 
 /// Number of estimates that run in parallel, which bounds the memory.
 const AT_ONCE: usize = 4;
+
+/// Largest number of parts into which repeated estimates are divided.
+const MOST_PARTS: usize = 50;
 
 /// How often estimates are repeated.
 #[derive(Debug, Clone, Copy)]
@@ -103,26 +107,57 @@ pub(super) fn replicates(
     });
     let resampled = resampled.map(|cells| (cells, Effort::Repeated));
     let nulls = permuted.chain(shuffled).map(|cells| (cells, Effort::Pairs));
-    let tasks: Vec<(CourseCells<'_>, Effort)> = resampled.chain(nulls).collect();
-    let total = tasks.len() as u64;
-    let begin = Event::Begin { what: "resampling cells, permuting times".into(), total };
-    progress::report(progress, begin)?;
-    // Repeats are compared with an estimate on the same cells.
-    let as_it_is = estimate(&few, Effort::Repeated)?;
-    let of_pairs = estimate(&few, Effort::Pairs)?;
-    let mut found = Vec::with_capacity(tasks.len());
-    for some in tasks.chunks(AT_ONCE) {
-        let some: Vec<EdgeMatrix> = some
-            .par_iter()
-            .map(|(cells, effort)| estimate(cells, *effort))
-            .collect::<Result<_>>()?;
-        found.extend(some);
-        progress::report(progress, Event::Step { done: found.len() as u64 })?;
-    }
-    progress::report(progress, Event::End)?;
+    // Repeats are compared with estimates on the same cells.
+    let as_it_is = [Effort::Repeated, Effort::Pairs].map(|effort| (few.clone(), effort));
+    let tasks: Vec<(CourseCells<'_>, Effort)> =
+        as_it_is.into_iter().chain(resampled).chain(nulls).collect();
+    let mut found = estimates(&tasks, estimate, progress)?.into_iter();
+    let (Some(as_it_is), Some(of_pairs)) = (found.next(), found.next()) else {
+        return Err(Error::Cancelled);
+    };
+    let mut found: Vec<EdgeMatrix> = found.collect();
     let shuffled = found.split_off(n_resamples + n_permutations);
     let permuted = found.split_off(n_resamples);
     Ok(Replicates { as_it_is, of_pairs, resampled: found, permuted, shuffled })
+}
+
+/// The estimate of each task. A plan may divide the tasks among up to [`MOST_PARTS`] processes.
+///
+/// # Errors
+/// Those of `estimate`; [`Error::Cancelled`].
+fn estimates(
+    tasks: &[(CourseCells<'_>, Effort)],
+    estimate: &(dyn Fn(&CourseCells<'_>, Effort) -> Result<EdgeMatrix> + Sync),
+    progress: &mut dyn Progress,
+) -> Result<Vec<EdgeMatrix>> {
+    let per_part = tasks.len().div_ceil(MOST_PARTS).max(1);
+    let parts: Vec<&[(CourseCells<'_>, Effort)]> = tasks.chunks(per_part).collect();
+    let name = |part: usize| {
+        let first = part * per_part;
+        format!("{first} to {}", first + parts[part].len() - 1)
+    };
+    let names = (0..parts.len()).map(name).collect();
+    let division = Division { what: "repeated estimates", parts: names };
+    let all = share::divided(&division, progress, &mut |range, progress| {
+        let parts = &parts[range];
+        let tasks: Vec<_> = parts.iter().flat_map(|part| part.iter()).collect();
+        let total = tasks.len() as u64;
+        let begin = Event::Begin { what: "resampling cells, permuting times".into(), total };
+        progress::report(progress, begin)?;
+        let mut found = Vec::with_capacity(tasks.len());
+        for some in tasks.chunks(AT_ONCE) {
+            let some: Vec<EdgeMatrix> = some
+                .par_iter()
+                .map(|(cells, effort)| estimate(cells, *effort))
+                .collect::<Result<_>>()?;
+            found.extend(some);
+            progress::report(progress, Event::Step { done: found.len() as u64 })?;
+        }
+        progress::report(progress, Event::End)?;
+        let mut found = found.into_iter();
+        Ok(parts.iter().map(|part| found.by_ref().take(part.len()).collect::<Vec<_>>()).collect())
+    })?;
+    Ok(all.into_iter().flatten().collect())
 }
 
 /// Expression in which every gene is shuffled within times, and the positions of cells that follow from it (`None`
