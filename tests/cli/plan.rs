@@ -77,7 +77,7 @@ fn a_fit_of_units_is_the_fit_of_one_machine() {
 #[test]
 fn edges_of_units_are_those_of_one_machine() {
     let fit = "fit data.h5ad --timepoints time --obs-filter time<=24 --n-pcs 3 --solver gaussian --no-validation";
-    check("grn --bootstrap 3 --permutations 2 --out edges.csv", "edges.csv", 13, &[fit]);
+    check("grn --bootstrap 3 --permutations 3 --out edges.csv", "edges.csv", 14, &[fit]);
 }
 
 #[test]
