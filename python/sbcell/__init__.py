@@ -12,8 +12,7 @@ each flag a keyword: `sbcell fates --groupby cell_type --at 96` is `sbcell.fates
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+from . import interop
 from ._annotate import annotate, strip
 from ._binary import find_binary, package_version
 from ._errors import (

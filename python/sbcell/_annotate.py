@@ -196,23 +196,12 @@ def strip(
     if in_place or out is not None:
         raise TypeError("`in_place` and `out` are for files; an object is changed itself, or copied with `copy=True`")
     target: Any = data.copy() if copy else data  # type: ignore[union-attr]
-    records = {name: record for name in list(target.uns) if (record := _record(target.uns[name])) is not None}
+    records = {name: record for name in list(target.uns) if (record := _data.record_of(target.uns[name])) is not None}
     if key is not None and key not in records:
         raise UsageError(f"there is no annotation `{key}`", f"there are {', '.join(records) or 'none'}", 2)
     for name in [key] if key is not None else list(records):
         _remove(target, records[name]["keys"])
     return target if copy else None
-
-
-def _record(value: Any) -> Optional[dict[str, Any]]:
-    """The record of an annotation; `None` for other entries of `uns`."""
-    try:
-        record = json.loads(value) if isinstance(value, str) else None
-    except json.JSONDecodeError:
-        return None
-    if isinstance(record, dict) and record.get("command") == "annotate" and "sbcell" in record:
-        return record
-    return None
 
 
 def _remove(adata: AnnData, keys: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
@@ -142,8 +143,9 @@ def _obs(adata: Any, columns: Iterable[str]) -> Any:
     pandas = need("pandas", "an AnnData object")
     wanted = {column for column in columns if column in adata.obs}
     held = {}
+    earlier = _annotated(adata)
     for name in adata.obs.columns:
-        if not isinstance(name, str) or "/" in name or name in ("_index", "index"):
+        if not isinstance(name, str) or "/" in name or name == "_index" or (name in earlier and name not in wanted):
             continue
         column = _storable(pandas, adata.obs[name], name in wanted)
         if column is not None:
@@ -151,6 +153,25 @@ def _obs(adata: Any, columns: Iterable[str]) -> Any:
     frame = pandas.DataFrame(held, index=adata.obs_names.astype(str))
     frame.index.name = None
     return frame
+
+
+def _annotated(adata: Any) -> set[str]:
+    """The columns of `obs` that `annotate` wrote, which are no input."""
+    found: set[str] = set()
+    for value in adata.uns.values():
+        if (record := record_of(value)) is not None:
+            found.update(key[4:] for key in record["keys"] if key.startswith("obs/"))
+    return found
+
+
+def record_of(value: Any) -> Optional[dict[str, Any]]:
+    """The record that `annotate` leaves in `uns`; `None` for other entries."""
+    try:
+        record = json.loads(value) if isinstance(value, str) and value.startswith("{") else None
+    except json.JSONDecodeError:
+        return None
+    known = isinstance(record, dict) and record.get("command") == "annotate" and "sbcell" in record
+    return record if known else None
 
 
 def _storable(pandas: Any, column: Any, wanted: bool) -> Any:

@@ -9,6 +9,8 @@ from typing import Optional
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # A flag with at least one letter; `--n-pcs` becomes `n_pcs`.
 _FLAG = re.compile(r"(?<![\w-])--([a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
+# Temporary files of this module.
+_OWN_FILE = re.compile(r"`[^`]*/sbcell-[^`/]+/(?:data|cells)\.h5ad`|\S*/sbcell-[^/\s]+/(?:data|cells)\.h5ad")
 _COMMAND = re.compile(r"`sbcell [^`]*`")
 
 
@@ -81,7 +83,11 @@ def plain(text: str) -> str:
 
 
 def as_keywords(text: str) -> str:
-    """Text that names keywords of Python where the binary names flags, outside of whole commands."""
+    """Text that names keywords of Python where the binary names flags, outside of whole commands.
+
+    Temporary files of this module are called what they stand for.
+    """
+    text = _OWN_FILE.sub("the AnnData object", text)
     kept = _COMMAND.findall(text)
     changed = [_FLAG.sub(lambda found: found[1].replace("-", "_"), part) for part in _COMMAND.split(text)]
     return "".join(part + command for part, command in zip(changed, [*kept, ""]))

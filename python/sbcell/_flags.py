@@ -26,8 +26,7 @@ def table() -> dict[str, Any]:
 
 def of(command: str) -> dict[str, dict[str, Any]]:
     """The flags of a command, by their names in Python."""
-    found: dict[str, dict[str, Any]] = table()["commands"][command]["flags"]
-    return found
+    return {**table()["commands"][command]["flags"], **table()["every"]}
 
 
 def resolve(command: str, name: str) -> str:

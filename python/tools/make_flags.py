@@ -114,7 +114,7 @@ def as_type(flag: dict[str, Any]) -> str:
 
 def typed(table: dict[str, Any]) -> str:
     """The text of `_typed.py`: for each command the flags that its function takes beside its named parameters."""
-    every = common(table)
+    every = table["every"]
     text = [
         '"""The types of flags, for editors and type checkers. Written by `python/tools/make_flags.py`."""',
         "",
@@ -141,7 +141,7 @@ def typed(table: dict[str, Any]) -> str:
     for command, entry in table["commands"].items():
         named = named_parameters(command)
         text += ["", "", f"class {class_name(command)}(Every, total=False):", f'    """Further flags of `sbcell {command}`."""', ""]
-        rest = {name: flag for name, flag in entry["flags"].items() if name not in named and name not in every}
+        rest = {name: flag for name, flag in entry["flags"].items() if name not in named}
         text += [f"    {name}: {as_type(flag)}" for name, flag in rest.items()] or ["    ..."]
     return "\n".join(text) + "\n"
 
@@ -171,9 +171,15 @@ def printed(table: dict[str, Any]) -> str:
     """The table as JSON, with a line for each flag."""
     commands = []
     for name, entry in table["commands"].items():
-        flags = ",\n".join(f"{json.dumps(one)}: {json.dumps(flag, ensure_ascii=False)}" for one, flag in entry["flags"].items())
-        commands.append(f'{json.dumps(name)}: {{"help": {json.dumps(entry["help"], ensure_ascii=False)}, "flags": {{\n{flags}}}}}')
-    return f'{{"version": {json.dumps(table["version"])}, "commands": {{\n' + ",\n".join(commands) + "}}\n"
+        help_ = json.dumps(entry["help"], ensure_ascii=False)
+        commands.append(f'{json.dumps(name)}: {{"help": {help_}, "flags": {{\n{lines(entry["flags"])}}}}}')
+    head = f'{{"version": {json.dumps(table["version"])}, "every": {{\n{lines(table["every"])}}}, "commands": {{\n'
+    return head + ",\n".join(commands) + "}}\n"
+
+
+def lines(flags: dict[str, Any]) -> str:
+    """The flags, one in each line."""
+    return ",\n".join(f"{json.dumps(name)}: {json.dumps(flag, ensure_ascii=False)}" for name, flag in flags.items())
 
 
 def main() -> int:
@@ -184,6 +190,9 @@ def main() -> int:
     table: dict[str, Any] = {"version": version, "commands": {}}
     for command, sentence in commands(binary).items():
         table["commands"][command] = {"help": sentence, "flags": flags_of(helped(binary, command))}
+    table["every"] = common(table)
+    for entry in table["commands"].values():
+        entry["flags"] = {name: flag for name, flag in entry["flags"].items() if name not in table["every"]}
     texts = {"_flags.json": printed(table)}
     if "--check" not in sys.argv:
         (PACKAGE / "_flags.json").write_text(texts["_flags.json"], encoding="utf-8")
