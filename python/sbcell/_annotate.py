@@ -128,11 +128,12 @@ def annotate_object(adata: Any, model: BaseModel, keywords: Mapping[str, Any], p
             adata.obs[name] = written.obs[name].array
         elif place in ("obsm", "layers"):
             getattr(adata, place)[name] = getattr(written, place)[name]
-    # The object was read from files that exist no longer, so that their names say nothing.
+    # Keys of earlier calls are still there.
+    earlier = _data.record_of(adata.uns.get(key)) or {"keys": []}
+    record["keys"] = list(dict.fromkeys([*earlier["keys"], *record["keys"]]))
     table = _fates_in(keywords.get("fates"))
     if table is not None:
         adata.obsm[f"{key}_fates"] = table.reindex(adata.obs_names)
-        record["keys"].append(f"obsm/{key}_fates")
     adata.uns[key] = json.dumps(record, ensure_ascii=False)
 
 
@@ -200,7 +201,8 @@ def strip(
     if key is not None and key not in records:
         raise UsageError(f"there is no annotation `{key}`", f"there are {', '.join(records) or 'none'}", 2)
     for name in [key] if key is not None else list(records):
-        _remove(target, records[name]["keys"])
+        # The record has only keys that the binary knows; the table of fates is written here.
+        _remove(target, [*records[name]["keys"], f"obsm/{name}_fates"])
     return target if copy else None
 
 

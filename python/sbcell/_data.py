@@ -66,9 +66,13 @@ def write(
                 raise KeyError(f"there is no layer `{layer}`; the object has {', '.join(adata.layers) or 'none'}")
             write_elem(file, f"layers/{layer}", adata.layers[layer])
         if raw and adata.raw is not None:
+            # Some versions of anndata write that there is none.
+            if "raw" in file:
+                del file["raw"]
+            raw_group = file.create_group("raw")
+            raw_group.attrs.update({"encoding-type": "raw", "encoding-version": "0.1.0"})
             write_elem(file, "raw/X", adata.raw.X)
             write_elem(file, "raw/var", pandas.DataFrame(index=adata.raw.var_names.astype(str)))
-            file["raw"].attrs.update({"encoding-type": "raw", "encoding-version": "0.1.0"})
         for key in dict.fromkeys([*obsm, *USUAL]):
             if key in adata.obsm:
                 write_elem(file, f"obsm/{key}", adata.obsm[key])

@@ -162,7 +162,9 @@ def dry_run(data: Data, timepoints: Union[str, bool, None] = None, *, progress: 
     --------
     >>> import sbcell as sb
     >>> print(sb.dry_run("data-samples/semrau2017_mesc_ra.h5ad", timepoints="time"))  # doctest: +ELLIPSIS
-    2449 cells at 9 times from obs['time']...
+    would read X: 2449 cells × 41 genes
+    would fit in 4 dimensions
+    estimate: ...
     """
     keywords = dict(flags, timepoints=timepoints, dry_run=True)
     with scratch() as folder:
@@ -343,9 +345,11 @@ def evaluate(
         place = out_path(out, folder / "validation")
         keywords["out"] = place
         if clones:
-            if flags.get("model") is None:
+            if isinstance(data, BaseModel) or is_anndata(data):
                 keywords["model"] = model_of(data).folder
-            path = _file_of(model_of(data), folder, keywords) if not isinstance(data, (str, os.PathLike)) else os.fspath(data)
+                path = _file_of(model_of(data), folder, keywords)
+            else:
+                path = os.fspath(data)
         elif isinstance(data, BaseModel):
             path = _file_of(data, folder, keywords)
             keywords["timepoints"] = timepoints or data.header.get("time_column")
