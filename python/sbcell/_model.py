@@ -111,11 +111,9 @@ class BaseModel:
         """Copy the folder of the model, so that it stays. Returns the model in the new folder."""
         shutil.copytree(self.folder, folder)
         saved = type(self)(folder)
-        adata = self._adata() if self._adata is not None else None
-        if adata is not None:
-            saved._attach(adata)
-        elif self._file is not None:
-            saved.__dict__["_parent"], saved._file = self, self._file
+        # The cells are where they were; the file of an object stays as long as either model.
+        saved.__dict__.update(_parent=self, _file=self._file, _written=self._written, _whole=self._whole)
+        saved._adata = self._adata
         return saved
 
     def __fspath__(self) -> str:
