@@ -75,6 +75,8 @@ def to_cellrank(
             held.obsm["X_sbcell"] = value
     else:
         held = cells
+        # Estimators of CellRank want a matrix, even an empty one.
+        held.X = sparse.csr_matrix(held.shape, dtype="float32")
         names = [groupby] if isinstance(groupby, str) else list(groupby or ())
         for name, column in _columns(fitted, names).items():
             held.obs[name] = column.reindex(held.obs_names).array

@@ -1,0 +1,49 @@
+"""The notebook of the first hour runs from the first to the last cell, and shows pictures and progress."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from conftest import ROOT
+
+
+def executed(sources: list[str] | None = None) -> Any:
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    folder = ROOT / "python" / "examples"
+    notebook = nbformat.read(folder / "first_hour.ipynb", as_version=4)
+    if sources is not None:
+        notebook.cells = [nbformat.v4.new_code_cell(source) for source in sources]
+    # The kernel of this Python, whatever kernels are installed.
+    client = nbclient.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(folder)}})
+    client.create_kernel_manager()
+    client.km.kernel_spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    client.execute()
+    return notebook
+
+
+def test_the_notebook_runs() -> None:
+    notebook = executed()
+    assert all(not cell.get("outputs") for cell in notebook.cells if cell.cell_type == "markdown")
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert len(pictures) == 4
+    # Remarks of a command stay; its steps are gone.
+    shown = [str(output.get("data", {}).get("text/plain", "")) for output in outputs]
+    assert any("note: " in text for text in shown)
+    assert not any("sbcell: " in text for text in shown)
+
+
+def test_progress_can_be_turned_off_in_a_notebook() -> None:
+    source = 'import sbcell as sb\nmodel = sb.fit("../../data-samples/semrau2017_mesc_ra.h5ad", "time", no_validation=True, progress=False)'
+    assert executed([source]).cells[0].outputs == []
+
+
+def test_the_notebook_is_stored_without_outputs() -> None:
+    nbformat = pytest.importorskip("nbformat")
+    notebook = nbformat.read(ROOT / "python" / "examples" / "first_hour.ipynb", as_version=4)
+    assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in notebook.cells)
