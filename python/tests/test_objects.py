@@ -219,6 +219,8 @@ def test_raw_and_embeddings(course: Any) -> None:
 
 
 def test_temporary_files_end_with_the_model(course: Any) -> None:
+    # Models of other tests end first.
+    gc.collect()
     before = temporary()
     # Nobody else holds this copy.
     course = course.copy()
@@ -237,6 +239,7 @@ def test_temporary_files_end_with_the_model(course: Any) -> None:
 
 
 def test_errors_leave_no_files(course: Any) -> None:
+    gc.collect()
     before = temporary()
     with pytest.raises(sb.UsageError):
         sb.fit(course, "nix")
