@@ -13,7 +13,7 @@ from ._errors import UsageError
 from ._model import BaseModel, model_of
 from ._packages import is_anndata, need
 from ._process import call
-from ._shared import documented, out_path, scratch
+from ._shared import documented, out_path, path_of, scratch
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -107,8 +107,8 @@ def annotate(
         raise UsageError("annotate() needs a model", _MODEL, 2)
     with scratch() as folder:
         sent = dict(keywords, model=model_of(model).folder, in_place=in_place, out=out)
-        call("annotate", [os.path.abspath(os.fspath(data))], sent, folder, progress)
-    return Path(os.fspath(data)) if out is None else Path(out)
+        call("annotate", [os.path.abspath(path_of(data))], sent, folder, progress)
+    return Path(path_of(data)) if out is None else Path(out)
 
 
 def annotate_object(adata: Any, model: BaseModel, keywords: Mapping[str, Any], progress: Optional[bool]) -> None:
@@ -192,8 +192,8 @@ def strip(
             raise TypeError("`copy` is for AnnData objects; give `out` or `in_place=True` for a file")
         with scratch() as folder:
             sent: dict[str, Any] = dict(flags, key=key, in_place=in_place, out=out)
-            call("strip", [os.path.abspath(os.fspath(data))], sent, folder, progress)
-        return Path(os.fspath(data)) if out is None else out_path(out, Path())
+            call("strip", [os.path.abspath(path_of(data))], sent, folder, progress)
+        return Path(path_of(data)) if out is None else out_path(out, Path())
     if in_place or out is not None:
         raise TypeError("`in_place` and `out` are for files; an object is changed itself, or copied with `copy=True`")
     target: Any = data.copy() if copy else data  # type: ignore[union-attr]

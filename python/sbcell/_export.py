@@ -10,7 +10,7 @@ from . import _flags, _tables
 from ._model import BaseModel, model_of
 from ._packages import is_anndata, need
 from ._process import call
-from ._shared import call_model, documented, out_path, scratch
+from ._shared import call_model, documented, out_path, path_of, scratch
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -306,4 +306,4 @@ def _folder(target: Target) -> str:
     """The folder of a target."""
     if isinstance(target, BaseModel) or is_anndata(target):
         return os.fspath(model_of(target).folder)
-    return os.path.abspath(os.fspath(target))
+    return os.path.abspath(path_of(target))

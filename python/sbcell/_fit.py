@@ -14,7 +14,7 @@ from ._errors import UsageError
 from ._model import BaseModel, model_of, remember
 from ._packages import is_anndata, need
 from ._process import Answer, call
-from ._shared import data_file, documented, out_path, scratch
+from ._shared import data_file, documented, out_path, path_of, scratch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -349,7 +349,7 @@ def evaluate(
                 keywords["model"] = model_of(data).folder
                 path = _file_of(model_of(data), folder, keywords)
             else:
-                path = os.fspath(data)
+                path = path_of(data)
         elif isinstance(data, BaseModel):
             path = _file_of(data, folder, keywords)
             keywords["timepoints"] = timepoints or data.header.get("time_column")

@@ -108,6 +108,11 @@ def out_path(out: Optional[Path_], otherwise: Path) -> Path:
     return Path(out)
 
 
+def path_of(target: Any) -> str:
+    """The path in a target that is no object."""
+    return str(os.fspath(target))
+
+
 def data_file(command: str, data: Data, keywords: Mapping[str, Any], path: Path) -> tuple[str, bool]:
     """The `.h5ad` file for a command: the given one, or `path` with what the command reads of an object.
 

@@ -140,9 +140,10 @@ def to_moscot(
     anndata, pandas = need("anndata", "to_moscot()"), need("pandas", "to_moscot()")
     sparse = need("scipy.sparse", "to_moscot()")
     fitted = model_of(model)
-    times = velocity(fitted, progress=False)["time"]
-    found = {}
-    for (earlier, later), table in couplings(fitted, progress=progress, **{"least": 0, **flags}).items():
+    times: Any = velocity(fitted, progress=False)["time"]
+    found: dict[tuple[float, float], Any] = {}
+    flags.setdefault("least", 0)
+    for (earlier, later), table in couplings(fitted, progress=progress, **flags).items():
         rows, columns = times.index[times == earlier], times.index[times == later]
         place = rows.get_indexer(table["source"]), columns.get_indexer(table["target"])
         plan = sparse.csr_matrix((table["mass"].to_numpy(), place), shape=(len(rows), len(columns)))

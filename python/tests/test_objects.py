@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import tempfile
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +252,22 @@ def test_objects_without_a_model(course: Any) -> None:
         sb.fates(course, "cell_type")
     with pytest.raises(sb.UsageError, match="needs the AnnData object"):
         sb.fit(SAMPLE, "time", no_validation=True).fates(cells=ROOT / "data-samples/semrau2017_groups.csv", inplace=True)
+
+
+@pytest.mark.parametrize("kind", ["dense", "sparse", "backed"])
+def test_writing_an_object_does_not_copy_it(kind: str, tmp_path: Path) -> None:
+    values = np.random.default_rng(0).poisson(0.5, (4000, 2000)).astype(np.float32)
+    big = anndata.AnnData(sp.csr_matrix(values) if kind == "sparse" else values)
+    big.obs["time"] = np.arange(4000) % 3
+    size = values.nbytes if kind != "sparse" else big.X.data.nbytes + big.X.indices.nbytes
+    if kind == "backed":
+        big.write_h5ad(tmp_path / "big.h5ad")
+        big = anndata.read_h5ad(tmp_path / "big.h5ad", backed="r")
+    del values
+    tracemalloc.start()
+    try:
+        sb._shared.data_file("fit", big, {"timepoints": "time"}, tmp_path / "data.h5ad")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < size / 4
