@@ -183,6 +183,30 @@ def test_progress_goes_to_standard_error_or_nowhere(file: Path, capfd: pytest.Ca
     assert said.out == "" and "sbcell: reading X" in said.err and "\x1b" not in said.err
 
 
+def test_a_terminal_has_one_line_that_changes(file: Path) -> None:
+    pty = pytest.importorskip("pty")
+    master, slave = pty.openpty()
+    code = f"import sbcell as sb; sb.fit({os.fspath(file)!r}, 'time', no_validation=True)"
+    child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=slave)
+    os.close(slave)
+    shown = b""
+    while True:
+        try:
+            part = os.read(master, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    out, _ = child.communicate(timeout=60)
+    os.close(master)
+    assert child.returncode == 0 and out == b""
+    text = shown.decode()
+    assert "\rsbcell: reading X" in text and "note: number of components" in text
+    # Nothing is left of the last step: what follows the last return is empty.
+    assert text.rsplit("\r", 1)[1].strip() == "" or text.rstrip().splitlines()[-1].startswith("note: ")
+
+
 LONG = """
     import sys, sbcell as sb
     try:
@@ -208,7 +232,8 @@ def test_ctrl_c_stops_the_binary_and_leaves_nothing(file: Path, tmp_path: Path) 
         if "training" in line or "networks" in line or "sf2m" in line or "coupling" in line:
             break
     time.sleep(0.5)
-    os.kill(child.pid, signal.SIGINT)
+    # As a terminal does: to all processes of the group.
+    os.killpg(child.pid, signal.SIGINT)
     said, _ = child.communicate(timeout=60)
     assert said == "stopped\n"
     # What `resume=True` goes on with lies beside the folder, which does not exist.
