@@ -302,7 +302,8 @@ def evaluate(
     Parameters
     ----------
     data
-        AnnData object, or path of an `.h5ad` file; a model stands for the file of its fit and its column of times.
+        AnnData object, or path of an `.h5ad` file; a model stands for the file of its fit, with its matrix and its
+        column of times; other parameters of the fit are not repeated.
         With `clones`, a model.
     timepoints
         Column of `obs` with the times. Without it, sbcell finds the column.
@@ -351,8 +352,14 @@ def evaluate(
             else:
                 path = path_of(data)
         elif isinstance(data, BaseModel):
-            path = _file_of(data, folder, keywords)
+            source = data.parameters.get("source")
+            if isinstance(source, dict):
+                source = {"use_rep" if kind == "rep" else kind: name for kind, name in source.items()}
+                keywords = {**source, **keywords}
+            elif source == "raw":
+                keywords = {"use_raw": True, **keywords}
             keywords["timepoints"] = timepoints or data.header.get("time_column")
+            path = _file_of(data, folder, keywords)
         else:
             path, _ = data_file("evaluate", data, keywords, folder / "data.h5ad")
         answer = call("evaluate", [path], keywords, folder, progress, own_data=True)

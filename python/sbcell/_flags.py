@@ -7,10 +7,14 @@ import difflib
 import json
 import math
 import os
+import re
+import textwrap
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Optional
+
+from ._errors import as_keywords
 
 # Flags whose file is written, not read.
 _WRITTEN = {"out", "plot", "plot_network", "plot_heatmap", "paths_out"}
@@ -178,9 +182,9 @@ def describe(command: str, leave_out: Iterable[str] = ()) -> str:
         if name in leave_out:
             continue
         value = entry["value"] or "bool"
-        default = f", default {entry['default']}" if entry["default"] else ""
+        default = f", default {as_keywords(entry['default'])}" if entry["default"] else ""
+        help_ = re.sub(r"\s*\[default: [^\]]*\]", "", as_keywords(entry["help"])).rstrip(".") + "."
         choices = f" One of {', '.join(entry['choices'])}." if entry["choices"] else ""
-        # Names of flags become names of keywords.
-        help_ = entry["help"].rstrip(".") + "."
-        lines += [f"{name} : {value}{default}", f"    {help_}{choices}"]
+        lines.append(f"{name} : {value}{default}")
+        lines += textwrap.wrap(help_ + choices, 100, initial_indent="    ", subsequent_indent="    ")
     return "\n".join(lines)

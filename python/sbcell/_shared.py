@@ -42,7 +42,7 @@ def documented(command: str) -> Callable[[Function], Function]:
         body = "\n".join(f"    {line}" if line else "" for line in rest.splitlines())
         lead, mark, examples = (function.__doc__ or "").partition("\n\n    Examples\n")
         heading = "Other Parameters"
-        function.__doc__ = f"{lead.rstrip()}\n\n    {heading}\n    {'-' * len(heading)}\n{body}\n{mark}{examples}"
+        function.__doc__ = f"{lead.rstrip()}\n\n    {heading}\n    {'-' * len(heading)}\n{body}{mark}{examples}"
         return function
 
     return add

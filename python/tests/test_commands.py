@@ -159,6 +159,13 @@ def test_evaluate(model: sb.Model, file: Path) -> None:
     assert len(both) > 0 and (both["value_x"] == both["value_y"]).all()
 
 
+def test_evaluate_takes_the_matrix_of_a_model(course: Any, file: Path) -> None:
+    for matrix in ({"layer": "counts"}, {"use_rep": "X_umap"}):
+        model = sb.fit(course, "time", no_validation=True, **matrix)
+        scores = model.evaluate(at=24, bootstrap=3)
+        pd.testing.assert_frame_equal(scores, sb.evaluate(file, "time", at=24, bootstrap=3, **matrix))
+
+
 def test_clones(course: Any) -> None:
     course.obs["barcode"] = pd.Categorical([f"c{number % 40}" for number in range(course.n_obs)])
     model = sb.fit(course, "time", no_validation=True)
