@@ -97,7 +97,9 @@ def annotate(
         keywords["key"] = key_added
     if is_anndata(data):
         if in_place or out is not None:
-            raise TypeError("`in_place` and `out` are for files; an object is changed itself, or copied with `copy=True`")
+            raise TypeError(
+                "`in_place` and `out` are for files; an object is changed itself, or copied with `copy=True`"
+            )
         target: Any = data.copy() if copy else data  # type: ignore[union-attr]
         annotate_object(target, model_of(data if model is None else model), keywords, progress)
         return target if copy else None

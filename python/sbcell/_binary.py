@@ -77,7 +77,9 @@ def binary_version(program: Path) -> str:
             [program, "--version"], check=True, capture_output=True, encoding="utf-8", timeout=60
         ).stdout.split()
     except (OSError, subprocess.SubprocessError) as problem:
-        raise BinaryNotFoundError(f"`{program}` cannot be run: {problem}", "set SBCELL_BINARY to another program") from problem
+        raise BinaryNotFoundError(
+            f"`{program}` cannot be run: {problem}", "set SBCELL_BINARY to another program"
+        ) from problem
     version = said[-1] if len(said) == 2 and said[0] == "sbcell" else ""
     if not version:
         raise BinaryNotFoundError(f"`{program}` is not sbcell", "set SBCELL_BINARY to the program `sbcell`")

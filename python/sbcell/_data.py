@@ -190,7 +190,11 @@ def _storable(pandas: Any, column: Any, wanted: bool) -> Any:
     if types.is_bool_dtype(kind) and not types.is_extension_array_dtype(kind):
         return column.to_numpy()
     if types.is_numeric_dtype(kind):
-        return column.to_numpy(dtype=float, na_value=float("nan")) if types.is_extension_array_dtype(kind) else column.to_numpy()
+        return (
+            column.to_numpy(dtype=float, na_value=float("nan"))
+            if types.is_extension_array_dtype(kind)
+            else column.to_numpy()
+        )
     text = column[column.notna()]
     if types.is_string_dtype(kind) or wanted or text.map(lambda value: isinstance(value, str)).all():
         # Missing values stay missing.

@@ -105,7 +105,9 @@ def from_output(exit_code: int, lines: Iterable[str]) -> SbcellError:
 
 def _parts(text: str) -> tuple[str, Optional[str]]:
     """The message and the hint in the text of an error."""
-    found = re.search(r"^error: (.*?)(?=\n\s*(?:hint|tip|note): |\n\nUsage: |\n\nFor more information|\Z)", text, re.M | re.S)
+    found = re.search(
+        r"^error: (.*?)(?=\n\s*(?:hint|tip|note): |\n\nUsage: |\n\nFor more information|\Z)", text, re.M | re.S
+    )
     if found is None:
         return "", None
     hint = re.search(r"^\s*(?:hint|tip): (.*?)(?=\n\n|\Z)", text[found.end() :], re.M | re.S)

@@ -190,7 +190,8 @@ def trajectory(
     Returns
     -------
     pandas.DataFrame
-        One row for each cell, with the names of cells as index; a column for each set, whose shares sum to one at a time.
+        One row for each cell, with the names of cells as index; a column for each set, whose shares
+        sum to one at a time.
 
     Examples
     --------

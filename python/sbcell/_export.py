@@ -280,7 +280,9 @@ def couplings(
         need("pyarrow", "couplings() for moscot")
     with scratch() as folder:
         place = out_path(out, folder / "couplings")
-        answer = call_model("couplings", model, {**keywords, "format": format or _table_format(), "out": place}, folder, progress)
+        answer = call_model(
+            "couplings", model, {**keywords, "format": format or _table_format(), "out": place}, folder, progress
+        )
         if format == "wot":
             return place
         if format == "cellrank" and package is not None:

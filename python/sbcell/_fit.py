@@ -153,7 +153,9 @@ def fit(
     return model
 
 
-def dry_run(data: Data, timepoints: Union[str, bool, None] = None, *, progress: Optional[bool] = None, **flags: Any) -> Answer:
+def dry_run(
+    data: Data, timepoints: Union[str, bool, None] = None, *, progress: Optional[bool] = None, **flags: Any
+) -> Answer:
     """Estimate the memory and time of a fit from a trial on some cells (`sbcell fit --dry-run`).
 
     Takes the keywords of :func:`fit`. Printing the answer shows its sentences; `summary` has the numbers.
@@ -262,7 +264,9 @@ def run(
     >>> results.tables
     ['fates', 'populations', 'transitions', 'transitions.wide', 'trends']
     """
-    keywords: dict[str, Any] = dict(flags, timepoints=timepoints, groupby=groupby, cells=cells, skip=skip, set=set, out=out)
+    keywords: dict[str, Any] = dict(
+        flags, timepoints=timepoints, groupby=groupby, cells=cells, skip=skip, set=set, out=out
+    )
     kept = Path(tempfile.mkdtemp(prefix="sbcell-"))
     try:
         path, own = data_file("run", data, keywords, kept / "data.h5ad")

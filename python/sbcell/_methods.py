@@ -8,8 +8,6 @@ from . import _annotate, _explain, _export, _fit, _networks, _predict
 from ._model import BaseModel
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ._shared import Data
 
 

@@ -219,7 +219,7 @@ def model_of(target: Target) -> BaseModel:
             return held[1]
         raise UsageError(
             "no model was fitted to this AnnData object",
-            "call `model = sbcell.fit(adata, ...)` first and pass the model, or open one by `sbcell.Model(folder, adata)`",
+            "call `model = sbcell.fit(adata, ...)` first, or pass the model or `sbcell.Model(folder, adata)`",
         )
     if isinstance(target, (str, os.PathLike)):
         folder = Path(target)

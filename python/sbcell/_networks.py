@@ -142,7 +142,9 @@ def grn_score(
         lists = edges if isinstance(edges, (list, tuple)) else [edges]
         paths = [_flags.written("edges", one, folder) for one in lists]
         path = out_path(out, folder / "scores.csv")
-        keywords: dict[str, Any] = dict(flags, truth=truth, candidates=candidates, genes=genes, measured=measured, out=path)
+        keywords: dict[str, Any] = dict(
+            flags, truth=truth, candidates=candidates, genes=genes, measured=measured, out=path
+        )
         answer = call("grn-score", paths, keywords, folder, progress)
         return _tables.read(Path(path), answer.record())
 

@@ -127,9 +127,7 @@ def sample(
     >>> sb.sample(model, at=36, n_cells=50).shape
     (50, 7)
     """
-    keywords: dict[str, Any] = dict(
-        flags, at=at, n_cells=n_cells, space=space, given=given, null=null, format=format
-    )
+    keywords: dict[str, Any] = dict(flags, at=at, n_cells=n_cells, space=space, given=given, null=null, format=format)
     return _population("sample", model, keywords, out, progress)
 
 

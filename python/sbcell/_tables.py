@@ -17,7 +17,9 @@ TEXT = (
 )  # fmt: skip
 
 
-def read(path: Path, record: Optional[dict[str, Any]] = None, index: Optional[str] = None, tabs: bool = False) -> pd.DataFrame:
+def read(
+    path: Path, record: Optional[dict[str, Any]] = None, index: Optional[str] = None, tabs: bool = False
+) -> pd.DataFrame:
     """Read a table with all digits of its numbers.
 
     `record` becomes `table.attrs["sbcell"]`; `index` names the column of row names, if the table has it;

@@ -11,7 +11,6 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-
 import sbcell as sb
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -72,3 +71,16 @@ def binary(*arguments: Any) -> str:
 
     words = [os.fspath(sb.find_binary()), *map(str, arguments)]
     return subprocess.run(words, check=True, capture_output=True, encoding="utf-8").stdout
+
+
+def running(words: str) -> list[str]:
+    """The commands that run with these words in their arguments."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if words in line and "sbcell" in line.split(" ")[0]:
+            found.append(line)
+    return found

@@ -9,7 +9,6 @@ from typing import Any
 import anndata
 import pandas as pd
 import pytest
-
 import sbcell as sb
 from conftest import binary
 from sbcell import _flags
@@ -49,7 +48,9 @@ def test_inspect(file: Path, course: Any) -> None:
 
 
 def test_run(course: Any, tmp_path: Path) -> None:
-    results = sb.run(course, "time", groupby="cell_type", skip=["grn", "evaluate"], set={"fates.bootstrap": 3}, out="res")
+    results = sb.run(
+        course, "time", groupby="cell_type", skip=["grn", "evaluate"], set={"fates.bootstrap": 3}, out="res"
+    )
     assert results.report.is_file()
     assert {"fates", "transitions", "trends"} <= set(results.tables)
     assert results.table("fates").shape[0] == 240

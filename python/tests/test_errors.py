@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 import sbcell as sb
-from conftest import SAMPLE
+from conftest import SAMPLE, running
 from sbcell import _binary, _errors, _flags
 
 
@@ -52,10 +51,14 @@ def test_errors_name_keywords_and_the_way_out(model: sb.Model, file: Path, cours
 
 
 def test_texts_of_errors() -> None:
-    error = _errors.from_output(1, ["\x1b[31mnote: a", "error: `--use-rep` is wrong", "in two lines", "", "hint: omit `--use-rep`"])
+    error = _errors.from_output(
+        1, ["\x1b[31mnote: a", "error: `--use-rep` is wrong", "in two lines", "", "hint: omit `--use-rep`"]
+    )
     assert type(error) is sb.FailedError
     assert (error.message, error.hint) == ("`use_rep` is wrong\nin two lines", "omit `use_rep`")
-    clap = _errors.from_output(2, ["error: unexpected argument '--nix' found", "", "  tip: try '--n-pcs'", "", "Usage: sbcell fit"])
+    clap = _errors.from_output(
+        2, ["error: unexpected argument '--nix' found", "", "  tip: try '--n-pcs'", "", "Usage: sbcell fit"]
+    )
     assert (clap.message, clap.hint) == ("unexpected argument 'nix' found", "try 'n_pcs'")
     assert _errors.as_keywords("run `sbcell fit --dry-run` or `--a-b`") == "run `sbcell fit --dry-run` or `a_b`"
     assert "signal 9" in _errors.from_output(-9, []).message
@@ -82,9 +85,16 @@ def test_keywords_become_flags(tmp_path: Path) -> None:
     import numpy as np
     import pandas as pd
 
-    assert encoded("fit", tmp_path, epsilon=0.1, n_pcs=None, resume=False, no_validation=True) == ["--epsilon=0.1", "--no-validation"]
+    assert encoded("fit", tmp_path, epsilon=0.1, n_pcs=None, resume=False, no_validation=True) == [
+        "--epsilon=0.1",
+        "--no-validation",
+    ]
     assert encoded("fit", tmp_path, timepoints=True) == ["--timepoints"]
-    assert encoded("fit", tmp_path, ou_rate=-1.5, n_pcs=np.int64(3), tolerance=np.float32(0.5)) == ["--ou-rate=-1.5", "--n-pcs=3", "--tolerance=0.5"]
+    assert encoded("fit", tmp_path, ou_rate=-1.5, n_pcs=np.int64(3), tolerance=np.float32(0.5)) == [
+        "--ou-rate=-1.5",
+        "--n-pcs=3",
+        "--tolerance=0.5",
+    ]
     assert encoded("interpolate", tmp_path, at=[36, 54.5], diffusion=(0, 1)) == ["--at=36,54.5", "--diffusion=0:1"]
     assert encoded("interpolate", tmp_path, at=np.array([1.0, 2.0])) == ["--at=1,2"]
     assert encoded("transitions", tmp_path, pairs=[(24, 96), (36, 96)]) == ["--pairs=24:96,36:96"]
@@ -95,9 +105,14 @@ def test_keywords_become_flags(tmp_path: Path) -> None:
     assert encoded("run", tmp_path, set={"fit.n-pcs": 3, "grn.top": 5}) == ["--set=fit.n-pcs=3", "--set=grn.top=5"]
     assert encoded("perturb", tmp_path, set={"Gata6": 1.5, "A": 0}) == ["--set=Gata6=1.5,A=0"]
     assert encoded("fates", tmp_path, cells=["a.csv", Path("b.csv")]) == ["--cells=a.csv", "--cells=b.csv"]
-    assert encoded("compare", tmp_path, edges=True) == ["--edges"] and encoded("compare", tmp_path, edges=5) == ["--edges=5"]
+    assert encoded("compare", tmp_path, edges=True) == ["--edges"] and encoded("compare", tmp_path, edges=5) == [
+        "--edges=5"
+    ]
     (genes,) = encoded("grn", tmp_path, genes=["Sox2", "Gén"])
-    assert Path(genes.removeprefix("--genes=") if sys.version_info >= (3, 9) else genes[8:]).read_text("utf-8") == "Sox2\nGén\n"
+    assert (
+        Path(genes.removeprefix("--genes=") if sys.version_info >= (3, 9) else genes[8:]).read_text("utf-8")
+        == "Sox2\nGén\n"
+    )
     (cells,) = encoded("fates", tmp_path, cells=pd.Series({"c,1": "A", "c2": None, "c3": 'B"'}))
     assert Path(cells[8:]).read_text("utf-8") == 'id,value\n"c,1",A\nc3,"B"""\n'
     for wrong in ({"epsilon": True}, {"epsilon": [1, 2]}, {"resume": 3}, {"epsilon": {"a": 1}}):
@@ -251,16 +266,3 @@ def test_a_binary_that_does_not_listen_is_killed(tmp_path: Path, monkeypatch: py
     time.sleep(0.2)
     _process.stop(child)
     assert child.returncode == -signal.SIGKILL
-
-
-def running(words: str) -> list[str]:
-    """The commands that run with these words in their arguments."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = process.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if words in line and "sbcell" in line.split(" ")[0]:
-            found.append(line)
-    return found

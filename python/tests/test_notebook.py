@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-
-from conftest import ROOT
+from conftest import ROOT, running
 
 
 def executed(sources: list[str] | None = None) -> Any:
@@ -39,7 +41,8 @@ def test_the_notebook_runs() -> None:
 
 
 def test_progress_can_be_turned_off_in_a_notebook() -> None:
-    source = 'import sbcell as sb\nmodel = sb.fit("../../data-samples/semrau2017_mesc_ra.h5ad", "time", no_validation=True, progress=False)'
+    file = "../../data-samples/semrau2017_mesc_ra.h5ad"
+    source = f"import sbcell as sb\nmodel = sb.fit({file!r}, 'time', no_validation=True, progress=False)"
     assert executed([source]).cells[0].outputs == []
 
 
@@ -47,3 +50,31 @@ def test_the_notebook_is_stored_without_outputs() -> None:
     nbformat = pytest.importorskip("nbformat")
     notebook = nbformat.read(ROOT / "python" / "examples" / "first_hour.ipynb", as_version=4)
     assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in notebook.cells)
+
+
+def test_the_stop_button_stops_the_binary(file: Path, tmp_path: Path) -> None:
+    manager = pytest.importorskip("jupyter_client").KernelManager()
+    pytest.importorskip("ipykernel")
+    manager.kernel_spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    manager.start_kernel()
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=60)
+        out = os.fspath(tmp_path / "out")
+        asked = client.execute(
+            "import sbcell as sb\n"
+            f"sb.fit({os.fspath(file)!r}, 'time', no_validation=True, solver='sf2m', max_iterations=10**7, out={out!r})"
+        )
+        deadline = time.monotonic() + 60
+        while not running(out) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)
+        manager.interrupt_kernel()
+        while (reply := client.get_shell_msg(timeout=60))["parent_header"].get("msg_id") != asked:
+            pass
+        assert reply["content"]["ename"] == "KeyboardInterrupt"
+        assert not running(out) and not os.path.exists(out)
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

@@ -15,9 +15,8 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-import scipy.sparse as sp
-
 import sbcell as sb
+import scipy.sparse as sp
 from conftest import ROOT, SAMPLE
 from sbcell import _data
 
@@ -58,7 +57,9 @@ def test_keys_are_those_of_annotate(course: Any, file: Path) -> None:
     for name in ("XEN", "other"):
         assert np.allclose(course.obs[f"sbcell_fate_{name}"], fates[name], rtol=1e-6)
         assert np.array_equal(course.obsm["sbcell_fates"][name], fates[name])
-    assert list(course.obsm["sbcell_fates"].columns) == sorted(course.obs["cell_type"][course.obs["time"] == 96].unique())
+    assert list(course.obsm["sbcell_fates"].columns) == sorted(
+        course.obs["cell_type"][course.obs["time"] == 96].unique()
+    )
     drift = velocities[[name for name in velocities.columns if name.startswith("velocity_PC")]]
     assert np.allclose(course.obsm["sbcell_velocity"], drift, rtol=1e-5, atol=1e-7)
     assert course.layers["velocity"].shape == course.shape
@@ -143,7 +144,11 @@ def test_kinds_of_matrices(course: Any, model: sb.Model, kind: str, tmp_path: Pa
         expected = sb.fit(course.copy(), "time", layer="counts", no_validation=True)
     else:
         expected = model
-        course.X = np.asfortranarray(course.X) if kind == "fortran" else course.X.astype(np.float64 if kind == "float64" else np.float32)
+        course.X = (
+            np.asfortranarray(course.X)
+            if kind == "fortran"
+            else course.X.astype(np.float64 if kind == "float64" else np.float32)
+        )
     if "view" in kind or kind == "backed":
         more = anndata.concat([course, course[:2].copy()], index_unique="-") if kind != "backed" else course
         more.obs_names = [*course.obs_names, *(["x", "y"] if kind != "backed" else [])]
@@ -251,7 +256,9 @@ def test_objects_without_a_model(course: Any) -> None:
     with pytest.raises(sb.UsageError, match="no model was fitted"):
         sb.fates(course, "cell_type")
     with pytest.raises(sb.UsageError, match="needs the AnnData object"):
-        sb.fit(SAMPLE, "time", no_validation=True).fates(cells=ROOT / "data-samples/semrau2017_groups.csv", inplace=True)
+        sb.fit(SAMPLE, "time", no_validation=True).fates(
+            cells=ROOT / "data-samples/semrau2017_groups.csv", inplace=True
+        )
 
 
 @pytest.mark.parametrize("kind", ["dense", "sparse", "backed"])

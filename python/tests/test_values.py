@@ -10,7 +10,6 @@ import anndata
 import numpy as np
 import pandas as pd
 import pytest
-
 import sbcell as sb
 from conftest import GROUPS, SAMPLE, binary
 
@@ -24,7 +23,9 @@ def folder(file: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         "fates": ["--bootstrap", 10], "transitions": ["--bootstrap", 10, "--pairs", "0:24,24:96"],
         "trajectory": ["--at", 96], "trends": ["--bootstrap", 5], "drivers": ["--times", 24],
     }.items():  # fmt: skip
-        binary(command, "--model", folder / "model", "--groupby", "cell_type", "--out", folder / f"{command}.csv", *more)
+        binary(
+            command, "--model", folder / "model", "--groupby", "cell_type", "--out", folder / f"{command}.csv", *more
+        )
     return folder
 
 
@@ -56,7 +57,10 @@ def equal(table: pd.DataFrame, path: Path) -> None:
 def test_tables_are_those_of_the_binary(fitted: sb.Model, folder: Path) -> None:
     equal(fitted.fates("cell_type", bootstrap=10), folder / "fates.csv")
     equal(fitted.transitions("cell_type", bootstrap=10, pairs=[(0, 24), (24, 96)]), folder / "transitions.csv")
-    equal(fitted.transitions("cell_type", bootstrap=10, pairs=[(0, 24), (24, 96)], wide=True), folder / "transitions.wide.csv")
+    equal(
+        fitted.transitions("cell_type", bootstrap=10, pairs=[(0, 24), (24, 96)], wide=True),
+        folder / "transitions.wide.csv",
+    )
     equal(fitted.trajectory("cell_type", at=96), folder / "trajectory.csv")
     equal(fitted.trends("cell_type", bootstrap=5), folder / "trends.csv")
     equal(fitted.drivers("cell_type", times=24), folder / "drivers.csv")
@@ -80,7 +84,9 @@ def test_fates_sum_to_one_and_average_to_the_shares(fitted: sb.Model, course: An
     for name in names:
         assert own[name].mean() == pytest.approx(shares[name])
         # Without growth, masses of both sides are those of the cells: the mean at a time is the share.
-        assert fates.loc[course.obs_names[course.obs["time"] == 0], name].mean() == pytest.approx(shares[name], abs=0.02)
+        assert fates.loc[course.obs_names[course.obs["time"] == 0], name].mean() == pytest.approx(
+            shares[name], abs=0.02
+        )
 
 
 def test_couplings_have_the_cells_as_marginals(fitted: sb.Model, course: Any) -> None:

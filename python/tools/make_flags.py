@@ -69,7 +69,9 @@ def described(name: str, value: str | None, section: str, text: list[str]) -> di
         names = [found[1] for line in text if (found := re.match(r"- ([\w-]+):", line))]
     default = re.search(r"\[default: ([^\]]+)\]", whole.replace("\n", " "))
     alias = re.findall(r"\[alias(?:es)?: --([\w-]+)\]", whole)
-    until = next((i for i, line in enumerate(text) if line.startswith(("Possible values:", "[default", "[alias"))), None)
+    until = next(
+        (i for i, line in enumerate(text) if line.startswith(("Possible values:", "[default", "[alias"))), None
+    )
     paragraphs = "\n".join(text[:until]).strip()
     return {
         "flag": f"--{name}",
@@ -105,7 +107,25 @@ def as_type(flag: dict[str, Any]) -> str:
         kind = "Many"
     elif ":" in value:
         kind = "Pair"
-    elif value in ("N", "K", "PT", "MM", "STEPS", "S", "V", "W", "R", "E", "SHARE", "LAMBDA", "PHI", "RHO", "KAPPA", "WIDTH", "TIME"):
+    elif value in (
+        "N",
+        "K",
+        "PT",
+        "MM",
+        "STEPS",
+        "S",
+        "V",
+        "W",
+        "R",
+        "E",
+        "SHARE",
+        "LAMBDA",
+        "PHI",
+        "RHO",
+        "KAPPA",
+        "WIDTH",
+        "TIME",
+    ):
         kind = "Value"
     else:
         kind = "Text"
@@ -140,7 +160,13 @@ def typed(table: dict[str, Any]) -> str:
     ]
     for command, entry in table["commands"].items():
         named = named_parameters(command)
-        text += ["", "", f"class {class_name(command)}(Every, total=False):", f'    """Further flags of `sbcell {command}`."""', ""]
+        text += [
+            "",
+            "",
+            f"class {class_name(command)}(Every, total=False):",
+            f'    """Further flags of `sbcell {command}`."""',
+            "",
+        ]
         rest = {name: flag for name, flag in entry["flags"].items() if name not in named}
         text += [f"    {name}: {as_type(flag)}" for name, flag in rest.items()] or ["    ..."]
     return "\n".join(text) + "\n"
@@ -197,8 +223,11 @@ def main() -> int:
     if "--check" not in sys.argv:
         (PACKAGE / "_flags.json").write_text(texts["_flags.json"], encoding="utf-8")
     texts["_typed.py"] = typed(table)
-    stale = [name for name, text in texts.items() if (PACKAGE / name).read_text(encoding="utf-8") != text] \
-        if "--check" in sys.argv else []
+    stale = (
+        [name for name, text in texts.items() if (PACKAGE / name).read_text(encoding="utf-8") != text]
+        if "--check" in sys.argv
+        else []
+    )
     for name, text in texts.items():
         if "--check" not in sys.argv:
             (PACKAGE / name).write_text(text, encoding="utf-8")
