@@ -67,7 +67,10 @@ const PLACED: [(&str, &str); 12] = [
 ];
 
 /// The flags of each command that `-h` shows, most used first.
-const COMMON: [(&str, &[&str]); 23] = [
+const COMMON: [(&str, &[&str]); 26] = [
+    ("completions", &[]),
+    ("man", &[]),
+    ("doctor", &[]),
     ("inspect", &[]),
     (
         "fit",
@@ -105,7 +108,7 @@ const SHORTER: [(&str, &str, &str); 4] = [
 ];
 
 /// The commands by what a person wants.
-const WANTED: [(&str, &[&str]); 5] = [
+const WANTED: [(&str, &[&str]); 6] = [
     ("Start", &["run", "inspect", "fit"]),
     ("Predict", &["interpolate", "sample", "perturb"]),
     (
@@ -114,6 +117,7 @@ const WANTED: [(&str, &[&str]); 5] = [
     ),
     ("Draw and export", &["report", "plot", "export", "annotate", "strip", "couplings"]),
     ("Check", &["evaluate", "diagnose", "grn-score"]),
+    ("sbcell itself", &["doctor", "completions", "man"]),
 ];
 
 /// Number of flags in `-h` of a command that [`COMMON`] does not list.
@@ -151,6 +155,23 @@ pub(crate) fn arranged(program: Command) -> Command {
         .help_template(TEMPLATE)
         .before_help(short)
         .before_long_help(groups)
+}
+
+/// The program with the flags of each command in the order of all pages; texts stay as they are.
+pub(crate) fn ordered(program: Command) -> Command {
+    let program = program.mut_args(|arg| arg.help_heading(EVERYWHERE));
+    program.mut_subcommands(|command| {
+        let mut arguments: Vec<Arg> = command.get_arguments().map(placed).collect();
+        arguments.sort_by_key(rank);
+        let again = Command::new(command.get_name().to_string())
+            .args(arguments)
+            .groups(command.get_groups().cloned());
+        let text = |text: Option<&StyledStr>| text.cloned().unwrap_or_default();
+        again
+            .about(text(command.get_about()))
+            .long_about(text(command.get_long_about().or(command.get_about())))
+            .after_help(text(command.get_after_help()))
+    })
 }
 
 /// The commands in groups, one line each.

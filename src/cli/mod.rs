@@ -23,6 +23,7 @@ mod growth;
 mod help;
 mod inspect;
 mod interpolate;
+mod itself;
 mod layout;
 mod next;
 mod outputs;
@@ -49,10 +50,12 @@ mod width;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use sbcell::Error;
 use sbcell::error::Kind;
 
+use crate::cli::itself::{completions, doctor, machine, manual, version};
 use crate::cli::outputs::Called;
 use crate::cli::shared::Common;
 use crate::cli::terminal::Terminal;
@@ -97,6 +100,9 @@ enum Command {
     GrnScore(grn_score::GrnScoreArgs),
     Report(report::ReportArgs),
     Export(export::ExportArgs),
+    Completions(completions::CompletionArgs),
+    Man(manual::ManArgs),
+    Doctor(doctor::DoctorArgs),
 }
 
 /// The result of a command that did not fail.
@@ -106,12 +112,18 @@ pub(crate) enum Outcome {
     Done,
     /// The results are written and marked, but a solver did not converge.
     NotConverged,
+    /// The command checked something, and the answer is no.
+    No,
 }
 
 /// Parses the command line, runs the command, shows its error, and returns the exit code.
 pub(crate) fn main() -> ExitCode {
     let (cli, matches) = match parsed() {
         Ok(parsed) => parsed,
+        Err(error) if error.kind() == ErrorKind::DisplayVersion && version::is_json() => {
+            return version::show_json()
+                .map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
+        }
         Err(error) => {
             // Help and version go to stdout with code 0, usage errors to stderr with code 2.
             Terminal::show_usage(&error);
@@ -126,7 +138,8 @@ pub(crate) fn main() -> ExitCode {
     }
     let overwrite = cli.common.overwrite;
     let next = matches.subcommand().and_then(|(name, flags)| next::line(name, flags));
-    let ran = check_flags(&matches)
+    let ran = machine::restrict_processor()
+        .and_then(|()| check_flags(&matches))
         .and_then(|()| called.map_or(Ok(()), |called| called.check(overwrite, terminal.is_json())))
         .and_then(|()| run(cli, &mut terminal))
         .inspect(|_| {
@@ -140,11 +153,15 @@ pub(crate) fn main() -> ExitCode {
     match ran {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NotConverged) => ExitCode::from(4),
-        Err(error) => {
-            Terminal::show_error(&error);
-            exit_code(error.kind())
-        }
+        Ok(Outcome::No) => exit_code(Kind::Failed),
+        Err(error) => failed(&error),
     }
+}
+
+/// Shows an error, and gives its exit code.
+fn failed(error: &Error) -> ExitCode {
+    Terminal::show_error(error);
+    exit_code(error.kind())
 }
 
 /// The parsed flags, and the matches that also tell which flags stand on the command line.
@@ -197,6 +214,9 @@ fn run_command(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::GrnScore(args) => grn_score::run(args, terminal),
         Command::Export(args) => export::run(args, terminal),
         Command::Report(args) => report::run(args, common.seed, terminal),
+        Command::Completions(args) => completions::run(args, terminal),
+        Command::Man(args) => manual::run(args, common.overwrite, terminal),
+        Command::Doctor(args) => doctor::run(args, &common, terminal),
     }
 }
 

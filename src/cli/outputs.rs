@@ -26,8 +26,9 @@ const CHARTS: [(&str, &str); 3] =
     [("plot", "--plot"), ("plot_network", "--plot-network"), ("plot_heatmap", "--plot-heatmap")];
 
 /// Commands whose `--out` is a folder, an `.h5ad` or a figure in every case.
-const NO_TABLE: [(&str, &str); 9] = [
+const NO_TABLE: [(&str, &str); 10] = [
     ("run", "a folder"),
+    ("man", "a folder"),
     ("fit", "a folder"),
     ("evaluate", "a folder"),
     ("couplings", "a folder"),
@@ -60,8 +61,8 @@ impl<'m> Called<'m> {
             let (name, must) = ("--json", "given without a table on standard output");
             return Err(Error::Parameter { name, must, got: "both".into() });
         }
-        if self.name == "run" {
-            // The command checks its folder, and each of its steps the files of the step.
+        if ["run", "man"].contains(&self.name) {
+            // The command checks its folder; each step of `run` checks its files.
             return Ok(());
         }
         let rule = OutputRule { inputs: self.inputs(), overwrite };

@@ -135,6 +135,11 @@ impl Lines {
         Self(joined)
     }
 
+    /// Text of this program for other programs, such as a script. It is printed as it is.
+    pub(crate) fn verbatim(text: &str) -> Self {
+        Self(vec![Part::Whole(text.to_string())])
+    }
+
     /// JSON text, in which line breaks stand only between values.
     pub(crate) fn json(json: &str) -> Self {
         Self(vec![Part::Whole(visible_json(json))])
@@ -243,6 +248,11 @@ impl Terminal {
     pub(crate) fn data(&self, text: &(impl Said + ?Sized)) {
         let text = text.said(width::of_output(false));
         self.steps.aside(|| write_out(&text));
+    }
+
+    /// Prints lines to stdout before there is a terminal.
+    pub(crate) fn print(text: &Lines) {
+        write_out(&text.said(width::of_output(false)));
     }
 
     /// Whether the user asked for JSON.

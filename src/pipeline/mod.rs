@@ -18,6 +18,7 @@ mod perturb;
 mod plot;
 mod report;
 mod sample;
+mod self_test;
 mod shared;
 pub mod solvers;
 mod trajectory;
@@ -74,6 +75,7 @@ pub use sample::{
     BandwidthChoice, Imputed, Likelihood, MeasuredOptions, Null, SampleOptions, SampleReport,
     Sampled, impute, read_likelihood, sample, sample_posterior, write_imputed, write_samples,
 };
+pub use self_test::{KnownAnswer, self_test};
 pub use shared::cell_sets::CellSets;
 pub use shared::clone_couplings::{CloneCoupling, CloneWeight};
 pub use shared::clone_keys::CloneKeys;
