@@ -134,15 +134,9 @@ const TEMPLATE: &str =
 ///
 /// The page of the program itself lists the commands by what a person wants.
 pub(crate) fn arranged(program: Command) -> Command {
-    let program = program.disable_help_flag(true).arg(
-        Arg::new("help")
-            .short('h')
-            .long("help")
-            .action(ArgAction::Help)
-            .global(true)
-            .help("Print help: `-h` in short, `--help` in full"),
-    );
     let program = program
+        .disable_help_flag(true)
+        .arg(help_flag())
         .mut_args(|arg| arg.help_heading(EVERYWHERE).hide_short_help(true))
         .mut_subcommands(|command| page(&command));
     let groups = groups(&program);
@@ -157,8 +151,19 @@ pub(crate) fn arranged(program: Command) -> Command {
         .before_long_help(groups)
 }
 
+/// The flag that shows help.
+fn help_flag() -> Arg {
+    Arg::new("help")
+        .short('h')
+        .long("help")
+        .action(ArgAction::Help)
+        .global(true)
+        .help("Print help: `-h` in short, `--help` in full")
+}
+
 /// The program with the flags of each command in the order of all pages; texts stay as they are.
 pub(crate) fn ordered(program: Command) -> Command {
+    let program = program.disable_help_flag(true).arg(help_flag());
     let program = program.mut_args(|arg| arg.help_heading(EVERYWHERE));
     program.mut_subcommands(|command| {
         let mut arguments: Vec<Arg> = command.get_arguments().map(placed).collect();

@@ -9,6 +9,7 @@ mod evaluate;
 mod export;
 mod help;
 mod interrupt;
+mod itself;
 mod json;
 mod lineage;
 mod plot;

@@ -21,6 +21,9 @@ Examples:
 To have `man sbcell-fit` find the pages, copy them to ~/.local/share/man/man1, or for all users to
 /usr/local/share/man/man1.";
 
+/// The definition of an apostrophe at the head of what the crate for manual pages writes.
+const APOSTROPHE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
+
 /// Write manual pages: one for sbcell, and one for each command
 ///
 /// The folder is created. It is complete, or it is not there.
@@ -93,9 +96,7 @@ fn pages() -> Vec<(String, String)> {
     let names: Vec<String> =
         program.get_subcommands().map(|command| format!("sbcell-{}", command.get_name())).collect();
     let of = |command: &Command, others: &str| {
-        let man = Man::new(command.clone())
-            .source(format!("sbcell {}", env!("CARGO_PKG_VERSION")))
-            .manual("sbcell");
+        let man = Man::new(command.clone());
         (man.get_filename(), page(&man, command, others))
     };
     let listed: Vec<String> = names.iter().map(|name| format!("{name}(1)")).collect();
@@ -104,39 +105,77 @@ fn pages() -> Vec<(String, String)> {
     std::iter::once(first).chain(rest).collect()
 }
 
-/// The text of a page: the parts that clap knows, then examples, notes and the pages to see.
+/// The text of a page: name, usage, description and flags, then examples, notes and the pages to see.
 fn page(man: &Man, command: &Command, others: &str) -> String {
+    let name = command.get_display_name().unwrap_or_else(|| command.get_name());
+    let version = env!("CARGO_PKG_VERSION");
+    // Without a date, the same version gives the same bytes.
+    let mut text =
+        format!("{APOSTROPHE}.TH \"{name}\" \"1\" \"\" \"sbcell {version}\" \"sbcell\"\n");
     let mut bytes = Vec::new();
     // Writing to memory does not fail.
-    let _ = man.render_title(&mut bytes);
     let _ = man.render_name_section(&mut bytes);
-    let _ = man.render_synopsis_section(&mut bytes);
+    let usage = command.clone().render_usage().to_string();
+    let usage = usage.trim_start_matches("Usage: ").replace("[OPTIONS]", "[FLAGS]");
+    bytes.extend(format!(".SH SYNOPSIS\n{}\n", escaped(&usage)).into_bytes());
     let _ = man.render_description_section(&mut bytes);
     let _ = man.render_options_section(&mut bytes);
     if command.has_subcommands() {
         let _ = man.render_subcommands_section(&mut bytes);
     }
-    // An empty line is no request of roff.
-    let known = String::from_utf8_lossy(&bytes).into_owned();
-    let known = known.lines().map(|line| if line.trim().is_empty() { ".sp" } else { line });
-    let mut text = known.collect::<Vec<_>>().join("\n");
+    text.push_str(&tidied(&String::from_utf8_lossy(&bytes)));
     let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
     let (examples, notes) = after.split_once("\n\n").unwrap_or((&after, ""));
     let examples = examples.strip_prefix("Examples:\n").unwrap_or(examples);
-    text.push('\n');
-    text.push_str(&unfilled("EXAMPLES", examples));
-    text.push_str(&unfilled("NOTES", notes));
+    text.push_str(&section("EXAMPLES", examples));
+    text.push_str(&section("NOTES", notes));
     text.push_str(&format!(".SH \"SEE ALSO\"\n{}\n", escaped(others)));
     text
 }
 
-/// A section whose lines stay as they are; nothing without text.
-fn unfilled(title: &str, text: &str) -> String {
+/// The text of clap without its repeated definition of an apostrophe, and with one request for each empty line.
+fn tidied(text: &str) -> String {
+    let text = text.replace(APOSTROPHE, "");
+    let lines = text.lines().map(|line| if line.trim().is_empty() { ".sp" } else { line });
+    let mut kept: Vec<&str> = Vec::new();
+    for line in lines {
+        let last = kept.last().copied().unwrap_or_default();
+        match line {
+            ".sp" | ".br" if last == ".sp" => {}
+            ".sp" if last == ".br" => {
+                kept.pop();
+                kept.push(".sp");
+            }
+            line => kept.push(line.trim_end()),
+        }
+    }
+    kept.push("");
+    kept.join("\n")
+}
+
+/// A section of text: paragraphs are filled, and lines that are indented stay as they are. Nothing without text.
+fn section(title: &str, text: &str) -> String {
     if text.trim().is_empty() {
         return String::new();
     }
-    let lines: Vec<String> = text.lines().map(escaped).collect();
-    format!(".SH {title}\n.nf\n{}\n.fi\n", lines.join("\n"))
+    let (mut lines, mut is_filled) = (vec![format!(".SH {title}")], true);
+    for line in text.lines() {
+        let fills = !line.starts_with(' ');
+        if line.trim().is_empty() {
+            lines.push(".sp".into());
+            continue;
+        }
+        if fills != is_filled {
+            lines.push(if fills { ".fi" } else { ".nf" }.into());
+            is_filled = fills;
+        }
+        lines.push(escaped(line));
+    }
+    if !is_filled {
+        lines.push(".fi".into());
+    }
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// A line of text in which roff sees no request, no escape and no hyphen for a dash.
@@ -152,7 +191,10 @@ mod tests {
     #[test]
     fn text_is_no_request_of_roff() {
         assert_eq!(escaped(".SH --out 'a\\b'"), "\\&.SH \\-\\-out 'a\\eb'");
-        assert_eq!(unfilled("NOTES", " \n"), "");
+        assert_eq!(section("NOTES", " \n"), "");
+        let (text, wanted) = ("a\n\n  b\n  c\nd", ".SH N\na\n.sp\n.nf\n  b\n  c\n.fi\nd\n");
+        assert_eq!(section("N", text), wanted);
+        assert_eq!(tidied("a\n.br\n\n.br\nb"), "a\n.sp\nb\n");
     }
 
     #[test]
