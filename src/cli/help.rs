@@ -67,7 +67,8 @@ const PLACED: [(&str, &str); 12] = [
 ];
 
 /// The flags of each command that `-h` shows, most used first.
-const COMMON: [(&str, &[&str]); 26] = [
+const COMMON: [(&str, &[&str]); 27] = [
+    ("verify", &["rerun"]),
     ("completions", &[]),
     ("man", &[]),
     ("doctor", &[]),
@@ -117,7 +118,7 @@ const WANTED: [(&str, &[&str]); 6] = [
     ),
     ("Draw and export", &["report", "plot", "export", "annotate", "strip", "couplings"]),
     ("Check", &["evaluate", "diagnose", "grn-score"]),
-    ("sbcell itself", &["doctor", "completions", "man"]),
+    ("sbcell itself", &["verify", "doctor", "completions", "man"]),
 ];
 
 /// Number of flags in `-h` of a command that [`COMMON`] does not list.

@@ -30,6 +30,7 @@ mod outputs;
 mod perturb;
 mod plot;
 mod populations;
+mod recorded;
 mod reference;
 mod report;
 mod run;
@@ -45,6 +46,7 @@ mod trajectory;
 mod transitions;
 mod trends;
 mod velocity;
+mod verify;
 mod width;
 
 use std::ffi::OsString;
@@ -103,6 +105,7 @@ enum Command {
     Completions(completions::CompletionArgs),
     Man(manual::ManArgs),
     Doctor(doctor::DoctorArgs),
+    Verify(verify::VerifyArgs),
 }
 
 /// The result of a command that did not fail.
@@ -137,11 +140,13 @@ pub(crate) fn main() -> ExitCode {
         terminal.leave_stdout();
     }
     let overwrite = cli.common.overwrite;
+    terminal.line = recorded::Line::of(&matches);
     let next = matches.subcommand().and_then(|(name, flags)| next::line(name, flags));
     let ran = machine::restrict_processor()
         .and_then(|()| check_flags(&matches))
         .and_then(|()| called.map_or(Ok(()), |called| called.check(overwrite, terminal.is_json())))
         .and_then(|()| run(cli, &mut terminal))
+        .and_then(|outcome| terminal.record_line().map(|()| outcome))
         .inspect(|_| {
             if let Some(line) = &next {
                 terminal.say(line);
@@ -217,6 +222,7 @@ fn run_command(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Completions(args) => completions::run(args, terminal),
         Command::Man(args) => manual::run(args, common.overwrite, terminal),
         Command::Doctor(args) => doctor::run(args, &common, terminal),
+        Command::Verify(args) => verify::run(args, terminal),
     }
 }
 
@@ -225,18 +231,27 @@ fn run_command(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
 /// # Errors
 /// [`Error::Parameter`] with the problem of the first flag that is wrong.
 fn parsed_step(step: &'static str, arguments: &[String]) -> sbcell::Result<(Cli, ArgMatches)> {
-    let wrong = |error: clap::Error| {
-        let text = error.render().to_string();
-        let problem = text.lines().next().unwrap_or_default();
-        let got = problem.strip_prefix("error: ").unwrap_or(problem).to_string();
+    let wrong = |got: String| {
         let (name, must) = ("--set or sbcell.toml", "flags of each step with valid values");
         Error::Parameter { name, must, got: format!("for {step}: {got}") }
     };
-    let line = std::iter::once("sbcell").chain(arguments.iter().map(String::as_str));
-    let matches = Cli::command().try_get_matches_from(line).map_err(wrong)?;
-    let cli = Cli::from_arg_matches(&matches).map_err(wrong)?;
+    let matches = parsed_again(arguments).map_err(wrong)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| wrong(error.to_string()))?;
     check_flags(&matches)?;
     Ok((cli, matches))
+}
+
+/// Parses a recorded command line.
+///
+/// # Errors
+/// The first line of clap's message.
+fn parsed_again(arguments: &[String]) -> Result<ArgMatches, String> {
+    let line = std::iter::once("sbcell").chain(arguments.iter().map(String::as_str));
+    Cli::command().try_get_matches_from(line).map_err(|error| {
+        let text = error.render().to_string();
+        let problem = text.lines().next().unwrap_or_default();
+        problem.strip_prefix("error: ").unwrap_or(problem).to_string()
+    })
 }
 
 /// Runs a step of `run` as if its arguments stood on the command line.

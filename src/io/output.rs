@@ -109,7 +109,7 @@ pub(crate) fn tables_below(folder: &Path, except: &Path) -> Result<Vec<PathBuf>>
 }
 
 /// Path of the run record of the file `out`.
-pub(crate) fn run_record(out: &Path) -> PathBuf {
+pub fn run_record(out: &Path) -> PathBuf {
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     out.with_file_name(format!("{}.run.json", short_name(&name, MOST)))
 }

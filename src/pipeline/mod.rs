@@ -25,6 +25,7 @@ mod trajectory;
 mod transitions;
 mod trends;
 mod velocity;
+mod verify;
 
 pub use crate::bridge::Solver;
 pub use crate::io::identity::remember_annotated;
@@ -98,3 +99,4 @@ pub use trends::{TrendOptions, TrendTables, trends};
 pub use velocity::{
     SpeedAt, Velocities, VelocityOptions, VelocitySpace, velocity, write_velocities,
 };
+pub use verify::{CheckedFile, CheckedRecord, FileState, verify};

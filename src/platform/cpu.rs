@@ -147,6 +147,15 @@ pub fn products() -> Vectors {
     }
 }
 
+/// The instructions that decide the last digits of results, as run records have them: those of loops and products.
+pub fn path() -> String {
+    let (loops, products) = (chosen(), products());
+    if loops == products {
+        return loops.to_string();
+    }
+    format!("{loops} loops, {products} products")
+}
+
 /// Features of the processor that this program was compiled for and uses without asking.
 pub fn compiled() -> Vec<&'static str> {
     macro_rules! compiled {

@@ -95,6 +95,18 @@ pub(crate) fn permissions_of_new_files() -> Option<Permissions> {
     }
 }
 
+/// Makes the file `from`, an absolute path, readable at `to`: by a link, or by a copy where links are not possible.
+///
+/// # Errors
+/// The error of the system.
+pub fn link_or_copy(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(unix)]
+    if std::os::unix::fs::symlink(from, to).is_ok() {
+        return Ok(());
+    }
+    fs::copy(from, to).map(|_| ())
+}
+
 /// Writes the names in an open folder to the disk. Elsewhere than on Unix the system does this by itself.
 pub(crate) fn synchronise_folder(folder: &File) -> io::Result<()> {
     if cfg!(unix) { folder.sync_all() } else { Ok(()) }
@@ -178,6 +190,16 @@ mod tests {
         assert_eq!(other.join("a").exists(), exchanged);
         assert_eq!(one.join("a").exists(), !exchanged);
         assert!(!exchange(&one, &folder.path().join("none")) && one.exists());
+    }
+
+    #[test]
+    fn a_link_has_the_content_and_a_missing_file_has_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::write(at("a"), "a").unwrap();
+        link_or_copy(&at("a"), &at("b")).unwrap();
+        assert_eq!(fs::read_to_string(at("b")).unwrap(), "a");
+        assert!(fs::read(at("none")).is_err());
     }
 
     #[test]

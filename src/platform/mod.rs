@@ -12,3 +12,6 @@ pub mod cpu;
 pub(crate) mod files;
 #[doc(hidden)]
 pub mod memory;
+
+#[doc(hidden)]
+pub use files::link_or_copy;

@@ -25,5 +25,6 @@ mod solvers;
 mod tables;
 mod tutorial;
 mod velocity;
+mod verify;
 mod whole_run;
 mod width;
