@@ -137,6 +137,23 @@ fn only_the_terminal_prints_and_only_io_opens_files() {
 }
 
 #[test]
+fn only_one_module_asks_for_a_system_or_a_processor() {
+    let asks = ["cfg(unix", "cfg!(unix", "cfg(windows", "target_os", "target_arch", "std::os::"];
+    let asks = asks.iter().chain(&["feature_detected!", "pulp::Arch", "rustix::"]);
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        // `hdf5` is a crate of its own, with one such place.
+        if ["platform", "hdf5"].contains(&module_of(&path).as_str()) {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let found = asks.clone().filter(|word| code.contains(**word));
+        wrong.extend(found.map(|word| format!("{}: {word}", path.display())));
+    }
+    assert!(wrong.is_empty(), "put it into `platform`:\n{}", wrong.join("\n"));
+}
+
+#[test]
 fn only_one_crate_of_the_workspace_knows_hdf5() {
     let below = ["hdf5_pure", "flate2::Decompress", "zstd::", "lz4::"];
     let wrong: Vec<String> = sources()

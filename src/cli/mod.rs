@@ -140,7 +140,7 @@ pub(crate) fn main() -> ExitCode {
         terminal.leave_stdout();
     }
     let overwrite = cli.common.overwrite;
-    terminal.line = recorded::Line::of(&matches);
+    terminal.line = recorded::Line::here(&matches);
     let next = matches.subcommand().and_then(|(name, flags)| next::line(name, flags));
     let ran = machine::restrict_processor()
         .and_then(|()| check_flags(&matches))

@@ -59,20 +59,22 @@ impl Line {
                 arguments.extend(typed(arg, flags));
             }
         }
-        let mut inputs = called.named_inputs();
-        // `run` reads this file without a flag.
-        if name == "run"
-            && !inputs.iter().any(|path| path.ends_with(CONFIG))
-            && Path::new(CONFIG).is_file()
-        {
-            arguments.push(format!("--config={CONFIG}"));
-            inputs.push(CONFIG.into());
-        }
         for (id, file) in called.output_names() {
             let flag = flag_of(command, id)?;
             arguments.push(format!("--{flag}={file}"));
         }
-        Some(Self { name: name.to_string(), arguments, inputs })
+        Some(Self { name: name.to_string(), arguments, inputs: called.named_inputs() })
+    }
+
+    /// The line of a parsed command in the working folder. `run` reads a file of parameters there without a flag.
+    pub(crate) fn here(matches: &ArgMatches) -> Option<Self> {
+        let mut line = Self::of(matches)?;
+        let is_named = line.arguments.iter().any(|argument| argument.starts_with("--config="));
+        if line.name == "run" && !is_named && Path::new(CONFIG).is_file() {
+            line.arguments.push(format!("--config={CONFIG}"));
+            line.inputs.push(CONFIG.into());
+        }
+        Some(line)
     }
 
     /// Adds the line and the hashes of its inputs to the records of `files` that this command wrote.

@@ -83,6 +83,11 @@ pub(crate) fn compare(
     Ok(if same { Identity::Same } else { Identity::Other(by()) })
 }
 
+/// Hashes of the fitted file of the model in `folder` after each annotation, as [`remember_annotated`] kept them.
+pub(crate) fn annotated(folder: &Path) -> Vec<String> {
+    Seen::of(folder).annotated
+}
+
 /// Remembers in the model's `folder` that the file at `path` is the fitted file with an annotation.
 ///
 /// # Errors

@@ -29,7 +29,7 @@ const EPSILON: f64 = 0.5;
 /// A number that this machine computed, beside the number that it must be.
 #[derive(Debug, Clone, PartialEq)]
 pub struct KnownAnswer {
-    /// What is compared.
+    /// The compared quantity.
     pub what: &'static str,
     /// The number in closed form.
     pub expected: f64,

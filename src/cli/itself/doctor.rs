@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use sbcell::error::bytes_in_words;
 use sbcell::platform::memory::{Memory, free_space, processor_limit};
+use sbcell::platform::system;
 use sbcell::{Result, pipeline};
 use serde::Serialize;
 
@@ -48,7 +49,7 @@ pub(crate) struct DoctorArgs {}
 struct Finding {
     /// Name of the check.
     check: &'static str,
-    /// What was found.
+    /// The finding in words.
     found: String,
     /// Whether sbcell cannot work with this.
     problem: bool,
@@ -100,7 +101,7 @@ struct MemoryReport {
     total: Option<u64>,
     available: Option<u64>,
     cgroup_limit: Option<u64>,
-    /// What this process can have.
+    /// Memory that this process can have.
     free: Option<u64>,
 }
 
@@ -137,7 +138,7 @@ fn lines(findings: &[Finding]) -> Lines {
 
 /// All findings.
 fn report(common: &Common) -> Report {
-    let (build, cpu, system) = (Build::of_this_program(), Processor::now(), machine::system());
+    let (build, cpu, system) = (Build::of_this_program(), Processor::now(), system::name());
     let memory = Memory::now();
     let threads = Threads {
         used: rayon::current_num_threads(),

@@ -5,6 +5,7 @@ use std::path::Path;
 use sbcell::io::model::FORMAT;
 use sbcell::io::run::RunRecord;
 use sbcell::platform::cpu::{self, Vectors};
+use sbcell::platform::system;
 use sbcell::{Error, Result};
 use serde::Serialize;
 
@@ -30,9 +31,9 @@ impl Build {
     pub(super) fn of_this_program() -> Self {
         let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
         Self {
-            target: target(),
+            target: system::target(),
             profile,
-            libc: libc(),
+            libc: system::libc(),
             model_format: FORMAT,
             record_format: RunRecord::FORMAT,
         }
@@ -88,44 +89,6 @@ pub(crate) fn restrict_processor() -> Result<()> {
 #[allow(clippy::disallowed_methods, reason = "the terminal is where the environment is read")]
 pub(super) fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
-}
-
-/// The target of the compiler: processor, vendor, system and C library.
-fn target() -> String {
-    let vendor = match () {
-        () if cfg!(target_vendor = "apple") => "apple",
-        () if cfg!(target_vendor = "pc") => "pc",
-        () => "unknown",
-    };
-    let system = if cfg!(target_os = "macos") { "darwin" } else { std::env::consts::OS };
-    let library = match () {
-        () if cfg!(target_env = "gnu") => "-gnu",
-        () if cfg!(target_env = "musl") => "-musl",
-        () if cfg!(target_env = "msvc") => "-msvc",
-        () => "",
-    };
-    format!("{}-{vendor}-{system}{library}", std::env::consts::ARCH)
-}
-
-/// The C library and how it is linked.
-fn libc() -> String {
-    let name = match () {
-        () if cfg!(all(target_os = "linux", target_env = "gnu")) => "glibc",
-        () if cfg!(target_env = "musl") => "musl",
-        () => "that of the system",
-    };
-    let linked = if cfg!(target_feature = "crt-static") { "static" } else { "dynamic" };
-    format!("{name}, {linked}")
-}
-
-/// Name and version of the operating system.
-pub(super) fn system() -> String {
-    let release = std::fs::read_to_string("/etc/os-release").unwrap_or_default();
-    let name = release.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="));
-    let name = name.map(|name| name.trim_matches('"').to_string());
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").ok();
-    let kernel = kernel.map(|kernel| format!(", kernel {}", kernel.trim())).unwrap_or_default();
-    format!("{}{kernel}", name.unwrap_or_else(|| std::env::consts::OS.to_string()))
 }
 
 /// Whether a file can be created in `folder`.

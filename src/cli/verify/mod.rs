@@ -20,10 +20,11 @@ const EXAMPLES: &str = "\
 Examples:
   sbcell verify
       the files of the model in ./sbcell-out and their inputs
-  sbcell verify sbcell-out --rerun
-      also make them again in a temporary folder, and compare the bytes
+  sbcell verify sbcell-out/interpolated.parquet --rerun
+      one table and its inputs; also make it again in a temporary folder, and compare the bytes
 
-Each file is `same`, `changed`, `missing`, or `not recorded`, which is neither good nor bad: records of the
+Each file is `same`, `changed`, `missing`, or `annotated`, which is the fitted file after `annotate` or `strip` with
+--in-place and counts as the same. A file is `not recorded`, which is neither good nor bad: records of the
 library and of older versions have no command line and no hashes of small inputs.
 
 With --rerun, `identical` means that the recorded command gave the same bytes again. Another version or other
@@ -66,9 +67,10 @@ pub(crate) fn run(args: VerifyArgs, terminal: &mut Terminal) -> Result<Outcome> 
     let again = if rerun { repeated(&records, terminal)? } else { Vec::new() };
     let states = records.iter().flat_map(|record| &record.files).map(|file| file.state);
     let count = |wanted| states.clone().filter(|state| *state == wanted).count();
-    let counts = [FileState::Same, FileState::Changed, FileState::Missing, FileState::NotRecorded]
-        .map(count);
-    let [same, changed, missing, not_recorded] = counts;
+    // The fitted file with an annotation counts as the fitted file, as in all commands.
+    let same = count(FileState::Same) + count(FileState::Annotated);
+    let [changed, missing, not_recorded] =
+        [FileState::Changed, FileState::Missing, FileState::NotRecorded].map(count);
     for (name, count) in [
         ("n_same", same),
         ("n_changed", changed),
@@ -112,6 +114,7 @@ fn table(records: &[CheckedRecord]) -> Lines {
         record.files.iter().map(|file| {
             let state = match file.state {
                 FileState::Same => "same",
+                FileState::Annotated => "annotated",
                 FileState::Changed => "CHANGED",
                 FileState::Missing => "MISSING",
                 FileState::NotRecorded => "not recorded",

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::cli::outputs::{Called, OUTPUTS};
 use crate::cli::parsed_again;
+use crate::cli::recorded::Line;
 use crate::cli::terminal::Terminal;
 use crate::cli::verify::workplace::Workplace;
 
@@ -20,6 +21,35 @@ const AGAIN: &str = "sbcell-again";
 
 /// Exit codes of commands that wrote their outputs: done, and not converged.
 const WROTE: [i32; 2] = [0, 4];
+
+/// Commands that write nothing but their outputs.
+const REPEATABLE: [&str; 22] = [
+    "run",
+    "fit",
+    "evaluate",
+    "interpolate",
+    "sample",
+    "trajectory",
+    "fates",
+    "transitions",
+    "trends",
+    "drivers",
+    "compare",
+    "couplings",
+    "perturb",
+    "diagnose",
+    "velocity",
+    "annotate",
+    "strip",
+    "grn",
+    "grn-score",
+    "report",
+    "plot",
+    "export",
+];
+
+/// Flags with which a command writes to a file that it reads.
+const CHANGING: [&str; 2] = ["--in-place", "--init-config"];
 
 /// An output after the recorded command was repeated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -93,15 +123,19 @@ fn repeat(arguments: &[String], group: &Group<'_>, terminal: &mut Terminal) -> R
             |path: &PathBuf| Again { path: path.clone(), is_identical, remark: remark.clone() };
         Ok(all.iter().map(of).collect())
     };
-    if arguments.iter().any(|argument| argument == "--in-place") {
-        return refused("the command changed its input".into(), None);
-    }
     let matches = match parsed_again(arguments) {
         Ok(matches) => matches,
         Err(problem) => {
             return refused(format!("this version does not know the line: {problem}"), None);
         }
     };
+    // As the record may be anyone's, only outputs in the temporary folder are left of the line.
+    let line = Line::of(&matches).map(|line| line.arguments).unwrap_or_default();
+    let name = matches.subcommand_name().unwrap_or_default();
+    if !REPEATABLE.contains(&name) || CHANGING.iter().any(|flag| line.iter().any(|of| of == flag)) {
+        return refused("the command changes its input, or writes no file of its own".into(), None);
+    }
+    let arguments = line.as_slice();
     terminal.say(&format!("again: sbcell {}", arguments.join(" ")));
     let place = Workplace::new()?;
     let line = match prepared(arguments, &matches, first, &place)? {

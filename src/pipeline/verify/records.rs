@@ -7,13 +7,17 @@ use serde::Deserialize;
 
 use crate::error::Result;
 use crate::io::file::{folder_entries, read_text};
+use crate::io::identity::annotated;
 use crate::io::run::{LONGEST_JSON, OutputRecord, RunRecord, read_json};
 
 /// The input of commands that read a model: its header.
 const HEADER: &str = "model.json";
 
 /// Folders of models that are tried if a record does not name its model.
-const MODELS: [&str; 3] = ["", "model", "sbcell-out"];
+const MODELS: [&str; 3] = ["", MODEL, "sbcell-out"];
+
+/// The folder of the model in that of a run.
+const MODEL: &str = "model";
 
 /// A file of a record: where it may be, and its recorded hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +27,15 @@ pub(super) struct Place {
     pub(super) is_output: bool,
     /// The recorded SHA-256; empty if there is none.
     pub(super) sha256: String,
+    /// Hashes that the file has after an annotation by sbcell.
+    pub(super) annotated: Vec<String>,
+}
+
+impl Place {
+    /// The place of an input that nothing annotates.
+    fn read(candidates: Vec<PathBuf>, sha256: String) -> Self {
+        Self { candidates, is_output: false, sha256, annotated: Vec::new() }
+    }
 }
 
 /// The parts of a record that verification needs.
@@ -110,12 +123,10 @@ impl Record {
             let given = if input.path.is_empty() { &input.file } else { &input.path };
             [around(given, folder), around(&input.file, folder)].concat()
         };
-        let first = Place { candidates, is_output: false, sha256: input.sha256 };
-        let others = inputs.into_iter().map(|input| Place {
-            candidates: around(&input.file, folder),
-            is_output: false,
-            sha256: input.sha256,
-        });
+        let annotated = if command == "fit" { annotated(folder) } else { Vec::new() };
+        let first = Place { annotated, ..Place::read(candidates, input.sha256) };
+        let others =
+            inputs.into_iter().map(|input| Place::read(around(&input.file, folder), input.sha256));
         let written = outputs.into_iter().map(|output| written(output, folder));
         let places = std::iter::once(first).chain(others).chain(written).collect();
         Self { command, sbcell, cpu, arguments, places }
@@ -136,7 +147,9 @@ impl Record {
                     "model" => continue,
                     name => around(name, folder),
                 };
-                read.push(Place { candidates, is_output: false, sha256 });
+                let is_data = name == "data";
+                let annotated = if is_data { annotated(&folder.join(MODEL)) } else { Vec::new() };
+                read.push(Place { annotated, ..Place::read(candidates, sha256) });
             }
             wrote.extend(outputs.into_iter().map(|output| written(output, folder)));
         }
@@ -147,7 +160,7 @@ impl Record {
 /// The place of an output, which its record names relative to itself.
 fn written(output: OutputRecord, folder: &Path) -> Place {
     let OutputRecord { file, sha256 } = output;
-    Place { candidates: vec![folder.join(file)], is_output: true, sha256 }
+    Place { is_output: true, ..Place::read(vec![folder.join(file)], sha256) }
 }
 
 /// A path from the working folder, from `folder`, and from the folders above it; then its name alone.
