@@ -64,6 +64,11 @@ impl Answer {
         }
     }
 
+    /// Files and folders that were written so far.
+    pub(crate) fn files(&self) -> &[String] {
+        &self.files
+    }
+
     /// Adds a remark about the run.
     pub(crate) fn note(&mut self, text: String) {
         self.notes.push(text);

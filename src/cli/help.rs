@@ -67,7 +67,11 @@ const PLACED: [(&str, &str); 12] = [
 ];
 
 /// The flags of each command that `-h` shows, most used first.
-const COMMON: [(&str, &[&str]); 23] = [
+const COMMON: [(&str, &[&str]); 27] = [
+    ("verify", &["rerun"]),
+    ("completions", &[]),
+    ("man", &[]),
+    ("doctor", &[]),
     ("inspect", &[]),
     (
         "fit",
@@ -105,7 +109,7 @@ const SHORTER: [(&str, &str, &str); 4] = [
 ];
 
 /// The commands by what a person wants.
-const WANTED: [(&str, &[&str]); 5] = [
+const WANTED: [(&str, &[&str]); 6] = [
     ("Start", &["run", "inspect", "fit"]),
     ("Predict", &["interpolate", "sample", "perturb"]),
     (
@@ -114,6 +118,7 @@ const WANTED: [(&str, &[&str]); 5] = [
     ),
     ("Draw and export", &["report", "plot", "export", "annotate", "strip", "couplings"]),
     ("Check", &["evaluate", "diagnose", "grn-score"]),
+    ("sbcell itself", &["verify", "doctor", "completions", "man"]),
 ];
 
 /// Number of flags in `-h` of a command that [`COMMON`] does not list.
@@ -130,15 +135,9 @@ const TEMPLATE: &str =
 ///
 /// The page of the program itself lists the commands by what a person wants.
 pub(crate) fn arranged(program: Command) -> Command {
-    let program = program.disable_help_flag(true).arg(
-        Arg::new("help")
-            .short('h')
-            .long("help")
-            .action(ArgAction::Help)
-            .global(true)
-            .help("Print help: `-h` in short, `--help` in full"),
-    );
     let program = program
+        .disable_help_flag(true)
+        .arg(help_flag())
         .mut_args(|arg| arg.help_heading(EVERYWHERE).hide_short_help(true))
         .mut_subcommands(|command| page(&command));
     let groups = groups(&program);
@@ -151,6 +150,34 @@ pub(crate) fn arranged(program: Command) -> Command {
         .help_template(TEMPLATE)
         .before_help(short)
         .before_long_help(groups)
+}
+
+/// The flag that shows help.
+fn help_flag() -> Arg {
+    Arg::new("help")
+        .short('h')
+        .long("help")
+        .action(ArgAction::Help)
+        .global(true)
+        .help("Print help: `-h` in short, `--help` in full")
+}
+
+/// The program with the flags of each command in the order of all pages; texts stay as they are.
+pub(crate) fn ordered(program: Command) -> Command {
+    let program = program.disable_help_flag(true).arg(help_flag());
+    let program = program.mut_args(|arg| arg.help_heading(EVERYWHERE));
+    program.mut_subcommands(|command| {
+        let mut arguments: Vec<Arg> = command.get_arguments().map(placed).collect();
+        arguments.sort_by_key(rank);
+        let again = Command::new(command.get_name().to_string())
+            .args(arguments)
+            .groups(command.get_groups().cloned());
+        let text = |text: Option<&StyledStr>| text.cloned().unwrap_or_default();
+        again
+            .about(text(command.get_about()))
+            .long_about(text(command.get_long_about().or(command.get_about())))
+            .after_help(text(command.get_after_help()))
+    })
 }
 
 /// The commands in groups, one line each.

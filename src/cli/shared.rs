@@ -53,7 +53,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_enum, default_value_t, value_name = "HOW")]
     pub(crate) progress: Show,
     /// Print one JSON object to standard output in place of texts and tables: command, version, files,
-    /// notes and summary
+    /// notes and summary. With `--version`: the build, the processor and the formats of files
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Make CSV and TSV files safe for spreadsheets: write ' before text that a spreadsheet would

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,6 +16,7 @@ use sbcell::{Error, Result};
 
 use crate::cli::answer::Answer;
 use crate::cli::layout::Grid;
+use crate::cli::recorded::Line;
 use crate::cli::shared::Common;
 use crate::cli::steps::{Show, Steps};
 use crate::cli::{flags, layout, width};
@@ -135,6 +136,11 @@ impl Lines {
         Self(joined)
     }
 
+    /// Text of this program for other programs, such as a script. It is printed as it is.
+    pub(crate) fn verbatim(text: &str) -> Self {
+        Self(vec![Part::Whole(text.to_string())])
+    }
+
     /// JSON text, in which line breaks stand only between values.
     pub(crate) fn json(json: &str) -> Self {
         Self(vec![Part::Whole(visible_json(json))])
@@ -157,6 +163,8 @@ pub(crate) struct Terminal {
     stdout_taken: bool,
     /// Whether CSV and TSV files are made safe for spreadsheets.
     pub(crate) spreadsheet_safe: bool,
+    /// The command line, as run records have it.
+    pub(crate) line: Option<Line>,
     /// The step of `run` whose command is running. Its lines and notes are details.
     stage: Option<&'static str>,
     /// The current step.
@@ -187,6 +195,7 @@ impl Terminal {
             json: common.json,
             answer: RefCell::default(),
             spreadsheet_safe,
+            line: None,
             stdout_taken: false,
             stage: None,
             steps: Steps::new(if quiet { Show::None } else { common.progress }),
@@ -245,6 +254,11 @@ impl Terminal {
         self.steps.aside(|| write_out(&text));
     }
 
+    /// Prints lines to stdout before there is a terminal.
+    pub(crate) fn print(text: &Lines) {
+        write_out(&text.said(width::of_output(false)));
+    }
+
     /// Whether the user asked for JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json
@@ -269,6 +283,15 @@ impl Terminal {
         if self.stage.is_none() {
             self.answer.borrow_mut().extend(report);
         }
+    }
+
+    /// Adds the command line to the run records of the written files.
+    ///
+    /// # Errors
+    /// As [`Line::keep`].
+    pub(crate) fn record_line(&self) -> Result<()> {
+        let files: Vec<PathBuf> = self.answer.borrow().files().iter().map(PathBuf::from).collect();
+        self.line.as_ref().map_or(Ok(()), |line| line.keep(&files))
     }
 
     /// Prints the JSON object of `command`, if the user asked for it.

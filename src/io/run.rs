@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::io::file;
+use crate::platform::cpu;
 use crate::progress::Silent;
 
 /// The provenance of one run, as written in `run.json` or `NAME.run.json`. It contains no time stamp and
@@ -39,6 +40,16 @@ pub struct RunRecord {
     pub input: InputRecord,
     /// All parameters, also those with their default value.
     pub parameters: Value,
+    /// The arguments after `sbcell`, for commands of the command line. Flags without effect on results are left
+    /// out, such as the number of threads; outputs are names without folders. Empty in records of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<String>,
+    /// Other files that were read: paths as the user gave them. Empty in records of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<OutputRecord>,
+    /// Vector instructions of the processor; absent in records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
     /// Notes of the run: the chosen columns, the matrix that was used, cells that were left out.
     pub notes: Vec<String>,
     /// One entry for each fitted interval.
@@ -64,7 +75,7 @@ pub struct InputRecord {
     pub genes: usize,
 }
 
-/// A file that a run has written.
+/// A file that a run has written, or has read beside its [`InputRecord`].
 ///
 /// ```
 /// use sbcell::io::run::OutputRecord;
@@ -78,7 +89,7 @@ pub struct InputRecord {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputRecord {
-    /// Path relative to the run record.
+    /// Path relative to the run record; of a file that was read, as the user gave it.
     pub file: String,
     /// SHA-256 of the file in lower-case hexadecimal.
     pub sha256: String,
@@ -106,6 +117,9 @@ impl RunRecord {
             command: command.to_string(),
             input,
             parameters,
+            arguments: Vec::new(),
+            inputs: Vec::new(),
+            cpu: Some(cpu::path()),
             notes: Vec::new(),
             intervals: Vec::new(),
             outputs: Vec::new(),

@@ -18,6 +18,7 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::run::config::Config;
+pub(crate) use crate::cli::run::config::FILE as CONFIG;
 use crate::cli::run::plan::Job;
 use crate::cli::run::record::ResultsRecord;
 use crate::cli::run::runner::Runner;
@@ -139,7 +140,20 @@ pub(crate) fn run(args: RunArgs, common: &Common, terminal: &mut Terminal) -> Re
     let job = Job { data, out, config, seed: common.seed, overwrite: common.overwrite };
     let _lock = FolderLock::take(&job.out)?;
     let before = open_folder(&job.out, common.overwrite)?;
-    Runner::new(job, before, fresh)?.run(terminal)
+    let mut record = record_of(&job)?;
+    record.arguments.extend(terminal.line.iter().flat_map(|line| line.arguments.clone()));
+    Runner::new(job, before, record, fresh).run(terminal)
+}
+
+/// The record of a run before its first step.
+///
+/// # Errors
+/// [`Error::Numerical`] if the parameters cannot be written as JSON.
+fn record_of(job: &Job) -> Result<ResultsRecord> {
+    let what = "writing the parameters";
+    let parameters = serde_json::to_value(&job.config)
+        .map_err(|error| Error::Numerical { what, why: error.to_string() })?;
+    Ok(ResultsRecord::new(parameters))
 }
 
 impl RunCourseArgs {

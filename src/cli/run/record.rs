@@ -5,6 +5,7 @@ use std::path::Path;
 
 use sbcell::io::file::sha256;
 use sbcell::io::run::{OutputRecord, read_json, write_json};
+use sbcell::platform::cpu;
 use sbcell::{Result, Silent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -23,6 +24,12 @@ pub(super) struct ResultsRecord {
     command: String,
     /// The parameters of the file of parameters and of the flags.
     pub(super) parameters: Value,
+    /// The arguments after `sbcell`, without those on which no result depends. Empty in older records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) arguments: Vec<String>,
+    /// Vector instructions of the processor; absent in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cpu: Option<String>,
     /// The steps, in their order.
     pub(super) steps: Vec<StepRecord>,
 }
@@ -53,7 +60,8 @@ impl ResultsRecord {
     /// A record without steps, of this version of sbcell.
     pub(super) fn new(parameters: Value) -> Self {
         let sbcell = env!("CARGO_PKG_VERSION").to_string();
-        Self { sbcell, command: "run".into(), parameters, steps: Vec::new() }
+        let (command, cpu) = ("run".into(), Some(cpu::path()));
+        Self { sbcell, command, parameters, arguments: Vec::new(), cpu, steps: Vec::new() }
     }
 
     /// The record in the folder `out`; `None` if it is not the folder of a run.

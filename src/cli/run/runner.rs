@@ -43,18 +43,16 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    /// A run of `job` in a folder with the record `before`.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] if the parameters of a step are wrong, so that nothing is computed in vain.
-    pub(super) fn new(job: Job, before: Option<ResultsRecord>, fresh: bool) -> Result<Self> {
-        let what = "writing the parameters";
-        let parameters = serde_json::to_value(&job.config)
-            .map_err(|error| Error::Numerical { what, why: error.to_string() })?;
-        let mut record = ResultsRecord::new(parameters);
+    /// A run of `job` with a new record, in a folder with the record `before`.
+    pub(super) fn new(
+        job: Job,
+        before: Option<ResultsRecord>,
+        mut record: ResultsRecord,
+        fresh: bool,
+    ) -> Self {
         // Results of steps that are left out now stay recorded.
         record.steps = before.iter().flat_map(|before| before.steps.clone()).collect();
-        Ok(Self { job, before, record, fresh, failed: None, open: false })
+        Self { job, before, record, fresh, failed: None, open: false }
     }
 
     /// Runs all steps.
