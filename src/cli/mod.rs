@@ -27,6 +27,7 @@ mod layout;
 mod next;
 mod outputs;
 mod perturb;
+mod places;
 mod plot;
 mod populations;
 mod reference;
@@ -126,6 +127,10 @@ pub(crate) fn main() -> ExitCode {
     }
     let overwrite = cli.common.overwrite;
     let next = matches.subcommand().and_then(|(name, flags)| next::line(name, flags));
+    let noted = matches.subcommand().and_then(|(_, flags)| places::note(flags));
+    if let Some(text) = noted {
+        terminal.note(&text);
+    }
     let ran = check_flags(&matches)
         .and_then(|()| called.map_or(Ok(()), |called| called.check(overwrite, terminal.is_json())))
         .and_then(|()| run(cli, &mut terminal))

@@ -9,8 +9,9 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::flags;
+use crate::cli::places::{FolderParser, MODEL_FOLDER};
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{MODEL_FOLDER, open_model, shown};
+use crate::cli::shared::{open_model, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -33,8 +34,10 @@ is a table for MultiQC.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ReportArgs {
-    /// Folder of results, or of a fitted model
-    #[arg(default_value = MODEL_FOLDER, value_name = "FOLDER")]
+    /// Folder of results, or of a fitted model. Without it, sbcell-results is used where sbcell-out has
+    /// no model
+    #[arg(default_value = MODEL_FOLDER, value_parser = FolderParser { of_model: false })]
+    #[arg(value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
     results: ResultArgs,

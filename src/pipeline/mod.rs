@@ -74,6 +74,7 @@ pub use sample::{
     BandwidthChoice, Imputed, Likelihood, MeasuredOptions, Null, SampleOptions, SampleReport,
     Sampled, impute, read_likelihood, sample, sample_posterior, write_imputed, write_samples,
 };
+pub use shared::advice::Advice;
 pub use shared::cell_sets::CellSets;
 pub use shared::clone_couplings::{CloneCoupling, CloneWeight};
 pub use shared::clone_keys::CloneKeys;

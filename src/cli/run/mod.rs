@@ -17,6 +17,7 @@ use sbcell::io::lock::FolderLock;
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::places::RESULTS_FOLDER;
 use crate::cli::run::config::Config;
 use crate::cli::run::plan::Job;
 use crate::cli::run::record::ResultsRecord;
@@ -24,9 +25,6 @@ use crate::cli::run::runner::Runner;
 use crate::cli::run::steps::Step;
 use crate::cli::shared::{Common, shown};
 use crate::cli::terminal::Terminal;
-
-/// The folder of the results if none is named.
-const RESULTS: &str = "sbcell-results";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -135,7 +133,7 @@ pub(crate) fn run(args: RunArgs, common: &Common, terminal: &mut Terminal) -> Re
             ("DATA.h5ad", "given, on the command line or as `data` in the file of parameters");
         Error::Parameter { name, must, got: "nothing".into() }
     })?;
-    let out = config.out.clone().unwrap_or_else(|| RESULTS.into());
+    let out = config.out.clone().unwrap_or_else(|| RESULTS_FOLDER.into());
     let job = Job { data, out, config, seed: common.seed, overwrite: common.overwrite };
     let _lock = FolderLock::take(&job.out)?;
     let before = open_folder(&job.out, common.overwrite)?;

@@ -105,6 +105,7 @@ impl Report {
         for text in lists.into_iter().flatten().chain(&mut self.summary) {
             *text = say(text);
         }
+        self.reword_missing(say);
         for repeat in &mut self.provenance.commands {
             let mut left = Vec::new();
             for parameter in std::mem::take(&mut repeat.also) {
@@ -119,6 +120,23 @@ impl Report {
             }
             repeat.also = left;
         }
+    }
+
+    /// Rewords the sentences in the place of parts that are missing.
+    fn reword_missing(&mut self, say: &dyn Fn(&str) -> String) {
+        fn of<T>(part: &mut Part<T>, say: &dyn Fn(&str) -> String) {
+            if let Part::Missing(why) = part {
+                *why = say(why);
+            }
+        }
+        of(&mut self.map, say);
+        of(&mut self.populations, say);
+        of(&mut self.streams, say);
+        of(&mut self.transitions, say);
+        of(&mut self.fates, say);
+        of(&mut self.trends, say);
+        of(&mut self.edges, say);
+        of(&mut self.validation, say);
     }
 }
 

@@ -18,6 +18,7 @@ use crate::pipeline::report::results::{self, FateTable};
 use crate::pipeline::report::scores::scores;
 use crate::pipeline::report::streams::streams;
 use crate::pipeline::report::summary;
+use crate::pipeline::shared::advice::Advice;
 use crate::pipeline::shared::cell_sets::CellSets;
 use crate::pipeline::shared::embedding::{CellEmbedding, ColouredGroups};
 use crate::pipeline::shared::fitted_file::Fitted;
@@ -86,7 +87,7 @@ pub fn report(
     let run_notes = run.as_ref().map(|run| run.notes.clone()).unwrap_or_default();
     summary::sort_notes(&mut report, model, [notes, run_notes].concat());
     report.provenance = provenance(model, options, run.as_ref())?;
-    summary::fill(&mut report, model);
+    summary::fill(&mut report, model, &advice(options));
     Ok(report)
 }
 
@@ -136,8 +137,12 @@ fn parts(
     run: Option<&RunRecord>,
     fates: Option<&FateTable>,
 ) -> Result<Report> {
+    let advice = advice(options);
+    let missing = |what: &str, command: &str| {
+        format!("{what} were not computed: run {}.", advice.line(command))
+    };
     let part = |path: &Option<PathBuf>, what: &str, command: &str| {
-        path.clone().ok_or_else(|| format!("{what} were not computed: run `sbcell {command}`."))
+        path.clone().ok_or_else(|| missing(what, command))
     };
     let snapshots = model.header.snapshots.iter();
     let times = snapshots.map(|at| TimePoint {
@@ -151,15 +156,13 @@ fn parts(
         unit: model.header.time_unit.clone(),
         times: times.collect(),
         facts: facts(model, run),
-        populations: Part::Missing(
-            "Populations in between were not computed: run `sbcell interpolate`.".into(),
-        ),
+        populations: Part::Missing(missing("Populations in between", "interpolate")),
         transitions: shown(
             part(&options.transitions, "Transitions", "transitions"),
             results::transitions,
         )?,
         fates: fates.map_or_else(
-            || Part::Missing("Fates were not computed: run `sbcell fates`.".into()),
+            || Part::Missing(missing("Fates", "fates")),
             |fates| Part::Shown(fates.by_time()),
         ),
         trends: shown(part(&options.trends, "Trends of genes", "trends"), results::trends)?,
@@ -167,6 +170,12 @@ fn parts(
         validation: validation(model, options)?,
         ..Report::default()
     })
+}
+
+/// The commands that add to the results of `options`.
+fn advice(options: &ReportOptions) -> Advice {
+    let sets = sets_of(options).map(|of| of.0).unwrap_or_default();
+    Advice::new(&options.model, &options.folder).with_sets(&sets)
 }
 
 /// The part at a path, or the sentence in its place.
@@ -190,10 +199,10 @@ fn validation(
     let found = place.map(|place| scores(&place)).transpose()?.filter(|found| !found.is_empty());
     Ok(found.map_or_else(
         || {
-            Part::Missing(
-                "No time was held out: run `sbcell evaluate` (it needs at least three times)."
-                    .into(),
-            )
+            let line = advice(options).line("evaluate");
+            Part::Missing(format!(
+                "No time was held out: run {line} (it needs at least three times)."
+            ))
         },
         Part::Shown,
     ))

@@ -5,13 +5,14 @@
 use crate::bridge::Stop;
 use crate::io::model::Model;
 use crate::io::report::{FateAt, Fates, HeldOutScore, Part, Report};
+use crate::pipeline::shared::advice::Advice;
 
 /// Number of cells of a time below which a warning is shown.
 const FEW: usize = 50;
 
 /// Fills the three sentences from the parts of the report.
-pub(super) fn fill(report: &mut Report, model: &Model) {
-    report.summary = [found(report, model), trust(report), next(report, model)];
+pub(super) fn fill(report: &mut Report, model: &Model, advice: &Advice) {
+    report.summary = [found(report, model), trust(report), next(report, model, advice)];
 }
 
 /// The first sentence: cells, times and coordinates, and the commonest fates of the first cells.
@@ -99,29 +100,32 @@ fn trust(report: &Report) -> String {
 }
 
 /// The third sentence: the next command. A validation comes first, then results that are missing, then `diagnose`.
-fn next(report: &Report, model: &Model) -> String {
+fn next(report: &Report, model: &Model, advice: &Advice) -> String {
     // A model of an embedding may lie in a file without genes.
     let genes = !model.genes.is_empty();
-    let missing = |part: bool, what: &str| part.then(|| what.to_string());
-    let wanted: Vec<String> = [
-        missing(report.fates.shown().is_none(), "`sbcell fates`"),
-        missing(report.transitions.shown().is_none(), "`sbcell transitions`"),
-        missing(genes && report.trends.shown().is_none(), "`sbcell trends`"),
-        missing(genes && report.edges.shown().is_none(), "`sbcell grn`"),
-        missing(report.populations.shown().is_none(), "`sbcell interpolate`"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let missing = [
+        ("fates", report.fates.shown().is_none()),
+        ("transitions", report.transitions.shown().is_none()),
+        ("trends", genes && report.trends.shown().is_none()),
+        ("grn", genes && report.edges.shown().is_none()),
+        ("interpolate", report.populations.shown().is_none()),
+    ];
+    let mut wanted = missing.into_iter().filter(|part| part.1).map(|part| part.0);
     let first = if report.warnings.is_empty() { "" } else { "Read the warnings first, then " };
     let rest = if report.validation.shown().is_none() {
-        "run `sbcell evaluate` to see how far to trust the fit".to_string()
-    } else if wanted.is_empty() {
-        "run `sbcell diagnose` before you build on single fates or edges, and test the first edges and genes in an \
-         experiment"
-            .to_string()
+        format!("run {} to see how far to trust the fit", advice.line("evaluate"))
+    } else if let Some(command) = wanted.next() {
+        let others = wanted.map(|name| format!("`sbcell {name}`")).collect::<Vec<_>>();
+        let others = match others.len() {
+            0 => String::new(),
+            _ => format!(", also {} (the page has the whole lines)", others.join(", ")),
+        };
+        format!("add what is missing here with {}{others}", advice.line(command))
     } else {
-        format!("add what is missing here with {}", wanted.join(", "))
+        format!(
+            "run {} before you build on single fates or edges, and test the first edges and genes in an experiment",
+            advice.line("diagnose")
+        )
     };
     let mut text = format!("{first}{rest}.");
     if let Some(start) = text.get_mut(..1) {

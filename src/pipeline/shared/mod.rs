@@ -1,5 +1,6 @@
 //! Parts that several commands share: the fitted file, the cells of a model, gene names, outputs.
 
+pub(super) mod advice;
 pub(super) mod asked_genes;
 pub(super) mod cell_sets;
 pub(super) mod chosen_genes;

@@ -1,0 +1,97 @@
+//! Commands after `run`: they find the model in the folder of results, and advice works as printed.
+
+use std::fs;
+
+use crate::course::Course;
+use crate::sandbox::Sandbox;
+
+/// A sandbox with a small course.
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    Course::new().write(&sandbox.path("data.h5ad"));
+    sandbox
+}
+
+/// A run of the fit alone, with flags that make it fast.
+const FIT: &str = "run data.h5ad --set fit.bend=off --set fit.timing=even \
+                   --set fit.solver=gaussian --skip evaluate,interpolate,fates,transitions,trends,grn,annotate";
+
+/// The commands in a text between backticks.
+fn commands(text: &str) -> Vec<String> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let parts = text.split("`sbcell ").skip(1);
+    parts.filter_map(|part| part.split('`').next()).map(str::to_string).collect()
+}
+
+#[test]
+fn commands_find_the_model_of_a_run() {
+    let sandbox = sandbox();
+    let none = sandbox.run("diagnose");
+    assert!(none.code == 2 && none.stderr.contains("sbcell run DATA.h5ad"), "{}", none.stderr);
+    let said = sandbox.done(FIT).stdout;
+    let advice = commands(&said);
+    assert!(advice.iter().any(|line| line.contains("--out sbcell-results/validation")), "{said}");
+    let used = "note: sbcell-out has no model: the one in sbcell-results/model is used";
+    let answer = sandbox.done("interpolate --at 2 --n-cells 5 --out at2.csv");
+    assert!(answer.stderr.contains(used), "{}", answer.stderr);
+    for line in ["export", "report", "plot embedding"] {
+        let answer = sandbox.done(line);
+        assert!(answer.stderr.contains(used), "{line}: {}", answer.stderr);
+    }
+    assert!(sandbox.path("tables/model/cells.csv").is_file());
+    // A named folder of results needs no note.
+    let named = sandbox.done("velocity --model sbcell-results --out v.csv");
+    assert!(!named.stderr.contains(used), "{}", named.stderr);
+    assert!(
+        named.stdout.contains("`sbcell plot stream --model sbcell-results`"),
+        "{}",
+        named.stdout
+    );
+    // The model of `fit` comes first.
+    sandbox.done("fit data.h5ad --solver gaussian --bend off --timing even --no-validation");
+    let both = sandbox.done("interpolate --at 2 --n-cells 5 --out at2.csv");
+    assert!(both.stderr.contains("both have a model"), "{}", both.stderr);
+    assert!(sandbox.path("sbcell-out/model.json").is_file());
+}
+
+#[test]
+fn advice_of_a_page_works_as_printed() {
+    let sandbox = sandbox();
+    sandbox.done(&format!("{FIT} --out 'my results' --groupby cell_type"));
+    let page = sandbox.text("my results/report.html");
+    let plain = page.replace("&#39;", "'").replace("<code>", "`").replace("</code>", "`");
+    let mut all: Vec<String> = commands(&plain);
+    all.retain(|line| line.contains("--out 'my results/"));
+    all.sort();
+    all.dedup();
+    let names: Vec<&str> = all.iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(
+        names,
+        ["evaluate", "fates", "grn", "interpolate", "transitions", "trends"],
+        "{all:?}"
+    );
+    for (line, name) in all.iter().zip(names) {
+        let fast = match name {
+            "evaluate" => " --solver gaussian --repeats 1 --bootstrap 2",
+            "grn" => " --bootstrap 0 --permutations 0 --source correlation",
+            "interpolate" => " --n-cells 5",
+            _ => " --bootstrap 2",
+        };
+        // The page of a run without groups in a table has COLUMN in their place.
+        sandbox.done(&format!("{line}{fast}").replace("COLUMN", "cell_type"));
+    }
+    sandbox.done("report 'my results'");
+    let page = sandbox.text("my results/report.html");
+    assert!(!page.contains("computed: run"));
+    let drawn = sandbox.done("plot sankey --model 'my results'");
+    assert!(drawn.stderr.contains("shows my results/transitions.csv"), "{}", drawn.stderr);
+    sandbox.done("plot validation --model 'my results'");
+    // Without the table, the advice has what it needs.
+    fs::remove_file(sandbox.path("my results/transitions.csv")).unwrap();
+    let missing = sandbox.run("plot sankey --model 'my results'");
+    let advice = "`sbcell transitions --model 'my results' --groupby COLUMN --out 'my results/transitions.csv'`";
+    assert!(missing.code == 3 && missing.stderr.contains(advice), "{}", missing.stderr);
+    let refused = sandbox.run("plot validation x.csv");
+    assert!(refused.stderr.contains("there is no file `x.csv`"), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("writes it"));
+}
