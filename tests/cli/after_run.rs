@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use sbcell::io::h5ad::H5ad;
+
 use crate::course::Course;
 use crate::sandbox::Sandbox;
 
@@ -94,4 +96,51 @@ fn advice_of_a_page_works_as_printed() {
     let refused = sandbox.run("plot validation x.csv");
     assert!(refused.stderr.contains("there is no file `x.csv`"), "{}", refused.stderr);
     assert!(!refused.stderr.contains("writes it"));
+}
+
+#[test]
+fn cells_without_a_place_on_the_embedding_are_left_out_of_figures_and_counted() {
+    let sandbox = Sandbox::new();
+    let course = Course::new();
+    let n_cells = course.cells.len();
+    let mut umap = ndarray::Array2::from_shape_fn((n_cells, 2), |(i, d)| (i * (d + 1) % 13) as f64);
+    umap[[3, 0]] = f64::NAN;
+    umap[[20, 1]] = f64::INFINITY;
+    course.write_with(&sandbox.path("data.h5ad"), &[("X_umap", umap.view())]);
+    let line = FIT.replace(",grn,annotate", ",grn").replace("interpolate,", "");
+    let said = sandbox.done(&format!("{line} --set interpolate.n-cells=5"));
+    assert!(said.stdout.contains("annotated.h5ad"), "{}", said.stdout);
+    let counted = "2 of 48 cells have no place in X_umap";
+    let page = sandbox.text("sbcell-results/report.html");
+    assert!(
+        page.contains("n = 46 of 48 cells; 2 cells without a place")
+            && page.contains(counted)
+            && page.contains("id=\"fig-map\"")
+    );
+    assert!(!page.contains("NaN"), "a coordinate is no number");
+    for kind in ["embedding", "stream", "stream --arrows"] {
+        let drawn = sandbox.done(&format!("plot {kind} --out a.svg"));
+        assert!(drawn.stderr.contains(counted), "{}", drawn.stderr);
+        let chart = sandbox.text("a.svg");
+        assert!(
+            chart.contains("46 of 48 cells (2 without a place)") && !chart.contains("NaN"),
+            "{chart}"
+        );
+    }
+    sandbox.done("interpolate --at 2 --n-cells 5 --basis umap --out b.csv");
+    // The copy has what is there, and arrows of zero for these cells.
+    let file = H5ad::open(&sandbox.path("sbcell-results/annotated.h5ad")).unwrap();
+    let (copied, arrows) = (file.obsm("X_umap").unwrap(), file.obsm("velocity_umap").unwrap());
+    assert!(copied[[3, 0]].is_nan() && copied[[20, 1]].is_infinite());
+    assert!(arrows.iter().all(|x| x.is_finite()));
+    assert!(arrows.row(3).iter().chain(arrows.row(20)).all(|x| x.abs() < 1e-300));
+    assert!(arrows.iter().any(|x| x.abs() > 1e-9));
+    // An embedding without any place is as good as none.
+    umap.fill(f64::NAN);
+    course.write_with(&sandbox.path("data.h5ad"), &[("X_umap", umap.view())]);
+    let said = sandbox.done(&line);
+    assert!(said.stdout.contains("annotated.h5ad"), "{}", said.stdout);
+    assert!(sandbox.text("sbcell-results/report.html").contains("no cell has a place in X_umap"));
+    let refused = sandbox.run("plot embedding --basis umap --model sbcell-results");
+    assert!(refused.code == 2 && refused.stderr.contains("X_umap"), "{}", refused.stderr);
 }

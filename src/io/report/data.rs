@@ -162,6 +162,8 @@ pub struct CellMap {
     pub points: Vec<[f64; 2]>,
     /// Number of cells of the course.
     pub n_cells: usize,
+    /// Number of these cells without a place on the embedding, which are not shown.
+    pub n_without: usize,
     /// Ways to colour the cells; the first is shown without scripts.
     pub colourings: Vec<Colouring>,
 }
