@@ -144,3 +144,46 @@ fn cells_without_a_place_on_the_embedding_are_left_out_of_figures_and_counted() 
     let refused = sandbox.run("plot embedding --basis umap --model sbcell-results");
     assert!(refused.code == 2 && refused.stderr.contains("X_umap"), "{}", refused.stderr);
 }
+
+#[test]
+fn a_damaged_table_costs_its_own_part_of_the_page_and_of_an_export() {
+    let sandbox = sandbox();
+    sandbox.done(&FIT.replace("interpolate,fates,transitions,", ""));
+    let damages = [
+        ("fates.csv", "id,time\nc1"),
+        ("transitions.csv", "no table"),
+        ("validation/validation.json", "{"),
+        ("populations.parquet", "PAR1"),
+    ];
+    fs::create_dir_all(sandbox.path("sbcell-results/validation")).unwrap();
+    for (name, text) in damages {
+        fs::write(sandbox.path("sbcell-results").join(name), text).unwrap();
+    }
+    sandbox.done("report --out sbcell-results/report.html");
+    let page = sandbox.text("sbcell-results/report.html");
+    let parts = ["Fates", "Transitions", "Scores of held-out times", "Populations in between"];
+    for (what, (name, _)) in parts.into_iter().zip(damages) {
+        let why = format!("{what} could not be read (");
+        assert_eq!(page.matches(&why).count(), 2, "{what}: a warning, and a sentence in its place");
+        assert!(page.contains(&format!("sbcell-results/{name}")), "{name}");
+    }
+    assert!(page.contains("id=\"fig-map\""));
+    // A file that the user names is an error.
+    fs::copy(sandbox.path("sbcell-results/fates.csv"), sandbox.path("mine.csv")).unwrap();
+    let refused = sandbox.run("report --fates mine.csv --out other.html");
+    assert!(refused.code == 3 && refused.stderr.contains("mine.csv"), "{}", refused.stderr);
+    // All other tables are exported.
+    let failed = sandbox.run("export --format tsv --out there");
+    assert_eq!(failed.code, 3, "{}", failed.stderr);
+    let said = failed.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        said.contains("tables were left out: ") && said.contains("populations.parquet"),
+        "{said}"
+    );
+    assert!(said.contains("fates.csv") && said.contains("the other tables are in there"), "{said}");
+    assert!(sandbox.path("there/model/cells.tsv").is_file());
+    assert!(sandbox.path("there/transitions.wide.tsv").is_file());
+    for absent in ["there/fates.tsv", "there/populations.tsv"] {
+        assert!(!sandbox.path(absent).exists(), "{absent}");
+    }
+}

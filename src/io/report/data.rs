@@ -19,6 +19,14 @@ impl<T> Part<T> {
             Self::Missing(_) => None,
         }
     }
+
+    /// The part made of a shown part by `make`, or the same sentence.
+    pub fn map<U>(&self, make: impl FnOnce(&T) -> U) -> Part<U> {
+        match self {
+            Self::Shown(part) => Part::Shown(make(part)),
+            Self::Missing(why) => Part::Missing(why.clone()),
+        }
+    }
 }
 
 /// All that a report shows.
