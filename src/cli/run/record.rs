@@ -1,10 +1,10 @@
 //! The record of `sbcell run`: which steps are done, from which files, so that a later run goes on there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sbcell::io::file::sha256;
-use sbcell::io::run::{OutputRecord, read_json, write_json};
+use sbcell::io::run::{OutputRecord, RunRecord, read_json, write_json};
 use sbcell::{Result, Silent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -119,12 +119,27 @@ impl StepRecord {
     /// # Errors
     /// [`sbcell::Error::Io`] if a file cannot be read.
     pub(super) fn done(mut self, out: &Path) -> Result<Self> {
-        let files = Step::of(&self.step).map(Step::files).unwrap_or_default();
+        let files = Step::of(&self.step).map(|step| written(step, out)).unwrap_or_default();
         for file in files.into_iter().filter(|file| out.join(file).is_file()) {
-            self.outputs.push(OutputRecord::of(out, file)?);
+            self.outputs.push(OutputRecord::of(out, &file)?);
         }
         Ok(self)
     }
+}
+
+/// The files that a step has written, relative to the folder `out` of the results: those by which it is known, and
+/// those in its own run record, such as every bridge of a model.
+fn written(step: Step, out: &Path) -> BTreeSet<String> {
+    let mut files: BTreeSet<String> = step.files().into_iter().map(str::to_string).collect();
+    let (folder, record) = match step {
+        Step::Fit => ("model/", "model/run.json".to_string()),
+        Step::Evaluate => ("validation/", "validation/validation.run.json".into()),
+        _ => ("", format!("{}.run.json", step.output())),
+    };
+    if let Ok(run) = read_json::<RunRecord>(&out.join(record)) {
+        files.extend(run.outputs.into_iter().map(|output| format!("{folder}{}", output.file)));
+    }
+    files
 }
 
 /// The hash of a file; empty if it cannot be read.
