@@ -83,6 +83,7 @@ pub use shared::coupling_epsilon::CouplingEpsilon;
 pub use shared::example_model::example_model;
 pub use shared::fitted_file::is_fitted_file;
 pub use shared::genes_left_out::with_genes_of_file;
+pub use shared::group_labels::check_labels;
 pub use shared::population::{Population, Space};
 pub use shared::population_file::PopulationFormat;
 pub use shared::process::Process;

@@ -15,6 +15,7 @@ pub(super) mod example_model;
 pub(super) mod expression;
 pub(super) mod fitted_file;
 pub(super) mod genes_left_out;
+pub(super) mod group_labels;
 pub(super) mod growth_rates;
 pub(super) mod halves;
 pub(super) mod notes;
