@@ -107,6 +107,8 @@ pub(crate) enum Outcome {
     Done,
     /// The results are written and marked, but a solver did not converge.
     NotConverged,
+    /// Steps of `run` failed. Their errors are printed, and the results of the others are written.
+    Failed(Kind),
 }
 
 /// Parses the command line, runs the command, shows its error, and returns the exit code.
@@ -145,6 +147,7 @@ pub(crate) fn main() -> ExitCode {
     match ran {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NotConverged) => ExitCode::from(4),
+        Ok(Outcome::Failed(kind)) => exit_code(kind),
         Err(error) => {
             Terminal::show_error(&error);
             exit_code(error.kind())

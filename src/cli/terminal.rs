@@ -325,6 +325,11 @@ impl Terminal {
         }
     }
 
+    /// Prints an error that does not end the command at once.
+    pub(crate) fn fail(&self, text: &str) {
+        self.steps.aside(|| write_error(text));
+    }
+
     /// Begins a step of `total` units of work, and ends the one before.
     fn begin(&mut self, what: &str, total: u64) {
         self.end();

@@ -4,7 +4,7 @@ use std::fs;
 
 use sbcell::io::h5ad::H5ad;
 
-use crate::course::Course;
+use crate::course::{Course, N};
 use crate::sandbox::Sandbox;
 
 /// A sandbox with a small course.
@@ -186,4 +186,55 @@ fn a_damaged_table_costs_its_own_part_of_the_page_and_of_an_export() {
     for absent in ["there/fates.tsv", "there/populations.tsv"] {
         assert!(!sandbox.path(absent).exists(), "{absent}");
     }
+}
+
+#[test]
+fn a_missing_file_of_a_model_is_made_again() {
+    let sandbox = sandbox();
+    sandbox.done(FIT);
+    let said = sandbox.done(FIT).stdout;
+    assert!(said.contains("model/, as before"), "{said}");
+    for file in ["model/bridges/0_1.json", "model/genes.parquet", "model/pcs.csv"] {
+        let path = sandbox.path("sbcell-results").join(file);
+        let before = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        let said = sandbox.done(FIT).stdout;
+        assert!(said.contains("model/: 2 bridges"), "{file}: {said}");
+        assert!(fs::read(&path).unwrap() == before, "{file}");
+        fs::write(&path, "damaged").unwrap();
+        sandbox.done(FIT);
+        assert!(fs::read(&path).unwrap() == before, "{file}");
+    }
+}
+
+#[test]
+fn data_that_are_too_small_for_a_step_are_no_failure_and_ways_out_are_named() {
+    let sandbox = Sandbox::new();
+    // Five cells of each day.
+    let few: Vec<usize> = (0..3 * N).filter(|cell| cell % N < 5).collect();
+    Course::new().cells(&few).write(&sandbox.path("data.h5ad"));
+    let line = FIT.replace(",grn,annotate", "") + " --set grn.bootstrap=0";
+    let said = sandbox.done(&line).stdout;
+    let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("grn not done: the number of cells must be at least ten"), "{said}");
+    let refused = sandbox.run("run data.h5ad --skip fit --out empty");
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(refused.code == 2 && said.contains("leave fit to run"), "{said}");
+    // A measurement is no group.
+    Course::new().write(&sandbox.path("data.h5ad"));
+    let mut course = Course::new();
+    let counts = ndarray::concatenate![ndarray::Axis(0), course.counts, course.counts];
+    course.counts = counts;
+    course.cells = (0..6 * N).map(|cell| format!("c{cell}")).collect();
+    course.days = [course.days.clone(), course.days.clone()].concat();
+    course.types = (0..6 * N).map(|cell| format!("name {cell}")).collect();
+    course.write(&sandbox.path("names.h5ad"));
+    let refused = sandbox.run("run names.h5ad --groupby cell_type --out other");
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    let wanted = "`--groupby` must be a column with groups of cells, got `cell_type` with 96 different labels";
+    assert!(refused.stderr.contains(wanted), "{}", refused.stderr);
+    assert!(!sandbox.path("other/model").exists());
+    sandbox.done("fit names.h5ad --solver gaussian --no-validation --bend off --timing even");
+    let refused = sandbox.run("fates --groupby cell_type");
+    assert!(refused.code == 2 && refused.stderr.contains(wanted), "{}", refused.stderr);
 }

@@ -1,12 +1,14 @@
 //! `sbcell run`: file → model, scores, populations, fates, transitions, genes, edges, copy and page, in one folder.
 
 mod config;
+mod ending;
 mod groups;
 mod plan;
 mod record;
 mod runner;
 mod steps;
 mod template;
+mod values;
 
 use std::fs;
 use std::path::{Path, PathBuf};
