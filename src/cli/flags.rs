@@ -117,6 +117,35 @@ fn as_lines(text: &str) -> String {
     put
 }
 
+/// As [`in_text`], for a text about the step `step` of a run: a flag that `run` has not becomes `--set STEP.FLAG=VALUE`.
+///
+/// Flags in command lines of sbcell stay.
+pub(crate) fn in_text_of_run(text: &str, step: &str) -> String {
+    let text = in_text(text);
+    let program = Cli::command();
+    let has = |command: &str, flag: &str| {
+        let found = program.find_subcommand(command);
+        found.is_some_and(|of| of.get_arguments().any(|arg| arg.get_long() == Some(flag)))
+    };
+    let mut parts = text.split("`--");
+    let mut put = parts.next().unwrap_or("").to_string();
+    for part in parts {
+        let (typed, rest) = part.split_once('`').unwrap_or((part, ""));
+        let (flag, value) = typed.split_once(' ').map_or((typed, None), |(f, v)| (f, Some(v)));
+        let own = has("run", flag) || !has(step, flag);
+        put.push_str(&match value {
+            _ if own => format!("`--{typed}"),
+            Some(value) => format!("`--set {step}.{flag}={value}"),
+            None => format!("`--set {step}.{flag}=…"),
+        });
+        if part.contains('`') {
+            put.push('`');
+            put.push_str(rest);
+        }
+    }
+    put
+}
+
 /// `name`, `name = value` or `name, name` in the form of flags.
 fn as_typed(named: &str) -> String {
     let (names, value) = named.split_once(" = ").map_or((named, None), |(n, v)| (n, Some(v)));
@@ -175,6 +204,16 @@ mod tests {
         assert_eq!(in_text(&usual.line("grn")), "`sbcell grn --out edges.csv`");
         let other = "run `sbcell fit` with care and `--out x`, or `sbcell grn`";
         assert_eq!(in_text(other), other);
+    }
+
+    #[test]
+    fn texts_about_a_step_of_a_run_name_what_run_takes() {
+        let of = |text: &str| in_text_of_run(text, "fit");
+        assert_eq!(of("set the parameter `obs_filter`."), "set `--set fit.obs-filter=…`.");
+        assert_eq!(of("the parameter `n_pcs = 5`, too"), "`--set fit.n-pcs=5`, too");
+        let own = "the parameter `layer = counts` or the parameter `timepoints`";
+        assert_eq!(of(own), "`--layer counts` or `--timepoints`");
+        assert_eq!(of("`sbcell fit` with the parameter `n_pcs = 3`"), "`sbcell fit --n-pcs 3`");
     }
 
     #[test]

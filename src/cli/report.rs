@@ -10,6 +10,7 @@ use sbcell::{Error, Result};
 use crate::cli::Outcome;
 use crate::cli::flags;
 use crate::cli::places::{FolderParser, MODEL_FOLDER};
+use crate::cli::run::is_of_run;
 use crate::cli::sets::SetArgs;
 use crate::cli::shared::{open_model, shown};
 use crate::cli::terminal::Terminal;
@@ -133,6 +134,10 @@ pub(crate) fn write_page(
 ) -> Result<()> {
     let model = open_model(&options.model, terminal)?;
     let mut report = pipeline::report(&model, options, terminal)?;
+    if is_of_run(&options.folder) {
+        // Notes of the fit come from the step of that name.
+        report.reword_notes(&|text| flags::in_text_of_run(text, "fit"));
+    }
     report.reword(&|text| flags::in_text(text));
     pipeline::write_report(out, &model, &report, options)?;
     terminal.wrote(out);

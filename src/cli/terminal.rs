@@ -159,6 +159,8 @@ pub(crate) struct Terminal {
     pub(crate) spreadsheet_safe: bool,
     /// The step of `run` whose command is running. Its lines and notes are details.
     stage: Option<&'static str>,
+    /// Notes that `run` prints together later, if it asked for it.
+    held: RefCell<Option<Vec<String>>>,
     /// The current step.
     steps: Steps,
     /// Notes that were printed; each is printed once.
@@ -189,6 +191,7 @@ impl Terminal {
             spreadsheet_safe,
             stdout_taken: false,
             stage: None,
+            held: RefCell::default(),
             steps: Steps::new(if quiet { Show::None } else { common.progress }),
             noted: BTreeSet::new(),
             stop,
@@ -215,6 +218,16 @@ impl Terminal {
     /// Begins a step of `run`: what its command prints is a detail until [`Self::leave`].
     pub(crate) fn enter(&mut self, stage: &'static str) {
         self.stage = Some(stage);
+    }
+
+    /// Keeps notes from now on until [`Self::held`], except with `--verbose`.
+    pub(crate) fn hold(&self) {
+        *self.held.borrow_mut() = Some(Vec::new());
+    }
+
+    /// The notes since [`Self::hold`], with flags for parameters.
+    pub(crate) fn held(&self) -> Vec<String> {
+        self.held.borrow_mut().take().unwrap_or_default()
     }
 
     /// Ends a step of `run`.
@@ -290,6 +303,10 @@ impl Terminal {
     pub(crate) fn note(&self, text: &str) {
         if self.json && self.stage.is_none() {
             self.answer.borrow_mut().note(flags::in_text(&visible(text)));
+        }
+        if let Some(held) = self.held.borrow_mut().as_mut().filter(|_| !self.verbose) {
+            held.push(flags::in_text(&visible(text)));
+            return;
         }
         if !self.quiet && !self.is_inside() {
             let line = flags::in_text(&format!("note: {}", visible(text)));

@@ -188,6 +188,11 @@ fn write_template(path: &Path, overwrite: bool, terminal: &Terminal) -> Result<O
     Ok(Outcome::Done)
 }
 
+/// Whether `folder` has results of a run.
+pub(crate) fn is_of_run(folder: &Path) -> bool {
+    ResultsRecord::read(folder).is_some()
+}
+
 /// The record of an earlier run in the folder of the results, which is made if it is not there.
 ///
 /// # Errors

@@ -23,6 +23,9 @@ pub(super) struct ResultsRecord {
     command: String,
     /// The parameters of the file of parameters and of the flags.
     pub(super) parameters: Value,
+    /// Notes of the page: what it leaves out or shows in another way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
     /// The steps, in their order.
     pub(super) steps: Vec<StepRecord>,
 }
@@ -53,7 +56,7 @@ impl ResultsRecord {
     /// A record without steps, of this version of sbcell.
     pub(super) fn new(parameters: Value) -> Self {
         let sbcell = env!("CARGO_PKG_VERSION").to_string();
-        Self { sbcell, command: "run".into(), parameters, steps: Vec::new() }
+        Self { sbcell, command: "run".into(), parameters, notes: Vec::new(), steps: Vec::new() }
     }
 
     /// The record in the folder `out`; `None` if it is not the folder of a run.

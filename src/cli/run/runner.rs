@@ -12,7 +12,7 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::fit::duration;
-use crate::cli::run::ending::{Failed, say_errors, states};
+use crate::cli::run::ending::{Failed, notes_in_words, say_errors, states};
 use crate::cli::run::groups::{Groups, check_groups, column_of, write_states};
 use crate::cli::run::plan::{FEWEST_TIMES, Job, Line, embedding_of, relative};
 use crate::cli::run::record::{ResultsRecord, StepRecord, hash};
@@ -255,7 +255,13 @@ impl Runner {
         } else {
             let record = self.before(Step::Report, &line)?;
             self.say(Step::Report, Step::Report.output(), terminal);
-            run_step(Step::Report.name(), &line.arguments, terminal)?;
+            terminal.hold();
+            let ran = run_step(Step::Report.name(), &line.arguments, terminal);
+            self.record.notes = terminal.held();
+            for note in notes_in_words(&self.record.notes) {
+                terminal.say(&note);
+            }
+            ran?;
             self.keep(record.done(&self.job.out)?)?;
         }
         let copy = Step::Annotate.path(&self.job.out).exists();

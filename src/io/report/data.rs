@@ -109,8 +109,8 @@ impl Report {
     /// parameters: texts that speak of parameters, and the parameters of the commands, which become part of
     /// a command if `say` gives them as flags in backticks.
     pub fn reword(&mut self, say: &dyn Fn(&str) -> String) {
-        let lists = [&mut self.warnings, &mut self.notes, &mut self.details];
-        for text in lists.into_iter().flatten().chain(&mut self.summary) {
+        self.reword_notes(say);
+        for text in &mut self.summary {
             *text = say(text);
         }
         self.reword_missing(say);
@@ -127,6 +127,14 @@ impl Report {
                 }
             }
             repeat.also = left;
+        }
+    }
+
+    /// Replaces the words of warnings, notes and details only, as [`Report::reword`].
+    pub fn reword_notes(&mut self, say: &dyn Fn(&str) -> String) {
+        let lists = [&mut self.warnings, &mut self.notes, &mut self.details];
+        for text in lists.into_iter().flatten() {
+            *text = say(text);
         }
     }
 
