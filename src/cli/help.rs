@@ -15,7 +15,7 @@
 //! Texts are wrapped here to the width of the terminal, at most 100 columns. Lines in the source may therefore
 //! end anywhere. Examples and tables keep their lines.
 
-use clap::builder::StyledStr;
+use clap::builder::{PossibleValue, StyledStr};
 use clap::{Arg, ArgAction, Command};
 
 use crate::cli::width;
@@ -296,6 +296,16 @@ fn common(name: &str, arguments: &[Arg]) -> String {
     let spec = rows.iter().map(|row| row.0.chars().count()).max().unwrap_or(0);
     let mut lines = vec!["Common flags:".to_string()];
     lines.extend(in_two(&rows, spec));
+    for arg in arguments.iter().filter(|arg| arg.is_positional()) {
+        let values = arg.get_possible_values();
+        let names: Vec<&str> = values.iter().map(PossibleValue::get_name).collect();
+        if !names.is_empty() {
+            let value = arg.get_value_names().unwrap_or_default();
+            let value = value.first().map(ToString::to_string).unwrap_or_default();
+            let line = format!("\n{value}: {}", names.join(", "));
+            lines.push(fill(&line, 2, width::of_help()));
+        }
+    }
     lines.join("\n")
 }
 
@@ -407,14 +417,32 @@ fn hang(line: &str, indent: usize) -> usize {
     gap.unwrap_or(indent + 4)
 }
 
-/// A line filled to `width` characters; further lines begin with `hang` spaces.
+/// Units that stay on the line of their number.
+const UNITS: [&str; 19] = [
+    "%", "h", "d", "s", "ms", "min", "hour", "hours", "day", "days", "week", "weeks", "month",
+    "months", "B", "kB", "MB", "GB", "mm",
+];
+
+/// Whether a line may not be broken between `word` and `next`: a number and its unit, or `time` and its number.
+fn belong_together(word: &str, next: &str) -> bool {
+    let unit = next.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '%');
+    let begins = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    let number = word.ends_with(|c: char| c.is_ascii_digit());
+    number && UNITS.contains(&unit) || word.trim_start_matches('(') == "time" && begins(next)
+}
+
+/// A line filled to `width` characters; further lines begin with `hang` spaces. A number and its unit stay together.
 pub(crate) fn fill(line: &str, hang: usize, width: usize) -> String {
     let (mut filled, mut used) = (String::new(), 0);
+    let words: Vec<&str> = line.split(' ').collect();
     // Spaces at the start and between columns stay.
-    for (number, word) in line.split(' ').enumerate() {
+    for (number, word) in words.iter().enumerate() {
         let length = word.chars().count();
         let space = usize::from(0 < number);
-        if used + space + length > width && hang < used {
+        let together = words[number..].windows(2).take_while(|two| belong_together(two[0], two[1]));
+        let with_unit = length + together.map(|two| 1 + two[1].chars().count()).sum::<usize>();
+        let tied = 0 < number && belong_together(words[number - 1], word);
+        if used + space + with_unit > width && hang < used && !tied {
             filled = filled.trim_end().to_string();
             filled.push('\n');
             filled.push_str(&" ".repeat(hang));
@@ -444,6 +472,20 @@ mod tests {
         assert_eq!(wrapped(text), joined);
         let narrow = "  a    first\n       more\n       words";
         assert_eq!(fill("  a    first more words", 7, 12), narrow);
+    }
+
+    #[test]
+    fn a_number_and_its_unit_stay_on_one_line() {
+        let text = "their fates are 95 % as uncertain, and 94 % at time 72, after 1.5 h; end";
+        for width in 12..40 {
+            let filled = fill(text, 2, width);
+            for parts in ["95\n", "94\n", "time\n", "1.5\n"] {
+                assert!(!filled.contains(parts), "{width}: {filled}");
+            }
+            assert_eq!(filled.split_whitespace().collect::<Vec<_>>().join(" "), text);
+            let widest = filled.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= width, "{width}: {filled}");
+        }
     }
 
     #[test]

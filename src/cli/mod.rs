@@ -28,6 +28,7 @@ mod layout;
 mod next;
 mod outputs;
 mod perturb;
+mod places;
 mod plot;
 mod populations;
 mod recorded;
@@ -117,6 +118,8 @@ pub(crate) enum Outcome {
     NotConverged,
     /// The command checked something, and the answer is no.
     No,
+    /// Steps of `run` failed. Their errors are printed, and the results of the others are written.
+    Failed(Kind),
 }
 
 /// Parses the command line, runs the command, shows its error, and returns the exit code.
@@ -142,6 +145,10 @@ pub(crate) fn main() -> ExitCode {
     let overwrite = cli.common.overwrite;
     terminal.line = recorded::Line::here(&matches);
     let next = matches.subcommand().and_then(|(name, flags)| next::line(name, flags));
+    let noted = matches.subcommand().and_then(|(_, flags)| places::note(flags));
+    if let Some(text) = noted {
+        terminal.note(&text);
+    }
     let ran = machine::restrict_processor()
         .and_then(|()| check_flags(&matches))
         .and_then(|()| called.map_or(Ok(()), |called| called.check(overwrite, terminal.is_json())))
@@ -159,6 +166,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NotConverged) => ExitCode::from(4),
         Ok(Outcome::No) => exit_code(Kind::Failed),
+        Ok(Outcome::Failed(kind)) => exit_code(kind),
         Err(error) => failed(&error),
     }
 }

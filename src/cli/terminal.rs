@@ -167,6 +167,8 @@ pub(crate) struct Terminal {
     pub(crate) line: Option<Line>,
     /// The step of `run` whose command is running. Its lines and notes are details.
     stage: Option<&'static str>,
+    /// Notes that `run` prints together later, if it asked for it.
+    held: RefCell<Option<Vec<String>>>,
     /// The current step.
     steps: Steps,
     /// Notes that were printed; each is printed once.
@@ -198,6 +200,7 @@ impl Terminal {
             line: None,
             stdout_taken: false,
             stage: None,
+            held: RefCell::default(),
             steps: Steps::new(if quiet { Show::None } else { common.progress }),
             noted: BTreeSet::new(),
             stop,
@@ -224,6 +227,16 @@ impl Terminal {
     /// Begins a step of `run`: what its command prints is a detail until [`Self::leave`].
     pub(crate) fn enter(&mut self, stage: &'static str) {
         self.stage = Some(stage);
+    }
+
+    /// Keeps notes from now on until [`Self::held`], except with `--verbose`.
+    pub(crate) fn hold(&self) {
+        *self.held.borrow_mut() = Some(Vec::new());
+    }
+
+    /// The notes since [`Self::hold`], with flags for parameters.
+    pub(crate) fn held(&self) -> Vec<String> {
+        self.held.borrow_mut().take().unwrap_or_default()
     }
 
     /// Ends a step of `run`.
@@ -314,6 +327,10 @@ impl Terminal {
         if self.json && self.stage.is_none() {
             self.answer.borrow_mut().note(flags::in_text(&visible(text)));
         }
+        if let Some(held) = self.held.borrow_mut().as_mut().filter(|_| !self.verbose) {
+            held.push(flags::in_text(&visible(text)));
+            return;
+        }
         if !self.quiet && !self.is_inside() {
             let line = flags::in_text(&format!("note: {}", visible(text)));
             self.steps.aside(|| write_error(&line));
@@ -346,6 +363,11 @@ impl Terminal {
         if let Some(hint) = error.hint() {
             write_error(&flags::in_text(&format!("\nhint: {}", visible(&hint))));
         }
+    }
+
+    /// Prints an error that does not end the command at once.
+    pub(crate) fn fail(&self, text: &str) {
+        self.steps.aside(|| write_error(text));
     }
 
     /// Begins a step of `total` units of work, and ends the one before.

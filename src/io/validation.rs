@@ -21,6 +21,30 @@ pub(crate) const GUESSES: [(&str, &str); 6] = [
     ("Rg", "cells paired at random, with growth"),
 ];
 
+/// Rows of tables by their names in the files, in words.
+const ROWS: [(&str, &str); 9] = [
+    (POOLED, "simple guess (pooled)"),
+    ("F", "time before"),
+    ("L", "time after"),
+    ("M", "time before, shifted"),
+    ("R", "pairs at random"),
+    ("Rg", "pairs at random, with growth"),
+    ("A", "before against after"),
+    ("P", "batches of this time"),
+    ("floor", "noise floor"),
+];
+
+/// The words for the row `name` of a table of scores; the name itself for a method.
+///
+/// ```
+/// use sbcell::io::validation::row_in_words;
+/// assert_eq!(row_in_words("FL"), "simple guess (pooled)");
+/// assert_eq!(row_in_words("lightsb"), "lightsb");
+/// ```
+pub fn row_in_words(name: &str) -> &str {
+    ROWS.iter().find(|row| row.0 == name).map_or(name, |row| row.1)
+}
+
 /// Name of the guess that is fixed beforehand: the two neighbouring times pooled.
 pub(crate) const POOLED: &str = "FL";
 

@@ -77,6 +77,7 @@ pub use sample::{
     Sampled, impute, read_likelihood, sample, sample_posterior, write_imputed, write_samples,
 };
 pub use self_test::{KnownAnswer, self_test};
+pub use shared::advice::Advice;
 pub use shared::cell_sets::CellSets;
 pub use shared::clone_couplings::{CloneCoupling, CloneWeight};
 pub use shared::clone_keys::CloneKeys;
@@ -85,6 +86,7 @@ pub use shared::coupling_epsilon::CouplingEpsilon;
 pub use shared::example_model::example_model;
 pub use shared::fitted_file::is_fitted_file;
 pub use shared::genes_left_out::with_genes_of_file;
+pub use shared::group_labels::check_labels;
 pub use shared::population::{Population, Space};
 pub use shared::population_file::PopulationFormat;
 pub use shared::process::Process;

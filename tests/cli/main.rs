@@ -1,8 +1,11 @@
 //! The binary as a person meets it: words, files and exit codes.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test stops at the first surprise")]
 
+mod after_run;
 mod annotate;
 mod clones;
+#[path = "../support/course.rs"]
+mod course;
 mod edges;
 mod errors;
 mod evaluate;

@@ -1,12 +1,14 @@
 //! `sbcell run`: file → model, scores, populations, fates, transitions, genes, edges, copy and page, in one folder.
 
 mod config;
+mod ending;
 mod groups;
 mod plan;
 mod record;
 mod runner;
 mod steps;
 mod template;
+mod values;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,7 @@ use sbcell::io::lock::FolderLock;
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::places::RESULTS_FOLDER;
 use crate::cli::run::config::Config;
 pub(crate) use crate::cli::run::config::FILE as CONFIG;
 use crate::cli::run::plan::Job;
@@ -25,9 +28,6 @@ use crate::cli::run::runner::Runner;
 use crate::cli::run::steps::Step;
 use crate::cli::shared::{Common, shown};
 use crate::cli::terminal::Terminal;
-
-/// The folder of the results if none is named.
-const RESULTS: &str = "sbcell-results";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -136,7 +136,7 @@ pub(crate) fn run(args: RunArgs, common: &Common, terminal: &mut Terminal) -> Re
             ("DATA.h5ad", "given, on the command line or as `data` in the file of parameters");
         Error::Parameter { name, must, got: "nothing".into() }
     })?;
-    let out = config.out.clone().unwrap_or_else(|| RESULTS.into());
+    let out = config.out.clone().unwrap_or_else(|| RESULTS_FOLDER.into());
     let job = Job { data, out, config, seed: common.seed, overwrite: common.overwrite };
     let _lock = FolderLock::take(&job.out)?;
     let before = open_folder(&job.out, common.overwrite)?;
@@ -200,6 +200,11 @@ fn write_template(path: &Path, overwrite: bool, terminal: &Terminal) -> Result<O
     let text = "remove the # before the keys to set, then run `sbcell run`";
     terminal.say(&format!("wrote {}: {text}", shown(path)));
     Ok(Outcome::Done)
+}
+
+/// Whether `folder` has results of a run.
+pub(crate) fn is_of_run(folder: &Path) -> bool {
+    ResultsRecord::read(folder).is_some()
 }
 
 /// The record of an earlier run in the folder of the results, which is made if it is not there.

@@ -1,10 +1,10 @@
 //! The record of `sbcell run`: which steps are done, from which files, so that a later run goes on there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sbcell::io::file::sha256;
-use sbcell::io::run::{OutputRecord, read_json, write_json};
+use sbcell::io::run::{OutputRecord, RunRecord, read_json, write_json};
 use sbcell::platform::cpu;
 use sbcell::{Result, Silent};
 use serde::{Deserialize, Serialize};
@@ -30,6 +30,9 @@ pub(super) struct ResultsRecord {
     /// Vector instructions of the processor; absent in older records.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cpu: Option<String>,
+    /// Notes of the page: what it leaves out or shows in another way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
     /// The steps, in their order.
     pub(super) steps: Vec<StepRecord>,
 }
@@ -61,7 +64,8 @@ impl ResultsRecord {
     pub(super) fn new(parameters: Value) -> Self {
         let sbcell = env!("CARGO_PKG_VERSION").to_string();
         let (command, cpu) = ("run".into(), Some(cpu::path()));
-        Self { sbcell, command, parameters, arguments: Vec::new(), cpu, steps: Vec::new() }
+        let (arguments, notes, steps) = (Vec::new(), Vec::new(), Vec::new());
+        Self { sbcell, command, parameters, arguments, cpu, notes, steps }
     }
 
     /// The record in the folder `out`; `None` if it is not the folder of a run.
@@ -127,12 +131,27 @@ impl StepRecord {
     /// # Errors
     /// [`sbcell::Error::Io`] if a file cannot be read.
     pub(super) fn done(mut self, out: &Path) -> Result<Self> {
-        let files = Step::of(&self.step).map(Step::files).unwrap_or_default();
+        let files = Step::of(&self.step).map(|step| written(step, out)).unwrap_or_default();
         for file in files.into_iter().filter(|file| out.join(file).is_file()) {
-            self.outputs.push(OutputRecord::of(out, file)?);
+            self.outputs.push(OutputRecord::of(out, &file)?);
         }
         Ok(self)
     }
+}
+
+/// The files that a step has written, relative to the folder `out` of the results: those by which it is known, and
+/// those in its own run record, such as every bridge of a model.
+fn written(step: Step, out: &Path) -> BTreeSet<String> {
+    let mut files: BTreeSet<String> = step.files().into_iter().map(str::to_string).collect();
+    let (folder, record) = match step {
+        Step::Fit => ("model/", "model/run.json".to_string()),
+        Step::Evaluate => ("validation/", "validation/validation.run.json".into()),
+        _ => ("", format!("{}.run.json", step.output())),
+    };
+    if let Ok(run) = read_json::<RunRecord>(&out.join(record)) {
+        files.extend(run.outputs.into_iter().map(|output| format!("{folder}{}", output.file)));
+    }
+    files
 }
 
 /// The hash of a file; empty if it cannot be read.

@@ -12,7 +12,8 @@ use sbcell::platform::cpu;
 use serde::Serialize;
 
 use crate::cli::Outcome;
-use crate::cli::shared::{MODEL_FOLDER, aligned, shown};
+use crate::cli::places::MODEL_FOLDER;
+use crate::cli::shared::{aligned, shown};
 use crate::cli::terminal::{Lines, Terminal};
 use crate::cli::verify::rerun::{Again, repeated};
 
