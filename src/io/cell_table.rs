@@ -78,7 +78,7 @@ fn of_parquet(path: &Path) -> Result<CellTable> {
         None => Vec::new(),
     };
     let column = |cells: &Cells| match cells {
-        Cells::Floats(values) | Cells::Gaps(values) => Column::Floats(values.clone()),
+        Cells::Floats(values) => Column::Floats(values.clone()),
         Cells::Integers(values) => Column::Integers(values.iter().copied().map(Some).collect()),
         Cells::Texts(values) => Column::Texts(
             values.iter().map(|text| Some(text.clone()).filter(|text| !text.is_empty())).collect(),

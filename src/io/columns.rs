@@ -72,7 +72,7 @@ impl Columns {
     /// As [`Columns::texts`]; [`Error::Unreadable`] with the line for any other text.
     pub(crate) fn numbers(&self, name: &str) -> Result<Vec<f64>> {
         let texts = match self.column(name)? {
-            Cells::Floats(values) | Cells::Gaps(values) => return Ok(values.clone()),
+            Cells::Floats(values) => return Ok(values.clone()),
             Cells::Integers(values) => return Ok(values.iter().map(|v| *v as f64).collect()),
             Cells::Texts(texts) => texts,
         };

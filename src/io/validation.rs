@@ -301,7 +301,7 @@ impl Validation {
 pub(crate) fn write_table(path: &Path, validation: &Validation) -> Result<()> {
     let rows = &validation.rows;
     let floats = |of: fn(&ValidationRow) -> Option<f64>| {
-        Cells::Gaps(rows.iter().map(|row| of(row).unwrap_or(f64::NAN)).collect())
+        Cells::Floats(rows.iter().map(|row| of(row).unwrap_or(f64::NAN)).collect())
     };
     let texts = |of: fn(&ValidationRow) -> &String| {
         Cells::Texts(rows.iter().map(|r| of(r).clone()).collect())

@@ -170,7 +170,7 @@ fn r092_charts_of_trends_draw_the_interval_of_the_table() {
         TrendOptions::default().with_trajectory(trajectory).with_genes(None).with_bootstrap(50);
     let found = pipeline::trends(&model, &options, &mut Silent).unwrap();
     let numbers = |name: &str| match found.long.column(name).unwrap() {
-        Cells::Floats(values) | Cells::Gaps(values) => values.clone(),
+        Cells::Floats(values) => values.clone(),
         other => panic!("{other:?}"),
     };
     let drawn = |of: &dyn Fn(&sbcell::io::chart::Profiles) -> Array2<f64>| -> Vec<f64> {

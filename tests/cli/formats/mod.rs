@@ -116,12 +116,12 @@ fn an_unknown_field_or_column_is_found() {
     let mut tables = Tables::read(&descriptions());
     tables.learn(&sandbox);
     let head = "gene,control,knockout,shift,lo,hi,linear,deviations,held_down";
-    let row = "Sox2,0.5,0,-0.5,,,-0.4,NAN,1";
+    let row = "Sox2,0.5,0,-0.5,,,-0.4,NAN,true";
     for (header, row, n) in [
         (head.to_string(), row.replace("NAN", "-1.5"), 0),
         (head.to_string(), row.replace("NAN", "NaN"), 1),
         (head.to_string(), row.replace("NAN", "often"), 1),
-        (format!("{head},more"), row.replace("NAN", "-1.5,0"), 1),
+        (format!("{head},more"), row.replace("NAN", "-1.5,true"), 1),
         (head.replace("lo,hi", "hi,lo"), row.replace("NAN", "-1.5"), 2),
         (head.replace("linear", "shift"), row.replace("NAN", "-1.5"), 3),
         (head.replace(",linear", ""), row.replace(",-0.4,NAN", ",-1.5"), 1),

@@ -70,7 +70,7 @@ fn write_table(text: &mut String, table: &TableAbout) {
     for column in &table.columns {
         let ColumnAbout { name, kind, unit, meaning, optional, missing, .. } = column;
         let absent = if *optional { ", optional" } else { "" };
-        let missing = missing.as_ref().map(|how| format!(", missing: {how}")).unwrap_or_default();
+        let missing = if *missing { ", may be missing" } else { "" };
         let unit = if unit == "none" { "" } else { unit };
         writeln!(text, "| `{name}` | {kind}{absent}{missing} | {unit} | {} |", cell(meaning))
             .unwrap();

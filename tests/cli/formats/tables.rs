@@ -46,9 +46,9 @@ pub(super) struct ColumnAbout {
     pub(super) meaning: String,
     #[serde(default)]
     pub(super) optional: bool,
-    /// How a missing number is written: `NaN`, or an empty cell in text and null in parquet. None is missing without.
+    /// Whether numbers can be missing: an empty cell in text, and null in parquet.
     #[serde(default)]
-    pub(super) missing: Option<String>,
+    pub(super) missing: bool,
     /// Columns of one block alternate: those of the first value, then those of the second.
     #[serde(default)]
     block: Option<u32>,
@@ -182,7 +182,6 @@ impl Tables {
         let about = self.table_of(name);
         let (mut problems, mut seen, mut met) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
         let wanted = self.expanded(about);
-        let is_parquet = path.extension().is_some_and(|suffix| suffix == "parquet");
         let mut place = 0;
         for (name, cells) in &columns_of(path) {
             if !seen.insert(name.clone()) {
@@ -196,7 +195,7 @@ impl Tables {
             place = found.place;
             met.insert(found.number);
             let column = &about.columns[found.number];
-            if let Some(cell) = cells.iter().find(|cell| !is_of(column, cell, is_parquet)) {
+            if let Some(cell) = cells.iter().find(|cell| !is_of(column, cell)) {
                 problems.push(format!("column `{name}` has the {} `{cell}`", column.kind));
             }
         }
@@ -239,14 +238,13 @@ fn placeholder(name: &str) -> Option<String> {
     after.split_once('}').map(|parts| parts.0.to_string())
 }
 
-/// Whether `cell` is a value of the column. A null of parquet was read as NaN.
-fn is_of(column: &ColumnAbout, cell: &str, is_parquet: bool) -> bool {
+/// Whether `cell` is a value of the column.
+fn is_of(column: &ColumnAbout, cell: &str) -> bool {
     match (column.kind.as_str(), cell) {
         ("text", _) => true,
-        ("number", "NaN") if is_parquet => column.missing.is_some(),
         ("boolean", cell) => ["true", "false"].contains(&cell),
-        ("number", "NaN") => column.missing.as_deref() == Some("NaN"),
-        ("number", "") => column.missing.as_deref() == Some("empty"),
+        ("number", "NaN") => false,
+        ("number", "") => column.missing,
         ("number", cell) => cell.parse::<f64>().is_ok(),
         ("integer", cell) => cell.parse::<i64>().is_ok(),
         (kind, _) => panic!("no type is called {kind}"),
