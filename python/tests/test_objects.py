@@ -30,8 +30,15 @@ def same(one: sb.Model, other: sb.Model, **keywords: Any) -> None:
     )
 
 
+@pytest.fixture()
+def own_temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder for temporary files that no other process uses."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+
+
 def temporary() -> set[str]:
-    return {name for name in os.listdir(tempfile.gettempdir()) if name.startswith("sbcell-")}
+    return set(os.listdir(tempfile.gettempdir()))
 
 
 def test_an_object_is_as_good_as_its_file(course: Any, model: sb.Model) -> None:
@@ -224,7 +231,7 @@ def test_raw_and_embeddings(course: Any) -> None:
     assert sb.fit(course, "time", use_rep="X_umap", no_validation=True).header["source"] == "obsm/X_umap"
 
 
-def test_temporary_files_end_with_the_model(course: Any) -> None:
+def test_temporary_files_end_with_the_model(course: Any, own_temporary: None) -> None:
     # Models of other tests end first.
     gc.collect()
     before = temporary()
@@ -244,7 +251,7 @@ def test_temporary_files_end_with_the_model(course: Any) -> None:
     assert Path("saved/model.json").is_file()
 
 
-def test_errors_leave_no_files(course: Any) -> None:
+def test_errors_leave_no_files(course: Any, own_temporary: None) -> None:
     gc.collect()
     before = temporary()
     with pytest.raises(sb.UsageError):
