@@ -133,11 +133,12 @@ pub(crate) fn in_text_of_run(text: &str, step: &str) -> String {
         let (typed, rest) = part.split_once('`').unwrap_or((part, ""));
         let (flag, value) = typed.split_once(' ').map_or((typed, None), |(f, v)| (f, Some(v)));
         let own = has("run", flag) || !has(step, flag);
-        put.push_str(&match value {
+        let said = match value {
             _ if own => format!("`--{typed}"),
             Some(value) => format!("`--set {step}.{flag}={value}"),
             None => format!("`--set {step}.{flag}=…"),
-        });
+        };
+        put.push_str(&said);
         if part.contains('`') {
             put.push('`');
             put.push_str(rest);

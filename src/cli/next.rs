@@ -44,7 +44,7 @@ pub(crate) fn line(name: &str, flags: &ArgMatches) -> Option<String> {
     let mut line = format!("next: {}", parts.next().unwrap_or_default());
     for part in parts {
         let (named, rest) = part.split_once('}').unwrap_or((part, ""));
-        line.push_str(&match (named, named.strip_prefix("plot ")) {
+        let said = match (named, named.strip_prefix("plot ")) {
             (_, Some("stream")) => advice.plot("stream", None),
             (_, Some(kind)) => advice.plot(kind, out.as_deref()),
             ("grn-score", _) => {
@@ -52,7 +52,8 @@ pub(crate) fn line(name: &str, flags: &ArgMatches) -> Option<String> {
                 format!("`sbcell grn-score --truth NETWORK {}`", shown(&edges))
             }
             _ => advice.line(named),
-        });
+        };
+        line.push_str(&said);
         line.push_str(rest);
     }
     Some(line)

@@ -62,6 +62,7 @@ impl Advice {
 
     /// The same commands for the groups of `sets`, if it names any. Without groups, the text has `COLUMN` in their
     /// place.
+    #[must_use]
     pub fn with_sets(mut self, sets: &CellSets) -> Self {
         if sets.is_named() {
             let column = sets.groupby.iter().map(|name| ["groupby".into(), name.clone()]);

@@ -71,13 +71,11 @@ impl CellEmbedding {
         if let Some(basis) = basis {
             let prefixed = format!("X_{basis}");
             let key = if !there(basis) && there(&prefixed) { prefixed } else { basis.to_string() };
-            return match Self::of_key(fitted, &key, progress)? {
-                Some(found) => Ok(found),
-                None => {
-                    let (name, must) = ("basis", "an embedding in which cells have a place");
-                    Err(Error::Parameter { name, must, got: format!("{key} without any number") })
-                }
-            };
+            if let Some(found) = Self::of_key(fitted, &key, progress)? {
+                return Ok(found);
+            }
+            let (name, must) = ("basis", "an embedding in which cells have a place");
+            return Err(Error::Parameter { name, must, got: format!("{key} without any number") });
         }
         let mut why = "the file has no X_umap or X_tsne".to_string();
         for key in DEFAULT.into_iter().filter(|key| there(key)) {
