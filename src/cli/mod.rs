@@ -227,9 +227,9 @@ fn run_command(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::GrnScore(args) => grn_score::run(args, terminal),
         Command::Export(args) => export::run(args, terminal),
         Command::Report(args) => report::run(args, common.seed, terminal),
-        Command::Completions(args) => completions::run(args, terminal),
+        Command::Completions(args) => Ok(completions::run(args, terminal)),
         Command::Man(args) => manual::run(args, common.overwrite, terminal),
-        Command::Doctor(args) => doctor::run(args, &common, terminal),
+        Command::Doctor(args) => Ok(doctor::run(args, &common, terminal)),
         Command::Verify(args) => verify::run(args, terminal),
     }
 }

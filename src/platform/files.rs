@@ -16,6 +16,7 @@ pub(crate) const LOCKS_ARE_ADVICE: bool = cfg!(unix);
 pub(crate) const STANDARD_OUTPUT: &str = if cfg!(unix) { "/dev/stdout" } else { "CONOUT$" };
 
 /// Device and number of the file, which no other file has at the same time; `None` where there are none.
+#[allow(clippy::unnecessary_wraps, reason = "other systems have no numbers")]
 pub(crate) fn number(found: &Metadata) -> Option<(u64, u64)> {
     #[cfg(unix)]
     {
@@ -34,13 +35,11 @@ pub(crate) fn number(found: &Metadata) -> Option<(u64, u64)> {
 /// Without numbers of files, hard links of one file count as different files.
 pub(crate) fn same(one: &Path, other: &Path) -> bool {
     let (Ok(found), Ok(also)) = (fs::metadata(one), fs::metadata(other)) else { return false };
-    match (number(&found), number(&also)) {
-        (Some(one), Some(other)) => one == other,
-        _ => {
-            let real = |path: &Path| fs::canonicalize(path).ok();
-            found.is_file() == also.is_file() && real(one) == real(other)
-        }
+    if let (Some(one), Some(other)) = (number(&found), number(&also)) {
+        return one == other;
     }
+    let real = |path: &Path| fs::canonicalize(path).ok();
+    found.is_file() == also.is_file() && real(one) == real(other)
 }
 
 /// Whether `path` (without following a link) is still the opened file. Without numbers of files: whether `path`
@@ -83,6 +82,7 @@ impl Changes {
 }
 
 /// Permissions of any new file, before the system removes those of its mask; `None` where the system chooses.
+#[allow(clippy::unnecessary_wraps, reason = "other systems choose by themselves")]
 pub(crate) fn permissions_of_new_files() -> Option<Permissions> {
     #[cfg(unix)]
     {

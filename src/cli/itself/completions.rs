@@ -2,7 +2,6 @@
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
-use sbcell::Result;
 
 use crate::cli::terminal::{Lines, Terminal};
 use crate::cli::{Cli, Outcome};
@@ -39,7 +38,7 @@ pub(crate) struct CompletionArgs {
 }
 
 /// Runs `sbcell completions`: prints the script, also with `--quiet`.
-pub(crate) fn run(args: CompletionArgs, terminal: &Terminal) -> Result<Outcome> {
+pub(crate) fn run(args: CompletionArgs, terminal: &Terminal) -> Outcome {
     let CompletionArgs { shell } = args;
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "sbcell", &mut script);
@@ -50,5 +49,5 @@ pub(crate) fn run(args: CompletionArgs, terminal: &Terminal) -> Result<Outcome> 
     } else {
         terminal.data(&Lines::verbatim(script.trim_end()));
     }
-    Ok(Outcome::Done)
+    Outcome::Done
 }

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use sbcell::error::bytes_in_words;
+use sbcell::pipeline;
 use sbcell::platform::memory::{Memory, free_space, processor_limit};
 use sbcell::platform::system;
-use sbcell::{Result, pipeline};
 use serde::Serialize;
 
 use crate::cli::itself::machine::{self, Build, Processor, variable};
@@ -76,17 +76,17 @@ struct Report {
     build: Build,
     system: String,
     cpu: Processor,
-    threads: Threads,
+    threads: ThreadReport,
     memory: MemoryReport,
     findings: Vec<Finding>,
 }
 
 /// How many threads can run.
 #[derive(Debug, Serialize)]
-struct Threads {
-    /// Threads that sbcell uses now.
+struct ThreadReport {
+    /// ThreadReport that sbcell uses now.
     used: usize,
-    /// Threads that the system grants this process.
+    /// ThreadReport that the system grants this process.
     available: usize,
     /// Processors that the control group allows; null without a limit.
     cgroup_limit: Option<f64>,
@@ -106,7 +106,7 @@ struct MemoryReport {
 }
 
 /// Runs `sbcell doctor`: prints the findings. The outcome is [`Outcome::No`] if one is a problem.
-pub(crate) fn run(_: DoctorArgs, common: &Common, terminal: &Terminal) -> Result<Outcome> {
+pub(crate) fn run(_: DoctorArgs, common: &Common, terminal: &Terminal) -> Outcome {
     let report = report(common);
     let problems = report.findings.iter().filter(|finding| finding.problem).count();
     if terminal.is_json() {
@@ -116,10 +116,10 @@ pub(crate) fn run(_: DoctorArgs, common: &Common, terminal: &Terminal) -> Result
     }
     terminal.record("n_problems", &problems);
     if 0 < problems {
-        return Ok(Outcome::No);
+        return Outcome::No;
     }
     terminal.say("no problem found");
-    Ok(Outcome::Done)
+    Outcome::Done
 }
 
 /// The table, and below it the way out of each problem.
@@ -140,7 +140,7 @@ fn lines(findings: &[Finding]) -> Lines {
 fn report(common: &Common) -> Report {
     let (build, cpu, system) = (Build::of_this_program(), Processor::now(), system::name());
     let memory = Memory::now();
-    let threads = Threads {
+    let threads = ThreadReport {
         used: rayon::current_num_threads(),
         available: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
         cgroup_limit: processor_limit(),
@@ -202,20 +202,21 @@ fn of_loops(cpu: &Processor) -> Finding {
     Finding::fine("loops", found)
 }
 
-fn of_threads(threads: &Threads) -> Finding {
-    let Threads { used, available, cgroup_limit, slurm_cpus_per_task, rayon_num_threads } = threads;
-    let mut found = format!("{used} used, {available} available");
+fn of_threads(threads: &ThreadReport) -> Finding {
+    let ThreadReport { used, available, cgroup_limit, slurm_cpus_per_task, rayon_num_threads } =
+        threads;
+    let mut found = vec![format!("{used} used"), format!("{available} available")];
     if let Some(limit) = cgroup_limit {
-        found.push_str(&format!(", limit of the control group {limit}"));
+        found.push(format!("limit of the control group {limit}"));
     }
     let variables =
         [("SLURM_CPUS_PER_TASK", slurm_cpus_per_task), ("RAYON_NUM_THREADS", rayon_num_threads)];
     for (name, value) in variables {
         if let Some(value) = value {
-            found.push_str(&format!(", {name}={value}"));
+            found.push(format!("{name}={value}"));
         }
     }
-    Finding::fine("threads", found)
+    Finding::fine("threads", found.join(", "))
 }
 
 fn of_memory(memory: &Memory) -> Finding {

@@ -129,7 +129,9 @@ fn page(man: &Man, command: &Command, others: &str) -> String {
     let examples = examples.strip_prefix("Examples:\n").unwrap_or(examples);
     text.push_str(&section("EXAMPLES", examples));
     text.push_str(&section("NOTES", notes));
-    text.push_str(&format!(".SH \"SEE ALSO\"\n{}\n", escaped(others)));
+    text.push_str(".SH \"SEE ALSO\"\n");
+    text.push_str(&escaped(others));
+    text.push('\n');
     text
 }
 
