@@ -41,7 +41,7 @@ pub(super) struct Runner {
     failed: Failed,
     /// The step that runs.
     current: Step,
-    /// What became of each step so far.
+    /// The state of each step so far.
     states: BTreeMap<Step, &'static str>,
     /// Whether some solver did not converge.
     open: bool,
