@@ -15,6 +15,7 @@ from __future__ import annotations
 from . import interop
 from ._annotate import annotate, strip
 from ._binary import find_binary, package_version
+from ._checks import doctor, verify
 from ._errors import (
     BinaryNotFoundError,
     FailedError,
@@ -39,7 +40,8 @@ __version__ = package_version()
 __all__ = [
     "Answer", "BinaryNotFoundError", "FailedError", "InterruptedRunError", "MissingPackageError", "Model",
     "NotConvergedWarning", "Picture", "Results", "SbcellError", "UnreadableError", "UsageError",
-    "VersionMismatchWarning", "annotate", "compare", "couplings", "diagnose", "drivers", "dry_run", "evaluate",
+    "VersionMismatchWarning", "annotate", "compare", "couplings", "diagnose", "doctor", "drivers", "dry_run", "evaluate",
     "export", "fates", "find_binary", "fit", "grn", "grn_score", "inspect", "interop", "interpolate", "paths",
     "perturb", "plot", "report", "run", "sample", "strip", "trajectory", "transitions", "trends", "velocity",
+    "verify",
 ]  # fmt: skip

@@ -25,6 +25,8 @@ log = logging.getLogger("sbcell")
 # Seconds that the binary has to stop after Ctrl-C.
 GRACE = 10.0
 NOT_CONVERGED = 4
+# Commands that check something, and whose exit code 1 means that the answer is no.
+CHECKS = {"doctor", "verify"}
 # A remark about files that this module wrote itself.
 _OWN_FILE = "is not the file that was fitted: its cells and genes are found by their names"
 
@@ -105,7 +107,8 @@ def call(
         start_new_session=True,
     )
     said, errors = _listen(child, display_for(progress), own_data)
-    if child.returncode not in (0, NOT_CONVERGED):
+    is_answer = child.returncode == 1 and command in CHECKS and said.strip()
+    if child.returncode not in (0, NOT_CONVERGED) and not is_answer:
         raise from_output(child.returncode, errors)
     return _answer(command, said, child.returncode, own_data)
 

@@ -350,3 +350,15 @@ class GrnScore(Every, total=False):
     """Further flags of `sbcell grn-score`."""
 
     ...
+
+
+class Verify(Every, total=False):
+    """Further flags of `sbcell verify`."""
+
+    ...
+
+
+class Doctor(Every, total=False):
+    """Further flags of `sbcell doctor`."""
+
+    ...

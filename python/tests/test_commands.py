@@ -14,12 +14,15 @@ from conftest import binary
 from sbcell import _flags
 
 # Functions of the module that are no commands.
-NO_METHODS = {"fit", "run", "inspect", "strip", "grn-score"}
+NO_METHODS = {"fit", "run", "inspect", "strip", "grn-score", "doctor", "verify"}
+# Commands for shells, which are no functions.
+SHELL = {"completions", "man"}
 
 
 def commands() -> list[str]:
     page = binary("--help").split("Flags of every command:")[0].split("\nOptions:")[0]
-    return re.findall(r"^  ([a-z][a-z-]*) {2,}\S", page, re.M)
+    found = re.findall(r"^  ([a-z][a-z-]*) {2,}\S", page, re.M)
+    return [name for name in found if name not in SHELL]
 
 
 def test_every_command_is_a_function_and_a_method() -> None:
@@ -45,6 +48,12 @@ def test_docstrings_name_every_flag() -> None:
 def test_inspect(file: Path, course: Any) -> None:
     assert sb.inspect(file)["n_cells"] == 240
     assert sb.inspect(course)["n_genes"] == 41
+
+
+def test_doctor_and_verify(model: Any) -> None:
+    assert {one["check"] for one in sb.doctor()["findings"]} > {"processor", "self-test"}
+    seen = sb.verify(model)["summary"]
+    assert seen["n_same"] > 3 and seen["n_changed"] == 0
 
 
 def test_run(course: Any, tmp_path: Path) -> None:

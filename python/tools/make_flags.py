@@ -20,6 +20,8 @@ sys.path.insert(0, str(HERE.parent))
 
 # Flags that the module sets itself.
 OWN = {"json", "progress", "quiet", "help", "version"}
+# Commands for shells, which are no functions.
+SHELL = {"completions", "man"}
 FLAG = re.compile(r"^ +(?:-\w, )?--([a-z][a-z0-9-]*)(?: (<.+>|\[<.+>\]))?$")
 SECTION = re.compile(r"^([A-Z][^:]*):$")
 COMMAND = re.compile(r"^  ([a-z][a-z-]*) {2,}(\S.*)$")
@@ -35,7 +37,8 @@ def helped(binary: str, *arguments: str) -> str:
 def commands(binary: str) -> dict[str, str]:
     """The commands of the binary, each with its sentence."""
     page = helped(binary).split("Flags of every command:")[0].split("\nOptions:")[0]
-    return {found[1]: found[2] for line in page.splitlines() if (found := COMMAND.match(line))}
+    found = (COMMAND.match(line) for line in page.splitlines())
+    return {one[1]: one[2] for one in found if one and one[1] not in SHELL}
 
 
 def flags_of(page: str) -> dict[str, dict[str, Any]]:

@@ -21,6 +21,7 @@ mod grn;
 mod grn_score;
 mod growth;
 mod help;
+mod help_order;
 mod inspect;
 mod interpolate;
 mod itself;

@@ -419,8 +419,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("edges.csv");
         crate::io::table::write(&path, &table, TableFormat::Csv).unwrap();
+        // That version wrote missing numbers as NaN.
         let expected = std::fs::read_to_string(fixture("polars_0.55.csv")).unwrap();
-        assert_eq!(std::fs::read_to_string(path).unwrap(), expected);
+        assert_eq!(std::fs::read_to_string(path).unwrap(), expected.replace("NaN", ""));
     }
 
     #[test]

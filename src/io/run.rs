@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -30,7 +30,8 @@ use crate::progress::Silent;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// Version of this layout.
+    /// Version of this layout. A record of a later layout is not read.
+    #[serde(deserialize_with = "known_format::<{ RunRecord::FORMAT }, _>")]
     pub format: u32,
     /// Version of sbcell.
     pub sbcell: String,
@@ -125,6 +126,22 @@ impl RunRecord {
             outputs: Vec::new(),
         }
     }
+}
+
+/// Reads the version of a layout, at most `LAST`.
+///
+/// # Errors
+/// Those of `deserializer`; one that names both versions for a later one.
+pub(crate) fn known_format<'de, const LAST: u32, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<u32, D::Error> {
+    let format = u32::deserialize(deserializer)?;
+    if format <= LAST {
+        return Ok(format);
+    }
+    Err(serde::de::Error::custom(format!(
+        "format {format}, written by a later version of sbcell; this version reads formats up to {LAST}"
+    )))
 }
 
 /// Parameters as JSON, for [`RunRecord::parameters`].

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::io::run::write_json;
+use crate::io::run::{known_format, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
 
 use std::path::Path;
@@ -230,7 +230,8 @@ pub struct SolvedRecord {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
-    /// Version of the layout.
+    /// Version of the layout. Scores of a later layout are not read.
+    #[serde(deserialize_with = "known_format::<FORMAT, _>")]
     pub format: u32,
     /// Version of sbcell.
     pub sbcell: String,

@@ -12,12 +12,17 @@ use serde_json::Value;
 
 use crate::cli::run::steps::Step;
 
+/// Version of the layout of the record.
+const FORMAT: u32 = 1;
+
 /// Name of the record in the folder of the results.
 const FILE: &str = "run.json";
 
 /// The state of a folder of results.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct ResultsRecord {
+    /// Version of this layout.
+    format: u32,
     /// Version of sbcell.
     pub(super) sbcell: String,
     /// Always `run`: by this word a folder of results is recognised.
@@ -65,12 +70,14 @@ impl ResultsRecord {
         let sbcell = env!("CARGO_PKG_VERSION").to_string();
         let (command, cpu) = ("run".into(), Some(cpu::path()));
         let (arguments, notes, steps) = (Vec::new(), Vec::new(), Vec::new());
-        Self { sbcell, command, parameters, arguments, cpu, notes, steps }
+        Self { format: FORMAT, sbcell, command, parameters, arguments, cpu, notes, steps }
     }
 
     /// The record in the folder `out`; `None` if it is not the folder of a run.
     pub(super) fn read(out: &Path) -> Option<Self> {
-        read_json::<Self>(&out.join(FILE)).ok().filter(|record| record.command == "run")
+        read_json::<Self>(&out.join(FILE))
+            .ok()
+            .filter(|record| record.command == "run" && record.format == FORMAT)
     }
 
     /// Writes the record to the folder `out`.

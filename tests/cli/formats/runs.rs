@@ -34,7 +34,9 @@ pub(super) fn course() -> Runs {
         .unwrap();
     fs::write(sandbox.path("panel.csv"), ",Sox2,Nanog\nx1,0.5,1\nx2,1,0\n").unwrap();
     let all = lines(
-        "inspect data.h5ad
+        "doctor
+        completions bash
+        inspect data.h5ad
         fit data.h5ad --timepoints time --obs-filter time<=12 --n-gaussians 2 --dry-run
         fit data.h5ad --timepoints time --obs-filter time<=12 --n-gaussians 2
         interpolate
@@ -53,6 +55,8 @@ pub(super) fn course() -> Runs {
         trajectory --cells groups.csv --paths 3 --paths-out paths.csv
         trends --cells groups.csv --bootstrap 3 --plot trends.svg --plot-gene Sox2
         drivers --cells groups.csv
+        verify sbcell-out
+        verify drivers.csv --rerun
         grn --bootstrap 0 --permutations 0 --source correlation --plot edges.svg
         grn --by time --bootstrap 2 --permutations 3 --source hill --out edges-time.tsv
         grn --bootstrap 2 --permutations 3 --prior known.csv --out edges-prior.parquet
