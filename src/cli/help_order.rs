@@ -68,7 +68,7 @@ pub(super) const COMMON: [(&str, &[&str]); 27] = [
     ("perturb", &["knockout", "set", "at", "until", "groupby", "model", "out"]),
     ("diagnose", &["groupby", "permutations", "model", "out"]),
     ("velocity", &["at", "space", "genes", "model", "out"]),
-    ("plot", &["input", "groupby", "colour_by", "basis", "gene", "width", "model", "out"]),
+    ("plot", &["input", "groupby", "colour_by", "basis", "gene", "model", "out"]),
     ("annotate", &["in_place", "fates", "velocity", "key", "model", "out"]),
     ("strip", &["in_place", "key", "out"]),
     ("grn", &["tfs", "groupby", "by", "top", "plot", "plot_network", "model", "out"]),

@@ -572,7 +572,7 @@ fn r153_genes_are_found_by_their_ensembl_numbers_wherever_one_is_named() {
     let shown = said(&sandbox.done(&format!("perturb --knockout {asked} --bootstrap 0")));
     assert!(shown.contains(&format!("`{asked}` is `{asked}.4`")), "{shown}");
     let table = rows(&sandbox, "perturb.csv");
-    let held = column(&table, "held_down").iter().position(|held| held == "1").unwrap();
+    let held = column(&table, "held_down").iter().position(|held| held == "true").unwrap();
     assert_eq!(column(&table, "gene")[held], format!("{asked}.4"));
     let line = "grn --bootstrap 0 --permutations 0 --plot e.svg --plot-target";
     let shown = said(&sandbox.done(&format!("{line} {asked}.7")));

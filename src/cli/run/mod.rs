@@ -43,7 +43,7 @@ Examples:
 Steps, each a command of its own with its own help: inspect, fit, evaluate, interpolate, fates,
 transitions, trends, grn, annotate, report. A step that is done and whose input and parameters are the
 same is not computed again, so that the same command goes on after an interruption, and a changed
-parameter costs only the steps that it concerns. Edges have 5 resamples and no p-values by permuted times here;
+parameter costs only the steps that it concerns. Edges have 3 resamples and no p-values by permuted times here;
 --set grn.bootstrap=20 --set grn.permutations=20 gives those of `sbcell grn`. Groups of cells come from --groupby or --cells, otherwise
 from a column such as cell_type or leiden, otherwise sbcell looks for terminal states itself.";
 

@@ -1,7 +1,7 @@
 //! The recorded commands again, in a temporary folder, with the bytes of their outputs compared.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use clap::ArgMatches;
@@ -138,8 +138,8 @@ fn repeat(arguments: &[String], group: &Group<'_>, terminal: &mut Terminal) -> R
     let arguments = line.as_slice();
     terminal.say(&format!("again: sbcell {}", arguments.join(" ")));
     let place = Workplace::new()?;
-    let line = match prepared(arguments, &matches, first, &place)? {
-        Ok(line) => line,
+    let Prepared { line, made } = match prepared(arguments, &matches, first, &place)? {
+        Ok(prepared) => prepared,
         Err(missing) => return refused(format!("the input {missing} is missing"), None),
     };
     let program = std::env::current_exe().map_err(|source| Error::Io {
@@ -159,8 +159,7 @@ fn repeat(arguments: &[String], group: &Group<'_>, terminal: &mut Terminal) -> R
         let line = said.lines().next().unwrap_or("it did not end well").to_string();
         return refused(line, Some(false));
     }
-    let made = place.path().join(AGAIN);
-    Ok(compared(group, &made))
+    Ok(compared(group, &place.path().join(made)))
 }
 
 /// The outputs of a group against the files in `made`.
@@ -203,15 +202,25 @@ fn one(path: &Path, again: &Path, recorded: Option<&str>) -> Again {
     Again { path: path.to_path_buf(), is_identical, remark: remark.into() }
 }
 
-/// The line with its inputs in the place and its outputs in the folder [`AGAIN`], or the name of a missing input.
+/// A command line for the temporary folder.
+struct Prepared {
+    line: Vec<String>,
+    /// The folder of its outputs.
+    made: PathBuf,
+}
+
+/// The line with its inputs in the place and its outputs in a folder of their own, or the name of a missing input.
+///
+/// Pages name the folder of results. The new one has the same name where that is possible.
 fn prepared(
     arguments: &[String],
     matches: &ArgMatches,
     record: &CheckedRecord,
     place: &Workplace,
-) -> Result<std::result::Result<Vec<String>, String>> {
-    let Some(called) = Called::of(matches) else { return Ok(Ok(arguments.to_vec())) };
+) -> Result<std::result::Result<Prepared, String>> {
     let mut line = arguments.to_vec();
+    let mut made = PathBuf::from(AGAIN);
+    let Some(called) = Called::of(matches) else { return Ok(Ok(Prepared { line, made })) };
     for named in called.named_inputs() {
         let text = named.display().to_string();
         let is_model = called.model().as_ref() == Some(&named);
@@ -240,9 +249,14 @@ fn prepared(
         }
     }
     if called.writes_folder() {
-        line.push(format!("--out={AGAIN}"));
+        let folder = folder_of(record);
+        let is_inside = folder.components().all(|part| matches!(part, Component::Normal(_)));
+        if is_inside && !folder.as_os_str().is_empty() && !place.path().join(&folder).exists() {
+            made = folder;
+        }
+        line.push(format!("--out={}", made.display()));
     }
-    Ok(Ok(line))
+    Ok(Ok(Prepared { line, made }))
 }
 
 /// The folder of the model whose header was checked.

@@ -44,14 +44,18 @@ impl Source<'_> {
     /// The path of the file that the kind reads, which exists, and the command that writes it.
     ///
     /// # Errors
-    /// [`Error::NoFile`] if the named file is missing; [`Error::Unreadable`] with the command line that writes the
-    /// file if none was named.
+    /// [`Error::NoFile`] if the named file is missing and other files are there; [`Error::Unreadable`] with the command
+    /// line that writes the file otherwise.
     pub(super) fn file(&self) -> Result<(PathBuf, &'static str)> {
         let (path, command) = self.path();
-        match &self.options.input {
-            _ if path.exists() => Ok((path, command)),
-            Some(_) => Err(no_file(&path)),
-            None => Err(Error::Unreadable {
+        if path.exists() {
+            return Ok((path, command));
+        }
+        match no_file(&path) {
+            error @ Error::NoFile { .. } if self.options.input.is_some() && names_files(&error) => {
+                Err(error)
+            }
+            _ => Err(Error::Unreadable {
                 problem: "there is no such file".into(),
                 way_out: Some(format!(
                     "{} writes it; or give the path of another one",
@@ -101,6 +105,11 @@ impl Source<'_> {
         let model = OpenModel::read(self.model)?;
         ColouredGroups::read(&model, &self.options.sets, progress).map(Some)
     }
+}
+
+/// Whether the error of a missing file names files that may be meant.
+fn names_files(error: &Error) -> bool {
+    matches!(error, Error::NoFile { near, others, .. } if !(near.is_empty() && others.is_empty()))
 }
 
 /// The path of the file of `kind` for the folder of a model: see [`Source::path`].
