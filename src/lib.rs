@@ -64,6 +64,10 @@
 //! [`geometry`], [`bridge`], [`sampler`], [`grn`], [`metrics`], [`lineage`], [`io`], [`pipeline`].
 
 pub mod error;
+
+#[doc(hidden)]
+pub mod platform;
+
 pub mod progress;
 pub mod rng;
 pub mod share;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 /// Layers from low to high; a module imports only from those before it. Equal rank (`error`,
 /// `progress`, `rng`, `share`) may import each other.
-const LAYERS: [(&str, usize); 16] = [
+const LAYERS: [(&str, usize); 17] = [
     ("error", 0),
+    ("platform", 0),
     ("progress", 0),
     ("rng", 0),
     ("share", 0),
@@ -124,8 +125,9 @@ fn only_the_terminal_prints_and_only_io_opens_files() {
         if module != "cli" && prints.iter().any(|word| code.contains(word)) {
             wrong.push(format!("{} prints", path.display()));
         }
-        // `hdf5` is the crate below `io::h5ad`.
-        if !["cli", "io", "hdf5"].contains(&module.as_str()) && code.contains("std::fs") {
+        // `hdf5` is the crate below `io::h5ad`, `platform` what `io` needs of the system.
+        if !["cli", "io", "hdf5", "platform"].contains(&module.as_str()) && code.contains("std::fs")
+        {
             wrong.push(format!("{} opens files", path.display()));
         }
         if module != "cli" && code.contains("std::env") {
@@ -133,6 +135,23 @@ fn only_the_terminal_prints_and_only_io_opens_files() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn only_one_module_asks_for_a_system_or_a_processor() {
+    let asks = ["cfg(unix", "cfg!(unix", "cfg(windows", "target_os", "target_arch", "std::os::"];
+    let asks = asks.iter().chain(&["feature_detected!", "pulp::Arch", "rustix::"]);
+    let mut wrong = Vec::new();
+    for (path, text) in sources() {
+        // `hdf5` is a crate of its own, with one such place.
+        if ["platform", "hdf5"].contains(&module_of(&path).as_str()) {
+            continue;
+        }
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        let found = asks.clone().filter(|word| code.contains(**word));
+        wrong.extend(found.map(|word| format!("{}: {word}", path.display())));
+    }
+    assert!(wrong.is_empty(), "put it into `platform`:\n{}", wrong.join("\n"));
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! ```json
 //! {
 //!   "command": "fates",
+//!   "format": 1,
 //!   "version": "0.1.0",
 //!   "files": ["fates.csv"],
 //!   "notes": ["the solver did not converge on 0 → 6 (1 of 8 intervals)"],
@@ -46,6 +47,8 @@ pub(crate) struct Answer {
 struct Printed<'a> {
     /// Name of the command, such as `fit`.
     command: &'a str,
+    /// Version of this layout.
+    format: u32,
     /// Version of sbcell.
     version: &'a str,
     files: &'a [String],
@@ -62,6 +65,11 @@ impl Answer {
         if !self.files.contains(&path) {
             self.files.push(path);
         }
+    }
+
+    /// Files and folders that were written so far.
+    pub(crate) fn files(&self) -> &[String] {
+        &self.files
     }
 
     /// Adds a remark about the run.
@@ -110,6 +118,7 @@ impl Answer {
         }
         let printed = Printed {
             command,
+            format: 1,
             version: env!("CARGO_PKG_VERSION"),
             files: &self.files,
             notes: &self.notes,

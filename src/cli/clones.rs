@@ -12,8 +12,9 @@ use sbcell::pipeline::{
 };
 use sbcell::{Error, Result};
 
+use crate::cli::places::{FolderParser, model_in, usual_model, usual_note};
 use crate::cli::sets::GroupArgs;
-use crate::cli::shared::{Common, MODEL_FOLDER, aligned, open_model, short, shown};
+use crate::cli::shared::{Common, aligned, open_model, short, shown};
 use crate::cli::terminal::{Lines, Terminal};
 use crate::cli::times::{AtArgs, observed, times_of};
 use crate::cli::{Cli, Outcome};
@@ -75,8 +76,10 @@ pub(crate) struct CloneArgs {
     /// Score the fates of a fitted model against clones, in place of held-out times. No solver runs
     #[arg(long)]
     clones: bool,
-    /// Folder of the fitted model, with --clones [default: sbcell-out]
-    #[arg(short, long, value_name = "DIR", requires = "clones")]
+    /// Folder of the fitted model, or of results, with --clones [default: sbcell-out, or
+    /// sbcell-results where it has no model]
+    #[arg(short, long, value_parser = FolderParser { of_model: true }, requires = "clones")]
+    #[arg(value_name = "DIR")]
     model: Option<PathBuf>,
     #[command(flatten)]
     key: CloneKeyArgs,
@@ -116,6 +119,10 @@ impl CloneArgs {
     ) -> Result<Outcome> {
         let Self { clones: _, model, key, terminal_time, min_sisters, groups, coupling_epsilon } =
             self;
+        let named = model.is_some() || data.as_deref().is_some_and(Path::is_dir);
+        if let Some(text) = usual_note().filter(|_| !named) {
+            terminal.note(&text);
+        }
         let (folder, file) = places(data, model)?;
         let opened = open_model(&folder, terminal)?;
         let known = times_of(&opened);
@@ -155,8 +162,8 @@ fn places(data: Option<PathBuf>, model: Option<PathBuf>) -> Result<(PathBuf, Opt
             let (name, must) = ("--model", "absent if the first argument is the folder of a model");
             Err(Error::Parameter { name, must, got: shown(&folder) })
         }
-        (Some(folder), None) if folder.is_dir() => Ok((folder, None)),
-        (file, model) => Ok((model.unwrap_or_else(|| MODEL_FOLDER.into()), file)),
+        (Some(folder), None) if folder.is_dir() => Ok((model_in(&folder).unwrap_or(folder), None)),
+        (file, model) => Ok((model.unwrap_or_else(usual_model), file)),
     }
 }
 

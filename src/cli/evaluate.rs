@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use sbcell::Result;
 use sbcell::bridge::Stop;
-use sbcell::io::validation::Validation;
+use sbcell::io::validation::{Validation, row_in_words};
 use sbcell::pipeline::{self, EvaluateOptions, Evaluated, FitOptions, Method, Plan, Protocol};
 
 use crate::cli::Outcome;
@@ -31,10 +31,11 @@ Examples:
   sbcell evaluate sbcell-out --clones --clone-key barcode --groupby cell_type
       the fates of a fitted model against lineage barcodes
 
-Names of predictions: F, L are the cells of the time before and after; FL pools both; M is the
-time before, shifted by the mean; R pairs cells at random, Rg with growth. For scale, A is the
-distance from the time before to the time after, P the distance between batches of the held-out
-time, and floor the distance between two halves of the held-out time.
+Rows of the tables, with their names in the files: the simple guess pools the cells of the time before and
+after (FL); other guesses are the time before (F), the time after (L), the time before shifted by the mean (M),
+and cells paired at random (R), with growth (Rg). For scale: the distance from the time before to the time
+after (A), the distance between batches of the held-out time (P), and the noise floor, the distance between
+two halves of the held-out time (floor).
 
 With --clones, sbcell scores the fates of a fitted model instead. Each cell of an earlier time with
 sisters (cells of its clone) at the terminal time has predicted fate probabilities and the observed
@@ -55,8 +56,8 @@ written, and the solvers listed).";
 /// cells that were observed. Genes and components come from one half of the other cells, bridges,
 /// scale and noise from the other half; the halves are exchanged, and scores averaged.
 ///
-/// The first lines say at how many held-out times each solver is better or worse than FL, a null
-/// model fixed beforehand, and than the best null model in hindsight, an oracle.
+/// The first lines say at how many held-out times each solver is better or worse than the simple guess that is
+/// fixed beforehand (the neighbouring times pooled), and than the best simple guess in hindsight, an oracle.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 #[command(mut_arg("at", |at| with_help(at, ", to hold out in turn [default: all inner times]; with \
@@ -223,7 +224,7 @@ fn tables(validation: &Validation, protocol: Protocol) -> Lines {
                 None => "–".into(),
             });
             if cells.iter().any(|cell| cell != "–") {
-                rows.push([name.to_string()].into_iter().chain(cells).collect());
+                rows.push([row_in_words(name).to_string()].into_iter().chain(cells).collect());
             }
         }
         let header: Vec<&str> = ["name"].into_iter().chain(columns).collect();
@@ -245,11 +246,13 @@ fn means(validation: &Validation, protocol: Protocol) -> Lines {
         let means = columns.map(|metric| validation.mean(name, metric));
         if means.iter().any(Option::is_some) {
             let cells = means.map(|mean| short(mean.unwrap_or(f64::NAN)));
-            rows.push([name.to_string()].into_iter().chain(cells).collect());
+            rows.push([row_in_words(name).to_string()].into_iter().chain(cells).collect());
         }
     }
     let header: Vec<&str> = ["name"].into_iter().chain(columns).collect();
-    let title = format!("mean over {} held-out times", validation.held_out.len());
+    let n_times = validation.held_out.len();
+    let title =
+        format!("mean over {n_times} held-out {}", if n_times == 1 { "time" } else { "times" });
     Lines::titled(&title, &aligned(&header, &rows))
 }
 

@@ -7,7 +7,8 @@ use sbcell::Result;
 use sbcell::pipeline::{self, ExportFormat, TableExportOptions};
 
 use crate::cli::Outcome;
-use crate::cli::shared::{MODEL_FOLDER, aligned, shown};
+use crate::cli::places::{FolderParser, MODEL_FOLDER};
+use crate::cli::shared::{aligned, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -27,8 +28,10 @@ text table becomes numbers if each of its entries is a number as sbcell writes i
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ExportArgs {
-    /// Folder of a fitted model, or of results
-    #[arg(default_value = MODEL_FOLDER, value_name = "FOLDER")]
+    /// Folder of a fitted model, or of results. Without it, sbcell-results is used where sbcell-out has
+    /// no model
+    #[arg(default_value = MODEL_FOLDER, value_parser = FolderParser { of_model: false })]
+    #[arg(value_name = "FOLDER")]
     folder: PathBuf,
     /// Format of the tables
     #[arg(long, value_enum, default_value_t)]

@@ -16,7 +16,8 @@ use crate::cli::Outcome;
 use crate::cli::conditions::{ConditionArgs, conditions_table};
 use crate::cli::course::CourseArgs;
 use crate::cli::fit_summary::{say_next, say_summary, say_times, say_validation};
-use crate::cli::shared::{MODEL_FOLDER, shown};
+use crate::cli::places::MODEL_FOLDER;
+use crate::cli::shared::shown;
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\

@@ -3,9 +3,9 @@
 use sbcell::bridge::Stop;
 use sbcell::io::model::{Interval, detail_names};
 use sbcell::io::validation::{Validation, Verdict};
-use sbcell::pipeline::{FitSummary, Selection};
+use sbcell::pipeline::{Advice, FitSummary, Selection};
 
-use crate::cli::shared::{MODEL_FOLDER, aligned, short, shown};
+use crate::cli::shared::{aligned, short, shown};
 use crate::cli::terminal::{Lines, Terminal};
 
 /// Largest number of times that are listed one by one.
@@ -78,10 +78,10 @@ pub(crate) fn say_next(summary: &FitSummary, terminal: &Terminal) {
     terminal.wrote(&summary.out);
     let out = shown(&summary.out);
     terminal.say(&format!("wrote {out}: fit.csv has one row per interval"));
-    let of = if out == MODEL_FOLDER { String::new() } else { format!(" --model {out}") };
-    terminal.say(&format!(
-        "next: `sbcell interpolate{of}`, `sbcell fates{of} --groupby COLUMN`, `sbcell grn{of} --out edges.csv`"
-    ));
+    let advice = Advice::of_model(&summary.out);
+    let next: Vec<String> =
+        ["interpolate", "fates", "grn"].into_iter().map(|command| advice.line(command)).collect();
+    terminal.say(&format!("next: {}", next.join(", ")));
 }
 
 /// Prints the noise, and one row per interval.

@@ -7,6 +7,7 @@ use clap::CommandFactory;
 use sbcell::pipeline::solvers::{self, KnownParameter};
 
 use crate::cli::Cli;
+use crate::cli::places::MODEL_FOLDER;
 
 /// Parameters whose flag differs from their name with hyphens, and this flag.
 const CALLED: [(&str, &str); 4] = [
@@ -80,6 +81,69 @@ pub(crate) fn in_text(text: &str) -> String {
             None => put.push_str(part),
         }
     }
+    as_lines(&put)
+}
+
+/// Puts flags after a command into its line: `` `sbcell grn` with `--model a` and `--out b` `` becomes
+/// `` `sbcell grn --model a --out b` ``.
+fn as_lines(text: &str) -> String {
+    let mut parts = text.split("`sbcell ");
+    let mut put = parts.next().unwrap_or("").to_string();
+    for part in parts {
+        put.push_str("`sbcell ");
+        let Some((line, mut rest)) = part.split_once('`') else {
+            put.push_str(part);
+            continue;
+        };
+        put.push_str(line);
+        let next = |rest: &str| {
+            let flag = [" with `--", " and `--"].iter().find_map(|joint| rest.strip_prefix(joint));
+            flag.and_then(|flag| flag.split_once('`'))
+                .map(|(flag, after)| (flag.len(), after.len()))
+        };
+        while let Some((n_flag, n_after)) = next(rest) {
+            let end = rest.len() - n_after;
+            let flag = &rest[end - 1 - n_flag..end - 1];
+            // The folder that a command reads without a flag.
+            if flag.strip_prefix("model ") != Some(MODEL_FOLDER) {
+                put.push_str(" --");
+                put.push_str(flag);
+            }
+            rest = &rest[end..];
+        }
+        put.push('`');
+        put.push_str(rest);
+    }
+    put
+}
+
+/// As [`in_text`], for a text about the step `step` of a run: a flag that `run` has not becomes `--set STEP.FLAG=VALUE`.
+///
+/// Flags in command lines of sbcell stay.
+pub(crate) fn in_text_of_run(text: &str, step: &str) -> String {
+    let text = in_text(text);
+    let program = Cli::command();
+    let has = |command: &str, flag: &str| {
+        let found = program.find_subcommand(command);
+        found.is_some_and(|of| of.get_arguments().any(|arg| arg.get_long() == Some(flag)))
+    };
+    let mut parts = text.split("`--");
+    let mut put = parts.next().unwrap_or("").to_string();
+    for part in parts {
+        let (typed, rest) = part.split_once('`').unwrap_or((part, ""));
+        let (flag, value) = typed.split_once(' ').map_or((typed, None), |(f, v)| (f, Some(v)));
+        let own = has("run", flag) || !has(step, flag);
+        let said = match value {
+            _ if own => format!("`--{typed}"),
+            Some(value) => format!("`--set {step}.{flag}={value}"),
+            None => format!("`--set {step}.{flag}=…"),
+        };
+        put.push_str(&said);
+        if part.contains('`') {
+            put.push('`');
+            put.push_str(rest);
+        }
+    }
     put
 }
 
@@ -126,6 +190,31 @@ mod tests {
         for name in CALLED.iter().chain(&ALIASES).map(|entry| entry.0) {
             assert!(parameters().any(|known| known.about.name == name), "{name}");
         }
+    }
+
+    #[test]
+    fn advice_is_a_line_that_works_as_printed() {
+        let advice = sbcell::pipeline::Advice::new("a b/model".as_ref(), "a b".as_ref());
+        let text = format!("first {}; then {}.", advice.line("fates"), advice.line("diagnose"));
+        assert_eq!(
+            in_text(&text),
+            "first `sbcell fates --model 'a b' --groupby COLUMN --out 'a b/fates.csv'`; then \
+             `sbcell diagnose --model 'a b'`."
+        );
+        let usual = sbcell::pipeline::Advice::of_model(MODEL_FOLDER.as_ref());
+        assert_eq!(in_text(&usual.line("grn")), "`sbcell grn --out edges.csv`");
+        let other = "run `sbcell fit` with care and `--out x`, or `sbcell grn`";
+        assert_eq!(in_text(other), other);
+    }
+
+    #[test]
+    fn texts_about_a_step_of_a_run_name_what_run_takes() {
+        let of = |text: &str| in_text_of_run(text, "fit");
+        assert_eq!(of("set the parameter `obs_filter`."), "set `--set fit.obs-filter=…`.");
+        assert_eq!(of("the parameter `n_pcs = 5`, too"), "`--set fit.n-pcs=5`, too");
+        let own = "the parameter `layer = counts` or the parameter `timepoints`";
+        assert_eq!(of(own), "`--layer counts` or `--timepoints`");
+        assert_eq!(of("`sbcell fit` with the parameter `n_pcs = 3`"), "`sbcell fit --n-pcs 3`");
     }
 
     #[test]

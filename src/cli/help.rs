@@ -15,110 +15,14 @@
 //! Texts are wrapped here to the width of the terminal, at most 100 columns. Lines in the source may therefore
 //! end anywhere. Examples and tables keep their lines.
 
-use clap::builder::StyledStr;
+use clap::builder::{PossibleValue, StyledStr};
 use clap::{Arg, ArgAction, Command};
 
+use crate::cli::help_order::{COMMON, PLACED, SECTIONS, SHORTER, WANTED};
 use crate::cli::width;
 
 /// Section of the flags that all commands share.
 pub(crate) const EVERYWHERE: &str = "Flags of every command";
-
-/// Sections of flags, in the order of every page. Others stand before the last two.
-const SECTIONS: [&str; 23] = [
-    "Input",
-    "Output",
-    "Options",
-    "Results outside of FOLDER",
-    "Time",
-    "Groups of cells",
-    "Genes and cells",
-    "Coordinates",
-    "Noise",
-    "Reference",
-    "Clock",
-    "Growth",
-    "Solver",
-    "Conditions",
-    "Run",
-    "Scores",
-    "Couplings",
-    "Clones",
-    "Paths",
-    "Estimate",
-    "Edges",
-    "Figure",
-    "Bootstrap",
-];
-
-/// Flags whose section does not depend on the command.
-const PLACED: [(&str, &str); 12] = [
-    ("model", "Input"),
-    ("data", "Input"),
-    ("out", "Output"),
-    ("in_place", "Output"),
-    ("format", "Output"),
-    ("space", "Output"),
-    ("plot", "Output"),
-    ("plot_gene", "Output"),
-    ("plot_network", "Output"),
-    ("plot_heatmap", "Output"),
-    ("paths_out", "Output"),
-    ("groupby", "Groups of cells"),
-];
-
-/// The flags of each command that `-h` shows, most used first.
-const COMMON: [(&str, &[&str]); 26] = [
-    ("inspect", &[]),
-    (
-        "fit",
-        &["timepoints", "out", "layer", "use_rep", "solver", "growth", "no_validation", "dry_run"],
-    ),
-    ("run", &["timepoints", "groupby", "cells", "skip", "set", "config", "out"]),
-    ("evaluate", &["timepoints", "out", "solver", "compare", "at", "max_cells", "clones"]),
-    ("interpolate", &["at", "n_cells", "space", "format", "model", "out"]),
-    ("sample", &["at", "n_cells", "given", "null", "space", "format", "model", "out"]),
-    ("trajectory", &["groupby", "cells", "at", "paths", "paths_out", "model", "out"]),
-    ("fates", &["groupby", "cells", "at", "terminal", "batch_key", "model", "out"]),
-    ("transitions", &["groupby", "cells", "pairs", "batch_key", "model", "out"]),
-    ("trends", &["groupby", "cells", "genes", "plot", "plot_gene", "model", "out"]),
-    ("drivers", &["groupby", "cells", "at", "times", "genes", "model", "out"]),
-    ("compare", &["reference", "conditions", "groupby", "edges", "plot", "model", "out"]),
-    ("couplings", &["format", "least", "density", "model", "out"]),
-    ("perturb", &["knockout", "set", "at", "until", "groupby", "model", "out"]),
-    ("diagnose", &["groupby", "permutations", "model", "out"]),
-    ("velocity", &["at", "space", "genes", "model", "out"]),
-    ("plot", &["input", "groupby", "colour_by", "basis", "gene", "width", "model", "out"]),
-    ("annotate", &["in_place", "fates", "velocity", "key", "model", "out"]),
-    ("strip", &["in_place", "key", "out"]),
-    ("grn", &["tfs", "groupby", "by", "top", "plot", "plot_network", "model", "out"]),
-    ("grn-score", &["truth", "candidates", "genes", "out"]),
-    ("report", &["groupby", "fates", "transitions", "edges", "basis", "out"]),
-    ("export", &["format", "out"]),
-    ("plan", &["out"]),
-    ("step", &["unit"]),
-    ("merge", &[]),
-];
-
-/// Texts of `-h` for flags whose first sentence says too little: command, flag, text.
-const SHORTER: [(&str, &str, &str); 4] = [
-    ("fit", "dry_run", "Print times, sizes and estimates of memory and time; do not fit"),
-    ("fates", "at", "Time whose groups are the terminal states [default: the last time]"),
-    ("fates", "terminal", "A further terminal state; `auto` finds all of them without labels"),
-    ("evaluate", "at", "Times to hold out in turn [default: all inner times]"),
-];
-
-/// The commands by what a person wants.
-const WANTED: [(&str, &[&str]); 6] = [
-    ("Start", &["run", "inspect", "fit"]),
-    ("Predict", &["interpolate", "sample", "perturb"]),
-    (
-        "Explain",
-        &["fates", "transitions", "trajectory", "trends", "drivers", "compare", "grn", "velocity"],
-    ),
-    ("Draw and export", &["report", "plot", "export", "annotate", "strip", "couplings"]),
-    ("Check", &["evaluate", "diagnose", "grn-score"]),
-    ("Divide among machines", &["plan", "step", "merge"]),
-];
 
 /// Number of flags in `-h` of a command that [`COMMON`] does not list.
 const N_OTHER: usize = 6;
@@ -134,15 +38,9 @@ const TEMPLATE: &str =
 ///
 /// The page of the program itself lists the commands by what a person wants.
 pub(crate) fn arranged(program: Command) -> Command {
-    let program = program.disable_help_flag(true).arg(
-        Arg::new("help")
-            .short('h')
-            .long("help")
-            .action(ArgAction::Help)
-            .global(true)
-            .help("Print help: `-h` in short, `--help` in full"),
-    );
     let program = program
+        .disable_help_flag(true)
+        .arg(help_flag())
         .mut_args(|arg| arg.help_heading(EVERYWHERE).hide_short_help(true))
         .mut_subcommands(|command| page(&command));
     let groups = groups(&program);
@@ -155,6 +53,34 @@ pub(crate) fn arranged(program: Command) -> Command {
         .help_template(TEMPLATE)
         .before_help(short)
         .before_long_help(groups)
+}
+
+/// The flag that shows help.
+fn help_flag() -> Arg {
+    Arg::new("help")
+        .short('h')
+        .long("help")
+        .action(ArgAction::Help)
+        .global(true)
+        .help("Print help: `-h` in short, `--help` in full")
+}
+
+/// The program with the flags of each command in the order of all pages; texts stay as they are.
+pub(crate) fn ordered(program: Command) -> Command {
+    let program = program.disable_help_flag(true).arg(help_flag());
+    let program = program.mut_args(|arg| arg.help_heading(EVERYWHERE));
+    program.mut_subcommands(|command| {
+        let mut arguments: Vec<Arg> = command.get_arguments().map(placed).collect();
+        arguments.sort_by_key(rank);
+        let again = Command::new(command.get_name().to_string())
+            .args(arguments)
+            .groups(command.get_groups().cloned());
+        let text = |text: Option<&StyledStr>| text.cloned().unwrap_or_default();
+        again
+            .about(text(command.get_about()))
+            .long_about(text(command.get_long_about().or(command.get_about())))
+            .after_help(text(command.get_after_help()))
+    })
 }
 
 /// The commands in groups, one line each.
@@ -273,6 +199,16 @@ fn common(name: &str, arguments: &[Arg]) -> String {
     let spec = rows.iter().map(|row| row.0.chars().count()).max().unwrap_or(0);
     let mut lines = vec!["Common flags:".to_string()];
     lines.extend(in_two(&rows, spec));
+    for arg in arguments.iter().filter(|arg| arg.is_positional()) {
+        let values = arg.get_possible_values();
+        let names: Vec<&str> = values.iter().map(PossibleValue::get_name).collect();
+        if !names.is_empty() {
+            let value = arg.get_value_names().unwrap_or_default();
+            let value = value.first().map(ToString::to_string).unwrap_or_default();
+            let line = format!("\n{value}: {}", names.join(", "));
+            lines.push(fill(&line, 2, width::of_help()));
+        }
+    }
     lines.join("\n")
 }
 
@@ -384,14 +320,32 @@ fn hang(line: &str, indent: usize) -> usize {
     gap.unwrap_or(indent + 4)
 }
 
-/// A line filled to `width` characters; further lines begin with `hang` spaces.
+/// Units that stay on the line of their number.
+const UNITS: [&str; 19] = [
+    "%", "h", "d", "s", "ms", "min", "hour", "hours", "day", "days", "week", "weeks", "month",
+    "months", "B", "kB", "MB", "GB", "mm",
+];
+
+/// Whether a line may not be broken between `word` and `next`: a number and its unit, or `time` and its number.
+fn belong_together(word: &str, next: &str) -> bool {
+    let unit = next.trim_end_matches(|c: char| !c.is_alphanumeric() && c != '%');
+    let begins = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
+    let number = word.ends_with(|c: char| c.is_ascii_digit());
+    number && UNITS.contains(&unit) || word.trim_start_matches('(') == "time" && begins(next)
+}
+
+/// A line filled to `width` characters; further lines begin with `hang` spaces. A number and its unit stay together.
 pub(crate) fn fill(line: &str, hang: usize, width: usize) -> String {
     let (mut filled, mut used) = (String::new(), 0);
+    let words: Vec<&str> = line.split(' ').collect();
     // Spaces at the start and between columns stay.
-    for (number, word) in line.split(' ').enumerate() {
+    for (number, word) in words.iter().enumerate() {
         let length = word.chars().count();
         let space = usize::from(0 < number);
-        if used + space + length > width && hang < used {
+        let together = words[number..].windows(2).take_while(|two| belong_together(two[0], two[1]));
+        let with_unit = length + together.map(|two| 1 + two[1].chars().count()).sum::<usize>();
+        let tied = 0 < number && belong_together(words[number - 1], word);
+        if used + space + with_unit > width && hang < used && !tied {
             filled = filled.trim_end().to_string();
             filled.push('\n');
             filled.push_str(&" ".repeat(hang));
@@ -421,6 +375,20 @@ mod tests {
         assert_eq!(wrapped(text), joined);
         let narrow = "  a    first\n       more\n       words";
         assert_eq!(fill("  a    first more words", 7, 12), narrow);
+    }
+
+    #[test]
+    fn a_number_and_its_unit_stay_on_one_line() {
+        let text = "their fates are 95 % as uncertain, and 94 % at time 72, after 1.5 h; end";
+        for width in 12..40 {
+            let filled = fill(text, 2, width);
+            for parts in ["95\n", "94\n", "time\n", "1.5\n"] {
+                assert!(!filled.contains(parts), "{width}: {filled}");
+            }
+            assert_eq!(filled.split_whitespace().collect::<Vec<_>>().join(" "), text);
+            let widest = filled.lines().map(|line| line.chars().count()).max().unwrap();
+            assert!(widest <= width, "{width}: {filled}");
+        }
     }
 
     #[test]

@@ -21,15 +21,19 @@ mod grn;
 mod grn_score;
 mod growth;
 mod help;
+mod help_order;
 mod inspect;
 mod interpolate;
+mod itself;
 mod layout;
 mod next;
 mod outputs;
 mod perturb;
+mod places;
 mod plan;
 mod plot;
 mod populations;
+mod recorded;
 mod reference;
 mod report;
 mod run;
@@ -45,15 +49,18 @@ mod trajectory;
 mod transitions;
 mod trends;
 mod velocity;
+mod verify;
 mod width;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use sbcell::Error;
 use sbcell::error::Kind;
 
+use crate::cli::itself::{completions, doctor, machine, manual, version};
 use crate::cli::outputs::Called;
 use crate::cli::shared::Common;
 use crate::cli::terminal::Terminal;
@@ -101,6 +108,10 @@ enum Command {
     Plan(plan::PlanArgs),
     Step(plan::StepArgs),
     Merge(plan::MergeArgs),
+    Completions(completions::CompletionArgs),
+    Man(manual::ManArgs),
+    Doctor(doctor::DoctorArgs),
+    Verify(verify::VerifyArgs),
 }
 
 /// The result of a command that did not fail.
@@ -110,12 +121,20 @@ pub(crate) enum Outcome {
     Done,
     /// The results are written and marked, but a solver did not converge.
     NotConverged,
+    /// The command checked something, and the answer is no.
+    No,
+    /// Steps of `run` failed. Their errors are printed, and the results of the others are written.
+    Failed(Kind),
 }
 
 /// Parses the command line, runs the command, shows its error, and returns the exit code.
 pub(crate) fn main() -> ExitCode {
     let (cli, matches) = match parsed() {
         Ok(parsed) => parsed,
+        Err(error) if error.kind() == ErrorKind::DisplayVersion && version::is_json() => {
+            return version::show_json()
+                .map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
+        }
         Err(error) => {
             // Help and version go to stdout with code 0, usage errors to stderr with code 2.
             Terminal::show_usage(&error);
@@ -129,10 +148,17 @@ pub(crate) fn main() -> ExitCode {
         terminal.leave_stdout();
     }
     let overwrite = cli.common.overwrite;
+    terminal.line = recorded::Line::here(&matches);
     let next = matches.subcommand().and_then(|(name, flags)| next::line(name, flags));
-    let ran = check_flags(&matches)
+    let noted = matches.subcommand().and_then(|(_, flags)| places::note(flags));
+    if let Some(text) = noted {
+        terminal.note(&text);
+    }
+    let ran = machine::restrict_processor()
+        .and_then(|()| check_flags(&matches))
         .and_then(|()| called.map_or(Ok(()), |called| called.check(overwrite, terminal.is_json())))
         .and_then(|()| run(cli, &mut terminal))
+        .and_then(|outcome| terminal.record_line().map(|()| outcome))
         .inspect(|_| {
             if let Some(line) = &next {
                 terminal.say(line);
@@ -144,11 +170,16 @@ pub(crate) fn main() -> ExitCode {
     match ran {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::NotConverged) => ExitCode::from(4),
-        Err(error) => {
-            Terminal::show_error(&error);
-            exit_code(error.kind())
-        }
+        Ok(Outcome::No) => exit_code(Kind::Failed),
+        Ok(Outcome::Failed(kind)) => exit_code(kind),
+        Err(error) => failed(&error),
     }
+}
+
+/// Shows an error, and gives its exit code.
+fn failed(error: &Error) -> ExitCode {
+    Terminal::show_error(error);
+    exit_code(error.kind())
 }
 
 /// The parsed flags, and the matches that also tell which flags stand on the command line.
@@ -204,6 +235,10 @@ fn run_command(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Plan(args) => plan::plan(args, &common, terminal),
         Command::Step(args) => plan::step(args, &common, terminal),
         Command::Merge(args) => plan::merge(args, terminal),
+        Command::Completions(args) => Ok(completions::run(args, terminal)),
+        Command::Man(args) => manual::run(args, common.overwrite, terminal),
+        Command::Doctor(args) => Ok(doctor::run(args, &common, terminal)),
+        Command::Verify(args) => verify::run(args, terminal),
     }
 }
 
@@ -212,10 +247,7 @@ fn run_command(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
 /// # Errors
 /// [`Error::Parameter`] with the problem of the first flag that is wrong.
 fn parsed_step(step: &'static str, arguments: &[String]) -> sbcell::Result<(Cli, ArgMatches)> {
-    let wrong = |error: clap::Error| {
-        let text = error.render().to_string();
-        let problem = text.lines().next().unwrap_or_default();
-        let got = problem.strip_prefix("error: ").unwrap_or(problem).to_string();
+    let wrong = |got: String| {
         let (name, must) = ("--set or sbcell.toml", "flags of each step with valid values");
         Error::Parameter { name, must, got: format!("for {step}: {got}") }
     };
@@ -224,8 +256,23 @@ fn parsed_step(step: &'static str, arguments: &[String]) -> sbcell::Result<(Cli,
     let program = Cli::command().args_override_self(true);
     let matches = program.try_get_matches_from(line).map_err(wrong)?;
     let cli = Cli::from_arg_matches(&matches).map_err(wrong)?;
+    let matches = parsed_again(arguments).map_err(wrong)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| wrong(error.to_string()))?;
     check_flags(&matches)?;
     Ok((cli, matches))
+}
+
+/// Parses a recorded command line.
+///
+/// # Errors
+/// The first line of clap's message.
+fn parsed_again(arguments: &[String]) -> Result<ArgMatches, String> {
+    let line = std::iter::once("sbcell").chain(arguments.iter().map(String::as_str));
+    Cli::command().try_get_matches_from(line).map_err(|error| {
+        let text = error.render().to_string();
+        let problem = text.lines().next().unwrap_or_default();
+        problem.strip_prefix("error: ").unwrap_or(problem).to_string()
+    })
 }
 
 /// Runs a step of `run` as if its arguments stood on the command line.

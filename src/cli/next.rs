@@ -5,43 +5,58 @@ use std::path::PathBuf;
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
+use sbcell::pipeline::Advice;
+
+use crate::cli::grn::default_out;
+use crate::cli::places::usual_model;
 use crate::cli::shared::shown;
 
-/// The next commands after each command. OUT stands for the file that was written, if the user named it.
+/// The next commands after each command: words, and in braces a command or a kind of figure, which is drawn from the
+/// file that was written.
 const NEXT: [(&str, &str); 8] = [
-    ("evaluate", "`sbcell plot validation` draws the scores; `sbcell report` has them in words"),
+    ("evaluate", "{plot validation} draws the scores; {report} has them in words"),
     (
         "interpolate",
-        "`sbcell evaluate DATA.h5ad` tells how far to trust populations in between; `sbcell report` shows them",
+        "{evaluate} tells how far to trust populations in between; {report} shows them",
     ),
-    (
-        "fates",
-        "`sbcell plot fates OUT`, `sbcell drivers` for genes, `sbcell diagnose` for how much couplings know",
-    ),
-    ("transitions", "`sbcell plot sankey OUT`"),
-    ("trends", "`sbcell plot trends OUT --gene GENE`, `sbcell plot heatmap OUT`"),
-    (
-        "grn",
-        "`sbcell plot edges OUT`; `sbcell grn-score --truth NETWORK OUT` if some edges are known",
-    ),
-    ("velocity", "`sbcell plot stream`, `sbcell annotate DATA.h5ad` for scVelo and CellRank"),
+    ("fates", "{plot fates}, {drivers} for genes, {diagnose} for how much couplings know"),
+    ("transitions", "{plot sankey}"),
+    ("trends", "{plot trends}, {plot heatmap}"),
+    ("grn", "{plot edges}; {grn-score} if some edges are known"),
+    ("velocity", "{plot stream}, {annotate} for scVelo and CellRank"),
     (
         "diagnose",
-        "`sbcell evaluate DATA.h5ad` for held-out times; markers, barcodes or more times where doubts are left",
+        "{evaluate} for held-out times; markers, barcodes or more times where doubts are left",
     ),
 ];
 
 /// The line of the command `name`, called with `flags`.
 pub(crate) fn line(name: &str, flags: &ArgMatches) -> Option<String> {
     let text = NEXT.iter().find(|entry| entry.0 == name)?.1;
-    let given = flags.ids().any(|id| id == "out")
-        && flags.value_source("out") == Some(ValueSource::CommandLine);
-    let out = given.then(|| flags.try_get_one::<PathBuf>("out").ok().flatten()).flatten();
-    let text = match out {
-        Some(out) => text.replace("OUT", &shown(out)),
-        None => text.replace(" OUT", ""),
+    let path = |id: &str| {
+        let known = flags.ids().any(|known| known == id);
+        let found = known.then(|| flags.try_get_one::<PathBuf>(id).ok().flatten());
+        found.flatten().cloned()
     };
-    Some(format!("next: {text}"))
+    let out = path("out").filter(|_| flags.value_source("out") == Some(ValueSource::CommandLine));
+    let advice = Advice::of_model(&path("model").unwrap_or_else(usual_model));
+    let mut parts = text.split('{');
+    let mut line = format!("next: {}", parts.next().unwrap_or_default());
+    for part in parts {
+        let (named, rest) = part.split_once('}').unwrap_or((part, ""));
+        let said = match (named, named.strip_prefix("plot ")) {
+            (_, Some("stream")) => advice.plot("stream", None),
+            (_, Some(kind)) => advice.plot(kind, out.as_deref()),
+            ("grn-score", _) => {
+                let edges = out.clone().unwrap_or_else(|| default_out(None).into());
+                format!("`sbcell grn-score --truth NETWORK {}`", shown(&edges))
+            }
+            _ => advice.line(named),
+        };
+        line.push_str(&said);
+        line.push_str(rest);
+    }
+    Some(line)
 }
 
 #[cfg(test)]
@@ -50,30 +65,43 @@ mod tests {
 
     use super::*;
     use crate::cli::Cli;
+    use crate::cli::flags::in_text;
 
     fn of(arguments: &str) -> Option<String> {
         let matches = Cli::command().try_get_matches_from(arguments.split(' ')).unwrap();
         let (name, flags) = matches.subcommand().unwrap();
-        line(name, flags)
+        line(name, flags).map(|line| in_text(&line))
     }
 
     #[test]
-    fn the_line_names_the_file_that_the_user_named() {
+    fn the_line_names_the_model_and_the_file_that_the_user_named() {
         assert_eq!(of("sbcell transitions --groupby type").unwrap(), "next: `sbcell plot sankey`");
         let named = of("sbcell transitions --groupby type --out a.csv").unwrap();
         assert_eq!(named, "next: `sbcell plot sankey a.csv`");
+        let other = of("sbcell transitions --groupby type --model b --out a.csv").unwrap();
+        assert_eq!(other, "next: `sbcell plot sankey a.csv --model b`");
+        let diagnose = of("sbcell diagnose --model tests/fixtures/old-model").unwrap();
+        assert!(diagnose.starts_with("next: `sbcell evaluate ") && !diagnose.contains("DATA"));
+        assert!(diagnose.contains("--timepoints time --layer counts"), "{diagnose}");
         assert!(of("sbcell strip data.h5ad --in-place").is_none());
     }
 
-    /// Every command that a line names exists.
+    /// Every command that a line names exists, and takes its flags.
     #[test]
-    fn the_commands_of_all_lines_exist() {
-        let program = Cli::command();
+    fn the_lines_work_as_printed() {
         for (name, text) in NEXT {
-            assert!(program.find_subcommand(name).is_some(), "{name}");
-            for part in text.split("`sbcell ").skip(1) {
-                let command = part.split([' ', '`']).next().unwrap();
-                assert!(program.find_subcommand(command).is_some(), "{command}");
+            let rest = match name {
+                "evaluate" => " data.h5ad",
+                "fates" | "transitions" | "trends" => " --groupby type",
+                _ => "",
+            };
+            let said = of(&format!("sbcell {name}{rest}")).unwrap();
+            assert!(!said.contains('{'), "{said}");
+            let lines: Vec<&str> = said.split('`').skip(1).step_by(2).collect();
+            assert_eq!(lines.len(), text.matches('{').count(), "{said}");
+            for line in lines {
+                let parsed = Cli::command().try_get_matches_from(line.split(' '));
+                assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
             }
         }
     }

@@ -19,15 +19,16 @@ use crate::cli::report::default_page;
 use crate::cli::trajectory::beside;
 
 /// Flags that name a file or folder to write.
-const OUTPUTS: [&str; 5] = ["out", "plot", "plot_network", "plot_heatmap", "paths_out"];
+pub(crate) const OUTPUTS: [&str; 5] = ["out", "plot", "plot_network", "plot_heatmap", "paths_out"];
 
 /// Those of them that name a chart, with the flag as the user types it.
 const CHARTS: [(&str, &str); 3] =
     [("plot", "--plot"), ("plot_network", "--plot-network"), ("plot_heatmap", "--plot-heatmap")];
 
 /// Commands whose `--out` is a folder, an `.h5ad` or a figure in every case.
-const NO_TABLE: [(&str, &str); 9] = [
+const NO_TABLE: [(&str, &str); 10] = [
     ("run", "a folder"),
+    ("man", "a folder"),
     ("fit", "a folder"),
     ("evaluate", "a folder"),
     ("couplings", "a folder"),
@@ -60,8 +61,8 @@ impl<'m> Called<'m> {
             let (name, must) = ("--json", "given without a table on standard output");
             return Err(Error::Parameter { name, must, got: "both".into() });
         }
-        if self.name == "run" {
-            // The command checks its folder, and each of its steps the files of the step.
+        if ["run", "man"].contains(&self.name) {
+            // The command checks its folder; each step of `run` checks its files.
             return Ok(());
         }
         let rule = OutputRule { inputs: self.inputs(), overwrite };
@@ -103,17 +104,7 @@ impl<'m> Called<'m> {
 
     /// All inputs: the paths that are not outputs, and the data file of the model.
     fn inputs(&self) -> Vec<PathBuf> {
-        let mut found = Vec::new();
-        let ids = self.flags.ids().map(clap::Id::as_str);
-        for id in ids.filter(|id| !OUTPUTS.contains(id)) {
-            if let Ok(Some(paths)) = self.flags.try_get_many::<PathBuf>(id) {
-                found.extend(paths.cloned());
-            }
-        }
-        // `--tfs` is the path of a file or the name of a built-in list.
-        if let Ok(Some(list)) = self.flags.try_get_one::<String>("tfs") {
-            found.push(PathBuf::from(list));
-        }
+        let mut found = self.named_inputs();
         if let Some(folder) = self.path("folder") {
             found.extend(data_of_model(&ReportOptions::in_folder(&folder).model));
         }
@@ -125,6 +116,64 @@ impl<'m> Called<'m> {
             }
         }
         found
+    }
+
+    /// The inputs that the command line names, and the default model.
+    pub(crate) fn named_inputs(&self) -> Vec<PathBuf> {
+        let mut found = Vec::new();
+        let ids = self.flags.ids().map(clap::Id::as_str);
+        for id in ids.filter(|id| !OUTPUTS.contains(id)) {
+            if let Ok(Some(paths)) = self.flags.try_get_many::<PathBuf>(id) {
+                found.extend(paths.cloned());
+            }
+        }
+        // `--tfs` is the path of a file or the name of a built-in list.
+        if let Ok(Some(list)) = self.flags.try_get_one::<String>("tfs") {
+            found.push(PathBuf::from(list));
+        }
+        found
+    }
+
+    /// The flags of outputs, each with the name of its file. A folder has no name here, since nothing in it depends on
+    /// its name.
+    pub(crate) fn output_names(&self) -> Vec<(&'static str, String)> {
+        let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let given = self.outputs().into_iter().filter(|(_, path)| !is_stream(path));
+        let mut found: Vec<(&str, String)> =
+            given.filter_map(|(flag, path)| Some((flag, name(&path)?))).collect();
+        if self.writes_folder() {
+            found.retain(|output| output.0 != "out");
+        } else if !found.iter().any(|output| output.0 == "out") {
+            found.extend(self.default_out().and_then(|path| Some(("out", name(&path)?))));
+        }
+        found
+    }
+
+    /// The folder of the model that the command reads.
+    pub(crate) fn model(&self) -> Option<PathBuf> {
+        self.path("model")
+    }
+
+    /// Whether the command writes a folder.
+    pub(crate) fn writes_folder(&self) -> bool {
+        NO_TABLE.iter().any(|(name, what)| *name == self.name && *what == "a folder")
+    }
+
+    /// The main output of a command whose user did not name it, if it is a file.
+    fn default_out(&self) -> Option<PathBuf> {
+        let folder = self.path("model").unwrap_or_default();
+        match self.name {
+            "interpolate" | "sample" => {
+                let stem = if self.name == "sample" { "sample" } else { "interpolated" };
+                let format = self.raw("format").unwrap_or_else(|| "parquet".into());
+                Some(folder.join(format!("{stem}.{format}")))
+            }
+            "plot" => Some(default_of(&self.raw("kind")?).into()),
+            "grn" => Some(default_out(self.raw("format").as_deref()).into()),
+            "velocity" => Some(folder.join("velocity.parquet")),
+            "report" => Some(default_page(&self.path("folder").unwrap_or_default())),
+            _ => None,
+        }
     }
 
     /// The outputs that flags name, with these flags.
@@ -155,15 +204,7 @@ impl<'m> Called<'m> {
                 files.extend(also.filter(|_| !is_stream(&out)).map(|name| beside(&out, name)));
                 files.push(out);
             }
-            ("interpolate" | "sample", None) => {
-                let stem = if self.name == "sample" { "sample" } else { "interpolated" };
-                let format = self.raw("format").unwrap_or_else(|| "parquet".into());
-                files.push(folder.join(format!("{stem}.{format}")));
-            }
-            ("plot", None) => files.extend(self.raw("kind").map(|kind| default_of(&kind).into())),
-            ("grn", None) => files.push(default_out(self.raw("format").as_deref()).into()),
-            ("velocity", None) => files.push(folder.join("velocity.parquet")),
-            _ => {}
+            (_, None) => files.extend(self.default_out()),
         }
         let others = ["paths_out", "plot_network", "plot_heatmap"];
         files.extend(others.iter().filter_map(|flag| self.path(flag)));

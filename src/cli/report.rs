@@ -9,8 +9,10 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::flags;
+use crate::cli::places::{FolderParser, MODEL_FOLDER};
+use crate::cli::run::is_of_run;
 use crate::cli::sets::SetArgs;
-use crate::cli::shared::{MODEL_FOLDER, open_model, shown};
+use crate::cli::shared::{open_model, shown};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -33,8 +35,10 @@ is a table for MultiQC.";
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ReportArgs {
-    /// Folder of results, or of a fitted model
-    #[arg(default_value = MODEL_FOLDER, value_name = "FOLDER")]
+    /// Folder of results, or of a fitted model. Without it, sbcell-results is used where sbcell-out has
+    /// no model
+    #[arg(default_value = MODEL_FOLDER, value_parser = FolderParser { of_model: false })]
+    #[arg(value_name = "FOLDER")]
     folder: PathBuf,
     #[command(flatten)]
     results: ResultArgs,
@@ -130,6 +134,10 @@ pub(crate) fn write_page(
 ) -> Result<()> {
     let model = open_model(&options.model, terminal)?;
     let mut report = pipeline::report(&model, options, terminal)?;
+    if is_of_run(&options.folder) {
+        // Notes of the fit come from the step of that name.
+        report.reword_notes(&|text| flags::in_text_of_run(text, "fit"));
+    }
     report.reword(&|text| flags::in_text(text));
     pipeline::write_report(out, &model, &report, options)?;
     terminal.wrote(out);

@@ -14,11 +14,9 @@ use sbcell::preprocess::Species;
 use sbcell::{Error, Result};
 
 pub(crate) use crate::cli::layout::aligned;
+use crate::cli::places::{FolderParser, MODEL_FOLDER};
 use crate::cli::steps::Show;
 use crate::cli::terminal::Terminal;
-
-/// The model folder that `fit` writes and the other commands read without a flag.
-pub(crate) const MODEL_FOLDER: &str = "sbcell-out";
 
 /// Flags of every command.
 #[derive(Debug, Args)]
@@ -53,7 +51,7 @@ pub(crate) struct Common {
     #[arg(long, global = true, value_enum, default_value_t, value_name = "HOW")]
     pub(crate) progress: Show,
     /// Print one JSON object to standard output in place of texts and tables: command, version, files,
-    /// notes and summary
+    /// notes and summary. With `--version`: the build, the processor and the formats of files
     #[arg(long, global = true)]
     pub(crate) json: bool,
     /// Make CSV and TSV files safe for spreadsheets: write ' before text that a spreadsheet would
@@ -122,8 +120,10 @@ pub(crate) fn with_help(flag: Arg, more: &str) -> Arg {
 /// `--model`, the folder of a fitted model.
 #[derive(Debug, Args)]
 pub(crate) struct ModelArgs {
-    /// Folder of a fitted model, written by `sbcell fit`
-    #[arg(short, long, default_value = MODEL_FOLDER, value_name = "DIR")]
+    /// Folder of a fitted model, or of results with the model in model/. Without this flag,
+    /// sbcell-results is used where sbcell-out has no model
+    #[arg(short, long, default_value = MODEL_FOLDER, value_parser = FolderParser { of_model: true })]
+    #[arg(value_name = "DIR")]
     pub(crate) model: PathBuf,
 }
 

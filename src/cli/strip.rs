@@ -9,7 +9,8 @@ use sbcell::pipeline;
 
 use crate::cli::Outcome;
 use crate::cli::annotate::{KeyArgs, TargetArgs};
-use crate::cli::shared::{MODEL_FOLDER, shown, with_help};
+use crate::cli::places::usual_model;
+use crate::cli::shared::{shown, with_help};
 use crate::cli::terminal::Terminal;
 
 const EXAMPLES: &str = "\
@@ -47,7 +48,7 @@ pub(crate) fn run(args: StripArgs, terminal: &Terminal) -> Result<Outcome> {
     let out = target.of(&data)?;
     let source = if in_place { &out } else { &data };
     // The default model of `annotate` may have recorded this file; it continues with the new one.
-    let (model, silent) = (Path::new(MODEL_FOLDER), &mut sbcell::Silent);
+    let (model, silent) = (&usual_model(), &mut sbcell::Silent);
     let fitted = in_place && pipeline::is_fitted_file(source, model, silent)?;
     let strip = |out: &Path| pipeline::strip(source, out, key.as_deref());
     let done = if in_place {

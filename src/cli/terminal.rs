@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,6 +17,7 @@ use sbcell::{Error, Result};
 
 use crate::cli::answer::Answer;
 use crate::cli::layout::Grid;
+use crate::cli::recorded::Line;
 use crate::cli::shared::Common;
 use crate::cli::steps::{Show, Steps};
 use crate::cli::{flags, layout, width};
@@ -136,6 +137,11 @@ impl Lines {
         Self(joined)
     }
 
+    /// Text of this program for other programs, such as a script. It is printed as it is.
+    pub(crate) fn verbatim(text: &str) -> Self {
+        Self(vec![Part::Whole(text.to_string())])
+    }
+
     /// JSON text, in which line breaks stand only between values.
     pub(crate) fn json(json: &str) -> Self {
         Self(vec![Part::Whole(visible_json(json))])
@@ -158,8 +164,12 @@ pub(crate) struct Terminal {
     stdout_taken: bool,
     /// Whether CSV and TSV files are made safe for spreadsheets.
     pub(crate) spreadsheet_safe: bool,
+    /// The command line, as run records have it.
+    pub(crate) line: Option<Line>,
     /// The step of `run` whose command is running. Its lines and notes are details.
     stage: Option<&'static str>,
+    /// Notes that `run` prints together later, if it asked for it.
+    held: RefCell<Option<Vec<String>>>,
     /// The current step.
     steps: Steps,
     /// Notes that were printed; each is printed once.
@@ -190,8 +200,10 @@ impl Terminal {
             json: common.json,
             answer: RefCell::default(),
             spreadsheet_safe,
+            line: None,
             stdout_taken: false,
             stage: None,
+            held: RefCell::default(),
             steps: Steps::new(if quiet { Show::None } else { common.progress }),
             noted: BTreeSet::new(),
             stop,
@@ -231,6 +243,16 @@ impl Terminal {
         self.stop.load(Ordering::SeqCst)
     }
 
+    /// Keeps notes from now on until [`Self::held`], except with `--verbose`.
+    pub(crate) fn hold(&self) {
+        *self.held.borrow_mut() = Some(Vec::new());
+    }
+
+    /// The notes since [`Self::hold`], with flags for parameters.
+    pub(crate) fn held(&self) -> Vec<String> {
+        self.held.borrow_mut().take().unwrap_or_default()
+    }
+
     /// Ends a step of `run`.
     pub(crate) fn leave(&mut self) {
         self.end();
@@ -259,6 +281,11 @@ impl Terminal {
         self.steps.aside(|| write_out(&text));
     }
 
+    /// Prints lines to stdout before there is a terminal.
+    pub(crate) fn print(text: &Lines) {
+        write_out(&text.said(width::of_output(false)));
+    }
+
     /// Whether the user asked for JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json
@@ -285,6 +312,15 @@ impl Terminal {
         }
     }
 
+    /// Adds the command line to the run records of the written files.
+    ///
+    /// # Errors
+    /// As [`Line::keep`].
+    pub(crate) fn record_line(&self) -> Result<()> {
+        let files: Vec<PathBuf> = self.answer.borrow().files().iter().map(PathBuf::from).collect();
+        self.line.as_ref().map_or(Ok(()), |line| line.keep(&files))
+    }
+
     /// Prints the JSON object of `command`, if the user asked for it.
     ///
     /// # Errors
@@ -304,6 +340,10 @@ impl Terminal {
     pub(crate) fn note(&self, text: &str) {
         if self.json && self.stage.is_none() {
             self.answer.borrow_mut().note(flags::in_text(&visible(text)));
+        }
+        if let Some(held) = self.held.borrow_mut().as_mut().filter(|_| !self.verbose) {
+            held.push(flags::in_text(&visible(text)));
+            return;
         }
         if !self.quiet && !self.is_inside() {
             let line = flags::in_text(&format!("note: {}", visible(text)));
@@ -337,6 +377,11 @@ impl Terminal {
         if let Some(hint) = error.hint() {
             write_error(&flags::in_text(&format!("\nhint: {}", visible(&hint))));
         }
+    }
+
+    /// Prints an error that does not end the command at once.
+    pub(crate) fn fail(&self, text: &str) {
+        self.steps.aside(|| write_error(text));
     }
 
     /// Begins a step of `total` units of work, and ends the one before.

@@ -227,8 +227,8 @@ fn known_times(snapshots: &[(String, f64)]) -> String {
 /// How to get a model, and the path of the missing file.
 fn fit_first(folder: &Path) -> String {
     format!(
-        "run `sbcell fit DATA.h5ad` first (with the parameter `timepoints`), or name the folder of a model with \
-         the parameter `model` (`{}` does not exist)",
+        "run `sbcell run DATA.h5ad` or `sbcell fit DATA.h5ad` first, or name the folder of a model or of results \
+         with the parameter `model` (`{}` does not exist)",
         folder.join("model.json").display()
     )
 }

@@ -16,6 +16,7 @@ pub use near::{did_you_mean, nearest};
 #[doc(hidden)]
 pub use visible::{is_hidden, visible, visible_json, visible_lines};
 pub use words::GeneNames;
+pub(crate) use words::shell_word;
 #[doc(hidden)]
 pub use words::{bytes_in_words, number};
 use words::{

@@ -26,6 +26,16 @@ impl fmt::Display for GeneNames {
     }
 }
 
+/// A text as one word of a shell, in quotes where it needs them.
+pub(crate) fn shell_word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=,:@%".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_string()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
 /// A number of bytes with a decimal unit: `1.5 GB`, `20 MB`, `3 kB`, `12 B`.
 pub fn bytes_in_words(bytes: f64) -> String {
     match bytes {

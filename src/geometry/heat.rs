@@ -7,6 +7,7 @@ use super::graph::NeighbourGraph;
 use super::neighbours::Neighbours;
 use crate::error::{Error, Result};
 use crate::linalg::scaled_bessel;
+use crate::platform::cpu;
 
 /// Number of columns in a block; fixed, so that results do not depend on threads.
 pub(super) const COLUMNS: usize = 16;
@@ -189,7 +190,7 @@ impl HeatKernel {
     fn times(&self, x: &Block) -> Block {
         let mut out = Block::zeros(self.degrees.len());
         let multiply = Multiply { kernel: self, x: &x.values, out: &mut out.values };
-        pulp::Arch::new().dispatch(multiply);
+        cpu::arch().dispatch(multiply);
         out
     }
 }

@@ -14,11 +14,11 @@ pub const N_FEATURES: usize = 8;
 /// Coefficients of [`features`], for the logarithm of the odds that an edge is true. They are printed
 /// by `cargo bench --bench grn -- reliability`.
 const COEFFICIENTS: [f64; N_FEATURES] =
-    [3.1605, 2.8594, 0.7846, 0.8640, -0.4066, 0.4192, 0.1072, -1.6761];
+    [3.2215, 2.9694, 0.8559, 0.8901, -0.3267, 0.3913, 0.1033, -1.7127];
 
 /// Coefficient of the logarithm of the ratio of importances in both directions, for the logarithm of
 /// the odds that an edge has this direction. It is printed by the same bench.
-const DIRECTION: f64 = 3.2698;
+const DIRECTION: f64 = 3.2572;
 
 /// Added to a relative importance before its logarithm is taken.
 const LEAST: f64 = 0.03;

@@ -19,7 +19,8 @@ impl MomentFit {
     ///
     /// Cells of each group are divided into two halves, every other cell. For each penalty the
     /// process is fitted to the moments of one half, and the loss is the negative log-likelihood of
-    /// the other half, interval by interval. The largest penalty is taken whose mean loss is within
+    /// the other half, interval by interval. Penalties become smaller until the mean loss rises; each
+    /// fit starts from the process of the penalty before. The largest penalty is taken whose mean loss is within
     /// one standard error of the least (Breiman et al. 1984, section 3.4.3). The standard error is
     /// that of the differences over intervals and halves.
     ///
@@ -46,35 +47,41 @@ impl MomentFit {
                 .collect()
         };
         let halves = [half(0), half(1)].map(|groups| System::of(cells, &groups, lengths, &taken));
-        let [first, second] = &halves;
-        let mut losses = self.held_out_losses(first.clone(), second)?;
-        for (all, more) in losses.iter_mut().zip(self.held_out_losses(second.clone(), first)?) {
-            all.extend(more);
+        let [first, second] = halves;
+        let mut pairs = [(first.clone(), second.clone()), (second, first)];
+        let mut losses: Vec<Vec<f64>> = Vec::new();
+        for factor in FACTORS {
+            let fit = Self { penalty: self.penalty * factor, ..self };
+            let mut of_factor = Vec::new();
+            for (fitted, held_out) in &mut pairs {
+                of_factor.extend(fit.held_out_losses(fitted, held_out)?);
+            }
+            let is_worse = losses.last().is_some_and(|before| mean(before) < mean(&of_factor));
+            losses.push(of_factor);
+            if is_worse {
+                break;
+            }
         }
         Ok(Self { penalty: self.penalty * FACTORS[largest_within_error(&losses)], ..self })
     }
 
-    /// Losses of the intervals of `held_out` under the processes fitted to `fitted`, for each penalty.
-    /// Each fit starts from the process of the larger penalty before it.
-    fn held_out_losses(&self, mut fitted: System, held_out: &System) -> Result<Vec<Vec<f64>>> {
-        FACTORS
-            .iter()
-            .map(|factor| {
-                let fit = Self { penalty: self.penalty * factor, ..*self };
-                fitted.start = fit.fit(&fitted, TOLERANCE)?;
-                let losses = held_out.intervals.iter().map(|interval| {
-                    let value = interval.value(&fitted.start, self.n_substeps);
-                    value.map_or(f64::INFINITY, |(loss, _)| loss)
-                });
-                Ok(losses.collect())
-            })
-            .collect()
+    /// Losses of the intervals of `held_out` under the process fitted to `fitted`, from which the next fit starts.
+    fn held_out_losses(&self, fitted: &mut System, held_out: &System) -> Result<Vec<f64>> {
+        fitted.start = self.fit(fitted, TOLERANCE)?;
+        let losses = held_out.intervals.iter().map(|interval| {
+            let value = interval.value(&fitted.start, self.n_substeps);
+            value.map_or(f64::INFINITY, |(loss, _)| loss)
+        });
+        Ok(losses.collect())
     }
+}
+
+fn mean(of: &[f64]) -> f64 {
+    of.iter().sum::<f64>() / of.len().max(1) as f64
 }
 
 /// Position of the first list of losses whose mean is within one standard error of the least mean.
 fn largest_within_error(losses: &[Vec<f64>]) -> usize {
-    let mean = |of: &[f64]| of.iter().sum::<f64>() / of.len().max(1) as f64;
     let best = (0..losses.len())
         .min_by(|&a, &b| mean(&losses[a]).total_cmp(&mean(&losses[b])))
         .unwrap_or(0);

@@ -78,7 +78,7 @@ fn of_parquet(path: &Path) -> Result<CellTable> {
         None => Vec::new(),
     };
     let column = |cells: &Cells| match cells {
-        Cells::Floats(values) | Cells::Gaps(values) => Column::Floats(values.clone()),
+        Cells::Floats(values) => Column::Floats(values.clone()),
         Cells::Integers(values) => Column::Integers(values.iter().copied().map(Some).collect()),
         Cells::Texts(values) => Column::Texts(
             values.iter().map(|text| Some(text.clone()).filter(|text| !text.is_empty())).collect(),
@@ -89,26 +89,7 @@ fn of_parquet(path: &Path) -> Result<CellTable> {
 
 /// Reads a text table with a header.
 fn of_text(path: &Path) -> Result<CellTable> {
-    let text = text::read(path)?;
-    let text = text.trim_start_matches('\u{feff}');
-    let first = text.lines().next().unwrap_or_default();
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(text::delimiter_of(first))
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    let unreadable = |error: csv::Error| Error::Unreadable {
-        path: path.to_path_buf(),
-        problem: error.to_string(),
-        way_out: None,
-    };
-    let header = reader.headers().map_err(unreadable)?.clone();
-    let mut entries: Vec<Vec<String>> = vec![Vec::new(); header.len()];
-    for record in reader.records() {
-        for (column, entry) in entries.iter_mut().zip(&record.map_err(unreadable)?) {
-            column.push(entry.to_string());
-        }
-    }
-    let mut columns = header.iter().map(str::to_string).zip(entries);
+    let mut columns = text::columns(path, None)?.into_iter();
     let cells = columns.next().map(|column| column.1).unwrap_or_default();
     Ok(CellTable { cells, columns: columns.map(|(name, e)| (name, typed(e))).collect() })
 }

@@ -72,7 +72,7 @@ impl Columns {
     /// As [`Columns::texts`]; [`Error::Unreadable`] with the line for any other text.
     pub(crate) fn numbers(&self, name: &str) -> Result<Vec<f64>> {
         let texts = match self.column(name)? {
-            Cells::Floats(values) | Cells::Gaps(values) => return Ok(values.clone()),
+            Cells::Floats(values) => return Ok(values.clone()),
             Cells::Integers(values) => return Ok(values.iter().map(|v| *v as f64).collect()),
             Cells::Texts(texts) => texts,
         };
@@ -135,28 +135,10 @@ pub(crate) fn written_by(error: Error, command: &str) -> Error {
 
 /// Reads a text table. All columns are texts.
 fn of_text(path: &Path) -> Result<Table> {
-    let text = text::read(path)?;
-    let text = text.trim_start_matches('\u{feff}');
-    let first = text.lines().next().unwrap_or_default();
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(text::delimiter_of(first))
-        .trim(csv::Trim::All)
-        .from_reader(text.as_bytes());
-    let broken = |error: csv::Error| Error::Unreadable {
-        path: path.to_path_buf(),
-        problem: error.to_string(),
-        way_out: Some("each line needs as many entries as the header".into()),
-    };
-    let header = reader.headers().map_err(broken)?.clone();
-    let mut columns: Vec<Vec<String>> = vec![Vec::new(); header.len()];
-    for record in reader.records() {
-        for (column, entry) in columns.iter_mut().zip(&record.map_err(broken)?) {
-            column.push(entry.to_string());
-        }
-    }
+    let columns = text::columns(path, Some("each line needs as many entries as the header"))?;
     let mut table = Table::default();
-    for (name, column) in header.iter().zip(columns) {
-        table.push(name, Cells::Texts(column));
+    for (name, column) in columns {
+        table.push(&name, Cells::Texts(column));
     }
     Ok(table)
 }

@@ -8,12 +8,7 @@
 //!
 //! A table that goes from one format to another and back has the same values as before.
 
-use std::collections::BTreeSet;
 use std::path::Path;
-
-use parquet::file::metadata::RowGroupMetaData;
-use parquet::file::reader::{FileReader, SerializedFileReader};
-use parquet::file::statistics::Statistics;
 
 use crate::error::{Error, Result};
 use crate::io::file;
@@ -34,37 +29,9 @@ pub(crate) fn convert(from: &Path, to: &Path, format: TableFormat) -> Result<usi
     if !is_parquet && format != TableFormat::Parquet {
         return text_to_text(from, to, format);
     }
-    let table = if is_parquet { of_parquet(from)? } else { of_text(from)? };
+    let table = if is_parquet { table::read_parquet(from)? } else { of_text(from)? };
     table::write(to, &table, format)?;
     Ok(table.n_rows())
-}
-
-/// Reads a parquet table. Columns of numbers with missing values are [`Cells::Gaps`].
-fn of_parquet(path: &Path) -> Result<Table> {
-    let read = table::read_parquet(path)?;
-    let gaps = with_nulls(path)?;
-    let mut table = Table::default();
-    for name in read.names() {
-        let Some(cells) = read.column(&name).cloned() else { continue };
-        let cells = match cells {
-            Cells::Floats(values) if gaps.contains(&name) => Cells::Gaps(values),
-            other => other,
-        };
-        table.push(name, cells);
-    }
-    Ok(table)
-}
-
-/// Names of the columns with missing values, by the statistics of the file. Files of sbcell have them.
-fn with_nulls(path: &Path) -> Result<BTreeSet<String>> {
-    let (opened, _) = file::open(path)?;
-    // The file was read as parquet before.
-    let Ok(reader) = SerializedFileReader::new(opened) else { return Ok(BTreeSet::new()) };
-    let columns = reader.metadata().row_groups().iter().flat_map(RowGroupMetaData::columns);
-    let missing = columns.filter(|column| {
-        column.statistics().and_then(Statistics::null_count_opt).is_some_and(|n| 0 < n)
-    });
-    Ok(missing.map(|column| column.column_path().string()).collect())
 }
 
 /// A reader of the text table `path`.
@@ -136,18 +103,16 @@ fn typed(texts: Vec<String>) -> Cells {
     {
         return Cells::Integers(values);
     }
-    let has_gaps = texts.iter().any(String::is_empty);
     let number = |text: &String| {
         if text.is_empty() {
             return Some(f64::NAN);
         }
         let number = text.parse::<f64>().ok()?;
-        // An empty entry and NaN are different; a column of both stays text.
-        (is_plain(text, number) && !(has_gaps && number.is_nan())).then_some(number)
+        // `NaN` stays text: sbcell writes an empty entry.
+        (is_plain(text, number) && !number.is_nan()).then_some(number)
     };
     let is_empty = texts.iter().all(String::is_empty);
     match texts.iter().map(number).collect::<Option<Vec<_>>>() {
-        Some(values) if !is_empty && has_gaps => Cells::Gaps(values),
         Some(values) if !is_empty => Cells::Floats(values),
         _ => Cells::Texts(texts),
     }
@@ -187,7 +152,7 @@ mod tests {
         let column = |texts: &[&str]| typed(texts.iter().map(ToString::to_string).collect());
         assert_eq!(column(&["1", "-2"]), Cells::Integers(vec![1, -2]));
         assert_eq!(column(&["0.5", "2.0", "3"]), Cells::Floats(vec![0.5, 2.0, 3.0]));
-        assert!(matches!(column(&["0.5", ""]), Cells::Gaps(_)));
+        assert!(matches!(column(&["0.5", ""]), Cells::Floats(_)));
         for kept in
             [vec!["007"], vec!["+1"], vec!["0.50"], vec!["", ""], vec!["", "NaN"], vec!["a"]]
         {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -102,6 +102,19 @@ pub(crate) fn safe_name(text: &str) -> String {
         name.push('_');
     }
     format!("{name}-{}", &hex(&Sha256::digest(text.as_bytes()))[..8])
+}
+
+/// Paths of the entries of a folder, in order.
+///
+/// # Errors
+/// [`Error::NoFile`] if there is none; [`Error::Io`] if it cannot be read.
+pub(crate) fn folder_entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |source| missing::or(source, folder);
+    let entries = fs::read_dir(folder).map_err(failed)?;
+    let mut found: Vec<PathBuf> =
+        entries.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>().map_err(failed)?;
+    found.sort();
+    Ok(found)
 }
 
 /// Creates a folder and its parents.

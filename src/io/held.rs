@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::io::file::{io_error, open};
+use crate::platform::files::{self, Changes};
 
 /// Number of attempts to lock a file that is replaced at the same moment.
 const TRIES: usize = 10;
@@ -21,14 +22,17 @@ pub(crate) struct Held {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Seen {
     length: u64,
-    /// Device, inode, seconds and nanoseconds of the last change.
-    state: [i128; 4],
+    /// Device and number of the file, where there are such.
+    number: Option<(u64, u64)>,
+    /// Seconds and nanoseconds of the last change of the content.
+    modified: (i64, i64),
 }
 
 impl Seen {
     /// The state that `metadata` describes.
     pub(crate) fn of(metadata: &Metadata) -> Self {
-        Self { length: metadata.len(), state: state(metadata) }
+        let modified = Changes::of(metadata).modified;
+        Self { length: metadata.len(), number: files::number(metadata), modified }
     }
 
     /// Checks that the file at `path` still has this state.
@@ -55,7 +59,7 @@ impl Held {
         for _ in 0..TRIES {
             let (file, _) = open(path)?;
             // On other systems a lock would prevent this process from reading the file.
-            if cfg!(unix)
+            if files::LOCKS_ARE_ADVICE
                 && let Err(TryLockError::WouldBlock) = file.try_lock()
                 && let Err(TryLockError::WouldBlock) = file.try_lock_shared()
             {
@@ -77,25 +81,6 @@ impl Held {
     pub(crate) fn check(&self) -> Result<()> {
         self.seen.check(&self.path)
     }
-}
-
-#[cfg(unix)]
-fn state(metadata: &Metadata) -> [i128; 4] {
-    use std::os::unix::fs::MetadataExt;
-    [
-        i128::from(metadata.dev()),
-        i128::from(metadata.ino()),
-        i128::from(metadata.mtime()),
-        i128::from(metadata.mtime_nsec()),
-    ]
-}
-
-#[cfg(not(unix))]
-fn state(metadata: &Metadata) -> [i128; 4] {
-    let modified = metadata.modified().ok();
-    let since = modified.and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
-    let since = since.unwrap_or_default();
-    [0, 0, i128::from(since.as_secs()), i128::from(since.subsec_nanos())]
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::error::Result;
 use crate::io::file::{io_error, open, sha256};
 use crate::io::model::FileRecord;
 use crate::io::run::{read_json, write_json};
+use crate::platform::files::{self, Changes};
 use crate::progress::Progress;
 
 /// Name of the file in the model's folder that remembers hashes of data files. It is a cache, not part
@@ -82,6 +83,11 @@ pub(crate) fn compare(
     Ok(if same { Identity::Same } else { Identity::Other(by()) })
 }
 
+/// Hashes of the fitted file of the model in `folder` after each annotation, as [`remember_annotated`] kept them.
+pub(crate) fn annotated(folder: &Path) -> Vec<String> {
+    Seen::of(folder).annotated
+}
+
 /// Remembers in the model's `folder` that the file at `path` is the fitted file with an annotation.
 ///
 /// # Errors
@@ -116,24 +122,12 @@ impl Seen {
 }
 
 impl Stamp {
-    /// The stamp of the file at `path`.
-    #[cfg(unix)]
+    /// The stamp of the file at `path`; `None` on systems that do not report all changes of a file.
     fn of(path: &Path) -> Result<Option<Self>> {
-        use std::os::unix::fs::MetadataExt;
         let found = fs::metadata(path).map_err(io_error("read", path))?;
-        Ok(Some(Self {
-            bytes: found.len(),
-            file: (found.dev(), found.ino()),
-            modified: (found.mtime(), found.mtime_nsec()),
-            changed: (found.ctime(), found.ctime_nsec()),
-        }))
-    }
-
-    /// No stamp: other systems do not report all changes of a file.
-    #[cfg(not(unix))]
-    fn of(path: &Path) -> Result<Option<Self>> {
-        fs::metadata(path).map_err(io_error("read", path))?;
-        Ok(None)
+        let Changes { modified, changed } = Changes::of(&found);
+        let known = files::number(&found).zip(changed);
+        Ok(known.map(|(file, changed)| Self { bytes: found.len(), file, modified, changed }))
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::io::file::{io_error, read_text};
+use crate::platform::files;
 
 /// Number of attempts to open a lock file that its owner removes at the same moment.
 const ATTEMPTS: usize = 100;
@@ -60,7 +61,7 @@ impl FolderLock {
             // If no file can be created beside the folder, there is nothing to lock.
             let Ok(mut file) = open(&path) else { return Ok(lock) };
             match file.try_lock() {
-                Ok(()) if is_at(&file, &path) => {
+                Ok(()) if files::is_at(&file, &path) => {
                     // The number is only for the error message of another process.
                     let _ = file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id()));
                     lock.held = Some(LockFile { path, _file: file });
@@ -103,21 +104,6 @@ fn open(path: &Path) -> std::io::Result<File> {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => options.open(path),
         opened => opened,
     }
-}
-
-/// Whether `path` (without following a link) is still the opened file.
-#[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let (Ok(opened), Ok(there)) = (file.metadata(), fs::symlink_metadata(path)) else {
-        return false;
-    };
-    (opened.dev(), opened.ino()) == (there.dev(), there.ino())
-}
-
-#[cfg(not(unix))]
-fn is_at(_file: &File, path: &Path) -> bool {
-    path.exists()
 }
 
 /// The absolute path without links. The last parts of `path` need not exist.

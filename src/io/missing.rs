@@ -34,6 +34,11 @@ pub(super) fn or(source: IoError, path: &Path) -> Error {
     }
 }
 
+/// The error for a file that does not exist, as [`or`].
+pub(crate) fn no_file(path: &Path) -> Error {
+    or(IoError::from(ErrorKind::NotFound), path)
+}
+
 /// The scheme (`https`, `s3`, …) in lower case if `path` is a web address.
 fn scheme(path: &Path) -> Option<String> {
     let text = path.to_str()?;

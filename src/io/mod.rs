@@ -24,7 +24,7 @@ pub mod lists;
 #[doc(hidden)]
 pub mod lock;
 pub mod measured;
-mod missing;
+pub(crate) mod missing;
 pub mod model;
 mod model_check;
 #[doc(hidden)]

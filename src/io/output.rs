@@ -8,6 +8,7 @@ use crate::io::file;
 use crate::io::model::{HEADER, OWN_NAMES, PLAN, VALIDATION};
 use crate::io::run::{RunRecord, read_json};
 use crate::io::temporary::short_name;
+use crate::platform::files;
 use crate::progress::Silent;
 
 /// The path that stands for standard output.
@@ -108,7 +109,7 @@ pub(crate) fn tables_below(folder: &Path, except: &Path) -> Result<Vec<PathBuf>>
 }
 
 /// Path of the run record of the file `out`.
-pub(crate) fn run_record(out: &Path) -> PathBuf {
+pub fn run_record(out: &Path) -> PathBuf {
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     out.with_file_name(format!("{}.run.json", short_name(&name, MOST)))
 }
@@ -122,13 +123,10 @@ pub(crate) fn next_record(out: &Path) -> PathBuf {
 /// The path that must be opened to write to `path` if it is a stream; `None` for a file.
 pub(crate) fn stream_of(path: &Path) -> Option<PathBuf> {
     if path == Path::new(STANDARD_OUTPUT) {
-        return Some(PathBuf::from("/dev/stdout"));
+        return Some(PathBuf::from(files::STANDARD_OUTPUT));
     }
-    // Files in shared memory are regular files.
-    let beneath =
-        path.starts_with("/proc") || path.starts_with("/dev") && !path.starts_with("/dev/shm");
     let special = || fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir());
-    (beneath || special()).then(|| path.to_path_buf())
+    (files::is_beneath_devices(path) || special()).then(|| path.to_path_buf())
 }
 
 /// Paths at which the fitted data file of the model in `folder` may be, from its run record: the path
@@ -146,17 +144,7 @@ pub fn data_of_model(folder: &Path) -> Vec<PathBuf> {
 
 /// Whether two paths lead to the same existing file, also by links.
 pub fn same_file(one: &Path, other: &Path) -> bool {
-    let (Ok(found), Ok(also)) = (fs::metadata(one), fs::metadata(other)) else { return false };
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        (found.dev(), found.ino()) == (also.dev(), also.ino())
-    }
-    #[cfg(not(unix))]
-    {
-        let real = |path: &Path| fs::canonicalize(path).ok();
-        found.is_file() == also.is_file() && real(one) == real(other)
-    }
+    files::same(one, other)
 }
 
 /// Whether something has this name; a dangling link counts.

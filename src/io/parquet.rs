@@ -119,9 +119,6 @@ fn write_groups(writer: &mut (dyn Write + Send), columns: &[(String, Cells)]) ->
             let levels = &levels[..rows.len()];
             match (column.untyped(), cells) {
                 (ColumnWriter::DoubleColumnWriter(to), Cells::Floats(values)) => {
-                    to.write_batch(&values[rows.clone()], Some(levels), None)?;
-                }
-                (ColumnWriter::DoubleColumnWriter(to), Cells::Gaps(values)) => {
                     let (levels, there) = without_gaps(&values[rows.clone()]);
                     to.write_batch(&there, Some(&levels), None)?;
                 }
@@ -154,7 +151,7 @@ fn without_gaps(values: &[f64]) -> (Vec<i16>, Vec<f64>) {
 /// The type of a column in the schema.
 fn field(name: &str, cells: &Cells) -> Result<TypePtr> {
     let (physical, logical) = match cells {
-        Cells::Floats(_) | Cells::Gaps(_) => (Physical::DOUBLE, None),
+        Cells::Floats(_) => (Physical::DOUBLE, None),
         Cells::Integers(_) => (Physical::INT64, None),
         Cells::Texts(_) => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
     };
@@ -384,9 +381,11 @@ mod tests {
         let dictionaries: Vec<bool> =
             group.columns().iter().map(|c| c.dictionary_page_offset().is_some()).collect();
         assert_eq!(dictionaries, [false, true, false, false, false]);
-        for column in group.columns() {
+        for (place, column) in group.columns().iter().enumerate() {
             let statistics = column.statistics().unwrap();
-            assert_eq!(statistics.null_count_opt(), Some(0), "NaN is a number, not a gap");
+            // NaN is a missing number: every third one of the last column.
+            let n_missing = if place == 4 { GROUP_ROWS as u64 / 3 } else { 0 };
+            assert_eq!(statistics.null_count_opt(), Some(n_missing));
             assert!(statistics.min_bytes_opt().is_some());
         }
     }
@@ -420,8 +419,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("edges.csv");
         crate::io::table::write(&path, &table, TableFormat::Csv).unwrap();
+        // That version wrote missing numbers as NaN.
         let expected = std::fs::read_to_string(fixture("polars_0.55.csv")).unwrap();
-        assert_eq!(std::fs::read_to_string(path).unwrap(), expected);
+        assert_eq!(std::fs::read_to_string(path).unwrap(), expected.replace("NaN", ""));
     }
 
     #[test]

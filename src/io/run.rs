@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 use crate::io::file;
+use crate::platform::cpu;
 use crate::progress::Silent;
 
 /// The provenance of one run, as written in `run.json` or `NAME.run.json`. It contains no time stamp and
@@ -29,7 +30,8 @@ use crate::progress::Silent;
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
-    /// Version of this layout.
+    /// Version of this layout. A record of a later layout is not read.
+    #[serde(deserialize_with = "known_format::<{ RunRecord::FORMAT }, _>")]
     pub format: u32,
     /// Version of sbcell.
     pub sbcell: String,
@@ -39,6 +41,16 @@ pub struct RunRecord {
     pub input: InputRecord,
     /// All parameters, also those with their default value.
     pub parameters: Value,
+    /// The arguments after `sbcell`, for commands of the command line. Flags without effect on results are left
+    /// out, such as the number of threads; outputs are names without folders. Empty in records of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arguments: Vec<String>,
+    /// Other files that were read: paths as the user gave them. Empty in records of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<OutputRecord>,
+    /// Vector instructions of the processor; absent in records of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
     /// Notes of the run: the chosen columns, the matrix that was used, cells that were left out.
     pub notes: Vec<String>,
     /// One entry for each fitted interval.
@@ -64,7 +76,7 @@ pub struct InputRecord {
     pub genes: usize,
 }
 
-/// A file that a run has written.
+/// A file that a run has written, or has read beside its [`InputRecord`].
 ///
 /// ```
 /// use sbcell::io::run::OutputRecord;
@@ -78,7 +90,7 @@ pub struct InputRecord {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OutputRecord {
-    /// Path relative to the run record.
+    /// Path relative to the run record; of a file that was read, as the user gave it.
     pub file: String,
     /// SHA-256 of the file in lower-case hexadecimal.
     pub sha256: String,
@@ -106,11 +118,30 @@ impl RunRecord {
             command: command.to_string(),
             input,
             parameters,
+            arguments: Vec::new(),
+            inputs: Vec::new(),
+            cpu: Some(cpu::path()),
             notes: Vec::new(),
             intervals: Vec::new(),
             outputs: Vec::new(),
         }
     }
+}
+
+/// Reads the version of a layout, at most `LAST`.
+///
+/// # Errors
+/// Those of `deserializer`; one that names both versions for a later one.
+pub(crate) fn known_format<'de, const LAST: u32, D: Deserializer<'de>>(
+    deserializer: D,
+) -> std::result::Result<u32, D::Error> {
+    let format = u32::deserialize(deserializer)?;
+    if format <= LAST {
+        return Ok(format);
+    }
+    Err(serde::de::Error::custom(format!(
+        "format {format}, written by a later version of sbcell; this version reads formats up to {LAST}"
+    )))
 }
 
 /// Parameters as JSON, for [`RunRecord::parameters`].

@@ -14,15 +14,13 @@ use crate::io::{file, parquet};
 /// ```
 /// use sbcell::io::table::Cells;
 /// // A missing number is an empty cell in text.
-/// let scores = Cells::Gaps(vec![0.1, f64::NAN]);
+/// let scores = Cells::Floats(vec![0.1, f64::NAN]);
 /// assert_eq!((scores.text(0).as_str(), scores.text(1).as_str()), ("0.1", ""));
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub enum Cells {
-    /// Numbers. NaN is written as `NaN`.
+    /// Numbers. NaN is a missing number: an empty cell in text, and null in parquet.
     Floats(Vec<f64>),
-    /// Numbers, some of which are missing: NaN is an empty cell in text and null in parquet.
-    Gaps(Vec<f64>),
     /// Integers.
     Integers(Vec<i64>),
     /// Strings.
@@ -33,7 +31,7 @@ impl Cells {
     /// Number of rows.
     pub(super) fn len(&self) -> usize {
         match self {
-            Self::Floats(values) | Self::Gaps(values) => values.len(),
+            Self::Floats(values) => values.len(),
             Self::Integers(values) => values.len(),
             Self::Texts(values) => values.len(),
         }
@@ -43,9 +41,9 @@ impl Cells {
     /// back as the same number.
     pub fn text(&self, row: usize) -> String {
         match self {
-            Self::Gaps(values) if values[row].is_nan() => String::new(),
+            Self::Floats(values) if values[row].is_nan() => String::new(),
             // The shortest decimal that reads back as the same number.
-            Self::Floats(values) | Self::Gaps(values) => format!("{:?}", values[row]),
+            Self::Floats(values) => format!("{:?}", values[row]),
             Self::Integers(values) => values[row].to_string(),
             Self::Texts(values) => values[row].clone(),
         }
@@ -195,7 +193,7 @@ impl Table {
     pub fn floats(&self, names: &[String]) -> Option<Array2<f64>> {
         let mut points = Array2::zeros((self.n_rows(), names.len()));
         for (name, mut column) in names.iter().zip(points.columns_mut()) {
-            let (Cells::Floats(values) | Cells::Gaps(values)) = self.column(name)? else {
+            let Cells::Floats(values) = self.column(name)? else {
                 return None;
             };
             column.assign(&ArrayView1::from(values));
@@ -363,7 +361,7 @@ mod tests {
         let path = folder.path().join("t.csv");
         write(&path, &small(), TableFormat::Csv).unwrap();
         let text = std::fs::read_to_string(&path).unwrap();
-        assert_eq!(text, "cell,n,PC1,PC2\na,1,0.1,1e-300\n\"b,\"\"c\"\"\",-2,NaN,3.0\n");
+        assert_eq!(text, "cell,n,PC1,PC2\na,1,0.1,1e-300\n\"b,\"\"c\"\"\",-2,,3.0\n");
     }
 
     #[test]
@@ -377,7 +375,7 @@ mod tests {
     fn gaps_are_empty_in_text_and_null_in_parquet() {
         use ::parquet::file::reader::{FileReader, SerializedFileReader};
         let folder = tempfile::tempdir().unwrap();
-        let gaps = Table::default().with("lo", Cells::Gaps(vec![f64::NAN, 0.5, f64::NAN]));
+        let gaps = Table::default().with("lo", Cells::Floats(vec![f64::NAN, 0.5, f64::NAN]));
         let gaps = gaps.with("n", Cells::Integers(vec![1, 2, 3]));
         let (text, path) = (folder.path().join("t.csv"), folder.path().join("t.parquet"));
         write(&text, &gaps, TableFormat::Csv).unwrap();

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempDir};
 
 use crate::io::file::hex;
+use crate::platform::files;
 
 /// Largest number of bytes of a file name that the temporary name keeps. Names may have 255 bytes.
 const MOST: usize = 150;
@@ -71,11 +72,8 @@ impl Temporary {
         let _ = folder.as_ref().map(File::lock);
         ready()?;
         self.0.persist(path).map_err(|failed| failed.error)?;
-        #[cfg(unix)]
-        if let Some(folder) = folder {
-            // An error is ignored: the file is renamed even if the folder cannot be synchronised.
-            let _ = folder.sync_all();
-        }
+        // An error is ignored: the file is renamed even if the folder cannot be synchronised.
+        let _ = folder.as_ref().map(files::synchronise_folder);
         Ok(())
     }
 }
@@ -137,7 +135,7 @@ impl TemporaryFolder {
         drop(self.folder);
         if let Ok(parent) = File::open(&self.parent) {
             // An error is ignored: the file is renamed even if the folder cannot be synchronised.
-            let _ = parent.sync_all();
+            let _ = files::synchronise_folder(&parent);
         }
     }
 }
@@ -178,18 +176,15 @@ fn prefix_of(path: &Path) -> String {
 fn new(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix).rand_bytes(N_RANDOM);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // The umask of the process is applied to this mode, as for any new file.
-        builder.permissions(fs::Permissions::from_mode(0o666));
+    if let Some(permissions) = files::permissions_of_new_files() {
+        builder.permissions(permissions);
     }
     builder.tempfile_in(folder)
 }
 
 /// Locks the file. Waits for a process that tests whether the file is abandoned. False without locks.
 fn locked(file: &File) -> bool {
-    cfg!(unix) && file.lock().is_ok()
+    files::LOCKS_ARE_ADVICE && file.lock().is_ok()
 }
 
 /// Whether `path` exists, without following a link.
@@ -199,7 +194,7 @@ fn is_at(path: &Path) -> bool {
 
 /// Removes the files and folders with this prefix and a random ending that no process has locked.
 fn remove_abandoned(folder: &Path, prefix: &str) {
-    if !cfg!(unix) {
+    if !files::LOCKS_ARE_ADVICE {
         return;
     }
     let Ok(entries) = fs::read_dir(folder) else { return };

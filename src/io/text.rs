@@ -44,6 +44,36 @@ pub(super) fn delimiter_of(text: &str) -> u8 {
     if text.contains('\t') { b'\t' } else { b',' }
 }
 
+/// Reads a text table with a header: the name and the entries of each column, without spaces around them.
+///
+/// Columns are separated by tabs if the first line contains one, and by commas otherwise. `way_out` is the remedy in
+/// the error for a row of another length.
+///
+/// # Errors
+/// As [`read`]; [`Error::Unreadable`] if a row has another number of entries than the header.
+pub(super) fn columns(path: &Path, way_out: Option<&str>) -> Result<Vec<(String, Vec<String>)>> {
+    let text = read(path)?;
+    let text = text.trim_start_matches('\u{feff}');
+    let first = text.lines().next().unwrap_or_default();
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(delimiter_of(first))
+        .trim(csv::Trim::All)
+        .from_reader(text.as_bytes());
+    let broken = |error: csv::Error| Error::Unreadable {
+        path: path.to_path_buf(),
+        problem: error.to_string(),
+        way_out: way_out.map(str::to_string),
+    };
+    let header = reader.headers().map_err(broken)?.clone();
+    let mut columns: Vec<Vec<String>> = vec![Vec::new(); header.len()];
+    for record in reader.records() {
+        for (column, entry) in columns.iter_mut().zip(&record.map_err(broken)?) {
+            column.push(entry.to_string());
+        }
+    }
+    Ok(header.iter().map(str::to_string).zip(columns).collect())
+}
+
 /// Largest numbers of bytes in a line and in the whole text.
 struct Limits {
     line: usize,
@@ -116,6 +146,23 @@ mod tests {
         assert!(read_with(2 * BLOCK, usize::MAX, long.as_bytes()).is_err());
         assert!(read_with(2 * BLOCK + 1, usize::MAX, long.as_bytes()).is_ok());
         assert!(read_with(10, 100, &b"\xff"[..]).unwrap_err().to_string().contains("UTF-8"));
+    }
+
+    #[test]
+    fn a_table_is_read_by_its_separator_and_a_short_row_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("t");
+        let of = |text: &str| {
+            std::fs::write(&path, text).unwrap();
+            columns(&path, Some("a way out"))
+        };
+        let found = of("\u{feff}id\tb, c\n x \t1\ny\t\n").unwrap();
+        let texts = |all: &[&str]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let wanted = [("id".into(), texts(&["x", "y"])), ("b, c".into(), texts(&["1", ""]))];
+        assert_eq!(found, wanted);
+        let error = of("a,b\n1\n").unwrap_err();
+        assert!(error.to_string().contains("line: 2"), "{error}");
+        assert_eq!(error.hint().unwrap(), "a way out");
     }
 
     #[test]

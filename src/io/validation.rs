@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::io::run::write_json;
+use crate::io::run::{known_format, write_json};
 use crate::io::table::{self, Cells, Table, TableFormat};
 
 use std::path::Path;
@@ -20,6 +20,30 @@ pub(crate) const GUESSES: [(&str, &str); 6] = [
     ("R", "cells paired at random"),
     ("Rg", "cells paired at random, with growth"),
 ];
+
+/// Rows of tables by their names in the files, in words.
+const ROWS: [(&str, &str); 9] = [
+    (POOLED, "simple guess (pooled)"),
+    ("F", "time before"),
+    ("L", "time after"),
+    ("M", "time before, shifted"),
+    ("R", "pairs at random"),
+    ("Rg", "pairs at random, with growth"),
+    ("A", "before against after"),
+    ("P", "batches of this time"),
+    ("floor", "noise floor"),
+];
+
+/// The words for the row `name` of a table of scores; the name itself for a method.
+///
+/// ```
+/// use sbcell::io::validation::row_in_words;
+/// assert_eq!(row_in_words("FL"), "simple guess (pooled)");
+/// assert_eq!(row_in_words("lightsb"), "lightsb");
+/// ```
+pub fn row_in_words(name: &str) -> &str {
+    ROWS.iter().find(|row| row.0 == name).map_or(name, |row| row.1)
+}
 
 /// Name of the guess that is fixed beforehand: the two neighbouring times pooled.
 pub(crate) const POOLED: &str = "FL";
@@ -206,7 +230,8 @@ pub struct SolvedRecord {
 /// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
-    /// Version of the layout.
+    /// Version of the layout. Scores of a later layout are not read.
+    #[serde(deserialize_with = "known_format::<FORMAT, _>")]
     pub format: u32,
     /// Version of sbcell.
     pub sbcell: String,
@@ -277,7 +302,7 @@ impl Validation {
 pub(crate) fn write_table(path: &Path, validation: &Validation) -> Result<()> {
     let rows = &validation.rows;
     let floats = |of: fn(&ValidationRow) -> Option<f64>| {
-        Cells::Gaps(rows.iter().map(|row| of(row).unwrap_or(f64::NAN)).collect())
+        Cells::Floats(rows.iter().map(|row| of(row).unwrap_or(f64::NAN)).collect())
     };
     let texts = |of: fn(&ValidationRow) -> &String| {
         Cells::Texts(rows.iter().map(|r| of(r).clone()).collect())

@@ -1,5 +1,7 @@
 //! AdamW: stochastic gradient descent with moment estimates and decoupled weight decay.
 
+use crate::platform::cpu;
+
 /// The state of the optimiser for one vector of parameters.
 ///
 /// With gradient `g`, rate `η` and decay `w`, step `t` is
@@ -47,7 +49,7 @@ impl AdamW {
         self.steps = self.steps.saturating_add(1);
         let correct_mean = 1.0 - BETA_MEAN.powi(self.steps);
         let correct_square = 1.0 - BETA_SQUARE.powi(self.steps);
-        pulp::Arch::new().dispatch(Step {
+        cpu::arch().dispatch(Step {
             parameters,
             gradient,
             mean: &mut self.mean,

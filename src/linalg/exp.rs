@@ -1,5 +1,7 @@
 //! The exponential of many numbers at once, softmax of rows, and log-sum-exp.
 
+use crate::platform::cpu;
+
 /// Replaces every value by its exponential.
 ///
 /// The error is at most 2 units in the last place for results from 1e-307 to 1e307. Smaller results
@@ -9,7 +11,7 @@
 /// of the machine, about 30 flops per value. Results do not depend on their width, since no
 /// operations are fused.
 pub fn exp_in_place(values: &mut [f64]) {
-    pulp::Arch::new().dispatch(ExpInPlace(values));
+    cpu::arch().dispatch(ExpInPlace(values));
 }
 
 /// The loop of [`exp_in_place`], compiled once for each width of vectors.
@@ -35,7 +37,7 @@ impl pulp::NullaryFnOnce for ExpInPlace<'_> {
 /// instructions as in [`exp_in_place`].
 pub fn softmax_rows(logs: &mut [f64], n_columns: usize, masses: &[f64], totals: &mut [f64]) {
     if n_columns > 0 {
-        pulp::Arch::new().dispatch(SoftmaxRows { logs, n_columns, masses, totals });
+        cpu::arch().dispatch(SoftmaxRows { logs, n_columns, masses, totals });
     }
 }
 

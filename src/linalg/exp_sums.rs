@@ -1,6 +1,7 @@
 //! Log-sum-exp along the rows of a matrix that arrives in blocks of columns, and its exponential.
 
 use crate::linalg::exp::{exp, folded};
+use crate::platform::cpu;
 
 /// A row of a block is skipped if its largest logarithm is this far below the largest so far.
 ///
@@ -33,7 +34,7 @@ impl LogSums {
     /// The function uses `block` as scratch memory. It computes no exponentials for a row whose
     /// sum would be below rounding.
     pub fn add(&mut self, block: &mut [f64], offsets: &[f64]) {
-        pulp::Arch::new().dispatch(AddLogs { sums: self, block, offsets });
+        cpu::arch().dispatch(AddLogs { sums: self, block, offsets });
     }
 
     /// The logarithm of the sum of each row; −∞ for empty sums.
@@ -84,7 +85,7 @@ impl pulp::NullaryFnOnce for AddLogs<'_> {
 /// Exponents must be below 709; those below −708 give about 1e-308. In a Sinkhorn iteration these
 /// are the entries of the coupling, with the potentials as `own` and `other`.
 pub fn exp_block(block: &mut [f64], own: &[f64], other: &[f64]) {
-    pulp::Arch::new().dispatch(ExpBlock { block, own, other });
+    cpu::arch().dispatch(ExpBlock { block, own, other });
 }
 
 /// The loop of [`exp_block`], with the same arguments.

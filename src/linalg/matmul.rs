@@ -4,6 +4,8 @@ use faer::linalg::matmul::matmul;
 use faer::traits::ComplexField;
 use faer::{Accum, MatMut, MatRef, Par};
 
+use crate::platform::cpu;
+
 /// Writes `factor · A B` to `out` (`Accum::Replace`) or adds it (`Accum::Add`).
 ///
 /// Shapes `(m, k)`, `(k, n)` and `(m, n)`; `2mkn` flops. All products of the crate use this
@@ -27,7 +29,7 @@ pub(super) fn multiply<T: ComplexField>(
 /// at the end of a function with wide vectors. This function is such a function and does nothing
 /// else.
 pub(super) fn settle() {
-    pulp::Arch::new().dispatch(Wide);
+    cpu::arch().dispatch(Wide);
 }
 
 /// The work of [`settle`]: one addition on a wide vector that the compiler cannot remove.

@@ -1,5 +1,7 @@
 //! SELU, the activation function of the networks, with its derivative and exponential.
 
+use crate::platform::cpu;
+
 /// `λ` of Klambauer et al. 2017 (arXiv 1706.02515), rounded as in PyTorch.
 const SCALE: f32 = 1.050_701;
 /// `λ α` of the same source.
@@ -11,7 +13,7 @@ const SCALE_ALPHA: f32 = 1.758_099_3;
 /// `bias` has entries. The error is at most 3e-7 for results of order one. Operations are not
 /// fused, so that vectors of any width give the same bits.
 pub(super) fn add_bias_selu(rows: &mut [f32], bias: &[f32]) {
-    pulp::Arch::new().dispatch(AddBiasSelu { rows, bias });
+    cpu::arch().dispatch(AddBiasSelu { rows, bias });
 }
 
 /// The loop of [`add_bias_selu`], compiled once for each width of vectors.
@@ -42,7 +44,7 @@ impl pulp::NullaryFnOnce for AddBiasSelu<'_> {
 /// The derivative follows from the result `a` of SELU alone: `λ` if `a > 0`, `a + λ α` otherwise.
 /// The inputs of SELU therefore need not be kept.
 pub(super) fn times_selu_slope(gradient: &mut [f32], activation: &[f32]) {
-    pulp::Arch::new().dispatch(TimesSlope { gradient, activation });
+    cpu::arch().dispatch(TimesSlope { gradient, activation });
 }
 
 /// The loop of [`times_selu_slope`].
@@ -66,7 +68,7 @@ impl pulp::NullaryFnOnce for TimesSlope<'_> {
 
 /// [`add_bias_selu`] in double precision, with the same constants.
 pub(super) fn add_bias_selu_f64(rows: &mut [f64], bias: &[f64]) {
-    pulp::Arch::new().dispatch(AddBiasSelu64 { rows, bias });
+    cpu::arch().dispatch(AddBiasSelu64 { rows, bias });
 }
 
 /// The loop of [`add_bias_selu_f64`].

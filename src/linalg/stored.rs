@@ -1,11 +1,13 @@
 //! Products of stored rows with vectors: values in single or double precision, sums in double.
 
+use crate::platform::cpu;
+
 /// Adds `Σ_j rows_ij weights_j` to `sums_i`: a matrix times a vector.
 ///
 /// `rows` has `sums.len()` rows of `weights.len()` values. `2nm` flops; the time is that of
 /// reading `rows`.
 pub fn add_weighted<T: Copy + Into<f64>>(rows: &[T], weights: &[f64], sums: &mut [f64]) {
-    pulp::Arch::new().dispatch(AddWeighted { rows, weights, sums });
+    cpu::arch().dispatch(AddWeighted { rows, weights, sums });
 }
 
 /// Adds `Σ_i weights_i rows_ij` to `sums_j`: a transposed matrix times a vector.
@@ -16,7 +18,7 @@ pub(crate) fn add_weighted_rows<T: Copy + Into<f64>>(
     weights: &[f64],
     sums: &mut [f64],
 ) {
-    pulp::Arch::new().dispatch(AddWeightedRows { rows, weights, sums });
+    cpu::arch().dispatch(AddWeightedRows { rows, weights, sums });
 }
 
 /// Number of partial sums of a row; fixed, so that results do not depend on the width of vectors.

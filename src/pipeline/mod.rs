@@ -18,12 +18,14 @@ mod perturb;
 mod plot;
 mod report;
 mod sample;
+mod self_test;
 mod shared;
 pub mod solvers;
 mod trajectory;
 mod transitions;
 mod trends;
 mod velocity;
+mod verify;
 
 pub use crate::bridge::Solver;
 pub use crate::io::identity::remember_annotated;
@@ -74,6 +76,8 @@ pub use sample::{
     BandwidthChoice, Imputed, Likelihood, MeasuredOptions, Null, SampleOptions, SampleReport,
     Sampled, impute, read_likelihood, sample, sample_posterior, write_imputed, write_samples,
 };
+pub use self_test::{KnownAnswer, self_test};
+pub use shared::advice::Advice;
 pub use shared::cell_sets::CellSets;
 pub use shared::clone_couplings::{CloneCoupling, CloneWeight};
 pub use shared::clone_keys::CloneKeys;
@@ -82,6 +86,7 @@ pub use shared::coupling_epsilon::CouplingEpsilon;
 pub use shared::example_model::example_model;
 pub use shared::fitted_file::is_fitted_file;
 pub use shared::genes_left_out::with_genes_of_file;
+pub use shared::group_labels::check_labels;
 pub use shared::population::{Population, Space};
 pub use shared::population_file::PopulationFormat;
 pub use shared::process::Process;
@@ -96,3 +101,4 @@ pub use trends::{TrendOptions, TrendTables, trends};
 pub use velocity::{
     SpeedAt, Velocities, VelocityOptions, VelocitySpace, velocity, write_velocities,
 };
+pub use verify::{CheckedFile, CheckedRecord, FileState, verify};

@@ -187,7 +187,7 @@ fn compare(case: &Case) {
     let exact = case.exact(all.len());
     for (k, fitted) in all.iter().enumerate() {
         let (bridge, report) = &fitted[0];
-        let energy = report.detail("energy").unwrap();
+        let energy = report.detail("path_energy").unwrap();
         let name = format!("dsbm, projection {}", k + 1);
         let exact =
             exact.get(k).map_or(String::new(), |off| format!("; exact projection {off:.4}"));

@@ -183,7 +183,7 @@ fn projections_approach_a_bridge_to_three_groups() {
         drifts.push(drift);
     }
     assert!(drifts[4] < 0.3 && drifts[4] < 0.5 * drifts[0], "{drifts:?}");
-    let energy = |k: usize| fitted[k].1.detail("energy").unwrap();
+    let energy = |k: usize| fitted[k].1.detail("path_energy").unwrap();
     assert!(energy(4) < energy(0), "{} {}", energy(4), energy(0));
     // The divergence of the bridge to its reference, in the same way: an estimate within a tenth.
     let times = (0..20).map(|k| {

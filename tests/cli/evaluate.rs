@@ -21,14 +21,20 @@ fn solvers_are_scored_side_by_side_with_the_facts_that_make_numbers_comparable()
         "evaluate data.h5ad --timepoints time --at 24,48 --compare gaussian,ot --bootstrap 20 \
          --out scores",
     );
-    for word in ["W1 and W2 are both exact", "that are not compared", "spacing", "floor", "FL"] {
+    for word in [
+        "W1 and W2 are both exact",
+        "that are not compared",
+        "spacing",
+        "noise floor",
+        "simple guess (pooled)",
+    ] {
         assert!(answer.stdout.contains(word), "{word}: {}", answer.stdout);
     }
     // The summary comes first, one sentence for each solver.
     let words: Vec<&str> = answer.stdout.split_whitespace().collect();
     let text = words.join(" ");
     for (name, others) in [("gaussian", 0), ("ot", 1)] {
-        let expected = format!("{name}: better than the two neighbouring times pooled (FL) at ");
+        let expected = format!("{name}: better than the two neighbouring times pooled at ");
         let place = text.find(&expected).unwrap_or_else(|| panic!("{text}"));
         let before = text[..place].matches("an oracle").count();
         assert_eq!(before, others, "{text}");

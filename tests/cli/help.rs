@@ -9,7 +9,7 @@ use sbcell::io::h5ad::{H5ad, H5adContent, MatrixContent, MatrixSource, write_h5a
 
 use crate::sandbox::{Sandbox, root, sample};
 
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 27] = [
     "run",
     "inspect",
     "fit",
@@ -33,6 +33,10 @@ const COMMANDS: [&str; 23] = [
     "report",
     "plot",
     "export",
+    "verify",
+    "doctor",
+    "completions",
+    "man",
 ];
 
 #[test]

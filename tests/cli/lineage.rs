@@ -271,7 +271,7 @@ fn a_knock_out_takes_the_gene_away_and_says_what_it_is() {
     assert!(said.contains("not validated") && said.contains("% of control"), "{said}");
     let found = columns(&sandbox, "perturb.csv");
     let row = found["gene"].iter().position(|gene| gene == "Sparc").unwrap();
-    assert_eq!(found["held_down"][row], "1");
+    assert_eq!(found["held_down"][row], "true");
     let knocked: f64 = found["knockout"][row].parse().unwrap();
     let control: f64 = found["control"][row].parse().unwrap();
     assert!(knocked.abs() < 0.1 && control > 1.0, "{knocked} {control}");

@@ -78,17 +78,23 @@ fn a_model_alone_is_enough_and_missing_parts_are_named() {
     sandbox.done(&format!("{FIT} --no-validation"));
     sandbox.done("report");
     let page = sandbox.text("sbcell-out/report.html");
-    for (part, command) in [
-        ("Fates", "fates"),
-        ("Transitions", "transitions"),
-        ("Trends of genes", "trends"),
-        ("Regulatory edges", "grn"),
-        ("Populations in between", "interpolate"),
+    let groups = " --groupby COLUMN";
+    for (part, command, groups, file) in [
+        ("Fates", "fates", groups, "fates.csv"),
+        ("Transitions", "transitions", groups, "transitions.csv"),
+        ("Trends of genes", "trends", groups, "trends.csv"),
+        ("Regulatory edges", "grn", "", "edges.csv"),
+        ("Populations in between", "interpolate", "", "populations.parquet"),
     ] {
-        let sentence = format!("{part} were not computed: run <code>sbcell {command}</code>.");
+        let line = format!("sbcell {command}{groups} --out sbcell-out/{file}");
+        let sentence = format!("{part} were not computed: run <code>{line}</code>.");
         assert!(page.contains(&sentence), "{sentence}");
     }
-    assert!(page.contains("No time was held out: run <code>sbcell evaluate</code>"));
+    assert!(
+        page.contains(
+            "No time was held out: run <code>sbcell evaluate data.h5ad --timepoints time"
+        )
+    );
     // Without the file of the cells the page is made all the same, and says so.
     fs::remove_file(sandbox.path("data.h5ad")).unwrap();
     sandbox.done("report --out moved.html");

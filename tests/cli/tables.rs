@@ -15,5 +15,7 @@ pub(crate) fn columns(sandbox: &Sandbox, name: &str) -> BTreeMap<String, Vec<Str
 }
 
 pub(crate) fn numbers(of: &[String]) -> Vec<f64> {
-    of.iter().map(|text| text.parse().unwrap()).collect()
+    // An empty cell is a missing number.
+    let number = |text: &String| if text.is_empty() { f64::NAN } else { text.parse().unwrap() };
+    of.iter().map(number).collect()
 }

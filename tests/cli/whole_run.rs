@@ -58,8 +58,9 @@ fn one_command_makes_everything_and_the_same_command_computes_nothing_again() {
     assert_eq!(names, all, "{said}");
     assert!(said.contains("wrote results/report.html: open it in a browser"), "{said}");
     let ending = said.lines().skip_while(|line| line.starts_with('['));
-    // Long sentences go on in lines that begin with spaces.
-    let n_sentences = ending.filter(|line| !line.starts_with(' ')).count();
+    // Long sentences go on in lines that begin with spaces. Notes begin with `Note: `.
+    let n_sentences =
+        ending.filter(|line| !line.starts_with(' ') && !line.starts_with("Note: ")).count();
     assert_eq!(n_sentences, 5, "three sentences, the page and the folder: {said}");
     for file in [
         "inspect.json",
@@ -109,7 +110,8 @@ fn one_command_makes_everything_and_the_same_command_computes_nothing_again() {
 #[test]
 fn parameters_come_from_a_file_and_unknown_keys_are_refused() {
     let sandbox = sandbox();
-    sandbox.done("run --init-config");
+    let said = sandbox.done("run --init-config");
+    assert_eq!(said.shown().matches("wrote sbcell.toml").count(), 1, "{}", said.shown());
     let written = sandbox.text("sbcell.toml");
     assert!(written.contains("[fit]") && written.contains("# n-pcs = \"auto\""));
     let taken = sandbox.run("run --init-config");
@@ -137,6 +139,14 @@ fn parameters_come_from_a_file_and_unknown_keys_are_refused() {
     assert_eq!(refused.code, 3);
     assert!(refused.stderr.contains("[fit] has no key `n-pc`"), "{}", refused.stderr);
     assert!(refused.stderr.contains("did you mean `n-pcs`?"), "{}", refused.stderr);
+    assert!(!sandbox.path("elsewhere").exists());
+    assert!(refused.stderr.contains("line 2: "), "{}", refused.stderr);
+    // A wrong value is the same kind of fault.
+    fs::write(sandbox.path("sbcell.toml"), "[grn]\n\nbootstrap = 'many'\n").unwrap();
+    let refused = sandbox.run("run data.h5ad --out elsewhere");
+    assert_eq!(refused.code, 3, "{}", refused.stderr);
+    let wanted = "cannot read `sbcell.toml`: line 3: `bootstrap` of [grn]: invalid value 'many'";
+    assert!(refused.stderr.contains(wanted), "{}", refused.stderr);
     assert!(!sandbox.path("elsewhere").exists());
     fs::remove_file(sandbox.path("sbcell.toml")).unwrap();
 
@@ -176,6 +186,30 @@ fn a_step_that_fails_does_not_keep_the_others_from_running() {
     assert_eq!(step(&failed.stdout, "fates"), "failed, see below");
     assert_eq!(step(&failed.stdout, "annotate"), "annotated.h5ad");
     assert!(sandbox.path("results/report.html").is_file());
+    // Two steps that fail are both named, in their order, and in the JSON object.
+    let line = format!("{line} --set trends.at=5 --json");
+    let failed = sandbox.run(&format!("{line} {FAST}"));
+    assert_eq!(failed.code, 2, "{}", failed.stderr);
+    let [fates, trends] =
+        ["error in fates: ", "error in trends: "].map(|of| failed.stderr.find(of));
+    assert!(fates.is_some() && fates < trends, "{}", failed.stderr);
+    assert_eq!(failed.stderr.matches("\nhint: ").count(), 2, "{}", failed.stderr);
+    let said: serde_json::Value = serde_json::from_str(&failed.stdout).unwrap();
+    let states = |step: &str| {
+        let all = said["summary"]["steps"].as_array().unwrap();
+        all.iter().find(|one| one["step"] == step).unwrap()["state"].clone()
+    };
+    assert_eq!(said["summary"]["steps"].as_array().unwrap().len(), 10);
+    for (step, state) in [
+        ("inspect", "done"),
+        ("fit", "done"),
+        ("evaluate", "left out"),
+        ("fates", "failed"),
+        ("trends", "failed"),
+        ("report", "done"),
+    ] {
+        assert_eq!(states(step), state, "{step}");
+    }
     // Without groups, states are looked for; that there are none is no failure.
     let line = format!("run data.h5ad --skip evaluate,grn --out results {FAST}");
     let said = sandbox.done(&line).stdout;

@@ -170,7 +170,7 @@ fn r092_charts_of_trends_draw_the_interval_of_the_table() {
         TrendOptions::default().with_trajectory(trajectory).with_genes(None).with_bootstrap(50);
     let found = pipeline::trends(&model, &options, &mut Silent).unwrap();
     let numbers = |name: &str| match found.long.column(name).unwrap() {
-        Cells::Floats(values) | Cells::Gaps(values) => values.clone(),
+        Cells::Floats(values) => values.clone(),
         other => panic!("{other:?}"),
     };
     let drawn = |of: &dyn Fn(&sbcell::io::chart::Profiles) -> Array2<f64>| -> Vec<f64> {
@@ -572,7 +572,7 @@ fn r153_genes_are_found_by_their_ensembl_numbers_wherever_one_is_named() {
     let shown = said(&sandbox.done(&format!("perturb --knockout {asked} --bootstrap 0")));
     assert!(shown.contains(&format!("`{asked}` is `{asked}.4`")), "{shown}");
     let table = rows(&sandbox, "perturb.csv");
-    let held = column(&table, "held_down").iter().position(|held| held == "1").unwrap();
+    let held = column(&table, "held_down").iter().position(|held| held == "true").unwrap();
     assert_eq!(column(&table, "gene")[held], format!("{asked}.4"));
     let line = "grn --bootstrap 0 --permutations 0 --plot e.svg --plot-target";
     let shown = said(&sandbox.done(&format!("{line} {asked}.7")));

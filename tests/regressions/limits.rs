@@ -157,7 +157,7 @@ fn r132_cells_and_genes_of_a_model_are_checked_too() {
         }
     };
     let fewer = |_: &str, cells: &mut Cells| match cells {
-        Cells::Floats(values) | Cells::Gaps(values) => drop(values.pop()),
+        Cells::Floats(values) => drop(values.pop()),
         Cells::Texts(values) => drop(values.pop()),
         Cells::Integers(values) => drop(values.pop()),
     };

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView2, Axis};
 use sbcell::data::Column;
 use sbcell::io::h5ad::{H5adContent, MatrixContent, write_h5ad};
 
@@ -66,6 +66,11 @@ impl Course {
 
     /// Writes it, `day` and `cell_type` in `obs`.
     pub(crate) fn write(&self, path: &Path) {
+        self.write_with(path, &[]);
+    }
+
+    /// Writes it with these embeddings in `obsm`.
+    pub(crate) fn write_with(&self, path: &Path, obsm: &[(&str, ArrayView2<'_, f64>)]) {
         let day = Column::Floats(self.days.clone());
         let types = Column::Texts(self.types.iter().cloned().map(Some).collect());
         let content = H5adContent {
@@ -73,6 +78,7 @@ impl Course {
             obs: &[("day", &day), ("cell_type", &types)],
             var_names: &self.genes,
             x: Some(MatrixContent::Single(self.counts.view())),
+            obsm,
             ..H5adContent::default()
         };
         write_h5ad(path, &content).unwrap();

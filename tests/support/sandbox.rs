@@ -45,12 +45,19 @@ impl Sandbox {
 
     /// Runs `sbcell` with `line` split at spaces, single quotes respected.
     pub(crate) fn run(&self, line: &str) -> Answer {
+        self.run_with(&[], line)
+    }
+
+    /// As [`Sandbox::run`], with variables of the environment.
+    pub(crate) fn run_with(&self, variables: &[(&str, &str)], line: &str) -> Answer {
         let output = Command::new(env!("CARGO_BIN_EXE_sbcell"))
             .args(words(line))
             .current_dir(self.0.path())
             .env("NO_COLOR", "1")
             .env_remove("SLURM_CPUS_PER_TASK")
             .env_remove("COLUMNS")
+            .env_remove("SBCELL_CPU")
+            .envs(variables.iter().copied())
             .output()
             .unwrap();
         Answer::from(output)

@@ -43,10 +43,10 @@ use crate::rng::Seed;
 /// cells are those of [`FlowSolver`].
 ///
 /// **Objective.** The sum of both held-out losses on the pairs of the last projection;
-/// [`FitReport::start_objective`] is this sum before the last training. The detail `energy` is
+/// [`FitReport::start_objective`] is this sum before the last training. The detail `path_energy` is
 /// `∫ E‖b‖² dt / 2ε` in nats, the KL divergence to the reference process, which the Schrödinger
-/// bridge minimises; `energy_first` is that after the first projection and `energy_change` the
-/// relative change in the last. Differences of energies are estimates of the divergence to the
+/// bridge minimises; `path_energy_first` is that after the first projection and `path_energy_change`
+/// the relative change in the last. Differences of energies are estimates of the divergence to the
 /// bridge, as far as the marginals are met.
 ///
 /// **Cost.** `n_projections` trainings of at most `max_iterations` steps, and as many simulations
@@ -66,7 +66,7 @@ use crate::rng::Seed;
 /// let solver = DsbmSolver::default().with_n_projections(2).with_max_iterations(20).with_width(8);
 /// let solver = solver.with_n_pairs(64);
 /// let (bridge, report) = solver.solve(&problem, Seed(0), &mut Silent)?;
-/// assert!(report.detail("energy").is_some());
+/// assert!(report.detail("path_energy").is_some());
 /// let ends = bridge.sample_transition(source.points(), UnitTime::START, UnitTime::END, Seed(1))?;
 /// assert!((ends.mean().unwrap() - 3.75).abs() < 0.5);
 /// # Ok(())
@@ -309,7 +309,7 @@ impl DsbmSolver {
                 let epsilon = course.problems()[i].epsilon();
                 let bridge = FlowBridge::new(epsilon, field, self.n_steps, Arc::clone(&networks))?;
                 let energy = prepared.training[i].energy(&bridge, seed.child("dsbm", i as u64))?;
-                let energy_of = |fitted: &Vec<Fitted>| fitted[i].1.detail("energy");
+                let energy_of = |fitted: &Vec<Fitted>| fitted[i].1.detail("path_energy");
                 let first = all.first().and_then(energy_of).unwrap_or(energy);
                 let before = all.last().and_then(energy_of).unwrap_or(energy);
                 let change = (energy - before) / before.abs().max(f64::MIN_POSITIVE);
@@ -317,9 +317,9 @@ impl DsbmSolver {
                 let details = [
                     ("flow_loss", flow),
                     ("score_loss", score),
-                    ("energy", energy),
-                    ("energy_first", first),
-                    ("energy_change", change),
+                    ("path_energy", energy),
+                    ("path_energy_first", first),
+                    ("path_energy_change", change),
                 ];
                 let report = FitReport {
                     stop: Stop::Converged,

@@ -12,6 +12,7 @@ use toml::{Table, Value};
 
 use crate::cli::Cli;
 use crate::cli::run::steps::Step;
+use crate::cli::run::values;
 
 /// Name of the file of parameters that is read without being named.
 pub(crate) const FILE: &str = "sbcell.toml";
@@ -50,11 +51,10 @@ impl Config {
             path: path.into(),
             source,
         })?;
-        Self::parse(&text).map_err(|(problem, way_out)| Error::Unreadable {
-            path: path.into(),
-            problem,
-            way_out,
-        })
+        let wrong = |(problem, way_out)| Error::Unreadable { path: path.into(), problem, way_out };
+        let config = Self::parse(&text).map_err(wrong)?;
+        values::check(&text).map_err(wrong)?;
+        Ok(config)
     }
 
     /// Parses the text of a file of parameters. An error has a problem and a remedy.
@@ -65,12 +65,22 @@ impl Config {
         })?;
         let mut config = Self::default();
         for (key, value) in table {
-            if let Value::Table(flags) = value {
-                let Some(step) = Step::of(&key) else { return Err(unknown_table(&key)) };
-                config.steps.insert(key, arguments(step, flags)?);
-            } else {
-                config.set(&key, &value)?;
+            let at = |table: &str, key: &str| {
+                let line = values::line_of(text, table, key);
+                move |(problem, way_out): (String, Option<String>)| {
+                    (format!("line {line}: {problem}"), way_out)
+                }
+            };
+            let Value::Table(flags) = value else {
+                config.set(&key, &value).map_err(at("", &key))?;
+                continue;
+            };
+            let step = Step::of(&key).ok_or_else(|| at(&key, "")(unknown_table(&key)))?;
+            let mut all = Vec::new();
+            for (flag, value) in flags {
+                all.extend(argument(step, &flag, value).map_err(at(&key, &flag))?);
             }
+            config.steps.insert(key, all);
         }
         Ok(config)
     }
@@ -157,34 +167,29 @@ fn long_of(argument: &str) -> &str {
     argument.trim_start_matches('-').split('=').next().unwrap_or_default()
 }
 
-/// The arguments of one table.
-fn arguments(
+/// The arguments of one key of the table of a step.
+pub(super) fn argument(
     step: Step,
-    flags: Table,
+    key: &str,
+    value: Value,
 ) -> std::result::Result<Vec<String>, (String, Option<String>)> {
-    let mut all = Vec::new();
-    for (key, value) in flags {
-        let argument = flag_of(step, &key)?;
-        let flag = format!("--{}", argument.get_long().unwrap_or_default());
-        match value {
-            Value::Boolean(false) => {}
-            Value::Boolean(true) => all.push(flag),
-            Value::Array(items) => {
-                let texts = items
-                    .iter()
-                    .map(|item| plain(&key, item))
-                    .collect::<std::result::Result<Vec<_>, _>>()?;
-                match argument.get_value_delimiter() {
-                    Some(between) => {
-                        all.push(format!("{flag}={}", texts.join(&between.to_string())));
-                    }
-                    None => all.extend(texts.iter().map(|text| format!("{flag}={text}"))),
-                }
+    let argument = flag_of(step, key)?;
+    let flag = format!("--{}", argument.get_long().unwrap_or_default());
+    Ok(match value {
+        Value::Boolean(false) => Vec::new(),
+        Value::Boolean(true) => vec![flag],
+        Value::Array(items) => {
+            let texts = items
+                .iter()
+                .map(|item| plain(key, item))
+                .collect::<std::result::Result<Vec<_>, _>>()?;
+            match argument.get_value_delimiter() {
+                Some(between) => vec![format!("{flag}={}", texts.join(&between.to_string()))],
+                None => texts.iter().map(|text| format!("{flag}={text}")).collect(),
             }
-            other => all.push(format!("{flag}={}", plain(&key, &other)?)),
         }
-    }
-    Ok(all)
+        other => vec![format!("{flag}={}", plain(key, &other)?)],
+    })
 }
 
 /// A text or a number as an argument.
@@ -284,18 +289,22 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_refused_with_the_likeliest_one() {
-        assert_eq!(problem("[fit]\nn-pc = 3"), "[fit] has no key `n-pc` | did you mean `n-pcs`?");
+        assert_eq!(
+            problem("[fit]\n\nn-pc = 3"),
+            "line 3: [fit] has no key `n-pc` | did you mean `n-pcs`?"
+        );
         assert!(
             problem("[fitt]\nn-pcs = 3")
-                .starts_with("there is no step [fitt] | the steps are inspect")
+                .starts_with("line 1: there is no step [fitt] | the steps are inspect")
         );
-        assert_eq!(problem("dat = 'x'"), "there is no key `dat` | did you mean `data`?");
+        assert_eq!(problem("dat = 'x'"), "line 1: there is no key `dat` | did you mean `data`?");
         assert!(problem("[fit]\nout = 'x'").contains("which `run` sets itself"));
-        assert!(problem("skip = ['edges']").starts_with("`skip` has no step `edges`"));
-        assert!(problem("data = 3").starts_with("`data` must be a text, got integer"));
+        assert!(problem("skip = ['edges']").starts_with("line 1: `skip` has no step `edges`"));
+        assert!(problem("data = 3").starts_with("line 1: `data` must be a text, got integer"));
         assert!(problem("data = 'a'\n[fit\n").starts_with("line 2:"));
         assert!(
-            problem("[fit]\nn-pcs = {a = 1}").starts_with("`n-pcs` must be a text or a number")
+            problem("[fit]\nn-pcs = {a = 1}")
+                .starts_with("line 2: `n-pcs` must be a text or a number")
         );
     }
 

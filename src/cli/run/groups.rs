@@ -4,8 +4,10 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use sbcell::io::file::replace;
-use sbcell::pipeline::{ColumnReport, Inspection};
+use sbcell::pipeline::{ColumnReport, Inspection, check_labels};
 use sbcell::{Error, Result};
+
+use crate::cli::run::plan::Job;
 
 /// Beginnings of names of columns with groups of cells, without separators, the likeliest first.
 const NAMES: [&str; 12] = [
@@ -72,6 +74,32 @@ pub(super) fn column_of(found: &Inspection) -> Option<String> {
     let columns = found.obs.iter().filter(usable);
     let ranked = columns.filter_map(|column| Some((named(column)?, column.name.clone())));
     ranked.min_by_key(|(place, _)| *place).map(|(_, name)| name)
+}
+
+/// Checks that the column and the files of groups are there and can be groups, before the fit.
+///
+/// # Errors
+/// [`Error::NoFile`], [`Error::UnknownKey`]; [`Error::Parameter`] for a column of numbers or of names of cells.
+pub(super) fn check_groups(job: &Job, found: &Inspection) -> Result<()> {
+    let config = &job.config;
+    if let Some(path) = config.cells.iter().find(|path| !path.is_file()) {
+        return Err(Error::NoFile { path: path.clone(), near: Vec::new(), others: Vec::new() });
+    }
+    // A column may be followed by some of its groups: `cell_type=A,B`.
+    let Some(all) = config.groupby.as_deref() else { return Ok(()) };
+    let name = all.split('=').next().unwrap_or(all);
+    let Some(column) = found.obs.iter().find(|column| column.name == name) else {
+        let (what, path) = ("column of obs", job.data.clone());
+        let available = found.obs.iter().map(|column| column.name.clone()).collect();
+        return Err(Error::UnknownKey { what, name: name.into(), path, available });
+    };
+    let is_numeric = matches!(column.kind, Some("integers" | "floats"));
+    let likely = found.obs.iter().filter(|other| {
+        matches!(other.kind, Some("categories" | "texts")) && (2..=MOST).contains(&other.n_distinct)
+    });
+    let likely: Vec<String> = likely.map(|column| column.name.clone()).collect();
+    let n_known = found.n_cells.saturating_sub(column.n_missing);
+    check_labels(name, [column.n_distinct, n_known], is_numeric, &likely)
 }
 
 /// Writes the table of cells and their found states to `to`, from the table of fates `from`. Returns the number

@@ -1,12 +1,14 @@
 //! `sbcell run`: file → model, scores, populations, fates, transitions, genes, edges, copy and page, in one folder.
 
 mod config;
+mod ending;
 mod groups;
 mod plan;
 mod record;
 mod runner;
 mod steps;
 mod template;
+mod values;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,16 +19,15 @@ use sbcell::io::lock::FolderLock;
 use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
+use crate::cli::places::RESULTS_FOLDER;
 use crate::cli::run::config::Config;
+pub(crate) use crate::cli::run::config::FILE as CONFIG;
 use crate::cli::run::plan::Job;
 use crate::cli::run::record::ResultsRecord;
 use crate::cli::run::runner::Runner;
 use crate::cli::run::steps::Step;
 use crate::cli::shared::{Common, shown};
 use crate::cli::terminal::Terminal;
-
-/// The folder of the results if none is named.
-const RESULTS: &str = "sbcell-results";
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,7 +43,7 @@ Examples:
 Steps, each a command of its own with its own help: inspect, fit, evaluate, interpolate, fates,
 transitions, trends, grn, annotate, report. A step that is done and whose input and parameters are the
 same is not computed again, so that the same command goes on after an interruption, and a changed
-parameter costs only the steps that it concerns. Edges have 5 resamples and no p-values by permuted times here;
+parameter costs only the steps that it concerns. Edges have 3 resamples and no p-values by permuted times here;
 --set grn.bootstrap=20 --set grn.permutations=20 gives those of `sbcell grn`. Groups of cells come from --groupby or --cells, otherwise
 from a column such as cell_type or leiden, otherwise sbcell looks for terminal states itself.";
 
@@ -135,11 +136,24 @@ pub(crate) fn run(args: RunArgs, common: &Common, terminal: &mut Terminal) -> Re
             ("DATA.h5ad", "given, on the command line or as `data` in the file of parameters");
         Error::Parameter { name, must, got: "nothing".into() }
     })?;
-    let out = config.out.clone().unwrap_or_else(|| RESULTS.into());
+    let out = config.out.clone().unwrap_or_else(|| RESULTS_FOLDER.into());
     let job = Job { data, out, config, seed: common.seed, overwrite: common.overwrite };
     let _lock = FolderLock::take(&job.out)?;
     let before = open_folder(&job.out, common.overwrite)?;
-    Runner::new(job, before, fresh)?.run(terminal)
+    let mut record = record_of(&job)?;
+    record.arguments.extend(terminal.line.iter().flat_map(|line| line.arguments.clone()));
+    Runner::new(job, before, record, fresh).run(terminal)
+}
+
+/// The record of a run before its first step.
+///
+/// # Errors
+/// [`Error::Numerical`] if the parameters cannot be written as JSON.
+fn record_of(job: &Job) -> Result<ResultsRecord> {
+    let what = "writing the parameters";
+    let parameters = serde_json::to_value(&job.config)
+        .map_err(|error| Error::Numerical { what, why: error.to_string() })?;
+    Ok(ResultsRecord::new(parameters))
 }
 
 impl RunCourseArgs {
@@ -186,6 +200,11 @@ fn write_template(path: &Path, overwrite: bool, terminal: &Terminal) -> Result<O
     let text = "remove the # before the keys to set, then run `sbcell run`";
     terminal.say(&format!("wrote {}: {text}", shown(path)));
     Ok(Outcome::Done)
+}
+
+/// Whether `folder` has results of a run.
+pub(crate) fn is_of_run(folder: &Path) -> bool {
+    ResultsRecord::read(folder).is_some()
 }
 
 /// The record of an earlier run in the folder of the results, which is made if it is not there.

@@ -14,7 +14,7 @@ use crate::cli::run::steps::Step;
 const PARTS: [f64; 3] = [0.25, 0.5, 0.75];
 
 /// Number of resamples of edges.
-const FEW_RESAMPLES: usize = 5;
+const FEW_RESAMPLES: usize = 3;
 
 /// Smallest number of times at which one can be held out.
 pub(super) const FEWEST_TIMES: usize = 3;

@@ -1,15 +1,19 @@
 //! The record of `sbcell run`: which steps are done, from which files, so that a later run goes on there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use sbcell::io::file::sha256;
-use sbcell::io::run::{OutputRecord, read_json, write_json};
+use sbcell::io::run::{OutputRecord, RunRecord, read_json, write_json};
+use sbcell::platform::cpu;
 use sbcell::{Result, Silent};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::cli::run::steps::Step;
+
+/// Version of the layout of the record.
+const FORMAT: u32 = 1;
 
 /// Name of the record in the folder of the results.
 const FILE: &str = "run.json";
@@ -17,12 +21,23 @@ const FILE: &str = "run.json";
 /// The state of a folder of results.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct ResultsRecord {
+    /// Version of this layout.
+    format: u32,
     /// Version of sbcell.
     pub(super) sbcell: String,
     /// Always `run`: by this word a folder of results is recognised.
     command: String,
     /// The parameters of the file of parameters and of the flags.
     pub(super) parameters: Value,
+    /// The arguments after `sbcell`, without those on which no result depends. Empty in older records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) arguments: Vec<String>,
+    /// Vector instructions of the processor; absent in older records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cpu: Option<String>,
+    /// Notes of the page: what it leaves out or shows in another way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) notes: Vec<String>,
     /// The steps, in their order.
     pub(super) steps: Vec<StepRecord>,
 }
@@ -53,12 +68,16 @@ impl ResultsRecord {
     /// A record without steps, of this version of sbcell.
     pub(super) fn new(parameters: Value) -> Self {
         let sbcell = env!("CARGO_PKG_VERSION").to_string();
-        Self { sbcell, command: "run".into(), parameters, steps: Vec::new() }
+        let (command, cpu) = ("run".into(), Some(cpu::path()));
+        let (arguments, notes, steps) = (Vec::new(), Vec::new(), Vec::new());
+        Self { format: FORMAT, sbcell, command, parameters, arguments, cpu, notes, steps }
     }
 
     /// The record in the folder `out`; `None` if it is not the folder of a run.
     pub(super) fn read(out: &Path) -> Option<Self> {
-        read_json::<Self>(&out.join(FILE)).ok().filter(|record| record.command == "run")
+        read_json::<Self>(&out.join(FILE))
+            .ok()
+            .filter(|record| record.command == "run" && record.format == FORMAT)
     }
 
     /// Writes the record to the folder `out`.
@@ -119,12 +138,27 @@ impl StepRecord {
     /// # Errors
     /// [`sbcell::Error::Io`] if a file cannot be read.
     pub(super) fn done(mut self, out: &Path) -> Result<Self> {
-        let files = Step::of(&self.step).map(Step::files).unwrap_or_default();
+        let files = Step::of(&self.step).map(|step| written(step, out)).unwrap_or_default();
         for file in files.into_iter().filter(|file| out.join(file).is_file()) {
-            self.outputs.push(OutputRecord::of(out, file)?);
+            self.outputs.push(OutputRecord::of(out, &file)?);
         }
         Ok(self)
     }
+}
+
+/// The files that a step has written, relative to the folder `out` of the results: those by which it is known, and
+/// those in its own run record, such as every bridge of a model.
+fn written(step: Step, out: &Path) -> BTreeSet<String> {
+    let mut files: BTreeSet<String> = step.files().into_iter().map(str::to_string).collect();
+    let (folder, record) = match step {
+        Step::Fit => ("model/", "model/run.json".to_string()),
+        Step::Evaluate => ("validation/", "validation/validation.run.json".into()),
+        _ => ("", format!("{}.run.json", step.output())),
+    };
+    if let Ok(run) = read_json::<RunRecord>(&out.join(record)) {
+        files.extend(run.outputs.into_iter().map(|output| format!("{folder}{}", output.file)));
+    }
+    files
 }
 
 /// The hash of a file; empty if it cannot be read.

@@ -12,7 +12,8 @@ use sbcell::{Error, Result};
 
 use crate::cli::Outcome;
 use crate::cli::fit::duration;
-use crate::cli::run::groups::{Groups, column_of, write_states};
+use crate::cli::run::ending::{Failed, notes_in_words, say_errors, states};
+use crate::cli::run::groups::{Groups, check_groups, column_of, write_states};
 use crate::cli::run::plan::{FEWEST_TIMES, Job, Line, embedding_of, relative};
 use crate::cli::run::record::{ResultsRecord, StepRecord, hash};
 use crate::cli::run::steps::Step;
@@ -36,78 +37,82 @@ pub(super) struct Runner {
     record: ResultsRecord,
     /// Whether done steps are done again.
     fresh: bool,
-    /// The first error of a step that later steps do not need.
-    failed: Option<Error>,
+    /// The errors of steps.
+    failed: Failed,
+    /// The step that runs.
+    current: Step,
+    /// The state of each step so far.
+    states: BTreeMap<Step, &'static str>,
     /// Whether some solver did not converge.
     open: bool,
 }
 
 impl Runner {
-    /// A run of `job` in a folder with the record `before`.
-    ///
-    /// # Errors
-    /// [`Error::Parameter`] if the parameters of a step are wrong, so that nothing is computed in vain.
-    pub(super) fn new(job: Job, before: Option<ResultsRecord>, fresh: bool) -> Result<Self> {
-        let what = "writing the parameters";
-        let parameters = serde_json::to_value(&job.config)
-            .map_err(|error| Error::Numerical { what, why: error.to_string() })?;
-        let mut record = ResultsRecord::new(parameters);
+    /// A run of `job` with a new record, in a folder with the record `before`.
+    pub(super) fn new(
+        job: Job,
+        before: Option<ResultsRecord>,
+        mut record: ResultsRecord,
+        fresh: bool,
+    ) -> Self {
         // Results of steps that are left out now stay recorded.
         record.steps = before.iter().flat_map(|before| before.steps.clone()).collect();
-        Ok(Self { job, before, record, fresh, failed: None, open: false })
+        let (failed, states, current) = (Vec::new(), BTreeMap::new(), Step::Inspect);
+        Self { job, before, record, fresh, failed, current, states, open: false }
     }
 
-    /// Runs all steps.
+    /// Runs all steps. Errors of steps are printed at the end, in their order; the outcome has the kind of the first.
     ///
     /// # Errors
-    /// Those of reading the file and of the fit; the first error of another step, at the end.
+    /// Those of reading the file and of checking parameters; [`Error::Cancelled`].
     pub(super) fn run(mut self, terminal: &mut Terminal) -> Result<Outcome> {
         // From now on this is the folder of a run, also after an interruption.
         self.record.write(&self.job.out)?;
         let found = self.inspect(terminal)?;
-        self.check_groups(&found)?;
+        check_groups(&self.job, &found)?;
         let embedding = embedding_of(&found, &self.job);
         self.check(embedding.as_deref())?;
-        self.fit(embedding.as_deref(), terminal)?;
+        match self.steps(&found, embedding.as_deref(), terminal) {
+            Ok(()) => {}
+            Err(Error::Cancelled) => return Err(Error::Cancelled),
+            Err(error) => self.failed.push((self.current, error)),
+        }
+        terminal.record("steps", &states(&self.record, &self.states, &self.failed));
+        say_errors(&self.failed, terminal);
+        Ok(match self.failed.first() {
+            Some((_, error)) => Outcome::Failed(error.kind()),
+            None if self.open => Outcome::NotConverged,
+            None => Outcome::Done,
+        })
+    }
+
+    /// Runs the steps after `inspect`.
+    ///
+    /// # Errors
+    /// Those of the fit and of the report, and of writing records.
+    fn steps(
+        &mut self,
+        found: &Inspection,
+        embedding: Option<&str>,
+        terminal: &mut Terminal,
+    ) -> Result<()> {
+        self.fit(embedding, terminal)?;
         let n_times = self.job.header()?.snapshots.len();
         if n_times < FEWEST_TIMES {
             let why = format!("no time can be held out of {n_times}");
             self.leave(Step::Evaluate, &why, terminal)?;
         } else {
-            self.step(Step::Evaluate, self.job.evaluate(embedding.as_deref()), terminal)?;
+            self.step(Step::Evaluate, self.job.evaluate(embedding), terminal)?;
         }
         self.step(Step::Interpolate, self.job.interpolate(&self.job.header()?), terminal)?;
-        let groups = self.groups(&found, terminal)?;
+        let groups = self.groups(found, terminal)?;
         let no_genes = found.can_run.iter().find(|of| of.command == "grn");
         match no_genes.and_then(|of| of.why_not.clone()) {
             Some(why) => self.leave(Step::Grn, &why, terminal)?,
             None => self.step(Step::Grn, self.job.grn(), terminal)?,
         }
-        self.step(Step::Annotate, self.job.annotate(&found), terminal)?;
-        self.report(groups.as_ref(), terminal)?;
-        terminal.record("steps", &self.record.steps);
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
-        Ok(if self.open { Outcome::NotConverged } else { Outcome::Done })
-    }
-
-    /// Checks that the column and the files of groups are there, before the fit.
-    fn check_groups(&self, found: &Inspection) -> Result<()> {
-        let config = &self.job.config;
-        if let Some(path) = config.cells.iter().find(|path| !path.is_file()) {
-            return Err(Error::NoFile { path: path.clone(), near: Vec::new(), others: Vec::new() });
-        }
-        // A column may be followed by some of its groups: `cell_type=A,B`.
-        let column = config.groupby.as_deref().map(|all| all.split('=').next().unwrap_or(all));
-        let available: Vec<String> = found.obs.iter().map(|column| column.name.clone()).collect();
-        match column.filter(|name| !available.iter().any(|known| known == name)) {
-            None => Ok(()),
-            Some(name) => {
-                let (what, path) = ("column of obs", self.job.data.clone());
-                Err(Error::UnknownKey { what, name: name.into(), path, available })
-            }
-        }
+        self.step(Step::Annotate, self.job.annotate(found), terminal)?;
+        self.report(groups.as_ref(), terminal)
     }
 
     /// Checks the lines of all steps before the first one runs.
@@ -147,10 +152,19 @@ impl Runner {
 
     /// Fits the model, unless it is there.
     fn fit(&mut self, embedding: Option<&str>, terminal: &mut Terminal) -> Result<()> {
+        self.current = Step::Fit;
         let line = self.job.fit(embedding);
         let model = Step::Fit.path(&self.job.out);
         if self.is_left_out(Step::Fit) {
-            self.job.header()?;
+            if !model.join("model.json").is_file() {
+                let (name, must) = (
+                    "--skip",
+                    "without fit where there is no model: leave fit to run, or name the folder of an earlier run \
+                     with --out",
+                );
+                let got = format!("fit, and {} does not exist", shown(&model));
+                return Err(Error::Parameter { name, must, got });
+            }
             self.say(Step::Fit, "left out, model/ of an earlier run", terminal);
             return Ok(());
         }
@@ -232,13 +246,20 @@ impl Runner {
 
     /// Writes the page. It is cheap, and anything of the folder may have changed.
     fn report(&mut self, groups: Option<&Groups>, terminal: &mut Terminal) -> Result<()> {
+        self.current = Step::Report;
         let line = self.job.report(groups);
         if self.is_left_out(Step::Report) {
             self.say(Step::Report, "left out", terminal);
         } else {
             let record = self.before(Step::Report, &line)?;
             self.say(Step::Report, Step::Report.output(), terminal);
-            run_step(Step::Report.name(), &line.arguments, terminal)?;
+            terminal.hold();
+            let ran = run_step(Step::Report.name(), &line.arguments, terminal);
+            self.record.notes = terminal.held();
+            for note in notes_in_words(&self.record.notes) {
+                terminal.say(&note);
+            }
+            ran?;
             self.keep(record.done(&self.job.out)?)?;
         }
         let copy = Step::Annotate.path(&self.job.out).exists();
@@ -261,6 +282,7 @@ impl Runner {
         must: bool,
         terminal: &mut Terminal,
     ) -> Result<bool> {
+        self.current = step;
         let mut record = self.before(step, &line)?;
         let known = self.is_known(&record);
         if self.is_left_out(step) {
@@ -294,11 +316,17 @@ impl Runner {
                 terminal.note("the same command goes on where it was interrupted");
                 Err(Error::Cancelled)
             }
+            // The data are too small for the step.
+            Err(Error::Parameter { name: "number of cells", must, got }) => {
+                let why = format!("the number of cells must be {must}, and it is {got}");
+                self.leave(step, &why, terminal)?;
+                Ok(false)
+            }
             Err(error) if must => {
                 self.set_aside(step)?;
                 self.keep(StepRecord::not_done(step, &error.to_string()))?;
                 self.say(step, "failed, see below", terminal);
-                self.failed.get_or_insert(error);
+                self.failed.push((step, error));
                 Ok(false)
             }
             Err(error) => {
@@ -399,9 +427,11 @@ impl Runner {
         self.job.config.skip.iter().any(|name| name == step.name())
     }
 
-    /// Prints the line of a step.
-    #[allow(clippy::unused_self, reason = "one form of line for all steps")]
-    fn say(&self, step: Step, text: &str, terminal: &Terminal) {
+    /// Prints the line of a step, and keeps its state.
+    fn say(&mut self, step: Step, text: &str, terminal: &Terminal) {
+        let states = ["left out", "not done", "failed"];
+        let state = states.into_iter().find(|state| text.starts_with(state));
+        self.states.insert(step, state.unwrap_or("done"));
         let place = Step::ALL.iter().position(|other| *other == step).unwrap_or_default() + 1;
         let n_steps = Step::ALL.len();
         terminal.say(&format!("[{place}/{n_steps}] {:<11} {text}", step.name()));

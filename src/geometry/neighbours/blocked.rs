@@ -7,6 +7,7 @@ use super::lanes::{Lanes, squared_distance};
 use super::{Found, nearest_of};
 use crate::error::Result;
 use crate::linalg::product_nt_single;
+use crate::platform::cpu;
 use crate::progress::{Event, Progress, report};
 
 /// Rows of a tile of scores. A tile has half a megabyte and stays in the second-level cache.
@@ -109,7 +110,7 @@ impl Scores {
             let tile = &mut tile[..rows.len() * n_columns];
             product_nt_single(tile, left, right, width);
             let first = (block * COLUMNS) as u32;
-            pulp::Arch::new().dispatch(Collect { tile, n_columns, first, best: &mut best });
+            cpu::arch().dispatch(Collect { tile, n_columns, first, best: &mut best });
         }
         let mut distances = Vec::new();
         rows.zip(best)

@@ -2,6 +2,8 @@
 
 use ndarray::ArrayView2;
 
+use crate::platform::cpu;
+
 /// Number of points in a block, whose distances are computed in parallel lanes.
 pub(crate) const LANES: usize = 8;
 
@@ -43,7 +45,7 @@ impl Lanes {
     /// The results have the same bits as those of [`squared_distance`].
     pub(crate) fn squared_distances(&self, point: &[f64], out: &mut Vec<f64>) {
         out.resize(self.n_points.next_multiple_of(LANES), 0.0);
-        pulp::Arch::new().dispatch(Squared { lanes: self, point, out });
+        cpu::arch().dispatch(Squared { lanes: self, point, out });
         out.truncate(self.n_points);
     }
 }

@@ -180,7 +180,7 @@ fn numbers(path: &Path, cells: &Cells, what: &str) -> Result<Vec<f64>> {
         other => other.parse::<f64>().ok().filter(|number| number.is_finite()),
     };
     match cells {
-        Cells::Floats(values) | Cells::Gaps(values) => {
+        Cells::Floats(values) => {
             match values.iter().enumerate().find(|entry| !entry.1.is_finite()) {
                 Some((row, value)) => {
                     let problem = format!("{value} in row {} is no {what}", row + 1);
@@ -210,9 +210,7 @@ fn sign_of(value: f64) -> i8 {
 /// Signs of a column of numbers, of `+` and `-`, or of words; 0 for other entries.
 fn signs(cells: &Cells) -> Vec<i8> {
     match cells {
-        Cells::Floats(values) | Cells::Gaps(values) => {
-            values.iter().map(|value| sign_of(*value)).collect()
-        }
+        Cells::Floats(values) => values.iter().map(|value| sign_of(*value)).collect(),
         Cells::Integers(values) => values.iter().map(|value| value.signum() as i8).collect(),
         Cells::Texts(texts) => texts
             .iter()

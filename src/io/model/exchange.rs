@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::error::Result;
 use crate::io::file::io_error;
 use crate::io::lock::real;
+use crate::platform::files;
 
 /// Folder of an unfinished fit to `out`: `OUT.partial` beside it. If `out` is a link, it is beside the
 /// folder to which the link leads.
@@ -87,19 +88,8 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
 /// files.
 ///
 /// The working directory is not exchanged, because the process would then work in the older folder.
-#[cfg(any(target_os = "linux", target_os = "macos"))]
 pub(super) fn exchange(one: &Path, other: &Path) -> bool {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
     let here = real(Path::new("."));
     let other = real(other);
-    if here.starts_with(&other) {
-        return false;
-    }
-    renameat_with(CWD, one, CWD, &other, RenameFlags::EXCHANGE).is_ok()
-}
-
-/// Other systems have no exchange of folders: always false.
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-pub(super) fn exchange(_one: &Path, _other: &Path) -> bool {
-    false
+    !here.starts_with(&other) && files::exchange(one, &other)
 }

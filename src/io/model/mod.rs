@@ -52,6 +52,7 @@ pub use conditions::{ConditionRecord, ConditionsRecord, is_conditions, read_cond
 pub(crate) use conditions::{PartialConditions, check_conditions_output};
 pub use opened::OpenModel;
 pub(crate) use partial::{Choices, PartialModel};
+pub use publish::is_model;
 pub(super) use publish::{OWN_NAMES, PLAN, VALIDATION};
 pub(crate) use publish::{Published, recover};
 #[doc(hidden)]

@@ -245,8 +245,8 @@ fn coupling_table(noise: &CouplingNoise) -> Table {
     let chosen = curve.iter().map(|point| point.epsilon.total_cmp(epsilon).is_eq().to_string());
     Table::default()
         .with("epsilon", Cells::Floats(curve.iter().map(|point| point.epsilon).collect()))
-        .with("agreement", Cells::Gaps(curve.iter().map(|point| point.agreement).collect()))
-        .with("error", Cells::Gaps(curve.iter().map(|point| point.error).collect()))
+        .with("agreement", Cells::Floats(curve.iter().map(|point| point.agreement).collect()))
+        .with("error", Cells::Floats(curve.iter().map(|point| point.error).collect()))
         .with("chosen", Cells::Texts(chosen.collect()))
 }
 

@@ -153,6 +153,17 @@ pub(super) fn settle(out: &Path) {
     }
 }
 
+/// Whether `folder` holds a model, the models of several conditions, or a complete model that is not yet published.
+///
+/// ```
+/// assert!(sbcell::io::model::is_model("tests/fixtures/old-model/model".as_ref()));
+/// assert!(!sbcell::io::model::is_model("tests/fixtures".as_ref()));
+/// ```
+pub fn is_model(folder: &Path) -> bool {
+    let waits = folder.join(WHOLE).exists() || partial_folder(folder).join(WHOLE).exists();
+    waits || folder.join(HEADER).is_file() || is_conditions(folder)
+}
+
 /// Checks that a fit may write to `out`: the folder contains no file with a name of a model, or it
 /// contains a model; and `OUT.partial` contains nothing but an unfinished fit.
 ///

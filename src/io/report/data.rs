@@ -19,6 +19,14 @@ impl<T> Part<T> {
             Self::Missing(_) => None,
         }
     }
+
+    /// The part made of a shown part by `make`, or the same sentence.
+    pub fn map<U>(&self, make: impl FnOnce(&T) -> U) -> Part<U> {
+        match self {
+            Self::Shown(part) => Part::Shown(make(part)),
+            Self::Missing(why) => Part::Missing(why.clone()),
+        }
+    }
 }
 
 /// All that a report shows.
@@ -101,10 +109,11 @@ impl Report {
     /// parameters: texts that speak of parameters, and the parameters of the commands, which become part of
     /// a command if `say` gives them as flags in backticks.
     pub fn reword(&mut self, say: &dyn Fn(&str) -> String) {
-        let lists = [&mut self.warnings, &mut self.notes, &mut self.details];
-        for text in lists.into_iter().flatten().chain(&mut self.summary) {
+        self.reword_notes(say);
+        for text in &mut self.summary {
             *text = say(text);
         }
+        self.reword_missing(say);
         for repeat in &mut self.provenance.commands {
             let mut left = Vec::new();
             for parameter in std::mem::take(&mut repeat.also) {
@@ -119,6 +128,31 @@ impl Report {
             }
             repeat.also = left;
         }
+    }
+
+    /// Replaces the words of warnings, notes and details only, as [`Report::reword`].
+    pub fn reword_notes(&mut self, say: &dyn Fn(&str) -> String) {
+        let lists = [&mut self.warnings, &mut self.notes, &mut self.details];
+        for text in lists.into_iter().flatten() {
+            *text = say(text);
+        }
+    }
+
+    /// Rewords the sentences in the place of parts that are missing.
+    fn reword_missing(&mut self, say: &dyn Fn(&str) -> String) {
+        fn of<T>(part: &mut Part<T>, say: &dyn Fn(&str) -> String) {
+            if let Part::Missing(why) = part {
+                *why = say(why);
+            }
+        }
+        of(&mut self.map, say);
+        of(&mut self.populations, say);
+        of(&mut self.streams, say);
+        of(&mut self.transitions, say);
+        of(&mut self.fates, say);
+        of(&mut self.trends, say);
+        of(&mut self.edges, say);
+        of(&mut self.validation, say);
     }
 }
 
@@ -144,6 +178,8 @@ pub struct CellMap {
     pub points: Vec<[f64; 2]>,
     /// Number of cells of the course.
     pub n_cells: usize,
+    /// Number of these cells without a place on the embedding, which are not shown.
+    pub n_without: usize,
     /// Ways to colour the cells; the first is shown without scripts.
     pub colourings: Vec<Colouring>,
 }

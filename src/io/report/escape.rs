@@ -37,7 +37,8 @@ pub(super) fn prose(text: &str) -> String {
                 put.push('`');
                 put.push_str(&html(part));
             }
-            (false, _) => put.push_str(&html(part)),
+            // A percent sign stays on the line of its number.
+            (false, _) => put.push_str(&html(part).replace(" %", "\u{a0}%")),
         }
         inside = !inside;
     }
@@ -91,7 +92,7 @@ pub(super) fn count(n: usize) -> String {
 }
 
 /// `n` with the noun in singular or plural: `1 cell`, `2 cells`.
-pub(super) fn counted(n: usize, noun: &str) -> String {
+pub(crate) fn counted(n: usize, noun: &str) -> String {
     format!("{} {noun}{}", count(n), if n == 1 { "" } else { "s" })
 }
 

@@ -66,11 +66,17 @@ pub(super) fn figure(map: &CellMap, payload: &mut Payload) -> Figure {
         _ => svg.dots(map.points[..shown].iter().map(place), size, NONE),
     }
     let n_shown = map.points.len();
-    let n = if n_shown < map.n_cells {
-        format!("n = {} of {}, drawn at random", count(n_shown), counted(map.n_cells, "cell"))
+    let mut n = if n_shown < map.n_cells {
+        format!("n = {} of {}", count(n_shown), counted(map.n_cells, "cell"))
     } else {
         format!("n = {}", counted(n_shown, "cell"))
     };
+    if n_shown + map.n_without < map.n_cells {
+        n.push_str(", drawn at random");
+    }
+    if map.n_without > 0 {
+        let _ = write!(n, "; {} without a place", counted(map.n_without, "cell"));
+    }
     let by = first.map_or("", |first| first.legend.as_str());
     let alt =
         format!("{} of {}: each dot is a cell, coloured by {by}", map.name, counted(shown, "cell"));

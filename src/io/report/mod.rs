@@ -35,6 +35,7 @@ pub use data::{
     Interval95, Part, Populations, Provenance, Repeat, Report, ShownEdges, ShownFile, Streams,
     TimePoint, TrendLine, Trends, Values,
 };
+pub(crate) use escape::counted;
 
 impl Report {
     /// The page, as HTML. The same report gives the same bytes.

@@ -58,7 +58,14 @@ fn map(n: usize, k: usize, name: &str) -> CellMap {
         colourings.push(by(label, Values::Numbers { values, from: 0.0, to: 1.0 }));
     }
     let axes = [name.into(), name.into()];
-    CellMap { name: name.into(), axes, points: points(n, 10), n_cells: 2 * n, colourings }
+    CellMap {
+        name: name.into(),
+        axes,
+        points: points(n, 10),
+        n_cells: 2 * n,
+        n_without: 0,
+        colourings,
+    }
 }
 
 fn populations(n: usize) -> Populations {

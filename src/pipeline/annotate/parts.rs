@@ -214,7 +214,8 @@ impl Parts {
 
 /// The velocity projected on the embedding `basis` of the file, `(n_cells, dim of the embedding)`.
 ///
-/// Cells that are not in the model have zero: with NaN, readers would drop the arrows of all cells.
+/// Cells that are not in the model, or have no place on the embedding (NaN or infinite), have zero: with NaN, readers
+/// would drop the arrows of all cells. A note counts the latter. Those arrows are projected without them.
 fn projected(
     cells: &CellsOfFile<'_>,
     basis: &str,
@@ -223,7 +224,20 @@ fn projected(
 ) -> Result<Array2<f64>> {
     let CellsOfFile { model, file, rows } = *cells;
     let embedding = file.obsm(basis)?;
-    let (of_file, of_model): (Vec<usize>, Vec<usize>) = rows.pairs().unzip();
+    let placed = |row: usize| embedding.row(row).iter().all(|x| x.is_finite());
+    let (of_file, of_model): (Vec<usize>, Vec<usize>) =
+        rows.pairs().filter(|pair| placed(pair.0)).unzip();
+    let (n_placed, n_cells) = (of_file.len(), rows.pairs().count());
+    if n_placed < n_cells {
+        let text = format!(
+            "{} of {n_cells} cells have no place in {basis}: their projected velocities are zero",
+            n_cells - n_placed
+        );
+        progress::note(progress, text)?;
+    }
+    if n_placed < 2 {
+        return Ok(Array2::zeros(embedding.dim()));
+    }
     let pick = |of: &Array2<f64>, rows: &[usize]| of.select(Axis(0), rows);
     let (points, velocity) = (pick(&model.points, &of_model), pick(velocity, &of_model));
     let seen = pick(&embedding, &of_file);

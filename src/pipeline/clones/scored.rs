@@ -189,7 +189,7 @@ fn weighted_mean(all: Vec<Estimate>, weights: &[f64]) -> Estimate {
 
 /// The scores as a table, one row for each. An empty time is the mean over times; `(all)` is all fates.
 pub(super) fn table(scores: &[CloneScore], terminal_time: f64) -> Table {
-    let gaps = |of: &dyn Fn(&CloneScore) -> f64| Cells::Gaps(scores.iter().map(of).collect());
+    let gaps = |of: &dyn Fn(&CloneScore) -> f64| Cells::Floats(scores.iter().map(of).collect());
     let texts = |of: &dyn Fn(&CloneScore) -> String| Cells::Texts(scores.iter().map(of).collect());
     let counts = |of: &dyn Fn(&CloneScore) -> usize| {
         Cells::Integers(scores.iter().map(|score| of(score) as i64).collect())

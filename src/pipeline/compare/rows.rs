@@ -210,7 +210,7 @@ pub(super) fn fill_q(rows: &mut [ComparedRow]) {
 /// The table of `rows`.
 pub(super) fn table(rows: &[ComparedRow]) -> Table {
     let texts = |of: &dyn Fn(&ComparedRow) -> String| Cells::Texts(rows.iter().map(of).collect());
-    let gaps = |of: &dyn Fn(&ComparedRow) -> f64| Cells::Gaps(rows.iter().map(of).collect());
+    let gaps = |of: &dyn Fn(&ComparedRow) -> f64| Cells::Floats(rows.iter().map(of).collect());
     let count =
         |side: usize| Cells::Integers(rows.iter().map(|row| row.n_cells[side] as i64).collect());
     Table::default()

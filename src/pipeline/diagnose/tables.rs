@@ -64,7 +64,7 @@ pub(super) fn table(intervals: &[IntervalDiagnosis], scale: f64) -> Table {
 /// | `later_cells` | number of later cells to which it is coupled (effective number of partners) |
 /// | `far_distance`, `far_mass` | the distance that counts as far in data units, and the share of its mass that goes further |
 /// | `descendants` | number at the next time, relative to the mean cell |
-/// | `dying` | 1 for a cell with less than a tenth of the mean number of descendants, else 0 |
+/// | `dying` | `true` for a cell with less than a tenth of the mean number of descendants |
 /// | `straight_on` | cosine between the directions from its ancestors and to its descendants (1: straight on, −1: back); NaN at the first time |
 pub(super) fn cells(
     model: &Model,
@@ -81,7 +81,7 @@ pub(super) fn cells(
         kinks.iter().find(|(_, kink)| kink.place == k).map_or(f64::NAN, |(_, kink)| kink.cosines[i])
     };
     let id = |&(k, i): &(usize, usize)| model.cells[course.rows[k][i]].clone();
-    let dying = |&(k, i): &(usize, usize)| i64::from(intervals[k].far.growth[i] < DYING);
+    let dying = |&(k, i): &(usize, usize)| (intervals[k].far.growth[i] < DYING).to_string();
     let scale = course.process.scale;
     Table::default()
         .with("id", Cells::Texts(all.iter().map(id).collect()))
@@ -90,6 +90,6 @@ pub(super) fn cells(
         .with("far_distance", numbers(&|k, _| intervals[k].far.reach * scale))
         .with("far_mass", numbers(&|k, i| intervals[k].far.beyond[i]))
         .with("descendants", numbers(&|k, i| intervals[k].far.growth[i]))
-        .with("dying", Cells::Integers(all.iter().map(dying).collect()))
+        .with("dying", Cells::Texts(all.iter().map(dying).collect()))
         .with("straight_on", numbers(&straight_on))
 }

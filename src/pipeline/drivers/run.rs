@@ -106,7 +106,7 @@ impl DriverRow {
             Cells::Floats(rows.iter().map(|row| of(&row.driver)).collect())
         };
         let ends = |of: &dyn Fn(&Driver) -> f64| {
-            Cells::Gaps(rows.iter().map(|row| of(&row.driver)).collect())
+            Cells::Floats(rows.iter().map(|row| of(&row.driver)).collect())
         };
         Table::default()
             .with("fate", Cells::Texts(rows.iter().map(|row| row.fate.clone()).collect()))

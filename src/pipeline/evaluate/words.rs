@@ -56,7 +56,7 @@ fn of(skill: &Skill) -> Verdict {
 
 /// The comparison with one null model in words, with numbers and their intervals.
 fn compared(skill: &Skill, energy: &Estimate) -> String {
-    let null = format!("{} ({})", null_in_words(&skill.null), skill.null);
+    let null = null_in_words(&skill.null);
     let [of_null, gain] = [&skill.of_null, &skill.gain].map(interval);
     let both = format!("energy distance {:.3} against {:.3}", energy.value, skill.of_null.value);
     match (of(skill), &skill.share) {
@@ -131,6 +131,7 @@ pub(super) fn summary(all: &[HeldOutRecord]) -> Vec<String> {
 fn summary_of(all: &[HeldOutRecord], name: &str) -> String {
     let found = || all.iter().flat_map(|held| &held.verdicts).filter(|found| found.name == name);
     let n = found().count();
+    let times = if n == 1 { "time" } else { "times" };
     let count = |of: fn(&VerdictRecord) -> Verdict, verdict: Verdict| {
         found().filter(|record| of(record) == verdict).count()
     };
@@ -138,7 +139,7 @@ fn summary_of(all: &[HeldOutRecord], name: &str) -> String {
     let oracle = |verdict| count(|record| record.oracle, verdict);
     let unknown = pooled(Verdict::Unknown);
     if unknown == n {
-        return format!("{name}: no verdict at {n} held-out times, since there are no intervals");
+        return format!("{name}: no verdict at {n} held-out {times}, since there are no intervals");
     }
     let nothing = match pooled(Verdict::Nothing) {
         0 => String::new(),
@@ -146,7 +147,7 @@ fn summary_of(all: &[HeldOutRecord], name: &str) -> String {
     };
     let without = if unknown == 0 { String::new() } else { format!(", no verdict at {unknown}") };
     format!(
-        "{name}: better than the two neighbouring times pooled (FL) at {} of {n} held-out times, not \
+        "{name}: better than the two neighbouring times pooled at {} of {n} held-out {times}, not \
          distinguishable at {}{nothing}, worse at {}{without}; than the best simple guess in hindsight (an \
          oracle): better at {}, worse at {}",
         pooled(Verdict::Better),
@@ -187,7 +188,7 @@ mod tests {
         assert_eq!(of(&skill(&below, true)), Verdict::Worse);
         assert_eq!(of(&skill(&above.without_interval(), false)), Verdict::Unknown);
         let words = compared(&skill(&above, false), &estimate(0.5, 0.3, 0.8));
-        let pooled = "the two neighbouring times pooled (FL)";
+        let pooled = "the two neighbouring times pooled";
         assert!(
             words.starts_with(&format!("better than {pooled}, by 50 % [21 %, 69 %]")),
             "{words}"
@@ -235,7 +236,7 @@ mod tests {
             held(&[("a", Worse, Worse)]),
         ];
         let lines = summary(&all);
-        let expected = "a: better than the two neighbouring times pooled (FL) at 2 of 5 held-out times, \
+        let expected = "a: better than the two neighbouring times pooled at 2 of 5 held-out times, \
                         not distinguishable at 2 (nothing to explain at 1 of them), worse at 1; than the \
                         best simple guess in hindsight (an oracle): better at 1, worse at 2";
         assert_eq!(lines[0], expected);

@@ -13,7 +13,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::io::convert::convert;
 use crate::io::output::{same_file, tables_below};
 use crate::pipeline::export::TableExportOptions;
@@ -35,7 +35,7 @@ pub struct ExportedTable {
 ///
 /// A table was written by sbcell if its run record is beside it, or if it is in the folder of a model.
 /// Subfolders of `folder` become subfolders of `out`. Columns keep their order and values their digits. Each
-/// file is whole or absent.
+/// file is whole or absent. A table that cannot be read is left out; all others are written before the error names it.
 ///
 /// ```
 /// use sbcell::Silent;
@@ -53,7 +53,7 @@ pub struct ExportedTable {
 ///
 /// # Errors
 /// [`Error::NoFile`] or [`Error::Io`] if the folder cannot be read or a file cannot be written;
-/// [`Error::Parameter`] if it has no table; [`Error::Unreadable`] if a table is damaged;
+/// [`Error::Parameter`] if it has no table; [`Error::Unreadable`] that names the damaged tables, after all others are written;
 /// [`Error::Cancelled`].
 pub fn export(
     folder: &Path,
@@ -70,14 +70,31 @@ pub fn export(
     let what = "writing tables".to_string();
     progress::report(progress, Event::Begin { what, total: tables.len() as u64 })?;
     let mut written = Vec::with_capacity(tables.len());
+    let n_tables = tables.len();
+    let mut left_out: Vec<String> = Vec::new();
     for (source, path) in tables {
         let write = |to: &Path| convert(&source, to, format);
-        let n_rows = write_recorded_without_model(&path, "export", &source, options, write)?;
-        written.push(ExportedTable { source, path, n_rows });
-        progress::report(progress, Event::Step { done: written.len() as u64 })?;
+        match write_recorded_without_model(&path, "export", &source, options, write) {
+            Ok(n_rows) => written.push(ExportedTable { source, path, n_rows }),
+            Err(error) if error.kind() == Kind::Unreadable => left_out.push(error.to_string()),
+            Err(error) => return Err(error),
+        }
+        let done = (written.len() + left_out.len()) as u64;
+        progress::report(progress, Event::Step { done })?;
     }
     progress::report(progress, Event::End)?;
-    Ok(written)
+    if left_out.is_empty() {
+        return Ok(written);
+    }
+    let n = left_out.len();
+    Err(Error::Unreadable {
+        path: folder.to_path_buf(),
+        problem: format!("{n} of {n_tables} tables were left out: {}", left_out.join("; ")),
+        way_out: Some(format!(
+            "the other tables are in {}; make the ones left out again, or remove them",
+            out.display()
+        )),
+    })
 }
 
 /// The files that [`export`] writes.

@@ -239,8 +239,8 @@ fn table(model: &Model, course: &CourseOfCells, fates: &Fates, compared: &Compar
     for (f, name) in fates.names.iter().enumerate() {
         let lo = all(&|k| fates.tables[k].lo.column(f).to_vec());
         let hi = all(&|k| fates.tables[k].hi.column(f).to_vec());
-        table.push(format!("{name}_lo"), Cells::Gaps(lo));
-        table.push(format!("{name}_hi"), Cells::Gaps(hi));
+        table.push(format!("{name}_lo"), Cells::Floats(lo));
+        table.push(format!("{name}_hi"), Cells::Floats(hi));
     }
     let mut push = |name: String, of: &dyn Fn(usize) -> Vec<f64>| {
         table.push(name, Cells::Floats(all(of)));
@@ -261,5 +261,5 @@ fn table(model: &Model, course: &CourseOfCells, fates: &Fates, compared: &Compar
     push("reached".into(), &|k| fates.tables[k].reached.to_vec());
     push("descendants".into(), &|k| fates.tables[k].descendants.to_vec());
     let behind = all(&|k| compared.behind.effective[k].to_vec());
-    table.with("terminal_cells", Cells::Gaps(behind))
+    table.with("terminal_cells", Cells::Floats(behind))
 }

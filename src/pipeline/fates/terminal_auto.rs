@@ -83,7 +83,7 @@ pub(super) fn states_table(
         }
     }
     let texts = |text: &dyn Fn(&Row<'_>) -> String| Cells::Texts(rows.iter().map(text).collect());
-    let gaps = |number: &dyn Fn(&Row<'_>) -> f64| Cells::Gaps(rows.iter().map(number).collect());
+    let gaps = |number: &dyn Fn(&Row<'_>) -> f64| Cells::Floats(rows.iter().map(number).collect());
     let times = rows.iter().map(|row| course.times()[row.of.states.place]).collect();
     Ok(Table::default()
         .with("state", texts(&|row| row.name().name.clone()))

@@ -90,7 +90,7 @@ impl Measured {
         progress: &mut dyn Progress,
     ) -> Result<Self> {
         let labels = |column: &String| file.labels(column);
-        let groups = options.groupby.as_ref().map(labels).transpose()?;
+        let groups = options.groupby.as_ref().map(|column| file.groups(column)).transpose()?;
         let batches = options.batch.as_ref().map(labels).transpose()?;
         if let (Some(labels), Some(column)) = (&groups, &options.groupby) {
             say_unlabelled(labels, column, progress)?;

@@ -163,7 +163,7 @@ pub(super) fn below_zero(genes: &[PerturbedGene], mean: ArrayView1<'_, f64>) -> 
 pub(super) fn table(genes: &[PerturbedGene]) -> Table {
     let numbers =
         |of: &dyn Fn(&PerturbedGene) -> f64| Cells::Floats(genes.iter().map(of).collect());
-    let ends = |of: &dyn Fn(&PerturbedGene) -> f64| Cells::Gaps(genes.iter().map(of).collect());
+    let ends = |of: &dyn Fn(&PerturbedGene) -> f64| Cells::Floats(genes.iter().map(of).collect());
     Table::default()
         .with("gene", Cells::Texts(genes.iter().map(|gene| gene.gene.clone()).collect()))
         .with("control", numbers(&|gene| gene.control))
@@ -175,7 +175,7 @@ pub(super) fn table(genes: &[PerturbedGene]) -> Table {
         .with("deviations", numbers(&|gene| gene.deviations))
         .with(
             "held_down",
-            Cells::Integers(genes.iter().map(|gene| i64::from(gene.held_down)).collect()),
+            Cells::Texts(genes.iter().map(|gene| gene.held_down.to_string()).collect()),
         )
 }
 

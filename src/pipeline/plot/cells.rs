@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::error::{Error, Result};
 use crate::io::chart::{Colouring, ramp};
-use crate::io::columns::Columns;
 use crate::io::model::{OpenModel, ValuesRecord};
+use crate::pipeline::plot::read::Source;
 use crate::pipeline::plot::read::times_of;
 use crate::pipeline::plot::style::at_time;
 use crate::pipeline::plot::{ColourBy, PlotKind, PlotOptions};
@@ -137,9 +137,8 @@ fn growth(model: &OpenModel) -> Result<Vec<f64>> {
 
 /// The probability of the fate `name` of each cell of `model`; NaN for cells that are not in the table.
 fn fate(model: &OpenModel, options: &PlotOptions, name: &str) -> Result<Vec<f64>> {
-    let reads = PlotKind::Fates.reads().unwrap_or_default();
-    let path = options.input.clone().unwrap_or_else(|| reads.0.into());
-    let table = Columns::read(&path, reads.1)?;
+    let options = PlotOptions { kind: PlotKind::Fates, ..options.clone() };
+    let table = Source { options: &options, model: model.folder() }.table()?;
     let known = table.fate_names();
     if !known.iter().any(|other| other == name) {
         let names = known.join(", ");

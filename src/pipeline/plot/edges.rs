@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::io::chart::{Chart, draw_network_on};
-use crate::io::columns::{Columns, written_by};
+use crate::io::columns::Columns;
 use crate::io::edges::{self, EdgeRow};
 use crate::pipeline::plot::read::Source;
 
@@ -27,9 +27,9 @@ pub(super) fn network(source: &Source<'_>) -> Result<Chart> {
 /// # Errors
 /// Those of [`edges::read`] and of reading columns.
 pub(super) fn rows(source: &Source<'_>) -> Result<Vec<EdgeRow>> {
-    let (path, _) = source.path();
-    let list = edges::read(&path).map_err(|error| written_by(error, "grn"))?;
-    let table = Columns::read(&path, "grn")?;
+    let (path, command) = source.file()?;
+    let list = edges::read(&path)?;
+    let table = Columns::read(&path, command)?;
     let column = |name: &str| {
         if table.has(&[name]) { table.numbers(name).map(Some) } else { Ok(None) }
     };

@@ -21,7 +21,7 @@ pub(super) fn embedding(
     let data = options.sets.data.as_deref();
     let map = CellEmbedding::read(model, options.basis.as_deref(), data, progress)?;
     let of = coloured(model, options, progress)?;
-    let words = [format!("Cells by {}", of.by), n_cells(model)];
+    let words = [format!("Cells by {}", of.by), n_cells(&map)];
     Ok(options.laid_out(drawn(map, of, words, Vec::new(), options)))
 }
 

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::columns::Columns;
+use crate::io::missing::no_file;
 use crate::io::model::{OpenModel, read_header};
 use crate::io::output::run_record;
 use crate::io::run::{RunRecord, json_sha256, read_json};
-use crate::pipeline::plot::PlotOptions;
+use crate::pipeline::plot::{PlotKind, PlotOptions};
+use crate::pipeline::shared::advice::Advice;
 use crate::pipeline::shared::embedding::ColouredGroups;
 use crate::progress::Progress;
 
@@ -23,17 +25,44 @@ pub(super) struct Source<'a> {
 
 impl Source<'_> {
     /// The path of the file that the kind reads, and the command that writes it.
+    ///
+    /// Without a named file it is the one in the current folder (of the model, for files of a fit), or else the one in
+    /// the folder around the model, as in the results of `run`.
     pub(super) fn path(&self) -> (PathBuf, &'static str) {
         let kind = self.options.kind;
         let (name, command) = kind.reads().unwrap_or_default();
-        let folder = if kind.is_in_model() { self.model } else { Path::new("") };
         match &self.options.input {
             // A folder of a validation or a model is meant for the file in it.
             Some(given) if kind.is_in_model() && given.extension().is_none() => {
                 (given.join(name), command)
             }
             Some(given) => (given.clone(), command),
-            None => (folder.join(name), command),
+            None => (usual_place(self.model, kind), command),
+        }
+    }
+
+    /// The path of the file that the kind reads, which exists, and the command that writes it.
+    ///
+    /// # Errors
+    /// [`Error::NoFile`] if the named file is missing and other files are there; [`Error::Unreadable`] with the command
+    /// line that writes the file otherwise.
+    pub(super) fn file(&self) -> Result<(PathBuf, &'static str)> {
+        let (path, command) = self.path();
+        if path.exists() {
+            return Ok((path, command));
+        }
+        match no_file(&path) {
+            error @ Error::NoFile { .. } if self.options.input.is_some() && names_files(&error) => {
+                Err(error)
+            }
+            _ => Err(Error::Unreadable {
+                problem: "there is no such file".into(),
+                way_out: Some(format!(
+                    "{} writes it; or give the path of another one",
+                    Advice::of_model(self.model).line(command)
+                )),
+                path,
+            }),
         }
     }
 
@@ -42,7 +71,7 @@ impl Source<'_> {
     /// # Errors
     /// As [`Columns::read`].
     pub(super) fn table(&self) -> Result<Columns> {
-        let (path, command) = self.path();
+        let (path, command) = self.file()?;
         Columns::read(&path, command)
     }
 
@@ -76,6 +105,20 @@ impl Source<'_> {
         let model = OpenModel::read(self.model)?;
         ColouredGroups::read(&model, &self.options.sets, progress).map(Some)
     }
+}
+
+/// Whether the error of a missing file names files that may be meant.
+fn names_files(error: &Error) -> bool {
+    matches!(error, Error::NoFile { near, others, .. } if !(near.is_empty() && others.is_empty()))
+}
+
+/// The path of the file of `kind` for the folder of a model: see [`Source::path`].
+pub(super) fn usual_place(model: &Path, kind: PlotKind) -> PathBuf {
+    let (name, _) = kind.reads().unwrap_or_default();
+    let first = if kind.is_in_model() { model } else { Path::new("") };
+    let around = model.parent().unwrap_or(Path::new(""));
+    let places = [first.join(name), around.join(name), around.join("validation").join(name)];
+    places.iter().find(|path| path.is_file()).unwrap_or(&places[0]).clone()
 }
 
 /// The distinct texts in the order of first appearance.

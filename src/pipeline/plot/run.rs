@@ -67,6 +67,12 @@ pub fn plot(
     progress: &mut dyn Progress,
 ) -> Result<()> {
     let format = ChartFormat::of(out)?;
+    if options.input.is_none() && options.kind.reads().is_some() {
+        let (path, _) = Source { options, model }.file()?;
+        if path.parent().is_some_and(|folder| !folder.as_os_str().is_empty()) {
+            progress::note(progress, format!("the figure shows {}", path.display()))?;
+        }
+    }
     let chart = draw_plot(model, options, progress)?;
     if let Some(character) = chart.missing_in(format) {
         let text = format!(

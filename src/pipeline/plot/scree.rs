@@ -4,7 +4,6 @@ use ndarray::Array1;
 
 use crate::error::Result;
 use crate::io::chart::{Chart, draw_scree_on};
-use crate::io::columns::written_by;
 use crate::pipeline::plot::read::Source;
 use crate::preprocess::Scree;
 
@@ -13,9 +12,7 @@ use crate::preprocess::Scree;
 /// # Errors
 /// [`crate::Error::Unreadable`] if the file is missing, as with a number of components that was given, or damaged.
 pub(super) fn scree(source: &Source<'_>) -> Result<Chart> {
-    let table = source
-        .table()
-        .map_err(|error| written_by(error, "fit` with the parameter `n_pcs = auto"))?;
+    let table = source.table()?;
     let eigenvalues = Array1::from(table.numbers("eigenvalue")?);
     let edge = table.numbers("noise_edge")?.first().copied().unwrap_or(f64::NAN);
     let sane = |value: &f64| (0.0..f64::INFINITY).contains(value);

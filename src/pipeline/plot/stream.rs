@@ -53,7 +53,7 @@ pub(super) fn stream(
     let way = if map.is_of(model) { "drift" } else { "drift, projected by neighbours" };
     let words = [
         format!("Velocities of cells, coloured by {}", of.by),
-        format!("{}; {name}: {way}", n_cells(model)),
+        format!("{}; {name}: {way}", n_cells(&map)),
     ];
     Ok(options.laid_out(drawn(map, of, words, lines, options)))
 }

@@ -2,8 +2,8 @@
 
 use crate::error::{Error, Result};
 use crate::io::chart::{Chart, PageSize, as_hex, palette};
-use crate::io::model::Model;
 use crate::pipeline::plot::{PlotKind, PlotOptions};
+use crate::pipeline::shared::embedding::CellEmbedding;
 use crate::pipeline::shared::embedding::ColouredGroups;
 
 /// Size of ordinary text in points without another wish: 12 units of a chart.
@@ -124,9 +124,13 @@ pub(super) fn at_time(time: f64, unit: &str) -> String {
     if unit.is_empty() { time.to_string() } else { format!("{time} {unit}") }
 }
 
-/// `n = 2449 cells`, and where they are shown.
-pub(super) fn n_cells(model: &Model) -> String {
-    format!("n = {} cells", model.cells.len())
+/// `n = 2449 cells`, or `n = 46 of 48 cells (2 without a place)` on an embedding that lacks some.
+pub(super) fn n_cells(map: &CellEmbedding) -> String {
+    let (n, n_all) = (map.known().len(), map.points.nrows());
+    if n == n_all {
+        return format!("n = {n} cells");
+    }
+    format!("n = {n} of {n_all} cells ({} without a place)", n_all - n)
 }
 
 #[cfg(test)]

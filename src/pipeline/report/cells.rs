@@ -48,6 +48,7 @@ pub(super) fn map(
         axes: map.axes.clone(),
         points: shown.iter().map(|cell| place(map, *cell)).collect(),
         n_cells: model.cells.len(),
+        n_without: model.cells.len() - order.len(),
         colourings,
     }
 }

@@ -3,6 +3,7 @@
 mod cells;
 mod options;
 mod populations;
+mod reading;
 mod repeat;
 mod results;
 mod run;

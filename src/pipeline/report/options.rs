@@ -21,6 +21,9 @@ use crate::pipeline::shared::cell_sets::CellSets;
 pub struct ReportOptions {
     /// Folder of the model.
     pub model: PathBuf,
+    /// Folder of the results, to which the commands that the page names write.
+    #[serde(skip)]
+    pub folder: PathBuf,
     /// Folder of a validation, or its `validation.json`. If `None`, that of the model, if there is one.
     pub validation: Option<PathBuf>,
     /// Populations at times between the snapshots, in the coordinates of the model.
@@ -76,6 +79,7 @@ impl ReportOptions {
             sets: CellSets::default(),
             basis: None,
             seed: 0,
+            folder: folder.to_path_buf(),
             model,
         }
     }

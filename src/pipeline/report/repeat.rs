@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::error::shell_word;
 use crate::io::report::Repeat;
 use crate::io::run::{RunRecord, to_value};
 use crate::pipeline::{
@@ -35,13 +36,13 @@ const NAMES: [(&str, &str); 15] = [
 pub(super) fn repeat(run: &RunRecord, model: &str) -> Repeat {
     let input = if run.input.path.is_empty() { &run.input.file } else { &run.input.path };
     let command = match run.command.as_str() {
-        "fit" | "evaluate" => format!("sbcell {} {}", run.command, quoted(input)),
+        "fit" | "evaluate" => format!("sbcell {} {}", run.command, shell_word(input)),
         name => format!("sbcell {name}"),
     };
     let default = default_of(&run.command).unwrap_or(Value::Null);
     let mut differing = Vec::new();
     differences(&run.parameters, &default, "", &mut differing);
-    let place = |name: &str, at: &str| format!("the parameter `{name} = {}`", quoted(at));
+    let place = |name: &str, at: &str| format!("the parameter `{name} = {}`", shell_word(at));
     let mut also = Vec::new();
     match (run.command.as_str(), run.outputs.first()) {
         ("fit", _) => also.push(place("out", model)),
@@ -68,16 +69,6 @@ pub(super) fn repeat(run: &RunRecord, model: &str) -> Repeat {
         });
     also.extend(parameters);
     Repeat { command, also }
-}
-
-/// Text of a shell word.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=,:@%".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_string()
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
-    }
 }
 
 /// The default parameters of a command, as its run record has them.
@@ -116,7 +107,7 @@ fn differences(of: &Value, default: &Value, path: &str, found: &mut Vec<(String,
         // The name of each method is enough; its parameters are in the run record.
         let names = of.as_array().into_iter().flatten().filter_map(|method| method.get("name"));
         let names: Vec<String> = names.map(plain).collect();
-        found.push(("solver".into(), quoted(&names.join(","))));
+        found.push(("solver".into(), shell_word(&names.join(","))));
         return;
     }
     found.push((path.to_string(), text(of)));
@@ -125,8 +116,8 @@ fn differences(of: &Value, default: &Value, path: &str, found: &mut Vec<(String,
 /// A value as a word of a command line.
 fn text(value: &Value) -> String {
     match value {
-        Value::String(text) => quoted(text),
-        Value::Array(values) => quoted(&values.iter().map(plain).collect::<Vec<_>>().join(",")),
+        Value::String(text) => shell_word(text),
+        Value::Array(values) => shell_word(&values.iter().map(plain).collect::<Vec<_>>().join(",")),
         other => other.to_string(),
     }
 }

@@ -13,11 +13,12 @@ use crate::io::run::{RunRecord, json_sha256, read_json};
 use crate::pipeline::report::cells;
 use crate::pipeline::report::options::ReportOptions;
 use crate::pipeline::report::populations::populations;
+use crate::pipeline::report::reading::{Asked, Reading};
 use crate::pipeline::report::repeat::repeat;
 use crate::pipeline::report::results::{self, FateTable};
-use crate::pipeline::report::scores::scores;
 use crate::pipeline::report::streams::streams;
 use crate::pipeline::report::summary;
+use crate::pipeline::shared::advice::Advice;
 use crate::pipeline::shared::cell_sets::CellSets;
 use crate::pipeline::shared::embedding::{CellEmbedding, ColouredGroups};
 use crate::pipeline::shared::fitted_file::Fitted;
@@ -49,8 +50,11 @@ const MULTIQC: &str = "sbcell_mqc.json";
 /// # }
 /// ```
 ///
+/// A result in the folder that cannot be read is left out too, with a warning.
+///
 /// # Errors
-/// Those of reading the files that `options` names; [`Error::UnknownKey`] for a basis that the file lacks.
+/// Those of reading the files that `options` names and that are not those of its folder; [`Error::UnknownKey`] for a
+/// basis that the file lacks.
 pub fn report(
     model: &OpenModel,
     options: &ReportOptions,
@@ -66,16 +70,22 @@ pub fn report(
         None => CellEmbedding::of_model(model),
     };
     let order = cells::order(&map, seed);
-    let fates = options.fates.as_deref().map(FateTable::read).transpose()?;
+    let mut reading = Reading::new(options, advice(options));
+    let asked = Asked { what: "Fates", command: "fates" };
+    let fates = reading.part(asked, |of| of.fates.clone(), FateTable::read)?;
     let groups = groups(model, options, file.as_ref(), &mut recorder)?;
-    let mut report = parts(model, options, run.as_ref(), fates.as_ref())?;
+    let mut report = parts(model, &mut reading, run.as_ref())?;
+    report.fates = fates.map(FateTable::by_time);
+    let fates = fates.shown();
     report.colours = colours(&report, groups.as_ref().map(|of| &of.1));
     let by = groups.as_ref().map(|(name, groups)| (name.as_str(), groups));
-    report.map = Part::Shown(cells::map(model, &map, &order, by, fates.as_ref()));
-    if let Some(path) = &options.populations {
-        let found = populations(path, model, &map, seed, &mut recorder)?;
-        report.populations = Part::Shown(found);
-    }
+    report.map = Part::Shown(cells::map(model, &map, &order, by, fates));
+    let asked = Asked { what: "Populations in between", command: "interpolate" };
+    report.populations = reading.part(
+        asked,
+        |of| of.populations.clone(),
+        |path| populations(path, model, &map, seed, &mut recorder),
+    )?;
     report.streams = if order.len() < 3 {
         Part::Missing("There are too few cells for streams.".into())
     } else {
@@ -83,10 +93,11 @@ pub fn report(
     };
     notes.extend(recorder.into_notes());
     report.warnings = foreign(model, options)?;
+    report.warnings.append(&mut reading.warnings);
     let run_notes = run.as_ref().map(|run| run.notes.clone()).unwrap_or_default();
     summary::sort_notes(&mut report, model, [notes, run_notes].concat());
     report.provenance = provenance(model, options, run.as_ref())?;
-    summary::fill(&mut report, model);
+    summary::fill(&mut report, model, &advice(options));
     Ok(report)
 }
 
@@ -129,16 +140,8 @@ fn foreign(model: &Model, options: &ReportOptions) -> Result<Vec<String>> {
     Ok(options.files().filter(of_other).map(say).collect())
 }
 
-/// The parts that come from tables.
-fn parts(
-    model: &OpenModel,
-    options: &ReportOptions,
-    run: Option<&RunRecord>,
-    fates: Option<&FateTable>,
-) -> Result<Report> {
-    let part = |path: &Option<PathBuf>, what: &str, command: &str| {
-        path.clone().ok_or_else(|| format!("{what} were not computed: run `sbcell {command}`."))
-    };
+/// The parts that come from tables, other than fates and populations.
+fn parts(model: &OpenModel, reading: &mut Reading<'_>, run: Option<&RunRecord>) -> Result<Report> {
     let snapshots = model.header.snapshots.iter();
     let times = snapshots.map(|at| TimePoint {
         time: at.time,
@@ -146,57 +149,36 @@ fn parts(
         n_cells: at.n_cells,
     });
     let title = run.map_or_else(|| "Report".into(), |run| run.input.file.clone());
+    let asked = |what, command| Asked { what, command };
     Ok(Report {
         title,
         unit: model.header.time_unit.clone(),
         times: times.collect(),
         facts: facts(model, run),
-        populations: Part::Missing(
-            "Populations in between were not computed: run `sbcell interpolate`.".into(),
-        ),
-        transitions: shown(
-            part(&options.transitions, "Transitions", "transitions"),
+        transitions: reading.part(
+            asked("Transitions", "transitions"),
+            |of| of.transitions.clone(),
             results::transitions,
         )?,
-        fates: fates.map_or_else(
-            || Part::Missing("Fates were not computed: run `sbcell fates`.".into()),
-            |fates| Part::Shown(fates.by_time()),
-        ),
-        trends: shown(part(&options.trends, "Trends of genes", "trends"), results::trends)?,
-        edges: shown(part(&options.edges, "Regulatory edges", "grn"), results::edges)?,
-        validation: validation(model, options)?,
+        trends: reading.part(
+            asked("Trends of genes", "trends"),
+            |of| of.trends.clone(),
+            results::trends,
+        )?,
+        edges: reading.part(
+            asked("Regulatory edges", "grn"),
+            |of| of.edges.clone(),
+            results::edges,
+        )?,
+        validation: reading.validation(model.folder())?,
         ..Report::default()
     })
 }
 
-/// The part at a path, or the sentence in its place.
-fn shown<T>(
-    path: std::result::Result<PathBuf, String>,
-    read: impl FnOnce(&Path) -> Result<T>,
-) -> Result<Part<T>> {
-    match path {
-        Ok(path) => read(&path).map(Part::Shown),
-        Err(why) => Ok(Part::Missing(why)),
-    }
-}
-
-/// The scores of the folder, or the short ones of the model.
-fn validation(
-    model: &OpenModel,
-    options: &ReportOptions,
-) -> Result<Part<Vec<crate::io::report::HeldOutScore>>> {
-    let own = model.folder().join("validation.json");
-    let place = options.validation.clone().or_else(|| own.is_file().then_some(own));
-    let found = place.map(|place| scores(&place)).transpose()?.filter(|found| !found.is_empty());
-    Ok(found.map_or_else(
-        || {
-            Part::Missing(
-                "No time was held out: run `sbcell evaluate` (it needs at least three times)."
-                    .into(),
-            )
-        },
-        Part::Shown,
-    ))
+/// The commands that add to the results of `options`.
+fn advice(options: &ReportOptions) -> Advice {
+    let sets = sets_of(options).map(|of| of.0).unwrap_or_default();
+    Advice::new(&options.model, &options.folder).with_sets(&sets)
 }
 
 /// The key numbers at the head of the page.

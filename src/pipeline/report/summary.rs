@@ -4,14 +4,15 @@
 
 use crate::bridge::Stop;
 use crate::io::model::Model;
-use crate::io::report::{FateAt, Fates, HeldOutScore, Part, Report};
+use crate::io::report::{FateAt, Fates, HeldOutScore, Part, Report, counted};
+use crate::pipeline::shared::advice::Advice;
 
 /// Number of cells of a time below which a warning is shown.
 const FEW: usize = 50;
 
 /// Fills the three sentences from the parts of the report.
-pub(super) fn fill(report: &mut Report, model: &Model) {
-    report.summary = [found(report, model), trust(report), next(report, model)];
+pub(super) fn fill(report: &mut Report, model: &Model, advice: &Advice) {
+    report.summary = [found(report, model), trust(report), next(report, model, advice)];
 }
 
 /// The first sentence: cells, times and coordinates, and the commonest fates of the first cells.
@@ -32,7 +33,7 @@ fn found(report: &Report, model: &Model) -> String {
         report.times.len()
     );
     if let Some(fates) = report.fates.shown()
-        && let Some(words) = of_fates(fates)
+        && let Some(words) = of_fates(fates, &report.unit)
     {
         text.push_str("; ");
         text.push_str(&words);
@@ -42,7 +43,7 @@ fn found(report: &Report, model: &Model) -> String {
 }
 
 /// The commonest fates of the first cells, and how undecided cells are early and late.
-fn of_fates(fates: &Fates) -> Option<String> {
+fn of_fates(fates: &Fates, unit: &str) -> Option<String> {
     let first = fates.at.first()?;
     let mean = |values: &Vec<f64>| values.iter().sum::<f64>() / values.len().max(1) as f64;
     let mut shares: Vec<(f64, &String)> =
@@ -56,8 +57,8 @@ fn of_fates(fates: &Fates) -> Option<String> {
     let percent = |at: &FateAt| format!("{:.0} %", 100.0 * at.undecided);
     let last = fates.at.len().checked_sub(2).and_then(|place| fates.at.get(place));
     let later = last.filter(|at| at.time > first.time && at.undecided.is_finite());
-    let later =
-        later.map_or_else(String::new, |at| format!(", and {} at {}", percent(at), at.time));
+    let later = later
+        .map_or_else(String::new, |at| format!(", and {} at {}", percent(at), time(at.time, unit)));
     let how = match first.undecided {
         high if high > 0.8 => "hardly",
         middle if middle > 0.4 => "partly",
@@ -71,7 +72,13 @@ fn of_fates(fates: &Fates) -> Option<String> {
     } else {
         String::new()
     };
-    Some(format!("cells at {} become {} on average{open}", first.time, named.join(", ")))
+    let at = time(first.time, unit);
+    Some(format!("cells at {at} become {} on average{open}", named.join(", ")))
+}
+
+/// A time with its unit: `72 h`, or `time 72` where the unit is unknown.
+fn time(time: f64, unit: &str) -> String {
+    if unit.is_empty() { format!("time {time}") } else { format!("{time} {unit}") }
 }
 
 /// The second sentence: at how many held-out times the prediction is better or worse than the neighbouring times
@@ -92,36 +99,40 @@ fn trust(report: &Report) -> String {
         "between the measured times, the model says little more than the neighbouring times do"
     };
     format!(
-        "Of {n} held-out times, the model predicted {better} better than a simple guess (neighbouring times \
+        "Of {}, the model predicted {better} better than a simple guess (neighbouring times \
          pooled), {} about as well, and {worse} worse: {advice}.",
+        counted(n, "held-out time"),
         n - better - worse
     )
 }
 
 /// The third sentence: the next command. A validation comes first, then results that are missing, then `diagnose`.
-fn next(report: &Report, model: &Model) -> String {
+fn next(report: &Report, model: &Model, advice: &Advice) -> String {
     // A model of an embedding may lie in a file without genes.
     let genes = !model.genes.is_empty();
-    let missing = |part: bool, what: &str| part.then(|| what.to_string());
-    let wanted: Vec<String> = [
-        missing(report.fates.shown().is_none(), "`sbcell fates`"),
-        missing(report.transitions.shown().is_none(), "`sbcell transitions`"),
-        missing(genes && report.trends.shown().is_none(), "`sbcell trends`"),
-        missing(genes && report.edges.shown().is_none(), "`sbcell grn`"),
-        missing(report.populations.shown().is_none(), "`sbcell interpolate`"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
+    let missing = [
+        ("fates", report.fates.shown().is_none()),
+        ("transitions", report.transitions.shown().is_none()),
+        ("trends", genes && report.trends.shown().is_none()),
+        ("grn", genes && report.edges.shown().is_none()),
+        ("interpolate", report.populations.shown().is_none()),
+    ];
+    let mut wanted = missing.into_iter().filter(|part| part.1).map(|part| part.0);
     let first = if report.warnings.is_empty() { "" } else { "Read the warnings first, then " };
     let rest = if report.validation.shown().is_none() {
-        "run `sbcell evaluate` to see how far to trust the fit".to_string()
-    } else if wanted.is_empty() {
-        "run `sbcell diagnose` before you build on single fates or edges, and test the first edges and genes in an \
-         experiment"
-            .to_string()
+        format!("run {} to see how far to trust the fit", advice.line("evaluate"))
+    } else if let Some(command) = wanted.next() {
+        let others = wanted.map(|name| format!("`sbcell {name}`")).collect::<Vec<_>>();
+        let others = match others.len() {
+            0 => String::new(),
+            _ => format!(", also {} (the page has the whole lines)", others.join(", ")),
+        };
+        format!("add what is missing here with {}{others}", advice.line(command))
     } else {
-        format!("add what is missing here with {}", wanted.join(", "))
+        format!(
+            "run {} before you build on single fates or edges, and test the first edges and genes in an experiment",
+            advice.line("diagnose")
+        )
     };
     let mut text = format!("{first}{rest}.");
     if let Some(start) = text.get_mut(..1) {
@@ -136,7 +147,7 @@ pub(super) fn sort_notes(report: &mut Report, model: &Model, notes: Vec<String>)
         .intervals
         .iter()
         .filter(|interval| interval.report.stop != Stop::Converged)
-        .map(|interval| format!("{} → {}", interval.from, interval.to))
+        .map(|interval| format!("{} → {}", interval.from, time(interval.to, &report.unit)))
         .collect();
     if !open.is_empty() {
         report.warnings.push(format!(
@@ -146,13 +157,16 @@ pub(super) fn sort_notes(report: &mut Report, model: &Model, notes: Vec<String>)
         ));
     }
     for at in report.times.iter().filter(|at| at.n_cells < FEW) {
-        let text = format!("Time {} has only {} cells.", at.time, at.n_cells);
+        let when = time(at.time, &report.unit);
+        let when = when.strip_prefix("time ").unwrap_or(&when);
+        let text = format!("Time {when} has only {}.", counted(at.n_cells, "cell"));
         report.warnings.push(text);
     }
     if let Part::Shown(scores) = &report.validation {
         let worse: Vec<&HeldOutScore> = scores.iter().filter(|score| score.sign < 0).collect();
         if !worse.is_empty() {
-            let times: Vec<String> = worse.iter().map(|score| score.time.to_string()).collect();
+            let times: Vec<String> =
+                worse.iter().map(|score| time(score.time, &report.unit)).collect();
             report.warnings.push(format!(
                 "The prediction is worse than the simple guess at {}: do not use populations near these times.",
                 times.join(", ")
@@ -161,10 +175,10 @@ pub(super) fn sort_notes(report: &mut Report, model: &Model, notes: Vec<String>)
     }
     if let Part::Shown(scores) = &report.validation {
         let narrow = scores.iter().filter(|score| score.too_narrow);
-        let times: Vec<String> = narrow.map(|score| score.time.to_string()).collect();
+        let times: Vec<String> = narrow.map(|score| time(score.time, &report.unit)).collect();
         if !times.is_empty() {
             report.warnings.push(format!(
-                "The population is too narrow at the held-out times {}: predicted cells vary less than measured \
+                "The population is too narrow at {} (held out): predicted cells vary less than measured \
                  ones, so rare and extreme cells are missing in populations between the times.",
                 times.join(", ")
             ));
@@ -181,5 +195,43 @@ pub(super) fn sort_notes(report: &mut Report, model: &Model, notes: Vec<String>)
         } else {
             report.notes.push(note);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::report::Interval95;
+
+    #[test]
+    fn times_have_their_unit_or_are_called_times_and_one_is_singular() {
+        assert_eq!((time(72.0, "h"), time(0.5, "")), ("72 h".into(), "time 0.5".into()));
+        let at = |time, undecided| FateAt {
+            time,
+            undecided,
+            probabilities: vec![vec![0.75, 0.75], vec![0.25, 0.25]],
+        };
+        let names = vec!["A".to_string(), "B".to_string()];
+        let fates = Fates { names, at: vec![at(0.0, 0.95), at(6.0, 0.94), at(9.0, 0.0)] };
+        let words = of_fates(&fates, "h").unwrap();
+        assert!(words.starts_with("cells at 0 h become 75 % A, 25 % B"), "{words}");
+        assert!(words.ends_with("and 94 % at 6 h)"), "{words}");
+        assert!(of_fates(&fates, "").unwrap().starts_with("cells at time 0 become"));
+        let none = || Interval95 { value: 0.0, lo: 0.0, hi: 0.0 };
+        let score = HeldOutScore {
+            time: 6.0,
+            method: "a".into(),
+            n_cells: 9,
+            prediction: none(),
+            pooled: none(),
+            best: ("b".into(), none()),
+            floor: 0.0,
+            ratio: none(),
+            too_narrow: false,
+            verdict: String::new(),
+            sign: 1,
+        };
+        let report = Report { validation: Part::Shown(vec![score]), ..Report::default() };
+        assert!(trust(&report).starts_with("Of 1 held-out time, the model"), "{}", trust(&report));
     }
 }

@@ -118,7 +118,7 @@ impl CellSets {
         match (&self.groupby, self.files.is_empty()) {
             (Some(column), true) => {
                 let data = self.data.as_deref();
-                let labels = Fitted::open(model, data, progress)?.labels(column)?;
+                let labels = Fitted::open(model, data, progress)?.groups(column)?;
                 notes::say_unlabelled(&labels, column, progress)?;
                 Ok(labels)
             }

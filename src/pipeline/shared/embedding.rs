@@ -68,17 +68,32 @@ impl CellEmbedding {
         let keys: Vec<String> =
             fitted.file().obsm_keys()?.into_iter().map(|(key, _)| key).collect();
         let there = |key: &str| keys.iter().any(|other| other == key);
-        let key = match basis {
-            Some(basis) => {
-                let prefixed = format!("X_{basis}");
-                if !there(basis) && there(&prefixed) { prefixed } else { basis.to_string() }
+        if let Some(basis) = basis {
+            let prefixed = format!("X_{basis}");
+            let key = if !there(basis) && there(&prefixed) { prefixed } else { basis.to_string() };
+            if let Some(found) = Self::of_key(fitted, &key, progress)? {
+                return Ok(found);
             }
-            None => match DEFAULT.into_iter().find(|key| there(key)) {
-                Some(key) => key.to_string(),
-                None => return Self::instead(model, "the file has no X_umap or X_tsne", progress),
-            },
-        };
-        let all = fitted.file().obsm(&key)?;
+            let (name, must) = ("basis", "an embedding in which cells have a place");
+            return Err(Error::Parameter { name, must, got: format!("{key} without any number") });
+        }
+        let mut why = "the file has no X_umap or X_tsne".to_string();
+        for key in DEFAULT.into_iter().filter(|key| there(key)) {
+            if let Some(found) = Self::of_key(fitted, key, progress)? {
+                return Ok(found);
+            }
+            why = format!("no cell has a place in {key}");
+        }
+        Self::instead(model, &why, progress)
+    }
+
+    /// The places of the cells of a fit in `obsm[key]` of its file; `None` if no cell has a place. A note counts cells
+    /// without a place.
+    ///
+    /// # Errors
+    /// As [`CellEmbedding::of_file`].
+    fn of_key(fitted: &Fitted, key: &str, progress: &mut dyn Progress) -> Result<Option<Self>> {
+        let all = fitted.file().obsm(key)?;
         if all.ncols() < 2 {
             let (name, must) = ("basis", "an embedding of at least two columns");
             return Err(Error::Parameter { name, must, got: format!("{key} of one column") });
@@ -93,6 +108,9 @@ impl CellEmbedding {
             row.fill(f64::NAN);
             n_without += 1;
         }
+        if n_without == points.nrows() {
+            return Ok(None);
+        }
         if n_without > 0 {
             let n_cells = points.nrows();
             progress::note(
@@ -100,8 +118,9 @@ impl CellEmbedding {
                 format!("{n_without} of {n_cells} cells have no place in {key}"),
             )?;
         }
-        let name = named(&key);
-        Ok(Self { points, axes: [format!("{name} 1"), format!("{name} 2")], key: Some(key) })
+        let name = named(key);
+        let axes = [format!("{name} 1"), format!("{name} 2")];
+        Ok(Some(Self { points, axes, key: Some(key.to_string()) }))
     }
 
     /// The coordinates of `model`, with a note that says why.

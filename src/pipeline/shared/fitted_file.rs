@@ -14,6 +14,7 @@ use crate::io::run::{RunRecord, read_json};
 use crate::pipeline::fit::options::FitOptions;
 use crate::pipeline::fit::selection::{file_name, matrix_source, select};
 use crate::pipeline::shared::counted::{Counted, WHOLE_BYTES, log_scale, record, scale_as};
+use crate::pipeline::shared::group_labels::{MOST_GROUPS, check_labels};
 use crate::pipeline::shared::unique_names::unique;
 use crate::preprocess::{Values, detect};
 use crate::progress::{self, Progress};
@@ -131,6 +132,27 @@ impl Fitted {
     pub(crate) fn labels(&self, column: &str) -> Result<Vec<String>> {
         let column = self.file.obs(column)?;
         Ok(self.rows.iter().map(|&row| column.label(row).unwrap_or_default()).collect())
+    }
+
+    /// The groups of the cells of the model in a column of `obs`; empty for cells without a group.
+    ///
+    /// # Errors
+    /// [`Error::UnknownKey`] with the existing columns; those of [`check_labels`].
+    pub(crate) fn groups(&self, name: &str) -> Result<Vec<String>> {
+        let column = self.file.obs(name)?;
+        let all = column.counts();
+        if MOST_GROUPS < all.len() {
+            let is_likely = |other: &String| {
+                self.file.obs(other).is_ok_and(|column| {
+                    !column.is_numeric() && (2..=MOST_GROUPS).contains(&column.counts().len())
+                })
+            };
+            let likely: Vec<String> =
+                self.file.obs_columns()?.into_iter().filter(is_likely).collect();
+            let numbers = [all.len(), all.values().sum()];
+            check_labels(name, numbers, column.is_numeric(), &likely)?;
+        }
+        self.labels(name)
     }
 
     /// Names of all genes of the file, made unique.

@@ -1,5 +1,6 @@
 //! Parts that several commands share: the fitted file, the cells of a model, gene names, outputs.
 
+pub(super) mod advice;
 pub(super) mod asked_genes;
 pub(super) mod cell_sets;
 pub(super) mod chosen_genes;
@@ -14,6 +15,7 @@ pub(super) mod example_model;
 pub(super) mod expression;
 pub(super) mod fitted_file;
 pub(super) mod genes_left_out;
+pub(super) mod group_labels;
 pub(super) mod growth_rates;
 pub(super) mod halves;
 pub(super) mod notes;

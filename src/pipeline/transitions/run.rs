@@ -161,7 +161,7 @@ fn long(tables: &[Transitions], groups: &Groups, times: &[f64]) -> Table {
         Cells::Floats(cells.iter().map(|(table, g, h)| of(table, *g, *h)).collect())
     };
     let end = |of: &dyn Fn(&Transitions, usize, usize) -> f64| {
-        Cells::Gaps(cells.iter().map(|(table, g, h)| of(table, *g, *h)).collect())
+        Cells::Floats(cells.iter().map(|(table, g, h)| of(table, *g, *h)).collect())
     };
     let count = |of: &dyn Fn(&Transitions, usize, usize) -> usize| {
         Cells::Integers(cells.iter().map(|(table, g, h)| of(table, *g, *h) as i64).collect())

@@ -164,7 +164,7 @@ fn trend_table(genes: &[String], rows: &[(String, AtTime)]) -> Table {
         Cells::Floats(rows.iter().flat_map(|(_, at)| of(&at.trend).to_vec()).collect())
     };
     let ends = |of: &dyn Fn(&Trend) -> &Array1<f64>| {
-        Cells::Gaps(rows.iter().flat_map(|(_, at)| of(&at.trend).to_vec()).collect())
+        Cells::Floats(rows.iter().flat_map(|(_, at)| of(&at.trend).to_vec()).collect())
     };
     let of_row = |of: &dyn Fn(&AtTime) -> f64| {
         Cells::Floats((0..rows.len() * n).map(|at| of(&rows[at / n].1)).collect())

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use crate::data::Matrix;
 use crate::error::Result;
 use crate::linalg::{BLOCK, Csr, Gram, add_product, product};
+use crate::platform::cpu;
 use crate::progress::Progress;
 
 /// Number of cells in one task, and in one dense block.
@@ -210,7 +211,7 @@ fn gather(sums: &mut [f64], row: (&[u32], &[f32]), table: &[f64]) {
         *sums = local;
         return;
     }
-    pulp::Arch::new().dispatch(Gather { sums, row, table });
+    cpu::arch().dispatch(Gather { sums, row, table });
 }
 
 /// The loop of [`gather`] for any number of columns.

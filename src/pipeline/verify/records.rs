@@ -1,0 +1,185 @@
+//! Run records of commands and of whole runs, with the places where their files may be.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use crate::error::Result;
+use crate::io::file::{folder_entries, read_text};
+use crate::io::identity::annotated;
+use crate::io::run::{LONGEST_JSON, OutputRecord, RunRecord, read_json};
+
+/// The input of commands that read a model: its header.
+const HEADER: &str = "model.json";
+
+/// Folders of models that are tried if a record does not name its model.
+const MODELS: [&str; 3] = ["", MODEL, "sbcell-out"];
+
+/// The folder of the model in that of a run.
+const MODEL: &str = "model";
+
+/// A file of a record: where it may be, and its recorded hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Paths to try, the most probable first.
+    pub(super) candidates: Vec<PathBuf>,
+    pub(super) is_output: bool,
+    /// The recorded SHA-256; empty if there is none.
+    pub(super) sha256: String,
+    /// Hashes that the file has after an annotation by sbcell.
+    pub(super) annotated: Vec<String>,
+}
+
+impl Place {
+    /// The place of an input that nothing annotates.
+    fn read(candidates: Vec<PathBuf>, sha256: String) -> Self {
+        Self { candidates, is_output: false, sha256, annotated: Vec::new() }
+    }
+}
+
+/// The parts of a record that verification needs.
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) command: String,
+    pub(super) sbcell: String,
+    pub(super) cpu: Option<String>,
+    pub(super) arguments: Vec<String>,
+    /// Inputs, then outputs.
+    pub(super) places: Vec<Place>,
+}
+
+/// The record of `sbcell run`, as far as verification needs it.
+#[derive(Debug, Deserialize)]
+struct WholeRun {
+    sbcell: String,
+    command: String,
+    #[serde(default)]
+    arguments: Vec<String>,
+    #[serde(default)]
+    cpu: Option<String>,
+    parameters: WholeParameters,
+    steps: Vec<Step>,
+}
+
+/// The file with the cells.
+#[derive(Debug, Deserialize)]
+struct WholeParameters {
+    #[serde(default)]
+    data: Option<String>,
+}
+
+/// The files of a step: `data` and `model` stand for the file with the cells and the header of the model.
+#[derive(Debug, Deserialize)]
+struct Step {
+    #[serde(default)]
+    inputs: BTreeMap<String, String>,
+    #[serde(default)]
+    outputs: Vec<OutputRecord>,
+}
+
+/// All run records in `folder` and its subfolders: that of the folder itself first, then in order of their paths.
+///
+/// # Errors
+/// [`crate::Error::NoFile`] or [`crate::Error::Io`] if a folder cannot be read.
+pub(super) fn records_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    let (mut found, mut below) = (Vec::new(), Vec::new());
+    for path in folder_entries(folder)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && !path.is_symlink() {
+            if !name.starts_with('.') && !name.ends_with(".partial") && name != "earlier" {
+                below.extend(records_in(&path)?);
+            }
+        } else if !name.starts_with('.') && (name == "run.json" || name.ends_with(".run.json")) {
+            found.push(path);
+        }
+    }
+    found.sort_by_key(|path| (!path.ends_with("run.json"), path.clone()));
+    below.sort();
+    found.extend(below);
+    Ok(found)
+}
+
+impl Record {
+    /// Reads the record of a command or of a whole run.
+    ///
+    /// # Errors
+    /// [`crate::Error::Unreadable`] if it is damaged; [`crate::Error::Io`].
+    pub(super) fn read(path: &Path) -> Result<Self> {
+        let text = read_text(path, LONGEST_JSON)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        match serde_json::from_str::<WholeRun>(&text) {
+            Ok(run) if run.command == "run" => Ok(Self::of_run(run, folder)),
+            _ => Ok(Self::of_command(read_json(path)?, folder)),
+        }
+    }
+
+    /// The files of the record of a command.
+    fn of_command(run: RunRecord, folder: &Path) -> Self {
+        let RunRecord { command, sbcell, cpu, arguments, input, inputs, outputs, .. } = run;
+        let candidates = if input.file == HEADER {
+            headers(&arguments, folder)
+        } else {
+            let given = if input.path.is_empty() { &input.file } else { &input.path };
+            [around(given, folder), around(&input.file, folder)].concat()
+        };
+        let annotated = if command == "fit" { annotated(folder) } else { Vec::new() };
+        let first = Place { annotated, ..Place::read(candidates, input.sha256) };
+        let others =
+            inputs.into_iter().map(|input| Place::read(around(&input.file, folder), input.sha256));
+        let written = outputs.into_iter().map(|output| written(output, folder));
+        let places = std::iter::once(first).chain(others).chain(written).collect();
+        Self { command, sbcell, cpu, arguments, places }
+    }
+
+    /// The files of all steps of a run.
+    fn of_run(run: WholeRun, folder: &Path) -> Self {
+        let WholeRun { sbcell, command, arguments, cpu, parameters, steps } = run;
+        let data = parameters.data.unwrap_or_default();
+        let made: Vec<String> =
+            steps.iter().flat_map(|step| &step.outputs).map(|output| output.file.clone()).collect();
+        let (mut read, mut wrote) = (Vec::new(), Vec::new());
+        for Step { inputs, outputs } in steps {
+            // What another step wrote is checked as its output.
+            for (name, sha256) in inputs.into_iter().filter(|input| !made.contains(&input.0)) {
+                let candidates = match name.as_str() {
+                    "data" => around(&data, folder),
+                    "model" => continue,
+                    name => around(name, folder),
+                };
+                let is_data = name == "data";
+                let annotated = if is_data { annotated(&folder.join(MODEL)) } else { Vec::new() };
+                read.push(Place { annotated, ..Place::read(candidates, sha256) });
+            }
+            wrote.extend(outputs.into_iter().map(|output| written(output, folder)));
+        }
+        Self { command, sbcell, cpu, arguments, places: [read, wrote].concat() }
+    }
+}
+
+/// The place of an output, which its record names relative to itself.
+fn written(output: OutputRecord, folder: &Path) -> Place {
+    let OutputRecord { file, sha256 } = output;
+    Place { is_output: true, ..Place::read(vec![folder.join(file)], sha256) }
+}
+
+/// A path from the working folder, from `folder`, and from the folders above it; then its name alone.
+fn around(path: &str, folder: &Path) -> Vec<PathBuf> {
+    let path = Path::new(path);
+    let above = folder.ancestors().take(3);
+    let mut found = vec![path.to_path_buf()];
+    found.extend(above.map(|folder| folder.join(path)));
+    found.extend(path.file_name().map(|name| folder.join(name)));
+    found
+}
+
+/// Where the header of the model of a command may be.
+fn headers(arguments: &[String], folder: &Path) -> Vec<PathBuf> {
+    let named =
+        arguments.iter().find_map(|argument| argument.strip_prefix("--")?.strip_prefix("model="));
+    let named = named.map(|model| around(model, folder)).unwrap_or_default();
+    let usual =
+        folder.ancestors().take(2).flat_map(|folder| MODELS.map(|model| folder.join(model)));
+    let here = MODELS.map(PathBuf::from);
+    named.into_iter().chain(usual).chain(here).map(|model| model.join(HEADER)).collect()
+}

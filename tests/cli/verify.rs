@@ -1,0 +1,155 @@
+//! `sbcell verify`: unchanged files, changed ones, and outputs that are made again.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::sandbox::{Sandbox, root, sample};
+
+const FIT: &str = "fit data.h5ad --timepoints time --obs-filter time<=6 --n-pcs 2 --n-gaussians 1 \
+                   --coupling-epsilon 1 --no-validation";
+
+/// The sample, its model of two times, and groups of cells.
+fn fitted() -> Sandbox {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    fs::copy(root().join("data-samples/semrau2017_groups.csv"), sandbox.path("groups.csv"))
+        .unwrap();
+    sandbox.done(FIT);
+    sandbox
+}
+
+/// The answer of `line` as JSON, with its exit code.
+fn verified(sandbox: &Sandbox, line: &str) -> (i32, Value) {
+    let answer = sandbox.run(&format!("{line} --json"));
+    let read = serde_json::from_str(&answer.stdout);
+    (answer.code, read.unwrap_or_else(|_| panic!("{}{}", answer.stdout, answer.stderr)))
+}
+
+/// All files with their contents, to see that nothing changed.
+fn everything(sandbox: &Sandbox) -> Vec<(String, Vec<u8>)> {
+    sandbox.files(".")
+}
+
+#[test]
+fn a_model_and_its_tables_are_the_same_until_a_file_changes() {
+    let sandbox = fitted();
+    sandbox.done("transitions --cells groups.csv --bootstrap 3 --out tables/t.csv");
+    let before = everything(&sandbox);
+    let (code, read) = verified(&sandbox, "verify");
+    assert_eq!((code, &read["summary"]["n_changed"]), (0, &0.into()), "{read}");
+    assert!(6 < read["summary"]["n_same"].as_u64().unwrap());
+    assert_eq!(read["records"][0]["arguments"][0], "fit");
+    let (code, read) = verified(&sandbox, "verify tables");
+    // The model, the groups and both tables.
+    assert_eq!((code, &read["summary"]["n_same"]), (0, &4.into()), "{read}");
+    assert!(everything(&sandbox) == before);
+    let answer = sandbox.done("verify tables/t.csv");
+    assert!(answer.stdout.contains("same") && answer.stdout.contains("groups.csv"));
+    // The commands take a file with an annotation for the fitted one, and so does this.
+    sandbox.done("annotate data.h5ad --in-place");
+    assert!(sandbox.done("verify").stdout.contains("annotated"));
+    fs::write(sandbox.path("groups.csv"), "cell_1,other\n").unwrap();
+    fs::remove_file(sandbox.path("tables/t.wide.csv")).unwrap();
+    let (code, read) = verified(&sandbox, "verify tables");
+    assert_eq!(code, 1);
+    assert_eq!(
+        (&read["summary"]["n_changed"], &read["summary"]["n_missing"]),
+        (&1.into(), &1.into())
+    );
+    let answer = sandbox.run("verify tables");
+    assert!(answer.stdout.contains("CHANGED") && answer.stdout.contains("MISSING"));
+    assert_eq!(sandbox.run("verify groups.csv").code, 3);
+    assert_eq!(sandbox.run("verify nothing").code, 3);
+}
+
+#[test]
+fn what_is_made_again_has_the_same_bytes_and_nothing_is_touched() {
+    let sandbox = fitted();
+    sandbox.done("transitions --cells groups.csv --bootstrap 3 --seed 4 --threads 1 --out t.csv");
+    sandbox.done("interpolate --n-cells 20");
+    sandbox.done("velocity --out deep/velocity.csv");
+    sandbox.done("grn --bootstrap 0 --permutations 0 --source correlation --plot-network net.svg");
+    let before = everything(&sandbox);
+    let (code, read) = verified(&sandbox, "verify . --rerun");
+    assert_eq!(code, 0, "{read:#}");
+    let again = read["rerun"].as_array().unwrap();
+    let names = ["model.json", "t.wide.csv", "interpolated.parquet", "velocity.csv", "edges.csv"];
+    for name in names {
+        let of = |entry: &&Value| entry["path"].as_str().unwrap().ends_with(name);
+        assert_eq!(again.iter().find(of).unwrap()["is_identical"], true, "{name}");
+    }
+    assert_eq!(read["summary"]["n_not_identical"], 0);
+    assert!(everything(&sandbox) == before);
+    // A forged hash is seen both ways.
+    let forged = sandbox.text("t.csv.run.json");
+    let read: Value = serde_json::from_str(&forged).unwrap();
+    let hash = read["outputs"][0]["sha256"].as_str().unwrap();
+    fs::write(sandbox.path("t.csv.run.json"), forged.replace(hash, &"0".repeat(64))).unwrap();
+    let answer = sandbox.run("verify t.csv --rerun");
+    assert_eq!(answer.code, 1);
+    assert!(answer.stdout.contains("CHANGED") && answer.stdout.contains("DIFFERENT"));
+}
+
+#[test]
+fn records_of_older_versions_are_not_recorded_and_not_repeatable() {
+    let sandbox = fitted();
+    sandbox.done("interpolate --n-cells 20 --out p.csv");
+    let text = sandbox.text("p.csv.run.json");
+    let mut run: Value = serde_json::from_str(&text).unwrap();
+    for field in ["arguments", "inputs", "cpu"] {
+        run.as_object_mut().unwrap().remove(field);
+    }
+    run["sbcell"] = "0.0.9".into();
+    fs::write(sandbox.path("p.csv.run.json"), run.to_string()).unwrap();
+    let (code, read) = verified(&sandbox, "verify p.csv --rerun");
+    assert_eq!((code, &read["summary"]["n_same"]), (0, &2.into()), "{read:#}");
+    assert!(read["rerun"][0]["is_identical"].is_null());
+    assert!(read["notes"][0].as_str().unwrap().contains("sbcell 0.0.9"), "{read:#}");
+}
+
+/// A record is a file like any other: its line may be forged.
+#[test]
+fn a_forged_line_writes_nowhere_but_into_the_temporary_folder() {
+    let sandbox = fitted();
+    sandbox.done("interpolate --n-cells 20 --out p.csv");
+    let text = sandbox.text("p.csv.run.json");
+    for line in [
+        r#"["interpolate", "--n-cells=20", "-o", "../../forged.csv"]"#,
+        r#"["interpolate", "--n-cells=20", "--out=../../forged.csv"]"#,
+        r#"["run", "--init-config", "--config=forged.toml"]"#,
+        r#"["strip", "data.h5ad", "--in-place"]"#,
+        r#"["man", "forged"]"#,
+        r#"["verify", "--rerun"]"#,
+        r#"["nothing"]"#,
+    ] {
+        let mut run: Value = serde_json::from_str(&text).unwrap();
+        run["arguments"] = serde_json::from_str(line).unwrap();
+        fs::write(sandbox.path("p.csv.run.json"), run.to_string()).unwrap();
+        let before = everything(&sandbox);
+        let (code, read) = verified(&sandbox, "verify p.csv --rerun");
+        assert_ne!(read["rerun"][0]["is_identical"], true, "{line}: {read:#}");
+        assert!([0, 1].contains(&code), "{line}");
+        assert!(everything(&sandbox) == before, "{line}");
+    }
+    assert!(!std::env::temp_dir().join("forged.csv").exists());
+}
+
+#[test]
+fn a_whole_run_is_made_again_by_one_command() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    fs::copy(root().join("data-samples/semrau2017_groups.csv"), sandbox.path("groups.csv"))
+        .unwrap();
+    let set = "--set fit.obs-filter=time<=6 --set fit.n-pcs=2 --set fit.n-gaussians=1";
+    sandbox
+        .done(&format!("run data.h5ad --cells groups.csv --skip grn,evaluate {set} --out results"));
+    let before = everything(&sandbox);
+    let (code, read) = verified(&sandbox, "verify results --rerun");
+    assert!(everything(&sandbox) == before);
+    let rerun = &read["rerun"];
+    assert_eq!(code, 0, "{rerun:#}");
+    for name in ["fates.csv", "model.json", "annotated.h5ad", "report.html"] {
+        let of = |entry: &&Value| entry["path"].as_str().unwrap().ends_with(name);
+        let found = rerun.as_array().unwrap().iter().find(of).unwrap();
+        assert_eq!(found["is_identical"], true, "{found}");
+    }
+}
