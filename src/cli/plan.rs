@@ -7,6 +7,7 @@ use sbcell::io::work_plan::{Parts, PlannedInput, WorkPlan};
 use sbcell::share::Duty;
 use sbcell::{Error, Result};
 
+use crate::cli::recorded::Line;
 use crate::cli::shared::{Common, shown};
 use crate::cli::terminal::Terminal;
 use crate::cli::{Outcome, parsed_step, run_step};
@@ -174,6 +175,9 @@ pub(crate) fn merge(args: MergeArgs, terminal: &mut Terminal) -> Result<Outcome>
         return Err(Error::Unreadable { path, problem, way_out });
     }
     let name = divisible(&plan.command)?;
+    // The records are those of the command alone.
+    let (_, matches) = parsed_step(name, &plan.command)?;
+    terminal.line = Line::here(&matches);
     terminal.share(parts);
     run_step(name, &plan.command, terminal)
 }
