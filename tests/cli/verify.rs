@@ -159,7 +159,7 @@ fn inputs_in_other_folders_are_found_and_outputs_of_the_same_name_are_not_taken_
     let sandbox = Sandbox::new();
     fs::create_dir(sandbox.path("raw")).unwrap();
     fs::copy(sample("semrau2017_mesc_ra"), sandbox.path("raw/data.h5ad")).unwrap();
-    let fit = "fit raw/data.h5ad --timepoints time --obs-filter time<=12 --n-pcs 2 --n-gaussians 1 --coupling-epsilon 1";
+    let fit = "fit raw/data.h5ad --timepoints time --obs-filter time<=12 --n-gaussians 1 --coupling-epsilon 1";
     // With the scores of the time that is held out.
     sandbox.done(fit);
     let (code, read) = verified(&sandbox, "verify");
