@@ -144,6 +144,7 @@ mod tests {
         let read: Value = serde_json::from_str(&answer.json("fit").unwrap()).unwrap();
         let wanted = serde_json::json!({
             "command": "fit",
+            "format": 1,
             "version": env!("CARGO_PKG_VERSION"),
             "files": ["a.csv"],
             "notes": ["one cell is left out"],

@@ -133,6 +133,7 @@ pub(crate) fn main() -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) if error.kind() == ErrorKind::DisplayVersion && version::is_json() => {
             return version::show_json()
+                .and_then(|()| Terminal::check_written())
                 .map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
         }
         Err(error) => {
@@ -164,7 +165,8 @@ pub(crate) fn main() -> ExitCode {
                 terminal.say(line);
             }
         })
-        .and_then(|outcome| terminal.answer(&name).map(|()| outcome));
+        .and_then(|outcome| terminal.answer(&name).map(|()| outcome))
+        .and_then(|outcome| Terminal::check_written().map(|()| outcome));
     // No bar stays on the screen.
     terminal.end();
     match ran {
@@ -236,7 +238,7 @@ fn run_command(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Step(args) => plan::step(args, &common, terminal),
         Command::Merge(args) => plan::merge(args, terminal),
         Command::Completions(args) => Ok(completions::run(args, terminal)),
-        Command::Man(args) => manual::run(args, common.overwrite, terminal),
+        Command::Man(args) => manual::run(args, terminal),
         Command::Doctor(args) => Ok(doctor::run(args, &common, terminal)),
         Command::Verify(args) => verify::run(args, terminal),
     }

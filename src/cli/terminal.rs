@@ -3,11 +3,11 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use sbcell::error::{is_hidden, visible, visible_json, visible_lines};
 use sbcell::io::table::TableFormat;
@@ -321,6 +321,16 @@ impl Terminal {
         self.line.as_ref().map_or(Ok(()), |line| line.keep(&files))
     }
 
+    /// Whether everything that was printed has reached standard output.
+    ///
+    /// # Errors
+    /// [`Error::Io`] with the first failure.
+    pub(crate) fn check_written() -> Result<()> {
+        let failed = UNWRITTEN.lock().ok().and_then(|mut first| first.take());
+        let path = PathBuf::from("standard output");
+        failed.map_or(Ok(()), |source| Err(Error::Io { action: "write", path, source }))
+    }
+
     /// Prints the JSON object of `command`, if the user asked for it.
     ///
     /// # Errors
@@ -434,9 +444,21 @@ fn exit_at_once() -> ! {
     std::process::exit(130)
 }
 
-/// Writes a line to stdout. A closed pipe is no error: the reader has stopped.
+/// The first failure of writing to stdout, such as a full disk.
+static UNWRITTEN: Mutex<Option<std::io::Error>> = Mutex::new(None);
+
+/// Writes a line to stdout. A closed pipe is no error: the reader has stopped. Other errors are kept for
+/// [`Terminal::check_written`].
 fn write_out(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{text}");
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            if let Ok(mut first) = UNWRITTEN.lock() {
+                first.get_or_insert(error);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// Writes a line to stderr.

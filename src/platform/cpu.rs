@@ -1,6 +1,6 @@
 //! The choice of vector instructions for the loops of this crate, and the features of the processor.
 //!
-//! Loops over many numbers are compiled once for each width of vectors. [`arch`] chooses among these codes at run
+//! Loops over many numbers are compiled once for each width of vectors. `arch` chooses among these codes at run
 //! time, in every call of a loop. By default it takes the widest that the processor has. [`limit`] restricts it to
 //! narrower ones, so that one machine can run the code of another.
 //!

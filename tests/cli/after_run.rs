@@ -94,7 +94,7 @@ fn advice_of_a_page_works_as_printed() {
     let advice = "`sbcell transitions --model 'my results' --groupby COLUMN --out 'my results/transitions.csv'`";
     assert!(missing.code == 3 && missing.stderr.contains(advice), "{}", missing.stderr);
     let refused = sandbox.run("plot validation x.csv");
-    assert!(refused.stderr.contains("there is no file `x.csv`"), "{}", refused.stderr);
+    assert!(refused.stderr.contains("`x.csv`: there is no such file"), "{}", refused.stderr);
     assert!(!refused.stderr.contains("writes it"));
 }
 

@@ -131,19 +131,24 @@ fn lint(sandbox: &Sandbox) {
 }
 
 #[test]
-fn manual_pages_replace_only_manual_pages() {
+fn manual_pages_leave_other_files_as_they_are() {
     let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("pages")).unwrap();
+    for name in ["sbcell-git.1", "precious"] {
+        fs::write(sandbox.path(&format!("pages/{name}")), name).unwrap();
+    }
+    fs::write(sandbox.path("pages/sbcell-fit.1"), "an older version").unwrap();
     sandbox.done("man pages");
-    let again = sandbox.run("man pages");
-    assert_eq!(again.code, 2);
-    assert!(again.stderr.contains("hint: "), "{}", again.stderr);
-    fs::write(sandbox.path("pages/sbcell-old.1"), "").unwrap();
-    sandbox.done("man pages --overwrite");
-    assert!(!sandbox.path("pages/sbcell-old.1").exists());
-    fs::write(sandbox.path("pages/precious"), "").unwrap();
-    assert_eq!(sandbox.run("man pages --overwrite").code, 2);
-    assert!(sandbox.path("pages/precious").exists());
-    assert_eq!(fs::read_dir(sandbox.path(".")).unwrap().count(), 1);
+    assert_eq!(sandbox.text("pages/precious"), "precious");
+    assert_eq!(sandbox.text("pages/sbcell-git.1"), "sbcell-git.1");
+    assert!(sandbox.text("pages/sbcell-fit.1").contains(".TH"));
+    let before = sandbox.files("pages");
+    sandbox.done("man pages");
+    assert!(sandbox.files("pages") == before);
+    fs::write(sandbox.path("file"), "").unwrap();
+    let refused = sandbox.run("man file/pages");
+    assert_ne!(refused.code, 0);
+    assert_eq!(fs::read_dir(sandbox.path(".")).unwrap().count(), 2);
 }
 
 #[test]
@@ -224,4 +229,22 @@ fn every_path_of_the_processor_gives_the_same_fit() {
     let doctor = sandbox.run_with(&[("SBCELL_CPU", "plain")], "doctor");
     assert_eq!(doctor.code, 0, "{}", doctor.stderr);
     assert_eq!(doctor.stdout.contains("restricted by SBCELL_CPU"), 1 < paths.len());
+}
+
+#[test]
+fn what_standard_output_does_not_take_is_an_error() {
+    if !std::path::Path::new("/dev/full").exists() {
+        return;
+    }
+    for arguments in [["completions", "bash"].as_slice(), &["doctor"], &["--version", "--json"]] {
+        let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ended = std::process::Command::new(env!("CARGO_BIN_EXE_sbcell"))
+            .args(arguments)
+            .stdout(full)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(ended.stderr).unwrap();
+        assert_eq!(ended.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("standard output"), "{said}");
+    }
 }

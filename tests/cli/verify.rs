@@ -153,3 +153,46 @@ fn a_whole_run_is_made_again_by_one_command() {
         assert_eq!(found["is_identical"], true, "{found}");
     }
 }
+
+#[test]
+fn inputs_in_other_folders_are_found_and_outputs_of_the_same_name_are_not_taken_for_them() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("raw")).unwrap();
+    fs::copy(sample("semrau2017_mesc_ra"), sandbox.path("raw/data.h5ad")).unwrap();
+    let fit = "fit raw/data.h5ad --timepoints time --obs-filter time<=12 --n-gaussians 1 --coupling-epsilon 1";
+    // With the scores of the time that is held out.
+    sandbox.done(fit);
+    let (code, read) = verified(&sandbox, "verify");
+    assert_eq!((code, &read["summary"]["n_missing"]), (0, &0.into()), "{read:#}");
+    sandbox.done("plot scree --out scree.svg");
+    let (code, read) = verified(&sandbox, "verify scree.svg");
+    assert_eq!((code, &read["summary"]["n_same"]), (0, &2.into()), "{read:#}");
+    sandbox.done("export sbcell-out --out tables");
+    let (code, read) = verified(&sandbox, "verify tables");
+    assert_eq!(code, 0, "{read:#}");
+    let records = read["records"].as_array().unwrap();
+    let files = records.iter().flat_map(|record| record["files"].as_array().unwrap());
+    let inputs: Vec<&str> = files
+        .filter(|file| file["is_output"] == false)
+        .map(|file| file["path"].as_str().unwrap())
+        .collect();
+    assert!(
+        !inputs.is_empty() && inputs.iter().all(|path| path.starts_with("sbcell-out")),
+        "{inputs:?}"
+    );
+}
+
+#[test]
+fn results_of_a_run_are_checked_without_a_name_and_those_of_a_later_format_are_refused() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    let set = "--set fit.obs-filter=time<=6 --set fit.n-pcs=2 --set fit.n-gaussians=1";
+    sandbox.done(&format!("run data.h5ad --skip grn,evaluate,fates,transitions,trends {set}"));
+    let (code, read) = verified(&sandbox, "verify");
+    assert_eq!((code, &read["summary"]["n_changed"]), (0, &0.into()), "{read:#}");
+    let path = sandbox.path("sbcell-results/run.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replacen("\"format\": 1", "\"format\": 2", 1)).unwrap();
+    let refused = sandbox.run("verify");
+    assert_eq!(refused.code, 3);
+    assert!(refused.stderr.contains("format 2"), "{}", refused.stderr);
+}

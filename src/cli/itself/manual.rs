@@ -1,11 +1,11 @@
 //! `sbcell man`: manual pages of sbcell and of each command, in a folder.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
-use sbcell::{Error, Result};
+use sbcell::Result;
+use sbcell::io::file::replace;
 
 use crate::cli::shared::shown;
 use crate::cli::terminal::Terminal;
@@ -15,78 +15,39 @@ const EXAMPLES: &str = "\
 Examples:
   sbcell man pages
       write pages/sbcell.1, pages/sbcell-fit.1 and so on; `man pages/sbcell-fit.1` shows one
-  sbcell man pages --overwrite
-      the same in place of the pages of an earlier version
+  sbcell man ~/.local/share/man/man1
+      where `man sbcell-fit` finds the pages of a user; for all users it is /usr/local/share/man/man1
 
-To have `man sbcell-fit` find the pages, copy them to ~/.local/share/man/man1, or for all users to
-/usr/local/share/man/man1.";
+Pages of an earlier version are replaced; other files in the folder stay.";
 
 /// The definition of an apostrophe at the head of what the crate for manual pages writes.
 const APOSTROPHE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
 
 /// Write manual pages: one for sbcell, and one for each command
 ///
-/// The folder is created. It is complete, or it is not there.
+/// The folder is created if it is not there.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ManArgs {
-    /// Folder to create
+    /// Folder to write to
     #[arg(value_name = "DIR")]
     out: PathBuf,
 }
 
-/// Runs `sbcell man`: writes all pages into a folder beside `DIR`, which is then renamed.
+/// Runs `sbcell man`: writes all pages into the folder, each as a whole. Other files there stay as they are.
 ///
 /// # Errors
-/// [`Error::OutputTaken`] if the folder exists, unless it contains nothing but pages and the user gave
-/// `--overwrite`; [`Error::Io`].
-pub(crate) fn run(args: ManArgs, overwrite: bool, terminal: &mut Terminal) -> Result<Outcome> {
+/// [`Error::Io`](sbcell::Error::Io) if a page cannot be written.
+pub(crate) fn run(args: ManArgs, terminal: &mut Terminal) -> Result<Outcome> {
     let ManArgs { out } = args;
-    let failed = |action: &'static str| {
-        let path = out.clone();
-        move |source| Error::Io { action, path, source }
-    };
-    if fs::symlink_metadata(&out).is_ok() && !(overwrite && has_only_pages(&out)) && !is_empty(&out)
-    {
-        return Err(Error::OutputTaken { path: out });
-    }
-    let parent = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let parent = parent.unwrap_or(Path::new("."));
-    fs::create_dir_all(parent).map_err(failed("create"))?;
-    let mut builder = tempfile::Builder::new();
-    let place = builder.prefix(".sbcell-man-").tempdir_in(parent).map_err(failed("create"))?;
-    let made = place.path().join("man");
-    fs::create_dir(&made).map_err(failed("create"))?;
     let pages = pages();
     for (name, text) in &pages {
-        fs::write(made.join(name), text).map_err(failed("write"))?;
+        replace(&out.join(name), |writer| writer.write_all(text.as_bytes()))?;
     }
-    if out.is_dir() {
-        // The older pages leave with the temporary folder.
-        fs::rename(&out, place.path().join("old")).map_err(failed("replace"))?;
-    }
-    fs::rename(&made, &out).map_err(failed("create"))?;
     terminal.wrote(&out);
     terminal.record("n_pages", &pages.len());
     terminal.say(&format!("wrote {} manual pages to {}", pages.len(), shown(&out)));
     Ok(Outcome::Done)
-}
-
-/// Whether `folder` is a folder without entries.
-fn is_empty(folder: &Path) -> bool {
-    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none())
-}
-
-/// Whether `folder` is a folder that contains manual pages of sbcell and nothing else.
-fn has_only_pages(folder: &Path) -> bool {
-    let is_page = |name: &str| {
-        let page = name.strip_suffix(".1");
-        page.is_some_and(|page| page == "sbcell" || page.starts_with("sbcell-"))
-    };
-    let all = |mut entries: fs::ReadDir| {
-        entries.all(|entry| entry.is_ok_and(|entry| is_page(&entry.file_name().to_string_lossy())))
-    };
-    !folder.is_symlink() && fs::read_dir(folder).is_ok_and(all)
 }
 
 /// File names and texts of all pages: that of sbcell, then those of the commands.
@@ -197,15 +158,5 @@ mod tests {
         let (text, wanted) = ("a\n\n  b\n  c\nd", ".SH N\na\n.sp\n.nf\n  b\n  c\n.fi\nd\n");
         assert_eq!(section("N", text), wanted);
         assert_eq!(tidied("a\n.br\n\n.br\nb"), "a\n.sp\nb\n");
-    }
-
-    #[test]
-    fn only_a_folder_of_pages_is_replaced() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(is_empty(folder.path()) && has_only_pages(folder.path()));
-        fs::write(folder.path().join("sbcell-fit.1"), "").unwrap();
-        assert!(!is_empty(folder.path()) && has_only_pages(folder.path()));
-        fs::write(folder.path().join("other.1"), "").unwrap();
-        assert!(!has_only_pages(folder.path()));
     }
 }

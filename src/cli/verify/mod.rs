@@ -12,7 +12,7 @@ use sbcell::platform::cpu;
 use serde::Serialize;
 
 use crate::cli::Outcome;
-use crate::cli::places::MODEL_FOLDER;
+use crate::cli::places::{FolderParser, MODEL_FOLDER};
 use crate::cli::shared::{aligned, shown};
 use crate::cli::terminal::{Lines, Terminal};
 use crate::cli::verify::rerun::{Again, repeated};
@@ -42,7 +42,11 @@ identical, 3 no run record.";
 #[command(after_help = EXAMPLES)]
 pub(crate) struct VerifyArgs {
     /// Folder or file to check
-    #[arg(default_value = MODEL_FOLDER, value_name = "FOLDER")]
+    #[arg(
+        default_value = MODEL_FOLDER,
+        value_name = "FOLDER",
+        value_parser = FolderParser { of_model: false }
+    )]
     folder: PathBuf,
     /// Make the outputs again from the recorded command lines in a temporary folder, and compare the bytes
     #[arg(long)]

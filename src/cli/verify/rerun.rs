@@ -136,7 +136,17 @@ fn repeat(arguments: &[String], group: &Group<'_>, terminal: &mut Terminal) -> R
         return refused("the command changes its input, or writes no file of its own".into(), None);
     }
     let arguments = line.as_slice();
-    terminal.say(&format!("again: sbcell {}", arguments.join(" ")));
+    // As a shell takes it.
+    let word = |argument: &String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./,:@%+".contains(c);
+        if argument.chars().all(plain) {
+            argument.clone()
+        } else {
+            format!("'{}'", argument.replace('\'', "'\\''"))
+        }
+    };
+    let shown: Vec<String> = arguments.iter().map(word).collect();
+    terminal.say(&format!("again: sbcell {}", shown.join(" ")));
     let place = Workplace::new()?;
     let Prepared { line, made } = match prepared(arguments, &matches, first, &place)? {
         Ok(prepared) => prepared,

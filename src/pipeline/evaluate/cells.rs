@@ -81,7 +81,7 @@ impl Cells {
         };
         let record = InputRecord {
             file: file_name(opened.path()),
-            path: String::new(),
+            path: opened.path().to_string_lossy().into_owned(),
             sha256,
             cells: selection.rows.len(),
             genes: raw.n_genes(),

@@ -55,6 +55,11 @@ impl Source<'_> {
             error @ Error::NoFile { .. } if self.options.input.is_some() && names_files(&error) => {
                 Err(error)
             }
+            _ if self.options.input.is_some() => Err(Error::Unreadable {
+                problem: "there is no such file".into(),
+                way_out: Some(format!("give the path of a table that `sbcell {command}` wrote")),
+                path,
+            }),
             _ => Err(Error::Unreadable {
                 problem: "there is no such file".into(),
                 way_out: Some(format!(

@@ -58,7 +58,7 @@ pub fn write_recorded_without_model<T>(
     let hash = || file::sha256(source, &mut Silent);
     let unread = is_stream(out) || is_stream(source);
     let sha256 = if unread { String::new() } else { hash()? };
-    let (file, path) = (file_name(source), String::new());
+    let (file, path) = (file_name(source), source.to_string_lossy().into_owned());
     let input = InputRecord { file, path, sha256, cells: 0, genes: 0 };
     recorded::publish(out, RunRecord::new(command, input, to_value(options)?), write)
 }

@@ -88,7 +88,8 @@ pub fn verify(path: &Path, progress: &mut dyn Progress) -> Result<Vec<CheckedRec
             path: path.to_path_buf(),
             problem: "it has no run record (run.json or NAME.run.json)".into(),
             way_out: Some(
-                "give a model, a folder with results, or a file that sbcell wrote".into(),
+                "give the folder of the model or of the results, whose run.json has all its files"
+                    .into(),
             ),
         });
     }

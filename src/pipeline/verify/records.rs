@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::file::{folder_entries, read_text};
 use crate::io::identity::annotated;
 use crate::io::run::{LONGEST_JSON, OutputRecord, RunRecord, read_json};
@@ -18,6 +18,9 @@ const MODELS: [&str; 3] = ["", MODEL, "sbcell-out"];
 
 /// The folder of the model in that of a run.
 const MODEL: &str = "model";
+
+/// Last format of the record of a whole run that is read.
+const WHOLE_FORMAT: u32 = 1;
 
 /// A file of a record: where it may be, and its recorded hash.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +55,8 @@ pub(super) struct Record {
 /// The record of `sbcell run`, as far as verification needs it.
 #[derive(Debug, Deserialize)]
 struct WholeRun {
+    #[serde(default)]
+    format: u32,
     sbcell: String,
     command: String,
     #[serde(default)]
@@ -109,7 +114,17 @@ impl Record {
         let text = read_text(path, LONGEST_JSON)?;
         let folder = path.parent().unwrap_or(Path::new(""));
         match serde_json::from_str::<WholeRun>(&text) {
-            Ok(run) if run.command == "run" => Ok(Self::of_run(run, folder)),
+            Ok(run) if run.command == "run" && run.format <= WHOLE_FORMAT => {
+                Ok(Self::of_run(run, folder))
+            }
+            Ok(run) if run.command == "run" => Err(Error::Unreadable {
+                path: path.to_path_buf(),
+                problem: format!(
+                    "format {}, written by a later version of sbcell; this version reads formats up to {WHOLE_FORMAT}",
+                    run.format
+                ),
+                way_out: Some("use that version".into()),
+            }),
             _ => Ok(Self::of_command(read_json(path)?, folder)),
         }
     }
@@ -123,6 +138,9 @@ impl Record {
             let given = if input.path.is_empty() { &input.file } else { &input.path };
             [around(given, folder), around(&input.file, folder)].concat()
         };
+        // An output of the same name is not the input.
+        let own: Vec<PathBuf> = outputs.iter().map(|output| folder.join(&output.file)).collect();
+        let candidates = candidates.into_iter().filter(|path| !own.contains(path)).collect();
         let annotated = if command == "fit" { annotated(folder) } else { Vec::new() };
         let first = Place { annotated, ..Place::read(candidates, input.sha256) };
         let others =
@@ -134,7 +152,7 @@ impl Record {
 
     /// The files of all steps of a run.
     fn of_run(run: WholeRun, folder: &Path) -> Self {
-        let WholeRun { sbcell, command, arguments, cpu, parameters, steps } = run;
+        let WholeRun { sbcell, command, arguments, cpu, parameters, steps, .. } = run;
         let data = parameters.data.unwrap_or_default();
         let made: Vec<String> =
             steps.iter().flat_map(|step| &step.outputs).map(|output| output.file.clone()).collect();
