@@ -253,11 +253,6 @@ fn parsed_step(step: &'static str, arguments: &[String]) -> sbcell::Result<(Cli,
         let (name, must) = ("--set or sbcell.toml", "flags of each step with valid values");
         Error::Parameter { name, must, got: format!("for {step}: {got}") }
     };
-    let line = std::iter::once("sbcell").chain(arguments.iter().map(String::as_str));
-    // The last of two values counts, as that of `--out` in a unit of a plan.
-    let program = Cli::command().args_override_self(true);
-    let matches = program.try_get_matches_from(line).map_err(wrong)?;
-    let cli = Cli::from_arg_matches(&matches).map_err(wrong)?;
     let matches = parsed_again(arguments).map_err(wrong)?;
     let cli = Cli::from_arg_matches(&matches).map_err(|error| wrong(error.to_string()))?;
     check_flags(&matches)?;
