@@ -86,6 +86,28 @@ struct Kept<T> {
     result: T,
 }
 
+/// Numbers of a result, in JSON `null` where they are not finite. Those are NaN when they are read again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Numbers(Vec<Option<f64>>);
+
+impl FromIterator<f64> for Numbers {
+    fn from_iter<I: IntoIterator<Item = f64>>(values: I) -> Self {
+        Self(
+            values.into_iter().map(|value| Some(value).filter(|value| value.is_finite())).collect(),
+        )
+    }
+}
+
+impl IntoIterator for Numbers {
+    type Item = f64;
+    type IntoIter = std::iter::Map<std::vec::IntoIter<Option<f64>>, fn(Option<f64>) -> f64>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter().map(|value| value.unwrap_or(f64::NAN))
+    }
+}
+
 /// A remark of a part that the record of the run contains.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Told {
@@ -249,6 +271,15 @@ mod tests {
         let bits = |of: &[f64]| of.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&thirds(&mut collecting).unwrap()), bits(&expected));
         assert_eq!(collecting.notes, whole.notes);
+    }
+
+    #[test]
+    fn numbers_are_the_same_bits_again_and_missing_ones_stay_missing() {
+        let values = [0.1 + 0.2, f64::NAN, -1e-320, 5.0, 1.0 / 3.0];
+        let text = serde_json::to_string(&values.into_iter().collect::<Numbers>()).unwrap();
+        let read: Vec<f64> = serde_json::from_str::<Numbers>(&text).unwrap().into_iter().collect();
+        let same = |(a, b): (&f64, &f64)| a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan());
+        assert!(values.iter().zip(&read).all(same), "{text}");
     }
 
     #[test]

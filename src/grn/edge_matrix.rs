@@ -4,6 +4,7 @@ use ndarray::{Array2, ShapeError};
 use serde::{Deserialize, Serialize};
 
 use crate::grn::expression::Expression;
+use crate::share::Numbers;
 
 /// Edges from each of R regulators to each of G genes.
 ///
@@ -31,27 +32,25 @@ pub struct EdgeMatrix {
     pub lag: f64,
 }
 
-/// An [`EdgeMatrix`] as lists. Numbers that are not finite are `None`, and NaN again.
+/// An [`EdgeMatrix`] as lists. Numbers that are not finite are NaN again.
 #[derive(Serialize, Deserialize)]
 struct PlainEdges {
     shape: [usize; 2],
-    importance: Vec<Option<f64>>,
-    evidence: Vec<Option<f64>>,
-    strength: Vec<Option<f64>>,
-    lag: Option<f64>,
+    importance: Numbers,
+    evidence: Numbers,
+    strength: Numbers,
+    lag: Numbers,
 }
 
 impl From<EdgeMatrix> for PlainEdges {
     fn from(edges: EdgeMatrix) -> Self {
-        let finite = |value: f64| Some(value).filter(|value| value.is_finite());
-        let plain = |values: &Array2<f64>| values.iter().copied().map(finite).collect();
         let (rows, columns) = edges.importance.dim();
         Self {
             shape: [rows, columns],
-            importance: plain(&edges.importance),
-            evidence: plain(&edges.evidence),
-            strength: plain(&edges.strength),
-            lag: finite(edges.lag),
+            importance: edges.importance.into_iter().collect(),
+            evidence: edges.evidence.into_iter().collect(),
+            strength: edges.strength.into_iter().collect(),
+            lag: std::iter::once(edges.lag).collect(),
         }
     }
 }
@@ -60,15 +59,13 @@ impl TryFrom<PlainEdges> for EdgeMatrix {
     type Error = ShapeError;
 
     fn try_from(plain: PlainEdges) -> Result<Self, ShapeError> {
-        let matrix = |values: Vec<Option<f64>>| {
-            let values = values.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect();
-            Array2::from_shape_vec(plain.shape, values)
-        };
+        let matrix =
+            |values: Numbers| Array2::from_shape_vec(plain.shape, values.into_iter().collect());
         Ok(Self {
             importance: matrix(plain.importance)?,
             evidence: matrix(plain.evidence)?,
             strength: matrix(plain.strength)?,
-            lag: plain.lag.unwrap_or(f64::NAN),
+            lag: plain.lag.into_iter().next().unwrap_or(f64::NAN),
         })
     }
 }

@@ -17,6 +17,7 @@
 
 mod agreement;
 mod apart;
+mod bootstrap;
 mod clone_weight;
 mod clones;
 mod course;
@@ -42,6 +43,7 @@ mod trends;
 
 pub use agreement::{Agreement, agreement};
 pub use apart::{Apart, GROUP_NOISE, apart};
+pub use bootstrap::Bootstrap;
 pub(crate) use clone_weight::{CLONE_WEIGHTS, CloneGain, CloneInterval, try_clone_weights};
 pub(crate) use clones::is_reversed;
 pub use clones::{Clones, Sisters};

@@ -3,9 +3,10 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 use rayon::prelude::*;
 
-use crate::error::{Error, Result};
-use crate::lineage::Lineage;
-use crate::metrics::{Drawn, Estimate, Resamples};
+use crate::error::Result;
+use crate::lineage::bootstrap::shares;
+use crate::lineage::{Bootstrap, Lineage};
+use crate::metrics::{Drawn, Estimate};
 use crate::progress::{Event, Progress, report};
 use crate::rng::Seed;
 
@@ -34,8 +35,10 @@ use crate::rng::Seed;
 #[derive(Debug, Clone)]
 pub struct Resampled<'a> {
     lineage: &'a Lineage,
-    /// The batch of each cell, time after time, if batches are resampled.
-    batches: Option<Vec<Vec<String>>>,
+    /// The draws, of these times and perhaps others.
+    bootstrap: Bootstrap,
+    /// Places of the times of `lineage` among those of `bootstrap`.
+    places: Vec<usize>,
     /// Weights of the cells of each time, `(n, n_columns)`.
     weights: Vec<Array2<f64>>,
     /// Scalings of rows and columns of the coupling of each interval.
@@ -52,7 +55,8 @@ impl<'a> Resampled<'a> {
     /// for each cell of one interval and each of at most 128 resamples.
     ///
     /// # Errors
-    /// [`Error::Shape`] if there is not one batch for each cell; [`Error::Cancelled`].
+    /// [`Error::Shape`](crate::Error::Shape) if there is not one batch for each cell;
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
     pub fn new(
         lineage: &'a Lineage,
         batches: Option<&[Vec<String>]>,
@@ -60,10 +64,26 @@ impl<'a> Resampled<'a> {
         seed: Seed,
         progress: &mut dyn Progress,
     ) -> Result<Self> {
+        let sizes = (0..lineage.times().len()).map(|k| lineage.n_cells(k)).collect();
+        let bootstrap = Bootstrap::new(sizes, batches, n_resamples, seed)?;
+        let places: Vec<usize> = (0..lineage.times().len()).collect();
+        Self::of(lineage, &bootstrap, &places, progress)
+    }
+
+    /// The couplings of some times of a course, at `places`, under resamples of its cells. Time and memory as
+    /// [`Resampled::new`].
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
+    pub fn of(
+        lineage: &'a Lineage,
+        bootstrap: &Bootstrap,
+        places: &[usize],
+        progress: &mut dyn Progress,
+    ) -> Result<Self> {
         let what = "resampling the cells".to_string();
         report(progress, Event::Begin { what, total: PARTS })?;
-        let weights: Vec<Array2<f64>> =
-            counts(lineage, batches, n_resamples, seed)?.into_iter().map(shares).collect();
+        let weights = bootstrap.weights(places);
         let pairs: Vec<f64> = lineage
             .links()
             .iter()
@@ -84,7 +104,7 @@ impl<'a> Resampled<'a> {
             // The course as it is has the marginals of the coupling.
             let mut alpha = Array2::from_elem(source.dim(), 1.0 / own.sum());
             let mut beta = Array2::ones(target.dim());
-            if n_resamples > 0 {
+            if bootstrap.n_columns() > 1 {
                 let drawn = s![.., 1..];
                 let scaled = link.scaled_to(source.slice(drawn), target.slice(drawn), &mut step)?;
                 alpha.slice_mut(drawn).assign(&scaled.0);
@@ -94,13 +114,18 @@ impl<'a> Resampled<'a> {
             before += pairs[k];
         }
         report(progress, Event::End)?;
-        let batches = batches.map(<[_]>::to_vec);
-        Ok(Self { lineage, batches, weights, scalings })
+        let (bootstrap, places) = (bootstrap.clone(), places.to_vec());
+        Ok(Self { lineage, bootstrap, places, weights, scalings })
     }
 
     /// The course as it is.
     pub fn lineage(&self) -> &'a Lineage {
         self.lineage
+    }
+
+    /// The draws of the cells. Its times can be more than those of the couplings.
+    pub fn bootstrap(&self) -> &Bootstrap {
+        &self.bootstrap
     }
 
     /// Number of columns: the number of resamples plus one.
@@ -111,11 +136,7 @@ impl<'a> Resampled<'a> {
     /// Number of units (cells or batches) that are resampled among the cells i at place `k` with
     /// `is_asked(i)`.
     pub fn drawn(&self, k: usize, is_asked: impl Fn(usize) -> bool) -> Drawn {
-        let cells = (0..self.lineage.n_cells(k)).filter(|&i| is_asked(i));
-        match &self.batches {
-            None => Drawn::cells(cells.count()),
-            Some(batches) => Drawn::batches(cells.map(|i| &batches[k][i])),
-        }
+        self.bootstrap.drawn(self.places[k], is_asked)
     }
 
     /// Whether the times of all `places` have enough cells or batches for an interval.
@@ -198,53 +219,6 @@ const PARTS: u64 = 1000;
 
 /// Columns of one step of an expectation.
 const STEP: usize = 128;
-
-/// How often each cell of each time occurs in the original sample and in each resample.
-fn counts(
-    lineage: &Lineage,
-    batches: Option<&[Vec<String>]>,
-    n_resamples: usize,
-    seed: Seed,
-) -> Result<Vec<Array2<f64>>> {
-    let n_times = lineage.times().len();
-    let Some(batches) = batches else {
-        let of_time = |k: usize| {
-            let seed = seed.child("lineage/resample", k as u64);
-            Resamples::of_cells(lineage.n_cells(k), n_resamples, seed).counts().to_owned()
-        };
-        return Ok((0..n_times).map(of_time).collect());
-    };
-    let sizes: Vec<usize> = (0..n_times).map(|k| lineage.n_cells(k)).collect();
-    let got: Vec<usize> = batches.iter().map(Vec::len).collect();
-    if got != sizes {
-        let (expected, got) = (sizes.iter().sum(), got.iter().sum());
-        let (what, unit) = ("the column of batches", "entries");
-        return Err(Error::Shape { what, unit, expected, got });
-    }
-    let all: Vec<&String> = batches.iter().flatten().collect();
-    let drawn = Resamples::of_groups(&all, n_resamples, seed);
-    let mut first = 0;
-    let of_time = |n: usize| {
-        let rows: Vec<usize> = (first..first + n).collect();
-        first += n;
-        drawn.select(&rows).counts().to_owned()
-    };
-    Ok(sizes.into_iter().map(of_time).collect())
-}
-
-/// Columns scaled to a sum of one; a column without mass becomes even.
-fn shares(mut weights: Array2<f64>) -> Array2<f64> {
-    let n = weights.nrows().max(1) as f64;
-    for mut column in weights.columns_mut() {
-        let total: f64 = column.sum();
-        if total > 0.0 {
-            column /= total;
-        } else {
-            column.fill(1.0 / n);
-        }
-    }
-    weights
-}
 
 /// The columns of `values` side by side, `n_columns` times.
 pub(super) fn repeated(values: ArrayView2<'_, f64>, n_columns: usize) -> Array2<f64> {

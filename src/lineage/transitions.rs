@@ -1,6 +1,7 @@
 //! Transitions: the mass that goes from each group of one time to each group of a later time.
 
 use ndarray::Array2;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::lineage::doubt::Predicted;
@@ -12,7 +13,7 @@ use crate::progress::{Event, Progress, report};
 /// Masses from the groups of an earlier time (rows) to the groups of a later time (columns). Cells
 /// without a group form the last row or column, if there are any. See [`transitions()`] for an
 /// example.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Transitions {
     /// Place of the earlier time.
     pub from: usize,

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
 use crate::data::Snapshot;
 use crate::rng::Seed;
+use crate::share::Numbers;
 
 /// The number of times each cell occurs in the original sample and in each of `B` resamples.
 ///
@@ -114,7 +116,8 @@ impl Resamples {
 /// let difference = estimate.with(&estimate, |a, b| a - b);
 /// assert_eq!((difference.lo, difference.hi), (0.0, 0.0));
 /// ```
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(into = "Numbers", from = "Numbers")]
 pub struct Estimate {
     /// The number in the original sample.
     pub value: f64,
@@ -124,6 +127,21 @@ pub struct Estimate {
     pub hi: f64,
     /// The number in each resample.
     pub resampled: Vec<f64>,
+}
+
+impl From<Estimate> for Numbers {
+    fn from(of: Estimate) -> Self {
+        [of.value, of.lo, of.hi].into_iter().chain(of.resampled).collect()
+    }
+}
+
+impl From<Numbers> for Estimate {
+    fn from(numbers: Numbers) -> Self {
+        let mut numbers = numbers.into_iter();
+        let mut next = || numbers.next().unwrap_or(f64::NAN);
+        let (value, lo, hi) = (next(), next(), next());
+        Self { value, lo, hi, resampled: numbers.collect() }
+    }
 }
 
 impl Estimate {

@@ -89,7 +89,7 @@ impl<'m> Side<'m> {
             n_resamples: options.bootstrap,
             seed: Seed(options.seed).child("compare", self.number).0,
         };
-        along.resampled(self.batches.as_ref(), &resampling, progress)
+        along.resampled(self.batches.as_deref(), &resampling, progress)
     }
 
     /// The names of all batches.

@@ -1,5 +1,6 @@
 //! The command `fates`: the terminal states that the descendants of each cell reach.
 
+mod ends;
 mod options;
 mod run;
 mod summary;

@@ -1,16 +1,15 @@
 //! Fate probabilities of all cells before the last terminal time.
 
-use std::borrow::Cow;
-
 use ndarray::{Array1, Array2};
 
 use crate::error::{Error, Result};
 use crate::io::model::{Model, OpenModel};
 use crate::io::table::{Cells, Table};
 use crate::lineage::{
-    Fates, Groups, Lineage, Terminal, TerminalCells, neighbour_fates, terminal_shares, undecided,
+    Bootstrap, Fates, Groups, Terminal, TerminalCells, neighbour_fates, terminal_shares, undecided,
 };
 use crate::pipeline::fates::FateOptions;
+use crate::pipeline::fates::ends::Ends;
 use crate::pipeline::fates::summary::{FateSummary, n_neighbours, summary, words};
 use crate::pipeline::fates::terminal_auto::{add_columns, states_table};
 use crate::pipeline::shared::cell_sets::GroupAt;
@@ -82,10 +81,9 @@ pub fn fates(
         Some(auto) => auto.groups(&course),
         None => options.sets.read(model, &course, progress)?,
     };
-    let Followed { fates: found, terminals, lineage } =
+    let Followed { fates: found, terminals, behind, .. } =
         of_course(model, &course, &groups, options, progress)?;
     let shares = terminal_shares(&found.names, &terminals);
-    let behind = TerminalCells::of(&lineage, &terminals, Seed(options.seed), progress)?;
     let k = n_neighbours(behind.n_cells);
     let near = neighbour_fates(course.snapshots(), &found.names, &terminals, k, progress)?;
     let compared = Compared { shares, near, behind };
@@ -116,13 +114,15 @@ struct Compared {
 }
 
 /// Fates with the terminal states that they lead to.
-pub(in crate::pipeline) struct Followed<'c> {
+pub(in crate::pipeline) struct Followed {
     /// The fates.
     pub(in crate::pipeline) fates: Fates,
     /// The terminal states.
-    terminals: Vec<Terminal>,
-    /// The couplings along which cells were followed.
-    lineage: Cow<'c, Lineage>,
+    pub(super) terminals: Vec<Terminal>,
+    /// The number of terminal cells behind each cell.
+    pub(super) behind: TerminalCells,
+    /// The draws of the cells of all times.
+    pub(super) bootstrap: Bootstrap,
 }
 
 /// Fate probabilities of the cells of `course`. Notes name terminal states with few cells.
@@ -132,13 +132,13 @@ pub(in crate::pipeline) struct Followed<'c> {
 ///
 /// # Errors
 /// As [`fates`].
-pub(in crate::pipeline) fn of_course<'c>(
+pub(in crate::pipeline) fn of_course(
     model: &OpenModel,
-    course: &'c CourseOfCells,
+    course: &CourseOfCells,
     groups: &Groups,
     options: &FateOptions,
     progress: &mut dyn Progress,
-) -> Result<Followed<'c>> {
+) -> Result<Followed> {
     let terminals = terminals(course, groups, options)?;
     if terminals.is_empty() {
         let must = "a time and a group, as no cell of the last time has a group";
@@ -156,21 +156,42 @@ pub(in crate::pipeline) fn of_course<'c>(
         seed: options.seed,
     };
     let end = terminals[0].place;
-    let lineage = if terminals.iter().all(|terminal| terminal.place == end) {
-        course.lineage_to(end, Some(groups), progress)?
-    } else {
-        Cow::Borrowed(course.chain(progress)?)
-    };
-    let places: Vec<usize> = (0..lineage.times().len()).collect();
     let batches = course.batches(model, &resampling, progress)?;
-    let along = Along { lineage: &lineage, places: &places };
-    let resampled = along.resampled(batches.as_ref(), &resampling, progress)?;
-    let fates = Fates::of(&resampled, &terminals, progress)?;
-    let last = fates.tables.len() - 1;
-    let between = if lineage.is_straight() { vec![last] } else { (1..=last).collect() };
+    let straight = course.is_straight() && terminals.iter().all(|terminal| terminal.place == end);
+    let followed = if straight && end > 0 {
+        let sizes = course.rows.iter().take(end + 1).map(Vec::len).collect();
+        let batches = batches.as_deref().map(|all| &all[..=end]);
+        let bootstrap = resampling.bootstrap(sizes, batches)?;
+        let ends = Ends { course, groups, terminals, bootstrap, seed: Seed(options.seed) };
+        ends.follow(progress)?
+    } else {
+        along_chain(course, terminals, batches.as_deref(), &resampling, progress)?
+    };
+    let last = followed.fates.tables.len() - 1;
+    let between = if straight { vec![last] } else { (1..=last).collect() };
+    let places: Vec<usize> = (0..course.times().len()).collect();
     let passed = Passed { named, between };
-    notes::say_unknown(&resampled, &places, course, groups, passed, progress)?;
-    Ok(Followed { fates, terminals, lineage })
+    notes::say_unknown(&followed.bootstrap, &places, course, groups, passed, progress)?;
+    Ok(followed)
+}
+
+/// Fates along the chain of all couplings.
+///
+/// # Errors
+/// Those of the couplings and of [`Fates::of`].
+fn along_chain(
+    course: &CourseOfCells,
+    terminals: Vec<Terminal>,
+    batches: Option<&[Vec<String>]>,
+    resampling: &Resampling<'_>,
+    progress: &mut dyn Progress,
+) -> Result<Followed> {
+    let lineage = course.chain(progress)?;
+    let places: Vec<usize> = (0..lineage.times().len()).collect();
+    let resampled = Along { lineage, places: &places }.resampled(batches, resampling, progress)?;
+    let fates = Fates::of(&resampled, &terminals, progress)?;
+    let behind = TerminalCells::of(lineage, &terminals, Seed(resampling.seed), progress)?;
+    Ok(Followed { fates, terminals, behind, bootstrap: resampled.bootstrap().clone() })
 }
 
 /// The terminal states that `options` name, each once.

@@ -10,7 +10,7 @@ use crate::data::Snapshot;
 use crate::error::{Error, Result, number};
 use crate::geometry::Epsilon;
 use crate::io::model::{Interval, Model, OpenModel};
-use crate::lineage::{Apart, GROUP_NOISE, Groups, Lineage, Resampled, apart};
+use crate::lineage::{Apart, Bootstrap, GROUP_NOISE, Groups, Lineage, Resampled, apart};
 use crate::pipeline::fit::oddities::say_repeated;
 use crate::pipeline::shared::clone_couplings::{Cells, CloneCoupling, CloneLinks};
 use crate::pipeline::shared::coupling_epsilon::CouplingEpsilon;
@@ -161,7 +161,7 @@ impl CourseOfCells {
     }
 
     /// Whether couplings go straight from one time to another. Those of bridges do not.
-    fn is_straight(&self) -> bool {
+    pub(crate) fn is_straight(&self) -> bool {
         self.own.is_some()
     }
 
@@ -182,6 +182,22 @@ impl CourseOfCells {
         let pairs: Vec<[usize; 2]> = (0..end).map(|k| [k, end]).collect();
         let links = self.all_straight(&pairs, groups, progress)?;
         Ok(Cow::Owned(Lineage::straight(self.times()[..=end].to_vec(), links)?))
+    }
+
+    /// The coupling straight from the time of place `from` to that of place `to`, in which cells choose among the
+    /// `groups` of that time by [`apart`].
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if couplings are those of the bridges; as [`CourseOfCells::chain`].
+    pub(crate) fn straight_between(
+        &self,
+        from: usize,
+        to: usize,
+        groups: &Groups,
+        progress: &mut dyn Progress,
+    ) -> Result<Lineage> {
+        let links = self.all_straight(&[[from, to]], Some(groups), progress)?;
+        Lineage::straight([from, to].map(|k| self.times()[k]).to_vec(), links)
     }
 
     /// The couplings of all intervals, each with the ε of couplings between any two times: those on which
@@ -374,7 +390,7 @@ impl<'l> Along<'l, '_> {
     /// Those of [`Resampled::new`].
     pub(crate) fn resampled(
         self,
-        batches: Option<&Vec<Vec<String>>>,
+        batches: Option<&[Vec<String>]>,
         resampling: &Resampling<'_>,
         progress: &mut dyn Progress,
     ) -> Result<Resampled<'l>> {
@@ -382,8 +398,9 @@ impl<'l> Along<'l, '_> {
         let here = batches.map(|batches| -> Vec<Vec<String>> {
             places.iter().map(|&place| batches[place].clone()).collect()
         });
-        let seed = Seed(resampling.seed).child("lineage/resamples", 0);
-        Resampled::new(lineage, here.as_deref(), resampling.n_resamples, seed, progress)
+        let sizes = (0..lineage.times().len()).map(|k| lineage.n_cells(k)).collect();
+        let own: Vec<usize> = (0..lineage.times().len()).collect();
+        Resampled::of(lineage, &resampling.bootstrap(sizes, here.as_deref())?, &own, progress)
     }
 }
 
@@ -473,6 +490,21 @@ pub(crate) struct Resampling<'a> {
     pub(crate) n_resamples: usize,
     /// Seed of the resamples.
     pub(crate) seed: u64,
+}
+
+impl Resampling<'_> {
+    /// The draws of times of `sizes` cells, or of their `batches`.
+    ///
+    /// # Errors
+    /// Those of [`Bootstrap::new`].
+    pub(crate) fn bootstrap(
+        &self,
+        sizes: Vec<usize>,
+        batches: Option<&[Vec<String>]>,
+    ) -> Result<Bootstrap> {
+        let seed = Seed(self.seed).child("lineage/resamples", 0);
+        Bootstrap::new(sizes, batches, self.n_resamples, seed)
+    }
 }
 
 /// Equal weights over the cells of each group of `of` at time `place`: one column for each group, with sum one

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::error::Result;
 use crate::io::model::Model;
-use crate::lineage::{Groups, Resampled};
+use crate::lineage::{Bootstrap, Groups};
 use crate::pipeline::shared::cell_sets::GroupAt;
 use crate::pipeline::shared::course_of_cells::CourseOfCells;
 use crate::progress::{self, Progress};
@@ -59,40 +59,40 @@ pub(crate) struct Passed {
 /// # Errors
 /// [`crate::Error::Cancelled`], as of all functions here.
 pub(crate) fn say_unknown(
-    resampled: &Resampled<'_>,
+    bootstrap: &Bootstrap,
     places: &[usize],
     course: &CourseOfCells,
     groups: &Groups,
     passed: Passed,
     progress: &mut dyn Progress,
 ) -> Result<()> {
-    say_no_interval(&unknown(resampled, places, course, groups, passed), progress)
+    say_no_interval(&unknown(bootstrap, places, course, groups, passed), progress)
 }
 
 /// The groups and times of [`say_unknown`], in words.
 pub(crate) fn unknown(
-    resampled: &Resampled<'_>,
+    bootstrap: &Bootstrap,
     places: &[usize],
     course: &CourseOfCells,
     groups: &Groups,
     passed: Passed,
 ) -> Vec<String> {
     let mut unknown = Vec::new();
-    if resampled.n_columns() < 2 {
+    if bootstrap.n_columns() < 2 {
         return unknown;
     }
     let times = course.times();
     let own = |place: usize| places.iter().position(|other| *other == place);
     for place in passed.between.into_iter().collect::<BTreeSet<_>>() {
         let Some(own) = own(place) else { continue };
-        let drawn = resampled.drawn(own, |_| true);
+        let drawn = bootstrap.drawn(own, |_| true);
         if !drawn.is_enough() {
             unknown.push(format!("time {} ({})", times[place], drawn.words()));
         }
     }
     for GroupAt { place, group } in passed.named.into_iter().collect::<BTreeSet<_>>() {
         let Some(own) = own(place) else { continue };
-        let drawn = resampled.drawn(own, |i| groups.at(place)[i] == Some(group));
+        let drawn = bootstrap.drawn(own, |i| groups.at(place)[i] == Some(group));
         if !drawn.is_enough() {
             let name = &groups.names()[group];
             unknown.push(format!("{name} at {} ({})", times[place], drawn.words()));

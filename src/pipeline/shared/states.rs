@@ -107,7 +107,7 @@ impl FoundStates {
         let chain = course.chain(progress)?;
         let places: Vec<usize> = (0..course.times().len()).collect();
         let resampled = Along { lineage: chain, places: &places }.resampled(
-            batches.as_ref(),
+            batches.as_deref(),
             &resampling,
             progress,
         )?;

@@ -1,6 +1,9 @@
 //! Transition tables: the mass from each group of an earlier time to each group of a later time.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
+
+use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::io::model::OpenModel;
@@ -10,8 +13,10 @@ use crate::metrics::Estimate;
 use crate::pipeline::shared::cell_sets::GroupAt;
 use crate::pipeline::shared::course_of_cells::{Along, CourseOfCells, Resampling};
 use crate::pipeline::shared::notes::{self, Passed};
+use crate::pipeline::shared::recorder::Within;
 use crate::pipeline::transitions::TransitionOptions;
 use crate::progress::Progress;
+use crate::share::{self, Division};
 
 /// Transitions between groups for all pairs of times. See [`transitions`] for an example.
 #[derive(Debug, Clone, PartialEq)]
@@ -102,12 +107,12 @@ pub fn transitions(
     let course = CourseOfCells::restore_with(model, epsilon, clones, options.seed, progress)?;
     let groups = options.sets.read(model, &course, progress)?;
     let last = course.rows.len() - 1;
-    let pairs: Vec<(usize, usize)> = if options.pairs.is_empty() {
-        let whole = (last > 1).then_some((0, last));
-        (0..last).map(|k| (k, k + 1)).chain(whole).collect()
+    let pairs: Vec<[usize; 2]> = if options.pairs.is_empty() {
+        let whole = (last > 1).then_some([0, last]);
+        (0..last).map(|k| [k, k + 1]).chain(whole).collect()
     } else {
         let place = |time: f64| course.place(time);
-        options.pairs.iter().map(|&(a, b)| Ok((place(a)?, place(b)?))).collect::<Result<_>>()?
+        options.pairs.iter().map(|&(a, b)| Ok([place(a)?, place(b)?])).collect::<Result<_>>()?
     };
     let resampling = Resampling {
         data: options.sets.data.as_deref(),
@@ -116,22 +121,13 @@ pub fn transitions(
         seed: options.seed,
     };
     let batches = course.batches(model, &resampling, progress)?;
+    let job = Job { course: &course, groups: &groups, batches: batches.as_deref(), resampling };
+    let found = job.all(&pairs, progress)?;
     let (mut tables, mut sides, mut unknown) = (Vec::new(), Vec::new(), Vec::new());
-    for (from, to) in pairs {
-        let way = course.between(from, to, Some(&groups), progress)?;
-        let places = &way.places[..];
-        let along = Along { lineage: &way.lineage, places };
-        let resampled = along.resampled(batches.as_ref(), &resampling, progress)?;
-        let here = groups.at_places(places);
-        let found = between(&resampled, &here, way.from, way.to, progress)?;
-        let of = |groups: &[Option<usize>], place: usize| -> Vec<GroupAt> {
-            groups.iter().flatten().map(|&group| GroupAt { place, group }).collect()
-        };
-        let named = [of(&found.sources, from), of(&found.targets, to)].concat();
-        sides.extend(named.clone());
-        let passed = Passed { named, between: (from + 1..to).collect() };
-        unknown.extend(notes::unknown(&resampled, places, &course, &groups, passed));
-        tables.push(Transitions { from, to, ..found });
+    for of_pair in found {
+        sides.extend(Job::named(&of_pair.table));
+        unknown.extend(of_pair.unknown);
+        tables.push(of_pair.table);
     }
     notes::say_few(&course, &groups, &sides, progress)?;
     let mut known = BTreeSet::new();
@@ -141,6 +137,67 @@ pub fn transitions(
         tables.iter().map(|table| shown(table, &groups, course.times())).collect();
     let long = long(&tables, &groups, course.times());
     Ok(FoundTransitions { long, wide: wide(&shown), shown })
+}
+
+/// What the pairs of times have in common.
+struct Job<'a> {
+    course: &'a CourseOfCells,
+    groups: &'a Groups,
+    batches: Option<&'a [Vec<String>]>,
+    resampling: Resampling<'a>,
+}
+
+/// The transitions of one pair of times, and which groups and times have too few cells for intervals, in words.
+#[derive(Serialize, Deserialize)]
+struct OfPair {
+    table: Transitions,
+    unknown: Vec<String>,
+}
+
+impl Job<'_> {
+    /// The transitions of all `pairs` of places. A plan may divide the pairs, unless all go along the chain of
+    /// couplings.
+    fn all(&self, pairs: &[[usize; 2]], progress: &mut dyn Progress) -> Result<Vec<OfPair>> {
+        if !self.course.is_straight() {
+            return pairs.iter().map(|&pair| self.of_pair(pair, progress)).collect();
+        }
+        let times = self.course.times();
+        let name = |&[from, to]: &[usize; 2]| format!("{} → {}", times[from], times[to]);
+        let parts: Vec<String> = pairs.iter().map(name).collect();
+        let division = Division { what: "pairs of times", parts };
+        share::divided(&division, progress, &mut |range: Range<usize>, progress| {
+            let one = |number: usize| {
+                let place =
+                    format!("{} ({} of {})", division.parts[number], number + 1, pairs.len());
+                self.of_pair(pairs[number], &mut Within { inner: &mut *progress, place })
+            };
+            range.map(one).collect()
+        })
+    }
+
+    /// The transitions from one place to another.
+    fn of_pair(&self, pair: [usize; 2], progress: &mut dyn Progress) -> Result<OfPair> {
+        let [from, to] = pair;
+        let (course, groups) = (self.course, self.groups);
+        let way = course.between(from, to, Some(groups), progress)?;
+        let places = &way.places[..];
+        let along = Along { lineage: &way.lineage, places };
+        let resampled = along.resampled(self.batches, &self.resampling, progress)?;
+        let here = groups.at_places(places);
+        let found = between(&resampled, &here, way.from, way.to, progress)?;
+        let table = Transitions { from, to, ..found };
+        let passed = Passed { named: Self::named(&table), between: (from + 1..to).collect() };
+        let unknown = notes::unknown(resampled.bootstrap(), places, course, groups, passed);
+        Ok(OfPair { table, unknown })
+    }
+
+    /// The groups on both sides of a table.
+    fn named(table: &Transitions) -> Vec<GroupAt> {
+        let of = |groups: &[Option<usize>], place: usize| -> Vec<GroupAt> {
+            groups.iter().flatten().map(|&group| GroupAt { place, group }).collect()
+        };
+        [of(&table.sources, table.from), of(&table.targets, table.to)].concat()
+    }
 }
 
 /// The name of a group in tables.
