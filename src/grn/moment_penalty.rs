@@ -52,10 +52,12 @@ impl MomentFit {
         let mut losses: Vec<Vec<f64>> = Vec::new();
         for factor in FACTORS {
             let fit = Self { penalty: self.penalty * factor, ..self };
-            let mut of_factor = Vec::new();
-            for (fitted, held_out) in &mut pairs {
-                of_factor.extend(fit.held_out_losses(fitted, held_out)?);
-            }
+            let [first, second] = &mut pairs;
+            let (first, second) = rayon::join(
+                || fit.held_out_losses(&mut first.0, &first.1),
+                || fit.held_out_losses(&mut second.0, &second.1),
+            );
+            let of_factor = [first?, second?].concat();
             let is_worse = losses.last().is_some_and(|before| mean(before) < mean(&of_factor));
             losses.push(of_factor);
             if is_worse {

@@ -21,6 +21,10 @@ const MEMORY: usize = 20;
 /// Number of genes above which each minimisation takes fewer steps.
 const SMALL: usize = 60;
 
+/// Number of genes from which intervals are worth a thread each. Those of fewer take less than a millisecond, and
+/// threads would mostly wait for each other.
+const WORTH_A_THREAD: usize = 64;
+
 /// Smallest number of steps of a minimisation.
 const LEAST_STEPS: usize = 25;
 
@@ -289,8 +293,12 @@ impl System {
         n_substeps: usize,
     ) -> f64 {
         let process = self.unpack(point);
-        let parts: Vec<Option<(f64, Process)>> =
-            self.intervals.par_iter().map(|part| part.value(&process, n_substeps)).collect();
+        let of_part = |part: &Interval| part.value(&process, n_substeps);
+        let parts: Vec<Option<(f64, Process)>> = if process.constant.len() < WORTH_A_THREAD {
+            self.intervals.iter().map(of_part).collect()
+        } else {
+            self.intervals.par_iter().map(of_part).collect()
+        };
         gradient.fill(0.0);
         let share = 1.0 / self.intervals.len().max(1) as f64;
         let mut total = 0.0;
