@@ -27,12 +27,33 @@ pub enum Duty {
 }
 
 /// The parts of a computation, before any of them is computed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Division {
     /// Name of the work, such as `held-out times`.
     pub what: &'static str,
     /// Name of each part, in order.
     pub parts: Vec<String>,
+    /// Work of each part relative to the others, such as the number of pairs of cells; greater than 0.
+    pub work: Vec<f64>,
+}
+
+impl Division {
+    /// Parts of equal work.
+    pub fn even(what: &'static str, parts: Vec<String>) -> Self {
+        let work = vec![1.0; parts.len()];
+        Self { what, parts, work }
+    }
+
+    /// The part with the most work, the first of several; `None` without parts.
+    ///
+    /// ```
+    /// use sbcell::share::Division;
+    /// let parts = vec!["0 → 6".into(), "6 → 12".into()];
+    /// assert_eq!(Division { work: vec![1.0, 4.0], ..Division::even("intervals", parts) }.largest(), Some(1));
+    /// ```
+    pub fn largest(&self) -> Option<usize> {
+        (0..self.parts.len()).rev().max_by(|&a, &b| self.work[a].total_cmp(&self.work[b]))
+    }
 }
 
 /// Stands between a divided computation and the files that hold its parts.
@@ -244,7 +265,7 @@ mod tests {
 
     fn thirds(progress: &mut dyn Progress) -> Result<Vec<f64>> {
         let parts = (0..4).map(|k| k.to_string()).collect();
-        divided(&Division { what: "thirds", parts }, progress, &mut |range, progress| {
+        divided(&Division::even("thirds", parts), progress, &mut |range, progress| {
             range
                 .map(|k| {
                     progress::note(progress, format!("part {k}"))?;
@@ -288,7 +309,7 @@ mod tests {
         assert!(matches!(thirds(&mut list), Err(Error::Cancelled)));
         assert!(list.notes.is_empty());
         let mut one = Memory::new(Duty::One(0));
-        let division = Division { what: "numbers", parts: vec!["0".into()] };
+        let division = Division::even("numbers", vec!["0".into()]);
         let found = divided(&division, &mut one, &mut |_, _| Ok(vec![f64::INFINITY]));
         assert!(matches!(found, Err(Error::Numerical { .. })));
         assert!(one.kept.is_empty());

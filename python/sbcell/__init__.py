@@ -20,6 +20,7 @@ from ._errors import (
     BinaryNotFoundError,
     FailedError,
     InterruptedRunError,
+    MemoryRefusedError,
     MissingPackageError,
     NotConvergedWarning,
     SbcellError,
@@ -39,7 +40,7 @@ __version__ = package_version()
 
 __all__ = [
     "Answer", "BinaryNotFoundError", "FailedError", "InterruptedRunError", "MissingPackageError", "Model",
-    "NotConvergedWarning", "Picture", "Results", "SbcellError", "UnreadableError", "UsageError",
+    "MemoryRefusedError", "NotConvergedWarning", "Picture", "Results", "SbcellError", "UnreadableError", "UsageError",
     "VersionMismatchWarning", "annotate", "compare", "couplings", "diagnose", "doctor", "drivers", "dry_run", "evaluate",
     "export", "fates", "find_binary", "fit", "grn", "grn_score", "inspect", "interop", "interpolate", "paths",
     "perturb", "plot", "report", "run", "sample", "strip", "trajectory", "transitions", "trends", "velocity",

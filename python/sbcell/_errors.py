@@ -58,6 +58,10 @@ class InterruptedRunError(SbcellError):
     """Somebody stopped the binary from outside (exit code 130). Ctrl-C raises `KeyboardInterrupt` instead."""
 
 
+class MemoryRefusedError(SbcellError):
+    """The work needs more memory than there is or is allowed (exit code 5)."""
+
+
 class BinaryNotFoundError(SbcellError):
     """The program `sbcell` is not installed where the module looks for it."""
 
@@ -74,7 +78,7 @@ class VersionMismatchWarning(UserWarning):
     """The binary and the Python module have different versions."""
 
 
-_BY_CODE = {1: FailedError, 2: UsageError, 3: UnreadableError, 130: InterruptedRunError}
+_BY_CODE = {1: FailedError, 2: UsageError, 3: UnreadableError, 5: MemoryRefusedError, 130: InterruptedRunError}
 
 
 def plain(text: str) -> str:

@@ -40,7 +40,7 @@ Examples:
       print the times, the size of the data, and estimates of memory and time
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 unreadable input, 4 not converged (the model is
-written, and marks these intervals).";
+written, and marks these intervals), 5 the fit needs more memory than --memory allows.";
 
 /// Fit one Schrödinger bridge per interval between neighbouring time points
 ///

@@ -75,7 +75,7 @@ pub(super) const COMMON: [(&str, &[&str]); 30] = [
     ("grn-score", &["truth", "candidates", "genes", "out"]),
     ("report", &["groupby", "fates", "transitions", "edges", "basis", "out"]),
     ("export", &["format", "out"]),
-    ("plan", &["out"]),
+    ("plan", &["out", "no_trial"]),
     ("step", &["unit"]),
     ("merge", &[]),
 ];

@@ -236,7 +236,7 @@ fn run_command(cli: Cli, terminal: &mut Terminal) -> sbcell::Result<Outcome> {
         Command::Report(args) => report::run(args, common.seed, terminal),
         Command::Plan(args) => plan::plan(args, &common, terminal),
         Command::Step(args) => plan::step(args, &common, terminal),
-        Command::Merge(args) => plan::merge(args, terminal),
+        Command::Merge(args) => plan::merge(args, &common, terminal),
         Command::Completions(args) => Ok(completions::run(args, terminal)),
         Command::Man(args) => manual::run(args, terminal),
         Command::Doctor(args) => Ok(doctor::run(args, &common, terminal)),
@@ -292,6 +292,7 @@ fn exit_code(kind: Kind) -> ExitCode {
         Kind::Failed => 1,
         Kind::Usage => 2,
         Kind::Unreadable => 3,
+        Kind::Memory => 5,
         Kind::Cancelled => 130,
     })
 }

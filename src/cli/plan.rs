@@ -1,23 +1,24 @@
 //! `sbcell plan`, `step` and `merge`: one command, done by several processes or machines.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use clap::Args;
-use sbcell::io::work_plan::{Parts, PlannedInput, WorkPlan};
+use clap::{ArgMatches, Args};
+use sbcell::error::bytes_in_words;
+use sbcell::io::work_plan::{Parts, PlannedInput, Unit, WorkPlan};
+use sbcell::platform::memory::{Memory, of_slurm};
 use sbcell::share::Duty;
 use sbcell::{Error, Result};
 
+use crate::cli::fit::duration;
+use crate::cli::outputs::Called;
 use crate::cli::recorded::Line;
 use crate::cli::shared::{Common, shown};
 use crate::cli::terminal::Terminal;
 use crate::cli::{Outcome, parsed_step, run_step};
 
-/// Commands that can be divided, each with its units.
-const DIVISIBLE: [(&str, &str); 3] = [
-    ("fit", "a unit for each interval"),
-    ("evaluate", "a unit for each held-out time"),
-    ("grn", "up to 50 units of resamples, permutations and shuffles"),
-];
+/// Commands that can be divided.
+const DIVISIBLE: [&str; 5] = ["fit", "evaluate", "grn", "fates", "transitions"];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,10 +31,14 @@ Examples:
 
 /// Divide a command into units that separate processes can do
 ///
-/// Give the command as you would after `sbcell`; flags of `plan` stand before it. Divisible is `evaluate` (one
-/// unit for each held-out time). Nothing is computed yet. Do the units with `sbcell step`, in any order and on any
-/// machine with the same files, then put the results together with `sbcell merge`. The result has the same
-/// bytes as that of the command alone on one machine of this type.
+/// Give the command as you would after `sbcell`; flags of `plan` stand before it. These commands can be divided: `fit`
+/// (a unit for each interval), `evaluate` (for each held-out time), `grn` (up to 50 units of resamples and permuted
+/// times), `fates` (for each time) and `transitions` (for each pair of times).
+///
+/// The unit with the most work is done at once. From it, the plan foretells the memory and time of each unit
+/// (`memory_bytes`, `seconds`). Do the others with `sbcell step`, in any order and on any machine with the same files,
+/// then put the results together with `sbcell merge`. The result has the same bytes as that of the command alone on one
+/// machine of this type.
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct PlanArgs {
@@ -45,9 +50,12 @@ pub(crate) struct PlanArgs {
         value_name = "COMMAND"
     )]
     command: Vec<String>,
-    /// File to write
+    /// File to write. Results of units go to a folder beside it (`plan.parts` for `plan.json`)
     #[arg(short, long, value_name = "FILE", default_value = "plan.json")]
     out: PathBuf,
+    /// Do no unit yet. The plan then has neither memory nor time of its units
+    #[arg(long)]
+    no_trial: bool,
 }
 
 const STEP_EXAMPLES: &str = "\
@@ -58,7 +66,11 @@ Examples:
       a task of a job array of Slurm
 
 The result is one file in the folder of the plan's parts, written whole or not at all. It does not depend on the
-machine (of one type), the number of threads, the order of units, or on how often a unit is tried.";
+machine (of one type), the number of threads, the order of units, or on how often a unit is tried. Notes are said by
+`sbcell merge`.
+
+Exit codes: 0 done, 2 wrong usage, 3 the plan, an input or a result cannot be used, 5 the machine, its container or the
+job of Slurm has less memory than the plan foretells for the unit.";
 
 /// Do one unit of a plan
 #[derive(Debug, Args)]
@@ -96,29 +108,32 @@ pub(crate) struct MergeArgs {
 /// [`Error::Parameter`] for a command that cannot be divided or whose flags are wrong; those of the command before
 /// its first unit; [`Error::Cancelled`].
 pub(crate) fn plan(args: PlanArgs, common: &Common, terminal: &mut Terminal) -> Result<Outcome> {
-    let PlanArgs { mut command, out } = args;
+    let PlanArgs { mut command, out, no_trial } = args;
     if common.seed != 0 {
         command.push(format!("--seed={}", common.seed));
     }
     let name = divisible(&command)?;
-    parsed_step(name, &command)?;
-    let inputs = inputs(&command, terminal)?;
-    let plan = WorkPlan::new(command.clone(), inputs);
-    let parts = Parts::new(plan.clone(), &out, Duty::List);
-    let announced = parts.announced();
-    stopped(name, &command, parts, terminal)?;
-    let division = announced.lock().ok().and_then(|mut found| found.take());
-    let Some(division) = division else {
-        let (parameter, must) = ("command", "one that has parts with these flags");
-        return Err(Error::Parameter { name: parameter, must, got: command.join(" ") });
-    };
+    let (_, matches) = parsed_step(name, &command)?;
+    let plan = WorkPlan::new(command.clone(), inputs(&matches, terminal)?);
     let folder = format!("{}.parts", out.file_stem().unwrap_or_default().to_string_lossy());
-    let plan = plan.with_units(&division, Path::new(&folder));
+    let folder = Path::new(&folder);
+    let (parts, announced) = Parts::planning(plan.clone(), &out, folder, !no_trial);
+    stopped(name, &command, parts, terminal)?;
+    let Some((division, trial)) = announced.take() else {
+        return Err(not_divided(&command));
+    };
+    let mut plan = plan.with_units(&division, folder);
+    if let Some(trial) = &trial {
+        plan = plan.with_estimates(trial, &division.work, rayon::current_num_threads());
+    }
     plan.write(&out)?;
     terminal.record("units", &plan.units);
     terminal.wrote(&out);
     let n = plan.units.len();
     terminal.say(&format!("{n} units ({}): {}", plan.work, division.parts.join(", ")));
+    if let Some(needs) = needs(&plan) {
+        terminal.say(&needs);
+    }
     terminal.say(&format!("wrote {}", shown(&out)));
     terminal.say(&format!(
         "next: `sbcell step {0} --unit K` for K from 0 to {1}, then `sbcell merge {0}`",
@@ -144,10 +159,14 @@ pub(crate) fn step(args: StepArgs, common: &Common, terminal: &mut Terminal) -> 
         terminal.say(&format!("unit {unit} ({}) is done: {}", planned.part, shown(&file)));
         return Ok(Outcome::Done);
     }
+    check_memory(planned)?;
     plan.check_inputs(terminal)?;
     let name = divisible(&plan.command)?;
     let parts = Parts::new(plan.clone(), &path, Duty::One(unit));
-    stopped(name, &plan.command, parts, terminal)?;
+    terminal.hold();
+    let stopped = stopped(name, &plan.command, parts, terminal);
+    terminal.held();
+    stopped?;
     done.result(unit)?;
     terminal.wrote(&file);
     terminal.say(&format!("unit {unit} ({}): wrote {}", planned.part, shown(&file)));
@@ -158,7 +177,7 @@ pub(crate) fn step(args: StepArgs, common: &Common, terminal: &mut Terminal) -> 
 ///
 /// # Errors
 /// [`Error::Unreadable`] if results are missing, damaged or of another plan; those of the command.
-pub(crate) fn merge(args: MergeArgs, terminal: &mut Terminal) -> Result<Outcome> {
+pub(crate) fn merge(args: MergeArgs, common: &Common, terminal: &mut Terminal) -> Result<Outcome> {
     let MergeArgs { plan: path } = args;
     let plan = WorkPlan::read(&path)?;
     plan.check_inputs(terminal)?;
@@ -179,7 +198,11 @@ pub(crate) fn merge(args: MergeArgs, terminal: &mut Terminal) -> Result<Outcome>
     let (_, matches) = parsed_step(name, &plan.command)?;
     terminal.line = Line::here(&matches);
     terminal.share(parts);
-    run_step(name, &plan.command, terminal)
+    let mut command = plan.command;
+    if common.overwrite && !command.iter().any(|argument| argument == "--overwrite") {
+        command.push("--overwrite".into());
+    }
+    run_step(name, &command, terminal)
 }
 
 /// The name of the planned command.
@@ -188,20 +211,64 @@ pub(crate) fn merge(args: MergeArgs, terminal: &mut Terminal) -> Result<Outcome>
 /// [`Error::Parameter`] if it cannot be divided.
 fn divisible(command: &[String]) -> Result<&'static str> {
     let found = command.first().map(String::as_str).unwrap_or_default();
-    DIVISIBLE.iter().find(|known| known.0 == found).map(|known| known.0).ok_or_else(|| {
-        let (name, must) = ("command", "`evaluate`, the command that can be divided");
-        Error::Parameter { name, must, got: format!("`{found}`") }
+    DIVISIBLE.iter().find(|known| **known == found).copied().ok_or_else(|| {
+        let must = "one that can be divided: fit, evaluate, grn, fates or transitions";
+        Error::Parameter { name: "command", must, got: format!("`{found}`") }
     })
 }
 
-/// The files that the arguments name, with their hashes.
-fn inputs(command: &[String], terminal: &mut Terminal) -> Result<Vec<PlannedInput>> {
-    let values = command.iter().skip(1).map(|argument| match argument.split_once('=') {
-        Some((flag, value)) if flag.starts_with("--") => value,
-        _ => argument,
-    });
-    let files = values.map(Path::new).filter(|path| path.is_file());
-    files.map(|path| PlannedInput::of(path, terminal)).collect()
+/// The error for a command that was done without a division.
+fn not_divided(command: &[String]) -> Error {
+    let must = "one that can be divided with these flags (not: couplings of bridges, solvers of whole courses)";
+    Error::Parameter { name: "command", must, got: command.join(" ") }
+}
+
+/// What the units of a plan need, in words.
+fn needs(plan: &WorkPlan) -> Option<String> {
+    let threads = plan.threads?;
+    let most = |values: Vec<f64>| values.into_iter().reduce(f64::max);
+    let seconds: Vec<f64> = plan.units.iter().filter_map(|unit| unit.seconds).collect();
+    let all: f64 = seconds.iter().sum();
+    let memory = plan.units.iter().filter_map(|unit| unit.memory_bytes.map(|bytes| bytes as f64));
+    let memory =
+        most(memory.collect()).map(|bytes| format!(" and {} of memory", bytes_in_words(bytes)));
+    let threads = if threads == 1 { "1 thread".into() } else { format!("{threads} threads") };
+    Some(format!(
+        "a unit needs up to {}{}; all units together {} with {threads}",
+        duration(most(seconds)?),
+        memory.unwrap_or_default(),
+        duration(all)
+    ))
+}
+
+/// Refuses a unit that needs more memory than there is.
+///
+/// # Errors
+/// [`Error::UnitMemory`].
+fn check_memory(unit: &Unit) -> Result<()> {
+    let Some(needed) = unit.memory_bytes else { return Ok(()) };
+    let Memory { total, limit, .. } = Memory::now();
+    let job = of_slurm(&|name| std::env::var(name).ok());
+    let places = [(job, "this job of Slurm"), (limit, "this container"), (total, "this machine")];
+    let known = places.into_iter().filter_map(|(bytes, place)| Some((bytes?, place)));
+    match known.min_by_key(|(bytes, _)| *bytes) {
+        Some((given, place)) if given < needed => Err(Error::UnitMemory {
+            unit: unit.unit,
+            needed: needed as f64,
+            given: given as f64,
+            place,
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The files that the command reads, with their hashes. Of a model it is the header, which has the hashes of the rest.
+fn inputs(matches: &ArgMatches, terminal: &mut Terminal) -> Result<Vec<PlannedInput>> {
+    let Some(called) = Called::of(matches) else { return Ok(Vec::new()) };
+    let header = called.model().map(|model| model.join("model.json"));
+    let named = called.named_inputs().into_iter().chain(header);
+    let files: BTreeSet<PathBuf> = named.filter(|path| path.is_file()).collect();
+    files.iter().map(|path| PlannedInput::of(path, terminal)).collect()
 }
 
 /// Runs a command that stops at its division, in a folder of its own for outputs.
@@ -225,9 +292,6 @@ fn stopped(
     match run_step(name, &line, terminal) {
         Err(Error::Cancelled) if !terminal.is_stopped() => Ok(()),
         Err(error) => Err(error),
-        Ok(_) => {
-            let (name, must) = ("command", "one that has parts with these flags");
-            Err(Error::Parameter { name, must, got: command.join(" ") })
-        }
+        Ok(_) => Err(not_divided(command)),
     }
 }

@@ -155,6 +155,11 @@ impl Error {
                  (the parameter `n_pcs`) or cells (the parameter `obs_filter`)"
                     .into(),
             ),
+            Self::UnitMemory { .. } => Some(
+                "ask for more memory (Slurm: `--mem`), or do the unit on a larger machine; the plan has the memory of \
+                 each unit as `memory_bytes`"
+                    .into(),
+            ),
             Self::InUse { .. } => {
                 Some("wait until that run ends, or choose another folder with the parameter `out`".into())
             }

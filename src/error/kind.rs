@@ -17,6 +17,8 @@ pub enum Kind {
     Usage,
     /// An input file cannot be read or has invalid values (exit code 3).
     Unreadable,
+    /// The work needs more memory than it may use (exit code 5).
+    Memory,
     /// The caller stopped the computation (exit code 130).
     Cancelled,
 }
@@ -70,6 +72,7 @@ impl Error {
             | Self::EmbeddingNotFinite { .. }
             | Self::Overflows { .. }
             | Self::NotFinite { .. } => Kind::Unreadable,
+            Self::Memory { .. } | Self::UnitMemory { .. } => Kind::Memory,
             Self::Cancelled => Kind::Cancelled,
             _ => Kind::Failed,
         }

@@ -162,6 +162,22 @@ pub enum Error {
         /// Limit of the memory, in bytes.
         promised: f64,
     },
+    /// A unit of a plan needs more memory than there is.
+    #[error(
+        "unit {unit} needs about {} of memory, more than the {} that {place} has",
+        bytes_in_words(*needed),
+        bytes_in_words(*given)
+    )]
+    UnitMemory {
+        /// Number of the unit.
+        unit: usize,
+        /// Memory that the plan foretells, in bytes.
+        needed: f64,
+        /// Memory that there is, in bytes.
+        given: f64,
+        /// What has it: `this machine`, `this container`, `this job of Slurm`.
+        place: &'static str,
+    },
     /// The operating system refused a file operation.
     #[error("cannot {action} `{}`: {source}", path.display())]
     Io {

@@ -8,6 +8,7 @@ use crate::io::file;
 use crate::io::model::{HEADER, OWN_NAMES, PLAN, VALIDATION};
 use crate::io::run::{RunRecord, read_json};
 use crate::io::temporary::short_name;
+use crate::io::work_plan::WorkPlan;
 use crate::platform::files;
 use crate::progress::Silent;
 
@@ -159,7 +160,7 @@ fn is_empty(path: &Path) -> bool {
 /// Whether the file is empty, or has the content that its run record lists. A run that died before it
 /// moved the record has left it under another name, which is also considered.
 fn is_ours(path: &Path) -> bool {
-    if is_empty(path) {
+    if is_empty(path) || WorkPlan::is_at(path) {
         return true;
     }
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());

@@ -1,6 +1,8 @@
 //! The plan of a command that several processes do together, and the files that hold its parts.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -8,6 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::io::file;
 use crate::io::run::{json_sha256, read_json, write_json};
+use crate::platform::memory::peak_of_process;
 use crate::progress::Progress;
 use crate::share::{Division, Duty, Sharing};
 
@@ -18,7 +21,7 @@ use crate::share::{Division, Duty, Sharing};
 /// let plan = WorkPlan::new(vec!["evaluate".into(), "cells.h5ad".into()], Vec::new());
 /// assert!(plan.units.is_empty() && plan.is_whole().unwrap());
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkPlan {
     /// Version of this layout.
     pub format: u32,
@@ -32,7 +35,9 @@ pub struct WorkPlan {
     pub inputs: Vec<PlannedInput>,
     /// The units, in order. A unit is named by its place, from 0.
     pub units: Vec<Unit>,
-    /// SHA-256 of all of the above.
+    /// Number of threads that `seconds` of the units are for; `None` if no unit was tried.
+    pub threads: Option<usize>,
+    /// SHA-256 of all of the above without the estimates (`threads`, `memory_bytes`, `seconds`), which may be edited.
     pub sha256: String,
 }
 
@@ -46,7 +51,7 @@ pub struct PlannedInput {
 }
 
 /// A unit of a plan. See [`WorkPlan`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Unit {
     /// Place among the units, from 0.
     pub unit: usize,
@@ -54,6 +59,10 @@ pub struct Unit {
     pub part: String,
     /// The file of its result, relative to the plan.
     pub output: PathBuf,
+    /// Foretold peak of the memory, in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Foretold time in seconds.
+    pub seconds: Option<f64>,
 }
 
 /// The result of a unit, as its file holds it.
@@ -92,6 +101,7 @@ impl WorkPlan {
             work: String::new(),
             inputs,
             units: Vec::new(),
+            threads: None,
             sha256: String::new(),
         };
         plan.sealed()
@@ -104,14 +114,43 @@ impl WorkPlan {
         let output = |unit: usize| parts.join(format!("{unit}.json"));
         let units = division.parts.iter().enumerate();
         self.units = units
-            .map(|(unit, part)| Unit { unit, part: part.clone(), output: output(unit) })
+            .map(|(unit, part)| Unit {
+                unit,
+                part: part.clone(),
+                output: output(unit),
+                memory_bytes: None,
+                seconds: None,
+            })
             .collect();
         self.sealed()
     }
 
-    /// The hash of everything but the hash.
+    /// The plan with the memory and time of each unit, from those of the unit that was tried. What all units do before
+    /// their part is the same; the rest goes with the work of the part.
+    #[must_use]
+    pub fn with_estimates(mut self, trial: &Trial, work: &[f64], threads: usize) -> Self {
+        self.threads = Some(threads);
+        let tried = work.get(trial.unit).copied().unwrap_or(1.0);
+        for (unit, work) in self.units.iter_mut().zip(work) {
+            let share = work / tried;
+            unit.seconds = Some(trial.seconds[0] + share * (trial.seconds[1] - trial.seconds[0]));
+            unit.memory_bytes = trial.peaks.map(|[before, after]| {
+                (before as f64 + share * after.saturating_sub(before) as f64) as u64
+            });
+        }
+        self
+    }
+
+    /// The hash of everything but the estimates and the hash.
     fn own_sha256(&self) -> Result<String> {
-        json_sha256(&Self { sha256: String::new(), ..self.clone() })
+        let bare = |unit: &Unit| Unit { memory_bytes: None, seconds: None, ..unit.clone() };
+        let units = self.units.iter().map(bare).collect();
+        json_sha256(&Self { sha256: String::new(), threads: None, units, ..self.clone() })
+    }
+
+    /// Whether the file at `path` is a plan.
+    pub fn is_at(path: &Path) -> bool {
+        read_json::<Self>(path).is_ok_and(|plan| plan.is_whole().unwrap_or(false))
     }
 
     fn sealed(mut self) -> Self {
@@ -175,27 +214,81 @@ fn unreadable(path: &Path, problem: String, way_out: &str) -> Error {
     Error::Unreadable { path, problem, way_out }
 }
 
+/// What the unit took that was done while the plan was made. See [`WorkPlan::with_estimates`].
+///
+/// ```
+/// use sbcell::io::work_plan::{Trial, WorkPlan};
+/// use sbcell::share::Division;
+///
+/// let division = Division { work: vec![1.0, 3.0], ..Division::even("times", vec!["1".into(), "2".into()]) };
+/// let plan = WorkPlan::new(vec!["fates".into()], Vec::new()).with_units(&division, "parts".as_ref());
+/// // The second unit had 2 s and 100 MB before its part, and 8 s and 160 MB after it.
+/// let trial = Trial { unit: 1, seconds: [2.0, 8.0], peaks: Some([100_000_000, 160_000_000]) };
+/// let plan = plan.with_estimates(&trial, &division.work, 2);
+/// assert_eq!(plan.units[0].seconds, Some(4.0));
+/// assert_eq!(plan.units[0].memory_bytes, Some(120_000_000));
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trial {
+    /// Place of the unit.
+    pub unit: usize,
+    /// Seconds until its part began, and until it ended.
+    pub seconds: [f64; 2],
+    /// Peak of the memory until then, in bytes; `None` where the system does not tell.
+    pub peaks: Option<[u64; 2]>,
+}
+
+/// The division of a command, as soon as the command announces it.
+#[derive(Debug, Clone, Default)]
+pub struct Announced(Arc<Mutex<Option<(Division, Option<Trial>)>>>);
+
+impl Announced {
+    /// Takes the division, with the unit that was tried.
+    pub fn take(&self) -> Option<(Division, Option<Trial>)> {
+        self.0.lock().ok()?.take()
+    }
+
+    fn set(&self, division: &Division, trial: Option<Trial>) {
+        if let Ok(mut announced) = self.0.lock() {
+            *announced = Some((division.clone(), trial));
+        }
+    }
+}
+
+/// What this process does with the parts of a plan.
+#[derive(Debug)]
+enum Role {
+    /// What the plan says.
+    Of(Duty),
+    /// Makes the plan, in which the results of units are in the folder `parts`. With `trial` it also does the unit
+    /// with the most work.
+    Planning { parts: PathBuf, trial: bool, started: Instant, announced: Announced },
+}
+
 /// The files of the parts of a plan, with what this process does.
 #[derive(Debug)]
 pub struct Parts {
     plan: WorkPlan,
     /// The folder of the plan.
     folder: PathBuf,
-    duty: Duty,
-    /// The division that the command announced, with [`Duty::List`].
-    announced: std::sync::Arc<std::sync::Mutex<Option<Division>>>,
+    role: Role,
 }
 
 impl Parts {
     /// The parts of `plan`, which is in the file `path`.
     pub fn new(plan: WorkPlan, path: &Path, duty: Duty) -> Self {
         let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
-        Self { plan, folder, duty, announced: std::sync::Arc::default() }
+        Self { plan, folder, role: Role::Of(duty) }
     }
 
-    /// Where the division will stand as soon as the command announces it.
-    pub fn announced(&self) -> std::sync::Arc<std::sync::Mutex<Option<Division>>> {
-        std::sync::Arc::clone(&self.announced)
+    /// The parts of a `plan` that is being made for the file `path`, and where its division will stand. Results of
+    /// units are to be in the folder `parts`, relative to the plan. With `trial`, the unit with the most work is done.
+    pub fn planning(plan: WorkPlan, path: &Path, parts: &Path, trial: bool) -> (Self, Announced) {
+        let folder = path.parent().map(Path::to_path_buf).unwrap_or_default();
+        let announced = Announced::default();
+        let (parts, started) = (parts.to_path_buf(), Instant::now());
+        let role = Role::Planning { parts, trial, started, announced: announced.clone() };
+        (Self { plan, folder, role }, announced)
     }
 
     /// Places of the units without a result that belongs to the plan and is whole, each with the reason.
@@ -229,16 +322,24 @@ impl Parts {
 
 impl Sharing for Parts {
     fn duty(&mut self, division: &Division) -> Result<Duty> {
-        if self.duty == Duty::List {
-            if let Ok(mut announced) = self.announced.lock() {
-                *announced = Some(division.clone());
+        let duty = match &self.role {
+            Role::Of(duty) => *duty,
+            Role::Planning { parts, trial, started, announced } => {
+                self.plan = self.plan.clone().with_units(division, parts);
+                let tried = division.largest().filter(|_| *trial);
+                let begun = |unit| Trial {
+                    unit,
+                    seconds: [started.elapsed().as_secs_f64(); 2],
+                    peaks: peak_of_process().map(|peak| [peak; 2]),
+                };
+                announced.set(division, tried.map(begun));
+                return Ok(tried.map_or(Duty::List, Duty::One));
             }
-            return Ok(self.duty);
-        }
+        };
         let same = self.plan.units.len() == division.parts.len()
             && self.plan.units.iter().zip(&division.parts).all(|(unit, part)| unit.part == *part);
         if same {
-            return Ok(self.duty);
+            return Ok(duty);
         }
         let must = "that of the command now: make the plan again";
         let got = format!("{} units, expected {}", self.plan.units.len(), division.parts.len());
@@ -249,7 +350,17 @@ impl Sharing for Parts {
         let output = self.plan.units.get(part).map(|unit| self.folder.join(&unit.output));
         let sha256 = file::hex(&Sha256::digest(text.as_bytes()));
         let part = PartFile { plan: self.plan.sha256.clone(), unit: part, sha256, result: text };
-        output.map_or(Err(Error::Cancelled), |path| write_json(&path, &part))
+        output.map_or(Err(Error::Cancelled), |path| write_json(&path, &part))?;
+        if let Role::Planning { started, announced, .. } = &self.role
+            && let Some((division, Some(mut trial))) = announced.take()
+        {
+            trial.seconds[1] = started.elapsed().as_secs_f64();
+            if let (Some(peaks), Some(peak)) = (&mut trial.peaks, peak_of_process()) {
+                peaks[1] = peak;
+            }
+            announced.set(&division, Some(trial));
+        }
+        Ok(())
     }
 
     fn kept(&mut self, part: usize) -> Result<String> {
@@ -266,7 +377,7 @@ mod tests {
         let data = folder.join("cells.h5ad");
         std::fs::write(&data, "cells").unwrap();
         let inputs = vec![PlannedInput::of(&data, &mut Silent).unwrap()];
-        let division = Division { what: "times", parts: vec!["1".into(), "2".into()] };
+        let division = Division::even("times", vec!["1".into(), "2".into()]);
         let plan = WorkPlan::new(vec!["evaluate".into()], inputs);
         let path = folder.join("plan.json");
         let plan = plan.with_units(&division, Path::new("plan.parts"));
@@ -295,10 +406,41 @@ mod tests {
         assert!(parts.result(0).unwrap_err().to_string().contains("another plan or unit"));
         std::fs::write(&file, &text).unwrap();
         let other = WorkPlan::new(vec!["grn".into()], Vec::new());
-        let division = Division { what: "times", parts: vec!["1".into(), "2".into()] };
+        let division = Division::even("times", vec!["1".into(), "2".into()]);
         let other = other.with_units(&division, Path::new("plan.parts"));
         let parts = Parts::new(other, &path, Duty::Collect);
         assert!(parts.result(1).unwrap_err().to_string().contains("another plan"));
+    }
+
+    #[test]
+    fn estimates_can_be_edited_and_the_rest_cannot() {
+        let folder = tempfile::tempdir().unwrap();
+        let (plan, _) = planned(folder.path());
+        let trial = Trial { unit: 0, seconds: [1.0, 3.0], peaks: None };
+        let estimated = plan.clone().with_estimates(&trial, &[1.0, 0.5], 2);
+        assert_eq!(estimated.units[1].seconds, Some(2.0));
+        assert_eq!(estimated.units[1].memory_bytes, None);
+        assert!(estimated.is_whole().unwrap() && estimated.sha256 == plan.sha256);
+        let mut other = estimated;
+        other.units[1].part = "3".into();
+        assert!(!other.is_whole().unwrap());
+    }
+
+    #[test]
+    fn the_unit_that_is_tried_is_kept_for_the_plan() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("plan.json");
+        let plan = WorkPlan::new(vec!["evaluate".into()], Vec::new());
+        let (mut parts, announced) = Parts::planning(plan.clone(), &path, "parts".as_ref(), true);
+        let parts_of = vec!["1".into(), "2".into()];
+        let division = Division { work: vec![1.0, 2.0], ..Division::even("times", parts_of) };
+        assert_eq!(parts.duty(&division).unwrap(), Duty::One(1));
+        parts.keep(1, "[0.5]".into()).unwrap();
+        let (found, trial) = announced.take().unwrap();
+        let trial = trial.unwrap();
+        assert!(found == division && trial.unit == 1 && trial.seconds[1] >= trial.seconds[0]);
+        let plan = plan.with_units(&division, "parts".as_ref());
+        assert_eq!(Parts::new(plan, &path, Duty::Collect).result(1).unwrap(), "[0.5]");
     }
 
     #[test]

@@ -43,13 +43,43 @@ impl Memory {
 
     /// The numbers in the text of `/proc/meminfo`, which are in units of 1024 bytes.
     fn of_machine(text: &str) -> Self {
-        let field = |name: &str| {
-            let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-            let number: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-            number.checked_mul(1024)
-        };
+        let field = |name| kibibytes(text, name);
         Self { total: field("MemTotal:"), available: field("MemAvailable:"), ..Self::default() }
     }
+}
+
+/// The most memory that this process has had so far, in bytes. `None` where the system does not tell.
+///
+/// ```
+/// use sbcell::platform::memory::peak_of_process;
+/// if let Some(peak) = peak_of_process() {
+///     assert!(peak > 100_000);
+/// }
+/// ```
+pub fn peak_of_process() -> Option<u64> {
+    kibibytes(&fs::read_to_string("/proc/self/status").ok()?, "VmHWM:")
+}
+
+/// The memory that Slurm gives to the job of this process, in bytes, by the values of its variables.
+///
+/// `variable` returns the value of an environment variable. Slurm states memory in units of 1024² bytes, for each
+/// node or for each processor.
+///
+/// ```
+/// use sbcell::platform::memory::of_slurm;
+/// let job = |name: &str| match name {
+///     "SLURM_MEM_PER_CPU" => Some("500".to_string()),
+///     "SLURM_CPUS_ON_NODE" => Some("4".to_string()),
+///     _ => None,
+/// };
+/// assert_eq!(of_slurm(&job), Some(2000 << 20));
+/// ```
+pub fn of_slurm(variable: &dyn Fn(&str) -> Option<String>) -> Option<u64> {
+    let number = |name: &str| variable(name)?.trim().parse::<u64>().ok().filter(|value| *value > 0);
+    let per_node = number("SLURM_MEM_PER_NODE");
+    let per_processor =
+        || number("SLURM_MEM_PER_CPU")?.checked_mul(number("SLURM_CPUS_ON_NODE").unwrap_or(1));
+    per_node.or_else(per_processor)?.checked_mul(1 << 20)
 }
 
 /// Number of processors that the control groups of this process allow; it can be a fraction. `None` without a limit.
@@ -69,6 +99,13 @@ fn quota(text: &str) -> Option<f64> {
     let (quota, period) = text.trim().split_once(' ')?;
     let (quota, period): (f64, f64) = (quota.parse().ok()?, period.trim().parse().ok()?);
     (quota > 0.0 && period > 0.0).then_some(quota / period)
+}
+
+/// The number after `name` in a text with units of 1024 bytes, in bytes.
+fn kibibytes(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let number: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    number.checked_mul(1024)
 }
 
 /// The first of the files of a group that holds a number.

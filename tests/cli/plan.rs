@@ -19,8 +19,9 @@ fn fails(sandbox: &Sandbox, line: &str, code: i32) -> String {
 fn units_in_any_order_and_on_any_number_of_threads_merge_to_the_bytes_of_one_command() {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
     sandbox.done(&format!("{EVALUATE} --out alone"));
-    let planned = sandbox.done(&format!("plan {EVALUATE} --out merged"));
+    let planned = sandbox.done(&format!("plan --no-trial {EVALUATE} --out merged"));
     assert!(planned.stdout.contains("2 units (held-out times): 6, 12"), "{}", planned.stdout);
+    assert!(!sandbox.path("plan.parts").exists());
     assert!(!sandbox.path("merged").exists());
     sandbox.done("step plan.json --unit 1 --threads 2");
     let early = fails(&sandbox, "merge plan.json", 3);
@@ -50,6 +51,9 @@ fn check(line: &str, out: &str, n: usize, before: &[&str]) {
     alone.done(line);
     let planned = divided.done(&format!("plan {line}"));
     assert!(planned.stdout.contains(&format!("{n} units")), "{}", planned.stdout);
+    assert!(planned.stdout.contains("a unit needs up to"), "{}", planned.stdout);
+    // One unit was tried, and is done.
+    assert_eq!(fs::read_dir(divided.path("plan.parts")).unwrap().count(), 1);
     for unit in (0..n).rev() {
         divided.done(&format!("step plan.json --unit {unit}"));
     }
@@ -84,11 +88,14 @@ fn edges_of_units_are_those_of_one_machine() {
 fn wrong_units_changed_plans_and_changed_files_have_an_error_each() {
     let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
     let other = fails(&sandbox, "plan inspect data.h5ad", 2);
-    assert!(other.contains("`evaluate`"), "{other}");
+    assert!(other.contains("fit, evaluate, grn, fates or transitions"), "{other}");
     let wrong = fails(&sandbox, "plan evaluate data.h5ad --no-such-flag", 2);
     assert!(wrong.contains("no-such-flag"), "{wrong}");
     assert!(!sandbox.path("plan.json").exists());
-    sandbox.done(&format!("plan {EVALUATE}"));
+    sandbox.done(&format!("plan --no-trial {EVALUATE}"));
+    // The plan of another command takes its place; its units are done again.
+    sandbox.done("plan --no-trial fit data.h5ad --timepoints time --n-pcs 2");
+    sandbox.done(&format!("plan --no-trial {EVALUATE}"));
     let unit = fails(&sandbox, "step plan.json --unit 2", 2);
     assert!(unit.contains("2 of 2 units"), "{unit}");
     sandbox.done("step plan.json --unit 0");
@@ -101,4 +108,41 @@ fn wrong_units_changed_plans_and_changed_files_have_an_error_each() {
     fs::write(sandbox.path("data.h5ad"), data).unwrap();
     let changed = fails(&sandbox, "step plan.json --unit 1", 3);
     assert!(changed.contains("changed after the plan was made"), "{changed}");
+}
+
+#[test]
+fn fates_and_transitions_of_units_are_those_of_one_machine() {
+    let sample = sample("semrau2017_mesc_ra");
+    let groups = sample.with_file_name("semrau2017_groups.csv");
+    let fit = "fit data.h5ad --timepoints time --obs-filter time<=24 --n-pcs 3 --solver gaussian --no-validation";
+    let cells = format!("--cells {} --groupby group", groups.display());
+    check(&format!("fates {cells} --bootstrap 20 --out fates.csv"), "fates.csv", 3, &[fit]);
+    // Neighbouring times, and the whole course.
+    let line = format!("transitions {cells} --bootstrap 20 --out transitions.csv");
+    check(&line, "transitions.csv", 4, &[fit]);
+    let sandbox = Sandbox::with(&sample);
+    sandbox.done(fit);
+    let chain = fails(&sandbox, &format!("plan fates {cells} --coupling-epsilon fit"), 2);
+    assert!(chain.contains("couplings of bridges"), "{chain}");
+}
+
+#[test]
+fn a_unit_is_refused_where_there_is_not_enough_memory() {
+    let sandbox = Sandbox::with(&sample("semrau2017_mesc_ra"));
+    sandbox.done(&format!("plan --no-trial {EVALUATE}"));
+    let plan = fs::read_to_string(sandbox.path("plan.json")).unwrap();
+    // Estimates may be edited.
+    let edited = plan.replace("\"memory_bytes\": null", "\"memory_bytes\": 3000000000");
+    assert_ne!(plan, edited);
+    fs::write(sandbox.path("plan.json"), edited).unwrap();
+    let run = |megabytes: &str| {
+        let variables = [("SLURM_MEM_PER_NODE", megabytes)];
+        sandbox.run_with(&variables, "step plan.json --unit 0")
+    };
+    let refused = run("2000");
+    assert_eq!(refused.code, 5, "{}", refused.stderr);
+    let says = ["unit 0 needs about", "this job of Slurm", "--mem"];
+    assert!(says.iter().all(|words| refused.stderr.contains(words)), "{}", refused.stderr);
+    assert!(!sandbox.path("plan.parts").exists());
+    assert_eq!(run("4000").code, 0);
 }

@@ -165,7 +165,7 @@ fn evaluate_plan(
     let cells = Cells::read(plan, options, sha256, &mut progress)?;
     let held_out = cells.held_out(&options.at)?;
     let parts = held_out.iter().map(|&k| cells.times()[k].to_string()).collect();
-    let division = Division { what: "held-out times", parts };
+    let division = Division::even("held-out times", parts);
     let all = share::divided(&division, &mut progress, &mut |range, progress| {
         let is_repeated = sha256.is_some();
         let asked = range.map(|number| (number, held_out[number]));

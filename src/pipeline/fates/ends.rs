@@ -47,7 +47,10 @@ impl Ends<'_> {
     pub(super) fn follow(self, progress: &mut dyn Progress) -> Result<Followed> {
         let end = self.end();
         let name = |k: usize| self.course.times()[k].to_string();
+        let snapshots = self.course.snapshots();
+        let pairs = |k: usize| snapshots[k].n_cells() as f64 * snapshots[end].n_cells() as f64;
         let division = Division {
+            work: (0..end).map(pairs).collect(),
             what: "times before the terminal states",
             parts: (0..end).map(name).collect(),
         };

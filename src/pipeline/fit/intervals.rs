@@ -37,7 +37,8 @@ pub(super) fn intervals(
         Solvers::Each(solvers) => {
             let name = |k| job.name(k);
             let parts = (0..solvers.len()).map(name).collect();
-            let division = Division { what: "intervals", parts };
+            let work = (0..solvers.len()).map(|k| job.n_pairs(k)).collect();
+            let division = Division { what: "intervals", parts, work };
             let all = share::divided(&division, progress, &mut |range, progress| {
                 let one = |k: usize| {
                     let progress = &mut Within { inner: &mut *progress, place: job.place(k) };
@@ -80,6 +81,12 @@ impl Job<'_> {
     fn name(&self, k: usize) -> String {
         let (from, to) = self.task.ends(k);
         format!("{from} → {to}")
+    }
+
+    /// Number of pairs of cells of interval `k`.
+    fn n_pairs(&self, k: usize) -> f64 {
+        let problem = self.task.problem(k);
+        problem.source().n_cells() as f64 * problem.target().n_cells() as f64
     }
 
     /// The words for interval `k` before every message.

@@ -137,7 +137,7 @@ fn estimates(
         format!("{first} to {}", first + parts[part].len() - 1)
     };
     let names = (0..parts.len()).map(name).collect();
-    let division = Division { what: "repeated estimates", parts: names };
+    let division = Division::even("repeated estimates", names);
     let all = share::divided(&division, progress, &mut |range, progress| {
         let parts = &parts[range];
         let tasks: Vec<_> = parts.iter().flat_map(|part| part.iter()).collect();

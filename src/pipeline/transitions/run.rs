@@ -164,7 +164,9 @@ impl Job<'_> {
         let times = self.course.times();
         let name = |&[from, to]: &[usize; 2]| format!("{} → {}", times[from], times[to]);
         let parts: Vec<String> = pairs.iter().map(name).collect();
-        let division = Division { what: "pairs of times", parts };
+        let cells = |place: usize| self.course.snapshots()[place].n_cells() as f64;
+        let work = pairs.iter().map(|&[from, to]| cells(from) * cells(to)).collect();
+        let division = Division { what: "pairs of times", parts, work };
         share::divided(&division, progress, &mut |range: Range<usize>, progress| {
             let one = |number: usize| {
                 let place =
