@@ -15,8 +15,8 @@ from sbcell import _flags
 
 # Functions of the module that are no commands.
 NO_METHODS = {"fit", "run", "inspect", "strip", "grn-score", "doctor", "verify"}
-# Commands for shells, which are no functions.
-SHELL = {"completions", "man"}
+# Commands for shells and job scripts, which are no functions.
+SHELL = {"completions", "man", "plan", "step", "merge"}
 
 
 def commands() -> list[str]:

@@ -20,8 +20,8 @@ sys.path.insert(0, str(HERE.parent))
 
 # Flags that the module sets itself.
 OWN = {"json", "progress", "quiet", "help", "version"}
-# Commands for shells, which are no functions.
-SHELL = {"completions", "man"}
+# Commands for shells and job scripts, which are no functions.
+SHELL = {"completions", "man", "plan", "step", "merge"}
 FLAG = re.compile(r"^ +(?:-\w, )?--([a-z][a-z0-9-]*)(?: (<.+>|\[<.+>\]))?$")
 SECTION = re.compile(r"^([A-Z][^:]*):$")
 COMMAND = re.compile(r"^  ([a-z][a-z-]*) {2,}(\S.*)$")

@@ -40,6 +40,8 @@ fn schema_of(name: &str) -> &'static str {
     let folder = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
     match (folder, file) {
         (Some("bridges"), _) => "bridge",
+        (Some("plan.parts"), _) => "part",
+        (_, "plan.json") => "plan",
         (Some("results" | "unnamed"), "run.json") => "results",
         (_, "sbcell_mqc.json") => "multiqc",
         (_, "model.json") => "model",

@@ -12,7 +12,7 @@ use super::tables::{self, ColumnAbout, TableAbout};
 pub(super) const MARK: &str = "<!-- `UPDATE=1 cargo test --release --test cli formats` writes everything below this line. -->\n";
 
 /// The order of the JSON files on the page.
-const ORDER: [&str; 9] = [
+const ORDER: [&str; 11] = [
     "model",
     "bridge",
     "conditions",
@@ -21,6 +21,8 @@ const ORDER: [&str; 9] = [
     "validation",
     "inspect",
     "multiqc",
+    "plan",
+    "part",
     "answer",
 ];
 

@@ -49,6 +49,9 @@ pub(super) fn course() -> Runs {
         velocity --space both --gene Sox2,Pou5f1 --out velocity-both.csv
         velocity --at 3 --out velocity-at.tsv
         fates --cells groups.csv --bootstrap 3
+        plan fates --cells groups.csv --bootstrap 3 --out fates-planned.csv
+        step plan.json --unit 0
+        merge plan.json
         fates --cells groups.csv --bootstrap 0 --out fates-none.parquet
         fates --cells groups.csv --terminal auto --n-states 2 --bootstrap 3 --out fates-auto.csv
         transitions --cells groups.csv --bootstrap 3
