@@ -286,8 +286,15 @@ fn stopped(
         path: std::env::temp_dir(),
         source,
     })?;
+    let (_, matches) = parsed_step(name, command)?;
+    let file = Called::of(&matches).map_or_else(Default::default, |called| {
+        let names = called.output_names();
+        let own = names.into_iter().find(|(flag, _)| *flag == "out").map(|(_, name)| name);
+        let other = if called.writes_folder() { "out" } else { "out.csv" };
+        own.unwrap_or_else(|| other.to_string())
+    });
     let mut line = command.to_vec();
-    line.push(format!("--out={}", scratch.path().join("out").display()));
+    line.push(format!("--out={}", scratch.path().join(file).display()));
     terminal.share(parts);
     match run_step(name, &line, terminal) {
         Err(Error::Cancelled) if !terminal.is_stopped() => Ok(()),

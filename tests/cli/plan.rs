@@ -115,7 +115,7 @@ fn fates_and_transitions_of_units_are_those_of_one_machine() {
     let sample = sample("semrau2017_mesc_ra");
     let groups = sample.with_file_name("semrau2017_groups.csv");
     let fit = "fit data.h5ad --timepoints time --obs-filter time<=24 --n-pcs 3 --solver gaussian --no-validation";
-    let cells = format!("--cells {} --groupby group", groups.display());
+    let cells = format!("--cells {}", groups.display());
     check(&format!("fates {cells} --bootstrap 20 --out fates.csv"), "fates.csv", 3, &[fit]);
     // Neighbouring times, and the whole course.
     let line = format!("transitions {cells} --bootstrap 20 --out transitions.csv");
