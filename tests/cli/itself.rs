@@ -180,6 +180,18 @@ fn the_version_as_json_tells_the_build_the_processor_and_the_formats() {
 }
 
 #[test]
+fn a_wrong_flag_beside_the_version_is_an_error_with_the_nearest_one() {
+    let sandbox = Sandbox::new();
+    for line in ["--version --jsonn", "--jsonn --version", "-V --jsonn"] {
+        let answer = sandbox.run(line);
+        assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{line}");
+        assert!(answer.stderr.contains("--jsonn") && answer.stderr.contains("'--json'"));
+    }
+    let line = sandbox.done("--version --quiet").stdout;
+    assert_eq!(line, format!("sbcell {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
 fn the_doctor_finds_nothing_here_and_says_what_it_compared() {
     let sandbox = Sandbox::new();
     let answer = sandbox.done("doctor");

@@ -4,49 +4,23 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use clap::ArgMatches;
+use clap::{ArgMatches, FromArgMatches};
 use sbcell::io::file::sha256;
 use sbcell::pipeline::CheckedRecord;
 use sbcell::{Error, Result, Silent};
 use serde::Serialize;
 
 use crate::cli::outputs::{Called, OUTPUTS};
-use crate::cli::parsed_again;
 use crate::cli::recorded::Line;
 use crate::cli::terminal::Terminal;
 use crate::cli::verify::workplace::Workplace;
+use crate::cli::{Cli, parsed_again};
 
 /// The folder for outputs in the temporary folder.
 const AGAIN: &str = "sbcell-again";
 
 /// Exit codes of commands that wrote their outputs: done, and not converged.
 const WROTE: [i32; 2] = [0, 4];
-
-/// Commands that write nothing but their outputs.
-const REPEATABLE: [&str; 22] = [
-    "run",
-    "fit",
-    "evaluate",
-    "interpolate",
-    "sample",
-    "trajectory",
-    "fates",
-    "transitions",
-    "trends",
-    "drivers",
-    "compare",
-    "couplings",
-    "perturb",
-    "diagnose",
-    "velocity",
-    "annotate",
-    "strip",
-    "grn",
-    "grn-score",
-    "report",
-    "plot",
-    "export",
-];
 
 /// Flags with which a command writes to a file that it reads.
 const CHANGING: [&str; 2] = ["--in-place", "--init-config"];
@@ -131,8 +105,9 @@ fn repeat(arguments: &[String], group: &Group<'_>, terminal: &mut Terminal) -> R
     };
     // As the record may be anyone's, only outputs in the temporary folder are left of the line.
     let line = Line::of(&matches).map(|line| line.arguments).unwrap_or_default();
-    let name = matches.subcommand_name().unwrap_or_default();
-    if !REPEATABLE.contains(&name) || CHANGING.iter().any(|flag| line.iter().any(|of| of == flag)) {
+    let writes_only_outputs =
+        Cli::from_arg_matches(&matches).is_ok_and(|cli| cli.command.writes_only_outputs());
+    if !writes_only_outputs || CHANGING.iter().any(|flag| line.iter().any(|of| of == flag)) {
         return refused("the command changes its input, or writes no file of its own".into(), None);
     }
     let arguments = line.as_slice();
