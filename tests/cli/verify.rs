@@ -1,7 +1,9 @@
 //! `sbcell verify`: unchanged files, changed ones, and outputs that are made again.
 
 use std::fs;
+use std::process::Command;
 
+use sbcell::io::file::sha256_of;
 use serde_json::Value;
 
 use crate::sandbox::{Sandbox, root, sample};
@@ -152,6 +154,50 @@ fn a_whole_run_is_made_again_by_one_command() {
         let found = rerun.as_array().unwrap().iter().find(of).unwrap();
         assert_eq!(found["is_identical"], true, "{found}");
     }
+}
+
+/// Runs `line` in the folder `project` of the sandbox.
+fn in_project(sandbox: &Sandbox, line: &str) {
+    let done = Command::new(env!("CARGO_BIN_EXE_sbcell"))
+        .args(line.split(' '))
+        .current_dir(sandbox.path("project"))
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// The page names the folder of results as the command did.
+#[test]
+fn a_page_is_made_again_from_other_folders() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("project")).unwrap();
+    fs::create_dir(sandbox.path("raw")).unwrap();
+    fs::copy(sample("semrau2017_mesc_ra"), sandbox.path("raw/data.h5ad")).unwrap();
+    let run = "run ../raw/data.h5ad --skip grn,evaluate,interpolate,fates,transitions,trends,annotate \
+               --set fit.obs-filter=time<=6 --set fit.n-pcs=2 --set fit.solver=gaussian --set fit.bend=off \
+               --set fit.timing=even";
+    let absolute = sandbox.path("absolute").display().to_string();
+    in_project(&sandbox, &format!("{run} --out results"));
+    in_project(&sandbox, &format!("{run} --out {absolute}"));
+    let page_again = |folder: &str| {
+        let before = everything(&sandbox);
+        let (code, read) = verified(&sandbox, &format!("verify {folder} --rerun"));
+        assert!(everything(&sandbox) == before);
+        let of = |entry: &&Value| entry["path"].as_str().unwrap().ends_with("report.html");
+        let found = read["rerun"].as_array().unwrap().iter().find(of).unwrap();
+        (code, found["is_identical"].clone(), found["remark"].as_str().unwrap().to_string())
+    };
+    assert_eq!(page_again("project/results"), (0, true.into(), String::new()));
+    let named = format!("with the name of the folder `{absolute}`");
+    assert_eq!(page_again("absolute"), (0, true.into(), named));
+    // A page that is not the recorded one cannot be told from one with another name.
+    let hash = sha256_of(sandbox.text("absolute/report.html").as_bytes());
+    let record = sandbox.text("absolute/run.json");
+    assert!(record.contains(&hash));
+    fs::write(sandbox.path("absolute/run.json"), record.replace(&hash, &"0".repeat(64))).unwrap();
+    let (code, is_identical, remark) = page_again("absolute");
+    assert_eq!((code, is_identical), (1, Value::Null));
+    assert!(remark.starts_with("cannot be compared from here"), "{remark}");
 }
 
 #[test]
