@@ -216,7 +216,7 @@ pub(crate) fn damaged(path: &Path, error: &serde_json::Error) -> Error {
     Error::Unreadable { path: path.to_path_buf(), problem, way_out: None }
 }
 
-/// What is wrong with a JSON file. Texts of [`known_format`] stay as they are.
+/// The fault of a JSON file in words. Texts of [`known_format`] stay as they are.
 fn damage(error: &serde_json::Error) -> String {
     let (line, text) = (error.line(), error.to_string());
     let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(before, _)| before);
