@@ -19,6 +19,7 @@ Examples:
       the same as text, with log densities of the plan of lightsb or gaussian
   sbcell couplings --format cellrank --out for-cellrank
       cellrank.h5ad: PrecomputedKernel('T_fwd', adata=anndata.read_h5ad('cellrank.h5ad'))
+      (cells, coordinates and T_fwd, but no X: kernels and fates of CellRank need no expression)
   sbcell couplings --format wot --out tmaps
       transport maps in the format of Waddington-OT; also for RealTimeKernel.from_wot of CellRank
   sbcell couplings --format moscot --least 0 --out for-moscot
@@ -28,7 +29,10 @@ The couplings are between observed cells of neighbouring times. By default they 
 ε of couplings that the fit chose. fates and transitions couple distant times directly, and cells
 choose among groups there; these couplings do not know groups. With --coupling-epsilon fit they are those of the bridges: a model of the solvers
 sinkhorn, ot or spline contains them; for lightsb and gaussian, sbcell computes the entropic coupling
-with the ε of the bridges; for networks, it draws ends of paths and assigns them to observed cells.";
+with the ε of the bridges; for networks, it draws ends of paths and assigns them to observed cells.
+
+For steps of CellRank that use genes (lineage drivers, gene trends), take the cells of cellrank.h5ad from
+your AnnData: adata = adata[cells.obs_names].copy(), then adata.obsp['T_fwd'] = cells.obsp['T_fwd'].";
 
 /// Write the couplings between observed cells, also for Waddington-OT, CellRank and moscot
 #[derive(Debug, Args)]

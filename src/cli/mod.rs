@@ -114,6 +114,44 @@ enum Command {
     Verify(verify::VerifyArgs),
 }
 
+impl Command {
+    /// Whether the command writes nothing but the outputs that it names, so that `verify --rerun` may repeat it.
+    ///
+    /// Every command is named, so that a new one is decided on here.
+    fn writes_only_outputs(&self) -> bool {
+        match self {
+            Self::Run(_)
+            | Self::Fit(_)
+            | Self::Evaluate(_)
+            | Self::Interpolate(_)
+            | Self::Trajectory(_)
+            | Self::Fates(_)
+            | Self::Transitions(_)
+            | Self::Trends(_)
+            | Self::Drivers(_)
+            | Self::Compare(_)
+            | Self::Couplings(_)
+            | Self::Perturb(_)
+            | Self::Diagnose(_)
+            | Self::Sample(_)
+            | Self::Velocity(_)
+            | Self::Plot(_)
+            | Self::Annotate(_)
+            | Self::Strip(_)
+            | Self::Grn(_)
+            | Self::GrnScore(_)
+            | Self::Report(_)
+            | Self::Export(_) => true,
+            // They print, or fill a folder of other files, or repeat others themselves.
+            Self::Inspect(_)
+            | Self::Completions(_)
+            | Self::Man(_)
+            | Self::Doctor(_)
+            | Self::Verify(_) => false,
+        }
+    }
+}
+
 /// The result of a command that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -131,16 +169,8 @@ pub(crate) enum Outcome {
 pub(crate) fn main() -> ExitCode {
     let (cli, matches) = match parsed() {
         Ok(parsed) => parsed,
-        Err(error) if error.kind() == ErrorKind::DisplayVersion && version::is_json() => {
-            return version::show_json()
-                .and_then(|()| Terminal::check_written())
-                .map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS);
-        }
-        Err(error) => {
-            // Help and version go to stdout with code 0, usage errors to stderr with code 2.
-            Terminal::show_usage(&error);
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));
-        }
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => return show_version(&error),
+        Err(error) => return shown_usage(&error),
     };
     let mut terminal = Terminal::new(&cli.common);
     let called = Called::of(&matches);
@@ -175,6 +205,24 @@ pub(crate) fn main() -> ExitCode {
         Ok(Outcome::No) => exit_code(Kind::Failed),
         Ok(Outcome::Failed(kind)) => exit_code(kind),
         Err(error) => failed(&error),
+    }
+}
+
+/// Shows what clap says, and gives its exit code: help and version go to stdout with code 0, usage errors to stderr
+/// with code 2.
+fn shown_usage(error: &clap::Error) -> ExitCode {
+    Terminal::show_usage(error);
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
+}
+
+/// Shows the version as a line or as JSON, and gives the exit code. `line` is what clap shows.
+fn show_version(line: &clap::Error) -> ExitCode {
+    match version::is_json(std::env::args_os().map(hyphens)) {
+        Ok(false) => shown_usage(line),
+        Ok(true) => version::show_json()
+            .and_then(|()| Terminal::check_written())
+            .map_or_else(|error| failed(&error), |()| ExitCode::SUCCESS),
+        Err(error) => shown_usage(&error),
     }
 }
 
@@ -374,6 +422,21 @@ mod tests {
                 names.into_iter().map(str::to_string).collect::<Vec<_>>()
             });
             assert!(listed.into_iter().all(|name| name != old), "{command} --{old} is listed");
+        }
+    }
+
+    #[test]
+    fn only_commands_that_write_their_outputs_alone_are_repeated() {
+        let of = |line: &str| {
+            let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+            cli.command.writes_only_outputs()
+        };
+        for line in ["run a.h5ad", "fit a.h5ad", "strip a.h5ad -o b.h5ad", "grn", "export a"] {
+            assert!(of(&format!("sbcell {line}")), "{line}");
+        }
+        for line in ["man pages", "completions bash", "doctor", "verify --rerun", "inspect a.h5ad"]
+        {
+            assert!(!of(&format!("sbcell {line}")), "{line}");
         }
     }
 

@@ -1,20 +1,20 @@
 //! The last line of commands: what to do with what they wrote.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
 
+use sbcell::io::output::{data_of_model, same_file};
 use sbcell::pipeline::Advice;
 
 use crate::cli::grn::default_out;
-use crate::cli::places::usual_model;
+use crate::cli::places::{model_in, usual_model};
 use crate::cli::shared::shown;
 
 /// The next commands after each command: words, and in braces a command or a kind of figure, which is drawn from the
 /// file that was written.
-const NEXT: [(&str, &str); 8] = [
-    ("evaluate", "{plot validation} draws the scores; {report} has them in words"),
+const NEXT: [(&str, &str); 7] = [
     (
         "interpolate",
         "{evaluate} tells how far to trust populations in between; {report} shows them",
@@ -30,14 +30,44 @@ const NEXT: [(&str, &str); 8] = [
     ),
 ];
 
+/// The value of a flag that takes one path, if the command has the flag.
+fn path_of(id: &str, flags: &ArgMatches) -> Option<PathBuf> {
+    flags.try_get_one::<PathBuf>(id).ok().flatten().cloned()
+}
+
+/// The line after `evaluate`. The page is named only for a model to which the held-out times belong.
+///
+/// Scores by clones have no figure, and stand in no page.
+fn after_evaluate(flags: &ArgMatches) -> Option<String> {
+    if flags.get_flag("clones") {
+        return None;
+    }
+    let out = path_of("out", flags)?;
+    let model = model_of_scores(&out, path_of("data", flags).as_deref());
+    let draws = Advice::plot_scores(&out, model.as_deref());
+    let page = model.map(|model| Advice::of_model(&model).report_with(&out));
+    let page = page.map(|page| format!("; {page} has them in words")).unwrap_or_default();
+    Some(format!("next: {draws} draws the scores{page}"))
+}
+
+/// The folder of the model to which held-out times of the file `data` belong, with their scores in the folder `out`:
+/// the model around `out`, or the usual one if it was fitted on this file.
+fn model_of_scores(out: &Path, data: Option<&Path>) -> Option<PathBuf> {
+    let around = out.parent().filter(|folder| !folder.as_os_str().is_empty()).and_then(model_in);
+    let is_fitted = |model: &PathBuf| {
+        let fitted = data_of_model(model);
+        data.is_some_and(|data| fitted.iter().any(|path| same_file(path, data)))
+    };
+    around.or_else(|| Some(usual_model()).filter(is_fitted))
+}
+
 /// The line of the command `name`, called with `flags`.
 pub(crate) fn line(name: &str, flags: &ArgMatches) -> Option<String> {
+    if name == "evaluate" {
+        return after_evaluate(flags);
+    }
     let text = NEXT.iter().find(|entry| entry.0 == name)?.1;
-    let path = |id: &str| {
-        let known = flags.ids().any(|known| known == id);
-        let found = known.then(|| flags.try_get_one::<PathBuf>(id).ok().flatten());
-        found.flatten().cloned()
-    };
+    let path = |id: &str| path_of(id, flags);
     let out = path("out").filter(|_| flags.value_source("out") == Some(ValueSource::CommandLine));
     let advice = Advice::of_model(&path("model").unwrap_or_else(usual_model));
     let mut parts = text.split('{');
@@ -86,12 +116,31 @@ mod tests {
         assert!(of("sbcell strip data.h5ad --in-place").is_none());
     }
 
+    #[test]
+    fn a_page_of_scores_is_named_for_their_model_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let results = folder.path().join("results");
+        let at = |name: &str| results.join(name).display().to_string();
+        let (inside, other) = (at("validation"), at("others"));
+        let line = |out: &str| of(&format!("sbcell evaluate data.h5ad --out {out}")).unwrap();
+        let drawn = |out: &str| format!("next: `sbcell plot validation {out}");
+        // No model is there.
+        assert_eq!(line(&inside), format!("{}` draws the scores", drawn(&inside)));
+        std::fs::create_dir_all(results.join("model")).unwrap();
+        std::fs::write(results.join("model/model.json"), "{}").unwrap();
+        let shown = results.display();
+        let first = format!("{} --model {shown}` draws the scores", drawn(&inside));
+        assert_eq!(line(&inside), format!("{first}; `sbcell report {shown}` has them in words"));
+        let page = format!("`sbcell report {shown} --validation {other}` has them in words");
+        assert!(line(&other).ends_with(&page), "{}", line(&other));
+        assert!(of("sbcell evaluate results --clones").is_none());
+    }
+
     /// Every command that a line names exists, and takes its flags.
     #[test]
     fn the_lines_work_as_printed() {
         for (name, text) in NEXT {
             let rest = match name {
-                "evaluate" => " data.h5ad",
                 "fates" | "transitions" | "trends" => " --groupby type",
                 _ => "",
             };

@@ -142,8 +142,10 @@ pub(crate) fn write_page(
     pipeline::write_report(out, &model, &report, options)?;
     terminal.wrote(out);
     terminal.wrote(&pipeline::multiqc_beside(out));
-    terminal.record("findings", &report.summary);
-    for sentence in &report.summary {
+    let page = if is_stream(out) { "the page".into() } else { shown(out) };
+    let findings = report.summary_outside(&page);
+    terminal.record("findings", &findings);
+    for sentence in &findings {
         terminal.say(sentence);
     }
     terminal.say(&format!("wrote {}: open it in a browser", shown(out)));

@@ -2,6 +2,7 @@
 
 mod hint;
 mod kind;
+mod moved;
 mod near;
 pub(crate) mod range;
 pub(crate) mod shape;

@@ -180,7 +180,7 @@ pub fn replace_by_copy(
     let in_place = same_file(source, path);
     let mut temporary = Temporary::beside(path).map_err(io_error("create", path))?;
     io::copy(&mut from, temporary.file()).map_err(io_error("copy", source))?;
-    edit(temporary.path())?;
+    edit(temporary.path()).map_err(|error| error.moved(temporary.path(), path))?;
     if let Ok(old) = fs::metadata(path) {
         fs::set_permissions(temporary.path(), old.permissions())
             .map_err(io_error("write", path))?;
@@ -244,6 +244,12 @@ pub fn sha256(path: &Path, progress: &mut dyn Progress) -> Result<String> {
     Ok(hex(&hash.finalize()))
 }
 
+/// SHA-256 of bytes in lower-case hexadecimal.
+#[doc(hidden)]
+pub fn sha256_of(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// Bytes in lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect()
@@ -294,6 +300,12 @@ mod tests {
             fs::write(copy, read_text(copy, 99)? + " and new").map_err(io_error("write", copy))
         })
         .unwrap();
+        // An error in the copy is one of the file.
+        let failed = replace_by_copy(&path, &path, |copy| {
+            Err(io_error("write", copy)(io::Error::other("disk on fire")))
+        });
+        let wanted = format!("cannot write `{}`: disk on fire", path.display());
+        assert_eq!(failed.unwrap_err().to_string(), wanted);
         assert_eq!(read_text(&path, 99).unwrap(), "old and new");
         if cfg!(unix) {
             assert!(held.exists() && !left.exists());

@@ -38,6 +38,8 @@ pub mod run;
 pub(crate) mod staged;
 pub mod table;
 pub(crate) mod temporary;
+#[doc(hidden)]
+pub use temporary::without_temporary_name;
 pub(crate) mod text;
 pub mod validation;
 pub mod work_plan;

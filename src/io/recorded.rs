@@ -8,7 +8,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::io::file::{create_folder, io_error};
 use crate::io::output::{is_stream, next_record, run_record};
 use crate::io::run::{OutputRecord, RunRecord, write_json};
@@ -35,16 +35,53 @@ pub(crate) fn publish<T>(
     let name = out.file_name().unwrap_or_default().to_string_lossy();
     let place = TemporaryFolder::beside(out).map_err(io_error("create", out))?;
     let made = place.path().join(name.as_ref());
-    let done = write(&made)?;
+    let final_folder = out.parent().unwrap_or(Path::new(""));
+    // Errors name the files that the user knows.
+    let known = |error: Error| error.moved(place.path(), final_folder);
+    let done = write(&made).map_err(known)?;
     if let Ok(old) = fs::metadata(out) {
         fs::set_permissions(&made, old.permissions()).map_err(io_error("write", out))?;
     }
-    run.outputs.push(OutputRecord::of(place.path(), &name)?);
-    let next = next_record(out);
-    write_json(&next, &run)?;
+    run.outputs.push(OutputRecord::of(place.path(), &name).map_err(known)?);
+    let (next, record) = (next_record(out), run_record(out));
+    write_json(&next, &run).map_err(|error| error.moved(&next, &record))?;
     let moved = |from: &Path, to: &Path| fs::rename(from, to).map_err(io_error("replace", to));
     moved(&made, out).inspect_err(|_| drop(fs::remove_file(&next)))?;
-    moved(&next, &run_record(out))?;
+    moved(&next, &record)?;
     place.settle();
     Ok(done)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::io::run::InputRecord;
+
+    #[test]
+    fn an_error_of_the_writer_names_the_final_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("deep/a.csv");
+        let input = InputRecord {
+            file: "a".into(),
+            path: String::new(),
+            sha256: String::new(),
+            cells: 0,
+            genes: 0,
+        };
+        let run = || RunRecord::new("fates", input.clone(), serde_json::Value::Null);
+        let wanted = format!("cannot write `{}`: disk on fire", out.display());
+        let failed = publish(&out, run(), |made| -> Result<()> {
+            Err(io_error("write", made)(std::io::Error::other("disk on fire")))
+        });
+        assert_eq!(failed.unwrap_err().to_string(), wanted);
+        // A writer that wrote nothing.
+        let failed = publish(&out, run(), |_| Ok(())).unwrap_err().to_string();
+        assert!(failed.contains("deep/a.csv`") && !failed.contains("sbcell-"), "{failed}");
+        // The record cannot be written.
+        fs::create_dir(next_record(&out)).unwrap();
+        let failed =
+            publish(&out, run(), |made| fs::write(made, "a").map_err(io_error("write", made)));
+        let failed = failed.unwrap_err().to_string();
+        assert!(failed.contains("deep/a.csv.run.json`") && !failed.contains("sbcell-"), "{failed}");
+    }
 }

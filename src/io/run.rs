@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+use serde_json::error::Category;
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
@@ -203,11 +204,37 @@ pub fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> Result<T> {
 /// # Errors
 /// As [`read_json`].
 pub(crate) fn read_json_of<T: for<'a> Deserialize<'a>>(path: &Path, most: u64) -> Result<T> {
-    serde_json::from_str(&file::read_text(path, most)?).map_err(|error| Error::Unreadable {
-        path: path.to_path_buf(),
-        problem: error.to_string(),
-        way_out: None,
-    })
+    serde_json::from_str(&file::read_text(path, most)?).map_err(|error| damaged(path, &error))
+}
+
+/// The beginning of the problem of a file that is no JSON of its kind.
+pub(crate) const DAMAGED: &str = "it is damaged: ";
+
+/// The error of a JSON file that cannot be read, in words for people who do not know JSON.
+pub(crate) fn damaged(path: &Path, error: &serde_json::Error) -> Error {
+    let problem = damage(error);
+    Error::Unreadable { path: path.to_path_buf(), problem, way_out: None }
+}
+
+/// The fault of a JSON file in words. Texts of [`known_format`] stay as they are.
+fn damage(error: &serde_json::Error) -> String {
+    let (line, text) = (error.line(), error.to_string());
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(before, _)| before);
+    let what = match error.classify() {
+        Category::Eof if line <= 1 && error.column() == 0 => "it is empty".to_string(),
+        Category::Eof => format!("it ends in the middle, in line {line}"),
+        Category::Syntax | Category::Io => format!("line {line} is not as sbcell writes it"),
+        Category::Data => {
+            if let Some(field) = text.strip_prefix("missing field ") {
+                format!("the entry {field} is missing")
+            } else if text.starts_with("invalid type") || text.starts_with("invalid value") {
+                format!("line {line} has a value of another kind than expected")
+            } else {
+                return text.to_string();
+            }
+        }
+    };
+    format!("{DAMAGED}{what}")
 }
 
 #[cfg(test)]
@@ -231,8 +258,24 @@ mod tests {
         write_json(&path, &run).unwrap();
         assert_eq!(json_sha256(&run).unwrap(), file::sha256(&path, &mut Silent).unwrap());
         assert_eq!(read_json::<RunRecord>(&path).unwrap(), run);
-        std::fs::write(&path, "{\"format\": 1,").unwrap();
-        let error = read_json::<RunRecord>(&path).unwrap_err().to_string();
-        assert!(error.contains("run.json") && error.contains("EOF"));
+        let whole = std::fs::read_to_string(&path).unwrap();
+        for (text, problem) in [
+            ("", "it is damaged: it is empty"),
+            ("{\"format\": 1,\n", "it is damaged: it ends in the middle, in line 2"),
+            ("{\"format\": 1,,", "it is damaged: line 1 is not as sbcell writes it"),
+            ("{\"format\": 1}", "it is damaged: the entry `sbcell` is missing"),
+            (
+                "{\"format\": \"x\"}",
+                "it is damaged: line 1 has a value of another kind than expected",
+            ),
+            (
+                &whole.replacen("\"format\": 1", "\"format\": 7", 1),
+                "format 7, written by a later version of sbcell; this version reads formats up to 1",
+            ),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = read_json::<RunRecord>(&path).unwrap_err().to_string();
+            assert_eq!(error, format!("cannot read `{}`: {problem}", path.display()));
+        }
     }
 }

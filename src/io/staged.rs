@@ -36,9 +36,12 @@ impl Staged {
         Ok(Self { folder: folder.to_path_buf(), stage })
     }
 
-    /// Path of the subfolder, into which the caller writes the files.
-    pub(crate) fn place(&self) -> &Path {
-        &self.stage
+    /// Calls `write` with the subfolder. Its errors name the files as they will be in the folder.
+    ///
+    /// # Errors
+    /// Those of `write`.
+    pub(crate) fn write(&self, write: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
+        write(&self.stage).map_err(|error| error.moved(&self.stage, &self.folder))
     }
 
     /// Moves the files `names` from the subfolder to the folder.
@@ -46,7 +49,7 @@ impl Staged {
     /// # Errors
     /// [`crate::Error::Io`] if a file cannot be moved.
     pub(crate) fn publish(self, names: &[&str]) -> Result<()> {
-        write_json(&self.stage.join(LIST), &names)?;
+        self.write(|stage| write_json(&stage.join(LIST), &names))?;
         recover(&self.folder)
     }
 }
@@ -86,4 +89,24 @@ pub(crate) fn recover(folder: &Path) -> Result<()> {
         return Ok(());
     }
     fs::remove_dir_all(&stage).map_err(io_error("remove", &stage))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_writer_names_the_final_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let staged = Staged::start(folder.path()).unwrap();
+        let failed = staged.write(|place| {
+            let path = place.join("a.csv");
+            Err(io_error("write", &path)(std::io::Error::other("disk on fire")))
+        });
+        let wanted =
+            format!("cannot write `{}`: disk on fire", folder.path().join("a.csv").display());
+        assert_eq!(failed.unwrap_err().to_string(), wanted);
+        drop(staged);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
 }

@@ -112,8 +112,8 @@ impl TemporaryFolder {
 
     /// Creates and locks a folder with a random name.
     fn new(parent: &Path, prefix: &str) -> io::Result<Self> {
-        let folder =
-            tempfile::Builder::new().prefix(prefix).rand_bytes(N_RANDOM).tempdir_in(parent)?;
+        let made = tempfile::Builder::new().prefix(prefix).rand_bytes(N_RANDOM).tempdir_in(parent);
+        let folder = made.map_err(without_temporary_name)?;
         // Folders can be opened only on Unix.
         let lock = File::open(folder.path()).ok().filter(locked);
         let inner = folder.path().join("new");
@@ -179,7 +179,19 @@ fn new(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     if let Some(permissions) = files::permissions_of_new_files() {
         builder.permissions(permissions);
     }
-    builder.tempfile_in(folder)
+    builder.tempfile_in(folder).map_err(without_temporary_name)
+}
+
+/// The error of the system without the random name that a crate for temporary files adds to its text.
+///
+/// Its kind stays. The caller adds the name of the file that was to be written.
+#[doc(hidden)]
+pub fn without_temporary_name(error: io::Error) -> io::Error {
+    let text = error.to_string();
+    match text.rsplit_once(" at path ") {
+        Some((before, _)) => io::Error::new(error.kind(), before.to_string()),
+        None => error,
+    }
 }
 
 /// Locks the file. Waits for a process that tests whether the file is abandoned. False without locks.
@@ -227,6 +239,21 @@ fn remove_unlocked(path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn errors_name_no_temporary_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("missing/a.csv");
+        let made = [
+            Temporary::beside(&path).map(drop).unwrap_err(),
+            TemporaryFolder::beside(&path).map(drop).unwrap_err(),
+        ];
+        for error in made {
+            assert_eq!(error.kind(), io::ErrorKind::NotFound);
+            let text = error.to_string();
+            assert!(!text.contains("sbcell-") && !text.contains("at path"), "{text}");
+        }
+    }
 
     #[test]
     fn long_names_and_odd_numbers_fit_into_a_name() {

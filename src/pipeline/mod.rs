@@ -101,4 +101,6 @@ pub use trends::{TrendOptions, TrendTables, trends};
 pub use velocity::{
     SpeedAt, Velocities, VelocityOptions, VelocitySpace, velocity, write_velocities,
 };
+#[doc(hidden)]
+pub use verify::folders_around;
 pub use verify::{CheckedFile, CheckedRecord, FileState, verify};

@@ -57,6 +57,34 @@ fn commands_find_the_model_of_a_run() {
 }
 
 #[test]
+fn after_held_out_times_only_a_page_of_their_model_is_advised() {
+    let sandbox = sandbox();
+    let said = sandbox.done(FIT).stdout;
+    // The terminal names the page with the warnings, and the page its own part.
+    let text = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(
+        text.contains("Read the warnings first (in sbcell-results/report.html), then"),
+        "{text}"
+    );
+    let page = sandbox.text("sbcell-results/report.html").replace("&quot;", "\"");
+    assert!(page.contains("Read the warnings first (\"Know this first\" below), then"));
+    let evaluate = "evaluate data.h5ad --solver gaussian --at 1 --bootstrap 0 --repeats 1";
+    for (out, wanted) in [
+        ("sbcell-results/validation", "report sbcell-results"),
+        ("sbcell-validation", "report sbcell-results --validation sbcell-validation"),
+    ] {
+        let said = sandbox.done(&format!("{evaluate} --out {out}")).stdout;
+        let advice = commands(&said);
+        let drawn = format!("plot validation {out} --model sbcell-results");
+        assert_eq!(advice, [drawn.as_str(), wanted], "{said}");
+        for line in advice {
+            sandbox.done(&line);
+        }
+        assert!(sandbox.text("sbcell-results/report.html").contains("held-out time"));
+    }
+}
+
+#[test]
 fn advice_of_a_page_works_as_printed() {
     let sandbox = sandbox();
     sandbox.done(&format!("{FIT} --out 'my results' --groupby cell_type"));

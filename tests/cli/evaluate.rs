@@ -40,6 +40,9 @@ fn solvers_are_scored_side_by_side_with_the_facts_that_make_numbers_comparable()
         assert_eq!(before, others, "{text}");
         assert!(text[place..].contains("of 2 held-out times"), "{text}");
     }
+    // Without a model there is no page to advise.
+    assert!(text.contains("next: `sbcell plot validation scores` draws the scores"), "{text}");
+    assert!(!text.contains("`sbcell report"), "{text}");
     for file in FILES {
         assert!(sandbox.path("scores").join(file).exists(), "{file}");
     }

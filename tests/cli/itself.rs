@@ -92,6 +92,12 @@ fn every_command_has_a_manual_page_without_traces_of_clap() {
         {
             assert!(page.contains(part), "{command}: {part}");
         }
+        let mut headings: Vec<&str> =
+            page.lines().filter(|line| line.starts_with(".SH ")).collect();
+        let n_headings = headings.len();
+        headings.sort_unstable();
+        headings.dedup();
+        assert_eq!(headings.len(), n_headings, "{command} has a heading twice: {headings:?}");
         assert!(page.starts_with(".ie") && page.matches(".ie ").count() == 1, "{command}");
         for trace in
             ["\u{1b}", "[OPTIONS]", "{usage", "{all-args}", "{about", "{before", "[aliases", "\n\n"]
@@ -99,6 +105,12 @@ fn every_command_has_a_manual_page_without_traces_of_clap() {
             assert!(!page.contains(trace), "{command}: {trace:?}");
         }
     }
+    let (_, arguments) = sandbox
+        .text("a/pages/sbcell-inspect.1")
+        .split_once(".SH ARGUMENTS\n")
+        .map(|(before, after)| (before.to_string(), after.to_string()))
+        .unwrap();
+    assert!(arguments.split(".SH ").next().unwrap().contains("DATA.h5ad"), "{arguments}");
     let first = sandbox.text("a/pages/sbcell.1");
     assert!(
         first.contains("sbcell\\-fit(1)")
@@ -165,6 +177,18 @@ fn the_version_as_json_tells_the_build_the_processor_and_the_formats() {
         assert!(read["cpu"]["available"].as_array().unwrap().contains(&"plain".into()));
         assert_eq!(answer.stderr, "");
     }
+}
+
+#[test]
+fn a_wrong_flag_beside_the_version_is_an_error_with_the_nearest_one() {
+    let sandbox = Sandbox::new();
+    for line in ["--version --jsonn", "--jsonn --version", "-V --jsonn"] {
+        let answer = sandbox.run(line);
+        assert_eq!((answer.code, answer.stdout.as_str()), (2, ""), "{line}");
+        assert!(answer.stderr.contains("--jsonn") && answer.stderr.contains("'--json'"));
+    }
+    let line = sandbox.done("--version --quiet").stdout;
+    assert_eq!(line, format!("sbcell {}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]

@@ -336,6 +336,9 @@ fn couplings_have_the_shapes_that_were_asked_for() {
     sandbox.done("couplings --export cellrank --out cellrank");
     let inside = sandbox.done("inspect cellrank/cellrank.h5ad").stdout;
     assert!(inside.contains("922") && inside.contains("sbcell_time"), "{inside}");
+    // Without expression, as the help says.
+    assert!(inside.contains("no genes") && !inside.contains("matrices"), "{inside}");
+    assert!(sandbox.done("couplings --help").stdout.contains("but no X"));
     sandbox.done("couplings --export moscot --out moscot");
     assert!(sandbox.path("moscot/48_60.parquet").exists());
     assert_eq!(sandbox.run("couplings --least 2").code, 2);

@@ -1,7 +1,9 @@
 //! `sbcell verify`: unchanged files, changed ones, and outputs that are made again.
 
 use std::fs;
+use std::process::Command;
 
+use sbcell::io::file::sha256_of;
 use serde_json::Value;
 
 use crate::sandbox::{Sandbox, root, sample};
@@ -154,6 +156,50 @@ fn a_whole_run_is_made_again_by_one_command() {
     }
 }
 
+/// Runs `line` in the folder `project` of the sandbox.
+fn in_project(sandbox: &Sandbox, line: &str) {
+    let done = Command::new(env!("CARGO_BIN_EXE_sbcell"))
+        .args(line.split(' '))
+        .current_dir(sandbox.path("project"))
+        .output()
+        .unwrap();
+    assert!(done.status.success(), "{line}: {}", String::from_utf8_lossy(&done.stderr));
+}
+
+/// The page names the folder of results as the command did.
+#[test]
+fn a_page_is_made_again_from_other_folders() {
+    let sandbox = Sandbox::new();
+    fs::create_dir(sandbox.path("project")).unwrap();
+    fs::create_dir(sandbox.path("raw")).unwrap();
+    fs::copy(sample("semrau2017_mesc_ra"), sandbox.path("raw/data.h5ad")).unwrap();
+    let run = "run ../raw/data.h5ad --skip grn,evaluate,interpolate,fates,transitions,trends,annotate \
+               --set fit.obs-filter=time<=6 --set fit.n-pcs=2 --set fit.solver=gaussian --set fit.bend=off \
+               --set fit.timing=even";
+    let absolute = sandbox.path("absolute").display().to_string();
+    in_project(&sandbox, &format!("{run} --out results"));
+    in_project(&sandbox, &format!("{run} --out {absolute}"));
+    let page_again = |folder: &str| {
+        let before = everything(&sandbox);
+        let (code, read) = verified(&sandbox, &format!("verify {folder} --rerun"));
+        assert!(everything(&sandbox) == before);
+        let of = |entry: &&Value| entry["path"].as_str().unwrap().ends_with("report.html");
+        let found = read["rerun"].as_array().unwrap().iter().find(of).unwrap();
+        (code, found["is_identical"].clone(), found["remark"].as_str().unwrap().to_string())
+    };
+    assert_eq!(page_again("project/results"), (0, true.into(), String::new()));
+    let named = format!("with the name of the folder `{absolute}`");
+    assert_eq!(page_again("absolute"), (0, true.into(), named));
+    // A page that is not the recorded one cannot be told from one with another name.
+    let hash = sha256_of(sandbox.text("absolute/report.html").as_bytes());
+    let record = sandbox.text("absolute/run.json");
+    assert!(record.contains(&hash));
+    fs::write(sandbox.path("absolute/run.json"), record.replace(&hash, &"0".repeat(64))).unwrap();
+    let (code, is_identical, remark) = page_again("absolute");
+    assert_eq!((code, is_identical), (1, Value::Null));
+    assert!(remark.starts_with("cannot be compared from here"), "{remark}");
+}
+
 #[test]
 fn inputs_in_other_folders_are_found_and_outputs_of_the_same_name_are_not_taken_for_them() {
     let sandbox = Sandbox::new();
@@ -192,7 +238,73 @@ fn results_of_a_run_are_checked_without_a_name_and_those_of_a_later_format_are_r
     let path = sandbox.path("sbcell-results/run.json");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replacen("\"format\": 1", "\"format\": 2", 1)).unwrap();
-    let refused = sandbox.run("verify");
-    assert_eq!(refused.code, 3);
-    assert!(refused.stderr.contains("format 2"), "{}", refused.stderr);
+    // Other records are checked all the same.
+    let (code, read) = verified(&sandbox, "verify");
+    assert_eq!((code, &read["summary"]["n_unreadable"]), (1, &1.into()), "{read:#}");
+    assert!(read["records"][0]["problem"].as_str().unwrap().contains("format 2"), "{read:#}");
+    assert!(0 < read["summary"]["n_same"].as_u64().unwrap());
+}
+
+#[test]
+fn a_damaged_record_is_one_finding_in_plain_words() {
+    let sandbox = fitted();
+    sandbox.done("interpolate --n-cells 20 --out tables/p.csv");
+    sandbox.done("transitions --cells groups.csv --bootstrap 3 --out tables/t.csv");
+    let whole = sandbox.text("tables/p.csv.run.json");
+    let cut = whole.get(..whole.len() / 2).unwrap();
+    for (text, words) in [
+        (cut, "the record is damaged: it ends in the middle"),
+        ("", "the record is damaged: it is empty"),
+        ("{}", "the record is damaged: the entry `format` is missing"),
+        ("no record", "the record is damaged: line 1 is not as sbcell writes it"),
+    ] {
+        fs::write(sandbox.path("tables/p.csv.run.json"), text).unwrap();
+        let answer = sandbox.run("verify tables --rerun");
+        assert_eq!(answer.code, 1, "{}", answer.stderr);
+        let said = answer.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(said.contains(&format!("UNREADABLE tables/p.csv.run.json {words}")), "{said}");
+        assert!(said.contains("1 record unreadable"), "{said}");
+        // The other tables are checked and made again.
+        assert!(said.contains("same tables/t.csv written by transitions"), "{said}");
+        assert!(said.contains("identical tables/t.csv"), "{said}");
+        let (code, read) = verified(&sandbox, "verify tables/p.csv");
+        assert_eq!((code, &read["summary"]["n_unreadable"]), (1, &1.into()), "{read:#}");
+    }
+}
+
+#[test]
+fn an_input_that_has_moved_is_found_near_the_results_or_the_places_are_named() {
+    let sandbox = Sandbox::new();
+    fs::create_dir_all(sandbox.path("project/raw")).unwrap();
+    fs::copy(sample("semrau2017_mesc_ra"), sandbox.path("project/raw/data.h5ad")).unwrap();
+    let file = sandbox.path("project/raw/data.h5ad");
+    sandbox.done(&format!(
+        "fit {} --timepoints time --obs-filter time<=6 --n-pcs 2 --n-gaussians 1 --coupling-epsilon 1 \
+         --no-validation --out project/model",
+        file.display()
+    ));
+    fs::create_dir(sandbox.path("moved")).unwrap();
+    fs::rename(sandbox.path("project/model"), sandbox.path("moved/model")).unwrap();
+    fs::rename(&file, sandbox.path("moved/data.h5ad")).unwrap();
+    // Beside the model, and in the working folder.
+    let (code, read) = verified(&sandbox, "verify moved/model");
+    assert_eq!((code, &read["summary"]["n_missing"]), (0, &0.into()), "{read:#}");
+    fs::rename(sandbox.path("moved/data.h5ad"), sandbox.path("data.h5ad")).unwrap();
+    let (code, read) = verified(&sandbox, "verify moved/model");
+    assert_eq!((code, &read["summary"]["n_missing"]), (0, &0.into()), "{read:#}");
+    // Another file of this name is not taken for it.
+    fs::rename(sandbox.path("data.h5ad"), sandbox.path("cells.h5ad")).unwrap();
+    fs::write(sandbox.path("data.h5ad"), "others").unwrap();
+    let (code, read) = verified(&sandbox, "verify moved/model");
+    assert_eq!((code, &read["summary"]["n_missing"]), (1, &1.into()), "{read:#}");
+    let note = read["notes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|note| note.as_str().unwrap().contains("was looked for at"));
+    let note = note.unwrap_or_else(|| panic!("{read:#}")).as_str().unwrap();
+    for place in ["`moved/model/data.h5ad`", "`moved/data.h5ad`", "`data.h5ad`"] {
+        assert!(note.contains(place), "{place}: {note}");
+    }
+    assert!(note.contains("a link to it"), "{note}");
 }

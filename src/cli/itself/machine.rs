@@ -4,6 +4,7 @@ use std::path::Path;
 
 use sbcell::io::model::FORMAT;
 use sbcell::io::run::RunRecord;
+use sbcell::io::without_temporary_name;
 use sbcell::platform::cpu::{self, Vectors};
 use sbcell::platform::system;
 use sbcell::{Error, Result};
@@ -98,7 +99,7 @@ pub(super) fn variable(name: &str) -> Option<String> {
 pub(super) fn can_write(folder: &Path) -> Result<()> {
     let made = tempfile::Builder::new().prefix(".sbcell-").tempfile_in(folder);
     made.map(drop).map_err(|source| {
-        let path = folder.to_path_buf();
+        let (path, source) = (folder.to_path_buf(), without_temporary_name(source));
         Error::Io { action: "write", path, source }
     })
 }

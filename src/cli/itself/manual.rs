@@ -52,7 +52,12 @@ pub(crate) fn run(args: ManArgs, terminal: &mut Terminal) -> Result<Outcome> {
 
 /// File names and texts of all pages: that of sbcell, then those of the commands.
 fn pages() -> Vec<(String, String)> {
-    let mut program = help::ordered(Cli::command()).disable_help_subcommand(true);
+    let program = help::ordered(Cli::command()).disable_help_subcommand(true);
+    // Without a heading, arguments would have a second section called OPTIONS.
+    let mut program = program.mut_subcommands(|command| {
+        command
+            .mut_args(|arg| if arg.is_positional() { arg.help_heading("Arguments") } else { arg })
+    });
     program.build();
     let names: Vec<String> =
         program.get_subcommands().map(|command| format!("sbcell-{}", command.get_name())).collect();

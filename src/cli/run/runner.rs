@@ -9,6 +9,7 @@ use sbcell::io::model::partial_folder;
 use sbcell::io::run::{RunRecord, read_json, write_json};
 use sbcell::pipeline::{Inspection, inspect, is_fitted_file};
 use sbcell::{Error, Result};
+use serde::Serialize;
 
 use crate::cli::Outcome;
 use crate::cli::fit::duration;
@@ -26,6 +27,15 @@ const STATES: &str = "states.csv";
 
 /// The folder of results that do not belong to the present parameters.
 const EARLIER: &str = "earlier";
+
+/// The content of `inspect.json`.
+#[derive(Serialize)]
+struct Described<'a> {
+    /// Version of this layout.
+    format: u32,
+    #[serde(flatten)]
+    found: &'a Inspection,
+}
 
 /// A run: what is to be done, and what was.
 #[derive(Debug)]
@@ -136,7 +146,7 @@ impl Runner {
         if self.is_left_out(Step::Inspect) {
             return Ok(found);
         }
-        write_json(&Step::Inspect.path(&self.job.out), &found)?;
+        write_json(&Step::Inspect.path(&self.job.out), &Described { format: 1, found: &found })?;
         let data = self.job.data.display().to_string();
         let record = StepRecord::before(
             Step::Inspect,

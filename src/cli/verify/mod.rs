@@ -26,13 +26,18 @@ Examples:
 
 Each file is `same`, `changed`, `missing`, or `annotated`, which is the fitted file after `annotate` or `strip` with
 --in-place and counts as the same. A file is `not recorded`, which is neither good nor bad: records of the
-library and of older versions have no command line and no hashes of small inputs.
+library and of older versions have no command line and no hashes of small inputs. A record that cannot be read is
+`unreadable`; the others are checked all the same.
+
+An input is looked for at its recorded path: from the working folder, from the folder of the record, and from the two
+folders above it; then under its name alone in these folders.
 
 With --rerun, `identical` means that the recorded command gave the same bytes again. Another version or other
-vector instructions of the processor may change the last digits; sbcell then says so.
+vector instructions of the processor may change the last digits; sbcell then says so. Pages name the folder of
+results; where it cannot have this name again (a full path), the page is compared with the recorded name in it.
 
-Nothing is changed, also with --rerun. Exit codes: 0 all is the same, 1 something is changed, missing or not
-identical, 3 no run record.";
+Nothing is changed, also with --rerun. Exit codes: 0 all is the same, 1 something is changed, missing, unreadable or
+not identical, 3 no run record.";
 
 /// Check whether results and their inputs are unchanged, and whether they can be made again
 ///
@@ -76,11 +81,13 @@ pub(crate) fn run(args: VerifyArgs, terminal: &mut Terminal) -> Result<Outcome> 
     let same = count(FileState::Same) + count(FileState::Annotated);
     let [changed, missing, not_recorded] =
         [FileState::Changed, FileState::Missing, FileState::NotRecorded].map(count);
+    let n_unreadable = records.iter().filter(|record| record.problem.is_some()).count();
     for (name, count) in [
         ("n_same", same),
         ("n_changed", changed),
         ("n_missing", missing),
         ("n_not_recorded", not_recorded),
+        ("n_unreadable", n_unreadable),
     ] {
         terminal.record(name, &count);
     }
@@ -92,13 +99,18 @@ pub(crate) fn run(args: VerifyArgs, terminal: &mut Terminal) -> Result<Outcome> 
             terminal.data(&table_again(&again));
         }
     }
-    for text in others(&records) {
+    for text in others(&records).into_iter().chain(sought(&records)) {
         terminal.note(&text);
     }
+    let records_in_words = match n_unreadable {
+        0 => String::new(),
+        1 => ", 1 record unreadable".into(),
+        n => format!(", {n} records unreadable"),
+    };
     terminal.say(&format!(
-        "{same} same, {changed} changed, {missing} missing, {not_recorded} not recorded"
+        "{same} same, {changed} changed, {missing} missing, {not_recorded} not recorded{records_in_words}"
     ));
-    let mut is_good = changed == 0 && missing == 0;
+    let mut is_good = changed == 0 && missing == 0 && n_unreadable == 0;
     if rerun {
         let n_identical = again.iter().filter(|file| file.is_identical == Some(true)).count();
         let n_unknown = again.iter().filter(|file| file.is_identical.is_none()).count();
@@ -113,10 +125,14 @@ pub(crate) fn run(args: VerifyArgs, terminal: &mut Terminal) -> Result<Outcome> 
     Ok(if is_good { Outcome::Done } else { Outcome::No })
 }
 
-/// One line for each file.
+/// One line for each file, and for each record that cannot be read.
 fn table(records: &[CheckedRecord]) -> Lines {
     let rows = records.iter().flat_map(|record| {
-        record.files.iter().map(|file| {
+        let unreadable = record
+            .problem
+            .iter()
+            .map(|problem| vec!["UNREADABLE".to_string(), shown(&record.record), problem.clone()]);
+        let files = record.files.iter().map(|file| {
             let state = match file.state {
                 FileState::Same => "same",
                 FileState::Annotated => "annotated",
@@ -125,8 +141,9 @@ fn table(records: &[CheckedRecord]) -> Lines {
                 FileState::NotRecorded => "not recorded",
             };
             let role = if file.is_output { "written by" } else { "read by" };
-            [state.into(), shown(&file.path), format!("{role} {}", record.command)].to_vec()
-        })
+            vec![state.to_string(), shown(&file.path), format!("{role} {}", record.command)]
+        });
+        unreadable.chain(files).collect::<Vec<_>>()
     });
     aligned(&["state", "file", "role"], &rows.collect::<Vec<_>>())
 }
@@ -149,7 +166,7 @@ fn table_again(again: &[Again]) -> Lines {
 fn others(records: &[CheckedRecord]) -> Vec<String> {
     let (version, here) = (env!("CARGO_PKG_VERSION"), cpu::path());
     let mut notes: Vec<String> = Vec::new();
-    for record in records {
+    for record in records.iter().filter(|record| record.problem.is_none()) {
         let other_cpu = record.cpu.as_ref().filter(|cpu| **cpu != here);
         if record.sbcell == version && other_cpu.is_none() {
             continue;
@@ -164,6 +181,25 @@ fn others(records: &[CheckedRecord]) -> Vec<String> {
         );
         if !notes.contains(&text) {
             notes.push(text);
+        }
+    }
+    notes
+}
+
+/// For each missing input, where it was looked for and how to say where it is now.
+fn sought(records: &[CheckedRecord]) -> Vec<String> {
+    let mut notes = Vec::new();
+    for record in records {
+        for file in record.files.iter().filter(|file| !file.tried.is_empty()) {
+            let tried: Vec<String> =
+                file.tried.iter().map(|path| format!("`{}`", path.display())).collect();
+            notes.push(format!(
+                "`{}`, which {} read, was looked for at {}: put the file or a link to it at one of these places, or \
+                 start `sbcell verify` in the folder from which the first path leads to it",
+                file.path.display(),
+                record.command,
+                tried.join(", ")
+            ));
         }
     }
     notes

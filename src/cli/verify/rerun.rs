@@ -1,52 +1,26 @@
 //! The recorded commands again, in a temporary folder, with the bytes of their outputs compared.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use clap::ArgMatches;
-use sbcell::io::file::sha256;
-use sbcell::pipeline::CheckedRecord;
+use clap::{ArgMatches, FromArgMatches};
+use sbcell::io::file::{sha256, sha256_of};
+use sbcell::pipeline::{CheckedRecord, folders_around};
 use sbcell::{Error, Result, Silent};
 use serde::Serialize;
 
 use crate::cli::outputs::{Called, OUTPUTS};
-use crate::cli::parsed_again;
 use crate::cli::recorded::Line;
 use crate::cli::terminal::Terminal;
-use crate::cli::verify::workplace::Workplace;
+use crate::cli::verify::workplace::{Workplace, is_inside};
+use crate::cli::{Cli, parsed_again};
 
 /// The folder for outputs in the temporary folder.
 const AGAIN: &str = "sbcell-again";
 
 /// Exit codes of commands that wrote their outputs: done, and not converged.
 const WROTE: [i32; 2] = [0, 4];
-
-/// Commands that write nothing but their outputs.
-const REPEATABLE: [&str; 22] = [
-    "run",
-    "fit",
-    "evaluate",
-    "interpolate",
-    "sample",
-    "trajectory",
-    "fates",
-    "transitions",
-    "trends",
-    "drivers",
-    "compare",
-    "couplings",
-    "perturb",
-    "diagnose",
-    "velocity",
-    "annotate",
-    "strip",
-    "grn",
-    "grn-score",
-    "report",
-    "plot",
-    "export",
-];
 
 /// Flags with which a command writes to a file that it reads.
 const CHANGING: [&str; 2] = ["--in-place", "--init-config"];
@@ -131,8 +105,9 @@ fn repeat(arguments: &[String], group: &Group<'_>, terminal: &mut Terminal) -> R
     };
     // As the record may be anyone's, only outputs in the temporary folder are left of the line.
     let line = Line::of(&matches).map(|line| line.arguments).unwrap_or_default();
-    let name = matches.subcommand_name().unwrap_or_default();
-    if !REPEATABLE.contains(&name) || CHANGING.iter().any(|flag| line.iter().any(|of| of == flag)) {
+    let writes_only_outputs =
+        Cli::from_arg_matches(&matches).is_ok_and(|cli| cli.command.writes_only_outputs());
+    if !writes_only_outputs || CHANGING.iter().any(|flag| line.iter().any(|of| of == flag)) {
         return refused("the command changes its input, or writes no file of its own".into(), None);
     }
     let arguments = line.as_slice();
@@ -148,7 +123,7 @@ fn repeat(arguments: &[String], group: &Group<'_>, terminal: &mut Terminal) -> R
     let shown: Vec<String> = arguments.iter().map(word).collect();
     terminal.say(&format!("again: sbcell {}", shown.join(" ")));
     let place = Workplace::new()?;
-    let Prepared { line, made } = match prepared(arguments, &matches, first, &place)? {
+    let Prepared { line, made, renamed } = match prepared(arguments, &matches, first, &place)? {
         Ok(prepared) => prepared,
         Err(missing) => return refused(format!("the input {missing} is missing"), None),
     };
@@ -169,17 +144,17 @@ fn repeat(arguments: &[String], group: &Group<'_>, terminal: &mut Terminal) -> R
         let line = said.lines().next().unwrap_or("it did not end well").to_string();
         return refused(line, Some(false));
     }
-    Ok(compared(group, &place.path().join(made)))
+    Ok(compared(group, &place.path().join(made), &renamed))
 }
 
-/// The outputs of a group against the files in `made`.
-fn compared(group: &Group<'_>, made: &Path) -> Vec<Again> {
+/// The outputs of a group against the files in `made`, in which folders are `renamed`.
+fn compared(group: &Group<'_>, made: &Path, renamed: &[Renamed]) -> Vec<Again> {
     let mut found = Vec::new();
     for record in &group.records {
         let folder = folder_of(record);
         for file in record.files.iter().filter(|file| file.is_output) {
             let again = made.join(file.path.strip_prefix(&folder).unwrap_or(&file.path));
-            found.push(one(&file.path, &again, Some(&file.recorded)));
+            found.push(one(&file.path, &again, Some(&file.recorded), renamed));
         }
     }
     for path in &group.others {
@@ -187,7 +162,7 @@ fn compared(group: &Group<'_>, made: &Path) -> Vec<Again> {
         let inside = folders.filter_map(|folder| path.strip_prefix(folder).ok().map(PathBuf::from));
         let again = inside.map(|inside| made.join(inside)).find(|again| again.is_file());
         match again {
-            Some(again) => found.push(one(path, &again, None)),
+            Some(again) => found.push(one(path, &again, None, renamed)),
             None => found.push(Again {
                 path: path.clone(),
                 is_identical: None,
@@ -199,17 +174,42 @@ fn compared(group: &Group<'_>, made: &Path) -> Vec<Again> {
 }
 
 /// An output against the file that was made again: by its recorded hash, or by that of the file.
-fn one(path: &Path, again: &Path, recorded: Option<&str>) -> Again {
+///
+/// A page names the folders of results. Where they have other names in the temporary folder, the page is compared with
+/// the recorded names in their place.
+fn one(path: &Path, again: &Path, recorded: Option<&str>, renamed: &[Renamed]) -> Again {
     let hash = |path: &Path| sha256(path, &mut Silent).ok();
     let wanted = recorded.map(str::to_string).or_else(|| hash(path));
+    let of = |is_identical, remark: String| Again { path: path.into(), is_identical, remark };
     let found = hash(again);
-    let remark = match (&wanted, &found) {
-        (_, None) => "the command did not write it",
-        (Some(wanted), Some(found)) if wanted == found => "",
-        _ => "other bytes than those recorded",
+    if found.is_none() {
+        return of(Some(false), "the command did not write it".into());
+    }
+    if wanted == found {
+        return of(Some(true), String::new());
+    }
+    let is_page = path.extension().is_some_and(|suffix| suffix == "html");
+    let Some(first) = renamed.first().filter(|_| is_page) else {
+        return of(Some(false), "other bytes than those recorded".into());
     };
-    let is_identical = Some(found.is_some() && wanted == found);
-    Again { path: path.to_path_buf(), is_identical, remark: remark.into() }
+    if with_names(again, renamed).is_some_and(|page| Some(sha256_of(page.as_bytes())) == wanted) {
+        return of(Some(true), format!("with the name of the folder `{}`", first.named));
+    }
+    of(None, format!("cannot be compared from here: the page names the folder `{}`", first.named))
+}
+
+/// The text of the page `again` with the recorded names of folders.
+fn with_names(again: &Path, renamed: &[Renamed]) -> Option<String> {
+    let page = std::fs::read_to_string(again).ok()?;
+    Some(renamed.iter().fold(page, |page, Renamed { here, named }| page.replace(here, named)))
+}
+
+/// A folder whose name in the temporary folder is not the one on the recorded command line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Renamed {
+    here: String,
+    /// The recorded name.
+    named: String,
 }
 
 /// A command line for the temporary folder.
@@ -217,6 +217,7 @@ struct Prepared {
     line: Vec<String>,
     /// The folder of its outputs.
     made: PathBuf,
+    renamed: Vec<Renamed>,
 }
 
 /// The line with its inputs in the place and its outputs in a folder of their own, or the name of a missing input.
@@ -229,8 +230,8 @@ fn prepared(
     place: &Workplace,
 ) -> Result<std::result::Result<Prepared, String>> {
     let mut line = arguments.to_vec();
-    let mut made = PathBuf::from(AGAIN);
-    let Some(called) = Called::of(matches) else { return Ok(Ok(Prepared { line, made })) };
+    let (mut made, mut renamed) = (PathBuf::from(AGAIN), Vec::new());
+    let Some(called) = Called::of(matches) else { return Ok(Ok(Prepared { line, made, renamed })) };
     for named in called.named_inputs() {
         let text = named.display().to_string();
         let is_model = called.model().as_ref() == Some(&named);
@@ -243,6 +244,9 @@ fn prepared(
             return Ok(Err(text));
         };
         let here = place.bring(&named, &found)?.display().to_string();
+        if here != text && found.is_dir() {
+            renamed.push(Renamed { here: here.clone(), named: text.clone() });
+        }
         for argument in &mut line {
             if *argument == text {
                 argument.clone_from(&here);
@@ -259,14 +263,17 @@ fn prepared(
         }
     }
     if called.writes_folder() {
-        let folder = folder_of(record);
-        let is_inside = folder.components().all(|part| matches!(part, Component::Normal(_)));
-        if is_inside && !folder.as_os_str().is_empty() && !place.path().join(&folder).exists() {
+        // Records of older versions do not have the name.
+        let folder = record.named.clone().unwrap_or_else(|| folder_of(record));
+        let is_new = !folder.as_os_str().is_empty() && !place.path().join(&folder).exists();
+        if is_inside(&folder) && is_new {
             made = folder;
+        } else {
+            renamed.push(Renamed { here: AGAIN.into(), named: folder.display().to_string() });
         }
         line.push(format!("--out={}", made.display()));
     }
-    Ok(Ok(Prepared { line, made }))
+    Ok(Ok(Prepared { line, made, renamed }))
 }
 
 /// The folder of the model whose header was checked.
@@ -277,11 +284,17 @@ fn model_of(record: &CheckedRecord) -> Option<PathBuf> {
 }
 
 /// Where an input of a command line is now: from the working folder, or from that of the record and those above it.
-/// Then a checked file of the same name.
+/// Then a checked file of the same name. A file that was checked comes before others.
 fn found(named: &Path, record: &CheckedRecord) -> Option<PathBuf> {
-    let folder = folder_of(record);
-    let around = folder.ancestors().take(3).map(|folder| folder.join(named));
-    let checked = record.files.iter().filter(|file| !file.is_output).map(|file| file.path.clone());
-    let same_name = checked.filter(|path| path.file_name() == named.file_name());
-    std::iter::once(named.to_path_buf()).chain(around).chain(same_name).find(|path| path.exists())
+    let around = folders_around(&folder_of(record)).into_iter().map(|folder| folder.join(named));
+    let checked = record.files.iter().filter(|file| !file.is_output).map(|file| &file.path);
+    let same_name = checked.clone().filter(|path| path.file_name() == named.file_name()).cloned();
+    let places: Vec<PathBuf> = std::iter::once(named.to_path_buf())
+        .chain(around)
+        .chain(same_name)
+        .filter(|path| path.exists())
+        .collect();
+    let real: Vec<PathBuf> = checked.filter_map(|path| path.canonicalize().ok()).collect();
+    let is_checked = |path: &&PathBuf| path.canonicalize().is_ok_and(|path| real.contains(&path));
+    places.iter().find(is_checked).or(places.first()).cloned()
 }

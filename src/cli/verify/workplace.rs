@@ -8,13 +8,31 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use sbcell::io::output::data_of_model;
+use sbcell::io::without_temporary_name;
 use sbcell::platform::link_or_copy;
 use sbcell::{Error, Result};
+
+/// Number of folders above the one in which commands run, so that paths with so many leading `..` stay inside.
+const DEPTH: usize = 4;
 
 /// The temporary folder. It is removed when this value is dropped.
 #[derive(Debug)]
 pub(super) struct Workplace {
-    folder: tempfile::TempDir,
+    /// Keeps the temporary folder.
+    _folder: tempfile::TempDir,
+    /// The folder in it in which commands run.
+    work: PathBuf,
+}
+
+/// Whether a path of a command line leads to the same place in a [`Workplace`]: it is relative, and begins with few
+/// `..`.
+pub(super) fn is_inside(named: &Path) -> bool {
+    let mut parts = named.components().filter(|part| *part != Component::CurDir).peekable();
+    let mut n_up = 0;
+    while parts.next_if_eq(&Component::ParentDir).is_some() {
+        n_up += 1;
+    }
+    n_up <= DEPTH && parts.all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// Converts an error of the system into one with the path.
@@ -30,12 +48,16 @@ impl Workplace {
     /// [`Error::Io`] if there is no temporary folder to write to.
     pub(super) fn new() -> Result<Self> {
         let made = tempfile::Builder::new().prefix("sbcell-verify-").tempdir();
-        Ok(Self { folder: made.map_err(failed(&std::env::temp_dir()))? })
+        let made = made.map_err(without_temporary_name);
+        let folder = made.map_err(failed(&std::env::temp_dir()))?;
+        let work = folder.path().join(["work"; DEPTH].iter().collect::<PathBuf>());
+        fs::create_dir_all(&work).map_err(failed(&work))?;
+        Ok(Self { _folder: folder, work })
     }
 
     /// Path of the folder, in which commands run.
     pub(super) fn path(&self) -> &Path {
-        self.folder.path()
+        &self.work
     }
 
     /// Brings `found` to the place that the path `named` of a command line means here, and returns the path that
@@ -46,11 +68,12 @@ impl Workplace {
     /// # Errors
     /// [`Error::Io`].
     pub(super) fn bring(&self, named: &Path, found: &Path) -> Result<PathBuf> {
-        let is_inside =
-            named.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+        let given = found;
         let found = found.canonicalize().map_err(failed(found))?;
+        let is_inside = is_inside(named);
         if !is_inside && !found.is_dir() {
-            return Ok(found);
+            // The page of a report has the path as it was named.
+            return Ok(if given.is_absolute() { given.to_path_buf() } else { found });
         }
         let name = if is_inside {
             named.to_path_buf()
@@ -116,6 +139,18 @@ mod tests {
         let named = place.bring(Path::new("deep/cells.csv"), &at("cells.csv")).unwrap();
         assert_eq!(named, Path::new("deep/cells.csv"));
         assert_eq!(fs::read_to_string(place.path().join(named)).unwrap(), "cells");
+        // A path with `..` means the same, and stays in the temporary folder.
+        let named = place.bring(Path::new("../raw/cells.csv"), &at("cells.csv")).unwrap();
+        assert_eq!(named, Path::new("../raw/cells.csv"));
+        let here = place.path().join(named).canonicalize().unwrap();
+        assert_eq!(
+            here,
+            place.path().parent().unwrap().canonicalize().unwrap().join("raw/cells.csv")
+        );
+        assert!(is_inside(Path::new("./a/b")) && is_inside(Path::new("../../../../a")));
+        for outside in ["../../../../../a", "a/../../b", "/a"] {
+            assert!(!is_inside(Path::new(outside)), "{outside}");
+        }
         // Absolute files are read where they are; absolute folders are copied.
         let named = place.bring(&at("cells.csv"), &at("cells.csv")).unwrap();
         assert!(named.is_absolute());

@@ -32,6 +32,6 @@ pub(super) fn reclaim(path: &Path, copy: &Path) -> Result<bool> {
     if packed.is_err() || after + FEW / 2 > before {
         return Ok(false);
     }
-    copy_into(anew.path(), copy)?;
+    copy_into(anew.path(), copy).map_err(|error| error.moved(anew.path(), path))?;
     Ok(true)
 }

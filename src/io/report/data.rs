@@ -78,6 +78,14 @@ pub struct Report {
     pub provenance: Provenance,
 }
 
+/// Heading of the warnings on the page.
+pub(super) const KNOW_FIRST: &str = "Know this first";
+
+/// Where the page has the warnings, as its own third sentence says.
+pub(crate) fn place_of_warnings() -> String {
+    format!("\"{KNOW_FIRST}\" below")
+}
+
 /// An empty report, whose parts are all missing.
 impl Default for Report {
     fn default() -> Self {
@@ -128,6 +136,20 @@ impl Report {
             }
             repeat.also = left;
         }
+    }
+
+    /// The three sentences for a reader who has not opened the page. `page` is its name, where the warnings are.
+    ///
+    /// ```
+    /// use sbcell::io::report::Report;
+    ///
+    /// let next = "Read the warnings first (\"Know this first\" below), then go on.".to_string();
+    /// let report = Report { summary: [String::new(), String::new(), next], ..Report::default() };
+    /// assert_eq!(report.summary_outside("a.html")[2], "Read the warnings first (in a.html), then go on.");
+    /// ```
+    pub fn summary_outside(&self, page: &str) -> [String; 3] {
+        let (here, there) = (place_of_warnings(), format!("in {page}"));
+        self.summary.each_ref().map(|text| text.replace(&here, &there))
     }
 
     /// Replaces the words of warnings, notes and details only, as [`Report::reword`].

@@ -30,6 +30,7 @@ use crate::io::file;
 use crate::io::run::write_json;
 
 pub(crate) use colours::of_times;
+pub(crate) use data::place_of_warnings;
 pub use data::{
     Arrow, CellMap, Colouring, Colours, FateAt, Fates, FlowRow, Frame, GeneTrend, HeldOutScore,
     Interval95, Part, Populations, Provenance, Repeat, Report, ShownEdges, ShownFile, Streams,

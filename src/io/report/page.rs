@@ -8,7 +8,7 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 use crate::io::report::colours::scale;
-use crate::io::report::data::{Part, Provenance, Report};
+use crate::io::report::data::{KNOW_FIRST, Part, Provenance, Report};
 use crate::io::report::escape::{self, counted, html as escaped, prose};
 use crate::io::report::payload::Payload;
 use crate::io::report::{counts, edges, fates, map, populations, sankey, trends, validation};
@@ -231,7 +231,7 @@ fn summary(report: &Report) -> String {
     if !report.warnings.is_empty() {
         let _ = writeln!(
             put,
-            "<div class=\"warn\"><h3>Know this first</h3><ul>{}</ul></div>",
+            "<div class=\"warn\"><h3>{KNOW_FIRST}</h3><ul>{}</ul></div>",
             list(&report.warnings)
         );
     }

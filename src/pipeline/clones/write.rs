@@ -32,10 +32,13 @@ pub fn write_clone_scores(
     format: TableFormat,
 ) -> Result<()> {
     let staged = Staged::start(folder)?;
-    file::create_folder(staged.place())?;
-    for (name, table) in FILES.files.iter().zip([&found.table, &found.cells]) {
-        table::write(&staged.place().join(name), table, format)?;
-    }
+    staged.write(|place| {
+        file::create_folder(place)?;
+        let tables = FILES.files.iter().zip([&found.table, &found.cells]);
+        tables
+            .into_iter()
+            .try_for_each(|(name, table)| table::write(&place.join(name), table, format))
+    })?;
     let input = InputRecord {
         file: "model.json".into(),
         path: String::new(),

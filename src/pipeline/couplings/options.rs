@@ -37,7 +37,7 @@ pub enum Export {
     SpreadsheetCsv,
     /// `tmaps_FROM_TO.h5ad`, cells × cells, whose rows sum to the growth, and `tmaps_g.txt`.
     Wot,
-    /// `cellrank.h5ad` with all cells and `obsp['T_fwd']`, whose rows sum to one.
+    /// `cellrank.h5ad` with all cells, without `X`, and `obsp['T_fwd']`, whose rows sum to one.
     Cellrank,
     /// `FROM_TO.parquet` with `id`, then one column per target cell.
     Moscot,

@@ -30,7 +30,7 @@ pub fn write_validation(
     options: &EvaluateOptions,
 ) -> Result<()> {
     let staged = Staged::start(folder)?;
-    write_files(staged.place(), &evaluated.validation)?;
+    staged.write(|place| write_files(place, &evaluated.validation))?;
     let mut run = RunRecord::new("evaluate", evaluated.input.clone(), to_value(options)?);
     run.notes.clone_from(&evaluated.notes);
     FILES.publish(staged, run)

@@ -4,7 +4,7 @@
 
 use crate::bridge::Stop;
 use crate::io::model::Model;
-use crate::io::report::{FateAt, Fates, HeldOutScore, Part, Report, counted};
+use crate::io::report::{FateAt, Fates, HeldOutScore, Part, Report, counted, place_of_warnings};
 use crate::pipeline::shared::advice::Advice;
 
 /// Number of cells of a time below which a warning is shown.
@@ -118,7 +118,11 @@ fn next(report: &Report, model: &Model, advice: &Advice) -> String {
         ("interpolate", report.populations.shown().is_none()),
     ];
     let mut wanted = missing.into_iter().filter(|part| part.1).map(|part| part.0);
-    let first = if report.warnings.is_empty() { "" } else { "Read the warnings first, then " };
+    let first = if report.warnings.is_empty() {
+        String::new()
+    } else {
+        format!("Read the warnings first ({}), then ", place_of_warnings())
+    };
     let rest = if report.validation.shown().is_none() {
         format!("run {} to see how far to trust the fit", advice.line("evaluate"))
     } else if let Some(command) = wanted.next() {

@@ -81,9 +81,8 @@ impl Advice {
             "evaluate" => (format!("evaluate {}", shell_word(&self.data)), self.reading.clone()),
             "annotate" => (format!("annotate {}", shell_word(&self.data)), vec![model]),
             "report" | "export" => {
-                let alone = self.results.as_os_str().is_empty();
-                let folder = if alone { &self.model } else { &self.results };
-                (format!("{command} {}", shell_word(&folder.display().to_string())), vec![])
+                let folder = self.folder().display().to_string();
+                (format!("{command} {}", shell_word(&folder)), vec![])
             }
             "fit" | "run" => (format!("{command} {}", shell_word(&self.data)), vec![]),
             other => (other.to_string(), vec![model]),
@@ -99,6 +98,44 @@ impl Advice {
             more.push(["out".into(), self.results.join(name).display().to_string()]);
         }
         joined(&first, &more)
+    }
+
+    /// The folder of the page and of the tables to export: that of the results, or of the model without results.
+    fn folder(&self) -> &Path {
+        if self.results.as_os_str().is_empty() { &self.model } else { &self.results }
+    }
+
+    /// The command line of the page with the scores of held-out times in the folder `validation`.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use sbcell::pipeline::Advice;
+    ///
+    /// let advice = Advice::new(Path::new("results/model"), Path::new("results"));
+    /// let line = advice.report_with(Path::new("results/validation"));
+    /// assert_eq!(line, "`sbcell report results`");
+    /// let line = advice.report_with(Path::new("scores"));
+    /// assert_eq!(line, "`sbcell report results` with the parameter `validation = scores`");
+    /// ```
+    pub fn report_with(&self, validation: &Path) -> String {
+        let folder = self.folder();
+        let is_found = folder.join("validation") == validation;
+        let named = ["validation".to_string(), validation.display().to_string()];
+        let more = if is_found { vec![] } else { vec![named] };
+        joined(&format!("report {}", shell_word(&folder.display().to_string())), &more)
+    }
+
+    /// The command line that draws the scores of held-out times in the folder `validation`. Without a model, times have
+    /// no unit.
+    pub fn plot_scores(validation: &Path, model: Option<&Path>) -> String {
+        let input = Some(validation);
+        match model {
+            Some(model) => Self::of_model(model).plot("validation", input),
+            None => {
+                let folder = shell_word(&validation.display().to_string());
+                joined(&format!("plot validation {folder}"), &[])
+            }
+        }
     }
 
     /// The command line that draws a figure of `kind`, from the file `input` unless it is `None`.

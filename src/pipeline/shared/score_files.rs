@@ -48,10 +48,12 @@ impl ScoreFiles {
     /// # Errors
     /// [`Error::Io`] if a file cannot be read or written.
     pub(in crate::pipeline) fn publish(&self, staged: Staged, mut run: RunRecord) -> Result<()> {
-        for name in self.files {
-            run.outputs.push(OutputRecord::of(staged.place(), name)?);
-        }
-        write_json(&staged.place().join(self.run), &run)?;
+        staged.write(|place| {
+            for name in self.files {
+                run.outputs.push(OutputRecord::of(place, name)?);
+            }
+            write_json(&place.join(self.run), &run)
+        })?;
         staged.publish(&[self.files, &[self.run]].concat())
     }
 }

@@ -9,7 +9,9 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::io::output::run_record;
+use crate::io::run::DAMAGED;
 use crate::pipeline::verify::hashes::Hashes;
+pub use crate::pipeline::verify::records::folders_around;
 use crate::pipeline::verify::records::{Place, Record, records_in};
 use crate::progress::Progress;
 
@@ -40,6 +42,9 @@ pub struct CheckedFile {
     pub state: FileState,
     /// The recorded SHA-256; empty if there is none.
     pub recorded: String,
+    /// The paths at which a missing input was looked for; empty for other files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<PathBuf>,
 }
 
 /// A run record with its files.
@@ -55,8 +60,32 @@ pub struct CheckedRecord {
     pub cpu: Option<String>,
     /// The arguments after `sbcell`; empty in records of older versions and of the library.
     pub arguments: Vec<String>,
+    /// The folder of results of a whole run, as the command named it.
+    #[serde(skip)]
+    pub named: Option<PathBuf>,
     /// The files, each once: inputs, then outputs.
     pub files: Vec<CheckedFile>,
+    /// Why the record cannot be read. Such a record has no files, and its other fields are empty.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
+}
+
+impl CheckedRecord {
+    /// The record at `record` that cannot be read because of `error`.
+    fn unreadable(record: PathBuf, error: &Error) -> Self {
+        let problem = match error {
+            Error::Unreadable { problem, .. } => match problem.strip_prefix(DAMAGED) {
+                Some(what) => format!("the record is damaged: {what}"),
+                None => format!("the record cannot be read: {problem}"),
+            },
+            Error::Io { source, .. } => format!("the record cannot be read: {source}"),
+            other => format!("the record cannot be read: {other}"),
+        };
+        let (command, sbcell) = (String::new(), String::new());
+        let (arguments, files) = (Vec::new(), Vec::new());
+        let problem = Some(problem);
+        Self { record, command, sbcell, cpu: None, arguments, named: None, files, problem }
+    }
 }
 
 /// Compares the files of every run record of `path` with their recorded hashes. Nothing is changed.
@@ -66,11 +95,15 @@ pub struct CheckedRecord {
 /// several records name is in the first of them. Each file is read once.
 ///
 /// Records have relative paths of inputs. A path is tried from the working folder, from the folder of the record, and
-/// from those above it; the first file with the recorded hash counts.
+/// from those above it; the first file with the recorded hash counts. Then its name alone is tried in these folders, so
+/// that an input is found that has moved together with the results.
+///
+/// A record that is damaged or of a later version has a [`problem`](CheckedRecord::problem) and no files. The other
+/// records are checked all the same.
 ///
 /// # Errors
-/// [`Error::NoFile`] or [`Error::Io`] if `path` cannot be read; [`Error::Unreadable`] if there is no record, or if
-/// one of them is damaged; [`Error::Cancelled`].
+/// [`Error::NoFile`] or [`Error::Io`] if `path` cannot be read; [`Error::Unreadable`] if there is no record;
+/// [`Error::Cancelled`].
 pub fn verify(path: &Path, progress: &mut dyn Progress) -> Result<Vec<CheckedRecord>> {
     let found = if path.is_dir() {
         records_in(path)?
@@ -97,7 +130,14 @@ pub fn verify(path: &Path, progress: &mut dyn Progress) -> Result<Vec<CheckedRec
     let mut seen: Vec<(PathBuf, bool)> = Vec::new();
     let mut checked = Vec::new();
     for record in found {
-        let Record { command, sbcell, cpu, arguments, places } = Record::read(&record)?;
+        let read = match Record::read(&record) {
+            Ok(read) => read,
+            Err(error) => {
+                checked.push(CheckedRecord::unreadable(record, &error));
+                continue;
+            }
+        };
+        let Record { command, sbcell, cpu, arguments, named, places } = read;
         let mut files = Vec::new();
         for place in places {
             let file = check(&place, &mut hashes, progress)?;
@@ -107,14 +147,16 @@ pub fn verify(path: &Path, progress: &mut dyn Progress) -> Result<Vec<CheckedRec
                 files.push(file);
             }
         }
-        checked.push(CheckedRecord { record, command, sbcell, cpu, arguments, files });
+        let problem = None;
+        let of = CheckedRecord { record, command, sbcell, cpu, arguments, named, files, problem };
+        checked.push(of);
     }
     Ok(checked)
 }
 
 /// Compares one file: at the first of its places with the recorded hash, or at the first where there is a file.
 fn check(place: &Place, hashes: &mut Hashes, progress: &mut dyn Progress) -> Result<CheckedFile> {
-    let Place { candidates, is_output, sha256, annotated } = place;
+    let Place { candidates, elsewhere, is_output, sha256, annotated } = place;
     let there: Vec<&PathBuf> = candidates.iter().filter(|path| path.is_file()).collect();
     let expected = candidates.first().cloned().unwrap_or_default();
     let of = |path: &Path, state| CheckedFile {
@@ -122,24 +164,35 @@ fn check(place: &Place, hashes: &mut Hashes, progress: &mut dyn Progress) -> Res
         is_output: *is_output,
         state,
         recorded: sha256.clone(),
+        tried: Vec::new(),
     };
     if sha256.is_empty() {
         return Ok(of(there.first().map_or(&expected, |path| *path), FileState::NotRecorded));
     }
-    for path in &there {
+    let further = elsewhere.iter().filter(|path| path.is_file());
+    let all: Vec<&PathBuf> = there.iter().copied().chain(further).collect();
+    for path in &all {
         if hashes.of(path, progress)? == *sha256 {
             return Ok(of(path, FileState::Same));
         }
     }
-    for path in &there {
+    for path in &all {
         if annotated.contains(&hashes.of(path, progress)?) {
             return Ok(of(path, FileState::Annotated));
         }
     }
-    Ok(match there.first() {
-        Some(path) => of(path, FileState::Changed),
-        None => of(&expected, FileState::Missing),
-    })
+    if let Some(path) = there.first() {
+        return Ok(of(path, FileState::Changed));
+    }
+    let mut tried: Vec<PathBuf> = Vec::new();
+    for path in candidates.iter().chain(elsewhere).filter(|_| !is_output) {
+        // Paths that differ in `./` are the same.
+        let path: PathBuf = path.components().collect();
+        if !tried.contains(&path) {
+            tried.push(path);
+        }
+    }
+    Ok(CheckedFile { tried, ..of(&expected, FileState::Missing) })
 }
 
 #[cfg(test)]
@@ -191,6 +244,29 @@ mod tests {
         assert_eq!(states(folder.path())[0], Changed);
         fs::write(at("out/data"), "cells").unwrap();
         assert_eq!(states(folder.path())[0], Same);
+    }
+
+    #[test]
+    fn a_damaged_record_leaves_the_others() {
+        use FileState::Same;
+        let folder = folder(None);
+        let out = folder.path().join("out");
+        fs::copy(out.join("a.csv"), out.join("b.csv")).unwrap();
+        fs::write(out.join("b.csv.run.json"), "{\"command\": \"run\", \"form").unwrap();
+        let records = verify(&out, &mut Silent).unwrap();
+        let problems: Vec<Option<&str>> =
+            records.iter().map(|record| record.problem.as_deref()).collect();
+        let wanted = "the record is damaged: it ends in the middle, in line 1";
+        assert_eq!(problems, [None, Some(wanted)]);
+        assert_eq!(states(&out), [Same, Same, Same]);
+        // A missing input has the places at which it was looked for.
+        fs::remove_file(folder.path().join("data")).unwrap();
+        let records = verify(&out, &mut Silent).unwrap();
+        let tried = &records[0].files[0].tried;
+        for place in [PathBuf::from("data"), out.join("data"), folder.path().join("data")] {
+            assert!(tried.contains(&place), "{tried:?}");
+        }
+        assert!(records[0].files[1..].iter().all(|file| file.tried.is_empty()));
     }
 
     #[test]

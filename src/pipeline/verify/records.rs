@@ -1,14 +1,14 @@
 //! Run records of commands and of whole runs, with the places where their files may be.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
 use crate::io::file::{folder_entries, read_text};
 use crate::io::identity::annotated;
-use crate::io::run::{LONGEST_JSON, OutputRecord, RunRecord, read_json};
+use crate::io::run::{LONGEST_JSON, OutputRecord, RunRecord, damaged};
 
 /// The input of commands that read a model: its header.
 const HEADER: &str = "model.json";
@@ -27,6 +27,8 @@ const WHOLE_FORMAT: u32 = 1;
 pub(super) struct Place {
     /// Paths to try, the most probable first.
     pub(super) candidates: Vec<PathBuf>,
+    /// Further paths, at which only a file with the recorded hash counts.
+    pub(super) elsewhere: Vec<PathBuf>,
     pub(super) is_output: bool,
     /// The recorded SHA-256; empty if there is none.
     pub(super) sha256: String,
@@ -37,7 +39,14 @@ pub(super) struct Place {
 impl Place {
     /// The place of an input that nothing annotates.
     fn read(candidates: Vec<PathBuf>, sha256: String) -> Self {
-        Self { candidates, is_output: false, sha256, annotated: Vec::new() }
+        let (elsewhere, annotated) = (Vec::new(), Vec::new());
+        Self { candidates, elsewhere, is_output: false, sha256, annotated }
+    }
+
+    /// The place of an input that its record names `path`, for a record in `folder`.
+    fn named(path: &str, sha256: String, folder: &Path) -> Self {
+        let elsewhere = by_name(path, folder);
+        Self { elsewhere, ..Self::read(around(path, folder), sha256) }
     }
 }
 
@@ -48,8 +57,17 @@ pub(super) struct Record {
     pub(super) sbcell: String,
     pub(super) cpu: Option<String>,
     pub(super) arguments: Vec<String>,
+    /// The folder of results of a whole run, as the command named it.
+    pub(super) named: Option<PathBuf>,
     /// Inputs, then outputs.
     pub(super) places: Vec<Place>,
+}
+
+/// The name of the command in a record of any kind.
+#[derive(Debug, Deserialize)]
+struct Named {
+    #[serde(default)]
+    command: Option<String>,
 }
 
 /// The record of `sbcell run`, as far as verification needs it.
@@ -67,11 +85,13 @@ struct WholeRun {
     steps: Vec<Step>,
 }
 
-/// The file with the cells.
+/// The file with the cells, and the folder of results as the command named it.
 #[derive(Debug, Deserialize)]
 struct WholeParameters {
     #[serde(default)]
     data: Option<String>,
+    #[serde(default)]
+    out: Option<PathBuf>,
 }
 
 /// The files of a step: `data` and `model` stand for the file with the cells and the header of the model.
@@ -113,65 +133,69 @@ impl Record {
     pub(super) fn read(path: &Path) -> Result<Self> {
         let text = read_text(path, LONGEST_JSON)?;
         let folder = path.parent().unwrap_or(Path::new(""));
-        match serde_json::from_str::<WholeRun>(&text) {
-            Ok(run) if run.command == "run" && run.format <= WHOLE_FORMAT => {
-                Ok(Self::of_run(run, folder))
-            }
-            Ok(run) if run.command == "run" => Err(Error::Unreadable {
-                path: path.to_path_buf(),
-                problem: format!(
-                    "format {}, written by a later version of sbcell; this version reads formats up to {WHOLE_FORMAT}",
-                    run.format
-                ),
-                way_out: Some("use that version".into()),
-            }),
-            _ => Ok(Self::of_command(read_json(path)?, folder)),
+        let wrong = |error: serde_json::Error| damaged(path, &error);
+        let Named { command } = serde_json::from_str(&text).map_err(wrong)?;
+        if command.as_deref() != Some("run") {
+            return Ok(Self::of_command(serde_json::from_str(&text).map_err(wrong)?, folder));
         }
+        let run: WholeRun = serde_json::from_str(&text).map_err(wrong)?;
+        if run.format <= WHOLE_FORMAT {
+            return Ok(Self::of_run(run, folder));
+        }
+        Err(Error::Unreadable {
+            path: path.to_path_buf(),
+            problem: format!(
+                "format {}, written by a later version of sbcell; this version reads formats up to {WHOLE_FORMAT}",
+                run.format
+            ),
+            way_out: None,
+        })
     }
 
     /// The files of the record of a command.
     fn of_command(run: RunRecord, folder: &Path) -> Self {
         let RunRecord { command, sbcell, cpu, arguments, input, inputs, outputs, .. } = run;
-        let candidates = if input.file == HEADER {
-            headers(&arguments, folder)
+        let (candidates, elsewhere) = if input.file == HEADER {
+            (headers(&arguments, folder), Vec::new())
         } else {
             let given = if input.path.is_empty() { &input.file } else { &input.path };
-            [around(given, folder), around(&input.file, folder)].concat()
+            (around(given, folder), by_name(&input.file, folder))
         };
         // An output of the same name is not the input.
         let own: Vec<PathBuf> = outputs.iter().map(|output| folder.join(&output.file)).collect();
         let candidates = candidates.into_iter().filter(|path| !own.contains(path)).collect();
+        let elsewhere = elsewhere.into_iter().filter(|path| !own.contains(path)).collect();
         let annotated = if command == "fit" { annotated(folder) } else { Vec::new() };
-        let first = Place { annotated, ..Place::read(candidates, input.sha256) };
+        let first = Place { annotated, elsewhere, ..Place::read(candidates, input.sha256) };
         let others =
-            inputs.into_iter().map(|input| Place::read(around(&input.file, folder), input.sha256));
+            inputs.into_iter().map(|input| Place::named(&input.file, input.sha256, folder));
         let written = outputs.into_iter().map(|output| written(output, folder));
         let places = std::iter::once(first).chain(others).chain(written).collect();
-        Self { command, sbcell, cpu, arguments, places }
+        Self { command, sbcell, cpu, arguments, named: None, places }
     }
 
     /// The files of all steps of a run.
     fn of_run(run: WholeRun, folder: &Path) -> Self {
         let WholeRun { sbcell, command, arguments, cpu, parameters, steps, .. } = run;
-        let data = parameters.data.unwrap_or_default();
+        let WholeParameters { data, out: named } = parameters;
+        let data = data.unwrap_or_default();
         let made: Vec<String> =
             steps.iter().flat_map(|step| &step.outputs).map(|output| output.file.clone()).collect();
         let (mut read, mut wrote) = (Vec::new(), Vec::new());
         for Step { inputs, outputs } in steps {
             // What another step wrote is checked as its output.
             for (name, sha256) in inputs.into_iter().filter(|input| !made.contains(&input.0)) {
-                let candidates = match name.as_str() {
-                    "data" => around(&data, folder),
-                    "model" => continue,
-                    name => around(name, folder),
-                };
+                if name == "model" {
+                    continue;
+                }
                 let is_data = name == "data";
+                let path = if is_data { &data } else { &name };
                 let annotated = if is_data { annotated(&folder.join(MODEL)) } else { Vec::new() };
-                read.push(Place { annotated, ..Place::read(candidates, sha256) });
+                read.push(Place { annotated, ..Place::named(path, sha256, folder) });
             }
             wrote.extend(outputs.into_iter().map(|output| written(output, folder)));
         }
-        Self { command, sbcell, cpu, arguments, places: [read, wrote].concat() }
+        Self { command, sbcell, cpu, arguments, named, places: [read, wrote].concat() }
     }
 }
 
@@ -181,14 +205,46 @@ fn written(output: OutputRecord, folder: &Path) -> Place {
     Place { is_output: true, ..Place::read(vec![folder.join(file)], sha256) }
 }
 
+/// `folder` and the two folders above it. A relative path goes on with `..` where it has no more parts.
+#[doc(hidden)]
+pub fn folders_around(folder: &Path) -> Vec<PathBuf> {
+    const MOST: usize = 3;
+    let mut found: Vec<PathBuf> = folder.ancestors().take(MOST).map(Path::to_path_buf).collect();
+    let ends_with_dots = |path: &Path| {
+        matches!(
+            path.components().next_back(),
+            None | Some(Component::CurDir | Component::ParentDir)
+        )
+    };
+    if let Some(place) = found.iter().position(|path| ends_with_dots(path)) {
+        found.truncate(place + 1);
+        // `.` and the empty path are the working folder.
+        let last = found[place]
+            .components()
+            .filter(|part| *part != Component::CurDir)
+            .collect::<PathBuf>();
+        for n in 1..MOST.saturating_sub(place) {
+            found.push(last.join(std::iter::repeat_n("..", n).collect::<PathBuf>()));
+        }
+    }
+    found
+}
+
 /// A path from the working folder, from `folder`, and from the folders above it; then its name alone.
 fn around(path: &str, folder: &Path) -> Vec<PathBuf> {
     let path = Path::new(path);
-    let above = folder.ancestors().take(3);
     let mut found = vec![path.to_path_buf()];
-    found.extend(above.map(|folder| folder.join(path)));
+    found.extend(folders_around(folder).into_iter().map(|folder| folder.join(path)));
     found.extend(path.file_name().map(|name| folder.join(name)));
     found
+}
+
+/// The name of `path` alone, in the working folder, in `folder` and in the folders above it: where a file is looked for
+/// that has moved together with the results.
+fn by_name(path: &str, folder: &Path) -> Vec<PathBuf> {
+    let Some(name) = Path::new(path).file_name() else { return Vec::new() };
+    let above = folders_around(folder).into_iter().map(|folder| folder.join(name));
+    std::iter::once(PathBuf::from(name)).chain(above).collect()
 }
 
 /// Where the header of the model of a command may be.
@@ -200,4 +256,26 @@ fn headers(arguments: &[String], folder: &Path) -> Vec<PathBuf> {
         folder.ancestors().take(2).flat_map(|folder| MODELS.map(|model| folder.join(model)));
     let here = MODELS.map(PathBuf::from);
     named.into_iter().chain(usual).chain(here).map(|model| model.join(HEADER)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_above_are_found_from_inside() {
+        let of = |folder: &str| -> Vec<String> {
+            let found = folders_around(Path::new(folder));
+            found.iter().map(|path| path.display().to_string()).collect()
+        };
+        assert_eq!(of("a/b/c/d"), ["a/b/c/d", "a/b/c", "a/b"]);
+        assert_eq!(of("/a/b"), ["/a/b", "/a", "/"]);
+        assert_eq!(of("results"), ["results", "", ".."]);
+        assert_eq!(of("."), [".", "..", "../.."]);
+        assert_eq!(of(""), ["", "..", "../.."]);
+        assert_eq!(of("../x"), ["../x", "..", "../.."]);
+        let found = by_name("raw/a.h5ad", Path::new("results"));
+        let wanted = ["a.h5ad", "results/a.h5ad", "a.h5ad", "../a.h5ad"].map(PathBuf::from);
+        assert_eq!(found, wanted);
+    }
 }

@@ -143,28 +143,51 @@ fn type_of(field: &Value, items: &Value) -> String {
     }
 }
 
-/// A table of the fields of `summary` for each command.
+/// The columns of the tables of commands.
+const HEAD: &str = "| command | field | type | meaning |\n|---|---|---|---|\n";
+
+/// A table of the fields of `summary` for each command, and one of the fields beside `summary`.
 fn write_summaries(text: &mut String, schema: &Value) {
     text.push_str(
         "\nThe fields of `summary`. Each command may also have `tables` and `sentences`: what the terminal shows, with \
-         rounded numbers; their names may change with any version. `inspect` also has the fields of `inspect.json`.\n\n\
-         | command | field | type | meaning |\n|---|---|---|---|\n",
+         rounded numbers; their names may change with any version.\n\n",
     );
-    for (command, summary) in schema["$defs"].as_object().unwrap() {
-        let own = summary["properties"].as_object().unwrap().iter();
-        let shown = ["tables", "sentences"];
-        if command == "inspection" {
-            continue;
-        }
-        for (name, field) in own.filter(|(name, _)| !shown.contains(&name.as_str())) {
-            let about = field["description"].as_str().unwrap_or_default();
-            writeln!(
-                text,
-                "| `{command}` | `{name}` | {} | {} |",
-                type_of(field, &field["items"]),
-                cell(about)
-            )
-            .unwrap();
+    text.push_str(HEAD);
+    let inside = "/then/properties/summary/$ref";
+    write_commands(text, schema, inside);
+    text.push_str(
+        "\nFields beside `summary`. `inspect` also has the fields of `inspect.json` there.\n\n",
+    );
+    text.push_str(HEAD);
+    write_commands(text, schema, "/then/$ref");
+}
+
+/// A line for each command and field of the parts to which the rules of the schema refer at `pointer`, in the order of
+/// the commands.
+fn write_commands(text: &mut String, schema: &Value, pointer: &str) {
+    let mut parts: Vec<(&str, &Value)> = Vec::new();
+    for rule in schema["allOf"].as_array().unwrap() {
+        let command = rule["if"]["properties"]["command"]["const"].as_str().unwrap();
+        let target = rule.pointer(pointer).and_then(Value::as_str);
+        if let Some(target) = target.and_then(|target| target.strip_prefix('#')) {
+            parts.push((command, schema.pointer(target).unwrap()));
         }
     }
+    parts.sort_by_key(|part| part.0);
+    for (command, part) in parts.into_iter().filter(|part| *part != inspection(schema)) {
+        // The version is no command but a flag.
+        let command = if command == "version" { "--version --json" } else { command };
+        let own = part["properties"].as_object().unwrap().iter();
+        let shown = ["tables", "sentences"];
+        for (name, field) in own.filter(|(name, _)| !shown.contains(&name.as_str())) {
+            let about = field["description"].as_str().unwrap_or_default();
+            let kind = type_of(field, &field["items"]);
+            writeln!(text, "| `{command}` | `{name}` | {kind} | {} |", cell(about)).unwrap();
+        }
+    }
+}
+
+/// The fields of `inspect.json`, which have a table of their own.
+fn inspection(schema: &Value) -> (&str, &Value) {
+    ("inspect", &schema["$defs"]["inspection"])
 }
