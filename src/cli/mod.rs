@@ -147,6 +147,9 @@ impl Command {
             | Self::Completions(_)
             | Self::Man(_)
             | Self::Doctor(_)
+            | Self::Plan(_)
+            | Self::Step(_)
+            | Self::Merge(_)
             | Self::Verify(_) => false,
         }
     }
