@@ -242,7 +242,10 @@ fn prepared(
             }
             return Ok(Err(text));
         };
-        let here = place.bring(&named, &found)?.display().to_string();
+        let is_data = called.data().as_ref() == Some(&named);
+        let brought =
+            if is_data { place.bring_data(&named, &found) } else { place.bring(&named, &found) };
+        let here = brought?.display().to_string();
         for argument in &mut line {
             if *argument == text {
                 argument.clone_from(&here);

@@ -29,6 +29,7 @@ pub use write::{check_validation_output, validation_files, write_validation};
 
 use crate::bridge::Property;
 use crate::error::{Error, Result};
+use crate::io::hashed::Hashed;
 use crate::io::run::InputRecord;
 use crate::io::validation::{FORMAT, HeldOutRecord, Validation, ValidationRow};
 use crate::metrics::Drawn;
@@ -144,26 +145,26 @@ impl Plan {
             ..EvaluateOptions::new(fit.clone(), methods)
         };
         options.check()?;
-        let evaluated = evaluate_plan(self, &options, Some(&fitted.input_sha256), progress)?;
+        let evaluated = evaluate_plan(self, &options, Some(&fitted.input), progress)?;
         Ok((evaluated, options))
     }
 }
 
-/// Evaluates `plan`. `sha256` is the hash of its file, if a fit has taken it already and has shown the notes on its
+/// Evaluates `plan`. `known` is the hash of its file, if a fit has taken it already and has shown the notes on its
 /// choices.
 fn evaluate_plan(
     plan: &Plan,
     options: &EvaluateOptions,
-    sha256: Option<&str>,
+    known: Option<&Hashed>,
     progress: &mut dyn Progress,
 ) -> Result<Evaluated> {
     let mut progress = Recorder::after(plan.notes(), progress);
-    let cells = Cells::read(plan, options, sha256, &mut progress)?;
+    let cells = Cells::read(plan, options, known, &mut progress)?;
     let mut all = Vec::new();
     for k in cells.held_out(&options.at)? {
         let place = format!("without {}", cells.times()[k]);
         let mut repeated;
-        let inner: &mut dyn Progress = if sha256.is_some() {
+        let inner: &mut dyn Progress = if known.is_some() {
             repeated = Repeated(&mut progress);
             &mut repeated
         } else {

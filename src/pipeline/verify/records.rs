@@ -32,12 +32,15 @@ pub(super) struct Place {
     pub(super) sha256: String,
     /// Hashes that the file has after an annotation by sbcell.
     pub(super) annotated: Vec<String>,
+    /// Whether it is a course in several files: a folder, or a list of files.
+    pub(super) is_course: bool,
 }
 
 impl Place {
     /// The place of an input that nothing annotates.
     fn read(candidates: Vec<PathBuf>, sha256: String) -> Self {
-        Self { candidates, is_output: false, sha256, annotated: Vec::new() }
+        let annotated = Vec::new();
+        Self { candidates, is_output: false, sha256, annotated, is_course: false }
     }
 }
 
@@ -142,9 +145,13 @@ impl Record {
         let own: Vec<PathBuf> = outputs.iter().map(|output| folder.join(&output.file)).collect();
         let candidates = candidates.into_iter().filter(|path| !own.contains(path)).collect();
         let annotated = if command == "fit" { annotated(folder) } else { Vec::new() };
-        let first = Place { annotated, ..Place::read(candidates, input.sha256) };
-        let others =
-            inputs.into_iter().map(|input| Place::read(around(&input.file, folder), input.sha256));
+        let is_course = !input.files.is_empty();
+        let first = Place { annotated, is_course, ..Place::read(candidates, input.sha256) };
+        let others = input
+            .files
+            .into_iter()
+            .chain(inputs)
+            .map(|input| Place::read(around(&input.file, folder), input.sha256));
         let written = outputs.into_iter().map(|output| written(output, folder));
         let places = std::iter::once(first).chain(others).chain(written).collect();
         Self { command, sbcell, cpu, arguments, places }
@@ -167,12 +174,18 @@ impl Record {
                 };
                 let is_data = name == "data";
                 let annotated = if is_data { annotated(&folder.join(MODEL)) } else { Vec::new() };
-                read.push(Place { annotated, ..Place::read(candidates, sha256) });
+                let is_course = is_data && has_course(&folder.join(MODEL));
+                read.push(Place { annotated, is_course, ..Place::read(candidates, sha256) });
             }
             wrote.extend(outputs.into_iter().map(|output| written(output, folder)));
         }
         Self { command, sbcell, cpu, arguments, places: [read, wrote].concat() }
     }
+}
+
+/// Whether the model in `folder` was fitted on a course in several files.
+fn has_course(folder: &Path) -> bool {
+    read_json::<RunRecord>(&folder.join("run.json")).is_ok_and(|run| !run.input.files.is_empty())
 }
 
 /// The place of an output, which its record names relative to itself.
