@@ -112,7 +112,7 @@ fn head(found: &Inspection) -> Lines {
         ),
         format!("written by {}", found.written_by),
     ];
-    lines.extend(found.notes.iter().cloned());
+    lines.extend(found.remarks.iter().cloned());
     if let Some(first) = found.duplicate_genes.first() {
         let n = found.duplicate_genes.len();
         lines.push(format!("{n} gene names occur more than once, such as `{first}`"));

@@ -93,7 +93,7 @@ pub fn inspect(path: &Path) -> Result<Inspection> {
     Ok(Inspection {
         file: path.to_path_buf(),
         files,
-        notes: file.notes()?,
+        remarks: file.notes()?,
         n_bytes,
         written_by: file.dialect()?.to_string(),
         encoding: file.encoding(),

@@ -19,7 +19,7 @@ pub struct Inspection {
     pub files: Vec<PathBuf>,
     /// What is said about several files that are read as one: their cells, changed names, columns that some lack.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
+    pub remarks: Vec<String>,
     /// The size of the file, or of all files, in bytes.
     pub n_bytes: u64,
     /// The versions of anndata that write such files.
