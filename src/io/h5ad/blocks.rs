@@ -113,7 +113,7 @@ impl CellBlocks for H5adBlocks<'_> {
     }
 }
 
-/// What is read of the cells of a block.
+/// A part of the content of a block: its cells, or their stored values.
 trait Block: Send + Sized {
     /// Reads the rows `rows` (strictly increasing) of one part.
     fn read(reader: &Reader<'_>, piece: &Piece, rows: &[usize]) -> Result<Self>;

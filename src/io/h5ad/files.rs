@@ -73,9 +73,7 @@ impl DataFiles {
         for entry in entries {
             let name = entry.map_err(io_error("read", path))?.file_name();
             let is_hidden = name.to_string_lossy().starts_with('.');
-            let is_data =
-                Path::new(&name).extension().is_some_and(|of| of.eq_ignore_ascii_case("h5ad"));
-            if is_data && !is_hidden && !path.join(&name).is_dir() {
+            if is_data(Path::new(&name)) && !is_hidden && !path.join(&name).is_dir() {
                 names.push(name);
             }
         }
@@ -152,6 +150,11 @@ impl DataFiles {
     }
 }
 
+/// Whether a path ends in `.h5ad`.
+fn is_data(path: &Path) -> bool {
+    path.extension().is_some_and(|suffix| suffix.eq_ignore_ascii_case("h5ad"))
+}
+
 /// The lines of a list that name a file, with their numbers from 1.
 fn entries(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim);
@@ -170,9 +173,7 @@ fn is_list(path: &Path) -> bool {
     // The head may end within a character.
     let text = String::from_utf8_lossy(&head);
     let Some((_, first)) = entries(&text).next() else { return false };
-    let suffix = Path::new(first).extension();
-    suffix.is_some_and(|suffix| suffix.eq_ignore_ascii_case("h5ad"))
-        || path.parent().unwrap_or(Path::new("")).join(first).exists()
+    is_data(Path::new(first)) || path.parent().unwrap_or(Path::new("")).join(first).exists()
 }
 
 /// Refuses an entry of the list `list` that is no file with cells.
@@ -209,7 +210,7 @@ fn near(entry: &str, file: &Path) -> Vec<String> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
     let Ok(found) = fs::read_dir(folder.unwrap_or(Path::new("."))) else { return Vec::new() };
     let names = found.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let names: Vec<String> = names.filter(|name| name.ends_with(".h5ad")).collect();
+    let names: Vec<String> = names.filter(|name| is_data(Path::new(name))).collect();
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned());
     let near = nearest(&name.unwrap_or_default(), &names);
     let as_listed = |name: String| Path::new(entry).with_file_name(name).display().to_string();

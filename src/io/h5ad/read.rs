@@ -236,7 +236,7 @@ impl H5ad {
         Error::Unreadable { path: self.path().to_path_buf(), problem, way_out: Some(way_out) }
     }
 
-    /// What a reader should know about several files that are read as one: their number, changed names of cells, and
+    /// Notes on several files that are read as one: their number, changed names of cells, and
     /// columns that are left out. Empty for one file.
     ///
     /// # Errors

@@ -91,20 +91,28 @@ impl Course {
     }
 }
 
-fn blocks(file: &H5ad, rows: &[usize]) -> (Vec<(usize, Matrix)>, Vec<(usize, StoredValues)>) {
+/// A block as it is seen.
+#[derive(Debug, PartialEq)]
+enum Block {
+    Cells(Matrix),
+    Values(StoredValues),
+}
+
+/// The blocks of the cells `rows`, and the stored values of these blocks, with their first cells.
+fn blocks(file: &H5ad, rows: &[usize]) -> [Vec<(usize, Block)>; 2] {
     let blocks = file.matrix_blocks(&MatrixSource::X, rows).unwrap().unwrap();
     let (mut cells, mut values) = (Vec::new(), Vec::new());
     let mut see = |first: usize, block: &Matrix| {
-        cells.push((first, block.clone()));
+        cells.push((first, Block::Cells(block.clone())));
         Ok(())
     };
     blocks.each_block(&mut Silent, &mut see).unwrap();
     let mut see = |first: usize, block: &StoredValues| {
-        values.push((first, block.clone()));
+        values.push((first, Block::Values(block.clone())));
         Ok(())
     };
     blocks.each_values(&mut Silent, &mut see).unwrap();
-    (cells, values)
+    [cells, values]
 }
 
 #[test]

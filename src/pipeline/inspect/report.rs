@@ -17,7 +17,7 @@ pub struct Inspection {
     /// The files of a course in several files; none for one file.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<PathBuf>,
-    /// What is said about several files that are read as one: their cells, changed names, columns that some lack.
+    /// Notes on several files that are read as one: their cells, changed names, columns that some lack.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub remarks: Vec<String>,
     /// The size of the file, or of all files, in bytes.
